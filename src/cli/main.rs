@@ -1,0 +1,2 @@
+//! The `shardcast` command.
+fn main() {}

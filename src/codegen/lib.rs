@@ -1,0 +1,1 @@
+//! Compiles `.tars` files to Rust.

@@ -1,0 +1,17 @@
+//! Protocol cores: state machines that take bytes and time and give bytes and events.
+//!
+//! What this crate deliberately is not: it opens no socket, reads no clock, starts no thread, takes no
+//! lock and contains no `unsafe`. That is what lets every core be driven by a test, split at every byte,
+//! fuzzed and simulated; `shardcast` (in `src/runtime`) couples them to real connections.
+//!
+//! A protocol is one folder: its wire document, its frames, its [`Session`], its tests. No core knows
+//! another (`cargo xtask tidy` checks it).
+#![forbid(unsafe_code)]
+
+mod session;
+#[doc(hidden)]
+pub mod testing;
+mod time;
+
+pub use session::{Command, Error, Event, Home, Progress, Protocol, RequestId, Route, Session, Sniff};
+pub use time::Time;

@@ -1,0 +1,141 @@
+use std::time::Duration;
+
+/// How a server is laid out on the machine, and its bounds. Plain data; no file format.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerConfig {
+    /// How many shards to run.
+    pub shards: ShardCount,
+    /// Which CPUs they may use.
+    pub cpus: CpuChoice,
+    /// How long a shard that found nothing to do looks again before it sleeps.
+    pub spin: Spin,
+    /// One turn of a shard that takes longer than this is reported with the name of what ran.
+    /// Zero: never.
+    pub stall_threshold: Duration,
+    /// How long stopping may take before connections are cut. Always kept.
+    pub drain_timeout: Duration,
+    /// Envelopes that may wait between one pair of shards; when full, the sender is told `Busy`.
+    pub mesh_capacity: usize,
+    /// Receive buffers per shard, shared by its connections. A power of two.
+    pub receive_buffers: u16,
+    /// Bytes of one receive buffer.
+    pub receive_buffer_bytes: u32,
+    /// Kernel features to do without, by the names in `docs/runtime.md`; for comparing, and for kernels
+    /// that misbehave.
+    pub io_uring_disable: Vec<String>,
+    /// Bounds of the whole server.
+    pub limits: Limits,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            shards: ShardCount::Auto,
+            cpus: CpuChoice::Auto,
+            spin: Spin::Adaptive(Duration::from_micros(50)),
+            stall_threshold: Duration::from_millis(25),
+            drain_timeout: Duration::from_secs(30),
+            mesh_capacity: 1024,
+            receive_buffers: 1024,
+            receive_buffer_bytes: 4096,
+            io_uring_disable: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// How many shards to run.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum ShardCount {
+    /// One per physical core that the process may use.
+    #[default]
+    Auto,
+    /// Exactly this many; more than CPUs is allowed and warned about.
+    Exactly(u16),
+}
+
+/// Which CPUs shards may be pinned to.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum CpuChoice {
+    /// Those of the affinity mask and the cgroup, one per physical core first.
+    #[default]
+    Auto,
+    /// These, in this order; each must be allowed.
+    List(Vec<usize>),
+    /// Do not pin: for development, and for hosts shared with other work.
+    Unpinned,
+}
+
+/// How long a shard that found nothing to do looks again before it sleeps.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Spin {
+    /// Sleep at once: least CPU, one wake-up (some 15 µs on a virtual machine) per burst.
+    Never,
+    /// Look again for this long, then sleep; off by itself where a shard shares its CPU.
+    Adaptive(Duration),
+    /// Never sleep: a CPU dedicated to each shard.
+    Always,
+}
+
+/// Bounds of the whole server. Every queue has one; what happens when it is full is said here.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Connections open at once, over all shards; more are closed as soon as they are accepted.
+    pub connections_max: usize,
+    /// Connections of one IP address open at once; 0 is no bound. More are closed at once.
+    pub connections_per_ip_max: usize,
+    /// Connections that have not sent a recognisable first frame; when reached, the oldest is closed.
+    pub unidentified_max: usize,
+    /// How long a connection may stay so.
+    pub identify_timeout: Duration,
+    /// Bytes that may wait for one peer. See [`OverflowPolicy`].
+    pub outbox_bytes_max: usize,
+    /// Messages that may wait for one peer. See [`OverflowPolicy`].
+    pub outbox_messages_max: usize,
+    /// How long the oldest waiting message may wait; zero is no bound. Then the peer is too slow, and
+    /// is disconnected.
+    pub outbox_age_max: Duration,
+    /// What happens to a push when one of the outbox bounds is reached.
+    pub overflow: OverflowPolicy,
+    /// A peer from which no byte was received for this long is disconnected; zero is never. What is
+    /// sent to it does not count.
+    pub idle_timeout: Duration,
+    /// TCP_USER_TIMEOUT: how long sent bytes may stay unacknowledged; zero leaves the system's.
+    pub unacknowledged_timeout: Duration,
+    /// Idle time before TCP keepalive probes; zero is no keepalive.
+    pub keepalive: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 65_536,
+            connections_per_ip_max: 0,
+            unidentified_max: 1024,
+            identify_timeout: Duration::from_secs(3),
+            outbox_bytes_max: 1 << 20,
+            outbox_messages_max: 16_384,
+            outbox_age_max: Duration::from_secs(30),
+            overflow: OverflowPolicy::Disconnect,
+            idle_timeout: Duration::from_secs(60),
+            unacknowledged_timeout: Duration::from_secs(20),
+            keepalive: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What happens to a push when the outbox of its receiver is full. Responses are never dropped: a peer
+/// that asks and does not read is not read from either, until it does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OverflowPolicy {
+    /// The peer is disconnected as `slow`; the sender is told `Full`.
+    Disconnect,
+    /// The oldest waiting pushes make room; the sender is told `Queued`.
+    DropOldest,
+    /// This push is dropped; the sender is told `Full`.
+    DropNewest,
+    /// A push replaces the waiting one with the same key; without one, as `DropNewest`.
+    Conflate,
+    /// The sender waits this long for room, then is told `Full`; a sender on a shard is told at once.
+    Block(Duration),
+}

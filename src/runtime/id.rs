@@ -1,0 +1,74 @@
+use std::{fmt, str::FromStr};
+
+/// Names one connection for ever: `generation` makes sure that a stale id never means a stranger.
+///
+/// Printed and parsed as `shard-slot-generation`, with `node/` in front when the node is not 0.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ConnId {
+    /// Host within a cluster; 0 until there is one.
+    pub node: u16,
+    /// Shard that the connection lives on.
+    pub shard: u16,
+    /// Place in the shard's connection table, used again after the connection ends.
+    pub slot: u32,
+    /// How many connections had this slot before.
+    pub generation: u32,
+}
+
+impl fmt::Display for ConnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.node != 0 {
+            write!(f, "{}/", self.node)?;
+        }
+        write!(f, "{}-{}-{}", self.shard, self.slot, self.generation)
+    }
+}
+
+/// The text is not `shard-slot-generation`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not a connection id: expected shard-slot-generation, as in 0-12-3")]
+pub struct ParseConnIdError;
+
+impl FromStr for ConnId {
+    type Err = ParseConnIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseConnIdError> {
+        let (node, rest) = match text.split_once('/') {
+            Some((node, rest)) => (node.parse().map_err(|_| ParseConnIdError)?, rest),
+            None => (0, text),
+        };
+        let mut parts = rest.split('-');
+        let mut part = || parts.next().ok_or(ParseConnIdError);
+        let id = Self {
+            node,
+            shard: part()?.parse().map_err(|_| ParseConnIdError)?,
+            slot: part()?.parse().map_err(|_| ParseConnIdError)?,
+            generation: part()?.parse().map_err(|_| ParseConnIdError)?,
+        };
+        match parts.next() {
+            Some(_) => Err(ParseConnIdError),
+            None => Ok(id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_as_it_was_printed() {
+        for (node, text) in [(0, "3-70000-9"), (2, "2/3-70000-9")] {
+            let id = ConnId { node, shard: 3, slot: 70_000, generation: 9 };
+            assert_eq!(id.to_string(), text);
+            assert_eq!(text.parse(), Ok(id));
+        }
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused() {
+        for text in ["", "1", "1-2", "1-2-3-4", "a-2-3", "1-2-99999999999", "x/1-2-3"] {
+            assert_eq!(text.parse::<ConnId>(), Err(ParseConnIdError), "{text}");
+        }
+    }
+}
