@@ -1,0 +1,180 @@
+use std::{
+    ptr::NonNull,
+    rc::Rc,
+    slice,
+    sync::atomic::{AtomicU16, Ordering},
+};
+
+use io_uring::{IoUring, types};
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+
+use super::features::RingError;
+
+/// The one buffer group of a ring.
+pub(super) const GROUP: u16 = 0;
+
+/// Receive buffers that the kernel fills, shared by all connections of a shard.
+///
+/// Invariant: a buffer is either with the kernel (in the ring of entries) or in exactly one [`Filled`].
+#[derive(Debug)]
+pub(super) struct Buffers {
+    memory: Rc<Memory>,
+    count: u16,
+    buffer_bytes: u32,
+    /// Next entry to write; the kernel has seen everything before `published`.
+    tail: u16,
+    published: u16,
+    /// Buffers with the kernel, as far as completions told.
+    free: usize,
+}
+
+impl Buffers {
+    pub(super) fn register(io: &IoUring, count: u16, buffer_bytes: u32) -> Result<Self, RingError> {
+        if !count.is_power_of_two() || count > COUNT_MAX || buffer_bytes == 0 {
+            return Err(RingError::BufferCount { count, max: COUNT_MAX });
+        }
+        let memory = Memory::map(count, buffer_bytes).map_err(RingError::Io)?;
+        // SAFETY: the entries are page-aligned, as long as `count` entries, and stay mapped until after
+        // `unregister`.
+        unsafe {
+            io.submitter().register_buf_ring_with_flags(memory.entries.as_ptr() as u64, count, GROUP, 0)
+        }
+        .map_err(RingError::from_buffer_registration)?;
+        let mut buffers =
+            Self { memory: Rc::new(memory), count, buffer_bytes, tail: 0, published: u16::MAX, free: 0 };
+        for id in 0..count {
+            buffers.give(id);
+        }
+        buffers.publish();
+        Ok(buffers)
+    }
+
+    pub(super) const fn buffer_bytes(&self) -> u32 {
+        self.buffer_bytes
+    }
+
+    /// Buffers that the kernel can fill.
+    pub(super) const fn free(&self) -> usize {
+        self.free
+    }
+
+    /// Takes over buffer `id`, in which the kernel wrote `len` bytes.
+    pub(super) fn take(&mut self, id: u16, len: u32) -> Filled {
+        assert!(id < self.count && len <= self.buffer_bytes, "the kernel names buffers that it was given");
+        self.free -= 1;
+        Filled { memory: Rc::clone(&self.memory), id, len }
+    }
+
+    pub(super) fn recycle(&mut self, data: Filled) {
+        assert!(Rc::ptr_eq(&data.memory, &self.memory), "a buffer goes back to the ring it came from");
+        self.give(data.id);
+    }
+
+    /// Shows the kernel what was recycled since the last time.
+    pub(super) fn publish(&mut self) {
+        if self.published == self.tail {
+            return;
+        }
+        self.published = self.tail;
+        let entries = self.memory.entries.as_ptr();
+        // SAFETY: the tail lives in the padding of the first entry, is two bytes long and aligned, and is
+        // only ever written by this thread; the kernel reads it.
+        let tail = unsafe { AtomicU16::from_ptr(types::BufRingEntry::tail(entries).cast_mut()) };
+        tail.store(self.tail, Ordering::Release);
+    }
+
+    /// Tells the kernel to forget the buffers; afterwards they may be unmapped.
+    pub(super) fn unregister(&self, io: &IoUring) {
+        if io.submitter().unregister_buf_ring(GROUP).is_err() {
+            // The kernel may still write: better to leak than to have it write into other data.
+            std::mem::forget(Rc::clone(&self.memory));
+        }
+    }
+
+    fn give(&mut self, id: u16) {
+        let index = usize::from(self.tail & (self.count - 1));
+        // SAFETY: `index` is below `count`, the length of the mapping in entries; the kernel does not read
+        // this entry before the tail passes it, and nobody else writes.
+        let entry = unsafe { &mut *self.memory.entries.as_ptr().add(index) };
+        entry.set_addr(self.memory.buffer(id).as_ptr() as u64);
+        entry.set_len(self.buffer_bytes);
+        entry.set_bid(id);
+        self.tail = self.tail.wrapping_add(1);
+        self.free += 1;
+    }
+}
+
+/// Received bytes in a buffer of the ring. Give it back with [`Ring::recycle`](super::Ring::recycle), or
+/// the ring is one buffer short for the rest of its life.
+#[derive(Debug)]
+pub struct Filled {
+    memory: Rc<Memory>,
+    id: u16,
+    len: u32,
+}
+
+impl Filled {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: the kernel wrote `len` bytes to this buffer and does not have it any more: it gets it
+        // back only with `recycle`, which takes `self`. The mapping lives as long as `memory`.
+        unsafe { slice::from_raw_parts(self.memory.buffer(self.id).as_ptr(), self.len as usize) }
+    }
+}
+
+/// Two mappings: the ring of entries that the kernel reads, and the buffers that it fills.
+#[derive(Debug)]
+struct Memory {
+    entries: NonNull<types::BufRingEntry>,
+    entries_len: usize,
+    data: NonNull<u8>,
+    data_len: usize,
+    buffer_bytes: usize,
+}
+
+impl Memory {
+    fn map(count: u16, buffer_bytes: u32) -> std::io::Result<Self> {
+        let entries_len = usize::from(count) * size_of::<types::BufRingEntry>();
+        let data_len = usize::from(count) * buffer_bytes as usize;
+        let entries = map(entries_len)?.cast();
+        let data = match map(data_len) {
+            Ok(data) => data,
+            Err(error) => {
+                unmap(entries.cast(), entries_len);
+                return Err(error);
+            }
+        };
+        Ok(Self { entries, entries_len, data, data_len, buffer_bytes: buffer_bytes as usize })
+    }
+
+    fn buffer(&self, id: u16) -> NonNull<u8> {
+        let offset = usize::from(id) * self.buffer_bytes;
+        debug_assert!(offset < self.data_len);
+        // SAFETY: `take` and `register` let no `id` of `count` or more through, so this is inside `data`.
+        unsafe { self.data.add(offset) }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        unmap(self.entries.cast(), self.entries_len);
+        unmap(self.data, self.data_len);
+    }
+}
+
+fn map(len: usize) -> std::io::Result<NonNull<u8>> {
+    // SAFETY: a new anonymous mapping that aliases nothing.
+    let address = unsafe {
+        mmap_anonymous(std::ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)
+    }?;
+    Ok(NonNull::new(address.cast()).expect("mmap never maps at address zero unasked"))
+}
+
+fn unmap(address: NonNull<u8>, len: usize) {
+    // SAFETY: `address` and `len` are those of a mapping made by `map`, unmapped once, with no reference
+    // left: `Filled` keeps `Memory` alive.
+    let _ = unsafe { munmap(address.as_ptr().cast(), len) };
+}
+
+/// What a buffer ring can hold.
+const COUNT_MAX: u16 = 1 << 15;

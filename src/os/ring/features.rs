@@ -1,0 +1,190 @@
+use std::{fmt, io, str::FromStr};
+
+use io_uring::IoUring;
+
+use super::RingConfig;
+
+/// Something newer kernels have. Without it the ring does the next best.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum Feature {
+    /// The kernel finishes work only when the shard enters it (Linux 6.1); else [`Feature::CoopTaskrun`].
+    DeferTaskrun,
+    /// The kernel finishes work without interrupting the shard (5.19); else with interruptions.
+    CoopTaskrun,
+    /// One entry accepts many connections (5.19); else one entry each.
+    MultishotAccept,
+    /// One entry receives many times (6.0); else one entry each.
+    MultishotReceive,
+    /// The submission queue needs no index array (6.6); else it has one.
+    NoSqArray,
+}
+
+impl Feature {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::DeferTaskrun,
+        Self::CoopTaskrun,
+        Self::MultishotAccept,
+        Self::MultishotReceive,
+        Self::NoSqArray,
+    ];
+
+    /// Its name in the configuration and in logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DeferTaskrun => "defer-taskrun",
+            Self::CoopTaskrun => "coop-taskrun",
+            Self::MultishotAccept => "multishot-accept",
+            Self::MultishotReceive => "multishot-receive",
+            Self::NoSqArray => "no-sqarray",
+        }
+    }
+}
+
+impl FromStr for Feature {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|feature| feature.name() == name);
+        found.ok_or_else(|| format!("no io_uring feature is called {name:?}; there are {}", Features::ALL))
+    }
+}
+
+/// A set of [`Feature`]s.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Features(u8);
+
+impl Features {
+    /// None of them.
+    pub const NONE: Self = Self(0);
+    /// All of them.
+    pub const ALL: Self = Self(0b1_1111);
+
+    /// Whether `feature` is in the set.
+    pub const fn has(self, feature: Feature) -> bool {
+        self.0 & 1 << feature as u8 != 0
+    }
+
+    /// The set and `feature`.
+    pub const fn with(self, feature: Feature) -> Self {
+        Self(self.0 | 1 << feature as u8)
+    }
+
+    /// The set less `feature`.
+    pub const fn without(self, feature: Feature) -> Self {
+        Self(self.0 & !(1 << feature as u8))
+    }
+
+    /// What `self` has and `other` has not.
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+}
+
+impl FromIterator<Feature> for Features {
+    fn from_iter<I: IntoIterator<Item = Feature>>(features: I) -> Self {
+        features.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+impl fmt::Display for Features {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = Feature::ALL.into_iter().filter(|&it| self.has(it)).map(Feature::name).collect();
+        f.write_str(&names.join(", "))
+    }
+}
+
+/// A ring could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RingError {
+    /// Seccomp, a security module or `kernel.io_uring_disabled` says no.
+    #[error(
+        "io_uring is forbidden here: allow io_uring_setup, io_uring_enter and io_uring_register in the \
+         container's seccomp profile, or set sysctl kernel.io_uring_disabled=0"
+    )]
+    Forbidden,
+    /// The kernel has no io_uring at all.
+    #[error("this kernel has no io_uring (or a seccomp profile hides it): Linux 5.19 or newer is needed")]
+    Missing,
+    /// The kernel has io_uring, but without buffer rings.
+    #[error(
+        "this kernel's io_uring is too old: it lacks provided buffer rings; Linux 5.19 or newer is needed"
+    )]
+    TooOld,
+    /// Locked memory is short.
+    #[error("locked memory is short: raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=) to 8 MiB or more")]
+    LockedMemory,
+    /// The file table was refused.
+    #[error("no room for {slots} connections: {error}; raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)")]
+    Slots {
+        /// How many were asked for.
+        slots: u32,
+        /// What the kernel said.
+        error: io::Error,
+    },
+    /// The number of receive buffers is impossible.
+    #[error("{count} receive buffers: must be a power of two, at most {max}, of at least one byte")]
+    BufferCount {
+        /// How many were asked for.
+        count: u16,
+        /// Most there can be.
+        max: u16,
+    },
+    /// Anything else.
+    #[error("io_uring: {0}")]
+    Io(io::Error),
+}
+
+impl RingError {
+    fn from_setup(error: io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(libc::EPERM | libc::EACCES) => Self::Forbidden,
+            Some(libc::ENOSYS) => Self::Missing,
+            Some(libc::ENOMEM) => Self::LockedMemory,
+            _ => Self::Io(error),
+        }
+    }
+
+    pub(super) fn from_buffer_registration(error: io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(libc::EINVAL) => Self::TooOld,
+            Some(libc::ENOMEM) => Self::LockedMemory,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+/// Makes the ring with the most features that the kernel takes, the youngest given up first.
+///
+/// Multishot operations cannot be asked for beforehand: the kernel refuses the first one, and the ring
+/// falls back then.
+pub(super) fn build(config: &RingConfig) -> Result<(IoUring, Features), RingError> {
+    let wanted = Features::ALL.minus(config.disable);
+    let mut features = wanted;
+    for give_up in [None, Some(Feature::NoSqArray), Some(Feature::DeferTaskrun), Some(Feature::CoopTaskrun)] {
+        if let Some(feature) = give_up {
+            features = features.without(feature);
+        }
+        match try_build(config, features) {
+            Ok(io) => return Ok((io, features)),
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
+            Err(error) => return Err(RingError::from_setup(error)),
+        }
+    }
+    Err(RingError::TooOld)
+}
+
+fn try_build(config: &RingConfig, features: Features) -> io::Result<IoUring> {
+    let mut builder = IoUring::builder();
+    builder.dontfork().setup_clamp().setup_cqsize(config.entries.saturating_mul(4)).setup_submit_all();
+    if features.has(Feature::DeferTaskrun) {
+        builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag();
+    } else if features.has(Feature::CoopTaskrun) {
+        builder.setup_coop_taskrun().setup_taskrun_flag();
+    }
+    if features.has(Feature::NoSqArray) {
+        builder.setup_no_sqarray();
+    }
+    builder.build(config.entries)
+}

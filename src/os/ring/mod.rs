@@ -1,0 +1,648 @@
+//! One io_uring per shard: accepts, connects, receives and sends TCP.
+//!
+//! Multishot accept and receive, receive buffers provided by the shard and shared by its connections,
+//! registered files, and at most one send in flight per connection. Operations only queue; one
+//! [`Ring::enter`] per turn submits everything and runs the kernel's deferred work.
+//!
+//! The ring owns all memory that the kernel may touch until the operation has ended: that is what makes
+//! its interface safe. It knows slots, bytes and errors, no connections and no policy.
+
+mod buffers;
+mod features;
+mod payload;
+
+use std::{
+    collections::VecDeque,
+    io,
+    net::SocketAddr,
+    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use io_uring::{IoUring, cqueue, opcode, squeue, types};
+use rustix::event::{EventfdFlags, eventfd};
+
+pub use buffers::Filled;
+pub use features::{Feature, Features, RingError};
+pub use payload::Payload;
+
+use buffers::Buffers;
+use payload::InFlight;
+
+/// Sizes of a ring. Plain data.
+#[derive(Clone, Debug)]
+pub struct RingConfig {
+    /// Operations that can wait for one `enter`; more are submitted early.
+    pub entries: u32,
+    /// Receive buffers; a power of two, at most 32,768.
+    pub buffers: u16,
+    /// Bytes of one receive buffer.
+    pub buffer_bytes: u32,
+    /// Slots for connections.
+    pub slots: u32,
+    /// Features to do without.
+    pub disable: Features,
+}
+
+impl Default for RingConfig {
+    fn default() -> Self {
+        Self { entries: 4096, buffers: 1024, buffer_bytes: 4096, slots: 16_384, disable: Features::NONE }
+    }
+}
+
+/// What the kernel has done.
+#[derive(Debug)]
+pub enum Completion {
+    /// A listener has a new connection.
+    Accepted {
+        /// From [`Ring::listen`].
+        listener: u32,
+        /// The connection.
+        socket: OwnedFd,
+    },
+    /// Accepting ended; call [`Ring::resume_accept`] when there is reason to think it will work.
+    AcceptFailed {
+        /// From [`Ring::listen`].
+        listener: u32,
+        /// Why: EMFILE, ENFILE, ENOBUFS, ENOMEM, or a bug.
+        error: io::Error,
+    },
+    /// Bytes arrived. Give the buffer back with [`Ring::recycle`].
+    Received {
+        /// Where.
+        slot: u32,
+        /// The bytes.
+        data: Filled,
+    },
+    /// Nothing more will be received on this slot until [`Ring::receive`] is called again.
+    ReceiveEnded {
+        /// Where.
+        slot: u32,
+        /// Why.
+        how: ReceiveEnd,
+    },
+    /// The payload is with the kernel's TCP, whole; or it failed.
+    Sent {
+        /// Where.
+        slot: u32,
+        /// The payload, to use its memory again.
+        payload: Payload,
+        /// Whether all of it was taken.
+        result: io::Result<()>,
+    },
+    /// A connection attempt has ended.
+    Connected {
+        /// Where.
+        slot: u32,
+        /// Whether it is there.
+        result: io::Result<()>,
+    },
+    /// The time from [`Ring::alarm`] has come.
+    Alarm,
+}
+
+/// Why receiving ended.
+#[derive(Debug)]
+pub enum ReceiveEnd {
+    /// The peer said that it will send nothing more.
+    EndOfStream,
+    /// [`Ring::stop_receiving`] took effect.
+    Stopped,
+    /// The connection failed.
+    Failed(io::Error),
+}
+
+/// Wakes the shard that sleeps on a ring's eventfd. Cheap to clone, usable from any thread.
+#[derive(Clone, Debug)]
+pub struct RingWaker(Arc<OwnedFd>);
+
+impl RingWaker {
+    /// Makes the eventfd readable.
+    pub fn wake(&self) {
+        // The only error is a full counter, and then it is readable already.
+        let _ = rustix::io::write(&*self.0, &1u64.to_ne_bytes());
+    }
+}
+
+/// An io_uring with its buffers and slots. Lives on the thread that made it.
+pub struct Ring {
+    slots: Vec<Slot>,
+    listeners: Vec<Option<Listener>>,
+    buffers: Buffers,
+    /// Slots whose multishot receive ran out of buffers; tried again once some are free.
+    starved: VecDeque<u32>,
+    sends_in_flight: usize,
+    alarm: Box<types::Timespec>,
+    eventfd: Arc<OwnedFd>,
+    features: Features,
+    counters: RingCounters,
+    /// Last, so that everything above outlives the kernel's interest in it: see `Drop`.
+    io: IoUring,
+    /// SINGLE_ISSUER rings belong to one thread.
+    _not_send: std::marker::PhantomData<Rc<()>>,
+}
+
+/// What a ring counts since it was made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RingCounters {
+    /// io_uring_enter calls.
+    pub enters: u64,
+    /// Completions seen.
+    pub completions: u64,
+    /// Receives that found no free buffer.
+    pub starvations: u64,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    attached: bool,
+    receiving: bool,
+    stopping: bool,
+    in_flight: Option<InFlight>,
+    connecting: Option<Box<payload::Address>>,
+}
+
+#[derive(Debug)]
+struct Listener {
+    socket: OwnedFd,
+    armed: bool,
+}
+
+impl Ring {
+    /// Makes a ring with the best features that this kernel has.
+    ///
+    /// # Errors
+    /// io_uring is forbidden, too old, or short of a resource; the error names setting and fix.
+    pub fn new(config: &RingConfig) -> Result<Self, RingError> {
+        let (io, features) = features::build(config)?;
+        io.submitter()
+            .register_files_sparse(config.slots)
+            .map_err(|error| RingError::Slots { slots: config.slots, error })?;
+        let buffers = Buffers::register(&io, config.buffers, config.buffer_bytes)?;
+        let eventfd = eventfd(0, EventfdFlags::CLOEXEC).map_err(|error| RingError::Io(error.into()))?;
+        io.submitter().register_eventfd(eventfd.as_raw_fd()).map_err(RingError::Io)?;
+        let mut ring = Self {
+            slots: Vec::new(),
+            listeners: Vec::new(),
+            buffers,
+            starved: VecDeque::new(),
+            sends_in_flight: 0,
+            alarm: Box::default(),
+            eventfd: Arc::new(eventfd),
+            features,
+            counters: RingCounters::default(),
+            io,
+            _not_send: std::marker::PhantomData,
+        };
+        ring.mute();
+        Ok(ring)
+    }
+
+    /// The features in use.
+    pub const fn features(&self) -> Features {
+        self.features
+    }
+
+    /// What was counted so far.
+    pub const fn counters(&self) -> RingCounters {
+        self.counters
+    }
+
+    /// A handle that wakes whoever sleeps on [`eventfd`](Self::eventfd).
+    pub fn waker(&self) -> RingWaker {
+        RingWaker(Arc::clone(&self.eventfd))
+    }
+
+    /// Readable after a wake-up, and after a completion while the ring is [loud](Self::unmute).
+    pub fn eventfd(&self) -> BorrowedFd<'_> {
+        self.eventfd.as_fd()
+    }
+
+    /// Completions do not touch the eventfd: for a shard that looks by itself.
+    pub fn mute(&mut self) {
+        self.io.completion().disable_eventfd();
+    }
+
+    /// Completions make the eventfd readable. Look at [`has_work`](Self::has_work) once more before
+    /// sleeping: what came before this call made no sound.
+    pub fn unmute(&mut self) {
+        self.io.completion().enable_eventfd();
+        std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// Starts to accept on a listening socket; completions carry the returned number.
+    pub fn listen(&mut self, socket: OwnedFd) -> u32 {
+        self.listeners.push(Some(Listener { socket, armed: false }));
+        let listener = self.listeners.len() as u32 - 1;
+        self.resume_accept(listener);
+        listener
+    }
+
+    /// Accepts again after [`Completion::AcceptFailed`].
+    pub fn resume_accept(&mut self, listener: u32) {
+        let Some(Some(it)) = self.listeners.get_mut(listener as usize) else { return };
+        if it.armed {
+            return;
+        }
+        it.armed = true;
+        let fd = types::Fd(it.socket.as_raw_fd());
+        let entry = if self.features.has(Feature::MultishotAccept) {
+            opcode::AcceptMulti::new(fd).flags(libc::SOCK_CLOEXEC).build()
+        } else {
+            opcode::Accept::new(fd, std::ptr::null_mut(), std::ptr::null_mut())
+                .flags(libc::SOCK_CLOEXEC)
+                .build()
+        };
+        self.push(entry, Kind::Accept, listener);
+    }
+
+    /// Stops accepting and closes the listening socket.
+    pub fn unlisten(&mut self, listener: u32) {
+        let Some(it) = self.listeners.get_mut(listener as usize).and_then(Option::take) else { return };
+        if it.armed {
+            self.cancel(Kind::Accept, listener);
+            // The cancel must reach the kernel before the descriptor number can be used again.
+            let _ = self.enter();
+        }
+    }
+
+    /// Puts a socket into `slot`, which must be free. The ring uses it, the caller keeps it open.
+    ///
+    /// # Errors
+    /// `slot` is in use or out of range, or the kernel refused.
+    pub fn attach(&mut self, slot: u32, socket: BorrowedFd<'_>) -> io::Result<()> {
+        if self.slots.len() <= slot as usize {
+            self.slots.resize_with(slot as usize + 1, Slot::default);
+        }
+        let it = &mut self.slots[slot as usize];
+        if it.attached || it.is_busy() {
+            return Err(io::Error::from(io::ErrorKind::ResourceBusy));
+        }
+        self.io.submitter().register_files_update(slot, &[socket.as_raw_fd()])?;
+        it.attached = true;
+        Ok(())
+    }
+
+    /// Frees `slot`. It must be [idle](Self::is_idle): shut the socket down and wait for the completions.
+    ///
+    /// # Errors
+    /// The slot is not idle.
+    pub fn detach(&mut self, slot: u32) -> io::Result<()> {
+        if !self.is_idle(slot) {
+            return Err(io::Error::from(io::ErrorKind::ResourceBusy));
+        }
+        let Some(it) = self.slots.get_mut(slot as usize).filter(|it| it.attached) else { return Ok(()) };
+        it.attached = false;
+        self.io.submitter().register_files_update(slot, &[-1]).map(drop)
+    }
+
+    /// Whether the kernel has nothing to do with `slot`.
+    pub fn is_idle(&self, slot: u32) -> bool {
+        self.slots.get(slot as usize).is_none_or(|it| !it.is_busy())
+    }
+
+    /// Starts to receive on `slot`, if it does not yet.
+    pub fn receive(&mut self, slot: u32) {
+        let Some(it) = self.slots.get_mut(slot as usize).filter(|it| it.attached && !it.receiving) else {
+            return;
+        };
+        it.receiving = true;
+        it.stopping = false;
+        self.arm_receive(slot);
+    }
+
+    /// Asks the kernel to stop receiving on `slot`. Bytes already received still come first.
+    pub fn stop_receiving(&mut self, slot: u32) {
+        let Some(it) = self.slots.get_mut(slot as usize).filter(|it| it.receiving && !it.stopping) else {
+            return;
+        };
+        it.stopping = true;
+        self.cancel(Kind::Receive, slot);
+    }
+
+    /// Sends `payload` on `slot`; its memory comes back with [`Completion::Sent`].
+    ///
+    /// # Panics
+    /// When a send is in flight on this slot: the order of two would be undefined.
+    pub fn send(&mut self, slot: u32, payload: Payload) {
+        let it = &mut self.slots[slot as usize];
+        assert!(it.attached && it.in_flight.is_none(), "one send at a time, on an attached slot");
+        it.in_flight = Some(InFlight::new(payload));
+        self.sends_in_flight += 1;
+        self.arm_send(slot);
+    }
+
+    /// Connects the socket in `slot`.
+    ///
+    /// # Panics
+    /// When a connection attempt is under way on this slot.
+    pub fn connect(&mut self, slot: u32, to: SocketAddr) {
+        let it = &mut self.slots[slot as usize];
+        assert!(it.attached && it.connecting.is_none(), "one connection attempt at a time");
+        let address = it.connecting.insert(Box::new(payload::Address::from(to)));
+        let (pointer, len) = address.as_raw();
+        let entry = opcode::Connect::new(types::Fixed(slot), pointer, len).build();
+        self.push(entry, Kind::Connect, slot);
+    }
+
+    /// Produces [`Completion::Alarm`] after `delay`. Several may be under way.
+    pub fn alarm(&mut self, delay: Duration) {
+        *self.alarm = types::Timespec::new().sec(delay.as_secs()).nsec(delay.subsec_nanos());
+        let entry = opcode::Timeout::new(&*self.alarm).build();
+        self.push(entry, Kind::Alarm, 0);
+        // The kernel copies the time when it takes the entry, which must be before the next alarm.
+        let _ = self.enter();
+    }
+
+    /// Gives a receive buffer back to the kernel.
+    pub fn recycle(&mut self, data: Filled) {
+        self.buffers.recycle(data);
+    }
+
+    /// Whether [`enter`](Self::enter) would do anything. Reads memory shared with the kernel only.
+    pub fn has_work(&mut self) -> bool {
+        let queue = self.io.submission();
+        if !queue.is_empty() || queue.taskrun() || queue.cq_overflow() {
+            return true;
+        }
+        drop(queue);
+        !self.io.completion().is_empty() || (!self.starved.is_empty() && self.buffers.free() > 0)
+    }
+
+    /// Submits what is queued and lets the kernel run its deferred work; never waits.
+    ///
+    /// # Errors
+    /// The ring is broken: the shard cannot go on.
+    pub fn enter(&mut self) -> io::Result<()> {
+        self.feed_starved();
+        self.buffers.publish();
+        let queued = self.io.submission().len() as u32;
+        self.counters.enters += 1;
+        // SAFETY: all entries in the queue point to memory that this ring keeps until their completion
+        // (slots, listeners, buffers), or that the kernel copies during this call (alarm).
+        let entered = unsafe { self.io.submitter().enter::<libc::sigset_t>(queued, 0, GETEVENTS, None) };
+        match entered {
+            Ok(_) => Ok(()),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EINTR | libc::EBUSY | libc::EAGAIN)) => {
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Next thing the kernel has done, if any.
+    pub fn next_completion(&mut self) -> Option<Completion> {
+        loop {
+            let entry = self.io.completion().next()?;
+            self.counters.completions += 1;
+            if let Some(completion) = self.complete(&entry) {
+                return Some(completion);
+            }
+        }
+    }
+
+    fn complete(&mut self, entry: &cqueue::Entry) -> Option<Completion> {
+        let (kind, index) = decode(entry.user_data());
+        match kind {
+            Kind::Receive => self.complete_receive(index, entry),
+            Kind::Send => self.complete_send(index, entry),
+            Kind::Accept => self.complete_accept(index, entry),
+            Kind::Connect => {
+                self.slots[index as usize].connecting = None;
+                Some(Completion::Connected { slot: index, result: result(entry).map(drop) })
+            }
+            Kind::Alarm => Some(Completion::Alarm),
+            Kind::Cancel => None,
+        }
+    }
+
+    fn complete_accept(&mut self, listener: u32, entry: &cqueue::Entry) -> Option<Completion> {
+        let more = cqueue::more(entry.flags());
+        let slot = self.listeners.get_mut(listener as usize).and_then(Option::as_mut);
+        if let (Some(it), false) = (slot, more) {
+            it.armed = false;
+        }
+        let accepted = result(entry);
+        match accepted {
+            Ok(fd) => {
+                if !more {
+                    self.resume_accept(listener);
+                }
+                // SAFETY: a successful accept returns a new descriptor that nobody else knows.
+                let socket = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+                Some(Completion::Accepted { listener, socket })
+            }
+            Err(error) => match error.raw_os_error() {
+                Some(libc::ECANCELED) => None,
+                // The kernel lacks multishot accept: one at a time from here on.
+                Some(libc::EINVAL) if self.features.has(Feature::MultishotAccept) => {
+                    self.features = self.features.without(Feature::MultishotAccept);
+                    self.resume_accept(listener);
+                    None
+                }
+                // A connection that ended before it was accepted, or an interruption: nothing is wrong here.
+                Some(libc::ECONNABORTED | libc::EINTR | libc::EPROTO | libc::EAGAIN) => {
+                    self.resume_accept(listener);
+                    None
+                }
+                _ => Some(Completion::AcceptFailed { listener, error }),
+            },
+        }
+    }
+
+    fn complete_receive(&mut self, slot: u32, entry: &cqueue::Entry) -> Option<Completion> {
+        let flags = entry.flags();
+        if !cqueue::more(flags) {
+            self.slots[slot as usize].receiving = false;
+        }
+        let received = result(entry);
+        let buffer = cqueue::buffer_select(flags);
+        match (received, buffer) {
+            (Ok(len), Some(id)) if len > 0 => {
+                let data = self.buffers.take(id, len);
+                let it = &mut self.slots[slot as usize];
+                if !it.receiving && !it.stopping {
+                    it.receiving = true;
+                    self.arm_receive(slot);
+                }
+                Some(Completion::Received { slot, data })
+            }
+            (Ok(_), buffer) => {
+                if let Some(id) = buffer {
+                    let unused = self.buffers.take(id, 0);
+                    self.buffers.recycle(unused);
+                }
+                Some(Completion::ReceiveEnded { slot, how: ReceiveEnd::EndOfStream })
+            }
+            (Err(error), _) => self.receive_failed(slot, error),
+        }
+    }
+
+    fn receive_failed(&mut self, slot: u32, error: io::Error) -> Option<Completion> {
+        let it = &mut self.slots[slot as usize];
+        let how = match error.raw_os_error() {
+            _ if it.stopping => ReceiveEnd::Stopped,
+            Some(libc::ENOBUFS) => {
+                self.counters.starvations += 1;
+                it.receiving = true;
+                self.starved.push_back(slot);
+                return None;
+            }
+            Some(libc::EINVAL) if self.features.has(Feature::MultishotReceive) => {
+                self.features = self.features.without(Feature::MultishotReceive);
+                it.receiving = true;
+                self.arm_receive(slot);
+                return None;
+            }
+            Some(libc::EINTR | libc::EAGAIN) => {
+                it.receiving = true;
+                self.arm_receive(slot);
+                return None;
+            }
+            Some(libc::ECANCELED) => ReceiveEnd::Stopped,
+            _ => ReceiveEnd::Failed(error),
+        };
+        Some(Completion::ReceiveEnded { slot, how })
+    }
+
+    fn complete_send(&mut self, slot: u32, entry: &cqueue::Entry) -> Option<Completion> {
+        let it = &mut self.slots[slot as usize];
+        let in_flight = it.in_flight.as_mut().expect("a send completes once, and its memory waits for that");
+        let result = match result(entry) {
+            Ok(len) if in_flight.advance(len as usize) => Ok(()),
+            // Short: a signal, or memory pressure. The rest follows.
+            Ok(len) if len > 0 => {
+                self.arm_send(slot);
+                return None;
+            }
+            Ok(_) => Err(io::Error::from(io::ErrorKind::WriteZero)),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN)) => {
+                self.arm_send(slot);
+                return None;
+            }
+            Err(error) => Err(error),
+        };
+        self.sends_in_flight -= 1;
+        let payload = self.slots[slot as usize].in_flight.take().expect("it was there above").into_payload();
+        Some(Completion::Sent { slot, payload, result })
+    }
+
+    fn arm_receive(&mut self, slot: u32) {
+        let entry = if self.features.has(Feature::MultishotReceive) {
+            opcode::RecvMulti::new(types::Fixed(slot), buffers::GROUP).build()
+        } else {
+            opcode::Recv::new(types::Fixed(slot), std::ptr::null_mut(), self.buffers.buffer_bytes())
+                .buf_group(buffers::GROUP)
+                .build()
+                .flags(squeue::Flags::BUFFER_SELECT)
+        };
+        self.push(entry, Kind::Receive, slot);
+    }
+
+    fn arm_send(&mut self, slot: u32) {
+        let in_flight = self.slots[slot as usize].in_flight.as_mut().expect("set by the caller");
+        let entry = in_flight.entry(types::Fixed(slot));
+        self.push(entry, Kind::Send, slot);
+    }
+
+    fn feed_starved(&mut self) {
+        for _ in 0..self.starved.len().min(self.buffers.free()) {
+            let Some(slot) = self.starved.pop_front() else { return };
+            if self.slots[slot as usize].receiving {
+                self.arm_receive(slot);
+            }
+        }
+    }
+
+    fn cancel(&mut self, kind: Kind, index: u32) {
+        // A starved receive is not with the kernel: there is nothing to cancel, so it is answered here.
+        let entry = opcode::AsyncCancel::new(encode(kind, index)).build().flags(squeue::Flags::SKIP_SUCCESS);
+        if kind == Kind::Receive && self.starved.contains(&index) {
+            self.starved.retain(|&slot| slot != index);
+            self.arm_receive(index);
+        }
+        self.push(entry, Kind::Cancel, index);
+    }
+
+    fn push(&mut self, entry: squeue::Entry, kind: Kind, index: u32) {
+        let entry = entry.user_data(encode(kind, index));
+        // SAFETY: the entry points to memory owned by `self.slots`, `self.listeners`, `self.buffers` or
+        // `self.alarm`, all of which stay until the completion has been seen (`Drop` waits or leaks).
+        while unsafe { self.io.submission().push(&entry) }.is_err() {
+            // The queue is full: hand it over early. An error here shows again in the next turn's enter.
+            let _ = self.enter();
+        }
+    }
+}
+
+impl Slot {
+    const fn is_busy(&self) -> bool {
+        self.receiving || self.in_flight.is_some() || self.connecting.is_some()
+    }
+}
+
+impl std::fmt::Debug for Ring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ring").field("features", &self.features).field("counters", &self.counters).finish()
+    }
+}
+
+impl Drop for Ring {
+    /// Cancels everything and waits for the kernel to let go of our memory; leaks what it does not.
+    fn drop(&mut self) {
+        self.listeners.clear();
+        let _ = self.io.submitter().register_sync_cancel(None, types::CancelBuilder::any());
+        for _ in 0..DROP_TURNS {
+            if self.slots.iter().all(|it| it.in_flight.is_none() && it.connecting.is_none()) {
+                break;
+            }
+            let _ = self.enter();
+            while self.next_completion().is_some() {}
+        }
+        for it in &mut self.slots {
+            std::mem::forget(it.in_flight.take());
+            std::mem::forget(it.connecting.take());
+        }
+        self.buffers.unregister(&self.io);
+    }
+}
+
+/// What an operation was; in the top byte of its user data, above the slot or listener.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+enum Kind {
+    Accept,
+    Receive,
+    Send,
+    Connect,
+    Alarm,
+    Cancel,
+}
+
+const fn encode(kind: Kind, index: u32) -> u64 {
+    (kind as u64) << 56 | index as u64
+}
+
+const fn decode(user_data: u64) -> (Kind, u32) {
+    let kind = match user_data >> 56 {
+        0 => Kind::Accept,
+        1 => Kind::Receive,
+        2 => Kind::Send,
+        3 => Kind::Connect,
+        4 => Kind::Alarm,
+        _ => Kind::Cancel,
+    };
+    (kind, user_data as u32)
+}
+
+fn result(entry: &cqueue::Entry) -> io::Result<u32> {
+    let result = entry.result();
+    if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(result as u32) }
+}
+
+const GETEVENTS: u32 = 1;
+
+/// Turns that `Drop` gives the kernel to end what was cancelled.
+const DROP_TURNS: usize = 1000;
