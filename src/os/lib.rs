@@ -7,11 +7,24 @@
 //! | module | why it needs `unsafe` |
 //! | --- | --- |
 //! | [`ring`] | the kernel reads and writes memory that Rust must keep alive and untouched meanwhile |
+//! | [`spsc`] | two threads share slots, and take turns by their indices |
 //! | [`executor`] | hands an eventfd to glommio as a raw descriptor |
-//! | [`socket`] | a few socket options that have no safe wrapper |
 //!
-//! This crate knows no protocol and no policy.
+//! This crate knows no protocol and no policy. Under `cfg(loom)` only the parts that are model-checked
+//! exist: [`spsc`] and [`park`].
 
+#[cfg(not(loom))]
+pub mod clock;
+#[cfg(not(loom))]
+pub mod cpu;
+#[cfg(not(loom))]
 pub mod executor;
+pub mod park;
+#[cfg(not(loom))]
 pub mod ring;
+#[cfg(not(loom))]
+pub mod rlimit;
+#[cfg(not(loom))]
 pub mod socket;
+pub mod spsc;
+mod sync;

@@ -2,6 +2,7 @@
 
 mod config;
 mod id;
+mod shard;
 pub mod stats;
 
 pub use config::{CpuChoice, Limits, OverflowPolicy, ServerConfig, ShardCount, Spin};

@@ -1,0 +1,187 @@
+//! What cgroups (version 1 and 2) say about CPUs. The reading of each file is a function of its text.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::list::parse_list;
+
+/// The folders that this process's cgroups are in, from its own up to the highest one that can be seen.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub(super) struct Groups {
+    cpu: Vec<PathBuf>,
+    cpuset: Vec<PathBuf>,
+    unified: Vec<PathBuf>,
+}
+
+impl Groups {
+    pub(super) fn read() -> Self {
+        let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        Self::find(&text("/proc/self/cgroup"), &text("/proc/self/mountinfo"))
+    }
+
+    fn find(own: &str, mounts: &str) -> Self {
+        let folders = |wanted| {
+            let path = own.lines().find_map(|line| group_path(line, wanted));
+            let mount = mounts.lines().find_map(|line| mount_of(line, wanted));
+            path.zip(mount).map_or_else(Vec::new, |(path, (root, point))| folders(path, root, point))
+        };
+        Self {
+            cpu: folders(Hierarchy::Controller("cpu")),
+            cpuset: folders(Hierarchy::Controller("cpuset")),
+            unified: folders(Hierarchy::Unified),
+        }
+    }
+
+    /// The smallest quota of all the groups around this process: each of them applies.
+    pub(super) fn quota(&self) -> Option<f64> {
+        let unified = self.unified.iter().filter_map(|folder| cpu_max(&read(folder, "cpu.max")?));
+        let first = self.cpu.iter().filter_map(|folder| {
+            cfs_quota(&read(folder, "cpu.cfs_quota_us")?, &read(folder, "cpu.cfs_period_us")?)
+        });
+        unified.chain(first).min_by(f64::total_cmp)
+    }
+
+    /// The CPUs of the innermost group that names any.
+    pub(super) fn cpuset(&self) -> Option<Vec<usize>> {
+        let unified = self.unified.iter().filter_map(|folder| read(folder, "cpuset.cpus.effective"));
+        let first = self.cpuset.iter().filter_map(|folder| {
+            read(folder, "cpuset.effective_cpus").or_else(|| read(folder, "cpuset.cpus"))
+        });
+        unified.chain(first).find_map(|text| parse_list(&text).ok().filter(|cpus| !cpus.is_empty()))
+    }
+}
+
+/// Which tree of groups.
+#[derive(Clone, Copy)]
+enum Hierarchy {
+    /// Version 1: the one with this controller.
+    Controller(&'static str),
+    /// Version 2.
+    Unified,
+}
+
+/// The group of a line of `/proc/self/cgroup` (`4:cpu,cpuacct:/a/b`, `0::/a/b`), if it is of that hierarchy.
+fn group_path(line: &str, wanted: Hierarchy) -> Option<&str> {
+    let mut parts = line.splitn(3, ':');
+    let (id, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+    let found = match wanted {
+        Hierarchy::Controller(name) => controllers.split(',').any(|controller| controller == name),
+        Hierarchy::Unified => id == "0" && controllers.is_empty(),
+    };
+    found.then_some(path)
+}
+
+/// Root and mount point of a line of `/proc/self/mountinfo`, if it mounts that hierarchy.
+fn mount_of(line: &str, wanted: Hierarchy) -> Option<(&str, &str)> {
+    let (mount, system) = line.split_once(" - ")?;
+    let mut mount = mount.split(' ').skip(3);
+    let (root, point) = (mount.next()?, mount.next()?);
+    let mut system = system.split(' ');
+    let (kind, options) = (system.next()?, system.nth(1)?);
+    let found = match wanted {
+        Hierarchy::Controller(name) => kind == "cgroup" && options.split(',').any(|option| option == name),
+        Hierarchy::Unified => kind == "cgroup2",
+    };
+    found.then_some((root, point))
+}
+
+/// `path` below the mount point and the folders above it. In a container `path` may be the host's, and not below
+/// `root`; then the mount point is our own group.
+fn folders(path: &str, root: &str, point: &str) -> Vec<PathBuf> {
+    let point = Path::new(point);
+    let below = Path::new(path).strip_prefix(root).unwrap_or_else(|_| Path::new(""));
+    let plain = below.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    let own = if plain { point.join(below) } else { point.to_owned() };
+    own.ancestors().take_while(|folder| folder.starts_with(point)).map(Path::to_owned).collect()
+}
+
+/// CPUs of a `cpu.max` (version 2): `max 100000`, or microseconds per period as in `150000 100000`.
+fn cpu_max(text: &str) -> Option<f64> {
+    let (quota, period) = text.trim().split_once(' ').unwrap_or_else(|| (text.trim(), "100000"));
+    cfs_quota(quota, period)
+}
+
+/// CPUs of a quota and its period in microseconds; `None` when there is no limit (-1, `max`) or no sense in it.
+fn cfs_quota(quota: &str, period: &str) -> Option<f64> {
+    let (quota, period) = (quota.trim().parse::<u64>().ok()?, period.trim().parse::<u64>().ok()?);
+    (quota > 0 && period > 0).then(|| quota as f64 / period as f64)
+}
+
+fn read(folder: &Path, file: &str) -> Option<String> {
+    fs::read_to_string(folder.join(file)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(texts: &[&str]) -> Vec<PathBuf> {
+        texts.iter().map(PathBuf::from).collect()
+    }
+
+    #[test]
+    fn version_2_is_found_with_the_groups_above() {
+        let groups = Groups::find(
+            "0::/user.slice/app.service\n",
+            "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n",
+        );
+        let expected =
+            ["/sys/fs/cgroup/user.slice/app.service", "/sys/fs/cgroup/user.slice", "/sys/fs/cgroup"];
+        assert_eq!(groups, Groups { unified: paths(&expected), ..Groups::default() });
+    }
+
+    #[test]
+    fn version_1_is_found_by_controller() {
+        let groups = Groups::find(
+            "9:name=systemd:/\n4:cpu,cpuacct:/a\n3:cpuset:/\n0::/x\n",
+            "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n\
+             34 31 0:31 / /sys/fs/cgroup/cpuset rw,relatime - cgroup cgroup rw,cpuset\n",
+        );
+        assert_eq!(
+            groups,
+            Groups {
+                cpu: paths(&["/sys/fs/cgroup/cpu,cpuacct/a", "/sys/fs/cgroup/cpu,cpuacct"]),
+                cpuset: paths(&["/sys/fs/cgroup/cpuset"]),
+                unified: Vec::new(),
+            }
+        );
+    }
+
+    #[test]
+    fn a_path_of_the_host_is_not_followed_inside_a_container() {
+        let point = "/sys/fs/cgroup";
+        assert_eq!(folders("/docker/abc", "/docker/abc", point), paths(&[point]));
+        assert_eq!(folders("/docker/abc", "/other", point), paths(&[point]));
+        assert_eq!(folders("/../../init", "/", point), paths(&[point]));
+        assert_eq!(folders("/docker/abc/d", "/docker/abc", point), paths(&["/sys/fs/cgroup/d", point]));
+    }
+
+    #[test]
+    fn lines_that_make_no_sense_are_passed_over() {
+        for own in ["", ":", "::", "x", "0:/a", "1:cpus:/", "1::/a"] {
+            for mounts in ["", " - ", "1 2 3", "1 2 3 4 - cgroup2", "1 2 3 / /a - cgroup2 x"] {
+                assert_eq!(Groups::find(own, mounts), Groups::default(), "{own:?} {mounts:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn quotas_are_read_in_cpus() {
+        for (text, quota) in [
+            ("max 100000\n", None),
+            ("150000 100000\n", Some(1.5)),
+            ("50000", Some(0.5)),
+            ("0 100000", None),
+            ("1 0", None),
+            ("", None),
+            ("a b c", None),
+            ("-1 100000", None),
+        ] {
+            assert_eq!(cpu_max(text), quota, "{text:?}");
+        }
+        assert_eq!(cfs_quota("-1\n", "100000\n"), None);
+        assert_eq!(cfs_quota("400000\n", "100000\n"), Some(4.0));
+    }
+}

@@ -1,0 +1,155 @@
+//! Which CPUs this process may use, and which shard goes on which.
+//!
+//! The answers are those of the moment: nothing here watches for CPUs that come and go.
+
+mod cgroup;
+mod list;
+mod plan;
+
+use std::fs;
+
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+pub use list::{ParseListError, parse_list};
+pub use plan::{Choice, Count, Plan, PlanError, plan};
+
+/// What there is to place shards on. Plain data: read it with [`read`](Self::read), or make one up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Machine {
+    /// CPUs that the calling thread may run on: first one of each physical core, then their siblings.
+    pub allowed: Vec<usize>,
+    /// Physical cores among them; the first so many of `allowed` are on different ones. At least 1.
+    pub cores: usize,
+    /// CPUs' worth of time that the cgroup grants; `None` is no limit.
+    pub quota: Option<f64>,
+}
+
+impl Machine {
+    /// What the affinity mask, the cgroups (version 1 and 2) and `/sys` say.
+    ///
+    /// What cannot be read is taken as no restriction. Ask before the thread is pinned: afterwards the mask says
+    /// one CPU.
+    pub fn read() -> Self {
+        let groups = cgroup::Groups::read();
+        let mask = affinity_mask();
+        let allowed = match groups.cpuset() {
+            Some(set) if mask.iter().any(|cpu| set.contains(cpu)) => {
+                mask.into_iter().filter(|cpu| set.contains(cpu)).collect()
+            }
+            // No cpuset, or that of another view of the host: the mask already obeys the real one.
+            _ => mask,
+        };
+        Self::arrange(allowed, groups.quota(), first_sibling)
+    }
+
+    /// Puts one CPU of each core first; `core_of` says the first sibling of a CPU.
+    fn arrange(mut allowed: Vec<usize>, quota: Option<f64>, core_of: impl Fn(usize) -> usize) -> Self {
+        allowed.sort_unstable();
+        let (mut firsts, mut siblings, mut cores) = (Vec::new(), Vec::new(), Vec::new());
+        for cpu in allowed {
+            let core = core_of(cpu);
+            if cores.contains(&core) {
+                siblings.push(cpu);
+            } else {
+                cores.push(core);
+                firsts.push(cpu);
+            }
+        }
+        let cores = firsts.len().max(1);
+        firsts.append(&mut siblings);
+        Self { allowed: firsts, cores, quota }
+    }
+}
+
+/// CPUs that the calling thread may run on, one per physical core first. See [`Machine::read`].
+pub fn allowed() -> Vec<usize> {
+    Machine::read().allowed
+}
+
+/// CPUs' worth of time that the cgroup grants this process; `None` is no limit.
+pub fn quota() -> Option<f64> {
+    cgroup::Groups::read().quota()
+}
+
+/// Lets the calling thread run on `cpu` only; `false` when the system refuses.
+pub fn pin_current_thread(cpu: usize) -> bool {
+    cpu < CpuSet::MAX_CPU && core_affinity::set_for_current(core_affinity::CoreId { id: cpu })
+}
+
+/// Lets the calling thread, which is no shard, run only on allowed CPUs that are not in `shards`.
+///
+/// Returns `false`, and changes nothing, when there is none left or the system refuses.
+pub fn keep_off(shards: &[usize]) -> bool {
+    let mut rest = CpuSet::new();
+    let others = allowed().into_iter().filter(|cpu| !shards.contains(cpu) && *cpu < CpuSet::MAX_CPU);
+    others.for_each(|cpu| rest.set(cpu));
+    rest.count() > 0 && sched_setaffinity(None, &rest).is_ok()
+}
+
+fn affinity_mask() -> Vec<usize> {
+    match core_affinity::get_core_ids() {
+        Some(ids) if !ids.is_empty() => ids.into_iter().map(|core| core.id).collect(),
+        // More CPUs than the mask has bits for, or a system that hides it: count them instead.
+        _ => (0..std::thread::available_parallelism().map_or(1, Into::into)).collect(),
+    }
+}
+
+/// The lowest CPU of the physical core that `cpu` belongs to; itself when the system does not say.
+fn first_sibling(cpu: usize) -> usize {
+    fs::read_to_string(format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"))
+        .ok()
+        .and_then(|text| parse_list(&text).ok())
+        .and_then(|siblings| siblings.into_iter().min())
+        .unwrap_or(cpu)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn one_cpu_of_each_core_comes_first() {
+        let check = |allowed: &[usize], core_of: fn(usize) -> usize, expected: &[usize], cores| {
+            let machine = Machine::arrange(allowed.to_vec(), None, core_of);
+            assert_eq!((machine.allowed.as_slice(), machine.cores), (expected, cores));
+        };
+        // Siblings are n and n + 4, as on most servers; then neighbours, as on some virtual machines.
+        check(&[0, 1, 2, 3, 4, 5, 6, 7], |cpu| cpu % 4, &[0, 1, 2, 3, 4, 5, 6, 7], 4);
+        check(&[0, 1, 2, 3], |cpu| cpu & !1, &[0, 2, 1, 3], 2);
+        check(&[7, 5, 1], |cpu| cpu % 4, &[1, 7, 5], 2);
+        check(&[3], |cpu| cpu, &[3], 1);
+        check(&[], |cpu| cpu, &[], 1);
+    }
+
+    #[test]
+    fn this_machine_has_a_cpu_to_pin_to() {
+        thread::spawn(|| {
+            let cpus = allowed();
+            let last = *cpus.last().expect("this test runs on one of them");
+            assert!(pin_current_thread(last));
+            assert_eq!(allowed(), [last]);
+            assert!(!keep_off(&[last]), "no other is left");
+            assert!(!pin_current_thread(usize::MAX));
+        })
+        .join()
+        .expect("the thread does not panic");
+    }
+
+    #[test]
+    fn a_helper_is_kept_off_the_cpus_of_shards() {
+        thread::spawn(|| {
+            let cpus = allowed();
+            let (shards, rest) = cpus.split_at(cpus.len() / 2);
+            assert!(keep_off(shards));
+            let mut now = allowed();
+            now.sort_unstable();
+            let mut rest = rest.to_vec();
+            rest.sort_unstable();
+            assert_eq!(now, rest);
+        })
+        .join()
+        .expect("the thread does not panic");
+    }
+}
