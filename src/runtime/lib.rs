@@ -1,9 +1,23 @@
 //! Thread-per-core push and RPC server framework.
 
 mod config;
+mod connection;
+mod error;
 mod id;
+mod link;
+mod mesh;
+mod server;
+mod service;
 mod shard;
 pub mod stats;
+pub mod task;
+
+pub use bytes::Bytes;
+pub use shardcast_proto as proto;
 
 pub use config::{CpuChoice, Limits, OverflowPolicy, ServerConfig, ShardCount, Spin};
-pub use id::ConnId;
+pub use connection::Connection;
+pub use error::{Busy, CloseReason, Sent, StartError};
+pub use id::{ConnId, ParseConnIdError};
+pub use server::{Listener, PeriodicPush, Server, ServerBuilder, ServerHandle, ServiceFactory};
+pub use service::{Reply, Request, Responder, Service};

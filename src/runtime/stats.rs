@@ -42,6 +42,9 @@ pub struct ShardStats {
     pub queued_messages: u64,
     /// Tasks alive now.
     pub tasks: u64,
+    /// Messages for connections of this shard that were dropped before they reached it, per policy; `busy`:
+    /// its queue was full.
+    pub push_refused: Vec<(&'static str, u64)>,
 }
 
 /// Counters of one listener on one shard.

@@ -1,2 +1,273 @@
-#[cfg_attr(not(test), expect(dead_code, reason = "the pump, which uses it, comes with the shard"))]
-mod timer;
+//! One pinned core and everything that lives there: ring, connections, timers, tasks, counters.
+//!
+//! Nothing here is `Send`, and nothing on a message's path takes a lock. The [pump](pump) turns the crank;
+//! what the application calls only queues, so that whatever is borrowed while its code runs stays ours.
+
+pub(crate) mod boot;
+pub(crate) mod counters;
+pub(crate) mod current;
+pub(crate) mod label;
+mod pump;
+pub(crate) mod tasks;
+pub(crate) mod timer;
+pub(crate) mod watch;
+
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    collections::VecDeque,
+    rc::Rc,
+    sync::Arc,
+    task::Waker,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use shardcast_os::{ring::Ring, spsc};
+use shardcast_proto::Time;
+
+use crate::{
+    CloseReason, ConnId,
+    link::{Conn, accept::ACCEPT_DELAY_MIN, close::Ended, members::Members, table::Table},
+    mesh::{Envelope, Router},
+    server::Shared,
+    service::Service,
+    stats::ConnectionInfo,
+};
+pub(crate) use counters::DROP_POLICIES;
+use counters::ShardCounters;
+use tasks::Tasks;
+use timer::TimerWheel;
+
+/// A shard, as seen from its own thread.
+pub(crate) struct Shard {
+    pub(crate) id: u16,
+    pub(crate) router: Arc<Router>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) counters: Arc<ShardCounters>,
+    /// Time of this turn; read from the clock once per turn.
+    now: Cell<Time>,
+
+    pub(crate) ring: RefCell<Ring>,
+    pub(crate) timers: RefCell<TimerWheel<Timer>>,
+    pub(crate) tasks: Tasks,
+
+    pub(crate) table: RefCell<Table>,
+    /// Open connections, per listener.
+    pub(crate) members: RefCell<Vec<Members>>,
+    /// Per listener, a service for each of its protocols.
+    services: OnceCell<Vec<Vec<Box<dyn Service>>>>,
+    periodics: RefCell<Vec<Periodic>>,
+
+    /// Connections with something to send.
+    pub(crate) dirty: RefCell<Vec<u32>>,
+    /// Connections that were cut.
+    pub(crate) cutting: RefCell<Vec<u32>>,
+    /// Connections on their way to another shard.
+    pub(crate) moving: RefCell<Vec<u32>>,
+    /// Connections whose application is to be told that they ended.
+    pub(crate) ended: RefCell<Vec<(Ended, CloseReason)>>,
+    /// Connections that have not told what they are, the oldest first; may hold ids that are stale.
+    pub(crate) unidentified: RefCell<VecDeque<ConnId>>,
+    closed: RefCell<VecDeque<(Time, ConnectionInfo)>>,
+
+    /// Envelopes to this very shard.
+    local: RefCell<VecDeque<Envelope>>,
+    outgoing: RefCell<Vec<Option<spsc::Producer<Envelope>>>>,
+    incoming: RefCell<Vec<Option<spsc::Consumer<Envelope>>>>,
+    door: flume::Receiver<Envelope>,
+    /// Shards that were sent something this turn.
+    to_wake: RefCell<Vec<u16>>,
+
+    /// Buffers to be used again.
+    pub(crate) spares: RefCell<Vec<Vec<u8>>>,
+    pub(crate) scratch: Cell<Vec<u8>>,
+    pub(crate) accept_delay: Cell<Duration>,
+    pub(crate) draining: Cell<bool>,
+    pub(crate) drain_deadline: Cell<Option<Time>>,
+    /// The pump sleeps: whoever queues something must see to it that it wakes up.
+    parked: Cell<bool>,
+}
+
+/// What a timer is for.
+pub(crate) enum Timer {
+    Connection(ConnId),
+    ResumeAccept(u32),
+    Periodic(u64),
+    Wake(Waker),
+    Call(Box<dyn FnOnce(&Rc<Shard>)>),
+}
+
+/// A push that is repeated.
+struct Periodic {
+    number: u64,
+    listener: u32,
+    body: Bytes,
+    interval: Duration,
+    next: Time,
+}
+
+impl Shard {
+    /// Time of this turn.
+    #[inline]
+    pub(crate) fn now(&self) -> Time {
+        self.now.get()
+    }
+
+    pub(crate) fn service(&self, listener: u32, protocol: usize) -> &dyn Service {
+        &*self.services.get().expect("set at boot, before anything is accepted")[listener as usize][protocol]
+    }
+
+    /// Queues an envelope for `target`, or hands it back when that queue is full.
+    pub(crate) fn post(&self, target: u16, envelope: Envelope) -> Result<(), Envelope> {
+        if target == self.id {
+            let mut local = self.local.borrow_mut();
+            if local.len() >= self.shared.config.mesh_capacity {
+                self.counters.mesh_refused.add(1);
+                return Err(envelope);
+            }
+            local.push_back(envelope);
+            drop(local);
+            self.pump_must_run();
+            return Ok(());
+        }
+        let mut outgoing = self.outgoing.borrow_mut();
+        let Some(queue) = outgoing.get_mut(usize::from(target)).and_then(Option::as_mut) else {
+            return Err(envelope);
+        };
+        if let Err(envelope) = queue.push(envelope) {
+            self.counters.mesh_refused.add(1);
+            return Err(envelope);
+        }
+        drop(outgoing);
+        self.counters.mesh_sent.add(1);
+        if self.parked.get() {
+            self.router.peer(target).wake();
+        } else {
+            let mut to_wake = self.to_wake.borrow_mut();
+            if !to_wake.contains(&target) {
+                to_wake.push(target);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the queue to `target` would take one more.
+    pub(crate) fn has_room_for(&self, target: u16) -> bool {
+        let outgoing = self.outgoing.borrow();
+        let queue = outgoing.get(usize::from(target)).and_then(Option::as_ref);
+        queue.is_some_and(|queue| queue.len() < queue.capacity())
+    }
+
+    /// Something was queued that the pump must see to: wakes it if a task runs while it sleeps.
+    #[inline]
+    pub(crate) fn pump_must_run(&self) {
+        if self.parked.get() {
+            self.router.peer(self.id).wake_always();
+        }
+    }
+
+    /// Calls `f` on this shard at `deadline`.
+    pub(crate) fn call_at(&self, deadline: Time, f: impl FnOnce(&Rc<Self>) + 'static) {
+        self.timers.borrow_mut().insert(deadline, Timer::Call(Box::new(f)));
+        self.pump_must_run();
+    }
+
+    /// Wakes `waker` at `deadline`.
+    pub(crate) fn wake_at(&self, deadline: Time, waker: Waker) {
+        self.timers.borrow_mut().insert(deadline, Timer::Wake(waker));
+        self.pump_must_run();
+    }
+
+    /// Repeats a broadcast every `interval`, the first time at `first`.
+    pub(crate) fn add_periodic(
+        &self,
+        number: u64,
+        listener: u32,
+        body: Bytes,
+        interval: Duration,
+        first: Time,
+    ) {
+        self.periodics.borrow_mut().push(Periodic { number, listener, body, interval, next: first });
+        self.timers.borrow_mut().insert(first, Timer::Periodic(number));
+    }
+
+    pub(crate) fn remove_periodic(&self, number: u64) {
+        self.periodics.borrow_mut().retain(|it| it.number != number);
+    }
+
+    fn on_periodic(&self, number: u64) {
+        let mut periodics = self.periodics.borrow_mut();
+        let Some(it) = periodics.iter_mut().find(|it| it.number == number) else { return };
+        // From the schedule, not from now: a late turn does not make all later ones late.
+        it.next = it.next + it.interval;
+        if it.next <= self.now() {
+            // Slept through several: they are not made up for.
+            let behind = (self.now() - it.next).as_nanos() / it.interval.as_nanos().max(1) + 1;
+            it.next = it.next + it.interval.saturating_mul(u32::try_from(behind).unwrap_or(u32::MAX));
+        }
+        self.timers.borrow_mut().insert(it.next, Timer::Periodic(number));
+        let (listener, body) = (it.listener, it.body.clone());
+        drop(periodics);
+        self.broadcast(listener, &body, None);
+    }
+
+    /// Keeps what there is to know of a connection that has just ended.
+    pub(crate) fn remember_closed(&self, conn: &Conn, why: CloseReason) {
+        let Some(mut info) = self.describe(conn) else { return };
+        info.closed = Some((why.code(), Duration::ZERO));
+        let mut closed = self.closed.borrow_mut();
+        if closed.len() == CLOSED_MAX {
+            closed.pop_front();
+        }
+        closed.push_back((self.now(), info));
+    }
+
+    /// The last connections that ended here, the newest first.
+    pub(crate) fn closed_connections(&self) -> Vec<ConnectionInfo> {
+        let now = self.now();
+        let closed = self.closed.borrow();
+        let told = closed.iter().rev().map(|(at, info)| {
+            let mut info = info.clone();
+            info.closed = info.closed.map(|(code, _)| (code, now - *at));
+            info
+        });
+        told.collect()
+    }
+
+    /// Up to `count` connections from slot `from` on, and the slot to go on from.
+    pub(crate) fn connections(&self, from: u32, count: usize) -> (Vec<ConnectionInfo>, Option<u32>) {
+        let mut table = self.table.borrow_mut();
+        let mut found = Vec::new();
+        for slot in from..table.slots() {
+            if found.len() == count {
+                return (found, Some(slot));
+            }
+            found.extend(table.slot(slot).and_then(|conn| self.describe(conn)));
+        }
+        (found, None)
+    }
+
+    fn describe(&self, conn: &Conn) -> Option<ConnectionInfo> {
+        let listener = &self.shared.listeners[conn.listener()?];
+        let now = self.now();
+        Some(ConnectionInfo {
+            id: conn.handle.id(),
+            listener: listener.name.clone(),
+            protocol: conn.protocol().map(|index| listener.protocols[index].0.name()),
+            peer: conn.handle.peer(),
+            age: now - conn.opened,
+            idle: now - conn.received_at,
+            queued_bytes: conn.outbox.bytes() as u64,
+            queued_messages: conn.outbox.messages() as u64,
+            received_messages: conn.traffic.received_messages,
+            received_bytes: conn.traffic.received_bytes,
+            sent_messages: conn.traffic.sent_messages,
+            sent_bytes: conn.traffic.sent_bytes,
+            dropped_messages: conn.traffic.dropped_messages,
+            closed: None,
+        })
+    }
+}
+
+/// Ended connections that a shard remembers.
+const CLOSED_MAX: usize = 1000;

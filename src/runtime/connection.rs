@@ -1,0 +1,255 @@
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use shardcast_proto::RequestId;
+
+use crate::{
+    CloseReason, ConnId, OverflowPolicy, Sent,
+    mesh::{Envelope, Message, Router},
+};
+
+/// A handle to one connection: cheap to clone, usable from any thread, kept as long as one likes.
+///
+/// It names this connection only. When the connection has ended, whatever is done with its handle answers
+/// [`Sent::Gone`]; it never reaches another peer.
+#[derive(Clone)]
+pub struct Connection(Arc<Shared>);
+
+/// What a connection's shard and its handles share.
+pub(crate) struct Shared {
+    id: ConnId,
+    peer: SocketAddr,
+    bounds: OutboxBounds,
+    router: Arc<Router>,
+    closed: AtomicBool,
+    /// In messages that handles sent and the shard has not taken yet.
+    travelling_bytes: AtomicUsize,
+    travelling_messages: AtomicUsize,
+    /// In the outbox; written by the shard alone.
+    waiting_bytes: AtomicUsize,
+    waiting_messages: AtomicUsize,
+    gate: Gate,
+}
+
+/// The bounds of an outbox, and what happens at them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutboxBounds {
+    pub(crate) bytes_max: usize,
+    pub(crate) messages_max: usize,
+    pub(crate) age_max: Duration,
+    pub(crate) overflow: OverflowPolicy,
+}
+
+/// Where senders of a `Block` listener wait for room.
+#[derive(Debug, Default)]
+struct Gate {
+    waiting: AtomicUsize,
+    lock: Mutex<()>,
+    room: Condvar,
+}
+
+impl Connection {
+    pub(crate) fn new(id: ConnId, peer: SocketAddr, bounds: OutboxBounds, router: Arc<Router>) -> Self {
+        Self(Arc::new(Shared {
+            id,
+            peer,
+            bounds,
+            router,
+            closed: AtomicBool::new(false),
+            travelling_bytes: AtomicUsize::new(0),
+            travelling_messages: AtomicUsize::new(0),
+            waiting_bytes: AtomicUsize::new(0),
+            waiting_messages: AtomicUsize::new(0),
+            gate: Gate::default(),
+        }))
+    }
+
+    /// Its id, unique while the server runs.
+    pub fn id(&self) -> ConnId {
+        self.0.id
+    }
+
+    /// Address of the peer.
+    pub fn peer(&self) -> SocketAddr {
+        self.0.peer
+    }
+
+    /// Whether it still stands. It may end at any moment after.
+    pub fn is_open(&self) -> bool {
+        !self.0.closed.load(Ordering::Acquire)
+    }
+
+    /// Bytes that wait for the peer, here or on the way to its shard.
+    pub fn queued_bytes(&self) -> usize {
+        self.0.travelling_bytes.load(Ordering::Relaxed) + self.0.waiting_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Pushes `body` in the protocol of the connection.
+    pub fn push(&self, body: impl Into<Bytes>) -> Sent {
+        self.send(Message::Push { body: body.into(), key: None })
+    }
+
+    /// As [`push`](Self::push), with the key by which [`OverflowPolicy::Conflate`] replaces.
+    pub fn push_keyed(&self, key: u64, body: impl Into<Bytes>) -> Sent {
+        self.send(Message::Push { body: body.into(), key: Some(key) })
+    }
+
+    /// Sends bytes as they are: for custom protocols, whose application makes the frames. They count as a
+    /// push.
+    pub fn send_raw(&self, frame: impl Into<Bytes>) -> Sent {
+        self.send(Message::Raw { frame: frame.into(), key: None })
+    }
+
+    /// Closes the connection once what is queued has been sent.
+    pub fn close(&self) {
+        self.close_because(CloseReason::Closed);
+    }
+
+    pub(crate) fn close_because(&self, why: CloseReason) {
+        if self.is_open() {
+            // A full queue refuses even this: the shard has more urgent trouble, and bounds of its own.
+            let _ = self.0.router.post(self.0.id.shard, Envelope::Close { to: self.0.id, why });
+        }
+    }
+
+    pub(crate) fn respond(&self, id: RequestId, body: Bytes) -> Sent {
+        self.send(Message::Response { id, body })
+    }
+
+    fn send(&self, message: Message) -> Sent {
+        let len = message.len();
+        if let Err(answer) = self.reserve(len, message.is_push()) {
+            if answer == Sent::Full {
+                self.overflowed();
+            }
+            return answer;
+        }
+        let envelope = Envelope::Deliver { to: self.clone(), message };
+        match self.0.router.post(self.0.id.shard, envelope) {
+            Ok(()) => Sent::Queued,
+            Err(_) => {
+                self.arrived(len);
+                self.0.router.count_drop(self.0.id, "busy");
+                Sent::Full
+            }
+        }
+    }
+
+    /// Counts `len` bytes as travelling, or says why not.
+    fn reserve(&self, len: usize, push: bool) -> Result<(), Sent> {
+        if !self.is_open() {
+            return Err(Sent::Gone);
+        }
+        let makes_room =
+            matches!(self.0.bounds.overflow, OverflowPolicy::DropOldest | OverflowPolicy::Conflate);
+        if push && !makes_room && self.is_full(len) && !self.wait_for_room(len) {
+            return Err(if self.is_open() { Sent::Full } else { Sent::Gone });
+        }
+        // What travels is bounded too: a shard that does not come to it must not gather a heap.
+        let travelling = self.0.travelling_bytes.fetch_add(len, Ordering::Relaxed) + len;
+        let messages = self.0.travelling_messages.fetch_add(1, Ordering::Relaxed) + 1;
+        if messages > 1 && (travelling > self.0.bounds.bytes_max || messages > self.0.bounds.messages_max) {
+            self.arrived(len);
+            return Err(Sent::Full);
+        }
+        Ok(())
+    }
+
+    /// Whether `len` bytes more are over a bound. One message always fits into an empty outbox.
+    fn is_full(&self, len: usize) -> bool {
+        let messages = self.0.waiting_messages.load(Ordering::Relaxed)
+            + self.0.travelling_messages.load(Ordering::Relaxed);
+        messages > 0
+            && (messages >= self.0.bounds.messages_max || self.queued_bytes() + len > self.0.bounds.bytes_max)
+    }
+
+    /// Under `Block`, waits for room; a shard never waits.
+    fn wait_for_room(&self, len: usize) -> bool {
+        let OverflowPolicy::Block(limit) = self.0.bounds.overflow else { return false };
+        if self.0.router.on_shard() {
+            return false;
+        }
+        let deadline = Instant::now() + limit;
+        let gate = &self.0.gate;
+        let mut guard = gate.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        gate.waiting.fetch_add(1, Ordering::SeqCst);
+        while self.is_open() && self.is_full(len) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            // Woken by the shard; the slice bounds what a wake-up that raced with our look can cost.
+            let waited = gate.room.wait_timeout(guard, left.min(GATE_SLICE));
+            guard = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        }
+        gate.waiting.fetch_sub(1, Ordering::SeqCst);
+        drop(guard);
+        self.is_open() && !self.is_full(len)
+    }
+
+    /// A push found no room before it could travel: the policy's consequence, counted.
+    fn overflowed(&self) {
+        let policy = self.0.bounds.overflow;
+        self.0.router.count_drop(self.0.id, policy_code(policy));
+        if policy == OverflowPolicy::Disconnect {
+            self.close_because(CloseReason::Slow);
+        }
+    }
+
+    /// The shard took a message of `len` bytes over.
+    pub(crate) fn arrived(&self, len: usize) {
+        self.0.travelling_bytes.fetch_sub(len, Ordering::Relaxed);
+        self.0.travelling_messages.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The shard tells what waits in the outbox now.
+    pub(crate) fn publish_waiting(&self, bytes: usize, messages: usize) {
+        self.0.waiting_bytes.store(bytes, Ordering::Relaxed);
+        self.0.waiting_messages.store(messages, Ordering::Relaxed);
+        if self.0.gate.waiting.load(Ordering::Relaxed) > 0 {
+            self.0.gate.room.notify_all();
+        }
+    }
+
+    pub(crate) fn mark_closed(&self) {
+        self.0.closed.store(true, Ordering::Release);
+        if self.0.gate.waiting.load(Ordering::Relaxed) > 0 {
+            self.0.gate.room.notify_all();
+        }
+    }
+
+    pub(crate) fn bounds(&self) -> &OutboxBounds {
+        &self.0.bounds
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("id", &self.0.id)
+            .field("peer", &self.0.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The policy's name in metrics.
+pub(crate) const fn policy_code(policy: OverflowPolicy) -> &'static str {
+    match policy {
+        OverflowPolicy::Disconnect => "disconnect",
+        OverflowPolicy::DropOldest => "drop-oldest",
+        OverflowPolicy::DropNewest => "drop-newest",
+        OverflowPolicy::Conflate => "conflate",
+        OverflowPolicy::Block(_) => "block",
+    }
+}
+
+/// Longest time a blocked sender sleeps before it looks again by itself.
+const GATE_SLICE: Duration = Duration::from_millis(5);

@@ -1,0 +1,163 @@
+use std::{fmt, io, net::SocketAddr};
+
+use shardcast_os::ring::RingError;
+use shardcast_proto::Error;
+
+/// Why a connection ended. `docs/errors.md` says what each means to the peer and to the operator.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The peer ended its side.
+    PeerClosed,
+    /// The peer, or the network, reset the connection.
+    Reset,
+    /// Nothing was received for the idle time-out.
+    Idle,
+    /// The peer broke the protocol.
+    ProtocolError(Error),
+    /// What was queued for the peer grew too large or too old.
+    Slow,
+    /// The server was told to stop, and this connection had nothing left to say.
+    Drained,
+    /// The server stopped before this connection was done.
+    ShuttingDown,
+    /// The application closed it.
+    Closed,
+    /// A handler or a task of this connection panicked.
+    Panic,
+    /// Sent bytes were not acknowledged in time (TCP_USER_TIMEOUT), or keepalive probes were not.
+    Unacknowledged,
+    /// No recognisable first bytes came in time, or the oldest had to make room.
+    Unidentified,
+    /// The connection could not be made.
+    ConnectFailed,
+    /// Something of ours failed; the log has the details.
+    Internal,
+}
+
+impl CloseReason {
+    /// All codes, in the order of [`index`](Self::index).
+    pub const CODES: [&'static str; 13] = [
+        "peer-closed",
+        "reset",
+        "idle",
+        "protocol-error",
+        "slow",
+        "drained",
+        "shutdown",
+        "closed",
+        "panic",
+        "unacknowledged",
+        "unidentified",
+        "connect-failed",
+        "internal",
+    ];
+
+    /// Stable short name, as in metrics and `docs/errors.md`.
+    pub const fn code(self) -> &'static str {
+        Self::CODES[self.index()]
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::PeerClosed => 0,
+            Self::Reset => 1,
+            Self::Idle => 2,
+            Self::ProtocolError(_) => 3,
+            Self::Slow => 4,
+            Self::Drained => 5,
+            Self::ShuttingDown => 6,
+            Self::Closed => 7,
+            Self::Panic => 8,
+            Self::Unacknowledged => 9,
+            Self::Unidentified => 10,
+            Self::ConnectFailed => 11,
+            Self::Internal => 12,
+        }
+    }
+
+    /// What an error of the socket means.
+    pub(crate) fn from_socket(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
+                Self::Reset
+            }
+            io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+                Self::Unacknowledged
+            }
+            _ => Self::Internal,
+        }
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ProtocolError(error) => write!(f, "{}: {error}", self.code()),
+            _ => f.write_str(self.code()),
+        }
+    }
+}
+
+/// What became of a message that was given to a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Sent {
+    /// It waits for the peer, in order.
+    Queued,
+    /// There is no room for it, and the listener's policy does not make any. It was not queued, and is
+    /// counted as dropped.
+    Full,
+    /// The connection has ended; its id will never name another one.
+    Gone,
+}
+
+/// A shard's queue is full: nothing was queued there. Try again, or shed load.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{full} of {shards} shards had no room in their queue")]
+pub struct Busy {
+    /// Shards that did not get it.
+    pub full: usize,
+    /// Shards in all.
+    pub shards: usize,
+}
+
+/// A server could not be started. Nothing of it is left behind.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The configuration contradicts itself or the machine.
+    #[error("configuration: {0}")]
+    Config(String),
+    /// The kernel's io_uring is not to be had.
+    #[error("{0}")]
+    Ring(#[from] RingError),
+    /// Locked memory is short.
+    #[error("{0}")]
+    LockedMemory(String),
+    /// An address could not be listened on.
+    #[error("listener {name}: {error}")]
+    Listen {
+        /// Which listener.
+        name: String,
+        /// Its address.
+        address: SocketAddr,
+        /// Why not.
+        error: io::Error,
+    },
+    /// A thread, or what it needs, could not be made.
+    #[error("shard {shard}: {error}")]
+    Shard {
+        /// Which shard.
+        shard: u16,
+        /// Why not.
+        error: io::Error,
+    },
+}
+
+impl StartError {
+    /// Whether the operator must change something before another try can work.
+    pub const fn is_configuration(&self) -> bool {
+        matches!(self, Self::Config(_) | Self::Ring(_) | Self::LockedMemory(_))
+    }
+}

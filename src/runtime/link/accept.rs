@@ -1,0 +1,290 @@
+//! From an accepted socket to a connection that a service knows: admission, first bytes, home.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::IpAddr,
+    os::fd::{AsFd as _, OwnedFd},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use shardcast_os::socket;
+use shardcast_proto::{Error, Home, Protocol, Sniff};
+
+use super::{Conn, Role, Serving, State, Traffic, outbox::Outbox};
+use crate::{
+    CloseReason, ConnId, Connection,
+    mesh::{Adopted, Envelope},
+    shard::{Shard, Timer},
+};
+
+/// Connections of the whole server, against its bounds. A lock, but only where connections come and go.
+#[derive(Debug, Default)]
+pub(crate) struct Admission {
+    total: AtomicUsize,
+    per_ip: Mutex<HashMap<IpAddr, usize>>,
+}
+
+impl Admission {
+    /// Lets one connection in, or says which bound refuses it.
+    pub(crate) fn enter(&self, ip: IpAddr, total_max: usize, per_ip_max: usize) -> Result<(), &'static str> {
+        if self.total.fetch_add(1, Ordering::Relaxed) >= total_max {
+            self.total.fetch_sub(1, Ordering::Relaxed);
+            return Err("connections-max");
+        }
+        if per_ip_max > 0 {
+            let mut per_ip = self.per_ip.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = per_ip.entry(ip).or_default();
+            if *count >= per_ip_max {
+                self.total.fetch_sub(1, Ordering::Relaxed);
+                return Err("per-ip-max");
+            }
+            *count += 1;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn leave(&self, ip: IpAddr, per_ip_max: usize) {
+        self.total.fetch_sub(1, Ordering::Relaxed);
+        if per_ip_max == 0 {
+            return;
+        }
+        let mut per_ip = self.per_ip.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = per_ip.get_mut(&ip) {
+            *count -= 1;
+            if *count == 0 {
+                per_ip.remove(&ip);
+            }
+        }
+    }
+}
+
+impl Shard {
+    pub(crate) fn on_accepted(&self, listener: u32, socket: OwnedFd) {
+        self.accept_delay.set(ACCEPT_DELAY_MIN);
+        // A peer that is gone already needs no answer.
+        let Ok(peer) = socket::peer_address(&socket) else { return };
+        let counters = &self.counters.listeners[listener as usize];
+        let limits = &self.shared.config.limits;
+        let admitted = if self.draining.get() {
+            Err("draining")
+        } else {
+            self.shared.admission.enter(peer.ip(), limits.connections_max, limits.connections_per_ip_max)
+        };
+        if let Err(code) = admitted {
+            counters.count_rejection(code);
+            return socket::reset_on_close(&socket);
+        }
+        let opened = self.now();
+        self.admit(Adopted { socket, peer, listener, opened, bytes: Vec::new() });
+    }
+
+    /// Accepting needs something that is short, descriptors most likely: tries again a little later.
+    pub(crate) fn on_accept_failed(&self, listener: u32, error: &io::Error) {
+        self.counters.listeners[listener as usize].count_rejection("descriptors");
+        let delay = self.accept_delay.get();
+        self.accept_delay.set((delay * 2).min(ACCEPT_DELAY_MAX));
+        if delay == ACCEPT_DELAY_MIN {
+            tracing::warn!(shard = self.id, %error, "cannot accept: raise RLIMIT_NOFILE or close connections");
+        }
+        self.timers.borrow_mut().insert(self.now() + delay, Timer::ResumeAccept(listener));
+    }
+
+    /// Gives an admitted socket a slot, and looks at what it has said so far.
+    pub(crate) fn admit(&self, adopted: Adopted) {
+        let Adopted { socket, peer, listener, opened, bytes } = adopted;
+        let mut table = self.table.borrow_mut();
+        let place = table.vacant().ok_or("connections-max");
+        let attached = place.and_then(|(slot, generation)| {
+            let attached = self.ring.borrow_mut().attach(slot, socket.as_fd());
+            attached.map(|()| (slot, generation)).map_err(|_| "connections-max")
+        });
+        let (slot, generation) = match attached {
+            Ok(place) => place,
+            Err(code) => {
+                self.counters.listeners[listener as usize].count_rejection(code);
+                self.shared.admission.leave(peer.ip(), self.shared.config.limits.connections_per_ip_max);
+                return socket::reset_on_close(&socket);
+            }
+        };
+        let id = ConnId { node: 0, shard: self.id, slot, generation };
+        let bounds = self.shared.listeners[listener as usize].bounds;
+        table.insert(Box::new(Conn {
+            handle: Connection::new(id, peer, bounds, self.router.clone()),
+            socket,
+            role: Role::Accepted { listener, serving: None },
+            state: State::Unidentified,
+            assembly: bytes,
+            outbox: Outbox::default(),
+            timer: None,
+            opened,
+            received_at: self.now(),
+            dirty: false,
+            paused: false,
+            peer_ended: false,
+            traffic: Traffic::default(),
+        }));
+        let counters = &self.counters.listeners[listener as usize];
+        counters.opened.add(1);
+        counters.connections.add(1);
+        counters.unidentified.add(1);
+        self.ring.borrow_mut().receive(slot);
+        let conn = table.slot(slot).expect("inserted above");
+        self.guarded(conn, |conn| self.identify(conn));
+        if conn.state == State::Unidentified {
+            self.arm_timer(conn);
+            self.unidentified.borrow_mut().push_back(id);
+            drop(table);
+            self.evict_unidentified();
+        } else {
+            drop(table);
+            self.release_if_idle(slot);
+        }
+    }
+
+    /// Looks whether the first bytes tell protocol and home by now, and acts on it.
+    pub(super) fn identify(&self, conn: &mut Conn) {
+        let Role::Accepted { listener, .. } = conn.role else { return };
+        let protocols = &self.shared.listeners[listener as usize].protocols;
+        let mut undecided = false;
+        for (index, (protocol, _)) in protocols.iter().enumerate() {
+            match protocol.sniff(&conn.assembly) {
+                Sniff::Match(home) => return self.go_home(conn, index, home),
+                Sniff::NeedBytes(bytes) if bytes > conn.assembly.len() && bytes <= SNIFF_BYTES_MAX => {
+                    undecided = true
+                }
+                Sniff::NeedBytes(_) | Sniff::Refuse => {}
+            }
+        }
+        if !undecided {
+            self.counters.listeners[listener as usize].count_decode_error(Error::Unrecognised.code());
+            self.finish(conn, CloseReason::ProtocolError(Error::Unrecognised));
+        }
+    }
+
+    fn go_home(&self, conn: &mut Conn, protocol: usize, home: Home) {
+        let shards = self.router.shards() as u64;
+        let target = match home {
+            Home::Here => self.id,
+            Home::Shard(shard) => (u64::from(shard) % shards) as u16,
+            Home::Key(key) => (key % shards) as u16,
+        };
+        if target == self.id {
+            return self.open(conn, protocol);
+        }
+        conn.state = State::Moving(target);
+        let slot = conn.handle.id().slot;
+        self.ring.borrow_mut().stop_receiving(slot);
+        self.pump_must_run();
+        if self.ring.borrow().is_idle(slot) {
+            self.moving.borrow_mut().push(slot);
+        }
+    }
+
+    fn open(&self, conn: &mut Conn, protocol: usize) {
+        let Role::Accepted { listener, serving } = &mut conn.role else { return };
+        let listener = *listener;
+        let session = self.protocol(listener, protocol).accept(self.now());
+        *serving = Some(Serving { session, protocol });
+        conn.state = State::Open;
+        self.members.borrow_mut()[listener as usize].insert(conn.handle.id().slot);
+        self.counters.listeners[listener as usize].unidentified.sub(1);
+        self.service(listener, protocol).opened(&conn.handle);
+        self.arm_timer(conn);
+        if !conn.assembly.is_empty() {
+            self.drive(conn, &[]);
+        }
+    }
+
+    pub(crate) fn protocol(&self, listener: u32, protocol: usize) -> &dyn Protocol {
+        &*self.shared.listeners[listener as usize].protocols[protocol].0
+    }
+
+    /// Sends connections that the ring has let go to their home. Those that find its queue full wait.
+    pub(crate) fn send_home(&self) {
+        if self.moving.borrow().is_empty() {
+            return;
+        }
+        let moving = self.moving.take();
+        for slot in moving {
+            if !self.send_one_home(slot) {
+                self.moving.borrow_mut().push(slot);
+            }
+        }
+    }
+
+    fn send_one_home(&self, slot: u32) -> bool {
+        let mut table = self.table.borrow_mut();
+        let Some(conn) = table.slot(slot) else { return true };
+        let (State::Moving(target), Some(listener)) = (conn.state, conn.listener()) else { return true };
+        if !self.has_room_for(target) {
+            return false;
+        }
+        // The ring is idle on this slot: that is what put it on the list.
+        let _ = self.ring.borrow_mut().detach(slot);
+        let Some(conn) = table.remove(slot) else { return true };
+        drop(table);
+        self.cancel_timer(conn.timer);
+        conn.handle.mark_closed();
+        let counters = &self.counters.listeners[listener];
+        // It counts where it lives: opened again over there.
+        counters.opened.sub(1);
+        counters.connections.sub(1);
+        counters.unidentified.sub(1);
+        let peer = conn.handle.peer();
+        let conn = *conn;
+        let adopted = Adopted {
+            socket: conn.socket,
+            peer,
+            listener: listener as u32,
+            opened: conn.opened,
+            bytes: conn.assembly,
+        };
+        if self.post(target, Envelope::Adopt(Box::new(adopted))).is_err() {
+            // There was room above, and this shard is the only one that fills that queue.
+            tracing::error!(shard = self.id, target, "a connection was lost on its way to its home shard");
+            self.shared.admission.leave(peer.ip(), self.shared.config.limits.connections_per_ip_max);
+        }
+        true
+    }
+
+    /// Makes room among those that have not told what they are: the oldest goes.
+    fn evict_unidentified(&self) {
+        let share = (self.shared.config.limits.unidentified_max / self.router.shards()).max(1);
+        loop {
+            let oldest = {
+                let mut waiting = self.unidentified.borrow_mut();
+                let mut table = self.table.borrow_mut();
+                let stands = |id: &ConnId, table: &mut super::table::Table| {
+                    table.get(*id).is_some_and(|conn| conn.state == State::Unidentified)
+                };
+                while waiting.front().is_some_and(|id| !stands(id, &mut table)) {
+                    waiting.pop_front();
+                }
+                if waiting.len() > share * 2 {
+                    waiting.retain(|id| stands(id, &mut table));
+                }
+                if waiting.len() <= share {
+                    return;
+                }
+                waiting.pop_front()
+            };
+            let Some(id) = oldest else { return };
+            self.counters.listeners.iter().take(1).for_each(|it| it.count_rejection("unidentified-max"));
+            self.close(id, CloseReason::Unidentified);
+        }
+    }
+}
+
+/// A protocol that cannot tell by then asks for too much.
+const SNIFF_BYTES_MAX: usize = 4096;
+
+/// Accepting that failed is tried again after this long, twice as long each time.
+pub(crate) const ACCEPT_DELAY_MIN: Duration = Duration::from_millis(10);
+
+/// So that a server whose descriptors are free again recovers within a second.
+const ACCEPT_DELAY_MAX: Duration = Duration::from_millis(500);

@@ -1,0 +1,253 @@
+//! How connections end, and their one timer.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+};
+
+use shardcast_os::socket;
+use shardcast_proto::Time;
+
+use super::{Conn, Role, State, outbound::Outbound};
+use crate::{
+    CloseReason, ConnId, Connection,
+    shard::{Shard, Timer, timer::TimerKey},
+};
+
+/// Who is to be told that a connection ended.
+pub(crate) enum Ended {
+    Service { listener: u32, protocol: usize, connection: Connection },
+    Owner(Rc<dyn Outbound>),
+}
+
+impl Shard {
+    /// Ends the connection with this id, if it still stands.
+    pub(crate) fn close(&self, id: ConnId, why: CloseReason) {
+        let mut table = self.table.borrow_mut();
+        let Some(conn) = table.get(id) else { return };
+        if matches!(conn.state, State::Unidentified | State::Open) {
+            self.guarded(conn, |conn| self.finish(conn, why));
+        } else if why == CloseReason::ShuttingDown {
+            self.cut(conn);
+        }
+        drop(table);
+        self.release_if_idle(id.slot);
+    }
+
+    /// Ends a connection for the application, and begins to end it for the peer. Once per connection.
+    pub(crate) fn finish(&self, conn: &mut Conn, why: CloseReason) {
+        let before = conn.state;
+        if !matches!(before, State::Unidentified | State::Moving(_) | State::Open) {
+            return;
+        }
+        let gently = matches!(
+            why,
+            CloseReason::PeerClosed
+                | CloseReason::Idle
+                | CloseReason::ProtocolError(_)
+                | CloseReason::Drained
+                | CloseReason::Closed
+                | CloseReason::Unidentified
+        );
+        conn.state =
+            State::Flushing(self.now() + self.shared.flush_timeout(self.drain_deadline.get(), self.now()));
+        conn.handle.mark_closed();
+        tracing::debug!(connection = %conn.handle.id(), peer = %conn.handle.peer(), reason = %why, "closed");
+        self.remember_closed(conn, why);
+        let ended = match &mut conn.role {
+            Role::Accepted { listener, serving } => {
+                let counters = &self.counters.listeners[*listener as usize];
+                counters.closed[why.index()].add(1);
+                counters.connections.sub(1);
+                if before != State::Open {
+                    counters.unidentified.sub(1);
+                }
+                serving.take().map(|serving| {
+                    self.members.borrow_mut()[*listener as usize].remove(conn.handle.id().slot);
+                    Ended::Service {
+                        listener: *listener,
+                        protocol: serving.protocol,
+                        connection: conn.handle.clone(),
+                    }
+                })
+            }
+            Role::Connecting(owner) => Some(Ended::Owner(Rc::clone(owner))),
+        };
+        if let Some(ended) = ended {
+            self.ended.borrow_mut().push((ended, why));
+            self.pump_must_run();
+        }
+        if gently {
+            self.mark_dirty(conn)
+        } else {
+            self.cut(conn)
+        }
+        self.arm_timer(conn);
+    }
+
+    /// Tells the application of the connections that ended. Nothing is borrowed here: it may do anything.
+    pub(crate) fn tell_ended(&self) {
+        while let Some((ended, why)) = self.ended.borrow_mut().pop() {
+            let tell = AssertUnwindSafe(|| match ended {
+                Ended::Service { listener, protocol, connection } => {
+                    self.service(listener, protocol).closed(&connection, why);
+                }
+                Ended::Owner(owner) => owner.closed(why, self.now()),
+            });
+            if catch_unwind(tell).is_err() {
+                self.counters.panics.add(1);
+                tracing::error!(shard = self.id, "a handler panicked when told that a connection ended");
+            }
+        }
+    }
+
+    /// Everything was sent: says so to the peer, and waits a little for its own end.
+    pub(super) fn end_sending(&self, conn: &mut Conn) {
+        if conn.peer_ended {
+            return self.cut(conn);
+        }
+        socket::shutdown_send(&conn.socket);
+        conn.state =
+            State::Lingering(self.now() + self.shared.linger_timeout(self.drain_deadline.get(), self.now()));
+        self.arm_timer(conn);
+    }
+
+    /// Shuts the socket down at once; what is unsent is lost, and counted.
+    pub(super) fn cut(&self, conn: &mut Conn) {
+        if conn.state == State::Cut {
+            return;
+        }
+        conn.state = State::Cut;
+        let lost = conn.outbox.clear();
+        if lost > 0 {
+            self.count_drops(conn, "closed", lost);
+        }
+        if !conn.peer_ended {
+            socket::reset_on_close(&conn.socket);
+        }
+        socket::shutdown_both(&conn.socket);
+        self.cutting.borrow_mut().push(conn.handle.id().slot);
+        self.pump_must_run();
+    }
+
+    /// Frees the slot of a connection that was cut, once the ring is done with it.
+    pub(crate) fn release_if_idle(&self, slot: u32) {
+        let mut table = self.table.borrow_mut();
+        if table.slot(slot).is_none_or(|conn| conn.state != State::Cut) || !self.ring.borrow().is_idle(slot) {
+            return;
+        }
+        let _ = self.ring.borrow_mut().detach(slot);
+        if let Some(conn) = table.remove(slot) {
+            self.cancel_timer(conn.timer);
+            if let Role::Accepted { .. } = conn.role {
+                let per_ip_max = self.shared.config.limits.connections_per_ip_max;
+                self.shared.admission.leave(conn.handle.peer().ip(), per_ip_max);
+            }
+        }
+    }
+
+    /// The slots that were cut this turn.
+    pub(crate) fn release_cut(&self) {
+        if self.cutting.borrow().is_empty() {
+            return;
+        }
+        for slot in self.cutting.take() {
+            self.release_if_idle(slot);
+        }
+    }
+
+    /// The deadline that comes first for `conn`.
+    fn next_deadline(&self, conn: &Conn) -> Option<Time> {
+        match conn.state {
+            State::Unidentified if matches!(conn.role, Role::Connecting(_)) => None,
+            State::Unidentified => Some(conn.opened + self.shared.config.limits.identify_timeout),
+            State::Moving(_) => None,
+            State::Open => {
+                let idle = self.idle_deadline(conn);
+                let age = self.age_deadline(conn);
+                let session = match &conn.role {
+                    Role::Accepted { serving: Some(serving), .. } => serving.session.poll_timeout(),
+                    _ => None,
+                };
+                let blocked = conn.outbox.blocked_deadline();
+                [idle, age, session, blocked].into_iter().flatten().min()
+            }
+            State::Flushing(deadline) | State::Lingering(deadline) => Some(deadline),
+            State::Cut => None,
+        }
+    }
+
+    fn idle_deadline(&self, conn: &Conn) -> Option<Time> {
+        let timeout = self.shared.listeners[conn.listener()?].idle_timeout;
+        (!timeout.is_zero()).then(|| conn.received_at + timeout)
+    }
+
+    fn age_deadline(&self, conn: &Conn) -> Option<Time> {
+        let age_max = conn.handle.bounds().age_max;
+        let oldest = conn.outbox.oldest()?;
+        (!age_max.is_zero()).then(|| oldest + age_max)
+    }
+
+    pub(crate) fn arm_timer(&self, conn: &mut Conn) {
+        if let Some(deadline) = self.next_deadline(conn) {
+            self.arm_timer_by(conn, deadline);
+        }
+    }
+
+    /// Only what is older than the timer needs it set anew: nearly never.
+    #[inline]
+    pub(super) fn arm_for_age(&self, conn: &mut Conn) {
+        if let Some(deadline) = self.age_deadline(conn) {
+            self.arm_timer_by(conn, deadline);
+        }
+    }
+
+    /// Makes sure that the timer goes off by `deadline`.
+    #[inline]
+    pub(super) fn arm_timer_by(&self, conn: &mut Conn, deadline: Time) {
+        if let Some((_, at)) = conn.timer
+            && at <= deadline
+        {
+            return;
+        }
+        self.cancel_timer(conn.timer.take());
+        let key = self.timers.borrow_mut().insert(deadline, Timer::Connection(conn.handle.id()));
+        conn.timer = Some((key, deadline));
+    }
+
+    pub(super) fn cancel_timer(&self, timer: Option<(TimerKey, Time)>) {
+        if let Some((key, _)) = timer {
+            self.timers.borrow_mut().cancel(key);
+        }
+    }
+
+    /// The timer of a connection went off.
+    pub(crate) fn on_connection_timer(&self, id: ConnId) {
+        let mut table = self.table.borrow_mut();
+        let Some(conn) = table.get(id) else { return };
+        conn.timer = None;
+        let now = self.now();
+        match conn.state {
+            State::Unidentified if conn.listener().is_some() => self.finish(conn, CloseReason::Unidentified),
+            State::Open => self.guarded(conn, |conn| self.on_open_timer(conn, now)),
+            State::Flushing(deadline) | State::Lingering(deadline) if deadline <= now => self.cut(conn),
+            _ => {}
+        }
+        self.arm_timer(conn);
+        drop(table);
+        self.release_if_idle(id.slot);
+    }
+
+    fn on_open_timer(&self, conn: &mut Conn, now: Time) {
+        if self.idle_deadline(conn).is_some_and(|deadline| deadline <= now) {
+            return self.finish(conn, CloseReason::Idle);
+        }
+        if self.age_deadline(conn).is_some_and(|deadline| deadline <= now) {
+            return self.finish(conn, CloseReason::Slow);
+        }
+        if conn.outbox.is_blocked() {
+            self.unblock(conn);
+        }
+        self.session_timeout(conn);
+    }
+}

@@ -1,0 +1,147 @@
+//! Messages from the application to the peers of this shard.
+
+use bytes::Bytes;
+use shardcast_proto::{Command, RequestId, Route};
+
+use super::{Conn, Role, State, outbox::Pushed};
+use crate::{CloseReason, Connection, connection::policy_code, mesh::Message, shard::Shard};
+
+impl Shard {
+    /// A message that a handle sent.
+    pub(crate) fn deliver(&self, to: &Connection, message: Message) {
+        to.arrived(message.len());
+        let mut table = self.table.borrow_mut();
+        let found = table.get(to.id()).filter(|conn| conn.state == State::Open);
+        let Some(conn) = found else {
+            if message.is_push() {
+                self.router.count_drop(to.id(), "closed");
+            }
+            return;
+        };
+        match message {
+            Message::Raw { frame, key } => self.push_frame(conn, frame, key),
+            Message::Push { body, key } => match self.frame_push(conn, &body) {
+                Some(frame) => self.push_frame(conn, frame, key),
+                None => self.count_drops(conn, "closed", 1),
+            },
+            Message::Response { id, body } => self.respond(conn, id, &body),
+        }
+        let slot = conn.handle.id().slot;
+        let cut = conn.state == State::Cut;
+        drop(table);
+        if cut {
+            self.release_if_idle(slot);
+        }
+    }
+
+    /// A push for every open connection of a listener: framed once per protocol, shared by reference.
+    pub(crate) fn broadcast(&self, listener: u32, body: &Bytes, key: Option<u64>) {
+        let members = self.members.borrow();
+        let mut table = self.table.borrow_mut();
+        let mut framed = Framed::None;
+        let mut slow = Vec::new();
+        for slot in members[listener as usize].iter() {
+            let Some(conn) = table.slot(slot) else { continue };
+            let Some(frame) = framed.frame(self, conn, listener, body) else { continue };
+            if self.queue_frame(conn, frame, key) {
+                slow.push(slot);
+            }
+        }
+        drop(members);
+        for slot in slow {
+            if let Some(conn) = table.slot(slot) {
+                self.guarded(conn, |conn| self.finish(conn, CloseReason::Slow));
+            }
+        }
+        drop(table);
+    }
+
+    fn push_frame(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>) {
+        if self.queue_frame(conn, frame, key) {
+            self.guarded(conn, |conn| self.finish(conn, CloseReason::Slow));
+        }
+    }
+
+    /// Queues a frame as the policy says; true when the connection is to be closed as slow.
+    #[inline]
+    fn queue_frame(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>) -> bool {
+        let bounds = *conn.handle.bounds();
+        let pushed = conn.outbox.push(frame, key, self.now(), &bounds);
+        match pushed {
+            Pushed::Queued | Pushed::Blocked => self.count_queued(conn),
+            Pushed::QueuedDroppingOldest(dropped) => {
+                self.count_queued(conn);
+                self.count_drops(conn, policy_code(bounds.overflow), dropped);
+            }
+            Pushed::Replaced | Pushed::Dropped | Pushed::Disconnect => {
+                self.count_drops(conn, policy_code(bounds.overflow), 1);
+            }
+        }
+        if pushed == Pushed::Blocked
+            && let Some(deadline) = conn.outbox.blocked_deadline()
+        {
+            self.arm_timer_by(conn, deadline);
+        }
+        if conn.outbox.is_ready() {
+            self.mark_dirty(conn);
+        }
+        pushed == Pushed::Disconnect
+    }
+
+    fn respond(&self, conn: &mut Conn, id: RequestId, body: &[u8]) {
+        let Role::Accepted { serving: Some(serving), .. } = &mut conn.role else { return };
+        self.say(&mut conn.outbox, &mut *serving.session, Command::Respond { id, body });
+        if conn.outbox.is_ready() {
+            self.mark_dirty(conn);
+        }
+    }
+
+    /// The frame of a push for this connection; `None` when its protocol has no push.
+    fn frame_push(&self, conn: &mut Conn, body: &Bytes) -> Option<Bytes> {
+        let now = self.now();
+        let Role::Accepted { listener, serving: Some(serving) } = &mut conn.role else { return None };
+        if let Some(shared) = self.protocol(*listener, serving.protocol).encode_push(Route::Only, body) {
+            return Some(shared);
+        }
+        let mut frame = Vec::new();
+        let push = Command::Push { route: Route::Only, body };
+        serving.session.handle_command(push, &mut frame, now).is_ok().then(|| frame.into())
+    }
+
+    #[inline]
+    fn count_queued(&self, conn: &Conn) {
+        if let Some(listener) = conn.listener() {
+            self.counters.listeners[listener].push_queued.add(1);
+        }
+    }
+
+    pub(super) fn count_drops(&self, conn: &mut Conn, code: &'static str, drops: usize) {
+        conn.traffic.dropped_messages += drops as u64;
+        if let Some(listener) = conn.listener() {
+            self.counters.listeners[listener].count_drops(code, drops);
+        }
+    }
+}
+
+/// The frame of a broadcast, for the protocol that the last connection spoke.
+enum Framed {
+    None,
+    Shared { protocol: usize, frame: Bytes },
+}
+
+impl Framed {
+    #[inline]
+    fn frame(&mut self, shard: &Shard, conn: &mut Conn, listener: u32, body: &Bytes) -> Option<Bytes> {
+        let protocol = conn.protocol()?;
+        match self {
+            Self::Shared { protocol: known, frame } if *known == protocol => Some(frame.clone()),
+            _ => match shard.protocol(listener, protocol).encode_push(Route::Only, body) {
+                Some(frame) => {
+                    *self = Self::Shared { protocol, frame: frame.clone() };
+                    Some(frame)
+                }
+                None => shard.frame_push(conn, body),
+            },
+        }
+    }
+}

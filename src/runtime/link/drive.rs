@@ -1,0 +1,258 @@
+//! Bytes in, events out: the only place that feeds sessions.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+};
+
+use shardcast_os::ring::{Filled, ReceiveEnd};
+use shardcast_proto::{Command, Error, Event, RequestId, Session};
+
+use super::{Conn, Role, State, outbox::Outbox};
+use crate::{
+    CloseReason, Connection,
+    service::{Reply, Request, Service},
+    shard::Shard,
+};
+
+impl Shard {
+    pub(crate) fn on_received(&self, slot: u32, data: Filled) {
+        let mut table = self.table.borrow_mut();
+        if let Some(conn) = table.slot(slot) {
+            self.take_bytes(conn, data.bytes());
+        }
+        drop(table);
+        self.ring.borrow_mut().recycle(data);
+    }
+
+    fn take_bytes(&self, conn: &mut Conn, bytes: &[u8]) {
+        conn.received_at = self.now();
+        conn.traffic.received_bytes += bytes.len() as u64;
+        if let Some(listener) = conn.listener() {
+            self.counters.listeners[listener].received_bytes.add(bytes.len() as u64);
+        }
+        match conn.state {
+            State::Open => self.guarded(conn, |conn| self.drive(conn, bytes)),
+            State::Unidentified => {
+                conn.assembly.extend_from_slice(bytes);
+                self.guarded(conn, |conn| self.identify(conn));
+            }
+            State::Moving(_) => conn.assembly.extend_from_slice(bytes),
+            // What a peer says after the end interests nobody; reading it lets the connection end cleanly.
+            State::Flushing(_) | State::Lingering(_) | State::Cut => {}
+        }
+    }
+
+    pub(crate) fn on_receive_ended(&self, slot: u32, how: ReceiveEnd) {
+        let mut table = self.table.borrow_mut();
+        let Some(conn) = table.slot(slot) else { return };
+        match (how, conn.state) {
+            (ReceiveEnd::Stopped, State::Moving(_)) => self.moving.borrow_mut().push(slot),
+            (ReceiveEnd::Stopped, _) => {
+                if !conn.paused && conn.state == State::Open {
+                    self.ring.borrow_mut().receive(slot);
+                }
+            }
+            (ReceiveEnd::EndOfStream, _) => {
+                conn.peer_ended = true;
+                self.peer_is_done(conn, CloseReason::PeerClosed);
+            }
+            (ReceiveEnd::Failed(error), _) => {
+                conn.peer_ended = true;
+                self.peer_is_done(conn, CloseReason::from_socket(&error));
+            }
+        }
+        drop(table);
+        self.release_if_idle(slot);
+    }
+
+    fn peer_is_done(&self, conn: &mut Conn, why: CloseReason) {
+        match conn.state {
+            State::Unidentified | State::Moving(_) | State::Open => self.finish(conn, why),
+            State::Flushing(_) if why != CloseReason::PeerClosed => self.cut(conn),
+            State::Lingering(_) => self.cut(conn),
+            State::Flushing(_) | State::Cut => {}
+        }
+    }
+
+    /// Feeds `bytes`, behind those that wait, to whoever is at our end.
+    pub(super) fn drive(&self, conn: &mut Conn, bytes: &[u8]) {
+        if conn.paused {
+            return conn.assembly.extend_from_slice(bytes);
+        }
+        let waiting = std::mem::take(&mut conn.assembly);
+        let taken = if waiting.is_empty() {
+            let taken = self.feed(conn, bytes);
+            if taken < bytes.len() && conn.state == State::Open {
+                conn.assembly = self.spare();
+                conn.assembly.extend_from_slice(&bytes[taken..]);
+            }
+            return;
+        } else {
+            conn.assembly = waiting;
+            conn.assembly.extend_from_slice(bytes);
+            let input = std::mem::take(&mut conn.assembly);
+            let taken = self.feed(conn, &input);
+            conn.assembly = input;
+            taken
+        };
+        conn.assembly.drain(..taken);
+        if conn.assembly.is_empty() || conn.state != State::Open {
+            let empty = std::mem::take(&mut conn.assembly);
+            self.keep_spare(empty);
+        }
+    }
+
+    fn feed(&self, conn: &mut Conn, input: &[u8]) -> usize {
+        match &conn.role {
+            Role::Accepted { .. } => self.feed_session(conn, input),
+            Role::Connecting(owner) => {
+                let owner = Rc::clone(owner);
+                let taken = owner.input(input, self.now());
+                self.collect_output(conn, &*owner);
+                taken.unwrap_or_else(|error| {
+                    self.finish(conn, CloseReason::ProtocolError(error));
+                    input.len()
+                })
+            }
+        }
+    }
+
+    /// Feeds frame after frame to the session, and each request to the service.
+    fn feed_session(&self, conn: &mut Conn, input: &[u8]) -> usize {
+        let Role::Accepted { listener, serving: Some(serving) } = &mut conn.role else { return 0 };
+        let now = self.now();
+        let service = self.service(*listener, serving.protocol);
+        let outbox_bytes_max = conn.handle.bounds().bytes_max;
+        let mut scratch = self.scratch.take();
+        let (mut taken, mut requests, mut fault) = (0, 0, None);
+        while taken < input.len() {
+            if conn.outbox.bytes() >= outbox_bytes_max {
+                conn.paused = true;
+                break;
+            }
+            let progress = match serving.session.handle_input(&input[taken..], now) {
+                Ok(progress) => progress,
+                Err(error) => {
+                    fault = Some(error);
+                    break;
+                }
+            };
+            if progress.taken == 0 {
+                break;
+            }
+            taken += progress.taken;
+            let mut event = progress.event;
+            while let Some(it) = event {
+                requests += 1;
+                if let Some(id) = call(service, &conn.handle, it, &mut scratch) {
+                    self.say(
+                        &mut conn.outbox,
+                        &mut *serving.session,
+                        Command::Respond { id, body: &scratch },
+                    );
+                }
+                event = serving.session.poll_event();
+            }
+        }
+        conn.outbox.write(now, || self.spare(), |out| serving.session.poll_transmit(out));
+        scratch.clear();
+        self.scratch.set(scratch);
+        let timeout = serving.session.poll_timeout();
+        conn.traffic.received_messages += requests;
+        self.counters.listeners[*listener as usize].received_messages.add(requests);
+        if let Some(error) = fault {
+            self.counters.listeners[*listener as usize].count_decode_error(error.code());
+            self.finish(conn, CloseReason::ProtocolError(error));
+            return input.len();
+        }
+        if let Some(deadline) = timeout {
+            self.arm_timer_by(conn, deadline);
+        }
+        if input.len() - taken > ASSEMBLY_BYTES_MAX {
+            let error =
+                Error::FrameTooLarge { len: (input.len() - taken) as u64, max: ASSEMBLY_BYTES_MAX as u64 };
+            self.finish(conn, CloseReason::ProtocolError(error));
+            return input.len();
+        }
+        if conn.paused {
+            self.ring.borrow_mut().stop_receiving(conn.handle.id().slot);
+        }
+        if conn.outbox.is_ready() {
+            self.mark_dirty(conn);
+        }
+        taken
+    }
+
+    /// The peer took enough of what was queued for it: goes on reading.
+    pub(super) fn resume(&self, conn: &mut Conn) {
+        conn.paused = false;
+        self.guarded(conn, |conn| self.drive(conn, &[]));
+        if !conn.paused && conn.state == State::Open {
+            self.ring.borrow_mut().receive(conn.handle.id().slot);
+        }
+    }
+
+    /// The time of a session has come.
+    pub(super) fn session_timeout(&self, conn: &mut Conn) {
+        let now = self.now();
+        let Role::Accepted { serving: Some(serving), listener } = &mut conn.role else { return };
+        if serving.session.poll_timeout().is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        let outcome = serving.session.handle_timeout(now);
+        let service = self.service(*listener, serving.protocol);
+        let mut scratch = self.scratch.take();
+        while let Some(event) = serving.session.poll_event() {
+            if let Some(id) = call(service, &conn.handle, event, &mut scratch) {
+                self.say(&mut conn.outbox, &mut *serving.session, Command::Respond { id, body: &scratch });
+            }
+        }
+        self.scratch.set(scratch);
+        conn.outbox.write(now, || self.spare(), |out| serving.session.poll_transmit(out));
+        if let Err(error) = outcome {
+            self.counters.listeners[*listener as usize].count_decode_error(error.code());
+            return self.finish(conn, CloseReason::ProtocolError(error));
+        }
+        if conn.outbox.is_ready() {
+            self.mark_dirty(conn);
+        }
+    }
+
+    /// Lets a session write an answer to the peer.
+    #[inline]
+    pub(super) fn say(&self, outbox: &mut Outbox, session: &mut dyn Session, command: Command<'_>) {
+        let now = self.now();
+        let said =
+            outbox.write(now, || self.spare(), |out| session.handle_command(command, out, now).is_ok());
+        debug_assert!(said, "a protocol can answer its own requests");
+    }
+
+    /// Runs `f`, which may call the application, so that a panic costs `conn` and nothing else.
+    pub(crate) fn guarded(&self, conn: &mut Conn, f: impl FnOnce(&mut Conn)) {
+        let run = AssertUnwindSafe(|| f(&mut *conn));
+        if catch_unwind(run).is_err() {
+            self.counters.panics.add(1);
+            tracing::error!(shard = self.id, connection = %conn.handle.id(), "a handler panicked");
+            self.finish(conn, CloseReason::Panic);
+        }
+    }
+}
+
+/// Gives one event to the service; returns the id to answer now with what is in `body`, if any.
+#[inline]
+fn call(
+    service: &dyn Service,
+    connection: &Connection,
+    event: Event<'_>,
+    body: &mut Vec<u8>,
+) -> Option<RequestId> {
+    let Event::Request { id, route, body: request } = event else { return None };
+    body.clear();
+    let mut reply = Reply { connection, id, body, later: false };
+    service.request(connection, Request { id, route, body: request }, &mut reply);
+    (!reply.later && !reply.body.is_empty()).then_some(id)
+}
+
+/// What may wait for the rest of its frame: far more than any protocol's own limit.
+const ASSEMBLY_BYTES_MAX: usize = 128 << 20;

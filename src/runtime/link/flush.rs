@@ -1,0 +1,132 @@
+//! Outboxes to the ring, and what comes back.
+
+use std::io;
+
+use shardcast_os::ring::Payload;
+
+use super::{Conn, State};
+use crate::{CloseReason, connection::policy_code, shard::Shard};
+
+impl Shard {
+    /// Puts `conn` on the list of those to flush at the end of this turn.
+    #[inline]
+    pub(crate) fn mark_dirty(&self, conn: &mut Conn) {
+        if !conn.dirty {
+            conn.dirty = true;
+            self.dirty.borrow_mut().push(conn.handle.id().slot);
+            self.pump_must_run();
+        }
+    }
+
+    /// Hands everything that was queued this turn to the ring: one send per connection.
+    pub(crate) fn flush(&self) {
+        if self.dirty.borrow().is_empty() {
+            return;
+        }
+        let mut dirty = self.dirty.take();
+        let mut table = self.table.borrow_mut();
+        for slot in &dirty {
+            if let Some(conn) = table.slot(*slot) {
+                conn.dirty = false;
+                self.flush_one(conn);
+            }
+        }
+        dirty.clear();
+        if self.dirty.borrow().is_empty() {
+            self.dirty.replace(dirty);
+        }
+    }
+
+    fn flush_one(&self, conn: &mut Conn) {
+        if !matches!(conn.state, State::Open | State::Flushing(_)) {
+            return;
+        }
+        if let Some(payload) = conn.outbox.take(|| self.spare()) {
+            self.ring.borrow_mut().send(conn.handle.id().slot, payload);
+            self.arm_for_age(conn);
+        }
+        conn.handle.publish_waiting(conn.outbox.bytes(), conn.outbox.messages());
+        if conn.outbox.is_empty() && matches!(conn.state, State::Flushing(_)) {
+            self.end_sending(conn);
+        }
+    }
+
+    pub(crate) fn on_sent(&self, slot: u32, payload: Payload, result: io::Result<()>) {
+        if let Payload::Gathered(buffer) = payload {
+            self.keep_spare(buffer);
+        }
+        let mut table = self.table.borrow_mut();
+        let Some(conn) = table.slot(slot) else { return };
+        let (bytes, messages) = conn.outbox.sent();
+        match result {
+            Ok(()) => self.was_sent(conn, bytes, messages),
+            Err(error) if conn.state != State::Cut => {
+                let why = CloseReason::from_socket(&error);
+                if conn.state == State::Open {
+                    self.finish(conn, why);
+                } else {
+                    self.cut(conn);
+                }
+            }
+            Err(_) => {}
+        }
+        let cut = conn.state == State::Cut;
+        drop(table);
+        if cut {
+            self.release_if_idle(slot);
+        }
+    }
+
+    fn was_sent(&self, conn: &mut Conn, bytes: usize, messages: usize) {
+        conn.traffic.sent_bytes += bytes as u64;
+        conn.traffic.sent_messages += messages as u64;
+        if let Some(listener) = conn.listener() {
+            let counters = &self.counters.listeners[listener];
+            counters.sent_bytes.add(bytes as u64);
+            counters.sent_messages.add(messages as u64);
+        }
+        if conn.outbox.is_blocked() {
+            self.unblock(conn);
+        }
+        if conn.outbox.is_ready() || matches!(conn.state, State::Flushing(_)) {
+            self.mark_dirty(conn);
+        } else {
+            conn.handle.publish_waiting(conn.outbox.bytes(), conn.outbox.messages());
+        }
+        if conn.paused
+            && conn.state == State::Open
+            && conn.outbox.bytes() <= conn.handle.bounds().bytes_max / 2
+        {
+            self.resume(conn);
+        }
+    }
+
+    /// Lets blocked pushes in that have room, and gives up those whose time is over.
+    pub(super) fn unblock(&self, conn: &mut Conn) {
+        let bounds = *conn.handle.bounds();
+        let dropped = conn.outbox.unblock(self.now(), &bounds);
+        if dropped > 0 {
+            self.count_drops(conn, policy_code(bounds.overflow), dropped);
+        }
+        if conn.outbox.is_ready() {
+            self.mark_dirty(conn);
+        }
+    }
+
+    /// A buffer to write into: one that was used before, if there is any.
+    pub(crate) fn spare(&self) -> Vec<u8> {
+        self.spares.borrow_mut().pop().unwrap_or_default()
+    }
+
+    pub(crate) fn keep_spare(&self, mut buffer: Vec<u8>) {
+        let mut spares = self.spares.borrow_mut();
+        if (1..=SPARE_BYTES_MAX).contains(&buffer.capacity()) && spares.len() < SPARES_MAX {
+            buffer.clear();
+            spares.push(buffer);
+        }
+    }
+}
+
+/// Buffers kept to be used again, and the largest that is: at most 16 MiB a shard.
+const SPARES_MAX: usize = 2048;
+const SPARE_BYTES_MAX: usize = 8 << 10;

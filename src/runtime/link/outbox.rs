@@ -1,0 +1,331 @@
+//! What waits to be sent to one peer, in order, within bounds.
+//!
+//! Responses are gathered into runs as they are written; pushes are kept apart and by reference, so that
+//! they can be dropped or replaced. What is taken for one send is no longer here, but counts until it is
+//! with the kernel's TCP: a stalled peer costs its bounds, not twice that.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use shardcast_os::ring::Payload;
+use shardcast_proto::Time;
+
+use crate::{OverflowPolicy, connection::OutboxBounds};
+
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    items: VecDeque<Item>,
+    /// Invariant: `bytes` and `messages` are those of `items` and of what is in flight.
+    bytes: usize,
+    messages: usize,
+    in_flight: Option<InFlight>,
+    /// Pushes over the bounds that wait for room, under `Block`.
+    blocked: VecDeque<(Push, Time)>,
+}
+
+#[derive(Debug)]
+enum Item {
+    Run { bytes: Vec<u8>, messages: usize, since: Time },
+    Push(Push),
+}
+
+#[derive(Debug)]
+struct Push {
+    frame: Bytes,
+    key: Option<u64>,
+    since: Time,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    bytes: usize,
+    messages: usize,
+    since: Time,
+}
+
+/// What became of a push.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Pushed {
+    /// It waits.
+    Queued,
+    /// It waits, and this many older ones were dropped for it.
+    QueuedDroppingOldest(usize),
+    /// It waits in the place of one with the same key.
+    Replaced,
+    /// It was dropped.
+    Dropped,
+    /// It was dropped, and the peer is to be disconnected.
+    Disconnect,
+    /// It waits outside the bounds, for a limited time.
+    Blocked,
+}
+
+impl Outbox {
+    /// Nothing waits and nothing is in flight.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.in_flight.is_none() && self.blocked.is_empty()
+    }
+
+    /// There is something to send, and no send in flight.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.in_flight.is_none() && !self.items.is_empty()
+    }
+
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) const fn messages(&self) -> usize {
+        self.messages
+    }
+
+    pub(crate) fn is_blocked(&self) -> bool {
+        !self.blocked.is_empty()
+    }
+
+    /// When the oldest message here, or in flight, was queued.
+    pub(crate) fn oldest(&self) -> Option<Time> {
+        let waiting = match self.items.front() {
+            Some(Item::Run { since, .. } | Item::Push(Push { since, .. })) => Some(*since),
+            None => None,
+        };
+        self.in_flight.as_ref().map(|it| it.since).or(waiting)
+    }
+
+    /// Lets `write` append `messages` responses; they are never dropped. Returns what `write` returns.
+    #[inline]
+    pub(crate) fn write<R>(
+        &mut self,
+        now: Time,
+        spare: impl FnOnce() -> Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>) -> R,
+    ) -> R {
+        let joins = matches!(self.items.back(), Some(Item::Run { bytes, .. }) if bytes.len() < RUN_BYTES_MAX);
+        if !joins {
+            self.items.push_back(Item::Run { bytes: spare(), messages: 0, since: now });
+        }
+        let Some(Item::Run { bytes, messages, .. }) = self.items.back_mut() else {
+            unreachable!("made above")
+        };
+        let before = bytes.len();
+        let result = write(bytes);
+        let written = bytes.len() - before;
+        if written > 0 {
+            *messages += 1;
+            self.messages += 1;
+            self.bytes += written;
+        } else if bytes.is_empty() {
+            self.items.pop_back();
+        }
+        result
+    }
+
+    /// Queues a push, or does what the policy says.
+    pub(crate) fn push(
+        &mut self,
+        frame: Bytes,
+        key: Option<u64>,
+        now: Time,
+        bounds: &OutboxBounds,
+    ) -> Pushed {
+        let push = Push { frame, key, since: now };
+        if bounds.overflow == OverflowPolicy::Conflate && key.is_some() {
+            if let Some(waiting) = self.waiting_with(key) {
+                let (older, newer) = (waiting.frame.len(), push.frame.len());
+                *waiting = Push { since: waiting.since, ..push };
+                self.bytes = self.bytes - older + newer;
+                return Pushed::Replaced;
+            }
+        }
+        if self.blocked.is_empty() && self.fits(push.frame.len(), bounds) {
+            self.append(push);
+            return Pushed::Queued;
+        }
+        match bounds.overflow {
+            OverflowPolicy::Disconnect => Pushed::Disconnect,
+            OverflowPolicy::DropNewest | OverflowPolicy::Conflate => Pushed::Dropped,
+            OverflowPolicy::DropOldest => self.push_dropping_oldest(push, bounds),
+            OverflowPolicy::Block(limit) if self.blocked.len() < BLOCKED_MAX => {
+                self.blocked.push_back((push, now + limit));
+                Pushed::Blocked
+            }
+            OverflowPolicy::Block(_) => Pushed::Dropped,
+        }
+    }
+
+    /// Moves blocked pushes that have room by now; returns how many waited too long and were dropped.
+    pub(crate) fn unblock(&mut self, now: Time, bounds: &OutboxBounds) -> usize {
+        let mut dropped = 0;
+        while let Some((push, deadline)) = self.blocked.front() {
+            if self.fits(push.frame.len(), bounds) {
+                let Some((push, _)) = self.blocked.pop_front() else { break };
+                self.append(push);
+            } else if *deadline <= now {
+                self.blocked.pop_front();
+                dropped += 1;
+            } else {
+                break;
+            }
+        }
+        dropped
+    }
+
+    /// When the first blocked push gives up.
+    pub(crate) fn blocked_deadline(&self) -> Option<Time> {
+        self.blocked.front().map(|(_, deadline)| *deadline)
+    }
+
+    /// Takes what the next send carries: everything, up to a bound.
+    pub(crate) fn take(&mut self, spare: impl FnOnce() -> Vec<u8>) -> Option<Payload> {
+        if self.in_flight.is_some() {
+            return None;
+        }
+        let since = self.oldest()?;
+        let (mut bytes, mut messages) = (0, 0);
+        let payload = if self.items.len() == 1 || self.front_len() >= SEND_BYTES_MAX {
+            self.take_front(&mut bytes, &mut messages)
+        } else {
+            self.gather(spare(), &mut bytes, &mut messages)
+        };
+        self.in_flight = Some(InFlight { bytes, messages, since });
+        Some(payload)
+    }
+
+    /// The send in flight has ended; returns its bytes and messages.
+    pub(crate) fn sent(&mut self) -> (usize, usize) {
+        let Some(in_flight) = self.in_flight.take() else { return (0, 0) };
+        self.bytes -= in_flight.bytes;
+        self.messages -= in_flight.messages;
+        (in_flight.bytes, in_flight.messages)
+    }
+
+    /// Forgets what is not in flight; returns how many pushes that were.
+    pub(crate) fn clear(&mut self) -> usize {
+        let pushes =
+            self.items.iter().filter(|item| matches!(item, Item::Push(_))).count() + self.blocked.len();
+        self.items.clear();
+        self.blocked.clear();
+        (self.bytes, self.messages) = self.in_flight.as_ref().map_or((0, 0), |it| (it.bytes, it.messages));
+        pushes
+    }
+
+    fn waiting_with(&mut self, key: Option<u64>) -> Option<&mut Push> {
+        self.items.iter_mut().rev().find_map(|item| match item {
+            Item::Push(push) if push.key == key => Some(push),
+            _ => None,
+        })
+    }
+
+    /// One message always fits into an empty outbox, or a large one could never be sent.
+    const fn fits(&self, len: usize, bounds: &OutboxBounds) -> bool {
+        self.messages == 0 || (self.messages < bounds.messages_max && self.bytes + len <= bounds.bytes_max)
+    }
+
+    fn append(&mut self, push: Push) {
+        self.bytes += push.frame.len();
+        self.messages += 1;
+        self.items.push_back(Item::Push(push));
+    }
+
+    fn push_dropping_oldest(&mut self, push: Push, bounds: &OutboxBounds) -> Pushed {
+        let mut dropped = 0;
+        while !self.fits(push.frame.len(), bounds) {
+            let Some(index) = self.items.iter().position(|item| matches!(item, Item::Push(_))) else {
+                // Only responses and what is in flight are left: there is no older push to drop.
+                return if dropped == 0 { Pushed::Dropped } else { self.append_after(push, dropped) };
+            };
+            if let Some(Item::Push(oldest)) = self.items.remove(index) {
+                self.bytes -= oldest.frame.len();
+                self.messages -= 1;
+                dropped += 1;
+            }
+        }
+        self.append_after(push, dropped)
+    }
+
+    fn append_after(&mut self, push: Push, dropped: usize) -> Pushed {
+        self.append(push);
+        Pushed::QueuedDroppingOldest(dropped)
+    }
+
+    fn front_len(&self) -> usize {
+        match self.items.front() {
+            Some(Item::Run { bytes, .. }) => bytes.len(),
+            Some(Item::Push(push)) => push.frame.len(),
+            None => 0,
+        }
+    }
+
+    fn take_front(&mut self, bytes: &mut usize, messages: &mut usize) -> Payload {
+        let item = self.items.pop_front().expect("the caller saw it");
+        *bytes = item.len();
+        *messages = item.messages();
+        match item {
+            Item::Run { bytes, .. } => Payload::Gathered(bytes),
+            Item::Push(push) => Payload::Shared(push.frame),
+        }
+    }
+
+    /// Copies small items into `gathered`; from the first large one on, sends pieces by reference.
+    fn gather(&mut self, mut gathered: Vec<u8>, bytes: &mut usize, messages: &mut usize) -> Payload {
+        let mut pieces = Vec::new();
+        while let Some(item) = self.items.front() {
+            if *bytes + item.len() > SEND_BYTES_MAX && *bytes > 0 || pieces.len() + 2 > Payload::PIECES_MAX {
+                break;
+            }
+            *bytes += item.len();
+            *messages += item.messages();
+            match self.items.pop_front() {
+                Some(Item::Run { bytes, .. }) => gathered.extend_from_slice(&bytes),
+                Some(Item::Push(push)) if push.frame.len() < BY_REFERENCE_MIN => {
+                    gathered.extend_from_slice(&push.frame);
+                }
+                Some(Item::Push(push)) => {
+                    if !gathered.is_empty() {
+                        pieces.push(Bytes::from(std::mem::take(&mut gathered)));
+                    }
+                    pieces.push(push.frame);
+                }
+                None => break,
+            }
+        }
+        if pieces.is_empty() {
+            return Payload::Gathered(gathered);
+        }
+        if !gathered.is_empty() {
+            pieces.push(Bytes::from(gathered));
+        }
+        Payload::Pieces(pieces)
+    }
+}
+
+impl Item {
+    const fn len(&self) -> usize {
+        match self {
+            Self::Run { bytes, .. } => bytes.len(),
+            Self::Push(push) => push.frame.len(),
+        }
+    }
+
+    const fn messages(&self) -> usize {
+        match self {
+            Self::Run { messages, .. } => *messages,
+            Self::Push(_) => 1,
+        }
+    }
+}
+
+/// A run of responses is closed at this size, so that one send does not wait for all of a long pipeline.
+const RUN_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of one send, unless a single message is larger.
+const SEND_BYTES_MAX: usize = 256 << 10;
+
+/// A push from this size on is sent from where it is: copying would cost more than a piece does.
+const BY_REFERENCE_MIN: usize = 16 << 10;
+
+/// Pushes that may wait outside the bounds of one connection under `Block`.
+const BLOCKED_MAX: usize = 1024;
+
+#[cfg(test)]
+mod tests;

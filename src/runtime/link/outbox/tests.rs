@@ -1,0 +1,146 @@
+use std::time::Duration;
+
+use super::*;
+
+fn bounds(overflow: OverflowPolicy) -> OutboxBounds {
+    OutboxBounds { bytes_max: 100, messages_max: 4, age_max: Duration::ZERO, overflow }
+}
+
+fn frame(len: usize, fill: u8) -> Bytes {
+    Bytes::from(vec![fill; len])
+}
+
+fn push(outbox: &mut Outbox, fill: u8, key: Option<u64>, overflow: OverflowPolicy) -> Pushed {
+    outbox.push(frame(10, fill), key, Time::default(), &bounds(overflow))
+}
+
+/// What the peer would receive, one send after the other.
+fn drain(outbox: &mut Outbox) -> Vec<u8> {
+    let mut all = Vec::new();
+    while let Some(payload) = outbox.take(Vec::new) {
+        match payload {
+            Payload::Gathered(bytes) => all.extend(bytes),
+            Payload::Shared(bytes) => all.extend(bytes),
+            Payload::Pieces(pieces) => pieces.iter().for_each(|piece| all.extend(piece)),
+        }
+        outbox.sent();
+    }
+    all
+}
+
+fn fills(outbox: &mut Outbox) -> Vec<u8> {
+    drain(outbox).chunks(10).map(|chunk| chunk[0]).collect()
+}
+
+#[test]
+fn responses_and_pushes_leave_in_order() {
+    let mut outbox = Outbox::default();
+    outbox.write(Time::default(), Vec::new, |out| out.extend([1; 10]));
+    let _ = push(&mut outbox, 2, None, OverflowPolicy::Disconnect);
+    outbox.write(Time::default(), Vec::new, |out| out.extend([3; 10]));
+    outbox.write(Time::default(), Vec::new, |out| out.extend([4; 10]));
+    assert_eq!((outbox.bytes(), outbox.messages()), (40, 4));
+    assert_eq!(fills(&mut outbox), [1, 2, 3, 4]);
+    assert!(outbox.is_empty());
+    assert_eq!((outbox.bytes(), outbox.messages()), (0, 0));
+}
+
+#[test]
+fn a_write_that_writes_nothing_leaves_nothing() {
+    let mut outbox = Outbox::default();
+    outbox.write(Time::default(), Vec::new, |_| ());
+    assert!(outbox.is_empty());
+}
+
+#[test]
+fn each_policy_does_at_the_bound_what_it_says() {
+    let cases = [
+        (OverflowPolicy::Disconnect, Pushed::Disconnect, vec![0, 1, 2, 3]),
+        (OverflowPolicy::DropNewest, Pushed::Dropped, vec![0, 1, 2, 3]),
+        (OverflowPolicy::DropOldest, Pushed::QueuedDroppingOldest(1), vec![1, 2, 3, 9]),
+        (OverflowPolicy::Conflate, Pushed::Dropped, vec![0, 1, 2, 3]),
+        (OverflowPolicy::Block(Duration::from_secs(1)), Pushed::Blocked, vec![0, 1, 2, 3]),
+    ];
+    for (policy, expected, left) in cases {
+        let mut outbox = Outbox::default();
+        for fill in 0..4 {
+            assert_eq!(push(&mut outbox, fill, None, policy), Pushed::Queued);
+        }
+        assert_eq!(push(&mut outbox, 9, None, policy), expected, "{policy:?}");
+        assert_eq!(fills(&mut outbox), left, "{policy:?}");
+    }
+}
+
+#[test]
+fn conflation_keeps_the_newest_of_a_key_in_the_place_of_the_first() {
+    let mut outbox = Outbox::default();
+    for (fill, key) in [(1, 1), (2, 2), (3, 1), (4, 1)] {
+        let _ = push(&mut outbox, fill, Some(key), OverflowPolicy::Conflate);
+    }
+    assert_eq!(outbox.messages(), 2);
+    assert_eq!(fills(&mut outbox), [4, 2]);
+}
+
+#[test]
+fn what_is_in_flight_counts_and_is_never_dropped() {
+    let mut outbox = Outbox::default();
+    for fill in 0..4 {
+        let _ = push(&mut outbox, fill, None, OverflowPolicy::DropOldest);
+    }
+    let payload = outbox.take(Vec::new);
+    assert_eq!(payload.map(|it| it.len()), Some(40));
+    assert_eq!(outbox.messages(), 4);
+    assert_eq!(push(&mut outbox, 9, None, OverflowPolicy::DropOldest), Pushed::Dropped);
+    assert_eq!(outbox.sent(), (40, 4));
+    assert_eq!(push(&mut outbox, 9, None, OverflowPolicy::DropOldest), Pushed::Queued);
+}
+
+#[test]
+fn a_blocked_push_gets_room_in_time_or_is_dropped() {
+    let policy = OverflowPolicy::Block(Duration::from_secs(1));
+    let mut outbox = Outbox::default();
+    for fill in 0..6 {
+        let _ = push(&mut outbox, fill, None, policy);
+    }
+    let late = Time::default() + Duration::from_secs(1);
+    assert_eq!(outbox.blocked_deadline(), Some(late));
+    assert_eq!(outbox.unblock(Time::default(), &bounds(policy)), 0);
+    let _ = outbox.take(Vec::new);
+    outbox.sent();
+    assert_eq!(outbox.unblock(Time::default(), &bounds(policy)), 0);
+    assert!(!outbox.is_blocked());
+    for fill in 0..6 {
+        let _ = push(&mut outbox, fill, None, policy);
+    }
+    assert_eq!(outbox.unblock(late, &bounds(policy)), 4);
+}
+
+#[test]
+fn one_message_larger_than_the_bound_fits_into_an_empty_outbox() {
+    let mut outbox = Outbox::default();
+    let policy = OverflowPolicy::DropNewest;
+    assert_eq!(outbox.push(frame(1000, 1), None, Time::default(), &bounds(policy)), Pushed::Queued);
+    assert_eq!(push(&mut outbox, 2, None, policy), Pushed::Dropped);
+}
+
+#[test]
+fn large_pushes_leave_by_reference_between_gathered_small_ones() {
+    let wide = OutboxBounds { bytes_max: 1 << 20, messages_max: 100, ..bounds(OverflowPolicy::Disconnect) };
+    let mut outbox = Outbox::default();
+    let large = frame(BY_REFERENCE_MIN, 7);
+    for frame in [frame(10, 1), frame(10, 2), large.clone(), frame(10, 3)] {
+        let _ = outbox.push(frame, None, Time::default(), &wide);
+    }
+    let Some(Payload::Pieces(pieces)) = outbox.take(Vec::new) else { panic!("pieces") };
+    assert_eq!(pieces.iter().map(Bytes::len).collect::<Vec<_>>(), [20, BY_REFERENCE_MIN, 10]);
+    assert_eq!(pieces[1].as_ptr(), large.as_ptr());
+}
+
+#[test]
+fn clearing_counts_the_pushes_that_nobody_will_get() {
+    let mut outbox = Outbox::default();
+    outbox.write(Time::default(), Vec::new, |out| out.extend([1; 10]));
+    let _ = push(&mut outbox, 2, None, OverflowPolicy::Disconnect);
+    assert_eq!(outbox.clear(), 1);
+    assert!(outbox.is_empty());
+}

@@ -1,0 +1,76 @@
+use std::{collections::VecDeque, num::NonZero};
+
+use super::Conn;
+use crate::ConnId;
+
+/// The connections of a shard, by slot. Slots are used again in the order in which they became free, and
+/// each time with a new generation.
+#[derive(Default)]
+pub(crate) struct Table {
+    entries: Vec<Entry>,
+    free: VecDeque<u32>,
+    slots_max: u32,
+    len: usize,
+}
+
+#[derive(Default)]
+struct Entry {
+    generation: u32,
+    conn: Option<Box<Conn>>,
+}
+
+impl Table {
+    pub(crate) fn new(slots_max: NonZero<u32>) -> Self {
+        Self { slots_max: slots_max.get(), ..Self::default() }
+    }
+
+    /// Connections in it.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Slots that are or were in use: all connections are below.
+    pub(crate) fn slots(&self) -> u32 {
+        self.entries.len() as u32
+    }
+
+    /// A free slot and its generation, if there is one. [`insert`](Self::insert) takes it.
+    pub(crate) fn vacant(&mut self) -> Option<(u32, u32)> {
+        if self.free.is_empty() && self.slots() < self.slots_max {
+            self.free.push_back(self.slots());
+            self.entries.push(Entry::default());
+        }
+        let slot = *self.free.front()?;
+        Some((slot, self.entries[slot as usize].generation))
+    }
+
+    /// Puts a connection into the slot that [`vacant`](Self::vacant) just named.
+    pub(crate) fn insert(&mut self, conn: Box<Conn>) -> u32 {
+        let slot = self.free.pop_front().expect("`vacant` was asked first");
+        debug_assert_eq!(conn.handle.id().slot, slot);
+        self.entries[slot as usize].conn = Some(conn);
+        self.len += 1;
+        slot
+    }
+
+    /// Frees a slot; ids of its connection are stale from here on.
+    pub(crate) fn remove(&mut self, slot: u32) -> Option<Box<Conn>> {
+        let entry = self.entries.get_mut(slot as usize)?;
+        let conn = entry.conn.take()?;
+        entry.generation = entry.generation.wrapping_add(1);
+        self.free.push_back(slot);
+        self.len -= 1;
+        Some(conn)
+    }
+
+    #[inline]
+    pub(crate) fn slot(&mut self, slot: u32) -> Option<&mut Conn> {
+        self.entries.get_mut(slot as usize)?.conn.as_deref_mut()
+    }
+
+    /// The connection with this id, unless it has ended.
+    pub(crate) fn get(&mut self, id: ConnId) -> Option<&mut Conn> {
+        let entry = self.entries.get_mut(id.slot as usize)?;
+        (entry.generation == id.generation).then_some(entry.conn.as_deref_mut()).flatten()
+    }
+}

@@ -1,0 +1,67 @@
+use std::{fmt, net::SocketAddr, os::fd::OwnedFd, rc::Rc};
+
+use bytes::Bytes;
+use shardcast_proto::{RequestId, Time};
+
+use crate::{CloseReason, ConnId, Connection, shard::Shard};
+
+/// What can be sent to a shard.
+pub(crate) enum Envelope {
+    /// A connection that belongs there.
+    Adopt(Box<Adopted>),
+    /// A message for one of its connections.
+    Deliver { to: Connection, message: Message },
+    /// A push for all its connections of a listener.
+    Broadcast { listener: u32, body: Bytes, key: Option<u64> },
+    /// A connection of its to close.
+    Close { to: ConnId, why: CloseReason },
+    /// Anything that is not on a message's path.
+    Run(Box<dyn FnOnce(&Rc<Shard>) + Send>),
+}
+
+/// A bare socket on its way home, with the bytes that told where home is.
+#[derive(Debug)]
+pub(crate) struct Adopted {
+    pub(crate) socket: OwnedFd,
+    pub(crate) peer: SocketAddr,
+    pub(crate) listener: u32,
+    pub(crate) opened: Time,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A message for one connection.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Bytes as they are.
+    Raw { frame: Bytes, key: Option<u64> },
+    /// A push, to be framed by the connection's protocol.
+    Push { body: Bytes, key: Option<u64> },
+    /// The answer to a request.
+    Response { id: RequestId, body: Bytes },
+}
+
+impl Message {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Raw { frame: body, .. } | Self::Push { body, .. } | Self::Response { body, .. } => {
+                body.len()
+            }
+        }
+    }
+
+    pub(crate) const fn is_push(&self) -> bool {
+        !matches!(self, Self::Response { .. })
+    }
+}
+
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Adopt(_) => "Adopt",
+            Self::Deliver { .. } => "Deliver",
+            Self::Broadcast { .. } => "Broadcast",
+            Self::Close { .. } => "Close",
+            Self::Run(_) => "Run",
+        })
+    }
+}

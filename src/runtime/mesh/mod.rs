@@ -1,0 +1,141 @@
+//! How shards, and threads that are no shard, reach a shard.
+//!
+//! Between each ordered pair of shards runs one bounded queue with one producer and one consumer; the
+//! receiver's pump looks at it every turn. Threads that are no shard come through the door, one `flume`
+//! queue per shard. Both wake a sleeping shard through its ring's eventfd, and only when it sleeps.
+//!
+//! A full queue is an answer: the envelope comes back and is counted. Nobody waits for a shard.
+
+mod envelope;
+
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+pub(crate) use envelope::{Adopted, Envelope, Message};
+
+use shardcast_os::{park::Sleeper, ring::RingWaker};
+
+use crate::{ConnId, shard::DROP_POLICIES, shard::current};
+
+/// The way to every shard of one runtime.
+#[derive(Debug)]
+pub(crate) struct Router {
+    peers: Vec<Peer>,
+}
+
+/// The outside of one shard.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    door: flume::Sender<Envelope>,
+    /// Something is behind the door; saves the shard from looking at an empty queue every turn.
+    rung: AtomicBool,
+    pub(crate) sleeper: Sleeper,
+    waker: OnceLock<RingWaker>,
+    /// Messages dropped before they reached the shard, per policy.
+    drops: [AtomicU64; DROP_POLICIES.len()],
+}
+
+impl Router {
+    /// A router, and the inner side of each shard's door.
+    pub(crate) fn new(shards: usize, capacity: usize) -> (Self, Vec<flume::Receiver<Envelope>>) {
+        let (peers, doors) = (0..shards).map(|_| Peer::new(capacity)).unzip();
+        (Self { peers }, doors)
+    }
+
+    pub(crate) fn peer(&self, shard: u16) -> &Peer {
+        &self.peers[usize::from(shard)]
+    }
+
+    pub(crate) fn shards(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// Whether the current thread is one of this router's shards.
+    pub(crate) fn on_shard(&self) -> bool {
+        current::with(|shard| std::ptr::eq(&*shard.router, self)).unwrap_or(false)
+    }
+
+    /// Queues `envelope` for `shard`, or hands it back when the queue is full.
+    pub(crate) fn post(&self, shard: u16, envelope: Envelope) -> Result<(), Envelope> {
+        let mut envelope = Some(envelope);
+        let posted = current::with(|here| {
+            std::ptr::eq(&*here.router, self).then(|| here.post(shard, envelope.take().expect("taken once")))
+        });
+        match (posted.flatten(), envelope) {
+            (Some(result), _) => result,
+            (None, Some(envelope)) => self.peer(shard).ring_door(envelope),
+            (None, None) => unreachable!("an envelope is either posted or still here"),
+        }
+    }
+
+    /// Counts a message that never reached the connection's shard.
+    pub(crate) fn count_drop(&self, id: ConnId, policy: &'static str) {
+        let index = DROP_POLICIES.iter().position(|&it| it == policy);
+        if let (Some(index), Some(peer)) = (index, self.peers.get(usize::from(id.shard))) {
+            peer.drops[index].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Peer {
+    fn new(capacity: usize) -> (Self, flume::Receiver<Envelope>) {
+        let (door, inside) = flume::bounded(capacity);
+        let peer = Self {
+            door,
+            rung: AtomicBool::new(false),
+            sleeper: Sleeper::new(),
+            waker: OnceLock::new(),
+            drops: Default::default(),
+        };
+        (peer, inside)
+    }
+
+    /// The shard has a ring, and can be woken.
+    pub(crate) fn set_waker(&self, waker: RingWaker) {
+        // Set once, by the shard itself, before anybody is told that it is ready.
+        let _ = self.waker.set(waker);
+    }
+
+    /// Wakes the shard if it sleeps. Call after having queued something for it.
+    pub(crate) fn wake(&self) {
+        if self.sleeper.must_wake() {
+            self.wake_always();
+        }
+    }
+
+    /// Wakes the shard's pump even if it is awake: for output queued while the pump sleeps.
+    pub(crate) fn wake_always(&self) {
+        if let Some(waker) = self.waker.get() {
+            waker.wake();
+        }
+    }
+
+    /// Whether something came through the door since the last time this was asked.
+    pub(crate) fn take_rung(&self) -> bool {
+        self.rung.load(Ordering::Relaxed) && self.rung.swap(false, Ordering::Acquire)
+    }
+
+    /// There is more behind the door than one turn takes.
+    pub(crate) fn ring_again(&self) {
+        self.rung.store(true, Ordering::Release);
+    }
+
+    /// As [`take_rung`](Self::take_rung), and it stays so.
+    pub(crate) fn is_rung(&self) -> bool {
+        self.rung.load(Ordering::Acquire)
+    }
+
+    /// Messages dropped on their way here, in the order of `DROP_POLICIES`.
+    pub(crate) fn drops(&self) -> [u64; DROP_POLICIES.len()] {
+        std::array::from_fn(|index| self.drops[index].load(Ordering::Relaxed))
+    }
+
+    fn ring_door(&self, envelope: Envelope) -> Result<(), Envelope> {
+        self.door.try_send(envelope).map_err(flume::TrySendError::into_inner)?;
+        self.rung.store(true, Ordering::Release);
+        self.wake();
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+//! Counters and connections, gathered from the shards.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{ServerHandle, Shared};
+use crate::{
+    CloseReason,
+    mesh::{Envelope, Router},
+    shard::{
+        Shard,
+        counters::{Counter, DECODE_ERRORS, DROP_POLICIES, ListenerCounters, REJECTIONS, ShardCounters},
+    },
+    stats::{ConnectionInfo, ListenerStats, ShardStats},
+};
+
+pub(super) fn read(shared: &Shared, router: &Router) -> Vec<ShardStats> {
+    let of_shard = shared.counters.iter().enumerate().map(|(shard, counters)| {
+        let mut stats = read_shard(shard as u16, counters);
+        stats.push_refused = DROP_POLICIES.into_iter().zip(router.peer(shard as u16).drops()).collect();
+        stats.listeners = shared
+            .listeners
+            .iter()
+            .zip(&counters.listeners)
+            .map(|(listener, counters)| {
+                let protocol = listener.protocols.first().map_or("", |(protocol, _)| protocol.name());
+                read_listener(listener.name.clone(), protocol, counters)
+            })
+            .collect();
+        stats
+    });
+    of_shard.collect()
+}
+
+fn read_shard(shard: u16, counters: &ShardCounters) -> ShardStats {
+    ShardStats {
+        shard,
+        cpu: counters.cpu.get().copied(),
+        listeners: Vec::new(),
+        turns: counters.turns.read(),
+        parks: counters.parks.read(),
+        busy_nanos: counters.busy_nanos.read(),
+        stalls: counters.stalls.read(),
+        panics: counters.panics.read(),
+        ring_enters: counters.ring_enters.read(),
+        ring_completions: counters.ring_completions.read(),
+        receive_buffers_exhausted: counters.starvations.read(),
+        mesh_sent: counters.mesh_sent.read(),
+        mesh_received: counters.mesh_received.read(),
+        mesh_refused: counters.mesh_refused.read(),
+        queued_bytes: counters.queued_bytes.read(),
+        queued_messages: counters.queued_messages.read(),
+        tasks: counters.tasks.read(),
+        push_refused: Vec::new(),
+    }
+}
+
+fn read_listener(listener: String, protocol: &'static str, counters: &ListenerCounters) -> ListenerStats {
+    ListenerStats {
+        listener,
+        protocol,
+        connections: counters.connections.read(),
+        unidentified: counters.unidentified.read(),
+        opened: counters.opened.read(),
+        closed: coded(&CloseReason::CODES, &counters.closed),
+        rejected: coded(&REJECTIONS, &counters.rejected),
+        received_messages: counters.received_messages.read(),
+        received_bytes: counters.received_bytes.read(),
+        sent_messages: counters.sent_messages.read(),
+        sent_bytes: counters.sent_bytes.read(),
+        decode_errors: coded(&DECODE_ERRORS, &counters.decode_errors),
+        push_queued: counters.push_queued.read(),
+        push_dropped: coded(&DROP_POLICIES, &counters.push_dropped),
+    }
+}
+
+fn coded(codes: &[&'static str], counters: &[Counter]) -> Vec<(&'static str, u64)> {
+    codes.iter().copied().zip(counters.iter().map(Counter::read)).collect()
+}
+
+pub(super) fn connections(server: &ServerHandle, patience: Duration) -> Vec<ConnectionInfo> {
+    let deadline = Instant::now() + patience;
+    let mut all = Vec::new();
+    for shard in 0..server.shards() as u16 {
+        // In pages: a shard with many connections goes on serving them between two of them.
+        let mut from = Some(0);
+        while let Some(slot) = from {
+            let Some((page, next)) = ask(server, shard, deadline, move |shard| shard.connections(slot, PAGE))
+            else {
+                break;
+            };
+            all.extend(page);
+            from = next;
+        }
+    }
+    all
+}
+
+pub(super) fn closed_connections(server: &ServerHandle, patience: Duration) -> Vec<ConnectionInfo> {
+    let deadline = Instant::now() + patience;
+    let of_shards = (0..server.shards() as u16)
+        .filter_map(|shard| ask(server, shard, deadline, |shard| shard.closed_connections()));
+    let mut all: Vec<_> = of_shards.flatten().collect();
+    all.sort_by_key(|info| info.closed.map(|(_, ago)| ago));
+    all.truncate(CLOSED_MAX);
+    all
+}
+
+/// Asks a shard something, from a thread that is none.
+fn ask<T: Send + 'static>(
+    server: &ServerHandle,
+    shard: u16,
+    deadline: Instant,
+    question: impl FnOnce(&Shard) -> T + Send + 'static,
+) -> Option<T> {
+    let (answer, answered) = flume::bounded(1);
+    let run = Envelope::Run(Box::new(move |shard| {
+        // Whoever asked may have lost patience.
+        let _ = answer.send(question(shard));
+    }));
+    let router = Arc::clone(&server.router);
+    if router.on_shard() || router.post(shard, run).is_err() {
+        return None;
+    }
+    answered.recv_deadline(deadline).ok()
+}
+
+/// Connections described in one turn of a shard.
+const PAGE: usize = 256;
+
+/// Ended connections told at once.
+const CLOSED_MAX: usize = 1000;

@@ -1,0 +1,152 @@
+//! A shard's life: made on its own thread, announced, pumped, and taken down in the reverse order.
+
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    io,
+    num::NonZero,
+    os::fd::OwnedFd,
+    rc::Rc,
+    sync::Arc,
+    thread::JoinHandle,
+};
+
+use shardcast_os::{
+    clock, cpu, executor,
+    executor::Doze,
+    ring::{Ring, RingConfig},
+    spsc,
+};
+use shardcast_proto::Time;
+
+use super::{Shard, counters::ShardCounters, current, timer::TimerWheel};
+use crate::{
+    Spin, StartError,
+    link::{accept::ACCEPT_DELAY_MIN, members::Members, table::Table},
+    mesh::{Envelope, Router},
+    server::{ServerHandle, Shared},
+};
+
+/// What a shard is made of, brought together on the thread that starts it.
+pub(crate) struct Seed {
+    pub(crate) id: u16,
+    pub(crate) cpu: Option<usize>,
+    pub(crate) spin: Spin,
+    pub(crate) ring: RingConfig,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) router: Arc<Router>,
+    pub(crate) counters: Arc<ShardCounters>,
+    pub(crate) outgoing: Vec<Option<spsc::Producer<Envelope>>>,
+    pub(crate) incoming: Vec<Option<spsc::Consumer<Envelope>>>,
+    pub(crate) door: flume::Receiver<Envelope>,
+    /// A listening socket per listener.
+    pub(crate) sockets: Vec<OwnedFd>,
+    /// Told once whether the shard runs.
+    pub(crate) ready: flume::Sender<Result<(), StartError>>,
+}
+
+impl Seed {
+    /// Starts the shard's thread.
+    pub(crate) fn start(self) -> io::Result<JoinHandle<io::Result<()>>> {
+        let name = format!("shardcast-{}", self.id);
+        executor::spawn(&name, move || self.live())
+    }
+
+    async fn live(self) {
+        let ready = self.ready.clone();
+        let id = self.id;
+        let spin = self.spin;
+        match self.grow() {
+            Ok((shard, doze)) => {
+                current::set(Some(Rc::clone(&shard)));
+                // Whoever started us may be gone; then we are told to stop soon.
+                let _ = ready.send(Ok(()));
+                drop(ready);
+                shard.pump(doze, spin).await;
+                current::set(None);
+                shard.wither();
+            }
+            Err(error) => {
+                tracing::debug!(shard = id, %error, "cannot start");
+                let _ = ready.send(Err(error));
+            }
+        }
+    }
+
+    fn grow(self) -> Result<(Rc<Shard>, Doze), StartError> {
+        if let Some(cpu) = self.cpu {
+            if cpu::pin_current_thread(cpu) {
+                let _ = self.counters.cpu.set(cpu);
+            } else {
+                tracing::warn!(
+                    shard = self.id,
+                    cpu,
+                    "cannot pin the shard; it runs wherever the system puts it"
+                );
+            }
+        }
+        let fault = |error| StartError::Shard { shard: self.id, error };
+        let ring = Ring::new(&self.ring)?;
+        self.router.peer(self.id).set_waker(ring.waker());
+        let doze = Doze::new(ring.eventfd().try_clone_to_owned().map_err(fault)?);
+        let now = Time::from_nanos(clock::now_nanos());
+        let slots = NonZero::new(self.ring.slots).unwrap_or(NonZero::<u32>::MIN);
+        let listeners = self.shared.listeners.len();
+        let shard = Rc::new(Shard {
+            id: self.id,
+            router: self.router,
+            counters: self.counters,
+            now: Cell::new(now),
+            ring: RefCell::new(ring),
+            timers: RefCell::new(TimerWheel::new(now)),
+            tasks: super::Tasks::default(),
+            table: RefCell::new(Table::new(slots)),
+            members: RefCell::new((0..listeners).map(|_| Members::default()).collect()),
+            services: OnceCell::new(),
+            periodics: RefCell::default(),
+            dirty: RefCell::default(),
+            cutting: RefCell::default(),
+            moving: RefCell::default(),
+            ended: RefCell::default(),
+            unidentified: RefCell::default(),
+            closed: RefCell::default(),
+            local: RefCell::default(),
+            outgoing: RefCell::new(self.outgoing),
+            incoming: RefCell::new(self.incoming),
+            door: self.door,
+            to_wake: RefCell::default(),
+            spares: RefCell::default(),
+            scratch: Cell::default(),
+            accept_delay: Cell::new(ACCEPT_DELAY_MIN),
+            draining: Cell::new(false),
+            drain_deadline: Cell::new(None),
+            parked: Cell::new(false),
+            shared: self.shared,
+        });
+        shard.make_services();
+        for socket in self.sockets {
+            shard.ring.borrow_mut().listen(socket);
+        }
+        Ok((shard, doze))
+    }
+}
+
+impl Shard {
+    fn make_services(&self) {
+        let server = ServerHandle::new(Arc::clone(&self.shared), Arc::clone(&self.router));
+        let of_listener = self
+            .shared
+            .listeners
+            .iter()
+            .map(|listener| listener.protocols.iter().map(|(_, factory)| factory(&server)).collect());
+        let made = self.services.set(of_listener.collect());
+        debug_assert!(made.is_ok(), "services are made once");
+    }
+
+    /// The pump has ended: what still waits in the queues is let go.
+    fn wither(&self) {
+        while self.door.try_recv().is_ok() {}
+        self.local.take();
+        self.incoming.take();
+        self.outgoing.take();
+    }
+}

@@ -1,0 +1,115 @@
+//! What a shard counts. Written by the shard alone, read by anybody at any time.
+
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU32, AtomicU64, Ordering},
+};
+
+use crate::CloseReason;
+
+/// A number with one writer: adding is a plain load and store, reading needs no lock.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    #[inline]
+    pub(crate) fn add(&self, n: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn sub(&self, n: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_sub(n), Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Counters of one shard.
+#[derive(Debug, Default)]
+pub(crate) struct ShardCounters {
+    pub(crate) turns: Counter,
+    pub(crate) parks: Counter,
+    pub(crate) busy_nanos: Counter,
+    pub(crate) stalls: Counter,
+    pub(crate) panics: Counter,
+    pub(crate) ring_enters: Counter,
+    pub(crate) ring_completions: Counter,
+    pub(crate) starvations: Counter,
+    pub(crate) mesh_sent: Counter,
+    pub(crate) mesh_received: Counter,
+    pub(crate) mesh_refused: Counter,
+    pub(crate) queued_bytes: Counter,
+    pub(crate) queued_messages: Counter,
+    pub(crate) tasks: Counter,
+    /// When the turn under way began, in nanoseconds of the process clock; 0 while the shard sleeps.
+    pub(crate) turn_started: Counter,
+    /// What runs now: an index into the names of [`label`].
+    pub(crate) label: AtomicU32,
+    /// CPU that the shard is pinned to.
+    pub(crate) cpu: OnceLock<usize>,
+    pub(crate) listeners: Vec<ListenerCounters>,
+}
+
+/// Counters of one listener on one shard.
+#[derive(Debug, Default)]
+pub(crate) struct ListenerCounters {
+    pub(crate) connections: Counter,
+    pub(crate) unidentified: Counter,
+    pub(crate) opened: Counter,
+    pub(crate) closed: [Counter; CloseReason::CODES.len()],
+    pub(crate) rejected: [Counter; REJECTIONS.len()],
+    pub(crate) received_messages: Counter,
+    pub(crate) received_bytes: Counter,
+    pub(crate) sent_messages: Counter,
+    pub(crate) sent_bytes: Counter,
+    pub(crate) decode_errors: [Counter; DECODE_ERRORS.len()],
+    pub(crate) push_queued: Counter,
+    pub(crate) push_dropped: [Counter; DROP_POLICIES.len()],
+}
+
+impl ShardCounters {
+    pub(crate) fn new(listeners: usize) -> Self {
+        Self { listeners: (0..listeners).map(|_| ListenerCounters::default()).collect(), ..Self::default() }
+    }
+}
+
+impl ListenerCounters {
+    pub(crate) fn count_rejection(&self, code: &str) {
+        count(&REJECTIONS, &self.rejected, code, 1);
+    }
+
+    pub(crate) fn count_decode_error(&self, code: &str) {
+        count(&DECODE_ERRORS, &self.decode_errors, code, 1);
+    }
+
+    pub(crate) fn count_drops(&self, code: &str, drops: usize) {
+        count(&DROP_POLICIES, &self.push_dropped, code, drops as u64);
+    }
+}
+
+fn count(codes: &[&str], counters: &[Counter], code: &str, n: u64) {
+    if let Some(index) = codes.iter().position(|&it| it == code) {
+        counters[index].add(n);
+    }
+}
+
+/// Why a connection was refused when it was accepted.
+pub(crate) const REJECTIONS: [&str; 5] =
+    ["connections-max", "per-ip-max", "unidentified-max", "draining", "descriptors"];
+
+/// The codes of `shardcast_proto::Error`.
+pub(crate) const DECODE_ERRORS: [&str; 6] =
+    ["frame-too-large", "frame-too-small", "malformed", "refused", "timed-out", "unrecognised"];
+
+/// Why a push was dropped. `closed`: its connection ended first. `busy`: its shard's queue was full.
+pub(crate) const DROP_POLICIES: [&str; 7] =
+    ["disconnect", "drop-oldest", "drop-newest", "conflate", "block", "closed", "busy"];
