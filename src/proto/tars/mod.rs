@@ -1,0 +1,6 @@
+//! Tars: what its clients and servers say to each other.
+//!
+//! Not here: the Tars packet protocol (`protocol = tars`). [`framed`] is its push mode over a custom
+//! protocol (`not_tars`).
+
+pub mod framed;
