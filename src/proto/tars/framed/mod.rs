@@ -7,10 +7,14 @@
 
 pub mod frame;
 mod parser;
+mod proxy;
 mod session;
 
 #[cfg(test)]
 mod tests;
 
 pub use parser::{LengthPrefixed, Parsed, Parser};
+pub use proxy::{
+    Action, Call, CallError, Cause, ClientCodec, Decoded, LengthPrefixedCodec, Proxy, ProxyConfig, ProxyEvent,
+};
 pub use session::{Framed, FramedSession};
