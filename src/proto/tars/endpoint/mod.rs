@@ -128,10 +128,10 @@ impl fmt::Display for Transport {
 /// What a proxy is made from: `Name` (found through the registry), `Name@ENDPOINT[:ENDPOINT…]` (direct),
 /// either with `#HASH` behind the name.
 ///
-/// The list is split in front of a word `tcp`, `ssl` or `udp` that stands alone: at its start only a blank
-/// or a `:`, behind it only a blank or the end. So a host name may contain those letters, even be one of
-/// those words, and an IPv6 address keeps its colons; TarsCpp, which splits at the letters wherever they
-/// are, reads every list that is written with ordinary names to the same endpoints.
+/// The list is split in front of a word `tcp`, `ssl` or `udp` that stands alone, between blanks or `:`, and
+/// is not the value of an option. So a host name may contain those letters, even be one of those words, and
+/// an IPv6 address keeps its colons. TarsCpp splits at the letters wherever they are; lists without such
+/// names mean the same to both.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct ObjectRef {
     /// `App.Server.Object`.

@@ -98,16 +98,19 @@ fn split(list: Piece<'_>) -> Result<Vec<Piece<'_>>, EndpointError> {
     Ok(pieces)
 }
 
-/// Where endpoints begin. A word directly behind an option is its value, whatever it looks like, except
-/// for a transport behind its last `:`.
+/// Where endpoints begin. What stands directly behind an option, up to a `:`, is its value, whatever it
+/// looks like.
 fn starts(list: Piece<'_>) -> Vec<usize> {
     let mut value_next = false;
     let mut starts = Vec::new();
     for word in list.words() {
-        let name = word.text.rfind(':').map_or(0, |colon| colon + 1);
-        let is_value = value_next && name == 0;
-        if !is_value && Transport::from_word(&word.text[name..]).is_some() {
-            starts.push(word.at + name);
+        let mut at = word.at;
+        for name in word.text.split(':') {
+            let is_value = value_next && at == word.at;
+            if !is_value && Transport::from_word(name).is_some() {
+                starts.push(at);
+            }
+            at += name.len() + 1;
         }
         value_next = word.text.starts_with('-');
     }

@@ -80,6 +80,7 @@ fn list_is_split_only_between_endpoints() {
     }
     check("tcp -h tcp.example.com -p 1:tcp -h my-ssl-udp -p 2", &[("tcp.example.com", 1), ("my-ssl-udp", 2)]);
     check("tcp -h tcp -p 1:udp -h udp -p 2", &[("tcp", 1), ("udp", 2)]);
+    check("tcp -h a:tcp:ssl -p 3", &[("a", 0), ("0.0.0.0", 0), ("0.0.0.0", 3)]);
     check("tcp -p 1 -h ::1:tcp -p 2 -h fe80::2", &[("::1", 1), ("fe80::2", 2)]);
     check("tcp -p 1 -h :::tcp -h ::", &[("::", 1), ("::", 0)]);
     check("tcp -p 1 -h :: : tcp -h 2001:db8::", &[("::", 1), ("2001:db8::", 0)]);

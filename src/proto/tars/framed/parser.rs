@@ -4,7 +4,8 @@ use crate::Error;
 /// Tells where a packet ends: the parser hook of a listener, one for all its connections.
 ///
 /// A parser keeps nothing between calls: it sees the same bytes again, with more behind them, after each
-/// [`Parsed::Less`]. It is asked only when there is at least one byte.
+/// [`Parsed::Less`]. It is asked only when there is at least one byte. What it says of a packet must not
+/// depend on what came behind: TCP cuts where it likes.
 ///
 /// A function or closure `Fn(&[u8]) -> Parsed` is a parser too.
 pub trait Parser: Send + Sync {
