@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod session;
+pub mod tars;
 #[doc(hidden)]
 pub mod testing;
 mod time;

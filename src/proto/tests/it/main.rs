@@ -1,1 +1,5 @@
-//! Tests.
+//! Tests of the cores through their public doors.
+
+mod corpus;
+mod framed;
+mod line;

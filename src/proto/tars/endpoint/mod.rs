@@ -1,0 +1,206 @@
+use std::{fmt, str::FromStr, time::Duration};
+
+mod parse;
+
+#[cfg(test)]
+mod tests;
+
+/// One address of an object: `tcp -h HOST -p PORT -t MILLISECONDS`.
+///
+/// Parsed as TarsCpp does: options in any order, the last of a kind counts; a value that begins with `-` is
+/// taken for the next option; a letter that has no meaning here (such as `-b`) is accepted and ignored
+/// with its value. Displayed in the same form, defaults left out except for the time, so that it parses
+/// to the same value again.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Endpoint {
+    /// The word in front.
+    pub transport: Transport,
+    /// `-h`: name or address; `*` is read as `0.0.0.0`, which is also the default.
+    pub host: String,
+    /// `-p`: 0 when not given.
+    pub port: u16,
+    /// `-t`: 3 s when not given. A server closes connections that are silent for so long, in whole
+    /// seconds, see [`idle_timeout`](Self::idle_timeout); a client ignores it.
+    pub timeout: Duration,
+    /// `-g`: 0 when not given.
+    pub grid: u32,
+    /// `-q`: 0 when not given.
+    pub qos: u32,
+    /// `-w`: at most 100; 100 when `-v` is not 0 and `-w` is not given.
+    pub weight: Option<u8>,
+    /// `-v`: 0 round robin, 1 static weight.
+    pub weight_type: u32,
+    /// `-e`: whether connections authenticate themselves (0 or 1).
+    pub auth: bool,
+    /// `-s`: set division; empty when not given.
+    pub set_division: String,
+}
+
+impl Endpoint {
+    /// How long a server keeps a silent connection: whole seconds of `-t`; `None` (below 1 s) is for ever.
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        Some(Duration::from_secs(self.timeout.as_secs())).filter(|timeout| !timeout.is_zero())
+    }
+
+    fn new(transport: Transport) -> Self {
+        Self {
+            transport,
+            host: ANY_HOST.into(),
+            port: 0,
+            timeout: Duration::from_millis(3000),
+            grid: 0,
+            qos: 0,
+            weight: None,
+            weight_type: 0,
+            auth: false,
+            set_division: String::new(),
+        }
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        parse::endpoint(parse::Piece { at: 0, text })
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { transport, host, port, timeout, .. } = self;
+        write!(f, "{transport}")?;
+        // Not last: it is free text, and what stands last must not end like a separator.
+        if !self.set_division.is_empty() {
+            write!(f, " -s {}", self.set_division)?;
+        }
+        write!(f, " -h {host} -p {port} -t {}", timeout.as_millis())?;
+        for (option, value) in [("-g", self.grid), ("-q", self.qos)] {
+            if value != 0 {
+                write!(f, " {option} {value}")?;
+            }
+        }
+        if let Some(weight) = self.weight {
+            write!(f, " -w {weight}")?;
+        }
+        if self.weight_type != 0 {
+            write!(f, " -v {}", self.weight_type)?;
+        }
+        if self.auth {
+            write!(f, " -e 1")?;
+        }
+        Ok(())
+    }
+}
+
+/// The word an endpoint begins with.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Transport {
+    /// `tcp`.
+    Tcp,
+    /// `ssl`: TLS over TCP.
+    Ssl,
+    /// `udp`.
+    Udp,
+}
+
+impl Transport {
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Ssl => "ssl",
+            Self::Udp => "udp",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Tcp, Self::Ssl, Self::Udp].into_iter().find(|transport| transport.as_str() == word)
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a proxy is made from: `Name` (found through the registry), `Name@ENDPOINT[:ENDPOINT…]` (direct),
+/// either with `#HASH` behind the name.
+///
+/// The list is split in front of a word `tcp`, `ssl` or `udp` that stands alone, between blanks or `:`, and
+/// is not the value of an option. So a host name may contain those letters, even be one of those words, and
+/// an IPv6 address keeps its colons. TarsCpp splits at the letters wherever they are; lists without such
+/// names mean the same to both.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct ObjectRef {
+    /// `App.Server.Object`.
+    pub name: String,
+    /// What stands behind `#`: proxies that differ in it do not share connections.
+    pub hash: Option<String>,
+    /// In the order given; empty when the registry is to be asked.
+    pub endpoints: Vec<Endpoint>,
+}
+
+impl FromStr for ObjectRef {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        parse::object(text)
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if let Some(hash) = &self.hash {
+            write!(f, "#{hash}")?;
+        }
+        for (index, endpoint) in self.endpoints.iter().enumerate() {
+            let separator = if index == 0 { '@' } else { ':' };
+            write!(f, "{separator}{endpoint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// An endpoint or object string that cannot be read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{reason}, at byte {at}")]
+pub struct EndpointError {
+    /// Where, in bytes from the start of the string.
+    pub at: usize,
+    /// What is wrong there.
+    pub reason: EndpointReason,
+}
+
+/// What is wrong with an endpoint or object string.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EndpointReason {
+    /// Nothing in front of `@` or `#`.
+    #[error("the object has no name")]
+    NoName,
+    /// Nothing behind `@`.
+    #[error("no endpoint follows the `@`")]
+    NoEndpoint,
+    /// An endpoint begins with `tcp`, `ssl` or `udp`.
+    #[error("expected `tcp`, `ssl` or `udp`")]
+    NoTransport,
+    /// Options are a `-` and one letter.
+    #[error("expected an option: a `-` and one letter")]
+    NoOption,
+    /// The option needs a value, and one that begins with `-` is taken for the next option.
+    #[error("option `-{0}` has no value")]
+    NoValue(char),
+    /// The value is no whole number from 0 to the limit of its option.
+    #[error("value of option `-{option}` is not a whole number from 0 to {max}")]
+    BadNumber {
+        /// The option's letter.
+        option: char,
+        /// Largest value allowed.
+        max: u32,
+    },
+}
+
+const ANY_HOST: &str = "0.0.0.0";

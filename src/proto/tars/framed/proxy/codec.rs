@@ -1,0 +1,67 @@
+use super::CallError;
+use crate::{
+    Error,
+    tars::framed::{LengthPrefixed, Parsed, Parser, frame},
+};
+
+/// Makes requests and reads responses: the two hooks of `tars_set_protocol`.
+pub trait ClientCodec: Send {
+    /// Appends the frame of a request.
+    ///
+    /// # Errors
+    /// No frame can carry the body ([`CallError::TooLarge`]); the call fails, and whatever was appended is
+    /// taken back.
+    fn encode_request(&self, id: u32, body: &[u8], out: &mut Vec<u8>) -> Result<(), CallError>;
+
+    /// Reads one frame from the front of `input`; `None` when there is no whole frame yet.
+    ///
+    /// # Errors
+    /// The peer broke the protocol; the connection is closed.
+    fn decode_response<'a>(&self, input: &'a [u8]) -> Result<Option<Decoded<'a>>, Error>;
+}
+
+/// One frame of the peer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Decoded<'a> {
+    /// Bytes of the frame; at least 1 and no more than were given, or the connection is closed
+    /// ([`Error::Refused`]).
+    pub taken: usize,
+    /// Id of the request that this answers; 0 in a push.
+    pub id: u32,
+    /// What the frame carries.
+    pub body: &'a [u8],
+}
+
+/// The ready-made codec: the frames of the push guide, `[u32 BE total length][u32 BE id][body]`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LengthPrefixedCodec {
+    /// Longest request frame in bytes, header included.
+    pub request_len_max: u32,
+    /// Longest response or push frame in bytes, header included.
+    pub response_len_max: u32,
+}
+
+impl Default for LengthPrefixedCodec {
+    /// What the push guide's server takes (1,000,000 bytes) and its client (100,000 bytes).
+    fn default() -> Self {
+        Self { request_len_max: 1_000_000, response_len_max: 100_000 }
+    }
+}
+
+impl ClientCodec for LengthPrefixedCodec {
+    fn encode_request(&self, id: u32, body: &[u8], out: &mut Vec<u8>) -> Result<(), CallError> {
+        let header = frame::Header::new(id, body.len()).filter(|header| header.len <= self.request_len_max);
+        header.ok_or(CallError::TooLarge)?.encode(out);
+        out.extend_from_slice(body);
+        Ok(())
+    }
+
+    fn decode_response<'a>(&self, input: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
+        let limits =
+            LengthPrefixed { frame_len_min: frame::HEADER_LEN, frame_len_max: self.response_len_max };
+        let Parsed::Full(taken) = limits.parse(input)? else { return Ok(None) };
+        let packet = &input[..taken];
+        let header = frame::Header::load(packet).zip(frame::payload(packet));
+        Ok(header.map(|(header, body)| Decoded { taken, id: header.id, body }))
+    }
+}

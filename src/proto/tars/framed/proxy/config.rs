@@ -1,0 +1,59 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// How a [`Proxy`](super::Proxy) keeps its connection, and what it holds at most.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ProxyConfig {
+    /// Time between two heartbeats on a connection, the first right after connecting; at least 1 ms;
+    /// `None` sends none.
+    pub heartbeat: Option<Duration>,
+    /// Body of a heartbeat request.
+    pub heartbeat_body: Bytes,
+    /// How long a heartbeat may go unanswered.
+    pub heartbeat_timeout: Duration,
+    /// After so many heartbeats in a row without an answer, and without any other byte of the peer that
+    /// made a frame, the connection is given up for dead. 0: never.
+    pub heartbeats_missed_max: u32,
+    /// Body of the first request on every connection, which registers this client with the server; `None`
+    /// leaves that to the first heartbeat.
+    pub registration_body: Option<Bytes>,
+    /// How long an attempt to connect may take.
+    pub connect_timeout: Duration,
+    /// Pause before the second attempt to connect; it doubles with each attempt that brought no frame.
+    pub backoff_min: Duration,
+    /// Longest pause between attempts to connect.
+    pub backoff_max: Duration,
+    /// Calls waiting or in flight; another is refused
+    /// ([`CallError::QueueFull`](super::CallError::QueueFull)). Heartbeats count, but are not refused: there
+    /// are at most `heartbeat_timeout / heartbeat + 2`.
+    pub calls_max: usize,
+    /// Calls waiting for a connection; another is refused.
+    pub queue_max: usize,
+    /// Bytes of encoded requests waiting for the connection or for `poll_transmit`; a call that would
+    /// exceed it is refused.
+    pub queue_bytes_max: usize,
+    /// Events waiting for `poll_event` above which no more input is taken. Calls that end without a
+    /// response do not wait: the queue holds at most `events_max + calls_max` and a few more.
+    pub events_max: usize,
+}
+
+impl Default for ProxyConfig {
+    /// The push guide's client (a `heartbeat` every 5 s, calls end after 5 s), with bounds.
+    fn default() -> Self {
+        Self {
+            heartbeat: Some(Duration::from_secs(5)),
+            heartbeat_body: Bytes::from_static(b"heartbeat"),
+            heartbeat_timeout: Duration::from_secs(5),
+            heartbeats_missed_max: 3,
+            registration_body: None,
+            connect_timeout: Duration::from_millis(1500),
+            backoff_min: Duration::from_millis(100),
+            backoff_max: Duration::from_secs(10),
+            calls_max: 4096,
+            queue_max: 1024,
+            queue_bytes_max: 4 << 20,
+            events_max: 256,
+        }
+    }
+}

@@ -1,0 +1,134 @@
+use super::*;
+use crate::{Command, Error, Event, Home, Progress, Protocol, RequestId, Route, Session, Sniff, Time};
+
+const NOW: Time = Time::from_nanos(0);
+
+fn unhex(text: &str) -> Vec<u8> {
+    let text = text.trim();
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hex")).collect()
+}
+
+fn packet(id: u64, body: &[u8]) -> Progress<'_> {
+    Progress::event(body.len(), Event::Request { id: RequestId(id), route: Route::Only, body })
+}
+
+#[test]
+fn recorded_heartbeat_is_one_request_and_is_what_we_encode() {
+    let heartbeat = unhex(include_str!("../../tests/vectors/tars/40_pushdemo_heartbeat.req.hex"));
+    let echo = unhex(include_str!("../../tests/vectors/tars/40_pushdemo_heartbeat.rsp.hex"));
+    assert_eq!(frame::Header::load(&heartbeat), Some(frame::Header { len: 17, id: 1 }));
+    assert_eq!(frame::encode(1, b"heartbeat"), heartbeat);
+    assert_eq!(frame::payload(&heartbeat), Some(&b"heartbeat"[..]));
+
+    let mut session = Framed::default().session();
+    assert_eq!(session.handle_input(&heartbeat, NOW), Ok(packet(1, &heartbeat)));
+    let mut out = Vec::new();
+    let respond = Command::Respond { id: RequestId(1), body: &heartbeat };
+    assert_eq!(session.handle_command(respond, &mut out, NOW), Ok(()));
+    assert_eq!(out, echo);
+}
+
+#[test]
+fn recorded_push_is_what_we_encode() {
+    let recorded = unhex(include_str!("../../tests/vectors/tars/41_pushdemo_push.hex"));
+    assert_eq!(frame::push(b"hello world"), recorded);
+    let body = frame::push(b"hello world");
+    assert_eq!(Framed::default().encode_push(Route::Only, &body), Some(body));
+}
+
+#[test]
+fn requests_are_numbered_in_order_of_arrival() {
+    let input = [frame::encode(7, b"a"), frame::encode(7, b"b")].concat();
+    let mut session = Framed::default().session();
+    assert_eq!(session.handle_input(&input, NOW), Ok(packet(1, &input[..9])));
+    assert_eq!(session.handle_input(&input[9..], NOW), Ok(packet(2, &input[9..])));
+    assert_eq!(session.handle_input(&[], NOW), Ok(Progress::NEED_MORE));
+}
+
+#[test]
+fn length_is_judged_by_its_four_bytes() {
+    let check = |length: u32, expected: Error| {
+        let mut session = Framed::default().session();
+        let input = length.to_be_bytes();
+        assert_eq!(session.handle_input(&input[..3], NOW), Ok(Progress::NEED_MORE));
+        assert_eq!(session.handle_input(&input, NOW), Err(expected));
+    };
+    check(0, Error::FrameTooSmall { len: 0, min: 8 });
+    check(7, Error::FrameTooSmall { len: 7, min: 8 });
+    check(1_000_001, Error::FrameTooLarge { len: 1_000_001, max: 1_000_000 });
+    check(0x8000_0000, Error::FrameTooLarge { len: 0x8000_0000, max: 1_000_000 });
+    check(u32::MAX, Error::FrameTooLarge { len: u32::MAX.into(), max: 1_000_000 });
+}
+
+#[test]
+fn longest_and_shortest_frame_pass() {
+    for payload_len in [0, 1_000_000 - 8] {
+        let input = frame::encode(1, &vec![7; payload_len]);
+        let mut session = Framed::default().session();
+        assert_eq!(session.handle_input(&input[..input.len() - 1], NOW), Ok(Progress::NEED_MORE));
+        assert_eq!(session.handle_input(&input, NOW), Ok(packet(1, &input)));
+    }
+}
+
+fn line(input: &[u8]) -> Parsed {
+    match input.iter().position(|byte| *byte == b'\n') {
+        _ if input[0] == b'!' => Parsed::Err,
+        Some(at) => Parsed::Full(at + 1),
+        None => Parsed::Less,
+    }
+}
+
+#[test]
+fn custom_parser_decides_what_a_packet_is() {
+    let mut session = Framed::new(line, 8).session();
+    assert_eq!(session.handle_input(b"one\ntwo\n", NOW), Ok(packet(1, b"one\n")));
+    assert_eq!(session.handle_input(b"two", NOW), Ok(Progress::NEED_MORE));
+    assert_eq!(session.handle_input(b"!", NOW), Err(Error::Refused));
+}
+
+#[test]
+fn parser_that_never_finds_an_end_is_bounded() {
+    let too_large = Err(Error::FrameTooLarge { len: 9, max: 8 });
+    let mut session = Framed::new(line, 8).session();
+    assert_eq!(session.handle_input(b"12345678", NOW), Ok(Progress::NEED_MORE));
+    assert_eq!(session.handle_input(b"123456789", NOW), too_large);
+    // The end is there, but too late; as if the bytes had come one by one.
+    assert_eq!(session.handle_input(b"12345678\n", NOW), too_large);
+    assert_eq!(
+        Framed::new(line, 0).session().handle_input(b"1", NOW).map_err(|error| error.code()),
+        Err("frame-too-large")
+    );
+}
+
+#[test]
+fn parser_that_miscounts_is_refused() {
+    for wrong in [0, 4, usize::MAX] {
+        let mut session = Framed::new(move |_: &[u8]| Parsed::Full(wrong), 100).session();
+        assert_eq!(session.handle_input(b"abc", NOW), Err(Error::Refused));
+    }
+}
+
+#[test]
+fn parser_may_be_chosen_at_run_time() {
+    let parsers: [Box<dyn Parser>; 2] = [Box::new(line), Box::new(LengthPrefixed::default())];
+    for (parser, input) in parsers.into_iter().zip([&b"hi\n"[..], b"\0\0\0\x08\0\0\0\0"]) {
+        let protocol = Framed::new(parser, 100);
+        assert_eq!(protocol.accept(NOW).handle_input(input, NOW), Ok(packet(1, input)));
+    }
+}
+
+#[test]
+fn push_with_a_route_comes_back() {
+    let command = Command::Push { route: Route::Numbered(3), body: b"x" };
+    let mut out = Vec::new();
+    assert_eq!(Framed::default().session().handle_command(command, &mut out, NOW), Err(command));
+    assert_eq!(out, b"");
+    assert_eq!(Framed::default().encode_push(Route::Named("a", "b"), &bytes::Bytes::new()), None);
+}
+
+#[test]
+fn every_first_byte_is_ours() {
+    let protocol = Framed::default();
+    assert_eq!(protocol.sniff(b""), Sniff::NeedBytes(1));
+    assert!((0..=255).all(|byte| protocol.sniff(&[byte]) == Sniff::Match(Home::Here)));
+}

@@ -1,0 +1,9 @@
+//! Tars: what its clients and servers say to each other.
+//!
+//! Not here: the Tars packet protocol (`protocol = tars`). [`framed`] is its push mode over a custom
+//! protocol (`not_tars`).
+
+mod endpoint;
+pub mod framed;
+
+pub use endpoint::{Endpoint, EndpointError, EndpointReason, ObjectRef, Transport};

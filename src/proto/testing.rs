@@ -1,1 +1,0 @@
-//! Conformance tests that every [`Session`](crate::Session) passes.

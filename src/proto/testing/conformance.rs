@@ -1,0 +1,139 @@
+use super::{Outcome, Transcript, converse, pieces};
+use crate::{Command, Session, Time};
+
+/// What [`session_conformance!`](crate::session_conformance) is told about a session.
+///
+/// Lists may be empty where a protocol has no such thing; the conversation may not.
+pub struct Conformance<'a> {
+    /// Opens a session, at time 0.
+    pub accept: &'a dyn Fn() -> Box<dyn Session>,
+    /// Bytes of a peer that keeps the protocol, whole frames only; short, since it is cut at every byte.
+    pub conversation: &'a [u8],
+    /// How many events it brings.
+    pub events: usize,
+    /// Bytes of peers that break the protocol, garbage and oversize among them, and the code of the error.
+    pub broken: &'a [(&'a [u8], &'a str)],
+    /// Bytes after which nothing comes, and the code of the error once time has passed.
+    pub silence: &'a [(&'a [u8], &'a str)],
+    /// Commands that the protocol can never carry out.
+    pub refused: &'a [Command<'a>],
+}
+
+impl Conformance<'_> {
+    /// Every cut in two and every size of piece give the same transcript.
+    pub fn same_events_however_the_bytes_are_split(&self) {
+        let whole = self.talk([self.conversation]);
+        assert_eq!(whole.outcome, Outcome::NeedMore(0), "the conversation is made of whole frames");
+        assert_eq!(whole.events.len(), self.events, "{:#?}", whole.events);
+        self.same_however_split(self.conversation, &whole);
+    }
+
+    /// Broken bytes end in their error, however they are cut, behind a good conversation too.
+    pub fn broken_bytes_end_in_their_error(&self) {
+        for (bytes, code) in self.broken {
+            let whole = self.talk([*bytes]);
+            assert_eq!(whole.outcome.code(), Some(*code), "{:02x?}", head(bytes));
+            self.same_however_split(bytes, &whole);
+            let later = self.talk([self.conversation, bytes]);
+            assert_eq!(later.outcome.code(), Some(*code), "behind a conversation: {:02x?}", head(bytes));
+        }
+    }
+
+    /// A peer that says no more is told apart from a slow one by time alone.
+    pub fn timeouts_fire(&self) {
+        for (bytes, code) in self.silence {
+            let mut session = (self.accept)();
+            let before = converse(&mut *session, [*bytes], START);
+            assert_eq!(before.outcome.code(), None, "fine until time passes");
+            assert_eq!(wait(&mut *session), Some(*code), "silence after {:02x?}", head(bytes));
+        }
+    }
+
+    /// Refused commands come back as they were and leave nothing in the output.
+    pub fn refused_commands_come_back_unchanged(&self) {
+        for command in self.refused {
+            let mut session = (self.accept)();
+            let mut out = b"before".to_vec();
+            assert_eq!(session.handle_command(*command, &mut out, START), Err(*command));
+            assert_eq!(out, b"before");
+            session.poll_transmit(&mut out);
+            assert_eq!(out, greeting((self.accept)(), b"before"), "nothing is said later either");
+        }
+    }
+
+    fn talk<'b>(&self, pieces: impl IntoIterator<Item = &'b [u8]>) -> Transcript {
+        converse(&mut *(self.accept)(), pieces, START)
+    }
+
+    fn same_however_split(&self, bytes: &[u8], whole: &Transcript) {
+        // A long input says nothing new at its far end: oversize is found at its front.
+        let cuts = bytes.len().min(CUTS_MAX);
+        for at in 0..=cuts {
+            let (front, back) = bytes.split_at(at);
+            assert_eq!(&self.talk([front, back]), whole, "cut at {at}");
+        }
+        for len in 1..=cuts {
+            assert_eq!(&self.talk(pieces(bytes, len)), whole, "in pieces of {len}");
+        }
+    }
+}
+
+/// What a new session says unasked, behind `before`.
+fn greeting(mut session: Box<dyn Session>, before: &[u8]) -> Vec<u8> {
+    let mut out = before.to_vec();
+    session.poll_transmit(&mut out);
+    out
+}
+
+/// Lets time pass until the session has had enough; `None` when it never has.
+fn wait(session: &mut dyn Session) -> Option<&'static str> {
+    for _ in 0..TIMEOUTS_MAX {
+        let at = session.poll_timeout()?;
+        if let Err(error) = session.handle_timeout(at) {
+            return Some(error.code());
+        }
+        session.poll_transmit(&mut Vec::new());
+        while session.poll_event().is_some() {}
+    }
+    None
+}
+
+fn head(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(32)]
+}
+
+/// Makes a module of tests, one for each duty of a session.
+#[macro_export]
+macro_rules! session_conformance {
+    ($name:ident, $conformance:expr) => {
+        mod $name {
+            #[allow(unused_imports, reason = "the expression decides what it needs")]
+            use super::*;
+
+            #[test]
+            fn same_events_however_the_bytes_are_split() {
+                $conformance.same_events_however_the_bytes_are_split();
+            }
+
+            #[test]
+            fn broken_bytes_end_in_their_error() {
+                $conformance.broken_bytes_end_in_their_error();
+            }
+
+            #[test]
+            fn timeouts_fire() {
+                $conformance.timeouts_fire();
+            }
+
+            #[test]
+            fn refused_commands_come_back_unchanged() {
+                $conformance.refused_commands_come_back_unchanged();
+            }
+        }
+    };
+}
+
+const START: Time = Time::from_nanos(0);
+const CUTS_MAX: usize = 256;
+/// A session that wants to be woken so often without giving up never will.
+const TIMEOUTS_MAX: usize = 1000;

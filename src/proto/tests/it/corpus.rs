@@ -1,0 +1,75 @@
+//! The fuzz targets on stable Rust: their committed corpus, and mutations of it from fixed seeds.
+
+use std::{fs, path::Path};
+
+use shardcast_proto::testing::fuzz;
+
+#[test]
+fn framed_session_survives_its_corpus() {
+    replay("framed_session", fuzz::framed_session);
+}
+
+#[test]
+fn framed_proxy_survives_its_corpus() {
+    replay("framed_proxy", fuzz::framed_proxy);
+}
+
+#[test]
+fn endpoint_survives_its_corpus() {
+    replay("endpoint", fuzz::endpoint);
+}
+
+fn replay(target: &str, run: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let entries = fs::read_dir(&folder).expect("a committed corpus");
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
+    paths.sort();
+    let corpus: Vec<_> = paths.iter().map(|path| fs::read(path).expect("a readable file")).collect();
+    assert!(corpus.len() >= 4, "{} holds {} files", folder.display(), corpus.len());
+    for data in &corpus {
+        run(data);
+    }
+    let mut random = Random(0x5eed);
+    for _ in 0..MUTATION_COUNT {
+        run(&mutate(&corpus, &mut random));
+    }
+}
+
+/// A file of the corpus, or the front of one and the back of another, with a few bytes changed, dropped or
+/// repeated.
+fn mutate(corpus: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
+    let mut data = corpus[random.below(corpus.len())].clone();
+    if random.below(3) == 0 {
+        let other = &corpus[random.below(corpus.len())];
+        data.truncate(random.below(data.len() + 1));
+        data.extend_from_slice(&other[random.below(other.len() + 1)..]);
+    }
+    for _ in 0..random.below(6) {
+        let at = random.below(data.len() + 1);
+        match random.below(4) {
+            0 if at < data.len() => data[at] = u8::try_from(random.below(256)).expect("below 256"),
+            1 if at < data.len() => data[at] ^= 1 << random.below(8),
+            2 if at < data.len() => drop(data.remove(at)),
+            _ => {
+                let piece = data[at..data.len().min(at + random.below(12))].to_vec();
+                data.splice(at..at, piece);
+            }
+        }
+    }
+    data
+}
+
+/// Xorshift; the same mutations every time.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        let bound = u64::try_from(bound).expect("64 bits");
+        usize::try_from(self.0 % bound).expect("below a usize")
+    }
+}
+
+const MUTATION_COUNT: usize = 4000;
