@@ -26,6 +26,10 @@ fn imports_go_up_in_no_manifest() {
 #[test]
 fn every_package_of_src_has_a_floor() {
     reject(floors::imports_go_down, &[("src/new/Cargo.toml", "[package]\nname = \"shardcast-new\"\n")]);
+    accept(
+        floors::imports_go_down,
+        &[("src/a/fuzz/Cargo.toml", "[package]\nname = \"fuzz\"\n[workspace]\n")],
+    );
     accept(floors::imports_go_down, &[("bench/Cargo.toml", "[package]\nname = \"anything\"\n")]);
 }
 
@@ -41,6 +45,8 @@ fn every_crate_root_but_that_of_os_forbids_unsafe_code() {
     reject(rule, &[("a/Cargo.toml", "[package]\nname = \"a\"\n"), ("a/src/main.rs", "fn main() {}\n")]);
     reject(rule, &[("a/Cargo.toml", "[package]\nname = \"a\"\n"), ("a/examples/one.rs", "fn main() {}\n")]);
 
+    let fuzz = "[package]\nname = \"fuzz\"\n[[bin]]\npath = \"a.rs\"\n[workspace]\n";
+    accept(rule, &[("src/a/fuzz/Cargo.toml", fuzz), ("src/a/fuzz/a.rs", "#![no_main]\n")]);
     let os = "[package]\nname = \"shardcast-os\"\n[lib]\npath = \"lib.rs\"\n";
     accept(rule, &[("src/os/Cargo.toml", os), ("src/os/lib.rs", "//! Os.\n")]);
 }
