@@ -42,6 +42,7 @@ const RULES: &[Rule] = &[
     texts::name_no_path_of_a_machine,
     texts::links_lead_somewhere,
     texts::changelog_has_an_unreleased_section,
+    texts::error_codes_are_documented,
 ];
 
 /// What breaks a rule, where, and what to do.

@@ -176,6 +176,19 @@ fn the_changelog_has_an_unreleased_section() {
 }
 
 #[test]
+fn every_error_code_is_documented() {
+    let rule = texts::error_codes_are_documented;
+    let document = ("docs/errors.md", "| `slow` | a peer that does not read |\n");
+    let source = "/// Not `code`, \"this\",\nSelf::Slow => \"slow\",\nSelf::A(b) => f(b, \"x y\"),\n";
+    accept(rule, &[document, ("src/runtime/error.rs", source)]);
+    assert_eq!(
+        reject(rule, &[document, ("src/runtime/error.rs", "[\n\"idle\",\n]")]),
+        "src/runtime/error.rs:2"
+    );
+    reject(rule, &[document, ("src/proto/session.rs", "Self::Malformed(_) => \"malformed\",")]);
+}
+
+#[test]
 fn comments_strings_and_characters_are_no_code() {
     for (text, code) in [
         ("a // b\nc", "a c"),

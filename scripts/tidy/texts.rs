@@ -43,6 +43,30 @@ pub(super) fn changelog_has_an_unreleased_section(tree: &Tree) -> Vec<Finding> {
     vec![Finding { path, line: 1, what, todo: "add `## Unreleased` above the releases" }]
 }
 
+/// Every code that an operator may meet is explained.
+pub(super) fn error_codes_are_documented(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let document = tree.files.iter().find(|file| file.path == CODES_DOCUMENT);
+    let documented = document.map_or("", |file| &file.text);
+    for file in tree.files.iter().filter(|file| CODES_SOURCES.contains(&file.path.as_str())) {
+        for (number, line) in file.text.lines().enumerate() {
+            if let Some(code) = code(line).filter(|code| !documented.contains(&format!("| `{code}` |"))) {
+                let what = format!("the code `{code}` is not in {CODES_DOCUMENT}");
+                findings.push(file.finding(number + 1, what, "say there what it means and what to do"));
+            }
+        }
+    }
+    findings
+}
+
+/// The code in a line like `Self::Slow => "slow",` or `"slow",`.
+fn code(line: &str) -> Option<&str> {
+    let line = line.trim().strip_suffix("\",")?;
+    let (before, code) = line.split_once('"')?;
+    let is_code = !code.is_empty() && code.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    (is_code && (before.is_empty() || before.ends_with("=> "))).then_some(code)
+}
+
 /// Whether `line` has `place` where a path begins.
 fn names_path(line: &str, place: &str) -> bool {
     line.match_indices(place).any(|(at, _)| {
@@ -98,6 +122,8 @@ fn exists(tree: &Tree, path: &str) -> bool {
 }
 
 const CHANGELOG: &str = "CHANGELOG.md";
+const CODES_DOCUMENT: &str = "docs/errors.md";
+const CODES_SOURCES: &[&str] = &["src/proto/session.rs", "src/runtime/error.rs"];
 
 /// In two pieces each, so that this file does not break its own rule.
 pub(super) const MACHINE_PATHS: &[&str] = &[
