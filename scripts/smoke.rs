@@ -59,7 +59,8 @@ impl Server {
 
     /// The object behind `ready `, which is the first line it prints.
     fn ready(&mut self) -> Result<Value> {
-        let line = self.lines.recv_timeout(START_MAX).context("it never said `ready`")?;
+        let line =
+            self.lines.recv_timeout(START_MAX).context("it ended, or waited, without saying `ready`")?;
         let object = line.strip_prefix("ready ").with_context(|| format!("first line is {line:?}"))?;
         serde_json::from_str(object).with_context(|| format!("not JSON: {object}"))
     }
