@@ -1,2 +1,71 @@
-//! Project chores.
-fn main() {}
+//! Project chores: `cargo xtask COMMAND`.
+#![forbid(unsafe_code)]
+
+mod checks;
+mod ci;
+mod smoke;
+mod tidy;
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context, Result, bail};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["tidy"] => tidy::run(&root()),
+        ["loom"] => checks::loom(&root()),
+        ["miri"] => checks::miri(&root()),
+        ["smoke"] => smoke::run(&root()),
+        ["ci"] => ci::run(&root()),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("xtask: {fault:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR"));
+    scripts.parent().expect("scripts/ lies in the repository").to_owned()
+}
+
+/// A command that will run in `root`, written as one would type it; no argument contains a blank.
+fn command(root: &Path, line: &str) -> Command {
+    let mut words = line.split_whitespace();
+    let mut command = Command::new(words.next().expect("a command line has a first word"));
+    command.args(words).current_dir(root);
+    command
+}
+
+/// Runs a command to its end; what it prints is seen.
+fn succeed(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
+    if !status.success() {
+        bail!("{command:?} ended with {status}");
+    }
+    Ok(())
+}
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  tidy    check the rules of the house that the compiler cannot check
+  loom    model-check the queues and the parking protocol
+  miri    run the protocol cores and the pure parts of os under Miri, if it is installed
+  smoke   start the release binary, talk to it, stop it
+  ci      everything that .ci/run does, in order, up to the first failure
+";

@@ -1,1 +1,194 @@
-//! Compiles `.tars` files to Rust.
+//! Compiles `.tars` files, the interface language of Tars, to Rust: from a `build.rs`, or as the library
+//! behind `shardcast gen`.
+//!
+//! ```no_run
+//! // build.rs
+//! fn main() -> Result<(), shardcast_build::Error> {
+//!     shardcast_build::Builder::new()
+//!         .include("idl")
+//!         .type_attribute("Rich::Inner", "#[derive(Hash)]")
+//!         .compile(&["idl/hello.tars", "idl/rich.tars"])
+//! }
+//! ```
+//!
+//! **How far it is.** Files and their includes are read and cut into tokens, and every fault found so far
+//! is reported with file, line and column; [`Builder::check`] gives just that. The parser and the
+//! generated Rust are not there yet: [`Builder::compile`] ends with [`Error::Unsupported`] when it found
+//! no fault. The builder is the one that will stay.
+//!
+//! What this crate deliberately is not: it depends on no other part of Shardcast, so that a build script
+//! does not compile a server first.
+#![forbid(unsafe_code)]
+
+mod diagnostic;
+mod error;
+pub mod lexer;
+mod load;
+mod options;
+
+use std::path::{Path, PathBuf};
+
+pub use diagnostic::{Diagnostic, Fault, Severity, Span};
+pub use error::Error;
+pub use options::{BytesType, MapType, Options, StringType};
+
+/// Compiles `files` with the default options into the directory that Cargo gives a build script.
+///
+/// # Errors
+/// As for [`Builder::compile`].
+pub fn compile(files: &[impl AsRef<Path>]) -> Result<(), Error> {
+    Builder::new().compile(files)
+}
+
+/// Says what to generate and where to.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    options: Options,
+}
+
+impl Builder {
+    /// The default options: servers and clients, written to `OUT_DIR`.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Starts from options made elsewhere, such as a command line.
+    pub fn with_options(options: Options) -> Self {
+        Self { options }
+    }
+
+    /// Where the Rust files go, one per module. Default: the environment variable `OUT_DIR`.
+    pub fn out_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.options.out_dir = Some(dir.into());
+        self
+    }
+
+    /// Adds a directory to look for includes in, after the one of the file that includes.
+    pub fn include(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.options.include_dirs.push(dir.into());
+        self
+    }
+
+    /// Whether to generate what a server needs of an interface. Default: yes.
+    pub fn build_server(mut self, yes: bool) -> Self {
+        self.options.build_server = yes;
+        self
+    }
+
+    /// Whether to generate what a client needs of an interface. Default: yes.
+    pub fn build_client(mut self, yes: bool) -> Self {
+        self.options.build_client = yes;
+        self
+    }
+
+    /// The path under which the generated modules will be found, such as `crate::idl`. Default: none,
+    /// they find each other through `super`.
+    pub fn module_prefix(mut self, path: impl Into<String>) -> Self {
+        self.options.module_prefix = Some(path.into());
+        self
+    }
+
+    /// Puts `attribute` in front of the type `path`, written as in the .tars file: `Module::Type`; `.`
+    /// means all types.
+    pub fn type_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
+        self.options.type_attributes.push((path.into(), attribute.into()));
+        self
+    }
+
+    /// Puts `attribute` in front of the field `path`: `Module::Type.field`.
+    pub fn field_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
+        self.options.field_attributes.push((path.into(), attribute.into()));
+        self
+    }
+
+    /// Uses the Rust type `rust_path` for the .tars type `path` and generates none.
+    pub fn extern_path(mut self, path: impl Into<String>, rust_path: impl Into<String>) -> Self {
+        self.options.extern_paths.push((path.into(), rust_path.into()));
+        self
+    }
+
+    /// What a `map` becomes. Default: [`MapType::BTree`].
+    pub fn map_type(mut self, map_type: MapType) -> Self {
+        self.options.map_type = map_type;
+        self
+    }
+
+    /// What a `string` becomes. Default: [`StringType::Utf8`].
+    pub fn string_type(mut self, string_type: StringType) -> Self {
+        self.options.string_type = string_type;
+        self
+    }
+
+    /// What a `vector<byte>` becomes. Default: [`BytesType::Vec`].
+    pub fn bytes_type(mut self, bytes_type: BytesType) -> Self {
+        self.options.bytes_type = bytes_type;
+        self
+    }
+
+    /// Whether an optional field that holds its default is left out when writing, as the official
+    /// compilers do. Default: yes.
+    pub fn elide_defaults(mut self, yes: bool) -> Self {
+        self.options.elide_defaults = yes;
+        self
+    }
+
+    /// Whether optional fields become `Option`, so that "not sent" differs from the default. Default: no.
+    pub fn optional_fields(mut self, yes: bool) -> Self {
+        self.options.optional_fields = yes;
+        self
+    }
+
+    /// Whether to generate the named variants of every call: `hello_sync`, `async_hello`,
+    /// `promise_hello`. Default: no.
+    pub fn call_variants(mut self, yes: bool) -> Self {
+        self.options.call_variants = yes;
+        self
+    }
+
+    /// Whether types get serde's traits, in the JSON mapping of Tars. Default: no.
+    pub fn serde(mut self, yes: bool) -> Self {
+        self.options.serde = yes;
+        self
+    }
+
+    /// Whether to tell Cargo on stdout which files were read, and the warnings. Default: yes.
+    pub fn emit_rerun_if_changed(mut self, yes: bool) -> Self {
+        self.options.emit_rerun_if_changed = yes;
+        self
+    }
+
+    /// Whether a warning is an error. Default: no.
+    pub fn deny_warnings(mut self, yes: bool) -> Self {
+        self.options.deny_warnings = yes;
+        self
+    }
+
+    /// Reads and checks `files` and their includes, generates nothing, and gives the warnings.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when one of `files` cannot be read; [`Error::Invalid`] when there is a fault in
+    /// any of them, with all that were found.
+    pub fn check(&self, files: &[impl AsRef<Path>]) -> Result<Vec<Diagnostic>, Error> {
+        let roots: Vec<PathBuf> = files.iter().map(|file| file.as_ref().to_owned()).collect();
+        let (read, diagnostics) = load::load(&roots, &self.options.include_dirs)?;
+        if self.options.emit_rerun_if_changed {
+            read.iter().for_each(|path| println!("cargo::rerun-if-changed={}", path.display()));
+        }
+        let fatal = |d: &Diagnostic| self.options.deny_warnings || d.severity == Severity::Error;
+        if diagnostics.iter().any(fatal) { Err(Error::Invalid(diagnostics)) } else { Ok(diagnostics) }
+    }
+
+    /// Compiles `files` and what they include.
+    ///
+    /// # Errors
+    /// As for [`check`](Self::check), and [`Error::Unsupported`], always, when there was no fault: see
+    /// the top of this page.
+    pub fn compile(&self, files: &[impl AsRef<Path>]) -> Result<(), Error> {
+        let warnings = self.check(files)?;
+        if self.options.emit_rerun_if_changed {
+            let lines = warnings.iter().map(|warning| warning.to_string().replace('\n', " "));
+            lines.for_each(|line| println!("cargo::warning={line}"));
+        }
+        Err(Error::Unsupported)
+    }
+}

@@ -1,0 +1,36 @@
+//! Checkers that need a build of their own.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::{command, succeed};
+
+/// Model-checks the concurrent parts of `os` under loom, in a target directory of its own, because the
+/// flag rebuilds everything.
+pub(crate) fn loom(root: &Path) -> Result<()> {
+    let mut cargo = command(root, "cargo test -p shardcast-os --release --test loom");
+    succeed(cargo.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", "target/loom"))
+}
+
+/// Runs what Miri can run: all of proto, and os without the kernel.
+pub(crate) fn miri(root: &Path) -> Result<()> {
+    let installed = command(root, "cargo +nightly miri --version").output();
+    if !installed.is_ok_and(|output| output.status.success()) {
+        println!("miri: skipped, it is not installed; `rustup +nightly component add miri` does that");
+        return Ok(());
+    }
+    for line in MIRI_RUNS {
+        let mut cargo = command(root, line);
+        // Property tests look at the working directory and would otherwise take hours.
+        cargo.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("PROPTEST_CASES", "8");
+        succeed(cargo.env("CARGO_TARGET_DIR", "target/miri"))?;
+    }
+    Ok(())
+}
+
+const MIRI_RUNS: &[&str] = &[
+    "cargo +nightly miri test -p shardcast-proto --lib",
+    // Of os what makes no system call; a test that does stops Miri at once, so that this list stays true.
+    "cargo +nightly miri test -p shardcast-os --lib -- spsc park",
+];

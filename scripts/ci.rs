@@ -1,0 +1,47 @@
+//! The checks of every change, one after the other.
+
+use std::{path::Path, time::Instant};
+
+use anyhow::{Context, Result};
+
+use crate::{checks, command, smoke, succeed, tidy};
+
+/// Runs all steps; says of each how long it took, and stops at the first that fails.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let begin = Instant::now();
+    for (name, step) in STEPS {
+        println!("ci: {name} ...");
+        let start = Instant::now();
+        let outcome = step.run(root);
+        let seconds = start.elapsed().as_secs_f32();
+        println!("ci: {name} {} in {seconds:.1} s", if outcome.is_ok() { "passed" } else { "FAILED" });
+        outcome.with_context(|| format!("step `{name}`"))?;
+    }
+    println!("ci: all {} steps passed in {:.0} s", STEPS.len(), begin.elapsed().as_secs_f32());
+    Ok(())
+}
+
+/// Cheap ones first. Everything but loom and smoke shares the build of the dev profile.
+const STEPS: &[(&str, Step)] = &[
+    ("fmt", Step::Cargo("cargo fmt --all --check")),
+    ("tidy", Step::Ours(tidy::run)),
+    ("clippy", Step::Cargo("cargo clippy --workspace --all-targets -- -D warnings")),
+    ("rustdoc", Step::Cargo("cargo doc --workspace --no-deps")),
+    ("test", Step::Cargo("cargo test --workspace")),
+    ("loom", Step::Ours(checks::loom)),
+    ("smoke", Step::Ours(smoke::run)),
+];
+
+enum Step {
+    Cargo(&'static str),
+    Ours(fn(&Path) -> Result<()>),
+}
+
+impl Step {
+    fn run(&self, root: &Path) -> Result<()> {
+        match self {
+            Self::Cargo(line) => succeed(command(root, line).env("RUSTDOCFLAGS", "-D warnings")),
+            Self::Ours(step) => step(root),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+use super::{File, Finding, Rule, Tree, cores, floors, rust, sources, texts};
+
+#[test]
+fn imports_go_up_in_no_manifest() {
+    let package = |name: &str, rest: &str| format!("[package]\nname = \"{name}\"\n{rest}");
+    let os = package("shardcast-os", "");
+    let good = package("shardcast", "[dependencies]\nshardcast-os.workspace = true\nbytes = \"1\"\n");
+    let tests = package("shardcast-proto", "[dev-dependencies]\nshardcast-os.workspace = true\n");
+    accept(floors::imports_go_down, &[("src/os/Cargo.toml", &os), ("src/runtime/Cargo.toml", &good)]);
+    accept(floors::imports_go_down, &[("src/os/Cargo.toml", &os), ("src/proto/Cargo.toml", &tests)]);
+
+    let plain = package("shardcast-proto", "\n[dependencies]\nshardcast-os.workspace = true\n");
+    let place =
+        reject(floors::imports_go_down, &[("src/os/Cargo.toml", &os), ("src/proto/Cargo.toml", &plain)]);
+    assert_eq!(place, "src/proto/Cargo.toml:5");
+    for hidden in [
+        "[dependencies]\nos = { package = \"shardcast-os\", path = \"../os\" }\n",
+        "[target.'cfg(unix)'.dependencies]\nshardcast-os = \"0.1\"\n",
+        "[build-dependencies]\nshardcast-os.workspace = true\n",
+    ] {
+        let bad = package("shardcast-proto", hidden);
+        reject(floors::imports_go_down, &[("src/os/Cargo.toml", &os), ("src/proto/Cargo.toml", &bad)]);
+    }
+}
+
+#[test]
+fn every_package_of_src_has_a_floor() {
+    reject(floors::imports_go_down, &[("src/new/Cargo.toml", "[package]\nname = \"shardcast-new\"\n")]);
+    accept(
+        floors::imports_go_down,
+        &[("src/a/fuzz/Cargo.toml", "[package]\nname = \"fuzz\"\n[workspace]\n")],
+    );
+    accept(floors::imports_go_down, &[("bench/Cargo.toml", "[package]\nname = \"anything\"\n")]);
+}
+
+#[test]
+fn every_crate_root_but_that_of_os_forbids_unsafe_code() {
+    let rule = floors::unsafe_is_forbidden_in_crate_roots;
+    let manifest =
+        "[package]\nname = \"a\"\n[lib]\npath = \"lib.rs\"\n[[bin]]\nname = \"b\"\npath = \"b.rs\"\n";
+    let forbids = "//! A.\n#![forbid(unsafe_code)]\n";
+    accept(rule, &[("a/Cargo.toml", manifest), ("a/lib.rs", forbids), ("a/b.rs", forbids), ("a/c.rs", "")]);
+    let bad = [("a/Cargo.toml", manifest), ("a/lib.rs", forbids), ("a/b.rs", "// #![forbid(unsafe_code)]")];
+    assert_eq!(reject(rule, &bad), "a/b.rs:1");
+    reject(rule, &[("a/Cargo.toml", "[package]\nname = \"a\"\n"), ("a/src/main.rs", "fn main() {}\n")]);
+    reject(rule, &[("a/Cargo.toml", "[package]\nname = \"a\"\n"), ("a/examples/one.rs", "fn main() {}\n")]);
+
+    let fuzz = "[package]\nname = \"fuzz\"\n[[bin]]\npath = \"a.rs\"\n[workspace]\n";
+    accept(rule, &[("src/a/fuzz/Cargo.toml", fuzz), ("src/a/fuzz/a.rs", "#![no_main]\n")]);
+    let os = "[package]\nname = \"shardcast-os\"\n[lib]\npath = \"lib.rs\"\n";
+    accept(rule, &[("src/os/Cargo.toml", os), ("src/os/lib.rs", "//! Os.\n")]);
+}
+
+#[test]
+fn a_core_imports_no_sibling() {
+    let rule = cores::know_no_sibling;
+    for good in [
+        "use crate::{Session, time::Time};\nuse super::Route;",
+        "use crate::tars::framed;\nuse self::push::Outgoing;\nvec.push(1); Vec::push(&mut v, 1);",
+        "// crate::seastar is another one\nconst NAME: &str = \"crate::seastar\";",
+    ] {
+        accept(rule, &[("src/proto/tars/session.rs", good), ("src/proto/lib.rs", "pub use crate::tars::T;")]);
+    }
+    for bad in [
+        "use crate::seastar::Frame;",
+        "use crate::{Time, seastar::{Frame, Verb}};",
+        "use super::super::tcpshm;",
+        "fn f() { crate::push::topics(); }",
+        "#[cfg(test)]\nmod tests { use crate::tcpshm; }",
+    ] {
+        reject(rule, &[("src/proto/tars/session.rs", bad)]);
+    }
+    reject(rule, &[("src/proto/push.rs", "use super::tars::T;")]);
+}
+
+#[test]
+fn a_core_reads_no_clock_and_does_no_io() {
+    let rule = cores::read_no_clock_and_do_no_io;
+    let good = "use std::{collections::VecDeque, time::Duration};\n// std::time::Instant\n\
+                #[cfg(test)]\nmod tests { use std::fs; }\nfn f(core: u8, net: u8) {}";
+    accept(rule, &[("src/proto/time.rs", good), ("src/proto/tests/it/main.rs", "use std::fs;")]);
+    accept(rule, &[("src/runtime/lib.rs", "use std::net::SocketAddr;")]);
+    for bad in [
+        "use std::time::Instant;",
+        "use std::{cell::Cell, time::{Duration, SystemTime}};",
+        "fn f(peer: std::net::SocketAddr) {}",
+        "fn f() { ::std::thread::yield_now() }",
+        "use core::net::IpAddr;",
+        "thread_local! { static A: u8 = 1; }",
+        "fn f() { println!(\"seen\"); }",
+    ] {
+        reject(rule, &[("src/proto/tars/mod.rs", bad)]);
+    }
+}
+
+#[test]
+fn unsafe_is_found_in_code_only() {
+    let rule = sources::unsafe_stays_in_os;
+    accept(rule, &[("src/os/ring.rs", "unsafe { f() }")]);
+    accept(rule, &[("bench/lib.rs", "#![forbid(unsafe_code)]\n// unsafe\nconst A: &str = \"unsafe {}\";")]);
+    assert_eq!(reject(rule, &[("bench/lib.rs", "fn f() {\n    unsafe { g() }\n}")]), "bench/lib.rs:2");
+}
+
+#[test]
+fn what_moves_messages_names_no_protocol() {
+    let rule = sources::runtime_names_no_protocol;
+    let good =
+        "//! Starts links; targets.\n#[cfg(test)]\nmod tests {\n    // as tars does\n    use tars;\n}\n";
+    accept(rule, &[("src/runtime/link/tcp.rs", good), ("src/runtime/server.rs", "use proto::tars;")]);
+    accept(rule, &[("src/runtime/link/tests.rs", "use proto::tars;")]);
+    for bad in ["// as Tars does", "use proto::seastar;", "struct TarsLink;", "fn tars_push() {}", "TcpShm"] {
+        reject(rule, &[("src/runtime/link/tcp.rs", bad)]);
+        reject(rule, &[("src/runtime/mesh.rs", bad)]);
+    }
+}
+
+#[test]
+fn nothing_is_left_over() {
+    let rule = sources::nothing_is_left_over;
+    accept(rule, &[("a.rs", "// todo!()\nfn todo() { todo(); }")]);
+    for bad in
+        ["todo!()", "unimplemented!(\"x\")", "std::dbg!(x)", "#[cfg(test)]\nmod t { fn f() { todo!() } }"]
+    {
+        reject(rule, &[("a.rs", bad)]);
+    }
+}
+
+#[test]
+fn an_ignored_test_says_why() {
+    let rule = sources::ignored_tests_say_why;
+    accept(
+        rule,
+        &[("a.rs", "#[ignore = \"takes an hour\"]\nfn a() {}\n#[cfg_attr(miri, ignore = \"I/O\")]")],
+    );
+    accept(rule, &[("a.rs", "fn ignore(ignore: u8) { v[ignore]; }")]);
+    reject(rule, &[("a.rs", "#[ignore]\nfn a() {}")]);
+    reject(rule, &[("a.rs", "#[cfg_attr(miri, ignore)]\nfn a() {}")]);
+}
+
+#[test]
+fn a_source_file_has_at_most_800_lines() {
+    let rule = sources::files_are_short;
+    accept(rule, &[("src/a.rs", &"\n".repeat(800)), ("src/a/tests.rs", &"\n".repeat(900))]);
+    assert_eq!(reject(rule, &[("src/a.rs", &"\n".repeat(801))]), "src/a.rs:801");
+}
+
+#[test]
+fn no_text_names_a_path_of_one_machine() {
+    let rule = texts::name_no_path_of_a_machine;
+    accept(rule, &[("a.md", "src/home/mod.rs, https://host.example/work/, $DIR/work/x, network/work/y")]);
+    for place in texts::MACHINE_PATHS {
+        reject(rule, &[("a.md", &format!("see `{place}x`"))]);
+        reject(rule, &[("deny.toml", &format!("path = \"{place}x\""))]);
+    }
+}
+
+#[test]
+fn links_of_documents_lead_somewhere() {
+    let rule = texts::links_lead_somewhere;
+    let good = "[a](docs/errors.md#codes) [b](https://x.example/y) [c](#here) [`d`](docs/)\n\
+                ```\n[not](a-link.md)\n```\n`[nor](this.md)`\n[e]: docs/errors.md\n";
+    accept(rule, &[("README.md", good), ("docs/errors.md", "[up](../README.md)")]);
+    assert_eq!(reject(rule, &[("docs/a.md", "one\n[b](b.md)")]), "docs/a.md:2");
+    reject(rule, &[("docs/a.md", "[`b`](b.md)")]);
+    reject(rule, &[("docs/a.md", "[outside](../../a.md)")]);
+    reject(rule, &[("docs/a.md", "[b]: b.md")]);
+}
+
+#[test]
+fn the_changelog_has_an_unreleased_section() {
+    let rule = texts::changelog_has_an_unreleased_section;
+    accept(rule, &[("CHANGELOG.md", "# Changelog\n\n## Unreleased\n")]);
+    accept(rule, &[("CHANGELOG.md", "# Changelog\n\n## [Unreleased]\n")]);
+    reject(rule, &[("CHANGELOG.md", "# Changelog\n\n## 0.1.0\n")]);
+    reject(rule, &[]);
+}
+
+#[test]
+fn every_error_code_is_documented() {
+    let rule = texts::error_codes_are_documented;
+    let document = ("docs/errors.md", "| `slow` | a peer that does not read |\n");
+    let source = "/// Not `code`, \"this\",\nSelf::Slow => \"slow\",\nSelf::A(b) => f(b, \"x y\"),\n";
+    accept(rule, &[document, ("src/runtime/error.rs", source)]);
+    assert_eq!(
+        reject(rule, &[document, ("src/runtime/error.rs", "[\n\"idle\",\n]")]),
+        "src/runtime/error.rs:2"
+    );
+    reject(rule, &[document, ("src/proto/session.rs", "Self::Malformed(_) => \"malformed\",")]);
+}
+
+#[test]
+fn comments_strings_and_characters_are_no_code() {
+    for (text, code) in [
+        ("a // b\nc", "a c"),
+        ("a /* b /* c */ d */ e", "a e"),
+        ("a \"b\\\"c\" d", "a d"),
+        ("r#\"a\"b\"# c", "c"),
+        ("br\"a\\\" c", "c"),
+        ("var\"a\" b", "var b"),
+        ("r#type 'a '\\'' '中' b'\"' x", "r#type 'a b x"),
+        ("a \"never closed", "a"),
+        ("a /* never closed", "a"),
+    ] {
+        let left = rust::blank_comments_and_strings(text);
+        assert_eq!(left.split_whitespace().collect::<Vec<_>>().join(" "), code, "{text}");
+        assert_eq!(left.lines().count(), text.lines().count(), "{text}");
+    }
+}
+
+fn tree(files: &[(&str, &str)]) -> Tree {
+    let mut tree = Tree { files: Vec::<File>::new(), paths: Default::default() };
+    files.iter().for_each(|(path, text)| tree.add(path, text.as_bytes().to_vec()));
+    tree
+}
+
+fn accept(rule: Rule, files: &[(&str, &str)]) {
+    assert_eq!(rule(&tree(files)), Vec::<Finding>::new());
+}
+
+/// Where the one finding is, as `path:line`.
+fn reject(rule: Rule, files: &[(&str, &str)]) -> String {
+    let findings = rule(&tree(files));
+    assert_eq!(findings.len(), 1, "{files:?} gave {findings:?}");
+    format!("{}:{}", findings[0].path, findings[0].line)
+}

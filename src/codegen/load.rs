@@ -1,0 +1,193 @@
+//! Reads `.tars` files and what they include, each once, the included ones first.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Diagnostic, Error, Severity,
+    diagnostic::{Fault, Span},
+    lexer::{Token, TokenKind, tokenize},
+};
+
+/// Reads `roots` and everything they include, and gives the paths in the order they must be compiled in.
+///
+/// An include is looked for beside the file that includes it, then in `include_dirs` in order. A file
+/// that is included again is not read again, so a circle of includes comes to an end; it is worth a
+/// warning, because the official tools depend on the order in it.
+///
+/// # Errors
+/// A root cannot be read. All other faults are diagnostics.
+pub(crate) fn load(
+    roots: &[PathBuf],
+    include_dirs: &[PathBuf],
+) -> Result<(Vec<PathBuf>, Vec<Diagnostic>), Error> {
+    let mut loader =
+        Loader { include_dirs, files: Vec::new(), diagnostics: Vec::new(), states: HashMap::new() };
+    for root in roots {
+        let source = read(root).map_err(|source| Error::Read { path: root.clone(), source })?;
+        let identity = identity(root).map_err(|source| Error::Read { path: root.clone(), source })?;
+        if !loader.states.contains_key(&identity) {
+            loader.walk(Open::new(root.clone(), identity, source));
+        }
+    }
+    let mut diagnostics = loader.diagnostics;
+    diagnostics.sort_by(|a, b| (&a.path, a.line, a.column).cmp(&(&b.path, b.line, b.column)));
+    Ok((loader.files, diagnostics))
+}
+
+struct Loader<'a> {
+    include_dirs: &'a [PathBuf],
+    files: Vec<PathBuf>,
+    diagnostics: Vec<Diagnostic>,
+    /// Per canonical path: one file under two names is one file.
+    states: HashMap<PathBuf, State>,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum State {
+    /// Its includes are being followed.
+    Open,
+    /// Read, and so is all that it includes.
+    Done,
+}
+
+/// A file whose includes are being followed.
+struct Open {
+    path: PathBuf,
+    identity: PathBuf,
+    source: Vec<u8>,
+    /// What is left to follow, last first.
+    includes: Vec<(Span, Result<PathBuf, Fault>)>,
+    faults: Vec<(Span, Fault)>,
+}
+
+impl Open {
+    fn new(path: PathBuf, identity: PathBuf, source: Vec<u8>) -> Self {
+        let (tokens, faults) = tokenize(&source);
+        let mut includes = includes(&tokens);
+        includes.reverse();
+        Self { path, identity, source, includes, faults }
+    }
+}
+
+impl Loader<'_> {
+    /// Follows includes depth first, with a stack of our own: its depth is the input's choice.
+    fn walk(&mut self, root: Open) {
+        let mut stack = Vec::new();
+        self.open(&mut stack, root);
+        while let Some(top) = stack.last_mut() {
+            let Some((span, name)) = top.includes.pop() else {
+                let done = stack.pop().expect("the loop has just seen the last one");
+                self.states.insert(done.identity, State::Done);
+                self.files.push(done.path);
+                continue;
+            };
+            match name.and_then(|name| self.include(&stack, span, &name)) {
+                Ok(Some(included)) => self.open(&mut stack, included),
+                Ok(None) => {}
+                Err(fault) => self.report(&stack, Severity::Error, span, fault),
+            }
+        }
+    }
+
+    fn open(&mut self, stack: &mut Vec<Open>, mut file: Open) {
+        self.states.insert(file.identity.clone(), State::Open);
+        let faults = std::mem::take(&mut file.faults);
+        stack.push(file);
+        for (span, fault) in faults {
+            self.report(stack, Severity::Error, span, fault);
+        }
+    }
+
+    /// The file that the last one on the stack includes as `name`, unless it was read before.
+    fn include(&mut self, stack: &[Open], span: Span, name: &Path) -> Result<Option<Open>, Fault> {
+        let beside = stack.last().and_then(|from| from.path.parent()).unwrap_or_else(|| Path::new(""));
+        let dirs = std::iter::once(beside).chain(self.include_dirs.iter().map(PathBuf::as_path));
+        let mut searched = Vec::new();
+        for dir in dirs {
+            let path = dir.join(name);
+            let Ok(identity) = identity(&path) else {
+                searched.push(path.display().to_string());
+                continue;
+            };
+            return match self.states.get(&identity) {
+                Some(State::Done) => Ok(None),
+                Some(State::Open) => self.circle(stack, span, &identity),
+                None if stack.len() >= INCLUDE_DEPTH_MAX => {
+                    Err(Fault::new(format!("includes are nested more than {INCLUDE_DEPTH_MAX} deep")))
+                }
+                None => match read(&path) {
+                    Ok(source) => Ok(Some(Open::new(path, identity, source))),
+                    Err(fault) => Err(Fault::new(format!("cannot read {}: {fault}", path.display()))),
+                },
+            };
+        }
+        Err(Fault::new(format!("cannot find `{}`", name.display()))
+            .hint(format!("looked for {}; Builder::include adds a place", searched.join(", "))))
+    }
+
+    /// `identity` is on the stack already: a fault when it is the file itself, else worth a warning.
+    fn circle(&mut self, stack: &[Open], span: Span, identity: &Path) -> Result<Option<Open>, Fault> {
+        let first = stack.iter().position(|open| open.identity == identity).unwrap_or(0);
+        if first + 1 == stack.len() {
+            return Err(Fault::new("a file cannot include itself"));
+        }
+        let mut names: Vec<_> = stack[first..].iter().map(|open| open.path.display().to_string()).collect();
+        names.push(names[0].clone());
+        let fault = Fault::new(format!("these includes go round in a circle: {}", names.join(" -> ")));
+        let fault = fault.hint("move what both need into a third file");
+        self.report(stack, Severity::Warning, span, fault);
+        Ok(None)
+    }
+
+    fn report(&mut self, stack: &[Open], severity: Severity, span: Span, fault: Fault) {
+        let file = stack.last().expect("faults are reported while their file is open");
+        self.diagnostics.push(Diagnostic::new(severity, &file.path, &file.source, span, fault));
+    }
+}
+
+/// The names in `#include "name"`, and the places where the name is missing.
+fn includes(tokens: &[Token]) -> Vec<(Span, Result<PathBuf, Fault>)> {
+    let is_include = |token: &&Token| token.kind == TokenKind::Include;
+    let starts = tokens.iter().enumerate().filter(|(_, token)| is_include(token));
+    starts
+        .map(|(at, token)| match tokens.get(at + 1) {
+            Some(Token { kind: TokenKind::Text(name), span }) => (*span, file_name(name)),
+            _ => (token.span, Err(no_name())),
+        })
+        .collect()
+}
+
+fn file_name(name: &[u8]) -> Result<PathBuf, Fault> {
+    match str::from_utf8(name) {
+        Ok("") => Err(no_name()),
+        Ok(name) => Ok(PathBuf::from(name)),
+        Err(_) => Err(Fault::new("the name of this file is not UTF-8")),
+    }
+}
+
+fn no_name() -> Fault {
+    Fault::new("`#include` needs a file name").hint("write `#include \"file.tars\"`")
+}
+
+fn identity(path: &Path) -> io::Result<PathBuf> {
+    path.canonicalize()
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut source = Vec::new();
+    File::open(path)?.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut source)?;
+    if source.len() as u64 > SOURCE_BYTES_MAX {
+        return Err(io::Error::other(format!("it is longer than {SOURCE_BYTES_MAX} bytes")));
+    }
+    Ok(source)
+}
+
+/// As deep as the official compiler goes.
+const INCLUDE_DEPTH_MAX: usize = 200;
+/// Nobody writes a longer file by hand; a device that never ends is not read to the end.
+const SOURCE_BYTES_MAX: u64 = 16 << 20;

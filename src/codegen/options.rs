@@ -1,0 +1,85 @@
+use std::path::PathBuf;
+
+/// Everything that [`Builder`](crate::Builder) can be told, as plain data; its methods say what each
+/// one means.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each field is a method of the builder, documented there")]
+pub struct Options {
+    pub out_dir: Option<PathBuf>,
+    pub include_dirs: Vec<PathBuf>,
+    pub build_server: bool,
+    pub build_client: bool,
+    pub module_prefix: Option<String>,
+    pub type_attributes: Vec<(String, String)>,
+    pub field_attributes: Vec<(String, String)>,
+    pub extern_paths: Vec<(String, String)>,
+    pub map_type: MapType,
+    pub string_type: StringType,
+    pub bytes_type: BytesType,
+    pub elide_defaults: bool,
+    pub optional_fields: bool,
+    pub call_variants: bool,
+    pub serde: bool,
+    pub emit_rerun_if_changed: bool,
+    pub deny_warnings: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            out_dir: None,
+            include_dirs: Vec::new(),
+            build_server: true,
+            build_client: true,
+            module_prefix: None,
+            type_attributes: Vec::new(),
+            field_attributes: Vec::new(),
+            extern_paths: Vec::new(),
+            map_type: MapType::default(),
+            string_type: StringType::default(),
+            bytes_type: BytesType::default(),
+            elide_defaults: true,
+            optional_fields: false,
+            call_variants: false,
+            serde: false,
+            emit_rerun_if_changed: true,
+            deny_warnings: false,
+        }
+    }
+}
+
+/// What a `map<K, V>` becomes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum MapType {
+    /// `BTreeMap<K, V>`: in key order, as C++ writes it.
+    #[default]
+    BTree,
+    /// `HashMap<K, V>`: faster to look up; sorted when it is written.
+    Hash,
+}
+
+/// What a `string` becomes. Peers of other languages may send strings that are not UTF-8.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum StringType {
+    /// `String`; other bytes are an error when reading.
+    #[default]
+    Utf8,
+    /// `String`; what is not UTF-8 is replaced when reading.
+    Lossy,
+    /// `Vec<u8>`: the bytes as they are.
+    Bytes,
+}
+
+/// What a `vector<byte>` becomes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum BytesType {
+    /// `Vec<u8>`.
+    #[default]
+    Vec,
+    /// `bytes::Bytes`, a slice of the packet where possible.
+    Bytes,
+}
