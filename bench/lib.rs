@@ -1,1 +1,2 @@
 //! Shared by the benchmarks.
+#![forbid(unsafe_code)]

@@ -3,13 +3,14 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Condvar, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
-use shardcast_proto::RequestId;
+use shardcast_os::clock;
+use shardcast_proto::{RequestId, Time};
 
 use crate::{
     CloseReason, ConnId, OverflowPolicy, Sent,
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     /// In the outbox; written by the shard alone.
     waiting_bytes: AtomicUsize,
     waiting_messages: AtomicUsize,
+    received_nanos: AtomicU64,
     gate: Gate,
 }
 
@@ -57,7 +59,13 @@ struct Gate {
 }
 
 impl Connection {
-    pub(crate) fn new(id: ConnId, peer: SocketAddr, bounds: OutboxBounds, router: Arc<Router>) -> Self {
+    pub(crate) fn new(
+        id: ConnId,
+        peer: SocketAddr,
+        bounds: OutboxBounds,
+        router: Arc<Router>,
+        now: Time,
+    ) -> Self {
         Self(Arc::new(Shared {
             id,
             peer,
@@ -68,6 +76,7 @@ impl Connection {
             travelling_messages: AtomicUsize::new(0),
             waiting_bytes: AtomicUsize::new(0),
             waiting_messages: AtomicUsize::new(0),
+            received_nanos: AtomicU64::new(now.as_nanos()),
             gate: Gate::default(),
         }))
     }
@@ -82,6 +91,12 @@ impl Connection {
         self.0.peer
     }
 
+    /// When the peer last said something, in wall-clock time; inside of a request, when that was received.
+    pub fn receive_time(&self) -> SystemTime {
+        let ago = clock::now_nanos().saturating_sub(self.0.received_nanos.load(Ordering::Relaxed));
+        SystemTime::now() - Duration::from_nanos(ago)
+    }
+
     /// Whether it still stands. It may end at any moment after.
     pub fn is_open(&self) -> bool {
         !self.0.closed.load(Ordering::Acquire)
@@ -94,18 +109,23 @@ impl Connection {
 
     /// Pushes `body` in the protocol of the connection.
     pub fn push(&self, body: impl Into<Bytes>) -> Sent {
-        self.send(Message::Push { body: body.into(), key: None })
+        self.post(Message::Push { body: body.into(), key: None })
     }
 
     /// As [`push`](Self::push), with the key by which [`OverflowPolicy::Conflate`] replaces.
     pub fn push_keyed(&self, key: u64, body: impl Into<Bytes>) -> Sent {
-        self.send(Message::Push { body: body.into(), key: Some(key) })
+        self.post(Message::Push { body: body.into(), key: Some(key) })
     }
 
     /// Sends bytes as they are: for custom protocols, whose application makes the frames. They count as a
     /// push.
-    pub fn send_raw(&self, frame: impl Into<Bytes>) -> Sent {
-        self.send(Message::Raw { frame: frame.into(), key: None })
+    pub fn send(&self, frame: impl Into<Bytes>) -> Sent {
+        self.post(Message::Raw { frame: frame.into(), key: None })
+    }
+
+    /// As [`send`](Self::send), with the key by which [`OverflowPolicy::Conflate`] replaces.
+    pub fn send_keyed(&self, key: u64, frame: impl Into<Bytes>) -> Sent {
+        self.post(Message::Raw { frame: frame.into(), key: Some(key) })
     }
 
     /// Closes the connection once what is queued has been sent.
@@ -121,10 +141,10 @@ impl Connection {
     }
 
     pub(crate) fn respond(&self, id: RequestId, body: Bytes) -> Sent {
-        self.send(Message::Response { id, body })
+        self.post(Message::Response { id, body })
     }
 
-    fn send(&self, message: Message) -> Sent {
+    fn post(&self, message: Message) -> Sent {
         let len = message.len();
         if let Err(answer) = self.reserve(len, message.is_push()) {
             if answer == Sent::Full {
@@ -217,6 +237,10 @@ impl Connection {
         if self.0.gate.waiting.load(Ordering::Relaxed) > 0 {
             self.0.gate.room.notify_all();
         }
+    }
+
+    pub(crate) fn heard(&self, now: Time) {
+        self.0.received_nanos.store(now.as_nanos(), Ordering::Relaxed);
     }
 
     pub(crate) fn mark_closed(&self) {

@@ -1,4 +1,5 @@
 //! Thread-per-core push and RPC server framework.
+#![forbid(unsafe_code)]
 
 mod config;
 mod connection;
@@ -10,6 +11,7 @@ mod server;
 mod service;
 mod shard;
 pub mod stats;
+pub mod tars;
 pub mod task;
 
 pub use bytes::Bytes;

@@ -440,6 +440,11 @@ impl ServerHandle {
         stats::closed_connections(self, patience)
     }
 
+    /// A shard for the thing with this number, in turn.
+    pub(crate) fn place(&self, number: u64) -> (Arc<Router>, u16) {
+        (Arc::clone(&self.router), (number % self.shards() as u64) as u16)
+    }
+
     fn listener(&self, name: &str) -> Option<u32> {
         self.shared.listeners.iter().position(|it| it.name == name).map(|index| index as u32)
     }

@@ -37,7 +37,7 @@ pub async fn sleep(duration: Duration) {
     let mut deadline = None;
     poll_fn(|cx| {
         current::with(|shard| {
-            let at = *deadline.get_or_insert(shard.now() + duration);
+            let at = *deadline.get_or_insert_with(|| shard.now() + duration);
             if at <= shard.now() {
                 return Poll::Ready(());
             }

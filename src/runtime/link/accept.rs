@@ -114,7 +114,7 @@ impl Shard {
         let id = ConnId { node: 0, shard: self.id, slot, generation };
         let bounds = self.shared.listeners[listener as usize].bounds;
         table.insert(Box::new(Conn {
-            handle: Connection::new(id, peer, bounds, self.router.clone()),
+            handle: Connection::new(id, peer, bounds, self.router.clone(), self.now()),
             socket,
             role: Role::Accepted { listener, serving: None },
             state: State::Unidentified,
@@ -127,6 +127,7 @@ impl Shard {
             paused: false,
             peer_ended: false,
             traffic: Traffic::default(),
+            published: (0, 0),
         }));
         let counters = &self.counters.listeners[listener as usize];
         counters.opened.add(1);

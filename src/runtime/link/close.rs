@@ -1,9 +1,6 @@
 //! How connections end, and their one timer.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    rc::Rc,
-};
+use std::rc::Rc;
 
 use shardcast_os::socket;
 use shardcast_proto::Time;
@@ -87,17 +84,15 @@ impl Shard {
 
     /// Tells the application of the connections that ended. Nothing is borrowed here: it may do anything.
     pub(crate) fn tell_ended(&self) {
-        while let Some((ended, why)) = self.ended.borrow_mut().pop() {
-            let tell = AssertUnwindSafe(|| match ended {
+        loop {
+            let next = self.ended.borrow_mut().pop();
+            let Some((ended, why)) = next else { return };
+            self.contain("a handler told that its connection ended", || match ended {
                 Ended::Service { listener, protocol, connection } => {
                     self.service(listener, protocol).closed(&connection, why);
                 }
                 Ended::Owner(owner) => owner.closed(why, self.now()),
             });
-            if catch_unwind(tell).is_err() {
-                self.counters.panics.add(1);
-                tracing::error!(shard = self.id, "a handler panicked when told that a connection ended");
-            }
         }
     }
 
@@ -122,6 +117,7 @@ impl Shard {
         if lost > 0 {
             self.count_drops(conn, "closed", lost);
         }
+        self.publish_queue(conn);
         if !conn.peer_ended {
             socket::reset_on_close(&conn.socket);
         }
@@ -137,7 +133,8 @@ impl Shard {
             return;
         }
         let _ = self.ring.borrow_mut().detach(slot);
-        if let Some(conn) = table.remove(slot) {
+        if let Some(mut conn) = table.remove(slot) {
+            self.publish_queue(&mut conn);
             self.cancel_timer(conn.timer);
             if let Role::Accepted { .. } = conn.role {
                 let per_ip_max = self.shared.config.limits.connections_per_ip_max;

@@ -27,6 +27,7 @@ impl Shard {
 
     fn take_bytes(&self, conn: &mut Conn, bytes: &[u8]) {
         conn.received_at = self.now();
+        conn.handle.heard(self.now());
         conn.traffic.received_bytes += bytes.len() as u64;
         if let Some(listener) = conn.listener() {
             self.counters.listeners[listener].received_bytes.add(bytes.len() as u64);

@@ -1,10 +1,10 @@
 //! Outboxes to the ring, and what comes back.
 
-use std::io;
+use std::{io, rc::Rc};
 
 use shardcast_os::ring::Payload;
 
-use super::{Conn, State};
+use super::{Conn, Role, State};
 use crate::{CloseReason, connection::policy_code, shard::Shard};
 
 impl Shard {
@@ -45,7 +45,7 @@ impl Shard {
             self.ring.borrow_mut().send(conn.handle.id().slot, payload);
             self.arm_for_age(conn);
         }
-        conn.handle.publish_waiting(conn.outbox.bytes(), conn.outbox.messages());
+        self.publish_queue(conn);
         if conn.outbox.is_empty() && matches!(conn.state, State::Flushing(_)) {
             self.end_sending(conn);
         }
@@ -88,10 +88,14 @@ impl Shard {
         if conn.outbox.is_blocked() {
             self.unblock(conn);
         }
+        if let (Role::Connecting(owner), State::Open) = (&conn.role, conn.state) {
+            let owner = Rc::clone(owner);
+            self.collect_output(conn, &*owner);
+        }
         if conn.outbox.is_ready() || matches!(conn.state, State::Flushing(_)) {
             self.mark_dirty(conn);
         } else {
-            conn.handle.publish_waiting(conn.outbox.bytes(), conn.outbox.messages());
+            self.publish_queue(conn);
         }
         if conn.paused
             && conn.state == State::Open
@@ -99,6 +103,15 @@ impl Shard {
         {
             self.resume(conn);
         }
+    }
+
+    /// Tells handles and counters what waits now.
+    pub(super) fn publish_queue(&self, conn: &mut Conn) {
+        let (bytes, messages) = (conn.outbox.bytes(), conn.outbox.messages());
+        conn.handle.publish_waiting(bytes, messages);
+        let before = std::mem::replace(&mut conn.published, (bytes, messages));
+        self.counters.queued_bytes.add((bytes as u64).wrapping_sub(before.0 as u64));
+        self.counters.queued_messages.add((messages as u64).wrapping_sub(before.1 as u64));
     }
 
     /// Lets blocked pushes in that have room, and gives up those whose time is over.

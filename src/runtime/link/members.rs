@@ -25,10 +25,6 @@ impl Members {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.slots.len()
-    }
-
     #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         self.slots.iter().copied()
@@ -50,6 +46,5 @@ mod tests {
         let mut left: Vec<_> = members.iter().collect();
         left.sort_unstable();
         assert_eq!(left, [7, 9]);
-        assert_eq!(members.len(), 2);
     }
 }

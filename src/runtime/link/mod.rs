@@ -48,6 +48,8 @@ pub(crate) struct Conn {
     /// The peer ended its side.
     pub(crate) peer_ended: bool,
     pub(crate) traffic: Traffic,
+    /// Bytes and messages waiting, as last told to handles and counters.
+    pub(crate) published: (usize, usize),
 }
 
 /// Who is at our end.

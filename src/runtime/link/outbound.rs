@@ -45,7 +45,7 @@ impl Shard {
         let id = ConnId { node: 0, shard: self.id, slot, generation };
         let now = self.now();
         table.insert(Box::new(Conn {
-            handle: Connection::new(id, to, bounds, self.router.clone()),
+            handle: Connection::new(id, to, bounds, self.router.clone(), self.now()),
             socket,
             role: Role::Connecting(owner),
             state: State::Unidentified,
@@ -58,6 +58,7 @@ impl Shard {
             paused: false,
             peer_ended: false,
             traffic: Traffic::default(),
+            published: (0, 0),
         }));
         self.ring.borrow_mut().connect(slot, to);
         self.pump_must_run();
@@ -99,7 +100,12 @@ impl Shard {
         }
     }
 
+    /// Asks the owner for its output, unless what waits is at its bound: then it is asked again when that
+    /// was sent, and bounds what it keeps until then.
     pub(super) fn collect_output(&self, conn: &mut Conn, owner: &dyn Outbound) {
+        if conn.outbox.bytes() >= conn.handle.bounds().bytes_max {
+            return;
+        }
         conn.outbox.write(self.now(), || self.spare(), |out| owner.transmit(out));
         if conn.outbox.is_ready() {
             self.mark_dirty(conn);

@@ -129,13 +129,14 @@ impl Outbox {
         bounds: &OutboxBounds,
     ) -> Pushed {
         let push = Push { frame, key, since: now };
-        if bounds.overflow == OverflowPolicy::Conflate && key.is_some() {
-            if let Some(waiting) = self.waiting_with(key) {
-                let (older, newer) = (waiting.frame.len(), push.frame.len());
-                *waiting = Push { since: waiting.since, ..push };
-                self.bytes = self.bytes - older + newer;
-                return Pushed::Replaced;
-            }
+        if bounds.overflow == OverflowPolicy::Conflate
+            && key.is_some()
+            && let Some(waiting) = self.waiting_with(key)
+        {
+            let (older, newer) = (waiting.frame.len(), push.frame.len());
+            *waiting = Push { since: waiting.since, ..push };
+            self.bytes = self.bytes - older + newer;
+            return Pushed::Replaced;
         }
         if self.blocked.is_empty() && self.fits(push.frame.len(), bounds) {
             self.append(push);

@@ -16,8 +16,11 @@ pub(crate) enum Envelope {
     /// A connection of its to close.
     Close { to: ConnId, why: CloseReason },
     /// Anything that is not on a message's path.
-    Run(Box<dyn FnOnce(&Rc<Shard>) + Send>),
+    Run(Errand),
 }
+
+/// Something to run on a shard.
+pub(crate) type Errand = Box<dyn FnOnce(&Rc<Shard>) + Send>;
 
 /// A bare socket on its way home, with the bytes that told where home is.
 #[derive(Debug)]

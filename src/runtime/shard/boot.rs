@@ -109,6 +109,8 @@ impl Seed {
             ended: RefCell::default(),
             unidentified: RefCell::default(),
             closed: RefCell::default(),
+            locals: RefCell::default(),
+            deferred: RefCell::default(),
             local: RefCell::default(),
             outgoing: RefCell::new(self.outgoing),
             incoming: RefCell::new(self.incoming),
@@ -146,6 +148,8 @@ impl Shard {
     fn wither(&self) {
         while self.door.try_recv().is_ok() {}
         self.local.take();
+        let locals = self.locals.take();
+        drop(locals);
         self.incoming.take();
         self.outgoing.take();
     }

@@ -13,8 +13,10 @@ pub(crate) mod timer;
 pub(crate) mod watch;
 
 use std::{
+    any::Any,
     cell::{Cell, OnceCell, RefCell},
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::Arc,
     task::Waker,
@@ -27,7 +29,7 @@ use shardcast_proto::Time;
 
 use crate::{
     CloseReason, ConnId,
-    link::{Conn, accept::ACCEPT_DELAY_MIN, close::Ended, members::Members, table::Table},
+    link::{Conn, close::Ended, members::Members, table::Table},
     mesh::{Envelope, Router},
     server::Shared,
     service::Service,
@@ -70,6 +72,11 @@ pub(crate) struct Shard {
     pub(crate) unidentified: RefCell<VecDeque<ConnId>>,
     closed: RefCell<VecDeque<(Time, ConnectionInfo)>>,
 
+    /// Things that live here by number, for whoever sends closures here.
+    locals: RefCell<HashMap<u64, Rc<dyn Any>>>,
+    /// What is to run in this turn once nothing is borrowed.
+    deferred: RefCell<VecDeque<Deferred>>,
+
     /// Envelopes to this very shard.
     local: RefCell<VecDeque<Envelope>>,
     outgoing: RefCell<Vec<Option<spsc::Producer<Envelope>>>>,
@@ -88,13 +95,16 @@ pub(crate) struct Shard {
     parked: Cell<bool>,
 }
 
+/// Something that runs on a shard.
+pub(crate) type Deferred = Box<dyn FnOnce(&Rc<Shard>)>;
+
 /// What a timer is for.
 pub(crate) enum Timer {
     Connection(ConnId),
     ResumeAccept(u32),
     Periodic(u64),
     Wake(Waker),
-    Call(Box<dyn FnOnce(&Rc<Shard>)>),
+    Call(Deferred),
 }
 
 /// A push that is repeated.
@@ -164,6 +174,44 @@ impl Shard {
         if self.parked.get() {
             self.router.peer(self.id).wake_always();
         }
+    }
+
+    /// Calls `f` later in this turn, when nothing is borrowed.
+    pub(crate) fn defer(&self, f: impl FnOnce(&Rc<Self>) + 'static) {
+        self.deferred.borrow_mut().push_back(Box::new(f));
+        self.pump_must_run();
+    }
+
+    fn run_deferred(self: &Rc<Self>) {
+        loop {
+            let f = self.deferred.borrow_mut().pop_front();
+            let Some(f) = f else { return };
+            self.contain("deferred work", || f(self));
+        }
+    }
+
+    /// Runs `f`, which may call the application while nothing is borrowed, so that a panic ends nothing.
+    pub(crate) fn contain(&self, what: &str, f: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(f)).is_err() {
+            self.counters.panics.add(1);
+            tracing::error!(shard = self.id, what, "panicked");
+        }
+    }
+
+    /// Keeps `thing` under `number` until it is removed or the shard ends.
+    pub(crate) fn keep_local(&self, number: u64, thing: Rc<dyn Any>) {
+        self.locals.borrow_mut().insert(number, thing);
+    }
+
+    pub(crate) fn remove_local(&self, number: u64) {
+        let removed = self.locals.borrow_mut().remove(&number);
+        drop(removed);
+    }
+
+    /// What was kept under `number`.
+    pub(crate) fn local<T: 'static>(&self, number: u64) -> Option<Rc<T>> {
+        let thing = self.locals.borrow().get(&number).cloned();
+        thing.and_then(|thing| thing.downcast().ok())
     }
 
     /// Calls `f` on this shard at `deadline`.

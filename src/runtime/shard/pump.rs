@@ -50,10 +50,12 @@ impl Shard {
     /// One turn; true when it found anything to do.
     fn turn(self: &Rc<Self>, alarm: &mut Option<Time>) -> bool {
         let mut worked = self.take_envelopes();
+        self.run_deferred();
         self.flush();
         worked |= self.turn_ring(alarm);
         worked |= self.run_timers();
         self.tell_ended();
+        self.run_deferred();
         self.release_cut();
         self.send_home();
         self.wake_peers();
@@ -120,7 +122,7 @@ impl Shard {
             Envelope::Broadcast { listener, body, key } => self.broadcast(listener, &body, key),
             Envelope::Adopt(adopted) => self.admit(*adopted),
             Envelope::Close { to, why } => self.close(to, why),
-            Envelope::Run(run) => run(self),
+            Envelope::Run(run) => self.contain("a control message", || run(self)),
         }
     }
 
@@ -181,7 +183,7 @@ impl Shard {
                 }
                 Timer::Periodic(number) => self.on_periodic(number),
                 Timer::Wake(waker) => waker.wake(),
-                Timer::Call(call) => call(self),
+                Timer::Call(call) => self.contain("a timer", || call(self)),
             }
         }
         ran
@@ -220,6 +222,7 @@ impl Shard {
         !self.local.borrow().is_empty()
             || !self.dirty.borrow().is_empty()
             || !self.ended.borrow().is_empty()
+            || !self.deferred.borrow().is_empty()
             || !self.cutting.borrow().is_empty()
             || self.router.peer(self.id).is_rung()
             || self.incoming.borrow_mut().iter_mut().flatten().any(|queue| !queue.is_empty())

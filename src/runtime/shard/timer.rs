@@ -104,11 +104,13 @@ impl<T> TimerWheel<T> {
     }
 
     /// Timers that have neither fired nor been cancelled.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// Whether there are no timers.
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }

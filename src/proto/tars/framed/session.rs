@@ -46,10 +46,10 @@ impl<P: Parser + 'static> Protocol for Framed<P> {
         "tars-framed"
     }
 
-    /// Any first byte may begin a packet of a custom protocol, so this never refuses: on a listener with
-    /// several protocols it is asked last.
-    fn sniff(&self, prefix: &[u8]) -> Sniff {
-        if prefix.is_empty() { Sniff::NeedBytes(1) } else { Sniff::Match(Home::Here) }
+    /// Any first byte may begin a packet of a custom protocol, so this never refuses, and does not even wait
+    /// for one: a subscriber need not speak. On a listener with several protocols it is to be the last.
+    fn sniff(&self, _prefix: &[u8]) -> Sniff {
+        Sniff::Match(Home::Here)
     }
 
     fn accept(&self, _now: Time) -> Box<dyn Session> {

@@ -1,0 +1,57 @@
+//! The client of the Tars push guide: heartbeats, whose answers it prints, and pushes, which it prints too.
+//!
+//! Watch: kill the server and start it again; the client is back, registered, without being told.
+#![forbid(unsafe_code)]
+
+use std::{error::Error, time::Duration};
+
+use clap::Parser;
+use shardcast::tars::{Client, ClientEvent, ProxyConfig};
+use shardcast_examples::wait_for_end;
+
+#[derive(Parser)]
+struct Args {
+    /// Address of the server.
+    #[arg(long)]
+    connect: String,
+    /// Seconds to run; for ever if not given.
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Milliseconds between two heartbeats.
+    #[arg(long, default_value_t = 5000)]
+    heartbeat_ms: u64,
+    /// Clients to run.
+    #[arg(long, default_value_t = 1)]
+    clients: usize,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    let (host, port) = args.connect.rsplit_once(':').ok_or("--connect wants HOST:PORT")?;
+    let host = host.trim_matches(['[', ']']);
+    let object = format!("Test.TestPushServer.TestPushServantObj@tcp -h {host} -p {port} -t 60000");
+    let heartbeat = Some(Duration::from_millis(args.heartbeat_ms)).filter(|it| !it.is_zero());
+    let start = || {
+        Client::builder(&object)?
+            .config(ProxyConfig { heartbeat, ..ProxyConfig::default() })
+            .on_push(|body| println!("push message: {}", String::from_utf8_lossy(&body)))
+            .on_event(print)
+            .connect()
+    };
+    let clients = (0..args.clients).map(|_| start()).collect::<Result<Vec<_>, _>>()?;
+    wait_for_end(args.seconds.map(Duration::from_secs))?;
+    clients.iter().for_each(Client::close);
+    Ok(())
+}
+
+fn print(event: ClientEvent) {
+    match event {
+        ClientEvent::Heartbeat { id, result: Ok(body) } => {
+            println!("request id: {id}\nresponse str: {}", String::from_utf8_lossy(&body));
+        }
+        ClientEvent::Heartbeat { id, result: Err(error) } => eprintln!("request id: {id}: {error}"),
+        ClientEvent::ConnectFailed => eprintln!("cannot connect; trying again"),
+        ClientEvent::Disconnected(cause) => eprintln!("disconnected: {cause:?}"),
+        _ => {}
+    }
+}

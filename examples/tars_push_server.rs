@@ -1,0 +1,57 @@
+//! The server of the Tars push guide: echoes what clients ask, and pushes a message to all of them.
+//!
+//! Watch: two clients of one address both get every push, which the guide's own server cannot do.
+#![forbid(unsafe_code)]
+
+use std::{error::Error, time::Duration};
+
+use clap::Parser;
+use shardcast::{
+    Listener, Server,
+    tars::{Current, Framed, FramedService, Servant, framed::frame},
+};
+use shardcast_examples::{ready, wait_for_end};
+
+#[derive(Parser)]
+struct Args {
+    /// Address to listen on.
+    #[arg(long, default_value = "127.0.0.1:10099")]
+    listen: String,
+    /// Milliseconds between two pushes; 0 pushes nothing.
+    #[arg(long, default_value_t = 10_000)]
+    interval_ms: u64,
+    /// What is pushed.
+    #[arg(long, default_value = "hello world")]
+    message: String,
+    /// A client that is silent for so many milliseconds is disconnected; 0 is never.
+    #[arg(long, default_value_t = 60_000)]
+    idle_timeout_ms: u64,
+    /// Shards to run; all cores if not given.
+    #[arg(long)]
+    shards: Option<u16>,
+}
+
+struct Echo;
+
+impl Servant for Echo {
+    fn do_request(&self, _current: &Current, packet: &[u8], response: &mut Vec<u8>) {
+        response.extend_from_slice(packet);
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    let listener = Listener::new("push", args.listen)
+        .protocol(Framed::default(), |_| FramedService(Echo))
+        .idle_timeout(Duration::from_millis(args.idle_timeout_ms));
+    let mut builder = Server::builder().listen(listener);
+    if let Some(shards) = args.shards {
+        builder = builder.shards(shards);
+    }
+    let server = builder.start()?;
+    let interval = Duration::from_millis(args.interval_ms);
+    server.handle().push_every("push", interval, frame::push(args.message.as_bytes())).forget();
+    ready(server.address("push").ok_or("the listener has an address")?);
+    wait_for_end(None)?;
+    Ok(server.drain(Duration::from_secs(10))?)
+}

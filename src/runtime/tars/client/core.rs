@@ -1,0 +1,264 @@
+//! The shard's side of a client: a `Proxy` core, and the connection that it wants.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{HashMap, VecDeque},
+    net::SocketAddr,
+    rc::{Rc, Weak},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use shardcast_os::socket::TcpOptions;
+use shardcast_proto::{
+    Error, Time,
+    tars::framed::{Action, Call, Proxy, ProxyEvent},
+};
+
+use super::{ClientBuilder, ClientEvent, EventCallback, PushCallback, callback::Callback};
+use crate::{
+    CloseReason, ConnId, Connection, OverflowPolicy, connection::OutboxBounds, link::outbound::Outbound,
+    shard::Shard,
+};
+
+pub(super) struct ClientCore {
+    proxy: RefCell<Proxy>,
+    address: SocketAddr,
+    on_push: RefCell<Option<PushCallback>>,
+    on_event: RefCell<Option<EventCallback>>,
+    calls: RefCell<HashMap<u64, Callback>>,
+    next_token: Cell<u64>,
+    /// Events taken from the proxy whose callbacks have not run yet.
+    events: RefCell<VecDeque<ProxyEvent>>,
+    /// The connection in use or being made, and which attempt it is.
+    connection: Cell<Option<ConnId>>,
+    attempt: Cell<u64>,
+    timer_at: Cell<Time>,
+    /// It is on the shard's list of what is to run in this turn.
+    scheduled: Cell<bool>,
+}
+
+/// One attempt's end of the connection: what an earlier one still says is not heard.
+struct Attempt {
+    core: Weak<ClientCore>,
+    number: u64,
+    shard: Weak<Shard>,
+}
+
+impl ClientCore {
+    pub(super) fn start(shard: &Rc<Shard>, number: u64, builder: ClientBuilder) {
+        // Two clients must not come back at the same moment; the clock at birth tells them apart.
+        let seed = shard.now().as_nanos() ^ number << 32;
+        let core = Rc::new(Self {
+            proxy: RefCell::new(Proxy::new(builder.config, builder.codec, seed, shard.now())),
+            address: builder.address,
+            on_push: RefCell::new(builder.on_push),
+            on_event: RefCell::new(builder.on_event),
+            calls: RefCell::default(),
+            next_token: Cell::new(0),
+            events: RefCell::default(),
+            connection: Cell::new(None),
+            attempt: Cell::new(0),
+            timer_at: Cell::new(Time::NEVER),
+            scheduled: Cell::new(false),
+        });
+        shard.keep_local(number, core.clone());
+        core.advance(shard);
+    }
+
+    pub(super) fn call(
+        self: &Rc<Self>,
+        shard: &Rc<Shard>,
+        id: u32,
+        body: &[u8],
+        timeout: Duration,
+        one_way: bool,
+        callback: Callback,
+    ) {
+        let token = self.next_token.get();
+        self.next_token.set(token + 1);
+        let call = Call { token, id, body, deadline: shard.now() + timeout, one_way };
+        let called = self.proxy.borrow_mut().call(call, shard.now());
+        match called {
+            Ok(()) => {
+                self.calls.borrow_mut().insert(token, callback);
+                self.schedule(shard);
+            }
+            Err(error) => callback.answer(Err(error)),
+        }
+    }
+
+    pub(super) fn close(self: &Rc<Self>, shard: &Rc<Shard>) {
+        self.proxy.borrow_mut().close();
+        self.advance(shard);
+    }
+
+    /// Does what the proxy wants done, and tells the application what happened. Nothing of the shard is
+    /// borrowed here.
+    fn advance(self: &Rc<Self>, shard: &Rc<Shard>) {
+        self.scheduled.set(false);
+        self.act(shard);
+        self.collect_events();
+        if let Some(id) = self.connection.get() {
+            shard.outbound_ready(id);
+        }
+        self.arm_timer(shard);
+        while !self.events.borrow().is_empty() {
+            // One that panics is done with; those behind it still come.
+            shard.contain("a client's callback", || self.run_callbacks());
+        }
+    }
+
+    fn act(self: &Rc<Self>, shard: &Rc<Shard>) {
+        loop {
+            let action = self.proxy.borrow_mut().poll_action();
+            match action {
+                None => return,
+                Some(Action::Disconnect) => {
+                    self.attempt.set(self.attempt.get() + 1);
+                    if let Some(id) = self.connection.take() {
+                        shard.close(id, CloseReason::Closed);
+                    }
+                }
+                Some(Action::Connect) => self.connect(shard),
+            }
+        }
+    }
+
+    fn connect(self: &Rc<Self>, shard: &Rc<Shard>) {
+        let number = self.attempt.get() + 1;
+        self.attempt.set(number);
+        let attempt = Attempt { core: Rc::downgrade(self), number, shard: Rc::downgrade(shard) };
+        match shard.connect(self.address, &OPTIONS, BOUNDS, Rc::new(attempt)) {
+            Ok(id) => self.connection.set(Some(id)),
+            Err(error) => {
+                tracing::debug!(%error, address = %self.address, "cannot connect");
+                self.proxy.borrow_mut().handle_closed(shard.now());
+            }
+        }
+    }
+
+    fn collect_events(&self) {
+        let mut proxy = self.proxy.borrow_mut();
+        let mut events = self.events.borrow_mut();
+        while let Some(event) = proxy.poll_event() {
+            events.push_back(event);
+        }
+    }
+
+    fn run_callbacks(&self) {
+        loop {
+            let event = self.events.borrow_mut().pop_front();
+            match event {
+                None => return,
+                Some(ProxyEvent::Done { token, result, .. }) => {
+                    let callback = self.calls.borrow_mut().remove(&token);
+                    if let Some(callback) = callback {
+                        callback.answer(result);
+                    }
+                }
+                Some(ProxyEvent::Push(body)) => self.push(body),
+                Some(ProxyEvent::Connected) => self.tell(ClientEvent::Connected),
+                Some(ProxyEvent::ConnectFailed) => self.tell(ClientEvent::ConnectFailed),
+                Some(ProxyEvent::Disconnected(cause)) => self.tell(ClientEvent::Disconnected(cause)),
+                Some(ProxyEvent::Heartbeat { id, result }) => {
+                    self.tell(ClientEvent::Heartbeat { id, result })
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn push(&self, body: Bytes) {
+        if let Some(callback) = &mut *self.on_push.borrow_mut() {
+            callback(body);
+        }
+    }
+
+    fn tell(&self, event: ClientEvent) {
+        if let Some(callback) = &mut *self.on_event.borrow_mut() {
+            callback(event);
+        }
+    }
+
+    fn arm_timer(self: &Rc<Self>, shard: &Rc<Shard>) {
+        let Some(deadline) = self.proxy.borrow().poll_timeout() else { return };
+        if deadline >= self.timer_at.get() {
+            return;
+        }
+        self.timer_at.set(deadline);
+        let core = Rc::downgrade(self);
+        shard.call_at(deadline, move |shard| {
+            if let Some(core) = core.upgrade() {
+                core.timer_at.set(Time::NEVER);
+                core.proxy.borrow_mut().handle_timeout(shard.now());
+                core.advance(shard);
+            }
+        });
+    }
+
+    /// Runs [`advance`](Self::advance) later in this turn.
+    fn schedule(self: &Rc<Self>, shard: &Shard) {
+        if !self.scheduled.replace(true) {
+            let core = Rc::clone(self);
+            shard.defer(move |shard| core.advance(shard));
+        }
+    }
+}
+
+impl Attempt {
+    /// The client, if this is still its connection.
+    fn core(&self) -> Option<(Rc<ClientCore>, Rc<Shard>)> {
+        let core = self.core.upgrade().filter(|core| core.attempt.get() == self.number)?;
+        Some((core, self.shard.upgrade()?))
+    }
+}
+
+impl Outbound for Attempt {
+    fn connected(&self, _connection: &Connection, now: Time) {
+        if let Some((core, shard)) = self.core() {
+            core.proxy.borrow_mut().handle_connected(now);
+            core.schedule(&shard);
+        }
+    }
+
+    fn input(&self, input: &[u8], now: Time) -> Result<usize, Error> {
+        let Some((core, shard)) = self.core() else { return Ok(input.len()) };
+        core.schedule(&shard);
+        let mut taken = 0;
+        loop {
+            // The proxy stops at its bound of events; they go to ours, which holds those of one receive.
+            let more = core.proxy.borrow_mut().handle_input(&input[taken..], now);
+            core.collect_events();
+            match more? {
+                0 => return Ok(taken),
+                more => taken += more,
+            }
+        }
+    }
+
+    fn closed(&self, _why: CloseReason, now: Time) {
+        if let Some((core, shard)) = self.core() {
+            core.connection.set(None);
+            core.proxy.borrow_mut().handle_closed(now);
+            core.schedule(&shard);
+        }
+    }
+
+    fn transmit(&self, out: &mut Vec<u8>) {
+        if let Some((core, _)) = self.core() {
+            core.proxy.borrow_mut().poll_transmit(out);
+        }
+    }
+}
+
+const OPTIONS: TcpOptions =
+    TcpOptions { keepalive: Duration::from_secs(30), unacknowledged_timeout: Duration::from_secs(20) };
+
+/// What waits beyond this stays with the proxy, which has bounds of its own.
+const BOUNDS: OutboxBounds = OutboxBounds {
+    bytes_max: 1 << 20,
+    messages_max: usize::MAX,
+    age_max: Duration::from_secs(30),
+    overflow: OverflowPolicy::Disconnect,
+};
