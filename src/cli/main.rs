@@ -1,2 +1,3 @@
 //! The `shardcast` command.
+mod config;
 fn main() {}
