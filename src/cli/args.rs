@@ -17,14 +17,9 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the server until SIGTERM or SIGINT
-    ///
-    /// Without a file: the Tars push server on 127.0.0.1:10099, and admin HTTP on 127.0.0.1:9180. When it
-    /// is ready, one line `ready {…}` on standard output tells all addresses. Logs go to standard error.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(Overrides),
     /// Tell all mistakes of a configuration file
-    ///
-    /// The environment counts as it would for `serve`. Exit code 0: valid; 2: not.
     #[command(after_help = CHECK_EXAMPLES)]
     Check {
         /// The file to check
@@ -110,11 +105,17 @@ Examples:
   shardcast config init > shardcast.toml  begin a configuration file";
 
 const SERVE_EXAMPLES: &str = "\
+Without a file: the Tars push server on 127.0.0.1:10099, and admin HTTP on 127.0.0.1:9180.
+When ready, one line `ready {...}` on standard output tells all addresses. Logs go to
+standard error. A second signal stops at once.
+
 Examples:
   shardcast serve --dev
   shardcast serve --config shardcast.toml --shards 2 --cpus 0-1 --drain 10";
 
 const CHECK_EXAMPLES: &str = "\
+The environment counts as it would for `serve`. Exit code 0: valid; 2: not valid.
+
 Examples:
   shardcast check --config shardcast.toml
   shardcast check --config shardcast.toml && systemctl restart shardcast";

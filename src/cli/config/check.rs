@@ -1,6 +1,11 @@
 //! Rules that concern more than the form of one value.
 
-use std::{collections::HashMap, net::SocketAddr, ops::RangeInclusive, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::SocketAddr,
+    ops::RangeInclusive,
+    time::Duration,
+};
 
 use super::{
     key::Key,
@@ -36,9 +41,10 @@ impl Complaint {
     }
 }
 
-/// All rules; empty when they are kept.
-pub(crate) fn check(config: &Config) -> Vec<Complaint> {
-    let mut complaints = Complaints::default();
+/// All rules; empty when they are kept. What a rule says about a value in `bad` is left out: that one is
+/// wrong or missing, and `config` has its default instead.
+pub(crate) fn check(config: &Config, bad: &BTreeSet<Key>) -> Vec<Complaint> {
+    let mut complaints = Complaints { found: Vec::new(), bad };
     check_server(config, &mut complaints);
     check_limits(config, &mut complaints);
     if config.listener.is_empty() {
@@ -49,19 +55,29 @@ pub(crate) fn check(config: &Config) -> Vec<Complaint> {
     }
     check_names(config, &mut complaints);
     check_addresses(config, &mut complaints);
-    complaints.0
+    complaints.found
 }
 
-#[derive(Default)]
-struct Complaints(Vec<Complaint>);
+struct Complaints<'a> {
+    found: Vec<Complaint>,
+    bad: &'a BTreeSet<Key>,
+}
 
-impl Complaints {
+impl Complaints<'_> {
+    /// A complaint about one value.
     fn add(&mut self, key: &str, message: impl Into<String>) {
-        self.0.push(Complaint::new(&Key::new(key), message.into()));
+        self.add_between(key, &[], message);
+    }
+
+    /// A complaint about a value that does not fit to `others`.
+    fn add_between(&mut self, key: &str, others: &[&str], message: impl Into<String>) {
+        if [key].iter().chain(others).all(|key| !self.bad.contains(&Key::new(key))) {
+            self.found.push(Complaint::new(&Key::new(key), message.into()));
+        }
     }
 }
 
-fn check_server(config: &Config, complaints: &mut Complaints) {
+fn check_server(config: &Config, complaints: &mut Complaints<'_>) {
     let server = &config.server;
     if !server.receive_buffers.is_power_of_two() {
         let count = u32::from(server.receive_buffers);
@@ -75,7 +91,7 @@ fn check_server(config: &Config, complaints: &mut Complaints) {
     }
 }
 
-fn check_limits(config: &Config, complaints: &mut Complaints) {
+fn check_limits(config: &Config, complaints: &mut Complaints<'_>) {
     let limits = &config.limits;
     if limits.identify_timeout.0.is_zero() {
         complaints.add("limits.identify_timeout", "with no time at all, nobody can connect");
@@ -91,18 +107,29 @@ fn check_limits(config: &Config, complaints: &mut Complaints) {
     zero_or(limits.unacknowledged_timeout, unacknowledged, "limits.unacknowledged_timeout", complaints);
 }
 
-fn zero_or(found: HumanDuration, range: RangeInclusive<Duration>, key: &str, complaints: &mut Complaints) {
+fn zero_or(
+    found: HumanDuration,
+    range: RangeInclusive<Duration>,
+    key: &str,
+    complaints: &mut Complaints<'_>,
+) {
     if !found.0.is_zero() && !range.contains(&found.0) {
         let (first, last) = (HumanDuration(*range.start()), HumanDuration(*range.end()));
         complaints.add(key, format!("{found} is out of range: take \"0s\", or \"{first}\" to \"{last}\""));
     }
 }
 
-fn check_listener(index: usize, listener: &ListenerOptions, config: &Config, complaints: &mut Complaints) {
+fn check_listener(
+    index: usize,
+    listener: &ListenerOptions,
+    config: &Config,
+    complaints: &mut Complaints<'_>,
+) {
     let key = |name: &str| format!("listener.{index}.{name}");
     if listener.frame_len_min > listener.frame_len_max {
         let (min, max) = (listener.frame_len_min, listener.frame_len_max);
-        complaints.add(&key("frame_len_min"), format!("{min} is more than frame_len_max, which is {max}"));
+        let message = format!("{min} is more than frame_len_max, which is {max}");
+        complaints.add_between(&key("frame_len_min"), &[&key("frame_len_max")], message);
     }
     let outbox_bytes = listener.outbox_bytes_max.unwrap_or(config.limits.outbox_bytes_max);
     if outbox_bytes.0 == 0 && listener.outbox_bytes_max.is_some() {
@@ -116,17 +143,18 @@ fn check_listener(index: usize, listener: &ListenerOptions, config: &Config, com
         complaints,
     );
     let frame = push.message.len() as u64 + FRAME_HEADER;
+    let message = |bound: &str| format!("its frame has {frame} bytes, more than {bound}");
+    let place = key("push.message");
     if frame > u64::from(listener.frame_len_max) {
-        let message =
-            format!("its frame has {frame} bytes, more than frame_len_max: {}", listener.frame_len_max);
-        complaints.add(&key("push.message"), message);
+        let bound = format!("frame_len_max: {}", listener.frame_len_max);
+        complaints.add_between(&place, &[&key("frame_len_max")], message(&bound));
     } else if frame > outbox_bytes.0 {
-        complaints
-            .add(&key("push.message"), format!("its frame has {frame} bytes, more than outbox_bytes_max"));
+        let others = [&*key("outbox_bytes_max"), "limits.outbox_bytes_max"];
+        complaints.add_between(&place, &others, message(&format!("outbox_bytes_max: {outbox_bytes}")));
     }
 }
 
-fn check_names(config: &Config, complaints: &mut Complaints) {
+fn check_names(config: &Config, complaints: &mut Complaints<'_>) {
     let mut seen = HashMap::new();
     for (index, listener) in config.listener.iter().enumerate() {
         let (key, name) = (format!("listener.{index}.name"), listener.name.as_str());
@@ -135,14 +163,15 @@ fn check_names(config: &Config, complaints: &mut Complaints) {
             let message = format!("a name has 1 to {NAME_LEN_MAX} letters, digits, `-` and `_`");
             complaints.add(&key, message);
         } else if let Some(first) = seen.insert(name, index) {
-            complaints.add(&key, format!("listener {first} is called `{name}` too (they count from 0)"));
+            let message = format!("listener {first} is called `{name}` too (they count from 0)");
+            complaints.add_between(&key, &[&format!("listener.{first}.name")], message);
         }
     }
 }
 
 /// Two sockets cannot share an address; each takes its own port where 0 is written.
-fn check_addresses(config: &Config, complaints: &mut Complaints) {
-    let mut seen: HashMap<SocketAddr, String> = HashMap::new();
+fn check_addresses(config: &Config, complaints: &mut Complaints<'_>) {
+    let mut seen: HashMap<SocketAddr, (String, String)> = HashMap::new();
     let listeners = config.listener.iter().enumerate();
     let admin =
         config.admin.listen.0.map(|address| ("admin.listen".to_owned(), "[admin]".to_owned(), address));
@@ -153,9 +182,11 @@ fn check_addresses(config: &Config, complaints: &mut Complaints) {
         .chain(admin);
     for (key, name, address) in all.filter(|(_, _, address)| address.port() != 0) {
         match seen.get(&address) {
-            Some(first) => complaints.add(&key, format!("{first} listens on {address} too")),
+            Some((first, named)) => {
+                complaints.add_between(&key, &[first], format!("{named} listens on {address} too"));
+            }
             None => {
-                seen.insert(address, name);
+                seen.insert(address, (key, name));
             }
         }
     }

@@ -67,16 +67,20 @@ impl Report {
             let help = problem.help.as_ref().map_or(String::new(), |help| format!("  Help: {help}\n"));
             return format!("Error: {}\n{help}", problem.message);
         };
+        // Without colours, only a label with a text is drawn.
         let label = problem.help.as_deref().unwrap_or("here");
-        let config = Config::default().with_color(colours).with_index_type(IndexType::Byte);
-        let report = ariadne::Report::build(ReportKind::Error, (name.clone(), span.clone()))
-            .with_config(config)
+        let label = Label::new((name.clone(), span.clone())).with_message(label);
+        let report = ariadne::Report::build(ReportKind::Error, (name.clone(), span))
+            .with_config(Config::default().with_color(colours).with_index_type(IndexType::Byte))
             .with_message(&problem.message)
-            .with_label(Label::new((name.clone(), span)).with_message(label))
+            .with_label(label)
             .finish();
         let mut written = Vec::new();
         match report.write(sources([(name, text)]), &mut written) {
-            Ok(()) => String::from_utf8_lossy(&written).into_owned(),
+            Ok(()) => {
+                let text = String::from_utf8_lossy(&written);
+                text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+            }
             Err(_) => format!("Error: {}\n", problem.message),
         }
     }

@@ -50,7 +50,7 @@ fn read_table(table: &DeTable<'_>, key: &Key, layers: &mut Layers) {
         } else if section(&child.join("*")).is_some() {
             match blocks_of(value) {
                 Ok(blocks) => read_blocks(&blocks, &child, layers),
-                Err(span) => complain(layers, span.unwrap_or(name.span()), not_a_list(&child)),
+                Err(span) => complain(layers, span.unwrap_or_else(|| name.span()), not_a_list(&child)),
             }
         } else if section(&child).is_some() {
             match value.get_ref() {

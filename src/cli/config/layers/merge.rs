@@ -1,6 +1,6 @@
 //! The layers laid over each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -20,6 +20,8 @@ pub(super) struct Merged {
     pub(super) config: Option<Config>,
     /// Where its values came from.
     pub(super) origins: BTreeMap<Key, Origin>,
+    /// Values that are wrong or missing, of which enough is said.
+    pub(super) bad: BTreeSet<Key>,
 }
 
 impl Merged {
@@ -42,7 +44,7 @@ pub(super) fn merge(layers: &mut Layers) -> Merged {
     for (key, _) in &layers.tables {
         open(&mut root, key);
     }
-    let mut merged = Merged { config: None, origins: BTreeMap::new() };
+    let mut merged = Merged { config: None, origins: BTreeMap::new(), bad: BTreeSet::new() };
     for setting in &layers.settings {
         let count = listeners(&mut root).len();
         if index_of(&setting.key).is_some_and(|index| index > count) {
@@ -54,11 +56,14 @@ pub(super) fn merge(layers: &mut Layers) -> Merged {
         if let (Value::Table(table), Some(value)) = (open(&mut root, &setting.key.parent()), &setting.value) {
             table.insert(setting.key.name().to_owned(), value.clone());
         }
+        if setting.value.is_none() {
+            merged.bad.insert(setting.key.clone());
+        }
         merged.origins.insert(setting.key.clone(), setting.origin.clone());
     }
     let count = listeners(&mut root).len();
     for index in untouched..count {
-        require_all(&Key::new("listener").join(index), layers, &merged);
+        require_all(&Key::new("listener").join(index), layers, &mut merged);
     }
     match Config::deserialize(root) {
         Ok(config) => merged.config = Some(config),
@@ -73,7 +78,7 @@ pub(super) fn merge(layers: &mut Layers) -> Merged {
 }
 
 /// Says which options of a table are missing that must be written.
-fn require_all(table: &Key, layers: &mut Layers, merged: &Merged) {
+fn require_all(table: &Key, layers: &mut Layers, merged: &mut Merged) {
     let fields = section(table).map(|section| section.fields.as_slice()).unwrap_or_default();
     for field in fields.iter().filter(|field| field.required) {
         let key = table.join(field.key.name());
@@ -87,6 +92,7 @@ fn require_all(table: &Key, layers: &mut Layers, merged: &Merged) {
         let message = format!("this {} has no `{}`", table.header(), key.name());
         let complaint = Complaint::new(&key, message).help(format!("it takes {}", field.kind_in_words()));
         layers.problems.push(complaint.at(place));
+        merged.bad.insert(key);
     }
 }
 

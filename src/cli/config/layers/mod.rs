@@ -90,7 +90,7 @@ pub(crate) fn load(inputs: Inputs) -> Result<Loaded, Report> {
     }
     let merged = merge::merge(&mut layers);
     if let Some(config) = &merged.config {
-        for complaint in check::check(config) {
+        for complaint in check::check(config, &merged.bad) {
             let place = merged.place_of(&complaint.key);
             layers.problems.push(complaint.at(place));
         }

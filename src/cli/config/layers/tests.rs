@@ -165,6 +165,19 @@ fn a_broken_line_hides_only_what_comes_after_it() {
 }
 
 #[test]
+fn a_bad_value_is_told_once() {
+    for file in [
+        "[[listener]]\nname = 'a'\nlisten = 'x'\n[[listener]]\nname = 'b'\nlisten = '127.0.0.1:10099'",
+        "[[listener]]\nname = 'a'\n[[listener]]\nname = 'b'\nlisten = '127.0.0.1:10099'",
+        "[[listener]]\nname = 'a'\nlisten = '[::]:1'\nframe_len_min = 2000000\nframe_len_max = 7",
+        "[limits]\noutbox_bytes_max = 5\n[[listener]]\nname = 'a'\nlisten = '[::]:1'\npush.message = 'hello'",
+    ] {
+        let report = mistakes(inputs(file, &[]));
+        assert!(report.contains("1 mistake\n"), "{file}\n{report}");
+    }
+}
+
+#[test]
 fn a_listener_far_away_is_refused() {
     for number in ["2", "99999999", "99999999999999999999999999"] {
         let name = format!("SHARDCAST_LISTENER__{number}__NAME");

@@ -48,7 +48,10 @@ impl fmt::Display for HumanDuration {
         if nanos == 0 {
             return f.write_str("0s");
         }
-        let fits = |&&(_, unit): &&(&str, u64)| nanos.is_multiple_of(u128::from(unit));
+        // One minute is read more often as 60 seconds.
+        let fits = |(name, unit): &&(&str, u64)| {
+            nanos.is_multiple_of(u128::from(*unit)) && (*name != "m" || nanos >= 2 * u128::from(*unit))
+        };
         let (name, unit) = UNITS.iter().find(fits).expect("the last unit is one nanosecond");
         write!(f, "{}{name}", nanos / u128::from(*unit))
     }

@@ -30,6 +30,7 @@ fn a_canonical_text_is_the_shortest_exact_one() {
     let printed = |text: &str| text.parse::<HumanDuration>().expect("a duration").to_string();
     assert_eq!(printed("120s"), "2m");
     assert_eq!(printed("90s"), "90s");
+    assert_eq!(printed("1m"), "60s");
     assert_eq!(printed("1000us"), "1ms");
     assert_eq!("2048B".parse::<ByteSize>().expect("a size").to_string(), "2KiB");
 }
