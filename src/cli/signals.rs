@@ -25,3 +25,21 @@ pub(crate) fn stop_requests() -> io::Result<flume::Receiver<&'static str>> {
     })?;
     Ok(receiver)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use signal_hook::low_level::raise;
+
+    use super::*;
+
+    #[test]
+    fn both_signals_become_messages() {
+        let requests = stop_requests().expect("handlers are free");
+        for (signal, name) in [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")] {
+            raise(signal).expect("a signal to ourselves");
+            assert_eq!(requests.recv_timeout(Duration::from_secs(20)), Ok(name));
+        }
+    }
+}

@@ -1,5 +1,5 @@
-//! What options there are, read from the schema of [`Config`](super::options::Config): the one list from
-//! which files are checked, printed and documented.
+//! What options there are, read from the schema of [`Config`]: the one list from which files are checked,
+//! printed and documented.
 
 use std::sync::LazyLock;
 

@@ -1,8 +1,8 @@
 //! The configuration: one struct, four layers, and everything that is made from them.
 //!
 //! [`options`] defines it, [`fields`] lists it, [`layers`] reads it, [`check`](mod@check) judges it,
-//! [`print`](mod@print) and [`manual`] write it. What it is not: the library's configuration, which is plain data without
-//! a file format (`shardcast::ServerConfig`); [`convert`] leads there.
+//! [`print`](mod@print) and [`manual`](mod@manual) write it. What it deliberately is not: the library's
+//! configuration, which is plain data without a file format; [`convert`] leads there.
 
 mod check;
 mod convert;

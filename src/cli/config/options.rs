@@ -131,23 +131,23 @@ pub(crate) struct ListenerOptions {
     /// Longest frame taken, with its header; a longer one ends the connection.
     #[schemars(range(min = 8, max = 104_857_600))]
     pub(crate) frame_len_max: u32,
-    /// As in [limits], for this listener.
+    /// As in `[limits]`, for this listener.
     #[schemars(with = "HumanDuration")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) idle_timeout: Option<HumanDuration>,
-    /// As in [limits], for this listener.
+    /// As in `[limits]`, for this listener.
     #[schemars(with = "Overflow")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) overflow: Option<Overflow>,
-    /// As in [limits], for this listener.
+    /// As in `[limits]`, for this listener.
     #[schemars(with = "ByteSize")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) outbox_bytes_max: Option<ByteSize>,
-    /// As in [limits], for this listener.
+    /// As in `[limits]`, for this listener.
     #[schemars(with = "usize", range(min = 1, max = 4_294_967_295_u32))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) outbox_messages_max: Option<usize>,
-    /// As in [limits], for this listener.
+    /// As in `[limits]`, for this listener.
     #[schemars(with = "HumanDuration")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) outbox_age_max: Option<HumanDuration>,

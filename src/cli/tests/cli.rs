@@ -11,20 +11,18 @@ fn transcripts_come_out_as_written() {
 
 #[test]
 fn generated_files_are_up_to_date() {
+    let mut stale = Vec::new();
     for (file, arguments) in
         [("config/shardcast.toml", ["config", "init"]), ("docs/configuration.md", ["config", "doc"])]
     {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file);
         let generated = stdout(&arguments);
-        let found = fs::read_to_string(&path).unwrap_or_default();
-        if found != generated {
+        if fs::read_to_string(&path).unwrap_or_default() != generated {
             fs::write(&path, generated).expect("the file can be written");
-            panic!(
-                "{file} was not what `shardcast {}` prints; it is now: look at git diff",
-                arguments.join(" ")
-            );
+            stale.push(file);
         }
     }
+    assert!(stale.is_empty(), "not what the options say: {stale:?}. They are now: look at git diff");
 }
 
 #[test]
