@@ -1,2 +1,24 @@
-//! The `shardcast` command.
-fn main() {}
+//! The `shardcast` command: reads flags, environment and file, runs the server, answers operators.
+//!
+//! What it deliberately is not: a place for behaviour that a program with its own `main` would miss. All
+//! that moves messages is in the library; only here are TOML, command line, HTTP and signals.
+#![forbid(unsafe_code)]
+
+mod admin;
+mod args;
+mod commands;
+mod config;
+mod logging;
+mod serve;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    commands::run(args::Args::parse()).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(commands::EXIT_RUNTIME)
+    })
+}

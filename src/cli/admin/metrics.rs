@@ -1,0 +1,183 @@
+//! Counters as text for Prometheus (exposition format 0.0.4).
+
+use std::fmt::{Display, Write};
+
+use shardcast::stats::{ListenerStats, ShardStats};
+
+use super::process;
+
+/// The media type of the format.
+pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// All metrics of the process.
+pub(super) fn render(shards: &[ShardStats], draining: bool) -> String {
+    let mut page = Page { text: String::new() };
+    render_listeners(shards, &mut page);
+    render_shards(shards, &mut page);
+    page.family("shardcast_draining", "gauge", "1 while the server is stopping.");
+    page.sample("shardcast_draining", &[], u8::from(draining));
+    page.family("shardcast_build_info", "gauge", "Always 1; the label tells the version.");
+    page.sample("shardcast_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    process::render(&mut page);
+    page.text
+}
+
+/// The text so far.
+pub(super) struct Page {
+    text: String,
+}
+
+impl Page {
+    /// Begins a metric; its samples follow.
+    pub(super) fn family(&mut self, name: &str, kind: &str, help: &str) {
+        self.text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+    }
+
+    pub(super) fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        self.text.push_str(name);
+        for (index, (label, value)) in labels.iter().enumerate() {
+            self.text.push_str(if index == 0 { "{" } else { "," });
+            self.text.push_str(label);
+            self.text.push_str("=\"");
+            for letter in value.chars() {
+                match letter {
+                    '\\' => self.text.push_str("\\\\"),
+                    '"' => self.text.push_str("\\\""),
+                    '\n' => self.text.push_str("\\n"),
+                    letter => self.text.push(letter),
+                }
+            }
+            self.text.push('"');
+        }
+        let end = if labels.is_empty() { "" } else { "}" };
+        // Writing to a String does not fail.
+        let _ = writeln!(self.text, "{end} {value}");
+    }
+}
+
+fn render_listeners(shards: &[ShardStats], page: &mut Page) {
+    for (name, kind, help, value) in LISTENER_NUMBERS {
+        page.family(name, kind, help);
+        for_each_listener(shards, |shard, listener| {
+            let labels = [("shard", shard), ("listener", &listener.listener), ("proto", listener.protocol)];
+            page.sample(name, &labels, value(listener));
+        });
+    }
+    for (name, label, help, values) in LISTENER_LISTS {
+        page.family(name, "counter", help);
+        for_each_listener(shards, |shard, listener| {
+            for (code, value) in values(listener) {
+                let labels = [
+                    ("shard", shard),
+                    ("listener", &listener.listener),
+                    ("proto", listener.protocol),
+                    (label, code),
+                ];
+                page.sample(name, &labels, value);
+            }
+        });
+    }
+}
+
+fn for_each_listener(shards: &[ShardStats], mut then: impl FnMut(&str, &ListenerStats)) {
+    for shard in shards {
+        let number = shard.shard.to_string();
+        shard.listeners.iter().for_each(|listener| then(&number, listener));
+    }
+}
+
+fn render_shards(shards: &[ShardStats], page: &mut Page) {
+    for (name, kind, help, value) in SHARD_NUMBERS {
+        page.family(name, kind, help);
+        for shard in shards {
+            page.sample(name, &[("shard", &shard.shard.to_string())], value(shard));
+        }
+    }
+    page.family("shardcast_shard_busy_seconds_total", "counter", "Time spent in turns that found work.");
+    for shard in shards {
+        let labels = [("shard", &*shard.shard.to_string())];
+        page.sample("shardcast_shard_busy_seconds_total", &labels, shard.busy_nanos as f64 / 1e9);
+    }
+    page.family("shardcast_shard_info", "gauge", "Always 1; the label tells the CPU, empty when not pinned.");
+    for shard in shards {
+        let cpu = shard.cpu.map(|cpu| cpu.to_string()).unwrap_or_default();
+        page.sample("shardcast_shard_info", &[("shard", &shard.shard.to_string()), ("cpu", &cpu)], 1);
+    }
+}
+
+/// Name, type, help, value.
+type Number<T> = (&'static str, &'static str, &'static str, fn(&T) -> u64);
+/// Name, label of the code, help, values with their codes. All are counters.
+type List<T> = (&'static str, &'static str, &'static str, fn(&T) -> &[(&'static str, u64)]);
+
+const LISTENER_NUMBERS: [Number<ListenerStats>; 8] = [
+    ("shardcast_connections", "gauge", "Connections open now.", |l| l.connections),
+    (
+        "shardcast_unauthenticated_connections",
+        "gauge",
+        "Connections that have not sent a recognisable first frame yet.",
+        |l| l.unidentified,
+    ),
+    ("shardcast_connections_opened_total", "counter", "Connections accepted.", |l| l.opened),
+    ("shardcast_received_messages_total", "counter", "Messages received.", |l| l.received_messages),
+    ("shardcast_received_bytes_total", "counter", "Bytes received.", |l| l.received_bytes),
+    ("shardcast_sent_messages_total", "counter", "Responses and pushes handed to the kernel.", |l| {
+        l.sent_messages
+    }),
+    ("shardcast_sent_bytes_total", "counter", "Bytes sent.", |l| l.sent_bytes),
+    (
+        "shardcast_push_queued_total",
+        "counter",
+        "Pushes accepted for a connection, each connection counted.",
+        |l| l.push_queued,
+    ),
+];
+
+const LISTENER_LISTS: [List<ListenerStats>; 4] = [
+    ("shardcast_connections_closed_total", "code", "Connections closed, by reason.", |l| &l.closed),
+    (
+        "shardcast_connections_rejected_total",
+        "reason",
+        "Connections refused when accepted, by the bound that was reached.",
+        |l| &l.rejected,
+    ),
+    ("shardcast_decode_errors_total", "kind", "Frames that broke the protocol, by kind.", |l| {
+        &l.decode_errors
+    }),
+    ("shardcast_push_dropped_total", "policy", "Pushes dropped, by policy.", |l| &l.push_dropped),
+];
+
+const SHARD_NUMBERS: [Number<ShardStats>; 13] = [
+    ("shardcast_queue_bytes", "gauge", "Bytes waiting in outboxes now.", |s| s.queued_bytes),
+    ("shardcast_queue_messages", "gauge", "Messages waiting in outboxes now.", |s| s.queued_messages),
+    ("shardcast_shard_polls_total", "counter", "Turns of the pump.", |s| s.turns),
+    ("shardcast_shard_parks_total", "counter", "Times that the shard went to sleep.", |s| s.parks),
+    ("shardcast_shard_stalls_total", "counter", "Turns that took longer than the stall threshold.", |s| {
+        s.stalls
+    }),
+    ("shardcast_shard_task_panics_total", "counter", "Tasks that panicked.", |s| s.panics),
+    ("shardcast_shard_tasks", "gauge", "Tasks alive now.", |s| s.tasks),
+    ("shardcast_shard_ring_enters_total", "counter", "io_uring_enter calls.", |s| s.ring_enters),
+    ("shardcast_shard_ring_completions_total", "counter", "Completions of io_uring handled.", |s| {
+        s.ring_completions
+    }),
+    (
+        "shardcast_shard_receive_buffers_exhausted_total",
+        "counter",
+        "Times that the receive buffers ran out.",
+        |s| s.receive_buffers_exhausted,
+    ),
+    ("shardcast_cross_shard_messages_total", "counter", "Envelopes sent to other shards.", |s| s.mesh_sent),
+    (
+        "shardcast_cross_shard_received_messages_total",
+        "counter",
+        "Envelopes received from other shards.",
+        |s| s.mesh_received,
+    ),
+    (
+        "shardcast_cross_shard_refused_messages_total",
+        "counter",
+        "Envelopes refused because the queue to their shard was full.",
+        |s| s.mesh_refused,
+    ),
+];

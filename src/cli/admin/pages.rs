@@ -1,0 +1,135 @@
+//! What is behind each path.
+
+use serde::Serialize;
+use shardcast::stats::ConnectionInfo;
+
+use super::{
+    Source,
+    http::{Request, Response},
+    metrics,
+};
+
+/// Answers one request.
+pub(super) fn answer(request: Request<'_>, source: &dyn Source) -> Response {
+    match request.path {
+        "/" => Response::text(200, INDEX),
+        "/metrics" => Response {
+            status: 200,
+            content_type: metrics::CONTENT_TYPE,
+            body: metrics::render(&source.shards(), source.draining()).into_bytes(),
+        },
+        "/livez" => Response::text(200, "ok\n"),
+        "/readyz" => readiness(source, has(request.query, "verbose")),
+        "/connections" => match parameter(request.query, "state") {
+            None | Some("open") => connections(&source.connections()),
+            Some("closed") => {
+                let closed = source.closed();
+                connections(&closed[..closed.len().min(CLOSED_MAX)])
+            }
+            Some(_) => Response::text(400, "state is open or closed\n"),
+        },
+        path => Response::text(404, format!("nothing is at {path}\n\n{INDEX}")),
+    }
+}
+
+/// One line per check when `verbose`, as Kubernetes components answer.
+fn readiness(source: &dyn Source, verbose: bool) -> Response {
+    let mut checks = source.checks();
+    let draining = source.draining();
+    let state = if draining { Err("the server is stopping".to_owned()) } else { Ok("no".to_owned()) };
+    checks.push(("draining".to_owned(), state));
+    let ready = checks.iter().all(|(_, result)| result.is_ok());
+    let mut text = String::new();
+    for (name, result) in &checks {
+        match result {
+            Ok(detail) if verbose => text.push_str(&format!("[+] {name}: {detail}\n")),
+            Ok(_) => {}
+            Err(reason) => text.push_str(&format!("[-] {name}: {reason}\n")),
+        }
+    }
+    text.push_str(if ready { "ready\n" } else { "not ready\n" });
+    Response::text(if ready { 200 } else { 503 }, text)
+}
+
+fn connections(infos: &[ConnectionInfo]) -> Response {
+    let rows: Vec<Row> = infos.iter().map(Row::from).collect();
+    match serde_json::to_vec(&rows) {
+        Ok(mut body) => {
+            body.push(b'\n');
+            Response { status: 200, content_type: "application/json", body }
+        }
+        Err(error) => Response::text(503, format!("{error}\n")),
+    }
+}
+
+/// One connection, as JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    pub(super) id: String,
+    pub(super) shard: u16,
+    pub(super) listener: String,
+    pub(super) protocol: Option<&'static str>,
+    pub(super) peer: String,
+    pub(super) age_seconds: f64,
+    pub(super) idle_seconds: f64,
+    pub(super) queued_bytes: u64,
+    pub(super) queued_messages: u64,
+    pub(super) received_messages: u64,
+    pub(super) received_bytes: u64,
+    pub(super) sent_messages: u64,
+    pub(super) sent_bytes: u64,
+    pub(super) dropped_messages: u64,
+    /// Why it was closed; left out while it is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) closed_seconds_ago: Option<f64>,
+}
+
+impl From<&ConnectionInfo> for Row {
+    fn from(info: &ConnectionInfo) -> Self {
+        Self {
+            id: info.id.to_string(),
+            shard: info.id.shard,
+            listener: info.listener.clone(),
+            protocol: info.protocol,
+            peer: info.peer.to_string(),
+            age_seconds: info.age.as_secs_f64(),
+            idle_seconds: info.idle.as_secs_f64(),
+            queued_bytes: info.queued_bytes,
+            queued_messages: info.queued_messages,
+            received_messages: info.received_messages,
+            received_bytes: info.received_bytes,
+            sent_messages: info.sent_messages,
+            sent_bytes: info.sent_bytes,
+            dropped_messages: info.dropped_messages,
+            reason: info.closed.map(|(reason, _)| reason),
+            closed_seconds_ago: info.closed.map(|(_, ago)| ago.as_secs_f64()),
+        }
+    }
+}
+
+/// Whether the query has this word, with or without a value.
+fn has(query: &str, name: &str) -> bool {
+    query.split('&').any(|pair| pair.split('=').next() == Some(name))
+}
+
+fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
+const INDEX: &str = "\
+shardcast
+
+/metrics                    counters of all shards, for Prometheus
+/livez                      200 while the process answers
+/readyz?verbose             200 while the server takes connections, 503 while it stops; a line per check
+/connections                open connections (JSON)
+/connections?state=closed   the last 1000 closed ones, with the reason
+";
+
+const CLOSED_MAX: usize = 1000;

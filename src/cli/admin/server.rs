@@ -1,0 +1,258 @@
+//! The admin thread: one poll loop over few sockets.
+
+use std::{
+    cell::Cell,
+    io::{self, Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    os::{fd::AsFd, unix::net::UnixStream},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::{
+    Source,
+    http::{Exchange, HEAD_BYTES_MAX, Request, Response, encode},
+    pages,
+};
+
+/// The address, taken before there is anything to tell.
+#[derive(Debug)]
+pub(crate) struct Admin {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// The thread; ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// Closing it wakes the thread and ends it.
+    wake: Option<UnixStream>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Admin {
+    /// Listens; nothing is answered yet.
+    ///
+    /// # Errors
+    ///
+    /// The address is taken, is not of this host, or may not be used.
+    pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<Self> {
+        let listen = || {
+            let listener = TcpListener::bind(address)?;
+            listener.set_nonblocking(true)?;
+            Ok::<_, io::Error>(Self { address: listener.local_addr()?, listener })
+        };
+        listen().with_context(|| format!("cannot listen on {address} for admin HTTP ([admin] listen)"))
+    }
+
+    /// The address with the port that it got.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Begins to answer.
+    ///
+    /// # Errors
+    ///
+    /// The system has no thread or no descriptors left.
+    pub(crate) fn start(self, source: Arc<dyn Source>) -> anyhow::Result<Running> {
+        let (wake, woken) = UnixStream::pair().context("cannot start the admin thread")?;
+        let mut server =
+            Server { listener: self.listener, woken, source, connections: Vec::new(), accept_at: None };
+        let thread = thread::Builder::new()
+            .name("admin".into())
+            .spawn(move || {
+                if let Err(error) = server.run() {
+                    tracing::error!(%error, "admin HTTP ended");
+                }
+            })
+            .context("cannot start the admin thread")?;
+        Ok(Running { wake: Some(wake), thread: Some(thread) })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.wake = None;
+        if let Some(thread) = self.thread.take() {
+            // It panics only by our own mistake, which it has printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Server {
+    listener: TcpListener,
+    woken: UnixStream,
+    source: Arc<dyn Source>,
+    /// At most [`CONNECTIONS_MAX`], the oldest first.
+    connections: Vec<Connection>,
+    /// Set while accepting waits for a free descriptor.
+    accept_at: Option<Instant>,
+}
+
+struct Connection {
+    stream: TcpStream,
+    exchange: Exchange,
+}
+
+impl Server {
+    fn run(&mut self) -> io::Result<()> {
+        loop {
+            let ready = self.wait()?;
+            if ready[0] {
+                return Ok(());
+            }
+            let now = Instant::now();
+            self.drive(&ready[2..], now);
+            if ready[1] {
+                self.accept(now);
+            }
+        }
+    }
+
+    /// Which of waker, listener and connections have something to do.
+    fn wait(&mut self) -> io::Result<Vec<bool>> {
+        let now = Instant::now();
+        self.accept_at = self.accept_at.filter(|at| now < *at);
+        let deadlines = self.connections.iter().map(|connection| connection.exchange.deadline());
+        let timeout =
+            deadlines.chain(self.accept_at).min().map(|at| timespec(at.saturating_duration_since(now)));
+
+        let accepting = if self.accept_at.is_some() { PollFlags::empty() } else { PollFlags::IN };
+        let mut polled = vec![
+            PollFd::from_borrowed_fd(self.woken.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.listener.as_fd(), accepting),
+        ];
+        polled.extend(self.connections.iter().map(|connection| {
+            let flags = match connection.exchange.output() {
+                [] => PollFlags::IN,
+                _ => PollFlags::OUT,
+            };
+            PollFd::from_borrowed_fd(connection.stream.as_fd(), flags)
+        }));
+        match poll(&mut polled, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(polled.iter().map(|fd| !fd.revents().is_empty()).collect())
+    }
+
+    /// Moves what can be moved on each connection, and forgets those that ended.
+    fn drive(&mut self, ready: &[bool], now: Instant) {
+        let held: usize = self.connections.iter().map(|connection| connection.exchange.held()).sum();
+        let held = Cell::new(held);
+        let answer = |request: Request<'_>| {
+            if held.get() > HELD_BYTES_MAX {
+                return Response::text(503, "too many large answers are under way\n");
+            }
+            let response = pages::answer(request, &*self.source);
+            held.set(held.get() + response.body.len());
+            response
+        };
+        for (connection, ready) in self.connections.iter_mut().zip(ready) {
+            connection.exchange.handle_timeout(now);
+            if *ready && connection.drive(now, &answer).is_err() {
+                connection.exchange.handle_input(&[], now);
+            }
+        }
+        self.connections.retain(|connection| !connection.exchange.is_closed());
+    }
+
+    fn accept(&mut self, now: Instant) {
+        for _ in 0..ACCEPTS_PER_TURN {
+            match self.listener.accept() {
+                Ok((stream, _)) => self.admit(stream, now),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    tracing::warn!(%error, "admin HTTP cannot accept a connection");
+                    self.accept_at = Some(now + ACCEPT_PAUSE);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes a connection. When there are too many, the oldest that waits gives way: an honest one sends its
+    /// request at once.
+    fn admit(&mut self, mut stream: TcpStream, now: Instant) {
+        if self.connections.len() >= CONNECTIONS_MAX {
+            match self.connections.iter().position(|connection| connection.exchange.is_waiting()) {
+                Some(oldest) => drop(self.connections.remove(oldest)),
+                None => return refuse(&mut stream),
+            }
+        }
+        if stream.set_nonblocking(true).is_ok() {
+            self.connections.push(Connection { stream, exchange: Exchange::new(now) });
+        }
+    }
+}
+
+impl Connection {
+    /// Reads once, answers what is complete, writes what the socket takes.
+    fn drive(&mut self, now: Instant, answer: &impl Fn(Request<'_>) -> Response) -> io::Result<()> {
+        let mut bytes = [0; HEAD_BYTES_MAX];
+        let room = self.exchange.room();
+        if room > 0 {
+            match self.stream.read(&mut bytes[..room]) {
+                Ok(count) => self.exchange.handle_input(&bytes[..count], now),
+                Err(error) => only_later(error)?,
+            }
+        }
+        loop {
+            while !self.exchange.output().is_empty() {
+                match self.stream.write(self.exchange.output()) {
+                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Ok(count) if self.exchange.handle_sent(count, now) => {
+                        self.stream.shutdown(Shutdown::Write)?
+                    }
+                    Ok(_) => {}
+                    Err(error) => return only_later(error),
+                }
+            }
+            // Pipelined requests: as many as there are in one head's room.
+            if !self.exchange.advance(now, answer) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Nothing to read or no room to write is no error: the poll tells when.
+fn only_later(error: io::Error) -> io::Result<()> {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(()),
+        _ => Err(error),
+    }
+}
+
+/// Says why, as far as that goes without waiting.
+fn refuse(stream: &mut TcpStream) {
+    let response = Response::text(503, "too many admin connections\n");
+    // Best effort: the peer is closed in any case.
+    let _ = stream.set_nonblocking(true);
+    let _ = stream.read(&mut [0; HEAD_BYTES_MAX]);
+    let _ = stream.write(&encode(&response, false, true));
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    // One millisecond more than asked, so that a deadline has passed when the poll returns.
+    let duration = duration + Duration::from_millis(1);
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(duration.subsec_nanos()),
+    }
+}
+
+/// When all are answering, one more is told 503.
+const CONNECTIONS_MAX: usize = 64;
+/// Answers under way, of all connections together; more requests are told 503.
+const HELD_BYTES_MAX: usize = 64 << 20;
+const ACCEPTS_PER_TURN: usize = 16;
+/// Without a free descriptor, accept again after this.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

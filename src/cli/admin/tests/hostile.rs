@@ -1,0 +1,132 @@
+//! Over loopback: what strangers send, beside an honest client.
+
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::Fake;
+use crate::admin::Admin;
+
+#[test]
+fn an_honest_client_is_answered_and_may_ask_again() {
+    with_server(|address| {
+        let mut stream = connect(address);
+        for _ in 0..3 {
+            stream.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").expect("taken");
+            let mut answer = vec![0; 4096];
+            let mut length = 0;
+            while !answer[..length].ends_with(b"ok\n") {
+                let count = stream.read(&mut answer[length..]).expect("answered");
+                assert_ne!(count, 0, "closed early");
+                length += count;
+            }
+        }
+        let metrics = ask(address, b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        assert!(metrics.contains("text/plain; version=0.0.4"), "{metrics}");
+        assert!(metrics.contains("\nshardcast_draining 0\n"), "{metrics}");
+    });
+}
+
+#[test]
+fn hostile_bytes_get_their_answer() {
+    with_server(|address| {
+        let large = [b"GET / HTTP/1.1\r\nX: ".as_slice(), &[b'a'; 100_000]].concat();
+        for (bytes, status) in [
+            (b"\x00\x00\x00\x08\x00\x00\x00\x01".as_slice(), "400"),
+            (b"\x16\x03\x01\x02\x00", "400"),
+            (b"DELETE / HTTP/1.1\r\nHost: x\r\n\r\n", "405"),
+            (b"GET /none HTTP/1.0\r\n\r\n", "404"),
+            (b"GET / HTTP/1.0\r\nContent-Length: 99999999999\r\n\r\n", "413"),
+            (&large, "431"),
+        ] {
+            let answer = ask(address, bytes);
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+            assert!(is_alive(address));
+        }
+    });
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    with_server(|address| {
+        let one = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+        let last = "GET /none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let answer = ask(address, format!("{}{last}", one.repeat(100)).as_bytes());
+        assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 100);
+        assert!(
+            answer.rfind("HTTP/1.1 404").expect("the last") > answer.rfind("HTTP/1.1 200").expect("others")
+        );
+    });
+}
+
+#[test]
+fn half_a_request_and_a_vanished_peer_harm_nobody() {
+    with_server(|address| {
+        let half = connect(address);
+        (&half).write_all(b"GET / HT").expect("taken");
+        half.shutdown(Shutdown::Write).expect("open");
+        let mut rest = String::new();
+        (&half).read_to_string(&mut rest).expect("closed");
+        assert_eq!(rest, "");
+        for _ in 0..100 {
+            let gone = connect(address);
+            (&gone).write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").expect("taken");
+        }
+        assert!(is_alive(address));
+    });
+}
+
+#[test]
+fn silent_connections_give_way_to_an_honest_one() {
+    with_server(|address| {
+        let silent: Vec<TcpStream> = (0..200).map(|_| connect(address)).collect();
+        for stream in &silent {
+            // Those that gave way already refuse it.
+            let _ = (&*stream).write_all(b"GET /livez HTTP/1.1\r\nHost: ");
+        }
+        assert!(is_alive(address));
+        drop(silent);
+    });
+}
+
+#[test]
+fn the_thread_ends_when_it_is_told() {
+    let admin = Admin::bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let address = admin.address();
+    let source = Fake::new();
+    let running = admin.start(source.clone()).expect("started");
+    assert!(is_alive(address));
+    drop(running);
+    assert_eq!(Arc::strong_count(&source), 1, "the thread and what it held are gone");
+}
+
+fn with_server(test: impl FnOnce(SocketAddr)) {
+    let admin = Admin::bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let address = admin.address();
+    let running = admin.start(Fake::new()).expect("started");
+    test(address);
+    drop(running);
+}
+
+fn is_alive(address: SocketAddr) -> bool {
+    ask(address, b"GET /livez HTTP/1.0\r\n\r\n").ends_with("\r\n\r\nok\n")
+}
+
+/// Sends all, then reads until the server closes.
+fn ask(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = connect(address);
+    // A refusing server may close before all is taken.
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an end, not a reset");
+    String::from_utf8(answer).expect("text")
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
+    stream
+}

@@ -1,0 +1,51 @@
+use super::{prometheus::read, *};
+use crate::admin::metrics::render;
+
+#[test]
+fn the_metrics_keep_the_rules_of_the_format() {
+    let page = render(&Fake::default().shards(), false);
+    let series = read(&page).unwrap_or_else(|error| panic!("{error}\n{page}"));
+    let listener = "shard=\"1\",listener=\"push \\\"a\\\\b\\\"\\n\",proto=\"tars-framed\"";
+    for (name, value) in [
+        (format!("shardcast_connections{{{listener}}}"), 3.0),
+        (format!("shardcast_connections_opened_total{{{listener}}}"), 5.0),
+        (format!("shardcast_connections_closed_total{{{listener},code=\"idle\"}}"), 1.0),
+        (format!("shardcast_push_dropped_total{{{listener},policy=\"drop-oldest\"}}"), 9.0),
+        ("shardcast_shard_busy_seconds_total{shard=\"0\"}".into(), 1.5),
+        ("shardcast_shard_info{shard=\"0\",cpu=\"4\"}".into(), 1.0),
+        ("shardcast_shard_info{shard=\"1\",cpu=\"\"}".into(), 1.0),
+        ("shardcast_draining".into(), 0.0),
+        (format!("shardcast_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1.0),
+    ] {
+        assert_eq!(series.get(&name), Some(&value), "{name}\n{page}");
+    }
+}
+
+#[test]
+fn every_metric_of_a_shard_has_its_label() {
+    let page = render(&Fake::default().shards(), true);
+    for name in read(&page).expect("the rules are kept").keys() {
+        let whole_process = ["process_", "shardcast_draining", "shardcast_build_info"];
+        if !whole_process.iter().any(|prefix| name.starts_with(prefix)) {
+            assert!(name.contains("{shard=\""), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_process_is_measured() {
+    let series = read(&render(&[], false)).expect("the rules are kept");
+    for name in [
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_virtual_memory_bytes",
+        "process_open_fds",
+        "process_max_fds",
+        "process_threads",
+        "process_start_time_seconds",
+    ] {
+        assert!(series.contains_key(name), "{name}");
+    }
+    assert!(series["process_resident_memory_bytes"] > 100_000.0);
+    assert!(series["process_start_time_seconds"] > 1.6e9);
+}

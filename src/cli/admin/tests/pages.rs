@@ -1,0 +1,78 @@
+use super::*;
+use crate::admin::{
+    http::{Request, Response},
+    pages::{Row, answer},
+};
+
+#[test]
+fn ready_until_draining_or_broken() {
+    let source = Fake::new();
+    assert_eq!(get("/readyz", "", &source), (200, "ready\n".into()));
+    let verbose = "[+] shards: 2 of 2 turn\n[+] draining: no\nready\n";
+    assert_eq!(get("/readyz", "verbose", &source), (200, verbose.into()));
+
+    source.draining.store(true, Ordering::Relaxed);
+    let (status, body) = get("/readyz", "verbose=1", &source);
+    assert_eq!(status, 503);
+    assert!(body.contains("[-] draining: the server is stopping\n"), "{body}");
+    assert_eq!(get("/livez", "", &source).0, 200, "it still lives");
+
+    source.draining.store(false, Ordering::Relaxed);
+    source.broken.store(true, Ordering::Relaxed);
+    assert_eq!(get("/readyz", "", &source), (503, "[-] shards: shard 1 does not turn\nnot ready\n".into()));
+}
+
+#[test]
+fn connections_are_json() {
+    for query in ["", "state=open", "state=closed"] {
+        assert_eq!(get("/connections", query, &Fake::new()), (200, "[]\n".into()));
+    }
+    assert_eq!(get("/connections", "state=odd", &Fake::new()).0, 400);
+}
+
+#[test]
+fn a_closed_connection_has_a_reason_and_an_open_one_has_none() {
+    let mut row = Row {
+        id: "1-2-3".into(),
+        shard: 1,
+        listener: "push".into(),
+        protocol: None,
+        peer: "127.0.0.1:5".into(),
+        age_seconds: 1.5,
+        idle_seconds: 0.25,
+        queued_bytes: 1,
+        queued_messages: 2,
+        received_messages: 3,
+        received_bytes: 4,
+        sent_messages: 5,
+        sent_bytes: 6,
+        dropped_messages: 7,
+        reason: None,
+        closed_seconds_ago: None,
+    };
+    let open = serde_json::to_value(&row).expect("JSON");
+    assert_eq!(open["id"], "1-2-3");
+    assert_eq!(open["age_seconds"], 1.5);
+    assert!(open["protocol"].is_null());
+    assert!(open.get("reason").is_none());
+
+    row.reason = Some("idle");
+    row.closed_seconds_ago = Some(2.0);
+    let closed = serde_json::to_value(&row).expect("JSON");
+    assert_eq!((&closed["reason"], &closed["closed_seconds_ago"]), (&"idle".into(), &2.0.into()));
+}
+
+#[test]
+fn what_is_not_there_is_404_with_the_index() {
+    let (status, body) = get("/metric", "", &Fake::new());
+    assert_eq!(status, 404);
+    assert!(body.contains("/metrics"), "{body}");
+    let (status, index) = get("/", "", &Fake::new());
+    assert_eq!(status, 200);
+    assert!(index.contains("/readyz"), "{index}");
+}
+
+fn get(path: &str, query: &str, source: &Fake) -> (u16, String) {
+    let Response { status, body, .. } = answer(Request { path, query }, source);
+    (status, String::from_utf8(body).expect("text"))
+}

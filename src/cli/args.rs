@@ -1,0 +1,174 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+use crate::config::{Flag, Key};
+
+/// Thread-per-core push and RPC server.
+#[derive(Debug, Parser)]
+#[command(name = "shardcast", version, propagate_version = false, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server until SIGTERM or SIGINT
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(Overrides),
+    /// Tell all mistakes of a configuration file
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check {
+        /// The file to check
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Show and explain the configuration
+    #[command(subcommand, after_help = CONFIG_EXAMPLES)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the configuration in effect
+    #[command(after_help = SHOW_EXAMPLES)]
+    Show {
+        /// Tell where each value came from
+        #[arg(long)]
+        origin: bool,
+        #[command(flatten)]
+        overrides: Overrides,
+    },
+    /// Print the reference manual of all options, in Markdown
+    #[command(after_help = DOC_EXAMPLES)]
+    Doc,
+    /// Print the JSON Schema of the configuration file
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema,
+    /// Print a configuration file with every option at its default
+    #[command(after_help = INIT_EXAMPLES)]
+    Init,
+}
+
+/// What stands above the environment and the file.
+#[derive(ClapArgs, Debug, Default)]
+pub(crate) struct Overrides {
+    /// Configuration file (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Number of shards, or "auto"
+    #[arg(long, value_name = "N")]
+    pub(crate) shards: Option<String>,
+    /// CPUs for the shards: "auto", "none", or a list such as 0-3,6
+    #[arg(long, value_name = "LIST")]
+    pub(crate) cpus: Option<String>,
+    /// For development: no pinning, no spinning, debug logs unless a level is set
+    #[arg(long)]
+    pub(crate) dev: bool,
+    /// How long stopping may take: seconds, or with a unit such as 500ms
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) drain: Option<String>,
+}
+
+impl Overrides {
+    /// As settings, the stronger after the weaker.
+    pub(crate) fn flags(&self) -> Vec<Flag> {
+        let mut flags = Vec::new();
+        let mut add = |name, key: &str, text: &str, weak| {
+            flags.push(Flag { name, key: Key::new(key), text: text.to_owned(), weak });
+        };
+        if self.dev {
+            add("--dev", "server.cpus", "none", false);
+            add("--dev", "server.spin", "0", false);
+            add("--dev", "log.level", "debug", true);
+        }
+        if let Some(shards) = &self.shards {
+            add("--shards", "server.shards", shards, false);
+        }
+        if let Some(cpus) = &self.cpus {
+            add("--cpus", "server.cpus", cpus, false);
+        }
+        if let Some(drain) = &self.drain {
+            let seconds = !drain.is_empty() && drain.bytes().all(|byte| byte.is_ascii_digit());
+            add("--drain", "server.drain", &if seconds { format!("{drain}s") } else { drain.clone() }, false);
+        }
+        flags
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  shardcast serve                         run the push server on 127.0.0.1:10099
+  shardcast config init > shardcast.toml  begin a configuration file";
+
+const SERVE_EXAMPLES: &str = "\
+Without a file: the Tars push server on 127.0.0.1:10099, and admin HTTP on 127.0.0.1:9180.
+When ready, one line `ready {...}` on standard output tells all addresses. Logs go to
+standard error. A second signal stops at once.
+
+Examples:
+  shardcast serve --dev
+  shardcast serve --config shardcast.toml --shards 2 --cpus 0-1 --drain 10";
+
+const CHECK_EXAMPLES: &str = "\
+The environment counts as it would for `serve`. Exit code 0: valid; 2: not valid.
+
+Examples:
+  shardcast check --config shardcast.toml
+  shardcast check --config shardcast.toml && systemctl restart shardcast";
+
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  shardcast config init > shardcast.toml
+  shardcast config show --origin --config shardcast.toml";
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  shardcast config show --origin --config shardcast.toml
+  SHARDCAST_SERVER__SHARDS=2 shardcast config show --origin";
+
+const DOC_EXAMPLES: &str = "\
+Examples:
+  shardcast config doc | less
+  shardcast config doc > configuration.md";
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  shardcast config schema > shardcast.schema.json
+  shardcast config schema | jq .properties.limits";
+
+const INIT_EXAMPLES: &str = "\
+Examples:
+  shardcast config init > shardcast.toml
+  shardcast config init | diff - shardcast.toml";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn an_own_list_of_cpus_beats_dev() {
+        let args = Overrides { dev: true, cpus: Some("0".into()), ..Overrides::default() };
+        let cpus: Vec<_> =
+            args.flags().into_iter().filter(|flag| flag.key == Key::new("server.cpus")).collect();
+        assert_eq!(cpus.last().map(|flag| flag.text.as_str()), Some("0"));
+    }
+
+    #[test]
+    fn drain_takes_seconds_or_a_unit() {
+        for (typed, meant) in [("10", "10s"), ("500ms", "500ms"), ("", "")] {
+            let args = Overrides { drain: Some(typed.into()), ..Overrides::default() };
+            assert_eq!(args.flags()[0].text, meant);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What each subcommand does, and the exit code that it ends with.
+
+use std::{
+    env,
+    fs::File,
+    io::{self, IsTerminal, Read, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+use anyhow::Context;
+
+use crate::{
+    args::{Args, Command, ConfigCommand, Overrides},
+    config::{self, Inputs, Loaded, SourceFile},
+    logging, serve,
+};
+
+/// Something failed while running.
+pub(crate) const EXIT_RUNTIME: u8 = 1;
+/// The command line or the configuration is wrong.
+pub(crate) const EXIT_CONFIGURATION: u8 = 2;
+
+/// Runs one command.
+///
+/// # Errors
+///
+/// What failed while running. Mistakes in the configuration are printed here.
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Serve(overrides) => with_configuration(&overrides, |loaded| {
+            logging::start(&loaded.config.log);
+            serve::run(&loaded.config)
+        }),
+        Command::Check { config } => {
+            let name = config.display().to_string();
+            let overrides = Overrides { config: Some(config), ..Overrides::default() };
+            with_configuration(&overrides, |_| print(&format!("configuration {name} is valid\n")))
+        }
+        Command::Config(ConfigCommand::Show { origin, overrides }) => {
+            with_configuration(&overrides, |loaded| print(&config::print_effective(loaded, origin)))
+        }
+        Command::Config(ConfigCommand::Doc) => print(&config::manual()).map(|()| ExitCode::SUCCESS),
+        Command::Config(ConfigCommand::Schema) => {
+            let schema = serde_json::to_string_pretty(&config::schema())?;
+            print(&(schema + "\n")).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Config(ConfigCommand::Init) => print(&config::print_defaults()).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Goes on with the configuration in effect, or prints all its mistakes.
+fn with_configuration(
+    overrides: &Overrides,
+    go_on: impl FnOnce(&Loaded) -> anyhow::Result<()>,
+) -> anyhow::Result<ExitCode> {
+    let file = match overrides.config.as_deref().map(read_source).transpose() {
+        Ok(file) => file,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return Ok(ExitCode::from(EXIT_CONFIGURATION));
+        }
+    };
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    let variables = env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+    match config::load(Inputs { file, variables, flags: overrides.flags() }) {
+        Ok(loaded) => go_on(&loaded).map(|()| ExitCode::SUCCESS),
+        Err(report) => {
+            eprint!("{}", report.render(io::stderr().is_terminal()));
+            Ok(ExitCode::from(EXIT_CONFIGURATION))
+        }
+    }
+}
+
+fn read_source(path: &Path) -> anyhow::Result<SourceFile> {
+    let name = path.display().to_string();
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
+        .with_context(|| format!("cannot read the configuration {name}"))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        anyhow::bail!("{name} is no configuration: it is larger than {FILE_BYTES_MAX} bytes");
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let place = error.utf8_error().valid_up_to();
+        anyhow::anyhow!("{name} is no configuration: byte {place} is not UTF-8")
+    })?;
+    Ok(SourceFile { name, text })
+}
+
+/// Writes to standard output. A reader that has seen enough, such as `head`, is no error.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("cannot write"),
+        _ => Ok(()),
+    }
+}
+
+/// A configuration with every option and a hundred listeners has some 50 KB.
+const FILE_BYTES_MAX: u64 = 1 << 20;

@@ -1,0 +1,199 @@
+//! Rules that concern more than the form of one value.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::SocketAddr,
+    ops::RangeInclusive,
+    time::Duration,
+};
+
+use super::{
+    key::Key,
+    options::{Config, ListenerOptions},
+    report::{Place, Problem},
+    values::HumanDuration,
+};
+
+/// Something wrong with one value.
+#[derive(Debug)]
+pub(crate) struct Complaint {
+    /// Which one.
+    pub(crate) key: Key,
+    message: String,
+    help: Option<String>,
+}
+
+impl Complaint {
+    /// Begins a complaint: what is wrong.
+    pub(crate) fn new(key: &Key, message: String) -> Self {
+        Self { key: key.clone(), message, help: None }
+    }
+
+    /// Adds what to do.
+    pub(crate) fn help(mut self, help: String) -> Self {
+        self.help = Some(help);
+        self
+    }
+
+    /// Says where it was written.
+    pub(crate) fn at(self, place: Place) -> Problem {
+        Problem { place, message: self.message, help: self.help }
+    }
+}
+
+/// All rules; empty when they are kept. What a rule says about a value in `bad` is left out: that one is
+/// wrong or missing, and `config` has its default instead.
+pub(crate) fn check(config: &Config, bad: &BTreeSet<Key>) -> Vec<Complaint> {
+    let mut complaints = Complaints { found: Vec::new(), bad };
+    check_server(config, &mut complaints);
+    check_limits(config, &mut complaints);
+    if config.listener.is_empty() {
+        complaints.add("listener", "there is no listener, so nobody can connect");
+    }
+    for (index, listener) in config.listener.iter().enumerate() {
+        check_listener(index, listener, config, &mut complaints);
+    }
+    check_names(config, &mut complaints);
+    check_addresses(config, &mut complaints);
+    complaints.found
+}
+
+struct Complaints<'a> {
+    found: Vec<Complaint>,
+    bad: &'a BTreeSet<Key>,
+}
+
+impl Complaints<'_> {
+    /// A complaint about one value.
+    fn add(&mut self, key: &str, message: impl Into<String>) {
+        self.add_between(key, &[], message);
+    }
+
+    /// A complaint about a value that does not fit to `others`.
+    fn add_between(&mut self, key: &str, others: &[&str], message: impl Into<String>) {
+        if [key].iter().chain(others).all(|key| !self.bad.contains(&Key::new(key))) {
+            self.found.push(Complaint::new(&Key::new(key), message.into()));
+        }
+    }
+}
+
+fn check_server(config: &Config, complaints: &mut Complaints<'_>) {
+    let server = &config.server;
+    if !server.receive_buffers.is_power_of_two() {
+        let count = u32::from(server.receive_buffers);
+        let (above, below) = (count.next_power_of_two().min(32_768), count.next_power_of_two() / 2);
+        let message = format!("{count} is not a power of two: the nearest are {below} and {above}");
+        complaints.add("server.receive_buffers", message);
+    }
+    if !(512..=1 << 20).contains(&server.receive_buffer_bytes.0) {
+        let message = format!("{} is out of range: take \"512B\" to \"1MiB\"", server.receive_buffer_bytes);
+        complaints.add("server.receive_buffer_bytes", message);
+    }
+}
+
+fn check_limits(config: &Config, complaints: &mut Complaints<'_>) {
+    let limits = &config.limits;
+    if limits.identify_timeout.0.is_zero() {
+        complaints.add("limits.identify_timeout", "with no time at all, nobody can connect");
+    }
+    if limits.outbox_bytes_max.0 == 0 {
+        complaints.add("limits.outbox_bytes_max", "with no bytes at all, nothing can be sent");
+    }
+    // The kernel takes whole seconds, in 16 bits.
+    let keepalive = Duration::from_secs(1)..=Duration::from_secs(9 * 3600);
+    zero_or(limits.keepalive, keepalive, "limits.keepalive", complaints);
+    // The kernel takes milliseconds, in 31 bits.
+    let unacknowledged = Duration::from_millis(1)..=Duration::from_secs(24 * 86_400);
+    zero_or(limits.unacknowledged_timeout, unacknowledged, "limits.unacknowledged_timeout", complaints);
+}
+
+fn zero_or(
+    found: HumanDuration,
+    range: RangeInclusive<Duration>,
+    key: &str,
+    complaints: &mut Complaints<'_>,
+) {
+    if !found.0.is_zero() && !range.contains(&found.0) {
+        let (first, last) = (HumanDuration(*range.start()), HumanDuration(*range.end()));
+        complaints.add(key, format!("{found} is out of range: take \"0s\", or \"{first}\" to \"{last}\""));
+    }
+}
+
+fn check_listener(
+    index: usize,
+    listener: &ListenerOptions,
+    config: &Config,
+    complaints: &mut Complaints<'_>,
+) {
+    let key = |name: &str| format!("listener.{index}.{name}");
+    if listener.frame_len_min > listener.frame_len_max {
+        let (min, max) = (listener.frame_len_min, listener.frame_len_max);
+        let message = format!("{min} is more than frame_len_max, which is {max}");
+        complaints.add_between(&key("frame_len_min"), &[&key("frame_len_max")], message);
+    }
+    let outbox_bytes = listener.outbox_bytes_max.unwrap_or(config.limits.outbox_bytes_max);
+    if outbox_bytes.0 == 0 && listener.outbox_bytes_max.is_some() {
+        complaints.add(&key("outbox_bytes_max"), "with no bytes at all, nothing can be sent");
+    }
+    let Some(push) = &listener.push else { return };
+    zero_or(
+        push.interval,
+        Duration::from_millis(1)..=Duration::from_secs(366 * 86_400),
+        &key("push.interval"),
+        complaints,
+    );
+    let frame = push.message.len() as u64 + FRAME_HEADER;
+    let message = |bound: &str| format!("its frame has {frame} bytes, more than {bound}");
+    let place = key("push.message");
+    if frame > u64::from(listener.frame_len_max) {
+        let bound = format!("frame_len_max: {}", listener.frame_len_max);
+        complaints.add_between(&place, &[&key("frame_len_max")], message(&bound));
+    } else if frame > outbox_bytes.0 {
+        let others = [&*key("outbox_bytes_max"), "limits.outbox_bytes_max"];
+        complaints.add_between(&place, &others, message(&format!("outbox_bytes_max: {outbox_bytes}")));
+    }
+}
+
+fn check_names(config: &Config, complaints: &mut Complaints<'_>) {
+    let mut seen = HashMap::new();
+    for (index, listener) in config.listener.iter().enumerate() {
+        let (key, name) = (format!("listener.{index}.name"), listener.name.as_str());
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if name.is_empty() || name.len() > NAME_LEN_MAX || !name.bytes().all(fits) {
+            let message = format!("a name has 1 to {NAME_LEN_MAX} letters, digits, `-` and `_`");
+            complaints.add(&key, message);
+        } else if let Some(first) = seen.insert(name, index) {
+            let message = format!("listener {first} is called `{name}` too (they count from 0)");
+            complaints.add_between(&key, &[&format!("listener.{first}.name")], message);
+        }
+    }
+}
+
+/// Two sockets cannot share an address; each takes its own port where 0 is written.
+fn check_addresses(config: &Config, complaints: &mut Complaints<'_>) {
+    let mut seen: HashMap<SocketAddr, (String, String)> = HashMap::new();
+    let listeners = config.listener.iter().enumerate();
+    let admin =
+        config.admin.listen.0.map(|address| ("admin.listen".to_owned(), "[admin]".to_owned(), address));
+    let all = listeners
+        .map(|(index, listener)| {
+            (format!("listener.{index}.listen"), format!("listener `{}`", listener.name), listener.listen.0)
+        })
+        .chain(admin);
+    for (key, name, address) in all.filter(|(_, _, address)| address.port() != 0) {
+        match seen.get(&address) {
+            Some((first, named)) => {
+                complaints.add_between(&key, &[first], format!("{named} listens on {address} too"));
+            }
+            None => {
+                seen.insert(address, (key, name));
+            }
+        }
+    }
+}
+
+/// Length and request id.
+const FRAME_HEADER: u64 = 8;
+
+/// Names are labels of every metric.
+const NAME_LEN_MAX: usize = 64;

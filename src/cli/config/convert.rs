@@ -1,0 +1,87 @@
+//! From what a person wrote to what the library takes.
+
+use shardcast::{Limits, ServerConfig};
+
+use super::options::{Config, LimitOptions, ListenerOptions};
+
+impl Config {
+    /// The part that concerns the whole server.
+    pub(crate) fn server_config(&self) -> ServerConfig {
+        let server = &self.server;
+        ServerConfig {
+            shards: server.shards.0,
+            cpus: server.cpus.0.clone(),
+            spin: server.spin.0,
+            stall_threshold: server.stall_threshold.0,
+            drain_timeout: server.drain.0,
+            mesh_capacity: server.mesh_capacity,
+            receive_buffers: server.receive_buffers,
+            receive_buffer_bytes: u32::try_from(server.receive_buffer_bytes.0).unwrap_or(u32::MAX),
+            io_uring_disable: server.io_uring_disable.clone(),
+            limits: self.limits.library(),
+        }
+    }
+}
+
+impl LimitOptions {
+    fn library(&self) -> Limits {
+        Limits {
+            connections_max: self.connections_max,
+            connections_per_ip_max: self.connections_per_ip_max,
+            unidentified_max: self.unidentified_max,
+            identify_timeout: self.identify_timeout.0,
+            outbox_bytes_max: bytes(self.outbox_bytes_max.0),
+            outbox_messages_max: self.outbox_messages_max,
+            outbox_age_max: self.outbox_age_max.0,
+            overflow: self.overflow.0,
+            idle_timeout: self.idle_timeout.0,
+            unacknowledged_timeout: self.unacknowledged_timeout.0,
+            keepalive: self.keepalive.0,
+        }
+    }
+}
+
+impl ListenerOptions {
+    /// The bounds of this listener: those of the server, with its own in their place.
+    pub(crate) fn limits(&self, server: &Limits) -> Limits {
+        Limits {
+            outbox_bytes_max: self.outbox_bytes_max.map_or(server.outbox_bytes_max, |size| bytes(size.0)),
+            outbox_messages_max: self.outbox_messages_max.unwrap_or(server.outbox_messages_max),
+            outbox_age_max: self.outbox_age_max.map_or(server.outbox_age_max, |age| age.0),
+            overflow: self.overflow.map_or(server.overflow, |policy| policy.0),
+            idle_timeout: self.idle_timeout.map_or(server.idle_timeout, |time| time.0),
+            ..server.clone()
+        }
+    }
+}
+
+/// On a 32-bit machine a larger bound is no bound.
+fn bytes(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::values::{ByteSize, HumanDuration};
+
+    #[test]
+    fn the_defaults_are_those_of_the_library() {
+        assert_eq!(Config::default().server_config(), ServerConfig::default());
+    }
+
+    #[test]
+    fn a_listener_overrides_only_what_it_names() {
+        let server = Limits::default();
+        let mut listener = ListenerOptions::default();
+        assert_eq!(listener.limits(&server), server);
+
+        listener.idle_timeout = Some(HumanDuration(Duration::from_secs(1)));
+        listener.outbox_bytes_max = Some(ByteSize(10));
+        let expected =
+            Limits { idle_timeout: Duration::from_secs(1), outbox_bytes_max: 10, ..server.clone() };
+        assert_eq!(listener.limits(&server), expected);
+    }
+}

@@ -1,0 +1,68 @@
+use std::fmt;
+
+/// The way to one value, such as `server.shards` or `listener.0.push.interval`.
+#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Key(pub(crate) Vec<String>);
+
+impl Key {
+    pub(crate) fn new(dotted: &str) -> Self {
+        Self(dotted.split('.').map(str::to_owned).collect())
+    }
+
+    /// This key with one part more.
+    pub(crate) fn join(&self, part: impl fmt::Display) -> Self {
+        let mut parts = self.0.clone();
+        parts.push(part.to_string());
+        Self(parts)
+    }
+
+    /// All but the last part.
+    pub(crate) fn parent(&self) -> Self {
+        Self(self.0[..self.0.len().saturating_sub(1)].to_vec())
+    }
+
+    /// The last part.
+    pub(crate) fn name(&self) -> &str {
+        self.0.last().map_or("", String::as_str)
+    }
+
+    /// With `*` for the number of a listener: the key of its description.
+    pub(crate) fn pattern(&self) -> Self {
+        let star = |part: &String| if is_index(part) { "*".to_owned() } else { part.clone() };
+        Self(self.0.iter().map(star).collect())
+    }
+
+    /// With `index` for the `*` of a description.
+    pub(crate) fn at(&self, index: usize) -> Self {
+        let fill = |part: &String| if part == "*" { index.to_string() } else { part.clone() };
+        Self(self.0.iter().map(fill).collect())
+    }
+
+    /// As a table is called in the file: `[server]`, `[[listener]]`, `[listener.push]`.
+    pub(crate) fn header(&self) -> String {
+        let names: Vec<&str> =
+            self.0.iter().map(String::as_str).filter(|part| *part != "*" && !is_index(part)).collect();
+        match self.0.last() {
+            Some(last) if last == "*" || is_index(last) => format!("[[{}]]", names.join(".")),
+            _ => format!("[{}]", names.join(".")),
+        }
+    }
+
+    /// The environment variable that sets it.
+    pub(crate) fn variable(&self) -> String {
+        format!("{VARIABLE_PREFIX}{}", self.0.join("__").to_uppercase())
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("."))
+    }
+}
+
+/// Begins the name of every environment variable that is ours.
+pub(crate) const VARIABLE_PREFIX: &str = "SHARDCAST_";
+
+fn is_index(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
+}

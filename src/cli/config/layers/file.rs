@@ -1,0 +1,148 @@
+//! The file layer: TOML with the place of every value.
+
+use std::ops::Range;
+
+use toml::{
+    Spanned, Value,
+    de::{DeTable, DeValue},
+};
+
+use super::{Layers, Origin, value::checked};
+use crate::config::{
+    check::Complaint,
+    fields::{Section, field, section, sections},
+    key::Key,
+    report::Place,
+    suggest::closest,
+};
+
+/// A table of a list of tables, and its place.
+type Block<'a> = (Range<usize>, &'a DeTable<'a>);
+
+/// Takes all values of `text`, and says all that is wrong with it.
+pub(super) fn read(text: &str, layers: &mut Layers) {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    read_table(table.get_ref(), &Key::default(), layers);
+    let spans: Vec<_> = errors.iter().map(|error| error.span().unwrap_or(0..0)).collect();
+    if let Some(first) = spans.iter().map(|span| span.start).min() {
+        layers.broken = true;
+        // What comes after may look wrong only because of it.
+        layers.problems.retain(|problem| matches!(&problem.place, Place::File(span) if span.start < first));
+    }
+    for (error, span) in errors.iter().zip(spans) {
+        let message = format!("not TOML: {}", error.message());
+        layers.problems.push(Complaint::new(&Key::default(), message).at(Place::File(span)));
+    }
+}
+
+fn read_table(table: &DeTable<'_>, key: &Key, layers: &mut Layers) {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    for (name, value) in entries {
+        let child = key.join(name.get_ref());
+        let complain = |layers: &mut Layers, span: Range<usize>, complaint: Complaint| {
+            layers.problems.push(complaint.at(Place::File(span)));
+        };
+        if let Some(field) = field(&child) {
+            let origin = Origin::File(value.span());
+            let value = plain(value, &child).and_then(|value| checked(field, &child, value));
+            layers.set(child, value, origin);
+        } else if section(&child.join("*")).is_some() {
+            match blocks_of(value) {
+                Ok(blocks) => read_blocks(&blocks, &child, layers),
+                Err(span) => complain(layers, span.unwrap_or_else(|| name.span()), not_a_list(&child)),
+            }
+        } else if section(&child).is_some() {
+            match value.get_ref() {
+                DeValue::Table(inner) => {
+                    layers.tables.push((child.clone(), name.span()));
+                    read_table(inner, &child, layers);
+                }
+                _ => {
+                    let message =
+                        format!("`{child}` is a table: write {} and its options below", child.header());
+                    complain(layers, value.span(), Complaint::new(&child, message));
+                }
+            }
+        } else {
+            complain(layers, name.span(), unknown(key, name.get_ref()));
+        }
+    }
+}
+
+/// The tables of a list of tables; otherwise the place of what is none.
+fn blocks_of<'a>(value: &'a Spanned<DeValue<'a>>) -> Result<Vec<Block<'a>>, Option<Range<usize>>> {
+    let blocks = value.get_ref().as_array().ok_or(None)?;
+    let block = |block: &'a Spanned<DeValue<'a>>| match block.get_ref() {
+        DeValue::Table(table) => Ok((block.span(), table)),
+        _ => Err(Some(block.span())),
+    };
+    blocks.iter().map(block).collect()
+}
+
+fn read_blocks(blocks: &[Block<'_>], key: &Key, layers: &mut Layers) {
+    layers.own_listeners = true;
+    for (index, (span, table)) in blocks.iter().enumerate() {
+        let child = key.join(index);
+        layers.tables.push((child.clone(), span.clone()));
+        read_table(table, &child, layers);
+    }
+}
+
+fn not_a_list(key: &Key) -> Complaint {
+    Complaint::new(key, format!("`{key}` is a list of tables"))
+        .help(format!("write [[{key}]], with two brackets on each side, once for each"))
+}
+
+/// Says that there is no such key, and what may have been meant.
+fn unknown(table: &Key, name: &str) -> Complaint {
+    let child = table.join(name);
+    if table.0.is_empty() {
+        let complaint = Complaint::new(&child, format!("unknown section `{name}`"));
+        let tops: Vec<&str> = sections().iter().map(|section| section.key.0[0].as_str()).collect();
+        return match (closest(name, tops), home_of(name)) {
+            (Some(meant), _) => complaint.help(format!("did you mean `{meant}`?")),
+            (None, Some(home)) => complaint.help(format!("`{name}` belongs into {}", home.key.header())),
+            (None, None) => complaint.help(format!("there are {}", headers())),
+        };
+    }
+    let complaint = Complaint::new(&child, format!("unknown key `{name}` in {}", table.header()));
+    let names = section(table).map(|section| section.fields.iter().map(|field| field.key.name()));
+    match (closest(name, names.into_iter().flatten()), home_of(name)) {
+        (Some(meant), _) => complaint.help(format!("did you mean `{meant}`?")),
+        (None, Some(home)) => complaint.help(format!("`{name}` belongs into {}", home.key.header())),
+        (None, None) => complaint.help("`shardcast config doc` lists all keys".to_owned()),
+    }
+}
+
+/// The table that has an option of this name.
+fn home_of(name: &str) -> Option<&'static Section> {
+    sections().iter().find(|section| section.fields.iter().any(|field| field.key.name() == name))
+}
+
+fn headers() -> String {
+    sections().iter().map(|section| section.key.header()).collect::<Vec<_>>().join(", ")
+}
+
+/// The value without its places.
+fn plain(value: &Spanned<DeValue<'_>>, key: &Key) -> Result<Value, Complaint> {
+    Ok(match value.get_ref() {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Integer(number) => {
+            let parsed = i64::from_str_radix(number.as_str(), number.radix());
+            Value::Integer(parsed.map_err(|_| Complaint::new(key, format!("{number} is too large")))?)
+        }
+        DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
+        DeValue::Boolean(truth) => Value::Boolean(*truth),
+        DeValue::Datetime(date) => Value::Datetime(*date),
+        DeValue::Array(items) => {
+            Value::Array(items.iter().map(|item| plain(item, key)).collect::<Result<_, _>>()?)
+        }
+        DeValue::Table(table) => Value::Table(
+            table
+                .iter()
+                .map(|(name, item)| Ok((name.get_ref().to_string(), plain(item, key)?)))
+                .collect::<Result<_, Complaint>>()?,
+        ),
+    })
+}

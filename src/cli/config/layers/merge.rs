@@ -1,0 +1,120 @@
+//! The layers laid over each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::{Layers, Origin};
+use crate::config::{
+    check::Complaint,
+    fields::{defaults, section},
+    key::Key,
+    options::Config,
+    report::Place,
+};
+
+/// What came out.
+pub(super) struct Merged {
+    /// The configuration, from the values that are right.
+    pub(super) config: Option<Config>,
+    /// Where its values came from.
+    pub(super) origins: BTreeMap<Key, Origin>,
+    /// Values that are wrong or missing, of which enough is said.
+    pub(super) bad: BTreeSet<Key>,
+}
+
+impl Merged {
+    /// Where to point at when something is wrong with `key`.
+    pub(super) fn place_of(&self, key: &Key) -> Place {
+        let exact = self.origins.get(key);
+        let near =
+            || self.origins.iter().find(|(other, _)| other.0.starts_with(&key.0)).map(|(_, origin)| origin);
+        exact.or_else(near).map_or(Place::Nowhere, |origin| origin.clone().into())
+    }
+}
+
+pub(super) fn merge(layers: &mut Layers) -> Merged {
+    let mut root = defaults();
+    let blocks = listeners(&mut root);
+    if layers.own_listeners {
+        blocks.clear();
+    }
+    let untouched = blocks.len();
+    for (key, _) in &layers.tables {
+        open(&mut root, key);
+    }
+    let mut merged = Merged { config: None, origins: BTreeMap::new(), bad: BTreeSet::new() };
+    for setting in &layers.settings {
+        let count = listeners(&mut root).len();
+        if index_of(&setting.key).is_some_and(|index| index > count) {
+            let message = format!("there are {count} listeners: the next is number {count}");
+            let complaint = Complaint::new(&setting.key, message);
+            layers.problems.push(complaint.at(setting.origin.clone().into()));
+            continue;
+        }
+        if let (Value::Table(table), Some(value)) = (open(&mut root, &setting.key.parent()), &setting.value) {
+            table.insert(setting.key.name().to_owned(), value.clone());
+        }
+        if setting.value.is_none() {
+            merged.bad.insert(setting.key.clone());
+        }
+        merged.origins.insert(setting.key.clone(), setting.origin.clone());
+    }
+    let count = listeners(&mut root).len();
+    for index in untouched..count {
+        require_all(&Key::new("listener").join(index), layers, &mut merged);
+    }
+    match Config::deserialize(root) {
+        Ok(config) => merged.config = Some(config),
+        Err(error) if layers.problems.is_empty() => {
+            let complaint = Complaint::new(&Key::default(), error.message().to_owned());
+            layers.problems.push(complaint.at(Place::Nowhere));
+        }
+        // A consequence of what was said already.
+        Err(_) => {}
+    }
+    merged
+}
+
+/// Says which options of a table are missing that must be written.
+fn require_all(table: &Key, layers: &mut Layers, merged: &mut Merged) {
+    let fields = section(table).map(|section| section.fields.as_slice()).unwrap_or_default();
+    for field in fields.iter().filter(|field| field.required) {
+        let key = table.join(field.key.name());
+        if merged.origins.contains_key(&key) {
+            continue;
+        }
+        let place = match layers.tables.iter().find(|(opened, _)| opened == table) {
+            Some((_, span)) => Place::File(span.clone()),
+            None => merged.place_of(table),
+        };
+        let message = format!("this {} has no `{}`", table.header(), key.name());
+        let complaint = Complaint::new(&key, message).help(format!("it takes {}", field.kind_in_words()));
+        layers.problems.push(complaint.at(place));
+        merged.bad.insert(key);
+    }
+}
+
+/// The table with this key, made if it is not there yet. A new listener goes at the end of the list.
+fn open<'a>(root: &'a mut Value, key: &Key) -> &'a mut Value {
+    key.0.iter().fold(root, |value, part| match value {
+        Value::Array(blocks) => {
+            let index = part.parse::<usize>().unwrap_or(usize::MAX).min(blocks.len());
+            if index == blocks.len() {
+                blocks.push(Value::Table(Table::new()));
+            }
+            &mut blocks[index]
+        }
+        Value::Table(table) => table.entry(part.as_str()).or_insert_with(|| Value::Table(Table::new())),
+        other => other,
+    })
+}
+
+fn listeners(root: &mut Value) -> &mut Vec<Value> {
+    root.get_mut("listener").and_then(Value::as_array_mut).expect("the default configuration has listeners")
+}
+
+fn index_of(key: &Key) -> Option<usize> {
+    key.0.get(1).filter(|_| key.0[0] == "listener").map(|part| part.parse().unwrap_or(usize::MAX))
+}

@@ -1,0 +1,169 @@
+//! One configuration from four layers: flag over environment over file over default. Every value keeps
+//! where it came from, and every mistake is found in one go.
+
+mod environment;
+mod file;
+mod merge;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::{collections::BTreeMap, ops::Range};
+
+use super::{
+    check,
+    key::Key,
+    options::Config,
+    report::{Place, Problem, Report},
+};
+
+/// What the configuration is made of.
+#[derive(Debug, Default)]
+pub(crate) struct Inputs {
+    /// The file, if there is one.
+    pub(crate) file: Option<SourceFile>,
+    /// All environment variables; those that are not ours are ignored.
+    pub(crate) variables: Vec<(String, String)>,
+    /// Options from the command line.
+    pub(crate) flags: Vec<Flag>,
+}
+
+/// A configuration file as it was read.
+#[derive(Debug)]
+pub(crate) struct SourceFile {
+    /// As the user named it.
+    pub(crate) name: String,
+    /// What is in it.
+    pub(crate) text: String,
+}
+
+/// A value from the command line.
+#[derive(Clone, Debug)]
+pub(crate) struct Flag {
+    /// As it is typed, with its dashes.
+    pub(crate) name: &'static str,
+    /// The option that it sets.
+    pub(crate) key: Key,
+    /// The value.
+    pub(crate) text: String,
+    /// Whether it gives way to the file and to the environment.
+    pub(crate) weak: bool,
+}
+
+/// Where a value came from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Origin {
+    /// A place in the file: its bytes.
+    File(Range<usize>),
+    /// An environment variable.
+    Variable(String),
+    /// A flag.
+    Flag(&'static str),
+}
+
+/// A configuration without mistakes, and where each value came from.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// What is in effect.
+    pub(crate) config: Config,
+    /// Keys without an entry have their default.
+    pub(crate) origins: BTreeMap<Key, Origin>,
+    /// The file that was read.
+    pub(crate) file: Option<SourceFile>,
+}
+
+/// Puts the layers together.
+///
+/// # Errors
+///
+/// All mistakes of all layers.
+pub(crate) fn load(inputs: Inputs) -> Result<Loaded, Report> {
+    let mut layers = Layers::default();
+    if let Some(source) = &inputs.file {
+        file::read(&source.text, &mut layers);
+    }
+    environment::read(&inputs.variables, &mut layers);
+    read_flags(&inputs.flags, &mut layers);
+
+    if layers.broken {
+        return Err(Report::new(inputs, layers.problems));
+    }
+    let merged = merge::merge(&mut layers);
+    if let Some(config) = &merged.config {
+        for complaint in check::check(config, &merged.bad) {
+            let place = merged.place_of(&complaint.key);
+            layers.problems.push(complaint.at(place));
+        }
+    }
+    match merged.config {
+        Some(config) if layers.problems.is_empty() => {
+            Ok(Loaded { config, origins: merged.origins, file: inputs.file })
+        }
+        _ => Err(Report::new(inputs, layers.problems)),
+    }
+}
+
+impl Loaded {
+    /// In words: `default`, `from FILE:LINE`, `from env NAME`, `flag --name`.
+    pub(crate) fn origin_of(&self, key: &Key) -> String {
+        match (self.origins.get(key), &self.file) {
+            (Some(Origin::File(span)), Some(file)) => {
+                let line =
+                    file.text.as_bytes()[..span.start].iter().filter(|byte| **byte == b'\n').count() + 1;
+                format!("from {}:{line}", file.name)
+            }
+            (Some(Origin::Variable(name)), _) => format!("from env {name}"),
+            (Some(Origin::Flag(name)), _) => format!("flag {name}"),
+            _ => "default".to_owned(),
+        }
+    }
+}
+
+impl From<Origin> for Place {
+    fn from(origin: Origin) -> Self {
+        match origin {
+            Origin::File(span) => Self::File(span),
+            Origin::Variable(name) => Self::Variable(name),
+            Origin::Flag(name) => Self::Flag(name),
+        }
+    }
+}
+
+/// What the layers said, weakest first.
+#[derive(Debug, Default)]
+struct Layers {
+    settings: Vec<Setting>,
+    /// Tables that the file opens, with the place where it does.
+    tables: Vec<(Key, Range<usize>)>,
+    /// The file lists its own listeners; the default one is not there.
+    own_listeners: bool,
+    /// The file is no TOML, so that values may be missing.
+    broken: bool,
+    problems: Vec<Problem>,
+}
+
+/// One value of one layer. A value that is none of its kind is `None`: said already, and written anyway.
+#[derive(Debug)]
+struct Setting {
+    key: Key,
+    value: Option<toml::Value>,
+    origin: Origin,
+}
+
+impl Layers {
+    /// Takes a value, or says what is wrong with it.
+    fn set(&mut self, key: Key, value: Result<toml::Value, check::Complaint>, origin: Origin) {
+        let value = value.map_err(|complaint| self.problems.push(complaint.at(origin.clone().into()))).ok();
+        self.settings.push(Setting { key, value, origin });
+    }
+}
+
+fn read_flags(flags: &[Flag], layers: &mut Layers) {
+    for flag in flags {
+        if flag.weak && layers.settings.iter().any(|setting| setting.key == flag.key) {
+            continue;
+        }
+        let field = super::fields::field(&flag.key).expect("a flag names an option");
+        layers.set(flag.key.clone(), value::from_text(field, &flag.key, &flag.text), Origin::Flag(flag.name));
+    }
+}

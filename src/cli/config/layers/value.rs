@@ -1,0 +1,78 @@
+//! Is this value one of its option's kind?
+
+use serde::Deserialize;
+use toml::Value;
+
+use crate::config::{check::Complaint, fields::Field, key::Key, options::Config, suggest::closest};
+
+/// Checks a value from the file.
+pub(super) fn checked(field: &Field, key: &Key, value: Value) -> Result<Value, Complaint> {
+    let complaint = |message: String| Complaint::new(key, message);
+    if let (Some(_), Value::String(text)) = (field.range, &value) {
+        return Err(complaint(format!("`{}` takes {}, without quotes", key.name(), field.kind_in_words()))
+            .help(format!("found the text {text:?}")));
+    }
+    if let (Some((min, max)), Value::Integer(number)) = (field.range, &value)
+        && !(min..=max).contains(number)
+    {
+        return Err(complaint(format!("{number} is out of range: `{}` takes {min} to {max}", key.name())));
+    }
+    if let (false, Value::String(text)) = (field.choices.is_empty(), &value)
+        && !field.choices.iter().any(|(choice, _)| choice == text)
+    {
+        let found =
+            complaint(format!("`{text}` is unknown: `{}` takes {}", key.name(), field.kind_in_words()));
+        return Err(match closest(text, field.choices.iter().map(|(choice, _)| choice.as_str())) {
+            Some(choice) => found.help(format!("did you mean \"{choice}\"?")),
+            None => found,
+        });
+    }
+    let unfit =
+        || complaint(format!("`{}` takes {}, not {}", key.name(), field.kind_in_words(), described(&value)));
+    match Config::deserialize(nested(key, value.clone())) {
+        // A date without quotes would pass for text.
+        Ok(_) if !value.is_datetime() => Ok(value),
+        Ok(_) => Err(unfit()),
+        Err(error) if error.message().starts_with("invalid type") || value.is_datetime() => Err(unfit()),
+        Err(error) => Err(complaint(error.message().to_owned())),
+    }
+}
+
+/// Makes a value of a text from the environment or the command line, where everything is text.
+pub(super) fn from_text(field: &Field, key: &Key, text: &str) -> Result<Value, Complaint> {
+    let value = if field.range.is_some() {
+        let number = text.parse().map_err(|_| {
+            Complaint::new(
+                key,
+                format!("`{text}` is not a number: `{}` takes {}", key.name(), field.kind_in_words()),
+            )
+        });
+        Value::Integer(number?)
+    } else if matches!(field.default, Some(Value::Array(_))) {
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
+    } else {
+        Value::String(text.to_owned())
+    };
+    checked(field, key, value)
+}
+
+/// A configuration in which only `key` is written.
+fn nested(key: &Key, value: Value) -> Value {
+    key.pattern().0.into_iter().rev().fold(value, |inner, part| match part.as_str() {
+        "*" => Value::Array(vec![inner]),
+        _ => Value::Table([(part, inner)].into_iter().collect()),
+    })
+}
+
+fn described(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("the text {text:?}"),
+        Value::Integer(number) => format!("the number {number}"),
+        Value::Float(number) => format!("the number {number}"),
+        Value::Boolean(truth) => truth.to_string(),
+        Value::Datetime(_) => "a date".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Table(_) => "a table".to_owned(),
+    }
+}

@@ -1,0 +1,62 @@
+//! The reference manual, in Markdown: `config doc` and `docs/configuration.md`.
+
+use super::{
+    fields::{Field, Section, sections},
+    print::inherited,
+};
+
+/// Every option: key, type, default, meaning.
+pub(crate) fn manual() -> String {
+    sections().iter().fold(HEAD.to_owned(), |text, section| text + "\n" + &describe(section))
+}
+
+fn describe(section: &Section) -> String {
+    let mut text = format!("## `{}`\n\n{}\n\n", section.key.header(), section.doc);
+    text.push_str("| key | type | default | meaning |\n| --- | --- | --- | --- |\n");
+    for field in &section.fields {
+        let mut meaning = field.doc.clone();
+        for (choice, explained) in &field.choices {
+            meaning.push_str(&format!(" `\"{choice}\"`: {explained}"));
+        }
+        let cells =
+            [cell(field.key.name(), true), cell(&field.kind, false), default(field), cell(&meaning, false)];
+        text.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
+    text
+}
+
+fn default(field: &Field) -> String {
+    match (&field.default, inherited(field)) {
+        _ if field.required => "must be written".to_owned(),
+        (Some(value), _) => cell(&value.to_string(), true),
+        (None, Some(_)) => format!("that of `limits.{}`", field.key.name()),
+        (None, None) => "none".to_owned(),
+    }
+}
+
+/// A cell of a Markdown table.
+fn cell(text: &str, code: bool) -> String {
+    let text = text.replace('|', "\\|");
+    if code { format!("`{text}`") } else { text.replace('<', "&lt;") }
+}
+
+const HEAD: &str = "\
+# Configuration
+
+Made by `shardcast config doc`; a test keeps it so. `config/shardcast.toml` is the same as a file to start
+from, and `shardcast config schema` the same for editors.
+
+`shardcast serve` needs no file. A value comes from the first of these that has it:
+
+1. a flag, such as `--shards 2`;
+2. the environment: `SHARDCAST_SECTION__KEY`, such as `SHARDCAST_SERVER__SHARDS=2` or, for the first
+   listener, `SHARDCAST_LISTENER__0__LISTEN=0.0.0.0:10099`;
+3. the file given with `--config`;
+4. the default.
+
+`shardcast config show --origin` prints what is in effect and where each value came from. `shardcast check
+--config FILE` lists all mistakes at once. A key or variable that does not exist is a mistake.
+
+A duration is text with a unit (`ns`, `us`, `ms`, `s`, `m`, `h`, `d`): `\"50us\"`, `\"10s\"`. A byte size too
+(`B`, `KiB`, `MiB`, `GiB`): `\"1MiB\"`.
+";

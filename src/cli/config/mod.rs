@@ -1,0 +1,25 @@
+//! The configuration: one struct, four layers, and everything that is made from them.
+//!
+//! [`options`] defines it, [`fields`] lists it, [`layers`] reads it, [`check`](mod@check) judges it,
+//! [`print`](mod@print) and [`manual`](mod@manual) write it. What it deliberately is not: the library's
+//! configuration, which is plain data without a file format; [`convert`] leads there.
+
+mod check;
+mod convert;
+mod fields;
+mod key;
+mod layers;
+mod manual;
+mod options;
+mod print;
+mod report;
+mod suggest;
+mod values;
+
+pub(crate) use fields::schema;
+pub(crate) use key::Key;
+pub(crate) use layers::{Flag, Inputs, Loaded, SourceFile, load};
+pub(crate) use manual::manual;
+pub(crate) use options::{Config, LogOptions};
+pub(crate) use print::{print_defaults, print_effective};
+pub(crate) use values::LogFormat;

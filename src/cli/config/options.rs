@@ -1,0 +1,282 @@
+//! The configuration, as one struct. Its doc comments are the reference manual: `config doc`, `config
+//! schema`, `config init` and `check` are all made from them, through [`fields`](super::fields).
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::values::{
+    AdminListen, ByteSize, Cpus, HumanDuration, ListenAddr, LogFormat, LogLevel, Overflow, Shards, Spin,
+};
+
+/// Configuration of `shardcast serve`.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// How the server is laid out on the machine.
+    pub(crate) server: ServerOptions,
+    /// Bounds. Every queue has one; what happens when it is full is said here.
+    pub(crate) limits: LimitOptions,
+    /// HTTP for operators: metrics, health, connections.
+    pub(crate) admin: AdminOptions,
+    /// Log lines, on standard error.
+    pub(crate) log: LogOptions,
+    /// Where clients connect; one block per address. Without any, there is the one shown here.
+    pub(crate) listener: Vec<ListenerOptions>,
+}
+
+/// Section `[server]`.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ServerOptions {
+    /// How many shards to run: "auto" is one per physical core that the process may use. More than CPUs
+    /// is allowed, and warned about.
+    pub(crate) shards: Shards,
+    /// Which CPUs shards are pinned to: "auto" takes those of the affinity mask and the cgroup, one per
+    /// physical core first; "none" pins nothing; a list such as "0-3,6" takes these, in this order.
+    pub(crate) cpus: Cpus,
+    /// How long a shard that found nothing to do looks again before it sleeps: "adaptive:50us" for up to
+    /// that long, "0" never, "always" without end, for CPUs dedicated to shards.
+    pub(crate) spin: Spin,
+    /// One turn of a shard that takes longer than this is logged with the name of what ran. "0s": never.
+    pub(crate) stall_threshold: HumanDuration,
+    /// How long stopping may take before connections are cut. Always kept.
+    pub(crate) drain: HumanDuration,
+    /// Envelopes that may wait between one pair of shards; when full, the sender is told so.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub(crate) mesh_capacity: usize,
+    /// Receive buffers per shard, shared by its connections. A power of two.
+    #[schemars(range(min = 1, max = 32_768))]
+    pub(crate) receive_buffers: u16,
+    /// Size of one receive buffer, from "512B" to "1MiB".
+    pub(crate) receive_buffer_bytes: ByteSize,
+    /// Kernel features of io_uring to do without, for comparing and for kernels that misbehave.
+    pub(crate) io_uring_disable: Vec<String>,
+}
+
+/// Section `[limits]`.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LimitOptions {
+    /// Connections open at once, over all shards; more are closed as soon as they are accepted.
+    #[schemars(range(min = 1, max = 4_294_967_295_u32))]
+    pub(crate) connections_max: usize,
+    /// Connections of one IP address open at once; more are closed at once. 0 is no bound.
+    #[schemars(range(min = 0, max = 4_294_967_295_u32))]
+    pub(crate) connections_per_ip_max: usize,
+    /// Connections that have not sent a recognisable first frame; when reached, the oldest is closed.
+    #[schemars(range(min = 1, max = 4_294_967_295_u32))]
+    pub(crate) unidentified_max: usize,
+    /// How long a connection may stay so.
+    pub(crate) identify_timeout: HumanDuration,
+    /// Bytes that may wait for one peer.
+    pub(crate) outbox_bytes_max: ByteSize,
+    /// Messages that may wait for one peer.
+    #[schemars(range(min = 1, max = 4_294_967_295_u32))]
+    pub(crate) outbox_messages_max: usize,
+    /// How long the oldest waiting message may wait; then the peer is too slow, and is disconnected. "0s"
+    /// is no bound.
+    pub(crate) outbox_age_max: HumanDuration,
+    /// What happens to a push when one of the outbox bounds is reached: "disconnect" the slow peer,
+    /// "drop-oldest" waiting push, "drop-newest" (this one), "conflate" (replace the waiting one with the
+    /// same key), or "block:100ms" (let the sender wait that long for room).
+    pub(crate) overflow: Overflow,
+    /// A peer from which no byte was received for this long is disconnected; what is sent to it does not
+    /// count. "0s" is never.
+    pub(crate) idle_timeout: HumanDuration,
+    /// How long sent bytes may stay unacknowledged by the peer's TCP (TCP_USER_TIMEOUT), up to "24d". "0s"
+    /// leaves what the system does.
+    pub(crate) unacknowledged_timeout: HumanDuration,
+    /// Idle time before TCP keepalive probes, from "1s" to "9h". "0s" is no keepalive.
+    pub(crate) keepalive: HumanDuration,
+}
+
+/// Section `[admin]`.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AdminOptions {
+    /// Address of /metrics, /livez, /readyz and /connections; "" is off. There is no password: keep it on
+    /// an address that only operators reach.
+    pub(crate) listen: AdminListen,
+}
+
+/// Section `[log]`.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LogOptions {
+    /// "off", "error", "warn", "info", "debug" or "trace"; single modules differ as in
+    /// "warn,shardcast=debug".
+    pub(crate) level: LogLevel,
+    /// How a log line looks.
+    pub(crate) format: LogFormat,
+}
+
+/// Block `[[listener]]`. The defaults of what must be written are those of the listener without a file.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[schemars(extend("required" = ["name", "listen"]))]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ListenerOptions {
+    /// Name in logs and metrics, unlike that of other listeners: letters, digits, `-` and `_`.
+    pub(crate) name: String,
+    /// Address to listen on; port 0 takes a free port.
+    pub(crate) listen: ListenAddr,
+    /// Protocol spoken here.
+    pub(crate) protocol: Protocol,
+    /// What answers requests.
+    pub(crate) service: Service,
+    /// Shortest frame taken, with its 8-byte header; a shorter one ends the connection.
+    #[schemars(range(min = 8, max = 104_857_600))]
+    pub(crate) frame_len_min: u32,
+    /// Longest frame taken, with its header; a longer one ends the connection.
+    #[schemars(range(min = 8, max = 104_857_600))]
+    pub(crate) frame_len_max: u32,
+    /// As in `[limits]`, for this listener.
+    #[schemars(with = "HumanDuration")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) idle_timeout: Option<HumanDuration>,
+    /// As in `[limits]`, for this listener.
+    #[schemars(with = "Overflow")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) overflow: Option<Overflow>,
+    /// As in `[limits]`, for this listener.
+    #[schemars(with = "ByteSize")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) outbox_bytes_max: Option<ByteSize>,
+    /// As in `[limits]`, for this listener.
+    #[schemars(with = "usize", range(min = 1, max = 4_294_967_295_u32))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) outbox_messages_max: Option<usize>,
+    /// As in `[limits]`, for this listener.
+    #[schemars(with = "HumanDuration")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) outbox_age_max: Option<HumanDuration>,
+    /// A message pushed to every connected client, again and again. Without this block there is none.
+    #[schemars(with = "PushOptions")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) push: Option<PushOptions>,
+}
+
+/// Block `[listener.push]`.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PushOptions {
+    /// The message.
+    pub(crate) message: String,
+    /// Time between two pushes, at least "1ms". "0s" is no push.
+    pub(crate) interval: HumanDuration,
+}
+
+/// A protocol that a listener can speak.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Protocol {
+    /// The custom push protocol of Tars: a big-endian 32-bit length that counts itself, a request id, the
+    /// body.
+    TarsFramed,
+}
+
+/// A service that a listener can offer.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Service {
+    /// Answers each request with its own bytes.
+    Echo,
+}
+
+impl Protocol {
+    /// As it is written in the configuration.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::TarsFramed => "tars-framed",
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let push = ListenerOptions { push: Some(PushOptions::default()), ..ListenerOptions::default() };
+        Self {
+            server: ServerOptions::default(),
+            limits: LimitOptions::default(),
+            admin: AdminOptions::default(),
+            log: LogOptions::default(),
+            listener: vec![push],
+        }
+    }
+}
+
+/// The numbers are those of the library; see `shardcast::ServerConfig`.
+impl Default for ServerOptions {
+    fn default() -> Self {
+        let library = shardcast::ServerConfig::default();
+        Self {
+            shards: Shards(library.shards),
+            cpus: Cpus(library.cpus),
+            spin: Spin(library.spin),
+            stall_threshold: HumanDuration(library.stall_threshold),
+            drain: HumanDuration(library.drain_timeout),
+            mesh_capacity: library.mesh_capacity,
+            receive_buffers: library.receive_buffers,
+            receive_buffer_bytes: ByteSize(library.receive_buffer_bytes.into()),
+            io_uring_disable: library.io_uring_disable,
+        }
+    }
+}
+
+/// The numbers are those of the library; see `shardcast::Limits`.
+impl Default for LimitOptions {
+    fn default() -> Self {
+        let library = shardcast::Limits::default();
+        Self {
+            connections_max: library.connections_max,
+            connections_per_ip_max: library.connections_per_ip_max,
+            unidentified_max: library.unidentified_max,
+            identify_timeout: HumanDuration(library.identify_timeout),
+            outbox_bytes_max: ByteSize(library.outbox_bytes_max as u64),
+            outbox_messages_max: library.outbox_messages_max,
+            outbox_age_max: HumanDuration(library.outbox_age_max),
+            overflow: Overflow(library.overflow),
+            idle_timeout: HumanDuration(library.idle_timeout),
+            unacknowledged_timeout: HumanDuration(library.unacknowledged_timeout),
+            keepalive: HumanDuration(library.keepalive),
+        }
+    }
+}
+
+impl Default for AdminOptions {
+    fn default() -> Self {
+        Self { listen: AdminListen(Some(([127, 0, 0, 1], 9180).into())) }
+    }
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self { level: LogLevel("info".into()), format: LogFormat::Text }
+    }
+}
+
+impl Default for ListenerOptions {
+    fn default() -> Self {
+        Self {
+            name: "push".into(),
+            listen: ListenAddr(([127, 0, 0, 1], 10099).into()),
+            protocol: Protocol::TarsFramed,
+            service: Service::Echo,
+            frame_len_min: 8,
+            frame_len_max: 1_000_000,
+            idle_timeout: None,
+            overflow: None,
+            outbox_bytes_max: None,
+            outbox_messages_max: None,
+            outbox_age_max: None,
+            push: None,
+        }
+    }
+}
+
+impl Default for PushOptions {
+    fn default() -> Self {
+        Self { message: "hello world".into(), interval: HumanDuration(Duration::from_secs(10)) }
+    }
+}

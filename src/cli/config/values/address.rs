@@ -1,0 +1,74 @@
+use std::{fmt, net::SocketAddr, str::FromStr};
+
+use super::text::{TextValue, text_value};
+
+/// An address to listen on; port 0 takes a free port.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct ListenAddr(pub(crate) SocketAddr);
+
+text_value!(ListenAddr);
+
+impl TextValue for ListenAddr {
+    const TITLE: &'static str = "ip:port";
+    const EXAMPLES: &'static [&'static str] = &["127.0.0.1:10099", "0.0.0.0:10099", "[::1]:0"];
+
+    fn from_integer(number: i64) -> Result<Self, String> {
+        Err(format!("an address is an IP and a port in quotes: write \"127.0.0.1:{number}\""))
+    }
+}
+
+impl FromStr for ListenAddr {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| not_an_address(text))
+    }
+}
+
+impl fmt::Display for ListenAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An address to listen on, or empty: do not listen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct AdminListen(pub(crate) Option<SocketAddr>);
+
+text_value!(AdminListen);
+
+impl TextValue for AdminListen {
+    const TITLE: &'static str = "ip:port, or \"\"";
+    const EXAMPLES: &'static [&'static str] = &["127.0.0.1:9180", "[::1]:0", ""];
+
+    fn from_integer(number: i64) -> Result<Self, String> {
+        Err(format!(
+            "an address is an IP and a port in quotes: write \"127.0.0.1:{number}\", or \"\" for none"
+        ))
+    }
+}
+
+impl FromStr for AdminListen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "" => Ok(Self(None)),
+            text => text.parse().map(|address| Self(Some(address))).map_err(|_| not_an_address(text)),
+        }
+    }
+}
+
+impl fmt::Display for AdminListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |address| address.fmt(f))
+    }
+}
+
+fn not_an_address(text: &str) -> String {
+    let example = "\"127.0.0.1:10099\" or \"[::1]:10099\"";
+    match text.strip_prefix("localhost:") {
+        Some(port) => format!("`{text}` is a host name, not an IP: write \"127.0.0.1:{port}\""),
+        None => format!("`{text}` is not an address: write an IP and a port, as in {example}"),
+    }
+}

@@ -1,0 +1,18 @@
+//! Types of single values: what a person writes in the file, in the environment or on the command line.
+//!
+//! Each reads from text and prints the same text again, and says in its error what to write instead.
+
+mod address;
+mod choice;
+mod duration;
+mod log;
+mod size;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub(crate) use address::{AdminListen, ListenAddr};
+pub(crate) use choice::{Cpus, Overflow, Shards, Spin};
+pub(crate) use duration::HumanDuration;
+pub(crate) use log::{LogFormat, LogLevel};
+pub(crate) use size::ByteSize;

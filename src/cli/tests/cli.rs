@@ -1,0 +1,108 @@
+//! The binary as a user meets it: transcripts, exit codes, generated files.
+
+use std::{fs, path::Path, process::Command};
+
+use assert_cmd::assert::OutputAssertExt;
+
+#[test]
+fn transcripts_come_out_as_written() {
+    trycmd::TestCases::new().register_bin("shardcast", Path::new(BINARY)).case("tests/transcripts/*.trycmd");
+}
+
+#[test]
+fn generated_files_are_up_to_date() {
+    let mut stale = Vec::new();
+    for (file, arguments) in
+        [("config/shardcast.toml", ["config", "init"]), ("docs/configuration.md", ["config", "doc"])]
+    {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file);
+        let generated = stdout(&arguments);
+        if fs::read_to_string(&path).unwrap_or_default() != generated {
+            fs::write(&path, generated).expect("the file can be written");
+            stale.push(file);
+        }
+    }
+    assert!(stale.is_empty(), "not what the options say: {stale:?}. They are now: look at git diff");
+}
+
+#[test]
+fn the_file_with_every_option_is_valid_and_means_the_defaults() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/shardcast.toml");
+    let file = file.to_str().expect("the path is text");
+    shardcast(&["check", "--config", file]).assert().success();
+    assert_eq!(stdout(&["config", "show", "--config", file]), stdout(&["config", "show"]));
+}
+
+#[test]
+fn what_is_shown_can_be_used_as_a_file() {
+    let shown = stdout(&["config", "show", "--origin", "--dev", "--shards", "3", "--drain", "5"]);
+    let directory = env!("CARGO_TARGET_TMPDIR");
+    let file = Path::new(directory).join("shown.toml");
+    fs::write(&file, &shown).expect("a place for the test");
+    let again = stdout(&["config", "show", "--config", file.to_str().expect("the path is text")]);
+    let plain: Vec<&str> =
+        shown.lines().map(|line| line.split("  #").next().unwrap_or("").trim_end()).collect();
+    assert_eq!(again.lines().collect::<Vec<_>>(), plain);
+}
+
+#[test]
+fn the_schema_is_json_and_knows_the_options() {
+    let schema: serde_json::Value = serde_json::from_str(&stdout(&["config", "schema"])).expect("JSON");
+    assert_eq!(schema["properties"]["limits"]["properties"]["connections_max"]["default"], 65536);
+    assert_eq!(schema["properties"]["listener"]["items"]["required"], serde_json::json!(["name", "listen"]));
+}
+
+#[test]
+fn exit_codes_tell_usage_from_failure() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("bound").to_string();
+    for (arguments, variable, code) in [
+        (["config", "show"], ("SHARDCAST_SERVER__SHARDS", "2"), 0),
+        (["config", "show"], ("SHARDCAST_SERVER__SHARDS", "no"), 2),
+        (["config", "show"], ("SHARDCAST_SERVER__SHADRS", "2"), 2),
+        (["config", "show"], ("SHARDCAST_ANYTHING", "2"), 0),
+        (["serve", "--dev"], ("SHARDCAST_LOG__LEVEL", "loud"), 2),
+        (["serve", "--dev"], ("SHARDCAST_ADMIN__LISTEN", &address), 1),
+        (["serve", "--prod"], ("HOME", "/"), 2),
+        (["check", "--config=no-such-file.toml"], ("HOME", "/"), 2),
+    ] {
+        shardcast(&arguments).env(variable.0, variable.1).assert().code(code);
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut child =
+        shardcast(&["config", "doc"]).stdout(std::process::Stdio::piped()).spawn().expect("started");
+    drop(child.stdout.take());
+    assert!(child.wait().expect("ended").success());
+}
+
+#[test]
+fn every_help_fits_on_a_screen_and_has_two_examples() {
+    for arguments in
+        ["", "serve", "check", "config", "config show", "config doc", "config schema", "config init"]
+    {
+        let mut arguments: Vec<&str> = arguments.split_whitespace().collect();
+        arguments.push("--help");
+        let help = stdout(&arguments);
+        assert!(help.lines().count() <= 24, "{help}");
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+        let examples = help.split("Examples:\n").nth(1).unwrap_or_default();
+        assert!(examples.lines().count() >= 2, "{help}");
+    }
+}
+
+fn stdout(arguments: &[&str]) -> String {
+    let output = shardcast(arguments).output().expect("it runs");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+fn shardcast(arguments: &[&str]) -> Command {
+    let mut command = Command::new(BINARY);
+    command.args(arguments);
+    command
+}
+
+const BINARY: &str = env!("CARGO_BIN_EXE_shardcast");
