@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::Context;
+use shardcast::StartError;
 
 use crate::{
     args::{Args, Command, ConfigCommand, Overrides},
@@ -31,7 +32,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Serve(overrides) => with_configuration(&overrides, |loaded| {
             logging::start(&loaded.config.log);
             serve::run(&loaded.config)
-        }),
+        })
+        .or_else(unless_the_machine_is_not_fit),
         Command::Check { config } => {
             let name = config.display().to_string();
             let overrides = Overrides { config: Some(config), ..Overrides::default() };
@@ -46,6 +48,17 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             print(&(schema + "\n")).map(|()| ExitCode::SUCCESS)
         }
         Command::Config(ConfigCommand::Init) => print(&config::print_defaults()).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// What the operator must change before another try can work is told like a mistake in the configuration.
+fn unless_the_machine_is_not_fit(error: anyhow::Error) -> anyhow::Result<ExitCode> {
+    match error.downcast_ref::<StartError>() {
+        Some(start) if start.is_configuration() => {
+            eprintln!("error: {error:#}");
+            Ok(ExitCode::from(EXIT_CONFIGURATION))
+        }
+        _ => Err(error),
     }
 }
 

@@ -1,5 +1,7 @@
 //! `shardcast serve`: starts the server, says so, and stops it when asked.
 
+mod engine;
+
 use std::{
     io::{self, Write},
     net::SocketAddr,
@@ -23,7 +25,7 @@ use crate::{
 /// An address that cannot be listened on, or a server that cannot start or that failed.
 pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
     let requests = signals::stop_requests().context("cannot watch for signals")?;
-    serve(config, start, &requests, &mut io::stdout())
+    serve(config, engine::start, &requests, &mut io::stdout())
 }
 
 /// A running server, as this command needs it.
@@ -112,17 +114,6 @@ fn next(requests: &flume::Receiver<&'static str>, ended: &flume::Receiver<Result
         .recv(requests, |signal| signal.map_or_else(|_| vanished(), Happened::Asked))
         .recv(ended, |result| result.map_or_else(|_| vanished(), Happened::Ended))
         .wait()
-}
-
-/// Starts the server of this configuration.
-fn start(config: &Config) -> anyhow::Result<Box<dyn Engine>> {
-    let server = config.server_config();
-    tracing::debug!(?server);
-    for listener in &config.listener {
-        let limits = listener.limits(&server.limits);
-        tracing::debug!(name = listener.name, protocol = listener.protocol.name(), ?limits, "listener");
-    }
-    anyhow::bail!("not built yet")
 }
 
 #[cfg(test)]

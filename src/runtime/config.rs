@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use shardcast_os::ring::Feature;
+
 /// How a server is laid out on the machine, and its bounds. Plain data; no file format.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerConfig {
@@ -20,11 +22,24 @@ pub struct ServerConfig {
     pub receive_buffers: u16,
     /// Bytes of one receive buffer.
     pub receive_buffer_bytes: u32,
-    /// Kernel features to do without, by the names in `docs/runtime.md`; for comparing, and for kernels
-    /// that misbehave.
+    /// Kernel features to do without, of [`IO_URING_FEATURES`](Self::IO_URING_FEATURES); for comparing, and
+    /// for kernels that misbehave.
     pub io_uring_disable: Vec<String>,
     /// Bounds of the whole server.
     pub limits: Limits,
+}
+
+impl ServerConfig {
+    /// Features of io_uring that [`io_uring_disable`](Self::io_uring_disable) knows.
+    pub const IO_URING_FEATURES: [&'static str; Feature::ALL.len()] = {
+        let mut names = [""; Feature::ALL.len()];
+        let mut index = 0;
+        while index < names.len() {
+            names[index] = Feature::ALL[index].name();
+            index += 1;
+        }
+        names
+    };
 }
 
 impl Default for ServerConfig {

@@ -299,20 +299,12 @@ impl Server {
         self.join()
     }
 
-    /// As [`drain`](Self::drain), but `urge` can cut it short: the drain ends when something is received, or
-    /// the sender is dropped.
+    /// Waits until the server has ended because a handle [began to drain it](ServerHandle::begin_drain), or
+    /// because it failed.
     ///
     /// # Errors
     /// As for [`drain`](Self::drain).
-    pub fn drain_unless(mut self, timeout: Duration, urge: &flume::Receiver<()>) -> io::Result<()> {
-        self.handle.begin_drain(timeout);
-        while self.threads.iter().any(|thread| !thread.is_finished()) {
-            if urge.recv_timeout(JOIN_POLL) == Err(flume::RecvTimeoutError::Timeout) {
-                continue;
-            }
-            self.handle.begin_drain(Duration::ZERO);
-            break;
-        }
+    pub fn wait(mut self) -> io::Result<()> {
         self.join()
     }
 
@@ -418,7 +410,18 @@ impl ServerHandle {
         self.shared.draining.load(Ordering::Relaxed)
     }
 
-    /// Begins to stop; see [`Server::drain`].
+    /// For each shard, how long its turn has gone on by now; zero while it sleeps. More than a moment means
+    /// that it is stuck.
+    pub fn turn_times(&self) -> Vec<Duration> {
+        let now = clock::now_nanos();
+        let of_shard = self.shared.counters.iter().map(|it| match it.turn_started.read() {
+            0 => Duration::ZERO,
+            started => Duration::from_nanos(now.saturating_sub(started)),
+        });
+        of_shard.collect()
+    }
+
+    /// Begins to stop, and returns; see [`Server::drain`]. A shorter `timeout` may follow.
     pub fn begin_drain(&self, timeout: Duration) {
         self.shared.draining.store(true, Ordering::Relaxed);
         let deadline = Time::from_nanos(clock::now_nanos()) + timeout;
@@ -589,9 +592,6 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Longest wait for the peer's end of stream.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How often a drain looks whether it is done.
-const JOIN_POLL: Duration = Duration::from_millis(5);
 
 /// Descriptors that are no connections: rings, listeners, files.
 const DESCRIPTORS_ASIDE: u64 = 256;

@@ -98,10 +98,22 @@ fn render_shards(shards: &[ShardStats], page: &mut Page) {
         let labels = [("shard", &*shard.shard.to_string())];
         page.sample("shardcast_shard_busy_seconds_total", &labels, shard.busy_nanos as f64 / 1e9);
     }
+    render_refused(shards, page);
     page.family("shardcast_shard_info", "gauge", "Always 1; the label tells the CPU, empty when not pinned.");
     for shard in shards {
         let cpu = shard.cpu.map(|cpu| cpu.to_string()).unwrap_or_default();
         page.sample("shardcast_shard_info", &[("shard", &shard.shard.to_string()), ("cpu", &cpu)], 1);
+    }
+}
+
+/// Messages that no listener could count, because they did not get as far.
+fn render_refused(shards: &[ShardStats], page: &mut Page) {
+    let name = "shardcast_push_refused_total";
+    page.family(name, "counter", "Messages dropped on their way to the connection's shard, by policy.");
+    for shard in shards {
+        for (policy, count) in &shard.push_refused {
+            page.sample(name, &[("shard", &shard.shard.to_string()), ("policy", policy)], count);
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use shardcast::ServerConfig;
+
 use super::{
     key::Key,
     options::{Config, ListenerOptions},
@@ -88,6 +90,11 @@ fn check_server(config: &Config, complaints: &mut Complaints<'_>) {
     if !(512..=1 << 20).contains(&server.receive_buffer_bytes.0) {
         let message = format!("{} is out of range: take \"512B\" to \"1MiB\"", server.receive_buffer_bytes);
         complaints.add("server.receive_buffer_bytes", message);
+    }
+    let known = ServerConfig::IO_URING_FEATURES;
+    for name in server.io_uring_disable.iter().filter(|name| !known.contains(&name.as_str())) {
+        let message = format!("no io_uring feature is called \"{name}\": there are {}", known.join(", "));
+        complaints.add("server.io_uring_disable", message);
     }
 }
 

@@ -51,7 +51,8 @@ pub(crate) struct ServerOptions {
     pub(crate) receive_buffers: u16,
     /// Size of one receive buffer, from "512B" to "1MiB".
     pub(crate) receive_buffer_bytes: ByteSize,
-    /// Kernel features of io_uring to do without, for comparing and for kernels that misbehave.
+    /// Kernel features of io_uring to do without, for comparing and for kernels that misbehave:
+    /// "defer-taskrun", "coop-taskrun", "multishot-accept", "multishot-receive", "no-sqarray".
     pub(crate) io_uring_disable: Vec<String>,
 }
 
@@ -182,15 +183,6 @@ pub(crate) enum Protocol {
 pub(crate) enum Service {
     /// Answers each request with its own bytes.
     Echo,
-}
-
-impl Protocol {
-    /// As it is written in the configuration.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::TarsFramed => "tars-framed",
-        }
-    }
 }
 
 impl Default for Config {

@@ -17,13 +17,14 @@ use crate::{CloseReason, Spin, link::State, mesh::Envelope};
 impl Shard {
     /// Turns the crank until the shard is told to stop and has nothing left.
     pub(super) async fn pump(self: &Rc<Self>, doze: Doze, spin: Spin) {
-        let mut found_work_at = self.read_clock();
+        let mut found_work_at = self.begin_turn(false);
         let mut alarm: Option<Time> = None;
+        let mut worked = false;
         loop {
-            let now = self.read_clock();
-            let worked = self.turn(&mut alarm);
+            let now = self.begin_turn(worked);
+            worked = self.turn(&mut alarm);
             if self.tasks.alive() > 0 {
-                self.counters.turn_started.set(0);
+                // Their time is part of this turn: a task that does not give way is a stall too.
                 executor::yield_now().await;
             }
             if self.is_done() {
@@ -42,7 +43,7 @@ impl Shard {
                 std::hint::spin_loop();
             } else {
                 self.park(&doze, &mut alarm).await;
-                found_work_at = self.read_clock();
+                found_work_at = self.begin_turn(worked);
             }
         }
     }
@@ -65,11 +66,12 @@ impl Shard {
         worked
     }
 
-    fn read_clock(&self) -> Time {
+    /// Reads the clock, the once in a turn, and accounts for the turn before, which `worked` or did not.
+    fn begin_turn(&self, worked: bool) -> Time {
         let nanos = clock::now_nanos();
         let now = Time::from_nanos(nanos);
         let began = self.counters.turn_started.read();
-        if began != 0 {
+        if worked && began != 0 {
             let took = nanos.saturating_sub(began);
             self.counters.busy_nanos.add(took);
             if took > self.shared.stall_nanos {

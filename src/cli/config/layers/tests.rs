@@ -52,7 +52,7 @@ fn the_environment_changes_and_adds_listeners() {
         ("SHARDCAST_LISTENER__1__NAME", "second"),
         ("SHARDCAST_LISTENER__1__LISTEN", "127.0.0.1:0"),
         ("SHARDCAST_SERVER__CPUS", "3,1"),
-        ("SHARDCAST_SERVER__IO_URING_DISABLE", "a, b"),
+        ("SHARDCAST_SERVER__IO_URING_DISABLE", "no-sqarray, multishot-accept"),
     ];
     let config = load(Inputs { file: None, ..inputs("", &variables) }).expect("valid").config;
     assert_eq!(config.listener.len(), 2);
@@ -61,7 +61,7 @@ fn the_environment_changes_and_adds_listeners() {
     assert_eq!(config.listener[1].name, "second");
     assert_eq!(config.listener[1].push, None);
     assert_eq!(config.server.cpus.0, CpuChoice::List(vec![3, 1]));
-    assert_eq!(config.server.io_uring_disable, ["a", "b"]);
+    assert_eq!(config.server.io_uring_disable, ["no-sqarray", "multishot-accept"]);
 }
 
 #[test]

@@ -1,0 +1,137 @@
+//! The server of a configuration, as `serve` needs it.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use anyhow::Context;
+use shardcast::{
+    Listener, Server, ServerHandle,
+    stats::{ConnectionInfo, ShardStats},
+    tars::{Current, Framed, FramedService, LengthPrefixed, Servant, framed::frame},
+};
+
+use super::{Engine, ReadyListener};
+use crate::{
+    admin::Source,
+    config::{Config, ListenerOptions},
+};
+
+/// Starts the server of this configuration.
+pub(super) fn start(config: &Config) -> anyhow::Result<Box<dyn Engine>> {
+    let limits = config.server_config();
+    let mut builder = Server::builder().config(limits.clone());
+    for options in &config.listener {
+        builder = builder.listen(listener(options, &limits.limits));
+    }
+    let server = builder.start()?;
+    for options in &config.listener {
+        start_pushing(options, &server.handle());
+    }
+    let handle = server.handle();
+    let (tell, ended) = flume::bounded(1);
+    thread::Builder::new()
+        .name("shardcast-wait".into())
+        .spawn(move || {
+            // Nobody listens when the process ends before the server does.
+            let _ = tell.send(server.wait().map_err(|error| error.to_string()));
+        })
+        .context("cannot start a thread")?;
+    Ok(Box::new(Running { handle, ended }))
+}
+
+fn listener(options: &ListenerOptions, server: &shardcast::Limits) -> Listener {
+    let limits = options.limits(server);
+    let parser =
+        LengthPrefixed { frame_len_min: options.frame_len_min, frame_len_max: options.frame_len_max };
+    Listener::new(options.name.clone(), options.listen.0.to_string())
+        .protocol(Framed::length_prefixed(parser), |_| FramedService(Echo))
+        .idle_timeout(limits.idle_timeout)
+        .overflow(limits.overflow)
+        .outbox(limits.outbox_bytes_max, limits.outbox_messages_max, limits.outbox_age_max)
+}
+
+fn start_pushing(options: &ListenerOptions, server: &ServerHandle) {
+    let Some(push) = &options.push else { return };
+    if !push.interval.0.is_zero() {
+        server.push_every(&options.name, push.interval.0, frame::push(push.message.as_bytes())).forget();
+    }
+}
+
+/// The service `echo`: a packet is its own answer.
+struct Echo;
+
+impl Servant for Echo {
+    fn do_request(&self, _current: &Current, packet: &[u8], response: &mut Vec<u8>) {
+        response.extend_from_slice(packet);
+    }
+}
+
+struct Running {
+    handle: ServerHandle,
+    ended: flume::Receiver<Result<(), String>>,
+}
+
+impl Engine for Running {
+    fn shards(&self) -> usize {
+        self.handle.shards()
+    }
+
+    fn listeners(&self) -> Vec<ReadyListener> {
+        let listeners = self.handle.listeners().map(|(name, protocols, addr)| ReadyListener {
+            name: name.to_owned(),
+            protocol: protocols.first().copied().unwrap_or_default(),
+            addr,
+        });
+        listeners.collect()
+    }
+
+    fn source(&self) -> Arc<dyn Source> {
+        Arc::new(Pages(self.handle.clone()))
+    }
+
+    fn drain(&self, timeout: Duration) {
+        self.handle.begin_drain(timeout);
+    }
+
+    fn stop(&self) {
+        self.handle.begin_drain(Duration::ZERO);
+    }
+
+    fn ended(&self) -> &flume::Receiver<Result<(), String>> {
+        &self.ended
+    }
+}
+
+/// What the admin pages tell of a server.
+struct Pages(ServerHandle);
+
+impl Source for Pages {
+    fn shards(&self) -> Vec<ShardStats> {
+        self.0.stats()
+    }
+
+    fn connections(&self) -> Vec<ConnectionInfo> {
+        self.0.connections(PATIENCE)
+    }
+
+    fn closed(&self) -> Vec<ConnectionInfo> {
+        self.0.closed_connections(PATIENCE)
+    }
+
+    fn draining(&self) -> bool {
+        self.0.is_draining()
+    }
+
+    fn checks(&self) -> Vec<(String, Result<String, String>)> {
+        let of_shard = self.0.turn_times().into_iter().enumerate().map(|(shard, turn)| {
+            let state = if turn < STUCK { Ok("ok".to_owned()) } else { Err(format!("stuck for {turn:.1?}")) };
+            (format!("shard {shard}"), state)
+        });
+        of_shard.collect()
+    }
+}
+
+/// How long a page waits for the shards to describe their connections.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A shard whose turn takes longer cannot be called ready.
+const STUCK: Duration = Duration::from_secs(1);
