@@ -1,4 +1,39 @@
 //! Thread-per-core push and RPC server framework.
+//!
+//! A [`Server`] runs shards: one thread per core, each with connections, timers and an io_uring of its own.
+//! A [`Listener`] is an address, the [protocols](proto::Protocol) that are spoken there, and for each a
+//! [`Service`], of which every shard has an instance. A [`Connection`] is the handle that services get and
+//! keep: it pushes and closes, from any thread, and never reaches a stranger. A [`ServerHandle`]
+//! broadcasts, repeats pushes, tells counters and connections, and stops the server.
+//!
+//! | for | see |
+//! | --- | --- |
+//! | Tars push mode: servants and clients | [`tars`] |
+//! | what takes long, on a shard | [`task`] |
+//! | layout and bounds | [`ServerConfig`], [`Limits`], [`OverflowPolicy`] |
+//! | counters and connections | [`stats`] |
+//!
+//! What this crate deliberately is not: it parses no command line, no configuration file and no HTTP (the
+//! `shardcast` command does), and it knows no protocol by name outside of [`tars`].
+//!
+//! # Examples
+//! ```
+//! use shardcast::{Listener, Server, tars::{Current, Framed, FramedService, Servant}};
+//!
+//! struct Echo;
+//!
+//! impl Servant for Echo {
+//!     fn do_request(&self, _current: &Current, packet: &[u8], response: &mut Vec<u8>) {
+//!         response.extend_from_slice(packet);
+//!     }
+//! }
+//!
+//! let listener = Listener::new("push", "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Echo));
+//! let server = Server::builder().listen(listener).shards(1).start()?;
+//! assert!(server.address("push").is_some());
+//! server.drain(std::time::Duration::from_secs(5))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod config;
@@ -23,3 +58,8 @@ pub use error::{Busy, CloseReason, Sent, StartError};
 pub use id::{ConnId, ParseConnIdError};
 pub use server::{Listener, PeriodicPush, Server, ServerBuilder, ServerHandle, ServiceFactory};
 pub use service::{Reply, Request, Responder, Service};
+
+/// Compiles the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,0 +1,43 @@
+//! A custom protocol: lines of text. The parser finds the end of a packet, the servant answers in capitals,
+//! and tells everybody else.
+//!
+//! Watch: connect with two terminals (`telnet 127.0.0.1 PORT`) and type.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use shardcast::{
+    CloseReason, Listener, Server, ServerHandle,
+    tars::{Current, Framed, FramedService, Parsed, Servant},
+};
+use shardcast_examples::{ready, wait_for_end};
+
+struct Shout(ServerHandle);
+
+impl Servant for Shout {
+    fn do_request(&self, current: &Current, packet: &[u8], response: &mut Vec<u8>) {
+        response.extend(packet.to_ascii_uppercase());
+        let news = format!("{} says {}", current.id(), String::from_utf8_lossy(packet));
+        if let Err(busy) = self.0.broadcast("lines", news) {
+            eprintln!("not everybody was told: {busy}");
+        }
+    }
+
+    fn do_close(&self, current: &Current, why: CloseReason) {
+        println!("{} left: {why}", current.id());
+    }
+}
+
+fn line(input: &[u8]) -> Parsed {
+    input.iter().position(|&byte| byte == b'\n').map_or(Parsed::Less, |end| Parsed::Full(end + 1))
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let listener = Listener::new("lines", "127.0.0.1:0")
+        .protocol(Framed::new(line, 1024), |server| FramedService(Shout(server.clone())))
+        .idle_timeout(Duration::from_secs(300));
+    let server = Server::builder().listen(listener).start()?;
+    ready(server.address("lines").ok_or("it listens")?);
+    wait_for_end(None)?;
+    Ok(server.drain(Duration::from_secs(10))?)
+}

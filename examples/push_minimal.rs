@@ -1,0 +1,29 @@
+//! A whole push server: echoes, and pushes to whoever is connected.
+//!
+//! Watch: it is the library's front door, and all of it.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use shardcast::{
+    Listener, Server,
+    tars::{Current, Framed, FramedService, Servant, framed::frame},
+};
+
+struct Echo;
+
+impl Servant for Echo {
+    fn do_request(&self, _current: &Current, packet: &[u8], response: &mut Vec<u8>) {
+        response.extend_from_slice(packet);
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let listener = Listener::new("push", "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Echo));
+    let server = Server::builder().listen(listener).start()?;
+    let handle = server.handle();
+    handle.push_every("push", Duration::from_secs(10), frame::push(b"hello world")).forget();
+    shardcast_examples::ready(server.address("push").ok_or("it listens")?);
+    shardcast_examples::wait_for_end(None)?;
+    Ok(server.drain(Duration::from_secs(10))?)
+}
