@@ -36,7 +36,7 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// All codes, in the order of [`index`](Self::index).
+    /// All codes.
     pub const CODES: [&'static str; 13] = [
         "peer-closed",
         "reset",
