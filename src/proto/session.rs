@@ -50,8 +50,8 @@ pub enum Home {
 /// Protocol state and logic of one connection.
 ///
 /// Methods come in two kinds: `handle_*` take what happened, `poll_*` give what to do. After any
-/// `handle_*`, poll in this order until all are empty: [`poll_transmit`](Self::poll_transmit),
-/// [`poll_event`](Self::poll_event), [`poll_timeout`](Self::poll_timeout). Time never goes backwards.
+/// `handle_*`, poll in this order until all are empty: [`poll_event`](Self::poll_event),
+/// [`poll_transmit`](Self::poll_transmit), [`poll_timeout`](Self::poll_timeout). Time never goes backwards.
 pub trait Session {
     /// Takes at most one frame from the front of `input`.
     ///
@@ -90,7 +90,7 @@ pub trait Session {
     }
 
     /// Next event that did not come straight out of [`handle_input`](Self::handle_input): the second
-    /// message of one frame, or what a time-out brought about.
+    /// message of one frame ([`Progress::more`] says that there is one), or what a time-out brought about.
     fn poll_event(&mut self) -> Option<Event<'_>> {
         None
     }
@@ -108,20 +108,22 @@ pub struct Progress<'a> {
     pub taken: usize,
     /// What they meant to the application, if anything.
     pub event: Option<Event<'a>>,
+    /// [`Session::poll_event`] has more of it.
+    pub more: bool,
 }
 
 impl<'a> Progress<'a> {
     /// The bytes so far are a proper prefix of a frame.
-    pub const NEED_MORE: Self = Self { taken: 0, event: None };
+    pub const NEED_MORE: Self = Self { taken: 0, event: None, more: false };
 
     /// `taken` bytes were a frame that means `event`.
     pub const fn event(taken: usize, event: Event<'a>) -> Self {
-        Self { taken, event: Some(event) }
+        Self { taken, event: Some(event), more: false }
     }
 
     /// `taken` bytes were for the session alone.
     pub const fn silent(taken: usize) -> Self {
-        Self { taken, event: None }
+        Self { taken, event: None, more: false }
     }
 }
 

@@ -28,7 +28,12 @@ use crate::{
     link::accept::Admission,
     mesh::{Envelope, Router},
     service::Service,
-    shard::{Shard, boot::Seed, counters::ShardCounters, watch},
+    shard::{
+        Shard,
+        boot::{Lifecycle, Seed, TellsWhenDropped},
+        counters::ShardCounters,
+        watch,
+    },
     stats::{ConnectionInfo, ShardStats},
 };
 
@@ -145,6 +150,7 @@ impl ServerBuilder {
 pub struct Server {
     handle: ServerHandle,
     threads: Vec<JoinHandle<io::Result<()>>>,
+    lifecycle: flume::Receiver<Lifecycle>,
     watch: Option<(flume::Sender<()>, JoinHandle<()>)>,
 }
 
@@ -156,6 +162,9 @@ pub(crate) struct Shared {
     pub(crate) stall_nanos: u64,
     pub(crate) counters: Vec<Arc<ShardCounters>>,
     draining: AtomicBool,
+    /// When everything must have ended, in nanoseconds of the process clock.
+    stop_at: AtomicU64,
+    lifecycle: flume::Sender<Lifecycle>,
     periodics: AtomicU64,
 }
 
@@ -199,6 +208,7 @@ impl Server {
         let shards = plan.cpus.len();
         let (listeners, mut sockets) = bind(&config, listeners, shards)?;
         let counters: Vec<_> = (0..shards).map(|_| Arc::new(ShardCounters::new(listeners.len()))).collect();
+        let (tell, lifecycle) = flume::unbounded();
         let shared = Arc::new(Shared {
             stall_nanos: u64::try_from(config.stall_threshold.as_nanos())
                 .ok()
@@ -209,6 +219,8 @@ impl Server {
             admission: Admission::default(),
             counters,
             draining: AtomicBool::new(false),
+            stop_at: AtomicU64::new(u64::MAX),
+            lifecycle: tell.clone(),
             periodics: AtomicU64::new(0),
         });
         let (router, doors) = Router::new(shards, shared.config.mesh_capacity);
@@ -216,6 +228,7 @@ impl Server {
         let mut server = Self {
             handle: ServerHandle::new(Arc::clone(&shared), Arc::clone(&router)),
             threads: Vec::with_capacity(shards),
+            lifecycle,
             watch: None,
         };
         let (ready, told) = flume::bounded(shards);
@@ -235,7 +248,8 @@ impl Server {
                 sockets: std::mem::take(&mut sockets[id]),
                 ready: ready.clone(),
             };
-            let thread = seed.start().map_err(|error| StartError::Shard { shard: id as u16, error })?;
+            let ended = TellsWhenDropped(tell.clone());
+            let thread = seed.start(ended).map_err(|error| StartError::Shard { shard: id as u16, error })?;
             server.threads.push(thread);
         }
         drop(ready);
@@ -309,16 +323,43 @@ impl Server {
     }
 
     fn join(&mut self) -> io::Result<()> {
-        let mut outcome = Ok(());
-        for thread in self.threads.drain(..) {
-            let ended = thread.join().unwrap_or_else(|_| Err(io::Error::other("a shard panicked")));
-            outcome = outcome.and(ended);
-        }
+        let outcome = self.await_end().and_then(|()| {
+            let results = self.threads.drain(..).map(JoinHandle::join);
+            let results = results.map(|it| it.unwrap_or_else(|_| Err(io::Error::other("a shard panicked"))));
+            results.fold(Ok(()), io::Result::and)
+        });
+        // A shard that is stuck keeps its thread; the process can end all the same.
+        self.threads.clear();
         if let Some((stop, thread)) = self.watch.take() {
             drop(stop);
             let _ = thread.join();
         }
         outcome
+    }
+
+    /// Waits until every shard has ended, or has had the time that it was given and a little more.
+    fn await_end(&self) -> io::Result<()> {
+        let mut running = self.threads.len();
+        while running > 0 {
+            let told = match self.handle.shared.stop_at.load(Ordering::Acquire) {
+                u64::MAX => self.lifecycle.recv().map_err(|_| flume::RecvTimeoutError::Disconnected),
+                stop_at => {
+                    let left = Duration::from_nanos(stop_at.saturating_sub(clock::now_nanos()));
+                    self.lifecycle.recv_timeout(left + STOP_GRACE)
+                }
+            };
+            match told {
+                Ok(Lifecycle::ShardEnded) => running -= 1,
+                Ok(Lifecycle::StopRequested) => {}
+                Err(_) => {
+                    let text = format!(
+                        "{running} shards do not stop: something of the application's keeps them busy"
+                    );
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -425,7 +466,10 @@ impl ServerHandle {
     pub fn begin_drain(&self, timeout: Duration) {
         self.shared.draining.store(true, Ordering::Relaxed);
         let deadline = Time::from_nanos(clock::now_nanos()) + timeout;
+        self.shared.stop_at.fetch_min(deadline.as_nanos(), Ordering::AcqRel);
         self.run_everywhere(move |shard| shard.begin_stop(Some(deadline)));
+        // Whoever waits for the end has a deadline now.
+        let _ = self.shared.lifecycle.send(Lifecycle::StopRequested);
     }
 
     /// Counters of every shard.
@@ -458,6 +502,9 @@ impl ServerHandle {
             let f = f.clone();
             let mut envelope = Envelope::Run(Box::new(move |shard| f(shard)));
             for _ in 0..RUN_TRIES {
+                if self.router.peer(shard).has_ended() {
+                    break;
+                }
                 match self.router.post(shard, envelope) {
                     Ok(()) => break,
                     Err(refused) => envelope = refused,
@@ -592,6 +639,9 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Longest wait for the peer's end of stream.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What shards get beyond the deadline, to let the kernel end what was cut.
+const STOP_GRACE: Duration = Duration::from_secs(2);
 
 /// Descriptors that are no connections: rings, listeners, files.
 const DESCRIPTORS_ASIDE: u64 = 256;

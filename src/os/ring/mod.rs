@@ -133,6 +133,8 @@ pub struct Ring {
     buffers: Buffers,
     /// Slots whose multishot receive ran out of buffers; tried again once some are free.
     starved: VecDeque<u32>,
+    /// A slot whose last bytes came after it was asked to stop: they are told first, then that it stopped.
+    stopped: Option<u32>,
     sends_in_flight: usize,
     alarm: Box<types::Timespec>,
     eventfd: Arc<OwnedFd>,
@@ -188,6 +190,7 @@ impl Ring {
             listeners: Vec::new(),
             buffers,
             starved: VecDeque::new(),
+            stopped: None,
             sends_in_flight: 0,
             alarm: Box::default(),
             eventfd: Arc::new(eventfd),
@@ -394,6 +397,9 @@ impl Ring {
 
     /// Next thing the kernel has done, if any.
     pub fn next_completion(&mut self) -> Option<Completion> {
+        if let Some(slot) = self.stopped.take() {
+            return Some(Completion::ReceiveEnded { slot, how: ReceiveEnd::Stopped });
+        }
         loop {
             let entry = self.io.completion().next()?;
             self.counters.completions += 1;
@@ -463,9 +469,13 @@ impl Ring {
             (Ok(len), Some(id)) if len > 0 => {
                 let data = self.buffers.take(id, len);
                 let it = &mut self.slots[slot as usize];
-                if !it.receiving && !it.stopping {
-                    it.receiving = true;
-                    self.arm_receive(slot);
+                match (it.receiving, it.stopping) {
+                    (true, _) => {}
+                    (false, true) => self.stopped = Some(slot),
+                    (false, false) => {
+                        it.receiving = true;
+                        self.arm_receive(slot);
+                    }
                 }
                 Some(Completion::Received { slot, data })
             }

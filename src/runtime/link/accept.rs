@@ -94,6 +94,16 @@ impl Shard {
         self.timers.borrow_mut().insert(self.now() + delay, Timer::ResumeAccept(listener));
     }
 
+    /// A connection comes home.
+    pub(crate) fn adopt(&self, adopted: Adopted) {
+        if !self.draining.get() {
+            return self.admit(adopted);
+        }
+        self.counters.listeners[adopted.listener as usize].count_rejection("draining");
+        self.shared.admission.leave(adopted.peer.ip(), self.shared.config.limits.connections_per_ip_max);
+        socket::reset_on_close(&adopted.socket);
+    }
+
     /// Gives an admitted socket a slot, and looks at what it has said so far.
     pub(crate) fn admit(&self, adopted: Adopted) {
         let Adopted { socket, peer, listener, opened, bytes } = adopted;

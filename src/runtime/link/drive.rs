@@ -125,10 +125,11 @@ impl Shard {
         let now = self.now();
         let service = self.service(*listener, serving.protocol);
         let outbox_bytes_max = conn.handle.bounds().bytes_max;
-        let mut scratch = self.scratch.take();
-        let (mut taken, mut requests, mut fault) = (0, 0, None);
+        let (mut scratch, mut run) = (self.scratch.take(), conn.outbox.take_run(now, || self.spare()));
+        let (mut taken, mut requests, mut answers, mut fault) = (0, 0, 0, None);
+        let waiting = conn.outbox.bytes();
         while taken < input.len() {
-            if conn.outbox.bytes() >= outbox_bytes_max {
+            if waiting + run.bytes.len() >= outbox_bytes_max {
                 conn.paused = true;
                 break;
             }
@@ -143,20 +144,23 @@ impl Shard {
                 break;
             }
             taken += progress.taken;
-            let mut event = progress.event;
+            let (mut event, mut more) = (progress.event, progress.more);
             while let Some(it) = event {
                 requests += 1;
                 if let Some(id) = call(service, &conn.handle, it, &mut scratch) {
-                    self.say(
-                        &mut conn.outbox,
-                        &mut *serving.session,
-                        Command::Respond { id, body: &scratch },
-                    );
+                    let respond = Command::Respond { id, body: &scratch };
+                    let said = serving.session.handle_command(respond, &mut run.bytes, now).is_ok();
+                    debug_assert!(said, "a protocol can answer its own requests");
+                    answers += 1;
                 }
-                event = serving.session.poll_event();
+                event = if more { serving.session.poll_event() } else { None };
+                more = event.is_some();
             }
         }
-        conn.outbox.write(now, || self.spare(), |out| serving.session.poll_transmit(out));
+        let before = run.bytes.len();
+        serving.session.poll_transmit(&mut run.bytes);
+        answers += usize::from(run.bytes.len() > before);
+        self.put_run(&mut conn.outbox, run, answers);
         scratch.clear();
         self.scratch.set(scratch);
         let timeout = serving.session.poll_timeout();
@@ -210,7 +214,7 @@ impl Shard {
             }
         }
         self.scratch.set(scratch);
-        conn.outbox.write(now, || self.spare(), |out| serving.session.poll_transmit(out));
+        self.write(&mut conn.outbox, |out| serving.session.poll_transmit(out));
         if let Err(error) = outcome {
             self.counters.listeners[*listener as usize].count_decode_error(error.code());
             return self.finish(conn, CloseReason::ProtocolError(error));
@@ -224,8 +228,8 @@ impl Shard {
     #[inline]
     pub(super) fn say(&self, outbox: &mut Outbox, session: &mut dyn Session, command: Command<'_>) {
         let now = self.now();
-        let said =
-            outbox.write(now, || self.spare(), |out| session.handle_command(command, out, now).is_ok());
+        let mut said = false;
+        self.write(outbox, |out| said = session.handle_command(command, out, now).is_ok());
         debug_assert!(said, "a protocol can answer its own requests");
     }
 

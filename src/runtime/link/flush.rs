@@ -4,7 +4,10 @@ use std::{io, rc::Rc};
 
 use shardcast_os::ring::Payload;
 
-use super::{Conn, Role, State};
+use super::{
+    Conn, Role, State,
+    outbox::{Outbox, Run},
+};
 use crate::{CloseReason, connection::policy_code, shard::Shard};
 
 impl Shard {
@@ -123,6 +126,23 @@ impl Shard {
         }
         if conn.outbox.is_ready() {
             self.mark_dirty(conn);
+        }
+    }
+
+    /// Lets `write` append one response, or nothing.
+    pub(super) fn write(&self, outbox: &mut Outbox, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut run = outbox.take_run(self.now(), || self.spare());
+        let before = run.bytes.len();
+        write(&mut run.bytes);
+        let written = run.bytes.len() > before;
+        self.put_run(outbox, run, usize::from(written));
+    }
+
+    /// Puts a run back; its buffer is kept when there is nothing in it.
+    #[inline]
+    pub(super) fn put_run(&self, outbox: &mut Outbox, run: Run, messages: usize) {
+        if let Some(unused) = outbox.put_run(run, messages) {
+            self.keep_spare(unused);
         }
     }
 

@@ -106,7 +106,7 @@ impl Shard {
         if conn.outbox.bytes() >= conn.handle.bounds().bytes_max {
             return;
         }
-        conn.outbox.write(self.now(), || self.spare(), |out| owner.transmit(out));
+        self.write(&mut conn.outbox, |out| owner.transmit(out));
         if conn.outbox.is_ready() {
             self.mark_dirty(conn);
         }

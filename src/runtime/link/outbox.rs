@@ -25,8 +25,16 @@ pub(crate) struct Outbox {
 
 #[derive(Debug)]
 enum Item {
-    Run { bytes: Vec<u8>, messages: usize, since: Time },
+    Run(Run),
     Push(Push),
+}
+
+/// Responses, one behind the other.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) bytes: Vec<u8>,
+    messages: usize,
+    since: Time,
 }
 
 #[derive(Debug)]
@@ -86,38 +94,38 @@ impl Outbox {
     /// When the oldest message here, or in flight, was queued.
     pub(crate) fn oldest(&self) -> Option<Time> {
         let waiting = match self.items.front() {
-            Some(Item::Run { since, .. } | Item::Push(Push { since, .. })) => Some(*since),
+            Some(Item::Run(Run { since, .. }) | Item::Push(Push { since, .. })) => Some(*since),
             None => None,
         };
         self.in_flight.as_ref().map(|it| it.since).or(waiting)
     }
 
-    /// Lets `write` append `messages` responses; they are never dropped. Returns what `write` returns.
+    /// Takes out the run that responses are to be appended to; [`put_run`](Self::put_run) gives it back.
+    /// Until then it does not count.
     #[inline]
-    pub(crate) fn write<R>(
-        &mut self,
-        now: Time,
-        spare: impl FnOnce() -> Vec<u8>,
-        write: impl FnOnce(&mut Vec<u8>) -> R,
-    ) -> R {
-        let joins = matches!(self.items.back(), Some(Item::Run { bytes, .. }) if bytes.len() < RUN_BYTES_MAX);
-        if !joins {
-            self.items.push_back(Item::Run { bytes: spare(), messages: 0, since: now });
+    pub(crate) fn take_run(&mut self, now: Time, spare: impl FnOnce() -> Vec<u8>) -> Run {
+        if let Some(Item::Run(run)) = self.items.back()
+            && run.bytes.len() < RUN_BYTES_MAX
+            && let Some(Item::Run(run)) = self.items.pop_back()
+        {
+            self.bytes -= run.bytes.len();
+            self.messages -= run.messages;
+            return run;
         }
-        let Some(Item::Run { bytes, messages, .. }) = self.items.back_mut() else {
-            unreachable!("made above")
-        };
-        let before = bytes.len();
-        let result = write(bytes);
-        let written = bytes.len() - before;
-        if written > 0 {
-            *messages += 1;
-            self.messages += 1;
-            self.bytes += written;
-        } else if bytes.is_empty() {
-            self.items.pop_back();
+        Run { bytes: spare(), messages: 0, since: now }
+    }
+
+    /// Puts back a run to which `messages` responses were appended. They are never dropped.
+    #[inline]
+    pub(crate) fn put_run(&mut self, run: Run, messages: usize) -> Option<Vec<u8>> {
+        if run.bytes.is_empty() {
+            return Some(run.bytes);
         }
-        result
+        let run = Run { messages: run.messages + messages, ..run };
+        self.bytes += run.bytes.len();
+        self.messages += run.messages;
+        self.items.push_back(Item::Run(run));
+        None
     }
 
     /// Queues a push, or does what the policy says.
@@ -251,7 +259,7 @@ impl Outbox {
 
     fn front_len(&self) -> usize {
         match self.items.front() {
-            Some(Item::Run { bytes, .. }) => bytes.len(),
+            Some(Item::Run(run)) => run.bytes.len(),
             Some(Item::Push(push)) => push.frame.len(),
             None => 0,
         }
@@ -262,7 +270,7 @@ impl Outbox {
         *bytes = item.len();
         *messages = item.messages();
         match item {
-            Item::Run { bytes, .. } => Payload::Gathered(bytes),
+            Item::Run(run) => Payload::Gathered(run.bytes),
             Item::Push(push) => Payload::Shared(push.frame),
         }
     }
@@ -277,7 +285,7 @@ impl Outbox {
             *bytes += item.len();
             *messages += item.messages();
             match self.items.pop_front() {
-                Some(Item::Run { bytes, .. }) => gathered.extend_from_slice(&bytes),
+                Some(Item::Run(run)) => gathered.extend_from_slice(&run.bytes),
                 Some(Item::Push(push)) if push.frame.len() < BY_REFERENCE_MIN => {
                     gathered.extend_from_slice(&push.frame);
                 }
@@ -303,14 +311,14 @@ impl Outbox {
 impl Item {
     const fn len(&self) -> usize {
         match self {
-            Self::Run { bytes, .. } => bytes.len(),
+            Self::Run(run) => run.bytes.len(),
             Self::Push(push) => push.frame.len(),
         }
     }
 
     const fn messages(&self) -> usize {
         match self {
-            Self::Run { messages, .. } => *messages,
+            Self::Run(run) => run.messages,
             Self::Push(_) => 1,
         }
     }

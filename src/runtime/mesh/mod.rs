@@ -117,6 +117,11 @@ impl Peer {
         self.rung.load(Ordering::Relaxed) && self.rung.swap(false, Ordering::Acquire)
     }
 
+    /// The shard has ended: nothing that is sent to it will ever be taken.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.door.is_disconnected()
+    }
+
     /// There is more behind the door than one turn takes.
     pub(crate) fn ring_again(&self) {
         self.rung.store(true, Ordering::Release);

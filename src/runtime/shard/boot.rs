@@ -44,17 +44,37 @@ pub(crate) struct Seed {
     pub(crate) ready: flume::Sender<Result<(), StartError>>,
 }
 
+/// Says so when it is dropped: also when a thread panics, or never gets to run.
+pub(crate) struct TellsWhenDropped(pub(crate) flume::Sender<Lifecycle>);
+
+/// What whoever waits for a server is woken for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lifecycle {
+    /// The server was told to stop, or to stop sooner.
+    StopRequested,
+    /// One of its shards has ended.
+    ShardEnded,
+}
+
+impl Drop for TellsWhenDropped {
+    fn drop(&mut self) {
+        // Nobody waits any more: fine.
+        let _ = self.0.send(Lifecycle::ShardEnded);
+    }
+}
+
 impl Seed {
-    /// Starts the shard's thread.
-    pub(crate) fn start(self) -> io::Result<JoinHandle<io::Result<()>>> {
+    /// Starts the shard's thread; `ended` is dropped when the shard has ended, however it did.
+    pub(crate) fn start(self, ended: TellsWhenDropped) -> io::Result<JoinHandle<io::Result<()>>> {
         let name = format!("shardcast-{}", self.id);
-        executor::spawn(&name, move || self.live())
+        executor::spawn(&name, move || async move {
+            self.live().await;
+            drop(ended);
+        })
     }
 
     async fn live(self) {
-        let ready = self.ready.clone();
-        let id = self.id;
-        let spin = self.spin;
+        let (id, spin, ready) = (self.id, self.spin, self.ready.clone());
         match self.grow() {
             Ok((shard, doze)) => {
                 current::set(Some(Rc::clone(&shard)));

@@ -122,7 +122,7 @@ impl Shard {
         match envelope {
             Envelope::Deliver { to, message } => self.deliver(&to, message),
             Envelope::Broadcast { listener, body, key } => self.broadcast(listener, &body, key),
-            Envelope::Adopt(adopted) => self.admit(*adopted),
+            Envelope::Adopt(adopted) => self.adopt(*adopted),
             Envelope::Close { to, why } => self.close(to, why),
             Envelope::Run(run) => self.contain("a control message", || run(self)),
         }

@@ -14,6 +14,12 @@ fn push(outbox: &mut Outbox, fill: u8, key: Option<u64>, overflow: OverflowPolic
     outbox.push(frame(10, fill), key, Time::default(), &bounds(overflow))
 }
 
+fn write(outbox: &mut Outbox, response: &[u8]) {
+    let mut run = outbox.take_run(Time::default(), Vec::new);
+    run.bytes.extend(response);
+    let _ = outbox.put_run(run, usize::from(!response.is_empty()));
+}
+
 /// What the peer would receive, one send after the other.
 fn drain(outbox: &mut Outbox) -> Vec<u8> {
     let mut all = Vec::new();
@@ -35,10 +41,10 @@ fn fills(outbox: &mut Outbox) -> Vec<u8> {
 #[test]
 fn responses_and_pushes_leave_in_order() {
     let mut outbox = Outbox::default();
-    outbox.write(Time::default(), Vec::new, |out| out.extend([1; 10]));
+    write(&mut outbox, &[1; 10]);
     let _ = push(&mut outbox, 2, None, OverflowPolicy::Disconnect);
-    outbox.write(Time::default(), Vec::new, |out| out.extend([3; 10]));
-    outbox.write(Time::default(), Vec::new, |out| out.extend([4; 10]));
+    write(&mut outbox, &[3; 10]);
+    write(&mut outbox, &[4; 10]);
     assert_eq!((outbox.bytes(), outbox.messages()), (40, 4));
     assert_eq!(fills(&mut outbox), [1, 2, 3, 4]);
     assert!(outbox.is_empty());
@@ -48,7 +54,7 @@ fn responses_and_pushes_leave_in_order() {
 #[test]
 fn a_write_that_writes_nothing_leaves_nothing() {
     let mut outbox = Outbox::default();
-    outbox.write(Time::default(), Vec::new, |_| ());
+    write(&mut outbox, &[]);
     assert!(outbox.is_empty());
 }
 
@@ -139,7 +145,7 @@ fn large_pushes_leave_by_reference_between_gathered_small_ones() {
 #[test]
 fn clearing_counts_the_pushes_that_nobody_will_get() {
     let mut outbox = Outbox::default();
-    outbox.write(Time::default(), Vec::new, |out| out.extend([1; 10]));
+    write(&mut outbox, &[1; 10]);
     let _ = push(&mut outbox, 2, None, OverflowPolicy::Disconnect);
     assert_eq!(outbox.clear(), 1);
     assert!(outbox.is_empty());
