@@ -127,7 +127,7 @@ impl Shard {
         let outbox_bytes_max = conn.handle.bounds().bytes_max;
         let (mut scratch, mut run) = (self.scratch.take(), conn.outbox.take_run(now, || self.spare()));
         let (mut taken, mut requests, mut answers, mut fault) = (0, 0, 0, None);
-        let waiting = conn.outbox.bytes();
+        let waiting = conn.outbox.response_bytes();
         while taken < input.len() {
             if waiting + run.bytes.len() >= outbox_bytes_max {
                 conn.paused = true;

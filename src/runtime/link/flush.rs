@@ -102,7 +102,7 @@ impl Shard {
         }
         if conn.paused
             && conn.state == State::Open
-            && conn.outbox.bytes() <= conn.handle.bounds().bytes_max / 2
+            && conn.outbox.response_bytes() <= conn.handle.bounds().bytes_max / 2
         {
             self.resume(conn);
         }

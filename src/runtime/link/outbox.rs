@@ -18,6 +18,8 @@ pub(crate) struct Outbox {
     /// Invariant: `bytes` and `messages` are those of `items` and of what is in flight.
     bytes: usize,
     messages: usize,
+    /// What of `bytes` is responses: those that a peer asked for and does not read.
+    response_bytes: usize,
     in_flight: Option<InFlight>,
     /// Pushes over the bounds that wait for room, under `Block`.
     blocked: VecDeque<(Push, Time)>,
@@ -47,6 +49,7 @@ struct Push {
 #[derive(Debug)]
 struct InFlight {
     bytes: usize,
+    response_bytes: usize,
     messages: usize,
     since: Time,
 }
@@ -87,6 +90,11 @@ impl Outbox {
         self.messages
     }
 
+    /// Bytes of responses, those in flight included.
+    pub(crate) const fn response_bytes(&self) -> usize {
+        self.response_bytes
+    }
+
     pub(crate) fn is_blocked(&self) -> bool {
         !self.blocked.is_empty()
     }
@@ -109,6 +117,7 @@ impl Outbox {
             && let Some(Item::Run(run)) = self.items.pop_back()
         {
             self.bytes -= run.bytes.len();
+            self.response_bytes -= run.bytes.len();
             self.messages -= run.messages;
             return run;
         }
@@ -123,6 +132,7 @@ impl Outbox {
         }
         let run = Run { messages: run.messages + messages, ..run };
         self.bytes += run.bytes.len();
+        self.response_bytes += run.bytes.len();
         self.messages += run.messages;
         self.items.push_back(Item::Run(run));
         None
@@ -190,13 +200,13 @@ impl Outbox {
             return None;
         }
         let since = self.oldest()?;
-        let (mut bytes, mut messages) = (0, 0);
+        let mut sum = InFlight { bytes: 0, response_bytes: 0, messages: 0, since };
         let payload = if self.items.len() == 1 || self.front_len() >= SEND_BYTES_MAX {
-            self.take_front(&mut bytes, &mut messages)
+            self.take_front(&mut sum)
         } else {
-            self.gather(spare(), &mut bytes, &mut messages)
+            self.gather(spare(), &mut sum)
         };
-        self.in_flight = Some(InFlight { bytes, messages, since });
+        self.in_flight = Some(sum);
         Some(payload)
     }
 
@@ -204,6 +214,7 @@ impl Outbox {
     pub(crate) fn sent(&mut self) -> (usize, usize) {
         let Some(in_flight) = self.in_flight.take() else { return (0, 0) };
         self.bytes -= in_flight.bytes;
+        self.response_bytes -= in_flight.response_bytes;
         self.messages -= in_flight.messages;
         (in_flight.bytes, in_flight.messages)
     }
@@ -214,7 +225,8 @@ impl Outbox {
             self.items.iter().filter(|item| matches!(item, Item::Push(_))).count() + self.blocked.len();
         self.items.clear();
         self.blocked.clear();
-        (self.bytes, self.messages) = self.in_flight.as_ref().map_or((0, 0), |it| (it.bytes, it.messages));
+        (self.bytes, self.response_bytes, self.messages) =
+            self.in_flight.as_ref().map_or((0, 0, 0), |it| (it.bytes, it.response_bytes, it.messages));
         pushes
     }
 
@@ -265,10 +277,9 @@ impl Outbox {
         }
     }
 
-    fn take_front(&mut self, bytes: &mut usize, messages: &mut usize) -> Payload {
+    fn take_front(&mut self, sum: &mut InFlight) -> Payload {
         let item = self.items.pop_front().expect("the caller saw it");
-        *bytes = item.len();
-        *messages = item.messages();
+        sum.add(&item);
         match item {
             Item::Run(run) => Payload::Gathered(run.bytes),
             Item::Push(push) => Payload::Shared(push.frame),
@@ -276,14 +287,14 @@ impl Outbox {
     }
 
     /// Copies small items into `gathered`; from the first large one on, sends pieces by reference.
-    fn gather(&mut self, mut gathered: Vec<u8>, bytes: &mut usize, messages: &mut usize) -> Payload {
+    fn gather(&mut self, mut gathered: Vec<u8>, sum: &mut InFlight) -> Payload {
         let mut pieces = Vec::new();
         while let Some(item) = self.items.front() {
-            if *bytes + item.len() > SEND_BYTES_MAX && *bytes > 0 || pieces.len() + 2 > Payload::PIECES_MAX {
+            let full = sum.bytes > 0 && sum.bytes + item.len() > SEND_BYTES_MAX;
+            if full || pieces.len() + 2 > Payload::PIECES_MAX {
                 break;
             }
-            *bytes += item.len();
-            *messages += item.messages();
+            sum.add(item);
             match self.items.pop_front() {
                 Some(Item::Run(run)) => gathered.extend_from_slice(&run.bytes),
                 Some(Item::Push(push)) if push.frame.len() < BY_REFERENCE_MIN => {
@@ -305,6 +316,16 @@ impl Outbox {
             pieces.push(Bytes::from(gathered));
         }
         Payload::Pieces(pieces)
+    }
+}
+
+impl InFlight {
+    const fn add(&mut self, item: &Item) {
+        self.bytes += item.len();
+        self.messages += item.messages();
+        if let Item::Run(run) = item {
+            self.response_bytes += run.bytes.len();
+        }
     }
 }
 

@@ -52,6 +52,20 @@ fn responses_and_pushes_leave_in_order() {
 }
 
 #[test]
+fn responses_count_until_they_are_sent() {
+    let mut outbox = Outbox::default();
+    write(&mut outbox, &[1; 10]);
+    let _ = push(&mut outbox, 2, None, OverflowPolicy::Disconnect);
+    write(&mut outbox, &[3; 10]);
+    assert_eq!(outbox.response_bytes(), 20);
+    let _ = outbox.take(Vec::new);
+    write(&mut outbox, &[4; 10]);
+    assert_eq!(outbox.response_bytes(), 30);
+    outbox.sent();
+    assert_eq!(outbox.response_bytes(), 10);
+}
+
+#[test]
 fn a_write_that_writes_nothing_leaves_nothing() {
     let mut outbox = Outbox::default();
     write(&mut outbox, &[]);
