@@ -446,6 +446,17 @@ impl ServerHandle {
         PeriodicPush { number, server: self.clone() }
     }
 
+    /// Runs `f` on a shard, between two looks at the network: it must not block, and may
+    /// [start tasks](crate::task::spawn). What one thread sends to one shard runs in order.
+    ///
+    /// # Errors
+    /// [`Busy`] when the shard's queue is full, has no such number or has ended: `f` was dropped.
+    pub fn run_on(&self, shard: u16, f: impl FnOnce() + Send + 'static) -> Result<(), Busy> {
+        let known = usize::from(shard) < self.shards();
+        let posted = known && self.router.post(shard, Envelope::Run(Box::new(move |_| f()))).is_ok();
+        if posted { Ok(()) } else { Err(Busy { full: 1, shards: 1 }) }
+    }
+
     /// Whether the server was told to stop.
     pub fn is_draining(&self) -> bool {
         self.shared.draining.load(Ordering::Relaxed)
