@@ -478,7 +478,9 @@ impl ServerHandle {
         self.shared.draining.store(true, Ordering::Relaxed);
         let deadline = Time::from_nanos(clock::now_nanos()) + timeout;
         self.shared.stop_at.fetch_min(deadline.as_nanos(), Ordering::AcqRel);
-        self.run_everywhere(move |shard| shard.begin_stop(Some(deadline)));
+        // At once is whenever a shard hears of it, which may be in a turn that began before now.
+        let deadline = (!timeout.is_zero()).then_some(deadline);
+        self.run_everywhere(move |shard| shard.begin_stop(deadline));
         // Whoever waits for the end has a deadline now.
         let _ = self.shared.lifecycle.send(Lifecycle::StopRequested);
     }

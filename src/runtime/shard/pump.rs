@@ -256,7 +256,9 @@ impl Shard {
                 self.ring.borrow_mut().unlisten(listener);
             }
             self.periodics.borrow_mut().clear();
-            self.end_all(CloseReason::Drained);
+            if deadline > self.now() {
+                self.end_all(CloseReason::Drained);
+            }
         }
         if deadline <= self.now() {
             self.cut_all();
