@@ -82,18 +82,14 @@ impl Shard {
         {
             self.arm_timer_by(conn, deadline);
         }
-        if conn.outbox.is_ready() {
-            self.mark_dirty(conn);
-        }
+        self.queue_changed(conn);
         pushed == Pushed::Disconnect
     }
 
     fn respond(&self, conn: &mut Conn, id: RequestId, body: &[u8]) {
         let Role::Accepted { serving: Some(serving), .. } = &mut conn.role else { return };
         self.say(&mut conn.outbox, &mut *serving.session, Command::Respond { id, body });
-        if conn.outbox.is_ready() {
-            self.mark_dirty(conn);
-        }
+        self.queue_changed(conn);
     }
 
     /// The frame of a push for this connection; `None` when its protocol has no push.

@@ -183,9 +183,7 @@ impl Shard {
         if conn.paused {
             self.ring.borrow_mut().stop_receiving(conn.handle.id().slot);
         }
-        if conn.outbox.is_ready() {
-            self.mark_dirty(conn);
-        }
+        self.queue_changed(conn);
         taken
     }
 
@@ -219,9 +217,7 @@ impl Shard {
             self.counters.listeners[*listener as usize].count_decode_error(error.code());
             return self.finish(conn, CloseReason::ProtocolError(error));
         }
-        if conn.outbox.is_ready() {
-            self.mark_dirty(conn);
-        }
+        self.queue_changed(conn);
     }
 
     /// Lets a session write an answer to the peer.

@@ -21,6 +21,17 @@ impl Shard {
         }
     }
 
+    /// Something was queued for `conn`: it is sent at the end of this turn, or behind the send in flight.
+    /// Then handles and counters are told now, since it may be long until that send has ended.
+    #[inline]
+    pub(super) fn queue_changed(&self, conn: &mut Conn) {
+        if conn.outbox.is_ready() {
+            self.mark_dirty(conn);
+        } else if conn.published != (conn.outbox.bytes(), conn.outbox.messages()) {
+            self.publish_queue(conn);
+        }
+    }
+
     /// Hands everything that was queued this turn to the ring: one send per connection.
     pub(crate) fn flush(&self) {
         if self.dirty.borrow().is_empty() {
