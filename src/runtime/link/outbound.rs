@@ -30,7 +30,7 @@ impl Shard {
     /// Starts to connect. `owner` hears of the outcome; its output is asked for after every call to it.
     ///
     /// # Errors
-    /// No descriptor or slot is free; `owner` does not hear of this.
+    /// No descriptor or slot is free, or the shard is stopping; `owner` does not hear of this.
     pub(crate) fn connect(
         &self,
         to: SocketAddr,
@@ -38,6 +38,10 @@ impl Shard {
         bounds: OutboxBounds,
         owner: Rc<dyn Outbound>,
     ) -> io::Result<ConnId> {
+        if self.draining.get() {
+            // It would be one more to end, and nobody would.
+            return Err(io::Error::other("the shard is stopping"));
+        }
         let socket = socket::for_connecting(to, options)?;
         let mut table = self.table.borrow_mut();
         let (slot, generation) = table.vacant().ok_or_else(|| io::Error::other("no free slot"))?;
