@@ -371,7 +371,9 @@ impl Ring {
             return true;
         }
         drop(queue);
-        !self.io.completion().is_empty() || (!self.starved.is_empty() && self.buffers.free() > 0)
+        !self.io.completion().is_empty()
+            || self.stopped.is_some()
+            || (!self.starved.is_empty() && self.buffers.free() > 0)
     }
 
     /// Submits what is queued and lets the kernel run its deferred work; never waits.
