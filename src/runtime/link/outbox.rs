@@ -147,13 +147,17 @@ impl Outbox {
         bounds: &OutboxBounds,
     ) -> Pushed {
         let push = Push { frame, key, since: now };
+        let (bytes, others) = (self.bytes, self.messages.saturating_sub(1));
         if bounds.overflow == OverflowPolicy::Conflate
             && key.is_some()
             && let Some(waiting) = self.waiting_with(key)
         {
             let (older, newer) = (waiting.frame.len(), push.frame.len());
+            if newer > older && others > 0 && bytes - older + newer > bounds.bytes_max {
+                return Pushed::Dropped;
+            }
             *waiting = Push { since: waiting.since, ..push };
-            self.bytes = self.bytes - older + newer;
+            self.bytes = bytes - older + newer;
             return Pushed::Replaced;
         }
         if self.blocked.is_empty() && self.fits(push.frame.len(), bounds) {

@@ -164,3 +164,19 @@ fn clearing_counts_the_pushes_that_nobody_will_get() {
     assert_eq!(outbox.clear(), 1);
     assert!(outbox.is_empty());
 }
+
+#[test]
+fn conflating_never_takes_more_bytes_than_the_bound() {
+    let mut outbox = Outbox::default();
+    let keyed = |outbox: &mut Outbox, len, key| {
+        outbox.push(frame(len, 1), Some(key), Time::default(), &bounds(OverflowPolicy::Conflate))
+    };
+    assert_eq!(keyed(&mut outbox, 10, 1), Pushed::Queued);
+    // Alone, a message may have any size.
+    assert_eq!(keyed(&mut outbox, 200, 1), Pushed::Replaced);
+    assert_eq!(keyed(&mut outbox, 50, 1), Pushed::Replaced);
+    assert_eq!(keyed(&mut outbox, 40, 2), Pushed::Queued);
+    assert_eq!(keyed(&mut outbox, 60, 2), Pushed::Dropped);
+    assert_eq!(keyed(&mut outbox, 50, 2), Pushed::Replaced);
+    assert_eq!(outbox.bytes(), 100);
+}
