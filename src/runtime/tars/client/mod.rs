@@ -116,14 +116,10 @@ impl Client {
         Ok(ClientBuilder::new(address))
     }
 
-    /// An id for the next call, unique among those of this client: counts from 1 and is never 0.
+    /// An id for the next call, unique among those of this client: counts up and is never 0. Heartbeats have
+    /// ids of their own, below, so that a call never meets one under way.
     pub fn gen_requestid(&self) -> u32 {
-        loop {
-            let id = self.0.last_id.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-            if id != 0 {
-                return id;
-            }
-        }
+        self.0.last_id.fetch_add(1, Ordering::Relaxed) % CALL_IDS + CALL_IDS
     }
 
     /// Calls, and waits for the answer.
@@ -298,7 +294,7 @@ impl ClientBuilder {
             router: Arc::clone(&router),
             shard,
             number,
-            last_id: AtomicU32::new(0),
+            last_id: AtomicU32::new(1),
             timeout: self.timeout,
         };
         let born = Envelope::Run(Box::new(move |shard| ClientCore::start(shard, number, self)));
@@ -322,6 +318,9 @@ impl Future for CallFuture {
 
 /// Numbers of the clients of this process.
 static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// Ids of calls are from here to twice this; a heartbeat gets there after a century. Positive as an `i32` too.
+const CALL_IDS: u32 = 1 << 30;
 
 /// What a blocking call waits beyond its own time-out.
 const SLACK: Duration = Duration::from_secs(1);
