@@ -1,0 +1,206 @@
+//! Stopping, with peers that do not help.
+
+use std::{
+    net::TcpStream,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use shardcast::{CloseReason, Connection, Limits, Listener, Sent, ServerConfig, tars::Client};
+
+use crate::support::{
+    End, Line, PATIENCE, Peer, Recorder, Totals, WhoAmI, config, eventually, frame, serve, start, within,
+};
+
+#[test]
+fn a_drain_under_load_keeps_its_deadline_and_delivers_what_was_queued() {
+    let recorder = Recorder::without_requests();
+    let limits = Limits { outbox_bytes_max: 8 << 20, ..Limits::default() };
+    let (server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+    let handle = server.handle();
+
+    let mut never_closes = Peer::connect(address);
+    never_closes.echo(1, b"hello");
+    let mut never_reads = Peer::narrow(address);
+    never_reads.echo(1, b"hello");
+    let mut reading: Vec<_> = (0..10).map(|_| Peer::connect(address)).collect();
+    eventually(PATIENCE, || recorder.open().len() == 12);
+    let load = Load::start(address);
+
+    let (to_deaf, deaf) = (recorder.connection_of(&never_reads), frame(0, &[0; 64 << 10]));
+    for _ in 0..100 {
+        assert_eq!(to_deaf.send(deaf.clone()), Sent::Queued);
+    }
+    let queued: Vec<u8> = (0..50_u32).flat_map(|n| frame(0, &n.to_le_bytes())).collect();
+    for peer in &reading {
+        let connection = recorder.connection_of(peer);
+        queued.chunks(12).for_each(|push| assert_eq!(connection.send(push.to_vec()), Sent::Queued));
+    }
+    let to_deaf_id = to_deaf.id();
+
+    let began = Instant::now();
+    let timeout = Duration::from_secs(2);
+    let draining = thread::spawn(move || server.drain(timeout));
+    eventually(PATIENCE, || handle.is_draining());
+    for peer in &mut reading {
+        assert_eq!(peer.read_to_end(), (queued.clone(), End::OfStream));
+    }
+    draining.join().expect("a thread that drains").expect("the shards end well");
+    let took = began.elapsed();
+    assert!(took < timeout + PATIENCE / 2, "the deadline is kept: {took:?}");
+    load.stop();
+    assert!(matches!(recorder.why_closed(to_deaf_id), CloseReason::Drained | CloseReason::ShuttingDown));
+    assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
+    assert!(recorder.open().is_empty());
+    assert_eq!(Totals::of(&handle).connections(), 0);
+    drop(never_closes);
+}
+
+/// Peers that come, ask and go.
+struct Load(Arc<AtomicBool>, Vec<thread::JoinHandle<()>>);
+
+impl Load {
+    fn start(address: std::net::SocketAddr) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let threads = (0..2).map(|_| {
+            let stop = Arc::clone(&stop);
+            thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let Ok(mut peer) = Peer::connect_from(None, None, address) else {
+                        thread::sleep(Duration::from_millis(1));
+                        continue;
+                    };
+                    for id in 1..10 {
+                        let asked = std::io::Write::write_all(&mut peer.0, &frame(id, b"load"));
+                        if asked.is_err() || peer.try_read_frame().is_err() {
+                            break;
+                        }
+                    }
+                }
+            })
+        });
+        let threads = threads.collect();
+        Self(stop, threads)
+    }
+
+    fn stop(self) {
+        self.0.store(true, Ordering::Relaxed);
+        self.1.into_iter().for_each(|thread| thread.join().expect("it gives up in order"));
+    }
+}
+
+/// More than the kernel's buffers take; into an empty outbox goes one message of any size.
+#[track_caller]
+fn send_much(connection: &Connection) {
+    eventually(PATIENCE, || connection.queued_bytes() == 0);
+    assert_eq!(connection.send(vec![0; 32 << 20]), Sent::Queued);
+}
+
+#[test]
+fn a_draining_server_refuses_newcomers() {
+    let recorder = Recorder::default();
+    let (server, address) = serve(config(), &recorder);
+    let handle = server.handle();
+    let mut deaf = Peer::narrow(address);
+    deaf.echo(1, b"hello");
+    send_much(&recorder.connection_of(&deaf));
+    let draining = thread::spawn(move || server.drain(Duration::from_secs(600)));
+    eventually(PATIENCE, || handle.is_draining());
+    eventually(PATIENCE, || match Peer::connect_from(None, None, address) {
+        Ok(mut peer) => peer.read_to_end().1 == End::Reset,
+        Err(_) => true,
+    });
+    handle.begin_drain(Duration::ZERO);
+    draining.join().expect("a thread that drains").expect("the shards end well");
+}
+
+#[test]
+fn an_urge_ends_a_drain_at_once_though_a_shard_has_ended_already() {
+    let recorder = Recorder::default();
+    let (server, address) = serve(config(), &recorder);
+    let mut deaf = Peer::narrow(address);
+    deaf.echo(1, b"hello");
+    let connection = recorder.connection_of(&deaf);
+    send_much(&connection);
+    let handle = server.handle();
+    let (done, is_done) = flume::bounded(1);
+    thread::spawn(move || done.send(server.drain(Duration::from_secs(600))));
+    assert_eq!(recorder.why_closed(connection.id()), CloseReason::Drained);
+    handle.begin_drain(Duration::ZERO);
+    is_done.recv_timeout(PATIENCE).expect("it was urged").expect("the shards end well");
+}
+
+#[test]
+fn a_handle_to_a_server_that_has_ended_is_harmless() {
+    let recorder = Recorder::default();
+    let (server, address) = serve(config(), &recorder);
+    let peer = Peer::connect(address);
+    let connection = recorder.connection_of(&peer);
+    let handle = server.handle();
+    let periodic = handle.push_every("push", Duration::from_secs(60), frame(0, b"hello"));
+    server.drain(PATIENCE).expect("the shards end well");
+
+    let began = Instant::now();
+    periodic.stop();
+    handle.begin_drain(Duration::ZERO);
+    assert_eq!(connection.send(frame(0, b"late")), Sent::Gone);
+    connection.close();
+    assert!(handle.broadcast("push", frame(0, b"late")).is_err());
+    assert!(handle.connections(Duration::from_millis(10)).is_empty());
+    assert!(handle.is_draining());
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(2), "nobody waits for shards that have ended: {took:?}");
+}
+
+#[test]
+fn connections_on_their_way_home_do_not_hold_a_drain_up() {
+    for _ in 0..4 {
+        let listener = Listener::new("lines", "127.0.0.1:0").protocol(Line, |_| WhoAmI);
+        let (server, address) = start(config(), listener, "lines");
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let movers = thread::spawn(move || {
+            let mut peers = Vec::new();
+            for shard in [0, 1].into_iter().cycle() {
+                if stopped.load(Ordering::Relaxed) || peers.len() > 2000 {
+                    return peers;
+                }
+                if let Ok(mut peer) = Peer::connect_from(None, None, address) {
+                    let _ = std::io::Write::write_all(&mut peer.0, format!("@{shard} hello\n").as_bytes());
+                    peers.push(peer);
+                }
+            }
+            peers
+        });
+        let handle = server.handle();
+        eventually(PATIENCE, || Totals::of(&handle).connections() > 50);
+        let (done, is_done) = flume::bounded(1);
+        thread::spawn(move || done.send(server.drain(Duration::from_secs(600))));
+        let ended = is_done.recv_timeout(PATIENCE);
+        stop.store(true, Ordering::Relaxed);
+        drop(movers.join());
+        ended.expect("all that a drain waits for is peers that end").expect("the shards end well");
+    }
+}
+
+#[test]
+fn a_client_that_lives_on_a_draining_server_does_not_come_back() {
+    let (_other, there) = serve(config(), &Recorder::default());
+    let recorder = Recorder::default();
+    let (server, address) = serve(config(), &recorder);
+    // Both shards stay for a second: these peers do not end their side.
+    let lingering: Vec<_> = (0..20).map(|_| Peer::connect(address)).collect();
+    eventually(PATIENCE, || recorder.open().len() == lingering.len());
+    let object = format!("A.B.C@tcp -h 127.0.0.1 -p {} -t 5000", there.port());
+    let builder = Client::builder(&object).expect("an object string");
+    let client = builder.on(&server.handle()).connect().expect("a shard to live on");
+    client.rpc_call(client.gen_requestid(), b"hello").expect("an answer");
+    let (done, is_done) = flume::bounded(1);
+    thread::spawn(move || done.send(server.drain(Duration::from_secs(600))));
+    is_done.recv_timeout(PATIENCE).expect("nothing is left to drain").expect("the shards end well");
+    assert!(within(PATIENCE, || client.rpc_call(client.gen_requestid(), b"late").is_err()));
+}

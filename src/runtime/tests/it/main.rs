@@ -1,0 +1,22 @@
+//! The runtime through its public door: real sockets, two shards, honest and hostile peers.
+//!
+//! A test that is hostile keeps a [control connection](support::Control) beside it, which must notice
+//! nothing. Nothing here asserts a small time: conditions are awaited, with deadlines that only a hang
+//! reaches.
+
+mod support;
+
+mod churn;
+mod client;
+mod drain;
+mod framed;
+mod handles;
+mod home;
+mod kernel;
+mod limits;
+mod malformed;
+mod panic;
+mod silent;
+mod slow;
+mod stall;
+mod vanish;

@@ -1,0 +1,20 @@
+use std::{env, process::Command};
+
+/// Runs `body` in a process of its own: for what looks at, or changes, something of the whole process.
+/// `name` is the path of the calling test.
+pub(crate) fn alone(name: &str, body: impl FnOnce()) {
+    if env::var_os(ALONE).is_some_and(|value| value == name) {
+        return body();
+    }
+    let status = child(name).status().expect("this very binary can be run");
+    assert!(status.success(), "{name}, in a process of its own: {status}");
+}
+
+/// This binary, about to run the test `name` alone.
+pub(crate) fn child(name: &str) -> Command {
+    let mut command = Command::new(env::current_exe().expect("the path of this binary"));
+    command.args([name, "--exact", "--nocapture", "--include-ignored", "--test-threads=1"]).env(ALONE, name);
+    command
+}
+
+const ALONE: &str = "SHARDCAST_IT_ALONE";

@@ -1,0 +1,78 @@
+//! Servers, peers and a witness, for the tests around.
+
+mod alone;
+mod control;
+mod line;
+mod peer;
+mod recorder;
+mod totals;
+
+use std::{
+    net::SocketAddr,
+    thread,
+    time::{Duration, Instant},
+};
+
+use shardcast::{
+    CpuChoice, Listener, Server, ServerConfig, ShardCount, Spin,
+    tars::{Framed, FramedService},
+};
+
+pub(crate) use alone::{alone, child};
+pub(crate) use control::Control;
+pub(crate) use line::{Line, WhoAmI};
+pub(crate) use peer::{End, Peer, frame};
+pub(crate) use recorder::{Event, Recorder};
+pub(crate) use totals::Totals;
+
+/// Only a hang takes so long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Two shards that run well beside others on two busy cores.
+pub(crate) fn config() -> ServerConfig {
+    ServerConfig {
+        shards: ShardCount::Exactly(2),
+        cpus: CpuChoice::Unpinned,
+        spin: Spin::Never,
+        receive_buffers: 256,
+        ..ServerConfig::default()
+    }
+}
+
+/// A listener called `name` of framed packets, answered by `recorder`.
+pub(crate) fn framed(name: &str, recorder: &Recorder) -> Listener {
+    let recorder = recorder.clone();
+    Listener::new(name, "127.0.0.1:0").protocol(Framed::default(), move |_| FramedService(recorder.clone()))
+}
+
+/// A server of one framed listener called `push`, as `config` says.
+pub(crate) fn serve(config: ServerConfig, recorder: &Recorder) -> (Server, SocketAddr) {
+    start(config, framed("push", recorder), "push")
+}
+
+/// A server of one listener.
+pub(crate) fn start(config: ServerConfig, listener: Listener, name: &str) -> (Server, SocketAddr) {
+    let server = Server::builder().config(config).listen(listener).start().expect("the server starts");
+    let address = server.address(name).expect("the listener just added");
+    (server, address)
+}
+
+/// Waits until `done`, which only a hang keeps from being so for `limit`.
+#[track_caller]
+pub(crate) fn eventually(limit: Duration, done: impl FnMut() -> bool) {
+    assert!(within(limit, done), "still not so after {limit:?}");
+}
+
+/// Whether `done` came true within `limit`.
+pub(crate) fn within(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + limit;
+    loop {
+        if done() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,133 @@
+use std::{
+    io::{self, Read as _, Write as _},
+    net::{IpAddr, Shutdown, SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use shardcast::tars::framed::frame as wire;
+
+use super::PATIENCE;
+
+/// An ordinary blocking socket that speaks frames.
+#[derive(Debug)]
+pub(crate) struct Peer(pub(crate) TcpStream);
+
+/// How the server ended a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum End {
+    /// In order, after these bytes.
+    OfStream,
+    /// With a reset.
+    Reset,
+}
+
+/// The frame that carries `payload` under `id`.
+pub(crate) fn frame(id: u32, payload: &[u8]) -> Vec<u8> {
+    wire::encode(id, payload).to_vec()
+}
+
+impl Peer {
+    pub(crate) fn connect(to: SocketAddr) -> Self {
+        Self::with(TcpStream::connect(to).expect("the server accepts"))
+    }
+
+    /// Connects from a certain address of this host, perhaps with a small receive buffer.
+    pub(crate) fn connect_from(
+        from: Option<IpAddr>,
+        receive_bytes: Option<usize>,
+        to: SocketAddr,
+    ) -> io::Result<Self> {
+        let socket =
+            rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        if let Some(bytes) = receive_bytes {
+            sockopt::set_socket_recv_buffer_size(&socket, bytes)?;
+        }
+        if let Some(ip) = from {
+            rustix::net::bind(&socket, &SocketAddr::new(ip, 0))?;
+        }
+        rustix::net::connect(&socket, &to)?;
+        Ok(Self::with(TcpStream::from(socket)))
+    }
+
+    /// A peer whose receive buffer is small, so that what it does not read waits with the server.
+    pub(crate) fn narrow(to: SocketAddr) -> Self {
+        Self::connect_from(None, Some(4096), to).expect("the server accepts")
+    }
+
+    fn with(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).expect("a TCP socket");
+        stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+        stream.set_write_timeout(Some(PATIENCE)).expect("not zero");
+        Self(stream)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.local_addr().expect("a connected socket")
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).expect("the server reads");
+    }
+
+    /// Sends a request and reads the next frame, which is to be its echo.
+    #[track_caller]
+    pub(crate) fn echo(&mut self, id: u32, payload: &[u8]) {
+        self.send(&frame(id, payload));
+        assert_eq!(self.read_frame(), (id, payload.to_vec()));
+    }
+
+    /// The next frame.
+    #[track_caller]
+    pub(crate) fn read_frame(&mut self) -> (u32, Vec<u8>) {
+        self.try_read_frame().expect("a frame")
+    }
+
+    pub(crate) fn try_read_frame(&mut self) -> io::Result<(u32, Vec<u8>)> {
+        let mut header = [0; 8];
+        self.0.read_exact(&mut header)?;
+        let header = wire::Header::load(&header).expect("eight bytes");
+        let mut payload = vec![0; header.len as usize - 8];
+        self.0.read_exact(&mut payload)?;
+        Ok((header.id, payload))
+    }
+
+    #[track_caller]
+    pub(crate) fn read_exactly(&mut self, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        self.0.read_exact(&mut bytes).expect("so many bytes");
+        bytes
+    }
+
+    /// Reads to the end; the bytes before it, and how it came.
+    #[track_caller]
+    pub(crate) fn read_to_end(&mut self) -> (Vec<u8>, End) {
+        let mut bytes = Vec::new();
+        match self.0.read_to_end(&mut bytes) {
+            Ok(_) => (bytes, End::OfStream),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => (bytes, End::Reset),
+            Err(error) => panic!("neither end nor reset: {error}"),
+        }
+    }
+
+    /// Whether the server is still there after `wait`; eats what it says meanwhile.
+    pub(crate) fn stands_for(&mut self, wait: Duration) -> bool {
+        self.0.set_read_timeout(Some(wait)).expect("not zero");
+        let read = self.0.read(&mut [0; 4096]);
+        self.0.set_read_timeout(Some(PATIENCE)).expect("not zero");
+        match read {
+            Ok(len) => len > 0,
+            Err(error) => matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut),
+        }
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) fn finish(&self) {
+        self.0.shutdown(Shutdown::Write).expect("a connected socket");
+    }
+
+    /// Closes with a reset, as TarsCpp clients do.
+    pub(crate) fn reset(self) {
+        sockopt::set_socket_linger(&self.0, Some(Duration::ZERO)).expect("a TCP socket");
+    }
+}

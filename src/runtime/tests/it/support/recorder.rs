@@ -1,0 +1,162 @@
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use shardcast::{
+    CloseReason, ConnId, Connection,
+    tars::{Current, Servant, framed::frame},
+    task,
+};
+
+use super::{PATIENCE, Peer, eventually, frame as encode};
+
+/// A servant that echoes, does what some payloads ask for, and remembers what it was told. One for all
+/// shards of a server.
+#[derive(Clone, Default)]
+pub(crate) struct Recorder(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    events: Mutex<Vec<Event>>,
+    open: Mutex<Vec<Connection>>,
+    mute: bool,
+}
+
+/// What a servant is told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Event {
+    Connected(ConnId),
+    Requested(ConnId, Vec<u8>),
+    Closed(ConnId, CloseReason),
+}
+
+impl Event {
+    pub(crate) const fn id(&self) -> ConnId {
+        match self {
+            Self::Connected(id) | Self::Requested(id, _) | Self::Closed(id, _) => *id,
+        }
+    }
+}
+
+impl Recorder {
+    /// One that remembers no requests, for load.
+    pub(crate) fn without_requests() -> Self {
+        Self(Arc::new(Inner { mute: true, ..Inner::default() }))
+    }
+
+    pub(crate) fn events(&self) -> Vec<Event> {
+        lock(&self.0.events).clone()
+    }
+
+    /// All that was told about one connection.
+    pub(crate) fn events_of(&self, id: ConnId) -> Vec<Event> {
+        self.events().into_iter().filter(|event| event.id() == id).collect()
+    }
+
+    /// The open connections.
+    pub(crate) fn open(&self) -> Vec<Connection> {
+        lock(&self.0.open).clone()
+    }
+
+    /// The connection of `peer`, once it is open.
+    #[track_caller]
+    pub(crate) fn connection_of(&self, peer: &Peer) -> Connection {
+        let address = peer.address();
+        let mut found = None;
+        eventually(PATIENCE, || {
+            found = self.open().into_iter().find(|connection| connection.peer() == address);
+            found.is_some()
+        });
+        found.expect("awaited above")
+    }
+
+    /// Why the connection ended, once it has; nothing was told of it afterwards.
+    #[track_caller]
+    pub(crate) fn why_closed(&self, id: ConnId) -> CloseReason {
+        let mut why = None;
+        eventually(PATIENCE, || {
+            let told = self.events_of(id);
+            let mut closed = told.iter().filter_map(|event| match event {
+                Event::Closed(_, why) => Some(*why),
+                _ => None,
+            });
+            why = closed.next();
+            assert_eq!(closed.next(), None, "told once only: {told:?}");
+            if why.is_some() {
+                assert!(matches!(told.first(), Some(Event::Connected(_))), "{told:?}");
+                assert!(matches!(told.last(), Some(Event::Closed(..))), "nothing afterwards: {told:?}");
+            }
+            why.is_some()
+        });
+        why.expect("awaited above")
+    }
+
+    fn note(&self, event: Event) {
+        lock(&self.0.events).push(event);
+    }
+}
+
+impl Servant for Recorder {
+    fn do_connect(&self, current: &Current) {
+        lock(&self.0.open).push(current.clone());
+        self.note(Event::Connected(current.id()));
+    }
+
+    fn do_request(&self, current: &Current, packet: &[u8], response: &mut Vec<u8>) {
+        let payload = frame::payload(packet).unwrap_or_default();
+        if !self.0.mute {
+            self.note(Event::Requested(current.id(), payload.to_vec()));
+        }
+        match payload {
+            b"panic" => panic!("as the peer asked for"),
+            b"close" => current.close(),
+            b"silence" => {}
+            b"block" => {
+                thread::sleep(BLOCKED);
+                response.extend_from_slice(packet);
+            }
+            b"task-panic" => task::spawn_for(current, "a task that panics", async {
+                task::yield_now().await;
+                panic!("as the peer asked for");
+            }),
+            b"task-block" => task::spawn_for(current, "a task that blocks", async {
+                task::yield_now().await;
+                thread::sleep(BLOCKED);
+            }),
+            b"late" => {
+                let (current, packet) = (current.clone(), packet.to_vec());
+                task::spawn("answers late", async move {
+                    task::sleep(Duration::from_millis(200)).await;
+                    let _ = current.send(packet);
+                });
+            }
+            // Several pushes, in order, before the answer.
+            b"push" => {
+                for number in 0..PUSHES {
+                    let _ = current.send(encode(0, &number.to_le_bytes()));
+                }
+                response.extend_from_slice(packet);
+            }
+            _ => response.extend_from_slice(packet),
+        }
+    }
+
+    fn do_close(&self, current: &Current, why: CloseReason) {
+        lock(&self.0.open).retain(|connection| connection.id() != current.id());
+        // Whatever is done with it now reaches nobody.
+        assert_eq!(current.send(encode(0, b"too late")), shardcast::Sent::Gone);
+        self.note(Event::Closed(current.id(), why));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Pushes that the request `push` brings about.
+pub(crate) const PUSHES: u32 = 100;
+
+/// How long the requests `block` and `task-block` keep their shard.
+const BLOCKED: Duration = Duration::from_millis(200);
