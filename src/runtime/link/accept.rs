@@ -161,20 +161,16 @@ impl Shard {
     pub(super) fn identify(&self, conn: &mut Conn) {
         let Role::Accepted { listener, .. } = conn.role else { return };
         let protocols = &self.shared.listeners[listener as usize].protocols;
-        let mut undecided = false;
         for (index, (protocol, _)) in protocols.iter().enumerate() {
             match protocol.sniff(&conn.assembly) {
                 Sniff::Match(home) => return self.go_home(conn, index, home),
-                Sniff::NeedBytes(bytes) if bytes > conn.assembly.len() && bytes <= SNIFF_BYTES_MAX => {
-                    undecided = true
-                }
+                // It comes before those behind it, which may take any bytes: they wait for it.
+                Sniff::NeedBytes(bytes) if bytes > conn.assembly.len() && bytes <= SNIFF_BYTES_MAX => return,
                 Sniff::NeedBytes(_) | Sniff::Refuse => {}
             }
         }
-        if !undecided {
-            self.counters.listeners[listener as usize].count_decode_error(Error::Unrecognised.code());
-            self.finish(conn, CloseReason::ProtocolError(Error::Unrecognised));
-        }
+        self.counters.listeners[listener as usize].count_decode_error(Error::Unrecognised.code());
+        self.finish(conn, CloseReason::ProtocolError(Error::Unrecognised));
     }
 
     fn go_home(&self, conn: &mut Conn, protocol: usize, home: Home) {
