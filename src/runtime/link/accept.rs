@@ -275,13 +275,18 @@ impl Shard {
                 if waiting.len() > share * 2 {
                     waiting.retain(|id| stands(id, &mut table));
                 }
-                if waiting.len() <= share {
+                // Those in line that have told meanwhile do not count.
+                let count: u64 = self.counters.listeners.iter().map(|it| it.unidentified.read()).sum();
+                if count <= share as u64 {
                     return;
                 }
-                waiting.pop_front()
+                let oldest = waiting.pop_front();
+                oldest.and_then(|id| table.get(id)).map(|conn| (conn.handle.id(), conn.listener()))
             };
-            let Some(id) = oldest else { return };
-            self.counters.listeners.iter().take(1).for_each(|it| it.count_rejection("unidentified-max"));
+            let Some((id, listener)) = oldest else { return };
+            if let Some(listener) = listener {
+                self.counters.listeners[listener].count_rejection("unidentified-max");
+            }
             self.close(id, CloseReason::Unidentified);
         }
     }
