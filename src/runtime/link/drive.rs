@@ -48,7 +48,10 @@ impl Shard {
         let mut table = self.table.borrow_mut();
         let Some(conn) = table.slot(slot) else { return };
         match (how, conn.state) {
-            (ReceiveEnd::Stopped, State::Moving(_)) => self.moving.borrow_mut().push(slot),
+            // The end of the stream is still there when its home looks.
+            (ReceiveEnd::Stopped | ReceiveEnd::EndOfStream, State::Moving(_)) => {
+                self.moving.borrow_mut().push(slot);
+            }
             (ReceiveEnd::Stopped, _) => {
                 if !conn.paused && conn.state == State::Open {
                     self.ring.borrow_mut().receive(slot);
