@@ -57,6 +57,8 @@ impl Shard {
                     self.ring.borrow_mut().receive(slot);
                 }
             }
+            // What it asked before is answered first.
+            (ReceiveEnd::EndOfStream, State::Open) if conn.paused => conn.peer_ended = true,
             (ReceiveEnd::EndOfStream, _) => {
                 conn.peer_ended = true;
                 self.peer_is_done(conn, CloseReason::PeerClosed);
@@ -194,7 +196,12 @@ impl Shard {
     pub(super) fn resume(&self, conn: &mut Conn) {
         conn.paused = false;
         self.guarded(conn, |conn| self.drive(conn, &[]));
-        if !conn.paused && conn.state == State::Open {
+        if conn.paused || conn.state != State::Open {
+            return;
+        }
+        if conn.peer_ended {
+            self.finish(conn, CloseReason::PeerClosed);
+        } else {
             self.ring.borrow_mut().receive(conn.handle.id().slot);
         }
     }
