@@ -131,9 +131,9 @@ impl Shard {
         let service = self.service(*listener, serving.protocol);
         let outbox_bytes_max = conn.handle.bounds().bytes_max;
         let (mut scratch, mut run) = (self.scratch.take(), conn.outbox.take_run(now, || self.spare()));
-        let (mut taken, mut requests, mut answers, mut fault) = (0, 0, 0, None);
+        let (mut taken, mut requests, mut answers, mut fault, mut closing) = (0, 0, 0, None, false);
         let waiting = conn.outbox.response_bytes();
-        while taken < input.len() {
+        while taken < input.len() && !closing {
             if waiting + run.bytes.len() >= outbox_bytes_max {
                 conn.paused = true;
                 break;
@@ -151,7 +151,8 @@ impl Shard {
             taken += progress.taken;
             let (mut event, mut more) = (progress.event, progress.more);
             while let Some(it) = event {
-                requests += 1;
+                closing |= it == Event::Closing;
+                requests += u64::from(it != Event::Closing);
                 if let Some(id) = call(service, &conn.handle, it, &mut scratch) {
                     let respond = Command::Respond { id, body: &scratch };
                     let said = serving.session.handle_command(respond, &mut run.bytes, now).is_ok();
@@ -161,10 +162,10 @@ impl Shard {
                 event = if more { serving.session.poll_event() } else { None };
                 more = event.is_some();
             }
+            // In its place between the answers, however many frames came at once.
+            answers += transmit(&mut *serving.session, &mut run.bytes);
         }
-        let before = run.bytes.len();
-        serving.session.poll_transmit(&mut run.bytes);
-        answers += usize::from(run.bytes.len() > before);
+        answers += transmit(&mut *serving.session, &mut run.bytes);
         self.put_run(&mut conn.outbox, run, answers);
         scratch.clear();
         self.scratch.set(scratch);
@@ -174,6 +175,10 @@ impl Shard {
         if let Some(error) = fault {
             self.counters.listeners[*listener as usize].count_decode_error(error.code());
             self.finish(conn, CloseReason::ProtocolError(error));
+            return input.len();
+        }
+        if closing {
+            self.finish(conn, CloseReason::PeerClosed);
             return input.len();
         }
         if let Some(deadline) = timeout {
@@ -215,8 +220,9 @@ impl Shard {
         }
         let outcome = serving.session.handle_timeout(now);
         let service = self.service(*listener, serving.protocol);
-        let mut scratch = self.scratch.take();
+        let (mut scratch, mut closing) = (self.scratch.take(), false);
         while let Some(event) = serving.session.poll_event() {
+            closing |= event == Event::Closing;
             if let Some(id) = call(service, &conn.handle, event, &mut scratch) {
                 self.say(&mut conn.outbox, &mut *serving.session, Command::Respond { id, body: &scratch });
             }
@@ -226,6 +232,9 @@ impl Shard {
         if let Err(error) = outcome {
             self.counters.listeners[*listener as usize].count_decode_error(error.code());
             return self.finish(conn, CloseReason::ProtocolError(error));
+        }
+        if closing {
+            return self.finish(conn, CloseReason::PeerClosed);
         }
         self.queue_changed(conn);
     }
@@ -263,6 +272,14 @@ fn call(
     let mut reply = Reply { connection, id, body, later: false };
     service.request(connection, Request { id, route, body: request }, &mut reply);
     (!reply.later && !reply.body.is_empty()).then_some(id)
+}
+
+/// Lets the session say what it has to say itself; how many messages that was.
+#[inline]
+fn transmit(session: &mut dyn Session, out: &mut Vec<u8>) -> usize {
+    let before = out.len();
+    session.poll_transmit(out);
+    usize::from(out.len() > before)
 }
 
 /// What may wait for the rest of its frame: far more than any protocol's own limit.
