@@ -200,7 +200,9 @@ impl Shard {
         conn.state = State::Open;
         self.members.borrow_mut()[listener as usize].insert(conn.handle.id().slot);
         self.counters.listeners[listener as usize].unidentified.sub(1);
+        self.runs(Some(listener));
         self.service(listener, protocol).opened(&conn.handle);
+        self.runs(None);
         self.arm_timer(conn);
         if !conn.assembly.is_empty() {
             self.drive(conn, &[]);

@@ -133,6 +133,7 @@ impl Shard {
         let (mut scratch, mut run) = (self.scratch.take(), conn.outbox.take_run(now, || self.spare()));
         let (mut taken, mut requests, mut answers, mut fault, mut closing) = (0, 0, 0, None, false);
         let waiting = conn.outbox.response_bytes();
+        self.runs(Some(*listener));
         while taken < input.len() && !closing {
             if waiting + run.bytes.len() >= outbox_bytes_max {
                 conn.paused = true;
@@ -166,6 +167,7 @@ impl Shard {
             answers += transmit(&mut *serving.session, &mut run.bytes);
         }
         answers += transmit(&mut *serving.session, &mut run.bytes);
+        self.runs(None);
         self.put_run(&mut conn.outbox, run, answers);
         scratch.clear();
         self.scratch.set(scratch);
@@ -252,6 +254,7 @@ impl Shard {
     pub(crate) fn guarded(&self, conn: &mut Conn, f: impl FnOnce(&mut Conn)) {
         let run = AssertUnwindSafe(|| f(&mut *conn));
         if catch_unwind(run).is_err() {
+            self.runs(None);
             self.counters.panics.add(1);
             tracing::error!(shard = self.id, connection = %conn.handle.id(), "a handler panicked");
             self.finish(conn, CloseReason::Panic);
