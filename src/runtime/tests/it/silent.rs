@@ -1,1 +1,39 @@
-//! To come.
+//! Thousands of sockets that say nothing, beside one honest client.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use shardcast::{Limits, ServerConfig};
+
+use crate::support::{Control, PATIENCE, Peer, Recorder, Totals, alone, config, eventually, frame, serve};
+
+const SILENT: usize = 5000;
+
+#[test]
+fn thousands_of_silent_sockets_disturb_nobody() {
+    alone("silent::thousands_of_silent_sockets_disturb_nobody", || {
+        let limit = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("up to the maximum");
+        if limit.maximum.is_some_and(|maximum| maximum < 2 * SILENT as u64 + 500) {
+            eprintln!("not tested: RLIMIT_NOFILE allows {:?} descriptors only", limit.maximum);
+            return;
+        }
+        let recorder = Recorder::without_requests();
+        let limits = Limits { connections_max: SILENT + 100, ..Limits::default() };
+        let (server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+        let handle = server.handle();
+        let control = Control::start(address);
+        let mut silent: Vec<_> = (0..SILENT).map(|_| Peer::connect(address)).collect();
+        control.is_served();
+        eventually(PATIENCE, || Totals::of(&handle).connections() == SILENT as u64 + 4);
+        assert_eq!(handle.connections(PATIENCE).len(), SILENT + 4);
+        control.is_served();
+        // They are there, all of them.
+        handle.broadcast("push", frame(0, b"anybody?")).expect("room");
+        for peer in &mut silent {
+            assert_eq!(peer.read_frame(), (0, b"anybody?".to_vec()));
+        }
+        control.is_served();
+        drop(silent);
+        eventually(PATIENCE, || Totals::of(&handle).connections() == 4);
+        control.noticed_nothing();
+    });
+}

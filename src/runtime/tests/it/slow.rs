@@ -67,7 +67,7 @@ impl Bench {
         assert_eq!(received.len() as u64 + dropped, sent, "received, or dropped and counted");
         let keys: HashSet<_> = received.iter().map(|(_, key)| key).collect();
         for key in keys {
-            let mut of_key = received.iter().filter(|it| it.1 == *key);
+            let of_key = received.iter().filter(|it| it.1 == *key);
             assert!(of_key.is_sorted_by_key(|(number, _)| *number), "in order");
         }
         received
@@ -228,7 +228,9 @@ fn conflating_larger_and_larger_messages_stays_within_the_bound() {
         let sent_bytes = || Totals::of(&handle).listeners(|listener| listener.sent_bytes);
         let (mut before, mut still) = (0, 0);
         eventually(PATIENCE, || {
-            (0..8).for_each(|key| drop(bench.connection.send_keyed(key, push(0, key))));
+            for key in 0..8 {
+                let _ = bench.connection.send_keyed(key, push(0, key));
+            }
             // The witness says little.
             still = if sent_bytes() - before < PUSH_BYTES as u64 { still + 1 } else { 0 };
             before = sent_bytes();

@@ -22,7 +22,7 @@ pub(crate) use alone::{alone, child};
 pub(crate) use control::Control;
 pub(crate) use line::{Line, WhoAmI};
 pub(crate) use peer::{End, Peer, frame};
-pub(crate) use recorder::{Event, Recorder};
+pub(crate) use recorder::{Event, PUSHES, Recorder};
 pub(crate) use totals::Totals;
 
 /// Only a hang takes so long.

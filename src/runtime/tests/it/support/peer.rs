@@ -110,17 +110,6 @@ impl Peer {
         }
     }
 
-    /// Whether the server is still there after `wait`; eats what it says meanwhile.
-    pub(crate) fn stands_for(&mut self, wait: Duration) -> bool {
-        self.0.set_read_timeout(Some(wait)).expect("not zero");
-        let read = self.0.read(&mut [0; 4096]);
-        self.0.set_read_timeout(Some(PATIENCE)).expect("not zero");
-        match read {
-            Ok(len) => len > 0,
-            Err(error) => matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut),
-        }
-    }
-
     /// Says that nothing more will be sent.
     pub(crate) fn finish(&self) {
         self.0.shutdown(Shutdown::Write).expect("a connected socket");
