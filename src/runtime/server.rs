@@ -32,7 +32,7 @@ use crate::{
         Shard,
         boot::{Lifecycle, Seed, TellsWhenDropped},
         counters::ShardCounters,
-        watch,
+        label, watch,
     },
     stats::{ConnectionInfo, ShardStats},
 };
@@ -170,6 +170,8 @@ pub(crate) struct Shared {
 
 pub(crate) struct ListenerShared {
     pub(crate) name: String,
+    /// What a stall of its service is reported under.
+    pub(crate) label: u32,
     pub(crate) address: SocketAddr,
     pub(crate) protocols: Vec<(Arc<dyn Protocol>, ServiceFactory)>,
     pub(crate) bounds: OutboxBounds,
@@ -615,6 +617,7 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
                 overflow: listener.overflow.unwrap_or(limits.overflow),
             },
             idle_timeout: listener.idle_timeout.unwrap_or(limits.idle_timeout),
+            label: label::number(&listener.name),
             name: listener.name,
             address,
             protocols: listener.protocols,

@@ -161,20 +161,16 @@ impl Shard {
     pub(super) fn identify(&self, conn: &mut Conn) {
         let Role::Accepted { listener, .. } = conn.role else { return };
         let protocols = &self.shared.listeners[listener as usize].protocols;
-        let mut undecided = false;
         for (index, (protocol, _)) in protocols.iter().enumerate() {
             match protocol.sniff(&conn.assembly) {
                 Sniff::Match(home) => return self.go_home(conn, index, home),
-                Sniff::NeedBytes(bytes) if bytes > conn.assembly.len() && bytes <= SNIFF_BYTES_MAX => {
-                    undecided = true
-                }
+                // It comes before those behind it, which may take any bytes: they wait for it.
+                Sniff::NeedBytes(bytes) if bytes > conn.assembly.len() && bytes <= SNIFF_BYTES_MAX => return,
                 Sniff::NeedBytes(_) | Sniff::Refuse => {}
             }
         }
-        if !undecided {
-            self.counters.listeners[listener as usize].count_decode_error(Error::Unrecognised.code());
-            self.finish(conn, CloseReason::ProtocolError(Error::Unrecognised));
-        }
+        self.counters.listeners[listener as usize].count_decode_error(Error::Unrecognised.code());
+        self.finish(conn, CloseReason::ProtocolError(Error::Unrecognised));
     }
 
     fn go_home(&self, conn: &mut Conn, protocol: usize, home: Home) {
@@ -204,7 +200,9 @@ impl Shard {
         conn.state = State::Open;
         self.members.borrow_mut()[listener as usize].insert(conn.handle.id().slot);
         self.counters.listeners[listener as usize].unidentified.sub(1);
+        self.runs(Some(listener));
         self.service(listener, protocol).opened(&conn.handle);
+        self.runs(None);
         self.arm_timer(conn);
         if !conn.assembly.is_empty() {
             self.drive(conn, &[]);
@@ -279,13 +277,18 @@ impl Shard {
                 if waiting.len() > share * 2 {
                     waiting.retain(|id| stands(id, &mut table));
                 }
-                if waiting.len() <= share {
+                // Those in line that have told meanwhile do not count.
+                let count: u64 = self.counters.listeners.iter().map(|it| it.unidentified.read()).sum();
+                if count <= share as u64 {
                     return;
                 }
-                waiting.pop_front()
+                let oldest = waiting.pop_front();
+                oldest.and_then(|id| table.get(id)).map(|conn| (conn.handle.id(), conn.listener()))
             };
-            let Some(id) = oldest else { return };
-            self.counters.listeners.iter().take(1).for_each(|it| it.count_rejection("unidentified-max"));
+            let Some((id, listener)) = oldest else { return };
+            if let Some(listener) = listener {
+                self.counters.listeners[listener].count_rejection("unidentified-max");
+            }
             self.close(id, CloseReason::Unidentified);
         }
     }

@@ -89,7 +89,9 @@ impl Shard {
             let Some((ended, why)) = next else { return };
             self.contain("a handler told that its connection ended", || match ended {
                 Ended::Service { listener, protocol, connection } => {
+                    self.runs(Some(listener));
                     self.service(listener, protocol).closed(&connection, why);
+                    self.runs(None);
                 }
                 Ended::Owner(owner) => owner.closed(why, self.now()),
             });

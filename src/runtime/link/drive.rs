@@ -48,12 +48,17 @@ impl Shard {
         let mut table = self.table.borrow_mut();
         let Some(conn) = table.slot(slot) else { return };
         match (how, conn.state) {
-            (ReceiveEnd::Stopped, State::Moving(_)) => self.moving.borrow_mut().push(slot),
+            // The end of the stream is still there when its home looks.
+            (ReceiveEnd::Stopped | ReceiveEnd::EndOfStream, State::Moving(_)) => {
+                self.moving.borrow_mut().push(slot);
+            }
             (ReceiveEnd::Stopped, _) => {
                 if !conn.paused && conn.state == State::Open {
                     self.ring.borrow_mut().receive(slot);
                 }
             }
+            // What it asked before is answered first.
+            (ReceiveEnd::EndOfStream, State::Open) if conn.paused => conn.peer_ended = true,
             (ReceiveEnd::EndOfStream, _) => {
                 conn.peer_ended = true;
                 self.peer_is_done(conn, CloseReason::PeerClosed);
@@ -126,9 +131,10 @@ impl Shard {
         let service = self.service(*listener, serving.protocol);
         let outbox_bytes_max = conn.handle.bounds().bytes_max;
         let (mut scratch, mut run) = (self.scratch.take(), conn.outbox.take_run(now, || self.spare()));
-        let (mut taken, mut requests, mut answers, mut fault) = (0, 0, 0, None);
+        let (mut taken, mut requests, mut answers, mut fault, mut closing) = (0, 0, 0, None, false);
         let waiting = conn.outbox.response_bytes();
-        while taken < input.len() {
+        self.runs(Some(*listener));
+        while taken < input.len() && !closing {
             if waiting + run.bytes.len() >= outbox_bytes_max {
                 conn.paused = true;
                 break;
@@ -146,7 +152,8 @@ impl Shard {
             taken += progress.taken;
             let (mut event, mut more) = (progress.event, progress.more);
             while let Some(it) = event {
-                requests += 1;
+                closing |= it == Event::Closing;
+                requests += u64::from(it != Event::Closing);
                 if let Some(id) = call(service, &conn.handle, it, &mut scratch) {
                     let respond = Command::Respond { id, body: &scratch };
                     let said = serving.session.handle_command(respond, &mut run.bytes, now).is_ok();
@@ -156,10 +163,11 @@ impl Shard {
                 event = if more { serving.session.poll_event() } else { None };
                 more = event.is_some();
             }
+            // In its place between the answers, however many frames came at once.
+            answers += transmit(&mut *serving.session, &mut run.bytes);
         }
-        let before = run.bytes.len();
-        serving.session.poll_transmit(&mut run.bytes);
-        answers += usize::from(run.bytes.len() > before);
+        answers += transmit(&mut *serving.session, &mut run.bytes);
+        self.runs(None);
         self.put_run(&mut conn.outbox, run, answers);
         scratch.clear();
         self.scratch.set(scratch);
@@ -169,6 +177,10 @@ impl Shard {
         if let Some(error) = fault {
             self.counters.listeners[*listener as usize].count_decode_error(error.code());
             self.finish(conn, CloseReason::ProtocolError(error));
+            return input.len();
+        }
+        if closing {
+            self.finish(conn, CloseReason::PeerClosed);
             return input.len();
         }
         if let Some(deadline) = timeout {
@@ -191,7 +203,12 @@ impl Shard {
     pub(super) fn resume(&self, conn: &mut Conn) {
         conn.paused = false;
         self.guarded(conn, |conn| self.drive(conn, &[]));
-        if !conn.paused && conn.state == State::Open {
+        if conn.paused || conn.state != State::Open {
+            return;
+        }
+        if conn.peer_ended {
+            self.finish(conn, CloseReason::PeerClosed);
+        } else {
             self.ring.borrow_mut().receive(conn.handle.id().slot);
         }
     }
@@ -205,8 +222,9 @@ impl Shard {
         }
         let outcome = serving.session.handle_timeout(now);
         let service = self.service(*listener, serving.protocol);
-        let mut scratch = self.scratch.take();
+        let (mut scratch, mut closing) = (self.scratch.take(), false);
         while let Some(event) = serving.session.poll_event() {
+            closing |= event == Event::Closing;
             if let Some(id) = call(service, &conn.handle, event, &mut scratch) {
                 self.say(&mut conn.outbox, &mut *serving.session, Command::Respond { id, body: &scratch });
             }
@@ -216,6 +234,9 @@ impl Shard {
         if let Err(error) = outcome {
             self.counters.listeners[*listener as usize].count_decode_error(error.code());
             return self.finish(conn, CloseReason::ProtocolError(error));
+        }
+        if closing {
+            return self.finish(conn, CloseReason::PeerClosed);
         }
         self.queue_changed(conn);
     }
@@ -233,6 +254,7 @@ impl Shard {
     pub(crate) fn guarded(&self, conn: &mut Conn, f: impl FnOnce(&mut Conn)) {
         let run = AssertUnwindSafe(|| f(&mut *conn));
         if catch_unwind(run).is_err() {
+            self.runs(None);
             self.counters.panics.add(1);
             tracing::error!(shard = self.id, connection = %conn.handle.id(), "a handler panicked");
             self.finish(conn, CloseReason::Panic);
@@ -253,6 +275,14 @@ fn call(
     let mut reply = Reply { connection, id, body, later: false };
     service.request(connection, Request { id, route, body: request }, &mut reply);
     (!reply.later && !reply.body.is_empty()).then_some(id)
+}
+
+/// Lets the session say what it has to say itself; how many messages that was.
+#[inline]
+fn transmit(session: &mut dyn Session, out: &mut Vec<u8>) -> usize {
+    let before = out.len();
+    session.poll_transmit(out);
+    usize::from(out.len() > before)
 }
 
 /// What may wait for the rest of its frame: far more than any protocol's own limit.

@@ -18,7 +18,7 @@ use std::{
     collections::{HashMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::Waker,
     time::Duration,
 };
@@ -127,6 +127,13 @@ impl Shard {
         &*self.services.get().expect("set at boot, before anything is accepted")[listener as usize][protocol]
     }
 
+    /// What runs from here on is the service of this listener, or nobody's: for the stall detector.
+    #[inline]
+    pub(crate) fn runs(&self, listener: Option<u32>) {
+        let label = listener.map_or(0, |listener| self.shared.listeners[listener as usize].label);
+        self.counters.label.store(label, Ordering::Relaxed);
+    }
+
     /// Queues an envelope for `target`, or hands it back when that queue is full.
     pub(crate) fn post(&self, target: u16, envelope: Envelope) -> Result<(), Envelope> {
         if target == self.id {
@@ -193,6 +200,7 @@ impl Shard {
     /// Runs `f`, which may call the application while nothing is borrowed, so that a panic ends nothing.
     pub(crate) fn contain(&self, what: &str, f: impl FnOnce()) {
         if catch_unwind(AssertUnwindSafe(f)).is_err() {
+            self.runs(None);
             self.counters.panics.add(1);
             tracing::error!(shard = self.id, what, "panicked");
         }

@@ -83,6 +83,24 @@ impl Shard {
         now
     }
 
+    /// A task is about to run; while the pump sleeps, that is a turn of its own, and this is when it began.
+    pub(super) fn begin_task(&self) -> Option<u64> {
+        let asleep = self.counters.turn_started.read() == 0;
+        asleep.then(|| {
+            let began = clock::now_nanos();
+            self.counters.turn_started.set(began);
+            began
+        })
+    }
+
+    pub(super) fn end_task(&self, began: Option<u64>) {
+        let Some(began) = began else { return };
+        if clock::now_nanos().saturating_sub(began) > self.shared.stall_nanos {
+            self.counters.stalls.add(1);
+        }
+        self.counters.turn_started.set(0);
+    }
+
     /// Takes what other shards, threads and this shard itself have queued; bounded, so that the ring gets
     /// its turn.
     fn take_envelopes(self: &Rc<Self>) -> bool {

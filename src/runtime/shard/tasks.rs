@@ -100,7 +100,9 @@ impl Future for Guarded {
         };
         this.shard.tasks.remember(this.place, cx.waker());
         this.shard.counters.label.store(this.label, Ordering::Relaxed);
+        let began = this.shard.begin_task();
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        this.shard.end_task(began);
         this.shard.counters.label.store(0, Ordering::Relaxed);
         match polled {
             Ok(Poll::Pending) => return Poll::Pending,

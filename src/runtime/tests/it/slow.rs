@@ -14,7 +14,7 @@ use std::{
 
 use shardcast::{CloseReason, Connection, Limits, OverflowPolicy, Sent, Server, ServerConfig, ServerHandle};
 
-use crate::support::{Control, PATIENCE, Peer, Recorder, Totals, config, eventually, frame, serve};
+use crate::support::{Control, End, PATIENCE, Peer, Recorder, Totals, config, eventually, frame, serve};
 
 const OUTBOX_BYTES: usize = 64 << 10;
 const OUTBOX_MESSAGES: usize = 32;
@@ -369,5 +369,23 @@ fn a_peer_that_asks_and_does_not_read_is_not_read_from_until_it_does() {
     asker.join().expect("all was read at last");
     watch.stayed_bounded();
     assert_eq!(Totals::of(&bench.server.handle()).closed(CloseReason::Slow.code()), 0);
+    bench.control.noticed_nothing();
+}
+
+#[test]
+fn a_peer_that_asks_much_and_ends_its_side_gets_every_answer() {
+    const REQUESTS: u32 = 2048;
+    let mut bench = Bench::new(OverflowPolicy::Disconnect);
+    let mut asking = bench.peer.0.try_clone().expect("a descriptor");
+    let asker = thread::spawn(move || {
+        let all: Vec<u8> = (1..=REQUESTS).flat_map(|id| frame(id, &[b'q'; 2048])).collect();
+        asking.write_all(&all).expect("the server reads again later");
+        asking.shutdown(std::net::Shutdown::Write).expect("a connected socket");
+    });
+    for id in 1..=REQUESTS {
+        assert_eq!(bench.peer.read_frame(), (id, vec![b'q'; 2048]));
+    }
+    assert_eq!(bench.peer.read_to_end(), (Vec::new(), End::OfStream));
+    asker.join().expect("all was read at last");
     bench.control.noticed_nothing();
 }

@@ -1,1 +1,84 @@
-//! To come.
+//! A shard that is kept from its work says by whom.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use shardcast::{Sent, task};
+
+use crate::support::{PATIENCE, Peer, Recorder, Totals, alone, config, eventually, frame, framed, start};
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+
+    /// A line about a stall that names `culprit` has been written.
+    #[track_caller]
+    fn tells_of(&self, culprit: &str) {
+        eventually(PATIENCE, || {
+            self.text().lines().any(|line| line.contains("stalled") && line.contains(culprit))
+        });
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn whoever_blocks_a_shard_is_named_and_counted() {
+    alone("stall::whoever_blocks_a_shard_is_named_and_counted", || {
+        let log = Log::default();
+        let writer = log.clone();
+        tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).init();
+        let recorder = Recorder::default();
+        let (server, address) = start(config(), framed("slow-listener", &recorder), "slow-listener");
+        let stalls = || Totals::of(&server.handle()).shards(|shard| shard.stalls);
+        let mut peer = Peer::connect(address);
+
+        peer.echo(1, b"block");
+        log.tells_of("slow-listener");
+        eventually(PATIENCE, || stalls() >= 1);
+
+        let before = stalls();
+        peer.send(&frame(2, b"task-block"));
+        log.tells_of("a task that blocks");
+        eventually(PATIENCE, || stalls() > before);
+
+        // Woken from outside, while the shard sleeps.
+        let before = stalls();
+        let (wake, woken) = flume::bounded(1);
+        let run = server.handle().run_on(0, move || {
+            task::spawn("a sleeper that blocks", async move {
+                let _ = woken.recv_async().await;
+                std::thread::sleep(std::time::Duration::from_millis(200));
+            });
+        });
+        run.expect("room");
+        let parks = || Totals::of(&server.handle()).shards(|shard| shard.parks);
+        let parked = parks();
+        eventually(PATIENCE, || parks() > parked || stalls() == before);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        wake.send(()).expect("the task waits");
+        log.tells_of("a sleeper that blocks");
+        eventually(PATIENCE, || stalls() > before);
+
+        peer.echo(3, b"all is well again");
+        let connection = recorder.connection_of(&peer);
+        assert_eq!(connection.send(frame(0, b"pushes too")), Sent::Queued);
+        assert_eq!(peer.read_frame(), (0, b"pushes too".to_vec()));
+    });
+}
