@@ -1,2 +1,36 @@
 //! Shared by the benchmarks.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`frame`] | the frames that all of them speak |
+//! | [`links`] | connections on a bare ring: the loop of the floor, and of the load generator |
+//! | [`load`] | the load generator: one for all servers |
+//! | [`idle`] | what a loop does that found nothing to do |
+//! | [`hop`] | messages between shards |
+//! | [`machine`] | CPUs, CPU time and memory of processes |
+//! | [`outcome`] | what one run of the load generator found |
+//! | [`runner`] | servers and load generators as processes |
+//!
+//! Nothing here is meant for servers: a broken peer ends a benchmark, and queues have no bounds.
 #![forbid(unsafe_code)]
+
+pub mod frame;
+pub mod hop;
+pub mod idle;
+pub mod links;
+pub mod load;
+pub mod machine;
+pub mod outcome;
+pub mod runner;
+
+use std::{
+    fmt::Display,
+    io::{self, Write as _},
+};
+
+/// Prints `ready ADDR` on stdout, at once.
+pub fn ready(address: impl Display) {
+    let mut out = io::stdout().lock();
+    // Nobody reads it: nobody waits for it.
+    let _ = writeln!(out, "ready {address}").and_then(|()| out.flush());
+}

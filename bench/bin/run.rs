@@ -1,0 +1,206 @@
+//! All figures, side by side: each row's two servers take turns, and medians are compared. Watch the
+//! ratios; the values themselves change with the machine and the hour.
+#![forbid(unsafe_code)]
+
+use std::error::Error;
+
+use clap::Parser;
+use serde::Deserialize;
+use shardcast_bench::{
+    hop::Hop,
+    machine,
+    outcome::Outcome,
+    runner::{self, Bench, median},
+};
+
+#[derive(Parser)]
+struct Args {
+    /// Rounds per row.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds to measure in each run.
+    #[arg(long, default_value_t = 1.5)]
+    seconds: f64,
+    /// CPU of the server.
+    #[arg(long, default_value_t = 0)]
+    server_cpu: usize,
+    /// CPU of the load generator.
+    #[arg(long, default_value_t = 1)]
+    load_cpu: usize,
+    /// Only rows whose name has this in it.
+    #[arg(long, default_value = "")]
+    only: String,
+}
+
+/// Two servers that do the same work.
+struct Pair {
+    name: &'static str,
+    load: &'static str,
+    floor: &'static str,
+    served: &'static str,
+    unit: &'static str,
+    figure: fn(&Outcome) -> f64,
+    target: Option<Target>,
+}
+
+/// What the ratio of the served figure to the floor's is to be.
+#[derive(Clone, Copy)]
+enum Target {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    if cfg!(debug_assertions) {
+        eprintln!("this is no release build: its figures mean nothing");
+    }
+    runner::build()?;
+    println!("{}\n{} rounds of {} s\n", machine::describe(), args.rounds, args.seconds);
+    println!("{:<44} {:>10} {:>10} {:>7} {:>8}", "", "floor", "shardcast", "ratio", "target");
+    let bench = Bench { server_cpu: args.server_cpu, load_cpu: args.load_cpu, seconds: args.seconds };
+    for pair in PAIRS.iter().filter(|pair| pair.name.contains(&args.only)) {
+        pair.compare(&bench, args.rounds)?;
+    }
+    if "idle".contains(&args.only) {
+        idle(&bench, args.rounds)?;
+    }
+    if "mesh hop".contains(&args.only) {
+        mesh_hop(&args)?;
+    }
+    Ok(())
+}
+
+impl Pair {
+    fn compare(&self, bench: &Bench, rounds: usize) -> Result<(), Box<dyn Error>> {
+        let (mut floor, mut served) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            floor.push((self.figure)(&checked(bench.run(self.floor, self.load)?, self.name)));
+            served.push((self.figure)(&checked(bench.run(self.served, self.load)?, self.name)));
+        }
+        let ratio = median(served.iter().zip(&floor).map(|(served, floor)| served / floor));
+        let name = format!("{}, {}", self.name, self.unit);
+        let verdict = self.target.map_or_else(String::new, |target| target.verdict(ratio));
+        println!(
+            "{name:<44} {:>10} {:>10} {ratio:>7.3} {verdict}",
+            short(median(floor)),
+            short(median(served))
+        );
+        Ok(())
+    }
+}
+
+impl Target {
+    fn verdict(self, value: f64) -> String {
+        let (text, met) = match self {
+            Self::AtMost(most) => (format!("<= {most}"), value <= most),
+            Self::AtLeast(least) => (format!(">= {least}"), value >= least),
+        };
+        format!("{text:>8} {}", if met { "met" } else { "MISSED" })
+    }
+}
+
+fn idle(bench: &Bench, rounds: usize) -> Result<(), Box<dyn Error>> {
+    let mut costs = Vec::new();
+    for _ in 0..rounds {
+        let outcome = bench.run("bench-served echo --spin always", "idle --conns 10000")?;
+        costs.extend(checked(outcome, "idle").idle);
+    }
+    let kib = median(costs.iter().map(|cost| cost.bytes_each / 1024.0));
+    let added = median(costs.iter().map(|cost| cost.added_us));
+    line("10,000 idle: memory of each, KiB", kib, Target::AtMost(8.0));
+    line("10,000 idle: added to a round trip, us", added, Target::AtMost(2.0));
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Hops {
+    tasks: Hop,
+    threads: Hop,
+}
+
+fn mesh_hop(args: &Args) -> Result<(), Box<dyn Error>> {
+    let mut found: Vec<Hops> = Vec::new();
+    for _ in 0..args.rounds {
+        let cpus = format!("{},{}", args.server_cpu, args.load_cpu);
+        found.push(runner::run_alone(&format!("bench-mesh-hop --json --cpus {cpus}"))?);
+    }
+    let tasks = median(found.iter().map(|hops| hops.tasks.p50_us));
+    line("mesh hop, task to task, p50 us", tasks, Target::AtMost(0.5));
+    let threads = median(found.iter().map(|hops| hops.threads.p50_us));
+    println!("{:<44} {threads:>10.3}", "  two threads that poll a queue, p50 us");
+    Ok(())
+}
+
+fn line(name: &str, value: f64, target: Target) {
+    println!("{name:<44} {:>10} {value:>10.3} {:>7} {}", "", "", target.verdict(value));
+}
+
+/// Figures mean nothing when messages are missing: says so.
+fn checked(outcome: Outcome, name: &str) -> Outcome {
+    if outcome.lost + outcome.wrong > 0 {
+        println!("{name}: {} messages lost, {} wrong", outcome.lost, outcome.wrong);
+    }
+    outcome
+}
+
+fn short(value: f64) -> String {
+    if value >= 10_000.0 { format!("{:.0} k", value / 1e3) } else { format!("{value:.3}") }
+}
+
+const PAIRS: &[Pair] = &[
+    Pair {
+        name: "echo 64x1",
+        load: "echo --conns 64 --depth 1",
+        floor: "bench-floor echo --framed",
+        served: "bench-served echo",
+        unit: "CPU us per message",
+        figure: |outcome| outcome.server_cpu_us,
+        target: Some(Target::AtMost(1.05)),
+    },
+    Pair {
+        name: "echo 64x16",
+        load: "echo --conns 64 --depth 16",
+        floor: "bench-floor echo --framed",
+        served: "bench-served echo",
+        unit: "CPU us per message",
+        figure: |outcome| outcome.server_cpu_us,
+        target: Some(Target::AtMost(1.05)),
+    },
+    Pair {
+        name: "rtt spinning",
+        load: "rtt",
+        floor: "bench-floor echo --framed --spin always",
+        served: "bench-served echo --spin always",
+        unit: "p50 us",
+        figure: |outcome| outcome.p50_us,
+        target: Some(Target::AtMost(1.15)),
+    },
+    Pair {
+        name: "fanout 1000x1",
+        load: "fanout --conns 1000 --window 1",
+        floor: "bench-floor fanout",
+        served: "bench-served fanout",
+        unit: "CPU us per delivery",
+        figure: |outcome| outcome.server_cpu_us,
+        target: Some(Target::AtMost(1.05)),
+    },
+    Pair {
+        name: "fanout 1000x8",
+        load: "fanout --conns 1000 --window 8",
+        floor: "bench-floor fanout --uncoalesced",
+        served: "bench-served fanout",
+        unit: "deliveries/s, one send each",
+        figure: |outcome| outcome.per_second,
+        target: Some(Target::AtLeast(3.5)),
+    },
+    Pair {
+        name: "fanout 1000x8",
+        load: "fanout --conns 1000 --window 8",
+        floor: "bench-floor fanout",
+        served: "bench-served fanout",
+        unit: "CPU us per delivery",
+        figure: |outcome| outcome.server_cpu_us,
+        target: None,
+    },
+];

@@ -1,0 +1,92 @@
+//! The server under test: Shardcast through its public API, one shard, the same work as the floor.
+#![forbid(unsafe_code)]
+
+use std::{error::Error, time::Duration};
+
+use bytes::Bytes;
+use clap::{Parser, ValueEnum};
+use shardcast::{
+    CpuChoice, Limits, Listener, Server, ServerConfig, ServerHandle, ShardCount,
+    tars::{Current, Framed, FramedService, Servant},
+};
+use shardcast_bench::{idle::Spin, ready};
+
+#[derive(Parser)]
+struct Args {
+    /// What to do with what is received.
+    mode: Mode,
+    /// Microseconds to look again before sleeping; `always` never sleeps.
+    #[arg(long, default_value = "50")]
+    spin: Spin,
+    /// CPU to run on.
+    #[arg(long, default_value_t = 0)]
+    cpu: usize,
+    /// Address to listen on.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: String,
+    /// Receive buffers; a power of two.
+    #[arg(long, default_value_t = 1024)]
+    buffers: u16,
+    /// Bytes of one.
+    #[arg(long, default_value_t = 4096)]
+    buffer_bytes: u32,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Mode {
+    /// To whom it came from.
+    Echo,
+    /// To everybody.
+    Fanout,
+}
+
+struct Echo;
+
+impl Servant for Echo {
+    #[inline]
+    fn do_request(&self, _current: &Current, packet: &[u8], response: &mut Vec<u8>) {
+        response.extend_from_slice(packet);
+    }
+}
+
+struct Fanout(ServerHandle);
+
+impl Servant for Fanout {
+    fn do_request(&self, _current: &Current, packet: &[u8], _response: &mut Vec<u8>) {
+        // A full queue shows as messages that the load generator misses.
+        let _ = self.0.broadcast(NAME, Bytes::copy_from_slice(packet));
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    let listener = Listener::new(NAME, &args.listen);
+    let listener = match args.mode {
+        Mode::Echo => listener.protocol(Framed::default(), |_| FramedService(Echo)),
+        Mode::Fanout => listener.protocol(Framed::default(), |server| FramedService(Fanout(server.clone()))),
+    };
+    let config = ServerConfig {
+        shards: ShardCount::Exactly(1),
+        cpus: CpuChoice::List(vec![args.cpu]),
+        spin: spin(args.spin),
+        receive_buffers: args.buffers,
+        receive_buffer_bytes: args.buffer_bytes,
+        limits: Limits { idle_timeout: Duration::ZERO, ..Limits::default() },
+        ..ServerConfig::default()
+    };
+    let server = Server::builder().config(config).listen(listener).start()?;
+    ready(server.address(NAME).ok_or("the listener has an address")?);
+    loop {
+        std::thread::park();
+    }
+}
+
+const fn spin(spin: Spin) -> shardcast::Spin {
+    match spin {
+        Spin::Always => shardcast::Spin::Always,
+        Spin::For(Duration::ZERO) => shardcast::Spin::Never,
+        Spin::For(limit) => shardcast::Spin::Adaptive(limit),
+    }
+}
+
+const NAME: &str = "bench";
