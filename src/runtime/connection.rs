@@ -201,18 +201,22 @@ impl Connection {
         let gate = &self.0.gate;
         let mut guard = gate.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         gate.waiting.fetch_add(1, Ordering::SeqCst);
-        while self.is_open() && self.is_full(len) {
+        // One look decides: what travels is counted nowhere for a moment while the shard takes it over.
+        let room = loop {
+            if !self.is_open() || !self.is_full(len) {
+                break self.is_open();
+            }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                break;
+                break false;
             }
             // Woken by the shard; the slice bounds what a wake-up that raced with our look can cost.
             let waited = gate.room.wait_timeout(guard, left.min(GATE_SLICE));
             guard = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
-        }
+        };
         gate.waiting.fetch_sub(1, Ordering::SeqCst);
         drop(guard);
-        self.is_open() && !self.is_full(len)
+        room
     }
 
     /// A push found no room before it could travel: the policy's consequence, counted.
