@@ -12,7 +12,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use shardcast::{CloseReason, Limits, Listener, ServerConfig};
 
 use crate::support::{
-    Control, End, Line, PATIENCE, Peer, Recorder, Totals, WhoAmI, alone, child, config, eventually, frame,
+    Control, End, Line, PATIENCE, Peer, Recorder, Totals, WhoAmI, child, config, eventually, frame, is_child,
     serve, start,
 };
 
@@ -134,17 +134,18 @@ const FEW: u64 = 100;
 #[test]
 #[ignore = "the other process of the test below"]
 fn a_server_with_few_descriptors() {
-    alone("limits::a_server_with_few_descriptors", || {
-        setrlimit(Resource::Nofile, Rlimit { current: Some(FEW), maximum: Some(FEW) }).expect("fewer");
-        let recorder = Recorder::default();
-        let (server, address) = serve(config(), &recorder);
-        println!("\nserver {address}");
-        // Each line asks how often a descriptor was missing; the end of input ends the server.
-        for _ in std::io::stdin().lines() {
-            println!("server {}", Totals::of(&server.handle()).rejected("descriptors"));
-        }
-        server.drain(PATIENCE).expect("the shards end well");
-    });
+    if !is_child("limits::a_server_with_few_descriptors") {
+        return;
+    }
+    setrlimit(Resource::Nofile, Rlimit { current: Some(FEW), maximum: Some(FEW) }).expect("fewer");
+    let recorder = Recorder::default();
+    let (server, address) = serve(config(), &recorder);
+    println!("\nserver {address}");
+    // Each line asks how often a descriptor was missing; the end of input ends the server.
+    for _ in std::io::stdin().lines() {
+        println!("server {}", Totals::of(&server.handle()).rejected("descriptors"));
+    }
+    server.drain(PATIENCE).expect("the shards end well");
 }
 
 #[test]

@@ -3,11 +3,16 @@ use std::{env, process::Command};
 /// Runs `body` in a process of its own: for what looks at, or changes, something of the whole process.
 /// `name` is the path of the calling test.
 pub(crate) fn alone(name: &str, body: impl FnOnce()) {
-    if env::var_os(ALONE).is_some_and(|value| value == name) {
+    if is_child(name) {
         return body();
     }
     let status = child(name).status().expect("this very binary can be run");
     assert!(status.success(), "{name}, in a process of its own: {status}");
+}
+
+/// Whether this process was started to run the test `name` alone.
+pub(crate) fn is_child(name: &str) -> bool {
+    env::var_os(ALONE).is_some_and(|value| value == name)
 }
 
 /// This binary, about to run the test `name` alone.

@@ -35,7 +35,10 @@ impl Control {
                 (count, thread)
             })
             .collect();
-        Self { stop, peers }
+        let control = Self { stop, peers };
+        // They are inside before anybody misbehaves.
+        control.is_served();
+        control
     }
 
     /// Each has got an answer to something asked from now on.

@@ -18,7 +18,7 @@ use shardcast::{
     tars::{Framed, FramedService},
 };
 
-pub(crate) use alone::{alone, child};
+pub(crate) use alone::{alone, child, is_child};
 pub(crate) use control::Control;
 pub(crate) use line::{Line, WhoAmI};
 pub(crate) use peer::{End, Peer, frame};
