@@ -39,5 +39,5 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = Server::builder().listen(listener).start()?;
     ready(server.address("lines").ok_or("it listens")?);
     wait_for_end(None)?;
-    Ok(server.drain(Duration::from_secs(10))?)
+    Ok(server.stop()?)
 }

@@ -25,5 +25,5 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     handle.push_every("push", Duration::from_secs(10), frame::push(b"hello world")).forget();
     shardcast_examples::ready(server.address("push").ok_or("it listens")?);
     shardcast_examples::wait_for_end(None)?;
-    Ok(server.drain(Duration::from_secs(10))?)
+    Ok(server.stop()?)
 }

@@ -53,5 +53,5 @@ fn main() -> Result<(), Box<dyn Error>> {
     server.handle().push_every("push", interval, frame::push(args.message.as_bytes())).forget();
     ready(server.address("push").ok_or("the listener has an address")?);
     wait_for_end(None)?;
-    Ok(server.drain(Duration::from_secs(10))?)
+    Ok(server.stop()?)
 }

@@ -84,7 +84,8 @@ pub trait Session {
         now: Time,
     ) -> Result<(), Command<'c>>;
 
-    /// Appends to `out` what the session itself has to say: negotiation, acknowledgements, last words.
+    /// Appends to `out` what the session itself has to say: negotiation, acknowledgements, last words. Asked
+    /// once after all frames of a receive, and after each of which [`Progress::more`] says so.
     fn poll_transmit(&mut self, out: &mut Vec<u8>) {
         let _ = out;
     }
@@ -108,7 +109,8 @@ pub struct Progress<'a> {
     pub taken: usize,
     /// What they meant to the application, if anything.
     pub event: Option<Event<'a>>,
-    /// [`Session::poll_event`] has more of it.
+    /// There is more of it: [`Session::poll_event`] or [`Session::poll_transmit`] is to be asked before the
+    /// next frame is shown.
     pub more: bool,
 }
 
@@ -119,6 +121,12 @@ impl<'a> Progress<'a> {
     /// `taken` bytes were a frame that means `event`.
     pub const fn event(taken: usize, event: Event<'a>) -> Self {
         Self { taken, event: Some(event), more: false }
+    }
+
+    /// The same, with more behind it: see [`more`](Self::more).
+    #[must_use]
+    pub const fn and_more(self) -> Self {
+        Self { more: true, ..self }
     }
 
     /// `taken` bytes were for the session alone.

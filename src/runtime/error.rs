@@ -130,7 +130,7 @@ pub enum StartError {
     #[error("configuration: {0}")]
     Config(String),
     /// The kernel's io_uring is not to be had.
-    #[error("{0}")]
+    #[error(transparent)]
     Ring(#[from] RingError),
     /// Locked memory is short.
     #[error("{0}")]

@@ -206,7 +206,7 @@ impl Server {
         let ring = ring_config(&config)?;
         rlimit::ensure_memlock(rlimit::MEMLOCK_BYTES_MIN)
             .map_err(|error| StartError::LockedMemory(error.to_string()))?;
-        say_what_is_missing(&Ring::new(&ring)?, &ring);
+        say_what_is_missing(&Ring::new(&ring)?, &ring, &config);
         let shards = plan.cpus.len();
         let (listeners, mut sockets) = bind(&config, listeners, shards)?;
         let counters: Vec<_> = (0..shards).map(|_| Arc::new(ShardCounters::new(listeners.len()))).collect();
@@ -313,6 +313,15 @@ impl Server {
     pub fn drain(mut self, timeout: Duration) -> io::Result<()> {
         self.handle.begin_drain(timeout);
         self.join()
+    }
+
+    /// As [`drain`](Self::drain), within [`ServerConfig::drain_timeout`].
+    ///
+    /// # Errors
+    /// As for [`drain`](Self::drain).
+    pub fn stop(self) -> io::Result<()> {
+        let timeout = self.handle.shared.config.drain_timeout;
+        self.drain(timeout)
     }
 
     /// Waits until the server has ended because a handle [began to drain it](ServerHandle::begin_drain), or
@@ -568,13 +577,6 @@ fn ring_config(config: &ServerConfig) -> Result<RingConfig, StartError> {
     let nofile =
         rlimit::raise_nofile().map_err(|error| StartError::Config(format!("RLIMIT_NOFILE: {error}")))?;
     let connections = config.limits.connections_max.max(1) as u64;
-    if nofile < connections.saturating_add(DESCRIPTORS_ASIDE) {
-        tracing::info!(
-            nofile,
-            connections_max = connections,
-            "RLIMIT_NOFILE is what bounds the connections; accepting waits when it is reached"
-        );
-    }
     Ok(RingConfig {
         buffers: config.receive_buffers,
         buffer_bytes: config.receive_buffer_bytes,
@@ -584,11 +586,20 @@ fn ring_config(config: &ServerConfig) -> Result<RingConfig, StartError> {
     })
 }
 
-/// A log line for what this kernel, or the configuration, makes us do without.
-fn say_what_is_missing(ring: &Ring, config: &RingConfig) {
+/// A log line for what this host, or the configuration, makes us do without.
+fn say_what_is_missing(ring: &Ring, made: &RingConfig, config: &ServerConfig) {
     let missing = Features::ALL.minus(ring.features());
     if missing != Features::NONE {
-        tracing::info!(%missing, disabled = %config.disable, "io_uring features not in use; the next best is");
+        tracing::info!(%missing, disabled = %made.disable, "io_uring features not in use; the next best is");
+    }
+    let connections_max = config.limits.connections_max;
+    if (made.slots as usize) < connections_max {
+        let slots = made.slots;
+        tracing::info!(
+            slots,
+            connections_max,
+            "a shard holds fewer connections than that: see RLIMIT_NOFILE"
+        );
     }
 }
 
@@ -658,9 +669,6 @@ const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What shards get beyond the deadline, to let the kernel end what was cut.
 const STOP_GRACE: Duration = Duration::from_secs(2);
-
-/// Descriptors that are no connections: rings, listeners, files.
-const DESCRIPTORS_ASIDE: u64 = 256;
 
 /// Connections of one shard; what the kernel's file table is made for.
 const SLOTS_MAX: u64 = 65_536;

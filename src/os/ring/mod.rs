@@ -137,6 +137,9 @@ pub struct Ring {
     stopped: Option<u32>,
     sends_in_flight: usize,
     alarm: Box<types::Timespec>,
+    /// A read of the eventfd is with the kernel, into `wake_count`.
+    awaiting_wake: bool,
+    wake_count: Box<[u8; WAKE_BYTES as usize]>,
     eventfd: Arc<OwnedFd>,
     features: Features,
     counters: RingCounters,
@@ -193,6 +196,8 @@ impl Ring {
             stopped: None,
             sends_in_flight: 0,
             alarm: Box::default(),
+            awaiting_wake: false,
+            wake_count: Box::default(),
             eventfd: Arc::new(eventfd),
             features,
             counters: RingCounters::default(),
@@ -381,13 +386,32 @@ impl Ring {
     /// # Errors
     /// The ring is broken: the shard cannot go on.
     pub fn enter(&mut self) -> io::Result<()> {
+        self.submit(0)
+    }
+
+    /// As [`enter`](Self::enter), but waits, blocking the thread, until there is a completion or a wake-up.
+    /// Wants the ring [mute](Self::mute), or each completion would be a wake-up as well.
+    ///
+    /// # Errors
+    /// As for [`enter`](Self::enter).
+    pub fn wait(&mut self) -> io::Result<()> {
+        if !self.awaiting_wake {
+            self.awaiting_wake = true;
+            let fd = types::Fd(self.eventfd.as_raw_fd());
+            let buffer = self.wake_count.as_mut_ptr();
+            self.push(opcode::Read::new(fd, buffer, WAKE_BYTES).build(), Kind::Wake, 0);
+        }
+        self.submit(1)
+    }
+
+    fn submit(&mut self, want: u32) -> io::Result<()> {
         self.feed_starved();
         self.buffers.publish();
         let queued = self.io.submission().len() as u32;
         self.counters.enters += 1;
         // SAFETY: all entries in the queue point to memory that this ring keeps until their completion
-        // (slots, listeners, buffers), or that the kernel copies during this call (alarm).
-        let entered = unsafe { self.io.submitter().enter::<libc::sigset_t>(queued, 0, GETEVENTS, None) };
+        // (slots, listeners, buffers, wake count), or that the kernel copies during this call (alarm).
+        let entered = unsafe { self.io.submitter().enter::<libc::sigset_t>(queued, want, GETEVENTS, None) };
         match entered {
             Ok(_) => Ok(()),
             Err(error) if matches!(error.raw_os_error(), Some(libc::EINTR | libc::EBUSY | libc::EAGAIN)) => {
@@ -422,6 +446,10 @@ impl Ring {
                 Some(Completion::Connected { slot: index, result: result(entry).map(drop) })
             }
             Kind::Alarm => Some(Completion::Alarm),
+            Kind::Wake => {
+                self.awaiting_wake = false;
+                None
+            }
             Kind::Cancel => None,
         }
     }
@@ -580,8 +608,8 @@ impl Ring {
 
     fn push(&mut self, entry: squeue::Entry, kind: Kind, index: u32) {
         let entry = entry.user_data(encode(kind, index));
-        // SAFETY: the entry points to memory owned by `self.slots`, `self.listeners`, `self.buffers` or
-        // `self.alarm`, all of which stay until the completion has been seen (`Drop` waits or leaks).
+        // SAFETY: the entry points to memory owned by `self.slots`, `self.listeners`, `self.buffers`,
+        // `self.wake_count` or `self.alarm`, all of which stay until the completion has been seen (`Drop` waits or leaks).
         while unsafe { self.io.submission().push(&entry) }.is_err() {
             // The queue is full: hand it over early. An error here shows again in the next turn's enter.
             let _ = self.enter();
@@ -607,7 +635,8 @@ impl Drop for Ring {
         self.listeners.clear();
         let _ = self.io.submitter().register_sync_cancel(None, types::CancelBuilder::any());
         for _ in 0..DROP_TURNS {
-            if self.slots.iter().all(|it| it.in_flight.is_none() && it.connecting.is_none()) {
+            let idle = self.slots.iter().all(|it| it.in_flight.is_none() && it.connecting.is_none());
+            if idle && !self.awaiting_wake {
                 break;
             }
             let _ = self.enter();
@@ -616,6 +645,9 @@ impl Drop for Ring {
         for it in &mut self.slots {
             std::mem::forget(it.in_flight.take());
             std::mem::forget(it.connecting.take());
+        }
+        if self.awaiting_wake {
+            std::mem::forget(std::mem::take(&mut self.wake_count));
         }
         self.buffers.unregister(&self.io);
     }
@@ -630,6 +662,7 @@ enum Kind {
     Send,
     Connect,
     Alarm,
+    Wake,
     Cancel,
 }
 
@@ -644,6 +677,7 @@ const fn decode(user_data: u64) -> (Kind, u32) {
         2 => Kind::Send,
         3 => Kind::Connect,
         4 => Kind::Alarm,
+        5 => Kind::Wake,
         _ => Kind::Cancel,
     };
     (kind, user_data as u32)
@@ -655,6 +689,9 @@ fn result(entry: &cqueue::Entry) -> io::Result<u32> {
 }
 
 const GETEVENTS: u32 = 1;
+
+/// What an eventfd is read with.
+const WAKE_BYTES: u32 = 8;
 
 /// Turns that `Drop` gives the kernel to end what was cancelled.
 const DROP_TURNS: usize = 1000;

@@ -71,16 +71,19 @@ fn take_all(
     loop {
         let rest = &input[taken..];
         let progress = session.handle_input(rest, now)?;
-        let len = progress.taken;
+        let (len, more) = (progress.taken, progress.more);
         assert!(len <= rest.len(), "took {len} of {} bytes", rest.len());
         if len == 0 {
             assert_eq!(progress.event, None, "an event without bytes");
         }
         transcript.events.extend(progress.event.map(|event| format!("{event:?}")));
-        session.poll_transmit(&mut transcript.sent);
+        let before = (transcript.events.len(), transcript.sent.len());
         while let Some(event) = session.poll_event() {
             transcript.events.push(format!("{event:?}"));
         }
+        session.poll_transmit(&mut transcript.sent);
+        let after = (transcript.events.len(), transcript.sent.len());
+        assert!(more || before == after, "what is behind a frame has to be announced");
         if len == 0 {
             let again = session.handle_input(rest, now).map(|progress| (progress.taken, progress.event));
             assert_eq!(again, Ok((0, None)), "a prefix is a prefix however often it is shown");

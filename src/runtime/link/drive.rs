@@ -6,7 +6,7 @@ use std::{
 };
 
 use shardcast_os::ring::{Filled, ReceiveEnd};
-use shardcast_proto::{Command, Error, Event, RequestId, Session};
+use shardcast_proto::{Command, Error, Event, Progress, RequestId, Session, Time};
 
 use super::{Conn, Role, State, outbox::Outbox};
 use crate::{
@@ -131,6 +131,7 @@ impl Shard {
         let service = self.service(*listener, serving.protocol);
         let outbox_bytes_max = conn.handle.bounds().bytes_max;
         let (mut scratch, mut run) = (self.scratch.take(), conn.outbox.take_run(now, || self.spare()));
+        let session = &mut *serving.session;
         let (mut taken, mut requests, mut answers, mut fault, mut closing) = (0, 0, 0, None, false);
         let waiting = conn.outbox.response_bytes();
         self.runs(Some(*listener));
@@ -139,34 +140,33 @@ impl Shard {
                 conn.paused = true;
                 break;
             }
-            let progress = match serving.session.handle_input(&input[taken..], now) {
+            let Progress { taken: len, event, more } = match session.handle_input(&input[taken..], now) {
                 Ok(progress) => progress,
                 Err(error) => {
                     fault = Some(error);
                     break;
                 }
             };
-            if progress.taken == 0 {
+            if len == 0 {
                 break;
             }
-            taken += progress.taken;
-            let (mut event, mut more) = (progress.event, progress.more);
-            while let Some(it) = event {
-                closing |= it == Event::Closing;
-                requests += u64::from(it != Event::Closing);
-                if let Some(id) = call(service, &conn.handle, it, &mut scratch) {
-                    let respond = Command::Respond { id, body: &scratch };
-                    let said = serving.session.handle_command(respond, &mut run.bytes, now).is_ok();
-                    debug_assert!(said, "a protocol can answer its own requests");
+            taken += len;
+            closing = matches!(event, Some(Event::Closing));
+            if let Some(Event::Request { id, route, body }) = event {
+                requests += 1;
+                if ask(service, &conn.handle, Request { id, route, body }, &mut scratch) {
+                    answer(session, id, &scratch, &mut run.bytes, now);
                     answers += 1;
                 }
-                event = if more { serving.session.poll_event() } else { None };
-                more = event.is_some();
             }
-            // In its place between the answers, however many frames came at once.
-            answers += transmit(&mut *serving.session, &mut run.bytes);
+            if more {
+                let behind = take_more(session, service, &conn.handle, &mut scratch, &mut run.bytes, now);
+                requests += behind.requests;
+                answers += behind.answers;
+                closing |= behind.closing;
+            }
         }
-        answers += transmit(&mut *serving.session, &mut run.bytes);
+        answers += transmit(session, &mut run.bytes);
         self.runs(None);
         self.put_run(&mut conn.outbox, run, answers);
         scratch.clear();
@@ -222,20 +222,16 @@ impl Shard {
         }
         let outcome = serving.session.handle_timeout(now);
         let service = self.service(*listener, serving.protocol);
-        let (mut scratch, mut closing) = (self.scratch.take(), false);
-        while let Some(event) = serving.session.poll_event() {
-            closing |= event == Event::Closing;
-            if let Some(id) = call(service, &conn.handle, event, &mut scratch) {
-                self.say(&mut conn.outbox, &mut *serving.session, Command::Respond { id, body: &scratch });
-            }
-        }
+        let (mut scratch, mut run) = (self.scratch.take(), conn.outbox.take_run(now, || self.spare()));
+        let session = &mut *serving.session;
+        let behind = take_more(session, service, &conn.handle, &mut scratch, &mut run.bytes, now);
+        self.put_run(&mut conn.outbox, run, behind.answers);
         self.scratch.set(scratch);
-        self.write(&mut conn.outbox, |out| serving.session.poll_transmit(out));
         if let Err(error) = outcome {
             self.counters.listeners[*listener as usize].count_decode_error(error.code());
             return self.finish(conn, CloseReason::ProtocolError(error));
         }
-        if closing {
+        if behind.closing {
             return self.finish(conn, CloseReason::PeerClosed);
         }
         self.queue_changed(conn);
@@ -262,19 +258,54 @@ impl Shard {
     }
 }
 
-/// Gives one event to the service; returns the id to answer now with what is in `body`, if any.
+/// Asks the service; true when what is in `body` afterwards is to be answered now.
 #[inline]
-fn call(
+fn ask(service: &dyn Service, connection: &Connection, request: Request<'_>, body: &mut Vec<u8>) -> bool {
+    body.clear();
+    let mut reply = Reply { connection, id: request.id, body, later: false };
+    service.request(connection, request, &mut reply);
+    !reply.later && !reply.body.is_empty()
+}
+
+#[inline]
+fn answer(session: &mut dyn Session, id: RequestId, body: &[u8], out: &mut Vec<u8>, now: Time) {
+    let said = session.handle_command(Command::Respond { id, body }, out, now).is_ok();
+    debug_assert!(said, "a protocol can answer its own requests");
+}
+
+/// What came besides the one event of a frame.
+#[derive(Default)]
+struct Behind {
+    requests: u64,
+    answers: usize,
+    closing: bool,
+}
+
+/// Takes the further events of a frame, or those of a time-out, and what the session itself says to it.
+#[cold]
+fn take_more(
+    session: &mut dyn Session,
     service: &dyn Service,
     connection: &Connection,
-    event: Event<'_>,
-    body: &mut Vec<u8>,
-) -> Option<RequestId> {
-    let Event::Request { id, route, body: request } = event else { return None };
-    body.clear();
-    let mut reply = Reply { connection, id, body, later: false };
-    service.request(connection, Request { id, route, body: request }, &mut reply);
-    (!reply.later && !reply.body.is_empty()).then_some(id)
+    scratch: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+    now: Time,
+) -> Behind {
+    let mut behind = Behind::default();
+    while let Some(event) = session.poll_event() {
+        match event {
+            Event::Request { id, route, body } => {
+                behind.requests += 1;
+                if ask(service, connection, Request { id, route, body }, scratch) {
+                    answer(session, id, scratch, out, now);
+                    behind.answers += 1;
+                }
+            }
+            _ => behind.closing |= event == Event::Closing,
+        }
+    }
+    behind.answers += transmit(session, out);
+    behind
 }
 
 /// Lets the session say what it has to say itself; how many messages that was.

@@ -85,12 +85,14 @@ impl Session for LineSession {
         }
         if line == b"ping" {
             self.pong = true;
-            return Ok(Progress::silent(end + 1));
+            return Ok(Progress::silent(end + 1).and_more());
         }
         let mut halves = line.splitn(2, |byte| *byte == b';');
         let first = halves.next().unwrap_or_default();
         self.second = halves.next().map(<[u8]>::to_vec);
-        Ok(Progress::event(end + 1, self.request(first)))
+        let more = self.second.is_some();
+        let progress = Progress::event(end + 1, self.request(first));
+        Ok(if more { progress.and_more() } else { progress })
     }
 
     fn handle_timeout(&mut self, now: Time) -> Result<(), Error> {

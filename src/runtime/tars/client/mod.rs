@@ -67,7 +67,7 @@ pub enum ClientEvent {
 #[non_exhaustive]
 pub enum ConnectError {
     /// The object string cannot be read.
-    #[error("{0}")]
+    #[error(transparent)]
     Object(#[from] EndpointError),
     /// The object has no endpoint of its own, or none over TCP: a registry would have to be asked.
     #[error("the object names no tcp endpoint")]
@@ -76,7 +76,7 @@ pub enum ConnectError {
     #[error("no address for {0}")]
     NoAddress(String),
     /// The shard that clients of this process share could not be started.
-    #[error("{0}")]
+    #[error(transparent)]
     Start(#[from] StartError),
     /// The shard that it was to live on is too busy, or has ended.
     #[error("the client's shard is busy or has ended")]

@@ -352,7 +352,7 @@ fn a_broadcast_is_bounded_for_each_slow_reader_under_every_policy() {
 
 #[test]
 fn a_peer_that_asks_and_does_not_read_is_not_read_from_until_it_does() {
-    const REQUESTS: u32 = 8192;
+    const REQUESTS: u32 = 32_768;
     let mut bench = Bench::new(OverflowPolicy::Disconnect);
     let mut asking = bench.peer.0.try_clone().expect("a descriptor");
     let watch = Watch::start(bench.server.handle(), bench.connection.clone());

@@ -54,7 +54,7 @@ impl Session for LineSession {
             b"bye" => Ok(Progress::event(end + 1, Event::Closing)),
             b"ping" => {
                 self.pongs += 1;
-                Ok(Progress::silent(end + 1))
+                Ok(Progress::silent(end + 1).and_more())
             }
             body => {
                 self.line_count += 1;

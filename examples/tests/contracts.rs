@@ -1,0 +1,136 @@
+//! What the examples promise: the line `ready ADDR`, what the client prints, and to end with 0 on SIGTERM.
+#![forbid(unsafe_code)]
+
+use std::{
+    env,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    process::{Child, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+#[test]
+fn the_server_speaks_as_the_push_guide_does() {
+    let mut server = Server::start(&["--interval-ms", "50", "--message", "news", "--shards", "2"]);
+    let mut peer = server.connect();
+    peer.write_all(b"\0\0\0\x11\0\0\0\x01heartbeat").expect("it reads");
+    assert_eq!(read_until(&mut peer, b"\0\0\0\x11\0\0\0\x01heartbeat"), Ok(()));
+    assert_eq!(read_until(&mut peer, b"\0\0\0\x0c\0\0\0\0news"), Ok(()));
+    assert_eq!(server.end(), Some(0));
+}
+
+#[test]
+fn a_silent_peer_is_disconnected_though_it_is_pushed_to() {
+    let mut server = Server::start(&["--interval-ms", "50", "--idle-timeout-ms", "300"]);
+    let mut peer = server.connect();
+    let mut all = Vec::new();
+    peer.read_to_end(&mut all).expect("it ends in order");
+    assert!(all.starts_with(b"\0\0\0\x13\0\0\0\0hello world"), "{all:?}");
+    assert_eq!(server.end(), Some(0));
+}
+
+#[test]
+fn the_client_prints_what_the_guide_s_client_prints() {
+    let mut server = Server::start(&["--interval-ms", "100"]);
+    let mut client = example("tars_push_client");
+    client.args(["--connect", &server.address, "--seconds", "2", "--heartbeat-ms", "200", "--clients", "2"]);
+    let output = client.output().expect("it was built");
+    assert!(output.status.success());
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    let count = |line: &str| lines.lines().filter(|it| *it == line).count();
+    assert_eq!(count("request id: 1"), 2, "each of two clients counts for itself:\n{lines}");
+    assert!(count("response str: heartbeat") >= 4, "{lines}");
+    assert!(count("push message: hello world") >= 4, "{lines}");
+    assert_eq!(server.end(), Some(0));
+}
+
+#[test]
+fn a_client_without_a_server_waits_for_one_and_ends_when_told() {
+    let mut client = example("tars_push_client");
+    let mut client =
+        client.args(["--connect", "127.0.0.1:1"]).stderr(Stdio::piped()).spawn().expect("it was built");
+    let mut errors = BufReader::new(client.stderr.take().expect("piped"));
+    let mut line = String::new();
+    errors.read_line(&mut line).expect("it says so");
+    assert!(line.starts_with("cannot connect"), "{line}");
+    assert_eq!(end(&mut client), Some(0));
+}
+
+#[test]
+fn the_other_examples_listen_and_end() {
+    for name in ["push_minimal", "custom_parser"] {
+        let mut server = Server::of(example(name).stdout(Stdio::piped()).spawn().expect("it was built"));
+        drop(server.connect());
+        assert_eq!(server.end(), Some(0), "{name}");
+    }
+}
+
+struct Server {
+    child: Child,
+    address: String,
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Server {
+    fn start(flags: &[&str]) -> Self {
+        let mut command = example("tars_push_server");
+        command.args(["--listen", "127.0.0.1:0"]).args(flags).stdout(Stdio::piped());
+        Self::of(command.spawn().expect("it was built"))
+    }
+
+    fn of(mut child: Child) -> Self {
+        let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("it says that it is ready");
+        let address = line.strip_prefix("ready ").expect("the word ready").trim_end().to_owned();
+        Self { child, address, _stdout: stdout }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("not zero");
+        stream
+    }
+
+    fn end(&mut self) -> Option<i32> {
+        end(&mut self.child)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It has ended, or the test failed before it was told to.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn end(child: &mut Child) -> Option<i32> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process");
+    kill_process(pid, Signal::TERM).expect("it runs");
+    child.wait().expect("it was started").code()
+}
+
+/// Reads until `wanted` was among what came.
+fn read_until(peer: &mut TcpStream, wanted: &[u8]) -> Result<(), String> {
+    let mut all = Vec::new();
+    let mut buffer = [0; 256];
+    while !all.windows(wanted.len()).any(|it| it == wanted) {
+        match peer.read(&mut buffer) {
+            Ok(0) => return Err(format!("it ended after {all:?}")),
+            Ok(len) => all.extend_from_slice(&buffer[..len]),
+            Err(error) => return Err(format!("{error} after {all:?}")),
+        }
+    }
+    Ok(())
+}
+
+/// An example that `cargo test` has built.
+fn example(name: &str) -> Command {
+    let mut path = env::current_exe().expect("this test runs");
+    path.pop();
+    path.pop();
+    Command::new(path.join("examples").join(name))
+}
