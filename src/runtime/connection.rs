@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     waiting_bytes: AtomicUsize,
     waiting_messages: AtomicUsize,
     received_nanos: AtomicU64,
+    /// Requests that are to be answered later.
+    owed: AtomicUsize,
     gate: Gate,
 }
 
@@ -77,6 +79,7 @@ impl Connection {
             waiting_bytes: AtomicUsize::new(0),
             waiting_messages: AtomicUsize::new(0),
             received_nanos: AtomicU64::new(now.as_nanos()),
+            owed: AtomicUsize::new(0),
             gate: Gate::default(),
         }))
     }
@@ -176,7 +179,11 @@ impl Connection {
         // What travels is bounded too: a shard that does not come to it must not gather a heap.
         let travelling = self.0.travelling_bytes.fetch_add(len, Ordering::Relaxed) + len;
         let messages = self.0.travelling_messages.fetch_add(1, Ordering::Relaxed) + 1;
-        if messages > 1 && (travelling > self.0.bounds.bytes_max || messages > self.0.bounds.messages_max) {
+        // Answers are as many as were asked for, and are not dropped.
+        if push
+            && messages > 1
+            && (travelling > self.0.bounds.bytes_max || messages > self.0.bounds.messages_max)
+        {
             self.arrived(len);
             return Err(Sent::Full);
         }
@@ -240,6 +247,29 @@ impl Connection {
         self.0.waiting_messages.store(messages, Ordering::Relaxed);
         if self.0.gate.waiting.load(Ordering::Relaxed) > 0 {
             self.0.gate.room.notify_all();
+        }
+    }
+
+    /// An answer will come later.
+    pub(crate) fn owe(&self) {
+        self.0.owed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It came, or never will.
+    pub(crate) fn settle(&self) {
+        self.0.owed.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Whether answers are still to come.
+    pub(crate) fn owes(&self) -> bool {
+        self.0.owed.load(Ordering::Acquire) > 0
+    }
+
+    /// Tells the shard that nothing is owed any more, though nothing was sent: a drain may wait for it.
+    pub(crate) fn tell_settled(&self) {
+        if self.is_open() {
+            // Refused: the drain's deadline comes all the same.
+            let _ = self.0.router.post(self.0.id.shard, Envelope::Settled { to: self.0.id });
         }
     }
 

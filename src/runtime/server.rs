@@ -181,17 +181,14 @@ pub(crate) struct ListenerShared {
 impl Shared {
     /// How long what is queued for a connection that ends may take to be sent.
     pub(crate) fn flush_timeout(&self, drain_deadline: Option<Time>, now: Time) -> Duration {
-        bounded(FLUSH_TIMEOUT, drain_deadline, now)
+        // A drain gives a slow reader all the time that there is.
+        drain_deadline.map_or(FLUSH_TIMEOUT, |deadline| deadline - now)
     }
 
     /// How long the peer's end of stream is awaited after ours.
     pub(crate) fn linger_timeout(&self, drain_deadline: Option<Time>, now: Time) -> Duration {
-        bounded(LINGER_TIMEOUT, drain_deadline, now)
+        drain_deadline.map_or(LINGER_TIMEOUT, |deadline| LINGER_TIMEOUT.min(deadline - now))
     }
-}
-
-fn bounded(timeout: Duration, deadline: Option<Time>, now: Time) -> Duration {
-    deadline.map_or(timeout, |deadline| timeout.min(deadline - now))
 }
 
 impl Server {
@@ -622,8 +619,8 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
         }
         bound.push(ListenerShared {
             bounds: OutboxBounds {
-                bytes_max: listener.outbox_bytes_max.unwrap_or(limits.outbox_bytes_max),
-                messages_max: listener.outbox_messages_max.unwrap_or(limits.outbox_messages_max),
+                bytes_max: listener.outbox_bytes_max.unwrap_or(limits.outbox_bytes_max).max(1),
+                messages_max: listener.outbox_messages_max.unwrap_or(limits.outbox_messages_max).max(1),
                 age_max: listener.outbox_age_max.unwrap_or(limits.outbox_age_max),
                 overflow: listener.overflow.unwrap_or(limits.overflow),
             },

@@ -55,20 +55,40 @@ impl Reply<'_> {
     pub fn later(&mut self) -> Responder {
         self.later = true;
         self.body.clear();
-        Responder { connection: self.connection.clone(), id: self.id }
+        self.connection.owe();
+        Responder { connection: Some(self.connection.clone()), id: self.id }
     }
 }
 
-/// Answers one request later. Dropped unused, the request stays unanswered.
-#[derive(Clone, Debug)]
+/// Answers one request later. Dropped unused, the request stays unanswered. A server that drains waits for
+/// it, within its time.
+#[derive(Debug)]
 pub struct Responder {
-    connection: Connection,
+    /// Taken when the answer was given.
+    connection: Option<Connection>,
     id: RequestId,
 }
 
 impl Responder {
-    /// Sends the answer.
-    pub fn respond(self, body: impl Into<Bytes>) -> Sent {
-        self.connection.respond(self.id, body.into())
+    /// Whether there is still somebody to answer to.
+    pub fn is_open(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connection::is_open)
+    }
+
+    /// Sends the answer. [`Sent::Full`]: the queue of the connection's shard was full, and it is lost.
+    pub fn respond(mut self, body: impl Into<Bytes>) -> Sent {
+        let Some(connection) = self.connection.take() else { return Sent::Gone };
+        // First: when the answer arrives, the shard looks whether it was the last one owed.
+        connection.settle();
+        connection.respond(self.id, body.into())
+    }
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        if let Some(connection) = &self.connection {
+            connection.settle();
+            connection.tell_settled();
+        }
     }
 }

@@ -31,6 +31,27 @@ impl Shard {
         self.release_if_idle(id.slot);
     }
 
+    /// Ends a connection because the server stops: at once, or when it has got the answers that it is owed.
+    /// Until then nothing more is read from it.
+    pub(crate) fn drain_connection(&self, id: ConnId) {
+        let mut table = self.table.borrow_mut();
+        let Some(conn) = table.get(id) else { return };
+        if conn.handle.owes() {
+            conn.paused = true;
+            self.ring.borrow_mut().stop_receiving(id.slot);
+            return;
+        }
+        drop(table);
+        self.close(id, CloseReason::Drained);
+    }
+
+    /// A connection was answered, or never will be: it may have been the last thing that a drain waits for.
+    pub(crate) fn end_if_drained(&self, id: ConnId) {
+        if self.draining.get() {
+            self.drain_connection(id);
+        }
+    }
+
     /// Ends a connection for the application, and begins to end it for the peer. Once per connection.
     pub(crate) fn finish(&self, conn: &mut Conn, why: CloseReason) {
         let before = conn.state;

@@ -32,6 +32,7 @@ impl Shard {
         if cut {
             self.release_if_idle(slot);
         }
+        self.end_if_drained(to.id());
     }
 
     /// A push for every open connection of a listener: framed once per protocol, shared by reference.
@@ -89,6 +90,7 @@ impl Shard {
     fn respond(&self, conn: &mut Conn, id: RequestId, body: &[u8]) {
         let Role::Accepted { serving: Some(serving), .. } = &mut conn.role else { return };
         self.say(&mut conn.outbox, &mut *serving.session, Command::Respond { id, body });
+        self.write(&mut conn.outbox, |out| serving.session.poll_transmit(out));
         self.queue_changed(conn);
     }
 

@@ -75,6 +75,8 @@ impl Shard {
         match result {
             Ok(()) => self.was_sent(conn, bytes, messages),
             Err(error) if conn.state != State::Cut => {
+                // How much of it the peer got, nobody knows.
+                self.count_drops(conn, "closed", messages);
                 let why = CloseReason::from_socket(&error);
                 if conn.state == State::Open {
                     self.finish(conn, why);
@@ -112,6 +114,7 @@ impl Shard {
             self.publish_queue(conn);
         }
         if conn.paused
+            && !self.draining.get()
             && conn.state == State::Open
             && conn.outbox.response_bytes() <= conn.handle.bounds().bytes_max / 2
         {

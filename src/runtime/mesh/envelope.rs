@@ -13,6 +13,8 @@ pub(crate) enum Envelope {
     Deliver { to: Connection, message: Message },
     /// A push for all its connections of a listener.
     Broadcast { listener: u32, body: Bytes, key: Option<u64> },
+    /// A connection of its is owed an answer less, without one having been sent.
+    Settled { to: ConnId },
     /// A connection of its to close.
     Close { to: ConnId, why: CloseReason },
     /// Anything that is not on a message's path.
@@ -63,6 +65,7 @@ impl fmt::Debug for Envelope {
             Self::Adopt(_) => "Adopt",
             Self::Deliver { .. } => "Deliver",
             Self::Broadcast { .. } => "Broadcast",
+            Self::Settled { .. } => "Settled",
             Self::Close { .. } => "Close",
             Self::Run(_) => "Run",
         })

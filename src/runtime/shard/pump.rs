@@ -137,13 +137,14 @@ impl Shard {
     }
 
     fn take(self: &Rc<Self>, envelope: Envelope) {
-        match envelope {
+        self.contain("what an envelope brought about", || match envelope {
             Envelope::Deliver { to, message } => self.deliver(&to, message),
             Envelope::Broadcast { listener, body, key } => self.broadcast(listener, &body, key),
             Envelope::Adopt(adopted) => self.adopt(*adopted),
+            Envelope::Settled { to } => self.end_if_drained(to),
             Envelope::Close { to, why } => self.close(to, why),
-            Envelope::Run(run) => self.contain("a control message", || run(self)),
-        }
+            Envelope::Run(run) => run(self),
+        });
     }
 
     fn turn_ring(self: &Rc<Self>, alarm: &mut Option<Time>) -> bool {
@@ -302,8 +303,10 @@ impl Shard {
                 .collect()
         };
         for (id, state) in ids {
-            if !matches!(state, State::Moving(_)) || why == CloseReason::ShuttingDown {
-                self.close(id, why);
+            match (why, state) {
+                (CloseReason::Drained, State::Moving(_)) => {}
+                (CloseReason::Drained, State::Open) => self.drain_connection(id),
+                _ => self.close(id, why),
             }
         }
     }

@@ -184,7 +184,8 @@ impl Client {
             }
         }));
         if self.0.router.post(self.0.shard, envelope).is_err() {
-            callback.answer(Err(CallError::QueueFull));
+            let ended = self.0.router.peer(self.0.shard).has_ended();
+            callback.answer(Err(if ended { CallError::Closed } else { CallError::QueueFull }));
         }
     }
 }

@@ -10,8 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use shardcast::{CloseReason, Connection, Limits, Listener, Sent, ServerConfig, tars::Client};
+use shardcast::{
+    CloseReason, Connection, Limits, Listener, Sent, ServerConfig,
+    tars::{Client, Framed},
+};
 
+use crate::handles::Later;
 use crate::support::{
     End, Line, PATIENCE, Peer, Recorder, Totals, WhoAmI, config, eventually, frame, serve, start, within,
 };
@@ -58,6 +62,33 @@ fn a_drain_under_load_keeps_its_deadline_and_delivers_what_was_queued() {
     assert!(recorder.open().is_empty());
     assert_eq!(Totals::of(&handle).connections(), 0);
     drop(never_closes);
+}
+
+#[test]
+fn a_drain_waits_for_the_answers_that_are_owed() {
+    let (ask, asked) = flume::unbounded();
+    let listener =
+        Listener::new("later", "127.0.0.1:0").protocol(Framed::default(), move |_| Later(ask.clone()));
+    let (server, address) = start(config(), listener, "later");
+    let (mut patient, mut forgotten) = (Peer::connect(address), Peer::connect(address));
+    patient.send(&frame(1, b"first"));
+    patient.send(&frame(2, b"second"));
+    let question = || asked.recv_timeout(PATIENCE).expect("it was asked");
+    let ((one, body), (two, _)) = (question(), question());
+    forgotten.send(&frame(1, b"never"));
+    let (nobody, _) = question();
+
+    let handle = server.handle();
+    let draining = thread::spawn(move || server.drain(PATIENCE * 4));
+    eventually(PATIENCE, || handle.is_draining());
+    drop(nobody);
+    assert_eq!(forgotten.read_to_end(), (Vec::new(), End::OfStream));
+    assert!(one.is_open() && two.is_open());
+    assert_eq!(one.respond(body), Sent::Queued);
+    assert_eq!(patient.read_frame(), (1, b"first".to_vec()));
+    assert_eq!(two.respond(frame(2, b"second")), Sent::Queued);
+    assert_eq!(patient.read_to_end(), (frame(2, b"second"), End::OfStream));
+    draining.join().expect("a thread that drains").expect("the shards end well");
 }
 
 /// Peers that come, ask and go.
