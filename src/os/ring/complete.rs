@@ -1,0 +1,154 @@
+//! What the kernel says, turned into [`Completion`]s: the other half of every operation.
+
+use std::{
+    io,
+    os::fd::{FromRawFd as _, OwnedFd},
+};
+
+use io_uring::cqueue;
+
+use super::{
+    Completion, Feature, ReceiveEnd, Ring,
+    kind::{Kind, decode},
+};
+
+impl Ring {
+    pub(super) fn complete(&mut self, entry: &cqueue::Entry) -> Option<Completion> {
+        let (kind, index) = decode(entry.user_data());
+        match kind {
+            Kind::Receive => self.complete_receive(index, entry),
+            Kind::Send => self.complete_send(index, entry),
+            Kind::Accept => self.complete_accept(index, entry),
+            Kind::Connect => {
+                self.slots[index as usize].connecting = None;
+                Some(Completion::Connected { slot: index, result: result(entry).map(drop) })
+            }
+            Kind::Alarm => Some(Completion::Alarm),
+            Kind::Wake => {
+                self.awaiting_wake = false;
+                None
+            }
+            Kind::Cancel => None,
+        }
+    }
+
+    fn complete_accept(&mut self, listener: u32, entry: &cqueue::Entry) -> Option<Completion> {
+        let more = cqueue::more(entry.flags());
+        let slot = self.listeners.get_mut(listener as usize).and_then(Option::as_mut);
+        if let (Some(it), false) = (slot, more) {
+            it.armed = false;
+        }
+        let accepted = result(entry);
+        match accepted {
+            Ok(fd) => {
+                if !more {
+                    self.resume_accept(listener);
+                }
+                // SAFETY: a successful accept returns a new descriptor that nobody else knows.
+                let socket = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+                Some(Completion::Accepted { listener, socket })
+            }
+            Err(error) => match error.raw_os_error() {
+                Some(libc::ECANCELED) => None,
+                // The kernel lacks multishot accept: one at a time from here on.
+                Some(libc::EINVAL) if self.features.has(Feature::MultishotAccept) => {
+                    self.features = self.features.without(Feature::MultishotAccept);
+                    self.resume_accept(listener);
+                    None
+                }
+                // A connection that ended before it was accepted, or an interruption: nothing is wrong here.
+                Some(libc::ECONNABORTED | libc::EINTR | libc::EPROTO | libc::EAGAIN) => {
+                    self.resume_accept(listener);
+                    None
+                }
+                _ => Some(Completion::AcceptFailed { listener, error }),
+            },
+        }
+    }
+
+    fn complete_receive(&mut self, slot: u32, entry: &cqueue::Entry) -> Option<Completion> {
+        let flags = entry.flags();
+        if !cqueue::more(flags) {
+            self.slots[slot as usize].receiving = false;
+        }
+        let received = result(entry);
+        let buffer = cqueue::buffer_select(flags);
+        match (received, buffer) {
+            (Ok(len), Some(id)) if len > 0 => {
+                let data = self.buffers.take(id, len);
+                let it = &mut self.slots[slot as usize];
+                match (it.receiving, it.stopping) {
+                    (true, _) => {}
+                    (false, true) => self.stopped = Some(slot),
+                    (false, false) => {
+                        it.receiving = true;
+                        self.arm_receive(slot);
+                    }
+                }
+                Some(Completion::Received { slot, data })
+            }
+            (Ok(_), buffer) => {
+                if let Some(id) = buffer {
+                    let unused = self.buffers.take(id, 0);
+                    self.buffers.recycle(unused);
+                }
+                Some(Completion::ReceiveEnded { slot, how: ReceiveEnd::EndOfStream })
+            }
+            (Err(error), _) => self.receive_failed(slot, error),
+        }
+    }
+
+    fn receive_failed(&mut self, slot: u32, error: io::Error) -> Option<Completion> {
+        let it = &mut self.slots[slot as usize];
+        let how = match error.raw_os_error() {
+            _ if it.stopping => ReceiveEnd::Stopped,
+            Some(libc::ENOBUFS) => {
+                self.counters.starvations += 1;
+                it.receiving = true;
+                self.starved.push_back(slot);
+                return None;
+            }
+            Some(libc::EINVAL) if self.features.has(Feature::MultishotReceive) => {
+                self.features = self.features.without(Feature::MultishotReceive);
+                it.receiving = true;
+                self.arm_receive(slot);
+                return None;
+            }
+            Some(libc::EINTR | libc::EAGAIN) => {
+                it.receiving = true;
+                self.arm_receive(slot);
+                return None;
+            }
+            Some(libc::ECANCELED) => ReceiveEnd::Stopped,
+            _ => ReceiveEnd::Failed(error),
+        };
+        Some(Completion::ReceiveEnded { slot, how })
+    }
+
+    fn complete_send(&mut self, slot: u32, entry: &cqueue::Entry) -> Option<Completion> {
+        let it = &mut self.slots[slot as usize];
+        let in_flight = it.in_flight.as_mut().expect("a send completes once, and its memory waits for that");
+        let result = match result(entry) {
+            Ok(len) if in_flight.advance(len as usize) => Ok(()),
+            // Short: a signal, or memory pressure. The rest follows.
+            Ok(len) if len > 0 => {
+                self.arm_send(slot);
+                return None;
+            }
+            Ok(_) => Err(io::Error::from(io::ErrorKind::WriteZero)),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN)) => {
+                self.arm_send(slot);
+                return None;
+            }
+            Err(error) => Err(error),
+        };
+        self.sends_in_flight -= 1;
+        let payload = self.slots[slot as usize].in_flight.take().expect("it was there above").into_payload();
+        Some(Completion::Sent { slot, payload, result })
+    }
+}
+
+fn result(entry: &cqueue::Entry) -> io::Result<u32> {
+    let result = entry.result();
+    if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(result as u32) }
+}

@@ -1,0 +1,189 @@
+use std::{
+    net::SocketAddr,
+    rc::Rc,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use shardcast_os::clock;
+use shardcast_proto::Time;
+
+use super::{Shared, stats};
+use crate::{
+    Busy,
+    mesh::{Envelope, Router},
+    shard::{Shard, boot::Lifecycle},
+    stats::{ConnectionInfo, ShardStats},
+};
+
+/// A handle to a running server: cheap to clone, usable from any thread.
+#[derive(Clone)]
+pub struct ServerHandle {
+    pub(super) shared: Arc<Shared>,
+    pub(super) router: Arc<Router>,
+}
+
+/// A repeated push, for as long as the server runs or until [`stop`](Self::stop).
+#[must_use]
+pub struct PeriodicPush {
+    number: u64,
+    server: ServerHandle,
+}
+
+impl ServerHandle {
+    pub(crate) const fn new(shared: Arc<Shared>, router: Arc<Router>) -> Self {
+        Self { shared, router }
+    }
+
+    /// Number of shards.
+    pub fn shards(&self) -> usize {
+        self.router.shards()
+    }
+
+    /// Address that the listener called `name` listens on.
+    pub fn address(&self, name: &str) -> Option<SocketAddr> {
+        self.shared.listeners.iter().find(|it| it.name == name).map(|it| it.address)
+    }
+
+    /// Names, protocols and addresses of the listeners.
+    pub fn listeners(&self) -> impl Iterator<Item = (&str, Vec<&'static str>, SocketAddr)> {
+        self.shared.listeners.iter().map(|it| {
+            (it.name.as_str(), it.protocols.iter().map(|(protocol, _)| protocol.name()).collect(), it.address)
+        })
+    }
+
+    /// Pushes `body` to every connection of the listener called `name`, on all shards.
+    ///
+    /// The bytes are shared, not copied. Broadcasts of one thread arrive in order at every connection.
+    ///
+    /// # Errors
+    /// [`Busy`] when the queue of a shard is full: its connections do not get this one, the others do.
+    /// A listener that does not exist has no connections.
+    pub fn broadcast(&self, name: &str, body: impl Into<Bytes>) -> Result<(), Busy> {
+        self.broadcast_keyed(name, None, body.into())
+    }
+
+    /// As [`broadcast`](Self::broadcast), with the key by which [`OverflowPolicy::Conflate`] replaces.
+    ///
+    /// # Errors
+    /// As for [`broadcast`](Self::broadcast).
+    pub fn broadcast_keyed(&self, name: &str, key: Option<u64>, body: Bytes) -> Result<(), Busy> {
+        let Some(listener) = self.listener(name) else { return Ok(()) };
+        let envelope = || Envelope::Broadcast { listener, body: body.clone(), key };
+        let full =
+            (0..self.shards() as u16).filter(|&shard| self.router.post(shard, envelope()).is_err()).count();
+        if full == 0 { Ok(()) } else { Err(Busy { full, shards: self.shards() }) }
+    }
+
+    /// Pushes `body` to every connection of the listener called `name` each `interval`, beginning one
+    /// interval from now. The times are fixed by the first one, so that delays do not add up; a shard that
+    /// was late by more than an interval leaves out what it missed.
+    pub fn push_every(&self, name: &str, interval: Duration, body: impl Into<Bytes>) -> PeriodicPush {
+        let number = self.shared.periodics.fetch_add(1, Ordering::Relaxed);
+        let body = body.into();
+        if let Some(listener) = self.listener(name).filter(|_| !interval.is_zero()) {
+            let first = Time::from_nanos(clock::now_nanos()) + interval;
+            self.run_everywhere(move |shard| {
+                shard.add_periodic(number, listener, body.clone(), interval, first)
+            });
+        }
+        PeriodicPush { number, server: self.clone() }
+    }
+
+    /// Runs `f` on a shard, between two looks at the network: it must not block, and may
+    /// [start tasks](crate::task::spawn). What one thread sends to one shard runs in order.
+    ///
+    /// # Errors
+    /// [`Busy`] when the shard's queue is full, has no such number or has ended: `f` was dropped.
+    pub fn run_on(&self, shard: u16, f: impl FnOnce() + Send + 'static) -> Result<(), Busy> {
+        let known = usize::from(shard) < self.shards();
+        let posted = known && self.router.post(shard, Envelope::Run(Box::new(move |_| f()))).is_ok();
+        if posted { Ok(()) } else { Err(Busy { full: 1, shards: 1 }) }
+    }
+
+    /// Whether the server was told to stop.
+    pub fn is_draining(&self) -> bool {
+        self.shared.draining.load(Ordering::Relaxed)
+    }
+
+    /// For each shard, how long its turn has gone on by now; zero while it sleeps. More than a moment means
+    /// that it is stuck.
+    pub fn turn_times(&self) -> Vec<Duration> {
+        let now = clock::now_nanos();
+        let of_shard = self.shared.counters.iter().map(|it| match it.turn_started.read() {
+            0 => Duration::ZERO,
+            started => Duration::from_nanos(now.saturating_sub(started)),
+        });
+        of_shard.collect()
+    }
+
+    /// Begins to stop, and returns; see [`Server::drain`]. A shorter `timeout` may follow.
+    pub fn begin_drain(&self, timeout: Duration) {
+        self.shared.draining.store(true, Ordering::Relaxed);
+        let deadline = Time::from_nanos(clock::now_nanos()) + timeout;
+        self.shared.stop_at.fetch_min(deadline.as_nanos(), Ordering::AcqRel);
+        // At once is whenever a shard hears of it, which may be in a turn that began before now.
+        let deadline = (!timeout.is_zero()).then_some(deadline);
+        self.run_everywhere(move |shard| shard.begin_stop(deadline));
+        // Whoever waits for the end has a deadline now.
+        let _ = self.shared.lifecycle.send(Lifecycle::StopRequested);
+    }
+
+    /// Counters of every shard.
+    pub fn stats(&self) -> Vec<ShardStats> {
+        stats::read(&self.shared, &self.router)
+    }
+
+    /// The open connections. A shard that does not answer within `patience` is left out.
+    pub fn connections(&self, patience: Duration) -> Vec<ConnectionInfo> {
+        stats::connections(self, patience)
+    }
+
+    /// The last 1,000 connections that ended, the newest first; as for [`connections`](Self::connections).
+    pub fn closed_connections(&self, patience: Duration) -> Vec<ConnectionInfo> {
+        stats::closed_connections(self, patience)
+    }
+
+    /// A shard for the thing with this number, in turn.
+    pub(crate) fn place(&self, number: u64) -> (Arc<Router>, u16) {
+        (Arc::clone(&self.router), (number % self.shards() as u64) as u16)
+    }
+
+    fn listener(&self, name: &str) -> Option<u32> {
+        self.shared.listeners.iter().position(|it| it.name == name).map(|index| index as u32)
+    }
+
+    /// Runs `f` on every shard. Waits where a queue is full: this is not for a message's path.
+    fn run_everywhere(&self, f: impl Fn(&Rc<Shard>) + Clone + Send + 'static) {
+        for shard in 0..self.shards() as u16 {
+            let f = f.clone();
+            let mut envelope = Envelope::Run(Box::new(move |shard| f(shard)));
+            for _ in 0..RUN_TRIES {
+                if self.router.peer(shard).has_ended() {
+                    break;
+                }
+                match self.router.post(shard, envelope) {
+                    Ok(()) => break,
+                    Err(refused) => envelope = refused,
+                }
+                std::thread::sleep(RUN_PAUSE);
+            }
+        }
+    }
+}
+
+impl PeriodicPush {
+    /// Ends the repetition.
+    pub fn stop(self) {
+        let number = self.number;
+        self.server.run_everywhere(move |shard| shard.remove_periodic(number));
+    }
+
+    /// Lets it go on for as long as the server runs.
+    pub fn forget(self) {}
+}
+
+/// How often, and how long apart, a control message is offered to a shard whose queue is full.
+const RUN_TRIES: usize = 1000;
+const RUN_PAUSE: Duration = Duration::from_millis(1);

@@ -1,0 +1,75 @@
+use std::{sync::Arc, time::Duration};
+
+use shardcast_proto::Protocol;
+
+use super::ServerHandle;
+use crate::{OverflowPolicy, service::Service};
+
+/// Makes the service of a listener on one shard.
+pub type ServiceFactory = Arc<dyn Fn(&ServerHandle) -> Box<dyn Service> + Send + Sync>;
+
+/// An address, the protocols that are spoken there, and who answers.
+#[derive(Clone)]
+pub struct Listener {
+    pub(super) name: String,
+    pub(super) address: String,
+    pub(super) protocols: Vec<(Arc<dyn Protocol>, ServiceFactory)>,
+    pub(super) idle_timeout: Option<Duration>,
+    pub(super) overflow: Option<OverflowPolicy>,
+    pub(super) outbox_bytes_max: Option<usize>,
+    pub(super) outbox_messages_max: Option<usize>,
+    pub(super) outbox_age_max: Option<Duration>,
+}
+
+impl Listener {
+    /// A listener called `name` in metrics and logs, on `address`: `ip:port` or `host:port`, where port 0
+    /// takes any that is free.
+    pub fn new(name: impl Into<String>, address: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            address: address.into(),
+            protocols: Vec::new(),
+            idle_timeout: None,
+            overflow: None,
+            outbox_bytes_max: None,
+            outbox_messages_max: None,
+            outbox_age_max: None,
+        }
+    }
+
+    /// Speaks `protocol` here; `service` makes each shard's instance of who answers. With several
+    /// protocols, the first whose [`sniff`](Protocol::sniff) matches the first bytes takes a connection.
+    #[must_use]
+    pub fn protocol<S: Service>(
+        mut self,
+        protocol: impl Protocol + 'static,
+        service: impl Fn(&ServerHandle) -> S + Send + Sync + 'static,
+    ) -> Self {
+        let factory: ServiceFactory = Arc::new(move |server| Box::new(service(server)));
+        self.protocols.push((Arc::new(protocol), factory));
+        self
+    }
+
+    /// Idle time-out here, instead of [`Limits::idle_timeout`](crate::Limits::idle_timeout).
+    #[must_use]
+    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = Some(timeout);
+        self
+    }
+
+    /// Overflow policy here, instead of [`Limits::overflow`](crate::Limits::overflow).
+    #[must_use]
+    pub const fn overflow(mut self, policy: OverflowPolicy) -> Self {
+        self.overflow = Some(policy);
+        self
+    }
+
+    /// Outbox bounds here, instead of those of [`Limits`](crate::Limits): bytes, messages, age.
+    #[must_use]
+    pub const fn outbox(mut self, bytes_max: usize, messages_max: usize, age_max: Duration) -> Self {
+        self.outbox_bytes_max = Some(bytes_max);
+        self.outbox_messages_max = Some(messages_max);
+        self.outbox_age_max = Some(age_max);
+        self
+    }
+}

@@ -1,0 +1,243 @@
+//! How a server comes to be: the layout, the limits, the sockets, the queues, and then the shards.
+
+use std::{
+    io,
+    net::{SocketAddr, ToSocketAddrs},
+    os::fd::OwnedFd,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64},
+    },
+};
+
+use shardcast_os::{
+    cpu,
+    ring::{Feature, Features, Ring, RingConfig},
+    rlimit,
+    socket::{self, TcpOptions},
+    spsc,
+};
+
+use super::{Listener, ListenerShared, Server, ServerHandle, Shared};
+use crate::{
+    CpuChoice, ServerConfig, ShardCount, Spin, StartError,
+    connection::OutboxBounds,
+    link::accept::Admission,
+    mesh::{Envelope, Router},
+    shard::{
+        boot::{Seed, TellsWhenDropped},
+        counters::ShardCounters,
+        label, watch,
+    },
+};
+
+impl Server {
+    pub(super) fn start(config: ServerConfig, listeners: Vec<Listener>) -> Result<Self, StartError> {
+        let plan = plan(&config)?;
+        plan.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let ring = ring_config(&config)?;
+        rlimit::ensure_memlock(rlimit::MEMLOCK_BYTES_MIN)
+            .map_err(|error| StartError::LockedMemory(error.to_string()))?;
+        say_what_is_missing(&Ring::new(&ring)?, &ring, &config);
+        let shards = plan.cpus.len();
+        let (listeners, mut sockets) = bind(&config, listeners, shards)?;
+        let counters: Vec<_> = (0..shards).map(|_| Arc::new(ShardCounters::new(listeners.len()))).collect();
+        let (tell, lifecycle) = flume::unbounded();
+        let shared = Arc::new(Shared {
+            stall_nanos: u64::try_from(config.stall_threshold.as_nanos())
+                .ok()
+                .filter(|&it| it > 0)
+                .unwrap_or(u64::MAX),
+            config,
+            listeners,
+            admission: Admission::default(),
+            counters,
+            draining: AtomicBool::new(false),
+            stop_at: AtomicU64::new(u64::MAX),
+            lifecycle: tell.clone(),
+            periodics: AtomicU64::new(0),
+        });
+        let (router, doors) = Router::new(shards, shared.config.mesh_capacity);
+        let router = Arc::new(router);
+        let mut server = Self {
+            handle: ServerHandle::new(Arc::clone(&shared), Arc::clone(&router)),
+            threads: Vec::with_capacity(shards),
+            lifecycle,
+            watch: None,
+        };
+        let (ready, told) = flume::bounded(shards);
+        let mesh = mesh(shards, shared.config.mesh_capacity);
+        for (id, ((outgoing, incoming), door)) in mesh.into_iter().zip(doors).enumerate() {
+            let seed = Seed {
+                id: id as u16,
+                cpu: plan.cpus[id],
+                spin: spin(&shared.config, plan.shared),
+                ring: ring.clone(),
+                shared: Arc::clone(&shared),
+                router: Arc::clone(&router),
+                counters: Arc::clone(&shared.counters[id]),
+                outgoing,
+                incoming,
+                door,
+                sockets: std::mem::take(&mut sockets[id]),
+                ready: ready.clone(),
+            };
+            let ended = TellsWhenDropped(tell.clone());
+            let thread = seed.start(ended).map_err(|error| StartError::Shard { shard: id as u16, error })?;
+            server.threads.push(thread);
+        }
+        drop(ready);
+        server.await_ready(&told)?;
+        server.start_watch()?;
+        Ok(server)
+    }
+
+    fn await_ready(&mut self, told: &flume::Receiver<Result<(), StartError>>) -> Result<(), StartError> {
+        for _ in 0..self.threads.len() {
+            match told.recv() {
+                Ok(result) => result?,
+                // A thread ended without a word: its result has the reason.
+                Err(_) => return Err(self.why_a_thread_ended()),
+            }
+        }
+        Ok(())
+    }
+
+    fn why_a_thread_ended(&mut self) -> StartError {
+        for (shard, thread) in self.threads.drain(..).enumerate() {
+            let shard = shard as u16;
+            match thread.join() {
+                Ok(Err(error)) => return StartError::Shard { shard, error },
+                Err(_) => return StartError::Shard { shard, error: io::Error::other("its thread panicked") },
+                Ok(Ok(())) => {}
+            }
+        }
+        StartError::Config("a shard ended while it started".into())
+    }
+
+    fn start_watch(&mut self) -> Result<(), StartError> {
+        let threshold = self.handle.shared.config.stall_threshold;
+        if threshold.is_zero() {
+            return Ok(());
+        }
+        let (stop, stopped) = flume::bounded(0);
+        let thread = watch::watch(self.handle.shared.counters.clone(), threshold, stopped)
+            .map_err(|error| StartError::Shard { shard: 0, error })?;
+        self.watch = Some((stop, thread));
+        Ok(())
+    }
+}
+
+fn plan(config: &ServerConfig) -> Result<cpu::Plan, StartError> {
+    let count = match config.shards {
+        ShardCount::Auto => cpu::Count::Auto,
+        ShardCount::Exactly(shards) => cpu::Count::Exactly(usize::from(shards)),
+    };
+    let choice = match &config.cpus {
+        CpuChoice::Auto => cpu::Choice::Auto,
+        CpuChoice::List(cpus) => cpu::Choice::List(cpus.clone()),
+        CpuChoice::Unpinned => cpu::Choice::Unpinned,
+    };
+    cpu::plan(count, &choice).map_err(|error| StartError::Config(error.to_string()))
+}
+
+fn spin(config: &ServerConfig, shared_cpus: bool) -> Spin {
+    match config.spin {
+        // Looking again would take time from another shard, which may be the one with the work.
+        Spin::Adaptive(_) if shared_cpus => Spin::Never,
+        spin => spin,
+    }
+}
+
+fn ring_config(config: &ServerConfig) -> Result<RingConfig, StartError> {
+    let disable =
+        config.io_uring_disable.iter().map(|name| name.parse::<Feature>()).collect::<Result<Features, _>>();
+    let nofile =
+        rlimit::raise_nofile().map_err(|error| StartError::Config(format!("RLIMIT_NOFILE: {error}")))?;
+    let connections = config.limits.connections_max.max(1) as u64;
+    Ok(RingConfig {
+        buffers: config.receive_buffers,
+        buffer_bytes: config.receive_buffer_bytes,
+        slots: connections.min(nofile).min(SLOTS_MAX) as u32,
+        disable: disable.map_err(StartError::Config)?,
+        ..RingConfig::default()
+    })
+}
+
+/// A log line for what this host, or the configuration, makes us do without.
+fn say_what_is_missing(ring: &Ring, made: &RingConfig, config: &ServerConfig) {
+    let missing = Features::ALL.minus(ring.features());
+    if missing != Features::NONE {
+        tracing::info!(%missing, disabled = %made.disable, "io_uring features not in use; the next best is");
+    }
+    let connections_max = config.limits.connections_max;
+    if (made.slots as usize) < connections_max {
+        let slots = made.slots;
+        tracing::info!(
+            slots,
+            connections_max,
+            "a shard holds fewer connections than that: see RLIMIT_NOFILE"
+        );
+    }
+}
+
+type Bound = (Vec<ListenerShared>, Vec<Vec<OwnedFd>>);
+
+/// Listening sockets for every shard, per shard; port 0 is decided by the first shard's.
+fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Result<Bound, StartError> {
+    let limits = &config.limits;
+    let options =
+        TcpOptions { keepalive: limits.keepalive, unacknowledged_timeout: limits.unacknowledged_timeout };
+    let mut sockets: Vec<Vec<OwnedFd>> = (0..shards).map(|_| Vec::new()).collect();
+    let mut bound = Vec::new();
+    for listener in listeners {
+        let mut address = resolve(&listener)?;
+        let fault = |address, error| StartError::Listen { name: listener.name.clone(), address, error };
+        for sockets in &mut sockets {
+            let socket = socket::listen(address, &options).map_err(|error| fault(address, error))?;
+            address = socket::local_address(&socket).map_err(|error| fault(address, error))?;
+            sockets.push(socket);
+        }
+        bound.push(ListenerShared {
+            bounds: OutboxBounds {
+                bytes_max: listener.outbox_bytes_max.unwrap_or(limits.outbox_bytes_max).max(1),
+                messages_max: listener.outbox_messages_max.unwrap_or(limits.outbox_messages_max).max(1),
+                age_max: listener.outbox_age_max.unwrap_or(limits.outbox_age_max),
+                overflow: listener.overflow.unwrap_or(limits.overflow),
+            },
+            idle_timeout: listener.idle_timeout.unwrap_or(limits.idle_timeout),
+            label: label::number(&listener.name),
+            name: listener.name,
+            address,
+            protocols: listener.protocols,
+        });
+    }
+    Ok((bound, sockets))
+}
+
+fn resolve(listener: &Listener) -> Result<SocketAddr, StartError> {
+    let found = listener.address.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+    found.ok_or_else(|| {
+        StartError::Config(format!("listener {}: no such address: {}", listener.name, listener.address))
+    })
+}
+
+type MeshEnds = (Vec<Option<spsc::Producer<Envelope>>>, Vec<Option<spsc::Consumer<Envelope>>>);
+
+/// For every shard, its ends of the queues to and from each other shard.
+fn mesh(shards: usize, capacity: usize) -> Vec<MeshEnds> {
+    let none = || (0..shards).map(|_| None).collect();
+    let mut ends: Vec<MeshEnds> =
+        (0..shards).map(|_| (none(), (0..shards).map(|_| None).collect())).collect();
+    for from in 0..shards {
+        for to in (0..shards).filter(|&to| to != from) {
+            let (producer, consumer) = spsc::channel(capacity);
+            ends[from].0[to] = Some(producer);
+            ends[to].1[from] = Some(consumer);
+        }
+    }
+    ends
+}
+
+/// Connections of one shard; what the kernel's file table is made for.
+const SLOTS_MAX: u64 = 65_536;
