@@ -6,7 +6,7 @@
 use std::{error::Error, time::Duration};
 
 use clap::Parser;
-use shardcast::tars::{Client, ClientEvent, ProxyConfig};
+use shardcast::tars::{Client, ClientEvent, ProxyConfig, framed::Cause};
 use shardcast_examples::wait_for_end;
 
 #[derive(Parser)]
@@ -51,6 +51,8 @@ fn print(event: ClientEvent) {
         }
         ClientEvent::Heartbeat { id, result: Err(error) } => eprintln!("request id: {id}: {error}"),
         ClientEvent::ConnectFailed => eprintln!("cannot connect; trying again"),
+        // That was us.
+        ClientEvent::Disconnected(Cause::Closed) => {}
         ClientEvent::Disconnected(cause) => eprintln!("disconnected: {cause:?}"),
         _ => {}
     }

@@ -64,7 +64,7 @@ impl ServerHandle {
         self.broadcast_keyed(name, None, body.into())
     }
 
-    /// As [`broadcast`](Self::broadcast), with the key by which [`OverflowPolicy::Conflate`] replaces.
+    /// As [`broadcast`](Self::broadcast), with the key by which [`OverflowPolicy::Conflate`](crate::OverflowPolicy::Conflate) replaces.
     ///
     /// # Errors
     /// As for [`broadcast`](Self::broadcast).
@@ -118,7 +118,7 @@ impl ServerHandle {
         of_shard.collect()
     }
 
-    /// Begins to stop, and returns; see [`Server::drain`]. A shorter `timeout` may follow.
+    /// Begins to stop, and returns; see [`Server::drain`](crate::Server::drain). A shorter `timeout` may follow.
     pub fn begin_drain(&self, timeout: Duration) {
         self.shared.draining.store(true, Ordering::Relaxed);
         let deadline = Time::from_nanos(clock::now_nanos()) + timeout;
