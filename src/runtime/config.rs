@@ -141,6 +141,9 @@ impl Default for Limits {
 
 /// What happens to a push when the outbox of its receiver is full. Responses are never dropped: a peer
 /// that asks and does not read is not read from either, until it does.
+///
+/// What is being sent can be neither dropped nor replaced; it is half of the bounds at most. A sender that
+/// is ahead of the receiver's shard by more than the bounds is told `Full` under every policy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum OverflowPolicy {
     /// The peer is disconnected as `slow`; the sender is told `Full`.

@@ -55,7 +55,7 @@ impl Shard {
         if !matches!(conn.state, State::Open | State::Flushing(_)) {
             return;
         }
-        if let Some(payload) = conn.outbox.take(|| self.spare()) {
+        if let Some(payload) = conn.outbox.take(conn.handle.bounds(), || self.spare()) {
             self.ring.borrow_mut().send(conn.handle.id().slot, payload);
             self.arm_for_age(conn);
         }

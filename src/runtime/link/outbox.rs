@@ -198,8 +198,9 @@ impl Outbox {
         self.blocked.front().map(|(_, deadline)| *deadline)
     }
 
-    /// Takes what the next send carries: everything, up to a bound.
-    pub(crate) fn take(&mut self, spare: impl FnOnce() -> Vec<u8>) -> Option<Payload> {
+    /// Takes what the next send carries: everything, up to half of the bounds. What is in flight cannot be
+    /// dropped or replaced, so the other half is left to the policy, however long the peer does not read.
+    pub(crate) fn take(&mut self, bounds: &OutboxBounds, spare: impl FnOnce() -> Vec<u8>) -> Option<Payload> {
         if self.in_flight.is_some() {
             return None;
         }
@@ -208,7 +209,7 @@ impl Outbox {
         let payload = if self.items.len() == 1 || self.front_len() >= SEND_BYTES_MAX {
             self.take_front(&mut sum)
         } else {
-            self.gather(spare(), &mut sum)
+            self.gather(spare(), &mut sum, bounds)
         };
         self.in_flight = Some(sum);
         Some(payload)
@@ -291,10 +292,12 @@ impl Outbox {
     }
 
     /// Copies small items into `gathered`; from the first large one on, sends pieces by reference.
-    fn gather(&mut self, mut gathered: Vec<u8>, sum: &mut InFlight) -> Payload {
+    fn gather(&mut self, mut gathered: Vec<u8>, sum: &mut InFlight, bounds: &OutboxBounds) -> Payload {
+        let (bytes_max, messages_max) = (SEND_BYTES_MAX.min(bounds.bytes_max / 2), bounds.messages_max / 2);
         let mut pieces = Vec::new();
         while let Some(item) = self.items.front() {
-            let full = sum.bytes > 0 && sum.bytes + item.len() > SEND_BYTES_MAX;
+            let (bytes, messages) = (sum.bytes + item.len(), sum.messages + item.messages());
+            let full = sum.bytes > 0 && (bytes > bytes_max || messages > messages_max);
             if full || pieces.len() + 2 > Payload::PIECES_MAX {
                 break;
             }

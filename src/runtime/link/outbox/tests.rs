@@ -23,7 +23,7 @@ fn write(outbox: &mut Outbox, response: &[u8]) {
 /// What the peer would receive, one send after the other.
 fn drain(outbox: &mut Outbox) -> Vec<u8> {
     let mut all = Vec::new();
-    while let Some(payload) = outbox.take(Vec::new) {
+    while let Some(payload) = outbox.take(&bounds(OverflowPolicy::Disconnect), Vec::new) {
         match payload {
             Payload::Gathered(bytes) => all.extend(bytes),
             Payload::Shared(bytes) => all.extend(bytes),
@@ -58,11 +58,11 @@ fn responses_count_until_they_are_sent() {
     let _ = push(&mut outbox, 2, None, OverflowPolicy::Disconnect);
     write(&mut outbox, &[3; 10]);
     assert_eq!(outbox.response_bytes(), 20);
-    let _ = outbox.take(Vec::new);
+    let _ = outbox.take(&bounds(OverflowPolicy::Disconnect), Vec::new);
     write(&mut outbox, &[4; 10]);
     assert_eq!(outbox.response_bytes(), 30);
     outbox.sent();
-    assert_eq!(outbox.response_bytes(), 10);
+    assert_eq!(outbox.response_bytes(), 20);
 }
 
 #[test]
@@ -107,12 +107,14 @@ fn what_is_in_flight_counts_and_is_never_dropped() {
     for fill in 0..4 {
         let _ = push(&mut outbox, fill, None, OverflowPolicy::DropOldest);
     }
-    let payload = outbox.take(Vec::new);
-    assert_eq!(payload.map(|it| it.len()), Some(40));
+    let bounds = bounds(OverflowPolicy::DropOldest);
+    let payload = outbox.take(&bounds, Vec::new);
+    assert_eq!(payload.map(|it| it.len()), Some(20), "half of the four messages");
     assert_eq!(outbox.messages(), 4);
-    assert_eq!(push(&mut outbox, 9, None, OverflowPolicy::DropOldest), Pushed::Dropped);
-    assert_eq!(outbox.sent(), (40, 4));
-    assert_eq!(push(&mut outbox, 9, None, OverflowPolicy::DropOldest), Pushed::Queued);
+    assert_eq!(push(&mut outbox, 8, None, OverflowPolicy::DropOldest), Pushed::QueuedDroppingOldest(1));
+    assert_eq!(push(&mut outbox, 9, None, OverflowPolicy::DropOldest), Pushed::QueuedDroppingOldest(1));
+    assert_eq!(outbox.sent(), (20, 2));
+    assert_eq!(fills(&mut outbox), [8, 9]);
 }
 
 #[test]
@@ -125,14 +127,14 @@ fn a_blocked_push_gets_room_in_time_or_is_dropped() {
     let late = Time::default() + Duration::from_secs(1);
     assert_eq!(outbox.blocked_deadline(), Some(late));
     assert_eq!(outbox.unblock(Time::default(), &bounds(policy)), 0);
-    let _ = outbox.take(Vec::new);
+    let _ = outbox.take(&bounds(policy), Vec::new);
     outbox.sent();
     assert_eq!(outbox.unblock(Time::default(), &bounds(policy)), 0);
     assert!(!outbox.is_blocked());
     for fill in 0..6 {
         let _ = push(&mut outbox, fill, None, policy);
     }
-    assert_eq!(outbox.unblock(late, &bounds(policy)), 4);
+    assert_eq!(outbox.unblock(late, &bounds(policy)), 6);
 }
 
 #[test]
@@ -151,7 +153,7 @@ fn large_pushes_leave_by_reference_between_gathered_small_ones() {
     for frame in [frame(10, 1), frame(10, 2), large.clone(), frame(10, 3)] {
         let _ = outbox.push(frame, None, Time::default(), &wide);
     }
-    let Some(Payload::Pieces(pieces)) = outbox.take(Vec::new) else { panic!("pieces") };
+    let Some(Payload::Pieces(pieces)) = outbox.take(&wide, Vec::new) else { panic!("pieces") };
     assert_eq!(pieces.iter().map(Bytes::len).collect::<Vec<_>>(), [20, BY_REFERENCE_MIN, 10]);
     assert_eq!(pieces[1].as_ptr(), large.as_ptr());
 }
