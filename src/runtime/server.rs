@@ -183,7 +183,14 @@ impl Server {
                 }
             };
             match told {
-                Ok(Lifecycle::ShardEnded) => running -= 1,
+                Ok(Lifecycle::ShardEnded) => {
+                    running -= 1;
+                    if !self.handle.is_draining() {
+                        // Its connections are gone; better all come back than half of them never.
+                        tracing::error!("a shard has ended by itself; the server stops");
+                        self.handle.begin_drain(Duration::ZERO);
+                    }
+                }
                 Ok(Lifecycle::StopRequested) => {}
                 Err(_) => {
                     let text = format!(
