@@ -15,6 +15,7 @@ use shardcast_proto::{RequestId, Time};
 use crate::{
     CloseReason, ConnId, OverflowPolicy, Sent,
     mesh::{Envelope, Message, Router},
+    shard::current,
 };
 
 /// A handle to one connection: cheap to clone, usable from any thread, kept as long as one likes.
@@ -131,15 +132,19 @@ impl Connection {
         self.post(Message::Raw { frame: frame.into(), key: Some(key) })
     }
 
-    /// Closes the connection once what is queued has been sent.
-    pub fn close(&self) {
-        self.close_because(CloseReason::Closed);
+    /// Closes the connection once what is queued has been sent. [`Sent::Full`]: its shard's queue had no
+    /// room for this; try again.
+    pub fn close(&self) -> Sent {
+        self.close_because(CloseReason::Closed)
     }
 
-    pub(crate) fn close_because(&self, why: CloseReason) {
-        if self.is_open() {
-            // A full queue refuses even this: the shard has more urgent trouble, and bounds of its own.
-            let _ = self.0.router.post(self.0.id.shard, Envelope::Close { to: self.0.id, why });
+    pub(crate) fn close_because(&self, why: CloseReason) -> Sent {
+        if !self.is_open() {
+            return Sent::Gone;
+        }
+        match self.0.router.post(self.0.id.shard, Envelope::Close { to: self.0.id, why }) {
+            Ok(()) => Sent::Queued,
+            Err(_) => Sent::Full,
         }
     }
 
@@ -201,7 +206,7 @@ impl Connection {
     /// Under `Block`, waits for room; a shard never waits.
     fn wait_for_room(&self, len: usize) -> bool {
         let OverflowPolicy::Block(limit) = self.0.bounds.overflow else { return false };
-        if self.0.router.on_shard() {
+        if current::with(|_| ()).is_some() {
             return false;
         }
         let deadline = Instant::now() + limit;
@@ -231,7 +236,8 @@ impl Connection {
         let policy = self.0.bounds.overflow;
         self.0.router.count_drop(self.0.id, policy_code(policy));
         if policy == OverflowPolicy::Disconnect {
-            self.close_because(CloseReason::Slow);
+            // Refused: the next push that finds no room says it again.
+            let _ = self.close_because(CloseReason::Slow);
         }
     }
 

@@ -52,11 +52,6 @@ impl Router {
         self.peers.len()
     }
 
-    /// Whether the current thread is one of this router's shards.
-    pub(crate) fn on_shard(&self) -> bool {
-        current::with(|shard| std::ptr::eq(&*shard.router, self)).unwrap_or(false)
-    }
-
     /// Queues `envelope` for `shard`, or hands it back when the queue is full.
     pub(crate) fn post(&self, shard: u16, envelope: Envelope) -> Result<(), Envelope> {
         let mut envelope = Some(envelope);

@@ -12,6 +12,7 @@ use crate::{
     shard::{
         Shard,
         counters::{Counter, DECODE_ERRORS, DROP_POLICIES, ListenerCounters, REJECTIONS, ShardCounters},
+        current,
     },
     stats::{ConnectionInfo, ListenerStats, ShardStats},
 };
@@ -121,7 +122,7 @@ fn ask<T: Send + 'static>(
         let _ = answer.send(question(shard));
     }));
     let router = Arc::clone(&server.router);
-    if router.on_shard() || router.post(shard, run).is_err() {
+    if current::with(|_| ()).is_some() || router.post(shard, run).is_err() {
         return None;
     }
     answered.recv_deadline(deadline).ok()

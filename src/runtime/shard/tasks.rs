@@ -111,7 +111,8 @@ impl Future for Guarded {
                 this.shard.counters.panics.add(1);
                 tracing::error!(shard = this.shard.id, task = label::name(this.label), "a task panicked");
                 if let Some(connection) = &this.connection {
-                    connection.close_because(CloseReason::Panic);
+                    // Refused: the shard has more urgent trouble, and the peer its time-outs.
+                    let _ = connection.close_because(CloseReason::Panic);
                 }
             }
         }

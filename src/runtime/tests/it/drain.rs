@@ -179,7 +179,7 @@ fn a_handle_to_a_server_that_has_ended_is_harmless() {
     periodic.stop();
     handle.begin_drain(Duration::ZERO);
     assert_eq!(connection.send(frame(0, b"late")), Sent::Gone);
-    connection.close();
+    assert_eq!(connection.close(), Sent::Gone);
     assert!(handle.broadcast("push", frame(0, b"late")).is_err());
     assert!(handle.connections(Duration::from_millis(10)).is_empty());
     assert!(handle.is_draining());

@@ -42,7 +42,7 @@ fn a_stale_handle_reaches_nobody_though_its_slot_is_used_again() {
     for _ in 0..100 {
         assert_eq!(stale.send(frame(0, b"to nobody")), Sent::Gone);
         assert_eq!(stale.push(frame(0, b"to nobody")), Sent::Gone);
-        stale.close();
+        assert_eq!(stale.close(), Sent::Gone);
     }
     assert!(!stale.is_open() && connection.is_open());
     heir.echo(2, b"nothing came before this");

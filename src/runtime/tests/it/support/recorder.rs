@@ -5,7 +5,7 @@ use std::{
 };
 
 use shardcast::{
-    CloseReason, ConnId, Connection,
+    CloseReason, ConnId, Connection, Sent,
     tars::{Current, Servant, framed::frame},
     task,
 };
@@ -111,7 +111,7 @@ impl Servant for Recorder {
         }
         match payload {
             b"panic" => panic!("as the peer asked for"),
-            b"close" => current.close(),
+            b"close" => assert_eq!(current.close(), Sent::Queued),
             b"silence" => {}
             b"block" => {
                 thread::sleep(BLOCKED);
