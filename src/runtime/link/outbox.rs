@@ -4,7 +4,7 @@
 //! they can be dropped or replaced. What is taken for one send is no longer here, but counts until it is
 //! with the kernel's TCP: a stalled peer costs its bounds, not twice that.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 use shardcast_os::ring::Payload;
@@ -21,6 +21,10 @@ pub(crate) struct Outbox {
     /// What of `bytes` is responses: those that a peer asked for and does not read.
     response_bytes: usize,
     in_flight: Option<InFlight>,
+    /// Under `Conflate`, the number of the waiting push of each key. Items are numbered as they are
+    /// appended; invariant: `items[n - first]` is the item with number n.
+    keyed: HashMap<u64, u64>,
+    first: u64,
     /// Pushes over the bounds that wait for room, under `Block`.
     blocked: VecDeque<(Push, Time)>,
 }
@@ -161,6 +165,11 @@ impl Outbox {
             return Pushed::Replaced;
         }
         if self.blocked.is_empty() && self.fits(push.frame.len(), bounds) {
+            if bounds.overflow == OverflowPolicy::Conflate
+                && let Some(key) = push.key
+            {
+                self.keyed.insert(key, self.first + self.items.len() as u64);
+            }
             self.append(push);
             return Pushed::Queued;
         }
@@ -229,6 +238,7 @@ impl Outbox {
         let pushes =
             self.items.iter().filter(|item| matches!(item, Item::Push(_))).count() + self.blocked.len();
         self.items.clear();
+        self.keyed.clear();
         self.blocked.clear();
         (self.bytes, self.response_bytes, self.messages) =
             self.in_flight.as_ref().map_or((0, 0, 0), |it| (it.bytes, it.response_bytes, it.messages));
@@ -236,10 +246,22 @@ impl Outbox {
     }
 
     fn waiting_with(&mut self, key: Option<u64>) -> Option<&mut Push> {
-        self.items.iter_mut().rev().find_map(|item| match item {
-            Item::Push(push) if push.key == key => Some(push),
+        let number = *self.keyed.get(&key?)?;
+        match self.items.get_mut((number - self.first) as usize) {
+            Some(Item::Push(push)) => Some(push),
             _ => None,
-        })
+        }
+    }
+
+    fn pop_front(&mut self) -> Option<Item> {
+        let item = self.items.pop_front()?;
+        if let Item::Push(Push { key: Some(key), .. }) = &item
+            && self.keyed.get(key) == Some(&self.first)
+        {
+            self.keyed.remove(key);
+        }
+        self.first += 1;
+        Some(item)
     }
 
     /// One message always fits into an empty outbox, or a large one could never be sent.
@@ -283,7 +305,7 @@ impl Outbox {
     }
 
     fn take_front(&mut self, sum: &mut InFlight) -> Payload {
-        let item = self.items.pop_front().expect("the caller saw it");
+        let item = self.pop_front().expect("the caller saw it");
         sum.add(&item);
         match item {
             Item::Run(run) => Payload::Gathered(run.bytes),
@@ -302,7 +324,7 @@ impl Outbox {
                 break;
             }
             sum.add(item);
-            match self.items.pop_front() {
+            match self.pop_front() {
                 Some(Item::Run(run)) => gathered.extend_from_slice(&run.bytes),
                 Some(Item::Push(push)) if push.frame.len() < BY_REFERENCE_MIN => {
                     gathered.extend_from_slice(&push.frame);

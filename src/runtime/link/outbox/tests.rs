@@ -102,6 +102,26 @@ fn conflation_keeps_the_newest_of_a_key_in_the_place_of_the_first() {
 }
 
 #[test]
+fn conflation_finds_a_key_however_much_was_sent_and_answered_before() {
+    let policy = OverflowPolicy::Conflate;
+    let mut outbox = Outbox::default();
+    for round in 0..20 {
+        write(&mut outbox, &[100; 10]);
+        assert_eq!(push(&mut outbox, round, Some(7), policy), Pushed::Queued);
+        assert_eq!(push(&mut outbox, round + 50, Some(7), policy), Pushed::Replaced);
+        write(&mut outbox, &[101; 10]);
+        assert_eq!(fills(&mut outbox), [100, round + 50, 101]);
+    }
+    // In flight it cannot be replaced any more: the next one waits behind it.
+    let _ = push(&mut outbox, 1, Some(7), policy);
+    let _ = outbox.take(&bounds(policy), Vec::new);
+    assert_eq!(push(&mut outbox, 2, Some(7), policy), Pushed::Queued);
+    assert_eq!(push(&mut outbox, 3, Some(7), policy), Pushed::Replaced);
+    outbox.sent();
+    assert_eq!(fills(&mut outbox), [3]);
+}
+
+#[test]
 fn what_is_in_flight_counts_and_is_never_dropped() {
     let mut outbox = Outbox::default();
     for fill in 0..4 {
