@@ -154,6 +154,8 @@ pub enum OverflowPolicy {
     DropNewest,
     /// A push replaces the waiting one with the same key; without one, as `DropNewest`.
     Conflate,
-    /// The sender waits this long for room, then is told `Full`; a sender on a shard is told at once.
+    /// The sender waits this long for room, then is told `Full`; a sender on a shard is told at once. A
+    /// broadcast does not wait: each full outbox holds it for this long, up to 1,024 of them, and then drops
+    /// it.
     Block(Duration),
 }

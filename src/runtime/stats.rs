@@ -79,7 +79,7 @@ pub struct ListenerStats {
     /// Pushes accepted for a connection of this listener.
     pub push_queued: u64,
     /// Pushes dropped, per policy: `disconnect`, `drop-oldest`, `drop-newest`, `conflate`, `block`,
-    /// `closed` (the connection ended first).
+    /// `closed` (the connection ended first), `no-push` (its protocol has none).
     pub push_dropped: Vec<(&'static str, u64)>,
 }
 

@@ -22,7 +22,7 @@ impl Shard {
             Message::Raw { frame, key } => self.push_frame(conn, frame, key),
             Message::Push { body, key } => match self.frame_push(conn, &body) {
                 Some(frame) => self.push_frame(conn, frame, key),
-                None => self.count_drops(conn, "closed", 1),
+                None => self.count_drops(conn, "no-push", 1),
             },
             Message::Response { id, body } => self.respond(conn, id, &body),
         }
@@ -43,7 +43,10 @@ impl Shard {
         let mut slow = Vec::new();
         for slot in members[listener as usize].iter() {
             let Some(conn) = table.slot(slot) else { continue };
-            let Some(frame) = framed.frame(self, conn, listener, body) else { continue };
+            let Some(frame) = framed.frame(self, conn, listener, body) else {
+                self.count_drops(conn, "no-push", 1);
+                continue;
+            };
             if self.queue_frame(conn, frame, key) {
                 slow.push(slot);
             }

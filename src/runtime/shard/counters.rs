@@ -111,5 +111,6 @@ pub(crate) const DECODE_ERRORS: [&str; 6] =
     ["frame-too-large", "frame-too-small", "malformed", "refused", "timed-out", "unrecognised"];
 
 /// Why a push was dropped. `closed`: its connection ended first. `busy`: its shard's queue was full.
-pub(crate) const DROP_POLICIES: [&str; 7] =
-    ["disconnect", "drop-oldest", "drop-newest", "conflate", "block", "closed", "busy"];
+/// `no-push`: the protocol of its connection cannot say it.
+pub(crate) const DROP_POLICIES: [&str; 8] =
+    ["disconnect", "drop-oldest", "drop-newest", "conflate", "block", "closed", "busy", "no-push"];
