@@ -103,6 +103,9 @@ pub struct Limits {
     pub unidentified_max: usize,
     /// How long a connection may stay so.
     pub identify_timeout: Duration,
+    /// How long the rest of a frame may take once it was begun, so that nobody holds memory by never ending
+    /// one; zero is no bound. Then the peer broke the protocol (`timed-out`).
+    pub frame_timeout: Duration,
     /// Bytes that may wait for one peer. See [`OverflowPolicy`].
     pub outbox_bytes_max: usize,
     /// Messages that may wait for one peer. See [`OverflowPolicy`].
@@ -128,6 +131,7 @@ impl Default for Limits {
             connections_per_ip_max: 0,
             unidentified_max: 1024,
             identify_timeout: Duration::from_secs(3),
+            frame_timeout: Duration::from_secs(30),
             outbox_bytes_max: 1 << 20,
             outbox_messages_max: 16_384,
             outbox_age_max: Duration::from_secs(30),

@@ -30,6 +30,7 @@ impl LimitOptions {
             connections_per_ip_max: self.connections_per_ip_max,
             unidentified_max: self.unidentified_max,
             identify_timeout: self.identify_timeout.0,
+            frame_timeout: self.frame_timeout.0,
             outbox_bytes_max: bytes(self.outbox_bytes_max.0),
             outbox_messages_max: self.outbox_messages_max,
             outbox_age_max: self.outbox_age_max.0,

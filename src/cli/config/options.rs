@@ -71,6 +71,8 @@ pub(crate) struct LimitOptions {
     pub(crate) unidentified_max: usize,
     /// How long a connection may stay so.
     pub(crate) identify_timeout: HumanDuration,
+    /// How long the rest of a frame may take once it was begun; "0s" is no bound.
+    pub(crate) frame_timeout: HumanDuration,
     /// Bytes that may wait for one peer.
     pub(crate) outbox_bytes_max: ByteSize,
     /// Messages that may wait for one peer.
@@ -225,6 +227,7 @@ impl Default for LimitOptions {
             connections_per_ip_max: library.connections_per_ip_max,
             unidentified_max: library.unidentified_max,
             identify_timeout: HumanDuration(library.identify_timeout),
+            frame_timeout: HumanDuration(library.frame_timeout),
             outbox_bytes_max: ByteSize(library.outbox_bytes_max as u64),
             outbox_messages_max: library.outbox_messages_max,
             outbox_age_max: HumanDuration(library.outbox_age_max),

@@ -129,6 +129,7 @@ impl Shard {
             role: Role::Accepted { listener, serving: None },
             state: State::Unidentified,
             assembly: bytes,
+            frame_began: None,
             outbox: Outbox::default(),
             timer: None,
             opened,

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use shardcast_os::socket;
-use shardcast_proto::Time;
+use shardcast_proto::{Error, Time};
 
 use super::{Conn, Role, State, outbound::Outbound};
 use crate::{
@@ -190,7 +190,8 @@ impl Shard {
                     _ => None,
                 };
                 let blocked = conn.outbox.blocked_deadline();
-                [idle, age, session, blocked].into_iter().flatten().min()
+                let frame = self.frame_deadline(conn);
+                [idle, age, session, blocked, frame].into_iter().flatten().min()
             }
             State::Flushing(deadline) | State::Lingering(deadline) => Some(deadline),
             State::Cut => None,
@@ -200,6 +201,13 @@ impl Shard {
     fn idle_deadline(&self, conn: &Conn) -> Option<Time> {
         let timeout = self.shared.listeners[conn.listener()?].idle_timeout;
         (!timeout.is_zero()).then(|| conn.received_at + timeout)
+    }
+
+    /// When the rest of a frame that was begun must be there.
+    pub(super) fn frame_deadline(&self, conn: &Conn) -> Option<Time> {
+        let timeout = self.shared.config.limits.frame_timeout;
+        let began = conn.frame_began.filter(|_| conn.listener().is_some() && !timeout.is_zero())?;
+        Some(began + timeout)
     }
 
     fn age_deadline(&self, conn: &Conn) -> Option<Time> {
@@ -264,6 +272,13 @@ impl Shard {
         }
         if self.age_deadline(conn).is_some_and(|deadline| deadline <= now) {
             return self.finish(conn, CloseReason::Slow);
+        }
+        if let (Some(deadline), Some(listener)) = (self.frame_deadline(conn), conn.listener())
+            && deadline <= now
+        {
+            let error = Error::TimedOut("rest of a frame");
+            self.counters.listeners[listener].count_decode_error(error.code());
+            return self.finish(conn, CloseReason::ProtocolError(error));
         }
         if conn.outbox.is_blocked() {
             self.unblock(conn);

@@ -86,26 +86,47 @@ impl Shard {
         if conn.paused {
             return conn.assembly.extend_from_slice(bytes);
         }
-        let waiting = std::mem::take(&mut conn.assembly);
-        let taken = if waiting.is_empty() {
-            let taken = self.feed(conn, bytes);
-            if taken < bytes.len() && conn.state == State::Open {
-                conn.assembly = self.spare();
-                conn.assembly.extend_from_slice(&bytes[taken..]);
-            }
-            return;
-        } else {
-            conn.assembly = waiting;
-            conn.assembly.extend_from_slice(bytes);
-            let input = std::mem::take(&mut conn.assembly);
-            let taken = self.feed(conn, &input);
-            conn.assembly = input;
-            taken
+        let taken = match conn.assembly.is_empty() {
+            true => self.drive_fresh(conn, bytes),
+            false => self.drive_behind(conn, bytes),
         };
-        conn.assembly.drain(..taken);
-        if conn.assembly.is_empty() || conn.state != State::Open {
-            let empty = std::mem::take(&mut conn.assembly);
-            self.keep_spare(empty);
+        self.time_frame(conn, taken > 0);
+    }
+
+    /// Nothing waits: the bytes are fed from the receive buffer, and only what is left of them is copied.
+    #[inline]
+    fn drive_fresh(&self, conn: &mut Conn, bytes: &[u8]) -> usize {
+        let taken = self.feed(conn, bytes);
+        if taken < bytes.len() && conn.state == State::Open {
+            conn.assembly = self.spare();
+            conn.assembly.extend_from_slice(&bytes[taken..]);
+        }
+        taken
+    }
+
+    fn drive_behind(&self, conn: &mut Conn, bytes: &[u8]) -> usize {
+        let mut input = std::mem::take(&mut conn.assembly);
+        input.extend_from_slice(bytes);
+        let taken = self.feed(conn, &input);
+        input.drain(..taken);
+        if input.is_empty() || conn.state != State::Open {
+            self.keep_spare(input);
+        } else {
+            conn.assembly = input;
+        }
+        taken
+    }
+
+    /// Notes since when the peer owes us the rest of a frame.
+    #[inline]
+    fn time_frame(&self, conn: &mut Conn, progressed: bool) {
+        if conn.assembly.is_empty() || conn.paused || conn.state != State::Open {
+            conn.frame_began = None;
+        } else if progressed || conn.frame_began.is_none() {
+            conn.frame_began = Some(self.now());
+            if let Some(deadline) = self.frame_deadline(conn) {
+                self.arm_timer_by(conn, deadline);
+            }
         }
     }
 

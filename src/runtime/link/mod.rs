@@ -36,6 +36,8 @@ pub(crate) struct Conn {
     pub(crate) state: State,
     /// Received bytes that are no whole frame yet, or that wait while the connection is paused.
     pub(crate) assembly: Vec<u8>,
+    /// Since when the assembly has waited for the rest of its frame.
+    pub(crate) frame_began: Option<Time>,
     pub(crate) outbox: Outbox,
     /// The one timer, and when it goes off: never later than the earliest deadline.
     pub(crate) timer: Option<(TimerKey, Time)>,

@@ -54,6 +54,7 @@ impl Shard {
             role: Role::Connecting(owner),
             state: State::Unidentified,
             assembly: Vec::new(),
+            frame_began: None,
             outbox: Outbox::default(),
             timer: None,
             opened: now,

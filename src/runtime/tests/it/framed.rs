@@ -145,6 +145,23 @@ fn a_silent_peer_is_idle() {
 }
 
 #[test]
+fn a_peer_that_never_ends_a_frame_is_not_waited_for() {
+    let limits = Limits { frame_timeout: Duration::from_millis(200), ..Limits::default() };
+    let why = CloseReason::ProtocolError(Error::TimedOut("rest of a frame"));
+    let (mut peer, _) = ends(limits, why, |peer, _| {
+        let begun = frame(7, &[0; 100]);
+        // Bytes keep coming, so it is not idle; it is the frame that takes too long.
+        for byte in &begun[..50] {
+            if std::io::Write::write_all(&mut peer.0, &[*byte]).is_err() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    });
+    assert_eq!(peer.read_to_end().0, Vec::<u8>::new());
+}
+
+#[test]
 fn a_peer_that_speaks_is_not_idle() {
     let recorder = Recorder::default();
     let limits = idle_after(Duration::from_millis(500));
