@@ -10,7 +10,7 @@ use shardcast::{
     CloseReason, Listener, Server, ServerHandle,
     tars::{Current, Framed, FramedService, Parsed, Servant},
 };
-use shardcast_examples::{ready, wait_for_end};
+use shardcast_examples::{End, ready};
 
 struct Shout(ServerHandle);
 
@@ -33,11 +33,12 @@ fn line(input: &[u8]) -> Parsed {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let end = End::watch()?;
     let listener = Listener::new("lines", "127.0.0.1:0")
         .protocol(Framed::new(line, 1024), |server| FramedService(Shout(server.clone())))
         .idle_timeout(Duration::from_secs(300));
     let server = Server::builder().listen(listener).start()?;
     ready(server.address("lines").ok_or("it listens")?);
-    wait_for_end(None)?;
+    end.wait(None);
     Ok(server.stop()?)
 }

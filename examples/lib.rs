@@ -19,19 +19,27 @@ pub fn ready(address: impl Display) {
     let _ = writeln!(out, "ready {address}").and_then(|()| out.flush());
 }
 
-/// Waits for SIGTERM or SIGINT, at most for `limit` if there is one.
-///
-/// # Errors
-/// The signals cannot be received.
-pub fn wait_for_end(limit: Option<Duration>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    if let Some(limit) = limit {
-        let handle = signals.handle();
-        std::thread::spawn(move || {
-            std::thread::sleep(limit);
-            handle.close();
-        });
+/// SIGTERM and SIGINT, from when they are watched on: before anybody is told that the example is ready.
+pub struct End(Signals);
+
+impl End {
+    /// Watches from now on.
+    ///
+    /// # Errors
+    /// The signals cannot be received.
+    pub fn watch() -> io::Result<Self> {
+        Ok(Self(Signals::new([SIGTERM, SIGINT])?))
     }
-    signals.forever().next();
-    Ok(())
+
+    /// Waits for one of them, at most for `limit` if there is one.
+    pub fn wait(mut self, limit: Option<Duration>) {
+        if let Some(limit) = limit {
+            let handle = self.0.handle();
+            std::thread::spawn(move || {
+                std::thread::sleep(limit);
+                handle.close();
+            });
+        }
+        self.0.forever().next();
+    }
 }

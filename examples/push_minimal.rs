@@ -19,11 +19,12 @@ impl Servant for Echo {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let end = shardcast_examples::End::watch()?;
     let listener = Listener::new("push", "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Echo));
     let server = Server::builder().listen(listener).start()?;
     let handle = server.handle();
     handle.push_every("push", Duration::from_secs(10), frame::push(b"hello world")).forget();
     shardcast_examples::ready(server.address("push").ok_or("it listens")?);
-    shardcast_examples::wait_for_end(None)?;
+    end.wait(None);
     Ok(server.stop()?)
 }

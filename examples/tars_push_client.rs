@@ -7,7 +7,7 @@ use std::{error::Error, time::Duration};
 
 use clap::Parser;
 use shardcast::tars::{Client, ClientEvent, ProxyConfig, framed::Cause};
-use shardcast_examples::wait_for_end;
+use shardcast_examples::End;
 
 #[derive(Parser)]
 struct Args {
@@ -26,6 +26,7 @@ struct Args {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let end = End::watch()?;
     let args = Args::parse();
     let (host, port) = args.connect.rsplit_once(':').ok_or("--connect wants HOST:PORT")?;
     let host = host.trim_matches(['[', ']']);
@@ -39,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .connect()
     };
     let clients = (0..args.clients).map(|_| start()).collect::<Result<Vec<_>, _>>()?;
-    wait_for_end(args.seconds.map(Duration::from_secs))?;
+    end.wait(args.seconds.map(Duration::from_secs));
     clients.iter().for_each(Client::close);
     Ok(())
 }

@@ -10,7 +10,7 @@ use shardcast::{
     Listener, Server,
     tars::{Current, Framed, FramedService, Servant, framed::frame},
 };
-use shardcast_examples::{ready, wait_for_end};
+use shardcast_examples::{End, ready};
 
 #[derive(Parser)]
 struct Args {
@@ -40,6 +40,7 @@ impl Servant for Echo {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let end = End::watch()?;
     let args = Args::parse();
     let listener = Listener::new("push", args.listen)
         .protocol(Framed::default(), |_| FramedService(Echo))
@@ -52,6 +53,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let interval = Duration::from_millis(args.interval_ms);
     server.handle().push_every("push", interval, frame::push(args.message.as_bytes())).forget();
     ready(server.address("push").ok_or("the listener has an address")?);
-    wait_for_end(None)?;
+    end.wait(None);
     Ok(server.stop()?)
 }
