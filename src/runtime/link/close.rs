@@ -198,7 +198,11 @@ impl Shard {
         }
     }
 
+    /// A paused peer may be saying a lot: we are the one that does not listen. Its outbox has a bound in age.
     fn idle_deadline(&self, conn: &Conn) -> Option<Time> {
+        if conn.paused {
+            return None;
+        }
         let timeout = self.shared.listeners[conn.listener()?].idle_timeout;
         (!timeout.is_zero()).then(|| conn.received_at + timeout)
     }

@@ -223,6 +223,9 @@ impl Shard {
     /// The peer took enough of what was queued for it: goes on reading.
     pub(super) fn resume(&self, conn: &mut Conn) {
         conn.paused = false;
+        // It can be idle only from here on.
+        conn.received_at = self.now();
+        self.arm_timer(conn);
         self.guarded(conn, |conn| self.drive(conn, &[]));
         if conn.paused || conn.state != State::Open {
             return;

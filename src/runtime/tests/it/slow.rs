@@ -351,6 +351,31 @@ fn a_broadcast_is_bounded_for_each_slow_reader_under_every_policy() {
 }
 
 #[test]
+fn a_peer_that_is_not_read_from_is_not_idle() {
+    const REQUESTS: u32 = 32_768;
+    let recorder = Recorder::without_requests();
+    let limits = Limits {
+        outbox_bytes_max: OUTBOX_BYTES,
+        idle_timeout: Duration::from_millis(400),
+        ..Limits::default()
+    };
+    let (_server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+    let mut peer = Peer::narrow(address);
+    let mut asking = peer.0.try_clone().expect("a descriptor");
+    let asker = thread::spawn(move || {
+        for id in 1..=REQUESTS {
+            asking.write_all(&frame(id, &[b'q'; 1024])).expect("the server reads again later");
+        }
+    });
+    thread::sleep(Duration::from_millis(1200));
+    for id in 1..=REQUESTS {
+        assert_eq!(peer.read_frame(), (id, vec![b'q'; 1024]));
+    }
+    asker.join().expect("all was read at last");
+    assert_eq!(peer.read_to_end().0, Vec::<u8>::new(), "and then it is idle, and ends");
+}
+
+#[test]
 fn a_peer_that_asks_and_does_not_read_is_not_read_from_until_it_does() {
     const REQUESTS: u32 = 32_768;
     let mut bench = Bench::new(OverflowPolicy::Disconnect);
