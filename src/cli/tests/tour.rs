@@ -95,11 +95,13 @@ impl Tour {
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
     }
 
-    /// Starts `command`, and waits until it has printed as many lines as expected.
+    /// Starts `command` on ports of our own, and waits until it has printed as many lines as expected.
     fn start(&mut self, command: &str, expected: &[String]) -> String {
         let log = self.folder.join(format!("background-{}", self.background.len()));
         let file = fs::File::create(&log).expect("a file of our own");
         let mut shell = self.shell(&format!("exec env {command}"));
+        let [listen, admin] = [2, 3].map(|index| format!("127.0.0.1:{}", self.replaced[index].1));
+        shell.env("SHARDCAST_LISTENER__0__LISTEN", listen).env("SHARDCAST_ADMIN__LISTEN", admin);
         let child = shell.stdout(file).stderr(Stdio::null()).spawn().expect("sh is there");
         self.background.push(child);
         let deadline = Instant::now() + PATIENCE;
@@ -116,14 +118,8 @@ impl Tour {
 
     fn shell(&self, command: &str) -> Command {
         use std::os::unix::process::CommandExt as _;
-        let port = |index: usize| format!("127.0.0.1:{}", self.replaced[index].1);
         let mut shell = Command::new("sh");
-        shell.arg("-c").arg(command).current_dir(&self.folder).process_group(0);
-        shell.env("SHARDCAST_LISTENER__0__LISTEN", port(2)).env("SHARDCAST_ADMIN__LISTEN", port(3));
-        if command.contains("config") || command.contains("check") {
-            shell.env_remove("SHARDCAST_LISTENER__0__LISTEN").env_remove("SHARDCAST_ADMIN__LISTEN");
-        }
-        shell.stdin(Stdio::null());
+        shell.arg("-c").arg(command).current_dir(&self.folder).process_group(0).stdin(Stdio::null());
         shell
     }
 
