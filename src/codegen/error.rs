@@ -17,6 +17,17 @@ pub enum Error {
     Invalid(Vec<Diagnostic>),
     /// The files were read and no fault was found, but this version does not write Rust yet.
     Unsupported,
+    /// There is no character set of this name, or it does not hold ASCII.
+    Charset(String),
+    /// No directory was given to write to, and Cargo has set no `OUT_DIR`.
+    NoOutDir,
+    /// A file could not be written.
+    Write {
+        /// The file, or its directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 impl fmt::Display for Error {
@@ -33,6 +44,9 @@ impl fmt::Display for Error {
                 }
             }
             Self::Unsupported => f.write_str("this version of shardcast-build does not generate Rust yet"),
+            Self::Charset(name) => write!(f, "`{name}` is no character set that .tars files can be in"),
+            Self::NoOutDir => f.write_str("no directory to write to: give one, or run it in a build script"),
+            Self::Write { path, source } => write!(f, "cannot write {}: {source}", path.display()),
         }
     }
 }
@@ -40,8 +54,8 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Read { source, .. } => Some(source),
-            Self::Invalid(_) | Self::Unsupported => None,
+            Self::Read { source, .. } | Self::Write { source, .. } => Some(source),
+            Self::Invalid(_) | Self::Unsupported | Self::Charset(_) | Self::NoOutDir => None,
         }
     }
 }

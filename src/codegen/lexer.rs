@@ -129,10 +129,19 @@ impl<'a> Lexer<'a> {
         self.at += 1;
         let word = self.take_while(continues_word);
         if word == b"include" {
+            self.skip_unless_text_follows();
             return Ok(TokenKind::Include);
         }
         self.skip_line();
         Err(Fault::new("unknown directive").hint("the only directive is `#include \"file.tars\"`"))
+    }
+
+    /// What stands where the name of a file should is one fault, of the parser.
+    fn skip_unless_text_follows(&mut self) {
+        let blanks = self.source[self.at..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        if self.peek(blanks) != b'"' {
+            self.skip_line();
+        }
     }
 
     fn word(&mut self) -> TokenKind {

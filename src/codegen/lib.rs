@@ -11,26 +11,33 @@
 //! }
 //! ```
 //!
-//! **How far it is.** Files and their includes are read and cut into tokens, and every fault found so far
-//! is reported with file, line and column; [`Builder::check`] gives just that. The parser and the
-//! generated Rust are not there yet: [`Builder::compile`] ends with [`Error::Unsupported`] when it found
+//! **How far it is.** Files and their includes are read, parsed and checked, and every fault is reported
+//! with file, line and column; [`Builder::check`] gives just that, [`Builder::schema`] what they mean. The
+//! generated Rust is not there yet: [`Builder::compile`] ends with [`Error::Unsupported`] when it found
 //! no fault. The builder is the one that will stay.
 //!
 //! What this crate deliberately is not: it depends on no other part of Shardcast, so that a build script
 //! does not compile a server first.
 #![forbid(unsafe_code)]
 
+pub mod ast;
+mod charset;
 mod diagnostic;
 mod error;
 pub mod lexer;
 mod load;
 mod options;
+pub mod parser;
+pub mod schema;
 
 use std::path::{Path, PathBuf};
 
 pub use diagnostic::{Diagnostic, Fault, Severity, Span};
 pub use error::Error;
 pub use options::{BytesType, MapType, Options, StringType};
+pub use schema::Schema;
+
+use charset::Charset;
 
 /// Compiles `files` with the default options into the directory that Cargo gives a build script.
 ///
@@ -66,6 +73,13 @@ impl Builder {
     /// Adds a directory to look for includes in, after the one of the file that includes.
     pub fn include(mut self, dir: impl Into<PathBuf>) -> Self {
         self.options.include_dirs.push(dir.into());
+        self
+    }
+
+    /// The character set of comments and strings, such as `gbk`. Default: UTF-8; comments that are in
+    /// another one are then left out.
+    pub fn charset(mut self, label: impl Into<String>) -> Self {
+        self.options.charset = Some(label.into());
         self
     }
 
@@ -167,24 +181,44 @@ impl Builder {
     ///
     /// # Errors
     /// [`Error::Read`] when one of `files` cannot be read; [`Error::Invalid`] when there is a fault in
-    /// any of them, with all that were found.
+    /// any of them, with all that were found; [`Error::Charset`].
     pub fn check(&self, files: &[impl AsRef<Path>]) -> Result<Vec<Diagnostic>, Error> {
+        self.schema(files).map(|(_, warnings)| warnings)
+    }
+
+    /// Reads and checks `files` and their includes, and gives what they mean and the warnings.
+    ///
+    /// # Errors
+    /// As for [`check`](Self::check).
+    pub fn schema(&self, files: &[impl AsRef<Path>]) -> Result<(Schema, Vec<Diagnostic>), Error> {
+        let charset = Charset::named(self.options.charset.as_deref()).map_err(Error::Charset)?;
         let roots: Vec<PathBuf> = files.iter().map(|file| file.as_ref().to_owned()).collect();
-        let (read, diagnostics) = load::load(&roots, &self.options.include_dirs)?;
+        let (sources, mut diagnostics) = load::load(&roots, &self.options.include_dirs, charset)?;
         if self.options.emit_rerun_if_changed {
-            read.iter().for_each(|path| println!("cargo::rerun-if-changed={}", path.display()));
+            sources.iter().for_each(|source| println!("cargo::rerun-if-changed={}", source.path.display()));
         }
+        // What cannot be read means nothing.
+        let mut schema = Schema::default();
+        if !diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+            let (resolved, more) = schema::resolve(sources);
+            schema = resolved;
+            diagnostics.extend(more);
+        }
+        diagnostics.sort_by(|a, b| (&a.path, a.line, a.column).cmp(&(&b.path, b.line, b.column)));
         let fatal = |d: &Diagnostic| self.options.deny_warnings || d.severity == Severity::Error;
-        if diagnostics.iter().any(fatal) { Err(Error::Invalid(diagnostics)) } else { Ok(diagnostics) }
+        if diagnostics.iter().any(fatal) {
+            Err(Error::Invalid(diagnostics))
+        } else {
+            Ok((schema, diagnostics))
+        }
     }
 
     /// Compiles `files` and what they include.
     ///
     /// # Errors
-    /// As for [`check`](Self::check), and [`Error::Unsupported`], always, when there was no fault: see
-    /// the top of this page.
+    /// As for [`check`](Self::check).
     pub fn compile(&self, files: &[impl AsRef<Path>]) -> Result<(), Error> {
-        let warnings = self.check(files)?;
+        let (_, warnings) = self.schema(files)?;
         if self.options.emit_rerun_if_changed {
             let lines = warnings.iter().map(|warning| warning.to_string().replace('\n', " "));
             lines.for_each(|line| println!("cargo::warning={line}"));

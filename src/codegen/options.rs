@@ -8,6 +8,7 @@ use std::path::PathBuf;
 pub struct Options {
     pub out_dir: Option<PathBuf>,
     pub include_dirs: Vec<PathBuf>,
+    pub charset: Option<String>,
     pub build_server: bool,
     pub build_client: bool,
     pub module_prefix: Option<String>,
@@ -30,6 +31,7 @@ impl Default for Options {
         Self {
             out_dir: None,
             include_dirs: Vec::new(),
+            charset: None,
             build_server: true,
             build_client: true,
             module_prefix: None,
