@@ -15,8 +15,6 @@ pub enum Error {
     },
     /// The files are not right; each diagnostic names file, line and column. Never empty.
     Invalid(Vec<Diagnostic>),
-    /// The files were read and no fault was found, but this version does not write Rust yet.
-    Unsupported,
     /// There is no character set of this name, or it does not hold ASCII.
     Charset(String),
     /// No directory was given to write to, and Cargo has set no `OUT_DIR`.
@@ -43,7 +41,6 @@ impl fmt::Display for Error {
                     many => write!(f, "{many} problems, nothing generated"),
                 }
             }
-            Self::Unsupported => f.write_str("this version of shardcast-build does not generate Rust yet"),
             Self::Charset(name) => write!(f, "`{name}` is no character set that .tars files can be in"),
             Self::NoOutDir => f.write_str("no directory to write to: give one, or run it in a build script"),
             Self::Write { path, source } => write!(f, "cannot write {}: {source}", path.display()),
@@ -55,7 +52,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Read { source, .. } | Self::Write { source, .. } => Some(source),
-            Self::Invalid(_) | Self::Unsupported | Self::Charset(_) | Self::NoOutDir => None,
+            Self::Invalid(_) | Self::Charset(_) | Self::NoOutDir => None,
         }
     }
 }

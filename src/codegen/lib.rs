@@ -11,10 +11,14 @@
 //! }
 //! ```
 //!
-//! **How far it is.** Files and their includes are read, parsed and checked, and every fault is reported
-//! with file, line and column; [`Builder::check`] gives just that, [`Builder::schema`] what they mean. The
-//! generated Rust is not there yet: [`Builder::compile`] ends with [`Error::Unsupported`] when it found
-//! no fault. The builder is the one that will stay.
+//! ```ignore
+//! // lib.rs
+//! include!(concat!(env!("OUT_DIR"), "/mod.rs"));
+//! ```
+//!
+//! Every fault of the files is reported with file, line and column, several in one run; [`Builder::check`]
+//! gives just that, [`Builder::schema`] what the files mean. `docs/idl.md` describes the language and the
+//! code. Interfaces are checked and kept in the schema; no code is generated for them yet.
 //!
 //! What this crate deliberately is not: it depends on no other part of Shardcast, so that a build script
 //! does not compile a server first.
@@ -23,10 +27,12 @@
 pub mod ast;
 mod charset;
 mod diagnostic;
+mod emit;
 mod error;
 pub mod lexer;
 mod load;
 mod options;
+mod output;
 pub mod parser;
 pub mod schema;
 
@@ -152,6 +158,13 @@ impl Builder {
         self
     }
 
+    /// Whether types, fields and enumerators keep their names, instead of those that Rust expects:
+    /// `iRequestId` instead of `i_request_id`. Default: no.
+    pub fn keep_names(mut self, yes: bool) -> Self {
+        self.options.keep_names = yes;
+        self
+    }
+
     /// Whether to generate the named variants of every call: `hello_sync`, `async_hello`,
     /// `promise_hello`. Default: no.
     pub fn call_variants(mut self, yes: bool) -> Self {
@@ -213,16 +226,39 @@ impl Builder {
         }
     }
 
-    /// Compiles `files` and what they include.
+    /// Compiles `files` and what they include: writes a Rust file for each module, and `mod.rs`, which
+    /// declares them. A file that is the same already is left alone.
     ///
     /// # Errors
-    /// As for [`check`](Self::check).
+    /// As for [`check`](Self::check); [`Error::NoOutDir`]; [`Error::Write`]. [`Error::Invalid`] also tells of
+    /// names that differ in the .tars files and are the same in Rust.
     pub fn compile(&self, files: &[impl AsRef<Path>]) -> Result<(), Error> {
-        let (_, warnings) = self.schema(files)?;
+        self.generate(files).map(|_| ())
+    }
+
+    /// As [`compile`](Self::compile), and gives the files that were written and the warnings.
+    ///
+    /// # Errors
+    /// As for [`compile`](Self::compile).
+    pub fn generate(&self, files: &[impl AsRef<Path>]) -> Result<Generated, Error> {
+        let (schema, warnings) = self.schema(files)?;
         if self.options.emit_rerun_if_changed {
             let lines = warnings.iter().map(|warning| warning.to_string().replace('\n', " "));
             lines.for_each(|line| println!("cargo::warning={line}"));
         }
-        Err(Error::Unsupported)
+        let outputs = emit::emit(&schema, &self.options).map_err(Error::Invalid)?;
+        let out_dir = self.options.out_dir.clone().or_else(|| std::env::var_os("OUT_DIR").map(PathBuf::from));
+        let out_dir = out_dir.ok_or(Error::NoOutDir)?;
+        Ok(Generated { files: output::write(&out_dir, outputs)?, warnings })
     }
+}
+
+/// What [`Builder::generate`] did.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Generated {
+    /// The files, `mod.rs` last, whether they had to be changed or not.
+    pub files: Vec<PathBuf>,
+    /// What is worth a look.
+    pub warnings: Vec<Diagnostic>,
 }

@@ -215,6 +215,12 @@ pub enum Value {
     Enumerator(EnumId, usize),
 }
 
+impl StructId {
+    pub(crate) fn index(self) -> usize {
+        self.0
+    }
+}
+
 impl Schema {
     /// The struct with this number.
     pub fn structure(&self, id: StructId) -> &Struct {

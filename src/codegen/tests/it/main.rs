@@ -2,6 +2,7 @@
 
 mod builder;
 mod diagnostics;
+mod golden;
 mod grammar;
 mod semantics;
 
