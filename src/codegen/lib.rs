@@ -25,10 +25,12 @@
 #![forbid(unsafe_code)]
 
 pub mod ast;
+pub mod breaking;
 mod charset;
 mod diagnostic;
 mod emit;
 mod error;
+pub mod format;
 pub mod lexer;
 mod load;
 mod options;

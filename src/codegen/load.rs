@@ -11,7 +11,7 @@ use crate::{
     Diagnostic, Error, Severity,
     ast::{self, Include},
     charset::Charset,
-    diagnostic::{Fault, Span},
+    diagnostic::{self, Fault, Span},
     parser::parse,
 };
 
@@ -26,6 +26,11 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// Line and column, in characters, from 1.
+    pub(crate) fn position(&self, at: usize) -> (u32, u32) {
+        diagnostic::position(&self.bytes, at)
+    }
+
     pub(crate) fn diagnostic(&self, severity: Severity, span: Span, fault: Fault) -> Diagnostic {
         Diagnostic::new(severity, &self.path, &self.bytes, span, fault)
     }

@@ -10,7 +10,7 @@ impl Scope<'_> {
     pub(super) fn struct_json(&self, code: &mut Code, of: &Struct, name: &str) {
         code.blank();
         code.block(&format!("impl codegen::ToJson for {name}"), |code| {
-            self.to_json(code, |code| {
+            self.emit_to_json(code, |code| {
                 let (title, count) = (format!("\"{}\"", of.name), of.fields.len().to_string());
                 let head = "let mut object = codegen::JsonObjectWriter::begin";
                 code.call(head, &["serializer", &title, &count], "?;");
@@ -25,7 +25,7 @@ impl Scope<'_> {
         });
         code.blank();
         code.block(&format!("impl codegen::FromJson for {name}"), |code| {
-            self.from_json(code, |code| {
+            self.emit_from_json(code, |code| {
                 code.line("let mut object = codegen::JsonObject::new(value)?;");
                 let fields = of.fields.iter();
                 let fields = fields.map(|field| self.take(field, "object", &format!("\"{}\"", field.name)));
@@ -38,11 +38,13 @@ impl Scope<'_> {
     pub(super) fn enum_json(&self, code: &mut Code, name: &str) {
         code.blank();
         code.block(&format!("impl codegen::ToJson for {name}"), |code| {
-            self.to_json(code, |code| code.line("codegen::ToJson::to_json(&self.0, serializer)"));
+            self.emit_to_json(code, |code| code.line("codegen::ToJson::to_json(&self.0, serializer)"));
         });
         code.blank();
         code.block(&format!("impl codegen::FromJson for {name}"), |code| {
-            self.from_json(code, |code| code.line("<i32 as codegen::FromJson>::from_json(value).map(Self)"));
+            self.emit_from_json(code, |code| {
+                code.line("<i32 as codegen::FromJson>::from_json(value).map(Self)")
+            });
         });
         self.serde(code, name);
     }
@@ -67,13 +69,13 @@ impl Scope<'_> {
         });
     }
 
-    fn to_json(&self, code: &mut Code, inside: impl FnOnce(&mut Code)) {
+    fn emit_to_json(&self, code: &mut Code, inside: impl FnOnce(&mut Code)) {
         let result = format!("{}<S::Ok, S::Error>", self.prelude("Result"));
         let head = "fn to_json<S: codegen::serde::Serializer>";
         code.function(head, &["&self", "serializer: S"], &result, inside);
     }
 
-    fn from_json(&self, code: &mut Code, inside: impl FnOnce(&mut Code)) {
+    fn emit_from_json(&self, code: &mut Code, inside: impl FnOnce(&mut Code)) {
         let result = format!("{}<Self, codegen::JsonError>", self.prelude("Result"));
         code.function("fn from_json", &["value: codegen::JsonValue"], &result, inside);
     }

@@ -1,7 +1,7 @@
 //! What a set of `.tars` files means: every name resolved, every value checked, fields in the order of
 //! their tags.
 //!
-//! A [`Schema`] is what the generator writes Rust from, what a comparison compares, and
+//! A [`Schema`] is what the generator writes Rust from, what [`breaking`](crate::breaking) compares, and
 //! what names the fields of a decoded message. [`Builder::schema`](crate::Builder::schema) makes one.
 //! What it deliberately is not: Rust. Names are those of the files.
 
@@ -12,6 +12,7 @@ mod keys;
 mod lookup;
 mod report;
 mod resolve;
+mod text;
 mod types;
 mod values;
 
@@ -196,8 +197,8 @@ pub enum Type {
     String,
     /// `vector<byte>`, `byte *` or `string:N`: bytes in one piece.
     Bytes,
-    Vector(Box<Type>),
-    Map(Box<Type>, Box<Type>),
+    Vector(Box<Self>),
+    Map(Box<Self>, Box<Self>),
     Struct(StructId),
     Enum(EnumId),
 }

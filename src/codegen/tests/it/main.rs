@@ -1,7 +1,9 @@
 //! The compiler through its public doors, on files.
 
+mod breaking;
 mod builder;
 mod diagnostics;
+mod format;
 mod golden;
 mod grammar;
 mod semantics;
