@@ -3,6 +3,10 @@
 //! Not here: the Tars packet protocol (`protocol = tars`). [`framed`] is its push mode over a custom
 //! protocol (`not_tars`).
 
+#[doc(hidden)]
+#[path = "codegen.rs"]
+pub mod __codegen;
+pub mod codec;
 mod endpoint;
 pub mod framed;
 

@@ -2,4 +2,5 @@
 
 mod corpus;
 mod framed;
+mod generated_shape;
 mod line;
