@@ -9,5 +9,6 @@ pub mod __codegen;
 pub mod codec;
 mod endpoint;
 pub mod framed;
+pub mod json;
 
 pub use endpoint::{Endpoint, EndpointError, EndpointReason, ObjectRef, Transport};

@@ -46,6 +46,11 @@
 //! struct is `struct S<'de>`, implements `DecodeStruct<'de>` only for its own `'de`, and is otherwise the
 //! same.
 //!
+//! JSON is optional, and looks alike: [`ToJson`](super::json::ToJson) writes all members with a
+//! `JsonObjectWriter` (`field`, for an `Option` `option`), [`FromJson`](super::json::FromJson) takes them
+//! from a `JsonObject` with `require`, `optional`, `optional_or`, `optional_or_else`, `option`, by the names of
+//! the .tars file. serde's own traits are one line each on top of them.
+//!
 //! `src/proto/tests/it/generated_shape.rs` is a whole one.
 
 mod error;

@@ -79,6 +79,18 @@ impl<'de> c::Decode<'de> for Colour {
     }
 }
 
+impl c::ToJson for Colour {
+    fn to_json<S: c::serde::Serializer>(&self, serializer: S) -> c::std::result::Result<S::Ok, S::Error> {
+        self.0.to_json(serializer)
+    }
+}
+
+impl c::FromJson for Colour {
+    fn from_json(value: c::JsonValue) -> c::std::result::Result<Self, c::JsonError> {
+        <i32 as c::FromJson>::from_json(value).map(Self)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Point {
     pub x: i32,
@@ -103,6 +115,38 @@ impl c::TarsStruct for Point {
 impl<'de> c::DecodeStruct<'de> for Point {
     fn read_fields(r: &mut c::TarsReader<'de>) -> c::std::result::Result<Self, c::DecodeError> {
         Ok(Self { x: r.require(0)?, y: r.optional_or(1, -1)? })
+    }
+}
+
+impl c::ToJson for Point {
+    fn to_json<S: c::serde::Serializer>(&self, serializer: S) -> c::std::result::Result<S::Ok, S::Error> {
+        let mut object = c::JsonObjectWriter::begin(serializer, "Point", 2)?;
+        object.field("x", &self.x)?;
+        object.field("y", &self.y)?;
+        object.end()
+    }
+}
+
+impl c::FromJson for Point {
+    fn from_json(value: c::JsonValue) -> c::std::result::Result<Self, c::JsonError> {
+        let mut object = c::JsonObject::new(value)?;
+        Ok(Self { x: object.require("x")?, y: object.optional_or("y", -1)? })
+    }
+}
+
+// With the option that also implements serde's traits:
+
+impl c::serde::Serialize for Point {
+    fn serialize<S: c::serde::Serializer>(&self, serializer: S) -> c::std::result::Result<S::Ok, S::Error> {
+        c::ToJson::to_json(self, serializer)
+    }
+}
+
+impl<'de> c::serde::Deserialize<'de> for Point {
+    fn deserialize<D: c::serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> c::std::result::Result<Self, D::Error> {
+        c::json_deserialize(deserializer)
     }
 }
 
@@ -179,6 +223,45 @@ impl<'de> c::DecodeStruct<'de> for Everything {
     }
 }
 
+impl c::ToJson for Everything {
+    fn to_json<S: c::serde::Serializer>(&self, serializer: S) -> c::std::result::Result<S::Ok, S::Error> {
+        let mut object = c::JsonObjectWriter::begin(serializer, "Everything", 12)?;
+        object.field("flag", &self.flag)?;
+        object.field("port", &self.port)?;
+        object.field("count", &self.count)?;
+        object.field("ratio", &self.ratio)?;
+        object.field("name", &self.name)?;
+        object.field("on", &self.on)?;
+        object.field("colour", &self.colour)?;
+        object.field("point", &self.point)?;
+        object.field("raw", &self.raw)?;
+        object.field("table", &self.table)?;
+        object.field("chunks", &self.chunks)?;
+        object.field("last", &self.last)?;
+        object.end()
+    }
+}
+
+impl c::FromJson for Everything {
+    fn from_json(value: c::JsonValue) -> c::std::result::Result<Self, c::JsonError> {
+        let mut object = c::JsonObject::new(value)?;
+        Ok(Self {
+            flag: object.require("flag")?,
+            port: object.require("port")?,
+            count: object.optional("count")?,
+            ratio: object.optional_or("ratio", 1.5)?,
+            name: object.optional_or_else("name", || "none".into())?,
+            on: object.optional_or("on", true)?,
+            colour: object.optional_or("colour", Colour::GREEN)?,
+            point: object.optional("point")?,
+            raw: object.optional("raw")?,
+            table: object.optional("table")?,
+            chunks: object.optional("chunks")?,
+            last: object.require_at_most("last", 4)?,
+        })
+    }
+}
+
 /// With the option that tells "not there" from "default".
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Maybe {
@@ -202,7 +285,23 @@ impl<'de> c::DecodeStruct<'de> for Maybe {
     }
 }
 
-/// With the option that borrows from the input.
+impl c::ToJson for Maybe {
+    fn to_json<S: c::serde::Serializer>(&self, serializer: S) -> c::std::result::Result<S::Ok, S::Error> {
+        let mut object = c::JsonObjectWriter::begin(serializer, "Maybe", 2)?;
+        object.option("number", &self.number)?;
+        object.option("text", &self.text)?;
+        object.end()
+    }
+}
+
+impl c::FromJson for Maybe {
+    fn from_json(value: c::JsonValue) -> c::std::result::Result<Self, c::JsonError> {
+        let mut object = c::JsonObject::new(value)?;
+        Ok(Self { number: object.option("number")?, text: object.option("text")? })
+    }
+}
+
+/// With the option that borrows from the input; it can be written as JSON in the same way, and not be read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct View<'de> {
     pub name: &'de str,
@@ -229,10 +328,10 @@ impl<'de> c::DecodeStruct<'de> for View<'de> {
 // ------------------------------------------------------------------------------------------------ tests
 
 use c::{DecodeStruct, TarsEnum, TarsStruct};
+use shardcast_proto::tars::json;
 
-#[test]
-fn a_struct_with_everything_comes_back() {
-    let value = Everything {
+fn everything() -> Everything {
+    Everything {
         flag: true,
         port: 65_535,
         count: i64::MIN,
@@ -245,8 +344,38 @@ fn a_struct_with_everything_comes_back() {
         table: [("k".to_owned(), vec![0, 255].into())].into(),
         chunks: vec![vec![1], vec![]],
         last: vec![1, 2, 3, 4],
-    };
-    assert_eq!(Everything::from_slice(&value.to_vec()), Ok(value));
+    }
+}
+
+#[test]
+fn a_struct_with_everything_comes_back() {
+    assert_eq!(Everything::from_slice(&everything().to_vec()), Ok(everything()));
+}
+
+#[test]
+fn a_struct_with_everything_comes_back_from_json() {
+    let text = json::to_vec(&everything()).expect("plain values");
+    let expected = concat!(
+        r#"{"flag":true,"port":65535,"count":-9223372036854775808,"ratio":-0.0,"name":"名","on":false,"#,
+        r#""colour":9,"point":{"x":1,"y":2},"raw":[0,-1],"table":{"k":[0,255]},"chunks":[[1],[]],"#,
+        r#""last":[1,2,3,4]}"#
+    );
+    assert_eq!(str::from_utf8(&text), Ok(expected));
+    assert_eq!(json::from_slice(&text), Ok(everything()));
+}
+
+#[test]
+fn a_struct_goes_through_serde() {
+    let point = Point { x: 1, y: 2 };
+    let value = serde_json::to_value(&point).expect("plain values");
+    assert_eq!(serde_json::from_value::<Point>(value).ok(), Some(point));
+}
+
+#[test]
+fn a_fault_in_json_is_found_by_its_path() {
+    let text = br#"{"flag":true,"port":1,"table":{"k":[0,256]},"last":[]}"#;
+    let error = json::from_slice::<Everything>(text).expect_err("256 is no byte");
+    assert_eq!(error.to_string(), "table.k[1]: 256 is no integer from 0 to 255");
 }
 
 #[test]
@@ -282,7 +411,9 @@ fn not_there_and_default_can_be_told_apart() {
         Maybe { number: Some(0), text: Some(String::new()) },
         Maybe { number: None, text: Some("x".into()) },
     ] {
-        assert_eq!(Maybe::from_slice(&value.to_vec()), Ok(value));
+        assert_eq!(Maybe::from_slice(&value.to_vec()), Ok(value.clone()));
+        let text = json::to_vec(&value).expect("plain values");
+        assert_eq!(json::from_slice(&text), Ok(value));
     }
     let gbk = Maybe::from_slice(&[0x16, 2, 0xD6, 0xD0]).map(|maybe| maybe.text);
     assert_eq!(gbk, Ok(Some("\u{FFFD}\u{FFFD}".into())));
