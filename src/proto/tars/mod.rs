@@ -10,5 +10,7 @@ pub mod codec;
 mod endpoint;
 pub mod framed;
 pub mod json;
+mod value;
 
 pub use endpoint::{Endpoint, EndpointError, EndpointReason, ObjectRef, Transport};
+pub use value::{TarsFields, TarsValue};

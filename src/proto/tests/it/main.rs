@@ -4,3 +4,4 @@ mod corpus;
 mod framed;
 mod generated_shape;
 mod line;
+mod tars;

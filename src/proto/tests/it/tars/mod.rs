@@ -1,0 +1,5 @@
+//! Tars: its encoding, packets, TUP and JSON.
+
+mod decode_cases;
+mod types;
+mod vectors;
