@@ -10,6 +10,7 @@ pub mod codec;
 mod endpoint;
 pub mod framed;
 pub mod json;
+pub mod packet;
 mod value;
 
 pub use endpoint::{Endpoint, EndpointError, EndpointReason, ObjectRef, Transport};

@@ -140,6 +140,29 @@ impl TarsWriter {
         self.out.extend_from_slice(value);
     }
 
+    /// Writes a `vector<byte>` that `write` encodes in place, such as the arguments within a packet.
+    ///
+    /// # Panics
+    /// `write` clears the writer.
+    pub fn write_bytes_with(&mut self, tag: u8, write: impl FnOnce(&mut Self)) {
+        self.head(tag, TypeCode::SimpleList);
+        self.head(0, TypeCode::Int8);
+        // Most are shorter than 128 bytes, and then stay where they are written.
+        let start = self.out.len();
+        self.size(1);
+        let body = self.out.len();
+        write(self);
+        let len = self.out.len() - body;
+        if len < 128 && len > 0 {
+            self.out[body - 1] = u8::try_from(len).expect("below 128");
+        } else {
+            self.size(len);
+            let size_len = self.out.len() - body - len;
+            self.out.drain(start..body);
+            self.out[start..].rotate_right(size_len);
+        }
+    }
+
     /// Begins a list of `len` elements. They follow as fields with tag 0, and nothing ends them.
     #[inline]
     pub fn begin_list(&mut self, tag: u8, len: usize) {
