@@ -1,0 +1,6 @@
+//! Tars: its encoding, packets, TUP and JSON.
+
+mod decode_cases;
+mod packets;
+mod types;
+mod vectors;
