@@ -12,7 +12,7 @@ impl Scope<'_> {
             (ty, _) => self.rust_type(ty),
         };
         code.blank();
-        code.docs(&constant.docs, (name != constant.name).then_some(&constant.name));
+        code.docs(&constant.docs, &constant.name, &name);
         code.assign(&format!("pub const {name}: {ty}"), &self.expression(&constant.ty, &constant.value));
     }
 }

@@ -3,12 +3,13 @@
 use super::layout::Code;
 
 impl Code {
-    /// Documents what comes next; `name` is what the .tars file calls it, if Rust calls it otherwise.
-    pub(super) fn docs(&mut self, lines: &[String], name: Option<&str>) {
+    /// Documents what comes next. Where Rust does not call it by its `name` in the .tars file, it is still
+    /// found by that.
+    pub(super) fn docs(&mut self, lines: &[String], name: &str, rust_name: &str) {
         for line in lines {
             self.line(format!("/// {}", escape(line)).trim_end());
         }
-        if let Some(name) = name {
+        if rust_name.strip_prefix("r#").unwrap_or(rust_name) != name {
             self.line(&format!("#[doc(alias = \"{name}\")]"));
         }
     }

@@ -11,7 +11,7 @@ impl Scope<'_> {
         }
         let name = self.type_name(&of.name);
         code.blank();
-        code.docs(&of.docs, (name != of.name).then_some(&of.name));
+        code.docs(&of.docs, &of.name, &name);
         self.type_attributes(code, &of.path());
         code.line("#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]");
         code.line(&format!("pub struct {name}(pub i32);"));
@@ -32,7 +32,7 @@ impl Scope<'_> {
     fn enumerators(&self, code: &mut Code, of: &Enum) {
         for enumerator in &of.enumerators {
             let name = self.const_name(&enumerator.name);
-            code.docs(&enumerator.docs, (name != enumerator.name).then_some(&enumerator.name));
+            code.docs(&enumerator.docs, &enumerator.name, &name);
             code.assign(&format!("pub const {name}: Self"), &format!("Self({})", enumerator.value));
         }
         let option = self.prelude("Option");

@@ -61,7 +61,7 @@ pub(crate) fn emit(schema: &Schema, options: &Options) -> Result<Vec<Output>, Ve
         let file = rust_name.strip_prefix("r#").unwrap_or(rust_name);
         outputs.push(Output { name: format!("{file}.rs"), text: code.into_text() });
         index.blank();
-        index.docs(&module.docs, (rust_name != module.name).then_some(&module.name));
+        index.docs(&module.docs, &module.name, rust_name);
         index.line(ALLOW);
         index.line(&format!("pub mod {rust_name};"));
     }

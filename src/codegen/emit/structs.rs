@@ -20,7 +20,7 @@ impl Scope<'_> {
         let derives = self.context.derives(id);
         let default = if has_defaults { "" } else { ", Default" };
         code.blank();
-        code.docs(&of.docs, (name != of.name).then_some(&of.name));
+        code.docs(&of.docs, &of.name, &name);
         self.type_attributes(code, &of.path());
         code.line(&format!("#[derive({derives}{default})]"));
         code.block(&format!("pub struct {name}"), |code| {
@@ -53,7 +53,7 @@ impl Scope<'_> {
 
     fn declare(&self, code: &mut Code, of: &Struct, field: &Field) {
         let name = self.field_name(&field.name);
-        code.docs(&field.docs, (name != field.name).then_some(&field.name));
+        code.docs(&field.docs, &field.name, &name);
         let path = format!("{}.{}", of.path(), field.name);
         for (at, attribute) in &self.context.options.field_attributes {
             if *at == path {
@@ -70,7 +70,7 @@ impl Scope<'_> {
             code.block("fn default() -> Self", |code| {
                 let value = |field: &Field| match &field.default {
                     Some(value) if !self.is_option(field) => self.owned(&field.ty, value),
-                    _ => format!("{trait_name}::default()"),
+                    _ => self.zero(field).unwrap_or_else(|| format!("{trait_name}::default()")),
                 };
                 let fields = of.fields.iter();
                 let fields = fields
@@ -78,6 +78,21 @@ impl Scope<'_> {
                 code.literal("Self", &fields.collect::<Vec<_>>(), "");
             });
         });
+    }
+
+    /// What stands for the default where it is plain to see.
+    fn zero(&self, field: &Field) -> Option<String> {
+        match field.ty {
+            Type::Bool => Some("false".to_owned()),
+            Type::Float | Type::Double => Some("0.0".to_owned()),
+            Type::String
+            | Type::Bytes
+            | Type::Vector(_)
+            | Type::Map(..)
+            | Type::Struct(_)
+            | Type::Enum(_) => None,
+            _ => Some("0".to_owned()),
+        }
     }
 
     fn write(&self, code: &mut Code, of: &Struct, name: &str) {
@@ -158,7 +173,10 @@ impl Scope<'_> {
             Some(_) if matches!(field.ty, Type::Bool | Type::Enum(_)) => Elision::Never,
             Some(Value::Text(text)) if str::from_utf8(text).is_err() => Elision::Never,
             Some(value @ Value::Text(_)) => Elision::Default(self.expression(&field.ty, value)),
-            Some(value) => Elision::Default(format!("&{}", self.expression(&field.ty, value))),
+            Some(value) => match self.expression(&field.ty, value) {
+                cast if cast.contains(" as ") => Elision::Default(format!("&({cast})")),
+                expression => Elision::Default(format!("&{expression}")),
+            },
         }
     }
 

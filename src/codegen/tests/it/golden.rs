@@ -51,7 +51,6 @@ fn names_and_attributes_that_were_asked_for_come_out_as_before() {
     let builder = builder()
         .keep_names(true)
         .string_type(StringType::Lossy)
-        .serde(true)
         .type_attribute(".", "#[non_exhaustive]")
         .type_attribute("Users::UserKey", "#[derive(Copy)]")
         .field_attribute("Users::UserInfo.sName", "#[cfg(all())]")

@@ -227,7 +227,6 @@ impl<'de> codegen::DecodeStruct<'de> for Default {
 pub struct Words {
     #[doc(alias = "self")]
     pub self_: i32,
-    #[doc(alias = "type")]
     pub r#type: i32,
     pub value: i32,
     pub w: i32,
@@ -249,18 +248,18 @@ pub struct Words {
 impl codegen::std::default::Default for Words {
     fn default() -> Self {
         Self {
-            self_: codegen::std::default::Default::default(),
-            r#type: codegen::std::default::Default::default(),
+            self_: 0,
+            r#type: 0,
             value: 1,
             w: 2,
             r: 3,
-            tag: codegen::std::default::Default::default(),
-            object: codegen::std::default::Default::default(),
-            head: codegen::std::default::Default::default(),
-            crate_: codegen::std::default::Default::default(),
-            codegen: codegen::std::default::Default::default(),
-            p: codegen::std::default::Default::default(),
-            unnamed: codegen::std::default::Default::default(),
+            tag: 0,
+            object: 0,
+            head: 0,
+            crate_: 0,
+            codegen: 0,
+            p: 0,
+            unnamed: 0,
             text: codegen::std::default::Default::default(),
             options: codegen::std::default::Default::default(),
             result: codegen::std::default::Default::default(),

@@ -9,6 +9,5 @@ pub mod hygiene;
 #[allow(missing_docs, nonstandard_style, unused, clippy::all, rustdoc::all)]
 pub mod mod_;
 
-#[doc(alias = "type")]
 #[allow(missing_docs, nonstandard_style, unused, clippy::all, rustdoc::all)]
 pub mod r#type;

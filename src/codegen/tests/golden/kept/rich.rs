@@ -76,32 +76,6 @@ impl<'de> codegen::Decode<'de> for E {
     }
 }
 
-impl codegen::ToJson for E {
-    fn to_json<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        codegen::ToJson::to_json(&self.0, serializer)
-    }
-}
-
-impl codegen::FromJson for E {
-    fn from_json(value: codegen::JsonValue) -> Result<Self, codegen::JsonError> {
-        <i32 as codegen::FromJson>::from_json(value).map(Self)
-    }
-}
-
-impl codegen::serde::Serialize for E {
-    fn serialize<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        codegen::ToJson::to_json(self, serializer)
-    }
-}
-
-impl<'de> codegen::serde::Deserialize<'de> for E {
-    fn deserialize<D: codegen::serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Self, D::Error> {
-        codegen::json_deserialize(deserializer)
-    }
-}
-
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Inner {
@@ -112,7 +86,7 @@ pub struct Inner {
 impl Default for Inner {
     fn default() -> Self {
         Self {
-            id: Default::default(),
+            id: 0,
             s: "def".into(),
         }
     }
@@ -138,39 +112,6 @@ impl<'de> codegen::DecodeStruct<'de> for Inner {
     }
 }
 
-impl codegen::ToJson for Inner {
-    fn to_json<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = codegen::JsonObjectWriter::begin(serializer, "Inner", 2)?;
-        object.field("id", &self.id)?;
-        object.field("s", &self.s)?;
-        object.end()
-    }
-}
-
-impl codegen::FromJson for Inner {
-    fn from_json(value: codegen::JsonValue) -> Result<Self, codegen::JsonError> {
-        let mut object = codegen::JsonObject::new(value)?;
-        Ok(Self {
-            id: object.require("id")?,
-            s: object.optional_or_else("s", || "def".into())?,
-        })
-    }
-}
-
-impl codegen::serde::Serialize for Inner {
-    fn serialize<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        codegen::ToJson::to_json(self, serializer)
-    }
-}
-
-impl<'de> codegen::serde::Deserialize<'de> for Inner {
-    fn deserialize<D: codegen::serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Self, D::Error> {
-        codegen::json_deserialize(deserializer)
-    }
-}
-
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct AllReq {
@@ -188,7 +129,6 @@ pub struct AllReq {
     pub bytes: Vec<u8>,
     pub vi: Vec<i32>,
     pub mss: codegen::BTreeMap<String, String>,
-    #[doc(alias = "in")]
     pub r#in: Inner,
     pub e: E,
     pub vin: Vec<Inner>,
@@ -253,75 +193,6 @@ impl<'de> codegen::DecodeStruct<'de> for AllReq {
     }
 }
 
-impl codegen::ToJson for AllReq {
-    fn to_json<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = codegen::JsonObjectWriter::begin(serializer, "AllReq", 20)?;
-        object.field("b", &self.b)?;
-        object.field("c", &self.c)?;
-        object.field("uc", &self.uc)?;
-        object.field("sh", &self.sh)?;
-        object.field("us", &self.us)?;
-        object.field("i", &self.i)?;
-        object.field("ui", &self.ui)?;
-        object.field("l", &self.l)?;
-        object.field("f", &self.f)?;
-        object.field("d", &self.d)?;
-        object.field("str", &self.str)?;
-        object.field("bytes", &self.bytes)?;
-        object.field("vi", &self.vi)?;
-        object.field("mss", &self.mss)?;
-        object.field("in", &self.r#in)?;
-        object.field("e", &self.e)?;
-        object.field("vin", &self.vin)?;
-        object.field("miv", &self.miv)?;
-        object.field("pt", &self.pt)?;
-        object.field("last", &self.last)?;
-        object.end()
-    }
-}
-
-impl codegen::FromJson for AllReq {
-    fn from_json(value: codegen::JsonValue) -> Result<Self, codegen::JsonError> {
-        let mut object = codegen::JsonObject::new(value)?;
-        Ok(Self {
-            b: object.require("b")?,
-            c: object.require("c")?,
-            uc: object.require("uc")?,
-            sh: object.require("sh")?,
-            us: object.require("us")?,
-            i: object.require("i")?,
-            ui: object.require("ui")?,
-            l: object.require("l")?,
-            f: object.require("f")?,
-            d: object.require("d")?,
-            str: object.require("str")?,
-            bytes: object.require("bytes")?,
-            vi: object.require("vi")?,
-            mss: object.require("mss")?,
-            r#in: object.require("in")?,
-            e: object.require("e")?,
-            vin: object.require("vin")?,
-            miv: object.require("miv")?,
-            pt: object.require("pt")?,
-            last: object.require("last")?,
-        })
-    }
-}
-
-impl codegen::serde::Serialize for AllReq {
-    fn serialize<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        codegen::ToJson::to_json(self, serializer)
-    }
-}
-
-impl<'de> codegen::serde::Deserialize<'de> for AllReq {
-    fn deserialize<D: codegen::serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Self, D::Error> {
-        codegen::json_deserialize(deserializer)
-    }
-}
-
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct AllOpt {
@@ -339,7 +210,6 @@ pub struct AllOpt {
     pub bytes: Vec<u8>,
     pub vi: Vec<i32>,
     pub mss: codegen::BTreeMap<String, String>,
-    #[doc(alias = "in")]
     pub r#in: Inner,
     pub e: E,
     pub vin: Vec<Inner>,
@@ -372,7 +242,7 @@ impl Default for AllOpt {
             miv: Default::default(),
             pt: Default::default(),
             col: crate::types::common::Color::BLUE,
-            last: Default::default(),
+            last: 0,
         }
     }
 }
@@ -435,77 +305,6 @@ impl<'de> codegen::DecodeStruct<'de> for AllOpt {
     }
 }
 
-impl codegen::ToJson for AllOpt {
-    fn to_json<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = codegen::JsonObjectWriter::begin(serializer, "AllOpt", 21)?;
-        object.field("b", &self.b)?;
-        object.field("c", &self.c)?;
-        object.field("uc", &self.uc)?;
-        object.field("sh", &self.sh)?;
-        object.field("us", &self.us)?;
-        object.field("i", &self.i)?;
-        object.field("ui", &self.ui)?;
-        object.field("l", &self.l)?;
-        object.field("f", &self.f)?;
-        object.field("d", &self.d)?;
-        object.field("str", &self.str)?;
-        object.field("bytes", &self.bytes)?;
-        object.field("vi", &self.vi)?;
-        object.field("mss", &self.mss)?;
-        object.field("in", &self.r#in)?;
-        object.field("e", &self.e)?;
-        object.field("vin", &self.vin)?;
-        object.field("miv", &self.miv)?;
-        object.field("pt", &self.pt)?;
-        object.field("col", &self.col)?;
-        object.field("last", &self.last)?;
-        object.end()
-    }
-}
-
-impl codegen::FromJson for AllOpt {
-    fn from_json(value: codegen::JsonValue) -> Result<Self, codegen::JsonError> {
-        let mut object = codegen::JsonObject::new(value)?;
-        Ok(Self {
-            b: object.optional_or("b", true)?,
-            c: object.optional_or("c", 1)?,
-            uc: object.optional_or("uc", 2)?,
-            sh: object.optional_or("sh", -3)?,
-            us: object.optional_or("us", 4)?,
-            i: object.optional_or("i", 5)?,
-            ui: object.optional_or("ui", 6)?,
-            l: object.optional_or("l", 7)?,
-            f: object.optional_or("f", 8.5)?,
-            d: object.optional_or("d", 9.25)?,
-            str: object.optional_or_else("str", || "ten".into())?,
-            bytes: object.optional("bytes")?,
-            vi: object.optional("vi")?,
-            mss: object.optional("mss")?,
-            r#in: object.optional("in")?,
-            e: object.optional_or("e", E::C)?,
-            vin: object.optional("vin")?,
-            miv: object.optional("miv")?,
-            pt: object.optional("pt")?,
-            col: object.optional_or("col", crate::types::common::Color::BLUE)?,
-            last: object.optional("last")?,
-        })
-    }
-}
-
-impl codegen::serde::Serialize for AllOpt {
-    fn serialize<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        codegen::ToJson::to_json(self, serializer)
-    }
-}
-
-impl<'de> codegen::serde::Deserialize<'de> for AllOpt {
-    fn deserialize<D: codegen::serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Self, D::Error> {
-        codegen::json_deserialize(deserializer)
-    }
-}
-
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Zeros {
@@ -523,7 +322,6 @@ pub struct Zeros {
     pub bytes: Vec<u8>,
     pub vi: Vec<i32>,
     pub mss: codegen::BTreeMap<String, String>,
-    #[doc(alias = "in")]
     pub r#in: Inner,
     pub e: E,
 }
@@ -576,67 +374,6 @@ impl<'de> codegen::DecodeStruct<'de> for Zeros {
     }
 }
 
-impl codegen::ToJson for Zeros {
-    fn to_json<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = codegen::JsonObjectWriter::begin(serializer, "Zeros", 16)?;
-        object.field("b", &self.b)?;
-        object.field("c", &self.c)?;
-        object.field("uc", &self.uc)?;
-        object.field("sh", &self.sh)?;
-        object.field("us", &self.us)?;
-        object.field("i", &self.i)?;
-        object.field("ui", &self.ui)?;
-        object.field("l", &self.l)?;
-        object.field("f", &self.f)?;
-        object.field("d", &self.d)?;
-        object.field("str", &self.str)?;
-        object.field("bytes", &self.bytes)?;
-        object.field("vi", &self.vi)?;
-        object.field("mss", &self.mss)?;
-        object.field("in", &self.r#in)?;
-        object.field("e", &self.e)?;
-        object.end()
-    }
-}
-
-impl codegen::FromJson for Zeros {
-    fn from_json(value: codegen::JsonValue) -> Result<Self, codegen::JsonError> {
-        let mut object = codegen::JsonObject::new(value)?;
-        Ok(Self {
-            b: object.optional("b")?,
-            c: object.optional("c")?,
-            uc: object.optional("uc")?,
-            sh: object.optional("sh")?,
-            us: object.optional("us")?,
-            i: object.optional("i")?,
-            ui: object.optional("ui")?,
-            l: object.optional("l")?,
-            f: object.optional("f")?,
-            d: object.optional("d")?,
-            str: object.optional("str")?,
-            bytes: object.optional("bytes")?,
-            vi: object.optional("vi")?,
-            mss: object.optional("mss")?,
-            r#in: object.optional("in")?,
-            e: object.optional("e")?,
-        })
-    }
-}
-
-impl codegen::serde::Serialize for Zeros {
-    fn serialize<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        codegen::ToJson::to_json(self, serializer)
-    }
-}
-
-impl<'de> codegen::serde::Deserialize<'de> for Zeros {
-    fn deserialize<D: codegen::serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Self, D::Error> {
-        codegen::json_deserialize(deserializer)
-    }
-}
-
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Fixed {
@@ -670,43 +407,6 @@ impl<'de> codegen::DecodeStruct<'de> for Fixed {
     }
 }
 
-impl codegen::ToJson for Fixed {
-    fn to_json<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = codegen::JsonObjectWriter::begin(serializer, "Fixed", 4)?;
-        object.field("arr", &self.arr)?;
-        object.field("v", &self.v)?;
-        object.field("raw", &self.raw)?;
-        object.field("nm2", &self.nm2)?;
-        object.end()
-    }
-}
-
-impl codegen::FromJson for Fixed {
-    fn from_json(value: codegen::JsonValue) -> Result<Self, codegen::JsonError> {
-        let mut object = codegen::JsonObject::new(value)?;
-        Ok(Self {
-            arr: object.optional_at_most("arr", 10)?,
-            v: object.optional_at_most("v", 5)?,
-            raw: object.optional_at_most("raw", 8)?,
-            nm2: object.optional_at_most("nm2", 20)?,
-        })
-    }
-}
-
-impl codegen::serde::Serialize for Fixed {
-    fn serialize<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        codegen::ToJson::to_json(self, serializer)
-    }
-}
-
-impl<'de> codegen::serde::Deserialize<'de> for Fixed {
-    fn deserialize<D: codegen::serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Self, D::Error> {
-        codegen::json_deserialize(deserializer)
-    }
-}
-
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Keyed {
@@ -734,40 +434,5 @@ impl<'de> codegen::DecodeStruct<'de> for Keyed {
                 v: r.optional(2)?,
             })
         })
-    }
-}
-
-impl codegen::ToJson for Keyed {
-    fn to_json<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = codegen::JsonObjectWriter::begin(serializer, "Keyed", 3)?;
-        object.field("k1", &self.k1)?;
-        object.field("k2", &self.k2)?;
-        object.field("v", &self.v)?;
-        object.end()
-    }
-}
-
-impl codegen::FromJson for Keyed {
-    fn from_json(value: codegen::JsonValue) -> Result<Self, codegen::JsonError> {
-        let mut object = codegen::JsonObject::new(value)?;
-        Ok(Self {
-            k1: object.require("k1")?,
-            k2: object.require("k2")?,
-            v: object.optional("v")?,
-        })
-    }
-}
-
-impl codegen::serde::Serialize for Keyed {
-    fn serialize<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        codegen::ToJson::to_json(self, serializer)
-    }
-}
-
-impl<'de> codegen::serde::Deserialize<'de> for Keyed {
-    fn deserialize<D: codegen::serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Self, D::Error> {
-        codegen::json_deserialize(deserializer)
     }
 }

@@ -68,32 +68,6 @@ impl<'de> codegen::Decode<'de> for Source {
     }
 }
 
-impl codegen::ToJson for Source {
-    fn to_json<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        codegen::ToJson::to_json(&self.0, serializer)
-    }
-}
-
-impl codegen::FromJson for Source {
-    fn from_json(value: codegen::JsonValue) -> Result<Self, codegen::JsonError> {
-        <i32 as codegen::FromJson>::from_json(value).map(Self)
-    }
-}
-
-impl codegen::serde::Serialize for Source {
-    fn serialize<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        codegen::ToJson::to_json(self, serializer)
-    }
-}
-
-impl<'de> codegen::serde::Deserialize<'de> for Source {
-    fn deserialize<D: codegen::serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Self, D::Error> {
-        codegen::json_deserialize(deserializer)
-    }
-}
-
 /// characters
 pub const MAX_NAME: i32 = 64;
 
@@ -133,7 +107,7 @@ pub struct UserInfo {
 impl Default for UserInfo {
     fn default() -> Self {
         Self {
-            iUserId: Default::default(),
+            iUserId: 0,
             sName: "nobody".into(),
             eSource: Source::APP,
             bActive: true,
@@ -204,69 +178,6 @@ impl<'de> codegen::DecodeStruct<'de> for UserInfo {
     }
 }
 
-impl codegen::ToJson for UserInfo {
-    fn to_json<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = codegen::JsonObjectWriter::begin(serializer, "UserInfo", 17)?;
-        object.field("iUserId", &self.iUserId)?;
-        object.field("sName", &self.sName)?;
-        object.field("eSource", &self.eSource)?;
-        object.field("bActive", &self.bActive)?;
-        object.field("dScore", &self.dScore)?;
-        object.field("fWeight", &self.fWeight)?;
-        object.field("avatar", &self.avatar)?;
-        object.field("levels", &self.levels)?;
-        object.field("friends", &self.friends)?;
-        object.field("from", &self.from)?;
-        object.field("tags", &self.tags)?;
-        object.field("codes", &self.codes)?;
-        object.field("raw", &self.raw)?;
-        object.field("memory", &self.memory)?;
-        object.field("u8", &self.u8)?;
-        object.field("flags", &self.flags)?;
-        object.field("owner", &self.owner)?;
-        object.end()
-    }
-}
-
-impl codegen::FromJson for UserInfo {
-    fn from_json(value: codegen::JsonValue) -> Result<Self, codegen::JsonError> {
-        let mut object = codegen::JsonObject::new(value)?;
-        Ok(Self {
-            iUserId: object.require("iUserId")?,
-            sName: object.optional_or_else("sName", || "nobody".into())?,
-            eSource: object.optional_or("eSource", Source::APP)?,
-            bActive: object.optional_or("bActive", true)?,
-            dScore: object.optional_or("dScore", 0.5)?,
-            fWeight: object.optional_or("fWeight", 1.0)?,
-            avatar: object.optional("avatar")?,
-            levels: object.optional("levels")?,
-            friends: object.optional("friends")?,
-            from: object.optional("from")?,
-            tags: object.optional("tags")?,
-            codes: object.optional_at_most("codes", 4)?,
-            raw: object.optional_at_most("raw", 16)?,
-            memory: object.optional("memory")?,
-            u8: object.optional_or("u8", 255)?,
-            flags: object.optional_at_most("flags", 8)?,
-            owner: object.optional("owner")?,
-        })
-    }
-}
-
-impl codegen::serde::Serialize for UserInfo {
-    fn serialize<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        codegen::ToJson::to_json(self, serializer)
-    }
-}
-
-impl<'de> codegen::serde::Deserialize<'de> for UserInfo {
-    fn deserialize<D: codegen::serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Self, D::Error> {
-        codegen::json_deserialize(deserializer)
-    }
-}
-
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Directory {
@@ -288,36 +199,5 @@ impl<'de> codegen::DecodeStruct<'de> for Directory {
                 users: r.require(0)?,
             })
         })
-    }
-}
-
-impl codegen::ToJson for Directory {
-    fn to_json<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = codegen::JsonObjectWriter::begin(serializer, "Directory", 1)?;
-        object.field("users", &self.users)?;
-        object.end()
-    }
-}
-
-impl codegen::FromJson for Directory {
-    fn from_json(value: codegen::JsonValue) -> Result<Self, codegen::JsonError> {
-        let mut object = codegen::JsonObject::new(value)?;
-        Ok(Self {
-            users: object.require("users")?,
-        })
-    }
-}
-
-impl codegen::serde::Serialize for Directory {
-    fn serialize<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        codegen::ToJson::to_json(self, serializer)
-    }
-}
-
-impl<'de> codegen::serde::Deserialize<'de> for Directory {
-    fn deserialize<D: codegen::serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Self, D::Error> {
-        codegen::json_deserialize(deserializer)
     }
 }

@@ -300,7 +300,7 @@ pub struct AStructureWithANameThatIsLongerThanUsual {
 impl Default for AStructureWithANameThatIsLongerThanUsual {
     fn default() -> Self {
         Self {
-            the_first_field_of_them_all_which_has_a_long_name: Default::default(),
+            the_first_field_of_them_all_which_has_a_long_name: 0,
             the_second_field_with_a_default: "a default".into(),
             the_third_field_with_a_default_that_is_long: "a default that is not short, but rather long".into(),
             d: "a default that is so long that it does not fit one line with anything else on it at all, no.".into(),
@@ -342,7 +342,7 @@ impl codegen::TarsStruct for AStructureWithANameThatIsLongerThanUsual {
         w.optional_or(
             8,
             &self.s,
-            &AnEnumerationWithQuiteSomeEnumerators::THE_FIRST_ENUMERATOR_OF_THEM_ALL.0 as i16,
+            &(AnEnumerationWithQuiteSomeEnumerators::THE_FIRST_ENUMERATOR_OF_THEM_ALL.0 as i16),
         );
         w.optional(200, &self.the_field_that_has_a_fixed_size_and_a_long_name);
         w.optional(201, &self.deep);

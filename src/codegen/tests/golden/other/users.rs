@@ -111,7 +111,7 @@ pub struct UserInfo {
 impl Default for UserInfo {
     fn default() -> Self {
         Self {
-            i_user_id: Default::default(),
+            i_user_id: 0,
             s_name: "nobody".into(),
             e_source: Source::APP,
             b_active: true,

@@ -104,13 +104,13 @@ pub struct Opt {
 impl Default for Opt {
     fn default() -> Self {
         Self {
-            a: Default::default(),
+            a: 0,
             b: 5,
             c: Default::default(),
             d: "x".into(),
-            e: Default::default(),
+            e: false,
             f: true,
-            g: Default::default(),
+            g: 0.0,
             h: 1.5,
             i: Default::default(),
             j: Default::default(),

@@ -84,7 +84,7 @@ pub struct Inner {
 impl Default for Inner {
     fn default() -> Self {
         Self {
-            id: Default::default(),
+            id: 0,
             s: "def".into(),
         }
     }
@@ -124,7 +124,6 @@ pub struct AllReq {
     pub bytes: Vec<u8>,
     pub vi: Vec<i32>,
     pub mss: codegen::BTreeMap<String, String>,
-    #[doc(alias = "in")]
     pub r#in: Inner,
     pub e: E,
     pub vin: Vec<Inner>,
@@ -203,7 +202,6 @@ pub struct AllOpt {
     pub bytes: Vec<u8>,
     pub vi: Vec<i32>,
     pub mss: codegen::BTreeMap<String, String>,
-    #[doc(alias = "in")]
     pub r#in: Inner,
     pub e: E,
     pub vin: Vec<Inner>,
@@ -236,7 +234,7 @@ impl Default for AllOpt {
             miv: Default::default(),
             pt: Default::default(),
             col: super::common::Color::BLUE,
-            last: Default::default(),
+            last: 0,
         }
     }
 }
@@ -313,7 +311,6 @@ pub struct Zeros {
     pub bytes: Vec<u8>,
     pub vi: Vec<i32>,
     pub mss: codegen::BTreeMap<String, String>,
-    #[doc(alias = "in")]
     pub r#in: Inner,
     pub e: E,
 }
