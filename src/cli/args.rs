@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
-use crate::config::{Flag, Key};
+use crate::{
+    config::{Flag, Key},
+    idl,
+};
 
 /// Thread-per-core push and RPC server.
 #[derive(Debug, Parser)]
@@ -29,6 +32,12 @@ pub(crate) enum Command {
     /// Show and explain the configuration
     #[command(subcommand, after_help = CONFIG_EXAMPLES)]
     Config(ConfigCommand),
+    /// Compile .tars files to Rust
+    #[command(after_help = idl::GEN_EXAMPLES)]
+    Gen(idl::Generate),
+    /// Check, format and compare .tars files
+    #[command(subcommand, after_help = idl::IDL_EXAMPLES)]
+    Idl(idl::IdlCommand),
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,6 +8,7 @@ mod admin;
 mod args;
 mod commands;
 mod config;
+mod idl;
 mod logging;
 mod serve;
 mod signals;

@@ -1,6 +1,6 @@
 use std::{fmt, io, path::PathBuf};
 
-use crate::Diagnostic;
+use crate::{Diagnostic, Severity};
 
 /// Why nothing was generated.
 #[derive(Debug)]
@@ -36,9 +36,13 @@ impl fmt::Display for Error {
                 for diagnostic in diagnostics {
                     writeln!(f, "{diagnostic}\n")?;
                 }
-                match diagnostics.len() {
-                    1 => write!(f, "1 problem, nothing generated"),
-                    many => write!(f, "{many} problems, nothing generated"),
+                let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
+                match (errors, diagnostics.len() - errors) {
+                    (errors, 0) => f.write_str(&count(errors, "error")),
+                    (0, warnings) => f.write_str(&count(warnings, "warning")),
+                    (errors, warnings) => {
+                        write!(f, "{} and {}", count(errors, "error"), count(warnings, "warning"))
+                    }
                 }
             }
             Self::Charset(name) => write!(f, "`{name}` is no character set that .tars files can be in"),
@@ -55,4 +59,8 @@ impl std::error::Error for Error {
             Self::Invalid(_) | Self::Charset(_) | Self::NoOutDir => None,
         }
     }
+}
+
+fn count(many: usize, what: &str) -> String {
+    if many == 1 { format!("1 {what}") } else { format!("{many} {what}s") }
 }

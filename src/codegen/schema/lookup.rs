@@ -95,6 +95,15 @@ impl Symbols {
         }
     }
 
+    /// The type of `module` whose name is most like `name`, if any is.
+    fn similar(&self, module: &str, name: &str) -> Option<&str> {
+        let names = self.types.get(module)?.keys().take(CANDIDATES_MAX);
+        let names = names.filter(|other| other.len().max(name.len()) <= LETTERS_MAX);
+        let near = names.map(|other| (distance(name, other), other.as_str()));
+        let (edits, other) = near.min()?;
+        (edits <= name.len() / 3).then_some(other)
+    }
+
     /// Modules that have a type of this name, in alphabetical order.
     fn modules_with(&self, name: &str) -> Vec<&str> {
         let with = self.types.iter().filter(|(_, types)| types.contains_key(name));
@@ -126,7 +135,7 @@ impl Resolver<'_> {
         };
         let Some(symbol) = symbol else {
             if !self.report.is_full() {
-                let fault = self.undefined(path);
+                let fault = self.undefined(module, path);
                 self.error(path.span, fault);
             }
             return None;
@@ -138,9 +147,13 @@ impl Resolver<'_> {
         Some(symbol.id)
     }
 
-    fn undefined(&self, path: &Path) -> Fault {
+    fn undefined(&self, module: &str, path: &Path) -> Fault {
         let fault = Fault::new(format!("there is no type `{path}`"));
         let name = path.segments.last().map_or("", String::as_str);
+        let scope = if path.segments.len() == 2 { &path.segments[0] } else { module };
+        if let Some(similar) = self.symbols.similar(scope, name) {
+            return fault.hint(format!("did you mean `{similar}`?"));
+        }
         match self.symbols.modules_with(name).as_slice() {
             [] => fault,
             [module] => fault.hint(format!("there is `{module}::{name}`")),
@@ -210,3 +223,21 @@ impl Struct {
         format!("{}::{}", self.module, self.name)
     }
 }
+
+/// How many letters must be added, taken away or replaced to make one word of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.bytes().enumerate() {
+            let replaced = diagonal + usize::from(!x.eq_ignore_ascii_case(&y));
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// So many names are looked at, and no longer ones, for one that was meant: a hint must cost little.
+const CANDIDATES_MAX: usize = 10_000;
+const LETTERS_MAX: usize = 64;
