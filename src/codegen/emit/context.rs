@@ -70,6 +70,14 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Whether a type can be looked up in a map.
+    pub(super) fn is_ordered(&self, key: &Type) -> bool {
+        match key {
+            Type::Struct(id) => !self.has_float[id.index()] && !self.has_hash_map[id.index()],
+            key => !matches!(key, Type::Float | Type::Double),
+        }
+    }
+
     /// Modules that would share a file.
     pub(super) fn check(&self) -> Vec<Diagnostic> {
         let ours = self.schema.modules.iter().filter(|module| !self.is_extern_module(&module.name));

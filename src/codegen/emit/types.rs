@@ -43,6 +43,7 @@ impl Scope<'_> {
             Type::Vector(element) => format!("{}<{}>", self.prelude("Vec"), self.rust_type(element)),
             Type::Map(key, value) => {
                 let map = match options.map_type {
+                    _ if !self.context.is_ordered(key) => "codegen::Pairs",
                     MapType::BTree => "codegen::BTreeMap",
                     MapType::Hash => "codegen::HashMap",
                 };

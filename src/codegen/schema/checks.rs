@@ -1,7 +1,7 @@
 //! What can only be judged when all structs are known. Nothing here recurses over structs, or looks at
 //! one again for each that uses it: how many there are, the input chooses.
 
-use super::{Schema, StructId, Type, resolve::Resolver};
+use super::{Schema, StructId, Type, resolve::Resolver, types::PAIRS_HINT};
 use crate::diagnostic::Fault;
 
 impl Resolver<'_> {
@@ -57,7 +57,7 @@ impl Resolver<'_> {
         fault.hint("a `vector` of one of them is possible")
     }
 
-    /// Structs that are keys of maps must have an order.
+    /// Structs that are keys of maps should have an order.
     fn check_struct_keys(&mut self) {
         let keys = std::mem::take(&mut self.symbols.struct_keys);
         if keys.is_empty() {
@@ -70,9 +70,8 @@ impl Resolver<'_> {
             if let Some((holder, field)) = floats[id.0] {
                 let holder = self.schema.structure(holder);
                 let name = format!("{}.{}", holder.path(), holder.fields[field].name);
-                let fault =
-                    Fault::new(format!("`{path}` cannot be the key of a map: `{name}` holds a float"));
-                self.report.error(site, fault.hint("use an integer, or a string"));
+                let fault = Fault::new(format!("`{path}` makes a poor key: `{name}` holds a float"));
+                self.report.lint(site, fault.hint(PAIRS_HINT));
             } else if structure.key.is_empty() {
                 let fault = Fault::new(format!("`{path}` has no `key`, so all its fields are compared"));
                 self.report.lint(site, fault.hint(format!("C++ needs `key[{path}, …]`")));

@@ -74,24 +74,23 @@ impl Resolver<'_> {
         })
     }
 
-    /// What can be looked up: no language that Tars knows can compare the rest. Structs are judged when
-    /// all of them are known.
+    /// What can be a key: no language that Tars knows can look up the rest, and few a float. Structs are
+    /// judged when all of them are known.
     fn key_ty(&mut self, ty: Type, span: Span) -> Option<Type> {
         match ty {
-            Type::Float | Type::Double | Type::Bytes | Type::Vector(_) | Type::Map(..) => {
+            Type::Bytes | Type::Vector(_) | Type::Map(..) => {
                 let fault = Fault::new("this type cannot be the key of a map");
-                self.error(
-                    span,
-                    fault.hint("keys are bools, integers, strings, enums, and structs of those"),
-                );
-                None
+                self.error(span, fault.hint("keys are bools, numbers, strings, enums, and structs of those"));
+                return None;
             }
-            Type::Struct(id) => {
-                self.symbols.struct_keys.push((id, self.site(span)));
-                Some(ty)
+            Type::Float | Type::Double => {
+                let fault = Fault::new("a float makes a poor key: what is nearly the same is another one");
+                self.lint(span, fault.hint(PAIRS_HINT));
             }
-            _ => Some(ty),
+            Type::Struct(id) => self.symbols.struct_keys.push((id, self.site(span))),
+            _ => {}
         }
+        Some(ty)
     }
 
     fn size(&mut self, size: i64, span: Span) -> Option<u32> {
@@ -118,3 +117,5 @@ fn vector_of(element: Type) -> Type {
 
 /// The official compiler's bound: less than 1 Mi.
 const SIZE_MAX: u32 = (1 << 20) - 1;
+/// What becomes of a map whose keys have no order.
+pub(super) const PAIRS_HINT: &str = "Rust has such a map as a list of pairs; use an integer, or a string";

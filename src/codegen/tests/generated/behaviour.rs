@@ -82,8 +82,9 @@ fn strings_may_be_bytes_and_nothing_is_left_out_if_so_asked() {
     let written = user.to_vec();
     assert_eq!(UserInfo::from_slice(&written).as_ref(), Ok(&user));
     assert!(UserInfo::default().to_vec().len() > plain_len(), "defaults are written");
-    let keys = [(UserKey::default(), vec![])].into();
-    let directory = other::users::Directory { users: keys };
+    let users = [(UserKey::default(), vec![])].into();
+    let marks = [(0.5, "half".into()), (-0.0, "nothing".into())].into_iter().collect();
+    let directory = other::users::Directory { users, marks, ..Default::default() };
     assert_eq!(other::users::Directory::from_slice(&directory.to_vec()), Ok(directory));
 }
 

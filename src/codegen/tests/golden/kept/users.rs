@@ -179,9 +179,11 @@ impl<'de> codegen::DecodeStruct<'de> for UserInfo {
 }
 
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct Directory {
     pub users: codegen::BTreeMap<crate::plain::users::UserKey, Vec<crate::plain::users::UserKey>>,
+    pub marks: codegen::Pairs<f64, String>,
+    pub odd: codegen::Pairs<UserInfo, i32>,
 }
 
 impl codegen::TarsStruct for Directory {
@@ -189,6 +191,8 @@ impl codegen::TarsStruct for Directory {
 
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.users);
+        w.optional(1, &self.marks);
+        w.optional(2, &self.odd);
     }
 }
 
@@ -197,6 +201,8 @@ impl<'de> codegen::DecodeStruct<'de> for Directory {
         r.lossy(|r| {
             Ok(Self {
                 users: r.require(0)?,
+                marks: r.optional(1)?,
+                odd: r.optional(2)?,
             })
         })
     }

@@ -307,9 +307,11 @@ impl<'de> codegen::serde::Deserialize<'de> for UserKey {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct Directory {
     pub users: codegen::BTreeMap<UserKey, Vec<UserKey>>,
+    pub marks: Option<codegen::Pairs<f64, String>>,
+    pub odd: Option<codegen::Pairs<UserInfo, i32>>,
 }
 
 impl codegen::TarsStruct for Directory {
@@ -317,6 +319,8 @@ impl codegen::TarsStruct for Directory {
 
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.users);
+        w.option(1, &self.marks);
+        w.option(2, &self.odd);
     }
 }
 
@@ -324,14 +328,18 @@ impl<'de> codegen::DecodeStruct<'de> for Directory {
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             users: r.require(0)?,
+            marks: r.option(1)?,
+            odd: r.option(2)?,
         })
     }
 }
 
 impl codegen::ToJson for Directory {
     fn to_json<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = codegen::JsonObjectWriter::begin(serializer, "Directory", 1)?;
+        let mut object = codegen::JsonObjectWriter::begin(serializer, "Directory", 3)?;
         object.field("users", &self.users)?;
+        object.option("marks", &self.marks)?;
+        object.option("odd", &self.odd)?;
         object.end()
     }
 }
@@ -341,6 +349,8 @@ impl codegen::FromJson for Directory {
         let mut object = codegen::JsonObject::new(value)?;
         Ok(Self {
             users: object.require("users")?,
+            marks: object.option("marks")?,
+            odd: object.option("odd")?,
         })
     }
 }

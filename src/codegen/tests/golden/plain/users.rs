@@ -207,9 +207,11 @@ impl<'de> codegen::DecodeStruct<'de> for UserKey {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct Directory {
     pub users: codegen::BTreeMap<UserKey, Vec<UserKey>>,
+    pub marks: codegen::Pairs<f64, String>,
+    pub odd: codegen::Pairs<UserInfo, i32>,
 }
 
 impl codegen::TarsStruct for Directory {
@@ -217,6 +219,8 @@ impl codegen::TarsStruct for Directory {
 
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.users);
+        w.optional(1, &self.marks);
+        w.optional(2, &self.odd);
     }
 }
 
@@ -224,6 +228,8 @@ impl<'de> codegen::DecodeStruct<'de> for Directory {
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             users: r.require(0)?,
+            marks: r.optional(1)?,
+            odd: r.optional(2)?,
         })
     }
 }
