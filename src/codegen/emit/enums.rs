@@ -52,9 +52,9 @@ impl Scope<'_> {
         code.blank();
         code.block(&format!("impl codegen::TarsEnum for {name}"), |code| {
             code.assign("const NAME: &'static str", &format!("\"{}.{}\"", of.module, of.name));
-            let member = |name: &String| format!("(\"{name}\", Self::{}.0)", self.const_name(name));
-            let members: Vec<String> = of.enumerators.iter().map(|one| member(&one.name)).collect();
-            code.assign_list("const MEMBERS: &'static [(&'static str, i32)]", &members);
+            let pair = |name: &String| [format!("\"{name}\""), format!("Self::{}.0", self.const_name(name))];
+            let members: Vec<_> = of.enumerators.iter().map(|one| pair(&one.name)).collect();
+            code.assign_pairs("const MEMBERS: &'static [(&'static str, i32)]", &members);
             code.blank();
             code.block("fn from_i32(number: i32) -> Self", |code| code.line("Self(number)"));
             code.blank();

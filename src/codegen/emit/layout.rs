@@ -134,8 +134,9 @@ impl Code {
         self.indented(|code| code.line(&format!("{right};")));
     }
 
-    /// `left = &[items];`, the items below each other when they do not fit.
-    pub(super) fn assign_list(&mut self, left: &str, items: &[String]) {
+    /// `left = &[(a, b), (a, b)];`, the pairs below each other when they do not fit.
+    pub(super) fn assign_pairs(&mut self, left: &str, pairs: &[[String; 2]]) {
+        let items: Vec<String> = pairs.iter().map(|[a, b]| format!("({a}, {b})")).collect();
         let joined = items.join(", ");
         let line = format!("{left} = &[{joined}];");
         if joined.len() <= LIST_WIDTH_MAX && self.fits(line.len()) {
@@ -145,7 +146,7 @@ impl Code {
             return self.assign(left, &format!("&[{joined}]"));
         }
         self.line(&format!("{left} = &["));
-        self.indented(|code| items.iter().for_each(|item| code.line(&format!("{item},"))));
+        self.indented(|code| pairs.iter().for_each(|[a, b]| code.call("", &[a, b], ",")));
         self.line("];");
     }
 

@@ -83,6 +83,7 @@ impl Scope<'_> {
     /// What stands for the default where it is plain to see.
     fn zero(&self, field: &Field) -> Option<String> {
         match field.ty {
+            _ if self.is_option(field) => None,
             Type::Bool => Some("false".to_owned()),
             Type::Float | Type::Double => Some("0.0".to_owned()),
             Type::String

@@ -31,8 +31,14 @@ impl Default for AnEnumerationWithQuiteSomeEnumerators {
 impl codegen::TarsEnum for AnEnumerationWithQuiteSomeEnumerators {
     const NAME: &'static str = "LongNames.AnEnumerationWithQuiteSomeEnumerators";
     const MEMBERS: &'static [(&'static str, i32)] = &[
-        ("THE_FIRST_ENUMERATOR_OF_THEM_ALL", Self::THE_FIRST_ENUMERATOR_OF_THEM_ALL.0),
-        ("THE_SECOND_ENUMERATOR_WHICH_IS_NOT_SHORTER_THAN_THE_FIRST_ONE_BUT_LONGER_BY_SOME_WORDS", Self::THE_SECOND_ENUMERATOR_WHICH_IS_NOT_SHORTER_THAN_THE_FIRST_ONE_BUT_LONGER_BY_SOME_WORDS.0),
+        (
+            "THE_FIRST_ENUMERATOR_OF_THEM_ALL",
+            Self::THE_FIRST_ENUMERATOR_OF_THEM_ALL.0,
+        ),
+        (
+            "THE_SECOND_ENUMERATOR_WHICH_IS_NOT_SHORTER_THAN_THE_FIRST_ONE_BUT_LONGER_BY_SOME_WORDS",
+            Self::THE_SECOND_ENUMERATOR_WHICH_IS_NOT_SHORTER_THAN_THE_FIRST_ONE_BUT_LONGER_BY_SOME_WORDS.0,
+        ),
     ];
 
     fn from_i32(number: i32) -> Self {
@@ -254,6 +260,95 @@ impl codegen::serde::Serialize for Three {
 }
 
 impl<'de> codegen::serde::Deserialize<'de> for Three {
+    fn deserialize<D: codegen::serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        codegen::json_deserialize(deserializer)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mixed(pub i32);
+
+impl Mixed {
+    pub const SHORT: Self = Self(0);
+    #[doc(alias = "eAnEnumeratorThatIsNotShortAtAllByItself")]
+    pub const E_AN_ENUMERATOR_THAT_IS_NOT_SHORT_AT_ALL_BY_ITSELF: Self = Self(1);
+
+    /// The name of this number, if it has one; of several, the first.
+    pub fn name(self) -> Option<&'static str> {
+        codegen::TarsEnum::name(self)
+    }
+
+    /// The number with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        codegen::TarsEnum::from_name(name)
+    }
+}
+
+impl Default for Mixed {
+    fn default() -> Self {
+        Self::SHORT
+    }
+}
+
+impl codegen::TarsEnum for Mixed {
+    const NAME: &'static str = "LongNames.Mixed";
+    const MEMBERS: &'static [(&'static str, i32)] = &[
+        ("SHORT", Self::SHORT.0),
+        (
+            "eAnEnumeratorThatIsNotShortAtAllByItself",
+            Self::E_AN_ENUMERATOR_THAT_IS_NOT_SHORT_AT_ALL_BY_ITSELF.0,
+        ),
+    ];
+
+    fn from_i32(number: i32) -> Self {
+        Self(number)
+    }
+
+    fn to_i32(self) -> i32 {
+        self.0
+    }
+}
+
+impl codegen::Encode for Mixed {
+    fn encode(&self, w: &mut codegen::TarsWriter, tag: u8) {
+        codegen::Encode::encode(&self.0, w, tag);
+    }
+
+    fn type_name(out: &mut String) {
+        <i32 as codegen::Encode>::type_name(out);
+    }
+}
+
+impl<'de> codegen::Decode<'de> for Mixed {
+    fn decode(
+        r: &mut codegen::TarsReader<'de>,
+        head: codegen::Head,
+    ) -> Result<Self, codegen::DecodeError> {
+        <i32 as codegen::Decode>::decode(r, head).map(Self)
+    }
+}
+
+impl codegen::ToJson for Mixed {
+    fn to_json<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        codegen::ToJson::to_json(&self.0, serializer)
+    }
+}
+
+impl codegen::FromJson for Mixed {
+    fn from_json(value: codegen::JsonValue) -> Result<Self, codegen::JsonError> {
+        <i32 as codegen::FromJson>::from_json(value).map(Self)
+    }
+}
+
+impl codegen::serde::Serialize for Mixed {
+    fn serialize<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        codegen::ToJson::to_json(self, serializer)
+    }
+}
+
+impl<'de> codegen::serde::Deserialize<'de> for Mixed {
     fn deserialize<D: codegen::serde::Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Self, D::Error> {

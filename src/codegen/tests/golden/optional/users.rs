@@ -307,11 +307,25 @@ impl<'de> codegen::serde::Deserialize<'de> for UserKey {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Directory {
     pub users: codegen::BTreeMap<UserKey, Vec<UserKey>>,
     pub marks: Option<codegen::Pairs<f64, String>>,
     pub odd: Option<codegen::Pairs<UserInfo, i32>>,
+    pub limit: i32,
+    pub open: Option<bool>,
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self {
+            users: Default::default(),
+            marks: Default::default(),
+            odd: Default::default(),
+            limit: 10,
+            open: Default::default(),
+        }
+    }
 }
 
 impl codegen::TarsStruct for Directory {
@@ -321,6 +335,8 @@ impl codegen::TarsStruct for Directory {
         w.field(0, &self.users);
         w.option(1, &self.marks);
         w.option(2, &self.odd);
+        w.field(3, &self.limit);
+        w.option(4, &self.open);
     }
 }
 
@@ -330,16 +346,20 @@ impl<'de> codegen::DecodeStruct<'de> for Directory {
             users: r.require(0)?,
             marks: r.option(1)?,
             odd: r.option(2)?,
+            limit: r.require(3)?,
+            open: r.option(4)?,
         })
     }
 }
 
 impl codegen::ToJson for Directory {
     fn to_json<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = codegen::JsonObjectWriter::begin(serializer, "Directory", 3)?;
+        let mut object = codegen::JsonObjectWriter::begin(serializer, "Directory", 5)?;
         object.field("users", &self.users)?;
         object.option("marks", &self.marks)?;
         object.option("odd", &self.odd)?;
+        object.field("limit", &self.limit)?;
+        object.option("open", &self.open)?;
         object.end()
     }
 }
@@ -351,6 +371,8 @@ impl codegen::FromJson for Directory {
             users: object.require("users")?,
             marks: object.option("marks")?,
             odd: object.option("odd")?,
+            limit: object.require("limit")?,
+            open: object.option("open")?,
         })
     }
 }

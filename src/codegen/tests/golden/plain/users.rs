@@ -207,11 +207,25 @@ impl<'de> codegen::DecodeStruct<'de> for UserKey {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Directory {
     pub users: codegen::BTreeMap<UserKey, Vec<UserKey>>,
     pub marks: codegen::Pairs<f64, String>,
     pub odd: codegen::Pairs<UserInfo, i32>,
+    pub limit: i32,
+    pub open: bool,
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self {
+            users: Default::default(),
+            marks: Default::default(),
+            odd: Default::default(),
+            limit: 10,
+            open: false,
+        }
+    }
 }
 
 impl codegen::TarsStruct for Directory {
@@ -221,6 +235,8 @@ impl codegen::TarsStruct for Directory {
         w.field(0, &self.users);
         w.optional(1, &self.marks);
         w.optional(2, &self.odd);
+        w.field(3, &self.limit);
+        w.optional(4, &self.open);
     }
 }
 
@@ -230,6 +246,8 @@ impl<'de> codegen::DecodeStruct<'de> for Directory {
             users: r.require(0)?,
             marks: r.optional(1)?,
             odd: r.optional(2)?,
+            limit: r.require(3)?,
+            open: r.optional(4)?,
         })
     }
 }
