@@ -37,6 +37,8 @@ mod options;
 mod output;
 pub mod parser;
 pub mod schema;
+#[doc(hidden)]
+pub mod testing;
 
 use std::path::{Path, PathBuf};
 

@@ -2,6 +2,7 @@
 
 mod breaking;
 mod builder;
+mod corpus;
 mod diagnostics;
 mod format;
 mod golden;
