@@ -20,7 +20,7 @@ pub fn tokenize(source: &[u8]) -> (Vec<Token>, Vec<(Span, Fault)>) {
         let span = Span { start, end: lexer.at };
         match kind {
             Ok(kind) => tokens.push(Token { kind, span }),
-            Err(fault) => lexer.faults.push((span, fault)),
+            Err(fault) => lexer.report(span, fault),
         }
     }
     (tokens, lexer.faults)
@@ -236,12 +236,7 @@ impl<'a> Lexer<'a> {
             }
         };
         let span = Span { start, end: self.at };
-        byte.map_err(|fault| {
-            if self.faults.len() < FAULTS_MAX {
-                self.faults.push((span, fault))
-            }
-        })
-        .ok()
+        byte.map_err(|fault| self.report(span, fault)).ok()
     }
 
     /// Takes what cannot begin a token, all of it: a word of another alphabet is one fault, not many.
@@ -260,8 +255,16 @@ impl<'a> Lexer<'a> {
         self.at < self.source.len()
     }
 
+    /// Skips to the line's end, which is `\n` or `\r\n`.
     fn skip_line(&mut self) {
-        self.take_while(|b| b != b'\n' && b != b'\r');
+        let line = self.take_while(|b| b != b'\n');
+        self.at -= usize::from(line.ends_with(b"\r"));
+    }
+
+    fn report(&mut self, span: Span, fault: Fault) {
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push((span, fault));
+        }
     }
 
     fn take_while(&mut self, belongs: impl Fn(u8) -> bool) -> &'a [u8] {

@@ -7,6 +7,7 @@
 
 mod checks;
 mod declare;
+mod find;
 mod interfaces;
 mod keys;
 mod lookup;

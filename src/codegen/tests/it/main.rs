@@ -7,6 +7,7 @@ mod diagnostics;
 mod format;
 mod golden;
 mod grammar;
+mod names;
 mod semantics;
 
 use std::{
