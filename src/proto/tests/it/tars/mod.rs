@@ -2,5 +2,6 @@
 
 mod decode_cases;
 mod packets;
+mod tup;
 mod types;
 mod vectors;

@@ -153,7 +153,7 @@ pub(super) fn recorded() -> Vec<(String, Vec<u8>)> {
     frames
 }
 
-fn recorded_frame(name: &str) -> Vec<u8> {
+pub(super) fn recorded_frame(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/vectors/tars/{name}.hex"));
     bytes(fs::read_to_string(path).expect("a readable file").trim())
 }
