@@ -68,7 +68,7 @@ fn fields_have_the_recorded_values() {
 
     let frame = recorded_frame("07_exc_std_exception_ret99.rsp");
     let response = ResponseRef::decode(whole(&frame)).expect("a response");
-    assert_eq!((response.ret, response.buffer), (ReturnCode::UNKNOWN, &[][..]));
+    assert_eq!((response.ret, response.buffer.len()), (ReturnCode::UNKNOWN, 0));
     assert_eq!(response.result_desc, "boom: user exception");
 
     let frame = recorded_frame("43_pushcb_push");
