@@ -11,6 +11,7 @@ mod endpoint;
 pub mod framed;
 pub mod json;
 pub mod packet;
+pub mod tup;
 mod value;
 
 pub use endpoint::{Endpoint, EndpointError, EndpointReason, ObjectRef, Transport};

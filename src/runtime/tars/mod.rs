@@ -1,4 +1,4 @@
-//! Tars: push mode over a custom framed protocol, server and client.
+//! Tars: push mode over a custom framed protocol, server and client; the encoding, packets, TUP and JSON.
 
 mod client;
 mod servant;
@@ -6,9 +6,10 @@ mod servant;
 pub use client::{CallFuture, Client, ClientBuilder, ClientEvent, ConnectError};
 pub use servant::{Current, FramedService, Servant};
 pub use shardcast_proto::tars::{
-    Endpoint, EndpointError, ObjectRef,
+    Endpoint, EndpointError, ObjectRef, TarsFields, TarsValue, codec,
     framed::{
         self, CallError, ClientCodec, Decoded, Framed, LengthPrefixed, LengthPrefixedCodec, Parsed, Parser,
         ProxyConfig,
     },
+    json, packet, tup,
 };

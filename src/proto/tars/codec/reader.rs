@@ -448,8 +448,12 @@ impl<'de> TarsReader<'de> {
     /// Takes a head that must be there: that of an element.
     #[inline]
     pub(super) fn element_head(&mut self) -> Result<Head, DecodeError> {
-        let head = self.field_head_or_end()?;
-        head.ok_or_else(|| self.fault(DecodeErrorKind::UnexpectedStructEnd, None))
+        let (head, len) = Head::load(self.rest).map_err(|fault| self.no_head(fault))?;
+        if head.code == TypeCode::StructEnd {
+            return Err(self.fault(DecodeErrorKind::UnexpectedStructEnd, None));
+        }
+        self.rest = &self.rest[len..];
+        Ok(head)
     }
 
     /// Takes a head that must be there: that of a field, or STRUCT_END, which is `None`.

@@ -45,7 +45,7 @@ pub struct Request<S, B, M> {
 pub type RequestPacket = Request<String, Bytes, StringMap>;
 
 /// A request that borrows from the bytes that it was decoded from.
-pub type RequestRef<'de> = Request<Cow<'de, str>, &'de [u8], StringMapRef<'de>>;
+pub type RequestRef<'de> = Request<Cow<'de, str>, Cow<'de, [u8]>, StringMapRef<'de>>;
 
 impl<S, B, M> Request<S, B, M> {
     /// Whether it gets no response, whatever happens.
@@ -96,7 +96,7 @@ impl RequestRef<'_> {
             request_id: self.request_id,
             servant: self.servant.clone().into_owned(),
             func: self.func.clone().into_owned(),
-            buffer: Bytes::copy_from_slice(self.buffer),
+            buffer: Bytes::copy_from_slice(&self.buffer),
             timeout_ms: self.timeout_ms,
             context: self.context.to_map(),
             status: self.status.to_map(),

@@ -43,7 +43,7 @@ pub struct Response<S, B, M> {
 pub type ResponsePacket = Response<String, Bytes, StringMap>;
 
 /// A response that borrows from the bytes that it was decoded from.
-pub type ResponseRef<'de> = Response<Cow<'de, str>, &'de [u8], StringMapRef<'de>>;
+pub type ResponseRef<'de> = Response<Cow<'de, str>, Cow<'de, [u8]>, StringMapRef<'de>>;
 
 impl<S, B, M> Response<S, B, M> {
     /// Appends the whole packet, with its length in front.
@@ -88,7 +88,7 @@ impl ResponseRef<'_> {
             request_id: self.request_id,
             message_type: self.message_type,
             ret: self.ret,
-            buffer: Bytes::copy_from_slice(self.buffer),
+            buffer: Bytes::copy_from_slice(&self.buffer),
             status: self.status.to_map(),
             result_desc: self.result_desc.clone().into_owned(),
             context: self.context.to_map(),

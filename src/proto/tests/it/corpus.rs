@@ -19,6 +19,26 @@ fn endpoint_survives_its_corpus() {
     replay("endpoint", fuzz::endpoint);
 }
 
+#[test]
+fn tars_reader_survives_its_corpus() {
+    replay("tars_reader", fuzz::tars_reader);
+}
+
+#[test]
+fn tars_packet_survives_its_corpus() {
+    replay("tars_packet", fuzz::tars_packet);
+}
+
+#[test]
+fn tars_tup_survives_its_corpus() {
+    replay("tars_tup", fuzz::tars_tup);
+}
+
+#[test]
+fn tars_json_survives_its_corpus() {
+    replay("tars_json", fuzz::tars_json);
+}
+
 fn replay(target: &str, run: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let entries = fs::read_dir(&folder).expect("a committed corpus");

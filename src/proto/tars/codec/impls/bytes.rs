@@ -4,7 +4,10 @@
 //! `Vec<u8>` is a `vector<byte>`; a `vector<unsigned byte>`, which nearly nobody declares, is
 //! [`UnsignedBytes`].
 
-use std::ops::{Deref, DerefMut};
+use std::{
+    borrow::Cow,
+    ops::{Deref, DerefMut},
+};
 
 use bytes::Bytes;
 
@@ -135,6 +138,33 @@ impl<'de> Decode<'de> for &'de [u8] {
         match head.code {
             TypeCode::SimpleList => r.read_simple_list(head),
             _ => Err(r.mismatch(head, Wanted::Bytes)),
+        }
+    }
+}
+
+impl Encode for Cow<'_, [u8]> {
+    #[inline]
+    fn encode(&self, w: &mut TarsWriter, tag: u8) {
+        w.write_bytes(tag, self);
+    }
+
+    #[inline]
+    fn is_elidable(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn type_name(out: &mut String) {
+        u8::list_type_name(out);
+    }
+}
+
+/// A part of the input, unless it came as a LIST.
+impl<'de> Decode<'de> for Cow<'de, [u8]> {
+    #[inline]
+    fn decode(r: &mut TarsReader<'de>, head: Head) -> Result<Self, DecodeError> {
+        match head.code {
+            TypeCode::SimpleList => r.read_simple_list(head).map(Cow::Borrowed),
+            _ => byte_vec(r, head).map(Cow::Owned),
         }
     }
 }

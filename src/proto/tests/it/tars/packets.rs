@@ -68,7 +68,7 @@ fn fields_have_the_recorded_values() {
 
     let frame = recorded_frame("07_exc_std_exception_ret99.rsp");
     let response = ResponseRef::decode(whole(&frame)).expect("a response");
-    assert_eq!((response.ret, response.buffer), (ReturnCode::UNKNOWN, &[][..]));
+    assert_eq!((response.ret, response.buffer.len()), (ReturnCode::UNKNOWN, 0));
     assert_eq!(response.result_desc, "boom: user exception");
 
     let frame = recorded_frame("43_pushcb_push");
@@ -153,7 +153,7 @@ pub(super) fn recorded() -> Vec<(String, Vec<u8>)> {
     frames
 }
 
-fn recorded_frame(name: &str) -> Vec<u8> {
+pub(super) fn recorded_frame(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/vectors/tars/{name}.hex"));
     bytes(fs::read_to_string(path).expect("a readable file").trim())
 }
