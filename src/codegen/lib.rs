@@ -93,13 +93,13 @@ impl Builder {
         self
     }
 
-    /// Whether to generate what a server needs of an interface. Default: yes.
+    /// Whether to generate what a server needs of an interface. Default: yes. No effect yet.
     pub fn build_server(mut self, yes: bool) -> Self {
         self.options.build_server = yes;
         self
     }
 
-    /// Whether to generate what a client needs of an interface. Default: yes.
+    /// Whether to generate what a client needs of an interface. Default: yes. No effect yet.
     pub fn build_client(mut self, yes: bool) -> Self {
         self.options.build_client = yes;
         self
@@ -170,7 +170,7 @@ impl Builder {
     }
 
     /// Whether to generate the named variants of every call: `hello_sync`, `async_hello`,
-    /// `promise_hello`. Default: no.
+    /// `promise_hello`. Default: no. No effect yet.
     pub fn call_variants(mut self, yes: bool) -> Self {
         self.options.call_variants = yes;
         self

@@ -149,7 +149,7 @@ impl Loader<'_> {
             };
         }
         Err(Fault::new(format!("cannot find `{}`", name.display()))
-            .hint(format!("looked for {}; Builder::include adds a place", searched.join(", "))))
+            .hint(format!("looked for {}; an include directory adds a place", searched.join(", "))))
     }
 
     /// `identity` is on the stack already: a fault when it is the file itself, else worth a warning.

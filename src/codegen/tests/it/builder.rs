@@ -62,7 +62,7 @@ fn every_fault_is_shown_with_its_line_and_a_caret() {
     assert_eq!(
         shown,
         [
-            "faulty.tars:1:10: error: cannot find `absent.tars`\n 1 | #include \"absent.tars\"\n   |          ^^^^^^^^^^^^^\n   = help: looked for absent.tars; Builder::include adds a place",
+            "faulty.tars:1:10: error: cannot find `absent.tars`\n 1 | #include \"absent.tars\"\n   |          ^^^^^^^^^^^^^\n   = help: looked for absent.tars; an include directory adds a place",
             "faulty.tars:2:1: error: `#include` needs a file name\n 2 | #include <common>\n   | ^^^^^^^^^^^^^^^^^\n   = help: write `#include \"file.tars\"`",
             "faulty.tars:5:23: error: unexpected character `$`\n 5 | \tstruct S { 0 require $ \u{fffd}\u{fffd}; };\n   | \t                     ^",
             "faulty.tars:5:25: error: only ASCII is allowed outside comments and strings\n 5 | \tstruct S { 0 require $ \u{fffd}\u{fffd}; };\n   | \t                       ^^",
