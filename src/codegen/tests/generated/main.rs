@@ -1,6 +1,5 @@
 //! Generated code as a user compiles it: the golden files, against the library, and the bytes that they
 //! write and read.
-#![allow(unreachable_pub, reason = "generated code is for modules of any visibility")]
 
 mod behaviour;
 mod bytes;

@@ -2,12 +2,15 @@
 
 /// Names that mean something to Rust, or to the generated code.
 #[doc(alias = "Hygiene")]
-#[allow(missing_docs, nonstandard_style, unused, clippy::all, rustdoc::all)]
+#[allow(missing_docs, nonstandard_style, unreachable_pub, unused)]
+#[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all)]
 pub mod hygiene;
 
 #[doc(alias = "mod")]
-#[allow(missing_docs, nonstandard_style, unused, clippy::all, rustdoc::all)]
+#[allow(missing_docs, nonstandard_style, unreachable_pub, unused)]
+#[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all)]
 pub mod mod_;
 
-#[allow(missing_docs, nonstandard_style, unused, clippy::all, rustdoc::all)]
+#[allow(missing_docs, nonstandard_style, unreachable_pub, unused)]
+#[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all)]
 pub mod r#type;

@@ -2,10 +2,12 @@
 
 /// Users and what is known of them.
 #[doc(alias = "Users")]
-#[allow(missing_docs, nonstandard_style, unused, clippy::all, rustdoc::all)]
+#[allow(missing_docs, nonstandard_style, unreachable_pub, unused)]
+#[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all)]
 pub mod users;
 
 /// rich: every type of the language
 #[doc(alias = "Rich")]
-#[allow(missing_docs, nonstandard_style, unused, clippy::all, rustdoc::all)]
+#[allow(missing_docs, nonstandard_style, unreachable_pub, unused)]
+#[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all)]
 pub mod rich;

@@ -2,5 +2,6 @@
 
 /// Names so long that lines must be broken.
 #[doc(alias = "LongNames")]
-#[allow(missing_docs, nonstandard_style, unused, clippy::all, rustdoc::all)]
+#[allow(missing_docs, nonstandard_style, unreachable_pub, unused)]
+#[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all)]
 pub mod long_names;

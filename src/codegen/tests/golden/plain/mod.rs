@@ -2,5 +2,6 @@
 
 /// Users and what is known of them.
 #[doc(alias = "Users")]
-#[allow(missing_docs, nonstandard_style, unused, clippy::all, rustdoc::all)]
+#[allow(missing_docs, nonstandard_style, unreachable_pub, unused)]
+#[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all)]
 pub mod users;
