@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
-use crate::config::{Flag, Key};
+use crate::{
+    config::{Flag, Key},
+    operate::{ConnsArgs, DrainArgs, KickArgs},
+};
 
 /// Thread-per-core push and RPC server.
 #[derive(Debug, Parser)]
@@ -29,6 +32,15 @@ pub(crate) enum Command {
     /// Show and explain the configuration
     #[command(subcommand, after_help = CONFIG_EXAMPLES)]
     Config(ConfigCommand),
+    /// Show the connections of a running server
+    #[command(after_help = CONNS_EXAMPLES)]
+    Conns(ConnsArgs),
+    /// End connections of a running server
+    #[command(after_help = KICK_EXAMPLES)]
+    Kick(KickArgs),
+    /// Stop a running server: no new connections, what is queued is sent, then the end
+    #[command(after_help = DRAIN_EXAMPLES)]
+    Drain(DrainArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -92,11 +104,16 @@ impl Overrides {
             add("--cpus", "server.cpus", cpus, false);
         }
         if let Some(drain) = &self.drain {
-            let seconds = !drain.is_empty() && drain.bytes().all(|byte| byte.is_ascii_digit());
-            add("--drain", "server.drain", &if seconds { format!("{drain}s") } else { drain.clone() }, false);
+            add("--drain", "server.drain", &seconds_or_unit(drain), false);
         }
         flags
     }
+}
+
+/// A duration on the command line, where plain digits are seconds.
+pub(crate) fn seconds_or_unit(text: &str) -> String {
+    let seconds = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if seconds { format!("{text}s") } else { text.to_owned() }
 }
 
 const EXAMPLES: &str = "\
@@ -144,6 +161,25 @@ const INIT_EXAMPLES: &str = "\
 Examples:
   shardcast config init > shardcast.toml
   shardcast config init | diff - shardcast.toml";
+
+const CONNS_EXAMPLES: &str = "\
+Examples:
+  shardcast conns --sort queued | head
+  shardcast conns --state closed --json | jq -r '.[].reason' | sort | uniq -c";
+
+const KICK_EXAMPLES: &str = "\
+Clients of the push protocols reconnect by themselves. Exit code 1: one of them was not open.
+
+Examples:
+  shardcast kick 0-12-3
+  shardcast kick 0-12-3 1-7-0 --admin unix:/run/shardcast/admin.sock";
+
+const DRAIN_EXAMPLES: &str = "\
+As SIGTERM does, but a SIGTERM that follows is still the first.
+
+Examples:
+  shardcast drain --watch
+  shardcast drain --timeout 5 --token-file /etc/shardcast/token";
 
 #[cfg(test)]
 mod tests {

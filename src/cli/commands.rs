@@ -14,7 +14,7 @@ use shardcast::StartError;
 use crate::{
     args::{Args, Command, ConfigCommand, Overrides},
     config::{self, Inputs, Loaded, SourceFile},
-    logging, serve,
+    logging, operate, serve,
 };
 
 /// Something failed while running.
@@ -48,6 +48,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             print(&(schema + "\n")).map(|()| ExitCode::SUCCESS)
         }
         Command::Config(ConfigCommand::Init) => print(&config::print_defaults()).map(|()| ExitCode::SUCCESS),
+        Command::Conns(args) => operate::conns(&args).map(|()| ExitCode::SUCCESS),
+        Command::Kick(args) => operate::kick(&args),
+        Command::Drain(args) => operate::drain(&args).map(|()| ExitCode::SUCCESS),
     }
 }
 
@@ -102,7 +105,7 @@ fn read_source(path: &Path) -> anyhow::Result<SourceFile> {
 }
 
 /// Writes to standard output. A reader that has seen enough, such as `head`, is no error.
-fn print(text: &str) -> anyhow::Result<()> {
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("cannot write"),

@@ -9,6 +9,7 @@ mod args;
 mod commands;
 mod config;
 mod logging;
+mod operate;
 mod serve;
 mod signals;
 

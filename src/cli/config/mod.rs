@@ -20,6 +20,6 @@ pub(crate) use fields::schema;
 pub(crate) use key::Key;
 pub(crate) use layers::{Flag, Inputs, Loaded, SourceFile, load};
 pub(crate) use manual::manual;
-pub(crate) use options::{Config, ListenerOptions, LogOptions};
+pub(crate) use options::{AdminOptions, Config, ListenerOptions, LogOptions};
 pub(crate) use print::{print_defaults, print_effective};
-pub(crate) use values::LogFormat;
+pub(crate) use values::{AdminSocket, HumanDuration, LogFormat, SOCKET_PATH_MAX, Secret};

@@ -1,13 +1,16 @@
 use std::sync::Mutex;
 
-use shardcast::stats::{ConnectionInfo, ShardStats};
+use shardcast::{
+    Busy, ConnId,
+    stats::{ConnectionInfo, ShardStats},
+};
 
 use super::*;
 use crate::config::{Inputs, SourceFile, load};
 
 #[test]
 fn one_ready_line_tells_all_addresses() {
-    let out = outcome(&["drain"], "[admin]\nlisten = '127.0.0.1:0'").out;
+    let out = outcome(&["drain"], "[admin]\nlisten = '127.0.0.1:0'\nsocket = ''").out;
     let line = out.strip_suffix('\n').expect("one line");
     let ready: serde_json::Value =
         serde_json::from_str(line.strip_prefix("ready ").expect("the word")).expect("JSON");
@@ -31,6 +34,13 @@ fn the_first_signal_drains_and_the_second_stops() {
     let config = "[admin]\nlisten = ''\n[server]\ndrain = '7s'";
     assert_eq!(outcome(&["drain"], config).calls, ["drain 7s"]);
     assert_eq!(outcome(&["drain", "stop"], config).calls, ["drain 7s", "stop"]);
+}
+
+#[test]
+fn an_operators_drain_is_no_signal() {
+    let config = "[admin]\nlisten = ''\n[server]\ndrain = '7s'";
+    let told = [Order::Drain(Duration::from_secs(9)), Order::Stop("SIGTERM"), Order::Stop("SIGTERM")];
+    assert_eq!(run(&told, "stop", config).calls, ["drain 9s", "drain 7s", "stop"]);
 }
 
 #[test]
@@ -58,19 +68,24 @@ struct Outcome {
 /// Runs with as many signals as `until` has words; the server ends at the last of these calls, or fails by
 /// itself when there are none.
 fn outcome(until: &[&str], config: &str) -> Outcome {
+    run(&vec![Order::Stop("SIGTERM"); until.len()], until.last().copied().unwrap_or_default(), config)
+}
+
+/// Runs with these orders, until the call `last`.
+fn run(told: &[Order], last: &str, config: &str) -> Outcome {
     let file = SourceFile { name: "test".into(), text: config.into() };
     let loaded = load(Inputs { file: Some(file), ..Inputs::default() }).expect("valid");
-    let (signal, requests) = flume::unbounded();
-    until.iter().for_each(|_| signal.send("SIGTERM").expect("open"));
+    let (sender, orders) = flume::unbounded();
+    told.iter().for_each(|order| sender.send(*order).expect("open"));
     let (end, ended) = flume::unbounded();
-    if until.is_empty() {
+    if told.is_empty() {
         end.send(Err("shard 1 is gone".into())).expect("open");
     }
     let calls = Arc::new(Mutex::new(Vec::new()));
-    let last = until.last().copied().unwrap_or_default().to_owned();
+    let last = last.to_owned();
     let engine = Scripted { calls: calls.clone(), last, end, ended };
     let mut out = Vec::new();
-    let result = serve(&loaded.config, |_| Ok(Box::new(engine)), &requests, &mut out);
+    let result = serve(&loaded.config, |_| Ok(Box::new(engine)), (sender, orders), &mut out);
     let calls = calls.lock().expect("no panic").clone();
     Outcome { result, out: String::from_utf8(out).expect("text"), calls }
 }
@@ -101,7 +116,7 @@ impl Engine for Scripted {
         vec![ReadyListener { name: "push".into(), protocol: "tars-framed", addr }]
     }
 
-    fn source(&self) -> Arc<dyn Source> {
+    fn source(&self, _orders: flume::Sender<Order>) -> Arc<dyn Source> {
         Arc::new(Nothing)
     }
 
@@ -135,5 +150,11 @@ impl Source for Nothing {
     }
     fn checks(&self) -> Vec<(String, Result<String, String>)> {
         Vec::new()
+    }
+    fn kick(&self, _id: ConnId) -> Result<bool, Busy> {
+        Ok(false)
+    }
+    fn drain(&self, timeout: Option<Duration>) -> Option<Duration> {
+        timeout
     }
 }

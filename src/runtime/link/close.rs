@@ -31,6 +31,16 @@ impl Shard {
         self.release_if_idle(id.slot);
     }
 
+    /// Ends the connection with this id for an operator; false when none is open.
+    pub(crate) fn kick(&self, id: ConnId) -> bool {
+        let stands = |conn: &mut Conn| matches!(conn.state, State::Unidentified | State::Open);
+        let found = self.table.borrow_mut().get(id).is_some_and(stands);
+        if found {
+            self.close(id, CloseReason::Kicked);
+        }
+        found
+    }
+
     /// Ends a connection because the server stops: at once, or when it has got the answers that it is owed.
     /// Until then nothing more is read from it.
     pub(crate) fn drain_connection(&self, id: ConnId) {
@@ -65,6 +75,7 @@ impl Shard {
                 | CloseReason::ProtocolError(_)
                 | CloseReason::Drained
                 | CloseReason::Closed
+                | CloseReason::Kicked
                 | CloseReason::Unidentified
         );
         conn.state =

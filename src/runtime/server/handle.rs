@@ -2,7 +2,7 @@ use std::{
     net::SocketAddr,
     rc::Rc,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use shardcast_proto::Time;
 
 use super::{Shared, stats};
 use crate::{
-    Busy,
+    Busy, ConnId,
     mesh::{Envelope, Router},
     shard::{Shard, boot::Lifecycle},
     stats::{ConnectionInfo, ShardStats},
@@ -128,6 +128,20 @@ impl ServerHandle {
         self.run_everywhere(move |shard| shard.begin_stop(deadline));
         // Whoever waits for the end has a deadline now.
         let _ = self.shared.lifecycle.send(Lifecycle::StopRequested);
+    }
+
+    /// Ends the connection with this id, as [`CloseReason::Kicked`](crate::CloseReason::Kicked): what was
+    /// queued for it is sent, for a few seconds at most. False: no such connection is open. Waits for its
+    /// shard, up to `patience`; not to be called on a shard.
+    ///
+    /// # Errors
+    /// [`Busy`] when the shard did not answer; the connection may end yet.
+    pub fn kick(&self, id: ConnId, patience: Duration) -> Result<bool, Busy> {
+        if id.node != 0 || usize::from(id.shard) >= self.shards() {
+            return Ok(false);
+        }
+        let deadline = Instant::now() + patience;
+        stats::ask(self, id.shard, deadline, move |shard| shard.kick(id)).ok_or(Busy { full: 1, shards: 1 })
     }
 
     /// Counters of every shard.

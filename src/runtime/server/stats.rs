@@ -110,7 +110,7 @@ pub(super) fn closed_connections(server: &ServerHandle, patience: Duration) -> V
 }
 
 /// Asks a shard something, from a thread that is none.
-fn ask<T: Send + 'static>(
+pub(super) fn ask<T: Send + 'static>(
     server: &ServerHandle,
     shard: u16,
     deadline: Instant,

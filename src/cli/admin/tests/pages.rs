@@ -1,7 +1,7 @@
 use super::*;
 use crate::admin::{
-    http::{Request, Response},
-    pages::{Row, answer},
+    http::{Method, Request, Response},
+    pages::Row,
 };
 
 #[test]
@@ -72,7 +72,35 @@ fn what_is_not_there_is_404_with_the_index() {
     assert!(index.contains("/readyz"), "{index}");
 }
 
+#[test]
+fn a_path_has_its_methods() {
+    for (method, path, status) in [
+        (Method::Get, "/kick", 405),
+        (Method::Head, "/drain", 405),
+        (Method::Post, "/", 405),
+        (Method::Post, "/metrics", 405),
+        (Method::Post, "/none", 404),
+        (Method::Head, "/metrics", 200),
+    ] {
+        let request = Request { method, path, ..GET };
+        let response = answer(request, &Peer::Owner, &Access::default(), &*Fake::new());
+        assert_eq!(response.status, status, "{method:?} {path}");
+        assert_eq!(response.allow.is_empty(), status != 405, "{method:?} {path}");
+    }
+}
+
+#[test]
+fn shards_are_told_as_totals() {
+    let (status, body) = get("/shards.json", "", &Fake::new());
+    let page: crate::admin::Shards = serde_json::from_str(&body).expect("JSON");
+    assert_eq!((status, page.draining, page.shards.len()), (200, false, 2));
+    let shard = &page.shards[0];
+    assert_eq!((shard.cpu, shard.connections, shard.opened, shard.dropped_messages), (Some(4), 3, 5, 9));
+    assert!((shard.busy_seconds - 1.5).abs() < 1e-9);
+}
+
 fn get(path: &str, query: &str, source: &Fake) -> (u16, String) {
-    let Response { status, body, .. } = answer(Request { path, query }, source);
+    let request = Request { path, query, ..GET };
+    let Response { status, body, .. } = answer(request, &Peer::Owner, &Access::default(), source);
     (status, String::from_utf8(body).expect("text"))
 }

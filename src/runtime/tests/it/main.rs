@@ -13,6 +13,7 @@ mod framed;
 mod handles;
 mod home;
 mod kernel;
+mod kick;
 mod limits;
 mod malformed;
 mod panic;

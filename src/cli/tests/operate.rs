@@ -1,0 +1,110 @@
+//! A running server and those who operate it, each a process of its own.
+#![forbid(unsafe_code)]
+
+mod support;
+
+use std::{fs, io::Read as _};
+
+use rustix::process::Signal;
+use support::{Server, shardcast};
+
+#[test]
+fn connections_are_shown_kicked_and_told_as_closed() {
+    let server = Server::start("kick", &[]);
+    let (mut victim, mut other) = (server.client(), server.client());
+    let rows: serde_json::Value = serde_json::from_str(&server.ok(&["conns", "--json"])).expect("JSON");
+    let peer = victim.local_addr().expect("connected").to_string();
+    let rows = rows.as_array().expect("a list");
+    let id = rows.iter().find(|row| row["peer"] == peer.as_str()).expect("it is listed")["id"].clone();
+    let id = id.as_str().expect("text");
+
+    let table = server.ok(&["conns", "--sort", "age"]);
+    assert!(table.starts_with("ID ") && table.contains(&peer) && table.lines().count() == 3, "{table}");
+
+    assert_eq!(server.ok(&["kick", id]), format!("kicked {id}\n"));
+    let mut rest = Vec::new();
+    victim.read_to_end(&mut rest).expect("an end, not a reset");
+    let (code, said) = server.fails(&["kick", id]);
+    assert!(code == 1 && said.contains(&format!("no connection {id} is open")), "{code} {said}");
+    support::echo(&mut other);
+    let closed = server.ok(&["conns", "--state", "closed", "--sort", "id"]);
+    assert!(closed.contains(id) && closed.contains("kicked"), "{closed}");
+    server.stop();
+}
+
+#[test]
+fn a_drain_is_watched_to_the_end() {
+    let server = Server::start("drain", &[]);
+    let client = server.client();
+    let told = server.ok(&["drain", "--timeout", "500ms", "--watch"]);
+    assert!(told.starts_with("draining, for 500ms at most\n"), "{told}");
+    assert!(told.ends_with("the server has ended\n"), "{told}");
+    assert!(server.wait().success(), "as a signal does, it ends with 0");
+    drop(client);
+}
+
+#[test]
+fn without_socket_and_token_nobody_acts_and_the_fix_is_named() {
+    let server = Server::start("closed", &[("SHARDCAST_ADMIN__SOCKET", "")]);
+    let (code, said) = server.fails(&["drain"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("[admin] socket") && said.contains("[admin] token_file"), "{said}");
+    server.ok(&["conns"]);
+    server.stop();
+}
+
+#[test]
+fn the_token_opens_what_the_socket_would() {
+    let (place, token) = (support::folder("token"), "PdQ8o7Zr2nVYxk5J");
+    let (file, wrong) = (place.join("token"), place.join("wrong"));
+    fs::write(&file, format!("{token}\n")).expect("a place for the test");
+    fs::write(&wrong, "PdQ8o7Zr2nVYxk5K\n").expect("a place for the test");
+    let (file, wrong) = (file.to_str().expect("text"), wrong.to_str().expect("text"));
+    let server =
+        Server::start("by-token", &[("SHARDCAST_ADMIN__SOCKET", ""), ("SHARDCAST_ADMIN__TOKEN_FILE", file)]);
+    for arguments in [vec!["drain"], vec!["drain", "--token-file", wrong]] {
+        let (code, said) = server.fails(&arguments);
+        assert!(code == 1 && said.contains("token") && !said.contains(token), "{code} {said}");
+    }
+    server.ok(&["drain", "--token-file", file]);
+    assert!(server.wait().success());
+}
+
+#[test]
+fn a_socket_of_ones_own_is_named() {
+    let path = support::folder("socket").join("admin.sock");
+    let path = path.to_str().expect("text");
+    let server = Server::start("own-socket", &[("SHARDCAST_ADMIN__SOCKET", path)]);
+    let place = format!("unix:{path}");
+    let told = shardcast(&["conns", "--admin", &place]).output().expect("it runs");
+    assert!(told.status.success(), "{told:?}");
+    let told = shardcast(&["drain", "--admin", &place]).output().expect("it runs");
+    assert!(told.status.success(), "{told:?}");
+    assert!(server.wait().success());
+    assert!(!fs::exists(path).expect("readable"), "the file goes with the server");
+}
+
+#[test]
+fn nobody_at_home_is_said_in_one_line() {
+    for arguments in [["conns", "--admin", "unix:./none.sock"], ["drain", "--admin", "127.0.0.1:1"]] {
+        let told = shardcast(&arguments).output().expect("it runs");
+        let said = String::from_utf8_lossy(&told.stderr).into_owned();
+        assert!(told.status.code() == Some(1) && said.starts_with("error: no server answers at "), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn a_token_is_not_shown() {
+    let told = shardcast(&["config", "show"]).env("SHARDCAST_ADMIN__TOKEN", "PdQ8o7Zr2nVYxk5J").output();
+    let told = String::from_utf8(told.expect("it runs").stdout).expect("text");
+    assert!(told.contains("token = \"<redacted>\"") && !told.contains("PdQ8"), "{told}");
+}
+
+impl Server {
+    /// Ends it as a service manager would.
+    fn stop(self) {
+        self.signal(Signal::TERM);
+        assert!(self.wait().success());
+    }
+}
