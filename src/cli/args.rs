@@ -32,6 +32,15 @@ pub(crate) enum Command {
     /// Show and explain the configuration
     #[command(subcommand, after_help = CONFIG_EXAMPLES)]
     Config(ConfigCommand),
+    /// Tell whether this host is fit for the server, and what to change
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        overrides: Overrides,
+    },
     /// Show the connections of a running server
     #[command(after_help = CONNS_EXAMPLES)]
     Conns(ConnsArgs),
@@ -161,6 +170,14 @@ const INIT_EXAMPLES: &str = "\
 Examples:
   shardcast config init > shardcast.toml
   shardcast config init | diff - shardcast.toml";
+
+const DOCTOR_EXAMPLES: &str = "\
+Needs no rights: what cannot be read is unknown. Exit code 0: nothing to fix; 3: warnings;
+4: the server would not work here.
+
+Examples:
+  shardcast doctor
+  shardcast doctor --json | jq -r '.[] | select(.severity != \"ok\") | .fix'";
 
 const CONNS_EXAMPLES: &str = "\
 Examples:

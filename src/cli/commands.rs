@@ -14,13 +14,17 @@ use shardcast::StartError;
 use crate::{
     args::{Args, Command, ConfigCommand, Overrides},
     config::{self, Inputs, Loaded, SourceFile},
-    logging, operate, serve,
+    doctor, logging, operate, serve,
 };
 
 /// Something failed while running.
 pub(crate) const EXIT_RUNTIME: u8 = 1;
 /// The command line or the configuration is wrong.
 pub(crate) const EXIT_CONFIGURATION: u8 = 2;
+
+/// `doctor`: something could be better, or something does not work.
+pub(crate) const EXIT_WARNINGS: u8 = 3;
+pub(crate) const EXIT_FAILURES: u8 = 4;
 
 /// Runs one command.
 ///
@@ -31,27 +35,34 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Serve(overrides) => with_configuration(&overrides, |loaded| {
             logging::start(&loaded.config.log);
-            serve::run(&loaded.config)
+            serve::run(&loaded.config).map(|()| ExitCode::SUCCESS)
         })
         .or_else(unless_the_machine_is_not_fit),
         Command::Check { config } => {
             let name = config.display().to_string();
             let overrides = Overrides { config: Some(config), ..Overrides::default() };
-            with_configuration(&overrides, |_| print(&format!("configuration {name} is valid\n")))
+            with_configuration(&overrides, |_| done(print(&format!("configuration {name} is valid\n"))))
         }
         Command::Config(ConfigCommand::Show { origin, overrides }) => {
-            with_configuration(&overrides, |loaded| print(&config::print_effective(loaded, origin)))
+            with_configuration(&overrides, |loaded| done(print(&config::print_effective(loaded, origin))))
         }
-        Command::Config(ConfigCommand::Doc) => print(&config::manual()).map(|()| ExitCode::SUCCESS),
+        Command::Config(ConfigCommand::Doc) => done(print(&config::manual())),
         Command::Config(ConfigCommand::Schema) => {
             let schema = serde_json::to_string_pretty(&config::schema())?;
-            print(&(schema + "\n")).map(|()| ExitCode::SUCCESS)
+            done(print(&(schema + "\n")))
         }
-        Command::Config(ConfigCommand::Init) => print(&config::print_defaults()).map(|()| ExitCode::SUCCESS),
-        Command::Conns(args) => operate::conns(&args).map(|()| ExitCode::SUCCESS),
+        Command::Config(ConfigCommand::Init) => done(print(&config::print_defaults())),
+        Command::Doctor { json, overrides } => {
+            with_configuration(&overrides, |loaded| doctor::run(&loaded.config, json))
+        }
+        Command::Conns(args) => done(operate::conns(&args)),
         Command::Kick(args) => operate::kick(&args),
-        Command::Drain(args) => operate::drain(&args).map(|()| ExitCode::SUCCESS),
+        Command::Drain(args) => done(operate::drain(&args)),
     }
+}
+
+fn done(result: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
+    result.map(|()| ExitCode::SUCCESS)
 }
 
 /// What the operator must change before another try can work is told like a mistake in the configuration.
@@ -68,7 +79,7 @@ fn unless_the_machine_is_not_fit(error: anyhow::Error) -> anyhow::Result<ExitCod
 /// Goes on with the configuration in effect, or prints all its mistakes.
 fn with_configuration(
     overrides: &Overrides,
-    go_on: impl FnOnce(&Loaded) -> anyhow::Result<()>,
+    go_on: impl FnOnce(&Loaded) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
     let file = match overrides.config.as_deref().map(read_source).transpose() {
         Ok(file) => file,
@@ -80,7 +91,7 @@ fn with_configuration(
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     let variables = env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
     match config::load(Inputs { file, variables, flags: overrides.flags() }) {
-        Ok(loaded) => go_on(&loaded).map(|()| ExitCode::SUCCESS),
+        Ok(loaded) => go_on(&loaded),
         Err(report) => {
             eprint!("{}", report.render(io::stderr().is_terminal()));
             Ok(ExitCode::from(EXIT_CONFIGURATION))

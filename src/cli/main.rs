@@ -8,6 +8,7 @@ mod admin;
 mod args;
 mod commands;
 mod config;
+mod doctor;
 mod logging;
 mod operate;
 mod serve;

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::{
     admin::{Admin, Source},
     config::Config,
-    signals,
+    doctor, signals,
 };
 
 /// Runs until the process is asked to end.
@@ -80,6 +80,11 @@ fn serve(
     let admin = Admin::bind(&config.admin)?;
     let admin_address = admin.as_ref().and_then(Admin::address);
     let engine = start(config)?;
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        for warning in doctor::warnings(&doctor::Needs::of(config)) {
+            tracing::debug!(warning, "this host could be better: see `shardcast doctor`");
+        }
+    }
     if let Some(path) = admin.as_ref().and_then(Admin::socket) {
         tracing::info!(path = %path.display(), "operators may act over this Unix socket");
     }

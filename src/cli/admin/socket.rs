@@ -159,7 +159,8 @@ mod tests {
 
     #[test]
     fn a_directory_that_others_can_enter_or_that_is_a_link_is_not_used() {
-        let place = folder("places");
+        let place = folder();
+        let place = place.path();
         let uid = rustix::process::geteuid().as_raw();
         let (own, open, link) = (place.join("own/s"), place.join("open/s"), place.join("link/s"));
         assert!(make_directory(&own, uid).is_ok());
@@ -175,7 +176,8 @@ mod tests {
 
     #[test]
     fn the_socket_is_its_owners_and_goes_with_the_server() {
-        let path = folder("socket").join("s");
+        let place = folder();
+        let path = place.path().join("s");
         let socket = Socket::at(&path).expect("a free path");
         assert_eq!(fs::metadata(&path).expect("there").mode() & 0o777, 0o600);
         let peer = UnixStream::connect(&path).expect("it listens");
@@ -188,7 +190,8 @@ mod tests {
 
     #[test]
     fn a_stale_socket_is_replaced_and_anything_else_is_not() {
-        let place = folder("stale");
+        let place = folder();
+        let place = place.path();
         let stale = place.join("s");
         drop(UnixListener::bind(&stale).expect("a free path"));
         assert!(stale.exists(), "the file outlives its listener");
@@ -203,7 +206,8 @@ mod tests {
 
     #[test]
     fn what_took_the_place_of_the_socket_stays() {
-        let path = folder("place").join("s");
+        let place = folder();
+        let path = place.path().join("s");
         let socket = Socket::at(&path).expect("a free path");
         fs::remove_file(&path).expect("ours");
         fs::write(&path, "another").expect("written");
@@ -211,11 +215,8 @@ mod tests {
         assert!(path.exists());
     }
 
-    /// An empty folder with a short path of our own.
-    fn folder(name: &str) -> PathBuf {
-        let path = std::env::temp_dir().join(format!("shardcast-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).expect("a folder of our own");
-        path
+    /// A folder with a short path of our own.
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a folder of our own")
     }
 }

@@ -10,7 +10,7 @@ use support::{Server, shardcast};
 
 #[test]
 fn connections_are_shown_kicked_and_told_as_closed() {
-    let server = Server::start("kick", &[]);
+    let server = Server::start(&[]);
     let (mut victim, mut other) = (server.client(), server.client());
     let rows: serde_json::Value = serde_json::from_str(&server.ok(&["conns", "--json"])).expect("JSON");
     let peer = victim.local_addr().expect("connected").to_string();
@@ -34,7 +34,7 @@ fn connections_are_shown_kicked_and_told_as_closed() {
 
 #[test]
 fn a_drain_is_watched_to_the_end() {
-    let server = Server::start("drain", &[]);
+    let server = Server::start(&[]);
     let client = server.client();
     let told = server.ok(&["drain", "--timeout", "500ms", "--watch"]);
     assert!(told.starts_with("draining, for 500ms at most\n"), "{told}");
@@ -45,7 +45,7 @@ fn a_drain_is_watched_to_the_end() {
 
 #[test]
 fn without_socket_and_token_nobody_acts_and_the_fix_is_named() {
-    let server = Server::start("closed", &[("SHARDCAST_ADMIN__SOCKET", "")]);
+    let server = Server::start(&[("SHARDCAST_ADMIN__SOCKET", "")]);
     let (code, said) = server.fails(&["drain"]);
     assert_eq!(code, 1);
     assert!(said.contains("[admin] socket") && said.contains("[admin] token_file"), "{said}");
@@ -55,13 +55,12 @@ fn without_socket_and_token_nobody_acts_and_the_fix_is_named() {
 
 #[test]
 fn the_token_opens_what_the_socket_would() {
-    let (place, token) = (support::folder("token"), "PdQ8o7Zr2nVYxk5J");
-    let (file, wrong) = (place.join("token"), place.join("wrong"));
+    let (place, token) = (support::folder(), "PdQ8o7Zr2nVYxk5J");
+    let [file, wrong] = ["token", "wrong"].map(|name| place.path().join(name));
     fs::write(&file, format!("{token}\n")).expect("a place for the test");
     fs::write(&wrong, "PdQ8o7Zr2nVYxk5K\n").expect("a place for the test");
     let (file, wrong) = (file.to_str().expect("text"), wrong.to_str().expect("text"));
-    let server =
-        Server::start("by-token", &[("SHARDCAST_ADMIN__SOCKET", ""), ("SHARDCAST_ADMIN__TOKEN_FILE", file)]);
+    let server = Server::start(&[("SHARDCAST_ADMIN__SOCKET", ""), ("SHARDCAST_ADMIN__TOKEN_FILE", file)]);
     for arguments in [vec!["drain"], vec!["drain", "--token-file", wrong]] {
         let (code, said) = server.fails(&arguments);
         assert!(code == 1 && said.contains("token") && !said.contains(token), "{code} {said}");
@@ -72,13 +71,14 @@ fn the_token_opens_what_the_socket_would() {
 
 #[test]
 fn a_socket_of_ones_own_is_named() {
-    let path = support::folder("socket").join("admin.sock");
+    let place = support::folder();
+    let path = place.path().join("admin.sock");
     let path = path.to_str().expect("text");
-    let server = Server::start("own-socket", &[("SHARDCAST_ADMIN__SOCKET", path)]);
-    let place = format!("unix:{path}");
-    let told = shardcast(&["conns", "--admin", &place]).output().expect("it runs");
+    let server = Server::start(&[("SHARDCAST_ADMIN__SOCKET", path)]);
+    let admin = format!("unix:{path}");
+    let told = shardcast(&["conns", "--admin", &admin]).output().expect("it runs");
     assert!(told.status.success(), "{told:?}");
-    let told = shardcast(&["drain", "--admin", &place]).output().expect("it runs");
+    let told = shardcast(&["drain", "--admin", &admin]).output().expect("it runs");
     assert!(told.status.success(), "{told:?}");
     assert!(server.wait().success());
     assert!(!fs::exists(path).expect("readable"), "the file goes with the server");

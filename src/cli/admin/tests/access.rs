@@ -90,7 +90,8 @@ fn actions_say_what_is_wrong_with_their_parameters() {
 
 #[test]
 fn a_token_comes_from_its_file() {
-    let path = std::env::temp_dir().join(format!("shardcast-token-{}", std::process::id()));
+    let place = tempfile::tempdir().expect("a folder of our own");
+    let path = place.path().join("token");
     let with = |text: &[u8]| {
         std::fs::write(&path, text).expect("a place for the test");
         Access::token(&options(&format!("token_file = '{}'", path.display())))

@@ -114,7 +114,8 @@ fn a_flood_of_bodies_is_bounded_and_harms_nobody() {
 
 #[test]
 fn over_the_unix_socket_its_owner_acts() {
-    let path = std::env::temp_dir().join(format!("shardcast-acts-{}", std::process::id()));
+    let place = tempfile::tempdir().expect("a folder of our own");
+    let path = place.path().join("admin.sock");
     let lines = format!("listen = ''\nsocket = '{}'", path.display());
     let admin = Admin::bind(&options(&lines)).expect("a free path").expect("somewhere to listen");
     assert_eq!((admin.address(), admin.socket()), (None, Some(&*path)));

@@ -12,27 +12,28 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 pub(crate) struct Server {
     child: Child,
     listen: SocketAddr,
     admin: Option<SocketAddr>,
     /// Where its Unix socket is, and where its operators look for it.
-    runtime: PathBuf,
+    runtime: TempDir,
     log: Arc<Mutex<String>>,
 }
 
 impl Server {
     /// Starts `serve` with these variables, and waits until it is ready.
-    pub(crate) fn start(name: &str, variables: &[(&str, &str)]) -> Self {
-        Self::start_with(name, &[], variables)
+    pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
+        Self::start_with(&[], variables)
     }
 
-    pub(crate) fn start_with(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let runtime = folder(name);
+    pub(crate) fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let runtime = folder();
         let mut command = shardcast(&["serve", "--shards", "2", "--cpus", "none"]);
         command.args(arguments);
-        command.env("SHARDCAST_SERVER__SPIN", "0").env("XDG_RUNTIME_DIR", &runtime);
+        command.env("SHARDCAST_SERVER__SPIN", "0").env("XDG_RUNTIME_DIR", runtime.path());
         if !arguments.contains(&"--config") {
             command.env("SHARDCAST_LISTENER__0__LISTEN", "127.0.0.1:0");
             command.env("SHARDCAST_ADMIN__LISTEN", "127.0.0.1:0");
@@ -97,7 +98,7 @@ impl Server {
         if let Some(admin) = self.admin {
             command.args(["--admin", &admin.to_string()]);
         }
-        command.env("XDG_RUNTIME_DIR", &self.runtime);
+        command.env("XDG_RUNTIME_DIR", self.runtime.path());
         command
     }
 }
@@ -106,7 +107,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.runtime);
     }
 }
 
@@ -139,12 +139,8 @@ pub(crate) fn echo(stream: &mut TcpStream) {
 }
 
 /// An empty folder with a short path, so that sockets fit.
-pub(crate) fn folder(name: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("sc-{name}-{}", std::process::id()));
-    let _ = fs::remove_dir_all(&path);
-    fs::create_dir(&path).expect("a folder of our own");
-    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("ours");
-    path
+pub(crate) fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder of our own")
 }
 
 /// Reads all that is logged, so that the writer never waits.
