@@ -69,7 +69,7 @@ impl Shard {
     /// Queues a frame as the policy says; true when the connection is to be closed as slow.
     #[inline]
     fn queue_frame(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>) -> bool {
-        let bounds = *conn.handle.bounds();
+        let bounds = conn.handle.bounds();
         let pushed = conn.outbox.push(frame, key, self.now(), &bounds);
         match pushed {
             Pushed::Queued | Pushed::Blocked => self.count_queued(conn),

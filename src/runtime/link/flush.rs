@@ -55,7 +55,7 @@ impl Shard {
         if !matches!(conn.state, State::Open | State::Flushing(_)) {
             return;
         }
-        if let Some(payload) = conn.outbox.take(conn.handle.bounds(), || self.spare()) {
+        if let Some(payload) = conn.outbox.take(&conn.handle.bounds(), || self.spare()) {
             self.ring.borrow_mut().send(conn.handle.id().slot, payload);
             self.arm_for_age(conn);
         }
@@ -133,7 +133,7 @@ impl Shard {
 
     /// Lets blocked pushes in that have room, and gives up those whose time is over.
     pub(super) fn unblock(&self, conn: &mut Conn) {
-        let bounds = *conn.handle.bounds();
+        let bounds = conn.handle.bounds();
         let dropped = conn.outbox.unblock(self.now(), &bounds);
         if dropped > 0 {
             self.count_drops(conn, policy_code(bounds.overflow), dropped);

@@ -174,15 +174,23 @@ impl Outbox {
             return Pushed::Queued;
         }
         match bounds.overflow {
+            // The policy was another one a moment ago: nobody overtakes those that wait under it.
+            policy if !self.blocked.is_empty() && !matches!(policy, OverflowPolicy::Block(_)) => {
+                self.block(push, now)
+            }
             OverflowPolicy::Disconnect => Pushed::Disconnect,
             OverflowPolicy::DropNewest | OverflowPolicy::Conflate => Pushed::Dropped,
             OverflowPolicy::DropOldest => self.push_dropping_oldest(push, bounds),
-            OverflowPolicy::Block(limit) if self.blocked.len() < BLOCKED_MAX => {
-                self.blocked.push_back((push, now + limit));
-                Pushed::Blocked
-            }
-            OverflowPolicy::Block(_) => Pushed::Dropped,
+            OverflowPolicy::Block(limit) => self.block(push, now + limit),
         }
+    }
+
+    fn block(&mut self, push: Push, until: Time) -> Pushed {
+        if self.blocked.len() >= BLOCKED_MAX {
+            return Pushed::Dropped;
+        }
+        self.blocked.push_back((push, until));
+        Pushed::Blocked
     }
 
     /// Moves blocked pushes that have room by now; returns how many waited too long and were dropped.
@@ -277,6 +285,8 @@ impl Outbox {
 
     fn push_dropping_oldest(&mut self, push: Push, bounds: &OutboxBounds) -> Pushed {
         let mut dropped = 0;
+        // Taking from the middle spoils the numbers; there are some only if the policy has changed.
+        self.keyed.clear();
         while !self.fits(push.frame.len(), bounds) {
             let Some(index) = self.items.iter().position(|item| matches!(item, Item::Push(_))) else {
                 // Only responses and what is in flight are left: there is no older push to drop.

@@ -202,3 +202,31 @@ fn conflating_never_takes_more_bytes_than_the_bound() {
     assert_eq!(keyed(&mut outbox, 50, 2), Pushed::Replaced);
     assert_eq!(outbox.bytes(), 100);
 }
+
+#[test]
+fn a_policy_that_changes_loses_nothing_and_reorders_nothing() {
+    use OverflowPolicy::{Conflate, Disconnect, DropNewest, DropOldest};
+    let block = OverflowPolicy::Block(Duration::from_secs(1));
+
+    // Those that wait under `Block` are not overtaken, even when there is room by now.
+    for policy in [Disconnect, DropOldest, DropNewest, Conflate] {
+        let mut outbox = Outbox::default();
+        (0..4).for_each(|fill| assert_eq!(push(&mut outbox, fill, None, block), Pushed::Queued));
+        assert_eq!(push(&mut outbox, 4, None, block), Pushed::Blocked);
+        let _ = outbox.take(&bounds(policy), Vec::new);
+        outbox.sent();
+        assert_eq!(push(&mut outbox, 5, None, policy), Pushed::Blocked, "{policy:?}");
+        assert_eq!(outbox.unblock(Time::default(), &bounds(policy)), 0);
+        assert_eq!(fills(&mut outbox), [2, 3, 4, 5], "{policy:?}");
+    }
+
+    // Keys are found again though pushes were taken from the middle meanwhile.
+    let mut outbox = Outbox::default();
+    for fill in 0..4 {
+        let _ = push(&mut outbox, fill, Some(u64::from(fill)), Conflate);
+    }
+    assert_eq!(push(&mut outbox, 4, Some(9), DropOldest), Pushed::QueuedDroppingOldest(1));
+    let replaced = push(&mut outbox, 5, Some(2), Conflate);
+    let all = fills(&mut outbox);
+    assert!(all == [1, 2, 3, 4] && replaced == Pushed::Dropped, "{replaced:?} {all:?}");
+}

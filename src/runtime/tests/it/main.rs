@@ -17,6 +17,7 @@ mod kick;
 mod limits;
 mod malformed;
 mod panic;
+mod reload;
 mod silent;
 mod slow;
 mod stall;
