@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::{
     config::{Flag, Key},
-    operate::{ConnsArgs, DrainArgs, KickArgs},
+    operate::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs},
 };
 
 /// Thread-per-core push and RPC server.
@@ -47,6 +47,9 @@ pub(crate) enum Command {
     /// End connections of a running server
     #[command(after_help = KICK_EXAMPLES)]
     Kick(KickArgs),
+    /// Make a running server read its configuration again
+    #[command(after_help = RELOAD_EXAMPLES)]
+    Reload(ReloadArgs),
     /// Stop a running server: no new connections, what is queued is sent, then the end
     #[command(after_help = DRAIN_EXAMPLES)]
     Drain(DrainArgs),
@@ -190,6 +193,15 @@ Clients of the push protocols reconnect by themselves. Exit code 1: one of them 
 Examples:
   shardcast kick 0-12-3
   shardcast kick 0-12-3 1-7-0 --admin unix:/run/shardcast/admin.sock";
+
+const RELOAD_EXAMPLES: &str = "\
+As SIGHUP does: the log level, limits and policies change at once, also for connections that
+stand; a mistake anywhere changes nothing, and exits with 1. What differs is printed, and
+what needs a restart.
+
+Examples:
+  shardcast check --config shardcast.toml && shardcast reload
+  shardcast reload --json | jq .needs_restart";
 
 const DRAIN_EXAMPLES: &str = "\
 As SIGTERM does, but a SIGTERM that follows is still the first.

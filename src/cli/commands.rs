@@ -13,7 +13,7 @@ use shardcast::StartError;
 
 use crate::{
     args::{Args, Command, ConfigCommand, Overrides},
-    config::{self, Inputs, Loaded, SourceFile},
+    config::{self, Inputs, Loaded, Report, SourceFile},
     doctor, logging, operate, serve,
 };
 
@@ -35,7 +35,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Serve(overrides) => with_configuration(&overrides, |loaded| {
             logging::start(&loaded.config.log);
-            serve::run(&loaded.config).map(|()| ExitCode::SUCCESS)
+            let again = || match configuration(&overrides) {
+                Ok(loaded) => Ok(loaded.config),
+                Err(mistakes) => Err(mistakes.render(false)),
+            };
+            serve::run(&loaded.config, &again).map(|()| ExitCode::SUCCESS)
         })
         .or_else(unless_the_machine_is_not_fit),
         Command::Check { config } => {
@@ -57,6 +61,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         Command::Conns(args) => done(operate::conns(&args)),
         Command::Kick(args) => operate::kick(&args),
+        Command::Reload(args) => operate::reload(&args),
         Command::Drain(args) => done(operate::drain(&args)),
     }
 }
@@ -81,22 +86,36 @@ fn with_configuration(
     overrides: &Overrides,
     go_on: impl FnOnce(&Loaded) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
-    let file = match overrides.config.as_deref().map(read_source).transpose() {
-        Ok(file) => file,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            return Ok(ExitCode::from(EXIT_CONFIGURATION));
-        }
-    };
-    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-    let variables = env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
-    match config::load(Inputs { file, variables, flags: overrides.flags() }) {
+    match configuration(overrides) {
         Ok(loaded) => go_on(&loaded),
-        Err(report) => {
-            eprint!("{}", report.render(io::stderr().is_terminal()));
+        Err(mistakes) => {
+            eprint!("{}", mistakes.render(io::stderr().is_terminal()));
             Ok(ExitCode::from(EXIT_CONFIGURATION))
         }
     }
+}
+
+/// Why there is no configuration.
+enum Mistakes {
+    Unreadable(anyhow::Error),
+    Wrong(Report),
+}
+
+impl Mistakes {
+    fn render(&self, colours: bool) -> String {
+        match self {
+            Self::Unreadable(error) => format!("error: {error:#}\n"),
+            Self::Wrong(report) => report.render(colours),
+        }
+    }
+}
+
+/// The configuration in effect, read at this moment.
+fn configuration(overrides: &Overrides) -> Result<Loaded, Mistakes> {
+    let file = overrides.config.as_deref().map(read_source).transpose().map_err(Mistakes::Unreadable)?;
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    let variables = env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+    config::load(Inputs { file, variables, flags: overrides.flags() }).map_err(Mistakes::Wrong)
 }
 
 fn read_source(path: &Path) -> anyhow::Result<SourceFile> {

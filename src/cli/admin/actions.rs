@@ -10,13 +10,14 @@ use super::{
     http::{Request, Response},
     pages::parameter,
 };
-use crate::config::HumanDuration;
+use crate::{config::HumanDuration, serve::Outcome};
 
 /// One thing to do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Action {
     Kick,
     Drain,
+    Reload,
 }
 
 /// What is done by a POST to this path.
@@ -24,6 +25,7 @@ pub(super) fn at(path: &str) -> Option<Action> {
     match path {
         "/kick" => Some(Action::Kick),
         "/drain" => Some(Action::Drain),
+        "/reload" => Some(Action::Reload),
         _ => None,
     }
 }
@@ -43,6 +45,7 @@ pub(super) fn answer(
     let response = match action {
         Action::Kick => kick(request, source),
         Action::Drain => drain(request, source),
+        Action::Reload => reload(source),
     };
     tracing::info!(?action, ?peer, status = response.status, query = %request.query.escape_debug(), "an operator acts");
     response
@@ -76,6 +79,14 @@ fn drain(request: Request<'_>, source: &dyn Source) -> Response {
             Response { status: 202, ..done(&body) }
         }
         None => Response::text(503, "the server is busy with other requests; try again\n"),
+    }
+}
+
+fn reload(source: &dyn Source) -> Response {
+    match source.reload() {
+        Some(Outcome::Rejected { mistakes }) => Response::text(422, mistakes),
+        Some(taken) => done(&taken),
+        None => Response::text(503, "the server is busy with other requests; see its log\n"),
     }
 }
 

@@ -26,6 +26,7 @@ use shardcast::{
     stats::{ConnectionInfo, ShardStats},
 };
 
+use crate::serve::{Outcome, Reloads};
 pub(crate) use access::read_token;
 pub(crate) use server::Admin;
 pub(crate) use shards::{Row as ShardRow, Shards};
@@ -48,4 +49,8 @@ pub(crate) trait Source: Send + Sync {
     /// Begins to stop the server, within this time or that of the configuration, which is returned; none:
     /// it was told too much at once.
     fn drain(&self, timeout: Option<Duration>) -> Option<Duration>;
+    /// Reads the configuration again; none: the server is too busy to say what came of it.
+    fn reload(&self) -> Option<Outcome>;
+    /// What came of it so far.
+    fn reloads(&self) -> &Reloads;
 }

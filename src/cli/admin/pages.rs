@@ -31,7 +31,7 @@ fn page(request: Request<'_>, source: &dyn Source) -> Response {
     match request.path {
         "/" => Response::text(200, INDEX),
         "/metrics" => {
-            let text = metrics::render(&source.shards(), source.draining());
+            let text = metrics::render(&source.shards(), source.draining(), source.reloads());
             Response::new(200, metrics::CONTENT_TYPE, text.into_bytes())
         }
         "/shards.json" => shards::answer(source),
@@ -150,6 +150,7 @@ shardcast
 over the Unix socket, or from this host with a token:
 POST /kick?id=ID            end a connection
 POST /drain?timeout=30s     stop: no new connections, what is queued is sent, then the end
+POST /reload                read the configuration again
 ";
 
 const CLOSED_MAX: usize = 1000;

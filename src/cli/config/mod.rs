@@ -22,4 +22,5 @@ pub(crate) use layers::{Flag, Inputs, Loaded, SourceFile, load};
 pub(crate) use manual::manual;
 pub(crate) use options::{AdminOptions, Config, ListenerOptions, LogOptions};
 pub(crate) use print::{print_defaults, print_effective};
-pub(crate) use values::{AdminSocket, HumanDuration, LogFormat, SOCKET_PATH_MAX, Secret};
+pub(crate) use report::Report;
+pub(crate) use values::{AdminSocket, HumanDuration, LogFormat, LogLevel, SOCKET_PATH_MAX, Secret};

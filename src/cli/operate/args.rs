@@ -71,6 +71,15 @@ pub(crate) struct KickArgs {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct ReloadArgs {
+    #[command(flatten)]
+    pub(crate) actor: Actor,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct DrainArgs {
     #[command(flatten)]
     pub(crate) actor: Actor,

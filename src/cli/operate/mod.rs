@@ -8,8 +8,10 @@ mod conns;
 mod drain;
 mod human;
 mod kick;
+mod reload;
 
-pub(crate) use args::{ConnsArgs, DrainArgs, KickArgs};
+pub(crate) use args::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs};
 pub(crate) use conns::conns;
 pub(crate) use drain::drain;
 pub(crate) use kick::kick;
+pub(crate) use reload::reload;

@@ -9,7 +9,7 @@ use shardcast::{
     tars::{Current, Framed, FramedService, LengthPrefixed, Servant, framed::frame},
 };
 
-use super::{Engine, Order, ReadyListener};
+use super::{Control, Engine, Order, Outcome, ReadyListener, Reloads};
 use crate::{
     admin::Source,
     config::{Config, ListenerOptions},
@@ -86,8 +86,16 @@ impl Engine for Running {
         listeners.collect()
     }
 
-    fn source(&self, orders: flume::Sender<Order>) -> Arc<dyn Source> {
-        Arc::new(Pages { server: self.handle.clone(), drain: self.drain, orders })
+    fn source(&self, control: Control) -> Arc<dyn Source> {
+        Arc::new(Pages { server: self.handle.clone(), drain: self.drain, control })
+    }
+
+    fn set_limits(&self, config: &Config) {
+        let limits = config.server_config().limits;
+        self.handle.set_limits(&limits);
+        for listener in &config.listener {
+            self.handle.set_listener_limits(&listener.name, &listener.limits(&limits));
+        }
     }
 
     fn drain(&self, timeout: Duration) {
@@ -107,7 +115,7 @@ impl Engine for Running {
 struct Pages {
     server: ServerHandle,
     drain: Duration,
-    orders: flume::Sender<Order>,
+    control: Control,
 }
 
 impl Source for Pages {
@@ -141,7 +149,17 @@ impl Source for Pages {
 
     fn drain(&self, timeout: Option<Duration>) -> Option<Duration> {
         let timeout = timeout.unwrap_or(self.drain);
-        self.orders.try_send(Order::Drain(timeout)).is_ok().then_some(timeout)
+        self.control.orders.try_send(Order::Drain(timeout)).is_ok().then_some(timeout)
+    }
+
+    fn reload(&self) -> Option<Outcome> {
+        let (answer, answered) = flume::bounded(1);
+        self.control.orders.try_send(Order::Reload(Some(answer))).ok()?;
+        answered.recv_timeout(PATIENCE).ok()
+    }
+
+    fn reloads(&self) -> &Reloads {
+        &self.control.reloads
     }
 }
 

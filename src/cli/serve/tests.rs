@@ -6,7 +6,7 @@ use shardcast::{
 };
 
 use super::*;
-use crate::config::{Inputs, SourceFile, load};
+use crate::config::{Inputs, Loaded, SourceFile, load};
 
 #[test]
 fn one_ready_line_tells_all_addresses() {
@@ -44,6 +44,27 @@ fn an_operators_drain_is_no_signal() {
 }
 
 #[test]
+fn a_reload_changes_limits_or_nothing_and_tells_whoever_asked() {
+    let config = "[admin]\nlisten = ''\n";
+    let (answer, answered) = flume::unbounded();
+    let told = [Order::Reload(Some(answer)), Order::Reload(None), Order::Drain(Duration::from_secs(1))];
+    let with = |again: Result<&str, &str>| {
+        let again = again.map(|text| format!("{config}{text}")).map_err(str::to_owned);
+        run_and_read(&told, "drain", config, again).calls
+    };
+    assert_eq!(
+        with(Ok("[limits]\nidle_timeout = '5s'")),
+        ["limits 5s", "drain 1s"],
+        "the second time it is so"
+    );
+    assert!(matches!(answered.recv(), Ok(Outcome::Taken { applied, .. }) if applied.len() == 1));
+    assert_eq!(with(Ok("[server]\nshards = 3")), ["drain 1s"]);
+    assert!(matches!(answered.recv(), Ok(Outcome::Taken { needs_restart, .. }) if needs_restart.len() == 1));
+    assert_eq!(with(Err("a mistake")), ["drain 1s"]);
+    assert!(matches!(answered.recv(), Ok(Outcome::Rejected { mistakes }) if mistakes == "a mistake"));
+}
+
+#[test]
 fn a_server_that_fails_is_an_error() {
     let outcome = outcome(&[], "[admin]\nlisten = ''");
     assert_eq!(outcome.result.expect_err("it failed").to_string(), "shard 1 is gone");
@@ -59,7 +80,7 @@ fn an_address_in_use_is_named() {
 }
 
 /// What a run with a scripted server did.
-struct Outcome {
+struct Run {
     result: anyhow::Result<()>,
     out: String,
     calls: Vec<String>,
@@ -67,16 +88,25 @@ struct Outcome {
 
 /// Runs with as many signals as `until` has words; the server ends at the last of these calls, or fails by
 /// itself when there are none.
-fn outcome(until: &[&str], config: &str) -> Outcome {
+fn outcome(until: &[&str], config: &str) -> Run {
     run(&vec![Order::Stop("SIGTERM"); until.len()], until.last().copied().unwrap_or_default(), config)
 }
 
 /// Runs with these orders, until the call `last`.
-fn run(told: &[Order], last: &str, config: &str) -> Outcome {
-    let file = SourceFile { name: "test".into(), text: config.into() };
-    let loaded = load(Inputs { file: Some(file), ..Inputs::default() }).expect("valid");
+fn run(told: &[Order], last: &str, config: &str) -> Run {
+    run_and_read(told, last, config, Err("unreadable".into()))
+}
+
+fn loaded_from(text: &str) -> Loaded {
+    let file = SourceFile { name: "test".into(), text: text.into() };
+    load(Inputs { file: Some(file), ..Inputs::default() }).expect("valid")
+}
+
+/// As [`run`], with what the configuration is when it is read again.
+fn run_and_read(told: &[Order], last: &str, config: &str, again: Result<String, String>) -> Run {
+    let loaded = loaded_from(config);
     let (sender, orders) = flume::unbounded();
-    told.iter().for_each(|order| sender.send(*order).expect("open"));
+    told.iter().for_each(|order| sender.send(order.clone()).expect("open"));
     let (end, ended) = flume::unbounded();
     if told.is_empty() {
         end.send(Err("shard 1 is gone".into())).expect("open");
@@ -85,9 +115,10 @@ fn run(told: &[Order], last: &str, config: &str) -> Outcome {
     let last = last.to_owned();
     let engine = Scripted { calls: calls.clone(), last, end, ended };
     let mut out = Vec::new();
-    let result = serve(&loaded.config, |_| Ok(Box::new(engine)), (sender, orders), &mut out);
+    let again = || again.clone().map(|text| loaded_from(&text).config);
+    let result = serve(&loaded.config, &again, |_| Ok(Box::new(engine)), (sender, orders), &mut out);
     let calls = calls.lock().expect("no panic").clone();
-    Outcome { result, out: String::from_utf8(out).expect("text"), calls }
+    Run { result, out: String::from_utf8(out).expect("text"), calls }
 }
 
 struct Scripted {
@@ -116,8 +147,12 @@ impl Engine for Scripted {
         vec![ReadyListener { name: "push".into(), protocol: "tars-framed", addr }]
     }
 
-    fn source(&self, _orders: flume::Sender<Order>) -> Arc<dyn Source> {
-        Arc::new(Nothing)
+    fn source(&self, control: Control) -> Arc<dyn Source> {
+        Arc::new(Nothing(control))
+    }
+
+    fn set_limits(&self, config: &Config) {
+        self.call("limits", format!("limits {}", config.limits.idle_timeout));
     }
 
     fn drain(&self, timeout: Duration) {
@@ -133,7 +168,7 @@ impl Engine for Scripted {
     }
 }
 
-struct Nothing;
+struct Nothing(Control);
 
 impl Source for Nothing {
     fn shards(&self) -> Vec<ShardStats> {
@@ -156,5 +191,11 @@ impl Source for Nothing {
     }
     fn drain(&self, timeout: Option<Duration>) -> Option<Duration> {
         timeout
+    }
+    fn reload(&self) -> Option<Outcome> {
+        None
+    }
+    fn reloads(&self) -> &Reloads {
+        &self.0.reloads
     }
 }

@@ -91,6 +91,7 @@ fn every_help_fits_on_a_screen_and_has_two_examples() {
         "config init",
         "conns",
         "kick",
+        "reload",
         "drain",
     ] {
         let mut arguments: Vec<&str> = arguments.split_whitespace().collect();

@@ -85,6 +85,47 @@ fn a_socket_of_ones_own_is_named() {
 }
 
 #[test]
+fn a_reload_changes_what_can_change_and_says_what_cannot() {
+    let place = support::folder();
+    let config = |text: &str| {
+        let head = "[admin]\nlisten = '127.0.0.1:0'\n[[listener]]\nname = 'push'\nlisten = '127.0.0.1:0'\n";
+        support::write(place.path(), "f.toml", &format!("{head}{text}"))
+    };
+    let file = config("");
+    let server = Server::start_with(&["--config", file.to_str().expect("text")], &[]);
+    let mut client = server.client();
+    assert_eq!(server.ok(&["reload"]), "nothing has changed\n");
+
+    config("idle_timeout = '1ms'\n[server]\nmesh_capacity = 77\n[log]\nlevel = 'debug'");
+    let told = server.ok(&["reload"]);
+    for line in [
+        "listener.0.idle_timeout: (not set) -> \"1ms\"",
+        "log.level: \"info\" -> \"debug\"",
+        "server.mesh_capacity: 1024 -> 77  (needs a restart)",
+    ] {
+        assert!(told.contains(&format!("{line}\n")), "{line} in {told}");
+    }
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).expect("it is idle now, and ends");
+
+    config("idle_timeout = 'soon'\noverflow = 'conflate'");
+    let (code, said) = server.fails(&["reload"]);
+    assert!(code == 1 && said.contains("f.toml:6:") && said.contains("soon"), "{code} {said}");
+
+    config("");
+    server.signal(Signal::HUP);
+    let metrics = || server.metric("shardcast_config_reload_total{result=\"applied\"}");
+    support::eventually(|| metrics() == "2");
+    assert_eq!(server.metric("shardcast_config_reload_total{result=\"rejected\"}"), "1");
+    assert_eq!(server.metric("shardcast_config_reload_total{result=\"unchanged\"}"), "1");
+    assert_eq!(server.metric("shardcast_config_needs_restart"), "0");
+    support::eventually(|| server.log().contains("configuration rejected"));
+    let mut client = server.client();
+    support::echo(&mut client);
+    server.stop();
+}
+
+#[test]
 fn nobody_at_home_is_said_in_one_line() {
     for arguments in [["conns", "--admin", "unix:./none.sock"], ["drain", "--admin", "127.0.0.1:1"]] {
         let told = shardcast(&arguments).output().expect("it runs");

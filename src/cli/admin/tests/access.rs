@@ -89,6 +89,26 @@ fn actions_say_what_is_wrong_with_their_parameters() {
 }
 
 #[test]
+fn a_reload_tells_what_came_of_it() {
+    let source = Fake::new();
+    let reload = || {
+        let request = Request { method: Method::Post, path: "/reload", ..GET };
+        let answer = answer(request, &Peer::Owner, &Access::default(), &*source);
+        (answer.status, String::from_utf8(answer.body).expect("text"))
+    };
+    let (status, body) = reload();
+    let told: Outcome = serde_json::from_str(&body).expect("JSON");
+    assert!(
+        status == 200 && matches!(told, Outcome::Taken { applied, .. } if applied[0].key == "a"),
+        "{body}"
+    );
+    source.draining.store(true, Ordering::Relaxed);
+    assert_eq!(reload(), (422, "there is a mistake\n".into()));
+    source.broken.store(true, Ordering::Relaxed);
+    assert_eq!(reload().0, 503);
+}
+
+#[test]
 fn a_token_comes_from_its_file() {
     let place = tempfile::tempdir().expect("a folder of our own");
     let path = place.path().join("token");

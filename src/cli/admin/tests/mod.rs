@@ -25,6 +25,7 @@ use super::{
     pages::answer,
 };
 use crate::config::{AdminOptions, Inputs, SourceFile, load};
+use crate::serve::{Change, Outcome, Reloads};
 
 /// Two shards with one listener each, and a check that can be broken.
 #[derive(Debug, Default)]
@@ -33,6 +34,7 @@ struct Fake {
     broken: AtomicBool,
     /// What operators did.
     done: Mutex<Vec<String>>,
+    reloads: Reloads,
 }
 
 impl Fake {
@@ -88,6 +90,19 @@ impl Source for Fake {
         let taken = timeout <= Duration::from_secs(86_400);
         self.note(format!("drain {timeout:?}"));
         taken.then_some(timeout)
+    }
+
+    fn reload(&self) -> Option<Outcome> {
+        self.note("reload".into());
+        let change = |key: &str| Change { key: key.into(), before: "1".into(), after: "2".into() };
+        (!self.broken.load(Ordering::Relaxed)).then(|| match self.draining() {
+            true => Outcome::Rejected { mistakes: "there is a mistake\n".into() },
+            false => Outcome::Taken { applied: vec![change("a")], needs_restart: vec![change("b")] },
+        })
+    }
+
+    fn reloads(&self) -> &Reloads {
+        &self.reloads
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -88,9 +88,15 @@ impl Server {
     }
 
     /// What it logged so far.
-    #[allow(dead_code, reason = "not every test reads the log")]
     pub(crate) fn log(&self) -> String {
         self.log.lock().expect("no panic").clone()
+    }
+
+    /// The value of a sample of `/metrics`.
+    pub(crate) fn metric(&self, sample: &str) -> String {
+        let page = get(self.admin.expect("it has an admin address"), "/metrics");
+        let line = page.lines().find_map(|line| line.strip_prefix(sample));
+        line.unwrap_or_else(|| panic!("no {sample} in {page}")).trim().to_owned()
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -138,6 +144,26 @@ pub(crate) fn echo(stream: &mut TcpStream) {
     }
 }
 
+/// What `curl -s` would print.
+fn get(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").expect("it is read");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    answer.split_once("\r\n\r\n").expect("a head and a body").1.to_owned()
+}
+
+/// Waits until `done`, which only a hang keeps from being so.
+#[track_caller]
+pub(crate) fn eventually(mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "still not so");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// An empty folder with a short path, so that sockets fit.
 pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder of our own")
@@ -157,7 +183,6 @@ fn gather(from: impl std::io::Read + Send + 'static) -> Arc<Mutex<String>> {
     log
 }
 
-#[allow(dead_code, reason = "for tests that keep files")]
 pub(crate) fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
     fs::write(&path, text).expect("a place for the test");
