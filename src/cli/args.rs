@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::{
     config::{Flag, Key},
-    operate::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs},
+    operate::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs, TopArgs},
 };
 
 /// Thread-per-core push and RPC server.
@@ -44,6 +44,9 @@ pub(crate) enum Command {
     /// Show the connections of a running server
     #[command(after_help = CONNS_EXAMPLES)]
     Conns(ConnsArgs),
+    /// Show what each shard of a running server does
+    #[command(after_help = TOP_EXAMPLES)]
+    Top(TopArgs),
     /// End connections of a running server
     #[command(after_help = KICK_EXAMPLES)]
     Kick(KickArgs),
@@ -186,6 +189,15 @@ const CONNS_EXAMPLES: &str = "\
 Examples:
   shardcast conns --sort queued | head
   shardcast conns --state closed --json | jq -r '.[].reason' | sort | uniq -c";
+
+const TOP_EXAMPLES: &str = "\
+P50 and P99 are those of the pushes since the last look, from being posted to being sent. CPU%
+is what the shard's thread takes, with looking for work; BUSY is the part that found some.
+
+Examples:
+  shardcast top
+  shardcast top --once
+  shardcast top --json --interval 5 | jq .total.p99_us";
 
 const KICK_EXAMPLES: &str = "\
 Clients of the push protocols reconnect by themselves. Exit code 1: one of them was not open.

@@ -60,6 +60,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             with_configuration(&overrides, |loaded| doctor::run(&loaded.config, json))
         }
         Command::Conns(args) => done(operate::conns(&args)),
+        Command::Top(args) => done(operate::top(&args)),
         Command::Kick(args) => operate::kick(&args),
         Command::Reload(args) => operate::reload(&args),
         Command::Drain(args) => done(operate::drain(&args)),

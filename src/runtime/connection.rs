@@ -161,7 +161,7 @@ impl Connection {
             }
             return answer;
         }
-        let envelope = Envelope::Deliver { to: self.clone(), message };
+        let envelope = Envelope::Deliver { to: self.clone(), message, posted: current::now() };
         match self.0.router.post(self.0.id.shard, envelope) {
             Ok(()) => Sent::Queued,
             Err(_) => {

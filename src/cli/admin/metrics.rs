@@ -7,7 +7,7 @@ use std::{
 
 use shardcast::stats::{ListenerStats, ShardStats};
 
-use super::process;
+use super::{latency, process};
 use crate::serve::Reloads;
 
 /// The media type of the format.
@@ -104,6 +104,7 @@ fn render_shards(shards: &[ShardStats], page: &mut Page) {
         page.sample("shardcast_shard_busy_seconds_total", &labels, shard.busy_nanos as f64 / 1e9);
     }
     render_refused(shards, page);
+    latency::render(shards, page);
     page.family("shardcast_shard_info", "gauge", "Always 1; the label tells the CPU, empty when not pinned.");
     for shard in shards {
         let cpu = shard.cpu.map(|cpu| cpu.to_string()).unwrap_or_default();

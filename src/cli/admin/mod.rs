@@ -10,6 +10,7 @@
 mod access;
 mod actions;
 mod http;
+mod latency;
 mod metrics;
 mod pages;
 mod process;
@@ -28,6 +29,7 @@ use shardcast::{
 
 use crate::serve::{Outcome, Reloads};
 pub(crate) use access::read_token;
+pub(crate) use latency::Latencies;
 pub(crate) use server::Admin;
 pub(crate) use shards::{Row as ShardRow, Shards};
 pub(crate) use socket::find as find_socket;

@@ -8,7 +8,7 @@ use super::{
     access::{Access, Peer},
     actions,
     http::{Method, Request, Response},
-    metrics, shards,
+    latency, metrics, shards,
 };
 
 /// Answers one request.
@@ -34,6 +34,7 @@ fn page(request: Request<'_>, source: &dyn Source) -> Response {
             let text = metrics::render(&source.shards(), source.draining(), source.reloads());
             Response::new(200, metrics::CONTENT_TYPE, text.into_bytes())
         }
+        "/latency.json" => latency::answer(source, has(request.query, "buckets")),
         "/shards.json" => shards::answer(source),
         "/livez" => Response::text(200, "ok\n"),
         "/readyz" => readiness(source, has(request.query, "verbose")),
@@ -142,6 +143,7 @@ shardcast
 
 /metrics                    counters of all shards, for Prometheus
 /shards.json                the main ones, per shard
+/latency.json               how long pushes took: percentiles, per shard
 /livez                      200 while the process answers
 /readyz?verbose             200 while the server takes connections, 503 while it stops; a line per check
 /connections                open connections (JSON)

@@ -1,10 +1,11 @@
 //! Flags of the operator's commands.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
 use super::client::Place;
+use crate::{args::seconds_or_unit, config::HumanDuration};
 
 /// Which server, for those who read.
 #[derive(Args, Clone, Debug)]
@@ -59,6 +60,25 @@ pub(crate) enum SortBy {
 pub(crate) enum State {
     Open,
     Closed,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TopArgs {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// Time between two looks, as in 5 or 500ms
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = interval)]
+    pub(crate) interval: Duration,
+    /// One table as plain text, then end; so it is where no terminal is
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// A line of JSON per interval
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    seconds_or_unit(text).parse::<HumanDuration>().map(|interval| interval.0)
 }
 
 #[derive(Args, Debug)]

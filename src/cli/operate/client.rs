@@ -66,6 +66,11 @@ impl Client {
         Ok(Self { place: socket.map_or(place, Place::Unix), token })
     }
 
+    /// Where the server is.
+    pub(super) const fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// What is at this path.
     ///
     /// # Errors

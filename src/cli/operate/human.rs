@@ -17,6 +17,11 @@ pub(super) fn bytes(bytes: u64) -> String {
     scaled(bytes as f64, 1024.0)
 }
 
+/// `512`, `1.5k`, `12M`: powers of 1000.
+pub(super) fn count(count: f64) -> String {
+    scaled(count, 1000.0).replace('K', "k")
+}
+
 fn scaled(number: f64, base: f64) -> String {
     let mut number = number.max(0.0);
     let mut unit = 0;
@@ -83,6 +88,15 @@ mod tests {
             (u64::MAX, "16777216T"),
         ] {
             assert_eq!(bytes(number), text);
+        }
+    }
+
+    #[test]
+    fn counts_go_by_thousands() {
+        for (number, text) in
+            [(0.4, "0"), (999.4, "999"), (999.9, "1.0k"), (12_345.0, "12k"), (2.5e6, "2.5M")]
+        {
+            assert_eq!(count(number), text);
         }
     }
 

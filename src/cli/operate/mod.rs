@@ -9,9 +9,11 @@ mod drain;
 mod human;
 mod kick;
 mod reload;
+mod top;
 
-pub(crate) use args::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs};
+pub(crate) use args::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs, TopArgs};
 pub(crate) use conns::conns;
 pub(crate) use drain::drain;
 pub(crate) use kick::kick;
 pub(crate) use reload::reload;
+pub(crate) use top::top;

@@ -33,6 +33,26 @@ fn connections_are_shown_kicked_and_told_as_closed() {
 }
 
 #[test]
+fn top_tells_rates_without_a_terminal() {
+    let server = Server::start(&[("SHARDCAST_LISTENER__0__PUSH__INTERVAL", "10ms")]);
+    let clients = [server.client(), server.client()];
+    let told = server.ok(&["top", "--json", "--once", "--interval", "500ms"]);
+    let rates: serde_json::Value = serde_json::from_str(&told).expect("one line of JSON");
+    assert_eq!(
+        (rates["shards"].as_array().map(Vec::len), &rates["total"]["connections"]),
+        (Some(2), &2.into())
+    );
+    assert!(rates["total"]["p99_us"].as_f64().is_some_and(|time| time > 0.0), "{told}");
+    assert!(rates["total"]["sent_messages"].as_f64().is_some_and(|rate| rate > 0.0), "{told}");
+    // Standard output is no terminal here, so that is as with --once.
+    let table = server.ok(&["top", "--interval", "100ms"]);
+    assert!(table.starts_with("SHARD ") && table.lines().count() == 4, "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    drop(clients);
+    server.stop();
+}
+
+#[test]
 fn a_drain_is_watched_to_the_end() {
     let server = Server::start(&[]);
     let client = server.client();

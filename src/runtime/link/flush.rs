@@ -71,6 +71,10 @@ impl Shard {
         }
         let mut table = self.table.borrow_mut();
         let Some(conn) = table.slot(slot) else { return };
+        if result.is_ok() {
+            let mut just_sent = self.just_sent.borrow_mut();
+            conn.outbox.posted().for_each(|(posted, pushes)| just_sent.add(posted, pushes));
+        }
         let (bytes, messages) = conn.outbox.sent();
         match result {
             Ok(()) => self.was_sent(conn, bytes, messages),

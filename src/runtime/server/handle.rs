@@ -14,7 +14,7 @@ use crate::{
     Busy, ConnId, Limits,
     connection::OutboxBounds,
     mesh::{Envelope, Router},
-    shard::{Shard, boot::Lifecycle},
+    shard::{Shard, boot::Lifecycle, current},
     stats::{ConnectionInfo, ShardStats},
 };
 
@@ -71,7 +71,8 @@ impl ServerHandle {
     /// As for [`broadcast`](Self::broadcast).
     pub fn broadcast_keyed(&self, name: &str, key: Option<u64>, body: Bytes) -> Result<(), Busy> {
         let Some(listener) = self.listener(name) else { return Ok(()) };
-        let envelope = || Envelope::Broadcast { listener, body: body.clone(), key };
+        let posted = current::now();
+        let envelope = || Envelope::Broadcast { listener, body: body.clone(), key, posted };
         let full =
             (0..self.shards() as u16).filter(|&shard| self.router.post(shard, envelope()).is_err()).count();
         if full == 0 { Ok(()) } else { Err(Busy { full, shards: self.shards() }) }

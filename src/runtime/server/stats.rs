@@ -55,6 +55,7 @@ fn read_shard(shard: u16, counters: &ShardCounters) -> ShardStats {
         queued_messages: counters.queued_messages.read(),
         tasks: counters.tasks.read(),
         push_refused: Vec::new(),
+        push_latency: counters.push_latency.read(),
     }
 }
 

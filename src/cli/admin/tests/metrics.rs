@@ -16,6 +16,10 @@ fn the_metrics_keep_the_rules_of_the_format() {
         ("shardcast_shard_info{shard=\"1\",cpu=\"\"}".into(), 1.0),
         ("shardcast_draining".into(), 0.0),
         (format!("shardcast_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1.0),
+        ("shardcast_push_latency_seconds_bucket{shard=\"1\",le=\"0.00001\"}".into(), 98.0),
+        ("shardcast_push_latency_seconds_bucket{shard=\"1\",le=\"0.0025\"}".into(), 99.0),
+        ("shardcast_push_latency_seconds_bucket{shard=\"1\",le=\"+Inf\"}".into(), 100.0),
+        ("shardcast_push_latency_seconds_count{shard=\"0\"}".into(), 100.0),
     ] {
         assert_eq!(series.get(&name), Some(&value), "{name}\n{page}");
     }

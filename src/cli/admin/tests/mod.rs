@@ -15,7 +15,7 @@ use std::{
 
 use shardcast::{
     Busy, ConnId,
-    stats::{ConnectionInfo, ListenerStats, ShardStats},
+    stats::{ConnectionInfo, LatencyStats, ListenerStats, ShardStats},
 };
 
 use super::{
@@ -128,5 +128,6 @@ fn shard(number: u16) -> ShardStats {
     shard.cpu = (number == 0).then_some(4);
     shard.busy_nanos = 1_500_000_000;
     shard.listeners = vec![listener];
+    shard.push_latency = LatencyStats::from_buckets(vec![(9_000, 98), (30_000, 1), (5_000_000, 1)]);
     shard
 }

@@ -90,6 +90,22 @@ fn a_path_has_its_methods() {
 }
 
 #[test]
+fn latencies_are_told_per_shard_and_in_all() {
+    let (status, body) = get("/latency.json", "", &Fake::new());
+    let page: crate::admin::Latencies = serde_json::from_str(&body).expect("JSON");
+    assert_eq!((status, page.shards.len(), page.total.count), (200, 2, 200));
+    let times = &page.shards[1].times;
+    let told = [times.p50_us, times.p90_us, times.p99_us, times.p999_us, times.p9999_us, times.max_us];
+    assert_eq!(told, [9.0, 9.0, 30.0, 5000.0, 5000.0, 5000.0].map(Some));
+    assert!(times.buckets.is_empty());
+    let (_, body) = get("/latency.json", "buckets", &Fake::new());
+    let page: crate::admin::Latencies = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(page.shards[0].times.buckets, [(9_000, 98), (30_000, 1), (5_000_000, 1)]);
+    let empty = serde_json::to_value(crate::admin::latency::Times::default()).expect("JSON");
+    assert!(empty["p99_us"].is_null() && empty["count"] == 0, "{empty}");
+}
+
+#[test]
 fn shards_are_told_as_totals() {
     let (status, body) = get("/shards.json", "", &Fake::new());
     let page: crate::admin::Shards = serde_json::from_str(&body).expect("JSON");

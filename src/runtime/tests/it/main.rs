@@ -14,6 +14,7 @@ mod handles;
 mod home;
 mod kernel;
 mod kick;
+mod latency;
 mod limits;
 mod malformed;
 mod panic;
