@@ -1,0 +1,3 @@
+//! Push: topics, who is subscribed to them, and when their messages go.
+
+pub mod schedule;
