@@ -51,8 +51,9 @@ pub mod task;
 
 pub use bytes::Bytes;
 pub use shardcast_proto as proto;
+pub use shardcast_proto::outbox::OverflowPolicy;
 
-pub use config::{CpuChoice, Limits, OverflowPolicy, ServerConfig, ShardCount, Spin};
+pub use config::{CpuChoice, Limits, ServerConfig, ShardCount, Spin};
 pub use connection::Connection;
 pub use error::{Busy, CloseReason, Sent, StartError};
 pub use id::{ConnId, ParseConnIdError};

@@ -17,14 +17,13 @@ use std::{
 };
 
 use shardcast_os::clock;
-use shardcast_proto::{Protocol, Time};
+use shardcast_proto::{Protocol, Time, outbox::OutboxBounds};
 
 pub use handle::{PeriodicPush, ServerHandle};
 pub use listener::{Listener, ServiceFactory};
 
 use crate::{
     ServerConfig, ShardCount, StartError,
-    connection::OutboxBounds,
     link::accept::Admission,
     shard::{boot::Lifecycle, counters::ShardCounters},
 };

@@ -13,9 +13,9 @@ use std::{
 };
 
 use shardcast_os::socket;
-use shardcast_proto::{Error, Home, Protocol, Sniff};
+use shardcast_proto::{Error, Home, Protocol, Sniff, outbox::Outbox};
 
-use super::{Conn, Role, Serving, State, Traffic, outbox::Outbox};
+use super::{Conn, Role, Serving, State, Traffic};
 use crate::{
     CloseReason, ConnId, Connection,
     mesh::{Adopted, Envelope},

@@ -1,9 +1,9 @@
 //! Messages from the application to the peers of this shard.
 
 use bytes::Bytes;
-use shardcast_proto::{Command, RequestId, Route};
+use shardcast_proto::{Command, RequestId, Route, outbox::Pushed};
 
-use super::{Conn, Role, State, outbox::Pushed};
+use super::{Conn, Role, State};
 use crate::{CloseReason, Connection, connection::policy_code, mesh::Message, shard::Shard};
 
 impl Shard {

@@ -6,9 +6,9 @@ use std::{
 };
 
 use shardcast_os::ring::{Filled, ReceiveEnd};
-use shardcast_proto::{Command, Error, Event, Progress, RequestId, Session, Time};
+use shardcast_proto::{Command, Error, Event, Progress, RequestId, Session, Time, outbox::Outbox};
 
-use super::{Conn, Role, State, outbox::Outbox};
+use super::{Conn, Role, State};
 use crate::{
     CloseReason, Connection,
     service::{Reply, Request, Service},

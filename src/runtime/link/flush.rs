@@ -3,11 +3,9 @@
 use std::{io, rc::Rc};
 
 use shardcast_os::ring::Payload;
+use shardcast_proto::outbox::{Outbox, Parcel, Run};
 
-use super::{
-    Conn, Role, State,
-    outbox::{Outbox, Run},
-};
+use super::{Conn, Role, State};
 use crate::{CloseReason, connection::policy_code, shard::Shard};
 
 impl Shard {
@@ -55,8 +53,8 @@ impl Shard {
         if !matches!(conn.state, State::Open | State::Flushing(_)) {
             return;
         }
-        if let Some(payload) = conn.outbox.take(conn.handle.bounds(), || self.spare()) {
-            self.ring.borrow_mut().send(conn.handle.id().slot, payload);
+        if let Some(parcel) = conn.outbox.take(conn.handle.bounds(), || self.spare()) {
+            self.ring.borrow_mut().send(conn.handle.id().slot, payload(parcel));
             self.arm_for_age(conn);
         }
         self.publish_queue(conn);
@@ -173,6 +171,17 @@ impl Shard {
         }
     }
 }
+
+/// What the ring sends; the core of the outbox does not know it.
+fn payload(parcel: Parcel) -> Payload {
+    match parcel {
+        Parcel::Gathered(bytes) => Payload::Gathered(bytes),
+        Parcel::Shared(bytes) => Payload::Shared(bytes),
+        Parcel::Pieces(pieces) => Payload::Pieces(pieces),
+    }
+}
+
+const _: () = assert!(Parcel::PIECES_MAX <= Payload::PIECES_MAX);
 
 /// Buffers kept to be used again, and the largest that is: at most 16 MiB a shard.
 const SPARES_MAX: usize = 2048;

@@ -3,10 +3,13 @@
 use std::{io, net::SocketAddr, os::fd::AsFd as _, rc::Rc};
 
 use shardcast_os::socket::{self, TcpOptions};
-use shardcast_proto::{Error, Time};
+use shardcast_proto::{
+    Error, Time,
+    outbox::{Outbox, OutboxBounds},
+};
 
-use super::{Conn, Role, State, Traffic, outbox::Outbox};
-use crate::{CloseReason, ConnId, Connection, connection::OutboxBounds, shard::Shard};
+use super::{Conn, Role, State, Traffic};
+use crate::{CloseReason, ConnId, Connection, shard::Shard};
 
 /// The owner of a connection that we make. All calls come from its shard's pump.
 pub(crate) trait Outbound {

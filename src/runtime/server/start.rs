@@ -17,11 +17,11 @@ use shardcast_os::{
     socket::{self, TcpOptions},
     spsc,
 };
+use shardcast_proto::outbox::OutboxBounds;
 
 use super::{Listener, ListenerShared, Server, ServerHandle, Shared};
 use crate::{
     CpuChoice, ServerConfig, ShardCount, Spin, StartError,
-    connection::OutboxBounds,
     link::accept::Admission,
     mesh::{Envelope, Router},
     shard::{

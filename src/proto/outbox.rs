@@ -1,19 +1,24 @@
 //! What waits to be sent to one peer, in order, within bounds.
 //!
+//! A core like the protocols: it sends nothing and reads no clock. Every connection of the runtime has one, and
+//! so has every subscriber of the simulation.
+//!
 //! Responses are gathered into runs as they are written; pushes are kept apart and by reference, so that
 //! they can be dropped or replaced. What is taken for one send is no longer here, but counts until it is
 //! with the kernel's TCP: a stalled peer costs its bounds, not twice that.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use shardcast_os::ring::Payload;
-use shardcast_proto::Time;
 
-use crate::{OverflowPolicy, connection::OutboxBounds};
+use crate::Time;
 
+/// What waits for one peer. It lives and ends with its connection.
 #[derive(Debug, Default)]
-pub(crate) struct Outbox {
+pub struct Outbox {
     items: VecDeque<Item>,
     /// Invariant: `bytes` and `messages` are those of `items` and of what is in flight.
     bytes: usize,
@@ -37,8 +42,9 @@ enum Item {
 
 /// Responses, one behind the other.
 #[derive(Debug)]
-pub(crate) struct Run {
-    pub(crate) bytes: Vec<u8>,
+pub struct Run {
+    /// The frames.
+    pub bytes: Vec<u8>,
     messages: usize,
     since: Time,
 }
@@ -58,9 +64,73 @@ struct InFlight {
     since: Time,
 }
 
+/// The bounds of an outbox, and what happens at them.
+#[derive(Clone, Copy, Debug)]
+pub struct OutboxBounds {
+    /// Bytes that may wait, what is in flight included.
+    pub bytes_max: usize,
+    /// Messages that may wait, those in flight included.
+    pub messages_max: usize,
+    /// How long the oldest may wait; zero is no bound. The outbox only says [how old it is](Outbox::oldest).
+    pub age_max: Duration,
+    /// What happens to a push that finds no room.
+    pub overflow: OverflowPolicy,
+}
+
+/// What one send carries.
+#[derive(Debug)]
+pub enum Parcel {
+    /// Bytes gathered for this send alone.
+    Gathered(Vec<u8>),
+    /// Bytes shared with other connections.
+    Shared(Bytes),
+    /// Several pieces, in this order; at most [`Parcel::PIECES_MAX`].
+    Pieces(Vec<Bytes>),
+}
+
+impl Parcel {
+    /// Most pieces of one send.
+    pub const PIECES_MAX: usize = 64;
+
+    /// Bytes in it.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Gathered(bytes) => bytes.len(),
+            Self::Shared(bytes) => bytes.len(),
+            Self::Pieces(pieces) => pieces.iter().map(Bytes::len).sum(),
+        }
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What happens to a push when the outbox of its receiver is full. Responses are never dropped: a peer
+/// that asks and does not read is not read from either, until it does.
+///
+/// What is being sent can be neither dropped nor replaced; it is half of the bounds at most. A sender that
+/// is ahead of the receiver's shard by more than the bounds is told `Full` under every policy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OverflowPolicy {
+    /// The peer is disconnected as `slow`; the sender is told `Full`.
+    Disconnect,
+    /// The oldest waiting pushes make room; the sender is told `Queued`.
+    DropOldest,
+    /// This push is dropped; the sender is told `Full`.
+    DropNewest,
+    /// A push replaces the waiting one with the same key; without one, as `DropNewest`.
+    Conflate,
+    /// The sender waits this long for room, then is told `Full`; a sender on a shard is told at once. A
+    /// broadcast does not wait: each full outbox holds it for this long, up to 1,024 of them, and then drops
+    /// it.
+    Block(Duration),
+}
+
 /// What became of a push.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Pushed {
+pub enum Pushed {
     /// It waits.
     Queued,
     /// It waits, and this many older ones were dropped for it.
@@ -77,34 +147,37 @@ pub(crate) enum Pushed {
 
 impl Outbox {
     /// Nothing waits and nothing is in flight.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.items.is_empty() && self.in_flight.is_none() && self.blocked.is_empty()
     }
 
     /// There is something to send, and no send in flight.
-    pub(crate) fn is_ready(&self) -> bool {
+    pub fn is_ready(&self) -> bool {
         self.in_flight.is_none() && !self.items.is_empty()
     }
 
-    pub(crate) const fn bytes(&self) -> usize {
+    /// Bytes that wait or are in flight.
+    pub const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    pub(crate) const fn messages(&self) -> usize {
+    /// Messages that wait or are in flight.
+    pub const fn messages(&self) -> usize {
         self.messages
     }
 
     /// Bytes of responses, those in flight included.
-    pub(crate) const fn response_bytes(&self) -> usize {
+    pub const fn response_bytes(&self) -> usize {
         self.response_bytes
     }
 
-    pub(crate) fn is_blocked(&self) -> bool {
+    /// Pushes wait outside the bounds.
+    pub fn is_blocked(&self) -> bool {
         !self.blocked.is_empty()
     }
 
     /// When the oldest message here, or in flight, was queued.
-    pub(crate) fn oldest(&self) -> Option<Time> {
+    pub fn oldest(&self) -> Option<Time> {
         let waiting = match self.items.front() {
             Some(Item::Run(Run { since, .. }) | Item::Push(Push { since, .. })) => Some(*since),
             None => None,
@@ -115,7 +188,7 @@ impl Outbox {
     /// Takes out the run that responses are to be appended to; [`put_run`](Self::put_run) gives it back.
     /// Until then it does not count.
     #[inline]
-    pub(crate) fn take_run(&mut self, now: Time, spare: impl FnOnce() -> Vec<u8>) -> Run {
+    pub fn take_run(&mut self, now: Time, spare: impl FnOnce() -> Vec<u8>) -> Run {
         if let Some(Item::Run(run)) = self.items.back()
             && run.bytes.len() < RUN_BYTES_MAX
             && let Some(Item::Run(run)) = self.items.pop_back()
@@ -130,7 +203,7 @@ impl Outbox {
 
     /// Puts back a run to which `messages` responses were appended. They are never dropped.
     #[inline]
-    pub(crate) fn put_run(&mut self, run: Run, messages: usize) -> Option<Vec<u8>> {
+    pub fn put_run(&mut self, run: Run, messages: usize) -> Option<Vec<u8>> {
         if run.bytes.is_empty() {
             return Some(run.bytes);
         }
@@ -143,13 +216,7 @@ impl Outbox {
     }
 
     /// Queues a push, or does what the policy says.
-    pub(crate) fn push(
-        &mut self,
-        frame: Bytes,
-        key: Option<u64>,
-        now: Time,
-        bounds: &OutboxBounds,
-    ) -> Pushed {
+    pub fn push(&mut self, frame: Bytes, key: Option<u64>, now: Time, bounds: &OutboxBounds) -> Pushed {
         let push = Push { frame, key, since: now };
         let (bytes, others) = (self.bytes, self.messages.saturating_sub(1));
         if bounds.overflow == OverflowPolicy::Conflate
@@ -186,7 +253,7 @@ impl Outbox {
     }
 
     /// Moves blocked pushes that have room by now; returns how many waited too long and were dropped.
-    pub(crate) fn unblock(&mut self, now: Time, bounds: &OutboxBounds) -> usize {
+    pub fn unblock(&mut self, now: Time, bounds: &OutboxBounds) -> usize {
         let mut dropped = 0;
         while let Some((push, deadline)) = self.blocked.front() {
             if self.fits(push.frame.len(), bounds) {
@@ -203,29 +270,29 @@ impl Outbox {
     }
 
     /// When the first blocked push gives up.
-    pub(crate) fn blocked_deadline(&self) -> Option<Time> {
+    pub fn blocked_deadline(&self) -> Option<Time> {
         self.blocked.front().map(|(_, deadline)| *deadline)
     }
 
     /// Takes what the next send carries: everything, up to half of the bounds. What is in flight cannot be
     /// dropped or replaced, so the other half is left to the policy, however long the peer does not read.
-    pub(crate) fn take(&mut self, bounds: &OutboxBounds, spare: impl FnOnce() -> Vec<u8>) -> Option<Payload> {
+    pub fn take(&mut self, bounds: &OutboxBounds, spare: impl FnOnce() -> Vec<u8>) -> Option<Parcel> {
         if self.in_flight.is_some() {
             return None;
         }
         let since = self.oldest()?;
         let mut sum = InFlight { bytes: 0, response_bytes: 0, messages: 0, since };
-        let payload = if self.items.len() == 1 || self.front_len() >= SEND_BYTES_MAX {
+        let parcel = if self.items.len() == 1 || self.front_len() >= SEND_BYTES_MAX {
             self.take_front(&mut sum)
         } else {
             self.gather(spare(), &mut sum, bounds)
         };
         self.in_flight = Some(sum);
-        Some(payload)
+        Some(parcel)
     }
 
     /// The send in flight has ended; returns its bytes and messages.
-    pub(crate) fn sent(&mut self) -> (usize, usize) {
+    pub fn sent(&mut self) -> (usize, usize) {
         let Some(in_flight) = self.in_flight.take() else { return (0, 0) };
         self.bytes -= in_flight.bytes;
         self.response_bytes -= in_flight.response_bytes;
@@ -234,7 +301,7 @@ impl Outbox {
     }
 
     /// Forgets what is not in flight; returns how many pushes that were.
-    pub(crate) fn clear(&mut self) -> usize {
+    pub fn clear(&mut self) -> usize {
         let pushes =
             self.items.iter().filter(|item| matches!(item, Item::Push(_))).count() + self.blocked.len();
         self.items.clear();
@@ -304,23 +371,23 @@ impl Outbox {
         }
     }
 
-    fn take_front(&mut self, sum: &mut InFlight) -> Payload {
+    fn take_front(&mut self, sum: &mut InFlight) -> Parcel {
         let item = self.pop_front().expect("the caller saw it");
         sum.add(&item);
         match item {
-            Item::Run(run) => Payload::Gathered(run.bytes),
-            Item::Push(push) => Payload::Shared(push.frame),
+            Item::Run(run) => Parcel::Gathered(run.bytes),
+            Item::Push(push) => Parcel::Shared(push.frame),
         }
     }
 
     /// Copies small items into `gathered`; from the first large one on, sends pieces by reference.
-    fn gather(&mut self, mut gathered: Vec<u8>, sum: &mut InFlight, bounds: &OutboxBounds) -> Payload {
+    fn gather(&mut self, mut gathered: Vec<u8>, sum: &mut InFlight, bounds: &OutboxBounds) -> Parcel {
         let (bytes_max, messages_max) = (SEND_BYTES_MAX.min(bounds.bytes_max / 2), bounds.messages_max / 2);
         let mut pieces = Vec::new();
         while let Some(item) = self.items.front() {
             let (bytes, messages) = (sum.bytes + item.len(), sum.messages + item.messages());
             let full = sum.bytes > 0 && (bytes > bytes_max || messages > messages_max);
-            if full || pieces.len() + 2 > Payload::PIECES_MAX {
+            if full || pieces.len() + 2 > Parcel::PIECES_MAX {
                 break;
             }
             sum.add(item);
@@ -339,12 +406,12 @@ impl Outbox {
             }
         }
         if pieces.is_empty() {
-            return Payload::Gathered(gathered);
+            return Parcel::Gathered(gathered);
         }
         if !gathered.is_empty() {
             pieces.push(Bytes::from(gathered));
         }
-        Payload::Pieces(pieces)
+        Parcel::Pieces(pieces)
     }
 }
 

@@ -23,11 +23,11 @@ fn write(outbox: &mut Outbox, response: &[u8]) {
 /// What the peer would receive, one send after the other.
 fn drain(outbox: &mut Outbox) -> Vec<u8> {
     let mut all = Vec::new();
-    while let Some(payload) = outbox.take(&bounds(OverflowPolicy::Disconnect), Vec::new) {
-        match payload {
-            Payload::Gathered(bytes) => all.extend(bytes),
-            Payload::Shared(bytes) => all.extend(bytes),
-            Payload::Pieces(pieces) => pieces.iter().for_each(|piece| all.extend(piece)),
+    while let Some(parcel) = outbox.take(&bounds(OverflowPolicy::Disconnect), Vec::new) {
+        match parcel {
+            Parcel::Gathered(bytes) => all.extend(bytes),
+            Parcel::Shared(bytes) => all.extend(bytes),
+            Parcel::Pieces(pieces) => pieces.iter().for_each(|piece| all.extend(piece)),
         }
         outbox.sent();
     }
@@ -128,8 +128,8 @@ fn what_is_in_flight_counts_and_is_never_dropped() {
         let _ = push(&mut outbox, fill, None, OverflowPolicy::DropOldest);
     }
     let bounds = bounds(OverflowPolicy::DropOldest);
-    let payload = outbox.take(&bounds, Vec::new);
-    assert_eq!(payload.map(|it| it.len()), Some(20), "half of the four messages");
+    let parcel = outbox.take(&bounds, Vec::new);
+    assert_eq!(parcel.map(|it| it.len()), Some(20), "half of the four messages");
     assert_eq!(outbox.messages(), 4);
     assert_eq!(push(&mut outbox, 8, None, OverflowPolicy::DropOldest), Pushed::QueuedDroppingOldest(1));
     assert_eq!(push(&mut outbox, 9, None, OverflowPolicy::DropOldest), Pushed::QueuedDroppingOldest(1));
@@ -173,7 +173,7 @@ fn large_pushes_leave_by_reference_between_gathered_small_ones() {
     for frame in [frame(10, 1), frame(10, 2), large.clone(), frame(10, 3)] {
         let _ = outbox.push(frame, None, Time::default(), &wide);
     }
-    let Some(Payload::Pieces(pieces)) = outbox.take(&wide, Vec::new) else { panic!("pieces") };
+    let Some(Parcel::Pieces(pieces)) = outbox.take(&wide, Vec::new) else { panic!("pieces") };
     assert_eq!(pieces.iter().map(Bytes::len).collect::<Vec<_>>(), [20, BY_REFERENCE_MIN, 10]);
     assert_eq!(pieces[1].as_ptr(), large.as_ptr());
 }
