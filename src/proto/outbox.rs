@@ -32,6 +32,8 @@ pub struct Outbox {
     first: u64,
     /// Pushes over the bounds that wait for room, under `Block`.
     blocked: VecDeque<(Push, Time)>,
+    /// Pushes that were dropped because their time was over, since somebody asked.
+    expired: usize,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,7 @@ struct Push {
     frame: Bytes,
     key: Option<u64>,
     since: Time,
+    expires: Time,
 }
 
 #[derive(Debug)]
@@ -216,8 +219,25 @@ impl Outbox {
     }
 
     /// Queues a push, or does what the policy says.
+    #[inline]
     pub fn push(&mut self, frame: Bytes, key: Option<u64>, now: Time, bounds: &OutboxBounds) -> Pushed {
-        let push = Push { frame, key, since: now };
+        self.push_until(Time::NEVER, frame, key, now, bounds)
+    }
+
+    /// As [`push`](Self::push), with a time from which on it is not to be sent any more: then it is dropped when
+    /// its turn comes or its room is needed, and [counted](Self::take_expired).
+    pub fn push_until(
+        &mut self,
+        expires: Time,
+        frame: Bytes,
+        key: Option<u64>,
+        now: Time,
+        bounds: &OutboxBounds,
+    ) -> Pushed {
+        let push = Push { frame, key, since: now, expires };
+        if !self.fits(push.frame.len(), bounds) {
+            self.drop_expired(now);
+        }
         let (bytes, others) = (self.bytes, self.messages.saturating_sub(1));
         if bounds.overflow == OverflowPolicy::Conflate
             && key.is_some()
@@ -256,7 +276,10 @@ impl Outbox {
     pub fn unblock(&mut self, now: Time, bounds: &OutboxBounds) -> usize {
         let mut dropped = 0;
         while let Some((push, deadline)) = self.blocked.front() {
-            if self.fits(push.frame.len(), bounds) {
+            if push.expires <= now {
+                self.blocked.pop_front();
+                self.expired += 1;
+            } else if self.fits(push.frame.len(), bounds) {
                 let Some((push, _)) = self.blocked.pop_front() else { break };
                 self.append(push);
             } else if *deadline <= now {
@@ -276,16 +299,39 @@ impl Outbox {
 
     /// Takes what the next send carries: everything, up to half of the bounds. What is in flight cannot be
     /// dropped or replaced, so the other half is left to the policy, however long the peer does not read.
-    pub fn take(&mut self, bounds: &OutboxBounds, spare: impl FnOnce() -> Vec<u8>) -> Option<Parcel> {
+    #[inline]
+    pub fn take(
+        &mut self,
+        bounds: &OutboxBounds,
+        now: Time,
+        spare: impl FnOnce() -> Vec<u8>,
+    ) -> Option<Parcel> {
+        self.take_while(bounds, now, spare, |_, _| true)
+    }
+
+    /// As [`take`](Self::take), as long as `admit` says of the messages and bytes of what is next that they may
+    /// go: that is how a connection is paced. What it said yes to is sent.
+    pub fn take_while(
+        &mut self,
+        bounds: &OutboxBounds,
+        now: Time,
+        spare: impl FnOnce() -> Vec<u8>,
+        mut admit: impl FnMut(usize, usize) -> bool,
+    ) -> Option<Parcel> {
         if self.in_flight.is_some() {
             return None;
         }
+        self.drop_expired(now);
         let since = self.oldest()?;
+        let (messages, bytes) = self.next()?;
+        if !admit(messages, bytes) {
+            return None;
+        }
         let mut sum = InFlight { bytes: 0, response_bytes: 0, messages: 0, since };
-        let parcel = if self.items.len() == 1 || self.front_len() >= SEND_BYTES_MAX {
+        let parcel = if self.items.len() == 1 || bytes >= SEND_BYTES_MAX {
             self.take_front(&mut sum)
         } else {
-            self.gather(spare(), &mut sum, bounds)
+            self.gather(spare(), &mut sum, bounds, now, admit)
         };
         self.in_flight = Some(sum);
         Some(parcel)
@@ -298,6 +344,17 @@ impl Outbox {
         self.response_bytes -= in_flight.response_bytes;
         self.messages -= in_flight.messages;
         (in_flight.bytes, in_flight.messages)
+    }
+
+    /// Messages and bytes of what is next: a push, or responses that leave together.
+    pub fn next(&self) -> Option<(usize, usize)> {
+        self.items.front().map(|item| (item.messages(), item.len()))
+    }
+
+    /// How many pushes were dropped since the last call because their time was over.
+    #[inline]
+    pub const fn take_expired(&mut self) -> usize {
+        std::mem::replace(&mut self.expired, 0)
     }
 
     /// Forgets what is not in flight; returns how many pushes that were.
@@ -363,11 +420,16 @@ impl Outbox {
         Pushed::QueuedDroppingOldest(dropped)
     }
 
-    fn front_len(&self) -> usize {
-        match self.items.front() {
-            Some(Item::Run(run)) => run.bytes.len(),
-            Some(Item::Push(push)) => push.frame.len(),
-            None => 0,
+    /// Drops what has expired, as far as nothing else is in front of it.
+    #[inline]
+    fn drop_expired(&mut self, now: Time) {
+        while let Some(Item::Push(push)) = self.items.front()
+            && push.expires <= now
+        {
+            self.bytes -= push.frame.len();
+            self.messages -= 1;
+            self.expired += 1;
+            self.pop_front();
         }
     }
 
@@ -381,13 +443,25 @@ impl Outbox {
     }
 
     /// Copies small items into `gathered`; from the first large one on, sends pieces by reference.
-    fn gather(&mut self, mut gathered: Vec<u8>, sum: &mut InFlight, bounds: &OutboxBounds) -> Parcel {
+    fn gather(
+        &mut self,
+        mut gathered: Vec<u8>,
+        sum: &mut InFlight,
+        bounds: &OutboxBounds,
+        now: Time,
+        mut admit: impl FnMut(usize, usize) -> bool,
+    ) -> Parcel {
         let (bytes_max, messages_max) = (SEND_BYTES_MAX.min(bounds.bytes_max / 2), bounds.messages_max / 2);
         let mut pieces = Vec::new();
         while let Some(item) = self.items.front() {
             let (bytes, messages) = (sum.bytes + item.len(), sum.messages + item.messages());
-            let full = sum.bytes > 0 && (bytes > bytes_max || messages > messages_max);
+            // The first one was admitted by the caller.
+            let is_first = sum.messages == 0;
+            let full = !is_first && (bytes > bytes_max || messages > messages_max);
             if full || pieces.len() + 2 > Parcel::PIECES_MAX {
+                break;
+            }
+            if !is_first && !admit(item.messages(), item.len()) {
                 break;
             }
             sum.add(item);
@@ -404,6 +478,7 @@ impl Outbox {
                 }
                 None => break,
             }
+            self.drop_expired(now);
         }
         if pieces.is_empty() {
             return Parcel::Gathered(gathered);

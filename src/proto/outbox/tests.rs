@@ -23,7 +23,7 @@ fn write(outbox: &mut Outbox, response: &[u8]) {
 /// What the peer would receive, one send after the other.
 fn drain(outbox: &mut Outbox) -> Vec<u8> {
     let mut all = Vec::new();
-    while let Some(parcel) = outbox.take(&bounds(OverflowPolicy::Disconnect), Vec::new) {
+    while let Some(parcel) = outbox.take(&bounds(OverflowPolicy::Disconnect), Time::default(), Vec::new) {
         match parcel {
             Parcel::Gathered(bytes) => all.extend(bytes),
             Parcel::Shared(bytes) => all.extend(bytes),
@@ -58,7 +58,7 @@ fn responses_count_until_they_are_sent() {
     let _ = push(&mut outbox, 2, None, OverflowPolicy::Disconnect);
     write(&mut outbox, &[3; 10]);
     assert_eq!(outbox.response_bytes(), 20);
-    let _ = outbox.take(&bounds(OverflowPolicy::Disconnect), Vec::new);
+    let _ = outbox.take(&bounds(OverflowPolicy::Disconnect), Time::default(), Vec::new);
     write(&mut outbox, &[4; 10]);
     assert_eq!(outbox.response_bytes(), 30);
     outbox.sent();
@@ -114,7 +114,7 @@ fn conflation_finds_a_key_however_much_was_sent_and_answered_before() {
     }
     // In flight it cannot be replaced any more: the next one waits behind it.
     let _ = push(&mut outbox, 1, Some(7), policy);
-    let _ = outbox.take(&bounds(policy), Vec::new);
+    let _ = outbox.take(&bounds(policy), Time::default(), Vec::new);
     assert_eq!(push(&mut outbox, 2, Some(7), policy), Pushed::Queued);
     assert_eq!(push(&mut outbox, 3, Some(7), policy), Pushed::Replaced);
     outbox.sent();
@@ -128,7 +128,7 @@ fn what_is_in_flight_counts_and_is_never_dropped() {
         let _ = push(&mut outbox, fill, None, OverflowPolicy::DropOldest);
     }
     let bounds = bounds(OverflowPolicy::DropOldest);
-    let parcel = outbox.take(&bounds, Vec::new);
+    let parcel = outbox.take(&bounds, Time::default(), Vec::new);
     assert_eq!(parcel.map(|it| it.len()), Some(20), "half of the four messages");
     assert_eq!(outbox.messages(), 4);
     assert_eq!(push(&mut outbox, 8, None, OverflowPolicy::DropOldest), Pushed::QueuedDroppingOldest(1));
@@ -147,7 +147,7 @@ fn a_blocked_push_gets_room_in_time_or_is_dropped() {
     let late = Time::default() + Duration::from_secs(1);
     assert_eq!(outbox.blocked_deadline(), Some(late));
     assert_eq!(outbox.unblock(Time::default(), &bounds(policy)), 0);
-    let _ = outbox.take(&bounds(policy), Vec::new);
+    let _ = outbox.take(&bounds(policy), Time::default(), Vec::new);
     outbox.sent();
     assert_eq!(outbox.unblock(Time::default(), &bounds(policy)), 0);
     assert!(!outbox.is_blocked());
@@ -173,7 +173,9 @@ fn large_pushes_leave_by_reference_between_gathered_small_ones() {
     for frame in [frame(10, 1), frame(10, 2), large.clone(), frame(10, 3)] {
         let _ = outbox.push(frame, None, Time::default(), &wide);
     }
-    let Some(Parcel::Pieces(pieces)) = outbox.take(&wide, Vec::new) else { panic!("pieces") };
+    let Some(Parcel::Pieces(pieces)) = outbox.take(&wide, Time::default(), Vec::new) else {
+        panic!("pieces")
+    };
     assert_eq!(pieces.iter().map(Bytes::len).collect::<Vec<_>>(), [20, BY_REFERENCE_MIN, 10]);
     assert_eq!(pieces[1].as_ptr(), large.as_ptr());
 }
@@ -201,4 +203,60 @@ fn conflating_never_takes_more_bytes_than_the_bound() {
     assert_eq!(keyed(&mut outbox, 60, 2), Pushed::Dropped);
     assert_eq!(keyed(&mut outbox, 50, 2), Pushed::Replaced);
     assert_eq!(outbox.bytes(), 100);
+}
+
+#[test]
+fn an_expired_push_is_dropped_when_its_turn_comes_or_its_room_is_needed() {
+    let mut outbox = Outbox::default();
+    let policy = OverflowPolicy::DropNewest;
+    let push_until = |outbox: &mut Outbox, expires, fill, now| {
+        outbox.push_until(
+            Time::from_nanos(expires),
+            frame(10, fill),
+            None,
+            Time::from_nanos(now),
+            &bounds(policy),
+        )
+    };
+    for (expires, fill) in [(5, 1), (9, 2), (5, 3)] {
+        assert_eq!(push_until(&mut outbox, expires, fill, 0), Pushed::Queued);
+    }
+    let _ = push(&mut outbox, 4, None, policy);
+    assert_eq!(push_until(&mut outbox, 9, 5, 4), Pushed::Dropped, "all four are still wanted");
+    assert_eq!(push_until(&mut outbox, 9, 6, 5), Pushed::Queued, "the first made room");
+    assert_eq!((outbox.take_expired(), outbox.take_expired()), (1, 0));
+    let wide = OutboxBounds { messages_max: 100, bytes_max: 1000, ..bounds(policy) };
+    let parcel = outbox.take(&wide, Time::from_nanos(8), Vec::new);
+    let Some(Parcel::Gathered(bytes)) = parcel else { panic!("gathered") };
+    assert_eq!(bytes.chunks(10).map(|chunk| chunk[0]).collect::<Vec<_>>(), [2, 4, 6]);
+    outbox.sent();
+    assert_eq!((outbox.take_expired(), outbox.messages(), outbox.bytes()), (1, 0, 0));
+}
+
+#[test]
+fn nothing_is_left_to_send_when_all_has_expired() {
+    let mut outbox = Outbox::default();
+    let all = bounds(OverflowPolicy::Conflate);
+    let soon = Time::from_nanos(1);
+    let _ = outbox.push_until(soon, frame(10, 1), Some(7), Time::default(), &all);
+    assert!(outbox.take(&all, soon, Vec::new).is_none());
+    assert!(outbox.is_empty() && outbox.bytes() == 0 && outbox.keyed.is_empty());
+}
+
+#[test]
+fn what_is_taken_is_what_was_admitted() {
+    let mut outbox = Outbox::default();
+    let all = OutboxBounds { messages_max: 100, bytes_max: 1000, ..bounds(OverflowPolicy::Disconnect) };
+    (1..=5).for_each(|fill| _ = outbox.push(frame(10, fill), None, Time::default(), &all));
+    assert!(outbox.take_while(&all, Time::default(), Vec::new, |_, _| false).is_none());
+    for expected in [30, 20] {
+        let mut tokens = 3;
+        let parcel = outbox.take_while(&all, Time::default(), Vec::new, |messages, bytes| {
+            assert_eq!((messages, bytes), (1, 10));
+            tokens -= i32::from(tokens >= 0);
+            tokens >= 0
+        });
+        assert_eq!(parcel.map(|it| it.len()), Some(expected));
+        outbox.sent();
+    }
 }

@@ -53,7 +53,7 @@ impl Shard {
         if !matches!(conn.state, State::Open | State::Flushing(_)) {
             return;
         }
-        if let Some(parcel) = conn.outbox.take(conn.handle.bounds(), || self.spare()) {
+        if let Some(parcel) = conn.outbox.take(conn.handle.bounds(), self.now(), || self.spare()) {
             self.ring.borrow_mut().send(conn.handle.id().slot, payload(parcel));
             self.arm_for_age(conn);
         }
