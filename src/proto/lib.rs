@@ -10,11 +10,15 @@
 
 pub mod outbox;
 pub mod push;
+mod refusal;
 mod session;
 pub mod tars;
 #[doc(hidden)]
 pub mod testing;
 mod time;
+mod topic;
 
+pub use refusal::Refusal;
 pub use session::{Command, Error, Event, Home, Progress, Protocol, RequestId, Route, Session, Sniff};
 pub use time::Time;
+pub use topic::{Position, TopicError, TopicFilter, TopicName, TopicPrefix};
