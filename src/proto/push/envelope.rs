@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::schedule::Class;
 use crate::{Position, Refusal, Time, TopicFilter, TopicName};
 
 /// A subscriber of this shard: a small number that the driver chose and uses again only after
@@ -24,6 +25,19 @@ pub struct Publish {
     pub body: Bytes,
     /// Under a conflating outbox, this replaces what waits there with the same key of the same topic.
     pub key: Option<u64>,
+    /// Not before this time; it takes its place in the topic then.
+    pub due: Time,
+    /// Not from this time on: who has not got it by then does not.
+    pub expires: Time,
+    /// How urgent it is, if that is more than its topic.
+    pub class: Class,
+}
+
+impl Publish {
+    /// To be published at once, wanted for ever, and as urgent as its topic.
+    pub fn new(topic: TopicName, body: Bytes) -> Self {
+        Self { topic, body, key: None, due: Time::default(), expires: Time::NEVER, class: Class::Bulk }
+    }
 }
 
 /// Something that was published: one value, shared by all shards, histories and outboxes.
@@ -39,6 +53,10 @@ pub struct Publication {
     pub key: Option<u64>,
     /// When it was stamped, on the clock of the owner's driver.
     pub published: Time,
+    /// From this time on nobody wants it.
+    pub expires: Time,
+    /// How urgent it is.
+    pub class: Class,
 }
 
 /// What was asked for, or why not.

@@ -116,7 +116,7 @@ pub struct Counts {
     pub refused: u64,
 }
 
-impl<K: Copy + Ord, T: Clone> Admission<K, T> {
+impl<K: Clone + Ord, T: Clone> Admission<K, T> {
     /// Nothing waits.
     pub fn new(limits: AdmissionLimits) -> Self {
         Self {
@@ -244,7 +244,7 @@ impl<K: Copy + Ord, T: Clone> Admission<K, T> {
             self.counts.expired += 1;
             return Submitted::Expired(item);
         }
-        if pace.is_none() && !self.paced.has_waiting(key) {
+        if pace.is_none() && !self.paced.has_waiting(&key) {
             return Submitted::Passes(item);
         }
         match self.paced.offer(key, &pace, paced::Message { bytes, expires, item }, now) {

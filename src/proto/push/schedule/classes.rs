@@ -61,13 +61,12 @@ impl Class {
     }
 }
 
-/// Jobs of one shard, by key and class.
+/// Jobs of one shard, by key and class. Whoever fills it bounds it: [`FanOut`](super::FanOut) does.
 #[derive(Debug)]
 pub struct ClassQueue<K, J> {
     lanes: [Lane<K>; Class::ALL.len()],
     flows: BTreeMap<K, Flow<J>>,
     jobs: usize,
-    jobs_max: usize,
     tickets: u64,
 }
 
@@ -105,22 +104,16 @@ pub const fn delivery_cost(bytes: usize) -> u64 {
     DELIVERY_COST + bytes as u64
 }
 
-impl<K: Copy + Ord, J> ClassQueue<K, J> {
-    /// Empty. From `jobs_max` jobs on it [is full](Self::is_full).
-    pub fn new(jobs_max: usize) -> Self {
+impl<K: Clone + Ord, J> ClassQueue<K, J> {
+    /// Nothing waits.
+    pub fn new() -> Self {
         let lane = |class: Class| Lane { deficit: class.weight() * QUANTUM, turns: VecDeque::new() };
-        Self { lanes: Class::ALL.map(lane), flows: BTreeMap::new(), jobs: 0, jobs_max, tickets: 0 }
+        Self { lanes: Class::ALL.map(lane), flows: BTreeMap::new(), jobs: 0, tickets: 0 }
     }
 
     /// Nothing waits: a job may be done at once instead of being queued.
     pub const fn is_empty(&self) -> bool {
         self.jobs == 0
-    }
-
-    /// As many jobs wait as may. They are of messages that were stamped already and must not be dropped, so
-    /// the answer is to work: [`run`](Self::run) until there is room, whatever the budget of the turn says.
-    pub const fn is_full(&self) -> bool {
-        self.jobs >= self.jobs_max
     }
 
     /// Jobs that wait.
@@ -129,8 +122,21 @@ impl<K: Copy + Ord, J> ClassQueue<K, J> {
     }
 
     /// Whether a job of this key waits: then another one has to wait behind it.
-    pub fn has(&self, key: K) -> bool {
-        !self.is_empty() && self.flows.contains_key(&key)
+    pub fn has(&self, key: &K) -> bool {
+        !self.is_empty() && self.flows.contains_key(key)
+    }
+
+    /// Keys of which a job waits.
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
+        self.flows.keys()
+    }
+
+    /// Takes out all jobs of one key, in order. The first of them may have been begun.
+    pub fn remove(&mut self, key: &K) -> impl Iterator<Item = J> + use<K, J> {
+        let jobs = self.flows.remove(key).map_or_else(VecDeque::new, |flow| flow.jobs);
+        self.jobs -= jobs.len();
+        self.clear_if_empty();
+        jobs.into_iter()
     }
 
     /// Queues a job behind those with the same key. If it is more urgent than they are, they are as urgent from
@@ -138,9 +144,9 @@ impl<K: Copy + Ord, J> ClassQueue<K, J> {
     pub fn push(&mut self, key: K, class: Class, job: J) {
         self.jobs += 1;
         let ticket = self.tickets;
-        let flow = self.flows.entry(key).or_insert_with(|| {
+        let flow = self.flows.entry(key.clone()).or_insert_with(|| {
             self.tickets += 1;
-            self.lanes[class as usize].turns.push_back((key, ticket));
+            self.lanes[class as usize].turns.push_back((key.clone(), ticket));
             Flow { class, deficit: 0, ticket, jobs: VecDeque::new() }
         });
         flow.jobs.push_back(job);
@@ -154,12 +160,12 @@ impl<K: Copy + Ord, J> ClassQueue<K, J> {
 
     /// Lets `work` do a piece of the job whose turn it is, of about the cost that it is told, and returns what
     /// it cost; `None` when nothing waits.
-    pub fn run(&mut self, work: impl FnOnce(K, &mut J, u64) -> Piece) -> Option<u64> {
+    pub fn run(&mut self, work: impl FnOnce(&K, &mut J, u64) -> Piece) -> Option<u64> {
         let (key, ticket) = self.next_turn()?;
         let flow = self.flows.get_mut(&key)?;
         let lane = &mut self.lanes[flow.class as usize];
         let allowance = flow.deficit.clamp(1, QUANTUM).unsigned_abs();
-        let piece = work(key, flow.jobs.front_mut()?, allowance);
+        let piece = work(&key, flow.jobs.front_mut()?, allowance);
         let cost = i64::try_from(piece.cost).unwrap_or(COST_MAX).clamp(1, COST_MAX);
         flow.deficit -= cost;
         lane.deficit -= cost;
@@ -175,11 +181,15 @@ impl<K: Copy + Ord, J> ClassQueue<K, J> {
         } else {
             lane.turns.push_back((key, ticket));
         }
+        self.clear_if_empty();
+        Some(piece.cost)
+    }
+
+    /// What is left in the lanes then is stale.
+    fn clear_if_empty(&mut self) {
         if self.is_empty() {
-            // What is left in the lanes is stale.
             self.lanes.iter_mut().for_each(|lane| lane.turns.clear());
         }
-        Some(piece.cost)
     }
 
     /// The key whose turn it is, taken out of its lane, with something to spend.
@@ -214,6 +224,12 @@ impl<K: Copy + Ord, J> ClassQueue<K, J> {
             let part = class.weight() * QUANTUM;
             lane.deficit = (lane.deficit + part).min(part);
         }
+    }
+}
+
+impl<K: Clone + Ord, J> Default for ClassQueue<K, J> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

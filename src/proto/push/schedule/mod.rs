@@ -2,12 +2,12 @@
 //!
 //! It has two halves. [`Admission`] is on the owner shard of a topic, before a message gets its place there: it
 //! keeps what is delayed, what is over the pace of its topic, and what is repeated, and lets go of what has
-//! expired. [`ClassQueue`] is on every shard, behind the stamp: it decides whose fan-out is worked at next, and
-//! how much of it, so that neither a fan-out to 10,000 nor a flood of less urgent topics holds up the others.
-//! [`Pacer`] is also what paces one connection.
+//! expired. [`FanOut`] is on every shard, behind the stamp: by a [`ClassQueue`] it decides whose fan-out is worked
+//! at next, and how much of it, so that neither a fan-out to 10,000 nor a flood of less urgent topics holds up the
+//! others. [`Pacer`] is also what paces one connection.
 //!
-//! What it deliberately is not: it knows no topic by name (keys are the caller's), no message, no clock and no
-//! timer; whoever drives it passes the time in and asks when to come back.
+//! What it deliberately is not: it knows no connection, no clock and no timer; whoever drives it passes the time in
+//! and asks when to come back.
 //!
 //! A class belongs to a topic, so that a topic stays in order whatever the classes are. A publish that asks for
 //! a more urgent one takes those of its topic in front of it along.
@@ -15,6 +15,7 @@
 mod admission;
 mod classes;
 mod delay;
+mod fanout;
 mod pace;
 mod paced;
 mod periodic;
@@ -23,6 +24,7 @@ mod rules;
 pub use admission::{Admission, AdmissionLimits, Admitted, Counts, Full, Submission, Submitted};
 pub use classes::{Class, ClassQueue, Piece, delivery_cost};
 pub use delay::{Bounds, DelayQueue};
+pub use fanout::{FanOut, FanOutCounts, FanOutLimits};
 pub use pace::{Pace, Pacer, TokenBucket};
 pub use paced::{Came, Message, Offered, PacedTopics};
 pub use periodic::{AddError, Periodics};

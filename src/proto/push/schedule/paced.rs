@@ -57,7 +57,7 @@ pub enum Came<T> {
     Expired(T),
 }
 
-impl<K: Copy + Ord, T> PacedTopics<K, T> {
+impl<K: Clone + Ord, T> PacedTopics<K, T> {
     /// None; each topic may keep what `bounds` says waiting.
     pub const fn new(bounds: Bounds) -> Self {
         Self { topics: BTreeMap::new(), due: BTreeSet::new(), waiting: 0, bounds }
@@ -86,7 +86,7 @@ impl<K: Copy + Ord, T> PacedTopics<K, T> {
         bounds: Option<Bounds>,
     ) -> Offered<T> {
         let Message { bytes, expires, item } = message;
-        let topic = self.topics.entry(key).or_insert_with(|| PacedTopic::new(pace, now));
+        let topic = self.topics.entry(key.clone()).or_insert_with(|| PacedTopic::new(pace, now));
         topic.set_pace(pace, now);
         if topic.queue.is_empty() && topic.pacer.ready_at(1, bytes, now) <= now {
             topic.pacer.take(1, bytes, now);
@@ -96,22 +96,22 @@ impl<K: Copy + Ord, T> PacedTopics<K, T> {
             let waiting = topic.queue.len();
             return Offered::Full(item, waiting);
         }
+        topic.expires = if topic.queue.is_empty() { expires } else { topic.expires.min(expires) };
         topic.queue.push_back(Waiting { bytes, expires, item });
         topic.bytes += bytes;
-        topic.expires = topic.expires.min(expires);
         self.waiting += 1;
-        self.set_due(key, now);
+        self.set_due(&key, now);
         Offered::Waits
     }
 
     /// What may pass by now, or has expired: one thing a call, and those of one topic in order.
     pub fn pop(&mut self, now: Time) -> Option<Came<T>> {
         loop {
-            let &(_, key) = self.due.first().filter(|(due, _)| *due <= now)?;
+            let (_, key) = self.due.first().filter(|(due, _)| *due <= now)?.clone();
             let topic = self.topics.get_mut(&key)?;
             let came = topic.pop(now);
             // A topic that gave nothing is due later than now after this.
-            self.set_due(key, now);
+            self.set_due(&key, now);
             if came.is_some() {
                 self.waiting -= 1;
                 return came;
@@ -130,8 +130,8 @@ impl<K: Copy + Ord, T> PacedTopics<K, T> {
     }
 
     /// Whether something of this topic waits.
-    pub fn has_waiting(&self, key: K) -> bool {
-        self.waiting > 0 && self.topics.get(&key).is_some_and(|topic| !topic.queue.is_empty())
+    pub fn has_waiting(&self, key: &K) -> bool {
+        self.waiting > 0 && self.topics.get(key).is_some_and(|topic| !topic.queue.is_empty())
     }
 
     /// Takes out all that wait, those of one topic in order.
@@ -152,12 +152,12 @@ impl<K: Copy + Ord, T> PacedTopics<K, T> {
         self.topics.retain(|_, topic| !topic.queue.is_empty() || !topic.pacer.is_full(now));
     }
 
-    fn set_due(&mut self, key: K, now: Time) {
-        let Some(topic) = self.topics.get_mut(&key) else { return };
-        self.due.remove(&(topic.next, key));
+    fn set_due(&mut self, key: &K, now: Time) {
+        let Some(topic) = self.topics.get_mut(key) else { return };
+        self.due.remove(&(topic.next, key.clone()));
         let Some(first) = topic.queue.front() else { return };
         topic.next = topic.pacer.ready_at(1, first.bytes, now).min(topic.expires);
-        self.due.insert((topic.next, key));
+        self.due.insert((topic.next, key.clone()));
     }
 }
 

@@ -102,7 +102,7 @@ impl World {
     pub(super) fn publish(&mut self, shard: u16, topic: &str, body: &str) -> Result<Ticket, Refusal> {
         let (ticket, topic) = (self.ticket(), TopicName::new(topic).expect("a name"));
         let owner = topic.owner(self.hubs.len() as u16);
-        let publish = Publish { topic, body: Bytes::copy_from_slice(body.as_bytes()), key: None };
+        let publish = Publish::new(topic, Bytes::copy_from_slice(body.as_bytes()));
         if owner == shard {
             return self.hubs[usize::from(owner)].publish(publish, Some(ticket)).map(|()| ticket);
         }

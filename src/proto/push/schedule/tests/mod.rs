@@ -1,5 +1,6 @@
 mod admission;
 mod classes;
+mod fanout;
 mod pace;
 mod waiting;
 

@@ -77,6 +77,8 @@ fn the_slower_of_messages_and_bytes_decides() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn no_window_passes_more_than_rate_and_burst(
         rate in 1u64..5_000_000,

@@ -130,6 +130,8 @@ fn a_pace_that_changes_takes_effect_with_the_next_message() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// Against a model: everything offered passes in order, or expired, or was refused; nothing twice; the
     /// bounds hold; nothing passes faster than its pace.
     #[test]
