@@ -46,11 +46,14 @@ pub enum Refusal {
     /// The subscriber has no such subscription.
     #[error("not subscribed to that")]
     NotSubscribed,
+    /// The request is understood, and asks for something that this server does not do.
+    #[error("this server does not do that")]
+    Unsupported,
 }
 
 impl Refusal {
     /// All codes, in the order of their [numbers](Self::status).
-    pub const CODES: [&'static str; 11] = [
+    pub const CODES: [&'static str; 12] = [
         "busy",
         "too-many-topics",
         "too-many-subscriptions",
@@ -62,6 +65,7 @@ impl Refusal {
         "since-on-prefix",
         "already-subscribed",
         "not-subscribed",
+        "unsupported",
     ];
 
     /// The number of the code, from 1: the status on the wire.
@@ -78,6 +82,7 @@ impl Refusal {
             Self::SinceOnPrefix => 9,
             Self::AlreadySubscribed => 10,
             Self::NotSubscribed => 11,
+            Self::Unsupported => 12,
         }
     }
 

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::{AskId, Hub, Outlet, Publish, Waiting};
 use crate::{
-    Position, Refusal, Time, TopicFilter, TopicName,
-    push::{Answer, Envelope, Publication, Receipt, Recovery, Subscribed, Ticket, history::History},
+    Position, Recovery, Refusal, Time, TopicFilter, TopicName,
+    push::{Answer, Envelope, Publication, Receipt, Subscribed, Ticket, history::History},
 };
 
 /// What the owner of a topic knows of it.
