@@ -19,6 +19,9 @@ mod time;
 mod topic;
 
 pub use refusal::Refusal;
-pub use session::{Command, Error, Event, Home, Progress, Protocol, RequestId, Route, Session, Sniff};
+pub use session::{
+    Command, Dialect, Error, Event, Home, Message, Operation, Progress, Protocol, RequestId, Route, Session,
+    Sniff,
+};
 pub use time::Time;
-pub use topic::{Position, TopicError, TopicFilter, TopicName, TopicPrefix};
+pub use topic::{Position, PublishOptions, Recovery, TopicError, TopicFilter, TopicName, TopicPrefix};

@@ -46,6 +46,9 @@ pub enum Refusal {
     /// The subscriber has no such subscription.
     #[error("not subscribed to that")]
     NotSubscribed,
+    /// The request is understood, and asks for something that this server does not do.
+    #[error("this server does not do that")]
+    Unsupported,
     /// The publication's time was over before it could be published.
     #[error("its time was over before it could be published")]
     Expired,
@@ -53,7 +56,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All codes, in the order of their [numbers](Self::status).
-    pub const CODES: [&'static str; 12] = [
+    pub const CODES: [&'static str; 13] = [
         "busy",
         "too-many-topics",
         "too-many-subscriptions",
@@ -65,6 +68,7 @@ impl Refusal {
         "since-on-prefix",
         "already-subscribed",
         "not-subscribed",
+        "unsupported",
         "expired",
     ];
 
@@ -82,7 +86,8 @@ impl Refusal {
             Self::SinceOnPrefix => 9,
             Self::AlreadySubscribed => 10,
             Self::NotSubscribed => 11,
-            Self::Expired => 12,
+            Self::Unsupported => 12,
+            Self::Expired => 13,
         }
     }
 

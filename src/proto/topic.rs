@@ -1,6 +1,6 @@
 //! What publications are named by: topics, filters over topics, positions within a topic.
 
-use std::{fmt, ops::Deref, str::FromStr, sync::Arc};
+use std::{fmt, ops::Deref, str::FromStr, sync::Arc, time::Duration};
 
 /// The name of a topic: 1 to 255 bytes of UTF-8 without control characters and without `*`.
 ///
@@ -24,14 +24,15 @@ impl TopicName {
         Ok(Self(text.into()))
     }
 
-    /// The shard, of so many, that owns the topic: FNV-1a (64 bits) of the name, modulo `shards`.
-    ///
-    /// The same for every process and every version, so that a cluster may rely on it.
+    /// FNV-1a (64 bits) of the name: the same for every process and every version.
+    pub fn digest(&self) -> u64 {
+        self.0.bytes().fold(FNV_OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME))
+    }
+
+    /// The shard, of so many, that owns the topic: its [`digest`](Self::digest) modulo `shards`.
     pub fn owner(&self, shards: u16) -> u16 {
-        let hash =
-            self.0.bytes().fold(FNV_OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME));
         // Below `shards`, so it fits.
-        (hash % u64::from(shards.max(1))) as u16
+        (self.digest() % u64::from(shards.max(1))) as u16
     }
 }
 
@@ -144,6 +145,36 @@ pub struct Position {
     pub epoch: u64,
     /// Number of the message within its epoch, from 1; 0 is before the first.
     pub offset: u64,
+}
+
+/// What a subscriber that returns has missed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Recovery {
+    /// It did not ask.
+    NotAsked,
+    /// Nothing is lost: every missed message follows.
+    Recovered,
+    /// The messages `from ..= to` of the present epoch are lost; those behind follow. `to < from`: none of
+    /// this epoch is, but the subscriber's epoch is over, and how it ended is not known.
+    Gap {
+        /// Offset of the first lost message.
+        from: u64,
+        /// Offset of the last.
+        to: u64,
+    },
+}
+
+/// What a publication may ask for besides being delivered.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct PublishOptions {
+    /// Under a conflating outbox, it replaces what waits there with the same key of the same topic.
+    pub key: Option<u64>,
+    /// It is published this much later.
+    pub delay: Option<Duration>,
+    /// It is not published any more when it has waited for so long.
+    pub ttl: Option<Duration>,
+    /// Its priority class.
+    pub class: Option<u8>,
 }
 
 /// The text is no topic.

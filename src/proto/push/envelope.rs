@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::schedule::Class;
-use crate::{Position, Refusal, Time, TopicFilter, TopicName};
+use crate::{Position, Recovery, Refusal, Time, TopicFilter, TopicName};
 
 /// A subscriber of this shard: a small number that the driver chose and uses again only after
 /// [`Hub::leave`](super::Hub::leave). Numbers index tables, so they are to be dense.
@@ -79,23 +79,6 @@ pub struct Subscribed {
     pub head: Position,
     /// What became of `since`.
     pub recovery: Recovery,
-}
-
-/// What a subscriber that returns has missed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Recovery {
-    /// It did not ask.
-    NotAsked,
-    /// Nothing is lost: every missed message follows.
-    Recovered,
-    /// The messages `from ..= to` of the present epoch are lost; those behind follow. `to < from`: none of
-    /// this epoch is, but the subscriber's epoch is over, and how it ended is not known.
-    Gap {
-        /// Offset of the first lost message.
-        from: u64,
-        /// Offset of the last.
-        to: u64,
-    },
 }
 
 /// A publication was taken.

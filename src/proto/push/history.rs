@@ -1,7 +1,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{HubConfig, Publication, Recovery};
-use crate::{Position, Time};
+use super::{HubConfig, Publication};
+use crate::{Position, Recovery, Time};
 
 /// The last messages of one topic.
 ///

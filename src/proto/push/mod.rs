@@ -33,7 +33,6 @@ mod tests;
 
 pub use config::HubConfig;
 pub use envelope::{
-    Answer, AskId, Envelope, Presence, Publication, Publish, Receipt, Recovery, Subscribed, Subscriber,
-    Ticket,
+    Answer, AskId, Envelope, Presence, Publication, Publish, Receipt, Subscribed, Subscriber, Ticket,
 };
 pub use hub::{Hub, HubCounters, HubGauges, Outlet};

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use super::{AskId, Hub, Outlet, Publish, Waiting};
 use crate::{
-    Position, Refusal, Time, TopicFilter, TopicName,
+    Position, Recovery, Refusal, Time, TopicFilter, TopicName,
     push::{
-        Answer, Envelope, Publication, Receipt, Recovery, Subscribed, Ticket,
+        Answer, Envelope, Publication, Receipt, Subscribed, Ticket,
         history::History,
         schedule::{Admitted, Class, Full, Pace, Submission, Submitted},
     },

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use super::world::World;
 use crate::{
-    Position, Refusal,
-    push::{Answer, HubConfig, Recovery, Subscribed},
+    Position, Recovery, Refusal,
+    push::{Answer, HubConfig, Subscribed},
 };
 
 fn world(shards: u16) -> World {

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::world::World;
 use crate::{
-    Position,
-    push::{Answer, HubConfig, Recovery, Subscriber, Ticket},
+    Position, Recovery,
+    push::{Answer, HubConfig, Subscriber, Ticket},
 };
 
 #[derive(Clone, Debug)]
