@@ -160,9 +160,10 @@ pub struct HubCounters {
     pub repeated: u64,
     /// Publications of periodic pushes that were left out because the shard came to them too late.
     pub missed: u64,
-    /// Publications that expired before they were stamped, and messages that had expired when somebody asked for
-    /// what it had missed.
+    /// Publications that expired before they were stamped.
     pub expired: u64,
+    /// Missed messages that had expired when somebody came back for them, each subscription counted.
+    pub outlived: u64,
     /// Publications refused because there were too many topics.
     pub topics_refused: u64,
     /// Subscriptions that recovered all that they had missed.

@@ -254,7 +254,7 @@ impl Hub {
         let (recovery, mut missed) = owned.history.since(since, head);
         let kept = missed.len();
         missed.retain(|message| message.expires > now);
-        self.counters.expired += (kept - missed.len()) as u64;
+        self.counters.outlived += (kept - missed.len()) as u64;
         match recovery {
             Recovery::Recovered => self.counters.recovered += 1,
             _ => self.counters.gaps += 1,
