@@ -30,7 +30,7 @@ fn world() -> World {
 
 fn send(world: &mut World, publish: Publish) -> Ticket {
     let ticket = world.ticket();
-    world.hubs[0].publish(publish, Some(ticket)).expect("there is room");
+    world.publish_as(0, publish, ticket).expect("there is room");
     world.settle();
     ticket
 }
