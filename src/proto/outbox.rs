@@ -23,8 +23,9 @@ pub struct Outbox {
     /// Invariant: `bytes` and `messages` are those of `items` and of what is in flight.
     bytes: usize,
     messages: usize,
-    /// What of `bytes` is responses: those that a peer asked for and does not read.
+    /// What of them is responses: those that a peer asked for and does not read.
     response_bytes: usize,
+    response_messages: usize,
     in_flight: Option<InFlight>,
     /// Under `Conflate`, the number of the waiting push of each key. Items are numbered as they are
     /// appended; invariant: `items[n - first]` is the item with number n.
@@ -62,8 +63,9 @@ struct Push {
 #[derive(Debug)]
 struct InFlight {
     bytes: usize,
-    response_bytes: usize,
     messages: usize,
+    response_bytes: usize,
+    response_messages: usize,
     since: Time,
 }
 
@@ -199,6 +201,7 @@ impl Outbox {
             self.bytes -= run.bytes.len();
             self.response_bytes -= run.bytes.len();
             self.messages -= run.messages;
+            self.response_messages -= run.messages;
             return run;
         }
         Run { bytes: spare(), messages: 0, since: now }
@@ -214,6 +217,7 @@ impl Outbox {
         self.bytes += run.bytes.len();
         self.response_bytes += run.bytes.len();
         self.messages += run.messages;
+        self.response_messages += run.messages;
         self.items.push_back(Item::Run(run));
         None
     }
@@ -292,6 +296,14 @@ impl Outbox {
         dropped
     }
 
+    /// Gives up the blocked pushes; returns how many they were. To be called before an answer that must not overtake
+    /// them is written, such as that to the end of a subscription: it goes into the bounds, and they wait outside.
+    pub fn drop_blocked(&mut self) -> usize {
+        let dropped = self.blocked.len();
+        self.blocked.clear();
+        dropped
+    }
+
     /// When the first blocked push gives up.
     pub fn blocked_deadline(&self) -> Option<Time> {
         self.blocked.front().map(|(_, deadline)| *deadline)
@@ -327,7 +339,7 @@ impl Outbox {
         if !admit(messages, bytes) {
             return None;
         }
-        let mut sum = InFlight { bytes: 0, response_bytes: 0, messages: 0, since };
+        let mut sum = InFlight { bytes: 0, messages: 0, response_bytes: 0, response_messages: 0, since };
         let parcel = if self.items.len() == 1 || bytes >= SEND_BYTES_MAX {
             self.take_front(&mut sum)
         } else {
@@ -343,6 +355,7 @@ impl Outbox {
         self.bytes -= in_flight.bytes;
         self.response_bytes -= in_flight.response_bytes;
         self.messages -= in_flight.messages;
+        self.response_messages -= in_flight.response_messages;
         (in_flight.bytes, in_flight.messages)
     }
 
@@ -364,8 +377,10 @@ impl Outbox {
         self.items.clear();
         self.keyed.clear();
         self.blocked.clear();
-        (self.bytes, self.response_bytes, self.messages) =
-            self.in_flight.as_ref().map_or((0, 0, 0), |it| (it.bytes, it.response_bytes, it.messages));
+        let rest = self.in_flight.as_ref();
+        (self.bytes, self.messages) = rest.map_or((0, 0), |it| (it.bytes, it.messages));
+        (self.response_bytes, self.response_messages) =
+            rest.map_or((0, 0), |it| (it.response_bytes, it.response_messages));
         pushes
     }
 
@@ -393,6 +408,16 @@ impl Outbox {
         self.messages == 0 || (self.messages < bounds.messages_max && self.bytes + len <= bounds.bytes_max)
     }
 
+    /// Whether it would fit if all waiting pushes were dropped: responses and what is in flight cannot be.
+    fn fits_without_pushes(&self, len: usize, bounds: &OutboxBounds) -> bool {
+        let (mut bytes, mut messages) = (self.response_bytes, self.response_messages);
+        if let Some(it) = &self.in_flight {
+            bytes += it.bytes - it.response_bytes;
+            messages += it.messages - it.response_messages;
+        }
+        messages == 0 || (messages < bounds.messages_max && bytes + len <= bounds.bytes_max)
+    }
+
     fn append(&mut self, push: Push) {
         self.bytes += push.frame.len();
         self.messages += 1;
@@ -400,22 +425,18 @@ impl Outbox {
     }
 
     fn push_dropping_oldest(&mut self, push: Push, bounds: &OutboxBounds) -> Pushed {
+        if !self.fits_without_pushes(push.frame.len(), bounds) {
+            return Pushed::Dropped;
+        }
         let mut dropped = 0;
         while !self.fits(push.frame.len(), bounds) {
-            let Some(index) = self.items.iter().position(|item| matches!(item, Item::Push(_))) else {
-                // Only responses and what is in flight are left: there is no older push to drop.
-                return if dropped == 0 { Pushed::Dropped } else { self.append_after(push, dropped) };
-            };
+            let Some(index) = self.items.iter().position(|item| matches!(item, Item::Push(_))) else { break };
             if let Some(Item::Push(oldest)) = self.items.remove(index) {
                 self.bytes -= oldest.frame.len();
                 self.messages -= 1;
                 dropped += 1;
             }
         }
-        self.append_after(push, dropped)
-    }
-
-    fn append_after(&mut self, push: Push, dropped: usize) -> Pushed {
         self.append(push);
         Pushed::QueuedDroppingOldest(dropped)
     }
@@ -496,6 +517,7 @@ impl InFlight {
         self.messages += item.messages();
         if let Item::Run(run) = item {
             self.response_bytes += run.bytes.len();
+            self.response_messages += run.messages;
         }
     }
 }

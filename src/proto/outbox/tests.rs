@@ -260,3 +260,19 @@ fn what_is_taken_is_what_was_admitted() {
         outbox.sent();
     }
 }
+
+#[test]
+fn dropping_the_oldest_never_exceeds_the_bound_and_drops_none_in_vain() {
+    let mut outbox = Outbox::default();
+    let policy = OverflowPolicy::DropOldest;
+    for fill in 1..=2 {
+        let _ = push(&mut outbox, fill, None, policy);
+    }
+    // The first is with the kernel, and cannot be dropped.
+    let narrow = OutboxBounds { messages_max: 3, ..bounds(policy) };
+    assert_eq!(outbox.take(&narrow, Time::default(), Vec::new).map(|it| it.len()), Some(10));
+    let too_large = outbox.push(frame(95, 9), None, Time::default(), &bounds(policy));
+    assert_eq!((too_large, outbox.bytes(), outbox.messages()), (Pushed::Dropped, 20, 2));
+    let large = outbox.push(frame(85, 8), None, Time::default(), &bounds(policy));
+    assert_eq!((large, outbox.bytes()), (Pushed::QueuedDroppingOldest(1), 95));
+}
