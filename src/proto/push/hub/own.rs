@@ -47,8 +47,11 @@ impl Hub {
             let ticket = ticket.map(|ticket| (shard, ticket));
             return self.accept(publish, ticket).map_err(|(refusal, _)| refusal);
         }
-        if ticket.is_some() {
-            self.may_ask()?;
+        if ticket.is_some()
+            && let Err(refusal) = self.may_ask()
+        {
+            self.counters.busy += 1;
+            return Err(refusal);
         }
         // What was asked before goes first.
         self.send_outgoing(outlet);
@@ -330,7 +333,7 @@ impl Hub {
             if let Some(owned) = &mut topic.owned {
                 owned.history.expire(now, &self.config, &mut self.history_bytes);
             }
-            let wanted = topic.group.len() > 0
+            let wanted = topic.group.is_wanted()
                 || topic.owned.as_deref().is_some_and(|it| !it.interest.is_empty() || !it.history.is_empty());
             if !wanted && now - topic.used >= self.config.topic_idle_timeout {
                 self.forget_topic(index);
