@@ -68,7 +68,9 @@ struct Job {
 
 impl FanOut {
     /// Nothing waits.
-    pub fn new(limits: FanOutLimits) -> Self {
+    pub fn new(mut limits: FanOutLimits) -> Self {
+        // One piece a turn at least, or nothing would ever go on.
+        limits.turn_cost_max = limits.turn_cost_max.max(1);
         Self {
             queue: ClassQueue::new(),
             waiting: 0,
