@@ -21,7 +21,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Cheap ones first. Everything but loom and smoke shares the build of the dev profile.
+/// Cheap ones first. Everything but loom, sim and smoke shares the build of the dev profile.
 const STEPS: &[(&str, Step)] = &[
     ("fmt", Step::Cargo("cargo fmt --all --check")),
     ("tidy", Step::Ours(tidy::run)),
@@ -29,6 +29,7 @@ const STEPS: &[(&str, Step)] = &[
     ("rustdoc", Step::Cargo("cargo doc --workspace --no-deps")),
     ("test", Step::Cargo("cargo test --workspace")),
     ("loom", Step::Ours(checks::loom)),
+    ("sim", Step::Ours(checks::sim_of_ci)),
     ("smoke", Step::Ours(smoke::run)),
 ];
 

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(&root()),
         ["loom"] => checks::loom(&root()),
         ["miri"] => checks::miri(&root()),
+        ["sim", words @ ..] => checks::sim(&root(), words),
         ["smoke"] => smoke::run(&root()),
         ["ci"] => ci::run(&root()),
         _ => {
@@ -66,6 +67,7 @@ usage: cargo xtask COMMAND
   tidy    check the rules of the house that the compiler cannot check
   loom    model-check the queues and the parking protocol
   miri    run the protocol cores and the pure parts of os under Miri, if it is installed
+  sim     simulate hub, scheduler, outboxes and mesh: [--seeds N] [--seed S] [--trace]
   smoke   start the release binary, talk to it, stop it
   ci      everything that .ci/run does, in order, up to the first failure
 ";

@@ -26,6 +26,8 @@ pub(crate) struct Client {
     pub(crate) connection: Option<Connection>,
     /// Where it was on each topic, for when it returns.
     pub(crate) seen: BTreeMap<usize, Position>,
+    /// How often it has connected.
+    pub(crate) life: u64,
 }
 
 #[derive(Debug)]
@@ -96,10 +98,6 @@ impl Connection {
         self.subscriptions.iter().position(|it| it.filter == *filter && it.state != State::Over)
     }
 
-    pub(crate) const fn is_quiet(&self) -> bool {
-        self.flight.is_none()
-    }
-
     /// When it goes on by itself, if it waits for its pace or for the end of a block.
     pub(crate) fn next_time(&self, now: Time) -> Option<Time> {
         let paced = match (&self.pacer, self.outbox.next()) {
@@ -113,6 +111,10 @@ impl Connection {
 }
 
 impl Client {
+    pub(crate) const fn new(number: usize, character: Character) -> Self {
+        Self { number, character, connection: None, seen: BTreeMap::new(), life: 0 }
+    }
+
     /// Its shard hands a message over; false when that ends the connection.
     pub(crate) fn hand(&mut self, frame: &Frame, bytes: Bytes, now: Time, model: &mut Model) -> bool {
         let Some(connection) = &mut self.connection else { return true };
@@ -141,6 +143,7 @@ impl Client {
     /// Its shard answers.
     pub(crate) fn answer(&mut self, frame: Frame, now: Time) {
         let Some(connection) = &mut self.connection else { return };
+        connection.pushes.dropped += connection.outbox.drop_blocked() as u64;
         let mut run = connection.outbox.take_run(now, Vec::new);
         run.bytes.extend_from_slice(&frame.encode(0));
         let _ = connection.outbox.put_run(run, 1);
@@ -173,7 +176,9 @@ impl Client {
         for frame in frames(&bytes) {
             if let Frame::Message { id, .. } = frame {
                 let expires = model.expires(id);
-                model.require(expires > now, || format!("{id} was sent to client {number} when it had expired"));
+                model.require(expires > now, || {
+                    format!("{id} was sent to client {number} when it had expired")
+                });
             }
         }
         let fault = meter_all(&mut connection.meter, &bytes, now);
@@ -200,10 +205,11 @@ impl Client {
                 connection.view.insert(number);
                 let subscription = &connection.subscriptions[number];
                 if let (TopicFilter::Exact(name), Some(since)) = (&subscription.filter, subscription.since) {
-                    // It may get again what it asked for again.
+                    // It may get again what it asked for again, and all of it if it asked for what never was.
                     let topic = TOPICS.iter().position(|topic| **topic == **name).expect("one of ours");
                     let floor = connection.floor.entry(topic).or_default();
-                    *floor = (*floor).min(since);
+                    let is_back = since.epoch == floor.epoch && since <= *floor;
+                    *floor = if is_back { since } else { Position::default() };
                 }
             }
             Frame::Unsubscribed { number } => {
@@ -212,9 +218,10 @@ impl Client {
             Frame::Message { topic, position, id, key } => {
                 connection.pushes.received += 1;
                 let is_wanted = self.character.habit == Habit::Unasked
-                    || connection.view.iter().any(|number| {
-                        connection.subscriptions[*number].filter.matches(TOPICS[topic])
-                    });
+                    || connection
+                        .view
+                        .iter()
+                        .any(|number| connection.subscriptions[*number].filter.matches(TOPICS[topic]));
                 let number = self.number;
                 model.require(is_wanted, || {
                     format!("client {number} got {id} of {} outside of its subscription", TOPICS[topic])
@@ -249,6 +256,11 @@ impl Client {
         Some(connection)
     }
 
+    /// Nothing waits for it, and nothing is on its way.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.connection.as_ref().is_none_or(|it| it.flight.is_none() && it.outbox.is_empty())
+    }
+
     /// The bounds of its outbox hold.
     pub(crate) fn check_bounds(&self, model: &mut Model) {
         let Some(connection) = &self.connection else { return };
@@ -257,8 +269,14 @@ impl Client {
         let bounds = self.character.bounds;
         let pushes = bytes - responses;
         // Responses are never dropped, and one message always fits.
-        let fits = responses > 0 || messages <= 1 || (pushes <= bounds.bytes_max && messages <= bounds.messages_max);
-        model.require(fits, || format!("client {}: {bytes} bytes, {messages} messages wait", self.number));
+        let fits =
+            responses > 0 || messages <= 1 || (pushes <= bounds.bytes_max && messages <= bounds.messages_max);
+        model.require(fits, || {
+            format!(
+                "client {}: {bytes} bytes, {messages} messages wait: {bounds:?} {:?}",
+                self.number, connection.outbox
+            )
+        });
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    #[cfg(test)]
     pub(crate) const ALL: [Self; 18] = [
         Self::LoseMessage,
         Self::SwapMessages,
@@ -63,6 +64,18 @@ impl Fault {
         Self::ForgetLeave,
         Self::OverfillMesh,
     ];
+}
+
+impl Fault {
+    /// Whether no run in which it happens may pass. Others may happen where nobody can tell the difference: two
+    /// messages that nobody wanted are swapped, or a pace is forgotten that nobody reached.
+    #[cfg(test)]
+    pub(crate) const fn is_always_noticed(self) -> bool {
+        matches!(
+            self,
+            Self::LoseMessage | Self::DoubleMessage | Self::LosePublish | Self::HideDrop | Self::OverfillMesh
+        )
+    }
 }
 
 /// Where a run stands with its fault, if it has one.

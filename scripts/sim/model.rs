@@ -23,6 +23,8 @@ pub(crate) struct Model {
     stamps: BTreeMap<(usize, Position), Stamp>,
     skipped: Vec<Skipped>,
     gaps: Vec<Gap>,
+    /// Answers to questions for presence: ticket and count.
+    pub(crate) presence: Vec<(u64, u32)>,
     pub(crate) violation: Option<String>,
     pub(crate) trace: Trace,
     pub(crate) sabotage: Sabotage,
@@ -83,6 +85,7 @@ impl Model {
             stamps: BTreeMap::new(),
             skipped: Vec::new(),
             gaps: Vec::new(),
+            presence: Vec::new(),
             violation: None,
             trace,
             sabotage,
@@ -236,7 +239,7 @@ impl Model {
         let crowded = head - to >= config.history_messages_max as u64;
         let heavy = lost.iter().sum::<usize>() > config.history_bytes_max;
         let stamp = at(to).expect("looked up above");
-        let earliest = self.publications.get(stamp.id as usize).map_or(Time::default(), |told| told.due);
+        let earliest = self.publications.get(stamp.id as usize).map_or_else(Time::default, |told| told.due);
         let old = !config.history_age_max.is_zero() && told - earliest >= config.history_age_max;
         self.require(crowded || heavy || old, || {
             format!("{to} of {} was told to be lost at {head} for no reason", TOPICS[topic])

@@ -56,6 +56,10 @@ pub(crate) const TOPICS: [&str; 7] = ["a", "a/1", "a/2", "a/2/x", "b/1", "b/2", 
 pub(crate) const PREFIXES: [&str; 4] = ["", "a/", "a/2", "b/"];
 
 impl Scenario {
+    pub(crate) fn has_paced_topics(&self) -> bool {
+        TOPICS.iter().any(|topic| !self.hub.rules.of(topic).1.is_none())
+    }
+
     pub(crate) fn new(random: &mut Random) -> Self {
         let history_messages_max = *random.pick(&[0, 1, 3, 8, 64]);
         let hub = HubConfig {
@@ -70,11 +74,7 @@ impl Scenario {
             history_total_bytes_max: if random.chance(15) { 800 } else { 10_000_000 },
             topic_idle_timeout: Duration::from_millis(*random.pick(&[1, 20, 1000])),
             presence_list_max: 100,
-            admission: AdmissionLimits {
-                delayed: bounds(random),
-                paced: bounds(random),
-                periodics_max: 2,
-            },
+            admission: AdmissionLimits { delayed: bounds(random), paced: bounds(random), periodics_max: 2 },
             rules: rules(random),
         };
         let fan_out = FanOutLimits {
@@ -84,8 +84,8 @@ impl Scenario {
         };
         Self {
             shards: random.within(1..5) as u16,
-            clients: random.within(1..12) as usize,
-            steps: random.within(100..700),
+            clients: random.within(1..24) as usize,
+            steps: random.within(200..2500),
             mesh_capacity: *random.pick(&[1, 2, 5, 64]),
             door_capacity: *random.pick(&[1, 4, 64]),
             hub,

@@ -60,7 +60,9 @@ impl Stream {
         match self.place {
             Place::NotBehind(head) if at > head => model.skip(who, topic, head, at, now),
             Place::Behind(last) => {
-                model.require(at > last, || format!("client {who} was handed {at:?} of {name} behind {last:?}"));
+                model.require(at > last, || {
+                    format!("client {who} was handed {at:?} of {name} behind {last:?}")
+                });
                 model.skip(who, topic, last, at, now);
             }
             Place::NotBehind(_) | Place::Anywhere => {}
