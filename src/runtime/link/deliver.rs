@@ -4,7 +4,12 @@ use bytes::Bytes;
 use shardcast_proto::{Command, RequestId, Route};
 
 use super::{Conn, Role, State, outbox::Pushed};
-use crate::{CloseReason, Connection, connection::policy_code, mesh::Message, shard::Shard};
+use crate::{
+    CloseReason, Connection,
+    connection::{OutboxBounds, policy_code},
+    mesh::Message,
+    shard::Shard,
+};
 
 impl Shard {
     /// A message that a handle sent.
@@ -68,9 +73,22 @@ impl Shard {
 
     /// Queues a frame as the policy says; true when the connection is to be closed as slow.
     #[inline]
-    pub(crate) fn queue_frame(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>) -> bool {
+    fn queue_frame(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>) -> bool {
         let bounds = *conn.handle.bounds();
         let pushed = conn.outbox.push(frame, key, self.now(), &bounds);
+        self.was_pushed(conn, pushed, &bounds)
+    }
+
+    /// As [`queue_frame`](Self::queue_frame), for messages whose order must hold when they conflate.
+    #[inline]
+    pub(crate) fn queue_in_order(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>) -> bool {
+        let bounds = *conn.handle.bounds();
+        let pushed = conn.outbox.push_in_order(frame, key, self.now(), &bounds);
+        self.was_pushed(conn, pushed, &bounds)
+    }
+
+    #[inline]
+    fn was_pushed(&self, conn: &mut Conn, pushed: Pushed, bounds: &OutboxBounds) -> bool {
         match pushed {
             Pushed::Queued | Pushed::Blocked => self.count_queued(conn),
             Pushed::QueuedDroppingOldest(dropped) => {

@@ -156,7 +156,7 @@ impl Shard {
         let (mut taken, mut requests, mut answers, mut fault, mut closing) = (0, 0, 0, None, false);
         let waiting = conn.outbox.response_bytes();
         self.runs(Some(*listener));
-        while taken < input.len() && !closing {
+        while taken < input.len() && !closing && !conn.paused {
             if waiting + run.bytes.len() >= outbox_bytes_max {
                 conn.paused = true;
                 break;
@@ -184,7 +184,10 @@ impl Shard {
                 None | Some(Event::Closing) => {}
                 Some(event) => {
                     requests += 1;
+                    let may_bring_much = matches!(event, Event::Subscribe { since: Some(_), .. });
                     let said = self.ask_hub(*listener, &conn.handle, event);
+                    // One history at a time: the rest of what it asks is read when it has got this one.
+                    conn.paused = may_bring_much && said.is_none();
                     serving.dialect = session.dialect();
                     answers += self.answer_ask(session, said, &mut run.bytes);
                 }

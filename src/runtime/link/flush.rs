@@ -113,6 +113,11 @@ impl Shard {
         } else {
             self.publish_queue(conn);
         }
+        self.resume_if_drained(conn);
+    }
+
+    /// Reads again from a peer that was not read from, if it has taken enough of what waits for it.
+    pub(crate) fn resume_if_drained(&self, conn: &mut Conn) {
         if conn.paused
             && !self.draining.get()
             && conn.state == State::Open

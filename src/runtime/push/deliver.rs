@@ -37,7 +37,7 @@ impl Shard {
                 self.count_drops(conn, "no-push", 1);
                 continue;
             };
-            if self.queue_frame(conn, frame, key) {
+            if self.queue_in_order(conn, frame, key) {
                 slow.push(slot);
             }
         }
@@ -46,6 +46,21 @@ impl Shard {
                 self.guarded(conn, |conn| self.finish(conn, CloseReason::Slow));
             }
         }
+    }
+}
+
+impl Shard {
+    /// Hands a missed message to whoever asked for it. It is an answer: never dropped, and while too much of
+    /// that waits, the peer is not read from.
+    pub(super) fn recover(&self, message: &Arc<Publication>, to: Subscriber) {
+        if to.0 & 1 == 1 {
+            return self.hand_to_local(to.0 >> 1, message);
+        }
+        let mut table = self.table.borrow_mut();
+        let Some(conn) = table.slot(to.0 >> 1).filter(|conn| conn.state == State::Open) else { return };
+        let Role::Accepted { serving: Some(serving), .. } = &mut conn.role else { return };
+        self.say(&mut conn.outbox, &mut *serving.session, Command::Message(as_message(message)));
+        self.queue_changed(conn);
     }
 }
 

@@ -33,7 +33,10 @@ pub use reply::{Ended, Reply};
 pub use shardcast_proto::push::{HubConfig, Publication, Receipt, Subscribed};
 pub use subscription::{SubscribeOptions, Subscription};
 
-use crate::shard::{Shard, Timer};
+use crate::{
+    ConnId,
+    shard::{Shard, Timer},
+};
 use outlet::Side;
 use subscription::Local;
 
@@ -43,6 +46,8 @@ pub(crate) struct Push {
     hub: RefCell<Hub>,
     /// Subscribers that have ended and that the hub does not know of yet. They may end while it is borrowed.
     left: RefCell<Vec<push::Subscriber>>,
+    /// Connections that were not read from until they got an answer, which they have got.
+    paused: RefCell<Vec<ConnId>>,
     /// Subscriptions of the library that live here, by index.
     locals: RefCell<Vec<Option<Local>>>,
     /// Whoever of the library waits for an answer.
@@ -59,6 +64,7 @@ impl Push {
         Self {
             hub: RefCell::new(hub),
             left: RefCell::default(),
+            paused: RefCell::default(),
             locals: RefCell::default(),
             waiting: RefCell::default(),
             next_ticket: Cell::new(0),
@@ -121,9 +127,26 @@ impl Shard {
         hub.turn(self.now(), &mut Side(self));
         let after = hub.gauges();
         drop(hub);
+        self.go_on_reading();
         self.push.touched.set(false);
         self.tell_of_hub();
         is_ready || after.backlog + after.outgoing < before.backlog + before.outgoing
+    }
+
+    /// Reads again from connections that have got the answer that they were waiting for.
+    fn go_on_reading(&self) {
+        if self.push.paused.borrow().is_empty() {
+            return;
+        }
+        let ready = self.push.paused.take();
+        for id in ready {
+            let mut table = self.table.borrow_mut();
+            if let Some(conn) = table.get(id) {
+                self.resume_if_drained(conn);
+            }
+            drop(table);
+            self.release_if_idle(id.slot);
+        }
     }
 
     /// Copies the hub's counters to where anybody may read them, and sees to its timer.

@@ -24,6 +24,10 @@ impl Outlet for Side<'_> {
         self.0.fan_out(message, to);
     }
 
+    fn recover(&mut self, message: &Arc<Publication>, to: Subscriber) {
+        self.0.recover(message, to);
+    }
+
     fn has_room(&self, shard: u16) -> bool {
         self.0.has_room_for(shard)
     }
@@ -75,6 +79,9 @@ impl Shard {
         {
             self.say(&mut conn.outbox, &mut *serving.session, command);
             self.queue_changed(conn);
+            if conn.paused {
+                self.push.paused.borrow_mut().push(id);
+            }
         }
         drop(table);
         self.end_if_drained(id);

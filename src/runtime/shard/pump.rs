@@ -255,6 +255,8 @@ impl Shard {
             || !self.ended.borrow().is_empty()
             || !self.deferred.borrow().is_empty()
             || !self.cutting.borrow().is_empty()
+            // A task may have sent something after this turn had woken its peers.
+            || !self.to_wake.borrow().is_empty()
             || self.push.is_ready()
             || self.router.peer(self.id).is_rung()
             || self.incoming.borrow_mut().iter_mut().flatten().any(|queue| !queue.is_empty())
