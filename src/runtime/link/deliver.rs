@@ -1,7 +1,10 @@
 //! Messages from the application to the peers of this shard.
 
 use bytes::Bytes;
-use shardcast_proto::{Command, RequestId, Route, outbox::Pushed};
+use shardcast_proto::{
+    Command, RequestId, Route,
+    outbox::{OutboxBounds, Pushed},
+};
 
 use super::{Conn, Role, State};
 use crate::{CloseReason, Connection, connection::policy_code, mesh::Message, shard::Shard};
@@ -71,6 +74,19 @@ impl Shard {
     fn queue_frame(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>) -> bool {
         let bounds = *conn.handle.bounds();
         let pushed = conn.outbox.push(frame, key, self.now(), &bounds);
+        self.was_pushed(conn, pushed, &bounds)
+    }
+
+    /// As [`queue_frame`](Self::queue_frame), for messages whose order must hold when they conflate.
+    #[inline]
+    pub(crate) fn queue_in_order(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>) -> bool {
+        let bounds = *conn.handle.bounds();
+        let pushed = conn.outbox.push_in_order(frame, key, self.now(), &bounds);
+        self.was_pushed(conn, pushed, &bounds)
+    }
+
+    #[inline]
+    fn was_pushed(&self, conn: &mut Conn, pushed: Pushed, bounds: &OutboxBounds) -> bool {
         match pushed {
             Pushed::Queued | Pushed::Blocked => self.count_queued(conn),
             Pushed::QueuedDroppingOldest(dropped) => {
@@ -116,7 +132,7 @@ impl Shard {
         }
     }
 
-    pub(super) fn count_drops(&self, conn: &mut Conn, code: &'static str, drops: usize) {
+    pub(crate) fn count_drops(&self, conn: &mut Conn, code: &'static str, drops: usize) {
         conn.traffic.dropped_messages += drops as u64;
         if let Some(listener) = conn.listener() {
             self.counters.listeners[listener].count_drops(code, drops);

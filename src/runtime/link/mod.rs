@@ -21,7 +21,7 @@ pub(crate) mod table;
 
 use std::{os::fd::OwnedFd, rc::Rc};
 
-use shardcast_proto::{Session, Time, outbox::Outbox};
+use shardcast_proto::{Dialect, Session, Time, outbox::Outbox};
 
 use crate::{Connection, shard::timer::TimerKey};
 use outbound::Outbound;
@@ -65,6 +65,8 @@ pub(crate) struct Serving {
     pub(crate) session: Box<dyn Session>,
     /// Which of the listener's protocols.
     pub(crate) protocol: usize,
+    /// In which way it is told of messages.
+    pub(crate) dialect: Dialect,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

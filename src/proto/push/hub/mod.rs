@@ -32,6 +32,12 @@ pub trait Outlet {
     /// Hands a message to subscribers of this shard, in order of calls. What becomes of it in their outboxes is theirs.
     fn deliver(&mut self, message: &Arc<Publication>, to: &[Subscriber]);
 
+    /// Hands a missed message to a subscriber that asked for it: to be treated as the answer that it is, not
+    /// as a push that may be dropped.
+    fn recover(&mut self, message: &Arc<Publication>, to: Subscriber) {
+        self.deliver(message, &[to]);
+    }
+
     /// Whether `shard`, which is another one, takes an envelope now.
     fn has_room(&self, shard: u16) -> bool;
 

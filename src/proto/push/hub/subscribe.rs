@@ -163,7 +163,7 @@ impl Hub {
                 self.subscribers[who.0 as usize][back as usize].place = Place::active(place);
                 for message in missed {
                     self.counters.delivered += 1;
-                    outlet.deliver(message, &[who]);
+                    outlet.recover(message, who);
                 }
             }
             Err(_) => {

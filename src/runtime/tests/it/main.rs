@@ -19,4 +19,7 @@ mod panic;
 mod silent;
 mod slow;
 mod stall;
+mod topic_abuse;
+mod topic_client;
+mod topics;
 mod vanish;
