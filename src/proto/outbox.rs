@@ -280,26 +280,31 @@ impl Outbox {
         }
     }
 
-    /// As [`push`](Self::push), but what replaces another one takes its turn at the end: for messages whose order
-    /// must hold.
+    /// As [`push_until`](Self::push_until), but what replaces another one takes its turn at the end: for messages whose
+    /// order must hold.
     pub fn push_in_order(
         &mut self,
+        expires: Time,
         frame: Bytes,
         key: Option<u64>,
         now: Time,
         bounds: &OutboxBounds,
     ) -> Pushed {
         if bounds.overflow != OverflowPolicy::Conflate || self.keyed.is_empty() {
-            return self.push(frame, key, now, bounds);
+            return self.push_until(expires, frame, key, now, bounds);
         }
-        let Some(waiting) = self.waiting_with(key) else { return self.push(frame, key, now, bounds) };
+        let Some(waiting) = self.waiting_with(key) else {
+            return self.push_until(expires, frame, key, now, bounds);
+        };
         let older = waiting.frame.len();
         let (bytes, others) = (self.bytes - older, self.messages - 1);
-        if others > 0 && bytes + frame.len() > bounds.bytes_max {
+        // Answers may have taken more than the bounds.
+        let fits = others < bounds.messages_max && bytes + frame.len() <= bounds.bytes_max;
+        if others > 0 && !fits {
             return Pushed::Dropped;
         }
         self.remove_waiting(key);
-        let queued = self.push(frame, key, now, bounds);
+        let queued = self.push_until(expires, frame, key, now, bounds);
         debug_assert_eq!(queued, Pushed::Queued, "there is the room of the older one");
         Pushed::Replaced
     }

@@ -106,7 +106,8 @@ fn conflation_in_order_moves_the_newest_of_a_key_to_the_end() {
     let policy = OverflowPolicy::Conflate;
     let mut outbox = Outbox::default();
     let now = Time::from_nanos(0);
-    let mut keyed = |fill, key| outbox.push_in_order(frame(10, fill), Some(key), now, &bounds(policy));
+    let mut keyed =
+        |fill, key| outbox.push_in_order(Time::NEVER, frame(10, fill), Some(key), now, &bounds(policy));
     assert_eq!([keyed(1, 7), keyed(2, 8), keyed(3, 9)], [Pushed::Queued; 3]);
     assert_eq!([keyed(4, 8), keyed(5, 7)], [Pushed::Replaced; 2]);
     assert_eq!((outbox.bytes(), outbox.messages()), (30, 3));
@@ -115,7 +116,8 @@ fn conflation_in_order_moves_the_newest_of_a_key_to_the_end() {
     // However often it is replaced, it takes the place of one.
     for round in 0..10_000 {
         let key = round % 3;
-        let pushed = outbox.push_in_order(frame(10, round as u8), Some(key), now, &bounds(policy));
+        let pushed =
+            outbox.push_in_order(Time::NEVER, frame(10, round as u8), Some(key), now, &bounds(policy));
         assert_eq!(pushed == Pushed::Queued, round < 3);
         assert!(outbox.items.len() <= 2 * GONE_MAX + 8, "{}", outbox.items.len());
     }
@@ -297,4 +299,17 @@ fn dropping_the_oldest_never_exceeds_the_bound_and_drops_none_in_vain() {
     assert_eq!((too_large, outbox.bytes(), outbox.messages()), (Pushed::Dropped, 20, 2));
     let large = outbox.push(frame(85, 8), None, Time::default(), &bounds(policy));
     assert_eq!((large, outbox.bytes()), (Pushed::QueuedDroppingOldest(1), 95));
+}
+
+#[test]
+fn what_conflates_in_order_is_dropped_where_answers_took_the_room() {
+    let mut outbox = Outbox::default();
+    let policy = OverflowPolicy::Conflate;
+    let keyed = |outbox: &mut Outbox, fill| {
+        outbox.push_in_order(Time::NEVER, frame(10, fill), Some(7), Time::default(), &bounds(policy))
+    };
+    assert_eq!(keyed(&mut outbox, 1), Pushed::Queued);
+    (0..5).for_each(|_| write(&mut outbox, &[9; 1]));
+    assert_eq!(keyed(&mut outbox, 2), Pushed::Dropped);
+    assert_eq!((outbox.messages(), outbox.bytes()), (6, 15));
 }
