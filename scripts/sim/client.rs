@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use shardcast_proto::{
     Position, Time, TopicFilter,
-    outbox::{Outbox, OverflowPolicy, Parcel, Pushed},
+    outbox::{Outbox, Parcel, Pushed},
     push::{Subscriber, schedule::Pacer},
 };
 
@@ -116,16 +116,22 @@ impl Client {
     }
 
     /// Its shard hands a message over; false when that ends the connection.
-    pub(crate) fn hand(&mut self, frame: &Frame, bytes: Bytes, now: Time, model: &mut Model) -> bool {
+    pub(crate) fn hand(
+        &mut self,
+        frame: &Frame,
+        bytes: Bytes,
+        key: Option<u64>,
+        now: Time,
+        model: &mut Model,
+    ) -> bool {
         let Some(connection) = &mut self.connection else { return true };
-        let Frame::Message { id, key, topic, .. } = *frame else { return true };
+        let Frame::Message { id, .. } = *frame else { return true };
         let mut expires = model.expires(id);
         if expires != Time::NEVER && model.sabotage.is_habit(Fault::ForgetExpiry) {
             expires = Time::NEVER;
         }
-        let key = key.map(|key| key * TOPICS.len() as u64 + topic as u64);
         connection.pushes.handed += 1;
-        let pushed = connection.outbox.push_until(expires, bytes, key, now, &self.character.bounds);
+        let pushed = connection.outbox.push_in_order(expires, bytes, key, now, &self.character.bounds);
         connection.pushes.expired += connection.outbox.take_expired() as u64;
         let mut dropped = match pushed {
             Pushed::Queued | Pushed::Blocked => 0,
@@ -140,12 +146,12 @@ impl Client {
         pushed != Pushed::Disconnect
     }
 
-    /// Its shard answers.
-    pub(crate) fn answer(&mut self, frame: Frame, now: Time) {
+    /// Its shard answers; `len` bytes belong to a message.
+    pub(crate) fn answer(&mut self, frame: Frame, len: usize, now: Time) {
         let Some(connection) = &mut self.connection else { return };
         connection.pushes.dropped += connection.outbox.drop_blocked() as u64;
         let mut run = connection.outbox.take_run(now, Vec::new);
-        run.bytes.extend_from_slice(&frame.encode(0));
+        run.bytes.extend_from_slice(&frame.encode(len));
         let _ = connection.outbox.put_run(run, 1);
     }
 
@@ -174,7 +180,7 @@ impl Client {
         }
         let number = self.number;
         for frame in frames(&bytes) {
-            if let Frame::Message { id, .. } = frame {
+            if let Frame::Message { id, was_missed: false, .. } = frame {
                 let expires = model.expires(id);
                 model.require(expires > now, || {
                     format!("{id} was sent to client {number} when it had expired")
@@ -215,8 +221,8 @@ impl Client {
             Frame::Unsubscribed { number } => {
                 connection.view.remove(&number);
             }
-            Frame::Message { topic, position, id, key } => {
-                connection.pushes.received += 1;
+            Frame::Message { topic, position, id, was_missed } => {
+                connection.pushes.received += u64::from(!was_missed);
                 let is_wanted = self.character.habit == Habit::Unasked
                     || connection
                         .view
@@ -226,14 +232,10 @@ impl Client {
                 model.require(is_wanted, || {
                     format!("client {number} got {id} of {} outside of its subscription", TOPICS[topic])
                 });
-                // A push that replaces another takes its place: only those of one key stay in order.
-                if key.is_none() || self.character.bounds.overflow != OverflowPolicy::Conflate {
-                    let floor = connection.floor.insert(topic, position).unwrap_or_default();
-                    let conflates = self.character.bounds.overflow == OverflowPolicy::Conflate;
-                    model.require(floor < position || conflates, || {
-                        format!("client {number} got {position:?} of {} behind {floor:?}", TOPICS[topic])
-                    });
-                }
+                let floor = connection.floor.insert(topic, position).unwrap_or_default();
+                model.require(floor < position, || {
+                    format!("client {number} got {position:?} of {} behind {floor:?}", TOPICS[topic])
+                });
                 self.seen.insert(topic, position);
             }
         }
@@ -243,7 +245,8 @@ impl Client {
     pub(crate) fn disconnect(&mut self, model: &mut Model) -> Option<Connection> {
         let mut connection = self.connection.take()?;
         let flight = connection.flight.take().unwrap_or_default();
-        let flying = frames(&flight).filter(|frame| matches!(frame, Frame::Message { .. })).count();
+        let flying =
+            frames(&flight).filter(|frame| matches!(frame, Frame::Message { was_missed: false, .. })).count();
         let lost = (connection.outbox.clear() + flying) as u64;
         let Pushes { handed, received, dropped, expired } = connection.pushes;
         let number = self.number;
@@ -295,7 +298,7 @@ fn meter_all(meter: &mut Meter, bytes: &[u8], now: Time) -> Result<(), String> {
     while let Some((frame, behind)) = Frame::decode(rest) {
         let len = rest.len() - behind.len();
         rest = behind;
-        if matches!(frame, Frame::Message { .. }) {
+        if matches!(frame, Frame::Message { was_missed: false, .. }) {
             meter.pass(run.0, run.1, now)?;
             meter.pass(1, len, now)?;
             run = (0, 0);

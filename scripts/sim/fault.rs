@@ -34,8 +34,8 @@ pub(crate) enum Fault {
     ForgetTopicPace,
     /// Habit: delayed publications go at once.
     ForgetDelay,
-    /// Habit: what waits of a topic is not finished before a subscription to it ends.
-    ForgetFinish,
+    /// Habit: fan-outs are not told that a subscription ended.
+    ForgetWithdrawal,
     /// Habit: fan-outs are not told that a subscriber left.
     ForgetLeave,
     /// Habit: more is put between two shards than there is room for.
@@ -60,7 +60,7 @@ impl Fault {
         Self::ForgetPace,
         Self::ForgetTopicPace,
         Self::ForgetDelay,
-        Self::ForgetFinish,
+        Self::ForgetWithdrawal,
         Self::ForgetLeave,
         Self::OverfillMesh,
     ];

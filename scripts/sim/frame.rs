@@ -6,8 +6,8 @@ use shardcast_proto::Position;
 /// One frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Frame {
-    /// A message of a topic.
-    Message { topic: usize, position: Position, id: u64, key: Option<u64> },
+    /// A message of a topic; one that was missed comes as an answer.
+    Message { topic: usize, position: Position, id: u64, was_missed: bool },
     /// The subscription with this number of the client stands.
     Subscribed { number: usize },
     /// It has ended.
@@ -18,8 +18,8 @@ impl Frame {
     /// Its bytes; `len` of them stand for the body of a message.
     pub(crate) fn encode(self, len: usize) -> Bytes {
         let words = match self {
-            Self::Message { topic, position, id, key } => {
-                [0, topic as u64, position.epoch, position.offset, id, key.map_or(0, |key| key + 1)]
+            Self::Message { topic, position, id, was_missed } => {
+                [0, topic as u64, position.epoch, position.offset, id, was_missed.into()]
             }
             Self::Subscribed { number } => [1, number as u64, 0, 0, 0, 0],
             Self::Unsubscribed { number } => [2, number as u64, 0, 0, 0, 0],
@@ -39,7 +39,7 @@ impl Frame {
                 topic: word(2)? as usize,
                 position: Position { epoch: word(3)?, offset: word(4)? },
                 id: word(5)?,
-                key: word(6)?.checked_sub(1),
+                was_missed: word(6)? == 1,
             },
             1 => Self::Subscribed { number: word(2)? as usize },
             _ => Self::Unsubscribed { number: word(2)? as usize },

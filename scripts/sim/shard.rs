@@ -147,6 +147,21 @@ impl Outlet for Side<'_> {
         fan_out.deliver(message, to, *now, &mut |message, to| room.hand(message, to, *now));
     }
 
+    fn recover(&mut self, message: &Arc<Publication>, to: Subscriber) {
+        let Room { subscribers, handed, clients, model, .. } = &mut self.room;
+        let (topic, id) = model.seen(message);
+        **handed += 1;
+        let index = subscribers.get(to.0 as usize).copied().flatten();
+        let Some(client) = index.map(|index| &mut clients[index]) else {
+            return model.fail(|| format!("what {to:?} missed, which is nobody"));
+        };
+        let Some(connection) = &mut client.connection else { return };
+        let stream = connection.streams.entry(topic).or_default();
+        stream.hand(client.number, topic, message.position, self.now, model);
+        let frame = Frame::Message { topic, position: message.position, id, was_missed: true };
+        client.answer(frame, message.body.len(), self.now);
+    }
+
     fn has_room(&self, shard: u16) -> bool {
         let queue = &self.mesh.queues[usize::from(self.shard)][usize::from(shard)];
         queue.len() < self.mesh.capacity
@@ -198,7 +213,7 @@ impl Outlet for Side<'_> {
                         stream.begin_not_behind(self.heads[topic]);
                     }
                 }
-                client.answer(Frame::Subscribed { number }, now);
+                client.answer(Frame::Subscribed { number }, 0, now);
             }
         }
     }
@@ -212,7 +227,8 @@ impl Room<'_> {
     /// A message reaches the outboxes of these clients.
     pub(crate) fn hand(&mut self, message: &Arc<Publication>, to: &[Subscriber], now: Time) {
         let (topic, id) = self.model.seen(message);
-        let frame = Frame::Message { topic, position: message.position, id, key: message.key };
+        let key = message.key.map(|key| key ^ message.topic.digest());
+        let frame = Frame::Message { topic, position: message.position, id, was_missed: false };
         let bytes = frame.encode(message.body.len());
         let mut to = to.to_vec();
         if self.model.strikes(Fault::LoseDelivery) {
@@ -237,7 +253,7 @@ impl Room<'_> {
             let Some(connection) = &mut client.connection else { continue };
             let stream = connection.streams.entry(topic).or_default();
             stream.hand(index, topic, message.position, now, self.model);
-            if !client.hand(&frame, bytes.clone(), now, self.model) {
+            if !client.hand(&frame, bytes.clone(), key, now, self.model) {
                 self.slow.push(index);
             }
         }

@@ -273,16 +273,11 @@ impl World {
         }
         let (filter, shard, who) = (subscription.filter.clone(), connection.shard, connection.who);
         self.model.trace.note("unsubscribe", &[client as u64, number as u64]);
-        if !self.model.sabotage.is_habit(Fault::ForgetFinish) {
-            let meant = filter.clone();
-            self.with(shard, |_, now, side| {
-                let Side { fan_out, room, .. } = side;
-                fan_out.finish(|topic| meant.matches(topic), now, &mut |message, to| {
-                    room.hand(message, to, now)
-                });
-            });
+        let Shard { hub, fan_out, .. } = &mut self.shards[usize::from(shard)];
+        let ended = hub.unsubscribe(who, &filter);
+        if !self.model.sabotage.is_habit(Fault::ForgetWithdrawal) {
+            fan_out.withdraw(who, |topic| filter.matches(topic) && !hub.is_subscribed(who, topic));
         }
-        let ended = self.shards[usize::from(shard)].hub.unsubscribe(who, &filter);
         self.model.require(ended.is_ok(), || format!("client {client} cannot leave {filter}: {ended:?}"));
         let it = &mut self.clients[client];
         let Some(connection) = &mut it.connection else { return };
@@ -292,7 +287,7 @@ impl World {
                 connection.streams.entry(topic).or_default().end();
             }
         }
-        it.answer(Frame::Unsubscribed { number }, self.now);
+        it.answer(Frame::Unsubscribed { number }, 0, self.now);
     }
 
     fn vanish(&mut self, client: usize) {

@@ -124,6 +124,13 @@ impl Hub {
         }
     }
 
+    /// Whether the messages of `topic` come to `who`.
+    pub fn is_subscribed(&self, who: Subscriber, topic: &str) -> bool {
+        let list = self.subscribers.get(who.0 as usize).map_or(&[][..], Vec::as_slice);
+        let standing = list.iter().filter(|it| it.place.as_active().is_some());
+        standing.filter_map(|it| self.filter(it.route)).any(|filter| filter.matches(topic))
+    }
+
     /// How many subscriptions `who` has.
     pub fn subscriptions_of(&self, who: Subscriber) -> usize {
         self.subscribers.get(who.0 as usize).map_or(0, Vec::len)

@@ -131,14 +131,6 @@ impl<K: Clone + Ord, J> ClassQueue<K, J> {
         self.flows.keys()
     }
 
-    /// Takes out all jobs of one key, in order. The first of them may have been begun.
-    pub fn remove(&mut self, key: &K) -> impl Iterator<Item = J> + use<K, J> {
-        let jobs = self.flows.remove(key).map_or_else(VecDeque::new, |flow| flow.jobs);
-        self.jobs -= jobs.len();
-        self.clear_if_empty();
-        jobs.into_iter()
-    }
-
     /// Queues a job behind those with the same key. If it is more urgent than they are, they are as urgent from
     /// here on, until none is left.
     pub fn push(&mut self, key: K, class: Class, job: J) {
@@ -181,15 +173,11 @@ impl<K: Clone + Ord, J> ClassQueue<K, J> {
         } else {
             lane.turns.push_back((key, ticket));
         }
-        self.clear_if_empty();
-        Some(piece.cost)
-    }
-
-    /// What is left in the lanes then is stale.
-    fn clear_if_empty(&mut self) {
         if self.is_empty() {
+            // What is left in the lanes is stale.
             self.lanes.iter_mut().for_each(|lane| lane.turns.clear());
         }
+        Some(piece.cost)
     }
 
     /// The key whose turn it is, taken out of its lane, with something to spend.

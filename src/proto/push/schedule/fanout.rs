@@ -23,8 +23,8 @@ pub struct FanOut {
     /// What this turn has cost by now.
     spent: u64,
     jobs_begun: u64,
-    /// Numbers of subscribers that left, with the first job that they are not part of. Emptied when nothing waits.
-    left: BTreeMap<Subscriber, u64>,
+    /// Who left. Emptied when nothing waits.
+    left: Left,
     limits: FanOutLimits,
     counts: FanOutCounts,
 }
@@ -77,7 +77,7 @@ impl FanOut {
             bytes: 0,
             spent: 0,
             jobs_begun: 0,
-            left: BTreeMap::new(),
+            left: Left::default(),
             limits,
             counts: FanOutCounts::default(),
         }
@@ -131,25 +131,11 @@ impl FanOut {
         self.spent = 0;
     }
 
-    /// Does all that waits of the topics of which `is_meant` says so, however much it is: to be called before
-    /// one of their subscriptions ends, so that nothing arrives behind its end.
-    pub fn finish(
-        &mut self,
-        is_meant: impl Fn(&TopicName) -> bool,
-        now: Time,
-        sink: &mut impl FnMut(&Arc<Publication>, &[Subscriber]),
-    ) {
-        if self.queue.is_empty() {
-            return;
-        }
-        let topics: Vec<_> = self.queue.keys().filter(|topic| is_meant(topic)).cloned().collect();
-        for topic in topics {
-            for mut job in self.queue.remove(&topic) {
-                self.waiting -= job.step(usize::MAX, now, &self.left, &mut self.counts, sink);
-                self.bytes -= job.message.body.len();
-            }
-        }
-        self.forget_left();
+    /// A subscription of `who` has ended: of the topics of which `is_meant` says so, nothing that waits is delivered
+    /// to it any more. What is published after it has subscribed again is.
+    pub fn withdraw(&mut self, who: Subscriber, is_meant: impl Fn(&TopicName) -> bool) {
+        let topics = self.queue.keys().filter(|topic| is_meant(topic));
+        self.left.topics.extend(topics.map(|topic| ((who, topic.clone()), self.jobs_begun)));
     }
 
     /// A subscriber has left: what waits for it is not delivered, to nobody who is called the same later on
@@ -157,7 +143,7 @@ impl FanOut {
     #[inline]
     pub fn leave(&mut self, who: Subscriber) {
         if !self.queue.is_empty() {
-            self.left.insert(who, self.jobs_begun);
+            self.left.all.insert(who, self.jobs_begun);
         }
     }
 
@@ -222,8 +208,27 @@ impl FanOut {
 
     fn forget_left(&mut self) {
         if self.queue.is_empty() {
-            self.left.clear();
+            self.left = Left::default();
         }
+    }
+}
+
+/// Subscribers that left, or left a topic, with the first job that they may be part of again.
+#[derive(Debug, Default)]
+struct Left {
+    all: BTreeMap<Subscriber, u64>,
+    topics: BTreeMap<(Subscriber, TopicName), u64>,
+}
+
+impl Left {
+    fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.topics.is_empty()
+    }
+
+    fn is_part_of(&self, who: Subscriber, topic: &TopicName, job: u64) -> bool {
+        let is_new = |first: Option<&u64>| first.is_none_or(|first| *first <= job);
+        is_new(self.all.get(&who))
+            && (self.topics.is_empty() || is_new(self.topics.get(&(who, topic.clone()))))
     }
 }
 
@@ -233,7 +238,7 @@ impl Job {
         &mut self,
         count: usize,
         now: Time,
-        left: &BTreeMap<Subscriber, u64>,
+        left: &Left,
         counts: &mut FanOutCounts,
         sink: &mut impl FnMut(&Arc<Publication>, &[Subscriber]),
     ) -> usize {
@@ -243,7 +248,7 @@ impl Job {
         let part = &mut rest[..count];
         let mut present = count;
         if !left.is_empty() {
-            present = keep(part, |who| left.get(who).is_none_or(|first| *first <= self.number));
+            present = keep(part, |who| left.is_part_of(*who, &self.message.topic, self.number));
             counts.left += (count - present) as u64;
         }
         if self.message.expires <= now {

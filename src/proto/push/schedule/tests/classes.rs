@@ -121,21 +121,6 @@ fn a_huge_delivery_is_paid_for_and_ends() {
     assert!(queue.is_empty());
 }
 
-#[test]
-fn jobs_that_were_taken_out_are_not_done_again() {
-    let mut queue = ClassQueue::new();
-    queue.push(1, Class::Bulk, job(0, 1000));
-    step(&mut queue).expect("there is a job");
-    queue.push(1, Class::High, job(1, 1));
-    queue.push(2, Class::Bulk, job(2, 1));
-    let taken: Vec<_> = queue.remove(&1).map(|job| (job.name, job.deliveries)).collect();
-    assert_eq!(taken, [(0, 872), (1, 1)]);
-    queue.push(1, Class::Normal, job(3, 1));
-    let names: Vec<_> = std::iter::from_fn(|| step(&mut queue)).map(|(_, name, _)| name).collect();
-    assert_eq!(names, [3, 2]);
-    assert_eq!(queue.remove(&1).count(), 0);
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
