@@ -14,6 +14,7 @@ mod logging;
 mod operate;
 mod serve;
 mod signals;
+mod topics;
 
 use std::process::ExitCode;
 

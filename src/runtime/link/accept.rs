@@ -13,9 +13,9 @@ use std::{
 };
 
 use shardcast_os::socket;
-use shardcast_proto::{Error, Home, Protocol, Sniff};
+use shardcast_proto::{Error, Home, Protocol, Sniff, outbox::Outbox};
 
-use super::{Conn, Role, Serving, State, Traffic, outbox::Outbox};
+use super::{Conn, Role, Serving, State, Traffic};
 use crate::{
     CloseReason, ConnId, Connection,
     mesh::{Adopted, Envelope},
@@ -193,10 +193,14 @@ impl Shard {
         let Role::Accepted { listener, serving } = &mut conn.role else { return };
         let listener = *listener;
         let session = self.protocol(listener, protocol).accept(self.now());
-        *serving = Some(Serving { session, protocol });
+        let dialect = session.dialect();
+        *serving = Some(Serving { session, protocol, dialect });
         conn.state = State::Open;
         self.members.borrow_mut()[listener as usize].insert(conn.handle.id().slot);
         self.counters.listeners[listener as usize].unidentified.sub(1);
+        if self.protocol(listener, protocol).subscribes_unasked() {
+            self.subscribe_unasked(listener, conn.handle.id().slot);
+        }
         self.runs(Some(listener));
         self.service(listener, protocol).opened(&conn.handle);
         self.runs(None);

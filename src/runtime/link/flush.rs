@@ -3,11 +3,9 @@
 use std::{io, rc::Rc};
 
 use shardcast_os::ring::Payload;
+use shardcast_proto::outbox::{Outbox, Parcel, Run};
 
-use super::{
-    Conn, Role, State,
-    outbox::{Outbox, Run},
-};
+use super::{Conn, Role, State};
 use crate::{CloseReason, connection::policy_code, shard::Shard};
 
 impl Shard {
@@ -24,7 +22,7 @@ impl Shard {
     /// Something was queued for `conn`: it is sent at the end of this turn, or behind the send in flight.
     /// Then handles and counters are told now, since it may be long until that send has ended.
     #[inline]
-    pub(super) fn queue_changed(&self, conn: &mut Conn) {
+    pub(crate) fn queue_changed(&self, conn: &mut Conn) {
         if conn.outbox.is_ready() {
             self.mark_dirty(conn);
         } else if conn.published != (conn.outbox.bytes(), conn.outbox.messages()) {
@@ -55,8 +53,8 @@ impl Shard {
         if !matches!(conn.state, State::Open | State::Flushing(_)) {
             return;
         }
-        if let Some(payload) = conn.outbox.take(&conn.handle.bounds(), || self.spare()) {
-            self.ring.borrow_mut().send(conn.handle.id().slot, payload);
+        if let Some(parcel) = conn.outbox.take(&conn.handle.bounds(), self.now(), || self.spare()) {
+            self.ring.borrow_mut().send(conn.handle.id().slot, payload(parcel));
             self.arm_for_age(conn);
         }
         self.publish_queue(conn);
@@ -117,6 +115,11 @@ impl Shard {
         } else {
             self.publish_queue(conn);
         }
+        self.resume_if_drained(conn);
+    }
+
+    /// Reads again from a peer that was not read from, if it has taken enough of what waits for it.
+    pub(crate) fn resume_if_drained(&self, conn: &mut Conn) {
         if conn.paused
             && !self.draining.get()
             && conn.state == State::Open
@@ -177,6 +180,17 @@ impl Shard {
         }
     }
 }
+
+/// What the ring sends; the core of the outbox does not know it.
+fn payload(parcel: Parcel) -> Payload {
+    match parcel {
+        Parcel::Gathered(bytes) => Payload::Gathered(bytes),
+        Parcel::Shared(bytes) => Payload::Shared(bytes),
+        Parcel::Pieces(pieces) => Payload::Pieces(pieces),
+    }
+}
+
+const _: () = assert!(Parcel::PIECES_MAX <= Payload::PIECES_MAX);
 
 /// Buffers kept to be used again, and the largest that is: at most 16 MiB a shard.
 const SPARES_MAX: usize = 2048;

@@ -17,16 +17,14 @@ mod drive;
 mod flush;
 pub(crate) mod members;
 pub(crate) mod outbound;
-pub(crate) mod outbox;
 pub(crate) mod table;
 
 use std::{os::fd::OwnedFd, rc::Rc};
 
-use shardcast_proto::{Session, Time};
+use shardcast_proto::{Dialect, Session, Time, outbox::Outbox};
 
 use crate::{Connection, shard::timer::TimerKey};
 use outbound::Outbound;
-use outbox::Outbox;
 
 /// One connection. Lives on one shard, in one slot of its table, which is its slot of the ring too.
 pub(crate) struct Conn {
@@ -67,6 +65,8 @@ pub(crate) struct Serving {
     pub(crate) session: Box<dyn Session>,
     /// Which of the listener's protocols.
     pub(crate) protocol: usize,
+    /// In which way it is told of messages.
+    pub(crate) dialect: Dialect,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
