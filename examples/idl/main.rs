@@ -4,7 +4,7 @@
 
 include!(concat!(env!("OUT_DIR"), "/mod.rs"));
 
-use shardcast::proto::tars::codec::{DecodeStruct, TarsStruct};
+use shardcast::tars::codec::{DecodeStruct, TarsStruct};
 
 use users::{Source, User};
 
