@@ -8,8 +8,10 @@ mod admin;
 mod args;
 mod commands;
 mod config;
+mod doctor;
 mod idl;
 mod logging;
+mod operate;
 mod serve;
 mod signals;
 
