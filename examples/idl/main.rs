@@ -2,7 +2,7 @@
 //! the file, and that the same value is JSON.
 #![forbid(unsafe_code)]
 
-include!(concat!(env!("OUT_DIR"), "/mod.rs"));
+shardcast::include_tars!();
 
 use shardcast::tars::codec::{DecodeStruct, TarsStruct};
 
