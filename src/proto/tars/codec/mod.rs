@@ -58,6 +58,7 @@ mod head;
 mod impls;
 mod limits;
 mod reader;
+mod short;
 mod skip;
 mod traits;
 mod writer;

@@ -70,7 +70,7 @@ impl<'de> TarsReader<'de> {
     ///
     /// # Errors
     /// It is not, or cannot be read.
-    #[inline]
+    #[inline(always)]
     pub fn require<T: Decode<'de>>(&mut self, tag: u8) -> Result<T, DecodeError> {
         match self.seek(tag)? {
             Some(head) => T::decode(self, head),
@@ -82,7 +82,7 @@ impl<'de> TarsReader<'de> {
     ///
     /// # Errors
     /// It is there and cannot be read.
-    #[inline]
+    #[inline(always)]
     pub fn optional<T: Decode<'de> + Default>(&mut self, tag: u8) -> Result<T, DecodeError> {
         self.optional_or_else(tag, T::default)
     }
@@ -91,7 +91,7 @@ impl<'de> TarsReader<'de> {
     ///
     /// # Errors
     /// It is there and cannot be read.
-    #[inline]
+    #[inline(always)]
     pub fn optional_or<T: Decode<'de>>(&mut self, tag: u8, default: T) -> Result<T, DecodeError> {
         self.optional_or_else(tag, || default)
     }
@@ -100,7 +100,7 @@ impl<'de> TarsReader<'de> {
     ///
     /// # Errors
     /// It is there and cannot be read.
-    #[inline]
+    #[inline(always)]
     pub fn optional_or_else<T: Decode<'de>>(
         &mut self,
         tag: u8,
@@ -116,7 +116,7 @@ impl<'de> TarsReader<'de> {
     ///
     /// # Errors
     /// It is there and cannot be read.
-    #[inline]
+    #[inline(always)]
     pub fn option<T: Decode<'de>>(&mut self, tag: u8) -> Result<Option<T>, DecodeError> {
         match self.seek(tag)? {
             Some(head) => T::decode(self, head).map(Some),
@@ -182,7 +182,7 @@ impl<'de> TarsReader<'de> {
     ///
     /// # Errors
     /// A field on the way cannot be skipped.
-    #[inline]
+    #[inline(always)]
     pub fn seek(&mut self, tag: u8) -> Result<Option<Head>, DecodeError> {
         if let [first, rest @ ..] = self.rest
             && tag < LONG_FORM
@@ -232,22 +232,45 @@ impl<'de> TarsReader<'de> {
     ///
     /// # Errors
     /// It is wider, no integer, or cut off.
-    #[inline]
+    #[inline(always)]
     pub fn read_int(&mut self, head: Head, wanted: Wanted) -> Result<i64, DecodeError> {
-        let width_max = match wanted {
-            Wanted::Int8 => TypeCode::Int8,
-            Wanted::Int16 => TypeCode::Int16,
-            Wanted::Int32 => TypeCode::Int32,
-            _ => TypeCode::Int64,
-        };
-        match head.code {
-            TypeCode::Zero => Ok(0),
-            code if code as u8 > width_max as u8 => Err(self.mismatch(head, wanted)),
-            TypeCode::Int8 => Ok(i8::from_be_bytes(self.take_array(head.tag)?).into()),
-            TypeCode::Int16 => Ok(i16::from_be_bytes(self.take_array(head.tag)?).into()),
-            TypeCode::Int32 => Ok(i32::from_be_bytes(self.take_array(head.tag)?).into()),
-            _ => Ok(i64::from_be_bytes(self.take_array(head.tag)?)),
+        match int(head.code as u8, self.rest, wanted) {
+            Some((value, rest)) => {
+                self.rest = rest;
+                Ok(value)
+            }
+            None => Err(self.no_int(head, wanted)),
         }
+    }
+
+    /// Reads the elements of a list of integers.
+    #[inline]
+    pub(super) fn read_int_list<T>(
+        &mut self,
+        head: Head,
+        wanted: Wanted,
+        narrow: impl Fn(i64) -> T,
+    ) -> Result<Vec<T>, DecodeError> {
+        let len = self.begin_list(head)?;
+        let mut list = Vec::with_capacity(self.reserve::<T>(len, head.tag)?);
+        while list.len() < len {
+            // While all is as usual the place is kept in a register.
+            let mut rest = self.rest;
+            while list.len() < len
+                && let Some((code, behind)) = rest.split_first()
+                && let Some((value, behind)) = int(*code, behind, wanted)
+            {
+                list.push(narrow(value));
+                rest = behind;
+            }
+            self.rest = rest;
+            if list.len() < len {
+                let Some(head) = self.seek(0)? else { return Err(self.missing(0)) };
+                list.push(narrow(self.read_int(head, wanted)?));
+            }
+        }
+        self.leave();
+        Ok(list)
     }
 
     /// Reads the value of a `float` field.
@@ -281,8 +304,21 @@ impl<'de> TarsReader<'de> {
     ///
     /// # Errors
     /// It is none, or longer than what is left.
-    #[inline]
+    #[inline(always)]
     pub fn read_string(&mut self, head: Head) -> Result<&'de [u8], DecodeError> {
+        if head.code == TypeCode::String1
+            && let [len, rest @ ..] = self.rest
+            && let Some((string, rest)) = rest.split_at_checked((*len).into())
+        {
+            self.rest = rest;
+            return Ok(string);
+        }
+        self.read_string_slowly(head)
+    }
+
+    /// [`read_string`](Self::read_string) of a long string, or of what is none.
+    #[cold]
+    fn read_string_slowly(&mut self, head: Head) -> Result<&'de [u8], DecodeError> {
         let len = match head.code {
             TypeCode::String1 => u8::from_be_bytes(self.take_array(head.tag)?).into(),
             TypeCode::String4 => u32::from_be_bytes(self.take_array(head.tag)?),
@@ -295,7 +331,7 @@ impl<'de> TarsReader<'de> {
     ///
     /// # Errors
     /// As [`read_string`](Self::read_string); or it is not UTF-8.
-    #[inline]
+    #[inline(always)]
     pub fn read_str(&mut self, head: Head) -> Result<&'de str, DecodeError> {
         let bytes = self.read_string(head)?;
         str::from_utf8(bytes).map_err(|error| self.not_utf8(head.tag, bytes, error.valid_up_to()))
@@ -325,7 +361,7 @@ impl<'de> TarsReader<'de> {
             return Err(self.mismatch(head, Wanted::List));
         }
         self.enter(head.tag)?;
-        self.read_count(head.tag, 1)
+        self.read_count::<1>(head.tag)
     }
 
     /// Begins a map: how many pairs follow, each two fields with tags 0 and 1. Ends with
@@ -339,7 +375,7 @@ impl<'de> TarsReader<'de> {
             return Err(self.mismatch(head, Wanted::Map));
         }
         self.enter(head.tag)?;
-        self.read_count(head.tag, 2)
+        self.read_count::<2>(head.tag)
     }
 
     /// Reads a struct: its fields, and over all that it does not know to its end.
@@ -464,11 +500,11 @@ impl<'de> TarsReader<'de> {
         Ok(Some(head).filter(|head| head.code != TypeCode::StructEnd))
     }
 
-    /// How many elements follow, each of at least `len_min` bytes.
+    /// How many elements follow, each of at least `LEN_MIN` bytes.
     #[inline]
-    pub(super) fn read_count(&mut self, tag: u8, len_min: usize) -> Result<usize, DecodeError> {
+    pub(super) fn read_count<const LEN_MIN: usize>(&mut self, tag: u8) -> Result<usize, DecodeError> {
         let count = self.read_size(tag)?;
-        if count as usize > self.rest.len() / len_min {
+        if count as usize > self.rest.len() / LEN_MIN {
             return Err(self.too_long(count, tag));
         }
         Ok(count as usize)
@@ -542,6 +578,13 @@ impl TarsReader<'_> {
         DecodeError::new(kind, Some(head.tag), self.offset() - head_len)
     }
 
+    /// There is no such integer behind the head that was just taken.
+    #[cold]
+    fn no_int(&self, head: Head, wanted: Wanted) -> DecodeError {
+        let is_cut = int(head.code as u8, &[0; 8], wanted).is_some();
+        if is_cut { self.cut(Some(head.tag)) } else { self.mismatch(head, wanted) }
+    }
+
     #[cold]
     fn missing(&self, tag: u8) -> DecodeError {
         self.fault(DecodeErrorKind::MissingField, Some(tag))
@@ -572,9 +615,42 @@ impl TarsReader<'_> {
     }
 
     #[cold]
-    fn not_utf8(&self, tag: u8, bytes: &[u8], valid_up_to: usize) -> DecodeError {
+    pub(super) fn not_utf8(&self, tag: u8, bytes: &[u8], valid_up_to: usize) -> DecodeError {
         let offset = self.offset() - bytes.len() + valid_up_to;
         DecodeError::new(DecodeErrorKind::InvalidUtf8, Some(tag), offset)
+    }
+}
+
+/// The value of an integer with what follows it, if it is as wanted and whole.
+///
+/// The branches on the width are foreseen where it matters, in long lists of similar numbers; without them, the
+/// place of each element would wait for the width of the one before.
+#[inline(always)]
+fn int(code: u8, rest: &[u8], wanted: Wanted) -> Option<(i64, &[u8])> {
+    const INT8: u8 = TypeCode::Int8 as u8;
+    const INT16: u8 = TypeCode::Int16 as u8;
+    const INT32: u8 = TypeCode::Int32 as u8;
+    const INT64: u8 = TypeCode::Int64 as u8;
+    const ZERO: u8 = TypeCode::Zero as u8;
+    let widest = match wanted {
+        Wanted::Int8 => INT8,
+        Wanted::Int16 => INT16,
+        Wanted::Int32 => INT32,
+        _ => INT64,
+    };
+    match code {
+        INT8 => rest.split_first_chunk().map(|(bytes, rest)| (i8::from_be_bytes(*bytes).into(), rest)),
+        ZERO => Some((0, rest)),
+        INT16 if widest >= INT16 => {
+            rest.split_first_chunk().map(|(bytes, rest)| (i16::from_be_bytes(*bytes).into(), rest))
+        }
+        INT32 if widest >= INT32 => {
+            rest.split_first_chunk().map(|(bytes, rest)| (i32::from_be_bytes(*bytes).into(), rest))
+        }
+        INT64 if widest >= INT64 => {
+            rest.split_first_chunk().map(|(bytes, rest)| (i64::from_be_bytes(*bytes), rest))
+        }
+        _ => None,
     }
 }
 

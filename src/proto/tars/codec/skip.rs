@@ -35,8 +35,8 @@ impl TarsReader<'_> {
             TypeCode::Int64 | TypeCode::Double => 8,
             TypeCode::String1 | TypeCode::String4 => return self.read_string(head).map(|_| None),
             TypeCode::SimpleList => return self.read_simple_list(head).map(|_| None),
-            TypeCode::List => return self.read_count(tag, 1).map(|len| Some(Level::Fields(len))),
-            TypeCode::Map => return self.read_count(tag, 2).map(|len| Some(Level::Fields(2 * len))),
+            TypeCode::List => return self.read_count::<1>(tag).map(|len| Some(Level::Fields(len))),
+            TypeCode::Map => return self.read_count::<2>(tag).map(|len| Some(Level::Fields(2 * len))),
             TypeCode::StructBegin => return Ok(Some(Level::Struct)),
         };
         if self.rest().len() < len as usize {

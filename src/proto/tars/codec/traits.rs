@@ -88,7 +88,7 @@ pub trait TarsStruct {
 
     /// The body as bytes: how a struct stands on top level, in files and packets.
     fn to_vec(&self) -> Vec<u8> {
-        let mut w = TarsWriter::new();
+        let mut w = TarsWriter::with_capacity(BODY_LEN_USUAL);
         self.write_fields(&mut w);
         w.into_vec()
     }
@@ -136,3 +136,6 @@ pub trait TarsEnum: Copy {
         Self::MEMBERS.iter().find(|(member, _)| *member == name).map(|(_, number)| Self::from_i32(*number))
     }
 }
+
+/// Most bodies are shorter, so their vector grows once or never.
+const BODY_LEN_USUAL: usize = 256;

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Elide, Encode, TarsStruct, TypeCode, head::LONG_FORM};
+use super::{Elide, Encode, TarsStruct, TypeCode, head::LONG_FORM, short};
 
 /// Appends fields to bytes that it owns.
 ///
@@ -94,39 +94,64 @@ impl TarsWriter {
     /// Writes an integer in its narrowest form.
     #[inline]
     pub fn write_int(&mut self, tag: u8, value: i64) {
-        if value == 0 {
-            self.head(tag, TypeCode::Zero);
-        } else if let Ok(narrow) = i8::try_from(value) {
-            self.scalar(tag, TypeCode::Int8, narrow.to_be_bytes());
-        } else if let Ok(narrow) = i16::try_from(value) {
-            self.scalar(tag, TypeCode::Int16, narrow.to_be_bytes());
-        } else if let Ok(narrow) = i32::try_from(value) {
-            self.scalar(tag, TypeCode::Int32, narrow.to_be_bytes());
-        } else {
-            self.scalar(tag, TypeCode::Int64, value.to_be_bytes());
+        let (code, bytes, len) = narrowed(value);
+        self.scalar(tag, code as u8, bytes, len);
+    }
+
+    /// Writes a list of integers, each in its narrowest form.
+    #[inline]
+    pub(super) fn write_int_list(&mut self, tag: u8, values: impl ExactSizeIterator<Item = i64>) {
+        self.begin_list(tag, values.len());
+        // Written here first, so that the place of the next one need not go through memory.
+        let mut chunk = [0; CHUNK_LEN];
+        let mut at = 0;
+        for value in values {
+            if at > CHUNK_LEN - INT_LEN_MAX {
+                self.out.extend_from_slice(&chunk[..at]);
+                at = 0;
+            }
+            let (code, bytes, len) = narrowed(value);
+            chunk[at] = code as u8;
+            chunk[at + 1..at + INT_LEN_MAX].copy_from_slice(&bytes.to_le_bytes());
+            at += 1 + len;
         }
+        self.out.extend_from_slice(&chunk[..at]);
     }
 
     /// Writes a `float`, in full also when it is zero.
     #[inline]
     pub fn write_float(&mut self, tag: u8, value: f32) {
-        self.scalar(tag, TypeCode::Float, value.to_be_bytes());
+        self.scalar(tag, TypeCode::Float as u8, value.to_bits().swap_bytes().into(), 4);
     }
 
     /// Writes a `double`, in full also when it is zero.
     #[inline]
     pub fn write_double(&mut self, tag: u8, value: f64) {
-        self.scalar(tag, TypeCode::Double, value.to_be_bytes());
+        self.scalar(tag, TypeCode::Double as u8, value.to_bits().swap_bytes(), 8);
     }
 
     /// Writes a `string`, which on the wire is bytes of any kind.
     #[inline]
     pub fn write_string(&mut self, tag: u8, value: &[u8]) {
+        // Most strings are short, and then head, length and text are one store.
+        if let Some(text) = short::load(value)
+            && value.len() <= 14
+        {
+            let head =
+                u128::from(u16::from_le_bytes([tag << 4 | TypeCode::String1 as u8, value.len() as u8]));
+            if tag < LONG_FORM {
+                return self.append(head | text << 16, 2 + value.len());
+            }
+        }
+        self.write_long_string(tag, value);
+    }
+
+    fn write_long_string(&mut self, tag: u8, value: &[u8]) {
         if let Ok(len) = u8::try_from(value.len()) {
-            self.scalar(tag, TypeCode::String1, [len]);
+            self.scalar(tag, TypeCode::String1 as u8, len.into(), 1);
         } else {
             let len = u32::try_from(value.len()).expect("a string has a length of 32 bits");
-            self.scalar(tag, TypeCode::String4, len.to_be_bytes());
+            self.scalar(tag, TypeCode::String4 as u8, len.swap_bytes().into(), 4);
         }
         self.out.extend_from_slice(value);
     }
@@ -217,17 +242,45 @@ impl TarsWriter {
 
     #[inline]
     fn head(&mut self, tag: u8, code: TypeCode) {
-        self.scalar(tag, code, []);
+        self.scalar(tag, code as u8, 0, 0);
     }
 
+    /// Writes a head and the first `len` bytes of `value` with one store and one check for room.
     #[inline]
-    fn scalar<const N: usize>(&mut self, tag: u8, code: TypeCode, value: [u8; N]) {
+    fn scalar(&mut self, tag: u8, code: u8, value: u64, len: usize) {
+        let value = u128::from(value);
         if tag < LONG_FORM {
-            self.out.push(tag << 4 | code as u8);
+            self.append(u128::from(tag << 4 | code) | value << 8, 1 + len);
         } else {
-            self.out.extend_from_slice(&[LONG_FORM << 4 | code as u8, tag]);
+            let head = u128::from(u16::from_le_bytes([LONG_FORM << 4 | code, tag]));
+            self.append(head | value << 16, 2 + len);
         }
-        self.out.extend_from_slice(&value);
+    }
+
+    /// Appends the first `len` bytes of `bytes`, least significant first: all 16, and takes off what is too many.
+    #[inline]
+    fn append(&mut self, bytes: u128, len: usize) {
+        let end = self.out.len() + len;
+        self.out.extend_from_slice(&bytes.to_le_bytes());
+        self.out.truncate(end);
+    }
+}
+
+/// The narrowest form of an integer: its type, its bytes with the first one least significant, and how many
+/// they are.
+#[inline(always)]
+fn narrowed(value: i64) -> (TypeCode, u64, usize) {
+    let bytes = value.cast_unsigned().swap_bytes();
+    if value == 0 {
+        (TypeCode::Zero, 0, 0)
+    } else if i8::try_from(value).is_ok() {
+        (TypeCode::Int8, bytes >> 56, 1)
+    } else if i16::try_from(value).is_ok() {
+        (TypeCode::Int16, bytes >> 48, 2)
+    } else if i32::try_from(value).is_ok() {
+        (TypeCode::Int32, bytes >> 32, 4)
+    } else {
+        (TypeCode::Int64, bytes, 8)
     }
 }
 
@@ -254,3 +307,7 @@ impl From<TarsWriter> for Bytes {
         writer.out.into()
     }
 }
+
+/// A head of one byte and the longest integer.
+const INT_LEN_MAX: usize = 9;
+const CHUNK_LEN: usize = 128;

@@ -19,12 +19,20 @@ macro_rules! integer {
             fn type_name(out: &mut String) {
                 out.push_str($name);
             }
+
+            fn encode_list(list: &[Self], w: &mut TarsWriter, tag: u8) {
+                w.write_int_list(tag, list.iter().map(|value| (*value).into()));
+            }
         }
 
         impl<'de> Decode<'de> for $type {
             #[inline]
             fn decode(r: &mut TarsReader<'de>, head: Head) -> Result<Self, DecodeError> {
                 r.read_int(head, Wanted::$storage).map(|value| value as $type)
+            }
+
+            fn decode_list(r: &mut TarsReader<'de>, head: Head) -> Result<Vec<Self>, DecodeError> {
+                r.read_int_list(head, Wanted::$storage, |value| value as $type)
             }
         }
 

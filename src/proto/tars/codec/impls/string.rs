@@ -6,7 +6,7 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-use super::super::{Decode, DecodeError, Elide, Encode, Head, TarsReader, TarsWriter};
+use super::super::{Decode, DecodeError, Elide, Encode, Head, TarsReader, TarsWriter, short};
 
 macro_rules! text {
     ($($type:ty),*) => { $(
@@ -38,12 +38,14 @@ macro_rules! text {
 text!(str, &str, String, Cow<'_, str>, ByteString);
 
 impl<'de> Decode<'de> for String {
-    #[inline]
+    #[inline(always)]
     fn decode(r: &mut TarsReader<'de>, head: Head) -> Result<Self, DecodeError> {
-        if r.is_lossy() {
-            return r.read_string(head).map(|bytes| Self::from_utf8_lossy(bytes).into_owned());
+        let bytes = r.read_string(head)?;
+        match short::to_string(bytes) {
+            Ok(text) => Ok(text),
+            Err(_) if r.is_lossy() => Ok(Self::from_utf8_lossy(bytes).into_owned()),
+            Err(valid_up_to) => Err(r.not_utf8(head.tag, bytes, valid_up_to)),
         }
-        r.read_str(head).map(Self::from)
     }
 }
 
