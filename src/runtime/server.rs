@@ -17,7 +17,7 @@ use std::{
 };
 
 use shardcast_os::clock;
-use shardcast_proto::{Protocol, Time, TopicName, outbox::OutboxBounds};
+use shardcast_proto::{Protocol, Time, TopicName, outbox::OutboxBounds, push::schedule::Pace};
 
 pub use handle::{PeriodicPush, ServerHandle};
 pub use listener::{Listener, ServiceFactory};
@@ -100,6 +100,7 @@ pub(crate) struct ListenerShared {
     pub(crate) address: SocketAddr,
     pub(crate) protocols: Vec<(Arc<dyn Protocol>, ServiceFactory)>,
     pub(crate) bounds: OutboxBounds,
+    pub(crate) pace: Pace,
     pub(crate) idle_timeout: Duration,
 }
 

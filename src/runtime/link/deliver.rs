@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use shardcast_proto::{
-    Command, RequestId, Route,
+    Command, RequestId, Route, Time,
     outbox::{OutboxBounds, Pushed},
 };
 
@@ -79,14 +79,21 @@ impl Shard {
 
     /// As [`queue_frame`](Self::queue_frame), for messages whose order must hold when they conflate.
     #[inline]
-    pub(crate) fn queue_in_order(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>) -> bool {
+    pub(crate) fn queue_in_order(
+        &self,
+        conn: &mut Conn,
+        frame: Bytes,
+        key: Option<u64>,
+        expires: Time,
+    ) -> bool {
         let bounds = *conn.handle.bounds();
-        let pushed = conn.outbox.push_in_order(frame, key, self.now(), &bounds);
+        let pushed = conn.outbox.push_in_order(expires, frame, key, self.now(), &bounds);
         self.was_pushed(conn, pushed, &bounds)
     }
 
     #[inline]
     fn was_pushed(&self, conn: &mut Conn, pushed: Pushed, bounds: &OutboxBounds) -> bool {
+        self.count_expired(conn);
         match pushed {
             Pushed::Queued | Pushed::Blocked => self.count_queued(conn),
             Pushed::QueuedDroppingOldest(dropped) => {

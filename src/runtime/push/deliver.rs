@@ -37,7 +37,7 @@ impl Shard {
                 self.count_drops(conn, "no-push", 1);
                 continue;
             };
-            if self.queue_in_order(conn, frame, key) {
+            if self.queue_in_order(conn, frame, key, message.expires) {
                 slow.push(slot);
             }
         }

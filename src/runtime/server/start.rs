@@ -208,6 +208,7 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
                 overflow: listener.overflow.unwrap_or(limits.overflow),
             },
             idle_timeout: listener.idle_timeout.unwrap_or(limits.idle_timeout),
+            pace: listener.pace,
             topic: topic(&listener)?,
             label: label::number(&listener.name),
             name: listener.name,
