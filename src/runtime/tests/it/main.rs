@@ -16,6 +16,7 @@ mod kernel;
 mod limits;
 mod malformed;
 mod panic;
+mod schedule;
 mod silent;
 mod slow;
 mod stall;
