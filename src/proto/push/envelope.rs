@@ -1,6 +1,6 @@
 //! What hubs say to each other and to their driver.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -37,6 +37,18 @@ impl Publish {
     /// To be published at once, wanted for ever, and as urgent as its topic.
     pub fn new(topic: TopicName, body: Bytes) -> Self {
         Self { topic, body, key: None, due: Time::default(), expires: Time::NEVER, class: Class::Bulk }
+    }
+
+    /// To be published `delay` from now, and wanted for `ttl` from then.
+    #[must_use]
+    pub fn timed(mut self, delay: Option<Duration>, ttl: Option<Duration>, now: Time) -> Self {
+        if let Some(delay) = delay.filter(|delay| !delay.is_zero()) {
+            self.due = now + delay;
+        }
+        if let Some(ttl) = ttl {
+            self.expires = self.due.max(now) + ttl;
+        }
+        self
     }
 }
 

@@ -88,6 +88,7 @@ impl Shard {
 
     #[inline]
     fn was_pushed(&self, conn: &mut Conn, pushed: Pushed, bounds: &OutboxBounds) -> bool {
+        self.count_expired(conn);
         match pushed {
             Pushed::Queued | Pushed::Blocked => self.count_queued(conn),
             Pushed::QueuedDroppingOldest(dropped) => {

@@ -61,6 +61,7 @@ impl Shard {
             assembly: Vec::new(),
             frame_began: None,
             outbox: Outbox::default(),
+            pace: None,
             timer: None,
             opened: now,
             received_at: now,

@@ -216,6 +216,10 @@ impl ServerHandle {
 }
 
 impl PeriodicPush {
+    pub(crate) const fn new(number: u64, server: ServerHandle) -> Self {
+        Self { number, server }
+    }
+
     /// Ends the repetition.
     pub fn stop(self) {
         let number = self.number;

@@ -211,6 +211,7 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
         let idle_timeout = listener.idle_timeout.unwrap_or(limits.idle_timeout);
         bound.push(ListenerShared {
             limits: Arc::new(ListenerLimits::new(&bounds, idle_timeout)),
+            pace: listener.pace,
             topic: topic(&listener)?,
             label: label::number(&listener.name),
             name: listener.name,

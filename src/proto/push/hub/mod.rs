@@ -175,6 +175,8 @@ pub struct HubCounters {
     pub missed: u64,
     /// Publications that expired before they were stamped.
     pub expired: u64,
+    /// Publications that waited for their time or their pace when the server began to stop.
+    pub closed: u64,
     /// Missed messages that had expired when somebody came back for them, each subscription counted.
     pub outlived: u64,
     /// Publications refused because there were too many topics.

@@ -215,7 +215,7 @@ impl Hub {
     }
 
     /// Tells whoever wants to hear of a publication, if anybody does.
-    fn tell(
+    pub(super) fn tell(
         &mut self,
         ticket: Option<(u16, Ticket)>,
         result: Result<Receipt, Refusal>,

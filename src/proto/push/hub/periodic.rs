@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Hub, Publish, Waiting};
-use crate::push::schedule::AddError;
+use super::{Hub, Outlet, Publish, Waiting};
+use crate::{Refusal, push::schedule::AddError};
 
 impl Hub {
     /// Publishes `publish` each `interval`, for the first time when it is due. The times are fixed by the first one,
@@ -21,6 +21,14 @@ impl Hub {
         debug_assert_eq!(publish.topic.owner(self.shards), self.shard, "added at its owner");
         let submission = self.submission(Waiting { publish, ticket: None });
         self.admission.add_periodic(number, interval, submission)
+    }
+
+    /// Ends all periodic pushes, and refuses what waits for its time or for its pace: the server is stopping.
+    pub fn close(&mut self, outlet: &mut impl Outlet) {
+        for waiting in self.admission.close() {
+            self.counters.closed += 1;
+            self.tell(waiting.ticket, Err(Refusal::Draining), outlet);
+        }
     }
 
     /// Ends a periodic push. What it published before may still wait for the pace of its topic. False: there is
