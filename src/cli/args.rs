@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
-use crate::config::{Flag, Key};
+use crate::{
+    bench::{BENCH_EXAMPLES, BenchCommand},
+    config::{Flag, Key},
+};
 
 /// Thread-per-core push and RPC server.
 #[derive(Debug, Parser)]
@@ -29,6 +32,9 @@ pub(crate) enum Command {
     /// Show and explain the configuration
     #[command(subcommand, after_help = CONFIG_EXAMPLES)]
     Config(ConfigCommand),
+    /// Measure latency and throughput, and compare results
+    #[command(subcommand, after_help = BENCH_EXAMPLES)]
+    Bench(BenchCommand),
 }
 
 #[derive(Debug, Subcommand)]

@@ -13,6 +13,7 @@ use shardcast::StartError;
 
 use crate::{
     args::{Args, Command, ConfigCommand, Overrides},
+    bench,
     config::{self, Inputs, Loaded, SourceFile},
     logging, serve,
 };
@@ -47,6 +48,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             let schema = serde_json::to_string_pretty(&config::schema())?;
             print(&(schema + "\n")).map(|()| ExitCode::SUCCESS)
         }
+        Command::Bench(command) => bench::run(command).or_else(unless_the_machine_is_not_fit),
         Command::Config(ConfigCommand::Init) => print(&config::print_defaults()).map(|()| ExitCode::SUCCESS),
     }
 }
@@ -102,7 +104,7 @@ fn read_source(path: &Path) -> anyhow::Result<SourceFile> {
 }
 
 /// Writes to standard output. A reader that has seen enough, such as `head`, is no error.
-fn print(text: &str) -> anyhow::Result<()> {
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("cannot write"),

@@ -1,0 +1,199 @@
+//! Starts the generator's threads together, watches them, and adds up what they found.
+
+use std::{
+    net::TcpStream,
+    os::fd::OwnedFd,
+    sync::mpsc::{self, Receiver, Sender},
+    thread,
+    time::Duration,
+};
+
+use shardcast_os::{clock, cpu, ring::RingConfig};
+
+use super::{
+    Counts, Load, Measured, Plan, Progress, Recorder, Result, Window,
+    cpu::{CpuMeter, CpuShare},
+    drive::{Course, drive},
+    echo::Echo,
+    live::{ThreadLive, totals},
+    payload::Stamper,
+    schedule::Schedule,
+};
+use crate::links::Links;
+
+/// Runs `plan`, and calls `watch` some ten times a second.
+///
+/// # Errors
+/// The server cannot be reached, or this machine lacks something.
+pub fn run(plan: &Plan, mut watch: impl FnMut(Progress)) -> Result<Measured> {
+    let live: Vec<ThreadLive> = plan.threads.iter().map(|_| ThreadLive::default()).collect();
+    thread::scope(|scope| {
+        let mut threads = Vec::new();
+        for (share, live) in live.iter().enumerate() {
+            let (ready, is_ready) = mpsc::channel();
+            let (go, gone) = mpsc::channel();
+            let name = format!("generator-{share}");
+            let body = move || run_thread(plan, share, live, &ready, &gone);
+            let thread = thread::Builder::new().name(name).spawn_scoped(scope, body)?;
+            threads.push((thread, is_ready, go));
+        }
+        // A thread that cannot begin closes its channel, and tells why when it is joined.
+        if threads.iter().all(|(_, is_ready, _)| is_ready.recv().is_ok()) {
+            thread::sleep(SETTLE);
+            let begin = clock::now_nanos() + START_IN_NANOS;
+            let window = window(plan, begin);
+            for (_, _, go) in &threads {
+                // A thread that is gone tells why when it is joined.
+                let _ = go.send((begin, window));
+            }
+            let cpu = observe(plan, &live, begin, window, &mut watch);
+            let found = threads.into_iter().map(|(thread, ..)| join(thread)).collect::<Result<Vec<_>>>()?;
+            return Ok(add_up(window, cpu, &found));
+        }
+        for (thread, _, go) in threads {
+            drop(go);
+            join(thread)?;
+        }
+        Err("the generator did not start".into())
+    })
+}
+
+/// What one thread found.
+struct Found {
+    recorder: Recorder,
+    counts: Counts,
+    worked_nanos: u64,
+}
+
+type Start = (u64, Window);
+
+fn run_thread(
+    plan: &Plan,
+    share: usize,
+    live: &ThreadLive,
+    ready: &Sender<()>,
+    go: &Receiver<Start>,
+) -> Result<Option<Found>> {
+    if let Some(cpu) = plan.threads[share]
+        && !cpu::pin_current_thread(cpu)
+    {
+        return Err(format!("cannot pin the generator to CPU {cpu}").into());
+    }
+    let shares = plan.threads.len();
+    let bounds = |share| share * plan.connections / shares;
+    let (first, connections) = (bounds(share), bounds(share + 1) - bounds(share));
+    let mut links = connect(plan, connections)?;
+    // Whoever waits for this may have given up.
+    let _ = ready.send(());
+    let Ok((begin, window)) = go.recv() else { return Ok(None) };
+    let schedule = plan.pace.rate().map(|rate| {
+        let part = connections as f64 / plan.connections as f64;
+        Schedule::new(begin, rate * part, share, shares)
+    });
+    let recorder = Recorder::new(window);
+    let course = Course { schedule, window, wait: plan.wait };
+    let stamper = Stamper::new(plan.run, plan.size);
+    match plan.load {
+        Load::Echo => {
+            let mut echo =
+                Echo::new(stamper, (first, connections), plan.depth, plan.pace, schedule, recorder);
+            echo.begin(&mut links);
+            let worked_nanos = drive(&mut links, &mut echo, &course, live)?;
+            let (recorder, counts) = echo.finish(&links);
+            Ok(Some(Found { recorder, counts, worked_nanos }))
+        }
+    }
+}
+
+fn connect(plan: &Plan, connections: usize) -> Result<Links> {
+    let buffers = (BUFFERS / plan.threads.len().next_power_of_two()).max(BUFFERS_MIN) as u16;
+    let slots = u32::try_from(connections)?.max(1);
+    let mut links = Links::new(&RingConfig { buffers, slots, ..RingConfig::default() })?;
+    for _ in 0..connections {
+        let stream = TcpStream::connect(plan.address)
+            .map_err(|error| format!("cannot connect to {}: {error}", plan.address))?;
+        stream.set_nodelay(true)?;
+        links.adopt(OwnedFd::from(stream))?;
+    }
+    Ok(links)
+}
+
+fn window(plan: &Plan, begin: u64) -> Window {
+    let begin = begin + nanos(plan.warm_up);
+    let time = nanos(plan.time).max(1);
+    let interval = (time / 100).clamp(INTERVAL_NANOS_MIN, INTERVAL_NANOS_MAX).max(time / INTERVALS_MAX);
+    Window { begin, end: begin + time, interval }
+}
+
+/// Reads the CPU times at the ends of the intervals, and tells `watch` how far the run is.
+fn observe(
+    plan: &Plan,
+    live: &[ThreadLive],
+    begin: u64,
+    window: Window,
+    watch: &mut impl FnMut(Progress),
+) -> Vec<CpuShare> {
+    let total = plan.warm_up + plan.time;
+    let mut tell = || {
+        let elapsed = Duration::from_nanos(clock::now_nanos().saturating_sub(begin)).min(total);
+        watch(Progress { elapsed, total, received: totals(live).received });
+    };
+    sleep_until(window.begin, &mut tell);
+    let mut meter = CpuMeter::start(plan.server, live);
+    let mut shares = Vec::with_capacity(window.intervals());
+    for number in 1..=window.intervals() as u64 {
+        sleep_until((window.begin + number * window.interval).min(window.end), &mut tell);
+        shares.push(meter.lap());
+    }
+    shares
+}
+
+fn sleep_until(until: u64, tell: &mut impl FnMut()) {
+    loop {
+        let left = until.saturating_sub(clock::now_nanos());
+        if left == 0 {
+            return;
+        }
+        thread::sleep(Duration::from_nanos(left).min(TELL_EVERY));
+        tell();
+    }
+}
+
+fn join(thread: thread::ScopedJoinHandle<'_, Result<Option<Found>>>) -> Result<Option<Found>> {
+    thread.join().unwrap_or_else(|_| Err("a thread of the generator panicked".into()))
+}
+
+fn add_up(window: Window, cpu: Vec<CpuShare>, found: &[Option<Found>]) -> Measured {
+    let mut recorder = Recorder::new(window);
+    let mut counts = Counts::default();
+    let mut worked_nanos = 0;
+    for it in found.iter().flatten() {
+        recorder.merge(&it.recorder);
+        counts.add(&it.counts);
+        worked_nanos = worked_nanos.max(it.worked_nanos);
+    }
+    let generator_busy = worked_nanos as f64 / (window.end - window.begin) as f64;
+    Measured { recorder, window, counts, cpu, generator_busy }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 4)
+}
+
+/// Receive buffers over all threads, and of one at least.
+const BUFFERS: usize = 4096;
+const BUFFERS_MIN: usize = 512;
+
+/// Time for a server to accept the last connection.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// All threads know when to begin by then.
+const START_IN_NANOS: u64 = 5_000_000;
+
+/// A hundred intervals are enough for a picture, and for the statistics of a comparison.
+const INTERVAL_NANOS_MIN: u64 = 10_000_000;
+const INTERVAL_NANOS_MAX: u64 = 1_000_000_000;
+const INTERVALS_MAX: u64 = 600;
+
+/// Longest time between two calls of `watch`.
+const TELL_EVERY: Duration = Duration::from_millis(100);
