@@ -10,6 +10,7 @@ mod counts;
 mod environment;
 mod hgrm;
 mod html;
+mod json;
 pub mod metric;
 mod summary;
 mod text;
@@ -177,7 +178,7 @@ impl Report {
 
     /// As JSON on several lines.
     pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("a report has text keys only")
+        json::to_string(self)
     }
 
     /// Reads what [`to_json`](Self::to_json) wrote.

@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::{
     Report,
     condition::{Condition, Conditions, Value},
+    json,
     metric::{Metric, Series, Statistic},
     text,
 };
@@ -107,7 +108,7 @@ impl Comparison {
 
     /// As JSON.
     pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("a comparison has text keys only")
+        json::to_string(self)
     }
 }
 
