@@ -44,6 +44,8 @@ pub enum Statistic {
     StdDev,
 }
 
+type Count = fn(&Report) -> u64;
+
 /// A count of a report: an index into the names of all.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Total(usize);
@@ -156,7 +158,7 @@ fn percentile(text: &str) -> Option<f64> {
     digits.parse().ok().filter(|it| plain && (0.0..=100.0).contains(it))
 }
 
-const TOTALS: &[(&str, fn(&Report) -> u64)] = &[
+const TOTALS: &[(&str, Count)] = &[
     ("sent", |report| report.totals.sent),
     ("received", |report| report.totals.received),
     ("lost", |report| report.totals.lost),

@@ -132,6 +132,17 @@ pub(super) fn time(nanos: f64) -> String {
     }
 }
 
+/// Nanoseconds for an axis: as short as can be.
+pub(super) fn short_time(nanos: f64) -> String {
+    let (value, unit) = match nanos {
+        _ if nanos < 1e3 => (nanos, "ns"),
+        _ if nanos < 1e6 => (nanos / 1e3, "us"),
+        _ if nanos < 1e9 => (nanos / 1e6, "ms"),
+        _ => (nanos / 1e9, "s"),
+    };
+    format!("{} {unit}", (value * 1e3).round() / 1e3)
+}
+
 const fn digits(value: f64) -> usize {
     match value {
         _ if value < 10.0 => 2,

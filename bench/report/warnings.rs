@@ -1,6 +1,6 @@
 //! Reasons to take a result with care.
 
-use super::Report;
+use super::{Report, text::time};
 
 /// What is wrong with `report`, in sentences, the worst first.
 pub(super) fn find(report: &Report) -> Vec<String> {
@@ -55,10 +55,10 @@ fn generator(report: &Report, warnings: &mut Vec<String>) {
     }
     if pacing.count > 0 && latency.count > 0 && pacing.p99 as f64 > PACING_PART_MAX * latency.p50 as f64 {
         warnings.push(format!(
-            "the generator sent late: its pacing error (p99 {:.1} us) is more than a tenth of the latency \
-             measured (p50 {:.1} us); free its CPU, or ask for less",
-            pacing.p99 as f64 / 1e3,
-            latency.p50 as f64 / 1e3
+            "the generator sent late: its pacing error (p99 {}) is more than a tenth of the latency measured \
+             (p50 {}); free its CPU, or ask for less",
+            time(pacing.p99 as f64),
+            time(latency.p50 as f64)
         ));
     }
     let shared =

@@ -3,7 +3,7 @@
 use super::{
     super::{
         Buckets, Interval, Report,
-        text::{count, time},
+        text::{count, short_time, time},
     },
     svg::{LEFT, Plot, RIGHT, Scale, TOP, round_log_range},
 };
@@ -88,7 +88,7 @@ pub(super) fn heat_map(columns: &Columns) -> String {
     let range = round_log_range(filled().fold(f64::MAX, f64::min).min(1e11), filled().fold(0.0, f64::max));
     let (x, y) = (columns.x(), Scale::logarithmic(range, (HEAT_BOTTOM, TOP)));
     let mut plot = Plot::new(HEAT_BOTTOM, "Latency over time");
-    plot.y_axis(&y, &y.ticks(10), time);
+    plot.y_axis(&y, &y.ticks(10), short_time);
     columns.seconds(&mut plot, HEAT_BOTTOM);
     let row_height = (HEAT_BOTTOM - TOP) / HEAT_ROWS as f64;
     let rows: Vec<[u64; HEAT_ROWS]> = columns.0.iter().map(|it| rows(&it.latency, &y, row_height)).collect();
@@ -126,7 +126,7 @@ pub(super) fn rate(report: &Report, columns: &Columns) -> String {
     let most = most.chain(asked).fold(1.0, f64::max);
     let y = Scale::linear((0.0, most * 1.1), (SMALL_BOTTOM, TOP));
     let mut plot = Plot::new(SMALL_BOTTOM, "Messages a second");
-    plot.y_axis(&y, &y.ticks(4), |it| short(it));
+    plot.y_axis(&y, &y.ticks(4), short);
     columns.seconds(&mut plot, SMALL_BOTTOM);
     let received = columns.points(&y, |it| it.received_per_s);
     plot.area("area latency", &received, SMALL_BOTTOM);

@@ -1,7 +1,10 @@
 //! The percentile curve: latency over 1/(1-p), on two logarithmic axes.
 
 use super::{
-    super::{Report, Summary, text::time},
+    super::{
+        Report, Summary,
+        text::{short_time, time},
+    },
     svg::{LEFT, Plot, RIGHT, Scale, TOP, round_log_range},
 };
 
@@ -20,7 +23,7 @@ pub(super) fn plot(report: &Report) -> String {
     let low = shown().map(|it| it.min).min().unwrap_or(0);
     let high = curves.iter().map(|(_, _, it)| it.max).max().unwrap_or(0);
     let y = Scale::logarithmic(round_log_range(low as f64, high as f64), (BOTTOM, TOP));
-    plot.y_axis(&y, &y.ticks(12), time);
+    plot.y_axis(&y, &y.ticks(12), short_time);
     // The last nine is reached by one message.
     let nines = shown().map(|it| (it.count as f64).log10()).fold(1.0, f64::max);
     let x = Scale::linear((0.0, nines), (LEFT, RIGHT));

@@ -33,7 +33,7 @@ impl Layout {
 
     /// Half of the CPUs for shards, the others for the generator. Neither spins on a CPU of the other's.
     fn in_process(cpus: &[usize], shards: Option<u16>, threads: Option<usize>, connections: usize) -> Self {
-        let shards = shards.unwrap_or((cpus.len() / 2).clamp(1, usize::from(u16::MAX)) as u16);
+        let shards = shards.unwrap_or_else(|| (cpus.len() / 2).clamp(1, usize::from(u16::MAX)) as u16);
         let (ours, rest) = cpus.split_at(usize::from(shards).min(cpus.len()));
         let is_apart = usize::from(shards) < cpus.len();
         let wanted = threads.unwrap_or_else(|| rest.len().clamp(1, usize::from(shards))).min(connections);
