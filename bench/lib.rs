@@ -9,6 +9,7 @@
 //! | [`load`] | closed loops for ratios of CPU time: one for all servers, the floor included |
 //! | [`idle`] | what a loop does that found nothing to do |
 //! | [`hop`] | messages between shards |
+//! | [`micro`] | small pieces of a message's path, each by itself |
 //! | [`machine`] | CPUs, CPU time and memory of processes |
 //! | [`outcome`] | what one run of the load generator found |
 //! | [`runner`] | servers and load generators as processes |
@@ -23,6 +24,7 @@ pub mod idle;
 pub mod links;
 pub mod load;
 pub mod machine;
+pub mod micro;
 pub mod outcome;
 pub mod report;
 pub mod runner;

@@ -17,6 +17,10 @@ use crate::links::Links;
 pub(super) trait Load {
     /// The time of the schedule's message `index` has come.
     fn due(&mut self, links: &mut Links, index: u64, intended: u64, now: u64);
+    /// Sends what needs no schedule; true when there was any.
+    fn poll(&mut self, _links: &mut Links, _now: u64) -> bool {
+        false
+    }
     /// Bytes came.
     fn receive(&mut self, links: &mut Links, slot: u32, bytes: &[u8]);
     /// Nothing more may be begun; what is due already, is still sent.
@@ -67,6 +71,8 @@ pub(super) fn drive(
             stopped = due >= window.end && now >= window.end;
         } else {
             stopped = now >= window.end;
+            worked |= load.poll(links, now);
+            due = due.min(now + TELL_NANOS);
         }
         worked |= links.turn(|links, slot, bytes| load.receive(links, slot, bytes))?;
         if stopped {

@@ -79,9 +79,7 @@ impl Echo {
     /// What was counted, when all is over.
     pub(super) fn finish(mut self, links: &Links) -> (Recorder, Counts) {
         for peer in &self.peers {
-            self.counts.lost += peer.sequence.lost(peer.next);
-            self.counts.duplicated += peer.sequence.duplicated();
-            self.counts.reordered += peer.sequence.reordered();
+            self.counts.add_sequence(&peer.sequence, peer.next);
             self.counts.unsent += peer.owed;
         }
         self.counts.disconnected = links.closed();

@@ -18,6 +18,7 @@ mod echo;
 mod live;
 mod pause;
 pub mod payload;
+mod push;
 mod recorder;
 mod schedule;
 mod sequence;
@@ -68,6 +69,12 @@ pub struct Plan {
 pub enum Load {
     /// Every message comes back to the connection that sent it.
     Echo,
+    /// Every message is published on a topic and comes to its subscribers.
+    Push {
+        /// Topics, at least 1. Each connection is subscribed to one of them; when there are more topics than
+        /// connections, each topic has one connection.
+        topics: usize,
+    },
 }
 
 impl Load {
@@ -75,6 +82,7 @@ impl Load {
     pub const fn describe(self) -> (&'static str, usize) {
         match self {
             Self::Echo => ("echo", 0),
+            Self::Push { topics } => ("push", topics),
         }
     }
 }
@@ -136,6 +144,13 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Adds what came of one stream, of which so many were sent.
+    fn add_sequence(&mut self, sequence: &Sequence, sent: u64) {
+        self.lost += sequence.lost(sent);
+        self.duplicated += sequence.duplicated();
+        self.reordered += sequence.reordered();
+    }
+
     fn add(&mut self, other: &Self) {
         for (ours, theirs) in [
             (&mut self.sent, other.sent),

@@ -29,6 +29,11 @@ impl Sequence {
         self.see_out_of_turn(sequence)
     }
 
+    /// One above the highest that came.
+    pub const fn next(&self) -> u64 {
+        self.next
+    }
+
     /// Messages that came more than once, each time counted.
     pub const fn duplicated(&self) -> u64 {
         self.duplicated

@@ -17,7 +17,9 @@ use super::{
     echo::Echo,
     live::{ThreadLive, totals},
     payload::Stamper,
+    push::{self, Push, Share, Shared},
     schedule::Schedule,
+    sequence::Sequence,
 };
 use crate::links::Links;
 
@@ -27,13 +29,14 @@ use crate::links::Links;
 /// The server cannot be reached, or this machine lacks something.
 pub fn run(plan: &Plan, mut watch: impl FnMut(Progress)) -> Result<Measured> {
     let live: Vec<ThreadLive> = plan.threads.iter().map(|_| ThreadLive::default()).collect();
+    let shared = &Shared::new(plan.connections, plan.load.describe().1.max(1));
     thread::scope(|scope| {
         let mut threads = Vec::new();
-        for (share, live) in live.iter().enumerate() {
+        for (number, live) in live.iter().enumerate() {
             let (ready, is_ready) = mpsc::channel();
             let (go, gone) = mpsc::channel();
-            let name = format!("generator-{share}");
-            let body = move || run_thread(plan, share, live, &ready, &gone);
+            let name = format!("generator-{number}");
+            let body = move || run_thread(plan, shared, number, live, &ready, &gone);
             let thread = thread::Builder::new().name(name).spawn_scoped(scope, body)?;
             threads.push((thread, is_ready, go));
         }
@@ -48,7 +51,7 @@ pub fn run(plan: &Plan, mut watch: impl FnMut(Progress)) -> Result<Measured> {
             }
             let cpu = observe(plan, &live, begin, window, &mut watch);
             let found = threads.into_iter().map(|(thread, ..)| join(thread)).collect::<Result<Vec<_>>>()?;
-            return Ok(add_up(window, cpu, &found));
+            return Ok(add_up(window, cpu, &found, shared));
         }
         for (thread, _, go) in threads {
             drop(go);
@@ -62,6 +65,7 @@ pub fn run(plan: &Plan, mut watch: impl FnMut(Progress)) -> Result<Measured> {
 struct Found {
     recorder: Recorder,
     counts: Counts,
+    subscriptions: Vec<(usize, Sequence)>,
     worked_nanos: u64,
 }
 
@@ -69,40 +73,66 @@ type Start = (u64, Window);
 
 fn run_thread(
     plan: &Plan,
-    share: usize,
+    shared: &Shared,
+    number: usize,
     live: &ThreadLive,
     ready: &Sender<()>,
     go: &Receiver<Start>,
 ) -> Result<Option<Found>> {
-    if let Some(cpu) = plan.threads[share]
+    if let Some(cpu) = plan.threads[number]
         && !cpu::pin_current_thread(cpu)
     {
         return Err(format!("cannot pin the generator to CPU {cpu}").into());
     }
-    let shares = plan.threads.len();
-    let bounds = |share| share * plan.connections / shares;
-    let (first, connections) = (bounds(share), bounds(share + 1) - bounds(share));
-    let mut links = connect(plan, connections)?;
+    let share = share(plan, number);
+    let mut links = match plan.load {
+        Load::Echo => connect(plan, share.connections)?,
+        Load::Push { .. } => {
+            let mut links = connect(plan, share.connections + 1)?;
+            Push::subscribe(&mut links, shared, share, plan.run)?;
+            links
+        }
+    };
     // Whoever waits for this may have given up.
     let _ = ready.send(());
     let Ok((begin, window)) = go.recv() else { return Ok(None) };
-    let schedule = plan.pace.rate().map(|rate| {
-        let part = connections as f64 / plan.connections as f64;
-        Schedule::new(begin, rate * part, share, shares)
-    });
+    let course = Course { schedule: schedule(plan, shared, share, begin), window, wait: plan.wait };
     let recorder = Recorder::new(window);
-    let course = Course { schedule, window, wait: plan.wait };
     let stamper = Stamper::new(plan.run, plan.size);
     match plan.load {
         Load::Echo => {
-            let mut echo =
-                Echo::new(stamper, (first, connections), plan.depth, plan.pace, schedule, recorder);
+            let connections = (share.first, share.connections);
+            let mut echo = Echo::new(stamper, connections, plan.depth, plan.pace, course.schedule, recorder);
             echo.begin(&mut links);
             let worked_nanos = drive(&mut links, &mut echo, &course, live)?;
             let (recorder, counts) = echo.finish(&links);
-            Ok(Some(Found { recorder, counts, worked_nanos }))
+            Ok(Some(Found { recorder, counts, subscriptions: Vec::new(), worked_nanos }))
+        }
+        Load::Push { .. } => {
+            let (stamper, pace) = ((stamper, plan.run), (plan.pace, course.schedule));
+            let mut push = Push::new(stamper, shared, share, plan.depth, pace, recorder);
+            let worked_nanos = drive(&mut links, &mut push, &course, live)?;
+            let push::Found { recorder, counts, subscriptions } = push.finish(&links);
+            Ok(Some(Found { recorder, counts, subscriptions, worked_nanos }))
         }
     }
+}
+
+fn share(plan: &Plan, number: usize) -> Share {
+    let of = plan.threads.len();
+    let bound = |number| number * plan.connections / of;
+    let first = bound(number);
+    Share { number, of, first, connections: bound(number + 1) - first }
+}
+
+/// The thread's part of the whole rate; nothing when it has no part of it.
+fn schedule(plan: &Plan, shared: &Shared, share: Share, begin: u64) -> Option<Schedule> {
+    let rate = plan.pace.rate()?;
+    let part = match plan.load {
+        Load::Echo => share.connections as f64 / plan.connections as f64,
+        Load::Push { topics } => share.topics(shared).count() as f64 / topics as f64,
+    };
+    (part > 0.0).then(|| Schedule::new(begin, rate * part, share.number, share.of))
 }
 
 fn connect(plan: &Plan, connections: usize) -> Result<Links> {
@@ -163,15 +193,19 @@ fn join(thread: thread::ScopedJoinHandle<'_, Result<Option<Found>>>) -> Result<O
     thread.join().unwrap_or_else(|_| Err("a thread of the generator panicked".into()))
 }
 
-fn add_up(window: Window, cpu: Vec<CpuShare>, found: &[Option<Found>]) -> Measured {
+fn add_up(window: Window, cpu: Vec<CpuShare>, found: &[Option<Found>], shared: &Shared) -> Measured {
     let mut recorder = Recorder::new(window);
     let mut counts = Counts::default();
     let mut worked_nanos = 0;
     for it in found.iter().flatten() {
         recorder.merge(&it.recorder);
         counts.add(&it.counts);
+        for (topic, sequence) in &it.subscriptions {
+            counts.add_sequence(sequence, shared.published(*topic));
+        }
         worked_nanos = worked_nanos.max(it.worked_nanos);
     }
+    counts.lost = counts.lost.saturating_sub(shared.refused_deliveries());
     let generator_busy = worked_nanos as f64 / (window.end - window.begin) as f64;
     Measured { recorder, window, counts, cpu, generator_busy }
 }

@@ -21,9 +21,11 @@ pub(super) fn render(report: &Report) -> String {
     }
     let _ = writeln!(out, "  latency counts {latency}, service {service}\n");
     let asked = report.test.rate.map_or_else(String::new, |rate| format!(" of {} asked for", count(rate)));
+    let [sent, received] =
+        if report.test.kind == "push" { ["published", "delivered"] } else { ["sent", "received"] };
     let _ = writeln!(
         out,
-        "sent {}/s{asked}, received {}/s",
+        "{sent} {}/s{asked}, {received} {}/s",
         count(report.rate.sent_per_s),
         count(report.rate.received_per_s)
     );
@@ -67,12 +69,13 @@ pub(super) fn places(report: &Report) -> String {
 fn totals(report: &Report) -> String {
     let totals = &report.totals;
     let mut line = format!(
-        "lost {}, duplicated {}, reordered {}, corrupt {} of {} sent",
+        "lost {}, duplicated {}, reordered {}, corrupt {} of {} {}",
         count(totals.lost as f64),
         count(totals.duplicated as f64),
         count(totals.reordered as f64),
         count(totals.corrupt as f64),
-        count(totals.sent as f64)
+        count((totals.received + totals.lost) as f64),
+        if report.test.kind == "push" { "deliveries" } else { "messages" }
     );
     let rare = [
         ("unsent", totals.unsent),

@@ -45,7 +45,7 @@ pub(super) fn render(report: &Report) -> String {
         section(
             "CPU",
             "CPUs that were busy. A generator that spins uses all of its own.",
-            &[("latency", "server"), ("service", "generator")],
+            if report.cpu.server.is_some() { &CPU_LEGEND } else { &CPU_LEGEND[1..] },
             &over_time::cpu(report, &columns),
         ),
         format!("<div class=\"pair\">\n{}{}</div>\n", distributions(report), environment(report)),
@@ -184,6 +184,8 @@ fn utc(unix_s: u64) -> String {
     let (hours, minutes) = (unix_s / 3600 % 24, unix_s / 60 % 60);
     format!("{year}-{month:02}-{day:02} {hours:02}:{minutes:02} UTC")
 }
+
+const CPU_LEGEND: [(&str, &str); 2] = [("latency", "server"), ("service", "generator")];
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");

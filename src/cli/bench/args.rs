@@ -11,12 +11,36 @@ use shardcast_bench::report::condition::Conditions;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
+    /// Measure from publish to delivery
+    #[command(after_help = PUSH_EXAMPLES)]
+    Push {
+        /// Subscribers
+        #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
+        connections: usize,
+        /// Topics: each subscriber has one, and each topic a subscriber
+        #[arg(long, value_name = "T", default_value_t = 1, value_parser = at_least_one)]
+        topics: usize,
+        /// Messages on the way on each topic, in a closed loop
+        #[arg(long, value_name = "D", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        depth: u32,
+        /// Messages published a second, by a schedule [default: 1000]
+        #[arg(long, value_name = "R", value_parser = rate)]
+        rate: Option<f64>,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Measure messages that come back to their sender
     #[command(after_help = ECHO_EXAMPLES)]
     Echo {
         /// Connections
         #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
         connections: usize,
+        /// Messages on the way on each connection; others wait
+        #[arg(long, value_name = "D", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
+        depth: u32,
+        /// Messages a second, by a schedule [default: 10000]
+        #[arg(long, value_name = "R", value_parser = rate)]
+        rate: Option<f64>,
         #[command(flatten)]
         common: Common,
     },
@@ -41,22 +65,16 @@ pub(crate) enum BenchCommand {
 /// What all measurements have in common.
 #[derive(Args, Debug)]
 pub(crate) struct Common {
-    /// Messages on the way at most; what is due and finds no room waits
-    #[arg(long, value_name = "D", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) depth: u32,
-    /// Messages a second, by a schedule [default: 10000]
-    #[arg(long, value_name = "R", value_parser = rate)]
-    pub(crate) rate: Option<f64>,
     /// As many messages as it can: a closed loop without a rate
     #[arg(long, conflicts_with = "rate")]
     pub(crate) max: bool,
-    /// Closed loop: wait for answers, and leave out what the schedule wanted meanwhile
+    /// Closed loop: leave out what is due while answers are awaited
     #[arg(long)]
     pub(crate) closed: bool,
     /// Bytes of a payload
     #[arg(long, value_name = "B", default_value_t = 64, value_parser = size)]
     pub(crate) size: usize,
-    /// How long to measure: seconds, or with a unit such as 500ms
+    /// How long to measure; seconds, or such as 500ms
     #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
     pub(crate) time: Duration,
     /// Shards of the server in this process
@@ -135,8 +153,13 @@ pub(crate) const BENCH_EXAMPLES: &str = "\
 Latency counts from when a message should have been sent: docs/benchmarking.md says how to read it.
 
 Examples:
-  shardcast bench echo --connections 64 --rate 100k --html echo.html
+  shardcast bench push --connections 1000 --rate 1k --html push.html
   shardcast bench compare before.json after.json --fail-if 'p99>+10%'";
+
+const PUSH_EXAMPLES: &str = "\
+Examples:
+  shardcast bench push --connections 1000 --topics 10 --rate 500 --assert 'p99<1ms,lost=0'
+  shardcast bench push --connect 127.0.0.1:10099 --max --json push.json";
 
 const ECHO_EXAMPLES: &str = "\
 Examples:

@@ -35,7 +35,14 @@ pub(crate) const EXIT_THRESHOLD: u8 = 5;
 /// The server cannot be started or reached, or a file cannot be read or written.
 pub(crate) fn run(command: BenchCommand) -> anyhow::Result<ExitCode> {
     match command {
-        BenchCommand::Echo { connections, common } => measure(Load::Echo, connections, &common),
+        BenchCommand::Push { connections, topics, depth, rate, common } => {
+            let pace = pace(&common, rate, PUSH_RATE);
+            measure(Load::Push { topics }, connections, depth, pace, &common)
+        }
+        BenchCommand::Echo { connections, depth, rate, common } => {
+            let pace = pace(&common, rate, ECHO_RATE);
+            measure(Load::Echo, connections, depth, pace, &common)
+        }
         BenchCommand::Compare { a, b, fail_if, json } => {
             let (a, b) = (read_report(&a)?, read_report(&b)?);
             let comparison = compare::compare(&a, &b);
@@ -49,7 +56,13 @@ pub(crate) fn run(command: BenchCommand) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn measure(load: Load, connections: usize, common: &Common) -> anyhow::Result<ExitCode> {
+fn measure(
+    load: Load,
+    connections: usize,
+    depth: u32,
+    pace: Pace,
+    common: &Common,
+) -> anyhow::Result<ExitCode> {
     let layout = Layout::plan(common.connect, common.shards, common.threads, connections);
     shardcast_os::rlimit::raise_nofile().context("cannot raise the limit on open files")?;
     let server = match common.connect {
@@ -65,8 +78,8 @@ fn measure(load: Load, connections: usize, common: &Common) -> anyhow::Result<Ex
         address,
         load,
         connections,
-        depth: common.depth,
-        pace: pace(common),
+        depth,
+        pace,
         size: common.size,
         warm_up: common.warm_up.unwrap_or_else(|| (common.time / 5).min(WARM_UP_MAX)),
         time: common.time.max(TIME_MIN),
@@ -91,10 +104,10 @@ fn measure(load: Load, connections: usize, common: &Common) -> anyhow::Result<Ex
     Ok(verdict(&common.conditions.clone().unwrap_or_default().violations(&report)))
 }
 
-fn pace(common: &Common) -> Pace {
-    match (common.closed || common.max, common.rate) {
+fn pace(common: &Common, rate: Option<f64>, default: f64) -> Pace {
+    match (common.closed || common.max, rate) {
         (true, rate) => Pace::Closed { rate },
-        (false, rate) => Pace::Open { rate: rate.unwrap_or(RATE_DEFAULT) },
+        (false, rate) => Pace::Open { rate: rate.unwrap_or(default) },
     }
 }
 
@@ -182,8 +195,9 @@ fn verdict(failures: &[String]) -> ExitCode {
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_THRESHOLD) }
 }
 
-/// Messages a second of an open loop for which none are given: a rate that any host can serve.
-const RATE_DEFAULT: f64 = 10_000.0;
+/// Messages a second of an open loop for which none are given: rates that any host can serve.
+const PUSH_RATE: f64 = 1_000.0;
+const ECHO_RATE: f64 = 10_000.0;
 
 /// A shorter time has not one interval.
 const TIME_MIN: Duration = Duration::from_millis(10);

@@ -65,7 +65,7 @@ fn a_server_in_this_process_is_measured_and_compared_with_itself() {
         ["--json", &json, "--hgrm", &hgrm, "--html", &html, "--assert", "lost=0,duplicated=0,corrupt=0"];
     let told = shardcast(&[&arguments[..], &files].concat()).assert().success().get_output().clone();
     let told = String::from_utf8(told.stdout).expect("text");
-    assert!(told.contains("lost 0, duplicated 0, reordered 0, corrupt 0 of 600 sent"), "{told}");
+    assert!(told.contains("lost 0, duplicated 0, reordered 0, corrupt 0 of 600 messages"), "{told}");
     assert!(told.contains("pacing error: p50 "), "{told}");
 
     let report: Value = serde_json::from_str(&fs::read_to_string(&json).expect("written")).expect("JSON");

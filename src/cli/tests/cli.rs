@@ -90,6 +90,7 @@ fn every_help_fits_on_a_screen_and_has_two_examples() {
         "config schema",
         "config init",
         "bench",
+        "bench push",
         "bench echo",
         "bench compare",
     ] {
