@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr, time::Duration};
 use anyhow::Context;
 use shardcast::{
     CpuChoice, Limits, Listener, Server, ServerConfig, ShardCount, StartError,
+    push::HubConfig,
     tars::{Current, Framed, FramedService, Servant},
 };
 
@@ -23,6 +24,12 @@ pub(super) fn start(layout: &Layout) -> Result<Measured, StartError> {
         shards: layout.shards.map_or(ShardCount::Auto, ShardCount::Exactly),
         cpus,
         limits: Limits { connections_max: usize::MAX, idle_timeout: Duration::ZERO, ..Limits::default() },
+        push: HubConfig {
+            topics_max: usize::MAX,
+            subscriptions_max: usize::MAX,
+            subscriptions_per_subscriber_max: usize::MAX,
+            ..HubConfig::default()
+        },
         ..ServerConfig::default()
     };
     let listener = Listener::new(NAME, "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Echo));

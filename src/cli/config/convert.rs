@@ -19,6 +19,7 @@ impl Config {
             receive_buffer_bytes: u32::try_from(server.receive_buffer_bytes.0).unwrap_or(u32::MAX),
             io_uring_disable: server.io_uring_disable.clone(),
             limits: self.limits.library(),
+            ..ServerConfig::default()
         }
     }
 }
