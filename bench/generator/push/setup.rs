@@ -22,30 +22,29 @@ pub(super) fn subscribe(
     subscribers: usize,
     run: u32,
 ) -> Result<()> {
-    let mut awaited = 0u64;
-    let mut out = Vec::new();
+    let mut wanted = Wanted {
+        topics: (first..first + subscribers).map(|connection| shared.topics_of(connection)).collect(),
+        awaited: 0,
+        run,
+        out: Vec::new(),
+    };
     for slot in 0..links.slots() {
-        let mut id = 0;
-        let mut say = |request: &Request<'_>| {
-            id += 1;
-            awaited += 1;
-            out.clear();
-            put_frame(id, &mut out, |out| encode_request(request, out));
-            links.say(slot, &out);
-        };
-        say(&Request::Hello);
-        if (slot as usize) < subscribers {
-            for topic in shared.topics_of(first + slot as usize) {
-                say(&Request::Subscribe { topic: &topic_name(run, topic), prefix: false, since: None });
-            }
-        }
+        wanted.say(links, slot, &Request::Hello);
+    }
+    // The answer to HELLO brings the first of these along.
+    let window = (UNANSWERED_MAX / subscribers.max(1)).clamp(1, UNANSWERED_MAX);
+    for slot in 0..subscribers as u32 {
+        (1..window).for_each(|_| wanted.ask(links, slot));
     }
     let mut refused = None;
     let mut worked_at = clock::now_nanos();
-    while awaited > 0 && refused.is_none() {
+    while wanted.awaited > 0 && refused.is_none() {
         let worked = links.turn(|links, slot, bytes| {
-            links.frames(slot, bytes, |_, frame| match understand(frame) {
-                Understood::Yes => awaited = awaited.saturating_sub(1),
+            links.frames(slot, bytes, |links, frame| match understand(frame) {
+                Understood::Yes => {
+                    wanted.awaited = wanted.awaited.saturating_sub(1);
+                    wanted.ask(links, slot);
+                }
                 Understood::Push => {}
                 Understood::No(why) => refused = Some(why),
             });
@@ -54,15 +53,41 @@ pub(super) fn subscribe(
         if worked {
             worked_at = now;
         } else if now - worked_at > PATIENCE_NANOS {
-            return Err(
-                format!("{awaited} subscriptions were not answered: does this server know topics?").into()
-            );
+            let awaited = wanted.awaited;
+            return Err(format!("{awaited} requests were not answered: does this server know topics?").into());
         }
         if links.closed() > 0 {
             return Err("the server closed a connection that subscribed: does it know topics?".into());
         }
     }
     refused.map_or(Ok(()), |why| Err(why.into()))
+}
+
+/// What is still to be asked for, and what was not answered yet.
+struct Wanted<I> {
+    /// Of each subscriber, those that it has not asked for.
+    topics: Vec<I>,
+    awaited: u64,
+    run: u32,
+    out: Vec<u8>,
+}
+
+impl<I: Iterator<Item = usize>> Wanted<I> {
+    /// Asks for the next topic of a subscriber, if there is one.
+    fn ask(&mut self, links: &mut Links, slot: u32) {
+        if let Some(topic) = self.topics.get_mut(slot as usize).and_then(Iterator::next) {
+            let topic = &topic_name(self.run, topic);
+            self.say(links, slot, &Request::Subscribe { topic, prefix: false, since: None });
+        }
+    }
+
+    fn say(&mut self, links: &mut Links, slot: u32, request: &Request<'_>) {
+        self.awaited += 1;
+        self.out.clear();
+        // Answers come in order: which of them this is need not be known.
+        put_frame(1, &mut self.out, |out| encode_request(request, out));
+        links.say(slot, &self.out);
+    }
 }
 
 enum Understood {
@@ -86,6 +111,9 @@ fn understand(frame: &[u8]) -> Understood {
         ),
     }
 }
+
+/// Requests without an answer: servers have bounds.
+const UNANSWERED_MAX: usize = 2048;
 
 /// How long a server may say nothing.
 const PATIENCE_NANOS: u64 = 10_000_000_000;

@@ -17,7 +17,7 @@ pub(crate) enum BenchCommand {
         /// Subscribers
         #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
         connections: usize,
-        /// Topics: each subscriber has one, and each topic a subscriber
+        /// Topics; each subscriber has one, or some if there are more
         #[arg(long, value_name = "T", default_value_t = 1, value_parser = at_least_one)]
         topics: usize,
         /// Messages on the way on each topic, in a closed loop

@@ -83,15 +83,41 @@ fn a_server_in_this_process_is_measured_and_compared_with_itself() {
 }
 
 #[test]
+fn what_is_published_comes_to_every_subscriber_of_its_topic() {
+    let published = |arguments: &[&str]| {
+        let all = [&["bench", "push", "--time", "0.4", "--warm-up", "0.1", "--json"], arguments].concat();
+        let conditions = "lost=0,duplicated=0,reordered=0,corrupt=0,refused=0,unsent=0,disconnected=0";
+        let output = shardcast(&[&all[..], &["--assert", conditions]].concat()).assert().success();
+        serde_json::from_slice::<Value>(&output.get_output().stdout).expect("JSON")
+    };
+    // Connections, topics, shards, and what comes of 500 messages.
+    for (connections, topics, shards, received) in
+        [("1", "1", "1", 500), ("10", "1", "2", 5000), ("10", "5", "1", 1000), ("3", "25", "2", 500)]
+    {
+        let arguments =
+            ["--connections", connections, "--topics", topics, "--shards", shards, "--rate", "1000"];
+        let report = published(&arguments);
+        assert_eq!((&report["sent"], &report["received"]), (&500.into(), &received.into()), "{arguments:?}");
+        assert_eq!(report["test"]["topics"].to_string(), topics);
+    }
+    let threads = published(&["--connections", "5", "--topics", "2", "--threads", "3", "--rate", "100"]);
+    assert_eq!((&threads["sent"], &threads["received"]), (&50.into(), &125.into()));
+    let report = published(&["--connections", "4", "--topics", "3", "--max", "--depth", "2"]);
+    assert!(report["sent"].as_u64() > Some(10), "{}", report["sent"]);
+}
+
+#[test]
 fn what_cannot_be_measured_or_read_is_an_error() {
     let gone =
         std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").to_string();
+    let knows_no_topics = serve(Behaviour::Unreliable).to_string();
     let folder = folder("unreadable");
     let no_report = folder.join("no-report.json");
     fs::write(&no_report, "{}").expect("written");
     let no_report = no_report.to_str().expect("a path of text");
     for (arguments, code, part) in [
         (vec!["echo", "--connect", &gone, "--time", "1"], 1, "cannot connect"),
+        (vec!["push", "--connect", &knows_no_topics, "--time", "1"], 1, "does not know topics"),
         (vec!["echo", "--connect", "nowhere", "--time", "1"], 2, "no HOST:PORT"),
         (vec!["echo", "--assert", "p99<fast"], 2, "does not begin with a number"),
         (vec!["echo", "--max", "--rate", "5"], 2, "cannot be used with"),
