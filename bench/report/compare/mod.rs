@@ -159,6 +159,9 @@ fn row(metric: Metric, a: &Report, b: &Report, bootstraps: &mut (Bootstrap, Boot
     let (value_a, value_b) = (metric.value(a)?, metric.value(b)?);
     let change = (value_a > 0.0).then(|| value_b / value_a - 1.0);
     let interval = bootstrap::interval_of_change(metric, &mut bootstraps.0, &mut bootstraps.1);
+    // Drawn runs know values to two digits only: what was measured is never outside.
+    let interval =
+        interval.zip(change).map(|((low, high), change)| (f64::min(low, change), f64::max(high, change)));
     Some(Row { metric, a: value_a, b: value_b, change, interval })
 }
 

@@ -167,8 +167,8 @@ Examples:
   shardcast bench echo --connect 127.0.0.1:10099 --max --depth 1 --json";
 
 const COMPARE_EXAMPLES: &str = "\
-Confidence comes from drawing a thousand runs out of the intervals of each result; a change that may be
-chance fails no condition.
+Confidence comes from drawing a thousand runs out of the intervals of each result. A change that
+may be chance fails no condition.
 
 Examples:
   shardcast bench compare before.json after.json
