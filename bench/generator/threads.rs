@@ -171,9 +171,11 @@ fn observe(
     sleep_until(window.begin, &mut tell);
     let mut meter = CpuMeter::start(plan.server, live);
     let mut shares = Vec::with_capacity(window.intervals());
-    for number in 1..=window.intervals() as u64 {
-        sleep_until((window.begin + number * window.interval).min(window.end), &mut tell);
-        shares.push(meter.lap());
+    while shares.len() < window.intervals() {
+        sleep_until((window.begin + (shares.len() as u64 + 1) * window.interval).min(window.end), &mut tell);
+        // Whoever is woken late has one reading for all that has passed.
+        let passed = window.interval_of(clock::now_nanos()).unwrap_or_else(|| window.intervals());
+        shares.resize(passed.max(shares.len() + 1), meter.lap());
     }
     shares
 }
