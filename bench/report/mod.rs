@@ -227,6 +227,16 @@ impl Test {
         }
     }
 
+    /// How many messages come of one that is sent.
+    pub fn deliveries_per_message(&self) -> f64 {
+        if self.topics == 0 { 1.0 } else { self.connections.max(self.topics) as f64 / self.topics as f64 }
+    }
+
+    /// What happens to a message at both ends.
+    pub fn verbs(&self) -> [&'static str; 2] {
+        if self.kind == "push" { ["published", "delivered"] } else { ["sent", "received"] }
+    }
+
     /// Whether the schedule decided when messages left.
     pub fn is_open(&self) -> bool {
         self.r#loop == "open"

@@ -21,8 +21,7 @@ pub(super) fn render(report: &Report) -> String {
     }
     let _ = writeln!(out, "  latency counts {latency}, service {service}\n");
     let asked = report.test.rate.map_or_else(String::new, |rate| format!(" of {} asked for", count(rate)));
-    let [sent, received] =
-        if report.test.kind == "push" { ["published", "delivered"] } else { ["sent", "received"] };
+    let [sent, received] = report.test.verbs();
     let _ = writeln!(
         out,
         "{sent} {}/s{asked}, {received} {}/s",

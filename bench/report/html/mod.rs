@@ -18,6 +18,8 @@ pub(super) fn render(report: &Report) -> String {
     let columns = Columns::new(&report.intervals);
     let title = text::title(&report.test);
     let (what, how) = title.split_once(", ").unwrap_or((&title, ""));
+    let [sent, received] = report.test.verbs();
+    let to_come = if report.test.topics == 0 { sent } else { "published × subscribers" };
     let parts = [
         format!("<header>\n<p class=\"name\">shardcast bench</p>\n<h1>{}</h1>\n", escape(&capital(what))),
         format!("<p>{}</p>\n<p>{}</p>\n</header>\n", escape(how), escape(&text::places(report))),
@@ -38,8 +40,8 @@ pub(super) fn render(report: &Report) -> String {
         ),
         section(
             "Rate",
-            "Messages a second.",
-            &[("latency", "received"), ("service", "sent")],
+            "Messages a second; dashed, what was asked for.",
+            &[("latency", received), ("service", to_come)],
             &over_time::rate(report, &columns),
         ),
         section(
@@ -96,7 +98,7 @@ fn figures(report: &Report) -> String {
     let mut figures: Vec<(&str, String)> = [("p50", 0), ("p99", 2), ("p99.9", 3), ("max", 5)]
         .map(|(name, row)| (name, time(report.latency.rows()[row].1)))
         .into();
-    figures.push(("received", format!("{} /s", count(report.rate.received_per_s.round()))));
+    figures.push((report.test.verbs()[1], format!("{} /s", count(report.rate.received_per_s.round()))));
     if let Some(each) = report.cpu.server_us_per_message {
         figures.push(("server CPU each", time(each * 1e3)));
     }

@@ -119,10 +119,11 @@ pub(super) fn heat_map(columns: &Columns) -> String {
     })
 }
 
-/// Messages a second that left and that came.
+/// Messages a second that came, and how many were to come of what left.
 pub(super) fn rate(report: &Report, columns: &Columns) -> String {
-    let asked = report.test.rate.filter(|_| report.test.kind == "echo");
-    let most = columns.0.iter().map(|it| it.sent_per_s.max(it.received_per_s));
+    let each = report.test.deliveries_per_message();
+    let asked = report.test.rate.map(|rate| rate * each);
+    let most = columns.0.iter().map(|it| (it.sent_per_s * each).max(it.received_per_s));
     let most = most.chain(asked).fold(1.0, f64::max);
     let y = Scale::linear((0.0, most * 1.1), (SMALL_BOTTOM, TOP));
     let mut plot = Plot::new(SMALL_BOTTOM, "Messages a second");
@@ -133,10 +134,12 @@ pub(super) fn rate(report: &Report, columns: &Columns) -> String {
     if let Some(asked) = asked {
         plot.line("asked", (LEFT, y.place(asked)), (RIGHT, y.place(asked)));
     }
-    plot.curve("curve service", columns.points(&y, |it| it.sent_per_s).into_iter().map(Some));
+    plot.curve("curve service", columns.points(&y, |it| it.sent_per_s * each).into_iter().map(Some));
     plot.curve("curve latency", received.into_iter().map(Some));
+    let [sent, received] = report.test.verbs();
     columns.finish(plot, SMALL_BOTTOM, |it| {
-        format!("sent\t{}/s\nreceived\t{}/s", count(it.sent_per_s.round()), count(it.received_per_s.round()))
+        let [left, came] = [it.sent_per_s, it.received_per_s].map(|rate| count(rate.round()));
+        format!("{sent}\t{left}/s\n{received}\t{came}/s")
     })
 }
 

@@ -22,7 +22,8 @@ pub(super) fn plot(report: &Report) -> String {
     let shown = || curves.iter().filter(|(class, ..)| *class != "pacing").map(|(_, _, it)| *it);
     let low = shown().map(|it| it.min).min().unwrap_or(0);
     let high = curves.iter().map(|(_, _, it)| it.max).max().unwrap_or(0);
-    let y = Scale::logarithmic(round_log_range(low as f64, high as f64), (BOTTOM, TOP));
+    let (low, high) = round_log_range(low as f64, high as f64);
+    let y = Scale::logarithmic((low, high), (BOTTOM, TOP));
     plot.y_axis(&y, &y.ticks(12), short_time);
     // The last nine is reached by one message.
     let nines = shown().map(|it| (it.count as f64).log10()).fold(1.0, f64::max);
@@ -36,7 +37,8 @@ pub(super) fn plot(report: &Report) -> String {
         let end = (summary.count as f64).log10().max(0.1);
         let points = (0..=STEPS).map(|step| {
             let at = end * step as f64 / STEPS as f64;
-            Some((x.place(at), y.place(value_at(summary, at))))
+            let value = value_at(summary, at);
+            (value >= low).then(|| (x.place(at), y.place(value)))
         });
         plot.curve(&format!("curve {class}"), points);
     }
