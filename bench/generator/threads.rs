@@ -139,7 +139,10 @@ fn connect(plan: &Plan, connections: usize) -> Result<Links> {
     let buffers = (BUFFERS / plan.threads.len().next_power_of_two()).max(BUFFERS_MIN) as u16;
     let slots = u32::try_from(connections)?.max(1);
     let mut links = Links::new(&RingConfig { buffers, slots, ..RingConfig::default() })?;
-    for _ in 0..connections {
+    for number in 0..connections {
+        if number % CONNECTS == CONNECTS - 1 {
+            thread::sleep(CONNECTS_PAUSE);
+        }
         let stream = TcpStream::connect(plan.address)
             .map_err(|error| format!("cannot connect to {}: {error}", plan.address))?;
         stream.set_nodelay(true)?;
@@ -219,6 +222,11 @@ fn nanos(duration: Duration) -> u64 {
 /// Receive buffers over all threads, and of one at least.
 const BUFFERS: usize = 4096;
 const BUFFERS_MIN: usize = 512;
+
+/// After so many connections, so long is waited: whom a full queue of the listener turns away, the kernel tries
+/// again only after seconds.
+const CONNECTS: usize = 64;
+const CONNECTS_PAUSE: Duration = Duration::from_millis(1);
 
 /// Time for a server to accept the last connection.
 const SETTLE: Duration = Duration::from_millis(100);

@@ -115,5 +115,5 @@ fn understand(frame: &[u8]) -> Understood {
 /// Requests without an answer: servers have bounds.
 const UNANSWERED_MAX: usize = 2048;
 
-/// How long a server may say nothing.
-const PATIENCE_NANOS: u64 = 10_000_000_000;
+/// How long a server may say nothing: the kernel tries a connection again for some seconds.
+const PATIENCE_NANOS: u64 = 20_000_000_000;

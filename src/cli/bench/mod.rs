@@ -64,7 +64,7 @@ fn measure(
     common: &Common,
 ) -> anyhow::Result<ExitCode> {
     let layout = Layout::plan(common.connect, common.shards, common.threads, connections);
-    shardcast_os::rlimit::raise_nofile().context("cannot raise the limit on open files")?;
+    check_descriptors(connections, common.connect.is_none())?;
     let server = match common.connect {
         Some(_) => None,
         None => Some(server::start(&layout).context("cannot start the server to measure")?),
@@ -102,6 +102,18 @@ fn measure(
     let report = Report::new(&plan, test, &measured, environment);
     tell(&report, common)?;
     Ok(verdict(&common.conditions.clone().unwrap_or_default().violations(&report)))
+}
+
+/// Connections beyond the limit would only be missing later.
+fn check_descriptors(connections: usize, both_ends: bool) -> anyhow::Result<()> {
+    let limit = shardcast_os::rlimit::raise_nofile().context("cannot raise the limit on open files")?;
+    let needed = connections as u64 * if both_ends { 2 } else { 1 } + DESCRIPTORS_BESIDE;
+    if needed > limit {
+        anyhow::bail!(
+            "{connections} connections need {needed} open files, and the limit is {limit} (ulimit -n)"
+        );
+    }
+    Ok(())
 }
 
 fn pace(common: &Common, rate: Option<f64>, default: f64) -> Pace {
@@ -198,6 +210,9 @@ fn verdict(failures: &[String]) -> ExitCode {
 /// Messages a second of an open loop for which none are given: rates that any host can serve.
 const PUSH_RATE: f64 = 1_000.0;
 const ECHO_RATE: f64 = 10_000.0;
+
+/// Open files besides those of connections: rings, listeners, results.
+const DESCRIPTORS_BESIDE: u64 = 200;
 
 /// A shorter time has not one interval.
 const TIME_MIN: Duration = Duration::from_millis(10);

@@ -118,6 +118,11 @@ fn what_cannot_be_measured_or_read_is_an_error() {
     for (arguments, code, part) in [
         (vec!["echo", "--connect", &gone, "--time", "1"], 1, "cannot connect"),
         (vec!["push", "--connect", &knows_no_topics, "--time", "1"], 1, "does not know topics"),
+        (
+            vec!["echo", "--connections", "1000000"],
+            1,
+            "connections need 2000200 open files, and the limit is",
+        ),
         (vec!["echo", "--connect", "nowhere", "--time", "1"], 2, "no HOST:PORT"),
         (vec!["echo", "--assert", "p99<fast"], 2, "does not begin with a number"),
         (vec!["echo", "--max", "--rate", "5"], 2, "cannot be used with"),
