@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::{
+    bench::{BENCH_EXAMPLES, BenchCommand},
     config::{Flag, Key},
     idl,
     operate::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs, TopArgs},
@@ -70,6 +71,9 @@ pub(crate) enum Command {
     /// Check, format and compare .tars files
     #[command(subcommand, after_help = idl::IDL_EXAMPLES)]
     Idl(idl::IdlCommand),
+    /// Measure latency and throughput, and compare results
+    #[command(subcommand, after_help = BENCH_EXAMPLES)]
+    Bench(BenchCommand),
 }
 
 #[derive(Debug, Subcommand)]

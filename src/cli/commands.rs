@@ -13,6 +13,7 @@ use shardcast::StartError;
 
 use crate::{
     args::{Args, Command, ConfigCommand, Overrides},
+    bench,
     config::{self, Inputs, Loaded, Report, SourceFile},
     doctor, idl, logging, operate, serve, topics,
 };
@@ -68,6 +69,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Drain(args) => done(operate::drain(&args)),
         Command::Gen(arguments) => idl::generate(&arguments),
         Command::Idl(command) => idl::run(&command),
+        Command::Bench(command) => bench::run(command).or_else(unless_the_machine_is_not_fit),
     }
 }
 

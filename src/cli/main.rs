@@ -6,6 +6,7 @@
 
 mod admin;
 mod args;
+mod bench;
 mod commands;
 mod config;
 mod doctor;
