@@ -2,7 +2,6 @@
 //!
 //! | module | what |
 //! | --- | --- |
-//! | [`codec`] | the message that the encodings are compared with |
 //! | [`frame`] | the frames that all of them speak |
 //! | [`links`] | connections on a bare ring: the loop of the floor, and of the load generator |
 //! | [`load`] | the load generator: one for all servers |
@@ -15,7 +14,6 @@
 //! Nothing here is meant for servers: a broken peer ends a benchmark, and queues have no bounds.
 #![forbid(unsafe_code)]
 
-pub mod codec;
 pub mod frame;
 pub mod hop;
 pub mod idle;
