@@ -29,6 +29,15 @@ pub(crate) fn miri(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Runs the stress scenarios against the release binary.
+pub(crate) fn stress(root: &Path, arguments: &[&str]) -> Result<()> {
+    succeed(&mut command(
+        root,
+        "cargo build --release -p shardcast-cli -p shardcast-bench --bin shardcast --bin stress",
+    ))?;
+    succeed(command(root, "cargo run -q --release -p shardcast-bench --bin stress --").args(arguments))
+}
+
 const MIRI_RUNS: &[&str] = &[
     "cargo +nightly miri test -p shardcast-proto --lib",
     // Of os what makes no system call; a test that does stops Miri at once, so that this list stays true.

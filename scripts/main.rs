@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         ["loom"] => checks::loom(&root()),
         ["miri"] => checks::miri(&root()),
         ["smoke"] => smoke::run(&root()),
+        ["stress", arguments @ ..] => checks::stress(&root(), arguments),
         ["ci"] => ci::run(&root()),
         _ => {
             eprint!("{USAGE}");
@@ -67,5 +68,6 @@ usage: cargo xtask COMMAND
   loom    model-check the queues and the parking protocol
   miri    run the protocol cores and the pure parts of os under Miri, if it is installed
   smoke   start the release binary, talk to it, stop it
+  stress  let a real server survive scenarios that check themselves: --only NAME, --seed S, --short, --list
   ci      everything that .ci/run does, in order, up to the first failure
 ";

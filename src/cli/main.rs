@@ -8,7 +8,11 @@ mod admin;
 mod args;
 mod commands;
 mod config;
+mod decode;
+mod doctor;
+mod idl;
 mod logging;
+mod operate;
 mod serve;
 mod signals;
 

@@ -1,29 +1,35 @@
-//! SIGTERM and SIGINT as messages.
+//! Signals as orders to the server.
 
 use std::{io, thread};
 
 use signal_hook::{
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
 
-/// Every signal that asks the process to end, from now on.
+use crate::serve::Order;
+
+/// Sends every signal that asks the process to end, or to read its configuration again, from now on.
 ///
 /// # Errors
 ///
 /// The system refused to register the handler or to start a thread.
-pub(crate) fn stop_requests() -> io::Result<flume::Receiver<&'static str>> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    // Two matter: the first drains, the second stops at once.
-    let (sender, receiver) = flume::bounded(2);
+pub(crate) fn watch(orders: flume::Sender<Order>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
-            let name = if signal == SIGTERM { "SIGTERM" } else { "SIGINT" };
-            // Full: both were sent already.
-            let _ = sender.try_send(name);
+            let order = match signal {
+                SIGHUP => Order::Reload(None),
+                SIGTERM => Order::Stop("SIGTERM"),
+                _ => Order::Stop("SIGINT"),
+            };
+            // Waits where the queue is full; the system keeps one signal of each kind meanwhile.
+            if orders.send(order).is_err() {
+                return;
+            }
         }
     })?;
-    Ok(receiver)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -35,11 +41,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_signals_become_messages() {
-        let requests = stop_requests().expect("handlers are free");
+    fn signals_become_orders() {
+        let (sender, orders) = flume::bounded(1);
+        watch(sender).expect("handlers are free");
         for (signal, name) in [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")] {
             raise(signal).expect("a signal to ourselves");
-            assert_eq!(requests.recv_timeout(Duration::from_secs(20)), Ok(name));
+            let order = orders.recv_timeout(Duration::from_secs(20));
+            assert!(matches!(order, Ok(Order::Stop(told)) if told == name), "{order:?}");
         }
+        raise(SIGHUP).expect("a signal to ourselves");
+        let order = orders.recv_timeout(Duration::from_secs(20));
+        assert!(matches!(order, Ok(Order::Reload(None))), "{order:?}");
     }
 }

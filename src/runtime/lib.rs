@@ -43,6 +43,7 @@ mod config;
 mod connection;
 mod error;
 mod id;
+mod limits;
 mod link;
 mod mesh;
 mod server;

@@ -24,7 +24,7 @@ pub use listener::{Listener, ServiceFactory};
 
 use crate::{
     ServerConfig, ShardCount, StartError,
-    connection::OutboxBounds,
+    limits::{ListenerLimits, ServerLimits},
     link::accept::Admission,
     shard::{boot::Lifecycle, counters::ShardCounters},
 };
@@ -79,6 +79,7 @@ pub struct Server {
 pub(crate) struct Shared {
     pub(crate) config: ServerConfig,
     pub(crate) listeners: Vec<ListenerShared>,
+    pub(crate) limits: ServerLimits,
     pub(crate) admission: Admission,
     pub(crate) stall_nanos: u64,
     pub(crate) counters: Vec<Arc<ShardCounters>>,
@@ -95,8 +96,7 @@ pub(crate) struct ListenerShared {
     pub(crate) label: u32,
     pub(crate) address: SocketAddr,
     pub(crate) protocols: Vec<(Arc<dyn Protocol>, ServiceFactory)>,
-    pub(crate) bounds: OutboxBounds,
-    pub(crate) idle_timeout: Duration,
+    pub(crate) limits: Arc<ListenerLimits>,
 }
 
 impl Shared {

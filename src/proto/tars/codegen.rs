@@ -10,3 +10,4 @@ pub use super::json::{
 pub use bytes::Bytes;
 pub use serde;
 pub use std;
+pub use std::collections::{BTreeMap, HashMap};

@@ -55,7 +55,7 @@ impl Shard {
         if !matches!(conn.state, State::Open | State::Flushing(_)) {
             return;
         }
-        if let Some(payload) = conn.outbox.take(conn.handle.bounds(), || self.spare()) {
+        if let Some(payload) = conn.outbox.take(&conn.handle.bounds(), || self.spare()) {
             self.ring.borrow_mut().send(conn.handle.id().slot, payload);
             self.arm_for_age(conn);
         }
@@ -71,6 +71,10 @@ impl Shard {
         }
         let mut table = self.table.borrow_mut();
         let Some(conn) = table.slot(slot) else { return };
+        if result.is_ok() {
+            let mut just_sent = self.just_sent.borrow_mut();
+            conn.outbox.posted().for_each(|(posted, pushes)| just_sent.add(posted, pushes));
+        }
         let (bytes, messages) = conn.outbox.sent();
         match result {
             Ok(()) => self.was_sent(conn, bytes, messages),
@@ -133,7 +137,7 @@ impl Shard {
 
     /// Lets blocked pushes in that have room, and gives up those whose time is over.
     pub(super) fn unblock(&self, conn: &mut Conn) {
-        let bounds = *conn.handle.bounds();
+        let bounds = conn.handle.bounds();
         let dropped = conn.outbox.unblock(self.now(), &bounds);
         if dropped > 0 {
             self.count_drops(conn, policy_code(bounds.overflow), dropped);

@@ -21,6 +21,8 @@ pub(crate) struct Outbox {
     /// What of `bytes` is responses: those that a peer asked for and does not read.
     response_bytes: usize,
     in_flight: Option<InFlight>,
+    /// When the pushes in flight were posted, and how many at that time; in order. Kept for the next ones.
+    posted: Vec<(Time, u64)>,
     /// Under `Conflate`, the number of the waiting push of each key. Items are numbered as they are
     /// appended; invariant: `items[n - first]` is the item with number n.
     keyed: HashMap<u64, u64>,
@@ -43,10 +45,21 @@ pub(crate) struct Run {
     since: Time,
 }
 
+/// A push on its way into an outbox.
+#[derive(Debug)]
+pub(crate) struct Pushing {
+    pub(crate) frame: Bytes,
+    /// What it replaces under `Conflate`: the waiting one with the same key.
+    pub(crate) key: Option<u64>,
+    /// When whoever pushes did; not later than it is queued here.
+    pub(crate) posted: Time,
+}
+
 #[derive(Debug)]
 struct Push {
     frame: Bytes,
     key: Option<u64>,
+    posted: Time,
     since: Time,
 }
 
@@ -143,14 +156,9 @@ impl Outbox {
     }
 
     /// Queues a push, or does what the policy says.
-    pub(crate) fn push(
-        &mut self,
-        frame: Bytes,
-        key: Option<u64>,
-        now: Time,
-        bounds: &OutboxBounds,
-    ) -> Pushed {
-        let push = Push { frame, key, since: now };
+    pub(crate) fn push(&mut self, pushing: Pushing, now: Time, bounds: &OutboxBounds) -> Pushed {
+        let Pushing { frame, key, posted } = pushing;
+        let push = Push { frame, key, posted, since: now };
         let (bytes, others) = (self.bytes, self.messages.saturating_sub(1));
         if bounds.overflow == OverflowPolicy::Conflate
             && key.is_some()
@@ -174,15 +182,23 @@ impl Outbox {
             return Pushed::Queued;
         }
         match bounds.overflow {
+            // The policy was another one a moment ago: nobody overtakes those that wait under it.
+            policy if !self.blocked.is_empty() && !matches!(policy, OverflowPolicy::Block(_)) => {
+                self.block(push, now)
+            }
             OverflowPolicy::Disconnect => Pushed::Disconnect,
             OverflowPolicy::DropNewest | OverflowPolicy::Conflate => Pushed::Dropped,
             OverflowPolicy::DropOldest => self.push_dropping_oldest(push, bounds),
-            OverflowPolicy::Block(limit) if self.blocked.len() < BLOCKED_MAX => {
-                self.blocked.push_back((push, now + limit));
-                Pushed::Blocked
-            }
-            OverflowPolicy::Block(_) => Pushed::Dropped,
+            OverflowPolicy::Block(limit) => self.block(push, now + limit),
         }
+    }
+
+    fn block(&mut self, push: Push, until: Time) -> Pushed {
+        if self.blocked.len() >= BLOCKED_MAX {
+            return Pushed::Dropped;
+        }
+        self.blocked.push_back((push, until));
+        Pushed::Blocked
     }
 
     /// Moves blocked pushes that have room by now; returns how many waited too long and were dropped.
@@ -224,8 +240,17 @@ impl Outbox {
         Some(payload)
     }
 
+    /// When the pushes of the send in flight were posted, and how many at each time.
+    pub(crate) fn posted(&self) -> impl Iterator<Item = (Time, u64)> {
+        self.posted.iter().copied()
+    }
+
     /// The send in flight has ended; returns its bytes and messages.
     pub(crate) fn sent(&mut self) -> (usize, usize) {
+        match self.posted.capacity() {
+            ..=POSTED_KEPT => self.posted.clear(),
+            _ => self.posted = Vec::new(),
+        }
         let Some(in_flight) = self.in_flight.take() else { return (0, 0) };
         self.bytes -= in_flight.bytes;
         self.response_bytes -= in_flight.response_bytes;
@@ -277,6 +302,8 @@ impl Outbox {
 
     fn push_dropping_oldest(&mut self, push: Push, bounds: &OutboxBounds) -> Pushed {
         let mut dropped = 0;
+        // Taking from the middle spoils the numbers; there are some only if the policy has changed.
+        self.keyed.clear();
         while !self.fits(push.frame.len(), bounds) {
             let Some(index) = self.items.iter().position(|item| matches!(item, Item::Push(_))) else {
                 // Only responses and what is in flight are left: there is no older push to drop.
@@ -307,6 +334,7 @@ impl Outbox {
     fn take_front(&mut self, sum: &mut InFlight) -> Payload {
         let item = self.pop_front().expect("the caller saw it");
         sum.add(&item);
+        self.note_posted(&item);
         match item {
             Item::Run(run) => Payload::Gathered(run.bytes),
             Item::Push(push) => Payload::Shared(push.frame),
@@ -324,7 +352,9 @@ impl Outbox {
                 break;
             }
             sum.add(item);
-            match self.pop_front() {
+            let item = self.pop_front();
+            item.iter().for_each(|item| self.note_posted(item));
+            match item {
                 Some(Item::Run(run)) => gathered.extend_from_slice(&run.bytes),
                 Some(Item::Push(push)) if push.frame.len() < BY_REFERENCE_MIN => {
                     gathered.extend_from_slice(&push.frame);
@@ -345,6 +375,17 @@ impl Outbox {
             pieces.push(Bytes::from(gathered));
         }
         Payload::Pieces(pieces)
+    }
+}
+
+impl Outbox {
+    #[inline]
+    fn note_posted(&mut self, item: &Item) {
+        let Item::Push(push) = item else { return };
+        match self.posted.last_mut() {
+            Some((posted, count)) if *posted == push.posted => *count += 1,
+            _ => self.posted.push((push.posted, 1)),
+        }
     }
 }
 
@@ -373,6 +414,9 @@ impl Item {
         }
     }
 }
+
+/// Times of one send that a connection keeps room for; a longer list is given back.
+const POSTED_KEPT: usize = 16;
 
 /// A run of responses is closed at this size, so that one send does not wait for all of a long pipeline.
 const RUN_BYTES_MAX: usize = 64 << 10;

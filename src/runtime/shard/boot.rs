@@ -124,6 +124,7 @@ impl Seed {
             services: OnceCell::new(),
             periodics: RefCell::default(),
             dirty: RefCell::default(),
+            just_sent: RefCell::default(),
             cutting: RefCell::default(),
             moving: RefCell::default(),
             ended: RefCell::default(),

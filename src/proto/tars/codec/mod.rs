@@ -38,7 +38,7 @@
 //! | `optional string x = "a"` | `w.optional_or(0, &self.x, "a")` | `r.optional_or_else(0, \|\| "a".into())?` |
 //! | `optional bool x = true`, `optional E x = A` | `w.field(0, &self.x)` | `r.optional_or(0, E::A)?` |
 //! | `optional T x` as `Option<T>` | `w.option(0, &self.x)` | `r.option(0)?` |
-//! | `require T x[8]` | `w.field(0, &self.x)` | `r.require_at_most(0, 8)?` |
+//! | `require T x[8]` | `w.field(0, &self.x)` | `r.require_at_most(0, 8)?`; or `optional_at_most`, `option_at_most` |
 //!
 //! An enum implements [`TarsEnum`], [`Encode`] as `self.0.encode(w, tag)` with `type_name` of `i32`, and
 //! [`Decode`] as `i32::decode(r, head).map(Self)`. A file whose strings may be anything but UTF-8 either
@@ -69,5 +69,5 @@ use impls::value_list;
 pub use impls::{ByteString, Pairs, UnsignedBytes};
 pub use limits::{DecodeLimits, Utf8Policy};
 pub use reader::TarsReader;
-pub use traits::{Decode, DecodeOwned, DecodeStruct, Elide, Encode, TarsEnum, TarsStruct};
+pub use traits::{Decode, DecodeOwned, DecodeStruct, Elements, Elide, Encode, TarsEnum, TarsStruct};
 pub use writer::TarsWriter;

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use super::{
-    Decode, DecodeError, DecodeErrorKind, DecodeLimits, DecodeStruct, Head, TypeCode, Utf8Policy, Wanted,
+    Decode, DecodeError, DecodeErrorKind, DecodeLimits, DecodeStruct, Elements, Head, TypeCode, Utf8Policy,
+    Wanted,
     head::{HeadFault, LONG_FORM},
 };
 
@@ -123,22 +124,43 @@ impl<'de> TarsReader<'de> {
         }
     }
 
-    /// Reads an array that was declared with a fixed length and must be there: at most `max` elements.
+    /// Reads a field that was declared with a fixed size and must be there: at most `max` elements.
     ///
     /// # Errors
     /// It is not there, cannot be read, or has more elements.
-    pub fn require_at_most<T: Decode<'de>>(&mut self, tag: u8, max: usize) -> Result<Vec<T>, DecodeError> {
-        let list = self.require(tag)?;
-        self.check_at_most(tag, list, max)
+    pub fn require_at_most<T: Decode<'de> + Elements>(
+        &mut self,
+        tag: u8,
+        max: usize,
+    ) -> Result<T, DecodeError> {
+        let value = self.require(tag)?;
+        self.check_at_most(tag, value, max)
     }
 
-    /// Reads an array that was declared with a fixed length and may be missing; then it is empty.
+    /// Reads a field that was declared with a fixed size and may be missing; then it is empty.
     ///
     /// # Errors
     /// It is there and cannot be read, or has more elements than `max`.
-    pub fn optional_at_most<T: Decode<'de>>(&mut self, tag: u8, max: usize) -> Result<Vec<T>, DecodeError> {
-        let list = self.optional(tag)?;
-        self.check_at_most(tag, list, max)
+    pub fn optional_at_most<T: Decode<'de> + Default + Elements>(
+        &mut self,
+        tag: u8,
+        max: usize,
+    ) -> Result<T, DecodeError> {
+        let value = self.optional(tag)?;
+        self.check_at_most(tag, value, max)
+    }
+
+    /// Reads a field that was declared with a fixed size and may be missing, and tells whether it is.
+    ///
+    /// # Errors
+    /// It is there and cannot be read, or has more elements than `max`.
+    pub fn option_at_most<T: Decode<'de> + Elements>(
+        &mut self,
+        tag: u8,
+        max: usize,
+    ) -> Result<Option<T>, DecodeError> {
+        let value = self.option(tag)?;
+        value.map(|value| self.check_at_most(tag, value, max)).transpose()
     }
 
     /// Decodes with strings that may be anything but UTF-8, also in what is nested; see [`Utf8Policy::Lossy`].
@@ -499,10 +521,10 @@ impl<'de> TarsReader<'de> {
         }
     }
 
-    fn check_at_most<T>(&self, tag: u8, list: Vec<T>, max: usize) -> Result<Vec<T>, DecodeError> {
-        let len = list.len();
+    fn check_at_most<T: Elements>(&self, tag: u8, value: T, max: usize) -> Result<T, DecodeError> {
+        let len = value.count();
         if len <= max {
-            return Ok(list);
+            return Ok(value);
         }
         Err(self.fault(DecodeErrorKind::TooManyElements { len, max }, Some(tag)))
     }

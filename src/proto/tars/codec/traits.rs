@@ -72,6 +72,12 @@ pub trait Elide<D: ?Sized = Self>: Encode {
     fn is_same(&self, default: &D) -> bool;
 }
 
+/// A value that can be declared with a fixed size, which is the most it may have.
+pub trait Elements {
+    /// How many elements or bytes it has.
+    fn count(&self) -> usize;
+}
+
 /// A struct of a .tars file.
 pub trait TarsStruct {
     /// `Module.Struct`, as TUP version 2 names it.

@@ -2,6 +2,7 @@
 
 use serde::{Serializer, ser::SerializeStruct};
 
+use super::super::codec::Elements;
 use super::{FromJson, Json, JsonError, JsonErrorKind, JsonValue, ToJson};
 
 /// Writes the members of a struct, one after the other.
@@ -121,29 +122,50 @@ impl JsonObject {
         }
     }
 
-    /// Takes an array that was declared with a fixed length and must be there: at most `max` elements.
+    /// Takes a member that was declared with a fixed size and must be there: at most `max` elements.
     ///
     /// # Errors
     /// It is not there, not of the type, or has more elements.
-    pub fn require_at_most<T: FromJson>(&mut self, name: &str, max: usize) -> Result<Vec<T>, JsonError> {
-        let list = self.require(name)?;
-        check_at_most(list, name, max)
+    pub fn require_at_most<T: FromJson + Elements>(
+        &mut self,
+        name: &str,
+        max: usize,
+    ) -> Result<T, JsonError> {
+        let value = self.require(name)?;
+        check_at_most(value, name, max)
     }
 
-    /// Takes an array that was declared with a fixed length and may be missing; then it is empty.
+    /// Takes a member that was declared with a fixed size and may be missing; then it is empty.
     ///
     /// # Errors
     /// It is there and not of the type, or has more elements than `max`.
-    pub fn optional_at_most<T: FromJson>(&mut self, name: &str, max: usize) -> Result<Vec<T>, JsonError> {
-        let list = self.optional(name)?;
-        check_at_most(list, name, max)
+    pub fn optional_at_most<T: FromJson + Default + Elements>(
+        &mut self,
+        name: &str,
+        max: usize,
+    ) -> Result<T, JsonError> {
+        let value = self.optional(name)?;
+        check_at_most(value, name, max)
+    }
+
+    /// Takes a member that was declared with a fixed size and may be missing, and tells whether it is.
+    ///
+    /// # Errors
+    /// It is there and not of the type, or has more elements than `max`.
+    pub fn option_at_most<T: FromJson + Elements>(
+        &mut self,
+        name: &str,
+        max: usize,
+    ) -> Result<Option<T>, JsonError> {
+        let value = self.option(name)?;
+        value.map(|value| check_at_most(value, name, max)).transpose()
     }
 }
 
-fn check_at_most<T>(list: Vec<T>, name: &str, max: usize) -> Result<Vec<T>, JsonError> {
-    let len = list.len();
+fn check_at_most<T: Elements>(value: T, name: &str, max: usize) -> Result<T, JsonError> {
+    let len = value.count();
     if len <= max {
-        return Ok(list);
+        return Ok(value);
     }
     Err(JsonError::new(JsonErrorKind::TooManyElements { len, max }).in_member(name))
 }

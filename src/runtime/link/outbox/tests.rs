@@ -10,8 +10,12 @@ fn frame(len: usize, fill: u8) -> Bytes {
     Bytes::from(vec![fill; len])
 }
 
+fn pushing(frame: Bytes, key: Option<u64>) -> Pushing {
+    Pushing { frame, key, posted: Time::default() }
+}
+
 fn push(outbox: &mut Outbox, fill: u8, key: Option<u64>, overflow: OverflowPolicy) -> Pushed {
-    outbox.push(frame(10, fill), key, Time::default(), &bounds(overflow))
+    outbox.push(pushing(frame(10, fill), key), Time::default(), &bounds(overflow))
 }
 
 fn write(outbox: &mut Outbox, response: &[u8]) {
@@ -161,7 +165,7 @@ fn a_blocked_push_gets_room_in_time_or_is_dropped() {
 fn one_message_larger_than_the_bound_fits_into_an_empty_outbox() {
     let mut outbox = Outbox::default();
     let policy = OverflowPolicy::DropNewest;
-    assert_eq!(outbox.push(frame(1000, 1), None, Time::default(), &bounds(policy)), Pushed::Queued);
+    assert_eq!(outbox.push(pushing(frame(1000, 1), None), Time::default(), &bounds(policy)), Pushed::Queued);
     assert_eq!(push(&mut outbox, 2, None, policy), Pushed::Dropped);
 }
 
@@ -171,7 +175,7 @@ fn large_pushes_leave_by_reference_between_gathered_small_ones() {
     let mut outbox = Outbox::default();
     let large = frame(BY_REFERENCE_MIN, 7);
     for frame in [frame(10, 1), frame(10, 2), large.clone(), frame(10, 3)] {
-        let _ = outbox.push(frame, None, Time::default(), &wide);
+        let _ = outbox.push(pushing(frame, None), Time::default(), &wide);
     }
     let Some(Payload::Pieces(pieces)) = outbox.take(&wide, Vec::new) else { panic!("pieces") };
     assert_eq!(pieces.iter().map(Bytes::len).collect::<Vec<_>>(), [20, BY_REFERENCE_MIN, 10]);
@@ -191,7 +195,7 @@ fn clearing_counts_the_pushes_that_nobody_will_get() {
 fn conflating_never_takes_more_bytes_than_the_bound() {
     let mut outbox = Outbox::default();
     let keyed = |outbox: &mut Outbox, len, key| {
-        outbox.push(frame(len, 1), Some(key), Time::default(), &bounds(OverflowPolicy::Conflate))
+        outbox.push(pushing(frame(len, 1), Some(key)), Time::default(), &bounds(OverflowPolicy::Conflate))
     };
     assert_eq!(keyed(&mut outbox, 10, 1), Pushed::Queued);
     // Alone, a message may have any size.
@@ -201,4 +205,50 @@ fn conflating_never_takes_more_bytes_than_the_bound() {
     assert_eq!(keyed(&mut outbox, 60, 2), Pushed::Dropped);
     assert_eq!(keyed(&mut outbox, 50, 2), Pushed::Replaced);
     assert_eq!(outbox.bytes(), 100);
+}
+
+#[test]
+fn a_policy_that_changes_loses_nothing_and_reorders_nothing() {
+    use OverflowPolicy::{Conflate, Disconnect, DropNewest, DropOldest};
+    let block = OverflowPolicy::Block(Duration::from_secs(1));
+
+    // Those that wait under `Block` are not overtaken, even when there is room by now.
+    for policy in [Disconnect, DropOldest, DropNewest, Conflate] {
+        let mut outbox = Outbox::default();
+        (0..4).for_each(|fill| assert_eq!(push(&mut outbox, fill, None, block), Pushed::Queued));
+        assert_eq!(push(&mut outbox, 4, None, block), Pushed::Blocked);
+        let _ = outbox.take(&bounds(policy), Vec::new);
+        outbox.sent();
+        assert_eq!(push(&mut outbox, 5, None, policy), Pushed::Blocked, "{policy:?}");
+        assert_eq!(outbox.unblock(Time::default(), &bounds(policy)), 0);
+        assert_eq!(fills(&mut outbox), [2, 3, 4, 5], "{policy:?}");
+    }
+
+    // Keys are found again though pushes were taken from the middle meanwhile.
+    let mut outbox = Outbox::default();
+    for fill in 0..4 {
+        let _ = push(&mut outbox, fill, Some(u64::from(fill)), Conflate);
+    }
+    assert_eq!(push(&mut outbox, 4, Some(9), DropOldest), Pushed::QueuedDroppingOldest(1));
+    let replaced = push(&mut outbox, 5, Some(2), Conflate);
+    let all = fills(&mut outbox);
+    assert!(all == [1, 2, 3, 4] && replaced == Pushed::Dropped, "{replaced:?} {all:?}");
+}
+
+#[test]
+fn a_send_knows_when_its_pushes_were_posted() {
+    let mut outbox = Outbox::default();
+    let at = Time::from_nanos;
+    let wide = OutboxBounds { messages_max: 100, ..bounds(OverflowPolicy::Conflate) };
+    for (posted, key) in [(1, None), (1, None), (3, Some(7)), (2, None), (9, Some(7))] {
+        let push = Pushing { frame: frame(10, 1), key, posted: at(posted) };
+        let _ = outbox.push(push, at(20), &wide);
+    }
+    write(&mut outbox, b"an answer is no push");
+    assert_eq!(outbox.posted().count(), 0);
+    assert!(outbox.take(&wide, Vec::new).is_some());
+    let posted: Vec<_> = outbox.posted().collect();
+    assert_eq!(posted, [(at(1), 2), (at(9), 1), (at(2), 1)], "the newest of a key counts from its own time");
+    outbox.sent();
+    assert_eq!(outbox.posted().count(), 0);
 }

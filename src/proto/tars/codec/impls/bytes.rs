@@ -11,7 +11,9 @@ use std::{
 
 use bytes::Bytes;
 
-use super::super::{Decode, DecodeError, Elide, Encode, Head, TarsReader, TarsWriter, TypeCode, Wanted};
+use super::super::{
+    Decode, DecodeError, Elements, Elide, Encode, Head, TarsReader, TarsWriter, TypeCode, Wanted,
+};
 
 impl Encode for i8 {
     #[inline]
@@ -123,6 +125,12 @@ impl<'de> Decode<'de> for Bytes {
     }
 }
 
+impl Elements for Bytes {
+    fn count(&self) -> usize {
+        self.len()
+    }
+}
+
 /// A part of the input; so only from a SIMPLE_LIST, which is what all peers write.
 impl<'de> Decode<'de> for &'de [u8] {
     #[inline]
@@ -207,6 +215,12 @@ impl Encode for UnsignedBytes {
 impl<'de> Decode<'de> for UnsignedBytes {
     fn decode(r: &mut TarsReader<'de>, head: Head) -> Result<Self, DecodeError> {
         super::value_list(r, head).map(Self)
+    }
+}
+
+impl Elements for UnsignedBytes {
+    fn count(&self) -> usize {
+        self.len()
     }
 }
 

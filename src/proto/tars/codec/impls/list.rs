@@ -1,6 +1,6 @@
 //! `vector<T>`.
 
-use super::super::{Decode, DecodeError, Encode, Head, TarsReader, TarsWriter};
+use super::super::{Decode, DecodeError, Elements, Encode, Head, TarsReader, TarsWriter};
 
 impl<T: Encode> Encode for [T] {
     #[inline]
@@ -54,6 +54,12 @@ impl<'de, T: Decode<'de>> Decode<'de> for Vec<T> {
     #[inline]
     fn decode(r: &mut TarsReader<'de>, head: Head) -> Result<Self, DecodeError> {
         T::decode_list(r, head)
+    }
+}
+
+impl<T> Elements for Vec<T> {
+    fn count(&self) -> usize {
+        self.len()
     }
 }
 
