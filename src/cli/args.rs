@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use crate::{
     bench::{BENCH_EXAMPLES, BenchCommand},
     config::{Flag, Key},
+    decode::DecodeArgs,
     idl,
     operate::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs, TopArgs},
     topics::{PubArgs, SubArgs},
@@ -41,6 +42,9 @@ pub(crate) enum Command {
     /// Show and explain the configuration
     #[command(subcommand, after_help = CONFIG_EXAMPLES)]
     Config(ConfigCommand),
+    /// Print Tars bytes as a tree
+    #[command(after_help = DECODE_EXAMPLES)]
+    Decode(DecodeArgs),
     /// Tell whether this host is fit for the server, and what to change
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor {
@@ -189,6 +193,15 @@ const CONFIG_EXAMPLES: &str = "\
 Examples:
   shardcast config init > shardcast.toml
   shardcast config show --origin --config shardcast.toml";
+
+const DECODE_EXAMPLES: &str = "\
+Every value tells its type, but not its name. What cannot be decoded ends the tree; then the
+exit code is 1.
+
+Examples:
+  shardcast decode 00010016027a7a
+  shardcast decode --frames capture.bin
+  xxd -p -s 54 packet.raw | shardcast decode -";
 
 const SHOW_EXAMPLES: &str = "\
 Examples:

@@ -9,6 +9,7 @@ mod args;
 mod bench;
 mod commands;
 mod config;
+mod decode;
 mod doctor;
 mod idl;
 mod logging;
