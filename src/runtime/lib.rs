@@ -42,6 +42,7 @@ mod error;
 mod id;
 mod link;
 mod mesh;
+pub mod push;
 mod server;
 mod service;
 mod shard;

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use crate::ConnId;
+pub use crate::push::PushStats;
 
 /// Counters of one shard at one moment. Totals count since the start.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +46,8 @@ pub struct ShardStats {
     /// Messages for connections of this shard that were dropped before they reached it, per policy; `busy`:
     /// its queue was full.
     pub push_refused: Vec<(&'static str, u64)>,
+    /// Its hub.
+    pub push: PushStats,
 }
 
 /// Counters of one listener on one shard.

@@ -68,7 +68,7 @@ impl Shard {
 
     /// Queues a frame as the policy says; true when the connection is to be closed as slow.
     #[inline]
-    fn queue_frame(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>) -> bool {
+    pub(crate) fn queue_frame(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>) -> bool {
         let bounds = *conn.handle.bounds();
         let pushed = conn.outbox.push(frame, key, self.now(), &bounds);
         match pushed {
@@ -116,7 +116,7 @@ impl Shard {
         }
     }
 
-    pub(super) fn count_drops(&self, conn: &mut Conn, code: &'static str, drops: usize) {
+    pub(crate) fn count_drops(&self, conn: &mut Conn, code: &'static str, drops: usize) {
         conn.traffic.dropped_messages += drops as u64;
         if let Some(listener) = conn.listener() {
             self.counters.listeners[listener].count_drops(code, drops);

@@ -9,6 +9,7 @@ use super::{ServerHandle, Shared};
 use crate::{
     CloseReason,
     mesh::{Envelope, Router},
+    push,
     shard::{
         Shard,
         counters::{Counter, DECODE_ERRORS, DROP_POLICIES, ListenerCounters, REJECTIONS, ShardCounters},
@@ -55,6 +56,7 @@ fn read_shard(shard: u16, counters: &ShardCounters) -> ShardStats {
         queued_messages: counters.queued_messages.read(),
         tasks: counters.tasks.read(),
         push_refused: Vec::new(),
+        push: push::read(&counters.push),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
-use crate::CloseReason;
+use crate::{CloseReason, push::PushCounters};
 
 /// A number with one writer: adding is a plain load and store, reading needs no lock.
 #[derive(Debug, Default)]
@@ -57,6 +57,7 @@ pub(crate) struct ShardCounters {
     /// CPU that the shard is pinned to.
     pub(crate) cpu: OnceLock<usize>,
     pub(crate) listeners: Vec<ListenerCounters>,
+    pub(crate) push: PushCounters,
 }
 
 /// Counters of one listener on one shard.

@@ -42,6 +42,11 @@ pub trait Outlet {
     /// Tells whoever holds `ticket`.
     fn answer(&mut self, ticket: Ticket, answer: Answer);
 
+    /// How many envelopes may wait between two shards; what a publisher is told when they do.
+    fn capacity(&self) -> u64 {
+        1
+    }
+
     /// What a subscriber of this shard is called outside; of the driver's choice.
     fn identify(&self, who: Subscriber) -> u64 {
         who.0.into()
@@ -72,6 +77,8 @@ pub struct Hub {
     /// Subscriptions that wait for the owner's answer.
     pending: Slab<Pending>,
     gathers: Slab<Gather>,
+    /// Publications whose owners have not answered yet.
+    published_elsewhere: usize,
     /// Routes whose number of subscriptions changed.
     dirty: Vec<Route>,
     /// Per subscriber, the last fan-out that reached it; only where several filters match one topic.
@@ -144,7 +151,7 @@ pub struct HubCounters {
     pub received: u64,
     /// Messages received that nobody here wanted any more.
     pub unwanted: u64,
-    /// Publications refused as busy, by their owner.
+    /// Publications refused as busy, by their owner or on the way to it.
     pub busy: u64,
     /// Publications refused because there were too many topics.
     pub topics_refused: u64,
@@ -195,6 +202,7 @@ impl Hub {
             subscription_count: 0,
             pending: Slab::default(),
             gathers: Slab::default(),
+            published_elsewhere: 0,
             dirty: Vec::new(),
             stamps: Vec::new(),
             stamp: 0,
@@ -225,6 +233,7 @@ impl Hub {
                 }
             }
             Envelope::Published { ticket, result } => {
+                self.published_elsewhere -= 1;
                 outlet.answer(ticket, Answer::Published(result));
             }
             Envelope::Ask { ask, filter, since, members } => {
@@ -293,7 +302,7 @@ impl Hub {
             subscriptions: self.subscription_count as u64,
             backlog: self.backlog.len() as u64,
             outgoing: self.outgoing_count as u64,
-            requests: (self.pending.len() + self.gathers.len()) as u64,
+            requests: self.requests() as u64,
             history_bytes: self.history_bytes as u64,
         }
     }
@@ -342,9 +351,14 @@ impl Hub {
         shard == self.shard || (self.outgoing[usize::from(shard)].is_empty() && outlet.has_room(shard))
     }
 
+    /// Questions whose answers have not come yet.
+    fn requests(&self) -> usize {
+        self.pending.len() + self.gathers.len() + self.published_elsewhere
+    }
+
     /// Refuses one more question while too many wait for their answers.
     fn may_ask(&self) -> Result<(), Refusal> {
-        let waiting = self.pending.len() + self.gathers.len();
+        let waiting = self.requests();
         match waiting < self.config.requests_max {
             true => Ok(()),
             false => Err(Refusal::Busy { waiting: waiting as u64, max: self.config.requests_max as u64 }),

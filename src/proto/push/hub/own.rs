@@ -21,20 +21,41 @@ pub(super) struct Owned {
 }
 
 impl Hub {
-    /// Takes a publication whose topic [this shard owns](TopicName::owner). The [`Answer`] comes to `ticket`, if
-    /// there is one.
-    ///
-    /// A topic of another shard is to be sent there, as [`Envelope::Publish`].
+    /// Takes a publication of this shard: waits its turn here if this shard [owns](TopicName::owner) the topic, and
+    /// is sent to its owner otherwise. The [`Answer`] comes to `ticket`, if there is one. Of `outlet`, only the ways
+    /// to other shards are used.
     ///
     /// # Errors
-    /// [`Refusal::Busy`]: too many wait for room on the way to other shards. `ticket` will not be heard of.
-    pub fn publish(&mut self, publish: Publish, ticket: Option<Ticket>) -> Result<(), Refusal> {
-        debug_assert_eq!(publish.topic.owner(self.shards), self.shard, "sent to its owner");
-        let shard = self.shard;
-        self.accept(publish, ticket.map(|ticket| (shard, ticket))).map_err(|(refusal, _)| refusal)
+    /// [`Refusal::Busy`]: the owner's backlog is full if that is here, or the way there, or too many wait for answers.
+    /// `ticket` will not be heard of.
+    pub fn publish(
+        &mut self,
+        publish: Publish,
+        ticket: Option<Ticket>,
+        outlet: &mut impl Outlet,
+    ) -> Result<(), Refusal> {
+        let owner = publish.topic.owner(self.shards);
+        if owner == self.shard {
+            let shard = self.shard;
+            let ticket = ticket.map(|ticket| (shard, ticket));
+            return self.accept(publish, ticket).map_err(|(refusal, _)| refusal);
+        }
+        if ticket.is_some() {
+            self.may_ask()?;
+        }
+        // What was asked before goes first.
+        self.send_outgoing(outlet);
+        let has_room = self.outgoing[usize::from(owner)].is_empty();
+        if !has_room || outlet.post(owner, Envelope::Publish { publish, ticket }).is_err() {
+            self.counters.busy += 1;
+            let max = outlet.capacity();
+            return Err(Refusal::Busy { waiting: max, max });
+        }
+        self.published_elsewhere += usize::from(ticket.is_some());
+        Ok(())
     }
 
-    /// Whether [`publish`](Self::publish) would take one more.
+    /// Whether this shard's backlog would take one more.
     pub fn has_backlog_room(&self) -> bool {
         self.backlog.len() < self.config.backlog_max
     }

@@ -56,6 +56,13 @@ impl Hub {
         }
     }
 
+    pub(super) fn group_of(&self, route: Route) -> Option<&Group> {
+        match route.way() {
+            Way::Topic(index) => self.topics.get(index).map(|topic| &topic.group),
+            Way::Prefix(index) => self.prefixes.get(index).map(|prefix| &prefix.group),
+        }
+    }
+
     #[inline]
     pub(super) fn group(&mut self, route: Route) -> Option<&mut Group> {
         match route.way() {

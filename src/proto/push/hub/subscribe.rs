@@ -62,27 +62,30 @@ impl Hub {
                 return Err(Refusal::TooManySubscriptions { max: max as u64 });
             }
         }
-        self.may_ask()?;
-        let route = known.unwrap_or_else(|| self.route_or_new(filter, now));
-        self.subscription_count += 1;
-        if self.subscribers.len() <= who.0 as usize {
-            self.subscribers.resize_with(who.0 as usize + 1, Vec::new);
-        }
-        let back = self.subscribers[who.0 as usize].len() as u32;
-        let group = self.group(route).expect("found or made above");
-        if ticket.is_none() && since.is_none() && group.announced > 0 {
+        let is_announced = |route| self.group_of(route).is_some_and(|group| group.announced > 0);
+        if ticket.is_none()
+            && since.is_none()
+            && let Some(route) = known.filter(|route| is_announced(*route))
+        {
             // Messages come already, and nobody asked from where on.
-            let place = Place::active(group.insert(who, back));
-            self.subscribers[who.0 as usize].push(Subscription { route, place });
+            let back = self.list(who).len() as u32;
+            let place = Place::active(self.group(route).expect("it is announced").insert(who, back));
+            self.list(who).push(Subscription { route, place });
+            self.subscription_count += 1;
             self.touch(route);
             return Ok(());
         }
+        self.may_ask()?;
+        let route = known.unwrap_or_else(|| self.route_or_new(filter, now));
+        self.subscription_count += 1;
+        let back = self.list(who).len() as u32;
+        let group = self.group(route).expect("found or made above");
         group.waiting += 1;
         group.announced = group.len();
         let members = group.announced;
         let due = if matches!(filter, TopicFilter::Exact(_)) { 1 } else { self.shards };
         let pending = self.pending.insert(Pending { who: Some((who, back)), route, ticket, due });
-        self.subscribers[who.0 as usize].push(Subscription { route, place: Place::pending(pending) });
+        self.list(who).push(Subscription { route, place: Place::pending(pending) });
         let ask = AskId(self.pending.key(pending));
         let envelope = Envelope::Ask { ask, filter: filter.clone(), since, members };
         match filter {
@@ -165,6 +168,15 @@ impl Hub {
                 self.remove_subscription(who, back as usize, false);
             }
         }
+    }
+
+    /// The subscriptions of `who`.
+    fn list(&mut self, who: Subscriber) -> &mut Vec<Subscription> {
+        let index = who.0 as usize;
+        if self.subscribers.len() <= index {
+            self.subscribers.resize_with(index + 1, Vec::new);
+        }
+        &mut self.subscribers[index]
     }
 
     /// Takes a subscription out of the subscriber's list and out of its group. `answered`: if it waits, whoever

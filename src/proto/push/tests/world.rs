@@ -98,17 +98,14 @@ impl World {
         self.hubs[usize::from(shard)].unsubscribe(Subscriber(who), &filter.parse().expect("a filter"))
     }
 
-    /// Publishes from `shard`, the way a driver does: the owner's hub, or an envelope to it.
     pub(super) fn publish(&mut self, shard: u16, topic: &str, body: &str) -> Result<Ticket, Refusal> {
         let (ticket, topic) = (self.ticket(), TopicName::new(topic).expect("a name"));
-        let owner = topic.owner(self.hubs.len() as u16);
         let publish = Publish { topic, body: Bytes::copy_from_slice(body.as_bytes()), key: None };
-        if owner == shard {
-            return self.hubs[usize::from(owner)].publish(publish, Some(ticket)).map(|()| ticket);
-        }
-        let envelope = Envelope::Publish { publish, ticket: Some(ticket) };
-        let busy = |_| Refusal::Busy { waiting: 0, max: 0 };
-        self.side(shard).post(owner, envelope).map(|()| ticket).map_err(busy)
+        let mut result = Ok(ticket);
+        self.with(shard, |hub, _, side| {
+            result = hub.publish(publish, Some(ticket), side).map(|()| ticket);
+        });
+        result
     }
 
     /// One turn of one shard: takes up to `envelopes` of each queue.
@@ -162,10 +159,6 @@ impl World {
             }
             other => panic!("{other:?}"),
         }
-    }
-
-    fn side(&mut self, shard: u16) -> Side<'_> {
-        Side { shard, queues: &mut self.queues, got: &mut self.got, answers: &mut self.answers }
     }
 
     fn with(&mut self, shard: u16, f: impl FnOnce(&mut Hub, Time, &mut Side<'_>)) {

@@ -52,7 +52,7 @@ impl<P: Parser> Framed<P> {
             packet_len_max: self.packet_len_max,
             request_count: 0,
             speech: if self.guide { Speech::Unknown } else { Speech::Plain },
-            refusal: None,
+            own: None,
         }
     }
 }
@@ -116,8 +116,8 @@ pub struct FramedSession<P> {
     packet_len_max: usize,
     request_count: u64,
     speech: Speech,
-    /// What the session itself has to answer: frame id, operation, reason.
-    refusal: Option<(u32, u8, Refusal)>,
+    /// What the session itself has to answer: frame id, operation, and why not.
+    own: Option<(u32, u8, Option<Refusal>)>,
 }
 
 /// What the first frame decided.
@@ -167,8 +167,10 @@ impl<P: Parser> Session for FramedSession<P> {
     }
 
     fn poll_transmit(&mut self, out: &mut Vec<u8>) {
-        if let Some((id, op, refusal)) = self.refusal.take() {
-            framed(id, out, |out| control::encode_refusal(op, refusal, out));
+        match self.own.take() {
+            Some((id, op, Some(refusal))) => framed(id, out, |out| control::encode_refusal(op, refusal, out)),
+            Some((id, _, None)) => framed(id, out, |out| control::encode_answer(&control::Answer::Pong, out)),
+            None => {}
         }
     }
 
@@ -202,9 +204,13 @@ impl<P> FramedSession<P> {
             return self.request(packet);
         }
         match self.event(header.id, payload) {
-            Ok(event) => Progress::event(packet.len(), event),
+            Ok(Some(event)) => Progress::event(packet.len(), event),
+            Ok(None) => {
+                self.own = Some((header.id, control::op::PING, None));
+                Progress::silent(packet.len()).and_more()
+            }
             Err((op, refusal)) => {
-                self.refusal = Some((header.id, op, refusal));
+                self.own = Some((header.id, op, Some(refusal)));
                 Progress::silent(packet.len()).and_more()
             }
         }
@@ -216,13 +222,13 @@ impl<P> FramedSession<P> {
         }
     }
 
-    fn event<'a>(&mut self, id: u32, payload: &'a [u8]) -> Result<Event<'a>, (u8, Refusal)> {
+    fn event<'a>(&mut self, id: u32, payload: &'a [u8]) -> Result<Option<Event<'a>>, (u8, Refusal)> {
         let request = Request::load(payload)?;
         // Pushes have this number: an answer under it could not be told from them.
         let wants_answer = !matches!(request, Request::Publish { answer: false, .. });
         let (frame_id, id) = (id, RequestId(id.into()));
         let refuse = |operation| Err((operation, Refusal::Malformed));
-        Ok(match request {
+        Ok(Some(match request {
             Request::Hello if self.speech == Speech::Control || frame_id == frame::PUSH_ID => {
                 return refuse(control::op::HELLO);
             }
@@ -237,7 +243,9 @@ impl<P> FramedSession<P> {
                 Event::Publish { id: answer.then_some(id), topic, options, body }
             }
             Request::Presence { topic } => Event::Presence { id, topic },
-        })
+            // Ours to answer.
+            Request::Ping => return Ok(None),
+        }))
     }
 
     /// What the hub has to say. A plain peer would take it for something else.

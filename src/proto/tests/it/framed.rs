@@ -46,6 +46,7 @@ session_conformance!(
             frame::encode(3, b"\0SHC\x7f"),
             frame::encode(4, b"\0SHC\x04\x01\x01abody"),
             frame::encode(0, b"\0SHC\x05\x01a"),
+            frame::encode(5, b"\0SHC\x06"),
         ]
         .concat(),
         events: 4,

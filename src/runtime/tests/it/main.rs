@@ -19,4 +19,5 @@ mod panic;
 mod silent;
 mod slow;
 mod stall;
+mod topics;
 mod vanish;

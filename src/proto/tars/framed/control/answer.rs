@@ -36,6 +36,8 @@ pub enum Answer {
         /// Subscribers of the topic.
         count: u32,
     },
+    /// To PING.
+    Pong,
 }
 
 /// One payload of a server, as a client reads it.
@@ -88,6 +90,7 @@ impl<'a> Said<'a> {
                 Answer::Published { position: load_position(&mut reader)?, receivers: reader.u32()? }
             }
             op::PRESENCE => Answer::Present { count: reader.u32()? },
+            op::PING => Answer::Pong,
             _ => return None,
         };
         reader.end(Self::Answer(answer))
@@ -145,6 +148,7 @@ pub fn encode_answer(answer: &Answer, out: &mut Vec<u8>) {
             head(op::PRESENCE, out);
             out.extend_from_slice(&count.to_be_bytes());
         }
+        Answer::Pong => head(op::PING, out),
     }
 }
 

@@ -9,10 +9,12 @@
 mod answer;
 mod reader;
 mod request;
+mod resume;
 
 pub use answer::{Answer, Said, encode_answer, encode_message};
 pub(super) use answer::{MESSAGE_OVERHEAD, encode_refusal, number};
 pub use request::{Request, encode_request};
+pub use resume::{Heard, Subscriptions};
 
 /// What a payload of the vocabulary begins with. A byte of nought first: no text does.
 pub const MAGIC: [u8; 4] = [0x00, b'S', b'H', b'C'];
@@ -32,6 +34,8 @@ pub mod op {
     pub const PUBLISH: u8 = 0x04;
     /// Asks how many are subscribed.
     pub const PRESENCE: u8 = 0x05;
+    /// Asks for nothing but an answer: a heartbeat.
+    pub const PING: u8 = 0x06;
     /// Server to client: a message of a topic.
     pub const MESSAGE: u8 = 0x10;
     /// Added to the number of a request, this is its answer.

@@ -42,6 +42,8 @@ pub enum Request<'a> {
         /// To which topic.
         topic: &'a str,
     },
+    /// A heartbeat.
+    Ping,
 }
 
 impl<'a> Request<'a> {
@@ -58,6 +60,7 @@ impl<'a> Request<'a> {
             op::UNSUBSCRIBE => load_unsubscribe(reader),
             op::PUBLISH => load_publish(reader),
             op::PRESENCE => load_presence(reader),
+            op::PING => reader.end(Ok(Request::Ping)),
             _ => return Err((op, Refusal::UnknownOperation)),
         };
         read.unwrap_or(Err(Refusal::Malformed)).map_err(|refusal| (op, refusal))
@@ -155,6 +158,7 @@ pub fn encode_request(request: &Request<'_>, out: &mut Vec<u8>) {
             out.push(op::PRESENCE);
             put_text(topic, out);
         }
+        Request::Ping => out.push(op::PING),
     }
 }
 

@@ -35,6 +35,7 @@ fn requests_are_the_bytes_of_the_document_and_read_back() {
             "041f0161".to_owned() + "0000000000000007" + "00000001" + "00000002" + "03",
         ),
         (Request::Presence { topic: "a" }, "050161".to_owned()),
+        (Request::Ping, "06".to_owned()),
     ];
     for (request, expected) in cases {
         let mut out = Vec::new();
@@ -58,6 +59,7 @@ fn answers_are_the_bytes_of_the_document_and_read_back() {
         (Answer::Unsubscribed, "8300".to_owned()),
         (Answer::Published { position: AT, receivers: 5 }, format!("8400{epoch}{offset}00000005")),
         (Answer::Present { count: 9 }, "850000000009".to_owned()),
+        (Answer::Pong, "8600".to_owned()),
     ];
     for (answer, expected) in cases {
         let mut out = Vec::new();
@@ -80,10 +82,11 @@ fn answers_are_the_bytes_of_the_document_and_read_back() {
 #[test]
 fn what_cannot_be_read_has_its_status() {
     let long = [&[2, 0, 255][..], &[b'x'; 254]].concat();
-    let cases: [(&[u8], u8, Refusal); 24] = [
+    let cases: [(&[u8], u8, Refusal); 25] = [
         (&[], 0, Refusal::Malformed),
         (&[0], 0, Refusal::UnknownOperation),
-        (&[6], 6, Refusal::UnknownOperation),
+        (&[7], 7, Refusal::UnknownOperation),
+        (&[6, 0], 6, Refusal::Malformed),
         (&[0x10, 0], 0x10, Refusal::UnknownOperation),
         (&[0x81, 0], 0x81, Refusal::UnknownOperation),
         (&[1], 1, Refusal::Malformed),
