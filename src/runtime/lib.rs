@@ -36,6 +36,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[doc(hidden)]
+#[path = "codegen.rs"]
+pub mod __codegen;
 mod config;
 mod connection;
 mod error;
