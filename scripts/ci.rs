@@ -30,6 +30,7 @@ const STEPS: &[(&str, Step)] = &[
     ("rustdoc", Step::Cargo("cargo doc --workspace --no-deps")),
     ("test", Step::Cargo("cargo test --workspace")),
     ("loom", Step::Ours(checks::loom)),
+    ("sim", Step::Ours(checks::sim_of_ci)),
     ("smoke", Step::Ours(smoke::run)),
     ("stress", Step::Ours(|root| checks::stress(root, &["--short"]))),
 ];

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::{
+    bench::{BENCH_EXAMPLES, BenchCommand},
     config::{Flag, Key},
+    decode::DecodeArgs,
     idl,
     operate::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs, TopArgs},
+    topics::{PubArgs, SubArgs},
 };
 
 /// Thread-per-core push and RPC server.
@@ -30,9 +33,18 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Print what is published on topics of a running server
+    #[command(after_help = SUB_EXAMPLES)]
+    Sub(SubArgs),
+    /// Publish on a topic of a running server
+    #[command(after_help = PUB_EXAMPLES)]
+    Pub(PubArgs),
     /// Show and explain the configuration
     #[command(subcommand, after_help = CONFIG_EXAMPLES)]
     Config(ConfigCommand),
+    /// Print Tars bytes as a tree
+    #[command(after_help = DECODE_EXAMPLES)]
+    Decode(DecodeArgs),
     /// Tell whether this host is fit for the server, and what to change
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor {
@@ -63,6 +75,9 @@ pub(crate) enum Command {
     /// Check, format and compare .tars files
     #[command(subcommand, after_help = idl::IDL_EXAMPLES)]
     Idl(idl::IdlCommand),
+    /// Measure latency and throughput, and compare results
+    #[command(subcommand, after_help = BENCH_EXAMPLES)]
+    Bench(BenchCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -159,10 +174,34 @@ Examples:
   shardcast check --config shardcast.toml
   shardcast check --config shardcast.toml && systemctl restart shardcast";
 
+const SUB_EXAMPLES: &str = "\
+One line a message: topic, epoch:offset, what was published. It ends with a signal, or with --count; until
+then it connects again whenever it has to, and goes on where it was.
+
+Examples:
+  shardcast sub
+  shardcast sub prices.gold 'orders.*' --json
+  shardcast sub prices.gold --since 1764115200000000:41";
+
+const PUB_EXAMPLES: &str = "\
+Examples:
+  shardcast pub prices.gold 2410.5
+  shardcast pub ticks x --count 1000 --rate 100
+  date | shardcast pub clock -";
+
 const CONFIG_EXAMPLES: &str = "\
 Examples:
   shardcast config init > shardcast.toml
   shardcast config show --origin --config shardcast.toml";
+
+const DECODE_EXAMPLES: &str = "\
+Every value tells its type, but not its name. What cannot be decoded ends the tree; then the
+exit code is 1.
+
+Examples:
+  shardcast decode 00010016027a7a
+  shardcast decode --frames capture.bin
+  xxd -p -s 54 packet.raw | shardcast decode -";
 
 const SHOW_EXAMPLES: &str = "\
 Examples:

@@ -13,8 +13,10 @@ use shardcast::StartError;
 
 use crate::{
     args::{Args, Command, ConfigCommand, Overrides},
+    bench,
     config::{self, Inputs, Loaded, Report, SourceFile},
-    doctor, idl, logging, operate, serve,
+    decode::{self, DecodeArgs},
+    doctor, idl, logging, operate, serve, topics,
 };
 
 /// Something failed while running.
@@ -47,6 +49,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             let overrides = Overrides { config: Some(config), ..Overrides::default() };
             with_configuration(&overrides, |_| done(print(&format!("configuration {name} is valid\n"))))
         }
+        Command::Sub(args) => topics::subscribe(&args),
+        Command::Pub(args) => topics::publish(&args),
+        Command::Decode(args) => decode(&args),
         Command::Config(ConfigCommand::Show { origin, overrides }) => {
             with_configuration(&overrides, |loaded| done(print(&config::print_effective(loaded, origin))))
         }
@@ -66,11 +71,28 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Drain(args) => done(operate::drain(&args)),
         Command::Gen(arguments) => idl::generate(&arguments),
         Command::Idl(command) => idl::run(&command),
+        Command::Bench(command) => bench::run(command).or_else(unless_the_machine_is_not_fit),
     }
 }
 
 fn done(result: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
     result.map(|()| ExitCode::SUCCESS)
+}
+
+/// Prints the tree as far as it goes, and then what is wrong.
+fn decode(args: &DecodeArgs) -> anyhow::Result<ExitCode> {
+    let decoded = match decode::run(args) {
+        Ok(decoded) => decoded,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return Ok(ExitCode::from(EXIT_CONFIGURATION));
+        }
+    };
+    print(&decoded.text)?;
+    match decoded.fault {
+        Some(fault) => Err(anyhow::Error::msg(fault)),
+        None => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// What the operator must change before another try can work is told like a mistake in the configuration.

@@ -6,14 +6,17 @@
 
 mod admin;
 mod args;
+mod bench;
 mod commands;
 mod config;
+mod decode;
 mod doctor;
 mod idl;
 mod logging;
 mod operate;
 mod serve;
 mod signals;
+mod topics;
 
 use std::process::ExitCode;
 

@@ -121,6 +121,8 @@ fn every_help_fits_on_a_screen_and_has_two_examples() {
         "",
         "serve",
         "check",
+        "sub",
+        "pub",
         "config",
         "config show",
         "config doc",
@@ -136,6 +138,10 @@ fn every_help_fits_on_a_screen_and_has_two_examples() {
         "idl check",
         "idl fmt",
         "idl breaking",
+        "bench",
+        "bench push",
+        "bench echo",
+        "bench compare",
     ] {
         let mut arguments: Vec<&str> = arguments.split_whitespace().collect();
         arguments.push("--help");
