@@ -108,7 +108,6 @@ fn eager(address: SocketAddr, progress: Arc<AtomicU64>) -> Outcome<JoinHandle<Ou
 
 fn lazy_one(address: SocketAddr) -> Outcome<Subscriber> {
     let mut subscriber = Subscriber::connect(address)?;
-    subscriber.peer.shrink();
     subscriber.subscribe(TOPIC, None)?;
     Ok(subscriber)
 }
@@ -134,7 +133,6 @@ fn end_of_the_slow(server: &Server, lazy: u32, lazy_ones: Vec<Subscriber>) -> Ou
 fn wake_up(publisher: &mut Subscriber, lazy_ones: Vec<Subscriber>, in_order: bool) -> Outcome<u64> {
     let threads = lazy_ones.into_iter().map(|mut subscriber| {
         thread::spawn(move || {
-            subscriber.peer.grow();
             let (mut count, mut last) = (0, 0);
             loop {
                 let message =
