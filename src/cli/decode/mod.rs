@@ -24,10 +24,10 @@ use tree::Tree;
 /// What to decode, and as what.
 #[derive(Args, Debug)]
 pub(crate) struct DecodeArgs {
-    /// The arguments of one TUP call: what the buffer of a packet of version 3 or 2 holds
+    /// The arguments of a TUP call, as the buffer of a packet holds them
     #[arg(long, conflicts_with = "frames")]
     tup: bool,
-    /// Whole packets, one behind the other; without this, packets are recognised by their lengths
+    /// Whole packets; without this, they are recognised by their lengths
     #[arg(long)]
     frames: bool,
     /// .tars file with the names of what is decoded; may be given again
@@ -38,7 +38,7 @@ pub(crate) struct DecodeArgs {
     structure: Option<String>,
     #[command(flatten)]
     reading: Reading,
-    /// Hexadecimal digits; or a file of them, or of the bytes themselves; "-" for standard input
+    /// Hexadecimal digits, a file of them or of bytes, or "-" for standard input
     #[arg(value_name = "HEX|FILE|-")]
     input: String,
 }
