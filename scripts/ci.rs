@@ -31,6 +31,7 @@ const STEPS: &[(&str, Step)] = &[
     ("test", Step::Cargo("cargo test --workspace")),
     ("interop", Step::Ours(checks::interop)),
     ("loom", Step::Ours(checks::loom)),
+    ("sim", Step::Ours(checks::sim_of_ci)),
     ("smoke", Step::Ours(smoke::run)),
     ("stress", Step::Ours(|root| checks::stress(root, &["--short"]))),
 ];

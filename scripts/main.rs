@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         ["interop"] => checks::interop(&root()),
         ["loom"] => checks::loom(&root()),
         ["miri"] => checks::miri(&root()),
+        ["sim", words @ ..] => checks::sim(&root(), words),
         ["smoke"] => smoke::run(&root()),
         ["stress", arguments @ ..] => checks::stress(&root(), arguments),
         ["ci"] => ci::run(&root()),
@@ -69,6 +70,7 @@ usage: cargo xtask COMMAND
   interop  compare the Tars encoding with that of npm's @tars/stream, if npm is installed
   loom     model-check the queues and the parking protocol
   miri     run the protocol cores and the pure parts of os under Miri, if it is installed
+  sim      simulate hub, scheduler, outboxes and mesh: [--seeds N] [--seed S] [--trace]
   smoke    start the release binary, talk to it, stop it
   stress   let a real server survive scenarios that check themselves: --only NAME, --seed S, --short, --list
   ci       everything that .ci/run does, in order, up to the first failure

@@ -2,9 +2,9 @@
 //! the file, and that the same value is JSON.
 #![forbid(unsafe_code)]
 
-include!(concat!(env!("OUT_DIR"), "/mod.rs"));
+shardcast::include_tars!();
 
-use shardcast::proto::tars::codec::{DecodeStruct, TarsStruct};
+use shardcast::tars::codec::{DecodeStruct, TarsStruct};
 
 use users::{Source, User};
 

@@ -13,9 +13,10 @@ use shardcast::StartError;
 
 use crate::{
     args::{Args, Command, ConfigCommand, Overrides},
+    bench,
     config::{self, Inputs, Loaded, Report, SourceFile},
     decode::{self, DecodeArgs},
-    doctor, idl, logging, operate, serve,
+    doctor, idl, logging, operate, serve, topics,
 };
 
 /// Something failed while running.
@@ -48,6 +49,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             let overrides = Overrides { config: Some(config), ..Overrides::default() };
             with_configuration(&overrides, |_| done(print(&format!("configuration {name} is valid\n"))))
         }
+        Command::Sub(args) => topics::subscribe(&args),
+        Command::Pub(args) => topics::publish(&args),
         Command::Decode(args) => decode(&args),
         Command::Config(ConfigCommand::Show { origin, overrides }) => {
             with_configuration(&overrides, |loaded| done(print(&config::print_effective(loaded, origin))))
@@ -68,6 +71,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Drain(args) => done(operate::drain(&args)),
         Command::Gen(arguments) => idl::generate(&arguments),
         Command::Idl(command) => idl::run(&command),
+        Command::Bench(command) => bench::run(command).or_else(unless_the_machine_is_not_fit),
     }
 }
 

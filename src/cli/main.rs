@@ -6,6 +6,7 @@
 
 mod admin;
 mod args;
+mod bench;
 mod commands;
 mod config;
 mod decode;
@@ -15,6 +16,7 @@ mod logging;
 mod operate;
 mod serve;
 mod signals;
+mod topics;
 
 use std::process::ExitCode;
 

@@ -15,21 +15,45 @@ use crate::serve::Order;
 ///
 /// The system refused to register the handler or to start a thread.
 pub(crate) fn watch(orders: flume::Sender<Order>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    on_each(&[SIGTERM, SIGINT, SIGHUP], move |signal| {
+        let order = match signal {
+            SIGHUP => Order::Reload(None),
+            _ => Order::Stop(name(signal)),
+        };
+        // Waits where the queue is full; the system keeps one signal of each kind meanwhile.
+        orders.send(order).is_ok()
+    })
+}
+
+/// Gets the name of every signal that asks the process to end, from now on; what comes while eight wait asks for
+/// nothing new.
+///
+/// # Errors
+///
+/// As for [`watch`].
+pub(crate) fn stop_requests() -> io::Result<flume::Receiver<&'static str>> {
+    let (sender, requests) = flume::bounded(8);
+    on_each(&[SIGTERM, SIGINT], move |signal| {
+        !matches!(sender.try_send(name(signal)), Err(flume::TrySendError::Disconnected(_)))
+    })?;
+    Ok(requests)
+}
+
+/// Calls `then` on a thread of its own for each of these signals, until it says that it wants no more.
+fn on_each(signals: &[i32], mut then: impl FnMut(i32) -> bool + Send + 'static) -> io::Result<()> {
+    let mut signals = Signals::new(signals)?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
-            let order = match signal {
-                SIGHUP => Order::Reload(None),
-                SIGTERM => Order::Stop("SIGTERM"),
-                _ => Order::Stop("SIGINT"),
-            };
-            // Waits where the queue is full; the system keeps one signal of each kind meanwhile.
-            if orders.send(order).is_err() {
+            if !then(signal) {
                 return;
             }
         }
     })?;
     Ok(())
+}
+
+const fn name(signal: i32) -> &'static str {
+    if signal == SIGTERM { "SIGTERM" } else { "SIGINT" }
 }
 
 #[cfg(test)]

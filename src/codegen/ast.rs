@@ -1,6 +1,6 @@
 //! A `.tars` file as it was written: names unresolved, values unchecked, comments kept as documentation.
 //!
-//! What it deliberately is not: the meaning of the file. That is the schema, made of all
+//! What it deliberately is not: the meaning of the file. That is [`schema`](crate::schema), made of all
 //! files together.
 
 use crate::diagnostic::Span;

@@ -13,7 +13,7 @@
 //!
 //! ```ignore
 //! // lib.rs
-//! include!(concat!(env!("OUT_DIR"), "/mod.rs"));
+//! shardcast::include_tars!();
 //! ```
 //!
 //! Every fault of the files is reported with file, line and column, several in one run; [`Builder::check`]

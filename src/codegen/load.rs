@@ -5,6 +5,7 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use crate::{
@@ -23,12 +24,23 @@ pub(crate) struct Source {
     /// Its bytes, as UTF-8 if its character set was told.
     pub(crate) bytes: Vec<u8>,
     pub(crate) file: ast::File,
+    line_starts: OnceLock<Vec<usize>>,
 }
 
 impl Source {
-    /// Line and column, in characters, from 1.
+    pub(crate) fn new(path: PathBuf, bytes: Vec<u8>, file: ast::File) -> Self {
+        Self { path, bytes, file, line_starts: OnceLock::new() }
+    }
+
+    /// Line and column, in characters, from 1. Cheap for many places of one file.
     pub(crate) fn position(&self, at: usize) -> (u32, u32) {
-        diagnostic::position(&self.bytes, at)
+        let starts = self.line_starts.get_or_init(|| {
+            let ends = self.bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+            std::iter::once(0).chain(ends.map(|(end, _)| end + 1)).collect()
+        });
+        let line = starts.partition_point(|start| *start <= at);
+        let (_, column) = diagnostic::position(&self.bytes[starts[line - 1]..], at - starts[line - 1]);
+        (u32::try_from(line).unwrap_or(u32::MAX), column)
     }
 
     pub(crate) fn diagnostic(&self, severity: Severity, span: Span, fault: Fault) -> Diagnostic {
@@ -92,7 +104,7 @@ impl Open {
         let (mut file, faults) = parse(&bytes);
         let mut includes = std::mem::take(&mut file.includes);
         includes.reverse();
-        Self { source: Source { path, bytes, file }, identity, includes, faults }
+        Self { source: Source::new(path, bytes, file), identity, includes, faults }
     }
 }
 

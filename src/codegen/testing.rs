@@ -39,7 +39,7 @@ pub fn parser(data: &[u8]) {
         return;
     }
     laid_out_once(data);
-    let source = Source { path: "fuzz.tars".into(), bytes: data.to_vec(), file };
+    let source = Source::new("fuzz.tars".into(), data.to_vec(), file);
     let (schema, diagnostics) = resolve(vec![source]);
     assert!(diagnostics.len() <= 2 * FAULTS_MAX);
     diagnostics.iter().for_each(|diagnostic| assert!(!diagnostic.to_string().is_empty()));

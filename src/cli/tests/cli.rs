@@ -121,6 +121,8 @@ fn every_help_fits_on_a_screen_and_has_two_examples() {
         "",
         "serve",
         "check",
+        "sub",
+        "pub",
         "config",
         "config show",
         "config doc",
@@ -137,6 +139,10 @@ fn every_help_fits_on_a_screen_and_has_two_examples() {
         "idl check",
         "idl fmt",
         "idl breaking",
+        "bench",
+        "bench push",
+        "bench echo",
+        "bench compare",
     ] {
         // The list of all commands grows with them.
         let lines_max = if arguments.is_empty() { 30 } else { 24 };

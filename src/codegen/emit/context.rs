@@ -116,7 +116,7 @@ impl<'a> Context<'a> {
         hiding.map(fault).collect()
     }
 
-    fn fault(&self, site: Site, fault: Fault) -> Diagnostic {
+    pub(super) fn fault(&self, site: Site, fault: Fault) -> Diagnostic {
         self.schema.sources[site.file].diagnostic(Severity::Error, site.span, fault)
     }
 }

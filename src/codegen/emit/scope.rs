@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use super::{context::Context, names};
 use crate::{
-    Diagnostic,
-    schema::{Definition, EnumId, Module, Site, StructId},
+    Diagnostic, StringType,
+    diagnostic::Fault,
+    schema::{Definition, EnumId, Field, Module, Site, StructId, Value},
 };
 
 /// What the code of one module may name.
@@ -91,6 +92,8 @@ impl<'a> Scope<'a> {
                     let fields = schema.structure(*id).fields.iter();
                     let named = fields.map(|field| (self.field_name(&field.name), &field.name, field.site));
                     faults.extend(self.context.clashes(named));
+                    faults
+                        .extend(schema.structure(*id).fields.iter().filter_map(|field| self.not_text(field)));
                 }
                 Definition::Enum(id) => {
                     let all = schema.enumeration(*id).enumerators.iter();
@@ -102,6 +105,19 @@ impl<'a> Scope<'a> {
             }
         }
         faults
+    }
+
+    /// A default that the field's `String` cannot hold.
+    fn not_text(&self, field: &Field) -> Option<Diagnostic> {
+        match &field.default {
+            Some(Value::Text(text)) if str::from_utf8(text).is_err() => {
+                let is_text = self.context.options.string_type != StringType::Bytes;
+                let fault = Fault::new(format!("the default of `{}` is not UTF-8", field.name));
+                let hint = "tell the character set of the file, or take strings as bytes";
+                is_text.then(|| self.context.fault(field.site, fault.hint(hint)))
+            }
+            _ => None,
+        }
     }
 
     fn types(&self) -> impl Iterator<Item = (String, &'a String, Site)> {

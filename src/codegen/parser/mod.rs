@@ -2,8 +2,8 @@
 //!
 //! After a fault it goes on behind the next `;`, so that one run reports several. Types are the only
 //! rule that nests without end, and their depth is bounded. What it deliberately is not: a judge of
-//! meaning. Tags out of range, unknown types and wrong defaults are for
-//! the schema, which sees all files.
+//! meaning. Tags out of range, unknown types and wrong defaults are for [`schema`](crate::schema), which
+//! sees all files.
 
 mod comments;
 mod definitions;

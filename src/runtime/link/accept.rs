@@ -13,9 +13,13 @@ use std::{
 };
 
 use shardcast_os::socket;
-use shardcast_proto::{Error, Home, Protocol, Sniff};
+use shardcast_proto::{
+    Error, Home, Protocol, Sniff, Time,
+    outbox::Outbox,
+    push::schedule::{Pace, Pacer},
+};
 
-use super::{Conn, Role, Serving, State, Traffic, outbox::Outbox};
+use super::{Conn, Paced, Role, Serving, State, Traffic};
 use crate::{
     CloseReason, ConnId, Connection,
     mesh::{Adopted, Envelope},
@@ -127,6 +131,7 @@ impl Shard {
             assembly: bytes,
             frame_began: None,
             outbox: Outbox::default(),
+            pace: paced(&self.shared.listeners[listener as usize].pace, self.now()),
             timer: None,
             opened,
             received_at: self.now(),
@@ -193,10 +198,14 @@ impl Shard {
         let Role::Accepted { listener, serving } = &mut conn.role else { return };
         let listener = *listener;
         let session = self.protocol(listener, protocol).accept(self.now());
-        *serving = Some(Serving { session, protocol });
+        let dialect = session.dialect();
+        *serving = Some(Serving { session, protocol, dialect });
         conn.state = State::Open;
         self.members.borrow_mut()[listener as usize].insert(conn.handle.id().slot);
         self.counters.listeners[listener as usize].unidentified.sub(1);
+        if self.protocol(listener, protocol).subscribes_unasked() {
+            self.subscribe_unasked(listener, conn.handle.id().slot);
+        }
         self.runs(Some(listener));
         self.service(listener, protocol).opened(&conn.handle);
         self.runs(None);
@@ -289,6 +298,11 @@ impl Shard {
             self.close(id, CloseReason::Unidentified);
         }
     }
+}
+
+/// What paces a new connection, if anything does.
+fn paced(pace: &Pace, now: Time) -> Option<Box<Paced>> {
+    (!pace.is_none()).then(|| Box::new(Paced { pacer: Pacer::new(pace, now), waits: false }))
 }
 
 /// A protocol that cannot tell by then asks for too much.

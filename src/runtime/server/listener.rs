@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use shardcast_proto::Protocol;
+use shardcast_proto::{Protocol, push::schedule::Pace};
 
 use super::ServerHandle;
 use crate::{OverflowPolicy, service::Service};
@@ -12,9 +12,11 @@ pub type ServiceFactory = Arc<dyn Fn(&ServerHandle) -> Box<dyn Service> + Send +
 #[derive(Clone)]
 pub struct Listener {
     pub(super) name: String,
+    pub(super) topic: Option<String>,
     pub(super) address: String,
     pub(super) protocols: Vec<(Arc<dyn Protocol>, ServiceFactory)>,
     pub(super) idle_timeout: Option<Duration>,
+    pub(super) pace: Pace,
     pub(super) overflow: Option<OverflowPolicy>,
     pub(super) outbox_bytes_max: Option<usize>,
     pub(super) outbox_messages_max: Option<usize>,
@@ -27,9 +29,11 @@ impl Listener {
     pub fn new(name: impl Into<String>, address: impl Into<String>) -> Self {
         Self {
             name: name.into(),
+            topic: None,
             address: address.into(),
             protocols: Vec::new(),
             idle_timeout: None,
+            pace: Pace::NONE,
             overflow: None,
             outbox_bytes_max: None,
             outbox_messages_max: None,
@@ -50,10 +54,27 @@ impl Listener {
         self
     }
 
+    /// The topic whose messages the connections get without asking, instead of the one that is called as the
+    /// listener. Several listeners may have the same.
+    #[must_use]
+    pub fn topic(mut self, topic: impl Into<String>) -> Self {
+        self.topic = Some(topic.into());
+        self
+    }
+
     /// Idle time-out here, instead of [`Limits::idle_timeout`](crate::Limits::idle_timeout).
     #[must_use]
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = Some(timeout);
+        self
+    }
+
+    /// How fast each connection here may be sent to, answers and pushes alike; without it, as fast as its peer
+    /// reads. What has to wait waits in its outbox, within its bounds in bytes and messages; how old it gets is
+    /// not the peer's fault, so the bound in age does not hold.
+    #[must_use]
+    pub const fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
         self
     }
 

@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64},
     },
+    time::SystemTime,
 };
 
 use shardcast_os::{
@@ -17,11 +18,11 @@ use shardcast_os::{
     socket::{self, TcpOptions},
     spsc,
 };
+use shardcast_proto::{TopicName, outbox::OutboxBounds};
 
 use super::{Listener, ListenerShared, Server, ServerHandle, Shared};
 use crate::{
     CpuChoice, ServerConfig, ShardCount, Spin, StartError,
-    connection::OutboxBounds,
     limits::{ListenerLimits, ServerLimits},
     link::accept::Admission,
     mesh::{Envelope, Router},
@@ -57,7 +58,8 @@ impl Server {
             draining: AtomicBool::new(false),
             stop_at: AtomicU64::new(u64::MAX),
             lifecycle: tell.clone(),
-            periodics: AtomicU64::new(0),
+            numbers: AtomicU64::new(0),
+            epoch: epoch(),
         });
         let (router, doors) = Router::new(shards, shared.config.mesh_capacity);
         let router = Arc::new(router);
@@ -201,14 +203,16 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
             sockets.push(socket);
         }
         let bounds = OutboxBounds {
-            bytes_max: listener.outbox_bytes_max.unwrap_or(limits.outbox_bytes_max),
-            messages_max: listener.outbox_messages_max.unwrap_or(limits.outbox_messages_max),
+            bytes_max: listener.outbox_bytes_max.unwrap_or(limits.outbox_bytes_max).max(1),
+            messages_max: listener.outbox_messages_max.unwrap_or(limits.outbox_messages_max).max(1),
             age_max: listener.outbox_age_max.unwrap_or(limits.outbox_age_max),
             overflow: listener.overflow.unwrap_or(limits.overflow),
         };
         let idle_timeout = listener.idle_timeout.unwrap_or(limits.idle_timeout);
         bound.push(ListenerShared {
             limits: Arc::new(ListenerLimits::new(&bounds, idle_timeout)),
+            pace: listener.pace,
+            topic: topic(&listener)?,
             label: label::number(&listener.name),
             name: listener.name,
             address,
@@ -216,6 +220,18 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
         });
     }
     Ok((bound, sockets))
+}
+
+/// What the connections of a listener hear without asking: the topic that was set, or that of its name.
+fn topic(listener: &Listener) -> Result<TopicName, StartError> {
+    let name = listener.topic.as_deref().unwrap_or(&listener.name);
+    TopicName::new(name).map_err(|error| StartError::Config(format!("listener {}: {error}", listener.name)))
+}
+
+/// Microseconds of the calendar: more than any earlier run had, however many topics it created.
+fn epoch() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(0)
 }
 
 fn resolve(listener: &Listener) -> Result<SocketAddr, StartError> {

@@ -9,6 +9,7 @@ use super::{ServerHandle, Shared};
 use crate::{
     CloseReason,
     mesh::{Envelope, Router},
+    push,
     shard::{
         Shard,
         counters::{Counter, DECODE_ERRORS, DROP_POLICIES, ListenerCounters, REJECTIONS, ShardCounters},
@@ -56,6 +57,7 @@ fn read_shard(shard: u16, counters: &ShardCounters) -> ShardStats {
         tasks: counters.tasks.read(),
         push_refused: Vec::new(),
         push_latency: counters.push_latency.read(),
+        push: push::read(&counters.push),
     }
 }
 
@@ -74,6 +76,7 @@ fn read_listener(listener: String, protocol: &'static str, counters: &ListenerCo
         sent_bytes: counters.sent_bytes.read(),
         decode_errors: coded(&DECODE_ERRORS, &counters.decode_errors),
         push_queued: counters.push_queued.read(),
+        paced: counters.paced.read(),
         push_dropped: coded(&DROP_POLICIES, &counters.push_dropped),
     }
 }

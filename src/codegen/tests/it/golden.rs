@@ -9,7 +9,7 @@ use std::{
 
 use shardcast_build::{Builder, BytesType, MapType, StringType};
 
-use crate::{builder, files_in};
+use crate::{builder, faults, files_in, written};
 
 #[test]
 fn plain_files_come_out_as_before() {
@@ -52,12 +52,57 @@ fn names_and_attributes_that_were_asked_for_come_out_as_before() {
         .keep_names(true)
         .string_type(StringType::Lossy)
         .type_attribute(".", "#[non_exhaustive]")
-        .type_attribute("Users::UserKey", "#[derive(Copy)]")
+        .type_attribute("Users::Source", "#[repr(transparent)]")
         .field_attribute("Users::UserInfo.sName", "#[cfg(all())]")
         .module_prefix("crate::kept")
         .extern_path("Common", "crate::types::common")
         .extern_path("Users::UserKey", "crate::plain::users::UserKey");
     check("kept", builder, &["plain", "rich"]);
+}
+
+#[test]
+fn names_that_are_one_in_rust_are_refused() {
+    let source =
+        "module M { struct user { 0 require int aB; 1 require int a_b; }; struct User { 0 require int a; };
+        enum E { aB, A_B }; const int k = 1; const int K = 2; }; module m { };";
+    let told = refused("clashes", source, builder());
+    assert_eq!(
+        told,
+        [
+            "`M` and `m` are both `m` in Rust",
+            "`user` and `User` are both `User` in Rust",
+            "`k` and `K` are both `K` in Rust",
+            "`aB` and `a_b` are both `a_b` in Rust",
+            "`aB` and `A_B` are both `A_B` in Rust",
+        ]
+    );
+    let source = "module M { struct i32 { 0 require int a; }; enum E { name }; };";
+    assert_eq!(
+        refused("meant", source, builder().keep_names(true)),
+        [
+            "`i32` has a meaning of its own in the generated code",
+            "`name` has a meaning of its own in the generated code",
+        ]
+    );
+}
+
+#[test]
+fn a_default_that_is_no_text_needs_strings_of_bytes() {
+    let source = r#"module M { struct S { 0 optional string a = "\xd6\xd0"; }; const string C = "\xd6"; };"#;
+    assert_eq!(refused("no_text", source, builder()), ["the default of `a` is not UTF-8"]);
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden/no_text");
+    let bytes = builder().string_type(StringType::Bytes).out_dir(&out);
+    bytes.compile(&[written("no_text", source)]).expect("strings are bytes");
+    let code = fs::read_to_string(out.join("m.rs")).expect("it was just written");
+    assert!(code.contains(r#"pub const C: &[u8] = b"\xd6";"#), "{code}");
+    assert!(code.contains(r#"a: r.optional_or_else(0, || b"\xd6\xd0"[..].into())?"#), "{code}");
+}
+
+/// What is said about `source`, of which no Rust can be made.
+fn refused(name: &str, source: &str, builder: Builder) -> Vec<String> {
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden/refused");
+    let faults = faults(builder.out_dir(out).generate(&[written(name, source)]));
+    faults.into_iter().map(|fault| fault.message).collect()
 }
 
 /// Generates `files` and compares with the folder `case`, which rustfmt must find well laid out.

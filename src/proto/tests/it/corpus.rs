@@ -39,6 +39,11 @@ fn tars_json_survives_its_corpus() {
     replay("tars_json", fuzz::tars_json);
 }
 
+#[test]
+fn control_survives_its_corpus() {
+    replay("control", fuzz::control);
+}
+
 fn replay(target: &str, run: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let entries = fs::read_dir(&folder).expect("a committed corpus");

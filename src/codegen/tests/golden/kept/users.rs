@@ -4,6 +4,7 @@ use ::shardcast::__codegen as codegen;
 
 /// How a user came to us.
 #[non_exhaustive]
+#[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source(pub i32);
 
