@@ -103,6 +103,11 @@ impl Peer {
         let _ = sockopt::set_socket_recv_buffer_size(&self.stream, 4096);
     }
 
+    /// A large one again: with a window below one segment, TCP sends a little every 200 ms.
+    pub(crate) fn grow(&self) {
+        let _ = sockopt::set_socket_recv_buffer_size(&self.stream, 1 << 20);
+    }
+
     fn take_frame(&mut self) -> Outcome<Option<Frame>> {
         let Some(len) = self.input.first_chunk().map(|it| u32::from_be_bytes(*it) as usize) else {
             return Ok(None);

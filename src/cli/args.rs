@@ -16,6 +16,7 @@ use crate::{
 /// Thread-per-core push and RPC server.
 #[derive(Debug, Parser)]
 #[command(name = "shardcast", version, propagate_version = false, after_help = EXAMPLES, max_term_width = 100)]
+#[command(help_template = TEMPLATE, disable_help_subcommand = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -153,6 +154,9 @@ pub(crate) fn seconds_or_unit(text: &str) -> String {
     if seconds { format!("{text}s") } else { text.to_owned() }
 }
 
+const TEMPLATE: &str =
+    "{about-with-newline}\n{usage-heading} {usage}\n\nCommands:\n{subcommands}{after-help}";
+
 const EXAMPLES: &str = "\
 Examples:
   shardcast serve                         run the push server on 127.0.0.1:10099
@@ -175,8 +179,8 @@ Examples:
   shardcast check --config shardcast.toml && systemctl restart shardcast";
 
 const SUB_EXAMPLES: &str = "\
-One line a message: topic, epoch:offset, what was published. It ends with a signal, or with --count; until
-then it connects again whenever it has to, and goes on where it was.
+One line a message: topic, epoch:offset, what was published. It ends with a signal, or with --count;
+until then it connects again whenever it has to, and goes on where it was.
 
 Examples:
   shardcast sub

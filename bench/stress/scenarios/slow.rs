@@ -134,6 +134,7 @@ fn end_of_the_slow(server: &Server, lazy: u32, lazy_ones: Vec<Subscriber>) -> Ou
 fn wake_up(publisher: &mut Subscriber, lazy_ones: Vec<Subscriber>, in_order: bool) -> Outcome<u64> {
     let threads = lazy_ones.into_iter().map(|mut subscriber| {
         thread::spawn(move || {
+            subscriber.peer.grow();
             let (mut count, mut last) = (0, 0);
             loop {
                 let message =
