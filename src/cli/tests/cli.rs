@@ -128,6 +128,7 @@ fn every_help_fits_on_a_screen_and_has_two_examples() {
         "config doc",
         "config schema",
         "config init",
+        "decode",
         "conns",
         "top",
         "kick",
