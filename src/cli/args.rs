@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
-use crate::config::{Flag, Key};
+use crate::{
+    config::{Flag, Key},
+    topics::{PubArgs, SubArgs},
+};
 
 /// Thread-per-core push and RPC server.
 #[derive(Debug, Parser)]
@@ -26,6 +29,12 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Print what is published on topics of a running server
+    #[command(after_help = SUB_EXAMPLES)]
+    Sub(SubArgs),
+    /// Publish on a topic of a running server
+    #[command(after_help = PUB_EXAMPLES)]
+    Pub(PubArgs),
     /// Show and explain the configuration
     #[command(subcommand, after_help = CONFIG_EXAMPLES)]
     Config(ConfigCommand),
@@ -119,6 +128,21 @@ The environment counts as it would for `serve`. Exit code 0: valid; 2: not valid
 Examples:
   shardcast check --config shardcast.toml
   shardcast check --config shardcast.toml && systemctl restart shardcast";
+
+const SUB_EXAMPLES: &str = "\
+One line a message: topic, epoch:offset, what was published. It ends with a signal, or with --count;
+until then it connects again whenever it has to, and goes on where it was.
+
+Examples:
+  shardcast sub
+  shardcast sub prices.gold 'orders.*' --json
+  shardcast sub prices.gold --since 1764115200000000:41";
+
+const PUB_EXAMPLES: &str = "\
+Examples:
+  shardcast pub prices.gold 2410.5
+  shardcast pub ticks x --count 1000 --rate 100
+  date | shardcast pub clock -";
 
 const CONFIG_EXAMPLES: &str = "\
 Examples:

@@ -11,6 +11,7 @@ mod config;
 mod logging;
 mod serve;
 mod signals;
+mod topics;
 
 use std::process::ExitCode;
 

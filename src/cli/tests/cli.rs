@@ -80,9 +80,18 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 
 #[test]
 fn every_help_fits_on_a_screen_and_has_two_examples() {
-    for arguments in
-        ["", "serve", "check", "config", "config show", "config doc", "config schema", "config init"]
-    {
+    for arguments in [
+        "",
+        "serve",
+        "check",
+        "sub",
+        "pub",
+        "config",
+        "config show",
+        "config doc",
+        "config schema",
+        "config init",
+    ] {
         let mut arguments: Vec<&str> = arguments.split_whitespace().collect();
         arguments.push("--help");
         let help = stdout(&arguments);

@@ -14,6 +14,9 @@ fn the_metrics_keep_the_rules_of_the_format() {
         ("shardcast_shard_busy_seconds_total{shard=\"0\"}".into(), 1.5),
         ("shardcast_shard_info{shard=\"0\",cpu=\"4\"}".into(), 1.0),
         ("shardcast_shard_info{shard=\"1\",cpu=\"\"}".into(), 1.0),
+        ("shardcast_topics{shard=\"1\"}".into(), 12.0),
+        ("shardcast_push_delivered_total{shard=\"0\"}".into(), 34.0),
+        ("shardcast_resumes_total{shard=\"1\",result=\"gap\"}".into(), 6.0),
         ("shardcast_draining".into(), 0.0),
         (format!("shardcast_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1.0),
     ] {

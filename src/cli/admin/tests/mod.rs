@@ -65,5 +65,8 @@ fn shard(number: u16) -> ShardStats {
     shard.cpu = (number == 0).then_some(4);
     shard.busy_nanos = 1_500_000_000;
     shard.listeners = vec![listener];
+    shard.push.topics = 12;
+    shard.push.delivered = 34;
+    shard.push.resumed = vec![("recovered", 5), ("gap", 6)];
     shard
 }
