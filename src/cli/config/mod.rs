@@ -22,4 +22,4 @@ pub(crate) use layers::{Flag, Inputs, Loaded, SourceFile, load};
 pub(crate) use manual::manual;
 pub(crate) use options::{Config, ListenerOptions, LogOptions};
 pub(crate) use print::{print_defaults, print_effective};
-pub(crate) use values::LogFormat;
+pub(crate) use values::{HumanDuration, LogFormat};

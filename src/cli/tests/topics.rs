@@ -173,3 +173,22 @@ fn end(child: &Child) {
     // It may have ended already.
     let _ = kill_process(pid, Signal::TERM);
 }
+
+#[test]
+fn a_publication_may_be_delayed_expire_and_be_urgent() {
+    let server = Server::start("scheduled");
+    let timed = ["t", "later", "--delay", "20ms", "--ttl", "1h", "--class", "urgent"];
+    let output = server.run("pub", &timed);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    for (option, value, told) in [
+        ("--class", "last", "write urgent, high, normal or bulk"),
+        ("--delay", "5", "has no unit"),
+        ("--ttl", "-1s", "unexpected argument"),
+    ] {
+        let output = server.run("pub", &["t", "x", option, value]);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && text.contains(told), "{text}");
+    }
+    let refused = server.run("pub", &["t", "never", "--ttl", "0s"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("its time was over"), "{refused:?}");
+}
