@@ -29,6 +29,15 @@ pub(crate) fn miri(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Runs the stress scenarios against the release binary.
+pub(crate) fn stress(root: &Path, arguments: &[&str]) -> Result<()> {
+    succeed(&mut command(
+        root,
+        "cargo build --release -p shardcast-cli -p shardcast-bench --bin shardcast --bin stress",
+    ))?;
+    succeed(command(root, "cargo run -q --release -p shardcast-bench --bin stress --").args(arguments))
+}
+
 /// Runs the simulation, with the words of its own command line, in a build that is fast and asserts.
 pub(crate) fn sim(root: &Path, words: &[&str]) -> Result<()> {
     let mut cargo = command(root, "cargo run -q --profile sim -p xtask --bin sim --");

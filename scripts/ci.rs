@@ -21,7 +21,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Cheap ones first. Everything but loom, sim and smoke shares the build of the dev profile.
+/// Cheap ones first. Everything before loom shares the build of the dev profile, smoke and stress that
+/// of the release profile.
 const STEPS: &[(&str, Step)] = &[
     ("fmt", Step::Cargo("cargo fmt --all --check")),
     ("tidy", Step::Ours(tidy::run)),
@@ -31,6 +32,7 @@ const STEPS: &[(&str, Step)] = &[
     ("loom", Step::Ours(checks::loom)),
     ("sim", Step::Ours(checks::sim_of_ci)),
     ("smoke", Step::Ours(smoke::run)),
+    ("stress", Step::Ours(|root| checks::stress(root, &["--short"]))),
 ];
 
 enum Step {

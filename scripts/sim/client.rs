@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use shardcast_proto::{
     Position, Time, TopicFilter,
-    outbox::{Outbox, Parcel, Pushed},
+    outbox::{Outbox, Parcel, Pushed, Pushing},
     push::{Subscriber, schedule::Pacer},
 };
 
@@ -131,7 +131,11 @@ impl Client {
             expires = Time::NEVER;
         }
         connection.pushes.handed += 1;
-        let pushed = connection.outbox.push_in_order(expires, bytes, key, now, &self.character.bounds);
+        let pushed = connection.outbox.push_in_order(
+            Pushing { frame: bytes, key, posted: now, expires },
+            now,
+            &self.character.bounds,
+        );
         connection.pushes.expired += connection.outbox.take_expired() as u64;
         let mut dropped = match pushed {
             Pushed::Queued | Pushed::Blocked => 0,

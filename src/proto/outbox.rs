@@ -27,6 +27,8 @@ pub struct Outbox {
     response_bytes: usize,
     response_messages: usize,
     in_flight: Option<InFlight>,
+    /// When the pushes in flight were posted, and how many at that time; in order. Kept for the next ones.
+    posted: Vec<(Time, u64)>,
     /// Under `Conflate`, the number of the waiting push of each key. Items are numbered as they are
     /// appended; invariant: `items[n - first]` is the item with number n.
     keyed: HashMap<u64, u64>,
@@ -56,10 +58,25 @@ pub struct Run {
     since: Time,
 }
 
+/// A push on its way into an outbox.
+#[derive(Debug)]
+pub struct Pushing {
+    /// The bytes to send.
+    pub frame: Bytes,
+    /// What it replaces under `Conflate`: the waiting one with the same key.
+    pub key: Option<u64>,
+    /// When whoever pushes did; not later than it is queued here.
+    pub posted: Time,
+    /// From then on it is not to be sent any more: it is dropped when its turn comes or its room is needed, and
+    /// [counted](Outbox::take_expired).
+    pub expires: Time,
+}
+
 #[derive(Debug)]
 struct Push {
     frame: Bytes,
     key: Option<u64>,
+    posted: Time,
     since: Time,
     expires: Time,
 }
@@ -227,22 +244,9 @@ impl Outbox {
     }
 
     /// Queues a push, or does what the policy says.
-    #[inline]
-    pub fn push(&mut self, frame: Bytes, key: Option<u64>, now: Time, bounds: &OutboxBounds) -> Pushed {
-        self.push_until(Time::NEVER, frame, key, now, bounds)
-    }
-
-    /// As [`push`](Self::push), with a time from which on it is not to be sent any more: then it is dropped when
-    /// its turn comes or its room is needed, and [counted](Self::take_expired).
-    pub fn push_until(
-        &mut self,
-        expires: Time,
-        frame: Bytes,
-        key: Option<u64>,
-        now: Time,
-        bounds: &OutboxBounds,
-    ) -> Pushed {
-        let push = Push { frame, key, since: now, expires };
+    pub fn push(&mut self, pushing: Pushing, now: Time, bounds: &OutboxBounds) -> Pushed {
+        let Pushing { frame, key, posted, expires } = pushing;
+        let push = Push { frame, key, posted, since: now, expires };
         if !self.fits(push.frame.len(), bounds) {
             self.drop_expired(now);
         }
@@ -269,42 +273,41 @@ impl Outbox {
             return Pushed::Queued;
         }
         match bounds.overflow {
+            // The policy was another one a moment ago: nobody overtakes those that wait under it.
+            policy if !self.blocked.is_empty() && !matches!(policy, OverflowPolicy::Block(_)) => {
+                self.block(push, now)
+            }
             OverflowPolicy::Disconnect => Pushed::Disconnect,
             OverflowPolicy::DropNewest | OverflowPolicy::Conflate => Pushed::Dropped,
             OverflowPolicy::DropOldest => self.push_dropping_oldest(push, bounds),
-            OverflowPolicy::Block(limit) if self.blocked.len() < BLOCKED_MAX => {
-                self.blocked.push_back((push, now + limit));
-                Pushed::Blocked
-            }
-            OverflowPolicy::Block(_) => Pushed::Dropped,
+            OverflowPolicy::Block(limit) => self.block(push, now + limit),
         }
     }
 
-    /// As [`push_until`](Self::push_until), but what replaces another one takes its turn at the end: for messages whose
-    /// order must hold.
-    pub fn push_in_order(
-        &mut self,
-        expires: Time,
-        frame: Bytes,
-        key: Option<u64>,
-        now: Time,
-        bounds: &OutboxBounds,
-    ) -> Pushed {
-        if bounds.overflow != OverflowPolicy::Conflate || self.keyed.is_empty() {
-            return self.push_until(expires, frame, key, now, bounds);
+    fn block(&mut self, push: Push, until: Time) -> Pushed {
+        if self.blocked.len() >= BLOCKED_MAX {
+            return Pushed::Dropped;
         }
-        let Some(waiting) = self.waiting_with(key) else {
-            return self.push_until(expires, frame, key, now, bounds);
-        };
+        self.blocked.push_back((push, until));
+        Pushed::Blocked
+    }
+
+    /// As [`push`](Self::push), but what replaces another one takes its turn at the end: for messages whose order
+    /// must hold.
+    pub fn push_in_order(&mut self, pushing: Pushing, now: Time, bounds: &OutboxBounds) -> Pushed {
+        if bounds.overflow != OverflowPolicy::Conflate || self.keyed.is_empty() {
+            return self.push(pushing, now, bounds);
+        }
+        let Some(waiting) = self.waiting_with(pushing.key) else { return self.push(pushing, now, bounds) };
         let older = waiting.frame.len();
         let (bytes, others) = (self.bytes - older, self.messages - 1);
         // Answers may have taken more than the bounds.
-        let fits = others < bounds.messages_max && bytes + frame.len() <= bounds.bytes_max;
+        let fits = others < bounds.messages_max && bytes + pushing.frame.len() <= bounds.bytes_max;
         if others > 0 && !fits {
             return Pushed::Dropped;
         }
-        self.remove_waiting(key);
-        let queued = self.push_until(expires, frame, key, now, bounds);
+        self.remove_waiting(pushing.key);
+        let queued = self.push(pushing, now, bounds);
         debug_assert_eq!(queued, Pushed::Queued, "there is the room of the older one");
         Pushed::Replaced
     }
@@ -382,8 +385,17 @@ impl Outbox {
         Some(parcel)
     }
 
+    /// When the pushes of the send in flight were posted, and how many at each time.
+    pub fn posted(&self) -> impl Iterator<Item = (Time, u64)> {
+        self.posted.iter().copied()
+    }
+
     /// The send in flight has ended; returns its bytes and messages.
     pub fn sent(&mut self) -> (usize, usize) {
+        match self.posted.capacity() {
+            ..=POSTED_KEPT => self.posted.clear(),
+            _ => self.posted = Vec::new(),
+        }
         let Some(in_flight) = self.in_flight.take() else { return (0, 0) };
         self.bytes -= in_flight.bytes;
         self.response_bytes -= in_flight.response_bytes;
@@ -499,6 +511,11 @@ impl Outbox {
             return Pushed::Dropped;
         }
         let mut dropped = 0;
+        // Taking from the middle spoils the numbers; there are some only if the policy has changed.
+        if !self.keyed.is_empty() || self.gone > 0 {
+            self.compact();
+            self.keyed.clear();
+        }
         while !self.fits(push.frame.len(), bounds) {
             let Some(index) = self.items.iter().position(|item| matches!(item, Item::Push(_))) else { break };
             if let Some(Item::Push(oldest)) = self.items.remove(index) {
@@ -527,6 +544,7 @@ impl Outbox {
     fn take_front(&mut self, sum: &mut InFlight) -> Parcel {
         let item = self.pop_front().expect("the caller saw it");
         sum.add(&item);
+        self.note_posted(&item);
         match item {
             Item::Run(run) => Parcel::Gathered(run.bytes),
             Item::Push(push) => Parcel::Shared(push.frame),
@@ -557,7 +575,9 @@ impl Outbox {
                 break;
             }
             sum.add(item);
-            match self.pop_front() {
+            let item = self.pop_front();
+            item.iter().for_each(|item| self.note_posted(item));
+            match item {
                 Some(Item::Run(run)) => gathered.extend_from_slice(&run.bytes),
                 Some(Item::Push(push)) if push.frame.len() < BY_REFERENCE_MIN => {
                     gathered.extend_from_slice(&push.frame);
@@ -580,6 +600,17 @@ impl Outbox {
             pieces.push(Bytes::from(gathered));
         }
         Parcel::Pieces(pieces)
+    }
+}
+
+impl Outbox {
+    #[inline]
+    fn note_posted(&mut self, item: &Item) {
+        let Item::Push(push) = item else { return };
+        match self.posted.last_mut() {
+            Some((posted, count)) if *posted == push.posted => *count += 1,
+            _ => self.posted.push((push.posted, 1)),
+        }
     }
 }
 
@@ -611,6 +642,9 @@ impl Item {
         }
     }
 }
+
+/// Times of one send that a connection keeps room for; a longer list is given back.
+const POSTED_KEPT: usize = 16;
 
 /// A run of responses is closed at this size, so that one send does not wait for all of a long pipeline.
 const RUN_BYTES_MAX: usize = 64 << 10;

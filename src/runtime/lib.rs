@@ -36,10 +36,14 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[doc(hidden)]
+#[path = "codegen.rs"]
+pub mod __codegen;
 mod config;
 mod connection;
 mod error;
 mod id;
+mod limits;
 mod link;
 mod mesh;
 pub mod push;

@@ -10,8 +10,12 @@ fn frame(len: usize, fill: u8) -> Bytes {
     Bytes::from(vec![fill; len])
 }
 
+fn pushing(frame: Bytes, key: Option<u64>) -> Pushing {
+    Pushing { frame, key, posted: Time::default(), expires: Time::NEVER }
+}
+
 fn push(outbox: &mut Outbox, fill: u8, key: Option<u64>, overflow: OverflowPolicy) -> Pushed {
-    outbox.push(frame(10, fill), key, Time::default(), &bounds(overflow))
+    outbox.push(pushing(frame(10, fill), key), Time::default(), &bounds(overflow))
 }
 
 fn write(outbox: &mut Outbox, response: &[u8]) {
@@ -107,7 +111,7 @@ fn conflation_in_order_moves_the_newest_of_a_key_to_the_end() {
     let mut outbox = Outbox::default();
     let now = Time::from_nanos(0);
     let mut keyed =
-        |fill, key| outbox.push_in_order(Time::NEVER, frame(10, fill), Some(key), now, &bounds(policy));
+        |fill, key| outbox.push_in_order(pushing(frame(10, fill), Some(key)), now, &bounds(policy));
     assert_eq!([keyed(1, 7), keyed(2, 8), keyed(3, 9)], [Pushed::Queued; 3]);
     assert_eq!([keyed(4, 8), keyed(5, 7)], [Pushed::Replaced; 2]);
     assert_eq!((outbox.bytes(), outbox.messages()), (30, 3));
@@ -116,8 +120,7 @@ fn conflation_in_order_moves_the_newest_of_a_key_to_the_end() {
     // However often it is replaced, it takes the place of one.
     for round in 0..10_000 {
         let key = round % 3;
-        let pushed =
-            outbox.push_in_order(Time::NEVER, frame(10, round as u8), Some(key), now, &bounds(policy));
+        let pushed = outbox.push_in_order(pushing(frame(10, round as u8), Some(key)), now, &bounds(policy));
         assert_eq!(pushed == Pushed::Queued, round < 3);
         assert!(outbox.items.len() <= 2 * GONE_MAX + 8, "{}", outbox.items.len());
     }
@@ -185,7 +188,7 @@ fn a_blocked_push_gets_room_in_time_or_is_dropped() {
 fn one_message_larger_than_the_bound_fits_into_an_empty_outbox() {
     let mut outbox = Outbox::default();
     let policy = OverflowPolicy::DropNewest;
-    assert_eq!(outbox.push(frame(1000, 1), None, Time::default(), &bounds(policy)), Pushed::Queued);
+    assert_eq!(outbox.push(pushing(frame(1000, 1), None), Time::default(), &bounds(policy)), Pushed::Queued);
     assert_eq!(push(&mut outbox, 2, None, policy), Pushed::Dropped);
 }
 
@@ -195,7 +198,7 @@ fn large_pushes_leave_by_reference_between_gathered_small_ones() {
     let mut outbox = Outbox::default();
     let large = frame(BY_REFERENCE_MIN, 7);
     for frame in [frame(10, 1), frame(10, 2), large.clone(), frame(10, 3)] {
-        let _ = outbox.push(frame, None, Time::default(), &wide);
+        let _ = outbox.push(pushing(frame, None), Time::default(), &wide);
     }
     let Some(Parcel::Pieces(pieces)) = outbox.take(&wide, Time::default(), Vec::new) else {
         panic!("pieces")
@@ -217,7 +220,7 @@ fn clearing_counts_the_pushes_that_nobody_will_get() {
 fn conflating_never_takes_more_bytes_than_the_bound() {
     let mut outbox = Outbox::default();
     let keyed = |outbox: &mut Outbox, len, key| {
-        outbox.push(frame(len, 1), Some(key), Time::default(), &bounds(OverflowPolicy::Conflate))
+        outbox.push(pushing(frame(len, 1), Some(key)), Time::default(), &bounds(OverflowPolicy::Conflate))
     };
     assert_eq!(keyed(&mut outbox, 10, 1), Pushed::Queued);
     // Alone, a message may have any size.
@@ -230,17 +233,58 @@ fn conflating_never_takes_more_bytes_than_the_bound() {
 }
 
 #[test]
+fn a_policy_that_changes_loses_nothing_and_reorders_nothing() {
+    use OverflowPolicy::{Conflate, Disconnect, DropNewest, DropOldest};
+    let block = OverflowPolicy::Block(Duration::from_secs(1));
+
+    // Those that wait under `Block` are not overtaken, even when there is room by now.
+    for policy in [Disconnect, DropOldest, DropNewest, Conflate] {
+        let mut outbox = Outbox::default();
+        (0..4).for_each(|fill| assert_eq!(push(&mut outbox, fill, None, block), Pushed::Queued));
+        assert_eq!(push(&mut outbox, 4, None, block), Pushed::Blocked);
+        let _ = outbox.take(&bounds(policy), Time::default(), Vec::new);
+        outbox.sent();
+        assert_eq!(push(&mut outbox, 5, None, policy), Pushed::Blocked, "{policy:?}");
+        assert_eq!(outbox.unblock(Time::default(), &bounds(policy)), 0);
+        assert_eq!(fills(&mut outbox), [2, 3, 4, 5], "{policy:?}");
+    }
+
+    // Keys are found again though pushes were taken from the middle meanwhile.
+    let mut outbox = Outbox::default();
+    for fill in 0..4 {
+        let _ = push(&mut outbox, fill, Some(u64::from(fill)), Conflate);
+    }
+    assert_eq!(push(&mut outbox, 4, Some(9), DropOldest), Pushed::QueuedDroppingOldest(1));
+    let replaced = push(&mut outbox, 5, Some(2), Conflate);
+    let all = fills(&mut outbox);
+    assert!(all == [1, 2, 3, 4] && replaced == Pushed::Dropped, "{replaced:?} {all:?}");
+}
+
+#[test]
+fn a_send_knows_when_its_pushes_were_posted() {
+    let mut outbox = Outbox::default();
+    let at = Time::from_nanos;
+    let wide = OutboxBounds { messages_max: 100, ..bounds(OverflowPolicy::Conflate) };
+    for (posted, key) in [(1, None), (1, None), (3, Some(7)), (2, None), (9, Some(7))] {
+        let push = Pushing { posted: at(posted), ..pushing(frame(10, 1), key) };
+        let _ = outbox.push(push, at(20), &wide);
+    }
+    write(&mut outbox, b"an answer is no push");
+    assert_eq!(outbox.posted().count(), 0);
+    assert!(outbox.take(&wide, Time::default(), Vec::new).is_some());
+    let posted: Vec<_> = outbox.posted().collect();
+    assert_eq!(posted, [(at(1), 2), (at(9), 1), (at(2), 1)], "the newest of a key counts from its own time");
+    outbox.sent();
+    assert_eq!(outbox.posted().count(), 0);
+}
+
+#[test]
 fn an_expired_push_is_dropped_when_its_turn_comes_or_its_room_is_needed() {
     let mut outbox = Outbox::default();
     let policy = OverflowPolicy::DropNewest;
     let push_until = |outbox: &mut Outbox, expires, fill, now| {
-        outbox.push_until(
-            Time::from_nanos(expires),
-            frame(10, fill),
-            None,
-            Time::from_nanos(now),
-            &bounds(policy),
-        )
+        let push = Pushing { expires: Time::from_nanos(expires), ..pushing(frame(10, fill), None) };
+        outbox.push(push, Time::from_nanos(now), &bounds(policy))
     };
     for (expires, fill) in [(5, 1), (9, 2), (5, 3)] {
         assert_eq!(push_until(&mut outbox, expires, fill, 0), Pushed::Queued);
@@ -262,7 +306,7 @@ fn nothing_is_left_to_send_when_all_has_expired() {
     let mut outbox = Outbox::default();
     let all = bounds(OverflowPolicy::Conflate);
     let soon = Time::from_nanos(1);
-    let _ = outbox.push_until(soon, frame(10, 1), Some(7), Time::default(), &all);
+    let _ = outbox.push(Pushing { expires: soon, ..pushing(frame(10, 1), Some(7)) }, Time::default(), &all);
     assert!(outbox.take(&all, soon, Vec::new).is_none());
     assert!(outbox.is_empty() && outbox.bytes() == 0 && outbox.keyed.is_empty());
 }
@@ -271,7 +315,7 @@ fn nothing_is_left_to_send_when_all_has_expired() {
 fn what_is_taken_is_what_was_admitted() {
     let mut outbox = Outbox::default();
     let all = OutboxBounds { messages_max: 100, bytes_max: 1000, ..bounds(OverflowPolicy::Disconnect) };
-    (1..=5).for_each(|fill| _ = outbox.push(frame(10, fill), None, Time::default(), &all));
+    (1..=5).for_each(|fill| _ = outbox.push(pushing(frame(10, fill), None), Time::default(), &all));
     assert!(outbox.take_while(&all, Time::default(), Vec::new, |_, _| false).is_none());
     for expected in [30, 20] {
         let mut tokens = 3;
@@ -295,9 +339,9 @@ fn dropping_the_oldest_never_exceeds_the_bound_and_drops_none_in_vain() {
     // The first is with the kernel, and cannot be dropped.
     let narrow = OutboxBounds { messages_max: 3, ..bounds(policy) };
     assert_eq!(outbox.take(&narrow, Time::default(), Vec::new).map(|it| it.len()), Some(10));
-    let too_large = outbox.push(frame(95, 9), None, Time::default(), &bounds(policy));
+    let too_large = outbox.push(pushing(frame(95, 9), None), Time::default(), &bounds(policy));
     assert_eq!((too_large, outbox.bytes(), outbox.messages()), (Pushed::Dropped, 20, 2));
-    let large = outbox.push(frame(85, 8), None, Time::default(), &bounds(policy));
+    let large = outbox.push(pushing(frame(85, 8), None), Time::default(), &bounds(policy));
     assert_eq!((large, outbox.bytes()), (Pushed::QueuedDroppingOldest(1), 95));
 }
 
@@ -306,7 +350,7 @@ fn what_conflates_in_order_is_dropped_where_answers_took_the_room() {
     let mut outbox = Outbox::default();
     let policy = OverflowPolicy::Conflate;
     let keyed = |outbox: &mut Outbox, fill| {
-        outbox.push_in_order(Time::NEVER, frame(10, fill), Some(7), Time::default(), &bounds(policy))
+        outbox.push_in_order(pushing(frame(10, fill), Some(7)), Time::default(), &bounds(policy))
     };
     assert_eq!(keyed(&mut outbox, 1), Pushed::Queued);
     (0..5).for_each(|_| write(&mut outbox, &[9; 1]));

@@ -72,14 +72,14 @@ impl Shard {
     fn take_parcel(&self, conn: &mut Conn) -> Option<Parcel> {
         if conn.pace.is_none() || conn.state != State::Open {
             // What ends has waited long enough.
-            return conn.outbox.take(conn.handle.bounds(), self.now(), || self.spare());
+            return conn.outbox.take(&conn.handle.bounds(), self.now(), || self.spare());
         }
         self.take_paced(conn)
     }
 
     #[cold]
     fn take_paced(&self, conn: &mut Conn) -> Option<Parcel> {
-        let (now, bounds) = (self.now(), *conn.handle.bounds());
+        let (now, bounds) = (self.now(), conn.handle.bounds());
         let Paced { pacer, waits } = conn.pace.as_deref_mut()?;
         let mut ready_at = None;
         let parcel = conn.outbox.take_while(
@@ -130,6 +130,10 @@ impl Shard {
         }
         let mut table = self.table.borrow_mut();
         let Some(conn) = table.slot(slot) else { return };
+        if result.is_ok() {
+            let mut just_sent = self.just_sent.borrow_mut();
+            conn.outbox.posted().for_each(|(posted, pushes)| just_sent.add(posted, pushes));
+        }
         let (bytes, messages) = conn.outbox.sent();
         match result {
             Ok(()) => self.was_sent(conn, bytes, messages),
@@ -197,7 +201,7 @@ impl Shard {
 
     /// Lets blocked pushes in that have room, and gives up those whose time is over.
     pub(super) fn unblock(&self, conn: &mut Conn) {
-        let bounds = *conn.handle.bounds();
+        let bounds = conn.handle.bounds();
         let dropped = conn.outbox.unblock(self.now(), &bounds);
         self.count_expired(conn);
         if dropped > 0 {

@@ -1,6 +1,6 @@
 //! Connections that we make: the shard's side of a client.
 
-use std::{io, net::SocketAddr, os::fd::AsFd as _, rc::Rc};
+use std::{io, net::SocketAddr, os::fd::AsFd as _, rc::Rc, sync::Arc, time::Duration};
 
 use shardcast_os::socket::{self, TcpOptions};
 use shardcast_proto::{
@@ -9,7 +9,7 @@ use shardcast_proto::{
 };
 
 use super::{Conn, Role, State, Traffic};
-use crate::{CloseReason, ConnId, Connection, shard::Shard};
+use crate::{CloseReason, ConnId, Connection, limits::ListenerLimits, shard::Shard};
 
 /// The owner of a connection that we make. All calls come from its shard's pump.
 pub(crate) trait Outbound {
@@ -51,8 +51,10 @@ impl Shard {
         self.ring.borrow_mut().attach(slot, socket.as_fd())?;
         let id = ConnId { node: 0, shard: self.id, slot, generation };
         let now = self.now();
+        // Its own, which nobody changes; the idle time-out is the client's business.
+        let limits = Arc::new(ListenerLimits::new(&bounds, Duration::ZERO));
         table.insert(Box::new(Conn {
-            handle: Connection::new(id, to, bounds, self.router.clone(), self.now()),
+            handle: Connection::new(id, to, limits, self.router.clone(), self.now()),
             socket,
             role: Role::Connecting(owner),
             state: State::Unidentified,

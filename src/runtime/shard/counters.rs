@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
+use super::latency::Latency;
 use crate::{CloseReason, push::PushCounters};
 
 /// A number with one writer: adding is a plain load and store, reading needs no lock.
@@ -50,6 +51,8 @@ pub(crate) struct ShardCounters {
     pub(crate) queued_bytes: Counter,
     pub(crate) queued_messages: Counter,
     pub(crate) tasks: Counter,
+    /// How long pushes took.
+    pub(crate) push_latency: Latency,
     /// When the turn under way began, in nanoseconds of the process clock; 0 while the shard sleeps.
     pub(crate) turn_started: Counter,
     /// What runs now: an index into the names of [`label`].

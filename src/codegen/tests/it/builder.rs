@@ -1,8 +1,8 @@
 //! The builder on real files.
 
-use std::path::{Path, PathBuf};
+use shardcast_build::{Diagnostic, Error, Severity};
 
-use shardcast_build::{Builder, Diagnostic, Error, Severity};
+use crate::{builder, faults, fixture};
 
 #[test]
 fn included_files_are_found_beside_the_file_and_in_the_given_directories() {
@@ -44,14 +44,26 @@ fn comments_in_gbk_and_lines_ending_in_crlf_are_accepted() {
 }
 
 #[test]
+fn a_character_set_that_was_told_is_read() {
+    let gbk = builder().charset("gbk");
+    let (schema, warnings) = gbk.schema(&[fixture("gbk_crlf.tars")]).expect("it is a good file");
+    assert_eq!((schema.modules[0].docs.as_slice(), warnings), (&["中文编码".to_owned()][..], vec![]));
+
+    let error = builder().charset("klingon").check(&[fixture("hello.tars")]).expect_err("no such set");
+    assert!(matches!(&error, Error::Charset(name) if name == "klingon"), "{error}");
+    let error = builder().charset("utf-16").check(&[fixture("hello.tars")]).expect_err("not ASCII");
+    assert!(matches!(&error, Error::Charset(_)), "{error}");
+}
+
+#[test]
 fn every_fault_is_shown_with_its_line_and_a_caret() {
     let faults = faults(builder().check(&[fixture("faulty.tars")]));
     let shown: Vec<String> = faults.iter().map(without_directory).collect();
     assert_eq!(
         shown,
         [
-            "faulty.tars:1:10: error: cannot find `absent.tars`\n 1 | #include \"absent.tars\"\n   |          ^^^^^^^^^^^^^\n   = help: looked for absent.tars; Builder::include adds a place",
-            "faulty.tars:2:1: error: `#include` needs a file name\n 2 | #include <common>\n   | ^^^^^^^^\n   = help: write `#include \"file.tars\"`",
+            "faulty.tars:1:10: error: cannot find `absent.tars`\n 1 | #include \"absent.tars\"\n   |          ^^^^^^^^^^^^^\n   = help: looked for absent.tars; an include directory adds a place",
+            "faulty.tars:2:1: error: `#include` needs a file name\n 2 | #include <common>\n   | ^^^^^^^^^^^^^^^^^\n   = help: write `#include \"file.tars\"`",
             "faulty.tars:5:23: error: unexpected character `$`\n 5 | \tstruct S { 0 require $ \u{fffd}\u{fffd}; };\n   | \t                     ^",
             "faulty.tars:5:25: error: only ASCII is allowed outside comments and strings\n 5 | \tstruct S { 0 require $ \u{fffd}\u{fffd}; };\n   | \t                       ^^",
             "faulty.tars:7:1: error: this comment is never closed\n 7 | /* open\n   | ^^^^^^^\n   = help: close it with `*/`",
@@ -63,27 +75,6 @@ fn every_fault_is_shown_with_its_line_and_a_caret() {
 fn a_file_that_is_not_there_is_named() {
     let error = builder().compile(&[fixture("absent.tars")]).expect_err("there is no such file");
     assert!(matches!(&error, Error::Read { path, .. } if path.ends_with("absent.tars")), "{error}");
-}
-
-#[test]
-fn nothing_is_generated_yet_and_the_error_says_so() {
-    let error = builder().compile(&[fixture("hello.tars")]).expect_err("it cannot generate yet");
-    assert!(matches!(error, Error::Unsupported), "{error}");
-}
-
-fn builder() -> Builder {
-    Builder::new().emit_rerun_if_changed(false)
-}
-
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
-}
-
-fn faults(checked: Result<Vec<Diagnostic>, Error>) -> Vec<Diagnostic> {
-    match checked {
-        Err(Error::Invalid(diagnostics)) => diagnostics,
-        other => panic!("expected faults, got {other:?}"),
-    }
 }
 
 fn without_directory(fault: &Diagnostic) -> String {
