@@ -16,6 +16,7 @@ use crate::{
 /// Thread-per-core push and RPC server.
 #[derive(Debug, Parser)]
 #[command(name = "shardcast", version, propagate_version = false, after_help = EXAMPLES, max_term_width = 100)]
+#[command(help_template = TEMPLATE, disable_help_subcommand = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -152,6 +153,9 @@ pub(crate) fn seconds_or_unit(text: &str) -> String {
     let seconds = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if seconds { format!("{text}s") } else { text.to_owned() }
 }
+
+const TEMPLATE: &str =
+    "{about-with-newline}\n{usage-heading} {usage}\n\nCommands:\n{subcommands}{after-help}";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -22,7 +22,10 @@ use shardcast_bench::{
 
 pub(crate) use args::{BENCH_EXAMPLES, BenchCommand};
 
-use crate::commands::print;
+use crate::{
+    commands::print,
+    doctor::{self, Needs},
+};
 use args::Common;
 use layout::Layout;
 
@@ -88,7 +91,7 @@ fn measure(
         server: server_cpu(common),
         run: run_number(),
     };
-    let mut environment = environment(&layout);
+    let mut environment = environment(&layout, connections);
     let steal = report::steal_seconds();
     let bar = progress::Bar::new();
     let measured = generator::run(&plan, |progress| bar.show(&progress));
@@ -137,7 +140,13 @@ fn run_number() -> u32 {
     (since.as_nanos() as u32) ^ std::process::id().rotate_left(16)
 }
 
-fn environment(layout: &Layout) -> Environment {
+fn environment(layout: &Layout, connections: usize) -> Environment {
+    let needs = Needs {
+        connections_max: connections as u64,
+        ports: Vec::new(),
+        shards: layout.shards.map_or(0, usize::from),
+        cpus: layout.shard_cpus.clone(),
+    };
     let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Environment {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -148,14 +157,9 @@ fn environment(layout: &Layout) -> Environment {
         generator_threads: layout.threads.len(),
         generator_cpus: layout.threads.iter().flatten().copied().collect(),
         generator_spins: layout.wait == generator::Wait::Spin,
-        doctor: doctor_warnings(),
+        doctor: doctor::warnings(&needs),
         ..Environment::read()
     }
-}
-
-/// What is not fit on this host for being measured.
-fn doctor_warnings() -> Vec<String> {
-    Vec::new()
 }
 
 fn tell(report: &Report, common: &Common) -> anyhow::Result<()> {
