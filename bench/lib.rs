@@ -9,6 +9,7 @@
 //! | [`hop`] | messages between shards |
 //! | [`machine`] | CPUs, CPU time and memory of processes |
 //! | [`outcome`] | what one run of the load generator found |
+//! | [`topics`] | what topics cost |
 //! | [`runner`] | servers and load generators as processes |
 //!
 //! Nothing here is meant for servers: a broken peer ends a benchmark, and queues have no bounds.
@@ -22,6 +23,7 @@ pub mod load;
 pub mod machine;
 pub mod outcome;
 pub mod runner;
+pub mod topics;
 
 use std::{
     fmt::Display,
