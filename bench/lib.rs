@@ -2,11 +2,14 @@
 //!
 //! | module | what |
 //! | --- | --- |
+//! | [`generator`] | the load generator of `shardcast bench`: schedules, stamps, histograms |
+//! | [`report`] | what it found, in every form in which it is told |
 //! | [`frame`] | the frames that all of them speak |
 //! | [`links`] | connections on a bare ring: the loop of the floor, and of the load generator |
-//! | [`load`] | the load generator: one for all servers |
+//! | [`load`] | closed loops for ratios of CPU time: one for all servers, the floor included |
 //! | [`idle`] | what a loop does that found nothing to do |
 //! | [`hop`] | messages between shards |
+//! | [`micro`] | small pieces of a message's path, each by itself |
 //! | [`machine`] | CPUs, CPU time and memory of processes |
 //! | [`outcome`] | what one run of the load generator found |
 //! | [`topics`] | what topics cost |
@@ -16,12 +19,15 @@
 #![forbid(unsafe_code)]
 
 pub mod frame;
+pub mod generator;
 pub mod hop;
 pub mod idle;
 pub mod links;
 pub mod load;
 pub mod machine;
+pub mod micro;
 pub mod outcome;
+pub mod report;
 pub mod runner;
 pub mod topics;
 

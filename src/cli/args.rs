@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::{
+    bench::{BENCH_EXAMPLES, BenchCommand},
     config::{Flag, Key},
+    decode::DecodeArgs,
+    idl,
+    operate::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs, TopArgs},
     topics::{PubArgs, SubArgs},
 };
 
@@ -38,6 +42,42 @@ pub(crate) enum Command {
     /// Show and explain the configuration
     #[command(subcommand, after_help = CONFIG_EXAMPLES)]
     Config(ConfigCommand),
+    /// Print Tars bytes as a tree
+    #[command(after_help = DECODE_EXAMPLES)]
+    Decode(DecodeArgs),
+    /// Tell whether this host is fit for the server, and what to change
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        overrides: Overrides,
+    },
+    /// Show the connections of a running server
+    #[command(after_help = CONNS_EXAMPLES)]
+    Conns(ConnsArgs),
+    /// Show what each shard of a running server does
+    #[command(after_help = TOP_EXAMPLES)]
+    Top(TopArgs),
+    /// End connections of a running server
+    #[command(after_help = KICK_EXAMPLES)]
+    Kick(KickArgs),
+    /// Make a running server read its configuration again
+    #[command(after_help = RELOAD_EXAMPLES)]
+    Reload(ReloadArgs),
+    /// Stop a running server: no new connections, what is queued is sent, then the end
+    #[command(after_help = DRAIN_EXAMPLES)]
+    Drain(DrainArgs),
+    /// Compile .tars files to Rust
+    #[command(after_help = idl::GEN_EXAMPLES)]
+    Gen(idl::Generate),
+    /// Check, format and compare .tars files
+    #[command(subcommand, after_help = idl::IDL_EXAMPLES)]
+    Idl(idl::IdlCommand),
+    /// Measure latency and throughput, and compare results
+    #[command(subcommand, after_help = BENCH_EXAMPLES)]
+    Bench(BenchCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -101,11 +141,16 @@ impl Overrides {
             add("--cpus", "server.cpus", cpus, false);
         }
         if let Some(drain) = &self.drain {
-            let seconds = !drain.is_empty() && drain.bytes().all(|byte| byte.is_ascii_digit());
-            add("--drain", "server.drain", &if seconds { format!("{drain}s") } else { drain.clone() }, false);
+            add("--drain", "server.drain", &seconds_or_unit(drain), false);
         }
         flags
     }
+}
+
+/// A duration on the command line, where plain digits are seconds.
+pub(crate) fn seconds_or_unit(text: &str) -> String {
+    let seconds = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if seconds { format!("{text}s") } else { text.to_owned() }
 }
 
 const EXAMPLES: &str = "\
@@ -149,6 +194,15 @@ Examples:
   shardcast config init > shardcast.toml
   shardcast config show --origin --config shardcast.toml";
 
+const DECODE_EXAMPLES: &str = "\
+Every value tells its type, but not its name. What cannot be decoded ends the tree; then the
+exit code is 1.
+
+Examples:
+  shardcast decode 00010016027a7a
+  shardcast decode --frames capture.bin
+  xxd -p -s 54 packet.raw | shardcast decode -";
+
 const SHOW_EXAMPLES: &str = "\
 Examples:
   shardcast config show --origin --config shardcast.toml
@@ -168,6 +222,51 @@ const INIT_EXAMPLES: &str = "\
 Examples:
   shardcast config init > shardcast.toml
   shardcast config init | diff - shardcast.toml";
+
+const DOCTOR_EXAMPLES: &str = "\
+Needs no rights: what cannot be read is unknown. Exit code 0: nothing to fix; 3: warnings;
+4: the server would not work here.
+
+Examples:
+  shardcast doctor
+  shardcast doctor --json | jq -r '.[] | select(.severity != \"ok\") | .fix'";
+
+const CONNS_EXAMPLES: &str = "\
+Examples:
+  shardcast conns --sort queued | head
+  shardcast conns --state closed --json | jq -r '.[].reason' | sort | uniq -c";
+
+const TOP_EXAMPLES: &str = "\
+P50 and P99 are those of the pushes since the last look, from being posted to being sent. CPU%
+is what the shard's thread takes, with looking for work; BUSY is the part that found some.
+
+Examples:
+  shardcast top
+  shardcast top --once
+  shardcast top --json --interval 5 | jq .total.p99_us";
+
+const KICK_EXAMPLES: &str = "\
+Clients of the push protocols reconnect by themselves. Exit code 1: one of them was not open.
+
+Examples:
+  shardcast kick 0-12-3
+  shardcast kick 0-12-3 1-7-0 --admin unix:/run/shardcast/admin.sock";
+
+const RELOAD_EXAMPLES: &str = "\
+As SIGHUP does: the log level, limits and policies change at once, also for connections that
+stand; a mistake anywhere changes nothing, and exits with 1. What differs is printed, and
+what needs a restart.
+
+Examples:
+  shardcast check --config shardcast.toml && shardcast reload
+  shardcast reload --json | jq .needs_restart";
+
+const DRAIN_EXAMPLES: &str = "\
+As SIGTERM does, but a SIGTERM that follows is still the first.
+
+Examples:
+  shardcast drain --watch
+  shardcast drain --timeout 5 --token-file /etc/shardcast/token";
 
 #[cfg(test)]
 mod tests {

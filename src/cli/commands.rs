@@ -13,14 +13,20 @@ use shardcast::StartError;
 
 use crate::{
     args::{Args, Command, ConfigCommand, Overrides},
-    config::{self, Inputs, Loaded, SourceFile},
-    logging, serve, topics,
+    bench,
+    config::{self, Inputs, Loaded, Report, SourceFile},
+    decode::{self, DecodeArgs},
+    doctor, idl, logging, operate, serve, topics,
 };
 
 /// Something failed while running.
 pub(crate) const EXIT_RUNTIME: u8 = 1;
 /// The command line or the configuration is wrong.
 pub(crate) const EXIT_CONFIGURATION: u8 = 2;
+
+/// `doctor`: something could be better, or something does not work.
+pub(crate) const EXIT_WARNINGS: u8 = 3;
+pub(crate) const EXIT_FAILURES: u8 = 4;
 
 /// Runs one command.
 ///
@@ -31,25 +37,61 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Serve(overrides) => with_configuration(&overrides, |loaded| {
             logging::start(&loaded.config.log);
-            serve::run(&loaded.config)
+            let again = || match configuration(&overrides) {
+                Ok(loaded) => Ok(loaded.config),
+                Err(mistakes) => Err(mistakes.render(false)),
+            };
+            serve::run(&loaded.config, &again).map(|()| ExitCode::SUCCESS)
         })
         .or_else(unless_the_machine_is_not_fit),
         Command::Check { config } => {
             let name = config.display().to_string();
             let overrides = Overrides { config: Some(config), ..Overrides::default() };
-            with_configuration(&overrides, |_| print(&format!("configuration {name} is valid\n")))
+            with_configuration(&overrides, |_| done(print(&format!("configuration {name} is valid\n"))))
         }
         Command::Sub(args) => topics::subscribe(&args),
         Command::Pub(args) => topics::publish(&args),
+        Command::Decode(args) => decode(&args),
         Command::Config(ConfigCommand::Show { origin, overrides }) => {
-            with_configuration(&overrides, |loaded| print(&config::print_effective(loaded, origin)))
+            with_configuration(&overrides, |loaded| done(print(&config::print_effective(loaded, origin))))
         }
-        Command::Config(ConfigCommand::Doc) => print(&config::manual()).map(|()| ExitCode::SUCCESS),
+        Command::Config(ConfigCommand::Doc) => done(print(&config::manual())),
         Command::Config(ConfigCommand::Schema) => {
             let schema = serde_json::to_string_pretty(&config::schema())?;
-            print(&(schema + "\n")).map(|()| ExitCode::SUCCESS)
+            done(print(&(schema + "\n")))
         }
-        Command::Config(ConfigCommand::Init) => print(&config::print_defaults()).map(|()| ExitCode::SUCCESS),
+        Command::Config(ConfigCommand::Init) => done(print(&config::print_defaults())),
+        Command::Doctor { json, overrides } => {
+            with_configuration(&overrides, |loaded| doctor::run(&loaded.config, json))
+        }
+        Command::Conns(args) => done(operate::conns(&args)),
+        Command::Top(args) => done(operate::top(&args)),
+        Command::Kick(args) => operate::kick(&args),
+        Command::Reload(args) => operate::reload(&args),
+        Command::Drain(args) => done(operate::drain(&args)),
+        Command::Gen(arguments) => idl::generate(&arguments),
+        Command::Idl(command) => idl::run(&command),
+        Command::Bench(command) => bench::run(command).or_else(unless_the_machine_is_not_fit),
+    }
+}
+
+fn done(result: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+/// Prints the tree as far as it goes, and then what is wrong.
+fn decode(args: &DecodeArgs) -> anyhow::Result<ExitCode> {
+    let decoded = match decode::run(args) {
+        Ok(decoded) => decoded,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return Ok(ExitCode::from(EXIT_CONFIGURATION));
+        }
+    };
+    print(&decoded.text)?;
+    match decoded.fault {
+        Some(fault) => Err(anyhow::Error::msg(fault)),
+        None => Ok(ExitCode::SUCCESS),
     }
 }
 
@@ -67,24 +109,38 @@ fn unless_the_machine_is_not_fit(error: anyhow::Error) -> anyhow::Result<ExitCod
 /// Goes on with the configuration in effect, or prints all its mistakes.
 fn with_configuration(
     overrides: &Overrides,
-    go_on: impl FnOnce(&Loaded) -> anyhow::Result<()>,
+    go_on: impl FnOnce(&Loaded) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
-    let file = match overrides.config.as_deref().map(read_source).transpose() {
-        Ok(file) => file,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            return Ok(ExitCode::from(EXIT_CONFIGURATION));
-        }
-    };
-    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-    let variables = env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
-    match config::load(Inputs { file, variables, flags: overrides.flags() }) {
-        Ok(loaded) => go_on(&loaded).map(|()| ExitCode::SUCCESS),
-        Err(report) => {
-            eprint!("{}", report.render(io::stderr().is_terminal()));
+    match configuration(overrides) {
+        Ok(loaded) => go_on(&loaded),
+        Err(mistakes) => {
+            eprint!("{}", mistakes.render(io::stderr().is_terminal()));
             Ok(ExitCode::from(EXIT_CONFIGURATION))
         }
     }
+}
+
+/// Why there is no configuration.
+enum Mistakes {
+    Unreadable(anyhow::Error),
+    Wrong(Report),
+}
+
+impl Mistakes {
+    fn render(&self, colours: bool) -> String {
+        match self {
+            Self::Unreadable(error) => format!("error: {error:#}\n"),
+            Self::Wrong(report) => report.render(colours),
+        }
+    }
+}
+
+/// The configuration in effect, read at this moment.
+fn configuration(overrides: &Overrides) -> Result<Loaded, Mistakes> {
+    let file = overrides.config.as_deref().map(read_source).transpose().map_err(Mistakes::Unreadable)?;
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    let variables = env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+    config::load(Inputs { file, variables, flags: overrides.flags() }).map_err(Mistakes::Wrong)
 }
 
 fn read_source(path: &Path) -> anyhow::Result<SourceFile> {
@@ -104,7 +160,7 @@ fn read_source(path: &Path) -> anyhow::Result<SourceFile> {
 }
 
 /// Writes to standard output. A reader that has seen enough, such as `head`, is no error.
-fn print(text: &str) -> anyhow::Result<()> {
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("cannot write"),

@@ -6,9 +6,14 @@
 
 mod admin;
 mod args;
+mod bench;
 mod commands;
 mod config;
+mod decode;
+mod doctor;
+mod idl;
 mod logging;
+mod operate;
 mod serve;
 mod signals;
 mod topics;

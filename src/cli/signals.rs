@@ -1,29 +1,59 @@
-//! SIGTERM and SIGINT as messages.
+//! Signals as orders to the server.
 
 use std::{io, thread};
 
 use signal_hook::{
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
 
-/// Every signal that asks the process to end, from now on.
+use crate::serve::Order;
+
+/// Sends every signal that asks the process to end, or to read its configuration again, from now on.
 ///
 /// # Errors
 ///
 /// The system refused to register the handler or to start a thread.
+pub(crate) fn watch(orders: flume::Sender<Order>) -> io::Result<()> {
+    on_each(&[SIGTERM, SIGINT, SIGHUP], move |signal| {
+        let order = match signal {
+            SIGHUP => Order::Reload(None),
+            _ => Order::Stop(name(signal)),
+        };
+        // Waits where the queue is full; the system keeps one signal of each kind meanwhile.
+        orders.send(order).is_ok()
+    })
+}
+
+/// Gets the name of every signal that asks the process to end, from now on; what comes while eight wait asks for
+/// nothing new.
+///
+/// # Errors
+///
+/// As for [`watch`].
 pub(crate) fn stop_requests() -> io::Result<flume::Receiver<&'static str>> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    // Two matter: the first drains, the second stops at once.
-    let (sender, receiver) = flume::bounded(2);
+    let (sender, requests) = flume::bounded(8);
+    on_each(&[SIGTERM, SIGINT], move |signal| {
+        !matches!(sender.try_send(name(signal)), Err(flume::TrySendError::Disconnected(_)))
+    })?;
+    Ok(requests)
+}
+
+/// Calls `then` on a thread of its own for each of these signals, until it says that it wants no more.
+fn on_each(signals: &[i32], mut then: impl FnMut(i32) -> bool + Send + 'static) -> io::Result<()> {
+    let mut signals = Signals::new(signals)?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
-            let name = if signal == SIGTERM { "SIGTERM" } else { "SIGINT" };
-            // Full: both were sent already.
-            let _ = sender.try_send(name);
+            if !then(signal) {
+                return;
+            }
         }
     })?;
-    Ok(receiver)
+    Ok(())
+}
+
+const fn name(signal: i32) -> &'static str {
+    if signal == SIGTERM { "SIGTERM" } else { "SIGINT" }
 }
 
 #[cfg(test)]
@@ -35,11 +65,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_signals_become_messages() {
-        let requests = stop_requests().expect("handlers are free");
+    fn signals_become_orders() {
+        let (sender, orders) = flume::bounded(1);
+        watch(sender).expect("handlers are free");
         for (signal, name) in [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")] {
             raise(signal).expect("a signal to ourselves");
-            assert_eq!(requests.recv_timeout(Duration::from_secs(20)), Ok(name));
+            let order = orders.recv_timeout(Duration::from_secs(20));
+            assert!(matches!(order, Ok(Order::Stop(told)) if told == name), "{order:?}");
         }
+        raise(SIGHUP).expect("a signal to ourselves");
+        let order = orders.recv_timeout(Duration::from_secs(20));
+        assert!(matches!(order, Ok(Order::Reload(None))), "{order:?}");
     }
 }

@@ -10,10 +10,11 @@ use std::{
 
 use bytes::Bytes;
 use shardcast_os::clock;
-use shardcast_proto::{RequestId, Time};
+use shardcast_proto::{RequestId, Time, outbox::OutboxBounds};
 
 use crate::{
     CloseReason, ConnId, OverflowPolicy, Sent,
+    limits::ListenerLimits,
     mesh::{Envelope, Message, Router},
     shard::current,
 };
@@ -29,7 +30,7 @@ pub struct Connection(Arc<Shared>);
 pub(crate) struct Shared {
     id: ConnId,
     peer: SocketAddr,
-    bounds: OutboxBounds,
+    limits: Arc<ListenerLimits>,
     router: Arc<Router>,
     closed: AtomicBool,
     /// In messages that handles sent and the shard has not taken yet.
@@ -44,15 +45,6 @@ pub(crate) struct Shared {
     gate: Gate,
 }
 
-/// The bounds of an outbox, and what happens at them.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OutboxBounds {
-    pub(crate) bytes_max: usize,
-    pub(crate) messages_max: usize,
-    pub(crate) age_max: Duration,
-    pub(crate) overflow: OverflowPolicy,
-}
-
 /// Where senders of a `Block` listener wait for room.
 #[derive(Debug, Default)]
 struct Gate {
@@ -65,14 +57,14 @@ impl Connection {
     pub(crate) fn new(
         id: ConnId,
         peer: SocketAddr,
-        bounds: OutboxBounds,
+        limits: Arc<ListenerLimits>,
         router: Arc<Router>,
         now: Time,
     ) -> Self {
         Self(Arc::new(Shared {
             id,
             peer,
-            bounds,
+            limits,
             router,
             closed: AtomicBool::new(false),
             travelling_bytes: AtomicUsize::new(0),
@@ -160,7 +152,7 @@ impl Connection {
             }
             return answer;
         }
-        let envelope = Envelope::Deliver { to: self.clone(), message };
+        let envelope = Envelope::Deliver { to: self.clone(), message, posted: current::now() };
         match self.0.router.post(self.0.id.shard, envelope) {
             Ok(()) => Sent::Queued,
             Err(_) => {
@@ -176,19 +168,16 @@ impl Connection {
         if !self.is_open() {
             return Err(Sent::Gone);
         }
-        let makes_room =
-            matches!(self.0.bounds.overflow, OverflowPolicy::DropOldest | OverflowPolicy::Conflate);
-        if push && !makes_room && self.is_full(len) && !self.wait_for_room(len) {
+        let bounds = self.bounds();
+        let makes_room = matches!(bounds.overflow, OverflowPolicy::DropOldest | OverflowPolicy::Conflate);
+        if push && !makes_room && self.is_full(len, &bounds) && !self.wait_for_room(len) {
             return Err(if self.is_open() { Sent::Full } else { Sent::Gone });
         }
         // What travels is bounded too: a shard that does not come to it must not gather a heap.
         let travelling = self.0.travelling_bytes.fetch_add(len, Ordering::Relaxed) + len;
         let messages = self.0.travelling_messages.fetch_add(1, Ordering::Relaxed) + 1;
         // Answers are as many as were asked for, and are not dropped.
-        if push
-            && messages > 1
-            && (travelling > self.0.bounds.bytes_max || messages > self.0.bounds.messages_max)
-        {
+        if push && messages > 1 && (travelling > bounds.bytes_max || messages > bounds.messages_max) {
             self.arrived(len);
             return Err(Sent::Full);
         }
@@ -196,16 +185,15 @@ impl Connection {
     }
 
     /// Whether `len` bytes more are over a bound. One message always fits into an empty outbox.
-    fn is_full(&self, len: usize) -> bool {
+    fn is_full(&self, len: usize, bounds: &OutboxBounds) -> bool {
         let messages = self.0.waiting_messages.load(Ordering::Relaxed)
             + self.0.travelling_messages.load(Ordering::Relaxed);
-        messages > 0
-            && (messages >= self.0.bounds.messages_max || self.queued_bytes() + len > self.0.bounds.bytes_max)
+        messages > 0 && (messages >= bounds.messages_max || self.queued_bytes() + len > bounds.bytes_max)
     }
 
     /// Under `Block`, waits for room; a shard never waits.
     fn wait_for_room(&self, len: usize) -> bool {
-        let OverflowPolicy::Block(limit) = self.0.bounds.overflow else { return false };
+        let OverflowPolicy::Block(limit) = self.bounds().overflow else { return false };
         if current::with(|_| ()).is_some() {
             return false;
         }
@@ -215,7 +203,7 @@ impl Connection {
         gate.waiting.fetch_add(1, Ordering::SeqCst);
         // One look decides: what travels is counted nowhere for a moment while the shard takes it over.
         let room = loop {
-            if !self.is_open() || !self.is_full(len) {
+            if !self.is_open() || !self.is_full(len, &self.bounds()) {
                 break self.is_open();
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -233,7 +221,7 @@ impl Connection {
 
     /// A push found no room before it could travel: the policy's consequence, counted.
     fn overflowed(&self) {
-        let policy = self.0.bounds.overflow;
+        let policy = self.bounds().overflow;
         self.0.router.count_drop(self.0.id, policy_code(policy));
         if policy == OverflowPolicy::Disconnect {
             // Refused: the next push that finds no room says it again.
@@ -290,8 +278,10 @@ impl Connection {
         }
     }
 
-    pub(crate) fn bounds(&self) -> &OutboxBounds {
-        &self.0.bounds
+    /// The bounds of its outbox at this moment.
+    #[inline]
+    pub(crate) fn bounds(&self) -> OutboxBounds {
+        self.0.limits.bounds()
     }
 }
 

@@ -23,6 +23,8 @@ pub enum CloseReason {
     ShuttingDown,
     /// The application closed it.
     Closed,
+    /// An operator ended it.
+    Kicked,
     /// A handler or a task of this connection panicked.
     Panic,
     /// Sent bytes were not acknowledged in time (TCP_USER_TIMEOUT), or keepalive probes were not.
@@ -37,7 +39,7 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// All codes.
-    pub const CODES: [&'static str; 13] = [
+    pub const CODES: [&'static str; 14] = [
         "peer-closed",
         "reset",
         "idle",
@@ -51,6 +53,7 @@ impl CloseReason {
         "unidentified",
         "connect-failed",
         "internal",
+        "kicked",
     ];
 
     /// Stable short name, as in metrics and `docs/errors.md`.
@@ -73,6 +76,7 @@ impl CloseReason {
             Self::Unidentified => 10,
             Self::ConnectFailed => 11,
             Self::Internal => 12,
+            Self::Kicked => 13,
         }
     }
 

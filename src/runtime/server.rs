@@ -17,14 +17,14 @@ use std::{
 };
 
 use shardcast_os::clock;
-use shardcast_proto::{Protocol, Time, TopicName};
+use shardcast_proto::{Protocol, Time, TopicName, push::schedule::Pace};
 
 pub use handle::{PeriodicPush, ServerHandle};
 pub use listener::{Listener, ServiceFactory};
 
 use crate::{
     ServerConfig, ShardCount, StartError,
-    connection::OutboxBounds,
+    limits::{ListenerLimits, ServerLimits},
     link::accept::Admission,
     shard::{boot::Lifecycle, counters::ShardCounters},
 };
@@ -79,6 +79,7 @@ pub struct Server {
 pub(crate) struct Shared {
     pub(crate) config: ServerConfig,
     pub(crate) listeners: Vec<ListenerShared>,
+    pub(crate) limits: ServerLimits,
     pub(crate) admission: Admission,
     pub(crate) stall_nanos: u64,
     pub(crate) counters: Vec<Arc<ShardCounters>>,
@@ -100,8 +101,8 @@ pub(crate) struct ListenerShared {
     pub(crate) label: u32,
     pub(crate) address: SocketAddr,
     pub(crate) protocols: Vec<(Arc<dyn Protocol>, ServiceFactory)>,
-    pub(crate) bounds: OutboxBounds,
-    pub(crate) idle_timeout: Duration,
+    pub(crate) limits: Arc<ListenerLimits>,
+    pub(crate) pace: Pace,
 }
 
 impl Shared {

@@ -46,8 +46,90 @@ pub struct ShardStats {
     /// Messages for connections of this shard that were dropped before they reached it, per policy; `busy`:
     /// its queue was full.
     pub push_refused: Vec<(&'static str, u64)>,
+    /// How long pushes took.
+    pub push_latency: LatencyStats,
     /// Its hub.
     pub push: PushStats,
+}
+
+/// How long pushes took, from being posted by whoever pushed to being taken over by the kernel's TCP; since
+/// the start. Percentiles are true to 0.8 %, count and maximum exactly.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct LatencyStats {
+    /// Highest value in nanoseconds and count of each bucket that is not empty, in order.
+    pub(crate) buckets: Vec<(u64, u64)>,
+    pub(crate) sum_nanos: u64,
+    pub(crate) max_nanos: u64,
+}
+
+impl LatencyStats {
+    /// Of buckets as [`buckets`](Self::buckets) tells them, in order; the maximum is that of the last bucket.
+    pub fn from_buckets(buckets: Vec<(u64, u64)>) -> Self {
+        let max_nanos = buckets.last().map_or(0, |(value, _)| *value);
+        let sum =
+            buckets.iter().fold(0_u64, |sum, (value, count)| sum.wrapping_add(value.wrapping_mul(*count)));
+        Self { buckets, sum_nanos: sum, max_nanos }
+    }
+
+    /// The highest value in nanoseconds and the count of each bucket that is not empty, in order.
+    pub fn buckets(&self) -> &[(u64, u64)] {
+        &self.buckets
+    }
+
+    /// Number of pushes.
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().map(|(_, count)| count).sum()
+    }
+
+    /// The longest time.
+    pub const fn max(&self) -> Duration {
+        Duration::from_nanos(self.max_nanos)
+    }
+
+    /// All times added up.
+    pub const fn sum(&self) -> Duration {
+        Duration::from_nanos(self.sum_nanos)
+    }
+
+    /// The time within which this part of the pushes were sent: 0.99 is the 99th percentile. `None` when there
+    /// were none.
+    pub fn quantile(&self, part: f64) -> Option<Duration> {
+        let wanted = (self.count() as f64 * part).ceil().max(1.0) as u64;
+        let mut seen = 0;
+        let found = self.buckets.iter().find(|(_, count)| {
+            seen += count;
+            seen >= wanted
+        });
+        let last = self.buckets.last();
+        found.or(last).map(|(value, _)| Duration::from_nanos((*value).min(self.max_nanos)))
+    }
+
+    /// How many took no longer than this, true to the width of a bucket.
+    pub fn count_within(&self, limit: Duration) -> u64 {
+        let within = self.buckets.iter().take_while(|(value, _)| u128::from(*value) <= limit.as_nanos());
+        within.map(|(_, count)| count).sum()
+    }
+
+    /// Adds those of another shard.
+    pub fn merge(&mut self, other: &Self) {
+        let mut merged: std::collections::BTreeMap<u64, u64> = self.buckets.drain(..).collect();
+        for (value, count) in &other.buckets {
+            *merged.entry(*value).or_default() += count;
+        }
+        self.buckets = merged.into_iter().collect();
+        self.sum_nanos = self.sum_nanos.wrapping_add(other.sum_nanos);
+        self.max_nanos = self.max_nanos.max(other.max_nanos);
+    }
+
+    /// What came since `before`, which is of the same shards; its maximum is that of the last bucket.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let earlier: std::collections::BTreeMap<u64, u64> = before.buckets.iter().copied().collect();
+        let rest = self.buckets.iter().map(|(value, count)| {
+            (*value, count.saturating_sub(earlier.get(value).copied().unwrap_or_default()))
+        });
+        Self::from_buckets(rest.filter(|(_, count)| *count > 0).collect())
+    }
 }
 
 /// Counters of one listener on one shard.
@@ -81,6 +163,8 @@ pub struct ListenerStats {
     pub decode_errors: Vec<(&'static str, u64)>,
     /// Pushes accepted for a connection of this listener.
     pub push_queued: u64,
+    /// Times that a connection had to wait for its pace.
+    pub paced: u64,
     /// Pushes dropped, per policy: `disconnect`, `drop-oldest`, `drop-newest`, `conflate`, `block`,
     /// `closed` (the connection ended first), `no-push` (its protocol has none).
     pub push_dropped: Vec<(&'static str, u64)>,
@@ -118,4 +202,36 @@ pub struct ConnectionInfo {
     pub dropped_messages: u64,
     /// Why and how long ago it closed; `None` while it is open.
     pub closed: Option<(&'static str, Duration)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stats(buckets: &[(u64, u64)]) -> LatencyStats {
+        LatencyStats::from_buckets(buckets.to_vec())
+    }
+
+    #[test]
+    fn quantiles_are_those_of_the_sorted_times() {
+        let some = stats(&[(10, 50), (20, 40), (30, 9), (40, 1)]);
+        for (part, nanos) in [(0.0, 10), (0.5, 10), (0.51, 20), (0.9, 20), (0.99, 30), (0.999, 40), (1.0, 40)]
+        {
+            assert_eq!(some.quantile(part), Some(Duration::from_nanos(nanos)), "{part}");
+        }
+        assert_eq!(stats(&[]).quantile(0.5), None);
+        assert_eq!(some.count_within(Duration::from_nanos(25)), 90);
+    }
+
+    #[test]
+    fn shards_add_up_and_an_earlier_look_is_taken_off() {
+        let mut sum = stats(&[(10, 1), (30, 2)]);
+        sum.merge(&stats(&[(10, 1), (20, 5)]));
+        assert_eq!(
+            (sum.buckets(), sum.count(), sum.max()),
+            (&[(10, 2), (20, 5), (30, 2)][..], 9, Duration::from_nanos(30))
+        );
+        let rest = sum.since(&stats(&[(10, 2), (20, 4)]));
+        assert_eq!(rest.buckets(), [(20, 1), (30, 2)]);
+    }
 }

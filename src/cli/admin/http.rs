@@ -2,13 +2,29 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 /// A request that can be answered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Request<'a> {
+    pub(super) method: Method,
     /// Without the query.
     pub(super) path: &'a str,
     /// What stands after `?`.
     pub(super) query: &'a str,
+    /// The `Authorization` header.
+    pub(super) authorization: Option<&'a [u8]>,
+    /// At most [`BODY_BYTES_MAX`]; only a POST has any.
+    pub(super) body: &'a [u8],
+}
+
+/// What a request may ask for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Method {
+    Get,
+    /// As GET, without the body of the answer.
+    Head,
+    Post,
 }
 
 /// An answer.
@@ -17,19 +33,41 @@ pub(super) struct Response {
     pub(super) status: u16,
     pub(super) content_type: &'static str,
     pub(super) body: Vec<u8>,
+    /// With 405: the methods that are answered at this path.
+    pub(super) allow: &'static str,
 }
 
 impl Response {
     /// Plain text.
     pub(super) fn text(status: u16, body: impl Into<String>) -> Self {
-        Self { status, content_type: "text/plain; charset=utf-8", body: body.into().into_bytes() }
+        Self::new(status, "text/plain; charset=utf-8", body.into().into_bytes())
+    }
+
+    /// JSON, with a line end behind it.
+    pub(super) fn json(status: u16, value: &impl Serialize) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(mut body) => {
+                body.push(b'\n');
+                Self::new(status, "application/json", body)
+            }
+            Err(error) => Self::text(503, format!("{error}\n")),
+        }
+    }
+
+    /// The path has no such method.
+    pub(super) fn not_allowed(allow: &'static str) -> Self {
+        Self { allow, ..Self::text(405, format!("this is for {allow}\n")) }
+    }
+
+    pub(super) const fn new(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
+        Self { status, content_type, body, allow: "" }
     }
 }
 
 /// One connection.
 ///
 /// ```text
-///        head complete            sent, keep-alive
+///       request complete          sent, keep-alive
 ///  Head ──────────────▶ Sending ──────────────▶ Head
 ///   │ time-out, nothing begun │ sent, close
 ///   ▼                         ▼
@@ -38,7 +76,7 @@ impl Response {
 #[derive(Debug)]
 pub(super) struct Exchange {
     phase: Phase,
-    /// Head of the next request, and what came after it. At most [`HEAD_BYTES_MAX`].
+    /// The next request, and what came after it. At most [`HEAD_BYTES_MAX`], body and all.
     input: Vec<u8>,
     output: Vec<u8>,
     sent: usize,
@@ -192,13 +230,17 @@ impl Exchange {
 
 /// An answer as it goes over the wire.
 pub(super) fn encode(response: &Response, keep_alive: bool, with_body: bool) -> Vec<u8> {
-    let Response { status, content_type, body } = response;
+    let Response { status, content_type, body, allow } = response;
     let reason = reason_of(*status);
-    let allow = if *status == 405 { "Allow: GET, HEAD\r\n" } else { "" };
+    let more = match status {
+        401 => "WWW-Authenticate: Bearer\r\n".to_owned(),
+        405 => format!("Allow: {allow}\r\n"),
+        _ => String::new(),
+    };
     let connection = if keep_alive { "keep-alive" } else { "close" };
     let mut bytes = format!(
         "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
-         Cache-Control: no-store\r\n{allow}Connection: {connection}\r\n\r\n",
+         Cache-Control: no-store\r\n{more}Connection: {connection}\r\n\r\n",
         body.len()
     )
     .into_bytes();
@@ -211,17 +253,17 @@ pub(super) fn encode(response: &Response, keep_alive: bool, with_body: bool) -> 
 struct Head<'a> {
     request: Request<'a>,
     keep_alive: bool,
-    /// GET, not HEAD.
+    /// Not HEAD.
     with_body: bool,
-    /// Length of the head.
+    /// Length of the head and of the body.
     bytes: usize,
 }
 
-/// The first head of `input`; nothing when it is not complete; an answer when it never will be.
+/// The first request of `input`; nothing when it is not complete; an answer when it never will be.
 fn parse(input: &[u8]) -> Result<Option<Head<'_>>, Response> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut headers);
-    let bytes = match request.parse(input) {
+    let head_bytes = match request.parse(input) {
         Ok(httparse::Status::Complete(bytes)) => bytes,
         Ok(httparse::Status::Partial) if input.len() < HEAD_BYTES_MAX => return Ok(None),
         Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
@@ -231,33 +273,77 @@ fn parse(input: &[u8]) -> Result<Option<Head<'_>>, Response> {
         }
         Err(error) => return Err(Response::text(400, format!("not an HTTP request: {error}\n"))),
     };
-    let with_body = match request.method {
-        Some("GET") => true,
-        Some("HEAD") => false,
-        _ => return Err(Response::text(405, "only GET and HEAD are answered here\n")),
+    let method = match request.method {
+        Some("GET") => Method::Get,
+        Some("HEAD") => Method::Head,
+        Some("POST") => Method::Post,
+        _ => return Err(Response::not_allowed("GET, HEAD, POST")),
     };
     let http_1_1 = request.version == Some(1);
-    check_headers(request.headers, http_1_1)?;
+    let body_bytes = check_headers(request.headers, http_1_1, method)?;
+    let bytes = head_bytes + body_bytes;
+    if bytes > HEAD_BYTES_MAX {
+        return Err(Response::text(413, format!("a request has at most {HEAD_BYTES_MAX} bytes\n")));
+    }
     let target = request.path.unwrap_or_default();
     let Some(target) = origin_form(target) else {
         return Err(Response::text(400, "the request names no path\n"));
     };
+    let Some(body) = input.get(head_bytes..bytes) else { return Ok(None) };
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let authorization = named(request.headers, "authorization").next().map(|header| header.value);
     let close = header_has(request.headers, "connection", "close");
-    Ok(Some(Head { request: Request { path, query }, keep_alive: http_1_1 && !close, with_body, bytes }))
+    Ok(Some(Head {
+        request: Request { method, path, query, authorization, body },
+        keep_alive: http_1_1 && !close,
+        with_body: method != Method::Head,
+        bytes,
+    }))
 }
 
-fn check_headers(headers: &[httparse::Header<'_>], http_1_1: bool) -> Result<(), Response> {
-    let named =
-        |name: &'static str| headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
-    if http_1_1 && named("host").count() != 1 {
+/// How many bytes of body follow.
+fn check_headers(
+    headers: &[httparse::Header<'_>],
+    http_1_1: bool,
+    method: Method,
+) -> Result<usize, Response> {
+    if http_1_1 && named(headers, "host").count() != 1 {
         return Err(Response::text(400, "HTTP/1.1 wants exactly one Host header\n"));
     }
-    let body = named("content-length").any(|header| header.value.trim_ascii() != b"0");
-    if body || named("transfer-encoding").next().is_some() {
-        return Err(Response::text(413, "requests here have no body\n"));
+    if named(headers, "authorization").count() > 1 {
+        return Err(Response::text(400, "there is more than one Authorization header\n"));
     }
-    Ok(())
+    if named(headers, "transfer-encoding").next().is_some() {
+        return Err(Response::text(411, "a body is taken with its Content-Length only\n"));
+    }
+    if named(headers, "expect").next().is_some() {
+        return Err(Response::text(417, "nothing is promised before a request is there\n"));
+    }
+    let mut lengths = named(headers, "content-length").map(|header| header.value.trim_ascii());
+    let length = match (lengths.next(), lengths.next()) {
+        (None, _) => 0,
+        (Some(length), None) => body_length(length)?,
+        (Some(_), Some(_)) => {
+            return Err(Response::text(400, "there is more than one Content-Length header\n"));
+        }
+    };
+    match (method, length) {
+        (_, 0) => Ok(0),
+        (Method::Post, 1..=BODY_BYTES_MAX) => Ok(length),
+        (Method::Post, _) => Err(Response::text(413, format!("a body has at most {BODY_BYTES_MAX} bytes\n"))),
+        (Method::Get | Method::Head, _) => Err(Response::text(413, "only a POST has a body here\n")),
+    }
+}
+
+/// Digits only; too many of them are a large number.
+fn body_length(text: &[u8]) -> Result<usize, Response> {
+    let digits = std::str::from_utf8(text)
+        .ok()
+        .filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
+    let Some(digits) = digits else {
+        return Err(Response::text(400, "Content-Length is not a number\n"));
+    };
+    Ok(digits.parse().unwrap_or(usize::MAX))
 }
 
 /// The path of a target, which proxies write with the host in front.
@@ -268,8 +354,15 @@ fn origin_form(target: &str) -> Option<&str> {
     }
 }
 
-fn header_has(headers: &[httparse::Header<'_>], name: &str, word: &str) -> bool {
-    headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name)).any(|header| {
+fn named<'h, 'b>(
+    headers: &'h [httparse::Header<'b>],
+    name: &'static str,
+) -> impl Iterator<Item = &'h httparse::Header<'b>> {
+    headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name))
+}
+
+fn header_has(headers: &[httparse::Header<'_>], name: &'static str, word: &str) -> bool {
+    named(headers, name).any(|header| {
         let words = header.value.split(|byte| *byte == b',');
         words.into_iter().any(|found| found.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
     })
@@ -278,19 +371,27 @@ fn header_has(headers: &[httparse::Header<'_>], name: &str, word: &str) -> bool 
 fn reason_of(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        202 => "Accepted",
         400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",
+        411 => "Length Required",
         413 => "Content Too Large",
+        417 => "Expectation Failed",
+        422 => "Unprocessable Content",
         431 => "Request Header Fields Too Large",
         503 => "Service Unavailable",
         _ => "",
     }
 }
 
-/// Head of one request.
+/// Head of one request; with the body, if there is one.
 pub(super) const HEAD_BYTES_MAX: usize = 8 << 10;
+/// Body of one request: room for the parameters of an action.
+pub(super) const BODY_BYTES_MAX: usize = 1 << 10;
 const HEADERS_MAX: usize = 64;
 /// For a head to be complete, for the next one to begin, and for an answer to be taken.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,21 +1,26 @@
 //! Counters as text for Prometheus (exposition format 0.0.4).
 
-use std::fmt::{Display, Write};
+use std::{
+    fmt::{Display, Write},
+    sync::atomic::Ordering,
+};
 
 use shardcast::stats::{ListenerStats, PushStats, ShardStats};
 
-use super::process;
+use super::{latency, process};
+use crate::serve::Reloads;
 
 /// The media type of the format.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All metrics of the process.
-pub(super) fn render(shards: &[ShardStats], draining: bool) -> String {
+pub(super) fn render(shards: &[ShardStats], draining: bool, reloads: &Reloads) -> String {
     let mut page = Page { text: String::new() };
     render_listeners(shards, &mut page);
     render_shards(shards, &mut page);
     page.family("shardcast_draining", "gauge", "1 while the server is stopping.");
     page.sample("shardcast_draining", &[], u8::from(draining));
+    render_reloads(reloads, &mut page);
     page.family("shardcast_build_info", "gauge", "Always 1; the label tells the version.");
     page.sample("shardcast_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     process::render(&mut page);
@@ -99,12 +104,26 @@ fn render_shards(shards: &[ShardStats], page: &mut Page) {
         page.sample("shardcast_shard_busy_seconds_total", &labels, shard.busy_nanos as f64 / 1e9);
     }
     render_refused(shards, page);
+    latency::render(shards, page);
     render_hub(shards, page);
     page.family("shardcast_shard_info", "gauge", "Always 1; the label tells the CPU, empty when not pinned.");
     for shard in shards {
         let cpu = shard.cpu.map(|cpu| cpu.to_string()).unwrap_or_default();
         page.sample("shardcast_shard_info", &[("shard", &shard.shard.to_string()), ("cpu", &cpu)], 1);
     }
+}
+
+fn render_reloads(reloads: &Reloads, page: &mut Page) {
+    let name = "shardcast_config_reload_total";
+    page.family(name, "counter", "Times that the configuration was read again, by what came of it.");
+    for (result, count) in
+        [("applied", &reloads.applied), ("unchanged", &reloads.unchanged), ("rejected", &reloads.rejected)]
+    {
+        page.sample(name, &[("result", result)], count.load(Ordering::Relaxed));
+    }
+    let name = "shardcast_config_needs_restart";
+    page.family(name, "gauge", "Options that were changed and need a restart.");
+    page.sample(name, &[], reloads.needs_restart.load(Ordering::Relaxed));
 }
 
 /// Topics.

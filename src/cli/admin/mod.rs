@@ -1,24 +1,40 @@
-//! HTTP for operators, on a thread of its own: metrics, health, connections.
+//! HTTP for operators, on a thread of its own: metrics, health, connections, and a few actions.
 //!
-//! What it deliberately is not: a web server. It answers GET and HEAD, has no bodies to read, no files, no
-//! passwords; and it never runs on a shard, so that a slow browser costs no message a microsecond.
+//! What it deliberately is not: a web server. It has no files, no sessions, and bodies no longer than a few
+//! parameters; and it never runs on a shard, so that a slow browser costs no message a microsecond.
 //!
 //! [`http`] is the protocol of one connection without a socket, [`server`] the thread with the sockets,
-//! [`pages`] what is behind each path, [`metrics`] the text for Prometheus.
+//! [`socket`] the Unix one, [`access`] who may act, [`pages`] and [`actions`] what is behind each path,
+//! [`metrics`] the text for Prometheus.
 
+mod access;
+mod actions;
 mod http;
+mod latency;
 mod metrics;
 mod pages;
 mod process;
 mod server;
+mod shards;
+mod socket;
 #[cfg(test)]
 mod tests;
 
-use shardcast::stats::{ConnectionInfo, ShardStats};
+use std::time::Duration;
 
+use shardcast::{
+    Busy, ConnId,
+    stats::{ConnectionInfo, ShardStats},
+};
+
+use crate::serve::{Outcome, Reloads};
+pub(crate) use access::read_token;
+pub(crate) use latency::Latencies;
 pub(crate) use server::Admin;
+pub(crate) use shards::{Row as ShardRow, Shards};
+pub(crate) use socket::find as find_socket;
 
-/// What the pages tell about a running server. Called on the admin thread only.
+/// What the pages tell about a running server, and do to it. Called on the admin thread only.
 pub(crate) trait Source: Send + Sync {
     /// Counters of every shard.
     fn shards(&self) -> Vec<ShardStats>;
@@ -30,4 +46,13 @@ pub(crate) trait Source: Send + Sync {
     fn draining(&self) -> bool;
     /// Named conditions of being ready: what holds, or what does not.
     fn checks(&self) -> Vec<(String, Result<String, String>)>;
+    /// Ends a connection; false when no such one is open.
+    fn kick(&self, id: ConnId) -> Result<bool, Busy>;
+    /// Begins to stop the server, within this time or that of the configuration, which is returned; none:
+    /// it was told too much at once.
+    fn drain(&self, timeout: Option<Duration>) -> Option<Duration>;
+    /// Reads the configuration again; none: the server is too busy to say what came of it.
+    fn reload(&self) -> Option<Outcome>;
+    /// What came of it so far.
+    fn reloads(&self) -> &Reloads;
 }

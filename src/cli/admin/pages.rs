@@ -5,19 +5,37 @@ use shardcast::stats::ConnectionInfo;
 
 use super::{
     Source,
-    http::{Request, Response},
-    metrics,
+    access::{Access, Peer},
+    actions,
+    http::{Method, Request, Response},
+    latency, metrics, shards,
 };
 
 /// Answers one request.
-pub(super) fn answer(request: Request<'_>, source: &dyn Source) -> Response {
+pub(super) fn answer(request: Request<'_>, peer: &Peer, access: &Access, source: &dyn Source) -> Response {
+    if let Err(refusal) = access.reads(peer) {
+        return refusal;
+    }
+    match (actions::at(request.path), request.method) {
+        (Some(action), Method::Post) => actions::answer(action, request, peer, access, source),
+        (Some(_), _) => Response::not_allowed("POST"),
+        (None, Method::Get | Method::Head) => page(request, source),
+        (None, Method::Post) => match page(request, source).status {
+            404 => not_found(request.path),
+            _ => Response::not_allowed("GET, HEAD"),
+        },
+    }
+}
+
+fn page(request: Request<'_>, source: &dyn Source) -> Response {
     match request.path {
         "/" => Response::text(200, INDEX),
-        "/metrics" => Response {
-            status: 200,
-            content_type: metrics::CONTENT_TYPE,
-            body: metrics::render(&source.shards(), source.draining()).into_bytes(),
-        },
+        "/metrics" => {
+            let text = metrics::render(&source.shards(), source.draining(), source.reloads());
+            Response::new(200, metrics::CONTENT_TYPE, text.into_bytes())
+        }
+        "/latency.json" => latency::answer(source, has(request.query, "buckets")),
+        "/shards.json" => shards::answer(source),
         "/livez" => Response::text(200, "ok\n"),
         "/readyz" => readiness(source, has(request.query, "verbose")),
         "/connections" => match parameter(request.query, "state") {
@@ -28,8 +46,12 @@ pub(super) fn answer(request: Request<'_>, source: &dyn Source) -> Response {
             }
             Some(_) => Response::text(400, "state is open or closed\n"),
         },
-        path => Response::text(404, format!("nothing is at {path}\n\n{INDEX}")),
+        path => not_found(path),
     }
+}
+
+fn not_found(path: &str) -> Response {
+    Response::text(404, format!("nothing is at {path}\n\n{INDEX}"))
 }
 
 /// One line per check when `verbose`, as Kubernetes components answer.
@@ -53,13 +75,7 @@ fn readiness(source: &dyn Source, verbose: bool) -> Response {
 
 fn connections(infos: &[ConnectionInfo]) -> Response {
     let rows: Vec<Row> = infos.iter().map(Row::from).collect();
-    match serde_json::to_vec(&rows) {
-        Ok(mut body) => {
-            body.push(b'\n');
-            Response { status: 200, content_type: "application/json", body }
-        }
-        Err(error) => Response::text(503, format!("{error}\n")),
-    }
+    Response::json(200, &rows)
 }
 
 /// One connection, as JSON.
@@ -114,7 +130,7 @@ fn has(query: &str, name: &str) -> bool {
     query.split('&').any(|pair| pair.split('=').next() == Some(name))
 }
 
-fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query
         .split('&')
         .filter_map(|pair| pair.split_once('='))
@@ -126,10 +142,17 @@ const INDEX: &str = "\
 shardcast
 
 /metrics                    counters of all shards, for Prometheus
+/shards.json                the main ones, per shard
+/latency.json               how long pushes took: percentiles, per shard
 /livez                      200 while the process answers
 /readyz?verbose             200 while the server takes connections, 503 while it stops; a line per check
 /connections                open connections (JSON)
 /connections?state=closed   the last 1000 closed ones, with the reason
+
+over the Unix socket, or from this host with a token:
+POST /kick?id=ID            end a connection
+POST /drain?timeout=30s     stop: no new connections, what is queued is sent, then the end
+POST /reload                read the configuration again
 ";
 
 const CLOSED_MAX: usize = 1000;

@@ -4,7 +4,11 @@ use std::{
     cell::Cell,
     io::{self, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    os::{fd::AsFd, unix::net::UnixStream},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
+    path::Path,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -15,15 +19,20 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{
     Source,
+    access::{Access, Peer},
     http::{Exchange, HEAD_BYTES_MAX, Request, Response, encode},
     pages,
+    socket::{self, Socket},
 };
+use crate::config::{AdminOptions, AdminSocket};
 
-/// The address, taken before there is anything to tell.
+/// The address and the Unix socket, taken before there is anything to tell.
 #[derive(Debug)]
 pub(crate) struct Admin {
-    listener: TcpListener,
-    address: SocketAddr,
+    listener: Option<TcpListener>,
+    address: Option<SocketAddr>,
+    socket: Option<Socket>,
+    access: Access,
 }
 
 /// The thread; ends when this is dropped.
@@ -35,23 +44,31 @@ pub(crate) struct Running {
 }
 
 impl Admin {
-    /// Listens; nothing is answered yet.
+    /// Listens where the configuration says, if anywhere; nothing is answered yet.
     ///
     /// # Errors
     ///
-    /// The address is taken, is not of this host, or may not be used.
-    pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<Self> {
-        let listen = || {
-            let listener = TcpListener::bind(address)?;
-            listener.set_nonblocking(true)?;
-            Ok::<_, io::Error>(Self { address: listener.local_addr()?, listener })
-        };
-        listen().with_context(|| format!("cannot listen on {address} for admin HTTP ([admin] listen)"))
+    /// An address or a path is taken, is not of this host, or may not be used; the token cannot be read.
+    pub(crate) fn bind(options: &AdminOptions) -> anyhow::Result<Option<Self>> {
+        let token = Access::token(options)?;
+        let listener = options.listen.0.map(listen).transpose()?;
+        let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
+        let socket = bind_socket(&options.socket, address)?;
+        if listener.is_none() && socket.is_none() {
+            return Ok(None);
+        }
+        let access = Access { token, socket: socket.as_ref().map(|it| it.path.clone()) };
+        Ok(Some(Self { listener, address, socket, access }))
     }
 
     /// The address with the port that it got.
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub(crate) const fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// The path of the Unix socket.
+    pub(crate) fn socket(&self) -> Option<&Path> {
+        self.socket.as_ref().map(|socket| socket.path.as_path())
     }
 
     /// Begins to answer.
@@ -61,8 +78,15 @@ impl Admin {
     /// The system has no thread or no descriptors left.
     pub(crate) fn start(self, source: Arc<dyn Source>) -> anyhow::Result<Running> {
         let (wake, woken) = UnixStream::pair().context("cannot start the admin thread")?;
-        let mut server =
-            Server { listener: self.listener, woken, source, connections: Vec::new(), accept_at: None };
+        let mut server = Server {
+            listener: self.listener,
+            socket: self.socket,
+            access: self.access,
+            woken,
+            source,
+            connections: Vec::new(),
+            accept_at: None,
+        };
         let thread = thread::Builder::new()
             .name("admin".into())
             .spawn(move || {
@@ -72,6 +96,32 @@ impl Admin {
             })
             .context("cannot start the admin thread")?;
         Ok(Running { wake: Some(wake), thread: Some(thread) })
+    }
+}
+
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listen = || {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        Ok::<_, io::Error>(listener)
+    };
+    listen().with_context(|| format!("cannot listen on {address} for admin HTTP ([admin] listen)"))
+}
+
+/// A path that somebody wrote must work; the default place is only as good as the host allows.
+fn bind_socket(place: &AdminSocket, address: Option<SocketAddr>) -> anyhow::Result<Option<Socket>> {
+    match (place, address) {
+        (AdminSocket::At(path), _) => Socket::at(path)
+            .map(Some)
+            .with_context(|| format!("cannot listen on {} for admin HTTP ([admin] socket)", path.display())),
+        (AdminSocket::Auto, Some(address)) => match Socket::at_default_path(address.port()) {
+            Ok(socket) => Ok(Some(socket)),
+            Err(error) => {
+                tracing::warn!(%error, "no Unix socket for operators; see [admin] socket");
+                Ok(None)
+            }
+        },
+        (AdminSocket::Auto, None) | (AdminSocket::Off, _) => Ok(None),
     }
 }
 
@@ -86,7 +136,9 @@ impl Drop for Running {
 }
 
 struct Server {
-    listener: TcpListener,
+    listener: Option<TcpListener>,
+    socket: Option<Socket>,
+    access: Access,
     woken: UnixStream,
     source: Arc<dyn Source>,
     /// At most [`CONNECTIONS_MAX`], the oldest first.
@@ -96,8 +148,15 @@ struct Server {
 }
 
 struct Connection {
-    stream: TcpStream,
+    stream: Stream,
+    peer: Peer,
     exchange: Exchange,
+}
+
+/// A socket of either kind.
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
 }
 
 impl Server {
@@ -108,14 +167,27 @@ impl Server {
                 return Ok(());
             }
             let now = Instant::now();
-            self.drive(&ready[2..], now);
+            self.drive(&ready[LISTENERS + 1..], now);
             if ready[1] {
-                self.accept(now);
+                self.accept(now, |server| {
+                    server
+                        .listener
+                        .as_ref()
+                        .map(|it| it.accept().map(|(stream, peer)| (Stream::Tcp(stream), Some(peer))))
+                });
+            }
+            if ready[2] {
+                self.accept(now, |server| {
+                    server
+                        .socket
+                        .as_ref()
+                        .map(|it| it.listener.accept().map(|(stream, _)| (Stream::Unix(stream), None)))
+                });
             }
         }
     }
 
-    /// Which of waker, listener and connections have something to do.
+    /// Which of waker, listeners and connections have something to do.
     fn wait(&mut self) -> io::Result<Vec<bool>> {
         let now = Instant::now();
         self.accept_at = self.accept_at.filter(|at| now < *at);
@@ -124,10 +196,15 @@ impl Server {
             deadlines.chain(self.accept_at).min().map(|at| timespec(at.saturating_duration_since(now)));
 
         let accepting = if self.accept_at.is_some() { PollFlags::empty() } else { PollFlags::IN };
-        let mut polled = vec![
-            PollFd::from_borrowed_fd(self.woken.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(self.listener.as_fd(), accepting),
-        ];
+        // Where there is no such listener, the waker is looked at once more, for nothing.
+        let (tcp, unix) =
+            (self.listener.as_ref().map(AsFd::as_fd), self.socket.as_ref().map(|it| it.listener.as_fd()));
+        let listeners = [tcp, unix].map(|fd| match fd {
+            Some(fd) => PollFd::from_borrowed_fd(fd, accepting),
+            None => PollFd::from_borrowed_fd(self.woken.as_fd(), PollFlags::empty()),
+        });
+        let mut polled = vec![PollFd::from_borrowed_fd(self.woken.as_fd(), PollFlags::IN)];
+        polled.extend(listeners);
         polled.extend(self.connections.iter().map(|connection| {
             let flags = match connection.exchange.output() {
                 [] => PollFlags::IN,
@@ -146,11 +223,11 @@ impl Server {
     fn drive(&mut self, ready: &[bool], now: Instant) {
         let held: usize = self.connections.iter().map(|connection| connection.exchange.held()).sum();
         let held = Cell::new(held);
-        let answer = |request: Request<'_>| {
+        let answer = |peer: &Peer, request: Request<'_>| {
             if held.get() > HELD_BYTES_MAX {
                 return Response::text(503, "too many large answers are under way\n");
             }
-            let response = pages::answer(request, &*self.source);
+            let response = pages::answer(request, peer, &self.access, &*self.source);
             held.set(held.get() + response.body.len());
             response
         };
@@ -163,13 +240,18 @@ impl Server {
         self.connections.retain(|connection| !connection.exchange.is_closed());
     }
 
-    fn accept(&mut self, now: Instant) {
+    fn accept(
+        &mut self,
+        now: Instant,
+        next: impl Fn(&Self) -> Option<io::Result<(Stream, Option<SocketAddr>)>>,
+    ) {
         for _ in 0..ACCEPTS_PER_TURN {
-            match self.listener.accept() {
-                Ok((stream, _)) => self.admit(stream, now),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(error) => {
+            match next(self) {
+                None => return,
+                Some(Ok((stream, address))) => self.admit(stream, address, now),
+                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Some(Err(error)) => {
                     tracing::warn!(%error, "admin HTTP cannot accept a connection");
                     self.accept_at = Some(now + ACCEPT_PAUSE);
                     return;
@@ -180,22 +262,30 @@ impl Server {
 
     /// Takes a connection. When there are too many, the oldest that waits gives way: an honest one sends its
     /// request at once.
-    fn admit(&mut self, mut stream: TcpStream, now: Instant) {
+    fn admit(&mut self, mut stream: Stream, address: Option<SocketAddr>, now: Instant) {
         if self.connections.len() >= CONNECTIONS_MAX {
             match self.connections.iter().position(|connection| connection.exchange.is_waiting()) {
                 Some(oldest) => drop(self.connections.remove(oldest)),
                 None => return refuse(&mut stream),
             }
         }
-        if stream.set_nonblocking(true).is_ok() {
-            self.connections.push(Connection { stream, exchange: Exchange::new(now) });
+        let peer = match (&stream, address) {
+            (Stream::Unix(stream), _) => match socket::check_peer(stream) {
+                Ok(()) => Peer::Owner,
+                Err(who) => Peer::Stranger(who),
+            },
+            (Stream::Tcp(_), Some(address)) => Peer::Address(address.ip()),
+            (Stream::Tcp(_), None) => return,
+        };
+        if stream.set_nonblocking().is_ok() {
+            self.connections.push(Connection { stream, peer, exchange: Exchange::new(now) });
         }
     }
 }
 
 impl Connection {
     /// Reads once, answers what is complete, writes what the socket takes.
-    fn drive(&mut self, now: Instant, answer: &impl Fn(Request<'_>) -> Response) -> io::Result<()> {
+    fn drive(&mut self, now: Instant, answer: &impl Fn(&Peer, Request<'_>) -> Response) -> io::Result<()> {
         let mut bytes = [0; HEAD_BYTES_MAX];
         let room = self.exchange.room();
         if room > 0 {
@@ -208,18 +298,63 @@ impl Connection {
             while !self.exchange.output().is_empty() {
                 match self.stream.write(self.exchange.output()) {
                     Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                    Ok(count) if self.exchange.handle_sent(count, now) => {
-                        self.stream.shutdown(Shutdown::Write)?
-                    }
+                    Ok(count) if self.exchange.handle_sent(count, now) => self.stream.shutdown_write()?,
                     Ok(_) => {}
                     Err(error) => return only_later(error),
                 }
             }
             // Pipelined requests: as many as there are in one head's room.
-            if !self.exchange.advance(now, answer) {
+            if !self.exchange.advance(now, |request| answer(&self.peer, request)) {
                 return Ok(());
             }
         }
+    }
+}
+
+impl Stream {
+    fn set_nonblocking(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_nonblocking(true),
+            Self::Unix(stream) => stream.set_nonblocking(true),
+        }
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+        }
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(bytes),
+            Self::Unix(stream) => stream.read(bytes),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(bytes),
+            Self::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -232,10 +367,10 @@ fn only_later(error: io::Error) -> io::Result<()> {
 }
 
 /// Says why, as far as that goes without waiting.
-fn refuse(stream: &mut TcpStream) {
+fn refuse(stream: &mut Stream) {
     let response = Response::text(503, "too many admin connections\n");
     // Best effort: the peer is closed in any case.
-    let _ = stream.set_nonblocking(true);
+    let _ = stream.set_nonblocking();
     let _ = stream.read(&mut [0; HEAD_BYTES_MAX]);
     let _ = stream.write(&encode(&response, false, true));
 }
@@ -249,6 +384,8 @@ fn timespec(duration: Duration) -> Timespec {
     }
 }
 
+/// One for TCP, one for the Unix socket.
+const LISTENERS: usize = 2;
 /// When all are answering, one more is told 503.
 const CONNECTIONS_MAX: usize = 64;
 /// Answers under way, of all connections together; more requests are told 503.

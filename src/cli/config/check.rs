@@ -49,6 +49,7 @@ pub(crate) fn check(config: &Config, bad: &BTreeSet<Key>) -> Vec<Complaint> {
     let mut complaints = Complaints { found: Vec::new(), bad };
     check_server(config, &mut complaints);
     check_limits(config, &mut complaints);
+    check_admin(config, &mut complaints);
     if config.listener.is_empty() {
         complaints.add("listener", "there is no listener, so nobody can connect");
     }
@@ -112,6 +113,14 @@ fn check_limits(config: &Config, complaints: &mut Complaints<'_>) {
     // The kernel takes milliseconds, in 31 bits.
     let unacknowledged = Duration::from_millis(1)..=Duration::from_secs(24 * 86_400);
     zero_or(limits.unacknowledged_timeout, unacknowledged, "limits.unacknowledged_timeout", complaints);
+}
+
+fn check_admin(config: &Config, complaints: &mut Complaints<'_>) {
+    let admin = &config.admin;
+    if admin.token.reveal().is_some() && !admin.token_file.is_empty() {
+        let message = "`token` is written too: one of them must go";
+        complaints.add_between("admin.token_file", &["admin.token"], message);
+    }
 }
 
 fn zero_or(

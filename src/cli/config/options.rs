@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::values::{
-    AdminListen, ByteSize, Cpus, HumanDuration, ListenAddr, LogFormat, LogLevel, Overflow, Shards, Spin,
+    AdminListen, AdminSocket, ByteSize, Cpus, HumanDuration, ListenAddr, LogFormat, LogLevel, Overflow,
+    Secret, Shards, Spin,
 };
 
 /// Configuration of `shardcast serve`.
@@ -20,7 +21,7 @@ pub(crate) struct Config {
     pub(crate) limits: LimitOptions,
     /// Topics: how many there may be, and what is kept of them. Bounds are for each shard.
     pub(crate) push: HubOptions,
-    /// HTTP for operators: metrics, health, connections.
+    /// HTTP for operators: metrics, health, connections; and what they may do: kick, drain, reload.
     pub(crate) admin: AdminOptions,
     /// Log lines, on standard error.
     pub(crate) log: LogOptions,
@@ -138,9 +139,19 @@ pub(crate) struct HubOptions {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct AdminOptions {
-    /// Address of /metrics, /livez, /readyz and /connections; "" is off. There is no password: keep it on
-    /// an address that only operators reach.
+    /// Address of /metrics, /livez, /readyz, /connections and the rest; "" is off. Reading takes no
+    /// password: keep it on an address that only operators reach.
     pub(crate) listen: AdminListen,
+    /// Unix socket with the same pages, where this user and root may also act: `shardcast kick`, `drain`,
+    /// `reload`. "auto" is shardcast/admin-PORT.sock in $XDG_RUNTIME_DIR or /run/user/UID, else
+    /// /tmp/shardcast-UID/admin-PORT.sock, with the port of `listen`; the command finds it there by itself.
+    /// A path is taken as it is; "" is off.
+    pub(crate) socket: AdminSocket,
+    /// Whoever says this word may act over `listen` too, from the same host. 16 characters or more; never
+    /// shown. Better in a file, or in the environment.
+    pub(crate) token: Secret,
+    /// File with the token, and nothing else; "" is none.
+    pub(crate) token_file: String,
 }
 
 /// Section `[log]`.
@@ -302,7 +313,12 @@ impl Default for HubOptions {
 
 impl Default for AdminOptions {
     fn default() -> Self {
-        Self { listen: AdminListen(Some(([127, 0, 0, 1], 9180).into())) }
+        Self {
+            listen: AdminListen(Some(([127, 0, 0, 1], 9180).into())),
+            socket: AdminSocket::Auto,
+            token: Secret::default(),
+            token_file: String::new(),
+        }
     }
 }
 

@@ -4,12 +4,12 @@ use std::{sync::Arc, thread, time::Duration};
 
 use anyhow::Context;
 use shardcast::{
-    Listener, Server, ServerHandle,
+    Busy, ConnId, Listener, Server, ServerHandle,
     stats::{ConnectionInfo, ShardStats},
     tars::{Current, Framed, FramedService, LengthPrefixed, Servant, framed::frame},
 };
 
-use super::{Engine, ReadyListener};
+use super::{Control, Engine, Order, Outcome, ReadyListener, Reloads};
 use crate::{
     admin::Source,
     config::{Config, ListenerOptions},
@@ -35,7 +35,7 @@ pub(super) fn start(config: &Config) -> anyhow::Result<Box<dyn Engine>> {
             let _ = tell.send(server.wait().map_err(|error| error.to_string()));
         })
         .context("cannot start a thread")?;
-    Ok(Box::new(Running { handle, ended }))
+    Ok(Box::new(Running { handle, ended, drain: config.server.drain.0 }))
 }
 
 fn listener(options: &ListenerOptions, server: &shardcast::Limits) -> Listener {
@@ -68,6 +68,8 @@ impl Servant for Echo {
 
 struct Running {
     handle: ServerHandle,
+    /// How long a drain may take when nobody says.
+    drain: Duration,
     ended: flume::Receiver<Result<(), String>>,
 }
 
@@ -85,8 +87,16 @@ impl Engine for Running {
         listeners.collect()
     }
 
-    fn source(&self) -> Arc<dyn Source> {
-        Arc::new(Pages(self.handle.clone()))
+    fn source(&self, control: Control) -> Arc<dyn Source> {
+        Arc::new(Pages { server: self.handle.clone(), drain: self.drain, control })
+    }
+
+    fn set_limits(&self, config: &Config) {
+        let limits = config.server_config().limits;
+        self.handle.set_limits(&limits);
+        for listener in &config.listener {
+            self.handle.set_listener_limits(&listener.name, &listener.limits(&limits));
+        }
     }
 
     fn drain(&self, timeout: Duration) {
@@ -102,32 +112,55 @@ impl Engine for Running {
     }
 }
 
-/// What the admin pages tell of a server.
-struct Pages(ServerHandle);
+/// What the admin pages tell of a server, and do to it.
+struct Pages {
+    server: ServerHandle,
+    drain: Duration,
+    control: Control,
+}
 
 impl Source for Pages {
     fn shards(&self) -> Vec<ShardStats> {
-        self.0.stats()
+        self.server.stats()
     }
 
     fn connections(&self) -> Vec<ConnectionInfo> {
-        self.0.connections(PATIENCE)
+        self.server.connections(PATIENCE)
     }
 
     fn closed(&self) -> Vec<ConnectionInfo> {
-        self.0.closed_connections(PATIENCE)
+        self.server.closed_connections(PATIENCE)
     }
 
     fn draining(&self) -> bool {
-        self.0.is_draining()
+        self.server.is_draining()
     }
 
     fn checks(&self) -> Vec<(String, Result<String, String>)> {
-        let of_shard = self.0.turn_times().into_iter().enumerate().map(|(shard, turn)| {
+        let of_shard = self.server.turn_times().into_iter().enumerate().map(|(shard, turn)| {
             let state = if turn < STUCK { Ok("ok".to_owned()) } else { Err(format!("stuck for {turn:.1?}")) };
             (format!("shard {shard}"), state)
         });
         of_shard.collect()
+    }
+
+    fn kick(&self, id: ConnId) -> Result<bool, Busy> {
+        self.server.kick(id, PATIENCE)
+    }
+
+    fn drain(&self, timeout: Option<Duration>) -> Option<Duration> {
+        let timeout = timeout.unwrap_or(self.drain);
+        self.control.orders.try_send(Order::Drain(timeout)).is_ok().then_some(timeout)
+    }
+
+    fn reload(&self) -> Option<Outcome> {
+        let (answer, answered) = flume::bounded(1);
+        self.control.orders.try_send(Order::Reload(Some(answer))).ok()?;
+        answered.recv_timeout(PATIENCE).ok()
+    }
+
+    fn reloads(&self) -> &Reloads {
+        &self.control.reloads
     }
 }
 

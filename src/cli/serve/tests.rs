@@ -1,13 +1,16 @@
 use std::sync::Mutex;
 
-use shardcast::stats::{ConnectionInfo, ShardStats};
+use shardcast::{
+    Busy, ConnId,
+    stats::{ConnectionInfo, ShardStats},
+};
 
 use super::*;
-use crate::config::{Inputs, SourceFile, load};
+use crate::config::{Inputs, Loaded, SourceFile, load};
 
 #[test]
 fn one_ready_line_tells_all_addresses() {
-    let out = outcome(&["drain"], "[admin]\nlisten = '127.0.0.1:0'").out;
+    let out = outcome(&["drain"], "[admin]\nlisten = '127.0.0.1:0'\nsocket = ''").out;
     let line = out.strip_suffix('\n').expect("one line");
     let ready: serde_json::Value =
         serde_json::from_str(line.strip_prefix("ready ").expect("the word")).expect("JSON");
@@ -34,6 +37,34 @@ fn the_first_signal_drains_and_the_second_stops() {
 }
 
 #[test]
+fn an_operators_drain_is_no_signal() {
+    let config = "[admin]\nlisten = ''\n[server]\ndrain = '7s'";
+    let told = [Order::Drain(Duration::from_secs(9)), Order::Stop("SIGTERM"), Order::Stop("SIGTERM")];
+    assert_eq!(run(&told, "stop", config).calls, ["drain 9s", "drain 7s", "stop"]);
+}
+
+#[test]
+fn a_reload_changes_limits_or_nothing_and_tells_whoever_asked() {
+    let config = "[admin]\nlisten = ''\n";
+    let (answer, answered) = flume::unbounded();
+    let told = [Order::Reload(Some(answer)), Order::Reload(None), Order::Drain(Duration::from_secs(1))];
+    let with = |again: Result<&str, &str>| {
+        let again = again.map(|text| format!("{config}{text}")).map_err(str::to_owned);
+        run_and_read(&told, "drain", config, again).calls
+    };
+    assert_eq!(
+        with(Ok("[limits]\nidle_timeout = '5s'")),
+        ["limits 5s", "drain 1s"],
+        "the second time it is so"
+    );
+    assert!(matches!(answered.recv(), Ok(Outcome::Taken { applied, .. }) if applied.len() == 1));
+    assert_eq!(with(Ok("[server]\nshards = 3")), ["drain 1s"]);
+    assert!(matches!(answered.recv(), Ok(Outcome::Taken { needs_restart, .. }) if needs_restart.len() == 1));
+    assert_eq!(with(Err("a mistake")), ["drain 1s"]);
+    assert!(matches!(answered.recv(), Ok(Outcome::Rejected { mistakes }) if mistakes == "a mistake"));
+}
+
+#[test]
 fn a_server_that_fails_is_an_error() {
     let outcome = outcome(&[], "[admin]\nlisten = ''");
     assert_eq!(outcome.result.expect_err("it failed").to_string(), "shard 1 is gone");
@@ -49,7 +80,7 @@ fn an_address_in_use_is_named() {
 }
 
 /// What a run with a scripted server did.
-struct Outcome {
+struct Run {
     result: anyhow::Result<()>,
     out: String,
     calls: Vec<String>,
@@ -57,22 +88,37 @@ struct Outcome {
 
 /// Runs with as many signals as `until` has words; the server ends at the last of these calls, or fails by
 /// itself when there are none.
-fn outcome(until: &[&str], config: &str) -> Outcome {
-    let file = SourceFile { name: "test".into(), text: config.into() };
-    let loaded = load(Inputs { file: Some(file), ..Inputs::default() }).expect("valid");
-    let (signal, requests) = flume::unbounded();
-    until.iter().for_each(|_| signal.send("SIGTERM").expect("open"));
+fn outcome(until: &[&str], config: &str) -> Run {
+    run(&vec![Order::Stop("SIGTERM"); until.len()], until.last().copied().unwrap_or_default(), config)
+}
+
+/// Runs with these orders, until the call `last`.
+fn run(told: &[Order], last: &str, config: &str) -> Run {
+    run_and_read(told, last, config, Err("unreadable".into()))
+}
+
+fn loaded_from(text: &str) -> Loaded {
+    let file = SourceFile { name: "test".into(), text: text.into() };
+    load(Inputs { file: Some(file), ..Inputs::default() }).expect("valid")
+}
+
+/// As [`run`], with what the configuration is when it is read again.
+fn run_and_read(told: &[Order], last: &str, config: &str, again: Result<String, String>) -> Run {
+    let loaded = loaded_from(config);
+    let (sender, orders) = flume::unbounded();
+    told.iter().for_each(|order| sender.send(order.clone()).expect("open"));
     let (end, ended) = flume::unbounded();
-    if until.is_empty() {
+    if told.is_empty() {
         end.send(Err("shard 1 is gone".into())).expect("open");
     }
     let calls = Arc::new(Mutex::new(Vec::new()));
-    let last = until.last().copied().unwrap_or_default().to_owned();
+    let last = last.to_owned();
     let engine = Scripted { calls: calls.clone(), last, end, ended };
     let mut out = Vec::new();
-    let result = serve(&loaded.config, |_| Ok(Box::new(engine)), &requests, &mut out);
+    let again = || again.clone().map(|text| loaded_from(&text).config);
+    let result = serve(&loaded.config, &again, |_| Ok(Box::new(engine)), (sender, orders), &mut out);
     let calls = calls.lock().expect("no panic").clone();
-    Outcome { result, out: String::from_utf8(out).expect("text"), calls }
+    Run { result, out: String::from_utf8(out).expect("text"), calls }
 }
 
 struct Scripted {
@@ -101,8 +147,12 @@ impl Engine for Scripted {
         vec![ReadyListener { name: "push".into(), protocol: "tars-framed", addr }]
     }
 
-    fn source(&self) -> Arc<dyn Source> {
-        Arc::new(Nothing)
+    fn source(&self, control: Control) -> Arc<dyn Source> {
+        Arc::new(Nothing(control))
+    }
+
+    fn set_limits(&self, config: &Config) {
+        self.call("limits", format!("limits {}", config.limits.idle_timeout));
     }
 
     fn drain(&self, timeout: Duration) {
@@ -118,7 +168,7 @@ impl Engine for Scripted {
     }
 }
 
-struct Nothing;
+struct Nothing(Control);
 
 impl Source for Nothing {
     fn shards(&self) -> Vec<ShardStats> {
@@ -135,5 +185,17 @@ impl Source for Nothing {
     }
     fn checks(&self) -> Vec<(String, Result<String, String>)> {
         Vec::new()
+    }
+    fn kick(&self, _id: ConnId) -> Result<bool, Busy> {
+        Ok(false)
+    }
+    fn drain(&self, timeout: Option<Duration>) -> Option<Duration> {
+        timeout
+    }
+    fn reload(&self) -> Option<Outcome> {
+        None
+    }
+    fn reloads(&self) -> &Reloads {
+        &self.0.reloads
     }
 }

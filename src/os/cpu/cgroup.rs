@@ -10,6 +10,8 @@ use super::list::parse_list;
 /// The folders that this process's cgroups are in, from its own up to the highest one that can be seen.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(super) struct Groups {
+    /// What stands for `/`; empty for the real one.
+    root: PathBuf,
     cpu: Vec<PathBuf>,
     cpuset: Vec<PathBuf>,
     unified: Vec<PathBuf>,
@@ -17,8 +19,19 @@ pub(super) struct Groups {
 
 impl Groups {
     pub(super) fn read() -> Self {
-        let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
-        Self::find(&text("/proc/self/cgroup"), &text("/proc/self/mountinfo"))
+        Self::read_under(Path::new("/"))
+    }
+
+    /// As [`read`](Self::read), in the system that lies under `root`.
+    pub(super) fn read_under(root: &Path) -> Self {
+        let text = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
+        let found = Self::find(&text("proc/self/cgroup"), &text("proc/self/mountinfo"));
+        Self { root: root.to_owned(), ..found }
+    }
+
+    /// Whether anything that could grant or limit time was found.
+    pub(super) const fn is_found(&self) -> bool {
+        !self.cpu.is_empty() || !self.unified.is_empty()
     }
 
     fn find(own: &str, mounts: &str) -> Self {
@@ -31,25 +44,35 @@ impl Groups {
             cpu: folders(Hierarchy::Controller("cpu")),
             cpuset: folders(Hierarchy::Controller("cpuset")),
             unified: folders(Hierarchy::Unified),
+            root: PathBuf::new(),
         }
     }
 
     /// The smallest quota of all the groups around this process: each of them applies.
     pub(super) fn quota(&self) -> Option<f64> {
-        let unified = self.unified.iter().filter_map(|folder| cpu_max(&read(folder, "cpu.max")?));
+        let unified = self.unified.iter().filter_map(|folder| cpu_max(&self.read_file(folder, "cpu.max")?));
         let first = self.cpu.iter().filter_map(|folder| {
-            cfs_quota(&read(folder, "cpu.cfs_quota_us")?, &read(folder, "cpu.cfs_period_us")?)
+            cfs_quota(
+                &self.read_file(folder, "cpu.cfs_quota_us")?,
+                &self.read_file(folder, "cpu.cfs_period_us")?,
+            )
         });
         unified.chain(first).min_by(f64::total_cmp)
     }
 
     /// The CPUs of the innermost group that names any.
     pub(super) fn cpuset(&self) -> Option<Vec<usize>> {
-        let unified = self.unified.iter().filter_map(|folder| read(folder, "cpuset.cpus.effective"));
+        let unified =
+            self.unified.iter().filter_map(|folder| self.read_file(folder, "cpuset.cpus.effective"));
         let first = self.cpuset.iter().filter_map(|folder| {
-            read(folder, "cpuset.effective_cpus").or_else(|| read(folder, "cpuset.cpus"))
+            self.read_file(folder, "cpuset.effective_cpus").or_else(|| self.read_file(folder, "cpuset.cpus"))
         });
         unified.chain(first).find_map(|text| parse_list(&text).ok().filter(|cpus| !cpus.is_empty()))
+    }
+
+    fn read_file(&self, folder: &Path, file: &str) -> Option<String> {
+        let below = folder.strip_prefix("/").unwrap_or(folder);
+        fs::read_to_string(self.root.join(below).join(file)).ok()
     }
 }
 
@@ -109,10 +132,6 @@ fn cfs_quota(quota: &str, period: &str) -> Option<f64> {
     (quota > 0 && period > 0).then(|| quota as f64 / period as f64)
 }
 
-fn read(folder: &Path, file: &str) -> Option<String> {
-    fs::read_to_string(folder.join(file)).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,7 +163,7 @@ mod tests {
             Groups {
                 cpu: paths(&["/sys/fs/cgroup/cpu,cpuacct/a", "/sys/fs/cgroup/cpu,cpuacct"]),
                 cpuset: paths(&["/sys/fs/cgroup/cpuset"]),
-                unified: Vec::new(),
+                ..Groups::default()
             }
         );
     }

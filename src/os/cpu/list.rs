@@ -27,7 +27,7 @@ pub struct ParseListError {
 }
 
 /// Writes a list the short way, as [`parse_list`] reads it.
-pub(super) fn format_list(cpus: &[usize]) -> String {
+pub fn format_list(cpus: &[usize]) -> String {
     let mut cpus = cpus.to_vec();
     cpus.sort_unstable();
     let runs = cpus.chunk_by(|cpu, next| cpu + 1 == *next);

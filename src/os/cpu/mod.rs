@@ -6,11 +6,11 @@ mod cgroup;
 mod list;
 mod plan;
 
-use std::fs;
+use std::{fs, io, path::Path};
 
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-pub use list::{ParseListError, parse_list};
+pub use list::{ParseListError, format_list, parse_list};
 pub use plan::{Choice, Count, Plan, PlanError, plan};
 
 /// What there is to place shards on. Plain data: read it with [`read`](Self::read), or make one up.
@@ -69,6 +69,16 @@ pub fn allowed() -> Vec<usize> {
 /// CPUs' worth of time that the cgroup grants this process; `None` is no limit.
 pub fn quota() -> Option<f64> {
     cgroup::Groups::read().quota()
+}
+
+/// As [`quota`], in the system that lies under `root` (`/` is this one); an error when it has no cgroups that
+/// could say.
+///
+/// # Errors
+/// Neither version of cgroups is mounted there, or may be read.
+pub fn quota_under(root: &Path) -> io::Result<Option<f64>> {
+    let groups = cgroup::Groups::read_under(root);
+    if groups.is_found() { Ok(groups.quota()) } else { Err(io::ErrorKind::NotFound.into()) }
 }
 
 /// Lets the calling thread run on `cpu` only; `false` when the system refuses.

@@ -6,16 +6,20 @@ use std::{
     net::IpAddr,
     os::fd::{AsFd as _, OwnedFd},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use shardcast_os::socket;
-use shardcast_proto::{Error, Home, Protocol, Sniff};
+use shardcast_proto::{
+    Error, Home, Protocol, Sniff, Time,
+    outbox::Outbox,
+    push::schedule::{Pace, Pacer},
+};
 
-use super::{Conn, Role, Serving, State, Traffic, outbox::Outbox};
+use super::{Conn, Paced, Role, Serving, State, Traffic};
 use crate::{
     CloseReason, ConnId, Connection,
     mesh::{Adopted, Envelope},
@@ -36,23 +40,19 @@ impl Admission {
             self.total.fetch_sub(1, Ordering::Relaxed);
             return Err("connections-max");
         }
-        if per_ip_max > 0 {
-            let mut per_ip = self.per_ip.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = per_ip.entry(ip).or_default();
-            if *count >= per_ip_max {
-                self.total.fetch_sub(1, Ordering::Relaxed);
-                return Err("per-ip-max");
-            }
-            *count += 1;
+        // Counted even where there is no bound: one may be set while they are open.
+        let mut per_ip = self.per_ip.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = per_ip.entry(ip).or_default();
+        if per_ip_max > 0 && *count >= per_ip_max {
+            self.total.fetch_sub(1, Ordering::Relaxed);
+            return Err("per-ip-max");
         }
+        *count += 1;
         Ok(())
     }
 
-    pub(crate) fn leave(&self, ip: IpAddr, per_ip_max: usize) {
+    pub(crate) fn leave(&self, ip: IpAddr) {
         self.total.fetch_sub(1, Ordering::Relaxed);
-        if per_ip_max == 0 {
-            return;
-        }
         let mut per_ip = self.per_ip.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = per_ip.get_mut(&ip) {
             *count -= 1;
@@ -69,11 +69,11 @@ impl Shard {
         // A peer that is gone already needs no answer.
         let Ok(peer) = socket::peer_address(&socket) else { return };
         let counters = &self.counters.listeners[listener as usize];
-        let limits = &self.shared.config.limits;
+        let limits = &self.shared.limits;
         let admitted = if self.draining.get() {
             Err("draining")
         } else {
-            self.shared.admission.enter(peer.ip(), limits.connections_max, limits.connections_per_ip_max)
+            self.shared.admission.enter(peer.ip(), limits.connections_max(), limits.connections_per_ip_max())
         };
         if let Err(code) = admitted {
             counters.count_rejection(code);
@@ -100,7 +100,7 @@ impl Shard {
             return self.admit(adopted);
         }
         self.counters.listeners[adopted.listener as usize].count_rejection("draining");
-        self.shared.admission.leave(adopted.peer.ip(), self.shared.config.limits.connections_per_ip_max);
+        self.shared.admission.leave(adopted.peer.ip());
         socket::reset_on_close(&adopted.socket);
     }
 
@@ -117,20 +117,21 @@ impl Shard {
             Ok(place) => place,
             Err(code) => {
                 self.counters.listeners[listener as usize].count_rejection(code);
-                self.shared.admission.leave(peer.ip(), self.shared.config.limits.connections_per_ip_max);
+                self.shared.admission.leave(peer.ip());
                 return socket::reset_on_close(&socket);
             }
         };
         let id = ConnId { node: 0, shard: self.id, slot, generation };
-        let bounds = self.shared.listeners[listener as usize].bounds;
+        let limits = Arc::clone(&self.shared.listeners[listener as usize].limits);
         table.insert(Box::new(Conn {
-            handle: Connection::new(id, peer, bounds, self.router.clone(), self.now()),
+            handle: Connection::new(id, peer, limits, self.router.clone(), self.now()),
             socket,
             role: Role::Accepted { listener, serving: None },
             state: State::Unidentified,
             assembly: bytes,
             frame_began: None,
             outbox: Outbox::default(),
+            pace: paced(&self.shared.listeners[listener as usize].pace, self.now()),
             timer: None,
             opened,
             received_at: self.now(),
@@ -261,14 +262,14 @@ impl Shard {
         if self.post(target, Envelope::Adopt(Box::new(adopted))).is_err() {
             // There was room above, and this shard is the only one that fills that queue.
             tracing::error!(shard = self.id, target, "a connection was lost on its way to its home shard");
-            self.shared.admission.leave(peer.ip(), self.shared.config.limits.connections_per_ip_max);
+            self.shared.admission.leave(peer.ip());
         }
         true
     }
 
     /// Makes room among those that have not told what they are: the oldest goes.
     fn evict_unidentified(&self) {
-        let share = (self.shared.config.limits.unidentified_max / self.router.shards()).max(1);
+        let share = (self.shared.limits.unidentified_max() / self.router.shards()).max(1);
         loop {
             let oldest = {
                 let mut waiting = self.unidentified.borrow_mut();
@@ -297,6 +298,11 @@ impl Shard {
             self.close(id, CloseReason::Unidentified);
         }
     }
+}
+
+/// What paces a new connection, if anything does.
+fn paced(pace: &Pace, now: Time) -> Option<Box<Paced>> {
+    (!pace.is_none()).then(|| Box::new(Paced { pacer: Pacer::new(pace, now), waits: false }))
 }
 
 /// A protocol that cannot tell by then asks for too much.

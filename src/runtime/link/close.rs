@@ -31,6 +31,16 @@ impl Shard {
         self.release_if_idle(id.slot);
     }
 
+    /// Ends the connection with this id for an operator; false when none is open.
+    pub(crate) fn kick(&self, id: ConnId) -> bool {
+        let stands = |conn: &mut Conn| matches!(conn.state, State::Unidentified | State::Open);
+        let found = self.table.borrow_mut().get(id).is_some_and(stands);
+        if found {
+            self.close(id, CloseReason::Kicked);
+        }
+        found
+    }
+
     /// Ends a connection because the server stops: at once, or when it has got the answers that it is owed.
     /// Until then nothing more is read from it.
     pub(crate) fn drain_connection(&self, id: ConnId) {
@@ -65,6 +75,7 @@ impl Shard {
                 | CloseReason::ProtocolError(_)
                 | CloseReason::Drained
                 | CloseReason::Closed
+                | CloseReason::Kicked
                 | CloseReason::Unidentified
         );
         conn.state =
@@ -161,8 +172,7 @@ impl Shard {
             self.publish_queue(&mut conn);
             self.cancel_timer(conn.timer);
             if let Role::Accepted { .. } = conn.role {
-                let per_ip_max = self.shared.config.limits.connections_per_ip_max;
-                self.shared.admission.leave(conn.handle.peer().ip(), per_ip_max);
+                self.shared.admission.leave(conn.handle.peer().ip());
             }
         }
     }
@@ -181,7 +191,7 @@ impl Shard {
     fn next_deadline(&self, conn: &Conn) -> Option<Time> {
         match conn.state {
             State::Unidentified if matches!(conn.role, Role::Connecting(_)) => None,
-            State::Unidentified => Some(conn.opened + self.shared.config.limits.identify_timeout),
+            State::Unidentified => Some(conn.opened + self.shared.limits.identify_timeout()),
             State::Moving(_) => None,
             State::Open => {
                 let idle = self.idle_deadline(conn);
@@ -192,7 +202,7 @@ impl Shard {
                 };
                 let blocked = conn.outbox.blocked_deadline();
                 let frame = self.frame_deadline(conn);
-                [idle, age, session, blocked, frame].into_iter().flatten().min()
+                [idle, age, session, blocked, frame, self.pace_deadline(conn)].into_iter().flatten().min()
             }
             State::Flushing(deadline) | State::Lingering(deadline) => Some(deadline),
             State::Cut => None,
@@ -204,21 +214,39 @@ impl Shard {
         if conn.paused {
             return None;
         }
-        let timeout = self.shared.listeners[conn.listener()?].idle_timeout;
+        let timeout = self.shared.listeners[conn.listener()?].limits.idle_timeout();
         (!timeout.is_zero()).then(|| conn.received_at + timeout)
     }
 
     /// When the rest of a frame that was begun must be there.
     pub(super) fn frame_deadline(&self, conn: &Conn) -> Option<Time> {
-        let timeout = self.shared.config.limits.frame_timeout;
+        let timeout = self.shared.limits.frame_timeout();
         let began = conn.frame_began.filter(|_| conn.listener().is_some() && !timeout.is_zero())?;
         Some(began + timeout)
     }
 
     fn age_deadline(&self, conn: &Conn) -> Option<Time> {
+        if conn.pace.is_some() {
+            return None;
+        }
         let age_max = conn.handle.bounds().age_max;
         let oldest = conn.outbox.oldest()?;
         (!age_max.is_zero()).then(|| oldest + age_max)
+    }
+
+    /// Sets the timers of all connections anew, since the limits have changed: some slots a turn.
+    pub(crate) fn arm_all_timers(&self, from: u32) {
+        let mut table = self.table.borrow_mut();
+        let until = table.slots().min(from.saturating_add(ARMED_PER_TURN));
+        for slot in from..until {
+            if let Some(conn) = table.slot(slot) {
+                self.arm_timer(conn);
+            }
+        }
+        if until < table.slots() {
+            drop(table);
+            self.call_at(self.now(), move |shard| shard.arm_all_timers(until));
+        }
     }
 
     pub(crate) fn arm_timer(&self, conn: &mut Conn) {
@@ -261,7 +289,9 @@ impl Shard {
         conn.timer = None;
         let now = self.now();
         match conn.state {
-            State::Unidentified if conn.listener().is_some() => self.finish(conn, CloseReason::Unidentified),
+            State::Unidentified if self.next_deadline(conn).is_some_and(|deadline| deadline <= now) => {
+                self.finish(conn, CloseReason::Unidentified);
+            }
             State::Open => self.guarded(conn, |conn| self.on_open_timer(conn, now)),
             State::Flushing(deadline) | State::Lingering(deadline) if deadline <= now => self.cut(conn),
             _ => {}
@@ -288,6 +318,12 @@ impl Shard {
         if conn.outbox.is_blocked() {
             self.unblock(conn);
         }
+        if self.pace_deadline(conn).is_some_and(|deadline| deadline <= now) {
+            self.mark_dirty(conn);
+        }
         self.session_timeout(conn);
     }
 }
+
+/// Connections looked at in one turn after a change of limits.
+const ARMED_PER_TURN: u32 = 1024;

@@ -1,19 +1,17 @@
 //! Messages from the application to the peers of this shard.
 
 use bytes::Bytes;
-use shardcast_proto::{Command, RequestId, Route};
-
-use super::{Conn, Role, State, outbox::Pushed};
-use crate::{
-    CloseReason, Connection,
-    connection::{OutboxBounds, policy_code},
-    mesh::Message,
-    shard::Shard,
+use shardcast_proto::{
+    Command, RequestId, Route, Time,
+    outbox::{OutboxBounds, Pushed, Pushing},
 };
+
+use super::{Conn, Role, State};
+use crate::{CloseReason, Connection, connection::policy_code, mesh::Message, shard::Shard};
 
 impl Shard {
     /// A message that a handle sent.
-    pub(crate) fn deliver(&self, to: &Connection, message: Message) {
+    pub(crate) fn deliver(&self, to: &Connection, message: Message, posted: Time) {
         to.arrived(message.len());
         let mut table = self.table.borrow_mut();
         let found = table.get(to.id()).filter(|conn| conn.state == State::Open);
@@ -24,9 +22,9 @@ impl Shard {
             return;
         };
         match message {
-            Message::Raw { frame, key } => self.push_frame(conn, frame, key),
+            Message::Raw { frame, key } => self.push_frame(conn, frame, key, posted),
             Message::Push { body, key } => match self.frame_push(conn, &body) {
-                Some(frame) => self.push_frame(conn, frame, key),
+                Some(frame) => self.push_frame(conn, frame, key, posted),
                 None => self.count_drops(conn, "no-push", 1),
             },
             Message::Response { id, body } => self.respond(conn, id, &body),
@@ -41,7 +39,7 @@ impl Shard {
     }
 
     /// A push for every open connection of a listener: framed once per protocol, shared by reference.
-    pub(crate) fn broadcast(&self, listener: u32, body: &Bytes, key: Option<u64>) {
+    pub(crate) fn broadcast(&self, listener: u32, body: &Bytes, key: Option<u64>, posted: Time) {
         let members = self.members.borrow();
         let mut table = self.table.borrow_mut();
         let mut framed = Framed::None;
@@ -52,7 +50,7 @@ impl Shard {
                 self.count_drops(conn, "no-push", 1);
                 continue;
             };
-            if self.queue_frame(conn, frame, key) {
+            if self.queue_frame(conn, frame, key, posted) {
                 slow.push(slot);
             }
         }
@@ -65,30 +63,32 @@ impl Shard {
         drop(table);
     }
 
-    fn push_frame(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>) {
-        if self.queue_frame(conn, frame, key) {
+    fn push_frame(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>, posted: Time) {
+        if self.queue_frame(conn, frame, key, posted) {
             self.guarded(conn, |conn| self.finish(conn, CloseReason::Slow));
         }
     }
 
     /// Queues a frame as the policy says; true when the connection is to be closed as slow.
     #[inline]
-    fn queue_frame(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>) -> bool {
-        let bounds = *conn.handle.bounds();
-        let pushed = conn.outbox.push(frame, key, self.now(), &bounds);
+    fn queue_frame(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>, posted: Time) -> bool {
+        let bounds = conn.handle.bounds();
+        let pushing = Pushing { frame, key, posted, expires: Time::NEVER };
+        let pushed = conn.outbox.push(pushing, self.now(), &bounds);
         self.was_pushed(conn, pushed, &bounds)
     }
 
     /// As [`queue_frame`](Self::queue_frame), for messages whose order must hold when they conflate.
     #[inline]
-    pub(crate) fn queue_in_order(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>) -> bool {
-        let bounds = *conn.handle.bounds();
-        let pushed = conn.outbox.push_in_order(frame, key, self.now(), &bounds);
+    pub(crate) fn queue_in_order(&self, conn: &mut Conn, pushing: Pushing) -> bool {
+        let bounds = conn.handle.bounds();
+        let pushed = conn.outbox.push_in_order(pushing, self.now(), &bounds);
         self.was_pushed(conn, pushed, &bounds)
     }
 
     #[inline]
     fn was_pushed(&self, conn: &mut Conn, pushed: Pushed, bounds: &OutboxBounds) -> bool {
+        self.count_expired(conn);
         match pushed {
             Pushed::Queued | Pushed::Blocked => self.count_queued(conn),
             Pushed::QueuedDroppingOldest(dropped) => {

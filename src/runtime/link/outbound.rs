@@ -1,12 +1,15 @@
 //! Connections that we make: the shard's side of a client.
 
-use std::{io, net::SocketAddr, os::fd::AsFd as _, rc::Rc};
+use std::{io, net::SocketAddr, os::fd::AsFd as _, rc::Rc, sync::Arc, time::Duration};
 
 use shardcast_os::socket::{self, TcpOptions};
-use shardcast_proto::{Error, Time};
+use shardcast_proto::{
+    Error, Time,
+    outbox::{Outbox, OutboxBounds},
+};
 
-use super::{Conn, Role, State, Traffic, outbox::Outbox};
-use crate::{CloseReason, ConnId, Connection, connection::OutboxBounds, shard::Shard};
+use super::{Conn, Role, State, Traffic};
+use crate::{CloseReason, ConnId, Connection, limits::ListenerLimits, shard::Shard};
 
 /// The owner of a connection that we make. All calls come from its shard's pump.
 pub(crate) trait Outbound {
@@ -48,14 +51,17 @@ impl Shard {
         self.ring.borrow_mut().attach(slot, socket.as_fd())?;
         let id = ConnId { node: 0, shard: self.id, slot, generation };
         let now = self.now();
+        // Its own, which nobody changes; the idle time-out is the client's business.
+        let limits = Arc::new(ListenerLimits::new(&bounds, Duration::ZERO));
         table.insert(Box::new(Conn {
-            handle: Connection::new(id, to, bounds, self.router.clone(), self.now()),
+            handle: Connection::new(id, to, limits, self.router.clone(), self.now()),
             socket,
             role: Role::Connecting(owner),
             state: State::Unidentified,
             assembly: Vec::new(),
             frame_began: None,
             outbox: Outbox::default(),
+            pace: None,
             timer: None,
             opened: now,
             received_at: now,

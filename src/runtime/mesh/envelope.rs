@@ -9,10 +9,10 @@ use crate::{CloseReason, ConnId, Connection, shard::Shard};
 pub(crate) enum Envelope {
     /// A connection that belongs there.
     Adopt(Box<Adopted>),
-    /// A message for one of its connections.
-    Deliver { to: Connection, message: Message },
-    /// A push for all its connections of a listener.
-    Broadcast { listener: u32, body: Bytes, key: Option<u64> },
+    /// A message for one of its connections, and when it was posted.
+    Deliver { to: Connection, message: Message, posted: Time },
+    /// A push for all its connections of a listener, and when it was posted.
+    Broadcast { listener: u32, body: Bytes, key: Option<u64>, posted: Time },
     /// A message of a topic, for the subscribers there.
     Message(Arc<push::Publication>),
     /// Anything else that hubs say to each other, or that is to be published.

@@ -2,18 +2,18 @@ use std::{
     net::SocketAddr,
     rc::Rc,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use shardcast_os::clock;
-use shardcast_proto::Time;
+use shardcast_proto::{Time, outbox::OutboxBounds};
 
 use super::{Shared, stats};
 use crate::{
-    Busy,
+    Busy, ConnId, Limits,
     mesh::{Envelope, Router},
-    shard::{Shard, boot::Lifecycle},
+    shard::{Shard, boot::Lifecycle, current},
     stats::{ConnectionInfo, ShardStats},
 };
 
@@ -70,7 +70,8 @@ impl ServerHandle {
     /// As for [`broadcast`](Self::broadcast).
     pub fn broadcast_keyed(&self, name: &str, key: Option<u64>, body: Bytes) -> Result<(), Busy> {
         let Some(listener) = self.listener(name) else { return Ok(()) };
-        let envelope = || Envelope::Broadcast { listener, body: body.clone(), key };
+        let posted = current::now();
+        let envelope = || Envelope::Broadcast { listener, body: body.clone(), key, posted };
         let full =
             (0..self.shards() as u16).filter(|&shard| self.router.post(shard, envelope()).is_err()).count();
         if full == 0 { Ok(()) } else { Err(Busy { full, shards: self.shards() }) }
@@ -130,6 +131,47 @@ impl ServerHandle {
         let _ = self.shared.lifecycle.send(Lifecycle::StopRequested);
     }
 
+    /// Changes the bounds of the whole server from now on, for connections that stand already too:
+    /// `connections_max`, `connections_per_ip_max`, `unidentified_max`, `identify_timeout`,
+    /// `frame_timeout`. Nobody is disconnected for a bound on a number; those over it are let go as they end.
+    ///
+    /// `connections_max` has no effect beyond what the server was started with: tables are made for that. The
+    /// other fields are those of a listener, or of the sockets that listen already, and are not looked at.
+    pub fn set_limits(&self, limits: &Limits) {
+        self.shared.limits.set(limits);
+        self.run_everywhere(|shard| shard.arm_all_timers(0));
+    }
+
+    /// Changes the bounds of one listener from now on, for connections that stand already too: `idle_timeout`,
+    /// `overflow` and the `outbox_` ones; false when there is no such listener. What waits in an outbox beyond
+    /// a smaller bound is sent.
+    pub fn set_listener_limits(&self, name: &str, limits: &Limits) -> bool {
+        let Some(listener) = self.listener(name) else { return false };
+        let bounds = OutboxBounds {
+            bytes_max: limits.outbox_bytes_max,
+            messages_max: limits.outbox_messages_max,
+            age_max: limits.outbox_age_max,
+            overflow: limits.overflow,
+        };
+        self.shared.listeners[listener as usize].limits.set(&bounds, limits.idle_timeout);
+        self.run_everywhere(|shard| shard.arm_all_timers(0));
+        true
+    }
+
+    /// Ends the connection with this id, as [`CloseReason::Kicked`](crate::CloseReason::Kicked): what was
+    /// queued for it is sent, for a few seconds at most. False: no such connection is open. Waits for its
+    /// shard, up to `patience`; not to be called on a shard.
+    ///
+    /// # Errors
+    /// [`Busy`] when the shard did not answer; the connection may end yet.
+    pub fn kick(&self, id: ConnId, patience: Duration) -> Result<bool, Busy> {
+        if id.node != 0 || usize::from(id.shard) >= self.shards() {
+            return Ok(false);
+        }
+        let deadline = Instant::now() + patience;
+        stats::ask(self, id.shard, deadline, move |shard| shard.kick(id)).ok_or(Busy { full: 1, shards: 1 })
+    }
+
     /// Counters of every shard.
     pub fn stats(&self) -> Vec<ShardStats> {
         stats::read(&self.shared, &self.router)
@@ -174,6 +216,10 @@ impl ServerHandle {
 }
 
 impl PeriodicPush {
+    pub(crate) const fn new(number: u64, server: ServerHandle) -> Self {
+        Self { number, server }
+    }
+
     /// Ends the repetition.
     pub fn stop(self) {
         let number = self.number;

@@ -18,12 +18,12 @@ use shardcast_os::{
     socket::{self, TcpOptions},
     spsc,
 };
-use shardcast_proto::TopicName;
+use shardcast_proto::{TopicName, outbox::OutboxBounds};
 
 use super::{Listener, ListenerShared, Server, ServerHandle, Shared};
 use crate::{
     CpuChoice, ServerConfig, ShardCount, Spin, StartError,
-    connection::OutboxBounds,
+    limits::{ListenerLimits, ServerLimits},
     link::accept::Admission,
     mesh::{Envelope, Router},
     shard::{
@@ -50,6 +50,7 @@ impl Server {
                 .ok()
                 .filter(|&it| it > 0)
                 .unwrap_or(u64::MAX),
+            limits: ServerLimits::new(&config.limits),
             config,
             listeners,
             admission: Admission::default(),
@@ -201,14 +202,16 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
             address = socket::local_address(&socket).map_err(|error| fault(address, error))?;
             sockets.push(socket);
         }
+        let bounds = OutboxBounds {
+            bytes_max: listener.outbox_bytes_max.unwrap_or(limits.outbox_bytes_max).max(1),
+            messages_max: listener.outbox_messages_max.unwrap_or(limits.outbox_messages_max).max(1),
+            age_max: listener.outbox_age_max.unwrap_or(limits.outbox_age_max),
+            overflow: listener.overflow.unwrap_or(limits.overflow),
+        };
+        let idle_timeout = listener.idle_timeout.unwrap_or(limits.idle_timeout);
         bound.push(ListenerShared {
-            bounds: OutboxBounds {
-                bytes_max: listener.outbox_bytes_max.unwrap_or(limits.outbox_bytes_max).max(1),
-                messages_max: listener.outbox_messages_max.unwrap_or(limits.outbox_messages_max).max(1),
-                age_max: listener.outbox_age_max.unwrap_or(limits.outbox_age_max),
-                overflow: listener.overflow.unwrap_or(limits.overflow),
-            },
-            idle_timeout: listener.idle_timeout.unwrap_or(limits.idle_timeout),
+            limits: Arc::new(ListenerLimits::new(&bounds, idle_timeout)),
+            pace: listener.pace,
             topic: topic(&listener)?,
             label: label::number(&listener.name),
             name: listener.name,

@@ -56,6 +56,7 @@ fn read_shard(shard: u16, counters: &ShardCounters) -> ShardStats {
         queued_messages: counters.queued_messages.read(),
         tasks: counters.tasks.read(),
         push_refused: Vec::new(),
+        push_latency: counters.push_latency.read(),
         push: push::read(&counters.push),
     }
 }
@@ -75,6 +76,7 @@ fn read_listener(listener: String, protocol: &'static str, counters: &ListenerCo
         sent_bytes: counters.sent_bytes.read(),
         decode_errors: coded(&DECODE_ERRORS, &counters.decode_errors),
         push_queued: counters.push_queued.read(),
+        paced: counters.paced.read(),
         push_dropped: coded(&DROP_POLICIES, &counters.push_dropped),
     }
 }
@@ -112,7 +114,7 @@ pub(super) fn closed_connections(server: &ServerHandle, patience: Duration) -> V
 }
 
 /// Asks a shard something, from a thread that is none.
-fn ask<T: Send + 'static>(
+pub(super) fn ask<T: Send + 'static>(
     server: &ServerHandle,
     shard: u16,
     deadline: Instant,

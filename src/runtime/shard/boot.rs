@@ -128,6 +128,7 @@ impl Seed {
             periodics: RefCell::default(),
             push: Push::new(hub),
             dirty: RefCell::default(),
+            just_sent: RefCell::default(),
             cutting: RefCell::default(),
             moving: RefCell::default(),
             ended: RefCell::default(),

@@ -2,6 +2,9 @@
 
 use std::{cell::RefCell, rc::Rc};
 
+use shardcast_os::clock;
+use shardcast_proto::Time;
+
 use super::Shard;
 
 thread_local! {
@@ -11,6 +14,11 @@ thread_local! {
 /// Calls `f` with this thread's shard; `None` on a thread that is no shard.
 pub(crate) fn with<R>(f: impl FnOnce(&Rc<Shard>) -> R) -> Option<R> {
     CURRENT.with_borrow(|shard| shard.as_ref().map(f))
+}
+
+/// The time of this shard's turn; of the clock on a thread that is no shard.
+pub(crate) fn now() -> Time {
+    with(|shard| shard.now()).unwrap_or_else(|| Time::from_nanos(clock::now_nanos()))
 }
 
 /// Makes `shard` this thread's, or nothing.

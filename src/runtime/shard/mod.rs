@@ -7,6 +7,7 @@ pub(crate) mod boot;
 pub(crate) mod counters;
 pub(crate) mod current;
 pub(crate) mod label;
+pub(crate) mod latency;
 mod pump;
 pub(crate) mod tasks;
 pub(crate) mod timer;
@@ -38,6 +39,7 @@ use crate::{
 };
 pub(crate) use counters::DROP_POLICIES;
 use counters::ShardCounters;
+use latency::JustSent;
 use tasks::Tasks;
 use timer::TimerWheel;
 
@@ -64,6 +66,7 @@ pub(crate) struct Shard {
 
     /// Connections with something to send.
     pub(crate) dirty: RefCell<Vec<u32>>,
+    pub(crate) just_sent: RefCell<JustSent>,
     /// Connections that were cut.
     pub(crate) cutting: RefCell<Vec<u32>>,
     /// Connections on their way to another shard.
@@ -252,6 +255,7 @@ impl Shard {
 
     pub(crate) fn remove_periodic(&self, number: u64) {
         self.periodics.borrow_mut().retain(|it| it.number != number);
+        self.remove_topic_periodic(number);
     }
 
     fn on_periodic(&self, number: u64) {
@@ -267,7 +271,7 @@ impl Shard {
         self.timers.borrow_mut().insert(it.next, Timer::Periodic(number));
         let (listener, body) = (it.listener, it.body.clone());
         drop(periodics);
-        self.broadcast(listener, &body, None);
+        self.broadcast(listener, &body, None, self.now());
     }
 
     /// Keeps what there is to know of a connection that has just ended.

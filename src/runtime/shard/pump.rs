@@ -50,6 +50,7 @@ impl Shard {
 
     /// One turn; true when it found anything to do.
     fn turn(self: &Rc<Self>, alarm: &mut Option<Time>) -> bool {
+        self.push.begin_turn();
         let mut worked = self.take_envelopes();
         self.run_deferred();
         worked |= self.turn_hub();
@@ -81,6 +82,7 @@ impl Shard {
         }
         self.counters.turn_started.set(nanos);
         self.now.set(now);
+        self.just_sent.borrow_mut().record(now, &self.counters.push_latency);
         now
     }
 
@@ -139,10 +141,12 @@ impl Shard {
 
     fn take(self: &Rc<Self>, envelope: Envelope) {
         self.contain("what an envelope brought about", || match envelope {
-            Envelope::Deliver { to, message } => self.deliver(&to, message),
+            Envelope::Deliver { to, message, posted } => self.deliver(&to, message, posted),
+            Envelope::Broadcast { listener, body, key, posted } => {
+                self.broadcast(listener, &body, key, posted);
+            }
             Envelope::Message(message) => self.take_push(self.id, push::Envelope::Message(message)),
             Envelope::Push { from, envelope } => self.take_push(from, *envelope),
-            Envelope::Broadcast { listener, body, key } => self.broadcast(listener, &body, key),
             Envelope::Adopt(adopted) => self.adopt(*adopted),
             Envelope::Settled { to } => self.end_if_drained(to),
             Envelope::Close { to, why } => self.close(to, why),
@@ -289,6 +293,7 @@ impl Shard {
                 self.ring.borrow_mut().unlisten(listener);
             }
             self.periodics.borrow_mut().clear();
+            self.close_admission();
             if deadline > self.now() {
                 self.end_all(CloseReason::Drained);
             }

@@ -23,6 +23,8 @@ fn the_same_answers_however_the_bytes_are_split() {
 fn each_bad_request_has_its_answer() {
     let long = format!("GET /{} HTTP/1.1\r\n", "a".repeat(HEAD_BYTES_MAX));
     let many = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "A: b\r\n".repeat(100));
+    let filler = "a".repeat(HEAD_BYTES_MAX - 100);
+    let crowded = format!("POST /{filler} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n");
     for (request, status) in [
         ("\0\0\0\0\0\0\0\0\r\n\r\n", "400"),
         ("GET\r\n\r\n", "400"),
@@ -33,10 +35,20 @@ fn each_bad_request_has_its_answer() {
         ("GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "400"),
         ("GET / HTTP/1.1\r\nHost: x\r\nA : b\r\n\r\n", "400"),
         ("\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}", "400"),
-        ("POST / HTTP/1.1\r\nHost: x\r\n\r\n", "405"),
+        ("PUT / HTTP/1.1\r\nHost: x\r\n\r\n", "405"),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "400"),
         ("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", "413"),
-        ("GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "413"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "411"),
+        ("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "411"),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1025\r\n\r\n", "413"),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n", "413"),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", "400"),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\nx", "400"),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: \r\n\r\n", "400"),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", "400"),
+        ("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n", "417"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nAuthorization: a\r\nAuthorization: b\r\n\r\n", "400"),
+        (&crowded, "413"),
         (&long, "431"),
         (&many, "431"),
     ] {
@@ -44,6 +56,31 @@ fn each_bad_request_has_its_answer() {
         assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{request:?}: {text}");
         assert!(text.contains("Connection: close\r\n"), "{text}");
     }
+}
+
+#[test]
+fn a_body_is_part_of_its_request_however_the_bytes_are_split() {
+    let post = "POST /post HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nid=ab";
+    let both = format!("{post}{GET}");
+    let whole = answers(&[&both]);
+    assert_eq!(whole.matches("200 OK").count(), 2, "{whole}");
+    assert!(whole.contains("post   id=ab") && whole.ends_with("a?b"), "{whole}");
+    for place in 1..both.len() {
+        assert_eq!(answers(&[&both[..place], &both[place..]]), whole, "split at {place}");
+    }
+    assert_eq!(answers(&[&post[..post.len() - 1]]), "", "the body is not there yet");
+    let zero = answers(&["GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"]);
+    assert!(zero.starts_with("HTTP/1.1 200 "), "{zero}");
+}
+
+#[test]
+fn a_body_that_never_comes_gets_408() {
+    let start = Instant::now();
+    let mut exchange = Exchange::new(start);
+    exchange.handle_input(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc", start);
+    assert!(!exchange.advance(start, page));
+    exchange.handle_timeout(start + TIMEOUT);
+    assert!(exchange.output().starts_with(b"HTTP/1.1 408 "));
 }
 
 #[test]
@@ -101,7 +138,7 @@ fn a_reader_that_does_not_read_is_closed() {
 fn after_the_last_answer_a_peer_may_not_talk_for_ever() {
     let now = Instant::now();
     let mut exchange = Exchange::new(now);
-    exchange.handle_input(b"POST / HTTP/1.1\r\n\r\n", now);
+    exchange.handle_input(b"PUT / HTTP/1.1\r\n\r\n", now);
     exchange.advance(now, page);
     let length = exchange.output().len();
     assert!(exchange.handle_sent(length, now), "the sending side is closed");
@@ -135,5 +172,6 @@ fn answers(pieces: &[&str]) -> String {
 }
 
 fn page(request: Request<'_>) -> Response {
-    Response::text(200, format!("{}{}", &request.path[1..], if request.query == "b" { "?b" } else { "   " }))
+    let query = if request.query == "b" { "?b" } else { "   " };
+    Response::text(200, format!("{}{query}{}", &request.path[1..], String::from_utf8_lossy(request.body)))
 }

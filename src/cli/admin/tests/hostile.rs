@@ -3,11 +3,12 @@
 use std::{
     io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
+    os::unix::net::UnixStream,
     sync::Arc,
     time::Duration,
 };
 
-use super::Fake;
+use super::{Fake, options};
 use crate::admin::Admin;
 
 #[test]
@@ -40,6 +41,11 @@ fn hostile_bytes_get_their_answer() {
             (b"DELETE / HTTP/1.1\r\nHost: x\r\n\r\n", "405"),
             (b"GET /none HTTP/1.0\r\n\r\n", "404"),
             (b"GET / HTTP/1.0\r\nContent-Length: 99999999999\r\n\r\n", "413"),
+            (b"POST /drain HTTP/1.0\r\nContent-Length: 99999999999\r\n\r\n", "413"),
+            (b"POST /drain HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\n", "411"),
+            (b"POST /drain HTTP/1.0\r\n\r\n", "403"),
+            (b"POST /drain HTTP/1.0\r\nAuthorization: Bearer \xff\xfe\r\n\r\n", "403"),
+            (b"POST /kick?id=0-1-2 HTTP/1.0\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n", "403"),
             (&large, "431"),
         ] {
             let answer = ask(address, bytes);
@@ -93,9 +99,76 @@ fn silent_connections_give_way_to_an_honest_one() {
 }
 
 #[test]
+fn a_flood_of_bodies_is_bounded_and_harms_nobody() {
+    with_server(|address| {
+        let half: Vec<TcpStream> = (0..200).map(|_| connect(address)).collect();
+        for stream in &half {
+            // Those that gave way already refuse it.
+            let _ =
+                (&*stream).write_all(b"POST /drain HTTP/1.1\r\nHost: x\r\nContent-Length: 1024\r\n\r\nabc");
+        }
+        assert!(is_alive(address));
+        drop(half);
+    });
+}
+
+#[test]
+fn over_the_unix_socket_its_owner_acts() {
+    let place = tempfile::tempdir().expect("a folder of our own");
+    let path = place.path().join("admin.sock");
+    let lines = format!("listen = ''\nsocket = '{}'", path.display());
+    let admin = Admin::bind(&options(&lines)).expect("a free path").expect("somewhere to listen");
+    assert_eq!((admin.address(), admin.socket()), (None, Some(&*path)));
+    let source = Fake::new();
+    let running = admin.start(source.clone()).expect("started");
+    for (request, status) in [
+        ("GET /livez HTTP/1.0\r\n\r\n", "200"),
+        ("POST /kick?id=0-1-2 HTTP/1.0\r\n\r\n", "200"),
+        ("POST /drain HTTP/1.0\r\nContent-Length: 10\r\n\r\ntimeout=5s", "202"),
+        ("POST /none HTTP/1.0\r\n\r\n", "404"),
+        ("\0\0\0\x08\0\0\0\x01\r\n\r\n", "400"),
+    ] {
+        let mut stream = UnixStream::connect(&path).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
+        stream.write_all(request.as_bytes()).expect("taken");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an end, not a reset");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+    assert_eq!(source.done(), ["kick 0-1-2", "drain 5s"]);
+    drop(running);
+    assert!(!path.exists(), "the file goes with the server");
+}
+
+#[test]
+fn over_loopback_whoever_says_the_token_acts() {
+    let admin = Admin::bind(&options(&format!("{LOOPBACK}\ntoken = '{TOKEN}'"))).expect("a free port");
+    let admin = admin.expect("somewhere to listen");
+    let address = admin.address().expect("a port");
+    let source = Fake::new();
+    let running = admin.start(source.clone()).expect("started");
+    let longer = format!("{TOKEN}x");
+    for (said, status) in [
+        (None, "401"),
+        (Some("a wrong one"), "401"),
+        (Some(&TOKEN[1..]), "401"),
+        (Some(&*longer), "401"),
+        (Some(TOKEN), "200"),
+    ] {
+        let header = said.map(|token| format!("Authorization: bearer {token}\r\n")).unwrap_or_default();
+        let request = format!("POST /kick?id=0-1-2 HTTP/1.0\r\n{header}\r\n");
+        let answer = ask(address, request.as_bytes());
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{said:?}: {answer}");
+        assert!(!answer.contains(TOKEN), "{answer}");
+    }
+    assert_eq!(source.done(), ["kick 0-1-2"]);
+    drop(running);
+}
+
+#[test]
 fn the_thread_ends_when_it_is_told() {
-    let admin = Admin::bind(([127, 0, 0, 1], 0).into()).expect("a free port");
-    let address = admin.address();
+    let admin = Admin::bind(&options(LOOPBACK)).expect("a free port").expect("somewhere to listen");
+    let address = admin.address().expect("a port");
     let source = Fake::new();
     let running = admin.start(source.clone()).expect("started");
     assert!(is_alive(address));
@@ -104,8 +177,8 @@ fn the_thread_ends_when_it_is_told() {
 }
 
 fn with_server(test: impl FnOnce(SocketAddr)) {
-    let admin = Admin::bind(([127, 0, 0, 1], 0).into()).expect("a free port");
-    let address = admin.address();
+    let admin = Admin::bind(&options(LOOPBACK)).expect("a free port").expect("somewhere to listen");
+    let address = admin.address().expect("a port");
     let running = admin.start(Fake::new()).expect("started");
     test(address);
     drop(running);
@@ -130,3 +203,6 @@ fn connect(address: SocketAddr) -> TcpStream {
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
     stream
 }
+
+const LOOPBACK: &str = "listen = '127.0.0.1:0'\nsocket = ''";
+const TOKEN: &str = "PdQ8o7Zr2nVYxk5J";

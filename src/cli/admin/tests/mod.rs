@@ -1,31 +1,57 @@
+mod access;
 mod exchange;
 mod hostile;
 mod metrics;
 mod pages;
 mod prometheus;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
-use shardcast::stats::{ConnectionInfo, ListenerStats, ShardStats};
+use shardcast::{
+    Busy, ConnId,
+    stats::{ConnectionInfo, LatencyStats, ListenerStats, ShardStats},
+};
 
-use super::Source;
+use super::{
+    Source,
+    access::{Access, Peer},
+    http::{Method, Request},
+    pages::answer,
+};
+use crate::config::{AdminOptions, Inputs, SourceFile, load};
+use crate::serve::{Change, Outcome, Reloads};
 
 /// Two shards with one listener each, and a check that can be broken.
 #[derive(Debug, Default)]
 struct Fake {
     draining: AtomicBool,
     broken: AtomicBool,
+    /// What operators did.
+    done: Mutex<Vec<String>>,
+    reloads: Reloads,
 }
 
 impl Fake {
     fn new() -> Arc<Self> {
         Arc::default()
     }
+
+    fn done(&self) -> Vec<String> {
+        self.done.lock().expect("no panic").clone()
+    }
+
+    fn note(&self, text: String) {
+        self.done.lock().expect("no panic").push(text);
+    }
 }
 
+/// Connection 0-1-2 is open, shard 1 does not answer, and drains of more than a day are too much.
 impl Source for Fake {
     fn shards(&self) -> Vec<ShardStats> {
         (0..2).map(shard).collect()
@@ -50,7 +76,44 @@ impl Source for Fake {
         };
         vec![("shards".into(), shards)]
     }
+
+    fn kick(&self, id: ConnId) -> Result<bool, Busy> {
+        if id.shard == 1 {
+            return Err(Busy { full: 1, shards: 1 });
+        }
+        self.note(format!("kick {id}"));
+        Ok(id.to_string() == "0-1-2")
+    }
+
+    fn drain(&self, timeout: Option<Duration>) -> Option<Duration> {
+        let timeout = timeout.unwrap_or(Duration::from_secs(30));
+        let taken = timeout <= Duration::from_secs(86_400);
+        self.note(format!("drain {timeout:?}"));
+        taken.then_some(timeout)
+    }
+
+    fn reload(&self) -> Option<Outcome> {
+        self.note("reload".into());
+        let change = |key: &str| Change { key: key.into(), before: "1".into(), after: "2".into() };
+        (!self.broken.load(Ordering::Relaxed)).then(|| match self.draining() {
+            true => Outcome::Rejected { mistakes: "there is a mistake\n".into() },
+            false => Outcome::Taken { applied: vec![change("a")], needs_restart: vec![change("b")] },
+        })
+    }
+
+    fn reloads(&self) -> &Reloads {
+        &self.reloads
+    }
 }
+
+/// The section `[admin]` with these lines.
+fn options(lines: &str) -> AdminOptions {
+    let file = SourceFile { name: "test".into(), text: format!("[admin]\n{lines}") };
+    load(Inputs { file: Some(file), ..Inputs::default() }).expect("valid").config.admin
+}
+
+const GET: Request<'static> =
+    Request { method: Method::Get, path: "/", query: "", authorization: None, body: b"" };
 
 fn shard(number: u16) -> ShardStats {
     let mut listener = ListenerStats::default();
@@ -65,6 +128,7 @@ fn shard(number: u16) -> ShardStats {
     shard.cpu = (number == 0).then_some(4);
     shard.busy_nanos = 1_500_000_000;
     shard.listeners = vec![listener];
+    shard.push_latency = LatencyStats::from_buckets(vec![(9_000, 98), (30_000, 1), (5_000_000, 1)]);
     shard.push.topics = 12;
     shard.push.delivered = 34;
     shard.push.resumed = vec![("recovered", 5), ("gap", 6)];

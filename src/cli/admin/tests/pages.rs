@@ -1,7 +1,7 @@
 use super::*;
 use crate::admin::{
-    http::{Request, Response},
-    pages::{Row, answer},
+    http::{Method, Request, Response},
+    pages::Row,
 };
 
 #[test]
@@ -72,7 +72,51 @@ fn what_is_not_there_is_404_with_the_index() {
     assert!(index.contains("/readyz"), "{index}");
 }
 
+#[test]
+fn a_path_has_its_methods() {
+    for (method, path, status) in [
+        (Method::Get, "/kick", 405),
+        (Method::Head, "/drain", 405),
+        (Method::Post, "/", 405),
+        (Method::Post, "/metrics", 405),
+        (Method::Post, "/none", 404),
+        (Method::Head, "/metrics", 200),
+    ] {
+        let request = Request { method, path, ..GET };
+        let response = answer(request, &Peer::Owner, &Access::default(), &*Fake::new());
+        assert_eq!(response.status, status, "{method:?} {path}");
+        assert_eq!(response.allow.is_empty(), status != 405, "{method:?} {path}");
+    }
+}
+
+#[test]
+fn latencies_are_told_per_shard_and_in_all() {
+    let (status, body) = get("/latency.json", "", &Fake::new());
+    let page: crate::admin::Latencies = serde_json::from_str(&body).expect("JSON");
+    assert_eq!((status, page.shards.len(), page.total.count), (200, 2, 200));
+    let times = &page.shards[1].times;
+    let told = [times.p50_us, times.p90_us, times.p99_us, times.p999_us, times.p9999_us, times.max_us];
+    assert_eq!(told, [9.0, 9.0, 30.0, 5000.0, 5000.0, 5000.0].map(Some));
+    assert!(times.buckets.is_empty());
+    let (_, body) = get("/latency.json", "buckets", &Fake::new());
+    let page: crate::admin::Latencies = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(page.shards[0].times.buckets, [(9_000, 98), (30_000, 1), (5_000_000, 1)]);
+    let empty = serde_json::to_value(crate::admin::latency::Times::default()).expect("JSON");
+    assert!(empty["p99_us"].is_null() && empty["count"] == 0, "{empty}");
+}
+
+#[test]
+fn shards_are_told_as_totals() {
+    let (status, body) = get("/shards.json", "", &Fake::new());
+    let page: crate::admin::Shards = serde_json::from_str(&body).expect("JSON");
+    assert_eq!((status, page.draining, page.shards.len()), (200, false, 2));
+    let shard = &page.shards[0];
+    assert_eq!((shard.cpu, shard.connections, shard.opened, shard.dropped_messages), (Some(4), 3, 5, 9));
+    assert!((shard.busy_seconds - 1.5).abs() < 1e-9);
+}
+
 fn get(path: &str, query: &str, source: &Fake) -> (u16, String) {
-    let Response { status, body, .. } = answer(Request { path, query }, source);
+    let request = Request { path, query, ..GET };
+    let Response { status, body, .. } = answer(request, &Peer::Owner, &Access::default(), source);
     (status, String::from_utf8(body).expect("text"))
 }

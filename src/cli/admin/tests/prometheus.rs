@@ -7,6 +7,7 @@ pub(super) fn read(text: &str) -> Result<BTreeMap<String, f64>, String> {
     let mut series = BTreeMap::new();
     let mut families = HashSet::new();
     let mut current: Option<(String, String)> = None;
+    let mut bucket = None;
     let mut lines = text.strip_suffix('\n').ok_or("the last line does not end")?.split('\n');
     while let Some(line) = lines.next() {
         if let Some(rest) = line.strip_prefix("# HELP ") {
@@ -22,12 +23,16 @@ pub(super) fn read(text: &str) -> Result<BTreeMap<String, f64>, String> {
         }
         let (labelled, value) = line.rsplit_once(' ').ok_or_else(|| format!("no value: {line}"))?;
         let name = labelled.split('{').next().unwrap_or_default();
+        check_labels(&labelled[name.len()..])?;
+        let value: f64 = value.parse().map_err(|_| format!("no number: {line}"))?;
         match &current {
+            Some((family, kind)) if kind == "histogram" => {
+                let part = name.strip_prefix(family.as_str()).unwrap_or_default();
+                check_histogram(part, labelled, value, &mut bucket)?;
+            }
             Some((family, _)) if family == name => {}
             _ => return Err(format!("{name} stands outside of its family")),
         }
-        check_labels(&labelled[name.len()..])?;
-        let value: f64 = value.parse().map_err(|_| format!("no number: {line}"))?;
         if value.is_nan() || value < 0.0 {
             return Err(format!("a strange number: {line}"));
         }
@@ -46,12 +51,42 @@ fn check_family(name: &str, typed: &str, kind: &str, help: &str) -> Result<(), S
     if !name.chars().all(letters) || !(name.starts_with("shardcast_") || name.starts_with("process_")) {
         return Err(format!("a bad name: {name}"));
     }
-    if !["counter", "gauge"].contains(&kind) || (kind == "counter") != name.ends_with("_total") {
+    let unit = name.ends_with("_seconds") || name.ends_with("_bytes");
+    let fits = ["counter", "gauge"].contains(&kind) || (kind == "histogram" && unit);
+    if !fits || (kind == "counter") != name.ends_with("_total") {
         return Err(format!("{name} is no {kind}"));
     }
     if help.is_empty() || !help.ends_with('.') {
         return Err(format!("{name} is not explained"));
     }
+    Ok(())
+}
+
+/// Buckets rise, end with +Inf, and then come their sum and their count. `bucket` is the limit and the count of
+/// the last one.
+fn check_histogram(
+    part: &str,
+    labelled: &str,
+    value: f64,
+    bucket: &mut Option<(f64, f64)>,
+) -> Result<(), String> {
+    let le = labelled.rsplit_once("le=\"").and_then(|(_, rest)| rest.strip_suffix("\"}"));
+    let limit = le.and_then(|text| text.parse::<f64>().ok());
+    let last = bucket.unwrap_or((0.0, 0.0));
+    let fits = match part {
+        "_bucket" => limit.is_some_and(|limit| limit > last.0 && value >= last.1),
+        "_sum" => last.0.is_infinite(),
+        "_count" => last.0.is_infinite() && value == last.1,
+        _ => false,
+    };
+    if !fits {
+        return Err(format!("no good histogram: {labelled} {value} after {last:?}"));
+    }
+    *bucket = match (part, limit) {
+        ("_bucket", Some(limit)) => Some((limit, value)),
+        ("_count", _) => None,
+        _ => *bucket,
+    };
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-use std::{fmt, net::SocketAddr, str::FromStr};
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use super::text::{TextValue, text_value};
 
@@ -64,6 +64,59 @@ impl fmt::Display for AdminListen {
         self.0.map_or(Ok(()), |address| address.fmt(f))
     }
 }
+
+/// A Unix socket for operators.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum AdminSocket {
+    /// In the directory of this user.
+    Auto,
+    Off,
+    At(PathBuf),
+}
+
+text_value!(AdminSocket);
+
+impl TextValue for AdminSocket {
+    const TITLE: &'static str = "\"auto\", a path, or \"\"";
+    const EXAMPLES: &'static [&'static str] = &["auto", "/run/shardcast/admin.sock", ""];
+
+    fn from_integer(_: i64) -> Result<Self, String> {
+        Err("a socket is a path in quotes, \"auto\", or \"\" for none".to_owned())
+    }
+}
+
+impl FromStr for AdminSocket {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "" => Ok(Self::Off),
+            "auto" => Ok(Self::Auto),
+            // The kernel's limit, with the zero behind it.
+            path if path.len() > SOCKET_PATH_MAX => {
+                Err(format!("the path of a socket has at most {SOCKET_PATH_MAX} bytes, not {}", path.len()))
+            }
+            path if path.contains('\0') => Err("a path has no zero byte".to_owned()),
+            path if !path.contains('/') => {
+                Err(format!("`{path}` is not a path: write \"./{path}\", \"auto\", or \"\" for none"))
+            }
+            path => Ok(Self::At(path.into())),
+        }
+    }
+}
+
+impl fmt::Display for AdminSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Off => Ok(()),
+            Self::At(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// See unix(7).
+pub(crate) const SOCKET_PATH_MAX: usize = 107;
 
 fn not_an_address(text: &str) -> String {
     let example = "\"127.0.0.1:10099\" or \"[::1]:10099\"";

@@ -6,13 +6,15 @@ mod address;
 mod choice;
 mod duration;
 mod log;
+mod secret;
 mod size;
 #[cfg(test)]
 mod tests;
 mod text;
 
-pub(crate) use address::{AdminListen, ListenAddr};
+pub(crate) use address::{AdminListen, AdminSocket, ListenAddr, SOCKET_PATH_MAX};
 pub(crate) use choice::{Cpus, Overflow, Shards, Spin};
 pub(crate) use duration::HumanDuration;
 pub(crate) use log::{LogFormat, LogLevel};
+pub(crate) use secret::Secret;
 pub(crate) use size::ByteSize;

@@ -8,11 +8,22 @@ fn values_print_as_they_were_written() {
     same::<ByteSize>(&["0B", "1B", "1000B", "4KiB", "1MiB", "3GiB"]);
     same::<ListenAddr>(&["127.0.0.1:10099", "[::1]:0"]);
     same::<AdminListen>(&["127.0.0.1:9180", ""]);
+    same::<AdminSocket>(&["auto", "/run/shardcast/admin.sock", "./a", ""]);
+    same::<Secret>(&[""]);
     same::<Shards>(&["auto", "1", "1024"]);
     same::<Cpus>(&["auto", "none", "0", "0-3,6", "6,0-1", "3,2,1"]);
     same::<Spin>(&["adaptive:50us", "0", "always"]);
     same::<Overflow>(&["disconnect", "drop-oldest", "drop-newest", "conflate", "block:100ms"]);
     same::<LogLevel>(&["info", "warn,shardcast=debug", "off"]);
+}
+
+#[test]
+fn a_secret_is_never_printed() {
+    let secret: Secret = "PdQ8o7Zr2nVYxk5J".parse().expect("a token");
+    assert_eq!(secret.reveal(), Some("PdQ8o7Zr2nVYxk5J"));
+    assert_eq!((secret.to_string(), format!("{secret:?}")), ("<redacted>".into(), "\"<redacted>\"".into()));
+    let error = "short-word".parse::<Secret>().expect_err("too short");
+    assert!(!error.contains("short-word"), "{error}");
 }
 
 #[test]
@@ -52,6 +63,14 @@ fn what_is_no_value_is_refused() {
     ]);
     refused::<ByteSize>(&["", "B", "10", "1KB", "1mb", "-1B", "1025GiB", "18446744073709551615GiB"]);
     refused::<ListenAddr>(&["", "127.0.0.1", "localhost:80", "127.0.0.1:99999", ":80", "::1:80"]);
+    refused::<AdminSocket>(&["admin.sock", "on", &format!("/{}", "x".repeat(107)), "/a\0b"]);
+    refused::<Secret>(&[
+        "short",
+        "<redacted>",
+        "sixteen but a blank",
+        "sixteen-but-n\u{f8}-ascii",
+        &"x".repeat(257),
+    ]);
     refused::<Shards>(&["", "0", "1025", "-1", "two"]);
     refused::<Cpus>(&["", ",", "0-", "3-0", "0,0", "0-2,1", "a", "0-99999999999", "8192"]);
     refused::<Spin>(&["", "50us", "adaptive", "adaptive:", "adaptive:0s", "adaptive:50", "never"]);

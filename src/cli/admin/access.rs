@@ -1,0 +1,134 @@
+//! Who may act. Reading is for whoever reaches the address; acting is for this user and root over the Unix
+//! socket, and over loopback for whoever says the token.
+
+use std::{
+    fs,
+    io::{self, Read},
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use shardcast::StartError;
+
+use super::http::Response;
+use crate::config::{AdminOptions, Secret};
+
+/// Where a request came from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Peer {
+    /// Over TCP.
+    Address(IpAddr),
+    /// Over the Unix socket, from this user or root.
+    Owner,
+    /// Over the Unix socket, from somebody else.
+    Stranger(String),
+}
+
+/// The rules of one server.
+#[derive(Debug, Default)]
+pub(super) struct Access {
+    pub(super) token: Secret,
+    /// Where the Unix socket is, if there is one.
+    pub(super) socket: Option<PathBuf>,
+}
+
+impl Access {
+    /// The token of the configuration, out of its file if it is in one.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or holds no token.
+    pub(super) fn token(options: &AdminOptions) -> Result<Secret, StartError> {
+        if options.token_file.is_empty() {
+            return Ok(options.token.clone());
+        }
+        read_token(Path::new(&options.token_file))
+            .map_err(|error| StartError::Config(format!("[admin] token_file: {error:#}")))
+    }
+
+    /// Whether `peer` may read at all.
+    pub(super) fn reads(&self, peer: &Peer) -> Result<(), Response> {
+        match peer {
+            Peer::Stranger(who) => {
+                Err(Response::text(403, format!("this socket is for its owner and root, not for {who}\n")))
+            }
+            Peer::Address(_) | Peer::Owner => Ok(()),
+        }
+    }
+
+    /// Whether `peer` may act; if not, what would help.
+    pub(super) fn acts(&self, peer: &Peer, authorization: Option<&[u8]>) -> Result<(), Response> {
+        self.reads(peer)?;
+        let Peer::Address(ip) = peer else { return Ok(()) };
+        if !ip.to_canonical().is_loopback() {
+            let text = format!("actions are taken from this host only, not from {ip}\n{}", self.fix());
+            return Err(Response::text(403, text));
+        }
+        let Some(token) = self.token.reveal() else {
+            let text =
+                format!("this server takes no actions over TCP, because it has no token\n{}", self.fix());
+            return Err(Response::text(403, text));
+        };
+        match authorization.map(bearer) {
+            Some(Some(said)) if same(said, token.as_bytes()) => Ok(()),
+            Some(_) => Err(Response::text(401, "this is not the token of this server\n")),
+            None => {
+                let text = format!("actions take `Authorization: Bearer TOKEN`\n{}", self.fix());
+                Err(Response::text(401, text))
+            }
+        }
+    }
+
+    fn fix(&self) -> String {
+        let token = match self.token.reveal() {
+            Some(_) => "from this host, say the token: `--token-file FILE`, or $SHARDCAST_ADMIN__TOKEN",
+            None => "or give the server a token ([admin] token_file), and say it with `--token-file FILE`",
+        };
+        match &self.socket {
+            Some(path) => {
+                format!("as this server's user or root, use `--admin unix:{}`;\n{token}\n", path.display())
+            }
+            None => format!(
+                "give the server a Unix socket ([admin] socket) and use `--admin unix:PATH`;\n{token}\n"
+            ),
+        }
+    }
+}
+
+/// A token that stands alone in a file.
+///
+/// # Errors
+///
+/// The file cannot be read, or holds no token.
+pub(crate) fn read_token(path: &Path) -> anyhow::Result<Secret> {
+    let name = path.display();
+    let mut text = String::new();
+    let read =
+        fs::File::open(path).and_then(|file| file.take(TOKEN_FILE_BYTES_MAX).read_to_string(&mut text));
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => anyhow::bail!("{name} is not text"),
+        read => read.with_context(|| format!("cannot read {name}"))?,
+    };
+    let secret: Secret =
+        text.trim_end().parse().map_err(|error: String| anyhow::anyhow!("{name} holds no token: {error}"))?;
+    anyhow::ensure!(secret.reveal().is_some(), "{name} is empty");
+    Ok(secret)
+}
+
+/// The token of `Bearer TOKEN`; the scheme has no case.
+fn bearer(header: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = header.split_at_checked(BEARER.len())?;
+    scheme.eq_ignore_ascii_case(BEARER).then(|| token.trim_ascii())
+}
+
+/// Compares in a time that tells nothing but the length.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    let differences = one.iter().zip(other).fold(0, |sum, (a, b)| std::hint::black_box(sum | (a ^ b)));
+    one.len() == other.len() && differences == 0
+}
+
+const BEARER: &[u8] = b"bearer ";
+
+/// More than the longest token and a line end.
+const TOKEN_FILE_BYTES_MAX: u64 = 4096;

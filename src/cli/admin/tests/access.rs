@@ -1,0 +1,126 @@
+//! Who may act, and what those who may not are told.
+
+use super::*;
+
+const TOKEN: &str = "PdQ8o7Zr2nVYxk5J";
+
+#[test]
+fn acting_takes_the_socket_or_the_token_and_this_host() {
+    let address = |text: &str| Peer::Address(text.parse().expect("an address"));
+    let bearer = format!("Bearer {TOKEN}");
+    let right = Some(bearer.as_bytes());
+    for (token, peer, said, status) in [
+        ("", Peer::Owner, None, 200),
+        (TOKEN, Peer::Owner, None, 200),
+        ("", Peer::Stranger("uid 7".into()), None, 403),
+        (TOKEN, Peer::Stranger("uid 7".into()), right, 403),
+        ("", address("127.0.0.1"), None, 403),
+        ("", address("127.0.0.1"), right, 403),
+        (TOKEN, address("127.0.0.1"), None, 401),
+        (TOKEN, address("127.0.0.1"), Some(b"Bearer".as_slice()), 401),
+        (TOKEN, address("127.0.0.1"), Some(b"Bearer "), 401),
+        (TOKEN, address("127.0.0.1"), Some(TOKEN.as_bytes()), 401),
+        (TOKEN, address("127.0.0.1"), right, 200),
+        (TOKEN, address("::1"), right, 200),
+        (TOKEN, address("::ffff:127.0.0.1"), right, 200),
+        (TOKEN, address("192.0.2.1"), right, 403),
+        (TOKEN, address("::ffff:192.0.2.1"), right, 403),
+    ] {
+        let source = Fake::new();
+        let access = Access { token: token.parse().expect("a token"), socket: None };
+        let request = Request {
+            method: Method::Post,
+            path: "/kick",
+            query: "id=0-1-2",
+            authorization: said,
+            body: b"",
+        };
+        let answer = answer(request, &peer, &access, &*source);
+        assert_eq!(answer.status, status, "{token:?} {peer:?} {said:?}");
+        assert_eq!(source.done().len(), usize::from(status == 200));
+    }
+}
+
+#[test]
+fn a_refusal_names_what_would_help() {
+    let refusal = |token: &str, socket: Option<&str>| {
+        let access = Access { token: token.parse().expect("a token"), socket: socket.map(Into::into) };
+        let peer = Peer::Address([127, 0, 0, 1].into());
+        String::from_utf8(access.acts(&peer, None).expect_err("refused").body).expect("text")
+    };
+    assert!(refusal("", Some("/run/a.sock")).contains("--admin unix:/run/a.sock"));
+    assert!(refusal("", None).contains("[admin] socket") && refusal("", None).contains("[admin] token_file"));
+    assert!(refusal(TOKEN, None).contains("--token-file"));
+    assert!(!refusal(TOKEN, None).contains(TOKEN));
+}
+
+#[test]
+fn a_stranger_on_the_socket_reads_nothing() {
+    let stranger = Peer::Stranger("uid 7".into());
+    let answer = answer(Request { path: "/metrics", ..GET }, &stranger, &Access::default(), &*Fake::new());
+    assert_eq!(answer.status, 403);
+    assert!(String::from_utf8(answer.body).expect("text").contains("uid 7"));
+}
+
+#[test]
+fn actions_say_what_is_wrong_with_their_parameters() {
+    for (path, query, body, status, said) in [
+        ("/kick", "id=0-1-2", "", 200, "\"kicked\":\"0-1-2\""),
+        ("/kick", "", "id=0-1-2\n", 200, "\"kicked\":\"0-1-2\""),
+        ("/kick", "id=0-1-3", "", 404, "0-1-3"),
+        ("/kick", "id=1-1-3", "", 503, "shard 1"),
+        ("/kick", "", "", 400, "id=ID"),
+        ("/kick", "id=everyone", "", 400, "0-12-3"),
+        ("/drain", "", "", 202, "\"timeout_seconds\":30.0"),
+        ("/drain", "timeout=500ms", "", 202, "\"timeout_seconds\":0.5"),
+        ("/drain", "timeout=soon", "", 400, "timeout"),
+        ("/drain", "timeout=300d", "", 503, "busy"),
+    ] {
+        let request =
+            Request { method: Method::Post, path, query, body: body.as_bytes(), authorization: None };
+        let answer = answer(request, &Peer::Owner, &Access::default(), &*Fake::new());
+        let text = String::from_utf8(answer.body).expect("text");
+        assert!(
+            answer.status == status && text.contains(said),
+            "{path}?{query} {body}: {} {text}",
+            answer.status
+        );
+    }
+}
+
+#[test]
+fn a_reload_tells_what_came_of_it() {
+    let source = Fake::new();
+    let reload = || {
+        let request = Request { method: Method::Post, path: "/reload", ..GET };
+        let answer = answer(request, &Peer::Owner, &Access::default(), &*source);
+        (answer.status, String::from_utf8(answer.body).expect("text"))
+    };
+    let (status, body) = reload();
+    let told: Outcome = serde_json::from_str(&body).expect("JSON");
+    assert!(
+        status == 200 && matches!(told, Outcome::Taken { applied, .. } if applied[0].key == "a"),
+        "{body}"
+    );
+    source.draining.store(true, Ordering::Relaxed);
+    assert_eq!(reload(), (422, "there is a mistake\n".into()));
+    source.broken.store(true, Ordering::Relaxed);
+    assert_eq!(reload().0, 503);
+}
+
+#[test]
+fn a_token_comes_from_its_file() {
+    let place = tempfile::tempdir().expect("a folder of our own");
+    let path = place.path().join("token");
+    let with = |text: &[u8]| {
+        std::fs::write(&path, text).expect("a place for the test");
+        Access::token(&options(&format!("token_file = '{}'", path.display())))
+    };
+    assert_eq!(with(format!("{TOKEN}\n").as_bytes()).expect("a token").reveal(), Some(TOKEN));
+    for wrong in [b"".as_slice(), b"\n", b"short\n", b"two words are no token\n", b"\xff\xfe"] {
+        let error = with(wrong).expect_err("no token");
+        assert!(error.is_configuration() && error.to_string().contains("token_file"), "{error}");
+    }
+    std::fs::remove_file(&path).expect("ours");
+    assert!(Access::token(&options(&format!("token_file = '{}'", path.display()))).is_err());
+}

@@ -1,0 +1,106 @@
+//! What is looked at, and for whose sake.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use shardcast::{CpuChoice, ServerConfig, ShardCount};
+use shardcast_os::{
+    cpu,
+    ring::{Features, Ring, RingConfig, RingError},
+};
+
+use crate::config::Config;
+
+/// A system: this one, or a tree of files that looks like one.
+#[derive(Debug)]
+pub(crate) struct Host {
+    root: PathBuf,
+    /// What came of making a ring: the features that it lacks.
+    pub(super) ring: Result<Features, RingError>,
+}
+
+impl Host {
+    /// This one.
+    pub(crate) fn real() -> Self {
+        let small = RingConfig { entries: 8, buffers: 8, slots: 8, ..RingConfig::default() };
+        let ring = Ring::new(&small).map(|ring| Features::ALL.minus(ring.features()));
+        Self { root: PathBuf::from("/"), ring }
+    }
+
+    #[cfg(test)]
+    pub(super) fn fake(root: &Path, ring: Result<Features, RingError>) -> Self {
+        Self { root: root.to_owned(), ring }
+    }
+
+    /// Where a path of the system is.
+    pub(super) fn path(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What stands in a file, without the blanks around it; nothing when it cannot be read, or is no text.
+    pub(super) fn read(&self, path: &str) -> Option<String> {
+        fs::read_to_string(self.path(path)).ok().map(|text| text.trim().to_owned())
+    }
+
+    /// The number in a file.
+    pub(super) fn number(&self, path: &str) -> Option<u64> {
+        self.read(path)?.parse().ok()
+    }
+
+    /// Names of what is in a folder, sorted.
+    pub(super) fn names(&self, path: &str) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.path(path)) else { return Vec::new() };
+        let mut names: Vec<_> =
+            entries.flatten().filter_map(|it| it.file_name().into_string().ok()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// What a server needs of its host.
+#[derive(Clone, Debug)]
+pub(crate) struct Needs {
+    pub(crate) connections_max: u64,
+    /// Ports that it listens on.
+    pub(crate) ports: Vec<u16>,
+    /// How many shards it runs.
+    pub(crate) shards: usize,
+    /// CPUs that they are pinned to.
+    pub(crate) cpus: Vec<usize>,
+}
+
+impl Needs {
+    /// Those of `serve` with this configuration.
+    pub(crate) fn of(config: &Config) -> Self {
+        let admin = config.admin.listen.0.map(|address| address.port());
+        let ports = config.listener.iter().map(|it| it.listen.0.port()).chain(admin);
+        Self { ports: ports.filter(|port| *port != 0).collect(), ..Self::of_layout(&config.server_config()) }
+    }
+
+    /// Those of a server of the library.
+    pub(crate) fn of_layout(config: &ServerConfig) -> Self {
+        let count = match config.shards {
+            ShardCount::Auto => cpu::Count::Auto,
+            ShardCount::Exactly(shards) => cpu::Count::Exactly(shards.into()),
+        };
+        let choice = match &config.cpus {
+            CpuChoice::Auto => cpu::Choice::Auto,
+            CpuChoice::List(cpus) => cpu::Choice::List(cpus.clone()),
+            CpuChoice::Unpinned => cpu::Choice::Unpinned,
+        };
+        // A layout that is not possible here is `serve`'s to refuse.
+        let plan = cpu::plan(count, &choice).unwrap_or_default();
+        Self {
+            connections_max: config.limits.connections_max as u64,
+            ports: Vec::new(),
+            shards: plan.cpus.len().max(1),
+            cpus: plan.cpus.into_iter().flatten().collect(),
+        }
+    }
+}

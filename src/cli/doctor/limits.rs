@@ -1,0 +1,86 @@
+//! Limits of the process: open files, locked memory, shared memory.
+
+use shardcast_os::rlimit::MEMLOCK_BYTES_MIN;
+
+use super::{Condition, Finding, Host, Needs};
+
+pub(super) fn nofile(host: &Host, needs: &Needs) -> Finding {
+    let wanted = needs.connections_max.saturating_add(FILES_BESIDE);
+    let condition = Condition::new("nofile", format!("{wanted} for all connections"));
+    // The server raises its soft limit to the hard one.
+    let Some(hard) = limit(host, "Max open files").map(|(_, hard)| hard) else {
+        return condition.unknown("/proc does not tell");
+    };
+    let fix = format!("LimitNOFILE={wanted} in the systemd unit, or `docker run --ulimit nofile={wanted}`");
+    match hard {
+        _ if hard >= wanted => condition.ok(number(hard)),
+        ..FILES_MIN => condition.failure(number(hard), fix),
+        _ => condition.warning(number(hard), fix + ", or a smaller limits.connections_max"),
+    }
+}
+
+pub(super) fn memlock(host: &Host) -> Finding {
+    let wanted = MEMLOCK_BYTES_MIN;
+    let condition = Condition::new("memlock", format!("{} KiB", wanted / 1024));
+    let Some((_, hard)) = limit(host, "Max locked memory") else {
+        return condition.unknown("/proc does not tell");
+    };
+    let current = if hard == u64::MAX { "unlimited".to_owned() } else { format!("{} KiB", hard / 1024) };
+    if hard >= wanted {
+        return condition.ok(current);
+    }
+    if may_raise_limits(host) {
+        return condition.ok(current + ", and may be raised");
+    }
+    let kib = wanted / 1024;
+    condition.failure(
+        current,
+        format!("LimitMEMLOCK={kib}K in the systemd unit, or `docker run --ulimit memlock={wanted}`"),
+    )
+}
+
+pub(super) fn shared_memory(host: &Host) -> Finding {
+    let condition = Condition::new("/dev/shm", format!("{} MiB or more, writable", SHM_BYTES_MIN >> 20));
+    let path = host.path("dev/shm");
+    let fix =
+        "mount -t tmpfs tmpfs /dev/shm; `docker run --shm-size=256m`: peers of this host share memory there";
+    let Ok(system) = rustix::fs::statvfs(&path) else { return condition.warning("is not there", fix) };
+    let bytes = system.f_blocks.saturating_mul(system.f_frsize);
+    let current = format!("{} MiB", bytes >> 20);
+    if rustix::fs::access(&path, rustix::fs::Access::WRITE_OK).is_err() {
+        return condition.warning(current + ", not writable", fix);
+    }
+    if bytes < SHM_BYTES_MIN { condition.warning(current, fix) } else { condition.ok(current) }
+}
+
+/// Soft and hard limit of this process; no limit is `u64::MAX`.
+fn limit(host: &Host, name: &str) -> Option<(u64, u64)> {
+    let limits = host.read("proc/self/limits")?;
+    let rest = limits.lines().find_map(|line| line.strip_prefix(name))?;
+    let mut values = rest.split_whitespace().map(|word| match word {
+        "unlimited" => Some(u64::MAX),
+        word => word.parse().ok(),
+    });
+    Some((values.next()??, values.next()??))
+}
+
+/// CAP_SYS_RESOURCE, as root has it outside of containers.
+fn may_raise_limits(host: &Host) -> bool {
+    let status = host.read("proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let bits = effective.and_then(|text| u64::from_str_radix(text.trim(), 16).ok()).unwrap_or_default();
+    bits & 1 << CAP_SYS_RESOURCE != 0
+}
+
+fn number(limit: u64) -> String {
+    if limit == u64::MAX { "unlimited".to_owned() } else { limit.to_string() }
+}
+
+/// Rings, queues, listeners, logs, and whoever looks at the admin pages.
+const FILES_BESIDE: u64 = 256;
+/// With fewer there is no serving.
+const FILES_MIN: u64 = 512;
+/// What containers have when nobody says otherwise.
+const SHM_BYTES_MIN: u64 = 64 << 20;
+/// See capabilities(7).
+const CAP_SYS_RESOURCE: u32 = 24;

@@ -1,0 +1,272 @@
+//! The client of admin HTTP: one request, one answer, one connection.
+
+use std::{
+    env, fmt,
+    io::{self, Read, Write},
+    net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs},
+    os::unix::net::UnixStream,
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+
+use super::args::{Actor, Server};
+use crate::{
+    admin,
+    config::{AdminOptions, Secret},
+};
+
+/// Where a server answers operators.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Place {
+    /// Host and port.
+    Tcp(String),
+    Unix(PathBuf),
+}
+
+/// A server to ask.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    place: Place,
+    token: Secret,
+}
+
+/// The server cannot be reached: it is not there, or is there no more.
+#[derive(Debug, thiserror::Error)]
+#[error("no server answers at {place}: {error}")]
+pub(super) struct Unreachable {
+    place: Place,
+    error: io::Error,
+}
+
+impl Client {
+    /// For whoever reads.
+    pub(super) fn reader(server: &Server) -> Self {
+        Self { place: place(server), token: Secret::default() }
+    }
+
+    /// For whoever acts: with a token where there is one, else over the Unix socket of a server on this
+    /// host.
+    ///
+    /// # Errors
+    ///
+    /// The token cannot be read.
+    pub(super) fn actor(actor: &Actor) -> anyhow::Result<Self> {
+        let place = place(&actor.server);
+        let token = match &actor.token_file {
+            Some(path) => admin::read_token(path)?,
+            None => token_of_environment()?,
+        };
+        let socket = match (&place, token.reveal()) {
+            (Place::Tcp(address), None) => local_port(address).and_then(admin::find_socket),
+            _ => None,
+        };
+        Ok(Self { place: socket.map_or(place, Place::Unix), token })
+    }
+
+    /// Where the server is.
+    pub(super) const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// What is at this path.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreachable`], a broken answer, or what the server says against it.
+    pub(super) fn get(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        self.ask("GET", path)
+    }
+
+    /// Does what is at this path.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get).
+    pub(super) fn post(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        self.ask("POST", path)
+    }
+
+    fn ask(&self, method: &str, path: &str) -> anyhow::Result<Vec<u8>> {
+        let mut stream =
+            self.place.connect().map_err(|error| Unreachable { place: self.place.clone(), error })?;
+        let token = match self.token.reveal() {
+            Some(token) => format!("Authorization: Bearer {token}\r\n"),
+            None => String::new(),
+        };
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: shardcast\r\n{token}Content-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        let mut answer = Vec::new();
+        let talked = stream
+            .write_all(request.as_bytes())
+            .and_then(|()| stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer));
+        talked.with_context(|| format!("{} did not answer", self.place))?;
+        let (status, body) = read_answer(&answer)
+            .with_context(|| format!("what answers at {} is no shardcast server", self.place))?;
+        match status {
+            200..300 => Ok(body.to_vec()),
+            _ => bail!("{}", String::from_utf8_lossy(body).trim_end()),
+        }
+    }
+}
+
+impl Place {
+    fn connect(&self) -> io::Result<Box<dyn ReadWrite>> {
+        match self {
+            Self::Unix(path) => {
+                let stream = UnixStream::connect(path)?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.set_write_timeout(Some(PATIENCE))?;
+                Ok(Box::new(stream))
+            }
+            Self::Tcp(address) => {
+                let mut last = io::Error::new(io::ErrorKind::NotFound, "there is no such address");
+                for address in address.to_socket_addrs()? {
+                    match TcpStream::connect_timeout(&reachable(address), PATIENCE) {
+                        Ok(stream) => {
+                            stream.set_read_timeout(Some(PATIENCE))?;
+                            stream.set_write_timeout(Some(PATIENCE))?;
+                            return Ok(Box::new(stream));
+                        }
+                        Err(error) => last = error,
+                    }
+                }
+                Err(last)
+            }
+        }
+    }
+}
+
+trait ReadWrite: Read + Write {}
+impl<T: Read + Write> ReadWrite for T {}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return match path {
+                "" => Err("write a path behind `unix:`".to_owned()),
+                path => Ok(Self::Unix(path.into())),
+            };
+        }
+        let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
+        match port.map(str::parse::<u16>) {
+            Some(Ok(1..)) => Ok(Self::Tcp(text.to_owned())),
+            _ => Err("write HOST:PORT, or unix:PATH".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => f.write_str(address),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// The flag, or what the environment tells a server, or its default.
+fn place(server: &Server) -> Place {
+    let from_environment = || env::var("SHARDCAST_ADMIN__LISTEN").ok()?.parse().ok();
+    let default = || AdminOptions::default().listen.to_string().parse().expect("the default is an address");
+    server.admin.clone().or_else(from_environment).unwrap_or_else(default)
+}
+
+fn token_of_environment() -> anyhow::Result<Secret> {
+    if let Ok(token) = env::var("SHARDCAST_ADMIN__TOKEN") {
+        return token.parse().map_err(|error: String| anyhow::anyhow!("SHARDCAST_ADMIN__TOKEN: {error}"));
+    }
+    match env::var_os("SHARDCAST_ADMIN__TOKEN_FILE").filter(|path| !path.is_empty()) {
+        Some(path) => admin::read_token(&PathBuf::from(path)).context("SHARDCAST_ADMIN__TOKEN_FILE"),
+        None => Ok(Secret::default()),
+    }
+}
+
+/// The port, if the address is one of this host.
+fn local_port(address: &str) -> Option<u16> {
+    let addresses = address.to_socket_addrs().ok()?;
+    let mut local = addresses.filter(|it| it.ip().to_canonical().is_loopback() || it.ip().is_unspecified());
+    local.next().map(|it| it.port())
+}
+
+/// What listens everywhere is asked here.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip: IpAddr = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => [127, 0, 0, 1].into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => [0, 0, 0, 0, 0, 0, 0, 1].into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// Status and body of a whole answer.
+fn read_answer(answer: &[u8]) -> anyhow::Result<(u16, &[u8])> {
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut response = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(head) = response.parse(answer)? else { bail!("the answer is cut short") };
+    let length = response.headers.iter().find(|it| it.name.eq_ignore_ascii_case("content-length"));
+    let length = length.and_then(|it| std::str::from_utf8(it.value).ok()?.trim().parse::<usize>().ok());
+    let body = &answer[head..];
+    match length {
+        Some(length) if length == body.len() => Ok((response.code.unwrap_or_default(), body)),
+        _ => bail!("the answer is cut short"),
+    }
+}
+
+/// A server answers at once, or hangs.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// More than the descriptions of all connections that a server can have.
+const ANSWER_BYTES_MAX: u64 = 256 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_print_as_they_are_written() {
+        for text in ["127.0.0.1:9180", "[::1]:1", "localhost:9180", "unix:/run/a.sock", "unix:a"] {
+            assert_eq!(text.parse::<Place>().expect(text).to_string(), text);
+        }
+        for text in ["", "unix:", "9180", ":9180", "host", "host:0", "host:x", "127.0.0.1:99999"] {
+            assert!(text.parse::<Place>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_addresses_of_this_host_have_a_socket_here() {
+        for (address, port) in [
+            ("127.0.0.1:9180", Some(9180)),
+            ("127.9.9.9:1", Some(1)),
+            ("0.0.0.0:2", Some(2)),
+            ("[::1]:3", Some(3)),
+            ("[::ffff:127.0.0.1]:4", Some(4)),
+            ("192.0.2.1:9180", None),
+            ("nonsense", None),
+        ] {
+            assert_eq!(local_port(address), port, "{address}");
+        }
+        assert_eq!(reachable("0.0.0.0:5".parse().expect("an address")).to_string(), "127.0.0.1:5");
+    }
+
+    #[test]
+    fn an_answer_that_is_not_whole_is_none() {
+        let whole = "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno";
+        assert_eq!(read_answer(whole.as_bytes()).expect("whole"), (404, b"no".as_slice()));
+        for end in 0..whole.len() {
+            assert!(read_answer(&whole.as_bytes()[..end]).is_err(), "{end}");
+        }
+        for other in [
+            "HTTP/1.1 200 OK\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+            "ready\n",
+        ] {
+            assert!(read_answer(other.as_bytes()).is_err(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! `shardcast kick`.
+
+use std::process::ExitCode;
+
+use super::{args::KickArgs, client::Client};
+use crate::commands::{EXIT_RUNTIME, print};
+
+/// Ends connections, and tells of each whether it was open.
+///
+/// # Errors
+///
+/// The token cannot be read, or nothing can be printed.
+pub(crate) fn kick(args: &KickArgs) -> anyhow::Result<ExitCode> {
+    let client = Client::actor(&args.actor)?;
+    let mut code = ExitCode::SUCCESS;
+    for id in &args.ids {
+        match client.post(&format!("/kick?id={id}")) {
+            Ok(_) => print(&format!("kicked {id}\n"))?,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                code = ExitCode::from(EXIT_RUNTIME);
+            }
+        }
+    }
+    Ok(code)
+}

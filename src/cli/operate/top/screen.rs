@@ -1,0 +1,104 @@
+//! The screen: keys, and looks at the server that never make it wait.
+
+use std::{thread, time::Duration};
+
+use anyhow::Context;
+use ratatui::{
+    DefaultTerminal,
+    crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers},
+};
+
+use super::{
+    sample::{Look, Rates},
+    view::View,
+};
+use crate::operate::client::Client;
+
+/// Shows rates until `q` is typed.
+///
+/// # Errors
+///
+/// The terminal cannot be used.
+pub(super) fn show(client: Client, first: Look, interval: Duration) -> anyhow::Result<()> {
+    let server = client.place().to_string();
+    let (tell, told) = flume::bounded(1);
+    // It may wait for a server that hangs; the screen does not.
+    thread::Builder::new().name("looks".into()).spawn(move || look_again(&client, first, interval, &tell))?;
+    let mut terminal = ratatui::try_init().context("this terminal cannot be used; see --once and --json")?;
+    let view = View { server, rates: None, trouble: None, scroll: 0 };
+    let shown = run(&mut terminal, view, &told);
+    ratatui::restore();
+    shown
+}
+
+type Told = Result<Rates, String>;
+
+fn look_again(client: &Client, first: Look, interval: Duration, tell: &flume::Sender<Told>) {
+    let mut before = first;
+    loop {
+        thread::sleep(interval);
+        let told = match Look::take(client) {
+            Ok(now) => {
+                let rates = Rates::between(&before, &now);
+                before = now;
+                Ok(rates)
+            }
+            Err(error) => Err(format!("{error:#}")),
+        };
+        if tell.send(told).is_err() {
+            return;
+        }
+    }
+}
+
+fn run(terminal: &mut DefaultTerminal, mut view: View, told: &flume::Receiver<Told>) -> anyhow::Result<()> {
+    loop {
+        terminal.draw(|frame| view.draw(frame))?;
+        if event::poll(KEY_PAUSE)?
+            && let Event::Key(key) = event::read()?
+            && !act(&mut view, key)
+        {
+            return Ok(());
+        }
+        match told.try_recv() {
+            Ok(Ok(rates)) => (view.rates, view.trouble) = (Some(rates), None),
+            Ok(Err(trouble)) => view.trouble = Some(trouble),
+            Err(_) => {}
+        }
+    }
+}
+
+/// False: the user has seen enough.
+fn act(view: &mut View, key: KeyEvent) -> bool {
+    if key.kind == KeyEventKind::Release {
+        return true;
+    }
+    let last = view.rates.as_ref().map_or(0, |rates| rates.shards.len().saturating_sub(1));
+    match key.code {
+        KeyCode::Char('q') | KeyCode::Esc => return false,
+        KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return false,
+        KeyCode::Down | KeyCode::Char('j') => view.scroll = (view.scroll + 1).min(last),
+        KeyCode::Up | KeyCode::Char('k') => view.scroll = view.scroll.saturating_sub(1),
+        _ => {}
+    }
+    true
+}
+
+/// How long a key may wait to be seen, and a look to be drawn.
+const KEY_PAUSE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operate::top::sample::tests::rates;
+
+    #[test]
+    fn keys_scroll_and_quit() {
+        let mut view = View { server: String::new(), rates: Some(rates()), trouble: None, scroll: 0 };
+        let mut press = |code| act(&mut view, KeyEvent::from(code));
+        assert!([KeyCode::Down, KeyCode::Down, KeyCode::Char('j'), KeyCode::Up].into_iter().all(&mut press));
+        assert!(!press(KeyCode::Char('q')) && !press(KeyCode::Esc));
+        assert!(!act(&mut view, KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)));
+        assert_eq!(view.scroll, 0);
+    }
+}

@@ -1,0 +1,193 @@
+//! A server of the built binary, on ports and in a folder of its own.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+pub(crate) struct Server {
+    child: Child,
+    listen: SocketAddr,
+    admin: Option<SocketAddr>,
+    /// Where its Unix socket is, and where its operators look for it.
+    runtime: TempDir,
+    log: Arc<Mutex<String>>,
+}
+
+impl Server {
+    /// Starts `serve` with these variables, and waits until it is ready.
+    pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
+        Self::start_with(&[], variables)
+    }
+
+    pub(crate) fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let runtime = folder();
+        let mut command = shardcast(&["serve", "--shards", "2", "--cpus", "none"]);
+        command.args(arguments);
+        command.env("SHARDCAST_SERVER__SPIN", "0").env("XDG_RUNTIME_DIR", runtime.path());
+        if !arguments.contains(&"--config") {
+            command.env("SHARDCAST_LISTENER__0__LISTEN", "127.0.0.1:0");
+            command.env("SHARDCAST_ADMIN__LISTEN", "127.0.0.1:0");
+        }
+        command.envs(variables.iter().copied());
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let log = gather(child.stderr.take().expect("piped"));
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("readable");
+        let Some(ready) = line.strip_prefix("ready ") else {
+            thread::sleep(Duration::from_millis(100));
+            panic!("not ready: {}", log.lock().expect("no panic"));
+        };
+        let ready: serde_json::Value = serde_json::from_str(ready).expect("JSON");
+        let address = |value: &serde_json::Value| value.as_str().and_then(|text| text.parse().ok());
+        let listen = address(&ready["listeners"][0]["addr"]).expect("an address");
+        Self { child, listen, admin: address(&ready["admin"]), runtime, log }
+    }
+
+    /// A client that has been answered.
+    pub(crate) fn client(&self) -> TcpStream {
+        let mut stream = TcpStream::connect(self.listen).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+        echo(&mut stream);
+        stream
+    }
+
+    /// What a command prints that succeeds.
+    #[track_caller]
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// The exit code and the complaint of one that fails.
+    pub(crate) fn fails(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.command(arguments).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code().expect("no signal"), said)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a pid");
+        kill_process(pid, signal).expect("it is ours");
+    }
+
+    pub(crate) fn wait(mut self) -> ExitStatus {
+        self.child.wait().expect("it was started")
+    }
+
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().expect("no panic").clone()
+    }
+
+    /// The value of a sample of `/metrics`.
+    pub(crate) fn metric(&self, sample: &str) -> String {
+        let page = get(self.admin.expect("it has an admin address"), "/metrics");
+        let line = page.lines().find_map(|line| line.strip_prefix(sample));
+        line.unwrap_or_else(|| panic!("no {sample} in {page}")).trim().to_owned()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = shardcast(arguments);
+        if let Some(admin) = self.admin {
+            command.args(["--admin", &admin.to_string()]);
+        }
+        command.env("XDG_RUNTIME_DIR", self.runtime.path());
+        command
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The binary, in an environment without settings of ours.
+pub(crate) fn shardcast(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shardcast"));
+    command.args(arguments).current_dir(env!("CARGO_TARGET_TMPDIR")).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("SHARDCAST_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Asks something, and reads the answer: the same bytes, behind whatever was pushed meanwhile.
+#[track_caller]
+pub(crate) fn echo(stream: &mut TcpStream) {
+    let request = [0, 0, 0, 13, 0, 0, 0, 1, b'h', b'e', b'l', b'l', b'o'];
+    stream.write_all(&request).expect("it is read");
+    loop {
+        let mut head = [0; 8];
+        stream.read_exact(&mut head).expect("an answer");
+        let mut body = vec![0; usize::from(head[3]) - 8];
+        stream.read_exact(&mut body).expect("an answer");
+        if head[..] == request[..8] {
+            return assert_eq!(body, request[8..]);
+        }
+    }
+}
+
+/// What `curl -s` would print.
+fn get(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").expect("it is read");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    answer.split_once("\r\n\r\n").expect("a head and a body").1.to_owned()
+}
+
+/// Waits until `done`, which only a hang keeps from being so.
+#[track_caller]
+pub(crate) fn eventually(mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "still not so");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// An empty folder with a short path, so that sockets fit.
+pub(crate) fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder of our own")
+}
+
+/// Reads all that is logged, so that the writer never waits.
+fn gather(from: impl std::io::Read + Send + 'static) -> Arc<Mutex<String>> {
+    let log = Arc::new(Mutex::new(String::new()));
+    let gathered = Arc::clone(&log);
+    thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            let mut gathered = gathered.lock().expect("no panic");
+            gathered.push_str(&line);
+            gathered.push('\n');
+        }
+    });
+    log
+}
+
+pub(crate) fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, text).expect("a place for the test");
+    path
+}
+
+/// Only a hang takes so long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

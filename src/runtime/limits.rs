@@ -1,0 +1,193 @@
+//! Bounds that may change while the server runs.
+//!
+//! Cells with one writer at a time (whoever changes the limits) and many readers (shards, and handles on any
+//! thread), so that a change reaches connections that stand already. Each is read by itself, and relaxed: a
+//! push that meets the old bytes and the new messages bound is as right as one that came a moment before.
+
+use std::{
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
+
+use shardcast_proto::outbox::OutboxBounds;
+
+use crate::{Limits, OverflowPolicy};
+
+/// Those of the whole server.
+#[derive(Debug)]
+pub(crate) struct ServerLimits {
+    connections_max: AtomicUsize,
+    connections_per_ip_max: AtomicUsize,
+    unidentified_max: AtomicUsize,
+    identify_timeout: DurationCell,
+    frame_timeout: DurationCell,
+    /// What the tables of connections were made for.
+    connections_made_for: usize,
+}
+
+/// Those of the connections of one listener.
+#[derive(Debug)]
+pub(crate) struct ListenerLimits {
+    bytes_max: AtomicUsize,
+    messages_max: AtomicUsize,
+    age_max: DurationCell,
+    /// Code and time, as [`pack`] puts them.
+    overflow: AtomicU64,
+    idle_timeout: DurationCell,
+}
+
+#[derive(Debug)]
+struct DurationCell(AtomicU64);
+
+impl ServerLimits {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let made = Self {
+            connections_max: AtomicUsize::default(),
+            connections_per_ip_max: AtomicUsize::default(),
+            unidentified_max: AtomicUsize::default(),
+            identify_timeout: DurationCell(AtomicU64::default()),
+            frame_timeout: DurationCell(AtomicU64::default()),
+            connections_made_for: limits.connections_max,
+        };
+        made.set(limits);
+        made
+    }
+
+    pub(crate) fn set(&self, limits: &Limits) {
+        self.connections_max.store(limits.connections_max.min(self.connections_made_for), Relaxed);
+        self.connections_per_ip_max.store(limits.connections_per_ip_max, Relaxed);
+        self.unidentified_max.store(limits.unidentified_max, Relaxed);
+        self.identify_timeout.set(limits.identify_timeout);
+        self.frame_timeout.set(limits.frame_timeout);
+    }
+
+    pub(crate) fn connections_max(&self) -> usize {
+        self.connections_max.load(Relaxed)
+    }
+
+    pub(crate) fn connections_per_ip_max(&self) -> usize {
+        self.connections_per_ip_max.load(Relaxed)
+    }
+
+    pub(crate) fn unidentified_max(&self) -> usize {
+        self.unidentified_max.load(Relaxed)
+    }
+
+    pub(crate) fn identify_timeout(&self) -> Duration {
+        self.identify_timeout.read()
+    }
+
+    #[inline]
+    pub(crate) fn frame_timeout(&self) -> Duration {
+        self.frame_timeout.read()
+    }
+}
+
+impl ListenerLimits {
+    pub(crate) fn new(bounds: &OutboxBounds, idle_timeout: Duration) -> Self {
+        let made = Self {
+            bytes_max: AtomicUsize::default(),
+            messages_max: AtomicUsize::default(),
+            age_max: DurationCell(AtomicU64::default()),
+            overflow: AtomicU64::default(),
+            idle_timeout: DurationCell(AtomicU64::default()),
+        };
+        made.set(bounds, idle_timeout);
+        made
+    }
+
+    pub(crate) fn set(&self, bounds: &OutboxBounds, idle_timeout: Duration) {
+        self.bytes_max.store(bounds.bytes_max.max(1), Relaxed);
+        self.messages_max.store(bounds.messages_max.max(1), Relaxed);
+        self.age_max.set(bounds.age_max);
+        self.overflow.store(pack(bounds.overflow), Relaxed);
+        self.idle_timeout.set(idle_timeout);
+    }
+
+    /// The bounds of an outbox at this moment.
+    #[inline]
+    pub(crate) fn bounds(&self) -> OutboxBounds {
+        OutboxBounds {
+            bytes_max: self.bytes_max.load(Relaxed),
+            messages_max: self.messages_max.load(Relaxed),
+            age_max: self.age_max.read(),
+            overflow: unpack(self.overflow.load(Relaxed)),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn idle_timeout(&self) -> Duration {
+        self.idle_timeout.read()
+    }
+}
+
+impl DurationCell {
+    fn set(&self, duration: Duration) {
+        self.0.store(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    #[inline]
+    fn read(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Relaxed))
+    }
+}
+
+/// A policy in one word: three bits of code, and the time of `Block` in nanoseconds above them.
+fn pack(policy: OverflowPolicy) -> u64 {
+    match policy {
+        OverflowPolicy::Disconnect => 0,
+        OverflowPolicy::DropOldest => 1,
+        OverflowPolicy::DropNewest => 2,
+        OverflowPolicy::Conflate => 3,
+        OverflowPolicy::Block(time) => {
+            let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).min(u64::MAX >> CODE_BITS);
+            nanos << CODE_BITS | BLOCK
+        }
+    }
+}
+
+#[inline]
+const fn unpack(word: u64) -> OverflowPolicy {
+    match word & ((1 << CODE_BITS) - 1) {
+        0 => OverflowPolicy::Disconnect,
+        1 => OverflowPolicy::DropOldest,
+        2 => OverflowPolicy::DropNewest,
+        3 => OverflowPolicy::Conflate,
+        _ => OverflowPolicy::Block(Duration::from_nanos(word >> CODE_BITS)),
+    }
+}
+
+const CODE_BITS: u32 = 3;
+const BLOCK: u64 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_comes_out_of_its_word_as_it_went_in() {
+        let block = OverflowPolicy::Block;
+        for policy in [
+            OverflowPolicy::Disconnect,
+            OverflowPolicy::DropOldest,
+            OverflowPolicy::DropNewest,
+            OverflowPolicy::Conflate,
+            block(Duration::ZERO),
+            block(Duration::from_nanos(1)),
+            block(Duration::from_secs(366 * 86_400)),
+        ] {
+            assert_eq!(unpack(pack(policy)), policy);
+        }
+        assert!(matches!(unpack(pack(block(Duration::MAX))), OverflowPolicy::Block(_)));
+    }
+
+    #[test]
+    fn more_connections_than_tables_were_made_for_are_not_let_in() {
+        let limits = |connections_max| Limits { connections_max, ..Limits::default() };
+        let cells = ServerLimits::new(&limits(10));
+        for (asked, given) in [(5, 5), (20, 10), (10, 10)] {
+            cells.set(&limits(asked));
+            assert_eq!(cells.connections_max(), given);
+        }
+    }
+}
