@@ -5,6 +5,7 @@
 //! shard, with all that it takes to wake up, send and sleep: one publication at a time. Subscribers are raw connections that are read from by a bare ring.
 
 use std::{
+    cell::Cell,
     error::Error,
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
@@ -20,7 +21,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use shardcast::{
     CpuChoice, Limits, Listener, Server, ServerConfig, ShardCount, Spin,
-    push::HubConfig,
+    push::{HubConfig, Publisher},
     tars::{
         Current, Framed, FramedService, Servant,
         framed::{
@@ -31,7 +32,7 @@ use shardcast::{
 };
 use shardcast_os::ring::RingConfig;
 
-use crate::{links::Links, machine};
+use crate::{links::Links, machine, runner::median};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -61,53 +62,79 @@ pub struct Plan {
     pub publications: usize,
 }
 
-/// Measures both, one after the other.
+/// Measures both, taking turns: this machine may be faster in one moment than in the next.
 ///
 /// # Errors
 /// This machine lacks something.
 pub fn measure(plan: &Plan) -> Result<Topics> {
-    let (one_us, _) = publish(&Plan { topics: 1, connections: SUBSCRIBERS, ..*plan })?;
-    let (many_us, subscription_bytes) = publish(plan)?;
-    Ok(Topics { one_us, many_us, ratio: many_us / one_us, subscription_bytes })
+    let one = Running::start(&Plan { topics: 1, connections: SUBSCRIBERS, ..*plan })?;
+    let many = Running::start(plan)?;
+    let each = plan.publications / ROUNDS;
+    let mut found = Vec::new();
+    for round in 0..=ROUNDS {
+        let costs = (one.publish(each)?, many.publish(each)?);
+        // The first is to warm up.
+        found.extend((round > 0).then_some(costs));
+    }
+    Ok(Topics {
+        one_us: median(found.iter().map(|(one, _)| *one)),
+        many_us: median(found.iter().map(|(_, many)| *many)),
+        ratio: median(found.iter().map(|(one, many)| many / one)),
+        subscription_bytes: many.subscription_bytes,
+    })
 }
 
-/// Microseconds a publication, and bytes a subscription.
-fn publish(plan: &Plan) -> Result<(f64, f64)> {
-    let config = ServerConfig {
-        shards: ShardCount::Exactly(1),
-        cpus: CpuChoice::List(vec![plan.cpu]),
-        spin: Spin::Never,
-        limits: Limits { idle_timeout: Duration::ZERO, ..Limits::default() },
-        push: HubConfig { subscriptions_per_subscriber_max: usize::MAX, ..HubConfig::default() },
-        ..ServerConfig::default()
-    };
-    let listener = Listener::new(NAME, "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Mute));
-    let server = Server::builder().config(config).listen(listener).start()?;
-    let address = server.address(NAME).ok_or("the listener has an address")?;
-    let mut peers = (0..plan.connections).map(|_| hello(address)).collect::<Result<Vec<_>>>()?;
-    let before = machine::resident_bytes(process::id());
-    for (index, peer) in peers.iter_mut().enumerate() {
-        subscribe(peer, &topics_of(plan, index))?;
-    }
-    let after = machine::resident_bytes(process::id());
-    let subscriptions = (plan.topics * SUBSCRIBERS) as f64;
-    let readers = Readers::start(peers)?;
-    let publishers = (0..plan.topics).map(|topic| server.handle().publisher(&name(topic)));
-    let publishers = publishers.collect::<std::result::Result<Vec<_>, _>>()?;
-    let run = |count: usize| -> Result<()> {
-        for number in 0..count {
-            // A stride without a common divisor: no topic comes twice before all have come.
-            let topic = number.wrapping_mul(7_919) % plan.topics;
-            publishers[topic].publish_confirmed(BODY, Default::default()).wait()??;
+/// A server with its subscribers, who are read from.
+struct Running {
+    publishers: Vec<Publisher>,
+    next: Cell<usize>,
+    subscription_bytes: f64,
+    _readers: Readers,
+    _server: Server,
+}
+
+impl Running {
+    fn start(plan: &Plan) -> Result<Self> {
+        let config = ServerConfig {
+            shards: ShardCount::Exactly(1),
+            cpus: CpuChoice::List(vec![plan.cpu]),
+            spin: Spin::Never,
+            limits: Limits { idle_timeout: Duration::ZERO, ..Limits::default() },
+            push: HubConfig { subscriptions_per_subscriber_max: usize::MAX, ..HubConfig::default() },
+            ..ServerConfig::default()
+        };
+        let listener =
+            Listener::new(NAME, "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Mute));
+        let server = Server::builder().config(config).listen(listener).start()?;
+        let address = server.address(NAME).ok_or("the listener has an address")?;
+        let mut peers = (0..plan.connections).map(|_| hello(address)).collect::<Result<Vec<_>>>()?;
+        let before = machine::resident_bytes(process::id());
+        for (index, peer) in peers.iter_mut().enumerate() {
+            subscribe(peer, &topics_of(plan, index))?;
         }
-        Ok(())
-    };
-    run(plan.publications / 4)?;
-    let started = machine::thread_cpu_nanos(SHARD);
-    run(plan.publications)?;
-    let took = (machine::thread_cpu_nanos(SHARD) - started) as f64;
-    readers.stop();
-    Ok((took / 1e3 / plan.publications as f64, after.saturating_sub(before) as f64 / subscriptions))
+        let added = machine::resident_bytes(process::id()).saturating_sub(before);
+        let publishers = (0..plan.topics).map(|topic| server.handle().publisher(&name(topic)));
+        Ok(Self {
+            publishers: publishers.collect::<std::result::Result<_, _>>()?,
+            next: Cell::new(0),
+            subscription_bytes: added as f64 / (plan.topics * SUBSCRIBERS) as f64,
+            _readers: Readers::start(peers)?,
+            _server: server,
+        })
+    }
+
+    /// Publishes so often, one after the other; microseconds of the shard for each.
+    fn publish(&self, count: usize) -> Result<f64> {
+        let before = machine::thread_cpu_nanos(SHARD);
+        for _ in 0..count {
+            // A stride without a common divisor: no topic comes twice before all have come.
+            let topic = self.next.get().wrapping_mul(7_919) % self.publishers.len();
+            self.next.set(self.next.get() + 1);
+            self.publishers[topic].publish_confirmed(BODY, Default::default()).wait()??;
+        }
+        let took = machine::thread_cpu_nanos(SHARD) - before;
+        Ok(took as f64 / 1e3 / count as f64)
+    }
 }
 
 /// The topics of one connection: each topic has [`SUBSCRIBERS`], spread over all.
@@ -163,7 +190,7 @@ fn await_answers(peer: &mut TcpStream, count: usize) -> Result<()> {
 /// Reads whatever comes, and forgets it.
 struct Readers {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Readers {
@@ -183,12 +210,17 @@ impl Readers {
                 }
             }
         });
-        Ok(Self { stop, thread })
+        Ok(Self { stop, thread: Some(thread) })
     }
+}
 
-    fn stop(self) {
+impl Drop for Readers {
+    fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        let _ = self.thread.join();
+        if let Some(thread) = self.thread.take() {
+            // It panicked, and said why.
+            let _ = thread.join();
+        }
     }
 }
 
@@ -200,7 +232,9 @@ impl Servant for Mute {
 }
 
 const NAME: &str = "bench";
-/// The thread of the shard.
+/// Turns that both take.
+const ROUNDS: usize = 10;
+/// The threads of the shards; only one has something to do at a time.
 const SHARD: &str = "shardcast-0";
 /// Subscribers of each topic.
 const SUBSCRIBERS: usize = 10;
