@@ -7,11 +7,13 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use crate::{
     config::{Flag, Key},
     operate::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs, TopArgs},
+    topics::{PubArgs, SubArgs},
 };
 
 /// Thread-per-core push and RPC server.
 #[derive(Debug, Parser)]
 #[command(name = "shardcast", version, propagate_version = false, after_help = EXAMPLES, max_term_width = 100)]
+#[command(help_template = TEMPLATE, disable_help_subcommand = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -29,6 +31,12 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Print what is published on topics of a running server
+    #[command(after_help = SUB_EXAMPLES)]
+    Sub(SubArgs),
+    /// Publish on a topic of a running server
+    #[command(after_help = PUB_EXAMPLES)]
+    Pub(PubArgs),
     /// Show and explain the configuration
     #[command(subcommand, after_help = CONFIG_EXAMPLES)]
     Config(ConfigCommand),
@@ -131,6 +139,10 @@ pub(crate) fn seconds_or_unit(text: &str) -> String {
     if seconds { format!("{text}s") } else { text.to_owned() }
 }
 
+/// Without the flags that every command has, so that all commands fit on a screen.
+const TEMPLATE: &str =
+    "{about-with-newline}\n{usage-heading} {usage}\n\nCommands:\n{subcommands}{after-help}";
+
 const EXAMPLES: &str = "\
 Examples:
   shardcast serve                         run the push server on 127.0.0.1:10099
@@ -151,6 +163,21 @@ The environment counts as it would for `serve`. Exit code 0: valid; 2: not valid
 Examples:
   shardcast check --config shardcast.toml
   shardcast check --config shardcast.toml && systemctl restart shardcast";
+
+const SUB_EXAMPLES: &str = "\
+One line a message: topic, epoch:offset, what was published. It ends with a signal, or with --count; until
+then it connects again whenever it has to, and goes on where it was.
+
+Examples:
+  shardcast sub
+  shardcast sub prices.gold 'orders.*' --json
+  shardcast sub prices.gold --since 1764115200000000:41";
+
+const PUB_EXAMPLES: &str = "\
+Examples:
+  shardcast pub prices.gold 2410.5
+  shardcast pub ticks x --count 1000 --rate 100
+  date | shardcast pub clock -";
 
 const CONFIG_EXAMPLES: &str = "\
 Examples:

@@ -13,6 +13,7 @@ mod logging;
 mod operate;
 mod serve;
 mod signals;
+mod topics;
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Signals as orders to the server.
+//! Signals as messages.
 
 use std::{io, thread};
 
@@ -9,27 +9,49 @@ use signal_hook::{
 
 use crate::serve::Order;
 
-/// Sends every signal that asks the process to end, or to read its configuration again, from now on.
+/// Sends the server every signal that asks the process to end, or to read its configuration again, from now on.
 ///
 /// # Errors
 ///
 /// The system refused to register the handler or to start a thread.
 pub(crate) fn watch(orders: flume::Sender<Order>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    forward([SIGTERM, SIGINT, SIGHUP], orders, |signal| match signal {
+        SIGHUP => Order::Reload(None),
+        _ => Order::Stop(name(signal)),
+    })
+}
+
+/// Every signal that asks the process to end, from now on: for commands that are no server.
+///
+/// # Errors
+///
+/// As for [`watch`].
+pub(crate) fn stop_requests() -> io::Result<flume::Receiver<&'static str>> {
+    let (sender, receiver) = flume::bounded(2);
+    forward([SIGTERM, SIGINT], sender, name)?;
+    Ok(receiver)
+}
+
+/// Sends what `meaning` makes of each signal. Where the queue is full it waits; the system keeps one signal of
+/// each kind meanwhile.
+fn forward<T: Send + 'static, const N: usize>(
+    signals: [i32; N],
+    to: flume::Sender<T>,
+    meaning: impl Fn(i32) -> T + Send + 'static,
+) -> io::Result<()> {
+    let mut signals = Signals::new(signals)?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
-            let order = match signal {
-                SIGHUP => Order::Reload(None),
-                SIGTERM => Order::Stop("SIGTERM"),
-                _ => Order::Stop("SIGINT"),
-            };
-            // Waits where the queue is full; the system keeps one signal of each kind meanwhile.
-            if orders.send(order).is_err() {
+            if to.send(meaning(signal)).is_err() {
                 return;
             }
         }
     })?;
     Ok(())
+}
+
+const fn name(signal: i32) -> &'static str {
+    if signal == SIGTERM { "SIGTERM" } else { "SIGINT" }
 }
 
 #[cfg(test)]

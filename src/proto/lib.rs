@@ -8,11 +8,19 @@
 //! another (`cargo xtask tidy` checks it).
 #![forbid(unsafe_code)]
 
+pub mod push;
+mod refusal;
 mod session;
 pub mod tars;
 #[doc(hidden)]
 pub mod testing;
 mod time;
+mod topic;
 
-pub use session::{Command, Error, Event, Home, Progress, Protocol, RequestId, Route, Session, Sniff};
+pub use refusal::Refusal;
+pub use session::{
+    Command, Dialect, Error, Event, Home, Message, Operation, Progress, Protocol, RequestId, Route, Session,
+    Sniff,
+};
 pub use time::Time;
+pub use topic::{Position, PublishOptions, Recovery, TopicError, TopicFilter, TopicName, TopicPrefix};

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use crate::Time;
+use crate::{Position, PublishOptions, Recovery, Refusal, Time};
 
 /// A wire protocol: recognises its peers and opens sessions for them.
 ///
@@ -23,6 +23,37 @@ pub trait Protocol: Send + Sync {
         let _ = (route, body);
         None
     }
+
+    /// The frame that carries a message of a topic to every peer of `dialect`, so that it is encoded once and
+    /// shared.
+    ///
+    /// `None` when each connection needs a header of its own, or none can be told: then every session is asked
+    /// with [`Command::Message`].
+    fn encode_message(&self, dialect: Dialect, message: Message<'_>) -> Option<Bytes> {
+        let _ = (dialect, message);
+        None
+    }
+
+    /// Whether peers get the messages of their listener's topic without asking, until they say
+    /// [`Event::Hello`].
+    fn subscribes_unasked(&self) -> bool {
+        false
+    }
+}
+
+/// One of the ways in which a protocol says a message of a topic; of the protocol's own numbering.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Dialect(pub u8);
+
+/// A message of a topic.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Message<'a> {
+    /// On which topic.
+    pub topic: &'a str,
+    /// Where it stands there.
+    pub position: Position,
+    /// Encoded payload.
+    pub body: &'a Bytes,
 }
 
 /// What [`Protocol::sniff`] made of the first bytes.
@@ -100,6 +131,11 @@ pub trait Session {
     fn poll_timeout(&self) -> Option<Time> {
         None
     }
+
+    /// In which way the peer is told of messages. Changes with [`Event::Hello`] only.
+    fn dialect(&self) -> Dialect {
+        Dialect::default()
+    }
 }
 
 /// What [`Session::handle_input`] did with the bytes.
@@ -165,6 +201,65 @@ pub enum Event<'a> {
     },
     /// The peer is done: answer what was asked, then close.
     Closing,
+    /// The peer says itself what it wants to hear from here on, and expects [`Command::Welcome`]. Nothing comes to
+    /// it unasked any more.
+    Hello {
+        /// Echoed in the answer.
+        id: RequestId,
+    },
+    /// The peer subscribes, and expects [`Command::Subscribed`].
+    Subscribe {
+        /// Echoed in the answer.
+        id: RequestId,
+        /// A topic's name, or the front of names; not checked.
+        topic: &'a str,
+        /// It is the front of names.
+        prefix: bool,
+        /// Where the peer was when it was here before.
+        since: Option<Position>,
+    },
+    /// The peer ends a subscription, and expects [`Command::Unsubscribed`].
+    Unsubscribe {
+        /// Echoed in the answer.
+        id: RequestId,
+        /// As it was subscribed to.
+        topic: &'a str,
+        /// It is the front of names.
+        prefix: bool,
+    },
+    /// The peer publishes.
+    Publish {
+        /// If the peer expects [`Command::Published`]: echoed there.
+        id: Option<RequestId>,
+        /// A topic's name; not checked.
+        topic: &'a str,
+        /// What else it asks for.
+        options: PublishOptions,
+        /// Encoded payload.
+        body: &'a [u8],
+    },
+    /// The peer asks who is subscribed, and expects [`Command::Present`].
+    Presence {
+        /// Echoed in the answer.
+        id: RequestId,
+        /// A topic's name; not checked.
+        topic: &'a str,
+    },
+}
+
+/// What a peer can ask of the hub.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Operation {
+    /// [`Event::Hello`].
+    Hello,
+    /// [`Event::Subscribe`].
+    Subscribe,
+    /// [`Event::Unsubscribe`].
+    Unsubscribe,
+    /// [`Event::Publish`].
+    Publish,
+    /// [`Event::Presence`].
+    Presence,
 }
 
 /// What the application wants said to the peer.
@@ -185,6 +280,54 @@ pub enum Command<'a> {
         /// Encoded payload.
         body: &'a [u8],
     },
+    /// Answers [`Event::Hello`].
+    Welcome {
+        /// From the request.
+        id: RequestId,
+        /// Grows from one run of the server to the next.
+        epoch: u64,
+    },
+    /// Answers [`Event::Subscribe`]: what is behind `head` follows, and before it what was missed.
+    Subscribed {
+        /// From the request.
+        id: RequestId,
+        /// Where the topic stands.
+        head: Position,
+        /// What became of `since`.
+        recovery: Recovery,
+    },
+    /// Answers [`Event::Unsubscribe`].
+    Unsubscribed {
+        /// From the request.
+        id: RequestId,
+    },
+    /// Answers [`Event::Publish`].
+    Published {
+        /// From the request.
+        id: RequestId,
+        /// Where the message stands.
+        position: Position,
+        /// How many get it.
+        receivers: u32,
+    },
+    /// Answers [`Event::Presence`].
+    Present {
+        /// From the request.
+        id: RequestId,
+        /// Subscribers of the topic.
+        count: u32,
+    },
+    /// Answers any of them that cannot be done.
+    Refused {
+        /// From the request.
+        id: RequestId,
+        /// What was asked.
+        operation: Operation,
+        /// Why not.
+        refusal: Refusal,
+    },
+    /// A message of a topic that the peer subscribed to.
+    Message(Message<'a>),
 }
 
 /// The peer broke the protocol. Its [`code`](Self::code) is what metrics, logs and documents call it.

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use shardcast_os::ring::Feature;
+use shardcast_proto::push::HubConfig;
 
 /// How a server is laid out on the machine, and its bounds. Plain data; no file format.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +28,8 @@ pub struct ServerConfig {
     pub io_uring_disable: Vec<String>,
     /// Bounds of the whole server.
     pub limits: Limits,
+    /// Bounds of each shard's hub: topics, subscriptions, history.
+    pub push: HubConfig,
 }
 
 impl ServerConfig {
@@ -55,6 +58,7 @@ impl Default for ServerConfig {
             receive_buffer_bytes: 4096,
             io_uring_disable: Vec::new(),
             limits: Limits::default(),
+            push: HubConfig::default(),
         }
     }
 }

@@ -43,6 +43,7 @@ mod id;
 mod limits;
 mod link;
 mod mesh;
+pub mod push;
 mod server;
 mod service;
 mod shard;

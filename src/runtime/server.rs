@@ -17,7 +17,7 @@ use std::{
 };
 
 use shardcast_os::clock;
-use shardcast_proto::{Protocol, Time};
+use shardcast_proto::{Protocol, Time, TopicName};
 
 pub use handle::{PeriodicPush, ServerHandle};
 pub use listener::{Listener, ServiceFactory};
@@ -87,11 +87,16 @@ pub(crate) struct Shared {
     /// When everything must have ended, in nanoseconds of the process clock.
     stop_at: AtomicU64,
     lifecycle: flume::Sender<Lifecycle>,
-    periodics: AtomicU64,
+    /// Number of the next thing that has one.
+    numbers: AtomicU64,
+    /// First epoch of this run; larger than those of earlier ones.
+    pub(crate) epoch: u64,
 }
 
 pub(crate) struct ListenerShared {
     pub(crate) name: String,
+    /// What its connections hear without asking.
+    pub(crate) topic: TopicName,
     /// What a stall of its service is reported under.
     pub(crate) label: u32,
     pub(crate) address: SocketAddr,
@@ -100,6 +105,11 @@ pub(crate) struct ListenerShared {
 }
 
 impl Shared {
+    /// A number that nothing else of this server has.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// How long what is queued for a connection that ends may take to be sent.
     pub(crate) fn flush_timeout(&self, drain_deadline: Option<Time>, now: Time) -> Duration {
         // A drain gives a slow reader all the time that there is.

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use crate::ConnId;
+pub use crate::push::PushStats;
 
 /// Counters of one shard at one moment. Totals count since the start.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +48,8 @@ pub struct ShardStats {
     pub push_refused: Vec<(&'static str, u64)>,
     /// How long pushes took.
     pub push_latency: LatencyStats,
+    /// Its hub.
+    pub push: PushStats,
 }
 
 /// How long pushes took, from being posted by whoever pushed to being taken over by the kernel's TCP; since

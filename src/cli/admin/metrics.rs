@@ -5,7 +5,7 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use shardcast::stats::{ListenerStats, ShardStats};
+use shardcast::stats::{ListenerStats, PushStats, ShardStats};
 
 use super::{latency, process};
 use crate::serve::Reloads;
@@ -105,6 +105,7 @@ fn render_shards(shards: &[ShardStats], page: &mut Page) {
     }
     render_refused(shards, page);
     latency::render(shards, page);
+    render_hub(shards, page);
     page.family("shardcast_shard_info", "gauge", "Always 1; the label tells the CPU, empty when not pinned.");
     for shard in shards {
         let cpu = shard.cpu.map(|cpu| cpu.to_string()).unwrap_or_default();
@@ -123,6 +124,24 @@ fn render_reloads(reloads: &Reloads, page: &mut Page) {
     let name = "shardcast_config_needs_restart";
     page.family(name, "gauge", "Options that were changed and need a restart.");
     page.sample(name, &[], reloads.needs_restart.load(Ordering::Relaxed));
+}
+
+/// Topics.
+fn render_hub(shards: &[ShardStats], page: &mut Page) {
+    for (name, kind, help, value) in HUB_NUMBERS {
+        page.family(name, kind, help);
+        for shard in shards {
+            page.sample(name, &[("shard", &shard.shard.to_string())], value(&shard.push));
+        }
+    }
+    for (name, label, help, values) in HUB_LISTS {
+        page.family(name, "counter", help);
+        for shard in shards {
+            for (code, value) in values(&shard.push) {
+                page.sample(name, &[("shard", &shard.shard.to_string()), (label, code)], value);
+            }
+        }
+    }
 }
 
 /// Messages that no listener could count, because they did not get as far.
@@ -211,4 +230,54 @@ const SHARD_NUMBERS: [Number<ShardStats>; 13] = [
         "Envelopes refused because the queue to their shard was full.",
         |s| s.mesh_refused,
     ),
+];
+
+const HUB_NUMBERS: [Number<PushStats>; 14] = [
+    ("shardcast_topics", "gauge", "Topics that the shard owns.", |p| p.topics),
+    ("shardcast_subscriptions", "gauge", "Subscriptions of the shard's subscribers.", |p| p.subscriptions),
+    ("shardcast_push_backlog", "gauge", "Publications that wait for their turn.", |p| p.backlog),
+    ("shardcast_push_outgoing", "gauge", "Envelopes of the hub that wait for room to other shards.", |p| {
+        p.outgoing
+    }),
+    ("shardcast_push_requests", "gauge", "Requests that wait for answers of other shards.", |p| p.requests),
+    ("shardcast_push_history_bytes", "gauge", "Bytes of history that the shard keeps.", |p| p.history_bytes),
+    ("shardcast_push_published_total", "counter", "Publications that got their place in a topic.", |p| {
+        p.published
+    }),
+    (
+        "shardcast_push_delivered_total",
+        "counter",
+        "Messages handed to subscribers, each subscriber counted.",
+        |p| p.delivered,
+    ),
+    ("shardcast_push_forwarded_total", "counter", "Messages sent to other shards.", |p| p.forwarded),
+    ("shardcast_push_received_total", "counter", "Messages received from other shards.", |p| p.received),
+    ("shardcast_push_unwanted_total", "counter", "Messages received that nobody wanted any more.", |p| {
+        p.unwanted
+    }),
+    (
+        "shardcast_push_stalls_total",
+        "counter",
+        "Turns of the hub that ended with something that found no room.",
+        |p| p.stalls,
+    ),
+    (
+        "shardcast_push_subscription_dropped_total",
+        "counter",
+        "Messages that a subscriber inside the process had no room for.",
+        |p| p.subscription_dropped,
+    ),
+    (
+        "shardcast_push_unasked_refused_total",
+        "counter",
+        "Connections that do not hear of their listener's topic, for want of subscriptions.",
+        |p| p.unasked_refused,
+    ),
+];
+
+const HUB_LISTS: [List<PushStats>; 2] = [
+    ("shardcast_push_publish_refused_total", "code", "Publications refused, by reason.", |p| &p.refused),
+    ("shardcast_resumes_total", "result", "Subscriptions that asked for what they had missed.", |p| {
+        &p.resumed
+    }),
 ];

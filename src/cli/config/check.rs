@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use shardcast::ServerConfig;
+use shardcast::{ServerConfig, proto::TopicName};
 
 use super::{
     key::Key,
@@ -146,6 +146,11 @@ fn check_listener(
         let (min, max) = (listener.frame_len_min, listener.frame_len_max);
         let message = format!("{min} is more than frame_len_max, which is {max}");
         complaints.add_between(&key("frame_len_min"), &[&key("frame_len_max")], message);
+    }
+    if let Err(error) = TopicName::new(&listener.topic)
+        && !listener.topic.is_empty()
+    {
+        complaints.add(&key("topic"), error.to_string());
     }
     let outbox_bytes = listener.outbox_bytes_max.unwrap_or(config.limits.outbox_bytes_max);
     if outbox_bytes.0 == 0 && listener.outbox_bytes_max.is_some() {

@@ -1,8 +1,8 @@
 //! From what a person wrote to what the library takes.
 
-use shardcast::{Limits, ServerConfig};
+use shardcast::{Limits, ServerConfig, push::HubConfig};
 
-use super::options::{Config, LimitOptions, ListenerOptions};
+use super::options::{Config, HubOptions, LimitOptions, ListenerOptions};
 
 impl Config {
     /// The part that concerns the whole server.
@@ -19,6 +19,7 @@ impl Config {
             receive_buffer_bytes: u32::try_from(server.receive_buffer_bytes.0).unwrap_or(u32::MAX),
             io_uring_disable: server.io_uring_disable.clone(),
             limits: self.limits.library(),
+            push: self.push.library(),
         }
     }
 }
@@ -38,6 +39,24 @@ impl LimitOptions {
             idle_timeout: self.idle_timeout.0,
             unacknowledged_timeout: self.unacknowledged_timeout.0,
             keepalive: self.keepalive.0,
+        }
+    }
+}
+
+impl HubOptions {
+    fn library(&self) -> HubConfig {
+        HubConfig {
+            topics_max: self.topics_max,
+            subscriptions_max: self.subscriptions_max,
+            subscriptions_per_subscriber_max: self.subscriptions_per_connection_max,
+            backlog_max: self.backlog_max,
+            requests_max: self.requests_max,
+            history_messages_max: self.history_messages_max,
+            history_bytes_max: bytes(self.history_bytes_max.0),
+            history_age_max: self.history_age_max.0,
+            history_total_bytes_max: bytes(self.history_total_bytes_max.0),
+            topic_idle_timeout: self.topic_idle_timeout.0,
+            ..HubConfig::default()
         }
     }
 }

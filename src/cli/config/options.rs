@@ -19,6 +19,8 @@ pub(crate) struct Config {
     pub(crate) server: ServerOptions,
     /// Bounds. Every queue has one; what happens when it is full is said here.
     pub(crate) limits: LimitOptions,
+    /// Topics: how many there may be, and what is kept of them. Bounds are for each shard.
+    pub(crate) push: HubOptions,
     /// HTTP for operators: metrics, health, connections; and what they may do: kick, drain, reload.
     pub(crate) admin: AdminOptions,
     /// Log lines, on standard error.
@@ -96,6 +98,43 @@ pub(crate) struct LimitOptions {
     pub(crate) keepalive: HumanDuration,
 }
 
+/// Section `[push]`.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct HubOptions {
+    /// Topics that one shard owns; a publication or subscription that would make one more is refused
+    /// (too-many-topics).
+    #[schemars(range(min = 1, max = 1_073_741_824))]
+    pub(crate) topics_max: usize,
+    /// Subscriptions of one shard's connections; more are refused (too-many-subscriptions).
+    #[schemars(range(min = 1, max = 1_073_741_824))]
+    pub(crate) subscriptions_max: usize,
+    /// Subscriptions of one connection; more are refused (too-many-subscriptions).
+    #[schemars(range(min = 1, max = 65_536))]
+    pub(crate) subscriptions_per_connection_max: usize,
+    /// Publications that may wait at the shard that owns their topic for room on the way to other shards; more
+    /// are refused (busy).
+    #[schemars(range(min = 1, max = 16_777_216))]
+    pub(crate) backlog_max: usize,
+    /// Requests of one shard's connections that may wait for answers of other shards; more are refused (busy).
+    #[schemars(range(min = 1, max = 16_777_216))]
+    pub(crate) requests_max: usize,
+    /// Messages kept per topic, for subscribers that come back; the oldest goes. 0 keeps none.
+    #[schemars(range(min = 0, max = 16_777_216))]
+    pub(crate) history_messages_max: usize,
+    /// Bytes kept per topic; the oldest message goes. Less than half of outbox_bytes_max leaves a subscriber that
+    /// comes back room for what is new.
+    pub(crate) history_bytes_max: ByteSize,
+    /// How long a message is kept. "0s" is no bound.
+    pub(crate) history_age_max: HumanDuration,
+    /// Bytes kept by all topics that one shard owns. At this bound a topic gives up its own oldest messages for
+    /// its newest.
+    pub(crate) history_total_bytes_max: ByteSize,
+    /// A topic without subscribers and without history is forgotten when nothing was published for this long; when
+    /// it comes back, it has a new epoch.
+    pub(crate) topic_idle_timeout: HumanDuration,
+}
+
 /// Section `[admin]`.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -135,6 +174,8 @@ pub(crate) struct ListenerOptions {
     pub(crate) name: String,
     /// Address to listen on; port 0 takes a free port.
     pub(crate) listen: ListenAddr,
+    /// Topic whose messages connected clients get without asking; "" is the one that is called as the listener.
+    pub(crate) topic: String,
     /// Protocol spoken here.
     pub(crate) protocol: Protocol,
     /// What answers requests.
@@ -204,6 +245,7 @@ impl Default for Config {
         Self {
             server: ServerOptions::default(),
             limits: LimitOptions::default(),
+            push: HubOptions::default(),
             admin: AdminOptions::default(),
             log: LogOptions::default(),
             listener: vec![push],
@@ -250,6 +292,25 @@ impl Default for LimitOptions {
     }
 }
 
+/// The numbers are those of the library; see `shardcast::push::HubConfig`.
+impl Default for HubOptions {
+    fn default() -> Self {
+        let library = shardcast::push::HubConfig::default();
+        Self {
+            topics_max: library.topics_max,
+            subscriptions_max: library.subscriptions_max,
+            subscriptions_per_connection_max: library.subscriptions_per_subscriber_max,
+            backlog_max: library.backlog_max,
+            requests_max: library.requests_max,
+            history_messages_max: library.history_messages_max,
+            history_bytes_max: ByteSize(library.history_bytes_max as u64),
+            history_age_max: HumanDuration(library.history_age_max),
+            history_total_bytes_max: ByteSize(library.history_total_bytes_max as u64),
+            topic_idle_timeout: HumanDuration(library.topic_idle_timeout),
+        }
+    }
+}
+
 impl Default for AdminOptions {
     fn default() -> Self {
         Self {
@@ -272,6 +333,7 @@ impl Default for ListenerOptions {
         Self {
             name: "push".into(),
             listen: ListenAddr(([127, 0, 0, 1], 10099).into()),
+            topic: String::new(),
             protocol: Protocol::TarsFramed,
             service: Service::Echo,
             frame_len_min: 8,

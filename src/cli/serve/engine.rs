@@ -43,6 +43,7 @@ fn listener(options: &ListenerOptions, server: &shardcast::Limits) -> Listener {
     let parser =
         LengthPrefixed { frame_len_min: options.frame_len_min, frame_len_max: options.frame_len_max };
     Listener::new(options.name.clone(), options.listen.0.to_string())
+        .topic(if options.topic.is_empty() { &options.name } else { &options.topic })
         .protocol(Framed::length_prefixed(parser), |_| FramedService(Echo))
         .idle_timeout(limits.idle_timeout)
         .overflow(limits.overflow)

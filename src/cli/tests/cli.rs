@@ -84,6 +84,8 @@ fn every_help_fits_on_a_screen_and_has_two_examples() {
         "",
         "serve",
         "check",
+        "sub",
+        "pub",
         "config",
         "config show",
         "config doc",

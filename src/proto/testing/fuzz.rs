@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::{converse, pieces};
 use crate::{
-    Protocol, Time,
+    Message, Protocol, Time,
     tars::{
         ObjectRef,
         framed::{
-            Action, Call, Framed, LengthPrefixed, LengthPrefixedCodec, Parsed, Proxy, ProxyConfig, ProxyEvent,
+            Action, Call, Framed, LengthPrefixed, LengthPrefixedCodec, Parsed, Proxy, ProxyConfig,
+            ProxyEvent, control,
         },
     },
 };
@@ -52,6 +53,27 @@ pub fn endpoint(data: &[u8]) {
         Ok(object) => assert_eq!(object.to_string().parse(), Ok(object)),
         Err(error) => assert!(error.at <= text.len(), "{error}"),
     }
+}
+
+/// Any payload: a request that is read is written to the same bytes, and so is an answer.
+pub fn control(data: &[u8]) {
+    let mut out = Vec::new();
+    if control::is_control(data)
+        && let Ok(request) = control::Request::load(data)
+    {
+        control::encode_request(&request, &mut out);
+        assert_eq!(out, data);
+    }
+    out.clear();
+    match control::Said::load(data) {
+        Some(control::Said::Answer(answer)) => control::encode_answer(&answer, &mut out),
+        Some(control::Said::Message { topic, position, body }) => {
+            let body = &bytes::Bytes::copy_from_slice(body);
+            control::encode_message(&Message { topic, position, body }, &mut out);
+        }
+        _ => return,
+    }
+    assert_eq!(control::Said::load(&out), control::Said::load(data));
 }
 
 struct ProxyRun {

@@ -193,10 +193,14 @@ impl Shard {
         let Role::Accepted { listener, serving } = &mut conn.role else { return };
         let listener = *listener;
         let session = self.protocol(listener, protocol).accept(self.now());
-        *serving = Some(Serving { session, protocol });
+        let dialect = session.dialect();
+        *serving = Some(Serving { session, protocol, dialect });
         conn.state = State::Open;
         self.members.borrow_mut()[listener as usize].insert(conn.handle.id().slot);
         self.counters.listeners[listener as usize].unidentified.sub(1);
+        if self.protocol(listener, protocol).subscribes_unasked() {
+            self.subscribe_unasked(listener, conn.handle.id().slot);
+        }
         self.runs(Some(listener));
         self.service(listener, protocol).opened(&conn.handle);
         self.runs(None);

@@ -93,6 +93,7 @@ impl Shard {
                 }
                 serving.take().map(|serving| {
                     self.members.borrow_mut()[*listener as usize].remove(conn.handle.id().slot);
+                    self.push.left(conn.handle.id().slot);
                     Ended::Service {
                         listener: *listener,
                         protocol: serving.protocol,

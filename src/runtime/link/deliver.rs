@@ -7,7 +7,12 @@ use super::{
     Conn, Role, State,
     outbox::{Pushed, Pushing},
 };
-use crate::{CloseReason, Connection, connection::policy_code, mesh::Message, shard::Shard};
+use crate::{
+    CloseReason, Connection,
+    connection::{OutboxBounds, policy_code},
+    mesh::Message,
+    shard::Shard,
+};
 
 impl Shard {
     /// A message that a handle sent.
@@ -74,6 +79,25 @@ impl Shard {
     fn queue_frame(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>, posted: Time) -> bool {
         let bounds = conn.handle.bounds();
         let pushed = conn.outbox.push(Pushing { frame, key, posted }, self.now(), &bounds);
+        self.was_pushed(conn, pushed, &bounds)
+    }
+
+    /// As [`queue_frame`](Self::queue_frame), for messages whose order must hold when they conflate.
+    #[inline]
+    pub(crate) fn queue_in_order(
+        &self,
+        conn: &mut Conn,
+        frame: Bytes,
+        key: Option<u64>,
+        posted: Time,
+    ) -> bool {
+        let bounds = conn.handle.bounds();
+        let pushed = conn.outbox.push_in_order(Pushing { frame, key, posted }, self.now(), &bounds);
+        self.was_pushed(conn, pushed, &bounds)
+    }
+
+    #[inline]
+    fn was_pushed(&self, conn: &mut Conn, pushed: Pushed, bounds: &OutboxBounds) -> bool {
         match pushed {
             Pushed::Queued | Pushed::Blocked => self.count_queued(conn),
             Pushed::QueuedDroppingOldest(dropped) => {
@@ -119,7 +143,7 @@ impl Shard {
         }
     }
 
-    pub(super) fn count_drops(&self, conn: &mut Conn, code: &'static str, drops: usize) {
+    pub(crate) fn count_drops(&self, conn: &mut Conn, code: &'static str, drops: usize) {
         conn.traffic.dropped_messages += drops as u64;
         if let Some(listener) = conn.listener() {
             self.counters.listeners[listener].count_drops(code, drops);

@@ -156,7 +156,7 @@ impl Shard {
         let (mut taken, mut requests, mut answers, mut fault, mut closing) = (0, 0, 0, None, false);
         let waiting = conn.outbox.response_bytes();
         self.runs(Some(*listener));
-        while taken < input.len() && !closing {
+        while taken < input.len() && !closing && !conn.paused {
             if waiting + run.bytes.len() >= outbox_bytes_max {
                 conn.paused = true;
                 break;
@@ -173,15 +173,28 @@ impl Shard {
             }
             taken += len;
             closing = matches!(event, Some(Event::Closing));
-            if let Some(Event::Request { id, route, body }) = event {
-                requests += 1;
-                if ask(service, &conn.handle, Request { id, route, body }, &mut scratch) {
-                    answer(session, id, &scratch, &mut run.bytes, now);
-                    answers += 1;
+            match event {
+                Some(Event::Request { id, route, body }) => {
+                    requests += 1;
+                    if ask(service, &conn.handle, Request { id, route, body }, &mut scratch) {
+                        answer(session, id, &scratch, &mut run.bytes, now);
+                        answers += 1;
+                    }
+                }
+                None | Some(Event::Closing) => {}
+                Some(event) => {
+                    requests += 1;
+                    let may_bring_much = matches!(event, Event::Subscribe { since: Some(_), .. });
+                    let said = self.ask_hub(*listener, &conn.handle, event);
+                    // One history at a time: the rest of what it asks is read when it has got this one.
+                    conn.paused = may_bring_much && said.is_none();
+                    serving.dialect = session.dialect();
+                    answers += self.answer_ask(session, said, &mut run.bytes);
                 }
             }
             if more {
-                let behind = take_more(session, service, &conn.handle, &mut scratch, &mut run.bytes, now);
+                let behind =
+                    self.take_more(*listener, session, service, &conn.handle, &mut scratch, &mut run.bytes);
                 requests += behind.requests;
                 answers += behind.answers;
                 closing |= behind.closing;
@@ -248,7 +261,8 @@ impl Shard {
         let service = self.service(*listener, serving.protocol);
         let (mut scratch, mut run) = (self.scratch.take(), conn.outbox.take_run(now, || self.spare()));
         let session = &mut *serving.session;
-        let behind = take_more(session, service, &conn.handle, &mut scratch, &mut run.bytes, now);
+        let behind = self.take_more(*listener, session, service, &conn.handle, &mut scratch, &mut run.bytes);
+        serving.dialect = session.dialect();
         self.put_run(&mut conn.outbox, run, behind.answers);
         self.scratch.set(scratch);
         if let Err(error) = outcome {
@@ -261,9 +275,51 @@ impl Shard {
         self.queue_changed(conn);
     }
 
+    /// Takes the further events of a frame, or those of a time-out, and what the session itself says to it.
+    #[cold]
+    fn take_more(
+        &self,
+        listener: u32,
+        session: &mut dyn Session,
+        service: &dyn Service,
+        connection: &Connection,
+        scratch: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+    ) -> Behind {
+        let now = self.now();
+        let mut behind = Behind::default();
+        while let Some(event) = session.poll_event() {
+            match event {
+                Event::Request { id, route, body } => {
+                    behind.requests += 1;
+                    if ask(service, connection, Request { id, route, body }, scratch) {
+                        answer(session, id, scratch, out, now);
+                        behind.answers += 1;
+                    }
+                }
+                Event::Closing => behind.closing = true,
+                event => {
+                    behind.requests += 1;
+                    let said = self.ask_hub(listener, connection, event);
+                    behind.answers += self.answer_ask(session, said, out);
+                }
+            }
+        }
+        behind.answers += transmit(session, out);
+        behind
+    }
+
+    /// Says what the hub has to say at once, if anything; how many messages that was.
+    fn answer_ask(&self, session: &mut dyn Session, said: Option<Command<'_>>, out: &mut Vec<u8>) -> usize {
+        let Some(command) = said else { return 0 };
+        let is_said = session.handle_command(command, out, self.now()).is_ok();
+        debug_assert!(is_said, "a protocol can answer its own requests");
+        usize::from(is_said)
+    }
+
     /// Lets a session write an answer to the peer.
     #[inline]
-    pub(super) fn say(&self, outbox: &mut Outbox, session: &mut dyn Session, command: Command<'_>) {
+    pub(crate) fn say(&self, outbox: &mut Outbox, session: &mut dyn Session, command: Command<'_>) {
         let now = self.now();
         let mut said = false;
         self.write(outbox, |out| said = session.handle_command(command, out, now).is_ok());
@@ -303,33 +359,6 @@ struct Behind {
     requests: u64,
     answers: usize,
     closing: bool,
-}
-
-/// Takes the further events of a frame, or those of a time-out, and what the session itself says to it.
-#[cold]
-fn take_more(
-    session: &mut dyn Session,
-    service: &dyn Service,
-    connection: &Connection,
-    scratch: &mut Vec<u8>,
-    out: &mut Vec<u8>,
-    now: Time,
-) -> Behind {
-    let mut behind = Behind::default();
-    while let Some(event) = session.poll_event() {
-        match event {
-            Event::Request { id, route, body } => {
-                behind.requests += 1;
-                if ask(service, connection, Request { id, route, body }, scratch) {
-                    answer(session, id, scratch, out, now);
-                    behind.answers += 1;
-                }
-            }
-            _ => behind.closing |= event == Event::Closing,
-        }
-    }
-    behind.answers += transmit(session, out);
-    behind
 }
 
 /// Lets the session say what it has to say itself; how many messages that was.

@@ -24,7 +24,7 @@ impl Shard {
     /// Something was queued for `conn`: it is sent at the end of this turn, or behind the send in flight.
     /// Then handles and counters are told now, since it may be long until that send has ended.
     #[inline]
-    pub(super) fn queue_changed(&self, conn: &mut Conn) {
+    pub(crate) fn queue_changed(&self, conn: &mut Conn) {
         if conn.outbox.is_ready() {
             self.mark_dirty(conn);
         } else if conn.published != (conn.outbox.bytes(), conn.outbox.messages()) {
@@ -117,6 +117,11 @@ impl Shard {
         } else {
             self.publish_queue(conn);
         }
+        self.resume_if_drained(conn);
+    }
+
+    /// Reads again from a peer that was not read from, if it has taken enough of what waits for it.
+    pub(crate) fn resume_if_drained(&self, conn: &mut Conn) {
         if conn.paused
             && !self.draining.get()
             && conn.state == State::Open

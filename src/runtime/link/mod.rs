@@ -22,7 +22,7 @@ pub(crate) mod table;
 
 use std::{os::fd::OwnedFd, rc::Rc};
 
-use shardcast_proto::{Session, Time};
+use shardcast_proto::{Dialect, Session, Time};
 
 use crate::{Connection, shard::timer::TimerKey};
 use outbound::Outbound;
@@ -67,6 +67,8 @@ pub(crate) struct Serving {
     pub(crate) session: Box<dyn Session>,
     /// Which of the listener's protocols.
     pub(crate) protocol: usize,
+    /// In which way it is told of messages.
+    pub(crate) dialect: Dialect,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

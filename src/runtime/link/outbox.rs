@@ -27,6 +27,8 @@ pub(crate) struct Outbox {
     /// appended; invariant: `items[n - first]` is the item with number n.
     keyed: HashMap<u64, u64>,
     first: u64,
+    /// How many of `items` are gone.
+    gone: usize,
     /// Pushes over the bounds that wait for room, under `Block`.
     blocked: VecDeque<(Push, Time)>,
 }
@@ -35,6 +37,8 @@ pub(crate) struct Outbox {
 enum Item {
     Run(Run),
     Push(Push),
+    /// The place of a push that was replaced by one behind it. Never at the front.
+    Gone,
 }
 
 /// Responses, one behind the other.
@@ -78,7 +82,7 @@ pub(crate) enum Pushed {
     Queued,
     /// It waits, and this many older ones were dropped for it.
     QueuedDroppingOldest(usize),
-    /// It waits in the place of one with the same key.
+    /// It waits, and one with the same key does not any more.
     Replaced,
     /// It was dropped.
     Dropped,
@@ -120,7 +124,7 @@ impl Outbox {
     pub(crate) fn oldest(&self) -> Option<Time> {
         let waiting = match self.items.front() {
             Some(Item::Run(Run { since, .. }) | Item::Push(Push { since, .. })) => Some(*since),
-            None => None,
+            Some(Item::Gone) | None => None,
         };
         self.in_flight.as_ref().map(|it| it.since).or(waiting)
     }
@@ -201,6 +205,25 @@ impl Outbox {
         Pushed::Blocked
     }
 
+    /// As [`push`](Self::push), but what replaces another one takes its turn at the end: for messages whose order
+    /// must hold.
+    pub(crate) fn push_in_order(&mut self, pushing: Pushing, now: Time, bounds: &OutboxBounds) -> Pushed {
+        let replaces = bounds.overflow == OverflowPolicy::Conflate && self.blocked.is_empty();
+        if !replaces || self.keyed.is_empty() {
+            return self.push(pushing, now, bounds);
+        }
+        let Some(waiting) = self.waiting_with(pushing.key) else { return self.push(pushing, now, bounds) };
+        let older = waiting.frame.len();
+        let (bytes, others) = (self.bytes - older, self.messages - 1);
+        if others > 0 && bytes + pushing.frame.len() > bounds.bytes_max {
+            return Pushed::Dropped;
+        }
+        self.remove_waiting(pushing.key);
+        let queued = self.push(pushing, now, bounds);
+        debug_assert_eq!(queued, Pushed::Queued, "there is the room of the older one");
+        Pushed::Replaced
+    }
+
     /// Moves blocked pushes that have room by now; returns how many waited too long and were dropped.
     pub(crate) fn unblock(&mut self, now: Time, bounds: &OutboxBounds) -> usize {
         let mut dropped = 0;
@@ -263,6 +286,7 @@ impl Outbox {
         let pushes =
             self.items.iter().filter(|item| matches!(item, Item::Push(_))).count() + self.blocked.len();
         self.items.clear();
+        self.gone = 0;
         self.keyed.clear();
         self.blocked.clear();
         (self.bytes, self.response_bytes, self.messages) =
@@ -286,7 +310,43 @@ impl Outbox {
             self.keyed.remove(key);
         }
         self.first += 1;
+        self.trim();
         Some(item)
+    }
+
+    /// Takes out the waiting push of this key.
+    fn remove_waiting(&mut self, key: Option<u64>) {
+        let Some(number) = key.and_then(|key| self.keyed.remove(&key)) else { return };
+        let Some(item) = self.items.get_mut((number - self.first) as usize) else { return };
+        let removed = std::mem::replace(item, Item::Gone);
+        self.bytes -= removed.len();
+        self.messages -= removed.messages();
+        self.gone += 1;
+        self.trim();
+        if self.gone > GONE_MAX && self.gone * 2 > self.items.len() {
+            self.compact();
+        }
+    }
+
+    /// Sees to it that there is something at the front, or nothing at all.
+    fn trim(&mut self) {
+        while let Some(Item::Gone) = self.items.front() {
+            self.items.pop_front();
+            self.first += 1;
+            self.gone -= 1;
+        }
+    }
+
+    /// Closes the gaps of what is gone.
+    fn compact(&mut self) {
+        self.items.retain(|item| !matches!(item, Item::Gone));
+        self.gone = 0;
+        self.keyed.clear();
+        for (index, item) in self.items.iter().enumerate() {
+            if let Item::Push(Push { key: Some(key), .. }) = item {
+                self.keyed.insert(*key, self.first + index as u64);
+            }
+        }
     }
 
     /// One message always fits into an empty outbox, or a large one could never be sent.
@@ -327,7 +387,7 @@ impl Outbox {
         match self.items.front() {
             Some(Item::Run(run)) => run.bytes.len(),
             Some(Item::Push(push)) => push.frame.len(),
-            None => 0,
+            Some(Item::Gone) | None => 0,
         }
     }
 
@@ -338,6 +398,7 @@ impl Outbox {
         match item {
             Item::Run(run) => Payload::Gathered(run.bytes),
             Item::Push(push) => Payload::Shared(push.frame),
+            Item::Gone => Payload::Gathered(Vec::new()),
         }
     }
 
@@ -365,6 +426,7 @@ impl Outbox {
                     }
                     pieces.push(push.frame);
                 }
+                Some(Item::Gone) => {}
                 None => break,
             }
         }
@@ -404,6 +466,7 @@ impl Item {
         match self {
             Self::Run(run) => run.bytes.len(),
             Self::Push(push) => push.frame.len(),
+            Self::Gone => 0,
         }
     }
 
@@ -411,6 +474,7 @@ impl Item {
         match self {
             Self::Run(run) => run.messages,
             Self::Push(_) => 1,
+            Self::Gone => 0,
         }
     }
 }
@@ -426,6 +490,9 @@ const SEND_BYTES_MAX: usize = 256 << 10;
 
 /// A push from this size on is sent from where it is: copying would cost more than a piece does.
 const BY_REFERENCE_MIN: usize = 16 << 10;
+
+/// Places of what is gone that are borne before they are closed.
+const GONE_MAX: usize = 64;
 
 /// Pushes that may wait outside the bounds of one connection under `Block`.
 const BLOCKED_MAX: usize = 1024;

@@ -1,7 +1,7 @@
-use std::{fmt, net::SocketAddr, os::fd::OwnedFd, rc::Rc};
+use std::{fmt, net::SocketAddr, os::fd::OwnedFd, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
-use shardcast_proto::{RequestId, Time};
+use shardcast_proto::{RequestId, Time, push};
 
 use crate::{CloseReason, ConnId, Connection, shard::Shard};
 
@@ -13,6 +13,10 @@ pub(crate) enum Envelope {
     Deliver { to: Connection, message: Message, posted: Time },
     /// A push for all its connections of a listener, and when it was posted.
     Broadcast { listener: u32, body: Bytes, key: Option<u64>, posted: Time },
+    /// A message of a topic, for the subscribers there.
+    Message(Arc<push::Publication>),
+    /// Anything else that hubs say to each other, or that is to be published.
+    Push { from: u16, envelope: Box<push::Envelope> },
     /// A connection of its is owed an answer less, without one having been sent.
     Settled { to: ConnId },
     /// A connection of its to close.
@@ -65,6 +69,8 @@ impl fmt::Debug for Envelope {
             Self::Adopt(_) => "Adopt",
             Self::Deliver { .. } => "Deliver",
             Self::Broadcast { .. } => "Broadcast",
+            Self::Message(_) => "Message",
+            Self::Push { .. } => "Push",
             Self::Settled { .. } => "Settled",
             Self::Close { .. } => "Close",
             Self::Run(_) => "Run",

@@ -23,6 +23,7 @@ use crate::{ConnId, shard::DROP_POLICIES, shard::current};
 #[derive(Debug)]
 pub(crate) struct Router {
     peers: Vec<Peer>,
+    capacity: usize,
 }
 
 /// The outside of one shard.
@@ -33,6 +34,8 @@ pub(crate) struct Peer {
     rung: AtomicBool,
     pub(crate) sleeper: Sleeper,
     waker: OnceLock<RingWaker>,
+    /// Its hub takes no more publications for now; a hint, so that publishers hear of it early.
+    crowded: AtomicBool,
     /// Messages dropped before they reached the shard, per policy.
     drops: [AtomicU64; DROP_POLICIES.len()],
 }
@@ -41,7 +44,7 @@ impl Router {
     /// A router, and the inner side of each shard's door.
     pub(crate) fn new(shards: usize, capacity: usize) -> (Self, Vec<flume::Receiver<Envelope>>) {
         let (peers, doors) = (0..shards).map(|_| Peer::new(capacity)).unzip();
-        (Self { peers }, doors)
+        (Self { peers, capacity }, doors)
     }
 
     pub(crate) fn peer(&self, shard: u16) -> &Peer {
@@ -50,6 +53,11 @@ impl Router {
 
     pub(crate) fn shards(&self) -> usize {
         self.peers.len()
+    }
+
+    /// Envelopes that each queue takes.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// Queues `envelope` for `shard`, or hands it back when the queue is full.
@@ -82,6 +90,7 @@ impl Peer {
             rung: AtomicBool::new(false),
             sleeper: Sleeper::new(),
             waker: OnceLock::new(),
+            crowded: AtomicBool::new(false),
             drops: Default::default(),
         };
         (peer, inside)
@@ -110,6 +119,16 @@ impl Peer {
     /// Whether something came through the door since the last time this was asked.
     pub(crate) fn take_rung(&self) -> bool {
         self.rung.load(Ordering::Relaxed) && self.rung.swap(false, Ordering::Acquire)
+    }
+
+    /// The hub says whether its backlog is full.
+    pub(crate) fn set_crowded(&self, crowded: bool) {
+        self.crowded.store(crowded, Ordering::Relaxed);
+    }
+
+    /// Whether the hub's backlog was full a moment ago.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.crowded.load(Ordering::Relaxed)
     }
 
     /// The shard has ended: nothing that is sent to it will ever be taken.

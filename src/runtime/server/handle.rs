@@ -21,8 +21,8 @@ use crate::{
 /// A handle to a running server: cheap to clone, usable from any thread.
 #[derive(Clone)]
 pub struct ServerHandle {
-    pub(super) shared: Arc<Shared>,
-    pub(super) router: Arc<Router>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) router: Arc<Router>,
 }
 
 /// A repeated push, for as long as the server runs or until [`stop`](Self::stop).
@@ -82,7 +82,7 @@ impl ServerHandle {
     /// interval from now. The times are fixed by the first one, so that delays do not add up; a shard that
     /// was late by more than an interval leaves out what it missed.
     pub fn push_every(&self, name: &str, interval: Duration, body: impl Into<Bytes>) -> PeriodicPush {
-        let number = self.shared.periodics.fetch_add(1, Ordering::Relaxed);
+        let number = self.shared.next_number();
         let body = body.into();
         if let Some(listener) = self.listener(name).filter(|_| !interval.is_zero()) {
             let first = Time::from_nanos(clock::now_nanos()) + interval;

@@ -12,6 +12,7 @@ pub type ServiceFactory = Arc<dyn Fn(&ServerHandle) -> Box<dyn Service> + Send +
 #[derive(Clone)]
 pub struct Listener {
     pub(super) name: String,
+    pub(super) topic: Option<String>,
     pub(super) address: String,
     pub(super) protocols: Vec<(Arc<dyn Protocol>, ServiceFactory)>,
     pub(super) idle_timeout: Option<Duration>,
@@ -27,6 +28,7 @@ impl Listener {
     pub fn new(name: impl Into<String>, address: impl Into<String>) -> Self {
         Self {
             name: name.into(),
+            topic: None,
             address: address.into(),
             protocols: Vec::new(),
             idle_timeout: None,
@@ -47,6 +49,14 @@ impl Listener {
     ) -> Self {
         let factory: ServiceFactory = Arc::new(move |server| Box::new(service(server)));
         self.protocols.push((Arc::new(protocol), factory));
+        self
+    }
+
+    /// The topic whose messages the connections get without asking, instead of the one that is called as the
+    /// listener. Several listeners may have the same.
+    #[must_use]
+    pub fn topic(mut self, topic: impl Into<String>) -> Self {
+        self.topic = Some(topic.into());
         self
     }
 

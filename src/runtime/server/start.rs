@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64},
     },
+    time::SystemTime,
 };
 
 use shardcast_os::{
@@ -17,6 +18,7 @@ use shardcast_os::{
     socket::{self, TcpOptions},
     spsc,
 };
+use shardcast_proto::TopicName;
 
 use super::{Listener, ListenerShared, Server, ServerHandle, Shared};
 use crate::{
@@ -57,7 +59,8 @@ impl Server {
             draining: AtomicBool::new(false),
             stop_at: AtomicU64::new(u64::MAX),
             lifecycle: tell.clone(),
-            periodics: AtomicU64::new(0),
+            numbers: AtomicU64::new(0),
+            epoch: epoch(),
         });
         let (router, doors) = Router::new(shards, shared.config.mesh_capacity);
         let router = Arc::new(router);
@@ -209,6 +212,7 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
         let idle_timeout = listener.idle_timeout.unwrap_or(limits.idle_timeout);
         bound.push(ListenerShared {
             limits: Arc::new(ListenerLimits::new(&bounds, idle_timeout)),
+            topic: topic(&listener)?,
             label: label::number(&listener.name),
             name: listener.name,
             address,
@@ -216,6 +220,18 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
         });
     }
     Ok((bound, sockets))
+}
+
+/// What the connections of a listener hear without asking: the topic that was set, or that of its name.
+fn topic(listener: &Listener) -> Result<TopicName, StartError> {
+    let name = listener.topic.as_deref().unwrap_or(&listener.name);
+    TopicName::new(name).map_err(|error| StartError::Config(format!("listener {}: {error}", listener.name)))
+}
+
+/// Microseconds of the calendar: more than any earlier run had, however many topics it created.
+fn epoch() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(0)
 }
 
 fn resolve(listener: &Listener) -> Result<SocketAddr, StartError> {

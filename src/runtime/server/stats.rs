@@ -9,6 +9,7 @@ use super::{ServerHandle, Shared};
 use crate::{
     CloseReason,
     mesh::{Envelope, Router},
+    push,
     shard::{
         Shard,
         counters::{Counter, DECODE_ERRORS, DROP_POLICIES, ListenerCounters, REJECTIONS, ShardCounters},
@@ -56,6 +57,7 @@ fn read_shard(shard: u16, counters: &ShardCounters) -> ShardStats {
         tasks: counters.tasks.read(),
         push_refused: Vec::new(),
         push_latency: counters.push_latency.read(),
+        push: push::read(&counters.push),
     }
 }
 

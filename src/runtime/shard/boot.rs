@@ -16,13 +16,14 @@ use shardcast_os::{
     ring::{Ring, RingConfig},
     spsc,
 };
-use shardcast_proto::Time;
+use shardcast_proto::{Time, push::Hub};
 
 use super::{Shard, counters::ShardCounters, current, timer::TimerWheel};
 use crate::{
     Spin, StartError,
     link::{accept::ACCEPT_DELAY_MIN, members::Members, table::Table},
     mesh::{Envelope, Router},
+    push::Push,
     server::{ServerHandle, Shared},
 };
 
@@ -111,6 +112,8 @@ impl Seed {
         let now = Time::from_nanos(clock::now_nanos());
         let slots = NonZero::new(self.ring.slots).unwrap_or(NonZero::<u32>::MIN);
         let listeners = self.shared.listeners.len();
+        let (config, shards) = (self.shared.config.push.clone(), self.router.shards() as u16);
+        let hub = Hub::new(config, self.id, shards, self.shared.epoch);
         let shard = Rc::new(Shard {
             id: self.id,
             router: self.router,
@@ -123,6 +126,7 @@ impl Seed {
             members: RefCell::new((0..listeners).map(|_| Members::default()).collect()),
             services: OnceCell::new(),
             periodics: RefCell::default(),
+            push: Push::new(hub),
             dirty: RefCell::default(),
             just_sent: RefCell::default(),
             cutting: RefCell::default(),
@@ -169,6 +173,7 @@ impl Shard {
     fn wither(&self) {
         while self.door.try_recv().is_ok() {}
         self.local.take();
+        self.push.wither();
         let locals = self.locals.take();
         drop(locals);
         self.incoming.take();

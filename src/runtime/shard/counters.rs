@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use super::latency::Latency;
-use crate::CloseReason;
+use crate::{CloseReason, push::PushCounters};
 
 /// A number with one writer: adding is a plain load and store, reading needs no lock.
 #[derive(Debug, Default)]
@@ -60,6 +60,7 @@ pub(crate) struct ShardCounters {
     /// CPU that the shard is pinned to.
     pub(crate) cpu: OnceLock<usize>,
     pub(crate) listeners: Vec<ListenerCounters>,
+    pub(crate) push: PushCounters,
 }
 
 /// Counters of one listener on one shard.

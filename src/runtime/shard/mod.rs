@@ -32,6 +32,7 @@ use crate::{
     CloseReason, ConnId,
     link::{Conn, close::Ended, members::Members, table::Table},
     mesh::{Envelope, Router},
+    push::Push,
     server::Shared,
     service::Service,
     stats::ConnectionInfo,
@@ -61,6 +62,7 @@ pub(crate) struct Shard {
     /// Per listener, a service for each of its protocols.
     services: OnceCell<Vec<Vec<Box<dyn Service>>>>,
     periodics: RefCell<Vec<Periodic>>,
+    pub(crate) push: Push,
 
     /// Connections with something to send.
     pub(crate) dirty: RefCell<Vec<u32>>,
@@ -106,6 +108,7 @@ pub(crate) enum Timer {
     Connection(ConnId),
     ResumeAccept(u32),
     Periodic(u64),
+    Hub,
     Wake(Waker),
     Call(Deferred),
 }

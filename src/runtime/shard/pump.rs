@@ -9,7 +9,7 @@
 use std::{rc::Rc, time::Duration};
 
 use shardcast_os::{clock, executor, executor::Doze, ring::Completion};
-use shardcast_proto::Time;
+use shardcast_proto::{Time, push};
 
 use super::{Shard, Timer};
 use crate::{CloseReason, Spin, link::State, mesh::Envelope};
@@ -52,6 +52,7 @@ impl Shard {
     fn turn(self: &Rc<Self>, alarm: &mut Option<Time>) -> bool {
         let mut worked = self.take_envelopes();
         self.run_deferred();
+        worked |= self.turn_hub();
         self.flush();
         worked |= self.turn_ring(alarm);
         worked |= self.run_timers();
@@ -143,6 +144,8 @@ impl Shard {
             Envelope::Broadcast { listener, body, key, posted } => {
                 self.broadcast(listener, &body, key, posted);
             }
+            Envelope::Message(message) => self.take_push(self.id, push::Envelope::Message(message)),
+            Envelope::Push { from, envelope } => self.take_push(from, *envelope),
             Envelope::Adopt(adopted) => self.adopt(*adopted),
             Envelope::Settled { to } => self.end_if_drained(to),
             Envelope::Close { to, why } => self.close(to, why),
@@ -206,6 +209,7 @@ impl Shard {
                     }
                 }
                 Timer::Periodic(number) => self.on_periodic(number),
+                Timer::Hub => self.on_hub_timer(),
                 Timer::Wake(waker) => waker.wake(),
                 Timer::Call(call) => self.contain("a timer", || call(self)),
             }
@@ -254,6 +258,9 @@ impl Shard {
             || !self.ended.borrow().is_empty()
             || !self.deferred.borrow().is_empty()
             || !self.cutting.borrow().is_empty()
+            // A task may have sent something after this turn had woken its peers.
+            || !self.to_wake.borrow().is_empty()
+            || self.push.is_ready()
             || self.router.peer(self.id).is_rung()
             || self.incoming.borrow_mut().iter_mut().flatten().any(|queue| !queue.is_empty())
             || self.ring.borrow_mut().has_work()
@@ -262,7 +269,8 @@ impl Shard {
     /// Makes the ring wake us for the next timer. An earlier alarm that is under way serves as well.
     fn set_alarm(&self, alarm: &mut Option<Time>) {
         let next = self.timers.borrow().next_deadline();
-        let retry = (!self.moving.borrow().is_empty()).then(|| self.now() + RETRY);
+        let waits_for_room = !self.moving.borrow().is_empty() || self.push.is_stalled();
+        let retry = waits_for_room.then(|| self.now() + RETRY);
         let Some(deadline) = [next, retry].into_iter().flatten().min() else { return };
         if alarm.is_none_or(|at| at > deadline) {
             self.ring.borrow_mut().alarm(deadline - self.now());
@@ -330,5 +338,5 @@ const ENVELOPES_PER_TURN: usize = 256;
 /// Completions handled in one turn.
 const COMPLETIONS_PER_TURN: usize = 4096;
 
-/// A connection whose home shard had no room is tried again after this long.
+/// What found no room on its way to another shard is tried again after this long.
 const RETRY: Duration = Duration::from_millis(1);

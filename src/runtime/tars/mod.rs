@@ -2,6 +2,7 @@
 
 mod client;
 mod servant;
+mod topics;
 
 pub use client::{CallFuture, Client, ClientBuilder, ClientEvent, ConnectError};
 pub use servant::{Current, FramedService, Servant};
@@ -12,3 +13,4 @@ pub use shardcast_proto::tars::{
         ProxyConfig,
     },
 };
+pub use topics::{RequestError, TopicClient, TopicEvent, TopicPublisher};

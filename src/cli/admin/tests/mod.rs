@@ -129,5 +129,8 @@ fn shard(number: u16) -> ShardStats {
     shard.busy_nanos = 1_500_000_000;
     shard.listeners = vec![listener];
     shard.push_latency = LatencyStats::from_buckets(vec![(9_000, 98), (30_000, 1), (5_000_000, 1)]);
+    shard.push.topics = 12;
+    shard.push.delivered = 34;
+    shard.push.resumed = vec![("recovered", 5), ("gap", 6)];
     shard
 }

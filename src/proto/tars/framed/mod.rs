@@ -5,6 +5,7 @@
 //! payload) for those who use the ready-made [`LengthPrefixed`]; the session itself never looks inside a
 //! packet. `WIRE.md` beside this file has every byte, limit and refusal.
 
+pub mod control;
 pub mod frame;
 mod parser;
 mod proxy;

@@ -2,8 +2,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{LengthPrefixed, Parsed, Parser};
-use crate::{Command, Error, Event, Home, Progress, Protocol, RequestId, Route, Session, Sniff, Time};
+use super::{
+    LengthPrefixed, Parsed, Parser,
+    control::{self, Request},
+    frame,
+};
+use crate::{
+    Command, Dialect, Error, Event, Home, Message, Progress, Protocol, Refusal, RequestId, Route, Session,
+    Sniff, Time,
+};
 
 /// The protocol of a listener: packets end where its [`Parser`] says.
 ///
@@ -12,6 +19,8 @@ use crate::{Command, Error, Event, Home, Progress, Protocol, RequestId, Route, S
 pub struct Framed<P = LengthPrefixed> {
     parser: Arc<P>,
     packet_len_max: usize,
+    /// Packets are the frames of the push guide, whose payloads may be of the control vocabulary.
+    guide: bool,
 }
 
 impl Default for Framed {
@@ -21,23 +30,30 @@ impl Default for Framed {
 }
 
 impl Framed {
-    /// Frames that begin with their own length, within the limits of `parser`.
+    /// Frames that begin with their own length, within the limits of `parser`: those of the push guide. A peer
+    /// whose first frame is HELLO speaks the [control vocabulary](control).
     pub fn length_prefixed(parser: LengthPrefixed) -> Self {
         let packet_len_max = usize::try_from(parser.frame_len_max).unwrap_or(usize::MAX);
-        Self::new(parser, packet_len_max)
+        Self { guide: true, ..Self::new(parser, packet_len_max) }
     }
 }
 
 impl<P: Parser> Framed<P> {
     /// Packets as `parser` finds them, of at most `packet_len_max` bytes: when it still says
-    /// [`Parsed::Less`] beyond that, the peer gets [`Error::FrameTooLarge`].
+    /// [`Parsed::Less`] beyond that, the peer gets [`Error::FrameTooLarge`]. Nobody looks into them.
     pub fn new(parser: P, packet_len_max: usize) -> Self {
-        Self { parser: Arc::new(parser), packet_len_max }
+        Self { parser: Arc::new(parser), packet_len_max, guide: false }
     }
 
     /// Opens a session without a box around it.
     pub fn session(&self) -> FramedSession<P> {
-        FramedSession { parser: self.parser.clone(), packet_len_max: self.packet_len_max, request_count: 0 }
+        FramedSession {
+            parser: self.parser.clone(),
+            packet_len_max: self.packet_len_max,
+            request_count: 0,
+            speech: if self.guide { Speech::Unknown } else { Speech::Plain },
+            own: None,
+        }
     }
 }
 
@@ -60,17 +76,59 @@ impl<P: Parser + 'static> Protocol for Framed<P> {
     fn encode_push(&self, route: Route<'_>, body: &Bytes) -> Option<Bytes> {
         (route == Route::Only).then(|| body.clone())
     }
+
+    /// Plain peers get a push frame of the guide, or the body itself where packets are the application's.
+    fn encode_message(&self, dialect: Dialect, message: Message<'_>) -> Option<Bytes> {
+        let mut out = Vec::new();
+        match (dialect, self.guide) {
+            (CONTROL, _) => {
+                let len = control::MESSAGE_OVERHEAD + message.topic.len() + message.body.len();
+                let header = frame::Header::new(frame::PUSH_ID, len)?;
+                out.reserve_exact(frame::HEADER_LEN as usize + len);
+                header.encode(&mut out);
+                control::encode_message(&message, &mut out);
+            }
+            (_, true) => {
+                let header = frame::Header::new(frame::PUSH_ID, message.body.len())?;
+                out.reserve_exact(frame::HEADER_LEN as usize + message.body.len());
+                header.encode(&mut out);
+                out.extend_from_slice(message.body);
+            }
+            (_, false) => return Some(message.body.clone()),
+        }
+        Some(out.into())
+    }
+
+    /// Whoever connects is a subscriber of the listener, as in the push guide.
+    fn subscribes_unasked(&self) -> bool {
+        true
+    }
 }
 
 /// The accepting side of one connection.
 ///
 /// Each packet is an [`Event::Request`] whose body is the whole packet; requests are numbered from 1 in
-/// the order of arrival. A response or push is the bytes of its body, as they are.
+/// the order of arrival. A response or push is the bytes of its body, as they are. After HELLO, payloads of the
+/// [control vocabulary](control) are events of their own, and keep the ids of their frames.
 #[derive(Debug)]
 pub struct FramedSession<P> {
     parser: Arc<P>,
     packet_len_max: usize,
     request_count: u64,
+    speech: Speech,
+    /// What the session itself has to answer: frame id, operation, and why not.
+    own: Option<(u32, u8, Option<Refusal>)>,
+}
+
+/// What the first frame decided.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Speech {
+    /// There was none yet.
+    Unknown,
+    /// No payload is looked at.
+    Plain,
+    /// Payloads that begin with the magic are requests to the hub.
+    Control,
 }
 
 impl<P: Parser> Session for FramedSession<P> {
@@ -85,11 +143,8 @@ impl<P: Parser> Session for FramedSession<P> {
         match self.parser.parse(window)? {
             Parsed::Less => self.less(input),
             Parsed::Full(len) if len == 0 || len > window.len() => Err(Error::Refused),
-            Parsed::Full(len) => {
-                self.request_count += 1;
-                let id = RequestId(self.request_count);
-                Ok(Progress::event(len, Event::Request { id, route: Route::Only, body: &window[..len] }))
-            }
+            Parsed::Full(len) if self.speech == Speech::Plain => Ok(self.request(&window[..len])),
+            Parsed::Full(len) => Ok(self.look_into(&window[..len])),
             Parsed::Err => Err(Error::Refused),
         }
     }
@@ -107,11 +162,122 @@ impl<P: Parser> Session for FramedSession<P> {
             }
             // The wire has no room for a route: dropping it would deliver the push somewhere else.
             Command::Push { .. } => Err(command),
+            _ => self.answer(command, out),
         }
+    }
+
+    fn poll_transmit(&mut self, out: &mut Vec<u8>) {
+        match self.own.take() {
+            Some((id, op, Some(refusal))) => framed(id, out, |out| control::encode_refusal(op, refusal, out)),
+            Some((id, _, None)) => framed(id, out, |out| control::encode_answer(&control::Answer::Pong, out)),
+            None => {}
+        }
+    }
+
+    fn dialect(&self) -> Dialect {
+        if self.speech == Speech::Control { CONTROL } else { Dialect::default() }
     }
 }
 
 impl<P> FramedSession<P> {
+    #[inline]
+    fn request<'a>(&mut self, packet: &'a [u8]) -> Progress<'a> {
+        self.request_count += 1;
+        let id = RequestId(self.request_count);
+        Progress::event(packet.len(), Event::Request { id, route: Route::Only, body: packet })
+    }
+
+    /// A frame of the guide, on a connection that speaks the vocabulary or may begin to.
+    fn look_into<'a>(&mut self, packet: &'a [u8]) -> Progress<'a> {
+        let header = frame::Header::load(packet);
+        let (Some(header), Some(payload)) = (header, frame::payload(packet)) else {
+            // A parser may let shorter ones through; they are nobody's but the service's.
+            self.decide_plain();
+            return self.request(packet);
+        };
+        let concerns_us = match self.speech {
+            Speech::Control => control::is_control(payload),
+            _ => control::is_hello(payload),
+        };
+        if !concerns_us {
+            self.decide_plain();
+            return self.request(packet);
+        }
+        match self.event(header.id, payload) {
+            Ok(Some(event)) => Progress::event(packet.len(), event),
+            Ok(None) => {
+                self.own = Some((header.id, control::op::PING, None));
+                Progress::silent(packet.len()).and_more()
+            }
+            Err((op, refusal)) => {
+                self.own = Some((header.id, op, Some(refusal)));
+                Progress::silent(packet.len()).and_more()
+            }
+        }
+    }
+
+    fn decide_plain(&mut self) {
+        if self.speech == Speech::Unknown {
+            self.speech = Speech::Plain;
+        }
+    }
+
+    fn event<'a>(&mut self, id: u32, payload: &'a [u8]) -> Result<Option<Event<'a>>, (u8, Refusal)> {
+        let request = Request::load(payload)?;
+        // Pushes have this number: an answer under it could not be told from them.
+        let wants_answer = !matches!(request, Request::Publish { answer: false, .. });
+        let (frame_id, id) = (id, RequestId(id.into()));
+        let refuse = |operation| Err((operation, Refusal::Malformed));
+        Ok(Some(match request {
+            Request::Hello if self.speech == Speech::Control || frame_id == frame::PUSH_ID => {
+                return refuse(control::op::HELLO);
+            }
+            Request::Hello => {
+                self.speech = Speech::Control;
+                Event::Hello { id }
+            }
+            _ if wants_answer && frame_id == frame::PUSH_ID => return refuse(payload[control::MAGIC.len()]),
+            Request::Subscribe { topic, prefix, since } => Event::Subscribe { id, topic, prefix, since },
+            Request::Unsubscribe { topic, prefix } => Event::Unsubscribe { id, topic, prefix },
+            Request::Publish { topic, answer, options, body } => {
+                Event::Publish { id: answer.then_some(id), topic, options, body }
+            }
+            Request::Presence { topic } => Event::Presence { id, topic },
+            // Ours to answer.
+            Request::Ping => return Ok(None),
+        }))
+    }
+
+    /// What the hub has to say. A plain peer would take it for something else.
+    fn answer<'c>(&self, command: Command<'c>, out: &mut Vec<u8>) -> Result<(), Command<'c>> {
+        if self.speech != Speech::Control {
+            return Err(command);
+        }
+        let (id, answer) = match command {
+            Command::Welcome { id, epoch } => (id, control::Answer::Welcome { epoch }),
+            Command::Subscribed { id, head, recovery } => {
+                (id, control::Answer::Subscribed { head, recovery })
+            }
+            Command::Unsubscribed { id } => (id, control::Answer::Unsubscribed),
+            Command::Published { id, position, receivers } => {
+                (id, control::Answer::Published { position, receivers })
+            }
+            Command::Present { id, count } => (id, control::Answer::Present { count }),
+            Command::Refused { id: RequestId(id), operation, refusal } => {
+                let op = control::number(operation);
+                framed(id as u32, out, |out| control::encode_refusal(op, refusal, out));
+                return Ok(());
+            }
+            Command::Message(message) => {
+                framed(frame::PUSH_ID, out, |out| control::encode_message(&message, out));
+                return Ok(());
+            }
+            _ => return Err(command),
+        };
+        framed(id.0 as u32, out, |out| control::encode_answer(&answer, out));
+        Ok(())
+    }
+
     /// No packet yet: fine as long as what is there could still be the front of an allowed one.
     fn less(&self, input: &[u8]) -> Result<Progress<'static>, Error> {
         if input.len() <= self.packet_len_max {
@@ -122,3 +288,15 @@ impl<P> FramedSession<P> {
         Err(Error::FrameTooLarge { len: max.saturating_add(1), max })
     }
 }
+
+/// Appends the frame around a short payload.
+fn framed(id: u32, out: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    frame::Header { len: 0, id }.encode(out);
+    payload(out);
+    let len = u32::try_from(out.len() - start).expect("answers are short");
+    out[start..start + 4].copy_from_slice(&len.to_be_bytes());
+}
+
+/// Messages with topic and position, for those who said HELLO.
+const CONTROL: Dialect = Dialect(1);

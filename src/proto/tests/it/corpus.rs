@@ -19,6 +19,11 @@ fn endpoint_survives_its_corpus() {
     replay("endpoint", fuzz::endpoint);
 }
 
+#[test]
+fn control_survives_its_corpus() {
+    replay("control", fuzz::control);
+}
+
 fn replay(target: &str, run: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let entries = fs::read_dir(&folder).expect("a committed corpus");

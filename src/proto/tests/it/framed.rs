@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use shardcast_proto::{
-    Command, Error, Protocol, Route, Session, Time, session_conformance,
+    Command, Error, Protocol, RequestId, Route, Session, Time, session_conformance,
     tars::framed::{
         Framed, LengthPrefixed, LengthPrefixedCodec, Parsed, Proxy, ProxyConfig, ProxyEvent, frame,
     },
@@ -33,6 +33,49 @@ session_conformance!(
         refused: &[Command::Push { route: Route::Named("servant", "function"), body: b"x" }],
     }
 );
+
+session_conformance!(
+    control_vocabulary,
+    Conformance {
+        accept: &|| Framed::default().accept(NOW),
+        conversation: &[
+            frame::encode(1, b"\0SHC\x01\x07"),
+            frame::encode(1, b"\0SHC\x01\x01\0"),
+            frame::encode(2, b"\0SHC\x02\x01\x02a."),
+            frame::encode(2, b"plain in between"),
+            frame::encode(3, b"\0SHC\x7f"),
+            frame::encode(4, b"\0SHC\x04\x01\x01abody"),
+            frame::encode(0, b"\0SHC\x05\x01a"),
+            frame::encode(5, b"\0SHC\x06"),
+        ]
+        .concat(),
+        events: 4,
+        broken: &[(b"\0\0\0\0", "frame-too-small"), (&[0xff; 100], "frame-too-large")],
+        silence: &[],
+        refused: &[
+            Command::Unsubscribed { id: RequestId(1) },
+            Command::Welcome { id: RequestId(1), epoch: 7 },
+        ],
+    }
+);
+
+#[test]
+fn only_a_first_frame_of_hello_opts_in() {
+    let hello = frame::encode(1, b"\0SHC\x01\x01\0");
+    let subscribe = frame::encode(2, b"\0SHC\x02\0\x01a");
+    let events = |frames: &[&[u8]]| {
+        converse(&mut *Framed::default().accept(NOW), [&frames.concat()[..]], NOW).events.join("\n")
+    };
+    let opted = events(&[&hello, &subscribe]);
+    assert!(opted.contains("Hello") && opted.contains("Subscribe"), "{opted}");
+    for plain in [[&subscribe[..], &hello, &subscribe], [b"\0\0\0\x08\0\0\0\0", &hello, &subscribe]] {
+        let events = events(&plain);
+        assert_eq!((events.matches("Request {").count(), events.lines().count()), (3, 3), "{events}");
+    }
+    let custom = Framed::new(LengthPrefixed::default(), 100);
+    let events = converse(&mut *custom.accept(NOW), [&hello[..]], NOW).events;
+    assert!(events[0].contains("Request"), "frames of an application are its own: {events:?}");
+}
 
 /// The parser hook of an application: records end in `;`, and none contains a `!`.
 fn records(input: &[u8]) -> Parsed {

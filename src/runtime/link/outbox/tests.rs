@@ -106,6 +106,29 @@ fn conflation_keeps_the_newest_of_a_key_in_the_place_of_the_first() {
 }
 
 #[test]
+fn conflation_in_order_moves_the_newest_of_a_key_to_the_end() {
+    let policy = OverflowPolicy::Conflate;
+    let mut outbox = Outbox::default();
+    let now = Time::from_nanos(0);
+    let mut keyed =
+        |fill, key| outbox.push_in_order(pushing(frame(10, fill), Some(key)), now, &bounds(policy));
+    assert_eq!([keyed(1, 7), keyed(2, 8), keyed(3, 9)], [Pushed::Queued; 3]);
+    assert_eq!([keyed(4, 8), keyed(5, 7)], [Pushed::Replaced; 2]);
+    assert_eq!((outbox.bytes(), outbox.messages()), (30, 3));
+    assert_eq!(fills(&mut outbox), [3, 4, 5]);
+    assert!(outbox.is_empty());
+    // However often it is replaced, it takes the place of one.
+    for round in 0..10_000 {
+        let key = round % 3;
+        let pushed = outbox.push_in_order(pushing(frame(10, round as u8), Some(key)), now, &bounds(policy));
+        assert_eq!(pushed == Pushed::Queued, round < 3);
+        assert!(outbox.items.len() <= 2 * GONE_MAX + 8, "{}", outbox.items.len());
+    }
+    let last = [9_997_u64, 9_998, 9_999].map(|round| round as u8);
+    assert_eq!(fills(&mut outbox), last);
+}
+
+#[test]
 fn conflation_finds_a_key_however_much_was_sent_and_answered_before() {
     let policy = OverflowPolicy::Conflate;
     let mut outbox = Outbox::default();

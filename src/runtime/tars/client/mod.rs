@@ -116,6 +116,11 @@ impl Client {
         Ok(ClientBuilder::new(address))
     }
 
+    /// Describes a client of whoever listens at `address`.
+    pub fn at(address: SocketAddr) -> ClientBuilder {
+        ClientBuilder::new(address)
+    }
+
     /// An id for the next call, unique among those of this client: counts up and is never 0. Heartbeats have
     /// ids of their own, below, so that a call never meets one under way.
     pub fn gen_requestid(&self) -> u32 {

@@ -22,4 +22,7 @@ mod reload;
 mod silent;
 mod slow;
 mod stall;
+mod topic_abuse;
+mod topic_client;
+mod topics;
 mod vanish;

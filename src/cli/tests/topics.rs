@@ -1,0 +1,174 @@
+//! `sub` and `pub` against a server: what they print, and the codes that they end with.
+#![forbid(unsafe_code)]
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+#[test]
+fn what_is_published_is_printed() {
+    let server = Server::start("printed");
+    let mut sub = server.command("sub", &["prices.*", "news", "--count", "4"]);
+    let mut sub = sub.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it was built");
+    let mut notes = BufReader::new(sub.stderr.take().expect("piped")).lines().map_while(Result::ok);
+    for filter in ["news", "prices.*"] {
+        assert!(notes.any(|line| line.starts_with(&format!("subscribed to {filter}"))));
+    }
+    let output = server.run("pub", &["prices.gold", "2410.5"]);
+    assert_eq!(output.status.code(), Some(0));
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        printed.starts_with("published prices.gold ") && printed.ends_with(":1 to 1 subscriptions\n"),
+        "{printed}"
+    );
+    let output = server.run("pub", &["news", "two\nlines", "--count", "2", "--rate", "1000"]);
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(printed.starts_with("published 2 messages, the last at "), "{printed}");
+    let mut piped = server.command("pub", &["prices.silver", "-"]);
+    let mut piped = piped.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it was built");
+    piped.stdin.take().expect("piped").write_all(b"\xffraw").expect("it reads");
+    assert_eq!(piped.wait().expect("it ends").code(), Some(0));
+    let output = sub.wait_with_output().expect("it ends by itself");
+    assert_eq!(output.status.code(), Some(0));
+    let mut lines: Vec<_> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|line| {
+            let mut words = line.splitn(3, ' ');
+            let topic = words.next().unwrap_or_default();
+            let offset = words.next().and_then(|at| at.split_once(':')).map_or("", |(_, offset)| offset);
+            format!("{topic} {offset} {}", words.next().unwrap_or_default())
+        })
+        .collect();
+    lines.sort();
+    assert_eq!(
+        lines,
+        ["news 1 two\\nlines", "news 2 two\\nlines", "prices.gold 1 2410.5", "prices.silver 1 \\xffraw"]
+    );
+}
+
+#[test]
+fn scripts_get_objects_and_resume_where_they_were() {
+    let server = Server::start("scripts");
+    let published = server.objects("pub", &["t", "hello", "--json", "--count", "3"]);
+    assert_eq!(published.len(), 4, "{published:?}");
+    let epoch = published[0]["epoch"].clone();
+    for (index, object) in published[..3].iter().enumerate() {
+        let expected = json!({
+            "event": "published", "topic": "t", "epoch": epoch, "offset": index + 1, "receivers": 0,
+        });
+        assert_eq!(*object, expected);
+    }
+    assert_eq!((&published[3]["event"], &published[3]["published"]), (&json!("done"), &json!(3)));
+
+    let since = format!("{epoch}:1");
+    let heard = server.objects("sub", &["t", "--json", "--since", &since, "--count", "2"]);
+    let subscribed =
+        json!({ "event": "subscribed", "topic": "t", "epoch": epoch, "offset": 3, "recovered": true });
+    let message = |offset| json!({ "event": "message", "topic": "t", "epoch": epoch, "offset": offset, "body": "hello" });
+    assert_eq!(heard[..], [json!({ "event": "connected" }), subscribed, message(2), message(3)]);
+
+    let other = server.objects("sub", &["t", "--json", "--since", "1:9", "--count", "3"]);
+    assert_eq!(
+        other[1],
+        json!({
+            "event": "subscribed", "topic": "t", "epoch": epoch, "offset": 3,
+            "recovered": false, "missing": { "from": 1, "to": 0 },
+        })
+    );
+}
+
+#[test]
+fn exit_codes_tell_usage_from_failure() {
+    let server = Server::start("codes");
+    for (arguments, code) in [
+        (&["sub", "a*b"][..], 2),
+        (&["sub", "a*", "--since", "1:2"], 2),
+        (&["sub", "a", "b", "--since", "1:2"], 2),
+        (&["sub", "a", "--since", "12"], 2),
+        (&["sub", "a", "--via", "pigeon"], 2),
+        (&["pub", "a*", "x"], 2),
+        (&["pub", "a", "x", "--rate", "0"], 2),
+        (&["pub", "a"], 2),
+        (&["pub", "a", "x"], 0),
+    ] {
+        let output = server.run(arguments[0], &arguments[1..]);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
+    }
+    for command in [&["sub", "t"][..], &["pub", "t", "x"]] {
+        let mut nobody = Command::new(env!("CARGO_BIN_EXE_shardcast"));
+        let output = nobody.args(command).args(["--connect", "127.0.0.1:1"]).output().expect("it was built");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(!output.stderr.is_empty());
+    }
+    let sub = server.command("sub", &[]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn();
+    let mut sub = sub.expect("it was built");
+    let mut notes = BufReader::new(sub.stderr.take().expect("piped")).lines().map_while(Result::ok);
+    assert!(notes.any(|line| line == "subscribed to *"));
+    end(&sub);
+    assert_eq!(sub.wait().expect("it ends").code(), Some(0), "a signal ends it in order");
+}
+
+/// A running `shardcast serve`, on a free port.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(name: &str) -> Self {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("topics-{name}.toml"));
+        let text = "admin.listen = ''\nlog.level = 'warn'\nserver.shards = 2\nserver.cpus = 'none'\n\
+                    server.spin = '0'\n[[listener]]\nname = 'push'\nlisten = '127.0.0.1:0'\n";
+        fs::write(&file, text).expect("a place for the test");
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_shardcast"));
+        let mut child = serve
+            .args(["serve", "--drain", "5", "--config"])
+            .arg(&file)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it was built");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("piped");
+        BufReader::new(stdout).read_line(&mut line).expect("it says that it is ready");
+        let ready: Value = serde_json::from_str(line.trim_start_matches("ready ")).expect("JSON");
+        let address = ready["listeners"][0]["addr"].as_str().expect("an address").to_owned();
+        Self { child, address }
+    }
+
+    fn command(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shardcast"));
+        command.arg(name).args(arguments).args(["--connect", &self.address]);
+        command
+    }
+
+    fn run(&self, name: &str, arguments: &[&str]) -> Output {
+        self.command(name, arguments).output().expect("it was built")
+    }
+
+    /// What a command prints, as objects; it ends with 0.
+    fn objects(&self, name: &str, arguments: &[&str]) -> Vec<Value> {
+        let output = self.run(name, arguments);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let lines = String::from_utf8(output.stdout).expect("text");
+        lines.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        end(&self.child);
+        let _ = self.child.wait();
+    }
+}
+
+fn end(child: &Child) {
+    let pid = Pid::from_raw(child.id().cast_signed()).expect("a child");
+    // It may have ended already.
+    let _ = kill_process(pid, Signal::TERM);
+}

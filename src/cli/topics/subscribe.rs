@@ -1,0 +1,142 @@
+//! `shardcast sub`.
+
+use std::{io, process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::json;
+use shardcast::{
+    proto::{Position, Recovery, TopicFilter},
+    tars::{TopicClient, TopicEvent},
+};
+
+use super::{
+    Connect,
+    output::{self, Output},
+    parse_position,
+};
+use crate::{commands, signals};
+
+/// What `sub` is told.
+#[derive(Args, Debug)]
+pub(crate) struct SubArgs {
+    /// Topics: names, or fronts of names with `*` behind them; without any, all topics
+    #[arg(value_name = "TOPIC")]
+    topics: Vec<TopicFilter>,
+    #[command(flatten)]
+    connect: Connect,
+    /// Begin behind this message of the topic, and tell what is lost of those that follow it
+    #[arg(long, value_name = "EPOCH:OFFSET", value_parser = parse_position)]
+    since: Option<Position>,
+    /// End after this many messages
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+}
+
+/// Prints messages until it is told to end.
+///
+/// # Errors
+/// The server cannot be reached at first, or refuses.
+pub(crate) fn run(args: &SubArgs) -> anyhow::Result<ExitCode> {
+    if args.since.is_some() && !matches!(args.topics[..], [TopicFilter::Exact(_)]) {
+        eprintln!("error: --since is about one topic: name it, and no other");
+        return Ok(ExitCode::from(commands::EXIT_CONFIGURATION));
+    }
+    let stop = signals::stop_requests().context("cannot watch for signals")?;
+    let mut client = TopicClient::connect(args.connect.address()?, WAITING_MAX)?;
+    let mut topics = args.topics.clone();
+    if topics.is_empty() {
+        topics.push("*".parse()?);
+    }
+    for topic in topics {
+        client.subscribe(topic, args.since);
+    }
+    let mut print = Printer { output: Output::new(args.connect.json), connected: false, messages: 0 };
+    while args.count.is_none_or(|count| print.messages < count) && stop.is_empty() {
+        let Some(event) = client.recv(PATIENCE) else { continue };
+        match print.event(event, &args.connect.connect) {
+            Ok(()) => {}
+            // `head` has seen enough.
+            Err(error) if is_broken_pipe(&error) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+struct Printer {
+    output: Output,
+    connected: bool,
+    messages: u64,
+}
+
+impl Printer {
+    fn event(&mut self, event: TopicEvent, address: &str) -> anyhow::Result<()> {
+        match event {
+            TopicEvent::Connected => {
+                self.connected = true;
+                self.output.note("connected", json!({}), &format!("connected to {address}"))?;
+            }
+            TopicEvent::ConnectFailed if !self.connected => anyhow::bail!("cannot connect to {address}"),
+            TopicEvent::ConnectFailed => {
+                self.output.note("connect-failed", json!({}), "still not connected")?;
+            }
+            TopicEvent::Disconnected(_) => {
+                self.output.note("disconnected", json!({}), "disconnected; connecting again")?;
+            }
+            TopicEvent::Subscribed { filter, head, recovery } => self.subscribed(&filter, head, recovery)?,
+            TopicEvent::Refused { filter, error } => anyhow::bail!("{filter}: {error}"),
+            TopicEvent::Message { topic, position, body } => {
+                self.messages += 1;
+                let fields = output::message(&topic, position, &body);
+                let text =
+                    format!("{topic} {}:{} {}", position.epoch, position.offset, output::printable(&body));
+                self.output.line("message", fields, &text)?;
+            }
+            TopicEvent::Lost { topic, epoch, from, to } => {
+                let fields = json!({ "topic": topic, "epoch": epoch, "from": from, "to": to });
+                self.output.note("lost", fields, &format!("lost {topic} {epoch}:{from} to {epoch}:{to}"))?;
+            }
+            TopicEvent::NewEpoch { topic, epoch } => {
+                let fields = json!({ "topic": topic, "epoch": epoch });
+                self.output.note("new-epoch", fields, &format!("{topic} begins a new epoch, {epoch}"))?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn subscribed(&mut self, filter: &TopicFilter, head: Position, recovery: Recovery) -> io::Result<()> {
+        let mut fields = output::position(&filter.to_string(), head);
+        let mut text = format!("subscribed to {filter}");
+        if let TopicFilter::Exact(_) = filter {
+            text += &format!(" at {}:{}", head.epoch, head.offset);
+        }
+        match recovery {
+            Recovery::NotAsked => {}
+            Recovery::Recovered => {
+                fields["recovered"] = true.into();
+                text += ", recovered";
+            }
+            Recovery::Gap { from, to } => {
+                fields["recovered"] = false.into();
+                fields["missing"] = json!({ "from": from, "to": to });
+                text += &match from <= to {
+                    true => format!(", lost {}:{from} to {}:{to}", head.epoch, head.epoch),
+                    false => ", in a new epoch".to_owned(),
+                };
+            }
+        }
+        self.output.note("subscribed", fields, &text)
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Messages that may wait to be printed; what comes above that is lost, and said so.
+const WAITING_MAX: usize = 65_536;
+
+/// How long a request to end may go unnoticed.
+const PATIENCE: Duration = Duration::from_millis(50);

@@ -1,0 +1,49 @@
+use std::time::Duration;
+
+/// Bounds of one hub. Each names what is answered when it is reached.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HubConfig {
+    /// Topics that one shard owns; more are refused with `TooManyTopics`.
+    pub topics_max: usize,
+    /// Subscriptions of one shard's subscribers; more are refused with `TooManySubscriptions`.
+    pub subscriptions_max: usize,
+    /// Subscriptions of one subscriber; more are refused with `TooManySubscriptions`.
+    pub subscriptions_per_subscriber_max: usize,
+    /// Publications that may wait at their owner for room on the way to other shards; more are refused with
+    /// `Busy`.
+    pub backlog_max: usize,
+    /// Questions of one shard's subscribers that may wait for answers of other shards; more are refused with
+    /// `Busy`.
+    pub requests_max: usize,
+    /// Messages kept per topic; the oldest goes. 0 keeps none.
+    pub history_messages_max: usize,
+    /// Bytes kept per topic; the oldest goes.
+    pub history_bytes_max: usize,
+    /// How long a message is kept; zero is no bound.
+    pub history_age_max: Duration,
+    /// Bytes kept by all topics that one shard owns. At this bound a topic gives up its own oldest messages
+    /// for its newest, or keeps none.
+    pub history_total_bytes_max: usize,
+    /// A topic without subscribers and history is forgotten when nothing was published for this long.
+    pub topic_idle_timeout: Duration,
+    /// Subscribers of one shard that presence names one by one; the count is always whole.
+    pub presence_list_max: usize,
+}
+
+impl Default for HubConfig {
+    fn default() -> Self {
+        Self {
+            topics_max: 262_144,
+            subscriptions_max: 1_048_576,
+            subscriptions_per_subscriber_max: 4_096,
+            backlog_max: 4_096,
+            requests_max: 16_384,
+            history_messages_max: 256,
+            history_bytes_max: 256 << 10,
+            history_age_max: Duration::from_secs(60),
+            history_total_bytes_max: 64 << 20,
+            topic_idle_timeout: Duration::from_secs(60),
+            presence_list_max: 1_000,
+        }
+    }
+}

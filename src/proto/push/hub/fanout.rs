@@ -1,0 +1,72 @@
+//! From a message to the subscribers of this shard.
+
+use std::sync::Arc;
+
+use super::{Hub, Outlet};
+use crate::push::{Publication, Subscriber};
+
+impl Hub {
+    /// A message of a topic that another shard owns.
+    pub(super) fn receive(&mut self, message: &Arc<Publication>, outlet: &mut impl Outlet) {
+        self.counters.received += 1;
+        let index = match self.names.get(&message.topic) {
+            Some(index) => *index,
+            // Wanted by a prefix, or by nobody any more.
+            None if self.prefixes_of(&message.topic).is_empty() => {
+                self.counters.unwanted += 1;
+                return;
+            }
+            None => self.topic_or_new(&message.topic, message.published),
+        };
+        if let Some(topic) = self.topics.get_mut(index) {
+            topic.used = message.published;
+        }
+        self.fan_out(index, message, outlet);
+    }
+
+    /// Hands a message to everybody here who wants its topic, each once.
+    #[inline]
+    pub(super) fn fan_out(&mut self, index: u32, message: &Arc<Publication>, outlet: &mut impl Outlet) {
+        let Some(topic) = self.topics.get(index) else { return };
+        if topic.prefixes.is_empty() {
+            let members = topic.group.members();
+            if !members.is_empty() {
+                self.counters.delivered += members.len() as u64;
+                outlet.deliver(message, members);
+            }
+            return;
+        }
+        let members = self.everybody(index);
+        if !members.is_empty() {
+            self.counters.delivered += members.len() as u64;
+            outlet.deliver(message, &members);
+        }
+        self.scratch = members;
+    }
+
+    /// The subscribers of a topic by name and by prefix, each once.
+    pub(super) fn everybody(&mut self, index: u32) -> Vec<Subscriber> {
+        let mut members = std::mem::take(&mut self.scratch);
+        members.clear();
+        let Some(topic) = self.topics.get(index) else { return members };
+        let by_prefix = topic.prefixes.iter().filter_map(|prefix| self.prefixes.get(*prefix));
+        let groups = by_prefix.map(|prefix| prefix.group.members());
+        for group in [topic.group.members()].into_iter().chain(groups).filter(|group| !group.is_empty()) {
+            members.extend_from_slice(group);
+        }
+        self.once(&mut members);
+        members
+    }
+
+    /// Leaves each subscriber in the list once.
+    pub(super) fn once(&mut self, members: &mut Vec<Subscriber>) {
+        self.stamp = self.stamp.wrapping_add(1);
+        if self.stamp == 0 {
+            // All old stamps could be taken for new ones.
+            self.stamps.fill(0);
+            self.stamp = 1;
+        }
+        self.stamps.resize(self.subscribers.len(), 0);
+        members.retain(|who| std::mem::replace(&mut self.stamps[who.0 as usize], self.stamp) != self.stamp);
+    }
+}

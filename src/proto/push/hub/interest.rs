@@ -1,0 +1,118 @@
+//! What each shard wants, as far as others have to know it: told once per turn, when it has changed.
+
+use super::{Hub, Route, routes::Way};
+use crate::{Time, TopicFilter, push::Envelope};
+
+impl Hub {
+    /// The number of subscriptions of a route has changed: to be announced in the next turn.
+    pub(super) fn touch(&mut self, route: Route) {
+        self.ready = true;
+        let Some(group) = self.group(route) else { return };
+        if !group.dirty {
+            group.dirty = true;
+            self.dirty.push(route);
+        }
+    }
+
+    /// Tells owners how many subscriptions this shard has, where that has changed, and forgets routes that nobody
+    /// wants.
+    pub(super) fn announce(&mut self) {
+        for route in std::mem::take(&mut self.dirty) {
+            let Some(filter) = self.filter(route) else { continue };
+            let Some(group) = self.group(route) else { continue };
+            group.dirty = false;
+            let members = group.len();
+            if group.announced != members {
+                group.announced = members;
+                match &filter {
+                    TopicFilter::Exact(name) => {
+                        self.send(name.owner(self.shards), Envelope::Interest { filter, members });
+                    }
+                    TopicFilter::Prefix(_) => {
+                        for shard in 0..self.shards {
+                            self.send(shard, Envelope::Interest { filter: filter.clone(), members });
+                        }
+                    }
+                }
+            }
+            if members == 0 {
+                self.forget_unless_wanted(route);
+            }
+        }
+    }
+
+    fn forget_unless_wanted(&mut self, route: Route) {
+        match route.way() {
+            // What is owned here is forgotten when it is idle.
+            Way::Topic(index) if self.topics.get(index).is_some_and(|topic| topic.owned.is_none()) => {
+                self.forget_topic(index);
+            }
+            Way::Topic(_) => {}
+            Way::Prefix(index) => self.forget_prefix_unless_wanted(index),
+        }
+    }
+
+    /// Another shard, or this one, has so many subscriptions to a filter now.
+    pub(super) fn note_interest(&mut self, from: u16, filter: &TopicFilter, members: u32, now: Time) {
+        match filter {
+            TopicFilter::Exact(name) => {
+                let Some(index) = self.names.get(name).copied() else { return };
+                let Some(topic) = self.topics.get_mut(index) else { return };
+                // Whoever comes back soon finds the same epoch.
+                topic.used = now;
+                let Some(owned) = &mut topic.owned else { return };
+                if set_members(&mut owned.interest, from, members) {
+                    self.aim(index);
+                }
+            }
+            TopicFilter::Prefix(text) => {
+                if members == 0 && !self.prefix_names.contains_key(text) {
+                    return;
+                }
+                let index = self.prefix_or_new(text);
+                let Some(prefix) = self.prefixes.get_mut(index) else { return };
+                if set_members(&mut prefix.interest, from, members) {
+                    for topic in self.topics_of(text) {
+                        self.aim(topic);
+                    }
+                }
+                self.forget_prefix_unless_wanted(index);
+            }
+        }
+    }
+
+    /// Finds the shards that a topic's messages go to.
+    pub(super) fn aim(&mut self, index: u32) {
+        let Some(topic) = self.topics.get_mut(index) else { return };
+        let Some(owned) = topic.owned.as_deref_mut() else { return };
+        owned.targets.clear();
+        owned.targets.extend(owned.interest.iter().map(|(shard, _)| *shard));
+        for prefix in &topic.prefixes {
+            let interest = self.prefixes.get(*prefix).map_or(&[][..], |prefix| &prefix.interest);
+            owned.targets.extend(interest.iter().map(|(shard, _)| *shard));
+        }
+        owned.targets.sort_unstable();
+        owned.targets.dedup();
+        owned.targets.retain(|shard| *shard != self.shard);
+    }
+}
+
+/// Sets how many a shard has; true when it was none, or is.
+fn set_members(interest: &mut Vec<(u16, u32)>, shard: u16, members: u32) -> bool {
+    let known = interest.iter().position(|(it, _)| *it == shard);
+    match (known, members) {
+        (None, 0) => false,
+        (None, _) => {
+            interest.push((shard, members));
+            true
+        }
+        (Some(index), 0) => {
+            interest.swap_remove(index);
+            true
+        }
+        (Some(index), _) => {
+            interest[index].1 = members;
+            false
+        }
+    }
+}

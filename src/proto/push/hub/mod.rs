@@ -1,0 +1,373 @@
+//! The hub of one shard.
+//!
+//! Methods come in three kinds: requests of this shard's subscribers and publishers, which only queue;
+//! `handle_*` for what other hubs say and for time; and [`turn`](Hub::turn), in which all that is queued happens.
+//! Whoever calls the driver back in an [`Outlet`] finds the hub borrowed, and must not call it.
+
+mod fanout;
+mod interest;
+mod own;
+mod presence;
+mod routes;
+mod subscribe;
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+};
+
+use super::{
+    Answer, AskId, Envelope, HubConfig, Publication, Publish, Subscriber, Ticket, group::Group, slab::Slab,
+};
+use crate::{Position, Refusal, Time, TopicName, TopicPrefix};
+use own::Owned;
+use presence::Gather;
+use routes::Route;
+use subscribe::{Pending, Subscription};
+
+/// What a hub does to the world. The driver implements it.
+pub trait Outlet {
+    /// Hands a message to subscribers of this shard, in order of calls. What becomes of it in their outboxes is theirs.
+    fn deliver(&mut self, message: &Arc<Publication>, to: &[Subscriber]);
+
+    /// Hands a missed message to a subscriber that asked for it: to be treated as the answer that it is, not
+    /// as a push that may be dropped.
+    fn recover(&mut self, message: &Arc<Publication>, to: Subscriber) {
+        self.deliver(message, &[to]);
+    }
+
+    /// Whether `shard`, which is another one, takes an envelope now.
+    fn has_room(&self, shard: u16) -> bool;
+
+    /// Sends an envelope to another shard: in order, and never lost.
+    ///
+    /// # Errors
+    /// Hands it back when there is no room; it is offered again in a later turn.
+    fn post(&mut self, shard: u16, envelope: Envelope) -> Result<(), Envelope>;
+
+    /// Tells whoever holds `ticket`.
+    fn answer(&mut self, ticket: Ticket, answer: Answer);
+
+    /// How many envelopes may wait between two shards; what a publisher is told when they do.
+    fn capacity(&self) -> u64 {
+        1
+    }
+
+    /// What a subscriber of this shard is called outside; of the driver's choice.
+    fn identify(&self, who: Subscriber) -> u64 {
+        who.0.into()
+    }
+}
+
+/// The hub of one shard. See the [module](crate::push) for what it is, and is not.
+#[derive(Debug)]
+pub struct Hub {
+    config: HubConfig,
+    shard: u16,
+    shards: u16,
+    /// Epoch of the next topic: each life of a topic has one of its own.
+    epoch: u64,
+
+    topics: Slab<Topic>,
+    names: HashMap<TopicName, u32>,
+    /// The same, in order: for prefixes.
+    ordered: BTreeMap<TopicName, u32>,
+    prefixes: Slab<Prefix>,
+    prefix_names: HashMap<TopicPrefix, u32>,
+    /// How many prefixes there are of each length, so that only those lengths are looked for.
+    prefix_lengths: BTreeMap<usize, u32>,
+
+    /// Per subscriber, its subscriptions.
+    subscribers: Vec<Vec<Subscription>>,
+    subscription_count: usize,
+    /// Subscriptions that wait for the owner's answer.
+    pending: Slab<Pending>,
+    gathers: Slab<Gather>,
+    /// Publications whose owners have not answered yet.
+    published_elsewhere: usize,
+    /// Routes whose number of subscriptions changed.
+    dirty: Vec<Route>,
+    /// Per subscriber, the last fan-out that reached it; only where several filters match one topic.
+    stamps: Vec<u32>,
+    stamp: u32,
+    scratch: Vec<Subscriber>,
+
+    /// Publications that wait for their turn at their owner, which is this shard.
+    backlog: VecDeque<Waiting>,
+    /// Envelopes of this shard to itself.
+    inbox: VecDeque<Envelope>,
+    /// Per other shard, envelopes that found no room: those go first. Bounded by what others may ask, and by
+    /// the subscriptions that there are.
+    outgoing: Vec<VecDeque<Envelope>>,
+    outgoing_count: usize,
+    history_bytes: usize,
+    owned_count: usize,
+
+    sweep_at: Option<Time>,
+    sweep_from: u32,
+    /// Something is queued that the next turn can do.
+    ready: bool,
+    /// Something is queued that waits for room.
+    stalled: bool,
+    counters: HubCounters,
+}
+
+/// One topic, as far as this shard has to do with it.
+#[derive(Debug)]
+struct Topic {
+    name: TopicName,
+    /// Those of this shard who subscribed to it by name.
+    group: Group,
+    /// The prefixes that it has, of those that this shard knows.
+    prefixes: Vec<u32>,
+    /// What only its owner knows.
+    owned: Option<Box<Owned>>,
+    /// When it last had a message.
+    used: Time,
+}
+
+/// One prefix that somebody subscribed to: on this shard, or on another one for topics of this one.
+#[derive(Debug)]
+struct Prefix {
+    text: TopicPrefix,
+    group: Group,
+    /// Shards that want the topics owned here which begin so, and how many subscriptions they have.
+    interest: Vec<(u16, u32)>,
+}
+
+/// A publication that its owner has taken and not stamped yet.
+#[derive(Debug)]
+struct Waiting {
+    publish: Publish,
+    /// Who wants to hear of it, and on which shard.
+    ticket: Option<(u16, Ticket)>,
+}
+
+/// What a hub has counted since it was made.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct HubCounters {
+    /// Publications stamped here.
+    pub published: u64,
+    /// Messages handed to subscribers here, each subscriber counted.
+    pub delivered: u64,
+    /// Messages sent to other shards.
+    pub forwarded: u64,
+    /// Messages received from other shards.
+    pub received: u64,
+    /// Messages received that nobody here wanted any more.
+    pub unwanted: u64,
+    /// Publications refused as busy, by their owner or on the way to it.
+    pub busy: u64,
+    /// Publications refused because there were too many topics.
+    pub topics_refused: u64,
+    /// Subscriptions that recovered all that they had missed.
+    pub recovered: u64,
+    /// Subscriptions told of a gap.
+    pub gaps: u64,
+    /// Times that a turn ended with something that found no room.
+    pub stalls: u64,
+}
+
+/// What a hub holds now.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct HubGauges {
+    /// Topics owned here.
+    pub topics: u64,
+    /// Subscriptions of this shard's subscribers.
+    pub subscriptions: u64,
+    /// Publications that wait to be stamped here.
+    pub backlog: u64,
+    /// Envelopes that wait for room on their way to other shards.
+    pub outgoing: u64,
+    /// Questions whose answers are awaited.
+    pub requests: u64,
+    /// Bytes of history kept here.
+    pub history_bytes: u64,
+}
+
+impl Hub {
+    /// The hub of `shard`, one of `shards`.
+    ///
+    /// `epoch` is the first epoch of this run: it must be larger than that of any earlier run and than the
+    /// number of topics that were created since; microseconds of the calendar are.
+    pub fn new(config: HubConfig, shard: u16, shards: u16, epoch: u64) -> Self {
+        Self {
+            config,
+            shard,
+            shards: shards.max(1),
+            epoch,
+            topics: Slab::default(),
+            names: HashMap::new(),
+            ordered: BTreeMap::new(),
+            prefixes: Slab::default(),
+            prefix_names: HashMap::new(),
+            prefix_lengths: BTreeMap::new(),
+            subscribers: Vec::new(),
+            subscription_count: 0,
+            pending: Slab::default(),
+            gathers: Slab::default(),
+            published_elsewhere: 0,
+            dirty: Vec::new(),
+            stamps: Vec::new(),
+            stamp: 0,
+            scratch: Vec::new(),
+            backlog: VecDeque::new(),
+            inbox: VecDeque::new(),
+            outgoing: (0..shards).map(|_| VecDeque::new()).collect(),
+            outgoing_count: 0,
+            history_bytes: 0,
+            owned_count: 0,
+            sweep_at: None,
+            sweep_from: 0,
+            ready: false,
+            stalled: false,
+            counters: HubCounters::default(),
+        }
+    }
+
+    /// Takes what another hub sent. Messages are handed on at once, the rest in the next [`turn`](Self::turn).
+    pub fn handle_envelope(&mut self, from: u16, envelope: Envelope, now: Time, outlet: &mut impl Outlet) {
+        match envelope {
+            Envelope::Message(message) => self.receive(&message, outlet),
+            Envelope::Publish { publish, ticket } => {
+                if let Err((refusal, ticket)) = self.accept(publish, ticket.map(|ticket| (from, ticket)))
+                    && let Some((shard, ticket)) = ticket
+                {
+                    self.send(shard, Envelope::Published { ticket, result: Err(refusal) });
+                }
+            }
+            Envelope::Published { ticket, result } => {
+                self.published_elsewhere -= 1;
+                outlet.answer(ticket, Answer::Published(result));
+            }
+            Envelope::Ask { ask, filter, since, members } => {
+                self.answer_ask(from, ask, filter, since, members, now);
+            }
+            Envelope::Answer { ask, result, missed } => self.complete(ask, result, &missed, outlet),
+            Envelope::Interest { filter, members } => self.note_interest(from, &filter, members, now),
+            Envelope::AskPresence { ask, topic, list } => {
+                let presence = self.local_presence(&topic, list, outlet);
+                self.send(from, Envelope::PresenceAnswer { ask, presence });
+            }
+            Envelope::PresenceAnswer { ask, presence } => self.gathered(ask, presence, outlet),
+        }
+    }
+
+    /// Does what is queued, as far as there is room for it on the way to other shards; of a long backlog, a part,
+    /// so that a turn is bounded.
+    pub fn turn(&mut self, now: Time, outlet: &mut impl Outlet) {
+        self.ready = false;
+        self.announce();
+        self.send_outgoing(outlet);
+        while let Some(envelope) = self.inbox.pop_front() {
+            self.handle_envelope(self.shard, envelope, now, outlet);
+        }
+        let found_no_room = !self.publish_waiting(now, outlet);
+        self.send_outgoing(outlet);
+        self.ready = !self.inbox.is_empty() || (!self.backlog.is_empty() && !found_no_room);
+        self.stalled = self.outgoing_count > 0 || found_no_room;
+        self.counters.stalls += u64::from(self.stalled);
+    }
+
+    /// Whether [`turn`](Self::turn) has something to do.
+    #[inline]
+    pub fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    /// Whether something waits for room on the way to another shard: call [`turn`](Self::turn) again soon, whatever
+    /// happens.
+    #[inline]
+    pub fn is_stalled(&self) -> bool {
+        self.stalled
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next, if ever.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.sweep_at
+    }
+
+    /// Lets go of what is too old. Bounded in time: a hub with many topics asks to be called again soon.
+    pub fn handle_timeout(&mut self, now: Time) {
+        if self.sweep_at.is_some_and(|at| at <= now) {
+            self.sweep(now);
+        }
+    }
+
+    /// What was counted.
+    pub fn counters(&self) -> HubCounters {
+        self.counters
+    }
+
+    /// What there is.
+    pub fn gauges(&self) -> HubGauges {
+        HubGauges {
+            topics: self.owned_count as u64,
+            subscriptions: self.subscription_count as u64,
+            backlog: self.backlog.len() as u64,
+            outgoing: self.outgoing_count as u64,
+            requests: self.requests() as u64,
+            history_bytes: self.history_bytes as u64,
+        }
+    }
+
+    /// Position of the newest message of a topic that is owned here.
+    pub fn head(&self, topic: &str) -> Option<Position> {
+        let topic = self.topics.get(*self.names.get(topic)?)?;
+        Some(topic.owned.as_deref()?.head)
+    }
+
+    /// Topics and prefixes that are known here, whoever owns them.
+    #[cfg(test)]
+    pub(super) fn remains(&self) -> (usize, usize) {
+        (self.topics.len(), self.prefixes.len())
+    }
+
+    /// Sends to a shard, which may be this one: in order, in this turn or as soon as there is room.
+    fn send(&mut self, shard: u16, envelope: Envelope) {
+        self.ready = true;
+        if shard == self.shard {
+            return self.inbox.push_back(envelope);
+        }
+        if let Some(queue) = self.outgoing.get_mut(usize::from(shard)) {
+            queue.push_back(envelope);
+            self.outgoing_count += 1;
+        }
+    }
+
+    fn send_outgoing(&mut self, outlet: &mut impl Outlet) {
+        if self.outgoing_count == 0 {
+            return;
+        }
+        for (shard, queue) in self.outgoing.iter_mut().enumerate() {
+            while let Some(envelope) = queue.pop_front() {
+                if let Err(envelope) = outlet.post(shard as u16, envelope) {
+                    queue.push_front(envelope);
+                    break;
+                }
+                self.outgoing_count -= 1;
+            }
+        }
+    }
+
+    /// Whether a message for `shard` would find room behind all that was sent there before.
+    fn has_room(&self, shard: u16, outlet: &impl Outlet) -> bool {
+        shard == self.shard || (self.outgoing[usize::from(shard)].is_empty() && outlet.has_room(shard))
+    }
+
+    /// Questions whose answers have not come yet.
+    fn requests(&self) -> usize {
+        self.pending.len() + self.gathers.len() + self.published_elsewhere
+    }
+
+    /// Refuses one more question while too many wait for their answers.
+    fn may_ask(&self) -> Result<(), Refusal> {
+        let waiting = self.requests();
+        match waiting < self.config.requests_max {
+            true => Ok(()),
+            false => Err(Refusal::Busy { waiting: waiting as u64, max: self.config.requests_max as u64 }),
+        }
+    }
+}

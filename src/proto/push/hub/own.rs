@@ -1,0 +1,280 @@
+//! The owner's role: one order per topic, its history, and who wants it.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{AskId, Hub, Outlet, Publish, Waiting};
+use crate::{
+    Position, Recovery, Refusal, Time, TopicFilter, TopicName,
+    push::{Answer, Envelope, Publication, Receipt, Subscribed, Ticket, history::History},
+};
+
+/// What the owner of a topic knows of it.
+#[derive(Debug)]
+pub(super) struct Owned {
+    /// Position of the newest message.
+    pub(super) head: Position,
+    pub(super) history: History,
+    /// Shards that subscribed to it by name, and how many subscriptions they have.
+    pub(super) interest: Vec<(u16, u32)>,
+    /// Other shards that its messages go to: those above, and those that want one of its prefixes.
+    pub(super) targets: Vec<u16>,
+}
+
+impl Hub {
+    /// Takes a publication of this shard: waits its turn here if this shard [owns](TopicName::owner) the topic, and
+    /// is sent to its owner otherwise. The [`Answer`] comes to `ticket`, if there is one. Of `outlet`, only the ways
+    /// to other shards are used.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`]: the owner's backlog is full if that is here, or the way there, or too many wait for answers.
+    /// `ticket` will not be heard of.
+    pub fn publish(
+        &mut self,
+        publish: Publish,
+        ticket: Option<Ticket>,
+        outlet: &mut impl Outlet,
+    ) -> Result<(), Refusal> {
+        let owner = publish.topic.owner(self.shards);
+        if owner == self.shard {
+            let shard = self.shard;
+            let ticket = ticket.map(|ticket| (shard, ticket));
+            return self.accept(publish, ticket).map_err(|(refusal, _)| refusal);
+        }
+        if ticket.is_some() {
+            self.may_ask()?;
+        }
+        // What was asked before goes first.
+        self.send_outgoing(outlet);
+        let has_room = self.outgoing[usize::from(owner)].is_empty();
+        if !has_room || outlet.post(owner, Envelope::Publish { publish, ticket }).is_err() {
+            self.counters.busy += 1;
+            let max = outlet.capacity();
+            return Err(Refusal::Busy { waiting: max, max });
+        }
+        self.published_elsewhere += usize::from(ticket.is_some());
+        Ok(())
+    }
+
+    /// Whether this shard's backlog would take one more.
+    pub fn has_backlog_room(&self) -> bool {
+        self.backlog.len() < self.config.backlog_max
+    }
+
+    #[inline]
+    pub(super) fn accept(
+        &mut self,
+        publish: Publish,
+        ticket: Option<(u16, Ticket)>,
+    ) -> Result<(), (Refusal, Option<(u16, Ticket)>)> {
+        if !self.has_backlog_room() {
+            self.counters.busy += 1;
+            let (waiting, max) = (self.backlog.len() as u64, self.config.backlog_max as u64);
+            return Err((Refusal::Busy { waiting, max }, ticket));
+        }
+        self.backlog.push_back(Waiting { publish, ticket });
+        self.ready = true;
+        Ok(())
+    }
+
+    /// Publishes what waits, in order; false when one found no room on its way.
+    pub(super) fn publish_waiting(&mut self, now: Time, outlet: &mut impl Outlet) -> bool {
+        for _ in 0..PUBLICATIONS_PER_TURN {
+            let Some(waiting) = self.backlog.pop_front() else { break };
+            match self.owned_or_new(&waiting.publish.topic, now) {
+                Ok(index) if self.has_room_for_all(index, outlet) => {
+                    self.publish_now(index, waiting, now, outlet);
+                }
+                Ok(_) => {
+                    self.backlog.push_front(waiting);
+                    return false;
+                }
+                Err(refusal) => {
+                    self.counters.topics_refused += 1;
+                    self.tell(waiting.ticket, Err(refusal), outlet);
+                }
+            }
+        }
+        true
+    }
+
+    fn has_room_for_all(&self, index: u32, outlet: &impl Outlet) -> bool {
+        let owned = self.topics.get(index).and_then(|topic| topic.owned.as_deref());
+        owned.is_none_or(|owned| owned.targets.iter().all(|shard| self.has_room(*shard, outlet)))
+    }
+
+    /// Stamps a publication, keeps it, and sends it to everybody who wants it.
+    fn publish_now(&mut self, index: u32, waiting: Waiting, now: Time, outlet: &mut impl Outlet) {
+        let Waiting { publish, ticket } = waiting;
+        let Some(topic) = self.topics.get_mut(index) else { return };
+        let Some(owned) = topic.owned.as_deref_mut() else { return };
+        topic.used = now;
+        owned.head.offset += 1;
+        let message = Arc::new(Publication {
+            topic: topic.name.clone(),
+            position: owned.head,
+            body: publish.body,
+            key: publish.key,
+            posted: publish.posted,
+            published: now,
+        });
+        owned.history.push(Arc::clone(&message), &self.config, &mut self.history_bytes);
+        self.counters.published += 1;
+        self.counters.forwarded += owned.targets.len() as u64;
+        let mut returned = Vec::new();
+        for shard in &owned.targets {
+            if let Err(envelope) = outlet.post(*shard, Envelope::Message(Arc::clone(&message))) {
+                returned.push((*shard, envelope));
+            }
+        }
+        // There was room a moment ago; they are not lost in any case.
+        returned.into_iter().for_each(|(shard, envelope)| self.send(shard, envelope));
+        self.fan_out(index, &message, outlet);
+        if ticket.is_some() {
+            let receipt = Receipt { position: message.position, receivers: self.receivers(index) };
+            self.tell(ticket, Ok(receipt), outlet);
+        }
+    }
+
+    /// Tells whoever wants to hear of a publication, if anybody does.
+    fn tell(
+        &mut self,
+        ticket: Option<(u16, Ticket)>,
+        result: Result<Receipt, Refusal>,
+        outlet: &mut impl Outlet,
+    ) {
+        let Some((shard, ticket)) = ticket else { return };
+        if shard == self.shard {
+            return outlet.answer(ticket, Answer::Published(result));
+        }
+        self.send(shard, Envelope::Published { ticket, result });
+    }
+
+    /// Subscriptions that get the messages of a topic, on all shards.
+    fn receivers(&self, index: u32) -> u32 {
+        let Some(topic) = self.topics.get(index) else { return 0 };
+        let by_prefix = topic.prefixes.iter().filter_map(|prefix| self.prefixes.get(*prefix));
+        let by_name = topic.owned.iter().flat_map(|owned| &owned.interest);
+        by_name.chain(by_prefix.flat_map(|prefix| &prefix.interest)).map(|(_, members)| *members).sum()
+    }
+
+    /// A shard subscribes.
+    pub(super) fn answer_ask(
+        &mut self,
+        from: u16,
+        ask: AskId,
+        filter: TopicFilter,
+        since: Option<Position>,
+        members: u32,
+        now: Time,
+    ) {
+        let (mut result, mut missed) =
+            (Ok(Subscribed { head: Position::default(), recovery: Recovery::NotAsked }), Vec::new());
+        match &filter {
+            TopicFilter::Prefix(_) => self.note_interest(from, &filter, members, now),
+            TopicFilter::Exact(name) => match self.owned_or_new(name, now) {
+                Ok(index) => {
+                    self.note_interest(from, &filter, members, now);
+                    let (subscribed, messages) = self.recover(index, since, now);
+                    (result, missed) = (Ok(subscribed), messages);
+                }
+                Err(refusal) => result = Err(refusal),
+            },
+        }
+        self.send(from, Envelope::Answer { ask, result, missed });
+    }
+
+    fn recover(
+        &mut self,
+        index: u32,
+        since: Option<Position>,
+        now: Time,
+    ) -> (Subscribed, Vec<Arc<Publication>>) {
+        let owned = self.topics.get_mut(index).and_then(|topic| topic.owned.as_deref_mut());
+        let owned = owned.expect("the caller made sure");
+        let head = owned.head;
+        let Some(since) = since else {
+            return (Subscribed { head, recovery: Recovery::NotAsked }, Vec::new());
+        };
+        owned.history.expire(now, &self.config, &mut self.history_bytes);
+        let (recovery, missed) = owned.history.since(since, head);
+        match recovery {
+            Recovery::Recovered => self.counters.recovered += 1,
+            _ => self.counters.gaps += 1,
+        }
+        (Subscribed { head, recovery }, missed)
+    }
+
+    /// The topic of this name, which from now on is owned here.
+    fn owned_or_new(&mut self, name: &TopicName, now: Time) -> Result<u32, Refusal> {
+        let known = self.names.get(name).copied();
+        if let Some(index) = known
+            && self.topics.get(index).is_some_and(|topic| topic.owned.is_some())
+        {
+            return Ok(index);
+        }
+        if self.owned_count >= self.config.topics_max {
+            return Err(Refusal::TooManyTopics { max: self.config.topics_max as u64 });
+        }
+        let index = known.unwrap_or_else(|| self.topic_or_new(name, now));
+        let head = Position { epoch: self.epoch, offset: 0 };
+        self.epoch += 1;
+        self.owned_count += 1;
+        if let Some(topic) = self.topics.get_mut(index) {
+            topic.owned = Some(Box::new(Owned {
+                head,
+                history: History::default(),
+                interest: Vec::new(),
+                targets: Vec::new(),
+            }));
+            topic.used = now;
+        }
+        self.aim(index);
+        Ok(index)
+    }
+
+    /// Makes sure that [`sweep`](Self::sweep) comes.
+    pub(super) fn sweep_by(&mut self, now: Time) {
+        if self.sweep_at.is_none() {
+            self.sweep_at = Some(now + self.sweep_interval());
+        }
+    }
+
+    /// Looks at some topics: their history may be too old, and they themselves idle.
+    pub(super) fn sweep(&mut self, now: Time) {
+        let end = self.topics.end();
+        let until = end.min(self.sweep_from.saturating_add(SWEEP_TOPICS));
+        for index in self.sweep_from..until {
+            let Some(topic) = self.topics.get_mut(index) else { continue };
+            if let Some(owned) = &mut topic.owned {
+                owned.history.expire(now, &self.config, &mut self.history_bytes);
+            }
+            let wanted = topic.group.len() > 0
+                || topic.owned.as_deref().is_some_and(|it| !it.interest.is_empty() || !it.history.is_empty());
+            if !wanted && now - topic.used >= self.config.topic_idle_timeout {
+                self.forget_topic(index);
+            }
+        }
+        self.sweep_from = if until == end { 0 } else { until };
+        self.sweep_at = match until == end {
+            false => Some(now + SWEEP_PAUSE),
+            true => (self.topics.len() > 0).then(|| now + self.sweep_interval()),
+        };
+    }
+
+    /// Often enough for ages to be kept to a quarter.
+    fn sweep_interval(&self) -> Duration {
+        let ages = [self.config.history_age_max, self.config.topic_idle_timeout];
+        let shortest = ages.into_iter().filter(|age| !age.is_zero()).min();
+        (shortest.unwrap_or(SWEEP_INTERVAL_MAX) / 4).clamp(SWEEP_INTERVAL_MIN, SWEEP_INTERVAL_MAX)
+    }
+}
+
+/// Publications stamped in one turn, so that everything else on the shard has its own.
+const PUBLICATIONS_PER_TURN: usize = 256;
+
+/// Topics looked at in one sweep, and the pause before it goes on.
+const SWEEP_TOPICS: u32 = 4096;
+const SWEEP_PAUSE: Duration = Duration::from_millis(1);
+
+const SWEEP_INTERVAL_MIN: Duration = Duration::from_millis(10);
+const SWEEP_INTERVAL_MAX: Duration = Duration::from_secs(10);

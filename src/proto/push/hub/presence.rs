@@ -1,0 +1,65 @@
+//! Who is subscribed to a topic: asked of all shards, and added up.
+
+use super::{AskId, Hub, Outlet};
+use crate::{
+    Refusal, TopicName,
+    push::{Answer, Envelope, Presence, Subscriber, Ticket},
+};
+
+/// A question that not all shards have answered yet.
+#[derive(Debug)]
+pub(super) struct Gather {
+    ticket: Ticket,
+    due: u16,
+    presence: Presence,
+}
+
+impl Hub {
+    /// Asks who is subscribed to `topic`, by name or by prefix; `list` also who they are. The [`Answer`] comes to
+    /// `ticket`.
+    ///
+    /// # Errors
+    /// Too many questions are open ([`Refusal::Busy`]).
+    pub fn presence(&mut self, topic: &TopicName, list: bool, ticket: Ticket) -> Result<(), Refusal> {
+        self.may_ask()?;
+        let gather = Gather { ticket, due: self.shards, presence: Presence::default() };
+        let gather = self.gathers.insert(gather);
+        let ask = AskId(self.gathers.key(gather));
+        for shard in 0..self.shards {
+            self.send(shard, Envelope::AskPresence { ask, topic: topic.clone(), list });
+        }
+        Ok(())
+    }
+
+    pub(super) fn local_presence(&mut self, topic: &TopicName, list: bool, outlet: &impl Outlet) -> Presence {
+        let members = self.subscribers_of(topic);
+        let named = if list { self.config.presence_list_max } else { 0 };
+        let subscribers = members.iter().take(named).map(|who| (self.shard, outlet.identify(*who))).collect();
+        Presence { count: members.len() as u32, subscribers }
+    }
+
+    pub(super) fn gathered(&mut self, ask: AskId, presence: Presence, outlet: &mut impl Outlet) {
+        let Some(index) = self.gathers.find(ask.0) else { return };
+        let Some(gather) = self.gathers.get_mut(index) else { return };
+        gather.presence.count += presence.count;
+        gather.presence.subscribers.extend(presence.subscribers);
+        gather.due -= 1;
+        if gather.due == 0
+            && let Some(Gather { ticket, presence, .. }) = self.gathers.remove(index)
+        {
+            outlet.answer(ticket, Answer::Presence(presence));
+        }
+    }
+
+    /// The subscribers of a topic, whether it is known here or only wanted.
+    fn subscribers_of(&mut self, topic: &TopicName) -> Vec<Subscriber> {
+        if let Some(index) = self.names.get(topic) {
+            return self.everybody(*index);
+        }
+        let prefixes = self.prefixes_of(topic);
+        let groups = prefixes.into_iter().filter_map(|prefix| self.prefixes.get(prefix));
+        let mut members: Vec<_> = groups.flat_map(|prefix| prefix.group.members()).copied().collect();
+        self.once(&mut members);
+        members
+    }
+}

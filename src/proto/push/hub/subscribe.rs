@@ -1,0 +1,242 @@
+//! Subscribers of this shard: they ask, wait for the owner, get messages, and leave.
+
+use std::sync::Arc;
+
+use super::{AskId, Hub, Outlet, Route};
+use crate::{
+    Position, Refusal, Time, TopicFilter,
+    push::{Answer, Envelope, Publication, Subscribed, Subscriber, Ticket},
+};
+
+/// One entry in the list of a subscriber.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Subscription {
+    route: Route,
+    place: Place,
+}
+
+/// Where a subscription stands: among the members of its group, or among those that wait for an answer. The
+/// highest bit tells which.
+#[derive(Clone, Copy, Debug)]
+struct Place(u32);
+
+/// A subscription that waits for the answer of the owner, or for those of all shards.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// Who, and where in its list; `None` when it has gone or changed its mind.
+    who: Option<(Subscriber, u32)>,
+    route: Route,
+    ticket: Option<Ticket>,
+    /// Answers still to come.
+    due: u16,
+}
+
+impl Hub {
+    /// Subscribes `who`. The [`Answer`] comes to `ticket`, if there is one; messages begin behind it.
+    ///
+    /// Several subscriptions of one subscriber may match a topic; it gets each message once.
+    ///
+    /// # Errors
+    /// Nothing was done; `ticket` will not be heard of.
+    pub fn subscribe(
+        &mut self,
+        who: Subscriber,
+        filter: &TopicFilter,
+        since: Option<Position>,
+        ticket: Option<Ticket>,
+        now: Time,
+    ) -> Result<(), Refusal> {
+        if since.is_some() && matches!(filter, TopicFilter::Prefix(_)) {
+            return Err(Refusal::SinceOnPrefix);
+        }
+        let known = self.route(filter);
+        let list = self.subscribers.get(who.0 as usize).map_or(&[][..], Vec::as_slice);
+        if known.is_some_and(|route| list.iter().any(|it| it.route == route)) {
+            return Err(Refusal::AlreadySubscribed);
+        }
+        for (count, max) in [
+            (list.len(), self.config.subscriptions_per_subscriber_max),
+            (self.subscription_count, self.config.subscriptions_max),
+        ] {
+            if count >= max {
+                return Err(Refusal::TooManySubscriptions { max: max as u64 });
+            }
+        }
+        let is_announced = |route| self.group_of(route).is_some_and(|group| group.announced > 0);
+        if ticket.is_none()
+            && since.is_none()
+            && let Some(route) = known.filter(|route| is_announced(*route))
+        {
+            // Messages come already, and nobody asked from where on.
+            let back = self.list(who).len() as u32;
+            let place = Place::active(self.group(route).expect("it is announced").insert(who, back));
+            self.list(who).push(Subscription { route, place });
+            self.subscription_count += 1;
+            self.touch(route);
+            return Ok(());
+        }
+        self.may_ask()?;
+        let route = known.unwrap_or_else(|| self.route_or_new(filter, now));
+        self.subscription_count += 1;
+        let back = self.list(who).len() as u32;
+        let group = self.group(route).expect("found or made above");
+        group.waiting += 1;
+        group.announced = group.len();
+        let members = group.announced;
+        let due = if matches!(filter, TopicFilter::Exact(_)) { 1 } else { self.shards };
+        let pending = self.pending.insert(Pending { who: Some((who, back)), route, ticket, due });
+        self.list(who).push(Subscription { route, place: Place::pending(pending) });
+        let ask = AskId(self.pending.key(pending));
+        let envelope = Envelope::Ask { ask, filter: filter.clone(), since, members };
+        match filter {
+            TopicFilter::Exact(name) => self.send(name.owner(self.shards), envelope),
+            TopicFilter::Prefix(_) => (0..self.shards).for_each(|shard| self.send(shard, envelope.clone())),
+        }
+        Ok(())
+    }
+
+    /// Ends a subscription: `who` gets nothing more by it. One that still waits is answered all the same.
+    ///
+    /// # Errors
+    /// There is none ([`Refusal::NotSubscribed`]).
+    pub fn unsubscribe(&mut self, who: Subscriber, filter: &TopicFilter) -> Result<(), Refusal> {
+        let list = self.subscribers.get(who.0 as usize).map_or(&[][..], Vec::as_slice);
+        let found = self.route(filter).and_then(|route| list.iter().position(|it| it.route == route));
+        match found {
+            Some(index) => {
+                self.remove_subscription(who, index, true);
+                Ok(())
+            }
+            None => Err(Refusal::NotSubscribed),
+        }
+    }
+
+    /// Ends all subscriptions of `who`, which is no more; its number may be used again. Answers that it
+    /// still waits for do not come.
+    pub fn leave(&mut self, who: Subscriber) {
+        let count = self.subscribers.get(who.0 as usize).map_or(0, Vec::len);
+        for index in (0..count).rev() {
+            self.remove_subscription(who, index, false);
+        }
+        if let Some(list) = self.subscribers.get_mut(who.0 as usize) {
+            *list = Vec::new();
+        }
+    }
+
+    /// How many subscriptions `who` has.
+    pub fn subscriptions_of(&self, who: Subscriber) -> usize {
+        self.subscribers.get(who.0 as usize).map_or(0, Vec::len)
+    }
+
+    /// The owner answered.
+    pub(super) fn complete(
+        &mut self,
+        ask: AskId,
+        result: Result<Subscribed, Refusal>,
+        missed: &[Arc<Publication>],
+        outlet: &mut impl Outlet,
+    ) {
+        // A stale number cannot be: a question is forgotten when its last answer has come.
+        let Some(index) = self.pending.find(ask.0) else { return };
+        let Some(pending) = self.pending.get_mut(index) else { return };
+        pending.due -= 1;
+        if pending.due > 0 && result.is_ok() {
+            return;
+        }
+        let Some(Pending { who, route, ticket, .. }) = self.pending.remove(index) else { return };
+        if let Some(ticket) = ticket {
+            outlet.answer(ticket, Answer::Subscribed(result));
+        }
+        let Some((who, back)) = who else { return };
+        match result {
+            Ok(_) => {
+                let group = self.group(route).expect("a waiting subscription keeps its route");
+                group.waiting -= 1;
+                let place = group.insert(who, back);
+                self.subscribers[who.0 as usize][back as usize].place = Place::active(place);
+                for message in missed {
+                    self.counters.delivered += 1;
+                    outlet.recover(message, who);
+                }
+            }
+            Err(_) => {
+                // It has no `pending` any more to be taken out of.
+                self.subscribers[who.0 as usize][back as usize].place = Place::NOWHERE;
+                if let Some(group) = self.group(route) {
+                    group.waiting -= 1;
+                }
+                self.remove_subscription(who, back as usize, false);
+            }
+        }
+    }
+
+    /// The subscriptions of `who`.
+    fn list(&mut self, who: Subscriber) -> &mut Vec<Subscription> {
+        let index = who.0 as usize;
+        if self.subscribers.len() <= index {
+            self.subscribers.resize_with(index + 1, Vec::new);
+        }
+        &mut self.subscribers[index]
+    }
+
+    /// Takes a subscription out of the subscriber's list and out of its group. `answered`: if it waits, whoever
+    /// asked for it is told the outcome still.
+    fn remove_subscription(&mut self, who: Subscriber, index: usize, answered: bool) {
+        let removed = self.subscribers[who.0 as usize].swap_remove(index);
+        if let Some(moved) = self.subscribers[who.0 as usize].get(index).copied() {
+            self.moved_in_list(moved, who, index as u32);
+        }
+        self.subscription_count -= 1;
+        if let Some(place) = removed.place.as_active() {
+            let moved = self.group(removed.route).and_then(|group| group.remove(place));
+            if let Some((other, back)) = moved {
+                self.subscribers[other.0 as usize][back as usize].place = Place::active(place);
+            }
+        } else if let Some(pending) = removed.place.as_pending()
+            && let Some(pending) = self.pending.get_mut(pending)
+        {
+            pending.who = None;
+            pending.ticket = pending.ticket.filter(|_| answered);
+            if let Some(group) = self.group(removed.route) {
+                group.waiting -= 1;
+            }
+        }
+        self.touch(removed.route);
+    }
+
+    /// A subscription stands elsewhere in its subscriber's list now.
+    fn moved_in_list(&mut self, moved: Subscription, who: Subscriber, index: u32) {
+        if let Some(place) = moved.place.as_active() {
+            if let Some(group) = self.group(moved.route) {
+                group.moved(place, index);
+            }
+        } else if let Some(pending) = moved.place.as_pending()
+            && let Some(pending) = self.pending.get_mut(pending)
+        {
+            pending.who = Some((who, index));
+        }
+    }
+}
+
+impl Place {
+    /// Neither here nor there, for the moment in which it is taken out.
+    const NOWHERE: Self = Self(u32::MAX);
+
+    const fn active(place: u32) -> Self {
+        Self(place)
+    }
+
+    const fn pending(index: u32) -> Self {
+        Self(index | PENDING_BIT)
+    }
+
+    fn as_active(self) -> Option<u32> {
+        (self.0 & PENDING_BIT == 0).then_some(self.0)
+    }
+
+    fn as_pending(self) -> Option<u32> {
+        (self.0 & PENDING_BIT != 0 && self.0 != Self::NOWHERE.0).then_some(self.0 & !PENDING_BIT)
+    }
+}
+
+const PENDING_BIT: u32 = 1 << 31;

@@ -1,0 +1,217 @@
+use std::time::Duration;
+
+use super::world::World;
+use crate::{
+    Position, Recovery, Refusal,
+    push::{Answer, HubConfig, Subscribed},
+};
+
+fn world(shards: u16) -> World {
+    World::new(shards, 64, HubConfig::default())
+}
+
+#[track_caller]
+fn subscribed(world: &World, shard: u16, ticket: crate::push::Ticket) -> Subscribed {
+    match world.answers.get(&(shard, ticket.0)) {
+        Some(Answer::Subscribed(Ok(subscribed))) => *subscribed,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_published_reaches_every_shard_in_order() {
+    for shards in [1, 2, 4, 7] {
+        let mut world = world(shards);
+        for shard in 0..shards {
+            world.subscribe(shard, 0, "prices.gold", None).expect("room");
+            world.subscribe(shard, 1, "prices.*", None).expect("room");
+        }
+        world.settle();
+        for shard in 0..shards {
+            for number in 0..10 {
+                world.publish(shard, "prices.gold", &format!("{shard}:{number}")).expect("room");
+                world.turn(shard, 4);
+            }
+        }
+        world.settle();
+        for shard in 0..shards {
+            for who in [0, 1] {
+                let bodies = world.bodies(shard, who);
+                assert_eq!(bodies.len(), usize::from(shards) * 10);
+                for publisher in 0..shards {
+                    let of = format!("{publisher}:");
+                    let numbers: Vec<_> = bodies.iter().filter_map(|body| body.strip_prefix(&of)).collect();
+                    assert_eq!(numbers, (0..10).map(|it| it.to_string()).collect::<Vec<_>>());
+                }
+                assert_eq!(bodies, world.bodies(0, 0), "the order is the same for everybody");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_publisher_hears_where_its_message_stands_and_how_many_get_it() {
+    let mut world = world(3);
+    for (shard, who, filter) in [(0, 0, "t"), (0, 1, "t"), (1, 0, "*"), (2, 5, "other")] {
+        world.subscribe(shard, who, filter, None).expect("room");
+    }
+    world.settle();
+    for offset in 1..=3 {
+        let ticket = world.publish(2, "t", "x").expect("room");
+        world.settle();
+        let Some(Answer::Published(Ok(receipt))) = world.answers.get(&(2, ticket.0)) else { panic!("told") };
+        assert_eq!((receipt.position.offset, receipt.receivers), (offset, 3));
+    }
+}
+
+#[test]
+fn who_matches_by_several_filters_gets_each_message_once() {
+    let mut world = world(2);
+    for filter in ["a.b", "a.*", "*", "a.b*"] {
+        world.subscribe(1, 3, filter, None).expect("room");
+    }
+    world.settle();
+    world.publish(0, "a.b", "1").expect("room");
+    world.settle();
+    assert_eq!(world.bodies(1, 3), ["1"]);
+    assert_eq!(world.presence(0, "a.b"), 1);
+    for (filter, left) in [("a.b", 1), ("*", 1), ("a.*", 1), ("a.b*", 0)] {
+        world.unsubscribe(1, 3, filter).expect("subscribed");
+        assert_eq!(world.presence(0, "a.b"), left);
+    }
+    world.publish(0, "a.b", "2").expect("room");
+    world.settle();
+    assert_eq!(world.bodies(1, 3), ["1"]);
+}
+
+#[test]
+fn a_prefix_is_about_topics_that_are_and_that_will_be() {
+    let mut world = world(2);
+    world.publish(0, "a.early", "before anybody").expect("room");
+    world.settle();
+    world.subscribe(1, 0, "a.*", None).expect("room");
+    world.settle();
+    for topic in ["a.early", "a.late", "a.", "b"] {
+        world.publish(0, topic, topic).expect("room");
+    }
+    world.settle();
+    let mut bodies = world.bodies(1, 0);
+    bodies.sort_unstable();
+    assert_eq!(bodies, ["a.", "a.early", "a.late"]);
+}
+
+#[test]
+fn who_comes_back_gets_what_it_missed() {
+    for shards in [1, 2, 3] {
+        let mut world = world(shards);
+        let ticket = world.subscribe(0, 0, "t", None).expect("room");
+        world.settle();
+        let head = subscribed(&world, 0, ticket).head;
+        assert_eq!(head.offset, 0);
+        world.hubs[0].leave(crate::push::Subscriber(0));
+        for number in 1..=5 {
+            world.publish(0, "t", &number.to_string()).expect("room");
+        }
+        world.settle();
+        let since = Position { offset: 2, ..head };
+        let ticket = world.subscribe(shards - 1, 9, "t", Some(since)).expect("room");
+        world.publish(0, "t", "6").expect("room");
+        world.settle();
+        let answer = subscribed(&world, shards - 1, ticket);
+        assert_eq!(answer.recovery, Recovery::Recovered);
+        assert_eq!(world.bodies(shards - 1, 9), ["3", "4", "5", "6"]);
+    }
+}
+
+#[test]
+fn who_stayed_away_too_long_is_told_the_exact_gap() {
+    let config = HubConfig { history_messages_max: 3, ..HubConfig::default() };
+    let mut world = World::new(2, 64, config);
+    let ticket = world.subscribe(0, 0, "t", None).expect("room");
+    world.settle();
+    let epoch = subscribed(&world, 0, ticket).head.epoch;
+    for number in 1..=10 {
+        world.publish(0, "t", &number.to_string()).expect("room");
+    }
+    world.settle();
+    let (recovered, gap) = (Recovery::Recovered, |from, to| Recovery::Gap { from, to });
+    for (who, since, recovery, bodies) in [
+        (1, Position { epoch, offset: 10 }, recovered, &[][..]),
+        (2, Position { epoch, offset: 9 }, recovered, &["10"]),
+        (3, Position { epoch, offset: 7 }, recovered, &["8", "9", "10"]),
+        (4, Position { epoch, offset: 6 }, gap(7, 7), &["8", "9", "10"]),
+        (5, Position { epoch, offset: 0 }, gap(1, 7), &["8", "9", "10"]),
+        (6, Position { epoch: 7, offset: 9 }, gap(1, 7), &["8", "9", "10"]),
+        (7, Position { epoch, offset: 11 }, gap(1, 7), &["8", "9", "10"]),
+        (8, Position { epoch, offset: u64::MAX }, gap(1, 7), &["8", "9", "10"]),
+    ] {
+        let ticket = world.subscribe(1, who, "t", Some(since)).expect("room");
+        world.settle();
+        let answer = subscribed(&world, 1, ticket);
+        assert_eq!((answer.recovery, answer.head), (recovery, Position { epoch, offset: 10 }), "{since:?}");
+        assert_eq!(world.bodies(1, who), bodies, "{since:?}");
+    }
+}
+
+#[test]
+fn history_has_an_age_and_a_forgotten_topic_begins_a_new_epoch() {
+    let config = HubConfig {
+        history_age_max: Duration::from_secs(4),
+        topic_idle_timeout: Duration::from_secs(20),
+        ..HubConfig::default()
+    };
+    let mut world = World::new(1, 64, config);
+    let first = world.subscribe(0, 0, "t", None).expect("room");
+    world.settle();
+    let head = subscribed(&world, 0, first).head;
+    world.publish(0, "t", "1").expect("room");
+    world.settle();
+    world.unsubscribe(0, 0, "t").expect("subscribed");
+    world.settle();
+    for (seconds, topics, kept) in [(2, 1, true), (3, 1, false), (10, 1, false), (10, 0, false)] {
+        world.advance(Duration::from_secs(seconds));
+        world.settle();
+        let gauges = world.hubs[0].gauges();
+        assert_eq!((gauges.topics, gauges.history_bytes > 0), (topics, kept), "after {seconds}s more");
+    }
+    assert_eq!(world.hubs[0].poll_timeout(), None, "a hub without topics wants no time");
+    let again = world.subscribe(0, 0, "t", Some(Position { offset: 1, ..head })).expect("room");
+    world.settle();
+    let answer = subscribed(&world, 0, again);
+    assert!(answer.head.epoch > head.epoch);
+    assert_eq!((answer.head.offset, answer.recovery), (0, Recovery::Gap { from: 1, to: 0 }));
+}
+
+#[test]
+fn one_that_changes_its_mind_is_answered_and_gets_nothing() {
+    let mut world = world(2);
+    let ticket = world.subscribe(1, 0, "t", None).expect("room");
+    world.unsubscribe(1, 0, "t").expect("it waits");
+    let again = world.subscribe(1, 0, "t", None).expect("room");
+    world.unsubscribe(1, 0, "t").expect("it waits");
+    world.publish(0, "t", "x").expect("room");
+    world.settle();
+    subscribed(&world, 1, ticket);
+    subscribed(&world, 1, again);
+    assert_eq!(world.bodies(1, 0), [""; 0]);
+    assert_eq!(world.unsubscribe(1, 0, "t"), Err(Refusal::NotSubscribed));
+    assert_eq!(world.hubs.iter().map(|hub| hub.gauges().subscriptions).sum::<u64>(), 0);
+}
+
+#[test]
+fn one_that_leaves_is_no_more_and_its_number_is_free() {
+    let mut world = world(2);
+    for filter in ["t", "u", "*"] {
+        world.subscribe(1, 0, filter, None).expect("room");
+    }
+    world.hubs[1].leave(crate::push::Subscriber(0));
+    let ticket = world.subscribe(1, 0, "t", None).expect("another one");
+    world.settle();
+    subscribed(&world, 1, ticket);
+    assert_eq!(world.answers.len(), 1, "the one that left is not answered");
+    world.publish(0, "t", "for the new one").expect("room");
+    world.publish(0, "u", "for nobody").expect("room");
+    world.settle();
+    assert_eq!(world.bodies(1, 0), ["for the new one"]);
+    assert_eq!(world.hubs[1].subscriptions_of(crate::push::Subscriber(0)), 1);
+}

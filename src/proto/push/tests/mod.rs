@@ -1,0 +1,4 @@
+mod bounds;
+mod hub;
+mod property;
+mod world;

@@ -1,0 +1,176 @@
+//! Some hubs, with queues between them that arrive in order and may be full.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use crate::{
+    Position, Refusal, Time, TopicFilter, TopicName,
+    push::{Answer, Envelope, Hub, HubConfig, Outlet, Publication, Publish, Subscriber, Ticket},
+};
+
+pub(super) struct World {
+    pub(super) hubs: Vec<Hub>,
+    queues: Queues,
+    pub(super) now: Time,
+    /// What each subscriber got, in order, by shard and number.
+    pub(super) got: BTreeMap<(u16, u32), Vec<Arc<Publication>>>,
+    pub(super) answers: BTreeMap<(u16, u64), Answer>,
+    tickets: u64,
+}
+
+struct Queues {
+    capacity: usize,
+    /// By sender, then receiver.
+    waiting: Vec<Vec<VecDeque<Envelope>>>,
+}
+
+/// What one hub sees of the world.
+struct Side<'a> {
+    shard: u16,
+    queues: &'a mut Queues,
+    got: &'a mut BTreeMap<(u16, u32), Vec<Arc<Publication>>>,
+    answers: &'a mut BTreeMap<(u16, u64), Answer>,
+}
+
+impl Outlet for Side<'_> {
+    fn deliver(&mut self, message: &Arc<Publication>, to: &[Subscriber]) {
+        for who in to {
+            self.got.entry((self.shard, who.0)).or_default().push(Arc::clone(message));
+        }
+    }
+
+    fn has_room(&self, shard: u16) -> bool {
+        self.queues.waiting[usize::from(self.shard)][usize::from(shard)].len() < self.queues.capacity
+    }
+
+    fn post(&mut self, shard: u16, envelope: Envelope) -> Result<(), Envelope> {
+        assert_ne!(shard, self.shard, "a hub does not send to itself");
+        if !self.has_room(shard) {
+            return Err(envelope);
+        }
+        self.queues.waiting[usize::from(self.shard)][usize::from(shard)].push_back(envelope);
+        Ok(())
+    }
+
+    fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        let before = self.answers.insert((self.shard, ticket.0), answer);
+        assert_eq!(before, None, "answered once");
+    }
+}
+
+impl World {
+    pub(super) fn new(shards: u16, capacity: usize, config: HubConfig) -> Self {
+        let hubs = (0..shards).map(|shard| Hub::new(config.clone(), shard, shards, EPOCH)).collect();
+        let waiting = (0..shards).map(|_| (0..shards).map(|_| VecDeque::new()).collect()).collect();
+        Self {
+            hubs,
+            queues: Queues { capacity, waiting },
+            now: Time::from_nanos(1),
+            got: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            tickets: 0,
+        }
+    }
+
+    pub(super) fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets, 0)
+    }
+
+    pub(super) fn subscribe(
+        &mut self,
+        shard: u16,
+        who: u32,
+        filter: &str,
+        since: Option<Position>,
+    ) -> Result<Ticket, Refusal> {
+        let (ticket, filter) = (self.ticket(), filter.parse::<TopicFilter>().expect("a filter"));
+        let hub = &mut self.hubs[usize::from(shard)];
+        hub.subscribe(Subscriber(who), &filter, since, Some(ticket), self.now).map(|()| ticket)
+    }
+
+    pub(super) fn unsubscribe(&mut self, shard: u16, who: u32, filter: &str) -> Result<(), Refusal> {
+        self.hubs[usize::from(shard)].unsubscribe(Subscriber(who), &filter.parse().expect("a filter"))
+    }
+
+    pub(super) fn publish(&mut self, shard: u16, topic: &str, body: &str) -> Result<Ticket, Refusal> {
+        let (ticket, topic) = (self.ticket(), TopicName::new(topic).expect("a name"));
+        let publish = Publish {
+            topic,
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            key: None,
+            posted: Time::default(),
+        };
+        let mut result = Ok(ticket);
+        self.with(shard, |hub, _, side| {
+            result = hub.publish(publish, Some(ticket), side).map(|()| ticket);
+        });
+        result
+    }
+
+    /// One turn of one shard: takes up to `envelopes` of each queue.
+    pub(super) fn turn(&mut self, shard: u16, envelopes: usize) {
+        for from in 0..self.hubs.len() as u16 {
+            for _ in 0..envelopes {
+                let Some(envelope) = self.queues.waiting[usize::from(from)][usize::from(shard)].pop_front()
+                else {
+                    break;
+                };
+                self.with(shard, |hub, now, side| hub.handle_envelope(from, envelope, now, side));
+            }
+        }
+        self.with(shard, |hub, now, side| {
+            hub.handle_timeout(now);
+            hub.turn(now, side);
+        });
+    }
+
+    /// Turns until nothing is left to do.
+    pub(super) fn settle(&mut self) {
+        for _ in 0..100_000 {
+            (0..self.hubs.len() as u16).for_each(|shard| self.turn(shard, 4));
+            let is_idle = self.hubs.iter().all(|hub| !hub.is_ready() && !hub.is_stalled());
+            if is_idle && self.queues.waiting.iter().flatten().all(VecDeque::is_empty) {
+                return;
+            }
+        }
+        panic!("it never comes to rest");
+    }
+
+    pub(super) fn advance(&mut self, by: Duration) {
+        self.now = self.now + by;
+    }
+
+    /// Bodies that a subscriber got, in order.
+    pub(super) fn bodies(&self, shard: u16, who: u32) -> Vec<&str> {
+        let got = self.got.get(&(shard, who)).map_or(&[][..], Vec::as_slice);
+        got.iter().map(|message| str::from_utf8(&message.body).expect("text")).collect()
+    }
+
+    pub(super) fn presence(&mut self, shard: u16, topic: &str) -> u32 {
+        let ticket = self.ticket();
+        let topic = TopicName::new(topic).expect("a name");
+        self.hubs[usize::from(shard)].presence(&topic, true, ticket).expect("room for a question");
+        self.settle();
+        match self.answers.get(&(shard, ticket.0)) {
+            Some(Answer::Presence(presence)) => {
+                assert_eq!(presence.count as usize, presence.subscribers.len());
+                presence.count
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn with(&mut self, shard: u16, f: impl FnOnce(&mut Hub, Time, &mut Side<'_>)) {
+        let mut side =
+            Side { shard, queues: &mut self.queues, got: &mut self.got, answers: &mut self.answers };
+        f(&mut self.hubs[usize::from(shard)], self.now, &mut side);
+    }
+}
+
+pub(super) const EPOCH: u64 = 1_000;

@@ -1,0 +1,186 @@
+//! What a server says.
+
+use super::{
+    MAGIC, VERSION, op,
+    reader::Reader,
+    request::{put_position, put_text},
+};
+use crate::{Message, Operation, Position, Recovery, Refusal};
+
+/// The answer to one request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// To HELLO.
+    Welcome {
+        /// Grows from one run of the server to the next.
+        epoch: u64,
+    },
+    /// To SUBSCRIBE.
+    Subscribed {
+        /// Where the topic stands.
+        head: Position,
+        /// What became of `since`.
+        recovery: Recovery,
+    },
+    /// To UNSUBSCRIBE.
+    Unsubscribed,
+    /// To PUBLISH.
+    Published {
+        /// Where the message stands.
+        position: Position,
+        /// How many get it.
+        receivers: u32,
+    },
+    /// To PRESENCE.
+    Present {
+        /// Subscribers of the topic.
+        count: u32,
+    },
+    /// To PING.
+    Pong,
+}
+
+/// One payload of a server, as a client reads it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Said<'a> {
+    /// It did what was asked.
+    Answer(Answer),
+    /// It did not.
+    Refused {
+        /// A number of `docs/errors.md`.
+        status: u8,
+        /// One sentence.
+        text: &'a str,
+    },
+    /// A message of a topic.
+    Message {
+        /// On which topic.
+        topic: &'a str,
+        /// Where it stands there.
+        position: Position,
+        /// What was published.
+        body: &'a [u8],
+    },
+}
+
+impl<'a> Said<'a> {
+    /// Reads a payload that [is of the vocabulary](super::is_control); `None` when it cannot be read.
+    pub fn load(payload: &'a [u8]) -> Option<Self> {
+        let mut reader = Reader::new(payload.get(MAGIC.len()..)?);
+        let op = reader.u8()?;
+        if op == op::MESSAGE {
+            let _flags = reader.u8()?;
+            let topic = str::from_utf8(reader.text8()?).ok()?;
+            let position = load_position(&mut reader)?;
+            return Some(Self::Message { topic, position, body: reader.rest() });
+        }
+        let status = reader.u8()?;
+        if status != OK {
+            let text = str::from_utf8(reader.rest()).ok()?;
+            return (op & op::ANSWER != 0).then_some(Self::Refused { status, text });
+        }
+        let answer = match op ^ op::ANSWER {
+            op::HELLO => {
+                let _version = reader.u8()?;
+                Answer::Welcome { epoch: reader.u64()? }
+            }
+            op::SUBSCRIBE => load_subscribed(&mut reader)?,
+            op::UNSUBSCRIBE => Answer::Unsubscribed,
+            op::PUBLISH => {
+                Answer::Published { position: load_position(&mut reader)?, receivers: reader.u32()? }
+            }
+            op::PRESENCE => Answer::Present { count: reader.u32()? },
+            op::PING => Answer::Pong,
+            _ => return None,
+        };
+        reader.end(Self::Answer(answer))
+    }
+}
+
+fn load_subscribed(reader: &mut Reader<'_>) -> Option<Answer> {
+    let recovered = reader.u8()?;
+    let head = load_position(reader)?;
+    let recovery = match recovered {
+        0 => Recovery::NotAsked,
+        1 => Recovery::Recovered,
+        2 => Recovery::Gap { from: reader.u64()?, to: reader.u64()? },
+        _ => return None,
+    };
+    Some(Answer::Subscribed { head, recovery })
+}
+
+fn load_position(reader: &mut Reader<'_>) -> Option<Position> {
+    Some(Position { epoch: reader.u64()?, offset: reader.u64()? })
+}
+
+/// Appends the payload of an answer.
+pub fn encode_answer(answer: &Answer, out: &mut Vec<u8>) {
+    let head = |op: u8, out: &mut Vec<u8>| {
+        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&[op | op::ANSWER, OK]);
+    };
+    match *answer {
+        Answer::Welcome { epoch } => {
+            head(op::HELLO, out);
+            out.push(VERSION);
+            out.extend_from_slice(&epoch.to_be_bytes());
+        }
+        Answer::Subscribed { head: at, recovery } => {
+            head(op::SUBSCRIBE, out);
+            out.push(match recovery {
+                Recovery::NotAsked => 0,
+                Recovery::Recovered => 1,
+                Recovery::Gap { .. } => 2,
+            });
+            put_position(at, out);
+            if let Recovery::Gap { from, to } = recovery {
+                out.extend_from_slice(&from.to_be_bytes());
+                out.extend_from_slice(&to.to_be_bytes());
+            }
+        }
+        Answer::Unsubscribed => head(op::UNSUBSCRIBE, out),
+        Answer::Published { position, receivers } => {
+            head(op::PUBLISH, out);
+            put_position(position, out);
+            out.extend_from_slice(&receivers.to_be_bytes());
+        }
+        Answer::Present { count } => {
+            head(op::PRESENCE, out);
+            out.extend_from_slice(&count.to_be_bytes());
+        }
+        Answer::Pong => head(op::PING, out),
+    }
+}
+
+/// Appends the payload that refuses a request with this number of operation.
+pub(crate) fn encode_refusal(op: u8, refusal: Refusal, out: &mut Vec<u8>) {
+    out.extend_from_slice(&MAGIC);
+    out.extend_from_slice(&[op | op::ANSWER, refusal.status()]);
+    out.extend_from_slice(refusal.to_string().as_bytes());
+}
+
+/// Appends the payload of a message.
+pub fn encode_message(message: &Message<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(&MAGIC);
+    out.extend_from_slice(&[op::MESSAGE, 0]);
+    put_text(message.topic, out);
+    put_position(message.position, out);
+    out.extend_from_slice(message.body);
+}
+
+/// Bytes of a message's payload besides topic and body.
+pub(crate) const MESSAGE_OVERHEAD: usize = MAGIC.len() + 3 + 16;
+
+/// The number of an operation.
+pub(crate) const fn number(operation: Operation) -> u8 {
+    match operation {
+        Operation::Hello => op::HELLO,
+        Operation::Subscribe => op::SUBSCRIBE,
+        Operation::Unsubscribe => op::UNSUBSCRIBE,
+        Operation::Publish => op::PUBLISH,
+        Operation::Presence => op::PRESENCE,
+    }
+}
+
+/// The status of what was done.
+const OK: u8 = 0;

@@ -1,0 +1,198 @@
+//! What a client says.
+
+use std::time::Duration;
+
+use super::{MAGIC, VERSION, flag, op, reader::Reader};
+use crate::{Position, PublishOptions, Refusal};
+
+/// One request. Topics are what the peer sent; whether they can be topics is for others to check.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Request<'a> {
+    /// Opts in.
+    Hello,
+    /// Asks for messages.
+    Subscribe {
+        /// A name, or the front of names.
+        topic: &'a str,
+        /// It is the front of names.
+        prefix: bool,
+        /// Where the client was before.
+        since: Option<Position>,
+    },
+    /// Wants them no more.
+    Unsubscribe {
+        /// As it was subscribed to.
+        topic: &'a str,
+        /// It is the front of names.
+        prefix: bool,
+    },
+    /// Says something.
+    Publish {
+        /// Where.
+        topic: &'a str,
+        /// Whether an answer is wanted.
+        answer: bool,
+        /// What else is asked for.
+        options: PublishOptions,
+        /// What.
+        body: &'a [u8],
+    },
+    /// Asks how many are subscribed.
+    Presence {
+        /// To which topic.
+        topic: &'a str,
+    },
+    /// A heartbeat.
+    Ping,
+}
+
+impl<'a> Request<'a> {
+    /// Reads a payload that [is of the vocabulary](super::is_control).
+    ///
+    /// # Errors
+    /// Why it is refused, and the number of the operation as far as it is there (0 if not).
+    pub fn load(payload: &'a [u8]) -> Result<Self, (u8, Refusal)> {
+        let mut reader = Reader::new(payload.get(MAGIC.len()..).unwrap_or_default());
+        let Some(op) = reader.u8() else { return Err((0, Refusal::Malformed)) };
+        let read = match op {
+            op::HELLO => load_hello(reader),
+            op::SUBSCRIBE => load_subscribe(reader),
+            op::UNSUBSCRIBE => load_unsubscribe(reader),
+            op::PUBLISH => load_publish(reader),
+            op::PRESENCE => load_presence(reader),
+            op::PING => reader.end(Ok(Request::Ping)),
+            _ => return Err((op, Refusal::UnknownOperation)),
+        };
+        read.unwrap_or(Err(Refusal::Malformed)).map_err(|refusal| (op, refusal))
+    }
+}
+
+/// `None`: cut off, or more behind it than there is to say.
+type Read<'a> = Option<Result<Request<'a>, Refusal>>;
+
+fn load_hello(mut reader: Reader<'_>) -> Read<'_> {
+    let version = reader.u8()?;
+    // What a later version looks like behind its number, nobody knows yet.
+    if version != VERSION {
+        return Some(Err(Refusal::UnsupportedVersion));
+    }
+    let flags = reader.u8()?;
+    reader.end(Request::Hello).filter(|_| flags == 0).map(Ok)
+}
+
+fn load_subscribe(mut reader: Reader<'_>) -> Read<'_> {
+    let flags = known(reader.u8()?, flag::PREFIX | flag::SINCE)?;
+    let topic = reader.text8()?;
+    let since = match flags & flag::SINCE {
+        0 => None,
+        _ => Some(Position { epoch: reader.u64()?, offset: reader.u64()? }),
+    };
+    let request =
+        text(topic).map(|topic| Request::Subscribe { topic, prefix: flags & flag::PREFIX != 0, since });
+    reader.end(request)
+}
+
+fn load_unsubscribe(mut reader: Reader<'_>) -> Read<'_> {
+    let flags = known(reader.u8()?, flag::PREFIX)?;
+    let topic = reader.text8()?;
+    reader.end(text(topic).map(|topic| Request::Unsubscribe { topic, prefix: flags & flag::PREFIX != 0 }))
+}
+
+fn load_publish(mut reader: Reader<'_>) -> Read<'_> {
+    let flags = known(reader.u8()?, flag::QUIET | flag::KEY | flag::DELAY | flag::TTL | flag::CLASS)?;
+    let topic = reader.text8()?;
+    let mut options = PublishOptions::default();
+    if flags & flag::KEY != 0 {
+        options.key = Some(reader.u64()?);
+    }
+    if flags & flag::DELAY != 0 {
+        options.delay = Some(Duration::from_millis(reader.u32()?.into()));
+    }
+    if flags & flag::TTL != 0 {
+        options.ttl = Some(Duration::from_millis(reader.u32()?.into()));
+    }
+    if flags & flag::CLASS != 0 {
+        options.class = Some(reader.u8()?);
+    }
+    let (answer, body) = (flags & flag::QUIET == 0, reader.rest());
+    Some(text(topic).map(|topic| Request::Publish { topic, answer, options, body }))
+}
+
+fn load_presence(mut reader: Reader<'_>) -> Read<'_> {
+    let topic = reader.text8()?;
+    reader.end(text(topic).map(|topic| Request::Presence { topic }))
+}
+
+/// The flags, if they are among those that mean something.
+fn known(flags: u8, all: u8) -> Option<u8> {
+    (flags & !all == 0).then_some(flags)
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Refusal> {
+    str::from_utf8(bytes).map_err(|_| Refusal::BadTopic)
+}
+
+/// Appends the payload of a request.
+///
+/// # Panics
+/// A topic of more than 255 bytes, which a [`TopicName`](crate::TopicName) is not. Delay and time to live beyond 49
+/// days are written as that.
+pub fn encode_request(request: &Request<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(&MAGIC);
+    match *request {
+        Request::Hello => out.extend_from_slice(&[op::HELLO, VERSION, 0]),
+        Request::Subscribe { topic, prefix, since } => {
+            out.push(op::SUBSCRIBE);
+            out.push(bit(prefix, flag::PREFIX) | bit(since.is_some(), flag::SINCE));
+            put_text(topic, out);
+            if let Some(since) = since {
+                put_position(since, out);
+            }
+        }
+        Request::Unsubscribe { topic, prefix } => {
+            out.extend_from_slice(&[op::UNSUBSCRIBE, bit(prefix, flag::PREFIX)]);
+            put_text(topic, out);
+        }
+        Request::Publish { topic, answer, options, body } => put_publish(topic, answer, &options, body, out),
+        Request::Presence { topic } => {
+            out.push(op::PRESENCE);
+            put_text(topic, out);
+        }
+        Request::Ping => out.push(op::PING),
+    }
+}
+
+fn put_publish(topic: &str, answer: bool, options: &PublishOptions, body: &[u8], out: &mut Vec<u8>) {
+    out.push(op::PUBLISH);
+    out.push(
+        bit(!answer, flag::QUIET)
+            | bit(options.key.is_some(), flag::KEY)
+            | bit(options.delay.is_some(), flag::DELAY)
+            | bit(options.ttl.is_some(), flag::TTL)
+            | bit(options.class.is_some(), flag::CLASS),
+    );
+    put_text(topic, out);
+    if let Some(key) = options.key {
+        out.extend_from_slice(&key.to_be_bytes());
+    }
+    for duration in [options.delay, options.ttl].into_iter().flatten() {
+        let millis = u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
+        out.extend_from_slice(&millis.to_be_bytes());
+    }
+    out.extend(options.class);
+    out.extend_from_slice(body);
+}
+
+const fn bit(set: bool, flag: u8) -> u8 {
+    if set { flag } else { 0 }
+}
+
+pub(super) fn put_text(text: &str, out: &mut Vec<u8>) {
+    out.push(u8::try_from(text.len()).expect("a topic has at most 255 bytes"));
+    out.extend_from_slice(text.as_bytes());
+}
+
+pub(super) fn put_position(position: Position, out: &mut Vec<u8>) {
+    out.extend_from_slice(&position.epoch.to_be_bytes());
+    out.extend_from_slice(&position.offset.to_be_bytes());
+}

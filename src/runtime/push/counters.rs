@@ -1,0 +1,107 @@
+//! What a shard's hub counts, told to whoever asks.
+
+use shardcast_proto::push::{HubCounters, HubGauges};
+
+use crate::shard::counters::Counter;
+
+/// The hub of one shard at one moment. Totals count since the start.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct PushStats {
+    /// Topics that this shard owns.
+    pub topics: u64,
+    /// Subscriptions of this shard's connections, and of the library's subscribers that live here.
+    pub subscriptions: u64,
+    /// Publications that wait for their turn at this shard.
+    pub backlog: u64,
+    /// Envelopes of the hub that wait for room on the way to other shards.
+    pub outgoing: u64,
+    /// Requests that wait for the answers of other shards.
+    pub requests: u64,
+    /// Bytes of history that this shard keeps.
+    pub history_bytes: u64,
+    /// Publications that got their place in a topic of this shard.
+    pub published: u64,
+    /// Messages handed to subscribers of this shard, each subscriber counted.
+    pub delivered: u64,
+    /// Messages sent to other shards.
+    pub forwarded: u64,
+    /// Messages received from other shards.
+    pub received: u64,
+    /// Of those, messages that nobody here wanted any more.
+    pub unwanted: u64,
+    /// Publications refused, per code of `Refusal`: `busy`, `too-many-topics`; `quiet` counts those refused for
+    /// whatever reason whose publisher had asked for no answer.
+    pub refused: Vec<(&'static str, u64)>,
+    /// Subscriptions that asked for what they had missed: `recovered` or `gap`.
+    pub resumed: Vec<(&'static str, u64)>,
+    /// Turns that ended with something that found no room on its way to another shard.
+    pub stalls: u64,
+    /// Messages that a subscription of the library had no room for.
+    pub subscription_dropped: u64,
+    /// Connections that do not hear of their listener's topic, because there were too many subscriptions.
+    pub unasked_refused: u64,
+}
+
+/// The same, as the shard writes it.
+#[derive(Debug, Default)]
+pub(crate) struct PushCounters {
+    gauges: [Counter; 6],
+    counters: [Counter; 10],
+    pub(super) quiet_refused: Counter,
+    pub(super) subscription_dropped: Counter,
+    pub(super) unasked_refused: Counter,
+}
+
+impl PushCounters {
+    pub(super) fn store(&self, counters: &HubCounters, gauges: &HubGauges) {
+        let HubGauges { topics, subscriptions, backlog, outgoing, requests, history_bytes, .. } = *gauges;
+        let gauges = [topics, subscriptions, backlog, outgoing, requests, history_bytes];
+        self.gauges.iter().zip(gauges).for_each(|(counter, value)| counter.set(value));
+        let HubCounters { published, delivered, forwarded, received, unwanted, .. } = *counters;
+        let HubCounters { busy, topics_refused, recovered, gaps, stalls, .. } = *counters;
+        let counters = [
+            published,
+            delivered,
+            forwarded,
+            received,
+            unwanted,
+            busy,
+            topics_refused,
+            recovered,
+            gaps,
+            stalls,
+        ];
+        self.counters.iter().zip(counters).for_each(|(counter, value)| counter.set(value));
+    }
+}
+
+pub(crate) fn read(counters: &PushCounters) -> PushStats {
+    let [topics, subscriptions, backlog, outgoing, requests, history_bytes] =
+        std::array::from_fn(|index| counters.gauges[index].read());
+    let all: [u64; 10] = std::array::from_fn(|index| counters.counters[index].read());
+    let [published, delivered, forwarded, received, unwanted, busy, topics_refused, recovered, gaps, stalls] =
+        all;
+    PushStats {
+        topics,
+        subscriptions,
+        backlog,
+        outgoing,
+        requests,
+        history_bytes,
+        published,
+        delivered,
+        forwarded,
+        received,
+        unwanted,
+        refused: vec![
+            ("busy", busy),
+            ("too-many-topics", topics_refused),
+            ("quiet", counters.quiet_refused.read()),
+        ],
+        resumed: vec![("recovered", recovered), ("gap", gaps)],
+        stalls,
+        subscription_dropped: counters.subscription_dropped.read(),
+        unasked_refused: counters.unasked_refused.read(),
+    }
+}

@@ -1,0 +1,237 @@
+//! The library's doors to the hubs: from any thread, and from any shard.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use shardcast_proto::{
+    Refusal, TopicError, TopicFilter, TopicName,
+    push::{self, Answer, Publish, Receipt},
+};
+
+use super::{
+    Reply, Side, SubscribeOptions, Subscription,
+    outlet::{LIBRARY_IDENTITY, connection_of},
+    subscription,
+};
+use crate::{
+    ConnId, ServerHandle,
+    mesh::{Envelope, Router},
+    shard::{Shard, current},
+};
+
+/// What a publication may ask for besides being delivered.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct PublishOptions {
+    /// Under [`OverflowPolicy::Conflate`](crate::OverflowPolicy::Conflate), it replaces what waits with the same
+    /// key of the same topic.
+    pub key: Option<u64>,
+}
+
+impl PublishOptions {
+    /// With a key to conflate by.
+    pub const fn keyed(key: u64) -> Self {
+        Self { key: Some(key) }
+    }
+}
+
+/// Publishes on one topic: cheap to clone, usable from any thread.
+#[derive(Clone)]
+pub struct Publisher {
+    topic: TopicName,
+    owner: u16,
+    server: ServerHandle,
+}
+
+/// Who is subscribed to a topic.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Presence {
+    /// Subscribers, each counted once however many of its subscriptions match.
+    pub count: u32,
+    /// The first ones, up to `HubConfig::presence_list_max` of each shard.
+    pub subscribers: Vec<Subscriber>,
+}
+
+/// One of those who are present.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Subscriber {
+    /// This connection.
+    Connection(ConnId),
+    /// A [`Subscription`] of this process that lives on this shard.
+    Library {
+        /// Which shard.
+        shard: u16,
+    },
+}
+
+impl Publisher {
+    /// The topic.
+    pub const fn topic(&self) -> &TopicName {
+        &self.topic
+    }
+
+    /// Publishes `body`. Those of one thread arrive in order, at every subscriber.
+    ///
+    /// It was taken when this returns, and is lost only if the owner's backlog is full when it gets there,
+    /// which is counted; [`publish_confirmed`](Self::publish_confirmed) tells what became of it.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] with how much waits, or [`Refusal::Draining`]; then it was not taken.
+    pub fn publish(&self, body: impl Into<Bytes>) -> Result<(), Refusal> {
+        self.publish_with(body, PublishOptions::default())
+    }
+
+    /// As [`publish`](Self::publish), with options.
+    ///
+    /// # Errors
+    /// As for [`publish`](Self::publish).
+    pub fn publish_with(&self, body: impl Into<Bytes>, options: PublishOptions) -> Result<(), Refusal> {
+        self.check()?;
+        let publish = self.to_publish(body, options);
+        let envelope = Box::new(push::Envelope::Publish { publish, ticket: None });
+        let router = &self.server.router;
+        router.post(self.owner, Envelope::Push { from: self.owner, envelope }).map_err(|_| busy(router))
+    }
+
+    /// Publishes `body`, and tells where it stands in the topic and how many subscriptions get it.
+    pub fn publish_confirmed(
+        &self,
+        body: impl Into<Bytes>,
+        options: PublishOptions,
+    ) -> Reply<Result<Receipt, Refusal>> {
+        let (answer, reply) = Reply::new();
+        let late = answer.clone();
+        let publish = self.to_publish(body, options);
+        let run = Envelope::Run(Box::new(move |shard| {
+            shard.publish_confirmed(publish, move |result| {
+                // Whoever asked may not wait any more.
+                let _ = answer.send(result);
+            });
+        }));
+        let posted = self.check().and_then(|()| {
+            let router = &self.server.router;
+            router.post(self.owner, run).map_err(|_| busy(router))
+        });
+        if let Err(refusal) = posted {
+            let _ = late.send(Err(refusal));
+        }
+        reply
+    }
+
+    fn to_publish(&self, body: impl Into<Bytes>, options: PublishOptions) -> Publish {
+        let (topic, body) = (self.topic.clone(), body.into());
+        Publish { topic, body, key: options.key, posted: current::now() }
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        if self.server.is_draining() {
+            return Err(Refusal::Draining);
+        }
+        if self.server.router.peer(self.owner).is_crowded() {
+            let max = self.server.shared.config.push.backlog_max as u64;
+            return Err(Refusal::Busy { waiting: max, max });
+        }
+        Ok(())
+    }
+}
+
+impl ServerHandle {
+    /// A publisher on the topic of this name.
+    ///
+    /// # Errors
+    /// The text is no topic's name.
+    pub fn publisher(&self, topic: &str) -> Result<Publisher, TopicError> {
+        let topic = TopicName::new(topic)?;
+        let owner = topic.owner(self.shards() as u16);
+        Ok(Publisher { topic, owner, server: self.clone() })
+    }
+
+    /// Publishes `body` on a topic: to all who subscribed to it on any shard, in whatever protocol. See
+    /// [`Publisher::publish`], which is faster for many.
+    ///
+    /// # Errors
+    /// [`Refusal::BadTopic`], [`Refusal::Busy`] with how much waits, or [`Refusal::Draining`].
+    pub fn publish(&self, topic: &str, body: impl Into<Bytes>) -> Result<(), Refusal> {
+        self.publisher(topic).map_err(|_| Refusal::BadTopic)?.publish(body)
+    }
+
+    /// Subscribes to a topic (`prices.gold`), or to all that begin alike (`prices.*`).
+    ///
+    /// The subscription lives on the shard that owns the topic, or on any for a prefix.
+    pub fn subscribe(&self, filter: &str, options: SubscribeOptions) -> Reply<Result<Subscription, Refusal>> {
+        let number = self.shared.next_number();
+        let Ok(filter) = filter.parse::<TopicFilter>() else { return Reply::told(Err(Refusal::BadTopic)) };
+        let shard = match &filter {
+            TopicFilter::Exact(name) => name.owner(self.shards() as u16),
+            TopicFilter::Prefix(_) => self.place(number).1,
+        };
+        subscription::subscribe(&self.router, shard, number, filter, options)
+    }
+
+    /// Who is subscribed to a topic, by its name or by a prefix of it, on all shards.
+    pub fn presence(&self, topic: &str) -> Reply<Result<Presence, Refusal>> {
+        let (answer, reply) = Reply::new();
+        let late = answer.clone();
+        let posted = TopicName::new(topic).map_err(|_| Refusal::BadTopic).and_then(|topic| {
+            let owner = topic.owner(self.shards() as u16);
+            let run = Envelope::Run(Box::new(move |shard: &super::Here| {
+                shard.presence(&topic, move |result| {
+                    let _ = answer.send(result);
+                });
+            }));
+            self.router.post(owner, run).map_err(|_| busy(&self.router))
+        });
+        if let Err(refusal) = posted {
+            let _ = late.send(Err(refusal));
+        }
+        reply
+    }
+}
+
+impl Shard {
+    fn publish_confirmed(
+        &self,
+        publish: Publish,
+        then: impl FnOnce(Result<Receipt, Refusal>) + Clone + 'static,
+    ) {
+        let told = then.clone();
+        let ticket = self.await_answer(move |answer| {
+            if let Answer::Published(result) = answer {
+                told(result);
+            }
+        });
+        let published = self.hub().publish(publish, Some(ticket), &mut Side(self));
+        if let Err(refusal) = published {
+            self.forget_answer(ticket);
+            then(Err(refusal));
+        }
+    }
+
+    fn presence(&self, topic: &TopicName, then: impl FnOnce(Result<Presence, Refusal>) + Clone + 'static) {
+        let told = then.clone();
+        let ticket = self.await_answer(move |answer| {
+            if let Answer::Presence(presence) = answer {
+                told(Ok(named(presence)));
+            }
+        });
+        let asked = self.hub().presence(topic, true, ticket);
+        if let Err(refusal) = asked {
+            self.forget_answer(ticket);
+            then(Err(refusal));
+        }
+    }
+}
+
+fn named(presence: push::Presence) -> Presence {
+    let subscribers = presence.subscribers.into_iter().map(|(shard, identity)| match identity {
+        LIBRARY_IDENTITY => Subscriber::Library { shard },
+        identity => Subscriber::Connection(connection_of(shard, identity)),
+    });
+    Presence { count: presence.count, subscribers: subscribers.collect() }
+}
+
+/// What a full queue of the mesh is to a publisher.
+pub(super) fn busy(router: &Arc<Router>) -> Refusal {
+    let max = router.capacity() as u64;
+    Refusal::Busy { waiting: max, max }
+}

@@ -1,0 +1,125 @@
+//! What the hub does to its shard.
+
+use std::sync::Arc;
+
+use shardcast_proto::{
+    Command, Operation, Refusal, RequestId,
+    push::{Answer, Envelope, Outlet, Publication, Subscriber, Ticket},
+};
+
+use super::LIBRARY;
+use crate::{
+    ConnId,
+    link::{Role, State},
+    mesh,
+    shard::Shard,
+};
+
+/// The shard that a hub belongs to.
+pub(super) struct Side<'a>(pub(super) &'a Shard);
+
+impl Outlet for Side<'_> {
+    #[inline]
+    fn deliver(&mut self, message: &Arc<Publication>, to: &[Subscriber]) {
+        self.0.fan_out(message, to);
+    }
+
+    fn recover(&mut self, message: &Arc<Publication>, to: Subscriber) {
+        self.0.recover(message, to);
+    }
+
+    fn has_room(&self, shard: u16) -> bool {
+        self.0.has_room_for(shard)
+    }
+
+    fn post(&mut self, shard: u16, envelope: Envelope) -> Result<(), Envelope> {
+        if !self.0.has_room_for(shard) {
+            return Err(envelope);
+        }
+        let envelope = match envelope {
+            Envelope::Message(message) => mesh::Envelope::Message(message),
+            other => mesh::Envelope::Push { from: self.0.id, envelope: Box::new(other) },
+        };
+        self.0.post(shard, envelope).map_err(|refused| match refused {
+            mesh::Envelope::Message(message) => Envelope::Message(message),
+            mesh::Envelope::Push { envelope, .. } => *envelope,
+            _ => unreachable!("it is handed back as it was"),
+        })
+    }
+
+    fn capacity(&self) -> u64 {
+        self.0.shared.config.mesh_capacity as u64
+    }
+
+    fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        if ticket.0 == LIBRARY {
+            let waiting = self.0.push.waiting.borrow_mut().remove(&ticket.1);
+            if let Some(then) = waiting {
+                then(answer);
+            }
+            return;
+        }
+        let id = connection_of(self.0.id, ticket.0);
+        self.0.say_answer(id, command(RequestId(ticket.1), &answer));
+    }
+
+    fn identify(&self, who: Subscriber) -> u64 {
+        self.0.identity(who)
+    }
+}
+
+impl Shard {
+    /// Tells a connection what became of its request, if it still stands.
+    fn say_answer(&self, id: ConnId, command: Command<'_>) {
+        let mut table = self.table.borrow_mut();
+        let Some(conn) = table.get(id) else { return };
+        conn.handle.settle();
+        if conn.state == State::Open
+            && let Role::Accepted { serving: Some(serving), .. } = &mut conn.role
+        {
+            self.say(&mut conn.outbox, &mut *serving.session, command);
+            self.queue_changed(conn);
+            if conn.paused {
+                self.push.paused.borrow_mut().push(id);
+            }
+        }
+        drop(table);
+        self.end_if_drained(id);
+    }
+
+    /// What presence calls a subscriber: the upper half is the slot of a connection, or says that it is none.
+    fn identity(&self, who: Subscriber) -> u64 {
+        if who.0 & 1 == 1 {
+            return LIBRARY_IDENTITY;
+        }
+        let slot = who.0 >> 1;
+        let generation = self.table.borrow_mut().slot(slot).map_or(0, |conn| conn.handle.id().generation);
+        identity_of(slot, generation)
+    }
+}
+
+/// What the connection is called in tickets and presence.
+pub(super) const fn identity_of(slot: u32, generation: u32) -> u64 {
+    (slot as u64) << 32 | generation as u64
+}
+
+/// The connection of this shard that is called so.
+pub(super) const fn connection_of(shard: u16, identity: u64) -> ConnId {
+    ConnId { node: 0, shard, slot: (identity >> 32) as u32, generation: identity as u32 }
+}
+
+fn command(id: RequestId, answer: &Answer) -> Command<'static> {
+    let refused = |operation, refusal: Refusal| Command::Refused { id, operation, refusal };
+    match answer {
+        Answer::Subscribed(Ok(it)) => Command::Subscribed { id, head: it.head, recovery: it.recovery },
+        Answer::Subscribed(Err(refusal)) => refused(Operation::Subscribe, *refusal),
+        Answer::Published(Ok(it)) => {
+            Command::Published { id, position: it.position, receivers: it.receivers }
+        }
+        Answer::Published(Err(refusal)) => refused(Operation::Publish, *refusal),
+        Answer::Presence(presence) => Command::Present { id, count: presence.count },
+    }
+}
+
+/// What presence calls a subscription of the library.
+pub(super) const LIBRARY_IDENTITY: u64 = u64::MAX;

@@ -1,0 +1,54 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use crate::shard::current;
+
+/// The outcome of something that was asked of a shard, when it comes: awaited in a task, or waited for on an
+/// ordinary thread. Dropped, the outcome is not told; what was asked happens all the same.
+#[must_use]
+#[derive(Debug)]
+pub struct Reply<T: 'static>(flume::r#async::RecvFut<'static, T>);
+
+/// The server has ended before it answered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the server has ended")]
+pub struct Ended;
+
+impl<T> Reply<T> {
+    /// Who answers, and what waits for it.
+    pub(super) fn new() -> (flume::Sender<T>, Self) {
+        let (answer, answered) = flume::bounded(1);
+        (answer, Self(answered.into_recv_async()))
+    }
+
+    /// One that is known already.
+    pub(super) fn told(outcome: T) -> Self {
+        let (answer, reply) = Self::new();
+        // There is room for one, and this end is held below.
+        let _ = answer.send(outcome);
+        reply
+    }
+
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// The server has ended.
+    ///
+    /// # Panics
+    /// On a thread that is a shard: it must not wait. Await it there.
+    pub fn wait(self) -> Result<T, Ended> {
+        assert!(current::with(|_| ()).is_none(), "a shard must not wait: await it");
+        futures_lite::future::block_on(self)
+    }
+}
+
+impl<T> Future for Reply<T> {
+    type Output = Result<T, Ended>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map_err(|_| Ended)
+    }
+}

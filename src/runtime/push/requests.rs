@@ -1,0 +1,127 @@
+//! What peers ask of the hub, in whatever protocol.
+
+use bytes::Bytes;
+use shardcast_proto::{
+    Command, Event, Operation, Position, PublishOptions, Refusal, RequestId, TopicFilter, TopicName,
+    TopicPrefix,
+    push::{Publish, Ticket},
+};
+
+use super::{Side, connection, outlet::identity_of};
+use crate::{Connection, shard::Shard};
+
+impl Shard {
+    /// The connection in this slot gets what is published on the topic of its listener, without having asked.
+    pub(crate) fn subscribe_unasked(&self, listener: u32, slot: u32) {
+        let topic = TopicFilter::Exact(self.shared.listeners[listener as usize].topic.clone());
+        let subscribed = self.hub().subscribe(connection(slot), &topic, None, None, self.now());
+        if let Err(refusal) = subscribed {
+            self.counters.push.unasked_refused.add(1);
+            tracing::warn!(shard = self.id, %refusal, "a connection hears nothing of its listener's topic");
+        }
+        self.pump_must_run();
+    }
+
+    /// Does what a peer asks of the hub. `None`: the answer comes later, or none is wanted.
+    pub(crate) fn ask_hub(
+        &self,
+        listener: u32,
+        peer: &Connection,
+        event: Event<'_>,
+    ) -> Option<Command<'static>> {
+        self.pump_must_run();
+        let (operation, id, result) = match event {
+            Event::Hello { id } => {
+                let topic = TopicFilter::Exact(self.shared.listeners[listener as usize].topic.clone());
+                // It may never have been subscribed: not every protocol is.
+                let _ = self.hub().unsubscribe(connection(peer.id().slot), &topic);
+                return Some(Command::Welcome { id, epoch: self.shared.epoch });
+            }
+            Event::Subscribe { id, topic, prefix, since } => {
+                (Operation::Subscribe, id, self.ask_to_subscribe(peer, id, topic, prefix, since))
+            }
+            Event::Unsubscribe { id, topic, prefix } => {
+                let who = connection(peer.id().slot);
+                let ended = filter(topic, prefix).and_then(|filter| self.hub().unsubscribe(who, &filter));
+                if ended.is_ok() {
+                    return Some(Command::Unsubscribed { id });
+                }
+                (Operation::Unsubscribe, id, ended)
+            }
+            Event::Publish { id, topic, options, body } => {
+                let result = self.ask_to_publish(peer, id, topic, options, body);
+                match id {
+                    Some(id) => (Operation::Publish, id, result),
+                    None => {
+                        self.counters.push.quiet_refused.add(u64::from(result.is_err()));
+                        return None;
+                    }
+                }
+            }
+            Event::Presence { id, topic } => {
+                (Operation::Presence, id, self.ask_for_presence(peer, id, topic))
+            }
+            _ => return None,
+        };
+        match result {
+            Ok(()) => {
+                // The answer is owed: a drain waits for it.
+                peer.owe();
+                None
+            }
+            Err(refusal) => Some(Command::Refused { id, operation, refusal }),
+        }
+    }
+
+    fn ask_to_subscribe(
+        &self,
+        peer: &Connection,
+        id: RequestId,
+        topic: &str,
+        prefix: bool,
+        since: Option<Position>,
+    ) -> Result<(), Refusal> {
+        self.refuse_while_draining()?;
+        let (who, filter) = (connection(peer.id().slot), filter(topic, prefix)?);
+        self.hub().subscribe(who, &filter, since, Some(ticket(peer, id)), self.now())
+    }
+
+    fn ask_to_publish(
+        &self,
+        peer: &Connection,
+        id: Option<RequestId>,
+        topic: &str,
+        options: PublishOptions,
+        body: &[u8],
+    ) -> Result<(), Refusal> {
+        self.refuse_while_draining()?;
+        let PublishOptions { key, delay: None, ttl: None, class: None } = options else {
+            return Err(Refusal::Unsupported);
+        };
+        let topic = TopicName::new(topic).map_err(|_| Refusal::BadTopic)?;
+        let publish = Publish { topic, body: Bytes::copy_from_slice(body), key, posted: self.now() };
+        self.hub().publish(publish, id.map(|id| ticket(peer, id)), &mut Side(self))
+    }
+
+    fn ask_for_presence(&self, peer: &Connection, id: RequestId, topic: &str) -> Result<(), Refusal> {
+        let topic = TopicName::new(topic).map_err(|_| Refusal::BadTopic)?;
+        self.hub().presence(&topic, false, ticket(peer, id))
+    }
+
+    pub(super) fn refuse_while_draining(&self) -> Result<(), Refusal> {
+        if self.draining.get() { Err(Refusal::Draining) } else { Ok(()) }
+    }
+}
+
+/// By which the answer finds the connection and its request.
+fn ticket(peer: &Connection, id: RequestId) -> Ticket {
+    Ticket(identity_of(peer.id().slot, peer.id().generation), id.0)
+}
+
+fn filter(topic: &str, prefix: bool) -> Result<TopicFilter, Refusal> {
+    let filter = match prefix {
+        true => TopicPrefix::new(topic).map(TopicFilter::Prefix),
+        false => TopicName::new(topic).map(TopicFilter::Exact),
+    };
+    filter.map_err(|_| Refusal::BadTopic)
+}

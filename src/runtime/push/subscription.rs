@@ -1,0 +1,231 @@
+//! Subscribers that are no connections: programs that use the library.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use shardcast_proto::{
+    Position, Refusal, TopicFilter,
+    push::{Answer, Publication, Subscribed, Subscriber},
+};
+
+use super::{Ended, Here, Reply};
+use crate::{
+    mesh::{Envelope, Router},
+    shard::Shard,
+};
+
+/// What a subscription may ask for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SubscribeOptions {
+    /// Where the subscriber was before: it gets what it has missed since, or is told the gap. For one topic only.
+    pub since: Option<Position>,
+    /// Messages that may wait to be received. When so many do, the newest is dropped: it is counted
+    /// ([`Subscription::dropped`]), and seen as a gap in the offsets.
+    pub capacity: usize,
+}
+
+impl Default for SubscribeOptions {
+    fn default() -> Self {
+        Self { since: None, capacity: 1024 }
+    }
+}
+
+/// Receives the messages of one topic, or of all that begin alike. Dropped, it ends.
+pub struct Subscription {
+    messages: flume::Receiver<Arc<Publication>>,
+    started: Subscribed,
+    dropped: Arc<AtomicU64>,
+    /// Ends it on its shard.
+    _home: Home,
+}
+
+/// Where a subscription lives.
+struct Home {
+    router: Arc<Router>,
+    shard: u16,
+    number: u64,
+}
+
+/// A subscription, on its shard.
+pub(super) struct Local {
+    number: u64,
+    messages: flume::Sender<Arc<Publication>>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Subscription {
+    /// Where the topic stood when this began, and what became of [`SubscribeOptions::since`].
+    pub const fn started(&self) -> Subscribed {
+        self.started
+    }
+
+    /// Waits for the next message.
+    ///
+    /// # Errors
+    /// The server has ended, and all messages were received.
+    pub fn recv(&self) -> Result<Arc<Publication>, Ended> {
+        self.messages.recv().map_err(|_| Ended)
+    }
+
+    /// As [`recv`](Self::recv), no longer than `patience`; `None` when there was none.
+    ///
+    /// # Errors
+    /// As for [`recv`](Self::recv).
+    pub fn recv_timeout(&self, patience: Duration) -> Result<Option<Arc<Publication>>, Ended> {
+        match self.messages.recv_timeout(patience) {
+            Ok(message) => Ok(Some(message)),
+            Err(flume::RecvTimeoutError::Timeout) => Ok(None),
+            Err(flume::RecvTimeoutError::Disconnected) => Err(Ended),
+        }
+    }
+
+    /// As [`recv`](Self::recv), for tasks.
+    ///
+    /// # Errors
+    /// As for [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    /// A message is either returned or still there.
+    pub async fn next(&self) -> Result<Arc<Publication>, Ended> {
+        self.messages.recv_async().await.map_err(|_| Ended)
+    }
+
+    /// The next message, if it is there already.
+    pub fn try_recv(&self) -> Option<Arc<Publication>> {
+        self.messages.try_recv().ok()
+    }
+
+    /// Messages dropped so far because too many waited.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").field("started", &self.started).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let number = self.number;
+        let mut envelope = Envelope::Run(Box::new(move |shard| shard.end_local(number)));
+        for _ in 0..END_TRIES {
+            match self.router.post(self.shard, envelope) {
+                Ok(()) => return,
+                Err(refused) if self.router.peer(self.shard).has_ended() => return drop(refused),
+                Err(refused) => envelope = refused,
+            }
+            std::thread::yield_now();
+        }
+        // It stays until the server ends; what it gets is dropped, and counted.
+        tracing::warn!(shard = self.shard, "a subscription could not be ended: its shard is too busy");
+    }
+}
+
+/// Asks `shard` for a subscription.
+pub(super) fn subscribe(
+    router: &Arc<Router>,
+    shard: u16,
+    number: u64,
+    filter: TopicFilter,
+    options: SubscribeOptions,
+) -> Reply<Result<Subscription, Refusal>> {
+    let (answer, reply) = Reply::new();
+    let (router, theirs, late) = (Arc::clone(router), Arc::clone(router), answer.clone());
+    let run = Envelope::Run(Box::new(move |here| {
+        let (sender, messages) = flume::bounded(options.capacity.max(1));
+        let dropped = Arc::new(AtomicU64::new(0));
+        let home = Home { router: theirs, shard, number };
+        let local = Local { number, messages: sender, dropped: Arc::clone(&dropped) };
+        let then = move |started: Result<Subscribed, Refusal>| {
+            let subscription =
+                started.map(|started| Subscription { messages, started, dropped, _home: home });
+            // Whoever asked may not wait any more; then it ends by being dropped here.
+            let _ = answer.send(subscription);
+        };
+        here.start_local(local, &filter, options.since, then);
+    }));
+    if router.post(shard, run).is_err() {
+        let _ = late.send(Err(super::handle::busy(&router)));
+    }
+    reply
+}
+
+impl Shard {
+    fn start_local(
+        self: &Here,
+        local: Local,
+        filter: &TopicFilter,
+        since: Option<Position>,
+        then: impl FnOnce(Result<Subscribed, Refusal>) + 'static,
+    ) {
+        if let Err(refusal) = self.refuse_while_draining() {
+            return then(Err(refusal));
+        }
+        let number = local.number;
+        let index = {
+            let mut locals = self.push.locals.borrow_mut();
+            let free = locals.iter().position(Option::is_none).unwrap_or(locals.len());
+            if free == locals.len() {
+                locals.push(None);
+            }
+            locals[free] = Some(local);
+            free as u32
+        };
+        let then = std::rc::Rc::new(std::cell::Cell::new(Some(then)));
+        let told = std::rc::Rc::clone(&then);
+        let ticket = self.await_answer(move |answer| {
+            if let (Some(then), Answer::Subscribed(started)) = (told.take(), answer) {
+                then(started);
+            }
+        });
+        let asked = self.hub().subscribe(local_subscriber(index), filter, since, Some(ticket), self.now());
+        if let Err(refusal) = asked {
+            self.forget_answer(ticket);
+            self.end_local(number);
+            if let Some(then) = then.take() {
+                then(Err(refusal));
+            }
+        }
+    }
+
+    /// Ends a subscription of the library, if it still stands.
+    fn end_local(&self, number: u64) {
+        let mut locals = self.push.locals.borrow_mut();
+        let is_it = |local: &Option<Local>| local.as_ref().is_some_and(|local| local.number == number);
+        let Some(index) = locals.iter().position(is_it) else { return };
+        let ended = locals[index].take();
+        drop(locals);
+        drop(ended);
+        self.hub().leave(local_subscriber(index as u32));
+    }
+
+    #[cold]
+    pub(super) fn hand_to_local(&self, index: u32, message: &Arc<Publication>) {
+        let locals = self.push.locals.borrow();
+        let Some(Some(local)) = locals.get(index as usize) else { return };
+        match local.messages.try_send(Arc::clone(message)) {
+            // Nobody receives any more: its end is on the way.
+            Ok(()) | Err(flume::TrySendError::Disconnected(_)) => {}
+            Err(flume::TrySendError::Full(_)) => {
+                local.dropped.fetch_add(1, Ordering::Relaxed);
+                self.counters.push.subscription_dropped.add(1);
+            }
+        }
+    }
+}
+
+const fn local_subscriber(index: u32) -> Subscriber {
+    Subscriber(index << 1 | 1)
+}
+
+/// How often the end of a subscription is offered to a busy shard.
+const END_TRIES: usize = 1000;

@@ -1,0 +1,121 @@
+use std::net::SocketAddr;
+
+use shardcast::{
+    proto::{Position, PublishOptions, Recovery},
+    tars::framed::control::{self, Answer, Request, Said},
+};
+
+use super::{Peer, frame};
+
+/// A peer that speaks the control vocabulary.
+#[derive(Debug)]
+pub(crate) struct Topics {
+    pub(crate) peer: Peer,
+    pub(crate) epoch: u64,
+    last_id: u32,
+    /// Messages that came while an answer was awaited.
+    early: std::collections::VecDeque<Heard>,
+}
+
+/// A message of a topic.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Heard {
+    pub(crate) topic: String,
+    pub(crate) position: Position,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Topics {
+    pub(crate) fn connect(to: SocketAddr) -> Self {
+        Self::over(Peer::connect(to))
+    }
+
+    /// Says HELLO over a connection on which nothing was said yet.
+    #[track_caller]
+    pub(crate) fn over(peer: Peer) -> Self {
+        let mut topics = Self { peer, epoch: 0, last_id: 0, early: std::collections::VecDeque::new() };
+        match topics.ask(&Request::Hello) {
+            Ok(Answer::Welcome { epoch }) => topics.epoch = epoch,
+            other => panic!("{other:?}"),
+        }
+        topics
+    }
+
+    /// Sends a request, and returns its id.
+    pub(crate) fn send(&mut self, request: &Request<'_>) -> u32 {
+        let mut payload = Vec::new();
+        control::encode_request(request, &mut payload);
+        self.last_id += 1;
+        self.peer.send(&frame(self.last_id, &payload));
+        self.last_id
+    }
+
+    /// Sends a request and awaits its answer, or the status and text of its refusal.
+    #[track_caller]
+    pub(crate) fn ask(&mut self, request: &Request<'_>) -> Result<Answer, (u8, String)> {
+        let id = self.send(request);
+        self.answer_to(id)
+    }
+
+    /// The answer to a request; the next one that comes is to be this.
+    #[track_caller]
+    pub(crate) fn answer_to(&mut self, id: u32) -> Result<Answer, (u8, String)> {
+        loop {
+            let (of, payload) = self.peer.read_frame();
+            if !control::is_control(&payload) {
+                // A push to a plain connection, from before HELLO was read.
+                assert_eq!(of, 0);
+                continue;
+            }
+            match Said::load(&payload).expect("of the vocabulary") {
+                Said::Message { topic, position, body } => {
+                    let heard = Heard { topic: topic.to_owned(), position, body: body.to_vec() };
+                    self.early.push_back(heard);
+                }
+                Said::Answer(answer) => {
+                    assert_eq!(of, id, "{answer:?}");
+                    return Ok(answer);
+                }
+                Said::Refused { status, text } => {
+                    assert_eq!(of, id, "{text}");
+                    return Err((status, text.to_owned()));
+                }
+            }
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn subscribe(&mut self, filter: &str, since: Option<Position>) -> (Position, Recovery) {
+        let (topic, prefix) = filter.strip_suffix('*').map_or((filter, false), |front| (front, true));
+        match self.ask(&Request::Subscribe { topic, prefix, since }) {
+            Ok(Answer::Subscribed { head, recovery }) => (head, recovery),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Publishes and awaits where it stands, and how many get it.
+    #[track_caller]
+    pub(crate) fn publish(&mut self, topic: &str, body: &[u8]) -> (Position, u32) {
+        let options = PublishOptions::default();
+        match self.ask(&Request::Publish { topic, answer: true, options, body }) {
+            Ok(Answer::Published { position, receivers }) => (position, receivers),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The next message.
+    #[track_caller]
+    pub(crate) fn hear(&mut self) -> Heard {
+        self.early.pop_front().unwrap_or_else(|| self.hear_now().expect("a message"))
+    }
+
+    fn hear_now(&mut self) -> std::io::Result<Heard> {
+        let (id, payload) = self.peer.try_read_frame()?;
+        match Said::load(&payload) {
+            Some(Said::Message { topic, position, body }) if id == 0 => {
+                Ok(Heard { topic: topic.to_owned(), position, body: body.to_vec() })
+            }
+            other => panic!("no message: {id} {other:?} {payload:?}"),
+        }
+    }
+}

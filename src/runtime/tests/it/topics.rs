@@ -1,0 +1,334 @@
+//! Topics end to end: who subscribed gets what was published, whatever shard either is on.
+
+use std::{collections::BTreeMap, thread, time::Duration};
+
+use shardcast::{
+    ServerConfig, ShardCount,
+    proto::{Position, PublishOptions, Recovery, Refusal},
+    push::{HubConfig, SubscribeOptions, Subscriber},
+    tars::framed::control::{self, Answer, Request},
+};
+
+use crate::support::{PATIENCE, Peer, Recorder, Topics, config, eventually, frame, serve};
+
+fn shards(count: u16) -> ServerConfig {
+    ServerConfig { shards: ShardCount::Exactly(count), ..config() }
+}
+
+#[test]
+fn who_subscribed_gets_what_was_published_on_any_shard() {
+    for count in [1, 2, 4] {
+        let (server, address) = serve(shards(count), &Recorder::default());
+        let mut peers: Vec<_> = (0..12).map(|_| Topics::connect(address)).collect();
+        for (index, peer) in peers.iter_mut().enumerate() {
+            let filter = if index % 3 == 0 { "prices.*" } else { "prices.gold" };
+            assert_eq!(peer.subscribe(filter, None).0.offset, 0);
+        }
+        for offset in 1..=5 {
+            let body = format!("{offset}");
+            let (position, receivers) = peers[offset as usize].publish("prices.gold", body.as_bytes());
+            assert_eq!((position.offset, receivers), (offset, 12));
+        }
+        server.handle().publish("prices.gold", "6").expect("room");
+        for peer in &mut peers {
+            for offset in 1..=6 {
+                let heard = peer.hear();
+                assert_eq!((heard.topic.as_str(), heard.position.offset), ("prices.gold", offset));
+                assert_eq!(heard.body, format!("{offset}").into_bytes());
+            }
+        }
+        let presence = server.handle().presence("prices.gold").wait().expect("it runs").expect("a topic");
+        assert_eq!((presence.count, presence.subscribers.len()), (12, 12));
+        assert!(presence.subscribers.iter().all(|it| matches!(it, Subscriber::Connection(_))));
+        assert_eq!(
+            peers[0].ask(&Request::Presence { topic: "prices.gold" }),
+            Ok(Answer::Present { count: 12 })
+        );
+        assert_eq!(peers[0].ask(&Request::Presence { topic: "prices.x" }), Ok(Answer::Present { count: 4 }));
+        peers.truncate(4);
+        let handle = server.handle();
+        eventually(PATIENCE, || {
+            handle.presence("prices.gold").wait().expect("it runs").expect("a topic").count == 4
+        });
+    }
+}
+
+#[test]
+fn order_holds_across_shards_with_many_publishers() {
+    const MESSAGES: u32 = 500;
+    let (server, address) = serve(shards(4), &Recorder::default());
+    let topics = ["a", "b", "c"];
+    let mut subscribers: Vec<_> = (0..4).map(|_| Topics::connect(address)).collect();
+    for subscriber in &mut subscribers {
+        for topic in topics {
+            subscriber.subscribe(topic, None);
+        }
+    }
+    let body = |publisher: u32, number: u32| [publisher.to_be_bytes(), number.to_be_bytes()].concat();
+    let threads: Vec<_> = (0..4_u32)
+        .map(|publisher| {
+            let handle = server.handle();
+            thread::spawn(move || {
+                let mut peer = (publisher % 2 == 0).then(|| Topics::connect(address));
+                let topics = topics.map(|topic| handle.publisher(topic).expect("a name"));
+                for number in 0..MESSAGES {
+                    let topic = &topics[number as usize % topics.len()];
+                    match &mut peer {
+                        Some(peer) => {
+                            peer.publish(topic.topic(), &body(publisher, number));
+                        }
+                        None => {
+                            while topic.publish(body(publisher, number)).is_err() {
+                                thread::yield_now();
+                            }
+                        }
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut orders = Vec::new();
+    for subscriber in &mut subscribers {
+        let mut last: BTreeMap<(String, u32), u32> = BTreeMap::new();
+        let mut next: BTreeMap<String, u64> = BTreeMap::new();
+        let mut order: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
+        for _ in 0..4 * MESSAGES {
+            let heard = subscriber.hear();
+            let next = next.entry(heard.topic.clone()).or_insert(1);
+            assert_eq!(heard.position.offset, *next, "no offset is left out");
+            *next += 1;
+            let word = |at: usize| u32::from_be_bytes(heard.body[at..at + 4].try_into().expect("four bytes"));
+            let before = last.insert((heard.topic.clone(), word(0)), word(4));
+            assert!(before.is_none_or(|before| before < word(4)), "publisher {} went back", word(0));
+            order.entry(heard.topic).or_default().push(heard.body);
+        }
+        orders.push(order);
+    }
+    threads.into_iter().for_each(|thread| thread.join().expect("a publisher"));
+    assert!(orders.iter().all(|order| *order == orders[0]), "the order is the same for everybody");
+}
+
+#[test]
+fn who_comes_back_gets_what_it_missed_or_is_told_the_gap() {
+    let push = HubConfig { history_messages_max: 4, ..HubConfig::default() };
+    let (server, address) = serve(ServerConfig { push, ..shards(2) }, &Recorder::default());
+    let mut first = Topics::connect(address);
+    let (head, recovery) = first.subscribe("t", None);
+    assert_eq!((head.offset, recovery), (0, Recovery::NotAsked));
+    assert!(head.epoch >= first.epoch);
+    for number in 1..=10 {
+        first.publish("t", &[number]);
+        assert_eq!(first.hear().body, [number]);
+    }
+    drop(first);
+    let at = |offset| Position { offset, ..head };
+    let other_epoch = Position { epoch: head.epoch - 1, offset: 10 };
+    for (since, recovery, bodies) in [
+        (at(10), Recovery::Recovered, vec![]),
+        (at(6), Recovery::Recovered, vec![7, 8, 9, 10]),
+        (at(5), Recovery::Gap { from: 6, to: 6 }, vec![7, 8, 9, 10]),
+        (at(0), Recovery::Gap { from: 1, to: 6 }, vec![7, 8, 9, 10]),
+        (other_epoch, Recovery::Gap { from: 1, to: 6 }, vec![7, 8, 9, 10]),
+    ] {
+        // Several, so that both shards are asked from.
+        for _ in 0..4 {
+            let mut again = Topics::connect(address);
+            assert_eq!(again.subscribe("t", Some(since)), (at(10), recovery), "{since:?}");
+            let heard: Vec<_> = bodies.iter().map(|_| again.hear().body[0]).collect();
+            assert_eq!(heard, bodies, "{since:?}");
+            again.peer.echo(9, b"and nothing else");
+        }
+    }
+    let resumed: BTreeMap<_, u64> =
+        server.handle().stats().iter().flat_map(|it| it.push.resumed.clone()).fold(
+            BTreeMap::new(),
+            |mut sum, (code, count)| {
+                *sum.entry(code).or_default() += count;
+                sum
+            },
+        );
+    assert_eq!(resumed, BTreeMap::from([("recovered", 8), ("gap", 12)]));
+}
+
+#[test]
+fn subscribers_come_and_go_while_somebody_publishes() {
+    let (server, address) = serve(shards(4), &Recorder::default());
+    let mut steady = Topics::connect(address);
+    steady.subscribe("t", None);
+    let churning: Vec<_> = (0..3)
+        .map(|_| {
+            thread::spawn(move || {
+                for round in 0..30 {
+                    let mut peer = Topics::connect(address);
+                    let (head, _) = peer.subscribe(if round % 2 == 0 { "t" } else { "*" }, None);
+                    let mut last = peer.hear().position.offset;
+                    assert!(round % 2 == 1 || last == head.offset + 1, "everything behind the head");
+                    for _ in 0..5 {
+                        let offset = peer.hear().position.offset;
+                        assert_eq!(offset, last + 1);
+                        last = offset;
+                    }
+                    if round % 3 == 0 {
+                        let id = peer.send(&Request::Unsubscribe {
+                            topic: if round % 2 == 0 { "t" } else { "" },
+                            prefix: round % 2 == 1,
+                        });
+                        assert_eq!(peer.answer_to(id), Ok(Answer::Unsubscribed));
+                    } else if round % 3 == 1 {
+                        peer.peer.reset();
+                    }
+                }
+            })
+        })
+        .collect();
+    let publisher = server.handle().publisher("t").expect("a name");
+    let mut published = 0_u64;
+    while churning.iter().any(|thread| !thread.is_finished()) {
+        if publisher.publish("x").is_ok() {
+            published += 1;
+            assert_eq!(steady.hear().position.offset, published);
+        }
+    }
+    churning.into_iter().for_each(|thread| thread.join().expect("nothing was lost or doubled"));
+    let handle = server.handle();
+    eventually(PATIENCE, || {
+        let subscriptions: u64 = handle.stats().iter().map(|shard| shard.push.subscriptions).sum();
+        subscriptions == 1
+    });
+}
+
+#[test]
+fn plain_and_control_peers_share_a_listener() {
+    let (server, address) = serve(config(), &Recorder::default());
+    let mut plain: Vec<_> = (0..4).map(|_| Peer::connect(address)).collect();
+    let mut spoken = Peer::connect(address);
+    spoken.echo(1, b"a plain request");
+    let mut control = Topics::connect(address);
+    control.subscribe("push", None);
+    let mut aloof = Topics::connect(address);
+    let handle = server.handle();
+    eventually(PATIENCE, || handle.presence("push").wait().expect("it runs").expect("a topic").count == 6);
+
+    control.publish("push", b"news");
+    for peer in plain.iter_mut().chain([&mut spoken]) {
+        assert_eq!(peer.read_frame(), (0, b"news".to_vec()), "a plain push of the guide");
+    }
+    assert_eq!(control.hear().body, b"news");
+    // One that said HELLO gets nothing unasked, but its requests are answered as ever.
+    aloof.peer.echo(7, b"plain request");
+    // HELLO comes too late for one that has spoken: it is a payload like any other.
+    let mut payload = Vec::new();
+    control::encode_request(&Request::Hello, &mut payload);
+    spoken.echo(2, &payload);
+    server.handle().broadcast("push", frame(0, b"raw")).expect("room");
+    for peer in plain.iter_mut().chain([&mut spoken, &mut aloof.peer, &mut control.peer]) {
+        assert_eq!(peer.read_frame(), (0, b"raw".to_vec()), "a broadcast is for every connection");
+    }
+}
+
+#[test]
+fn the_library_publishes_and_subscribes_from_any_thread_and_any_shard() {
+    let (server, address) = serve(shards(3), &Recorder::default());
+    let handle = server.handle();
+    let exact = handle.subscribe("t", SubscribeOptions::default()).wait().expect("it runs").expect("room");
+    let prefix = handle.subscribe("*", SubscribeOptions::default()).wait().expect("it runs").expect("room");
+    assert_eq!(exact.started().head.offset, 0);
+    let mut peer = Topics::connect(address);
+    let receipt = handle.publisher("t").expect("a name").publish_confirmed("1", Default::default());
+    let receipt = receipt.wait().expect("it runs").expect("room");
+    assert_eq!((receipt.position.offset, receipt.receivers), (1, 2));
+    assert_eq!(peer.publish("t", b"2").1, 2);
+    for shard in 0..3 {
+        let theirs = handle.clone();
+        // From inside a shard: a task that awaits what a thread would wait for.
+        let (tell, told) = std::sync::mpsc::channel();
+        handle
+            .run_on(shard, move || {
+                shardcast::task::spawn("publishes", async move {
+                    let publisher = theirs.publisher("t").expect("a name");
+                    let mine = theirs.subscribe("t", SubscribeOptions::default()).await.expect("it runs");
+                    let receipt =
+                        publisher.publish_confirmed("x", Default::default()).await.expect("it runs");
+                    let heard = mine.expect("room").next().await.expect("it runs");
+                    let _ = tell.send((receipt.expect("room").position, heard.position));
+                });
+            })
+            .expect("room");
+        let (published, heard) = told.recv_timeout(PATIENCE).expect("it ran");
+        assert_eq!(published, heard);
+    }
+    let offsets = |subscription: &shardcast::push::Subscription| -> Vec<u64> {
+        (0..5).map(|_| subscription.recv().expect("it runs").position.offset).collect()
+    };
+    assert_eq!(offsets(&exact), [1, 2, 3, 4, 5]);
+    assert_eq!(offsets(&prefix), [1, 2, 3, 4, 5]);
+    drop(prefix);
+    eventually(PATIENCE, || handle.presence("t").wait().expect("it runs").expect("a topic").count == 1);
+    for bad in ["", "a*b", "a\n"] {
+        assert_eq!(handle.publish(bad, "x"), Err(Refusal::BadTopic));
+        let refused = handle.subscribe(bad, SubscribeOptions::default()).wait().expect("told at once");
+        assert_eq!(refused.expect_err("no topic"), Refusal::BadTopic);
+    }
+    let since = SubscribeOptions { since: Some(Position::default()), ..SubscribeOptions::default() };
+    let refused = handle.subscribe("a*", since).wait().expect("it runs");
+    assert_eq!(refused.expect_err("a prefix"), Refusal::SinceOnPrefix);
+    server.drain(Duration::from_secs(5)).expect("it ends");
+    assert_eq!(handle.publish("t", "late"), Err(Refusal::Draining));
+    assert!(exact.recv().is_err(), "the end is told");
+}
+
+#[test]
+fn a_subscription_that_is_not_received_from_drops_the_newest_and_counts() {
+    let (server, _) = serve(shards(2), &Recorder::default());
+    let handle = server.handle();
+    let options = SubscribeOptions { capacity: 3, ..SubscribeOptions::default() };
+    let subscription = handle.subscribe("t", options).wait().expect("it runs").expect("room");
+    let publisher = handle.publisher("t").expect("a name");
+    let publish =
+        || publisher.publish_confirmed("x", Default::default()).wait().expect("it runs").expect("room");
+    for _ in 0..10 {
+        publish();
+    }
+    eventually(PATIENCE, || subscription.dropped() == 7);
+    let got: Vec<_> = std::iter::from_fn(|| subscription.try_recv()).map(|it| it.position.offset).collect();
+    assert_eq!(got, [1, 2, 3]);
+    publish();
+    assert_eq!(subscription.recv().expect("it runs").position.offset, 11, "the gap is seen");
+    let counted: u64 = handle.stats().iter().map(|shard| shard.push.subscription_dropped).sum();
+    assert_eq!(counted, 7);
+}
+
+#[test]
+fn a_busy_hub_tells_the_publisher_how_much_waits() {
+    // Nothing may wait anywhere: one envelope on each way, one publication at each owner.
+    let push = HubConfig { backlog_max: 1, ..HubConfig::default() };
+    let config = ServerConfig { push, mesh_capacity: 1, ..shards(2) };
+    let (server, address) = serve(config, &Recorder::default());
+    let mut peer = Topics::connect(address);
+    let request =
+        Request::Publish { topic: "t", answer: true, options: PublishOptions::default(), body: b"x" };
+    let (mut published, mut refused) = (0, 0);
+    // In one breath, so that they arrive in one turn.
+    let mut payload = Vec::new();
+    control::encode_request(&request, &mut payload);
+    let burst: Vec<u8> = (0..64).flat_map(|id| frame(100 + id, &payload)).collect();
+    for _ in 0..20 {
+        peer.peer.send(&burst);
+        for _ in 0..64 {
+            let (_, payload) = peer.peer.read_frame();
+            match control::Said::load(&payload) {
+                Some(control::Said::Answer(Answer::Published { .. })) => published += 1,
+                Some(control::Said::Refused { status: 1, text }) => {
+                    assert!(text.contains("1 of 1"), "{text}");
+                    refused += 1;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert!(published > 0 && refused > 0, "{published} published, {refused} refused");
+    let stats = server.handle().stats();
+    let sum =
+        |count: fn(&shardcast::stats::PushStats) -> u64| stats.iter().map(|it| count(&it.push)).sum::<u64>();
+    assert_eq!((sum(|it| it.published), sum(|it| it.refused[0].1)), (published, refused));
+}
