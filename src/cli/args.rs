@@ -165,8 +165,8 @@ Examples:
   shardcast check --config shardcast.toml && systemctl restart shardcast";
 
 const SUB_EXAMPLES: &str = "\
-One line a message: topic, epoch:offset, what was published. It ends with a signal, or with --count; until
-then it connects again whenever it has to, and goes on where it was.
+One line a message: topic, epoch:offset, what was published. It ends with a signal, or with --count;
+until then it connects again whenever it has to, and goes on where it was.
 
 Examples:
   shardcast sub

@@ -22,7 +22,7 @@ pub(crate) struct Connect {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:10099")]
     connect: String,
     /// Protocol to speak
-    #[arg(long, value_enum, default_value_t = Via::Framed)]
+    #[arg(long, value_name = "PROTOCOL", value_enum, default_value_t = Via::Framed)]
     via: Via,
     /// Print JSON, one object a line
     #[arg(long)]
@@ -31,7 +31,7 @@ pub(crate) struct Connect {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Via {
-    /// Frames of the Tars push guide, with the control vocabulary
+    // The frames of the Tars push guide, with the control vocabulary.
     Framed,
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct SubArgs {
     topics: Vec<TopicFilter>,
     #[command(flatten)]
     connect: Connect,
-    /// Begin behind this message of the topic, and tell what is lost of those that follow it
+    /// Begin behind this message of the topic, or tell what is lost
     #[arg(long, value_name = "EPOCH:OFFSET", value_parser = parse_position)]
     since: Option<Position>,
     /// End after this many messages
