@@ -14,7 +14,7 @@ use shardcast::StartError;
 use crate::{
     args::{Args, Command, ConfigCommand, Overrides},
     config::{self, Inputs, Loaded, Report, SourceFile},
-    doctor, logging, operate, serve, topics,
+    demo, doctor, logging, operate, serve, topics,
 };
 
 /// Something failed while running.
@@ -47,6 +47,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             let overrides = Overrides { config: Some(config), ..Overrides::default() };
             with_configuration(&overrides, |_| done(print(&format!("configuration {name} is valid\n"))))
         }
+        Command::Demo(args) => demo::run(&args),
         Command::Sub(args) => topics::subscribe(&args),
         Command::Pub(args) => topics::publish(&args),
         Command::Config(ConfigCommand::Show { origin, overrides }) => {

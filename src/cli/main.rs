@@ -8,6 +8,7 @@ mod admin;
 mod args;
 mod commands;
 mod config;
+mod demo;
 mod doctor;
 mod logging;
 mod operate;
