@@ -28,6 +28,12 @@ pub fn first(input: &[u8]) -> Result<Option<&[u8]>, Broken> {
     Ok(input.get(..len))
 }
 
+/// The id of a whole frame; 0, that of a push, when its header is not there.
+#[inline]
+pub fn id(frame: &[u8]) -> u32 {
+    frame.get(4..HEADER_BYTES).and_then(<[u8]>::first_chunk).map_or(0, |id| u32::from_be_bytes(*id))
+}
+
 /// Makes frames of one size, and knows them again.
 #[derive(Clone, Debug)]
 pub struct Stamper {

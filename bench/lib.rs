@@ -2,11 +2,15 @@
 //!
 //! | module | what |
 //! | --- | --- |
+//! | [`codec`] | the message that the encodings are compared with |
+//! | [`generator`] | the load generator of `shardcast bench`: schedules, stamps, histograms |
+//! | [`report`] | what it found, in every form in which it is told |
 //! | [`frame`] | the frames that all of them speak |
 //! | [`links`] | connections on a bare ring: the loop of the floor, and of the load generator |
-//! | [`load`] | the load generator: one for all servers |
+//! | [`load`] | closed loops for ratios of CPU time: one for all servers, the floor included |
 //! | [`idle`] | what a loop does that found nothing to do |
 //! | [`hop`] | messages between shards |
+//! | [`micro`] | small pieces of a message's path, each by itself |
 //! | [`machine`] | CPUs, CPU time and memory of processes |
 //! | [`outcome`] | what one run of the load generator found |
 //! | [`runner`] | servers and load generators as processes |
@@ -14,13 +18,17 @@
 //! Nothing here is meant for servers: a broken peer ends a benchmark, and queues have no bounds.
 #![forbid(unsafe_code)]
 
+pub mod codec;
 pub mod frame;
+pub mod generator;
 pub mod hop;
 pub mod idle;
 pub mod links;
 pub mod load;
 pub mod machine;
+pub mod micro;
 pub mod outcome;
+pub mod report;
 pub mod runner;
 
 use std::{

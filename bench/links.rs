@@ -22,6 +22,7 @@ pub struct Links {
     /// With something to send and no send in flight.
     dirty: Vec<u32>,
     free: Vec<u32>,
+    closed: u64,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +46,8 @@ impl Links {
     /// # Errors
     /// As [`Ring::new`].
     pub fn new(config: &RingConfig) -> Result<Self, RingError> {
-        Ok(Self { ring: Ring::new(config)?, links: Vec::new(), dirty: Vec::new(), free: Vec::new() })
+        let ring = Ring::new(config)?;
+        Ok(Self { ring, links: Vec::new(), dirty: Vec::new(), free: Vec::new(), closed: 0 })
     }
 
     /// The ring, to wait on.
@@ -77,6 +79,16 @@ impl Links {
     /// Slots that are or were in use.
     pub const fn slots(&self) -> u32 {
         self.links.len() as u32
+    }
+
+    /// Connections that have ended.
+    pub const fn closed(&self) -> u64 {
+        self.closed
+    }
+
+    /// Whether a slot has a connection that is still being received from.
+    pub fn is_open(&self, slot: u32) -> bool {
+        self.links.get(slot as usize).is_some_and(|link| link.receiving)
     }
 
     /// Queues bytes; what is queued in one turn is one send.
@@ -195,6 +207,7 @@ impl Links {
             let link = &mut self.links[slot as usize];
             link.dirty = false;
             if link.socket.is_none() {
+                link.gathered.clear();
                 continue;
             }
             let payload = match link.queue.pop_front() {
@@ -232,6 +245,7 @@ impl Links {
         if self.ring.detach(slot).is_ok() {
             *link = Link { dirty: link.dirty, ..Link::default() };
             self.free.push(slot);
+            self.closed += 1;
         }
     }
 }

@@ -10,7 +10,7 @@ use shardcast::{
     CloseReason, Listener, Server, ServerHandle,
     tars::{Current, Framed, FramedService, Parsed, Servant},
 };
-use shardcast_examples::{End, ready};
+use shardcast_examples::{End, ready, say};
 
 struct Shout(ServerHandle);
 
@@ -24,7 +24,7 @@ impl Servant for Shout {
     }
 
     fn do_close(&self, current: &Current, why: CloseReason) {
-        println!("{} left: {why}", current.id());
+        say(format_args!("{} left: {why}", current.id()));
     }
 }
 

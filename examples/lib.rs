@@ -19,6 +19,13 @@ pub fn ready(address: impl Display) {
     let _ = writeln!(out, "ready {address}").and_then(|()| out.flush());
 }
 
+/// Prints one line on stdout. When nobody reads it any more, as behind `| head`, the process is done.
+pub fn say(line: impl Display) {
+    if writeln!(io::stdout(), "{line}").is_err() {
+        std::process::exit(0);
+    }
+}
+
 /// SIGTERM and SIGINT, from when they are watched on: before anybody is told that the example is ready.
 pub struct End(Signals);
 

@@ -7,7 +7,7 @@ use std::{error::Error, time::Duration};
 
 use clap::Parser;
 use shardcast::tars::{Client, ClientEvent, ProxyConfig, framed::Cause};
-use shardcast_examples::End;
+use shardcast_examples::{End, say};
 
 #[derive(Parser)]
 struct Args {
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = || {
         Client::builder(&object)?
             .config(ProxyConfig { heartbeat, ..ProxyConfig::default() })
-            .on_push(|body| println!("push message: {}", String::from_utf8_lossy(&body)))
+            .on_push(|body| say(format_args!("push message: {}", String::from_utf8_lossy(&body))))
             .on_event(print)
             .connect()
     };
@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn print(event: ClientEvent) {
     match event {
         ClientEvent::Heartbeat { id, result: Ok(body) } => {
-            println!("request id: {id}\nresponse str: {}", String::from_utf8_lossy(&body));
+            say(format_args!("request id: {id}\nresponse str: {}", String::from_utf8_lossy(&body)));
         }
         ClientEvent::Heartbeat { id, result: Err(error) } => eprintln!("request id: {id}: {error}"),
         ClientEvent::ConnectFailed => eprintln!("cannot connect; trying again"),

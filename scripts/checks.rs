@@ -29,6 +29,26 @@ pub(crate) fn miri(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Runs the stress scenarios against the release binary.
+pub(crate) fn stress(root: &Path, arguments: &[&str]) -> Result<()> {
+    succeed(&mut command(
+        root,
+        "cargo build --release -p shardcast-cli -p shardcast-bench --bin shardcast --bin stress",
+    ))?;
+    succeed(command(root, "cargo run -q --release -p shardcast-bench --bin stress --").args(arguments))
+}
+
+/// Runs the simulation, with the words of its own command line, in a build that is fast and asserts.
+pub(crate) fn sim(root: &Path, words: &[&str]) -> Result<()> {
+    let mut cargo = command(root, "cargo run -q --profile sim -p xtask --bin sim --");
+    succeed(cargo.args(words))
+}
+
+/// As many seeds as every change must pass.
+pub(crate) fn sim_of_ci(root: &Path) -> Result<()> {
+    sim(root, &["--seeds", "2000"])
+}
+
 const MIRI_RUNS: &[&str] = &[
     "cargo +nightly miri test -p shardcast-proto --lib",
     // Of os what makes no system call; a test that does stops Miri at once, so that this list stays true.

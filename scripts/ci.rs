@@ -21,7 +21,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Cheap ones first. Everything but loom and smoke shares the build of the dev profile.
+/// Cheap ones first. Everything before loom shares the build of the dev profile, smoke and stress that
+/// of the release profile.
 const STEPS: &[(&str, Step)] = &[
     ("fmt", Step::Cargo("cargo fmt --all --check")),
     ("tidy", Step::Ours(tidy::run)),
@@ -29,7 +30,9 @@ const STEPS: &[(&str, Step)] = &[
     ("rustdoc", Step::Cargo("cargo doc --workspace --no-deps")),
     ("test", Step::Cargo("cargo test --workspace")),
     ("loom", Step::Ours(checks::loom)),
+    ("sim", Step::Ours(checks::sim_of_ci)),
     ("smoke", Step::Ours(smoke::run)),
+    ("stress", Step::Ours(|root| checks::stress(root, &["--short"]))),
 ];
 
 enum Step {

@@ -21,7 +21,9 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(&root()),
         ["loom"] => checks::loom(&root()),
         ["miri"] => checks::miri(&root()),
+        ["sim", words @ ..] => checks::sim(&root(), words),
         ["smoke"] => smoke::run(&root()),
+        ["stress", arguments @ ..] => checks::stress(&root(), arguments),
         ["ci"] => ci::run(&root()),
         _ => {
             eprint!("{USAGE}");
@@ -66,6 +68,8 @@ usage: cargo xtask COMMAND
   tidy    check the rules of the house that the compiler cannot check
   loom    model-check the queues and the parking protocol
   miri    run the protocol cores and the pure parts of os under Miri, if it is installed
+  sim     simulate hub, scheduler, outboxes and mesh: [--seeds N] [--seed S] [--trace]
   smoke   start the release binary, talk to it, stop it
+  stress  let a real server survive scenarios that check themselves: --only NAME, --seed S, --short, --list
   ci      everything that .ci/run does, in order, up to the first failure
 ";

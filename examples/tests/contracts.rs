@@ -32,6 +32,19 @@ fn a_silent_peer_is_disconnected_though_it_is_pushed_to() {
 }
 
 #[test]
+fn a_client_that_nobody_reads_ends_without_complaint() {
+    let mut server = Server::start(&["--interval-ms", "20"]);
+    let mut client = example("tars_push_client");
+    client.args(["--connect", &server.address, "--seconds", "20", "--heartbeat-ms", "20"]);
+    let mut client = client.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it was built");
+    // As `| head` does: it reads a little, and goes.
+    drop(client.stdout.take());
+    let output = client.wait_with_output().expect("it was started");
+    assert_eq!((output.status.code(), &*output.stderr), (Some(0), &b""[..]));
+    assert_eq!(server.end(), Some(0));
+}
+
+#[test]
 fn the_client_prints_what_the_guide_s_client_prints() {
     let mut server = Server::start(&["--interval-ms", "100"]);
     let mut client = example("tars_push_client");

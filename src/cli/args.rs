@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::{
+    bench::{BENCH_EXAMPLES, BenchCommand},
     config::{Flag, Key},
     demo::DemoArgs,
+    idl,
     operate::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs, TopArgs},
     topics::{PubArgs, SubArgs},
 };
@@ -68,6 +70,15 @@ pub(crate) enum Command {
     /// Stop a running server: no new connections, what is queued is sent, then the end
     #[command(after_help = DRAIN_EXAMPLES)]
     Drain(DrainArgs),
+    /// Compile .tars files to Rust
+    #[command(after_help = idl::GEN_EXAMPLES)]
+    Gen(idl::Generate),
+    /// Check, format and compare .tars files
+    #[command(subcommand, after_help = idl::IDL_EXAMPLES)]
+    Idl(idl::IdlCommand),
+    /// Measure latency and throughput, and compare results
+    #[command(subcommand, after_help = BENCH_EXAMPLES)]
+    Bench(BenchCommand),
 }
 
 #[derive(Debug, Subcommand)]

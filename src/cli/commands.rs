@@ -13,8 +13,9 @@ use shardcast::StartError;
 
 use crate::{
     args::{Args, Command, ConfigCommand, Overrides},
+    bench,
     config::{self, Inputs, Loaded, Report, SourceFile},
-    demo, doctor, logging, operate, serve, topics,
+    demo, doctor, idl, logging, operate, serve, topics,
 };
 
 /// Something failed while running.
@@ -67,6 +68,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Kick(args) => operate::kick(&args),
         Command::Reload(args) => operate::reload(&args),
         Command::Drain(args) => done(operate::drain(&args)),
+        Command::Gen(arguments) => idl::generate(&arguments),
+        Command::Idl(command) => idl::run(&command),
+        Command::Bench(command) => bench::run(command).or_else(unless_the_machine_is_not_fit),
     }
 }
 

@@ -6,10 +6,12 @@
 
 mod admin;
 mod args;
+mod bench;
 mod commands;
 mod config;
 mod demo;
 mod doctor;
+mod idl;
 mod logging;
 mod operate;
 mod serve;

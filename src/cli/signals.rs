@@ -15,34 +15,36 @@ use crate::serve::Order;
 ///
 /// The system refused to register the handler or to start a thread.
 pub(crate) fn watch(orders: flume::Sender<Order>) -> io::Result<()> {
-    forward([SIGTERM, SIGINT, SIGHUP], orders, |signal| match signal {
-        SIGHUP => Order::Reload(None),
-        _ => Order::Stop(name(signal)),
+    on_each(&[SIGTERM, SIGINT, SIGHUP], move |signal| {
+        let order = match signal {
+            SIGHUP => Order::Reload(None),
+            _ => Order::Stop(name(signal)),
+        };
+        // Waits where the queue is full; the system keeps one signal of each kind meanwhile.
+        orders.send(order).is_ok()
     })
 }
 
-/// Every signal that asks the process to end, from now on: for commands that are no server.
+/// Gets the name of every signal that asks the process to end, from now on; what comes while eight wait asks for
+/// nothing new.
 ///
 /// # Errors
 ///
 /// As for [`watch`].
 pub(crate) fn stop_requests() -> io::Result<flume::Receiver<&'static str>> {
-    let (sender, receiver) = flume::bounded(2);
-    forward([SIGTERM, SIGINT], sender, name)?;
-    Ok(receiver)
+    let (sender, requests) = flume::bounded(8);
+    on_each(&[SIGTERM, SIGINT], move |signal| {
+        !matches!(sender.try_send(name(signal)), Err(flume::TrySendError::Disconnected(_)))
+    })?;
+    Ok(requests)
 }
 
-/// Sends what `meaning` makes of each signal. Where the queue is full it waits; the system keeps one signal of
-/// each kind meanwhile.
-fn forward<T: Send + 'static, const N: usize>(
-    signals: [i32; N],
-    to: flume::Sender<T>,
-    meaning: impl Fn(i32) -> T + Send + 'static,
-) -> io::Result<()> {
+/// Calls `then` on a thread of its own for each of these signals, until it says that it wants no more.
+fn on_each(signals: &[i32], mut then: impl FnMut(i32) -> bool + Send + 'static) -> io::Result<()> {
     let mut signals = Signals::new(signals)?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
-            if to.send(meaning(signal)).is_err() {
+            if !then(signal) {
                 return;
             }
         }

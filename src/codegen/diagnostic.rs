@@ -42,13 +42,12 @@ impl Diagnostic {
         let line_start = source[..at].iter().rposition(|&b| b == b'\n').map_or(0, |newline| newline + 1);
         let line_end = source[at..].iter().position(|&b| b == b'\n').map_or(source.len(), |n| at + n);
         let marked = &source[at..span.end.clamp(at, line_end.max(at))];
-        let before = String::from_utf8_lossy(&source[line_start..at]).chars().count();
-        let lines_before = source[..line_start].iter().filter(|&&b| b == b'\n').count();
+        let (line, column) = position(source, at);
         Self {
             severity,
             path: path.into(),
-            line: u32::try_from(lines_before + 1).unwrap_or(u32::MAX),
-            column: u32::try_from(before + 1).unwrap_or(u32::MAX),
+            line,
+            column,
             message: fault.message,
             hint: fault.hint,
             source_line: String::from_utf8_lossy(&source[line_start..line_end]).trim_end().to_owned(),
@@ -113,6 +112,15 @@ impl Fault {
         self.hint = Some(hint.into());
         self
     }
+}
+
+/// Line and column of the byte at `at`, in characters, from 1.
+pub(crate) fn position(source: &[u8], at: usize) -> (u32, u32) {
+    let line_start = source[..at].iter().rposition(|&b| b == b'\n').map_or(0, |newline| newline + 1);
+    let lines_before = source[..line_start].iter().filter(|&&b| b == b'\n').count();
+    let before = String::from_utf8_lossy(&source[line_start..at]).chars().count();
+    let from_one = |count: usize| u32::try_from(count + 1).unwrap_or(u32::MAX);
+    (from_one(lines_before), from_one(before))
 }
 
 /// Blanks that keep the caret under the character it means, however wide the reader's tabs are.

@@ -1,6 +1,6 @@
 use std::{fmt, io, path::PathBuf};
 
-use crate::Diagnostic;
+use crate::{Diagnostic, Severity};
 
 /// Why nothing was generated.
 #[derive(Debug)]
@@ -15,8 +15,17 @@ pub enum Error {
     },
     /// The files are not right; each diagnostic names file, line and column. Never empty.
     Invalid(Vec<Diagnostic>),
-    /// The files were read and no fault was found, but this version does not write Rust yet.
-    Unsupported,
+    /// There is no character set of this name, or it does not hold ASCII.
+    Charset(String),
+    /// No directory was given to write to, and Cargo has set no `OUT_DIR`.
+    NoOutDir,
+    /// A file could not be written.
+    Write {
+        /// The file, or its directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 impl fmt::Display for Error {
@@ -27,12 +36,18 @@ impl fmt::Display for Error {
                 for diagnostic in diagnostics {
                     writeln!(f, "{diagnostic}\n")?;
                 }
-                match diagnostics.len() {
-                    1 => write!(f, "1 problem, nothing generated"),
-                    many => write!(f, "{many} problems, nothing generated"),
+                let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
+                match (errors, diagnostics.len() - errors) {
+                    (errors, 0) => f.write_str(&count(errors, "error")),
+                    (0, warnings) => f.write_str(&count(warnings, "warning")),
+                    (errors, warnings) => {
+                        write!(f, "{} and {}", count(errors, "error"), count(warnings, "warning"))
+                    }
                 }
             }
-            Self::Unsupported => f.write_str("this version of shardcast-build does not generate Rust yet"),
+            Self::Charset(name) => write!(f, "`{name}` is no character set that .tars files can be in"),
+            Self::NoOutDir => f.write_str("no directory to write to: give one, or run it in a build script"),
+            Self::Write { path, source } => write!(f, "cannot write {}: {source}", path.display()),
         }
     }
 }
@@ -40,8 +55,12 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Read { source, .. } => Some(source),
-            Self::Invalid(_) | Self::Unsupported => None,
+            Self::Read { source, .. } | Self::Write { source, .. } => Some(source),
+            Self::Invalid(_) | Self::Charset(_) | Self::NoOutDir => None,
         }
     }
+}
+
+fn count(many: usize, what: &str) -> String {
+    if many == 1 { format!("1 {what}") } else { format!("{many} {what}s") }
 }

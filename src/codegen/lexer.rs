@@ -20,7 +20,7 @@ pub fn tokenize(source: &[u8]) -> (Vec<Token>, Vec<(Span, Fault)>) {
         let span = Span { start, end: lexer.at };
         match kind {
             Ok(kind) => tokens.push(Token { kind, span }),
-            Err(fault) => lexer.faults.push((span, fault)),
+            Err(fault) => lexer.report(span, fault),
         }
     }
     (tokens, lexer.faults)
@@ -129,10 +129,19 @@ impl<'a> Lexer<'a> {
         self.at += 1;
         let word = self.take_while(continues_word);
         if word == b"include" {
+            self.skip_unless_text_follows();
             return Ok(TokenKind::Include);
         }
         self.skip_line();
         Err(Fault::new("unknown directive").hint("the only directive is `#include \"file.tars\"`"))
+    }
+
+    /// What stands where the name of a file should is one fault, of the parser.
+    fn skip_unless_text_follows(&mut self) {
+        let blanks = self.source[self.at..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        if self.peek(blanks) != b'"' {
+            self.skip_line();
+        }
     }
 
     fn word(&mut self) -> TokenKind {
@@ -227,12 +236,7 @@ impl<'a> Lexer<'a> {
             }
         };
         let span = Span { start, end: self.at };
-        byte.map_err(|fault| {
-            if self.faults.len() < FAULTS_MAX {
-                self.faults.push((span, fault))
-            }
-        })
-        .ok()
+        byte.map_err(|fault| self.report(span, fault)).ok()
     }
 
     /// Takes what cannot begin a token, all of it: a word of another alphabet is one fault, not many.
@@ -251,8 +255,16 @@ impl<'a> Lexer<'a> {
         self.at < self.source.len()
     }
 
+    /// Skips to the line's end, which is `\n` or `\r\n`.
     fn skip_line(&mut self) {
-        self.take_while(|b| b != b'\n' && b != b'\r');
+        let line = self.take_while(|b| b != b'\n');
+        self.at -= usize::from(line.ends_with(b"\r"));
+    }
+
+    fn report(&mut self, span: Span, fault: Fault) {
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push((span, fault));
+        }
     }
 
     fn take_while(&mut self, belongs: impl Fn(u8) -> bool) -> &'a [u8] {

@@ -11,26 +11,43 @@
 //! }
 //! ```
 //!
-//! **How far it is.** Files and their includes are read and cut into tokens, and every fault found so far
-//! is reported with file, line and column; [`Builder::check`] gives just that. The parser and the
-//! generated Rust are not there yet: [`Builder::compile`] ends with [`Error::Unsupported`] when it found
-//! no fault. The builder is the one that will stay.
+//! ```ignore
+//! // lib.rs
+//! shardcast::include_tars!();
+//! ```
+//!
+//! Every fault of the files is reported with file, line and column, several in one run; [`Builder::check`]
+//! gives just that, [`Builder::schema`] what the files mean. `docs/idl.md` describes the language and the
+//! code. Interfaces are checked and kept in the schema; no code is generated for them yet.
 //!
 //! What this crate deliberately is not: it depends on no other part of Shardcast, so that a build script
 //! does not compile a server first.
 #![forbid(unsafe_code)]
 
+pub mod ast;
+pub mod breaking;
+mod charset;
 mod diagnostic;
+mod emit;
 mod error;
+pub mod format;
 pub mod lexer;
 mod load;
 mod options;
+mod output;
+pub mod parser;
+pub mod schema;
+#[doc(hidden)]
+pub mod testing;
 
 use std::path::{Path, PathBuf};
 
 pub use diagnostic::{Diagnostic, Fault, Severity, Span};
 pub use error::Error;
 pub use options::{BytesType, MapType, Options, StringType};
+pub use schema::Schema;
+
+use charset::Charset;
 
 /// Compiles `files` with the default options into the directory that Cargo gives a build script.
 ///
@@ -69,13 +86,20 @@ impl Builder {
         self
     }
 
-    /// Whether to generate what a server needs of an interface. Default: yes.
+    /// The character set of comments and strings, such as `gbk`. Default: UTF-8; comments that are in
+    /// another one are then left out.
+    pub fn charset(mut self, label: impl Into<String>) -> Self {
+        self.options.charset = Some(label.into());
+        self
+    }
+
+    /// Whether to generate what a server needs of an interface. Default: yes. No effect yet.
     pub fn build_server(mut self, yes: bool) -> Self {
         self.options.build_server = yes;
         self
     }
 
-    /// Whether to generate what a client needs of an interface. Default: yes.
+    /// Whether to generate what a client needs of an interface. Default: yes. No effect yet.
     pub fn build_client(mut self, yes: bool) -> Self {
         self.options.build_client = yes;
         self
@@ -138,8 +162,15 @@ impl Builder {
         self
     }
 
+    /// Whether types, fields and enumerators keep their names, instead of those that Rust expects:
+    /// `iRequestId` instead of `i_request_id`. Default: no.
+    pub fn keep_names(mut self, yes: bool) -> Self {
+        self.options.keep_names = yes;
+        self
+    }
+
     /// Whether to generate the named variants of every call: `hello_sync`, `async_hello`,
-    /// `promise_hello`. Default: no.
+    /// `promise_hello`. Default: no. No effect yet.
     pub fn call_variants(mut self, yes: bool) -> Self {
         self.options.call_variants = yes;
         self
@@ -167,28 +198,71 @@ impl Builder {
     ///
     /// # Errors
     /// [`Error::Read`] when one of `files` cannot be read; [`Error::Invalid`] when there is a fault in
-    /// any of them, with all that were found.
+    /// any of them, with all that were found; [`Error::Charset`].
     pub fn check(&self, files: &[impl AsRef<Path>]) -> Result<Vec<Diagnostic>, Error> {
-        let roots: Vec<PathBuf> = files.iter().map(|file| file.as_ref().to_owned()).collect();
-        let (read, diagnostics) = load::load(&roots, &self.options.include_dirs)?;
-        if self.options.emit_rerun_if_changed {
-            read.iter().for_each(|path| println!("cargo::rerun-if-changed={}", path.display()));
-        }
-        let fatal = |d: &Diagnostic| self.options.deny_warnings || d.severity == Severity::Error;
-        if diagnostics.iter().any(fatal) { Err(Error::Invalid(diagnostics)) } else { Ok(diagnostics) }
+        self.schema(files).map(|(_, warnings)| warnings)
     }
 
-    /// Compiles `files` and what they include.
+    /// Reads and checks `files` and their includes, and gives what they mean and the warnings.
     ///
     /// # Errors
-    /// As for [`check`](Self::check), and [`Error::Unsupported`], always, when there was no fault: see
-    /// the top of this page.
+    /// As for [`check`](Self::check).
+    pub fn schema(&self, files: &[impl AsRef<Path>]) -> Result<(Schema, Vec<Diagnostic>), Error> {
+        let charset = Charset::named(self.options.charset.as_deref()).map_err(Error::Charset)?;
+        let roots: Vec<PathBuf> = files.iter().map(|file| file.as_ref().to_owned()).collect();
+        let (sources, mut diagnostics) = load::load(&roots, &self.options.include_dirs, charset)?;
+        if self.options.emit_rerun_if_changed {
+            sources.iter().for_each(|source| println!("cargo::rerun-if-changed={}", source.path.display()));
+        }
+        // What cannot be read means nothing.
+        let mut schema = Schema::default();
+        if !diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+            let (resolved, more) = schema::resolve(sources);
+            schema = resolved;
+            diagnostics.extend(more);
+        }
+        diagnostics.sort_by(|a, b| (&a.path, a.line, a.column).cmp(&(&b.path, b.line, b.column)));
+        let fatal = |d: &Diagnostic| self.options.deny_warnings || d.severity == Severity::Error;
+        if diagnostics.iter().any(fatal) {
+            Err(Error::Invalid(diagnostics))
+        } else {
+            Ok((schema, diagnostics))
+        }
+    }
+
+    /// Compiles `files` and what they include: writes a Rust file for each module, and `mod.rs`, which
+    /// declares them. A file that is the same already is left alone.
+    ///
+    /// # Errors
+    /// As for [`check`](Self::check); [`Error::NoOutDir`]; [`Error::Write`]. [`Error::Invalid`] also tells of
+    /// names that differ in the .tars files and are the same in Rust.
     pub fn compile(&self, files: &[impl AsRef<Path>]) -> Result<(), Error> {
-        let warnings = self.check(files)?;
+        self.generate(files).map(|_| ())
+    }
+
+    /// As [`compile`](Self::compile), and gives the files that were written and the warnings.
+    ///
+    /// # Errors
+    /// As for [`compile`](Self::compile).
+    pub fn generate(&self, files: &[impl AsRef<Path>]) -> Result<Generated, Error> {
+        let (schema, warnings) = self.schema(files)?;
         if self.options.emit_rerun_if_changed {
             let lines = warnings.iter().map(|warning| warning.to_string().replace('\n', " "));
             lines.for_each(|line| println!("cargo::warning={line}"));
         }
-        Err(Error::Unsupported)
+        let outputs = emit::emit(&schema, &self.options).map_err(Error::Invalid)?;
+        let out_dir = self.options.out_dir.clone().or_else(|| std::env::var_os("OUT_DIR").map(PathBuf::from));
+        let out_dir = out_dir.ok_or(Error::NoOutDir)?;
+        Ok(Generated { files: output::write(&out_dir, outputs)?, warnings })
     }
+}
+
+/// What [`Builder::generate`] did.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Generated {
+    /// The files, `mod.rs` last, whether they had to be changed or not.
+    pub files: Vec<PathBuf>,
+    /// What is worth a look.
+    pub warnings: Vec<Diagnostic>,
 }

@@ -5,15 +5,50 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use crate::{
     Diagnostic, Error, Severity,
-    diagnostic::{Fault, Span},
-    lexer::{Token, TokenKind, tokenize},
+    ast::{self, Include},
+    charset::Charset,
+    diagnostic::{self, Fault, Span},
+    parser::parse,
 };
 
-/// Reads `roots` and everything they include, and gives the paths in the order they must be compiled in.
+/// A file that was read and parsed.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// As it was named by the caller or found through an include.
+    pub(crate) path: PathBuf,
+    /// Its bytes, as UTF-8 if its character set was told.
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) file: ast::File,
+    line_starts: OnceLock<Vec<usize>>,
+}
+
+impl Source {
+    pub(crate) fn new(path: PathBuf, bytes: Vec<u8>, file: ast::File) -> Self {
+        Self { path, bytes, file, line_starts: OnceLock::new() }
+    }
+
+    /// Line and column, in characters, from 1. Cheap for many places of one file.
+    pub(crate) fn position(&self, at: usize) -> (u32, u32) {
+        let starts = self.line_starts.get_or_init(|| {
+            let ends = self.bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+            std::iter::once(0).chain(ends.map(|(end, _)| end + 1)).collect()
+        });
+        let line = starts.partition_point(|start| *start <= at);
+        let (_, column) = diagnostic::position(&self.bytes[starts[line - 1]..], at - starts[line - 1]);
+        (u32::try_from(line).unwrap_or(u32::MAX), column)
+    }
+
+    pub(crate) fn diagnostic(&self, severity: Severity, span: Span, fault: Fault) -> Diagnostic {
+        Diagnostic::new(severity, &self.path, &self.bytes, span, fault)
+    }
+}
+
+/// Reads `roots` and everything they include, and gives the files in the order they must be compiled in.
 ///
 /// An include is looked for beside the file that includes it, then in `include_dirs` in order. A file
 /// that is included again is not read again, so a circle of includes comes to an end; it is worth a
@@ -24,24 +59,24 @@ use crate::{
 pub(crate) fn load(
     roots: &[PathBuf],
     include_dirs: &[PathBuf],
-) -> Result<(Vec<PathBuf>, Vec<Diagnostic>), Error> {
+    charset: Charset,
+) -> Result<(Vec<Source>, Vec<Diagnostic>), Error> {
     let mut loader =
-        Loader { include_dirs, files: Vec::new(), diagnostics: Vec::new(), states: HashMap::new() };
+        Loader { include_dirs, charset, files: Vec::new(), diagnostics: Vec::new(), states: HashMap::new() };
     for root in roots {
         let source = read(root).map_err(|source| Error::Read { path: root.clone(), source })?;
         let identity = identity(root).map_err(|source| Error::Read { path: root.clone(), source })?;
         if !loader.states.contains_key(&identity) {
-            loader.walk(Open::new(root.clone(), identity, source));
+            loader.walk(Open::new(root.clone(), identity, charset.decode(source)));
         }
     }
-    let mut diagnostics = loader.diagnostics;
-    diagnostics.sort_by(|a, b| (&a.path, a.line, a.column).cmp(&(&b.path, b.line, b.column)));
-    Ok((loader.files, diagnostics))
+    Ok((loader.files, loader.diagnostics))
 }
 
 struct Loader<'a> {
     include_dirs: &'a [PathBuf],
-    files: Vec<PathBuf>,
+    charset: Charset,
+    files: Vec<Source>,
     diagnostics: Vec<Diagnostic>,
     /// Per canonical path: one file under two names is one file.
     states: HashMap<PathBuf, State>,
@@ -57,20 +92,19 @@ enum State {
 
 /// A file whose includes are being followed.
 struct Open {
-    path: PathBuf,
+    source: Source,
     identity: PathBuf,
-    source: Vec<u8>,
     /// What is left to follow, last first.
-    includes: Vec<(Span, Result<PathBuf, Fault>)>,
+    includes: Vec<Include>,
     faults: Vec<(Span, Fault)>,
 }
 
 impl Open {
-    fn new(path: PathBuf, identity: PathBuf, source: Vec<u8>) -> Self {
-        let (tokens, faults) = tokenize(&source);
-        let mut includes = includes(&tokens);
+    fn new(path: PathBuf, identity: PathBuf, bytes: Vec<u8>) -> Self {
+        let (mut file, faults) = parse(&bytes);
+        let mut includes = std::mem::take(&mut file.includes);
         includes.reverse();
-        Self { path, identity, source, includes, faults }
+        Self { source: Source::new(path, bytes, file), identity, includes, faults }
     }
 }
 
@@ -80,13 +114,13 @@ impl Loader<'_> {
         let mut stack = Vec::new();
         self.open(&mut stack, root);
         while let Some(top) = stack.last_mut() {
-            let Some((span, name)) = top.includes.pop() else {
+            let Some(Include { name, span }) = top.includes.pop() else {
                 let done = stack.pop().expect("the loop has just seen the last one");
                 self.states.insert(done.identity, State::Done);
-                self.files.push(done.path);
+                self.files.push(done.source);
                 continue;
             };
-            match name.and_then(|name| self.include(&stack, span, &name)) {
+            match file_name(&name).and_then(|name| self.include(&stack, span, name)) {
                 Ok(Some(included)) => self.open(&mut stack, included),
                 Ok(None) => {}
                 Err(fault) => self.report(&stack, Severity::Error, span, fault),
@@ -105,7 +139,7 @@ impl Loader<'_> {
 
     /// The file that the last one on the stack includes as `name`, unless it was read before.
     fn include(&mut self, stack: &[Open], span: Span, name: &Path) -> Result<Option<Open>, Fault> {
-        let beside = stack.last().and_then(|from| from.path.parent()).unwrap_or_else(|| Path::new(""));
+        let beside = stack.last().and_then(|from| from.source.path.parent()).unwrap_or_else(|| Path::new(""));
         let dirs = std::iter::once(beside).chain(self.include_dirs.iter().map(PathBuf::as_path));
         let mut searched = Vec::new();
         for dir in dirs {
@@ -121,13 +155,13 @@ impl Loader<'_> {
                     Err(Fault::new(format!("includes are nested more than {INCLUDE_DEPTH_MAX} deep")))
                 }
                 None => match read(&path) {
-                    Ok(source) => Ok(Some(Open::new(path, identity, source))),
+                    Ok(bytes) => Ok(Some(Open::new(path, identity, self.charset.decode(bytes)))),
                     Err(fault) => Err(Fault::new(format!("cannot read {}: {fault}", path.display()))),
                 },
             };
         }
         Err(Fault::new(format!("cannot find `{}`", name.display()))
-            .hint(format!("looked for {}; Builder::include adds a place", searched.join(", "))))
+            .hint(format!("looked for {}; an include directory adds a place", searched.join(", "))))
     }
 
     /// `identity` is on the stack already: a fault when it is the file itself, else worth a warning.
@@ -136,7 +170,8 @@ impl Loader<'_> {
         if first + 1 == stack.len() {
             return Err(Fault::new("a file cannot include itself"));
         }
-        let mut names: Vec<_> = stack[first..].iter().map(|open| open.path.display().to_string()).collect();
+        let mut names: Vec<_> =
+            stack[first..].iter().map(|open| open.source.path.display().to_string()).collect();
         names.push(names[0].clone());
         let fault = Fault::new(format!("these includes go round in a circle: {}", names.join(" -> ")));
         let fault = fault.hint("move what both need into a third file");
@@ -146,32 +181,15 @@ impl Loader<'_> {
 
     fn report(&mut self, stack: &[Open], severity: Severity, span: Span, fault: Fault) {
         let file = stack.last().expect("faults are reported while their file is open");
-        self.diagnostics.push(Diagnostic::new(severity, &file.path, &file.source, span, fault));
+        self.diagnostics.push(file.source.diagnostic(severity, span, fault));
     }
 }
 
-/// The names in `#include "name"`, and the places where the name is missing.
-fn includes(tokens: &[Token]) -> Vec<(Span, Result<PathBuf, Fault>)> {
-    let is_include = |token: &&Token| token.kind == TokenKind::Include;
-    let starts = tokens.iter().enumerate().filter(|(_, token)| is_include(token));
-    starts
-        .map(|(at, token)| match tokens.get(at + 1) {
-            Some(Token { kind: TokenKind::Text(name), span }) => (*span, file_name(name)),
-            _ => (token.span, Err(no_name())),
-        })
-        .collect()
-}
-
-fn file_name(name: &[u8]) -> Result<PathBuf, Fault> {
+fn file_name(name: &[u8]) -> Result<&Path, Fault> {
     match str::from_utf8(name) {
-        Ok("") => Err(no_name()),
-        Ok(name) => Ok(PathBuf::from(name)),
+        Ok(name) => Ok(Path::new(name)),
         Err(_) => Err(Fault::new("the name of this file is not UTF-8")),
     }
-}
-
-fn no_name() -> Fault {
-    Fault::new("`#include` needs a file name").hint("write `#include \"file.tars\"`")
 }
 
 fn identity(path: &Path) -> io::Result<PathBuf> {

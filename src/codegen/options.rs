@@ -8,6 +8,7 @@ use std::path::PathBuf;
 pub struct Options {
     pub out_dir: Option<PathBuf>,
     pub include_dirs: Vec<PathBuf>,
+    pub charset: Option<String>,
     pub build_server: bool,
     pub build_client: bool,
     pub module_prefix: Option<String>,
@@ -19,6 +20,7 @@ pub struct Options {
     pub bytes_type: BytesType,
     pub elide_defaults: bool,
     pub optional_fields: bool,
+    pub keep_names: bool,
     pub call_variants: bool,
     pub serde: bool,
     pub emit_rerun_if_changed: bool,
@@ -30,6 +32,7 @@ impl Default for Options {
         Self {
             out_dir: None,
             include_dirs: Vec::new(),
+            charset: None,
             build_server: true,
             build_client: true,
             module_prefix: None,
@@ -41,6 +44,7 @@ impl Default for Options {
             bytes_type: BytesType::default(),
             elide_defaults: true,
             optional_fields: false,
+            keep_names: false,
             call_variants: false,
             serde: false,
             emit_rerun_if_changed: true,

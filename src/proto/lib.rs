@@ -8,6 +8,7 @@
 //! another (`cargo xtask tidy` checks it).
 #![forbid(unsafe_code)]
 
+pub mod outbox;
 pub mod push;
 mod refusal;
 mod session;

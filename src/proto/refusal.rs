@@ -49,11 +49,14 @@ pub enum Refusal {
     /// The request is understood, and asks for something that this server does not do.
     #[error("this server does not do that")]
     Unsupported,
+    /// The publication's time was over before it could be published.
+    #[error("its time was over before it could be published")]
+    Expired,
 }
 
 impl Refusal {
     /// All codes, in the order of their [numbers](Self::status).
-    pub const CODES: [&'static str; 12] = [
+    pub const CODES: [&'static str; 13] = [
         "busy",
         "too-many-topics",
         "too-many-subscriptions",
@@ -66,6 +69,7 @@ impl Refusal {
         "already-subscribed",
         "not-subscribed",
         "unsupported",
+        "expired",
     ];
 
     /// The number of the code, from 1: the status on the wire.
@@ -83,6 +87,7 @@ impl Refusal {
             Self::AlreadySubscribed => 10,
             Self::NotSubscribed => 11,
             Self::Unsupported => 12,
+            Self::Expired => 13,
         }
     }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use shardcast_os::ring::Feature;
-use shardcast_proto::push::HubConfig;
+use shardcast_proto::{outbox::OverflowPolicy, push::HubConfig};
 
 /// How a server is laid out on the machine, and its bounds. Plain data; no file format.
 #[derive(Clone, Debug, PartialEq)]
@@ -145,25 +145,4 @@ impl Default for Limits {
             keepalive: Duration::from_secs(30),
         }
     }
-}
-
-/// What happens to a push when the outbox of its receiver is full. Responses are never dropped: a peer
-/// that asks and does not read is not read from either, until it does.
-///
-/// What is being sent can be neither dropped nor replaced; it is half of the bounds at most. A sender that
-/// is ahead of the receiver's shard by more than the bounds is told `Full` under every policy.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum OverflowPolicy {
-    /// The peer is disconnected as `slow`; the sender is told `Full`.
-    Disconnect,
-    /// The oldest waiting pushes make room; the sender is told `Queued`.
-    DropOldest,
-    /// This push is dropped; the sender is told `Full`.
-    DropNewest,
-    /// A push replaces the waiting one with the same key; without one, as `DropNewest`.
-    Conflate,
-    /// The sender waits this long for room, then is told `Full`; a sender on a shard is told at once. A
-    /// broadcast does not wait: each full outbox holds it for this long, up to 1,024 of them, and then drops
-    /// it.
-    Block(Duration),
 }

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use shardcast_os::clock;
-use shardcast_proto::{RequestId, Time};
+use shardcast_proto::{RequestId, Time, outbox::OutboxBounds};
 
 use crate::{
     CloseReason, ConnId, OverflowPolicy, Sent,
@@ -43,15 +43,6 @@ pub(crate) struct Shared {
     /// Requests that are to be answered later.
     owed: AtomicUsize,
     gate: Gate,
-}
-
-/// The bounds of an outbox, and what happens at them.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OutboxBounds {
-    pub(crate) bytes_max: usize,
-    pub(crate) messages_max: usize,
-    pub(crate) age_max: Duration,
-    pub(crate) overflow: OverflowPolicy,
 }
 
 /// Where senders of a `Block` listener wait for room.

@@ -36,6 +36,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[doc(hidden)]
+#[path = "codegen.rs"]
+pub mod __codegen;
 mod config;
 mod connection;
 mod error;
@@ -53,8 +56,9 @@ pub mod task;
 
 pub use bytes::Bytes;
 pub use shardcast_proto as proto;
+pub use shardcast_proto::outbox::OverflowPolicy;
 
-pub use config::{CpuChoice, Limits, OverflowPolicy, ServerConfig, ShardCount, Spin};
+pub use config::{CpuChoice, Limits, ServerConfig, ShardCount, Spin};
 pub use connection::Connection;
 pub use error::{Busy, CloseReason, Sent, StartError};
 pub use id::{ConnId, ParseConnIdError};

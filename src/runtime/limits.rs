@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use crate::{Limits, OverflowPolicy, connection::OutboxBounds};
+use shardcast_proto::outbox::OutboxBounds;
+
+use crate::{Limits, OverflowPolicy};
 
 /// Those of the whole server.
 #[derive(Debug)]

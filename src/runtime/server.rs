@@ -17,7 +17,7 @@ use std::{
 };
 
 use shardcast_os::clock;
-use shardcast_proto::{Protocol, Time, TopicName};
+use shardcast_proto::{Protocol, Time, TopicName, push::schedule::Pace};
 
 pub use handle::{PeriodicPush, ServerHandle};
 pub use listener::{Listener, ServiceFactory};
@@ -102,6 +102,7 @@ pub(crate) struct ListenerShared {
     pub(crate) address: SocketAddr,
     pub(crate) protocols: Vec<(Arc<dyn Protocol>, ServiceFactory)>,
     pub(crate) limits: Arc<ListenerLimits>,
+    pub(crate) pace: Pace,
 }
 
 impl Shared {

@@ -163,6 +163,8 @@ pub struct ListenerStats {
     pub decode_errors: Vec<(&'static str, u64)>,
     /// Pushes accepted for a connection of this listener.
     pub push_queued: u64,
+    /// Times that a connection had to wait for its pace.
+    pub paced: u64,
     /// Pushes dropped, per policy: `disconnect`, `drop-oldest`, `drop-newest`, `conflate`, `block`,
     /// `closed` (the connection ended first), `no-push` (its protocol has none).
     pub push_dropped: Vec<(&'static str, u64)>,

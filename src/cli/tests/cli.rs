@@ -79,6 +79,43 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 }
 
 #[test]
+fn gen_writes_a_file_for_each_module_and_says_which() {
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gen/idl");
+    let _ = fs::remove_dir_all(&out);
+    let out = out.to_str().expect("the path is text");
+    let users = ["gen", USERS, "--out", out, "--map", "hash", "--strings", "lossy", "--optional", "--serde"];
+    assert_eq!(stdout(&users), format!("{out}/users.rs\n{out}/mod.rs\n"));
+    let written = fs::read_to_string(Path::new(out).join("users.rs")).expect("it was written");
+    for expected in ["pub name: Option<String>,", "r.lossy(|r|", "impl codegen::serde::Serialize for User"] {
+        assert!(written.contains(expected), "{written}");
+    }
+    shardcast(&["gen", USERS]).assert().code(2);
+    shardcast(&["gen", USERS, "--out", USERS]).assert().code(1);
+}
+
+#[test]
+fn fmt_lays_files_out_where_they_are() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fmt.tars");
+    let file = path.to_str().expect("the path is text");
+    fs::write(&path, "module M{enum E{A};};").expect("a place for the test");
+    assert_eq!(stdout(&["idl", "fmt", file]), format!("{file}\n"));
+    let laid_out = "module M\n{\n    enum E\n    {\n        A\n    };\n};\n";
+    assert_eq!(fs::read_to_string(&path).expect("it is there"), laid_out);
+    assert_eq!(stdout(&["idl", "fmt", file]), "");
+
+    let mut child = shardcast(&["idl", "fmt", "-"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut input = child.stdin.take().expect("piped");
+    std::io::Write::write_all(&mut input, b"module M{enum E{A};};").expect("it reads");
+    drop(input);
+    let output = child.wait_with_output().expect("ended");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), laid_out);
+}
+
+#[test]
 fn every_help_fits_on_a_screen_and_has_two_examples() {
     for arguments in [
         "",
@@ -97,6 +134,15 @@ fn every_help_fits_on_a_screen_and_has_two_examples() {
         "kick",
         "reload",
         "drain",
+        "gen",
+        "idl",
+        "idl check",
+        "idl fmt",
+        "idl breaking",
+        "bench",
+        "bench push",
+        "bench echo",
+        "bench compare",
     ] {
         let mut arguments: Vec<&str> = arguments.split_whitespace().collect();
         arguments.push("--help");
@@ -121,3 +167,4 @@ fn shardcast(arguments: &[&str]) -> Command {
 }
 
 const BINARY: &str = env!("CARGO_BIN_EXE_shardcast");
+const USERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts/idl.in/user.tars");

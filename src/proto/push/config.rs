@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use super::schedule::{AdmissionLimits, TopicRules};
+
 /// Bounds of one hub. Each names what is answered when it is reached.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HubConfig {
@@ -28,6 +30,10 @@ pub struct HubConfig {
     pub topic_idle_timeout: Duration,
     /// Subscribers of one shard that presence names one by one; the count is always whole.
     pub presence_list_max: usize,
+    /// Publications that wait for their time or for the pace of their topic; more are refused with `Busy`.
+    pub admission: AdmissionLimits,
+    /// Class and pace of the topics.
+    pub rules: TopicRules,
 }
 
 impl Default for HubConfig {
@@ -44,6 +50,8 @@ impl Default for HubConfig {
             history_total_bytes_max: 64 << 20,
             topic_idle_timeout: Duration::from_secs(60),
             presence_list_max: 1_000,
+            admission: AdmissionLimits::default(),
+            rules: TopicRules::default(),
         }
     }
 }

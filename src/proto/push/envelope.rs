@@ -1,9 +1,10 @@
 //! What hubs say to each other and to their driver.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
+use super::schedule::Class;
 use crate::{Position, Recovery, Refusal, Time, TopicFilter, TopicName};
 
 /// A subscriber of this shard: a small number that the driver chose and uses again only after
@@ -24,8 +25,42 @@ pub struct Publish {
     pub body: Bytes,
     /// Under a conflating outbox, this replaces what waits there with the same key of the same topic.
     pub key: Option<u64>,
-    /// When the publisher asked for it, on the clock of the drivers; it is only passed on, for measuring.
+    /// When the publisher asked for it, on the clock of the drivers; zero: when it is stamped. Only for measuring.
     pub posted: Time,
+    /// Not before this time; it takes its place in the topic then.
+    pub due: Time,
+    /// Not from this time on: who has not got it by then does not.
+    pub expires: Time,
+    /// How urgent it is, if that is more than its topic.
+    pub class: Class,
+}
+
+impl Publish {
+    /// To be published at once, wanted for ever, and as urgent as its topic.
+    pub fn new(topic: TopicName, body: Bytes) -> Self {
+        let posted = Time::default();
+        Self {
+            topic,
+            body,
+            key: None,
+            posted,
+            due: Time::default(),
+            expires: Time::NEVER,
+            class: Class::Bulk,
+        }
+    }
+
+    /// To be published `delay` from now, and wanted for `ttl` from then.
+    #[must_use]
+    pub fn timed(mut self, delay: Option<Duration>, ttl: Option<Duration>, now: Time) -> Self {
+        if let Some(delay) = delay.filter(|delay| !delay.is_zero()) {
+            self.due = now + delay;
+        }
+        if let Some(ttl) = ttl {
+            self.expires = self.due.max(now) + ttl;
+        }
+        self
+    }
 }
 
 /// Something that was published: one value, shared by all shards, histories and outboxes.
@@ -39,10 +74,14 @@ pub struct Publication {
     pub body: Bytes,
     /// By which it conflates.
     pub key: Option<u64>,
-    /// When the publisher asked for it.
+    /// When the publisher asked for it, or it was due.
     pub posted: Time,
     /// When it was stamped, on the clock of the owner's driver.
     pub published: Time,
+    /// From this time on nobody wants it.
+    pub expires: Time,
+    /// How urgent it is.
+    pub class: Class,
 }
 
 /// What was asked for, or why not.

@@ -9,6 +9,8 @@ pub(super) struct Group {
     backs: Vec<u32>,
     /// Subscriptions that wait for the answer of the owner.
     pub(super) waiting: u32,
+    /// Questions that the owner has not answered yet, those of subscribers that have gone included.
+    pub(super) asked: u32,
     /// What the owner was last told of [`len`](Self::len).
     pub(super) announced: u32,
     /// It is in the list of those to be announced.
@@ -16,6 +18,9 @@ pub(super) struct Group {
 }
 
 impl Group {
+    /// What the owner thinks is not known: it is to be told again.
+    pub(super) const UNKNOWN: u32 = u32::MAX;
+
     /// Those that get messages.
     #[inline]
     pub(super) fn members(&self) -> &[Subscriber] {
@@ -25,6 +30,17 @@ impl Group {
     /// Those that get messages, and those that will.
     pub(super) fn len(&self) -> u32 {
         self.members.len() as u32 + self.waiting
+    }
+
+    /// Somebody is here, or others think so and are still to be told that nobody is, or their answer is still to come.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.len() > 0 || self.announced > 0 || self.asked > 0 || self.dirty
+    }
+
+    /// Its messages come already, for certain: the owner was told and has not been told otherwise since. Before it
+    /// has answered the first one, what comes may be older than a time of which nothing came.
+    pub(super) fn is_heard(&self) -> bool {
+        self.announced > 0 && self.announced != Self::UNKNOWN && (!self.members.is_empty() || self.asked == 0)
     }
 
     /// Adds a member; returns its place.

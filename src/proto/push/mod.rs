@@ -25,6 +25,7 @@ mod envelope;
 mod group;
 mod history;
 mod hub;
+pub mod schedule;
 mod slab;
 
 #[cfg(test)]

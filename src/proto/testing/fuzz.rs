@@ -1,7 +1,14 @@
 //! What the fuzz targets in `src/proto/fuzz` run; a test replays their corpus through the same functions.
 
+mod shape;
+mod tars;
+
 use std::time::Duration;
 
+pub use self::{
+    shape::{BorrowedShape, Shape},
+    tars::{json as tars_json, packet as tars_packet, reader as tars_reader, tup as tars_tup},
+};
 use super::{converse, pieces};
 use crate::{
     Message, Protocol, Time,

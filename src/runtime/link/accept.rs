@@ -13,9 +13,13 @@ use std::{
 };
 
 use shardcast_os::socket;
-use shardcast_proto::{Error, Home, Protocol, Sniff};
+use shardcast_proto::{
+    Error, Home, Protocol, Sniff, Time,
+    outbox::Outbox,
+    push::schedule::{Pace, Pacer},
+};
 
-use super::{Conn, Role, Serving, State, Traffic, outbox::Outbox};
+use super::{Conn, Paced, Role, Serving, State, Traffic};
 use crate::{
     CloseReason, ConnId, Connection,
     mesh::{Adopted, Envelope},
@@ -127,6 +131,7 @@ impl Shard {
             assembly: bytes,
             frame_began: None,
             outbox: Outbox::default(),
+            pace: paced(&self.shared.listeners[listener as usize].pace, self.now()),
             timer: None,
             opened,
             received_at: self.now(),
@@ -293,6 +298,11 @@ impl Shard {
             self.close(id, CloseReason::Unidentified);
         }
     }
+}
+
+/// What paces a new connection, if anything does.
+fn paced(pace: &Pace, now: Time) -> Option<Box<Paced>> {
+    (!pace.is_none()).then(|| Box::new(Paced { pacer: Pacer::new(pace, now), waits: false }))
 }
 
 /// A protocol that cannot tell by then asks for too much.

@@ -202,7 +202,7 @@ impl Shard {
                 };
                 let blocked = conn.outbox.blocked_deadline();
                 let frame = self.frame_deadline(conn);
-                [idle, age, session, blocked, frame].into_iter().flatten().min()
+                [idle, age, session, blocked, frame, self.pace_deadline(conn)].into_iter().flatten().min()
             }
             State::Flushing(deadline) | State::Lingering(deadline) => Some(deadline),
             State::Cut => None,
@@ -226,6 +226,9 @@ impl Shard {
     }
 
     fn age_deadline(&self, conn: &Conn) -> Option<Time> {
+        if conn.pace.is_some() {
+            return None;
+        }
         let age_max = conn.handle.bounds().age_max;
         let oldest = conn.outbox.oldest()?;
         (!age_max.is_zero()).then(|| oldest + age_max)
@@ -314,6 +317,9 @@ impl Shard {
         }
         if conn.outbox.is_blocked() {
             self.unblock(conn);
+        }
+        if self.pace_deadline(conn).is_some_and(|deadline| deadline <= now) {
+            self.mark_dirty(conn);
         }
         self.session_timeout(conn);
     }

@@ -1,18 +1,13 @@
 //! Messages from the application to the peers of this shard.
 
 use bytes::Bytes;
-use shardcast_proto::{Command, RequestId, Route, Time};
+use shardcast_proto::{
+    Command, RequestId, Route, Time,
+    outbox::{OutboxBounds, Pushed, Pushing},
+};
 
-use super::{
-    Conn, Role, State,
-    outbox::{Pushed, Pushing},
-};
-use crate::{
-    CloseReason, Connection,
-    connection::{OutboxBounds, policy_code},
-    mesh::Message,
-    shard::Shard,
-};
+use super::{Conn, Role, State};
+use crate::{CloseReason, Connection, connection::policy_code, mesh::Message, shard::Shard};
 
 impl Shard {
     /// A message that a handle sent.
@@ -78,26 +73,22 @@ impl Shard {
     #[inline]
     fn queue_frame(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>, posted: Time) -> bool {
         let bounds = conn.handle.bounds();
-        let pushed = conn.outbox.push(Pushing { frame, key, posted }, self.now(), &bounds);
+        let pushing = Pushing { frame, key, posted, expires: Time::NEVER };
+        let pushed = conn.outbox.push(pushing, self.now(), &bounds);
         self.was_pushed(conn, pushed, &bounds)
     }
 
     /// As [`queue_frame`](Self::queue_frame), for messages whose order must hold when they conflate.
     #[inline]
-    pub(crate) fn queue_in_order(
-        &self,
-        conn: &mut Conn,
-        frame: Bytes,
-        key: Option<u64>,
-        posted: Time,
-    ) -> bool {
+    pub(crate) fn queue_in_order(&self, conn: &mut Conn, pushing: Pushing) -> bool {
         let bounds = conn.handle.bounds();
-        let pushed = conn.outbox.push_in_order(Pushing { frame, key, posted }, self.now(), &bounds);
+        let pushed = conn.outbox.push_in_order(pushing, self.now(), &bounds);
         self.was_pushed(conn, pushed, &bounds)
     }
 
     #[inline]
     fn was_pushed(&self, conn: &mut Conn, pushed: Pushed, bounds: &OutboxBounds) -> bool {
+        self.count_expired(conn);
         match pushed {
             Pushed::Queued | Pushed::Blocked => self.count_queued(conn),
             Pushed::QueuedDroppingOldest(dropped) => {

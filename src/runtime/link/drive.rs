@@ -6,9 +6,9 @@ use std::{
 };
 
 use shardcast_os::ring::{Filled, ReceiveEnd};
-use shardcast_proto::{Command, Error, Event, Progress, RequestId, Session, Time};
+use shardcast_proto::{Command, Error, Event, Progress, RequestId, Session, Time, outbox::Outbox};
 
-use super::{Conn, Role, State, outbox::Outbox};
+use super::{Conn, Role, State};
 use crate::{
     CloseReason, Connection,
     service::{Reply, Request, Service},
@@ -154,6 +154,7 @@ impl Shard {
         let (mut scratch, mut run) = (self.scratch.take(), conn.outbox.take_run(now, || self.spare()));
         let session = &mut *serving.session;
         let (mut taken, mut requests, mut answers, mut fault, mut closing) = (0, 0, 0, None, false);
+        let mut blocked = 0;
         let waiting = conn.outbox.response_bytes();
         self.runs(Some(*listener));
         while taken < input.len() && !closing && !conn.paused {
@@ -184,6 +185,10 @@ impl Shard {
                 None | Some(Event::Closing) => {}
                 Some(event) => {
                     requests += 1;
+                    if matches!(event, Event::Unsubscribe { .. }) {
+                        // What waits outside the bounds must not come behind the answer.
+                        blocked += conn.outbox.drop_blocked();
+                    }
                     let may_bring_much = matches!(event, Event::Subscribe { since: Some(_), .. });
                     let said = self.ask_hub(*listener, &conn.handle, event);
                     // One history at a time: the rest of what it asks is read when it has got this one.
@@ -206,10 +211,14 @@ impl Shard {
         scratch.clear();
         self.scratch.set(scratch);
         let timeout = serving.session.poll_timeout();
+        let listener = *listener;
+        if blocked > 0 {
+            self.count_drops(conn, "block", blocked);
+        }
         conn.traffic.received_messages += requests;
-        self.counters.listeners[*listener as usize].received_messages.add(requests);
+        self.counters.listeners[listener as usize].received_messages.add(requests);
         if let Some(error) = fault {
-            self.counters.listeners[*listener as usize].count_decode_error(error.code());
+            self.counters.listeners[listener as usize].count_decode_error(error.code());
             self.finish(conn, CloseReason::ProtocolError(error));
             return input.len();
         }

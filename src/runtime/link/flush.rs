@@ -3,11 +3,12 @@
 use std::{io, rc::Rc};
 
 use shardcast_os::ring::Payload;
-
-use super::{
-    Conn, Role, State,
-    outbox::{Outbox, Run},
+use shardcast_proto::{
+    Time,
+    outbox::{Outbox, Parcel, Run},
 };
+
+use super::{Conn, Paced, Role, State};
 use crate::{CloseReason, connection::policy_code, shard::Shard};
 
 impl Shard {
@@ -55,13 +56,71 @@ impl Shard {
         if !matches!(conn.state, State::Open | State::Flushing(_)) {
             return;
         }
-        if let Some(payload) = conn.outbox.take(&conn.handle.bounds(), || self.spare()) {
-            self.ring.borrow_mut().send(conn.handle.id().slot, payload);
+        if let Some(parcel) = self.take_parcel(conn) {
+            self.ring.borrow_mut().send(conn.handle.id().slot, payload(parcel));
             self.arm_for_age(conn);
         }
+        self.count_expired(conn);
         self.publish_queue(conn);
         if conn.outbox.is_empty() && matches!(conn.state, State::Flushing(_)) {
             self.end_sending(conn);
+        }
+    }
+
+    /// What the connection sends now: all that waits, or what its pace allows.
+    #[inline]
+    fn take_parcel(&self, conn: &mut Conn) -> Option<Parcel> {
+        if conn.pace.is_none() || conn.state != State::Open {
+            // What ends has waited long enough.
+            return conn.outbox.take(&conn.handle.bounds(), self.now(), || self.spare());
+        }
+        self.take_paced(conn)
+    }
+
+    #[cold]
+    fn take_paced(&self, conn: &mut Conn) -> Option<Parcel> {
+        let (now, bounds) = (self.now(), conn.handle.bounds());
+        let Paced { pacer, waits } = conn.pace.as_deref_mut()?;
+        let mut ready_at = None;
+        let parcel = conn.outbox.take_while(
+            &bounds,
+            now,
+            || self.spare(),
+            |messages, bytes| {
+                let at = pacer.ready_at(messages, bytes, now);
+                if at > now {
+                    ready_at = Some(at);
+                    return false;
+                }
+                pacer.take(messages, bytes, now);
+                true
+            },
+        );
+        let has_waited = std::mem::replace(waits, parcel.is_none() && ready_at.is_some());
+        if parcel.is_none()
+            && let Some(at) = ready_at
+        {
+            self.arm_timer_by(conn, at);
+            if let Some(listener) = conn.listener().filter(|_| !has_waited) {
+                self.counters.listeners[listener].paced.add(1);
+            }
+        }
+        parcel
+    }
+
+    /// When a connection that waits for its pace may go on.
+    pub(super) fn pace_deadline(&self, conn: &Conn) -> Option<Time> {
+        let paced = conn.pace.as_deref().filter(|_| conn.outbox.is_ready())?;
+        let (messages, bytes) = conn.outbox.next()?;
+        Some(paced.pacer.ready_at(messages, bytes, self.now()))
+    }
+
+    /// Pushes that were dropped in the outbox because their time was over.
+    #[inline]
+    pub(super) fn count_expired(&self, conn: &mut Conn) {
+        let expired = conn.outbox.take_expired();
+        if expired > 0 {
+            self.count_drops(conn, "expired", expired);
         }
     }
 
@@ -144,6 +203,7 @@ impl Shard {
     pub(super) fn unblock(&self, conn: &mut Conn) {
         let bounds = conn.handle.bounds();
         let dropped = conn.outbox.unblock(self.now(), &bounds);
+        self.count_expired(conn);
         if dropped > 0 {
             self.count_drops(conn, policy_code(bounds.overflow), dropped);
         }
@@ -182,6 +242,17 @@ impl Shard {
         }
     }
 }
+
+/// What the ring sends; the core of the outbox does not know it.
+fn payload(parcel: Parcel) -> Payload {
+    match parcel {
+        Parcel::Gathered(bytes) => Payload::Gathered(bytes),
+        Parcel::Shared(bytes) => Payload::Shared(bytes),
+        Parcel::Pieces(pieces) => Payload::Pieces(pieces),
+    }
+}
+
+const _: () = assert!(Parcel::PIECES_MAX <= Payload::PIECES_MAX);
 
 /// Buffers kept to be used again, and the largest that is: at most 16 MiB a shard.
 const SPARES_MAX: usize = 2048;

@@ -17,16 +17,14 @@ mod drive;
 mod flush;
 pub(crate) mod members;
 pub(crate) mod outbound;
-pub(crate) mod outbox;
 pub(crate) mod table;
 
 use std::{os::fd::OwnedFd, rc::Rc};
 
-use shardcast_proto::{Dialect, Session, Time};
+use shardcast_proto::{Dialect, Session, Time, outbox::Outbox, push::schedule::Pacer};
 
 use crate::{Connection, shard::timer::TimerKey};
 use outbound::Outbound;
-use outbox::Outbox;
 
 /// One connection. Lives on one shard, in one slot of its table, which is its slot of the ring too.
 pub(crate) struct Conn {
@@ -39,6 +37,8 @@ pub(crate) struct Conn {
     /// Since when the assembly has waited for the rest of its frame.
     pub(crate) frame_began: Option<Time>,
     pub(crate) outbox: Outbox,
+    /// How fast the outbox may empty, where its listener says so.
+    pub(crate) pace: Option<Box<Paced>>,
     /// The one timer, and when it goes off: never later than the earliest deadline.
     pub(crate) timer: Option<(TimerKey, Time)>,
     pub(crate) opened: Time,
@@ -52,6 +52,13 @@ pub(crate) struct Conn {
     pub(crate) traffic: Traffic,
     /// Bytes and messages waiting, as last told to handles and counters.
     pub(crate) published: (usize, usize),
+}
+
+/// The pace of a connection.
+pub(crate) struct Paced {
+    pub(crate) pacer: Pacer,
+    /// It waits, which was counted.
+    pub(crate) waits: bool,
 }
 
 /// Who is at our end.

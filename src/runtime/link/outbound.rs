@@ -3,12 +3,13 @@
 use std::{io, net::SocketAddr, os::fd::AsFd as _, rc::Rc, sync::Arc, time::Duration};
 
 use shardcast_os::socket::{self, TcpOptions};
-use shardcast_proto::{Error, Time};
-
-use super::{Conn, Role, State, Traffic, outbox::Outbox};
-use crate::{
-    CloseReason, ConnId, Connection, connection::OutboxBounds, limits::ListenerLimits, shard::Shard,
+use shardcast_proto::{
+    Error, Time,
+    outbox::{Outbox, OutboxBounds},
 };
+
+use super::{Conn, Role, State, Traffic};
+use crate::{CloseReason, ConnId, Connection, limits::ListenerLimits, shard::Shard};
 
 /// The owner of a connection that we make. All calls come from its shard's pump.
 pub(crate) trait Outbound {
@@ -60,6 +61,7 @@ impl Shard {
             assembly: Vec::new(),
             frame_began: None,
             outbox: Outbox::default(),
+            pace: None,
             timer: None,
             opened: now,
             received_at: now,

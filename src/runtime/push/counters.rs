@@ -1,6 +1,6 @@
 //! What a shard's hub counts, told to whoever asks.
 
-use shardcast_proto::push::{HubCounters, HubGauges};
+use shardcast_proto::push::{HubCounters, HubGauges, schedule::FanOut};
 
 use crate::shard::counters::Counter;
 
@@ -37,6 +37,18 @@ pub struct PushStats {
     pub resumed: Vec<(&'static str, u64)>,
     /// Turns that ended with something that found no room on its way to another shard.
     pub stalls: u64,
+    /// Publications that wait for their time or for the pace of their topic.
+    pub waiting: u64,
+    /// Deliveries that wait for a later turn.
+    pub fanning_out: u64,
+    /// What did not go at once: publications with a delay (`delayed`), over the pace of their topic (`paced`), those
+    /// of periodic pushes (`repeated`), and messages whose fan-out took more than one turn (`postponed`).
+    pub scheduled: Vec<(&'static str, u64)>,
+    /// What the scheduler dropped: publications that expired before they were published (`expired`) or were left
+    /// over when the server stopped (`closed`), times of periodic pushes that the shard was late for (`missed`),
+    /// missed messages that had expired when somebody came back for them (`outlived`), deliveries of messages that
+    /// expired (`late`) or whose subscriber left (`left`) between two turns.
+    pub undelivered: Vec<(&'static str, u64)>,
     /// Messages that a subscription of the library had no room for.
     pub subscription_dropped: u64,
     /// Connections that do not hear of their listener's topic, because there were too many subscriptions.
@@ -46,20 +58,25 @@ pub struct PushStats {
 /// The same, as the shard writes it.
 #[derive(Debug, Default)]
 pub(crate) struct PushCounters {
-    gauges: [Counter; 6],
-    counters: [Counter; 10],
+    gauges: [Counter; 8],
+    counters: [Counter; 20],
     pub(super) quiet_refused: Counter,
     pub(super) subscription_dropped: Counter,
     pub(super) unasked_refused: Counter,
 }
 
 impl PushCounters {
-    pub(super) fn store(&self, counters: &HubCounters, gauges: &HubGauges) {
-        let HubGauges { topics, subscriptions, backlog, outgoing, requests, history_bytes, .. } = *gauges;
-        let gauges = [topics, subscriptions, backlog, outgoing, requests, history_bytes];
+    pub(super) fn store(&self, counters: &HubCounters, gauges: &HubGauges, fan_out: &FanOut) {
+        let HubGauges { topics, subscriptions, backlog, outgoing, requests, history_bytes, waiting, .. } =
+            *gauges;
+        let fanning_out = fan_out.waiting() as u64;
+        let gauges =
+            [topics, subscriptions, backlog, outgoing, requests, history_bytes, waiting, fanning_out];
         self.gauges.iter().zip(gauges).for_each(|(counter, value)| counter.set(value));
         let HubCounters { published, delivered, forwarded, received, unwanted, .. } = *counters;
         let HubCounters { busy, topics_refused, recovered, gaps, stalls, .. } = *counters;
+        let HubCounters { delayed, paced, repeated, missed, expired, outlived, closed, .. } = *counters;
+        let late = fan_out.counts();
         let counters = [
             published,
             delivered,
@@ -71,17 +88,39 @@ impl PushCounters {
             recovered,
             gaps,
             stalls,
+            delayed,
+            paced,
+            repeated,
+            missed,
+            expired,
+            outlived,
+            closed,
+            late.postponed,
+            late.expired,
+            late.left,
         ];
         self.counters.iter().zip(counters).for_each(|(counter, value)| counter.set(value));
     }
 }
 
 pub(crate) fn read(counters: &PushCounters) -> PushStats {
-    let [topics, subscriptions, backlog, outgoing, requests, history_bytes] =
+    let [topics, subscriptions, backlog, outgoing, requests, history_bytes, waiting, fanning_out] =
         std::array::from_fn(|index| counters.gauges[index].read());
-    let all: [u64; 10] = std::array::from_fn(|index| counters.counters[index].read());
-    let [published, delivered, forwarded, received, unwanted, busy, topics_refused, recovered, gaps, stalls] =
-        all;
+    let all: [u64; 20] = std::array::from_fn(|index| counters.counters[index].read());
+    let [
+        published,
+        delivered,
+        forwarded,
+        received,
+        unwanted,
+        busy,
+        topics_refused,
+        recovered,
+        gaps,
+        stalls,
+        waits @ ..,
+    ] = all;
+    let [delayed, paced, repeated, missed, expired, outlived, closed, postponed, late, left] = waits;
     PushStats {
         topics,
         subscriptions,
@@ -101,6 +140,22 @@ pub(crate) fn read(counters: &PushCounters) -> PushStats {
         ],
         resumed: vec![("recovered", recovered), ("gap", gaps)],
         stalls,
+        waiting,
+        fanning_out,
+        scheduled: vec![
+            ("delayed", delayed),
+            ("paced", paced),
+            ("repeated", repeated),
+            ("postponed", postponed),
+        ],
+        undelivered: vec![
+            ("expired", expired),
+            ("missed", missed),
+            ("outlived", outlived),
+            ("closed", closed),
+            ("late", late),
+            ("left", left),
+        ],
         subscription_dropped: counters.subscription_dropped.read(),
         unasked_refused: counters.unasked_refused.read(),
     }

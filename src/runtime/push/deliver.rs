@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use shardcast_proto::{
     Command, Message,
+    outbox::Pushing,
     push::{Publication, Subscriber},
 };
 
@@ -37,7 +38,8 @@ impl Shard {
                 self.count_drops(conn, "no-push", 1);
                 continue;
             };
-            if self.queue_in_order(conn, frame, key, message.posted) {
+            let (posted, expires) = (message.posted, message.expires);
+            if self.queue_in_order(conn, Pushing { frame, key, posted, expires }) {
                 slow.push(slot);
             }
         }

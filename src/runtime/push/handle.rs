@@ -1,11 +1,11 @@
 //! The library's doors to the hubs: from any thread, and from any shard.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use shardcast_proto::{
     Refusal, TopicError, TopicFilter, TopicName,
-    push::{self, Answer, Publish, Receipt},
+    push::{self, Answer, Publish, Receipt, schedule::Class},
 };
 
 use super::{
@@ -26,21 +26,59 @@ pub struct PublishOptions {
     /// Under [`OverflowPolicy::Conflate`](crate::OverflowPolicy::Conflate), it replaces what waits with the same
     /// key of the same topic.
     pub key: Option<u64>,
+    /// It is published this much later, and gets its place in the topic then.
+    pub delay: Option<Duration>,
+    /// Whoever has not got it this long after it was published, or was to be, does not get it.
+    pub ttl: Option<Duration>,
+    /// It is at least this urgent, and those of its topic that wait in front of it with it. Without one, it is as
+    /// urgent as its topic.
+    pub class: Option<Class>,
 }
 
 impl PublishOptions {
     /// With a key to conflate by.
-    pub const fn keyed(key: u64) -> Self {
-        Self { key: Some(key) }
+    pub fn keyed(key: u64) -> Self {
+        Self { key: Some(key), ..Self::default() }
+    }
+
+    /// To be published this much later.
+    #[must_use]
+    pub const fn delay(mut self, delay: Duration) -> Self {
+        self.delay = Some(delay);
+        self
+    }
+
+    /// Wanted for so long, from when it is published or was to be.
+    #[must_use]
+    pub const fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// At least this urgent.
+    #[must_use]
+    pub const fn class(mut self, class: Class) -> Self {
+        self.class = Some(class);
+        self
+    }
+
+    pub(super) fn publish(self, topic: TopicName, body: Bytes) -> Publish {
+        let class = self.class.unwrap_or(Class::Bulk);
+        let posted = current::now();
+        let publish = Publish { key: self.key, class, posted, ..Publish::new(topic, body) };
+        if self.delay.is_none() && self.ttl.is_none() {
+            return publish;
+        }
+        publish.timed(self.delay, self.ttl, posted)
     }
 }
 
 /// Publishes on one topic: cheap to clone, usable from any thread.
 #[derive(Clone)]
 pub struct Publisher {
-    topic: TopicName,
-    owner: u16,
-    server: ServerHandle,
+    pub(super) topic: TopicName,
+    pub(super) owner: u16,
+    pub(super) server: ServerHandle,
 }
 
 /// Who is subscribed to a topic.
@@ -87,7 +125,7 @@ impl Publisher {
     /// As for [`publish`](Self::publish).
     pub fn publish_with(&self, body: impl Into<Bytes>, options: PublishOptions) -> Result<(), Refusal> {
         self.check()?;
-        let publish = self.to_publish(body, options);
+        let publish = options.publish(self.topic.clone(), body.into());
         let envelope = Box::new(push::Envelope::Publish { publish, ticket: None });
         let router = &self.server.router;
         router.post(self.owner, Envelope::Push { from: self.owner, envelope }).map_err(|_| busy(router))
@@ -101,7 +139,7 @@ impl Publisher {
     ) -> Reply<Result<Receipt, Refusal>> {
         let (answer, reply) = Reply::new();
         let late = answer.clone();
-        let publish = self.to_publish(body, options);
+        let publish = options.publish(self.topic.clone(), body.into());
         let run = Envelope::Run(Box::new(move |shard| {
             shard.publish_confirmed(publish, move |result| {
                 // Whoever asked may not wait any more.
@@ -118,12 +156,7 @@ impl Publisher {
         reply
     }
 
-    fn to_publish(&self, body: impl Into<Bytes>, options: PublishOptions) -> Publish {
-        let (topic, body) = (self.topic.clone(), body.into());
-        Publish { topic, body, key: options.key, posted: current::now() }
-    }
-
-    fn check(&self) -> Result<(), Refusal> {
+    pub(super) fn check(&self) -> Result<(), Refusal> {
         if self.server.is_draining() {
             return Err(Refusal::Draining);
         }

@@ -11,6 +11,7 @@ mod counters;
 mod deliver;
 mod handle;
 mod outlet;
+mod periodic;
 mod reply;
 mod requests;
 mod subscription;
@@ -23,14 +24,20 @@ use std::{
 
 use shardcast_proto::{
     Time,
-    push::{self, Answer, Hub, Ticket},
+    push::{
+        self, Answer, Hub, Ticket,
+        schedule::{FanOut, FanOutLimits},
+    },
 };
 
 pub use counters::PushStats;
 pub(crate) use counters::{PushCounters, read};
 pub use handle::{Presence, PublishOptions, Publisher, Subscriber};
 pub use reply::{Ended, Reply};
-pub use shardcast_proto::push::{HubConfig, Publication, Receipt, Subscribed};
+pub use shardcast_proto::push::{
+    HubConfig, Publication, Receipt, Subscribed,
+    schedule::{AdmissionLimits, Bounds, Class, Pace, TopicRule, TopicRules},
+};
 pub use subscription::{SubscribeOptions, Subscription};
 
 use crate::{
@@ -44,6 +51,8 @@ use subscription::Local;
 pub(crate) struct Push {
     /// Borrow it with [`Shard::hub`].
     hub: RefCell<Hub>,
+    /// What is on its way to the outboxes.
+    fan_out: RefCell<FanOut>,
     /// Subscribers that have ended and that the hub does not know of yet. They may end while it is borrowed.
     left: RefCell<Vec<push::Subscriber>>,
     /// Connections that were not read from until they got an answer, which they have got.
@@ -63,6 +72,7 @@ impl Push {
     pub(crate) fn new(hub: Hub) -> Self {
         Self {
             hub: RefCell::new(hub),
+            fan_out: RefCell::new(FanOut::new(FanOutLimits::default())),
             left: RefCell::default(),
             paused: RefCell::default(),
             locals: RefCell::default(),
@@ -75,7 +85,13 @@ impl Push {
 
     /// Whether the hub has something to do in the next turn.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.left.borrow().is_empty() || self.hub.borrow().is_ready()
+        !self.left.borrow().is_empty() || self.hub.borrow().is_ready() || !self.fan_out.borrow().is_empty()
+    }
+
+    /// A turn of the shard begins: fan-outs have a whole budget again.
+    #[inline]
+    pub(crate) fn begin_turn(&self) {
+        self.fan_out.borrow_mut().begin_turn();
     }
 
     /// Whether something waits for room on the way to another shard.
@@ -100,8 +116,10 @@ impl Shard {
     fn hub(&self) -> RefMut<'_, Hub> {
         let mut hub = self.push.hub.borrow_mut();
         if !self.push.left.borrow().is_empty() {
+            let mut fan_out = self.push.fan_out.borrow_mut();
             for who in self.push.left.borrow_mut().drain(..) {
                 hub.leave(who);
+                fan_out.leave(who);
             }
         }
         self.push.touched.set(true);
@@ -127,10 +145,19 @@ impl Shard {
         hub.turn(self.now(), &mut Side(self));
         let after = hub.gauges();
         drop(hub);
+        self.work_at_fan_outs();
         self.go_on_reading();
         self.push.touched.set(false);
         self.tell_of_hub();
         is_ready || after.backlog + after.outgoing < before.backlog + before.outgoing
+    }
+
+    /// Goes on with what earlier turns have left of fan-outs.
+    fn work_at_fan_outs(&self) {
+        let mut fan_out = self.push.fan_out.borrow_mut();
+        if !fan_out.is_empty() {
+            fan_out.work(self.now(), &mut |message, to| self.fan_out(message, to));
+        }
     }
 
     /// Reads again from connections that have got the answer that they were waiting for.
@@ -152,7 +179,8 @@ impl Shard {
     /// Copies the hub's counters to where anybody may read them, and sees to its timer.
     fn tell_of_hub(&self) {
         let hub = self.push.hub.borrow();
-        self.counters.push.store(&hub.counters(), &hub.gauges());
+        let fan_out = self.push.fan_out.borrow();
+        self.counters.push.store(&hub.counters(), &hub.gauges(), &fan_out);
         self.router.peer(self.id).set_crowded(!hub.has_backlog_room());
         if let Some(at) = hub.poll_timeout()
             && self.push.alarm.get().is_none_or(|alarm| alarm > at)

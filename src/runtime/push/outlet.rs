@@ -21,7 +21,9 @@ pub(super) struct Side<'a>(pub(super) &'a Shard);
 impl Outlet for Side<'_> {
     #[inline]
     fn deliver(&mut self, message: &Arc<Publication>, to: &[Subscriber]) {
-        self.0.fan_out(message, to);
+        let shard = self.0;
+        let mut fan_out = shard.push.fan_out.borrow_mut();
+        fan_out.deliver(message, to, shard.now(), &mut |message, to| shard.fan_out(message, to));
     }
 
     fn recover(&mut self, message: &Arc<Publication>, to: Subscriber) {
@@ -74,9 +76,15 @@ impl Shard {
         let mut table = self.table.borrow_mut();
         let Some(conn) = table.get(id) else { return };
         conn.handle.settle();
-        if conn.state == State::Open
-            && let Role::Accepted { serving: Some(serving), .. } = &mut conn.role
-        {
+        if conn.state == State::Open && matches!(conn.role, Role::Accepted { serving: Some(_), .. }) {
+            if matches!(command, Command::Subscribed { .. }) {
+                // What waits outside the bounds must not come behind it.
+                let dropped = conn.outbox.drop_blocked();
+                if dropped > 0 {
+                    self.count_drops(conn, "block", dropped);
+                }
+            }
+            let Role::Accepted { serving: Some(serving), .. } = &mut conn.role else { return };
             self.say(&mut conn.outbox, &mut *serving.session, command);
             self.queue_changed(conn);
             if conn.paused {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use shardcast_proto::{
     Command, Event, Operation, Position, PublishOptions, Refusal, RequestId, TopicFilter, TopicName,
     TopicPrefix,
-    push::{Publish, Ticket},
+    push::{Publish, Ticket, schedule::Class},
 };
 
 use super::{Side, connection, outlet::identity_of};
@@ -34,15 +34,14 @@ impl Shard {
             Event::Hello { id } => {
                 let topic = TopicFilter::Exact(self.shared.listeners[listener as usize].topic.clone());
                 // It may never have been subscribed: not every protocol is.
-                let _ = self.hub().unsubscribe(connection(peer.id().slot), &topic);
+                let _ = self.end_subscription(peer, &topic);
                 return Some(Command::Welcome { id, epoch: self.shared.epoch });
             }
             Event::Subscribe { id, topic, prefix, since } => {
                 (Operation::Subscribe, id, self.ask_to_subscribe(peer, id, topic, prefix, since))
             }
             Event::Unsubscribe { id, topic, prefix } => {
-                let who = connection(peer.id().slot);
-                let ended = filter(topic, prefix).and_then(|filter| self.hub().unsubscribe(who, &filter));
+                let ended = filter(topic, prefix).and_then(|filter| self.end_subscription(peer, &filter));
                 if ended.is_ok() {
                     return Some(Command::Unsubscribed { id });
                 }
@@ -73,6 +72,16 @@ impl Shard {
         }
     }
 
+    fn end_subscription(&self, peer: &Connection, filter: &TopicFilter) -> Result<(), Refusal> {
+        let (who, mut hub) = (connection(peer.id().slot), self.hub());
+        hub.unsubscribe(who, filter)?;
+        let mut fan_out = self.push.fan_out.borrow_mut();
+        if !fan_out.is_empty() {
+            fan_out.withdraw(who, |topic| filter.matches(topic) && !hub.is_subscribed(who, topic));
+        }
+        Ok(())
+    }
+
     fn ask_to_subscribe(
         &self,
         peer: &Connection,
@@ -95,11 +104,13 @@ impl Shard {
         body: &[u8],
     ) -> Result<(), Refusal> {
         self.refuse_while_draining()?;
-        let PublishOptions { key, delay: None, ttl: None, class: None } = options else {
-            return Err(Refusal::Unsupported);
-        };
+        let PublishOptions { key, delay, ttl, class } = options;
+        let class =
+            class.map_or(Ok(Class::Bulk), |number| Class::from_number(number).ok_or(Refusal::Malformed))?;
         let topic = TopicName::new(topic).map_err(|_| Refusal::BadTopic)?;
-        let publish = Publish { topic, body: Bytes::copy_from_slice(body), key, posted: self.now() };
+        let posted = self.now();
+        let publish = Publish { key, class, posted, ..Publish::new(topic, Bytes::copy_from_slice(body)) };
+        let publish = publish.timed(delay, ttl, self.now());
         self.hub().publish(publish, id.map(|id| ticket(peer, id)), &mut Side(self))
     }
 

@@ -7,12 +7,11 @@ use std::{
 
 use bytes::Bytes;
 use shardcast_os::clock;
-use shardcast_proto::Time;
+use shardcast_proto::{Time, outbox::OutboxBounds};
 
 use super::{Shared, stats};
 use crate::{
     Busy, ConnId, Limits,
-    connection::OutboxBounds,
     mesh::{Envelope, Router},
     shard::{Shard, boot::Lifecycle, current},
     stats::{ConnectionInfo, ShardStats},
@@ -217,6 +216,10 @@ impl ServerHandle {
 }
 
 impl PeriodicPush {
+    pub(crate) const fn new(number: u64, server: ServerHandle) -> Self {
+        Self { number, server }
+    }
+
     /// Ends the repetition.
     pub fn stop(self) {
         let number = self.number;

@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use shardcast_proto::Protocol;
+use shardcast_proto::{Protocol, push::schedule::Pace};
 
 use super::ServerHandle;
 use crate::{OverflowPolicy, service::Service};
@@ -16,6 +16,7 @@ pub struct Listener {
     pub(super) address: String,
     pub(super) protocols: Vec<(Arc<dyn Protocol>, ServiceFactory)>,
     pub(super) idle_timeout: Option<Duration>,
+    pub(super) pace: Pace,
     pub(super) overflow: Option<OverflowPolicy>,
     pub(super) outbox_bytes_max: Option<usize>,
     pub(super) outbox_messages_max: Option<usize>,
@@ -32,6 +33,7 @@ impl Listener {
             address: address.into(),
             protocols: Vec::new(),
             idle_timeout: None,
+            pace: Pace::NONE,
             overflow: None,
             outbox_bytes_max: None,
             outbox_messages_max: None,
@@ -64,6 +66,15 @@ impl Listener {
     #[must_use]
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = Some(timeout);
+        self
+    }
+
+    /// How fast each connection here may be sent to, answers and pushes alike; without it, as fast as its peer
+    /// reads. What has to wait waits in its outbox, within its bounds in bytes and messages; how old it gets is
+    /// not the peer's fault, so the bound in age does not hold.
+    #[must_use]
+    pub const fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
         self
     }
 

@@ -18,12 +18,11 @@ use shardcast_os::{
     socket::{self, TcpOptions},
     spsc,
 };
-use shardcast_proto::TopicName;
+use shardcast_proto::{TopicName, outbox::OutboxBounds};
 
 use super::{Listener, ListenerShared, Server, ServerHandle, Shared};
 use crate::{
     CpuChoice, ServerConfig, ShardCount, Spin, StartError,
-    connection::OutboxBounds,
     limits::{ListenerLimits, ServerLimits},
     link::accept::Admission,
     mesh::{Envelope, Router},
@@ -204,14 +203,15 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
             sockets.push(socket);
         }
         let bounds = OutboxBounds {
-            bytes_max: listener.outbox_bytes_max.unwrap_or(limits.outbox_bytes_max),
-            messages_max: listener.outbox_messages_max.unwrap_or(limits.outbox_messages_max),
+            bytes_max: listener.outbox_bytes_max.unwrap_or(limits.outbox_bytes_max).max(1),
+            messages_max: listener.outbox_messages_max.unwrap_or(limits.outbox_messages_max).max(1),
             age_max: listener.outbox_age_max.unwrap_or(limits.outbox_age_max),
             overflow: listener.overflow.unwrap_or(limits.overflow),
         };
         let idle_timeout = listener.idle_timeout.unwrap_or(limits.idle_timeout);
         bound.push(ListenerShared {
             limits: Arc::new(ListenerLimits::new(&bounds, idle_timeout)),
+            pace: listener.pace,
             topic: topic(&listener)?,
             label: label::number(&listener.name),
             name: listener.name,

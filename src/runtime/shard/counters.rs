@@ -77,6 +77,7 @@ pub(crate) struct ListenerCounters {
     pub(crate) sent_bytes: Counter,
     pub(crate) decode_errors: [Counter; DECODE_ERRORS.len()],
     pub(crate) push_queued: Counter,
+    pub(crate) paced: Counter,
     pub(crate) push_dropped: [Counter; DROP_POLICIES.len()],
 }
 
@@ -115,6 +116,6 @@ pub(crate) const DECODE_ERRORS: [&str; 6] =
     ["frame-too-large", "frame-too-small", "malformed", "refused", "timed-out", "unrecognised"];
 
 /// Why a push was dropped. `closed`: its connection ended first. `busy`: its shard's queue was full.
-/// `no-push`: the protocol of its connection cannot say it.
-pub(crate) const DROP_POLICIES: [&str; 8] =
-    ["disconnect", "drop-oldest", "drop-newest", "conflate", "block", "closed", "busy", "no-push"];
+/// `no-push`: the protocol of its connection cannot say it. `expired`: its time was over before it was sent.
+pub(crate) const DROP_POLICIES: [&str; 9] =
+    ["disconnect", "drop-oldest", "drop-newest", "conflate", "block", "closed", "busy", "no-push", "expired"];

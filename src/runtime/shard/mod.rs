@@ -255,6 +255,7 @@ impl Shard {
 
     pub(crate) fn remove_periodic(&self, number: u64) {
         self.periodics.borrow_mut().retain(|it| it.number != number);
+        self.remove_topic_periodic(number);
     }
 
     fn on_periodic(&self, number: u64) {

@@ -50,6 +50,7 @@ impl Shard {
 
     /// One turn; true when it found anything to do.
     fn turn(self: &Rc<Self>, alarm: &mut Option<Time>) -> bool {
+        self.push.begin_turn();
         let mut worked = self.take_envelopes();
         self.run_deferred();
         worked |= self.turn_hub();
@@ -292,6 +293,7 @@ impl Shard {
                 self.ring.borrow_mut().unlisten(listener);
             }
             self.periodics.borrow_mut().clear();
+            self.close_admission();
             if deadline > self.now() {
                 self.end_all(CloseReason::Drained);
             }

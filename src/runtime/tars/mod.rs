@@ -1,4 +1,4 @@
-//! Tars: push mode over a custom framed protocol, server and client.
+//! Tars: push mode over a custom framed protocol, server and client; the encoding, packets, TUP and JSON.
 
 mod client;
 mod servant;
@@ -7,10 +7,11 @@ mod topics;
 pub use client::{CallFuture, Client, ClientBuilder, ClientEvent, ConnectError};
 pub use servant::{Current, FramedService, Servant};
 pub use shardcast_proto::tars::{
-    Endpoint, EndpointError, ObjectRef,
+    Endpoint, EndpointError, ObjectRef, TarsFields, TarsValue, codec,
     framed::{
         self, CallError, ClientCodec, Decoded, Framed, LengthPrefixed, LengthPrefixedCodec, Parsed, Parser,
         ProxyConfig,
     },
+    json, packet, tup,
 };
 pub use topics::{RequestError, TopicClient, TopicEvent, TopicPublisher};

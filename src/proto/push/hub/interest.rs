@@ -1,6 +1,6 @@
 //! What each shard wants, as far as others have to know it: told once per turn, when it has changed.
 
-use super::{Hub, Route, routes::Way};
+use super::{Hub, Route, Topic, routes::Way};
 use crate::{Time, TopicFilter, push::Envelope};
 
 impl Hub {
@@ -44,7 +44,7 @@ impl Hub {
     fn forget_unless_wanted(&mut self, route: Route) {
         match route.way() {
             // What is owned here is forgotten when it is idle.
-            Way::Topic(index) if self.topics.get(index).is_some_and(|topic| topic.owned.is_none()) => {
+            Way::Topic(index) if self.topics.get(index).is_some_and(is_unwanted) => {
                 self.forget_topic(index);
             }
             Way::Topic(_) => {}
@@ -95,6 +95,10 @@ impl Hub {
         owned.targets.dedup();
         owned.targets.retain(|shard| *shard != self.shard);
     }
+}
+
+fn is_unwanted(topic: &Topic) -> bool {
+    topic.owned.is_none() && !topic.group.is_wanted()
 }
 
 /// Sets how many a shard has; true when it was none, or is.

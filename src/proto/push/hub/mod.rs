@@ -7,6 +7,7 @@
 mod fanout;
 mod interest;
 mod own;
+mod periodic;
 mod presence;
 mod routes;
 mod subscribe;
@@ -17,7 +18,8 @@ use std::{
 };
 
 use super::{
-    Answer, AskId, Envelope, HubConfig, Publication, Publish, Subscriber, Ticket, group::Group, slab::Slab,
+    Answer, AskId, Envelope, HubConfig, Publication, Publish, Subscriber, Ticket, group::Group,
+    schedule::Admission, slab::Slab,
 };
 use crate::{Position, Refusal, Time, TopicName, TopicPrefix};
 use own::Owned;
@@ -94,6 +96,10 @@ pub struct Hub {
 
     /// Publications that wait for their turn at their owner, which is this shard.
     backlog: VecDeque<Waiting>,
+    /// One that has been admitted and found no room on its way.
+    admitted: Option<Waiting>,
+    /// Those that wait for their time or for the pace of their topic.
+    admission: Admission<TopicName, Waiting>,
     /// Envelopes of this shard to itself.
     inbox: VecDeque<Envelope>,
     /// Per other shard, envelopes that found no room: those go first. Bounded by what others may ask, and by
@@ -136,7 +142,7 @@ struct Prefix {
 }
 
 /// A publication that its owner has taken and not stamped yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Waiting {
     publish: Publish,
     /// Who wants to hear of it, and on which shard.
@@ -159,6 +165,20 @@ pub struct HubCounters {
     pub unwanted: u64,
     /// Publications refused as busy, by their owner or on the way to it.
     pub busy: u64,
+    /// Publications that were to wait for their time.
+    pub delayed: u64,
+    /// Publications that had to wait for the pace of their topic.
+    pub paced: u64,
+    /// Publications of periodic pushes.
+    pub repeated: u64,
+    /// Publications of periodic pushes that were left out because the shard came to them too late.
+    pub missed: u64,
+    /// Publications that expired before they were stamped.
+    pub expired: u64,
+    /// Publications that waited for their time or their pace when the server began to stop.
+    pub closed: u64,
+    /// Missed messages that had expired when somebody came back for them, each subscription counted.
+    pub outlived: u64,
     /// Publications refused because there were too many topics.
     pub topics_refused: u64,
     /// Subscriptions that recovered all that they had missed.
@@ -179,6 +199,8 @@ pub struct HubGauges {
     pub subscriptions: u64,
     /// Publications that wait to be stamped here.
     pub backlog: u64,
+    /// Publications that wait for their time or for the pace of their topic.
+    pub waiting: u64,
     /// Envelopes that wait for room on their way to other shards.
     pub outgoing: u64,
     /// Questions whose answers are awaited.
@@ -193,6 +215,7 @@ impl Hub {
     /// `epoch` is the first epoch of this run: it must be larger than that of any earlier run and than the
     /// number of topics that were created since; microseconds of the calendar are.
     pub fn new(config: HubConfig, shard: u16, shards: u16, epoch: u64) -> Self {
+        let admission = Admission::new(config.admission);
         Self {
             config,
             shard,
@@ -214,6 +237,8 @@ impl Hub {
             stamp: 0,
             scratch: Vec::new(),
             backlog: VecDeque::new(),
+            admitted: None,
+            admission,
             inbox: VecDeque::new(),
             outgoing: (0..shards).map(|_| VecDeque::new()).collect(),
             outgoing_count: 0,
@@ -266,7 +291,8 @@ impl Hub {
         }
         let found_no_room = !self.publish_waiting(now, outlet);
         self.send_outgoing(outlet);
-        self.ready = !self.inbox.is_empty() || (!self.backlog.is_empty() && !found_no_room);
+        let waits = !self.backlog.is_empty() || self.is_admission_due(now);
+        self.ready = !self.inbox.is_empty() || (waits && !found_no_room);
         self.stalled = self.outgoing_count > 0 || found_no_room;
         self.counters.stalls += u64::from(self.stalled);
     }
@@ -286,11 +312,13 @@ impl Hub {
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next, if ever.
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.sweep_at
+        [self.sweep_at, self.admission.poll_timeout()].into_iter().flatten().min()
     }
 
-    /// Lets go of what is too old. Bounded in time: a hub with many topics asks to be called again soon.
+    /// Lets go of what is too old, and notes what is due, which the next [`turn`](Self::turn) publishes. Bounded in
+    /// time: a hub with many topics asks to be called again soon.
     pub fn handle_timeout(&mut self, now: Time) {
+        self.ready |= self.is_admission_due(now);
         if self.sweep_at.is_some_and(|at| at <= now) {
             self.sweep(now);
         }
@@ -298,7 +326,16 @@ impl Hub {
 
     /// What was counted.
     pub fn counters(&self) -> HubCounters {
-        self.counters
+        let waits = self.admission.counts();
+        HubCounters {
+            delayed: waits.delayed,
+            paced: waits.paced,
+            repeated: waits.repeated,
+            missed: self.admission.missed(),
+            expired: self.counters.expired + waits.expired,
+            busy: self.counters.busy + waits.refused,
+            ..self.counters
+        }
     }
 
     /// What there is.
@@ -306,7 +343,8 @@ impl Hub {
         HubGauges {
             topics: self.owned_count as u64,
             subscriptions: self.subscription_count as u64,
-            backlog: self.backlog.len() as u64,
+            backlog: self.backlog_len() as u64,
+            waiting: self.admission.waiting() as u64,
             outgoing: self.outgoing_count as u64,
             requests: self.requests() as u64,
             history_bytes: self.history_bytes as u64,

@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use super::{AskId, Hub, Outlet, Publish, Waiting};
 use crate::{
     Position, Recovery, Refusal, Time, TopicFilter, TopicName,
-    push::{Answer, Envelope, Publication, Receipt, Subscribed, Ticket, history::History},
+    push::{
+        Answer, Envelope, Publication, Receipt, Subscribed, Ticket,
+        history::History,
+        schedule::{Admitted, Class, Full, Pace, Submission, Submitted},
+    },
 };
 
 /// What the owner of a topic knows of it.
@@ -18,6 +22,9 @@ pub(super) struct Owned {
     pub(super) interest: Vec<(u16, u32)>,
     /// Other shards that its messages go to: those above, and those that want one of its prefixes.
     pub(super) targets: Vec<u16>,
+    /// What was said of it beforehand.
+    pub(super) class: Class,
+    pub(super) pace: Pace,
 }
 
 impl Hub {
@@ -40,8 +47,11 @@ impl Hub {
             let ticket = ticket.map(|ticket| (shard, ticket));
             return self.accept(publish, ticket).map_err(|(refusal, _)| refusal);
         }
-        if ticket.is_some() {
-            self.may_ask()?;
+        if ticket.is_some()
+            && let Err(refusal) = self.may_ask()
+        {
+            self.counters.busy += 1;
+            return Err(refusal);
         }
         // What was asked before goes first.
         self.send_outgoing(outlet);
@@ -57,7 +67,12 @@ impl Hub {
 
     /// Whether this shard's backlog would take one more.
     pub fn has_backlog_room(&self) -> bool {
-        self.backlog.len() < self.config.backlog_max
+        self.backlog_len() < self.config.backlog_max
+    }
+
+    /// Publications that wait to be looked at, or for room.
+    pub(super) fn backlog_len(&self) -> usize {
+        self.backlog.len() + usize::from(self.admitted.is_some())
     }
 
     #[inline]
@@ -68,7 +83,7 @@ impl Hub {
     ) -> Result<(), (Refusal, Option<(u16, Ticket)>)> {
         if !self.has_backlog_room() {
             self.counters.busy += 1;
-            let (waiting, max) = (self.backlog.len() as u64, self.config.backlog_max as u64);
+            let (waiting, max) = (self.backlog_len() as u64, self.config.backlog_max as u64);
             return Err((Refusal::Busy { waiting, max }, ticket));
         }
         self.backlog.push_back(Waiting { publish, ticket });
@@ -79,13 +94,17 @@ impl Hub {
     /// Publishes what waits, in order; false when one found no room on its way.
     pub(super) fn publish_waiting(&mut self, now: Time, outlet: &mut impl Outlet) -> bool {
         for _ in 0..PUBLICATIONS_PER_TURN {
-            let Some(waiting) = self.backlog.pop_front() else { break };
+            let Some(waiting) = self.next_admitted(now, outlet) else { break };
             match self.owned_or_new(&waiting.publish.topic, now) {
+                Ok(_) if waiting.publish.expires <= now => {
+                    self.counters.expired += 1;
+                    self.tell(waiting.ticket, Err(Refusal::Expired), outlet);
+                }
                 Ok(index) if self.has_room_for_all(index, outlet) => {
                     self.publish_now(index, waiting, now, outlet);
                 }
                 Ok(_) => {
-                    self.backlog.push_front(waiting);
+                    self.admitted = Some(waiting);
                     return false;
                 }
                 Err(refusal) => {
@@ -95,6 +114,65 @@ impl Hub {
             }
         }
         true
+    }
+
+    /// The next publication whose time it is: the one that found no room before, then what has waited, then what
+    /// is new.
+    fn next_admitted(&mut self, now: Time, outlet: &mut impl Outlet) -> Option<Waiting> {
+        if let Some(waiting) = self.admitted.take() {
+            return Some(waiting);
+        }
+        while self.is_admission_due(now)
+            && let Some(admitted) = self.admission.poll(now)
+        {
+            match admitted {
+                Admitted::Publish(waiting) => return Some(waiting),
+                Admitted::Expired(waiting) => self.tell(waiting.ticket, Err(Refusal::Expired), outlet),
+                Admitted::Refused(_) => {} // A repetition, which has nobody to be told; it is counted.
+            }
+        }
+        loop {
+            let waiting = self.backlog.pop_front()?;
+            let is_plain = waiting.publish.due <= now && waiting.publish.expires > now;
+            if is_plain && self.config.rules.is_empty() && self.admission.waiting() == 0 {
+                return Some(waiting);
+            }
+            let ticket = waiting.ticket;
+            match self.admission.submit(self.submission(waiting), now) {
+                Submitted::Passes(waiting) => return Some(waiting),
+                Submitted::Waits => {}
+                Submitted::Expired(_) => self.tell(ticket, Err(Refusal::Expired), outlet),
+                Submitted::Refused(_, full) => {
+                    let limits = &self.config.admission;
+                    let (waiting, max) = match full {
+                        Full::Delayed { messages, .. } => (messages, limits.delayed.messages_max),
+                        Full::Paced { messages } => (messages, limits.paced.messages_max),
+                    };
+                    let refusal = Refusal::Busy { waiting: waiting as u64, max: max as u64 };
+                    self.tell(ticket, Err(refusal), outlet);
+                }
+            }
+        }
+    }
+
+    /// What is to be known of a publication to tell when it goes.
+    pub(super) fn submission(&self, waiting: Waiting) -> Submission<TopicName, Waiting> {
+        let Publish { topic, body, due, expires, .. } = &waiting.publish;
+        let owned = self.names.get(topic).and_then(|index| self.topics.get(*index)?.owned.as_deref());
+        let pace = owned.map_or_else(|| self.config.rules.of(topic).1, |owned| owned.pace);
+        Submission {
+            key: topic.clone(),
+            pace,
+            bytes: body.len(),
+            due: *due,
+            expires: *expires,
+            item: waiting,
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_admission_due(&self, now: Time) -> bool {
+        self.admission.poll_timeout().is_some_and(|due| due <= now)
     }
 
     fn has_room_for_all(&self, index: u32, outlet: &impl Outlet) -> bool {
@@ -114,8 +192,11 @@ impl Hub {
             position: owned.head,
             body: publish.body,
             key: publish.key,
-            posted: publish.posted,
+            // What was delayed takes its time from when it was due.
+            posted: if publish.posted == Time::default() { now } else { publish.posted.max(publish.due) },
             published: now,
+            expires: publish.expires,
+            class: owned.class.min(publish.class),
         });
         owned.history.push(Arc::clone(&message), &self.config, &mut self.history_bytes);
         self.counters.published += 1;
@@ -136,7 +217,7 @@ impl Hub {
     }
 
     /// Tells whoever wants to hear of a publication, if anybody does.
-    fn tell(
+    pub(super) fn tell(
         &mut self,
         ticket: Option<(u16, Ticket)>,
         result: Result<Receipt, Refusal>,
@@ -196,7 +277,10 @@ impl Hub {
             return (Subscribed { head, recovery: Recovery::NotAsked }, Vec::new());
         };
         owned.history.expire(now, &self.config, &mut self.history_bytes);
-        let (recovery, missed) = owned.history.since(since, head);
+        let (recovery, mut missed) = owned.history.since(since, head);
+        let kept = missed.len();
+        missed.retain(|message| message.expires > now);
+        self.counters.outlived += (kept - missed.len()) as u64;
         match recovery {
             Recovery::Recovered => self.counters.recovered += 1,
             _ => self.counters.gaps += 1,
@@ -217,6 +301,7 @@ impl Hub {
         }
         let index = known.unwrap_or_else(|| self.topic_or_new(name, now));
         let head = Position { epoch: self.epoch, offset: 0 };
+        let (class, pace) = self.config.rules.of(name);
         self.epoch += 1;
         self.owned_count += 1;
         if let Some(topic) = self.topics.get_mut(index) {
@@ -225,6 +310,8 @@ impl Hub {
                 history: History::default(),
                 interest: Vec::new(),
                 targets: Vec::new(),
+                class,
+                pace,
             }));
             topic.used = now;
         }
@@ -248,13 +335,16 @@ impl Hub {
             if let Some(owned) = &mut topic.owned {
                 owned.history.expire(now, &self.config, &mut self.history_bytes);
             }
-            let wanted = topic.group.len() > 0
+            let wanted = topic.group.is_wanted()
                 || topic.owned.as_deref().is_some_and(|it| !it.interest.is_empty() || !it.history.is_empty());
             if !wanted && now - topic.used >= self.config.topic_idle_timeout {
                 self.forget_topic(index);
             }
         }
         self.sweep_from = if until == end { 0 } else { until };
+        if until == end {
+            self.admission.forget_rested(now);
+        }
         self.sweep_at = match until == end {
             false => Some(now + SWEEP_PAUSE),
             true => (self.topics.len() > 0).then(|| now + self.sweep_interval()),

@@ -113,7 +113,7 @@ impl Hub {
 
     /// Forgets a prefix that neither this shard nor another one wants.
     pub(super) fn forget_prefix_unless_wanted(&mut self, index: u32) {
-        let unwanted = |prefix: &Prefix| prefix.group.len() == 0 && prefix.interest.is_empty();
+        let unwanted = |prefix: &Prefix| !prefix.group.is_wanted() && prefix.interest.is_empty();
         if !self.prefixes.get(index).is_some_and(unwanted) {
             return;
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{AskId, Hub, Outlet, Route};
 use crate::{
     Position, Refusal, Time, TopicFilter,
-    push::{Answer, Envelope, Publication, Subscribed, Subscriber, Ticket},
+    push::{Answer, Envelope, Publication, Subscribed, Subscriber, Ticket, group::Group},
 };
 
 /// One entry in the list of a subscriber.
@@ -62,10 +62,10 @@ impl Hub {
                 return Err(Refusal::TooManySubscriptions { max: max as u64 });
             }
         }
-        let is_announced = |route| self.group_of(route).is_some_and(|group| group.announced > 0);
+        let is_heard = |route| self.group_of(route).is_some_and(Group::is_heard);
         if ticket.is_none()
             && since.is_none()
-            && let Some(route) = known.filter(|route| is_announced(*route))
+            && let Some(route) = known.filter(|route| is_heard(*route))
         {
             // Messages come already, and nobody asked from where on.
             let back = self.list(who).len() as u32;
@@ -81,6 +81,7 @@ impl Hub {
         let back = self.list(who).len() as u32;
         let group = self.group(route).expect("found or made above");
         group.waiting += 1;
+        group.asked += 1;
         group.announced = group.len();
         let members = group.announced;
         let due = if matches!(filter, TopicFilter::Exact(_)) { 1 } else { self.shards };
@@ -123,6 +124,13 @@ impl Hub {
         }
     }
 
+    /// Whether the messages of `topic` come to `who`.
+    pub fn is_subscribed(&self, who: Subscriber, topic: &str) -> bool {
+        let list = self.subscribers.get(who.0 as usize).map_or(&[][..], Vec::as_slice);
+        let standing = list.iter().filter(|it| it.place.as_active().is_some());
+        standing.filter_map(|it| self.filter(it.route)).any(|filter| filter.matches(topic))
+    }
+
     /// How many subscriptions `who` has.
     pub fn subscriptions_of(&self, who: Subscriber) -> usize {
         self.subscribers.get(who.0 as usize).map_or(0, Vec::len)
@@ -144,10 +152,16 @@ impl Hub {
             return;
         }
         let Some(Pending { who, route, ticket, .. }) = self.pending.remove(index) else { return };
+        if let Some(group) = self.group(route) {
+            group.asked -= 1;
+        }
         if let Some(ticket) = ticket {
             outlet.answer(ticket, Answer::Subscribed(result));
         }
-        let Some((who, back)) = who else { return };
+        let Some((who, back)) = who else {
+            // Perhaps nobody wants the route any more.
+            return self.touch(route);
+        };
         match result {
             Ok(_) => {
                 let group = self.group(route).expect("a waiting subscription keeps its route");
@@ -164,6 +178,8 @@ impl Hub {
                 self.subscribers[who.0 as usize][back as usize].place = Place::NOWHERE;
                 if let Some(group) = self.group(route) {
                     group.waiting -= 1;
+                    // The owner took no note of this one; of those that asked after it, perhaps.
+                    group.announced = Group::UNKNOWN;
                 }
                 self.remove_subscription(who, back as usize, false);
             }

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use super::world::World;
 use crate::{
-    Position, Recovery, Refusal,
-    push::{Answer, HubConfig, Subscribed},
+    Position, Recovery, Refusal, TopicName,
+    push::{Answer, HubConfig, Subscribed, Subscriber},
 };
 
 fn world(shards: u16) -> World {
@@ -214,4 +214,50 @@ fn one_that_leaves_is_no_more_and_its_number_is_free() {
     world.settle();
     assert_eq!(world.bodies(1, 0), ["for the new one"]);
     assert_eq!(world.hubs[1].subscriptions_of(crate::push::Subscriber(0)), 1);
+}
+
+#[test]
+fn the_owner_hears_that_nobody_is_left_even_of_a_topic_that_is_idle_by_then() {
+    let mut world = World::new(2, 8, HubConfig::default());
+    let owner = TopicName::new("t").expect("a name").owner(2);
+    world.subscribe(1 - owner, 0, "t", None).expect("room");
+    world.settle();
+    world.hubs[usize::from(1 - owner)].leave(Subscriber(0));
+    // It is swept before it is announced.
+    world.advance(HubConfig::default().topic_idle_timeout);
+    world.settle();
+    world.publish(owner, "t", "x").expect("room");
+    world.settle();
+    assert_eq!(world.hubs[usize::from(owner)].counters().forwarded, 0);
+}
+
+#[test]
+fn who_is_not_told_where_it_begins_still_gets_everything_from_there() {
+    let mut world = World::new(2, 8, HubConfig::default());
+    let owner = TopicName::new("t").expect("a name").owner(2);
+    let shard = 1 - owner;
+    let unasked = |world: &mut World, who| {
+        let filter = "t".parse().expect("a filter");
+        world.hubs[usize::from(shard)]
+            .subscribe(Subscriber(who), &filter, None, None, world.now)
+            .expect("room");
+    };
+    world.subscribe(shard, 9, "t", None).expect("room");
+    world.settle();
+    // One message is under way when the last one leaves, one is published while nobody is there.
+    world.publish(owner, "t", "old").expect("room");
+    world.turn(owner, 0);
+    world.hubs[usize::from(shard)].leave(Subscriber(9));
+    world.turn(shard, 0);
+    world.turn(owner, 8);
+    world.publish(owner, "t", "missed").expect("room");
+    world.turn(owner, 0);
+    // The question of one that is gone again is still open when the next one comes.
+    unasked(&mut world, 1);
+    world.hubs[usize::from(shard)].leave(Subscriber(1));
+    unasked(&mut world, 2);
+    world.settle();
+    world.publish(owner, "t", "new").expect("room");
+    world.settle();
+    assert_eq!(world.bodies(shard, 2), ["new"]);
 }

@@ -1,4 +1,5 @@
 mod bounds;
 mod hub;
 mod property;
+mod timing;
 mod world;

@@ -100,12 +100,16 @@ impl World {
 
     pub(super) fn publish(&mut self, shard: u16, topic: &str, body: &str) -> Result<Ticket, Refusal> {
         let (ticket, topic) = (self.ticket(), TopicName::new(topic).expect("a name"));
-        let publish = Publish {
-            topic,
-            body: Bytes::copy_from_slice(body.as_bytes()),
-            key: None,
-            posted: Time::default(),
-        };
+        let publish = Publish::new(topic, Bytes::copy_from_slice(body.as_bytes()));
+        self.publish_as(shard, publish, ticket)
+    }
+
+    pub(super) fn publish_as(
+        &mut self,
+        shard: u16,
+        publish: Publish,
+        ticket: Ticket,
+    ) -> Result<Ticket, Refusal> {
         let mut result = Ok(ticket);
         self.with(shard, |hub, _, side| {
             result = hub.publish(publish, Some(ticket), side).map(|()| ticket);

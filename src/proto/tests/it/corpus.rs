@@ -20,6 +20,26 @@ fn endpoint_survives_its_corpus() {
 }
 
 #[test]
+fn tars_reader_survives_its_corpus() {
+    replay("tars_reader", fuzz::tars_reader);
+}
+
+#[test]
+fn tars_packet_survives_its_corpus() {
+    replay("tars_packet", fuzz::tars_packet);
+}
+
+#[test]
+fn tars_tup_survives_its_corpus() {
+    replay("tars_tup", fuzz::tars_tup);
+}
+
+#[test]
+fn tars_json_survives_its_corpus() {
+    replay("tars_json", fuzz::tars_json);
+}
+
+#[test]
 fn control_survives_its_corpus() {
     replay("control", fuzz::control);
 }

@@ -2,4 +2,6 @@
 
 mod corpus;
 mod framed;
+mod generated_shape;
 mod line;
+mod tars;

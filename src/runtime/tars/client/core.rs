@@ -12,14 +12,12 @@ use bytes::Bytes;
 use shardcast_os::socket::TcpOptions;
 use shardcast_proto::{
     Error, Time,
+    outbox::OutboxBounds,
     tars::framed::{Action, Call, Proxy, ProxyEvent},
 };
 
 use super::{ClientBuilder, ClientEvent, EventCallback, PushCallback, callback::Callback};
-use crate::{
-    CloseReason, ConnId, Connection, OverflowPolicy, connection::OutboxBounds, link::outbound::Outbound,
-    shard::Shard,
-};
+use crate::{CloseReason, ConnId, Connection, OverflowPolicy, link::outbound::Outbound, shard::Shard};
 
 pub(super) struct ClientCore {
     proxy: RefCell<Proxy>,

@@ -19,6 +19,7 @@ mod limits;
 mod malformed;
 mod panic;
 mod reload;
+mod schedule;
 mod silent;
 mod slow;
 mod stall;

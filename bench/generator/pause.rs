@@ -1,0 +1,78 @@
+//! What a generator thread does while nothing is due and nothing has come.
+
+use std::{hint, io};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::{Errno, read},
+};
+use shardcast_os::{clock, ring::Ring};
+
+/// How a generator thread waits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Wait {
+    /// Looks again and again: for a thread with a CPU of its own. Nothing is sent or noticed late.
+    Spin,
+    /// Looks again for so many nanoseconds after the last work and before the next message is due; sleeps in
+    /// between. For a thread that shares its CPU: being woken adds some microseconds to what it measures.
+    Sleep {
+        /// Nanoseconds to look again.
+        spin_nanos: u64,
+    },
+}
+
+/// Waits between the turns of one loop.
+#[derive(Debug)]
+pub(super) struct Pause {
+    wait: Wait,
+    /// When there was work last.
+    worked_nanos: u64,
+}
+
+impl Pause {
+    pub(super) const fn new(wait: Wait) -> Self {
+        Self { wait, worked_nanos: 0 }
+    }
+
+    /// After a turn that began at `now`; something is due at `due`.
+    #[inline]
+    pub(super) fn after_turn(&mut self, worked: bool, now: u64, due: u64, ring: &mut Ring) -> io::Result<()> {
+        let Wait::Sleep { spin_nanos } = self.wait else {
+            hint::spin_loop();
+            return Ok(());
+        };
+        if worked {
+            self.worked_nanos = now;
+            return Ok(());
+        }
+        let wake = due.saturating_sub(WAKE_EARLY_NANOS);
+        if now < self.worked_nanos + spin_nanos || wake <= now {
+            hint::spin_loop();
+            return Ok(());
+        }
+        sleep(ring, wake)
+    }
+}
+
+/// Until there is work for the ring, or it is `until`.
+fn sleep(ring: &mut Ring, until: u64) -> io::Result<()> {
+    ring.unmute();
+    if !ring.has_work() {
+        let left = until.saturating_sub(clock::now_nanos()).min(SLEEP_NANOS_MAX);
+        let timeout = Timespec { tv_sec: 0, tv_nsec: left as i64 };
+        let eventfd = ring.eventfd();
+        match poll(&mut [PollFd::new(&eventfd, PollFlags::IN)], Some(&timeout)) {
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => read(eventfd, &mut [0; 8]).map(drop)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    ring.mute();
+    Ok(())
+}
+
+/// A sleeper is woken this much before it has to send, and spins for the rest.
+const WAKE_EARLY_NANOS: u64 = 60_000;
+
+/// Longest sleep; the loop also looks at the time.
+const SLEEP_NANOS_MAX: u64 = 10_000_000;

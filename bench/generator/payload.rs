@@ -1,0 +1,96 @@
+//! What every message carries: who sent it, which one it is, when it was meant to leave and when it did, and a
+//! checksum over all of it.
+//!
+//! `[u32 CRC-32 of the rest][u32 run][u32 stream][u64 sequence][u64 intended][u64 sent][filling]`, integers
+//! big-endian, times in nanoseconds of this host's monotonic clock.
+
+/// Shortest payload.
+pub const PAYLOAD_BYTES_MIN: usize = 36;
+
+/// What a payload says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Stamp {
+    /// The connection or topic that it belongs to.
+    pub stream: u32,
+    /// Its number in that stream, from 0.
+    pub sequence: u64,
+    /// When the schedule wanted it sent, in nanoseconds.
+    pub intended: u64,
+    /// When it was sent, in nanoseconds.
+    pub sent: u64,
+}
+
+/// Makes the payloads of one run, and knows them again.
+#[derive(Clone, Debug)]
+pub struct Stamper {
+    payload: Vec<u8>,
+}
+
+impl Stamper {
+    /// Payloads of `size` bytes, at least [`PAYLOAD_BYTES_MIN`]; `run` tells them from those of other runs.
+    pub fn new(run: u32, size: usize) -> Self {
+        let mut payload: Vec<u8> = (0..size.max(PAYLOAD_BYTES_MIN)).map(|index| index as u8).collect();
+        payload[4..8].copy_from_slice(&run.to_be_bytes());
+        Self { payload }
+    }
+
+    /// The payload that says `stamp`.
+    #[inline]
+    pub fn stamp(&mut self, stamp: Stamp) -> &[u8] {
+        self.payload[8..12].copy_from_slice(&stamp.stream.to_be_bytes());
+        self.payload[12..20].copy_from_slice(&stamp.sequence.to_be_bytes());
+        self.payload[20..28].copy_from_slice(&stamp.intended.to_be_bytes());
+        self.payload[28..36].copy_from_slice(&stamp.sent.to_be_bytes());
+        let sum = crc32fast::hash(&self.payload[4..]);
+        self.payload[..4].copy_from_slice(&sum.to_be_bytes());
+        &self.payload
+    }
+
+    /// What `payload` says; `None` unless a stamper of this run and size made it, and no byte has changed.
+    #[inline]
+    pub fn read(&self, payload: &[u8]) -> Option<Stamp> {
+        if payload.len() != self.payload.len() || payload[4..8] != self.payload[4..8] {
+            return None;
+        }
+        let sum = u32::from_be_bytes(*payload.first_chunk()?);
+        if sum != crc32fast::hash(&payload[4..]) {
+            return None;
+        }
+        Some(Stamp {
+            stream: u32::from_be_bytes(*payload[8..].first_chunk()?),
+            sequence: u64::from_be_bytes(*payload[12..].first_chunk()?),
+            intended: u64::from_be_bytes(*payload[20..].first_chunk()?),
+            sent: u64::from_be_bytes(*payload[28..].first_chunk()?),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAMP: Stamp = Stamp { stream: 3, sequence: 1 << 40, intended: 5, sent: 6 };
+
+    #[test]
+    fn a_payload_says_what_was_stamped() {
+        for size in [0, PAYLOAD_BYTES_MIN, 64, 1000] {
+            let mut stamper = Stamper::new(7, size);
+            let payload = stamper.stamp(STAMP).to_vec();
+            assert_eq!(payload.len(), size.max(PAYLOAD_BYTES_MIN));
+            assert_eq!(stamper.read(&payload), Some(STAMP));
+        }
+    }
+
+    #[test]
+    fn a_wrong_byte_and_another_run_are_noticed() {
+        let mut stamper = Stamper::new(7, 48);
+        let payload = stamper.stamp(STAMP).to_vec();
+        for wrong in 0..payload.len() {
+            let mut payload = payload.clone();
+            payload[wrong] ^= 1;
+            assert_eq!(stamper.read(&payload), None, "{wrong}");
+        }
+        assert_eq!(stamper.read(&payload[..47]), None);
+        assert_eq!(Stamper::new(8, 48).read(&payload), None);
+    }
+}

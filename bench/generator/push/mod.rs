@@ -1,0 +1,313 @@
+//! Messages that are published on topics and come to their subscribers; latency is from publish to delivery.
+//!
+//! Each thread has some of the subscribers, and one more connection that publishes on its share of the topics.
+//! Both ends are in this process, so that one clock tells all times.
+
+mod setup;
+mod shared;
+
+use std::collections::VecDeque;
+
+use shardcast::proto::{
+    PublishOptions,
+    tars::framed::control::{Answer, Request, Said, encode_request},
+};
+use shardcast_os::clock;
+
+use super::{
+    Counts, Pace, Result, drive,
+    payload::{Stamp, Stamper},
+    recorder::Recorder,
+    schedule::Schedule,
+    sequence::Sequence,
+};
+use crate::{
+    frame::{self, HEADER_BYTES},
+    links::Links,
+};
+
+pub(super) use shared::Shared;
+
+/// The push load of one thread. Subscribers have the first slots, the publisher the one behind them.
+#[derive(Debug)]
+pub(super) struct Push<'a> {
+    shared: &'a Shared,
+    stamper: Stamper,
+    /// Number of the first subscriber among those of all threads.
+    first: usize,
+    subscribers: Vec<Vec<Sequence>>,
+    /// On which this thread publishes.
+    topics: Vec<Topic>,
+    /// Publications without an answer, in order: id, and index into `topics`.
+    asked: VecDeque<(u32, u32)>,
+    next_id: u32,
+    /// Where a closed loop goes on looking for room.
+    next_topic: usize,
+    depth: u64,
+    pace: Pace,
+    schedule: Option<Schedule>,
+    recorder: Recorder,
+    counts: Counts,
+    frame: Vec<u8>,
+    stopped: bool,
+}
+
+#[derive(Debug)]
+struct Topic {
+    number: usize,
+    name: String,
+    next: u64,
+    /// Published, and not answered.
+    asked: u64,
+    /// Due, and waiting for room.
+    owed: u64,
+}
+
+/// What one thread found.
+pub(super) struct Found {
+    pub(super) recorder: Recorder,
+    pub(super) counts: Counts,
+    /// Topic, and what came of it at one subscriber.
+    pub(super) subscriptions: Vec<(usize, Sequence)>,
+}
+
+/// Which part of the load a thread has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    pub(super) number: usize,
+    pub(super) of: usize,
+    pub(super) first: usize,
+    pub(super) connections: usize,
+}
+
+impl Share {
+    /// Topics that this thread publishes on.
+    pub(super) fn topics(self, shared: &Shared) -> impl Iterator<Item = usize> + use<> {
+        (self.number..shared.topics()).step_by(self.of)
+    }
+}
+
+impl<'a> Push<'a> {
+    /// Subscribes.
+    pub(super) fn subscribe(links: &mut Links, shared: &Shared, share: Share, run: u32) -> Result<()> {
+        setup::subscribe(links, shared, share.first, share.connections, run)
+    }
+
+    pub(super) fn new(
+        (stamper, run): (Stamper, u32),
+        shared: &'a Shared,
+        share: Share,
+        depth: u32,
+        (pace, schedule): (Pace, Option<Schedule>),
+        recorder: Recorder,
+    ) -> Self {
+        let subscribers = (share.first..share.first + share.connections)
+            .map(|connection| vec![Sequence::default(); shared.topics_of(connection).count()]);
+        let topics = share.topics(shared).map(|number| Topic {
+            number,
+            name: topic_name(run, number),
+            next: 0,
+            asked: 0,
+            owed: 0,
+        });
+        Self {
+            shared,
+            stamper,
+            first: share.first,
+            subscribers: subscribers.collect(),
+            topics: topics.collect(),
+            asked: VecDeque::new(),
+            next_id: 1,
+            next_topic: 0,
+            depth: depth.into(),
+            pace,
+            schedule,
+            recorder,
+            counts: Counts::default(),
+            frame: Vec::new(),
+            stopped: false,
+        }
+    }
+
+    pub(super) fn finish(mut self, links: &Links) -> Found {
+        self.counts.unsent = self.topics.iter().map(|it| it.owed).sum();
+        self.counts.disconnected = links.closed();
+        let (first, shared) = (self.first, self.shared);
+        let subscriptions = self.subscribers.into_iter().enumerate();
+        let subscriptions =
+            subscriptions.flat_map(|(slot, sequences)| shared.topics_of(first + slot).zip(sequences));
+        Found { recorder: self.recorder, counts: self.counts, subscriptions: subscriptions.collect() }
+    }
+
+    const fn publisher(&self) -> u32 {
+        self.subscribers.len() as u32
+    }
+
+    #[inline]
+    fn publish(&mut self, links: &mut Links, index: usize, intended: u64, now: u64) {
+        let topic = &mut self.topics[index];
+        let sequence = topic.next;
+        topic.next += 1;
+        topic.asked += 1;
+        let id = self.next_id;
+        self.next_id = (id & ID_MASK) + 1;
+        self.asked.push_back((id, index as u32));
+        self.counts.sent += 1;
+        self.shared.publish(topic.number);
+        let stamp = Stamp { stream: topic.number as u32, sequence, intended, sent: now };
+        let body = self.stamper.stamp(stamp);
+        self.frame.clear();
+        let options = PublishOptions::default();
+        let request = Request::Publish { topic: &topic.name, answer: true, options, body };
+        put_frame(id, &mut self.frame, |out| encode_request(&request, out));
+        links.say(self.subscribers.len() as u32, &self.frame);
+    }
+
+    /// The publisher was told what became of a publication.
+    fn answered(&mut self, links: &mut Links, frame: &[u8], now: u64) {
+        let id = frame::id(frame);
+        // They come in order, so it is the first.
+        let Some(at) = self.asked.iter().position(|(asked, _)| *asked == id) else { return };
+        let Some((_, index)) = self.asked.remove(at) else { return };
+        let index = index as usize;
+        let topic = &mut self.topics[index];
+        topic.asked -= 1;
+        match Said::load(&frame[HEADER_BYTES..]) {
+            Some(Said::Answer(Answer::Published { .. })) => {}
+            _ => {
+                self.counts.refused += 1;
+                self.shared.refuse(topic.number);
+            }
+        }
+        if topic.owed > 0 {
+            topic.owed -= 1;
+            let intended = self.intended(index);
+            self.recorder.sent(intended, now, true);
+            self.publish(links, index, intended, now);
+        }
+    }
+
+    #[inline]
+    fn delivered(&mut self, slot: u32, frame: &[u8], now: u64) -> bool {
+        let Some(Said::Message { body, .. }) = Said::load(&frame[HEADER_BYTES..]) else {
+            self.counts.corrupt += 1;
+            return false;
+        };
+        let connection = self.first + slot as usize;
+        let found = self.stamper.read(body).and_then(|stamp| {
+            let index = self.shared.index_of(connection, stamp.stream as usize)?;
+            Some((stamp, index))
+        });
+        let Some((stamp, index)) = found else {
+            self.counts.corrupt += 1;
+            return false;
+        };
+        let sequence = &mut self.subscribers[slot as usize][index];
+        let before = sequence.next();
+        if !sequence.see(stamp.sequence) {
+            return false;
+        }
+        self.shared.reach(stamp.stream as usize, sequence.next() - before);
+        self.counts.received += 1;
+        self.recorder.received(stamp.intended, stamp.sent, now);
+        true
+    }
+
+    /// When the next message of a topic was to be published: every message of the schedule is, in turn.
+    fn intended(&self, index: usize) -> u64 {
+        let number = self.topics[index].next * self.topics.len() as u64 + index as u64;
+        self.schedule.map_or(0, |schedule| schedule.time(number))
+    }
+}
+
+impl drive::Load for Push<'_> {
+    #[inline]
+    fn due(&mut self, links: &mut Links, index: u64, intended: u64, now: u64) {
+        let index = (index % self.topics.len() as u64) as usize;
+        let topic = &mut self.topics[index];
+        match self.pace {
+            Pace::Open { .. } if topic.owed == 0 && topic.asked < ASKED_MAX => {
+                self.recorder.sent(intended, now, false);
+                self.publish(links, index, intended, now);
+            }
+            Pace::Open { .. } => topic.owed += 1,
+            Pace::Closed { .. } if self.shared.on_the_way(topic.number) < self.depth => {
+                self.recorder.sent(intended, now, false);
+                self.publish(links, index, now, now);
+            }
+            Pace::Closed { .. } => self.counts.omitted += 1,
+        }
+    }
+
+    /// A closed loop without a rate publishes wherever there is room.
+    fn poll(&mut self, links: &mut Links, now: u64) -> bool {
+        if self.schedule.is_some() || self.stopped || self.topics.is_empty() {
+            return false;
+        }
+        let mut published = 0;
+        for _ in 0..self.topics.len().min(POLL_TOPICS) {
+            let index = self.next_topic;
+            self.next_topic = (index + 1) % self.topics.len();
+            let on_the_way = self.shared.on_the_way(self.topics[index].number);
+            for _ in on_the_way..self.depth {
+                self.recorder.sent(now, now, true);
+                self.publish(links, index, now, now);
+                published += 1;
+            }
+            if published >= POLL_MESSAGES {
+                break;
+            }
+        }
+        published > 0
+    }
+
+    #[inline]
+    fn receive(&mut self, links: &mut Links, slot: u32, bytes: &[u8]) {
+        let now = clock::now_nanos();
+        if slot == self.publisher() {
+            links.frames(slot, bytes, |links, frame| self.answered(links, frame, now));
+            return;
+        }
+        let mut deliveries = 0;
+        links.frames(slot, bytes, |_, frame| deliveries += u64::from(self.delivered(slot, frame, now)));
+        self.shared.receive(deliveries);
+    }
+
+    fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    fn outstanding(&self) -> u64 {
+        let here: u64 = self.topics.iter().map(|it| it.owed).sum();
+        here + self.asked.len() as u64 + self.shared.outstanding()
+    }
+
+    fn progress(&self) -> (u64, u64) {
+        (self.counts.sent, self.counts.received)
+    }
+}
+
+/// Each run has topics of its own.
+fn topic_name(run: u32, number: usize) -> String {
+    format!("bench/{run:08x}/{number}")
+}
+
+/// Appends a frame whose payload is what `payload` writes.
+fn put_frame(id: u32, out: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&id.to_be_bytes());
+    payload(out);
+    let len = (out.len() - start) as u32;
+    out[start..start + 4].copy_from_slice(&len.to_be_bytes());
+}
+
+const ID_MASK: u32 = (1 << 30) - 1;
+
+/// Publications of a topic without an answer, in an open loop: memory for them is bounded, and what is due
+/// beyond waits while its clock runs.
+const ASKED_MAX: u64 = 1024;
+
+/// Topics that a closed loop looks at in one turn, and messages after which it looks at the network again.
+const POLL_TOPICS: usize = 256;
+const POLL_MESSAGES: u64 = 64;

@@ -1,0 +1,119 @@
+//! Makes connections subscribers: HELLO, then SUBSCRIBE, and all the answers.
+
+use shardcast::proto::tars::framed::control::{Answer, Request, Said, encode_request};
+use shardcast_os::clock;
+
+use super::{Shared, put_frame, topic_name};
+use crate::{
+    frame::{self, HEADER_BYTES},
+    generator::Result,
+    links::Links,
+};
+
+/// Subscribes the connections in the first `subscribers` slots, the first of which has the number `first`;
+/// the slots behind them only say HELLO.
+///
+/// # Errors
+/// The server does not speak the vocabulary, refuses, or does not answer.
+pub(super) fn subscribe(
+    links: &mut Links,
+    shared: &Shared,
+    first: usize,
+    subscribers: usize,
+    run: u32,
+) -> Result<()> {
+    let mut wanted = Wanted {
+        topics: (first..first + subscribers).map(|connection| shared.topics_of(connection)).collect(),
+        awaited: 0,
+        run,
+        out: Vec::new(),
+    };
+    for slot in 0..links.slots() {
+        wanted.say(links, slot, &Request::Hello);
+    }
+    // The answer to HELLO brings the first of these along.
+    let window = (UNANSWERED_MAX / subscribers.max(1)).clamp(1, UNANSWERED_MAX);
+    for slot in 0..subscribers as u32 {
+        (1..window).for_each(|_| wanted.ask(links, slot));
+    }
+    let mut refused = None;
+    let mut worked_at = clock::now_nanos();
+    while wanted.awaited > 0 && refused.is_none() {
+        let worked = links.turn(|links, slot, bytes| {
+            links.frames(slot, bytes, |links, frame| match understand(frame) {
+                Understood::Yes => {
+                    wanted.awaited = wanted.awaited.saturating_sub(1);
+                    wanted.ask(links, slot);
+                }
+                Understood::Push => {}
+                Understood::No(why) => refused = Some(why),
+            });
+        })?;
+        let now = clock::now_nanos();
+        if worked {
+            worked_at = now;
+        } else if now - worked_at > PATIENCE_NANOS {
+            let awaited = wanted.awaited;
+            return Err(format!("{awaited} requests were not answered: does this server know topics?").into());
+        }
+        if links.closed() > 0 {
+            return Err("the server closed a connection that subscribed: does it know topics?".into());
+        }
+    }
+    refused.map_or(Ok(()), |why| Err(why.into()))
+}
+
+/// What is still to be asked for, and what was not answered yet.
+struct Wanted<I> {
+    /// Of each subscriber, those that it has not asked for.
+    topics: Vec<I>,
+    awaited: u64,
+    run: u32,
+    out: Vec<u8>,
+}
+
+impl<I: Iterator<Item = usize>> Wanted<I> {
+    /// Asks for the next topic of a subscriber, if there is one.
+    fn ask(&mut self, links: &mut Links, slot: u32) {
+        if let Some(topic) = self.topics.get_mut(slot as usize).and_then(Iterator::next) {
+            let topic = &topic_name(self.run, topic);
+            self.say(links, slot, &Request::Subscribe { topic, prefix: false, since: None });
+        }
+    }
+
+    fn say(&mut self, links: &mut Links, slot: u32, request: &Request<'_>) {
+        self.awaited += 1;
+        self.out.clear();
+        // Answers come in order: which of them this is need not be known.
+        put_frame(1, &mut self.out, |out| encode_request(request, out));
+        links.say(slot, &self.out);
+    }
+}
+
+enum Understood {
+    Yes,
+    /// Not an answer: a server may push before HELLO has arrived.
+    Push,
+    No(String),
+}
+
+fn understand(frame: &[u8]) -> Understood {
+    if frame::id(frame) == 0 {
+        return Understood::Push;
+    }
+    match Said::load(&frame[HEADER_BYTES..]) {
+        Some(Said::Answer(Answer::Welcome { .. } | Answer::Subscribed { .. })) => Understood::Yes,
+        Some(Said::Refused { status, text }) => {
+            Understood::No(format!("the server refused ({status}): {text}"))
+        }
+        _ => Understood::No(
+            "the server does not know topics: it answered HELLO with something else".to_owned(),
+        ),
+    }
+}
+
+/// Requests without an answer: servers have bounds.
+const UNANSWERED_MAX: usize = 2048;
+
+/// How long a server may say nothing: the kernel tries a connection again for some seconds.
+const PATIENCE_NANOS: u64 = 20_000_000_000;

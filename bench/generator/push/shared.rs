@@ -1,0 +1,150 @@
+//! What the threads of one push benchmark tell each other.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Topics, and how far each is. Relaxed everywhere: these are counts, and nothing else depends on them.
+#[derive(Debug)]
+pub(in crate::generator) struct Shared {
+    connections: usize,
+    topics: Vec<Topic>,
+    /// Deliveries that are to be expected of what was published.
+    expected: Apart,
+    /// Deliveries that have come.
+    received: Apart,
+}
+
+#[derive(Debug, Default)]
+struct Topic {
+    published: AtomicU64,
+    refused: AtomicU64,
+    /// How far its subscribers are: the sum of what each expects next.
+    reached: AtomicU64,
+}
+
+/// On a cache line of its own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Apart(AtomicU64);
+
+impl Shared {
+    pub(in crate::generator) fn new(connections: usize, topics: usize) -> Self {
+        Self {
+            connections,
+            topics: (0..topics).map(|_| Topic::default()).collect(),
+            expected: Apart::default(),
+            received: Apart::default(),
+        }
+    }
+
+    pub(super) const fn topics(&self) -> usize {
+        self.topics.len()
+    }
+
+    /// Topics of the connection with this number: each connection has one topic, or, when there are more
+    /// topics, each topic has one connection.
+    pub(super) fn topics_of(&self, connection: usize) -> impl Iterator<Item = usize> + use<> {
+        let (connections, topics) = (self.connections, self.topics.len());
+        let first = if topics <= connections { connection % topics } else { connection };
+        let step = if topics <= connections { topics } else { connections };
+        (first..topics).step_by(step)
+    }
+
+    /// The place of `topic` among those of `connection`; `None` when it is not one of them.
+    pub(super) fn index_of(&self, connection: usize, topic: usize) -> Option<usize> {
+        let (connections, topics) = (self.connections, self.topics.len());
+        if topics <= connections {
+            return (topic == connection % topics).then_some(0);
+        }
+        (topic < topics && topic % connections == connection).then(|| topic / connections)
+    }
+
+    /// Subscribers of a topic.
+    pub(super) const fn subscribers(&self, topic: usize) -> u64 {
+        let (connections, topics) = (self.connections, self.topics.len());
+        if topics > connections { 1 } else { ((connections - topic).div_ceil(topics)) as u64 }
+    }
+
+    pub(super) fn publish(&self, topic: usize) {
+        self.topics[topic].published.fetch_add(1, Ordering::Relaxed);
+        self.expected.0.fetch_add(self.subscribers(topic), Ordering::Relaxed);
+    }
+
+    pub(super) fn refuse(&self, topic: usize) {
+        self.topics[topic].refused.fetch_add(1, Ordering::Relaxed);
+        self.expected.0.fetch_sub(self.subscribers(topic), Ordering::Relaxed);
+    }
+
+    pub(super) fn reach(&self, topic: usize, further: u64) {
+        self.topics[topic].reached.fetch_add(further, Ordering::Relaxed);
+    }
+
+    pub(super) fn receive(&self, deliveries: u64) {
+        self.received.0.fetch_add(deliveries, Ordering::Relaxed);
+    }
+
+    /// Deliveries that have not come.
+    pub(super) fn outstanding(&self) -> u64 {
+        self.expected.0.load(Ordering::Relaxed).saturating_sub(self.received.0.load(Ordering::Relaxed))
+    }
+
+    /// Publications of a topic that its subscribers, in the mean, have not got.
+    pub(super) fn on_the_way(&self, topic: usize) -> u64 {
+        let it = &self.topics[topic];
+        let gone = it.reached.load(Ordering::Relaxed) / self.subscribers(topic);
+        let gone = gone + it.refused.load(Ordering::Relaxed);
+        it.published.load(Ordering::Relaxed).saturating_sub(gone)
+    }
+
+    /// How many messages were published on a topic.
+    pub(in crate::generator) fn published(&self, topic: usize) -> u64 {
+        self.topics[topic].published.load(Ordering::Relaxed)
+    }
+
+    /// Deliveries that were not to be expected, because the server refused their publication.
+    pub(in crate::generator) fn refused_deliveries(&self) -> u64 {
+        let of = |topic: usize| self.topics[topic].refused.load(Ordering::Relaxed) * self.subscribers(topic);
+        (0..self.topics.len()).map(of).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_topic_has_the_subscribers_that_are_told() {
+        for (connections, topics) in [(1, 1), (10, 1), (10, 3), (10, 10), (3, 10), (1, 5)] {
+            let shared = Shared::new(connections, topics);
+            let mut subscribers = vec![0; topics];
+            for connection in 0..connections {
+                for (index, topic) in shared.topics_of(connection).enumerate() {
+                    subscribers[topic] += 1;
+                    assert_eq!(shared.index_of(connection, topic), Some(index));
+                }
+            }
+            for (topic, &found) in subscribers.iter().enumerate() {
+                assert_eq!(found, shared.subscribers(topic), "{connections} connections, topic {topic}");
+                assert!(found > 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_stranger_is_not_subscribed() {
+        let shared = Shared::new(4, 2);
+        assert_eq!(shared.index_of(1, 0), None);
+        assert_eq!(Shared::new(2, 4).index_of(0, 4), None);
+    }
+
+    #[test]
+    fn a_refused_publication_is_not_awaited() {
+        let shared = Shared::new(4, 1);
+        shared.publish(0);
+        shared.publish(0);
+        shared.refuse(0);
+        assert_eq!((shared.outstanding(), shared.on_the_way(0), shared.refused_deliveries()), (4, 1, 4));
+        shared.receive(4);
+        shared.reach(0, 4);
+        assert_eq!((shared.outstanding(), shared.on_the_way(0)), (0, 0));
+    }
+}

@@ -1,0 +1,162 @@
+//! The histograms of one generator thread.
+
+use hdrhistogram::Histogram;
+
+/// The measured time, in nanoseconds of the monotonic clock, and how it is divided.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// What was to be sent before is warm-up.
+    pub begin: u64,
+    /// Nothing is sent that was to be sent at this time or later.
+    pub end: u64,
+    /// Length of one interval; the last may be shorter.
+    pub interval: u64,
+}
+
+impl Window {
+    /// How many intervals there are; at least 1.
+    pub fn intervals(&self) -> usize {
+        ((self.end - self.begin).div_ceil(self.interval.max(1)) as usize).max(1)
+    }
+
+    /// The interval that `nanos` is in.
+    #[inline]
+    pub fn interval_of(&self, nanos: u64) -> Option<usize> {
+        (self.begin..self.end)
+            .contains(&nanos)
+            .then(|| ((nanos - self.begin) / self.interval.max(1)) as usize)
+    }
+}
+
+/// One interval of the measured time.
+#[derive(Clone, Debug)]
+pub struct Interval {
+    /// Latencies of what was to be sent in it, in nanoseconds; coarse.
+    pub latency: Histogram<u32>,
+    /// Messages that left in it.
+    pub sent: u64,
+    /// Messages that came in it.
+    pub received: u64,
+}
+
+/// What one thread measured. Threads are merged by adding counts, which loses nothing.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    window: Window,
+    /// From the intended time to the receipt, in nanoseconds.
+    pub latency: Histogram<u64>,
+    /// From the sending to the receipt, in nanoseconds.
+    pub service: Histogram<u64>,
+    /// From the intended time to the sending, of messages that nothing but the generator held up.
+    pub pacing: Histogram<u64>,
+    /// The measured time, piece by piece.
+    pub intervals: Vec<Interval>,
+}
+
+impl Recorder {
+    /// Nothing measured yet. All memory is taken now.
+    pub fn new(window: Window) -> Self {
+        let histogram = || Histogram::new_with_bounds(1, NANOS_MAX, 3).expect("the bounds are in order");
+        let interval = || Interval {
+            latency: Histogram::new_with_bounds(1, NANOS_MAX, INTERVAL_DIGITS)
+                .expect("the bounds are in order"),
+            sent: 0,
+            received: 0,
+        };
+        Self {
+            window,
+            latency: histogram(),
+            service: histogram(),
+            pacing: histogram(),
+            intervals: (0..window.intervals()).map(|_| interval()).collect(),
+        }
+    }
+
+    /// A message left. `held_up`: by the server or by the loop's own rule, not by the generator.
+    #[inline]
+    pub fn sent(&mut self, intended: u64, sent: u64, held_up: bool) {
+        if let Some(at) = self.window.interval_of(sent) {
+            self.intervals[at].sent += 1;
+        }
+        if !held_up && self.window.interval_of(intended).is_some() {
+            self.pacing.saturating_record(sent.saturating_sub(intended));
+        }
+    }
+
+    /// A message came for the first time.
+    #[inline]
+    pub fn received(&mut self, intended: u64, sent: u64, received: u64) {
+        if let Some(at) = self.window.interval_of(received) {
+            self.intervals[at].received += 1;
+        }
+        if let Some(at) = self.window.interval_of(intended) {
+            let latency = received.saturating_sub(intended);
+            self.latency.saturating_record(latency);
+            self.service.saturating_record(received.saturating_sub(sent));
+            self.intervals[at].latency.saturating_record(latency);
+        }
+    }
+
+    /// Adds what another thread measured in the same window.
+    pub fn merge(&mut self, other: &Self) {
+        let added = [
+            self.latency.add(&other.latency),
+            self.service.add(&other.service),
+            self.pacing.add(&other.pacing),
+        ];
+        debug_assert!(added.iter().all(Result::is_ok), "all have the same bounds");
+        for (ours, theirs) in self.intervals.iter_mut().zip(&other.intervals) {
+            let added = ours.latency.add(&theirs.latency);
+            debug_assert!(added.is_ok(), "all have the same bounds");
+            ours.sent += theirs.sent;
+            ours.received += theirs.received;
+        }
+    }
+}
+
+/// Longest latency that is told apart: 100 s. Longer ones count as this.
+pub const NANOS_MAX: u64 = 100_000_000_000;
+
+/// Digits that are kept in the histogram of an interval: a value is known to 1 %.
+const INTERVAL_DIGITS: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_depends_on_the_intended_time() {
+        let mut recorder = Recorder::new(Window { begin: 1000, end: 2000, interval: 300 });
+        assert_eq!(recorder.intervals.len(), 4);
+        for intended in [0, 999, 1000, 1299, 1300, 1999, 2000] {
+            recorder.sent(intended, intended + 1, false);
+            recorder.received(intended, intended + 1, intended + 10);
+        }
+        let in_intervals = |of: fn(&Interval) -> u64| recorder.intervals.iter().map(of).collect::<Vec<_>>();
+        assert_eq!(recorder.latency.len(), 4);
+        assert_eq!(recorder.pacing.len(), 4);
+        assert_eq!(in_intervals(|it| it.latency.len()), [2, 1, 0, 1]);
+        assert_eq!(in_intervals(|it| it.sent), [2, 2, 0, 0]);
+        assert_eq!(in_intervals(|it| it.received), [2, 2, 0, 0]);
+        assert_eq!((recorder.latency.max(), recorder.service.max()), (10, 9));
+    }
+
+    #[test]
+    fn merging_adds_counts() {
+        let window = Window { begin: 0, end: 100, interval: 10 };
+        let (mut one, mut other) = (Recorder::new(window), Recorder::new(window));
+        one.received(1, 1, 11);
+        other.received(1, 1, 1_000_001);
+        one.merge(&other);
+        assert_eq!(one.latency.len(), 2);
+        assert_eq!(one.latency.value_at_quantile(0.5), 10);
+        assert_eq!(one.intervals[0].latency.len(), 2);
+    }
+
+    #[test]
+    fn what_waits_for_ever_is_recorded_as_the_longest() {
+        let mut recorder = Recorder::new(Window { begin: 0, end: 100, interval: 10 });
+        recorder.received(1, 1, u64::MAX);
+        assert_eq!(recorder.latency.len(), 1);
+    }
+}

@@ -1,0 +1,49 @@
+//! When the messages of one generator thread are to be sent.
+//!
+//! Times are multiples of an interval from one beginning, so that a message that left late delays no other.
+
+/// Evenly spaced times; message `n` has the time of index `n`.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    first_nanos: u64,
+    interval_nanos: f64,
+}
+
+impl Schedule {
+    /// `rate` messages a second, beginning at `start_nanos`, for one of `shares` senders that divide the time
+    /// between two messages evenly among themselves.
+    pub fn new(start_nanos: u64, rate: f64, share: usize, shares: usize) -> Self {
+        let interval_nanos = 1e9 / rate.max(RATE_MIN);
+        let offset = interval_nanos * share as f64 / shares.max(1) as f64;
+        Self { first_nanos: start_nanos + offset as u64, interval_nanos }
+    }
+
+    /// The time of the message with this index, in nanoseconds.
+    #[inline]
+    pub fn time(&self, index: u64) -> u64 {
+        // A double counts nanoseconds exactly for a hundred days.
+        self.first_nanos + (index as f64 * self.interval_nanos) as u64
+    }
+}
+
+/// Messages a second; less is taken as this.
+const RATE_MIN: f64 = 1e-3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_do_not_drift() {
+        let schedule = Schedule::new(1000, 3.0, 0, 1);
+        assert_eq!(schedule.time(0), 1000);
+        assert_eq!(schedule.time(3), 1_000_001_000);
+        assert_eq!(schedule.time(3_000_000_000), 1_000_000_000_000_001_000);
+    }
+
+    #[test]
+    fn several_senders_take_turns() {
+        let times = [0, 1, 2, 3].map(|share| Schedule::new(0, 1000.0, share, 4).time(1));
+        assert_eq!(times, [1_000_000, 1_250_000, 1_500_000, 1_750_000]);
+    }
+}

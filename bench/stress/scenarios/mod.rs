@@ -1,0 +1,137 @@
+//! The scenarios, and what they have in common.
+
+mod churn;
+mod drain;
+mod malformed;
+mod silent;
+
+use std::{error::Error, fmt};
+
+use crate::{
+    control::Control,
+    random::Random,
+    server::{Footprint, Server, Setup},
+};
+
+/// One of them: what it does, and a line of notes when all was well.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) run: fn(&mut Trial) -> Outcome<String>,
+}
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario { name: "churn", about: "connections that come and go in every way", run: churn::run },
+    Scenario { name: "malformed", about: "bytes that are no frame, from many at once", run: malformed::run },
+    Scenario { name: "silent", about: "sockets that say nothing, beside one that does", run: silent::run },
+    Scenario { name: "drain", about: "SIGTERM under load, with clients that never close", run: drain::run },
+];
+
+/// What did not hold: expected and observed, in one line.
+pub(crate) struct Failure(pub(crate) String);
+
+pub(crate) type Outcome<T> = Result<T, Failure>;
+
+impl<E: Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Fails with both when they differ.
+pub(crate) fn same<T: PartialEq + fmt::Debug>(what: &str, expected: T, observed: T) -> Outcome<()> {
+    if expected == observed {
+        return Ok(());
+    }
+    Err(Failure(format!("{what}: expected {expected:?}, observed {observed:?}")))
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Scale {
+    Full,
+    Short,
+}
+
+/// One run of one scenario.
+pub(crate) struct Trial {
+    pub(crate) random: Random,
+    scale: Scale,
+    server: Option<(Server, Footprint)>,
+    control: Option<Control>,
+}
+
+impl Trial {
+    pub(crate) const fn new(seed: u64, scale: Scale) -> Outcome<Self> {
+        Ok(Self { random: Random::new(seed), scale, server: None, control: None })
+    }
+
+    /// `full`, or a tenth of it.
+    pub(crate) const fn size(&self, full: u32) -> u32 {
+        match self.scale {
+            Scale::Full => full,
+            Scale::Short => full.div_ceil(10),
+        }
+    }
+
+    /// Starts a server and the control connection beside it.
+    pub(crate) fn start(&mut self, setup: &Setup) -> Outcome<&mut Server> {
+        let server = Server::start(setup)?;
+        self.control = Some(Control::start(server.address)?);
+        let footprint = server.footprint();
+        Ok(&mut self.server.insert((server, footprint)).0)
+    }
+
+    /// The server that was started.
+    pub(crate) fn server(&self) -> Outcome<&Server> {
+        self.server.as_ref().map(|it| &it.0).ok_or_else(|| Failure("no server was started".into()))
+    }
+
+    /// The scenario ends the server itself: the control connection ends before.
+    pub(crate) fn take_server(&mut self) -> Outcome<Server> {
+        if let Some(control) = self.control.take() {
+            control.end()?;
+        }
+        self.server.take().map(|it| it.0).ok_or_else(|| Failure("no server was started".into()))
+    }
+
+    /// Looks for what the server has not given back, and ends it.
+    pub(crate) fn conclude(&mut self) -> Outcome<()> {
+        if let Some(control) = self.control.take() {
+            control.end()?;
+        }
+        let Some((mut server, before)) = self.server.take() else { return Ok(()) };
+        server.eventually(|server| {
+            let left = server.metric("shardcast_connections", &[])?;
+            Ok((left > 0).then(|| format!("{left} connections are left when all are gone")))
+        })?;
+        let opened = server.metric("shardcast_connections_opened_total", &[])?;
+        let closed = server.metric("shardcast_connections_closed_total", &[])?;
+        same("connections opened, and closed", opened, closed)?;
+        server.eventually(|server| {
+            let now = server.footprint().descriptors;
+            // The one of the control connection is gone, those of a page may be just ending.
+            Ok((now > before.descriptors)
+                .then(|| format!("descriptors: {} before, {now} after", before.descriptors)))
+        })?;
+        let queued = server.metric("shardcast_queue_bytes", &[])?;
+        same("bytes queued for nobody", 0, queued)?;
+        same("panics", 0, server.metric("shardcast_shard_task_panics_total", &[])?)?;
+        let resident = server.footprint().resident_bytes;
+        let allowed = before.resident_bytes + RESIDENT_SLACK_BYTES;
+        if resident > allowed {
+            return Err(Failure(format!("memory: {} bytes before, {resident} after", before.resident_bytes)));
+        }
+        server.signal(rustix::process::Signal::TERM);
+        let status = server.wait(crate::server::PATIENCE)?;
+        same("exit code", Some(0), status.code())
+    }
+}
+
+/// What pools and the allocator may keep of the busiest moment: buffers of 16 MiB a shard, and slots.
+const RESIDENT_SLACK_BYTES: u64 = 96 << 20;

@@ -1,0 +1,155 @@
+//! The simulation: hubs, fan-outs, admission and outboxes of several shards, over queues, connections and a clock
+//! that are all made up, so that everything that may happen does, in an order that a seed decides.
+//!
+//! Every seed is a world of its own: how many shards and clients there are, how tight the bounds are, and what
+//! happens. A model beside it knows what must come out: on each topic the same order for everybody, nothing
+//! lost, doubled or out of order but for what a policy dropped and counted, gaps told exactly, bounds and paces
+//! never exceeded, every publication accounted for, every counter in agreement with the others, and nothing kept
+//! in the end. Two runs of one seed are the same to the last step, so a failure can be looked at again.
+#![forbid(unsafe_code)]
+
+mod client;
+mod fault;
+mod frame;
+mod meter;
+mod model;
+mod random;
+mod rest;
+mod scenario;
+mod shard;
+mod stream;
+mod trace;
+mod world;
+
+use std::{
+    env,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+    time::Instant,
+};
+
+use fault::Fault;
+use world::World;
+
+fn main() -> ExitCode {
+    let Some(options) = Options::read(env::args().skip(1)) else {
+        eprint!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    if options.is_told {
+        let outcome = simulate(options.first, None, true);
+        outcome.lines.iter().for_each(|line| println!("{line}"));
+    }
+    let began = Instant::now();
+    match run_all(&options) {
+        Ok(hash) => {
+            let seconds = began.elapsed().as_secs_f32();
+            println!(
+                "sim: {} seeds from {} passed in {seconds:.1} s, trace {hash:016x}",
+                options.count, options.first
+            );
+            ExitCode::SUCCESS
+        }
+        Err((seed, what)) => {
+            eprintln!("sim: seed {seed}: {what}");
+            eprintln!("sim: replay it with: cargo xtask sim --seed {seed} --trace");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What was asked for on the command line.
+struct Options {
+    first: u64,
+    count: u64,
+    is_told: bool,
+}
+
+impl Options {
+    fn read(mut words: impl Iterator<Item = String>) -> Option<Self> {
+        let (mut first, mut count, mut is_told) = (None, None, false);
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--seeds" => count = Some(words.next()?.parse().ok()?),
+                "--seed" => first = Some(words.next()?.parse().ok()?),
+                "--trace" => is_told = true,
+                _ => return None,
+            }
+        }
+        // One seed is meant when one is named.
+        let count = count.unwrap_or_else(|| if first.is_some() { 1 } else { SEEDS });
+        Some(Self { first: first.unwrap_or(0), count, is_told })
+    }
+}
+
+/// Runs the seeds on all CPUs; the trace of all, or the lowest seed that failed of those that were run.
+fn run_all(options: &Options) -> Result<u64, (u64, String)> {
+    let (next, hash, has_failed) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let work = || {
+        while !has_failed.load(Ordering::Relaxed) {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= options.count {
+                break;
+            }
+            let seed = options.first.wrapping_add(index);
+            let outcome = simulate(seed, None, false);
+            // In whatever order they come, the sum is the same.
+            hash.fetch_add(outcome.hash.wrapping_mul(2 * index + 1), Ordering::Relaxed);
+            if let Some(what) = outcome.violation {
+                has_failed.store(true, Ordering::Relaxed);
+                return Some((seed, what));
+            }
+        }
+        None
+    };
+    let failures = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let ended = workers.into_iter().map(|worker| worker.join().expect("a panic of a run is caught"));
+        ended.flatten().min()
+    });
+    failures.map_or_else(|| Ok(hash.into_inner()), Err)
+}
+
+/// How one run ended.
+struct Outcome {
+    hash: u64,
+    violation: Option<String>,
+    /// How often the fault that was asked for had an occasion.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only the tests of the simulation sabotage it"))]
+    fired: u64,
+    lines: Vec<String>,
+}
+
+fn simulate(seed: u64, fault: Option<Fault>, is_told: bool) -> Outcome {
+    let mut world = World::new(seed, fault, is_told);
+    let ran = catch_unwind(AssertUnwindSafe(|| world.run()));
+    if let Err(panic) = ran {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
+        world.model.fail(|| format!("panic: {text}"));
+    }
+    let model = world.model;
+    Outcome {
+        hash: model.trace.hash(),
+        fired: model.sabotage.fired,
+        lines: model.trace.lines().to_vec(),
+        violation: model.violation,
+    }
+}
+
+/// Seeds of a run in CI.
+const SEEDS: u64 = 2000;
+
+const USAGE: &str = "\
+usage: cargo xtask sim [--seeds N] [--seed S] [--trace]
+
+  --seeds N   run N seeds (2000 unless a seed is named, then 1)
+  --seed S    begin with seed S (0)
+  --trace     print what happens in the first seed
+";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,304 @@
+//! What the simulation knows to be true, from the outside: what was published, where it was stamped, and what
+//! became of it. It looks into no core; it compares what they say at different places.
+
+use std::collections::BTreeMap;
+
+use shardcast_proto::{
+    Position, Recovery, Refusal, Time,
+    push::{HubConfig, Publication, Receipt, Subscribed},
+};
+
+use crate::{
+    fault::{Fault, Sabotage},
+    meter::Meter,
+    scenario::TOPICS,
+    trace::Trace,
+};
+
+/// All that is known, and the first thing that was wrong.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) publications: Vec<Told>,
+    /// By topic and position, which publication.
+    stamps: BTreeMap<(usize, Position), Stamp>,
+    skipped: Vec<Skipped>,
+    gaps: Vec<Gap>,
+    /// Answers to questions for presence: ticket and count.
+    pub(crate) presence: Vec<(u64, u32)>,
+    pub(crate) violation: Option<String>,
+    pub(crate) trace: Trace,
+    pub(crate) sabotage: Sabotage,
+}
+
+/// One publication, as its publisher knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) topic: usize,
+    /// Who published it; those of one source on one topic stay in order.
+    pub(crate) source: u64,
+    pub(crate) due: Time,
+    pub(crate) expires: Time,
+    pub(crate) is_delayed: bool,
+    pub(crate) bytes: usize,
+    pub(crate) fate: Fate,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Fate {
+    Open,
+    Stamped(Position),
+    Refused(Refusal),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Stamp {
+    id: u64,
+    bytes: usize,
+    published: Option<Time>,
+}
+
+/// Somebody got nothing of a topic between two positions, the last by this time.
+#[derive(Debug)]
+struct Skipped {
+    topic: usize,
+    after: Position,
+    before: Position,
+    /// Nothing may be missing at the end of the epoch of `after`, as far as it is known.
+    by: Time,
+    who: usize,
+}
+
+/// Somebody was told that messages are lost.
+#[derive(Debug)]
+struct Gap {
+    topic: usize,
+    from: Position,
+    to: u64,
+    head: u64,
+    told: Time,
+}
+
+impl Model {
+    pub(crate) const fn new(trace: Trace, sabotage: Sabotage) -> Self {
+        Self {
+            publications: Vec::new(),
+            stamps: BTreeMap::new(),
+            skipped: Vec::new(),
+            gaps: Vec::new(),
+            presence: Vec::new(),
+            violation: None,
+            trace,
+            sabotage,
+        }
+    }
+
+    /// Something is wrong; only the first is kept, since the others follow from it.
+    pub(crate) fn fail(&mut self, what: impl FnOnce() -> String) {
+        if self.violation.is_none() {
+            let what = what();
+            self.trace.note(&what, &[]);
+            self.violation = Some(what);
+        }
+    }
+
+    pub(crate) fn require(&mut self, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            self.fail(what);
+        }
+    }
+
+    /// A publisher was told what became of its publication.
+    pub(crate) fn answered(&mut self, id: u64, result: Result<Receipt, Refusal>) {
+        let Some(told) = self.publications.get_mut(id as usize) else {
+            return self.fail(|| format!("publication {id} was answered and never made"));
+        };
+        let (topic, fate, bytes) = (told.topic, told.fate, told.bytes);
+        match result {
+            Ok(receipt) => self.stamped(topic, receipt.position, Stamp { id, bytes, published: None }),
+            Err(refusal) => {
+                told.fate = Fate::Refused(refusal);
+                self.require(fate == Fate::Open, || format!("publication {id} was {fate:?}, then {refusal}"));
+            }
+        }
+    }
+
+    /// A message was seen.
+    pub(crate) fn seen(&mut self, message: &Publication) -> (usize, u64) {
+        let topic = TOPICS.iter().position(|it| **it == *message.topic).expect("one of ours");
+        let id = id_of(&message.body);
+        let stamp = Stamp { id, bytes: message.body.len(), published: Some(message.published) };
+        self.stamped(topic, message.position, stamp);
+        if let Some(told) = self.publications.get(id as usize) {
+            let (due, expires, at) = (told.due, told.expires, message.published);
+            self.require(due <= at, || format!("publication {id} was stamped before it was due"));
+            self.require(expires > at, || format!("publication {id} was stamped when it had expired"));
+            self.require(expires == message.expires, || format!("publication {id} expires at another time"));
+        }
+        (topic, id)
+    }
+
+    fn stamped(&mut self, topic: usize, position: Position, stamp: Stamp) {
+        let known = self.stamps.entry((topic, position)).or_insert(stamp);
+        known.published = known.published.or(stamp.published);
+        let (known, id) = (known.id, stamp.id);
+        self.require(known == id, || format!("{position:?} of {} is {known} and {id}", TOPICS[topic]));
+        let Some(told) = self.publications.get_mut(id as usize) else { return };
+        let (before, right) = (told.fate, told.topic == topic);
+        told.fate = Fate::Stamped(position);
+        let same = before == Fate::Open || before == Fate::Stamped(position);
+        self.require(same && right, || format!("publication {id} was {before:?}, then at {position:?}"));
+    }
+
+    /// `who` got nothing of a topic between two messages: what was there must have expired by now.
+    pub(crate) fn skip(&mut self, who: usize, topic: usize, after: Position, before: Position, by: Time) {
+        let is_next = after.epoch == before.epoch && after.offset + 1 == before.offset;
+        if !is_next {
+            self.skipped.push(Skipped { topic, after, before, by, who });
+        }
+    }
+
+    /// Somebody that was at `since` was answered; returns the position before its first message.
+    pub(crate) fn recovered(
+        &mut self,
+        topic: usize,
+        since: Option<Position>,
+        answer: Subscribed,
+        now: Time,
+    ) -> Position {
+        let head = answer.head;
+        let is_known = |since: Position| since.epoch == head.epoch && since.offset <= head.offset;
+        let before = match (since, answer.recovery) {
+            (None, Recovery::NotAsked) => head.offset,
+            (Some(since), Recovery::Recovered) if is_known(since) => since.offset,
+            (Some(since), Recovery::Gap { from, to }) => {
+                let first = if is_known(since) { since.offset + 1 } else { 1 };
+                self.require(from == first && to <= head.offset, || {
+                    format!("at {since:?} of {head:?}, the gap {from}..={to} was told")
+                });
+                let from = Position { epoch: head.epoch, offset: from };
+                self.gaps.push(Gap { topic, from, to, head: head.offset, told: now });
+                to
+            }
+            (since, recovery) => {
+                self.fail(|| format!("asked for {since:?} of {head:?}, and told {recovery:?}"));
+                head.offset
+            }
+        };
+        Position { offset: before, ..head }
+    }
+
+    /// All that could only be judged at the end.
+    pub(crate) fn judge(&mut self, config: &HubConfig) {
+        for index in 0..self.skipped.len() {
+            self.judge_skipped(index);
+        }
+        for index in 0..self.gaps.len() {
+            self.judge_gap(index, config);
+        }
+        self.judge_order();
+        self.judge_pace(config);
+        let open = self.publications.iter().position(|told| told.fate == Fate::Open);
+        self.require(open.is_none(), || format!("publication {open:?} is neither stamped nor refused"));
+    }
+
+    /// Every position that somebody was not given had expired.
+    fn judge_skipped(&mut self, index: usize) {
+        let Skipped { topic, after, before, by, who } = self.skipped[index];
+        let first = Position { offset: after.offset.saturating_add(1), ..after };
+        let mut known = 0;
+        let mut unexpired = None;
+        for ((_, position), stamp) in self.stamps.range((topic, first)..(topic, before)) {
+            known += u64::from(position.epoch == before.epoch);
+            let expires = self.publications.get(stamp.id as usize).map_or(Time::NEVER, |told| told.expires);
+            if expires > by {
+                unexpired = unexpired.or(Some(*position));
+            }
+        }
+        let name = TOPICS[topic];
+        self.require(unexpired.is_none(), || format!("client {who} never got {unexpired:?} of {name}"));
+        let from = if after.epoch == before.epoch { after.offset } else { 0 };
+        let expected = before.offset.saturating_sub(from + 1);
+        let is_open = before.epoch == u64::MAX;
+        self.require(is_open || known == expected, || {
+            format!("client {who} got nothing of {name} from {after:?} to {before:?}")
+        });
+    }
+
+    /// What is told to be lost was lost for a reason: a bound of the history.
+    fn judge_gap(&mut self, index: usize, config: &HubConfig) {
+        let Gap { topic, from, to, head, told } = self.gaps[index];
+        if to < from.offset || config.history_total_bytes_max < 1 << 20 {
+            return;
+        }
+        // If the newest lost message had to go, all before it had to.
+        let at = |offset| self.stamps.get(&(topic, Position { offset, ..from }));
+        let cost = |stamp: &Stamp| stamp.bytes + size_of::<Publication>();
+        let Some(lost) = (to..=head).map(|offset| at(offset).map(cost)).collect::<Option<Vec<_>>>() else {
+            return; // Some were seen by nobody, so how large they were is not known.
+        };
+        let crowded = head - to >= config.history_messages_max as u64;
+        let heavy = lost.iter().sum::<usize>() > config.history_bytes_max;
+        let stamp = at(to).expect("looked up above");
+        let earliest = self.publications.get(stamp.id as usize).map_or_else(Time::default, |told| told.due);
+        let old = !config.history_age_max.is_zero() && told - earliest >= config.history_age_max;
+        self.require(crowded || heavy || old, || {
+            format!("{to} of {} was told to be lost at {head} for no reason", TOPICS[topic])
+        });
+    }
+
+    /// What one publisher says on one topic stays in order, except for what it asked to be delayed.
+    fn judge_order(&mut self) {
+        let mut last: BTreeMap<(u64, usize), Position> = BTreeMap::new();
+        for id in 0..self.publications.len() {
+            let told = &self.publications[id];
+            let Fate::Stamped(position) = told.fate else { continue };
+            if told.is_delayed {
+                continue;
+            }
+            let (source, topic) = (told.source, told.topic);
+            let before = last.insert((source, topic), position);
+            self.require(before.is_none_or(|before| before < position), || {
+                format!("publication {id} of {source} on {} was overtaken", TOPICS[topic])
+            });
+        }
+    }
+
+    /// The pace of each topic was kept. One that found no room on its way may leave together with the next.
+    fn judge_pace(&mut self, config: &HubConfig) {
+        for (topic, name) in TOPICS.iter().enumerate() {
+            let (_, pace) = config.rules.of(name);
+            let mut meter = Meter::new(&pace, 1);
+            let of_topic = self.stamps.range((topic, Position::default())..(topic + 1, Position::default()));
+            let passed = of_topic.filter_map(|(_, stamp)| Some((stamp.bytes, stamp.published?)));
+            let fault = passed.map(|(bytes, at)| meter.pass(1, bytes, at)).find_map(Result::err);
+            self.require(fault.is_none(), || format!("{name} was too fast: {}", fault.unwrap_or_default()));
+        }
+    }
+
+    /// How many positions of publications, not of repetitions, are known.
+    pub(crate) fn stamped_count(&self) -> u64 {
+        self.publications.iter().filter(|told| matches!(told.fate, Fate::Stamped(_))).count() as u64
+    }
+
+    pub(crate) fn refused_count(&self, is_meant: impl Fn(Refusal) -> bool) -> u64 {
+        let fates = self.publications.iter().map(|told| told.fate);
+        fates.filter(|fate| matches!(fate, Fate::Refused(refusal) if is_meant(*refusal))).count() as u64
+    }
+
+    /// When a publication expires; repetitions never do.
+    pub(crate) fn expires(&self, id: u64) -> Time {
+        self.publications.get(id as usize).map_or(Time::NEVER, |told| told.expires)
+    }
+
+    pub(crate) fn strikes(&mut self, fault: Fault) -> bool {
+        self.sabotage.strikes(fault)
+    }
+}
+
+/// The publication that a body belongs to; that of a repetition is none.
+pub(crate) fn id_of(body: &[u8]) -> u64 {
+    body.first_chunk().map_or(REPETITION, |id| u64::from_le_bytes(*id))
+}
+
+/// Ids of periodic pushes begin here.
+pub(crate) const REPETITION: u64 = 1 << 32;

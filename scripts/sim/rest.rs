@@ -1,0 +1,189 @@
+//! The end of a run: everything comes to rest, and then it has to add up.
+
+use std::time::Duration;
+
+use shardcast_proto::{
+    Refusal,
+    push::{HubCounters, Ticket},
+};
+
+use crate::{
+    client::Client,
+    scenario::TOPICS,
+    world::{DOOR_FULL, World, topic_name},
+};
+
+impl World {
+    /// What holds at any moment.
+    pub(crate) fn check_bounds(&mut self) {
+        let limits = &self.scenario.hub;
+        let mesh = self.mesh.longest();
+        let model = &mut self.model;
+        model.require(mesh <= self.scenario.mesh_capacity, || format!("{mesh} envelopes between two shards"));
+        for (number, shard) in self.shards.iter().enumerate() {
+            let gauges = shard.hub.gauges();
+            let waits_max = limits.admission.delayed.messages_max
+                + (limits.admission.paced.messages_max + limits.admission.delayed.messages_max)
+                    * TOPICS.len();
+            for (what, is, most) in [
+                ("topics", gauges.topics, limits.topics_max),
+                ("subscriptions", gauges.subscriptions, limits.subscriptions_max),
+                // What has waited for its time comes on top, one by one.
+                ("backlog", gauges.backlog, limits.backlog_max + 1),
+                ("requests", gauges.requests, limits.requests_max),
+                ("history bytes", gauges.history_bytes, limits.history_total_bytes_max),
+                ("waiting", gauges.waiting, waits_max),
+                ("deliveries", shard.fan_out.waiting() as u64, self.scenario.fan_out.deliveries_max),
+                ("fan-out bytes", shard.fan_out.bytes() as u64, self.scenario.fan_out.bytes_max),
+                ("door", shard.door.len() as u64, self.scenario.door_capacity),
+            ] {
+                model.require(is <= most as u64, || {
+                    format!("shard {number}: {is} {what}, {most} is the bound")
+                });
+            }
+        }
+        for client in &self.clients {
+            client.check_bounds(model);
+        }
+    }
+
+    /// Nobody does anything new, everybody reads, and time goes on until nothing is left to do.
+    pub(crate) fn come_to_rest(&mut self) {
+        while !self.periodics.is_empty() {
+            self.end_periodic(0);
+        }
+        self.clients.iter_mut().filter_map(|it| it.connection.as_mut()).for_each(|it| it.is_stalled = false);
+        for _ in 0..REST_TURNS_MAX {
+            for shard in 0..self.scenario.shards {
+                self.turn(shard);
+            }
+            for index in 0..self.clients.len() {
+                self.clients[index].arrive(&mut self.model);
+            }
+            self.check_bounds();
+            if self.model.violation.is_some() || self.is_at_rest() {
+                return;
+            }
+            self.advance();
+        }
+        let hubs: Vec<_> = self.shards.iter().map(|it| (it.hub.gauges(), it.hub.is_ready())).collect();
+        let clients: Vec<_> = self.clients.iter().filter(|it| !it.is_quiet()).map(|it| it.number).collect();
+        self.model.fail(|| format!("it never comes to rest: clients {clients:?}, {hubs:?}"));
+    }
+
+    fn is_at_rest(&self) -> bool {
+        let shards = self.shards.iter().all(|shard| {
+            let hub = &shard.hub;
+            let waits = hub.gauges().waiting + hub.gauges().backlog + hub.gauges().outgoing;
+            !hub.is_ready()
+                && !hub.is_stalled()
+                && waits == 0
+                && shard.fan_out.is_empty()
+                && shard.door.is_empty()
+        });
+        shards && self.mesh.is_empty() && self.clients.iter().all(Client::is_quiet)
+    }
+
+    /// To the next time at which something happens by itself; a little if that is now.
+    fn advance(&mut self) {
+        let of_hubs = self.shards.iter().filter_map(|shard| shard.hub.poll_timeout());
+        let connections = self.clients.iter().filter_map(|it| it.connection.as_ref());
+        let next = of_hubs.chain(connections.filter_map(|it| it.next_time(self.now))).min();
+        let soon = self.now + Duration::from_micros(10);
+        let is_busy =
+            self.shards.iter().any(|it| it.hub.is_ready() || it.hub.is_stalled() || !it.fan_out.is_empty());
+        self.now = match next {
+            Some(next) if !is_busy && self.mesh.is_empty() && next > soon => next,
+            _ => soon,
+        };
+    }
+
+    /// All that was said at different places has to fit together.
+    pub(crate) fn judge(&mut self) {
+        for client in &self.clients {
+            let Some(connection) = &client.connection else { continue };
+            for (topic, stream) in &connection.streams {
+                stream.judge(client.number, *topic, self.now, &mut self.model);
+            }
+        }
+        let now = self.now;
+        self.model.judge(&self.scenario.hub.clone());
+        self.judge_presence();
+        self.judge_counters();
+        (0..self.clients.len()).for_each(|client| self.disconnect(client, "end"));
+        self.judge_rest();
+        self.model.trace.note("end", &[now.as_nanos()]);
+    }
+
+    /// Everybody who is subscribed is known to be there, from wherever one asks.
+    fn judge_presence(&mut self) {
+        for (topic, name) in TOPICS.iter().enumerate() {
+            let shard = (topic % usize::from(self.scenario.shards)) as u16;
+            self.model.presence.clear();
+            let asked = self.shards[usize::from(shard)].hub.presence(&topic_name(topic), true, Ticket(0, 0));
+            self.come_to_rest();
+            let is_there = |client: &&Client| {
+                let connection = client.connection.as_ref();
+                connection
+                    .is_some_and(|it| it.streams.get(&topic).is_some_and(crate::stream::Stream::is_covered))
+            };
+            let expected = self.clients.iter().filter(is_there).count() as u32;
+            let told = self.model.presence.first().copied();
+            // Whoever did not ask is not told either when the topic is one too many.
+            let is_known = self.scenario.hub.topics_max >= TOPICS.len();
+            self.model.require(asked.is_err() || !is_known || told == Some((0, expected)), || {
+                format!("{expected} are subscribed to {name}, and presence says {told:?}")
+            });
+        }
+    }
+
+    fn judge_counters(&mut self) {
+        let sum =
+            |of: fn(&HubCounters) -> u64| self.shards.iter().map(|it| of(&it.hub.counters())).sum::<u64>();
+        let (forwarded, received) = (sum(|it| it.forwarded), sum(|it| it.received));
+        let (published, repeated, busy) = (sum(|it| it.published), sum(|it| it.repeated), sum(|it| it.busy));
+        let (expired, topics_refused) = (sum(|it| it.expired), sum(|it| it.topics_refused));
+        let delivered = sum(|it| it.delivered);
+        let of_fan_out = self.shards.iter().map(|it| {
+            let counts = it.fan_out.counts();
+            it.handed + counts.expired + counts.left
+        });
+        let handed: u64 = of_fan_out.sum();
+        let model = &mut self.model;
+        let stamped = model.stamped_count();
+        // A repetition is stamped, refused for want of room, or refused because there are too many topics.
+        let refused_busy = model.refused_count(|it| matches!(it, Refusal::Busy { .. }) && it != DOOR_FULL);
+        let refused_topics = model.refused_count(|it| matches!(it, Refusal::TooManyTopics { .. }));
+        let refused_expired = model.refused_count(|it| it == Refusal::Expired);
+        let of_repetitions =
+            (published - stamped) + (busy.saturating_sub(refused_busy)) + (topics_refused - refused_topics);
+        for (what, is, other) in [
+            ("messages forwarded and received", forwarded, received),
+            ("deliveries counted and made", delivered, handed),
+            ("publications expired and told so", expired, refused_expired),
+            ("repetitions and what became of them", repeated, of_repetitions),
+        ] {
+            model.require(is == other, || format!("{what}: {is} and {other}"));
+        }
+        model.trace.note("sums", &[published, delivered, forwarded, busy, expired, repeated]);
+    }
+
+    /// When nobody is there any more, nothing is kept.
+    fn judge_rest(&mut self) {
+        for _ in 0..4 {
+            self.now = self.now + Duration::from_secs(20);
+            self.come_to_rest();
+        }
+        let keeps_for_ever =
+            self.scenario.hub.history_age_max.is_zero() && self.scenario.hub.history_messages_max > 0;
+        for (number, shard) in self.shards.iter().enumerate() {
+            let gauges = shard.hub.gauges();
+            let topics = if keeps_for_ever { 0 } else { gauges.topics + gauges.history_bytes };
+            let rest = topics + gauges.subscriptions + gauges.requests + gauges.outgoing + gauges.waiting;
+            self.model.require(rest == 0, || format!("shard {number} keeps {gauges:?} for nobody"));
+        }
+    }
+}
+
+/// Turns of all shards after which something must have gone wrong.
+const REST_TURNS_MAX: usize = 20_000;

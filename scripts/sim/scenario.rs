@@ -1,0 +1,146 @@
+//! What a seed stands for: how large the world is, what is bounded and how tightly, and how its clients are.
+
+use std::time::Duration;
+
+use shardcast_proto::{
+    outbox::{OutboxBounds, OverflowPolicy},
+    push::{
+        HubConfig,
+        schedule::{
+            AdmissionLimits, Bounds, Class, FanOutLimits, Pace, TopicRule, TopicRules, delivery_cost,
+        },
+    },
+};
+
+use crate::random::Random;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) shards: u16,
+    pub(crate) clients: usize,
+    pub(crate) steps: u64,
+    pub(crate) mesh_capacity: usize,
+    pub(crate) door_capacity: usize,
+    pub(crate) hub: HubConfig,
+    pub(crate) fan_out: FanOutLimits,
+    /// What may happen at all: so that runs differ by more than their luck.
+    pub(crate) with_delays: bool,
+    pub(crate) with_expiry: bool,
+    pub(crate) with_periodics: bool,
+    pub(crate) with_stalls: bool,
+    /// Percent of steps that jump far ahead in time.
+    pub(crate) jumps: u64,
+}
+
+/// How a client is, for as long as the run lasts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Character {
+    pub(crate) habit: Habit,
+    pub(crate) bounds: OutboxBounds,
+    pub(crate) pace: Pace,
+}
+
+/// What it subscribes to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Habit {
+    /// Topics by name; when it returns, it asks for what it missed.
+    Named,
+    /// Prefixes and names, which overlap.
+    Wide,
+    /// One topic, without having asked: no answer tells it where that begins.
+    Unasked,
+}
+
+/// Some that have prefixes in common, and one that is the prefix of others.
+pub(crate) const TOPICS: [&str; 7] = ["a", "a/1", "a/2", "a/2/x", "b/1", "b/2", "c"];
+pub(crate) const PREFIXES: [&str; 4] = ["", "a/", "a/2", "b/"];
+
+impl Scenario {
+    pub(crate) fn has_paced_topics(&self) -> bool {
+        TOPICS.iter().any(|topic| !self.hub.rules.of(topic).1.is_none())
+    }
+
+    pub(crate) fn new(random: &mut Random) -> Self {
+        let history_messages_max = *random.pick(&[0, 1, 3, 8, 64]);
+        let hub = HubConfig {
+            topics_max: if random.chance(10) { 2 } else { 100 },
+            subscriptions_max: if random.chance(5) { 4 } else { 10_000 },
+            subscriptions_per_subscriber_max: if random.chance(10) { 2 } else { 100 },
+            backlog_max: *random.pick(&[1, 3, 20, 1000]),
+            requests_max: if random.chance(5) { 2 } else { 1000 },
+            history_messages_max,
+            history_bytes_max: *random.pick(&[300, 2000, 100_000]),
+            history_age_max: Duration::from_millis(*random.pick(&[0, 5, 200])),
+            history_total_bytes_max: if random.chance(15) { 800 } else { 10_000_000 },
+            topic_idle_timeout: Duration::from_millis(*random.pick(&[1, 20, 1000])),
+            presence_list_max: 100,
+            admission: AdmissionLimits { delayed: bounds(random), paced: bounds(random), periodics_max: 2 },
+            rules: rules(random),
+        };
+        let fan_out = FanOutLimits {
+            turn_cost_max: delivery_cost(0) * *random.pick(&[0, 1, 3, 10, 1000]),
+            deliveries_max: *random.pick(&[0, 4, 30, 1000]),
+            bytes_max: *random.pick(&[100, 5000]),
+        };
+        Self {
+            shards: random.within(1..5) as u16,
+            clients: random.within(1..24) as usize,
+            steps: random.within(200..2500),
+            mesh_capacity: *random.pick(&[1, 2, 5, 64]),
+            door_capacity: *random.pick(&[1, 4, 64]),
+            hub,
+            fan_out,
+            with_delays: random.chance(50),
+            with_expiry: random.chance(50),
+            with_periodics: random.chance(30),
+            with_stalls: random.chance(70),
+            jumps: *random.pick(&[0, 1, 5]),
+        }
+    }
+}
+
+impl Character {
+    pub(crate) fn new(random: &mut Random) -> Self {
+        let overflow = match random.within(0..6) {
+            0 => OverflowPolicy::Disconnect,
+            1 => OverflowPolicy::DropNewest,
+            2 => OverflowPolicy::Conflate,
+            3 => OverflowPolicy::Block(Duration::from_millis(random.within(1..20))),
+            _ => OverflowPolicy::DropOldest,
+        };
+        let bounds = OutboxBounds {
+            bytes_max: *random.pick(&[200, 1000, 100_000]),
+            messages_max: *random.pick(&[2, 8, 1000]),
+            age_max: Duration::ZERO,
+            overflow,
+        };
+        let habit = match random.within(0..10) {
+            0..5 => Habit::Named,
+            5..8 => Habit::Wide,
+            _ => Habit::Unasked,
+        };
+        Self { habit, bounds, pace: if random.chance(30) { pace(random) } else { Pace::NONE } }
+    }
+}
+
+fn bounds(random: &mut Random) -> Bounds {
+    Bounds { messages_max: *random.pick(&[0, 2, 100]), bytes_max: *random.pick(&[200, 100_000]) }
+}
+
+fn rules(random: &mut Random) -> TopicRules {
+    let count = random.within(0..4);
+    let rules = (0..count).map(|_| TopicRule {
+        prefix: (*random.pick(&PREFIXES)).to_owned(),
+        class: *random.pick(&Class::ALL),
+        pace: if random.chance(50) { pace(random) } else { Pace::NONE },
+    });
+    TopicRules::new(rules.collect::<Vec<_>>())
+}
+
+fn pace(random: &mut Random) -> Pace {
+    Pace {
+        messages_per_second: *random.pick(&[0, 50, 1000, 20_000]),
+        bytes_per_second: *random.pick(&[0, 5_000, 300_000]),
+        burst: Duration::from_micros(*random.pick(&[0, 1000, 50_000])),
+    }
+}

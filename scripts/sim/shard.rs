@@ -1,0 +1,264 @@
+//! The shards, as a driver sees them: a hub and a fan-out each, the queues between them, and the door for those
+//! that are no shard.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use shardcast_proto::{
+    Position, Recovery, Time, TopicFilter,
+    push::{Answer, Envelope, Hub, Outlet, Publication, Publish, Subscriber, Ticket, schedule::FanOut},
+};
+
+use crate::{
+    client::{Client, State},
+    fault::Fault,
+    frame::Frame,
+    model::Model,
+    scenario::{Scenario, TOPICS},
+};
+
+#[derive(Debug)]
+pub(crate) struct Shard {
+    pub(crate) hub: Hub,
+    pub(crate) fan_out: FanOut,
+    /// Publications of threads.
+    pub(crate) door: VecDeque<(Publish, u64)>,
+    /// Which client is which subscriber.
+    pub(crate) subscribers: Vec<Option<usize>>,
+    /// Deliveries that the fan-out made, and that were added or left out on purpose.
+    pub(crate) handed: u64,
+}
+
+/// The queues between shards, by sender and receiver.
+#[derive(Debug)]
+pub(crate) struct Mesh {
+    capacity: usize,
+    queues: Vec<Vec<VecDeque<Envelope>>>,
+}
+
+impl Shard {
+    pub(crate) fn new(scenario: &Scenario, number: u16) -> Self {
+        Self {
+            hub: Hub::new(scenario.hub.clone(), number, scenario.shards, EPOCH),
+            fan_out: FanOut::new(scenario.fan_out),
+            door: VecDeque::new(),
+            subscribers: Vec::new(),
+            handed: 0,
+        }
+    }
+
+    /// A number for a new subscriber: the lowest that is free, so that numbers are used again soon.
+    pub(crate) fn enter(&mut self, client: usize) -> Subscriber {
+        let free = self.subscribers.iter().position(Option::is_none).unwrap_or_else(|| {
+            self.subscribers.push(None);
+            self.subscribers.len() - 1
+        });
+        self.subscribers[free] = Some(client);
+        Subscriber(free as u32)
+    }
+}
+
+impl Mesh {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        let shards = usize::from(scenario.shards);
+        let queues = (0..shards).map(|_| (0..shards).map(|_| VecDeque::new()).collect()).collect();
+        Self { capacity: scenario.mesh_capacity, queues }
+    }
+
+    pub(crate) fn pop(&mut self, from: u16, to: u16) -> Option<Envelope> {
+        self.queue(from, to).pop_front()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queues.iter().flatten().all(VecDeque::is_empty)
+    }
+
+    pub(crate) fn longest(&self) -> usize {
+        self.queues.iter().flatten().map(VecDeque::len).max().unwrap_or(0)
+    }
+
+    fn queue(&mut self, from: u16, to: u16) -> &mut VecDeque<Envelope> {
+        &mut self.queues[usize::from(from)][usize::from(to)]
+    }
+
+    fn push(&mut self, from: u16, to: u16, mut envelope: Envelope, model: &mut Model) {
+        let queue = self.queue(from, to);
+        match &mut envelope {
+            Envelope::Message(message) => {
+                if model.strikes(Fault::LoseMessage) {
+                    return;
+                }
+                if model.strikes(Fault::DoubleMessage) {
+                    queue.push_back(Envelope::Message(Arc::clone(message)));
+                }
+                if let Some(Envelope::Message(last)) = queue.back_mut()
+                    && last.topic == message.topic
+                    && model.strikes(Fault::SwapMessages)
+                {
+                    std::mem::swap(last, message);
+                }
+            }
+            Envelope::Publish { .. } if model.strikes(Fault::LosePublish) => return,
+            Envelope::Answer { result: Ok(subscribed), missed, .. } => {
+                if !missed.is_empty() && model.strikes(Fault::LoseMissed) {
+                    missed.remove(0);
+                }
+                if let Recovery::Gap { from, to } = &mut subscribed.recovery
+                    && *to >= *from
+                {
+                    if model.strikes(Fault::ShrinkGap) {
+                        *to -= 1;
+                    }
+                    if model.strikes(Fault::HideGap) {
+                        subscribed.recovery = Recovery::Recovered;
+                    }
+                }
+            }
+            _ => {}
+        }
+        queue.push_back(envelope);
+    }
+}
+
+/// What the cores of one shard see of the world.
+pub(crate) struct Side<'a> {
+    pub(crate) shard: u16,
+    pub(crate) now: Time,
+    pub(crate) mesh: &'a mut Mesh,
+    pub(crate) fan_out: &'a mut FanOut,
+    pub(crate) room: Room<'a>,
+    /// Newest position of each topic, wherever it is owned.
+    pub(crate) heads: &'a [Position],
+}
+
+/// The clients of one shard.
+pub(crate) struct Room<'a> {
+    pub(crate) subscribers: &'a [Option<usize>],
+    pub(crate) handed: &'a mut u64,
+    pub(crate) clients: &'a mut [Client],
+    pub(crate) model: &'a mut Model,
+    /// Those whose outbox ended their connection.
+    pub(crate) slow: &'a mut Vec<usize>,
+}
+
+impl Outlet for Side<'_> {
+    fn deliver(&mut self, message: &Arc<Publication>, to: &[Subscriber]) {
+        let Self { fan_out, room, now, .. } = self;
+        room.model.seen(message);
+        fan_out.deliver(message, to, *now, &mut |message, to| room.hand(message, to, *now));
+    }
+
+    fn recover(&mut self, message: &Arc<Publication>, to: Subscriber) {
+        let Room { subscribers, handed, clients, model, .. } = &mut self.room;
+        let (topic, id) = model.seen(message);
+        **handed += 1;
+        let index = subscribers.get(to.0 as usize).copied().flatten();
+        let Some(client) = index.map(|index| &mut clients[index]) else {
+            return model.fail(|| format!("what {to:?} missed, which is nobody"));
+        };
+        let Some(connection) = &mut client.connection else { return };
+        let stream = connection.streams.entry(topic).or_default();
+        stream.hand(client.number, topic, message.position, self.now, model);
+        let frame = Frame::Message { topic, position: message.position, id, was_missed: true };
+        client.answer(frame, message.body.len(), self.now);
+    }
+
+    fn has_room(&self, shard: u16) -> bool {
+        let queue = &self.mesh.queues[usize::from(self.shard)][usize::from(shard)];
+        queue.len() < self.mesh.capacity
+    }
+
+    fn post(&mut self, shard: u16, envelope: Envelope) -> Result<(), Envelope> {
+        if !self.has_room(shard) && !self.room.model.strikes(Fault::OverfillMesh) {
+            return Err(envelope);
+        }
+        self.mesh.push(self.shard, shard, envelope, self.room.model);
+        Ok(())
+    }
+
+    fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        let (model, now) = (&mut *self.room.model, self.now);
+        model.trace.note("answer", &[self.shard.into(), ticket.0, ticket.1]);
+        match answer {
+            Answer::Published(result) => model.answered(ticket.0, result),
+            Answer::Presence(presence) => {
+                let listed = presence.subscribers.len();
+                model.require(listed == presence.count as usize, || format!("{presence:?} does not add up"));
+                model.presence.push((ticket.0, presence.count));
+            }
+            Answer::Subscribed(result) => {
+                let client = &mut self.room.clients[ticket.0 as usize];
+                let number = ticket.1 as usize & 0xffff;
+                // It may be the answer to an earlier connection of the same client.
+                let is_present = client.life == ticket.1 >> 16;
+                let Some(connection) = client.connection.as_mut().filter(|_| is_present) else { return };
+                let subscription = &mut connection.subscriptions[number];
+                let was = subscription.state;
+                let Ok(subscribed) = result else {
+                    subscription.state = State::Over;
+                    return;
+                };
+                if was != State::Asked {
+                    return;
+                }
+                subscription.state = State::Stands;
+                let filter = subscription.filter.clone();
+                let since = subscription.since;
+                for (topic, name) in TOPICS.iter().enumerate().filter(|(_, name)| filter.matches(name)) {
+                    let stream = connection.streams.entry(topic).or_default();
+                    if matches!(filter, TopicFilter::Exact(_)) {
+                        let before = model.recovered(topic, since, subscribed, now);
+                        stream.begin_behind(before);
+                    } else {
+                        model.trace.note(name, &[self.heads[topic].offset]);
+                        stream.begin_not_behind(self.heads[topic]);
+                    }
+                }
+                client.answer(Frame::Subscribed { number }, 0, now);
+            }
+        }
+    }
+
+    fn capacity(&self) -> u64 {
+        self.mesh.capacity as u64
+    }
+}
+
+impl Room<'_> {
+    /// A message reaches the outboxes of these clients.
+    pub(crate) fn hand(&mut self, message: &Arc<Publication>, to: &[Subscriber], now: Time) {
+        let (topic, id) = self.model.seen(message);
+        let key = message.key.map(|key| key ^ message.topic.digest());
+        let frame = Frame::Message { topic, position: message.position, id, was_missed: false };
+        let bytes = frame.encode(message.body.len());
+        let mut to = to.to_vec();
+        if self.model.strikes(Fault::LoseDelivery) {
+            to.pop();
+        }
+        if !to.is_empty() && self.model.strikes(Fault::DoubleDelivery) {
+            to.push(to[0]);
+        }
+        if let Some(other) = self.subscribers.iter().position(Option::is_some)
+            && !to.contains(&Subscriber(other as u32))
+            && self.model.strikes(Fault::Misdeliver)
+        {
+            to.push(Subscriber(other as u32));
+        }
+        for who in to {
+            *self.handed += 1;
+            let Some(index) = self.subscribers.get(who.0 as usize).copied().flatten() else {
+                self.model.fail(|| format!("a message for {who:?}, which is nobody"));
+                continue;
+            };
+            let client = &mut self.clients[index];
+            let Some(connection) = &mut client.connection else { continue };
+            let stream = connection.streams.entry(topic).or_default();
+            stream.hand(index, topic, message.position, now, self.model);
+            if !client.hand(&frame, bytes.clone(), key, now, self.model) {
+                self.slow.push(index);
+            }
+        }
+    }
+}
+
+/// The first epoch of a run.
+const EPOCH: u64 = 1000;

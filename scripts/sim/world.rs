@@ -1,0 +1,390 @@
+//! One run: a world made by a seed, some hundred steps of whatever may happen, then rest, and judgement.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use shardcast_proto::{
+    Position, Refusal, Time, TopicFilter, TopicName,
+    push::{
+        Publish, Ticket,
+        schedule::{Class, TopicRules},
+    },
+};
+
+use crate::{
+    client::{Client, Connection, State, Subscription},
+    fault::{Fault, Sabotage},
+    frame::Frame,
+    model::{Fate, Model, REPETITION, Told},
+    random::Random,
+    scenario::{Character, Habit, PREFIXES, Scenario, TOPICS},
+    shard::{Mesh, Room, Shard, Side},
+    trace::Trace,
+};
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) scenario: Scenario,
+    pub(crate) random: Random,
+    pub(crate) now: Time,
+    pub(crate) shards: Vec<Shard>,
+    pub(crate) mesh: Mesh,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) model: Model,
+    /// Periodic pushes that stand: owner and number.
+    pub(crate) periodics: Vec<(u16, u64)>,
+    heads: Vec<Position>,
+    slow: Vec<usize>,
+    numbers: u64,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, fault: Option<Fault>, is_told: bool) -> Self {
+        let mut random = Random::new(seed);
+        let scenario = Scenario::new(&mut random);
+        let mut sabotage = Sabotage::new(fault);
+        let mut built = scenario.clone();
+        if scenario.has_paced_topics() && sabotage.is_habit(Fault::ForgetTopicPace) {
+            built.hub.rules = TopicRules::default();
+        }
+        let clients = (0..scenario.clients).map(|number| Client::new(number, Character::new(&mut random)));
+        Self {
+            clients: clients.collect(),
+            shards: (0..scenario.shards).map(|number| Shard::new(&built, number)).collect(),
+            mesh: Mesh::new(&scenario),
+            model: Model::new(Trace::new(is_told), sabotage),
+            now: Time::from_nanos(1_000_000_000),
+            periodics: Vec::new(),
+            heads: vec![Position::default(); TOPICS.len()],
+            slow: Vec::new(),
+            numbers: 0,
+            scenario,
+            random,
+        }
+    }
+
+    /// Steps, rest, judgement.
+    pub(crate) fn run(&mut self) {
+        for step in 0..self.scenario.steps {
+            if step == self.scenario.steps / 2 {
+                self.model.sabotage.arm();
+            }
+            self.step();
+            self.check_bounds();
+            if self.model.violation.is_some() {
+                return;
+            }
+        }
+        self.come_to_rest();
+        if self.model.violation.is_none() {
+            self.judge();
+        }
+    }
+
+    fn step(&mut self) {
+        let jumps = self.random.chance(self.scenario.jumps);
+        let nanos = if jumps { self.random.within(0..300_000_000) } else { self.random.within(0..200_000) };
+        self.now = self.now + Duration::from_nanos(nanos);
+        let shard = self.random.within(0..self.scenario.shards.into()) as u16;
+        let client = self.random.index(self.scenario.clients);
+        match self.random.within(0..100) {
+            0..34 => self.turn(shard),
+            34..60 => self.publish(shard),
+            60..78 => _ = self.clients[client].arrive(&mut self.model),
+            78..86 => self.subscribe(client),
+            86..90 => self.unsubscribe(client),
+            90..92 => self.vanish(client),
+            92..95 => self.stall(client),
+            95..97 => self.periodic(),
+            97..98 => self.ask_presence(shard),
+            _ => self.connect(client),
+        }
+    }
+
+    /// One turn of one shard, as the pump does it.
+    pub(crate) fn turn(&mut self, shard: u16) {
+        self.model.trace.note("turn", &[shard.into(), self.now.as_nanos()]);
+        let envelopes = self.random.within(0..5);
+        self.shards[usize::from(shard)].fan_out.begin_turn();
+        for from in 0..self.scenario.shards {
+            for _ in 0..envelopes {
+                let Some(envelope) = self.mesh.pop(from, shard) else { break };
+                self.with(shard, |hub, now, side| hub.handle_envelope(from, envelope, now, side));
+            }
+        }
+        for _ in 0..envelopes {
+            let Some((publish, id)) = self.shards[usize::from(shard)].door.pop_front() else { break };
+            self.submit(shard, publish, id);
+        }
+        self.with(shard, |hub, now, side| {
+            hub.handle_timeout(now);
+            hub.turn(now, side);
+            let Side { fan_out, room, .. } = side;
+            fan_out.work(now, &mut |message, to| room.hand(message, to, now));
+        });
+        self.note_heads();
+        let slow = std::mem::take(&mut self.slow);
+        slow.into_iter().for_each(|client| self.disconnect(client, "slow"));
+        let here = |client: &&mut Client| client.connection.as_ref().is_some_and(|it| it.shard == shard);
+        for client in self.clients.iter_mut().filter(here) {
+            client.flush(self.now, &mut self.model);
+        }
+    }
+
+    fn publish(&mut self, shard: u16) {
+        let topic = self.random.index(TOPICS.len());
+        let id = self.model.publications.len() as u64;
+        let is_delayed = self.scenario.with_delays && self.random.chance(20);
+        let delay = if is_delayed { self.random.within(1..40_000_000) } else { 0 };
+        let mut due = self.now + Duration::from_nanos(delay);
+        let expires = match self.scenario.with_expiry && self.random.chance(40) {
+            true => due + Duration::from_nanos(*self.random.pick(&[0, 10_000, 500_000, 20_000_000])),
+            false => Time::NEVER,
+        };
+        let bytes = *self.random.pick(&[8, 20, 60, 300]);
+        let by_thread = self.random.chance(30);
+        // Threads are sources of their own, told from shards by their numbers.
+        let source = if by_thread { 100 + self.random.within(0..2) } else { shard.into() };
+        let fate = Fate::Open;
+        self.model.publications.push(Told { topic, source, due, expires, is_delayed, bytes, fate });
+        if is_delayed && self.model.sabotage.is_habit(Fault::ForgetDelay) {
+            due = Time::default();
+        }
+        let publish = Publish {
+            key: self.random.chance(50).then(|| self.random.within(0..3)),
+            due: if is_delayed { due } else { Time::default() },
+            expires,
+            class: *self.random.pick(&Class::ALL),
+            ..Publish::new(topic_name(topic), body(id, bytes))
+        };
+        self.model.trace.note("publish", &[source, id, topic as u64, delay, expires.as_nanos()]);
+        if !by_thread {
+            return self.submit(shard, publish, id);
+        }
+        let owner = usize::from(publish.topic.owner(self.scenario.shards));
+        if self.shards[owner].door.len() < self.scenario.door_capacity {
+            self.shards[owner].door.push_back((publish, id));
+        } else {
+            self.model.answered(id, Err(DOOR_FULL));
+        }
+    }
+
+    fn submit(&mut self, shard: u16, publish: Publish, id: u64) {
+        let mut result = Ok(());
+        self.with(shard, |hub, _, side| result = hub.publish(publish, Some(Ticket(id, 0)), side));
+        if let Err(refusal) = result {
+            self.model.answered(id, Err(refusal));
+        }
+    }
+
+    /// Connects a client that is away, on whatever shard; one that was there before wants what it missed.
+    fn connect(&mut self, client: usize) {
+        if self.clients[client].connection.is_some() {
+            return;
+        }
+        let shard = self.random.within(0..self.scenario.shards.into()) as u16;
+        let who = self.shards[usize::from(shard)].enter(client);
+        let it = &mut self.clients[client];
+        self.model.trace.note("connect", &[client as u64, shard.into(), who.0.into()]);
+        it.life += 1;
+        it.connection = Some(Connection::new(shard, who, &it.character, self.now));
+        let (seen, habit) = (it.seen.clone(), it.character.habit);
+        match habit {
+            Habit::Named => {
+                for (topic, position) in seen {
+                    self.ask(client, TopicFilter::Exact(topic_name(topic)), Some(position));
+                }
+            }
+            Habit::Wide => {}
+            Habit::Unasked => {
+                let topic = client % TOPICS.len();
+                let filter = TopicFilter::Exact(topic_name(topic));
+                let now = self.now;
+                let taken = self.shards[usize::from(shard)].hub.subscribe(who, &filter, None, None, now);
+                if let (Ok(()), Some(connection)) = (taken, &mut self.clients[client].connection) {
+                    connection.streams.entry(topic).or_default().begin_anywhere();
+                    connection.subscriptions.push(Subscription { filter, since: None, state: State::Stands });
+                }
+            }
+        }
+    }
+
+    fn subscribe(&mut self, client: usize) {
+        if self.clients[client].connection.is_none() {
+            return self.connect(client);
+        }
+        let topic = self.random.index(TOPICS.len());
+        match self.clients[client].character.habit {
+            Habit::Unasked => {}
+            Habit::Wide if self.random.chance(50) => {
+                let prefix = *self.random.pick(&PREFIXES);
+                let filter = format!("{prefix}*").parse().expect("a filter");
+                self.ask(client, filter, None);
+            }
+            Habit::Wide => self.ask(client, TopicFilter::Exact(topic_name(topic)), None),
+            Habit::Named => {
+                let seen = self.clients[client].seen.get(&topic).copied();
+                let since = match self.random.within(0..10) {
+                    0 => Some(Position {
+                        epoch: self.random.within(998..1004),
+                        offset: self.random.within(0..9),
+                    }),
+                    1..3 => None,
+                    _ => seen,
+                };
+                self.ask(client, TopicFilter::Exact(topic_name(topic)), since);
+            }
+        }
+    }
+
+    fn ask(&mut self, client: usize, filter: TopicFilter, since: Option<Position>) {
+        let it = &mut self.clients[client];
+        let life = it.life;
+        let Some(connection) = &mut it.connection else { return };
+        let (shard, who) = (usize::from(connection.shard), connection.who);
+        let number = connection.subscriptions.len();
+        let ticket = Ticket(client as u64, life << 16 | number as u64);
+        self.model.trace.note("subscribe", &[client as u64, number as u64, since.map_or(0, |it| it.offset)]);
+        let had = connection.standing(&filter).is_some();
+        let taken = self.shards[shard].hub.subscribe(who, &filter, since, Some(ticket), self.now);
+        match taken {
+            Ok(()) => {
+                self.model.require(!had, || format!("client {client} subscribed twice to {filter}"));
+                connection.subscriptions.push(Subscription { filter, since, state: State::Asked });
+            }
+            Err(refusal) => {
+                let bounded = matches!(refusal, Refusal::TooManySubscriptions { .. } | Refusal::Busy { .. });
+                let right = bounded || (had && refusal == Refusal::AlreadySubscribed);
+                self.model.require(right, || format!("client {client}, {filter}: {refusal}"));
+            }
+        }
+    }
+
+    fn unsubscribe(&mut self, client: usize) {
+        let it = &mut self.clients[client];
+        let Some(connection) = &mut it.connection else { return };
+        if it.character.habit == Habit::Unasked || connection.subscriptions.is_empty() {
+            return;
+        }
+        let number = self.random.index(connection.subscriptions.len());
+        let subscription = &connection.subscriptions[number];
+        if subscription.state == State::Over {
+            return;
+        }
+        let (filter, shard, who) = (subscription.filter.clone(), connection.shard, connection.who);
+        self.model.trace.note("unsubscribe", &[client as u64, number as u64]);
+        let Shard { hub, fan_out, .. } = &mut self.shards[usize::from(shard)];
+        let ended = hub.unsubscribe(who, &filter);
+        if !self.model.sabotage.is_habit(Fault::ForgetWithdrawal) {
+            fan_out.withdraw(who, |topic| filter.matches(topic) && !hub.is_subscribed(who, topic));
+        }
+        self.model.require(ended.is_ok(), || format!("client {client} cannot leave {filter}: {ended:?}"));
+        let it = &mut self.clients[client];
+        let Some(connection) = &mut it.connection else { return };
+        let was = std::mem::replace(&mut connection.subscriptions[number].state, State::Over);
+        if was == State::Stands {
+            for (topic, _) in TOPICS.iter().enumerate().filter(|(_, name)| filter.matches(name)) {
+                connection.streams.entry(topic).or_default().end();
+            }
+        }
+        it.answer(Frame::Unsubscribed { number }, 0, self.now);
+    }
+
+    fn vanish(&mut self, client: usize) {
+        self.disconnect(client, "vanish");
+    }
+
+    pub(crate) fn disconnect(&mut self, client: usize, why: &str) {
+        let Some(connection) = self.clients[client].disconnect(&mut self.model) else { return };
+        self.model.trace.note(why, &[client as u64]);
+        let shard = &mut self.shards[usize::from(connection.shard)];
+        shard.hub.leave(connection.who);
+        if !self.model.sabotage.is_habit(Fault::ForgetLeave) {
+            shard.fan_out.leave(connection.who);
+        }
+        shard.subscribers[connection.who.0 as usize] = None;
+    }
+
+    fn stall(&mut self, client: usize) {
+        if let Some(connection) = &mut self.clients[client].connection {
+            connection.is_stalled = self.scenario.with_stalls && !connection.is_stalled;
+        }
+    }
+
+    fn periodic(&mut self) {
+        if !self.scenario.with_periodics {
+            return;
+        }
+        if let Some(index) = (!self.periodics.is_empty()).then(|| self.random.index(self.periodics.len()))
+            && self.random.chance(50)
+        {
+            return self.end_periodic(index);
+        }
+        let topic = topic_name(self.random.index(TOPICS.len()));
+        let owner = topic.owner(self.scenario.shards);
+        self.numbers += 1;
+        let number = self.numbers;
+        let interval = Duration::from_micros(self.random.within(100..5000));
+        let publish =
+            Publish { due: self.now + interval, ..Publish::new(topic, body(REPETITION + number, 20)) };
+        let added = self.shards[usize::from(owner)].hub.add_periodic(number, interval, publish);
+        self.model.trace.note("periodic", &[number, owner.into(), u64::from(added.is_ok())]);
+        if added.is_ok() {
+            self.periodics.push((owner, number));
+        }
+    }
+
+    pub(crate) fn end_periodic(&mut self, index: usize) {
+        let (owner, number) = self.periodics.swap_remove(index);
+        let removed = self.shards[usize::from(owner)].hub.remove_periodic(number);
+        self.model.require(removed, || format!("periodic push {number} is gone"));
+    }
+
+    fn ask_presence(&mut self, shard: u16) {
+        let topic = topic_name(self.random.index(TOPICS.len()));
+        // Who is there changes while it is gathered: only at rest the number is known.
+        let _ = self.shards[usize::from(shard)].hub.presence(&topic, true, Ticket(u64::MAX, 0));
+    }
+
+    /// Lets the cores of one shard see the world.
+    pub(crate) fn with(
+        &mut self,
+        shard: u16,
+        f: impl FnOnce(&mut shardcast_proto::push::Hub, Time, &mut Side<'_>),
+    ) {
+        self.note_heads();
+        let Shard { hub, fan_out, subscribers, handed, .. } = &mut self.shards[usize::from(shard)];
+        let room = Room {
+            subscribers,
+            handed,
+            clients: &mut self.clients,
+            model: &mut self.model,
+            slow: &mut self.slow,
+        };
+        let mut side = Side { shard, now: self.now, mesh: &mut self.mesh, fan_out, room, heads: &self.heads };
+        f(hub, self.now, &mut side);
+    }
+
+    fn note_heads(&mut self) {
+        for (topic, name) in TOPICS.iter().enumerate() {
+            let owner = usize::from(topic_name(topic).owner(self.scenario.shards));
+            if let Some(head) = self.shards[owner].hub.head(name) {
+                self.heads[topic] = head;
+            }
+        }
+    }
+}
+
+pub(crate) fn topic_name(topic: usize) -> TopicName {
+    TopicName::new(TOPICS[topic]).expect("a name")
+}
+
+/// The body of a publication: its number, and as many bytes as it is to have.
+fn body(id: u64, bytes: usize) -> Bytes {
+    let mut body = id.to_le_bytes().to_vec();
+    body.resize(bytes.max(body.len()), 0);
+    body.into()
+}
+
+/// Told to a thread in front of a full door.
+pub(crate) const DOOR_FULL: Refusal = Refusal::Busy { waiting: u64::MAX, max: 0 };

@@ -1,0 +1,212 @@
+//! The command line of `shardcast bench`.
+
+use std::{
+    net::{SocketAddr, ToSocketAddrs},
+    path::PathBuf,
+    time::Duration,
+};
+
+use clap::{Args, Subcommand};
+use shardcast_bench::report::condition::Conditions;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Measure from publish to delivery
+    #[command(after_help = PUSH_EXAMPLES)]
+    Push {
+        /// Subscribers
+        #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
+        connections: usize,
+        /// Topics; each subscriber has one, or some if there are more
+        #[arg(long, value_name = "T", default_value_t = 1, value_parser = at_least_one)]
+        topics: usize,
+        /// Messages on the way on each topic, in a closed loop
+        #[arg(long, value_name = "D", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        depth: u32,
+        /// Messages published a second, by a schedule [default: 1000]
+        #[arg(long, value_name = "R", value_parser = rate)]
+        rate: Option<f64>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Measure messages that come back to their sender
+    #[command(after_help = ECHO_EXAMPLES)]
+    Echo {
+        /// Connections
+        #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
+        connections: usize,
+        /// Messages on the way on each connection; others wait
+        #[arg(long, value_name = "D", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
+        depth: u32,
+        /// Messages a second, by a schedule [default: 10000]
+        #[arg(long, value_name = "R", value_parser = rate)]
+        rate: Option<f64>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Compare two results that --json wrote
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare {
+        /// The first result
+        #[arg(value_name = "A.json")]
+        a: PathBuf,
+        /// The second
+        #[arg(value_name = "B.json")]
+        b: PathBuf,
+        /// Exit with 5 when one of these came true, such as 'p99>+10%'
+        #[arg(long, value_name = "CONDITIONS")]
+        fail_if: Option<Conditions>,
+        /// JSON instead of a table, or into a file
+        #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+        json: Option<PathBuf>,
+    },
+}
+
+/// What all measurements have in common.
+#[derive(Args, Debug)]
+pub(crate) struct Common {
+    /// As many messages as it can: a closed loop without a rate
+    #[arg(long, conflicts_with = "rate")]
+    pub(crate) max: bool,
+    /// Closed loop: leave out what is due while answers are awaited
+    #[arg(long)]
+    pub(crate) closed: bool,
+    /// Bytes of a payload
+    #[arg(long, value_name = "B", default_value_t = 64, value_parser = size)]
+    pub(crate) size: usize,
+    /// How long to measure; seconds, or such as 500ms
+    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
+    pub(crate) time: Duration,
+    /// Shards of the server in this process
+    #[arg(long, value_name = "N", conflicts_with = "connect", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) shards: Option<u16>,
+    /// Measure this server instead
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) connect: Option<SocketAddr>,
+    /// Exit with 5 unless all of these hold, such as 'p99<200us,lost=0'
+    #[arg(long = "assert", value_name = "CONDITIONS")]
+    pub(crate) conditions: Option<Conditions>,
+    /// JSON instead of text, or into a file
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write the percentiles for HdrHistogram's plotter
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hgrm: Option<PathBuf>,
+    /// Write a page with plots
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Threads of the generator
+    #[arg(long, value_name = "N", hide = true, value_parser = at_least_one)]
+    pub(crate) threads: Option<usize>,
+    /// Process of the server, to tell its CPU time
+    #[arg(long, value_name = "PID", hide = true, requires = "connect")]
+    pub(crate) pid: Option<u32>,
+    /// Time before measuring
+    #[arg(long, value_name = "S", hide = true, value_parser = seconds)]
+    pub(crate) warm_up: Option<Duration>,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|it| (1..=1_000_000).contains(it)).ok_or_else(|| "not 1 to 1,000,000".to_owned())
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let (number, factor) = match (text.strip_suffix('k'), text.strip_suffix('M')) {
+        (Some(number), _) => (number, 1e3),
+        (_, Some(number)) => (number, 1e6),
+        _ => (text, 1.0),
+    };
+    let rate = number.parse::<f64>().ok().map(|it| it * factor);
+    rate.filter(|it| (0.01..=1e9).contains(it))
+        .ok_or_else(|| "not 0.01 to 1,000,000,000 (k and M allowed)".to_owned())
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    let min = shardcast_bench::generator::payload::PAYLOAD_BYTES_MIN;
+    let size = text.parse().ok().filter(|it| (min..=SIZE_MAX).contains(it));
+    size.ok_or_else(|| {
+        format!("not {min} to {SIZE_MAX}: each payload carries its number, times and checksum")
+    })
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let (number, factor) = match (text.strip_suffix("ms"), text.strip_suffix('s'), text.strip_suffix('m')) {
+        (Some(number), ..) => (number, 1e-3),
+        (_, Some(number), _) => (number, 1.0),
+        (_, _, Some(number)) => (number, 60.0),
+        _ => (text, 1.0),
+    };
+    let seconds = number.parse::<f64>().ok().map(|it| it * factor);
+    let seconds = seconds.filter(|it| (0.0..=86_400.0).contains(it)).map(Duration::from_secs_f64);
+    seconds.ok_or_else(|| "no time: seconds, or with a unit such as 500ms, at most a day".to_owned())
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let mut found = text.to_socket_addrs().map_err(|error| format!("no HOST:PORT: {error}"))?;
+    found.next().ok_or_else(|| "no address has that name".to_owned())
+}
+
+/// The server of this command accepts frames of a million bytes, headers included.
+const SIZE_MAX: usize = 999_000;
+
+pub(crate) const BENCH_EXAMPLES: &str = "\
+Latency counts from when a message should have been sent: docs/benchmarking.md says how to read it.
+
+Examples:
+  shardcast bench push --connections 1000 --rate 1k --html push.html
+  shardcast bench compare before.json after.json --fail-if 'p99>+10%'";
+
+const PUSH_EXAMPLES: &str = "\
+Examples:
+  shardcast bench push --connections 1000 --topics 10 --rate 500 --assert 'p99<1ms,lost=0'
+  shardcast bench push --connect 127.0.0.1:10099 --max --json push.json";
+
+const ECHO_EXAMPLES: &str = "\
+Examples:
+  shardcast bench echo --rate 50k --assert 'p99<200us,lost=0' --html echo.html
+  shardcast bench echo --connect 127.0.0.1:10099 --max --depth 1 --json";
+
+const COMPARE_EXAMPLES: &str = "\
+Confidence comes from drawing a thousand runs out of the intervals of each result. A change that
+may be chance fails no condition.
+
+Examples:
+  shardcast bench compare before.json after.json
+  shardcast bench compare before.json after.json --fail-if 'p99>+10%,lost>0'";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units() {
+        for (text, expected) in [
+            ("10", Some(10_000)),
+            ("0.5", Some(500)),
+            ("500ms", Some(500)),
+            ("2s", Some(2000)),
+            ("1m", Some(60_000)),
+        ] {
+            assert_eq!(seconds(text).ok(), expected.map(Duration::from_millis), "{text}");
+        }
+        for text in ["", "s", "-1", "nan", "inf", "1h", "1e99"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn rates_have_factors() {
+        for (text, expected) in [("1", 1.0), ("2.5k", 2500.0), ("1M", 1e6), ("0.01", 0.01)] {
+            assert_eq!(rate(text), Ok(expected), "{text}");
+        }
+        for text in ["", "0", "-5", "k", "nan", "1G", "1e30"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_payload_has_room_for_its_stamp() {
+        assert!(size("35").is_err() && size("999001").is_err());
+        assert_eq!((size("36"), size("999000")), (Ok(36), Ok(999_000)));
+    }
+}

@@ -1,0 +1,229 @@
+//! `shardcast bench`: runs the load generator against a server in this process or elsewhere, and tells what it
+//! found. What it measures and how is in the crate `shardcast-bench`; here are flags, files and exit codes.
+
+mod args;
+mod layout;
+mod progress;
+mod server;
+
+use std::{
+    fs,
+    io::{IsTerminal as _, Read as _},
+    path::Path,
+    process::ExitCode,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::Context;
+use shardcast_bench::{
+    generator::{self, Load, Pace, Plan, ServerCpu},
+    report::{self, Environment, Report, Test, compare},
+};
+
+pub(crate) use args::{BENCH_EXAMPLES, BenchCommand};
+
+use crate::{commands::print, doctor};
+use args::Common;
+use layout::Layout;
+
+/// A condition of `--assert` does not hold, or one of `--fail-if` does.
+pub(crate) const EXIT_THRESHOLD: u8 = 5;
+
+/// Runs one of the benchmarks.
+///
+/// # Errors
+/// The server cannot be started or reached, or a file cannot be read or written.
+pub(crate) fn run(command: BenchCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        BenchCommand::Push { connections, topics, depth, rate, common } => {
+            let pace = pace(&common, rate, PUSH_RATE);
+            measure(Load::Push { topics }, connections, depth, pace, &common)
+        }
+        BenchCommand::Echo { connections, depth, rate, common } => {
+            let pace = pace(&common, rate, ECHO_RATE);
+            measure(Load::Echo, connections, depth, pace, &common)
+        }
+        BenchCommand::Compare { a, b, fail_if, json } => {
+            let (a, b) = (read_report(&a)?, read_report(&b)?);
+            let comparison = compare::compare(&a, &b);
+            match json.as_deref() {
+                None => print(&comparison.to_text())?,
+                Some(file) => put_json(file, comparison.to_json(), || comparison.to_text())?,
+            }
+            let conditions = fail_if.unwrap_or_default();
+            Ok(verdict(&comparison.failures(&conditions, &a, &b)))
+        }
+    }
+}
+
+fn measure(
+    load: Load,
+    connections: usize,
+    depth: u32,
+    pace: Pace,
+    common: &Common,
+) -> anyhow::Result<ExitCode> {
+    let layout = Layout::plan(common.connect, common.shards, common.threads, connections);
+    check_descriptors(connections, common.connect.is_none())?;
+    let server = match common.connect {
+        Some(_) => None,
+        None => Some(server::start(&layout).context("cannot start the server to measure")?),
+    };
+    let address = match (&server, common.connect) {
+        (Some(server), _) => server.address()?,
+        (None, Some(address)) => address,
+        (None, None) => unreachable!("a server is started when none is named"),
+    };
+    let plan = Plan {
+        address,
+        load,
+        connections,
+        depth,
+        pace,
+        size: common.size,
+        warm_up: common.warm_up.unwrap_or_else(|| (common.time / 5).min(WARM_UP_MAX)),
+        time: common.time.max(TIME_MIN),
+        threads: layout.threads.clone(),
+        wait: layout.wait,
+        server: server_cpu(common),
+        run: run_number(),
+    };
+    let mut environment = environment(&layout, connections);
+    let steal = report::steal_seconds();
+    let bar = progress::Bar::new();
+    let measured = generator::run(&plan, |progress| bar.show(&progress));
+    bar.finish();
+    let measured = measured.map_err(|error| anyhow::anyhow!("{error}"))?;
+    environment.steal = (report::steal_seconds() - steal) / (plan.warm_up + plan.time).as_secs_f64();
+    if let Some(server) = server {
+        server.stop().context("the server that was measured failed")?;
+    }
+    let test = Test::new(&plan, common.connect.map(|address| address.to_string()));
+    let report = Report::new(&plan, test, &measured, environment);
+    tell(&report, common)?;
+    Ok(verdict(&common.conditions.clone().unwrap_or_default().violations(&report)))
+}
+
+/// Connections beyond the limit would only be missing later.
+fn check_descriptors(connections: usize, both_ends: bool) -> anyhow::Result<()> {
+    let limit = shardcast_os::rlimit::raise_nofile().context("cannot raise the limit on open files")?;
+    let needed = connections as u64 * if both_ends { 2 } else { 1 } + DESCRIPTORS_BESIDE;
+    if needed > limit {
+        anyhow::bail!(
+            "{connections} connections need {needed} open files, and the limit is {limit} (ulimit -n)"
+        );
+    }
+    Ok(())
+}
+
+fn pace(common: &Common, rate: Option<f64>, default: f64) -> Pace {
+    match (common.closed || common.max, rate) {
+        (true, rate) => Pace::Closed { rate },
+        (false, rate) => Pace::Open { rate: rate.unwrap_or(default) },
+    }
+}
+
+fn server_cpu(common: &Common) -> ServerCpu {
+    match (common.connect, common.pid) {
+        (None, _) => ServerCpu::ThisProcess,
+        (Some(_), Some(pid)) => ServerCpu::Process(pid),
+        (Some(_), None) => ServerCpu::Unknown,
+    }
+}
+
+/// Differs from run to run, so that what an earlier one left behind is not taken for this one's.
+fn run_number() -> u32 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (since.as_nanos() as u32) ^ std::process::id().rotate_left(16)
+}
+
+fn environment(layout: &Layout, connections: usize) -> Environment {
+    let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Environment {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        revision: option_env!("SHARDCAST_REVISION").map(str::to_owned),
+        began_unix_s: began.as_secs(),
+        shards: layout.shards.map(usize::from),
+        shard_cpus: layout.shard_cpus.clone(),
+        generator_threads: layout.threads.len(),
+        generator_cpus: layout.threads.iter().flatten().copied().collect(),
+        generator_spins: layout.wait == generator::Wait::Spin,
+        doctor: doctor_warnings(layout, connections),
+        ..Environment::read()
+    }
+}
+
+/// What is not fit on this host for being measured.
+fn doctor_warnings(layout: &Layout, connections: usize) -> Vec<String> {
+    doctor::warnings(&doctor::Needs {
+        connections_max: connections as u64,
+        ports: Vec::new(),
+        shards: layout.shards.map_or(1, usize::from),
+        cpus: layout.shard_cpus.clone(),
+    })
+}
+
+fn tell(report: &Report, common: &Common) -> anyhow::Result<()> {
+    match common.json.as_deref() {
+        None => print(&report.to_text())?,
+        Some(file) => put_json(file, report.to_json(), || report.to_text())?,
+    }
+    if let Some(file) = &common.hgrm {
+        write(file, &report.to_hgrm())?;
+    }
+    if let Some(file) = &common.html {
+        write(file, &report.to_html())?;
+    }
+    Ok(())
+}
+
+/// JSON to standard output instead of the text, or into a file beside it.
+fn put_json(file: &Path, json: String, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+    if file == Path::new("-") {
+        return print(&(json + "\n"));
+    }
+    print(&text())?;
+    write(file, &(json + "\n"))
+}
+
+fn write(file: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+}
+
+fn read_report(file: &Path) -> anyhow::Result<Report> {
+    let name = file.display();
+    let mut text = String::new();
+    fs::File::open(file)
+        .and_then(|file| file.take(REPORT_BYTES_MAX).read_to_string(&mut text))
+        .with_context(|| format!("cannot read {name}"))?;
+    Report::from_json(&text).map_err(|why| anyhow::anyhow!("{name} is {why}"))
+}
+
+/// Tells what failed on standard error: standard output may be JSON.
+fn verdict(failures: &[String]) -> ExitCode {
+    let colour = std::io::stderr().is_terminal();
+    for failure in failures {
+        if colour {
+            eprintln!("\x1b[31mfailed:\x1b[0m {failure}");
+        } else {
+            eprintln!("failed: {failure}");
+        }
+    }
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_THRESHOLD) }
+}
+
+/// Messages a second of an open loop for which none are given: rates that any host can serve.
+const PUSH_RATE: f64 = 1_000.0;
+const ECHO_RATE: f64 = 10_000.0;
+
+/// Open files besides those of connections: rings, listeners, results.
+const DESCRIPTORS_BESIDE: u64 = 200;
+
+/// A shorter time has not one interval.
+const TIME_MIN: Duration = Duration::from_millis(10);
+
+/// Longest warm-up that nobody asked for.
+const WARM_UP_MAX: Duration = Duration::from_secs(1);
+
+/// A result of 600 intervals has some two million bytes.
+const REPORT_BYTES_MAX: u64 = 64 << 20;

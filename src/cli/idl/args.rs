@@ -1,0 +1,193 @@
+//! The flags of `gen` and `idl`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use shardcast_build::{Builder, BytesType, MapType, StringType};
+
+/// How .tars files are read.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Reading {
+    /// Where to look for includes too; may be given again
+    #[arg(short = 'I', long = "include", value_name = "DIR")]
+    pub(crate) includes: Vec<PathBuf>,
+    /// Character set of comments and strings, such as gbk [default: utf-8]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) charset: Option<String>,
+}
+
+impl Reading {
+    pub(crate) fn builder(&self) -> Builder {
+        let mut builder = Builder::new().emit_rerun_if_changed(false);
+        for directory in &self.includes {
+            builder = builder.include(directory);
+        }
+        match &self.charset {
+            Some(charset) => builder.charset(charset),
+            None => builder,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Generate {
+    /// .tars files; what they include is compiled too
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Directory for the Rust files: one per module, and mod.rs
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Path of the generated modules, such as crate::idl [default: super]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) prefix: Option<String>,
+    /// What a map is
+    #[arg(long, value_name = "TYPE", default_value = "btree")]
+    pub(crate) map: Map,
+    /// What a string is
+    #[arg(long, value_name = "TYPE", default_value = "utf8")]
+    pub(crate) strings: Strings,
+    /// What a vector<byte> is
+    #[arg(long, value_name = "TYPE", default_value = "vec")]
+    pub(crate) bytes: Bytes,
+    /// Use RUST for a type or module of the files, and generate none
+    #[arg(long = "extern", value_name = "NAME=RUST", value_parser = pair)]
+    pub(crate) externs: Vec<(String, String)>,
+    /// Make optional fields Option
+    #[arg(long)]
+    pub(crate) optional: bool,
+    /// Add serde's traits, in the JSON mapping of Tars
+    #[arg(long)]
+    pub(crate) serde: bool,
+    /// Keep the names of the files
+    #[arg(long)]
+    pub(crate) keep_names: bool,
+}
+
+impl Generate {
+    pub(crate) fn builder(&self) -> Builder {
+        let mut builder = self.reading.builder().out_dir(&self.out);
+        if let Some(prefix) = &self.prefix {
+            builder = builder.module_prefix(prefix);
+        }
+        for (name, path) in &self.externs {
+            builder = builder.extern_path(name, path);
+        }
+        builder
+            .map_type(match self.map {
+                Map::Btree => MapType::BTree,
+                Map::Hash => MapType::Hash,
+            })
+            .string_type(match self.strings {
+                Strings::Utf8 => StringType::Utf8,
+                Strings::Lossy => StringType::Lossy,
+                Strings::Bytes => StringType::Bytes,
+            })
+            .bytes_type(match self.bytes {
+                Bytes::Vec => BytesType::Vec,
+                Bytes::Bytes => BytesType::Bytes,
+            })
+            .optional_fields(self.optional)
+            .serde(self.serde)
+            .keep_names(self.keep_names)
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Map {
+    Btree,
+    Hash,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Strings {
+    Utf8,
+    Lossy,
+    Bytes,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Bytes {
+    Vec,
+    Bytes,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IdlCommand {
+    /// Tell all mistakes of .tars files
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check {
+        /// .tars files; what they include is checked too
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        reading: Reading,
+        /// Take warnings for mistakes
+        #[arg(long)]
+        deny_warnings: bool,
+        /// Print them as a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Lay .tars files out
+    #[command(after_help = FMT_EXAMPLES)]
+    Fmt {
+        /// .tars files, or "-" for standard input and output
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        /// Only tell which files are laid out otherwise
+        #[arg(long)]
+        check: bool,
+    },
+    /// Tell what breaks peers or code between two versions
+    #[command(after_help = BREAKING_EXAMPLES)]
+    Breaking {
+        /// .tars file, or directory of such files, before the change
+        old: PathBuf,
+        /// The same after the change
+        new: PathBuf,
+        #[command(flatten)]
+        reading: Reading,
+        /// Print the changes as a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `NAME=RUST`
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, path) = text.split_once('=').ok_or("give it as Module::Type=rust::path")?;
+    Ok((name.to_owned(), path.to_owned()))
+}
+
+pub(crate) const GEN_EXAMPLES: &str = "\
+Examples:
+  shardcast gen hello.tars --out src/idl
+  shardcast gen -I idl idl/user.tars --out src/idl --serde --map hash";
+
+pub(crate) const IDL_EXAMPLES: &str = "\
+Examples:
+  shardcast idl check idl/*.tars
+  shardcast idl fmt idl/*.tars";
+
+const CHECK_EXAMPLES: &str = "\
+Exit code 0: valid; 2: not valid.
+
+Examples:
+  shardcast idl check -I idl idl/user.tars
+  shardcast idl check --json user.tars | jq '.[].message'";
+
+const FMT_EXAMPLES: &str = "\
+Exit code 0: laid out; 1: with --check, a file is not; 2: a file cannot be read.
+
+Examples:
+  shardcast idl fmt idl/*.tars
+  shardcast idl fmt --check idl/*.tars";
+
+const BREAKING_EXAMPLES: &str = "\
+Exit code 0: nothing breaks; 1: something does; 2: a file is not valid.
+
+Examples:
+  shardcast idl breaking released/user.tars user.tars
+  shardcast idl breaking --json released idl | jq '.[].code'";

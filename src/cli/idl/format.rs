@@ -1,0 +1,67 @@
+//! `shardcast idl fmt`
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use shardcast_build::format::format;
+
+use crate::commands::{EXIT_CONFIGURATION, EXIT_RUNTIME, print};
+
+/// Lays `files` out, or tells which ones are not. One that cannot be read does not keep the others from it.
+pub(super) fn run(files: &[PathBuf], only_check: bool) -> anyhow::Result<ExitCode> {
+    let mut changed = String::new();
+    let mut faults = 0;
+    for path in files {
+        let source = match read(path) {
+            Ok(source) => source,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                faults += 1;
+                continue;
+            }
+        };
+        match format(path, &source) {
+            Err(diagnostics) => {
+                diagnostics.iter().for_each(|diagnostic| eprintln!("{diagnostic}\n"));
+                faults += diagnostics.len();
+            }
+            Ok(text) if is_standard(path) && !only_check => write_out(&text)?,
+            Ok(text) if text == source => {}
+            Ok(text) => {
+                if !only_check {
+                    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+                }
+                changed.push_str(&format!("{}\n", path.display()));
+            }
+        }
+    }
+    print(&changed)?;
+    Ok(match (faults, changed.is_empty() || !only_check) {
+        (0, true) => ExitCode::SUCCESS,
+        (0, false) => ExitCode::from(EXIT_RUNTIME),
+        _ => ExitCode::from(EXIT_CONFIGURATION),
+    })
+}
+
+fn is_standard(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if !is_standard(path) {
+        return fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    }
+    let mut source = Vec::new();
+    io::stdin().lock().read_to_end(&mut source).context("cannot read standard input")?;
+    Ok(source)
+}
+
+fn write_out(text: &[u8]) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text).and_then(|()| out.flush()).context("cannot write")
+}

@@ -1,0 +1,158 @@
+//! `shardcast bench` as a user meets it, against servers that misbehave on purpose.
+#![forbid(unsafe_code)]
+
+mod misbehaving;
+
+use std::{fs, net::SocketAddr, path::PathBuf, process::Command};
+
+use assert_cmd::assert::OutputAssertExt;
+use misbehaving::{Behaviour, serve};
+use serde_json::Value;
+
+/// The benchmark is honest: a stall that users would suffer from shows, unless one asks for the loop that
+/// hides it.
+#[test]
+fn a_stall_shows_in_the_open_loop_and_hides_in_the_closed_one() {
+    // At 5,000 messages a second, 100 ms of each half second.
+    let server = serve(Behaviour::StallAfterEach { messages: 2500 });
+    let arguments = ["--connections", "1", "--depth", "1", "--rate", "5000", "--time", "2"];
+    let open = measure(server, &arguments);
+    let closed = measure(server, &[&arguments[..], &["--closed"]].concat());
+    let p99_ms = |report: &Value, of: &str| report[of]["p99"].as_f64().expect("a number") / 1e6;
+
+    assert!(p99_ms(&open, "latency") > 50.0, "{}", p99_ms(&open, "latency"));
+    assert!(p99_ms(&open, "service") < 50.0, "only what is on the way, one of 2,500, is served slowly");
+    assert!(p99_ms(&closed, "latency") < 50.0, "a closed loop does not send while it should");
+    assert_eq!(open["omitted"], 0);
+    assert!(closed["omitted"].as_u64() > Some(100), "{}", closed["omitted"]);
+    assert_eq!(open["lost"], 0);
+    assert_eq!(open["unsent"], 0);
+}
+
+#[test]
+fn what_a_server_loses_doubles_swaps_and_changes_is_counted() {
+    let server = serve(Behaviour::Unreliable);
+    let report = measure(
+        server,
+        &["--connections", "1", "--depth", "100000", "--rate", "1000", "--time", "1", "--warm-up", "0"],
+    );
+    let expected = misbehaving::faults(1000);
+    let found = ["lost", "duplicated", "reordered", "corrupt"].map(|name| report[name].as_u64());
+    assert_eq!(report["sent"], 1000);
+    assert_eq!(found, expected.map(Some));
+}
+
+#[test]
+fn a_condition_that_does_not_hold_ends_with_five() {
+    let server = serve(Behaviour::Unreliable).to_string();
+    let arguments = ["bench", "echo", "--connect", &server, "--connections", "1", "--depth", "100000"];
+    let arguments =
+        [&arguments[..], &["--rate", "1000", "--time", "0.2", "--assert", "sent>0,lost=0"]].concat();
+    let failed = shardcast(&arguments).assert().code(5).get_output().clone();
+    let text = String::from_utf8(failed.stderr).expect("text");
+    assert!(text.contains("failed: lost=0 does not hold: lost is "), "{text}");
+    assert!(!text.contains("sent>0"), "{text}");
+}
+
+#[test]
+fn a_server_in_this_process_is_measured_and_compared_with_itself() {
+    let folder = folder("compared");
+    let file = |name: &str| folder.join(name).to_str().expect("a path of text").to_owned();
+    let [json, hgrm, html] = [file("a.json"), file("a.hgrm"), file("a.html")];
+    let arguments =
+        ["bench", "echo", "--connections", "4", "--rate", "1000", "--time", "0.5", "--shards", "1"];
+    let files =
+        ["--json", &json, "--hgrm", &hgrm, "--html", &html, "--assert", "lost=0,duplicated=0,corrupt=0"];
+    let told = shardcast(&[&arguments[..], &files].concat()).assert().success().get_output().clone();
+    let told = String::from_utf8(told.stdout).expect("text");
+    assert!(told.contains("lost 0, duplicated 0, reordered 0, corrupt 0 of 600 messages"), "{told}");
+    assert!(told.contains("pacing error: p50 "), "{told}");
+
+    let report: Value = serde_json::from_str(&fs::read_to_string(&json).expect("written")).expect("JSON");
+    assert_eq!(report["latency"]["count"], 500);
+    assert_eq!(report["environment"]["shards"], 1);
+    assert!(report["environment"]["kernel"].as_str().is_some_and(|kernel| !kernel.is_empty()));
+    assert!(fs::read_to_string(&hgrm).expect("written").contains("Total count    =          500]"));
+    assert!(fs::read_to_string(&html).expect("written").ends_with("</html>\n"));
+
+    let compare = ["bench", "compare", &json, &json];
+    let told = shardcast(&compare).assert().success().get_output().clone();
+    assert!(String::from_utf8(told.stdout).expect("text").contains("95 % confidence"));
+    shardcast(&[&compare[..], &["--fail-if", "p99>+10%"]].concat()).assert().success();
+    shardcast(&[&compare[..], &["--fail-if", "p99>1ns"]].concat()).assert().code(5);
+}
+
+#[test]
+fn what_is_published_comes_to_every_subscriber_of_its_topic() {
+    let published = |arguments: &[&str]| {
+        let all = [&["bench", "push", "--time", "0.4", "--warm-up", "0.1", "--json"], arguments].concat();
+        let conditions = "lost=0,duplicated=0,reordered=0,corrupt=0,refused=0,unsent=0,disconnected=0";
+        let output = shardcast(&[&all[..], &["--assert", conditions]].concat()).assert().success();
+        serde_json::from_slice::<Value>(&output.get_output().stdout).expect("JSON")
+    };
+    // Connections, topics, shards, and what comes of 500 messages.
+    for (connections, topics, shards, received) in
+        [("1", "1", "1", 500), ("10", "1", "2", 5000), ("10", "5", "1", 1000), ("3", "25", "2", 500)]
+    {
+        let arguments =
+            ["--connections", connections, "--topics", topics, "--shards", shards, "--rate", "1000"];
+        let report = published(&arguments);
+        assert_eq!((&report["sent"], &report["received"]), (&500.into(), &received.into()), "{arguments:?}");
+        assert_eq!(report["test"]["topics"].to_string(), topics);
+    }
+    let threads = published(&["--connections", "5", "--topics", "2", "--threads", "3", "--rate", "100"]);
+    assert_eq!((&threads["sent"], &threads["received"]), (&50.into(), &125.into()));
+    let report = published(&["--connections", "4", "--topics", "3", "--max", "--depth", "2"]);
+    assert!(report["sent"].as_u64() > Some(10), "{}", report["sent"]);
+}
+
+#[test]
+fn what_cannot_be_measured_or_read_is_an_error() {
+    let gone =
+        std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").to_string();
+    let knows_no_topics = serve(Behaviour::Unreliable).to_string();
+    let folder = folder("unreadable");
+    let no_report = folder.join("no-report.json");
+    fs::write(&no_report, "{}").expect("written");
+    let no_report = no_report.to_str().expect("a path of text");
+    for (arguments, code, part) in [
+        (vec!["echo", "--connect", &gone, "--time", "1"], 1, "cannot connect"),
+        (vec!["push", "--connect", &knows_no_topics, "--time", "1"], 1, "does not know topics"),
+        (
+            vec!["echo", "--connections", "1000000"],
+            1,
+            "connections need 2000200 open files, and the limit is",
+        ),
+        (vec!["echo", "--connect", "nowhere", "--time", "1"], 2, "no HOST:PORT"),
+        (vec!["echo", "--assert", "p99<fast"], 2, "does not begin with a number"),
+        (vec!["echo", "--max", "--rate", "5"], 2, "cannot be used with"),
+        (vec!["compare", no_report, no_report], 1, "no-report.json is no report"),
+        (vec!["compare", "no-such-file.json", no_report], 1, "cannot read no-such-file.json"),
+    ] {
+        let output =
+            shardcast(&[&["bench"], &arguments[..]].concat()).assert().code(code).get_output().clone();
+        let text = String::from_utf8(output.stderr).expect("text");
+        assert!(text.contains(part), "{arguments:?}: {text}");
+    }
+}
+
+/// The JSON result of an echo benchmark against `server`.
+fn measure(server: SocketAddr, arguments: &[&str]) -> Value {
+    let server = server.to_string();
+    let all = [&["bench", "echo", "--json", "--connect", &server], arguments].concat();
+    let output = shardcast(&all).assert().success().get_output().clone();
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn shardcast(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shardcast"));
+    command.args(arguments);
+    command
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{name}-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder of our own");
+    folder
+}

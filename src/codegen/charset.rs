@@ -1,0 +1,31 @@
+//! The character set of `.tars` files: comments and strings are in one, all else is ASCII.
+
+use encoding_rs::Encoding;
+
+/// How to read what is not ASCII.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Charset(Option<&'static Encoding>);
+
+impl Charset {
+    /// The one with this name, as the web knows them: `gbk`, `gb18030`, `big5`. `None` and UTF-8 leave
+    /// the bytes as they are, so that a comment in another character set does no harm.
+    ///
+    /// # Errors
+    /// There is none of this name, or it does not hold ASCII.
+    pub(crate) fn named(label: Option<&str>) -> Result<Self, String> {
+        let Some(label) = label else { return Ok(Self(None)) };
+        match Encoding::for_label(label.as_bytes()) {
+            Some(encoding) if encoding == encoding_rs::UTF_8 => Ok(Self(None)),
+            Some(encoding) if encoding.is_ascii_compatible() => Ok(Self(Some(encoding))),
+            _ => Err(label.to_owned()),
+        }
+    }
+
+    /// `bytes` as UTF-8; what the character set does not have is replaced.
+    pub(crate) fn decode(self, bytes: Vec<u8>) -> Vec<u8> {
+        match self.0 {
+            Some(encoding) => encoding.decode(&bytes).0.into_owned().into_bytes(),
+            None => bytes,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What holds for all modules: their Rust paths, what is to be found elsewhere, and which traits a type
+//! can have.
+
+use std::collections::HashMap;
+
+use super::names;
+use crate::{
+    Diagnostic, MapType, Options, Severity,
+    diagnostic::Fault,
+    schema::{Module, Schema, Site, StructId, Type},
+};
+
+/// The same for every module that is emitted.
+pub(super) struct Context<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) options: &'a Options,
+    modules: HashMap<&'a str, String>,
+    extern_paths: HashMap<&'a str, &'a str>,
+    /// By the number of the struct: whether it holds a float.
+    has_float: Vec<bool>,
+    /// By the number of the struct: whether it holds a `HashMap`.
+    has_hash_map: Vec<bool>,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(schema: &'a Schema, options: &'a Options) -> Self {
+        let modules = schema.modules.iter().map(|module| (module.name.as_str(), file_stem(module)));
+        let extern_paths = options.extern_paths.iter().map(|(from, to)| (from.as_str(), to.as_str()));
+        let holding = |is: fn(&Type) -> bool| {
+            schema.structs_holding(is).into_iter().map(|place| place.is_some()).collect()
+        };
+        Self {
+            schema,
+            options,
+            modules: modules.collect(),
+            extern_paths: extern_paths.collect(),
+            has_float: holding(|ty| matches!(ty, Type::Float | Type::Double)),
+            has_hash_map: match options.map_type {
+                MapType::Hash => holding(|ty| matches!(ty, Type::Map(..))),
+                MapType::BTree => vec![false; schema.structs().len()],
+            },
+        }
+    }
+
+    /// The Rust name of a module.
+    pub(super) fn module(&self, module: &str) -> &str {
+        &self.modules[module]
+    }
+
+    /// Whether a whole module is to be found elsewhere.
+    pub(super) fn is_extern_module(&self, module: &str) -> bool {
+        self.extern_paths.contains_key(module)
+    }
+
+    /// Where a type is to be found, if not here.
+    pub(super) fn extern_type(&self, module: &str, name: &str, rust_name: &str) -> Option<String> {
+        if let Some(path) = self.extern_paths.get(format!("{module}::{name}").as_str()) {
+            return Some((*path).to_owned());
+        }
+        self.extern_paths.get(module).map(|path| format!("{path}::{rust_name}"))
+    }
+
+    /// What is derived for a struct. Those that are compared bit by bit on the wire have no total equality
+    /// in Rust, and a `HashMap` has no order.
+    pub(super) fn derives(&self, id: StructId) -> &'static str {
+        match (self.has_float[id.index()], self.has_hash_map[id.index()]) {
+            (true, _) => "Clone, Debug, PartialEq",
+            (false, true) => "Clone, Debug, PartialEq, Eq",
+            (false, false) => "Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash",
+        }
+    }
+
+    /// Whether a type can be looked up in a map.
+    pub(super) fn is_ordered(&self, key: &Type) -> bool {
+        match key {
+            Type::Struct(id) => !self.has_float[id.index()] && !self.has_hash_map[id.index()],
+            key => !matches!(key, Type::Float | Type::Double),
+        }
+    }
+
+    /// Modules that would share a file.
+    pub(super) fn check(&self) -> Vec<Diagnostic> {
+        let ours = self.schema.modules.iter().filter(|module| !self.is_extern_module(&module.name));
+        let named = ours.map(|module| (self.module(&module.name).to_owned(), &module.name, module.site));
+        self.clashes(named)
+    }
+
+    /// A fault for each name that another one takes in Rust, given as Rust name, name, and place.
+    pub(super) fn clashes<'n>(
+        &self,
+        named: impl Iterator<Item = (String, &'n String, Site)>,
+    ) -> Vec<Diagnostic> {
+        let mut taken: HashMap<String, &str> = HashMap::new();
+        let mut faults = Vec::new();
+        for (rust_name, name, site) in named {
+            if let Some(other) = taken.get(&rust_name) {
+                let fault = Fault::new(format!("`{other}` and `{name}` are both `{rust_name}` in Rust"));
+                faults.push(self.fault(site, fault.hint("`keep_names` leaves names as they are")));
+            }
+            taken.insert(rust_name, name);
+        }
+        faults
+    }
+
+    /// A fault for each kept name that would hide one of `meant`.
+    pub(super) fn hides<'n>(
+        &self,
+        named: impl Iterator<Item = (String, &'n String, Site)>,
+        meant: &[&str],
+    ) -> Vec<Diagnostic> {
+        let hiding = named.filter(|(rust_name, ..)| meant.contains(&rust_name.as_str()));
+        let fault = |(_, name, site): (String, &String, Site)| {
+            let fault = Fault::new(format!("`{name}` has a meaning of its own in the generated code"));
+            self.fault(site, fault.hint("without `keep_names` it gets another form"))
+        };
+        hiding.map(fault).collect()
+    }
+
+    pub(super) fn fault(&self, site: Site, fault: Fault) -> Diagnostic {
+        self.schema.sources[site.file].diagnostic(Severity::Error, site.span, fault)
+    }
+}
+
+fn file_stem(module: &Module) -> String {
+    match names::snake(&module.name) {
+        name if name == "r#mod" => "mod_".to_owned(), // `mod.rs` declares the modules
+        name => name,
+    }
+}

@@ -1,0 +1,117 @@
+//! Names of `.tars` files as Rust writes them.
+
+/// `HelloWorld2`, `hello_world2` and `HELLO_WORLD2` as `hello_world2`: a field, a parameter, a module.
+pub(super) fn snake(name: &str) -> String {
+    let words: Vec<String> = words(name).iter().map(|word| word.to_ascii_lowercase()).collect();
+    legal(words.join("_"))
+}
+
+/// `hello_world` as `HelloWorld`: a type. One that is in this form already stays as it is: `HTTPServer`.
+pub(super) fn camel(name: &str) -> String {
+    if name.starts_with(|c: char| c.is_ascii_uppercase()) && !name.contains('_') {
+        return legal(name.to_owned());
+    }
+    let capitalised = words(name).into_iter().map(|word| {
+        let (first, rest) = word.split_at(1);
+        // A word within a name of several words keeps its shape, one in capitals does not.
+        let rest = if rest.bytes().all(|b| !b.is_ascii_lowercase()) {
+            rest.to_ascii_lowercase()
+        } else {
+            rest.to_owned()
+        };
+        first.to_ascii_uppercase() + &rest
+    });
+    legal(capitalised.collect())
+}
+
+/// `helloWorld` as `HELLO_WORLD`: a const, an enumerator.
+pub(super) fn screaming(name: &str) -> String {
+    if !name.bytes().any(|b| b.is_ascii_lowercase()) {
+        return legal(name.to_owned());
+    }
+    let words: Vec<String> = words(name).iter().map(|word| word.to_ascii_uppercase()).collect();
+    legal(words.join("_"))
+}
+
+/// The same name, as far as Rust allows.
+pub(super) fn kept(name: &str) -> String {
+    legal(name.to_owned())
+}
+
+/// Where a word begins: behind `_`, at a capital behind a small letter or digit, and at the last of
+/// several capitals when a small letter follows.
+fn words(name: &str) -> Vec<&str> {
+    let bytes = name.as_bytes();
+    let mut words = Vec::new();
+    let mut start = 0;
+    for at in 0..=bytes.len() {
+        let (before, here, after) = (at.checked_sub(1).map(|i| bytes[i]), bytes.get(at), bytes.get(at + 1));
+        let ends = match (before, here) {
+            (_, None | Some(b'_')) => true,
+            (Some(before), Some(here)) if here.is_ascii_uppercase() => {
+                !before.is_ascii_uppercase() || after.is_some_and(u8::is_ascii_lowercase)
+            }
+            _ => false,
+        };
+        if ends {
+            words.extend(Some(&name[start..at]).filter(|word| !word.is_empty()));
+            start = at + usize::from(here == Some(&b'_'));
+        }
+    }
+    words
+}
+
+/// `name` as an identifier: keywords raw, and the few that cannot be raw with `_` behind them.
+fn legal(name: String) -> String {
+    match name.as_str() {
+        "" => "unnamed".to_owned(),
+        "self" | "Self" | "super" | "crate" | "_" => name + "_",
+        word if KEYWORDS.contains(&word) => format!("r#{name}"),
+        word if word.starts_with(|c: char| c.is_ascii_digit()) => format!("_{name}"),
+        _ => name,
+    }
+}
+
+/// The reserved words of every edition, but those that cannot be raw.
+const KEYWORDS: &[&str] = &[
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else",
+    "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro",
+    "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "static", "struct", "trait",
+    "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_take_the_form_that_rust_expects() {
+        for (name, as_snake, as_camel, as_screaming) in [
+            ("iRequestId", "i_request_id", "IRequestId", "I_REQUEST_ID"),
+            ("HTTPServer", "http_server", "HTTPServer", "HTTP_SERVER"),
+            ("E_COLOR_RED", "e_color_red", "EColorRed", "E_COLOR_RED"),
+            ("user_info", "user_info", "UserInfo", "USER_INFO"),
+            ("userInfo_t", "user_info_t", "UserInfoT", "USER_INFO_T"),
+            ("vec2d", "vec2d", "Vec2d", "VEC2D"),
+            ("int32Value", "int32_value", "Int32Value", "INT32_VALUE"),
+            ("X", "x", "X", "X"),
+            ("_x1", "x1", "X1", "X1"),
+            ("_1x", "_1x", "_1x", "_1X"),
+            ("_", "unnamed", "unnamed", "__"),
+            ("type", "r#type", "Type", "TYPE"),
+            ("self", "self_", "Self_", "SELF"),
+            ("Self", "self_", "Self_", "SELF"),
+            ("gen", "r#gen", "Gen", "GEN"),
+        ] {
+            assert_eq!(
+                (snake(name), camel(name), screaming(name)),
+                (as_snake.into(), as_camel.into(), as_screaming.into())
+            );
+        }
+    }
+
+    #[test]
+    fn kept_names_only_avoid_keywords() {
+        assert_eq!(["iId", "match", "crate", "_"].map(kept), ["iId", "r#match", "crate_", "__"]);
+    }
+}

@@ -1,0 +1,154 @@
+//! Which Rust name everything has in one module, and whether two things have the same.
+
+use std::collections::HashSet;
+
+use super::{context::Context, names};
+use crate::{
+    Diagnostic, StringType,
+    diagnostic::Fault,
+    schema::{Definition, EnumId, Field, Module, Site, StructId, Value},
+};
+
+/// What the code of one module may name.
+pub(super) struct Scope<'a> {
+    pub(super) context: &'a Context<'a>,
+    pub(super) module: &'a Module,
+    /// Names that types of this module have, and so mean no longer what they mean elsewhere.
+    shadowed: HashSet<String>,
+}
+
+impl<'a> Scope<'a> {
+    pub(super) fn new(context: &'a Context<'a>, module: &'a Module) -> Self {
+        let mut scope = Self { context, module, shadowed: HashSet::new() };
+        scope.shadowed = scope.types().chain(scope.consts()).map(|(rust_name, ..)| rust_name).collect();
+        scope
+    }
+
+    pub(super) fn type_name(&self, name: &str) -> String {
+        if self.context.options.keep_names { names::kept(name) } else { names::camel(name) }
+    }
+
+    pub(super) fn field_name(&self, name: &str) -> String {
+        if self.context.options.keep_names { names::kept(name) } else { names::snake(name) }
+    }
+
+    /// The name of a const or an enumerator.
+    pub(super) fn const_name(&self, name: &str) -> String {
+        if self.context.options.keep_names { names::kept(name) } else { names::screaming(name) }
+    }
+
+    /// What Rust knows everywhere as `name`, even where a type of this module has that name.
+    pub(super) fn prelude(&self, name: &str) -> String {
+        if !self.shadowed.contains(name) {
+            return name.to_owned();
+        }
+        let path = match name {
+            "String" => "string",
+            "Vec" => "vec",
+            "Option" => "option",
+            "Result" => "result",
+            "Ok" => "result::Result",
+            _ => "default",
+        };
+        format!("codegen::std::{path}::{name}")
+    }
+
+    pub(super) fn struct_path(&self, id: StructId) -> String {
+        let structure = self.context.schema.structure(id);
+        self.path(&structure.module, &structure.name)
+    }
+
+    pub(super) fn enum_path(&self, id: EnumId) -> String {
+        let enumeration = self.context.schema.enumeration(id);
+        self.path(&enumeration.module, &enumeration.name)
+    }
+
+    fn path(&self, module: &str, name: &str) -> String {
+        let rust_name = self.type_name(name);
+        if let Some(path) = self.context.extern_type(module, name, &rust_name) {
+            return path;
+        }
+        if module == self.module.name {
+            return rust_name;
+        }
+        let prefix = self.context.options.module_prefix.as_deref().unwrap_or("super");
+        format!("{prefix}::{}::{rust_name}", self.context.module(module))
+    }
+
+    /// Whether a type of this module is to be found elsewhere.
+    pub(super) fn is_extern(&self, name: &str) -> bool {
+        self.context.extern_type(&self.module.name, name, "").is_some()
+    }
+
+    /// Things of this module that would have the same name in Rust.
+    pub(super) fn check(&self) -> Vec<Diagnostic> {
+        let schema = self.context.schema;
+        let mut faults = self.context.clashes(self.types());
+        faults.extend(self.context.hides(self.types(), TYPES_MEANT));
+        faults.extend(self.context.clashes(self.consts()));
+        for definition in &self.module.definitions {
+            match definition {
+                Definition::Struct(id) => {
+                    let fields = schema.structure(*id).fields.iter();
+                    let named = fields.map(|field| (self.field_name(&field.name), &field.name, field.site));
+                    faults.extend(self.context.clashes(named));
+                    faults
+                        .extend(schema.structure(*id).fields.iter().filter_map(|field| self.not_text(field)));
+                }
+                Definition::Enum(id) => {
+                    let all = schema.enumeration(*id).enumerators.iter();
+                    let named = all.map(|one| (self.const_name(&one.name), &one.name, one.site));
+                    faults.extend(self.context.clashes(named.clone()));
+                    faults.extend(self.context.hides(named, FUNCTIONS_MEANT));
+                }
+                Definition::Const(_) | Definition::Interface(_) => {}
+            }
+        }
+        faults
+    }
+
+    /// A default that the field's `String` cannot hold.
+    fn not_text(&self, field: &Field) -> Option<Diagnostic> {
+        match &field.default {
+            Some(Value::Text(text)) if str::from_utf8(text).is_err() => {
+                let is_text = self.context.options.string_type != StringType::Bytes;
+                let fault = Fault::new(format!("the default of `{}` is not UTF-8", field.name));
+                let hint = "tell the character set of the file, or take strings as bytes";
+                is_text.then(|| self.context.fault(field.site, fault.hint(hint)))
+            }
+            _ => None,
+        }
+    }
+
+    fn types(&self) -> impl Iterator<Item = (String, &'a String, Site)> {
+        self.module.definitions.iter().filter_map(|definition| {
+            let (name, site) = match definition {
+                Definition::Struct(id) => {
+                    let structure = self.context.schema.structure(*id);
+                    (&structure.name, structure.site)
+                }
+                Definition::Enum(id) => {
+                    let enumeration = self.context.schema.enumeration(*id);
+                    (&enumeration.name, enumeration.site)
+                }
+                Definition::Const(_) | Definition::Interface(_) => return None,
+            };
+            (!self.is_extern(name)).then(|| (self.type_name(name), name, site))
+        })
+    }
+
+    fn consts(&self) -> impl Iterator<Item = (String, &'a String, Site)> {
+        self.module.definitions.iter().filter_map(|definition| match definition {
+            Definition::Const(constant) => {
+                Some((self.const_name(&constant.name), &constant.name, constant.site))
+            }
+            _ => None,
+        })
+    }
+}
+
+/// Types that generated code names.
+const TYPES_MEANT: &[&str] =
+    &["bool", "codegen", "f32", "f64", "i16", "i32", "i64", "i8", "str", "u16", "u32", "u8"];
+/// Functions that every enum has.
+const FUNCTIONS_MEANT: &[&str] = &["from_name", "name"];

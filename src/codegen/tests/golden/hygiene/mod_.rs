@@ -1,0 +1,25 @@
+// @generated from module mod by shardcast-build. Do not edit.
+
+use ::shardcast::__codegen as codegen;
+
+#[doc(alias = "match")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Match {
+    pub words: super::hygiene::Words,
+}
+
+impl codegen::TarsStruct for Match {
+    const NAME: &'static str = "mod.match";
+
+    fn write_fields(&self, w: &mut codegen::TarsWriter) {
+        w.field(0, &self.words);
+    }
+}
+
+impl<'de> codegen::DecodeStruct<'de> for Match {
+    fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
+        Ok(Self {
+            words: r.require(0)?,
+        })
+    }
+}

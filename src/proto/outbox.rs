@@ -1,0 +1,666 @@
+//! What waits to be sent to one peer, in order, within bounds.
+//!
+//! A core like the protocols: it sends nothing and reads no clock. Every connection of the runtime has one, and
+//! so has every subscriber of the simulation.
+//!
+//! Responses are gathered into runs as they are written; pushes are kept apart and by reference, so that
+//! they can be dropped or replaced. What is taken for one send is no longer here, but counts until it is
+//! with the kernel's TCP: a stalled peer costs its bounds, not twice that.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use crate::Time;
+
+/// What waits for one peer. It lives and ends with its connection.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    items: VecDeque<Item>,
+    /// Invariant: `bytes` and `messages` are those of `items` and of what is in flight.
+    bytes: usize,
+    messages: usize,
+    /// What of them is responses: those that a peer asked for and does not read.
+    response_bytes: usize,
+    response_messages: usize,
+    in_flight: Option<InFlight>,
+    /// When the pushes in flight were posted, and how many at that time; in order. Kept for the next ones.
+    posted: Vec<(Time, u64)>,
+    /// Under `Conflate`, the number of the waiting push of each key. Items are numbered as they are
+    /// appended; invariant: `items[n - first]` is the item with number n.
+    keyed: HashMap<u64, u64>,
+    first: u64,
+    /// How many of `items` are gone.
+    gone: usize,
+    /// Pushes over the bounds that wait for room, under `Block`.
+    blocked: VecDeque<(Push, Time)>,
+    /// Pushes that were dropped because their time was over, since somebody asked.
+    expired: usize,
+}
+
+#[derive(Debug)]
+enum Item {
+    Run(Run),
+    Push(Push),
+    /// The place of a push that was replaced by one behind it. Never at the front.
+    Gone,
+}
+
+/// Responses, one behind the other.
+#[derive(Debug)]
+pub struct Run {
+    /// The frames.
+    pub bytes: Vec<u8>,
+    messages: usize,
+    since: Time,
+}
+
+/// A push on its way into an outbox.
+#[derive(Debug)]
+pub struct Pushing {
+    /// The bytes to send.
+    pub frame: Bytes,
+    /// What it replaces under `Conflate`: the waiting one with the same key.
+    pub key: Option<u64>,
+    /// When whoever pushes did; not later than it is queued here.
+    pub posted: Time,
+    /// From then on it is not to be sent any more: it is dropped when its turn comes or its room is needed, and
+    /// [counted](Outbox::take_expired).
+    pub expires: Time,
+}
+
+#[derive(Debug)]
+struct Push {
+    frame: Bytes,
+    key: Option<u64>,
+    posted: Time,
+    since: Time,
+    expires: Time,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    bytes: usize,
+    messages: usize,
+    response_bytes: usize,
+    response_messages: usize,
+    since: Time,
+}
+
+/// The bounds of an outbox, and what happens at them.
+#[derive(Clone, Copy, Debug)]
+pub struct OutboxBounds {
+    /// Bytes that may wait, what is in flight included.
+    pub bytes_max: usize,
+    /// Messages that may wait, those in flight included.
+    pub messages_max: usize,
+    /// How long the oldest may wait; zero is no bound. The outbox only says [how old it is](Outbox::oldest).
+    pub age_max: Duration,
+    /// What happens to a push that finds no room.
+    pub overflow: OverflowPolicy,
+}
+
+/// What one send carries.
+#[derive(Debug)]
+pub enum Parcel {
+    /// Bytes gathered for this send alone.
+    Gathered(Vec<u8>),
+    /// Bytes shared with other connections.
+    Shared(Bytes),
+    /// Several pieces, in this order; at most [`Parcel::PIECES_MAX`].
+    Pieces(Vec<Bytes>),
+}
+
+impl Parcel {
+    /// Most pieces of one send.
+    pub const PIECES_MAX: usize = 64;
+
+    /// Bytes in it.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Gathered(bytes) => bytes.len(),
+            Self::Shared(bytes) => bytes.len(),
+            Self::Pieces(pieces) => pieces.iter().map(Bytes::len).sum(),
+        }
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What happens to a push when the outbox of its receiver is full. Responses are never dropped: a peer
+/// that asks and does not read is not read from either, until it does.
+///
+/// What is being sent can be neither dropped nor replaced; it is half of the bounds at most. A sender that
+/// is ahead of the receiver's shard by more than the bounds is told `Full` under every policy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OverflowPolicy {
+    /// The peer is disconnected as `slow`; the sender is told `Full`.
+    Disconnect,
+    /// The oldest waiting pushes make room; the sender is told `Queued`.
+    DropOldest,
+    /// This push is dropped; the sender is told `Full`.
+    DropNewest,
+    /// A push replaces the waiting one with the same key; without one, as `DropNewest`.
+    Conflate,
+    /// The sender waits this long for room, then is told `Full`; a sender on a shard is told at once. A
+    /// broadcast does not wait: each full outbox holds it for this long, up to 1,024 of them, and then drops
+    /// it.
+    Block(Duration),
+}
+
+/// What became of a push.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pushed {
+    /// It waits.
+    Queued,
+    /// It waits, and this many older ones were dropped for it.
+    QueuedDroppingOldest(usize),
+    /// It waits, and one with the same key does not any more.
+    Replaced,
+    /// It was dropped.
+    Dropped,
+    /// It was dropped, and the peer is to be disconnected.
+    Disconnect,
+    /// It waits outside the bounds, for a limited time.
+    Blocked,
+}
+
+impl Outbox {
+    /// Nothing waits and nothing is in flight.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.in_flight.is_none() && self.blocked.is_empty()
+    }
+
+    /// There is something to send, and no send in flight.
+    pub fn is_ready(&self) -> bool {
+        self.in_flight.is_none() && !self.items.is_empty()
+    }
+
+    /// Bytes that wait or are in flight.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Messages that wait or are in flight.
+    pub const fn messages(&self) -> usize {
+        self.messages
+    }
+
+    /// Bytes of responses, those in flight included.
+    pub const fn response_bytes(&self) -> usize {
+        self.response_bytes
+    }
+
+    /// Pushes wait outside the bounds.
+    pub fn is_blocked(&self) -> bool {
+        !self.blocked.is_empty()
+    }
+
+    /// When the oldest message here, or in flight, was queued.
+    pub fn oldest(&self) -> Option<Time> {
+        let waiting = match self.items.front() {
+            Some(Item::Run(Run { since, .. }) | Item::Push(Push { since, .. })) => Some(*since),
+            Some(Item::Gone) | None => None,
+        };
+        self.in_flight.as_ref().map(|it| it.since).or(waiting)
+    }
+
+    /// Takes out the run that responses are to be appended to; [`put_run`](Self::put_run) gives it back.
+    /// Until then it does not count.
+    #[inline]
+    pub fn take_run(&mut self, now: Time, spare: impl FnOnce() -> Vec<u8>) -> Run {
+        if let Some(Item::Run(run)) = self.items.back()
+            && run.bytes.len() < RUN_BYTES_MAX
+            && let Some(Item::Run(run)) = self.items.pop_back()
+        {
+            self.bytes -= run.bytes.len();
+            self.response_bytes -= run.bytes.len();
+            self.messages -= run.messages;
+            self.response_messages -= run.messages;
+            return run;
+        }
+        Run { bytes: spare(), messages: 0, since: now }
+    }
+
+    /// Puts back a run to which `messages` responses were appended. They are never dropped.
+    #[inline]
+    pub fn put_run(&mut self, run: Run, messages: usize) -> Option<Vec<u8>> {
+        if run.bytes.is_empty() {
+            return Some(run.bytes);
+        }
+        let run = Run { messages: run.messages + messages, ..run };
+        self.bytes += run.bytes.len();
+        self.response_bytes += run.bytes.len();
+        self.messages += run.messages;
+        self.response_messages += run.messages;
+        self.items.push_back(Item::Run(run));
+        None
+    }
+
+    /// Queues a push, or does what the policy says.
+    pub fn push(&mut self, pushing: Pushing, now: Time, bounds: &OutboxBounds) -> Pushed {
+        let Pushing { frame, key, posted, expires } = pushing;
+        let push = Push { frame, key, posted, since: now, expires };
+        if !self.fits(push.frame.len(), bounds) {
+            self.drop_expired(now);
+        }
+        let (bytes, others) = (self.bytes, self.messages.saturating_sub(1));
+        if bounds.overflow == OverflowPolicy::Conflate
+            && key.is_some()
+            && let Some(waiting) = self.waiting_with(key)
+        {
+            let (older, newer) = (waiting.frame.len(), push.frame.len());
+            if newer > older && others > 0 && bytes - older + newer > bounds.bytes_max {
+                return Pushed::Dropped;
+            }
+            *waiting = Push { since: waiting.since, ..push };
+            self.bytes = bytes - older + newer;
+            return Pushed::Replaced;
+        }
+        if self.blocked.is_empty() && self.fits(push.frame.len(), bounds) {
+            if bounds.overflow == OverflowPolicy::Conflate
+                && let Some(key) = push.key
+            {
+                self.keyed.insert(key, self.first + self.items.len() as u64);
+            }
+            self.append(push);
+            return Pushed::Queued;
+        }
+        match bounds.overflow {
+            // The policy was another one a moment ago: nobody overtakes those that wait under it.
+            policy if !self.blocked.is_empty() && !matches!(policy, OverflowPolicy::Block(_)) => {
+                self.block(push, now)
+            }
+            OverflowPolicy::Disconnect => Pushed::Disconnect,
+            OverflowPolicy::DropNewest | OverflowPolicy::Conflate => Pushed::Dropped,
+            OverflowPolicy::DropOldest => self.push_dropping_oldest(push, bounds),
+            OverflowPolicy::Block(limit) => self.block(push, now + limit),
+        }
+    }
+
+    fn block(&mut self, push: Push, until: Time) -> Pushed {
+        if self.blocked.len() >= BLOCKED_MAX {
+            return Pushed::Dropped;
+        }
+        self.blocked.push_back((push, until));
+        Pushed::Blocked
+    }
+
+    /// As [`push`](Self::push), but what replaces another one takes its turn at the end: for messages whose order
+    /// must hold.
+    pub fn push_in_order(&mut self, pushing: Pushing, now: Time, bounds: &OutboxBounds) -> Pushed {
+        let replaces = bounds.overflow == OverflowPolicy::Conflate && self.blocked.is_empty();
+        if !replaces || self.keyed.is_empty() {
+            return self.push(pushing, now, bounds);
+        }
+        let Some(waiting) = self.waiting_with(pushing.key) else { return self.push(pushing, now, bounds) };
+        let older = waiting.frame.len();
+        let (bytes, others) = (self.bytes - older, self.messages - 1);
+        // Answers may have taken more than the bounds.
+        let fits = others < bounds.messages_max && bytes + pushing.frame.len() <= bounds.bytes_max;
+        if others > 0 && !fits {
+            return Pushed::Dropped;
+        }
+        self.remove_waiting(pushing.key);
+        let queued = self.push(pushing, now, bounds);
+        debug_assert_eq!(queued, Pushed::Queued, "there is the room of the older one");
+        Pushed::Replaced
+    }
+
+    /// Moves blocked pushes that have room by now; returns how many waited too long and were dropped.
+    pub fn unblock(&mut self, now: Time, bounds: &OutboxBounds) -> usize {
+        let mut dropped = 0;
+        while let Some((push, deadline)) = self.blocked.front() {
+            if push.expires <= now {
+                self.blocked.pop_front();
+                self.expired += 1;
+            } else if self.fits(push.frame.len(), bounds) {
+                let Some((push, _)) = self.blocked.pop_front() else { break };
+                self.append(push);
+            } else if *deadline <= now {
+                self.blocked.pop_front();
+                dropped += 1;
+            } else {
+                break;
+            }
+        }
+        dropped
+    }
+
+    /// Gives up the blocked pushes; returns how many they were. To be called before an answer that must not overtake
+    /// them is written, such as that to the end of a subscription: it goes into the bounds, and they wait outside.
+    pub fn drop_blocked(&mut self) -> usize {
+        let dropped = self.blocked.len();
+        self.blocked.clear();
+        dropped
+    }
+
+    /// When the first blocked push gives up.
+    pub fn blocked_deadline(&self) -> Option<Time> {
+        self.blocked.front().map(|(_, deadline)| *deadline)
+    }
+
+    /// Takes what the next send carries: everything, up to half of the bounds. What is in flight cannot be
+    /// dropped or replaced, so the other half is left to the policy, however long the peer does not read.
+    #[inline]
+    pub fn take(
+        &mut self,
+        bounds: &OutboxBounds,
+        now: Time,
+        spare: impl FnOnce() -> Vec<u8>,
+    ) -> Option<Parcel> {
+        self.take_while(bounds, now, spare, |_, _| true)
+    }
+
+    /// As [`take`](Self::take), as long as `admit` says of the messages and bytes of what is next that they may
+    /// go: that is how a connection is paced. What it said yes to is sent.
+    pub fn take_while(
+        &mut self,
+        bounds: &OutboxBounds,
+        now: Time,
+        spare: impl FnOnce() -> Vec<u8>,
+        mut admit: impl FnMut(usize, usize) -> bool,
+    ) -> Option<Parcel> {
+        if self.in_flight.is_some() {
+            return None;
+        }
+        self.drop_expired(now);
+        let since = self.oldest()?;
+        let (messages, bytes) = self.next()?;
+        if !admit(messages, bytes) {
+            return None;
+        }
+        let mut sum = InFlight { bytes: 0, messages: 0, response_bytes: 0, response_messages: 0, since };
+        let parcel = if self.items.len() == 1 || bytes >= SEND_BYTES_MAX {
+            self.take_front(&mut sum)
+        } else {
+            self.gather(spare(), &mut sum, bounds, now, admit)
+        };
+        self.in_flight = Some(sum);
+        Some(parcel)
+    }
+
+    /// When the pushes of the send in flight were posted, and how many at each time.
+    pub fn posted(&self) -> impl Iterator<Item = (Time, u64)> {
+        self.posted.iter().copied()
+    }
+
+    /// The send in flight has ended; returns its bytes and messages.
+    pub fn sent(&mut self) -> (usize, usize) {
+        match self.posted.capacity() {
+            ..=POSTED_KEPT => self.posted.clear(),
+            _ => self.posted = Vec::new(),
+        }
+        let Some(in_flight) = self.in_flight.take() else { return (0, 0) };
+        self.bytes -= in_flight.bytes;
+        self.response_bytes -= in_flight.response_bytes;
+        self.messages -= in_flight.messages;
+        self.response_messages -= in_flight.response_messages;
+        (in_flight.bytes, in_flight.messages)
+    }
+
+    /// Messages and bytes of what is next: a push, or responses that leave together.
+    pub fn next(&self) -> Option<(usize, usize)> {
+        self.items.front().map(|item| (item.messages(), item.len()))
+    }
+
+    /// How many pushes were dropped since the last call because their time was over.
+    #[inline]
+    pub const fn take_expired(&mut self) -> usize {
+        std::mem::replace(&mut self.expired, 0)
+    }
+
+    /// Forgets what is not in flight; returns how many pushes that were.
+    pub fn clear(&mut self) -> usize {
+        let pushes =
+            self.items.iter().filter(|item| matches!(item, Item::Push(_))).count() + self.blocked.len();
+        self.items.clear();
+        self.gone = 0;
+        self.keyed.clear();
+        self.blocked.clear();
+        let rest = self.in_flight.as_ref();
+        (self.bytes, self.messages) = rest.map_or((0, 0), |it| (it.bytes, it.messages));
+        (self.response_bytes, self.response_messages) =
+            rest.map_or((0, 0), |it| (it.response_bytes, it.response_messages));
+        pushes
+    }
+
+    fn waiting_with(&mut self, key: Option<u64>) -> Option<&mut Push> {
+        let number = *self.keyed.get(&key?)?;
+        match self.items.get_mut((number - self.first) as usize) {
+            Some(Item::Push(push)) => Some(push),
+            _ => None,
+        }
+    }
+
+    fn pop_front(&mut self) -> Option<Item> {
+        let item = self.items.pop_front()?;
+        if let Item::Push(Push { key: Some(key), .. }) = &item
+            && self.keyed.get(key) == Some(&self.first)
+        {
+            self.keyed.remove(key);
+        }
+        self.first += 1;
+        self.trim();
+        Some(item)
+    }
+
+    /// Takes out the waiting push of this key.
+    fn remove_waiting(&mut self, key: Option<u64>) {
+        let Some(number) = key.and_then(|key| self.keyed.remove(&key)) else { return };
+        let Some(item) = self.items.get_mut((number - self.first) as usize) else { return };
+        let removed = std::mem::replace(item, Item::Gone);
+        self.bytes -= removed.len();
+        self.messages -= removed.messages();
+        self.gone += 1;
+        self.trim();
+        if self.gone > GONE_MAX && self.gone * 2 > self.items.len() {
+            self.compact();
+        }
+    }
+
+    /// Sees to it that there is something at the front, or nothing at all.
+    fn trim(&mut self) {
+        while let Some(Item::Gone) = self.items.front() {
+            self.items.pop_front();
+            self.first += 1;
+            self.gone -= 1;
+        }
+    }
+
+    /// Closes the gaps of what is gone.
+    fn compact(&mut self) {
+        self.items.retain(|item| !matches!(item, Item::Gone));
+        self.gone = 0;
+        self.keyed.clear();
+        for (index, item) in self.items.iter().enumerate() {
+            if let Item::Push(Push { key: Some(key), .. }) = item {
+                self.keyed.insert(*key, self.first + index as u64);
+            }
+        }
+    }
+
+    /// One message always fits into an empty outbox, or a large one could never be sent.
+    const fn fits(&self, len: usize, bounds: &OutboxBounds) -> bool {
+        self.messages == 0 || (self.messages < bounds.messages_max && self.bytes + len <= bounds.bytes_max)
+    }
+
+    /// Whether it would fit if all waiting pushes were dropped: responses and what is in flight cannot be.
+    fn fits_without_pushes(&self, len: usize, bounds: &OutboxBounds) -> bool {
+        let (mut bytes, mut messages) = (self.response_bytes, self.response_messages);
+        if let Some(it) = &self.in_flight {
+            bytes += it.bytes - it.response_bytes;
+            messages += it.messages - it.response_messages;
+        }
+        messages == 0 || (messages < bounds.messages_max && bytes + len <= bounds.bytes_max)
+    }
+
+    fn append(&mut self, push: Push) {
+        self.bytes += push.frame.len();
+        self.messages += 1;
+        self.items.push_back(Item::Push(push));
+    }
+
+    fn push_dropping_oldest(&mut self, push: Push, bounds: &OutboxBounds) -> Pushed {
+        if !self.fits_without_pushes(push.frame.len(), bounds) {
+            return Pushed::Dropped;
+        }
+        let mut dropped = 0;
+        // Taking from the middle spoils the numbers; there are some only if the policy has changed.
+        if !self.keyed.is_empty() || self.gone > 0 {
+            self.compact();
+            self.keyed.clear();
+        }
+        while !self.fits(push.frame.len(), bounds) {
+            let Some(index) = self.items.iter().position(|item| matches!(item, Item::Push(_))) else { break };
+            if let Some(Item::Push(oldest)) = self.items.remove(index) {
+                self.bytes -= oldest.frame.len();
+                self.messages -= 1;
+                dropped += 1;
+            }
+        }
+        self.append(push);
+        Pushed::QueuedDroppingOldest(dropped)
+    }
+
+    /// Drops what has expired, as far as nothing else is in front of it.
+    #[inline]
+    fn drop_expired(&mut self, now: Time) {
+        while let Some(Item::Push(push)) = self.items.front()
+            && push.expires <= now
+        {
+            self.bytes -= push.frame.len();
+            self.messages -= 1;
+            self.expired += 1;
+            self.pop_front();
+        }
+    }
+
+    fn take_front(&mut self, sum: &mut InFlight) -> Parcel {
+        let item = self.pop_front().expect("the caller saw it");
+        sum.add(&item);
+        self.note_posted(&item);
+        match item {
+            Item::Run(run) => Parcel::Gathered(run.bytes),
+            Item::Push(push) => Parcel::Shared(push.frame),
+            Item::Gone => Parcel::Gathered(Vec::new()),
+        }
+    }
+
+    /// Copies small items into `gathered`; from the first large one on, sends pieces by reference.
+    fn gather(
+        &mut self,
+        mut gathered: Vec<u8>,
+        sum: &mut InFlight,
+        bounds: &OutboxBounds,
+        now: Time,
+        mut admit: impl FnMut(usize, usize) -> bool,
+    ) -> Parcel {
+        let (bytes_max, messages_max) = (SEND_BYTES_MAX.min(bounds.bytes_max / 2), bounds.messages_max / 2);
+        let mut pieces = Vec::new();
+        while let Some(item) = self.items.front() {
+            let (bytes, messages) = (sum.bytes + item.len(), sum.messages + item.messages());
+            // The first one was admitted by the caller.
+            let is_first = sum.messages == 0;
+            let full = !is_first && (bytes > bytes_max || messages > messages_max);
+            if full || pieces.len() + 2 > Parcel::PIECES_MAX {
+                break;
+            }
+            if !is_first && !admit(item.messages(), item.len()) {
+                break;
+            }
+            sum.add(item);
+            let item = self.pop_front();
+            item.iter().for_each(|item| self.note_posted(item));
+            match item {
+                Some(Item::Run(run)) => gathered.extend_from_slice(&run.bytes),
+                Some(Item::Push(push)) if push.frame.len() < BY_REFERENCE_MIN => {
+                    gathered.extend_from_slice(&push.frame);
+                }
+                Some(Item::Push(push)) => {
+                    if !gathered.is_empty() {
+                        pieces.push(Bytes::from(std::mem::take(&mut gathered)));
+                    }
+                    pieces.push(push.frame);
+                }
+                Some(Item::Gone) => {}
+                None => break,
+            }
+            self.drop_expired(now);
+        }
+        if pieces.is_empty() {
+            return Parcel::Gathered(gathered);
+        }
+        if !gathered.is_empty() {
+            pieces.push(Bytes::from(gathered));
+        }
+        Parcel::Pieces(pieces)
+    }
+}
+
+impl Outbox {
+    #[inline]
+    fn note_posted(&mut self, item: &Item) {
+        let Item::Push(push) = item else { return };
+        match self.posted.last_mut() {
+            Some((posted, count)) if *posted == push.posted => *count += 1,
+            _ => self.posted.push((push.posted, 1)),
+        }
+    }
+}
+
+impl InFlight {
+    const fn add(&mut self, item: &Item) {
+        self.bytes += item.len();
+        self.messages += item.messages();
+        if let Item::Run(run) = item {
+            self.response_bytes += run.bytes.len();
+            self.response_messages += run.messages;
+        }
+    }
+}
+
+impl Item {
+    const fn len(&self) -> usize {
+        match self {
+            Self::Run(run) => run.bytes.len(),
+            Self::Push(push) => push.frame.len(),
+            Self::Gone => 0,
+        }
+    }
+
+    const fn messages(&self) -> usize {
+        match self {
+            Self::Run(run) => run.messages,
+            Self::Push(_) => 1,
+            Self::Gone => 0,
+        }
+    }
+}
+
+/// Times of one send that a connection keeps room for; a longer list is given back.
+const POSTED_KEPT: usize = 16;
+
+/// A run of responses is closed at this size, so that one send does not wait for all of a long pipeline.
+const RUN_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of one send, unless a single message is larger.
+const SEND_BYTES_MAX: usize = 256 << 10;
+
+/// A push from this size on is sent from where it is: copying would cost more than a piece does.
+const BY_REFERENCE_MIN: usize = 16 << 10;
+
+/// Places of what is gone that are borne before they are closed.
+const GONE_MAX: usize = 64;
+
+/// Pushes that may wait outside the bounds of one connection under `Block`.
+const BLOCKED_MAX: usize = 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! What a shard works at first: priority classes, and fairness within each.
+//!
+//! The work is in jobs, such as the fan-out of one message to the subscribers of its topic. A job is done in
+//! pieces, so that a fan-out to 10,000 holds nobody up for longer than a piece. Jobs with the same key (the
+//! topic) are done one after the other, whatever their classes: that is what keeps a topic in order.
+//!
+//! Each class has a share of every round and the more urgent ones spend theirs first (deficit round robin with
+//! the most urgent in front): an urgent topic waits for one piece at most, and no flood of urgent ones takes
+//! more than their share from the rest. Within a class keys take turns, by cost as well. A deficit may go below
+//! zero by one piece, so that nobody needs to know a cost beforehand; what was overdrawn is missing in the next
+//! round (surplus round robin: Adiseshu, Parulkar, Varghese, "A reliable and scalable striping protocol", 1996).
+
+use std::collections::{BTreeMap, VecDeque};
+
+/// How urgent a topic is.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Class {
+    /// Before all others: 8 parts of 15.
+    Urgent,
+    /// 4 parts of 15.
+    High,
+    /// What a topic is unless something else is said: 2 parts of 15.
+    #[default]
+    Normal,
+    /// What may wait: 1 part of 15.
+    Bulk,
+}
+
+impl Class {
+    /// All of them, the most urgent first; the index is what stands for a class on the wire.
+    pub const ALL: [Self; 4] = [Self::Urgent, Self::High, Self::Normal, Self::Bulk];
+
+    /// The class that a number on the wire stands for.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+
+    /// Its number on the wire.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// Its name in configuration and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Urgent => "urgent",
+            Self::High => "high",
+            Self::Normal => "normal",
+            Self::Bulk => "bulk",
+        }
+    }
+
+    /// Its part of a round.
+    const fn weight(self) -> i64 {
+        match self {
+            Self::Urgent => 8,
+            Self::High => 4,
+            Self::Normal => 2,
+            Self::Bulk => 1,
+        }
+    }
+}
+
+/// Jobs of one shard, by key and class. Whoever fills it bounds it: [`FanOut`](super::FanOut) does.
+#[derive(Debug)]
+pub struct ClassQueue<K, J> {
+    lanes: [Lane<K>; Class::ALL.len()],
+    flows: BTreeMap<K, Flow<J>>,
+    jobs: usize,
+    tickets: u64,
+}
+
+/// One class.
+#[derive(Debug)]
+struct Lane<K> {
+    /// What is left of this round, in units of cost.
+    deficit: i64,
+    /// Keys whose turn it is, in order, with the tickets of their flows. What has another ticket by now is stale:
+    /// it moved to another class, or ended. Invariant: one entry in all lanes has the ticket of its flow.
+    turns: VecDeque<(K, u64)>,
+}
+
+/// The jobs of one key.
+#[derive(Debug)]
+struct Flow<J> {
+    /// The most urgent class of its jobs: those in front of an urgent one are in its way, so they are as urgent.
+    class: Class,
+    deficit: i64,
+    ticket: u64,
+    jobs: VecDeque<J>,
+}
+
+/// What one piece of a job was.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Piece {
+    /// What it cost.
+    pub cost: u64,
+    /// Nothing is left of the job.
+    pub is_done: bool,
+}
+
+/// What one delivery of this many bytes costs: every delivery has a price besides its bytes.
+pub const fn delivery_cost(bytes: usize) -> u64 {
+    DELIVERY_COST + bytes as u64
+}
+
+impl<K: Clone + Ord, J> ClassQueue<K, J> {
+    /// Nothing waits.
+    pub fn new() -> Self {
+        let lane = |class: Class| Lane { deficit: class.weight() * QUANTUM, turns: VecDeque::new() };
+        Self { lanes: Class::ALL.map(lane), flows: BTreeMap::new(), jobs: 0, tickets: 0 }
+    }
+
+    /// Nothing waits: a job may be done at once instead of being queued.
+    pub const fn is_empty(&self) -> bool {
+        self.jobs == 0
+    }
+
+    /// Jobs that wait.
+    pub const fn len(&self) -> usize {
+        self.jobs
+    }
+
+    /// Whether a job of this key waits: then another one has to wait behind it.
+    pub fn has(&self, key: &K) -> bool {
+        !self.is_empty() && self.flows.contains_key(key)
+    }
+
+    /// Keys of which a job waits.
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
+        self.flows.keys()
+    }
+
+    /// Queues a job behind those with the same key. If it is more urgent than they are, they are as urgent from
+    /// here on, until none is left.
+    pub fn push(&mut self, key: K, class: Class, job: J) {
+        self.jobs += 1;
+        let ticket = self.tickets;
+        let flow = self.flows.entry(key.clone()).or_insert_with(|| {
+            self.tickets += 1;
+            self.lanes[class as usize].turns.push_back((key.clone(), ticket));
+            Flow { class, deficit: 0, ticket, jobs: VecDeque::new() }
+        });
+        flow.jobs.push_back(job);
+        if class < flow.class {
+            flow.class = class;
+            flow.ticket = ticket;
+            self.tickets += 1;
+            self.lanes[class as usize].turns.push_back((key, ticket));
+        }
+    }
+
+    /// Lets `work` do a piece of the job whose turn it is, of about the cost that it is told, and returns what
+    /// it cost; `None` when nothing waits.
+    pub fn run(&mut self, work: impl FnOnce(&K, &mut J, u64) -> Piece) -> Option<u64> {
+        let (key, ticket) = self.next_turn()?;
+        let flow = self.flows.get_mut(&key)?;
+        let lane = &mut self.lanes[flow.class as usize];
+        let allowance = flow.deficit.clamp(1, QUANTUM).unsigned_abs();
+        let piece = work(&key, flow.jobs.front_mut()?, allowance);
+        let cost = i64::try_from(piece.cost).unwrap_or(COST_MAX).clamp(1, COST_MAX);
+        flow.deficit -= cost;
+        lane.deficit -= cost;
+        if piece.is_done {
+            flow.jobs.pop_front();
+            self.jobs -= 1;
+        }
+        if flow.jobs.is_empty() {
+            // What it overdrew is forgotten with it: one piece at most.
+            self.flows.remove(&key);
+        } else if flow.deficit > 0 {
+            lane.turns.push_front((key, ticket));
+        } else {
+            lane.turns.push_back((key, ticket));
+        }
+        if self.is_empty() {
+            // What is left in the lanes is stale.
+            self.lanes.iter_mut().for_each(|lane| lane.turns.clear());
+        }
+        Some(piece.cost)
+    }
+
+    /// The key whose turn it is, taken out of its lane, with something to spend.
+    fn next_turn(&mut self) -> Option<(K, u64)> {
+        if self.is_empty() {
+            return None;
+        }
+        loop {
+            for lane in &mut self.lanes {
+                while lane.deficit > 0
+                    && let Some((key, ticket)) = lane.turns.pop_front()
+                {
+                    let flow = self.flows.get_mut(&key).filter(|flow| flow.ticket == ticket);
+                    let Some(flow) = flow else { continue };
+                    if flow.deficit <= 0 {
+                        flow.deficit += QUANTUM;
+                    }
+                    if flow.deficit > 0 {
+                        return Some((key, ticket));
+                    }
+                    // It overdrew by more than a turn is worth: this one goes to paying.
+                    lane.turns.push_back((key, ticket));
+                }
+            }
+            self.begin_round();
+        }
+    }
+
+    /// Every class gets its part; nobody saves any up.
+    fn begin_round(&mut self) {
+        for (lane, class) in self.lanes.iter_mut().zip(Class::ALL) {
+            let part = class.weight() * QUANTUM;
+            lane.deficit = (lane.deficit + part).min(part);
+        }
+    }
+}
+
+impl<K: Clone + Ord, J> Default for ClassQueue<K, J> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a delivery costs besides its bytes, in bytes that could have been sent in the time: an outbox entry
+/// and its part of a send.
+const DELIVERY_COST: u64 = 256;
+
+/// Cost of the piece that a key does in its turn: some 128 small deliveries.
+const QUANTUM: i64 = 32 << 10;
+
+/// A piece is not charged for more, so that no share is gone for longer than it takes to count it down.
+const COST_MAX: i64 = 64 << 20;

@@ -1,0 +1,82 @@
+//! What is to be published later.
+
+use std::collections::BTreeMap;
+
+use crate::Time;
+
+/// Things that come out when they are due: in the order of their times, and of their arrival where those are
+/// the same. Bounded in number and in bytes.
+#[derive(Debug)]
+pub struct DelayQueue<T> {
+    /// By due time and number of arrival.
+    items: BTreeMap<(Time, u64), (usize, T)>,
+    /// Invariant: the sum of the bytes of `items`.
+    bytes: usize,
+    arrivals: u64,
+    bounds: Bounds,
+}
+
+/// How much may wait.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Bounds {
+    /// In messages.
+    pub messages_max: usize,
+    /// In bytes of their bodies.
+    pub bytes_max: usize,
+}
+
+impl Bounds {
+    /// Whether `bytes` more, as one message, stay within.
+    pub(super) const fn admit(&self, messages: usize, bytes: usize, more: usize) -> bool {
+        messages < self.messages_max && bytes.saturating_add(more) <= self.bytes_max
+    }
+}
+
+impl<T> DelayQueue<T> {
+    /// An empty queue.
+    pub const fn new(bounds: Bounds) -> Self {
+        Self { items: BTreeMap::new(), bytes: 0, arrivals: 0, bounds }
+    }
+
+    /// Keeps `item`, whose body has this many bytes, until `due`.
+    ///
+    /// # Errors
+    /// There is no room: the item comes back.
+    pub fn push(&mut self, due: Time, bytes: usize, item: T) -> Result<(), T> {
+        if !self.bounds.admit(self.items.len(), self.bytes, bytes) {
+            return Err(item);
+        }
+        self.items.insert((due, self.arrivals), (bytes, item));
+        self.arrivals += 1;
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// Takes out the next one that is due, with the time at which it was.
+    pub fn pop_due(&mut self, now: Time) -> Option<(Time, T)> {
+        let entry = self.items.first_entry().filter(|entry| entry.key().0 <= now)?;
+        let ((due, _), (bytes, item)) = entry.remove_entry();
+        self.bytes -= bytes;
+        Some((due, item))
+    }
+
+    /// When the next one is due.
+    pub fn next_due(&self) -> Option<Time> {
+        self.items.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Bytes of their bodies.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+}

@@ -1,0 +1,122 @@
+//! What is published again and again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use crate::Time;
+
+/// Things with an interval each. Their times are fixed by the first one, `first + n * interval`, so that
+/// lateness never adds up; what was missed by whole intervals is left out and counted.
+#[derive(Debug)]
+pub struct Periodics<T> {
+    entries: BTreeMap<u64, Periodic<T>>,
+    /// Invariant: the `(next, number)` of each entry.
+    due: BTreeSet<(Time, u64)>,
+    missed: u64,
+    entries_max: usize,
+}
+
+#[derive(Debug)]
+struct Periodic<T> {
+    interval: Duration,
+    next: Time,
+    item: T,
+}
+
+/// Why a periodic push was not added.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum AddError {
+    /// There are as many as there may be.
+    #[error("there are {max} periodic pushes already")]
+    Full {
+        /// The bound.
+        max: usize,
+    },
+    /// An interval of zero would never end.
+    #[error("the interval is zero")]
+    Interval,
+    /// The number is taken.
+    #[error("there is one with the same number")]
+    Taken,
+}
+
+impl<T> Periodics<T> {
+    /// None yet, and never more than `entries_max`.
+    pub const fn new(entries_max: usize) -> Self {
+        Self { entries: BTreeMap::new(), due: BTreeSet::new(), missed: 0, entries_max }
+    }
+
+    /// Adds one under a number of the caller's choice.
+    ///
+    /// # Errors
+    /// See [`AddError`]; nothing was added.
+    pub fn add(&mut self, number: u64, first: Time, interval: Duration, item: T) -> Result<(), AddError> {
+        if interval.is_zero() {
+            return Err(AddError::Interval);
+        }
+        if self.entries.contains_key(&number) {
+            return Err(AddError::Taken);
+        }
+        if self.entries.len() >= self.entries_max {
+            return Err(AddError::Full { max: self.entries_max });
+        }
+        self.entries.insert(number, Periodic { interval, next: first, item });
+        self.due.insert((first, number));
+        Ok(())
+    }
+
+    /// Ends one; it never comes again.
+    pub fn remove(&mut self, number: u64) -> Option<T> {
+        let entry = self.entries.remove(&number)?;
+        self.due.remove(&(entry.next, number));
+        Some(entry.item)
+    }
+
+    /// The next one whose time has come, with that time.
+    pub fn pop_due(&mut self, now: Time) -> Option<(Time, &T)> {
+        let &(due, number) = self.due.first().filter(|(due, _)| *due <= now)?;
+        self.due.pop_first();
+        let entry = self.entries.get_mut(&number)?;
+        let (next, missed) = following(due, entry.interval, now);
+        entry.next = next;
+        self.missed = self.missed.saturating_add(missed);
+        self.due.insert((next, number));
+        Some((due, &entry.item))
+    }
+
+    /// When the next one is due.
+    pub fn next_due(&self) -> Option<Time> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// Times that were left out because they had passed by a whole interval.
+    pub const fn missed(&self) -> u64 {
+        self.missed
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Ends them all.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.due.clear();
+    }
+}
+
+/// The first time after `now` of the schedule that `due` is on, and how many were passed over.
+fn following(due: Time, interval: Duration, now: Time) -> (Time, u64) {
+    let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX).max(1);
+    let missed = (now.as_nanos() - due.as_nanos()) / nanos;
+    let step = nanos.saturating_mul(missed.saturating_add(1));
+    (due + Duration::from_nanos(step), missed)
+}

@@ -1,0 +1,13 @@
+//! What each Rust type is on the wire.
+
+mod bytes;
+mod list;
+mod map;
+mod number;
+mod string;
+mod structure;
+
+pub use bytes::UnsignedBytes;
+pub(super) use list::value_list;
+pub use map::Pairs;
+pub use string::ByteString;

@@ -1,0 +1,171 @@
+//! Structs: members by name.
+
+use serde::{Serializer, ser::SerializeStruct};
+
+use super::super::codec::Elements;
+use super::{FromJson, Json, JsonError, JsonErrorKind, JsonValue, ToJson};
+
+/// Writes the members of a struct, one after the other.
+#[derive(Debug)]
+pub struct JsonObjectWriter<S>(S);
+
+impl<S: SerializeStruct> JsonObjectWriter<S> {
+    /// Begins an object of `len` members.
+    ///
+    /// # Errors
+    /// Those of the serializer, here and below.
+    pub fn begin<Z>(serializer: Z, name: &'static str, len: usize) -> Result<Self, Z::Error>
+    where
+        Z: Serializer<SerializeStruct = S, Error = S::Error>,
+    {
+        serializer.serialize_struct(name, len).map(Self)
+    }
+
+    /// Writes a member.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn field<T: ToJson + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), S::Error> {
+        self.0.serialize_field(name, &Json(value))
+    }
+
+    /// Writes a member, if it is there.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn option<T: ToJson>(&mut self, name: &'static str, value: &Option<T>) -> Result<(), S::Error> {
+        match value {
+            Some(value) => self.field(name, value),
+            None => self.0.skip_field(name),
+        }
+    }
+
+    /// Ends the object.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn end(self) -> Result<S::Ok, S::Error> {
+        self.0.end()
+    }
+}
+
+/// The members of an object, to be taken by name, in any order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JsonObject(serde_json::Map<String, JsonValue>);
+
+impl JsonObject {
+    /// The members of `value`.
+    ///
+    /// # Errors
+    /// It is no object.
+    pub fn new(value: JsonValue) -> Result<Self, JsonError> {
+        match value {
+            JsonValue::Object(members) => Ok(Self(members)),
+            other => Err(JsonError::mismatch("an object", &other)),
+        }
+    }
+
+    /// The members of the object that `text` holds; no text at all is an object without members.
+    ///
+    /// # Errors
+    /// It is no JSON, or no object.
+    pub fn parse(text: &[u8]) -> Result<Self, JsonError> {
+        if text.is_empty() { Ok(Self::default()) } else { Self::new(serde_json::from_slice(text)?) }
+    }
+
+    /// Takes a member that must be there.
+    ///
+    /// # Errors
+    /// It is not, or is not of the type.
+    pub fn require<T: FromJson>(&mut self, name: &str) -> Result<T, JsonError> {
+        let found = self.0.remove(name).ok_or_else(|| JsonError::new(JsonErrorKind::MissingMember));
+        found.and_then(T::from_json).map_err(|error| error.in_member(name))
+    }
+
+    /// Takes a member that may be missing; then it is the default of its type.
+    ///
+    /// # Errors
+    /// It is there and not of the type.
+    pub fn optional<T: FromJson + Default>(&mut self, name: &str) -> Result<T, JsonError> {
+        self.option(name).map(Option::unwrap_or_default)
+    }
+
+    /// Takes a member that may be missing; then it is `default`.
+    ///
+    /// # Errors
+    /// It is there and not of the type.
+    pub fn optional_or<T: FromJson>(&mut self, name: &str, default: T) -> Result<T, JsonError> {
+        Ok(self.option(name)?.unwrap_or(default))
+    }
+
+    /// Takes a member that may be missing; then `default` makes one.
+    ///
+    /// # Errors
+    /// It is there and not of the type.
+    pub fn optional_or_else<T: FromJson>(
+        &mut self,
+        name: &str,
+        default: impl FnOnce() -> T,
+    ) -> Result<T, JsonError> {
+        Ok(self.option(name)?.unwrap_or_else(default))
+    }
+
+    /// Takes a member that may be missing, and tells whether it is.
+    ///
+    /// # Errors
+    /// It is there and not of the type.
+    pub fn option<T: FromJson>(&mut self, name: &str) -> Result<Option<T>, JsonError> {
+        match self.0.remove(name) {
+            None => Ok(None),
+            Some(JsonValue::Null) if !T::NULL_IS_A_VALUE => Ok(None),
+            Some(value) => T::from_json(value).map(Some).map_err(|error| error.in_member(name)),
+        }
+    }
+
+    /// Takes a member that was declared with a fixed size and must be there: at most `max` elements.
+    ///
+    /// # Errors
+    /// It is not there, not of the type, or has more elements.
+    pub fn require_at_most<T: FromJson + Elements>(
+        &mut self,
+        name: &str,
+        max: usize,
+    ) -> Result<T, JsonError> {
+        let value = self.require(name)?;
+        check_at_most(value, name, max)
+    }
+
+    /// Takes a member that was declared with a fixed size and may be missing; then it is empty.
+    ///
+    /// # Errors
+    /// It is there and not of the type, or has more elements than `max`.
+    pub fn optional_at_most<T: FromJson + Default + Elements>(
+        &mut self,
+        name: &str,
+        max: usize,
+    ) -> Result<T, JsonError> {
+        let value = self.optional(name)?;
+        check_at_most(value, name, max)
+    }
+
+    /// Takes a member that was declared with a fixed size and may be missing, and tells whether it is.
+    ///
+    /// # Errors
+    /// It is there and not of the type, or has more elements than `max`.
+    pub fn option_at_most<T: FromJson + Elements>(
+        &mut self,
+        name: &str,
+        max: usize,
+    ) -> Result<Option<T>, JsonError> {
+        let value = self.option(name)?;
+        value.map(|value| check_at_most(value, name, max)).transpose()
+    }
+}
+
+fn check_at_most<T: Elements>(value: T, name: &str, max: usize) -> Result<T, JsonError> {
+    let len = value.count();
+    if len <= max {
+        return Ok(value);
+    }
+    Err(JsonError::new(JsonErrorKind::TooManyElements { len, max }).in_member(name))
+}

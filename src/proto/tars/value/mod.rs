@@ -1,0 +1,130 @@
+//! Values without a schema: what the bytes alone tell.
+//!
+//! Every head says which kind of value follows, so anything can be read without its .tars file: by tools,
+//! proxies, and dynamic callers. What the bytes do not tell is the declared type: a `bool`, a `byte` and a
+//! `long` are all integers here, and a struct has tags in place of names.
+
+mod convert;
+mod type_name;
+
+use super::codec::{
+    ByteString, Decode, DecodeError, DecodeStruct, Encode, Head, TarsReader, TarsStruct, TarsWriter,
+    TypeCode, Wanted,
+};
+
+/// One value of any type.
+///
+/// Decoded and encoded again it gives the same bytes, if they were written as all writers write: integers
+/// as narrow as can be, tags below 15 in one byte.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TarsValue {
+    /// `bool`, an integer of any width, or an enum. Also a zero, of whatever type, that came as ZERO_TAG.
+    Int(i64),
+    /// `float`.
+    Float(f32),
+    /// `double`.
+    Double(f64),
+    /// `string`.
+    String(ByteString),
+    /// `vector<byte>`.
+    Bytes(Vec<u8>),
+    /// Any other vector.
+    List(Vec<Self>),
+    /// `map`: its pairs as they stand on the wire. Written in this order too, so sort them by key for the
+    /// bytes of TarsCpp.
+    Map(Vec<(Self, Self)>),
+    /// A struct.
+    Struct(TarsFields),
+}
+
+/// The fields of a struct, or of a packet's body, with their tags.
+///
+/// Written in this order, so keep them in that of the tags: readers do not find a field behind a greater tag.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TarsFields(pub Vec<(u8, TarsValue)>);
+
+impl TarsFields {
+    /// The first field with this tag, which is the one that readers see.
+    pub fn get(&self, tag: u8) -> Option<&TarsValue> {
+        self.0.iter().find(|(found, _)| *found == tag).map(|(_, value)| value)
+    }
+
+    /// Reads fields up to the end of `body`.
+    ///
+    /// # Errors
+    /// They cannot be read, or a STRUCT_END has no beginning.
+    pub fn read_all(body: &[u8]) -> Result<Self, DecodeError> {
+        let mut r = TarsReader::new(body);
+        let fields = Self::read_fields(&mut r)?;
+        r.finish()?;
+        Ok(fields)
+    }
+}
+
+impl TarsStruct for TarsFields {
+    /// Nobody knows it.
+    const NAME: &'static str = "?";
+
+    fn write_fields(&self, w: &mut TarsWriter) {
+        for (tag, value) in &self.0 {
+            value.encode(w, *tag);
+        }
+    }
+}
+
+impl<'de> DecodeStruct<'de> for TarsFields {
+    fn read_fields(r: &mut TarsReader<'de>) -> Result<Self, DecodeError> {
+        let mut fields = Vec::new();
+        while let Some(head) = r.next_head()? {
+            r.reserve::<(u8, TarsValue)>(1, head.tag)?;
+            fields.push((head.tag, TarsValue::decode(r, head)?));
+        }
+        Ok(Self(fields))
+    }
+}
+
+impl FromIterator<(u8, TarsValue)> for TarsFields {
+    fn from_iter<I: IntoIterator<Item = (u8, TarsValue)>>(fields: I) -> Self {
+        Self(fields.into_iter().collect())
+    }
+}
+
+impl Encode for TarsValue {
+    fn encode(&self, w: &mut TarsWriter, tag: u8) {
+        match self {
+            Self::Int(value) => w.write_int(tag, *value),
+            Self::Float(value) => w.write_float(tag, *value),
+            Self::Double(value) => w.write_double(tag, *value),
+            Self::String(value) => w.write_string(tag, value),
+            Self::Bytes(value) => w.write_bytes(tag, value),
+            Self::List(values) => w.field(tag, values),
+            Self::Map(pairs) => {
+                w.begin_map(tag, pairs.len());
+                for (key, value) in pairs {
+                    key.encode(w, 0);
+                    value.encode(w, 1);
+                }
+            }
+            Self::Struct(fields) => w.structure(tag, fields),
+        }
+    }
+
+    fn type_name(out: &mut String) {
+        out.push('?');
+    }
+}
+
+impl<'de> Decode<'de> for TarsValue {
+    fn decode(r: &mut TarsReader<'de>, head: Head) -> Result<Self, DecodeError> {
+        match head.code {
+            TypeCode::Float => r.read_float(head).map(Self::Float),
+            TypeCode::Double => r.read_double(head).map(Self::Double),
+            TypeCode::String1 | TypeCode::String4 => ByteString::decode(r, head).map(Self::String),
+            TypeCode::SimpleList => r.read_simple_list(head).map(|bytes| Self::Bytes(bytes.to_vec())),
+            TypeCode::List => Vec::decode(r, head).map(Self::List),
+            TypeCode::Map => super::codec::Pairs::decode(r, head).map(|pairs| Self::Map(pairs.0)),
+            TypeCode::StructBegin => TarsFields::decode(r, head).map(Self::Struct),
+            _ => r.read_int(head, Wanted::Int64).map(Self::Int),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The one module that code emitted for .tars files names.
+//!
+//! What it deliberately is not: an interface for people.
+
+pub use shardcast_proto::tars::__codegen::*;
+
+/// Includes what `shardcast_build` compiled in the build script: a module for each module of the .tars files.
+///
+/// # Examples
+/// ```ignore
+/// mod idl {
+///     shardcast::include_tars!();
+/// }
+/// ```
+#[macro_export]
+macro_rules! include_tars {
+    () => {
+        ::core::include!(::core::concat!(::core::env!("OUT_DIR"), "/mod.rs"));
+    };
+}

@@ -1,0 +1,243 @@
+//! The scheduler end to end: delay, expiry, class, pace, repetition. Nothing here asserts how fast something is;
+//! what must not come too early is measured by the clock of the server, in the order of what arrives.
+
+use std::time::{Duration, Instant};
+
+use shardcast::{
+    ServerConfig, ShardCount,
+    proto::{PublishOptions as WireOptions, Refusal},
+    push::{
+        AdmissionLimits, Bounds, Class, HubConfig, Pace, PublishOptions, SubscribeOptions, TopicRule,
+        TopicRules,
+    },
+    stats::ShardStats,
+    tars::framed::control::{Answer, Request},
+};
+
+use crate::support::{PATIENCE, Recorder, Topics, config, eventually, framed, serve, start};
+
+const MILLI: Duration = Duration::from_millis(1);
+
+fn shards(count: u16, push: HubConfig) -> ServerConfig {
+    ServerConfig { shards: ShardCount::Exactly(count), push, ..config() }
+}
+
+/// Ten messages a second on topics that begin with `slow/`.
+fn paced() -> HubConfig {
+    let pace = Pace { messages_per_second: 10, bytes_per_second: 0, burst: 100 * MILLI };
+    let rule = TopicRule { prefix: "slow/".into(), class: Class::Bulk, pace };
+    let paced = Bounds { messages_max: 3, bytes_max: 1 << 20 };
+    let admission = AdmissionLimits { paced, periodics_max: 1, ..AdmissionLimits::default() };
+    HubConfig { rules: TopicRules::new([rule]), admission, ..HubConfig::default() }
+}
+
+/// A number that the hubs counted under `code`, over all shards.
+fn counted(stats: &[ShardStats], code: &str) -> u64 {
+    let lists = stats.iter().flat_map(|shard| [&shard.push.scheduled, &shard.push.undelivered]);
+    lists.flatten().filter(|(it, _)| *it == code).map(|(_, count)| count).sum()
+}
+
+#[test]
+fn a_delayed_publication_comes_behind_what_was_published_meanwhile() {
+    for count in [1, 2] {
+        let (server, address) = serve(shards(count, HubConfig::default()), &Recorder::default());
+        let mut peer = Topics::connect(address);
+        peer.subscribe("t", None);
+        let began = Instant::now();
+        let options = WireOptions { delay: Some(50 * MILLI), ..WireOptions::default() };
+        let late = peer.send(&Request::Publish { topic: "t", answer: true, options, body: b"wire" });
+        let handle = server.handle();
+        let publisher = handle.publisher("t").expect("a name");
+        let later = PublishOptions::default().delay(60 * MILLI);
+        let confirmed = publisher.publish_confirmed("library", later);
+        publisher.publish("now").expect("room");
+        assert_eq!(peer.hear().body, b"now");
+        let Ok(Answer::Published { position, receivers: 1 }) = peer.answer_to(late) else {
+            panic!("published")
+        };
+        assert!(began.elapsed() >= 50 * MILLI, "it is answered when it is due");
+        assert_eq!(position.offset, 2);
+        assert_eq!([peer.hear().body, peer.hear().body], [&b"wire"[..], b"library"]);
+        let receipt = confirmed.wait().expect("it runs").expect("published");
+        assert_eq!(receipt.position.offset, 3);
+        eventually(PATIENCE, || counted(&handle.stats(), "delayed") == 2);
+    }
+}
+
+#[test]
+fn a_paced_topic_goes_at_its_pace_and_refuses_what_cannot_wait() {
+    let (server, address) = serve(shards(2, paced()), &Recorder::default());
+    let mut peer = Topics::connect(address);
+    peer.subscribe("slow/a", None);
+    let began = Instant::now();
+    let sent: Vec<_> = (0..6_u8)
+        .map(|number| {
+            let options = WireOptions::default();
+            peer.send(&Request::Publish { topic: "slow/a", answer: true, options, body: &[number] })
+        })
+        .collect();
+    // One passes, three wait, and two are refused; the refusals come first.
+    let first = peer.answer_to(sent[0]);
+    assert!(matches!(first, Ok(Answer::Published { .. })), "{first:?}");
+    for id in &sent[4..] {
+        let refused = peer.answer_to(*id).expect_err("there is no room");
+        assert_eq!(refused.0, Refusal::Busy { waiting: 3, max: 3 }.status(), "{}", refused.1);
+    }
+    for id in &sent[1..4] {
+        assert!(peer.answer_to(*id).is_ok());
+    }
+    assert!(began.elapsed() >= 300 * MILLI, "three more take three tenths of a second");
+    assert_eq!((0..4).map(|_| peer.hear().body[0]).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    let handle = server.handle();
+    eventually(PATIENCE, || counted(&handle.stats(), "paced") == 3);
+}
+
+#[test]
+fn what_expires_behind_a_pace_is_told_to_its_publisher() {
+    let (server, address) = serve(shards(1, paced()), &Recorder::default());
+    let mut peer = Topics::connect(address);
+    peer.subscribe("slow/a", None);
+    peer.publish("slow/a", b"first");
+    let options = WireOptions { ttl: Some(MILLI), ..WireOptions::default() };
+    let refused = peer.ask(&Request::Publish { topic: "slow/a", answer: true, options, body: b"never" });
+    assert_eq!(refused.expect_err("it expired").0, Refusal::Expired.status());
+    assert_eq!(peer.hear().body, b"first");
+    let handle = server.handle();
+    eventually(PATIENCE, || counted(&handle.stats(), "expired") == 1);
+}
+
+#[test]
+fn a_class_that_there_is_not_is_refused() {
+    let (_server, address) = serve(shards(1, HubConfig::default()), &Recorder::default());
+    let mut peer = Topics::connect(address);
+    for (class, is_right) in [(0, true), (3, true), (4, false), (255, false)] {
+        let options = WireOptions { class: Some(class), ..WireOptions::default() };
+        let answer = peer.ask(&Request::Publish { topic: "t", answer: true, options, body: b"x" });
+        assert_eq!(answer.is_ok(), is_right, "{class}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_fan_out_takes_several_turns_and_loses_nothing_of_any_class() {
+    const SUBSCRIBERS: usize = 300;
+    let (server, address) = serve(shards(1, HubConfig::default()), &Recorder::default());
+    let mut peers: Vec<_> = (0..SUBSCRIBERS).map(|_| Topics::connect(address)).collect();
+    for peer in &mut peers {
+        peer.subscribe("*", None);
+    }
+    let handle = server.handle();
+    let classes = [("bulk", Class::Bulk), ("urgent", Class::Urgent)];
+    let body = vec![7; 8 << 10];
+    for number in 0..20_u8 {
+        for (topic, class) in classes {
+            let publisher = handle.publisher(topic).expect("a name");
+            let body = [&[number][..], &body].concat();
+            publisher.publish_with(body, PublishOptions::default().class(class)).expect("room");
+        }
+    }
+    for peer in &mut peers {
+        let mut next = [0; 2];
+        for _ in 0..40 {
+            let heard = peer.hear();
+            let topic = classes.iter().position(|(topic, _)| *topic == heard.topic).expect("one of them");
+            assert_eq!(heard.body[0], next[topic], "{}", heard.topic);
+            next[topic] += 1;
+        }
+    }
+    assert!(counted(&handle.stats(), "postponed") > 0, "it was more than one turn may take");
+}
+
+#[test]
+fn a_topic_is_pushed_to_periodically_until_it_is_stopped() {
+    let (server, _) = serve(shards(2, paced()), &Recorder::default());
+    let handle = server.handle();
+    let subscription = handle.subscribe("tick", SubscribeOptions::default()).wait();
+    let subscription = subscription.expect("it runs").expect("room");
+    let publisher = handle.publisher("tick").expect("a name");
+    let every = |interval| publisher.publish_every(interval, "tick", PublishOptions::default()).wait();
+    let ticking = every(5 * MILLI).expect("it runs").expect("room for one");
+    assert_eq!(every(MILLI).expect("it runs").err(), Some(Refusal::Busy { waiting: 1, max: 1 }));
+    assert_eq!(every(Duration::ZERO).expect("it runs").err(), Some(Refusal::Malformed));
+    let heard: Vec<_> = (0..5).map(|_| subscription.recv().expect("it runs")).collect();
+    let first = heard[0].published.as_nanos();
+    for (number, tick) in heard.iter().enumerate() {
+        // Never before its time; the first one may have been late.
+        let after = Duration::from_nanos(tick.published.as_nanos() - first);
+        assert!(after >= 5 * MILLI * (number as u32).saturating_sub(1), "{number}: {after:?}");
+        assert_eq!((&*tick.body, tick.position.offset), (&b"tick"[..], number as u64 + 1));
+    }
+    ticking.stop();
+    // What was published before it stopped may still come; then nothing does.
+    eventually(PATIENCE, || subscription.recv_timeout(50 * MILLI).expect("it runs").is_none());
+    assert!(every(5 * MILLI).expect("it runs").is_ok(), "its place is free again");
+}
+
+#[test]
+fn a_paced_connection_gets_everything_in_order_and_not_too_fast() {
+    let listener = framed("push", &Recorder::default()).pace(Pace {
+        messages_per_second: 50,
+        bytes_per_second: 0,
+        burst: Duration::ZERO,
+    });
+    let (server, address) = start(shards(1, HubConfig::default()), listener, "push");
+    let mut peer = Topics::connect(address);
+    peer.subscribe("t", None);
+    let handle = server.handle();
+    let began = Instant::now();
+    for number in 0..12_u8 {
+        handle.publish("t", vec![number]).expect("room");
+    }
+    assert_eq!((0..12).map(|_| peer.hear().body[0]).collect::<Vec<_>>(), (0..12).collect::<Vec<_>>());
+    assert!(began.elapsed() >= 200 * MILLI, "eleven intervals of 20 ms, and some were saved up");
+    let stats = handle.stats();
+    let paced: u64 = stats.iter().flat_map(|shard| &shard.listeners).map(|listener| listener.paced).sum();
+    assert!(paced > 0);
+}
+
+#[test]
+fn a_push_that_expires_in_the_outbox_of_a_paced_connection_is_counted_and_seen_as_a_gap() {
+    let listener = framed("push", &Recorder::default()).pace(Pace {
+        messages_per_second: 20,
+        bytes_per_second: 0,
+        burst: Duration::ZERO,
+    });
+    let (server, address) = start(shards(1, HubConfig::default()), listener, "push");
+    let mut peer = Topics::connect(address);
+    peer.subscribe("t", None);
+    let handle = server.handle();
+    let publisher = handle.publisher("t").expect("a name");
+    let short = PublishOptions::default().ttl(MILLI);
+    publisher.publish("first").expect("room");
+    for _ in 0..5 {
+        publisher.publish_with("short", short).expect("room");
+    }
+    publisher.publish("last").expect("room");
+    let mut heard = vec![peer.hear()];
+    while heard.last().is_some_and(|it| it.body != b"last") {
+        heard.push(peer.hear());
+    }
+    assert_eq!(heard.last().map(|it| it.position.offset), Some(7));
+    let dropped = || {
+        let stats = handle.stats();
+        let lists = stats.iter().flat_map(|shard| &shard.listeners).flat_map(|it| &it.push_dropped);
+        let of_outbox: u64 = lists.filter(|(code, _)| *code == "expired").map(|(_, count)| count).sum();
+        of_outbox + counted(&stats, "expired") + counted(&stats, "late")
+    };
+    eventually(PATIENCE, || heard.len() as u64 + dropped() == 7);
+}
+
+#[test]
+fn stopping_refuses_what_waits_for_its_time() {
+    let (server, address) = serve(shards(2, HubConfig::default()), &Recorder::default());
+    let mut peer = Topics::connect(address);
+    let options = WireOptions { delay: Some(3600 * 1000 * MILLI), ..WireOptions::default() };
+    let id = peer.send(&Request::Publish { topic: "t", answer: true, options, body: b"x" });
+    let handle = server.handle();
+    let hour = PublishOptions::default().delay(3600 * 1000 * MILLI);
+    let confirmed = handle.publisher("t").expect("a name").publish_confirmed("y", hour);
+    eventually(PATIENCE, || counted(&handle.stats(), "delayed") == 2);
+    handle.begin_drain(PATIENCE);
+    assert_eq!(peer.answer_to(id).expect_err("refused").0, Refusal::Draining.status());
+    assert_eq!(confirmed.wait().expect("it runs"), Err(Refusal::Draining));
+    server.wait().expect("it ends before its deadline");
+}
