@@ -2,7 +2,6 @@
 //!
 //! | module | what |
 //! | --- | --- |
-//! | [`codec`] | the message that the encodings are compared with |
 //! | [`generator`] | the load generator of `shardcast bench`: schedules, stamps, histograms |
 //! | [`report`] | what it found, in every form in which it is told |
 //! | [`frame`] | the frames that all of them speak |
@@ -18,7 +17,6 @@
 //! Nothing here is meant for servers: a broken peer ends a benchmark, and queues have no bounds.
 #![forbid(unsafe_code)]
 
-pub mod codec;
 pub mod frame;
 pub mod generator;
 pub mod hop;

@@ -10,6 +10,7 @@ mod peer;
 mod random;
 mod scenarios;
 mod server;
+mod subscriber;
 
 use std::{process::ExitCode, time::Instant};
 

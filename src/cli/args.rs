@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use crate::{
     bench::{BENCH_EXAMPLES, BenchCommand},
     config::{Flag, Key},
+    decode::DecodeArgs,
     demo::DemoArgs,
     idl,
     operate::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs, TopArgs},
@@ -46,6 +47,9 @@ pub(crate) enum Command {
     /// Show and explain the configuration
     #[command(subcommand, after_help = CONFIG_EXAMPLES)]
     Config(ConfigCommand),
+    /// Print Tars bytes as a tree
+    #[command(after_help = DECODE_EXAMPLES)]
+    Decode(DecodeArgs),
     /// Tell whether this host is fit for the server, and what to change
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor {
@@ -155,8 +159,7 @@ pub(crate) fn seconds_or_unit(text: &str) -> String {
 }
 
 /// Without the flags that every command has, so that all commands fit on a screen.
-const TEMPLATE: &str =
-    "{about-with-newline}\n{usage-heading} {usage}\n\nCommands:\n{subcommands}{after-help}";
+const TEMPLATE: &str = "{about-with-newline}{usage-heading} {usage}\n\nCommands:\n{subcommands}{after-help}";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -207,6 +210,15 @@ const CONFIG_EXAMPLES: &str = "\
 Examples:
   shardcast config init > shardcast.toml
   shardcast config show --origin --config shardcast.toml";
+
+const DECODE_EXAMPLES: &str = "\
+Every value tells its type, but not its name. What cannot be decoded ends the tree; then the
+exit code is 1.
+
+Examples:
+  shardcast decode 00010016027a7a
+  shardcast decode --frames capture.bin
+  xxd -p -s 54 packet.raw | shardcast decode -";
 
 const SHOW_EXAMPLES: &str = "\
 Examples:

@@ -15,6 +15,7 @@ use crate::{
     args::{Args, Command, ConfigCommand, Overrides},
     bench,
     config::{self, Inputs, Loaded, Report, SourceFile},
+    decode::{self, DecodeArgs},
     demo, doctor, idl, logging, operate, serve, topics,
 };
 
@@ -51,6 +52,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&args),
         Command::Sub(args) => topics::subscribe(&args),
         Command::Pub(args) => topics::publish(&args),
+        Command::Decode(args) => decode(&args),
         Command::Config(ConfigCommand::Show { origin, overrides }) => {
             with_configuration(&overrides, |loaded| done(print(&config::print_effective(loaded, origin))))
         }
@@ -76,6 +78,22 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn done(result: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
     result.map(|()| ExitCode::SUCCESS)
+}
+
+/// Prints the tree as far as it goes, and then what is wrong.
+fn decode(args: &DecodeArgs) -> anyhow::Result<ExitCode> {
+    let decoded = match decode::run(args) {
+        Ok(decoded) => decoded,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return Ok(ExitCode::from(EXIT_CONFIGURATION));
+        }
+    };
+    print(&decoded.text)?;
+    match decoded.fault {
+        Some(fault) => Err(anyhow::Error::msg(fault)),
+        None => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// What the operator must change before another try can work is told like a mistake in the configuration.

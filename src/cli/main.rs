@@ -9,6 +9,7 @@ mod args;
 mod bench;
 mod commands;
 mod config;
+mod decode;
 mod demo;
 mod doctor;
 mod idl;

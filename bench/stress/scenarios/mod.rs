@@ -3,9 +3,13 @@
 mod churn;
 mod drain;
 mod malformed;
+mod membership;
+mod order;
+mod resume;
 mod silent;
+mod slow;
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, thread::JoinHandle};
 
 use crate::{
     control::Control,
@@ -24,6 +28,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "churn", about: "connections that come and go in every way", run: churn::run },
     Scenario { name: "malformed", about: "bytes that are no frame, from many at once", run: malformed::run },
     Scenario { name: "silent", about: "sockets that say nothing, beside one that does", run: silent::run },
+    Scenario { name: "order", about: "many publishers on many topics over all shards", run: order::run },
+    Scenario { name: "resume", about: "a crowd that is cut off and comes back at once", run: resume::run },
+    Scenario {
+        name: "membership",
+        about: "subscribers that come and go while it never rests",
+        run: membership::run,
+    },
+    Scenario { name: "slow", about: "readers that stop, under each policy", run: slow::run },
     Scenario { name: "drain", about: "SIGTERM under load, with clients that never close", run: drain::run },
 ];
 
@@ -50,6 +62,14 @@ pub(crate) fn same<T: PartialEq + fmt::Debug>(what: &str, expected: T, observed:
         return Ok(());
     }
     Err(Failure(format!("{what}: expected {expected:?}, observed {observed:?}")))
+}
+
+/// What the threads found; the first failure if there is one.
+pub(crate) fn join_all<T>(threads: Vec<JoinHandle<Outcome<T>>>) -> Outcome<Vec<T>> {
+    let join = |thread: JoinHandle<Outcome<T>>| {
+        thread.join().unwrap_or_else(|_| Err(Failure("a thread panicked".into())))
+    };
+    threads.into_iter().map(join).collect()
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

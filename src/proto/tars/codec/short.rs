@@ -42,4 +42,5 @@ fn checked(bytes: Vec<u8>) -> Result<String, usize> {
     String::from_utf8(bytes).map_err(|error| error.utf8_error().valid_up_to())
 }
 
-const LEN_MAX: usize = 16;
+/// Bytes of a number.
+pub(super) const LEN_MAX: usize = 16;

@@ -134,14 +134,12 @@ impl TarsWriter {
     #[inline]
     pub fn write_string(&mut self, tag: u8, value: &[u8]) {
         // Most strings are short, and then head, length and text are one store.
-        if let Some(text) = short::load(value)
-            && value.len() <= 14
+        if tag < LONG_FORM
+            && value.len() <= short::LEN_MAX - 2
+            && let Some(text) = short::load(value)
         {
-            let head =
-                u128::from(u16::from_le_bytes([tag << 4 | TypeCode::String1 as u8, value.len() as u8]));
-            if tag < LONG_FORM {
-                return self.append(head | text << 16, 2 + value.len());
-            }
+            let head = u16::from_le_bytes([tag << 4 | TypeCode::String1 as u8, value.len() as u8]);
+            return self.append(u128::from(head) | text << 16, 2 + value.len());
         }
         self.write_long_string(tag, value);
     }

@@ -24,7 +24,16 @@ impl<K: Encode, V: Encode> Encode for BTreeMap<K, V> {
 
 impl<'de, K: Decode<'de> + Ord, V: Decode<'de>> Decode<'de> for BTreeMap<K, V> {
     fn decode(r: &mut TarsReader<'de>, head: Head) -> Result<Self, DecodeError> {
-        pair_list(r, head).map(Self::from_iter)
+        let len = r.begin_map(head)?;
+        r.reserve::<(K, V)>(len, head.tag)?;
+        let mut map = Self::new();
+        for _ in 0..len {
+            let key = r.require(0)?;
+            let value = r.require(1)?;
+            map.insert(key, value);
+        }
+        r.leave();
+        Ok(map)
     }
 }
 

@@ -1,15 +1,18 @@
 //! How long one message takes to encode and to decode: in Tars, and in Protocol Buffers by prost.
 #![forbid(unsafe_code)]
 
+mod measure;
+mod protobuf;
+mod tars;
+
 use std::hint::black_box;
 
 use clap::Parser;
 use prost::Message;
 use shardcast::tars::codec::{DecodeStruct, TarsStruct, TarsWriter};
-use shardcast_bench::{
-    codec::{measure::best_ns, protobuf, tars},
-    machine,
-};
+use shardcast_bench::machine;
+
+use measure::best_ns;
 
 #[derive(Parser)]
 struct Args {

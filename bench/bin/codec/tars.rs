@@ -18,8 +18,7 @@ macro_rules! message {
     }) => {
         $(#[$attribute])*
         #[derive(Clone, Debug, Default, PartialEq)]
-        #[allow(missing_docs, reason = "as in the .tars file")]
-        pub struct $type<$($lifetime)?> { $(pub $field: $field_type,)* }
+                pub(crate) struct $type<$($lifetime)?> { $(pub(crate) $field: $field_type,)* }
 
         impl<$($lifetime)?> TarsStruct for $type<$($lifetime)?> {
             const NAME: &'static str = $name;
@@ -33,6 +32,7 @@ macro_rules! message {
     };
     (@decode $type:ident, $lifetime:lifetime, $($tag:literal $field:ident,)*) => {
         impl<$lifetime> DecodeStruct<$lifetime> for $type<$lifetime> {
+            #[inline]
             fn read_fields(r: &mut TarsReader<$lifetime>) -> Result<Self, DecodeError> {
                 Ok(Self { $($field: r.require($tag)?,)* })
             }
@@ -40,6 +40,7 @@ macro_rules! message {
     };
     (@decode $type:ident,, $($tag:literal $field:ident,)*) => {
         impl<'de> DecodeStruct<'de> for $type {
+            #[inline]
             fn read_fields(r: &mut TarsReader<'de>) -> Result<Self, DecodeError> {
                 Ok(Self { $($field: r.require($tag)?,)* })
             }
@@ -91,7 +92,7 @@ message! {
 
 impl Msg {
     /// The values that are encoded.
-    pub fn sample() -> Self {
+    pub(crate) fn sample() -> Self {
         Self {
             flag: true,
             kind: 7,

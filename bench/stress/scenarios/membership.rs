@@ -1,0 +1,92 @@
+//! Subscribers that come, go, and come back to a topic that never rests: what each gets begins behind the position
+//! that it was told, and goes on without a hole.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use shardcast::proto::{Position, PublishOptions, Recovery};
+
+use super::{Failure, Outcome, Trial, join_all, same};
+use crate::{random::Random, server::Setup, subscriber::Subscriber};
+
+pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
+    let visits = trial.size(2_000) / VISITORS;
+    let random = trial.random.clone();
+    let address = trial.start(&Setup::default())?.address;
+    let stop = Arc::new(AtomicBool::new(false));
+    let publisher = thread::spawn({
+        let stop = Arc::clone(&stop);
+        move || publish(address, &stop)
+    });
+    let visitors = (0..VISITORS).map(|number| {
+        let random = random.fork(u64::from(number));
+        thread::spawn(move || visit(address, visits, random))
+    });
+    let visited = join_all(visitors.collect());
+    stop.store(true, Ordering::Relaxed);
+    let published = join_all(vec![publisher])?[0];
+    let seen: u64 = visited?.into_iter().sum();
+    Ok(format!("{} visits, {published} messages, {seen} seen", visits * VISITORS))
+}
+
+fn publish(address: SocketAddr, stop: &AtomicBool) -> Outcome<u64> {
+    let mut publisher = Subscriber::connect(address)?;
+    let mut count: u64 = 0;
+    while !stop.load(Ordering::Relaxed) {
+        for topic in TOPICS {
+            publisher.publish(topic, &count.to_be_bytes(), PublishOptions::default())?;
+        }
+        count += 1;
+    }
+    publisher.peer.finish();
+    Ok(count * TOPICS.len() as u64)
+}
+
+/// Subscribes, reads a while, leaves; next time it wants to go on where it was, mostly.
+fn visit(address: SocketAddr, visits: u32, mut random: Random) -> Outcome<u64> {
+    let mut seen = 0;
+    let mut subscriber = Subscriber::connect(address)?;
+    let mut known: [Option<Position>; TOPICS.len()] = [None; TOPICS.len()];
+    for _ in 0..visits {
+        let topic = random.below(TOPICS.len() as u64) as usize;
+        let since = known[topic].filter(|_| !random.one_in(4));
+        let (head, recovery) = subscriber.subscribe(TOPICS[topic], since)?;
+        let mut next = match (since, recovery) {
+            (None, Recovery::NotAsked) => head.offset,
+            (Some(since), Recovery::Recovered) => since.offset,
+            (Some(since), Recovery::Gap { from, to }) => {
+                same("the front of the gap", since.offset + 1, from)?;
+                to
+            }
+            other => return Err(Failure(format!("asked for {:?}, was told {:?}", other.0, other.1))),
+        };
+        for _ in 0..random.below(30) + 1 {
+            let message = subscriber.message()?.ok_or_else(|| Failure("the stream ended too soon".into()))?;
+            same("the topic", TOPICS[topic], &*message.topic)?;
+            next += 1;
+            same("the next message", Position { epoch: head.epoch, offset: next }, message.position)?;
+            seen += 1;
+        }
+        subscriber.unsubscribe(TOPICS[topic])?;
+        // What came before the answer belongs to this visit.
+        for message in subscriber.take_early() {
+            next += 1;
+            same("the last ones", Position { epoch: head.epoch, offset: next }, message.position)?;
+        }
+        known[topic] = Some(Position { epoch: head.epoch, offset: next });
+        if random.one_in(10) {
+            std::mem::replace(&mut subscriber, Subscriber::connect(address)?).peer.reset();
+        }
+    }
+    subscriber.peer.finish();
+    Ok(seen)
+}
+
+const VISITORS: u32 = 8;
+const TOPICS: [&str; 5] = ["a", "b", "c", "d", "e"];
