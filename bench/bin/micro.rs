@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     machine::pin(args.cpu)?;
     let mut found = micro::framing(args.size, args.seconds);
+    found.extend(micro::outbox(args.size, args.seconds));
     found.retain(|it| it.name.contains(&args.only));
     if args.json {
         println!("{}", serde_json::to_string(&found)?);

@@ -1,6 +1,7 @@
 //! Small pieces of a message's path, each by itself, without kernel and network.
 
 mod framing;
+mod outbox;
 
 use serde::Serialize;
 use shardcast_os::clock;
@@ -8,6 +9,7 @@ use shardcast_os::clock;
 use crate::runner::median;
 
 pub use framing::framing;
+pub use outbox::outbox;
 
 /// What one piece costs.
 #[derive(Clone, Debug, Serialize)]

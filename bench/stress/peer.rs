@@ -98,11 +98,6 @@ impl Peer {
         let _ = sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO));
     }
 
-    /// A small receive buffer, so that a peer which does not read is full soon.
-    pub(crate) fn shrink(&self) {
-        let _ = sockopt::set_socket_recv_buffer_size(&self.stream, 4096);
-    }
-
     fn take_frame(&mut self) -> Outcome<Option<Frame>> {
         let Some(len) = self.input.first_chunk().map(|it| u32::from_be_bytes(*it) as usize) else {
             return Ok(None);

@@ -13,6 +13,7 @@ use crate::{
     ast::{self, Include},
     charset::Charset,
     diagnostic::{self, Fault, Span},
+    lexer::FAULTS_MAX,
     parser::parse,
 };
 
@@ -181,6 +182,10 @@ impl Loader<'_> {
 
     fn report(&mut self, stack: &[Open], severity: Severity, span: Span, fault: Fault) {
         let file = stack.last().expect("faults are reported while their file is open");
+        let alike = self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity);
+        if alike.count() >= FAULTS_MAX {
+            return;
+        }
         self.diagnostics.push(file.source.diagnostic(severity, span, fault));
     }
 }

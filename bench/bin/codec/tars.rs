@@ -99,7 +99,7 @@ impl Msg {
             level: 1234,
             seq: 123_456_789,
             ts: 1_700_000_000_123,
-            price: 3.14159,
+            price: 3.25,
             title: "a".repeat(32),
             vals: (0..16).map(|value| value * 1000).collect(),
             tags: (0..4).map(|tag| (format!("key-{tag}"), format!("value-{tag}"))).collect(),

@@ -108,7 +108,6 @@ fn eager(address: SocketAddr, progress: Arc<AtomicU64>) -> Outcome<JoinHandle<Ou
 
 fn lazy_one(address: SocketAddr) -> Outcome<Subscriber> {
     let mut subscriber = Subscriber::connect(address)?;
-    subscriber.peer.shrink();
     subscriber.subscribe(TOPIC, None)?;
     Ok(subscriber)
 }

@@ -22,7 +22,10 @@ use shardcast_bench::{
 
 pub(crate) use args::{BENCH_EXAMPLES, BenchCommand};
 
-use crate::{commands::print, doctor};
+use crate::{
+    commands::print,
+    doctor::{self, Needs},
+};
 use args::Common;
 use layout::Layout;
 
@@ -138,6 +141,12 @@ fn run_number() -> u32 {
 }
 
 fn environment(layout: &Layout, connections: usize) -> Environment {
+    let needs = Needs {
+        connections_max: connections as u64,
+        ports: Vec::new(),
+        shards: layout.shards.map_or(0, usize::from),
+        cpus: layout.shard_cpus.clone(),
+    };
     let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Environment {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -148,19 +157,9 @@ fn environment(layout: &Layout, connections: usize) -> Environment {
         generator_threads: layout.threads.len(),
         generator_cpus: layout.threads.iter().flatten().copied().collect(),
         generator_spins: layout.wait == generator::Wait::Spin,
-        doctor: doctor_warnings(layout, connections),
+        doctor: doctor::warnings(&needs),
         ..Environment::read()
     }
-}
-
-/// What is not fit on this host for being measured.
-fn doctor_warnings(layout: &Layout, connections: usize) -> Vec<String> {
-    doctor::warnings(&doctor::Needs {
-        connections_max: connections as u64,
-        ports: Vec::new(),
-        shards: layout.shards.map_or(1, usize::from),
-        cpus: layout.shard_cpus.clone(),
-    })
 }
 
 fn tell(report: &Report, common: &Common) -> anyhow::Result<()> {

@@ -35,7 +35,7 @@ fn from_digits(text: &[u8]) -> Option<Vec<u8>> {
     let text = text.strip_prefix(b"0x").unwrap_or(text);
     let digits = text.iter().filter(|c| !c.is_ascii_whitespace()).map(|c| char::from(*c).to_digit(16));
     let digits: Vec<u32> = digits.collect::<Option<_>>()?;
-    if digits.is_empty() || digits.len() % 2 != 0 {
+    if digits.is_empty() || !digits.len().is_multiple_of(2) {
         return None;
     }
     digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).ok()).collect()

@@ -7,6 +7,7 @@ use super::names;
 use crate::{
     Diagnostic, MapType, Options, Severity,
     diagnostic::Fault,
+    lexer::FAULTS_MAX,
     schema::{Module, Schema, Site, StructId, Type},
 };
 
@@ -93,6 +94,9 @@ impl<'a> Context<'a> {
         let mut taken: HashMap<String, &str> = HashMap::new();
         let mut faults = Vec::new();
         for (rust_name, name, site) in named {
+            if faults.len() >= FAULTS_MAX {
+                break;
+            }
             if let Some(other) = taken.get(&rust_name) {
                 let fault = Fault::new(format!("`{other}` and `{name}` are both `{rust_name}` in Rust"));
                 faults.push(self.fault(site, fault.hint("`keep_names` leaves names as they are")));
@@ -113,7 +117,7 @@ impl<'a> Context<'a> {
             let fault = Fault::new(format!("`{name}` has a meaning of its own in the generated code"));
             self.fault(site, fault.hint("without `keep_names` it gets another form"))
         };
-        hiding.map(fault).collect()
+        hiding.take(FAULTS_MAX).map(fault).collect()
     }
 
     pub(super) fn fault(&self, site: Site, fault: Fault) -> Diagnostic {

@@ -6,6 +6,7 @@ use super::{context::Context, names};
 use crate::{
     Diagnostic, StringType,
     diagnostic::Fault,
+    lexer::FAULTS_MAX,
     schema::{Definition, EnumId, Field, Module, Site, StructId, Value},
 };
 
@@ -87,6 +88,9 @@ impl<'a> Scope<'a> {
         faults.extend(self.context.hides(self.types(), TYPES_MEANT));
         faults.extend(self.context.clashes(self.consts()));
         for definition in &self.module.definitions {
+            if faults.len() >= FAULTS_MAX {
+                break;
+            }
             match definition {
                 Definition::Struct(id) => {
                     let fields = schema.structure(*id).fields.iter();

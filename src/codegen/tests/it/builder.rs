@@ -1,8 +1,10 @@
 //! The builder on real files.
 
+use std::{fs, path::Path};
+
 use shardcast_build::{Diagnostic, Error, Severity};
 
-use crate::{builder, faults, fixture};
+use crate::{builder, faults, fixture, written};
 
 #[test]
 fn included_files_are_found_beside_the_file_and_in_the_given_directories() {
@@ -75,6 +77,33 @@ fn every_fault_is_shown_with_its_line_and_a_caret() {
 fn a_file_that_is_not_there_is_named() {
     let error = builder().compile(&[fixture("absent.tars")]).expect_err("there is no such file");
     assert!(matches!(&error, Error::Read { path, .. } if path.ends_with("absent.tars")), "{error}");
+}
+
+#[test]
+fn faults_are_bounded_whatever_is_wrong() {
+    let repeated = |count: usize, line: fn(usize) -> String| (0..count).map(line).collect::<String>();
+    let includes = repeated(1000, |index| format!("#include \"absent_{index}.tars\"\n"));
+    let clashes = repeated(1000, |index| format!("const int a{index} = 1; const int A{index} = 2;\n"));
+    let unknown = repeated(1000, |index| format!("struct S{index} {{ 0 require U{index} u; }};\n"));
+    for (name, source) in [
+        ("bounded_includes", includes),
+        ("bounded_clashes", format!("module M {{ {clashes} }};")),
+        ("bounded_unknown", format!("module M {{ {unknown} }};")),
+    ] {
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bounded");
+        assert_eq!(faults(builder().out_dir(out).generate(&[written(name, source)])).len(), 50, "{name}");
+    }
+}
+
+#[test]
+fn a_thousand_structs_of_twenty_fields_compile() {
+    let fields: String = (0..20).map(|tag| format!("{tag} optional vector<int> field{tag};")).collect();
+    let structs: String = (0..1000).map(|index| format!("struct S{index} {{ {fields} }};")).collect();
+    let source = written("thousand", format!("module Thousand {{ {structs} }};"));
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("thousand");
+    builder().out_dir(&out).compile(&[source]).expect("it is a good file");
+    let code = fs::read_to_string(out.join("thousand.rs")).expect("it was just written");
+    assert_eq!(code.matches("pub struct S").count(), 1000);
 }
 
 fn without_directory(fault: &Diagnostic) -> String {
