@@ -12,6 +12,7 @@
 //! | [`micro`] | small pieces of a message's path, each by itself |
 //! | [`machine`] | CPUs, CPU time and memory of processes |
 //! | [`outcome`] | what one run of the load generator found |
+//! | [`topics`] | what topics cost |
 //! | [`runner`] | servers and load generators as processes |
 //!
 //! Nothing here is meant for servers: a broken peer ends a benchmark, and queues have no bounds.
@@ -28,6 +29,7 @@ pub mod micro;
 pub mod outcome;
 pub mod report;
 pub mod runner;
+pub mod topics;
 
 use std::{
     fmt::Display,

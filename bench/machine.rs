@@ -26,6 +26,17 @@ pub fn cpu_nanos(pid: u32) -> u64 {
         .sum()
 }
 
+/// CPU time of the threads of this process that are called so, in nanoseconds.
+pub fn thread_cpu_nanos(name: &str) -> u64 {
+    let Ok(tasks) = fs::read_dir("/proc/self/task") else { return 0 };
+    tasks
+        .flatten()
+        .filter(|task| fs::read_to_string(task.path().join("comm")).is_ok_and(|it| it.trim() == name))
+        .filter_map(|task| fs::read_to_string(task.path().join("schedstat")).ok())
+        .filter_map(|text| text.split(' ').next()?.parse::<u64>().ok())
+        .sum()
+}
+
 /// CPU time of this process in nanoseconds.
 pub fn own_cpu_nanos() -> u64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);

@@ -29,6 +29,7 @@ const STEPS: &[(&str, Step)] = &[
     ("clippy", Step::Cargo("cargo clippy --workspace --all-targets -- -D warnings")),
     ("rustdoc", Step::Cargo("cargo doc --workspace --no-deps")),
     ("test", Step::Cargo("cargo test --workspace")),
+    ("interop", Step::Ours(checks::interop)),
     ("loom", Step::Ours(checks::loom)),
     ("sim", Step::Ours(checks::sim_of_ci)),
     ("smoke", Step::Ours(smoke::run)),

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
         ["tidy"] => tidy::run(&root()),
+        ["interop"] => checks::interop(&root()),
         ["loom"] => checks::loom(&root()),
         ["miri"] => checks::miri(&root()),
         ["sim", words @ ..] => checks::sim(&root(), words),
@@ -65,11 +66,12 @@ fn succeed(command: &mut Command) -> Result<()> {
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  tidy    check the rules of the house that the compiler cannot check
-  loom    model-check the queues and the parking protocol
-  miri    run the protocol cores and the pure parts of os under Miri, if it is installed
-  sim     simulate hub, scheduler, outboxes and mesh: [--seeds N] [--seed S] [--trace]
-  smoke   start the release binary, talk to it, stop it
-  stress  let a real server survive scenarios that check themselves: --only NAME, --seed S, --short, --list
-  ci      everything that .ci/run does, in order, up to the first failure
+  tidy     check the rules of the house that the compiler cannot check
+  interop  compare the Tars encoding with that of npm's @tars/stream, if npm is installed
+  loom     model-check the queues and the parking protocol
+  miri     run the protocol cores and the pure parts of os under Miri, if it is installed
+  sim      simulate hub, scheduler, outboxes and mesh: [--seeds N] [--seed S] [--trace]
+  smoke    start the release binary, talk to it, stop it
+  stress   let a real server survive scenarios that check themselves: --only NAME, --seed S, --short, --list
+  ci       everything that .ci/run does, in order, up to the first failure
 ";

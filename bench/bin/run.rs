@@ -11,6 +11,7 @@ use shardcast_bench::{
     machine,
     outcome::Outcome,
     runner::{self, Bench, median},
+    topics::Topics,
 };
 
 #[derive(Parser)]
@@ -36,6 +37,7 @@ struct Args {
 struct Pair {
     name: &'static str,
     load: &'static str,
+    /// What it is held against.
     floor: &'static str,
     served: &'static str,
     unit: &'static str,
@@ -61,6 +63,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bench = Bench { server_cpu: args.server_cpu, load_cpu: args.load_cpu, seconds: args.seconds };
     for pair in PAIRS.iter().filter(|pair| pair.name.contains(&args.only)) {
         pair.compare(&bench, args.rounds)?;
+    }
+    if "topics".contains(&args.only) {
+        topics(&args)?;
     }
     if "idle".contains(&args.only) {
         idle(&bench, args.rounds)?;
@@ -98,6 +103,20 @@ impl Target {
         };
         format!("{text:>8} {}", if met { "met" } else { "MISSED" })
     }
+}
+
+fn topics(args: &Args) -> Result<(), Box<dyn Error>> {
+    let mut found: Vec<Topics> = Vec::new();
+    for _ in 0..args.rounds {
+        found.push(runner::run_alone(&format!("bench-hub --json --cpu {}", args.server_cpu))?);
+    }
+    let each = |value: fn(&Topics) -> f64| median(found.iter().map(value));
+    let name = "publish to 10: one topic, 100,000 topics, us";
+    let ratio = each(|it| it.ratio);
+    let (one, many) = (each(|it| it.one_us), each(|it| it.many_us));
+    println!("{name:<44} {one:>10.3} {many:>10.3} {ratio:>7.3} {}", Target::AtMost(1.5).verdict(ratio));
+    line("topics: bytes per idle subscription", each(|it| it.subscription_bytes), Target::AtMost(128.0));
+    Ok(())
 }
 
 fn idle(bench: &Bench, rounds: usize) -> Result<(), Box<dyn Error>> {
@@ -182,6 +201,15 @@ const PAIRS: &[Pair] = &[
         floor: "bench-floor fanout",
         served: "bench-served fanout",
         unit: "CPU us per delivery",
+        figure: |outcome| outcome.server_cpu_us,
+        target: Some(Target::AtMost(1.05)),
+    },
+    Pair {
+        name: "hub fanout 1000x1, against a broadcast",
+        load: "fanout --conns 1000 --window 1",
+        floor: "bench-served fanout",
+        served: "bench-served hub",
+        unit: "CPU us",
         figure: |outcome| outcome.server_cpu_us,
         target: Some(Target::AtMost(1.05)),
     },

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use clap::{Parser, ValueEnum};
 use shardcast::{
     CpuChoice, Limits, Listener, Server, ServerConfig, ServerHandle, ShardCount,
-    tars::{Current, Framed, FramedService, Servant},
+    push::Publisher,
+    tars::{Current, Framed, FramedService, LengthPrefixed, Servant},
 };
-use shardcast_bench::{idle::Spin, ready};
+use shardcast_bench::{frame::FRAME_BYTES_MAX, idle::Spin, ready};
 
 #[derive(Parser)]
 struct Args {
@@ -38,6 +39,8 @@ enum Mode {
     Echo,
     /// To everybody.
     Fanout,
+    /// To everybody, through the hub: published on the topic that all of them hear.
+    Hub,
 }
 
 struct Echo;
@@ -58,12 +61,25 @@ impl Servant for Fanout {
     }
 }
 
+struct Publish(Publisher);
+
+impl Servant for Publish {
+    fn do_request(&self, _current: &Current, packet: &[u8], _response: &mut Vec<u8>) {
+        // As above.
+        let _ = self.0.publish(Bytes::copy_from_slice(packet));
+    }
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     let listener = Listener::new(NAME, &args.listen);
     let listener = match args.mode {
         Mode::Echo => listener.protocol(Framed::default(), |_| FramedService(Echo)),
         Mode::Fanout => listener.protocol(Framed::default(), |server| FramedService(Fanout(server.clone()))),
+        // Frames of the application's own, so that the same bytes go out.
+        Mode::Hub => listener.protocol(Framed::new(LengthPrefixed::default(), FRAME_BYTES_MAX), |server| {
+            FramedService(Publish(server.publisher(NAME).expect("a topic's name")))
+        }),
     };
     let config = ServerConfig {
         shards: ShardCount::Exactly(1),

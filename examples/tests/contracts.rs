@@ -60,6 +60,18 @@ fn the_client_prints_what_the_guide_s_client_prints() {
 }
 
 #[test]
+fn topics_are_heard_inside_and_outside() {
+    let output = example("topics").output().expect("it was built");
+    assert!(output.status.success(), "{output:?}");
+    let lines: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+    let expected = ["2410", "2411", "2409"].into_iter().enumerate().flat_map(|(index, price)| {
+        let inside = format!("inside:  prices.gold is {price}");
+        [inside, format!("outside: prices.gold is {price}, message {}", index + 1)]
+    });
+    assert_eq!(lines, expected.collect::<Vec<_>>());
+}
+
+#[test]
 fn a_client_without_a_server_waits_for_one_and_ends_when_told() {
     let mut client = example("tars_push_client");
     let mut client =

@@ -212,13 +212,13 @@ Examples:
   shardcast config show --origin --config shardcast.toml";
 
 const DECODE_EXAMPLES: &str = "\
-Every value tells its type, but not its name. What cannot be decoded ends the tree; then the
-exit code is 1.
+Every value tells its type, and with .tars files its name. What cannot be decoded ends the tree;
+then the exit code is 1.
 
 Examples:
-  shardcast decode 00010016027a7a
-  shardcast decode --frames capture.bin
-  xxd -p -s 54 packet.raw | shardcast decode -";
+  shardcast decode 020001117016027a7a
+  shardcast decode --frames capture.bin --idl hello.tars
+  shardcast decode --idl shape.tars --type Shape.Point 0001";
 
 const SHOW_EXAMPLES: &str = "\
 Examples:

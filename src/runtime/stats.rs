@@ -166,7 +166,8 @@ pub struct ListenerStats {
     /// Times that a connection had to wait for its pace.
     pub paced: u64,
     /// Pushes dropped, per policy: `disconnect`, `drop-oldest`, `drop-newest`, `conflate`, `block`,
-    /// `closed` (the connection ended first), `no-push` (its protocol has none).
+    /// `closed` (the connection ended first), `no-push` (its protocol has none), `expired` (its time was over
+    /// before it was sent).
     pub push_dropped: Vec<(&'static str, u64)>,
 }
 

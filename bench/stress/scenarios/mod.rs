@@ -1,6 +1,7 @@
 //! The scenarios, and what they have in common.
 
 mod churn;
+mod descriptors;
 mod drain;
 mod malformed;
 mod membership;
@@ -36,6 +37,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         run: membership::run,
     },
     Scenario { name: "slow", about: "readers that stop, under each policy", run: slow::run },
+    Scenario { name: "descriptors", about: "more connections than descriptors", run: descriptors::run },
     Scenario { name: "drain", about: "SIGTERM under load, with clients that never close", run: drain::run },
 ];
 

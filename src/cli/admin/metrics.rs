@@ -160,7 +160,7 @@ type Number<T> = (&'static str, &'static str, &'static str, fn(&T) -> u64);
 /// Name, label of the code, help, values with their codes. All are counters.
 type List<T> = (&'static str, &'static str, &'static str, fn(&T) -> &[(&'static str, u64)]);
 
-const LISTENER_NUMBERS: [Number<ListenerStats>; 8] = [
+const LISTENER_NUMBERS: [Number<ListenerStats>; 9] = [
     ("shardcast_connections", "gauge", "Connections open now.", |l| l.connections),
     (
         "shardcast_unauthenticated_connections",
@@ -180,6 +180,12 @@ const LISTENER_NUMBERS: [Number<ListenerStats>; 8] = [
         "counter",
         "Pushes accepted for a connection, each connection counted.",
         |l| l.push_queued,
+    ),
+    (
+        "shardcast_connection_paced_total",
+        "counter",
+        "Times that a connection had to wait for its pace.",
+        |l| l.paced,
     ),
 ];
 
@@ -232,10 +238,17 @@ const SHARD_NUMBERS: [Number<ShardStats>; 13] = [
     ),
 ];
 
-const HUB_NUMBERS: [Number<PushStats>; 14] = [
+const HUB_NUMBERS: [Number<PushStats>; 16] = [
     ("shardcast_topics", "gauge", "Topics that the shard owns.", |p| p.topics),
     ("shardcast_subscriptions", "gauge", "Subscriptions of the shard's subscribers.", |p| p.subscriptions),
     ("shardcast_push_backlog", "gauge", "Publications that wait for their turn.", |p| p.backlog),
+    (
+        "shardcast_push_waiting",
+        "gauge",
+        "Publications that wait for their time or for the pace of their topic.",
+        |p| p.waiting,
+    ),
+    ("shardcast_push_fanning_out", "gauge", "Deliveries that wait for a later turn.", |p| p.fanning_out),
     ("shardcast_push_outgoing", "gauge", "Envelopes of the hub that wait for room to other shards.", |p| {
         p.outgoing
     }),
@@ -275,8 +288,12 @@ const HUB_NUMBERS: [Number<PushStats>; 14] = [
     ),
 ];
 
-const HUB_LISTS: [List<PushStats>; 2] = [
+const HUB_LISTS: [List<PushStats>; 4] = [
     ("shardcast_push_publish_refused_total", "code", "Publications refused, by reason.", |p| &p.refused),
+    ("shardcast_push_scheduled_total", "how", "What did not go at once, by what it waited for.", |p| {
+        &p.scheduled
+    }),
+    ("shardcast_push_undelivered_total", "why", "What the scheduler dropped, by reason.", |p| &p.undelivered),
     ("shardcast_resumes_total", "result", "Subscriptions that asked for what they had missed.", |p| {
         &p.resumed
     }),

@@ -14,6 +14,7 @@ mod latency;
 mod metrics;
 mod pages;
 mod process;
+mod reserve;
 mod server;
 mod shards;
 mod socket;

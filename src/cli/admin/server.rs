@@ -22,6 +22,7 @@ use super::{
     access::{Access, Peer},
     http::{Exchange, HEAD_BYTES_MAX, Request, Response, encode},
     pages,
+    reserve::Reserve,
     socket::{self, Socket},
 };
 use crate::config::{AdminOptions, AdminSocket};
@@ -86,6 +87,8 @@ impl Admin {
             source,
             connections: Vec::new(),
             accept_at: None,
+            reserve: Reserve::new(),
+            short: false,
         };
         let thread = thread::Builder::new()
             .name("admin".into())
@@ -145,6 +148,9 @@ struct Server {
     connections: Vec<Connection>,
     /// Set while accepting waits for a free descriptor.
     accept_at: Option<Instant>,
+    reserve: Reserve,
+    /// That descriptors are short was logged.
+    short: bool,
 }
 
 struct Connection {
@@ -238,6 +244,7 @@ impl Server {
             }
         }
         self.connections.retain(|connection| !connection.exchange.is_closed());
+        self.reserve.refill();
     }
 
     fn accept(
@@ -248,11 +255,17 @@ impl Server {
         for _ in 0..ACCEPTS_PER_TURN {
             match next(self) {
                 None => return,
-                Some(Ok((stream, address))) => self.admit(stream, address, now),
+                Some(Ok((stream, address))) => {
+                    self.short = false;
+                    self.admit(stream, address, now);
+                }
                 Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Some(Err(_)) if self.reserve.spend() => {}
                 Some(Err(error)) => {
-                    tracing::warn!(%error, "admin HTTP cannot accept a connection");
+                    if !std::mem::replace(&mut self.short, true) {
+                        tracing::warn!(%error, "admin HTTP cannot accept a connection; trying on");
+                    }
                     self.accept_at = Some(now + ACCEPT_PAUSE);
                     return;
                 }

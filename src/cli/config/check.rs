@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use shardcast::{ServerConfig, proto::TopicName};
+use shardcast::{
+    ServerConfig,
+    proto::{TopicName, TopicPrefix},
+};
 
 use super::{
     key::Key,
@@ -56,6 +59,7 @@ pub(crate) fn check(config: &Config, bad: &BTreeSet<Key>) -> Vec<Complaint> {
     for (index, listener) in config.listener.iter().enumerate() {
         check_listener(index, listener, config, &mut complaints);
     }
+    check_topics(config, &mut complaints);
     check_names(config, &mut complaints);
     check_addresses(config, &mut complaints);
     complaints.found
@@ -156,6 +160,7 @@ fn check_listener(
     if outbox_bytes.0 == 0 && listener.outbox_bytes_max.is_some() {
         complaints.add(&key("outbox_bytes_max"), "with no bytes at all, nothing can be sent");
     }
+    zero_or(listener.pace_burst, BURST, &key("pace_burst"), complaints);
     let Some(push) = &listener.push else { return };
     zero_or(
         push.interval,
@@ -172,6 +177,21 @@ fn check_listener(
     } else if frame > outbox_bytes.0 {
         let others = [&*key("outbox_bytes_max"), "limits.outbox_bytes_max"];
         complaints.add_between(&place, &others, message(&format!("outbox_bytes_max: {outbox_bytes}")));
+    }
+}
+
+fn check_topics(config: &Config, complaints: &mut Complaints<'_>) {
+    let mut seen = HashMap::new();
+    for (index, topic) in config.push.topic.iter().enumerate() {
+        let key = |name: &str| format!("push.topic.{index}.{name}");
+        if let Err(error) = TopicPrefix::new(&topic.prefix) {
+            let message = format!("{error}; all topics that begin so are meant, without a `*`");
+            complaints.add(&key("prefix"), message);
+        } else if let Some(first) = seen.insert(&topic.prefix, index) {
+            let message = format!("topic block {first} is about the same ones (they count from 0)");
+            complaints.add_between(&key("prefix"), &[&format!("push.topic.{first}.prefix")], message);
+        }
+        zero_or(topic.burst, BURST, &key("burst"), complaints);
     }
 }
 
@@ -215,6 +235,9 @@ fn check_addresses(config: &Config, complaints: &mut Complaints<'_>) {
 
 /// Length and request id.
 const FRAME_HEADER: u64 = 8;
+
+/// What a pause may save up.
+const BURST: RangeInclusive<Duration> = Duration::from_nanos(1)..=Duration::from_secs(86_400);
 
 /// Names are labels of every metric.
 const NAME_LEN_MAX: usize = 64;

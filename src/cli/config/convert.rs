@@ -1,8 +1,14 @@
 //! From what a person wrote to what the library takes.
 
-use shardcast::{Limits, ServerConfig, push::HubConfig};
+use shardcast::{
+    Limits, ServerConfig,
+    push::{AdmissionLimits, Bounds, Class, HubConfig, Pace, TopicRule, TopicRules},
+};
 
-use super::options::{Config, HubOptions, LimitOptions, ListenerOptions};
+use super::{
+    options::{Config, HubOptions, LimitOptions, ListenerOptions, TopicClass, TopicOptions},
+    values::{ByteSize, HumanDuration},
+};
 
 impl Config {
     /// The part that concerns the whole server.
@@ -56,12 +62,42 @@ impl HubOptions {
             history_age_max: self.history_age_max.0,
             history_total_bytes_max: bytes(self.history_total_bytes_max.0),
             topic_idle_timeout: self.topic_idle_timeout.0,
+            admission: AdmissionLimits {
+                delayed: Bounds {
+                    messages_max: self.delayed_messages_max,
+                    bytes_max: bytes(self.delayed_bytes_max.0),
+                },
+                paced: Bounds {
+                    messages_max: self.paced_messages_max,
+                    bytes_max: bytes(self.paced_bytes_max.0),
+                },
+                periodics_max: self.periodics_max,
+            },
+            rules: TopicRules::new(self.topic.iter().map(TopicOptions::library)),
             ..HubConfig::default()
         }
     }
 }
 
+impl TopicOptions {
+    fn library(&self) -> TopicRule {
+        let class = match self.class {
+            TopicClass::Urgent => Class::Urgent,
+            TopicClass::High => Class::High,
+            TopicClass::Normal => Class::Normal,
+            TopicClass::Bulk => Class::Bulk,
+        };
+        let pace = pace(self.messages_per_second, self.bytes_per_second, self.burst);
+        TopicRule { prefix: self.prefix.clone(), class, pace }
+    }
+}
+
 impl ListenerOptions {
+    /// How fast each of its connections may be sent to.
+    pub(crate) fn pace(&self) -> Pace {
+        pace(self.pace_messages_per_second, self.pace_bytes_per_second, self.pace_burst)
+    }
+
     /// The bounds of this listener: those of the server, with its own in their place.
     pub(crate) fn limits(&self, server: &Limits) -> Limits {
         Limits {
@@ -75,6 +111,10 @@ impl ListenerOptions {
     }
 }
 
+const fn pace(messages_per_second: u64, bytes: ByteSize, burst: HumanDuration) -> Pace {
+    Pace { messages_per_second, bytes_per_second: bytes.0, burst: burst.0 }
+}
+
 /// On a 32-bit machine a larger bound is no bound.
 fn bytes(size: u64) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)
@@ -85,7 +125,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::values::{ByteSize, HumanDuration};
 
     #[test]
     fn the_defaults_are_those_of_the_library() {

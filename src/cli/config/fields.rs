@@ -116,10 +116,17 @@ fn read_table(schema: &Json, key: &Key, defaults: &toml::Value, sections: &mut V
                 let required =
                     schema["required"].as_array().is_some_and(|names| names.contains(&name.as_str().into()));
                 let default = value_at(defaults, &child.at(0)).cloned();
+                // Where there is no block by default, the description of the block knows what it would have.
+                let default = default.or_else(|| default_of(property));
                 sections[place].fields.push(read_field(property, child, required, default));
             }
         }
     }
+}
+
+/// The default that a schema states.
+fn default_of(schema: &Json) -> Option<toml::Value> {
+    toml::Value::try_from(schema.get("default").filter(|value| !value.is_null())?).ok()
 }
 
 fn read_field(schema: &Json, key: Key, required: bool, default: Option<toml::Value>) -> Field {
@@ -165,7 +172,7 @@ mod tests {
         for field in fields {
             assert!(field.doc.ends_with('.'), "{} has no sentence: {:?}", field.key, field.doc);
             assert_ne!(field.kind, "value", "{}", field.key);
-            let example = field.default.is_some() || field.key.0[0] == "listener";
+            let example = field.default.is_some() || field.key.0[0] == "listener" || field.required;
             assert!(example, "{} has no default", field.key);
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use shardcast::push::Pace;
 
 use super::values::{
     AdminListen, AdminSocket, ByteSize, Cpus, HumanDuration, ListenAddr, LogFormat, LogLevel, Overflow,
@@ -133,6 +134,56 @@ pub(crate) struct HubOptions {
     /// A topic without subscribers and without history is forgotten when nothing was published for this long; when
     /// it comes back, it has a new epoch.
     pub(crate) topic_idle_timeout: HumanDuration,
+    /// Publications with a delay that may wait at one shard; more are refused (busy).
+    #[schemars(range(min = 0, max = 16_777_216))]
+    pub(crate) delayed_messages_max: usize,
+    /// Bytes of the publications with a delay that may wait at one shard; more are refused (busy).
+    pub(crate) delayed_bytes_max: ByteSize,
+    /// Publications of one topic that may wait for its pace; more are refused (busy).
+    #[schemars(range(min = 0, max = 16_777_216))]
+    pub(crate) paced_messages_max: usize,
+    /// Bytes of the publications of one topic that may wait for its pace; more are refused (busy).
+    pub(crate) paced_bytes_max: ByteSize,
+    /// Periodic pushes on the topics of one shard; more are refused (busy).
+    #[schemars(range(min = 0, max = 16_777_216))]
+    pub(crate) periodics_max: usize,
+    /// Class and pace of the topics that begin alike; one block for each beginning. The longest that fits a topic
+    /// decides, alone. A topic without any is of class "normal" and has no pace.
+    pub(crate) topic: Vec<TopicOptions>,
+}
+
+/// Block `[[push.topic]]`.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[schemars(extend("required" = ["prefix"]))]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TopicOptions {
+    /// How the names of the topics begin; "" is all topics.
+    pub(crate) prefix: String,
+    /// How urgent they are. What a shard does is shared out by class: 8, 4, 2 and 1 parts of 15 while all have
+    /// something to do, the more urgent first.
+    pub(crate) class: TopicClass,
+    /// Messages per second that each of them may have; 0 is no bound. What is published faster waits, up to
+    /// paced_messages_max.
+    #[schemars(range(min = 0, max = 1_000_000_000))]
+    pub(crate) messages_per_second: u64,
+    /// Bytes per second that each of them may have; "0B" is no bound.
+    pub(crate) bytes_per_second: ByteSize,
+    /// A pause saves up what would have passed in this long, up to "1d"; one message at least.
+    pub(crate) burst: HumanDuration,
+}
+
+/// How urgent a topic is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TopicClass {
+    /// Alarms and control: before all others.
+    Urgent,
+    /// What somebody waits for.
+    High,
+    /// Everything else.
+    Normal,
+    /// What may come later.
+    Bulk,
 }
 
 /// Section `[admin]`.
@@ -206,6 +257,14 @@ pub(crate) struct ListenerOptions {
     #[schemars(with = "HumanDuration")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) outbox_age_max: Option<HumanDuration>,
+    /// Messages per second that each connection may be sent, answers and pushes together; 0 is no bound. What has to
+    /// wait waits in the outbox, whose bound in age does not hold then.
+    #[schemars(range(min = 0, max = 1_000_000_000))]
+    pub(crate) pace_messages_per_second: u64,
+    /// Bytes per second that each connection may be sent; "0B" is no bound.
+    pub(crate) pace_bytes_per_second: ByteSize,
+    /// A pause saves up what would have been sent in this long, up to "1d"; one message at least.
+    pub(crate) pace_burst: HumanDuration,
     /// A message pushed to every connected client, again and again. Without this block there is none.
     #[schemars(with = "PushOptions")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -307,6 +366,24 @@ impl Default for HubOptions {
             history_age_max: HumanDuration(library.history_age_max),
             history_total_bytes_max: ByteSize(library.history_total_bytes_max as u64),
             topic_idle_timeout: HumanDuration(library.topic_idle_timeout),
+            delayed_messages_max: library.admission.delayed.messages_max,
+            delayed_bytes_max: ByteSize(library.admission.delayed.bytes_max as u64),
+            paced_messages_max: library.admission.paced.messages_max,
+            paced_bytes_max: ByteSize(library.admission.paced.bytes_max as u64),
+            periodics_max: library.admission.periodics_max,
+            topic: Vec::new(),
+        }
+    }
+}
+
+impl Default for TopicOptions {
+    fn default() -> Self {
+        Self {
+            prefix: String::new(),
+            class: TopicClass::Normal,
+            messages_per_second: 0,
+            bytes_per_second: ByteSize(0),
+            burst: HumanDuration(Pace::BURST),
         }
     }
 }
@@ -343,6 +420,9 @@ impl Default for ListenerOptions {
             outbox_bytes_max: None,
             outbox_messages_max: None,
             outbox_age_max: None,
+            pace_messages_per_second: 0,
+            pace_bytes_per_second: ByteSize(0),
+            pace_burst: HumanDuration(Pace::BURST),
             push: None,
         }
     }

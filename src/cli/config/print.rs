@@ -13,7 +13,10 @@ pub(crate) fn print_defaults() -> String {
     for section in sections() {
         text.push('\n');
         comment(&section.doc, &mut text);
-        text.push_str(&format!("{}\n", section.key.header()));
+        // A block of which there is none by default is an example.
+        let is_example = value_at(&defaults, &section.key.at(0)).is_none();
+        let mark = if is_example { "# " } else { "" };
+        text.push_str(&format!("{mark}{}\n", section.key.header()));
         for field in &section.fields {
             text.push('\n');
             comment(&field.doc, &mut text);
@@ -24,7 +27,11 @@ pub(crate) fn print_defaults() -> String {
             match (value_at(&defaults, &field.key.at(0)), inherited(field)) {
                 (Some(value), _) => text.push_str(&format!("{name} = {value}\n")),
                 (None, Some(value)) => text.push_str(&format!("# {name} = {value}\n")),
-                (None, None) => {}
+                (None, None) => {
+                    if let Some(value) = &field.default {
+                        text.push_str(&format!("# {name} = {value}\n"));
+                    }
+                }
             }
         }
     }
@@ -39,7 +46,13 @@ pub(crate) fn print_effective(loaded: &Loaded, origins: bool) -> String {
     let (many, once): (Vec<_>, Vec<_>) =
         sections().iter().partition(|section| section.key.0[0] == "listener");
     for section in once {
-        print_section(section, &section.key, &values, loaded, origins, &mut text);
+        // One of several blocks, or the only one: its number says nothing then.
+        let blocks = (0..).map(|index| section.key.at(index));
+        let blocks = blocks.take_while(|key| value_at(&values, key).is_some());
+        let count = if section.key.name() == "*" { usize::MAX } else { 1 };
+        for key in blocks.take(count) {
+            print_section(section, &key, &values, loaded, origins, &mut text);
+        }
     }
     for index in 0..loaded.config.listener.len() {
         for section in &many {
@@ -120,7 +133,8 @@ mod tests {
 
     #[test]
     fn what_is_shown_reads_back_as_the_same() {
-        let text = "server.shards = 3\nlimits.overflow = 'block:5ms'\n[[listener]]\nname = 'a'\n\
+        let text = "server.shards = 3\nlimits.overflow = 'block:5ms'\n\
+                    [[push.topic]]\nprefix = 'a'\n[[push.topic]]\nprefix = 'b'\nburst = '1s'\n[[listener]]\nname = 'a'\n\
                     listen = '[::1]:0'\nidle_timeout = '1h'\n[[listener]]\nname = 'b'\nlisten = '0.0.0.0:1'\n\
                     push.message = \"a \\\"quote\\\" and\\na line\"\n";
         let source = |text: &str| Inputs {

@@ -10,22 +10,35 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
+
+use anyhow::Context;
 use clap::Args;
 use shardcast::tars::{codec::TarsReader, packet::split_frame};
 
-use names::Shape;
+use crate::idl::Reading;
+
+use names::{Names, Shape};
 use tree::Tree;
 
 /// What to decode, and as what.
 #[derive(Args, Debug)]
 pub(crate) struct DecodeArgs {
-    /// The arguments of one TUP call: what the buffer of a packet of version 3 or 2 holds
+    /// The arguments of a TUP call, as the buffer of a packet holds them
     #[arg(long, conflicts_with = "frames")]
     tup: bool,
-    /// Whole packets, one behind the other; without this, packets are recognised by their lengths
+    /// Whole packets; without this, they are recognised by their lengths
     #[arg(long)]
     frames: bool,
-    /// Hexadecimal digits; or a file of them, or of the bytes themselves; "-" for standard input
+    /// .tars file with the names of what is decoded; may be given again
+    #[arg(long, value_name = "FILE")]
+    idl: Vec<PathBuf>,
+    /// What the fields are: a struct of the .tars files, such as Module.Struct
+    #[arg(long = "type", value_name = "STRUCT", requires = "idl", conflicts_with_all = ["tup", "frames"])]
+    structure: Option<String>,
+    #[command(flatten)]
+    reading: Reading,
+    /// Hexadecimal digits, a file of them or of bytes, or "-" for standard input
     #[arg(value_name = "HEX|FILE|-")]
     input: String,
 }
@@ -39,38 +52,41 @@ pub(crate) struct Decoded {
 /// Reads and decodes the input.
 ///
 /// # Errors
-/// There is no such input.
+/// There is no such input, no such struct, or the .tars files are faulty.
 pub(crate) fn run(args: &DecodeArgs) -> anyhow::Result<Decoded> {
+    let mut names = Names::default();
+    if !args.idl.is_empty() {
+        names.schema = Some(args.reading.builder().schema(&args.idl)?.0);
+    }
     let bytes = input::read(&args.input)?;
-    Ok(decode(
-        &bytes,
-        if args.tup {
-            As::Tup
-        } else if args.frames {
-            As::Frames
-        } else {
-            As::Whatever
-        },
-    ))
+    let what = match &args.structure {
+        Some(path) => As::Fields(names.structure(path).with_context(|| format!("no struct `{path}`"))?),
+        None if args.tup => As::Attributes,
+        None if args.frames || are_frames(&bytes) => As::Frames(&names),
+        None => As::Fields(Shape::Unknown),
+    };
+    Ok(decode(&bytes, what))
 }
 
 /// What the bytes are taken for.
-enum As {
-    Tup,
-    Frames,
-    /// Packets if their lengths say so, else fields.
-    Whatever,
+enum As<'n> {
+    /// The arguments of one TUP call.
+    Attributes,
+    /// Whole packets.
+    Frames(&'n Names),
+    /// Fields, maybe of a known struct.
+    Fields(Shape<'n>),
 }
 
-fn decode(bytes: &[u8], what: As) -> Decoded {
+fn decode(bytes: &[u8], what: As<'_>) -> Decoded {
     let mut tree = Tree::default();
     let result = match what {
-        As::Tup => packet::print_attributes(&mut tree, bytes),
-        As::Frames => packet::print_frames(&mut tree, bytes),
-        As::Whatever if are_frames(bytes) => packet::print_frames(&mut tree, bytes),
-        As::Whatever => {
+        As::Attributes => packet::print_attributes(&mut tree, bytes),
+        As::Frames(names) => packet::print_frames(&mut tree, bytes, names),
+        As::Fields(shape) => {
             let mut r = TarsReader::new(bytes);
-            tree.fields(&mut r, &Shape::Unknown).and_then(|()| r.finish()).map_err(|error| error.to_string())
+            let result = tree.fields(&mut r, shape).and_then(|()| r.finish());
+            result.map_err(|error| error.to_string())
         }
     };
     Decoded { text: tree.into_text(), fault: result.err() }

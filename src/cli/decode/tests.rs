@@ -1,10 +1,13 @@
-use super::{As, decode};
+use super::{
+    As, decode,
+    names::{Names, Shape},
+};
 
 #[test]
 fn fields_are_printed_with_their_types() {
     check(
         &[0x02, 0, 1, 0x11, 0x70, 0x16, 2, b'z', b'z', 0x2A, 0x0C, 0x0B, 0x39, 0, 1, 0x0C, 0x48, 0x0C],
-        As::Whatever,
+        As::Fields(Shape::Unknown),
         "0: INT32 70000\n1: STRING1 \"zz\"\n2: STRUCT\n  0: ZERO_TAG 0\n3: LIST of 1\n  [0]: ZERO_TAG 0\n4: MAP of 0\n",
         None,
     );
@@ -14,7 +17,7 @@ fn fields_are_printed_with_their_types() {
 fn keys_label_their_values() {
     check(
         &[0x08, 0, 2, 0x06, 1, b'k', 0x1D, 0, 0, 1, 255, 0x0A, 0x0B, 0x1C],
-        As::Whatever,
+        As::Fields(Shape::Unknown),
         "0: MAP of 2\n  \"k\": SIMPLE_LIST (1 bytes) ff\n  key [1]: STRUCT\n  value [1]: ZERO_TAG 0\n",
         None,
     );
@@ -23,18 +26,38 @@ fn keys_label_their_values() {
 #[test]
 fn what_cannot_be_decoded_ends_the_tree() {
     let cut = Some("tag 1, byte 5: length 5 with 0 bytes left");
-    check(&[0x0C, 0x16, 2, 0xFF, b'z'], As::Whatever, "0: ZERO_TAG 0\n1: STRING1 b\"\\xffz\"\n", None);
-    check(&[0x0C, 0x2C, 0x3C, 0x16, 5], As::Whatever, "0: ZERO_TAG 0\n2: ZERO_TAG 0\n3: ZERO_TAG 0\n", cut);
-    check(&[0, 0, 0, 9, 0x10], As::Frames, "", Some("packet 1 is cut off: 5 bytes are there"));
-    check(&[0, 0, 0, 1], As::Frames, "", Some("packet 1: a packet of 1 bytes, where none has less than 5"));
+    check(
+        &[0x0C, 0x16, 2, 0xFF, b'z'],
+        As::Fields(Shape::Unknown),
+        "0: ZERO_TAG 0\n1: STRING1 b\"\\xffz\"\n",
+        None,
+    );
+    check(
+        &[0x0C, 0x2C, 0x3C, 0x16, 5],
+        As::Fields(Shape::Unknown),
+        "0: ZERO_TAG 0\n2: ZERO_TAG 0\n3: ZERO_TAG 0\n",
+        cut,
+    );
+    check(
+        &[0, 0, 0, 9, 0x10],
+        As::Frames(&Names::default()),
+        "",
+        Some("packet 1 is cut off: 5 bytes are there"),
+    );
+    check(
+        &[0, 0, 0, 1],
+        As::Frames(&Names::default()),
+        "",
+        Some("packet 1: a packet of 1 bytes, where none has less than 5"),
+    );
     let deep = [0x0A; 100];
     assert_eq!(
-        decode(&deep, As::Whatever).fault.as_deref(),
+        decode(&deep, As::Fields(Shape::Unknown)).fault.as_deref(),
         Some("tag 0, byte 65: nested more deeply than 64 levels")
     );
 }
 
-fn check(bytes: &[u8], what: As, text: &str, fault: Option<&str>) {
+fn check(bytes: &[u8], what: As<'_>, text: &str, fault: Option<&str>) {
     let decoded = decode(bytes, what);
     assert_eq!((decoded.text.as_str(), decoded.fault.as_deref()), (text, fault), "{bytes:02x?}");
 }

@@ -41,13 +41,10 @@ impl Tree {
     }
 
     /// Writes all fields up to the end of the struct or of the input.
-    pub(super) fn fields(&mut self, r: &mut TarsReader<'_>, shape: &Shape<'_>) -> Result<(), DecodeError> {
+    pub(super) fn fields(&mut self, r: &mut TarsReader<'_>, shape: Shape<'_>) -> Result<(), DecodeError> {
         while let Some(head) = r.next_head()? {
-            let (label, inner) = match shape.field(head.tag) {
-                Some(field) => (format!("{} {}", head.tag, field.name), field.shape),
-                None => (head.tag.to_string(), Shape::Unknown),
-            };
-            self.value(r, head, &label, &inner)?;
+            let (label, inner) = label(head.tag, shape);
+            self.value(r, head, &label, inner)?;
         }
         Ok(())
     }
@@ -58,20 +55,20 @@ impl Tree {
         r: &mut TarsReader<'_>,
         head: Head,
         label: &str,
-        shape: &Shape<'_>,
+        shape: Shape<'_>,
     ) -> Result<(), DecodeError> {
         let code = head.code;
         match code {
             TypeCode::List => {
                 let len = r.begin_list(head)?;
                 self.line(format_args!("{label}: {code} of {len}"));
-                self.within(|tree| tree.elements(r, len))?;
+                self.within(|tree| tree.elements(r, len, shape.element()))?;
                 r.leave();
             }
             TypeCode::Map => {
                 let len = r.begin_map(head)?;
                 self.line(format_args!("{label}: {code} of {len}"));
-                self.within(|tree| tree.pairs(r, len))?;
+                self.within(|tree| tree.pairs(r, len, shape.pair()))?;
                 r.leave();
             }
             TypeCode::StructBegin => {
@@ -81,35 +78,48 @@ impl Tree {
                 r.end_struct()?;
             }
             _ => {
-                let value = scalar(r, head)?;
+                let value = scalar(r, head, shape)?;
                 self.line(format_args!("{label}: {code} {value}"));
             }
         }
         Ok(())
     }
 
-    fn elements(&mut self, r: &mut TarsReader<'_>, len: usize) -> Result<(), DecodeError> {
+    fn elements(&mut self, r: &mut TarsReader<'_>, len: usize, shape: Shape<'_>) -> Result<(), DecodeError> {
         for index in 0..len {
             let head = element_head(r, 0)?;
-            self.value(r, head, &format!("[{index}]"), &Shape::Unknown)?;
+            self.value(r, head, &format!("[{index}]"), shape)?;
         }
         Ok(())
     }
 
     /// A key that fits on a line labels its value.
-    fn pairs(&mut self, r: &mut TarsReader<'_>, len: usize) -> Result<(), DecodeError> {
+    fn pairs(
+        &mut self,
+        r: &mut TarsReader<'_>,
+        len: usize,
+        (key, value): (Shape<'_>, Shape<'_>),
+    ) -> Result<(), DecodeError> {
         for index in 0..len {
             let head = element_head(r, 0)?;
             let label = if matches!(head.code, TypeCode::List | TypeCode::Map | TypeCode::StructBegin) {
-                self.value(r, head, &format!("key [{index}]"), &Shape::Unknown)?;
+                self.value(r, head, &format!("key [{index}]"), key)?;
                 format!("value [{index}]")
             } else {
-                scalar(r, head)?
+                scalar(r, head, key)?
             };
             let head = element_head(r, 1)?;
-            self.value(r, head, &label, &Shape::Unknown)?;
+            self.value(r, head, &label, value)?;
         }
         Ok(())
+    }
+}
+
+/// The tag of a field with its name, and what is in it.
+pub(super) fn label<'s>(tag: u8, shape: Shape<'s>) -> (String, Shape<'s>) {
+    match shape.field(tag) {
+        Some((name, inner)) => (format!("{tag} {name}"), inner),
+        None => (tag.to_string(), Shape::Unknown),
     }
 }
 
@@ -119,13 +129,19 @@ fn element_head(r: &mut TarsReader<'_>, tag: u8) -> Result<Head, DecodeError> {
     r.seek(tag)?.ok_or(missing)
 }
 
-fn scalar(r: &mut TarsReader<'_>, head: Head) -> Result<String, DecodeError> {
+fn scalar(r: &mut TarsReader<'_>, head: Head, shape: Shape<'_>) -> Result<String, DecodeError> {
     Ok(match head.code {
         TypeCode::Float => format!("{:?}", r.read_float(head)?),
         TypeCode::Double => format!("{:?}", r.read_double(head)?),
         TypeCode::String1 | TypeCode::String4 => text(r.read_string(head)?),
         TypeCode::SimpleList => hex(r.read_simple_list(head)?),
-        _ => r.read_int(head, Wanted::Int64)?.to_string(),
+        _ => {
+            let number = r.read_int(head, Wanted::Int64)?;
+            match shape.enumerator(number) {
+                Some(name) => format!("{number} ({name})"),
+                None => number.to_string(),
+            }
+        }
     })
 }
 

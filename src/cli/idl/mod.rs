@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use shardcast_build::{Diagnostic, Error};
 
-pub(crate) use args::{GEN_EXAMPLES, Generate, IDL_EXAMPLES, IdlCommand};
+pub(crate) use args::{GEN_EXAMPLES, Generate, IDL_EXAMPLES, IdlCommand, Reading};
 
 use crate::commands::{EXIT_CONFIGURATION, print};
 

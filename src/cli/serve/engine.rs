@@ -46,6 +46,7 @@ fn listener(options: &ListenerOptions, server: &shardcast::Limits) -> Listener {
         .topic(if options.topic.is_empty() { &options.name } else { &options.topic })
         .protocol(Framed::length_prefixed(parser), |_| FramedService(Echo))
         .idle_timeout(limits.idle_timeout)
+        .pace(options.pace())
         .overflow(limits.overflow)
         .outbox(limits.outbox_bytes_max, limits.outbox_messages_max, limits.outbox_age_max)
 }

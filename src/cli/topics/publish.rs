@@ -12,7 +12,7 @@ use clap::Args;
 use serde_json::json;
 use shardcast::{
     proto::{Position, PublishOptions, TopicName},
-    push::Receipt,
+    push::{Class, Receipt},
     tars::{RequestError, TopicClient, TopicEvent, TopicPublisher},
 };
 
@@ -20,7 +20,7 @@ use super::{
     Connect,
     output::{self, Output},
 };
-use crate::{commands, signals};
+use crate::{commands, config::HumanDuration, signals};
 
 /// What `pub` is told.
 #[derive(Args, Debug)]
@@ -40,6 +40,15 @@ pub(crate) struct PubArgs {
     /// Replaces, in full outboxes that conflate, what waits with the same key
     #[arg(long, value_name = "KEY")]
     key: Option<u64>,
+    /// Publish this much later, such as 500ms; the answer comes then
+    #[arg(long, value_name = "TIME")]
+    delay: Option<HumanDuration>,
+    /// Wanted for so long after it is published
+    #[arg(long, value_name = "TIME")]
+    ttl: Option<HumanDuration>,
+    /// At least this urgent: urgent, high, normal or bulk
+    #[arg(long, value_parser = parse_class)]
+    class: Option<Class>,
 }
 
 /// What became of one publication.
@@ -53,7 +62,12 @@ pub(crate) fn run(args: &PubArgs) -> anyhow::Result<ExitCode> {
     let stop = signals::stop_requests().context("cannot watch for signals")?;
     let body = body(&args.payload)?;
     let publisher = connect(&args.connect)?;
-    let options = PublishOptions { key: args.key, ..PublishOptions::default() };
+    let options = PublishOptions {
+        key: args.key,
+        delay: args.delay.map(|delay| delay.0),
+        ttl: args.ttl.map(|ttl| ttl.0),
+        class: args.class.map(Class::number),
+    };
     let (tell, told) = flume::unbounded();
     let mut tally = Tally::new(args);
     let started = Instant::now();
@@ -170,6 +184,11 @@ fn body(payload: &str) -> anyhow::Result<Vec<u8>> {
     let mut body = Vec::new();
     io::stdin().lock().take(PAYLOAD_BYTES_MAX).read_to_end(&mut body).context("cannot read the payload")?;
     Ok(body)
+}
+
+fn parse_class(text: &str) -> Result<Class, String> {
+    let class = Class::ALL.into_iter().find(|class| class.name() == text);
+    class.ok_or_else(|| format!("`{text}` is no class: write urgent, high, normal or bulk"))
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {

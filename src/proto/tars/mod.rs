@@ -1,7 +1,9 @@
 //! Tars: what its clients and servers say to each other.
 //!
-//! Not here: the Tars packet protocol (`protocol = tars`). [`framed`] is its push mode over a custom
-//! protocol (`not_tars`).
+//! [`codec`] is the encoding of all of it, [`packet`] the requests and responses, [`tup`] and [`json`] two ways
+//! to put arguments into them; [`framed`] is push mode over a custom protocol (`not_tars`).
+//!
+//! Not here: a session that speaks packets (`protocol = tars`).
 
 #[doc(hidden)]
 #[path = "codegen.rs"]

@@ -51,7 +51,7 @@ pub struct PushStats {
     pub undelivered: Vec<(&'static str, u64)>,
     /// Messages that a subscription of the library had no room for.
     pub subscription_dropped: u64,
-    /// Connections that do not hear of their listener's topic, because there were too many subscriptions.
+    /// Connections that do not hear of their listener's topic, because there were too many subscriptions or topics.
     pub unasked_refused: u64,
 }
 
@@ -59,7 +59,7 @@ pub struct PushStats {
 #[derive(Debug, Default)]
 pub(crate) struct PushCounters {
     gauges: [Counter; 8],
-    counters: [Counter; 20],
+    counters: [Counter; 21],
     pub(super) quiet_refused: Counter,
     pub(super) subscription_dropped: Counter,
     pub(super) unasked_refused: Counter,
@@ -98,6 +98,7 @@ impl PushCounters {
             late.postponed,
             late.expired,
             late.left,
+            counters.unasked_refused,
         ];
         self.counters.iter().zip(counters).for_each(|(counter, value)| counter.set(value));
     }
@@ -106,7 +107,7 @@ impl PushCounters {
 pub(crate) fn read(counters: &PushCounters) -> PushStats {
     let [topics, subscriptions, backlog, outgoing, requests, history_bytes, waiting, fanning_out] =
         std::array::from_fn(|index| counters.gauges[index].read());
-    let all: [u64; 20] = std::array::from_fn(|index| counters.counters[index].read());
+    let all: [u64; 21] = std::array::from_fn(|index| counters.counters[index].read());
     let [
         published,
         delivered,
@@ -120,7 +121,7 @@ pub(crate) fn read(counters: &PushCounters) -> PushStats {
         stalls,
         waits @ ..,
     ] = all;
-    let [delayed, paced, repeated, missed, expired, outlived, closed, postponed, late, left] = waits;
+    let [delayed, paced, repeated, missed, expired, outlived, closed, postponed, late, left, unasked] = waits;
     PushStats {
         topics,
         subscriptions,
@@ -157,6 +158,6 @@ pub(crate) fn read(counters: &PushCounters) -> PushStats {
             ("left", left),
         ],
         subscription_dropped: counters.subscription_dropped.read(),
-        unasked_refused: counters.unasked_refused.read(),
+        unasked_refused: counters.unasked_refused.read() + unasked,
     }
 }

@@ -81,7 +81,7 @@ fn blocks_of<'a>(value: &'a Spanned<DeValue<'a>>) -> Result<Vec<Block<'a>>, Opti
 }
 
 fn read_blocks(blocks: &[Block<'_>], key: &Key, layers: &mut Layers) {
-    layers.own_listeners = true;
+    layers.own_listeners |= key.name() == "listener";
     for (index, (span, table)) in blocks.iter().enumerate() {
         let child = key.join(index);
         layers.tables.push((child.clone(), span.clone()));
@@ -108,7 +108,11 @@ fn unknown(table: &Key, name: &str) -> Complaint {
     }
     let complaint = Complaint::new(&child, format!("unknown key `{name}` in {}", table.header()));
     let names = section(table).map(|section| section.fields.iter().map(|field| field.key.name()));
-    match (closest(name, names.into_iter().flatten()), home_of(name)) {
+    // Tables inside of this one may be meant too.
+    let pattern = table.pattern();
+    let inside = sections().iter().filter_map(|section| section.key.0.strip_prefix(&*pattern.0)?.first());
+    let inside = inside.map(String::as_str).filter(|part| *part != "*");
+    match (closest(name, names.into_iter().flatten().chain(inside)), home_of(name)) {
         (Some(meant), _) => complaint.help(format!("did you mean `{meant}`?")),
         (None, Some(home)) => complaint.help(format!("`{name}` belongs into {}", home.key.header())),
         (None, None) => complaint.help("`shardcast config doc` lists all keys".to_owned()),

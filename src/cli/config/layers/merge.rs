@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::{Layers, Origin};
 use crate::config::{
     check::Complaint,
-    fields::{defaults, section},
+    fields::{defaults, section, value_at},
     key::Key,
     options::Config,
     report::Place,
@@ -46,9 +46,11 @@ pub(super) fn merge(layers: &mut Layers) -> Merged {
     }
     let mut merged = Merged { config: None, origins: BTreeMap::new(), bad: BTreeSet::new() };
     for setting in &layers.settings {
-        let count = listeners(&mut root).len();
-        if index_of(&setting.key).is_some_and(|index| index > count) {
-            let message = format!("there are {count} listeners: the next is number {count}");
+        if let Some((list, index)) = index_of(&setting.key)
+            && let count = len_of(&root, &list)
+            && index > count
+        {
+            let message = format!("there are {count} {}s: the next is number {count}", list.name());
             let complaint = Complaint::new(&setting.key, message);
             layers.problems.push(complaint.at(setting.origin.clone().into()));
             continue;
@@ -61,9 +63,11 @@ pub(super) fn merge(layers: &mut Layers) -> Merged {
         }
         merged.origins.insert(setting.key.clone(), setting.origin.clone());
     }
-    let count = listeners(&mut root).len();
-    for index in untouched..count {
-        require_all(&Key::new("listener").join(index), layers, &mut merged);
+    for (list, first) in [("listener", untouched), ("push.topic", 0)] {
+        let list = Key::new(list);
+        for index in first..len_of(&root, &list) {
+            require_all(&list.join(index), layers, &mut merged);
+        }
     }
     match Config::deserialize(root) {
         Ok(config) => merged.config = Some(config),
@@ -96,7 +100,7 @@ fn require_all(table: &Key, layers: &mut Layers, merged: &mut Merged) {
     }
 }
 
-/// The table with this key, made if it is not there yet. A new listener goes at the end of the list.
+/// The table with this key, made if it is not there yet. A new block goes at the end of its list.
 fn open<'a>(root: &'a mut Value, key: &Key) -> &'a mut Value {
     key.0.iter().fold(root, |value, part| match value {
         Value::Array(blocks) => {
@@ -115,6 +119,12 @@ fn listeners(root: &mut Value) -> &mut Vec<Value> {
     root.get_mut("listener").and_then(Value::as_array_mut).expect("the default configuration has listeners")
 }
 
-fn index_of(key: &Key) -> Option<usize> {
-    key.0.get(1).filter(|_| key.0[0] == "listener").map(|part| part.parse().unwrap_or(usize::MAX))
+/// The list that the option is in, if it is in one, and the number of its block there.
+fn index_of(key: &Key) -> Option<(Key, usize)> {
+    let at = key.pattern().0.iter().position(|part| part == "*")?;
+    Some((Key(key.0[..at].to_vec()), key.0[at].parse().unwrap_or(usize::MAX)))
+}
+
+fn len_of(root: &Value, list: &Key) -> usize {
+    value_at(root, list).and_then(Value::as_array).map_or(0, Vec::len)
 }

@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use shardcast::{CpuChoice, ShardCount};
+use shardcast::{
+    CpuChoice, ShardCount,
+    push::{Class, Pace},
+};
 
 use super::*;
 
@@ -184,6 +187,40 @@ fn a_listener_far_away_is_refused() {
         let report = mistakes(inputs("", &[(name.as_str(), "x")]));
         assert!(report.contains("the next is number 1"), "{report}");
     }
+}
+
+#[test]
+fn topics_have_rules_by_their_beginnings() {
+    let file = "[[push.topic]]\nprefix = 'alarm/'\nclass = 'urgent'\n[[push.topic]]\nprefix = ''\n\
+                messages_per_second = 100\nbytes_per_second = '1MiB'\nburst = '1s'\n\
+                [[listener]]\nname = 'a'\nlisten = '127.0.0.1:0'\npace_messages_per_second = 5\n";
+    let variables = [("SHARDCAST_PUSH__TOPIC__0__BURST", "2s"), ("SHARDCAST_PUSH__TOPIC__2__PREFIX", "x")];
+    let config = load(inputs(file, &variables)).expect("valid").config;
+    let rules = config.server_config().push.rules;
+    let pace = Pace { messages_per_second: 100, bytes_per_second: 1 << 20, burst: Duration::from_secs(1) };
+    assert_eq!(rules.of("else"), (Class::Normal, pace));
+    assert_eq!(rules.of("alarm/fire"), (Class::Urgent, Pace { burst: Duration::from_secs(2), ..Pace::NONE }));
+    assert_eq!(rules.of("xy"), (Class::Normal, Pace::NONE));
+    assert_eq!(config.listener.len(), 1);
+    assert_eq!(config.listener[0].pace(), Pace { messages_per_second: 5, ..Pace::NONE });
+}
+
+#[test]
+fn topics_that_make_no_sense_are_told() {
+    for (topics, told) in [
+        ("[[push.topic]]\nclass = 'high'\n", "has no `prefix`"),
+        ("[[push.topic]]\nprefix = 'a*'\n", "without a `*`"),
+        ("[[push.topic]]\nprefix = 'a'\n[[push.topic]]\nprefix = 'a'\n", "block 0 is about the same"),
+        ("[[push.topic]]\nprefix = 'a'\nclass = 'urgnt'\n", "did you mean \"urgent\"?"),
+        ("[[push.topic]]\nprefix = 'a'\nburst = '2d'\n", "out of range"),
+        ("[push]\ntopic = 3\n", "`push.topic` is a list of tables"),
+        ("[[push.topics]]\nprefix = 'a'\n", "did you mean"),
+    ] {
+        let report = mistakes(inputs(topics, &[]));
+        assert!(report.contains(told), "{told}: {report}");
+    }
+    let far = mistakes(inputs("", &[("SHARDCAST_PUSH__TOPIC__1__PREFIX", "x")]));
+    assert!(far.contains("there are 0 topics: the next is number 0"), "{far}");
 }
 
 #[test]

@@ -181,6 +181,8 @@ pub struct HubCounters {
     pub outlived: u64,
     /// Publications refused because there were too many topics.
     pub topics_refused: u64,
+    /// Subscriptions that were refused and whose subscriber had asked for no answer.
+    pub unasked_refused: u64,
     /// Subscriptions that recovered all that they had missed.
     pub recovered: u64,
     /// Subscriptions told of a gap.

@@ -155,8 +155,9 @@ impl Hub {
         if let Some(group) = self.group(route) {
             group.asked -= 1;
         }
-        if let Some(ticket) = ticket {
-            outlet.answer(ticket, Answer::Subscribed(result));
+        match ticket {
+            Some(ticket) => outlet.answer(ticket, Answer::Subscribed(result)),
+            None => self.counters.unasked_refused += u64::from(result.is_err() && who.is_some()),
         }
         let Some((who, back)) = who else {
             // Perhaps nobody wants the route any more.

@@ -15,6 +15,8 @@ pub struct Admission<K, T> {
     delayed: DelayQueue<Submission<K, T>>,
     paced: PacedTopics<K, T>,
     periodic: Periodics<Submission<K, T>>,
+    /// When the first of the three has something; asked for with every publication, so it is kept.
+    due: Time,
     counts: Counts,
 }
 
@@ -123,6 +125,7 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
             delayed: DelayQueue::new(limits.delayed),
             paced: PacedTopics::new(limits.paced),
             periodic: Periodics::new(limits.periodics_max),
+            due: Time::NEVER,
             counts: Counts::default(),
         }
     }
@@ -134,7 +137,9 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
         if is_plain && self.paced.waiting() == 0 {
             return Submitted::Passes(submission.item);
         }
-        self.submit_slow(submission, now)
+        let submitted = self.submit_slow(submission, now);
+        self.set_due();
+        submitted
     }
 
     /// Publishes `submission` again and again, for the first time at its `due`; its `expires` means nothing. The
@@ -148,16 +153,26 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
         interval: Duration,
         submission: Submission<K, T>,
     ) -> Result<(), AddError> {
-        self.periodic.add(number, submission.due, interval, submission)
+        let added = self.periodic.add(number, submission.due, interval, submission);
+        self.set_due();
+        added
     }
 
     /// Ends a periodic push; what it submitted before may still wait for its pace.
     pub fn remove_periodic(&mut self, number: u64) -> Option<T> {
-        self.periodic.remove(number).map(|submission| submission.item)
+        let removed = self.periodic.remove(number).map(|submission| submission.item);
+        self.set_due();
+        removed
     }
 
     /// The next thing that is to be published or has expired by now.
     pub fn poll(&mut self, now: Time) -> Option<Admitted<T>> {
+        let admitted = self.next(now);
+        self.set_due();
+        admitted
+    }
+
+    fn next(&mut self, now: Time) -> Option<Admitted<T>> {
         // What has waited behind a pace is older than what becomes due now.
         if let Some(came) = self.paced.pop(now) {
             return Some(match came {
@@ -189,8 +204,14 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
     }
 
     /// When [`poll`](Self::poll) will have something.
+    #[inline]
     pub fn poll_timeout(&self) -> Option<Time> {
-        [self.paced.next_due(), self.delayed.next_due(), self.periodic.next_due()].into_iter().flatten().min()
+        (self.due != Time::NEVER).then_some(self.due)
+    }
+
+    fn set_due(&mut self) {
+        let all = [self.paced.next_due(), self.delayed.next_due(), self.periodic.next_due()];
+        self.due = all.into_iter().flatten().min().unwrap_or(Time::NEVER);
     }
 
     /// Messages that wait: delayed ones and paced ones.
@@ -221,6 +242,7 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
         while let Some((_, submission)) = self.delayed.pop_due(Time::NEVER) {
             left.push(submission.item);
         }
+        self.set_due();
         left
     }
 

@@ -59,7 +59,6 @@ mod impls;
 mod limits;
 mod reader;
 mod short;
-mod skip;
 mod traits;
 mod writer;
 

@@ -134,9 +134,9 @@ fn requests_that_are_refused_are_told() {
     let publisher = TopicPublisher::connect(address).expect("a shard");
     let name = TopicName::new("t").expect("a name");
     assert_eq!(publisher.presence(&name), Ok(0));
-    let later = PublishOptions { ttl: Some(Duration::from_secs(1)), ..PublishOptions::default() };
-    let refused = publisher.publish(&name, later, b"x");
-    assert!(matches!(refused, Err(RequestError::Refused { status: 12, .. })), "{refused:?}");
+    let no_class = PublishOptions { class: Some(4), ..PublishOptions::default() };
+    let refused = publisher.publish(&name, no_class, b"x");
+    assert!(matches!(refused, Err(RequestError::Refused { status: 7, .. })), "{refused:?}");
 
     // Whoever echoes frames does not speak of topics.
     let echo = Listener::new("echo", "127.0.0.1:0")

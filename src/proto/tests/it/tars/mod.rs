@@ -2,6 +2,7 @@
 
 mod decode_cases;
 mod hostile;
+mod interop;
 mod packets;
 mod properties;
 mod tup;

@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use bytes::Bytes;
 use shardcast_proto::tars::{
     codec::{DecodeErrorKind, TarsWriter},
+    json::JsonObject,
     packet::{
         FRAME_LEN_MAX_DEFAULT, FrameError, RequestPacket, RequestRef, ResponsePacket, ResponseRef,
         ReturnCode, Version, split_frame,
@@ -77,6 +78,23 @@ fn fields_have_the_recorded_values() {
 
     let frame = recorded_frame("04_oneway_tell.req");
     assert!(RequestRef::decode(whole(&frame)).expect("a request").is_one_way());
+}
+
+/// A response recorded from TarsCpp, whose server took the request; ours has the same members.
+#[test]
+fn arguments_of_version_5_are_members_of_an_object() {
+    let frame = recorded_frame("50_json_echo.req");
+    let request = RequestRef::decode(whole(&frame)).expect("a request");
+    let mut arguments = JsonObject::parse(&request.buffer).expect("an object");
+    assert_eq!((request.version, arguments.require("s")), (Version::JSON, Ok("json-hi".to_owned())));
+
+    let frame = recorded_frame("50_json_echo.rsp");
+    let response = ResponseRef::decode(whole(&frame)).expect("a response");
+    let mut results = JsonObject::parse(&response.buffer).expect("an object");
+    assert_eq!(results.require::<i32>("tars_ret"), Ok(0));
+    assert_eq!(results.require::<String>("r"), Ok("json-hi".to_owned()));
+    let missing = results.require::<i32>("r").expect_err("it has been taken");
+    assert_eq!(missing.to_string(), "r: required member is missing");
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use std::mem;
 
-use super::{DecodeError, Head, TarsReader, TypeCode};
+use super::{
+    super::{DecodeError, Head, TypeCode},
+    TarsReader,
+};
 
 impl TarsReader<'_> {
     /// Goes over the value of a field whose head has been taken.

@@ -1,0 +1,210 @@
+//! What topics cost: a publication to ten subscribers when theirs is the only topic, and when it is one of many;
+//! and what an idle subscription keeps.
+//!
+//! The server is in this process, one shard on a CPU of its own that does not spin; its cost is the CPU time of that
+//! shard, with all that it takes to wake up, send and sleep: one publication at a time. Subscribers are raw connections that are read from by a bare ring.
+
+use std::{
+    error::Error,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use shardcast::{
+    CpuChoice, Limits, Listener, Server, ServerConfig, ShardCount, Spin,
+    push::HubConfig,
+    tars::{
+        Current, Framed, FramedService, Servant,
+        framed::{
+            control::{self, Request},
+            frame,
+        },
+    },
+};
+use shardcast_os::ring::RingConfig;
+
+use crate::{links::Links, machine};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// What was found.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+pub struct Topics {
+    /// Microseconds of a shard for one publication, when there is one topic.
+    pub one_us: f64,
+    /// When there are many.
+    pub many_us: f64,
+    /// The latter, in those of the former.
+    pub ratio: f64,
+    /// Memory of an idle subscription in bytes: all that subscribing added, divided.
+    pub subscription_bytes: f64,
+}
+
+/// How much of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// CPU of the server.
+    pub cpu: usize,
+    /// Topics where there are many.
+    pub topics: usize,
+    /// Connections that share their subscriptions.
+    pub connections: usize,
+    /// Publications that are measured.
+    pub publications: usize,
+}
+
+/// Measures both, one after the other.
+///
+/// # Errors
+/// This machine lacks something.
+pub fn measure(plan: &Plan) -> Result<Topics> {
+    let (one_us, _) = publish(&Plan { topics: 1, connections: SUBSCRIBERS, ..*plan })?;
+    let (many_us, subscription_bytes) = publish(plan)?;
+    Ok(Topics { one_us, many_us, ratio: many_us / one_us, subscription_bytes })
+}
+
+/// Microseconds a publication, and bytes a subscription.
+fn publish(plan: &Plan) -> Result<(f64, f64)> {
+    let config = ServerConfig {
+        shards: ShardCount::Exactly(1),
+        cpus: CpuChoice::List(vec![plan.cpu]),
+        spin: Spin::Never,
+        limits: Limits { idle_timeout: Duration::ZERO, ..Limits::default() },
+        push: HubConfig { subscriptions_per_subscriber_max: usize::MAX, ..HubConfig::default() },
+        ..ServerConfig::default()
+    };
+    let listener = Listener::new(NAME, "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Mute));
+    let server = Server::builder().config(config).listen(listener).start()?;
+    let address = server.address(NAME).ok_or("the listener has an address")?;
+    let mut peers = (0..plan.connections).map(|_| hello(address)).collect::<Result<Vec<_>>>()?;
+    let before = machine::resident_bytes(process::id());
+    for (index, peer) in peers.iter_mut().enumerate() {
+        subscribe(peer, &topics_of(plan, index))?;
+    }
+    let after = machine::resident_bytes(process::id());
+    let subscriptions = (plan.topics * SUBSCRIBERS) as f64;
+    let readers = Readers::start(peers)?;
+    let publishers = (0..plan.topics).map(|topic| server.handle().publisher(&name(topic)));
+    let publishers = publishers.collect::<std::result::Result<Vec<_>, _>>()?;
+    let run = |count: usize| -> Result<()> {
+        for number in 0..count {
+            // A stride without a common divisor: no topic comes twice before all have come.
+            let topic = number.wrapping_mul(7_919) % plan.topics;
+            publishers[topic].publish_confirmed(BODY, Default::default()).wait()??;
+        }
+        Ok(())
+    };
+    run(plan.publications / 4)?;
+    let started = machine::thread_cpu_nanos(SHARD);
+    run(plan.publications)?;
+    let took = (machine::thread_cpu_nanos(SHARD) - started) as f64;
+    readers.stop();
+    Ok((took / 1e3 / plan.publications as f64, after.saturating_sub(before) as f64 / subscriptions))
+}
+
+/// The topics of one connection: each topic has [`SUBSCRIBERS`], spread over all.
+fn topics_of(plan: &Plan, connection: usize) -> Vec<String> {
+    let has = |topic: &usize| {
+        (0..SUBSCRIBERS)
+            .any(|it| (topic + it * plan.connections / SUBSCRIBERS) % plan.connections == connection)
+    };
+    (0..plan.topics).filter(has).map(name).collect()
+}
+
+fn name(topic: usize) -> String {
+    format!("bench.topic.{topic}")
+}
+
+fn hello(address: SocketAddr) -> Result<TcpStream> {
+    let mut peer = TcpStream::connect(address)?;
+    peer.write_all(&request(&Request::Hello))?;
+    await_answers(&mut peer, 1)?;
+    Ok(peer)
+}
+
+fn subscribe(peer: &mut TcpStream, topics: &[String]) -> Result<()> {
+    for some in topics.chunks(SUBSCRIBED_AT_ONCE) {
+        let subscribe = |topic: &String| request(&Request::Subscribe { topic, prefix: false, since: None });
+        peer.write_all(&some.iter().flat_map(subscribe).collect::<Vec<_>>())?;
+        await_answers(peer, some.len())?;
+    }
+    Ok(())
+}
+
+fn request(request: &Request<'_>) -> Vec<u8> {
+    let mut payload = Vec::new();
+    control::encode_request(request, &mut payload);
+    frame::encode(1, &payload).to_vec()
+}
+
+/// Reads so many frames, each of which must say that it is done.
+fn await_answers(peer: &mut TcpStream, count: usize) -> Result<()> {
+    for _ in 0..count {
+        let mut header = [0; 8];
+        peer.read_exact(&mut header)?;
+        let header = frame::Header::load(&header).ok_or("eight bytes are a header")?;
+        let mut payload = vec![0; (header.len - frame::HEADER_LEN) as usize];
+        peer.read_exact(&mut payload)?;
+        if payload.get(5) != Some(&0) {
+            return Err(format!("refused: {}", String::from_utf8_lossy(&payload)).into());
+        }
+    }
+    Ok(())
+}
+
+/// Reads whatever comes, and forgets it.
+struct Readers {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Readers {
+    fn start(peers: Vec<TcpStream>) -> Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let slots = peers.len() as u32 + 1;
+        let thread = thread::spawn(move || {
+            let config = RingConfig { slots, ..RingConfig::default() };
+            let mut links = Links::new(&config).expect("a ring, as the server has one");
+            for peer in peers {
+                links.adopt(peer.into()).expect("a slot for each");
+            }
+            while !stopped.load(Ordering::Relaxed) {
+                if !links.turn(|_, _, _| {}).expect("the ring works") {
+                    thread::sleep(PAUSE);
+                }
+            }
+        });
+        Ok(Self { stop, thread })
+    }
+
+    fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = self.thread.join();
+    }
+}
+
+/// Nobody asks it anything.
+struct Mute;
+
+impl Servant for Mute {
+    fn do_request(&self, _current: &Current, _packet: &[u8], _response: &mut Vec<u8>) {}
+}
+
+const NAME: &str = "bench";
+/// The thread of the shard.
+const SHARD: &str = "shardcast-0";
+/// Subscribers of each topic.
+const SUBSCRIBERS: usize = 10;
+const SUBSCRIBED_AT_ONCE: usize = 500;
+const BODY: &str = "0123456789012345678901234567890123456789";
+/// Readers that found nothing leave their CPU to the publisher for a moment.
+const PAUSE: Duration = Duration::from_micros(200);

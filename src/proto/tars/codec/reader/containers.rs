@@ -1,0 +1,184 @@
+//! The values that hold others: lists, maps and structs, how deep they go, and what they may take.
+
+use super::{
+    super::{Decode, DecodeError, DecodeErrorKind, DecodeStruct, Elements, Head, TypeCode, Wanted},
+    TarsReader,
+};
+
+impl<'de> TarsReader<'de> {
+    /// Begins a list: how many elements follow, each a field with tag 0. Ends with [`leave`](Self::leave).
+    ///
+    /// # Errors
+    /// It is none, is nested too deeply, or claims more elements than there are bytes left.
+    #[inline]
+    pub fn begin_list(&mut self, head: Head) -> Result<usize, DecodeError> {
+        if head.code != TypeCode::List {
+            return Err(self.mismatch(head, Wanted::List));
+        }
+        self.enter(head.tag)?;
+        self.read_count::<1>(head.tag)
+    }
+
+    /// Begins a map: how many pairs follow, each two fields with tags 0 and 1. Ends with
+    /// [`leave`](Self::leave).
+    ///
+    /// # Errors
+    /// It is none, is nested too deeply, or claims more pairs than there can be in the bytes left.
+    #[inline]
+    pub fn begin_map(&mut self, head: Head) -> Result<usize, DecodeError> {
+        if head.code != TypeCode::Map {
+            return Err(self.mismatch(head, Wanted::Map));
+        }
+        self.enter(head.tag)?;
+        self.read_count::<2>(head.tag)
+    }
+
+    /// Reads a struct: its fields, and over all that it does not know to its end.
+    ///
+    /// # Errors
+    /// It is none, is nested too deeply, does not end, or one of its fields cannot be read.
+    #[inline]
+    pub fn structure<T: DecodeStruct<'de>>(&mut self, head: Head) -> Result<T, DecodeError> {
+        self.begin_struct(head)?;
+        let value = T::read_fields(self)?;
+        self.end_struct()?;
+        Ok(value)
+    }
+
+    /// Begins a struct. Ends with [`end_struct`](Self::end_struct).
+    ///
+    /// # Errors
+    /// It is none, or is nested too deeply.
+    #[inline]
+    pub fn begin_struct(&mut self, head: Head) -> Result<(), DecodeError> {
+        if head.code != TypeCode::StructBegin {
+            return Err(self.mismatch(head, Wanted::Struct));
+        }
+        self.enter(head.tag)
+    }
+
+    /// Skips what is left of the innermost struct, with its end.
+    ///
+    /// # Errors
+    /// It does not end, or a field that is left cannot be skipped.
+    #[inline]
+    pub fn end_struct(&mut self) -> Result<(), DecodeError> {
+        if let [first, rest @ ..] = self.rest
+            && *first == TypeCode::StructEnd as u8
+        {
+            self.rest = rest;
+        } else {
+            self.skip_to_struct_end()?;
+        }
+        self.leave();
+        Ok(())
+    }
+
+    /// Goes one level down.
+    ///
+    /// # Errors
+    /// That is too deep.
+    #[inline]
+    pub fn enter(&mut self, tag: u8) -> Result<(), DecodeError> {
+        self.check_depth(1, tag)?;
+        self.depth += 1;
+        Ok(())
+    }
+
+    /// Comes back one level, from a list or map whose last element has been read.
+    #[inline]
+    pub fn leave(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    /// Asks for memory for `len` elements of type `T`, and tells for how many to allocate at once: never
+    /// more than about what the input left would fill, so that a claim alone costs nothing.
+    ///
+    /// # Errors
+    /// That is more than is allowed.
+    #[inline]
+    pub fn reserve<T>(&mut self, len: usize, tag: u8) -> Result<usize, DecodeError> {
+        let size = size_of::<T>().max(1);
+        self.memory_used = self.memory_used.saturating_add(len.saturating_mul(size));
+        if self.memory_used > self.limits.memory_max {
+            return Err(self.fault(DecodeErrorKind::TooMuchMemory(self.limits.memory_max), Some(tag)));
+        }
+        Ok(len.min(self.rest.len() / size + UNPAID_ELEMENTS))
+    }
+
+    /// Reads a field that was declared with a fixed size and must be there: at most `max` elements.
+    ///
+    /// # Errors
+    /// It is not there, cannot be read, or has more elements.
+    pub fn require_at_most<T: Decode<'de> + Elements>(
+        &mut self,
+        tag: u8,
+        max: usize,
+    ) -> Result<T, DecodeError> {
+        let value = self.require(tag)?;
+        self.check_at_most(tag, value, max)
+    }
+
+    /// Reads a field that was declared with a fixed size and may be missing; then it is empty.
+    ///
+    /// # Errors
+    /// It is there and cannot be read, or has more elements than `max`.
+    pub fn optional_at_most<T: Decode<'de> + Default + Elements>(
+        &mut self,
+        tag: u8,
+        max: usize,
+    ) -> Result<T, DecodeError> {
+        let value = self.optional(tag)?;
+        self.check_at_most(tag, value, max)
+    }
+
+    /// Reads a field that was declared with a fixed size and may be missing, and tells whether it is.
+    ///
+    /// # Errors
+    /// It is there and cannot be read, or has more elements than `max`.
+    pub fn option_at_most<T: Decode<'de> + Elements>(
+        &mut self,
+        tag: u8,
+        max: usize,
+    ) -> Result<Option<T>, DecodeError> {
+        let value = self.option(tag)?;
+        value.map(|value| self.check_at_most(tag, value, max)).transpose()
+    }
+
+    /// Whether `levels` more may be entered.
+    pub(super) fn check_depth(&self, levels: usize, tag: u8) -> Result<(), DecodeError> {
+        let depth_max = self.limits.depth_max;
+        if levels <= depth_max.saturating_sub(self.depth).into() {
+            return Ok(());
+        }
+        Err(self.fault(DecodeErrorKind::TooDeep(depth_max), Some(tag)))
+    }
+
+    /// How many elements follow, each of at least `LEN_MIN` bytes.
+    #[inline]
+    pub(super) fn read_count<const LEN_MIN: usize>(&mut self, tag: u8) -> Result<usize, DecodeError> {
+        let count = self.read_size(tag)?;
+        if count as usize > self.rest.len() / LEN_MIN {
+            return Err(self.too_long(count, tag));
+        }
+        Ok(count as usize)
+    }
+
+    #[inline]
+    pub(super) fn read_size(&mut self, tag: u8) -> Result<u32, DecodeError> {
+        let Some(head) = self.seek(0)? else { return Err(self.missing(0)) };
+        let size = self.read_int(head, Wanted::Int32)?;
+        u32::try_from(size).map_err(|_| self.negative(size, tag))
+    }
+
+    pub(super) fn check_at_most<T: Elements>(&self, tag: u8, value: T, max: usize) -> Result<T, DecodeError> {
+        let len = value.count();
+        if len <= max {
+            return Ok(value);
+        }
+        Err(self.fault(DecodeErrorKind::TooManyElements { len, max }, Some(tag)))
+    }
+}
+
+/// Elements that are allocated for before any of them has been seen, however large they are.
+const UNPAID_ELEMENTS: usize = 16;

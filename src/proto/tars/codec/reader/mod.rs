@@ -1,0 +1,240 @@
+//! Decoding: fields, looked up by their tags, from the front of a byte slice.
+
+mod containers;
+mod faults;
+mod scalars;
+mod skip;
+
+use bytes::Bytes;
+
+use super::{
+    Decode, DecodeError, DecodeErrorKind, DecodeLimits, Head, TypeCode, Utf8Policy, head::LONG_FORM,
+};
+
+/// Takes fields from the front of `'de` bytes.
+///
+/// Fields are asked for in the order of their tags. What stands between them is unknown to the reader of an
+/// older .tars file, and is skipped; a field behind one with a greater tag is therefore never found. The first
+/// of two fields with the same tag counts. A fault inside what is skipped is a fault, unlike in TarsCpp.
+///
+/// Nothing is allocated on a claimed length, and no depth of nesting exhausts the stack: see
+/// [`DecodeLimits`]. After an error the reader stands anywhere; do not go on with it.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::tars::codec::TarsReader;
+///
+/// let mut r = TarsReader::new(&[0x02, 0, 1, 0x11, 0x70, 0x16, 2, b'z', b'z']);
+/// assert_eq!(r.require::<i32>(0)?, 70_000);
+/// assert_eq!(r.require::<&str>(1)?, "zz"); // borrows
+/// assert_eq!(r.optional_or(2, 5_i16)?, 5); // is not there
+/// r.finish()?;
+/// # Ok::<(), shardcast_proto::tars::codec::DecodeError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TarsReader<'de> {
+    rest: &'de [u8],
+    input_len: usize,
+    /// What `rest` is a part of, when it can be shared.
+    owner: Option<&'de Bytes>,
+    limits: DecodeLimits,
+    depth: u16,
+    memory_used: usize,
+    utf8: Utf8Policy,
+}
+
+impl<'de> TarsReader<'de> {
+    /// Reads `input` with the default limits.
+    pub fn new(input: &'de [u8]) -> Self {
+        let (limits, utf8) = (DecodeLimits::default(), Utf8Policy::Strict);
+        Self { rest: input, input_len: input.len(), owner: None, limits, depth: 0, memory_used: 0, utf8 }
+    }
+
+    /// Reads `input`; every [`Bytes`] that is decoded is a part of it instead of a copy.
+    pub fn shared(input: &'de Bytes) -> Self {
+        Self { owner: Some(input), ..Self::new(input) }
+    }
+
+    /// The same reader with other limits.
+    #[must_use]
+    pub const fn limits(mut self, limits: DecodeLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The same reader with another opinion on strings that are not UTF-8.
+    #[must_use]
+    pub const fn utf8(mut self, utf8: Utf8Policy) -> Self {
+        self.utf8 = utf8;
+        self
+    }
+
+    /// Reads a field that must be there.
+    ///
+    /// # Errors
+    /// It is not, or cannot be read.
+    #[inline(always)]
+    pub fn require<T: Decode<'de>>(&mut self, tag: u8) -> Result<T, DecodeError> {
+        match self.seek(tag)? {
+            Some(head) => T::decode(self, head),
+            None => Err(self.missing(tag)),
+        }
+    }
+
+    /// Reads a field that may be missing; then it is the default of its type.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    #[inline(always)]
+    pub fn optional<T: Decode<'de> + Default>(&mut self, tag: u8) -> Result<T, DecodeError> {
+        self.optional_or_else(tag, T::default)
+    }
+
+    /// Reads a field that may be missing; then it is `default`.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    #[inline(always)]
+    pub fn optional_or<T: Decode<'de>>(&mut self, tag: u8, default: T) -> Result<T, DecodeError> {
+        self.optional_or_else(tag, || default)
+    }
+
+    /// Reads a field that may be missing; then `default` makes one.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    #[inline(always)]
+    pub fn optional_or_else<T: Decode<'de>>(
+        &mut self,
+        tag: u8,
+        default: impl FnOnce() -> T,
+    ) -> Result<T, DecodeError> {
+        match self.seek(tag)? {
+            Some(head) => T::decode(self, head),
+            None => Ok(default()),
+        }
+    }
+
+    /// Reads a field that may be missing, and tells whether it is.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    #[inline(always)]
+    pub fn option<T: Decode<'de>>(&mut self, tag: u8) -> Result<Option<T>, DecodeError> {
+        match self.seek(tag)? {
+            Some(head) => T::decode(self, head).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Decodes with strings that may be anything but UTF-8, also in what is nested; see [`Utf8Policy::Lossy`].
+    ///
+    /// # Errors
+    /// Those of `decode`.
+    pub fn lossy<T>(
+        &mut self,
+        decode: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        let before = std::mem::replace(&mut self.utf8, Utf8Policy::Lossy);
+        let value = decode(self);
+        self.utf8 = before;
+        value
+    }
+
+    /// Goes to the field `tag`, over all that have smaller ones, and takes its head; `None`, with nothing
+    /// of it taken, when the next field has a greater tag, or the struct or the input ends.
+    ///
+    /// # Errors
+    /// A field on the way cannot be skipped.
+    #[inline(always)]
+    pub fn seek(&mut self, tag: u8) -> Result<Option<Head>, DecodeError> {
+        if let [first, rest @ ..] = self.rest
+            && tag < LONG_FORM
+            && *first >> 4 == tag
+            && let Some(code) = TypeCode::from_low_half(*first)
+            && code != TypeCode::StructEnd
+        {
+            self.rest = rest;
+            return Ok(Some(Head { tag, code }));
+        }
+        self.seek_on(tag)
+    }
+
+    /// Takes the next head, whatever it is; `None` at the end of the input, or in front of a STRUCT_END.
+    ///
+    /// # Errors
+    /// There is no whole head, or its type does not exist.
+    pub fn next_head(&mut self) -> Result<Option<Head>, DecodeError> {
+        let Some((head, len)) = self.peek()? else { return Ok(None) };
+        self.rest = &self.rest[len..];
+        Ok(Some(head))
+    }
+
+    /// Checks that nothing is left.
+    ///
+    /// # Errors
+    /// Something is.
+    pub fn finish(&self) -> Result<(), DecodeError> {
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(self.fault(DecodeErrorKind::TrailingData(self.rest.len()), None))
+        }
+    }
+
+    /// What has not been read yet.
+    pub fn rest(&self) -> &'de [u8] {
+        self.rest
+    }
+
+    /// Bytes from the start of the input to what is read next.
+    pub fn offset(&self) -> usize {
+        self.input_len - self.rest.len()
+    }
+
+    /// The next head, not taken, and its length.
+    fn peek(&self) -> Result<Option<(Head, usize)>, DecodeError> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        match Head::load(self.rest) {
+            Ok((head, _)) if head.code == TypeCode::StructEnd => Ok(None),
+            Ok(found) => Ok(Some(found)),
+            Err(fault) => Err(self.no_head(fault)),
+        }
+    }
+
+    /// Takes a head that must be there: that of an element.
+    #[inline]
+    fn element_head(&mut self) -> Result<Head, DecodeError> {
+        let (head, len) = Head::load(self.rest).map_err(|fault| self.no_head(fault))?;
+        if head.code == TypeCode::StructEnd {
+            return Err(self.fault(DecodeErrorKind::UnexpectedStructEnd, None));
+        }
+        self.rest = &self.rest[len..];
+        Ok(head)
+    }
+
+    /// Takes a head that must be there: that of a field, or STRUCT_END, which is `None`.
+    #[inline]
+    fn field_head_or_end(&mut self) -> Result<Option<Head>, DecodeError> {
+        let (head, len) = Head::load(self.rest).map_err(|fault| self.no_head(fault))?;
+        self.rest = &self.rest[len..];
+        Ok(Some(head).filter(|head| head.code != TypeCode::StructEnd))
+    }
+
+    /// [`seek`](Self::seek), when the very next head is not that of the field.
+    #[cold]
+    fn seek_on(&mut self, tag: u8) -> Result<Option<Head>, DecodeError> {
+        while let Some((head, len)) = self.peek()?
+            && head.tag <= tag
+        {
+            self.rest = &self.rest[len..];
+            if head.tag == tag {
+                return Ok(Some(head));
+            }
+            self.skip(head)?;
+        }
+        Ok(None)
+    }
+}
