@@ -91,10 +91,11 @@ impl Report {
             Place::File(span) => {
                 let file = self.inputs.file.as_ref()?;
                 let end = span.end.min(file.text.len());
-                Some((file.name.clone(), file.text.clone(), span.start.min(end)..end))
+                Some((file.name.clone(), hide_tokens(&file.text), span.start.min(end)..end))
             }
             Place::Variable(name) | Place::VariableName(name) => {
                 let (_, value) = self.inputs.variables.iter().find(|(other, _)| other == name)?;
+                let value = if name.ends_with("__TOKEN") { "*".repeat(value.len()) } else { value.clone() };
                 let text = format!("{name}={value}");
                 let of_name = value.is_empty() || matches!(place, Place::VariableName(_));
                 let span = if of_name { 0..name.len() } else { name.len() + 1..text.len() };
@@ -108,5 +109,35 @@ impl Report {
             }
             Place::Nowhere => None,
         }
+    }
+}
+
+/// The text with what stands behind `token =` made unreadable, byte by byte, so that all places stay where they are:
+/// a report may end in a log.
+fn hide_tokens(text: &str) -> String {
+    let mut hidden = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let behind = line.match_indices("token").find_map(|(at, key)| {
+            let rest = line[at + key.len()..].trim_start_matches(['"', '\'', ' ', '\t']).strip_prefix('=')?;
+            Some(line.len() - rest.len())
+        });
+        let (shown, secret) = line.split_at(behind.unwrap_or(line.len()));
+        hidden.push_str(shown);
+        hidden.extend(secret.bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }));
+    }
+    hidden
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_shows_no_token_and_moves_nothing() {
+        let text = "[admin]\ntoken = \"s3cret\"\ntoken_file = \"where\"\nadmin = { \"token\"=\"s3crét\" }\n";
+        let hidden = hide_tokens(text);
+        assert!(!hidden.contains("cr") && hidden.contains("token_file = \"where\""), "{hidden}");
+        let ends = |text: &str| text.match_indices('\n').map(|(at, _)| at).collect::<Vec<_>>();
+        assert_eq!(ends(&hidden), ends(text));
     }
 }
