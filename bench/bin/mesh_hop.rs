@@ -1,4 +1,5 @@
-//! One hop between two shards that are awake, from task to task; and the least that it could take.
+//! One hop between two shards that are awake: from task to task, the least that it could take, and what a publication
+//! takes.
 #![forbid(unsafe_code)]
 
 use std::{error::Error, time::Duration};
@@ -25,11 +26,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let time = Duration::try_from_secs_f64(args.seconds)?;
     let tasks = hop::between_tasks(cpus, time)?;
     let threads = hop::between_threads(cpus, time)?;
+    let [same, cross] = hop::between_publisher_and_subscriber(cpus, time)?;
     if args.json {
-        println!("{}", serde_json::json!({ "tasks": tasks, "threads": threads }));
+        println!(
+            "{}",
+            serde_json::json!({ "tasks": tasks, "threads": threads, "same": same, "cross": cross })
+        );
         return Ok(());
     }
-    for (what, hop) in [("tasks of two shards", tasks), ("threads that poll a queue", threads)] {
+    let hops = [
+        ("tasks of two shards", tasks),
+        ("threads that poll a queue", threads),
+        ("publisher and subscriber of one shard", same),
+        ("publisher and subscriber of two shards", cross),
+    ];
+    for (what, hop) in hops {
         println!("between {what}: p50 {:.3} p99 {:.3} us, {} hops", hop.p50_us, hop.p99_us, hop.hops);
     }
     Ok(())

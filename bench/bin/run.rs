@@ -136,6 +136,8 @@ fn idle(bench: &Bench, rounds: usize) -> Result<(), Box<dyn Error>> {
 struct Hops {
     tasks: Hop,
     threads: Hop,
+    same: Hop,
+    cross: Hop,
 }
 
 fn mesh_hop(args: &Args) -> Result<(), Box<dyn Error>> {
@@ -148,6 +150,10 @@ fn mesh_hop(args: &Args) -> Result<(), Box<dyn Error>> {
     line("mesh hop, task to task, p50 us", tasks, Target::AtMost(0.5));
     let threads = median(found.iter().map(|hops| hops.threads.p50_us));
     println!("{:<44} {threads:>10.3}", "  two threads that poll a queue, p50 us");
+    let same = median(found.iter().map(|hops| hops.same.p50_us));
+    println!("{:<44} {:>10} {same:>10.3}", "publication to a subscriber there, p50 us", "");
+    let further = median(found.iter().map(|hops| hops.cross.p50_us - hops.same.p50_us));
+    line("  to one on another shard: further, p50 us", further, Target::AtMost(2.0));
     Ok(())
 }
 

@@ -2,12 +2,14 @@
 
 mod queue;
 mod task;
+mod topic;
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 pub use queue::between_threads;
 pub use task::between_tasks;
+pub use topic::between_publisher_and_subscriber;
 
 /// One way, in microseconds: half of a round trip.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]

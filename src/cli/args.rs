@@ -8,6 +8,7 @@ use crate::{
     bench::{BENCH_EXAMPLES, BenchCommand},
     config::{Flag, Key},
     decode::DecodeArgs,
+    demo::DemoArgs,
     idl,
     operate::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs, TopArgs},
     topics::{PubArgs, SubArgs},
@@ -34,6 +35,9 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Show in 20 seconds what a server and its clients do, and check it
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo(DemoArgs),
     /// Print what is published on topics of a running server
     #[command(after_help = SUB_EXAMPLES)]
     Sub(SubArgs),
@@ -154,8 +158,8 @@ pub(crate) fn seconds_or_unit(text: &str) -> String {
     if seconds { format!("{text}s") } else { text.to_owned() }
 }
 
-const TEMPLATE: &str =
-    "{about-with-newline}\n{usage-heading} {usage}\n\nCommands:\n{subcommands}{after-help}";
+/// Without the flags that every command has, so that all commands fit on a screen.
+const TEMPLATE: &str = "{about-with-newline}{usage-heading} {usage}\n\nCommands:\n{subcommands}{after-help}";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -177,6 +181,15 @@ The environment counts as it would for `serve`. Exit code 0: valid; 2: not valid
 Examples:
   shardcast check --config shardcast.toml
   shardcast check --config shardcast.toml && systemctl restart shardcast";
+
+const DEMO_EXAMPLES: &str = "\
+Needs nothing: server and clients are in this process, on a free port. Pushes with their
+latency, a client that is killed and resumes, one that never reads, a drain. Exit code 1:
+something is not as it should be.
+
+Examples:
+  shardcast demo
+  shardcast demo --seconds 5 --clients 50 --shards 4";
 
 const SUB_EXAMPLES: &str = "\
 One line a message: topic, epoch:offset, what was published. It ends with a signal, or with --count;

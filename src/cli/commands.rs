@@ -16,7 +16,7 @@ use crate::{
     bench,
     config::{self, Inputs, Loaded, Report, SourceFile},
     decode::{self, DecodeArgs},
-    doctor, idl, logging, operate, serve, topics,
+    demo, doctor, idl, logging, operate, serve, topics,
 };
 
 /// Something failed while running.
@@ -49,6 +49,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             let overrides = Overrides { config: Some(config), ..Overrides::default() };
             with_configuration(&overrides, |_| done(print(&format!("configuration {name} is valid\n"))))
         }
+        Command::Demo(args) => demo::run(&args),
         Command::Sub(args) => topics::subscribe(&args),
         Command::Pub(args) => topics::publish(&args),
         Command::Decode(args) => decode(&args),

@@ -10,6 +10,7 @@ mod bench;
 mod commands;
 mod config;
 mod decode;
+mod demo;
 mod doctor;
 mod idl;
 mod logging;

@@ -1,4 +1,4 @@
-//! Signals as orders to the server.
+//! Signals as messages.
 
 use std::{io, thread};
 
@@ -9,7 +9,7 @@ use signal_hook::{
 
 use crate::serve::Order;
 
-/// Sends every signal that asks the process to end, or to read its configuration again, from now on.
+/// Sends the server every signal that asks the process to end, or to read its configuration again, from now on.
 ///
 /// # Errors
 ///

@@ -295,7 +295,8 @@ impl Outbox {
     /// As [`push`](Self::push), but what replaces another one takes its turn at the end: for messages whose order
     /// must hold.
     pub fn push_in_order(&mut self, pushing: Pushing, now: Time, bounds: &OutboxBounds) -> Pushed {
-        if bounds.overflow != OverflowPolicy::Conflate || self.keyed.is_empty() {
+        let replaces = bounds.overflow == OverflowPolicy::Conflate && self.blocked.is_empty();
+        if !replaces || self.keyed.is_empty() {
             return self.push(pushing, now, bounds);
         }
         let Some(waiting) = self.waiting_with(pushing.key) else { return self.push(pushing, now, bounds) };

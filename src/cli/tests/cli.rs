@@ -121,6 +121,7 @@ fn every_help_fits_on_a_screen_and_has_two_examples() {
         "",
         "serve",
         "check",
+        "demo",
         "sub",
         "pub",
         "config",

@@ -25,6 +25,8 @@ pub struct Publish {
     pub body: Bytes,
     /// Under a conflating outbox, this replaces what waits there with the same key of the same topic.
     pub key: Option<u64>,
+    /// When the publisher asked for it, on the clock of the drivers; zero: when it is stamped. Only for measuring.
+    pub posted: Time,
     /// Not before this time; it takes its place in the topic then.
     pub due: Time,
     /// Not from this time on: who has not got it by then does not.
@@ -36,7 +38,16 @@ pub struct Publish {
 impl Publish {
     /// To be published at once, wanted for ever, and as urgent as its topic.
     pub fn new(topic: TopicName, body: Bytes) -> Self {
-        Self { topic, body, key: None, due: Time::default(), expires: Time::NEVER, class: Class::Bulk }
+        let posted = Time::default();
+        Self {
+            topic,
+            body,
+            key: None,
+            posted,
+            due: Time::default(),
+            expires: Time::NEVER,
+            class: Class::Bulk,
+        }
     }
 
     /// To be published `delay` from now, and wanted for `ttl` from then.
@@ -63,6 +74,8 @@ pub struct Publication {
     pub body: Bytes,
     /// By which it conflates.
     pub key: Option<u64>,
+    /// When the publisher asked for it, or it was due.
+    pub posted: Time,
     /// When it was stamped, on the clock of the owner's driver.
     pub published: Time,
     /// From this time on nobody wants it.

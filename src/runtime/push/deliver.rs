@@ -38,7 +38,7 @@ impl Shard {
                 self.count_drops(conn, "no-push", 1);
                 continue;
             };
-            let (posted, expires) = (message.published, message.expires);
+            let (posted, expires) = (message.posted, message.expires);
             if self.queue_in_order(conn, Pushing { frame, key, posted, expires }) {
                 slow.push(slot);
             }

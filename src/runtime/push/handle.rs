@@ -3,9 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use shardcast_os::clock;
 use shardcast_proto::{
-    Refusal, Time, TopicError, TopicFilter, TopicName,
+    Refusal, TopicError, TopicFilter, TopicName,
     push::{self, Answer, Publish, Receipt, schedule::Class},
 };
 
@@ -17,7 +16,7 @@ use super::{
 use crate::{
     ConnId, ServerHandle,
     mesh::{Envelope, Router},
-    shard::Shard,
+    shard::{Shard, current},
 };
 
 /// What a publication may ask for besides being delivered.
@@ -65,11 +64,12 @@ impl PublishOptions {
 
     pub(super) fn publish(self, topic: TopicName, body: Bytes) -> Publish {
         let class = self.class.unwrap_or(Class::Bulk);
-        let publish = Publish { key: self.key, class, ..Publish::new(topic, body) };
+        let posted = current::now();
+        let publish = Publish { key: self.key, class, posted, ..Publish::new(topic, body) };
         if self.delay.is_none() && self.ttl.is_none() {
             return publish;
         }
-        publish.timed(self.delay, self.ttl, Time::from_nanos(clock::now_nanos()))
+        publish.timed(self.delay, self.ttl, posted)
     }
 }
 

@@ -30,7 +30,9 @@ impl Publisher {
         let number = self.server.shared.next_number();
         let first = Time::from_nanos(clock::now_nanos()) + interval;
         let plain = PublishOptions { delay: None, ttl: None, ..options };
-        let publish = Publish { due: first, ..plain.publish(self.topic.clone(), body.into()) };
+        // Each is posted when it is its turn.
+        let posted = Time::default();
+        let publish = Publish { due: first, posted, ..plain.publish(self.topic.clone(), body.into()) };
         let push = PeriodicPush::new(number, self.server.clone());
         let run = Envelope::Run(Box::new(move |shard: &Here| {
             let added = shard.add_topic_periodic(number, interval, publish);

@@ -108,7 +108,8 @@ impl Shard {
         let class =
             class.map_or(Ok(Class::Bulk), |number| Class::from_number(number).ok_or(Refusal::Malformed))?;
         let topic = TopicName::new(topic).map_err(|_| Refusal::BadTopic)?;
-        let publish = Publish { key, class, ..Publish::new(topic, Bytes::copy_from_slice(body)) };
+        let posted = self.now();
+        let publish = Publish { key, class, posted, ..Publish::new(topic, Bytes::copy_from_slice(body)) };
         let publish = publish.timed(delay, ttl, self.now());
         self.hub().publish(publish, id.map(|id| ticket(peer, id)), &mut Side(self))
     }

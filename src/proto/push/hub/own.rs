@@ -192,6 +192,8 @@ impl Hub {
             position: owned.head,
             body: publish.body,
             key: publish.key,
+            // What was delayed takes its time from when it was due.
+            posted: if publish.posted == Time::default() { now } else { publish.posted.max(publish.due) },
             published: now,
             expires: publish.expires,
             class: owned.class.min(publish.class),

@@ -15,6 +15,7 @@ fn message(topic: &str, offset: u64, class: Class, expires: Time) -> Arc<Publica
         position: Position { epoch: 1, offset },
         body: Bytes::new(),
         key: None,
+        posted: START,
         published: START,
         expires,
         class,

@@ -1,0 +1,194 @@
+//! The clients: those that listen and check every message, and one that never reads.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use shardcast::{
+    proto::{Position, Recovery, TopicFilter},
+    tars::{
+        TopicClient, TopicEvent,
+        framed::{
+            control::{self, Request},
+            frame,
+        },
+    },
+};
+
+/// A client that listens to one topic, on a thread of its own, until it is killed.
+pub(super) struct Client {
+    stop: Arc<AtomicBool>,
+    heard: Arc<Mutex<Heard>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What a client has heard.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Heard {
+    /// Messages.
+    pub(super) count: u64,
+    /// Messages that came again, and messages that came before one with a smaller offset.
+    pub(super) twice: u64,
+    pub(super) disordered: u64,
+    /// Messages that never came, as the offsets say or as the client was told.
+    pub(super) lost: u64,
+    /// Where the last one stands.
+    pub(super) position: Option<Position>,
+    /// What became of the messages from before.
+    pub(super) recovery: Option<Recovery>,
+    /// Since they were published, in nanoseconds.
+    pub(super) latencies: Vec<u64>,
+    /// Times that the connection ended.
+    pub(super) disconnections: u64,
+}
+
+impl Client {
+    /// Connects, and listens behind `since` if that is given. Payloads begin with the time since `epoch` at which
+    /// they were published, in nanoseconds.
+    ///
+    /// # Errors
+    /// There is no shard for the client, or no thread.
+    pub(super) fn listen(
+        to: SocketAddr,
+        topic: &str,
+        since: Option<Position>,
+        epoch: Instant,
+    ) -> anyhow::Result<Self> {
+        let mut client = TopicClient::connect(to, WAITING_MAX)?;
+        client.subscribe(topic.parse::<TopicFilter>()?, since);
+        let (stop, heard) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Heard::default())));
+        let (told, kept) = (Arc::clone(&stop), Arc::clone(&heard));
+        if let Some(position) = since {
+            lock(&heard).position = Some(position);
+        }
+        let thread = thread::Builder::new().name("demo-client".into()).spawn(move || {
+            while !told.load(Ordering::Relaxed) {
+                if let Some(event) = client.recv(PAUSE) {
+                    lock(&kept).take(event, epoch);
+                }
+            }
+        });
+        Ok(Self { stop, heard, thread: Some(thread.context("cannot start a thread")?) })
+    }
+
+    /// What it has heard so far.
+    pub(super) fn heard(&self) -> Heard {
+        lock(&self.heard).clone()
+    }
+
+    /// How many messages it has heard so far.
+    pub(super) fn count(&self) -> u64 {
+        lock(&self.heard).count
+    }
+
+    /// Forgets what it has measured.
+    pub(super) fn forget_latencies(&self) {
+        lock(&self.heard).latencies.clear();
+    }
+}
+
+impl Drop for Client {
+    /// Without a goodbye.
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It panics only by our own mistake, which it has printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Heard {
+    fn take(&mut self, event: TopicEvent, epoch: Instant) {
+        match event {
+            TopicEvent::Message { position, body, .. } => self.take_message(position, &body, epoch),
+            TopicEvent::Lost { from, to, .. } => self.lost += (to + 1).saturating_sub(from),
+            TopicEvent::Subscribed { recovery, head, .. } => {
+                self.recovery = Some(recovery);
+                self.position.get_or_insert(head);
+            }
+            TopicEvent::Disconnected(_) => self.disconnections += 1,
+            _ => {}
+        }
+    }
+
+    fn take_message(&mut self, position: Position, body: &[u8], epoch: Instant) {
+        self.count += 1;
+        let now = u64::try_from(epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        if let Some(published) = body.first_chunk::<8>() {
+            self.latencies.push(now.saturating_sub(u64::from_le_bytes(*published)));
+        }
+        if let Some(last) = self.position.filter(|last| last.epoch == position.epoch) {
+            match position.offset.checked_sub(last.offset) {
+                Some(0) => self.twice += 1,
+                // What lies between is told as lost.
+                Some(_) => {}
+                None => self.disordered += 1,
+            }
+        }
+        self.position = Some(position);
+    }
+}
+
+/// A client that subscribes and then never reads.
+pub(super) struct Sleeper(TcpStream);
+
+impl Sleeper {
+    /// # Errors
+    /// It cannot connect, or is refused.
+    pub(super) fn subscribe(to: SocketAddr, topic: &str) -> anyhow::Result<Self> {
+        let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        // A small one, so that what it does not read waits with the server soon.
+        sockopt::set_socket_recv_buffer_size(&socket, 4096)?;
+        rustix::net::connect(&socket, &to)?;
+        let mut stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        for (id, request) in
+            [Request::Hello, Request::Subscribe { topic, prefix: false, since: None }].iter().enumerate()
+        {
+            let mut payload = Vec::new();
+            control::encode_request(request, &mut payload);
+            stream.write_all(&frame::encode(id as u32 + 1, &payload))?;
+            // The answer says that it is subscribed; from then on it sleeps.
+            read_frame(&mut stream).context("the server does not answer")?;
+        }
+        Ok(Self(stream))
+    }
+
+    /// By which the server knows it.
+    ///
+    /// # Errors
+    /// The socket is gone.
+    pub(super) fn address(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.0.local_addr()?)
+    }
+}
+
+fn read_frame(stream: &mut TcpStream) -> anyhow::Result<()> {
+    let mut head = [0; 8];
+    stream.read_exact(&mut head)?;
+    let header = frame::Header::load(&head).context("no frame")?;
+    let mut body = vec![0; (header.len as usize).saturating_sub(8).min(FRAME_MAX)];
+    Ok(stream.read_exact(&mut body)?)
+}
+
+fn lock(heard: &Mutex<Heard>) -> std::sync::MutexGuard<'_, Heard> {
+    heard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Messages that may wait for a client's thread.
+const WAITING_MAX: usize = 4096;
+/// How long a client may take to notice that it is killed.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Answers are shorter.
+const FRAME_MAX: usize = 1024;

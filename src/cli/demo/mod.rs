@@ -1,0 +1,72 @@
+//! `shardcast demo`: a server and its clients in one command, and what is true of them.
+//!
+//! Every line is checked before it is printed; one that does not hold says so, and the command fails. What it
+//! deliberately is not: a benchmark. Server and clients share this process and its CPUs; `shardcast bench` measures.
+
+mod clients;
+mod steps;
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+
+use crate::commands::{EXIT_RUNTIME, print};
+use steps::Demo;
+
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// How long it may take
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(2..=3600))]
+    pub(crate) seconds: u64,
+    /// Number of clients that listen
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=200))]
+    pub(crate) clients: u16,
+    /// Number of shards
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) shards: u16,
+}
+
+/// What one step found.
+pub(super) struct Finding {
+    /// Whether all of it is as it should be.
+    holds: bool,
+    /// The claim, with its numbers; further lines are numbers without a claim.
+    lines: Vec<String>,
+}
+
+/// Runs all steps.
+///
+/// # Errors
+///
+/// The server cannot be started, or nothing can be printed.
+pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
+    let began = Instant::now();
+    let budget = Duration::from_secs(args.seconds);
+    print(&format!(
+        "a server with {} shards and {} clients, in this process, for {} s\n",
+        args.shards, args.clients, args.seconds
+    ))?;
+    let (mut demo, finding) = Demo::start(args.shards)?;
+    let mut all_hold = tell("serve", &finding)?;
+    all_hold &= tell("subscribe", &demo.subscribe(args.clients)?)?;
+    all_hold &= tell("push", &demo.push(budget * 4 / 10)?)?;
+    all_hold &= tell("resume", &demo.resume()?)?;
+    all_hold &= tell("isolate", &demo.isolate(budget * 4 / 10)?)?;
+    all_hold &= tell("drain", &demo.drain())?;
+    let seconds = began.elapsed().as_secs_f64();
+    let end = if all_hold { "all of this was checked" } else { "NOT all of this is as it should be" };
+    print(&format!("{end}; it took {seconds:.1} s\n"))?;
+    Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::from(EXIT_RUNTIME) })
+}
+
+fn tell(step: &str, finding: &Finding) -> anyhow::Result<bool> {
+    let mark = if finding.holds { "ok" } else { "FAILED" };
+    for (index, line) in finding.lines.iter().enumerate() {
+        let (step, mark) = if index == 0 { (step, mark) } else { ("", "") };
+        print(&format!("{step:<10}{mark:<7} {line}\n"))?;
+    }
+    Ok(finding.holds)
+}

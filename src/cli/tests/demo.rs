@@ -1,0 +1,33 @@
+//! `shardcast demo` as a user runs it, only shorter.
+#![forbid(unsafe_code)]
+
+use assert_cmd::assert::OutputAssertExt;
+
+#[test]
+fn the_demo_checks_what_it_tells() {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_shardcast"));
+    let output = command.args(["demo", "--seconds", "3", "--clients", "5"]).output().expect("it runs");
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{told}");
+    for claim in [
+        "serve     ok      2 shards run",
+        "subscribe ok      5 clients have subscribed; the server counts 5",
+        " 0 lost, 0 twice, 0 out of order",
+        "it came back: recovered, 50 came, now at ",
+        "one never reads: ",
+        "the 5 others: ",
+        "drain     ok      the server has ended",
+        "7 connections opened, 7 closed",
+        "all of this was checked",
+    ] {
+        assert!(told.contains(claim), "{claim:?} in\n{told}");
+    }
+    assert!(told.lines().all(|line| line.chars().count() <= 90), "{told}");
+}
+
+#[test]
+fn a_demo_of_nobody_is_refused() {
+    for arguments in [["demo", "--clients", "0"], ["demo", "--shards", "0"], ["demo", "--seconds", "0"]] {
+        std::process::Command::new(env!("CARGO_BIN_EXE_shardcast")).args(arguments).assert().code(2);
+    }
+}
