@@ -38,15 +38,17 @@ pub(crate) fn stress(root: &Path, arguments: &[&str]) -> Result<()> {
     succeed(command(root, "cargo run -q --release -p shardcast-bench --bin stress --").args(arguments))
 }
 
-/// Compares our Tars encoding with the one of npm's `@tars/stream`, which it installs as locked.
+/// Compares what we compile from a .tars file with npm's `@tars/stream`, which it installs as locked.
 pub(crate) fn interop(root: &Path) -> Result<()> {
-    let installed = command(root, "npm --version").output();
-    if !installed.is_ok_and(|output| output.status.success()) {
-        println!("interop: skipped, npm is not installed");
-        return Ok(());
+    for tool in ["node", "npm"] {
+        let version = command(root, &format!("{tool} --version")).output();
+        if !version.is_ok_and(|output| output.status.success()) {
+            println!("interop: skipped, {tool} is not installed");
+            return Ok(());
+        }
     }
     succeed(&mut command(&root.join("tests/interop"), "npm ci --no-audit --no-fund"))?;
-    succeed(&mut command(root, "cargo test -p shardcast-proto --test it interop -- --ignored"))
+    succeed(&mut command(root, "cargo test -p shardcast-interop -- --ignored"))
 }
 
 /// Runs the simulation, with the words of its own command line, in a build that is fast and asserts.

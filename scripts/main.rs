@@ -67,7 +67,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   tidy     check the rules of the house that the compiler cannot check
-  interop  compare the Tars encoding with that of npm's @tars/stream, if npm is installed
+  interop  compare what is compiled from a .tars file with npm's @tars/stream, if Node and npm are installed
   loom     model-check the queues and the parking protocol
   miri     run the protocol cores and the pure parts of os under Miri, if it is installed
   sim      simulate hub, scheduler, outboxes and mesh: [--seeds N] [--seed S] [--trace]

@@ -23,6 +23,7 @@ macro_rules! message {
         impl<$($lifetime)?> TarsStruct for $type<$($lifetime)?> {
             const NAME: &'static str = $name;
 
+            #[inline]
             fn write_fields(&self, w: &mut TarsWriter) {
                 $(w.field($tag, &self.$field);)*
             }

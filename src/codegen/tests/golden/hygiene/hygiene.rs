@@ -145,12 +145,14 @@ impl codegen::std::default::Default for String {
 impl codegen::TarsStruct for String {
     const NAME: &'static str = "Hygiene.String";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.optional_or(0, &self.string, "String");
     }
 }
 
 impl<'de> codegen::DecodeStruct<'de> for String {
+    #[inline]
     fn read_fields(
         r: &mut codegen::TarsReader<'de>,
     ) -> codegen::std::result::Result<Self, codegen::DecodeError> {
@@ -170,6 +172,7 @@ pub struct Vec {
 impl codegen::TarsStruct for Vec {
     const NAME: &'static str = "Hygiene.Vec";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.optional(0, &self.vec);
         w.optional(1, &self.list);
@@ -177,6 +180,7 @@ impl codegen::TarsStruct for Vec {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Vec {
+    #[inline]
     fn read_fields(
         r: &mut codegen::TarsReader<'de>,
     ) -> codegen::std::result::Result<Self, codegen::DecodeError> {
@@ -206,6 +210,7 @@ impl codegen::std::default::Default for Default {
 impl codegen::TarsStruct for Default {
     const NAME: &'static str = "Hygiene.Default";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.optional_or(0, &self.default, &1);
         w.field(1, &self.result);
@@ -213,6 +218,7 @@ impl codegen::TarsStruct for Default {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Default {
+    #[inline]
     fn read_fields(
         r: &mut codegen::TarsReader<'de>,
     ) -> codegen::std::result::Result<Self, codegen::DecodeError> {
@@ -270,6 +276,7 @@ impl codegen::std::default::Default for Words {
 impl codegen::TarsStruct for Words {
     const NAME: &'static str = "Hygiene.Words";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.self_);
         w.field(1, &self.r#type);
@@ -290,6 +297,7 @@ impl codegen::TarsStruct for Words {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Words {
+    #[inline]
     fn read_fields(
         r: &mut codegen::TarsReader<'de>,
     ) -> codegen::std::result::Result<Self, codegen::DecodeError> {

@@ -11,12 +11,14 @@ pub struct Match {
 impl codegen::TarsStruct for Match {
     const NAME: &'static str = "mod.match";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.words);
     }
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Match {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             words: r.require(0)?,

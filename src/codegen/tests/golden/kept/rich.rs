@@ -95,6 +95,7 @@ impl Default for Inner {
 impl codegen::TarsStruct for Inner {
     const NAME: &'static str = "Rich.Inner";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.id);
         w.optional_or(1, &self.s, "def");
@@ -102,6 +103,7 @@ impl codegen::TarsStruct for Inner {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Inner {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         r.lossy(|r| {
             Ok(Self {
@@ -140,6 +142,7 @@ pub struct AllReq {
 impl codegen::TarsStruct for AllReq {
     const NAME: &'static str = "Rich.AllReq";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.b);
         w.field(1, &self.c);
@@ -165,6 +168,7 @@ impl codegen::TarsStruct for AllReq {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for AllReq {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         r.lossy(|r| {
             Ok(Self {
@@ -250,6 +254,7 @@ impl Default for AllOpt {
 impl codegen::TarsStruct for AllOpt {
     const NAME: &'static str = "Rich.AllOpt";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.b);
         w.optional_or(1, &self.c, &1);
@@ -276,6 +281,7 @@ impl codegen::TarsStruct for AllOpt {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for AllOpt {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         r.lossy(|r| {
             Ok(Self {
@@ -329,6 +335,7 @@ pub struct Zeros {
 impl codegen::TarsStruct for Zeros {
     const NAME: &'static str = "Rich.Zeros";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.optional(0, &self.b);
         w.optional(1, &self.c);
@@ -350,6 +357,7 @@ impl codegen::TarsStruct for Zeros {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Zeros {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         r.lossy(|r| {
             Ok(Self {
@@ -386,6 +394,7 @@ pub struct Fixed {
 impl codegen::TarsStruct for Fixed {
     const NAME: &'static str = "Rich.Fixed";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.optional(0, &self.arr);
         w.optional(2, &self.v);
@@ -395,6 +404,7 @@ impl codegen::TarsStruct for Fixed {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Fixed {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         r.lossy(|r| {
             Ok(Self {
@@ -418,6 +428,7 @@ pub struct Keyed {
 impl codegen::TarsStruct for Keyed {
     const NAME: &'static str = "Rich.Keyed";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.k1);
         w.field(1, &self.k2);
@@ -426,6 +437,7 @@ impl codegen::TarsStruct for Keyed {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Keyed {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         r.lossy(|r| {
             Ok(Self {

@@ -132,6 +132,7 @@ impl Default for UserInfo {
 impl codegen::TarsStruct for UserInfo {
     const NAME: &'static str = "Users.UserInfo";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.iUserId);
         w.optional_or(1, &self.sName, "nobody");
@@ -154,6 +155,7 @@ impl codegen::TarsStruct for UserInfo {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for UserInfo {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         r.lossy(|r| {
             Ok(Self {
@@ -204,6 +206,7 @@ impl Default for Directory {
 impl codegen::TarsStruct for Directory {
     const NAME: &'static str = "Users.Directory";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.users);
         w.optional(1, &self.marks);
@@ -214,6 +217,7 @@ impl codegen::TarsStruct for Directory {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Directory {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         r.lossy(|r| {
             Ok(Self {

@@ -413,6 +413,7 @@ impl Default for AStructureWithANameThatIsLongerThanUsual {
 impl codegen::TarsStruct for AStructureWithANameThatIsLongerThanUsual {
     const NAME: &'static str = "LongNames.AStructureWithANameThatIsLongerThanUsual";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.the_first_field_of_them_all_which_has_a_long_name);
         w.optional_or(1, &self.the_second_field_with_a_default, "a default");
@@ -445,6 +446,7 @@ impl codegen::TarsStruct for AStructureWithANameThatIsLongerThanUsual {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for AStructureWithANameThatIsLongerThanUsual {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             the_first_field_of_them_all_which_has_a_long_name: r.require(0)?,
@@ -588,6 +590,7 @@ pub struct MapKeyStructure {
 impl codegen::TarsStruct for MapKeyStructure {
     const NAME: &'static str = "LongNames.map_key_structure";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.x);
         w.field(1, &self.y);
@@ -595,6 +598,7 @@ impl codegen::TarsStruct for MapKeyStructure {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for MapKeyStructure {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             x: r.require(0)?,
@@ -644,12 +648,14 @@ pub struct Tiny {
 impl codegen::TarsStruct for Tiny {
     const NAME: &'static str = "LongNames.Tiny";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.a);
     }
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Tiny {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self { a: r.require(0)? })
     }

@@ -137,6 +137,7 @@ pub struct UserInfo {
 impl codegen::TarsStruct for UserInfo {
     const NAME: &'static str = "Users.UserInfo";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.i_user_id);
         w.option(1, &self.s_name);
@@ -159,6 +160,7 @@ impl codegen::TarsStruct for UserInfo {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for UserInfo {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             i_user_id: r.require(0)?,
@@ -255,6 +257,7 @@ pub struct UserKey {
 impl codegen::TarsStruct for UserKey {
     const NAME: &'static str = "Users.UserKey";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.zone);
         w.field(1, &self.name);
@@ -263,6 +266,7 @@ impl codegen::TarsStruct for UserKey {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for UserKey {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             zone: r.require(0)?,
@@ -331,6 +335,7 @@ impl Default for Directory {
 impl codegen::TarsStruct for Directory {
     const NAME: &'static str = "Users.Directory";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.users);
         w.option(1, &self.marks);
@@ -341,6 +346,7 @@ impl codegen::TarsStruct for Directory {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Directory {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             users: r.require(0)?,

@@ -135,6 +135,7 @@ impl Default for UserInfo {
 impl codegen::TarsStruct for UserInfo {
     const NAME: &'static str = "Users.UserInfo";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.i_user_id);
         w.optional_or(1, &self.s_name, "nobody");
@@ -157,6 +158,7 @@ impl codegen::TarsStruct for UserInfo {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for UserInfo {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             i_user_id: r.require(0)?,
@@ -190,6 +192,7 @@ pub struct UserKey {
 impl codegen::TarsStruct for UserKey {
     const NAME: &'static str = "Users.UserKey";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.zone);
         w.field(1, &self.name);
@@ -198,6 +201,7 @@ impl codegen::TarsStruct for UserKey {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for UserKey {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             zone: r.require(0)?,
@@ -231,6 +235,7 @@ impl Default for Directory {
 impl codegen::TarsStruct for Directory {
     const NAME: &'static str = "Users.Directory";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.users);
         w.optional(1, &self.marks);
@@ -241,6 +246,7 @@ impl codegen::TarsStruct for Directory {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Directory {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             users: r.require(0)?,

@@ -12,6 +12,7 @@ pub struct Inner {
 impl codegen::TarsStruct for Inner {
     const NAME: &'static str = "BN.Inner";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.id);
         w.field(1, &self.name);
@@ -20,6 +21,7 @@ impl codegen::TarsStruct for Inner {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Inner {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             id: r.require(0)?,
@@ -46,6 +48,7 @@ pub struct Msg {
 impl codegen::TarsStruct for Msg {
     const NAME: &'static str = "BN.Msg";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.flag);
         w.field(1, &self.kind);
@@ -61,6 +64,7 @@ impl codegen::TarsStruct for Msg {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Msg {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             flag: r.require(0)?,

@@ -80,6 +80,7 @@ impl Default for Point {
 impl codegen::TarsStruct for Point {
     const NAME: &'static str = "Common.Point";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.x);
         w.field(1, &self.y);
@@ -87,6 +88,7 @@ impl codegen::TarsStruct for Point {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Point {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             x: r.require(0)?,

@@ -67,6 +67,7 @@ pub struct P {
 impl codegen::TarsStruct for P {
     const NAME: &'static str = "GO.P";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.x);
         w.optional(1, &self.s);
@@ -74,6 +75,7 @@ impl codegen::TarsStruct for P {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for P {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             x: r.require(0)?,
@@ -126,6 +128,7 @@ impl Default for Opt {
 impl codegen::TarsStruct for Opt {
     const NAME: &'static str = "GO.Opt";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.optional(0, &self.a);
         w.optional_or(1, &self.b, &5);
@@ -146,6 +149,7 @@ impl codegen::TarsStruct for Opt {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Opt {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             a: r.optional(0)?,
@@ -189,6 +193,7 @@ impl Default for Req {
 impl codegen::TarsStruct for Req {
     const NAME: &'static str = "GO.Req";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.a);
         w.field(1, &self.b);
@@ -198,6 +203,7 @@ impl codegen::TarsStruct for Req {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Req {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             a: r.require(0)?,

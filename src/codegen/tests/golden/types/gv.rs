@@ -78,6 +78,7 @@ pub struct P {
 impl codegen::TarsStruct for P {
     const NAME: &'static str = "GV.P";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.x);
         w.field(1, &self.s);
@@ -85,6 +86,7 @@ impl codegen::TarsStruct for P {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for P {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             x: r.require(0)?,
@@ -103,6 +105,7 @@ pub struct N {
 impl codegen::TarsStruct for N {
     const NAME: &'static str = "GV.N";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.pp);
         w.field(1, &self.vp);
@@ -111,6 +114,7 @@ impl codegen::TarsStruct for N {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for N {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             pp: r.require(0)?,
@@ -131,6 +135,7 @@ pub struct T15 {
 impl codegen::TarsStruct for T15 {
     const NAME: &'static str = "GV.T15";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(14, &self.a);
         w.field(15, &self.b);
@@ -140,6 +145,7 @@ impl codegen::TarsStruct for T15 {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for T15 {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             a: r.require(14)?,
@@ -158,12 +164,14 @@ pub struct One {
 impl codegen::TarsStruct for One {
     const NAME: &'static str = "GV.One";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.v);
     }
 }
 
 impl<'de> codegen::DecodeStruct<'de> for One {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self { v: r.require(0)? })
     }
@@ -179,6 +187,7 @@ pub struct Un {
 impl codegen::TarsStruct for Un {
     const NAME: &'static str = "GV.Un";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.a);
         w.field(1, &self.b);
@@ -187,6 +196,7 @@ impl codegen::TarsStruct for Un {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Un {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             a: r.require(0)?,

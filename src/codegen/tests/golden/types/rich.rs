@@ -93,6 +93,7 @@ impl Default for Inner {
 impl codegen::TarsStruct for Inner {
     const NAME: &'static str = "Rich.Inner";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.id);
         w.optional_or(1, &self.s, "def");
@@ -100,6 +101,7 @@ impl codegen::TarsStruct for Inner {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Inner {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             id: r.require(0)?,
@@ -135,6 +137,7 @@ pub struct AllReq {
 impl codegen::TarsStruct for AllReq {
     const NAME: &'static str = "Rich.AllReq";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.b);
         w.field(1, &self.c);
@@ -160,6 +163,7 @@ impl codegen::TarsStruct for AllReq {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for AllReq {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             b: r.require(0)?,
@@ -242,6 +246,7 @@ impl Default for AllOpt {
 impl codegen::TarsStruct for AllOpt {
     const NAME: &'static str = "Rich.AllOpt";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.b);
         w.optional_or(1, &self.c, &1);
@@ -268,6 +273,7 @@ impl codegen::TarsStruct for AllOpt {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for AllOpt {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             b: r.optional_or(0, true)?,
@@ -318,6 +324,7 @@ pub struct Zeros {
 impl codegen::TarsStruct for Zeros {
     const NAME: &'static str = "Rich.Zeros";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.optional(0, &self.b);
         w.optional(1, &self.c);
@@ -339,6 +346,7 @@ impl codegen::TarsStruct for Zeros {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Zeros {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             b: r.optional(0)?,
@@ -372,6 +380,7 @@ pub struct Fixed {
 impl codegen::TarsStruct for Fixed {
     const NAME: &'static str = "Rich.Fixed";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.optional(0, &self.arr);
         w.optional(2, &self.v);
@@ -381,6 +390,7 @@ impl codegen::TarsStruct for Fixed {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Fixed {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             arr: r.optional_at_most(0, 10)?,
@@ -401,6 +411,7 @@ pub struct Keyed {
 impl codegen::TarsStruct for Keyed {
     const NAME: &'static str = "Rich.Keyed";
 
+    #[inline]
     fn write_fields(&self, w: &mut codegen::TarsWriter) {
         w.field(0, &self.k1);
         w.field(1, &self.k2);
@@ -409,6 +420,7 @@ impl codegen::TarsStruct for Keyed {
 }
 
 impl<'de> codegen::DecodeStruct<'de> for Keyed {
+    #[inline]
     fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
         Ok(Self {
             k1: r.require(0)?,

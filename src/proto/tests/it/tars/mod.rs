@@ -2,7 +2,6 @@
 
 mod decode_cases;
 mod hostile;
-mod interop;
 mod packets;
 mod properties;
 mod tup;
