@@ -25,8 +25,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let cpus: [usize; 2] = args.cpus.try_into().map_err(|_| "two CPUs are needed")?;
     let time = Duration::try_from_secs_f64(args.seconds)?;
     let tasks = hop::between_tasks(cpus, time)?;
-    let threads = hop::between_threads(cpus, time)?;
     let [same, cross] = hop::between_publisher_and_subscriber(cpus, time)?;
+    // Last: it pins this thread, and what this thread starts.
+    let threads = hop::between_threads(cpus, time)?;
     if args.json {
         println!(
             "{}",

@@ -23,6 +23,11 @@ pub struct Hop {
 }
 
 impl Hop {
+    fn one_way(nanos: &Histogram<u64>) -> Self {
+        let there_and_back = Self::from_round_trips(nanos);
+        Self { p50_us: 2.0 * there_and_back.p50_us, p99_us: 2.0 * there_and_back.p99_us, hops: nanos.len() }
+    }
+
     fn from_round_trips(nanos: &Histogram<u64>) -> Self {
         let at = |quantile| nanos.value_at_quantile(quantile) as f64 / 2e3;
         Self { p50_us: at(0.5), p99_us: at(0.99), hops: nanos.len() * 2 }

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use shardcast::proto::{
     PublishOptions,
-    tars::framed::control::{Answer, Request, Said, encode_request},
+    tars::framed::control::{Answer, Request, Said, encode_request, is_control},
 };
 use shardcast_os::clock;
 
@@ -189,7 +189,12 @@ impl<'a> Push<'a> {
 
     #[inline]
     fn delivered(&mut self, slot: u32, frame: &[u8], now: u64) -> bool {
-        let Some(Said::Message { body, .. }) = Said::load(&frame[HEADER_BYTES..]) else {
+        let payload = &frame[HEADER_BYTES..];
+        if !is_control(payload) {
+            // What the server pushes to everybody, whoever measures: none of ours.
+            return false;
+        }
+        let Some(Said::Message { body, .. }) = Said::load(payload) else {
             self.counts.corrupt += 1;
             return false;
         };
