@@ -27,8 +27,9 @@ pub struct Outbox {
     response_bytes: usize,
     response_messages: usize,
     in_flight: Option<InFlight>,
-    /// When the pushes in flight were posted, and how many at that time; in order. Kept for the next ones.
-    posted: Vec<(Time, u64)>,
+    /// When the pushes in flight were posted, and how many at that time, behind those of the first time, which are
+    /// in `in_flight`: most often there are no others, and a send touches no further memory.
+    posted_later: Vec<(Time, u64)>,
     /// Under `Conflate`, the number of the waiting push of each key. Items are numbered as they are
     /// appended; invariant: `items[n - first]` is the item with number n.
     keyed: HashMap<u64, u64>,
@@ -88,6 +89,7 @@ struct InFlight {
     response_bytes: usize,
     response_messages: usize,
     since: Time,
+    posted: (Time, u64),
 }
 
 /// The bounds of an outbox, and what happens at them.
@@ -376,7 +378,14 @@ impl Outbox {
         if !admit(messages, bytes) {
             return None;
         }
-        let mut sum = InFlight { bytes: 0, messages: 0, response_bytes: 0, response_messages: 0, since };
+        let mut sum = InFlight {
+            bytes: 0,
+            messages: 0,
+            response_bytes: 0,
+            response_messages: 0,
+            since,
+            posted: (since, 0),
+        };
         let parcel = if self.items.len() == 1 || bytes >= SEND_BYTES_MAX {
             self.take_front(&mut sum)
         } else {
@@ -388,14 +397,15 @@ impl Outbox {
 
     /// When the pushes of the send in flight were posted, and how many at each time.
     pub fn posted(&self) -> impl Iterator<Item = (Time, u64)> {
-        self.posted.iter().copied()
+        let first = self.in_flight.as_ref().map(|it| it.posted).filter(|(_, pushes)| *pushes > 0);
+        first.into_iter().chain(self.posted_later.iter().copied())
     }
 
     /// The send in flight has ended; returns its bytes and messages.
     pub fn sent(&mut self) -> (usize, usize) {
-        match self.posted.capacity() {
-            ..=POSTED_KEPT => self.posted.clear(),
-            _ => self.posted = Vec::new(),
+        match self.posted_later.capacity() {
+            ..=POSTED_KEPT => self.posted_later.clear(),
+            _ => self.posted_later = Vec::new(),
         }
         let Some(in_flight) = self.in_flight.take() else { return (0, 0) };
         self.bytes -= in_flight.bytes;
@@ -545,7 +555,7 @@ impl Outbox {
     fn take_front(&mut self, sum: &mut InFlight) -> Parcel {
         let item = self.pop_front().expect("the caller saw it");
         sum.add(&item);
-        self.note_posted(&item);
+        self.note_posted(sum, &item);
         match item {
             Item::Run(run) => Parcel::Gathered(run.bytes),
             Item::Push(push) => Parcel::Shared(push.frame),
@@ -577,7 +587,7 @@ impl Outbox {
             }
             sum.add(item);
             let item = self.pop_front();
-            item.iter().for_each(|item| self.note_posted(item));
+            item.iter().for_each(|item| self.note_posted(sum, item));
             match item {
                 Some(Item::Run(run)) => gathered.extend_from_slice(&run.bytes),
                 Some(Item::Push(push)) if push.frame.len() < BY_REFERENCE_MIN => {
@@ -606,11 +616,13 @@ impl Outbox {
 
 impl Outbox {
     #[inline]
-    fn note_posted(&mut self, item: &Item) {
-        let Item::Push(push) = item else { return };
-        match self.posted.last_mut() {
-            Some((posted, count)) if *posted == push.posted => *count += 1,
-            _ => self.posted.push((push.posted, 1)),
+    fn note_posted(&mut self, sum: &mut InFlight, item: &Item) {
+        let Item::Push(Push { posted, .. }) = item else { return };
+        let last = self.posted_later.last_mut().unwrap_or(&mut sum.posted);
+        if last.1 == 0 || last.0 == *posted {
+            *last = (*posted, last.1 + 1);
+        } else {
+            self.posted_later.push((*posted, 1));
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{Failure, Outcome, Trial, join_all, same};
 use crate::{server::Setup, subscriber::Subscriber};
 
 pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
-    let crowd = trial.size(9_600) / THREADS;
+    let crowd = trial.size(10_000) / THREADS;
     let missed = 1 + trial.random.below(HISTORY);
     let lost = HISTORY + 1 + trial.random.below(HISTORY);
     let sections = format!("[push]\nhistory_messages_max = {HISTORY}\n");
