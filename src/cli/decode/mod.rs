@@ -36,6 +36,9 @@ pub(crate) struct DecodeArgs {
     /// What the fields are: a struct of the .tars files, such as Module.Struct
     #[arg(long = "type", value_name = "STRUCT", requires = "idl", conflicts_with_all = ["tup", "frames"])]
     structure: Option<String>,
+    /// Whose arguments they are: a function of the .tars files, such as hello
+    #[arg(long, value_name = "FUNCTION", requires = "idl", conflicts_with_all = ["frames", "structure"])]
+    func: Option<String>,
     #[command(flatten)]
     reading: Reading,
     /// Hexadecimal digits, a file of them or of bytes, or "-" for standard input
@@ -59,9 +62,14 @@ pub(crate) fn run(args: &DecodeArgs) -> anyhow::Result<Decoded> {
         names.schema = Some(args.reading.builder().schema(&args.idl)?.0);
     }
     let bytes = input::read(&args.input)?;
+    let call = match &args.func {
+        Some(func) => names.function(func).with_context(|| format!("no function `{func}`"))?,
+        None => Shape::Unknown,
+    };
     let what = match &args.structure {
         Some(path) => As::Fields(names.structure(path).with_context(|| format!("no struct `{path}`"))?),
-        None if args.tup => As::Attributes,
+        None if args.tup => As::Attributes(call),
+        None if args.func.is_some() => As::Fields(call),
         None if args.frames || are_frames(&bytes) => As::Frames(&names),
         None => As::Fields(Shape::Unknown),
     };
@@ -70,18 +78,18 @@ pub(crate) fn run(args: &DecodeArgs) -> anyhow::Result<Decoded> {
 
 /// What the bytes are taken for.
 enum As<'n> {
-    /// The arguments of one TUP call.
-    Attributes,
+    /// The arguments of one TUP call, maybe of a known function.
+    Attributes(Shape<'n>),
     /// Whole packets.
     Frames(&'n Names),
-    /// Fields, maybe of a known struct.
+    /// Fields, maybe of a known struct or call.
     Fields(Shape<'n>),
 }
 
 fn decode(bytes: &[u8], what: As<'_>) -> Decoded {
     let mut tree = Tree::default();
     let result = match what {
-        As::Attributes => packet::print_attributes(&mut tree, bytes),
+        As::Attributes(call) => packet::print_attributes(&mut tree, bytes, call),
         As::Frames(names) => packet::print_frames(&mut tree, bytes, names),
         As::Fields(shape) => {
             let mut r = TarsReader::new(bytes);

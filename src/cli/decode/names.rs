@@ -21,6 +21,13 @@ impl Names {
         Some(Shape::Struct(schema, schema.structure(id)))
     }
 
+    /// The parameters and the result of the function that is named so; of the first, if there are several.
+    pub(super) fn function<'s>(&'s self, func: &'s str) -> Option<Shape<'s>> {
+        let schema = self.schema.as_ref()?;
+        let (_, _, operation) = schema.find_operations(func).next()?;
+        Some(Shape::Call(schema, operation))
+    }
+
     /// The parameters and the result of a method. Of several with this name it is that of the interface which
     /// `servant` is called after, else the first.
     pub(super) fn call<'s>(&'s self, servant: &str, func: &'s str) -> Shape<'s> {

@@ -38,12 +38,12 @@ pub(super) fn print_frames(tree: &mut Tree, mut bytes: &[u8], names: &Names) -> 
 }
 
 /// Writes the arguments of a TUP call, whichever of the two forms they have.
-pub(super) fn print_attributes(tree: &mut Tree, buffer: &[u8]) -> Result<(), String> {
+pub(super) fn print_attributes(tree: &mut Tree, buffer: &[u8], call: Shape<'_>) -> Result<(), String> {
     let buffer = Bytes::copy_from_slice(buffer);
     let attributes = Attributes::decode(Version::TUP, &buffer);
     let attributes =
         attributes.or_else(|error| Attributes::decode(Version::TUP_TYPED, &buffer).map_err(|_| error));
-    let printed = attributes.and_then(|attributes| print_arguments(tree, &attributes, Shape::Unknown));
+    let printed = attributes.and_then(|attributes| print_arguments(tree, &attributes, call));
     printed.map_err(|error| error.to_string())
 }
 
