@@ -45,6 +45,7 @@ mod error;
 mod id;
 mod limits;
 mod link;
+mod log_limit;
 mod mesh;
 pub mod push;
 mod server;
@@ -62,6 +63,7 @@ pub use config::{CpuChoice, Limits, ServerConfig, ShardCount, Spin};
 pub use connection::Connection;
 pub use error::{Busy, CloseReason, Sent, StartError};
 pub use id::{ConnId, ParseConnIdError};
+pub use log_limit::LogLimit;
 pub use server::{Listener, PeriodicPush, Server, ServerBuilder, ServerHandle, ServiceFactory};
 pub use service::{Reply, Request, Responder, Service};
 

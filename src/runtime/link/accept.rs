@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     io,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     os::fd::{AsFd as _, OwnedFd},
     sync::{
         Arc, Mutex, PoisonError,
@@ -23,7 +23,7 @@ use super::{Conn, Paced, Role, Serving, State, Traffic};
 use crate::{
     CloseReason, ConnId, Connection,
     mesh::{Adopted, Envelope},
-    shard::{Shard, Timer},
+    shard::{Notice, Shard, Timer},
 };
 
 /// Connections of the whole server, against its bounds. A lock, but only where connections come and go.
@@ -77,6 +77,7 @@ impl Shard {
         };
         if let Err(code) = admitted {
             counters.count_rejection(code);
+            self.log_refusal(listener, peer, code);
             return socket::reset_on_close(&socket);
         }
         let opened = self.now();
@@ -88,7 +89,7 @@ impl Shard {
         self.counters.listeners[listener as usize].count_rejection("descriptors");
         let delay = self.accept_delay.get();
         self.accept_delay.set((delay * 2).min(ACCEPT_DELAY_MAX));
-        if delay == ACCEPT_DELAY_MIN {
+        if delay == ACCEPT_DELAY_MIN && self.may_log(Notice::CannotAccept) {
             tracing::warn!(shard = self.id, %error, "cannot accept: raise RLIMIT_NOFILE or close connections");
         }
         self.timers.borrow_mut().insert(self.now() + delay, Timer::ResumeAccept(listener));
@@ -117,6 +118,7 @@ impl Shard {
             Ok(place) => place,
             Err(code) => {
                 self.counters.listeners[listener as usize].count_rejection(code);
+                self.log_refusal(listener, peer, code);
                 self.shared.admission.leave(peer.ip());
                 return socket::reset_on_close(&socket);
             }
@@ -156,6 +158,13 @@ impl Shard {
         } else {
             drop(table);
             self.release_if_idle(slot);
+        }
+    }
+
+    fn log_refusal(&self, listener: u32, peer: SocketAddr, reason: &str) {
+        if !self.draining.get() && self.may_log(Notice::ConnectionRefused) {
+            let listener = &self.shared.listeners[listener as usize].name;
+            tracing::warn!(shard = self.id, %listener, %peer, reason, "connection refused");
         }
     }
 

@@ -8,7 +8,7 @@ use shardcast_proto::{Error, Time};
 use super::{Conn, Role, State, outbound::Outbound};
 use crate::{
     CloseReason, ConnId, Connection,
-    shard::{Shard, Timer, timer::TimerKey},
+    shard::{Notice, Shard, Timer, timer::TimerKey},
 };
 
 /// Who is to be told that a connection ended.
@@ -82,6 +82,9 @@ impl Shard {
             State::Flushing(self.now() + self.shared.flush_timeout(self.drain_deadline.get(), self.now()));
         conn.handle.mark_closed();
         tracing::debug!(connection = %conn.handle.id(), peer = %conn.handle.peer(), reason = %why, "closed");
+        if why == CloseReason::Slow {
+            self.log_slow_consumer(conn);
+        }
         self.remember_closed(conn, why);
         let ended = match &mut conn.role {
             Role::Accepted { listener, serving } => {
@@ -113,6 +116,29 @@ impl Shard {
             self.cut(conn)
         }
         self.arm_timer(conn);
+    }
+
+    /// An operator must learn of it without asking: which bound it was shows in the numbers.
+    fn log_slow_consumer(&self, conn: &Conn) {
+        if !self.may_log(Notice::SlowConsumer) {
+            return;
+        }
+        let listener = conn.listener().map(|listener| self.shared.listeners[listener].name.as_str());
+        let bounds = conn.handle.bounds();
+        let oldest = conn.outbox.oldest().map(|oldest| self.now() - oldest).unwrap_or_default();
+        tracing::warn!(
+            shard = self.id,
+            connection = %conn.handle.id(),
+            peer = %conn.handle.peer(),
+            listener,
+            queued_bytes = conn.outbox.bytes(),
+            queued_messages = conn.outbox.messages(),
+            oldest_ms = oldest.as_millis() as u64,
+            outbox_bytes_max = bounds.bytes_max,
+            outbox_messages_max = bounds.messages_max,
+            outbox_age_max_ms = bounds.age_max.as_millis() as u64,
+            "disconnected a slow consumer"
+        );
     }
 
     /// Tells the application of the connections that ended. Nothing is borrowed here: it may do anything.

@@ -12,7 +12,7 @@ use super::{Conn, Role, State};
 use crate::{
     CloseReason, Connection,
     service::{Reply, Request, Service},
-    shard::Shard,
+    shard::{Notice, Shard},
 };
 
 impl Shard {
@@ -341,7 +341,9 @@ impl Shard {
         if catch_unwind(run).is_err() {
             self.runs(None);
             self.counters.panics.add(1);
-            tracing::error!(shard = self.id, connection = %conn.handle.id(), "a handler panicked");
+            if self.may_log(Notice::Panic) {
+                tracing::error!(shard = self.id, connection = %conn.handle.id(), "a handler panicked");
+            }
             self.finish(conn, CloseReason::Panic);
         }
     }

@@ -8,7 +8,10 @@ use shardcast_proto::{
 };
 
 use super::{Side, connection, outlet::identity_of};
-use crate::{Connection, shard::Shard};
+use crate::{
+    Connection,
+    shard::{Notice, Shard},
+};
 
 impl Shard {
     /// The connection in this slot gets what is published on the topic of its listener, without having asked.
@@ -17,7 +20,10 @@ impl Shard {
         let subscribed = self.hub().subscribe(connection(slot), &topic, None, None, self.now());
         if let Err(refusal) = subscribed {
             self.counters.push.unasked_refused.add(1);
-            tracing::warn!(shard = self.id, %refusal, "a connection hears nothing of its listener's topic");
+            if self.may_log(Notice::SubscriptionRefused) {
+                let listener = &self.shared.listeners[listener as usize].name;
+                tracing::warn!(shard = self.id, %listener, %refusal, "automatic subscription refused");
+            }
         }
         self.pump_must_run();
     }

@@ -147,6 +147,7 @@ impl Seed {
             draining: Cell::new(false),
             drain_deadline: Cell::new(None),
             parked: Cell::new(false),
+            notices: RefCell::default(),
             shared: self.shared,
         });
         shard.make_services();
@@ -171,6 +172,7 @@ impl Shard {
 
     /// The pump has ended: what still waits in the queues is let go.
     fn wither(&self) {
+        self.log_all_left_out();
         while self.door.try_recv().is_ok() {}
         self.local.take();
         self.push.wither();

@@ -8,6 +8,7 @@ pub(crate) mod counters;
 pub(crate) mod current;
 pub(crate) mod label;
 pub(crate) mod latency;
+mod notices;
 mod pump;
 pub(crate) mod tasks;
 pub(crate) mod timer;
@@ -40,6 +41,8 @@ use crate::{
 pub(crate) use counters::DROP_POLICIES;
 use counters::ShardCounters;
 use latency::JustSent;
+pub(crate) use notices::Notice;
+use notices::Notices;
 use tasks::Tasks;
 use timer::TimerWheel;
 
@@ -98,6 +101,7 @@ pub(crate) struct Shard {
     pub(crate) drain_deadline: Cell<Option<Time>>,
     /// The pump sleeps: whoever queues something must see to it that it wakes up.
     parked: Cell<bool>,
+    notices: RefCell<Notices>,
 }
 
 /// Something that runs on a shard.
@@ -208,7 +212,9 @@ impl Shard {
         if catch_unwind(AssertUnwindSafe(f)).is_err() {
             self.runs(None);
             self.counters.panics.add(1);
-            tracing::error!(shard = self.id, what, "panicked");
+            if self.may_log(Notice::Panic) {
+                tracing::error!(shard = self.id, what, "panicked");
+            }
         }
     }
 

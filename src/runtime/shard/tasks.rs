@@ -12,7 +12,7 @@ use std::{
 
 use shardcast_os::executor;
 
-use super::{Shard, label};
+use super::{Notice, Shard, label};
 use crate::{CloseReason, Connection};
 
 /// The tasks alive on one shard, so that they can be ended.
@@ -109,7 +109,9 @@ impl Future for Guarded {
             Ok(Poll::Ready(())) => {}
             Err(_) => {
                 this.shard.counters.panics.add(1);
-                tracing::error!(shard = this.shard.id, task = label::name(this.label), "a task panicked");
+                if this.shard.may_log(Notice::Panic) {
+                    tracing::error!(shard = this.shard.id, task = label::name(this.label), "a task panicked");
+                }
                 if let Some(connection) = &this.connection {
                     // Refused: the shard has more urgent trouble, and the peer its time-outs.
                     let _ = connection.close_because(CloseReason::Panic);
