@@ -8,8 +8,9 @@ use std::{error::Error, time::Duration};
 use shardcast::{
     Listener, Server,
     push::SubscribeOptions,
-    tars::{Current, Framed, FramedService, Servant, TopicClient, TopicEvent},
+    tars::{Current, Framed, FramedService, Servant, TopicClient, TopicEvent, Waiting},
 };
+use shardcast_examples::say;
 
 struct Echo;
 
@@ -24,16 +25,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let server = Server::builder().listen(listener).shards(2).start()?;
     let inside = server.handle().subscribe("prices.*", SubscribeOptions::default()).wait()??;
 
-    let mut outside = TopicClient::connect(server.address("push").ok_or("it listens")?, 1_000)?;
+    let mut outside = TopicClient::connect(server.address("push").ok_or("it listens")?, Waiting::default())?;
     outside.subscribe("prices.gold".parse()?, None);
     while !matches!(outside.recv(PATIENCE).ok_or("no answer")?, TopicEvent::Subscribed { .. }) {}
 
     for price in ["2410", "2411", "2409"] {
         server.handle().publish("prices.gold", price)?;
         let message = inside.recv()?;
-        println!("inside:  {} is {}", message.topic, String::from_utf8_lossy(&message.body));
+        say(format_args!("inside:  {} is {}", message.topic, String::from_utf8_lossy(&message.body)));
         if let Some(TopicEvent::Message { topic, position, body }) = outside.recv(PATIENCE) {
-            println!("outside: {topic} is {}, message {}", String::from_utf8_lossy(&body), position.offset);
+            say(format_args!(
+                "outside: {topic} is {}, message {}",
+                String::from_utf8_lossy(&body),
+                position.offset
+            ));
         }
     }
     Ok(server.stop()?)

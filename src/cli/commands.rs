@@ -3,7 +3,7 @@
 use std::{
     env,
     fs::File,
-    io::{self, IsTerminal, Read, Write},
+    io::{self, IsTerminal, Read},
     path::Path,
     process::ExitCode,
 };
@@ -16,7 +16,9 @@ use crate::{
     bench,
     config::{self, Inputs, Loaded, Report, SourceFile},
     decode::{self, DecodeArgs},
-    demo, doctor, idl, logging, operate, serve, topics,
+    demo, doctor, idl, logging, operate,
+    output::{complain, complain_raw, print},
+    serve, topics,
 };
 
 /// Something failed while running.
@@ -36,12 +38,14 @@ pub(crate) const EXIT_FAILURES: u8 = 4;
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Serve(overrides) => with_configuration(&overrides, |loaded| {
-            logging::start(&loaded.config.log);
+            logging::start(&loaded.config.log).context("cannot start a thread for the log")?;
             let again = || match configuration(&overrides) {
                 Ok(loaded) => Ok(loaded.config),
                 Err(mistakes) => Err(mistakes.render(false)),
             };
-            serve::run(&loaded.config, &again).map(|()| ExitCode::SUCCESS)
+            let served = serve::run(&loaded.config, &again);
+            logging::flush();
+            served.map(|()| ExitCode::SUCCESS)
         })
         .or_else(unless_the_machine_is_not_fit),
         Command::Check { config } => {
@@ -85,7 +89,7 @@ fn decode(args: &DecodeArgs) -> anyhow::Result<ExitCode> {
     let decoded = match decode::run(args) {
         Ok(decoded) => decoded,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            complain(format_args!("error: {error:#}"));
             return Ok(ExitCode::from(EXIT_CONFIGURATION));
         }
     };
@@ -100,7 +104,7 @@ fn decode(args: &DecodeArgs) -> anyhow::Result<ExitCode> {
 fn unless_the_machine_is_not_fit(error: anyhow::Error) -> anyhow::Result<ExitCode> {
     match error.downcast_ref::<StartError>() {
         Some(start) if start.is_configuration() => {
-            eprintln!("error: {error:#}");
+            complain(format_args!("error: {error:#}"));
             Ok(ExitCode::from(EXIT_CONFIGURATION))
         }
         _ => Err(error),
@@ -115,7 +119,7 @@ fn with_configuration(
     match configuration(overrides) {
         Ok(loaded) => go_on(&loaded),
         Err(mistakes) => {
-            eprint!("{}", mistakes.render(io::stderr().is_terminal()));
+            complain_raw(&mistakes.render(io::stderr().is_terminal()));
             Ok(ExitCode::from(EXIT_CONFIGURATION))
         }
     }
@@ -158,15 +162,6 @@ fn read_source(path: &Path) -> anyhow::Result<SourceFile> {
         anyhow::anyhow!("{name} is no configuration: byte {place} is not UTF-8")
     })?;
     Ok(SourceFile { name, text })
-}
-
-/// Writes to standard output. A reader that has seen enough, such as `head`, is no error.
-pub(crate) fn print(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("cannot write"),
-        _ => Ok(()),
-    }
 }
 
 /// A configuration with every option and a hundred listeners has some 50 KB.

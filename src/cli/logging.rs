@@ -1,31 +1,59 @@
 //! Log lines, on standard error.
+//!
+//! A [`LineWriter`] writes them: whatever becomes of its reader, a line costs its caller a copy into a queue.
+//! What found no room or could not be written is counted (`shardcast_log_lines_dropped_total`), and the count is
+//! logged when writing works again.
 
 use std::{
-    io::{self, IsTerminal},
-    sync::OnceLock,
+    backtrace::{Backtrace, BacktraceStatus},
+    io::{self, IsTerminal, Write},
+    panic::{self, PanicHookInfo},
+    sync::{Mutex, OnceLock, PoisonError},
+    thread,
 };
 
-use tracing_subscriber::{EnvFilter, reload::Handle};
+use shardcast::{LogLimit, proto::Time};
+use shardcast_os::clock;
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{MakeWriter, SubscriberBuilder},
+    reload::Handle,
+};
 
-use crate::config::{LogFormat, LogLevel, LogOptions};
+use crate::{
+    config::{LogFormat, LogLevel, LogOptions},
+    output::{Bounds, Descriptor, LineWriter, Loss, PATIENCE, escape},
+};
 
 /// Begins to log; called once, before anything is worth a line.
-pub(crate) fn start(options: &LogOptions) {
+///
+/// # Errors
+/// The system has no thread.
+pub(crate) fn start(options: &LogOptions) -> io::Result<()> {
+    let lines = LineWriter::start("log", Descriptor::stderr(), Bounds::default(), report)?;
+    let kept = LINES.set(lines.clone());
+    debug_assert!(kept.is_ok(), "logging is started once");
+    let colours = options.format == LogFormat::Text && io::stderr().is_terminal();
     let filter = EnvFilter::new(&options.level.0);
-    let lines = tracing_subscriber::fmt().with_writer(io::stderr);
+    let builder = SubscriberBuilder::default()
+        // It would print a failed write to where it failed.
+        .log_internal_errors(false)
+        .with_ansi(colours)
+        .with_writer(Lines { lines, format: options.format, colours });
     match options.format {
         LogFormat::Text => {
-            let lines = lines.with_ansi(io::stderr().is_terminal());
-            let lines = lines.with_env_filter(filter).with_filter_reloading();
-            keep(lines.reload_handle());
-            lines.init();
+            let builder = builder.with_env_filter(filter).with_filter_reloading();
+            keep(builder.reload_handle());
+            builder.init();
         }
         LogFormat::Json => {
-            let lines = lines.json().with_env_filter(filter).with_filter_reloading();
-            keep(lines.reload_handle());
-            lines.init();
+            let builder = builder.json().with_env_filter(filter).with_filter_reloading();
+            keep(builder.reload_handle());
+            builder.init();
         }
     }
+    panic::set_hook(Box::new(log_panic));
+    Ok(())
 }
 
 /// Logs by this level from now on.
@@ -33,6 +61,77 @@ pub(crate) fn set_level(level: &LogLevel) {
     if let Some(set) = FILTER.get() {
         set(EnvFilter::new(&level.0));
     }
+}
+
+/// Lines that were not written so far.
+pub(crate) fn loss() -> Loss {
+    LINES.get().map(LineWriter::loss).unwrap_or_default()
+}
+
+/// Waits a moment for the last lines to be written.
+pub(crate) fn flush() {
+    if let Some(lines) = LINES.get() {
+        lines.flush(PATIENCE);
+    }
+}
+
+/// Gives each event as one line to the writer.
+struct Lines {
+    lines: LineWriter,
+    format: LogFormat,
+    colours: bool,
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> &'a Self {
+        self
+    }
+}
+
+impl Write for &Lines {
+    /// Takes a whole event: the subscriber writes each with one call.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let safe = match self.format {
+            LogFormat::Json => escape::json(&text),
+            LogFormat::Text if self.colours => escape::coloured(&text),
+            LogFormat::Text => escape::lines(&text),
+        };
+        self.lines.offer(safe.into_owned().into_bytes());
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An error at every level but `off`: what is missing may have been one.
+fn report(loss: Loss) {
+    let Loss { queue_full, write_failed } = loss;
+    tracing::error!(queue_full, write_failed, "log lines were dropped");
+}
+
+/// Logs a panic like any other event: the hook of the standard library would wait for the reader.
+fn log_panic(info: &PanicHookInfo<'_>) {
+    static LIMIT: Mutex<LogLimit> = Mutex::new(LogLimit::new());
+    let now = Time::from_nanos(clock::now_nanos());
+    let (admitted, left_out) = {
+        let mut limit = LIMIT.lock().unwrap_or_else(PoisonError::into_inner);
+        (limit.admit(now), limit.report(now).unwrap_or_default())
+    };
+    if !admitted {
+        return;
+    }
+    let message = info.payload_as_str().unwrap_or("a value that is no text");
+    let location = info.location().map(ToString::to_string);
+    let current = thread::current();
+    let thread = current.name().unwrap_or("unnamed");
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    tracing::error!(thread, location, left_out, backtrace, "panicked: {message}");
 }
 
 fn keep<S: 'static>(handle: Handle<EnvFilter, S>) {
@@ -47,3 +146,5 @@ fn keep<S: 'static>(handle: Handle<EnvFilter, S>) {
 type SetFilter = Box<dyn Fn(EnvFilter) + Send + Sync>;
 
 static FILTER: OnceLock<SetFilter> = OnceLock::new();
+
+static LINES: OnceLock<LineWriter> = OnceLock::new();

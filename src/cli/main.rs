@@ -15,6 +15,7 @@ mod doctor;
 mod idl;
 mod logging;
 mod operate;
+mod output;
 mod serve;
 mod signals;
 mod topics;
@@ -25,7 +26,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     commands::run(args::Args::parse()).unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        output::complain(format_args!("error: {error:#}"));
         ExitCode::from(commands::EXIT_RUNTIME)
     })
 }

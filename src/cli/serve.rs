@@ -4,19 +4,24 @@ mod engine;
 mod reload;
 
 use std::{
-    io::{self, Write},
+    fs,
     net::SocketAddr,
     sync::Arc,
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
+use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
+use shardcast_os::cpu;
 
 use crate::{
     admin::{Admin, Source},
     config::Config,
-    doctor, logging, signals,
+    doctor, logging,
+    output::{Bounds, Descriptor, LineWriter},
+    signals,
 };
 
 pub(crate) use reload::{Change, Outcome, Reloads};
@@ -27,9 +32,68 @@ pub(crate) use reload::{Change, Outcome, Reloads};
 ///
 /// An address that cannot be listened on, or a server that cannot start or that failed.
 pub(crate) fn run(config: &Config, again: ReadAgain<'_>) -> anyhow::Result<()> {
+    let began = Instant::now();
+    log_start(config);
+    let mut stopping = Stopping::default();
+    let result = watch_and_serve(config, again, &mut stopping);
+    let uptime = began.elapsed();
+    let took = stopping.since.map(|since| since.elapsed()).unwrap_or_default();
+    match &result {
+        Ok(()) => tracing::info!(reason = stopping.reason, ?took, ?uptime, "stopped"),
+        Err(error) => tracing::error!(reason = format!("{error:#}"), ?took, ?uptime, "stopped"),
+    }
+    result
+}
+
+fn watch_and_serve(config: &Config, again: ReadAgain<'_>, stopping: &mut Stopping) -> anyhow::Result<()> {
     let (sender, orders) = flume::bounded(ORDERS_MAX);
     signals::watch(sender.clone()).context("cannot watch for signals")?;
-    serve(config, again, engine::start, (sender, orders), &mut io::stdout())
+    // Not written here: nobody may be reading, and a signal must still be obeyed.
+    let out = LineWriter::start("stdout", Descriptor::stdout(), Bounds::default(), |_| {})
+        .context("cannot start a thread")?;
+    let announce = |line: String| out.offer(line.into_bytes());
+    serve(config, again, engine::start, (sender, orders), &announce, stopping)
+}
+
+/// The first line of the log: what runs here, and what it may use.
+fn log_start(config: &Config) {
+    let needs = doctor::Needs::of(config);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let limit =
+        |resource| getrlimit(resource).current.map_or_else(|| "unlimited".to_owned(), |it| it.to_string());
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        revision = option_env!("SHARDCAST_REVISION").unwrap_or("unknown"),
+        kernel = kernel.trim(),
+        shards = needs.shards,
+        cpus = cpu::format_list(&needs.cpus),
+        open_files = limit(Resource::Nofile),
+        locked_memory_bytes = limit(Resource::Memlock),
+        connections_max = config.limits.connections_max,
+        "starting"
+    );
+}
+
+/// Why the server stops, and since when; for the last line of the log.
+#[derive(Debug)]
+struct Stopping {
+    reason: &'static str,
+    since: Option<Instant>,
+}
+
+impl Default for Stopping {
+    fn default() -> Self {
+        Self { reason: "ended by itself", since: None }
+    }
+}
+
+impl Stopping {
+    /// Remembers the first reason.
+    fn because(&mut self, reason: &'static str) {
+        if self.since.is_none() {
+            *self = Self { reason, since: Some(Instant::now()) };
+        }
+    }
 }
 
 /// Reads the configuration again, from where it came; an error is its mistakes, as text.
@@ -54,7 +118,7 @@ pub(crate) struct Control {
 }
 
 /// A running server, as this command needs it.
-pub(crate) trait Engine {
+pub(crate) trait Engine: Send {
     /// How many shards run.
     fn shards(&self) -> usize;
     /// The listeners, with the ports that they got.
@@ -90,15 +154,16 @@ struct Ready {
 fn serve(
     config: &Config,
     again: ReadAgain<'_>,
-    start: impl FnOnce(&Config) -> anyhow::Result<Box<dyn Engine>>,
+    start: impl FnOnce(&Config) -> anyhow::Result<Box<dyn Engine>> + Send + 'static,
     (sender, orders): (flume::Sender<Order>, flume::Receiver<Order>),
-    out: &mut impl Write,
+    announce: &dyn Fn(String),
+    stopping: &mut Stopping,
 ) -> anyhow::Result<()> {
     // First the address: a second server on this host ends here, before it takes anything else.
     let admin = Admin::bind(&config.admin)?;
     let control = Control { orders: sender, reloads: Arc::default() };
     let admin_address = admin.as_ref().and_then(Admin::address);
-    let engine = start(config)?;
+    let Some(engine) = start_unless_stopped(config, start, &orders, stopping)? else { return Ok(()) };
     if tracing::enabled!(tracing::Level::DEBUG) {
         for warning in doctor::warnings(&doctor::Needs::of(config)) {
             tracing::debug!(warning, "this host could be better: see `shardcast doctor`");
@@ -109,18 +174,56 @@ fn serve(
     }
     let admin = admin.map(|admin| admin.start(engine.source(control.clone()))).transpose()?;
     let ready = Ready { shards: engine.shards(), listeners: engine.listeners(), admin: admin_address };
-    writeln!(out, "ready {}", serde_json::to_string(&ready)?).context("cannot write the ready line")?;
-    out.flush().context("cannot write the ready line")?;
+    announce(format!("ready {}\n", serde_json::to_string(&ready)?));
     let mut running = config.clone();
     let mut reload = || {
         let outcome = reload(&mut running, config, again, &*engine);
         outcome.count(&control.reloads);
         outcome
     };
-    let result = wait(&*engine, config.server.drain.0, &orders, &mut reload);
+    let result = wait(&*engine, config.server.drain.0, &orders, stopping, &mut reload);
     // The pages answer until the end, so that the drain can be watched.
     drop(admin);
     result
+}
+
+/// Starts the server on a thread of its own, so that a signal ends a start that does not. `None`: one did.
+fn start_unless_stopped(
+    config: &Config,
+    start: impl FnOnce(&Config) -> anyhow::Result<Box<dyn Engine>> + Send + 'static,
+    orders: &flume::Receiver<Order>,
+    stopping: &mut Stopping,
+) -> anyhow::Result<Option<Box<dyn Engine>>> {
+    let (tell, started) = flume::bounded(1);
+    let config = config.clone();
+    let begin = move || {
+        // Nobody waits any more: the process is about to end.
+        let _ = tell.send(start(&config));
+    };
+    thread::Builder::new().name("start".into()).spawn(begin).context("cannot start a thread")?;
+    loop {
+        let happened = flume::Selector::new()
+            .recv(&started, Started::Ended)
+            .recv(orders, |order| Started::Told(order.ok()))
+            .wait();
+        match happened {
+            Started::Ended(Ok(result)) => return result.map(Some),
+            // It has panicked, which is in the log.
+            Started::Ended(Err(_)) => anyhow::bail!("the start failed unexpectedly; see the log"),
+            Started::Told(Some(Order::Stop(signal))) => {
+                tracing::info!(signal, "stopping before the start was complete");
+                stopping.because(signal);
+                return Ok(None);
+            }
+            // The configuration was read a moment ago, and nobody else can give an order yet.
+            Started::Told(_) => {}
+        }
+    }
+}
+
+enum Started {
+    Ended(Result<anyhow::Result<Box<dyn Engine>>, flume::RecvError>),
+    Told(Option<Order>),
 }
 
 /// Until the server ends; the first signal drains it, the next one cuts that short. What an operator orders
@@ -129,6 +232,7 @@ fn wait(
     engine: &dyn Engine,
     drain: Duration,
     orders: &flume::Receiver<Order>,
+    stopping: &mut Stopping,
     reload: &mut dyn FnMut() -> Outcome,
 ) -> anyhow::Result<()> {
     let mut signalled = false;
@@ -142,10 +246,12 @@ fn wait(
             Happened::Told(Order::Stop(signal)) => {
                 tracing::info!(signal, ?drain, "draining; a second signal stops at once");
                 signalled = true;
+                stopping.because(signal);
                 engine.drain(drain);
             }
             Happened::Told(Order::Drain(timeout)) => {
                 tracing::info!(?timeout, "draining, as an operator asked");
+                stopping.because("drain ordered by an operator");
                 engine.drain(timeout);
             }
             Happened::Told(Order::Reload(answer)) => {
@@ -179,7 +285,7 @@ enum Happened {
 }
 
 fn next(orders: &flume::Receiver<Order>, ended: &flume::Receiver<Result<(), String>>) -> Happened {
-    let vanished = || Happened::Ended(Err("the server ended without a word".into()));
+    let vanished = || Happened::Ended(Err("the server thread exited unexpectedly".into()));
     flume::Selector::new()
         .recv(orders, |order| order.map_or_else(|_| vanished(), Happened::Told))
         .recv(ended, |result| result.map_or_else(|_| vanished(), Happened::Ended))

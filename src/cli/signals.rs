@@ -1,10 +1,11 @@
 //! Signals as messages.
 
-use std::{io, thread};
+use std::{convert::Infallible, io, thread};
 
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
+    low_level::emulate_default_handler,
 };
 
 use crate::serve::Order;
@@ -25,18 +26,38 @@ pub(crate) fn watch(orders: flume::Sender<Order>) -> io::Result<()> {
     })
 }
 
-/// Gets the name of every signal that asks the process to end, from now on; what comes while eight wait asks for
-/// nothing new.
-///
-/// # Errors
-///
-/// As for [`watch`].
-pub(crate) fn stop_requests() -> io::Result<flume::Receiver<&'static str>> {
-    let (sender, requests) = flume::bounded(8);
-    on_each(&[SIGTERM, SIGINT], move |signal| {
-        !matches!(sender.try_send(name(signal)), Err(flume::TrySendError::Disconnected(_)))
-    })?;
-    Ok(requests)
+/// Whether the process was asked to end. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop(flume::Receiver<Infallible>);
+
+impl Stop {
+    /// Watches for SIGTERM and SIGINT from now on. The first is to be obeyed by whoever looks here; the second ends
+    /// the process at once.
+    ///
+    /// # Errors
+    ///
+    /// As for [`watch`].
+    pub(crate) fn watch() -> io::Result<Self> {
+        let (sender, requested) = flume::bounded(1);
+        let mut sender = Some(sender);
+        on_each(&[SIGTERM, SIGINT], move |signal| {
+            if sender.take().is_none() {
+                // It fails for signals that cannot be caught, and these are none.
+                let _ = emulate_default_handler(signal);
+            }
+            true
+        })?;
+        Ok(Self(requested))
+    }
+
+    pub(crate) fn is_requested(&self) -> bool {
+        self.0.is_disconnected()
+    }
+
+    /// Fails to receive when it is requested, and from then on: for selectors.
+    pub(crate) const fn requested(&self) -> &flume::Receiver<Infallible> {
+        &self.0
+    }
 }
 
 /// Calls `then` on a thread of its own for each of these signals, until it says that it wants no more.

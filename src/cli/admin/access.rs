@@ -2,6 +2,7 @@
 //! socket, and over loopback for whoever says the token.
 
 use std::{
+    cell::RefCell,
     fs,
     io::{self, Read},
     net::IpAddr,
@@ -9,7 +10,7 @@ use std::{
 };
 
 use anyhow::Context;
-use shardcast::StartError;
+use shardcast::{LogLimit, StartError, proto::Time};
 
 use super::http::Response;
 use crate::config::{AdminOptions, Secret};
@@ -31,6 +32,8 @@ pub(super) struct Access {
     pub(super) token: Secret,
     /// Where the Unix socket is, if there is one.
     pub(super) socket: Option<PathBuf>,
+    /// Lines about actions that were refused: anybody on this host can bring them about.
+    pub(super) refusals: RefCell<LogLimit>,
 }
 
 impl Access {
@@ -45,6 +48,14 @@ impl Access {
         }
         read_token(Path::new(&options.token_file))
             .map_err(|error| StartError::Config(format!("[admin] token_file: {error:#}")))
+    }
+
+    /// Logs the number of refusals that were not, when it is due.
+    pub(super) fn log_left_out(&self, now: Time) {
+        if let Some(left_out) = self.refusals.borrow_mut().report(now) {
+            let seconds = LogLimit::WINDOW.as_secs();
+            tracing::warn!(left_out, seconds, "more actions of operators were refused");
+        }
     }
 
     /// Whether `peer` may read at all.

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 use serde_json::json;
-use shardcast::ConnId;
+use shardcast::{ConnId, proto::Time};
+use shardcast_os::clock;
 
 use super::{
     Source,
@@ -39,7 +40,9 @@ pub(super) fn answer(
     source: &dyn Source,
 ) -> Response {
     if let Err(refusal) = access.acts(peer, request.authorization) {
-        tracing::warn!(?action, ?peer, status = refusal.status, "an action of an operator was refused");
+        if access.refusals.borrow_mut().admit(Time::from_nanos(clock::now_nanos())) {
+            tracing::warn!(?action, ?peer, status = refusal.status, "an action of an operator was refused");
+        }
         return refusal;
     }
     let response = match action {

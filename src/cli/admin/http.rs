@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::output::escape;
+
 /// A request that can be answered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Request<'a> {
@@ -38,17 +40,18 @@ pub(super) struct Response {
 }
 
 impl Response {
-    /// Plain text.
+    /// Text, whose control characters are escaped: some of it may be from a peer.
     pub(super) fn text(status: u16, body: impl Into<String>) -> Self {
-        Self::new(status, "text/plain; charset=utf-8", body.into().into_bytes())
+        let body = escape::lines(&body.into()).into_owned();
+        Self::new(status, "text/plain; charset=utf-8", body.into_bytes())
     }
 
     /// JSON, with a line end behind it.
     pub(super) fn json(status: u16, value: &impl Serialize) -> Self {
-        match serde_json::to_vec(value) {
-            Ok(mut body) => {
-                body.push(b'\n');
-                Self::new(status, "application/json", body)
+        match serde_json::to_string(value) {
+            Ok(body) => {
+                let body = escape::json(&body).into_owned() + "\n";
+                Self::new(status, "application/json", body.into_bytes())
             }
             Err(error) => Self::text(503, format!("{error}\n")),
         }

@@ -8,7 +8,7 @@ use std::{
 use shardcast::stats::{ListenerStats, PushStats, ShardStats};
 
 use super::{latency, process};
-use crate::serve::Reloads;
+use crate::{logging, output::Loss, serve::Reloads};
 
 /// The media type of the format.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -21,6 +21,7 @@ pub(super) fn render(shards: &[ShardStats], draining: bool, reloads: &Reloads) -
     page.family("shardcast_draining", "gauge", "1 while the server is stopping.");
     page.sample("shardcast_draining", &[], u8::from(draining));
     render_reloads(reloads, &mut page);
+    render_log(&mut page);
     page.family("shardcast_build_info", "gauge", "Always 1; the label tells the version.");
     page.sample("shardcast_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     process::render(&mut page);
@@ -124,6 +125,15 @@ fn render_reloads(reloads: &Reloads, page: &mut Page) {
     let name = "shardcast_config_needs_restart";
     page.family(name, "gauge", "Options that were changed and need a restart.");
     page.sample(name, &[], reloads.needs_restart.load(Ordering::Relaxed));
+}
+
+/// Log lines that nobody will read.
+fn render_log(page: &mut Page) {
+    let name = "shardcast_log_lines_dropped_total";
+    page.family(name, "counter", "Log lines dropped, by reason.");
+    let Loss { queue_full, write_failed } = logging::loss();
+    page.sample(name, &[("reason", "queue-full")], queue_full);
+    page.sample(name, &[("reason", "write-failed")], write_failed);
 }
 
 /// Topics.

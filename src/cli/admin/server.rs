@@ -16,6 +16,8 @@ use std::{
 
 use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use shardcast::proto::Time;
+use shardcast_os::clock;
 
 use super::{
     Source,
@@ -58,7 +60,8 @@ impl Admin {
         if listener.is_none() && socket.is_none() {
             return Ok(None);
         }
-        let access = Access { token, socket: socket.as_ref().map(|it| it.path.clone()) };
+        let socket_path = socket.as_ref().map(|it| it.path.clone());
+        let access = Access { token, socket: socket_path, ..Access::default() };
         Ok(Some(Self { listener, address, socket, access }))
     }
 
@@ -170,10 +173,13 @@ impl Server {
         loop {
             let ready = self.wait()?;
             if ready[0] {
+                // What is not due yet will never be.
+                self.access.log_left_out(Time::from_nanos(u64::MAX));
                 return Ok(());
             }
             let now = Instant::now();
             self.drive(&ready[LISTENERS + 1..], now);
+            self.access.log_left_out(Time::from_nanos(clock::now_nanos()));
             if ready[1] {
                 self.accept(now, |server| {
                     server
@@ -198,8 +204,10 @@ impl Server {
         let now = Instant::now();
         self.accept_at = self.accept_at.filter(|at| now < *at);
         let deadlines = self.connections.iter().map(|connection| connection.exchange.deadline());
-        let timeout =
-            deadlines.chain(self.accept_at).min().map(|at| timespec(at.saturating_duration_since(now)));
+        let report = self.access.refusals.borrow().report_at();
+        let report = report.map(|at| now + (at - Time::from_nanos(clock::now_nanos())));
+        let next = deadlines.chain(self.accept_at).chain(report).min();
+        let timeout = next.map(|at| timespec(at.saturating_duration_since(now)));
 
         let accepting = if self.accept_at.is_some() { PollFlags::empty() } else { PollFlags::IN };
         // Where there is no such listener, the waker is looked at once more, for nothing.

@@ -23,8 +23,8 @@ use shardcast_bench::{
 pub(crate) use args::{BENCH_EXAMPLES, BenchCommand};
 
 use crate::{
-    commands::print,
     doctor::{self, Needs},
+    output::{complain, complain_raw, escape, print},
 };
 use args::Common;
 use layout::Layout;
@@ -203,9 +203,9 @@ fn verdict(failures: &[String]) -> ExitCode {
     let colour = std::io::stderr().is_terminal();
     for failure in failures {
         if colour {
-            eprintln!("\x1b[31mfailed:\x1b[0m {failure}");
+            complain_raw(&format!("\x1b[31mfailed:\x1b[0m {}\n", escape::lines(failure)));
         } else {
-            eprintln!("failed: {failure}");
+            complain(format_args!("failed: {failure}"));
         }
     }
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_THRESHOLD) }

@@ -16,7 +16,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use shardcast::{
     proto::{Position, Recovery, TopicFilter},
     tars::{
-        TopicClient, TopicEvent,
+        TopicClient, TopicEvent, Waiting,
         framed::{
             control::{self, Request},
             frame,
@@ -63,7 +63,7 @@ impl Client {
         since: Option<Position>,
         epoch: Instant,
     ) -> anyhow::Result<Self> {
-        let mut client = TopicClient::connect(to, WAITING_MAX)?;
+        let mut client = TopicClient::connect(to, Waiting { messages: WAITING_MAX, ..Waiting::default() })?;
         client.subscribe(topic.parse::<TopicFilter>()?, since);
         let (stop, heard) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Heard::default())));
         let (told, kept) = (Arc::clone(&stop), Arc::clone(&heard));

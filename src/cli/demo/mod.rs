@@ -13,7 +13,7 @@ use std::{
 
 use clap::Args;
 
-use crate::commands::{EXIT_RUNTIME, print};
+use crate::{commands::EXIT_RUNTIME, output::print};
 use steps::Demo;
 
 #[derive(Args, Debug)]

@@ -20,8 +20,9 @@ use serde::Serialize;
 pub(crate) use host::{Host, Needs};
 
 use crate::{
-    commands::{EXIT_FAILURES, EXIT_WARNINGS, print},
+    commands::{EXIT_FAILURES, EXIT_WARNINGS},
     config::Config,
+    output::print,
 };
 
 /// One condition, and how this host meets it.

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -10,7 +10,10 @@ use std::{
 use anyhow::Context;
 use shardcast_build::format::format;
 
-use crate::commands::{EXIT_CONFIGURATION, EXIT_RUNTIME, print};
+use crate::{
+    commands::{EXIT_CONFIGURATION, EXIT_RUNTIME},
+    output::{complain, print, print_bytes},
+};
 
 /// Lays `files` out, or tells which ones are not. One that cannot be read does not keep the others from it.
 pub(super) fn run(files: &[PathBuf], only_check: bool) -> anyhow::Result<ExitCode> {
@@ -20,17 +23,17 @@ pub(super) fn run(files: &[PathBuf], only_check: bool) -> anyhow::Result<ExitCod
         let source = match read(path) {
             Ok(source) => source,
             Err(error) => {
-                eprintln!("error: {error:#}");
+                complain(format_args!("error: {error:#}"));
                 faults += 1;
                 continue;
             }
         };
         match format(path, &source) {
             Err(diagnostics) => {
-                diagnostics.iter().for_each(|diagnostic| eprintln!("{diagnostic}\n"));
+                diagnostics.iter().for_each(|diagnostic| complain(format_args!("{diagnostic}\n")));
                 faults += diagnostics.len();
             }
-            Ok(text) if is_standard(path) && !only_check => write_out(&text)?,
+            Ok(text) if is_standard(path) && !only_check => print_bytes(&text)?,
             Ok(text) if text == source => {}
             Ok(text) => {
                 if !only_check {
@@ -59,9 +62,4 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let mut source = Vec::new();
     io::stdin().lock().read_to_end(&mut source).context("cannot read standard input")?;
     Ok(source)
-}
-
-fn write_out(text: &[u8]) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text).and_then(|()| out.flush()).context("cannot write")
 }

@@ -11,7 +11,10 @@ use shardcast_build::{Diagnostic, Error};
 
 pub(crate) use args::{GEN_EXAMPLES, Generate, IDL_EXAMPLES, IdlCommand, Reading};
 
-use crate::commands::{EXIT_CONFIGURATION, print};
+use crate::{
+    commands::EXIT_CONFIGURATION,
+    output::{complain, print},
+};
 
 /// Runs `shardcast gen`: prints the names of the files that it wrote.
 pub(crate) fn generate(arguments: &Generate) -> anyhow::Result<ExitCode> {
@@ -38,7 +41,7 @@ pub(crate) fn run(command: &IdlCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn warn(warnings: &[Diagnostic]) {
-    warnings.iter().for_each(|warning| eprintln!("{warning}\n"));
+    warnings.iter().for_each(|warning| complain(format_args!("{warning}\n")));
 }
 
 /// Tells what is wrong with the files. What the system refuses is another matter.
@@ -46,11 +49,11 @@ fn refuse(error: Error) -> anyhow::Result<ExitCode> {
     match error {
         Error::Write { .. } => Err(error.into()),
         Error::Invalid(_) => {
-            eprintln!("{error}");
+            complain(error);
             Ok(ExitCode::from(EXIT_CONFIGURATION))
         }
         error => {
-            eprintln!("error: {error}");
+            complain(format_args!("error: {error}"));
             Ok(ExitCode::from(EXIT_CONFIGURATION))
         }
     }

@@ -8,7 +8,7 @@ use super::{
     client::Client,
     human,
 };
-use crate::commands::print;
+use crate::output::{escape, print};
 
 /// Prints the connections of a server.
 ///
@@ -24,7 +24,7 @@ pub(crate) fn conns(args: &ConnsArgs) -> anyhow::Result<()> {
     let mut rows: Vec<Value> = serde_json::from_slice(&body).context("the server's answer is no list")?;
     choose(&mut rows, args.shard, args.sort);
     if args.json {
-        return print(&(serde_json::to_string(&rows)? + "\n"));
+        return print(&(escape::json(&serde_json::to_string(&rows)?).into_owned() + "\n"));
     }
     print(&table(&rows, args.state))
 }

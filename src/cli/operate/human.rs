@@ -1,5 +1,7 @@
 //! Numbers as people read them, in few columns.
 
+use crate::output::escape;
+
 /// `0.5s`, `12s`, `5m`, `3h`, `2d`.
 pub(super) fn seconds(seconds: f64) -> String {
     match seconds {
@@ -36,8 +38,10 @@ fn scaled(number: f64, base: f64) -> String {
     }
 }
 
-/// Columns as wide as they must be; the first `left` of them are aligned at their left.
+/// Columns as wide as they must be, each cell escaped; the first `left` of them are aligned at their left.
 pub(super) fn table(rows: &[Vec<String>], left: usize) -> String {
+    let escaped = |row: &Vec<String>| row.iter().map(|cell| escape::line(cell).into_owned()).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(escaped).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width = |column: usize| {
         rows.iter()
@@ -48,7 +52,7 @@ pub(super) fn table(rows: &[Vec<String>], left: usize) -> String {
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
-    for row in rows {
+    for row in &rows {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
             if column < left { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
         });
@@ -105,5 +109,6 @@ mod tests {
         let rows = [["ID", "N"], ["a", "10"], ["long", "5"]].map(|row| row.map(String::from).to_vec());
         assert_eq!(table(&rows, 1), "ID     N\na     10\nlong   5\n");
         assert_eq!(table(&[], 1), "");
+        assert_eq!(table(&[vec!["\x1b[2J".into(), "1".into()]], 1), "\\u{1b}[2J  1\n");
     }
 }

@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use super::{args::KickArgs, client::Client};
-use crate::commands::{EXIT_RUNTIME, print};
+use crate::{
+    commands::EXIT_RUNTIME,
+    output::{complain, print},
+};
 
 /// Ends connections, and tells of each whether it was open.
 ///
@@ -17,7 +20,7 @@ pub(crate) fn kick(args: &KickArgs) -> anyhow::Result<ExitCode> {
         match client.post(&format!("/kick?id={id}")) {
             Ok(_) => print(&format!("kicked {id}\n"))?,
             Err(error) => {
-                eprintln!("error: {error:#}");
+                complain(format_args!("error: {error:#}"));
                 code = ExitCode::from(EXIT_RUNTIME);
             }
         }

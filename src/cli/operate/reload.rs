@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use super::{args::ReloadArgs, client::Client};
 use crate::{
-    commands::print,
+    output::{escape, print},
     serve::{Change, Outcome},
 };
 
@@ -18,10 +18,10 @@ use crate::{
 pub(crate) fn reload(args: &ReloadArgs) -> anyhow::Result<ExitCode> {
     let answer = Client::actor(&args.actor)?.post("/reload")?;
     if args.json {
-        return print(&String::from_utf8_lossy(&answer)).map(|()| ExitCode::SUCCESS);
+        return print(&escape::json(&String::from_utf8_lossy(&answer))).map(|()| ExitCode::SUCCESS);
     }
     let outcome: Outcome = serde_json::from_slice(&answer).context("the server's answer is no JSON")?;
-    print(&text(&outcome)).map(|()| ExitCode::SUCCESS)
+    print(&escape::lines(&text(&outcome))).map(|()| ExitCode::SUCCESS)
 }
 
 fn text(outcome: &Outcome) -> String {

@@ -79,6 +79,30 @@ fn an_address_in_use_is_named() {
     assert!(text.contains(&address.to_string()) && text.contains("[admin]"), "{text}");
 }
 
+#[test]
+fn a_signal_ends_a_start_that_hangs() {
+    let loaded = loaded_from("[admin]\nlisten = ''");
+    let (sender, orders) = flume::unbounded();
+    sender.send(Order::Reload(None)).expect("open");
+    sender.send(Order::Stop("SIGTERM")).expect("open");
+    let (_never, forever) = flume::bounded::<()>(0);
+    let start = move |_: &Config| match forever.recv() {
+        Ok(()) => unreachable!("nothing is sent"),
+        Err(error) => Err(error.into()),
+    };
+    let mut stopping = Stopping::default();
+    let config = &loaded.config;
+    let result = serve(
+        config,
+        &|| Err("unread".into()),
+        start,
+        (sender, orders),
+        &|line| panic!("{line}"),
+        &mut stopping,
+    );
+    assert!(result.is_ok() && stopping.reason == "SIGTERM", "{result:?} {stopping:?}");
+}
+
 /// What a run with a scripted server did.
 struct Run {
     result: anyhow::Result<()>,
@@ -106,7 +130,6 @@ fn loaded_from(text: &str) -> Loaded {
 fn run_and_read(told: &[Order], last: &str, config: &str, again: Result<String, String>) -> Run {
     let loaded = loaded_from(config);
     let (sender, orders) = flume::unbounded();
-    told.iter().for_each(|order| sender.send(order.clone()).expect("open"));
     let (end, ended) = flume::unbounded();
     if told.is_empty() {
         end.send(Err("shard 1 is gone".into())).expect("open");
@@ -114,11 +137,24 @@ fn run_and_read(told: &[Order], last: &str, config: &str, again: Result<String, 
     let calls = Arc::new(Mutex::new(Vec::new()));
     let last = last.to_owned();
     let engine = Scripted { calls: calls.clone(), last, end, ended };
-    let mut out = Vec::new();
+    let out = Mutex::new(String::new());
+    let orderer = sender.clone();
+    let announce = |line: String| {
+        out.lock().expect("no panic").push_str(&line);
+        // Not before: a signal ends a start.
+        told.iter().for_each(|order| orderer.send(order.clone()).expect("open"));
+    };
     let again = || again.clone().map(|text| loaded_from(&text).config);
-    let result = serve(&loaded.config, &again, |_| Ok(Box::new(engine)), (sender, orders), &mut out);
+    let result = serve(
+        &loaded.config,
+        &again,
+        |_| Ok(Box::new(engine)),
+        (sender, orders),
+        &announce,
+        &mut Stopping::default(),
+    );
     let calls = calls.lock().expect("no panic").clone();
-    Run { result, out: String::from_utf8(out).expect("text"), calls }
+    Run { result, out: out.into_inner().expect("no panic"), calls }
 }
 
 struct Scripted {

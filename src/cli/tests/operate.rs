@@ -169,3 +169,68 @@ impl Server {
         assert!(self.wait().success());
     }
 }
+
+#[test]
+fn the_log_begins_with_what_runs_and_ends_with_why_it_stopped() {
+    let server =
+        Server::start(&[("SHARDCAST_LOG__FORMAT", "json"), ("SHARDCAST_LIMITS__CONNECTIONS_MAX", "3")]);
+    for _ in 0..30 {
+        // Anybody on this host may ask, and is refused without the token.
+        let output = shardcast(&["drain", "--admin", &server.admin_address()]).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+    }
+    let clients: Vec<_> = (0..3).map(|_| server.client()).collect();
+    for _ in 0..50 {
+        // One too many.
+        let mut refused = server.connect();
+        assert_eq!(refused.read(&mut [0]).unwrap_or_default(), 0);
+    }
+    drop(clients);
+    let log = server.stop_and_read_log();
+    let lines: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let fields = |index: usize| &lines[index]["fields"];
+    assert_eq!((&fields(0)["message"], &fields(0)["shards"]), (&"starting".into(), &2.into()), "{log}");
+    for field in
+        ["version", "revision", "kernel", "cpus", "open_files", "locked_memory_bytes", "connections_max"]
+    {
+        assert!(!fields(0)[field].is_null(), "{field} in {log}");
+    }
+    let last = fields(lines.len() - 1);
+    assert_eq!((&last["message"], &last["reason"]), (&"stopped".into(), &"SIGTERM".into()), "{log}");
+    assert!(!last["took"].is_null() && !last["uptime"].is_null(), "{log}");
+    for (line, count_of_all) in [("an action of an operator was refused", 30), ("connection refused", 50)] {
+        let told: Vec<_> = lines.iter().filter(|it| it["fields"]["message"] == line).collect();
+        let left_out: u64 = lines
+            .iter()
+            .filter(|it| {
+                it["fields"]["kind"] == line || (count_of_all == 30 && it["fields"]["kind"].is_null())
+            })
+            .filter_map(|it| it["fields"]["left_out"].as_u64())
+            .sum();
+        // Ten of each kind from each thread.
+        assert!((10..=20).contains(&told.len()), "{line}: {log}");
+        assert_eq!(told.len() as u64 + left_out, count_of_all, "{line}: {log}");
+    }
+}
+
+#[test]
+fn a_slow_consumers_disconnect_is_a_warning_with_its_numbers() {
+    let server = Server::start(&[
+        ("SHARDCAST_LIMITS__OVERFLOW", "disconnect"),
+        ("SHARDCAST_LIMITS__OUTBOX_BYTES_MAX", "64KiB"),
+    ]);
+    let slow = server.client();
+    let address = slow.peer_addr().expect("connected").to_string();
+    let body = "x".repeat(100_000);
+    support::eventually(|| {
+        let output = shardcast(&["pub", "push", &body, "--count", "20", "--connect", &address]).output();
+        output.expect("it runs").status.success() && server.log().contains("slow consumer")
+    });
+    let log = server.stop_and_read_log();
+    let line = log.lines().find(|line| line.contains("disconnected a slow consumer")).expect("a line");
+    let peer = slow.local_addr().expect("connected").to_string();
+    for part in ["WARN", &peer, "queued_bytes=", "queued_messages=", "outbox_bytes_max=65536"] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+}

@@ -3,9 +3,11 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _, pipe},
+    net::{TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Output, Stdio},
+    thread,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -191,4 +193,110 @@ fn a_publication_may_be_delayed_expire_and_be_urgent() {
     }
     let refused = server.run("pub", &["t", "never", "--ttl", "0s"]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("its time was over"), "{refused:?}");
+}
+
+#[test]
+fn a_reader_that_is_stuck_costs_bounded_memory_and_no_signal() {
+    let server = Server::start("stuck");
+    let mut sub = server.command("sub", &["t", "--json"]);
+    // Nobody reads `out`, and it holds 64 KiB.
+    let (_out, stdout) = pipe().expect("descriptors");
+    let mut sub = sub.stdout(stdout).stderr(Stdio::null()).spawn().expect("it was built");
+    let is_there = |output: &Output| String::from_utf8_lossy(&output.stdout).contains(" to 1 subscriptions");
+    while !is_there(&server.run("pub", &["t", "x"])) {}
+    let mut publish = server.command("pub", &["t", "-", "--count", "400"]);
+    let mut publish = publish.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it was built");
+    publish.stdin.take().expect("piped").write_all(&vec![b'x'; 900_000]).expect("it reads");
+    assert_eq!(publish.wait().expect("it ends").code(), Some(0));
+    // It has them all when its socket holds none.
+    let peak = |sub: &Child| {
+        let status = fs::read_to_string(format!("/proc/{}/status", sub.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") >> 10
+    };
+    assert!(peak(&sub) < 250, "{} MiB for 343 MiB of messages", peak(&sub));
+    end(&sub);
+    assert_eq!(sub.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn a_signal_ends_a_publisher_between_two_messages() {
+    let server = Server::start("slowly");
+    let mut publish = server.command("pub", &["t", "x", "--count", "2", "--rate", "0.0001", "--json"]);
+    let mut publish = publish.stdout(Stdio::piped()).spawn().expect("it was built");
+    let mut lines = BufReader::new(publish.stdout.take().expect("piped")).lines().map_while(Result::ok);
+    assert!(lines.next().is_some_and(|line| line.contains("published")));
+    end(&publish);
+    assert!(lines.next().is_some_and(|line| line.contains("\"done\"") && line.contains("\"published\":1")));
+    assert_eq!(publish.wait().expect("it ends").code(), Some(1), "not all were published");
+}
+
+#[test]
+fn a_terminal_obeys_nothing_that_a_server_says() {
+    // ESC, OSC with BEL, and a right-to-left override.
+    let evil = "\x1b]0;evil\x07\u{202e}";
+    let message = [b"\0SHC\x10\0\x01t".as_slice(), &[0; 7], &[7], &[0; 7], &[1], evil.as_bytes()].concat();
+    let told = impostor(vec![subscribed(), frame(0, &message)]);
+    let output = run(&["sub", "t", "--count", "1"], &told);
+    assert!(
+        String::from_utf8_lossy(&output.stdout).ends_with(" \\u{1b}]0;evil\\u{7}\\u{202e}\n"),
+        "{output:?}"
+    );
+    let output = run(&["sub", "t", "--count", "1", "--json"], &told);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\\u001b]0;evil\\u0007\\u202e"), "{output:?}");
+    let refused = |operation: u8| [b"\0SHC".as_slice(), &[operation, 1], evil.as_bytes()].concat();
+    for (command, operation) in [(&["sub", "t"][..], 0x82), (&["pub", "t", "x"], 0x84)] {
+        let output = run(command, &impostor(vec![frame(1 << 30, &refused(operation))]));
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains("\\u{1b}]0;evil\\u{7}\\u{202e}") && !text.contains('\x1b'), "{output:?}");
+    }
+}
+
+/// Runs a command to its end against a server.
+fn run(arguments: &[&str], address: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shardcast"));
+    command.args(arguments).args(["--connect", address]).output().expect("it was built")
+}
+
+/// A server that answers HELLO as one should, and then says this, whatever it is asked.
+fn impostor(says: Vec<Vec<u8>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound").to_string();
+    thread::spawn(move || {
+        for mut peer in listener.incoming().flatten() {
+            let mut head = [0; 8];
+            let mut next = |peer: &mut TcpStream| {
+                peer.read_exact(&mut head)?;
+                let len = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
+                peer.read_exact(&mut vec![0; len as usize - 8])?;
+                io::Result::Ok(u32::from_be_bytes([head[4], head[5], head[6], head[7]]))
+            };
+            let mut talk = || {
+                let hello = next(&mut peer)?;
+                peer.write_all(&frame(hello, &[b"\0SHC\x81\0\x01".as_slice(), &[0; 7], &[7]].concat()))?;
+                let asked = next(&mut peer)?;
+                for mut frame in says.clone() {
+                    // Whatever is an answer is one to this.
+                    if frame[4..8] != [0; 4] {
+                        frame[4..8].copy_from_slice(&asked.to_be_bytes());
+                    }
+                    peer.write_all(&frame)?;
+                }
+                io::copy(&mut peer, &mut io::sink())
+            };
+            // The command has seen enough.
+            let _ = talk();
+        }
+    });
+    address
+}
+
+/// The answer to SUBSCRIBE: epoch 7, nothing published yet.
+fn subscribed() -> Vec<u8> {
+    frame(1, &[b"\0SHC\x82\0\0".as_slice(), &[0; 7], &[7], &[0; 8]].concat())
+}
+
+fn frame(id: u32, payload: &[u8]) -> Vec<u8> {
+    let len = payload.len() as u32 + 8;
+    [&len.to_be_bytes(), &id.to_be_bytes(), payload].concat()
 }

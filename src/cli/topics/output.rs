@@ -1,41 +1,94 @@
 //! Lines for people and for scripts.
 
-use std::io::{self, Write};
+use std::io;
 
 use serde_json::{Map, Value, json};
 use shardcast::proto::Position;
 
-/// Writes lines to standard output.
+use crate::{
+    output::{Bounds, Descriptor, LineWriter, PATIENCE, Put, escape},
+    signals::Stop,
+};
+
+/// Writes lines to standard output, and notes to standard error, so that a reader that is stuck holds up nothing but
+/// the next line, and that only until the command is asked to stop.
 pub(super) struct Output {
     json: bool,
-    out: io::Stdout,
+    out: LineWriter,
+    notes: LineWriter,
+    stop: Stop,
+}
+
+/// Nothing more is to be written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum Ended {
+    /// A signal asked for it while a line waited for its reader.
+    #[error("asked to stop")]
+    Stopped,
+    /// The reader has seen enough, such as `head`.
+    #[error("nobody reads standard output any more")]
+    Unread,
+    /// A write failed.
+    #[error("cannot write: {0}")]
+    Failed(io::ErrorKind),
 }
 
 impl Output {
-    pub(super) fn new(json: bool) -> Self {
-        Self { json, out: io::stdout() }
-    }
-
-    /// One line of what was asked for: as text, or as an object with `event` and `fields`.
+    /// A line waits for its reader until `stop` is requested.
     ///
     /// # Errors
-    /// The line cannot be written; a reader that has seen enough is one of the reasons.
-    pub(super) fn line(&mut self, event: &str, fields: Value, text: &str) -> io::Result<()> {
-        let line = if self.json { object(event, fields) } else { text.to_owned() };
-        let mut out = self.out.lock();
-        writeln!(out, "{line}").and_then(|()| out.flush())
+    /// The system has no threads.
+    pub(super) fn new(json: bool, stop: Stop) -> io::Result<Self> {
+        let start = |name, to| LineWriter::start(name, to, Bounds::default(), |_| {});
+        let out = start("stdout", Descriptor::stdout())?;
+        Ok(Self { json, out, notes: start("stderr", Descriptor::stderr())?, stop })
     }
 
-    /// What people may want to know beside it: on standard error for them, in line for scripts.
+    /// One line of what was asked for: as text, or as an object with `event` and `fields`. Waits for its reader.
+    ///
+    /// # Errors
+    /// The command is over.
+    pub(super) fn line(&mut self, event: &str, fields: Value, text: &str) -> Result<(), Ended> {
+        let line = if self.json {
+            escape::json(&object(event, fields)).into_owned()
+        } else {
+            escape::line(text).into_owned()
+        };
+        match self.out.put((line + "\n").into_bytes(), || self.stop.is_requested()) {
+            Put::Queued => Ok(()),
+            Put::Stopped => Err(Ended::Stopped),
+            Put::Failed(io::ErrorKind::BrokenPipe) => Err(Ended::Unread),
+            Put::Failed(error) => Err(Ended::Failed(error)),
+        }
+    }
+
+    /// What people may want to know beside it: on standard error for them, in line for scripts. On standard error
+    /// it waits for nobody.
     ///
     /// # Errors
     /// As for [`line`](Self::line).
-    pub(super) fn note(&mut self, event: &str, fields: Value, text: &str) -> io::Result<()> {
+    pub(super) fn note(&mut self, event: &str, fields: Value, text: &str) -> Result<(), Ended> {
         if self.json {
             return self.line(event, fields, text);
         }
-        // Nobody reads it: nobody misses it.
-        let _ = writeln!(io::stderr(), "{text}");
+        self.notes.offer((escape::line(text).into_owned() + "\n").into_bytes());
+        Ok(())
+    }
+
+    /// Waits for the last lines to be written: for as long as it takes, but after a signal for a moment only.
+    ///
+    /// # Errors
+    /// Not all of them were; why.
+    pub(super) fn finish(self) -> Result<(), Ended> {
+        self.notes.flush(PATIENCE);
+        while !self.out.flush(PATIENCE) {
+            match self.out.failure() {
+                Some(io::ErrorKind::BrokenPipe) => return Err(Ended::Unread),
+                Some(error) => return Err(Ended::Failed(error)),
+                None if !self.stop.is_requested() => {}
+                None => return Err(Ended::Stopped),
+            }
+        }
         Ok(())
     }
 }
@@ -66,11 +119,11 @@ pub(super) fn message(topic: &str, at: Position, body: &[u8]) -> Value {
     fields
 }
 
-/// A body on a line of its own: what would move the cursor, or is no text, is escaped.
+/// A body on a line of its own: what is no text is escaped byte by byte, what would move the cursor in [`Output`].
 pub(super) fn printable(body: &[u8]) -> String {
     match str::from_utf8(body) {
-        Ok(text) if !text.chars().any(|letter| letter.is_control() && letter != '\t') => text.to_owned(),
-        _ => body.escape_ascii().to_string(),
+        Ok(text) => text.to_owned(),
+        Err(_) => body.escape_ascii().to_string(),
     }
 }
 
@@ -84,10 +137,10 @@ mod tests {
             (&b"plain"[..], "plain"),
             ("\u{e4} \u{1f600}".as_bytes(), "\u{e4} \u{1f600}"),
             (b"two\nlines", "two\\nlines"),
-            (b"\x1b[2J", "\\x1b[2J"),
-            (b"\xff", "\\xff"),
+            (b"\x1b[2J", "\\u{1b}[2J"),
+            (b"\xff\x1b\n", "\\xff\\x1b\\n"),
         ] {
-            assert_eq!(printable(body), printed);
+            assert_eq!(escape::line(&printable(body)), printed);
         }
     }
 

@@ -3,7 +3,6 @@
 use std::{
     io::{self, Read},
     process::ExitCode,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -13,14 +12,14 @@ use serde_json::json;
 use shardcast::{
     proto::{Position, PublishOptions, TopicName},
     push::{Class, Receipt},
-    tars::{RequestError, TopicClient, TopicEvent, TopicPublisher},
+    tars::{RequestError, TopicClient, TopicEvent, TopicPublisher, Waiting},
 };
 
 use super::{
     Connect,
-    output::{self, Output},
+    output::{self, Ended, Output},
 };
-use crate::{commands, config::HumanDuration, signals};
+use crate::{commands, config::HumanDuration, output::PATIENCE, signals::Stop};
 
 /// What `pub` is told.
 #[derive(Args, Debug)]
@@ -59,78 +58,114 @@ type Outcome = Result<Receipt, RequestError>;
 /// # Errors
 /// The server cannot be reached, or standard input cannot be read.
 pub(crate) fn run(args: &PubArgs) -> anyhow::Result<ExitCode> {
-    let stop = signals::stop_requests().context("cannot watch for signals")?;
     let body = body(&args.payload)?;
     let publisher = connect(&args.connect)?;
-    let options = PublishOptions {
-        key: args.key,
-        delay: args.delay.map(|delay| delay.0),
-        ttl: args.ttl.map(|ttl| ttl.0),
-        class: args.class.map(Class::number),
-    };
-    let (tell, told) = flume::unbounded();
-    let mut tally = Tally::new(args);
+    // Not before: what waits above has nothing to finish, and ends at once.
+    let stop = Stop::watch().context("cannot watch for signals")?;
+    let output = Output::new(args.connect.json, stop.clone()).context("cannot start a thread")?;
+    let mut run = Run::new(args, output, stop);
     let started = Instant::now();
-    for number in 0..args.count {
-        if let Some(rate) = args.rate {
-            // From the schedule, so that delays do not add up.
-            let due = started + Duration::from_secs_f64(number as f64 / rate);
-            thread::sleep(due.saturating_duration_since(Instant::now()));
+    let outcome = run.publish_all(&publisher, &body).and_then(|()| run.tell_sum(started.elapsed()));
+    let outcome = outcome.and_then(|()| run.output.finish());
+    match outcome {
+        Ok(()) | Err(Ended::Stopped) if run.published < args.count => {
+            Ok(ExitCode::from(commands::EXIT_RUNTIME))
         }
-        while tally.answered + IN_FLIGHT_MAX <= number {
-            tally.take(told.recv().context("the client has ended")?)?;
-        }
-        while let Ok(outcome) = told.try_recv() {
-            tally.take(outcome)?;
-        }
-        if !stop.is_empty() || tally.is_hopeless() {
-            tally.wanted = number;
-            break;
-        }
-        let tell = tell.clone();
-        publisher.publish_async(&args.topic, options, &body, move |outcome| {
-            // Nobody waits any more: told to end.
-            let _ = tell.send(outcome);
-        });
+        Ok(()) | Err(Ended::Stopped | Ended::Unread) => Ok(ExitCode::SUCCESS),
+        Err(ended @ Ended::Failed(_)) => Err(ended.into()),
     }
-    while tally.answered < tally.wanted {
-        tally.take(told.recv().context("the client has ended")?)?;
-    }
-    tally.finish(started.elapsed())
 }
 
 /// Connects, or fails at once: nobody wants to wait for a server that may never be there.
 fn connect(connect: &Connect) -> anyhow::Result<TopicPublisher> {
-    let mut client = TopicClient::connect(connect.address()?, 1)?;
+    let mut client = TopicClient::connect(connect.address()?, Waiting { messages: 1, ..Waiting::default() })?;
     match client.recv(CONNECT_TIMEOUT) {
         Some(TopicEvent::Connected) => Ok(client.publisher()),
         _ => anyhow::bail!("cannot connect to {}", connect.connect),
     }
 }
 
-struct Tally<'a> {
+struct Run<'a> {
     args: &'a PubArgs,
     output: Output,
-    wanted: u64,
+    stop: Stop,
+    tell: flume::Sender<Outcome>,
+    told: flume::Receiver<Outcome>,
+    asked: u64,
     answered: u64,
     published: u64,
     last: Position,
+    /// There is nobody to publish to.
     unreachable: bool,
 }
 
-impl<'a> Tally<'a> {
-    fn new(args: &'a PubArgs) -> Self {
-        let (answered, published, last) = (0, 0, Position::default());
-        let output = Output::new(args.connect.json);
-        Self { args, output, wanted: args.count, answered, published, last, unreachable: false }
+impl<'a> Run<'a> {
+    fn new(args: &'a PubArgs, output: Output, stop: Stop) -> Self {
+        // Bounded by IN_FLIGHT_MAX.
+        let (tell, told) = flume::unbounded();
+        let (asked, answered, published, last) = (0, 0, 0, Position::default());
+        Self { args, output, stop, tell, told, asked, answered, published, last, unreachable: false }
     }
 
-    /// There is nobody to publish to.
-    fn is_hopeless(&self) -> bool {
-        self.unreachable
+    /// Publishes as often as was asked for, or until it is asked to stop.
+    fn publish_all(&mut self, publisher: &TopicPublisher, body: &[u8]) -> Result<(), Ended> {
+        let options = PublishOptions {
+            key: self.args.key,
+            delay: self.args.delay.map(|delay| delay.0),
+            ttl: self.args.ttl.map(|ttl| ttl.0),
+            class: self.args.class.map(Class::number),
+        };
+        let started = Instant::now();
+        for number in 0..self.args.count {
+            // From the schedule, so that delays do not add up.
+            let due = self.args.rate.map_or(started, |rate| started + seconds(number as f64 / rate));
+            while Instant::now() < due || self.answered + IN_FLIGHT_MAX <= number {
+                let until = if self.answered + IN_FLIGHT_MAX <= number { started + FOR_EVER } else { due };
+                if !self.wait(until)? {
+                    break;
+                }
+            }
+            while let Ok(outcome) = self.told.try_recv() {
+                self.take(outcome)?;
+            }
+            if self.stop.is_requested() || self.unreachable {
+                break;
+            }
+            self.asked += 1;
+            let tell = self.tell.clone();
+            publisher.publish_async(&self.args.topic, options, body, move |outcome| {
+                // Nobody waits any more: told to end.
+                let _ = tell.send(outcome);
+            });
+        }
+        while self.answered < self.asked && self.wait(started + FOR_EVER)? {}
+        // Asked to stop: what is on its way may still be answered.
+        let deadline = Instant::now() + PATIENCE;
+        while self.answered < self.asked
+            && let Ok(outcome) = self.told.recv_deadline(deadline)
+        {
+            self.take(outcome)?;
+        }
+        Ok(())
     }
 
-    fn take(&mut self, outcome: Outcome) -> io::Result<()> {
+    /// Waits for an answer, up to `until`; false when it is asked to stop.
+    fn wait(&mut self, until: Instant) -> Result<bool, Ended> {
+        if self.stop.is_requested() {
+            return Ok(false);
+        }
+        let happened = flume::Selector::new()
+            .recv(&self.told, Result::ok)
+            .recv(self.stop.requested(), |_| None)
+            .wait_deadline(until);
+        match happened {
+            Ok(Some(outcome)) => self.take(outcome).map(|()| true),
+            Ok(None) => Ok(false),
+            Err(_) => Ok(true),
+        }
+    }
+
+    fn take(&mut self, outcome: Outcome) -> Result<(), Ended> {
         self.answered += 1;
         let topic = &self.args.topic;
         match outcome {
@@ -158,23 +193,27 @@ impl<'a> Tally<'a> {
         Ok(())
     }
 
-    fn finish(mut self, took: Duration) -> anyhow::Result<ExitCode> {
-        if self.args.count > 1 {
-            let (published, not) = (self.published, self.wanted - self.published);
-            let Position { epoch, offset } = self.last;
-            let rate = published as f64 / took.as_secs_f64().max(1e-9);
-            let fields = json!({
-                "published": published, "not_published": not, "epoch": epoch, "offset": offset,
-                "seconds": took.as_secs_f64(),
-            });
-            let text = format!(
-                "published {published} messages, the last at {epoch}:{offset}, {rate:.0} a second; {not} not"
-            );
-            self.output.line("done", fields, &text)?;
+    fn tell_sum(&mut self, took: Duration) -> Result<(), Ended> {
+        if self.args.count == 1 {
+            return Ok(());
         }
-        let is_done = self.published == self.args.count;
-        Ok(if is_done { ExitCode::SUCCESS } else { ExitCode::from(commands::EXIT_RUNTIME) })
+        let (published, not) = (self.published, self.asked - self.published);
+        let Position { epoch, offset } = self.last;
+        let rate = published as f64 / took.as_secs_f64().max(1e-9);
+        let fields = json!({
+            "published": published, "not_published": not, "epoch": epoch, "offset": offset,
+            "seconds": took.as_secs_f64(),
+        });
+        let text = format!(
+            "published {published} messages, the last at {epoch}:{offset}, {rate:.0} a second; {not} not"
+        );
+        self.output.line("done", fields, &text)
     }
+}
+
+/// A time of a schedule, however slow.
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(FOR_EVER).min(FOR_EVER)
 }
 
 fn body(payload: &str) -> anyhow::Result<Vec<u8>> {
@@ -195,6 +234,9 @@ fn parse_rate(text: &str) -> Result<f64, String> {
     let rate: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
     if rate.is_finite() && rate > 0.0 { Ok(rate) } else { Err("expected a number above 0".to_owned()) }
 }
+
+/// A hundred years: an instant so much later can be computed.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

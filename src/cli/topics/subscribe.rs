@@ -1,21 +1,21 @@
 //! `shardcast sub`.
 
-use std::{io, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 use shardcast::{
     proto::{Position, Recovery, TopicFilter},
-    tars::{TopicClient, TopicEvent},
+    tars::{TopicClient, TopicEvent, Waiting},
 };
 
 use super::{
     Connect,
-    output::{self, Output},
+    output::{self, Ended, Output},
     parse_position,
 };
-use crate::{commands, signals};
+use crate::{commands, output::complain, signals::Stop};
 
 /// What `sub` is told.
 #[derive(Args, Debug)]
@@ -39,11 +39,11 @@ pub(crate) struct SubArgs {
 /// The server cannot be reached at first, or refuses.
 pub(crate) fn run(args: &SubArgs) -> anyhow::Result<ExitCode> {
     if args.since.is_some() && !matches!(args.topics[..], [TopicFilter::Exact(_)]) {
-        eprintln!("error: --since is about one topic: name it, and no other");
+        complain("error: --since is about one topic: name it, and no other");
         return Ok(ExitCode::from(commands::EXIT_CONFIGURATION));
     }
-    let stop = signals::stop_requests().context("cannot watch for signals")?;
-    let mut client = TopicClient::connect(args.connect.address()?, WAITING_MAX)?;
+    let stop = Stop::watch().context("cannot watch for signals")?;
+    let mut client = TopicClient::connect(args.connect.address()?, Waiting::default())?;
     let mut topics = args.topics.clone();
     if topics.is_empty() {
         topics.push("*".parse()?);
@@ -51,17 +51,19 @@ pub(crate) fn run(args: &SubArgs) -> anyhow::Result<ExitCode> {
     for topic in topics {
         client.subscribe(topic, args.since);
     }
-    let mut print = Printer { output: Output::new(args.connect.json), connected: false, messages: 0 };
-    while args.count.is_none_or(|count| print.messages < count) && stop.is_empty() {
-        let Some(event) = client.recv(PATIENCE) else { continue };
-        match print.event(event, &args.connect.connect) {
-            Ok(()) => {}
-            // `head` has seen enough.
-            Err(error) if is_broken_pipe(&error) => break,
-            Err(error) => return Err(error),
+    let output = Output::new(args.connect.json, stop.clone()).context("cannot start a thread")?;
+    let mut print = Printer { output, connected: false, messages: 0 };
+    let mut outcome = Ok(());
+    while outcome.is_ok() && args.count.is_none_or(|count| print.messages < count) && !stop.is_requested() {
+        if let Some(event) = client.recv(PATIENCE) {
+            outcome = print.event(event, &args.connect.connect);
         }
     }
-    Ok(ExitCode::SUCCESS)
+    let written = print.output.finish();
+    match outcome.and_then(|()| Ok(written?)) {
+        Err(error) if !matches!(error.downcast_ref(), Some(Ended::Stopped | Ended::Unread)) => Err(error),
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
 
 struct Printer {
@@ -106,7 +108,7 @@ impl Printer {
         Ok(())
     }
 
-    fn subscribed(&mut self, filter: &TopicFilter, head: Position, recovery: Recovery) -> io::Result<()> {
+    fn subscribed(&mut self, filter: &TopicFilter, head: Position, recovery: Recovery) -> Result<(), Ended> {
         let mut fields = output::position(&filter.to_string(), head);
         let mut text = format!("subscribed to {filter}");
         if let TopicFilter::Exact(_) = filter {
@@ -130,13 +132,6 @@ impl Printer {
         self.output.note("subscribed", fields, &text)
     }
 }
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-}
-
-/// Messages that may wait to be printed; what comes above that is lost, and said so.
-const WAITING_MAX: usize = 65_536;
 
 /// How long a request to end may go unnoticed.
 const PATIENCE: Duration = Duration::from_millis(50);

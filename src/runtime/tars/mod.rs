@@ -14,4 +14,4 @@ pub use shardcast_proto::tars::{
     },
     json, packet, tup,
 };
-pub use topics::{RequestError, TopicClient, TopicEvent, TopicPublisher};
+pub use topics::{RequestError, TopicClient, TopicEvent, TopicPublisher, Waiting};

@@ -119,12 +119,30 @@ pub enum RequestError {
     Topic(#[from] TopicError),
 }
 
+/// What may wait in a [`TopicClient`] to be received.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Waiting {
+    /// Messages, at least 1.
+    pub messages: usize,
+    /// Bytes of their frames. A single message may have more, when no other waits.
+    pub bytes: usize,
+}
+
+impl Default for Waiting {
+    /// 65,536 messages, 64 MiB.
+    fn default() -> Self {
+        Self { messages: 65_536, bytes: 64 << 20 }
+    }
+}
+
 /// What the callbacks of the client and the receiver have in common.
 struct Shared {
     sender: flume::Sender<Incoming>,
     /// Messages that wait to be received.
-    waiting: AtomicUsize,
-    capacity: usize,
+    messages: AtomicUsize,
+    /// Their bytes.
+    bytes: AtomicUsize,
+    bounds: Waiting,
 }
 
 /// What comes from the connection, in order.
@@ -144,14 +162,19 @@ enum Standing {
 }
 
 impl TopicClient {
-    /// A client of the server at `address`, which begins to connect. Up to `capacity` messages wait to be received;
-    /// more are dropped, the newest first, and told as [`TopicEvent::Lost`].
+    /// A client of the server at `address`, which begins to connect. Messages wait to be received up to the bounds
+    /// of `waiting`; more are dropped, the newest first, and told as [`TopicEvent::Lost`].
     ///
     /// # Errors
     /// There is no shard for it to live on.
-    pub fn connect(address: SocketAddr, capacity: usize) -> Result<Self, ConnectError> {
+    pub fn connect(address: SocketAddr, waiting: Waiting) -> Result<Self, ConnectError> {
         let (sender, incoming) = flume::unbounded();
-        let shared = Arc::new(Shared { sender, waiting: AtomicUsize::new(0), capacity: capacity.max(1) });
+        let shared = Arc::new(Shared {
+            sender,
+            messages: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            bounds: waiting,
+        });
         let (pushes, events) = (Arc::clone(&shared), Arc::clone(&shared));
         let client = client(address)
             .on_push(move |payload| pushes.push(payload))
@@ -221,7 +244,7 @@ impl TopicClient {
     fn take(&mut self, incoming: Incoming) {
         match incoming {
             Incoming::Push(payload) => {
-                self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+                self.shared.received(payload.len());
                 self.take_message(&payload);
             }
             Incoming::Answer(filter, answer) => self.take_answer(filter, answer),
@@ -340,11 +363,22 @@ impl TopicPublisher {
 impl Shared {
     /// A push of the server: waits to be received, or is dropped when too many do.
     fn push(&self, payload: Bytes) {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) < self.capacity {
+        let bytes = payload.len();
+        let before = self.messages.fetch_add(1, Ordering::Relaxed);
+        let bytes_before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let has_room =
+            before < self.bounds.messages && bytes_before.saturating_add(bytes) <= self.bounds.bytes;
+        if before == 0 || has_room {
             return self.tell(Incoming::Push(payload));
         }
-        // The hole in the offsets tells of it.
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        // The gap in the offsets tells of it.
+        self.received(bytes);
+    }
+
+    /// A message waits no longer.
+    fn received(&self, bytes: usize) {
+        self.messages.fetch_sub(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     fn tell(&self, incoming: Incoming) {

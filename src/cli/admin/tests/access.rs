@@ -27,7 +27,7 @@ fn acting_takes_the_socket_or_the_token_and_this_host() {
         (TOKEN, address("::ffff:192.0.2.1"), right, 403),
     ] {
         let source = Fake::new();
-        let access = Access { token: token.parse().expect("a token"), socket: None };
+        let access = Access { token: token.parse().expect("a token"), ..Access::default() };
         let request = Request {
             method: Method::Post,
             path: "/kick",
@@ -44,7 +44,11 @@ fn acting_takes_the_socket_or_the_token_and_this_host() {
 #[test]
 fn a_refusal_names_what_would_help() {
     let refusal = |token: &str, socket: Option<&str>| {
-        let access = Access { token: token.parse().expect("a token"), socket: socket.map(Into::into) };
+        let access = Access {
+            token: token.parse().expect("a token"),
+            socket: socket.map(Into::into),
+            ..Access::default()
+        };
         let peer = Peer::Address([127, 0, 0, 1].into());
         String::from_utf8(access.acts(&peer, None).expect_err("refused").body).expect("text")
     };

@@ -32,7 +32,8 @@ fn the_metrics_keep_the_rules_of_the_format() {
 fn every_metric_of_a_shard_has_its_label() {
     let page = render(&Fake::default().shards(), true, &Reloads::default());
     for name in read(&page).expect("the rules are kept").keys() {
-        let whole_process = ["process_", "shardcast_draining", "shardcast_build_info", "shardcast_config_"];
+        let whole_process =
+            ["process_", "shardcast_draining", "shardcast_build_info", "shardcast_config_", "shardcast_log_"];
         if !whole_process.iter().any(|prefix| name.starts_with(prefix)) {
             assert!(name.contains("{shard=\""), "{name}");
         }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{args::TopArgs, client::Client};
-use crate::commands::print;
+use crate::output::print;
 use sample::{Look, Rates};
 
 /// Shows the shards of a server until the user has seen enough.

@@ -27,7 +27,8 @@ pub(super) fn show(client: Client, first: Look, interval: Duration) -> anyhow::R
     let mut terminal = ratatui::try_init().context("this terminal cannot be used; see --once and --json")?;
     let view = View { server, rates: None, trouble: None, scroll: 0 };
     let shown = run(&mut terminal, view, &told);
-    ratatui::restore();
+    // It fails when the terminal is gone, and then there is nothing to restore.
+    let _ = ratatui::try_restore();
     shown
 }
 

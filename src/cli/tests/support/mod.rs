@@ -56,8 +56,7 @@ impl Server {
 
     /// A client that has been answered.
     pub(crate) fn client(&self) -> TcpStream {
-        let mut stream = TcpStream::connect(self.listen).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+        let mut stream = self.connect();
         echo(&mut stream);
         stream
     }
@@ -85,6 +84,27 @@ impl Server {
 
     pub(crate) fn wait(mut self) -> ExitStatus {
         self.child.wait().expect("it was started")
+    }
+
+    /// Ends it, and gives all that it logged.
+    pub(crate) fn stop_and_read_log(self) -> String {
+        self.signal(Signal::TERM);
+        let is_last = |log: &str| log.lines().last().is_some_and(|line| line.contains("stopped"));
+        eventually(|| is_last(&self.log()));
+        let log = self.log();
+        assert_eq!(self.wait().code(), Some(0), "{log}");
+        log
+    }
+
+    /// Where it takes connections.
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.listen).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+        stream
+    }
+
+    pub(crate) fn admin_address(&self) -> String {
+        self.admin.expect("it has an admin address").to_string()
     }
 
     /// What it logged so far.

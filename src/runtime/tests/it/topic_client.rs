@@ -5,10 +5,14 @@ use std::{collections::BTreeSet, time::Duration};
 use shardcast::{
     Listener, Server,
     proto::{PublishOptions, Recovery, TopicFilter, TopicName},
-    tars::{Framed, FramedService, RequestError, TopicClient, TopicEvent, TopicPublisher},
+    tars::{Framed, FramedService, RequestError, TopicClient, TopicEvent, TopicPublisher, Waiting},
 };
 
 use crate::support::{PATIENCE, Peer, Recorder, Topics, config, framed, serve};
+
+const fn waiting(messages: usize) -> Waiting {
+    Waiting { messages, bytes: usize::MAX }
+}
 
 fn filter(text: &str) -> TopicFilter {
     text.parse().expect("a filter")
@@ -47,7 +51,7 @@ fn subscribed(client: &mut TopicClient) -> (TopicFilter, Recovery) {
 fn a_client_goes_on_where_it_was_when_its_connection_drops() {
     let recorder = Recorder::default();
     let (server, address) = serve(config(), &recorder);
-    let mut client = TopicClient::connect(address, 1_000).expect("a shard");
+    let mut client = TopicClient::connect(address, waiting(1_000)).expect("a shard");
     client.subscribe(filter("t"), None);
     assert_eq!(subscribed(&mut client), (filter("t"), Recovery::NotAsked));
     let publisher = server.handle().publisher("t").expect("a name");
@@ -79,7 +83,7 @@ fn a_client_goes_on_where_it_was_when_its_connection_drops() {
 fn a_server_that_was_restarted_has_new_epochs() {
     let recorder = Recorder::default();
     let (server, address) = serve(config(), &recorder);
-    let mut client = TopicClient::connect(address, 1_000).expect("a shard");
+    let mut client = TopicClient::connect(address, waiting(1_000)).expect("a shard");
     client.subscribe(filter("t"), None);
     subscribed(&mut client);
     let name = TopicName::new("t").expect("a name");
@@ -104,7 +108,7 @@ fn a_server_that_was_restarted_has_new_epochs() {
 #[test]
 fn what_waits_too_long_here_is_told_as_lost() {
     let (server, address) = serve(config(), &Recorder::default());
-    let mut client = TopicClient::connect(address, 4).expect("a shard");
+    let mut client = TopicClient::connect(address, waiting(4)).expect("a shard");
     client.subscribe(filter("t"), None);
     subscribed(&mut client);
     let mut after = Topics::connect(address);
@@ -147,7 +151,7 @@ fn requests_that_are_refused_are_told() {
     let address = server.address("echo").expect("it listens");
     let publisher = TopicPublisher::connect(address).expect("a shard");
     assert_eq!(publisher.publish(&name, PublishOptions::default(), b"x"), Err(RequestError::NotSpoken));
-    let mut client = TopicClient::connect(address, 10).expect("a shard");
+    let mut client = TopicClient::connect(address, waiting(10)).expect("a shard");
     client.subscribe(filter("t"), None);
     let error = next(&mut client, |event| match event {
         TopicEvent::Refused { error, .. } => Some(error),

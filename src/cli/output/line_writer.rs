@@ -1,0 +1,315 @@
+//! A thread that writes, and a bounded queue in front of it.
+//!
+//! Not `tracing-appender`: its queue is bounded in lines but not in bytes, lines that cannot be written are not
+//! counted, and its end prints to a reader that may be the one that is stuck.
+
+use std::{
+    collections::VecDeque,
+    io::{self, Write},
+    os::fd::AsFd,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+/// Writes lines to one descriptor from a thread of its own, which ends with the last handle. Cheap to clone; any
+/// thread may use it.
+#[derive(Debug)]
+pub(crate) struct LineWriter(Arc<Shared>);
+
+/// What may wait to be written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) lines: usize,
+    /// A single line may be longer, when nothing else waits.
+    pub(crate) bytes: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { lines: 16_384, bytes: 4 << 20 }
+    }
+}
+
+/// Lines that were not written, since the start.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Loss {
+    /// There was no room for them in the queue.
+    pub(crate) queue_full: u64,
+    /// The descriptor did not take them.
+    pub(crate) write_failed: u64,
+}
+
+/// What became of a line that may wait for room.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Put {
+    Queued,
+    /// The caller was asked to stop while there was no room.
+    Stopped,
+    /// A write has failed for this reason: nothing more will be written.
+    Failed(io::ErrorKind),
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    bounds: Bounds,
+    /// Something waits to be written, or the last handle is gone.
+    filled: Condvar,
+    /// There is room, or nothing is left.
+    emptied: Condvar,
+    queue_full: AtomicU64,
+    write_failed: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lines: VecDeque<Vec<u8>>,
+    /// Of the lines that wait and of those being written.
+    bytes: usize,
+    /// Lines being written.
+    writing: usize,
+    /// Why the last write failed, until one succeeds.
+    failure: Option<io::ErrorKind>,
+    /// How many may still queue something.
+    handles: usize,
+}
+
+impl LineWriter {
+    /// Starts the thread. After lines were lost and another one was written, `report` is told how many; it runs
+    /// on that thread and may write a line.
+    ///
+    /// # Errors
+    /// The system has no thread.
+    pub(crate) fn start(
+        name: &str,
+        out: impl Write + AsFd + Send + 'static,
+        bounds: Bounds,
+        report: impl FnMut(Loss) + Send + 'static,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State { handles: 1, ..State::default() }),
+            bounds,
+            filled: Condvar::new(),
+            emptied: Condvar::new(),
+            queue_full: AtomicU64::new(0),
+            write_failed: AtomicU64::new(0),
+        });
+        let writer =
+            Worker { shared: Arc::clone(&shared), out, report, reported: Loss::default(), torn: false };
+        thread::Builder::new().name(name.to_owned()).spawn(move || writer.run())?;
+        Ok(Self(shared))
+    }
+
+    /// Queues a line, or drops and counts it when there is no room. Never waits for the reader.
+    pub(crate) fn offer(&self, line: Vec<u8>) {
+        let mut state = self.0.lock();
+        if state.has_room(line.len(), self.0.bounds) {
+            state.push(line);
+            self.0.filled.notify_one();
+        } else {
+            self.0.queue_full.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Queues a line; waits for room until `stop` holds, which is looked at some times a second.
+    pub(crate) fn put(&self, line: Vec<u8>, mut stop: impl FnMut() -> bool) -> Put {
+        let mut state = self.0.lock();
+        loop {
+            if let Some(failure) = state.failure {
+                return Put::Failed(failure);
+            }
+            if state.has_room(line.len(), self.0.bounds) {
+                state.push(line);
+                self.0.filled.notify_one();
+                return Put::Queued;
+            }
+            if stop() {
+                return Put::Stopped;
+            }
+            state = self.0.wait_emptied(state, LOOK);
+        }
+    }
+
+    /// Waits until everything is written, up to `patience`; says whether it was.
+    pub(crate) fn flush(&self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        let mut state = self.0.lock();
+        while !state.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            state = self.0.wait_emptied(state, left);
+        }
+        state.failure.is_none()
+    }
+
+    /// Lines that were not written so far.
+    pub(crate) fn loss(&self) -> Loss {
+        self.0.loss()
+    }
+
+    /// Why the last write failed, if it did.
+    pub(crate) fn failure(&self) -> Option<io::ErrorKind> {
+        self.0.lock().failure
+    }
+}
+
+impl Shared {
+    /// Nothing that runs under this lock can panic halfway, so a poisoned one is as good as any.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_emptied<'a>(&self, state: MutexGuard<'a, State>, limit: Duration) -> MutexGuard<'a, State> {
+        self.emptied.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn loss(&self) -> Loss {
+        Loss {
+            queue_full: self.queue_full.load(Ordering::Relaxed),
+            write_failed: self.write_failed.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl State {
+    fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.writing == 0
+    }
+
+    fn has_room(&self, bytes: usize, bounds: Bounds) -> bool {
+        self.is_empty()
+            || (self.lines.len() + self.writing < bounds.lines && self.bytes + bytes <= bounds.bytes)
+    }
+
+    fn push(&mut self, line: Vec<u8>) {
+        self.bytes += line.len();
+        self.lines.push_back(line);
+    }
+}
+
+/// The thread. A write of it may never return: it is not joined, and ends with the process at the latest.
+struct Worker<W, R> {
+    shared: Arc<Shared>,
+    out: W,
+    report: R,
+    reported: Loss,
+    /// The last line was written in part: the next one begins on a line of its own.
+    torn: bool,
+}
+
+impl<W: Write + AsFd, R: FnMut(Loss)> Worker<W, R> {
+    fn run(mut self) {
+        while let Some(lines) = self.take() {
+            let (count, bytes) = (lines.len(), lines.iter().map(Vec::len).sum::<usize>());
+            let (written, failure) = self.write(&lines);
+            self.shared.write_failed.fetch_add((count - written) as u64, Ordering::Relaxed);
+            {
+                let mut state = self.shared.lock();
+                state.writing = 0;
+                state.bytes -= bytes;
+                state.failure = failure;
+            }
+            self.shared.emptied.notify_all();
+            let loss = self.shared.loss();
+            if failure.is_none() && loss != self.reported {
+                let since = Loss {
+                    queue_full: loss.queue_full - self.reported.queue_full,
+                    write_failed: loss.write_failed - self.reported.write_failed,
+                };
+                self.reported = loss;
+                (self.report)(since);
+            }
+        }
+    }
+
+    /// Waits for lines; takes as many as one write should have. `None`: nobody will ever queue one.
+    fn take(&self) -> Option<Vec<Vec<u8>>> {
+        let mut state = self.shared.lock();
+        while state.lines.is_empty() {
+            if state.handles == 0 {
+                return None;
+            }
+            state = self.shared.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let mut bytes = 0;
+        let count = state
+            .lines
+            .iter()
+            .take_while(|line| {
+                bytes += line.len();
+                bytes <= WRITE_BYTES
+            })
+            .count()
+            .max(1);
+        state.writing = count;
+        Some(state.lines.drain(..count).collect())
+    }
+
+    /// Writes the lines; says how many were written whole, and why not all of them.
+    fn write(&mut self, lines: &[Vec<u8>]) -> (usize, Option<io::ErrorKind>) {
+        let mut bytes = Vec::with_capacity(lines.iter().map(Vec::len).sum::<usize>() + 1);
+        bytes.extend(self.torn.then_some(b'\n'));
+        let start = bytes.len();
+        lines.iter().for_each(|line| bytes.extend_from_slice(line));
+        let mut written = 0;
+        let failure = loop {
+            if written == bytes.len() {
+                break None;
+            }
+            match self.out.write(&bytes[written..]) {
+                Ok(0) => break Some(io::ErrorKind::WriteZero),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Somebody has made the descriptor non-blocking; its other owners rely on that.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait_for_room(),
+                Err(error) => break Some(error.kind()),
+            }
+        };
+        let mut end = start;
+        let whole = lines.iter().take_while(|line| {
+            end += line.len();
+            end <= written
+        });
+        let whole = whole.count();
+        if written > 0 {
+            self.torn = bytes[written - 1] != b'\n';
+        }
+        (whole, failure)
+    }
+
+    fn wait_for_room(&self) {
+        // What is wrong with the descriptor shows again in the next write.
+        let _ = poll(&mut [PollFd::new(&self.out, PollFlags::OUT)], None);
+    }
+}
+
+impl Clone for LineWriter {
+    fn clone(&self) -> Self {
+        self.0.lock().handles += 1;
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for LineWriter {
+    fn drop(&mut self) {
+        self.0.lock().handles -= 1;
+        self.0.filled.notify_one();
+    }
+}
+
+/// Bytes that are gathered for one write.
+const WRITE_BYTES: usize = 64 << 10;
+
+/// How often a caller that waits for room looks whether it should stop.
+const LOOK: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests;
