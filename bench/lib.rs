@@ -32,9 +32,34 @@ pub mod runner;
 pub mod topics;
 
 use std::{
-    fmt::Display,
+    fmt::{Arguments, Display},
     io::{self, Write as _},
 };
+
+/// Prints one line on stdout, as `println!`; see [`print_line`].
+#[macro_export]
+macro_rules! say {
+    ($($line:tt)*) => { $crate::print_line(format_args!($($line)*)) };
+}
+
+/// Prints one line on stderr, as `eprintln!`, if somebody reads it.
+#[macro_export]
+macro_rules! note {
+    ($($line:tt)*) => { $crate::print_note(format_args!($($line)*)) };
+}
+
+/// Prints one line on stdout. When nobody reads it any more, as behind `| head`, the process is done.
+pub fn print_line(line: Arguments<'_>) {
+    if writeln!(io::stdout(), "{line}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Prints one line on stderr, if somebody reads it.
+pub fn print_note(line: Arguments<'_>) {
+    // Nobody reads it: nobody misses it.
+    let _ = writeln!(io::stderr(), "{line}");
+}
 
 /// Prints `ready ADDR` on stdout, at once.
 pub fn ready(address: impl Display) {

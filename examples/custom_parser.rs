@@ -10,7 +10,7 @@ use shardcast::{
     CloseReason, Listener, Server, ServerHandle,
     tars::{Current, Framed, FramedService, Parsed, Servant},
 };
-use shardcast_examples::{End, ready, say};
+use shardcast_examples::{End, note, ready, say};
 
 struct Shout(ServerHandle);
 
@@ -19,7 +19,7 @@ impl Servant for Shout {
         response.extend(packet.to_ascii_uppercase());
         let news = format!("{} says {}", current.id(), String::from_utf8_lossy(packet));
         if let Err(busy) = self.0.broadcast("lines", news) {
-            eprintln!("not everybody was told: {busy}");
+            note(format_args!("not everybody was told: {busy}"));
         }
     }
 

@@ -26,6 +26,12 @@ pub fn say(line: impl Display) {
     }
 }
 
+/// Prints one line on stderr, if somebody reads it.
+pub fn note(line: impl Display) {
+    // Nobody reads it: nobody misses it.
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 /// SIGTERM and SIGINT, from when they are watched on: before anybody is told that the example is ready.
 pub struct End(Signals);
 

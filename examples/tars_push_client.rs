@@ -7,7 +7,7 @@ use std::{error::Error, time::Duration};
 
 use clap::Parser;
 use shardcast::tars::{Client, ClientEvent, ProxyConfig, framed::Cause};
-use shardcast_examples::{End, say};
+use shardcast_examples::{End, note, say};
 
 #[derive(Parser)]
 struct Args {
@@ -50,11 +50,11 @@ fn print(event: ClientEvent) {
         ClientEvent::Heartbeat { id, result: Ok(body) } => {
             say(format_args!("request id: {id}\nresponse str: {}", String::from_utf8_lossy(&body)));
         }
-        ClientEvent::Heartbeat { id, result: Err(error) } => eprintln!("request id: {id}: {error}"),
-        ClientEvent::ConnectFailed => eprintln!("cannot connect; trying again"),
+        ClientEvent::Heartbeat { id, result: Err(error) } => note(format_args!("request id: {id}: {error}")),
+        ClientEvent::ConnectFailed => note("cannot connect; trying again"),
         // That was us.
         ClientEvent::Disconnected(Cause::Closed) => {}
-        ClientEvent::Disconnected(cause) => eprintln!("disconnected: {cause:?}"),
+        ClientEvent::Disconnected(cause) => note(format_args!("disconnected: {cause:?}")),
         _ => {}
     }
 }

@@ -29,11 +29,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let Args { cpu, topics, connections, publications, json } = Args::parse();
     let found = topics::measure(&Plan { cpu, topics, connections, publications })?;
     if json {
-        println!("{}", serde_json::to_string(&found)?);
+        shardcast_bench::say!("{}", serde_json::to_string(&found)?);
         return Ok(());
     }
-    println!("a publication to 10 subscribers, one topic: {:.2} us of the shard", found.one_us);
-    println!("one of {topics} topics: {:.2} us, {:.2} times as much", found.many_us, found.ratio);
-    println!("an idle subscription: {:.1} bytes", found.subscription_bytes);
+    shardcast_bench::say!("a publication to 10 subscribers, one topic: {:.2} us of the shard", found.one_us);
+    shardcast_bench::say!(
+        "one of {topics} topics: {:.2} us, {:.2} times as much",
+        found.many_us,
+        found.ratio
+    );
+    shardcast_bench::say!("an idle subscription: {:.1} bytes", found.subscription_bytes);
     Ok(())
 }

@@ -38,9 +38,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         written = generated.files.iter().map(|file| fs::metadata(file).map_or(0, |file| file.len())).sum();
     }
     fs::remove_dir_all(&directory)?;
-    println!("{}", machine::describe());
+    shardcast_bench::say!("{}", machine::describe());
     let (structs, fields, read) = (args.structs, args.fields, source.len());
-    println!(
+    shardcast_bench::say!(
         "{structs} structs of {fields} fields, {read} bytes to {written} bytes of Rust: {best_ms:.0} ms"
     );
     Ok(())

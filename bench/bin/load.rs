@@ -88,9 +88,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         Test::Idle { conns } => load::idle(&plan, conns),
     }?;
     if args.json {
-        println!("{}", serde_json::to_string(&outcome)?);
+        shardcast_bench::say!("{}", serde_json::to_string(&outcome)?);
     } else {
-        println!("{outcome}");
+        shardcast_bench::say!("{outcome}");
     }
     Ok(())
 }

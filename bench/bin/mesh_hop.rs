@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Last: it pins this thread, and what this thread starts.
     let threads = hop::between_threads(cpus, time)?;
     if args.json {
-        println!(
+        shardcast_bench::say!(
             "{}",
             serde_json::json!({ "tasks": tasks, "threads": threads, "same": same, "cross": cross })
         );
@@ -42,7 +42,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("publisher and subscriber of two shards", cross),
     ];
     for (what, hop) in hops {
-        println!("between {what}: p50 {:.3} p99 {:.3} us, {} hops", hop.p50_us, hop.p99_us, hop.hops);
+        shardcast_bench::say!(
+            "between {what}: p50 {:.3} p99 {:.3} us, {} hops",
+            hop.p50_us,
+            hop.p99_us,
+            hop.hops
+        );
     }
     Ok(())
 }

@@ -32,11 +32,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     found.extend(micro::outbox(args.size, args.seconds));
     found.retain(|it| it.name.contains(&args.only));
     if args.json {
-        println!("{}", serde_json::to_string(&found)?);
+        shardcast_bench::say!("{}", serde_json::to_string(&found)?);
         return Ok(());
     }
     for it in found {
-        println!("{:<44} {:>9.2} ns each, fastest batch {:.2} ns", it.name, it.nanos, it.nanos_min);
+        shardcast_bench::say!(
+            "{:<44} {:>9.2} ns each, fastest batch {:.2} ns",
+            it.name,
+            it.nanos,
+            it.nanos_min
+        );
     }
     Ok(())
 }

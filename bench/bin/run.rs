@@ -55,11 +55,11 @@ enum Target {
 fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     if cfg!(debug_assertions) {
-        eprintln!("this is no release build: its figures mean nothing");
+        shardcast_bench::note!("this is no release build: its figures mean nothing");
     }
     runner::build()?;
-    println!("{}\n{} rounds of {} s\n", machine::describe(), args.rounds, args.seconds);
-    println!("{:<44} {:>10} {:>10} {:>7} {:>8}", "", "floor", "shardcast", "ratio", "target");
+    shardcast_bench::say!("{}\n{} rounds of {} s\n", machine::describe(), args.rounds, args.seconds);
+    shardcast_bench::say!("{:<44} {:>10} {:>10} {:>7} {:>8}", "", "floor", "shardcast", "ratio", "target");
     let bench = Bench { server_cpu: args.server_cpu, load_cpu: args.load_cpu, seconds: args.seconds };
     for pair in PAIRS.iter().filter(|pair| pair.name.contains(&args.only)) {
         pair.compare(&bench, args.rounds)?;
@@ -86,7 +86,7 @@ impl Pair {
         let ratio = median(served.iter().zip(&floor).map(|(served, floor)| served / floor));
         let name = format!("{}, {}", self.name, self.unit);
         let verdict = self.target.map_or_else(String::new, |target| target.verdict(ratio));
-        println!(
+        shardcast_bench::say!(
             "{name:<44} {:>10} {:>10} {ratio:>7.3} {verdict}",
             short(median(floor)),
             short(median(served))
@@ -114,7 +114,10 @@ fn topics(args: &Args) -> Result<(), Box<dyn Error>> {
     let name = "publish to 10: one topic, 100,000 topics, us";
     let ratio = each(|it| it.ratio);
     let (one, many) = (each(|it| it.one_us), each(|it| it.many_us));
-    println!("{name:<44} {one:>10.3} {many:>10.3} {ratio:>7.3} {}", Target::AtMost(1.5).verdict(ratio));
+    shardcast_bench::say!(
+        "{name:<44} {one:>10.3} {many:>10.3} {ratio:>7.3} {}",
+        Target::AtMost(1.5).verdict(ratio)
+    );
     line("topics: bytes per idle subscription", each(|it| it.subscription_bytes), Target::AtMost(128.0));
     Ok(())
 }
@@ -149,22 +152,22 @@ fn mesh_hop(args: &Args) -> Result<(), Box<dyn Error>> {
     let tasks = median(found.iter().map(|hops| hops.tasks.p50_us));
     line("mesh hop, task to task, p50 us", tasks, Target::AtMost(0.5));
     let threads = median(found.iter().map(|hops| hops.threads.p50_us));
-    println!("{:<44} {threads:>10.3}", "  two threads that poll a queue, p50 us");
+    shardcast_bench::say!("{:<44} {threads:>10.3}", "  two threads that poll a queue, p50 us");
     let same = median(found.iter().map(|hops| hops.same.p50_us));
-    println!("{:<44} {:>10} {same:>10.3}", "publication to a subscriber there, p50 us", "");
+    shardcast_bench::say!("{:<44} {:>10} {same:>10.3}", "publication to a subscriber there, p50 us", "");
     let further = median(found.iter().map(|hops| hops.cross.p50_us - hops.same.p50_us));
     line("  to one on another shard: further, p50 us", further, Target::AtMost(2.0));
     Ok(())
 }
 
 fn line(name: &str, value: f64, target: Target) {
-    println!("{name:<44} {:>10} {value:>10.3} {:>7} {}", "", "", target.verdict(value));
+    shardcast_bench::say!("{name:<44} {:>10} {value:>10.3} {:>7} {}", "", "", target.verdict(value));
 }
 
 /// Figures mean nothing when messages are missing: says so.
 fn checked(outcome: Outcome, name: &str) -> Outcome {
     if outcome.lost + outcome.wrong > 0 {
-        println!("{name}: {} messages lost, {} wrong", outcome.lost, outcome.wrong);
+        shardcast_bench::say!("{name}: {} messages lost, {} wrong", outcome.lost, outcome.wrong);
     }
     outcome
 }

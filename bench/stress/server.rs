@@ -24,6 +24,8 @@ pub(crate) struct Setup {
     pub(crate) sections: String,
     /// RLIMIT_NOFILE.
     pub(crate) descriptors: Option<u32>,
+    /// What is logged; `error` without it.
+    pub(crate) log_level: Option<String>,
 }
 
 /// A running `shardcast serve`; killed when it is dropped.
@@ -43,21 +45,29 @@ pub(crate) struct Footprint {
 
 impl Server {
     pub(crate) fn start(setup: &Setup) -> Outcome<Self> {
+        Self::start_logging(setup, Stdio::inherit())
+    }
+
+    /// As [`start`](Self::start), with the log somewhere else than here.
+    pub(crate) fn start_logging(setup: &Setup, log: Stdio) -> Outcome<Self> {
         let mut program = std::env::current_exe()?;
         program.set_file_name("shardcast");
         let number = crate::random::seed_of_the_clock();
         let config =
             std::env::temp_dir().join(format!("shardcast-stress-{}-{number}.toml", std::process::id()));
         let text = format!(
-            "[server]\nshards = 2\nspin = \"0\"\n{}\n[limits]\n{}\n[admin]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"error\"\n{}\n\
+            "[server]\nshards = 2\nspin = \"0\"\n{}\n[limits]\n{}\n[admin]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"{}\"\n{}\n\
              [[listener]]\nname = \"push\"\nlisten = \"127.0.0.1:0\"\n[listener.push]\ninterval = \"0s\"\n",
-            setup.server, setup.limits, setup.sections
+            setup.server,
+            setup.limits,
+            setup.log_level.as_deref().unwrap_or("error"),
+            setup.sections
         );
         fs::write(&config, text)?;
         let limit = setup.descriptors.map_or_else(String::new, |count| format!("ulimit -n {count}; "));
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("{limit}exec \"$0\" serve --config \"$1\"")]).arg(program).arg(&config);
-        let mut child = shell.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut child = shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()?;
         let mut line = String::new();
         if let Some(out) = child.stdout.take() {
             BufReader::new(out).read_line(&mut line)?;

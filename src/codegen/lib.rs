@@ -40,7 +40,11 @@ pub mod schema;
 #[doc(hidden)]
 pub mod testing;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt::Arguments,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
 
 pub use diagnostic::{Diagnostic, Fault, Severity, Span};
 pub use error::Error;
@@ -212,7 +216,9 @@ impl Builder {
         let roots: Vec<PathBuf> = files.iter().map(|file| file.as_ref().to_owned()).collect();
         let (sources, mut diagnostics) = load::load(&roots, &self.options.include_dirs, charset)?;
         if self.options.emit_rerun_if_changed {
-            sources.iter().for_each(|source| println!("cargo::rerun-if-changed={}", source.path.display()));
+            sources
+                .iter()
+                .for_each(|source| tell_cargo(format_args!("rerun-if-changed={}", source.path.display())));
         }
         // What cannot be read means nothing.
         let mut schema = Schema::default();
@@ -248,13 +254,19 @@ impl Builder {
         let (schema, warnings) = self.schema(files)?;
         if self.options.emit_rerun_if_changed {
             let lines = warnings.iter().map(|warning| warning.to_string().replace('\n', " "));
-            lines.for_each(|line| println!("cargo::warning={line}"));
+            lines.for_each(|line| tell_cargo(format_args!("warning={line}")));
         }
         let outputs = emit::emit(&schema, &self.options).map_err(Error::Invalid)?;
         let out_dir = self.options.out_dir.clone().or_else(|| std::env::var_os("OUT_DIR").map(PathBuf::from));
         let out_dir = out_dir.ok_or(Error::NoOutDir)?;
         Ok(Generated { files: output::write(&out_dir, outputs)?, warnings })
     }
+}
+
+/// Gives Cargo a line of a build script's output; see the Cargo book, "Build Scripts".
+fn tell_cargo(line: Arguments<'_>) {
+    // Where nobody reads it, it is of no use.
+    let _ = writeln!(io::stdout(), "cargo::{line}");
 }
 
 /// What [`Builder::generate`] did.

@@ -38,15 +38,15 @@ fn main() {
     if args.json {
         let cells =
             figures.iter().map(|(what, tars, prost)| (what.to_string(), serde_json::json!([tars, prost])));
-        println!("{}", serde_json::Value::Object(cells.collect()));
+        shardcast_bench::say!("{}", serde_json::Value::Object(cells.collect()));
         return;
     }
-    println!("{}", machine::describe());
-    println!("{:<26} {:>8} {:>8} {:>7}", "ns of CPU per message", "tars", "prost", "ratio");
+    shardcast_bench::say!("{}", machine::describe());
+    shardcast_bench::say!("{:<26} {:>8} {:>8} {:>7}", "ns of CPU per message", "tars", "prost", "ratio");
     for (what, tars, prost) in figures {
         match prost {
-            Some(prost) => println!("{what:<26} {tars:>8.1} {prost:>8.1} {:>7.2}", tars / prost),
-            None => println!("{what:<26} {tars:>8.1}"),
+            Some(prost) => shardcast_bench::say!("{what:<26} {tars:>8.1} {prost:>8.1} {:>7.2}", tars / prost),
+            None => shardcast_bench::say!("{what:<26} {tars:>8.1}"),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod churn;
 mod descriptors;
 mod drain;
+mod log;
 mod malformed;
 mod membership;
 mod order;
@@ -38,6 +39,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario { name: "slow", about: "readers that stop, under each policy", run: slow::run },
     Scenario { name: "descriptors", about: "more connections than descriptors", run: descriptors::run },
+    Scenario { name: "log", about: "a log that nobody can write to or reads", run: log::run },
     Scenario { name: "drain", about: "SIGTERM under load, with clients that never close", run: drain::run },
 ];
 

@@ -4,6 +4,8 @@
 //! nothing. Nothing here asserts a small time: conditions are awaited, with deadlines that only a hang
 //! reaches.
 
+#![allow(clippy::print_stderr)]
+
 mod support;
 
 mod churn;
