@@ -126,6 +126,30 @@ pub struct Busy {
     pub shards: usize,
 }
 
+/// A broadcast did not reach every shard, or none.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BroadcastError {
+    /// The server has no listener of this name; nothing was sent.
+    #[error("no listener is called {0:?}")]
+    UnknownListener(String),
+    /// Some shards had no room: their connections do not get this one, the others do. Try again, or shed load.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+}
+
+/// A periodic push could not be started.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PushEveryError {
+    /// The server has no listener of this name.
+    #[error("no listener is called {0:?}")]
+    UnknownListener(String),
+    /// The interval is zero.
+    #[error("the interval of a periodic push must be longer than zero")]
+    ZeroInterval,
+}
+
 /// A server could not be started. Nothing of it is left behind.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

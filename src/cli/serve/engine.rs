@@ -24,7 +24,7 @@ pub(super) fn start(config: &Config) -> anyhow::Result<Box<dyn Engine>> {
     }
     let server = builder.start()?;
     for options in &config.listener {
-        start_pushing(options, &server.handle());
+        start_pushing(options, &server.handle())?;
     }
     let handle = server.handle();
     let (tell, ended) = flume::bounded(1);
@@ -51,11 +51,13 @@ fn listener(options: &ListenerOptions, server: &shardcast::Limits) -> Listener {
         .outbox(limits.outbox_bytes_max, limits.outbox_messages_max, limits.outbox_age_max)
 }
 
-fn start_pushing(options: &ListenerOptions, server: &ServerHandle) {
-    let Some(push) = &options.push else { return };
+fn start_pushing(options: &ListenerOptions, server: &ServerHandle) -> anyhow::Result<()> {
+    let Some(push) = &options.push else { return Ok(()) };
     if !push.interval.0.is_zero() {
-        server.push_every(&options.name, push.interval.0, frame::push(push.message.as_bytes())).forget();
+        let message = frame::push(push.message.as_bytes());
+        server.push_every(&options.name, push.interval.0, message)?.forget();
     }
+    Ok(())
 }
 
 /// The service `echo`: a packet is its own answer.
