@@ -45,6 +45,7 @@ fn listener(options: &ListenerOptions, server: &shardcast::Limits) -> Listener {
     Listener::new(options.name.clone(), options.listen.0.to_string())
         .topic(if options.topic.is_empty() { &options.name } else { &options.topic })
         .protocol(Framed::length_prefixed(parser), |_| FramedService(Echo))
+        .reuse_port(options.reuse_port)
         .idle_timeout(limits.idle_timeout)
         .pace(options.pace())
         .overflow(limits.overflow)

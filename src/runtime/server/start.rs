@@ -8,14 +8,15 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64},
     },
-    time::SystemTime,
+    thread,
+    time::{Duration, SystemTime},
 };
 
 use shardcast_os::{
     cpu,
     ring::{Feature, Features, Ring, RingConfig},
     rlimit,
-    socket::{self, TcpOptions},
+    socket::{self, Address, TcpOptions},
     spsc,
 };
 use shardcast_proto::{TopicName, outbox::OutboxBounds};
@@ -37,12 +38,13 @@ impl Server {
     pub(super) fn start(config: ServerConfig, listeners: Vec<Listener>) -> Result<Self, StartError> {
         let plan = plan(&config)?;
         plan.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        // First the addresses: a second server ends here, before it takes anything else.
+        let shards = plan.cpus.len();
+        let (listeners, mut sockets) = bind(&config, listeners, shards)?;
         let ring = ring_config(&config)?;
         rlimit::ensure_memlock(rlimit::MEMLOCK_BYTES_MIN)
             .map_err(|error| StartError::LockedMemory(error.to_string()))?;
         say_what_is_missing(&Ring::new(&ring)?, &ring, &config);
-        let shards = plan.cpus.len();
-        let (listeners, mut sockets) = bind(&config, listeners, shards)?;
         let counters: Vec<_> = (0..shards).map(|_| Arc::new(ShardCounters::new(listeners.len()))).collect();
         let (tell, lifecycle) = flume::unbounded();
         let shared = Arc::new(Shared {
@@ -197,9 +199,11 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
     for listener in listeners {
         let mut address = resolve(&listener)?;
         let fault = |address, error| StartError::Listen { name: listener.name.clone(), address, error };
+        let mut share = if listener.reuse_port { Address::Shared } else { Address::Exclusive };
         for sockets in &mut sockets {
-            let socket = socket::listen(address, &options).map_err(|error| fault(address, error))?;
+            let socket = listen(address, share, &options).map_err(|error| fault(address, error))?;
             address = socket::local_address(&socket).map_err(|error| fault(address, error))?;
+            share = Address::Shared;
             sockets.push(socket);
         }
         let bounds = OutboxBounds {
@@ -220,6 +224,18 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
         });
     }
     Ok((bound, sockets))
+}
+
+/// Listens, and looks a few times more where the address is in use: the kernel takes some milliseconds to close what
+/// the ring of a process held that was killed, such as the server that this one replaces.
+fn listen(address: SocketAddr, share: Address, options: &TcpOptions) -> io::Result<OwnedFd> {
+    for _ in 0..IN_USE_TRIES {
+        match socket::listen(address, share, options) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => thread::sleep(IN_USE_PAUSE),
+            result => return result,
+        }
+    }
+    socket::listen(address, share, options)
 }
 
 /// What the connections of a listener hear without asking: the topic that was set, or that of its name.
@@ -260,3 +276,7 @@ fn mesh(shards: usize, capacity: usize) -> Vec<MeshEnds> {
 
 /// Connections of one shard; what the kernel's file table is made for.
 const SLOTS_MAX: u64 = 65_536;
+
+/// A fifth of a second in all.
+const IN_USE_TRIES: usize = 10;
+const IN_USE_PAUSE: Duration = Duration::from_millis(20);
