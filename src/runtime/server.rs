@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use shardcast_os::clock;
+use shardcast_os::{clock, executor};
 use shardcast_proto::{Protocol, Time, TopicName, push::schedule::Pace};
 
 pub use handle::{PeriodicPush, ServerHandle};
@@ -168,9 +168,13 @@ impl Server {
     }
 
     fn join(&mut self) -> io::Result<()> {
-        let outcome = self.await_end().and_then(|()| {
+        self.join_within(STOP_GRACE)
+    }
+
+    fn join_within(&mut self, grace: Duration) -> io::Result<()> {
+        let outcome = self.await_end(grace).and_then(|()| {
             let results = self.threads.drain(..).map(JoinHandle::join);
-            let results = results.map(|it| it.unwrap_or_else(|_| Err(io::Error::other("a shard panicked"))));
+            let results = results.map(|it| it.unwrap_or_else(|panic| Err(executor::from_panic(&*panic))));
             results.fold(Ok(()), io::Result::and)
         });
         // A shard that is stuck keeps its thread; the process can end all the same.
@@ -182,15 +186,15 @@ impl Server {
         outcome
     }
 
-    /// Waits until every shard has ended, or has had the time that it was given and a little more.
-    fn await_end(&self) -> io::Result<()> {
+    /// Waits until every shard has ended, or has had the time that it was given and `grace` more.
+    fn await_end(&self, grace: Duration) -> io::Result<()> {
         let mut running = self.threads.len();
         while running > 0 {
             let told = match self.handle.shared.stop_at.load(Ordering::Acquire) {
                 u64::MAX => self.lifecycle.recv().map_err(|_| flume::RecvTimeoutError::Disconnected),
                 stop_at => {
                     let left = Duration::from_nanos(stop_at.saturating_sub(clock::now_nanos()));
-                    self.lifecycle.recv_timeout(left + STOP_GRACE)
+                    self.lifecycle.recv_timeout(left + grace)
                 }
             };
             match told {

@@ -3,6 +3,7 @@ use std::{fmt, io, str::FromStr};
 use io_uring::IoUring;
 
 use super::RingConfig;
+use crate::needs;
 
 /// Something newer kernels have. Without it the ring does the next best.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -113,7 +114,7 @@ pub enum RingError {
     )]
     TooOld,
     /// Locked memory is short.
-    #[error("locked memory is short: raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=) to 8 MiB or more")]
+    #[error("locked memory is short: RLIMIT_MEMLOCK, which all processes of this user share, is used up")]
     LockedMemory,
     /// The file table was refused.
     #[error("no room for {slots} connections: {error}; raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)")]
@@ -166,7 +167,7 @@ pub(super) fn build(config: &RingConfig) -> Result<(IoUring, Features), RingErro
         if let Some(feature) = give_up {
             features = features.without(feature);
         }
-        match try_build(config, features) {
+        match needs::retry_while_short(|| try_build(config, features)) {
             Ok(io) => return Ok((io, features)),
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
             Err(error) => return Err(RingError::from_setup(error)),
@@ -177,7 +178,11 @@ pub(super) fn build(config: &RingConfig) -> Result<(IoUring, Features), RingErro
 
 fn try_build(config: &RingConfig, features: Features) -> io::Result<IoUring> {
     let mut builder = IoUring::builder();
-    builder.dontfork().setup_clamp().setup_cqsize(config.entries.saturating_mul(4)).setup_submit_all();
+    builder
+        .dontfork()
+        .setup_clamp()
+        .setup_cqsize(config.entries.saturating_mul(super::CQ_FACTOR))
+        .setup_submit_all();
     if features.has(Feature::DeferTaskrun) {
         builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag();
     } else if features.has(Feature::CoopTaskrun) {

@@ -37,7 +37,8 @@ use payload::InFlight;
 /// Sizes of a ring. Plain data.
 #[derive(Clone, Debug)]
 pub struct RingConfig {
-    /// Operations that can wait for one `enter`; more are submitted early.
+    /// Operations that can wait for one `enter`; more are submitted early. A power of two; at least [`ENTRIES_MIN`]
+    /// for a ring that serves connections.
     pub entries: u32,
     /// Receive buffers; a power of two, at most 32,768.
     pub buffers: u16,
@@ -47,6 +48,14 @@ pub struct RingConfig {
     pub slots: u32,
     /// Features to do without.
     pub disable: Features,
+}
+
+impl RingConfig {
+    /// A ring with the same features and slots that is small enough to be made just to see whether it can be.
+    #[must_use]
+    pub fn probe(&self) -> Self {
+        Self { entries: 8, buffers: self.buffers.min(8), ..self.clone() }
+    }
 }
 
 impl Default for RingConfig {
@@ -521,6 +530,44 @@ impl Drop for Ring {
         self.buffers.unregister(&self.io);
     }
 }
+
+/// Memory that one ring has locked where the kernel charges rings to RLIMIT_MEMLOCK, in bytes.
+pub fn locked_bytes(config: &RingConfig, features: Features) -> u64 {
+    let has_array = !features.has(Feature::NoSqArray);
+    region_bytes(config.entries, config.entries.saturating_mul(CQ_FACTOR), has_array)
+        + pages(u64::from(config.buffers) * size_of::<types::BufRingEntry>() as u64)
+}
+
+/// As [`locked_bytes`], of a ring of the kernel with queues of these lengths, without buffers.
+pub(crate) fn region_bytes(submissions: u32, completions: u32, has_array: bool) -> u64 {
+    let submissions = u64::from(submissions.min(SQ_MAX).next_power_of_two());
+    let completions = u64::from(completions.min(CQ_MAX).next_power_of_two());
+    // struct io_rings: heads, tails and counters, then the completions, then the index array of submissions.
+    let rings = HEADER_BYTES + completions * CQE_BYTES + if has_array { submissions * 4 } else { 0 };
+    pages(rings) + pages(submissions * SQE_BYTES)
+}
+
+/// Rounded up to whole pages, as the kernel charges.
+fn pages(bytes: u64) -> u64 {
+    bytes.next_multiple_of(rustix::param::page_size() as u64)
+}
+
+/// Fewest entries that rings are shrunk to where locked memory is short: 4 times as many completions fit, and
+/// more are kept by the kernel.
+pub const ENTRIES_MIN: u32 = 128;
+
+/// Descriptors of one ring: its own, and its eventfd.
+pub const DESCRIPTORS: usize = 2;
+
+/// Completions that fit into a ring, for each entry.
+pub(crate) const CQ_FACTOR: u32 = 4;
+
+/// The kernel's bounds (IORING_MAX_ENTRIES), and the sizes of what it shares.
+const SQ_MAX: u32 = 1 << 15;
+const CQ_MAX: u32 = 1 << 16;
+const HEADER_BYTES: u64 = 64;
+const CQE_BYTES: u64 = 16;
+const SQE_BYTES: u64 = 64;
 
 const GETEVENTS: u32 = 1;
 
