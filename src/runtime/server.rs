@@ -26,7 +26,7 @@ use crate::{
     ServerConfig, ShardCount, StartError,
     limits::{ListenerLimits, ServerLimits},
     link::accept::Admission,
-    shard::{boot::Lifecycle, counters::ShardCounters},
+    shard::{boot::Lifecycle, counters::ShardCounters, watch::Watch},
 };
 
 /// Describes a server before it runs.
@@ -72,7 +72,7 @@ pub struct Server {
     handle: ServerHandle,
     threads: Vec<JoinHandle<io::Result<()>>>,
     lifecycle: flume::Receiver<Lifecycle>,
-    watch: Option<(flume::Sender<()>, JoinHandle<()>)>,
+    watch: Option<JoinHandle<()>>,
 }
 
 /// What the shards of a server have in common. Immutable, or atomic.
@@ -83,6 +83,7 @@ pub(crate) struct Shared {
     pub(crate) admission: Admission,
     pub(crate) stall_nanos: u64,
     pub(crate) counters: Vec<Arc<ShardCounters>>,
+    pub(crate) watch: Watch,
     draining: AtomicBool,
     /// When everything must have ended, in nanoseconds of the process clock.
     stop_at: AtomicU64,
@@ -179,8 +180,8 @@ impl Server {
         });
         // A shard that is stuck keeps its thread; the process can end all the same.
         self.threads.clear();
-        if let Some((stop, thread)) = self.watch.take() {
-            drop(stop);
+        if let Some(thread) = self.watch.take() {
+            self.handle.shared.watch.stop(thread.thread());
             let _ = thread.join();
         }
         outcome

@@ -166,6 +166,7 @@ fn io_uring_is_judged_by_trying_it() {
     let judged = |ring, disabled: &str| {
         only(&with_ring(&[("proc/sys/kernel/io_uring_disabled", disabled)], ring), "io_uring")
     };
+    assert_eq!(judged(Ok(Features::NONE.with(Feature::NoIowait)), "0").severity, Severity::Ok);
     let some = Features::NONE.with(Feature::DeferTaskrun);
     assert_eq!(judged(Ok(some), "0").severity, Severity::Warning);
     assert!(judged(Ok(some), "0").current.contains("defer-taskrun"));

@@ -1,4 +1,5 @@
-//! How `serve` starts where limits are low or its port is taken: the built binary, from outside.
+//! How `serve` starts where limits are low or its port is taken, and what it does once it has nothing to do: the built
+//! binary, from outside.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -107,6 +108,25 @@ fn a_port_that_is_taken_ends_the_start() {
     drop(foreign);
 }
 
+#[test]
+fn an_idle_server_does_not_wake_up() {
+    let before = waited_for_io();
+    thread::sleep(WINDOW / 2);
+    let noise = waited_for_io().zip(before).map(|(now, before)| now - before);
+    let Started::Ready(mut server) = start(&mut serve("true", 2)) else { panic!("it does not start") };
+    thread::sleep(WINDOW / 4);
+    let (switches, pressure) = (server.switches(), waited_for_io());
+    thread::sleep(WINDOW);
+    let woken = server.switches() - switches;
+    assert!(woken <= SWITCHES_MAX, "{woken} context switches in {WINDOW:?}, with nothing to do");
+    let waited = waited_for_io().zip(pressure).map(|(now, before)| now - before);
+    let log = server.end();
+    let is_quiet = noise.is_some_and(|noise| noise < WINDOW / 40);
+    if let Some(waited) = waited.filter(|_| is_quiet && !log.contains("no-iowait")) {
+        assert!(waited < WINDOW / 2, "it counts as waiting for I/O: {waited:?} of {WINDOW:?}");
+    }
+}
+
 fn listen_on(address: &str) -> TcpListener {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -138,6 +158,17 @@ impl Running {
         let mut log = String::new();
         let _ = self.child.stderr.take().expect("piped, taken once").read_to_string(&mut log);
         log
+    }
+
+    /// Context switches of all its threads since they began.
+    fn switches(&self) -> u64 {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs").flatten();
+        let of_thread = threads.map(|thread| {
+            let status = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+            let lines = status.lines().filter(|line| line.contains("ctxt_switches"));
+            lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum::<u64>()
+        });
+        of_thread.sum()
     }
 }
 
@@ -209,5 +240,18 @@ fn start(command: &mut Command) -> Started {
     Started::Ended(code, running.end())
 }
 
+/// How long something on this machine has waited for I/O since it was started, where that is told.
+fn waited_for_io() -> Option<Duration> {
+    let text = fs::read_to_string("/proc/pressure/io").ok()?;
+    let total = text.lines().next()?.split("total=").nth(1)?;
+    Some(Duration::from_micros(total.trim().parse().ok()?))
+}
+
 /// Only a hang takes so long.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long an idle server is looked at.
+const WINDOW: Duration = Duration::from_secs(2);
+
+/// What timers of a server without connections may cost in that time; polling for stalls alone would be 160.
+const SWITCHES_MAX: u64 = 24;

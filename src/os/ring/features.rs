@@ -19,16 +19,20 @@ pub enum Feature {
     MultishotReceive,
     /// The submission queue needs no index array (6.6); else it has one.
     NoSqArray,
+    /// A shard that waits for its ring does not count as one that waits for I/O (6.15); else it does, and an idle
+    /// server raises `/proc/pressure/io`.
+    NoIowait,
 }
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::DeferTaskrun,
         Self::CoopTaskrun,
         Self::MultishotAccept,
         Self::MultishotReceive,
         Self::NoSqArray,
+        Self::NoIowait,
     ];
 
     /// Its name in the configuration and in logs.
@@ -39,6 +43,7 @@ impl Feature {
             Self::MultishotAccept => "multishot-accept",
             Self::MultishotReceive => "multishot-receive",
             Self::NoSqArray => "no-sqarray",
+            Self::NoIowait => "no-iowait",
         }
     }
 }
@@ -60,7 +65,7 @@ impl Features {
     /// None of them.
     pub const NONE: Self = Self(0);
     /// All of them.
-    pub const ALL: Self = Self(0b1_1111);
+    pub const ALL: Self = Self(0b11_1111);
 
     /// Whether `feature` is in the set.
     pub const fn has(self, feature: Feature) -> bool {
@@ -168,7 +173,11 @@ pub(super) fn build(config: &RingConfig) -> Result<(IoUring, Features), RingErro
             features = features.without(feature);
         }
         match needs::retry_while_short(|| try_build(config, features)) {
-            Ok(io) => return Ok((io, features)),
+            Ok(io) => {
+                let has_no_iowait = io.params().is_feature_no_iowait();
+                let found = if has_no_iowait { features } else { features.without(Feature::NoIowait) };
+                return Ok((io, found));
+            }
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
             Err(error) => return Err(RingError::from_setup(error)),
         }

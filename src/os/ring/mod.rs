@@ -23,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-use io_uring::{IoUring, opcode, squeue, types};
+use io_uring::{EnterFlags, IoUring, opcode, squeue, types};
 use rustix::event::{EventfdFlags, eventfd};
 
 pub use buffers::Filled;
@@ -406,6 +406,9 @@ impl Ring {
     ///
     /// # Errors
     /// As for [`enter`](Self::enter).
+    ///
+    /// The thread counts as idle meanwhile, not as one that waits for I/O, where the kernel can tell
+    /// ([`Feature::NoIowait`]).
     pub fn wait(&mut self) -> io::Result<()> {
         if !self.awaiting_wake {
             self.awaiting_wake = true;
@@ -420,10 +423,13 @@ impl Ring {
         self.feed_starved();
         self.buffers.publish();
         let queued = self.io.submission().len() as u32;
+        let mut flags = EnterFlags::GETEVENTS;
+        flags.set(EnterFlags::NO_IOWAIT, want > 0 && self.features.has(Feature::NoIowait));
         self.counters.enters += 1;
         // SAFETY: all entries in the queue point to memory that this ring keeps until their completion
         // (slots, listeners, buffers, wake count), or that the kernel copies during this call (alarm).
-        let entered = unsafe { self.io.submitter().enter::<libc::sigset_t>(queued, want, GETEVENTS, None) };
+        let entered =
+            unsafe { self.io.submitter().enter::<libc::sigset_t>(queued, want, flags.bits(), None) };
         match entered {
             Ok(_) => Ok(()),
             Err(error) if matches!(error.raw_os_error(), Some(libc::EINTR | libc::EBUSY | libc::EAGAIN)) => {
@@ -568,8 +574,6 @@ const CQ_MAX: u32 = 1 << 16;
 const HEADER_BYTES: u64 = 64;
 const CQE_BYTES: u64 = 16;
 const SQE_BYTES: u64 = 64;
-
-const GETEVENTS: u32 = 1;
 
 /// What an eventfd is read with.
 const WAKE_BYTES: u32 = 8;

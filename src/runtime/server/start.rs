@@ -31,7 +31,8 @@ use crate::{
     shard::{
         boot::{Report, Seed},
         counters::ShardCounters,
-        label, watch,
+        label,
+        watch::Watch,
     },
 };
 
@@ -57,6 +58,7 @@ impl Server {
             config,
             listeners,
             admission: Admission::default(),
+            watch: Watch::new(counters.clone()),
             counters,
             draining: AtomicBool::new(false),
             stop_at: AtomicU64::new(u64::MAX),
@@ -134,10 +136,12 @@ impl Server {
         if threshold.is_zero() {
             return Ok(());
         }
-        let (stop, stopped) = flume::bounded(0);
-        let thread = watch::watch(self.handle.shared.counters.clone(), threshold, stopped)
+        let shared = Arc::clone(&self.handle.shared);
+        let thread = thread::Builder::new()
+            .name("shardcast-watch".into())
+            .spawn(move || shared.watch.run(threshold))
             .map_err(|error| StartError::Shard { shard: 0, error })?;
-        self.watch = Some((stop, thread));
+        self.watch = Some(thread);
         Ok(())
     }
 }

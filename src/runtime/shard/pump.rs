@@ -44,6 +44,7 @@ impl Shard {
             } else {
                 self.park(doze, &mut alarm).await;
                 found_work_at = self.begin_turn(worked);
+                self.shared.watch.wake();
             }
         }
     }
@@ -92,6 +93,7 @@ impl Shard {
         asleep.then(|| {
             let began = clock::now_nanos();
             self.counters.turn_started.set(began);
+            self.shared.watch.wake();
             began
         })
     }
