@@ -18,8 +18,8 @@ impl Servant for Shout {
     fn do_request(&self, current: &Current, packet: &[u8], response: &mut Vec<u8>) {
         response.extend(packet.to_ascii_uppercase());
         let news = format!("{} says {}", current.id(), String::from_utf8_lossy(packet));
-        if let Err(busy) = self.0.broadcast("lines", news) {
-            note(format_args!("not everybody was told: {busy}"));
+        if let Err(error) = self.0.broadcast("lines", news) {
+            note(format_args!("not everybody was told: {error}"));
         }
     }
 

@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let server = builder.start()?;
     let interval = Duration::from_millis(args.interval_ms);
-    server.handle().push_every("push", interval, frame::push(args.message.as_bytes())).forget();
+    server.handle().push_every("push", interval, frame::push(args.message.as_bytes()))?.forget();
     ready(server.address("push").ok_or("the listener has an address")?);
     end.wait(None);
     Ok(server.stop()?)

@@ -167,11 +167,14 @@ if ((moved > 0)) && [[ -z $root ]] && pgrep -x irqbalance >/dev/null 2>&1; then
 fi
 
 files=$((connections + 256))
+memlock=$(nproc)
+((memlock < 8)) && memlock=8
 cat <<TEXT
 # limits: for the unit of the service; nothing is written here
 show    [Service]
 show    LimitNOFILE=$files
-show    LimitMEMLOCK=8M
+show    # 1M for each shard is more than it needs; see shardcast doctor
+show    LimitMEMLOCK=${memlock}M
 TEXT
 
 if ! $apply; then

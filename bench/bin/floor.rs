@@ -14,7 +14,7 @@ use shardcast_bench::{
 use shardcast_os::{
     ring::RingConfig,
     rlimit,
-    socket::{self, TcpOptions},
+    socket::{self, Address, TcpOptions},
 };
 
 #[derive(Parser)]
@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..RingConfig::default()
     };
     let mut links = Links::new(&config)?;
-    let listener = socket::listen(args.listen, &TcpOptions::default())?;
+    let listener = socket::listen(args.listen, Address::Exclusive, &TcpOptions::default())?;
     let address = socket::local_address(&listener)?;
     links.listen(listener);
     ready(address);

@@ -4,25 +4,33 @@
 //! these tasks and waits for nothing but its own ring, through [`Doze`].
 
 use std::{
+    any::Any,
     future::Future,
     io,
     os::fd::{FromRawFd as _, IntoRawFd as _, OwnedFd},
+    panic::{AssertUnwindSafe, catch_unwind},
     thread,
     time::Duration,
 };
 
-use glommio::{LocalExecutorBuilder, Placement, io::BufferedFile};
+use glommio::{GlommioError, LocalExecutor, LocalExecutorBuilder, Placement, io::BufferedFile};
+
+use crate::{needs, ring};
 
 /// Starts a thread called `name` that runs one executor until the future made by `make` is done.
 ///
 /// `make` runs on the new thread, so the future need not be `Send`. Tasks still pending when the future is
 /// done never run again, nor are they dropped: end them first.
 ///
+/// `ended` is called there with the thread's result, exactly once: also when the executor could not be made, and
+/// when that or the future panicked.
+///
 /// # Errors
-/// The thread could not be started. What goes wrong later is the thread's result.
+/// The thread could not be started; then neither is called. What goes wrong later is the thread's result.
 pub fn spawn<F, T>(
     name: &str,
     make: impl FnOnce() -> F + Send + 'static,
+    ended: impl FnOnce(&io::Result<T>) + Send + 'static,
 ) -> io::Result<thread::JoinHandle<io::Result<T>>>
 where
     F: Future<Output = T> + 'static,
@@ -31,14 +39,18 @@ where
     let builder = thread::Builder::new().name(name.to_owned());
     let name = name.to_owned();
     builder.spawn(move || {
-        let executor = LocalExecutorBuilder::new(Placement::Unbound)
-            .name(&name)
-            .io_memory(0)
-            .preempt_timer(PREEMPT)
-            .make()
-            .map_err(|error| io::Error::other(error.to_string()))?;
-        Ok(executor.run(make()))
+        let run = || Ok(executor(&name)?.run(make()));
+        let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(from_panic(&*panic)));
+        ended(&result);
+        result
     })
+}
+
+/// The error that tells of a panic, with its text.
+pub fn from_panic(panic: &(dyn Any + Send)) -> io::Error {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    io::Error::other(format!("panicked: {}", text.unwrap_or("without a text")))
 }
 
 /// Starts a task on this thread's executor. A panic in it would end the thread: catch it inside.
@@ -63,6 +75,12 @@ impl Doze {
         Self(unsafe { BufferedFile::from_raw_fd(eventfd.into_raw_fd()) })
     }
 
+    /// Closes the descriptor. Only dropping it would leave that to the executor's next round, which may never come.
+    pub async fn close(self) {
+        // The number is free whatever the kernel says.
+        let _ = self.0.close().await;
+    }
+
     /// Sleeps until the eventfd is not zero, and makes it zero.
     pub async fn wait(&self) {
         // An eventfd read fails only when it is interrupted; the caller looks around and sleeps again.
@@ -70,6 +88,73 @@ impl Doze {
     }
 }
 
+/// Descriptors of one executor: its three rings and its eventfd.
+pub const DESCRIPTORS: usize = 4;
+
+/// Memory of one executor that is locked where the kernel charges rings, in bytes: its three rings, and the I/O
+/// memory that is registered with each of them.
+pub fn locked_bytes() -> u64 {
+    RINGS * (ring::region_bytes(RING_DEPTH, 2 * RING_DEPTH, true) + IO_MEMORY_BYTES)
+}
+
+/// As [`locked_bytes`], of the ring with which glommio asks the kernel what it can do, once in a process.
+pub(crate) fn probe_locked_bytes() -> u64 {
+    ring::region_bytes(2, 4, true)
+}
+
+fn executor(name: &str) -> io::Result<LocalExecutor> {
+    needs::retry_while_short(|| {
+        let builder = LocalExecutorBuilder::new(Placement::Unbound)
+            .name(name)
+            .io_memory(0)
+            .ring_depth(RING_DEPTH as usize)
+            .preempt_timer(PREEMPT);
+        builder.make().map_err(|error| match error {
+            GlommioError::IoError(error) => error,
+            error => io::Error::other(error.to_string()),
+        })
+    })
+}
+
+/// Rings of one executor.
+const RINGS: u64 = 3;
+
+/// Operations that fit into one of them: glommio's default.
+const RING_DEPTH: u32 = 128;
+
+/// The least that glommio registers.
+const IO_MEMORY_BYTES: u64 = 64 * 1024;
+
 /// glommio looks at its own rings at least this often while a task is busy. 1 ms costs 20 µs hiccups in
 /// the tail, 10 ms is not measurable; nothing urgent waits for it.
 const PREEMPT: Duration = Duration::from_millis(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The thread's own result, and the one that `ended` was called with.
+    fn results<F: Future<Output = u8> + 'static>(
+        make: impl FnOnce() -> F + Send + 'static,
+    ) -> [Result<u8, String>; 2] {
+        let (tell, told) = std::sync::mpsc::channel();
+        let ended = move |result: &io::Result<u8>| {
+            let result = result.as_ref().copied().map_err(ToString::to_string);
+            tell.send(result).expect("it is awaited");
+        };
+        let thread = spawn("executor", make, ended).expect("a thread");
+        let own = thread.join().expect("panics are contained").map_err(|error| error.to_string());
+        let all: Vec<_> = told.iter().collect();
+        assert_eq!(all.len(), 1, "`ended` is called exactly once");
+        [own, all.into_iter().next().expect("one")]
+    }
+
+    #[test]
+    fn whatever_ends_an_executor_is_told_once() {
+        assert_eq!(results(|| async { 7 }), [Ok(7), Ok(7)]);
+        let panicked = || Err("panicked: of this".to_owned());
+        assert_eq!(results(|| async { panic!("of {}", "this") }), [panicked(), panicked()]);
+        let early = || -> std::future::Ready<u8> { panic!("of this") };
+        assert_eq!(results(early), [panicked(), panicked()]);
+    }
+}

@@ -19,6 +19,8 @@ pub mod clock;
 pub mod cpu;
 #[cfg(not(loom))]
 pub mod executor;
+#[cfg(not(loom))]
+pub mod needs;
 pub mod park;
 #[cfg(not(loom))]
 pub mod ring;

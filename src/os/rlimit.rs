@@ -17,37 +17,56 @@ pub fn raise_nofile() -> io::Result<u64> {
     Ok(limit.maximum.unwrap_or(u64::MAX))
 }
 
-/// Makes sure that `bytes` may be locked in memory: raises the soft limit, and the hard one where permitted.
-///
-/// glommio refuses to start below [`MEMLOCK_BYTES_MIN`], whatever the kernel and the capabilities of the process.
-///
-/// # Errors
-///
-/// When the limit stays too low. The text names the limit and how to raise it.
-pub fn ensure_memlock(bytes: u64) -> Result<(), MemlockError> {
+/// Raises the limit of locked memory towards `bytes` where it is lower: the soft limit up to the hard one, and the
+/// hard one where permitted. Returns the soft limit, in bytes; `u64::MAX` is no limit.
+pub fn raise_memlock(bytes: u64) -> u64 {
     let limit = getrlimit(Resource::Memlock);
-    let Some(raised) = raised(limit, bytes) else { return Ok(()) };
-    setrlimit(Resource::Memlock, raised)
-        .map_err(|_| MemlockError { have_bytes: limit.current.unwrap_or(u64::MAX), need_bytes: bytes })
+    let steps = [raised(limit, bytes), Some(Rlimit { current: limit.maximum, ..limit })];
+    // What is not permitted leaves the limit as it was, and that is what counts.
+    let _ = steps.into_iter().flatten().find(|&it| it != limit && setrlimit(Resource::Memlock, it).is_ok());
+    getrlimit(Resource::Memlock).current.unwrap_or(u64::MAX)
 }
 
-/// What glommio asks for, in bytes.
+/// What glommio asks for, in bytes, whatever the kernel charges and whoever the user is.
 pub const MEMLOCK_BYTES_MIN: u64 = 512 * 1024;
 
 /// Less memory may be locked than the server needs, and it may not raise the limit itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "the limit of locked memory (RLIMIT_MEMLOCK) is {} KiB, and {} KiB are needed: run `ulimit -l {}` before \
-     starting (as root, or with a higher hard limit in /etc/security/limits.conf), set `LimitMEMLOCK={}K` in the \
-     systemd unit, or start the container with `--ulimit memlock={}`",
-    .have_bytes / 1024, .need_bytes.div_ceil(1024), .need_bytes.div_ceil(1024), .need_bytes.div_ceil(1024),
-    .need_bytes
+    "the limit of locked memory (RLIMIT_MEMLOCK) is {} KiB{}, and {need} KiB are needed: run `ulimit -l {need}` \
+     before starting (as root, or with a higher hard limit in /etc/security/limits.conf), set \
+     `LimitMEMLOCK={need}K` in the systemd unit, or start the container with `--ulimit memlock={}`",
+    .have_bytes / 1024, shared(self), .need_bytes, need = .need_bytes.div_ceil(1024),
 )]
 pub struct MemlockError {
-    /// The soft limit.
+    /// The limit.
     pub have_bytes: u64,
-    /// What was asked for.
+    /// What the server needs. When the limit allows it, other processes of the user hold a part of it.
     pub need_bytes: u64,
+}
+
+fn shared(error: &MemlockError) -> &'static str {
+    if error.have_bytes < error.need_bytes { "" } else { ", shared with other processes of this user" }
+}
+
+/// Fewer files may be open than the server needs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "the limit of open files (RLIMIT_NOFILE) is {have}, and {need} are needed: {open} are open, the rest is for \
+     {shards} shards, {listeners} listeners and the first connections; run `ulimit -n {need}` or more before \
+     starting, set `LimitNOFILE=` in the systemd unit, or start the container with `--ulimit nofile=`"
+)]
+pub struct DescriptorError {
+    /// The limit.
+    pub have: u64,
+    /// Files that are open already.
+    pub open: u64,
+    /// What the limit must be at least; each connection needs one more.
+    pub need: u64,
+    /// Shards of the server.
+    pub shards: usize,
+    /// Listeners of the server.
+    pub listeners: usize,
 }
 
 /// The limit to set so that `bytes` are allowed; `None` when they are already.
@@ -84,10 +103,13 @@ mod tests {
     #[test]
     fn the_error_names_the_limit_and_the_fix() {
         let text = MemlockError { have_bytes: 65536, need_bytes: MEMLOCK_BYTES_MIN }.to_string();
+        assert!(!text.contains("other processes"), "{text}");
         for part in
             ["RLIMIT_MEMLOCK", "64 KiB", "512 KiB", "`ulimit -l 512`", "LimitMEMLOCK=512K", "memlock=524288"]
         {
             assert!(text.contains(part), "{part} in {text}");
         }
+        let text = MemlockError { have_bytes: 1 << 20, need_bytes: 1 << 20 }.to_string();
+        assert!(text.contains("shared with other processes of this user"), "{text}");
     }
 }

@@ -18,19 +18,37 @@ pub struct TcpOptions {
     pub unacknowledged_timeout: Duration,
 }
 
-/// A listening socket that shares its address with those of the other shards (SO_REUSEPORT).
+/// Whether a listening socket may share its address (SO_REUSEPORT) with those that listen there already, which must
+/// be of the same user.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Address {
+    /// It must be the first; sockets opened later with [`Shared`](Self::Shared) may join it.
+    Exclusive,
+    /// It may join others.
+    Shared,
+}
+
+/// A listening socket. Those that share an address get its new connections in turn.
 ///
 /// # Errors
-/// As `bind` and `listen`; the text names the address.
-pub fn listen(address: SocketAddr, options: &TcpOptions) -> io::Result<OwnedFd> {
+/// As `bind` and `listen`; the text names the address. With [`Address::Exclusive`], `AddrInUse` when any other socket
+/// listens there, also one that would share, and on any address that covers this one.
+pub fn listen(address: SocketAddr, share: Address, options: &TcpOptions) -> io::Result<OwnedFd> {
     let socket = open(address)?;
     sockopt::set_socket_reuseaddr(&socket, true)?;
-    sockopt::set_socket_reuseport(&socket, true)?;
+    sockopt::set_socket_reuseport(&socket, share == Address::Shared)?;
     configure(&socket, options)?;
     let bound = rustix::net::bind(&socket, &address).and_then(|()| rustix::net::listen(&socket, BACKLOG));
     bound.map_err(|error| {
-        io::Error::new(io::Error::from(error).kind(), format!("cannot listen on {address}: {error}"))
+        let kind = io::Error::from(error).kind();
+        let text = match kind {
+            io::ErrorKind::AddrInUse => "address in use".to_owned(),
+            _ => error.to_string(),
+        };
+        io::Error::new(kind, format!("cannot listen on {address}: {text}"))
     })?;
+    // Only now: of two sockets that are bound but do not listen yet, the kernel lets both listen if both share.
+    sockopt::set_socket_reuseport(&socket, true)?;
     Ok(socket)
 }
 
@@ -98,3 +116,80 @@ fn configure(socket: &OwnedFd, options: &TcpOptions) -> io::Result<()> {
 
 /// Connections that may wait to be accepted; the kernel clamps it to net.core.somaxconn.
 const BACKLOG: i32 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    fn open(address: SocketAddr, share: Address) -> io::Result<OwnedFd> {
+        listen(address, share, &TcpOptions::default())
+    }
+
+    fn any() -> SocketAddr {
+        ([127, 0, 0, 1], 0).into()
+    }
+
+    /// As many listening sockets on one address as a server has with `shards` shards.
+    fn group(address: SocketAddr, shards: usize) -> io::Result<Vec<OwnedFd>> {
+        let first = open(address, Address::Exclusive)?;
+        let address = local_address(&first)?;
+        let others = (1..shards).map(|_| open(address, Address::Shared));
+        std::iter::once(Ok(first)).chain(others).collect()
+    }
+
+    #[track_caller]
+    fn is_in_use(address: SocketAddr) {
+        let error = open(address, Address::Exclusive).expect_err("it is in use");
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert!(error.to_string().contains(&format!("{address}: address in use")), "{error}");
+    }
+
+    #[test]
+    fn an_address_has_one_server_whoever_it_is() {
+        let group = group(any(), 3).expect("a free port");
+        let address = local_address(&group[0]).expect("bound");
+        let everywhere: SocketAddr = ([0, 0, 0, 0], address.port()).into();
+        is_in_use(address);
+        is_in_use(everywhere);
+        assert!(open(address, Address::Shared).is_ok(), "sharing was asked for");
+        drop(group);
+        let first = open(everywhere, Address::Exclusive).expect("free again");
+        is_in_use(address);
+        drop(first);
+        let foreign = TcpListener::bind(address).expect("free again");
+        is_in_use(address);
+        assert!(open(address, Address::Shared).is_err(), "the other one does not share");
+        drop(foreign);
+        let foreign = open(address, Address::Shared).expect("free again");
+        is_in_use(address);
+        drop(foreign);
+    }
+
+    #[test]
+    fn every_socket_of_a_group_gets_connections() {
+        let group = group(any(), 4).expect("a free port");
+        let address = local_address(&group[0]).expect("bound");
+        let _peers: Vec<_> = (0..256).map(|_| TcpStream::connect(address).expect("it listens")).collect();
+        for socket in group {
+            let listener = TcpListener::from(socket);
+            listener.set_nonblocking(true).expect("a socket");
+            assert!(listener.accept().is_ok(), "none of 256 connections came here");
+        }
+    }
+
+    #[test]
+    fn old_connections_do_not_keep_a_server_from_coming_back() {
+        let first = group(any(), 1).expect("a free port");
+        let address = local_address(&first[0]).expect("bound");
+        let [open, closed] = [(); 2].map(|()| TcpStream::connect(address).expect("it listens"));
+        let listener = TcpListener::from(first.into_iter().next().expect("one"));
+        let accepted = listener.accept().expect("the one that stays");
+        // The server closes first, so that TIME_WAIT is here.
+        drop(listener.accept().expect("the one that goes"));
+        drop((closed, listener));
+        let again = group(address, 2).expect("the port is free for its server");
+        drop((open, accepted, again));
+    }
+}

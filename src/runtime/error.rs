@@ -1,6 +1,9 @@
 use std::{fmt, io, net::SocketAddr};
 
-use shardcast_os::ring::RingError;
+use shardcast_os::{
+    ring::RingError,
+    rlimit::{DescriptorError, MemlockError},
+};
 use shardcast_proto::Error;
 
 /// Why a connection ended. `docs/errors.md` says what each means to the peer and to the operator.
@@ -126,6 +129,30 @@ pub struct Busy {
     pub shards: usize,
 }
 
+/// A broadcast did not reach every shard, or none.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BroadcastError {
+    /// The server has no listener of this name; nothing was sent.
+    #[error("no listener is called {0:?}")]
+    UnknownListener(String),
+    /// Some shards had no room: their connections do not get this one, the others do. Try again, or shed load.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+}
+
+/// A periodic push could not be started.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PushEveryError {
+    /// The server has no listener of this name.
+    #[error("no listener is called {0:?}")]
+    UnknownListener(String),
+    /// The interval is zero.
+    #[error("the interval of a periodic push must be longer than zero")]
+    ZeroInterval,
+}
+
 /// A server could not be started. Nothing of it is left behind.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -136,9 +163,12 @@ pub enum StartError {
     /// The kernel's io_uring is not to be had.
     #[error(transparent)]
     Ring(#[from] RingError),
-    /// Locked memory is short.
-    #[error("{0}")]
-    LockedMemory(String),
+    /// Locked memory is short, even for the smallest rings.
+    #[error(transparent)]
+    LockedMemory(#[from] MemlockError),
+    /// The process may open fewer files than the server needs.
+    #[error(transparent)]
+    Descriptors(#[from] DescriptorError),
     /// An address could not be listened on.
     #[error("listener {name}: {error}")]
     Listen {
@@ -160,8 +190,12 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether the operator must change something before another try can work.
+    /// Whether the operator must change the configuration, or what this host permits, before another try can work.
+    /// A resource that is short now, such as descriptors or an address, may be there the next time.
     pub const fn is_configuration(&self) -> bool {
-        matches!(self, Self::Config(_) | Self::Ring(_) | Self::LockedMemory(_))
+        match self {
+            Self::Ring(error) => !matches!(error, RingError::Io(_) | RingError::Slots { .. }),
+            _ => matches!(self, Self::Config(_) | Self::LockedMemory(_)),
+        }
     }
 }

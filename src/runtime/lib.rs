@@ -61,7 +61,7 @@ pub use shardcast_proto::outbox::OverflowPolicy;
 
 pub use config::{CpuChoice, Limits, ServerConfig, ShardCount, Spin};
 pub use connection::Connection;
-pub use error::{Busy, CloseReason, Sent, StartError};
+pub use error::{BroadcastError, Busy, CloseReason, PushEveryError, Sent, StartError};
 pub use id::{ConnId, ParseConnIdError};
 pub use log_limit::LogLimit;
 pub use server::{Listener, PeriodicPush, Server, ServerBuilder, ServerHandle, ServiceFactory};

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use shardcast_os::clock;
+use shardcast_os::{clock, executor};
 use shardcast_proto::{Protocol, Time, TopicName, push::schedule::Pace};
 
 pub use handle::{PeriodicPush, ServerHandle};
@@ -26,7 +26,7 @@ use crate::{
     ServerConfig, ShardCount, StartError,
     limits::{ListenerLimits, ServerLimits},
     link::accept::Admission,
-    shard::{boot::Lifecycle, counters::ShardCounters},
+    shard::{boot::Lifecycle, counters::ShardCounters, watch::Watch},
 };
 
 /// Describes a server before it runs.
@@ -72,7 +72,7 @@ pub struct Server {
     handle: ServerHandle,
     threads: Vec<JoinHandle<io::Result<()>>>,
     lifecycle: flume::Receiver<Lifecycle>,
-    watch: Option<(flume::Sender<()>, JoinHandle<()>)>,
+    watch: Option<JoinHandle<()>>,
 }
 
 /// What the shards of a server have in common. Immutable, or atomic.
@@ -83,6 +83,7 @@ pub(crate) struct Shared {
     pub(crate) admission: Admission,
     pub(crate) stall_nanos: u64,
     pub(crate) counters: Vec<Arc<ShardCounters>>,
+    pub(crate) watch: Watch,
     draining: AtomicBool,
     /// When everything must have ended, in nanoseconds of the process clock.
     stop_at: AtomicU64,
@@ -168,29 +169,33 @@ impl Server {
     }
 
     fn join(&mut self) -> io::Result<()> {
-        let outcome = self.await_end().and_then(|()| {
+        self.join_within(STOP_GRACE)
+    }
+
+    fn join_within(&mut self, grace: Duration) -> io::Result<()> {
+        let outcome = self.await_end(grace).and_then(|()| {
             let results = self.threads.drain(..).map(JoinHandle::join);
-            let results = results.map(|it| it.unwrap_or_else(|_| Err(io::Error::other("a shard panicked"))));
+            let results = results.map(|it| it.unwrap_or_else(|panic| Err(executor::from_panic(&*panic))));
             results.fold(Ok(()), io::Result::and)
         });
         // A shard that is stuck keeps its thread; the process can end all the same.
         self.threads.clear();
-        if let Some((stop, thread)) = self.watch.take() {
-            drop(stop);
+        if let Some(thread) = self.watch.take() {
+            self.handle.shared.watch.stop(thread.thread());
             let _ = thread.join();
         }
         outcome
     }
 
-    /// Waits until every shard has ended, or has had the time that it was given and a little more.
-    fn await_end(&self) -> io::Result<()> {
+    /// Waits until every shard has ended, or has had the time that it was given and `grace` more.
+    fn await_end(&self, grace: Duration) -> io::Result<()> {
         let mut running = self.threads.len();
         while running > 0 {
             let told = match self.handle.shared.stop_at.load(Ordering::Acquire) {
                 u64::MAX => self.lifecycle.recv().map_err(|_| flume::RecvTimeoutError::Disconnected),
                 stop_at => {
                     let left = Duration::from_nanos(stop_at.saturating_sub(clock::now_nanos()));
-                    self.lifecycle.recv_timeout(left + STOP_GRACE)
+                    self.lifecycle.recv_timeout(left + grace)
                 }
             };
             match told {

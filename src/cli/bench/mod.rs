@@ -15,6 +15,7 @@ use std::{
 };
 
 use anyhow::Context;
+use shardcast::ServerConfig;
 use shardcast_bench::{
     generator::{self, Load, Pace, Plan, ServerCpu},
     report::{self, Environment, Report, Test, compare},
@@ -146,6 +147,7 @@ fn environment(layout: &Layout, connections: usize) -> Environment {
         ports: Vec::new(),
         shards: layout.shards.map_or(0, usize::from),
         cpus: layout.shard_cpus.clone(),
+        ..Needs::of_layout(&ServerConfig::default())
     };
     let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Environment {

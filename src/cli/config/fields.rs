@@ -42,7 +42,7 @@ impl Field {
     /// What it takes, within a sentence.
     pub(crate) fn kind_in_words(&self) -> String {
         match self.kind.as_bytes() {
-            [b'"', ..] => self.kind.clone(),
+            [b'"', ..] | [b't', b'r', b'u', b'e', ..] => self.kind.clone(),
             [b'a' | b'e' | b'i' | b'o', ..] => format!("an {}", self.kind),
             _ => format!("a {}", self.kind),
         }
@@ -141,6 +141,7 @@ fn read_field(schema: &Json, key: Key, required: bool, default: Option<toml::Val
         }
         (Some("integer"), Some((min, max))) => format!("whole number from {min} to {max}"),
         (Some("string"), _) if schema["title"].is_null() => "text".to_owned(),
+        (Some("boolean"), _) => "true or false".to_owned(),
         (Some("array"), _) => "list of texts".to_owned(),
         _ => schema["title"].as_str().unwrap_or("value").to_owned(),
     };

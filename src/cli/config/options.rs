@@ -225,6 +225,10 @@ pub(crate) struct ListenerOptions {
     pub(crate) name: String,
     /// Address to listen on; port 0 takes a free port.
     pub(crate) listen: ListenAddr,
+    /// Share the address (SO_REUSEPORT) with another server of the same user that listens there already, for a
+    /// hand-over: both get new connections, and those that wait in the backlog of the one that stops are lost. Else
+    /// such a server is an error: address in use.
+    pub(crate) reuse_port: bool,
     /// Topic whose messages connected clients get without asking; "" is the one that is called as the listener.
     pub(crate) topic: String,
     /// Protocol spoken here.
@@ -410,6 +414,7 @@ impl Default for ListenerOptions {
         Self {
             name: "push".into(),
             listen: ListenAddr(([127, 0, 0, 1], 10099).into()),
+            reuse_port: false,
             topic: String::new(),
             protocol: Protocol::TarsFramed,
             service: Service::Echo,

@@ -8,7 +8,7 @@ use std::{
 use shardcast::{CpuChoice, ServerConfig, ShardCount};
 use shardcast_os::{
     cpu,
-    ring::{Features, Ring, RingConfig, RingError},
+    ring::{Feature, Features, Ring, RingConfig, RingError},
 };
 
 use crate::config::Config;
@@ -24,7 +24,7 @@ pub(crate) struct Host {
 impl Host {
     /// This one.
     pub(crate) fn real() -> Self {
-        let small = RingConfig { entries: 8, buffers: 8, slots: 8, ..RingConfig::default() };
+        let small = RingConfig { slots: 8, ..RingConfig::default().probe() };
         let ring = Ring::new(&small).map(|ring| Features::ALL.minus(ring.features()));
         Self { root: PathBuf::from("/"), ring }
     }
@@ -73,6 +73,10 @@ pub(crate) struct Needs {
     pub(crate) shards: usize,
     /// CPUs that they are pinned to.
     pub(crate) cpus: Vec<usize>,
+    /// How many listeners each has.
+    pub(crate) listeners: usize,
+    /// The ring of each.
+    pub(crate) ring: RingConfig,
 }
 
 impl Needs {
@@ -80,7 +84,11 @@ impl Needs {
     pub(crate) fn of(config: &Config) -> Self {
         let admin = config.admin.listen.0.map(|address| address.port());
         let ports = config.listener.iter().map(|it| it.listen.0.port()).chain(admin);
-        Self { ports: ports.filter(|port| *port != 0).collect(), ..Self::of_layout(&config.server_config()) }
+        Self {
+            ports: ports.filter(|port| *port != 0).collect(),
+            listeners: config.listener.len(),
+            ..Self::of_layout(&config.server_config())
+        }
     }
 
     /// Those of a server of the library.
@@ -101,6 +109,17 @@ impl Needs {
             ports: Vec::new(),
             shards: plan.cpus.len().max(1),
             cpus: plan.cpus.into_iter().flatten().collect(),
+            listeners: 1,
+            ring: RingConfig {
+                buffers: config.receive_buffers,
+                // A feature that does not exist is `serve`'s to refuse.
+                disable: config
+                    .io_uring_disable
+                    .iter()
+                    .filter_map(|name| name.parse::<Feature>().ok())
+                    .collect(),
+                ..RingConfig::default()
+            },
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The kernel: its age, io_uring, its clock, huge pages.
 
-use shardcast_os::ring::{Features, RingError};
+use shardcast_os::ring::{Feature, Features, RingError};
 
 use super::{Condition, Finding, Host};
 
@@ -22,6 +22,10 @@ pub(super) fn io_uring(host: &Host) -> Finding {
     let condition = Condition::new("io_uring", "allowed, with all features");
     match &host.ring {
         Ok(missing) if *missing == Features::NONE => condition.ok("works, with all features"),
+        // It costs no time: an idle server only looks, in /proc/pressure/io, as if it waited for I/O.
+        Ok(missing) if *missing == Features::NONE.with(Feature::NoIowait) => {
+            condition.ok(format!("works, without {missing}"))
+        }
         Ok(missing) => {
             condition.warning(format!("works, without {missing}"), "upgrade the kernel to 6.6 or newer")
         }

@@ -1,6 +1,9 @@
 //! Limits of the process: open files, locked memory, shared memory.
 
-use shardcast_os::rlimit::MEMLOCK_BYTES_MIN;
+use shardcast_os::{
+    needs::{self, Charge},
+    ring::Features,
+};
 
 use super::{Condition, Finding, Host, Needs};
 
@@ -14,14 +17,23 @@ pub(super) fn nofile(host: &Host, needs: &Needs) -> Finding {
     let fix = format!("LimitNOFILE={wanted} in the systemd unit, or `docker run --ulimit nofile={wanted}`");
     match hard {
         _ if hard >= wanted => condition.ok(number(hard)),
-        ..FILES_MIN => condition.failure(number(hard), fix),
+        _ if hard < needs::descriptors(needs.shards, needs.listeners) + FILES_BESIDE_MIN => {
+            condition.failure(number(hard), fix)
+        }
         _ => condition.warning(number(hard), fix + ", or a smaller limits.connections_max"),
     }
 }
 
-pub(super) fn memlock(host: &Host) -> Finding {
-    let wanted = MEMLOCK_BYTES_MIN;
-    let condition = Condition::new("memlock", format!("{} KiB", wanted / 1024));
+/// What `serve` computes too: how much it wants, and whether it can do with less.
+pub(super) fn memlock(host: &Host, needs: &Needs) -> Finding {
+    let read = |path| host.read(path).unwrap_or_default();
+    let charge =
+        Charge::of(&read("proc/sys/kernel/osrelease"), &read("proc/self/status"), &read("proc/self/uid_map"));
+    let missing = host.ring.as_ref().map_or(Features::NONE, |missing| *missing);
+    let features = Features::ALL.minus(missing).minus(needs.ring.disable);
+    let wanted = needs::locked_bytes(needs.shards, &needs.ring, features, charge);
+    let condition =
+        Condition::new("memlock", format!("{} KiB for {} shards", wanted.div_ceil(1024), needs.shards));
     let Some((_, hard)) = limit(host, "Max locked memory") else {
         return condition.unknown("/proc does not tell");
     };
@@ -32,11 +44,15 @@ pub(super) fn memlock(host: &Host) -> Finding {
     if may_raise_limits(host) {
         return condition.ok(current + ", and may be raised");
     }
-    let kib = wanted / 1024;
-    condition.failure(
-        current,
-        format!("LimitMEMLOCK={kib}K in the systemd unit, or `docker run --ulimit memlock={wanted}`"),
-    )
+    let kib = wanted.div_ceil(1024);
+    let fix = format!("LimitMEMLOCK={kib}K in the systemd unit, or `docker run --ulimit memlock={wanted}`");
+    match needs::fit(needs.shards, &needs.ring, features, charge, hard) {
+        Ok(_) => condition.warning(current, fix + ": rings are smaller with less"),
+        Err(least) => {
+            let least = least.need_bytes.div_ceil(1024);
+            condition.failure(current, format!("{fix}; {least} KiB are the least"))
+        }
+    }
 }
 
 pub(super) fn shared_memory(host: &Host) -> Finding {
@@ -78,8 +94,8 @@ fn number(limit: u64) -> String {
 
 /// Rings, queues, listeners, logs, and whoever looks at the admin pages.
 const FILES_BESIDE: u64 = 256;
-/// With fewer there is no serving.
-const FILES_MIN: u64 = 512;
+/// Standard streams, admin pages, signals, and the first connections: without them there is no serving.
+const FILES_BESIDE_MIN: u64 = 32;
 /// What containers have when nobody says otherwise.
 const SHM_BYTES_MIN: u64 = 64 << 20;
 /// See capabilities(7).

@@ -78,7 +78,7 @@ pub(crate) fn examine(host: &Host, needs: &Needs) -> Vec<Finding> {
         kernel::version(host),
         kernel::io_uring(host),
         limits::nofile(host, needs),
-        limits::memlock(host),
+        limits::memlock(host, needs),
         network::somaxconn(host),
         network::syn_backlog(host),
         network::port_range(host, needs),

@@ -2,7 +2,7 @@
 
 use std::{fs, ops::Deref, os::unix::fs::symlink};
 
-use shardcast_os::ring::{Feature, Features, RingError};
+use shardcast_os::ring::{Feature, Features, RingConfig, RingError};
 use tempfile::TempDir;
 
 use super::*;
@@ -68,7 +68,7 @@ fn each_bad_condition_is_found_and_has_a_fix() {
             "4096",
             "LimitNOFILE=65792",
         ),
-        ("nofile", "proc/self/limits", "Max open files 64 64 files", Failure, "64", "--ulimit nofile"),
+        ("nofile", "proc/self/limits", "Max open files 40 40 files", Failure, "40", "--ulimit nofile"),
         (
             "memlock",
             "proc/self/limits",
@@ -166,6 +166,7 @@ fn io_uring_is_judged_by_trying_it() {
     let judged = |ring, disabled: &str| {
         only(&with_ring(&[("proc/sys/kernel/io_uring_disabled", disabled)], ring), "io_uring")
     };
+    assert_eq!(judged(Ok(Features::NONE.with(Feature::NoIowait)), "0").severity, Severity::Ok);
     let some = Features::NONE.with(Feature::DeferTaskrun);
     assert_eq!(judged(Ok(some), "0").severity, Severity::Warning);
     assert!(judged(Ok(some), "0").current.contains("defer-taskrun"));
@@ -175,6 +176,26 @@ fn io_uring_is_judged_by_trying_it() {
         assert!(finding.current.contains(current), "{finding:?}");
     }
     assert_eq!(judged(Err(RingError::TooOld), "0").severity, Severity::Failure);
+}
+
+#[test]
+fn locked_memory_is_judged_by_what_the_rings_of_all_shards_need() {
+    let judged = |release: &str, kib: u64| {
+        let limits = format!("Max locked memory {0} {0} bytes", kib * 1024);
+        let host = host(&[("proc/sys/kernel/osrelease", release), ("proc/self/limits", limits.as_str())]);
+        let finding = only(&host, "memlock");
+        (finding.severity, finding.fix)
+    };
+    // Of 2 shards: 772 KiB each, and 20 KiB for a moment while they start.
+    assert_eq!(judged("6.18.1", 1564).0, Severity::Ok);
+    let (severity, fix) = judged("6.18.1", 1563);
+    assert_eq!(severity, Severity::Warning, "rings are smaller then");
+    assert!(fix.contains("LimitMEMLOCK=1564K"), "{fix}");
+    let (severity, fix) = judged("6.18.1", 512);
+    assert_eq!(severity, Severity::Failure);
+    assert!(fix.contains("572 KiB are the least"), "{fix}");
+    assert_eq!(judged("6.6.10", 512).0, Severity::Ok, "rings are free there");
+    assert_eq!(judged("6.6.10", 511).0, Severity::Failure);
 }
 
 #[test]
@@ -233,7 +254,14 @@ fn this_host_can_be_examined() {
 }
 
 fn needs() -> Needs {
-    Needs { connections_max: 65_536, ports: vec![10_099, 9180], shards: 2, cpus: vec![0, 1] }
+    Needs {
+        connections_max: 65_536,
+        ports: vec![10_099, 9180],
+        shards: 2,
+        cpus: vec![0, 1],
+        listeners: 1,
+        ring: RingConfig::default(),
+    }
 }
 
 #[track_caller]

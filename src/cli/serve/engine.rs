@@ -24,7 +24,7 @@ pub(super) fn start(config: &Config) -> anyhow::Result<Box<dyn Engine>> {
     }
     let server = builder.start()?;
     for options in &config.listener {
-        start_pushing(options, &server.handle());
+        start_pushing(options, &server.handle())?;
     }
     let handle = server.handle();
     let (tell, ended) = flume::bounded(1);
@@ -45,17 +45,20 @@ fn listener(options: &ListenerOptions, server: &shardcast::Limits) -> Listener {
     Listener::new(options.name.clone(), options.listen.0.to_string())
         .topic(if options.topic.is_empty() { &options.name } else { &options.topic })
         .protocol(Framed::length_prefixed(parser), |_| FramedService(Echo))
+        .reuse_port(options.reuse_port)
         .idle_timeout(limits.idle_timeout)
         .pace(options.pace())
         .overflow(limits.overflow)
         .outbox(limits.outbox_bytes_max, limits.outbox_messages_max, limits.outbox_age_max)
 }
 
-fn start_pushing(options: &ListenerOptions, server: &ServerHandle) {
-    let Some(push) = &options.push else { return };
+fn start_pushing(options: &ListenerOptions, server: &ServerHandle) -> anyhow::Result<()> {
+    let Some(push) = &options.push else { return Ok(()) };
     if !push.interval.0.is_zero() {
-        server.push_every(&options.name, push.interval.0, frame::push(push.message.as_bytes())).forget();
+        let message = frame::push(push.message.as_bytes());
+        server.push_every(&options.name, push.interval.0, message)?.forget();
     }
+    Ok(())
 }
 
 /// The service `echo`: a packet is its own answer.

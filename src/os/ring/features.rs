@@ -3,6 +3,7 @@ use std::{fmt, io, str::FromStr};
 use io_uring::IoUring;
 
 use super::RingConfig;
+use crate::needs;
 
 /// Something newer kernels have. Without it the ring does the next best.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -18,16 +19,20 @@ pub enum Feature {
     MultishotReceive,
     /// The submission queue needs no index array (6.6); else it has one.
     NoSqArray,
+    /// A shard that waits for its ring does not count as one that waits for I/O (6.15); else it does, and an idle
+    /// server raises `/proc/pressure/io`.
+    NoIowait,
 }
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::DeferTaskrun,
         Self::CoopTaskrun,
         Self::MultishotAccept,
         Self::MultishotReceive,
         Self::NoSqArray,
+        Self::NoIowait,
     ];
 
     /// Its name in the configuration and in logs.
@@ -38,6 +43,7 @@ impl Feature {
             Self::MultishotAccept => "multishot-accept",
             Self::MultishotReceive => "multishot-receive",
             Self::NoSqArray => "no-sqarray",
+            Self::NoIowait => "no-iowait",
         }
     }
 }
@@ -59,7 +65,7 @@ impl Features {
     /// None of them.
     pub const NONE: Self = Self(0);
     /// All of them.
-    pub const ALL: Self = Self(0b1_1111);
+    pub const ALL: Self = Self(0b11_1111);
 
     /// Whether `feature` is in the set.
     pub const fn has(self, feature: Feature) -> bool {
@@ -113,7 +119,7 @@ pub enum RingError {
     )]
     TooOld,
     /// Locked memory is short.
-    #[error("locked memory is short: raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=) to 8 MiB or more")]
+    #[error("locked memory is short: RLIMIT_MEMLOCK, which all processes of this user share, is used up")]
     LockedMemory,
     /// The file table was refused.
     #[error("no room for {slots} connections: {error}; raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)")]
@@ -166,8 +172,12 @@ pub(super) fn build(config: &RingConfig) -> Result<(IoUring, Features), RingErro
         if let Some(feature) = give_up {
             features = features.without(feature);
         }
-        match try_build(config, features) {
-            Ok(io) => return Ok((io, features)),
+        match needs::retry_while_short(|| try_build(config, features)) {
+            Ok(io) => {
+                let has_no_iowait = io.params().is_feature_no_iowait();
+                let found = if has_no_iowait { features } else { features.without(Feature::NoIowait) };
+                return Ok((io, found));
+            }
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
             Err(error) => return Err(RingError::from_setup(error)),
         }
@@ -177,7 +187,11 @@ pub(super) fn build(config: &RingConfig) -> Result<(IoUring, Features), RingErro
 
 fn try_build(config: &RingConfig, features: Features) -> io::Result<IoUring> {
     let mut builder = IoUring::builder();
-    builder.dontfork().setup_clamp().setup_cqsize(config.entries.saturating_mul(4)).setup_submit_all();
+    builder
+        .dontfork()
+        .setup_clamp()
+        .setup_cqsize(config.entries.saturating_mul(super::CQ_FACTOR))
+        .setup_submit_all();
     if features.has(Feature::DeferTaskrun) {
         builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag();
     } else if features.has(Feature::CoopTaskrun) {

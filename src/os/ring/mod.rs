@@ -23,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-use io_uring::{IoUring, opcode, squeue, types};
+use io_uring::{EnterFlags, IoUring, opcode, squeue, types};
 use rustix::event::{EventfdFlags, eventfd};
 
 pub use buffers::Filled;
@@ -37,7 +37,8 @@ use payload::InFlight;
 /// Sizes of a ring. Plain data.
 #[derive(Clone, Debug)]
 pub struct RingConfig {
-    /// Operations that can wait for one `enter`; more are submitted early.
+    /// Operations that can wait for one `enter`; more are submitted early. A power of two; at least [`ENTRIES_MIN`]
+    /// for a ring that serves connections.
     pub entries: u32,
     /// Receive buffers; a power of two, at most 32,768.
     pub buffers: u16,
@@ -47,6 +48,14 @@ pub struct RingConfig {
     pub slots: u32,
     /// Features to do without.
     pub disable: Features,
+}
+
+impl RingConfig {
+    /// A ring with the same features and slots that is small enough to be made just to see whether it can be.
+    #[must_use]
+    pub fn probe(&self) -> Self {
+        Self { entries: 8, buffers: self.buffers.min(8), ..self.clone() }
+    }
 }
 
 impl Default for RingConfig {
@@ -397,6 +406,9 @@ impl Ring {
     ///
     /// # Errors
     /// As for [`enter`](Self::enter).
+    ///
+    /// The thread counts as idle meanwhile, not as one that waits for I/O, where the kernel can tell
+    /// ([`Feature::NoIowait`]).
     pub fn wait(&mut self) -> io::Result<()> {
         if !self.awaiting_wake {
             self.awaiting_wake = true;
@@ -411,10 +423,13 @@ impl Ring {
         self.feed_starved();
         self.buffers.publish();
         let queued = self.io.submission().len() as u32;
+        let mut flags = EnterFlags::GETEVENTS;
+        flags.set(EnterFlags::NO_IOWAIT, want > 0 && self.features.has(Feature::NoIowait));
         self.counters.enters += 1;
         // SAFETY: all entries in the queue point to memory that this ring keeps until their completion
         // (slots, listeners, buffers, wake count), or that the kernel copies during this call (alarm).
-        let entered = unsafe { self.io.submitter().enter::<libc::sigset_t>(queued, want, GETEVENTS, None) };
+        let entered =
+            unsafe { self.io.submitter().enter::<libc::sigset_t>(queued, want, flags.bits(), None) };
         match entered {
             Ok(_) => Ok(()),
             Err(error) if matches!(error.raw_os_error(), Some(libc::EINTR | libc::EBUSY | libc::EAGAIN)) => {
@@ -522,7 +537,43 @@ impl Drop for Ring {
     }
 }
 
-const GETEVENTS: u32 = 1;
+/// Memory that one ring has locked where the kernel charges rings to RLIMIT_MEMLOCK, in bytes.
+pub fn locked_bytes(config: &RingConfig, features: Features) -> u64 {
+    let has_array = !features.has(Feature::NoSqArray);
+    region_bytes(config.entries, config.entries.saturating_mul(CQ_FACTOR), has_array)
+        + pages(u64::from(config.buffers) * size_of::<types::BufRingEntry>() as u64)
+}
+
+/// As [`locked_bytes`], of a ring of the kernel with queues of these lengths, without buffers.
+pub(crate) fn region_bytes(submissions: u32, completions: u32, has_array: bool) -> u64 {
+    let submissions = u64::from(submissions.min(SQ_MAX).next_power_of_two());
+    let completions = u64::from(completions.min(CQ_MAX).next_power_of_two());
+    // struct io_rings: heads, tails and counters, then the completions, then the index array of submissions.
+    let rings = HEADER_BYTES + completions * CQE_BYTES + if has_array { submissions * 4 } else { 0 };
+    pages(rings) + pages(submissions * SQE_BYTES)
+}
+
+/// Rounded up to whole pages, as the kernel charges.
+fn pages(bytes: u64) -> u64 {
+    bytes.next_multiple_of(rustix::param::page_size() as u64)
+}
+
+/// Fewest entries that rings are shrunk to where locked memory is short: 4 times as many completions fit, and
+/// more are kept by the kernel.
+pub const ENTRIES_MIN: u32 = 128;
+
+/// Descriptors of one ring: its own, and its eventfd.
+pub const DESCRIPTORS: usize = 2;
+
+/// Completions that fit into a ring, for each entry.
+pub(crate) const CQ_FACTOR: u32 = 4;
+
+/// The kernel's bounds (IORING_MAX_ENTRIES), and the sizes of what it shares.
+const SQ_MAX: u32 = 1 << 15;
+const CQ_MAX: u32 = 1 << 16;
+const HEADER_BYTES: u64 = 64;
+const CQE_BYTES: u64 = 16;
+const SQE_BYTES: u64 = 64;
 
 /// What an eventfd is read with.
 const WAKE_BYTES: u32 = 8;

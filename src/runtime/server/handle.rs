@@ -11,7 +11,7 @@ use shardcast_proto::{Time, outbox::OutboxBounds};
 
 use super::{Shared, stats};
 use crate::{
-    Busy, ConnId, Limits,
+    BroadcastError, Busy, ConnId, Limits, PushEveryError,
     mesh::{Envelope, Router},
     shard::{Shard, boot::Lifecycle, current},
     stats::{ConnectionInfo, ShardStats},
@@ -58,9 +58,9 @@ impl ServerHandle {
     /// The bytes are shared, not copied. Broadcasts of one thread arrive in order at every connection.
     ///
     /// # Errors
-    /// [`Busy`] when the queue of a shard is full: its connections do not get this one, the others do.
-    /// A listener that does not exist has no connections.
-    pub fn broadcast(&self, name: &str, body: impl Into<Bytes>) -> Result<(), Busy> {
+    /// The server has no such listener, or the queue of a shard is full: its connections do not get this one, the
+    /// others do.
+    pub fn broadcast(&self, name: &str, body: impl Into<Bytes>) -> Result<(), BroadcastError> {
         self.broadcast_keyed(name, None, body.into())
     }
 
@@ -68,28 +68,36 @@ impl ServerHandle {
     ///
     /// # Errors
     /// As for [`broadcast`](Self::broadcast).
-    pub fn broadcast_keyed(&self, name: &str, key: Option<u64>, body: Bytes) -> Result<(), Busy> {
-        let Some(listener) = self.listener(name) else { return Ok(()) };
+    pub fn broadcast_keyed(&self, name: &str, key: Option<u64>, body: Bytes) -> Result<(), BroadcastError> {
+        let listener = self.listener(name).ok_or_else(|| BroadcastError::UnknownListener(name.to_owned()))?;
         let posted = current::now();
         let envelope = || Envelope::Broadcast { listener, body: body.clone(), key, posted };
         let full =
             (0..self.shards() as u16).filter(|&shard| self.router.post(shard, envelope()).is_err()).count();
-        if full == 0 { Ok(()) } else { Err(Busy { full, shards: self.shards() }) }
+        if full == 0 { Ok(()) } else { Err(Busy { full, shards: self.shards() }.into()) }
     }
 
     /// Pushes `body` to every connection of the listener called `name` each `interval`, beginning one
     /// interval from now. The times are fixed by the first one, so that delays do not add up; a shard that
     /// was late by more than an interval leaves out what it missed.
-    pub fn push_every(&self, name: &str, interval: Duration, body: impl Into<Bytes>) -> PeriodicPush {
+    ///
+    /// # Errors
+    /// The server has no such listener, or `interval` is zero.
+    pub fn push_every(
+        &self,
+        name: &str,
+        interval: Duration,
+        body: impl Into<Bytes>,
+    ) -> Result<PeriodicPush, PushEveryError> {
+        let listener = self.listener(name).ok_or_else(|| PushEveryError::UnknownListener(name.to_owned()))?;
+        if interval.is_zero() {
+            return Err(PushEveryError::ZeroInterval);
+        }
         let number = self.shared.next_number();
         let body = body.into();
-        if let Some(listener) = self.listener(name).filter(|_| !interval.is_zero()) {
-            let first = Time::from_nanos(clock::now_nanos()) + interval;
-            self.run_everywhere(move |shard| {
-                shard.add_periodic(number, listener, body.clone(), interval, first)
-            });
-        }
-        PeriodicPush { number, server: self.clone() }
+        let first = Time::from_nanos(clock::now_nanos()) + interval;
+        self.run_everywhere(move |shard| shard.add_periodic(number, listener, body.clone(), interval, first));
+        Ok(PeriodicPush { number, server: self.clone() })
     }
 
     /// Runs `f` on a shard, between two looks at the network: it must not block, and may

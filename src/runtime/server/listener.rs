@@ -14,6 +14,7 @@ pub struct Listener {
     pub(super) name: String,
     pub(super) topic: Option<String>,
     pub(super) address: String,
+    pub(super) reuse_port: bool,
     pub(super) protocols: Vec<(Arc<dyn Protocol>, ServiceFactory)>,
     pub(super) idle_timeout: Option<Duration>,
     pub(super) pace: Pace,
@@ -31,6 +32,7 @@ impl Listener {
             name: name.into(),
             topic: None,
             address: address.into(),
+            reuse_port: false,
             protocols: Vec::new(),
             idle_timeout: None,
             pace: Pace::NONE,
@@ -39,6 +41,17 @@ impl Listener {
             outbox_messages_max: None,
             outbox_age_max: None,
         }
+    }
+
+    /// Whether this listener may share its address with another server that listens there already, of the same user
+    /// (SO_REUSEPORT); false without it, and then such a server makes the start fail.
+    ///
+    /// For a hand-over from one server to the next: both get new connections until the first one stops, and what
+    /// waits in the backlog of the one that stops is reset.
+    #[must_use]
+    pub const fn reuse_port(mut self, reuse_port: bool) -> Self {
+        self.reuse_port = reuse_port;
+        self
     }
 
     /// Speaks `protocol` here; `service` makes each shard's instance of who answers. With several

@@ -8,14 +8,16 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64},
     },
-    time::SystemTime,
+    thread,
+    time::{Duration, SystemTime},
 };
 
 use shardcast_os::{
     cpu,
+    needs::{self, Charge},
     ring::{Feature, Features, Ring, RingConfig},
-    rlimit,
-    socket::{self, TcpOptions},
+    rlimit::{self, MemlockError},
+    socket::{self, Address, TcpOptions},
     spsc,
 };
 use shardcast_proto::{TopicName, outbox::OutboxBounds};
@@ -27,9 +29,10 @@ use crate::{
     link::accept::Admission,
     mesh::{Envelope, Router},
     shard::{
-        boot::{Seed, TellsWhenDropped},
+        boot::{Report, Seed},
         counters::ShardCounters,
-        label, watch,
+        label,
+        watch::Watch,
     },
 };
 
@@ -37,12 +40,13 @@ impl Server {
     pub(super) fn start(config: ServerConfig, listeners: Vec<Listener>) -> Result<Self, StartError> {
         let plan = plan(&config)?;
         plan.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        let ring = ring_config(&config)?;
-        rlimit::ensure_memlock(rlimit::MEMLOCK_BYTES_MIN)
-            .map_err(|error| StartError::LockedMemory(error.to_string()))?;
-        say_what_is_missing(&Ring::new(&ring)?, &ring, &config);
         let shards = plan.cpus.len();
+        let files =
+            rlimit::raise_nofile().map_err(|error| StartError::Config(format!("RLIMIT_NOFILE: {error}")))?;
+        needs::check_descriptors(shards, listeners.len(), files)?;
+        // Then the addresses: a second server ends here, before it takes anything else.
         let (listeners, mut sockets) = bind(&config, listeners, shards)?;
+        let (ring, memory) = rings(&config, shards, files)?;
         let counters: Vec<_> = (0..shards).map(|_| Arc::new(ShardCounters::new(listeners.len()))).collect();
         let (tell, lifecycle) = flume::unbounded();
         let shared = Arc::new(Shared {
@@ -54,6 +58,7 @@ impl Server {
             config,
             listeners,
             admission: Admission::default(),
+            watch: Watch::new(counters.clone()),
             counters,
             draining: AtomicBool::new(false),
             stop_at: AtomicU64::new(u64::MAX),
@@ -69,7 +74,7 @@ impl Server {
             lifecycle,
             watch: None,
         };
-        let (ready, told) = flume::bounded(shards);
+        let (report, reports) = flume::unbounded();
         let mesh = mesh(shards, shared.config.mesh_capacity);
         for (id, ((outgoing, incoming), door)) in mesh.into_iter().zip(doors).enumerate() {
             let seed = Seed {
@@ -84,39 +89,46 @@ impl Server {
                 incoming,
                 door,
                 sockets: std::mem::take(&mut sockets[id]),
-                ready: ready.clone(),
+                memory,
+                report: report.clone(),
             };
-            let ended = TellsWhenDropped(tell.clone());
-            let thread = seed.start(ended).map_err(|error| StartError::Shard { shard: id as u16, error })?;
-            server.threads.push(thread);
+            match seed.start(tell.clone()) {
+                Ok(thread) => server.threads.push(thread),
+                Err(error) => {
+                    return Err(server.abandon(StartError::Shard { shard: id as u16, error }));
+                }
+            }
         }
-        drop(ready);
-        server.await_ready(&told)?;
-        server.start_watch()?;
-        Ok(server)
+        drop(report);
+        let started = server.await_shards(&reports).and_then(|()| server.start_watch());
+        match started {
+            Ok(()) => Ok(server),
+            Err(error) => Err(server.abandon(error)),
+        }
     }
 
-    fn await_ready(&mut self, told: &flume::Receiver<Result<(), StartError>>) -> Result<(), StartError> {
-        for _ in 0..self.threads.len() {
-            match told.recv() {
-                Ok(result) => result?,
-                // A thread ended without a word: its result has the reason.
-                Err(_) => return Err(self.why_a_thread_ended()),
+    /// Waits until every shard runs, or the first one has failed. Each thread reports that it runs or that it has
+    /// ended, whatever happens to it, so this waits no longer than the slowest service takes to be made.
+    fn await_shards(&self, reports: &flume::Receiver<Report>) -> Result<(), StartError> {
+        let mut starting = self.threads.len();
+        while starting > 0 {
+            match reports.recv() {
+                Ok(Report::Runs) => starting -= 1,
+                Ok(Report::Failed(error)) => return Err(error),
+                Err(_) => return Err(StartError::Config("a shard ended while it started".into())),
             }
         }
         Ok(())
     }
 
-    fn why_a_thread_ended(&mut self) -> StartError {
-        for (shard, thread) in self.threads.drain(..).enumerate() {
-            let shard = shard as u16;
-            match thread.join() {
-                Ok(Err(error)) => return StartError::Shard { shard, error },
-                Err(_) => return StartError::Shard { shard, error: io::Error::other("its thread panicked") },
-                Ok(Ok(())) => {}
-            }
+    /// Stops the shards that run, and gives `error` back. A shard that is stuck in the application's code is left
+    /// behind.
+    fn abandon(mut self, error: StartError) -> StartError {
+        self.handle.begin_drain(Duration::ZERO);
+        if let Err(stuck) = self.join_within(ABANDON_GRACE) {
+            tracing::debug!(%stuck, "while a start was given up");
         }
-        StartError::Config("a shard ended while it started".into())
+        error
     }
 
     fn start_watch(&mut self) -> Result<(), StartError> {
@@ -124,10 +136,12 @@ impl Server {
         if threshold.is_zero() {
             return Ok(());
         }
-        let (stop, stopped) = flume::bounded(0);
-        let thread = watch::watch(self.handle.shared.counters.clone(), threshold, stopped)
+        let shared = Arc::clone(&self.handle.shared);
+        let thread = thread::Builder::new()
+            .name("shardcast-watch".into())
+            .spawn(move || shared.watch.run(threshold))
             .map_err(|error| StartError::Shard { shard: 0, error })?;
-        self.watch = Some((stop, thread));
+        self.watch = Some(thread);
         Ok(())
     }
 }
@@ -153,24 +167,58 @@ fn spin(config: &ServerConfig, shared_cpus: bool) -> Spin {
     }
 }
 
-fn ring_config(config: &ServerConfig) -> Result<RingConfig, StartError> {
+/// The rings to make, as large as locked memory allows, and what of that they need.
+fn rings(config: &ServerConfig, shards: usize, files: u64) -> Result<(RingConfig, MemlockError), StartError> {
+    let wanted = ring_config(config, files)?;
+    // What glommio demands comes first; the limit is raised further once it is known how much is needed.
+    let have_bytes = rlimit::raise_memlock(rlimit::MEMLOCK_BYTES_MIN);
+    if have_bytes < rlimit::MEMLOCK_BYTES_MIN {
+        let need_bytes = least_locked_bytes(shards, &wanted);
+        return Err(MemlockError { have_bytes, need_bytes }.into());
+    }
+    let features = Ring::new(&wanted.probe())?.features();
+    say_what_is_missing(features, &wanted, config);
+    let charge = Charge::here();
+    let have_bytes = rlimit::raise_memlock(needs::locked_bytes(shards, &wanted, features, charge));
+    let ring = needs::fit(shards, &wanted, features, charge, have_bytes)?;
+    if ring.entries < wanted.entries {
+        tracing::warn!(
+            entries = ring.entries,
+            usual_entries = wanted.entries,
+            limit_kib = have_bytes / 1024,
+            usual_need_kib = needs::locked_bytes(shards, &wanted, features, charge).div_ceil(1024),
+            "rings are smaller than usual: locked memory is short, see RLIMIT_MEMLOCK"
+        );
+    }
+    let need_bytes = needs::locked_bytes(shards, &ring, features, charge);
+    Ok((ring, MemlockError { have_bytes, need_bytes }))
+}
+
+/// What the smallest rings need, before it is known what this kernel can do.
+fn least_locked_bytes(shards: usize, ring: &RingConfig) -> u64 {
+    let features = Features::ALL.minus(ring.disable);
+    match needs::fit(shards, ring, features, Charge::here(), 0) {
+        Ok(_) => rlimit::MEMLOCK_BYTES_MIN,
+        Err(error) => error.need_bytes,
+    }
+}
+
+fn ring_config(config: &ServerConfig, files: u64) -> Result<RingConfig, StartError> {
     let disable =
         config.io_uring_disable.iter().map(|name| name.parse::<Feature>()).collect::<Result<Features, _>>();
-    let nofile =
-        rlimit::raise_nofile().map_err(|error| StartError::Config(format!("RLIMIT_NOFILE: {error}")))?;
     let connections = config.limits.connections_max.max(1) as u64;
     Ok(RingConfig {
         buffers: config.receive_buffers,
         buffer_bytes: config.receive_buffer_bytes,
-        slots: connections.min(nofile).min(SLOTS_MAX) as u32,
+        slots: connections.min(files).min(SLOTS_MAX) as u32,
         disable: disable.map_err(StartError::Config)?,
         ..RingConfig::default()
     })
 }
 
 /// A log line for what this host, or the configuration, makes us do without.
-fn say_what_is_missing(ring: &Ring, made: &RingConfig, config: &ServerConfig) {
-    let missing = Features::ALL.minus(ring.features());
+fn say_what_is_missing(features: Features, made: &RingConfig, config: &ServerConfig) {
+    let missing = Features::ALL.minus(features);
     if missing != Features::NONE {
         tracing::info!(%missing, disabled = %made.disable, "io_uring features not in use; the next best is");
     }
@@ -197,9 +245,11 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
     for listener in listeners {
         let mut address = resolve(&listener)?;
         let fault = |address, error| StartError::Listen { name: listener.name.clone(), address, error };
+        let mut share = if listener.reuse_port { Address::Shared } else { Address::Exclusive };
         for sockets in &mut sockets {
-            let socket = socket::listen(address, &options).map_err(|error| fault(address, error))?;
+            let socket = listen(address, share, &options).map_err(|error| fault(address, error))?;
             address = socket::local_address(&socket).map_err(|error| fault(address, error))?;
+            share = Address::Shared;
             sockets.push(socket);
         }
         let bounds = OutboxBounds {
@@ -220,6 +270,18 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
         });
     }
     Ok((bound, sockets))
+}
+
+/// Listens, and looks a few times more where the address is in use: the kernel takes some milliseconds to close what
+/// the ring of a process held that was killed, such as the server that this one replaces.
+fn listen(address: SocketAddr, share: Address, options: &TcpOptions) -> io::Result<OwnedFd> {
+    for _ in 0..IN_USE_TRIES {
+        match socket::listen(address, share, options) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => thread::sleep(IN_USE_PAUSE),
+            result => return result,
+        }
+    }
+    socket::listen(address, share, options)
 }
 
 /// What the connections of a listener hear without asking: the topic that was set, or that of its name.
@@ -260,3 +322,10 @@ fn mesh(shards: usize, capacity: usize) -> Vec<MeshEnds> {
 
 /// Connections of one shard; what the kernel's file table is made for.
 const SLOTS_MAX: u64 = 65_536;
+
+/// A fifth of a second in all.
+const IN_USE_TRIES: usize = 10;
+const IN_USE_PAUSE: Duration = Duration::from_millis(20);
+
+/// What shards that run get to end when another one could not start.
+const ABANDON_GRACE: Duration = Duration::from_millis(300);

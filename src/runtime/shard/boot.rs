@@ -5,6 +5,7 @@ use std::{
     io,
     num::NonZero,
     os::fd::OwnedFd,
+    panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::Arc,
     thread::JoinHandle,
@@ -13,7 +14,8 @@ use std::{
 use shardcast_os::{
     clock, cpu, executor,
     executor::Doze,
-    ring::{Ring, RingConfig},
+    ring::{Ring, RingConfig, RingError},
+    rlimit::MemlockError,
     spsc,
 };
 use shardcast_proto::{Time, push::Hub};
@@ -41,12 +43,20 @@ pub(crate) struct Seed {
     pub(crate) door: flume::Receiver<Envelope>,
     /// A listening socket per listener.
     pub(crate) sockets: Vec<OwnedFd>,
-    /// Told once whether the shard runs.
-    pub(crate) ready: flume::Sender<Result<(), StartError>>,
+    /// What the rings of all shards need of locked memory: the error of one that gets none.
+    pub(crate) memory: MemlockError,
+    /// How the start went: the first report of a shard counts, and each makes one, whatever happens to it.
+    pub(crate) report: flume::Sender<Report>,
 }
 
-/// Says so when it is dropped: also when a thread panics, or never gets to run.
-pub(crate) struct TellsWhenDropped(pub(crate) flume::Sender<Lifecycle>);
+/// How the start of one shard went.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// It accepts.
+    Runs,
+    /// It has ended, and why.
+    Failed(StartError),
+}
 
 /// What whoever waits for a server is woken for.
 #[derive(Clone, Copy, Debug)]
@@ -57,38 +67,42 @@ pub(crate) enum Lifecycle {
     ShardEnded,
 }
 
-impl Drop for TellsWhenDropped {
-    fn drop(&mut self) {
-        // Nobody waits any more: fine.
-        let _ = self.0.send(Lifecycle::ShardEnded);
-    }
-}
-
 impl Seed {
-    /// Starts the shard's thread; `ended` is dropped when the shard has ended, however it did.
-    pub(crate) fn start(self, ended: TellsWhenDropped) -> io::Result<JoinHandle<io::Result<()>>> {
+    /// Starts the shard's thread, which tells `lifecycle` when it has ended, however it did.
+    pub(crate) fn start(self, lifecycle: flume::Sender<Lifecycle>) -> io::Result<JoinHandle<io::Result<()>>> {
         let name = format!("shardcast-{}", self.id);
-        executor::spawn(&name, move || async move {
-            self.live().await;
-            drop(ended);
-        })
+        let (shard, memory, report) = (self.id, self.memory, self.report.clone());
+        let ended = move |result: &io::Result<()>| {
+            if let Err(error) = result {
+                // Once the shard runs, nobody looks at this any more; then it is the thread's result that counts.
+                let _ = report.send(Report::Failed(from_executor(shard, memory, error)));
+            }
+            // Nobody waits any more: fine.
+            let _ = lifecycle.send(Lifecycle::ShardEnded);
+        };
+        executor::spawn(&name, move || self.live(), ended)
     }
 
     async fn live(self) {
-        let (id, spin, ready) = (self.id, self.spin, self.ready.clone());
-        match self.grow() {
+        let (id, spin, report) = (self.id, self.spin, self.report.clone());
+        // Services are made in here, by the application.
+        let grown = catch_unwind(AssertUnwindSafe(|| self.grow())).unwrap_or_else(|panic| {
+            Err(StartError::Shard { shard: id, error: executor::from_panic(&*panic) })
+        });
+        match grown {
             Ok((shard, doze)) => {
                 current::set(Some(Rc::clone(&shard)));
                 // Whoever started us may be gone; then we are told to stop soon.
-                let _ = ready.send(Ok(()));
-                drop(ready);
-                shard.pump(doze, spin).await;
+                let _ = report.send(Report::Runs);
+                drop(report);
+                shard.pump(&doze, spin).await;
+                doze.close().await;
                 current::set(None);
                 shard.wither();
             }
             Err(error) => {
                 tracing::debug!(shard = id, %error, "cannot start");
-                let _ = ready.send(Err(error));
+                let _ = report.send(Report::Failed(error));
             }
         }
     }
@@ -106,7 +120,10 @@ impl Seed {
             }
         }
         let fault = |error| StartError::Shard { shard: self.id, error };
-        let ring = Ring::new(&self.ring)?;
+        let ring = Ring::new(&self.ring).map_err(|error| match error {
+            RingError::LockedMemory => StartError::LockedMemory(self.memory),
+            error => error.into(),
+        })?;
         self.router.peer(self.id).set_waker(ring.waker());
         let doze = Doze::new(ring.eventfd().try_clone_to_owned().map_err(fault)?);
         let now = Time::from_nanos(clock::now_nanos());
@@ -155,6 +172,14 @@ impl Seed {
             shard.ring.borrow_mut().listen(socket);
         }
         Ok((shard, doze))
+    }
+}
+
+/// Why there is no executor, or that the shard panicked.
+fn from_executor(shard: u16, memory: MemlockError, error: &io::Error) -> StartError {
+    match error.kind() {
+        io::ErrorKind::OutOfMemory => StartError::LockedMemory(memory),
+        kind => StartError::Shard { shard, error: io::Error::new(kind, error.to_string()) },
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{CloseReason, Spin, link::State, mesh::Envelope};
 
 impl Shard {
     /// Turns the crank until the shard is told to stop and has nothing left.
-    pub(super) async fn pump(self: &Rc<Self>, doze: Doze, spin: Spin) {
+    pub(super) async fn pump(self: &Rc<Self>, doze: &Doze, spin: Spin) {
         let mut found_work_at = self.begin_turn(false);
         let mut alarm: Option<Time> = None;
         let mut worked = false;
@@ -42,8 +42,9 @@ impl Shard {
             if spins {
                 std::hint::spin_loop();
             } else {
-                self.park(&doze, &mut alarm).await;
+                self.park(doze, &mut alarm).await;
                 found_work_at = self.begin_turn(worked);
+                self.shared.watch.wake();
             }
         }
     }
@@ -92,6 +93,7 @@ impl Shard {
         asleep.then(|| {
             let began = clock::now_nanos();
             self.counters.turn_started.set(began);
+            self.shared.watch.wake();
             began
         })
     }

@@ -68,6 +68,20 @@ fn the_environment_changes_and_adds_listeners() {
 }
 
 #[test]
+fn a_truth_is_true_or_false_wherever_it_is_written() {
+    let shares = |text| {
+        let variables = [("SHARDCAST_LISTENER__0__REUSE_PORT", text)];
+        load(Inputs { file: None, ..inputs("", &variables) }).map(|it| it.config.listener[0].reuse_port)
+    };
+    assert!(shares("true").expect("valid") && !shares("false").expect("valid"));
+    let told = mistakes(inputs("", &[("SHARDCAST_LISTENER__0__REUSE_PORT", "yes")]));
+    assert!(told.contains("`reuse_port` takes true or false, not the text \"yes\""), "{told}");
+    let listener = "[[listener]]\nname = 'a'\nlisten = '127.0.0.1:0'\nreuse_port = ";
+    assert!(load(inputs(&format!("{listener}true"), &[])).expect("valid").config.listener[0].reuse_port);
+    assert!(mistakes(inputs(&format!("{listener}1"), &[])).contains("takes true or false"));
+}
+
+#[test]
 fn an_own_listener_replaces_the_default_one() {
     let file = "[[listener]]\nname = 'mine'\nlisten = '127.0.0.1:1'\n[listener.push]\n";
     let config = load(inputs(file, &[])).expect("valid").config;

@@ -51,6 +51,8 @@ pub(super) fn from_text(field: &Field, key: &Key, text: &str) -> Result<Value, C
     } else if matches!(field.default, Some(Value::Array(_))) {
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
         Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
+    } else if let (Some(Value::Boolean(_)), Ok(truth)) = (&field.default, text.parse()) {
+        Value::Boolean(truth)
     } else {
         Value::String(text.to_owned())
     };

@@ -2,7 +2,10 @@
 
 use std::{thread, time::Duration};
 
-use shardcast::{CloseReason, Connection, Limits, OverflowPolicy, Sent, ServerConfig, proto::Error};
+use shardcast::{
+    BroadcastError, CloseReason, Connection, Limits, OverflowPolicy, PushEveryError, Sent, ServerConfig,
+    proto::Error,
+};
 
 use crate::support::{
     End, Event, PATIENCE, Peer, Recorder, Totals, config, eventually, frame, framed, serve, start,
@@ -68,6 +71,7 @@ fn a_periodic_push_reaches_everybody_until_it_is_stopped() {
     let mut peers: Vec<_> = (0..8).map(|_| Peer::connect(address)).collect();
     eventually(PATIENCE, || recorder.open().len() == peers.len());
     let push = server.handle().push_every("push", Duration::from_millis(10), frame(0, b"hello world"));
+    let push = push.expect("the listener exists");
     for peer in &mut peers {
         for _ in 0..5 {
             assert_eq!(peer.read_frame(), (0, b"hello world".to_vec()));
@@ -87,8 +91,23 @@ fn a_periodic_push_reaches_everybody_until_it_is_stopped() {
         thread::sleep(Duration::from_millis(30));
     };
     peers.iter_mut().for_each(quiet);
-    let stale = server.handle().push_every("nobody", Duration::from_millis(1), frame(0, b"lost"));
-    stale.forget();
+}
+
+#[test]
+fn a_push_to_nobody_and_a_push_without_an_interval_are_errors() {
+    let (server, _) = serve(config(), &Recorder::default());
+    let handle = server.handle();
+    let unknown = || "nobody".to_owned();
+    let push_every = |name, interval| handle.push_every(name, interval, frame(0, b"lost")).err();
+    assert_eq!(
+        push_every("nobody", Duration::from_secs(1)),
+        Some(PushEveryError::UnknownListener(unknown()))
+    );
+    assert_eq!(push_every("push", Duration::ZERO), Some(PushEveryError::ZeroInterval));
+    let broadcast = handle.broadcast("nobody", frame(0, b"lost"));
+    assert_eq!(broadcast, Err(BroadcastError::UnknownListener(unknown())));
+    let keyed = handle.broadcast_keyed("nobody", Some(1), frame(0, b"lost").into());
+    assert_eq!(keyed, Err(BroadcastError::UnknownListener(unknown())));
 }
 
 /// A server with one connection, which `end` brings to its end for the reason `why`.

@@ -25,6 +25,7 @@ mod schedule;
 mod silent;
 mod slow;
 mod stall;
+mod start;
 mod topic_abuse;
 mod topic_client;
 mod topics;
