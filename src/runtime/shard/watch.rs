@@ -15,8 +15,10 @@ use std::{
 };
 
 use shardcast_os::{clock, park::Sleeper};
+use shardcast_proto::Time;
 
 use super::{counters::ShardCounters, label};
+use crate::LogLimit;
 
 /// The detector of one server. One thread [runs](Self::run) it; shards [wake](Self::wake) it.
 pub(crate) struct Watch {
@@ -28,12 +30,14 @@ pub(crate) struct Watch {
 }
 
 /// What the detector knows of one shard from the last look.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Seen {
     /// The turn that was reported as stalled.
     reported: u64,
     /// Times that the shard has gone to sleep.
     parks: u64,
+    /// A peer may bring stalls about.
+    log: LogLimit,
 }
 
 impl Watch {
@@ -56,6 +60,9 @@ impl Watch {
                 thread::park();
             }
             self.sleeper.awake();
+        }
+        for (shard, seen) in seen.iter_mut().enumerate() {
+            log_left_out(shard, seen, Time::from_nanos(u64::MAX));
         }
     }
 
@@ -82,7 +89,7 @@ impl Watch {
             let (started, parks) = (counters.turn_started.read(), counters.parks.read());
             active |= started != 0 || parks != seen.parks;
             seen.parks = parks;
-            report(shard, started, counters, threshold, &mut seen.reported);
+            report(shard, started, counters, threshold, seen);
         }
         active
     }
@@ -92,12 +99,17 @@ impl Watch {
     }
 }
 
-fn report(shard: usize, started: u64, counters: &ShardCounters, threshold: Duration, reported: &mut u64) {
-    let runs = Duration::from_nanos(clock::now_nanos().saturating_sub(started));
-    if started == 0 || started == *reported || runs < threshold {
+fn report(shard: usize, started: u64, counters: &ShardCounters, threshold: Duration, seen: &mut Seen) {
+    let now = clock::now_nanos();
+    log_left_out(shard, seen, Time::from_nanos(now));
+    let runs = Duration::from_nanos(now.saturating_sub(started));
+    if started == 0 || started == seen.reported || runs < threshold {
         return;
     }
-    *reported = started;
+    seen.reported = started;
+    if !seen.log.admit(Time::from_nanos(now)) {
+        return;
+    }
     let task = label::name(counters.label.load(Ordering::Relaxed));
     tracing::warn!(
         shard,
@@ -105,4 +117,11 @@ fn report(shard: usize, started: u64, counters: &ShardCounters, threshold: Durat
         turn_ms = runs.as_millis() as u64,
         "a shard is stalled: one turn takes too long"
     );
+}
+
+fn log_left_out(shard: usize, seen: &mut Seen, now: Time) {
+    if let Some(left_out) = seen.log.report(now) {
+        let seconds = LogLimit::WINDOW.as_secs();
+        tracing::warn!(shard, left_out, seconds, "more stalled turns were left out of the log");
+    }
 }
