@@ -8,6 +8,7 @@
 //! another (`cargo xtask tidy` checks it).
 #![forbid(unsafe_code)]
 
+pub mod connection;
 pub mod outbox;
 pub mod push;
 mod refusal;
@@ -20,8 +21,8 @@ mod topic;
 
 pub use refusal::Refusal;
 pub use session::{
-    Command, Dialect, Error, Event, Home, Message, Operation, Progress, Protocol, RequestId, Route, Session,
-    Sniff,
+    Command, Dialect, EndOfStream, Error, Event, Home, Message, Operation, Progress, Protocol, RequestId,
+    Route, Session, Sniff,
 };
 pub use time::Time;
 pub use topic::{Position, PublishOptions, Recovery, TopicError, TopicFilter, TopicName, TopicPrefix};

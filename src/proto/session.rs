@@ -132,10 +132,28 @@ pub trait Session {
         None
     }
 
+    /// The peer will send nothing more, and all that it sent was taken. Says what becomes of the connection; the
+    /// session may have events and last words, as after any `handle_`.
+    fn handle_end_of_stream(&mut self, now: Time) -> EndOfStream {
+        let _ = now;
+        EndOfStream::Answer
+    }
+
     /// In which way the peer is told of messages. Changes with [`Event::Hello`] only.
     fn dialect(&self) -> Dialect {
         Dialect::default()
     }
+}
+
+/// What becomes of a connection whose peer has ended its side.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum EndOfStream {
+    /// It ends now. What is queued is still sent; requests in progress are not answered.
+    Close,
+    /// Requests in progress are answered, and then it ends.
+    Answer,
+    /// It goes on in the other direction, until the session says [`Event::Closing`].
+    Stay,
 }
 
 /// What [`Session::handle_input`] did with the bytes.

@@ -110,6 +110,9 @@ pub struct Limits {
     /// How long the rest of a frame may take once it was begun, so that nobody holds memory by never ending
     /// one; zero is no bound. Then the peer broke the protocol (`timed-out`).
     pub frame_timeout: Duration,
+    /// Requests of one connection that may be in progress; then nothing more is read from it until half of them
+    /// are answered.
+    pub requests_in_progress_max: usize,
     /// Bytes that may wait for one peer. See [`OverflowPolicy`].
     pub outbox_bytes_max: usize,
     /// Messages that may wait for one peer. See [`OverflowPolicy`].
@@ -136,6 +139,7 @@ impl Default for Limits {
             unidentified_max: 1024,
             identify_timeout: Duration::from_secs(3),
             frame_timeout: Duration::from_secs(30),
+            requests_in_progress_max: 16_384,
             outbox_bytes_max: 1 << 20,
             outbox_messages_max: 16_384,
             outbox_age_max: Duration::from_secs(30),

@@ -40,8 +40,8 @@ pub(crate) struct Shared {
     waiting_bytes: AtomicUsize,
     waiting_messages: AtomicUsize,
     received_nanos: AtomicU64,
-    /// Requests that are to be answered later.
-    owed: AtomicUsize,
+    /// Requests that are not answered yet.
+    in_progress: AtomicUsize,
     gate: Gate,
 }
 
@@ -72,7 +72,7 @@ impl Connection {
             waiting_bytes: AtomicUsize::new(0),
             waiting_messages: AtomicUsize::new(0),
             received_nanos: AtomicU64::new(now.as_nanos()),
-            owed: AtomicUsize::new(0),
+            in_progress: AtomicUsize::new(0),
             gate: Gate::default(),
         }))
     }
@@ -140,13 +140,21 @@ impl Connection {
         }
     }
 
+    /// Sends the answer to a request; never refused, since requests in progress are bounded.
     pub(crate) fn respond(&self, id: RequestId, body: Bytes) -> Sent {
-        self.post(Message::Response { id, body })
+        if !self.is_open() {
+            return Sent::Gone;
+        }
+        let message = Message::Response { id, body };
+        self.travels(message.len());
+        let envelope = Envelope::Deliver { to: self.clone(), message, posted: current::now() };
+        self.0.router.post_answer(self.0.id.shard, envelope);
+        Sent::Queued
     }
 
     fn post(&self, message: Message) -> Sent {
         let len = message.len();
-        if let Err(answer) = self.reserve(len, message.is_push()) {
+        if let Err(answer) = self.reserve(len) {
             if answer == Sent::Full {
                 self.overflowed();
             }
@@ -164,24 +172,28 @@ impl Connection {
     }
 
     /// Counts `len` bytes as travelling, or says why not.
-    fn reserve(&self, len: usize, push: bool) -> Result<(), Sent> {
+    fn reserve(&self, len: usize) -> Result<(), Sent> {
         if !self.is_open() {
             return Err(Sent::Gone);
         }
         let bounds = self.bounds();
         let makes_room = matches!(bounds.overflow, OverflowPolicy::DropOldest | OverflowPolicy::Conflate);
-        if push && !makes_room && self.is_full(len, &bounds) && !self.wait_for_room(len) {
+        if !makes_room && self.is_full(len, &bounds) && !self.wait_for_room(len) {
             return Err(if self.is_open() { Sent::Full } else { Sent::Gone });
         }
         // What travels is bounded too: a shard that does not come to it must not gather a heap.
-        let travelling = self.0.travelling_bytes.fetch_add(len, Ordering::Relaxed) + len;
-        let messages = self.0.travelling_messages.fetch_add(1, Ordering::Relaxed) + 1;
-        // Answers are as many as were asked for, and are not dropped.
-        if push && messages > 1 && (travelling > bounds.bytes_max || messages > bounds.messages_max) {
+        let (travelling, messages) = self.travels(len);
+        if messages > 1 && (travelling > bounds.bytes_max || messages > bounds.messages_max) {
             self.arrived(len);
             return Err(Sent::Full);
         }
         Ok(())
+    }
+
+    /// Counts a message of `len` bytes as travelling; how many bytes and messages do now.
+    fn travels(&self, len: usize) -> (usize, usize) {
+        let bytes = self.0.travelling_bytes.fetch_add(len, Ordering::Relaxed) + len;
+        (bytes, self.0.travelling_messages.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     /// Whether `len` bytes more are over a bound. One message always fits into an empty outbox.
@@ -244,26 +256,26 @@ impl Connection {
         }
     }
 
-    /// An answer will come later.
-    pub(crate) fn owe(&self) {
-        self.0.owed.fetch_add(1, Ordering::Relaxed);
+    /// A request will be answered later.
+    pub(crate) fn request_began(&self) {
+        self.0.in_progress.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// It came, or never will.
-    pub(crate) fn settle(&self) {
-        self.0.owed.fetch_sub(1, Ordering::Release);
+    /// It was answered, or never will be. Its shard says so, when it has queued the answer: whoever looks whether
+    /// it was the last must not overtake another answer.
+    pub(crate) fn request_ended(&self) {
+        self.0.in_progress.fetch_sub(1, Ordering::Release);
     }
 
-    /// Whether answers are still to come.
-    pub(crate) fn owes(&self) -> bool {
-        self.0.owed.load(Ordering::Acquire) > 0
+    /// Requests that are not answered yet.
+    pub(crate) fn requests_in_progress(&self) -> usize {
+        self.0.in_progress.load(Ordering::Acquire)
     }
 
-    /// Tells the shard that nothing is owed any more, though nothing was sent: a drain may wait for it.
-    pub(crate) fn tell_settled(&self) {
+    /// Tells the shard that a request will never be answered: reading, or the end, may wait for it.
+    pub(crate) fn leave_unanswered(&self) {
         if self.is_open() {
-            // Refused: the drain's deadline comes all the same.
-            let _ = self.0.router.post(self.0.id.shard, Envelope::Settled { to: self.0.id });
+            self.0.router.post_answer(self.0.id.shard, Envelope::Unanswered { to: self.0.id });
         }
     }
 

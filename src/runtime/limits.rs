@@ -19,6 +19,7 @@ pub(crate) struct ServerLimits {
     connections_max: AtomicUsize,
     connections_per_ip_max: AtomicUsize,
     unidentified_max: AtomicUsize,
+    requests_in_progress_max: AtomicUsize,
     identify_timeout: DurationCell,
     frame_timeout: DurationCell,
     /// What the tables of connections were made for.
@@ -45,6 +46,7 @@ impl ServerLimits {
             connections_max: AtomicUsize::default(),
             connections_per_ip_max: AtomicUsize::default(),
             unidentified_max: AtomicUsize::default(),
+            requests_in_progress_max: AtomicUsize::default(),
             identify_timeout: DurationCell(AtomicU64::default()),
             frame_timeout: DurationCell(AtomicU64::default()),
             connections_made_for: limits.connections_max,
@@ -57,6 +59,7 @@ impl ServerLimits {
         self.connections_max.store(limits.connections_max.min(self.connections_made_for), Relaxed);
         self.connections_per_ip_max.store(limits.connections_per_ip_max, Relaxed);
         self.unidentified_max.store(limits.unidentified_max, Relaxed);
+        self.requests_in_progress_max.store(limits.requests_in_progress_max.max(1), Relaxed);
         self.identify_timeout.set(limits.identify_timeout);
         self.frame_timeout.set(limits.frame_timeout);
     }
@@ -67,6 +70,10 @@ impl ServerLimits {
 
     pub(crate) fn connections_per_ip_max(&self) -> usize {
         self.connections_per_ip_max.load(Relaxed)
+    }
+
+    pub(crate) fn requests_in_progress_max(&self) -> usize {
+        self.requests_in_progress_max.load(Relaxed)
     }
 
     pub(crate) fn unidentified_max(&self) -> usize {

@@ -55,7 +55,7 @@ impl Reply<'_> {
     pub fn later(&mut self) -> Responder {
         self.later = true;
         self.body.clear();
-        self.connection.owe();
+        self.connection.request_began();
         Responder { connection: Some(self.connection.clone()), id: self.id }
     }
 }
@@ -75,11 +75,10 @@ impl Responder {
         self.connection.as_ref().is_some_and(Connection::is_open)
     }
 
-    /// Sends the answer. [`Sent::Full`]: the queue of the connection's shard was full, and it is lost.
+    /// Sends the answer, in whatever order. It finds room always: what bounds answers is the number of requests in
+    /// progress ([`Limits::requests_in_progress_max`](crate::Limits::requests_in_progress_max)).
     pub fn respond(mut self, body: impl Into<Bytes>) -> Sent {
         let Some(connection) = self.connection.take() else { return Sent::Gone };
-        // First: when the answer arrives, the shard looks whether it was the last one owed.
-        connection.settle();
         connection.respond(self.id, body.into())
     }
 }
@@ -87,8 +86,7 @@ impl Responder {
 impl Drop for Responder {
     fn drop(&mut self) {
         if let Some(connection) = &self.connection {
-            connection.settle();
-            connection.tell_settled();
+            connection.leave_unanswered();
         }
     }
 }

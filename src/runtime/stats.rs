@@ -201,6 +201,10 @@ pub struct ConnectionInfo {
     pub sent_bytes: u64,
     /// Pushes dropped.
     pub dropped_messages: u64,
+    /// Requests that are not answered yet.
+    pub requests_in_progress: u64,
+    /// Why nothing is read from it at present: the names of [`Hold`](shardcast_proto::connection::Hold)s.
+    pub held: Vec<&'static str>,
     /// Why and how long ago it closed; `None` while it is open.
     pub closed: Option<(&'static str, Duration)>,
 }

@@ -95,6 +95,9 @@ pub(super) struct Row {
     pub(super) sent_messages: u64,
     pub(super) sent_bytes: u64,
     pub(super) dropped_messages: u64,
+    pub(super) requests_in_progress: u64,
+    /// Why nothing is read from it at present.
+    pub(super) held: Vec<&'static str>,
     /// Why it was closed; left out while it is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<&'static str>,
@@ -119,6 +122,8 @@ impl From<&ConnectionInfo> for Row {
             sent_messages: info.sent_messages,
             sent_bytes: info.sent_bytes,
             dropped_messages: info.dropped_messages,
+            requests_in_progress: info.requests_in_progress,
+            held: info.held.clone(),
             reason: info.closed.map(|(reason, _)| reason),
             closed_seconds_ago: info.closed.map(|(_, ago)| ago.as_secs_f64()),
         }

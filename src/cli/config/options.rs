@@ -77,6 +77,9 @@ pub(crate) struct LimitOptions {
     pub(crate) identify_timeout: HumanDuration,
     /// How long the rest of a frame may take once it was begun; "0s" is no bound.
     pub(crate) frame_timeout: HumanDuration,
+    /// Requests of one connection that may be in progress; then nothing more is read from it until half of them are answered.
+    #[schemars(range(min = 1, max = 4_294_967_295_u32))]
+    pub(crate) requests_in_progress_max: usize,
     /// Bytes that may wait for one peer.
     pub(crate) outbox_bytes_max: ByteSize,
     /// Messages that may wait for one peer.
@@ -342,6 +345,7 @@ impl Default for LimitOptions {
             connections_max: library.connections_max,
             connections_per_ip_max: library.connections_per_ip_max,
             unidentified_max: library.unidentified_max,
+            requests_in_progress_max: library.requests_in_progress_max,
             identify_timeout: HumanDuration(library.identify_timeout),
             frame_timeout: HumanDuration(library.frame_timeout),
             outbox_bytes_max: ByteSize(library.outbox_bytes_max as u64),

@@ -15,6 +15,7 @@ use std::{
 use shardcast_os::socket;
 use shardcast_proto::{
     Error, Home, Protocol, Sniff, Time,
+    connection::Holds,
     outbox::Outbox,
     push::schedule::{Pace, Pacer},
 };
@@ -138,7 +139,10 @@ impl Shard {
             opened,
             received_at: self.now(),
             dirty: false,
-            paused: false,
+            holds: Holds::default(),
+            awaited: None,
+            more: false,
+            ending: None,
             peer_ended: false,
             traffic: Traffic::default(),
             published: (0, 0),

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use shardcast_os::socket;
-use shardcast_proto::{Error, Time};
+use shardcast_proto::{Error, Time, connection::Hold};
 
 use super::{Conn, Role, State, outbound::Outbound};
 use crate::{
@@ -41,24 +41,57 @@ impl Shard {
         found
     }
 
-    /// Ends a connection because the server stops: at once, or when it has got the answers that it is owed.
-    /// Until then nothing more is read from it.
+    /// Ends a connection once none of its requests is in progress; until then nothing more is read from it.
+    pub(crate) fn end_once_answered(&self, conn: &mut Conn, why: CloseReason) {
+        conn.ending.get_or_insert(why);
+        conn.holds.place(Hold::Ending);
+        self.ring.borrow_mut().stop_receiving(conn.handle.id().slot);
+        self.end_if_answered(conn);
+    }
+
+    /// As [`end_once_answered`](Self::end_once_answered), because the server stops.
     pub(crate) fn drain_connection(&self, id: ConnId) {
         let mut table = self.table.borrow_mut();
         let Some(conn) = table.get(id) else { return };
-        if conn.handle.owes() {
-            conn.paused = true;
-            self.ring.borrow_mut().stop_receiving(id.slot);
-            return;
-        }
+        self.guarded(conn, |conn| self.end_once_answered(conn, CloseReason::Drained));
         drop(table);
-        self.close(id, CloseReason::Drained);
+        self.release_if_idle(id.slot);
     }
 
-    /// A connection was answered, or never will be: it may have been the last thing that a drain waits for.
-    pub(crate) fn end_if_drained(&self, id: ConnId) {
-        if self.draining.get() {
-            self.drain_connection(id);
+    /// A request of this connection will never be answered.
+    pub(crate) fn on_unanswered(&self, id: ConnId) {
+        if let Some(conn) = self.table.borrow_mut().get(id) {
+            conn.handle.request_ended();
+        }
+        self.on_answered(id);
+    }
+
+    /// A request of this connection has ended, and was counted as such.
+    pub(crate) fn on_answered(&self, id: ConnId) {
+        let mut table = self.table.borrow_mut();
+        let Some(conn) = table.get(id) else { return };
+        self.guarded(conn, |conn| self.request_ended(conn));
+        drop(table);
+        self.release_if_idle(id.slot);
+    }
+
+    /// As [`on_answered`](Self::on_answered): goes on reading, or ends what was to end then.
+    pub(super) fn request_ended(&self, conn: &mut Conn) {
+        self.end_if_answered(conn);
+        if conn.awaited.is_none() {
+            self.lift(conn, Hold::History);
+        }
+        if conn.holds.has(Hold::Requests) && conn.handle.requests_in_progress() <= self.requests_max() / 2 {
+            self.lift(conn, Hold::Requests);
+        }
+    }
+
+    fn end_if_answered(&self, conn: &mut Conn) {
+        if let Some(why) = conn.ending
+            && conn.state == State::Open
+            && conn.handle.requests_in_progress() == 0
+        {
+            self.finish(conn, why);
         }
     }
 
@@ -235,9 +268,10 @@ impl Shard {
         }
     }
 
-    /// A paused peer may be saying a lot: we are the one that does not listen. Its outbox has a bound in age.
+    /// A peer that is held may be saying a lot: we are the one that does not listen. Its outbox has a bound in age.
+    /// One that has ended its side says nothing more.
     fn idle_deadline(&self, conn: &Conn) -> Option<Time> {
-        if conn.paused {
+        if !conn.holds.is_empty() && !conn.peer_ended {
             return None;
         }
         let timeout = self.shared.listeners[conn.listener()?].limits.idle_timeout();

@@ -27,7 +27,11 @@ impl Shard {
                 Some(frame) => self.push_frame(conn, frame, key, posted),
                 None => self.count_drops(conn, "no-push", 1),
             },
-            Message::Response { id, body } => self.respond(conn, id, &body),
+            Message::Response { id, body } => self.guarded(conn, |conn| {
+                self.respond(conn, id, &body);
+                conn.handle.request_ended();
+                self.request_ended(conn);
+            }),
         }
         let slot = conn.handle.id().slot;
         let cut = conn.state == State::Cut;
@@ -35,7 +39,6 @@ impl Shard {
         if cut {
             self.release_if_idle(slot);
         }
-        self.end_if_drained(to.id());
     }
 
     /// A push for every open connection of a listener: framed once per protocol, shared by reference.

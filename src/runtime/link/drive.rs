@@ -6,7 +6,11 @@ use std::{
 };
 
 use shardcast_os::ring::{Filled, ReceiveEnd};
-use shardcast_proto::{Command, Error, Event, Progress, RequestId, Session, Time, outbox::Outbox};
+use shardcast_proto::{
+    Command, Dialect, EndOfStream, Error, Event, Progress, RequestId, Session,
+    connection::{Hold, Holds},
+    outbox::{Outbox, Run},
+};
 
 use super::{Conn, Role, State};
 use crate::{
@@ -53,12 +57,19 @@ impl Shard {
                 self.moving.borrow_mut().push(slot);
             }
             (ReceiveEnd::Stopped, _) => {
-                if !conn.paused && conn.state == State::Open {
+                if conn.holds.is_empty() && conn.state == State::Open {
                     self.ring.borrow_mut().receive(slot);
                 }
             }
-            // What it asked before is answered first.
-            (ReceiveEnd::EndOfStream, State::Open) if conn.paused => conn.peer_ended = true,
+            (ReceiveEnd::EndOfStream, State::Open) => {
+                conn.peer_ended = true;
+                // From here on it may be idle for as long as any other.
+                conn.received_at = self.now();
+                self.arm_timer(conn);
+                if conn.holds.is_empty() {
+                    self.guarded(conn, |conn| self.input_ended(conn));
+                }
+            }
             (ReceiveEnd::EndOfStream, _) => {
                 conn.peer_ended = true;
                 self.peer_is_done(conn, CloseReason::PeerClosed);
@@ -81,9 +92,28 @@ impl Shard {
         }
     }
 
+    /// The peer sends nothing more, and what it sent was taken: its session decides.
+    fn input_ended(&self, conn: &mut Conn) {
+        let Role::Accepted { serving: Some(serving), .. } = &mut conn.role else {
+            return self.finish(conn, CloseReason::PeerClosed);
+        };
+        let decision = serving.session.handle_end_of_stream(self.now());
+        self.take_events(conn);
+        match decision {
+            _ if conn.state != State::Open => {}
+            EndOfStream::Close => self.finish(conn, CloseReason::PeerClosed),
+            EndOfStream::Answer => self.end_once_answered(conn, CloseReason::PeerClosed),
+            EndOfStream::Stay => {}
+        }
+    }
+
     /// Feeds `bytes`, behind those that wait, to whoever is at our end.
     pub(super) fn drive(&self, conn: &mut Conn, bytes: &[u8]) {
-        if conn.paused {
+        if conn.ending.is_some() {
+            // Nothing more is taken from it.
+            return;
+        }
+        if !conn.holds.is_empty() {
             return conn.assembly.extend_from_slice(bytes);
         }
         let taken = match conn.assembly.is_empty() {
@@ -120,7 +150,7 @@ impl Shard {
     /// Notes since when the peer owes us the rest of a frame.
     #[inline]
     fn time_frame(&self, conn: &mut Conn, progressed: bool) {
-        if conn.assembly.is_empty() || conn.paused || conn.state != State::Open {
+        if conn.assembly.is_empty() || !conn.holds.is_empty() || conn.state != State::Open {
             conn.frame_began = None;
         } else if progressed || conn.frame_began.is_none() {
             conn.frame_began = Some(self.now());
@@ -145,89 +175,32 @@ impl Shard {
         }
     }
 
-    /// Feeds frame after frame to the session, and each request to the service.
+    /// Feeds frame after frame to the session, and what comes of each to the service or the hub.
     fn feed_session(&self, conn: &mut Conn, input: &[u8]) -> usize {
-        let Role::Accepted { listener, serving: Some(serving) } = &mut conn.role else { return 0 };
         let now = self.now();
-        let service = self.service(*listener, serving.protocol);
-        let outbox_bytes_max = conn.handle.bounds().bytes_max;
-        let (mut scratch, mut run) = (self.scratch.take(), conn.outbox.take_run(now, || self.spare()));
-        let session = &mut *serving.session;
-        let (mut taken, mut requests, mut answers, mut fault, mut closing) = (0, 0, 0, None, false);
-        let mut blocked = 0;
-        let waiting = conn.outbox.response_bytes();
-        self.runs(Some(*listener));
-        while taken < input.len() && !closing && !conn.paused {
-            if waiting + run.bytes.len() >= outbox_bytes_max {
-                conn.paused = true;
-                break;
+        let mut taken = 0;
+        let fault = self.with_session(conn, |session, turn| {
+            if *turn.conn.more {
+                turn.take_events(session);
             }
-            let Progress { taken: len, event, more } = match session.handle_input(&input[taken..], now) {
-                Ok(progress) => progress,
-                Err(error) => {
-                    fault = Some(error);
+            while taken < input.len() && turn.goes_on() {
+                let Progress { taken: len, event, more } = session.handle_input(&input[taken..], now)?;
+                if len == 0 {
                     break;
                 }
-            };
-            if len == 0 {
-                break;
-            }
-            taken += len;
-            closing = matches!(event, Some(Event::Closing));
-            match event {
-                Some(Event::Request { id, route, body }) => {
-                    requests += 1;
-                    if ask(service, &conn.handle, Request { id, route, body }, &mut scratch) {
-                        answer(session, id, &scratch, &mut run.bytes, now);
-                        answers += 1;
-                    }
+                taken += len;
+                if let Some(event) = event {
+                    let said = turn.take(event);
+                    turn.say(session, said);
                 }
-                None | Some(Event::Closing) => {}
-                Some(event) => {
-                    requests += 1;
-                    if matches!(event, Event::Unsubscribe { .. }) {
-                        // What waits outside the bounds must not come behind the answer.
-                        blocked += conn.outbox.drop_blocked();
-                    }
-                    let may_bring_much = matches!(event, Event::Subscribe { since: Some(_), .. });
-                    let said = self.ask_hub(*listener, &conn.handle, event);
-                    // One history at a time: the rest of what it asks is read when it has got this one.
-                    conn.paused = may_bring_much && said.is_none();
-                    serving.dialect = session.dialect();
-                    answers += self.answer_ask(session, said, &mut run.bytes);
+                if more {
+                    turn.take_events(session);
                 }
             }
-            if more {
-                let behind =
-                    self.take_more(*listener, session, service, &conn.handle, &mut scratch, &mut run.bytes);
-                requests += behind.requests;
-                answers += behind.answers;
-                closing |= behind.closing;
-            }
-        }
-        answers += transmit(session, &mut run.bytes);
-        self.runs(None);
-        self.put_run(&mut conn.outbox, run, answers);
-        scratch.clear();
-        self.scratch.set(scratch);
-        let timeout = serving.session.poll_timeout();
-        let listener = *listener;
-        if blocked > 0 {
-            self.count_drops(conn, "block", blocked);
-        }
-        conn.traffic.received_messages += requests;
-        self.counters.listeners[listener as usize].received_messages.add(requests);
-        if let Some(error) = fault {
-            self.counters.listeners[listener as usize].count_decode_error(error.code());
-            self.finish(conn, CloseReason::ProtocolError(error));
+            Ok(())
+        });
+        if fault || conn.state != State::Open || conn.ending.is_some() {
             return input.len();
-        }
-        if closing {
-            self.finish(conn, CloseReason::PeerClosed);
-            return input.len();
-        }
-        if let Some(deadline) = timeout {
-            self.arm_timer_by(conn, deadline);
         }
         if input.len() - taken > ASSEMBLY_BYTES_MAX {
             let error =
@@ -235,95 +208,119 @@ impl Shard {
             self.finish(conn, CloseReason::ProtocolError(error));
             return input.len();
         }
-        if conn.paused {
-            self.ring.borrow_mut().stop_receiving(conn.handle.id().slot);
-        }
-        self.queue_changed(conn);
         taken
-    }
-
-    /// The peer took enough of what was queued for it: goes on reading.
-    pub(super) fn resume(&self, conn: &mut Conn) {
-        conn.paused = false;
-        // It can be idle only from here on.
-        conn.received_at = self.now();
-        self.arm_timer(conn);
-        self.guarded(conn, |conn| self.drive(conn, &[]));
-        if conn.paused || conn.state != State::Open {
-            return;
-        }
-        if conn.peer_ended {
-            self.finish(conn, CloseReason::PeerClosed);
-        } else {
-            self.ring.borrow_mut().receive(conn.handle.id().slot);
-        }
     }
 
     /// The time of a session has come.
     pub(super) fn session_timeout(&self, conn: &mut Conn) {
         let now = self.now();
-        let Role::Accepted { serving: Some(serving), listener } = &mut conn.role else { return };
+        let Role::Accepted { serving: Some(serving), .. } = &conn.role else { return };
         if serving.session.poll_timeout().is_none_or(|deadline| deadline > now) {
             return;
         }
-        let outcome = serving.session.handle_timeout(now);
-        let service = self.service(*listener, serving.protocol);
-        let (mut scratch, mut run) = (self.scratch.take(), conn.outbox.take_run(now, || self.spare()));
+        self.with_session(conn, |session, turn| {
+            session.handle_timeout(now)?;
+            turn.take_events(session);
+            Ok(())
+        });
+    }
+
+    /// Takes what a session brings about by itself.
+    fn take_events(&self, conn: &mut Conn) {
+        self.with_session(conn, |session, turn| {
+            turn.take_events(session);
+            Ok(())
+        });
+    }
+
+    /// Lets `f` call the session, and sees to all that comes of it: the one way to events, answers, holds and the
+    /// end. True when the peer broke the protocol: then the connection is finished.
+    #[inline]
+    fn with_session(
+        &self,
+        conn: &mut Conn,
+        f: impl FnOnce(&mut dyn Session, &mut Turn<'_>) -> Result<(), Error>,
+    ) -> bool {
+        let Conn { handle, role, outbox, holds, awaited, more, .. } = conn;
+        let Role::Accepted { listener, serving: Some(serving) } = role else { return false };
+        let listener = *listener;
         let session = &mut *serving.session;
-        let behind = self.take_more(*listener, session, service, &conn.handle, &mut scratch, &mut run.bytes);
-        serving.dialect = session.dialect();
-        self.put_run(&mut conn.outbox, run, behind.answers);
+        let mut turn = Turn {
+            shard: self,
+            listener,
+            service: self.service(listener, serving.protocol),
+            conn: Parts { handle, holds, awaited, more },
+            outbox_bytes_max: handle.bounds().bytes_max,
+            requests_max: self.requests_max(),
+            waiting: outbox.response_bytes(),
+            scratch: self.scratch.take(),
+            run: outbox.take_run(self.now(), || self.spare()),
+            outbox,
+            dialect: &mut serving.dialect,
+            requests: 0,
+            answers: 0,
+            dropped: 0,
+            closing: false,
+        };
+        self.runs(Some(listener));
+        let outcome = f(session, &mut turn);
+        turn.transmit(session);
+        self.runs(None);
+        let Turn { run, mut scratch, requests, answers, dropped, closing, .. } = turn;
+        self.put_run(&mut conn.outbox, run, answers);
+        scratch.clear();
         self.scratch.set(scratch);
-        if let Err(error) = outcome {
-            self.counters.listeners[*listener as usize].count_decode_error(error.code());
-            return self.finish(conn, CloseReason::ProtocolError(error));
+        if dropped > 0 {
+            self.count_drops(conn, "block", dropped);
         }
-        if behind.closing {
-            return self.finish(conn, CloseReason::PeerClosed);
+        conn.traffic.received_messages += requests;
+        let counters = &self.counters.listeners[listener as usize];
+        counters.received_messages.add(requests);
+        if let Err(error) = outcome {
+            counters.count_decode_error(error.code());
+            self.finish(conn, CloseReason::ProtocolError(error));
+            return true;
         }
         self.queue_changed(conn);
-    }
-
-    /// Takes the further events of a frame, or those of a time-out, and what the session itself says to it.
-    #[cold]
-    fn take_more(
-        &self,
-        listener: u32,
-        session: &mut dyn Session,
-        service: &dyn Service,
-        connection: &Connection,
-        scratch: &mut Vec<u8>,
-        out: &mut Vec<u8>,
-    ) -> Behind {
-        let now = self.now();
-        let mut behind = Behind::default();
-        while let Some(event) = session.poll_event() {
-            match event {
-                Event::Request { id, route, body } => {
-                    behind.requests += 1;
-                    if ask(service, connection, Request { id, route, body }, scratch) {
-                        answer(session, id, scratch, out, now);
-                        behind.answers += 1;
-                    }
-                }
-                Event::Closing => behind.closing = true,
-                event => {
-                    behind.requests += 1;
-                    let said = self.ask_hub(listener, connection, event);
-                    behind.answers += self.answer_ask(session, said, out);
-                }
-            }
+        if closing {
+            self.end_once_answered(conn, CloseReason::PeerClosed);
+        } else if !conn.holds.is_empty() {
+            self.ring.borrow_mut().stop_receiving(conn.handle.id().slot);
         }
-        behind.answers += transmit(session, out);
-        behind
+        if let Role::Accepted { serving: Some(serving), .. } = &conn.role
+            && let Some(deadline) = serving.session.poll_timeout()
+        {
+            self.arm_timer_by(conn, deadline);
+        }
+        false
     }
 
-    /// Says what the hub has to say at once, if anything; how many messages that was.
-    fn answer_ask(&self, session: &mut dyn Session, said: Option<Command<'_>>, out: &mut Vec<u8>) -> usize {
-        let Some(command) = said else { return 0 };
-        let is_said = session.handle_command(command, out, self.now()).is_ok();
-        debug_assert!(is_said, "a protocol can answer its own requests");
-        usize::from(is_said)
+    /// Takes one reason away for which the peer was not read from; goes on reading if it was the last.
+    pub(super) fn lift(&self, conn: &mut Conn, hold: Hold) {
+        if conn.holds.lift(hold) && conn.state == State::Open {
+            self.go_on(conn);
+        }
+    }
+
+    fn go_on(&self, conn: &mut Conn) {
+        // It can be idle only from here on.
+        conn.received_at = self.now();
+        self.arm_timer(conn);
+        self.guarded(conn, |conn| self.drive(conn, &[]));
+        if !conn.holds.is_empty() || conn.state != State::Open {
+            return;
+        }
+        if conn.peer_ended {
+            self.guarded(conn, |conn| self.input_ended(conn));
+        } else {
+            self.ring.borrow_mut().receive(conn.handle.id().slot);
+        }
+    }
+
+    /// Requests of one connection that may be in progress.
+    #[inline]
+    pub(super) fn requests_max(&self) -> usize {
+        self.shared.limits.requests_in_progress_max()
     }
 
     /// Lets a session write an answer to the peer.
@@ -349,35 +346,139 @@ impl Shard {
     }
 }
 
-/// Asks the service; true when what is in `body` afterwards is to be answered now.
-#[inline]
-fn ask(service: &dyn Service, connection: &Connection, request: Request<'_>, body: &mut Vec<u8>) -> bool {
-    body.clear();
-    let mut reply = Reply { connection, id: request.id, body, later: false };
-    service.request(connection, request, &mut reply);
-    !reply.later && !reply.body.is_empty()
-}
-
-#[inline]
-fn answer(session: &mut dyn Session, id: RequestId, body: &[u8], out: &mut Vec<u8>, now: Time) {
-    let said = session.handle_command(Command::Respond { id, body }, out, now).is_ok();
-    debug_assert!(said, "a protocol can answer its own requests");
-}
-
-/// What came besides the one event of a frame.
-#[derive(Default)]
-struct Behind {
+/// One look at a session: what its events bring about, gathered.
+struct Turn<'a> {
+    shard: &'a Shard,
+    listener: u32,
+    service: &'a dyn Service,
+    conn: Parts<'a>,
+    outbox: &'a mut Outbox,
+    dialect: &'a mut Dialect,
+    outbox_bytes_max: usize,
+    requests_max: usize,
+    /// Bytes of answers that waited before.
+    waiting: usize,
+    /// Where the service writes.
+    scratch: Vec<u8>,
+    /// Where the session writes.
+    run: Run,
     requests: u64,
     answers: usize,
+    /// Pushes dropped because they waited outside the bounds.
+    dropped: usize,
     closing: bool,
 }
 
-/// Lets the session say what it has to say itself; how many messages that was.
-#[inline]
-fn transmit(session: &mut dyn Session, out: &mut Vec<u8>) -> usize {
-    let before = out.len();
-    session.poll_transmit(out);
-    usize::from(out.len() > before)
+/// What a turn needs of the connection itself.
+struct Parts<'a> {
+    handle: &'a Connection,
+    holds: &'a mut Holds,
+    awaited: &'a mut Option<RequestId>,
+    more: &'a mut bool,
+}
+
+/// What is said to the peer about an event, at once.
+enum Said {
+    Nothing,
+    /// What the service wrote.
+    Answer(RequestId),
+    Command(Command<'static>),
+}
+
+impl Turn<'_> {
+    /// Whether the next frame is to be looked at; places the holds that are due.
+    #[inline]
+    fn goes_on(&mut self) -> bool {
+        if self.waiting + self.run.bytes.len() >= self.outbox_bytes_max {
+            self.conn.holds.place(Hold::Outbox);
+        }
+        if self.conn.handle.requests_in_progress() >= self.requests_max {
+            self.conn.holds.place(Hold::Requests);
+        }
+        self.conn.holds.is_empty()
+    }
+
+    /// Does what an event asks for. The event may borrow from the session, so what is to be said comes back.
+    #[inline]
+    fn take(&mut self, event: Event<'_>) -> Said {
+        match event {
+            Event::Request { id, route, body } => {
+                self.requests += 1;
+                self.ask_service(Request { id, route, body })
+            }
+            Event::Closing => {
+                self.closing = true;
+                self.conn.holds.place(Hold::Ending);
+                Said::Nothing
+            }
+            event => self.ask_hub(event),
+        }
+    }
+
+    #[inline]
+    fn ask_service(&mut self, request: Request<'_>) -> Said {
+        let id = request.id;
+        self.scratch.clear();
+        let mut reply = Reply { connection: self.conn.handle, id, body: &mut self.scratch, later: false };
+        self.service.request(self.conn.handle, request, &mut reply);
+        if !reply.later && !reply.body.is_empty() { Said::Answer(id) } else { Said::Nothing }
+    }
+
+    fn ask_hub(&mut self, event: Event<'_>) -> Said {
+        self.requests += 1;
+        if matches!(event, Event::Unsubscribe { .. }) {
+            // What waits outside the bounds must not come behind the answer.
+            self.dropped += self.outbox.drop_blocked();
+        }
+        let history = match event {
+            Event::Subscribe { id, since: Some(_), .. } => Some(id),
+            _ => None,
+        };
+        let said = self.shard.ask_hub(self.listener, self.conn.handle, event);
+        if said.is_none() && history.is_some() {
+            // One history at a time: the rest of what the peer asks is read when it has got this one.
+            *self.conn.awaited = history;
+            self.conn.holds.place(Hold::History);
+        }
+        said.map_or(Said::Nothing, Said::Command)
+    }
+
+    #[inline]
+    fn say(&mut self, session: &mut dyn Session, said: Said) {
+        let command = match said {
+            Said::Nothing => return,
+            Said::Answer(id) => Command::Respond { id, body: &self.scratch },
+            Said::Command(command) => command,
+        };
+        let is_said = session.handle_command(command, &mut self.run.bytes, self.shard.now()).is_ok();
+        debug_assert!(is_said, "a protocol can answer its own requests");
+        self.answers += usize::from(is_said);
+        *self.dialect = session.dialect();
+    }
+
+    /// Takes the further events of a frame, or those of a time-out, as long as nothing holds them, and what the
+    /// session itself says to it.
+    #[cold]
+    fn take_events(&mut self, session: &mut dyn Session) {
+        *self.conn.more = true;
+        while self.goes_on() {
+            let Some(event) = session.poll_event() else {
+                *self.conn.more = false;
+                break;
+            };
+            let said = self.take(event);
+            self.say(session, said);
+        }
+        self.transmit(session);
+    }
+
+    /// Lets the session say what it has to say itself.
+    #[inline]
+    fn transmit(&mut self, session: &mut dyn Session) {
+        let before = self.run.bytes.len();
+        session.poll_transmit(&mut self.run.bytes);
+        self.answers += usize::from(self.run.bytes.len() > before);
+    }
 }
 
 /// What may wait for the rest of its frame: far more than any protocol's own limit.

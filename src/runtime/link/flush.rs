@@ -5,6 +5,7 @@ use std::{io, rc::Rc};
 use shardcast_os::ring::Payload;
 use shardcast_proto::{
     Time,
+    connection::Hold,
     outbox::{Outbox, Parcel, Run},
 };
 
@@ -176,17 +177,14 @@ impl Shard {
         } else {
             self.publish_queue(conn);
         }
-        self.resume_if_drained(conn);
+        self.lift_if_sent(conn);
     }
 
-    /// Reads again from a peer that was not read from, if it has taken enough of what waits for it.
-    pub(crate) fn resume_if_drained(&self, conn: &mut Conn) {
-        if conn.paused
-            && !self.draining.get()
-            && conn.state == State::Open
-            && conn.outbox.response_bytes() <= conn.handle.bounds().bytes_max / 2
+    /// Reads again from a peer that has taken enough of what waits for it.
+    fn lift_if_sent(&self, conn: &mut Conn) {
+        if conn.holds.has(Hold::Outbox) && conn.outbox.response_bytes() <= conn.handle.bounds().bytes_max / 2
         {
-            self.resume(conn);
+            self.lift(conn, Hold::Outbox);
         }
     }
 

@@ -21,9 +21,11 @@ pub(crate) mod table;
 
 use std::{os::fd::OwnedFd, rc::Rc};
 
-use shardcast_proto::{Dialect, Session, Time, outbox::Outbox, push::schedule::Pacer};
+use shardcast_proto::{
+    Dialect, RequestId, Session, Time, connection::Holds, outbox::Outbox, push::schedule::Pacer,
+};
 
-use crate::{Connection, shard::timer::TimerKey};
+use crate::{CloseReason, Connection, shard::timer::TimerKey};
 use outbound::Outbound;
 
 /// One connection. Lives on one shard, in one slot of its table, which is its slot of the ring too.
@@ -32,7 +34,7 @@ pub(crate) struct Conn {
     pub(crate) socket: OwnedFd,
     pub(crate) role: Role,
     pub(crate) state: State,
-    /// Received bytes that are no whole frame yet, or that wait while the connection is paused.
+    /// Received bytes that are no whole frame yet, or that wait while reading is held.
     pub(crate) assembly: Vec<u8>,
     /// Since when the assembly has waited for the rest of its frame.
     pub(crate) frame_began: Option<Time>,
@@ -45,8 +47,14 @@ pub(crate) struct Conn {
     pub(crate) received_at: Time,
     /// It is in the list of connections to flush this turn.
     pub(crate) dirty: bool,
-    /// Too much is queued for the peer: nothing is read from it.
-    pub(crate) paused: bool,
+    /// Why nothing is read from the peer at present.
+    pub(crate) holds: Holds,
+    /// The answer that lifts [`Hold::History`](shardcast_proto::connection::Hold::History).
+    pub(crate) awaited: Option<RequestId>,
+    /// The session has events that a hold kept from being taken.
+    pub(crate) more: bool,
+    /// It ends for this reason once no request is in progress.
+    pub(crate) ending: Option<CloseReason>,
     /// The peer ended its side.
     pub(crate) peer_ended: bool,
     pub(crate) traffic: Traffic,

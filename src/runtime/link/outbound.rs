@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr, os::fd::AsFd as _, rc::Rc, sync::Arc, time::Durat
 use shardcast_os::socket::{self, TcpOptions};
 use shardcast_proto::{
     Error, Time,
+    connection::Holds,
     outbox::{Outbox, OutboxBounds},
 };
 
@@ -66,7 +67,10 @@ impl Shard {
             opened: now,
             received_at: now,
             dirty: false,
-            paused: false,
+            holds: Holds::default(),
+            awaited: None,
+            more: false,
+            ending: None,
             peer_ended: false,
             traffic: Traffic::default(),
             published: (0, 0),

@@ -17,8 +17,8 @@ pub(crate) enum Envelope {
     Message(Arc<push::Publication>),
     /// Anything else that hubs say to each other, or that is to be published.
     Push { from: u16, envelope: Box<push::Envelope> },
-    /// A connection of its is owed an answer less, without one having been sent.
-    Settled { to: ConnId },
+    /// A request of one of its connections will never be answered.
+    Unanswered { to: ConnId },
     /// A connection of its to close.
     Close { to: ConnId, why: CloseReason },
     /// Anything that is not on a message's path.
@@ -71,7 +71,7 @@ impl fmt::Debug for Envelope {
             Self::Broadcast { .. } => "Broadcast",
             Self::Message(_) => "Message",
             Self::Push { .. } => "Push",
-            Self::Settled { .. } => "Settled",
+            Self::Unanswered { .. } => "Unanswered",
             Self::Close { .. } => "Close",
             Self::Run(_) => "Run",
         })

@@ -26,10 +26,19 @@ pub(crate) struct Router {
     capacity: usize,
 }
 
+/// The inside of one shard's door.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) envelopes: flume::Receiver<Envelope>,
+    pub(crate) answers: flume::Receiver<Envelope>,
+}
+
 /// The outside of one shard.
 #[derive(Debug)]
 pub(crate) struct Peer {
     door: flume::Sender<Envelope>,
+    /// Answers that found no room elsewhere. Bounded by the requests in progress.
+    answers: flume::Sender<Envelope>,
     /// Something is behind the door; saves the shard from looking at an empty queue every turn.
     rung: AtomicBool,
     pub(crate) sleeper: Sleeper,
@@ -42,7 +51,7 @@ pub(crate) struct Peer {
 
 impl Router {
     /// A router, and the inner side of each shard's door.
-    pub(crate) fn new(shards: usize, capacity: usize) -> (Self, Vec<flume::Receiver<Envelope>>) {
+    pub(crate) fn new(shards: usize, capacity: usize) -> (Self, Vec<Door>) {
         let (peers, doors) = (0..shards).map(|_| Peer::new(capacity)).unzip();
         (Self { peers, capacity }, doors)
     }
@@ -73,6 +82,14 @@ impl Router {
         }
     }
 
+    /// Queues what ends a request in progress: it finds room always, since those are bounded. A shard that has ended
+    /// does not get it.
+    pub(crate) fn post_answer(&self, shard: u16, envelope: Envelope) {
+        if let Err(envelope) = self.post(shard, envelope) {
+            self.peer(shard).post_answer(envelope);
+        }
+    }
+
     /// Counts a message that never reached the connection's shard.
     pub(crate) fn count_drop(&self, id: ConnId, policy: &'static str) {
         let index = DROP_POLICIES.iter().position(|&it| it == policy);
@@ -83,17 +100,19 @@ impl Router {
 }
 
 impl Peer {
-    fn new(capacity: usize) -> (Self, flume::Receiver<Envelope>) {
-        let (door, inside) = flume::bounded(capacity);
+    fn new(capacity: usize) -> (Self, Door) {
+        let (door, envelopes) = flume::bounded(capacity);
+        let (answers, inside) = flume::unbounded();
         let peer = Self {
             door,
+            answers,
             rung: AtomicBool::new(false),
             sleeper: Sleeper::new(),
             waker: OnceLock::new(),
             crowded: AtomicBool::new(false),
             drops: Default::default(),
         };
-        (peer, inside)
+        (peer, Door { envelopes, answers: inside })
     }
 
     /// The shard has a ring, and can be woken.
@@ -149,6 +168,13 @@ impl Peer {
     /// Messages dropped on their way here, in the order of `DROP_POLICIES`.
     pub(crate) fn drops(&self) -> [u64; DROP_POLICIES.len()] {
         std::array::from_fn(|index| self.drops[index].load(Ordering::Relaxed))
+    }
+
+    fn post_answer(&self, envelope: Envelope) {
+        if self.answers.send(envelope).is_ok() {
+            self.rung.store(true, Ordering::Release);
+            self.wake();
+        }
     }
 
     fn ring_door(&self, envelope: Envelope) -> Result<(), Envelope> {

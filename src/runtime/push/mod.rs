@@ -55,8 +55,8 @@ pub(crate) struct Push {
     fan_out: RefCell<FanOut>,
     /// Subscribers that have ended and that the hub does not know of yet. They may end while it is borrowed.
     left: RefCell<Vec<push::Subscriber>>,
-    /// Connections that were not read from until they got an answer, which they have got.
-    paused: RefCell<Vec<ConnId>>,
+    /// Connections that are held, and have got an answer.
+    answered: RefCell<Vec<ConnId>>,
     /// Subscriptions of the library that live here, by index.
     locals: RefCell<Vec<Option<Local>>>,
     /// Whoever of the library waits for an answer.
@@ -74,7 +74,7 @@ impl Push {
             hub: RefCell::new(hub),
             fan_out: RefCell::new(FanOut::new(FanOutLimits::default())),
             left: RefCell::default(),
-            paused: RefCell::default(),
+            answered: RefCell::default(),
             locals: RefCell::default(),
             waiting: RefCell::default(),
             next_ticket: Cell::new(0),
@@ -85,7 +85,10 @@ impl Push {
 
     /// Whether the hub has something to do in the next turn.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.left.borrow().is_empty() || self.hub.borrow().is_ready() || !self.fan_out.borrow().is_empty()
+        !self.left.borrow().is_empty()
+            || !self.answered.borrow().is_empty()
+            || self.hub.borrow().is_ready()
+            || !self.fan_out.borrow().is_empty()
     }
 
     /// A turn of the shard begins: fan-outs have a whole budget again.
@@ -160,20 +163,13 @@ impl Shard {
         }
     }
 
-    /// Reads again from connections that have got the answer that they were waiting for.
+    /// Reads again from connections that have got the answer that they were waiting for, or ends them.
     fn go_on_reading(&self) {
-        if self.push.paused.borrow().is_empty() {
+        if self.push.answered.borrow().is_empty() {
             return;
         }
-        let ready = self.push.paused.take();
-        for id in ready {
-            let mut table = self.table.borrow_mut();
-            if let Some(conn) = table.get(id) {
-                self.resume_if_drained(conn);
-            }
-            drop(table);
-            self.release_if_idle(id.slot);
-        }
+        let answered = self.push.answered.take();
+        answered.into_iter().for_each(|id| self.on_answered(id));
     }
 
     /// Copies the hub's counters to where anybody may read them, and sees to its timer.

@@ -62,7 +62,8 @@ impl Outlet for Side<'_> {
             return;
         }
         let id = connection_of(self.0.id, ticket.0);
-        self.0.say_answer(id, command(RequestId(ticket.1), &answer));
+        let request = RequestId(ticket.1);
+        self.0.say_answer(id, request, command(request, &answer));
     }
 
     fn identify(&self, who: Subscriber) -> u64 {
@@ -72,10 +73,10 @@ impl Outlet for Side<'_> {
 
 impl Shard {
     /// Tells a connection what became of its request, if it still stands.
-    fn say_answer(&self, id: ConnId, command: Command<'_>) {
+    fn say_answer(&self, id: ConnId, request: RequestId, command: Command<'_>) {
         let mut table = self.table.borrow_mut();
         let Some(conn) = table.get(id) else { return };
-        conn.handle.settle();
+        conn.handle.request_ended();
         if conn.state == State::Open && matches!(conn.role, Role::Accepted { serving: Some(_), .. }) {
             if matches!(command, Command::Subscribed { .. }) {
                 // What waits outside the bounds must not come behind it.
@@ -87,12 +88,14 @@ impl Shard {
             let Role::Accepted { serving: Some(serving), .. } = &mut conn.role else { return };
             self.say(&mut conn.outbox, &mut *serving.session, command);
             self.queue_changed(conn);
-            if conn.paused {
-                self.push.paused.borrow_mut().push(id);
+            if conn.awaited == Some(request) {
+                conn.awaited = None;
             }
         }
-        drop(table);
-        self.end_if_drained(id);
+        if !conn.holds.is_empty() {
+            // Going on calls the application, and that may ask the hub, which is in the middle of something.
+            self.push.answered.borrow_mut().push(id);
+        }
     }
 
     /// What presence calls a subscriber: the upper half is the slot of a connection, or says that it is none.

@@ -70,8 +70,8 @@ impl Shard {
         };
         match result {
             Ok(()) => {
-                // The answer is owed: a drain waits for it.
-                peer.owe();
+                // A drain waits for the answer.
+                peer.request_began();
                 None
             }
             Err(refusal) => Some(Command::Refused { id, operation, refusal }),

@@ -24,7 +24,7 @@ use super::{Shard, counters::ShardCounters, current, timer::TimerWheel};
 use crate::{
     Spin, StartError,
     link::{accept::ACCEPT_DELAY_MIN, members::Members, table::Table},
-    mesh::{Envelope, Router},
+    mesh::{Door, Envelope, Router},
     push::Push,
     server::{ServerHandle, Shared},
 };
@@ -40,7 +40,7 @@ pub(crate) struct Seed {
     pub(crate) counters: Arc<ShardCounters>,
     pub(crate) outgoing: Vec<Option<spsc::Producer<Envelope>>>,
     pub(crate) incoming: Vec<Option<spsc::Consumer<Envelope>>>,
-    pub(crate) door: flume::Receiver<Envelope>,
+    pub(crate) door: Door,
     /// A listening socket per listener.
     pub(crate) sockets: Vec<OwnedFd>,
     /// What the rings of all shards need of locked memory: the error of one that gets none.
@@ -198,7 +198,7 @@ impl Shard {
     /// The pump has ended: what still waits in the queues is let go.
     fn wither(&self) {
         self.log_all_left_out();
-        while self.door.try_recv().is_ok() {}
+        while self.door.envelopes.try_recv().is_ok() || self.door.answers.try_recv().is_ok() {}
         self.local.take();
         self.push.wither();
         let locals = self.locals.take();

@@ -27,12 +27,12 @@ use std::{
 
 use bytes::Bytes;
 use shardcast_os::{ring::Ring, spsc};
-use shardcast_proto::Time;
+use shardcast_proto::{Time, connection::Hold};
 
 use crate::{
     CloseReason, ConnId,
     link::{Conn, close::Ended, members::Members, table::Table},
-    mesh::{Envelope, Router},
+    mesh::{Door, Envelope, Router},
     push::Push,
     server::Shared,
     service::Service,
@@ -89,7 +89,7 @@ pub(crate) struct Shard {
     local: RefCell<VecDeque<Envelope>>,
     outgoing: RefCell<Vec<Option<spsc::Producer<Envelope>>>>,
     incoming: RefCell<Vec<Option<spsc::Consumer<Envelope>>>>,
-    door: flume::Receiver<Envelope>,
+    door: Door,
     /// Shards that were sent something this turn.
     to_wake: RefCell<Vec<u16>>,
 
@@ -148,7 +148,9 @@ impl Shard {
     pub(crate) fn post(&self, target: u16, envelope: Envelope) -> Result<(), Envelope> {
         if target == self.id {
             let mut local = self.local.borrow_mut();
-            if local.len() >= self.shared.config.mesh_capacity {
+            // Messages are bounded by their connections, answers by the requests in progress.
+            let is_bounded = matches!(envelope, Envelope::Deliver { .. } | Envelope::Unanswered { .. });
+            if !is_bounded && local.len() >= self.shared.config.mesh_capacity {
                 self.counters.mesh_refused.add(1);
                 return Err(envelope);
             }
@@ -333,6 +335,8 @@ impl Shard {
             sent_messages: conn.traffic.sent_messages,
             sent_bytes: conn.traffic.sent_bytes,
             dropped_messages: conn.traffic.dropped_messages,
+            requests_in_progress: conn.handle.requests_in_progress() as u64,
+            held: conn.holds.iter().map(Hold::name).collect(),
             closed: None,
         })
     }

@@ -121,13 +121,15 @@ impl Shard {
         }
         self.incoming.replace(incoming);
         if self.router.peer(self.id).take_rung() {
-            for index in 0.. {
-                let Ok(envelope) = self.door.try_recv() else { break };
-                self.take(envelope);
-                taken += 1;
-                if index == ENVELOPES_PER_TURN {
-                    self.router.peer(self.id).ring_again();
-                    break;
+            for queue in [&self.door.envelopes, &self.door.answers] {
+                for index in 0.. {
+                    let Ok(envelope) = queue.try_recv() else { break };
+                    self.take(envelope);
+                    taken += 1;
+                    if index == ENVELOPES_PER_TURN {
+                        self.router.peer(self.id).ring_again();
+                        break;
+                    }
                 }
             }
         }
@@ -150,7 +152,7 @@ impl Shard {
             Envelope::Message(message) => self.take_push(self.id, push::Envelope::Message(message)),
             Envelope::Push { from, envelope } => self.take_push(from, *envelope),
             Envelope::Adopt(adopted) => self.adopt(*adopted),
-            Envelope::Settled { to } => self.end_if_drained(to),
+            Envelope::Unanswered { to } => self.on_unanswered(to),
             Envelope::Close { to, why } => self.close(to, why),
             Envelope::Run(run) => run(self),
         });

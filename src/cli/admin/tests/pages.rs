@@ -47,12 +47,15 @@ fn a_closed_connection_has_a_reason_and_an_open_one_has_none() {
         sent_messages: 5,
         sent_bytes: 6,
         dropped_messages: 7,
+        requests_in_progress: 8,
+        held: vec!["history"],
         reason: None,
         closed_seconds_ago: None,
     };
     let open = serde_json::to_value(&row).expect("JSON");
     assert_eq!(open["id"], "1-2-3");
     assert_eq!(open["age_seconds"], 1.5);
+    assert_eq!((&open["requests_in_progress"], &open["held"][0]), (&8.into(), &"history".into()));
     assert!(open["protocol"].is_null());
     assert!(open.get("reason").is_none());
 

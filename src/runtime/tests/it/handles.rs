@@ -159,7 +159,8 @@ fn another_thread_answers_later_in_any_order() {
     }
     ann.send(&frame(11, b"ann"));
     let (responder, question) = asked.recv_timeout(PATIENCE).expect("one more");
-    drop(ann);
+    // Not only the end of its stream: then the answer would still be owed.
+    ann.reset();
     eventually(PATIENCE, || !responder.is_open());
     assert_eq!(responder.respond(question), Sent::Gone);
 }

@@ -21,6 +21,7 @@ mod limits;
 mod malformed;
 mod panic;
 mod reload;
+mod requests;
 mod schedule;
 mod silent;
 mod slow;

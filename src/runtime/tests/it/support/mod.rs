@@ -5,6 +5,7 @@ mod control;
 mod line;
 mod peer;
 mod recorder;
+mod script;
 mod topics;
 mod totals;
 
@@ -24,6 +25,7 @@ pub(crate) use control::Control;
 pub(crate) use line::{Line, WhoAmI};
 pub(crate) use peer::{End, Peer, frame};
 pub(crate) use recorder::{Event, PUSHES, Recorder};
+pub(crate) use script::Script;
 pub(crate) use topics::Topics;
 pub(crate) use totals::Totals;
 

@@ -1,0 +1,139 @@
+use shardcast::{
+    Bytes,
+    proto::{
+        Command, Dialect, EndOfStream, Error, Event, Home, Message, Position, Progress, Protocol, RequestId,
+        Route, Session, Sniff, Time,
+    },
+};
+
+/// A toy protocol that uses all of the contract, added through the public door alone. A line is one frame of one or
+/// more words, divided by `;`: the first comes out of `handle_input`, the others out of `poll_event`. Words:
+///
+/// | word | is |
+/// | --- | --- |
+/// | `hello` | HELLO; messages have the dialect 1 from there on |
+/// | `sub T`, `since T`, `unsub T` | requests to the hub about the topic T; `since` asks for all its history |
+/// | `bye` | a goodbye |
+/// | `stay`, only first | no event; the end of the stream will not end the connection |
+/// | `quit`, only first | no event; the end of the stream will end the connection at once |
+/// | any other | a request, answered by the service |
+pub(crate) struct Script;
+
+impl Protocol for Script {
+    fn name(&self) -> &'static str {
+        "script"
+    }
+
+    fn sniff(&self, _prefix: &[u8]) -> Sniff {
+        Sniff::Match(Home::Here)
+    }
+
+    fn accept(&self, _now: Time) -> Box<dyn Session> {
+        Box::new(ScriptSession::default())
+    }
+
+    fn encode_push(&self, _route: Route<'_>, body: &Bytes) -> Option<Bytes> {
+        Some([body, &b"\n"[..]].concat().into())
+    }
+
+    fn encode_message(&self, dialect: Dialect, message: Message<'_>) -> Option<Bytes> {
+        Some(line(dialect, &message).into())
+    }
+}
+
+fn line(dialect: Dialect, message: &Message<'_>) -> String {
+    let Message { topic, position, body } = message;
+    format!("dialect {} {topic} {} {}\n", dialect.0, position.offset, String::from_utf8_lossy(body))
+}
+
+#[derive(Default)]
+struct ScriptSession {
+    words: Vec<String>,
+    /// Keeps it while an event borrows it.
+    polled: String,
+    state: State,
+}
+
+struct State {
+    requests: u64,
+    dialect: Dialect,
+    end: EndOfStream,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { requests: 0, dialect: Dialect(0), end: EndOfStream::Answer }
+    }
+}
+
+impl State {
+    fn event<'a>(&mut self, word: &'a str) -> Option<Event<'a>> {
+        self.requests += 1;
+        let id = RequestId(self.requests);
+        let (verb, topic) = word.split_once(' ').unwrap_or((word, ""));
+        match verb {
+            "hello" => self.dialect = Dialect(1),
+            "stay" => self.end = EndOfStream::Stay,
+            "quit" => self.end = EndOfStream::Close,
+            _ => {}
+        }
+        Some(match verb {
+            "stay" | "quit" => return None,
+            "hello" => Event::Hello { id },
+            "sub" => Event::Subscribe { id, topic, prefix: false, since: None },
+            "since" => Event::Subscribe { id, topic, prefix: false, since: Some(Position::default()) },
+            "unsub" => Event::Unsubscribe { id, topic, prefix: false },
+            "bye" => Event::Closing,
+            _ => Event::Request { id, route: Route::Only, body: word.as_bytes() },
+        })
+    }
+}
+
+impl Session for ScriptSession {
+    fn handle_input<'a>(&'a mut self, input: &'a [u8], _now: Time) -> Result<Progress<'a>, Error> {
+        let Some(end) = input.iter().position(|byte| *byte == b'\n') else { return Ok(Progress::NEED_MORE) };
+        let text = str::from_utf8(&input[..end]).map_err(|_| Error::Malformed("line"))?;
+        let mut words = text.split(';');
+        let first = words.next().unwrap_or_default();
+        self.words = words.rev().map(str::to_owned).collect();
+        let progress = match self.state.event(first) {
+            Some(event) => Progress::event(end + 1, event),
+            None => Progress::silent(end + 1),
+        };
+        Ok(progress.and_more())
+    }
+
+    fn handle_command<'c>(
+        &mut self,
+        command: Command<'c>,
+        out: &mut Vec<u8>,
+        _now: Time,
+    ) -> Result<(), Command<'c>> {
+        let text = match command {
+            Command::Respond { body, .. } | Command::Push { body, .. } => {
+                format!("{}\n", String::from_utf8_lossy(body))
+            }
+            Command::Welcome { .. } => "welcome\n".into(),
+            Command::Subscribed { head, .. } => format!("subscribed {}\n", head.offset),
+            Command::Unsubscribed { .. } => "unsubscribed\n".into(),
+            Command::Refused { refusal, .. } => format!("refused {refusal}\n"),
+            Command::Message(message) => line(self.state.dialect, &message),
+            _ => return Err(command),
+        };
+        out.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+
+    fn poll_event(&mut self) -> Option<Event<'_>> {
+        self.polled = self.words.pop()?;
+        self.state.event(&self.polled)
+    }
+
+    fn handle_end_of_stream(&mut self, _now: Time) -> EndOfStream {
+        self.state.end
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.state.dialect
+    }
+}
