@@ -123,8 +123,8 @@ const DESCRIPTORS_SPARE: u64 = 8;
 const CAP_IPC_LOCK: u32 = 14;
 
 /// A quarter of a second in all.
-const SHORT_TRIES: usize = 12;
-const SHORT_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
+pub(crate) const SHORT_TRIES: usize = 12;
+pub(crate) const SHORT_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests {

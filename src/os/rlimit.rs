@@ -33,10 +33,11 @@ pub const MEMLOCK_BYTES_MIN: u64 = 512 * 1024;
 /// Less memory may be locked than the server needs, and it may not raise the limit itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "the limit of locked memory (RLIMIT_MEMLOCK) is {} KiB{}, and {need} KiB are needed: run `ulimit -l {need}` \
+    "the limit of locked memory (RLIMIT_MEMLOCK) is {} KiB{}, and {} KiB are needed: run `ulimit -l {set}` \
      before starting (as root, or with a higher hard limit in /etc/security/limits.conf), set \
-     `LimitMEMLOCK={need}K` in the systemd unit, or start the container with `--ulimit memlock={}`",
-    .have_bytes / 1024, shared(self), .need_bytes, need = .need_bytes.div_ceil(1024),
+     `LimitMEMLOCK={set}K` in the systemd unit, or start the container with `--ulimit memlock={}`",
+    .have_bytes / 1024, shared(self), .need_bytes.div_ceil(1024), self.enough_bytes(),
+    set = self.enough_bytes().div_ceil(1024),
 )]
 pub struct MemlockError {
     /// The limit.
@@ -45,8 +46,20 @@ pub struct MemlockError {
     pub need_bytes: u64,
 }
 
+impl MemlockError {
+    /// Whether the limit would do, if other processes of the user did not hold a part of it.
+    pub const fn is_shared(&self) -> bool {
+        self.have_bytes >= self.need_bytes
+    }
+
+    /// A limit that is enough, in bytes: what is held by others is no more than the present one.
+    const fn enough_bytes(&self) -> u64 {
+        if self.is_shared() { self.have_bytes.saturating_add(self.need_bytes) } else { self.need_bytes }
+    }
+}
+
 fn shared(error: &MemlockError) -> &'static str {
-    if error.have_bytes < error.need_bytes { "" } else { ", shared with other processes of this user" }
+    if error.is_shared() { ", other processes of this user hold a part of it" } else { "" }
 }
 
 /// Fewer files may be open than the server needs.
@@ -110,6 +123,8 @@ mod tests {
             assert!(text.contains(part), "{part} in {text}");
         }
         let text = MemlockError { have_bytes: 1 << 20, need_bytes: 1 << 20 }.to_string();
-        assert!(text.contains("shared with other processes of this user"), "{text}");
+        for part in ["other processes of this user", "1024 KiB are needed", "`ulimit -l 2048`"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
     }
 }

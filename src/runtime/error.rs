@@ -195,7 +195,8 @@ impl StartError {
     pub const fn is_configuration(&self) -> bool {
         match self {
             Self::Ring(error) => !matches!(error, RingError::Io(_) | RingError::Slots { .. }),
-            _ => matches!(self, Self::Config(_) | Self::LockedMemory(_)),
+            Self::LockedMemory(error) => !error.is_shared(),
+            _ => matches!(self, Self::Config(_)),
         }
     }
 }

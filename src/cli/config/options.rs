@@ -56,7 +56,7 @@ pub(crate) struct ServerOptions {
     /// Size of one receive buffer, from "512B" to "1MiB".
     pub(crate) receive_buffer_bytes: ByteSize,
     /// Kernel features of io_uring to do without, for comparing and for kernels that misbehave:
-    /// "defer-taskrun", "coop-taskrun", "multishot-accept", "multishot-receive", "no-sqarray".
+    /// "defer-taskrun", "coop-taskrun", "multishot-accept", "multishot-receive", "no-sqarray", "no-iowait".
     pub(crate) io_uring_disable: Vec<String>,
 }
 

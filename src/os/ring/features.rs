@@ -3,7 +3,6 @@ use std::{fmt, io, str::FromStr};
 use io_uring::IoUring;
 
 use super::RingConfig;
-use crate::needs;
 
 /// Something newer kernels have. Without it the ring does the next best.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -172,7 +171,7 @@ pub(super) fn build(config: &RingConfig) -> Result<(IoUring, Features), RingErro
         if let Some(feature) = give_up {
             features = features.without(feature);
         }
-        match needs::retry_while_short(|| try_build(config, features)) {
+        match try_build(config, features) {
             Ok(io) => {
                 let has_no_iowait = io.params().is_feature_no_iowait();
                 let found = if has_no_iowait { features } else { features.without(Feature::NoIowait) };

@@ -30,6 +30,7 @@ pub use buffers::Filled;
 pub use features::{Feature, Features, RingError};
 pub use payload::Payload;
 
+use crate::needs::{SHORT_PAUSE, SHORT_TRIES};
 use buffers::Buffers;
 use kind::{Kind, encode};
 use payload::InFlight;
@@ -218,6 +219,32 @@ impl Ring {
         };
         ring.mute();
         Ok(ring)
+    }
+
+    /// As [`new`](Self::new), for a ring that may be smaller where locked memory is short although the limit allows
+    /// it: other processes of the user hold it. What one of them that has just ended held is awaited for a moment
+    /// first; then entries are halved, down to [`ENTRIES_MIN`]. Blocks the thread meanwhile, half a second at most.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn new_or_smaller(config: &RingConfig) -> Result<Self, RingError> {
+        let mut config = config.clone();
+        for attempt in 0.. {
+            match Self::new(&config) {
+                Err(RingError::LockedMemory) if attempt < SHORT_TRIES => {}
+                Err(RingError::LockedMemory) if config.entries > ENTRIES_MIN => {
+                    config.entries = (config.entries / 2).max(ENTRIES_MIN);
+                }
+                result => return result,
+            }
+            std::thread::sleep(SHORT_PAUSE);
+        }
+        Err(RingError::LockedMemory)
+    }
+
+    /// Operations that can wait for one [`enter`](Self::enter).
+    pub fn entries(&self) -> u32 {
+        self.io.params().sq_entries()
     }
 
     /// The features in use.

@@ -120,10 +120,18 @@ impl Seed {
             }
         }
         let fault = |error| StartError::Shard { shard: self.id, error };
-        let ring = Ring::new(&self.ring).map_err(|error| match error {
+        let ring = Ring::new_or_smaller(&self.ring).map_err(|error| match error {
             RingError::LockedMemory => StartError::LockedMemory(self.memory),
             error => error.into(),
         })?;
+        if ring.entries() < self.ring.entries {
+            tracing::warn!(
+                shard = self.id,
+                entries = ring.entries(),
+                usual_entries = self.ring.entries,
+                "this ring is smaller than usual: other processes of this user hold locked memory"
+            );
+        }
         self.router.peer(self.id).set_waker(ring.waker());
         let doze = Doze::new(ring.eventfd().try_clone_to_owned().map_err(fault)?);
         let now = Time::from_nanos(clock::now_nanos());
