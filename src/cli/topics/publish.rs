@@ -115,12 +115,14 @@ impl<'a> Run<'a> {
             ttl: self.args.ttl.map(|ttl| ttl.0),
             class: self.args.class.map(Class::number),
         };
+        let in_flight_max = (IN_FLIGHT_BYTES_MAX / body.len().max(1) as u64).clamp(1, IN_FLIGHT_MAX);
         let started = Instant::now();
         for number in 0..self.args.count {
             // From the schedule, so that delays do not add up.
             let due = self.args.rate.map_or(started, |rate| started + seconds(number as f64 / rate));
-            while Instant::now() < due || self.answered + IN_FLIGHT_MAX <= number {
-                let until = if self.answered + IN_FLIGHT_MAX <= number { started + FOR_EVER } else { due };
+            while Instant::now() < due || self.answered + in_flight_max <= number {
+                let is_full = self.answered + in_flight_max <= number;
+                let until = if is_full { started + FOR_EVER } else { due };
                 if !self.wait(until)? {
                     break;
                 }
@@ -241,8 +243,9 @@ const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Publications whose answers are awaited at once.
+/// Publications whose answers are awaited at once, and their bytes; one may always be. The client itself takes more.
 const IN_FLIGHT_MAX: u64 = 256;
+const IN_FLIGHT_BYTES_MAX: u64 = 1 << 20;
 
 /// More than any server takes in one frame.
 const PAYLOAD_BYTES_MAX: u64 = 128 << 20;
