@@ -3,9 +3,16 @@
 
 mod support;
 
-use std::{fs, io::Read as _};
+use std::{
+    fs::{self, File},
+    io::Read as _,
+};
 
-use rustix::process::Signal;
+use rustix::{
+    fs::{Mode, OFlags},
+    process::Signal,
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+};
 use support::{Server, shardcast};
 
 #[test]
@@ -49,6 +56,24 @@ fn top_tells_rates_without_a_terminal() {
     assert!(table.starts_with("SHARD ") && table.lines().count() == 4, "{table}");
     assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
     drop(clients);
+    server.stop();
+}
+
+#[test]
+fn top_ends_in_order_when_its_terminal_is_closed() {
+    let server = Server::start(&[]);
+    let window = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
+    grantpt(&window).and_then(|()| unlockpt(&window)).expect("it is ours");
+    let name = ptsname(&window, Vec::new()).expect("it has one");
+    let open =
+        || rustix::fs::open(&*name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("its other end");
+    let mut top = shardcast(&["top", "--interval", "100ms", "--admin", &server.admin_address()]);
+    let mut top = top.stdin(open()).stdout(open()).stderr(open()).spawn().expect("it runs");
+    // It has drawn something, so it reads keys by now.
+    let mut window = File::from(window);
+    assert!(window.read(&mut [0; 64]).expect("a screen") > 0);
+    drop(window);
+    assert_eq!(top.wait().expect("it ends").code(), Some(0));
     server.stop();
 }
 

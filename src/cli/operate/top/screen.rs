@@ -7,6 +7,7 @@ use ratatui::{
     DefaultTerminal,
     crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers},
 };
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{
     sample::{Look, Rates},
@@ -27,8 +28,12 @@ pub(super) fn show(client: Client, first: Look, interval: Duration) -> anyhow::R
     let mut terminal = ratatui::try_init().context("this terminal cannot be used; see --once and --json")?;
     let view = View { server, rates: None, trouble: None, scroll: 0 };
     let shown = run(&mut terminal, view, &told);
-    // It fails when the terminal is gone, and then there is nothing to restore.
+    // It fails when the terminal is gone, and then there is nothing to restore; dropping it would print that, and
+    // panic because that cannot be printed.
     let _ = ratatui::try_restore();
+    if terminal.show_cursor().is_err() {
+        std::mem::forget(terminal);
+    }
     shown
 }
 
@@ -54,8 +59,12 @@ fn look_again(client: &Client, first: Look, interval: Duration, tell: &flume::Se
 
 fn run(terminal: &mut DefaultTerminal, mut view: View, told: &flume::Receiver<Told>) -> anyhow::Result<()> {
     loop {
-        terminal.draw(|frame| view.draw(frame))?;
-        if event::poll(KEY_PAUSE)?
+        let drawn = terminal.draw(|frame| view.draw(frame)).map(drop);
+        if is_gone_within(KEY_PAUSE) {
+            return Ok(());
+        }
+        drawn?;
+        if event::poll(Duration::ZERO)?
             && let Event::Key(key) = event::read()?
             && !act(&mut view, key)
         {
@@ -67,6 +76,15 @@ fn run(terminal: &mut DefaultTerminal, mut view: View, told: &flume::Receiver<To
             Err(_) => {}
         }
     }
+}
+
+/// Waits for a key; whether the terminal was closed meanwhile. Where this process has no controlling terminal, no
+/// signal tells, and reading events would look for the rest of a key for ever.
+fn is_gone_within(limit: Duration) -> bool {
+    let mut terminal = [PollFd::from_borrowed_fd(rustix::stdio::stdin(), PollFlags::IN)];
+    let limit = Timespec { tv_sec: 0, tv_nsec: limit.subsec_nanos().into() };
+    let asked = poll(&mut terminal, Some(&limit));
+    asked.is_ok_and(|ready| ready > 0) && terminal[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }
 
 /// False: the user has seen enough.
