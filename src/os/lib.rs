@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`ring`] | the kernel reads and writes memory that Rust must keep alive and untouched meanwhile |
 //! | [`spsc`] | two threads share slots, and take turns by their indices |
+//! | [`socket`] | asks a socket what rustix has no call for |
 //! | [`executor`] | hands an eventfd to glommio as a raw descriptor |
 //!
 //! This crate knows no protocol and no policy. Under `cfg(loom)` only the parts that are model-checked

@@ -3,7 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd as _, OwnedFd},
     time::Duration,
 };
 
@@ -84,6 +84,45 @@ pub fn shutdown_send(socket: impl AsFd) {
     let _ = rustix::net::shutdown(socket, Shutdown::Write);
 }
 
+/// Bytes that were sent and that the peer's TCP has not acknowledged; the end of the stream counts as one.
+///
+/// # Errors
+/// As `ioctl`.
+pub fn unacknowledged_bytes(socket: impl AsFd) -> io::Result<usize> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: SIOCOUTQ, which has the number of TIOCOUTQ, writes one int to where the pointer points (tcp(7)), and
+    // that is one.
+    let result = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    if result == 0 { Ok(usize::try_from(bytes).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Bytes that the peer's TCP has acknowledged since the connection was made, true to one or two: the beginning and
+/// the end of the stream may count as one each.
+///
+/// # Errors
+/// As `getsockopt`; `Unsupported` on a kernel that does not count them (before Linux 4.1).
+pub fn acknowledged_bytes(socket: impl AsFd) -> io::Result<u64> {
+    let mut info = [0_u8; BYTES_ACKED + 8];
+    let mut len = info.len() as libc::socklen_t;
+    // SAFETY: TCP_INFO writes at most `len` bytes to where the pointer points (tcp(7)), and says in `len` how many.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut len,
+        )
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    match info[BYTES_ACKED..].first_chunk() {
+        Some(bytes) if len as usize == info.len() => Ok(u64::from_ne_bytes(*bytes)),
+        _ => Err(io::ErrorKind::Unsupported.into()),
+    }
+}
+
 /// Ends both directions at once; operations in flight complete.
 pub fn shutdown_both(socket: impl AsFd) {
     let _ = rustix::net::shutdown(socket, Shutdown::Both);
@@ -113,6 +152,9 @@ fn configure(socket: &OwnedFd, options: &TcpOptions) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// Where `tcpi_bytes_acked` is in the `struct tcp_info` of linux/tcp.h, which libc knows the front of.
+const BYTES_ACKED: usize = 120;
 
 /// Connections that may wait to be accepted; the kernel clamps it to net.core.somaxconn.
 const BACKLOG: i32 = 4096;

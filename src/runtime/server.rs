@@ -112,15 +112,10 @@ impl Shared {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// How long what is queued for a connection that ends may take to be sent.
+    /// How long what is queued for a connection that ends may take to be sent, and taken by the peer.
     pub(crate) fn flush_timeout(&self, drain_deadline: Option<Time>, now: Time) -> Duration {
         // A drain gives a slow reader all the time that there is.
         drain_deadline.map_or(FLUSH_TIMEOUT, |deadline| deadline - now)
-    }
-
-    /// How long the peer's end of stream is awaited after ours.
-    pub(crate) fn linger_timeout(&self, drain_deadline: Option<Time>, now: Time) -> Duration {
-        drain_deadline.map_or(LINGER_TIMEOUT, |deadline| LINGER_TIMEOUT.min(deadline - now))
     }
 }
 
@@ -231,9 +226,6 @@ impl Drop for Server {
 
 /// Longest time that what is queued for a connection that ends may take.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Longest wait for the peer's end of stream.
-const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What shards get beyond the deadline, to let the kernel end what was cut.
 const STOP_GRACE: Duration = Duration::from_secs(2);

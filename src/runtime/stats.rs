@@ -201,6 +201,11 @@ pub struct ConnectionInfo {
     pub sent_bytes: u64,
     /// Pushes dropped.
     pub dropped_messages: u64,
+    /// Messages that were queued or sent when it was cut off, and that the peer had not taken: an
+    /// estimate from their bytes and the mean size of its messages.
+    pub undelivered_messages: u64,
+    /// Their bytes.
+    pub undelivered_bytes: u64,
     /// Requests that are not answered yet.
     pub requests_in_progress: u64,
     /// Why nothing is read from it at present: the names of [`Hold`](shardcast_proto::connection::Hold)s.

@@ -95,6 +95,9 @@ pub(super) struct Row {
     pub(super) sent_messages: u64,
     pub(super) sent_bytes: u64,
     pub(super) dropped_messages: u64,
+    /// What was queued or sent when it was cut off, and that the peer had not taken.
+    pub(super) undelivered_messages: u64,
+    pub(super) undelivered_bytes: u64,
     pub(super) requests_in_progress: u64,
     /// Why nothing is read from it at present.
     pub(super) held: Vec<&'static str>,
@@ -122,6 +125,8 @@ impl From<&ConnectionInfo> for Row {
             sent_messages: info.sent_messages,
             sent_bytes: info.sent_bytes,
             dropped_messages: info.dropped_messages,
+            undelivered_messages: info.undelivered_messages,
+            undelivered_bytes: info.undelivered_bytes,
             requests_in_progress: info.requests_in_progress,
             held: info.held.clone(),
             reason: info.closed.map(|(reason, _)| reason),

@@ -1,11 +1,11 @@
 //! How connections end, and their one timer.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use shardcast_os::socket;
 use shardcast_proto::{Error, Time, connection::Hold};
 
-use super::{Conn, Role, State, outbound::Outbound};
+use super::{Conn, Linger, Role, State, outbound::Outbound};
 use crate::{
     CloseReason, ConnId, Connection,
     shard::{Notice, Shard, Timer, timer::TimerKey},
@@ -190,34 +190,80 @@ impl Shard {
         }
     }
 
-    /// Everything was sent: says so to the peer, and waits a little for its own end.
-    pub(super) fn end_sending(&self, conn: &mut Conn) {
+    /// Everything was given to the kernel: says to the peer that nothing more comes, and waits until it has taken
+    /// what came before, and a little for its own end.
+    pub(super) fn end_sending(&self, conn: &mut Conn, deadline: Time) {
         if conn.peer_ended {
             return self.cut(conn);
         }
         socket::shutdown_send(&conn.socket);
-        conn.state =
-            State::Lingering(self.now() + self.shared.linger_timeout(self.drain_deadline.get(), self.now()));
+        conn.state = State::Lingering(Linger { deadline, look: self.now() + LINGER_LOOK, taken: None });
         self.arm_timer(conn);
     }
 
-    /// Shuts the socket down at once; what is unsent is lost, and counted.
+    /// Looks how much of what was sent the peer has taken.
+    fn linger_on(&self, conn: &mut Conn, linger: Linger) {
+        let now = self.now();
+        let unacknowledged = socket::unacknowledged_bytes(&conn.socket).unwrap_or_default();
+        let taken = (unacknowledged == 0).then(|| linger.taken.unwrap_or(now));
+        if now >= linger.deadline || taken.is_some_and(|since| now - since >= LINGER_TIMEOUT) {
+            return self.cut(conn);
+        }
+        conn.state = State::Lingering(Linger { look: now + LINGER_LOOK, taken, ..linger });
+    }
+
+    /// Shuts the socket down at once; what the peer has not taken is lost, and counted.
     pub(super) fn cut(&self, conn: &mut Conn) {
         if conn.state == State::Cut {
             return;
         }
+        let end_was_sent = matches!(conn.state, State::Lingering(_));
         conn.state = State::Cut;
+        // A send in flight is among them.
+        let (queued, messages) = (conn.outbox.bytes() as u64, conn.outbox.messages() as u64);
         let lost = conn.outbox.clear();
         if lost > 0 {
             self.count_drops(conn, "closed", lost);
         }
         self.publish_queue(conn);
+        // A peer that has ended its side may have closed both: what it did not take then was its own choice.
         if !conn.peer_ended {
-            socket::reset_on_close(&conn.socket);
+            let unacknowledged = socket::unacknowledged_bytes(&conn.socket).unwrap_or_default();
+            if queued > 0 || unacknowledged > usize::from(end_was_sent) {
+                self.count_undelivered(conn, queued, messages);
+            }
+            if queued > 0 || unacknowledged > 0 {
+                socket::reset_on_close(&conn.socket);
+            }
         }
         socket::shutdown_both(&conn.socket);
         self.cutting.borrow_mut().push(conn.handle.id().slot);
         self.pump_must_run();
+    }
+
+    /// Remembers what the peer has not taken of all that was sent, and of what was still queued. How much
+    /// of a send in flight the kernel has is not known, so what counts is what the peer has acknowledged.
+    fn count_undelivered(&self, conn: &mut Conn, queued: u64, queued_messages: u64) {
+        let traffic = &mut conn.traffic;
+        let total = traffic.sent_bytes + queued;
+        let acknowledged = socket::acknowledged_bytes(&conn.socket).unwrap_or(traffic.sent_bytes);
+        let bytes = total.saturating_sub(acknowledged);
+        // Messages have no marks in the stream: the mean says how many they were.
+        let messages = u128::from(traffic.sent_messages + queued_messages);
+        let undelivered = (u128::from(bytes) * messages).div_ceil(total.max(1).into());
+        traffic.undelivered_messages = u64::try_from(undelivered).unwrap_or(u64::MAX);
+        traffic.undelivered_bytes = bytes;
+        self.remember_undelivered(conn);
+        if self.may_log(Notice::Undelivered) {
+            tracing::warn!(
+                shard = self.id,
+                connection = %conn.handle.id(),
+                peer = %conn.handle.peer(),
+                messages = conn.traffic.undelivered_messages,
+                bytes,
+                "closed before the peer had taken everything"
+            );
+        }
     }
 
     /// Frees the slot of a connection that was cut, once the ring is done with it.
@@ -263,7 +309,8 @@ impl Shard {
                 let frame = self.frame_deadline(conn);
                 [idle, age, session, blocked, frame, self.pace_deadline(conn)].into_iter().flatten().min()
             }
-            State::Flushing(deadline) | State::Lingering(deadline) => Some(deadline),
+            State::Flushing(deadline) => Some(deadline),
+            State::Lingering(linger) => Some(linger.look.min(linger.deadline)),
             State::Cut => None,
         }
     }
@@ -353,7 +400,10 @@ impl Shard {
                 self.finish(conn, CloseReason::Unidentified);
             }
             State::Open => self.guarded(conn, |conn| self.on_open_timer(conn, now)),
-            State::Flushing(deadline) | State::Lingering(deadline) if deadline <= now => self.cut(conn),
+            State::Flushing(deadline) if deadline <= now => self.cut(conn),
+            State::Lingering(linger) if linger.look.min(linger.deadline) <= now => {
+                self.linger_on(conn, linger)
+            }
             _ => {}
         }
         self.arm_timer(conn);
@@ -384,6 +434,12 @@ impl Shard {
         self.session_timeout(conn);
     }
 }
+
+/// Longest wait for the end of a peer that has taken everything.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether a peer that lingers has taken everything.
+const LINGER_LOOK: Duration = Duration::from_millis(50);
 
 /// Connections looked at in one turn after a change of limits.
 const ARMED_PER_TURN: u32 = 1024;

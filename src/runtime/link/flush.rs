@@ -63,8 +63,10 @@ impl Shard {
         }
         self.count_expired(conn);
         self.publish_queue(conn);
-        if conn.outbox.is_empty() && matches!(conn.state, State::Flushing(_)) {
-            self.end_sending(conn);
+        if let State::Flushing(deadline) = conn.state
+            && conn.outbox.is_empty()
+        {
+            self.end_sending(conn, deadline);
         }
     }
 

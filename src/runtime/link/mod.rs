@@ -95,10 +95,21 @@ pub(crate) enum State {
     Open,
     /// What is queued is sent, until the deadline.
     Flushing(Time),
-    /// The end of stream was sent; the peer's is awaited, until the deadline.
-    Lingering(Time),
+    /// The end of stream was sent; the peer is to take what was sent before it, and to end its side.
+    Lingering(Linger),
     /// Shut down both ways; the slot is freed when the ring is done with it.
     Cut,
+}
+
+/// How long a connection lingers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Linger {
+    /// Then what the peer has not taken is lost.
+    pub(crate) deadline: Time,
+    /// When it is looked next how much that is.
+    pub(crate) look: Time,
+    /// Since when the peer's TCP has everything.
+    pub(crate) taken: Option<Time>,
 }
 
 /// What went over one connection.
@@ -109,6 +120,9 @@ pub(crate) struct Traffic {
     pub(crate) sent_messages: u64,
     pub(crate) sent_bytes: u64,
     pub(crate) dropped_messages: u64,
+    /// What was queued or sent, and never taken by the peer.
+    pub(crate) undelivered_messages: u64,
+    pub(crate) undelivered_bytes: u64,
 }
 
 impl Conn {

@@ -293,6 +293,15 @@ impl Shard {
         closed.push_back((self.now(), info));
     }
 
+    /// An ended connection was cut off: what its peer has not taken is known now.
+    pub(crate) fn remember_undelivered(&self, conn: &Conn) {
+        let (id, traffic) = (conn.handle.id(), conn.traffic);
+        if let Some((_, info)) = self.closed.borrow_mut().iter_mut().rev().find(|(_, info)| info.id == id) {
+            info.undelivered_messages = traffic.undelivered_messages;
+            info.undelivered_bytes = traffic.undelivered_bytes;
+        }
+    }
+
     /// The last connections that ended here, the newest first.
     pub(crate) fn closed_connections(&self) -> Vec<ConnectionInfo> {
         let now = self.now();
@@ -335,6 +344,8 @@ impl Shard {
             sent_messages: conn.traffic.sent_messages,
             sent_bytes: conn.traffic.sent_bytes,
             dropped_messages: conn.traffic.dropped_messages,
+            undelivered_messages: conn.traffic.undelivered_messages,
+            undelivered_bytes: conn.traffic.undelivered_bytes,
             requests_in_progress: conn.handle.requests_in_progress() as u64,
             held: conn.holds.iter().map(Hold::name).collect(),
             closed: None,

@@ -13,6 +13,7 @@ pub(crate) enum Notice {
     CannotAccept,
     SubscriptionRefused,
     SlowConsumer,
+    Undelivered,
     Panic,
 }
 
@@ -20,11 +21,12 @@ pub(crate) enum Notice {
 pub(crate) type Notices = [LogLimit; Notice::ALL.len()];
 
 impl Notice {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::ConnectionRefused,
         Self::CannotAccept,
         Self::SubscriptionRefused,
         Self::SlowConsumer,
+        Self::Undelivered,
         Self::Panic,
     ];
 
@@ -34,6 +36,7 @@ impl Notice {
             Self::CannotAccept => "cannot accept",
             Self::SubscriptionRefused => "automatic subscription refused",
             Self::SlowConsumer => "slow consumer",
+            Self::Undelivered => "closed before the peer had taken everything",
             Self::Panic => "panic",
         }
     }

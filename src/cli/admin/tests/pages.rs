@@ -47,6 +47,8 @@ fn a_closed_connection_has_a_reason_and_an_open_one_has_none() {
         sent_messages: 5,
         sent_bytes: 6,
         dropped_messages: 7,
+        undelivered_messages: 9,
+        undelivered_bytes: 10,
         requests_in_progress: 8,
         held: vec!["history"],
         reason: None,

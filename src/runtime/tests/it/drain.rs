@@ -235,3 +235,53 @@ fn a_client_that_lives_on_a_draining_server_does_not_come_back() {
     is_done.recv_timeout(PATIENCE).expect("nothing is left to drain").expect("the shards end well");
     assert!(within(PATIENCE, || client.rpc_call(client.gen_requestid(), b"late").is_err()));
 }
+
+/// What the kernel holds for a peer that reads slowly is not delivered yet; a reset would lose it.
+#[test]
+fn a_drain_waits_until_a_slow_reader_has_taken_everything() {
+    let recorder = Recorder::default();
+    let limits = Limits { outbox_bytes_max: 8 << 20, ..Limits::default() };
+    let (server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+    let mut slow = Peer::narrow(address);
+    slow.echo(1, b"hello");
+    let connection = recorder.connection_of(&slow);
+    for number in 0..800_u32 {
+        assert_eq!(connection.send(frame(0, &number.to_be_bytes().repeat(250))), Sent::Queued);
+    }
+    let stopped = thread::spawn(move || server.drain(PATIENCE));
+    // Longer than a peer that has taken everything would be waited for.
+    thread::sleep(Duration::from_millis(1_500));
+    for number in 0..800_u32 {
+        assert_eq!(slow.read_frame(), (0, number.to_be_bytes().repeat(250)));
+    }
+    assert_eq!(slow.read_to_end(), (Vec::new(), End::OfStream));
+    drop(slow);
+    stopped.join().expect("no panic").expect("a clean stop");
+}
+
+#[test]
+fn what_a_peer_has_not_taken_when_it_is_cut_off_is_told() {
+    let recorder = Recorder::default();
+    let limits = Limits { outbox_bytes_max: 8 << 20, ..Limits::default() };
+    let (server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+    let handle = server.handle();
+    let mut deaf = Peer::narrow(address);
+    deaf.echo(1, b"hello");
+    let connection = recorder.connection_of(&deaf);
+    let id = connection.id();
+    // Some of it is in the outbox, some with the kernel.
+    for _ in 0..6_000 {
+        // Its shard takes what was sent before.
+        eventually(PATIENCE, || connection.send(frame(0, &[7; 992])) == Sent::Queued);
+    }
+    assert_eq!(handle.kick(id, PATIENCE), Ok(true));
+    let closed = || handle.closed_connections(PATIENCE).into_iter().find(|it| it.id == id);
+    eventually(PATIENCE, || closed().is_some_and(|it| it.undelivered_bytes > 0));
+    let told = closed().expect("it was found");
+    // The peer's own kernel has taken a part.
+    assert!((1_000_000..6_000_000).contains(&told.undelivered_bytes), "{told:?}");
+    let messages = told.undelivered_bytes / 1_000;
+    assert!((messages..=messages + 2).contains(&told.undelivered_messages), "{told:?}");
+    assert_eq!(deaf.read_to_end().1, End::Reset);
+    server.stop().expect("a clean stop");
+}
