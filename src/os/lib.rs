@@ -11,7 +11,7 @@
 //! | [`executor`] | hands an eventfd to glommio as a raw descriptor |
 //!
 //! This crate knows no protocol and no policy. Under `cfg(loom)` only the parts that are model-checked
-//! exist: [`spsc`] and [`park`].
+//! exist: [`spsc`], [`park`] and [`woken`].
 
 #[cfg(not(loom))]
 pub mod clock;
@@ -30,3 +30,4 @@ pub mod rlimit;
 pub mod socket;
 pub mod spsc;
 mod sync;
+pub mod woken;
