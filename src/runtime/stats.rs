@@ -15,7 +15,7 @@ pub struct ShardStats {
     pub cpu: Option<usize>,
     /// Per listener, in the order they were added.
     pub listeners: Vec<ListenerStats>,
-    /// Turns of the pump.
+    /// Turns of the pump that found work or ran a task.
     pub turns: u64,
     /// Times it went to sleep.
     pub parks: u64,

@@ -99,8 +99,6 @@ pub(crate) struct Shard {
     pub(crate) accept_delay: Cell<Duration>,
     pub(crate) draining: Cell<bool>,
     pub(crate) drain_deadline: Cell<Option<Time>>,
-    /// The pump sleeps: whoever queues something must see to it that it wakes up.
-    parked: Cell<bool>,
     notices: RefCell<Notices>,
 }
 
@@ -153,8 +151,6 @@ impl Shard {
                 return Err(envelope);
             }
             local.push_back(envelope);
-            drop(local);
-            self.pump_must_run();
             return Ok(());
         }
         let mut outgoing = self.outgoing.borrow_mut();
@@ -167,15 +163,17 @@ impl Shard {
         }
         drop(outgoing);
         self.counters.mesh_sent.add(1);
-        if self.parked.get() {
-            self.router.peer(target).wake();
-        } else {
-            let mut to_wake = self.to_wake.borrow_mut();
-            if !to_wake.contains(&target) {
-                to_wake.push(target);
-            }
-        }
+        self.wake_later(target);
         Ok(())
+    }
+
+    /// Something was queued for `target`: it is woken at the end of this turn if it sleeps.
+    #[inline]
+    pub(crate) fn wake_later(&self, target: u16) {
+        let mut to_wake = self.to_wake.borrow_mut();
+        if !to_wake.contains(&target) {
+            to_wake.push(target);
+        }
     }
 
     /// Whether the queue to `target` would take one more.
@@ -185,18 +183,16 @@ impl Shard {
         queue.is_some_and(|queue| queue.len() < queue.capacity())
     }
 
-    /// Something was queued that the pump must see to: wakes it if a task runs while it sleeps.
+    /// Something was queued that the pump must see to. It will: whatever runs on this thread runs in a turn, and after
+    /// each that found work or ran a task comes another one.
     #[inline]
     pub(crate) fn pump_must_run(&self) {
-        if self.parked.get() {
-            self.router.peer(self.id).wake_always();
-        }
+        debug_assert_ne!(self.counters.turn_started.read(), 0, "nothing runs here while the pump sleeps");
     }
 
     /// Calls `f` later in this turn, when nothing is borrowed.
     pub(crate) fn defer(&self, f: impl FnOnce(&Rc<Self>) + 'static) {
         self.deferred.borrow_mut().push_back(Box::new(f));
-        self.pump_must_run();
     }
 
     fn run_deferred(self: &Rc<Self>) {
@@ -237,13 +233,11 @@ impl Shard {
     /// Calls `f` on this shard at `deadline`.
     pub(crate) fn call_at(&self, deadline: Time, f: impl FnOnce(&Rc<Self>) + 'static) {
         self.timers.borrow_mut().insert(deadline, Timer::Call(Box::new(f)));
-        self.pump_must_run();
     }
 
     /// Wakes `waker` at `deadline`.
     pub(crate) fn wake_at(&self, deadline: Time, waker: Waker) {
         self.timers.borrow_mut().insert(deadline, Timer::Wake(waker));
-        self.pump_must_run();
     }
 
     /// Repeats a broadcast every `interval`, the first time at `first`.
