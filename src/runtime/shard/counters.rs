@@ -51,6 +51,7 @@ pub(crate) struct ShardCounters {
     pub(crate) queued_bytes: Counter,
     pub(crate) queued_messages: Counter,
     pub(crate) tasks: Counter,
+    pub(crate) timers: Counter,
     /// How long pushes took.
     pub(crate) push_latency: Latency,
     /// When the turn under way began, in nanoseconds of the process clock; 0 while the shard sleeps.

@@ -44,7 +44,7 @@ use latency::JustSent;
 pub(crate) use notices::Notice;
 use notices::Notices;
 use tasks::Tasks;
-use timer::TimerWheel;
+use timer::{TimerKey, TimerWheel};
 
 /// A shard, as seen from its own thread.
 pub(crate) struct Shard {
@@ -235,9 +235,31 @@ impl Shard {
         self.timers.borrow_mut().insert(deadline, Timer::Call(Box::new(f)));
     }
 
-    /// Wakes `waker` at `deadline`.
-    pub(crate) fn wake_at(&self, deadline: Time, waker: Waker) {
-        self.timers.borrow_mut().insert(deadline, Timer::Wake(waker));
+    /// Wakes `waker` at `deadline`. `timer` is what this answered the last time, if it did: then it is moved to this
+    /// waker.
+    pub(crate) fn wake_at(&self, deadline: Time, waker: &Waker, timer: Option<TimerKey>) -> TimerKey {
+        // Wakers of others may run anything when they are made or dropped: not while the wheel is borrowed.
+        let is_set = |known: &mut Timer| matches!(known, Timer::Wake(known) if known.will_wake(waker));
+        if let Some(timer) = timer
+            && self.timers.borrow_mut().get_mut(timer).is_some_and(is_set)
+        {
+            return timer;
+        }
+        let waker = waker.clone();
+        let mut timers = self.timers.borrow_mut();
+        let before = match timer.and_then(|timer| timers.get_mut(timer)) {
+            Some(place) => std::mem::replace(place, Timer::Wake(waker)),
+            None => return timers.insert(deadline, Timer::Wake(waker)),
+        };
+        drop(timers);
+        drop(before);
+        timer.expect("found above")
+    }
+
+    /// Takes out a timer of [`wake_at`](Self::wake_at) that is not needed any more.
+    pub(crate) fn cancel_wake(&self, timer: TimerKey) {
+        let cancelled = self.timers.borrow_mut().cancel(timer);
+        drop(cancelled);
     }
 
     /// Repeats a broadcast every `interval`, the first time at `first`.

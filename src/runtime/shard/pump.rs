@@ -84,6 +84,7 @@ impl Shard {
         }
         self.counters.turn_started.set(nanos);
         self.now.set(now);
+        self.counters.timers.set(self.timers.borrow().len() as u64);
         self.just_sent.borrow_mut().record(now, &self.counters.push_latency);
         now
     }

@@ -13,9 +13,10 @@ use std::{
     time::Duration,
 };
 
+use futures_lite::future::{or, race};
 use shardcast::{Server, ServerHandle, Spin, task};
 
-use crate::support::{PATIENCE, Totals, config, eventually};
+use crate::support::{PATIENCE, Totals, alone, config, eventually, resident_bytes};
 
 fn server(spin: Spin) -> Server {
     let config = shardcast::ServerConfig { spin, ..config() };
@@ -37,6 +38,106 @@ fn run<T: Send + 'static, F: Future<Output = T> + 'static>(
 #[track_caller]
 fn result<T>(reported: &flume::Receiver<T>) -> T {
     reported.recv_timeout(LONG).expect("the task ends")
+}
+
+#[test]
+fn a_task_may_give_up_any_number_of_sleeps() {
+    let server = server(Spin::Never);
+    let rounds = run(&server.handle(), 0, || async {
+        for _ in 0..40_000 {
+            race(task::yield_now(), task::sleep(HOUR)).await;
+        }
+    });
+    result(&rounds);
+    server.drain(PATIENCE).expect("the shards end well");
+}
+
+#[test]
+fn a_sleep_that_was_given_up_leaves_no_timer_and_no_memory() {
+    alone("tasks::a_sleep_that_was_given_up_leaves_no_timer_and_no_memory", || {
+        let server = server(Spin::Never);
+        let handle = server.handle();
+        let receive = |times: u32| {
+            let received = run(&handle, 0, move || async move {
+                let (sender, receiver) = flume::bounded(1);
+                for number in 0..times {
+                    sender.send(number).expect("there is room");
+                    let timed_out = async {
+                        task::sleep(HOUR).await;
+                        None
+                    };
+                    let received = or(timed_out, async { receiver.recv_async().await.ok() }).await;
+                    assert_eq!(received, Some(number));
+                }
+            });
+            result(&received);
+        };
+        receive(1000);
+        let timers = || Totals::of(&handle).shards(|shard| shard.timers);
+        let (memory, before) = (resident_bytes(), timers());
+        receive(1_000_000);
+        eventually(PATIENCE, || timers() == before);
+        let grown = resident_bytes().saturating_sub(memory);
+        assert!(grown < 16 << 20, "{grown} bytes more");
+    });
+}
+
+#[test]
+fn a_sleep_holds_one_timer_however_often_it_is_polled() {
+    let server = server(Spin::Never);
+    let handle = server.handle();
+    let timers = || Totals::of(&handle).shards(|shard| shard.timers);
+    let before = timers();
+    let (go_on, told) = flume::bounded::<()>(1);
+    let polled = run(&handle, 0, || async move {
+        let mut sleeps = [pin!(task::sleep(HOUR)), pin!(task::sleep(2 * HOUR))];
+        for _ in 0..1000 {
+            race(
+                task::yield_now(),
+                poll_fn(|cx| {
+                    // With another waker each time, as those who join futures have.
+                    let waker = Waker::from(Arc::new(Wrapper(cx.waker().clone())));
+                    let cx = &mut std::task::Context::from_waker(&waker);
+                    for sleep in &mut sleeps {
+                        assert!(sleep.as_mut().poll(cx).is_pending());
+                    }
+                    Poll::Pending
+                }),
+            )
+            .await;
+        }
+        let _ = told.recv_async().await;
+    });
+    eventually(PATIENCE, || timers() == before + 2);
+    go_on.send(()).expect("the task waits");
+    result(&polled);
+    eventually(PATIENCE, || timers() == before);
+}
+
+/// A waker that stands before another one.
+struct Wrapper(Waker);
+
+impl std::task::Wake for Wrapper {
+    fn wake(self: Arc<Self>) {
+        self.0.wake_by_ref();
+    }
+}
+
+#[test]
+fn a_sleep_wakes_the_waker_of_its_last_poll() {
+    let server = server(Spin::Never);
+    let slept = run(&server.handle(), 0, || async {
+        let mut sleep = Box::pin(task::sleep(Duration::from_millis(20)));
+        assert!(futures_lite::future::poll_once(&mut sleep).await.is_none());
+        // It moves to another task, which has another waker.
+        let (done, awaited) = flume::bounded(1);
+        task::spawn("sleeps on", async move {
+            sleep.await;
+            let _ = done.send(());
+        });
+        awaited.recv_async().await
+    });
+    assert_eq!(result(&slept), Ok(()));
 }
 
 /// Counts the turns of a shard: the task that does is polled once in each.
@@ -325,6 +426,7 @@ fn tasks_that_wait_do_not_keep_a_shard_awake() {
 }
 
 const TRIPS: u64 = 1000;
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Longer than [`PATIENCE`]: two shards that spin beside the rest of the tests on two cores.
 const LONG: Duration = Duration::from_secs(120);
