@@ -30,7 +30,7 @@ use std::sync::{
     atomic::Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
 
-use crate::sync::{AtomicBool, AtomicU64};
+use crate::sync::{AtomicBool, AtomicU64, Padded};
 
 /// Whether one task was woken since it was last polled.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub struct Flag(AtomicBool);
 #[derive(Debug)]
 pub struct WokenSet {
     /// Bit `g`: a word whose index is `g` modulo 64 may have bits.
-    groups: AtomicU64,
+    groups: Padded<AtomicU64>,
     /// Bit `number % 64` of word `number / 64`. Chunk `c` has 2^c words, so that the set grows without being moved.
     chunks: [OnceLock<Box<[AtomicU64]>>; CHUNKS],
 }
@@ -84,7 +84,7 @@ impl Default for WokenSet {
 impl WokenSet {
     /// An empty set, for no numbers yet.
     pub fn new() -> Self {
-        Self { groups: AtomicU64::new(0), chunks: [const { OnceLock::new() }; CHUNKS] }
+        Self { groups: Padded(AtomicU64::new(0)), chunks: [const { OnceLock::new() }; CHUNKS] }
     }
 
     /// Makes room for `number`, which must have been done before it is inserted; numbers are used from 0 on.
@@ -106,19 +106,19 @@ impl WokenSet {
         // "number": pairs with the swap of the word in `take`.
         word.fetch_or(1 << (number as usize % BITS), Release);
         // "group": pairs with the swap of the groups in `take`; after the word, so that who sees it finds the number.
-        self.groups.fetch_or(1 << (index % BITS), Release);
+        self.groups.0.fetch_or(1 << (index % BITS), Release);
     }
 
     /// Whether nothing is in it.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.groups.load(Acquire) == 0
+        self.groups.0.load(Acquire) == 0
     }
 
     /// Takes out all numbers; `each` gets them in no order.
     pub fn take(&self, mut each: impl FnMut(u32)) {
         // "group": pairs with `insert`. Before the words, so that a number that comes meanwhile marks its group again.
-        let groups = self.groups.swap(0, Acquire);
+        let groups = self.groups.0.swap(0, Acquire);
         for group in bits(groups) {
             let words = (group..).step_by(BITS).map_while(|index| Some((index, self.word(index)?)));
             for (index, word) in words.filter(|(_, word)| word.load(Relaxed) != 0) {
