@@ -20,7 +20,7 @@ use std::{
     collections::{HashMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     task::Waker,
     time::Duration,
 };
@@ -139,7 +139,7 @@ impl Shard {
     #[inline]
     pub(crate) fn runs(&self, listener: Option<u32>) {
         let label = listener.map_or(0, |listener| self.shared.listeners[listener as usize].label);
-        self.counters.label.store(label, Ordering::Relaxed);
+        self.counters.run(label);
     }
 
     /// Queues an envelope for `target`, or hands it back when that queue is full.

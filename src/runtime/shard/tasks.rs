@@ -9,7 +9,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     rc::Rc,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     task::{Context, Poll, Wake, Waker},
 };
 
@@ -196,9 +196,9 @@ impl Future for Guarded {
         let this = &mut *self;
         this.shard.tasks.begin_poll(this.number, cx.waker());
         // A task may start another one, which is polled in here too.
-        let outer = this.shard.counters.label.swap(this.label, Ordering::Relaxed);
+        let outer = this.shard.counters.run(this.label);
         let polled = catch_unwind(AssertUnwindSafe(|| this.poll_or_drop()));
-        this.shard.counters.label.store(outer, Ordering::Relaxed);
+        this.shard.counters.run(outer);
         match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(())) => {}
