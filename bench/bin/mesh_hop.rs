@@ -1,5 +1,5 @@
-//! One hop between two shards that are awake: from task to task, the least that it could take, and what a publication
-//! takes.
+//! One hop between two shards that are awake: from task to task, the least that it could take, what a publication
+//! takes, and what a task's call takes.
 #![forbid(unsafe_code)]
 
 use std::{error::Error, time::Duration};
@@ -26,12 +26,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let time = Duration::try_from_secs_f64(args.seconds)?;
     let tasks = hop::between_tasks(cpus, time)?;
     let [same, cross] = hop::between_publisher_and_subscriber(cpus, time)?;
+    let [call_same, call_cross] = hop::between_caller_and_callee(cpus, time)?;
     // Last: it pins this thread, and what this thread starts.
     let threads = hop::between_threads(cpus, time)?;
     if args.json {
         shardcast_bench::say!(
             "{}",
-            serde_json::json!({ "tasks": tasks, "threads": threads, "same": same, "cross": cross })
+            serde_json::json!({
+                "tasks": tasks,
+                "threads": threads,
+                "same": same,
+                "cross": cross,
+                "call_same": call_same,
+                "call_cross": call_cross,
+            })
         );
         return Ok(());
     }
@@ -47,6 +55,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             hop.p50_us,
             hop.p99_us,
             hop.hops
+        );
+    }
+    for (what, call) in [("its own shard", call_same), ("another shard", call_cross)] {
+        shardcast_bench::say!(
+            "a task's call to {what}: p50 {:.3} p99 {:.3} us, {} calls",
+            call.p50_us,
+            call.p99_us,
+            call.hops
         );
     }
     Ok(())

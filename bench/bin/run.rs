@@ -141,6 +141,8 @@ struct Hops {
     threads: Hop,
     same: Hop,
     cross: Hop,
+    call_same: Hop,
+    call_cross: Hop,
 }
 
 fn mesh_hop(args: &Args) -> Result<(), Box<dyn Error>> {
@@ -157,6 +159,10 @@ fn mesh_hop(args: &Args) -> Result<(), Box<dyn Error>> {
     shardcast_bench::say!("{:<44} {:>10} {same:>10.3}", "publication to a subscriber there, p50 us", "");
     let further = median(found.iter().map(|hops| hops.cross.p50_us - hops.same.p50_us));
     line("  to one on another shard: further, p50 us", further, Target::AtMost(2.0));
+    let same = median(found.iter().map(|hops| hops.call_same.p50_us));
+    shardcast_bench::say!("{:<44} {:>10} {same:>10.3}", "a task's call to its own shard, p50 us", "");
+    let further = median(found.iter().map(|hops| hops.call_cross.p50_us - hops.call_same.p50_us));
+    line("  to another shard: further, p50 us", further, Target::AtMost(3.0));
     Ok(())
 }
 

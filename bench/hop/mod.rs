@@ -1,5 +1,6 @@
 //! How long a message takes from one shard to another while both are awake.
 
+mod call;
 mod queue;
 mod task;
 mod topic;
@@ -7,11 +8,12 @@ mod topic;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+pub use call::between_caller_and_callee;
 pub use queue::between_threads;
 pub use task::between_tasks;
 pub use topic::between_publisher_and_subscriber;
 
-/// One way, in microseconds: half of a round trip.
+/// One way, in microseconds: half of a round trip. A call is measured there and back.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub struct Hop {
     /// Half of the hops took no longer.
@@ -23,9 +25,9 @@ pub struct Hop {
 }
 
 impl Hop {
-    fn one_way(nanos: &Histogram<u64>) -> Self {
-        let there_and_back = Self::from_round_trips(nanos);
-        Self { p50_us: 2.0 * there_and_back.p50_us, p99_us: 2.0 * there_and_back.p99_us, hops: nanos.len() }
+    fn whole(nanos: &Histogram<u64>) -> Self {
+        let half = Self::from_round_trips(nanos);
+        Self { p50_us: 2.0 * half.p50_us, p99_us: 2.0 * half.p99_us, hops: nanos.len() }
     }
 
     fn from_round_trips(nanos: &Histogram<u64>) -> Self {
@@ -36,6 +38,9 @@ impl Hop {
 
 /// Round trips before measuring begins.
 const WARM_UP: u64 = 10_000;
+
+/// Calls before measuring begins: few, so that there are some left where each takes milliseconds.
+const WARM_UP_CALLS: u64 = 20;
 
 fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("the bounds are in order")

@@ -46,7 +46,7 @@ pub fn between_publisher_and_subscriber(
     let cross = measure(asks)?;
     server.drain(Duration::ZERO)?;
     // To itself, a message goes one way only.
-    Ok([Hop::one_way(&same), Hop::from_round_trips(&cross)])
+    Ok([Hop::whole(&same), Hop::from_round_trips(&cross)])
 }
 
 /// What one task publishes to, and what it hears.

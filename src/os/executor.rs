@@ -1,19 +1,19 @@
-//! The executor of a shard: glommio, behind the four calls that the runtime needs.
+//! The executor of a shard: glommio, behind the three calls that the runtime needs.
 //!
-//! glommio gives the shard thread its tasks; it does not carry our I/O. The runtime's pump runs as one of
-//! these tasks and waits for nothing but its own ring, through [`Doze`].
+//! glommio runs the tasks of a shard's thread; it carries no I/O and has no timers. The runtime's pump is one of these
+//! tasks. It blocks the thread in its own ring when there is nothing to do, so glommio never sleeps, and its wakers must
+//! be used on its own thread only: from elsewhere they would be noticed late, and it counts them in 16 bits.
 
 use std::{
     any::Any,
     future::Future,
     io,
-    os::fd::{FromRawFd as _, IntoRawFd as _, OwnedFd},
     panic::{AssertUnwindSafe, catch_unwind},
     thread,
     time::Duration,
 };
 
-use glommio::{GlommioError, LocalExecutor, LocalExecutorBuilder, Placement, io::BufferedFile};
+use glommio::{GlommioError, LocalExecutor, LocalExecutorBuilder, Placement};
 
 use crate::{needs, ring};
 
@@ -53,7 +53,7 @@ pub fn from_panic(panic: &(dyn Any + Send)) -> io::Error {
     io::Error::other(format!("panicked: {}", text.unwrap_or("without a text")))
 }
 
-/// Starts a task on this thread's executor. A panic in it would end the thread: catch it inside.
+/// Starts a task on this thread's executor, and polls it at once. A panic in it would end the thread: catch it inside.
 pub fn spawn_local(task: impl Future<Output = ()> + 'static) {
     // Dropping a sleeping glommio task leaks its header; a detached one frees itself when it ends.
     glommio::spawn_local(task).detach();
@@ -62,30 +62,6 @@ pub fn spawn_local(task: impl Future<Output = ()> + 'static) {
 /// Lets the other tasks of this executor run once.
 pub async fn yield_now() {
     futures_lite::future::yield_now().await;
-}
-
-/// An eventfd that a task can sleep on.
-#[derive(Debug)]
-pub struct Doze(BufferedFile);
-
-impl Doze {
-    /// Takes over a descriptor of the eventfd. Call on the executor's thread.
-    pub fn new(eventfd: OwnedFd) -> Self {
-        // SAFETY: `into_raw_fd` gives up ownership, so the file becomes the only owner.
-        Self(unsafe { BufferedFile::from_raw_fd(eventfd.into_raw_fd()) })
-    }
-
-    /// Closes the descriptor. Only dropping it would leave that to the executor's next round, which may never come.
-    pub async fn close(self) {
-        // The number is free whatever the kernel says.
-        let _ = self.0.close().await;
-    }
-
-    /// Sleeps until the eventfd is not zero, and makes it zero.
-    pub async fn wait(&self) {
-        // An eventfd read fails only when it is interrupted; the caller looks around and sleeps again.
-        let _ = self.0.read_at(0, 8).await;
-    }
 }
 
 /// Descriptors of one executor: its three rings and its eventfd.
@@ -125,9 +101,9 @@ const RING_DEPTH: u32 = 128;
 /// The least that glommio registers.
 const IO_MEMORY_BYTES: u64 = 64 * 1024;
 
-/// glommio looks at its own rings at least this often while a task is busy. 1 ms costs 20 µs hiccups in
-/// the tail, 10 ms is not measurable; nothing urgent waits for it.
-const PREEMPT: Duration = Duration::from_millis(10);
+/// glommio looks at its own rings at least this often while tasks run. Nothing of ours is in them, and each look costs five
+/// system calls and arms a timer that interrupts the pump's sleep.
+const PREEMPT: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
 mod tests {

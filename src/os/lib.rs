@@ -1,7 +1,7 @@
 //! The operating system as Shardcast sees it.
 //!
-//! Everything that needs `unsafe` is here, and nothing else is: the io_uring ring that carries TCP, the
-//! queues between shards, and the one place that touches glommio with a raw descriptor. What leaves this
+//! Everything that needs `unsafe` is here: the io_uring ring that carries TCP, and the queues between shards. Beside
+//! them is what must be right about threads and atomics without it: sleeping, waking, the executor. What leaves this
 //! crate is safe to use wrongly: the worst a caller can get is an error or a panic.
 //!
 //! | module | why it needs `unsafe` |
@@ -9,10 +9,9 @@
 //! | [`ring`] | the kernel reads and writes memory that Rust must keep alive and untouched meanwhile |
 //! | [`spsc`] | two threads share slots, and take turns by their indices |
 //! | [`socket`] | asks a socket what rustix has no call for |
-//! | [`executor`] | hands an eventfd to glommio as a raw descriptor |
 //!
 //! This crate knows no protocol and no policy. Under `cfg(loom)` only the parts that are model-checked
-//! exist: [`spsc`] and [`park`].
+//! exist: [`spsc`], [`park`] and [`woken`].
 
 #[cfg(not(loom))]
 pub mod clock;
@@ -31,3 +30,4 @@ pub mod rlimit;
 pub mod socket;
 pub mod spsc;
 mod sync;
+pub mod woken;

@@ -14,7 +14,7 @@ use crate::{
 /// Descriptors that a running server holds, without any connection: those of its shards and of their listening
 /// sockets.
 pub const fn descriptors(shards: usize, listeners: usize) -> u64 {
-    (shards * (executor::DESCRIPTORS + ring::DESCRIPTORS + WAKE_DESCRIPTORS + listeners)) as u64
+    (shards * (executor::DESCRIPTORS + ring::DESCRIPTORS + listeners)) as u64
 }
 
 /// Checks that `limit` (RLIMIT_NOFILE) leaves room for a server besides what this process has open.
@@ -112,9 +112,6 @@ pub(crate) fn retry_while_short<T>(mut make: impl FnMut() -> io::Result<T>) -> i
     }
     make()
 }
-
-/// The duplicate of a ring's eventfd that a [`Doze`](executor::Doze) owns.
-const WAKE_DESCRIPTORS: usize = 1;
 
 /// For the first connections, and for what is open for a moment only.
 const DESCRIPTORS_SPARE: u64 = 8;

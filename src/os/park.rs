@@ -6,7 +6,7 @@
 //!
 //! 1. [`prepare`](Sleeper::prepare): publishes "asleep", then a fence;
 //! 2. checks **all** its inputs once more; if there is something: [`awake`](Sleeper::awake), and goes on working;
-//! 3. waits for its wake-up event (an eventfd, a completion in its ring);
+//! 3. waits for its wake-up event (a completion in its ring, of a read of its eventfd);
 //! 4. [`awake`](Sleeper::awake), whatever woke it; then clears the event, then looks at its inputs.
 //!
 //! Who has something for it: first queues it, then asks [`must_wake`](Sleeper::must_wake) (a fence, then a look at

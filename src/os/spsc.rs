@@ -11,7 +11,7 @@ use std::{
     sync::atomic::Ordering::{Acquire, Relaxed, Release},
 };
 
-use crate::sync::{Arc, AtomicBool, AtomicUsize, UnsafeCell};
+use crate::sync::{Arc, AtomicBool, AtomicUsize, Padded, UnsafeCell};
 
 /// A queue of at least `capacity` items, rounded up to a power of two; its memory is allocated here, once.
 ///
@@ -222,10 +222,6 @@ impl<T> Drop for Shared<T> {
         }
     }
 }
-
-/// Alone on its cache lines (two, because neighbours are fetched in pairs): the ends write different lines.
-#[repr(align(128))]
-struct Padded<T>(T);
 
 const CAPACITY_MAX: usize = 1 << 30;
 

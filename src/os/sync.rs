@@ -1,18 +1,18 @@
-//! The atomics and cells of [`spsc`](crate::spsc) and [`park`](crate::park): those of std, or of loom when
-//! their interleavings are checked with `--cfg loom`.
+//! The atomics and cells of [`spsc`](crate::spsc), [`park`](crate::park) and [`woken`](crate::woken): those of std, or of
+//! loom when their interleavings are checked with `--cfg loom`; and the padding around them.
 
 #[cfg(loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, fence},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, fence},
     },
 };
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicUsize, fence},
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, fence},
 };
 
 /// The standard cell with loom's interface, so that loom can watch each access.
@@ -31,3 +31,9 @@ impl<T> UnsafeCell<T> {
         access(self.0.get())
     }
 }
+
+/// Alone on its cache lines (two, because neighbours are fetched in pairs), so that who writes it disturbs nobody who
+/// reads its neighbours.
+#[repr(align(128))]
+#[derive(Debug)]
+pub(crate) struct Padded<T>(pub(crate) T);

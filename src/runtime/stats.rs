@@ -15,7 +15,7 @@ pub struct ShardStats {
     pub cpu: Option<usize>,
     /// Per listener, in the order they were added.
     pub listeners: Vec<ListenerStats>,
-    /// Turns of the pump.
+    /// Turns of the pump that found work or ran a task.
     pub turns: u64,
     /// Times it went to sleep.
     pub parks: u64,
@@ -43,6 +43,8 @@ pub struct ShardStats {
     pub queued_messages: u64,
     /// Tasks alive now.
     pub tasks: u64,
+    /// Timers set now, of connections, tasks and everything else.
+    pub timers: u64,
     /// Messages for connections of this shard that were dropped before they reached it, per policy; `busy`:
     /// its queue was full.
     pub push_refused: Vec<(&'static str, u64)>,

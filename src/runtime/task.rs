@@ -1,18 +1,26 @@
 //! Tasks and time on a shard.
+//!
+//! A task may await anything that wakes it from any thread: channels, answers of clients, other tasks. It is not a place
+//! for futures that need a runtime of their own on this thread, such as sockets and timers of other executors.
 
 use std::{
-    future::{Future, poll_fn},
-    task::Poll,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
     time::Duration,
 };
 
+use shardcast_proto::Time;
+
 use crate::{
     Connection,
-    shard::{current, tasks},
+    shard::{current, tasks, timer::TimerKey},
 };
 
-/// Starts a task on the current shard. It is ended when the server stops. Name the kind of task: it is what
-/// a stall is reported under.
+/// Starts a task on the current shard, and polls it at once. It is ended when the server stops. Name the kind of task: it
+/// is what a stall is reported under.
 ///
 /// # Panics
 /// On a thread that is no shard.
@@ -29,27 +37,57 @@ pub fn spawn_for(connection: &Connection, name: &str, future: impl Future<Output
     current::with(|shard| tasks::spawn(shard, name, connection, future)).expect("tasks live on shards");
 }
 
-/// Waits for `duration`, a millisecond longer at most while the shard is not stalled.
-///
-/// # Panics
-/// When polled on a thread that is no shard.
-pub async fn sleep(duration: Duration) {
-    let mut deadline = None;
-    poll_fn(|cx| {
-        current::with(|shard| {
-            let at = *deadline.get_or_insert_with(|| shard.now() + duration);
-            if at <= shard.now() {
-                return Poll::Ready(());
-            }
-            shard.wake_at(at, cx.waker().clone());
-            Poll::Pending
-        })
-        .expect("tasks live on shards")
-    })
-    .await;
+/// Waits for `duration` from when it is first polled, a millisecond longer at most while the shard is not stalled.
+pub fn sleep(duration: Duration) -> Sleep {
+    Sleep { duration, deadline: None, timer: None, shard: PhantomData }
 }
 
 /// Lets everything else on this shard have its turn.
 pub async fn yield_now() {
     futures_lite::future::yield_now().await;
+}
+
+/// A wait of [`sleep`]. It holds one timer of its shard from its first poll until it ends or is dropped, and can be polled
+/// any number of times; it allocates nothing.
+///
+/// It is not `Send`: its timer belongs to the shard that polls it first.
+///
+/// # Panics
+/// When polled on a thread that is no shard.
+///
+/// # Cancel safety
+/// Dropping it cancels the timer; nothing is left behind.
+#[must_use = "futures do nothing unless awaited"]
+#[derive(Debug)]
+pub struct Sleep {
+    duration: Duration,
+    deadline: Option<Time>,
+    timer: Option<TimerKey>,
+    shard: PhantomData<Rc<()>>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        current::with(|shard| {
+            let duration = self.duration;
+            let deadline = *self.deadline.get_or_insert_with(|| shard.now() + duration);
+            if deadline <= shard.now() {
+                return Poll::Ready(());
+            }
+            self.timer = Some(shard.wake_at(deadline, cx.waker(), self.timer));
+            Poll::Pending
+        })
+        .expect("tasks live on shards")
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        // Without a shard there are no timers any more.
+        if let Some(timer) = self.timer {
+            current::with(|shard| shard.cancel_wake(timer));
+        }
+    }
 }

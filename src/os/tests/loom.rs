@@ -1,4 +1,4 @@
-//! Every interleaving of [`spsc`] and [`park`] that loom can reach.
+//! Every interleaving of [`spsc`], [`park`] and [`woken`] that loom can reach.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p shardcast-os --release --test loom`
 #![cfg(loom)]
@@ -7,12 +7,16 @@ use std::{collections::VecDeque, sync::Arc as StdArc};
 
 use loom::{
     model::Builder,
-    sync::{Arc, Mutex, Notify},
+    sync::{
+        Arc, Mutex, Notify,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     thread,
 };
 use shardcast_os::{
     park::Sleeper,
     spsc::{self, Consumer},
+    woken::{Flag, WokenSet},
 };
 
 /// Three forced switches find what matters in such small programs, and keep each test under a minute.
@@ -212,3 +216,128 @@ fn shard(mesh: Consumer<u32>) -> Shard {
         door: Arc::new(Mutex::new(VecDeque::new())),
     }
 }
+
+/// A task of a shard, as those who wake it see it.
+struct Task {
+    flag: Flag,
+    set: WokenSet,
+    sleeper: Sleeper,
+    event: Notify,
+    /// What it is to see: one bit of each waker.
+    work: AtomicUsize,
+    /// Wakes that went past the flag; each of them had to bring about a poll.
+    raised: AtomicUsize,
+}
+
+impl Task {
+    fn new() -> Arc<Self> {
+        let set = WokenSet::new();
+        set.make_room(NUMBER);
+        Arc::new(Self {
+            flag: Flag::raised(),
+            set,
+            sleeper: Sleeper::new(),
+            event: Notify::new(),
+            work: AtomicUsize::new(0),
+            raised: AtomicUsize::new(0),
+        })
+    }
+
+    /// Another thread has something for the task.
+    fn wake(&self, work: usize) {
+        // Relaxed: the flag alone has to make it visible.
+        self.work.fetch_or(work, Relaxed);
+        if self.flag.raise() {
+            self.raised.fetch_add(1, Relaxed);
+            self.set.insert(NUMBER);
+            if self.sleeper.must_wake() {
+                self.event.notify();
+            }
+        }
+    }
+
+    fn poll(&self) -> usize {
+        self.flag.lower();
+        self.work.load(Relaxed)
+    }
+
+    /// The shard's turns until the task has seen `work`; how often it was polled. Loom reports a deadlock when the shard
+    /// sleeps and nobody will wake it.
+    fn run_until(&self, work: usize) -> usize {
+        let mut polls = 1;
+        let mut seen = self.poll();
+        while seen != work {
+            let mut woken = false;
+            self.set.take(|number| woken |= number == NUMBER && self.flag.is_raised());
+            if woken {
+                polls += 1;
+                seen = self.poll();
+                continue;
+            }
+            self.sleeper.prepare();
+            if self.set.is_empty() {
+                self.event.wait();
+            }
+            self.sleeper.awake();
+        }
+        polls
+    }
+}
+
+#[test]
+fn a_task_sees_what_it_was_woken_for() {
+    check(|| {
+        let task = Task::new();
+        let theirs = Arc::clone(&task);
+        let waker = thread::spawn(move || (0..2).for_each(|bit| theirs.wake(1 << bit)));
+        let polls = task.run_until(0b11);
+        waker.join().unwrap();
+        assert!(polls <= 1 + task.raised.load(Relaxed), "polled without having been woken");
+    });
+}
+
+#[test]
+fn a_task_sees_what_two_threads_wake_it_for() {
+    check(|| {
+        let task = Task::new();
+        let wakers = [0, 1].map(|bit| {
+            let task = Arc::clone(&task);
+            thread::spawn(move || task.wake(1 << bit))
+        });
+        let polls = task.run_until(0b11);
+        wakers.into_iter().for_each(|waker| waker.join().unwrap());
+        assert!(polls <= 1 + task.raised.load(Relaxed), "polled without having been woken");
+    });
+}
+
+#[test]
+fn looking_after_lowering_the_flag_sees_the_work_or_is_woken() {
+    check(|| one_poll(true));
+}
+
+#[test]
+#[should_panic(expected = "nobody polls the task")]
+fn looking_before_lowering_the_flag_is_found_to_lose_a_wake() {
+    check(|| one_poll(false));
+}
+
+fn one_poll(lower_first: bool) {
+    let task = Task::new();
+    let theirs = Arc::clone(&task);
+    let waker = thread::spawn(move || theirs.wake(1));
+    let seen = if lower_first {
+        task.poll()
+    } else {
+        let seen = task.work.load(Relaxed);
+        task.flag.lower();
+        seen
+    };
+    waker.join().unwrap();
+    let mut numbers = Vec::new();
+    task.set.take(|number| numbers.push(number));
+    let woken = numbers == [NUMBER] && task.flag.is_raised();
+    assert!(seen == 1 || woken, "nobody polls the task");
+}
+
+/// In another word than the first, of another chunk.
+const NUMBER: u32 = 70;

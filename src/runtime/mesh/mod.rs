@@ -2,27 +2,28 @@
 //!
 //! Between each ordered pair of shards runs one bounded queue with one producer and one consumer; the
 //! receiver's pump looks at it every turn. Threads that are no shard come through the door, one `flume`
-//! queue per shard. Both wake a sleeping shard through its ring's eventfd, and only when it sleeps.
+//! queue per shard. Wakes of tasks travel in a set of numbers, which cannot be full. All of them wake a sleeping
+//! shard through its ring's eventfd, and only when it sleeps.
 //!
 //! A full queue is an answer: the envelope comes back and is counted. Nobody waits for a shard.
 
 mod envelope;
 
 use std::sync::{
-    OnceLock,
+    Arc, OnceLock,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 pub(crate) use envelope::{Adopted, Envelope, Message};
 
-use shardcast_os::{park::Sleeper, ring::RingWaker};
+use shardcast_os::{park::Sleeper, ring::RingWaker, woken::WokenSet};
 
 use crate::{ConnId, shard::DROP_POLICIES, shard::current};
 
 /// The way to every shard of one runtime.
 #[derive(Debug)]
 pub(crate) struct Router {
-    peers: Vec<Peer>,
+    peers: Vec<Arc<Peer>>,
     capacity: usize,
 }
 
@@ -42,6 +43,8 @@ pub(crate) struct Peer {
     /// Something is behind the door; saves the shard from looking at an empty queue every turn.
     rung: AtomicBool,
     pub(crate) sleeper: Sleeper,
+    /// Its tasks that other threads have woken.
+    pub(crate) woken: WokenSet,
     waker: OnceLock<RingWaker>,
     /// Its hub takes no more publications for now; a hint, so that publishers hear of it early.
     crowded: AtomicBool,
@@ -52,12 +55,23 @@ pub(crate) struct Peer {
 impl Router {
     /// A router, and the inner side of each shard's door.
     pub(crate) fn new(shards: usize, capacity: usize) -> (Self, Vec<Door>) {
-        let (peers, doors) = (0..shards).map(|_| Peer::new(capacity)).unzip();
+        let (peers, doors) =
+            (0..shards).map(|_| Peer::new(capacity)).map(|(peer, door)| (Arc::new(peer), door)).unzip();
         (Self { peers, capacity }, doors)
     }
 
     pub(crate) fn peer(&self, shard: u16) -> &Peer {
         &self.peers[usize::from(shard)]
+    }
+
+    /// As [`peer`](Self::peer), for what outlives the server.
+    pub(crate) fn peer_to_keep(&self, shard: u16) -> Arc<Peer> {
+        Arc::clone(&self.peers[usize::from(shard)])
+    }
+
+    /// Whether `peer` is that shard of this very runtime.
+    pub(crate) fn is_peer(&self, shard: u16, peer: &Peer) -> bool {
+        self.peers.get(usize::from(shard)).is_some_and(|it| std::ptr::eq(&**it, peer))
     }
 
     pub(crate) fn shards(&self) -> usize {
@@ -108,6 +122,7 @@ impl Peer {
             answers,
             rung: AtomicBool::new(false),
             sleeper: Sleeper::new(),
+            woken: WokenSet::new(),
             waker: OnceLock::new(),
             crowded: AtomicBool::new(false),
             drops: Default::default(),
@@ -123,14 +138,9 @@ impl Peer {
 
     /// Wakes the shard if it sleeps. Call after having queued something for it.
     pub(crate) fn wake(&self) {
-        if self.sleeper.must_wake() {
-            self.wake_always();
-        }
-    }
-
-    /// Wakes the shard's pump even if it is awake: for output queued while the pump sleeps.
-    pub(crate) fn wake_always(&self) {
-        if let Some(waker) = self.waker.get() {
+        if self.sleeper.must_wake()
+            && let Some(waker) = self.waker.get()
+        {
             waker.wake();
         }
     }

@@ -54,7 +54,6 @@ impl Shard {
     fn add_topic_periodic(&self, number: u64, interval: Duration, publish: Publish) -> Result<(), Refusal> {
         self.refuse_while_draining()?;
         let added = self.hub().add_periodic(number, interval, publish);
-        self.pump_must_run();
         added.map_err(|error| match error {
             AddError::Full { max } => Refusal::Busy { waiting: max as u64, max: max as u64 },
             AddError::Interval | AddError::Taken => Refusal::Malformed,

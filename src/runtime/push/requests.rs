@@ -25,7 +25,6 @@ impl Shard {
                 tracing::warn!(shard = self.id, %listener, %refusal, "automatic subscription refused");
             }
         }
-        self.pump_must_run();
     }
 
     /// Does what a peer asks of the hub. `None`: the answer comes later, or none is wanted.
@@ -35,7 +34,6 @@ impl Shard {
         peer: &Connection,
         event: Event<'_>,
     ) -> Option<Command<'static>> {
-        self.pump_must_run();
         let (operation, id, result) = match event {
             Event::Hello { id } => {
                 let topic = TopicFilter::Exact(self.shared.listeners[listener as usize].topic.clone());

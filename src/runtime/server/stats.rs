@@ -55,6 +55,7 @@ fn read_shard(shard: u16, counters: &ShardCounters) -> ShardStats {
         queued_bytes: counters.queued_bytes.read(),
         queued_messages: counters.queued_messages.read(),
         tasks: counters.tasks.read(),
+        timers: counters.timers.read(),
         push_refused: Vec::new(),
         push_latency: counters.push_latency.read(),
         push: push::read(&counters.push),

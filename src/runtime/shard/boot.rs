@@ -13,7 +13,6 @@ use std::{
 
 use shardcast_os::{
     clock, cpu, executor,
-    executor::Doze,
     ring::{Ring, RingConfig, RingError},
     rlimit::MemlockError,
     spsc,
@@ -90,13 +89,12 @@ impl Seed {
             Err(StartError::Shard { shard: id, error: executor::from_panic(&*panic) })
         });
         match grown {
-            Ok((shard, doze)) => {
+            Ok(shard) => {
                 current::set(Some(Rc::clone(&shard)));
                 // Whoever started us may be gone; then we are told to stop soon.
                 let _ = report.send(Report::Runs);
                 drop(report);
-                shard.pump(&doze, spin).await;
-                doze.close().await;
+                shard.pump(spin).await;
                 current::set(None);
                 shard.wither();
             }
@@ -107,7 +105,7 @@ impl Seed {
         }
     }
 
-    fn grow(self) -> Result<(Rc<Shard>, Doze), StartError> {
+    fn grow(self) -> Result<Rc<Shard>, StartError> {
         if let Some(cpu) = self.cpu {
             if cpu::pin_current_thread(cpu) {
                 let _ = self.counters.cpu.set(cpu);
@@ -119,7 +117,6 @@ impl Seed {
                 );
             }
         }
-        let fault = |error| StartError::Shard { shard: self.id, error };
         let ring = Ring::new_or_smaller(&self.ring).map_err(|error| match error {
             RingError::LockedMemory => StartError::LockedMemory(self.memory),
             error => error.into(),
@@ -133,7 +130,6 @@ impl Seed {
             );
         }
         self.router.peer(self.id).set_waker(ring.waker());
-        let doze = Doze::new(ring.eventfd().try_clone_to_owned().map_err(fault)?);
         let now = Time::from_nanos(clock::now_nanos());
         let slots = NonZero::new(self.ring.slots).unwrap_or(NonZero::<u32>::MIN);
         let listeners = self.shared.listeners.len();
@@ -171,7 +167,6 @@ impl Seed {
             accept_delay: Cell::new(ACCEPT_DELAY_MIN),
             draining: Cell::new(false),
             drain_deadline: Cell::new(None),
-            parked: Cell::new(false),
             notices: RefCell::default(),
             shared: self.shared,
         });
@@ -179,7 +174,7 @@ impl Seed {
         for socket in self.sockets {
             shard.ring.borrow_mut().listen(socket);
         }
-        Ok((shard, doze))
+        Ok(shard)
     }
 }
 

@@ -51,12 +51,15 @@ pub(crate) struct ShardCounters {
     pub(crate) queued_bytes: Counter,
     pub(crate) queued_messages: Counter,
     pub(crate) tasks: Counter,
+    pub(crate) timers: Counter,
     /// How long pushes took.
     pub(crate) push_latency: Latency,
     /// When the turn under way began, in nanoseconds of the process clock; 0 while the shard sleeps.
     pub(crate) turn_started: Counter,
-    /// What runs now: an index into the names of [`label`].
-    pub(crate) label: AtomicU32,
+    /// What runs now, as [`label`](super::label) numbers it; changed by [`run`](Self::run).
+    label: AtomicU32,
+    /// Times that this has changed.
+    steps: Counter,
     /// CPU that the shard is pinned to.
     pub(crate) cpu: OnceLock<usize>,
     pub(crate) listeners: Vec<ListenerCounters>,
@@ -84,6 +87,20 @@ pub(crate) struct ListenerCounters {
 impl ShardCounters {
     pub(crate) fn new(listeners: usize) -> Self {
         Self { listeners: (0..listeners).map(|_| ListenerCounters::default()).collect(), ..Self::default() }
+    }
+
+    /// Another thing runs now; what ran before.
+    #[inline]
+    pub(crate) fn run(&self, label: u32) -> u32 {
+        let before = self.label.load(Ordering::Relaxed);
+        self.steps.add(1);
+        self.label.store(label, Ordering::Relaxed);
+        before
+    }
+
+    /// What runs now, and the number of this step: while it is the same, so is what runs.
+    pub(crate) fn running(&self) -> (u32, u64) {
+        (self.label.load(Ordering::Relaxed), self.steps.read())
     }
 }
 

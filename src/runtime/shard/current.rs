@@ -13,7 +13,8 @@ thread_local! {
 
 /// Calls `f` with this thread's shard; `None` on a thread that is no shard.
 pub(crate) fn with<R>(f: impl FnOnce(&Rc<Shard>) -> R) -> Option<R> {
-    CURRENT.with_borrow(|shard| shard.as_ref().map(f))
+    // A thread that ends may still drop what asks here, after this value.
+    CURRENT.try_with(|shard| shard.borrow().as_ref().map(f)).ok().flatten()
 }
 
 /// The time of this shard's turn; of the clock on a thread that is no shard.

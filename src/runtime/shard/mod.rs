@@ -20,7 +20,7 @@ use std::{
     collections::{HashMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     task::Waker,
     time::Duration,
 };
@@ -44,7 +44,7 @@ use latency::JustSent;
 pub(crate) use notices::Notice;
 use notices::Notices;
 use tasks::Tasks;
-use timer::TimerWheel;
+use timer::{TimerKey, TimerWheel};
 
 /// A shard, as seen from its own thread.
 pub(crate) struct Shard {
@@ -99,8 +99,6 @@ pub(crate) struct Shard {
     pub(crate) accept_delay: Cell<Duration>,
     pub(crate) draining: Cell<bool>,
     pub(crate) drain_deadline: Cell<Option<Time>>,
-    /// The pump sleeps: whoever queues something must see to it that it wakes up.
-    parked: Cell<bool>,
     notices: RefCell<Notices>,
 }
 
@@ -141,7 +139,7 @@ impl Shard {
     #[inline]
     pub(crate) fn runs(&self, listener: Option<u32>) {
         let label = listener.map_or(0, |listener| self.shared.listeners[listener as usize].label);
-        self.counters.label.store(label, Ordering::Relaxed);
+        self.counters.run(label);
     }
 
     /// Queues an envelope for `target`, or hands it back when that queue is full.
@@ -155,8 +153,6 @@ impl Shard {
                 return Err(envelope);
             }
             local.push_back(envelope);
-            drop(local);
-            self.pump_must_run();
             return Ok(());
         }
         let mut outgoing = self.outgoing.borrow_mut();
@@ -169,15 +165,17 @@ impl Shard {
         }
         drop(outgoing);
         self.counters.mesh_sent.add(1);
-        if self.parked.get() {
-            self.router.peer(target).wake();
-        } else {
-            let mut to_wake = self.to_wake.borrow_mut();
-            if !to_wake.contains(&target) {
-                to_wake.push(target);
-            }
-        }
+        self.wake_later(target);
         Ok(())
+    }
+
+    /// Something was queued for `target`: it is woken at the end of this turn if it sleeps.
+    #[inline]
+    pub(crate) fn wake_later(&self, target: u16) {
+        let mut to_wake = self.to_wake.borrow_mut();
+        if !to_wake.contains(&target) {
+            to_wake.push(target);
+        }
     }
 
     /// Whether the queue to `target` would take one more.
@@ -187,18 +185,16 @@ impl Shard {
         queue.is_some_and(|queue| queue.len() < queue.capacity())
     }
 
-    /// Something was queued that the pump must see to: wakes it if a task runs while it sleeps.
+    /// Something was queued that the pump must see to. It will: whatever runs on this thread runs in a turn, and after
+    /// each that found work or ran a task comes another one.
     #[inline]
     pub(crate) fn pump_must_run(&self) {
-        if self.parked.get() {
-            self.router.peer(self.id).wake_always();
-        }
+        debug_assert_ne!(self.counters.turn_started.read(), 0, "nothing runs here while the pump sleeps");
     }
 
     /// Calls `f` later in this turn, when nothing is borrowed.
     pub(crate) fn defer(&self, f: impl FnOnce(&Rc<Self>) + 'static) {
         self.deferred.borrow_mut().push_back(Box::new(f));
-        self.pump_must_run();
     }
 
     fn run_deferred(self: &Rc<Self>) {
@@ -239,13 +235,33 @@ impl Shard {
     /// Calls `f` on this shard at `deadline`.
     pub(crate) fn call_at(&self, deadline: Time, f: impl FnOnce(&Rc<Self>) + 'static) {
         self.timers.borrow_mut().insert(deadline, Timer::Call(Box::new(f)));
-        self.pump_must_run();
     }
 
-    /// Wakes `waker` at `deadline`.
-    pub(crate) fn wake_at(&self, deadline: Time, waker: Waker) {
-        self.timers.borrow_mut().insert(deadline, Timer::Wake(waker));
-        self.pump_must_run();
+    /// Wakes `waker` at `deadline`. `timer` is what this answered the last time, if it did: then it is moved to this
+    /// waker.
+    pub(crate) fn wake_at(&self, deadline: Time, waker: &Waker, timer: Option<TimerKey>) -> TimerKey {
+        // Wakers of others may run anything when they are made or dropped: not while the wheel is borrowed.
+        let is_set = |known: &mut Timer| matches!(known, Timer::Wake(known) if known.will_wake(waker));
+        if let Some(timer) = timer
+            && self.timers.borrow_mut().get_mut(timer).is_some_and(is_set)
+        {
+            return timer;
+        }
+        let waker = waker.clone();
+        let mut timers = self.timers.borrow_mut();
+        let before = match timer.and_then(|timer| timers.get_mut(timer)) {
+            Some(place) => std::mem::replace(place, Timer::Wake(waker)),
+            None => return timers.insert(deadline, Timer::Wake(waker)),
+        };
+        drop(timers);
+        drop(before);
+        timer.expect("found above")
+    }
+
+    /// Takes out a timer of [`wake_at`](Self::wake_at) that is not needed any more.
+    pub(crate) fn cancel_wake(&self, timer: TimerKey) {
+        let cancelled = self.timers.borrow_mut().cancel(timer);
+        drop(cancelled);
     }
 
     /// Repeats a broadcast every `interval`, the first time at `first`.

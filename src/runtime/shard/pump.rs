@@ -1,6 +1,7 @@
-//! The pump: the one task that waits, and the only place that knows that the executor has a ring too.
+//! The pump: the one task that waits, and so the only place where a shard's thread does.
 //!
-//! One turn: take envelopes, submit and reap the ring, run due timers, flush outboxes, let other tasks run.
+//! One turn: take envelopes and wakes, submit and reap the ring, run due timers, flush outboxes, let the tasks run that
+//! were woken.
 //! A turn that found nothing is repeated for the configured spin, then the pump sleeps. Before it does, it
 //! says so to everybody who might wake it, *and then looks at everything once more*: whoever queued before
 //! is seen, and whoever queues after sees that it must wake. `os::park` has the argument in full, checked
@@ -8,7 +9,7 @@
 
 use std::{rc::Rc, time::Duration};
 
-use shardcast_os::{clock, executor, executor::Doze, ring::Completion};
+use shardcast_os::{clock, executor, ring::Completion};
 use shardcast_proto::{Time, push};
 
 use super::{Shard, Timer};
@@ -16,16 +17,17 @@ use crate::{CloseReason, Spin, link::State, mesh::Envelope};
 
 impl Shard {
     /// Turns the crank until the shard is told to stop and has nothing left.
-    pub(super) async fn pump(self: &Rc<Self>, doze: &Doze, spin: Spin) {
+    pub(super) async fn pump(self: &Rc<Self>, spin: Spin) {
         let mut found_work_at = self.begin_turn(false);
         let mut alarm: Option<Time> = None;
         let mut worked = false;
         loop {
             let now = self.begin_turn(worked);
             worked = self.turn(&mut alarm);
-            if self.tasks.alive() > 0 {
+            if self.tasks.runnable() > 0 {
                 // Their time is part of this turn: a task that does not give way is a stall too.
                 executor::yield_now().await;
+                worked = true;
             }
             if self.is_done() {
                 return;
@@ -42,7 +44,7 @@ impl Shard {
             if spins {
                 std::hint::spin_loop();
             } else {
-                self.park(doze, &mut alarm).await;
+                self.park(&mut alarm);
                 found_work_at = self.begin_turn(worked);
                 self.shared.watch.wake();
             }
@@ -53,6 +55,7 @@ impl Shard {
     fn turn(self: &Rc<Self>, alarm: &mut Option<Time>) -> bool {
         self.push.begin_turn();
         let mut worked = self.take_envelopes();
+        self.take_wakes();
         self.run_deferred();
         worked |= self.turn_hub();
         self.flush();
@@ -63,9 +66,6 @@ impl Shard {
         self.release_cut();
         self.send_home();
         self.wake_peers();
-        if worked {
-            self.counters.turns.add(1);
-        }
         worked
     }
 
@@ -76,6 +76,7 @@ impl Shard {
         let began = self.counters.turn_started.read();
         if worked && began != 0 {
             let took = nanos.saturating_sub(began);
+            self.counters.turns.add(1);
             self.counters.busy_nanos.add(took);
             if took > self.shared.stall_nanos {
                 self.counters.stalls.add(1);
@@ -83,27 +84,9 @@ impl Shard {
         }
         self.counters.turn_started.set(nanos);
         self.now.set(now);
+        self.counters.timers.set(self.timers.borrow().len() as u64);
         self.just_sent.borrow_mut().record(now, &self.counters.push_latency);
         now
-    }
-
-    /// A task is about to run; while the pump sleeps, that is a turn of its own, and this is when it began.
-    pub(super) fn begin_task(&self) -> Option<u64> {
-        let asleep = self.counters.turn_started.read() == 0;
-        asleep.then(|| {
-            let began = clock::now_nanos();
-            self.counters.turn_started.set(began);
-            self.shared.watch.wake();
-            began
-        })
-    }
-
-    pub(super) fn end_task(&self, began: Option<u64>) {
-        let Some(began) = began else { return };
-        if clock::now_nanos().saturating_sub(began) > self.shared.stall_nanos {
-            self.counters.stalls.add(1);
-        }
-        self.counters.turn_started.set(0);
     }
 
     /// Takes what other shards, threads and this shard itself have queued; bounded, so that the ring gets
@@ -141,6 +124,15 @@ impl Shard {
             taken += 1;
         }
         taken > 0
+    }
+
+    /// Schedules the tasks that other threads have woken. After the envelopes: a task that is woken before something else
+    /// is queued here runs before what is queued after that.
+    fn take_wakes(&self) {
+        let woken = &self.router.peer(self.id).woken;
+        if !woken.is_empty() {
+            woken.take(|number| self.tasks.run_woken(number));
+        }
     }
 
     fn take(self: &Rc<Self>, envelope: Envelope) {
@@ -215,7 +207,7 @@ impl Shard {
                 }
                 Timer::Periodic(number) => self.on_periodic(number),
                 Timer::Hub => self.on_hub_timer(),
-                Timer::Wake(waker) => waker.wake(),
+                Timer::Wake(waker) => self.contain("a waker", || waker.wake()),
                 Timer::Call(call) => self.contain("a timer", || call(self)),
             }
         }
@@ -230,30 +222,19 @@ impl Shard {
         }
     }
 
-    /// Sleeps until something happens: in the ring while no task is alive, through the executor otherwise,
-    /// which others may wake as well. The ring's own sleep is the cheaper one by half.
-    async fn park(self: &Rc<Self>, doze: &Doze, alarm: &mut Option<Time>) {
-        let peer = self.router.peer(self.id);
+    /// Sleeps in the ring until something happens. Nothing else runs on this thread meanwhile: tasks run when they were
+    /// woken, and that is one of the things that end the sleep.
+    fn park(&self, alarm: &mut Option<Time>) {
+        let sleeper = &self.router.peer(self.id).sleeper;
         self.set_alarm(alarm);
-        let alone = self.tasks.alive() == 0;
-        peer.sleeper.prepare();
-        if !alone {
-            self.ring.borrow_mut().unmute();
-        }
+        sleeper.prepare();
         if !self.has_input() {
             self.counters.parks.add(1);
             self.counters.turn_started.set(0);
-            if alone {
-                // What is wrong with the ring shows again in the next turn, which sees to it.
-                let _ = self.ring.borrow_mut().wait();
-            } else {
-                self.parked.set(true);
-                doze.wait().await;
-                self.parked.set(false);
-            }
+            // What is wrong with the ring shows again in the next turn, which sees to it.
+            let _ = self.ring.borrow_mut().wait();
         }
-        peer.sleeper.awake();
-        self.ring.borrow_mut().mute();
+        sleeper.awake();
     }
 
     /// Everything that could have come in; asked after having said that this shard sleeps.
@@ -263,10 +244,12 @@ impl Shard {
             || !self.ended.borrow().is_empty()
             || !self.deferred.borrow().is_empty()
             || !self.cutting.borrow().is_empty()
+            || self.tasks.runnable() > 0
             // A task may have sent something after this turn had woken its peers.
             || !self.to_wake.borrow().is_empty()
             || self.push.is_ready()
             || self.router.peer(self.id).is_rung()
+            || !self.router.peer(self.id).woken.is_empty()
             || self.incoming.borrow_mut().iter_mut().flatten().any(|queue| !queue.is_empty())
             || self.ring.borrow_mut().has_work()
     }

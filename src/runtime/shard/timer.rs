@@ -77,6 +77,12 @@ impl<T> TimerWheel<T> {
         self.release(key.index)
     }
 
+    /// The value of a timer; `None` when it has fired or was cancelled.
+    pub(crate) fn get_mut(&mut self, key: TimerKey) -> Option<&mut T> {
+        let timer = self.timers.get_mut(key.index as usize)?;
+        if timer.generation == key.generation { timer.value.as_mut() } else { None }
+    }
+
     /// Hands every value whose deadline is a tick or more before `now` to `fire`, never one whose deadline is after
     /// `now`, tick by tick; the order within one tick is not defined. A `now` before an earlier one is that one.
     pub(crate) fn advance(&mut self, now: Time, fire: &mut impl FnMut(T)) {
@@ -104,7 +110,6 @@ impl<T> TimerWheel<T> {
     }
 
     /// Timers that have neither fired nor been cancelled.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

@@ -1,5 +1,6 @@
 //! The stall detector: a thread that looks whether each shard's turn goes on for too long, and names what
-//! runs. It works while the shard is stuck, which is when it is needed.
+//! runs. It works while the shard is stuck, which is when it is needed. A turn is reported when it has become too long, and
+//! again for whatever takes too long by itself after that.
 //!
 //! While all shards sleep it sleeps too, by the rules of [`park`](shardcast_os::park) in the other direction: a shard
 //! that leaves its sleep publishes its turn and then wakes the detector. A shard that was active since the last look
@@ -32,8 +33,12 @@ pub(crate) struct Watch {
 /// What the detector knows of one shard from the last look.
 #[derive(Clone, Default)]
 struct Seen {
-    /// The turn that was reported as stalled.
+    /// The turn that was reported as stalled, and the step of it that was named last.
     reported: u64,
+    named: u64,
+    /// The step of the last look, and when it was seen for the first time.
+    step: u64,
+    step_nanos: u64,
     /// Times that the shard has gone to sleep.
     parks: u64,
     /// A peer may bring stalls about.
@@ -89,7 +94,13 @@ impl Watch {
             let (started, parks) = (counters.turn_started.read(), counters.parks.read());
             active |= started != 0 || parks != seen.parks;
             seen.parks = parks;
-            report(shard, started, counters, threshold, seen);
+            let now = clock::now_nanos();
+            log_left_out(shard, seen, Time::from_nanos(now));
+            if let Some((label, runs)) = seen.stall(started, counters.running(), now, threshold)
+                && seen.log.admit(Time::from_nanos(now))
+            {
+                report(shard, label, runs);
+            }
         }
         active
     }
@@ -99,22 +110,38 @@ impl Watch {
     }
 }
 
-fn report(shard: usize, started: u64, counters: &ShardCounters, threshold: Duration, seen: &mut Seen) {
-    let now = clock::now_nanos();
-    log_left_out(shard, seen, Time::from_nanos(now));
-    let runs = Duration::from_nanos(now.saturating_sub(started));
-    if started == 0 || started == seen.reported || runs < threshold {
-        return;
+impl Seen {
+    /// What is to be reported of a shard whose turn began at `started`, and how long that turn has gone on; `running` is
+    /// what runs there, and the number of the step.
+    fn stall(
+        &mut self,
+        started: u64,
+        (label, step): (u32, u64),
+        now: u64,
+        threshold: Duration,
+    ) -> Option<(u32, Duration)> {
+        if step != self.step {
+            (self.step, self.step_nanos) = (step, now);
+        }
+        let since = |nanos| Duration::from_nanos(now.saturating_sub(nanos));
+        if started == 0 || since(started) < threshold {
+            return None;
+        }
+        let is_first = started != self.reported;
+        let is_another = step != self.named && since(self.step_nanos) >= threshold;
+        if !is_first && !is_another {
+            return None;
+        }
+        (self.reported, self.named) = (started, step);
+        Some((label, since(started)))
     }
-    seen.reported = started;
-    if !seen.log.admit(Time::from_nanos(now)) {
-        return;
-    }
-    let task = label::name(counters.label.load(Ordering::Relaxed));
+}
+
+fn report(shard: usize, label: u32, turn: Duration) {
     tracing::warn!(
         shard,
-        task,
-        turn_ms = runs.as_millis() as u64,
+        task = label::name(label),
+        turn_ms = turn.as_millis() as u64,
         "a shard is stalled: one turn takes too long"
     );
 }
@@ -123,5 +150,40 @@ fn log_left_out(shard: usize, seen: &mut Seen, now: Time) {
     if let Some(left_out) = seen.log.report(now) {
         let seconds = LogLimit::WINDOW.as_secs();
         tracing::warn!(shard, left_out, seconds, "more stalled turns were left out of the log");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks of a turn that began at 100, each with its time, what runs and its step; whom the reports name.
+    fn named(looks: &[(u64, u32, u64)]) -> Vec<u32> {
+        let mut seen = Seen::default();
+        let stalls = looks.iter().filter_map(|&(now, label, step)| {
+            seen.stall(100, (label, step), now, Duration::from_nanos(20)).map(|(label, _)| label)
+        });
+        stalls.collect()
+    }
+
+    #[test]
+    fn a_turn_is_reported_once_and_again_for_what_takes_too_long_by_itself() {
+        for (looks, expected) in [
+            (&[(105, 1, 1), (115, 1, 1)][..], &[][..]),
+            (&[(110, 1, 1), (120, 1, 1), (130, 1, 1), (150, 1, 1)], &[1]),
+            // Many short ones: the one that ran when it had become too long.
+            (&[(110, 1, 1), (120, 2, 2), (130, 3, 3), (140, 4, 4), (150, 5, 5)], &[2]),
+            (&[(120, 1, 1), (130, 2, 2), (140, 2, 2), (150, 2, 2), (170, 2, 2)], &[1, 2]),
+            // The same kind once more.
+            (&[(120, 1, 1), (130, 1, 3), (150, 1, 3)], &[1, 1]),
+        ] {
+            assert_eq!(named(looks), expected, "{looks:?}");
+        }
+    }
+
+    #[test]
+    fn a_shard_that_sleeps_is_not_stalled() {
+        let mut seen = Seen::default();
+        assert_eq!(seen.stall(0, (1, 1), 1_000_000, Duration::from_nanos(20)), None);
     }
 }

@@ -54,8 +54,11 @@ fn a_key_that_was_used_up_names_nothing() {
     assert_eq!(wheel.cancel(cancelled), Some(1));
     let in_its_place = wheel.insert(START, 2);
     assert_eq!(wheel.cancel(cancelled), None);
+    assert_eq!(wheel.get_mut(cancelled), None);
+    assert_eq!(wheel.get_mut(in_its_place), Some(&mut 2));
     assert_eq!(fired(&mut wheel, START + Duration::from_millis(2)), [2]);
     assert_eq!(wheel.cancel(in_its_place), None);
+    assert_eq!(wheel.get_mut(in_its_place), None);
     assert_eq!(wheel.len(), 0);
 }
 

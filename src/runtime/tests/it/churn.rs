@@ -4,7 +4,9 @@ use std::{fs, net::SocketAddr, thread, time::Duration};
 
 use shardcast::Limits;
 
-use crate::support::{Control, Peer, Recorder, Totals, alone, config, eventually, frame, serve};
+use crate::support::{
+    Control, Peer, Recorder, Totals, alone, config, eventually, frame, resident_bytes, serve,
+};
 
 const CYCLES: u32 = 20_000;
 const THREADS: u32 = 4;
@@ -49,12 +51,6 @@ fn churn(cycles: u32, address: SocketAddr) {
 
 fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").expect("proc is mounted").count()
-}
-
-fn resident_bytes() -> usize {
-    let text = fs::read_to_string("/proc/self/statm").expect("proc is mounted");
-    let pages = text.split_whitespace().nth(1).and_then(|it| it.parse::<usize>().ok());
-    pages.expect("the second number") * 4096
 }
 
 #[test]

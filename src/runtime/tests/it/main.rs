@@ -27,6 +27,7 @@ mod silent;
 mod slow;
 mod stall;
 mod start;
+mod tasks;
 mod topic_abuse;
 mod topic_client;
 mod topics;

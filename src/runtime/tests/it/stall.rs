@@ -58,6 +58,19 @@ fn whoever_blocks_a_shard_is_named_and_counted() {
         log.tells_of("a task that blocks");
         eventually(PATIENCE, || stalls() > before);
 
+        // Two in one turn, which both take too long.
+        let run = server.handle().run_on(0, || {
+            for name in ["the first of two", "the second of two"] {
+                task::spawn(name, async {
+                    task::yield_now().await;
+                    std::thread::sleep(std::time::Duration::from_millis(200));
+                });
+            }
+        });
+        run.expect("room");
+        log.tells_of("the first of two");
+        log.tells_of("the second of two");
+
         // Woken from outside, while the shard sleeps.
         let before = stalls();
         let (wake, woken) = flume::bounded(1);

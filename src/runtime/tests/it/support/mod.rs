@@ -10,6 +10,7 @@ mod topics;
 mod totals;
 
 use std::{
+    fs,
     net::SocketAddr,
     thread,
     time::{Duration, Instant},
@@ -79,4 +80,11 @@ pub(crate) fn within(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
         }
         thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Memory that this process has resident.
+pub(crate) fn resident_bytes() -> usize {
+    let text = fs::read_to_string("/proc/self/statm").expect("proc is mounted");
+    let pages = text.split_whitespace().nth(1).and_then(|it| it.parse::<usize>().ok());
+    pages.expect("the second number") * 4096
 }

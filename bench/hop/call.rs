@@ -1,0 +1,61 @@
+//! A task that calls a shard and awaits the answer: its own shard, and another one. The answer wakes the task, from the
+//! shard that gives it.
+
+use std::{error::Error, sync::mpsc, time::Duration};
+
+use hdrhistogram::Histogram;
+use shardcast::{CpuChoice, Server, ServerConfig, ServerHandle, ShardCount, Spin, task};
+use shardcast_os::clock;
+
+use super::{Hop, WARM_UP_CALLS, histogram};
+
+/// Two shards that never sleep, and a task on the first: its calls to its own shard, and those to the other one. There
+/// and back.
+///
+/// # Errors
+/// The server cannot start, or does not answer.
+pub fn between_caller_and_callee(cpus: [usize; 2], time: Duration) -> Result<[Hop; 2], Box<dyn Error>> {
+    let config = ServerConfig {
+        shards: ShardCount::Exactly(2),
+        cpus: CpuChoice::List(cpus.to_vec()),
+        spin: Spin::Always,
+        ..ServerConfig::default()
+    };
+    let server = Server::builder().config(config).start()?;
+    let handle = server.handle();
+    let measure = |callee: u16| -> Result<Hop, Box<dyn Error>> {
+        let (report, reported) = mpsc::channel();
+        let server = handle.clone();
+        handle.run_on(0, move || task::spawn("call", call(server, callee, time, report)))?;
+        Ok(Hop::whole(&reported.recv_timeout(time + PATIENCE)?))
+    };
+    let calls = [measure(0)?, measure(1)?];
+    server.drain(Duration::ZERO)?;
+    Ok(calls)
+}
+
+async fn call(server: ServerHandle, callee: u16, time: Duration, report: mpsc::Sender<Histogram<u64>>) {
+    let mut nanos = histogram();
+    let began = clock::now_nanos();
+    let mut last = began;
+    for count in 0u64.. {
+        let (answer, answered) = flume::bounded(1);
+        // One call at a time: there is room.
+        let called = server.run_on(callee, move || _ = answer.send(count));
+        if called.is_err() || answered.recv_async().await != Ok(count) {
+            break;
+        }
+        let now = clock::now_nanos();
+        if count >= WARM_UP_CALLS {
+            nanos.saturating_record(now - last);
+        }
+        last = now;
+        if u128::from(now - began) > time.as_nanos() {
+            break;
+        }
+    }
+    // Whoever asked for it may have lost patience.
+    let _ = report.send(nanos);
+}
+
+const PATIENCE: Duration = Duration::from_secs(5);
