@@ -201,7 +201,6 @@ impl Shard {
         conn.state = State::Moving(target);
         let slot = conn.handle.id().slot;
         self.ring.borrow_mut().stop_receiving(slot);
-        self.pump_must_run();
         if self.ring.borrow().is_idle(slot) {
             self.moving.borrow_mut().push(slot);
         }

@@ -141,7 +141,6 @@ impl Shard {
         };
         if let Some(ended) = ended {
             self.ended.borrow_mut().push((ended, why));
-            self.pump_must_run();
         }
         if gently {
             self.mark_dirty(conn)
@@ -238,7 +237,6 @@ impl Shard {
         }
         socket::shutdown_both(&conn.socket);
         self.cutting.borrow_mut().push(conn.handle.id().slot);
-        self.pump_must_run();
     }
 
     /// Remembers what the peer has not taken of all that was sent, and of what was still queued. How much

@@ -19,7 +19,6 @@ impl Shard {
         if !conn.dirty {
             conn.dirty = true;
             self.dirty.borrow_mut().push(conn.handle.id().slot);
-            self.pump_must_run();
         }
     }
 

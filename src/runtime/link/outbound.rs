@@ -76,7 +76,6 @@ impl Shard {
             published: (0, 0),
         }));
         self.ring.borrow_mut().connect(slot, to);
-        self.pump_must_run();
         Ok(id)
     }
 

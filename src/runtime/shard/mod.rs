@@ -185,13 +185,6 @@ impl Shard {
         queue.is_some_and(|queue| queue.len() < queue.capacity())
     }
 
-    /// Something was queued that the pump must see to. It will: whatever runs on this thread runs in a turn, and after
-    /// each that found work or ran a task comes another one.
-    #[inline]
-    pub(crate) fn pump_must_run(&self) {
-        debug_assert_ne!(self.counters.turn_started.read(), 0, "nothing runs here while the pump sleeps");
-    }
-
     /// Calls `f` later in this turn, when nothing is borrowed.
     pub(crate) fn defer(&self, f: impl FnOnce(&Rc<Self>) + 'static) {
         self.deferred.borrow_mut().push_back(Box::new(f));
