@@ -20,7 +20,7 @@ use shardcast_proto::{
     push::schedule::{Pace, Pacer},
 };
 
-use super::{Conn, Paced, Role, Serving, State, Traffic};
+use super::{Conn, History, Paced, Role, Serving, State, Traffic};
 use crate::{
     CloseReason, ConnId, Connection,
     mesh::{Adopted, Envelope},
@@ -140,7 +140,7 @@ impl Shard {
             received_at: self.now(),
             dirty: false,
             holds: Holds::default(),
-            awaited: None,
+            history: History::default(),
             more: false,
             ending: None,
             peer_ended: false,

@@ -5,7 +5,7 @@ use std::{rc::Rc, time::Duration};
 use shardcast_os::socket;
 use shardcast_proto::{Error, Time, connection::Hold};
 
-use super::{Conn, Linger, Role, State, outbound::Outbound};
+use super::{Conn, Ending, Linger, Role, State, outbound::Outbound};
 use crate::{
     CloseReason, ConnId, Connection,
     shard::{Notice, Shard, Timer, timer::TimerKey},
@@ -42,7 +42,7 @@ impl Shard {
     }
 
     /// Ends a connection once none of its requests is in progress; until then nothing more is read from it.
-    pub(crate) fn end_once_answered(&self, conn: &mut Conn, why: CloseReason) {
+    pub(crate) fn end_once_answered(&self, conn: &mut Conn, why: Ending) {
         conn.ending.get_or_insert(why);
         conn.holds.place(Hold::Ending);
         self.ring.borrow_mut().stop_receiving(conn.handle.id().slot);
@@ -53,7 +53,7 @@ impl Shard {
     pub(crate) fn drain_connection(&self, id: ConnId) {
         let mut table = self.table.borrow_mut();
         let Some(conn) = table.get(id) else { return };
-        self.guarded(conn, |conn| self.end_once_answered(conn, CloseReason::Drained));
+        self.guarded(conn, |conn| self.end_once_answered(conn, Ending::Drained));
         drop(table);
         self.release_if_idle(id.slot);
     }
@@ -78,7 +78,7 @@ impl Shard {
     /// As [`on_answered`](Self::on_answered): goes on reading, or ends what was to end then.
     pub(super) fn request_ended(&self, conn: &mut Conn) {
         self.end_if_answered(conn);
-        if conn.awaited.is_none() {
+        if conn.history.answered {
             self.lift(conn, Hold::History);
         }
         if conn.holds.has(Hold::Requests) && conn.handle.requests_in_progress() <= self.requests_max() / 2 {
@@ -91,7 +91,7 @@ impl Shard {
             && conn.state == State::Open
             && conn.handle.requests_in_progress() == 0
         {
-            self.finish(conn, why);
+            self.finish(conn, why.into());
         }
     }
 
@@ -196,7 +196,7 @@ impl Shard {
             return self.cut(conn);
         }
         socket::shutdown_send(&conn.socket);
-        conn.state = State::Lingering(Linger { deadline, look: self.now() + LINGER_LOOK, taken: None });
+        conn.state = State::Lingering(Linger { deadline, taken: Time::NEVER });
         self.arm_timer(conn);
     }
 
@@ -204,11 +204,11 @@ impl Shard {
     fn linger_on(&self, conn: &mut Conn, linger: Linger) {
         let now = self.now();
         let unacknowledged = socket::unacknowledged_bytes(&conn.socket).unwrap_or_default();
-        let taken = (unacknowledged == 0).then(|| linger.taken.unwrap_or(now));
-        if now >= linger.deadline || taken.is_some_and(|since| now - since >= LINGER_TIMEOUT) {
+        let taken = if unacknowledged == 0 { linger.taken.min(now) } else { Time::NEVER };
+        if now >= linger.deadline || now >= taken + LINGER_TIMEOUT {
             return self.cut(conn);
         }
-        conn.state = State::Lingering(Linger { look: now + LINGER_LOOK, taken, ..linger });
+        conn.state = State::Lingering(Linger { taken, ..linger });
     }
 
     /// Shuts the socket down at once; what the peer has not taken is lost, and counted.
@@ -242,22 +242,21 @@ impl Shard {
     /// Remembers what the peer has not taken of all that was sent, and of what was still queued. How much
     /// of a send in flight the kernel has is not known, so what counts is what the peer has acknowledged.
     fn count_undelivered(&self, conn: &mut Conn, queued: u64, queued_messages: u64) {
-        let traffic = &mut conn.traffic;
+        let traffic = conn.traffic;
         let total = traffic.sent_bytes + queued;
         let acknowledged = socket::acknowledged_bytes(&conn.socket).unwrap_or(traffic.sent_bytes);
         let bytes = total.saturating_sub(acknowledged);
         // Messages have no marks in the stream: the mean says how many they were.
         let messages = u128::from(traffic.sent_messages + queued_messages);
         let undelivered = (u128::from(bytes) * messages).div_ceil(total.max(1).into());
-        traffic.undelivered_messages = u64::try_from(undelivered).unwrap_or(u64::MAX);
-        traffic.undelivered_bytes = bytes;
-        self.remember_undelivered(conn);
+        let messages = u64::try_from(undelivered).unwrap_or(u64::MAX);
+        self.remember_undelivered(conn.handle.id(), messages, bytes);
         if self.may_log(Notice::Undelivered) {
             tracing::warn!(
                 shard = self.id,
                 connection = %conn.handle.id(),
                 peer = %conn.handle.peer(),
-                messages = conn.traffic.undelivered_messages,
+                messages,
                 bytes,
                 "closed before the peer had taken everything"
             );
@@ -308,7 +307,7 @@ impl Shard {
                 [idle, age, session, blocked, frame, self.pace_deadline(conn)].into_iter().flatten().min()
             }
             State::Flushing(deadline) => Some(deadline),
-            State::Lingering(linger) => Some(linger.look.min(linger.deadline)),
+            State::Lingering(linger) => Some(linger.deadline.min(self.now() + LINGER_LOOK)),
             State::Cut => None,
         }
     }
@@ -399,9 +398,7 @@ impl Shard {
             }
             State::Open => self.guarded(conn, |conn| self.on_open_timer(conn, now)),
             State::Flushing(deadline) if deadline <= now => self.cut(conn),
-            State::Lingering(linger) if linger.look.min(linger.deadline) <= now => {
-                self.linger_on(conn, linger)
-            }
+            State::Lingering(linger) => self.linger_on(conn, linger),
             _ => {}
         }
         self.arm_timer(conn);

@@ -12,7 +12,7 @@ use shardcast_proto::{
     outbox::{Outbox, Run},
 };
 
-use super::{Conn, Role, State};
+use super::{Conn, Ending, History, Role, State};
 use crate::{
     CloseReason, Connection,
     service::{Reply, Request, Service},
@@ -102,7 +102,7 @@ impl Shard {
         match decision {
             _ if conn.state != State::Open => {}
             EndOfStream::Close => self.finish(conn, CloseReason::PeerClosed),
-            EndOfStream::Answer => self.end_once_answered(conn, CloseReason::PeerClosed),
+            EndOfStream::Answer => self.end_once_answered(conn, Ending::PeerClosed),
             EndOfStream::Stay => {}
         }
     }
@@ -241,7 +241,7 @@ impl Shard {
         conn: &mut Conn,
         f: impl FnOnce(&mut dyn Session, &mut Turn<'_>) -> Result<(), Error>,
     ) -> bool {
-        let Conn { handle, role, outbox, holds, awaited, more, .. } = conn;
+        let Conn { handle, role, outbox, holds, history, more, .. } = conn;
         let Role::Accepted { listener, serving: Some(serving) } = role else { return false };
         let listener = *listener;
         let session = &mut *serving.session;
@@ -249,7 +249,7 @@ impl Shard {
             shard: self,
             listener,
             service: self.service(listener, serving.protocol),
-            conn: Parts { handle, holds, awaited, more },
+            conn: Parts { handle, holds, history, more },
             outbox_bytes_max: handle.bounds().bytes_max,
             requests_max: self.requests_max(),
             waiting: outbox.response_bytes(),
@@ -283,7 +283,7 @@ impl Shard {
         }
         self.queue_changed(conn);
         if closing {
-            self.end_once_answered(conn, CloseReason::PeerClosed);
+            self.end_once_answered(conn, Ending::PeerClosed);
         } else if !conn.holds.is_empty() {
             self.ring.borrow_mut().stop_receiving(conn.handle.id().slot);
         }
@@ -373,7 +373,7 @@ struct Turn<'a> {
 struct Parts<'a> {
     handle: &'a Connection,
     holds: &'a mut Holds,
-    awaited: &'a mut Option<RequestId>,
+    history: &'a mut History,
     more: &'a mut bool,
 }
 
@@ -437,7 +437,7 @@ impl Turn<'_> {
         let said = self.shard.ask_hub(self.listener, self.conn.handle, event);
         if said.is_none() && history.is_some() {
             // One history at a time: the rest of what the peer asks is read when it has got this one.
-            *self.conn.awaited = history;
+            *self.conn.history = History { asked: history.unwrap_or_default(), answered: false };
             self.conn.holds.place(Hold::History);
         }
         said.map_or(Said::Nothing, Said::Command)
@@ -445,15 +445,21 @@ impl Turn<'_> {
 
     #[inline]
     fn say(&mut self, session: &mut dyn Session, said: Said) {
-        let command = match said {
+        let now = self.shard.now();
+        let said = match said {
             Said::Nothing => return,
-            Said::Answer(id) => Command::Respond { id, body: &self.scratch },
-            Said::Command(command) => command,
+            Said::Answer(id) => {
+                session.handle_command(Command::Respond { id, body: &self.scratch }, &mut self.run.bytes, now)
+            }
+            Said::Command(command) => {
+                let said = session.handle_command(command, &mut self.run.bytes, now);
+                // HELLO changes it, and nothing else.
+                *self.dialect = session.dialect();
+                said
+            }
         };
-        let is_said = session.handle_command(command, &mut self.run.bytes, self.shard.now()).is_ok();
-        debug_assert!(is_said, "a protocol can answer its own requests");
-        self.answers += usize::from(is_said);
-        *self.dialect = session.dialect();
+        debug_assert!(said.is_ok(), "a protocol can answer its own requests");
+        self.answers += usize::from(said.is_ok());
     }
 
     /// Takes the further events of a frame, or those of a time-out, as long as nothing holds them, and what the

@@ -49,12 +49,12 @@ pub(crate) struct Conn {
     pub(crate) dirty: bool,
     /// Why nothing is read from the peer at present.
     pub(crate) holds: Holds,
-    /// The answer that lifts [`Hold::History`](shardcast_proto::connection::Hold::History).
-    pub(crate) awaited: Option<RequestId>,
+    /// What is to lift [`Hold::History`](shardcast_proto::connection::Hold::History).
+    pub(crate) history: History,
     /// The session has events that a hold kept from being taken.
     pub(crate) more: bool,
-    /// It ends for this reason once no request is in progress.
-    pub(crate) ending: Option<CloseReason>,
+    /// Why it ends once no request is in progress.
+    pub(crate) ending: Option<Ending>,
     /// The peer ended its side.
     pub(crate) peer_ended: bool,
     pub(crate) traffic: Traffic,
@@ -106,10 +106,31 @@ pub(crate) enum State {
 pub(crate) struct Linger {
     /// Then what the peer has not taken is lost.
     pub(crate) deadline: Time,
-    /// When it is looked next how much that is.
-    pub(crate) look: Time,
-    /// Since when the peer's TCP has everything.
-    pub(crate) taken: Option<Time>,
+    /// Since when the peer's TCP has everything; [`Time::NEVER`] until it has.
+    pub(crate) taken: Time,
+}
+
+/// The history of a topic that the peer asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct History {
+    pub(crate) asked: RequestId,
+    pub(crate) answered: bool,
+}
+
+/// Why a connection ends once its requests are answered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ending {
+    PeerClosed,
+    Drained,
+}
+
+impl From<Ending> for CloseReason {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::PeerClosed => Self::PeerClosed,
+            Ending::Drained => Self::Drained,
+        }
+    }
 }
 
 /// What went over one connection.
@@ -120,9 +141,6 @@ pub(crate) struct Traffic {
     pub(crate) sent_messages: u64,
     pub(crate) sent_bytes: u64,
     pub(crate) dropped_messages: u64,
-    /// What was queued or sent, and never taken by the peer.
-    pub(crate) undelivered_messages: u64,
-    pub(crate) undelivered_bytes: u64,
 }
 
 impl Conn {

@@ -9,7 +9,7 @@ use shardcast_proto::{
     outbox::{Outbox, OutboxBounds},
 };
 
-use super::{Conn, Role, State, Traffic};
+use super::{Conn, History, Role, State, Traffic};
 use crate::{CloseReason, ConnId, Connection, limits::ListenerLimits, shard::Shard};
 
 /// The owner of a connection that we make. All calls come from its shard's pump.
@@ -68,7 +68,7 @@ impl Shard {
             received_at: now,
             dirty: false,
             holds: Holds::default(),
-            awaited: None,
+            history: History::default(),
             more: false,
             ending: None,
             peer_ended: false,

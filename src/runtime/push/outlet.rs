@@ -88,9 +88,7 @@ impl Shard {
             let Role::Accepted { serving: Some(serving), .. } = &mut conn.role else { return };
             self.say(&mut conn.outbox, &mut *serving.session, command);
             self.queue_changed(conn);
-            if conn.awaited == Some(request) {
-                conn.awaited = None;
-            }
+            conn.history.answered |= conn.history.asked == request;
         }
         if !conn.holds.is_empty() {
             // Going on calls the application, and that may ask the hub, which is in the middle of something.

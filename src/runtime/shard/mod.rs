@@ -303,11 +303,9 @@ impl Shard {
     }
 
     /// An ended connection was cut off: what its peer has not taken is known now.
-    pub(crate) fn remember_undelivered(&self, conn: &Conn) {
-        let (id, traffic) = (conn.handle.id(), conn.traffic);
+    pub(crate) fn remember_undelivered(&self, id: ConnId, messages: u64, bytes: u64) {
         if let Some((_, info)) = self.closed.borrow_mut().iter_mut().rev().find(|(_, info)| info.id == id) {
-            info.undelivered_messages = traffic.undelivered_messages;
-            info.undelivered_bytes = traffic.undelivered_bytes;
+            (info.undelivered_messages, info.undelivered_bytes) = (messages, bytes);
         }
     }
 
@@ -353,8 +351,8 @@ impl Shard {
             sent_messages: conn.traffic.sent_messages,
             sent_bytes: conn.traffic.sent_bytes,
             dropped_messages: conn.traffic.dropped_messages,
-            undelivered_messages: conn.traffic.undelivered_messages,
-            undelivered_bytes: conn.traffic.undelivered_bytes,
+            undelivered_messages: 0,
+            undelivered_bytes: 0,
             requests_in_progress: conn.handle.requests_in_progress() as u64,
             held: conn.holds.iter().map(Hold::name).collect(),
             closed: None,
