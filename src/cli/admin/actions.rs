@@ -9,7 +9,7 @@ use super::{
     Source,
     access::{Access, Peer},
     http::{Request, Response},
-    pages::parameter,
+    pages::{has, parameter},
 };
 use crate::{config::HumanDuration, serve::Outcome};
 
@@ -62,7 +62,9 @@ fn kick(request: Request<'_>, source: &dyn Source) -> Response {
         Ok(id) => id,
         Err(error) => return Response::text(400, format!("{error}\n")),
     };
-    match source.kick(id) {
+    let now =
+        has(request.query, "now") || std::str::from_utf8(request.body).is_ok_and(|body| has(body, "now"));
+    match source.kick(id, now) {
         Ok(true) => done(&json!({ "kicked": id.to_string() })),
         Ok(false) => Response::text(404, format!("no connection {id} is open\n")),
         Err(_) => {

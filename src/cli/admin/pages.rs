@@ -136,7 +136,7 @@ impl From<&ConnectionInfo> for Row {
 }
 
 /// Whether the query has this word, with or without a value.
-fn has(query: &str, name: &str) -> bool {
+pub(super) fn has(query: &str, name: &str) -> bool {
     query.split('&').any(|pair| pair.split('=').next() == Some(name))
 }
 

@@ -20,7 +20,7 @@ pub(crate) use fields::schema;
 pub(crate) use key::Key;
 pub(crate) use layers::{Flag, Inputs, Loaded, SourceFile, load};
 pub(crate) use manual::manual;
-pub(crate) use options::{AdminOptions, Config, ListenerOptions, LogOptions};
+pub(crate) use options::{AdminOptions, Config, ListenerOptions, LogOptions, Protocol, Service};
 pub(crate) use print::{print_defaults, print_effective};
 pub(crate) use report::Report;
 pub(crate) use values::{AdminSocket, HumanDuration, LogFormat, LogLevel, SOCKET_PATH_MAX, Secret};

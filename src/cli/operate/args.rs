@@ -86,6 +86,9 @@ pub(crate) struct KickArgs {
     /// Ids of connections, as `shardcast conns` shows them
     #[arg(required = true, value_name = "ID")]
     pub(crate) ids: Vec<shardcast::ConnId>,
+    /// Cut them off at once: what is queued for them is lost
+    #[arg(long)]
+    pub(crate) now: bool,
     #[command(flatten)]
     pub(crate) actor: Actor,
 }

@@ -17,7 +17,8 @@ pub(crate) fn kick(args: &KickArgs) -> anyhow::Result<ExitCode> {
     let client = Client::actor(&args.actor)?;
     let mut code = ExitCode::SUCCESS;
     for id in &args.ids {
-        match client.post(&format!("/kick?id={id}")) {
+        let now = if args.now { "&now" } else { "" };
+        match client.post(&format!("/kick?id={id}{now}")) {
             Ok(_) => print(&format!("kicked {id}\n"))?,
             Err(error) => {
                 complain(format_args!("error: {error:#}"));

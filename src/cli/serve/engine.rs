@@ -12,7 +12,7 @@ use shardcast::{
 use super::{Control, Engine, Order, Outcome, ReadyListener, Reloads};
 use crate::{
     admin::Source,
-    config::{Config, ListenerOptions},
+    config::{Config, ListenerOptions, Protocol, Service},
 };
 
 /// Starts the server of this configuration.
@@ -40,11 +40,17 @@ pub(super) fn start(config: &Config) -> anyhow::Result<Box<dyn Engine>> {
 
 fn listener(options: &ListenerOptions, server: &shardcast::Limits) -> Listener {
     let limits = options.limits(server);
-    let parser =
-        LengthPrefixed { frame_len_min: options.frame_len_min, frame_len_max: options.frame_len_max };
-    Listener::new(options.name.clone(), options.listen.0.to_string())
+    let listener = Listener::new(options.name.clone(), options.listen.0.to_string());
+    // What the configuration can say is served here, or this does not compile.
+    let listener = match (options.protocol, options.service) {
+        (Protocol::TarsFramed, Service::Echo) => {
+            let parser =
+                LengthPrefixed { frame_len_min: options.frame_len_min, frame_len_max: options.frame_len_max };
+            listener.protocol(Framed::length_prefixed(parser), |_| FramedService(Echo))
+        }
+    };
+    listener
         .topic(if options.topic.is_empty() { &options.name } else { &options.topic })
-        .protocol(Framed::length_prefixed(parser), |_| FramedService(Echo))
         .reuse_port(options.reuse_port)
         .idle_timeout(limits.idle_timeout)
         .pace(options.pace())
@@ -148,8 +154,8 @@ impl Source for Pages {
         of_shard.collect()
     }
 
-    fn kick(&self, id: ConnId) -> Result<bool, Busy> {
-        self.server.kick(id, PATIENCE)
+    fn kick(&self, id: ConnId, now: bool) -> Result<bool, Busy> {
+        if now { self.server.kick_now(id, PATIENCE) } else { self.server.kick(id, PATIENCE) }
     }
 
     fn drain(&self, timeout: Option<Duration>) -> Option<Duration> {

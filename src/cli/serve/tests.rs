@@ -222,7 +222,7 @@ impl Source for Nothing {
     fn checks(&self) -> Vec<(String, Result<String, String>)> {
         Vec::new()
     }
-    fn kick(&self, _id: ConnId) -> Result<bool, Busy> {
+    fn kick(&self, _id: ConnId, _now: bool) -> Result<bool, Busy> {
         Ok(false)
     }
     fn drain(&self, timeout: Option<Duration>) -> Option<Duration> {

@@ -47,6 +47,8 @@ fn commands(readme: &str) -> Vec<(String, Vec<String>)> {
 
 struct Tour {
     folder: PathBuf,
+    /// Where the binaries are.
+    built: PathBuf,
     /// What stands in the README, and what it is here.
     replaced: Vec<(String, String)>,
     background: Vec<Child>,
@@ -63,12 +65,13 @@ impl Tour {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tour-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder of our own");
         let replaced = [
-            ("target/release/examples/".to_owned(), format!("{}/examples/", built.display())),
-            ("target/release/shardcast".to_owned(), shardcast.display().to_string()),
+            // The shell puts the paths in, whatever characters they have.
+            ("target/release/examples/".to_owned(), "\"$BUILT\"/examples/".to_owned()),
+            ("target/release/shardcast".to_owned(), "\"$BUILT\"/shardcast".to_owned()),
             ("10099".to_owned(), free_port().to_string()),
             ("9180".to_owned(), free_port().to_string()),
         ];
-        Self { folder, replaced: replaced.into(), background: Vec::new() }
+        Self { folder, built, replaced: replaced.into(), background: Vec::new() }
     }
 
     fn here(&self, text: &str) -> String {
@@ -119,7 +122,8 @@ impl Tour {
     fn shell(&self, command: &str) -> Command {
         use std::os::unix::process::CommandExt as _;
         let mut shell = Command::new("sh");
-        shell.arg("-c").arg(command).current_dir(&self.folder).process_group(0).stdin(Stdio::null());
+        shell.arg("-c").arg(command).env("BUILT", &self.built);
+        shell.current_dir(&self.folder).process_group(0).stdin(Stdio::null());
         shell
     }
 

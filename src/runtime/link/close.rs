@@ -41,6 +41,19 @@ impl Shard {
         found
     }
 
+    /// As [`kick`](Self::kick), without sending what is queued; also one that is ending already.
+    pub(crate) fn kick_now(&self, id: ConnId) -> bool {
+        let mut table = self.table.borrow_mut();
+        let Some(conn) = table.get(id).filter(|conn| conn.state != State::Cut) else { return false };
+        self.guarded(conn, |conn| {
+            self.finish(conn, CloseReason::Kicked);
+            self.cut(conn);
+        });
+        drop(table);
+        self.release_if_idle(id.slot);
+        true
+    }
+
     /// Ends a connection once none of its requests is in progress; until then nothing more is read from it.
     pub(crate) fn end_once_answered(&self, conn: &mut Conn, why: Ending) {
         conn.ending.get_or_insert(why);

@@ -173,11 +173,29 @@ impl ServerHandle {
     /// # Errors
     /// [`Busy`] when the shard did not answer; the connection may end yet.
     pub fn kick(&self, id: ConnId, patience: Duration) -> Result<bool, Busy> {
+        self.ask_to_kick(id, patience, Shard::kick)
+    }
+
+    /// As [`kick`](Self::kick), but at once: what was queued is lost, and counted. It also cuts a connection that is
+    /// ending already.
+    ///
+    /// # Errors
+    /// As for [`kick`](Self::kick).
+    pub fn kick_now(&self, id: ConnId, patience: Duration) -> Result<bool, Busy> {
+        self.ask_to_kick(id, patience, Shard::kick_now)
+    }
+
+    fn ask_to_kick(
+        &self,
+        id: ConnId,
+        patience: Duration,
+        kick: fn(&Shard, ConnId) -> bool,
+    ) -> Result<bool, Busy> {
         if id.node != 0 || usize::from(id.shard) >= self.shards() {
             return Ok(false);
         }
         let deadline = Instant::now() + patience;
-        stats::ask(self, id.shard, deadline, move |shard| shard.kick(id)).ok_or(Busy { full: 1, shards: 1 })
+        stats::ask(self, id.shard, deadline, move |shard| kick(shard, id)).ok_or(Busy { full: 1, shards: 1 })
     }
 
     /// Counters of every shard.

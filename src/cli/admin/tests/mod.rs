@@ -77,11 +77,11 @@ impl Source for Fake {
         vec![("shards".into(), shards)]
     }
 
-    fn kick(&self, id: ConnId) -> Result<bool, Busy> {
+    fn kick(&self, id: ConnId, now: bool) -> Result<bool, Busy> {
         if id.shard == 1 {
             return Err(Busy { full: 1, shards: 1 });
         }
-        self.note(format!("kick {id}"));
+        self.note(format!("kick {id}{}", if now { " now" } else { "" }));
         Ok(id.to_string() == "0-1-2")
     }
 

@@ -275,6 +275,7 @@ fn what_a_peer_has_not_taken_when_it_is_cut_off_is_told() {
         eventually(PATIENCE, || connection.send(frame(0, &[7; 992])) == Sent::Queued);
     }
     assert_eq!(handle.kick(id, PATIENCE), Ok(true));
+    assert_eq!(handle.kick_now(id, PATIENCE), Ok(true), "it is still being sent to");
     let closed = || handle.closed_connections(PATIENCE).into_iter().find(|it| it.id == id);
     eventually(PATIENCE, || closed().is_some_and(|it| it.undelivered_bytes > 0));
     let told = closed().expect("it was found");
