@@ -7,6 +7,7 @@
 //! keeps the detector looking, so that it is woken once for a burst and not once for each message of it.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -41,8 +42,8 @@ struct Seen {
     step_nanos: u64,
     /// Times that the shard has gone to sleep.
     parks: u64,
-    /// A peer may bring stalls about.
-    log: LogLimit,
+    /// A peer may bring stalls about: a limit for each task that is named, so that none hides another.
+    logs: BTreeMap<u32, LogLimit>,
 }
 
 impl Watch {
@@ -97,7 +98,7 @@ impl Watch {
             let now = clock::now_nanos();
             log_left_out(shard, seen, Time::from_nanos(now));
             if let Some((label, runs)) = seen.stall(started, counters.running(), now, threshold)
-                && seen.log.admit(Time::from_nanos(now))
+                && seen.logs.entry(label).or_default().admit(Time::from_nanos(now))
             {
                 report(shard, label, runs);
             }
@@ -147,9 +148,11 @@ fn report(shard: usize, label: u32, turn: Duration) {
 }
 
 fn log_left_out(shard: usize, seen: &mut Seen, now: Time) {
-    if let Some(left_out) = seen.log.report(now) {
-        let seconds = LogLimit::WINDOW.as_secs();
-        tracing::warn!(shard, left_out, seconds, "more stalled turns were left out of the log");
+    for (label, log) in &mut seen.logs {
+        if let Some(left_out) = log.report(now) {
+            let (task, seconds) = (label::name(*label), LogLimit::WINDOW.as_secs());
+            tracing::warn!(shard, task, left_out, seconds, "more stalled turns were left out of the log");
+        }
     }
 }
 
