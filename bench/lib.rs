@@ -57,7 +57,7 @@ pub fn print_line(line: Arguments<'_>) {
 
 /// Prints one line on stderr, if somebody reads it.
 pub fn print_note(line: Arguments<'_>) {
-    // Nobody reads it: nobody misses it.
+    // When it cannot be written, there is nowhere else to report it.
     let _ = writeln!(io::stderr(), "{line}");
 }
 

@@ -19,7 +19,7 @@ impl Servant for Shout {
         response.extend(packet.to_ascii_uppercase());
         let news = format!("{} says {}", current.id(), String::from_utf8_lossy(packet));
         if let Err(error) = self.0.broadcast("lines", news) {
-            note(format_args!("not everybody was told: {error}"));
+            note(format_args!("some connections did not get it: {error}"));
         }
     }
 

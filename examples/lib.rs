@@ -28,7 +28,7 @@ pub fn say(line: impl Display) {
 
 /// Prints one line on stderr, if somebody reads it.
 pub fn note(line: impl Display) {
-    // Nobody reads it: nobody misses it.
+    // When it cannot be written, there is nowhere else to report it.
     let _ = writeln!(io::stderr(), "{line}");
 }
 

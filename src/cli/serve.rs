@@ -48,7 +48,7 @@ pub(crate) fn run(config: &Config, again: ReadAgain<'_>) -> anyhow::Result<()> {
 fn watch_and_serve(config: &Config, again: ReadAgain<'_>, stopping: &mut Stopping) -> anyhow::Result<()> {
     let (sender, orders) = flume::bounded(ORDERS_MAX);
     signals::watch(sender.clone()).context("cannot watch for signals")?;
-    // Not written here: nobody may be reading, and a signal must still be obeyed.
+    // Not written on this thread: its reader may be stuck, and signals must still be handled.
     let out = LineWriter::start("stdout", Descriptor::stdout(), Bounds::default(), |_| {})
         .context("cannot start a thread")?;
     let announce = |line: String| out.offer(line.into_bytes());
@@ -197,7 +197,7 @@ fn start_unless_stopped(
     let (tell, started) = flume::bounded(1);
     let config = config.clone();
     let begin = move || {
-        // Nobody waits any more: the process is about to end.
+        // The receiver is gone when the process is about to end.
         let _ = tell.send(start(&config));
     };
     thread::Builder::new().name("start".into()).spawn(begin).context("cannot start a thread")?;
@@ -215,7 +215,7 @@ fn start_unless_stopped(
                 stopping.because(signal);
                 return Ok(None);
             }
-            // The configuration was read a moment ago, and nobody else can give an order yet.
+            // The configuration was read a moment ago, and operators cannot give orders yet.
             Started::Told(_) => {}
         }
     }

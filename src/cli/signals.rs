@@ -31,7 +31,7 @@ pub(crate) fn watch(orders: flume::Sender<Order>) -> io::Result<()> {
 pub(crate) struct Stop(flume::Receiver<Infallible>);
 
 impl Stop {
-    /// Watches for SIGTERM and SIGINT from now on. The first is to be obeyed by whoever looks here; the second ends
+    /// Watches for SIGTERM and SIGINT from now on. Callers handle the first, which they see here; the second ends
     /// the process at once.
     ///
     /// # Errors

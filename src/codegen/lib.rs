@@ -265,7 +265,7 @@ impl Builder {
 
 /// Gives Cargo a line of a build script's output; see the Cargo book, "Build Scripts".
 fn tell_cargo(line: Arguments<'_>) {
-    // Where nobody reads it, it is of no use.
+    // Outside of a build script its output may be closed.
     let _ = writeln!(io::stdout(), "cargo::{line}");
 }
 

@@ -261,8 +261,8 @@ impl Connection {
         self.0.in_progress.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// It was answered, or never will be. Its shard says so, when it has queued the answer: whoever looks whether
-    /// it was the last must not overtake another answer.
+    /// It was answered, or never will be. Its shard says so, when it has queued the answer: the check for the
+    /// last one must not overtake another answer.
     pub(crate) fn request_ended(&self) {
         self.0.in_progress.fetch_sub(1, Ordering::Release);
     }

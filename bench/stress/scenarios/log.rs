@@ -1,5 +1,5 @@
-//! A log that nobody can write to or reads, at every level, while peers bring lines about: the server serves, answers
-//! its operators, counts what it dropped, says so when it can again, and ends when it is told to.
+//! A log that cannot be written or is not read, at every level, while peers cause lines: the server serves, answers
+//! its operators, counts what it dropped, reports that when it can again, and ends when it is asked to.
 
 use std::{
     fs::File,
@@ -76,7 +76,7 @@ fn one(trial: &mut Trial, destination: Destination, level: &str) -> Outcome<u64>
             same("exit code", Some(0), server.wait(PATIENCE)?.code())?;
             let text = told.join().map_err(|_| Failure("the reader panicked".into()))??;
             same(
-                "the count is told when somebody reads again",
+                "the count is reported when the log is read again",
                 lost > 0,
                 text.contains("log lines were dropped"),
             )?;

@@ -40,7 +40,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario { name: "slow", about: "readers that stop, under each policy", run: slow::run },
     Scenario { name: "descriptors", about: "more connections than descriptors", run: descriptors::run },
-    Scenario { name: "log", about: "a log that nobody can write to or reads", run: log::run },
+    Scenario { name: "log", about: "a log that cannot be written or is not read", run: log::run },
     Scenario { name: "start", about: "starts with fewer descriptors than needed", run: start::run },
     Scenario { name: "drain", about: "SIGTERM under load, with clients that never close", run: drain::run },
 ];

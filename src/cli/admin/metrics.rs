@@ -127,7 +127,7 @@ fn render_reloads(reloads: &Reloads, page: &mut Page) {
     page.sample(name, &[], reloads.needs_restart.load(Ordering::Relaxed));
 }
 
-/// Log lines that nobody will read.
+/// Log lines that were lost.
 fn render_log(page: &mut Page) {
     let name = "shardcast_log_lines_dropped_total";
     page.family(name, "counter", "Log lines dropped, by reason.");

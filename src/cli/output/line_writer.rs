@@ -81,7 +81,7 @@ struct State {
 }
 
 impl LineWriter {
-    /// Starts the thread. After lines were lost and another one was written, `report` is told how many; it runs
+    /// Starts the thread. When a line is written after others were lost, `report` gets their number; it runs
     /// on that thread and may write a line.
     ///
     /// # Errors
@@ -230,7 +230,7 @@ impl<W: Write + AsFd, R: FnMut(Loss)> Worker<W, R> {
         }
     }
 
-    /// Waits for lines; takes as many as one write should have. `None`: nobody will ever queue one.
+    /// Waits for lines; takes as many as one write should have. `None`: the last handle is gone.
     fn take(&self) -> Option<Vec<Vec<u8>>> {
         let mut state = self.shared.lock();
         while state.lines.is_empty() {

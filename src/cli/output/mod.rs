@@ -1,11 +1,11 @@
 //! What the commands and the log write to standard output and standard error.
 //!
-//! Whoever reads there may stop reading, go away, or have no room left, and none of that may panic, block a
-//! thread that has other work, or end the process in a way that nobody chose:
+//! The reader may stop reading, go away, or have no room left. None of that may cause a panic, block a thread that
+//! has other work, or end the process unless that is the documented behaviour:
 //!
 //! * a command that only prints uses [`print`] and [`complain`]: a reader that is gone is no error, and the
 //!   default action of SIGTERM ends a command that is blocked in a write;
-//! * whoever handles signals or serves connections writes through a [`LineWriter`], whose thread is the only
+//! * a command that handles signals or serves connections writes through a [`LineWriter`], whose thread is the only
 //!   one that can block.
 //!
 //! Text that a peer chose goes through [`escape`] before a person sees it.
@@ -41,7 +41,7 @@ pub(crate) fn print_bytes(text: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-/// Writes one line to standard error, escaped; gives up after [`PATIENCE`], and has no error to report to anybody.
+/// Writes one line to standard error, escaped; gives up after [`PATIENCE`]; there is nowhere to report a failure to.
 pub(crate) fn complain(line: impl Display) {
     let line = line.to_string();
     complain_raw(&(escape::lines(&line).into_owned() + "\n"));
@@ -60,7 +60,7 @@ pub(crate) fn complain_raw(text: &str) {
 }
 
 /// Standard output or standard error, without the buffer and the lock of the standard library: a write that never
-/// returns holds up nobody else, and the end of the process does not wait for it.
+/// returns blocks no other writer, and the end of the process does not wait for it.
 #[derive(Debug)]
 pub(crate) struct Descriptor(BorrowedFd<'static>);
 

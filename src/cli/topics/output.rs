@@ -26,7 +26,7 @@ pub(super) enum Ended {
     #[error("asked to stop")]
     Stopped,
     /// The reader has seen enough, such as `head`.
-    #[error("nobody reads standard output any more")]
+    #[error("standard output is closed")]
     Unread,
     /// A write failed.
     #[error("cannot write: {0}")]
@@ -63,7 +63,7 @@ impl Output {
     }
 
     /// What people may want to know beside it: on standard error for them, in line for scripts. On standard error
-    /// it waits for nobody.
+    /// it does not wait for the reader.
     ///
     /// # Errors
     /// As for [`line`](Self::line).

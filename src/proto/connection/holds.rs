@@ -65,7 +65,7 @@ impl Holds {
     }
 
     /// Takes a reason away; true when it was the last one, so that reading goes on.
-    #[must_use = "whoever lifts the last one has to go on reading"]
+    #[must_use = "when the last one is lifted, reading must go on"]
     pub const fn lift(&mut self, hold: Hold) -> bool {
         let held = self.has(hold);
         self.0 &= !(1 << hold as u8);

@@ -73,10 +73,10 @@ impl Seed {
         let (shard, memory, report) = (self.id, self.memory, self.report.clone());
         let ended = move |result: &io::Result<()>| {
             if let Err(error) = result {
-                // Once the shard runs, nobody looks at this any more; then it is the thread's result that counts.
+                // Once the shard runs, this is not read any more; then the thread's result counts.
                 let _ = report.send(Report::Failed(from_executor(shard, memory, error)));
             }
-            // Nobody waits any more: fine.
+            // The receiver may be gone already.
             let _ = lifecycle.send(Lifecycle::ShardEnded);
         };
         executor::spawn(&name, move || self.live(), ended)

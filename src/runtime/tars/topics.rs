@@ -163,7 +163,7 @@ enum Standing {
 
 impl TopicClient {
     /// A client of the server at `address`, which begins to connect. Messages wait to be received up to the bounds
-    /// of `waiting`; more are dropped, the newest first, and told as [`TopicEvent::Lost`].
+    /// of `waiting`; more are dropped, the newest first, and reported as [`TopicEvent::Lost`].
     ///
     /// # Errors
     /// There is no shard for it to live on.
