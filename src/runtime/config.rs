@@ -111,7 +111,7 @@ pub struct Limits {
     /// one; zero is no bound. Then the peer broke the protocol (`timed-out`).
     pub frame_timeout: Duration,
     /// Requests of one connection that may be in progress; then nothing more is read from it until half of them
-    /// are answered.
+    /// are answered. A publication with a delay is none: its answer may be far off.
     pub requests_in_progress_max: usize,
     /// Bytes that may wait for one peer. See [`OverflowPolicy`].
     pub outbox_bytes_max: usize,

@@ -62,8 +62,9 @@ impl Outlet for Side<'_> {
             return;
         }
         let id = connection_of(self.0.id, ticket.0);
+        let is_request = ticket.0 & DELAYED == 0;
         let request = RequestId(ticket.1);
-        self.0.say_answer(id, request, command(request, &answer));
+        self.0.say_answer(id, request, is_request, command(request, &answer));
     }
 
     fn identify(&self, who: Subscriber) -> u64 {
@@ -73,10 +74,12 @@ impl Outlet for Side<'_> {
 
 impl Shard {
     /// Tells a connection what became of its request, if it still stands.
-    fn say_answer(&self, id: ConnId, request: RequestId, command: Command<'_>) {
+    fn say_answer(&self, id: ConnId, request: RequestId, is_request: bool, command: Command<'_>) {
         let mut table = self.table.borrow_mut();
         let Some(conn) = table.get(id) else { return };
-        conn.handle.request_ended();
+        if is_request {
+            conn.handle.request_ended();
+        }
         if conn.state == State::Open && matches!(conn.role, Role::Accepted { serving: Some(_), .. }) {
             if matches!(command, Command::Subscribed { .. }) {
                 // What waits outside the bounds must not come behind it.
@@ -112,9 +115,14 @@ pub(super) const fn identity_of(slot: u32, generation: u32) -> u64 {
     (slot as u64) << 32 | generation as u64
 }
 
+/// Marks the ticket of a publication with a delay: its answer may be far off, so it is no request in progress, and
+/// neither reading nor the end of its connection waits for it. Slots never have this bit.
+pub(super) const DELAYED: u64 = 1 << 63;
+
 /// The connection of this shard that is called so.
 pub(super) const fn connection_of(shard: u16, identity: u64) -> ConnId {
-    ConnId { node: 0, shard, slot: (identity >> 32) as u32, generation: identity as u32 }
+    let slot = ((identity & !DELAYED) >> 32) as u32;
+    ConnId { node: 0, shard, slot, generation: identity as u32 }
 }
 
 fn command(id: RequestId, answer: &Answer) -> Command<'static> {

@@ -7,7 +7,10 @@ use shardcast_proto::{
     push::{Publish, Ticket, schedule::Class},
 };
 
-use super::{Side, connection, outlet::identity_of};
+use super::{
+    Side, connection,
+    outlet::{DELAYED, identity_of},
+};
 use crate::{
     Connection,
     shard::{Notice, Shard},
@@ -54,6 +57,7 @@ impl Shard {
             Event::Publish { id, topic, options, body } => {
                 let result = self.ask_to_publish(peer, id, topic, options, body);
                 match id {
+                    Some(_) if result.is_ok() && options.delay.is_some() => return None,
                     Some(id) => (Operation::Publish, id, result),
                     None => {
                         self.counters.push.quiet_refused.add(u64::from(result.is_err()));
@@ -115,7 +119,12 @@ impl Shard {
         let posted = self.now();
         let publish = Publish { key, class, posted, ..Publish::new(topic, Bytes::copy_from_slice(body)) };
         let publish = publish.timed(delay, ttl, self.now());
-        self.hub().publish(publish, id.map(|id| ticket(peer, id)), &mut Side(self))
+        let mark = if delay.is_some() { DELAYED } else { 0 };
+        let ticket = id.map(|id| {
+            let Ticket(identity, id) = ticket(peer, id);
+            Ticket(identity | mark, id)
+        });
+        self.hub().publish(publish, ticket, &mut Side(self))
     }
 
     fn ask_for_presence(&self, peer: &Connection, id: RequestId, topic: &str) -> Result<(), Refusal> {

@@ -184,6 +184,20 @@ fn requests_in_progress_are_bounded_by_not_reading() {
     rest.join().expect("no panic");
 }
 
+/// Its answer comes in a day: nothing waits for that.
+#[test]
+fn a_publication_with_a_delay_is_no_request_in_progress() {
+    let limits = Limits { requests_in_progress_max: 10, ..Limits::default() };
+    let (server, address) = serve(ServerConfig { limits, ..config() }, || Answers::Now);
+    let mut client = Client::connect(address);
+    client.say(&"later t\n".repeat(100));
+    client.say("after\n");
+    client.hears(&["after"]);
+    client.stream.shutdown(Shutdown::Write).expect("connected");
+    assert!(client.rest().is_empty(), "it ends");
+    server.stop().expect("a clean stop");
+}
+
 #[test]
 fn a_handler_may_send_as_much_to_its_own_connection_as_its_outbox_holds() {
     let config = ServerConfig { mesh_capacity: 8, ..config() };

@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use shardcast::{
     Bytes,
     proto::{
-        Command, Dialect, EndOfStream, Error, Event, Home, Message, Position, Progress, Protocol, RequestId,
-        Route, Session, Sniff, Time,
+        Command, Dialect, EndOfStream, Error, Event, Home, Message, Position, Progress, Protocol,
+        PublishOptions, RequestId, Route, Session, Sniff, Time,
     },
 };
 
@@ -13,6 +15,7 @@ use shardcast::{
 /// | --- | --- |
 /// | `hello` | HELLO; messages have the dialect 1 from there on |
 /// | `sub T`, `since T`, `unsub T` | requests to the hub about the topic T; `since` asks for all its history |
+/// | `later T` | a publication on the topic T with a delay of a day, whose answer is wanted |
 /// | `bye` | a goodbye |
 /// | `stay`, only first | no event; the end of the stream will not end the connection |
 /// | `quit`, only first | no event; the end of the stream will end the connection at once |
@@ -82,6 +85,11 @@ impl State {
             "hello" => Event::Hello { id },
             "sub" => Event::Subscribe { id, topic, prefix: false, since: None },
             "since" => Event::Subscribe { id, topic, prefix: false, since: Some(Position::default()) },
+            "later" => {
+                let options =
+                    PublishOptions { delay: Some(Duration::from_secs(86_400)), ..PublishOptions::default() };
+                Event::Publish { id: Some(id), topic, options, body: b"x" }
+            }
             "unsub" => Event::Unsubscribe { id, topic, prefix: false },
             "bye" => Event::Closing,
             _ => Event::Request { id, route: Route::Only, body: word.as_bytes() },
