@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     received_nanos: AtomicU64,
     /// Requests that are not answered yet.
     in_progress: AtomicUsize,
+    /// Publications with a delay whose answers are wanted; only its shard counts them.
+    delayed: AtomicUsize,
     gate: Gate,
 }
 
@@ -73,6 +75,7 @@ impl Connection {
             waiting_messages: AtomicUsize::new(0),
             received_nanos: AtomicU64::new(now.as_nanos()),
             in_progress: AtomicUsize::new(0),
+            delayed: AtomicUsize::new(0),
             gate: Gate::default(),
         }))
     }
@@ -254,6 +257,20 @@ impl Connection {
         if self.0.gate.waiting.load(Ordering::Relaxed) > 0 {
             self.0.gate.room.notify_all();
         }
+    }
+
+    /// Publications with a delay that are not answered yet. They are no requests in progress: neither reading nor the
+    /// end of the peer's stream waits for them. A drain does, because it refuses them at once.
+    pub(crate) fn delayed_publications(&self) -> usize {
+        self.0.delayed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn delayed_publication_began(&self) {
+        self.0.delayed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn delayed_publication_ended(&self) {
+        self.0.delayed.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// A request will be answered later.

@@ -103,6 +103,8 @@ impl Shard {
         if let Some(why) = conn.ending
             && conn.state == State::Open
             && conn.handle.requests_in_progress() == 0
+            // A drain has refused them, and the refusals are on their way.
+            && (why != Ending::Drained || conn.handle.delayed_publications() == 0)
         {
             self.finish(conn, why.into());
         }

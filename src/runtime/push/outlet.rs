@@ -79,6 +79,8 @@ impl Shard {
         let Some(conn) = table.get(id) else { return };
         if is_request {
             conn.handle.request_ended();
+        } else {
+            conn.handle.delayed_publication_ended();
         }
         if conn.state == State::Open && matches!(conn.role, Role::Accepted { serving: Some(_), .. }) {
             if matches!(command, Command::Subscribed { .. }) {
@@ -115,8 +117,8 @@ pub(super) const fn identity_of(slot: u32, generation: u32) -> u64 {
     (slot as u64) << 32 | generation as u64
 }
 
-/// Marks the ticket of a publication with a delay: its answer may be far off, so it is no request in progress, and
-/// neither reading nor the end of its connection waits for it. Slots never have this bit.
+/// Marks the ticket of a publication with a delay, which is no request in progress: its answer may be far off. Slots
+/// never have this bit.
 pub(super) const DELAYED: u64 = 1 << 63;
 
 /// The connection of this shard that is called so.

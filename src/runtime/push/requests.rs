@@ -57,7 +57,10 @@ impl Shard {
             Event::Publish { id, topic, options, body } => {
                 let result = self.ask_to_publish(peer, id, topic, options, body);
                 match id {
-                    Some(_) if result.is_ok() && options.delay.is_some() => return None,
+                    Some(_) if result.is_ok() && options.delay.is_some() => {
+                        peer.delayed_publication_began();
+                        return None;
+                    }
                     Some(id) => (Operation::Publish, id, result),
                     None => {
                         self.counters.push.quiet_refused.add(u64::from(result.is_err()));
