@@ -5,9 +5,8 @@ use std::{error::Error, sync::mpsc, time::Duration};
 
 use hdrhistogram::Histogram;
 use shardcast::{CpuChoice, Server, ServerConfig, ServerHandle, ShardCount, Spin, task};
-use shardcast_os::clock;
 
-use super::{Hop, WARM_UP_CALLS, histogram};
+use super::{Hop, Rounds, WARM_UP_CALLS};
 
 /// Two shards that never sleep, and a task on the first: its calls to its own shard, and those to the other one. There
 /// and back.
@@ -35,27 +34,19 @@ pub fn between_caller_and_callee(cpus: [usize; 2], time: Duration) -> Result<[Ho
 }
 
 async fn call(server: ServerHandle, callee: u16, time: Duration, report: mpsc::Sender<Histogram<u64>>) {
-    let mut nanos = histogram();
-    let began = clock::now_nanos();
-    let mut last = began;
-    for count in 0u64.. {
+    let mut rounds = Rounds::begin(time, WARM_UP_CALLS);
+    loop {
         let (answer, answered) = flume::bounded(1);
         // One call at a time: there is room.
-        let called = server.run_on(callee, move || _ = answer.send(count));
-        if called.is_err() || answered.recv_async().await != Ok(count) {
+        let called = server.run_on(callee, move || _ = answer.send(()));
+        if called.is_err() || answered.recv_async().await.is_err() {
             break;
         }
-        let now = clock::now_nanos();
-        if count >= WARM_UP_CALLS {
-            nanos.saturating_record(now - last);
-        }
-        last = now;
-        if u128::from(now - began) > time.as_nanos() {
+        if !rounds.end_one() {
             break;
         }
     }
-    // Whoever asked for it may have lost patience.
-    let _ = report.send(nanos);
+    rounds.report(&report);
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);

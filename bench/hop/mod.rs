@@ -5,8 +5,11 @@ mod queue;
 mod task;
 mod topic;
 
+use std::{sync::mpsc, time::Duration};
+
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
+use shardcast_os::clock;
 
 pub use call::between_caller_and_callee;
 pub use queue::between_threads;
@@ -41,6 +44,40 @@ const WARM_UP: u64 = 10_000;
 
 /// Calls before measuring begins: few, so that there are some left where each takes milliseconds.
 const WARM_UP_CALLS: u64 = 20;
+
+/// Times of what one task does again and again, for so long.
+struct Rounds {
+    nanos: Histogram<u64>,
+    warm_up: u64,
+    done: u64,
+    began: u64,
+    last: u64,
+    time: Duration,
+}
+
+impl Rounds {
+    /// Begins now; the first `warm_up` rounds do not count.
+    fn begin(time: Duration, warm_up: u64) -> Self {
+        let began = clock::now_nanos();
+        Self { nanos: histogram(), warm_up, done: 0, began, last: began, time }
+    }
+
+    /// A round has ended; whether there is time for another one.
+    fn end_one(&mut self) -> bool {
+        let now = clock::now_nanos();
+        if self.done >= self.warm_up {
+            self.nanos.saturating_record(now - self.last);
+        }
+        self.done += 1;
+        self.last = now;
+        u128::from(now - self.began) <= self.time.as_nanos()
+    }
+
+    fn report(self, to: &mpsc::Sender<Histogram<u64>>) {
+        // The receiver gives up after a while.
+        let _ = to.send(self.nanos);
+    }
+}
 
 fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("the bounds are in order")

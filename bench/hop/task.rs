@@ -12,9 +12,8 @@ use std::{
 
 use hdrhistogram::Histogram;
 use shardcast::{CpuChoice, Server, ServerConfig, ServerHandle, ShardCount, Spin, task};
-use shardcast_os::clock;
 
-use super::{Hop, WARM_UP, histogram};
+use super::{Hop, Rounds, WARM_UP};
 
 /// Two shards that never sleep, and a task on each.
 ///
@@ -39,23 +38,15 @@ pub fn between_tasks(cpus: [usize; 2], time: Duration) -> Result<Hop, Box<dyn Er
 }
 
 async fn ask(server: ServerHandle, time: Duration, report: mpsc::Sender<Histogram<u64>>) {
-    let mut nanos = histogram();
-    let began = clock::now_nanos();
-    let mut last = began;
-    for trip in 0u64.. {
+    let mut rounds = Rounds::begin(time, WARM_UP);
+    loop {
         send(&server, 1);
         Inbox::message().await;
-        let now = clock::now_nanos();
-        if trip >= WARM_UP {
-            nanos.saturating_record(now - last);
-        }
-        last = now;
-        if u128::from(now - began) > time.as_nanos() {
+        if !rounds.end_one() {
             break;
         }
     }
-    // Whoever asked for it may have lost patience.
-    let _ = report.send(nanos);
+    rounds.report(&report);
 }
 
 async fn answer(server: ServerHandle) {

@@ -10,9 +10,8 @@ use shardcast::{
     push::{Publisher, SubscribeOptions, Subscription},
     task,
 };
-use shardcast_os::clock;
 
-use super::{Hop, WARM_UP, histogram};
+use super::{Hop, Rounds, WARM_UP};
 
 /// Two shards that never sleep; first a task that publishes to itself, then a task on each that answer each other.
 /// Publications go to the shard that owns their topic, and the subscribers live there.
@@ -56,25 +55,17 @@ struct End {
 }
 
 async fn ask(end: End, time: Duration, report: mpsc::Sender<Histogram<u64>>) {
-    let mut nanos = histogram();
-    let began = clock::now_nanos();
-    let mut last = began;
-    for trip in 0u64.. {
+    let mut rounds = Rounds::begin(time, WARM_UP);
+    loop {
         if end.publisher.publish(BODY).is_err() {
             break;
         }
         next(&end.subscription).await;
-        let now = clock::now_nanos();
-        if trip >= WARM_UP {
-            nanos.saturating_record(now - last);
-        }
-        last = now;
-        if u128::from(now - began) > time.as_nanos() {
+        if !rounds.end_one() {
             break;
         }
     }
-    // Whoever asked for it may have lost patience.
-    let _ = report.send(nanos);
+    rounds.report(&report);
 }
 
 async fn answer(end: End) {
