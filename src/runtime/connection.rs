@@ -40,10 +40,6 @@ pub(crate) struct Shared {
     waiting_bytes: AtomicUsize,
     waiting_messages: AtomicUsize,
     received_nanos: AtomicU64,
-    /// Requests that are not answered yet.
-    in_progress: AtomicUsize,
-    /// Publications with a delay whose answers are wanted; only its shard counts them.
-    delayed: AtomicUsize,
     gate: Gate,
 }
 
@@ -74,8 +70,6 @@ impl Connection {
             waiting_bytes: AtomicUsize::new(0),
             waiting_messages: AtomicUsize::new(0),
             received_nanos: AtomicU64::new(now.as_nanos()),
-            in_progress: AtomicUsize::new(0),
-            delayed: AtomicUsize::new(0),
             gate: Gate::default(),
         }))
     }
@@ -259,36 +253,6 @@ impl Connection {
         }
     }
 
-    /// Publications with a delay that are not answered yet. They are no requests in progress: neither reading nor the
-    /// end of the peer's stream waits for them. A drain does, because it refuses them at once.
-    pub(crate) fn delayed_publications(&self) -> usize {
-        self.0.delayed.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn delayed_publication_began(&self) {
-        self.0.delayed.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn delayed_publication_ended(&self) {
-        self.0.delayed.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// A request will be answered later.
-    pub(crate) fn request_began(&self) {
-        self.0.in_progress.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// It was answered, or never will be. Its shard says so, when it has queued the answer: the check for the
-    /// last one must not overtake another answer.
-    pub(crate) fn request_ended(&self) {
-        self.0.in_progress.fetch_sub(1, Ordering::Release);
-    }
-
-    /// Requests that are not answered yet.
-    pub(crate) fn requests_in_progress(&self) -> usize {
-        self.0.in_progress.load(Ordering::Acquire)
-    }
-
     /// Tells the shard that a request will never be answered: reading, or the end, may wait for it.
     pub(crate) fn leave_unanswered(&self) {
         if self.is_open() {
@@ -296,7 +260,7 @@ impl Connection {
         }
     }
 
-    pub(crate) fn heard(&self, now: Time) {
+    pub(crate) fn received(&self, now: Time) {
         self.0.received_nanos.store(now.as_nanos(), Ordering::Relaxed);
     }
 

@@ -54,14 +54,15 @@ mod shard;
 pub mod stats;
 pub mod tars;
 pub mod task;
+mod transport;
 
 pub use bytes::Bytes;
 pub use shardcast_proto as proto;
-pub use shardcast_proto::outbox::OverflowPolicy;
+pub use shardcast_proto::{connection::CloseReason, outbox::OverflowPolicy};
 
 pub use config::{CpuChoice, Limits, ServerConfig, ShardCount, Spin};
 pub use connection::Connection;
-pub use error::{BroadcastError, Busy, CloseReason, PushEveryError, Sent, StartError};
+pub use error::{BroadcastError, Busy, PushEveryError, Sent, StartError};
 pub use id::{ConnId, ParseConnIdError};
 pub use log_limit::LogLimit;
 pub use server::{Listener, PeriodicPush, Server, ServerBuilder, ServerHandle, ServiceFactory};

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use shardcast_proto::outbox::OutboxBounds;
+use shardcast_proto::{connection, outbox::OutboxBounds};
 
 use crate::{Limits, OverflowPolicy};
 
@@ -72,21 +72,22 @@ impl ServerLimits {
         self.connections_per_ip_max.load(Relaxed)
     }
 
-    pub(crate) fn requests_in_progress_max(&self) -> usize {
-        self.requests_in_progress_max.load(Relaxed)
-    }
-
     pub(crate) fn unidentified_max(&self) -> usize {
         self.unidentified_max.load(Relaxed)
     }
+}
 
-    pub(crate) fn identify_timeout(&self) -> Duration {
-        self.identify_timeout.read()
-    }
-
-    #[inline]
-    pub(crate) fn frame_timeout(&self) -> Duration {
-        self.frame_timeout.read()
+impl ServerLimits {
+    /// Those of each connection of a listener, at this moment.
+    pub(crate) fn of_connection(&self, listener: &ListenerLimits) -> connection::Limits {
+        connection::Limits {
+            outbox: listener.bounds(),
+            requests_in_progress_max: self.requests_in_progress_max.load(Relaxed),
+            identify_timeout: self.identify_timeout.read(),
+            frame_timeout: self.frame_timeout.read(),
+            idle_timeout: listener.idle_timeout.read(),
+            flush_timeout: FLUSH_TIMEOUT,
+        }
     }
 }
 
@@ -120,11 +121,6 @@ impl ListenerLimits {
             age_max: self.age_max.read(),
             overflow: unpack(self.overflow.load(Relaxed)),
         }
-    }
-
-    #[inline]
-    pub(crate) fn idle_timeout(&self) -> Duration {
-        self.idle_timeout.read()
     }
 }
 
@@ -163,6 +159,9 @@ const fn unpack(word: u64) -> OverflowPolicy {
         _ => OverflowPolicy::Block(Duration::from_nanos(word >> CODE_BITS)),
     }
 }
+
+/// Longest time that what is queued for a connection that ends may take; a drain has a deadline of its own.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 const CODE_BITS: u32 = 3;
 const BLOCK: u64 = 4;

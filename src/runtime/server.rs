@@ -17,7 +17,7 @@ use std::{
 };
 
 use shardcast_os::{clock, executor};
-use shardcast_proto::{Protocol, Time, TopicName, push::schedule::Pace};
+use shardcast_proto::{Protocol, TopicName, push::schedule::Pace};
 
 pub use handle::{PeriodicPush, ServerHandle};
 pub use listener::{Listener, ServiceFactory};
@@ -110,12 +110,6 @@ impl Shared {
     /// A number that nothing else of this server has.
     pub(crate) fn next_number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// How long what is queued for a connection that ends may take to be sent, and taken by the peer.
-    pub(crate) fn flush_timeout(&self, drain_deadline: Option<Time>, now: Time) -> Duration {
-        // A drain gives a slow reader all the time that there is.
-        drain_deadline.map_or(FLUSH_TIMEOUT, |deadline| deadline - now)
     }
 }
 
@@ -223,9 +217,6 @@ impl Drop for Server {
         }
     }
 }
-
-/// Longest time that what is queued for a connection that ends may take.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What shards get beyond the deadline, to let the kernel end what was cut.
 const STOP_GRACE: Duration = Duration::from_secs(2);

@@ -42,7 +42,8 @@ pub struct Reply<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) id: RequestId,
     pub(crate) body: &'a mut Vec<u8>,
-    pub(crate) later: bool,
+    /// How many answers come later.
+    pub(crate) later: u32,
 }
 
 impl Reply<'_> {
@@ -53,9 +54,8 @@ impl Reply<'_> {
 
     /// Answers later, from any thread, instead of now; what was written so far is forgotten.
     pub fn later(&mut self) -> Responder {
-        self.later = true;
+        self.later += 1;
         self.body.clear();
-        self.connection.request_began();
         Responder { connection: Some(self.connection.clone()), id: self.id }
     }
 }

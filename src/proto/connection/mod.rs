@@ -1,5 +1,525 @@
-//! What a connection is apart from its socket: state that takes bytes and time, and does no I/O.
+//! A connection without its transport: state that takes bytes and time, gives bytes and events, and does no I/O.
+//!
+//! ```text
+//!   Waiting ── open ──▶ Open ── end ──▶ Flushing ──▶ Lingering ──▶ Cut
+//!      └──────────────── end ──────────────▲  └───────────────────────▲
+//! ```
+//!
+//! [`Connection`] has everything that decides: assembly of frames, the session, the outbox, the rate limit, the holds
+//! on reading, the deadlines and the end of life. Whoever drives it moves bytes, calls the application, sets one
+//! timer, and does what [`poll_action`](Connection::poll_action) says. The runtime drives it over TCP, and the
+//! simulation over made-up links.
 
+mod deadlines;
+mod end;
 mod holds;
+mod input;
+mod reason;
+mod spares;
 
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+
+use crate::{
+    Command, Dialect, EndOfStream, RequestId, Session, Time,
+    outbox::{Outbox, OutboxBounds, Parcel, Pushed, Pushing},
+    push::schedule::{Pace, Pacer},
+};
+
+pub use end::{Action, Cut};
 pub use holds::{Hold, Holds};
+pub use input::{Advance, Handled, Input, Outcome};
+pub use reason::CloseReason;
+pub use spares::Spares;
+
+/// One connection: everything but its transport and its application.
+///
+/// Each method says what the driver is to look at afterwards; whoever wants no list looks at everything:
+/// [`poll_action`](Self::poll_action), [`wants_input`](Self::wants_input), [`is_ready`](Self::is_ready) and
+/// [`poll_timeout`](Self::poll_timeout). Time never goes backwards.
+pub struct Connection {
+    side: Side,
+    state: State,
+    holds: Holds,
+    /// The session has events that a hold kept from being taken.
+    more: bool,
+    peer_ended: bool,
+    /// What the session has decided about the end of the peer's stream.
+    end_of_stream: Option<EndOfStream>,
+    /// A hold was lifted: the driver is to go on with what waits.
+    resumes: bool,
+    dialect: Dialect,
+    session: Option<Box<dyn Session>>,
+    /// Received bytes that are no whole frame yet, or that wait while reading is held.
+    assembly: Vec<u8>,
+    /// Since when the assembly has waited for the rest of its frame.
+    frame_began: Option<Time>,
+    outbox: Outbox,
+    /// How fast the outbox may empty, where there is a rate limit.
+    pace: Option<Box<Paced>>,
+    history: History,
+    /// Requests that are not answered yet.
+    requests: u32,
+    /// Publications with a delay that are not answered yet. They are no requests in progress: neither reading nor
+    /// the end of the peer's stream waits for them. A drain does, because it refuses them at once.
+    delayed: u32,
+    /// Why it ends once no request is in progress.
+    ending: Option<CloseReason>,
+    ended: Option<CloseReason>,
+    ends_abruptly: bool,
+    ends_sending: bool,
+    cut: Option<Cut>,
+    /// The session was not asked for what it has to say, for want of room.
+    transmit_waits: bool,
+    opened: Time,
+    received_at: Time,
+    traffic: Traffic,
+    drops: Drops,
+    paced_count: u32,
+}
+
+/// Which end of a connection this is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Side {
+    /// The peer connected. What the session says are answers: while too many wait, nothing is read, and so no more
+    /// come.
+    Accepting,
+    /// This side connected. What the session says are requests: while too many wait it is not asked for more, and
+    /// reading goes on, or two such ends would wait for each other.
+    Connecting,
+}
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum State {
+    /// There is no session yet: the first bytes have not told the protocol, or the transport is not connected.
+    Waiting,
+    /// The application knows it.
+    Open,
+    /// It has ended for the application; what is queued is sent, until this time.
+    Flushing(Time),
+    /// The end of stream was sent; the peer is to take what was sent before it, and to end its side.
+    Lingering(Linger),
+    /// Over: the transport is shut down both ways.
+    Cut,
+}
+
+/// How long a connection lingers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Linger {
+    /// Then what the peer has not taken is lost.
+    pub deadline: Time,
+    /// Since when the peer's transport has everything; [`Time::NEVER`] until it has.
+    pub taken: Time,
+}
+
+/// Bounds of a connection. Plain data, which may be different in every call.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Of what waits for the peer.
+    pub outbox: OutboxBounds,
+    /// Requests that may be in progress; then nothing more is read until half of them are answered.
+    pub requests_in_progress_max: usize,
+    /// How long there may be no session; zero is no bound.
+    pub identify_timeout: Duration,
+    /// How long the rest of a frame may take; zero is no bound.
+    pub frame_timeout: Duration,
+    /// How long the peer may send nothing; zero is no bound.
+    pub idle_timeout: Duration,
+    /// How long what is queued may take to be sent, once the connection has ended.
+    pub flush_timeout: Duration,
+}
+
+/// What went over one connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Traffic {
+    /// Requests.
+    pub received_messages: u64,
+    /// Bytes.
+    pub received_bytes: u64,
+    /// Messages that the transport took.
+    pub sent_messages: u64,
+    /// Their bytes.
+    pub sent_bytes: u64,
+    /// Pushes that were dropped.
+    pub dropped_messages: u64,
+}
+
+/// Pushes that were dropped, by the reason.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Drops {
+    /// The overflow policy did.
+    pub overflow: u32,
+    /// Their time was over.
+    pub expired: u32,
+    /// They waited outside the bounds when an answer had to come behind everything.
+    pub blocked: u32,
+    /// The connection was cut.
+    pub closed: u32,
+}
+
+/// A rate limit at work.
+#[derive(Debug)]
+struct Paced {
+    pacer: Pacer,
+    /// It waits, which was counted.
+    waits: bool,
+}
+
+/// The history of a topic that the peer asked for.
+#[derive(Clone, Copy, Debug, Default)]
+struct History {
+    asked: RequestId,
+    answered: bool,
+}
+
+impl Connection {
+    /// A connection without a session: what it sends is kept until [`open`](Self::open).
+    pub fn new(side: Side, pace: &Pace, now: Time) -> Self {
+        Self {
+            side,
+            state: State::Waiting,
+            holds: Holds::default(),
+            more: false,
+            peer_ended: false,
+            end_of_stream: None,
+            resumes: false,
+            dialect: Dialect::default(),
+            session: None,
+            assembly: Vec::new(),
+            frame_began: None,
+            outbox: Outbox::default(),
+            pace: (!pace.is_none()).then(|| Box::new(Paced { pacer: Pacer::new(pace, now), waits: false })),
+            history: History::default(),
+            requests: 0,
+            delayed: 0,
+            ending: None,
+            ended: None,
+            ends_abruptly: false,
+            ends_sending: false,
+            cut: None,
+            transmit_waits: false,
+            opened: now,
+            received_at: now,
+            traffic: Traffic::default(),
+            drops: Drops::default(),
+            paced_count: 0,
+        }
+    }
+
+    /// As [`new`](Self::new), for one that was accepted elsewhere: when that was, and what the peer has sent.
+    pub fn adopted(pace: &Pace, opened: Time, bytes: Vec<u8>, now: Time) -> Self {
+        Self { opened, assembly: bytes, ..Self::new(Side::Accepting, pace, now) }
+    }
+
+    /// What the peer has sent while there is no session.
+    pub fn first_bytes(&self) -> &[u8] {
+        &self.assembly
+    }
+
+    /// Ends it here, because it goes on elsewhere; what the peer has sent.
+    pub fn into_first_bytes(self) -> Vec<u8> {
+        self.assembly
+    }
+
+    /// There is a session now. Follow with [`input`](Self::input), also without new bytes.
+    pub fn open(&mut self, session: Box<dyn Session>, now: Time) {
+        debug_assert_eq!(self.state, State::Waiting);
+        self.dialect = session.dialect();
+        self.session = Some(session);
+        self.state = State::Open;
+        self.received_at = now;
+    }
+
+    /// Where it is in its life.
+    #[inline]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether the application knows it.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// Whether bytes of the peer are welcome now; the driver reads, or does not, accordingly.
+    #[inline]
+    pub fn wants_input(&self) -> bool {
+        !self.peer_ended && (self.state != State::Open || self.holds.is_empty())
+    }
+
+    /// Whether there is something to send and nothing in flight: see [`poll_transmit`](Self::poll_transmit).
+    #[inline]
+    pub fn is_ready(&self) -> bool {
+        self.outbox.is_ready() || matches!(self.state, State::Flushing(_))
+    }
+
+    /// The reasons for which nothing is read from the peer.
+    pub const fn holds(&self) -> Holds {
+        self.holds
+    }
+
+    /// The encoding in which the peer gets messages of topics.
+    #[inline]
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// What waits for the peer.
+    #[inline]
+    pub const fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// When it was accepted, or began to connect.
+    pub const fn opened(&self) -> Time {
+        self.opened
+    }
+
+    /// When the peer last sent something, or was last held.
+    pub const fn received_at(&self) -> Time {
+        self.received_at
+    }
+
+    /// Whether the peer has ended its side.
+    pub const fn peer_has_ended(&self) -> bool {
+        self.peer_ended
+    }
+
+    /// What went over it.
+    pub const fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    /// Requests that are not answered yet.
+    pub const fn requests_in_progress(&self) -> u32 {
+        self.requests
+    }
+
+    /// Pushes dropped since the last call.
+    #[inline]
+    pub fn take_drops(&mut self) -> Option<Drops> {
+        if self.drops == Drops::default() {
+            return None;
+        }
+        let drops = std::mem::take(&mut self.drops);
+        self.traffic.dropped_messages += drops.total();
+        Some(drops)
+    }
+
+    /// How often the rate limit made it wait since the last call.
+    #[inline]
+    pub const fn take_paced(&mut self) -> u32 {
+        std::mem::replace(&mut self.paced_count, 0)
+    }
+
+    /// Queues a push, or does what the policy says; what it dropped is in [`take_drops`](Self::take_drops). On
+    /// [`Pushed::Disconnect`], end the connection as [`CloseReason::Slow`].
+    #[inline]
+    pub fn push(&mut self, pushing: Pushing, limits: &Limits, now: Time) -> Pushed {
+        let pushed = self.outbox.push(pushing, now, &limits.outbox);
+        self.count_pushed(pushed);
+        pushed
+    }
+
+    /// As [`push`](Self::push), for messages whose order must hold when they conflate.
+    #[inline]
+    pub fn push_in_order(&mut self, pushing: Pushing, limits: &Limits, now: Time) -> Pushed {
+        let pushed = self.outbox.push_in_order(pushing, now, &limits.outbox);
+        self.count_pushed(pushed);
+        pushed
+    }
+
+    #[inline]
+    fn count_pushed(&mut self, pushed: Pushed) {
+        match pushed {
+            Pushed::Queued | Pushed::Blocked => {}
+            Pushed::QueuedDroppingOldest(dropped) => self.drops.overflow += dropped as u32,
+            Pushed::Replaced | Pushed::Dropped | Pushed::Disconnect => self.drops.overflow += 1,
+        }
+        self.drops.expired += self.outbox.take_expired() as u32;
+    }
+
+    /// A push that cannot be encoded for this peer, or that came too late, is counted here.
+    pub const fn count_drop(&mut self) {
+        self.traffic.dropped_messages += 1;
+    }
+
+    /// Lets the session encode `command`, which becomes an answer: it is never dropped, and holds reading while too
+    /// much of that waits. False: this protocol cannot carry it out.
+    pub fn say(&mut self, command: Command<'_>, spares: &Spares, now: Time) -> bool {
+        let Some(session) = self.session.as_deref_mut().filter(|_| self.state == State::Open) else {
+            return false;
+        };
+        if matches!(command, Command::Subscribed { .. }) {
+            // What waits outside the bounds must not come behind it.
+            self.drops.blocked += self.outbox.drop_blocked() as u32;
+        }
+        let mut run = self.outbox.take_run(now, || spares.take());
+        let said = session.handle_command(command, &mut run.bytes, now).is_ok();
+        let before = run.bytes.len();
+        session.poll_transmit(&mut run.bytes);
+        let messages = usize::from(said) + usize::from(run.bytes.len() > before);
+        if let Some(unused) = self.outbox.put_run(run, messages) {
+            spares.keep(unused);
+        }
+        said
+    }
+
+    /// Lets the session say what it has to say itself. Where too much waits, it is asked when half of that was sent.
+    pub fn transmit(&mut self, limits: &Limits, spares: &Spares, now: Time) {
+        let Some(session) = self.session.as_deref_mut().filter(|_| self.state == State::Open) else { return };
+        if self.outbox.response_bytes() >= limits.outbox.bytes_max {
+            self.transmit_waits = true;
+            return;
+        }
+        let mut run = self.outbox.take_run(now, || spares.take());
+        let before = run.bytes.len();
+        session.poll_transmit(&mut run.bytes);
+        let messages = usize::from(run.bytes.len() > before);
+        if let Some(unused) = self.outbox.put_run(run, messages) {
+            spares.keep(unused);
+        }
+    }
+
+    /// The frame of a push for this connection alone; `None` when its protocol has no such thing.
+    pub fn encode(&mut self, command: Command<'_>, now: Time) -> Option<Bytes> {
+        let mut frame = Vec::new();
+        let session = self.session.as_deref_mut()?;
+        session.handle_command(command, &mut frame, now).is_ok().then(|| frame.into())
+    }
+
+    /// What is to be sent now: one send at a time, whose end [`handle_sent`](Self::handle_sent) reports. `None` may
+    /// have brought about an [action](Self::poll_action), when what was queued is all sent.
+    #[inline]
+    pub fn poll_transmit(&mut self, limits: &Limits, spares: &Spares, now: Time) -> Option<Parcel> {
+        let parcel = match self.state {
+            State::Open if self.pace.is_some() => self.take_paced_parcel(limits, spares, now),
+            // What ends has waited long enough.
+            State::Open | State::Flushing(_) => self.outbox.take(&limits.outbox, now, || spares.take()),
+            _ => return None,
+        };
+        self.drops.expired += self.outbox.take_expired() as u32;
+        if let State::Flushing(deadline) = self.state
+            && self.outbox.is_empty()
+        {
+            self.end_sending(deadline);
+        }
+        parcel
+    }
+
+    #[cold]
+    fn take_paced_parcel(&mut self, limits: &Limits, spares: &Spares, now: Time) -> Option<Parcel> {
+        let Paced { pacer, waits } = self.pace.as_deref_mut()?;
+        let mut must_wait = false;
+        let parcel = self.outbox.take_while(
+            &limits.outbox,
+            now,
+            || spares.take(),
+            |messages, bytes| {
+                if pacer.ready_at(messages, bytes, now) > now {
+                    must_wait = true;
+                    return false;
+                }
+                pacer.take(messages, bytes, now);
+                true
+            },
+        );
+        must_wait &= parcel.is_none();
+        if !std::mem::replace(waits, must_wait) && must_wait {
+            self.paced_count += 1;
+        }
+        parcel
+    }
+
+    /// The transport took all of the last parcel; how many bytes and messages that were.
+    pub fn handle_sent(&mut self, limits: &Limits, now: Time) -> (usize, usize) {
+        let (bytes, messages) = self.outbox.sent();
+        self.traffic.sent_bytes += bytes as u64;
+        self.traffic.sent_messages += messages as u64;
+        self.unblock(limits, now);
+        if self.outbox.response_bytes() <= limits.outbox.bytes_max / 2 {
+            self.resumes |= std::mem::take(&mut self.transmit_waits) && self.state == State::Open;
+            self.lift(Hold::Outbox, now);
+        }
+        (bytes, messages)
+    }
+
+    /// Lets blocked pushes in that have room, and gives up those whose time is over.
+    fn unblock(&mut self, limits: &Limits, now: Time) {
+        if self.outbox.is_blocked() {
+            self.drops.overflow += self.outbox.unblock(now, &limits.outbox) as u32;
+            self.drops.expired += self.outbox.take_expired() as u32;
+        }
+    }
+
+    /// A request has ended, answered or not.
+    pub fn handle_request_ended(&mut self, limits: &Limits, now: Time) {
+        debug_assert!(self.requests > 0 || self.state != State::Open, "it was counted when it began");
+        self.requests = self.requests.saturating_sub(1);
+        self.requests_changed(limits, now);
+    }
+
+    /// The answer to a publication with a delay was given.
+    pub fn handle_delayed_ended(&mut self, limits: &Limits, now: Time) {
+        self.delayed = self.delayed.saturating_sub(1);
+        self.requests_changed(limits, now);
+    }
+
+    /// This request was answered by what was [said](Self::say): if it was for a history, reading goes on.
+    pub fn handle_history(&mut self, id: RequestId, now: Time) {
+        self.history.answered |= self.history.asked == id;
+        if self.history.answered {
+            self.lift(Hold::History, now);
+        }
+    }
+
+    fn requests_changed(&mut self, limits: &Limits, now: Time) {
+        if self.holds.has(Hold::Requests) && self.requests as usize <= limits.requests_in_progress_max / 2 {
+            self.lift(Hold::Requests, now);
+        }
+        self.end_if_answered(limits, now);
+    }
+
+    /// Takes one reason away for which the peer was not read from.
+    fn lift(&mut self, hold: Hold, now: Time) {
+        if self.holds.lift(hold) && self.state == State::Open {
+            // It can be idle only from here on.
+            self.received_at = now;
+            self.resumes = true;
+        }
+    }
+
+    /// Whether [`take_resume`](Self::take_resume) or [`poll_action`](Self::poll_action) has something.
+    #[inline]
+    pub fn has_news(&self) -> bool {
+        self.resumes || self.ended.is_some() || self.cut.is_some()
+    }
+
+    /// Whether a hold was lifted, or the peer has ended its side: then follow with [`input`](Self::input), without
+    /// new bytes, as soon as the application may be called.
+    #[inline]
+    pub const fn take_resume(&mut self) -> bool {
+        std::mem::replace(&mut self.resumes, false)
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("state", &self.state)
+            .field("holds", &self.holds)
+            .field("requests", &self.requests)
+            .field("outbox", &self.outbox)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drops {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        [self.overflow, self.expired, self.blocked, self.closed].into_iter().map(u64::from).sum()
+    }
+}

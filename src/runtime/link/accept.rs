@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     io,
     net::{IpAddr, SocketAddr},
-    os::fd::{AsFd as _, OwnedFd},
+    os::fd::OwnedFd,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -14,15 +14,13 @@ use std::{
 
 use shardcast_os::socket;
 use shardcast_proto::{
-    Error, Home, Protocol, Sniff, Time,
-    connection::Holds,
-    outbox::Outbox,
-    push::schedule::{Pace, Pacer},
+    Error, Home, Protocol, Sniff,
+    connection::{self, CloseReason, State},
 };
 
-use super::{Conn, History, Paced, Role, Serving, State, Traffic};
+use super::{Conn, Role};
 use crate::{
-    CloseReason, ConnId, Connection,
+    ConnId, Connection,
     mesh::{Adopted, Envelope},
     shard::{Notice, Shard, Timer},
 };
@@ -110,59 +108,37 @@ impl Shard {
     pub(crate) fn admit(&self, adopted: Adopted) {
         let Adopted { socket, peer, listener, opened, bytes } = adopted;
         let mut table = self.table.borrow_mut();
-        let place = table.vacant().ok_or("connections-max");
-        let attached = place.and_then(|(slot, generation)| {
-            let attached = self.ring.borrow_mut().attach(slot, socket.as_fd());
-            attached.map(|()| (slot, generation)).map_err(|_| "connections-max")
-        });
-        let (slot, generation) = match attached {
-            Ok(place) => place,
-            Err(code) => {
-                self.counters.listeners[listener as usize].count_rejection(code);
-                self.log_refusal(listener, peer, code);
-                self.shared.admission.leave(peer.ip());
-                return socket::reset_on_close(&socket);
-            }
+        let Some((slot, generation)) = table.vacant() else {
+            return self.refuse(socket, peer, listener);
         };
         let id = ConnId { node: 0, shard: self.id, slot, generation };
-        let limits = Arc::clone(&self.shared.listeners[listener as usize].limits);
-        table.insert(Box::new(Conn {
-            handle: Connection::new(id, peer, limits, self.router.clone(), self.now()),
-            socket,
-            role: Role::Accepted { listener, serving: None },
-            state: State::Unidentified,
-            assembly: bytes,
-            frame_began: None,
-            outbox: Outbox::default(),
-            pace: paced(&self.shared.listeners[listener as usize].pace, self.now()),
-            timer: None,
-            opened,
-            received_at: self.now(),
-            dirty: false,
-            holds: Holds::default(),
-            history: History::default(),
-            more: false,
-            ending: None,
-            peer_ended: false,
-            traffic: Traffic::default(),
-            published: (0, 0),
-        }));
+        let shared = &self.shared.listeners[listener as usize];
+        let handle = Connection::new(id, peer, Arc::clone(&shared.limits), self.router.clone(), self.now());
+        let core = connection::Connection::adopted(&shared.pace, opened, bytes, self.now());
+        let role = Role::Accepted { listener, protocol: None };
+        let conn = Conn::new(handle, core, self.limits(listener as usize), socket, role);
+        if conn.transport.attach(&self.ring).is_err() {
+            return self.refuse(conn.transport.into_socket(), peer, listener);
+        }
+        table.insert(Box::new(conn));
+        drop(table);
         let counters = &self.counters.listeners[listener as usize];
         counters.opened.add(1);
         counters.connections.add(1);
         counters.unidentified.add(1);
-        self.ring.borrow_mut().receive(slot);
-        let conn = table.slot(slot).expect("inserted above");
-        self.guarded(conn, |conn| self.identify(conn));
-        if conn.state == State::Unidentified {
-            self.arm_timer(conn);
+        self.with_conn(id, |conn| self.guarded(conn, |conn| self.identify(conn)));
+        let is_waiting = |conn: &mut Conn| conn.core.state() == State::Waiting && conn.moving.is_none();
+        if self.table.borrow_mut().get(id).is_some_and(is_waiting) {
             self.unidentified.borrow_mut().push_back(id);
-            drop(table);
             self.evict_unidentified();
-        } else {
-            drop(table);
-            self.release_if_idle(slot);
         }
+    }
+
+    fn refuse(&self, socket: OwnedFd, peer: SocketAddr, listener: u32) {
+        self.counters.listeners[listener as usize].count_rejection("connections-max");
+        self.log_refusal(listener, peer, "connections-max");
+        self.shared.admission.leave(peer.ip());
+        socket::reset_on_close(&socket);
     }
 
     fn log_refusal(&self, listener: u32, peer: SocketAddr, reason: &str) {
@@ -176,16 +152,17 @@ impl Shard {
     pub(super) fn identify(&self, conn: &mut Conn) {
         let Role::Accepted { listener, .. } = conn.role else { return };
         let protocols = &self.shared.listeners[listener as usize].protocols;
+        let first_bytes = conn.core.first_bytes();
         for (index, (protocol, _)) in protocols.iter().enumerate() {
-            match protocol.sniff(&conn.assembly) {
+            match protocol.sniff(first_bytes) {
                 Sniff::Match(home) => return self.go_home(conn, index, home),
                 // It comes before those behind it, which may take any bytes: they wait for it.
-                Sniff::NeedBytes(bytes) if bytes > conn.assembly.len() && bytes <= SNIFF_BYTES_MAX => return,
+                Sniff::NeedBytes(bytes) if bytes > first_bytes.len() && bytes <= SNIFF_BYTES_MAX => return,
                 Sniff::NeedBytes(_) | Sniff::Refuse => {}
             }
         }
-        self.counters.listeners[listener as usize].count_decode_error(Error::Unrecognised.code());
-        self.finish(conn, CloseReason::ProtocolError(Error::Unrecognised));
+        let why = CloseReason::ProtocolError(Error::Unrecognised);
+        conn.core.end(why, &conn.limits, self.now());
     }
 
     fn go_home(&self, conn: &mut Conn, protocol: usize, home: Home) {
@@ -198,33 +175,26 @@ impl Shard {
         if target == self.id {
             return self.open(conn, protocol);
         }
-        conn.state = State::Moving(target);
-        let slot = conn.handle.id().slot;
-        self.ring.borrow_mut().stop_receiving(slot);
-        if self.ring.borrow().is_idle(slot) {
-            self.moving.borrow_mut().push(slot);
+        conn.moving = Some(target);
+        if !conn.transport.is_reading() {
+            self.moving.borrow_mut().push(conn.slot());
         }
     }
 
     fn open(&self, conn: &mut Conn, protocol: usize) {
-        let Role::Accepted { listener, serving } = &mut conn.role else { return };
+        let Role::Accepted { listener, protocol: known } = &mut conn.role else { return };
         let listener = *listener;
-        let session = self.protocol(listener, protocol).accept(self.now());
-        let dialect = session.dialect();
-        *serving = Some(Serving { session, protocol, dialect });
-        conn.state = State::Open;
-        self.members.borrow_mut()[listener as usize].insert(conn.handle.id().slot);
+        *known = Some(protocol as u8);
+        conn.core.open(self.protocol(listener, protocol).accept(self.now()), self.now());
+        self.members.borrow_mut()[listener as usize].insert(conn.slot());
         self.counters.listeners[listener as usize].unidentified.sub(1);
         if self.protocol(listener, protocol).subscribes_unasked() {
-            self.subscribe_unasked(listener, conn.handle.id().slot);
+            self.subscribe_unasked(listener, conn.slot());
         }
         self.runs(Some(listener));
         self.service(listener, protocol).opened(&conn.handle);
         self.runs(None);
-        self.arm_timer(conn);
-        if !conn.assembly.is_empty() {
-            self.drive(conn, &[]);
-        }
+        self.drive(conn, &[]);
     }
 
     pub(crate) fn protocol(&self, listener: u32, protocol: usize) -> &dyn Protocol {
@@ -247,12 +217,10 @@ impl Shard {
     fn send_one_home(&self, slot: u32) -> bool {
         let mut table = self.table.borrow_mut();
         let Some(conn) = table.slot(slot) else { return true };
-        let (State::Moving(target), Some(listener)) = (conn.state, conn.listener()) else { return true };
+        let (Some(target), Some(listener)) = (conn.moving, conn.listener()) else { return true };
         if !self.has_room_for(target) {
             return false;
         }
-        // The ring is idle on this slot: that is what put it on the list.
-        let _ = self.ring.borrow_mut().detach(slot);
         let Some(conn) = table.remove(slot) else { return true };
         drop(table);
         self.cancel_timer(conn.timer);
@@ -263,13 +231,14 @@ impl Shard {
         counters.connections.sub(1);
         counters.unidentified.sub(1);
         let peer = conn.handle.peer();
-        let conn = *conn;
+        let Conn { core, transport, .. } = *conn;
         let adopted = Adopted {
-            socket: conn.socket,
+            // The ring is idle on this slot: that is what put it on the list.
+            socket: transport.detach(&self.ring),
             peer,
             listener: listener as u32,
-            opened: conn.opened,
-            bytes: conn.assembly,
+            opened: core.opened(),
+            bytes: core.into_first_bytes(),
         };
         if self.post(target, Envelope::Adopt(Box::new(adopted))).is_err() {
             // There was room above, and this shard is the only one that fills that queue.
@@ -287,7 +256,9 @@ impl Shard {
                 let mut waiting = self.unidentified.borrow_mut();
                 let mut table = self.table.borrow_mut();
                 let stands = |id: &ConnId, table: &mut super::table::Table| {
-                    table.get(*id).is_some_and(|conn| conn.state == State::Unidentified)
+                    let is_waiting =
+                        |conn: &mut Conn| conn.core.state() == State::Waiting && conn.moving.is_none();
+                    table.get(*id).is_some_and(is_waiting)
                 };
                 while waiting.front().is_some_and(|id| !stands(id, &mut table)) {
                     waiting.pop_front();
@@ -310,11 +281,6 @@ impl Shard {
             self.close(id, CloseReason::Unidentified);
         }
     }
-}
-
-/// What paces a new connection, if anything does.
-fn paced(pace: &Pace, now: Time) -> Option<Box<Paced>> {
-    (!pace.is_none()).then(|| Box::new(Paced { pacer: Pacer::new(pace, now), waits: false }))
 }
 
 /// A protocol that cannot tell by then asks for too much.

@@ -9,11 +9,7 @@ use shardcast_proto::{
     push::{Publication, Subscriber},
 };
 
-use crate::{
-    CloseReason,
-    link::{Conn, Role, State},
-    shard::Shard,
-};
+use crate::{link::Conn, shard::Shard};
 
 impl Shard {
     /// Hands a message to subscribers: framed once per protocol and dialect, shared by reference.
@@ -29,25 +25,24 @@ impl Shard {
                 continue;
             }
             let Some(conn) = table.slot(slot) else { continue };
-            if conn.state != State::Open {
+            if !conn.core.is_open() {
                 // It ended in this very turn.
-                self.count_drops(conn, "closed", 1);
+                self.count_drop(conn, "closed");
                 continue;
             }
             let Some(frame) = frames.frame(self, conn, message) else {
-                self.count_drops(conn, "no-push", 1);
+                self.count_drop(conn, "no-push");
                 continue;
             };
             let (posted, expires) = (message.posted, message.expires);
-            if self.queue_in_order(conn, Pushing { frame, key, posted, expires }) {
+            let pushing = Pushing { frame, key, posted, expires };
+            let pushed = conn.core.push_in_order(pushing, &conn.limits, self.now());
+            if self.was_pushed(conn, pushed) {
                 slow.push(slot);
             }
         }
-        for slot in slow {
-            if let Some(conn) = table.slot(slot) {
-                self.guarded(conn, |conn| self.finish(conn, CloseReason::Slow));
-            }
-        }
+        drop(table);
+        self.end_slow(slow);
     }
 }
 
@@ -59,10 +54,9 @@ impl Shard {
             return self.hand_to_local(to.0 >> 1, message);
         }
         let mut table = self.table.borrow_mut();
-        let Some(conn) = table.slot(to.0 >> 1).filter(|conn| conn.state == State::Open) else { return };
-        let Role::Accepted { serving: Some(serving), .. } = &mut conn.role else { return };
-        self.say(&mut conn.outbox, &mut *serving.session, Command::Message(as_message(message)));
-        self.queue_changed(conn);
+        if let Some(conn) = table.slot(to.0 >> 1).filter(|conn| conn.core.is_open()) {
+            self.say(conn, Command::Message(as_message(message)));
+        }
     }
 }
 
@@ -80,8 +74,7 @@ type Variant = (u32, u8, u8);
 impl Frames {
     #[inline]
     fn frame(&mut self, shard: &Shard, conn: &mut Conn, message: &Publication) -> Option<Bytes> {
-        let Role::Accepted { listener, serving: Some(serving) } = &conn.role else { return None };
-        let variant = (*listener, serving.protocol as u8, serving.dialect.0);
+        let variant = (conn.listener()? as u32, conn.protocol()? as u8, conn.core.dialect().0);
         match &self.last {
             Some((known, Some(frame))) if *known == variant => Some(frame.clone()),
             _ => self.other_frame(variant, shard, conn, message),
@@ -111,16 +104,13 @@ impl Frames {
 
 /// The frame for all that are like `conn`, if there is such a one.
 fn encode(shard: &Shard, conn: &Conn, message: &Publication) -> Option<Bytes> {
-    let Role::Accepted { listener, serving: Some(serving) } = &conn.role else { return None };
-    shard.protocol(*listener, serving.protocol).encode_message(serving.dialect, as_message(message))
+    let protocol = shard.protocol(conn.listener()? as u32, conn.protocol()?);
+    protocol.encode_message(conn.core.dialect(), as_message(message))
 }
 
 /// The frame for `conn` alone.
 fn own_frame(shard: &Shard, conn: &mut Conn, message: &Publication) -> Option<Bytes> {
-    let Role::Accepted { serving: Some(serving), .. } = &mut conn.role else { return None };
-    let mut frame = Vec::new();
-    let command = Command::Message(as_message(message));
-    serving.session.handle_command(command, &mut frame, shard.now()).is_ok().then(|| frame.into())
+    conn.core.encode(Command::Message(as_message(message)), shard.now())
 }
 
 fn as_message(message: &Publication) -> Message<'_> {

@@ -169,7 +169,9 @@ impl Shard {
             return;
         }
         let answered = self.push.answered.take();
-        answered.into_iter().for_each(|id| self.on_answered(id));
+        for id in answered {
+            self.with_conn(id, |_| {});
+        }
     }
 
     /// Copies the hub's counters to where anybody may read them, and sees to its timer.

@@ -8,12 +8,7 @@ use shardcast_proto::{
 };
 
 use super::LIBRARY;
-use crate::{
-    ConnId,
-    link::{Role, State},
-    mesh,
-    shard::Shard,
-};
+use crate::{ConnId, mesh, shard::Shard};
 
 /// The shard that a hub belongs to.
 pub(super) struct Side<'a>(pub(super) &'a Shard);
@@ -77,25 +72,16 @@ impl Shard {
     fn say_answer(&self, id: ConnId, request: RequestId, is_request: bool, command: Command<'_>) {
         let mut table = self.table.borrow_mut();
         let Some(conn) = table.get(id) else { return };
+        if conn.core.is_open() {
+            self.say(conn, command);
+            conn.core.handle_history(request, self.now());
+        }
         if is_request {
-            conn.handle.request_ended();
+            conn.core.handle_request_ended(&conn.limits, self.now());
         } else {
-            conn.handle.delayed_publication_ended();
+            conn.core.handle_delayed_ended(&conn.limits, self.now());
         }
-        if conn.state == State::Open && matches!(conn.role, Role::Accepted { serving: Some(_), .. }) {
-            if matches!(command, Command::Subscribed { .. }) {
-                // What waits outside the bounds must not come behind it.
-                let dropped = conn.outbox.drop_blocked();
-                if dropped > 0 {
-                    self.count_drops(conn, "block", dropped);
-                }
-            }
-            let Role::Accepted { serving: Some(serving), .. } = &mut conn.role else { return };
-            self.say(&mut conn.outbox, &mut *serving.session, command);
-            self.queue_changed(conn);
-            conn.history.answered |= conn.history.asked == request;
-        }
-        if !conn.holds.is_empty() {
+        if conn.core.has_news() {
             // Going on calls the application, and that may ask the hub, which is in the middle of something.
             self.push.answered.borrow_mut().push(id);
         }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use shardcast_proto::{
     Command, Event, Operation, Position, PublishOptions, Refusal, RequestId, TopicFilter, TopicName,
     TopicPrefix,
+    connection::Outcome,
     push::{Publish, Ticket, schedule::Class},
 };
 
@@ -30,19 +31,14 @@ impl Shard {
         }
     }
 
-    /// Does what a peer asks of the hub. `None`: the answer comes later, or none is wanted.
-    pub(crate) fn ask_hub(
-        &self,
-        listener: u32,
-        peer: &Connection,
-        event: Event<'_>,
-    ) -> Option<Command<'static>> {
+    /// Does what a peer asks of the hub.
+    pub(crate) fn ask_hub(&self, listener: u32, peer: &Connection, event: Event<'_>) -> Outcome<'static> {
         let (operation, id, result) = match event {
             Event::Hello { id } => {
                 let topic = TopicFilter::Exact(self.shared.listeners[listener as usize].topic.clone());
                 // It may never have been subscribed: not every protocol is.
                 let _ = self.end_subscription(peer, &topic);
-                return Some(Command::Welcome { id, epoch: self.shared.epoch });
+                return Outcome::Say(Command::Welcome { id, epoch: self.shared.epoch });
             }
             Event::Subscribe { id, topic, prefix, since } => {
                 (Operation::Subscribe, id, self.ask_to_subscribe(peer, id, topic, prefix, since))
@@ -50,7 +46,7 @@ impl Shard {
             Event::Unsubscribe { id, topic, prefix } => {
                 let ended = filter(topic, prefix).and_then(|filter| self.end_subscription(peer, &filter));
                 if ended.is_ok() {
-                    return Some(Command::Unsubscribed { id });
+                    return Outcome::Say(Command::Unsubscribed { id });
                 }
                 (Operation::Unsubscribe, id, ended)
             }
@@ -58,28 +54,23 @@ impl Shard {
                 let result = self.ask_to_publish(peer, id, topic, options, body);
                 match id {
                     Some(_) if result.is_ok() && options.delay.is_some() => {
-                        peer.delayed_publication_began();
-                        return None;
+                        return Outcome::Delayed;
                     }
                     Some(id) => (Operation::Publish, id, result),
                     None => {
                         self.counters.push.quiet_refused.add(u64::from(result.is_err()));
-                        return None;
+                        return Outcome::Nothing;
                     }
                 }
             }
             Event::Presence { id, topic } => {
                 (Operation::Presence, id, self.ask_for_presence(peer, id, topic))
             }
-            _ => return None,
+            _ => return Outcome::Nothing,
         };
         match result {
-            Ok(()) => {
-                // A drain waits for the answer.
-                peer.request_began();
-                None
-            }
-            Err(refusal) => Some(Command::Refused { id, operation, refusal }),
+            Ok(()) => Outcome::InProgress(1),
+            Err(refusal) => Outcome::Say(Command::Refused { id, operation, refusal }),
         }
     }
 

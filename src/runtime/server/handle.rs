@@ -147,7 +147,7 @@ impl ServerHandle {
     /// other fields are those of a listener, or of the sockets that listen already, and are not looked at.
     pub fn set_limits(&self, limits: &Limits) {
         self.shared.limits.set(limits);
-        self.run_everywhere(|shard| shard.arm_all_timers(0));
+        self.run_everywhere(|shard| shard.apply_limits(0));
     }
 
     /// Changes the bounds of one listener from now on, for connections that stand already too: `idle_timeout`,
@@ -162,7 +162,7 @@ impl ServerHandle {
             overflow: limits.overflow,
         };
         self.shared.listeners[listener as usize].limits.set(&bounds, limits.idle_timeout);
-        self.run_everywhere(|shard| shard.arm_all_timers(0));
+        self.run_everywhere(|shard| shard.apply_limits(0));
         true
     }
 

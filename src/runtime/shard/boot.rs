@@ -17,7 +17,7 @@ use shardcast_os::{
     rlimit::MemlockError,
     spsc,
 };
-use shardcast_proto::{Time, push::Hub};
+use shardcast_proto::{Time, connection::Spares, push::Hub};
 
 use super::{Shard, counters::ShardCounters, current, timer::TimerWheel};
 use crate::{
@@ -162,7 +162,8 @@ impl Seed {
             incoming: RefCell::new(self.incoming),
             door: self.door,
             to_wake: RefCell::default(),
-            spares: RefCell::default(),
+            spares: Spares::default(),
+            limits: RefCell::default(),
             scratch: Cell::default(),
             accept_delay: Cell::new(ACCEPT_DELAY_MIN),
             draining: Cell::new(false),
@@ -171,6 +172,7 @@ impl Seed {
             shared: self.shared,
         });
         shard.make_services();
+        shard.read_limits();
         for socket in self.sockets {
             shard.ring.borrow_mut().listen(socket);
         }

@@ -27,14 +27,17 @@ use std::{
 
 use bytes::Bytes;
 use shardcast_os::{ring::Ring, spsc};
-use shardcast_proto::{Time, connection::Hold};
+use shardcast_proto::{
+    Time,
+    connection::{self, CloseReason, Hold, Spares},
+};
 
 use crate::{
-    CloseReason, ConnId,
+    ConnId,
     link::{Conn, close::Ended, members::Members, table::Table},
     mesh::{Door, Envelope, Router},
     push::Push,
-    server::Shared,
+    server::{ListenerShared, Shared},
     service::Service,
     stats::ConnectionInfo,
 };
@@ -64,6 +67,8 @@ pub(crate) struct Shard {
     pub(crate) members: RefCell<Vec<Members>>,
     /// Per listener, a service for each of its protocols.
     services: OnceCell<Vec<Vec<Box<dyn Service>>>>,
+    /// Per listener, the limits of its connections.
+    limits: RefCell<Vec<Rc<connection::Limits>>>,
     periodics: RefCell<Vec<Periodic>>,
     pub(crate) push: Push,
 
@@ -94,7 +99,7 @@ pub(crate) struct Shard {
     to_wake: RefCell<Vec<u16>>,
 
     /// Buffers to be used again.
-    pub(crate) spares: RefCell<Vec<Vec<u8>>>,
+    pub(crate) spares: Spares,
     pub(crate) scratch: Cell<Vec<u8>>,
     pub(crate) accept_delay: Cell<Duration>,
     pub(crate) draining: Cell<bool>,
@@ -133,6 +138,17 @@ impl Shard {
 
     pub(crate) fn service(&self, listener: u32, protocol: usize) -> &dyn Service {
         &*self.services.get().expect("set at boot, before anything is accepted")[listener as usize][protocol]
+    }
+
+    /// The limits of the connections of a listener.
+    pub(crate) fn limits(&self, listener: usize) -> Rc<connection::Limits> {
+        Rc::clone(&self.limits.borrow()[listener])
+    }
+
+    /// Reads the limits anew, which may have changed.
+    pub(crate) fn read_limits(&self) {
+        let of_listener = |it: &ListenerShared| Rc::new(self.shared.limits.of_connection(&it.limits));
+        self.limits.replace(self.shared.listeners.iter().map(of_listener).collect());
     }
 
     /// What runs from here on is the service of this listener, or nobody's: for the stall detector.
@@ -336,25 +352,25 @@ impl Shard {
 
     fn describe(&self, conn: &Conn) -> Option<ConnectionInfo> {
         let listener = &self.shared.listeners[conn.listener()?];
-        let now = self.now();
+        let (core, traffic, now) = (&conn.core, conn.core.traffic(), self.now());
         Some(ConnectionInfo {
             id: conn.handle.id(),
             listener: listener.name.clone(),
             protocol: conn.protocol().map(|index| listener.protocols[index].0.name()),
             peer: conn.handle.peer(),
-            age: now - conn.opened,
-            idle: now - conn.received_at,
-            queued_bytes: conn.outbox.bytes() as u64,
-            queued_messages: conn.outbox.messages() as u64,
-            received_messages: conn.traffic.received_messages,
-            received_bytes: conn.traffic.received_bytes,
-            sent_messages: conn.traffic.sent_messages,
-            sent_bytes: conn.traffic.sent_bytes,
-            dropped_messages: conn.traffic.dropped_messages,
+            age: now - core.opened(),
+            idle: now - core.received_at(),
+            queued_bytes: core.outbox().bytes() as u64,
+            queued_messages: core.outbox().messages() as u64,
+            received_messages: traffic.received_messages,
+            received_bytes: traffic.received_bytes,
+            sent_messages: traffic.sent_messages,
+            sent_bytes: traffic.sent_bytes,
+            dropped_messages: traffic.dropped_messages,
             undelivered_messages: 0,
             undelivered_bytes: 0,
-            requests_in_progress: conn.handle.requests_in_progress() as u64,
-            held: conn.holds.iter().map(Hold::name).collect(),
+            requests_in_progress: core.requests_in_progress().into(),
+            held: core.holds().iter().map(Hold::name).collect(),
             closed: None,
         })
     }

@@ -13,7 +13,7 @@ use shardcast_os::{clock, executor, ring::Completion};
 use shardcast_proto::{Time, push};
 
 use super::{Shard, Timer};
-use crate::{CloseReason, Spin, link::State, mesh::Envelope};
+use crate::{CloseReason, Spin, link::Conn, mesh::Envelope};
 
 impl Shard {
     /// Turns the crank until the shard is told to stop and has nothing left.
@@ -61,7 +61,7 @@ impl Shard {
         self.flush();
         worked |= self.turn_ring(alarm);
         worked |= self.run_timers();
-        self.tell_ended();
+        self.report_ended();
         self.run_deferred();
         self.release_cut();
         self.send_home();
@@ -298,14 +298,13 @@ impl Shard {
     fn end_all(&self, why: CloseReason) {
         let ids: Vec<_> = {
             let mut table = self.table.borrow_mut();
-            (0..table.slots())
-                .filter_map(|slot| table.slot(slot).map(|conn| (conn.handle.id(), conn.state)))
-                .collect()
+            let describe = |conn: &mut Conn| (conn.handle.id(), conn.core.is_open(), conn.moving.is_some());
+            (0..table.slots()).filter_map(|slot| table.slot(slot).map(describe)).collect()
         };
-        for (id, state) in ids {
-            match (why, state) {
-                (CloseReason::Drained, State::Moving(_)) => {}
-                (CloseReason::Drained, State::Open) => self.drain_connection(id),
+        for (id, is_open, is_moving) in ids {
+            match why {
+                CloseReason::Drained if is_moving => {}
+                CloseReason::Drained if is_open => self.drain_connection(id),
                 _ => self.close(id, why),
             }
         }

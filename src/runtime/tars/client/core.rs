@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use shardcast_os::socket::TcpOptions;
 use shardcast_proto::{
-    Error, Time,
+    Command, Error, Progress, Session, Time,
     outbox::OutboxBounds,
     tars::framed::{Action, Call, Proxy, ProxyEvent},
 };
@@ -42,6 +42,9 @@ struct Attempt {
     number: u64,
     shard: Weak<Shard>,
 }
+
+/// What goes over the connection of an attempt.
+struct AttemptSession(Rc<Attempt>);
 
 impl ClientCore {
     pub(super) fn start(shard: &Rc<Shard>, number: u64, builder: ClientBuilder) {
@@ -126,8 +129,9 @@ impl ClientCore {
     fn connect(self: &Rc<Self>, shard: &Rc<Shard>) {
         let number = self.attempt.get() + 1;
         self.attempt.set(number);
-        let attempt = Attempt { core: Rc::downgrade(self), number, shard: Rc::downgrade(shard) };
-        match shard.connect(self.address, &OPTIONS, BOUNDS, Rc::new(attempt)) {
+        let attempt = Rc::new(Attempt { core: Rc::downgrade(self), number, shard: Rc::downgrade(shard) });
+        let session = Box::new(AttemptSession(Rc::clone(&attempt)));
+        match shard.connect(self.address, &OPTIONS, BOUNDS, session, attempt) {
             Ok(id) => self.connection.set(Some(id)),
             Err(error) => {
                 tracing::debug!(%error, address = %self.address, "cannot connect");
@@ -212,6 +216,38 @@ impl Attempt {
     }
 }
 
+impl Session for AttemptSession {
+    fn handle_input<'a>(&'a mut self, input: &'a [u8], now: Time) -> Result<Progress<'a>, Error> {
+        let Some((core, shard)) = self.0.core() else { return Ok(Progress::silent(input.len())) };
+        core.schedule(&shard);
+        let mut taken = 0;
+        loop {
+            // The proxy stops at its bound of events; they go to ours, which holds those of one receive.
+            let more = core.proxy.borrow_mut().handle_input(&input[taken..], now);
+            core.collect_events();
+            match more? {
+                0 => return Ok(Progress::silent(taken)),
+                more => taken += more,
+            }
+        }
+    }
+
+    fn handle_command<'c>(
+        &mut self,
+        command: Command<'c>,
+        _out: &mut Vec<u8>,
+        _now: Time,
+    ) -> Result<(), Command<'c>> {
+        Err(command)
+    }
+
+    fn poll_transmit(&mut self, out: &mut Vec<u8>) {
+        if let Some((core, _)) = self.0.core() {
+            core.proxy.borrow_mut().poll_transmit(out);
+        }
+    }
+}
+
 impl Outbound for Attempt {
     fn connected(&self, _connection: &Connection, now: Time) {
         if let Some((core, shard)) = self.core() {
@@ -220,32 +256,11 @@ impl Outbound for Attempt {
         }
     }
 
-    fn input(&self, input: &[u8], now: Time) -> Result<usize, Error> {
-        let Some((core, shard)) = self.core() else { return Ok(input.len()) };
-        core.schedule(&shard);
-        let mut taken = 0;
-        loop {
-            // The proxy stops at its bound of events; they go to ours, which holds those of one receive.
-            let more = core.proxy.borrow_mut().handle_input(&input[taken..], now);
-            core.collect_events();
-            match more? {
-                0 => return Ok(taken),
-                more => taken += more,
-            }
-        }
-    }
-
     fn closed(&self, _why: CloseReason, now: Time) {
         if let Some((core, shard)) = self.core() {
             core.connection.set(None);
             core.proxy.borrow_mut().handle_closed(now);
             core.schedule(&shard);
-        }
-    }
-
-    fn transmit(&self, out: &mut Vec<u8>) {
-        if let Some((core, _)) = self.core() {
-            core.proxy.borrow_mut().poll_transmit(out);
         }
     }
 }

@@ -1,0 +1,182 @@
+//! How connections end.
+
+use std::time::Duration;
+
+use super::{CloseReason, Connection, Hold, Limits, Linger, Side, State};
+use crate::Time;
+
+/// What the driver is to do about the life of a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Action {
+    /// It has ended for the application: report it, once. What was queued may still be sent.
+    Ended(CloseReason),
+    /// Everything was sent: end the sending half of the transport.
+    EndSending,
+    /// Shut the transport down both ways; the peer gets nothing more.
+    Cut(Cut),
+}
+
+/// What a connection that is cut leaves behind.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Cut {
+    /// Bytes that were queued or in flight.
+    pub queued_bytes: u64,
+    /// Messages that were.
+    pub queued_messages: u64,
+    /// The end of stream was sent, which counts as one byte that the peer has to acknowledge.
+    pub end_was_sent: bool,
+}
+
+impl Connection {
+    /// What is to be done about its life, in order.
+    #[inline]
+    pub fn poll_action(&mut self) -> Option<Action> {
+        if self.state == State::Open || self.state == State::Waiting {
+            return None;
+        }
+        self.next_action()
+    }
+
+    fn next_action(&mut self) -> Option<Action> {
+        if let Some(why) = self.ended.take() {
+            return Some(Action::Ended(why));
+        }
+        // Not before that was reported: until then the outbox shows what waits.
+        if std::mem::take(&mut self.ends_abruptly) {
+            self.cut();
+        }
+        if std::mem::take(&mut self.ends_sending) && self.state != State::Cut {
+            return Some(Action::EndSending);
+        }
+        self.cut.take().map(Action::Cut)
+    }
+
+    /// Ends it: for the application at once, for the peer when what is queued was sent, if the reason is
+    /// [gentle](CloseReason::is_gentle). Does nothing to one that has ended.
+    pub fn end(&mut self, why: CloseReason, limits: &Limits, now: Time) {
+        if !matches!(self.state, State::Waiting | State::Open) {
+            return;
+        }
+        let is_connecting = self.state == State::Waiting && self.side == Side::Connecting;
+        self.state = State::Flushing(now + limits.flush_timeout);
+        self.ended = Some(why);
+        self.ends_abruptly = is_connecting || !why.is_gentle();
+        self.resumes = false;
+        self.session = None;
+        self.assembly = Vec::new();
+    }
+
+    /// What is queued may take until `deadline`, instead of the time that the limits give.
+    pub fn flush_until(&mut self, deadline: Time) {
+        match &mut self.state {
+            State::Flushing(until) | State::Lingering(Linger { deadline: until, .. }) => *until = deadline,
+            _ => {}
+        }
+    }
+
+    /// Ends it once none of its requests is in progress; until then nothing more is read from it.
+    pub fn end_once_answered(&mut self, why: CloseReason, limits: &Limits, now: Time) {
+        self.ending.get_or_insert(why);
+        self.holds.place(Hold::Ending);
+        self.end_if_answered(limits, now);
+    }
+
+    pub(super) fn end_if_answered(&mut self, limits: &Limits, now: Time) {
+        if let Some(why) = self.ending
+            && self.state == State::Open
+            && self.requests == 0
+            // A drain has refused them, and the refusals are on their way.
+            && (why != CloseReason::Drained || self.delayed == 0)
+        {
+            self.end(why, limits, now);
+        }
+    }
+
+    /// The peer sends nothing more. What it has sent is taken first, and then its session decides:
+    /// see [`take_resume`](Self::take_resume).
+    pub fn handle_end_of_stream(&mut self, limits: &Limits, now: Time) {
+        self.peer_ended = true;
+        match self.state {
+            State::Waiting => self.end(CloseReason::PeerClosed, limits, now),
+            State::Open => {
+                // From here on it may be idle for as long as any other.
+                self.received_at = now;
+                self.resumes = self.holds.is_empty();
+            }
+            State::Lingering(_) => self.cut(),
+            State::Flushing(_) | State::Cut => {}
+        }
+    }
+
+    /// The transport has failed, for receiving at least.
+    pub fn handle_failed(&mut self, why: CloseReason, limits: &Limits, now: Time) {
+        self.peer_ended = true;
+        match self.state {
+            State::Waiting | State::Open => self.end(why, limits, now),
+            State::Flushing(_) | State::Lingering(_) => self.cut(),
+            State::Cut => {}
+        }
+    }
+
+    /// The send in flight has failed: how much of it the peer got is not known.
+    pub fn handle_send_failed(&mut self, why: CloseReason, limits: &Limits, now: Time) {
+        let (_, messages) = self.outbox.sent();
+        if self.state == State::Cut {
+            return;
+        }
+        self.drops.closed += messages as u32;
+        match self.state {
+            State::Open => self.end(why, limits, now),
+            _ => self.cut(),
+        }
+    }
+
+    /// Everything was given to the transport: says to the peer that nothing more comes, and waits until it has taken
+    /// what came before, and a little for its own end.
+    pub(super) fn end_sending(&mut self, deadline: Time) {
+        if self.peer_ended {
+            return self.cut();
+        }
+        self.state = State::Lingering(Linger { deadline, taken: Time::NEVER });
+        self.ends_sending = true;
+    }
+
+    /// Bytes that were sent and that the peer's transport has not acknowledged: while it
+    /// [lingers](State::Lingering), to be given whenever its time has come.
+    pub fn handle_unacknowledged(&mut self, bytes: usize, now: Time) {
+        let State::Lingering(linger) = self.state else { return };
+        let taken = if bytes == 0 { linger.taken.min(now) } else { Time::NEVER };
+        if now >= linger.deadline || now >= taken + LINGER_TIMEOUT {
+            return self.cut();
+        }
+        self.state = State::Lingering(Linger { taken, ..linger });
+    }
+
+    /// Ends it for the peer at once: what is queued is dropped, and counted. Ends it for the application before, if
+    /// that has not happened.
+    pub fn cut_now(&mut self, why: CloseReason, limits: &Limits, now: Time) {
+        self.end(why, limits, now);
+        match self.ended {
+            Some(_) => self.ends_abruptly = true,
+            None => self.cut(),
+        }
+    }
+
+    pub(super) fn cut(&mut self) {
+        if self.state == State::Cut {
+            return;
+        }
+        let cut = Cut {
+            // A send in flight is among them.
+            queued_bytes: self.outbox.bytes() as u64,
+            queued_messages: self.outbox.messages() as u64,
+            end_was_sent: matches!(self.state, State::Lingering(_)),
+        };
+        self.drops.closed += self.outbox.clear() as u32;
+        self.state = State::Cut;
+        self.cut = Some(cut);
+    }
+}
+
+/// Longest wait for the end of a peer that has taken everything.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(1);

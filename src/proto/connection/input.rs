@@ -1,0 +1,404 @@
+//! Bytes in, events out: the one way from the peer to its session.
+
+use super::{CloseReason, Connection, Drops, History, Hold, Holds, Limits, Side, Spares, State};
+use crate::{
+    Command, EndOfStream, Error, Event, Progress, RequestId, Time,
+    outbox::{Outbox, Run},
+};
+
+/// One pass over what a peer has sent, and over what its session brings about by itself.
+///
+/// [`advance`](Self::advance) gives event after event; each is followed by [`conclude`](Self::conclude) with what the
+/// application did about it, and the last by [`finish`](Self::finish). A pass that is dropped instead, because the
+/// application panicked, keeps the answers that were given before.
+pub struct Input<'c> {
+    connection: &'c mut Connection,
+    limits: &'c Limits,
+    spares: &'c Spares,
+    now: Time,
+    /// Shown from here where nothing waited before, so that whole frames are never copied.
+    fresh: &'c [u8],
+    /// Bytes taken from the front of `fresh`, or of the assembly.
+    taken: usize,
+    /// What is left is the front of a frame.
+    needs_more: bool,
+    /// Bytes of answers that waited before.
+    waiting: usize,
+    /// Where the session writes; `None` once it was put back.
+    run: Option<Run>,
+    answers: usize,
+    requests: u64,
+    /// The last event asks for a history.
+    history: Option<RequestId>,
+    /// The session has given its events, and is to say what it has to say before it sees the next frame.
+    transmits: bool,
+    /// The peer said goodbye.
+    closing: bool,
+    fault: Option<Error>,
+}
+
+/// What became of a step.
+#[derive(Debug)]
+pub enum Advance<'a> {
+    /// Something for the application.
+    Event(Event<'a>),
+    /// Something for the session alone: go on.
+    Silent,
+    /// Nothing more, or reading is held, or the connection has ended.
+    Done,
+}
+
+/// What the application did about an event.
+#[derive(Debug)]
+pub enum Outcome<'a> {
+    /// Nothing is to be said.
+    Nothing,
+    /// This is to be said at once.
+    Say(Command<'a>),
+    /// So many requests are in progress more than before: answers come later.
+    InProgress(u32),
+    /// The answer comes when a publication is due.
+    Delayed,
+}
+
+/// What came of a pass.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Handled {
+    /// Events that were requests, of the application or of the hub.
+    pub requests: u64,
+}
+
+impl Connection {
+    /// The peer sent `bytes`. While there is no session they are kept; while the connection is [open](State::Open), a
+    /// [pass](Self::input) over them follows; after its end they are ignored, but reading them lets it end cleanly.
+    pub fn handle_received(&mut self, bytes: &[u8], now: Time) {
+        self.received_at = now;
+        self.traffic.received_bytes += bytes.len() as u64;
+        if self.state == State::Waiting {
+            self.assembly.extend_from_slice(bytes);
+        }
+    }
+
+    /// Begins a pass over what waits and `bytes` behind it. `None`: nothing may be taken now, and `bytes` are kept if
+    /// they may be later.
+    #[inline]
+    pub fn input<'c>(
+        &'c mut self,
+        bytes: &'c [u8],
+        limits: &'c Limits,
+        spares: &'c Spares,
+        now: Time,
+    ) -> Option<Input<'c>> {
+        if self.state != State::Open || self.ending.is_some() {
+            return None;
+        }
+        if !self.holds.is_empty() {
+            self.assembly.extend_from_slice(bytes);
+            return None;
+        }
+        let mut fresh = bytes;
+        if !self.assembly.is_empty() {
+            self.assembly.extend_from_slice(bytes);
+            fresh = &[];
+        }
+        Some(Input {
+            limits,
+            spares,
+            now,
+            fresh,
+            taken: 0,
+            needs_more: false,
+            waiting: self.outbox.response_bytes(),
+            run: Some(self.outbox.take_run(now, || spares.take())),
+            answers: 0,
+            requests: 0,
+            history: None,
+            transmits: false,
+            closing: false,
+            fault: None,
+            connection: self,
+        })
+    }
+
+    /// The peer broke the protocol.
+    pub(super) fn fail(&mut self, error: Error, limits: &Limits, now: Time) {
+        self.end(CloseReason::ProtocolError(error), limits, now);
+    }
+}
+
+impl Input<'_> {
+    /// The next step. An event may borrow from the session, so what is to be said about it is said by
+    /// [`conclude`](Self::conclude), once the event is gone.
+    #[inline]
+    pub fn advance(&mut self) -> Advance<'_> {
+        if !self.goes_on() {
+            return Advance::Done;
+        }
+        if self.connection.more {
+            return self.poll_session();
+        }
+        if std::mem::take(&mut self.transmits) {
+            self.transmit();
+        }
+        if self.is_at_end() {
+            return self.end_of_input();
+        }
+        let Connection { session: Some(session), assembly, outbox, drops, holds, more, .. } =
+            &mut *self.connection
+        else {
+            return Advance::Done;
+        };
+        let input = if assembly.is_empty() { &self.fresh[self.taken..] } else { &assembly[self.taken..] };
+        match session.handle_input(input, self.now) {
+            Ok(Progress { taken: 0, .. }) => {
+                self.needs_more = true;
+                Advance::Silent
+            }
+            Ok(Progress { taken, event, more: has_more }) => {
+                self.taken += taken;
+                *more = has_more;
+                let Some(event) = event else { return Advance::Silent };
+                let notes = Notes {
+                    requests: &mut self.requests,
+                    history: &mut self.history,
+                    closing: &mut self.closing,
+                    outbox,
+                    drops,
+                    holds,
+                };
+                notes.take(event)
+            }
+            Err(error) => {
+                self.fault = Some(error);
+                Advance::Done
+            }
+        }
+    }
+
+    /// Whether nothing is left that may be a whole frame.
+    #[inline]
+    fn is_at_end(&self) -> bool {
+        let assembly = &self.connection.assembly;
+        let len = if assembly.is_empty() { self.fresh.len() } else { assembly.len() };
+        self.needs_more || self.taken == len
+    }
+
+    /// Whether the next event may be taken; places the holds that are due.
+    #[inline]
+    fn goes_on(&mut self) -> bool {
+        let has_room = self.has_room();
+        let Connection { side, holds, requests, state, .. } = &mut *self.connection;
+        if !has_room && *side == Side::Accepting {
+            holds.place(Hold::Outbox);
+        }
+        if *requests as usize >= self.limits.requests_in_progress_max {
+            holds.place(Hold::Requests);
+        }
+        holds.is_empty() && *state == State::Open && self.fault.is_none()
+    }
+
+    /// Whether more may be said.
+    #[inline]
+    fn has_room(&self) -> bool {
+        let written = self.run.as_ref().map_or(0, |run| run.bytes.len());
+        self.waiting + written < self.limits.outbox.bytes_max
+    }
+
+    /// The further events of a frame, those of a time-out or of the end of the stream, and what the session itself has
+    /// to say about them.
+    #[cold]
+    fn poll_session(&mut self) -> Advance<'_> {
+        let Connection { session: Some(session), outbox, drops, holds, more, .. } = &mut *self.connection
+        else {
+            return Advance::Done;
+        };
+        let Some(event) = session.poll_event() else {
+            *more = false;
+            // Not here: as far as the compiler knows, an event may still borrow from the session.
+            self.transmits = true;
+            return Advance::Silent;
+        };
+        let notes = Notes {
+            requests: &mut self.requests,
+            history: &mut self.history,
+            closing: &mut self.closing,
+            outbox,
+            drops,
+            holds,
+        };
+        notes.take(event)
+    }
+
+    /// Everything was taken: if the peer has ended its side, its session decides what that means.
+    #[cold]
+    fn end_of_input(&mut self) -> Advance<'_> {
+        let Connection { session: Some(session), peer_ended: true, end_of_stream, more, .. } =
+            &mut *self.connection
+        else {
+            return Advance::Done;
+        };
+        match *end_of_stream {
+            None => {
+                *end_of_stream = Some(session.handle_end_of_stream(self.now));
+                *more = true;
+                Advance::Silent
+            }
+            Some(_) => Advance::Done,
+        }
+    }
+
+    /// Carries out what the application did about the last event.
+    #[inline]
+    pub fn conclude(&mut self, outcome: Outcome<'_>) {
+        let history = self.history.take();
+        match outcome {
+            Outcome::Nothing => {}
+            Outcome::Say(command) => self.say(command),
+            Outcome::InProgress(requests) => {
+                self.connection.requests += requests;
+                if let Some(asked) = history {
+                    // One history at a time: the rest of what the peer asks is read when it has got this one.
+                    self.connection.history = History { asked, answered: false };
+                    self.connection.holds.place(Hold::History);
+                }
+            }
+            Outcome::Delayed => self.connection.delayed += 1,
+        }
+    }
+
+    #[inline]
+    fn say(&mut self, command: Command<'_>) {
+        let Connection { session: Some(session), dialect, .. } = &mut *self.connection else { return };
+        let Some(run) = &mut self.run else { return };
+        let is_response = matches!(command, Command::Respond { .. });
+        let said = session.handle_command(command, &mut run.bytes, self.now);
+        debug_assert!(said.is_ok(), "a protocol can answer its own requests");
+        self.answers += usize::from(said.is_ok());
+        if !is_response {
+            // HELLO changes it, and nothing else.
+            *dialect = session.dialect();
+        }
+    }
+
+    /// Ends the pass: keeps what was not taken, and ends the connection if that has come out.
+    #[inline]
+    pub fn finish(mut self) -> Handled {
+        self.transmit();
+        self.put_run();
+        let (fresh, taken, now) = (self.fresh, self.taken, self.now);
+        let (limits, spares, fault) = (self.limits, self.spares, self.fault);
+        let handled = Handled { requests: self.requests };
+        let closing = self.closing;
+        let connection = &mut *self.connection;
+        connection.traffic.received_messages += handled.requests;
+        if let Some(error) = fault {
+            connection.fail(error, limits, now);
+        } else if closing {
+            connection.end_once_answered(CloseReason::PeerClosed, limits, now);
+        } else {
+            connection.keep_rest(fresh, taken, limits, spares, now);
+            connection.follow_end_of_stream(limits, now);
+        }
+        handled
+    }
+
+    /// Lets the session say what it has to say itself.
+    #[inline]
+    fn transmit(&mut self) {
+        // A last word is always said.
+        if !self.has_room() && self.fault.is_none() {
+            self.connection.transmit_waits = true;
+            return;
+        }
+        let Connection { session: Some(session), .. } = &mut *self.connection else { return };
+        let Some(run) = &mut self.run else { return };
+        let before = run.bytes.len();
+        session.poll_transmit(&mut run.bytes);
+        self.answers += usize::from(run.bytes.len() > before);
+    }
+
+    #[inline]
+    fn put_run(&mut self) {
+        if let Some(run) = self.run.take()
+            && let Some(unused) = self.connection.outbox.put_run(run, self.answers)
+        {
+            self.spares.keep(unused);
+        }
+    }
+}
+
+impl Drop for Input<'_> {
+    fn drop(&mut self) {
+        self.put_run();
+    }
+}
+
+impl Connection {
+    /// Keeps what the session has not taken, and notes since when the peer owes the rest of a frame.
+    #[inline]
+    fn keep_rest(&mut self, fresh: &[u8], taken: usize, limits: &Limits, spares: &Spares, now: Time) {
+        if self.assembly.is_empty() {
+            if taken < fresh.len() {
+                self.assembly = spares.take();
+                self.assembly.extend_from_slice(&fresh[taken..]);
+            }
+        } else {
+            self.assembly.drain(..taken);
+            if self.assembly.is_empty() {
+                spares.keep(std::mem::take(&mut self.assembly));
+            }
+        }
+        if self.assembly.is_empty() || !self.holds.is_empty() {
+            self.frame_began = None;
+        } else if taken > 0 || self.frame_began.is_none() {
+            self.frame_began = Some(now);
+        }
+        if self.assembly.len() > ASSEMBLY_BYTES_MAX {
+            let (len, max) = (self.assembly.len() as u64, ASSEMBLY_BYTES_MAX as u64);
+            self.fail(Error::FrameTooLarge { len, max }, limits, now);
+        }
+    }
+
+    /// Does what the session has decided about the end of the peer's stream, once all its events were taken.
+    #[inline]
+    fn follow_end_of_stream(&mut self, limits: &Limits, now: Time) {
+        let Some(decision) = self.end_of_stream.filter(|_| !self.more) else { return };
+        match decision {
+            EndOfStream::Close => self.end(CloseReason::PeerClosed, limits, now),
+            EndOfStream::Answer => self.end_once_answered(CloseReason::PeerClosed, limits, now),
+            EndOfStream::Stay => {}
+        }
+    }
+}
+
+/// What is noted about each event before the application gets it.
+struct Notes<'n> {
+    requests: &'n mut u64,
+    history: &'n mut Option<RequestId>,
+    closing: &'n mut bool,
+    outbox: &'n mut Outbox,
+    drops: &'n mut Drops,
+    holds: &'n mut Holds,
+}
+
+impl Notes<'_> {
+    #[inline]
+    fn take<'a>(self, event: Event<'a>) -> Advance<'a> {
+        match event {
+            Event::Closing => {
+                *self.closing = true;
+                self.holds.place(Hold::Ending);
+                return Advance::Silent;
+            }
+            // What waits outside the bounds must not come behind the answer.
+            Event::Unsubscribe { .. } => self.drops.blocked += self.outbox.drop_blocked() as u32,
+            Event::Subscribe { id, since: Some(_), .. } => *self.history = Some(id),
+            _ => {}
+        }
+        *self.requests += 1;
+        Advance::Event(event)
+    }
+}
+
+/// What may wait for the rest of its frame: far more than any protocol's own limit.
+const ASSEMBLY_BYTES_MAX: usize = 128 << 20;

@@ -1,0 +1,105 @@
+use std::fmt;
+
+use crate::Error;
+
+/// Why a connection ended. `docs/errors.md` says what each means to the peer and to the operator.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The peer ended its side.
+    PeerClosed,
+    /// The peer, or the network, reset the connection.
+    Reset,
+    /// Nothing was received for the idle time-out.
+    Idle,
+    /// The peer broke the protocol.
+    ProtocolError(Error),
+    /// What was queued for the peer grew too large or too old.
+    Slow,
+    /// The server was told to stop, and this connection had nothing left to say.
+    Drained,
+    /// The server stopped before this connection was done.
+    ShuttingDown,
+    /// The application closed it.
+    Closed,
+    /// An operator ended it.
+    Kicked,
+    /// A handler or a task of this connection panicked.
+    Panic,
+    /// Sent bytes were not acknowledged in time (TCP_USER_TIMEOUT), or keepalive probes were not.
+    Unacknowledged,
+    /// No recognisable first bytes came in time, or the oldest had to make room.
+    Unidentified,
+    /// The connection could not be made.
+    ConnectFailed,
+    /// Something of ours failed; the log has the details.
+    Internal,
+}
+
+impl CloseReason {
+    /// All codes, by [`index`](Self::index).
+    pub const CODES: [&'static str; 14] = [
+        "peer-closed",
+        "reset",
+        "idle",
+        "protocol-error",
+        "slow",
+        "drained",
+        "shutdown",
+        "closed",
+        "panic",
+        "unacknowledged",
+        "unidentified",
+        "connect-failed",
+        "internal",
+        "kicked",
+    ];
+
+    /// Stable short name, as in metrics and `docs/errors.md`.
+    pub const fn code(self) -> &'static str {
+        Self::CODES[self.index()]
+    }
+
+    /// Place of its code in [`CODES`](Self::CODES).
+    pub const fn index(self) -> usize {
+        match self {
+            Self::PeerClosed => 0,
+            Self::Reset => 1,
+            Self::Idle => 2,
+            Self::ProtocolError(_) => 3,
+            Self::Slow => 4,
+            Self::Drained => 5,
+            Self::ShuttingDown => 6,
+            Self::Closed => 7,
+            Self::Panic => 8,
+            Self::Unacknowledged => 9,
+            Self::Unidentified => 10,
+            Self::ConnectFailed => 11,
+            Self::Internal => 12,
+            Self::Kicked => 13,
+        }
+    }
+
+    /// Whether what is queued is still sent to a peer that ends for this reason.
+    pub const fn is_gentle(self) -> bool {
+        matches!(
+            self,
+            Self::PeerClosed
+                | Self::Idle
+                | Self::ProtocolError(_)
+                | Self::Drained
+                | Self::Closed
+                | Self::Kicked
+                | Self::Unidentified
+        )
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ProtocolError(error) => write!(f, "{}: {error}", self.code()),
+            _ => f.write_str(self.code()),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The one timer of a connection: set anew only when a deadline moves before it, so that a message costs none.
+
+use shardcast_proto::{Time, connection::State};
+
+use super::Conn;
+use crate::{
+    ConnId,
+    shard::{Shard, Timer, timer::TimerKey},
+};
+
+impl Shard {
+    /// Makes sure that the timer goes off by the earliest deadline.
+    #[inline]
+    pub(crate) fn arm_timer(&self, conn: &mut Conn) {
+        if let Some(deadline) = conn.core.poll_timeout(&conn.limits, self.now()) {
+            self.arm_timer_by(conn, deadline);
+        }
+    }
+
+    /// Only what is older than the timer needs it set anew: nearly never.
+    #[inline]
+    pub(super) fn arm_for_age(&self, conn: &mut Conn) {
+        if let Some(deadline) = conn.core.poll_age_timeout(&conn.limits) {
+            self.arm_timer_by(conn, deadline);
+        }
+    }
+
+    /// Makes sure that the timer goes off by `deadline`.
+    #[inline]
+    pub(super) fn arm_timer_by(&self, conn: &mut Conn, deadline: Time) {
+        if let Some((_, at)) = conn.timer
+            && at <= deadline
+        {
+            return;
+        }
+        self.cancel_timer(conn.timer.take());
+        let key = self.timers.borrow_mut().insert(deadline, Timer::Connection(conn.handle.id()));
+        conn.timer = Some((key, deadline));
+    }
+
+    pub(super) fn cancel_timer(&self, timer: Option<(TimerKey, Time)>) {
+        if let Some((key, _)) = timer {
+            self.timers.borrow_mut().cancel(key);
+        }
+    }
+
+    /// The timer of a connection went off.
+    pub(crate) fn on_connection_timer(&self, id: ConnId) {
+        self.with_conn(id, |conn| {
+            conn.timer = None;
+            if conn.moving.is_some() {
+                return;
+            }
+            let now = self.now();
+            if let State::Lingering(_) = conn.core.state() {
+                conn.core.handle_unacknowledged(conn.transport.unacknowledged(), now);
+            }
+            self.guarded(conn, |conn| conn.core.handle_timeout(&conn.limits, &self.spares, now));
+        });
+    }
+
+    /// The limits have changed: gives them to all connections and sets their timers anew, some slots a turn.
+    pub(crate) fn apply_limits(&self, from: u32) {
+        if from == 0 {
+            self.read_limits();
+        }
+        let mut table = self.table.borrow_mut();
+        let until = table.slots().min(from.saturating_add(LIMITED_PER_TURN));
+        for slot in from..until {
+            if let Some(conn) = table.slot(slot) {
+                if let Some(listener) = conn.listener() {
+                    conn.limits = self.limits(listener);
+                }
+                self.arm_timer(conn);
+            }
+        }
+        if until < table.slots() {
+            drop(table);
+            self.call_at(self.now(), move |shard| shard.apply_limits(until));
+        }
+    }
+}
+
+/// Connections looked at in one turn after a change of limits.
+const LIMITED_PER_TURN: u32 = 1024;
