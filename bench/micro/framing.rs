@@ -1,7 +1,7 @@
 use std::hint::black_box;
 
 use shardcast::proto::{
-    Command, Protocol as _, RequestId, Session, Time,
+    Command, RequestId, Session, Time,
     tars::framed::{Framed, frame as wire},
 };
 
@@ -46,7 +46,7 @@ fn answer(one: &[u8], seconds: f64) -> Micro {
     measure("framing: answer into a buffer", FRAMES, seconds, || {
         out.clear();
         for id in 0..FRAMES as u64 {
-            let command = Command::Respond { id: RequestId(id), body: black_box(one) };
+            let command = Command::respond(RequestId(id), black_box(one));
             let refused = session.handle_command(command, &mut out, NOW).is_err();
             debug_assert!(!refused, "every protocol can answer");
         }
@@ -56,7 +56,7 @@ fn answer(one: &[u8], seconds: f64) -> Micro {
 
 /// As a connection has it: it does not know which protocol it speaks.
 fn session() -> Box<dyn Session> {
-    Framed::default().accept(NOW)
+    Box::new(Framed::default().session())
 }
 
 const NOW: Time = Time::from_nanos(1);

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod connection;
+mod id;
 pub mod outbox;
 pub mod push;
 mod refusal;
@@ -19,10 +20,11 @@ pub mod testing;
 mod time;
 mod topic;
 
+pub use id::{ConnId, ParseConnIdError};
 pub use refusal::Refusal;
 pub use session::{
-    Command, Dialect, EndOfStream, Error, Event, Home, Message, Operation, Progress, Protocol, RequestId,
-    Route, Session, Sniff,
+    Command, Dialect, EndOfStream, Error, Event, Failure, Home, Message, Opening, Operation, Progress,
+    Protocol, Request, RequestId, Response, Route, Session, Sniff,
 };
 pub use time::Time;
 pub use topic::{Position, PublishOptions, Recovery, TopicError, TopicFilter, TopicName, TopicPrefix};

@@ -15,7 +15,7 @@ use shardcast_proto::{RequestId, Time, outbox::OutboxBounds};
 use crate::{
     CloseReason, ConnId, OverflowPolicy, Sent,
     limits::ListenerLimits,
-    mesh::{Envelope, Message, Router},
+    mesh::{Answered, Envelope, Message, Router},
     shard::current,
 };
 
@@ -137,12 +137,12 @@ impl Connection {
         }
     }
 
-    /// Sends the answer to a request; never refused, since requests in progress are bounded.
-    pub(crate) fn respond(&self, id: RequestId, body: Bytes) -> Sent {
+    /// Says how a request ended; never refused, since requests in progress are bounded.
+    pub(crate) fn respond(&self, id: RequestId, answered: Answered) -> Sent {
         if !self.is_open() {
             return Sent::Gone;
         }
-        let message = Message::Response { id, body };
+        let message = Message::Answer { id, answered };
         self.travels(message.len());
         let envelope = Envelope::Deliver { to: self.clone(), message, posted: current::now() };
         self.0.router.post_answer(self.0.id.shard, envelope);
@@ -200,6 +200,19 @@ impl Connection {
         messages > 0 && (messages >= bounds.messages_max || self.queued_bytes() + len > bounds.bytes_max)
     }
 
+    /// Whether at most half of what may wait for the peer does.
+    pub(crate) fn has_room(&self) -> bool {
+        let bounds = self.bounds();
+        let messages = self.0.waiting_messages.load(Ordering::Relaxed)
+            + self.0.travelling_messages.load(Ordering::Relaxed);
+        self.queued_bytes() <= bounds.bytes_max / 2 && messages <= bounds.messages_max / 2
+    }
+
+    /// Whether it is one of this runtime's.
+    pub(crate) fn is_of(&self, router: &Arc<Router>) -> bool {
+        Arc::ptr_eq(&self.0.router, router)
+    }
+
     /// Under `Block`, waits for room; a shard never waits.
     fn wait_for_room(&self, len: usize) -> bool {
         let OverflowPolicy::Block(limit) = self.bounds().overflow else { return false };
@@ -250,13 +263,6 @@ impl Connection {
         self.0.waiting_messages.store(messages, Ordering::Relaxed);
         if self.0.gate.waiting.load(Ordering::Relaxed) > 0 {
             self.0.gate.room.notify_all();
-        }
-    }
-
-    /// Tells the shard that a request will never be answered: reading, or the end, may wait for it.
-    pub(crate) fn leave_unanswered(&self) {
-        if self.is_open() {
-            self.0.router.post_answer(self.0.id.shard, Envelope::Unanswered { to: self.0.id });
         }
     }
 

@@ -42,9 +42,9 @@ pub mod __codegen;
 mod config;
 mod connection;
 mod error;
-mod id;
 mod limits;
 mod link;
+mod local;
 mod log_limit;
 mod mesh;
 pub mod push;
@@ -58,15 +58,17 @@ mod transport;
 
 pub use bytes::Bytes;
 pub use shardcast_proto as proto;
-pub use shardcast_proto::{connection::CloseReason, outbox::OverflowPolicy};
+pub use shardcast_proto::{
+    ConnId, ParseConnIdError, Request, connection::CloseReason, outbox::OverflowPolicy,
+};
 
 pub use config::{CpuChoice, Limits, ServerConfig, ShardCount, Spin};
 pub use connection::Connection;
 pub use error::{BroadcastError, Busy, PushEveryError, Sent, StartError};
-pub use id::{ConnId, ParseConnIdError};
+pub use local::LocalConnection;
 pub use log_limit::LogLimit;
 pub use server::{Listener, PeriodicPush, Server, ServerBuilder, ServerHandle, ServiceFactory};
-pub use service::{Reply, Request, Responder, Service};
+pub use service::{Answer, Failure, Reply, Responder, Service};
 
 /// Compiles the README's example.
 #[cfg(doctest)]

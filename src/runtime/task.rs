@@ -16,7 +16,7 @@ use shardcast_proto::Time;
 
 use crate::{
     Connection,
-    shard::{current, tasks, timer::TimerKey},
+    shard::{Shard, current, tasks, timer::TimerKey},
 };
 
 /// Starts a task on the current shard, and polls it at once. It is ended when the server stops. Name the kind of task: it
@@ -25,16 +25,21 @@ use crate::{
 /// # Panics
 /// On a thread that is no shard.
 pub fn spawn(name: &str, future: impl Future<Output = ()> + 'static) {
-    current::with(|shard| tasks::spawn(shard, name, None, future)).expect("tasks live on shards");
+    current::with(|shard| tasks::spawn(shard, name, None, None, future)).expect("tasks live on shards");
 }
 
-/// As [`spawn`], on behalf of `connection`, which a panic in the task closes.
+/// As [`spawn`], for a connection of this shard: the task is dropped when the connection ends, at its next turn, and a
+/// panic in the task closes the connection. Does nothing if the connection has ended.
 ///
 /// # Panics
 /// On a thread that is no shard.
 pub fn spawn_for(connection: &Connection, name: &str, future: impl Future<Output = ()> + 'static) {
-    let connection = Some(connection.clone());
-    current::with(|shard| tasks::spawn(shard, name, connection, future)).expect("tasks live on shards");
+    let spawn = |shard: &Rc<Shard>| {
+        if connection.is_open() {
+            tasks::spawn(shard, name, Some(connection.id()), Some(connection.clone()), future);
+        }
+    };
+    current::with(spawn).expect("tasks live on shards");
 }
 
 /// Waits for `duration` from when it is first polled, a millisecond longer at most while the shard is not stalled.

@@ -59,6 +59,9 @@ pub enum Outcome<'a> {
     InProgress(u32),
     /// The answer comes when a publication is due.
     Delayed,
+    /// The handler of this request panicked: the peer gets the protocol's failure, or the connection ends where it has
+    /// none.
+    Panicked(RequestId),
 }
 
 /// What came of a pass.
@@ -253,7 +256,7 @@ impl Input<'_> {
         let history = self.history.take();
         match outcome {
             Outcome::Nothing => {}
-            Outcome::Say(command) => self.say(command),
+            Outcome::Say(command) => _ = self.say(command),
             Outcome::InProgress(requests) => {
                 self.connection.requests += requests;
                 if let Some(asked) = history {
@@ -263,21 +266,28 @@ impl Input<'_> {
                 }
             }
             Outcome::Delayed => self.connection.delayed += 1,
+            Outcome::Panicked(id) => {
+                if !self.say(Command::Forget { id }) {
+                    self.connection.end(CloseReason::Panic, self.limits, self.now);
+                }
+            }
         }
     }
 
     #[inline]
-    fn say(&mut self, command: Command<'_>) {
-        let Connection { session: Some(session), dialect, .. } = &mut *self.connection else { return };
-        let Some(run) = &mut self.run else { return };
-        let is_response = matches!(command, Command::Respond { .. });
-        let said = session.handle_command(command, &mut run.bytes, self.now);
-        debug_assert!(said.is_ok(), "a protocol can answer its own requests");
-        self.answers += usize::from(said.is_ok());
-        if !is_response {
-            // HELLO changes it, and nothing else.
+    fn say(&mut self, command: Command<'_>) -> bool {
+        let Connection { session: Some(session), dialect, .. } = &mut *self.connection else { return false };
+        let Some(run) = &mut self.run else { return false };
+        let may_be_refused = matches!(command, Command::Fail { .. } | Command::Forget { .. });
+        let may_change_dialect = matches!(command, Command::Welcome { .. });
+        let before = run.bytes.len();
+        let said = session.handle_command(command, &mut run.bytes, self.now).is_ok();
+        debug_assert!(said || may_be_refused, "a protocol can answer its own requests");
+        self.answers += usize::from(run.bytes.len() > before);
+        if may_change_dialect {
             *dialect = session.dialect();
         }
+        said
     }
 
     /// Ends the pass: keeps what was not taken, and ends the connection if that has come out.

@@ -358,14 +358,23 @@ impl Connection {
             self.drops.blocked += self.outbox.drop_blocked() as u32;
         }
         let mut run = self.outbox.take_run(now, || spares.take());
-        let said = session.handle_command(command, &mut run.bytes, now).is_ok();
         let before = run.bytes.len();
+        let said = session.handle_command(command, &mut run.bytes, now).is_ok();
+        let between = run.bytes.len();
         session.poll_transmit(&mut run.bytes);
-        let messages = usize::from(said) + usize::from(run.bytes.len() > before);
+        let messages = usize::from(between > before) + usize::from(run.bytes.len() > between);
         if let Some(unused) = self.outbox.put_run(run, messages) {
             spares.keep(unused);
         }
         said
+    }
+
+    /// Who was to answer this request panicked: the peer gets the protocol's failure, or the connection ends where it has
+    /// none.
+    pub fn handle_panic(&mut self, id: RequestId, limits: &Limits, spares: &Spares, now: Time) {
+        if !self.say(Command::Forget { id }, spares, now) {
+            self.end(CloseReason::Panic, limits, now);
+        }
     }
 
     /// Lets the session say what it has to say itself. Where too much waits, it is asked when half of that was sent.

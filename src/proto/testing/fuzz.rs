@@ -9,7 +9,7 @@ pub use self::{
     shape::{BorrowedShape, Shape},
     tars::{json as tars_json, packet as tars_packet, reader as tars_reader, tup as tars_tup},
 };
-use super::{converse, pieces};
+use super::{accept, converse, pieces};
 use crate::{
     Message, Protocol, Time,
     tars::{
@@ -31,8 +31,8 @@ pub fn framed_session(data: &[u8]) {
         None => Parsed::Less,
     };
     for protocol in [&Framed::length_prefixed(limits) as &dyn Protocol, &Framed::new(line, 40)] {
-        let whole = converse(&mut *protocol.accept(START), [input], START);
-        let split = converse(&mut *protocol.accept(START), pieces(input, (*len).into()), START);
+        let whole = converse(&mut *accept(protocol, START), [input], START);
+        let split = converse(&mut *accept(protocol, START), pieces(input, (*len).into()), START);
         assert_eq!(whole, split);
     }
 }

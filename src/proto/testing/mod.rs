@@ -7,5 +7,35 @@ mod conformance;
 pub mod fuzz;
 mod transcript;
 
+use core::net::{Ipv4Addr, SocketAddr};
+use std::{rc::Rc, time::Duration};
+
+use crate::{ConnId, Opening, Protocol, Session, Time};
+
 pub use conformance::Conformance;
 pub use transcript::{Outcome, Transcript, converse, pieces};
+
+/// Opens the accepting end of a connection that has no peer.
+pub fn accept(protocol: &dyn Protocol, now: Time) -> Box<dyn Session> {
+    open(protocol, now, |opening| protocol.accept(opening))
+}
+
+/// Opens the connecting end of a connection that has no peer.
+///
+/// # Panics
+/// The protocol only accepts.
+pub fn connect(protocol: &dyn Protocol, now: Time) -> Box<dyn Session> {
+    open(protocol, now, |opening| protocol.connect(opening)).expect("a protocol that connects")
+}
+
+fn open<T>(protocol: &dyn Protocol, now: Time, f: impl FnOnce(&Opening<'_>) -> T) -> T {
+    let state = protocol.shard_state(0);
+    f(&Opening {
+        id: ConnId { node: 0, shard: 0, slot: 0, generation: 0 },
+        peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
+        shards: 1,
+        now,
+        wall: Duration::ZERO,
+        state: &Rc::clone(&state),
+    })
+}

@@ -9,12 +9,12 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use shardcast_os::socket;
 use shardcast_proto::{
-    Error, Home, Protocol, Sniff,
+    Error, Home, Opening, Protocol, Sniff,
     connection::{self, CloseReason, State},
 };
 
@@ -185,7 +185,15 @@ impl Shard {
         let Role::Accepted { listener, protocol: known } = &mut conn.role else { return };
         let listener = *listener;
         *known = Some(protocol as u8);
-        conn.core.open(self.protocol(listener, protocol).accept(self.now()), self.now());
+        let session = self.protocol(listener, protocol).accept(&Opening {
+            id: conn.handle.id(),
+            peer: conn.handle.peer(),
+            shards: self.router.shards() as u16,
+            now: self.now(),
+            wall: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
+            state: &self.protocol_states[listener as usize][protocol],
+        });
+        conn.core.open(session, self.now());
         self.members.borrow_mut()[listener as usize].insert(conn.slot());
         self.counters.listeners[listener as usize].unidentified.sub(1);
         if self.protocol(listener, protocol).subscribes_unasked() {

@@ -13,7 +13,15 @@ use crate::{
 /// Which application a connection that ended had.
 pub(crate) enum Ended {
     Service { listener: u32, protocol: u8, connection: Connection },
-    Owner(Rc<dyn Outbound>),
+    Owner { owner: Rc<dyn Outbound>, connection: Connection },
+}
+
+impl Ended {
+    fn id(&self) -> ConnId {
+        match self {
+            Self::Service { connection, .. } | Self::Owner { connection, .. } => connection.id(),
+        }
+    }
 }
 
 impl Shard {
@@ -56,11 +64,6 @@ impl Shard {
         });
     }
 
-    /// A request of this connection will never be answered.
-    pub(crate) fn on_unanswered(&self, id: ConnId) {
-        self.with_conn(id, |conn| conn.core.handle_request_ended(&conn.limits, self.now()));
-    }
-
     /// A connection has ended for its application: counts that, and leaves word for [`report_ended`].
     ///
     /// [`report_ended`]: Self::report_ended
@@ -75,6 +78,7 @@ impl Shard {
             self.log_slow_consumer(conn);
         }
         self.remember_closed(conn, why);
+        self.tasks.end_of(conn.slot());
         conn.moving = None;
         let ended = match &conn.role {
             Role::Accepted { listener, protocol } => {
@@ -93,7 +97,9 @@ impl Shard {
                     Ended::Service { listener: *listener, protocol, connection: conn.handle.clone() }
                 })
             }
-            Role::Connecting { owner, .. } => Some(Ended::Owner(Rc::clone(owner))),
+            Role::Connecting { owner, .. } => {
+                Some(Ended::Owner { owner: Rc::clone(owner), connection: conn.handle.clone() })
+            }
         };
         if let Some(ended) = ended {
             self.ended.borrow_mut().push((ended, why));
@@ -128,14 +134,16 @@ impl Shard {
         loop {
             let next = self.ended.borrow_mut().pop();
             let Some((ended, why)) = next else { return };
+            let id = ended.id();
             self.contain("a handler of a connection that ended", || match ended {
                 Ended::Service { listener, protocol, connection } => {
                     self.runs(Some(listener));
                     self.service(listener, protocol.into()).closed(&connection, why);
                     self.runs(None);
                 }
-                Ended::Owner(owner) => owner.closed(why, self.now()),
+                Ended::Owner { owner, .. } => owner.closed(why, self.now()),
             });
+            self.contain("the end of a connection", || self.local_connections.ended(id, why));
         }
     }
 

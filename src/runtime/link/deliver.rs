@@ -2,13 +2,17 @@
 
 use bytes::Bytes;
 use shardcast_proto::{
-    Command, RequestId, Route, Time,
+    self as proto, Command, RequestId, Route, Time,
     connection::CloseReason,
     outbox::{Pushed, Pushing},
 };
 
 use super::Conn;
-use crate::{Connection, mesh::Message, shard::Shard};
+use crate::{
+    Answer, Connection, Failure,
+    mesh::{Answered, Message},
+    shard::Shard,
+};
 
 impl Shard {
     /// A message that a handle sent.
@@ -22,7 +26,9 @@ impl Shard {
                     Some(frame) => self.push_frame(conn, frame, key, posted),
                     None => self.count_drop(conn, "no-push"),
                 },
-                Message::Response { id, body } => self.guarded(conn, |conn| self.respond(conn, id, &body)),
+                Message::Answer { id, answered } => {
+                    self.guarded(conn, |conn| self.end_request(conn, id, &answered));
+                }
             })
         });
         if delivered.flatten().is_none() && is_push {
@@ -30,9 +36,25 @@ impl Shard {
         }
     }
 
-    fn respond(&self, conn: &mut Conn, id: RequestId, body: &[u8]) {
-        self.say(conn, Command::Respond { id, body });
-        conn.core.handle_request_ended(&conn.limits, self.now());
+    fn end_request(&self, conn: &mut Conn, id: RequestId, answered: &Answered) {
+        let (spares, now) = (&self.spares, self.now());
+        match answered {
+            Answered::With(Answer::Result { head, body }) => {
+                self.say(conn, Command::Respond { id, head, body });
+            }
+            Answered::With(Answer::Failure(Failure { code, text })) => {
+                // A protocol without failures has nothing to say.
+                conn.core.say(
+                    Command::Fail { id, failure: proto::Failure { code: *code, text } },
+                    spares,
+                    now,
+                );
+            }
+            Answered::Never => _ = conn.core.say(Command::Forget { id }, spares, now),
+            Answered::Panicked => conn.core.handle_panic(id, &conn.limits, spares, now),
+            Answered::Silently => {}
+        }
+        conn.core.handle_request_ended(&conn.limits, now);
     }
 
     /// A push for every open connection of a listener: framed once per protocol, shared by reference.

@@ -4,14 +4,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use shardcast_os::ring::{Filled, ReceiveEnd};
 use shardcast_proto::{
-    Command, Event,
+    self as proto, Command, Event,
     connection::{Action, Advance, CloseReason, Outcome, State},
 };
 
 use super::{Conn, Role, table::Table};
 use crate::{
-    ConnId, Connection,
-    service::{Reply, Request, Service},
+    ConnId, Connection, Failure, Reply, Request,
+    service::{Scratch, Service, Written},
     shard::{Notice, Shard},
     transport,
 };
@@ -157,15 +157,19 @@ impl Shard {
         self.queue_changed(conn);
     }
 
+    fn handler_panicked(&self, connection: &Connection) {
+        self.counters.panics.add(1);
+        if self.may_log(Notice::Panic) {
+            tracing::error!(shard = self.id, connection = %connection.id(), "a handler panicked");
+        }
+    }
+
     /// Runs `f`, which may call the application, so that a panic costs `conn` and nothing else.
     pub(crate) fn guarded(&self, conn: &mut Conn, f: impl FnOnce(&mut Conn)) {
         let run = AssertUnwindSafe(|| f(&mut *conn));
         if catch_unwind(run).is_err() {
             self.runs(None);
-            self.counters.panics.add(1);
-            if self.may_log(Notice::Panic) {
-                tracing::error!(shard = self.id, connection = %conn.handle.id(), "a handler panicked");
-            }
+            self.handler_panicked(&conn.handle);
             conn.core.end(CloseReason::Panic, &conn.limits, self.now());
         }
     }
@@ -178,29 +182,37 @@ struct Application<'a> {
     service: &'a dyn Service,
     connection: &'a Connection,
     /// Where the service writes.
-    scratch: Vec<u8>,
+    scratch: Scratch,
 }
 
 impl Application<'_> {
     #[inline]
     fn take(&mut self, event: Event<'_>) -> Outcome<'_> {
         match event {
-            Event::Request { id, route, body } => self.ask_service(Request { id, route, body }),
+            Event::Request(request) => self.ask_service(request),
             event => self.shard.ask_hub(self.listener, self.connection, event),
         }
     }
 
     #[inline]
     fn ask_service(&mut self, request: Request<'_>) -> Outcome<'_> {
-        let id = request.id;
-        self.scratch.clear();
-        let mut reply = Reply { connection: self.connection, id, body: &mut self.scratch, later: 0 };
-        self.service.request(self.connection, request, &mut reply);
-        let later = reply.later;
-        match later {
-            0 if self.scratch.is_empty() => Outcome::Nothing,
-            0 => Outcome::Say(Command::Respond { id, body: &self.scratch }),
-            _ => Outcome::InProgress(later),
+        let (id, expects_answer) = (request.id, request.expects_answer);
+        let mut reply = Reply::new(self.connection, &request, &mut self.scratch);
+        let call = || self.service.request(self.connection, request, &mut reply);
+        if catch_unwind(AssertUnwindSafe(call)).is_err() {
+            self.shard.handler_panicked(self.connection);
+            // One that expects no answer is lost, and counted.
+            return if expects_answer { Outcome::Panicked(id) } else { Outcome::Nothing };
+        }
+        let Scratch { head, body, written } = &self.scratch;
+        match written {
+            Written::Later(requests) => Outcome::InProgress(*requests),
+            _ if !expects_answer => Outcome::Nothing,
+            Written::Nothing => Outcome::Say(Command::Forget { id }),
+            Written::Result => Outcome::Say(Command::Respond { id, head, body }),
+            Written::Failure(Failure { code, text }) => {
+                Outcome::Say(Command::Fail { id, failure: proto::Failure { code: *code, text } })
+            }
         }
     }
 }

@@ -97,6 +97,7 @@ impl Shard {
     pub(super) fn publish_queue(&self, conn: &mut Conn) {
         let (bytes, messages) = (conn.core.outbox().bytes(), conn.core.outbox().messages());
         conn.handle.publish_waiting(bytes, messages);
+        self.local_connections.sent(&conn.handle);
         let before = std::mem::replace(&mut conn.published, (bytes, messages));
         self.counters.queued_bytes.add((bytes as u64).wrapping_sub(before.0 as u64));
         self.counters.queued_messages.add((messages as u64).wrapping_sub(before.1 as u64));

@@ -3,7 +3,7 @@ use std::{fmt, net::SocketAddr, os::fd::OwnedFd, rc::Rc, sync::Arc};
 use bytes::Bytes;
 use shardcast_proto::{RequestId, Time, push};
 
-use crate::{CloseReason, ConnId, Connection, shard::Shard};
+use crate::{CloseReason, ConnId, Connection, service::Answer, shard::Shard};
 
 /// What can be sent to a shard.
 pub(crate) enum Envelope {
@@ -17,8 +17,6 @@ pub(crate) enum Envelope {
     Message(Arc<push::Publication>),
     /// Anything else that hubs say to each other, or that is to be published.
     Push { from: u16, envelope: Box<push::Envelope> },
-    /// A request of one of its connections will never be answered.
-    Unanswered { to: ConnId },
     /// A connection of its to close.
     Close { to: ConnId, why: CloseReason },
     /// Anything that is not on a message's path.
@@ -45,21 +43,33 @@ pub(crate) enum Message {
     Raw { frame: Bytes, key: Option<u64> },
     /// A push, to be framed by the connection's protocol.
     Push { body: Bytes, key: Option<u64> },
-    /// The answer to a request.
-    Response { id: RequestId, body: Bytes },
+    /// A request has ended.
+    Answer { id: RequestId, answered: Answered },
+}
+
+/// How a request ended.
+#[derive(Debug)]
+pub(crate) enum Answered {
+    With(Answer),
+    /// Nobody answers it.
+    Never,
+    /// Who was to answer it panicked.
+    Panicked,
+    /// No answer was expected.
+    Silently,
 }
 
 impl Message {
     pub(crate) fn len(&self) -> usize {
         match self {
-            Self::Raw { frame: body, .. } | Self::Push { body, .. } | Self::Response { body, .. } => {
-                body.len()
-            }
+            Self::Raw { frame: body, .. } | Self::Push { body, .. } => body.len(),
+            Self::Answer { answered: Answered::With(answer), .. } => answer.len(),
+            Self::Answer { .. } => 0,
         }
     }
 
     pub(crate) const fn is_push(&self) -> bool {
-        !matches!(self, Self::Response { .. })
+        !matches!(self, Self::Answer { .. })
     }
 }
 
@@ -71,7 +81,6 @@ impl fmt::Debug for Envelope {
             Self::Broadcast { .. } => "Broadcast",
             Self::Message(_) => "Message",
             Self::Push { .. } => "Push",
-            Self::Unanswered { .. } => "Unanswered",
             Self::Close { .. } => "Close",
             Self::Run(_) => "Run",
         })

@@ -14,7 +14,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-pub(crate) use envelope::{Adopted, Envelope, Message};
+pub(crate) use envelope::{Adopted, Answered, Envelope, Message};
 
 use shardcast_os::{park::Sleeper, ring::RingWaker, woken::WokenSet};
 

@@ -19,13 +19,14 @@ use shardcast_os::{
 };
 use shardcast_proto::{Time, connection::Spares, push::Hub};
 
-use super::{Shard, counters::ShardCounters, current, timer::TimerWheel};
+use super::{Shard, counters::ShardCounters, current, label::Labels, timer::TimerWheel};
 use crate::{
     Spin, StartError,
     link::{accept::ACCEPT_DELAY_MIN, members::Members, table::Table},
+    local::Locals,
     mesh::{Door, Envelope, Router},
     push::Push,
-    server::{ServerHandle, Shared},
+    server::{ListenerShared, ServerHandle, Shared},
 };
 
 /// What a shard is made of, brought together on the thread that starts it.
@@ -135,6 +136,10 @@ impl Seed {
         let listeners = self.shared.listeners.len();
         let (config, shards) = (self.shared.config.push.clone(), self.router.shards() as u16);
         let hub = Hub::new(config, self.id, shards, self.shared.epoch);
+        let states = |listener: &ListenerShared| {
+            listener.protocols.iter().map(|(protocol, _)| protocol.shard_state(self.id)).collect()
+        };
+        let protocol_states = self.shared.listeners.iter().map(states).collect();
         let shard = Rc::new(Shard {
             id: self.id,
             router: self.router,
@@ -143,9 +148,11 @@ impl Seed {
             ring: RefCell::new(ring),
             timers: RefCell::new(TimerWheel::new(now)),
             tasks: super::Tasks::default(),
+            labels: Labels::default(),
             table: RefCell::new(Table::new(slots)),
             members: RefCell::new((0..listeners).map(|_| Members::default()).collect()),
             services: OnceCell::new(),
+            protocol_states,
             periodics: RefCell::default(),
             push: Push::new(hub),
             dirty: RefCell::default(),
@@ -155,6 +162,7 @@ impl Seed {
             ended: RefCell::default(),
             unidentified: RefCell::default(),
             closed: RefCell::default(),
+            local_connections: Locals::default(),
             locals: RefCell::default(),
             deferred: RefCell::default(),
             local: RefCell::default(),

@@ -1,6 +1,26 @@
 //! Names of what runs on a shard, so that a stall can be reported by name from another thread.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+/// Numbers that one thread has asked for before, so that it takes no lock to ask again.
+#[derive(Debug, Default)]
+pub(crate) struct Labels(RefCell<HashMap<String, u32>>);
+
+impl Labels {
+    /// As [`number`].
+    pub(crate) fn number(&self, name: &str) -> u32 {
+        let known = self.0.borrow().get(name).copied();
+        known.unwrap_or_else(|| {
+            let number = number(name);
+            self.0.borrow_mut().insert(name.to_owned(), number);
+            number
+        })
+    }
+}
 
 static NAMES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 

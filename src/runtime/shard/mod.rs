@@ -35,14 +35,16 @@ use shardcast_proto::{
 use crate::{
     ConnId,
     link::{Conn, close::Ended, members::Members, table::Table},
+    local::Locals,
     mesh::{Door, Envelope, Router},
     push::Push,
     server::{ListenerShared, Shared},
-    service::Service,
+    service::{Scratch, Service},
     stats::ConnectionInfo,
 };
 pub(crate) use counters::DROP_POLICIES;
 use counters::ShardCounters;
+use label::Labels;
 use latency::JustSent;
 pub(crate) use notices::Notice;
 use notices::Notices;
@@ -61,12 +63,16 @@ pub(crate) struct Shard {
     pub(crate) ring: RefCell<Ring>,
     pub(crate) timers: RefCell<TimerWheel<Timer>>,
     pub(crate) tasks: Tasks,
+    /// Of the kinds of task that were started here.
+    labels: Labels,
 
     pub(crate) table: RefCell<Table>,
     /// Open connections, per listener.
     pub(crate) members: RefCell<Vec<Members>>,
     /// Per listener, a service for each of its protocols.
     services: OnceCell<Vec<Vec<Box<dyn Service>>>>,
+    /// Per listener, what each of its protocols keeps on this shard.
+    pub(crate) protocol_states: Vec<Vec<Rc<dyn Any>>>,
     /// Per listener, the limits of its connections.
     limits: RefCell<Vec<Rc<connection::Limits>>>,
     periodics: RefCell<Vec<Periodic>>,
@@ -85,6 +91,8 @@ pub(crate) struct Shard {
     pub(crate) unidentified: RefCell<VecDeque<ConnId>>,
     closed: RefCell<VecDeque<(Time, ConnectionInfo)>>,
 
+    /// What is kept for the connections whose application asked for it.
+    pub(crate) local_connections: Locals,
     /// Things that live here by number, for whoever sends closures here.
     locals: RefCell<HashMap<u64, Rc<dyn Any>>>,
     /// What is to run in this turn once nothing is borrowed.
@@ -100,7 +108,7 @@ pub(crate) struct Shard {
 
     /// Buffers to be used again.
     pub(crate) spares: Spares,
-    pub(crate) scratch: Cell<Vec<u8>>,
+    pub(crate) scratch: Cell<Scratch>,
     pub(crate) accept_delay: Cell<Duration>,
     pub(crate) draining: Cell<bool>,
     pub(crate) drain_deadline: Cell<Option<Time>>,
@@ -163,7 +171,7 @@ impl Shard {
         if target == self.id {
             let mut local = self.local.borrow_mut();
             // Messages are bounded by their connections, answers by the requests in progress.
-            let is_bounded = matches!(envelope, Envelope::Deliver { .. } | Envelope::Unanswered { .. });
+            let is_bounded = matches!(envelope, Envelope::Deliver { .. });
             if !is_bounded && local.len() >= self.shared.config.mesh_capacity {
                 self.counters.mesh_refused.add(1);
                 return Err(envelope);

@@ -144,7 +144,6 @@ impl Shard {
             Envelope::Message(message) => self.take_push(self.id, push::Envelope::Message(message)),
             Envelope::Push { from, envelope } => self.take_push(from, *envelope),
             Envelope::Adopt(adopted) => self.adopt(*adopted),
-            Envelope::Unanswered { to } => self.on_unanswered(to),
             Envelope::Close { to, why } => self.close(to, why),
             Envelope::Run(run) => run(self),
         });

@@ -16,7 +16,7 @@ use std::{
 use shardcast_os::{executor, woken::Flag};
 
 use super::{Notice, Shard, current, label};
-use crate::{CloseReason, Connection, mesh::Peer};
+use crate::{CloseReason, ConnId, Connection, mesh::Peer};
 
 /// The tasks alive on one shard.
 ///
@@ -26,6 +26,9 @@ pub(crate) struct Tasks {
     /// By number; those without a task are in `free`.
     slots: RefCell<Vec<Option<Task>>>,
     free: RefCell<Vec<u32>>,
+    /// The first task of the connection in each slot, or [`NONE`]. Invariant: the tasks of an open connection are linked
+    /// to each other, and no others are.
+    of_slot: RefCell<Vec<u32>>,
     alive: Cell<usize>,
     runnable: Cell<usize>,
     ending: Cell<bool>,
@@ -38,6 +41,17 @@ struct Task {
     executor: Option<Waker>,
     /// The executor is about to poll it.
     scheduled: bool,
+    /// It is dropped instead of being polled again.
+    ends: bool,
+    /// The slot of its connection, and its neighbours among the tasks of that.
+    link: Option<Link>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    slot: u32,
+    before: u32,
+    behind: u32,
 }
 
 /// Wakes one task of one shard: from any thread, any number of times, for as long as anybody likes.
@@ -63,7 +77,52 @@ impl Tasks {
     /// Asks every task to end: each is dropped when it is next polled, which this brings about.
     pub(crate) fn end(&self) {
         if !self.ending.replace(true) {
-            self.slots.borrow_mut().iter_mut().flatten().for_each(|task| self.schedule(task));
+            let mut slots = self.slots.borrow_mut();
+            for task in slots.iter_mut().flatten() {
+                task.ends = true;
+                self.schedule(task);
+            }
+        }
+    }
+
+    /// As [`end`](Self::end), for the tasks of the connection in this slot, which has ended.
+    pub(crate) fn end_of(&self, slot: u32) {
+        let mut heads = self.of_slot.borrow_mut();
+        let Some(head) = heads.get_mut(slot as usize) else { return };
+        let mut slots = self.slots.borrow_mut();
+        let mut number = std::mem::replace(head, NONE);
+        while let Some(Some(task)) = slots.get_mut(number as usize) {
+            task.ends = true;
+            self.schedule(task);
+            number = task.link.take().map_or(NONE, |link| link.behind);
+        }
+    }
+
+    /// Links a task to the others of the connection in this slot.
+    fn link(&self, number: u32, slot: u32) {
+        let mut heads = self.of_slot.borrow_mut();
+        if heads.len() <= slot as usize {
+            heads.resize(slot as usize + 1, NONE);
+        }
+        let behind = std::mem::replace(&mut heads[slot as usize], number);
+        let mut slots = self.slots.borrow_mut();
+        if let Some(Some(task)) = slots.get_mut(number as usize) {
+            task.link = Some(Link { slot, before: NONE, behind });
+        }
+        if let Some(Some(Task { link: Some(link), .. })) = slots.get_mut(behind as usize) {
+            link.before = number;
+        }
+    }
+
+    fn unlink(&self, link: Link) {
+        let mut slots = self.slots.borrow_mut();
+        if let Some(Some(Task { link: Some(before), .. })) = slots.get_mut(link.before as usize) {
+            before.behind = link.behind;
+        } else if let Some(head) = self.of_slot.borrow_mut().get_mut(link.slot as usize) {
+            *head = link.behind;
+        }
+        if let Some(Some(Task { link: Some(behind), .. })) = slots.get_mut(link.behind as usize) {
+            behind.before = link.before;
         }
     }
 
@@ -105,14 +164,20 @@ impl Tasks {
         let home = shard.router.peer_to_keep(shard.id);
         home.woken.make_room(number);
         let waker = Arc::new(TaskWaker { home, shard: shard.id, number, woken: Flag::raised() });
-        slots[number as usize] = Some(Task { waker: Arc::clone(&waker), executor: None, scheduled: true });
+        slots[number as usize] = Some(Task {
+            waker: Arc::clone(&waker),
+            executor: None,
+            scheduled: true,
+            ends: self.ending.get(),
+            link: None,
+        });
         self.alive.set(self.alive.get() + 1);
         self.runnable.set(self.runnable.get() + 1);
         waker
     }
 
-    /// The executor polls the task, with `executor` as its waker.
-    fn begin_poll(&self, number: u32, executor: &Waker) {
+    /// The executor polls the task, with `executor` as its waker; true when the task is to be dropped instead.
+    fn begin_poll(&self, number: u32, executor: &Waker) -> bool {
         let mut slots = self.slots.borrow_mut();
         let task = slots[number as usize].as_mut().expect("a task that is polled has not ended");
         task.executor.get_or_insert_with(|| executor.clone());
@@ -120,13 +185,17 @@ impl Tasks {
             self.runnable.set(self.runnable.get() - 1);
         }
         task.waker.woken.lower();
+        task.ends
     }
 
     fn leave(&self, number: u32) {
         let task = self.slots.borrow_mut()[number as usize].take();
-        if task.is_some_and(|task| task.scheduled) {
+        if task.as_ref().is_some_and(|task| task.scheduled) {
             // Woken while it ended: the executor polls it no more.
             self.runnable.set(self.runnable.get() - 1);
+        }
+        if let Some(link) = task.and_then(|task| task.link) {
+            self.unlink(link);
         }
         self.alive.set(self.alive.get() - 1);
         self.free.borrow_mut().push(number);
@@ -161,21 +230,26 @@ impl Wake for TaskWaker {
     }
 }
 
-/// Starts `future` on `shard`, and polls it at once. A panic in it closes `connection`, if there is one, and nothing else.
+/// Starts `future` on `shard`, and polls it at once. It is dropped when `owner`, a connection of this shard, ends. A panic
+/// in it closes `closes`, if there is one, and nothing else.
 pub(crate) fn spawn(
     shard: &Rc<Shard>,
     name: &str,
-    connection: Option<Connection>,
+    owner: Option<ConnId>,
+    closes: Option<Connection>,
     future: impl Future<Output = ()> + 'static,
 ) {
     let waker = shard.tasks.enter(shard);
+    if let Some(owner) = owner.filter(|owner| owner.shard == shard.id) {
+        shard.tasks.link(waker.number, owner.slot);
+    }
     shard.counters.tasks.set(shard.tasks.alive() as u64);
     executor::spawn_local(Guarded {
         shard: Rc::clone(shard),
         number: waker.number,
         waker: waker.into(),
-        label: label::number(name),
-        connection,
+        label: shard.labels.number(name),
+        connection: closes,
         future: Some(Box::pin(future)),
     });
 }
@@ -194,10 +268,10 @@ impl Future for Guarded {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        this.shard.tasks.begin_poll(this.number, cx.waker());
+        let ends = this.shard.tasks.begin_poll(this.number, cx.waker());
         // A task may start another one, which is polled in here too.
         let outer = this.shard.counters.run(this.label);
-        let polled = catch_unwind(AssertUnwindSafe(|| this.poll_or_drop()));
+        let polled = catch_unwind(AssertUnwindSafe(|| this.poll_or_drop(ends)));
         this.shard.counters.run(outer);
         match polled {
             Ok(Poll::Pending) => return Poll::Pending,
@@ -212,8 +286,8 @@ impl Future for Guarded {
 
 impl Guarded {
     /// Polls the future; drops it when it is done, or is to end.
-    fn poll_or_drop(&mut self) -> Poll<()> {
-        if !self.shard.tasks.ending.get()
+    fn poll_or_drop(&mut self, ends: bool) -> Poll<()> {
+        if !ends
             && let Some(future) = &mut self.future
             && future.as_mut().poll(&mut Context::from_waker(&self.waker)).is_pending()
         {
@@ -232,8 +306,11 @@ impl Guarded {
             // Refused: the shard has more urgent trouble, and the peer its time-outs.
             let _ = connection.close_because(CloseReason::Panic);
         }
-        // Dropping what is left may panic as well; it was told already.
+        // Dropping what is left may panic as well; that was counted already.
         let rest = self.future.take();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(rest)));
     }
 }
+
+/// No task has this number.
+const NONE: u32 = u32::MAX;

@@ -8,8 +8,8 @@ use super::{
     frame,
 };
 use crate::{
-    Command, Dialect, Error, Event, Home, Message, Progress, Protocol, Refusal, RequestId, Route, Session,
-    Sniff, Time,
+    Command, Dialect, Error, Event, Home, Message, Opening, Progress, Protocol, Refusal, RequestId, Route,
+    Session, Sniff, Time,
 };
 
 /// The protocol of a listener: packets end where its [`Parser`] says.
@@ -68,7 +68,7 @@ impl<P: Parser + 'static> Protocol for Framed<P> {
         Sniff::Match(Home::Here)
     }
 
-    fn accept(&self, _now: Time) -> Box<dyn Session> {
+    fn accept(&self, _opening: &Opening<'_>) -> Box<dyn Session> {
         Box::new(self.session())
     }
 
@@ -184,7 +184,7 @@ impl<P> FramedSession<P> {
     fn request<'a>(&mut self, packet: &'a [u8]) -> Progress<'a> {
         self.request_count += 1;
         let id = RequestId(self.request_count);
-        Progress::event(packet.len(), Event::Request { id, route: Route::Only, body: packet })
+        Progress::event(packet.len(), Event::Request(crate::Request::new(id, Route::Only, packet)))
     }
 
     /// A frame of the guide, on a connection that speaks the vocabulary or may begin to.

@@ -1,5 +1,8 @@
 use super::*;
-use crate::{Command, Error, Event, Home, Progress, Protocol, RequestId, Route, Session, Sniff, Time};
+use crate::{
+    Command, Error, Event, Home, Progress, Protocol, Request, RequestId, Route, Session, Sniff, Time,
+    testing::accept,
+};
 
 const NOW: Time = Time::from_nanos(0);
 
@@ -9,7 +12,7 @@ fn unhex(text: &str) -> Vec<u8> {
 }
 
 fn packet(id: u64, body: &[u8]) -> Progress<'_> {
-    Progress::event(body.len(), Event::Request { id: RequestId(id), route: Route::Only, body })
+    Progress::event(body.len(), Event::Request(Request::new(RequestId(id), Route::Only, body)))
 }
 
 #[test]
@@ -23,7 +26,7 @@ fn recorded_heartbeat_is_one_request_and_is_what_we_encode() {
     let mut session = Framed::default().session();
     assert_eq!(session.handle_input(&heartbeat, NOW), Ok(packet(1, &heartbeat)));
     let mut out = Vec::new();
-    let respond = Command::Respond { id: RequestId(1), body: &heartbeat };
+    let respond = Command::respond(RequestId(1), &heartbeat);
     assert_eq!(session.handle_command(respond, &mut out, NOW), Ok(()));
     assert_eq!(out, echo);
 }
@@ -113,7 +116,7 @@ fn parser_may_be_chosen_at_run_time() {
     let parsers: [Box<dyn Parser>; 2] = [Box::new(line), Box::new(LengthPrefixed::default())];
     for (parser, input) in parsers.into_iter().zip([&b"hi\n"[..], b"\0\0\0\x08\0\0\0\0"]) {
         let protocol = Framed::new(parser, 100);
-        assert_eq!(protocol.accept(NOW).handle_input(input, NOW), Ok(packet(1, input)));
+        assert_eq!(accept(&protocol, NOW).handle_input(input, NOW), Ok(packet(1, input)));
     }
 }
 

@@ -6,7 +6,7 @@ use shardcast_proto::{
     tars::framed::{
         Framed, LengthPrefixed, LengthPrefixedCodec, Parsed, Proxy, ProxyConfig, ProxyEvent, frame,
     },
-    testing::{Conformance, Outcome, converse, pieces},
+    testing::{Conformance, Outcome, accept, converse, pieces},
 };
 
 const NOW: Time = Time::from_nanos(0);
@@ -14,7 +14,7 @@ const NOW: Time = Time::from_nanos(0);
 session_conformance!(
     length_prefixed,
     Conformance {
-        accept: &|| Framed::default().accept(NOW),
+        accept: &|| accept(&Framed::default(), NOW),
         conversation: &[
             frame::encode(1, b"heartbeat"),
             frame::encode(0, b""),
@@ -37,7 +37,7 @@ session_conformance!(
 session_conformance!(
     control_vocabulary,
     Conformance {
-        accept: &|| Framed::default().accept(NOW),
+        accept: &|| accept(&Framed::default(), NOW),
         conversation: &[
             frame::encode(1, b"\0SHC\x01\x07"),
             frame::encode(1, b"\0SHC\x01\x01\0"),
@@ -64,7 +64,7 @@ fn only_a_first_frame_of_hello_opts_in() {
     let hello = frame::encode(1, b"\0SHC\x01\x01\0");
     let subscribe = frame::encode(2, b"\0SHC\x02\0\x01a");
     let events = |frames: &[&[u8]]| {
-        converse(&mut *Framed::default().accept(NOW), [&frames.concat()[..]], NOW).events.join("\n")
+        converse(&mut *accept(&Framed::default(), NOW), [&frames.concat()[..]], NOW).events.join("\n")
     };
     let opted = events(&[&hello, &subscribe]);
     assert!(opted.contains("Hello") && opted.contains("Subscribe"), "{opted}");
@@ -73,7 +73,7 @@ fn only_a_first_frame_of_hello_opts_in() {
         assert_eq!((events.matches("Request {").count(), events.lines().count()), (3, 3), "{events}");
     }
     let custom = Framed::new(LengthPrefixed::default(), 100);
-    let events = converse(&mut *custom.accept(NOW), [&hello[..]], NOW).events;
+    let events = converse(&mut *accept(&custom, NOW), [&hello[..]], NOW).events;
     assert!(events[0].contains("Request"), "frames of an application are its own: {events:?}");
 }
 
@@ -89,7 +89,7 @@ fn records(input: &[u8]) -> Parsed {
 session_conformance!(
     custom_parser,
     Conformance {
-        accept: &|| Framed::new(records, 16).accept(NOW),
+        accept: &|| accept(&Framed::new(records, 16), NOW),
         conversation: b"one;two;;fifteen bytes..;",
         events: 4,
         broken: &[(b"fine!", "refused"), (b"never an end in sight", "frame-too-large")],
@@ -107,7 +107,7 @@ fn each_malformed_frame_ends_in_its_documented_error() {
         let (Some(hex), Some(code)) = (words.next(), words.next()) else { panic!("{line}") };
         let bytes = unhex(hex);
         for len in [bytes.len(), 1] {
-            let transcript = converse(&mut *Framed::default().accept(NOW), pieces(&bytes, len), NOW);
+            let transcript = converse(&mut *accept(&Framed::default(), NOW), pieces(&bytes, len), NOW);
             assert_eq!(transcript.outcome.code(), Some(code), "{line}");
         }
         count += 1;
@@ -118,7 +118,7 @@ fn each_malformed_frame_ends_in_its_documented_error() {
 #[test]
 fn whole_frames_before_a_malformed_one_are_served() {
     let input = [&frame::encode(1, b"good")[..], b"\0\0\0\x05"].concat();
-    let transcript = converse(&mut *Framed::default().accept(NOW), [&input[..]], NOW);
+    let transcript = converse(&mut *accept(&Framed::default(), NOW), [&input[..]], NOW);
     assert_eq!(transcript.events.len(), 1);
     assert_eq!(transcript.outcome, Outcome::Failed(Error::FrameTooSmall { len: 5, min: 8 }));
 }
@@ -162,9 +162,9 @@ proptest! {
     ) {
         let limits = LengthPrefixed { frame_len_min: 8, frame_len_max: 64 };
         for protocol in [&Framed::length_prefixed(limits) as &dyn Protocol, &Framed::new(records, 32)] {
-            let whole = converse(&mut *protocol.accept(NOW), [&input[..]], NOW);
+            let whole = converse(&mut *accept(protocol, NOW), [&input[..]], NOW);
             let pieces = cut(&input, &cuts);
-            let split = converse(&mut *protocol.accept(NOW), pieces.iter().map(|piece| &piece[..]), NOW);
+            let split = converse(&mut *accept(protocol, NOW), pieces.iter().map(|piece| &piece[..]), NOW);
             prop_assert_eq!(whole, split);
         }
     }
@@ -184,7 +184,7 @@ proptest! {
     fn any_proper_prefix_of_a_frame_needs_more(payload in prop::collection::vec(any::<u8>(), 0..60)) {
         let packet = frame::encode(1, &payload);
         for len in 0..packet.len() {
-            let transcript = converse(&mut *Framed::default().accept(NOW), [&packet[..len]], NOW);
+            let transcript = converse(&mut *accept(&Framed::default(), NOW), [&packet[..len]], NOW);
             prop_assert_eq!(transcript.outcome, Outcome::NeedMore(len));
             prop_assert!(transcript.events.is_empty());
         }

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use shardcast_proto::{
-    Command, Error, Event, Home, Progress, Protocol, RequestId, Route, Session, Sniff, Time,
-    session_conformance, testing::Conformance,
+    Command, Error, Event, Home, Opening, Progress, Protocol, Request, RequestId, Route, Session, Sniff,
+    Time, session_conformance,
+    testing::{Conformance, accept},
 };
 
 /// A line is a request: `WORD REST`; `a;b` is two. `ping` is answered by the session, `bye` says goodbye.
@@ -26,8 +27,11 @@ impl Protocol for Line {
         }
     }
 
-    fn accept(&self, now: Time) -> Box<dyn Session> {
-        Box::new(LineSession { first_line_by: Some(now + FIRST_LINE_TIMEOUT), ..LineSession::default() })
+    fn accept(&self, opening: &Opening<'_>) -> Box<dyn Session> {
+        Box::new(LineSession {
+            first_line_by: Some(opening.now + FIRST_LINE_TIMEOUT),
+            ..LineSession::default()
+        })
     }
 }
 
@@ -63,7 +67,7 @@ struct LineSession {
 impl LineSession {
     fn request<'a>(&mut self, body: &'a [u8]) -> Event<'a> {
         self.line_count += 1;
-        Event::Request { id: RequestId(self.line_count), route: Route::Only, body }
+        Event::Request(Request::new(RequestId(self.line_count), Route::Only, body))
     }
 }
 
@@ -128,7 +132,7 @@ impl Session for LineSession {
     fn poll_event(&mut self) -> Option<Event<'_>> {
         self.polled = self.second.take()?;
         self.line_count += 1;
-        Some(Event::Request { id: RequestId(self.line_count), route: Route::Only, body: &self.polled })
+        Some(Event::Request(Request::new(RequestId(self.line_count), Route::Only, &self.polled)))
     }
 
     fn poll_timeout(&self) -> Option<Time> {
@@ -139,13 +143,13 @@ impl Session for LineSession {
 session_conformance!(
     conformance,
     Conformance {
-        accept: &|| Line.accept(Time::from_nanos(0)),
+        accept: &|| accept(&Line, Time::from_nanos(0)),
         conversation: b"@3 hello\nping\none;two\n\nbye\n",
         events: 5,
         broken: &[(b"\xff\xfe\n", "malformed"), (&[b'x'; 70], "frame-too-large"), (b"\0\x80\n", "malformed")],
         silence: &[(b"", "timed-out"), (b"hel", "timed-out")],
         refused: &[
-            Command::Respond { id: RequestId(1), body: b"two\nlines" },
+            Command::respond(RequestId(1), b"two\nlines"),
             Command::Push { route: Route::Numbered(1), body: b"x" },
         ],
     }

@@ -12,6 +12,7 @@ mod churn;
 mod client;
 mod drain;
 mod framed;
+mod handlers;
 mod handles;
 mod home;
 mod kernel;

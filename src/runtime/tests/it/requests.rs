@@ -4,8 +4,8 @@
 use std::{
     cell::RefCell,
     collections::BTreeSet,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{Shutdown, SocketAddr, TcpStream},
+    io::Write as _,
+    net::{Shutdown, SocketAddr},
     sync::mpsc,
     thread,
     time::Duration,
@@ -16,7 +16,7 @@ use shardcast::{
     ServerConfig, Service, task,
 };
 
-use crate::support::{PATIENCE, Script, config, eventually, start};
+use crate::support::{PATIENCE, Script, ScriptClient, config, eventually, start};
 
 /// Who answers the words of a line, and when.
 enum Answers {
@@ -83,49 +83,10 @@ fn answer((responder, word): (Responder, String)) {
     let _ = responder.respond(word);
 }
 
-struct Client {
-    stream: TcpStream,
-    lines: BufReader<TcpStream>,
-}
-
-impl Client {
-    fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
-        let lines = BufReader::new(stream.try_clone().expect("a descriptor"));
-        Self { stream, lines }
-    }
-
-    fn say(&mut self, text: &str) {
-        self.stream.write_all(text.as_bytes()).expect("it is read");
-    }
-
-    #[track_caller]
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).expect("a line in time");
-        line.trim_end().to_owned()
-    }
-
-    #[track_caller]
-    fn hears(&mut self, expected: &[&str]) {
-        let heard: Vec<_> = expected.iter().map(|_| self.line()).collect();
-        assert_eq!(heard, expected);
-    }
-
-    /// All that comes until the end of the stream.
-    #[track_caller]
-    fn rest(mut self) -> Vec<String> {
-        let mut text = String::new();
-        self.lines.read_to_string(&mut text).expect("an end, not a reset");
-        text.lines().map(str::to_owned).collect()
-    }
-}
-
 /// Words are `0` to `count - 1`, each answered once, in whatever order.
 #[track_caller]
 fn all_are_answered(address: SocketAddr, count: usize) {
-    let mut client = Client::connect(address);
+    let mut client = ScriptClient::connect(address);
     let mut asks = client.stream.try_clone().expect("a descriptor");
     let ask = thread::spawn(move || {
         let words: String = (0..count).map(|number| format!("{number}\n")).collect();
@@ -164,7 +125,7 @@ fn requests_in_progress_are_bounded_by_not_reading() {
     let (answers, asked) = mpsc::channel::<(Responder, String)>();
     let (server, address) =
         serve(ServerConfig { limits, ..config() }, move || Answers::Elsewhere(answers.clone()));
-    let mut client = Client::connect(address);
+    let mut client = ScriptClient::connect(address);
     let words: String = (0..1_000).map(|number| format!("{number}\n")).collect();
     client.say(&words);
     // It may not be open yet.
@@ -189,7 +150,7 @@ fn requests_in_progress_are_bounded_by_not_reading() {
 fn a_publication_with_a_delay_is_no_request_in_progress() {
     let limits = Limits { requests_in_progress_max: 10, ..Limits::default() };
     let (server, address) = serve(ServerConfig { limits, ..config() }, || Answers::Now);
-    let mut client = Client::connect(address);
+    let mut client = ScriptClient::connect(address);
     client.say(&"later t\n".repeat(100));
     client.say("after\n");
     client.hears(&["after"]);
@@ -202,7 +163,7 @@ fn a_publication_with_a_delay_is_no_request_in_progress() {
 fn a_handler_may_send_as_much_to_its_own_connection_as_its_outbox_holds() {
     let config = ServerConfig { mesh_capacity: 8, ..config() };
     let (server, address) = serve(config, || Answers::Lines(5_000));
-    let mut client = Client::connect(address);
+    let mut client = ScriptClient::connect(address);
     client.say("go\n");
     assert!((0..5_000).all(|number| client.line() == number.to_string()));
     server.stop().expect("a clean stop");
@@ -212,7 +173,7 @@ fn a_handler_may_send_as_much_to_its_own_connection_as_its_outbox_holds() {
 fn what_was_asked_before_the_end_of_the_stream_is_answered() {
     let (server, address) = serve(config(), || Answers::Late(Duration::from_millis(20)));
     for _ in 0..20 {
-        let mut client = Client::connect(address);
+        let mut client = ScriptClient::connect(address);
         client.say("one\ntwo;three\n");
         client.stream.shutdown(Shutdown::Write).expect("connected");
         let mut heard = client.rest();
@@ -220,13 +181,13 @@ fn what_was_asked_before_the_end_of_the_stream_is_answered() {
         assert_eq!(heard, ["one", "three", "two"]);
     }
     // The same for a goodbye in the words of the protocol; nothing behind it is looked at.
-    let mut client = Client::connect(address);
+    let mut client = ScriptClient::connect(address);
     client.say("one\nbye\ntwo\n");
     assert_eq!(client.rest(), ["one"]);
     server.stop().expect("a clean stop");
     // Nobody will answer: that ends it too.
     let (server, address) = serve(config(), || Answers::Never);
-    let mut client = Client::connect(address);
+    let mut client = ScriptClient::connect(address);
     client.say("one\n");
     client.stream.shutdown(Shutdown::Write).expect("connected");
     assert!(client.rest().is_empty());
@@ -236,12 +197,12 @@ fn what_was_asked_before_the_end_of_the_stream_is_answered() {
 #[test]
 fn a_session_decides_what_the_end_of_the_stream_means() {
     let (server, address) = serve(config(), || Answers::Late(Duration::from_millis(20)));
-    let mut client = Client::connect(address);
+    let mut client = ScriptClient::connect(address);
     client.say("quit\none\n");
     client.stream.shutdown(Shutdown::Write).expect("connected");
     assert!(client.rest().is_empty(), "it ends at once");
 
-    let mut client = Client::connect(address);
+    let mut client = ScriptClient::connect(address);
     client.say("stay\nsub t\n");
     client.hears(&["subscribed 0"]);
     client.stream.shutdown(Shutdown::Write).expect("connected");
@@ -258,7 +219,7 @@ fn a_session_decides_what_the_end_of_the_stream_means() {
 fn events_of_one_frame_are_treated_as_those_of_many() {
     for separator in ["\n", ";"] {
         let (server, address) = serve(config(), || Answers::Now);
-        let mut client = Client::connect(address);
+        let mut client = ScriptClient::connect(address);
         client.say(&(["hello", "sub t"].join(separator) + "\n"));
         client.hears(&["welcome", "subscribed 0"]);
         server.handle().publish("t", "x").expect("room");
@@ -293,7 +254,7 @@ fn nothing_comes_behind_the_end_of_a_subscription() {
             ..Limits::default()
         };
         let (server, address) = serve(ServerConfig { limits, ..config() }, || Answers::Now);
-        let mut client = Client::connect(address);
+        let mut client = ScriptClient::connect(address);
         client.say("sub t\n");
         client.hears(&["subscribed 0"]);
         let body = "x".repeat(60_000);

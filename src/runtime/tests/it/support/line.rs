@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use shardcast::{
     Connection, Reply, Request, Service,
-    proto::{Command, Error, Event, Home, Progress, Protocol, RequestId, Route, Session, Sniff, Time},
+    proto::{
+        Command, Error, Event, Home, Opening, Progress, Protocol, RequestId, Route, Session, Sniff, Time,
+    },
 };
 
 /// A toy protocol of text lines, added through the public door alone. A line is a request; `ping` is
@@ -23,8 +25,11 @@ impl Protocol for Line {
         }
     }
 
-    fn accept(&self, now: Time) -> Box<dyn Session> {
-        Box::new(LineSession { first_line_by: Some(now + FIRST_LINE_TIMEOUT), ..LineSession::default() })
+    fn accept(&self, opening: &Opening<'_>) -> Box<dyn Session> {
+        Box::new(LineSession {
+            first_line_by: Some(opening.now + FIRST_LINE_TIMEOUT),
+            ..LineSession::default()
+        })
     }
 }
 
@@ -59,7 +64,7 @@ impl Session for LineSession {
             body => {
                 self.line_count += 1;
                 let id = RequestId(self.line_count);
-                Ok(Progress::event(end + 1, Event::Request { id, route: Route::Only, body }))
+                Ok(Progress::event(end + 1, Event::Request(Request::new(id, Route::Only, body))))
             }
         }
     }

@@ -6,6 +6,7 @@ mod line;
 mod peer;
 mod recorder;
 mod script;
+mod script_client;
 mod topics;
 mod totals;
 
@@ -27,6 +28,7 @@ pub(crate) use line::{Line, WhoAmI};
 pub(crate) use peer::{End, Peer, frame};
 pub(crate) use recorder::{Event, PUSHES, Recorder};
 pub(crate) use script::Script;
+pub(crate) use script_client::ScriptClient;
 pub(crate) use topics::Topics;
 pub(crate) use totals::Totals;
 

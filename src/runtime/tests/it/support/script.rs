@@ -3,8 +3,8 @@ use std::time::Duration;
 use shardcast::{
     Bytes,
     proto::{
-        Command, Dialect, EndOfStream, Error, Event, Home, Message, Position, Progress, Protocol,
-        PublishOptions, RequestId, Route, Session, Sniff, Time,
+        Command, Dialect, EndOfStream, Error, Event, Home, Message, Opening, Position, Progress, Protocol,
+        PublishOptions, Request, RequestId, Route, Session, Sniff, Time,
     },
 };
 
@@ -19,6 +19,8 @@ use shardcast::{
 /// | `bye` | a goodbye |
 /// | `stay`, only first | no event; the end of the stream will not end the connection |
 /// | `quit`, only first | no event; the end of the stream will end the connection at once |
+/// | `failures`, only first | no event; from there on the protocol has failures: `failed CODE TEXT`, `forgotten` |
+/// | `tell X` | a request to which no answer is expected |
 /// | any other | a request, answered by the service |
 pub(crate) struct Script;
 
@@ -31,7 +33,7 @@ impl Protocol for Script {
         Sniff::Match(Home::Here)
     }
 
-    fn accept(&self, _now: Time) -> Box<dyn Session> {
+    fn accept(&self, _opening: &Opening<'_>) -> Box<dyn Session> {
         Box::new(ScriptSession::default())
     }
 
@@ -61,11 +63,12 @@ struct State {
     requests: u64,
     dialect: Dialect,
     end: EndOfStream,
+    has_failures: bool,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { requests: 0, dialect: Dialect(0), end: EndOfStream::Answer }
+        Self { requests: 0, dialect: Dialect(0), end: EndOfStream::Answer, has_failures: false }
     }
 }
 
@@ -78,10 +81,11 @@ impl State {
             "hello" => self.dialect = Dialect(1),
             "stay" => self.end = EndOfStream::Stay,
             "quit" => self.end = EndOfStream::Close,
+            "failures" => self.has_failures = true,
             _ => {}
         }
         Some(match verb {
-            "stay" | "quit" => return None,
+            "stay" | "quit" | "failures" => return None,
             "hello" => Event::Hello { id },
             "sub" => Event::Subscribe { id, topic, prefix: false, since: None },
             "since" => Event::Subscribe { id, topic, prefix: false, since: Some(Position::default()) },
@@ -92,7 +96,8 @@ impl State {
             }
             "unsub" => Event::Unsubscribe { id, topic, prefix: false },
             "bye" => Event::Closing,
-            _ => Event::Request { id, route: Route::Only, body: word.as_bytes() },
+            "tell" => Event::Request(Request::new(id, Route::Only, word.as_bytes()).one_way()),
+            _ => Event::Request(Request::new(id, Route::Only, word.as_bytes())),
         })
     }
 }
@@ -121,6 +126,10 @@ impl Session for ScriptSession {
             Command::Respond { body, .. } | Command::Push { body, .. } => {
                 format!("{}\n", String::from_utf8_lossy(body))
             }
+            Command::Fail { failure, .. } if self.state.has_failures => {
+                format!("failed {} {}\n", failure.code, failure.text)
+            }
+            Command::Forget { .. } if self.state.has_failures => "forgotten\n".into(),
             Command::Welcome { .. } => "welcome\n".into(),
             Command::Subscribed { head, .. } => format!("subscribed {}\n", head.offset),
             Command::Unsubscribed { .. } => "unsubscribed\n".into(),

@@ -1,6 +1,22 @@
+//! The contract between a protocol and whatever carries its bytes.
+
+mod command;
+mod error;
+mod event;
+mod opening;
+mod request;
+
+use std::{any::Any, rc::Rc};
+
 use bytes::Bytes;
 
-use crate::{Position, PublishOptions, Recovery, Refusal, Time};
+use crate::{Position, Time};
+
+pub use command::Command;
+pub use error::Error;
+pub use event::{Event, Operation};
+pub use opening::Opening;
+pub use request::{Failure, Request, RequestId, Response, Route};
 
 /// A wire protocol: recognises its peers and opens sessions for them.
 ///
@@ -12,8 +28,21 @@ pub trait Protocol: Send + Sync {
     /// Looks at the first bytes of a connection without consuming them.
     fn sniff(&self, prefix: &[u8]) -> Sniff;
 
-    /// Opens the accepting side of a connection.
-    fn accept(&self, now: Time) -> Box<dyn Session>;
+    /// Opens the accepting end of a connection.
+    fn accept(&self, opening: &Opening<'_>) -> Box<dyn Session>;
+
+    /// Opens the connecting end of a connection; `None` when this protocol only accepts.
+    fn connect(&self, opening: &Opening<'_>) -> Option<Box<dyn Session>> {
+        let _ = opening;
+        None
+    }
+
+    /// Makes what sessions of this protocol share on one shard, for each shard and listener once. It lives as long as
+    /// the shard, and never leaves its thread.
+    fn shard_state(&self, shard: u16) -> Rc<dyn Any> {
+        let _ = shard;
+        Rc::new(())
+    }
 
     /// The frame that carries a push to every peer alike, so that it is encoded once and shared.
     ///
@@ -78,7 +107,9 @@ pub enum Home {
     Key(u64),
 }
 
-/// Protocol state and logic of one connection.
+/// Protocol state and logic of one end of a connection: the same contract for the end that accepts and for the one that
+/// connects. The connecting end asks, and gets responses and pushes; nothing keeps a protocol from doing both at both
+/// ends.
 ///
 /// Methods come in two kinds: `handle_*` take what happened, `poll_*` give what to do. After any
 /// `handle_*`, poll in this order until all are empty: [`poll_event`](Self::poll_event),
@@ -107,7 +138,8 @@ pub trait Session {
     /// Asks the session to say something to the peer: appends the frame to `out`.
     ///
     /// # Errors
-    /// Hands the command back, with nothing appended, when this protocol can never carry it out.
+    /// Hands the command back, with nothing appended, when this protocol cannot carry it out: never, or because a
+    /// field does not fit into its frame.
     fn handle_command<'c>(
         &mut self,
         command: Command<'c>,
@@ -186,212 +218,5 @@ impl<'a> Progress<'a> {
     /// `taken` bytes were for the session alone.
     pub const fn silent(taken: usize) -> Self {
         Self { taken, event: None, more: false }
-    }
-}
-
-/// Identifies a request within one connection; echoed in its response.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub struct RequestId(pub u64);
-
-/// Names the handler that a message is for.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Route<'a> {
-    /// The protocol has one handler: framed Tars push.
-    Only,
-    /// Tars: servant and function.
-    Named(&'a str, &'a str),
-    /// Seastar RPC verb, tcpshm message type.
-    Numbered(u64),
-}
-
-/// What the peer did.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Event<'a> {
-    /// The peer asks and expects [`Command::Respond`].
-    Request {
-        /// Echoed in the response.
-        id: RequestId,
-        /// Which handler.
-        route: Route<'a>,
-        /// Encoded arguments.
-        body: &'a [u8],
-    },
-    /// The peer is done: answer what was asked, then close.
-    Closing,
-    /// The peer says itself what it wants to hear from here on, and expects [`Command::Welcome`]. Nothing comes to
-    /// it unasked any more.
-    Hello {
-        /// Echoed in the answer.
-        id: RequestId,
-    },
-    /// The peer subscribes, and expects [`Command::Subscribed`].
-    Subscribe {
-        /// Echoed in the answer.
-        id: RequestId,
-        /// A topic's name, or the front of names; not checked.
-        topic: &'a str,
-        /// It is the front of names.
-        prefix: bool,
-        /// Where the peer was when it was here before.
-        since: Option<Position>,
-    },
-    /// The peer ends a subscription, and expects [`Command::Unsubscribed`].
-    Unsubscribe {
-        /// Echoed in the answer.
-        id: RequestId,
-        /// As it was subscribed to.
-        topic: &'a str,
-        /// It is the front of names.
-        prefix: bool,
-    },
-    /// The peer publishes.
-    Publish {
-        /// If the peer expects [`Command::Published`]: echoed there.
-        id: Option<RequestId>,
-        /// A topic's name; not checked.
-        topic: &'a str,
-        /// What else it asks for.
-        options: PublishOptions,
-        /// Encoded payload.
-        body: &'a [u8],
-    },
-    /// The peer asks who is subscribed, and expects [`Command::Present`].
-    Presence {
-        /// Echoed in the answer.
-        id: RequestId,
-        /// A topic's name; not checked.
-        topic: &'a str,
-    },
-}
-
-/// What a peer can ask of the hub.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Operation {
-    /// [`Event::Hello`].
-    Hello,
-    /// [`Event::Subscribe`].
-    Subscribe,
-    /// [`Event::Unsubscribe`].
-    Unsubscribe,
-    /// [`Event::Publish`].
-    Publish,
-    /// [`Event::Presence`].
-    Presence,
-}
-
-/// What the application wants said to the peer.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Command<'a> {
-    /// Answers [`Event::Request`].
-    Respond {
-        /// From the request.
-        id: RequestId,
-        /// Encoded result.
-        body: &'a [u8],
-    },
-    /// A message that the peer did not ask for.
-    Push {
-        /// Where on the peer it goes.
-        route: Route<'a>,
-        /// Encoded payload.
-        body: &'a [u8],
-    },
-    /// Answers [`Event::Hello`].
-    Welcome {
-        /// From the request.
-        id: RequestId,
-        /// Grows from one run of the server to the next.
-        epoch: u64,
-    },
-    /// Answers [`Event::Subscribe`]: what is behind `head` follows, and before it what was missed.
-    Subscribed {
-        /// From the request.
-        id: RequestId,
-        /// Where the topic stands.
-        head: Position,
-        /// What became of `since`.
-        recovery: Recovery,
-    },
-    /// Answers [`Event::Unsubscribe`].
-    Unsubscribed {
-        /// From the request.
-        id: RequestId,
-    },
-    /// Answers [`Event::Publish`].
-    Published {
-        /// From the request.
-        id: RequestId,
-        /// Where the message stands.
-        position: Position,
-        /// How many get it.
-        receivers: u32,
-    },
-    /// Answers [`Event::Presence`].
-    Present {
-        /// From the request.
-        id: RequestId,
-        /// Subscribers of the topic.
-        count: u32,
-    },
-    /// Answers any of them that cannot be done.
-    Refused {
-        /// From the request.
-        id: RequestId,
-        /// What was asked.
-        operation: Operation,
-        /// Why not.
-        refusal: Refusal,
-    },
-    /// A message of a topic that the peer subscribed to.
-    Message(Message<'a>),
-}
-
-/// The peer broke the protocol. Its [`code`](Self::code) is what metrics, logs and documents call it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// A frame announced more bytes than the limit.
-    #[error("frame of {len} bytes exceeds the limit of {max}")]
-    FrameTooLarge {
-        /// Announced length in bytes.
-        len: u64,
-        /// Limit in bytes.
-        max: u64,
-    },
-    /// A frame announced fewer bytes than its own header has.
-    #[error("frame of {len} bytes is shorter than the minimum of {min}")]
-    FrameTooSmall {
-        /// Announced length in bytes.
-        len: u64,
-        /// Minimum in bytes.
-        min: u64,
-    },
-    /// A frame that cannot be read; says which part.
-    #[error("malformed {0}")]
-    Malformed(&'static str),
-    /// A parser supplied by the application said no.
-    #[error("refused by the listener's parser")]
-    Refused,
-    /// The peer let a deadline of the protocol pass; says which.
-    #[error("no {0} in time")]
-    TimedOut(&'static str),
-    /// The first bytes belong to no protocol of this listener.
-    #[error("first bytes belong to no protocol of this listener")]
-    Unrecognised,
-}
-
-impl Error {
-    /// Stable short name: the label of `decode_errors_total` and the word in `docs/errors.md`.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::FrameTooLarge { .. } => "frame-too-large",
-            Self::FrameTooSmall { .. } => "frame-too-small",
-            Self::Malformed(_) => "malformed",
-            Self::Refused => "refused",
-            Self::TimedOut(_) => "timed-out",
-            Self::Unrecognised => "unrecognised",
-        }
     }
 }

@@ -1,0 +1,67 @@
+use crate::Time;
+
+/// Identifies a request within one connection; echoed in its response.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct RequestId(pub u64);
+
+/// Names the handler that a message is for.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Route<'a> {
+    /// The protocol has one handler: framed Tars push.
+    Only,
+    /// Tars: servant and function.
+    Named(&'a str, &'a str),
+    /// Seastar RPC verb, tcpshm message type.
+    Numbered(u64),
+}
+
+/// One request; borrows the bytes as they were received.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Request<'a> {
+    /// Names it within its connection.
+    pub id: RequestId,
+    /// Which handler it is for.
+    pub route: Route<'a>,
+    /// What the protocol carries beside the arguments, such as context and status, encoded; empty where it has no
+    /// such thing.
+    pub head: &'a [u8],
+    /// Encoded arguments.
+    pub body: &'a [u8],
+    /// From then on the one who asks does not wait any more.
+    pub deadline: Option<Time>,
+    /// Whether the one who asks expects an answer.
+    pub expects_answer: bool,
+}
+
+impl<'a> Request<'a> {
+    /// A request without a head and without a deadline, to which an answer is expected.
+    pub const fn new(id: RequestId, route: Route<'a>, body: &'a [u8]) -> Self {
+        Self { id, route, head: &[], body, deadline: None, expects_answer: true }
+    }
+
+    /// The same, without an answer.
+    #[must_use]
+    pub const fn one_way(self) -> Self {
+        Self { expects_answer: false, ..self }
+    }
+}
+
+/// The answer to one request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Response<'a> {
+    /// Of the request.
+    pub id: RequestId,
+    /// As [`Request::head`].
+    pub head: &'a [u8],
+    /// Encoded result, or why there is none.
+    pub result: Result<&'a [u8], Failure<'a>>,
+}
+
+/// Why a request has no result: the protocol's own code, and a text for people.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Failure<'a> {
+    /// Of the protocol's own numbering.
+    pub code: i32,
+    /// One sentence; may be empty.
+    pub text: &'a str,
+}

@@ -1,0 +1,91 @@
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+/// What a request is answered with.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Answer {
+    /// A result.
+    Result {
+        /// What the protocol carries beside it, encoded; empty for none.
+        head: Bytes,
+        /// Encoded result.
+        body: Bytes,
+    },
+    /// There is no result.
+    Failure(Failure),
+}
+
+/// Why a request has no result: it is told to the peer, where its protocol can.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{text} (code {code})")]
+pub struct Failure {
+    /// Of the protocol's own numbering.
+    pub code: i32,
+    /// One sentence.
+    pub text: Cow<'static, str>,
+}
+
+impl Failure {
+    /// A failure with this code of the protocol, and a text for people.
+    pub fn new(code: i32, text: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, text: text.into() }
+    }
+}
+
+impl Answer {
+    /// A result without a head.
+    pub fn result(body: impl Into<Bytes>) -> Self {
+        Self::Result { head: Bytes::new(), body: body.into() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Result { head, body } => head.len() + body.len(),
+            Self::Failure(failure) => failure.text.len(),
+        }
+    }
+}
+
+impl From<Bytes> for Answer {
+    fn from(body: Bytes) -> Self {
+        Self::result(body)
+    }
+}
+
+impl From<Vec<u8>> for Answer {
+    fn from(body: Vec<u8>) -> Self {
+        Self::result(body)
+    }
+}
+
+impl From<String> for Answer {
+    fn from(body: String) -> Self {
+        Self::result(body)
+    }
+}
+
+impl From<&'static [u8]> for Answer {
+    fn from(body: &'static [u8]) -> Self {
+        Self::result(body)
+    }
+}
+
+impl From<&'static str> for Answer {
+    fn from(body: &'static str) -> Self {
+        Self::result(body)
+    }
+}
+
+impl From<Failure> for Answer {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl<T: Into<Self>> From<Result<T, Failure>> for Answer {
+    fn from(result: Result<T, Failure>) -> Self {
+        result.map_or_else(Self::Failure, Into::into)
+    }
+}
