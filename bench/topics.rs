@@ -20,7 +20,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use shardcast::{
-    CpuChoice, Limits, Listener, Server, ServerConfig, ShardCount, Spin,
+    CpuChoice, Limits, Listener, Reply, Server, ServerConfig, ShardCount, Spin,
     push::{HubConfig, Publisher},
     tars::{
         Current, Framed, FramedService, Servant,
@@ -228,7 +228,7 @@ impl Drop for Readers {
 struct Mute;
 
 impl Servant for Mute {
-    fn do_request(&self, _current: &Current, _packet: &[u8], _response: &mut Vec<u8>) {}
+    fn do_request(&self, _current: &Current, _packet: &[u8], _reply: &mut Reply<'_>) {}
 }
 
 const NAME: &str = "bench";

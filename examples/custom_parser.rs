@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use shardcast::{
-    CloseReason, Listener, Server, ServerHandle,
+    CloseReason, Listener, Reply, Server, ServerHandle,
     tars::{Current, Framed, FramedService, Parsed, Servant},
 };
 use shardcast_examples::{End, note, ready, say};
@@ -15,8 +15,8 @@ use shardcast_examples::{End, note, ready, say};
 struct Shout(ServerHandle);
 
 impl Servant for Shout {
-    fn do_request(&self, current: &Current, packet: &[u8], response: &mut Vec<u8>) {
-        response.extend(packet.to_ascii_uppercase());
+    fn do_request(&self, current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
+        reply.body().extend(packet.to_ascii_uppercase());
         let news = format!("{} says {}", current.id(), String::from_utf8_lossy(packet));
         if let Err(error) = self.0.broadcast("lines", news) {
             note(format_args!("some connections did not get it: {error}"));

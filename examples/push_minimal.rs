@@ -6,15 +6,15 @@
 use std::time::Duration;
 
 use shardcast::{
-    Listener, Server,
+    Listener, Reply, Server,
     tars::{Current, Framed, FramedService, Servant, framed::frame},
 };
 
 struct Echo;
 
 impl Servant for Echo {
-    fn do_request(&self, _current: &Current, packet: &[u8], response: &mut Vec<u8>) {
-        response.extend_from_slice(packet);
+    fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
+        reply.body().extend_from_slice(packet);
     }
 }
 

@@ -7,7 +7,7 @@ use std::{error::Error, time::Duration};
 
 use clap::Parser;
 use shardcast::{
-    Listener, Server,
+    Listener, Reply, Server,
     tars::{Current, Framed, FramedService, Servant, framed::frame},
 };
 use shardcast_examples::{End, ready};
@@ -34,8 +34,8 @@ struct Args {
 struct Echo;
 
 impl Servant for Echo {
-    fn do_request(&self, _current: &Current, packet: &[u8], response: &mut Vec<u8>) {
-        response.extend_from_slice(packet);
+    fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
+        reply.body().extend_from_slice(packet);
     }
 }
 

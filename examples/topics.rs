@@ -6,7 +6,7 @@
 use std::{error::Error, time::Duration};
 
 use shardcast::{
-    Listener, Server,
+    Listener, Reply, Server,
     push::SubscribeOptions,
     tars::{Current, Framed, FramedService, Servant, TopicClient, TopicEvent, Waiting},
 };
@@ -15,8 +15,8 @@ use shardcast_examples::say;
 struct Echo;
 
 impl Servant for Echo {
-    fn do_request(&self, _current: &Current, packet: &[u8], response: &mut Vec<u8>) {
-        response.extend_from_slice(packet);
+    fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
+        reply.body().extend_from_slice(packet);
     }
 }
 

@@ -6,7 +6,7 @@ use std::{error::Error, time::Duration};
 use bytes::Bytes;
 use clap::{Parser, ValueEnum};
 use shardcast::{
-    CpuChoice, Limits, Listener, Server, ServerConfig, ServerHandle, ShardCount,
+    CpuChoice, Limits, Listener, Reply, Server, ServerConfig, ServerHandle, ShardCount,
     push::Publisher,
     tars::{Current, Framed, FramedService, LengthPrefixed, Servant},
 };
@@ -47,15 +47,15 @@ struct Echo;
 
 impl Servant for Echo {
     #[inline]
-    fn do_request(&self, _current: &Current, packet: &[u8], response: &mut Vec<u8>) {
-        response.extend_from_slice(packet);
+    fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
+        reply.body().extend_from_slice(packet);
     }
 }
 
 struct Fanout(ServerHandle);
 
 impl Servant for Fanout {
-    fn do_request(&self, _current: &Current, packet: &[u8], _response: &mut Vec<u8>) {
+    fn do_request(&self, _current: &Current, packet: &[u8], _reply: &mut Reply<'_>) {
         // A full queue shows as messages that the load generator misses.
         let _ = self.0.broadcast(NAME, Bytes::copy_from_slice(packet));
     }
@@ -64,7 +64,7 @@ impl Servant for Fanout {
 struct Publish(Publisher);
 
 impl Servant for Publish {
-    fn do_request(&self, _current: &Current, packet: &[u8], _response: &mut Vec<u8>) {
+    fn do_request(&self, _current: &Current, packet: &[u8], _reply: &mut Reply<'_>) {
         // As above.
         let _ = self.0.publish(Bytes::copy_from_slice(packet));
     }
@@ -77,9 +77,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         Mode::Echo => listener.protocol(Framed::default(), |_| FramedService(Echo)),
         Mode::Fanout => listener.protocol(Framed::default(), |server| FramedService(Fanout(server.clone()))),
         // Frames of the application's own, so that the same bytes go out.
-        Mode::Hub => listener.protocol(Framed::new(LengthPrefixed::default(), FRAME_BYTES_MAX), |server| {
-            FramedService(Publish(server.publisher(NAME).expect("a topic's name")))
-        }),
+        Mode::Hub => {
+            let protocol = Framed::new(LengthPrefixed::default(), FRAME_BYTES_MAX)
+                .subscribed(|message| Some(message.body.clone()));
+            listener.protocol(protocol, |server| {
+                FramedService(Publish(server.publisher(NAME).expect("a topic's name")))
+            })
+        }
     };
     let config = ServerConfig {
         shards: ShardCount::Exactly(1),

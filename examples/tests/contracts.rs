@@ -84,6 +84,22 @@ fn a_client_without_a_server_waits_for_one_and_ends_when_told() {
 }
 
 #[test]
+fn handlers_wait_without_holding_up_others() {
+    let mut server = Server::of(example("handlers").stdout(Stdio::piped()).spawn().expect("it was built"));
+    let (mut one, mut other) = (server.connect(), server.connect());
+    one.write_all(b"later\ncount\ncount\nload\n").expect("it is read");
+    read_until(&mut one, b"1\n2\nrequests per shard: [").expect("answered while it waits");
+    read_until(&mut one, b"a second later\n").expect("answered when it is ready");
+    // Answered, so it is subscribed.
+    other.write_all(b"tick\ncount\n").expect("it is read");
+    read_until(&mut other, b"ticking\n1\n").expect("state is the connection's");
+    one.write_all(b"tell it rains\n").expect("it is read");
+    read_until(&mut other, b"news: it rains\n").expect("published");
+    read_until(&mut other, b"1 s\n").expect("its task runs");
+    assert_eq!(server.end(), Some(0));
+}
+
+#[test]
 fn the_other_examples_listen_and_end() {
     for name in ["push_minimal", "custom_parser"] {
         let mut server = Server::of(example(name).stdout(Stdio::piped()).spawn().expect("it was built"));

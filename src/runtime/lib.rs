@@ -18,13 +18,13 @@
 //!
 //! # Examples
 //! ```
-//! use shardcast::{Listener, Server, tars::{Current, Framed, FramedService, Servant}};
+//! use shardcast::{Listener, Reply, Server, tars::{Current, Framed, FramedService, Servant}};
 //!
 //! struct Echo;
 //!
 //! impl Servant for Echo {
-//!     fn do_request(&self, _current: &Current, packet: &[u8], response: &mut Vec<u8>) {
-//!         response.extend_from_slice(packet);
+//!     fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
+//!         reply.body().extend_from_slice(packet);
 //!     }
 //! }
 //!
@@ -74,3 +74,8 @@ pub use service::{Answer, Failure, Reply, Responder, Service};
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// Compiles the examples of the library guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/library.md")]
+struct Guide;

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use anyhow::Context;
 use shardcast::{
-    CpuChoice, Limits, Listener, Server, ServerConfig, ShardCount, StartError,
+    CpuChoice, Limits, Listener, Reply, Server, ServerConfig, ShardCount, StartError,
     push::HubConfig,
     tars::{Current, Framed, FramedService, Servant},
 };
@@ -50,8 +50,8 @@ struct Echo;
 
 impl Servant for Echo {
     #[inline]
-    fn do_request(&self, _current: &Current, packet: &[u8], response: &mut Vec<u8>) {
-        response.extend_from_slice(packet);
+    fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
+        reply.body().extend_from_slice(packet);
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use shardcast::{
-    CpuChoice, Limits, Listener, OverflowPolicy, Server, ServerConfig, ServerHandle, ShardCount, Spin,
+    CpuChoice, Limits, Listener, OverflowPolicy, Reply, Server, ServerConfig, ServerHandle, ShardCount, Spin,
     proto::Recovery,
     push::Publisher,
     stats::LatencyStats,
@@ -322,7 +322,7 @@ fn eventually(mut done: impl FnMut() -> bool) -> bool {
 struct Quiet;
 
 impl Servant for Quiet {
-    fn do_request(&self, _current: &Current, _packet: &[u8], _response: &mut Vec<u8>) {}
+    fn do_request(&self, _current: &Current, _packet: &[u8], _reply: &mut Reply<'_>) {}
 }
 
 const TOPIC: &str = "demo";

@@ -4,7 +4,7 @@ use std::{sync::Arc, thread, time::Duration};
 
 use anyhow::Context;
 use shardcast::{
-    Busy, ConnId, Listener, Server, ServerHandle,
+    Busy, ConnId, Listener, Reply, Server, ServerHandle,
     stats::{ConnectionInfo, ShardStats},
     tars::{Current, Framed, FramedService, LengthPrefixed, Servant, framed::frame},
 };
@@ -71,8 +71,8 @@ fn start_pushing(options: &ListenerOptions, server: &ServerHandle) -> anyhow::Re
 struct Echo;
 
 impl Servant for Echo {
-    fn do_request(&self, _current: &Current, packet: &[u8], response: &mut Vec<u8>) {
-        response.extend_from_slice(packet);
+    fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
+        reply.body().extend_from_slice(packet);
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Ended;
 
 impl<T> Reply<T> {
     /// Who answers, and what waits for it.
-    pub(super) fn new() -> (flume::Sender<T>, Self) {
+    pub(crate) fn new() -> (flume::Sender<T>, Self) {
         let (answer, answered) = flume::bounded(1);
         (answer, Self(answered.into_recv_async()))
     }

@@ -13,6 +13,7 @@ use super::{Shared, stats};
 use crate::{
     BroadcastError, Busy, ConnId, Limits, PushEveryError,
     mesh::{Envelope, Router},
+    push,
     shard::{Shard, boot::Lifecycle, current},
     stats::{ConnectionInfo, ShardStats},
 };
@@ -109,6 +110,23 @@ impl ServerHandle {
         let known = usize::from(shard) < self.shards();
         let posted = known && self.router.post(shard, Envelope::Run(Box::new(move |_| f()))).is_ok();
         if posted { Ok(()) } else { Err(Busy { full: 1, shards: 1 }) }
+    }
+
+    /// As [`run_on`](Self::run_on), and gives what `f` returns: to be awaited, or waited for.
+    ///
+    /// # Errors
+    /// As for [`run_on`](Self::run_on). The reply is an error when the server ends before `f` has run, or `f` panics.
+    pub fn call_on<T: Send + 'static>(
+        &self,
+        shard: u16,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<push::Reply<T>, Busy> {
+        let (answer, reply) = push::Reply::new();
+        self.run_on(shard, move || {
+            // Nobody waits for it any more.
+            let _ = answer.send(f());
+        })?;
+        Ok(reply)
     }
 
     /// Whether the server was told to stop.

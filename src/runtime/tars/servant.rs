@@ -10,9 +10,9 @@ pub trait Servant: 'static {
         let _ = current;
     }
 
-    /// A packet, as the parser found it: header included. What is put in `response` is sent as it is; an
-    /// empty one is not sent.
-    fn do_request(&self, current: &Current, packet: &[u8], response: &mut Vec<u8>);
+    /// A packet, as the parser found it: header included. What is written to [`Reply::body`] is sent as it is; an
+    /// empty one is not sent. What takes long is awaited: [`Reply::answer_with`].
+    fn do_request(&self, current: &Current, packet: &[u8], reply: &mut Reply<'_>);
 
     /// The connection has ended. Called exactly once for each that was connected; nothing is called for it
     /// afterwards.
@@ -36,7 +36,7 @@ impl<S: Servant> Service for FramedService<S> {
 
     #[inline]
     fn request(&self, connection: &Connection, request: Request<'_>, reply: &mut Reply<'_>) {
-        self.0.do_request(connection, request.body, reply.body());
+        self.0.do_request(connection, request.body, reply);
     }
 
     fn closed(&self, connection: &Connection, why: CloseReason) {

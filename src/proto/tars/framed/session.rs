@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
@@ -15,13 +15,23 @@ use crate::{
 /// The protocol of a listener: packets end where its [`Parser`] says.
 ///
 /// A parser chosen at run time is a `Framed<Box<dyn Parser>>`.
-#[derive(Debug)]
 pub struct Framed<P = LengthPrefixed> {
     parser: Arc<P>,
     packet_len_max: usize,
-    /// Packets are the frames of the push guide, whose payloads may be of the control vocabulary.
-    guide: bool,
+    messages: Messages,
 }
+
+/// How peers get messages of topics.
+enum Messages {
+    /// Packets are the frames of the push guide, whose payloads may be of the control vocabulary.
+    Guide,
+    /// The application makes the packets, and has said how.
+    Custom(Arc<EncodeMessage>),
+    /// The application makes the packets, and has not said how: no message can be one.
+    None,
+}
+
+type EncodeMessage = dyn Fn(Message<'_>) -> Option<Bytes> + Send + Sync;
 
 impl Default for Framed {
     fn default() -> Self {
@@ -34,15 +44,41 @@ impl Framed {
     /// whose first frame is HELLO speaks the [control vocabulary](control).
     pub fn length_prefixed(parser: LengthPrefixed) -> Self {
         let packet_len_max = usize::try_from(parser.frame_len_max).unwrap_or(usize::MAX);
-        Self { guide: true, ..Self::new(parser, packet_len_max) }
+        Self { messages: Messages::Guide, ..Self::new(parser, packet_len_max) }
     }
 }
 
 impl<P: Parser> Framed<P> {
     /// Packets as `parser` finds them, of at most `packet_len_max` bytes: when it still says
-    /// [`Parsed::Less`] beyond that, the peer gets [`Error::FrameTooLarge`]. Nobody looks into them.
+    /// [`Parsed::Less`] beyond that, the peer gets [`Error::FrameTooLarge`]. They are not looked into, and peers are
+    /// subscribed to nothing: what is published does not reach them, unless [`subscribed`](Self::subscribed) says how.
     pub fn new(parser: P, packet_len_max: usize) -> Self {
-        Self { parser: Arc::new(parser), packet_len_max, guide: false }
+        Self { parser: Arc::new(parser), packet_len_max, messages: Messages::None }
+    }
+
+    /// Peers are subscribed to the topic of their listener when they connect, and `encode` makes the packet of a message
+    /// for them, once for all; `None` for one that they are not to get.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::{Message, tars::framed::{Framed, Parsed}};
+    ///
+    /// let line = |input: &[u8]| match input.iter().position(|byte| *byte == b'\n') {
+    ///     Some(end) => Parsed::Full(end + 1),
+    ///     None => Parsed::Less,
+    /// };
+    /// let lines = Framed::new(line, 1024).subscribed(|message: Message<'_>| {
+    ///     // A message with a line break in it would be two packets.
+    ///     (!message.body.contains(&b'\n')).then(|| [message.body, &b"\n"[..]].concat().into())
+    /// });
+    /// ```
+    #[must_use]
+    pub fn subscribed(self, encode: impl Fn(Message<'_>) -> Option<Bytes> + Send + Sync + 'static) -> Self {
+        Self { messages: Messages::Custom(Arc::new(encode)), ..self }
+    }
+
+    const fn is_guide(&self) -> bool {
+        matches!(self.messages, Messages::Guide)
     }
 
     /// Opens a session without a box around it.
@@ -51,7 +87,7 @@ impl<P: Parser> Framed<P> {
             parser: self.parser.clone(),
             packet_len_max: self.packet_len_max,
             request_count: 0,
-            speech: if self.guide { Speech::Unknown } else { Speech::Plain },
+            speech: if self.is_guide() { Speech::Unknown } else { Speech::Plain },
             own: None,
         }
     }
@@ -77,31 +113,41 @@ impl<P: Parser + 'static> Protocol for Framed<P> {
         (route == Route::Only).then(|| body.clone())
     }
 
-    /// Plain peers get a push frame of the guide, or the body itself where packets are the application's.
+    /// Plain peers get a push frame of the guide; where packets are the application's, what that makes of it.
     fn encode_message(&self, dialect: Dialect, message: Message<'_>) -> Option<Bytes> {
         let mut out = Vec::new();
-        match (dialect, self.guide) {
-            (CONTROL, _) => {
+        match (&self.messages, dialect) {
+            (Messages::None, _) => return None,
+            (Messages::Custom(encode), _) => return encode(message),
+            (Messages::Guide, CONTROL) => {
                 let len = control::MESSAGE_OVERHEAD + message.topic.len() + message.body.len();
                 let header = frame::Header::new(frame::PUSH_ID, len)?;
                 out.reserve_exact(frame::HEADER_LEN as usize + len);
                 header.encode(&mut out);
                 control::encode_message(&message, &mut out);
             }
-            (_, true) => {
+            (Messages::Guide, _) => {
                 let header = frame::Header::new(frame::PUSH_ID, message.body.len())?;
                 out.reserve_exact(frame::HEADER_LEN as usize + message.body.len());
                 header.encode(&mut out);
                 out.extend_from_slice(message.body);
             }
-            (_, false) => return Some(message.body.clone()),
         }
         Some(out.into())
     }
 
-    /// Whoever connects is a subscriber of the listener, as in the push guide.
+    /// Every peer is a subscriber of its listener, as in the push guide, if messages can reach it.
     fn subscribes_unasked(&self) -> bool {
-        true
+        !matches!(self.messages, Messages::None)
+    }
+}
+
+impl<P: fmt::Debug> fmt::Debug for Framed<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Framed")
+            .field("parser", &self.parser)
+            .field("packet_len_max", &self.packet_len_max)
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,13 +3,16 @@
 use std::{collections::BTreeMap, thread, time::Duration};
 
 use shardcast::{
-    ServerConfig, ShardCount,
+    Listener, Server, ServerConfig, ShardCount,
     proto::{Position, PublishOptions, Recovery, Refusal},
     push::{HubConfig, SubscribeOptions, Subscriber},
-    tars::framed::control::{self, Answer, Request},
+    tars::{
+        Framed, FramedService, Parsed,
+        framed::control::{self, Answer, Request},
+    },
 };
 
-use crate::support::{PATIENCE, Peer, Recorder, Topics, config, eventually, frame, serve};
+use crate::support::{PATIENCE, Peer, Recorder, ScriptClient, Topics, config, eventually, frame, serve};
 
 fn shards(count: u16) -> ServerConfig {
     ServerConfig { shards: ShardCount::Exactly(count), ..config() }
@@ -331,4 +334,45 @@ fn a_busy_hub_tells_the_publisher_how_much_waits() {
     let sum =
         |count: fn(&shardcast::stats::PushStats) -> u64| stats.iter().map(|it| count(&it.push)).sum::<u64>();
     assert_eq!((sum(|it| it.published), sum(|it| it.refused[0].1)), (published, refused));
+}
+
+/// What a stranger publishes must not become bytes of a protocol that only its application knows.
+#[test]
+fn custom_packets_are_subscribed_to_nothing_unless_their_application_says_how() {
+    let line = |input: &[u8]| match input.iter().position(|byte| *byte == b'\n') {
+        Some(end) => Parsed::Full(end + 1),
+        None => Parsed::Less,
+    };
+    let quiet = Listener::new("quiet", "127.0.0.1:0")
+        .protocol(Framed::new(line, 100), |_| FramedService(Recorder::default()));
+    let news = Framed::new(line, 100).subscribed(|message| {
+        let is_line = !message.body.contains(&b'\n');
+        is_line.then(|| [message.topic.as_bytes(), b": ", message.body, b"\n"].concat().into())
+    });
+    let news = Listener::new("news", "127.0.0.1:0").protocol(news, |_| FramedService(Recorder::default()));
+    let server = Server::builder().config(config()).listen(quiet).listen(news).start().expect("it starts");
+    let connect = |name| ScriptClient::connect(server.address(name).expect("it listens"));
+    let (mut quiet, mut news) = (connect("quiet"), connect("news"));
+    let handle = server.handle();
+    let count = |topic| handle.presence(topic).wait().expect("it runs").expect("a topic").count;
+    eventually(PATIENCE, || count("news") == 1);
+    assert_eq!(count("quiet"), 0);
+    for topic in ["quiet", "news"] {
+        for body in ["one", "two\nlines", "three"] {
+            handle.publish(topic, body).expect("room");
+        }
+    }
+    news.hears(&["news: one", "news: three"]);
+    for client in [&mut quiet, &mut news] {
+        client.say("echo\n");
+        client.hears(&["echo"]);
+    }
+    let dropped = |name| {
+        let stats = handle.stats();
+        let of_listener = stats.iter().flat_map(|shard| &shard.listeners).filter(|it| it.listener == name);
+        let drops = of_listener.flat_map(|it| &it.push_dropped);
+        drops.filter(|(code, _)| *code == "no-push").map(|(_, drops)| drops).sum::<u64>()
+    };
+    assert_eq!((dropped("news"), dropped("quiet")), (1, 0));
+    server.stop().expect("a clean stop");
 }

@@ -5,7 +5,7 @@ use std::{
 };
 
 use shardcast::{
-    CloseReason, ConnId, Connection, Sent,
+    CloseReason, ConnId, Connection, Reply, Sent,
     tars::{Current, Servant, framed::frame},
     task,
 };
@@ -104,7 +104,7 @@ impl Servant for Recorder {
         self.note(Event::Connected(current.id()));
     }
 
-    fn do_request(&self, current: &Current, packet: &[u8], response: &mut Vec<u8>) {
+    fn do_request(&self, current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
         let payload = frame::payload(packet).unwrap_or_default();
         if !self.0.mute {
             self.note(Event::Requested(current.id(), payload.to_vec()));
@@ -115,7 +115,7 @@ impl Servant for Recorder {
             b"silence" => {}
             b"block" => {
                 thread::sleep(BLOCKED);
-                response.extend_from_slice(packet);
+                reply.body().extend_from_slice(packet);
             }
             b"task-panic" => task::spawn_for(current, "a task that panics", async {
                 task::yield_now().await;
@@ -137,9 +137,9 @@ impl Servant for Recorder {
                 for number in 0..PUSHES {
                     let _ = current.send(encode(0, &number.to_le_bytes()));
                 }
-                response.extend_from_slice(packet);
+                reply.body().extend_from_slice(packet);
             }
-            _ => response.extend_from_slice(packet),
+            _ => reply.body().extend_from_slice(packet),
         }
     }
 
