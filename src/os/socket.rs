@@ -14,8 +14,6 @@ use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, sockopt};
 pub struct TcpOptions {
     /// Idle time before keepalive probes; zero is none.
     pub keepalive: Duration,
-    /// TCP_USER_TIMEOUT; zero leaves the system's.
-    pub unacknowledged_timeout: Duration,
 }
 
 /// Whether a listening socket may share its address (SO_REUSEPORT) with those that listen there already, which must
@@ -96,12 +94,27 @@ pub fn unacknowledged_bytes(socket: impl AsFd) -> io::Result<usize> {
     if result == 0 { Ok(usize::try_from(bytes).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Bytes that the peer's TCP has acknowledged since the connection was made, true to one or two: the beginning and
-/// the end of the stream may count as one each.
+/// What the kernel knows of a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TcpInfo {
+    /// It is over: reset, given up, or ended by both sides. Its error, if there was one, is reported once, to whichever
+    /// of receiving and sending comes first; the other one sees an end of stream, or `EPIPE`.
+    pub is_closed: bool,
+    /// When the peer's TCP last acknowledged anything, be it that its window is still closed.
+    pub acknowledged_ago: Duration,
+    /// Retransmissions, or probes of a closed window, in a row that the peer's TCP has not answered. Those of a closed
+    /// window come less and less often, up to two minutes apart.
+    pub unanswered: u8,
+    /// Bytes that the peer's TCP has acknowledged since the connection was made, true to one or two: the beginning and
+    /// the end of the stream may count as one each. `None` on a kernel that does not count them (before Linux 4.1).
+    pub acknowledged_bytes: Option<u64>,
+}
+
+/// What the kernel knows of a connection (TCP_INFO).
 ///
 /// # Errors
-/// As `getsockopt`; `Unsupported` on a kernel that does not count them (before Linux 4.1).
-pub fn acknowledged_bytes(socket: impl AsFd) -> io::Result<u64> {
+/// As `getsockopt`.
+pub fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
     let mut info = [0_u8; BYTES_ACKED + 8];
     let mut len = info.len() as libc::socklen_t;
     // SAFETY: TCP_INFO writes at most `len` bytes to where the pointer points (tcp(7)), and says in `len` how many.
@@ -117,10 +130,14 @@ pub fn acknowledged_bytes(socket: impl AsFd) -> io::Result<u64> {
     if result != 0 {
         return Err(io::Error::last_os_error());
     }
-    match info[BYTES_ACKED..].first_chunk() {
-        Some(bytes) if len as usize == info.len() => Ok(u64::from_ne_bytes(*bytes)),
-        _ => Err(io::ErrorKind::Unsupported.into()),
-    }
+    let last_ack = info[LAST_ACK_RECV..].first_chunk().map_or(0, |millis| u32::from_ne_bytes(*millis));
+    let acknowledged = info[BYTES_ACKED..].first_chunk().map(|bytes| u64::from_ne_bytes(*bytes));
+    Ok(TcpInfo {
+        is_closed: info[0] == TCP_CLOSE,
+        acknowledged_ago: Duration::from_millis(last_ack.into()),
+        unanswered: info[RETRANSMITS].max(info[PROBES]),
+        acknowledged_bytes: acknowledged.filter(|_| len as usize == info.len()),
+    })
 }
 
 /// Ends both directions at once; operations in flight complete.
@@ -146,15 +163,18 @@ fn configure(socket: &OwnedFd, options: &TcpOptions) -> io::Result<()> {
         sockopt::set_tcp_keepintvl(socket, (options.keepalive / 3).max(Duration::from_secs(1)))?;
         sockopt::set_tcp_keepcnt(socket, 3)?;
     }
-    if !options.unacknowledged_timeout.is_zero() {
-        let millis = u32::try_from(options.unacknowledged_timeout.as_millis()).unwrap_or(u32::MAX);
-        sockopt::set_tcp_user_timeout(socket, millis)?;
-    }
     Ok(())
 }
 
-/// Where `tcpi_bytes_acked` is in the `struct tcp_info` of linux/tcp.h, which libc knows the front of.
+/// Where some fields are in the `struct tcp_info` of linux/tcp.h, whose first byte is the state: `tcpi_retransmits`,
+/// `tcpi_probes`, `tcpi_last_ack_recv` and `tcpi_bytes_acked`.
+const RETRANSMITS: usize = 2;
+const PROBES: usize = 3;
+const LAST_ACK_RECV: usize = 56;
 const BYTES_ACKED: usize = 120;
+
+/// The state of a connection that is over (net/tcp_states.h).
+const TCP_CLOSE: u8 = 7;
 
 /// Connections that may wait to be accepted; the kernel clamps it to net.core.somaxconn.
 const BACKLOG: i32 = 4096;

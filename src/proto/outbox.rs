@@ -92,12 +92,13 @@ struct InFlight {
     posted: (Time, u64),
 }
 
-/// The bounds of an outbox, and what happens at them.
+/// The bounds of an outbox, and what happens at them. They are those of pushes; while responses of as many bytes wait, its
+/// peer is not read from, so that it gets no more of them.
 #[derive(Clone, Copy, Debug)]
 pub struct OutboxBounds {
-    /// Bytes that may wait, what is in flight included.
+    /// Bytes of pushes that may wait, what is in flight included.
     pub bytes_max: usize,
-    /// Messages that may wait, those in flight included.
+    /// Pushes that may wait, those in flight included.
     pub messages_max: usize,
     /// How long the oldest may wait; zero is no bound. The outbox only says [how old it is](Outbox::oldest).
     pub age_max: Duration,
@@ -252,7 +253,7 @@ impl Outbox {
         if !self.fits(push.frame.len(), bounds) {
             self.drop_expired(now);
         }
-        let (bytes, others) = (self.bytes, self.messages.saturating_sub(1));
+        let (bytes, others) = (self.push_bytes(), self.push_messages().saturating_sub(1));
         if bounds.overflow == OverflowPolicy::Conflate
             && key.is_some()
             && let Some(waiting) = self.waiting_with(key)
@@ -262,7 +263,7 @@ impl Outbox {
                 return Pushed::Dropped;
             }
             *waiting = Push { since: waiting.since, ..push };
-            self.bytes = bytes - older + newer;
+            self.bytes = self.bytes - older + newer;
             return Pushed::Replaced;
         }
         if self.blocked.is_empty() && self.fits(push.frame.len(), bounds) {
@@ -303,8 +304,8 @@ impl Outbox {
         }
         let Some(waiting) = self.waiting_with(pushing.key) else { return self.push(pushing, now, bounds) };
         let older = waiting.frame.len();
-        let (bytes, others) = (self.bytes - older, self.messages - 1);
-        // Answers may have taken more than the bounds.
+        let (bytes, others) = (self.push_bytes() - older, self.push_messages() - 1);
+        // The bounds may have become smaller.
         let fits = others < bounds.messages_max && bytes + pushing.frame.len() <= bounds.bytes_max;
         if others > 0 && !fits {
             return Pushed::Dropped;
@@ -496,18 +497,32 @@ impl Outbox {
         }
     }
 
-    /// One message always fits into an empty outbox, or a large one could never be sent.
-    const fn fits(&self, len: usize, bounds: &OutboxBounds) -> bool {
-        self.messages == 0 || (self.messages < bounds.messages_max && self.bytes + len <= bounds.bytes_max)
+    /// Bytes in flight.
+    pub fn in_flight_bytes(&self) -> usize {
+        self.in_flight.as_ref().map_or(0, |it| it.bytes)
     }
 
-    /// Whether it would fit if all waiting pushes were dropped: responses and what is in flight cannot be.
+    /// Bytes of pushes, those in flight included.
+    pub const fn push_bytes(&self) -> usize {
+        self.bytes - self.response_bytes
+    }
+
+    /// Pushes, those in flight included.
+    pub const fn push_messages(&self) -> usize {
+        self.messages - self.response_messages
+    }
+
+    /// One message always fits where there is none, or a large one could never be sent. Responses do not count: a peer
+    /// that asked for much, such as the history of its topics, must not be cut off for it.
+    const fn fits(&self, len: usize, bounds: &OutboxBounds) -> bool {
+        let (bytes, messages) = (self.push_bytes(), self.push_messages());
+        messages == 0 || (messages < bounds.messages_max && bytes + len <= bounds.bytes_max)
+    }
+
+    /// Whether it would fit if all waiting pushes were dropped: what is in flight cannot be.
     fn fits_without_pushes(&self, len: usize, bounds: &OutboxBounds) -> bool {
-        let (mut bytes, mut messages) = (self.response_bytes, self.response_messages);
-        if let Some(it) = &self.in_flight {
-            bytes += it.bytes - it.response_bytes;
-            messages += it.messages - it.response_messages;
-        }
+        let Some(it) = &self.in_flight else { return true };
+        let (bytes, messages) = (it.bytes - it.response_bytes, it.messages - it.response_messages);
         messages == 0 || (messages < bounds.messages_max && bytes + len <= bounds.bytes_max)
     }
 

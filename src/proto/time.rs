@@ -23,6 +23,13 @@ impl Time {
         self.0
     }
 
+    /// The point `duration` before this, or the origin.
+    #[must_use]
+    pub fn earlier(self, duration: Duration) -> Self {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(nanos))
+    }
+
     /// How long after `earlier` this is; zero when it is not after it.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

@@ -113,19 +113,22 @@ pub struct Limits {
     /// Requests of one connection that may be in progress; then nothing more is read from it until half of them
     /// are answered. A publication with a delay is none: its answer may be far off.
     pub requests_in_progress_max: usize,
-    /// Bytes that may wait for one peer. See [`OverflowPolicy`].
+    /// Bytes of pushes that may wait for one peer: see [`OverflowPolicy`]. While answers of as many bytes wait, nothing is
+    /// read from it.
     pub outbox_bytes_max: usize,
-    /// Messages that may wait for one peer. See [`OverflowPolicy`].
+    /// Pushes that may wait for one peer: see [`OverflowPolicy`].
     pub outbox_messages_max: usize,
     /// How long the oldest waiting message may wait; zero is no bound. Then the peer is too slow, and
-    /// is disconnected.
+    /// is disconnected, whatever the policy. Without it, a policy that drops holds for stalls of any length.
     pub outbox_age_max: Duration,
     /// What happens to a push when one of the outbox bounds is reached.
     pub overflow: OverflowPolicy,
     /// A peer from which no byte was received for this long is disconnected; zero is never. What is
     /// sent to it does not count.
     pub idle_timeout: Duration,
-    /// TCP_USER_TIMEOUT: how long sent bytes may stay unacknowledged; zero leaves the system's.
+    /// How long a peer's TCP may acknowledge nothing at all while there is something to acknowledge; zero leaves that to
+    /// the system, which takes some 15 minutes. A peer that does not read, but whose host is there, does acknowledge: how
+    /// long it may go on so is bounded by its outbox alone.
     pub unacknowledged_timeout: Duration,
     /// Idle time before TCP keepalive probes; zero is no keepalive.
     pub keepalive: Duration,
@@ -142,7 +145,7 @@ impl Default for Limits {
             requests_in_progress_max: 16_384,
             outbox_bytes_max: 1 << 20,
             outbox_messages_max: 16_384,
-            outbox_age_max: Duration::from_secs(30),
+            outbox_age_max: Duration::ZERO,
             overflow: OverflowPolicy::Disconnect,
             idle_timeout: Duration::from_secs(60),
             unacknowledged_timeout: Duration::from_secs(20),

@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     /// In messages that handles sent and the shard has not taken yet.
     travelling_bytes: AtomicUsize,
     travelling_messages: AtomicUsize,
-    /// In the outbox; written by the shard alone.
+    /// Pushes in the outbox; written by the shard alone.
     waiting_bytes: AtomicUsize,
     waiting_messages: AtomicUsize,
     received_nanos: AtomicU64,
@@ -95,7 +95,7 @@ impl Connection {
         !self.0.closed.load(Ordering::Acquire)
     }
 
-    /// Bytes that wait for the peer, here or on the way to its shard.
+    /// Bytes of pushes that wait for the peer, here or on the way to its shard.
     pub fn queued_bytes(&self) -> usize {
         self.0.travelling_bytes.load(Ordering::Relaxed) + self.0.waiting_bytes.load(Ordering::Relaxed)
     }

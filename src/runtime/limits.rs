@@ -22,6 +22,7 @@ pub(crate) struct ServerLimits {
     requests_in_progress_max: AtomicUsize,
     identify_timeout: DurationCell,
     frame_timeout: DurationCell,
+    unacknowledged_timeout: DurationCell,
     /// What the tables of connections were made for.
     connections_made_for: usize,
 }
@@ -49,6 +50,7 @@ impl ServerLimits {
             requests_in_progress_max: AtomicUsize::default(),
             identify_timeout: DurationCell(AtomicU64::default()),
             frame_timeout: DurationCell(AtomicU64::default()),
+            unacknowledged_timeout: DurationCell(AtomicU64::default()),
             connections_made_for: limits.connections_max,
         };
         made.set(limits);
@@ -62,6 +64,7 @@ impl ServerLimits {
         self.requests_in_progress_max.store(limits.requests_in_progress_max.max(1), Relaxed);
         self.identify_timeout.set(limits.identify_timeout);
         self.frame_timeout.set(limits.frame_timeout);
+        self.unacknowledged_timeout.set(limits.unacknowledged_timeout);
     }
 
     pub(crate) fn connections_max(&self) -> usize {
@@ -86,6 +89,7 @@ impl ServerLimits {
             identify_timeout: self.identify_timeout.read(),
             frame_timeout: self.frame_timeout.read(),
             idle_timeout: listener.idle_timeout.read(),
+            unacknowledged_timeout: self.unacknowledged_timeout.read(),
             flush_timeout: FLUSH_TIMEOUT,
         }
     }

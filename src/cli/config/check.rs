@@ -114,9 +114,6 @@ fn check_limits(config: &Config, complaints: &mut Complaints<'_>) {
     // The kernel takes whole seconds, in 16 bits.
     let keepalive = Duration::from_secs(1)..=Duration::from_secs(9 * 3600);
     zero_or(limits.keepalive, keepalive, "limits.keepalive", complaints);
-    // The kernel takes milliseconds, in 31 bits.
-    let unacknowledged = Duration::from_millis(1)..=Duration::from_secs(24 * 86_400);
-    zero_or(limits.unacknowledged_timeout, unacknowledged, "limits.unacknowledged_timeout", complaints);
 }
 
 fn check_admin(config: &Config, complaints: &mut Complaints<'_>) {

@@ -80,13 +80,13 @@ pub(crate) struct LimitOptions {
     /// Requests of one connection that may be in progress; then nothing more is read from it until half of them are answered.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub(crate) requests_in_progress_max: usize,
-    /// Bytes that may wait for one peer.
+    /// Bytes of pushes that may wait for one peer. While answers of as many bytes wait, nothing is read from it.
     pub(crate) outbox_bytes_max: ByteSize,
-    /// Messages that may wait for one peer.
+    /// Pushes that may wait for one peer.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub(crate) outbox_messages_max: usize,
-    /// How long the oldest waiting message may wait; then the peer is too slow, and is disconnected. "0s"
-    /// is no bound.
+    /// How long the oldest waiting message may wait; then the peer is too slow, and is disconnected, whatever the
+    /// policy. "0s" is no bound: a policy that drops then holds for stalls of any length.
     pub(crate) outbox_age_max: HumanDuration,
     /// What happens to a push when one of the outbox bounds is reached: "disconnect" the slow peer,
     /// "drop-oldest" waiting push, "drop-newest" (this one), "conflate" (replace the waiting one with the
@@ -95,8 +95,8 @@ pub(crate) struct LimitOptions {
     /// A peer from which no byte was received for this long is disconnected; what is sent to it does not
     /// count. "0s" is never.
     pub(crate) idle_timeout: HumanDuration,
-    /// How long sent bytes may stay unacknowledged by the peer's TCP (TCP_USER_TIMEOUT), up to "24d". "0s"
-    /// leaves what the system does.
+    /// How long a peer's TCP may acknowledge nothing at all while there is something to acknowledge. "0s" leaves that to
+    /// the system, which takes some 15 minutes. A peer that does not read, but whose host is there, does acknowledge.
     pub(crate) unacknowledged_timeout: HumanDuration,
     /// Idle time before TCP keepalive probes, from "1s" to "9h". "0s" is no keepalive.
     pub(crate) keepalive: HumanDuration,

@@ -102,11 +102,11 @@ fn effective(running: &Config, next: &Config, connections_made_for: usize) -> Co
     let mut effective = running.clone();
     effective.log.level = next.log.level.clone();
     let limits = &mut effective.limits;
-    let sockets = (limits.keepalive, limits.unacknowledged_timeout);
+    let keepalive = limits.keepalive;
     let connections_max = limits.connections_max;
     *limits = next.limits.clone();
-    // The sockets that listen have these, and those that are accepted inherit them.
-    (limits.keepalive, limits.unacknowledged_timeout) = sockets;
+    // The sockets that listen have it, and those that are accepted inherit it.
+    limits.keepalive = keepalive;
     if limits.connections_max > connections_made_for {
         limits.connections_max = connections_max;
     }

@@ -2,8 +2,21 @@
 
 use std::time::Duration;
 
-use super::{CloseReason, Connection, Limits, Spares, State};
+use super::{CloseReason, Connection, Limits, Spares, State, Unconfirmed};
 use crate::{Error, Time};
+
+/// What a transport knows of its peer.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Acknowledgement {
+    /// Bytes that were sent and that the peer's transport has not acknowledged; the end of the stream counts as one.
+    pub unacknowledged_bytes: usize,
+    /// Bytes that it has acknowledged since the connection was made.
+    pub acknowledged_bytes: u64,
+    /// When it last gave a sign of life.
+    pub ago: Duration,
+    /// Retransmissions and probes in a row that it has not answered.
+    pub unanswered: u8,
+}
 
 impl Connection {
     /// When to call [`handle_timeout`](Self::handle_timeout), if ever: never later than the earliest deadline. A
@@ -23,6 +36,7 @@ impl Connection {
         let deadlines = [
             self.idle_deadline(limits),
             self.age_deadline(limits),
+            self.unacknowledged_deadline(limits),
             self.frame_deadline(limits),
             session,
             self.outbox.blocked_deadline(),
@@ -31,10 +45,39 @@ impl Connection {
         deadlines.into_iter().flatten().min()
     }
 
-    /// As [`poll_timeout`](Self::poll_timeout), when nothing but the outbox has changed.
+    /// As [`poll_timeout`](Self::poll_timeout), when nothing has changed but that something was sent.
     #[inline]
-    pub fn poll_age_timeout(&self, limits: &Limits) -> Option<Time> {
-        self.age_deadline(limits)
+    pub fn poll_send_timeout(&self, limits: &Limits) -> Option<Time> {
+        let (age, unacknowledged) = (self.age_deadline(limits), self.unacknowledged_deadline(limits));
+        age.into_iter().chain(unacknowledged).min()
+    }
+
+    /// Whether the driver is to look how much the peer's transport has acknowledged, before it calls
+    /// [`handle_timeout`](Self::handle_timeout).
+    pub fn wants_acknowledgement(&self, limits: &Limits, now: Time) -> bool {
+        match self.state {
+            State::Lingering(_) => true,
+            State::Open => self.unacknowledged_deadline(limits).is_some_and(|deadline| deadline <= now),
+            _ => false,
+        }
+    }
+
+    /// What the transport knows of the peer, when [asked](Self::wants_acknowledgement).
+    pub fn handle_acknowledgement(&mut self, known: Acknowledgement, limits: &Limits, now: Time) {
+        let timeout = limits.unacknowledged_timeout;
+        match (self.state, &mut self.unconfirmed) {
+            (State::Lingering(_), _) => self.linger_on(known.unacknowledged_bytes, now),
+            (State::Open, Some(_)) if known.unacknowledged_bytes == 0 => self.unconfirmed = None,
+            (State::Open, Some(it)) if known.acknowledged_bytes >= it.sent => {
+                let sent = self.traffic.sent_bytes + self.outbox.in_flight_bytes() as u64;
+                self.unconfirmed = Some(Unconfirmed { since: now, sent });
+            }
+            // It is there, and takes no more: that is between it and the bounds of its outbox.
+            (State::Open, Some(it)) if known.unanswered < UNANSWERED_MIN => it.since = now,
+            (State::Open, Some(it)) if known.ago < timeout => it.since = now.earlier(known.ago),
+            (State::Open, Some(_)) => self.end(CloseReason::Unacknowledged, limits, now),
+            _ => {}
+        }
     }
 
     /// The time from [`poll_timeout`](Self::poll_timeout) has come. Follow with [`input`](Self::input), without new
@@ -93,6 +136,12 @@ impl Connection {
         bounded(self.frame_began?, limits.frame_timeout)
     }
 
+    /// When the peer must have given a sign of life, if it has got anything.
+    #[inline]
+    fn unacknowledged_deadline(&self, limits: &Limits) -> Option<Time> {
+        bounded(self.unconfirmed?.since, limits.unacknowledged_timeout)
+    }
+
     /// Under a rate limit, waiting is what was asked for.
     #[inline]
     fn age_deadline(&self, limits: &Limits) -> Option<Time> {
@@ -114,6 +163,9 @@ impl Connection {
 fn bounded(since: Time, timeout: Duration) -> Option<Time> {
     (!timeout.is_zero()).then(|| since + timeout)
 }
+
+/// One that is not answered may be lost on its way.
+const UNANSWERED_MIN: u8 = 2;
 
 /// How often to look whether a peer has taken everything.
 const LINGER_INTERVAL: Duration = Duration::from_millis(50);

@@ -141,9 +141,8 @@ impl Connection {
         self.ends_sending = true;
     }
 
-    /// Bytes that were sent and that the peer's transport has not acknowledged: while it
-    /// [lingers](State::Lingering), to be given whenever its time has come.
-    pub fn handle_unacknowledged(&mut self, bytes: usize, now: Time) {
+    /// So many bytes that were sent are not acknowledged: waits on, if it makes sense.
+    pub(super) fn linger_on(&mut self, bytes: usize, now: Time) {
         let State::Lingering(linger) = self.state else { return };
         let taken = if bytes == 0 { linger.taken.min(now) } else { Time::NEVER };
         if now >= linger.deadline || now >= taken + LINGER_TIMEOUT {

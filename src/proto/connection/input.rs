@@ -76,6 +76,7 @@ impl Connection {
     /// [pass](Self::input) over them follows; after its end they are ignored, but reading them lets it end cleanly.
     pub fn handle_received(&mut self, bytes: &[u8], now: Time) {
         self.received_at = now;
+        self.unconfirmed = None;
         self.traffic.received_bytes += bytes.len() as u64;
         if self.state == State::Waiting {
             self.assembly.extend_from_slice(bytes);

@@ -27,6 +27,7 @@ use crate::{
     push::schedule::{Pace, Pacer},
 };
 
+pub use deadlines::Acknowledgement;
 pub use end::{Action, Cut};
 pub use holds::{Hold, Holds};
 pub use input::{Advance, Handled, Input, Outcome};
@@ -74,6 +75,7 @@ pub struct Connection {
     transmit_waits: bool,
     opened: Time,
     received_at: Time,
+    unconfirmed: Option<Unconfirmed>,
     traffic: Traffic,
     drops: Drops,
     paced_count: u32,
@@ -127,6 +129,8 @@ pub struct Limits {
     pub frame_timeout: Duration,
     /// How long the peer may send nothing; zero is no bound.
     pub idle_timeout: Duration,
+    /// How long the peer's transport may leave everything unacknowledged that was sent to it; zero is no bound.
+    pub unacknowledged_timeout: Duration,
     /// How long what is queued may take to be sent, once the connection has ended.
     pub flush_timeout: Duration,
 }
@@ -167,6 +171,14 @@ struct Paced {
     waits: bool,
 }
 
+/// What of that which was sent is to be acknowledged by the peer, as long as nothing comes from it.
+#[derive(Clone, Copy, Debug)]
+struct Unconfirmed {
+    since: Time,
+    /// Bytes sent by then, since the connection was made.
+    sent: u64,
+}
+
 /// The history of a topic that the peer asked for.
 #[derive(Clone, Copy, Debug, Default)]
 struct History {
@@ -202,6 +214,7 @@ impl Connection {
             transmit_waits: false,
             opened: now,
             received_at: now,
+            unconfirmed: None,
             traffic: Traffic::default(),
             drops: Drops::default(),
             paced_count: 0,
@@ -410,6 +423,10 @@ impl Connection {
             State::Open | State::Flushing(_) => self.outbox.take(&limits.outbox, now, || spares.take()),
             _ => return None,
         };
+        if parcel.is_some() {
+            let sent = self.traffic.sent_bytes + self.outbox.in_flight_bytes() as u64;
+            self.unconfirmed.get_or_insert(Unconfirmed { since: now, sent });
+        }
         self.drops.expired += self.outbox.take_expired() as u32;
         if let State::Flushing(deadline) = self.state
             && self.outbox.is_empty()

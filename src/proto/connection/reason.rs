@@ -26,7 +26,7 @@ pub enum CloseReason {
     Kicked,
     /// A handler or a task of this connection panicked.
     Panic,
-    /// Sent bytes were not acknowledged in time (TCP_USER_TIMEOUT), or keepalive probes were not.
+    /// The peer's TCP acknowledged nothing for too long though there was something, or no keepalive probe.
     Unacknowledged,
     /// No recognisable first bytes came in time, or the oldest had to make room.
     Unidentified,

@@ -345,15 +345,23 @@ fn dropping_the_oldest_never_exceeds_the_bound_and_drops_none_in_vain() {
     assert_eq!((large, outbox.bytes()), (Pushed::QueuedDroppingOldest(1), 95));
 }
 
+/// A peer that asked for much must not lose what is pushed to it, nor be cut off, because it gets that.
 #[test]
-fn what_conflates_in_order_is_dropped_where_answers_took_the_room() {
-    let mut outbox = Outbox::default();
-    let policy = OverflowPolicy::Conflate;
-    let keyed = |outbox: &mut Outbox, fill| {
-        outbox.push_in_order(pushing(frame(10, fill), Some(7)), Time::default(), &bounds(policy))
-    };
-    assert_eq!(keyed(&mut outbox, 1), Pushed::Queued);
-    (0..5).for_each(|_| write(&mut outbox, &[9; 1]));
-    assert_eq!(keyed(&mut outbox, 2), Pushed::Dropped);
-    assert_eq!((outbox.messages(), outbox.bytes()), (6, 15));
+fn answers_take_no_room_from_pushes() {
+    for policy in [
+        OverflowPolicy::Disconnect,
+        OverflowPolicy::DropOldest,
+        OverflowPolicy::DropNewest,
+        OverflowPolicy::Conflate,
+    ] {
+        let mut outbox = Outbox::default();
+        (0..5).for_each(|_| write(&mut outbox, &[9; 100]));
+        assert_eq!(outbox.take(&bounds(policy), Time::default(), Vec::new).map(|it| it.len()), Some(500));
+        (0..5).for_each(|_| write(&mut outbox, &[9; 100]));
+        for fill in 1..=4 {
+            assert_eq!(push(&mut outbox, fill, Some(fill.into()), policy), Pushed::Queued, "{policy:?}");
+        }
+        assert_eq!((outbox.push_messages(), outbox.push_bytes()), (4, 40));
+        assert_ne!(push(&mut outbox, 5, Some(5), policy), Pushed::Queued, "{policy:?}");
+    }
 }

@@ -13,7 +13,7 @@ use crate::{
     ConnId, Connection, Failure, Reply, Request,
     service::{Scratch, Service, Written},
     shard::{Notice, Shard},
-    transport,
+    transport::End,
 };
 
 impl Shard {
@@ -66,20 +66,14 @@ impl Shard {
 
     pub(crate) fn on_receive_ended(&self, slot: u32, how: ReceiveEnd) {
         self.with_slot(slot, |conn| {
-            conn.transport.reading_ended();
-            match (how, conn.moving) {
+            let end = conn.transport.reading_ended(how);
+            let (limits, now) = (&*conn.limits, self.now());
+            match end {
+                Some(End::Failed(why)) => conn.core.handle_failed(why, limits, now),
                 // The end of the stream is still there when its home looks.
-                (ReceiveEnd::Stopped | ReceiveEnd::EndOfStream, Some(_)) => {
-                    self.moving.borrow_mut().push(slot);
-                }
-                (ReceiveEnd::Stopped, None) => {}
-                (ReceiveEnd::EndOfStream, None) => {
-                    conn.core.handle_end_of_stream(&conn.limits, self.now());
-                }
-                (ReceiveEnd::Failed(error), _) => {
-                    let why = transport::failure(&error);
-                    conn.core.handle_failed(why, &conn.limits, self.now());
-                }
+                _ if conn.moving.is_some() => self.moving.borrow_mut().push(slot),
+                Some(End::Stream) => conn.core.handle_end_of_stream(limits, now),
+                None => {}
             }
         });
     }

@@ -6,7 +6,7 @@ use shardcast_os::ring::Payload;
 use shardcast_proto::connection::State;
 
 use super::{Conn, Role};
-use crate::{connection::policy_code, shard::Shard, transport};
+use crate::{connection::policy_code, shard::Shard};
 
 impl Shard {
     /// Puts `conn` on the list of those to flush at the end of this turn.
@@ -53,7 +53,7 @@ impl Shard {
         match conn.core.poll_transmit(&conn.limits, &self.spares, self.now()) {
             Some(parcel) => {
                 conn.transport.send(parcel, &self.ring);
-                self.arm_for_age(conn);
+                self.arm_for_send(conn);
             }
             // What waits for its rate limit has a deadline.
             None => self.arm_timer(conn),
@@ -69,11 +69,10 @@ impl Shard {
         if let Payload::Gathered(buffer) = payload {
             self.spares.keep(buffer);
         }
-        self.with_slot(slot, |conn| match result {
+        self.with_slot(slot, |conn| match conn.transport.sent(result) {
             Ok(()) => self.was_sent(conn),
-            Err(error) => {
-                conn.core.handle_send_failed(transport::failure(&error), &conn.limits, self.now());
-            }
+            Err(Some(why)) => conn.core.handle_send_failed(why, &conn.limits, self.now()),
+            Err(None) => {}
         });
     }
 
@@ -96,7 +95,7 @@ impl Shard {
     /// Tells handles and counters what waits now.
     pub(super) fn publish_queue(&self, conn: &mut Conn) {
         let (bytes, messages) = (conn.core.outbox().bytes(), conn.core.outbox().messages());
-        conn.handle.publish_waiting(bytes, messages);
+        conn.handle.publish_waiting(conn.core.outbox().push_bytes(), conn.core.outbox().push_messages());
         self.local_connections.sent(&conn.handle);
         let before = std::mem::replace(&mut conn.published, (bytes, messages));
         self.counters.queued_bytes.add((bytes as u64).wrapping_sub(before.0 as u64));

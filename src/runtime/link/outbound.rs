@@ -53,6 +53,7 @@ impl Shard {
             identify_timeout: Duration::ZERO,
             frame_timeout: Duration::ZERO,
             idle_timeout: Duration::ZERO,
+            unacknowledged_timeout: UNACKNOWLEDGED_TIMEOUT,
             flush_timeout: FLUSH_TIMEOUT,
         };
         let role = Role::Connecting { owner, session: Some(session) };
@@ -86,6 +87,9 @@ impl Shard {
         self.with_conn(id, |conn| conn.core.transmit(&conn.limits, &self.spares, self.now()));
     }
 }
+
+/// How long a server may leave everything unacknowledged that was sent to it.
+const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Longest time that what is queued for a connection that ends may take.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,6 +1,6 @@
 //! The one timer of a connection: set anew only when a deadline moves before it, so that a message costs none.
 
-use shardcast_proto::{Time, connection::State};
+use shardcast_proto::Time;
 
 use super::Conn;
 use crate::{
@@ -19,8 +19,8 @@ impl Shard {
 
     /// Only what is older than the timer needs it set anew: nearly never.
     #[inline]
-    pub(super) fn arm_for_age(&self, conn: &mut Conn) {
-        if let Some(deadline) = conn.core.poll_age_timeout(&conn.limits) {
+    pub(super) fn arm_for_send(&self, conn: &mut Conn) {
+        if let Some(deadline) = conn.core.poll_send_timeout(&conn.limits) {
             self.arm_timer_by(conn, deadline);
         }
     }
@@ -52,8 +52,8 @@ impl Shard {
                 return;
             }
             let now = self.now();
-            if let State::Lingering(_) = conn.core.state() {
-                conn.core.handle_unacknowledged(conn.transport.unacknowledged(), now);
+            if conn.core.wants_acknowledgement(&conn.limits, now) {
+                conn.core.handle_acknowledgement(conn.transport.acknowledgement(), &conn.limits, now);
             }
             self.guarded(conn, |conn| conn.core.handle_timeout(&conn.limits, &self.spares, now));
         });

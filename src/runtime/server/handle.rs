@@ -159,7 +159,7 @@ impl ServerHandle {
 
     /// Changes the bounds of the whole server from now on, for connections that stand already too:
     /// `connections_max`, `connections_per_ip_max`, `unidentified_max`, `requests_in_progress_max`, `identify_timeout`,
-    /// `frame_timeout`. Nobody is disconnected for a bound on a number; those over it are let go as they end.
+    /// `frame_timeout`, `unacknowledged_timeout`. Nobody is disconnected for a bound on a number; those over it are let go as they end.
     ///
     /// `connections_max` has no effect beyond what the server was started with: tables are made for that. The
     /// other fields are those of a listener, or of the sockets that listen already, and are not looked at.

@@ -238,8 +238,7 @@ type Bound = (Vec<ListenerShared>, Vec<Vec<OwnedFd>>);
 /// Listening sockets for every shard, per shard; port 0 is decided by the first shard's.
 fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Result<Bound, StartError> {
     let limits = &config.limits;
-    let options =
-        TcpOptions { keepalive: limits.keepalive, unacknowledged_timeout: limits.unacknowledged_timeout };
+    let options = TcpOptions { keepalive: limits.keepalive };
     let mut sockets: Vec<Vec<OwnedFd>> = (0..shards).map(|_| Vec::new()).collect();
     let mut bound = Vec::new();
     for listener in listeners {

@@ -3,4 +3,4 @@
 
 mod tcp;
 
-pub(crate) use tcp::{Tcp, failure};
+pub(crate) use tcp::{End, Tcp};

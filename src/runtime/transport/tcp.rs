@@ -6,17 +6,35 @@ use std::{
 };
 
 use shardcast_os::{
-    ring::{Payload, Ring},
+    ring::{Payload, ReceiveEnd, Ring},
     socket,
 };
-use shardcast_proto::{connection::CloseReason, outbox::Parcel};
+use shardcast_proto::{
+    connection::{Acknowledgement, CloseReason},
+    outbox::Parcel,
+};
 
 /// A TCP socket in a slot of its shard's ring.
 #[derive(Debug)]
+///
+/// A socket that fails says why once, to whichever of receiving and sending comes first; to the other one it looks as if
+/// the peer had ended its side, or says `EPIPE`. So where one of them is still to report, it is waited for.
 pub(crate) struct Tcp {
     socket: OwnedFd,
     slot: u32,
     reading: Reading,
+    is_sending: bool,
+    /// A send has failed, and the receive under way will say why.
+    is_broken: bool,
+    has_ended_sending: bool,
+}
+
+/// How a socket has ended, as far as receiving goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum End {
+    /// The peer has ended its side.
+    Stream,
+    Failed(CloseReason),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -25,11 +43,20 @@ enum Reading {
     On,
     /// The ring was asked to stop, and has not answered.
     Stopping,
+    /// There is nothing more to read.
+    Over,
 }
 
 impl Tcp {
     pub(crate) const fn new(socket: OwnedFd, slot: u32) -> Self {
-        Self { socket, slot, reading: Reading::Off }
+        Self {
+            socket,
+            slot,
+            reading: Reading::Off,
+            is_sending: false,
+            is_broken: false,
+            has_ended_sending: false,
+        }
     }
 
     /// Gives the socket its slot in the ring.
@@ -57,22 +84,58 @@ impl Tcp {
         }
     }
 
-    /// The ring reads no more.
-    pub(crate) const fn reading_ended(&mut self) {
-        self.reading = Reading::Off;
+    /// The ring reads no more. What that means for the connection, if anything, and if that is known by now.
+    pub(crate) fn reading_ended(&mut self, how: ReceiveEnd) -> Option<End> {
+        self.reading = Reading::Over;
+        match how {
+            ReceiveEnd::Failed(error) => Some(End::Failed(failure(&error))),
+            _ if self.is_broken => Some(End::Failed(CloseReason::Reset)),
+            ReceiveEnd::Stopped => {
+                self.reading = Reading::Off;
+                None
+            }
+            ReceiveEnd::EndOfStream if self.has_failed() => {
+                (!self.is_sending).then_some(End::Failed(CloseReason::Reset))
+            }
+            ReceiveEnd::EndOfStream => Some(End::Stream),
+        }
     }
 
     /// Whether a completion of reading is still to come.
     pub(crate) fn is_reading(&self) -> bool {
-        self.reading != Reading::Off
+        matches!(self.reading, Reading::On | Reading::Stopping)
     }
 
-    pub(crate) fn send(&self, parcel: Parcel, ring: &RefCell<Ring>) {
+    /// Whether it is over though neither side has ended it.
+    fn has_failed(&self) -> bool {
+        !self.has_ended_sending && socket::tcp_info(&self.socket).is_ok_and(|info| info.is_closed)
+    }
+
+    pub(crate) fn send(&mut self, parcel: Parcel, ring: &RefCell<Ring>) {
+        self.is_sending = true;
         ring.borrow_mut().send(self.slot, payload(parcel));
     }
 
+    /// A send has ended.
+    ///
+    /// # Errors
+    /// It has failed; why, unless that will be known when reading has ended.
+    pub(crate) fn sent(&mut self, result: io::Result<()>) -> Result<(), Option<CloseReason>> {
+        self.is_sending = false;
+        match result {
+            Ok(()) if self.reading == Reading::Over && self.has_failed() => Err(Some(CloseReason::Reset)),
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && self.is_reading() => {
+                self.is_broken = true;
+                Err(None)
+            }
+            Err(error) => Err(Some(failure(&error))),
+        }
+    }
+
     /// Says to the peer that nothing more comes.
-    pub(crate) fn end_sending(&self) {
+    pub(crate) fn end_sending(&mut self) {
+        self.has_ended_sending = true;
         socket::shutdown_send(&self.socket);
     }
 
@@ -89,9 +152,23 @@ impl Tcp {
         socket::unacknowledged_bytes(&self.socket).unwrap_or_default()
     }
 
-    /// Bytes that the peer has acknowledged, if the kernel tells.
+    /// Bytes that the peer has acknowledged, if the kernel says so.
     pub(crate) fn acknowledged(&self) -> Option<u64> {
-        socket::acknowledged_bytes(&self.socket).ok()
+        socket::tcp_info(&self.socket).ok()?.acknowledged_bytes
+    }
+
+    /// What is known of the peer. A socket that does not say counts as one whose peer is there.
+    pub(crate) fn acknowledgement(&self) -> Acknowledgement {
+        let unacknowledged_bytes = self.unacknowledged();
+        match socket::tcp_info(&self.socket) {
+            Ok(info) => Acknowledgement {
+                unacknowledged_bytes,
+                acknowledged_bytes: info.acknowledged_bytes.unwrap_or_default(),
+                ago: info.acknowledged_ago,
+                unanswered: info.unanswered,
+            },
+            Err(_) => Acknowledgement { unacknowledged_bytes, ..Acknowledgement::default() },
+        }
     }
 
     /// Whether the kernel has nothing to do with it.
@@ -113,7 +190,7 @@ impl Tcp {
 }
 
 /// What an error of the socket means.
-pub(crate) fn failure(error: &io::Error) -> CloseReason {
+fn failure(error: &io::Error) -> CloseReason {
     match error.kind() {
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
             CloseReason::Reset

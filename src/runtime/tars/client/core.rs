@@ -265,8 +265,7 @@ impl Outbound for Attempt {
     }
 }
 
-const OPTIONS: TcpOptions =
-    TcpOptions { keepalive: Duration::from_secs(30), unacknowledged_timeout: Duration::from_secs(20) };
+const OPTIONS: TcpOptions = TcpOptions { keepalive: Duration::from_secs(30) };
 
 /// What waits beyond this stays with the proxy, which has bounds of its own.
 const BOUNDS: OutboxBounds = OutboxBounds {

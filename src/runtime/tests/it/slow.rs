@@ -425,3 +425,43 @@ fn a_peer_that_asks_much_and_ends_its_side_gets_every_answer() {
     asker.join().expect("all was read at last");
     bench.control.noticed_nothing();
 }
+
+/// A peer whose host is there takes as long as it likes, unless somebody has set a bound in time.
+#[test]
+fn a_policy_that_drops_holds_for_stalls_of_any_length() {
+    let recorder = Recorder::without_requests();
+    let timeout = Duration::from_millis(300);
+    let limits = Limits {
+        outbox_bytes_max: OUTBOX_BYTES,
+        overflow: OverflowPolicy::DropOldest,
+        unacknowledged_timeout: timeout,
+        ..Limits::default()
+    };
+    let (server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+    let mut peer = Peer::narrow(address);
+    peer.echo(1, b"hello");
+    let connection = recorder.connection_of(&peer);
+    let body = vec![0; PUSH_BYTES];
+    let mut sent = 0;
+    // Sockets and outbox are full, and stay so for several times the time-out.
+    for _ in 0..40 {
+        // Not more than may travel to its shard at once.
+        for _ in 0..8 {
+            sent += 1;
+            let mut frame = frame(0, &body);
+            frame[8..16].copy_from_slice(&u64::to_le_bytes(sent));
+            assert_eq!(connection.send(frame), Sent::Queued);
+        }
+        thread::sleep(timeout / 5);
+    }
+    assert!(connection.is_open(), "{:?}", recorder.why_closed(connection.id()));
+    let last = loop {
+        let (_, body) = peer.read_frame();
+        let number = u64::from_le_bytes(body[..8].try_into().expect("eight bytes"));
+        if number == sent {
+            break number;
+        }
+    };
+    assert_eq!(last, sent);
+    server.stop().expect("a clean stop");
+}

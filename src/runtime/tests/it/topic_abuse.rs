@@ -6,7 +6,7 @@ use shardcast::{
     Limits, OverflowPolicy, ServerConfig, ServerHandle,
     proto::{Position, Recovery},
     push::PublishOptions,
-    tars::framed::control::{MAGIC, Request, Said},
+    tars::framed::control::{self, MAGIC, Request, Said},
 };
 
 use crate::support::{
@@ -235,4 +235,49 @@ fn a_peer_that_asks_and_does_not_read_is_not_read_from() {
     drop(server);
     drop(greedy);
     sending.join().expect("it ended");
+}
+
+/// What a peer asks for when it comes back is more than its outbox holds: that holds its asking, and is no reason to cut
+/// it off while others publish.
+#[test]
+fn a_peer_that_resumes_many_topics_and_reads_is_not_slow() {
+    const TOPICS: usize = 30;
+    const MISSED: usize = 200;
+    let limits = Limits { outbox_bytes_max: 64 << 10, ..Limits::default() };
+    let (server, address) = serve(ServerConfig { limits, ..config() }, &Recorder::without_requests());
+    let handle = server.handle();
+    let names: Vec<_> = (0..TOPICS).map(|topic| format!("t{topic}")).collect();
+    let mut asker = Topics::connect(address);
+    let firsts: Vec<_> = names.iter().map(|name| asker.publish(name, b"first").0).collect();
+    for name in &names {
+        for _ in 0..MISSED {
+            eventually(PATIENCE, || handle.publish(name, vec![b'x'; 1000]).is_ok());
+        }
+    }
+    let live = std::thread::spawn({
+        let (handle, names) = (handle.clone(), names.clone());
+        move || {
+            for round in 0..500 {
+                let _ = handle.publish(&names[round % TOPICS], vec![b'y'; 100]);
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+    });
+    let mut peer = Topics::connect(address);
+    for (name, first) in names.iter().zip(firsts) {
+        let request = Request::Subscribe { topic: name, prefix: false, since: Some(first) };
+        let mut payload = Vec::new();
+        control::encode_request(&request, &mut payload);
+        peer.peer.send(&frame(77, &payload));
+    }
+    let (mut answers, mut missed) = (0, 0);
+    while answers < TOPICS || missed < TOPICS * MISSED {
+        match peer.peer.read_frame() {
+            (0, payload) => missed += usize::from(payload.ends_with(&[b'x'; 1000])),
+            _ => answers += 1,
+        }
+    }
+    assert_eq!((answers, missed), (TOPICS, TOPICS * MISSED));
+    live.join().expect("no panic");
+    server.stop().expect("a clean stop");
 }

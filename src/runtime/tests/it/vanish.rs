@@ -84,7 +84,9 @@ fn a_peer_that_vanishes_is_noticed_though_it_is_pushed_to() {
     let bound = Duration::from_secs(1);
     is_noticed(Limits { idle_timeout: bound, ..never.clone() }, b"tick", CloseReason::Idle);
     let unacknowledged = Limits { unacknowledged_timeout: bound, ..never.clone() };
-    is_noticed(unacknowledged, b"tick", CloseReason::Unacknowledged);
+    is_noticed(unacknowledged.clone(), b"tick", CloseReason::Unacknowledged);
+    // A send is in flight when it is noticed.
+    is_noticed(unacknowledged, &[0; 64 << 10], CloseReason::Unacknowledged);
     is_noticed(Limits { outbox_age_max: bound, ..never.clone() }, &[0; 64 << 10], CloseReason::Slow);
     is_noticed(Limits { outbox_bytes_max: 1 << 20, ..never }, &[0; 64 << 10], CloseReason::Slow);
 }
