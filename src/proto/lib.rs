@@ -12,6 +12,7 @@ pub mod connection;
 pub mod outbox;
 pub mod push;
 mod refusal;
+pub mod rpc;
 mod session;
 pub mod tars;
 #[doc(hidden)]
