@@ -85,7 +85,13 @@ impl<I: Clone + Ord, T> CallTable<I, T> {
         self.remove(&id).map(|call| (id, call))
     }
 
-    /// Removes all calls, in the order of their ids.
+    /// Removes all calls.
+    pub fn clear(&mut self) {
+        self.by_id.clear();
+        self.deadlines.clear();
+    }
+
+    /// Removes all calls, and gives them in the order of their ids.
     pub fn drain(&mut self) -> impl Iterator<Item = (I, T)> + use<I, T> {
         self.deadlines.clear();
         std::mem::take(&mut self.by_id).into_iter().map(|(id, (_, call))| (id, call))
@@ -132,6 +138,9 @@ mod tests {
         assert_eq!((calls.len(), calls.next_deadline()), (1, Some(at(30))));
         assert_eq!(calls.pop_expired(at(10)), None);
         assert_eq!(calls.drain().collect::<Vec<_>>(), [(1, 'b')]);
+        assert_eq!((calls.len(), calls.next_deadline()), (0, None));
+        calls.insert(1, 'c', at(10));
+        calls.clear();
         assert_eq!((calls.len(), calls.next_deadline()), (0, None));
     }
 

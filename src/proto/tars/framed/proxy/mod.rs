@@ -17,7 +17,8 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-pub use call::{Action, Call, CallError, Cause, ProxyEvent};
+pub use crate::rpc::{CallError, Cause};
+pub use call::{Action, Call, ProxyEvent};
 pub use codec::{ClientCodec, Decoded, LengthPrefixedCodec};
 pub use config::ProxyConfig;
 
