@@ -84,7 +84,7 @@ fn resolve(here: &[String], path: &[String]) -> Option<Vec<String>> {
 const PROTO: &str = "src/proto/";
 const CORES: &[&str] = &["tars", "tcpshm", "seastar", "push"];
 /// What cores may use, and what uses none of them.
-const SHARED: &[&str] = &["rpc"];
+const SHARED: &[&str] = &["rpc", "topics"];
 const CORE_TODO: &str = "take it as an argument, or do it in src/runtime";
 const OUTSIDE: &[&str] =
     &["time::Instant", "time::SystemTime", "net", "fs", "thread", "env", "process", "os"];

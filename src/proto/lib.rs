@@ -19,6 +19,7 @@ pub mod tars;
 pub mod testing;
 mod time;
 mod topic;
+pub mod topics;
 
 pub use refusal::Refusal;
 pub use session::{
