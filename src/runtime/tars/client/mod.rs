@@ -89,7 +89,8 @@ type Answer = Result<Bytes, CallError>;
 
 /// Describes a client before it connects.
 pub struct ClientBuilder {
-    address: SocketAddr,
+    /// At least one.
+    addresses: Vec<SocketAddr>,
     config: ProxyConfig,
     codec: Box<dyn ClientCodec>,
     timeout: Duration,
@@ -100,7 +101,7 @@ pub struct ClientBuilder {
 
 impl Client {
     /// Describes a client of `object`: `App.Server.Object@tcp -h HOST -p PORT -t MILLISECONDS`. Of several
-    /// endpoints the first over TCP is used. Looks names up, which may take a while.
+    /// endpoints the first over TCP is used, with all addresses of its host. Looks names up, which may take a while.
     ///
     /// # Errors
     /// The string cannot be read, or names nothing to connect to.
@@ -111,14 +112,21 @@ impl Client {
             .iter()
             .find(|it| it.transport == Transport::Tcp)
             .ok_or(ConnectError::NoEndpoint)?;
-        let mut found = (endpoint.host.as_str(), endpoint.port).to_socket_addrs().ok().into_iter().flatten();
-        let address = found.next().ok_or_else(|| ConnectError::NoAddress(endpoint.host.clone()))?;
-        Ok(ClientBuilder::new(address))
+        Ok(ClientBuilder::new(resolve((endpoint.host.as_str(), endpoint.port), &endpoint.host)?))
     }
 
     /// Describes a client of whoever listens at `address`.
     pub fn at(address: SocketAddr) -> ClientBuilder {
-        ClientBuilder::new(address)
+        ClientBuilder::new(vec![address])
+    }
+
+    /// Describes a client of the server called so, such as `localhost:10099`. Each attempt to connect tries all
+    /// addresses of the name, in order. Looks the name up, which may take a while.
+    ///
+    /// # Errors
+    /// The name has no address.
+    pub fn at_name(name: impl ToSocketAddrs + fmt::Display) -> Result<ClientBuilder, ConnectError> {
+        resolve(&name, &name).map(ClientBuilder::new)
     }
 
     /// An id for the next call, unique among those of this client: counts up and is never 0. Heartbeats have
@@ -229,9 +237,9 @@ impl Drop for Inner {
 }
 
 impl ClientBuilder {
-    fn new(address: SocketAddr) -> Self {
+    fn new(addresses: Vec<SocketAddr>) -> Self {
         Self {
-            address,
+            addresses,
             config: ProxyConfig::default(),
             codec: Box::new(LengthPrefixedCodec::default()),
             timeout: Duration::from_secs(5),
@@ -307,6 +315,14 @@ impl ClientBuilder {
         router.post(shard, born).map_err(|_| ConnectError::Busy)?;
         Ok(Client(Arc::new(inner)))
     }
+}
+
+/// The addresses of a name, at least one.
+fn resolve(addresses: impl ToSocketAddrs, name: &impl fmt::Display) -> Result<Vec<SocketAddr>, ConnectError> {
+    let found =
+        addresses.to_socket_addrs().map_err(|error| ConnectError::NoAddress(format!("{name}: {error}")))?;
+    let found: Vec<_> = found.collect();
+    if found.is_empty() { Err(ConnectError::NoAddress(name.to_string())) } else { Ok(found) }
 }
 
 /// The answer to a call, when it comes.
