@@ -243,7 +243,8 @@ fn a_terminal_obeys_nothing_that_a_server_says() {
     );
     let output = run(&["sub", "t", "--count", "1", "--json"], &told);
     assert!(String::from_utf8_lossy(&output.stdout).contains("\\u001b]0;evil\\u0007\\u202e"), "{output:?}");
-    let refused = |operation: u8| [b"\0SHC".as_slice(), &[operation, 1], evil.as_bytes()].concat();
+    // A bad topic, which is not tried again.
+    let refused = |operation: u8| [b"\0SHC".as_slice(), &[operation, 4], evil.as_bytes()].concat();
     for (command, operation) in [(&["sub", "t"][..], 0x82), (&["pub", "t", "x"], 0x84)] {
         let output = run(command, &impostor(vec![frame(1 << 30, &refused(operation))]));
         let text = String::from_utf8_lossy(&output.stderr);

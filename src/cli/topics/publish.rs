@@ -135,7 +135,7 @@ impl<'a> Run<'a> {
             }
             self.asked += 1;
             let tell = self.tell.clone();
-            publisher.publish_async(&self.args.topic, options, body, move |outcome| {
+            publisher.publish_then(&self.args.topic, options, body, move |outcome| {
                 // Nobody waits any more: told to end.
                 let _ = tell.send(outcome);
             });

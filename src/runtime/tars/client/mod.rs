@@ -18,9 +18,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use shardcast_proto::tars::{
-    EndpointError, ObjectRef, Transport,
-    framed::{CallError, Cause, ClientCodec, LengthPrefixedCodec, ProxyConfig},
+use shardcast_proto::{
+    Time,
+    tars::{
+        EndpointError, ObjectRef, Transport,
+        framed::{CallError, Cause, ClientCodec, LengthPrefixedCodec, ProxyConfig},
+    },
 };
 
 use self::{callback::Callback, core::ClientCore};
@@ -156,7 +159,23 @@ impl Client {
 
     /// Calls; `callback` gets the answer, on the client's shard, exactly once. It must not block.
     pub fn rpc_call_async(&self, id: u32, body: &[u8], callback: impl FnOnce(Answer) + Send + 'static) {
-        self.post(id, body, false, callback);
+        self.post(id, body, false, self.0.timeout, callback);
+    }
+
+    /// As [`rpc_call_async`](Self::rpc_call_async), with a time-out and an id of its own.
+    pub(super) fn call_within(
+        &self,
+        timeout: Duration,
+        body: &[u8],
+        callback: impl FnOnce(Answer) + Send + 'static,
+    ) {
+        self.post(self.gen_requestid(), body, false, timeout, callback);
+    }
+
+    /// Runs `f` at this time, on the client's shard; false when the shard is too busy to be asked.
+    pub(super) fn run_at(&self, time: Time, f: impl FnOnce() + Send + 'static) -> bool {
+        let run = Envelope::Run(Box::new(move |shard| shard.call_at(time, |_| f())));
+        self.0.router.post(self.0.shard, run).is_ok()
     }
 
     /// Sends a request to which no answer is expected.
@@ -183,12 +202,19 @@ impl Client {
     fn start(&self, id: u32, body: &[u8], one_way: bool) -> flume::Receiver<Answer> {
         let (answer, answered) = flume::bounded(1);
         // Whoever asked may not wait any more.
-        self.post(id, body, one_way, move |result| drop(answer.send(result)));
+        self.post(id, body, one_way, self.0.timeout, move |result| drop(answer.send(result)));
         answered
     }
 
-    fn post(&self, id: u32, body: &[u8], one_way: bool, callback: impl FnOnce(Answer) + Send + 'static) {
-        let (number, timeout, body) = (self.0.number, self.0.timeout, body.to_vec());
+    fn post(
+        &self,
+        id: u32,
+        body: &[u8],
+        one_way: bool,
+        timeout: Duration,
+        callback: impl FnOnce(Answer) + Send + 'static,
+    ) {
+        let (number, body) = (self.0.number, body.to_vec());
         let callback = Callback::new(callback);
         let theirs = callback.clone();
         let envelope = Envelope::Run(Box::new(move |shard| {

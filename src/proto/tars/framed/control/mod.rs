@@ -9,13 +9,11 @@
 mod answer;
 mod reader;
 mod request;
-mod resume;
 mod wire;
 
 pub use answer::{Answer, Said, encode_answer, encode_message};
 pub(super) use answer::{MESSAGE_OVERHEAD, encode_refusal, number};
 pub use request::{Request, encode_request};
-pub use resume::{Heard, Subscriptions};
 pub use wire::ControlWire;
 
 /// What a payload of the vocabulary begins with. A byte of nought first: no text does.
