@@ -43,6 +43,22 @@ fn all_of_many_subscriptions_succeed_at_a_server_with_room_for_one() {
     }
 }
 
+/// More than the client of the connection takes while there is none.
+#[test]
+fn all_of_thousands_of_subscriptions_succeed() {
+    let (_server, address) = serve(config(), &Recorder::default());
+    let mut client = TopicClient::connect(address, Waiting::default()).expect("a shard");
+    let mut missing: BTreeSet<_> = (0..4_000).map(|number| filter(&format!("t{number}"))).collect();
+    missing.iter().for_each(|filter| client.subscribe(filter.clone(), None));
+    while !missing.is_empty() {
+        match client.recv(PATIENCE).expect("something happens") {
+            TopicEvent::Subscribed { filter, .. } => assert!(missing.remove(&filter), "{filter} twice"),
+            TopicEvent::Connected => {}
+            event => panic!("{event:?}"),
+        }
+    }
+}
+
 /// The case "busy on reconnect": the server that was restarted is still busy.
 #[test]
 fn a_subscription_survives_a_busy_server_after_a_reconnect() {
