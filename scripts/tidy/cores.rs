@@ -2,7 +2,7 @@
 
 use super::{File, Finding, Tree};
 
-/// No core knows another core.
+/// No core knows another core, and what cores share knows none.
 pub(super) fn know_no_sibling(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (file, code) in tree.rust() {
@@ -12,8 +12,16 @@ pub(super) fn know_no_sibling(tree: &Tree) -> Vec<Finding> {
             let Some(target) = resolve(&here, &path.segments) else { continue };
             let first = target.first().map_or("", String::as_str);
             if CORES.contains(&first) && first != core {
-                let what = format!("`{core}` imports its sibling `{first}`");
-                let todo = "put what both need into src/proto itself, or leave it to the runtime";
+                let (what, todo) = match SHARED.contains(&core) {
+                    true => (
+                        format!("`{core}`, which cores share, imports the core `{first}`"),
+                        "take it as an argument or behind a trait",
+                    ),
+                    false => (
+                        format!("`{core}` imports its sibling `{first}`"),
+                        "put what both need into src/proto itself, or leave it to the runtime",
+                    ),
+                };
                 findings.push(file.finding(path.line, what, todo));
             }
         }
@@ -46,11 +54,11 @@ pub(super) fn read_no_clock_and_do_no_io(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// The core that a file belongs to.
+/// The core, or the shared module, that a file belongs to.
 fn core_of(file: &File) -> Option<&str> {
     let first = file.path.strip_prefix(PROTO)?.split('/').next()?;
     let name = first.strip_suffix(".rs").unwrap_or(first);
-    CORES.contains(&name).then_some(name)
+    (CORES.contains(&name) || SHARED.contains(&name)).then_some(name)
 }
 
 /// The module path of a file within its crate: `src/proto/tars/mod.rs` is `["tars"]`.
@@ -79,6 +87,8 @@ fn resolve(here: &[String], path: &[String]) -> Option<Vec<String>> {
 
 const PROTO: &str = "src/proto/";
 const CORES: &[&str] = &["tars", "tcpshm", "seastar", "push"];
+/// What cores may use, and what uses none of them.
+const SHARED: &[&str] = &["rpc", "topics"];
 const CORE_TODO: &str = "take it as an argument, or do it in src/runtime";
 const OUTSIDE: &[&str] =
     &["time::Instant", "time::SystemTime", "net", "fs", "thread", "env", "process", "os"];

@@ -71,6 +71,8 @@ fn a_core_imports_no_sibling() {
         reject(rule, &[("src/proto/tars/session.rs", bad)]);
     }
     reject(rule, &[("src/proto/push.rs", "use super::tars::T;")]);
+    accept(rule, &[("src/proto/tars/proxy.rs", "use crate::rpc::CallTable;")]);
+    reject(rule, &[("src/proto/rpc/mod.rs", "use crate::tars::T;")]);
 }
 
 #[test]

@@ -13,12 +13,14 @@ mod id;
 pub mod outbox;
 pub mod push;
 mod refusal;
+pub mod rpc;
 mod session;
 pub mod tars;
 #[doc(hidden)]
 pub mod testing;
 mod time;
 mod topic;
+pub mod topics;
 
 pub use id::{ConnId, ParseConnIdError};
 pub use refusal::Refusal;

@@ -234,8 +234,7 @@ fn a_signal_ends_a_publisher_between_two_messages() {
 fn a_terminal_obeys_nothing_that_a_server_says() {
     // ESC, OSC with BEL, and a right-to-left override.
     let evil = "\x1b]0;evil\x07\u{202e}";
-    let message = [b"\0SHC\x10\0\x01t".as_slice(), &[0; 7], &[7], &[0; 7], &[1], evil.as_bytes()].concat();
-    let told = impostor(vec![subscribed(), frame(0, &message)]);
+    let told = impostor(vec![subscribed(), message(evil.as_bytes())]);
     let output = run(&["sub", "t", "--count", "1"], &told);
     assert!(
         String::from_utf8_lossy(&output.stdout).ends_with(" \\u{1b}]0;evil\\u{7}\\u{202e}\n"),
@@ -243,11 +242,40 @@ fn a_terminal_obeys_nothing_that_a_server_says() {
     );
     let output = run(&["sub", "t", "--count", "1", "--json"], &told);
     assert!(String::from_utf8_lossy(&output.stdout).contains("\\u001b]0;evil\\u0007\\u202e"), "{output:?}");
-    let refused = |operation: u8| [b"\0SHC".as_slice(), &[operation, 1], evil.as_bytes()].concat();
+    // A bad topic, which is not tried again.
+    let refused = |operation: u8| [b"\0SHC".as_slice(), &[operation, 4], evil.as_bytes()].concat();
     for (command, operation) in [(&["sub", "t"][..], 0x82), (&["pub", "t", "x"], 0x84)] {
         let output = run(command, &impostor(vec![frame(1 << 30, &refused(operation))]));
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(text.contains("\\u{1b}]0;evil\\u{7}\\u{202e}") && !text.contains('\x1b'), "{output:?}");
+    }
+}
+
+#[test]
+fn a_busy_server_is_asked_again() {
+    let busy = || vec![frame(1, b"\0SHC\x82\x01busy")];
+    let address = impostor_in_rounds(vec![busy(), busy(), vec![subscribed(), message(b"at last")]]);
+    let output = run(&["sub", "t", "--count", "1"], &address);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "t 7:1 at last\n");
+    let notes = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(notes.matches("t: busy (status 1); trying again in 0.").count(), 2, "{notes}");
+    let output = run(&["sub", "t", "--count", "1", "--json"], &address);
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    let retrying = r#"{"event":"retrying","topic":"t","text":"busy (status 1)","seconds":0."#;
+    assert_eq!(lines.matches(retrying).count(), 2, "{lines}");
+}
+
+#[test]
+fn a_server_may_be_called_by_its_name() {
+    let address = impostor(vec![subscribed(), message(b"x")]);
+    let (_, port) = address.rsplit_once(':').expect("an address");
+    let output = run(&["sub", "t", "--count", "1"], &format!("localhost:{port}"));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    for command in [&["sub", "t"][..], &["pub", "t", "x"]] {
+        let output = run(command, "no such host:1");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && text.contains("no address for no such host:1"), "{text}");
     }
 }
 
@@ -259,6 +287,11 @@ fn run(arguments: &[&str], address: &str) -> Output {
 
 /// A server that answers HELLO as one should, and then says this, whatever it is asked.
 fn impostor(says: Vec<Vec<u8>>) -> String {
+    impostor_in_rounds(vec![says])
+}
+
+/// A server that answers HELLO as one should, and each request after it with the next of these.
+fn impostor_in_rounds(rounds: Vec<Vec<Vec<u8>>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound").to_string();
     thread::spawn(move || {
@@ -273,13 +306,15 @@ fn impostor(says: Vec<Vec<u8>>) -> String {
             let mut talk = || {
                 let hello = next(&mut peer)?;
                 peer.write_all(&frame(hello, &[b"\0SHC\x81\0\x01".as_slice(), &[0; 7], &[7]].concat()))?;
-                let asked = next(&mut peer)?;
-                for mut frame in says.clone() {
-                    // Whatever is an answer is one to this.
-                    if frame[4..8] != [0; 4] {
-                        frame[4..8].copy_from_slice(&asked.to_be_bytes());
+                for says in rounds.clone() {
+                    let asked = next(&mut peer)?;
+                    for mut frame in says {
+                        // An answer is one to this request.
+                        if frame[4..8] != [0; 4] {
+                            frame[4..8].copy_from_slice(&asked.to_be_bytes());
+                        }
+                        peer.write_all(&frame)?;
                     }
-                    peer.write_all(&frame)?;
                 }
                 io::copy(&mut peer, &mut io::sink())
             };
@@ -293,6 +328,11 @@ fn impostor(says: Vec<Vec<u8>>) -> String {
 /// The answer to SUBSCRIBE: epoch 7, nothing published yet.
 fn subscribed() -> Vec<u8> {
     frame(1, &[b"\0SHC\x82\0\0".as_slice(), &[0; 7], &[7], &[0; 8]].concat())
+}
+
+/// The first message of the topic `t`.
+fn message(body: &[u8]) -> Vec<u8> {
+    frame(0, &[b"\0SHC\x10\0\x01t".as_slice(), &[0; 7], &[7], &[0; 7], &[1], body].concat())
 }
 
 fn frame(id: u32, payload: &[u8]) -> Vec<u8> {

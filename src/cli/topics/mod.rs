@@ -6,11 +6,11 @@ mod output;
 mod publish;
 mod subscribe;
 
-use std::net::{SocketAddr, ToSocketAddrs};
-
-use anyhow::Context;
 use clap::{Args, ValueEnum};
-use shardcast::proto::Position;
+use shardcast::{
+    proto::Position,
+    tars::{ConnectError, TopicClient, Waiting},
+};
 
 pub(crate) use publish::{PubArgs, run as publish};
 pub(crate) use subscribe::{SubArgs, run as subscribe};
@@ -18,7 +18,7 @@ pub(crate) use subscribe::{SubArgs, run as subscribe};
 /// How a server is reached.
 #[derive(Args, Debug)]
 pub(crate) struct Connect {
-    /// Address of the server
+    /// Address of the server, or its name and port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:10099")]
     connect: String,
     /// Protocol to speak
@@ -36,11 +36,10 @@ enum Via {
 }
 
 impl Connect {
-    fn address(&self) -> anyhow::Result<SocketAddr> {
+    /// Begins to connect.
+    fn client(&self, waiting: Waiting) -> Result<TopicClient, ConnectError> {
         let Via::Framed = self.via;
-        let mut found =
-            self.connect.to_socket_addrs().with_context(|| format!("no address: {}", self.connect))?;
-        found.next().with_context(|| format!("no address: {}", self.connect))
+        TopicClient::connect(&*self.connect, waiting)
     }
 }
 

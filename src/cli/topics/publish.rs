@@ -12,7 +12,7 @@ use serde_json::json;
 use shardcast::{
     proto::{Position, PublishOptions, TopicName},
     push::{Class, Receipt},
-    tars::{RequestError, TopicClient, TopicEvent, TopicPublisher, Waiting},
+    tars::{RequestError, TopicEvent, TopicPublisher, Waiting},
 };
 
 use super::{
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &PubArgs) -> anyhow::Result<ExitCode> {
 
 /// Connects, or fails at once: nobody wants to wait for a server that may never be there.
 fn connect(connect: &Connect) -> anyhow::Result<TopicPublisher> {
-    let mut client = TopicClient::connect(connect.address()?, Waiting { messages: 1, ..Waiting::default() })?;
+    let mut client = connect.client(Waiting { messages: 1, ..Waiting::default() })?;
     match client.recv(CONNECT_TIMEOUT) {
         Some(TopicEvent::Connected) => Ok(client.publisher()),
         _ => anyhow::bail!("cannot connect to {}", connect.connect),
@@ -135,7 +135,7 @@ impl<'a> Run<'a> {
             }
             self.asked += 1;
             let tell = self.tell.clone();
-            publisher.publish_async(&self.args.topic, options, body, move |outcome| {
+            publisher.publish_then(&self.args.topic, options, body, move |outcome| {
                 // Nobody waits any more: told to end.
                 let _ = tell.send(outcome);
             });

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 use shardcast::{
     proto::{Position, Recovery, TopicFilter},
-    tars::{TopicClient, TopicEvent, Waiting},
+    tars::{TopicEvent, Waiting},
 };
 
 use super::{
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &SubArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(commands::EXIT_CONFIGURATION));
     }
     let stop = Stop::watch().context("cannot watch for signals")?;
-    let mut client = TopicClient::connect(args.connect.address()?, Waiting::default())?;
+    let mut client = args.connect.client(Waiting::default())?;
     let mut topics = args.topics.clone();
     if topics.is_empty() {
         topics.push("*".parse()?);
@@ -87,6 +87,15 @@ impl Printer {
                 self.output.note("disconnected", json!({}), "disconnected; connecting again")?;
             }
             TopicEvent::Subscribed { filter, head, recovery } => self.subscribed(&filter, head, recovery)?,
+            TopicEvent::Retrying { filter, error, pause } => {
+                let fields = json!({
+                    "topic": filter.to_string(),
+                    "text": error.to_string(),
+                    "seconds": pause.as_secs_f64(),
+                });
+                let text = format!("{filter}: {error}; trying again in {:.1} s", pause.as_secs_f64());
+                self.output.note("retrying", fields, &text)?;
+            }
             TopicEvent::Refused { filter, error } => anyhow::bail!("{filter}: {error}"),
             TopicEvent::Message { topic, position, body } => {
                 self.messages += 1;

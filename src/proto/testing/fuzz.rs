@@ -19,6 +19,7 @@ use crate::{
             ProxyEvent, control,
         },
     },
+    topics::{SubscriptionConfig, Subscriptions, TopicEvent},
 };
 
 /// Any bytes, in pieces as long as the first byte says, mean the same as at once.
@@ -62,8 +63,10 @@ pub fn endpoint(data: &[u8]) {
     }
 }
 
-/// Any payload: a request that is read is written to the same bytes, and so is an answer.
+/// Any payload: a request that is read is written to the same bytes, and so is an answer. A client of topics takes it
+/// as a message and as an answer.
 pub fn control(data: &[u8]) {
+    topics(data);
     let mut out = Vec::new();
     if control::is_control(data)
         && let Ok(request) = control::Request::load(data)
@@ -81,6 +84,22 @@ pub fn control(data: &[u8]) {
         _ => return,
     }
     assert_eq!(control::Said::load(&out), control::Said::load(data));
+}
+
+fn topics(data: &[u8]) {
+    let (mut out, now) = (Vec::new(), Time::default());
+    let mut client = Subscriptions::new(control::ControlWire, SubscriptionConfig::default(), 1);
+    client.subscribe("t".parse().expect("a filter"), None);
+    client.handle_connected();
+    let payload = bytes::Bytes::copy_from_slice(data);
+    let received = |event: &TopicEvent| matches!(event, TopicEvent::Message { .. });
+    client.handle_message(&payload);
+    let id = client.poll_request(&mut out, now).expect("it subscribes");
+    client.handle_answer(id, Ok(data), now);
+    client.handle_message(&payload);
+    let messages = std::iter::from_fn(|| client.poll_event()).filter(received).count();
+    assert!(messages <= 1, "the same message is received once");
+    assert_eq!(client.poll_request(&mut out, now), None, "not before a pause");
 }
 
 struct ProxyRun {

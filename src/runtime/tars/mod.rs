@@ -14,4 +14,5 @@ pub use shardcast_proto::tars::{
     },
     json, packet, tup,
 };
-pub use topics::{RequestError, TopicClient, TopicEvent, TopicPublisher, Waiting};
+pub use shardcast_proto::topics::{RequestError, SubscriptionConfig, TopicEvent};
+pub use topics::{TopicClient, TopicOptions, TopicPublisher, Waiting};

@@ -5,3 +5,4 @@ mod framed;
 mod generated_shape;
 mod line;
 mod tars;
+mod topics;

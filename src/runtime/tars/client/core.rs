@@ -21,7 +21,10 @@ use crate::{CloseReason, ConnId, Connection, OverflowPolicy, link::outbound::Out
 
 pub(super) struct ClientCore {
     proxy: RefCell<Proxy>,
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
+    /// The address that attempts begin with, and how many of them the present attempt has tried.
+    first_address: Cell<usize>,
+    addresses_tried: Cell<usize>,
     on_push: RefCell<Option<PushCallback>>,
     on_event: RefCell<Option<EventCallback>>,
     calls: RefCell<HashMap<u64, Callback>>,
@@ -52,7 +55,9 @@ impl ClientCore {
         let seed = shard.now().as_nanos() ^ number << 32;
         let core = Rc::new(Self {
             proxy: RefCell::new(Proxy::new(builder.config, builder.codec, seed, shard.now())),
-            address: builder.address,
+            addresses: builder.addresses,
+            first_address: Cell::new(0),
+            addresses_tried: Cell::new(0),
             on_push: RefCell::new(builder.on_push),
             on_event: RefCell::new(builder.on_event),
             calls: RefCell::default(),
@@ -98,6 +103,10 @@ impl ClientCore {
     /// borrowed here.
     fn advance(self: &Rc<Self>, shard: &Rc<Shard>) {
         self.scheduled.set(false);
+        // An address did not answer: an attempt goes on with the next.
+        if self.connection.get().is_none() && self.addresses_tried.get() > 0 {
+            self.try_next_address(shard);
+        }
         self.act(shard);
         self.collect_events();
         if let Some(id) = self.connection.get() {
@@ -116,28 +125,42 @@ impl ClientCore {
             match action {
                 None => return,
                 Some(Action::Disconnect) => {
+                    // An attempt that took too long: the next begins behind the address that did not answer.
+                    self.end_attempt(self.addresses_tried.get());
                     self.attempt.set(self.attempt.get() + 1);
                     if let Some(id) = self.connection.take() {
                         shard.close(id, CloseReason::Closed);
                     }
                 }
-                Some(Action::Connect) => self.connect(shard),
+                Some(Action::Connect) => self.try_next_address(shard),
             }
         }
     }
 
-    fn connect(self: &Rc<Self>, shard: &Rc<Shard>) {
-        let number = self.attempt.get() + 1;
-        self.attempt.set(number);
-        let attempt = Rc::new(Attempt { core: Rc::downgrade(self), number, shard: Rc::downgrade(shard) });
-        let session = Box::new(AttemptSession(Rc::clone(&attempt)));
-        match shard.connect(self.address, &OPTIONS, BOUNDS, session, attempt) {
-            Ok(id) => self.connection.set(Some(id)),
-            Err(error) => {
-                tracing::debug!(%error, address = %self.address, "cannot connect");
-                self.proxy.borrow_mut().handle_closed(shard.now());
+    /// Connects to the next address; without one, or without success, the attempt has failed.
+    fn try_next_address(self: &Rc<Self>, shard: &Rc<Shard>) {
+        while self.addresses_tried.get() < self.addresses.len() {
+            let index = (self.first_address.get() + self.addresses_tried.get()) % self.addresses.len();
+            self.addresses_tried.set(self.addresses_tried.get() + 1);
+            let number = self.attempt.get() + 1;
+            self.attempt.set(number);
+            let attempt = Attempt { core: Rc::downgrade(self), number, shard: Rc::downgrade(shard) };
+            let attempt = Rc::new(attempt);
+            let session = Box::new(AttemptSession(Rc::clone(&attempt)));
+            let address = self.addresses[index];
+            match shard.connect(address, &OPTIONS, BOUNDS, session, attempt) {
+                Ok(id) => return self.connection.set(Some(id)),
+                Err(error) => tracing::debug!(%error, %address, "cannot connect"),
             }
         }
+        self.end_attempt(0);
+        self.proxy.borrow_mut().handle_closed(shard.now());
+    }
+
+    /// The next attempt tries all addresses again, this many later in their order.
+    fn end_attempt(&self, skip: usize) {
+        self.first_address.set((self.first_address.get() + skip) % self.addresses.len());
+        self.addresses_tried.set(0);
     }
 
     fn collect_events(&self) {
@@ -251,6 +274,8 @@ impl Session for AttemptSession {
 impl Outbound for Attempt {
     fn connected(&self, _connection: &Connection, now: Time) {
         if let Some((core, shard)) = self.core() {
+            // The next attempt begins with the address that works.
+            core.end_attempt(core.addresses_tried.get().saturating_sub(1));
             core.proxy.borrow_mut().handle_connected(now);
             core.schedule(&shard);
         }
@@ -259,7 +284,10 @@ impl Outbound for Attempt {
     fn closed(&self, _why: CloseReason, now: Time) {
         if let Some((core, shard)) = self.core() {
             core.connection.set(None);
-            core.proxy.borrow_mut().handle_closed(now);
+            // While connecting there may be another address.
+            if core.addresses_tried.get() == 0 {
+                core.proxy.borrow_mut().handle_closed(now);
+            }
             core.schedule(&shard);
         }
     }

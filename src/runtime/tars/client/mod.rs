@@ -18,9 +18,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use shardcast_proto::tars::{
-    EndpointError, ObjectRef, Transport,
-    framed::{CallError, Cause, ClientCodec, LengthPrefixedCodec, ProxyConfig},
+use shardcast_proto::{
+    Time,
+    tars::{
+        EndpointError, ObjectRef, Transport,
+        framed::{CallError, Cause, ClientCodec, LengthPrefixedCodec, ProxyConfig},
+    },
 };
 
 use self::{callback::Callback, core::ClientCore};
@@ -89,7 +92,8 @@ type Answer = Result<Bytes, CallError>;
 
 /// Describes a client before it connects.
 pub struct ClientBuilder {
-    address: SocketAddr,
+    /// At least one.
+    addresses: Vec<SocketAddr>,
     config: ProxyConfig,
     codec: Box<dyn ClientCodec>,
     timeout: Duration,
@@ -100,7 +104,7 @@ pub struct ClientBuilder {
 
 impl Client {
     /// Describes a client of `object`: `App.Server.Object@tcp -h HOST -p PORT -t MILLISECONDS`. Of several
-    /// endpoints the first over TCP is used. Looks names up, which may take a while.
+    /// endpoints the first over TCP is used, with all addresses of its host. Looks names up, which may take a while.
     ///
     /// # Errors
     /// The string cannot be read, or names nothing to connect to.
@@ -111,14 +115,21 @@ impl Client {
             .iter()
             .find(|it| it.transport == Transport::Tcp)
             .ok_or(ConnectError::NoEndpoint)?;
-        let mut found = (endpoint.host.as_str(), endpoint.port).to_socket_addrs().ok().into_iter().flatten();
-        let address = found.next().ok_or_else(|| ConnectError::NoAddress(endpoint.host.clone()))?;
-        Ok(ClientBuilder::new(address))
+        Ok(ClientBuilder::new(resolve((endpoint.host.as_str(), endpoint.port), &endpoint.host)?))
     }
 
     /// Describes a client of whoever listens at `address`.
     pub fn at(address: SocketAddr) -> ClientBuilder {
-        ClientBuilder::new(address)
+        ClientBuilder::new(vec![address])
+    }
+
+    /// Describes a client of the server called so, such as `localhost:10099`. Each attempt to connect tries all
+    /// addresses of the name, in order. Looks the name up, which may take a while.
+    ///
+    /// # Errors
+    /// The name has no address.
+    pub fn at_name(name: impl ToSocketAddrs + fmt::Display) -> Result<ClientBuilder, ConnectError> {
+        resolve(&name, &name).map(ClientBuilder::new)
     }
 
     /// An id for the next call, unique among those of this client: counts up and is never 0. Heartbeats have
@@ -148,7 +159,23 @@ impl Client {
 
     /// Calls; `callback` gets the answer, on the client's shard, exactly once. It must not block.
     pub fn rpc_call_async(&self, id: u32, body: &[u8], callback: impl FnOnce(Answer) + Send + 'static) {
-        self.post(id, body, false, callback);
+        self.post(id, body, false, self.0.timeout, callback);
+    }
+
+    /// As [`rpc_call_async`](Self::rpc_call_async), with a time-out and an id of its own.
+    pub(super) fn call_within(
+        &self,
+        timeout: Duration,
+        body: &[u8],
+        callback: impl FnOnce(Answer) + Send + 'static,
+    ) {
+        self.post(self.gen_requestid(), body, false, timeout, callback);
+    }
+
+    /// Runs `f` at this time, on the client's shard; false when the shard is too busy to be asked.
+    pub(super) fn run_at(&self, time: Time, f: impl FnOnce() + Send + 'static) -> bool {
+        let run = Envelope::Run(Box::new(move |shard| shard.call_at(time, |_| f())));
+        self.0.router.post(self.0.shard, run).is_ok()
     }
 
     /// Sends a request to which no answer is expected.
@@ -175,12 +202,19 @@ impl Client {
     fn start(&self, id: u32, body: &[u8], one_way: bool) -> flume::Receiver<Answer> {
         let (answer, answered) = flume::bounded(1);
         // Whoever asked may not wait any more.
-        self.post(id, body, one_way, move |result| drop(answer.send(result)));
+        self.post(id, body, one_way, self.0.timeout, move |result| drop(answer.send(result)));
         answered
     }
 
-    fn post(&self, id: u32, body: &[u8], one_way: bool, callback: impl FnOnce(Answer) + Send + 'static) {
-        let (number, timeout, body) = (self.0.number, self.0.timeout, body.to_vec());
+    fn post(
+        &self,
+        id: u32,
+        body: &[u8],
+        one_way: bool,
+        timeout: Duration,
+        callback: impl FnOnce(Answer) + Send + 'static,
+    ) {
+        let (number, body) = (self.0.number, body.to_vec());
         let callback = Callback::new(callback);
         let theirs = callback.clone();
         let envelope = Envelope::Run(Box::new(move |shard| {
@@ -229,9 +263,9 @@ impl Drop for Inner {
 }
 
 impl ClientBuilder {
-    fn new(address: SocketAddr) -> Self {
+    fn new(addresses: Vec<SocketAddr>) -> Self {
         Self {
-            address,
+            addresses,
             config: ProxyConfig::default(),
             codec: Box::new(LengthPrefixedCodec::default()),
             timeout: Duration::from_secs(5),
@@ -307,6 +341,14 @@ impl ClientBuilder {
         router.post(shard, born).map_err(|_| ConnectError::Busy)?;
         Ok(Client(Arc::new(inner)))
     }
+}
+
+/// The addresses of a name, at least one.
+fn resolve(addresses: impl ToSocketAddrs, name: &impl fmt::Display) -> Result<Vec<SocketAddr>, ConnectError> {
+    let found =
+        addresses.to_socket_addrs().map_err(|error| ConnectError::NoAddress(format!("{name}: {error}")))?;
+    let found: Vec<_> = found.collect();
+    if found.is_empty() { Err(ConnectError::NoAddress(name.to_string())) } else { Ok(found) }
 }
 
 /// The answer to a call, when it comes.

@@ -1,7 +1,8 @@
 //! The client: every way to call, what happens when the connection drops, and pushes in order.
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    fmt, io,
+    net::{SocketAddr, TcpListener, ToSocketAddrs},
     sync::{Arc, Barrier, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -358,3 +359,47 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 const LONG: Duration = Duration::from_secs(60);
+
+/// A name with these addresses.
+struct Name(Vec<SocketAddr>);
+
+impl ToSocketAddrs for Name {
+    type Iter = std::vec::IntoIter<SocketAddr>;
+
+    fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
+        Ok(self.0.clone().into_iter())
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+}
+
+#[test]
+fn each_attempt_tries_all_addresses_of_a_name() {
+    let recorder = Recorder::default();
+    let (server, address) = serve(config(), &recorder);
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port");
+    let (happened, events) = flume::unbounded();
+    let client = Client::at_name(Name(vec![closed, closed, address])).expect("addresses").config(quiet());
+    let client = client.on_event(move |event| drop(happened.send(event))).connect().expect("a shard");
+    let next = || events.recv_timeout(PATIENCE).expect("something happens");
+    assert_eq!(next(), ClientEvent::Connected, "at the first attempt");
+    assert_eq!(call(&client, b"x"), Ok(b"x".to_vec()));
+    for connection in recorder.open() {
+        let _ = connection.close();
+    }
+    assert_eq!(next(), ClientEvent::Disconnected(Cause::Peer));
+    assert_eq!(next(), ClientEvent::Connected);
+    drop(server);
+    assert_eq!(next(), ClientEvent::Disconnected(Cause::Peer));
+    for _ in 0..3 {
+        assert_eq!(next(), ClientEvent::ConnectFailed, "once for each attempt");
+    }
+    for name in ["no-port", "no such host:1", "localhost:x"] {
+        let error = Client::at_name(name).map(drop).expect_err("no address");
+        assert!(error.to_string().starts_with(&format!("no address for {name}: ")), "{error}");
+    }
+}

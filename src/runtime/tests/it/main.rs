@@ -31,5 +31,6 @@ mod start;
 mod tasks;
 mod topic_abuse;
 mod topic_client;
+mod topic_retry;
 mod topics;
 mod vanish;

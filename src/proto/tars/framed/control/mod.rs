@@ -2,19 +2,19 @@
 //!
 //! `docs/push.md` has every byte. A payload that begins with [`MAGIC`] is one of the vocabulary, on a
 //! connection that began with HELLO; on any other, payloads are never looked at. Both directions are here,
-//! for sessions and for clients.
+//! for sessions and for clients; [`ControlWire`] is what the core of topic clients sees of it.
 //!
 //! What this deliberately is not: it knows no hub and no connection. It reads and writes payloads.
 
 mod answer;
 mod reader;
 mod request;
-mod resume;
+mod wire;
 
 pub use answer::{Answer, Said, encode_answer, encode_message};
 pub(super) use answer::{MESSAGE_OVERHEAD, encode_refusal, number};
 pub use request::{Request, encode_request};
-pub use resume::{Heard, Subscriptions};
+pub use wire::ControlWire;
 
 /// What a payload of the vocabulary begins with. A byte of nought first: no text does.
 pub const MAGIC: [u8; 4] = [0x00, b'S', b'H', b'C'];

@@ -3,24 +3,26 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::frame;
-use crate::{Error, Time};
+use crate::{
+    Error, Time,
+    rpc::{Backoff, CallTable},
+};
 
-mod backoff;
 mod call;
-mod calls;
 mod codec;
 mod config;
+mod pending;
 mod request;
 
 #[cfg(test)]
 mod tests;
 
-pub use call::{Action, Call, CallError, Cause, ProxyEvent};
+pub use crate::rpc::{CallError, Cause};
+pub use call::{Action, Call, ProxyEvent};
 pub use codec::{ClientCodec, Decoded, LengthPrefixedCodec};
 pub use config::ProxyConfig;
 
-use backoff::Backoff;
-use calls::{Calls, Purpose};
+use pending::{Pending, Purpose};
 
 /// The client of one peer: calls, pushes and heartbeats over many connections, one after another.
 ///
@@ -49,7 +51,7 @@ pub struct Proxy {
     /// The last id given out.
     last_id: u32,
     /// While connected, all of them are in flight; otherwise all are in `waiting`.
-    calls: Calls,
+    calls: CallTable<u32, Pending>,
     /// Encoded requests in the order of their calls; empty while connected.
     waiting: VecDeque<(u32, Vec<u8>)>,
     waiting_bytes: usize,
@@ -80,7 +82,7 @@ impl Proxy {
             config,
             codec,
             last_id: 0,
-            calls: Calls::default(),
+            calls: CallTable::new(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             transmit: Vec::new(),
@@ -96,7 +98,7 @@ impl Proxy {
     pub fn gen_requestid(&mut self) -> u32 {
         loop {
             self.last_id = self.last_id.wrapping_add(1);
-            if self.last_id != frame::PUSH_ID && !self.calls.contains(self.last_id) {
+            if self.last_id != frame::PUSH_ID && !self.calls.contains(&self.last_id) {
                 return self.last_id;
             }
         }
@@ -114,7 +116,7 @@ impl Proxy {
         self.register(now);
         while let Some((id, frame)) = self.waiting.pop_front() {
             self.transmit.extend_from_slice(&frame);
-            if self.calls.get(id).is_some_and(|pending| pending.one_way) {
+            if self.calls.get(&id).is_some_and(|pending| pending.one_way) {
                 self.end(id, Ok(Bytes::new()));
             }
         }
@@ -250,7 +252,7 @@ impl Proxy {
 
     /// Ends a call under way; false when there is none of that id.
     fn end(&mut self, id: u32, result: Result<Bytes, CallError>) -> bool {
-        let Some(pending) = self.calls.remove(id) else { return false };
+        let Some(pending) = self.calls.remove(&id) else { return false };
         self.events.push_back(pending.done(id, result));
         true
     }
@@ -265,7 +267,7 @@ impl Proxy {
             self.events.push_back(pending.done(id, Err(error)));
         }
         if !connected {
-            self.waiting.retain(|(id, _)| self.calls.contains(*id));
+            self.waiting.retain(|(id, _)| self.calls.contains(id));
             self.waiting_bytes = self.waiting.iter().map(|(_, frame)| frame.len()).sum();
         }
     }

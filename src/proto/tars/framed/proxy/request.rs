@@ -2,10 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{
-    Call, CallError, Proxy, State,
-    calls::{Pending, Purpose},
-};
+use super::{Call, CallError, Pending, Proxy, Purpose, State};
 use crate::{Time, tars::framed::frame};
 
 /// The asking half: calls, registration, heartbeats.
@@ -19,7 +16,7 @@ impl Proxy {
         if self.state != State::Closed && self.calls.len() >= self.config.calls_max {
             return Err(CallError::QueueFull);
         }
-        self.admit(Pending { purpose: Purpose::Call { token }, deadline, one_way }, id, body, now)
+        self.admit(Pending { purpose: Purpose::Call { token }, one_way }, id, body, deadline, now)
     }
 
     /// The first request on a connection.
@@ -37,20 +34,27 @@ impl Proxy {
         self.state = State::Connected { heartbeat_at: next };
         let id = self.gen_requestid();
         let deadline = now + self.config.heartbeat_timeout;
-        let pending = Pending { purpose: Purpose::Heartbeat, deadline, one_way: false };
-        if let Err(error) = self.admit(pending, id, &body, now) {
+        let pending = Pending { purpose: Purpose::Heartbeat, one_way: false };
+        if let Err(error) = self.admit(pending, id, &body, deadline, now) {
             self.events.push_back(pending.done(id, Err(error)));
         }
     }
 
-    fn admit(&mut self, pending: Pending, id: u32, body: &[u8], now: Time) -> Result<(), CallError> {
+    fn admit(
+        &mut self,
+        pending: Pending,
+        id: u32,
+        body: &[u8],
+        deadline: Time,
+        now: Time,
+    ) -> Result<(), CallError> {
         if self.state == State::Closed {
             return Err(CallError::Closed);
         }
-        if id == frame::PUSH_ID || self.calls.contains(id) {
+        if id == frame::PUSH_ID || self.calls.contains(&id) {
             return Err(CallError::IdTaken);
         }
-        if pending.deadline <= now {
+        if deadline <= now {
             return Err(CallError::TimedOut);
         }
         let connected = self.is_connected();
@@ -59,7 +63,7 @@ impl Proxy {
         } else {
             self.keep_request(id, body)?
         }
-        self.calls.insert(id, pending);
+        self.calls.insert(id, pending, deadline);
         if connected && pending.one_way {
             self.end(id, Ok(Bytes::new()));
         }

@@ -251,20 +251,6 @@ fn pauses_double_and_vary_until_a_frame_arrives() {
 }
 
 #[test]
-fn jitter_comes_from_the_seed_alone() {
-    let pauses = |seed| {
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10), seed);
-        [(); 8].map(|()| backoff.pause())
-    };
-    assert_eq!(pauses(1), pauses(1));
-    assert_ne!(pauses(1), pauses(2));
-    let mut still = Backoff::new(Duration::ZERO, Duration::ZERO, 1);
-    assert_eq!(still.pause(), Duration::ZERO);
-    let mut endless = Backoff::new(Duration::MAX, Duration::MAX, 1);
-    assert!(endless.pause() > Duration::from_secs(1));
-}
-
-#[test]
 fn attempt_that_takes_too_long_is_given_up() {
     let mut bench = Bench::new(quiet());
     assert_eq!(bench.proxy.poll_timeout(), Some(at(1500)));

@@ -1,0 +1,58 @@
+use crate::Error;
+
+/// Why a call failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The connection dropped while the call was in flight; the peer may or may not have acted on it.
+    #[error("the connection dropped before the response")]
+    Disconnected,
+    /// There was no connection until the deadline; the request was never sent.
+    #[error("no connection before the deadline")]
+    ConnectFailed,
+    /// The request was sent, and no response came until the deadline. (At once: the deadline had passed already,
+    /// nothing was sent.)
+    #[error("no response before the deadline")]
+    TimedOut,
+    /// A bound of the client is reached; the request was not sent.
+    #[error("too many calls or bytes are waiting")]
+    QueueFull,
+    /// The client is closed.
+    #[error("the client is closed")]
+    Closed,
+    /// No frame can carry the body; the request was not sent.
+    #[error("the body is too large for a request")]
+    TooLarge,
+    /// The id is 0, or that of another call under way; the request was not sent.
+    #[error("the request id is 0 or in use")]
+    IdTaken,
+}
+
+impl CallError {
+    /// Stable short name, for metrics and logs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Disconnected => "disconnected",
+            Self::ConnectFailed => "connect-failed",
+            Self::TimedOut => "timed-out",
+            Self::QueueFull => "queue-full",
+            Self::Closed => "closed",
+            Self::TooLarge => "too-large",
+            Self::IdTaken => "id-taken",
+        }
+    }
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The driver said so: the peer closed or reset the connection.
+    Peer,
+    /// The peer broke the protocol.
+    Protocol(Error),
+    /// Too many heartbeats in a row went unanswered.
+    Silent,
+    /// The client was closed.
+    Closed,
+}

@@ -1,0 +1,65 @@
+//! The vocabulary as the wire of the client of topics.
+
+use super::{Answer, Request, Said, encode_request, is_control};
+use crate::{
+    TopicFilter,
+    topics::{self, Incoming, Wire},
+};
+
+/// Writes the requests of a client of topics, and reads what a server sends, in the payloads of this vocabulary.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ControlWire;
+
+impl Wire for ControlWire {
+    fn encode(&self, request: &topics::Request<'_>, out: &mut Vec<u8>) {
+        let request = match *request {
+            topics::Request::Hello => Request::Hello,
+            topics::Request::Subscribe { filter, since } => {
+                let (topic, prefix) = split(filter);
+                Request::Subscribe { topic, prefix, since: since.filter(|_| !prefix) }
+            }
+            topics::Request::Unsubscribe { filter } => {
+                let (topic, prefix) = split(filter);
+                Request::Unsubscribe { topic, prefix }
+            }
+            topics::Request::Publish { topic, options, body } => {
+                Request::Publish { topic, answer: true, options, body }
+            }
+            topics::Request::Presence { topic } => Request::Presence { topic },
+            topics::Request::Ping => Request::Ping,
+        };
+        encode_request(&request, out);
+    }
+
+    fn decode<'a>(&self, payload: &'a [u8]) -> Option<Incoming<'a>> {
+        if !is_control(payload) {
+            return None;
+        }
+        Some(match Said::load(payload)? {
+            Said::Answer(answer) => Incoming::Answer(answer.into()),
+            Said::Refused { status, text } => Incoming::Refused { status, text },
+            Said::Message { topic, position, body } => Incoming::Message { topic, position, body },
+        })
+    }
+}
+
+impl From<Answer> for topics::Answer {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Welcome { epoch } => Self::Welcome { epoch },
+            Answer::Subscribed { head, recovery } => Self::Subscribed { head, recovery },
+            Answer::Unsubscribed => Self::Unsubscribed,
+            Answer::Published { position, receivers } => Self::Published { position, receivers },
+            Answer::Present { count } => Self::Present { count },
+            Answer::Pong => Self::Pong,
+        }
+    }
+}
+
+/// The text of a filter, and whether it is the front of names.
+fn split(filter: &TopicFilter) -> (&str, bool) {
+    match filter {
+        TopicFilter::Exact(topic) => (topic, false),
+        TopicFilter::Prefix(prefix) => (prefix, true),
+    }
+}

@@ -1,0 +1,207 @@
+//! The client of topics over the control vocabulary and the framed client, at every split of the bytes.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use shardcast_proto::{
+    Message, Position, PublishOptions, Recovery, Time, TopicFilter, TopicName,
+    tars::framed::{
+        Call, LengthPrefixedCodec, Proxy, ProxyConfig, ProxyEvent,
+        control::{self, ControlWire},
+        frame,
+    },
+    topics::{Answer, Incoming, Request, SubscriptionConfig, Subscriptions, TopicEvent, Wire},
+};
+
+const NOW: Time = Time::from_nanos(0);
+const AT: Position = Position { epoch: 7, offset: 4 };
+
+fn filter(text: &str) -> TopicFilter {
+    text.parse().expect("a filter")
+}
+
+fn encoded(request: &Request<'_>) -> Vec<u8> {
+    let mut payload = Vec::new();
+    ControlWire.encode(request, &mut payload);
+    payload
+}
+
+/// A client that asked for three topics on its first connection.
+struct Client {
+    proxy: Proxy,
+    topics: Subscriptions<ControlWire>,
+    events: Vec<TopicEvent>,
+}
+
+impl Client {
+    fn connected() -> Self {
+        let config = ProxyConfig {
+            registration_body: Some(encoded(&Request::Hello).into()),
+            heartbeat: None,
+            ..ProxyConfig::default()
+        };
+        let proxy = Proxy::new(config, Box::new(LengthPrefixedCodec::default()), 7, NOW);
+        let mut topics = Subscriptions::new(ControlWire, SubscriptionConfig::default(), 7);
+        for text in ["full", "t", "p*"] {
+            topics.subscribe(filter(text), None);
+        }
+        let mut client = Self { proxy, topics, events: Vec::new() };
+        client.proxy.handle_connected(NOW);
+        client.settle();
+        client
+    }
+
+    fn settle(&mut self) {
+        while let Some(event) = self.proxy.poll_event() {
+            match event {
+                ProxyEvent::Connected => self.topics.handle_connected(),
+                ProxyEvent::Disconnected(cause) => self.topics.handle_disconnected(cause),
+                ProxyEvent::Push(payload) => self.topics.handle_message(&payload),
+                ProxyEvent::Done { token, result, .. } => {
+                    self.topics.handle_answer(token, result.as_deref().map_err(|error| *error), NOW);
+                }
+                _ => {}
+            }
+        }
+        let mut body = Vec::new();
+        while let Some(token) = self.topics.poll_request(&mut body, NOW) {
+            let (id, deadline) = (self.proxy.gen_requestid(), NOW + Duration::from_secs(35));
+            let call = Call { token, id, body: &body, deadline, one_way: false };
+            self.proxy.call(call, NOW).expect("room");
+            body.clear();
+        }
+        self.events.extend(std::iter::from_fn(|| self.topics.poll_event()));
+    }
+
+    fn receive(&mut self, pieces: &[&[u8]]) {
+        let mut buffer = Vec::new();
+        for piece in pieces {
+            buffer.extend_from_slice(piece);
+            let taken = self.proxy.handle_input(&buffer, NOW).expect("it is well formed");
+            buffer.drain(..taken);
+            self.settle();
+        }
+        assert!(buffer.is_empty());
+    }
+}
+
+/// What a server sends to it: answers, a refusal, a push from before HELLO, and messages.
+fn sent_by_the_server() -> Vec<u8> {
+    let answer = |id, answer: control::Answer| {
+        let mut payload = Vec::new();
+        control::encode_answer(&answer, &mut payload);
+        frame::encode(id, &payload)
+    };
+    let message = |topic, offset| {
+        let (mut payload, body) = (Vec::new(), Bytes::from_static(b"body"));
+        control::encode_message(
+            &Message { topic, position: Position { offset, ..AT }, body: &body },
+            &mut payload,
+        );
+        frame::push(&payload)
+    };
+    let refused = [&control::MAGIC[..], &[0x82, 1], b"busy"].concat();
+    let nothing = Position::default();
+    [
+        frame::push(b"plain"),
+        answer(1, control::Answer::Welcome { epoch: 7 }),
+        frame::encode(2, &refused),
+        answer(4, control::Answer::Subscribed { head: nothing, recovery: Recovery::NotAsked }),
+        message("p.x", 1),
+        answer(3, control::Answer::Subscribed { head: AT, recovery: Recovery::NotAsked }),
+        message("t", 5),
+        message("t", 8),
+        message("t", 8),
+        message("p.x", 2),
+    ]
+    .concat()
+}
+
+#[test]
+fn the_same_bytes_in_any_pieces_are_the_same_events() {
+    let bytes = sent_by_the_server();
+    let mut whole = Client::connected();
+    let mut hello = Vec::new();
+    whole.proxy.poll_transmit(&mut hello);
+    assert_eq!(hello[8..15], encoded(&Request::Hello), "the first request on a connection");
+    whole.receive(&[&bytes]);
+    let message = |topic: &str, offset| TopicEvent::Message {
+        topic: topic.to_owned(),
+        position: Position { offset, ..AT },
+        body: Bytes::from_static(b"body"),
+    };
+    let subscribed =
+        |text, head| TopicEvent::Subscribed { filter: filter(text), head, recovery: Recovery::NotAsked };
+    assert!(matches!(whole.events[..2], [TopicEvent::Connected, TopicEvent::Retrying { .. }]));
+    let expected = [
+        subscribed("p*", Position::default()),
+        message("p.x", 1),
+        subscribed("t", AT),
+        message("t", 5),
+        TopicEvent::Lost { topic: "t".to_owned(), epoch: 7, from: 6, to: 7 },
+        message("t", 8),
+        message("p.x", 2),
+    ];
+    assert_eq!(whole.events[2..], expected);
+    for split in 0..=bytes.len() {
+        let mut client = Client::connected();
+        client.receive(&[&bytes[..split], &bytes[split..]]);
+        assert_eq!(client.events, whole.events, "split at {split}");
+    }
+    let mut client = Client::connected();
+    client.receive(&bytes.chunks(1).collect::<Vec<_>>());
+    assert_eq!(client.events, whole.events, "byte by byte");
+}
+
+#[test]
+fn requests_of_the_client_are_those_of_the_vocabulary() {
+    let (exact, prefix) = (filter("t"), filter("p*"));
+    let (topic, options) = (TopicName::new("t").expect("a topic"), PublishOptions::default());
+    let subscribe = |topic, prefix, since| control::Request::Subscribe { topic, prefix, since };
+    for (request, expected) in [
+        (Request::Hello, control::Request::Hello),
+        (Request::Subscribe { filter: &exact, since: Some(AT) }, subscribe("t", false, Some(AT))),
+        (Request::Subscribe { filter: &exact, since: None }, subscribe("t", false, None)),
+        (Request::Subscribe { filter: &prefix, since: Some(AT) }, subscribe("p", true, None)),
+        (
+            Request::Unsubscribe { filter: &exact },
+            control::Request::Unsubscribe { topic: "t", prefix: false },
+        ),
+        (
+            Request::Unsubscribe { filter: &prefix },
+            control::Request::Unsubscribe { topic: "p", prefix: true },
+        ),
+        (
+            Request::Publish { topic: &topic, options, body: b"x" },
+            control::Request::Publish { topic: "t", answer: true, options, body: b"x" },
+        ),
+        (Request::Presence { topic: &topic }, control::Request::Presence { topic: "t" }),
+        (Request::Ping, control::Request::Ping),
+    ] {
+        assert_eq!(control::Request::load(&encoded(&request)), Ok(expected), "{request:?}");
+    }
+}
+
+#[test]
+fn answers_of_the_vocabulary_are_those_of_the_client() {
+    for (answer, expected) in [
+        (control::Answer::Welcome { epoch: 7 }, Answer::Welcome { epoch: 7 }),
+        (
+            control::Answer::Subscribed { head: AT, recovery: Recovery::Gap { from: 2, to: 3 } },
+            Answer::Subscribed { head: AT, recovery: Recovery::Gap { from: 2, to: 3 } },
+        ),
+        (control::Answer::Unsubscribed, Answer::Unsubscribed),
+        (
+            control::Answer::Published { position: AT, receivers: 9 },
+            Answer::Published { position: AT, receivers: 9 },
+        ),
+        (control::Answer::Present { count: 9 }, Answer::Present { count: 9 }),
+        (control::Answer::Pong, Answer::Pong),
+    ] {
+        let mut payload = Vec::new();
+        control::encode_answer(&answer, &mut payload);
+        assert_eq!(ControlWire.decode(&payload), Some(Incoming::Answer(expected)));
+        assert_eq!(ControlWire.decode_answer(&payload), Ok(expected));
+        assert_eq!(ControlWire.decode(&payload[1..]), None);
+    }
+}

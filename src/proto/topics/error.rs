@@ -1,0 +1,84 @@
+use crate::{Refusal, TopicError, rpc::CallError};
+
+/// Why a request to the hub of a server was not done, as its client sees it.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The server refused it.
+    #[error("{text} (status {status})")]
+    Refused {
+        /// A number of `docs/errors.md`.
+        status: u8,
+        /// One sentence.
+        text: String,
+    },
+    /// It did not get there, or no answer came back.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The server does not know topics, or not in this protocol.
+    #[error("server does not support topics: its answer is not of the control vocabulary")]
+    NotSpoken,
+    /// The text is no topic.
+    #[error(transparent)]
+    Topic(#[from] TopicError),
+}
+
+impl RequestError {
+    /// Whether the server, or the client, had no room for the request: nothing was done, and the same request may
+    /// succeed a little later.
+    ///
+    /// False where it is not known whether it was done, such as after a time-out.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::{rpc::CallError, topics::RequestError};
+    ///
+    /// let busy = RequestError::Refused { status: 1, text: "busy".into() };
+    /// let bad_topic = RequestError::Refused { status: 4, text: "no topic".into() };
+    /// assert!(busy.is_busy() && RequestError::Call(CallError::QueueFull).is_busy());
+    /// assert!(!bad_topic.is_busy() && !RequestError::Call(CallError::TimedOut).is_busy());
+    /// ```
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::Refused { .. } => self.code() == Some("busy"),
+            Self::Call(error) => *error == CallError::QueueFull,
+            Self::NotSpoken | Self::Topic(_) => false,
+        }
+    }
+
+    /// What it means for a subscription.
+    pub(super) fn verdict(&self) -> Verdict {
+        match self {
+            Self::Refused { .. } => match self.code() {
+                Some("busy" | "draining") => Verdict::Again,
+                Some("already-subscribed") => Verdict::Already,
+                _ => Verdict::Final,
+            },
+            Self::Call(error) => match error {
+                CallError::TimedOut | CallError::QueueFull | CallError::IdTaken => Verdict::Again,
+                CallError::Disconnected | CallError::ConnectFailed => Verdict::NextConnection,
+                CallError::Closed | CallError::TooLarge => Verdict::Final,
+            },
+            Self::NotSpoken | Self::Topic(_) => Verdict::Final,
+        }
+    }
+
+    /// The code of a refusal, if its number is known here.
+    fn code(&self) -> Option<&'static str> {
+        let Self::Refused { status, .. } = self else { return None };
+        Refusal::CODES.get(usize::from(*status).checked_sub(1)?).copied()
+    }
+}
+
+/// What is to be done about a request that failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Verdict {
+    /// Try again after a pause.
+    Again,
+    /// An earlier request did it.
+    Already,
+    /// Try again on the next connection.
+    NextConnection,
+    /// It cannot become right.
+    Final,
+}

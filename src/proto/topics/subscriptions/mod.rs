@@ -1,0 +1,245 @@
+mod connection;
+mod outcome;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::{SubscriptionConfig, TopicEvent, Wire, positions::Positions};
+use crate::{
+    Position, Recovery, TopicFilter,
+    rpc::{Backoff, CallTable},
+};
+
+/// The subscriptions of one client, over one connection after another.
+///
+/// A subscription lasts until the application ends it, or the server refuses it for a reason that does not pass:
+///
+/// ```text
+///              poll_request          Subscribed
+///  Waiting ───────────────▶ Asked ───────────────▶ Active
+///   ▲  ▲                      │                      │
+///   │  └── busy, no answer ───┤        disconnected  │
+///   └─────────────────────────┼──────────────────────┘
+///                             └── refused ──▶ ended
+/// ```
+///
+/// | outcome of SUBSCRIBE | what follows |
+/// | --- | --- |
+/// | `busy`, `draining`, no answer in time, no room to send it | again after a pause, or on the next connection |
+/// | the connection dropped | again on the next connection |
+/// | `already-subscribed` | active: an earlier request, whose answer was late, did it |
+/// | any other refusal, or what is no answer | ended: [`TopicEvent::Refused`] |
+///
+/// A request that is not answered in time is repeated, and its answer still recognised if it comes late; so nothing
+/// is subscribed to twice, and nothing is lost.
+///
+/// After anything else, poll [`poll_request`](Self::poll_request) until there is none,
+/// [`poll_event`](Self::poll_event) likewise, and [`poll_timeout`](Self::poll_timeout). The driver calls in the order
+/// of what happened: each request that it took ends with one [`handle_answer`](Self::handle_answer), failures
+/// included, and answers of a connection come before its [`handle_disconnected`](Self::handle_disconnected).
+#[derive(Debug)]
+pub struct Subscriptions<W> {
+    wire: W,
+    config: SubscriptionConfig,
+    connected: bool,
+    wanted: BTreeMap<TopicFilter, Subscription>,
+    /// Subscriptions of this connection that are to end.
+    leaving: BTreeMap<TopicFilter, Leaving>,
+    /// What to ask as soon as there is room. Entries may be out of date.
+    ready: VecDeque<Task>,
+    /// Requests that wait for their answers.
+    calls: CallTable<u64, Task>,
+    /// Requests that were not answered in time.
+    late: CallTable<u64, Task>,
+    /// What to ask again, and when.
+    pauses: CallTable<Task, ()>,
+    positions: Positions,
+    events: VecDeque<TopicEvent>,
+    last_id: u64,
+    last_life: u64,
+    seed: u64,
+}
+
+/// What is known about a subscription that the application wants.
+#[derive(Debug)]
+struct Subscription {
+    /// Tells it from an earlier one to the same filter, whose answers may still come.
+    life: u64,
+    state: State,
+    backoff: Backoff,
+    /// The server may have it, or get it from a request under way.
+    was_asked: bool,
+    /// Its requests without an answer, the last one included.
+    unanswered: Vec<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    /// For a connection, for its turn, or for the end of a pause.
+    Waiting,
+    /// By this request.
+    Asked(u64),
+    Active,
+}
+
+#[derive(Debug)]
+struct Leaving {
+    backoff: Backoff,
+    /// By this request.
+    asked: Option<u64>,
+}
+
+/// What a request is for.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Task {
+    Subscribe { filter: TopicFilter, life: u64 },
+    Unsubscribe { filter: TopicFilter },
+}
+
+/// What the application wants.
+impl<W: Wire> Subscriptions<W> {
+    /// No subscriptions, and no connection. `seed` feeds the jitter of pauses only.
+    pub fn new(wire: W, config: SubscriptionConfig, seed: u64) -> Self {
+        Self {
+            wire,
+            config,
+            connected: false,
+            wanted: BTreeMap::new(),
+            leaving: BTreeMap::new(),
+            ready: VecDeque::new(),
+            calls: CallTable::new(),
+            late: CallTable::new(),
+            pauses: CallTable::new(),
+            positions: Positions::default(),
+            events: VecDeque::new(),
+            last_id: 0,
+            last_life: 0,
+            seed,
+        }
+    }
+
+    /// Subscribes, now and on every further connection. `since` is the last message that the application has, and is
+    /// ignored for a prefix. If there is such a subscription already, it stays as it is.
+    pub fn subscribe(&mut self, filter: TopicFilter, since: Option<Position>) {
+        if let Some(known) = self.wanted.get(&filter) {
+            if known.state == State::Active {
+                let head = self.known_position(&filter);
+                self.events.push_back(TopicEvent::Subscribed { filter, head, recovery: Recovery::NotAsked });
+            }
+            return;
+        }
+        if let (TopicFilter::Exact(topic), Some(since)) = (&filter, since) {
+            self.positions.set(topic, since);
+        }
+        let unsubscribe = Task::Unsubscribe { filter: filter.clone() };
+        if self.pauses.remove(&unsubscribe).is_some() {
+            // Without it the server would go on with the subscription of before.
+            self.make_ready(unsubscribe);
+        }
+        self.last_life += 1;
+        let life = self.last_life;
+        let (state, backoff) = (State::Waiting, self.backoff());
+        let subscription = Subscription { life, state, backoff, was_asked: false, unanswered: Vec::new() };
+        self.wanted.insert(filter.clone(), subscription);
+        if self.connected {
+            self.make_ready(Task::Subscribe { filter, life });
+        }
+    }
+
+    /// Ends a subscription; false when there is none. Messages that are on their way may still arrive.
+    pub fn unsubscribe(&mut self, filter: &TopicFilter) -> bool {
+        let Some(subscription) = self.remove(filter) else { return false };
+        if subscription.was_asked {
+            self.leave(filter.clone());
+        }
+        true
+    }
+
+    /// The filters of all subscriptions, active or not.
+    pub fn filters(&self) -> impl Iterator<Item = &TopicFilter> {
+        self.wanted.keys()
+    }
+
+    /// Whether the server has confirmed a subscription on the present connection.
+    pub fn is_active(&self, filter: &TopicFilter) -> bool {
+        self.wanted.get(filter).is_some_and(|it| it.state == State::Active)
+    }
+
+    /// The position of the last message received on a topic.
+    pub fn position(&self, topic: &str) -> Option<Position> {
+        self.positions.get(topic)
+    }
+
+    /// Which protocol they are written in.
+    pub const fn wire(&self) -> &W {
+        &self.wire
+    }
+
+    /// What happened, in order.
+    pub fn poll_event(&mut self) -> Option<TopicEvent> {
+        self.events.pop_front()
+    }
+
+    fn remove(&mut self, filter: &TopicFilter) -> Option<Subscription> {
+        let subscription = self.wanted.remove(filter)?;
+        self.pauses.remove(&Task::Subscribe { filter: filter.clone(), life: subscription.life });
+        let wanted = &self.wanted;
+        let prefixes =
+            |topic: &str| wanted.keys().any(|it| matches!(it, TopicFilter::Prefix(_)) && it.matches(topic));
+        match filter {
+            TopicFilter::Exact(topic) if prefixes(topic) => {}
+            TopicFilter::Exact(topic) => self.positions.forget(topic),
+            TopicFilter::Prefix(prefix) => {
+                let exact: BTreeSet<&str> = wanted.keys().filter_map(exact).collect();
+                self.positions.forget_prefix(prefix, |topic| exact.contains(topic) || prefixes(topic));
+            }
+        }
+        Some(subscription)
+    }
+
+    /// Asks the server to end a subscription of this connection.
+    fn leave(&mut self, filter: TopicFilter) {
+        if self.connected {
+            let backoff = self.backoff();
+            self.leaving.insert(filter.clone(), Leaving { backoff, asked: None });
+            self.make_ready(Task::Unsubscribe { filter });
+        }
+    }
+
+    fn make_ready(&mut self, task: Task) {
+        self.ready.push_back(task);
+        // Entries that are out of date must not gather while requests wait for their answers.
+        if self.ready.len() > 2 * (self.wanted.len() + self.leaving.len()) + READY_SLACK {
+            let (wanted, leaving) = (&self.wanted, &self.leaving);
+            self.ready.retain(|task| match task {
+                Task::Subscribe { filter, life } => wanted.get(filter).is_some_and(|it| it.life == *life),
+                Task::Unsubscribe { filter } => leaving.contains_key(filter),
+            });
+        }
+    }
+
+    fn known_position(&self, filter: &TopicFilter) -> Position {
+        exact(filter).and_then(|topic| self.positions.get(topic)).unwrap_or_default()
+    }
+
+    fn backoff(&mut self) -> Backoff {
+        self.seed = self.seed.wrapping_add(1);
+        Backoff::new(self.config.backoff_min, self.config.backoff_max, self.seed)
+    }
+}
+
+fn exact(filter: &TopicFilter) -> Option<&str> {
+    match filter {
+        TopicFilter::Exact(topic) => Some(topic),
+        TopicFilter::Prefix(_) => None,
+    }
+}
+
+/// Entries of `ready` that may be out of date in any case.
+const READY_SLACK: usize = 64;
+
+#[cfg(test)]
+impl<W> Subscriptions<W> {
+    pub(super) fn ready_len(&self) -> usize {
+        self.ready.len()
+    }
+}

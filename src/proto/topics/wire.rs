@@ -1,0 +1,160 @@
+use super::RequestError;
+use crate::{Position, PublishOptions, Recovery, TopicFilter, TopicName};
+
+/// How requests about topics, answers and messages are written in one protocol. Payloads only: framing, and which
+/// answer belongs to which request, are the driver's.
+///
+/// # Examples
+/// A wire of lines, as far as it takes to subscribe:
+/// ```
+/// use bytes::Bytes;
+/// use shardcast_proto::{
+///     Position, Recovery, Time,
+///     topics::{Answer, Incoming, Request, SubscriptionConfig, Subscriptions, TopicEvent, Wire},
+/// };
+///
+/// struct Lines;
+///
+/// impl Wire for Lines {
+///     fn encode(&self, request: &Request<'_>, out: &mut Vec<u8>) {
+///         if let Request::Subscribe { filter, .. } = request {
+///             out.extend_from_slice(format!("subscribe {filter}").as_bytes());
+///         }
+///     }
+///
+///     fn decode<'a>(&self, payload: &'a [u8]) -> Option<Incoming<'a>> {
+///         let head = Position { epoch: 1, offset: 0 };
+///         match payload {
+///             b"ok" => Some(Incoming::Answer(Answer::Subscribed { head, recovery: Recovery::NotAsked })),
+///             body => Some(Incoming::Message { topic: "t", position: Position { epoch: 1, offset: 1 }, body }),
+///         }
+///     }
+/// }
+///
+/// let now = Time::from_nanos(0);
+/// let mut client = Subscriptions::new(Lines, SubscriptionConfig::default(), 7);
+/// client.subscribe("t".parse()?, None);
+/// client.handle_connected();
+///
+/// let mut payload = Vec::new();
+/// let id = client.poll_request(&mut payload, now).expect("it subscribes");
+/// assert_eq!(payload, b"subscribe t");
+/// client.handle_answer(id, Ok(b"ok"), now);
+/// client.handle_message(&Bytes::from_static(b"hello"));
+///
+/// let events: Vec<_> = std::iter::from_fn(|| client.poll_event()).collect();
+/// assert!(matches!(events[..], [TopicEvent::Connected, TopicEvent::Subscribed { .. }, TopicEvent::Message { .. }]));
+/// # Ok::<(), shardcast_proto::TopicError>(())
+/// ```
+pub trait Wire {
+    /// Appends the payload of a request.
+    fn encode(&self, request: &Request<'_>, out: &mut Vec<u8>);
+
+    /// Reads a payload of the server; `None` if it cannot be read, or says nothing about topics.
+    fn decode<'a>(&self, payload: &'a [u8]) -> Option<Incoming<'a>>;
+
+    /// Reads a payload that answers a request.
+    ///
+    /// # Errors
+    /// The request was refused, or this is no answer.
+    fn decode_answer(&self, payload: &[u8]) -> Result<Answer, RequestError> {
+        match self.decode(payload) {
+            Some(Incoming::Answer(answer)) => Ok(answer),
+            Some(Incoming::Refused { status, text }) => {
+                Err(RequestError::Refused { status, text: text.to_owned() })
+            }
+            Some(Incoming::Message { .. }) | None => Err(RequestError::NotSpoken),
+        }
+    }
+}
+
+/// What a client asks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Request<'a> {
+    /// Begins a connection.
+    Hello,
+    /// Asks for messages.
+    Subscribe {
+        /// Of which topics.
+        filter: &'a TopicFilter,
+        /// The last message that the client has; for one topic only.
+        since: Option<Position>,
+    },
+    /// Ends a subscription.
+    Unsubscribe {
+        /// To what.
+        filter: &'a TopicFilter,
+    },
+    /// Publishes a message, and asks for an answer.
+    Publish {
+        /// On which topic.
+        topic: &'a TopicName,
+        /// When, for how long, and how urgently.
+        options: PublishOptions,
+        /// What.
+        body: &'a [u8],
+    },
+    /// Asks how many are subscribed.
+    Presence {
+        /// To which topic.
+        topic: &'a TopicName,
+    },
+    /// Asks for an answer only: a heartbeat.
+    Ping,
+}
+
+/// One payload of a server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Incoming<'a> {
+    /// It did what was asked.
+    Answer(Answer),
+    /// It did not.
+    Refused {
+        /// A number of `docs/errors.md`.
+        status: u8,
+        /// One sentence.
+        text: &'a str,
+    },
+    /// A message of a topic.
+    Message {
+        /// On which topic.
+        topic: &'a str,
+        /// Its position there.
+        position: Position,
+        /// What was published.
+        body: &'a [u8],
+    },
+}
+
+/// The answer to a request that was done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// To [`Request::Hello`].
+    Welcome {
+        /// Grows from one run of the server to the next.
+        epoch: u64,
+    },
+    /// To [`Request::Subscribe`]. Messages of the subscription come after it.
+    Subscribed {
+        /// Position of the newest message.
+        head: Position,
+        /// What became of the messages behind `since`.
+        recovery: Recovery,
+    },
+    /// To [`Request::Unsubscribe`].
+    Unsubscribed,
+    /// To [`Request::Publish`].
+    Published {
+        /// Position of the message.
+        position: Position,
+        /// Subscriptions that it was sent to.
+        receivers: u32,
+    },
+    /// To [`Request::Presence`].
+    Present {
+        /// Subscribers of the topic.
+        count: u32,
+    },
+    /// To [`Request::Ping`].
+    Pong,
+}

@@ -1,0 +1,143 @@
+//! What comes from the connection, on its way to the thread or task that receives.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use bytes::Bytes;
+use shardcast_proto::{Time, rpc::CallError};
+
+use crate::tars::ClientEvent;
+
+/// What may wait in a [`TopicClient`](super::TopicClient) to be received.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Waiting {
+    /// Messages, at least 1.
+    pub messages: usize,
+    /// Bytes of their frames. A single message may have more, when no other waits.
+    pub bytes: usize,
+}
+
+impl Default for Waiting {
+    /// 65,536 messages, 64 MiB.
+    fn default() -> Self {
+        Self { messages: 65_536, bytes: 64 << 20 }
+    }
+}
+
+/// What came, in order.
+pub(super) enum Incoming {
+    Event(ClientEvent),
+    Push(Bytes),
+    Answer(u64, Result<Bytes, CallError>),
+    /// This time has come. In line with everything else, so that an answer that came in time is seen before.
+    Tick(Time),
+}
+
+/// The receiving end. It holds no sender, so that it notices when the client has ended.
+pub(super) struct Inbox {
+    incoming: flume::Receiver<Incoming>,
+    sender: flume::WeakSender<Incoming>,
+    waiting: Arc<Counts>,
+}
+
+/// The end that the callbacks of the client have.
+#[derive(Clone)]
+pub(super) struct Outlet {
+    sender: flume::Sender<Incoming>,
+    waiting: Arc<Counts>,
+    bounds: Waiting,
+}
+
+/// Messages that wait, and their bytes.
+#[derive(Default)]
+struct Counts {
+    messages: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Inbox {
+    pub(super) fn new(bounds: Waiting) -> (Outlet, Self) {
+        // Messages are bounded by the outlet; answers by the requests, ticks by one and those that are out of date.
+        let (sender, incoming) = flume::unbounded();
+        let (weak, waiting) = (sender.downgrade(), Arc::new(Counts::default()));
+        let outlet = Outlet { sender, waiting: Arc::clone(&waiting), bounds };
+        (outlet, Self { incoming, sender: weak, waiting })
+    }
+
+    /// `None` when nothing came until the deadline, or the client has ended.
+    pub(super) fn recv(&self, deadline: Instant) -> Option<Incoming> {
+        match self.incoming.recv_deadline(deadline) {
+            Ok(incoming) => Some(self.count(incoming)),
+            Err(flume::RecvTimeoutError::Timeout) => None,
+            Err(flume::RecvTimeoutError::Disconnected) => {
+                // Callers that wait in a loop must not run hot.
+                std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
+                None
+            }
+        }
+    }
+
+    /// `None` when the client has ended.
+    pub(super) async fn recv_async(&self) -> Option<Incoming> {
+        self.incoming.recv_async().await.ok().map(|incoming| self.count(incoming))
+    }
+
+    /// What is here already.
+    pub(super) fn try_recv(&self) -> Option<Incoming> {
+        self.incoming.try_recv().ok().map(|incoming| self.count(incoming))
+    }
+
+    /// For the answer to one request; `None` when the client has ended.
+    pub(super) fn sender(&self) -> Option<flume::Sender<Incoming>> {
+        self.sender.upgrade()
+    }
+
+    /// For what need not be sent when the client has ended.
+    pub(super) fn weak_sender(&self) -> flume::WeakSender<Incoming> {
+        self.sender.clone()
+    }
+
+    fn count(&self, incoming: Incoming) -> Incoming {
+        if let Incoming::Push(payload) = &incoming {
+            self.waiting.remove(payload.len());
+        }
+        incoming
+    }
+}
+
+impl Outlet {
+    /// A push of the server: waits to be received, or is dropped when too many do.
+    pub(super) fn push(&self, payload: Bytes) {
+        let bytes = payload.len();
+        let before = self.waiting.messages.fetch_add(1, Ordering::Relaxed);
+        let bytes_before = self.waiting.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let has_room =
+            before < self.bounds.messages && bytes_before.saturating_add(bytes) <= self.bounds.bytes;
+        if before == 0 || has_room {
+            return self.send(Incoming::Push(payload));
+        }
+        // The gap in the offsets shows it.
+        self.waiting.remove(bytes);
+    }
+
+    pub(super) fn event(&self, event: ClientEvent) {
+        self.send(Incoming::Event(event));
+    }
+
+    fn send(&self, incoming: Incoming) {
+        // Without a receiver the client is about to end.
+        let _ = self.sender.send(incoming);
+    }
+}
+
+impl Counts {
+    fn remove(&self, bytes: usize) {
+        self.messages.fetch_sub(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,40 @@
+//! Clients of topics, over the framed protocol: one subscribes, one publishes.
+//!
+//! What this deliberately is not: the logic of subscriptions, which is in `shardcast_proto::topics`. Here it meets a
+//! connection, a clock, and threads or tasks that wait.
+
+mod inbox;
+mod publisher;
+mod subscriber;
+
+use bytes::Bytes;
+use shardcast_proto::{
+    tars::framed::{LengthPrefixedCodec, ProxyConfig, control::ControlWire},
+    topics::{Request, Wire as _},
+};
+
+use super::{Client, ClientBuilder, ConnectError};
+
+pub use inbox::Waiting;
+pub use publisher::TopicPublisher;
+pub use subscriber::{TopicClient, TopicOptions};
+
+/// A client whose every connection begins with HELLO.
+fn client(to: impl std::net::ToSocketAddrs + std::fmt::Display) -> Result<ClientBuilder, ConnectError> {
+    let config = ProxyConfig {
+        registration_body: Some(encode(&Request::Hello)),
+        heartbeat_body: encode(&Request::Ping),
+        ..ProxyConfig::default()
+    };
+    let codec = LengthPrefixedCodec { request_len_max: FRAME_LEN_MAX, response_len_max: FRAME_LEN_MAX };
+    Ok(Client::at_name(to)?.config(config).codec(codec))
+}
+
+fn encode(request: &Request<'_>) -> Bytes {
+    let mut payload = Vec::new();
+    ControlWire.encode(request, &mut payload);
+    payload.into()
+}
+
+/// What a server may be configured to take.
+const FRAME_LEN_MAX: u32 = 100 << 20;

@@ -1,0 +1,131 @@
+use std::{fmt, future::Future, net::ToSocketAddrs};
+
+use bytes::Bytes;
+use shardcast_proto::{
+    PublishOptions, TopicName,
+    push::Receipt,
+    rpc::CallError,
+    tars::framed::control::ControlWire,
+    topics::{Answer, Request, RequestError, Wire as _},
+};
+
+use super::encode;
+use crate::tars::{Client, ConnectError};
+
+/// Publishes on topics of one server: cheap to clone, usable from any thread and any task.
+///
+/// A publication that fails with an error that [is busy](RequestError::is_busy) was not made, and may be tried again a
+/// little later. It is not repeated by itself.
+#[derive(Clone, Debug)]
+pub struct TopicPublisher(Client);
+
+impl TopicPublisher {
+    /// A publisher on the server at `to`, an address or a name with a port, which begins to connect; what is published
+    /// meanwhile waits. For names see [`TopicClient::connect`](super::TopicClient::connect).
+    ///
+    /// # Errors
+    /// The name has no address, or there is no shard for the client to live on.
+    pub fn connect(to: impl ToSocketAddrs + fmt::Display) -> Result<Self, ConnectError> {
+        super::client(to)?.connect().map(Self)
+    }
+
+    pub(super) const fn over(client: Client) -> Self {
+        Self(client)
+    }
+
+    /// Publishes, and waits for the position of the message and the number of subscriptions that get it.
+    ///
+    /// # Errors
+    /// It was refused; or no answer came, and it may have been published or not.
+    ///
+    /// # Panics
+    /// On a thread that is a shard: it must not wait. Use [`publish_async`](Self::publish_async) there.
+    pub fn publish(
+        &self,
+        topic: &TopicName,
+        options: PublishOptions,
+        body: &[u8],
+    ) -> Result<Receipt, RequestError> {
+        let payload = encode(&Request::Publish { topic, options, body });
+        receipt(self.0.rpc_call(self.0.gen_requestid(), &payload))
+    }
+
+    /// As [`publish`](Self::publish), awaited. The message is sent by this call, whether or not the future is polled;
+    /// those of one thread are sent in order.
+    ///
+    /// # Errors
+    /// As for [`publish`](Self::publish).
+    ///
+    /// # Cancel safety
+    /// Dropping the future forgets the answer, not the message.
+    pub fn publish_async(
+        &self,
+        topic: &TopicName,
+        options: PublishOptions,
+        body: &[u8],
+    ) -> impl Future<Output = Result<Receipt, RequestError>> + Send + use<> {
+        let payload = encode(&Request::Publish { topic, options, body });
+        let (client, call) = (self.0.clone(), self.0.call(self.0.gen_requestid(), &payload));
+        async move {
+            let answer = call.await;
+            // Its last handle would end it.
+            drop(client);
+            receipt(answer)
+        }
+    }
+
+    /// Publishes; `then` gets the outcome, on the client's shard, and must not block. Those of one thread are sent in
+    /// order.
+    pub fn publish_then(
+        &self,
+        topic: &TopicName,
+        options: PublishOptions,
+        body: &[u8],
+        then: impl FnOnce(Result<Receipt, RequestError>) + Send + 'static,
+    ) {
+        let payload = encode(&Request::Publish { topic, options, body });
+        self.0.rpc_call_async(self.0.gen_requestid(), &payload, move |answer| then(receipt(answer)));
+    }
+
+    /// How many are subscribed to a topic, by name or by prefix.
+    ///
+    /// # Errors
+    /// It was refused, or no answer came.
+    ///
+    /// # Panics
+    /// As for [`publish`](Self::publish); use [`presence_async`](Self::presence_async) there.
+    pub fn presence(&self, topic: &TopicName) -> Result<u32, RequestError> {
+        count(self.0.rpc_call(self.0.gen_requestid(), &encode(&Request::Presence { topic })))
+    }
+
+    /// As [`presence`](Self::presence), awaited.
+    ///
+    /// # Errors
+    /// As for [`presence`](Self::presence).
+    pub fn presence_async(
+        &self,
+        topic: &TopicName,
+    ) -> impl Future<Output = Result<u32, RequestError>> + Send + use<> {
+        let payload = encode(&Request::Presence { topic });
+        let (client, call) = (self.0.clone(), self.0.call(self.0.gen_requestid(), &payload));
+        async move {
+            let answer = call.await;
+            drop(client);
+            count(answer)
+        }
+    }
+}
+
+fn receipt(answer: Result<Bytes, CallError>) -> Result<Receipt, RequestError> {
+    match ControlWire.decode_answer(&answer?)? {
+        Answer::Published { position, receivers } => Ok(Receipt { position, receivers }),
+        _ => Err(RequestError::NotSpoken),
+    }
+}
+
+fn count(answer: Result<Bytes, CallError>) -> Result<u32, RequestError> {
+    match ControlWire.decode_answer(&answer?)? {
+        Answer::Present { count } => Ok(count),
+        _ => Err(RequestError::NotSpoken),
+    }
+}

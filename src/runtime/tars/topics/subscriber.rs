@@ -1,0 +1,238 @@
+use std::{
+    fmt,
+    net::ToSocketAddrs,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use shardcast_os::clock;
+use shardcast_proto::{
+    Position, Time, TopicFilter,
+    rpc::CallError,
+    tars::framed::control::ControlWire,
+    topics::{SubscriptionConfig, Subscriptions, TopicEvent},
+};
+
+use super::{
+    TopicPublisher, Waiting,
+    inbox::{Inbox, Incoming},
+};
+use crate::{
+    shard::current,
+    tars::{Client, ClientEvent, ConnectError},
+};
+
+/// Receives the messages of topics of one server.
+///
+/// All that happens comes out of [`recv`](Self::recv) or [`recv_async`](Self::recv_async), in order, and goes on only
+/// while one of them is called. When the connection drops, it is made again, and subscriptions by name go on behind the
+/// last message that was received here. A subscription that the server has no room for, or does not answer in time, is
+/// tried again until it is active or ended here. It all ends when this is dropped.
+///
+/// # Examples
+/// ```no_run
+/// use std::time::Duration;
+/// use shardcast::tars::{TopicClient, TopicEvent, Waiting};
+///
+/// let mut client = TopicClient::connect("localhost:10099", Waiting::default())?;
+/// client.subscribe("prices.*".parse()?, None);
+/// while let Some(event) = client.recv(Duration::from_secs(60)) {
+///     if let TopicEvent::Message { topic, body, .. } = event {
+///         assert!(topic.starts_with("prices."), "{body:?}");
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct TopicClient {
+    client: Client,
+    topics: Subscriptions<ControlWire>,
+    inbox: Inbox,
+    /// How long a request is kept open.
+    request_timeout: Duration,
+    /// The earliest time that the client's shard will report.
+    tick_at: Time,
+}
+
+/// How a [`TopicClient`] receives and subscribes.
+#[derive(Clone, Debug, Default)]
+pub struct TopicOptions {
+    /// What may wait to be received; more is dropped, the newest first, and reported as [`TopicEvent::Lost`].
+    pub waiting: Waiting,
+    /// When requests are repeated, and how many are made at once.
+    pub subscriptions: SubscriptionConfig,
+}
+
+impl TopicClient {
+    /// A client of the server at `to`, an address or a name with a port, which begins to connect. Messages wait to be
+    /// received up to the bounds of `waiting`.
+    ///
+    /// A name is looked up here, once, which may take a while: on a shard give an address. Each attempt to connect
+    /// tries all its addresses, in order.
+    ///
+    /// # Errors
+    /// The name has no address, or there is no shard for the client to live on.
+    pub fn connect(to: impl ToSocketAddrs + fmt::Display, waiting: Waiting) -> Result<Self, ConnectError> {
+        Self::connect_with(to, TopicOptions { waiting, ..TopicOptions::default() })
+    }
+
+    /// As [`connect`](Self::connect), with more to choose.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect).
+    pub fn connect_with(
+        to: impl ToSocketAddrs + fmt::Display,
+        options: TopicOptions,
+    ) -> Result<Self, ConnectError> {
+        let (pushes, inbox) = Inbox::new(options.waiting);
+        let events = pushes.clone();
+        let client = super::client(to)?
+            .on_push(move |payload| pushes.push(payload))
+            .on_event(move |event| events.event(event))
+            .connect()?;
+        let config = options.subscriptions;
+        let request_timeout = config.answer_timeout + config.late_answer_timeout;
+        // Clients must not return all at once; the clock tells them apart.
+        let topics = Subscriptions::new(ControlWire, config, clock::now_nanos());
+        Ok(Self { client, topics, inbox, request_timeout, tick_at: Time::NEVER })
+    }
+
+    /// Subscribes; [`TopicEvent::Subscribed`] or [`TopicEvent::Refused`] is the outcome. `since` is the last message
+    /// that the subscriber has, and is for one topic only. What is subscribed to already stays as it is.
+    pub fn subscribe(&mut self, filter: TopicFilter, since: Option<Position>) {
+        self.topics.subscribe(filter, since);
+        self.send();
+    }
+
+    /// Ends a subscription. Messages that are on their way may still come.
+    pub fn unsubscribe(&mut self, filter: &TopicFilter) {
+        self.topics.unsubscribe(filter);
+        self.send();
+    }
+
+    /// Waits for what happens next, no longer than `patience`; `None` when nothing did.
+    ///
+    /// # Panics
+    /// On a thread that is a shard: it must not wait. Use [`recv_async`](Self::recv_async) there.
+    pub fn recv(&mut self, patience: Duration) -> Option<TopicEvent> {
+        assert!(current::with(|_| ()).is_none(), "a shard must not wait: use TopicClient::recv_async");
+        let deadline = Instant::now() + patience;
+        loop {
+            let is_timed = self.send();
+            if let Some(event) = self.topics.poll_event() {
+                return Some(event);
+            }
+            let until = if is_timed { deadline } else { deadline.min(Instant::now() + BUSY_PAUSE) };
+            match self.inbox.recv(until) {
+                Some(incoming) => self.take(incoming),
+                None if Instant::now() >= deadline => return None,
+                None => {}
+            }
+        }
+    }
+
+    /// Waits for what happens next, in a task of a shard or of any other executor. `None` when the client's shard has
+    /// ended with its server.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing: what happens comes out of the next call.
+    pub async fn recv_async(&mut self) -> Option<TopicEvent> {
+        loop {
+            let is_timed = self.send();
+            if let Some(event) = self.topics.poll_event() {
+                return Some(event);
+            }
+            if is_timed {
+                let incoming = self.inbox.recv_async().await?;
+                self.take(incoming);
+            } else {
+                // The client's shard is busy, and may be the one that this task is on.
+                futures_lite::future::yield_now().await;
+                if let Some(incoming) = self.inbox.try_recv() {
+                    self.take(incoming);
+                }
+            }
+        }
+    }
+
+    /// The position of the last message that was received on a topic.
+    pub fn position(&self, topic: &str) -> Option<Position> {
+        self.topics.position(topic)
+    }
+
+    /// Publishes over the same connection.
+    pub fn publisher(&self) -> TopicPublisher {
+        TopicPublisher::over(self.client.clone())
+    }
+
+    /// Sends what is to be asked, and sees to it that the next time is reported; false when that was not possible.
+    fn send(&mut self) -> bool {
+        let mut payload = Vec::new();
+        while let Some(id) = self.topics.poll_request(&mut payload, now()) {
+            match self.inbox.sender() {
+                Some(sender) => self.client.call_within(self.request_timeout, &payload, move |answer| {
+                    // The receiver is gone: the client is about to end.
+                    let _ = sender.send(Incoming::Answer(id, answer));
+                }),
+                None => self.topics.handle_answer(id, Err(CallError::Closed), now()),
+            }
+            payload.clear();
+        }
+        self.set_tick()
+    }
+
+    fn set_tick(&mut self) -> bool {
+        let Some(next) = self.topics.poll_timeout().filter(|next| *next < self.tick_at) else { return true };
+        let sender = self.inbox.weak_sender();
+        let is_set = self.client.run_at(next, move || {
+            if let Some(sender) = sender.upgrade() {
+                let _ = sender.send(Incoming::Tick(next));
+            }
+        });
+        if is_set {
+            self.tick_at = next;
+        }
+        // Once the client has ended, no time matters.
+        is_set || self.inbox.sender().is_none()
+    }
+
+    fn take(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Push(payload) => self.topics.handle_message(&payload),
+            Incoming::Answer(id, answer) => {
+                let answer = answer.as_ref().map(Bytes::as_ref).map_err(|error| *error);
+                self.topics.handle_answer(id, answer, now());
+            }
+            Incoming::Event(event) => self.take_event(event),
+            Incoming::Tick(time) => {
+                if time == self.tick_at {
+                    self.tick_at = Time::NEVER;
+                }
+                // Not the present time: answers that came in time may be behind this in the inbox.
+                self.topics.handle_timeout(time);
+            }
+        }
+    }
+
+    fn take_event(&mut self, event: ClientEvent) {
+        match event {
+            ClientEvent::Connected => self.topics.handle_connected(),
+            ClientEvent::ConnectFailed => self.topics.handle_connect_failed(),
+            ClientEvent::Disconnected(cause) => self.topics.handle_disconnected(cause),
+            ClientEvent::Heartbeat { .. } => {}
+        }
+    }
+}
+
+impl fmt::Debug for TopicClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TopicClient").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+/// The clock that the client's shard reads too.
+fn now() -> Time {
+    Time::from_nanos(clock::now_nanos())
+}
+
+/// When to ask a busy shard again.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
