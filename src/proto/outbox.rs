@@ -27,9 +27,18 @@ pub struct Outbox {
     response_bytes: usize,
     response_messages: usize,
     in_flight: Option<InFlight>,
+    /// What most outboxes never need.
+    rare: Option<Box<Rare>>,
+    /// Pushes that were dropped because their time was over, since the last question.
+    expired: u32,
+}
+
+/// What an outbox needs under some policies, or for some sends.
+#[derive(Debug, Default)]
+struct Rare {
     /// When the pushes in flight were posted, and how many at that time, behind those of the first time, which are
     /// in `in_flight`: most often there are no others, and a send touches no further memory.
-    posted_later: Vec<(Time, u64)>,
+    posted_later: Vec<(Time, u32)>,
     /// Under `Conflate`, the number of the waiting push of each key. Items are numbered as they are
     /// appended; invariant: `items[n - first]` is the item with number n.
     keyed: HashMap<u64, u64>,
@@ -38,8 +47,6 @@ pub struct Outbox {
     gone: usize,
     /// Pushes over the bounds that wait for room, under `Block`.
     blocked: VecDeque<(Push, Time)>,
-    /// Pushes that were dropped because their time was over, since somebody asked.
-    expired: usize,
 }
 
 #[derive(Debug)]
@@ -85,11 +92,11 @@ struct Push {
 #[derive(Debug)]
 struct InFlight {
     bytes: usize,
-    messages: usize,
     response_bytes: usize,
-    response_messages: usize,
+    messages: u32,
+    response_messages: u32,
     since: Time,
-    posted: (Time, u64),
+    posted: (Time, u32),
 }
 
 /// The bounds of an outbox, and what happens at them. They are those of pushes; while responses of as many bytes wait, its
@@ -177,7 +184,7 @@ pub enum Pushed {
 impl Outbox {
     /// Nothing waits and nothing is in flight.
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.in_flight.is_none() && self.blocked.is_empty()
+        self.items.is_empty() && self.in_flight.is_none() && !self.is_blocked()
     }
 
     /// There is something to send, and no send in flight.
@@ -201,8 +208,9 @@ impl Outbox {
     }
 
     /// Pushes wait outside the bounds.
+    #[inline]
     pub fn is_blocked(&self) -> bool {
-        !self.blocked.is_empty()
+        self.rare.as_ref().is_some_and(|rare| !rare.blocked.is_empty())
     }
 
     /// When the oldest message here, or in flight, was queued.
@@ -266,20 +274,21 @@ impl Outbox {
             self.bytes = self.bytes - older + newer;
             return Pushed::Replaced;
         }
-        if self.blocked.is_empty() && self.fits(push.frame.len(), bounds) {
+        let is_blocked = self.is_blocked();
+        if !is_blocked && self.fits(push.frame.len(), bounds) {
             if bounds.overflow == OverflowPolicy::Conflate
                 && let Some(key) = push.key
             {
-                self.keyed.insert(key, self.first + self.items.len() as u64);
+                let behind = self.items.len() as u64;
+                let rare = self.rare.get_or_insert_default();
+                rare.keyed.insert(key, rare.first + behind);
             }
             self.append(push);
             return Pushed::Queued;
         }
         match bounds.overflow {
             // The policy was another one a moment ago: nobody overtakes those that wait under it.
-            policy if !self.blocked.is_empty() && !matches!(policy, OverflowPolicy::Block(_)) => {
-                self.block(push, now)
-            }
+            policy if is_blocked && !matches!(policy, OverflowPolicy::Block(_)) => self.block(push, now),
             OverflowPolicy::Disconnect => Pushed::Disconnect,
             OverflowPolicy::DropNewest | OverflowPolicy::Conflate => Pushed::Dropped,
             OverflowPolicy::DropOldest => self.push_dropping_oldest(push, bounds),
@@ -288,18 +297,20 @@ impl Outbox {
     }
 
     fn block(&mut self, push: Push, until: Time) -> Pushed {
-        if self.blocked.len() >= BLOCKED_MAX {
+        let rare = self.rare.get_or_insert_default();
+        if rare.blocked.len() >= BLOCKED_MAX {
             return Pushed::Dropped;
         }
-        self.blocked.push_back((push, until));
+        rare.blocked.push_back((push, until));
         Pushed::Blocked
     }
 
     /// As [`push`](Self::push), but what replaces another one takes its turn at the end: for messages whose order
     /// must hold.
     pub fn push_in_order(&mut self, pushing: Pushing, now: Time, bounds: &OutboxBounds) -> Pushed {
-        let replaces = bounds.overflow == OverflowPolicy::Conflate && self.blocked.is_empty();
-        if !replaces || self.keyed.is_empty() {
+        let has_keys =
+            self.rare.as_ref().is_some_and(|rare| rare.blocked.is_empty() && !rare.keyed.is_empty());
+        if bounds.overflow != OverflowPolicy::Conflate || !has_keys {
             return self.push(pushing, now, bounds);
         }
         let Some(waiting) = self.waiting_with(pushing.key) else { return self.push(pushing, now, bounds) };
@@ -319,18 +330,19 @@ impl Outbox {
     /// Moves blocked pushes that have room by now; returns how many waited too long and were dropped.
     pub fn unblock(&mut self, now: Time, bounds: &OutboxBounds) -> usize {
         let mut dropped = 0;
-        while let Some((push, deadline)) = self.blocked.front() {
-            if push.expires <= now {
-                self.blocked.pop_front();
-                self.expired += 1;
-            } else if self.fits(push.frame.len(), bounds) {
-                let Some((push, _)) = self.blocked.pop_front() else { break };
-                self.append(push);
-            } else if *deadline <= now {
-                self.blocked.pop_front();
-                dropped += 1;
-            } else {
+        while let Some((push, deadline)) = self.rare.as_ref().and_then(|rare| rare.blocked.front()) {
+            let (expires, deadline) = (push.expires, *deadline);
+            let fits = self.fits(push.frame.len(), bounds);
+            if expires > now && !fits && deadline > now {
                 break;
+            }
+            let Some((push, _)) = self.rare.as_mut().and_then(|rare| rare.blocked.pop_front()) else { break };
+            if expires <= now {
+                self.expired += 1;
+            } else if fits {
+                self.append(push);
+            } else {
+                dropped += 1;
             }
         }
         dropped
@@ -339,14 +351,12 @@ impl Outbox {
     /// Gives up the blocked pushes; returns how many they were. To be called before an answer that must not overtake
     /// them is written, such as that to the end of a subscription: it goes into the bounds, and they wait outside.
     pub fn drop_blocked(&mut self) -> usize {
-        let dropped = self.blocked.len();
-        self.blocked.clear();
-        dropped
+        self.rare.as_mut().map_or(0, |rare| std::mem::take(&mut rare.blocked).len())
     }
 
     /// When the first blocked push gives up.
     pub fn blocked_deadline(&self) -> Option<Time> {
-        self.blocked.front().map(|(_, deadline)| *deadline)
+        self.rare.as_ref()?.blocked.front().map(|(_, deadline)| *deadline)
     }
 
     /// Takes what the next send carries: everything, up to half of the bounds. What is in flight cannot be
@@ -399,21 +409,41 @@ impl Outbox {
     /// When the pushes of the send in flight were posted, and how many at each time.
     pub fn posted(&self) -> impl Iterator<Item = (Time, u64)> {
         let first = self.in_flight.as_ref().map(|it| it.posted).filter(|(_, pushes)| *pushes > 0);
-        first.into_iter().chain(self.posted_later.iter().copied())
+        let later = self.rare.iter().flat_map(|rare| rare.posted_later.iter().copied());
+        first.into_iter().chain(later).map(|(posted, pushes)| (posted, pushes.into()))
     }
 
     /// The send in flight has ended; returns its bytes and messages.
     pub fn sent(&mut self) -> (usize, usize) {
-        match self.posted_later.capacity() {
-            ..=POSTED_KEPT => self.posted_later.clear(),
-            _ => self.posted_later = Vec::new(),
+        if let Some(rare) = &mut self.rare {
+            match rare.posted_later.capacity() {
+                ..=POSTED_KEPT => rare.posted_later.clear(),
+                _ => rare.posted_later = Vec::new(),
+            }
         }
         let Some(in_flight) = self.in_flight.take() else { return (0, 0) };
+        let messages = in_flight.messages as usize;
         self.bytes -= in_flight.bytes;
         self.response_bytes -= in_flight.response_bytes;
-        self.messages -= in_flight.messages;
-        self.response_messages -= in_flight.response_messages;
-        (in_flight.bytes, in_flight.messages)
+        self.messages -= messages;
+        self.response_messages -= in_flight.response_messages as usize;
+        (in_flight.bytes, messages)
+    }
+
+    /// Takes the memory of a queue in which nothing waits, to be [lent](Self::lend) again: most connections are idle most
+    /// of the time, and need none.
+    #[inline]
+    pub fn reclaim(&mut self) -> Option<Queue> {
+        let is_kept = self.items.is_empty() && (1..=QUEUE_KEPT).contains(&self.items.capacity());
+        is_kept.then(|| Queue(std::mem::take(&mut self.items)))
+    }
+
+    /// Gives the queue memory, if it has none.
+    #[inline]
+    pub fn lend(&mut self, queue: impl FnOnce() -> Queue) {
+        if self.items.capacity() == 0 {
+            self.items = queue().0;
+        }
     }
 
     /// Messages and bytes of what is next: a push, or responses that leave together.
@@ -423,28 +453,30 @@ impl Outbox {
 
     /// How many pushes were dropped since the last call because their time was over.
     #[inline]
-    pub const fn take_expired(&mut self) -> usize {
+    pub const fn take_expired(&mut self) -> u32 {
         std::mem::replace(&mut self.expired, 0)
     }
 
     /// Forgets what is not in flight; returns how many pushes that were.
     pub fn clear(&mut self) -> usize {
-        let pushes =
-            self.items.iter().filter(|item| matches!(item, Item::Push(_))).count() + self.blocked.len();
+        let mut pushes = self.items.iter().filter(|item| matches!(item, Item::Push(_))).count();
         self.items.clear();
-        self.gone = 0;
-        self.keyed.clear();
-        self.blocked.clear();
+        if let Some(rare) = &mut self.rare {
+            rare.gone = 0;
+            rare.keyed.clear();
+            pushes += std::mem::take(&mut rare.blocked).len();
+        }
         let rest = self.in_flight.as_ref();
-        (self.bytes, self.messages) = rest.map_or((0, 0), |it| (it.bytes, it.messages));
+        (self.bytes, self.messages) = rest.map_or((0, 0), |it| (it.bytes, it.messages as usize));
         (self.response_bytes, self.response_messages) =
-            rest.map_or((0, 0), |it| (it.response_bytes, it.response_messages));
+            rest.map_or((0, 0), |it| (it.response_bytes, it.response_messages as usize));
         pushes
     }
 
     fn waiting_with(&mut self, key: Option<u64>) -> Option<&mut Push> {
-        let number = *self.keyed.get(&key?)?;
-        match self.items.get_mut((number - self.first) as usize) {
+        let rare = self.rare.as_ref()?;
+        let number = *rare.keyed.get(&key?)?;
+        match self.items.get_mut((number - rare.first) as usize) {
             Some(Item::Push(push)) => Some(push),
             _ => None,
         }
@@ -452,47 +484,58 @@ impl Outbox {
 
     fn pop_front(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;
-        if let Item::Push(Push { key: Some(key), .. }) = &item
-            && self.keyed.get(key) == Some(&self.first)
-        {
-            self.keyed.remove(key);
+        if let Some(rare) = &mut self.rare {
+            if let Item::Push(Push { key: Some(key), .. }) = &item
+                && rare.keyed.get(key) == Some(&rare.first)
+            {
+                rare.keyed.remove(key);
+            }
+            rare.first += 1;
+            self.trim();
         }
-        self.first += 1;
-        self.trim();
         Some(item)
     }
 
     /// Takes out the waiting push of this key.
     fn remove_waiting(&mut self, key: Option<u64>) {
-        let Some(number) = key.and_then(|key| self.keyed.remove(&key)) else { return };
-        let Some(item) = self.items.get_mut((number - self.first) as usize) else { return };
+        let Some(rare) = &mut self.rare else { return };
+        let Some(number) = key.and_then(|key| rare.keyed.remove(&key)) else { return };
+        let Some(item) = self.items.get_mut((number - rare.first) as usize) else { return };
         let removed = std::mem::replace(item, Item::Gone);
+        rare.gone += 1;
         self.bytes -= removed.len();
         self.messages -= removed.messages();
-        self.gone += 1;
         self.trim();
-        if self.gone > GONE_MAX && self.gone * 2 > self.items.len() {
+        let gone = self.gone();
+        if gone > GONE_MAX && gone * 2 > self.items.len() {
             self.compact();
         }
     }
 
     /// Sees to it that there is something at the front, or nothing at all.
     fn trim(&mut self) {
+        let Some(rare) = &mut self.rare else { return };
         while let Some(Item::Gone) = self.items.front() {
             self.items.pop_front();
-            self.first += 1;
-            self.gone -= 1;
+            rare.first += 1;
+            rare.gone -= 1;
         }
+    }
+
+    /// How many of the items are gone.
+    fn gone(&self) -> usize {
+        self.rare.as_ref().map_or(0, |rare| rare.gone)
     }
 
     /// Closes the gaps of what is gone.
     fn compact(&mut self) {
+        let Some(rare) = &mut self.rare else { return };
         self.items.retain(|item| !matches!(item, Item::Gone));
-        self.gone = 0;
-        self.keyed.clear();
+        rare.gone = 0;
+        rare.keyed.clear();
         for (index, item) in self.items.iter().enumerate() {
             if let Item::Push(Push { key: Some(key), .. }) = item {
-                self.keyed.insert(*key, self.first + index as u64);
+                rare.keyed.insert(*key, rare.first + index as u64);
             }
         }
     }
@@ -522,7 +565,8 @@ impl Outbox {
     /// Whether it would fit if all waiting pushes were dropped: what is in flight cannot be.
     fn fits_without_pushes(&self, len: usize, bounds: &OutboxBounds) -> bool {
         let Some(it) = &self.in_flight else { return true };
-        let (bytes, messages) = (it.bytes - it.response_bytes, it.messages - it.response_messages);
+        let bytes = it.bytes - it.response_bytes;
+        let messages = (it.messages - it.response_messages) as usize;
         messages == 0 || (messages < bounds.messages_max && bytes + len <= bounds.bytes_max)
     }
 
@@ -538,9 +582,9 @@ impl Outbox {
         }
         let mut dropped = 0;
         // Taking from the middle spoils the numbers; there are some only if the policy has changed.
-        if !self.keyed.is_empty() || self.gone > 0 {
+        if self.rare.as_ref().is_some_and(|rare| !rare.keyed.is_empty() || rare.gone > 0) {
             self.compact();
-            self.keyed.clear();
+            self.rare.iter_mut().for_each(|rare| rare.keyed.clear());
         }
         while !self.fits(push.frame.len(), bounds) {
             let Some(index) = self.items.iter().position(|item| matches!(item, Item::Push(_))) else { break };
@@ -590,7 +634,7 @@ impl Outbox {
         let (bytes_max, messages_max) = (SEND_BYTES_MAX.min(bounds.bytes_max / 2), bounds.messages_max / 2);
         let mut pieces = Vec::new();
         while let Some(item) = self.items.front() {
-            let (bytes, messages) = (sum.bytes + item.len(), sum.messages + item.messages());
+            let (bytes, messages) = (sum.bytes + item.len(), sum.messages as usize + item.messages());
             // The first one was admitted by the caller.
             let is_first = sum.messages == 0;
             let full = !is_first && (bytes > bytes_max || messages > messages_max);
@@ -633,11 +677,12 @@ impl Outbox {
     #[inline]
     fn note_posted(&mut self, sum: &mut InFlight, item: &Item) {
         let Item::Push(Push { posted, .. }) = item else { return };
-        let last = self.posted_later.last_mut().unwrap_or(&mut sum.posted);
+        let later = self.rare.as_mut().and_then(|rare| rare.posted_later.last_mut());
+        let last = later.unwrap_or(&mut sum.posted);
         if last.1 == 0 || last.0 == *posted {
             *last = (*posted, last.1 + 1);
         } else {
-            self.posted_later.push((*posted, 1));
+            self.rare.get_or_insert_default().posted_later.push((*posted, 1));
         }
     }
 }
@@ -645,10 +690,10 @@ impl Outbox {
 impl InFlight {
     const fn add(&mut self, item: &Item) {
         self.bytes += item.len();
-        self.messages += item.messages();
+        self.messages += item.messages() as u32;
         if let Item::Run(run) = item {
             self.response_bytes += run.bytes.len();
-            self.response_messages += run.messages;
+            self.response_messages += run.messages as u32;
         }
     }
 }
@@ -670,6 +715,13 @@ impl Item {
         }
     }
 }
+
+/// Memory of an outbox in which nothing waits.
+#[derive(Debug, Default)]
+pub struct Queue(VecDeque<Item>);
+
+/// Items of a queue that is kept to be lent again; a longer one is given back.
+const QUEUE_KEPT: usize = 64;
 
 /// Times of one send that a connection keeps room for; a longer list is given back.
 const POSTED_KEPT: usize = 16;

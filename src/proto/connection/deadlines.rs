@@ -65,17 +65,18 @@ impl Connection {
     /// What the transport knows of the peer, when [asked](Self::wants_acknowledgement).
     pub fn handle_acknowledgement(&mut self, known: Acknowledgement, limits: &Limits, now: Time) {
         let timeout = limits.unacknowledged_timeout;
-        match (self.state, &mut self.unconfirmed) {
-            (State::Lingering(_), _) => self.linger_on(known.unacknowledged_bytes, now),
-            (State::Open, Some(_)) if known.unacknowledged_bytes == 0 => self.unconfirmed = None,
-            (State::Open, Some(it)) if known.acknowledged_bytes >= it.sent => {
+        match self.state {
+            State::Lingering(_) => self.linger_on(known.unacknowledged_bytes, now),
+            State::Open if self.unconfirmed.since == Time::NEVER => {}
+            State::Open if known.unacknowledged_bytes == 0 => self.unconfirmed = Unconfirmed::NONE,
+            State::Open if known.acknowledged_bytes >= self.unconfirmed.sent => {
                 let sent = self.traffic.sent_bytes + self.outbox.in_flight_bytes() as u64;
-                self.unconfirmed = Some(Unconfirmed { since: now, sent });
+                self.unconfirmed = Unconfirmed { since: now, sent };
             }
             // It is there, and takes no more: that is between it and the bounds of its outbox.
-            (State::Open, Some(it)) if known.unanswered < UNANSWERED_MIN => it.since = now,
-            (State::Open, Some(it)) if known.ago < timeout => it.since = now.earlier(known.ago),
-            (State::Open, Some(_)) => self.end(CloseReason::Unacknowledged, limits, now),
+            State::Open if known.unanswered < UNANSWERED_MIN => self.unconfirmed.since = now,
+            State::Open if known.ago < timeout => self.unconfirmed.since = now.earlier(known.ago),
+            State::Open => self.end(CloseReason::Unacknowledged, limits, now),
             _ => {}
         }
     }
@@ -133,13 +134,13 @@ impl Connection {
     /// When the rest of a frame that was begun must be there.
     #[inline]
     pub(super) fn frame_deadline(&self, limits: &Limits) -> Option<Time> {
-        bounded(self.frame_began?, limits.frame_timeout)
+        bounded(self.frame_began, limits.frame_timeout)
     }
 
     /// When the peer must have given a sign of life, if it has got anything.
     #[inline]
     fn unacknowledged_deadline(&self, limits: &Limits) -> Option<Time> {
-        bounded(self.unconfirmed?.since, limits.unacknowledged_timeout)
+        bounded(self.unconfirmed.since, limits.unacknowledged_timeout)
     }
 
     /// Under a rate limit, waiting is what was asked for.
@@ -159,9 +160,9 @@ impl Connection {
     }
 }
 
-/// When something that began at `since` has lasted too long; zero is no bound.
+/// When something that began at `since` has lasted too long, if it has begun; zero is no bound.
 fn bounded(since: Time, timeout: Duration) -> Option<Time> {
-    (!timeout.is_zero()).then(|| since + timeout)
+    (!timeout.is_zero() && since != Time::NEVER).then(|| since + timeout)
 }
 
 /// One that is not answered may be lost on its way.

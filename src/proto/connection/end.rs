@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CloseReason, Connection, Hold, Limits, Linger, Side, State};
+use super::{CloseReason, Connection, Ending, Hold, Limits, Linger, Side, State};
 use crate::Time;
 
 /// What the driver is to do about the life of a connection.
@@ -39,7 +39,7 @@ impl Connection {
 
     fn next_action(&mut self) -> Option<Action> {
         if let Some(why) = self.ended.take() {
-            return Some(Action::Ended(why));
+            return Some(Action::Ended(*why));
         }
         // Not before that was reported: until then the outbox shows what waits.
         if std::mem::take(&mut self.ends_abruptly) {
@@ -48,7 +48,7 @@ impl Connection {
         if std::mem::take(&mut self.ends_sending) && self.state != State::Cut {
             return Some(Action::EndSending);
         }
-        self.cut.take().map(Action::Cut)
+        self.cut.take().map(|cut| Action::Cut(*cut))
     }
 
     /// Ends it: for the application at once, for the peer when what is queued was sent, if the reason is
@@ -59,7 +59,7 @@ impl Connection {
         }
         let is_connecting = self.state == State::Waiting && self.side == Side::Connecting;
         self.state = State::Flushing(now + limits.flush_timeout);
-        self.ended = Some(why);
+        self.ended = Some(Box::new(why));
         self.ends_abruptly = is_connecting || !why.is_gentle();
         self.resumes = false;
         self.session = None;
@@ -74,8 +74,13 @@ impl Connection {
         }
     }
 
-    /// Ends it once none of its requests is in progress; until then nothing more is read from it.
-    pub fn end_once_answered(&mut self, why: CloseReason, limits: &Limits, now: Time) {
+    /// Ends it, as [`CloseReason::Drained`], once none of its requests is in progress; until then nothing more is read from
+    /// it.
+    pub fn drain(&mut self, limits: &Limits, now: Time) {
+        self.end_once_answered(Ending::Drained, limits, now);
+    }
+
+    pub(super) fn end_once_answered(&mut self, why: Ending, limits: &Limits, now: Time) {
         self.ending.get_or_insert(why);
         self.holds.place(Hold::Ending);
         self.end_if_answered(limits, now);
@@ -86,9 +91,9 @@ impl Connection {
             && self.state == State::Open
             && self.requests == 0
             // A drain has refused them, and the refusals are on their way.
-            && (why != CloseReason::Drained || self.delayed == 0)
+            && (why != Ending::Drained || self.delayed == 0)
         {
-            self.end(why, limits, now);
+            self.end(why.into(), limits, now);
         }
     }
 
@@ -173,7 +178,7 @@ impl Connection {
         };
         self.drops.closed += self.outbox.clear() as u32;
         self.state = State::Cut;
-        self.cut = Some(cut);
+        self.cut = Some(Box::new(cut));
     }
 }
 

@@ -1,6 +1,8 @@
 //! Bytes in, events out: the one way from the peer to its session.
 
-use super::{CloseReason, Connection, Drops, History, Hold, Holds, Limits, Side, Spares, State};
+use super::{
+    CloseReason, Connection, Drops, Ending, History, Hold, Holds, Limits, Side, Spares, State, Unconfirmed,
+};
 use crate::{
     Command, EndOfStream, Error, Event, Progress, RequestId, Time,
     outbox::{Outbox, Run},
@@ -76,7 +78,7 @@ impl Connection {
     /// [pass](Self::input) over them follows; after its end they are ignored, but reading them lets it end cleanly.
     pub fn handle_received(&mut self, bytes: &[u8], now: Time) {
         self.received_at = now;
-        self.unconfirmed = None;
+        self.unconfirmed = Unconfirmed::NONE;
         self.traffic.received_bytes += bytes.len() as u64;
         if self.state == State::Waiting {
             self.assembly.extend_from_slice(bytes);
@@ -305,7 +307,7 @@ impl Input<'_> {
         if let Some(error) = fault {
             connection.fail(error, limits, now);
         } else if closing {
-            connection.end_once_answered(CloseReason::PeerClosed, limits, now);
+            connection.end_once_answered(Ending::PeerClosed, limits, now);
         } else {
             connection.keep_rest(fresh, taken, limits, spares, now);
             connection.follow_end_of_stream(limits, now);
@@ -330,9 +332,11 @@ impl Input<'_> {
 
     #[inline]
     fn put_run(&mut self) {
-        if let Some(run) = self.run.take()
-            && let Some(unused) = self.connection.outbox.put_run(run, self.answers)
-        {
+        let Some(run) = self.run.take() else { return };
+        if !run.bytes.is_empty() {
+            self.connection.outbox.lend(|| self.spares.take_queue());
+        }
+        if let Some(unused) = self.connection.outbox.put_run(run, self.answers) {
             self.spares.keep(unused);
         }
     }
@@ -360,9 +364,9 @@ impl Connection {
             }
         }
         if self.assembly.is_empty() || !self.holds.is_empty() {
-            self.frame_began = None;
-        } else if taken > 0 || self.frame_began.is_none() {
-            self.frame_began = Some(now);
+            self.frame_began = Time::NEVER;
+        } else if taken > 0 || self.frame_began == Time::NEVER {
+            self.frame_began = now;
         }
         if self.assembly.len() > ASSEMBLY_BYTES_MAX {
             let (len, max) = (self.assembly.len() as u64, ASSEMBLY_BYTES_MAX as u64);
@@ -376,7 +380,7 @@ impl Connection {
         let Some(decision) = self.end_of_stream.filter(|_| !self.more) else { return };
         match decision {
             EndOfStream::Close => self.end(CloseReason::PeerClosed, limits, now),
-            EndOfStream::Answer => self.end_once_answered(CloseReason::PeerClosed, limits, now),
+            EndOfStream::Answer => self.end_once_answered(Ending::PeerClosed, limits, now),
             EndOfStream::Stay => {}
         }
     }

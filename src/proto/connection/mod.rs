@@ -54,8 +54,8 @@ pub struct Connection {
     session: Option<Box<dyn Session>>,
     /// Received bytes that are no whole frame yet, or that wait while reading is held.
     assembly: Vec<u8>,
-    /// Since when the assembly has waited for the rest of its frame.
-    frame_began: Option<Time>,
+    /// Since when the assembly has waited for the rest of its frame; [`Time::NEVER`] while it does not.
+    frame_began: Time,
     outbox: Outbox,
     /// How fast the outbox may empty, where there is a rate limit.
     pace: Option<Box<Paced>>,
@@ -66,16 +66,17 @@ pub struct Connection {
     /// the end of the peer's stream waits for them. A drain does, because it refuses them at once.
     delayed: u32,
     /// Why it ends once no request is in progress.
-    ending: Option<CloseReason>,
-    ended: Option<CloseReason>,
+    ending: Option<Ending>,
     ends_abruptly: bool,
     ends_sending: bool,
-    cut: Option<Cut>,
+    /// Boxed, as what is needed at the end only.
+    ended: Option<Box<CloseReason>>,
+    cut: Option<Box<Cut>>,
     /// The session was not asked for what it has to say, for want of room.
     transmit_waits: bool,
     opened: Time,
     received_at: Time,
-    unconfirmed: Option<Unconfirmed>,
+    unconfirmed: Unconfirmed,
     traffic: Traffic,
     drops: Drops,
     paced_count: u32,
@@ -174,9 +175,30 @@ struct Paced {
 /// What of that which was sent is to be acknowledged by the peer, as long as nothing comes from it.
 #[derive(Clone, Copy, Debug)]
 struct Unconfirmed {
+    /// [`Time::NEVER`]: nothing is.
     since: Time,
     /// Bytes sent by then, since the connection was made.
     sent: u64,
+}
+
+impl Unconfirmed {
+    const NONE: Self = Self { since: Time::NEVER, sent: 0 };
+}
+
+/// Why a connection ends once its requests are answered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Ending {
+    PeerClosed,
+    Drained,
+}
+
+impl From<Ending> for CloseReason {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::PeerClosed => Self::PeerClosed,
+            Ending::Drained => Self::Drained,
+        }
+    }
 }
 
 /// The history of a topic that the peer asked for.
@@ -200,7 +222,7 @@ impl Connection {
             dialect: Dialect::default(),
             session: None,
             assembly: Vec::new(),
-            frame_began: None,
+            frame_began: Time::NEVER,
             outbox: Outbox::default(),
             pace: (!pace.is_none()).then(|| Box::new(Paced { pacer: Pacer::new(pace, now), waits: false })),
             history: History::default(),
@@ -214,7 +236,7 @@ impl Connection {
             transmit_waits: false,
             opened: now,
             received_at: now,
-            unconfirmed: None,
+            unconfirmed: Unconfirmed::NONE,
             traffic: Traffic::default(),
             drops: Drops::default(),
             paced_count: 0,
@@ -331,7 +353,8 @@ impl Connection {
     /// Queues a push, or does what the policy says; what it dropped is in [`take_drops`](Self::take_drops). On
     /// [`Pushed::Disconnect`], end the connection as [`CloseReason::Slow`].
     #[inline]
-    pub fn push(&mut self, pushing: Pushing, limits: &Limits, now: Time) -> Pushed {
+    pub fn push(&mut self, pushing: Pushing, limits: &Limits, spares: &Spares, now: Time) -> Pushed {
+        self.outbox.lend(|| spares.take_queue());
         let pushed = self.outbox.push(pushing, now, &limits.outbox);
         self.count_pushed(pushed);
         pushed
@@ -339,7 +362,8 @@ impl Connection {
 
     /// As [`push`](Self::push), for messages whose order must hold when they conflate.
     #[inline]
-    pub fn push_in_order(&mut self, pushing: Pushing, limits: &Limits, now: Time) -> Pushed {
+    pub fn push_in_order(&mut self, pushing: Pushing, limits: &Limits, spares: &Spares, now: Time) -> Pushed {
+        self.outbox.lend(|| spares.take_queue());
         let pushed = self.outbox.push_in_order(pushing, now, &limits.outbox);
         self.count_pushed(pushed);
         pushed
@@ -352,7 +376,7 @@ impl Connection {
             Pushed::QueuedDroppingOldest(dropped) => self.drops.overflow += dropped as u32,
             Pushed::Replaced | Pushed::Dropped | Pushed::Disconnect => self.drops.overflow += 1,
         }
-        self.drops.expired += self.outbox.take_expired() as u32;
+        self.drops.expired += self.outbox.take_expired();
     }
 
     /// A push that cannot be encoded for this peer, or that came too late, is counted here.
@@ -371,6 +395,7 @@ impl Connection {
             self.drops.blocked += self.outbox.drop_blocked() as u32;
         }
         let mut run = self.outbox.take_run(now, || spares.take());
+        self.outbox.lend(|| spares.take_queue());
         let before = run.bytes.len();
         let said = session.handle_command(command, &mut run.bytes, now).is_ok();
         let between = run.bytes.len();
@@ -398,6 +423,7 @@ impl Connection {
             return;
         }
         let mut run = self.outbox.take_run(now, || spares.take());
+        self.outbox.lend(|| spares.take_queue());
         let before = run.bytes.len();
         session.poll_transmit(&mut run.bytes);
         let messages = usize::from(run.bytes.len() > before);
@@ -424,10 +450,15 @@ impl Connection {
             _ => return None,
         };
         if parcel.is_some() {
+            if let Some(queue) = self.outbox.reclaim() {
+                spares.keep_queue(queue);
+            }
             let sent = self.traffic.sent_bytes + self.outbox.in_flight_bytes() as u64;
-            self.unconfirmed.get_or_insert(Unconfirmed { since: now, sent });
+            if self.unconfirmed.since == Time::NEVER {
+                self.unconfirmed = Unconfirmed { since: now, sent };
+            }
         }
-        self.drops.expired += self.outbox.take_expired() as u32;
+        self.drops.expired += self.outbox.take_expired();
         if let State::Flushing(deadline) = self.state
             && self.outbox.is_empty()
         {
@@ -477,7 +508,7 @@ impl Connection {
     fn unblock(&mut self, limits: &Limits, now: Time) {
         if self.outbox.is_blocked() {
             self.drops.overflow += self.outbox.unblock(now, &limits.outbox) as u32;
-            self.drops.expired += self.outbox.take_expired() as u32;
+            self.drops.expired += self.outbox.take_expired();
         }
     }
 

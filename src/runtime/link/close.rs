@@ -60,7 +60,7 @@ impl Shard {
     /// Ends a connection once its requests are answered, because the server stops.
     pub(crate) fn drain_connection(&self, id: ConnId) {
         self.with_conn(id, |conn| {
-            conn.core.end_once_answered(CloseReason::Drained, &conn.limits, self.now());
+            conn.core.drain(&conn.limits, self.now());
         });
     }
 

@@ -70,7 +70,7 @@ impl Shard {
                 continue;
             };
             let pushing = Pushing { frame, key, posted, expires: Time::NEVER };
-            let pushed = conn.core.push(pushing, &conn.limits, self.now());
+            let pushed = conn.core.push(pushing, &conn.limits, &self.spares, self.now());
             if self.was_pushed(conn, pushed) {
                 slow.push(slot);
             }
@@ -89,7 +89,7 @@ impl Shard {
 
     fn push_frame(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>, posted: Time) {
         let pushing = Pushing { frame, key, posted, expires: Time::NEVER };
-        let pushed = conn.core.push(pushing, &conn.limits, self.now());
+        let pushed = conn.core.push(pushing, &conn.limits, &self.spares, self.now());
         if self.was_pushed(conn, pushed) {
             conn.core.end(CloseReason::Slow, &conn.limits, self.now());
         }

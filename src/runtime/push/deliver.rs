@@ -36,7 +36,7 @@ impl Shard {
             };
             let (posted, expires) = (message.posted, message.expires);
             let pushing = Pushing { frame, key, posted, expires };
-            let pushed = conn.core.push_in_order(pushing, &conn.limits, self.now());
+            let pushed = conn.core.push_in_order(pushing, &conn.limits, &self.spares, self.now());
             if self.was_pushed(conn, pushed) {
                 slow.push(slot);
             }
