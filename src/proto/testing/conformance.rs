@@ -1,4 +1,4 @@
-use super::{Outcome, Transcript, converse, pieces};
+use super::{Outcome, Transcript, converse, pieces, talk};
 use crate::{Command, Session, Time};
 
 /// What [`session_conformance!`](crate::session_conformance) is told about a session.
@@ -26,6 +26,24 @@ impl Conformance<'_> {
         assert_eq!(whole.outcome, Outcome::NeedMore(0), "the conversation is made of whole frames");
         assert_eq!(whole.events.len(), self.events, "{:#?}", whole.events);
         self.same_however_split(self.conversation, &whole);
+    }
+
+    /// Through a connection, too, every cut gives the same events and the same bytes, also where hardly anything may wait
+    /// for the peer, so that reading is held after nearly every answer.
+    pub fn same_bytes_through_a_connection(&self) {
+        let bytes = self.conversation;
+        let talk = |pieces: &[&[u8]], room| talk((self.accept)(), pieces.iter().copied(), room, START);
+        let whole = talk(&[bytes], 1 << 20);
+        for room in [1, 16, 1 << 20] {
+            for at in 0..=bytes.len().min(CUTS_MAX) {
+                let (front, back) = bytes.split_at(at);
+                assert_eq!(talk(&[front, back], room), whole, "cut at {at}, with room for {room}");
+            }
+            for len in 1..=bytes.len().min(CUTS_MAX) {
+                let pieces: Vec<_> = pieces(bytes, len).collect();
+                assert_eq!(talk(&pieces, room), whole, "in pieces of {len}, with room for {room}");
+            }
+        }
     }
 
     /// Broken bytes end in their error, however they are cut, behind a good conversation too.
@@ -113,6 +131,11 @@ macro_rules! session_conformance {
             #[test]
             fn same_events_however_the_bytes_are_split() {
                 $conformance.same_events_however_the_bytes_are_split();
+            }
+
+            #[test]
+            fn same_bytes_through_a_connection() {
+                $conformance.same_bytes_through_a_connection();
             }
 
             #[test]

@@ -5,6 +5,7 @@
 
 mod conformance;
 pub mod fuzz;
+mod through;
 mod transcript;
 
 use core::net::{Ipv4Addr, SocketAddr};
@@ -13,6 +14,7 @@ use std::{rc::Rc, time::Duration};
 use crate::{ConnId, Opening, Protocol, Session, Time};
 
 pub use conformance::Conformance;
+pub use through::{Talk, talk};
 pub use transcript::{Outcome, Transcript, converse, pieces};
 
 /// Opens the accepting end of a connection that has no peer.

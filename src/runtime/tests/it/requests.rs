@@ -194,6 +194,37 @@ fn what_was_asked_before_the_end_of_the_stream_is_answered() {
     server.stop().expect("a clean stop");
 }
 
+/// The end of the stream comes directly behind the last message, long before the application has got to it.
+#[test]
+fn a_slow_application_gets_every_message_and_then_the_end() {
+    const MESSAGES: usize = 1_000;
+    let limits = Limits { requests_in_progress_max: 2, ..Limits::default() };
+    let (answers, asked) = mpsc::channel::<(Responder, String)>();
+    let (server, address) =
+        serve(ServerConfig { limits, ..config() }, move || Answers::Elsewhere(answers.clone()));
+    let answering = thread::spawn(move || {
+        for (index, one) in asked.iter().enumerate() {
+            // It need not always be slow, but it is at the beginning, in the middle and at the end.
+            if index % 100 == 0 || index == MESSAGES - 1 {
+                thread::sleep(Duration::from_millis(5));
+            }
+            answer(one);
+        }
+    });
+    for separator in ["\n", ";"] {
+        let mut client = ScriptClient::connect(address);
+        let words: Vec<_> = (0..MESSAGES).map(|number| number.to_string()).collect();
+        client.say(&(words.join(separator) + "\n"));
+        client.stream.shutdown(Shutdown::Write).expect("connected");
+        let mut heard: Vec<usize> =
+            client.rest().iter().map(|line| line.parse().expect("a number")).collect();
+        heard.sort_unstable();
+        assert!(heard.into_iter().eq(0..MESSAGES), "each once");
+    }
+    server.stop().expect("a clean stop");
+    answering.join().expect("no panic");
+}
+
 #[test]
 fn a_session_decides_what_the_end_of_the_stream_means() {
     let (server, address) = serve(config(), || Answers::Late(Duration::from_millis(20)));
