@@ -13,11 +13,13 @@
 //! | [`machine`] | CPUs, CPU time and memory of processes |
 //! | [`outcome`] | what one run of the load generator found |
 //! | [`topics`] | what topics cost |
+//! | [`beside`] | what bursts on one topic do to another |
 //! | [`runner`] | servers and load generators as processes |
 //!
 //! Nothing here is meant for servers: a broken peer ends a benchmark, and queues have no bounds.
 #![forbid(unsafe_code)]
 
+pub mod beside;
 pub mod frame;
 pub mod generator;
 pub mod hop;

@@ -7,6 +7,7 @@ use std::error::Error;
 use clap::Parser;
 use serde::Deserialize;
 use shardcast_bench::{
+    beside::Beside,
     hop::Hop,
     machine,
     outcome::Outcome,
@@ -59,13 +60,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     runner::build()?;
     shardcast_bench::say!("{}\n{} rounds of {} s\n", machine::describe(), args.rounds, args.seconds);
-    shardcast_bench::say!("{:<44} {:>10} {:>10} {:>7} {:>8}", "", "floor", "shardcast", "ratio", "target");
+    shardcast_bench::say!("{:<47} {:>10} {:>10} {:>7} {:>8}", "", "floor", "shardcast", "ratio", "target");
     let bench = Bench { server_cpu: args.server_cpu, load_cpu: args.load_cpu, seconds: args.seconds };
     for pair in PAIRS.iter().filter(|pair| pair.name.contains(&args.only)) {
         pair.compare(&bench, args.rounds)?;
     }
     if "topics".contains(&args.only) {
         topics(&args)?;
+    }
+    if "quiet topic beside bursts".contains(&args.only) {
+        quiet_beside_bursts(&args)?;
     }
     if "idle".contains(&args.only) {
         idle(&bench, args.rounds)?;
@@ -87,7 +91,7 @@ impl Pair {
         let name = format!("{}, {}", self.name, self.unit);
         let verdict = self.target.map_or_else(String::new, |target| target.verdict(ratio));
         shardcast_bench::say!(
-            "{name:<44} {:>10} {:>10} {ratio:>7.3} {verdict}",
+            "{name:<47} {:>10} {:>10} {ratio:>7.3} {verdict}",
             short(median(floor)),
             short(median(served))
         );
@@ -115,10 +119,33 @@ fn topics(args: &Args) -> Result<(), Box<dyn Error>> {
     let ratio = each(|it| it.ratio);
     let (one, many) = (each(|it| it.one_us), each(|it| it.many_us));
     shardcast_bench::say!(
-        "{name:<44} {one:>10.3} {many:>10.3} {ratio:>7.3} {}",
+        "{name:<47} {one:>10.3} {many:>10.3} {ratio:>7.3} {}",
         Target::AtMost(1.5).verdict(ratio)
     );
     line("topics: bytes per idle subscription", each(|it| it.subscription_bytes), Target::AtMost(128.0));
+    Ok(())
+}
+
+fn quiet_beside_bursts(args: &Args) -> Result<(), Box<dyn Error>> {
+    let mut found: Vec<Beside> = Vec::new();
+    for _ in 0..args.rounds {
+        let Args { server_cpu, load_cpu, seconds, .. } = args;
+        let words = format!("--cpu {server_cpu} --load-cpu {load_cpu} --seconds {seconds}");
+        found.push(runner::run_alone(&format!("bench-beside --json {words}"))?);
+    }
+    let each = |value: fn(&Beside) -> f64| median(found.iter().map(value));
+    let (alone, beside) = (each(|it| it.alone_p99_us), each(|it| it.beside_p99_us));
+    let ratio = each(|it| it.beside_p99_us / it.alone_p99_us);
+    let name = "quiet topic beside bursts, p99 us";
+    shardcast_bench::say!(
+        "{name:<47} {:>10} {:>10} {ratio:>7.3} {}",
+        short(alone),
+        short(beside),
+        Target::AtMost(2.0).verdict(ratio)
+    );
+    line("  a turn meanwhile, mean, ms", each(|it| it.turn_ms), Target::AtMost(10.0));
+    let long = each(|it| it.long_turns as f64 / it.turns.max(1) as f64 * 1e3);
+    shardcast_bench::say!("{:<47} {:>10} {long:>10.3}", "  of 1,000 turns, longer than 10 ms", "");
     Ok(())
 }
 
@@ -154,20 +181,20 @@ fn mesh_hop(args: &Args) -> Result<(), Box<dyn Error>> {
     let tasks = median(found.iter().map(|hops| hops.tasks.p50_us));
     line("mesh hop, task to task, p50 us", tasks, Target::AtMost(0.5));
     let threads = median(found.iter().map(|hops| hops.threads.p50_us));
-    shardcast_bench::say!("{:<44} {threads:>10.3}", "  two threads that poll a queue, p50 us");
+    shardcast_bench::say!("{:<47} {threads:>10.3}", "  two threads that poll a queue, p50 us");
     let same = median(found.iter().map(|hops| hops.same.p50_us));
-    shardcast_bench::say!("{:<44} {:>10} {same:>10.3}", "publication to a subscriber there, p50 us", "");
+    shardcast_bench::say!("{:<47} {:>10} {same:>10.3}", "publication to a subscriber there, p50 us", "");
     let further = median(found.iter().map(|hops| hops.cross.p50_us - hops.same.p50_us));
     line("  to one on another shard: further, p50 us", further, Target::AtMost(2.0));
     let same = median(found.iter().map(|hops| hops.call_same.p50_us));
-    shardcast_bench::say!("{:<44} {:>10} {same:>10.3}", "a task's call to its own shard, p50 us", "");
+    shardcast_bench::say!("{:<47} {:>10} {same:>10.3}", "a task's call to its own shard, p50 us", "");
     let further = median(found.iter().map(|hops| hops.call_cross.p50_us - hops.call_same.p50_us));
     line("  to another shard: further, p50 us", further, Target::AtMost(3.0));
     Ok(())
 }
 
 fn line(name: &str, value: f64, target: Target) {
-    shardcast_bench::say!("{name:<44} {:>10} {value:>10.3} {:>7} {}", "", "", target.verdict(value));
+    shardcast_bench::say!("{name:<47} {:>10} {value:>10.3} {:>7} {}", "", "", target.verdict(value));
 }
 
 /// Figures mean nothing when messages are missing: says so.
@@ -227,6 +254,24 @@ const PAIRS: &[Pair] = &[
         unit: "CPU us",
         figure: |outcome| outcome.server_cpu_us,
         target: Some(Target::AtMost(1.05)),
+    },
+    Pair {
+        name: "hub fanout 1000x8, against a broadcast",
+        load: "fanout --conns 1000 --window 8",
+        floor: "bench-served fanout",
+        served: "bench-served hub",
+        unit: "CPU us",
+        figure: |outcome| outcome.server_cpu_us,
+        target: Some(Target::AtMost(1.1)),
+    },
+    Pair {
+        name: "hub fanout 1000x32, against a broadcast",
+        load: "fanout --conns 1000 --window 32",
+        floor: "bench-served fanout",
+        served: "bench-served hub",
+        unit: "CPU us",
+        figure: |outcome| outcome.server_cpu_us,
+        target: Some(Target::AtMost(1.1)),
     },
     Pair {
         name: "fanout 1000x8",

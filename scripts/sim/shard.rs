@@ -144,7 +144,7 @@ impl Outlet for Side<'_> {
     fn deliver(&mut self, message: &Arc<Publication>, to: &[Subscriber]) {
         let Self { fan_out, room, now, .. } = self;
         room.model.seen(message);
-        fan_out.deliver(message, to, *now, &mut |message, to| room.hand(message, to, *now));
+        fan_out.deliver(message, to, *now, &mut |message, (), to| room.hand(message, to, *now));
     }
 
     fn recover(&mut self, message: &Arc<Publication>, to: Subscriber) {
@@ -176,6 +176,10 @@ impl Outlet for Side<'_> {
     }
 
     fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        if matches!(answer, Answer::Subscribed(_)) {
+            let Self { fan_out, room, now, .. } = self;
+            fan_out.pass(*now, &mut |message, (), to| room.hand(message, to, *now));
+        }
         let (model, now) = (&mut *self.room.model, self.now);
         model.trace.note("answer", &[self.shard.into(), ticket.0, ticket.1]);
         match answer {

@@ -120,7 +120,7 @@ impl World {
             hub.handle_timeout(now);
             hub.turn(now, side);
             let Side { fan_out, room, .. } = side;
-            fan_out.work(now, &mut |message, to| room.hand(message, to, now));
+            fan_out.work(now, &mut |message, (), to| room.hand(message, to, now));
         });
         self.note_heads();
         let slow = std::mem::take(&mut self.slow);

@@ -66,7 +66,7 @@ pub(crate) struct PushCounters {
 }
 
 impl PushCounters {
-    pub(super) fn store(&self, counters: &HubCounters, gauges: &HubGauges, fan_out: &FanOut) {
+    pub(super) fn store<F>(&self, counters: &HubCounters, gauges: &HubGauges, fan_out: &FanOut<F>) {
         let HubGauges { topics, subscriptions, backlog, outgoing, requests, history_bytes, waiting, .. } =
             *gauges;
         let fanning_out = fan_out.waiting() as u64;

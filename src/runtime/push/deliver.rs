@@ -12,10 +12,10 @@ use shardcast_proto::{
 use crate::{link::Conn, shard::Shard};
 
 impl Shard {
-    /// Hands a message to subscribers: framed once per protocol and dialect, shared by reference.
-    pub(super) fn fan_out(&self, message: &Arc<Publication>, to: &[Subscriber]) {
+    /// Hands a message to subscribers: framed once per protocol and dialect, shared by reference. `frames` are those
+    /// of this message, which its other subscribers share.
+    pub(super) fn fan_out(&self, message: &Arc<Publication>, frames: &mut Frames, to: &[Subscriber]) {
         let mut table = self.table.borrow_mut();
-        let mut frames = Frames::default();
         let key = message.key.map(|key| key ^ message.topic.digest());
         let mut slow = Vec::new();
         for who in to {
@@ -61,8 +61,8 @@ impl Shard {
 }
 
 /// The frames of one message: most often one, for all.
-#[derive(Default)]
-struct Frames {
+#[derive(Debug, Default)]
+pub(super) struct Frames {
     /// Whom the last frame was for, and the frame; `None` where every session makes its own.
     last: Option<(Variant, Option<Bytes>)>,
     others: Vec<(Variant, Option<Bytes>)>,

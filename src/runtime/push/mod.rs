@@ -44,6 +44,7 @@ use crate::{
     ConnId,
     shard::{Shard, Timer},
 };
+use deliver::Frames;
 use outlet::Side;
 use subscription::Local;
 
@@ -52,7 +53,7 @@ pub(crate) struct Push {
     /// Borrow it with [`Shard::hub`].
     hub: RefCell<Hub>,
     /// What is on its way to the outboxes.
-    fan_out: RefCell<FanOut>,
+    fan_out: RefCell<FanOut<Frames>>,
     /// Subscribers that have ended and that the hub does not know of yet. They may end while it is borrowed.
     left: RefCell<Vec<push::Subscriber>>,
     /// Connections that are held, and have got an answer.
@@ -155,11 +156,11 @@ impl Shard {
         is_ready || after.backlog + after.outgoing < before.backlog + before.outgoing
     }
 
-    /// Goes on with what earlier turns have left of fan-outs.
+    /// Delivers what this turn has brought, and goes on with what earlier ones have left.
     fn work_at_fan_outs(&self) {
         let mut fan_out = self.push.fan_out.borrow_mut();
         if !fan_out.is_empty() {
-            fan_out.work(self.now(), &mut |message, to| self.fan_out(message, to));
+            fan_out.work(self.now(), &mut |message, frames, to| self.fan_out(message, frames, to));
         }
     }
 

@@ -18,7 +18,8 @@ impl Outlet for Side<'_> {
     fn deliver(&mut self, message: &Arc<Publication>, to: &[Subscriber]) {
         let shard = self.0;
         let mut fan_out = shard.push.fan_out.borrow_mut();
-        fan_out.deliver(message, to, shard.now(), &mut |message, to| shard.fan_out(message, to));
+        fan_out
+            .deliver(message, to, shard.now(), &mut |message, frames, to| shard.fan_out(message, frames, to));
     }
 
     fn recover(&mut self, message: &Arc<Publication>, to: Subscriber) {
@@ -49,6 +50,11 @@ impl Outlet for Side<'_> {
     }
 
     fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        if matches!(answer, Answer::Subscribed(_)) {
+            let shard = self.0;
+            let mut fan_out = shard.push.fan_out.borrow_mut();
+            fan_out.pass(shard.now(), &mut |message, frames, to| shard.fan_out(message, frames, to));
+        }
         if ticket.0 == LIBRARY {
             let waiting = self.0.push.waiting.borrow_mut().remove(&ticket.1);
             if let Some(then) = waiting {

@@ -205,7 +205,10 @@ impl Shard {
         let ended = locals[index].take();
         drop(locals);
         drop(ended);
-        self.hub().leave(local_subscriber(index as u32));
+        let who = local_subscriber(index as u32);
+        self.hub().leave(who);
+        // Its number may be used again before what waits for it has been delivered.
+        self.push.fan_out.borrow_mut().leave(who);
     }
 
     #[cold]

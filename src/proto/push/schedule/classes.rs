@@ -1,6 +1,6 @@
 //! What a shard works at first: priority classes, and fairness within each.
 //!
-//! The work is in jobs, such as the fan-out of one message to the subscribers of its topic. A job is done in
+//! The work is in jobs, such as the fan-out of some messages to the subscribers of their topic. A job is done in
 //! pieces, so that a fan-out to 10,000 holds nobody up for longer than a piece. Jobs with the same key (the
 //! topic) are done one after the other, whatever their classes: that is what keeps a topic in order.
 //!
@@ -134,14 +134,28 @@ impl<K: Clone + Ord, J> ClassQueue<K, J> {
     /// Queues a job behind those with the same key. If it is more urgent than they are, they are as urgent from
     /// here on, until none is left.
     pub fn push(&mut self, key: K, class: Class, job: J) {
-        self.jobs += 1;
+        self.push_or_join(key, class, |_| false, || job);
+    }
+
+    /// As [`push`](Self::push), but the work may `join` the newest job with the same key, which then returns true,
+    /// instead of being a job of its own.
+    pub fn push_or_join(
+        &mut self,
+        key: K,
+        class: Class,
+        join: impl FnOnce(&mut J) -> bool,
+        begin: impl FnOnce() -> J,
+    ) {
         let ticket = self.tickets;
         let flow = self.flows.entry(key.clone()).or_insert_with(|| {
             self.tickets += 1;
             self.lanes[class as usize].turns.push_back((key.clone(), ticket));
             Flow { class, deficit: 0, ticket, jobs: VecDeque::new() }
         });
-        flow.jobs.push_back(job);
+        if !flow.jobs.back_mut().is_some_and(join) {
+            flow.jobs.push_back(begin());
+            self.jobs += 1;
+        }
         if class < flow.class {
             flow.class = class;
             flow.ticket = ticket;

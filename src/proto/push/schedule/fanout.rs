@@ -1,28 +1,43 @@
-//! From a message to the outboxes of one shard, a bounded piece at a time.
+//! From messages to the outboxes of one shard, a bounded piece at a time.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use super::{ClassQueue, Piece, delivery_cost};
+use super::{
+    ClassQueue, Piece,
+    batch::{Batch, Left},
+    gathered::Gathered,
+};
 use crate::{
     Time, TopicName,
     push::{Publication, Subscriber},
 };
 
-/// The fan-outs of one shard. While a turn has not spent its budget and nothing waits, messages go straight
-/// through; the rest waits in a [`ClassQueue`] by topic, and is worked at in later turns.
+/// The fan-outs of one shard.
+///
+/// The messages of a turn are gathered first, since the first one of a burst does not tell how many follow. If nothing
+/// waits and they fit into the budget of the turn, they go straight through. Otherwise they wait in a [`ClassQueue`] by
+/// topic, and are worked at in this turn and later ones. Messages of a topic that wait for the same subscribers are a
+/// batch, and are worked at by subscriber: a piece of work hands all of them to a few. So a burst takes many
+/// turns, and yet each outbox gets it whole, in one turn, and sends it at once.
 ///
 /// What waits was stamped and is never dropped for want of room. At a bound the answer is to work on, whatever
 /// the budget says: outboxes have policies, so there is nothing to wait for.
+///
+/// `F` is what the driver makes of a message, such as its frames: made once, and kept until all have got it.
 #[derive(Debug)]
-pub struct FanOut {
-    queue: ClassQueue<TopicName, Job>,
-    /// Deliveries that wait. Invariant: the sum over the jobs.
+pub struct FanOut<F = ()> {
+    /// What this turn has brought.
+    gathered: Gathered,
+    queue: ClassQueue<TopicName, Batch<F>>,
+    /// Deliveries that wait. Invariant: the sum over what is gathered and the batches.
     waiting: usize,
-    /// Bytes of the bodies that wait; a body counts once per job.
+    /// Bytes of the bodies that wait; a body counts once.
     bytes: usize,
     /// What this turn has cost by now.
     spent: u64,
-    jobs_begun: u64,
+    turn: u64,
+    /// How often a subscriber has left, or left a topic, while something waited.
+    departures: u64,
     /// Who left. Emptied when nothing waits.
     left: Left,
     limits: FanOutLimits,
@@ -32,7 +47,8 @@ pub struct FanOut {
 /// Bounds of the fan-outs of one shard.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FanOutLimits {
-    /// Cost of one turn, by [`delivery_cost`]: after that much, other work has its turn.
+    /// Cost of one turn, by [`delivery_cost`] and 512 for whatever one subscriber gets together: after that much, other
+    /// work has its turn.
     pub turn_cost_max: u64,
     /// Deliveries that may wait. When there are more, the turn goes on until there are not.
     pub deliveries_max: usize,
@@ -57,41 +73,34 @@ pub struct FanOutCounts {
     pub left: u64,
 }
 
-/// The rest of a fan-out.
-#[derive(Debug)]
-struct Job {
-    message: Arc<Publication>,
-    to: Vec<Subscriber>,
-    done: usize,
-    number: u64,
-}
-
-impl FanOut {
+impl<F: Default> FanOut<F> {
     /// Nothing waits.
     pub fn new(mut limits: FanOutLimits) -> Self {
         // One piece a turn at least, or nothing would ever go on.
         limits.turn_cost_max = limits.turn_cost_max.max(1);
         Self {
+            gathered: Gathered::default(),
             queue: ClassQueue::new(),
             waiting: 0,
             bytes: 0,
             spent: 0,
-            jobs_begun: 0,
+            turn: 0,
+            departures: 0,
             left: Left::default(),
             limits,
             counts: FanOutCounts::default(),
         }
     }
 
-    /// Hands `message` to these subscribers by `sink`: now as far as the turn goes, and later what is left.
-    /// Messages of one topic reach each subscriber in the order of the calls.
+    /// Takes a message for these subscribers. Messages of one topic reach each subscriber in the order of the
+    /// calls: when [`work`](Self::work) is called, which is to be in the same turn, or now if too much waits.
     #[inline]
     pub fn deliver(
         &mut self,
         message: &Arc<Publication>,
         to: &[Subscriber],
         now: Time,
-        sink: &mut impl FnMut(&Arc<Publication>, &[Subscriber]),
+        sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[Subscriber]),
     ) {
         if message.expires <= now {
             self.counts.expired += to.len() as u64;
@@ -100,57 +109,139 @@ impl FanOut {
         if to.is_empty() {
             return;
         }
-        let mut rest = to;
-        if self.queue.is_empty() && self.spent < self.limits.turn_cost_max {
-            let each = delivery_cost(message.body.len());
-            let affordable = (self.limits.turn_cost_max - self.spent).div_ceil(each);
-            let count = to.len().min(usize::try_from(affordable).unwrap_or(usize::MAX));
-            let (first, others) = to.split_at(count);
-            self.spent += each.saturating_mul(count as u64);
-            sink(message, first);
-            rest = others;
-        }
-        if !rest.is_empty() {
-            self.postpone(message, rest, now, sink);
+        self.waiting += to.len();
+        self.bytes += message.body.len();
+        self.gathered.push(message, to);
+        if self.is_over_bounds() {
+            self.make_room(now, sink);
         }
     }
 
-    /// Works at what waits, as far as the budget of the turn goes.
-    pub fn work(&mut self, now: Time, sink: &mut impl FnMut(&Arc<Publication>, &[Subscriber])) {
+    /// Works at what was gathered and at what waits, as far as the budget of the turn goes.
+    pub fn work(&mut self, now: Time, sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[Subscriber])) {
+        if self.pass(now, sink) {
+            return;
+        }
+        self.queue_gathered();
         while self.spent < self.limits.turn_cost_max {
-            match self.run(now, sink) {
-                Some(cost) => self.spent = self.spent.saturating_add(cost),
-                None => return,
+            let budget = self.limits.turn_cost_max - self.spent;
+            if self.run(budget, now, sink).is_none() {
+                return;
             }
         }
+    }
+
+    /// Hands on what was gathered if it goes straight through: when nothing else waits, and all of it fits into
+    /// what is left of the budget. Also to be called before the answer to a subscription is written, so that
+    /// earlier messages, which another subscription of the same peer may match, do not come behind it.
+    pub fn pass(
+        &mut self,
+        now: Time,
+        sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[Subscriber]),
+    ) -> bool {
+        let budget = self.limits.turn_cost_max.saturating_sub(self.spent);
+        if !self.queue.is_empty() || self.gathered.cost() > budget {
+            return false;
+        }
+        self.spent += self.gathered.cost();
+        for (message, to) in self.gathered.iter() {
+            if message.expires <= now {
+                self.counts.expired += to.len() as u64;
+            } else {
+                sink(message, &mut F::default(), to);
+            }
+        }
+        self.gathered.clear();
+        (self.waiting, self.bytes) = (0, 0);
+        true
     }
 
     /// Begins a turn: there is a whole budget again.
     #[inline]
     pub const fn begin_turn(&mut self) {
         self.spent = 0;
+        self.turn += 1;
     }
 
     /// A subscription of `who` has ended: of the topics of which `is_meant` says so, nothing that waits is delivered
     /// to it any more. What is published after it has subscribed again is.
     pub fn withdraw(&mut self, who: Subscriber, is_meant: impl Fn(&TopicName) -> bool) {
+        self.depart();
         let topics = self.queue.keys().filter(|topic| is_meant(topic));
-        self.left.topics.extend(topics.map(|topic| ((who, topic.clone()), self.jobs_begun)));
+        self.left.topics.extend(topics.map(|topic| ((who, topic.clone()), self.departures)));
     }
 
     /// A subscriber has left: what waits for it is not delivered, to nobody who is called the same later on
     /// either.
     #[inline]
     pub fn leave(&mut self, who: Subscriber) {
-        if !self.queue.is_empty() {
-            self.left.all.insert(who, self.jobs_begun);
+        if !self.is_empty() {
+            self.depart();
+            self.left.all.insert(who, self.departures);
         }
     }
 
+    /// What was gathered by now is from before the departure, and nothing joins it any more.
+    fn depart(&mut self) {
+        self.queue_gathered();
+        self.departures += 1;
+    }
+
+    fn queue_gathered(&mut self) {
+        let Self { gathered, queue, turn, departures, .. } = self;
+        for (message, to) in gathered.iter() {
+            queue.push_or_join(
+                message.topic.clone(),
+                message.class,
+                |batch| batch.join(message, to, *departures, *turn),
+                || Batch::new(message, to, *departures, *turn),
+            );
+        }
+        gathered.clear();
+    }
+
+    const fn is_over_bounds(&self) -> bool {
+        self.waiting > self.limits.deliveries_max || self.bytes > self.limits.bytes_max
+    }
+
+    #[cold]
+    fn make_room(&mut self, now: Time, sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[Subscriber])) {
+        self.queue_gathered();
+        while self.is_over_bounds() && self.run(u64::MAX, now, sink).is_some() {}
+    }
+
+    /// Does one piece, for about `budget` at most; `None` when nothing waits.
+    fn run(
+        &mut self,
+        budget: u64,
+        now: Time,
+        sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[Subscriber]),
+    ) -> Option<u64> {
+        let Self { queue, waiting, bytes, spent, turn, left, counts, .. } = self;
+        let cost = queue.run(|topic, batch, allowance| {
+            (*waiting, *bytes) = (*waiting - batch.waiting(), *bytes - batch.bytes());
+            batch.drop_expired(now, *turn, counts);
+            let each = batch.each();
+            let with_send = each.saturating_add(SEND_COST);
+            let affordable = allowance.div_ceil(each.max(1)).min(budget.div_ceil(with_send));
+            let count = usize::try_from(affordable).unwrap_or(usize::MAX);
+            let done = batch.step(count, topic, left, *turn, counts, sink) as u64;
+            (*waiting, *bytes) = (*waiting + batch.waiting(), *bytes + batch.bytes());
+            *spent = spent.saturating_add(with_send.saturating_mul(done));
+            Piece { cost: each.saturating_mul(done), is_done: batch.is_done() }
+        });
+        if self.queue.is_empty() {
+            self.left = Left::default();
+        }
+        cost
+    }
+}
+
+impl<F> FanOut<F> {
     /// Whether nothing waits.
     #[inline]
     pub const fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.gathered.is_empty() && self.queue.is_empty()
     }
 
     /// Deliveries that wait.
@@ -167,107 +258,11 @@ impl FanOut {
     pub const fn counts(&self) -> FanOutCounts {
         self.counts
     }
-
-    fn postpone(
-        &mut self,
-        message: &Arc<Publication>,
-        to: &[Subscriber],
-        now: Time,
-        sink: &mut impl FnMut(&Arc<Publication>, &[Subscriber]),
-    ) {
-        self.counts.postponed += 1;
-        let job = Job { message: Arc::clone(message), to: to.to_vec(), done: 0, number: self.jobs_begun };
-        self.jobs_begun += 1;
-        self.waiting += to.len();
-        self.bytes += message.body.len();
-        self.queue.push(message.topic.clone(), message.class, job);
-        while self.waiting > self.limits.deliveries_max || self.bytes > self.limits.bytes_max {
-            if self.run(now, sink).is_none() {
-                return;
-            }
-        }
-    }
-
-    /// Does one piece; returns its cost.
-    fn run(&mut self, now: Time, sink: &mut impl FnMut(&Arc<Publication>, &[Subscriber])) -> Option<u64> {
-        let Self { queue, waiting, bytes, left, counts, .. } = self;
-        let cost = queue.run(|_, job, allowance| {
-            let each = delivery_cost(job.message.body.len());
-            let count = usize::try_from(allowance.div_ceil(each)).unwrap_or(usize::MAX);
-            let done = job.step(count, now, left, counts, sink);
-            *waiting -= done;
-            let is_done = job.done == job.to.len();
-            if is_done {
-                *bytes -= job.message.body.len();
-            }
-            Piece { cost: each.saturating_mul(done as u64), is_done }
-        });
-        self.forget_left();
-        cost
-    }
-
-    fn forget_left(&mut self) {
-        if self.queue.is_empty() {
-            self.left = Left::default();
-        }
-    }
 }
 
-/// Subscribers that left, or left a topic, with the first job that they may be part of again.
-#[derive(Debug, Default)]
-struct Left {
-    all: BTreeMap<Subscriber, u64>,
-    topics: BTreeMap<(Subscriber, TopicName), u64>,
-}
-
-impl Left {
-    fn is_empty(&self) -> bool {
-        self.all.is_empty() && self.topics.is_empty()
-    }
-
-    fn is_part_of(&self, who: Subscriber, topic: &TopicName, job: u64) -> bool {
-        let is_new = |first: Option<&u64>| first.is_none_or(|first| *first <= job);
-        is_new(self.all.get(&who))
-            && (self.topics.is_empty() || is_new(self.topics.get(&(who, topic.clone()))))
-    }
-}
-
-impl Job {
-    /// Delivers to the next `count`; returns how many that were.
-    fn step(
-        &mut self,
-        count: usize,
-        now: Time,
-        left: &Left,
-        counts: &mut FanOutCounts,
-        sink: &mut impl FnMut(&Arc<Publication>, &[Subscriber]),
-    ) -> usize {
-        let rest = &mut self.to[self.done..];
-        let count = count.min(rest.len());
-        self.done += count;
-        let part = &mut rest[..count];
-        let mut present = count;
-        if !left.is_empty() {
-            present = keep(part, |who| left.is_part_of(*who, &self.message.topic, self.number));
-            counts.left += (count - present) as u64;
-        }
-        if self.message.expires <= now {
-            counts.expired += present as u64;
-        } else if present > 0 {
-            sink(&self.message, &part[..present]);
-        }
-        count
-    }
-}
-
-/// Moves those that are to be kept to the front, in order; returns how many they are.
-fn keep(all: &mut [Subscriber], is_kept: impl Fn(&Subscriber) -> bool) -> usize {
-    let mut kept = 0;
-    for index in 0..all.len() {
-        if is_kept(&all[index]) {
-            all.swap(kept, index);
-            kept += 1;
-        }
-    }
-    kept
-}
+/// What a send costs, on top of the deliveries that it carries: for the budget of a turn, which is about time. Fairness
+/// between topics is about deliveries alone, since it is not known which of them a send will carry.
+///
+/// It is well below the truth (a send takes some 16 times as long as a small delivery), so that a message to a
+/// thousand subscribers is one turn.
+pub(super) const SEND_COST: u64 = 512;

@@ -4,7 +4,8 @@
 //! keeps what is delayed, what is over the pace of its topic, and what is repeated, and lets go of what has
 //! expired. [`FanOut`] is on every shard, behind the stamp: by a [`ClassQueue`] it decides whose fan-out is worked
 //! at next, and how much of it, so that neither a fan-out to 10,000 nor a flood of less urgent topics holds up the
-//! others. [`Pacer`] is also what paces one connection.
+//! others. The messages of a burst go to some subscribers together, then to the next ones, so that each outbox sends
+//! them at once. [`Pacer`] is also what paces one connection.
 //!
 //! What it deliberately is not: it knows no connection, no clock and no timer; whoever drives it passes the time in
 //! and asks when to come back.
@@ -13,9 +14,11 @@
 //! a more urgent one takes those of its topic in front of it along.
 
 mod admission;
+mod batch;
 mod classes;
 mod delay;
 mod fanout;
+mod gathered;
 mod pace;
 mod paced;
 mod periodic;

@@ -1,9 +1,16 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{super::*, START, after};
+use super::{
+    super::{fanout::SEND_COST, *},
+    START, after,
+};
 use crate::{
     Position, Time, TopicName,
     push::{Publication, Subscriber},
@@ -26,175 +33,420 @@ fn crowd(count: u32) -> Vec<Subscriber> {
     (0..count).map(Subscriber).collect()
 }
 
-/// What reached whom, in order.
-#[derive(Default)]
-struct Sink(Vec<(String, u64, u32)>);
+/// A fan-out, and what reached whom, in order.
+struct Sink {
+    fan_out: FanOut,
+    reached: Vec<(String, u64, u32)>,
+    /// What had been reached when each turn began.
+    turns: Vec<usize>,
+    now: Time,
+}
 
 impl Sink {
-    fn take(&mut self, message: &Arc<Publication>, to: &[Subscriber]) {
-        assert!(!to.is_empty());
-        self.0.extend(to.iter().map(|who| (message.topic.to_string(), message.position.offset, who.0)));
+    fn new(limits: FanOutLimits) -> Self {
+        Self { fan_out: FanOut::new(limits), reached: Vec::new(), turns: vec![0], now: START }
+    }
+
+    fn deliver(&mut self, message: &Arc<Publication>, to: &[Subscriber]) {
+        let Self { fan_out, reached, now, .. } = self;
+        fan_out.deliver(message, to, *now, &mut |message, (), to| take(reached, message, to));
+    }
+
+    fn send(&mut self, topic: &str, offset: u64, count: u32) {
+        self.deliver(&message(topic, offset, Class::Normal, Time::NEVER), &crowd(count));
+    }
+
+    fn work(&mut self) {
+        let Self { fan_out, reached, now, .. } = self;
+        fan_out.work(*now, &mut |message, (), to| take(reached, message, to));
+    }
+
+    /// Ends a turn, and begins the next.
+    fn turn(&mut self) {
+        self.work();
+        self.turns.push(self.reached.len());
+        self.fan_out.begin_turn();
+    }
+
+    /// Turns until nothing waits.
+    fn drain(&mut self) {
+        while !self.fan_out.is_empty() {
+            self.turn();
+        }
+    }
+
+    /// Offset and receiver of all deliveries.
+    fn pairs(&self) -> Vec<(u64, u32)> {
+        self.reached.iter().map(|(_, offset, who)| (*offset, *who)).collect()
+    }
+
+    /// Deliveries and sends of each turn, if an outbox sends at the end of a turn all that came in it.
+    fn each_turn(&self) -> impl Iterator<Item = (u64, u64)> {
+        let ends = self.turns.iter().skip(1).copied().chain([self.reached.len()]);
+        let turns = self.turns.iter().zip(ends).map(|(begin, end)| &self.reached[*begin..end]);
+        let receivers = |turn: &[(_, _, u32)]| turn.iter().map(|it| it.2).collect::<BTreeSet<_>>().len();
+        turns.map(move |turn| (turn.len() as u64, receivers(turn) as u64))
+    }
+
+    fn sends(&self) -> u64 {
+        self.each_turn().map(|(_, sends)| sends).sum()
+    }
+
+    /// What the longest turn cost.
+    fn longest_turn(&self) -> u64 {
+        let cost = |(deliveries, sends)| deliveries * delivery_cost(0) + sends * SEND_COST;
+        self.each_turn().map(cost).max().unwrap_or(0)
     }
 
     fn count(&self, topic: &str) -> usize {
-        self.0.iter().filter(|(it, ..)| it == topic).count()
+        self.reached.iter().filter(|(it, ..)| it == topic).count()
     }
 }
 
-/// A turn that has room for so many empty messages.
-fn limits(deliveries: u64) -> FanOutLimits {
-    FanOutLimits { turn_cost_max: deliveries * delivery_cost(0), ..FanOutLimits::default() }
+fn take(reached: &mut Vec<(String, u64, u32)>, message: &Arc<Publication>, to: &[Subscriber]) {
+    assert!(!to.is_empty());
+    reached.extend(to.iter().map(|who| (message.topic.to_string(), message.position.offset, who.0)));
+}
+
+/// A turn that has room for one empty message to so many.
+fn limits(subscribers: u64) -> FanOutLimits {
+    limits_of_burst(subscribers, 1)
+}
+
+/// A turn that has room for so many empty messages to so many.
+fn limits_of_burst(subscribers: u64, messages: u64) -> FanOutLimits {
+    let each = messages * delivery_cost(0) + SEND_COST;
+    FanOutLimits { turn_cost_max: subscribers * each, ..FanOutLimits::default() }
 }
 
 #[test]
 fn a_turn_delivers_what_it_may_and_the_rest_comes_in_later_turns() {
-    let (mut fan_out, mut sink) = (FanOut::new(limits(4096)), Sink::default());
-    let all = crowd(10_000);
-    fan_out.deliver(&message("a", 1, Class::Normal, Time::NEVER), &all, START, &mut |m, to| sink.take(m, to));
-    assert_eq!((sink.0.len(), fan_out.waiting()), (4096, 5904));
-    fan_out.work(START, &mut |m, to| sink.take(m, to));
-    assert_eq!(sink.0.len(), 4096, "the turn is over");
-    let mut turns = 1;
-    while !fan_out.is_empty() {
-        fan_out.begin_turn();
-        fan_out.work(START, &mut |m, to| sink.take(m, to));
-        turns += 1;
+    let mut sink = Sink::new(limits(4096));
+    sink.send("a", 1, 10_000);
+    assert_eq!(
+        (sink.reached.len(), sink.fan_out.waiting()),
+        (0, 10_000),
+        "it does not know yet what follows"
+    );
+    sink.work();
+    assert_eq!((sink.reached.len(), sink.fan_out.waiting()), (4096, 5904));
+    sink.work();
+    assert_eq!(sink.reached.len(), 4096, "the turn is over");
+    sink.turn();
+    sink.drain();
+    let reached: Vec<_> = sink.reached.iter().map(|(.., who)| Subscriber(*who)).collect();
+    assert_eq!((sink.turns.len(), reached, sink.fan_out.waiting()), (4, crowd(10_000), 0));
+    assert_eq!(sink.fan_out.counts().postponed, 1);
+}
+
+#[test]
+fn what_fits_into_a_turn_goes_straight_through_in_the_order_of_the_calls() {
+    let mut sink = Sink::new(limits(6));
+    for (topic, class) in [("a", Class::Bulk), ("b", Class::Urgent), ("a", Class::Bulk)] {
+        sink.deliver(&message(topic, 1, class, Time::NEVER), &crowd(2));
     }
-    let reached: Vec<_> = sink.0.iter().map(|(.., who)| Subscriber(*who)).collect();
-    assert_eq!((turns, reached, fan_out.waiting()), (3, all, 0));
+    sink.work();
+    let topics: Vec<_> = sink.reached.iter().map(|(topic, ..)| topic.as_str()).collect();
+    assert_eq!(topics, ["a", "a", "b", "b", "a", "a"]);
+    assert!(sink.fan_out.is_empty() && sink.fan_out.counts() == FanOutCounts::default());
+}
+
+#[test]
+fn a_burst_reaches_each_subscriber_in_one_turn() {
+    for burst in [2, 8, 32] {
+        let mut sink = Sink::new(limits(1000));
+        for offset in 1..=burst {
+            sink.send("a", offset, 1000);
+        }
+        sink.drain();
+        assert_eq!(sink.sends(), 1000, "one for each subscriber");
+        // A turn ends with a whole subscriber.
+        let most = limits(1000).turn_cost_max + burst * delivery_cost(0) + SEND_COST;
+        assert!((1..most).contains(&sink.longest_turn()), "{}", sink.longest_turn());
+        assert_eq!(sink.reached.len(), 1000 * burst as usize);
+        assert_eq!(sink.fan_out.counts().postponed, burst);
+    }
+}
+
+#[test]
+fn topics_with_the_same_subscribers_reach_them_together() {
+    let mut sink = Sink::new(limits(4096));
+    for offset in 1..=4 {
+        for topic in ["a", "b", "c", "d"] {
+            sink.send(topic, offset, 2000);
+        }
+    }
+    sink.drain();
+    assert_eq!(sink.reached.len(), 32_000);
+    // Topics take turns, so a turn may end when some of them are further than others.
+    assert!(sink.sends() < 2500, "{} sends", sink.sends());
+}
+
+#[test]
+fn a_message_joins_those_that_wait_for_the_same_subscribers_and_are_not_begun() {
+    let mut sink = Sink::new(limits_of_burst(2, 2));
+    sink.send("a", 1, 4);
+    sink.send("a", 2, 4);
+    sink.turn();
+    // Half of them have both of these; this one waits for all four, and the next one for three.
+    sink.send("a", 3, 4);
+    sink.send("a", 4, 3);
+    sink.send("a", 5, 3);
+    sink.drain();
+    let expected = [
+        (1, [0, 1].as_slice()),
+        (2, &[0, 1]),
+        (1, &[2, 3]),
+        (2, &[2, 3]),
+        (3, &[0, 1, 2, 3]),
+        (4, &[0, 1]),
+        (5, &[0, 1]),
+        (4, &[2]),
+        (5, &[2]),
+    ];
+    let expected = expected.iter().flat_map(|(offset, to)| to.iter().map(|who| (*offset, *who)));
+    assert_eq!(sink.pairs(), expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_message_for_as_many_others_does_not_join() {
+    let mut sink = Sink::new(limits(1));
+    for (offset, to) in [(1, [0, 1]), (2, [0, 2]), (3, [0, 2])] {
+        let message = message("a", offset, Class::Normal, Time::NEVER);
+        sink.deliver(&message, &to.map(Subscriber));
+    }
+    sink.drain();
+    assert_eq!(sink.pairs(), [(1, 0), (1, 1), (2, 0), (3, 0), (2, 2), (3, 2)]);
+}
+
+#[test]
+fn what_is_made_of_a_message_is_made_once_for_all_pieces() {
+    let mut fan_out: FanOut<Option<u64>> = FanOut::new(limits(10));
+    let (mut made, mut deliveries) = (0, 0);
+    let mut sink = |message: &Arc<Publication>, frame: &mut Option<u64>, to: &[Subscriber]| {
+        let frame = frame.get_or_insert_with(|| {
+            made += 1;
+            message.position.offset
+        });
+        assert_eq!(*frame, message.position.offset);
+        deliveries += to.len();
+    };
+    for offset in 1..=5 {
+        fan_out.deliver(&message("a", offset, Class::Normal, Time::NEVER), &crowd(40), START, &mut sink);
+    }
+    while !fan_out.is_empty() {
+        fan_out.work(START, &mut sink);
+        fan_out.begin_turn();
+    }
+    assert_eq!((made, deliveries), (5, 200));
 }
 
 #[test]
 fn an_urgent_message_overtakes_a_crowd_and_its_own_topic_does_not() {
-    let (mut fan_out, mut sink) = (FanOut::new(limits(100)), Sink::default());
-    let send = |fan_out: &mut FanOut, sink: &mut Sink, topic: &str, offset, class, count| {
-        let message = message(topic, offset, class, Time::NEVER);
-        fan_out.deliver(&message, &crowd(count), START, &mut |m, to| sink.take(m, to));
-    };
-    send(&mut fan_out, &mut sink, "crowd", 1, Class::Normal, 10_000);
-    send(&mut fan_out, &mut sink, "crowd", 2, Class::Normal, 5);
-    send(&mut fan_out, &mut sink, "alarm", 1, Class::Urgent, 5);
-    fan_out.begin_turn();
-    fan_out.work(START, &mut |m, to| sink.take(m, to));
+    let mut sink = Sink::new(limits(100));
+    sink.send("crowd", 1, 10_000);
+    sink.turn();
+    sink.send("crowd", 2, 5);
+    sink.deliver(&message("alarm", 1, Class::Urgent, Time::NEVER), &crowd(5));
+    sink.turn();
     assert_eq!(sink.count("alarm"), 5);
-    while !fan_out.is_empty() {
-        fan_out.begin_turn();
-        fan_out.work(START, &mut |m, to| sink.take(m, to));
-    }
-    let crowd: Vec<_> = sink.0.iter().filter(|(topic, ..)| topic == "crowd").map(|it| it.1).collect();
+    sink.drain();
+    let crowd: Vec<_> = sink.reached.iter().filter(|(topic, ..)| topic == "crowd").map(|it| it.1).collect();
     assert!(crowd.is_sorted() && crowd.len() == 10_005);
 }
 
 #[test]
-fn at_its_bound_it_works_instead_of_dropping() {
-    let small = FanOutLimits { deliveries_max: 100, ..limits(10) };
-    let (mut fan_out, mut sink) = (FanOut::new(small), Sink::default());
-    for offset in 1..=10 {
-        let message = message("a", offset, Class::Normal, Time::NEVER);
-        fan_out.deliver(&message, &crowd(50), START, &mut |m, to| sink.take(m, to));
-        assert!(fan_out.waiting() <= 100);
+fn an_urgent_message_waits_for_a_bounded_piece_of_a_burst() {
+    let mut sink = Sink::new(FanOutLimits::default());
+    for offset in 1..=10_000 {
+        sink.send("crowd", offset, 20);
     }
-    assert_eq!(sink.0.len() + fan_out.waiting(), 500);
-    let (mut fan_out, mut sink) = (FanOut::new(FanOutLimits { bytes_max: 1, ..limits(1) }), Sink::default());
-    let plain = Arc::into_inner(message("b", 1, Class::Normal, Time::NEVER)).expect("nobody else has it");
-    let heavy = Publication { body: Bytes::from_static(b"xx"), ..plain };
-    fan_out.deliver(&Arc::new(heavy), &crowd(3), START, &mut |m, to| sink.take(m, to));
-    assert_eq!((sink.0.len(), fan_out.bytes()), (3, 0));
+    sink.turn();
+    let before = sink.reached.len();
+    sink.deliver(&message("alarm", 1, Class::Urgent, Time::NEVER), &crowd(5));
+    sink.turn();
+    let first = sink.reached[before..].iter().position(|it| it.0 == "alarm").expect("it is urgent");
+    assert!(first <= 512, "{first} deliveries before it");
+}
+
+#[test]
+fn at_its_bound_it_works_instead_of_dropping() {
+    let mut sink = Sink::new(FanOutLimits { deliveries_max: 100, ..limits(10) });
+    for offset in 1..=10 {
+        sink.send("a", offset, 50);
+        assert!(sink.fan_out.waiting() <= 100);
+    }
+    assert_eq!(sink.reached.len() + sink.fan_out.waiting(), 500);
+    sink.drain();
+    assert_eq!(sink.reached.len(), 500);
+    let heavy = |offset| {
+        let plain = Arc::into_inner(message("b", offset, Class::Normal, Time::NEVER)).expect("not shared");
+        Arc::new(Publication { body: Bytes::from_static(b"xx"), ..plain })
+    };
+    let mut sink = Sink::new(FanOutLimits { bytes_max: 5, ..limits(1) });
+    for (offset, bytes) in [(1, 2), (2, 4), (3, 0)] {
+        sink.deliver(&heavy(offset), &crowd(3));
+        assert_eq!(sink.fan_out.bytes(), bytes, "a batch is there until all have got it");
+    }
+    assert_eq!(sink.reached.len(), 9);
 }
 
 #[test]
 fn who_left_gets_nothing_and_who_comes_in_its_place_neither() {
-    let (mut fan_out, mut sink) = (FanOut::new(limits(1)), Sink::default());
-    let first = message("a", 1, Class::Normal, Time::NEVER);
-    fan_out.deliver(&first, &crowd(4), START, &mut |m, to| sink.take(m, to));
-    fan_out.leave(Subscriber(2));
+    let mut sink = Sink::new(limits(1));
+    sink.send("a", 1, 4);
+    sink.turn();
+    sink.fan_out.leave(Subscriber(2));
     // A new one is called the same, and is there for the second message.
-    let second = message("a", 2, Class::Normal, Time::NEVER);
-    fan_out.deliver(&second, &crowd(4), START, &mut |m, to| sink.take(m, to));
-    drain(&mut fan_out, &mut sink);
-    let got: Vec<_> = sink.0.iter().map(|(_, offset, who)| (*offset, *who)).collect();
-    assert_eq!(got, [(1, 0), (1, 1), (1, 3), (2, 0), (2, 1), (2, 2), (2, 3)]);
-    assert_eq!(fan_out.counts(), FanOutCounts { postponed: 2, expired: 0, left: 1 });
+    sink.send("a", 2, 4);
+    sink.drain();
+    assert_eq!(sink.pairs(), [(1, 0), (1, 1), (1, 3), (2, 0), (2, 1), (2, 2), (2, 3)]);
+    assert_eq!(sink.fan_out.counts(), FanOutCounts { postponed: 2, expired: 0, left: 1 });
+}
+
+#[test]
+fn who_leaves_between_two_pieces_of_a_burst_gets_no_more_of_it() {
+    let mut sink = Sink::new(limits_of_burst(3, 3));
+    for offset in 1..=3 {
+        sink.send("a", offset, 4);
+    }
+    sink.turn();
+    sink.fan_out.leave(Subscriber(0));
+    sink.fan_out.leave(Subscriber(3));
+    // Others are called the same by now. Nothing that is published from here on joins the burst.
+    sink.send("a", 4, 4);
+    sink.drain();
+    let mut pairs = sink.pairs();
+    pairs.sort_by_key(|(_, who)| *who);
+    let whole = |who| [(1, who), (2, who), (3, who), (4, who)];
+    assert_eq!(pairs, [whole(0).as_slice(), &whole(1), &whole(2), &[(4, 3)]].concat());
+    assert_eq!(sink.fan_out.counts().left, 3);
+}
+
+#[test]
+fn who_leaves_in_the_middle_of_a_turn_gets_nothing_that_was_gathered_before() {
+    let mut sink = Sink::new(limits(100));
+    sink.send("a", 1, 3);
+    sink.fan_out.leave(Subscriber(1));
+    sink.send("a", 2, 3);
+    sink.work();
+    assert_eq!(sink.pairs(), [(1, 0), (1, 2), (2, 0), (2, 1), (2, 2)]);
+    assert_eq!(sink.fan_out.counts(), FanOutCounts { postponed: 0, expired: 0, left: 1 });
 }
 
 #[test]
 fn a_message_that_expires_while_it_waits_is_counted_for_each_who_does_not_get_it() {
-    let (mut fan_out, mut sink) = (FanOut::new(limits(1)), Sink::default());
+    let mut sink = Sink::new(limits(1));
     let soon = message("a", 1, Class::Normal, after(5));
-    fan_out.deliver(&soon, &crowd(4), START, &mut |m, to| sink.take(m, to));
-    fan_out.begin_turn();
-    fan_out.work(after(5), &mut |m, to| sink.take(m, to));
-    fan_out.deliver(&soon, &crowd(4), after(5), &mut |m, to| sink.take(m, to));
-    assert_eq!((sink.0.len(), fan_out.counts().expired, fan_out.waiting()), (1, 7, 0));
+    sink.deliver(&soon, &crowd(4));
+    sink.turn();
+    sink.now = after(5);
+    sink.turn();
+    sink.deliver(&soon, &crowd(4));
+    assert_eq!((sink.reached.len(), sink.fan_out.counts().expired, sink.fan_out.waiting()), (1, 7, 0));
+}
+
+#[test]
+fn a_message_of_a_burst_expires_by_itself() {
+    let mut sink = Sink::new(limits_of_burst(1, 3));
+    for (offset, expires) in [(1, Time::NEVER), (2, after(5)), (3, Time::NEVER)] {
+        sink.deliver(&message("a", offset, Class::Normal, expires), &crowd(3));
+    }
+    sink.turn();
+    sink.now = after(5);
+    sink.drain();
+    assert_eq!(sink.pairs(), [(1, 0), (2, 0), (3, 0), (1, 1), (1, 2), (3, 1), (3, 2)]);
+    assert_eq!(sink.fan_out.counts(), FanOutCounts { postponed: 3, expired: 2, left: 0 });
 }
 
 #[test]
 fn who_ends_a_subscription_gets_nothing_more_of_it_until_it_subscribes_again() {
-    let (mut fan_out, mut sink) = (FanOut::new(limits(1)), Sink::default());
-    let mut send = |fan_out: &mut FanOut, topic, offset| {
-        let message = message(topic, offset, Class::Normal, Time::NEVER);
-        fan_out.deliver(&message, &crowd(2), START, &mut |m, to| sink.take(m, to));
-    };
+    let mut sink = Sink::new(limits(1));
     for topic in ["z", "a", "a/b", "b"] {
-        send(&mut fan_out, topic, 1);
+        sink.send(topic, 1, 2);
     }
-    fan_out.withdraw(Subscriber(1), |topic| topic.starts_with('a'));
-    send(&mut fan_out, "a", 2);
-    drain(&mut fan_out, &mut sink);
-    let mut got: Vec<_> = sink.0.iter().filter(|it| it.2 == 1).map(|it| (&*it.0, it.1)).collect();
+    sink.fan_out.withdraw(Subscriber(1), |topic| topic.starts_with('a'));
+    sink.send("a", 2, 2);
+    sink.drain();
+    let mut got: Vec<_> = sink.reached.iter().filter(|it| it.2 == 1).map(|it| (&*it.0, it.1)).collect();
     got.sort_unstable();
     assert_eq!(got, [("a", 2), ("b", 1), ("z", 1)]);
-    assert_eq!(fan_out.counts().left, 2);
-}
-
-/// Turns until nothing waits.
-fn drain(fan_out: &mut FanOut, sink: &mut Sink) {
-    while !fan_out.is_empty() {
-        fan_out.begin_turn();
-        fan_out.work(START, &mut |m, to| sink.take(m, to));
-    }
+    assert_eq!(sink.fan_out.counts().left, 2);
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Every delivery happens once, those of one topic in order at each subscriber, or is counted as left.
+    /// Every delivery happens once, those of one topic in order at each subscriber, or is counted as left or expired;
+    /// and no turn is longer than its budget by more than what one subscriber gets of a batch.
     #[test]
     fn nothing_is_lost_doubled_or_out_of_order(
-        steps in prop::collection::vec((0u8..5, 0usize..3, 0u32..40, 0u8..4), 1..150),
+        steps in prop::collection::vec((0u8..10, 0usize..3, 0u32..40, 0u8..4), 1..150),
         turn in 0u64..60,
-        deliveries_max in 0usize..200,
+        deliveries_max in prop::sample::select(vec![0, 7, 200, 100_000]),
     ) {
-        let limits = FanOutLimits { deliveries_max, ..limits(turn) };
-        let (mut fan_out, mut sink) = (FanOut::new(limits), Sink::default());
+        let mut sink = Sink::new(FanOutLimits { deliveries_max, ..limits(turn) });
         let (mut offsets, mut sent) = ([0; 3], 0);
         for (kind, topic, number, class) in steps {
             let name = ["a", "b", "c"][topic];
             match kind {
-                0 | 1 => {
+                0..5 => {
                     offsets[topic] += 1;
+                    // Most have the same subscribers, so that there are batches.
+                    let number = if number < 30 { 10 } else { number };
+                    let expires = if kind == 4 { sink.now + Duration::from_nanos(2) } else { Time::NEVER };
                     let class = Class::from_number(class).expect("there are four");
-                    let message = message(name, offsets[topic], class, Time::NEVER);
                     sent += u64::from(number);
-                    fan_out.deliver(&message, &crowd(number), START, &mut |m, to| sink.take(m, to));
+                    sink.deliver(&message(name, offsets[topic], class, expires), &crowd(number));
                 }
-                2 => fan_out.leave(Subscriber(number)),
-                3 => fan_out.withdraw(Subscriber(number), |it| **it == *name),
+                5 => sink.fan_out.leave(Subscriber(number)),
+                6 => sink.fan_out.withdraw(Subscriber(number), |it| **it == *name),
                 _ => {
-                    fan_out.begin_turn();
-                    fan_out.work(START, &mut |m, to| sink.take(m, to));
+                    sink.turn();
+                    sink.now = sink.now + Duration::from_nanos(1);
                 }
             }
-            prop_assert!(fan_out.waiting() <= deliveries_max);
-            prop_assert_eq!(sink.0.len() as u64 + fan_out.waiting() as u64 + fan_out.counts().left, sent);
+            prop_assert!(sink.fan_out.waiting() <= deliveries_max);
+            let FanOutCounts { left, expired, .. } = sink.fan_out.counts();
+            let known = sink.reached.len() + sink.fan_out.waiting();
+            prop_assert_eq!(known as u64 + left + expired, sent);
         }
-        drain(&mut fan_out, &mut sink);
-        prop_assert!(fan_out.is_empty() && fan_out.waiting() == 0 && fan_out.bytes() == 0);
-        prop_assert_eq!(sink.0.len() as u64 + fan_out.counts().left, sent);
+        sink.drain();
+        prop_assert!(sink.fan_out.is_empty() && sink.fan_out.waiting() == 0 && sink.fan_out.bytes() == 0);
+        let FanOutCounts { left, expired, .. } = sink.fan_out.counts();
+        prop_assert_eq!(sink.reached.len() as u64 + left + expired, sent);
+        if deliveries_max == 100_000 {
+            let most = limits(turn).turn_cost_max + 150 * delivery_cost(0) + SEND_COST;
+            prop_assert!(sink.longest_turn() <= most, "{} in a turn of {}", sink.longest_turn(), turn);
+        }
         let mut last: BTreeMap<(String, u32), u64> = BTreeMap::new();
-        for (topic, offset, who) in sink.0 {
+        for (topic, offset, who) in sink.reached {
             let before = last.insert((topic, who), offset);
             prop_assert!(before.is_none_or(|before| before < offset));
         }
+    }
+
+    /// A subscriber that stays gets all messages, whatever the others do.
+    #[test]
+    fn who_stays_gets_everything(
+        steps in prop::collection::vec((0u8..8, 1u32..30), 1..100),
+        turn in 0u64..60,
+    ) {
+        let mut sink = Sink::new(limits(turn));
+        let mut offset = 0;
+        for (kind, number) in steps {
+            match kind {
+                0..4 => {
+                    offset += 1;
+                    sink.send("a", offset, if kind < 3 { 30 } else { number });
+                }
+                4 => sink.fan_out.leave(Subscriber(number)),
+                5 => sink.fan_out.withdraw(Subscriber(number), |_| true),
+                _ => sink.turn(),
+            }
+        }
+        sink.drain();
+        let of_first = sink.reached.iter().filter(|it| it.2 == 0).map(|it| it.1);
+        prop_assert_eq!(of_first.collect::<Vec<_>>(), (1..=offset).collect::<Vec<_>>());
     }
 }

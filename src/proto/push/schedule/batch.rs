@@ -1,0 +1,178 @@
+//! Messages of one topic that wait for the same subscribers.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{FanOutCounts, delivery_cost};
+use crate::{
+    Time, TopicName,
+    push::{Publication, Subscriber},
+};
+
+/// Messages of one topic for the same subscribers. They are delivered by subscriber: a step hands all of them to
+/// the next few, so that they are in an outbox together and leave it in one send.
+#[derive(Debug)]
+pub(super) struct Batch<F> {
+    messages: Vec<Item<F>>,
+    to: Vec<Subscriber>,
+    /// How many of `to` have got the messages.
+    done: usize,
+    /// Invariant: what it costs to hand all messages to one subscriber.
+    each: u64,
+    /// Invariant: the bytes of all bodies.
+    bytes: usize,
+    /// Invariant: the first time at which one of the messages expires.
+    expires: Time,
+    /// Departures before this batch: who left at a later one is not part of it.
+    number: u64,
+}
+
+#[derive(Debug)]
+struct Item<F> {
+    message: Arc<Publication>,
+    /// What the driver makes of the message: once, for all subscribers.
+    made: F,
+    /// The turn that brought it.
+    turn: u64,
+}
+
+impl<F: Default> Batch<F> {
+    pub(super) fn new(message: &Arc<Publication>, to: &[Subscriber], number: u64, turn: u64) -> Self {
+        let mut batch = Self {
+            messages: Vec::new(),
+            to: to.to_vec(),
+            done: 0,
+            each: 0,
+            bytes: 0,
+            expires: Time::NEVER,
+            number,
+        };
+        batch.add(message, turn);
+        batch
+    }
+
+    /// Takes one more message of the topic in, and returns true, if it is for the same subscribers, none of them
+    /// has got the others yet, and there are not too many already.
+    pub(super) fn join(
+        &mut self,
+        message: &Arc<Publication>,
+        to: &[Subscriber],
+        number: u64,
+        turn: u64,
+    ) -> bool {
+        let each = self.each.saturating_add(delivery_cost(message.body.len()));
+        let joins = self.done == 0 && self.number == number && each <= BATCH_COST_MAX && self.to == to;
+        if joins {
+            self.add(message, turn);
+        }
+        joins
+    }
+
+    fn add(&mut self, message: &Arc<Publication>, turn: u64) {
+        self.each = self.each.saturating_add(delivery_cost(message.body.len()));
+        self.bytes += message.body.len();
+        self.expires = self.expires.min(message.expires);
+        self.messages.push(Item { message: Arc::clone(message), made: F::default(), turn });
+    }
+
+    /// Hands the messages to the next `count` subscribers; returns how many those were.
+    pub(super) fn step(
+        &mut self,
+        count: usize,
+        topic: &TopicName,
+        left: &Left,
+        turn: u64,
+        counts: &mut FanOutCounts,
+        sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[Subscriber]),
+    ) -> usize {
+        let rest = &mut self.to[self.done..];
+        let count = count.min(rest.len());
+        let part = &mut rest[..count];
+        let present = left.keep_present(part, topic, self.number);
+        counts.left += ((count - present) * self.messages.len()) as u64;
+        if present > 0 {
+            for Item { message, made, .. } in &mut self.messages {
+                sink(message, made, &part[..present]);
+            }
+        }
+        self.done += count;
+        if self.is_done() {
+            counts.postponed += self.messages.iter().filter(|item| item.turn < turn).count() as u64;
+        }
+        count
+    }
+
+    /// Drops the messages that have expired. They are counted for all who have not got them, whether or not those have
+    /// left meanwhile.
+    pub(super) fn drop_expired(&mut self, now: Time, turn: u64, counts: &mut FanOutCounts) {
+        if self.expires > now {
+            return;
+        }
+        let (each, bytes, waiting) = (&mut self.each, &mut self.bytes, self.to.len() - self.done);
+        for Item { message, turn: brought, .. } in
+            self.messages.extract_if(.., |item| item.message.expires <= now)
+        {
+            *each -= delivery_cost(message.body.len());
+            *bytes -= message.body.len();
+            counts.expired += waiting as u64;
+            counts.postponed += u64::from(brought < turn);
+        }
+        let expire = self.messages.iter().map(|item| item.message.expires);
+        self.expires = expire.min().unwrap_or(Time::NEVER);
+    }
+}
+
+impl<F> Batch<F> {
+    pub(super) const fn is_done(&self) -> bool {
+        self.done == self.to.len() || self.messages.is_empty()
+    }
+
+    /// What it costs to hand all messages to one subscriber.
+    pub(super) const fn each(&self) -> u64 {
+        self.each
+    }
+
+    /// Deliveries that wait.
+    pub(super) const fn waiting(&self) -> usize {
+        (self.to.len() - self.done) * self.messages.len()
+    }
+
+    /// Bytes of the messages, until all subscribers have got them.
+    pub(super) const fn bytes(&self) -> usize {
+        if self.is_done() { 0 } else { self.bytes }
+    }
+}
+
+/// Subscribers that left, or left a topic, with the number of that departure: batches with this number and later
+/// ones are for a new subscriber with the same number.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    pub(super) all: BTreeMap<Subscriber, u64>,
+    pub(super) topics: BTreeMap<(Subscriber, TopicName), u64>,
+}
+
+impl Left {
+    /// Moves those that are part of the batch to the front, in order; returns how many they are.
+    fn keep_present(&self, part: &mut [Subscriber], topic: &TopicName, batch: u64) -> usize {
+        if self.all.is_empty() && self.topics.is_empty() {
+            return part.len();
+        }
+        let mut kept = 0;
+        for index in 0..part.len() {
+            if self.is_part_of(part[index], topic, batch) {
+                part.swap(kept, index);
+                kept += 1;
+            }
+        }
+        kept
+    }
+
+    fn is_part_of(&self, who: Subscriber, topic: &TopicName, batch: u64) -> bool {
+        let is_new = |first: Option<&u64>| first.is_none_or(|first| *first <= batch);
+        is_new(self.all.get(&who))
+            && (self.topics.is_empty() || is_new(self.topics.get(&(who, topic.clone()))))
+    }
+}
+
+/// Cost of what one subscriber gets of a batch: some 400 small messages, or half of what one send carries. A piece of
+/// work is one subscriber at least, so this bounds what an urgent topic may have to wait for.
+const BATCH_COST_MAX: u64 = 128 << 10;
