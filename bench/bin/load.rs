@@ -66,6 +66,9 @@ enum Test {
         /// Connections that say nothing.
         #[arg(long, default_value_t = 10_000)]
         conns: usize,
+        /// Each says HELLO before, and subscribes to one topic.
+        #[arg(long)]
+        subscribed: bool,
     },
 }
 
@@ -85,7 +88,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Test::Rtt => load::round_trip(&plan),
         Test::Echo { conns, depth } => load::echo(&plan, conns, depth),
         Test::Fanout { conns, window } => load::fanout(&plan, conns, window),
-        Test::Idle { conns } => load::idle(&plan, conns),
+        Test::Idle { conns, subscribed } => load::idle(&plan, conns, subscribed),
     }?;
     if args.json {
         shardcast_bench::say!("{}", serde_json::to_string(&outcome)?);

@@ -157,8 +157,14 @@ fn idle(bench: &Bench, rounds: usize) -> Result<(), Box<dyn Error>> {
     }
     let kib = median(costs.iter().map(|cost| cost.bytes_each / 1024.0));
     let added = median(costs.iter().map(|cost| cost.added_us));
-    line("10,000 idle: memory of each, KiB", kib, Target::AtMost(8.0));
+    line("10,000 idle: memory of each, KiB", kib, Target::AtMost(0.8));
     line("10,000 idle: added to a round trip, us", added, Target::AtMost(2.0));
+    let mut subscribed = Vec::new();
+    for _ in 0..rounds {
+        let outcome = bench.run("bench-served echo --spin always", "idle --conns 10000 --subscribed")?;
+        subscribed.extend(checked(outcome, "idle, subscribed").idle.map(|cost| cost.bytes_each / 1024.0));
+    }
+    line("10,000 idle, subscribed: memory of each, KiB", median(subscribed), Target::AtMost(1.0));
     Ok(())
 }
 
@@ -227,6 +233,24 @@ const PAIRS: &[Pair] = &[
         unit: "CPU us per message",
         figure: |outcome| outcome.server_cpu_us,
         target: Some(Target::AtMost(1.05)),
+    },
+    Pair {
+        name: "echo 64x16, a future that is ready",
+        load: "echo --conns 64 --depth 16",
+        floor: "bench-served echo",
+        served: "bench-served echo-ready",
+        unit: "CPU us",
+        figure: |outcome| outcome.server_cpu_us,
+        target: Some(Target::AtMost(1.05)),
+    },
+    Pair {
+        name: "echo 64x16, one that yields",
+        load: "echo --conns 64 --depth 16",
+        floor: "bench-served echo",
+        served: "bench-served echo-yield",
+        unit: "CPU us",
+        figure: |outcome| outcome.server_cpu_us,
+        target: Some(Target::AtMost(1.5)),
     },
     Pair {
         name: "rtt spinning",

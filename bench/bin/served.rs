@@ -9,6 +9,7 @@ use shardcast::{
     CpuChoice, Limits, Listener, Reply, Server, ServerConfig, ServerHandle, ShardCount,
     push::Publisher,
     tars::{Current, Framed, FramedService, LengthPrefixed, Servant},
+    task,
 };
 use shardcast_bench::{frame::FRAME_BYTES_MAX, idle::Spin, ready};
 
@@ -37,6 +38,10 @@ struct Args {
 enum Mode {
     /// To whom it came from.
     Echo,
+    /// The same, by a future that is ready at once.
+    EchoReady,
+    /// The same, by a future that lets everything else have its turn once.
+    EchoYield,
     /// To everybody.
     Fanout,
     /// To everybody, through the hub: published on the topic that all of them hear.
@@ -49,6 +54,29 @@ impl Servant for Echo {
     #[inline]
     fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
         reply.body().extend_from_slice(packet);
+    }
+}
+
+struct EchoReady;
+
+impl Servant for EchoReady {
+    #[inline]
+    fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
+        let packet = packet.to_vec();
+        reply.answer_with("echo", async move { packet });
+    }
+}
+
+struct EchoYield;
+
+impl Servant for EchoYield {
+    #[inline]
+    fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
+        let packet = packet.to_vec();
+        reply.answer_with("echo", async move {
+            task::yield_now().await;
+            packet
+        });
     }
 }
 
@@ -75,6 +103,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let listener = Listener::new(NAME, &args.listen);
     let listener = match args.mode {
         Mode::Echo => listener.protocol(Framed::default(), |_| FramedService(Echo)),
+        Mode::EchoReady => listener.protocol(Framed::default(), |_| FramedService(EchoReady)),
+        Mode::EchoYield => listener.protocol(Framed::default(), |_| FramedService(EchoYield)),
         Mode::Fanout => listener.protocol(Framed::default(), |server| FramedService(Fanout(server.clone()))),
         // Frames of the application's own, so that the same bytes go out.
         Mode::Hub => {

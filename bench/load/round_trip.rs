@@ -4,6 +4,10 @@ use std::{
     time::Duration,
 };
 
+use shardcast::tars::framed::{
+    control::{self, Request},
+    frame,
+};
 use shardcast_os::clock;
 
 use super::{PATIENCE, Plan, Result};
@@ -22,17 +26,22 @@ pub fn round_trip(plan: &Plan) -> Result<Outcome> {
     client.measure(plan, "rtt".into())
 }
 
-/// The same, alone and then beside `connections` that say nothing.
+/// The same, alone and then beside `connections` that say nothing; with `subscribed`, after each has subscribed to one
+/// topic in the words of the push guide's control vocabulary.
 ///
 /// # Errors
 /// As [`round_trip`], or descriptors or ports are short.
-pub fn idle(plan: &Plan, connections: usize) -> Result<Outcome> {
+pub fn idle(plan: &Plan, connections: usize, subscribed: bool) -> Result<Outcome> {
     let mut client = Client::connect(plan)?;
     let alone = client.measure(plan, "rtt".into())?;
     let resident = plan.server.map_or(0, machine::resident_bytes);
     let mut silent = Vec::with_capacity(connections);
     for _ in 0..connections {
-        silent.push(plan.connect()?);
+        let mut stream = plan.connect()?;
+        if subscribed {
+            subscribe(&mut stream)?;
+        }
+        silent.push(stream);
     }
     std::thread::sleep(ACCEPT_ALL);
     let grown = plan.server.map_or(0, machine::resident_bytes).saturating_sub(resident);
@@ -102,6 +111,27 @@ impl Client {
         self.next = self.next.wrapping_add(1);
         Ok(right.then_some(ended - began))
     }
+}
+
+/// Says HELLO, subscribes, and waits for both answers.
+fn subscribe(stream: &mut TcpStream) -> Result<()> {
+    let topic = Request::Subscribe { topic: "prices", prefix: false, since: None };
+    for (id, request) in [(1, Request::Hello), (2, topic)] {
+        let mut payload = Vec::new();
+        control::encode_request(&request, &mut payload);
+        stream.write_all(&frame::encode(id, &payload))?;
+        let mut answered = 0;
+        // A message of the listener's topic may come in between, but nobody publishes.
+        while answered != id {
+            let mut header = [0; 8];
+            stream.read_exact(&mut header)?;
+            let [len, of] = [0, 4].map(|at| header[at..at + 4].try_into().map_or(0, u32::from_be_bytes));
+            let mut rest = vec![0; (len as usize).saturating_sub(header.len()).min(1 << 16)];
+            stream.read_exact(&mut rest)?;
+            answered = of;
+        }
+    }
+    Ok(())
 }
 
 fn is_closed(stream: &TcpStream) -> bool {
