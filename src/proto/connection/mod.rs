@@ -523,3 +523,6 @@ impl Drops {
         [self.overflow, self.expired, self.blocked, self.closed].into_iter().map(u64::from).sum()
     }
 }
+
+#[cfg(test)]
+mod tests;
