@@ -22,7 +22,7 @@ pub struct Input<'c> {
     taken: usize,
     /// What is left is the front of a frame.
     needs_more: bool,
-    /// Bytes of answers that waited before.
+    /// Bytes of answers that wait, apart from those in `run`.
     waiting: usize,
     /// Where the session writes; `None` once it was put back.
     run: Option<Run>,
@@ -101,6 +101,8 @@ impl Connection {
             self.assembly.extend_from_slice(bytes);
             fresh = &[];
         }
+        // It may hold answers from before, which do not count twice.
+        let run = self.outbox.take_run(now, || spares.take());
         Some(Input {
             limits,
             spares,
@@ -109,7 +111,7 @@ impl Connection {
             taken: 0,
             needs_more: false,
             waiting: self.outbox.response_bytes(),
-            run: Some(self.outbox.take_run(now, || spares.take())),
+            run: Some(run),
             answers: 0,
             requests: 0,
             history: None,

@@ -37,6 +37,15 @@ fn answers_of_earlier_turns_count_towards_the_bound() {
 }
 
 #[test]
+fn answers_of_earlier_turns_count_once() {
+    let mut rig = Rig::new();
+    rig.receive("later\n");
+    rig.answer(1, LONG);
+    rig.receive("one\ntwo\n");
+    check(&rig, &[], &["later", "one", "two"]);
+}
+
+#[test]
 fn requests_hold_reading_until_half_of_them_have_ended() {
     let mut rig = Rig::new();
     rig.receive("later\nlater|later\nlater\none\ntwo\n");
