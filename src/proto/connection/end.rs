@@ -120,11 +120,12 @@ impl Connection {
 
     /// The send in flight has failed: how much of it the peer got is not known.
     pub fn handle_send_failed(&mut self, why: CloseReason, limits: &Limits, now: Time) {
-        let (_, messages) = self.outbox.sent();
+        let pushes: u64 = self.outbox.posted().map(|(_, pushes)| pushes).sum();
+        self.outbox.sent();
         if self.state == State::Cut {
             return;
         }
-        self.drops.closed += messages as u32;
+        self.drops.closed += pushes as u32;
         match self.state {
             State::Open => self.end(why, limits, now),
             _ => self.cut(),

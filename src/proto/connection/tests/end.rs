@@ -213,6 +213,17 @@ fn a_send_that_fails_ends_it_at_once() {
 }
 
 #[test]
+fn answers_in_a_send_that_fails_are_no_dropped_pushes() {
+    let mut rig = Rig::new();
+    rig.receive("one\ntwo\n");
+    assert_eq!(rig.push("push\n"), Pushed::Queued);
+    assert!(rig.send().is_some());
+    rig.core.handle_send_failed(CloseReason::Reset, &rig.limits, rig.now);
+    rig.settle();
+    assert_eq!(rig.core.take_drops(), Some(Drops { closed: 1, ..Drops::default() }));
+}
+
+#[test]
 fn a_connection_that_could_not_be_made_has_nothing_to_send() {
     let mut rig = Rig::waiting(Side::Connecting, &Pace::NONE);
     rig.core.handle_failed(CloseReason::ConnectFailed, &rig.limits, rig.now);
