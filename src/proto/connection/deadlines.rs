@@ -87,9 +87,13 @@ impl Connection {
         bounded(self.received_at, limits.idle_timeout)
     }
 
-    /// When the rest of a frame that was begun must be there.
+    /// When the rest of a frame that was begun must be there. While nothing is read it cannot come, and from a peer
+    /// that has ended its side it never does.
     #[inline]
     pub(super) fn frame_deadline(&self, limits: &Limits) -> Option<Time> {
+        if self.peer_ended || !self.holds.is_empty() {
+            return None;
+        }
         bounded(self.frame_began?, limits.frame_timeout)
     }
 

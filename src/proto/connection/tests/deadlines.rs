@@ -88,6 +88,24 @@ fn a_whole_frame_that_is_not_wanted_yet_does_not_run_out_of_time() {
 }
 
 #[test]
+fn the_rest_of_a_frame_is_not_expected_where_it_cannot_come() {
+    let mut rig = Rig::new();
+    rig.limits.frame_timeout = millis(30);
+    rig.receive("later\npar");
+    rig.core.end_once_answered(CloseReason::Drained, &rig.limits, rig.now);
+    assert_eq!(rig.deadline(), None, "nothing more is read");
+    for end_of_stream in [EndOfStream::Answer, EndOfStream::Stay] {
+        let mut rig = Rig::with(Toy { end_of_stream: Some(end_of_stream), ..Toy::default() });
+        rig.limits.frame_timeout = millis(30);
+        rig.receive("later\npar");
+        rig.end_of_stream();
+        assert_eq!(rig.deadline(), None, "the peer has ended its side");
+        rig.advance(50);
+        assert_eq!(rig.why(), None);
+    }
+}
+
+#[test]
 fn what_is_queued_does_not_grow_old() {
     let mut rig = Rig::new();
     rig.limits.outbox.age_max = millis(30);
