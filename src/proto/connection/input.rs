@@ -393,7 +393,9 @@ impl Notes<'_> {
                 return Advance::Silent;
             }
             // What waits outside the bounds must not come behind the answer.
-            Event::Unsubscribe { .. } => self.drops.blocked += self.outbox.drop_blocked() as u32,
+            Event::Hello { .. } | Event::Unsubscribe { .. } => {
+                self.drops.blocked += self.outbox.drop_blocked() as u32
+            }
             Event::Subscribe { id, since: Some(_), .. } => *self.history = Some(id),
             _ => {}
         }

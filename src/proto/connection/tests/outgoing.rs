@@ -52,6 +52,15 @@ fn nothing_comes_behind_the_end_of_a_subscription() {
 }
 
 #[test]
+fn nothing_unasked_comes_behind_the_answer_to_hello() {
+    let mut rig = blocked(Toy::default());
+    rig.receive("hello\n");
+    rig.flush();
+    assert_eq!(rig.sent, "one\nwelcome\n");
+    assert_eq!(rig.core.take_drops(), Some(Drops { blocked: 1, ..Drops::default() }));
+}
+
+#[test]
 fn nothing_from_before_comes_behind_the_begin_of_a_subscription() {
     let mut rig = blocked(Toy::default());
     rig.receive("subscribe a\n");
