@@ -395,19 +395,29 @@ impl Connection {
     /// have brought about an [action](Self::poll_action), when what was queued is all sent.
     #[inline]
     pub fn poll_transmit(&mut self, limits: &Limits, spares: &Spares, now: Time) -> Option<Parcel> {
-        let parcel = match self.state {
-            State::Open if self.pace.is_some() => self.take_paced_parcel(limits, spares, now),
-            // What ends has waited long enough.
-            State::Open | State::Flushing(_) => self.outbox.take(&limits.outbox, now, || spares.take()),
-            _ => return None,
-        };
+        let mut parcel = self.take_parcel(limits, spares, now);
         self.drops.expired += self.outbox.take_expired() as u32;
+        if parcel.is_none() && self.outbox.is_blocked() {
+            // What has expired leaves room for what waits outside the bounds.
+            self.unblock(limits, now);
+            parcel = self.take_parcel(limits, spares, now);
+        }
         if let State::Flushing(deadline) = self.state
             && self.outbox.is_empty()
         {
             self.end_sending(deadline);
         }
         parcel
+    }
+
+    #[inline]
+    fn take_parcel(&mut self, limits: &Limits, spares: &Spares, now: Time) -> Option<Parcel> {
+        match self.state {
+            State::Open if self.pace.is_some() => self.take_paced_parcel(limits, spares, now),
+            // What ends has waited long enough.
+            State::Open | State::Flushing(_) => self.outbox.take(&limits.outbox, now, || spares.take()),
+            State::Waiting | State::Lingering(_) | State::Cut => None,
+        }
     }
 
     #[cold]

@@ -77,3 +77,20 @@ fn what_is_blocked_is_sent_before_the_end() {
     rig.flush();
     assert_eq!((&*rig.sent, rig.core.take_drops()), ("one\ntwo\n", None));
 }
+
+#[test]
+fn what_is_blocked_gets_the_room_of_what_expired() {
+    for ends in [false, true] {
+        let mut rig = Rig::new();
+        rig.limits.outbox.overflow = OverflowPolicy::Block(Duration::from_millis(30));
+        rig.limits.outbox.messages_max = 1;
+        assert_eq!((rig.push_until("one\n", at(5)), rig.push("two\n")), (Pushed::Queued, Pushed::Blocked));
+        rig.now = at(5);
+        if ends {
+            rig.end(CloseReason::Closed);
+        }
+        rig.flush();
+        assert_eq!(rig.sent, "two\n");
+        assert_eq!(rig.core.take_drops(), Some(Drops { expired: 1, ..Drops::default() }));
+    }
+}
