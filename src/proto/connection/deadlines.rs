@@ -67,8 +67,8 @@ impl Connection {
         }
         match session.handle_timeout(now) {
             Err(error) => {
-                // It may have a last word.
-                self.transmit(limits, spares, now);
+                // It may have a last word, which is always said.
+                self.transmit_now(spares, now);
                 self.fail(error, limits, now);
             }
             Ok(()) => {

@@ -370,11 +370,18 @@ impl Connection {
 
     /// Lets the session say what it has to say itself. Where too much waits, it is asked when half of that was sent.
     pub fn transmit(&mut self, limits: &Limits, spares: &Spares, now: Time) {
-        let Some(session) = self.session.as_deref_mut().filter(|_| self.state == State::Open) else { return };
+        if self.state != State::Open {
+            return;
+        }
         if self.outbox.response_bytes() >= limits.outbox.bytes_max {
             self.transmit_waits = true;
             return;
         }
+        self.transmit_now(spares, now);
+    }
+
+    fn transmit_now(&mut self, spares: &Spares, now: Time) {
+        let Some(session) = self.session.as_deref_mut() else { return };
         let mut run = self.outbox.take_run(now, || spares.take());
         let before = run.bytes.len();
         session.poll_transmit(&mut run.bytes);

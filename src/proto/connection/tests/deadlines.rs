@@ -161,6 +161,15 @@ fn a_session_that_runs_out_of_time_has_a_last_word() {
 }
 
 #[test]
+fn the_last_word_of_a_session_needs_no_room() {
+    let mut rig = Rig::with(Toy { deadline: Some(at(30)), ..Toy::default() });
+    rig.receive("long\nlong\n");
+    rig.advance(30);
+    rig.flush();
+    assert!(rig.sent.ends_with("last word\n"), "{}", rig.sent);
+}
+
+#[test]
 fn what_a_time_out_brings_about_is_taken() {
     let mut rig =
         Rig::with(Toy { deadline: Some(at(30)), at_deadline: AtDeadline::Leaves, ..Toy::default() });
