@@ -83,7 +83,7 @@ impl Connection {
 
     pub(super) fn end_if_answered(&mut self, limits: &Limits, now: Time) {
         if let Some(why) = self.ending
-            && self.state == State::Open
+            && matches!(self.state, State::Waiting | State::Open)
             && self.requests == 0
             // A drain has refused them, and the refusals are on their way.
             && (why != CloseReason::Drained || self.delayed == 0)

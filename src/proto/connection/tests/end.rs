@@ -224,6 +224,14 @@ fn answers_in_a_send_that_fails_are_no_dropped_pushes() {
 }
 
 #[test]
+fn without_a_session_there_is_no_request_to_wait_for() {
+    let mut rig = Rig::waiting(Side::Accepting, &Pace::NONE);
+    rig.core.end_once_answered(CloseReason::Drained, &rig.limits, rig.now);
+    rig.settle();
+    assert_eq!(rig.why(), Some(CloseReason::Drained));
+}
+
+#[test]
 fn a_connection_that_could_not_be_made_has_nothing_to_send() {
     let mut rig = Rig::waiting(Side::Connecting, &Pace::NONE);
     rig.core.handle_failed(CloseReason::ConnectFailed, &rig.limits, rig.now);
