@@ -73,6 +73,7 @@ impl Connection {
             }
             Ok(()) => {
                 self.more = true;
+                self.transmit_waits = true;
                 self.resumes = true;
             }
         }

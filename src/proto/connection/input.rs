@@ -89,11 +89,11 @@ impl Connection {
         spares: &'c Spares,
         now: Time,
     ) -> Option<Input<'c>> {
-        if self.state != State::Open || self.ending.is_some() {
+        if self.state != State::Open {
             return None;
         }
         if !self.holds.is_empty() {
-            self.assembly.extend_from_slice(bytes);
+            self.hold(bytes, limits, spares, now);
             return None;
         }
         let mut fresh = bytes;
@@ -120,6 +120,17 @@ impl Connection {
             fault: None,
             connection: self,
         })
+    }
+
+    /// Keeps what may not be taken now. Only reading is held: the session may say what it has to say.
+    #[cold]
+    fn hold(&mut self, bytes: &[u8], limits: &Limits, spares: &Spares, now: Time) {
+        if self.ending.is_none() {
+            self.assembly.extend_from_slice(bytes);
+        }
+        if self.transmit_waits {
+            self.transmit(limits, spares, now);
+        }
     }
 
     /// The peer broke the protocol.
@@ -312,8 +323,9 @@ impl Input<'_> {
             self.connection.transmit_waits = true;
             return;
         }
-        let Connection { session: Some(session), .. } = &mut *self.connection else { return };
+        let Connection { session: Some(session), transmit_waits, .. } = &mut *self.connection else { return };
         let Some(run) = &mut self.run else { return };
+        *transmit_waits = false;
         let before = run.bytes.len();
         session.poll_transmit(&mut run.bytes);
         self.answers += usize::from(run.bytes.len() > before);

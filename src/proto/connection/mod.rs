@@ -70,7 +70,7 @@ pub struct Connection {
     ends_abruptly: bool,
     ends_sending: bool,
     cut: Option<Cut>,
-    /// The session was not asked for what it has to say, for want of room.
+    /// The session is still to be asked for what it has to say: there was no room, or its time-out has come.
     transmit_waits: bool,
     opened: Time,
     received_at: Time,
@@ -382,6 +382,7 @@ impl Connection {
 
     fn transmit_now(&mut self, spares: &Spares, now: Time) {
         let Some(session) = self.session.as_deref_mut() else { return };
+        self.transmit_waits = false;
         let mut run = self.outbox.take_run(now, || spares.take());
         let before = run.bytes.len();
         session.poll_transmit(&mut run.bytes);
@@ -458,7 +459,7 @@ impl Connection {
         self.traffic.sent_messages += messages as u64;
         self.unblock(limits, now);
         if self.outbox.response_bytes() <= limits.outbox.bytes_max / 2 {
-            self.resumes |= std::mem::take(&mut self.transmit_waits) && self.state == State::Open;
+            self.resumes |= self.transmit_waits && self.state == State::Open;
             self.lift(Hold::Outbox, now);
         }
         (bytes, messages)

@@ -17,7 +17,8 @@ use crate::{
     outbox::OverflowPolicy,
 };
 
-/// A protocol of lines. `a|b` are two requests in one frame; `ping` is answered by the session itself.
+/// A protocol of lines. `a|b` are two requests in one frame; `ping` is answered by the session itself before the next
+/// line, `note` after all of them.
 #[derive(Default)]
 struct Toy {
     count: u64,
@@ -38,6 +39,7 @@ enum AtDeadline {
     #[default]
     Fails,
     Leaves,
+    Beats,
 }
 
 impl Toy {
@@ -72,6 +74,10 @@ impl Session for Toy {
                 Ok(Progress::silent(taken).and_more())
             }
             "quiet" => Ok(Progress::silent(taken)),
+            "note" => {
+                self.words.push("noted\n");
+                Ok(Progress::silent(taken))
+            }
             "bad" => {
                 self.words.push("last word\n");
                 Err(Error::Malformed("line"))
@@ -94,6 +100,7 @@ impl Session for Toy {
                 return Err(Error::TimedOut("toy"));
             }
             AtDeadline::Leaves => self.is_leaving = true,
+            AtDeadline::Beats => self.words.push("beat\n"),
         }
         Ok(())
     }

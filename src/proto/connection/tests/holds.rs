@@ -150,6 +150,28 @@ fn a_drain_waits_for_delayed_publications_and_a_goodbye_does_not() {
 }
 
 #[test]
+fn a_session_says_what_it_has_to_say_while_reading_is_held() {
+    for text in ["history a\n", "later\nlater\nlater\nlater\n"] {
+        let toy = Toy { deadline: Some(at(30)), at_deadline: AtDeadline::Beats, ..Toy::default() };
+        let mut rig = Rig::with(toy);
+        rig.receive(text);
+        rig.advance(30);
+        rig.flush();
+        assert_eq!(rig.sent, "beat\n");
+    }
+}
+
+#[test]
+fn what_a_session_has_to_say_waits_for_room_alone() {
+    let mut rig = Rig::new();
+    rig.receive("later\nnote\nlong\nlong\n");
+    assert!(rig.core.holds().has(Hold::Outbox));
+    rig.core.end_once_answered(CloseReason::Drained, &rig.limits, rig.now);
+    rig.flush();
+    assert!(rig.sent.ends_with("noted\n"), "{}", rig.sent);
+}
+
+#[test]
 fn a_connecting_side_is_not_held_by_its_own_requests() {
     let mut rig = Rig::on(Side::Connecting, &Pace::NONE, Toy::default());
     rig.receive("long\nlong\nlong\nping\n");
