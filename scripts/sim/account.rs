@@ -62,6 +62,9 @@ pub(crate) struct Account {
     /// Bytes that reached the server, and where requests end among all that were sent.
     pub(crate) delivered: u64,
     pub(crate) delivered_at: Time,
+    /// Something holds reading, and when the last such thing went away.
+    is_held: bool,
+    lifted_at: Time,
     sent_up: u64,
 }
 
@@ -227,6 +230,8 @@ impl Account {
             is_cut_on_purpose: false,
             delivered: 0,
             delivered_at: now,
+            is_held: false,
+            lifted_at: now,
             sent_up: 0,
         }
     }
@@ -262,8 +267,10 @@ impl Account {
     pub(crate) fn take(&mut self, event: &Event<'_>, model: &mut Model) -> Option<usize> {
         let client = self.client;
         let (kind, id, topic, body) = parts(event);
-        let held = self.outbox_holds || self.requests_hold || self.history.is_some() || self.is_ending;
-        model.require(!held, || format!("client {client}: request {id:?} was taken while reading was held"));
+        let is_held = self.holds() || self.is_ending;
+        model.require(!is_held, || {
+            format!("client {client}: request {id:?} was taken while reading was held")
+        });
         let rest = &mut self.requests[self.next..];
         let passed = rest.iter().position(Request::is_event);
         let is_behind_end = rest.iter().take(passed.unwrap_or(0)).any(Request::is_last);
@@ -401,9 +408,19 @@ impl Account {
         });
     }
 
+    /// Something holds reading that goes away again.
+    const fn holds(&self) -> bool {
+        self.outbox_holds || self.requests_hold || self.history.is_some()
+    }
+
     /// The core agrees with what is known.
-    pub(crate) fn agree(&self, core: &Core, model: &mut Model) {
+    pub(crate) fn agree(&mut self, core: &Core, now: Time, model: &mut Model) {
         let client = self.client;
+        let is_held = self.holds();
+        if self.is_held && !is_held {
+            self.lifted_at = now;
+        }
+        self.is_held = is_held;
         for (hold, expected) in [
             (Hold::Outbox, self.outbox_holds),
             (Hold::Requests, self.requests_hold),
@@ -417,6 +434,25 @@ impl Account {
         model.require(is == expected, || format!("client {client}: {is} requests, and {expected} expected"));
         let (is, expected) = (core.outbox().response_bytes() as u64, self.unsent_bytes());
         model.require(is == expected, || format!("client {client}: {is} of answers, not {expected}"));
+    }
+
+    /// A client that could send, and has not for too long, is not there any more.
+    pub(crate) fn require_input(&self, now: Time, model: &mut Model) {
+        // The end of its stream was the last thing that it had to say.
+        if self.is_held || self.is_ending || self.caused("peer-closed") || self.was_reached(Kind::Bye) {
+            return;
+        }
+        let silence = now - self.delivered_at.max(self.lifted_at);
+        let Limits { idle_timeout, frame_timeout, .. } = self.limits;
+        for (timeout, is_late) in [(idle_timeout, true), (frame_timeout, self.is_partial())] {
+            let is_over = !timeout.is_zero() && is_late && silence >= timeout;
+            model.require(!is_over, || {
+                format!(
+                    "client {} is open, and silent for {silence:?}: {timeout:?} is the bound",
+                    self.client
+                )
+            });
+        }
     }
 
     /// A session whose time has come was called, and has said what it had to say if there was room.
@@ -438,7 +474,10 @@ impl Account {
         let is_caused = match why {
             CloseReason::Idle => {
                 let timeout = self.limits.idle_timeout;
-                !timeout.is_zero() && now - self.delivered_at >= timeout
+                // A client that is held may be waiting to send, unless it has ended its side.
+                let may_send = !self.holds() && !self.is_ending;
+                let is_silent = now - self.delivered_at.max(self.lifted_at) >= timeout;
+                !timeout.is_zero() && is_silent && (may_send || self.caused("peer-closed"))
             }
             CloseReason::PeerClosed => self.was_reached(Kind::Bye) || self.caused("peer-closed"),
             CloseReason::ProtocolError(_) => {

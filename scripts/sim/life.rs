@@ -281,6 +281,7 @@ impl World {
         let is_late = connection.account.ended.is_some_and(|it| it.deadline <= self.now);
         self.model.require(!is_late, || format!("client {client} ended long ago: {:?}", connection.core));
         if connection.core.is_open() {
+            connection.account.require_input(self.now, &mut self.model);
             connection.account.require_beat(self.now, &mut self.model);
         }
     }
@@ -359,7 +360,7 @@ impl World {
         connection.arm_timer(self.now);
         connection.account.is_blocked = connection.core.outbox().is_blocked();
         if connection.core.is_open() {
-            connection.account.agree(&connection.core, &mut self.model);
+            connection.account.agree(&connection.core, self.now, &mut self.model);
         }
     }
 
