@@ -493,8 +493,9 @@ impl Account {
         };
         if is_answered {
             let missing = self.requests.iter().position(|it| {
-                // The answer to a publication with a delay may be far off.
-                it.is_taken && it.wants_answer && !it.is_answered && it.kind != Kind::Publish
+                // The answer to a publication with a delay may be far off; a drain refuses it at once.
+                let is_waited_for = it.kind != Kind::Publish || why == CloseReason::Drained;
+                it.is_taken && it.wants_answer && !it.is_answered && is_waited_for
             });
             model.require(self.in_progress == 0 && missing.is_none(), || {
                 format!("client {client} ended before request {missing:?} was answered")
@@ -553,6 +554,12 @@ impl Account {
             let is_right = cut.queued_bytes == bytes;
             model.require(is_right, || format!("client {client}: {cut:?}, and {bytes} bytes expected"));
         }
+    }
+
+    /// One that has not ended in order is cut at once.
+    pub(crate) fn require_cut(&self, model: &mut Model) {
+        let ended = self.ended.filter(|it| self.is_cut_on_purpose || !it.why.is_gentle());
+        model.require(ended.is_none(), || format!("client {} is not cut: {ended:?}", self.client));
     }
 
     /// One that ended in order, and was cut before its time, was sent everything first, and the client has it.

@@ -351,6 +351,7 @@ impl World {
         }
         self.settle_end(client);
         let Some(connection) = &mut self.clients[client].connection else { return };
+        connection.account.require_cut(&mut self.model);
         if let Some(asked) = connection.account.history()
             && self.model.strikes(Fault::LiftEarly)
         {
