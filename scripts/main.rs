@@ -72,7 +72,7 @@ usage: cargo xtask COMMAND
   interop  compare what is compiled from a .tars file with npm's @tars/stream, if Node and npm are installed
   loom     model-check the queues and the parking protocol
   miri     run the protocol cores and the pure parts of os under Miri, if it is installed
-  sim      simulate hub, scheduler, outboxes and mesh: [--seeds N] [--seed S] [--trace]
+  sim      simulate hubs, scheduler, connections and mesh: [--seeds N] [--seed S] [--trace]
   smoke    start the release binary, talk to it, stop it
   stress   let a real server survive scenarios that check themselves: --only NAME, --seed S, --short, --list
   ci       everything that .ci/run does, in order, up to the first failure

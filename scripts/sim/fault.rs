@@ -26,6 +26,30 @@ pub(crate) enum Fault {
     HideGap,
     /// A drop is not counted.
     HideDrop,
+    /// A byte that a client sent is lost.
+    LoseInput,
+    /// Some of what a client sent comes twice.
+    DoubleInput,
+    /// Reading does not go on when the last hold was lifted.
+    ForgetResume,
+    /// A history was answered, and its hold is not lifted.
+    KeepHistory,
+    /// The hold of a history is lifted before it was answered.
+    LiftEarly,
+    /// An answer is lost on its way to the session.
+    LoseAnswer,
+    /// An answer is given twice.
+    DoubleAnswer,
+    /// The core does not learn that a request has ended.
+    ForgetRequestEnd,
+    /// A send is lost, and reported as done.
+    LoseParcel,
+    /// A connection that ends in order is cut before all was sent.
+    CutInsteadOfFlush,
+    /// What is lost with a connection is reported one too small.
+    HideLoss,
+    /// Something is sent behind the end.
+    SendBehindEnd,
     /// Habit: what expired is delivered all the same.
     ForgetExpiry,
     /// Habit: connections are not paced.
@@ -40,11 +64,13 @@ pub(crate) enum Fault {
     ForgetLeave,
     /// Habit: more is put between two shards than there is room for.
     OverfillMesh,
+    /// Habit: the timers of connections never go off.
+    ForgetTimers,
 }
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 31] = [
         Self::LoseMessage,
         Self::SwapMessages,
         Self::DoubleMessage,
@@ -56,6 +82,18 @@ impl Fault {
         Self::ShrinkGap,
         Self::HideGap,
         Self::HideDrop,
+        Self::LoseInput,
+        Self::DoubleInput,
+        Self::ForgetResume,
+        Self::KeepHistory,
+        Self::LiftEarly,
+        Self::LoseAnswer,
+        Self::DoubleAnswer,
+        Self::ForgetRequestEnd,
+        Self::LoseParcel,
+        Self::CutInsteadOfFlush,
+        Self::HideLoss,
+        Self::SendBehindEnd,
         Self::ForgetExpiry,
         Self::ForgetPace,
         Self::ForgetTopicPace,
@@ -63,6 +101,7 @@ impl Fault {
         Self::ForgetWithdrawal,
         Self::ForgetLeave,
         Self::OverfillMesh,
+        Self::ForgetTimers,
     ];
 }
 
@@ -73,7 +112,13 @@ impl Fault {
     pub(crate) const fn is_always_noticed(self) -> bool {
         matches!(
             self,
-            Self::LoseMessage | Self::DoubleMessage | Self::LosePublish | Self::HideDrop | Self::OverfillMesh
+            Self::LoseMessage
+                | Self::DoubleMessage
+                | Self::LosePublish
+                | Self::HideDrop
+                | Self::LoseParcel
+                | Self::SendBehindEnd
+                | Self::OverfillMesh
         )
     }
 }
@@ -101,6 +146,11 @@ impl Sabotage {
         let strikes = self.is_armed && self.fault == Some(fault) && self.fired == 0;
         self.fired += u64::from(strikes);
         strikes
+    }
+
+    /// As [`is_habit`](Self::is_habit), for one that begins when half of the steps are done.
+    pub(crate) fn is_armed_habit(&mut self, fault: Fault) -> bool {
+        self.is_armed && self.is_habit(fault)
     }
 
     /// Whether the habit `fault` is on.

@@ -1,32 +1,55 @@
-//! What goes over a fake connection: small frames that a client can check.
+//! What goes from a server to a client: small frames that a client can check.
 
 use bytes::Bytes;
 use shardcast_proto::Position;
 
-/// One frame.
+/// One frame. Each is one message to the outbox.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Frame {
-    /// A message of a topic; one that was missed comes as an answer.
-    Message { topic: usize, position: Position, id: u64, was_missed: bool },
-    /// The subscription with this number of the client stands.
-    Subscribed { number: usize },
-    /// It has ended.
-    Unsubscribed { number: usize },
+    /// A message of a topic, in a dialect; one that was missed comes as an answer.
+    Message { topic: usize, position: Position, id: u64, was_missed: bool, dialect: u8 },
+    /// The answer to the request with this number.
+    Answer { request: u64, kind: AnswerKind },
+    /// What the session says itself: to so many pings and notes, and when its time has come.
+    Own { pings: u64, notes: u64, is_beat: bool },
+    /// The session's last word to a client that broke the protocol.
+    LastWord,
+}
+
+/// What an answer says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum AnswerKind {
+    Response,
+    Welcome,
+    Subscribed,
+    Unsubscribed,
+    Published,
+    Present,
+    Refused,
 }
 
 impl Frame {
-    /// Its bytes; `len` of them stand for the body of a message.
-    pub(crate) fn encode(self, len: usize) -> Bytes {
+    /// Appends its bytes; `len` of them stand for the body.
+    pub(crate) fn write(self, len: usize, out: &mut Vec<u8>) {
         let words = match self {
-            Self::Message { topic, position, id, was_missed } => {
-                [0, topic as u64, position.epoch, position.offset, id, was_missed.into()]
+            Self::Message { topic, position, id, was_missed, dialect } => {
+                let flags = u64::from(was_missed) | u64::from(dialect) << 1;
+                [0, topic as u64, position.epoch, position.offset, id, flags]
             }
-            Self::Subscribed { number } => [1, number as u64, 0, 0, 0, 0],
-            Self::Unsubscribed { number } => [2, number as u64, 0, 0, 0, 0],
+            Self::Answer { request, kind } => [1, request, kind as u64, 0, 0, 0],
+            Self::Own { pings, notes, is_beat } => [2, pings, notes, is_beat.into(), 0, 0],
+            Self::LastWord => [3, 0, 0, 0, 0, 0],
         };
-        let mut bytes = (len as u64).to_le_bytes().to_vec();
-        bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
-        bytes.resize(HEADER + len, 0);
+        let end = out.len() + HEADER + len;
+        out.extend_from_slice(&(len as u64).to_le_bytes());
+        words.iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
+        out.resize(end, 0);
+    }
+
+    /// Its bytes alone.
+    pub(crate) fn encode(self, len: usize) -> Bytes {
+        let mut bytes = Vec::with_capacity(HEADER + len);
+        self.write(len, &mut bytes);
         bytes.into()
     }
 
@@ -39,13 +62,43 @@ impl Frame {
                 topic: word(2)? as usize,
                 position: Position { epoch: word(3)?, offset: word(4)? },
                 id: word(5)?,
-                was_missed: word(6)? == 1,
+                was_missed: word(6)? & 1 == 1,
+                dialect: (word(6)? >> 1) as u8,
             },
-            1 => Self::Subscribed { number: word(2)? as usize },
-            _ => Self::Unsubscribed { number: word(2)? as usize },
+            1 => Self::Answer { request: word(2)?, kind: AnswerKind::ALL[word(3)? as usize] },
+            2 => Self::Own { pings: word(2)?, notes: word(3)?, is_beat: word(4)? == 1 },
+            _ => Self::LastWord,
         };
         Some((frame, rest))
     }
+
+    /// Whether a policy may drop it.
+    pub(crate) const fn is_push(self) -> bool {
+        matches!(self, Self::Message { was_missed: false, .. })
+    }
+}
+
+impl AnswerKind {
+    /// In the order of their numbers.
+    const ALL: [Self; 7] = [
+        Self::Response,
+        Self::Welcome,
+        Self::Subscribed,
+        Self::Unsubscribed,
+        Self::Published,
+        Self::Present,
+        Self::Refused,
+    ];
+}
+
+/// All frames of `bytes`, and how long each is.
+pub(crate) fn frames(mut bytes: &[u8]) -> impl Iterator<Item = (Frame, usize)> + '_ {
+    std::iter::from_fn(move || {
+        let (frame, rest) = Frame::decode(bytes)?;
+        let len = bytes.len() - rest.len();
+        bytes = rest;
+        Some((frame, len))
+    })
 }
 
 const HEADER: usize = 7 * 8;

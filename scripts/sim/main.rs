@@ -1,26 +1,40 @@
-//! The simulation: hubs, fan-outs, admission and outboxes of several shards, over queues, connections and a clock
+//! The simulation: hubs, fan-outs, admission and connections of several shards, over queues, transports and a clock
 //! that are all made up, so that everything that may happen does, in an order that a seed decides.
 //!
 //! Every seed is a world of its own: how many shards and clients there are, how tight the bounds are, and what
 //! happens. A model beside it knows what must come out: on each topic the same order for everybody, nothing
 //! lost, doubled or out of order but for what a policy dropped and counted, gaps told exactly, bounds and paces
 //! never exceeded, every publication accounted for, every counter in agreement with the others, and nothing kept
-//! in the end. Two runs of one seed are the same to the last step, so a failure can be looked at again.
+//! in the end.
+//!
+//! Clients and servers exchange bytes, which are cut anywhere. A connection is the core that the runtime drives as
+//! well ([`shardcast_proto::connection`]), with a session of the simulation. An account of each connection knows from
+//! the outside what must come of it: every request taken in order, while nothing holds reading, and answered once;
+//! every message sent, dropped and counted, or lost with the connection; an end that has a cause, sends what it has
+//! to, comes in time, and has nothing behind it.
+//!
+//! Two runs of one seed are the same to the last step, so a failure can be looked at again.
 #![forbid(unsafe_code)]
 // A tool for developers: whoever closes its output wants it to end.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod account;
 mod client;
+mod connection;
 mod fault;
 mod frame;
+mod life;
 mod meter;
 mod model;
 mod random;
+mod requests;
 mod rest;
 mod scenario;
+mod session;
 mod shard;
 mod stream;
 mod trace;
+mod transport;
 mod world;
 
 use std::{

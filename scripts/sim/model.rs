@@ -41,6 +41,17 @@ pub(crate) struct Told {
     pub(crate) is_delayed: bool,
     pub(crate) bytes: usize,
     pub(crate) fate: Fate,
+    /// Which connection wants an answer.
+    pub(crate) asker: Option<Asker>,
+}
+
+/// A connection that published, and by which request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asker {
+    pub(crate) client: usize,
+    pub(crate) life: u64,
+    pub(crate) request: u64,
+    pub(crate) is_delayed: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use shardcast_proto::{
     Refusal,
+    connection::CloseReason,
     push::{HubCounters, Ticket},
 };
 
 use crate::{
-    client::Client,
+    connection::Connection,
     scenario::TOPICS,
+    stream::Stream,
     world::{DOOR_FULL, World, topic_name},
 };
 
@@ -43,7 +45,7 @@ impl World {
             }
         }
         for client in &self.clients {
-            client.check_bounds(model);
+            client.connection.iter().for_each(|it| it.check_bounds(client.number, model));
         }
     }
 
@@ -52,13 +54,15 @@ impl World {
         while !self.periodics.is_empty() {
             self.end_periodic(0);
         }
-        self.clients.iter_mut().filter_map(|it| it.connection.as_mut()).for_each(|it| it.is_stalled = false);
+        self.clients.iter_mut().for_each(|it| it.is_stalled = false);
         for _ in 0..REST_TURNS_MAX {
             for shard in 0..self.scenario.shards {
                 self.turn(shard);
             }
-            for index in 0..self.clients.len() {
-                self.clients[index].arrive(&mut self.model);
+            for client in 0..self.clients.len() {
+                self.do_job(client);
+                self.deliver(client);
+                self.arrive(client);
             }
             self.check_bounds();
             if self.model.violation.is_some() || self.is_at_rest() {
@@ -67,8 +71,11 @@ impl World {
             self.advance();
         }
         let hubs: Vec<_> = self.shards.iter().map(|it| (it.hub.gauges(), it.hub.is_ready())).collect();
-        let clients: Vec<_> = self.clients.iter().filter(|it| !it.is_quiet()).map(|it| it.number).collect();
-        self.model.fail(|| format!("it never comes to rest: clients {clients:?}, {hubs:?}"));
+        let connections = self.clients.iter().filter_map(|it| Some((it.number, it.connection.as_ref()?)));
+        let clients: Vec<_> =
+            connections.filter(|(_, it)| !it.is_quiet()).map(|(client, it)| (client, &it.core)).collect();
+        let what = format!("it never comes to rest: clients {clients:?}, {hubs:?}");
+        self.model.fail(|| what);
     }
 
     fn is_at_rest(&self) -> bool {
@@ -81,14 +88,15 @@ impl World {
                 && shard.fan_out.is_empty()
                 && shard.door.is_empty()
         });
-        shards && self.mesh.is_empty() && self.clients.iter().all(Client::is_quiet)
+        let mut connections = self.clients.iter().filter_map(|it| it.connection.as_ref());
+        shards && self.mesh.is_empty() && connections.all(Connection::is_quiet)
     }
 
     /// To the next time at which something happens by itself; a little if that is now.
     fn advance(&mut self) {
         let of_hubs = self.shards.iter().filter_map(|shard| shard.hub.poll_timeout());
         let connections = self.clients.iter().filter_map(|it| it.connection.as_ref());
-        let next = of_hubs.chain(connections.filter_map(|it| it.next_time(self.now))).min();
+        let next = of_hubs.chain(connections.filter_map(|it| it.timer)).min();
         let soon = self.now + Duration::from_micros(10);
         let is_busy =
             self.shards.iter().any(|it| it.hub.is_ready() || it.hub.is_stalled() || !it.fan_out.is_empty());
@@ -102,6 +110,7 @@ impl World {
     pub(crate) fn judge(&mut self) {
         for client in &self.clients {
             let Some(connection) = &client.connection else { continue };
+            connection.account.settle_open(&mut self.model);
             for (topic, stream) in &connection.streams {
                 stream.judge(client.number, *topic, self.now, &mut self.model);
             }
@@ -110,7 +119,7 @@ impl World {
         self.model.judge(&self.scenario.hub.clone());
         self.judge_presence();
         self.judge_counters();
-        (0..self.clients.len()).for_each(|client| self.disconnect(client, "end"));
+        (0..self.clients.len()).for_each(|client| self.end_for(client, CloseReason::Closed));
         self.judge_rest();
         self.model.trace.note("end", &[now.as_nanos()]);
     }
@@ -120,21 +129,25 @@ impl World {
         for (topic, name) in TOPICS.iter().enumerate() {
             let shard = (topic % usize::from(self.scenario.shards)) as u16;
             self.model.presence.clear();
+            let before = self.subscribed(topic);
             let asked = self.shards[usize::from(shard)].hub.presence(&topic_name(topic), true, Ticket(0, 0));
             self.come_to_rest();
-            let is_there = |client: &&Client| {
-                let connection = client.connection.as_ref();
-                connection
-                    .is_some_and(|it| it.streams.get(&topic).is_some_and(crate::stream::Stream::is_covered))
-            };
-            let expected = self.clients.iter().filter(is_there).count() as u32;
+            // Some may have been idle for too long meanwhile.
+            let expected = self.subscribed(topic)..=before;
             let told = self.model.presence.first().copied();
-            // Whoever did not ask is not told either when the topic is one too many.
+            let is_told = told.is_some_and(|(ticket, count)| ticket == 0 && expected.contains(&count));
+            // A client that did not ask is not told either when the topic is one too many.
             let is_known = self.scenario.hub.topics_max >= TOPICS.len();
-            self.model.require(asked.is_err() || !is_known || told == Some((0, expected)), || {
-                format!("{expected} are subscribed to {name}, and presence says {told:?}")
+            self.model.require(asked.is_err() || !is_known || is_told, || {
+                format!("{expected:?} are subscribed to {name}, and presence says {told:?}")
             });
         }
+    }
+
+    /// Clients with a subscription that matches a topic.
+    fn subscribed(&self, topic: usize) -> u32 {
+        let connections = self.clients.iter().filter_map(|it| it.connection.as_ref());
+        connections.filter(|it| it.streams.get(&topic).is_some_and(Stream::is_covered)).count() as u32
     }
 
     fn judge_counters(&mut self) {
@@ -182,6 +195,8 @@ impl World {
             let rest = topics + gauges.subscriptions + gauges.requests + gauges.outgoing + gauges.waiting;
             self.model.require(rest == 0, || format!("shard {number} keeps {gauges:?} for nobody"));
         }
+        let open = self.clients.iter().position(|it| it.connection.is_some());
+        self.model.require(open.is_none(), || format!("the connection of client {open:?} never ends"));
     }
 }
 

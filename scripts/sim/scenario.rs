@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use shardcast_proto::{
+    connection::Limits,
     outbox::{OutboxBounds, OverflowPolicy},
     push::{
         HubConfig,
@@ -36,8 +37,12 @@ pub(crate) struct Scenario {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Character {
     pub(crate) habit: Habit,
-    pub(crate) bounds: OutboxBounds,
+    pub(crate) limits: Limits,
     pub(crate) pace: Pace,
+    /// Its sessions say something by themselves, so often.
+    pub(crate) beats_every: Option<Duration>,
+    /// Its sessions want a first request by then.
+    pub(crate) first_request: Option<Duration>,
 }
 
 /// What it subscribes to.
@@ -47,7 +52,7 @@ pub(crate) enum Habit {
     Named,
     /// Prefixes and names, which overlap.
     Wide,
-    /// One topic, without having asked: no answer tells it where that begins.
+    /// One topic, without having asked: no answer tells it where that begins. It may ask later.
     Unasked,
 }
 
@@ -111,15 +116,30 @@ impl Character {
         let bounds = OutboxBounds {
             bytes_max: *random.pick(&[200, 1000, 100_000]),
             messages_max: *random.pick(&[2, 8, 1000]),
-            age_max: Duration::ZERO,
+            age_max: Duration::from_millis(*random.pick(&[0, 0, 0, 20])),
             overflow,
+        };
+        let limits = Limits {
+            outbox: bounds,
+            requests_in_progress_max: *random.pick(&[1, 2, 5, 1000]),
+            identify_timeout: Duration::ZERO,
+            frame_timeout: Duration::from_millis(*random.pick(&[0, 30, 1000])),
+            idle_timeout: Duration::from_millis(*random.pick(&[0, 0, 0, 50, 1000])),
+            unacknowledged_timeout: Duration::ZERO,
+            flush_timeout: Duration::from_millis(*random.pick(&[5, 200, 5000])),
         };
         let habit = match random.within(0..10) {
             0..5 => Habit::Named,
             5..8 => Habit::Wide,
             _ => Habit::Unasked,
         };
-        Self { habit, bounds, pace: if random.chance(30) { pace(random) } else { Pace::NONE } }
+        Self {
+            habit,
+            limits,
+            pace: if random.chance(30) { pace(random) } else { Pace::NONE },
+            beats_every: random.chance(20).then(|| Duration::from_millis(random.within(40..100))),
+            first_request: random.chance(10).then(|| Duration::from_millis(random.within(5..100))),
+        }
     }
 }
 

@@ -4,15 +4,21 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use shardcast_proto::{
-    Position, Recovery, Time, TopicFilter,
-    push::{Answer, Envelope, Hub, Outlet, Publication, Publish, Subscriber, Ticket, schedule::FanOut},
+    Command, Message, Operation, Position, Recovery, Refusal, RequestId, Time, TopicFilter,
+    connection::Spares,
+    push::{
+        Answer, Envelope, Hub, Outlet, Publication, Publish, Subscribed, Subscriber, Ticket, schedule::FanOut,
+    },
 };
 
 use crate::{
-    client::{Client, State},
+    account::State,
+    client::Client,
+    connection::Connection,
     fault::Fault,
     frame::Frame,
-    model::Model,
+    model::{Asker, Model},
+    requests::PEER,
     scenario::{Scenario, TOPICS},
 };
 
@@ -20,6 +26,8 @@ use crate::{
 pub(crate) struct Shard {
     pub(crate) hub: Hub,
     pub(crate) fan_out: FanOut,
+    /// Buffers of its connections.
+    pub(crate) spares: Spares,
     /// Publications of threads.
     pub(crate) door: VecDeque<(Publish, u64)>,
     /// Which client is which subscriber.
@@ -40,6 +48,7 @@ impl Shard {
         Self {
             hub: Hub::new(scenario.hub.clone(), number, scenario.shards, EPOCH),
             fan_out: FanOut::new(scenario.fan_out),
+            spares: Spares::default(),
             door: VecDeque::new(),
             subscribers: Vec::new(),
             handed: 0,
@@ -134,7 +143,10 @@ pub(crate) struct Side<'a> {
 pub(crate) struct Room<'a> {
     pub(crate) subscribers: &'a [Option<usize>],
     pub(crate) handed: &'a mut u64,
+    pub(crate) spares: &'a Spares,
     pub(crate) clients: &'a mut [Client],
+    /// Those that were answered.
+    pub(crate) answered: &'a mut Vec<usize>,
     pub(crate) model: &'a mut Model,
     /// Those whose outbox ended their connection.
     pub(crate) slow: &'a mut Vec<usize>,
@@ -148,18 +160,18 @@ impl Outlet for Side<'_> {
     }
 
     fn recover(&mut self, message: &Arc<Publication>, to: Subscriber) {
-        let Room { subscribers, handed, clients, model, .. } = &mut self.room;
-        let (topic, id) = model.seen(message);
+        let Room { subscribers, spares, handed, clients, model, .. } = &mut self.room;
+        let (topic, _) = model.seen(message);
         **handed += 1;
         let index = subscribers.get(to.0 as usize).copied().flatten();
         let Some(client) = index.map(|index| &mut clients[index]) else {
             return model.fail(|| format!("what {to:?} missed, which is nobody"));
         };
-        let Some(connection) = &mut client.connection else { return };
+        let Some(connection) = client.connection.as_mut().filter(|it| it.core.is_open()) else { return };
         let stream = connection.streams.entry(topic).or_default();
         stream.hand(client.number, topic, message.position, self.now, model);
-        let frame = Frame::Message { topic, position: message.position, id, was_missed: true };
-        client.answer(frame, message.body.len(), self.now);
+        let (topic, position, body) = (&*message.topic, message.position, &message.body);
+        connection.say(Command::Message(Message { topic, position, body }), spares, self.now);
     }
 
     fn has_room(&self, shard: u16) -> bool {
@@ -180,45 +192,28 @@ impl Outlet for Side<'_> {
             let Self { fan_out, room, now, .. } = self;
             fan_out.pass(*now, &mut |message, (), to| room.hand(message, to, *now));
         }
-        let (model, now) = (&mut *self.room.model, self.now);
+        let model = &mut *self.room.model;
         model.trace.note("answer", &[self.shard.into(), ticket.0, ticket.1]);
-        match answer {
-            Answer::Published(result) => model.answered(ticket.0, result),
-            Answer::Presence(presence) => {
+        let asker = match &answer {
+            Answer::Published(result) => {
+                model.answered(ticket.0, *result);
+                model.publications.get(ticket.0 as usize).and_then(|told| told.asker)
+            }
+            Answer::Presence(presence) if ticket.0 & PEER == 0 => {
                 let listed = presence.subscribers.len();
                 model.require(listed == presence.count as usize, || format!("{presence:?} does not add up"));
                 model.presence.push((ticket.0, presence.count));
+                None
             }
-            Answer::Subscribed(result) => {
-                let client = &mut self.room.clients[ticket.0 as usize];
-                let number = ticket.1 as usize & 0xffff;
-                // It may be the answer to an earlier connection of the same client.
-                let is_present = client.life == ticket.1 >> 16;
-                let Some(connection) = client.connection.as_mut().filter(|_| is_present) else { return };
-                let subscription = &mut connection.subscriptions[number];
-                let was = subscription.state;
-                let Ok(subscribed) = result else {
-                    subscription.state = State::Over;
-                    return;
-                };
-                if was != State::Asked {
-                    return;
-                }
-                subscription.state = State::Stands;
-                let filter = subscription.filter.clone();
-                let since = subscription.since;
-                for (topic, name) in TOPICS.iter().enumerate().filter(|(_, name)| filter.matches(name)) {
-                    let stream = connection.streams.entry(topic).or_default();
-                    if matches!(filter, TopicFilter::Exact(_)) {
-                        let before = model.recovered(topic, since, subscribed, now);
-                        stream.begin_behind(before);
-                    } else {
-                        model.trace.note(name, &[self.heads[topic].offset]);
-                        stream.begin_not_behind(self.heads[topic]);
-                    }
-                }
-                client.answer(Frame::Subscribed { number }, 0, now);
-            }
+            Answer::Presence(_) | Answer::Subscribed(_) => Some(Asker {
+                client: (ticket.0 & !PEER) as usize,
+                life: ticket.1 >> 32,
+                request: ticket.1 & u64::from(u32::MAX),
+                is_delayed: false,
+            }),
+        };
+        if let Some(asker) = asker {
+            self.answer_to(asker, &answer);
         }
     }
 
@@ -227,13 +222,75 @@ impl Outlet for Side<'_> {
     }
 }
 
+impl Side<'_> {
+    /// Answers a connection, if it is still there.
+    fn answer_to(&mut self, asker: Asker, answer: &Answer) {
+        let Asker { client: number, life, request, is_delayed } = asker;
+        let Room { spares, clients, answered, model, .. } = &mut self.room;
+        let client = &mut clients[number];
+        // It may be the answer to an earlier connection of the same client.
+        let is_present = client.life == life;
+        let Some(connection) = client.connection.as_mut().filter(|_| is_present) else { return };
+        if let Answer::Subscribed(result) = answer {
+            begin_subscription(connection, request as usize, *result, (self.heads, self.now), model);
+        }
+        let command = command(RequestId(request), answer);
+        connection.answer(request, is_delayed, command, (spares, self.now), model);
+        answered.push(number);
+    }
+}
+
+/// A subscription stands from here on, unless it was ended meanwhile.
+fn begin_subscription(
+    connection: &mut Connection,
+    number: usize,
+    result: Result<Subscribed, Refusal>,
+    (heads, now): (&[Position], Time),
+    model: &mut Model,
+) {
+    let request = &mut connection.account.requests[number];
+    if request.state != State::Asked {
+        return;
+    }
+    let Ok(subscribed) = result else {
+        request.state = State::Over;
+        return;
+    };
+    request.state = State::Stands;
+    let (filter, since) = (request.filter.clone().expect("it has one"), request.since);
+    for (topic, name) in TOPICS.iter().enumerate().filter(|(_, name)| filter.matches(name)) {
+        let stream = connection.streams.entry(topic).or_default();
+        if matches!(filter, TopicFilter::Exact(_)) {
+            let before = model.recovered(topic, since, subscribed, now);
+            stream.begin_behind(before);
+        } else {
+            model.trace.note(name, &[heads[topic].offset]);
+            stream.begin_not_behind(heads[topic]);
+        }
+    }
+}
+
+fn command(id: RequestId, answer: &Answer) -> Command<'static> {
+    let refused = |operation, refusal: Refusal| Command::Refused { id, operation, refusal };
+    match answer {
+        Answer::Subscribed(Ok(it)) => Command::Subscribed { id, head: it.head, recovery: it.recovery },
+        Answer::Subscribed(Err(refusal)) => refused(Operation::Subscribe, *refusal),
+        Answer::Published(Ok(it)) => {
+            Command::Published { id, position: it.position, receivers: it.receivers }
+        }
+        Answer::Published(Err(refusal)) => refused(Operation::Publish, *refusal),
+        Answer::Presence(presence) => Command::Present { id, count: presence.count },
+    }
+}
+
 impl Room<'_> {
     /// A message reaches the outboxes of these clients.
     pub(crate) fn hand(&mut self, message: &Arc<Publication>, to: &[Subscriber], now: Time) {
         let (topic, id) = self.model.seen(message);
         let key = message.key.map(|key| key ^ message.topic.digest());
-        let frame = Frame::Message { topic, position: message.position, id, was_missed: false };
-        let bytes = frame.encode(message.body.len());
+        let position = message.position;
+        let frame = |dialect| Frame::Message { topic, position, id, was_missed: false, dialect };
+        let bytes = [0, 1].map(|dialect| frame(dialect).encode(message.body.len()));
         let mut to = to.to_vec();
         if self.model.strikes(Fault::LoseDelivery) {
             to.pop();
@@ -255,9 +312,16 @@ impl Room<'_> {
             };
             let client = &mut self.clients[index];
             let Some(connection) = &mut client.connection else { continue };
+            if !connection.core.is_open() {
+                // It ended in this very turn.
+                connection.core.count_drop();
+                continue;
+            }
             let stream = connection.streams.entry(topic).or_default();
-            stream.hand(index, topic, message.position, now, self.model);
-            if !client.hand(&frame, bytes.clone(), key, now, self.model) {
+            stream.hand(index, topic, position, now, self.model);
+            let dialect = connection.core.dialect().0;
+            let bytes = bytes[usize::from(dialect)].clone();
+            if !connection.hand(index, frame(dialect), bytes, key, (self.spares, now), self.model) {
                 self.slow.push(index);
             }
         }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use shardcast_proto::{
-    Position, Refusal, Time, TopicFilter, TopicName,
+    Position, Refusal, Time, TopicName,
+    connection::CloseReason,
     push::{
         Publish, Ticket,
         schedule::{Class, TopicRules},
@@ -12,12 +13,11 @@ use shardcast_proto::{
 };
 
 use crate::{
-    client::{Client, Connection, State, Subscription},
+    client::Client,
     fault::{Fault, Sabotage},
-    frame::Frame,
     model::{Fate, Model, REPETITION, Told},
     random::Random,
-    scenario::{Character, Habit, PREFIXES, Scenario, TOPICS},
+    scenario::{Character, Scenario, TOPICS},
     shard::{Mesh, Room, Shard, Side},
     trace::Trace,
 };
@@ -33,8 +33,11 @@ pub(crate) struct World {
     pub(crate) model: Model,
     /// Periodic pushes that stand: owner and number.
     pub(crate) periodics: Vec<(u16, u64)>,
+    /// Of each topic, its owner and its newest position.
+    owners: Vec<usize>,
     heads: Vec<Position>,
     slow: Vec<usize>,
+    answered: Vec<usize>,
     numbers: u64,
 }
 
@@ -48,6 +51,7 @@ impl World {
             built.hub.rules = TopicRules::default();
         }
         let clients = (0..scenario.clients).map(|number| Client::new(number, Character::new(&mut random)));
+        let owners = (0..TOPICS.len()).map(|topic| topic_name(topic).owner(scenario.shards).into());
         Self {
             clients: clients.collect(),
             shards: (0..scenario.shards).map(|number| Shard::new(&built, number)).collect(),
@@ -55,8 +59,10 @@ impl World {
             model: Model::new(Trace::new(is_told), sabotage),
             now: Time::from_nanos(1_000_000_000),
             periodics: Vec::new(),
+            owners: owners.collect(),
             heads: vec![Position::default(); TOPICS.len()],
             slow: Vec::new(),
+            answered: Vec::new(),
             numbers: 0,
             scenario,
             random,
@@ -88,12 +94,13 @@ impl World {
         let shard = self.random.within(0..self.scenario.shards.into()) as u16;
         let client = self.random.index(self.scenario.clients);
         match self.random.within(0..100) {
-            0..34 => self.turn(shard),
-            34..60 => self.publish(shard),
-            60..78 => _ = self.clients[client].arrive(&mut self.model),
-            78..86 => self.subscribe(client),
-            86..90 => self.unsubscribe(client),
-            90..92 => self.vanish(client),
+            0..32 => self.turn(shard),
+            32..54 => self.publish(shard),
+            54..70 => self.arrive(client),
+            70..82 => self.ask(client),
+            82..90 => self.deliver(client),
+            90..91 => self.end(client),
+            91..92 => self.leave(client),
             92..95 => self.stall(client),
             95..97 => self.periodic(),
             97..98 => self.ask_presence(shard),
@@ -124,11 +131,10 @@ impl World {
         });
         self.note_heads();
         let slow = std::mem::take(&mut self.slow);
-        slow.into_iter().for_each(|client| self.disconnect(client, "slow"));
-        let here = |client: &&mut Client| client.connection.as_ref().is_some_and(|it| it.shard == shard);
-        for client in self.clients.iter_mut().filter(here) {
-            client.flush(self.now, &mut self.model);
-        }
+        slow.into_iter().for_each(|client| self.end_for(client, CloseReason::Slow));
+        let answered = std::mem::take(&mut self.answered);
+        answered.into_iter().for_each(|client| self.settle(client));
+        self.turn_connections(shard);
     }
 
     fn publish(&mut self, shard: u16) {
@@ -146,7 +152,16 @@ impl World {
         // Threads are sources of their own, told from shards by their numbers.
         let source = if by_thread { 100 + self.random.within(0..2) } else { shard.into() };
         let fate = Fate::Open;
-        self.model.publications.push(Told { topic, source, due, expires, is_delayed, bytes, fate });
+        self.model.publications.push(Told {
+            topic,
+            source,
+            due,
+            expires,
+            is_delayed,
+            bytes,
+            fate,
+            asker: None,
+        });
         if is_delayed && self.model.sabotage.is_habit(Fault::ForgetDelay) {
             due = Time::default();
         }
@@ -174,140 +189,6 @@ impl World {
         self.with(shard, |hub, _, side| result = hub.publish(publish, Some(Ticket(id, 0)), side));
         if let Err(refusal) = result {
             self.model.answered(id, Err(refusal));
-        }
-    }
-
-    /// Connects a client that is away, on whatever shard; one that was there before wants what it missed.
-    fn connect(&mut self, client: usize) {
-        if self.clients[client].connection.is_some() {
-            return;
-        }
-        let shard = self.random.within(0..self.scenario.shards.into()) as u16;
-        let who = self.shards[usize::from(shard)].enter(client);
-        let it = &mut self.clients[client];
-        self.model.trace.note("connect", &[client as u64, shard.into(), who.0.into()]);
-        it.life += 1;
-        it.connection = Some(Connection::new(shard, who, &it.character, self.now));
-        let (seen, habit) = (it.seen.clone(), it.character.habit);
-        match habit {
-            Habit::Named => {
-                for (topic, position) in seen {
-                    self.ask(client, TopicFilter::Exact(topic_name(topic)), Some(position));
-                }
-            }
-            Habit::Wide => {}
-            Habit::Unasked => {
-                let topic = client % TOPICS.len();
-                let filter = TopicFilter::Exact(topic_name(topic));
-                let now = self.now;
-                let taken = self.shards[usize::from(shard)].hub.subscribe(who, &filter, None, None, now);
-                if let (Ok(()), Some(connection)) = (taken, &mut self.clients[client].connection) {
-                    connection.streams.entry(topic).or_default().begin_anywhere();
-                    connection.subscriptions.push(Subscription { filter, since: None, state: State::Stands });
-                }
-            }
-        }
-    }
-
-    fn subscribe(&mut self, client: usize) {
-        if self.clients[client].connection.is_none() {
-            return self.connect(client);
-        }
-        let topic = self.random.index(TOPICS.len());
-        match self.clients[client].character.habit {
-            Habit::Unasked => {}
-            Habit::Wide if self.random.chance(50) => {
-                let prefix = *self.random.pick(&PREFIXES);
-                let filter = format!("{prefix}*").parse().expect("a filter");
-                self.ask(client, filter, None);
-            }
-            Habit::Wide => self.ask(client, TopicFilter::Exact(topic_name(topic)), None),
-            Habit::Named => {
-                let seen = self.clients[client].seen.get(&topic).copied();
-                let since = match self.random.within(0..10) {
-                    0 => Some(Position {
-                        epoch: self.random.within(998..1004),
-                        offset: self.random.within(0..9),
-                    }),
-                    1..3 => None,
-                    _ => seen,
-                };
-                self.ask(client, TopicFilter::Exact(topic_name(topic)), since);
-            }
-        }
-    }
-
-    fn ask(&mut self, client: usize, filter: TopicFilter, since: Option<Position>) {
-        let it = &mut self.clients[client];
-        let life = it.life;
-        let Some(connection) = &mut it.connection else { return };
-        let (shard, who) = (usize::from(connection.shard), connection.who);
-        let number = connection.subscriptions.len();
-        let ticket = Ticket(client as u64, life << 16 | number as u64);
-        self.model.trace.note("subscribe", &[client as u64, number as u64, since.map_or(0, |it| it.offset)]);
-        let had = connection.standing(&filter).is_some();
-        let taken = self.shards[shard].hub.subscribe(who, &filter, since, Some(ticket), self.now);
-        match taken {
-            Ok(()) => {
-                self.model.require(!had, || format!("client {client} subscribed twice to {filter}"));
-                connection.subscriptions.push(Subscription { filter, since, state: State::Asked });
-            }
-            Err(refusal) => {
-                let bounded = matches!(refusal, Refusal::TooManySubscriptions { .. } | Refusal::Busy { .. });
-                let right = bounded || (had && refusal == Refusal::AlreadySubscribed);
-                self.model.require(right, || format!("client {client}, {filter}: {refusal}"));
-            }
-        }
-    }
-
-    fn unsubscribe(&mut self, client: usize) {
-        let it = &mut self.clients[client];
-        let Some(connection) = &mut it.connection else { return };
-        if it.character.habit == Habit::Unasked || connection.subscriptions.is_empty() {
-            return;
-        }
-        let number = self.random.index(connection.subscriptions.len());
-        let subscription = &connection.subscriptions[number];
-        if subscription.state == State::Over {
-            return;
-        }
-        let (filter, shard, who) = (subscription.filter.clone(), connection.shard, connection.who);
-        self.model.trace.note("unsubscribe", &[client as u64, number as u64]);
-        let Shard { hub, fan_out, .. } = &mut self.shards[usize::from(shard)];
-        let ended = hub.unsubscribe(who, &filter);
-        if !self.model.sabotage.is_habit(Fault::ForgetWithdrawal) {
-            fan_out.withdraw(who, |topic| filter.matches(topic) && !hub.is_subscribed(who, topic));
-        }
-        self.model.require(ended.is_ok(), || format!("client {client} cannot leave {filter}: {ended:?}"));
-        let it = &mut self.clients[client];
-        let Some(connection) = &mut it.connection else { return };
-        let was = std::mem::replace(&mut connection.subscriptions[number].state, State::Over);
-        if was == State::Stands {
-            for (topic, _) in TOPICS.iter().enumerate().filter(|(_, name)| filter.matches(name)) {
-                connection.streams.entry(topic).or_default().end();
-            }
-        }
-        it.answer(Frame::Unsubscribed { number }, 0, self.now);
-    }
-
-    fn vanish(&mut self, client: usize) {
-        self.disconnect(client, "vanish");
-    }
-
-    pub(crate) fn disconnect(&mut self, client: usize, why: &str) {
-        let Some(connection) = self.clients[client].disconnect(&mut self.model) else { return };
-        self.model.trace.note(why, &[client as u64]);
-        let shard = &mut self.shards[usize::from(connection.shard)];
-        shard.hub.leave(connection.who);
-        if !self.model.sabotage.is_habit(Fault::ForgetLeave) {
-            shard.fan_out.leave(connection.who);
-        }
-        shard.subscribers[connection.who.0 as usize] = None;
-    }
-
-    fn stall(&mut self, client: usize) {
-        if let Some(connection) = &mut self.clients[client].connection {
-            connection.is_stalled = self.scenario.with_stalls && !connection.is_stalled;
         }
     }
 
@@ -343,7 +224,7 @@ impl World {
     fn ask_presence(&mut self, shard: u16) {
         let topic = topic_name(self.random.index(TOPICS.len()));
         // Who is there changes while it is gathered: only at rest the number is known.
-        let _ = self.shards[usize::from(shard)].hub.presence(&topic, true, Ticket(u64::MAX, 0));
+        let _ = self.shards[usize::from(shard)].hub.presence(&topic, true, Ticket(1, 0));
     }
 
     /// Lets the cores of one shard see the world.
@@ -353,11 +234,13 @@ impl World {
         f: impl FnOnce(&mut shardcast_proto::push::Hub, Time, &mut Side<'_>),
     ) {
         self.note_heads();
-        let Shard { hub, fan_out, subscribers, handed, .. } = &mut self.shards[usize::from(shard)];
+        let Shard { hub, fan_out, spares, subscribers, handed, .. } = &mut self.shards[usize::from(shard)];
         let room = Room {
             subscribers,
             handed,
+            spares,
             clients: &mut self.clients,
+            answered: &mut self.answered,
             model: &mut self.model,
             slow: &mut self.slow,
         };
@@ -367,8 +250,7 @@ impl World {
 
     fn note_heads(&mut self) {
         for (topic, name) in TOPICS.iter().enumerate() {
-            let owner = usize::from(topic_name(topic).owner(self.scenario.shards));
-            if let Some(head) = self.shards[owner].hub.head(name) {
+            if let Some(head) = self.shards[self.owners[topic]].hub.head(name) {
                 self.heads[topic] = head;
             }
         }
@@ -380,7 +262,7 @@ pub(crate) fn topic_name(topic: usize) -> TopicName {
 }
 
 /// The body of a publication: its number, and as many bytes as it is to have.
-fn body(id: u64, bytes: usize) -> Bytes {
+pub(crate) fn body(id: u64, bytes: usize) -> Bytes {
     let mut body = id.to_le_bytes().to_vec();
     body.resize(bytes.max(body.len()), 0);
     body.into()

@@ -111,12 +111,13 @@ impl Connection {
         }
         match session.handle_timeout(now) {
             Err(error) => {
-                // It may have a last word.
-                self.transmit(limits, spares, now);
+                // It may have a last word, which is always said.
+                self.transmit_now(spares, now);
                 self.fail(error, limits, now);
             }
             Ok(()) => {
                 self.more = true;
+                self.transmit_waits = true;
                 self.resumes = true;
             }
         }
@@ -131,9 +132,13 @@ impl Connection {
         bounded(self.received_at, limits.idle_timeout)
     }
 
-    /// When the rest of a frame that was begun must be there.
+    /// When the rest of a frame that was begun must be there. While nothing is read it cannot come, and from a peer
+    /// that has ended its side it never does.
     #[inline]
     pub(super) fn frame_deadline(&self, limits: &Limits) -> Option<Time> {
+        if self.peer_ended || !self.holds.is_empty() {
+            return None;
+        }
         bounded(self.frame_began, limits.frame_timeout)
     }
 

@@ -88,7 +88,7 @@ impl Connection {
 
     pub(super) fn end_if_answered(&mut self, limits: &Limits, now: Time) {
         if let Some(why) = self.ending
-            && self.state == State::Open
+            && matches!(self.state, State::Waiting | State::Open)
             && self.requests == 0
             // A drain has refused them, and the refusals are on their way.
             && (why != Ending::Drained || self.delayed == 0)
@@ -125,11 +125,12 @@ impl Connection {
 
     /// The send in flight has failed: how much of it the peer got is not known.
     pub fn handle_send_failed(&mut self, why: CloseReason, limits: &Limits, now: Time) {
-        let (_, messages) = self.outbox.sent();
+        let pushes: u64 = self.outbox.posted().map(|(_, pushes)| pushes).sum();
+        self.outbox.sent();
         if self.state == State::Cut {
             return;
         }
-        self.drops.closed += messages as u32;
+        self.drops.closed += pushes as u32;
         match self.state {
             State::Open => self.end(why, limits, now),
             _ => self.cut(),

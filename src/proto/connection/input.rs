@@ -24,7 +24,7 @@ pub struct Input<'c> {
     taken: usize,
     /// What is left is the front of a frame.
     needs_more: bool,
-    /// Bytes of answers that waited before.
+    /// Bytes of answers that wait, apart from those in `run`.
     waiting: usize,
     /// Where the session writes; `None` once it was put back.
     run: Option<Run>,
@@ -95,11 +95,11 @@ impl Connection {
         spares: &'c Spares,
         now: Time,
     ) -> Option<Input<'c>> {
-        if self.state != State::Open || self.ending.is_some() {
+        if self.state != State::Open {
             return None;
         }
         if !self.holds.is_empty() {
-            self.assembly.extend_from_slice(bytes);
+            self.hold(bytes, limits, spares, now);
             return None;
         }
         let mut fresh = bytes;
@@ -107,6 +107,8 @@ impl Connection {
             self.assembly.extend_from_slice(bytes);
             fresh = &[];
         }
+        // It may hold answers from before, which do not count twice.
+        let run = self.outbox.take_run(now, || spares.take());
         Some(Input {
             limits,
             spares,
@@ -115,7 +117,7 @@ impl Connection {
             taken: 0,
             needs_more: false,
             waiting: self.outbox.response_bytes(),
-            run: Some(self.outbox.take_run(now, || spares.take())),
+            run: Some(run),
             answers: 0,
             requests: 0,
             history: None,
@@ -124,6 +126,17 @@ impl Connection {
             fault: None,
             connection: self,
         })
+    }
+
+    /// Keeps what may not be taken now. Only reading is held: the session may say what it has to say.
+    #[cold]
+    fn hold(&mut self, bytes: &[u8], limits: &Limits, spares: &Spares, now: Time) {
+        if self.ending.is_none() {
+            self.assembly.extend_from_slice(bytes);
+        }
+        if self.transmit_waits {
+            self.transmit(limits, spares, now);
+        }
     }
 
     /// The peer broke the protocol.
@@ -323,8 +336,9 @@ impl Input<'_> {
             self.connection.transmit_waits = true;
             return;
         }
-        let Connection { session: Some(session), .. } = &mut *self.connection else { return };
+        let Connection { session: Some(session), transmit_waits, .. } = &mut *self.connection else { return };
         let Some(run) = &mut self.run else { return };
+        *transmit_waits = false;
         let before = run.bytes.len();
         session.poll_transmit(&mut run.bytes);
         self.answers += usize::from(run.bytes.len() > before);
@@ -406,7 +420,9 @@ impl Notes<'_> {
                 return Advance::Silent;
             }
             // What waits outside the bounds must not come behind the answer.
-            Event::Unsubscribe { .. } => self.drops.blocked += self.outbox.drop_blocked() as u32,
+            Event::Hello { .. } | Event::Unsubscribe { .. } => {
+                self.drops.blocked += self.outbox.drop_blocked() as u32
+            }
             Event::Subscribe { id, since: Some(_), .. } => *self.history = Some(id),
             _ => {}
         }

@@ -72,7 +72,7 @@ pub struct Connection {
     /// Boxed, as what is needed at the end only.
     ended: Option<Box<CloseReason>>,
     cut: Option<Box<Cut>>,
-    /// The session was not asked for what it has to say, for want of room.
+    /// The session is still to be asked for what it has to say: there was no room, or its time-out has come.
     transmit_waits: bool,
     opened: Time,
     received_at: Time,
@@ -417,11 +417,19 @@ impl Connection {
 
     /// Lets the session say what it has to say itself. Where too much waits, it is asked when half of that was sent.
     pub fn transmit(&mut self, limits: &Limits, spares: &Spares, now: Time) {
-        let Some(session) = self.session.as_deref_mut().filter(|_| self.state == State::Open) else { return };
+        if self.state != State::Open {
+            return;
+        }
         if self.outbox.response_bytes() >= limits.outbox.bytes_max {
             self.transmit_waits = true;
             return;
         }
+        self.transmit_now(spares, now);
+    }
+
+    fn transmit_now(&mut self, spares: &Spares, now: Time) {
+        let Some(session) = self.session.as_deref_mut() else { return };
+        self.transmit_waits = false;
         let mut run = self.outbox.take_run(now, || spares.take());
         self.outbox.lend(|| spares.take_queue());
         let before = run.bytes.len();
@@ -443,12 +451,13 @@ impl Connection {
     /// have brought about an [action](Self::poll_action), when what was queued is all sent.
     #[inline]
     pub fn poll_transmit(&mut self, limits: &Limits, spares: &Spares, now: Time) -> Option<Parcel> {
-        let parcel = match self.state {
-            State::Open if self.pace.is_some() => self.take_paced_parcel(limits, spares, now),
-            // What ends has waited long enough.
-            State::Open | State::Flushing(_) => self.outbox.take(&limits.outbox, now, || spares.take()),
-            _ => return None,
-        };
+        let mut parcel = self.take_parcel(limits, spares, now);
+        self.drops.expired += self.outbox.take_expired();
+        if parcel.is_none() && self.outbox.is_blocked() {
+            // What has expired leaves room for what waits outside the bounds.
+            self.unblock(limits, now);
+            parcel = self.take_parcel(limits, spares, now);
+        }
         if parcel.is_some() {
             if let Some(queue) = self.outbox.reclaim() {
                 spares.keep_queue(queue);
@@ -458,13 +467,22 @@ impl Connection {
                 self.unconfirmed = Unconfirmed { since: now, sent };
             }
         }
-        self.drops.expired += self.outbox.take_expired();
         if let State::Flushing(deadline) = self.state
             && self.outbox.is_empty()
         {
             self.end_sending(deadline);
         }
         parcel
+    }
+
+    #[inline]
+    fn take_parcel(&mut self, limits: &Limits, spares: &Spares, now: Time) -> Option<Parcel> {
+        match self.state {
+            State::Open if self.pace.is_some() => self.take_paced_parcel(limits, spares, now),
+            // What ends has waited long enough.
+            State::Open | State::Flushing(_) => self.outbox.take(&limits.outbox, now, || spares.take()),
+            State::Waiting | State::Lingering(_) | State::Cut => None,
+        }
     }
 
     #[cold]
@@ -498,7 +516,7 @@ impl Connection {
         self.traffic.sent_messages += messages as u64;
         self.unblock(limits, now);
         if self.outbox.response_bytes() <= limits.outbox.bytes_max / 2 {
-            self.resumes |= std::mem::take(&mut self.transmit_waits) && self.state == State::Open;
+            self.resumes |= self.transmit_waits && self.state == State::Open;
             self.lift(Hold::Outbox, now);
         }
         (bytes, messages)
@@ -580,3 +598,6 @@ impl Drops {
         [self.overflow, self.expired, self.blocked, self.closed].into_iter().map(u64::from).sum()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,6 +91,7 @@ impl CloseReason {
                 | Self::Closed
                 | Self::Kicked
                 | Self::Unidentified
+                | Self::Panic
         )
     }
 }

@@ -1,0 +1,292 @@
+//! One connection of a shard: the core that the runtime drives as well, over a made-up transport.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use bytes::Bytes;
+use shardcast_proto::{
+    Command, EndOfStream, RequestId, Time,
+    connection::{Acknowledgement, CloseReason, Connection as Core, Limits, Side, Spares, State as Life},
+    outbox::{Parcel, Pushed, Pushing},
+    push::{Subscriber, schedule::Pace},
+};
+
+use crate::{
+    account::{Account, State},
+    client::Client,
+    fault::Fault,
+    frame::{Frame, frames},
+    meter::Meter,
+    model::Model,
+    session::{Wire, Written},
+    stream::Stream,
+    transport::Transport,
+};
+
+/// What a shard has of a connection: it ends when the core is cut.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) shard: u16,
+    pub(crate) who: Subscriber,
+    pub(crate) core: Core,
+    pub(crate) limits: Limits,
+    pub(crate) transport: Transport,
+    pub(crate) account: Account,
+    /// When its one timer goes off.
+    pub(crate) timer: Option<Time>,
+    /// It is to be flushed at the end of the turn.
+    is_dirty: bool,
+    meter: Meter,
+    is_paced: bool,
+    /// Requests that the application answers later, or gives up, which is `false`.
+    pub(crate) jobs: Vec<(u64, bool)>,
+    /// The topic that it gets without having asked.
+    pub(crate) automatic: Option<usize>,
+    /// What its shard handed over, by topic.
+    pub(crate) streams: BTreeMap<usize, Stream>,
+}
+
+impl Connection {
+    pub(crate) fn new(client: &Client, shard: u16, who: Subscriber, now: Time, model: &mut Model) -> Self {
+        let character = &client.character;
+        let (limits, mut pace) = (character.limits, character.pace);
+        let meter = Meter::new(&pace, 0);
+        if !pace.is_none() && model.sabotage.is_habit(Fault::ForgetPace) {
+            pace = Pace::NONE;
+        }
+        let written = Rc::new(Written::default());
+        let at_end = AT_END[client.life as usize % AT_END.len()];
+        let first_by = character.first_request.map(|timeout| now + timeout);
+        let mut core = Core::new(Side::Accepting, &pace, now);
+        let mut account = Account::new(client.number, limits, at_end, Rc::clone(&written), now);
+        account.causes.extend(first_by.map(|_| "late"));
+        core.open(Box::new(Wire::new(written, at_end, first_by, character.beats_every, now)), now);
+        Self {
+            shard,
+            who,
+            core,
+            limits,
+            transport: Transport::default(),
+            account,
+            timer: None,
+            is_dirty: false,
+            meter,
+            is_paced: !pace.is_none(),
+            jobs: Vec::new(),
+            automatic: None,
+            streams: BTreeMap::new(),
+        }
+    }
+
+    /// Its shard hands a message over; false when that ends the connection.
+    pub(crate) fn hand(
+        &mut self,
+        client: usize,
+        frame: Frame,
+        bytes: Bytes,
+        key: Option<u64>,
+        (spares, now): (&Spares, Time),
+        model: &mut Model,
+    ) -> bool {
+        let Frame::Message { id, .. } = frame else { return true };
+        let mut expires = model.expires(id);
+        if expires != Time::NEVER && model.sabotage.is_habit(Fault::ForgetExpiry) {
+            expires = Time::NEVER;
+        }
+        self.account.hand(bytes.len());
+        let pushing = Pushing { frame: bytes, key, posted: now, expires };
+        let pushed = self.core.push_in_order(pushing, &self.limits, spares, now);
+        model.trace.note("pushed", &[client as u64, id, u64::from(pushed == Pushed::Blocked)]);
+        self.count_drops(model);
+        if pushed == Pushed::Blocked {
+            self.account.is_blocked = true;
+            self.arm_timer(now);
+        }
+        self.queue_changed();
+        pushed != Pushed::Disconnect
+    }
+
+    /// Lets the session say something to the client, which asked for it.
+    pub(crate) fn say(&mut self, command: Command<'_>, spares: &Spares, now: Time) {
+        let said = self.core.say(command, spares, now);
+        debug_assert!(said, "the protocol can answer its own requests");
+        self.queue_changed();
+    }
+
+    /// The answer to a request has come.
+    pub(crate) fn answer(
+        &mut self,
+        number: u64,
+        is_delayed: bool,
+        command: Command<'_>,
+        (spares, now): (&Spares, Time),
+        model: &mut Model,
+    ) {
+        if self.core.is_open() {
+            if !model.strikes(Fault::LoseAnswer) {
+                self.say(command, spares, now);
+            }
+            if model.strikes(Fault::DoubleAnswer) {
+                self.say(command, spares, now);
+            }
+            let is_kept = self.account.history() == Some(number) && model.strikes(Fault::KeepHistory);
+            if !is_kept {
+                self.core.handle_history(RequestId(number), now);
+            }
+            self.account.answer(number as usize, false, model);
+        }
+        self.end_request(is_delayed, now, model);
+    }
+
+    /// A request has ended, answered or not.
+    pub(crate) fn end_request(&mut self, is_delayed: bool, now: Time, model: &mut Model) {
+        if is_delayed {
+            return self.core.handle_delayed_ended(&self.limits, now);
+        }
+        self.account.end();
+        if !model.strikes(Fault::ForgetRequestEnd) {
+            self.core.handle_request_ended(&self.limits, now);
+        }
+    }
+
+    pub(crate) fn count_drops(&mut self, model: &mut Model) {
+        let Some(mut drops) = self.core.take_drops() else { return };
+        if drops.overflow > 0 && model.strikes(Fault::HideDrop) {
+            drops.overflow -= 1;
+        }
+        self.account.drop(drops);
+    }
+
+    /// Something may wait: then it is sent at the end of the turn.
+    pub(crate) fn queue_changed(&mut self) {
+        self.is_dirty |= self.core.is_ready();
+    }
+
+    /// Sends what waits, if it may.
+    pub(crate) fn flush(&mut self, client: usize, spares: &Spares, now: Time, model: &mut Model) {
+        if !std::mem::take(&mut self.is_dirty) {
+            return;
+        }
+        let is_open = self.core.is_open();
+        let parcel = self.core.poll_transmit(&self.limits, spares, now);
+        match parcel {
+            Some(parcel) => {
+                let bytes = bytes_of(parcel);
+                self.check_parcel(client, &bytes, is_open, now, model);
+                model.trace.note("sent", &[client as u64, bytes.len() as u64]);
+                self.transport.send(client, bytes, model);
+                let deadline = self.core.poll_send_timeout(&self.limits);
+                deadline.into_iter().for_each(|deadline| self.arm_timer_by(deadline));
+            }
+            None => self.arm_timer(now),
+        }
+        self.count_drops(model);
+        let must_wait = self.transport.flight.is_some() || (is_open && self.is_paced);
+        let waits = !self.core.outbox().is_empty();
+        model.require(must_wait || !waits, || {
+            format!("client {client}: what waits is not sent: {:?}", self.core)
+        });
+    }
+
+    fn check_parcel(&mut self, client: usize, bytes: &[u8], is_open: bool, now: Time, model: &mut Model) {
+        for (frame, _) in frames(bytes) {
+            if let Frame::Message { id, was_missed: false, .. } = frame {
+                let expires = model.expires(id);
+                model.require(expires > now, || {
+                    format!("{id} was sent to client {client} when it had expired")
+                });
+            }
+        }
+        if is_open {
+            let fault = meter_all(&mut self.meter, bytes, now);
+            model.require(fault.is_ok(), || format!("client {client} got too much: {}", fault.unwrap_err()));
+        }
+        let is_over = matches!(self.core.state(), Life::Lingering(_) | Life::Cut);
+        model.require(!is_over, || format!("client {client} is sent something when it is over"));
+    }
+
+    /// Makes sure that the timer goes off by the earliest deadline.
+    pub(crate) fn arm_timer(&mut self, now: Time) {
+        if let Some(deadline) = self.core.poll_timeout(&self.limits, now) {
+            self.arm_timer_by(deadline);
+        }
+    }
+
+    fn arm_timer_by(&mut self, deadline: Time) {
+        self.timer = Some(self.timer.map_or(deadline, |at| at.min(deadline)));
+    }
+
+    /// The timer has gone off, if its time has come.
+    pub(crate) fn handle_timer(&mut self, spares: &Spares, now: Time) -> bool {
+        if self.timer.take_if(|at| *at <= now).is_none() {
+            return false;
+        }
+        if self.core.wants_acknowledgement(&self.limits, now) {
+            let unacknowledged_bytes = self.transport.unacknowledged();
+            let known = Acknowledgement { unacknowledged_bytes, ..Acknowledgement::default() };
+            self.core.handle_acknowledgement(known, &self.limits, now);
+        }
+        self.core.handle_timeout(&self.limits, spares, now);
+        true
+    }
+
+    /// Ends it, for a reason that the world gives.
+    pub(crate) fn end(&mut self, why: CloseReason, now: Time) {
+        self.account.causes.push(why.code());
+        self.core.end(why, &self.limits, now);
+    }
+
+    /// It was taken out of the hub: it has no subscriptions any more.
+    pub(crate) fn forget_subscriptions(&mut self) {
+        self.streams.clear();
+        self.account.requests.iter_mut().for_each(|it| it.state = State::Over);
+    }
+
+    /// Nothing moves, and nothing waits for something.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.core.is_open() && self.transport.is_quiet() && self.core.outbox().is_empty() && self.is_idle()
+    }
+
+    /// Nothing is owed to the client.
+    fn is_idle(&self) -> bool {
+        self.jobs.is_empty() && self.core.requests_in_progress() == 0 && !self.transport.up_has_ended
+    }
+
+    /// The bounds of its outbox hold.
+    pub(crate) fn check_bounds(&self, client: usize, model: &mut Model) {
+        let (outbox, bounds) = (self.core.outbox(), self.limits.outbox);
+        let (bytes, messages, responses) = (outbox.bytes(), outbox.messages(), outbox.response_bytes());
+        let pushes = bytes - responses;
+        // Responses are never dropped, and one message always fits.
+        let fits =
+            responses > 0 || messages <= 1 || (pushes <= bounds.bytes_max && messages <= bounds.messages_max);
+        model.require(fits, || {
+            format!("client {client}: {bytes} bytes, {messages} messages wait: {bounds:?} {outbox:?}")
+        });
+    }
+}
+
+fn bytes_of(parcel: Parcel) -> Vec<u8> {
+    match parcel {
+        Parcel::Gathered(all) => all,
+        Parcel::Shared(all) => all.to_vec(),
+        Parcel::Pieces(pieces) => pieces.concat(),
+    }
+}
+
+/// What leaves together is measured as the pacer sees it: message by message, and answers in a row as one.
+fn meter_all(meter: &mut Meter, bytes: &[u8], now: Time) -> Result<(), String> {
+    let mut run = (0, 0);
+    for (frame, len) in frames(bytes) {
+        if frame.is_push() {
+            meter.pass(run.0, run.1, now)?;
+            meter.pass(1, len, now)?;
+            run = (0, 0);
+        } else {
+            run = (run.0 + 1, run.1 + len);
+        }
+    }
+    meter.pass(run.0, run.1, now)
+}
+
+/// What sessions decide about the end of a client's stream, one life after the other.
+const AT_END: [EndOfStream; 3] = [EndOfStream::Answer, EndOfStream::Stay, EndOfStream::Close];

@@ -1,0 +1,287 @@
+//! What clients ask of the application and of the hub, as the runtime sees to it.
+
+use std::collections::BTreeMap;
+
+use shardcast_proto::{
+    Command, Event, Operation, Position, PublishOptions, Refusal, Request, RequestId, Route, Time,
+    TopicFilter, TopicName, TopicPrefix,
+    connection::{Advance, CloseReason, Outcome, Spares},
+    push::{Publish, Subscriber, Ticket, schedule::Class},
+};
+
+use crate::{
+    account::{Account, State},
+    connection::Connection,
+    fault::Fault,
+    model::{Asker, Fate, Told},
+    scenario::TOPICS,
+    session::Ask,
+    shard::Shard,
+    stream::Stream,
+    world::{World, body, topic_name},
+};
+
+/// One connection while its core is at work.
+struct Peer<'a> {
+    client: usize,
+    life: u64,
+    shard: u16,
+    who: Subscriber,
+    account: &'a mut Account,
+    jobs: &'a mut Vec<(u64, bool)>,
+    automatic: &'a mut Option<usize>,
+    streams: &'a mut BTreeMap<usize, Stream>,
+}
+
+impl World {
+    /// Feeds `bytes` to the session, and its events to the application and the hub.
+    pub(crate) fn pass(&mut self, client: usize, bytes: &[u8]) {
+        let Some(mut connection) = self.clients[client].connection.take() else { return };
+        let shard = usize::from(connection.shard);
+        let spares = std::mem::take(&mut self.shards[shard].spares);
+        self.pass_over(client, &mut connection, bytes, &spares);
+        self.shards[shard].spares = spares;
+        self.clients[client].connection = Some(connection);
+    }
+
+    fn pass_over(&mut self, client: usize, connection: &mut Connection, bytes: &[u8], spares: &Spares) {
+        let (now, life) = (self.now, self.clients[client].life);
+        let Connection { shard, who, core, limits, account, jobs, automatic, streams, .. } = connection;
+        let Some(mut input) = core.input(bytes, limits, spares, now) else { return };
+        let mut peer = Peer { client, life, shard: *shard, who: *who, account, jobs, automatic, streams };
+        loop {
+            peer.account.before_step();
+            let outcome = match input.advance() {
+                Advance::Done => break,
+                Advance::Silent => continue,
+                Advance::Event(event) => self.take(&mut peer, event),
+            };
+            let Some(outcome) = outcome else {
+                // The handler panicked.
+                drop(input);
+                return connection.end(CloseReason::Panic, now);
+            };
+            input.conclude(outcome);
+        }
+        input.finish();
+    }
+
+    /// Does what an event asks for; `None` when the handler panics.
+    fn take(&mut self, peer: &mut Peer<'_>, event: Event<'_>) -> Option<Outcome<'static>> {
+        let taken = peer.account.take(&event, &mut self.model);
+        self.model.trace.note("take", &[peer.client as u64, taken.map_or(u64::MAX, |it| it as u64)]);
+        // After a fault, it may be anything.
+        let number = taken?;
+        if let Event::Request(request) = event {
+            return self.ask_service(peer, number, request);
+        }
+        Some(self.ask_hub(peer, number, event))
+    }
+
+    fn ask_service(
+        &mut self,
+        peer: &mut Peer<'_>,
+        number: usize,
+        request: Request<'_>,
+    ) -> Option<Outcome<'static>> {
+        let Request { id, route, body, .. } = request;
+        let Route::Numbered(ask) = route else { return Some(Outcome::Nothing) };
+        match Ask::ALL[ask as usize] {
+            Ask::Now => {
+                peer.account.answer(number, true, &mut self.model);
+                Some(Outcome::Say(Command::respond(id, &BODY[..body.len()])))
+            }
+            Ask::OneWay => Some(Outcome::Nothing),
+            ask @ (Ask::Later | Ask::Never) => {
+                peer.jobs.push((id.0, ask == Ask::Later));
+                peer.account.begin(number);
+                Some(Outcome::InProgress(1))
+            }
+            Ask::Panic => None,
+        }
+    }
+
+    fn ask_hub(&mut self, peer: &mut Peer<'_>, number: usize, event: Event<'_>) -> Outcome<'static> {
+        let (operation, id, result) = match event {
+            Event::Hello { id } => {
+                self.end_automatic(peer);
+                peer.account.answer(number, true, &mut self.model);
+                return Outcome::Say(Command::Welcome { id, epoch: 0 });
+            }
+            Event::Subscribe { id, topic, prefix, since } => {
+                let filter = filter(topic, prefix);
+                (Operation::Subscribe, id, self.ask_to_subscribe(peer, number, filter, since))
+            }
+            Event::Unsubscribe { id, topic, prefix } => {
+                let ended = self.end_subscription(peer, &filter(topic, prefix));
+                if ended.is_ok() {
+                    peer.account.answer(number, true, &mut self.model);
+                    return Outcome::Say(Command::Unsubscribed { id });
+                }
+                (Operation::Unsubscribe, id, ended)
+            }
+            Event::Publish { id, topic, options, body } => {
+                let result = self.ask_to_publish(peer, id, topic, options, body);
+                match id {
+                    Some(_) if result.is_ok() && options.delay.is_some() => return Outcome::Delayed,
+                    Some(id) => (Operation::Publish, id, result),
+                    None => return Outcome::Nothing,
+                }
+            }
+            Event::Presence { id, topic } => {
+                let topic = TopicName::new(topic).expect("a name");
+                let ticket = Ticket(PEER | peer.client as u64, peer.life << 32 | id.0);
+                let asked = self.shards[usize::from(peer.shard)].hub.presence(&topic, false, ticket);
+                (Operation::Presence, id, asked)
+            }
+            _ => return Outcome::Nothing,
+        };
+        match result {
+            Ok(()) => {
+                peer.account.begin(number);
+                Outcome::InProgress(1)
+            }
+            Err(refusal) => {
+                peer.account.answer(number, true, &mut self.model);
+                Outcome::Say(Command::Refused { id, operation, refusal })
+            }
+        }
+    }
+
+    fn ask_to_subscribe(
+        &mut self,
+        peer: &mut Peer<'_>,
+        number: usize,
+        filter: TopicFilter,
+        since: Option<Position>,
+    ) -> Result<(), Refusal> {
+        let client = peer.client;
+        let ticket = Ticket(PEER | client as u64, peer.life << 32 | number as u64);
+        let had = peer.account.standing(&filter).is_some();
+        let hub = &mut self.shards[usize::from(peer.shard)].hub;
+        let taken = hub.subscribe(peer.who, &filter, since, Some(ticket), self.now);
+        match taken {
+            Ok(()) => {
+                self.model.require(!had, || format!("client {client} subscribed twice to {filter}"));
+                peer.account.requests[number].state = State::Asked;
+            }
+            Err(refusal) => {
+                let bounded = matches!(refusal, Refusal::TooManySubscriptions { .. } | Refusal::Busy { .. });
+                let right = bounded || (had && refusal == Refusal::AlreadySubscribed);
+                self.model.require(right, || format!("client {client}, {filter}: {refusal}"));
+            }
+        }
+        taken
+    }
+
+    fn end_subscription(&mut self, peer: &mut Peer<'_>, filter: &TopicFilter) -> Result<(), Refusal> {
+        let Shard { hub, fan_out, .. } = &mut self.shards[usize::from(peer.shard)];
+        let ended = hub.unsubscribe(peer.who, filter);
+        if ended.is_ok() && !self.model.sabotage.is_habit(Fault::ForgetWithdrawal) {
+            fan_out.withdraw(peer.who, |topic| filter.matches(topic) && !hub.is_subscribed(peer.who, topic));
+        }
+        let client = peer.client;
+        let had = peer.account.standing(filter);
+        let is_right = ended.is_ok() == had.is_some();
+        self.model.require(is_right, || format!("client {client} leaves {filter}: {ended:?}"));
+        if let Some(request) = had {
+            let was = std::mem::replace(&mut request.state, State::Over);
+            if was == State::Stands {
+                end_streams(peer.streams, filter);
+            }
+        }
+        ended
+    }
+
+    /// The client said hello: what it did not ask for comes no more.
+    fn end_automatic(&mut self, peer: &mut Peer<'_>) {
+        let Some(topic) = peer.automatic.take() else { return };
+        let filter = TopicFilter::Exact(topic_name(topic));
+        let Shard { hub, fan_out, .. } = &mut self.shards[usize::from(peer.shard)];
+        // It may have been refused.
+        let _ = hub.unsubscribe(peer.who, &filter);
+        fan_out.withdraw(peer.who, |topic| filter.matches(topic) && !hub.is_subscribed(peer.who, topic));
+        end_streams(peer.streams, &filter);
+    }
+
+    fn ask_to_publish(
+        &mut self,
+        peer: &mut Peer<'_>,
+        request: Option<RequestId>,
+        topic: &str,
+        options: PublishOptions,
+        sent: &[u8],
+    ) -> Result<(), Refusal> {
+        let PublishOptions { key, delay, ttl, class } = options;
+        let id = self.model.publications.len() as u64;
+        let class = class.and_then(Class::from_number).unwrap_or(Class::Bulk);
+        let name = TopicName::new(topic).expect("a name");
+        let publish = Publish { key, class, ..Publish::new(name, body(id, sent.len())) };
+        let mut publish = publish.timed(delay, ttl, self.now);
+        let is_delayed = delay.is_some_and(|delay| !delay.is_zero());
+        self.model.publications.push(Told {
+            topic: TOPICS.iter().position(|it| *it == topic).expect("one of ours"),
+            source: CLIENTS + peer.client as u64 + (peer.life << 32),
+            due: publish.due.max(self.now),
+            expires: publish.expires,
+            is_delayed,
+            bytes: publish.body.len(),
+            fate: Fate::Open,
+            asker: request.map(|id| Asker {
+                client: peer.client,
+                life: peer.life,
+                request: id.0,
+                is_delayed: delay.is_some(),
+            }),
+        });
+        if is_delayed && self.model.sabotage.is_habit(Fault::ForgetDelay) {
+            publish.due = Time::default();
+        }
+        let mut result = Ok(());
+        self.with(peer.shard, |hub, _, side| result = hub.publish(publish, Some(Ticket(id, 0)), side));
+        if let Err(refusal) = result {
+            self.model.answered(id, Err(refusal));
+        }
+        result
+    }
+
+    /// The application sees to what it has put off.
+    pub(crate) fn do_job(&mut self, client: usize) {
+        let Some(connection) = &mut self.clients[client].connection else { return };
+        if connection.jobs.is_empty() {
+            return;
+        }
+        let job = self.random.index(connection.jobs.len());
+        let (number, is_answered) = connection.jobs.swap_remove(job);
+        let shard = &self.shards[usize::from(connection.shard)];
+        let bytes = *self.random.pick(&[0, 10, 200]);
+        let command = Command::respond(RequestId(number), &BODY[..bytes]);
+        match is_answered {
+            true => connection.answer(number, false, command, (&shard.spares, self.now), &mut self.model),
+            false => connection.end_request(false, self.now, &mut self.model),
+        }
+        self.settle(client);
+    }
+}
+
+fn end_streams(streams: &mut BTreeMap<usize, Stream>, filter: &TopicFilter) {
+    for (topic, _) in TOPICS.iter().enumerate().filter(|(_, name)| filter.matches(name)) {
+        streams.entry(topic).or_default().end();
+    }
+}
+
+pub(crate) fn filter(topic: &str, prefix: bool) -> TopicFilter {
+    match prefix {
+        true => TopicFilter::Prefix(TopicPrefix::new(topic).expect("a prefix")),
+        false => TopicFilter::Exact(TopicName::new(topic).expect("a name")),
+    }
+}
+
+/// Marks the tickets of connections.
+pub(crate) const PEER: u64 = 1 << 63;
+
+/// Sources of publications from here on are connections.
+const CLIENTS: u64 = 1 << 16;
+
+/// What responses are made of.
+static BODY: [u8; 4096] = [0; 4096];
