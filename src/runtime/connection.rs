@@ -2,8 +2,8 @@ use std::{
     fmt,
     net::SocketAddr,
     sync::{
-        Arc, Condvar, Mutex,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        Arc, Condvar, Mutex, OnceLock,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant, SystemTime},
 };
@@ -35,12 +35,13 @@ pub(crate) struct Shared {
     closed: AtomicBool,
     /// In messages that handles sent and the shard has not taken yet.
     travelling_bytes: AtomicUsize,
-    travelling_messages: AtomicUsize,
+    travelling_messages: AtomicU32,
     /// Pushes in the outbox; written by the shard alone.
     waiting_bytes: AtomicUsize,
-    waiting_messages: AtomicUsize,
+    waiting_messages: AtomicU32,
     received_nanos: AtomicU64,
-    gate: Gate,
+    /// Made when somebody waits there for the first time.
+    gate: OnceLock<Box<Gate>>,
 }
 
 /// Where senders of a `Block` listener wait for room.
@@ -49,6 +50,17 @@ struct Gate {
     waiting: AtomicUsize,
     lock: Mutex<()>,
     room: Condvar,
+}
+
+impl Shared {
+    /// Wakes those who wait for room, or for the end.
+    fn notify(&self) {
+        if let Some(gate) = self.gate.get()
+            && gate.waiting.load(Ordering::Relaxed) > 0
+        {
+            gate.room.notify_all();
+        }
+    }
 }
 
 impl Connection {
@@ -66,11 +78,11 @@ impl Connection {
             router,
             closed: AtomicBool::new(false),
             travelling_bytes: AtomicUsize::new(0),
-            travelling_messages: AtomicUsize::new(0),
+            travelling_messages: AtomicU32::new(0),
             waiting_bytes: AtomicUsize::new(0),
-            waiting_messages: AtomicUsize::new(0),
+            waiting_messages: AtomicU32::new(0),
             received_nanos: AtomicU64::new(now.as_nanos()),
-            gate: Gate::default(),
+            gate: OnceLock::new(),
         }))
     }
 
@@ -190,21 +202,24 @@ impl Connection {
     /// Counts a message of `len` bytes as travelling; how many bytes and messages do now.
     fn travels(&self, len: usize) -> (usize, usize) {
         let bytes = self.0.travelling_bytes.fetch_add(len, Ordering::Relaxed) + len;
-        (bytes, self.0.travelling_messages.fetch_add(1, Ordering::Relaxed) + 1)
+        (bytes, self.0.travelling_messages.fetch_add(1, Ordering::Relaxed) as usize + 1)
+    }
+
+    fn queued_messages(&self) -> usize {
+        let (travelling, waiting) = (&self.0.travelling_messages, &self.0.waiting_messages);
+        travelling.load(Ordering::Relaxed) as usize + waiting.load(Ordering::Relaxed) as usize
     }
 
     /// Whether `len` bytes more are over a bound. One message always fits into an empty outbox.
     fn is_full(&self, len: usize, bounds: &OutboxBounds) -> bool {
-        let messages = self.0.waiting_messages.load(Ordering::Relaxed)
-            + self.0.travelling_messages.load(Ordering::Relaxed);
+        let messages = self.queued_messages();
         messages > 0 && (messages >= bounds.messages_max || self.queued_bytes() + len > bounds.bytes_max)
     }
 
     /// Whether at most half of what may wait for the peer does.
     pub(crate) fn has_room(&self) -> bool {
         let bounds = self.bounds();
-        let messages = self.0.waiting_messages.load(Ordering::Relaxed)
-            + self.0.travelling_messages.load(Ordering::Relaxed);
+        let messages = self.queued_messages();
         self.queued_bytes() <= bounds.bytes_max / 2 && messages <= bounds.messages_max / 2
     }
 
@@ -220,7 +235,7 @@ impl Connection {
             return false;
         }
         let deadline = Instant::now() + limit;
-        let gate = &self.0.gate;
+        let gate = self.0.gate.get_or_init(Box::default);
         let mut guard = gate.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         gate.waiting.fetch_add(1, Ordering::SeqCst);
         // One look decides: what travels is counted nowhere for a moment while the shard takes it over.
@@ -260,10 +275,9 @@ impl Connection {
     /// The shard tells what waits in the outbox now.
     pub(crate) fn publish_waiting(&self, bytes: usize, messages: usize) {
         self.0.waiting_bytes.store(bytes, Ordering::Relaxed);
-        self.0.waiting_messages.store(messages, Ordering::Relaxed);
-        if self.0.gate.waiting.load(Ordering::Relaxed) > 0 {
-            self.0.gate.room.notify_all();
-        }
+        // Not even a bound of messages is more than fits.
+        self.0.waiting_messages.store(u32::try_from(messages).unwrap_or(u32::MAX), Ordering::Relaxed);
+        self.0.notify();
     }
 
     pub(crate) fn received(&self, now: Time) {
@@ -272,9 +286,7 @@ impl Connection {
 
     pub(crate) fn mark_closed(&self) {
         self.0.closed.store(true, Ordering::Release);
-        if self.0.gate.waiting.load(Ordering::Relaxed) > 0 {
-            self.0.gate.room.notify_all();
-        }
+        self.0.notify();
     }
 
     /// The bounds of its outbox at this moment.

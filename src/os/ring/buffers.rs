@@ -15,11 +15,17 @@ pub(super) const GROUP: u16 = 0;
 
 /// Receive buffers that the kernel fills, shared by all connections of a shard.
 ///
-/// Invariant: a buffer is either with the kernel (in the ring of entries) or in exactly one [`Filled`].
+/// The kernel fills them in turn, so that all it has are soon resident. It gets few at first, and twice as many whenever
+/// most of them are in use: a shard with little to receive uses little memory.
+///
+/// Invariant: a buffer is with the kernel (in the ring of entries), or in exactly one [`Filled`], or was never given
+/// (`given` and above).
 #[derive(Debug)]
 pub(super) struct Buffers {
     memory: Rc<Memory>,
     count: u16,
+    /// Buffers that the kernel was given at least once.
+    given: u16,
     buffer_bytes: u32,
     /// Next entry to write; the kernel has seen everything before `published`.
     tail: u16,
@@ -40,11 +46,16 @@ impl Buffers {
             io.submitter().register_buf_ring_with_flags(memory.entries.as_ptr() as u64, count, GROUP, 0)
         }
         .map_err(RingError::from_buffer_registration)?;
-        let mut buffers =
-            Self { memory: Rc::new(memory), count, buffer_bytes, tail: 0, published: u16::MAX, free: 0 };
-        for id in 0..count {
-            buffers.give(id);
-        }
+        let mut buffers = Self {
+            memory: Rc::new(memory),
+            count,
+            given: 0,
+            buffer_bytes,
+            tail: 0,
+            published: u16::MAX,
+            free: 0,
+        };
+        buffers.grow_to(COUNT_FIRST);
         buffers.publish();
         Ok(buffers)
     }
@@ -58,9 +69,25 @@ impl Buffers {
         self.free
     }
 
+    /// Gives the kernel buffers that it never had, up to `count` in all.
+    fn grow_to(&mut self, count: u16) {
+        let count = count.min(self.count);
+        for id in self.given..count {
+            self.give(id);
+        }
+        self.given = self.given.max(count);
+    }
+
+    /// The kernel had no buffer left: gives it more; false when it has all.
+    pub(super) fn grow(&mut self) -> bool {
+        let before = self.given;
+        self.grow_to(self.given.saturating_mul(2));
+        self.given > before
+    }
+
     /// Takes over buffer `id`, in which the kernel wrote `len` bytes.
     pub(super) fn take(&mut self, id: u16, len: u32) -> Filled {
-        assert!(id < self.count && len <= self.buffer_bytes, "the kernel names buffers that it was given");
+        assert!(id < self.given && len <= self.buffer_bytes, "the kernel names buffers that it was given");
         self.free -= 1;
         Filled { memory: Rc::clone(&self.memory), id, len }
     }
@@ -70,8 +97,11 @@ impl Buffers {
         self.give(data.id);
     }
 
-    /// Shows the kernel what was recycled since the last time.
+    /// Shows the kernel what was recycled since the last time, and more where most are in use.
     pub(super) fn publish(&mut self) {
+        if self.free < usize::from(self.given / 4) {
+            self.grow();
+        }
         if self.published == self.tail {
             return;
         }
@@ -175,6 +205,9 @@ fn unmap(address: NonNull<u8>, len: usize) {
     // left: `Filled` keeps `Memory` alive.
     let _ = unsafe { munmap(address.as_ptr().cast(), len) };
 }
+
+/// Buffers that the kernel has at first.
+const COUNT_FIRST: u16 = 64;
 
 /// What a buffer ring can hold.
 const COUNT_MAX: u16 = 1 << 15;

@@ -9,6 +9,7 @@ use io_uring::cqueue;
 
 use super::{
     Completion, Feature, ReceiveEnd, Ring,
+    flights::Flights,
     kind::{Kind, decode},
 };
 
@@ -103,7 +104,9 @@ impl Ring {
         let how = match error.raw_os_error() {
             _ if it.stopping => ReceiveEnd::Stopped,
             Some(libc::ENOBUFS) => {
-                self.counters.starvations += 1;
+                if !self.buffers.grow() {
+                    self.counters.starvations += 1;
+                }
                 it.receiving = true;
                 self.starved.push_back(slot);
                 return None;
@@ -126,8 +129,7 @@ impl Ring {
     }
 
     fn complete_send(&mut self, slot: u32, entry: &cqueue::Entry) -> Option<Completion> {
-        let it = &mut self.slots[slot as usize];
-        let in_flight = it.in_flight.as_mut().expect("a send completes once, and its memory waits for that");
+        let in_flight = self.flights.get(self.slots[slot as usize].in_flight);
         let result = match result(entry) {
             Ok(len) if in_flight.advance(len as usize) => Ok(()),
             // Short: a signal, or memory pressure. The rest follows.
@@ -142,8 +144,8 @@ impl Ring {
             }
             Err(error) => Err(error),
         };
-        self.sends_in_flight -= 1;
-        let payload = self.slots[slot as usize].in_flight.take().expect("it was there above").into_payload();
+        let number = std::mem::replace(&mut self.slots[slot as usize].in_flight, Flights::NONE);
+        let payload = self.flights.remove(number).into_payload();
         Some(Completion::Sent { slot, payload, result })
     }
 }

@@ -10,6 +10,7 @@
 mod buffers;
 mod complete;
 mod features;
+mod flights;
 mod kind;
 mod payload;
 
@@ -32,6 +33,7 @@ pub use payload::Payload;
 
 use crate::needs::{SHORT_PAUSE, SHORT_TRIES};
 use buffers::Buffers;
+use flights::Flights;
 use kind::{Kind, encode};
 use payload::InFlight;
 
@@ -148,7 +150,8 @@ pub struct Ring {
     starved: VecDeque<u32>,
     /// A slot whose last bytes came after it was asked to stop: they are told first, then that it stopped.
     stopped: Option<u32>,
-    sends_in_flight: usize,
+    /// What is being sent.
+    flights: Flights,
     alarm: Box<types::Timespec>,
     /// A read of the eventfd is with the kernel, into `wake_count`.
     awaiting_wake: bool,
@@ -173,12 +176,13 @@ pub struct RingCounters {
     pub starvations: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Slot {
     attached: bool,
     receiving: bool,
     stopping: bool,
-    in_flight: Option<InFlight>,
+    /// Number of its send in `Ring::flights`, or [`Flights::NONE`].
+    in_flight: u32,
     connecting: Option<Box<payload::Address>>,
 }
 
@@ -207,7 +211,7 @@ impl Ring {
             buffers,
             starved: VecDeque::new(),
             stopped: None,
-            sends_in_flight: 0,
+            flights: Flights::default(),
             alarm: Box::default(),
             awaiting_wake: false,
             wake_count: Box::default(),
@@ -375,9 +379,8 @@ impl Ring {
     /// When a send is in flight on this slot: the order of two would be undefined.
     pub fn send(&mut self, slot: u32, payload: Payload) {
         let it = &mut self.slots[slot as usize];
-        assert!(it.attached && it.in_flight.is_none(), "one send at a time, on an attached slot");
-        it.in_flight = Some(InFlight::new(payload));
-        self.sends_in_flight += 1;
+        assert!(it.attached && it.in_flight == Flights::NONE, "one send at a time, on an attached slot");
+        it.in_flight = self.flights.insert(InFlight::new(payload));
         self.arm_send(slot);
     }
 
@@ -493,7 +496,7 @@ impl Ring {
     }
 
     fn arm_send(&mut self, slot: u32) {
-        let in_flight = self.slots[slot as usize].in_flight.as_mut().expect("set by the caller");
+        let in_flight = self.flights.get(self.slots[slot as usize].in_flight);
         let entry = in_flight.entry(types::Fixed(slot));
         self.push(entry, Kind::Send, slot);
     }
@@ -528,9 +531,21 @@ impl Ring {
     }
 }
 
+impl Default for Slot {
+    fn default() -> Self {
+        Self {
+            attached: false,
+            receiving: false,
+            stopping: false,
+            in_flight: Flights::NONE,
+            connecting: None,
+        }
+    }
+}
+
 impl Slot {
     const fn is_busy(&self) -> bool {
-        self.receiving || self.in_flight.is_some() || self.connecting.is_some()
+        self.receiving || self.in_flight != Flights::NONE || self.connecting.is_some()
     }
 }
 
@@ -546,15 +561,17 @@ impl Drop for Ring {
         self.listeners.clear();
         let _ = self.io.submitter().register_sync_cancel(None, types::CancelBuilder::any());
         for _ in 0..DROP_TURNS {
-            let idle = self.slots.iter().all(|it| it.in_flight.is_none() && it.connecting.is_none());
+            let idle = self.flights.len() == 0 && self.slots.iter().all(|it| it.connecting.is_none());
             if idle && !self.awaiting_wake {
                 break;
             }
             let _ = self.enter();
             while self.next_completion().is_some() {}
         }
+        if self.flights.len() > 0 {
+            std::mem::forget(std::mem::take(&mut self.flights));
+        }
         for it in &mut self.slots {
-            std::mem::forget(it.in_flight.take());
             std::mem::forget(it.connecting.take());
         }
         if self.awaiting_wake {

@@ -1,8 +1,6 @@
 //! Bytes in, events out: the one way from the peer to its session.
 
-use super::{
-    CloseReason, Connection, Drops, Ending, History, Hold, Holds, Limits, Side, Spares, State, Unconfirmed,
-};
+use super::{CloseReason, Connection, Drops, Ending, Hold, Holds, Limits, Side, Spares, State, Unconfirmed};
 use crate::{
     Command, EndOfStream, Error, Event, Progress, RequestId, Time,
     outbox::{Outbox, Run},
@@ -277,7 +275,8 @@ impl Input<'_> {
                 self.connection.requests += requests;
                 if let Some(asked) = history {
                     // One history at a time: the rest of what the peer asks is read when it has got this one.
-                    self.connection.history = History { asked, answered: false };
+                    self.connection.history_asked = asked;
+                    self.connection.history_answered = false;
                     self.connection.holds.place(Hold::History);
                 }
             }

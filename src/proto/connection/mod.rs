@@ -59,7 +59,9 @@ pub struct Connection {
     outbox: Outbox,
     /// How fast the outbox may empty, where there is a rate limit.
     pace: Option<Box<Paced>>,
-    history: History,
+    /// The request for the history of a topic, which holds reading, and whether it was answered.
+    history_asked: RequestId,
+    history_answered: bool,
     /// Requests that are not answered yet.
     requests: u32,
     /// Publications with a delay that are not answered yet. They are no requests in progress: neither reading nor
@@ -201,13 +203,6 @@ impl From<Ending> for CloseReason {
     }
 }
 
-/// The history of a topic that the peer asked for.
-#[derive(Clone, Copy, Debug, Default)]
-struct History {
-    asked: RequestId,
-    answered: bool,
-}
-
 impl Connection {
     /// A connection without a session: what it sends is kept until [`open`](Self::open).
     pub fn new(side: Side, pace: &Pace, now: Time) -> Self {
@@ -225,7 +220,8 @@ impl Connection {
             frame_began: Time::NEVER,
             outbox: Outbox::default(),
             pace: (!pace.is_none()).then(|| Box::new(Paced { pacer: Pacer::new(pace, now), waits: false })),
-            history: History::default(),
+            history_asked: RequestId::default(),
+            history_answered: false,
             requests: 0,
             delayed: 0,
             ending: None,
@@ -545,8 +541,8 @@ impl Connection {
 
     /// This request was answered by what was [said](Self::say): if it was for a history, reading goes on.
     pub fn handle_history(&mut self, id: RequestId, now: Time) {
-        self.history.answered |= self.history.asked == id;
-        if self.history.answered {
+        self.history_answered |= self.history_asked == id;
+        if self.history_answered {
             self.lift(Hold::History, now);
         }
     }

@@ -162,8 +162,9 @@ pub struct FramedSession<P> {
     packet_len_max: usize,
     request_count: u64,
     speech: Speech,
-    /// What the session itself has to answer: frame id, operation, and why not.
-    own: Option<(u32, u8, Option<Refusal>)>,
+    /// What the session itself has to answer: frame id, operation, and why not. Boxed, as what few need, and not for
+    /// long.
+    own: Option<Box<(u32, u8, Option<Refusal>)>>,
 }
 
 /// What the first frame decided.
@@ -213,7 +214,7 @@ impl<P: Parser> Session for FramedSession<P> {
     }
 
     fn poll_transmit(&mut self, out: &mut Vec<u8>) {
-        match self.own.take() {
+        match self.own.take().map(|own| *own) {
             Some((id, op, Some(refusal))) => framed(id, out, |out| control::encode_refusal(op, refusal, out)),
             Some((id, _, None)) => framed(id, out, |out| control::encode_answer(&control::Answer::Pong, out)),
             None => {}
@@ -252,11 +253,11 @@ impl<P> FramedSession<P> {
         match self.event(header.id, payload) {
             Ok(Some(event)) => Progress::event(packet.len(), event),
             Ok(None) => {
-                self.own = Some((header.id, control::op::PING, None));
+                self.own = Some(Box::new((header.id, control::op::PING, None)));
                 Progress::silent(packet.len()).and_more()
             }
             Err((op, refusal)) => {
-                self.own = Some((header.id, op, Some(refusal)));
+                self.own = Some(Box::new((header.id, op, Some(refusal))));
                 Progress::silent(packet.len()).and_more()
             }
         }

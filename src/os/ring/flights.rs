@@ -1,0 +1,44 @@
+use super::payload::InFlight;
+
+/// The payloads with the kernel, by number: a slot without a send keeps no more than [`NONE`](Self::NONE).
+///
+/// The memory that the kernel reads is on the heap, so a payload may move while it is here.
+#[derive(Debug, Default)]
+pub(super) struct Flights {
+    all: Vec<Option<InFlight>>,
+    /// Numbers in `all` that are not in use.
+    free: Vec<u32>,
+}
+
+impl Flights {
+    /// No payload has this number.
+    pub(super) const NONE: u32 = u32::MAX;
+
+    pub(super) fn insert(&mut self, payload: InFlight) -> u32 {
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.all.push(None);
+            (self.all.len() - 1) as u32
+        });
+        self.all[number as usize] = Some(payload);
+        number
+    }
+
+    /// # Panics
+    /// Nothing has this number: a send completes once, and its memory waits for that.
+    pub(super) fn get(&mut self, number: u32) -> &mut InFlight {
+        self.all[number as usize].as_mut().expect("a send completes once, and its memory waits for that")
+    }
+
+    /// # Panics
+    /// As [`get`](Self::get).
+    pub(super) fn remove(&mut self, number: u32) -> InFlight {
+        let payload = self.all[number as usize].take();
+        self.free.push(number);
+        payload.expect("a send completes once, and its memory waits for that")
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.all.len() - self.free.len()
+    }
+}
