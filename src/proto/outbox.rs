@@ -22,10 +22,10 @@ pub struct Outbox {
     items: VecDeque<Item>,
     /// Invariant: `bytes` and `messages` are those of `items` and of what is in flight.
     bytes: usize,
-    messages: usize,
     /// What of them is responses: those that a peer asked for and does not read.
     response_bytes: usize,
-    response_messages: usize,
+    messages: u32,
+    response_messages: u32,
     in_flight: Option<InFlight>,
     /// What most outboxes never need.
     rare: Option<Box<Rare>>,
@@ -199,7 +199,7 @@ impl Outbox {
 
     /// Messages that wait or are in flight.
     pub const fn messages(&self) -> usize {
-        self.messages
+        self.messages as usize
     }
 
     /// Bytes of responses, those in flight included.
@@ -232,8 +232,8 @@ impl Outbox {
         {
             self.bytes -= run.bytes.len();
             self.response_bytes -= run.bytes.len();
-            self.messages -= run.messages;
-            self.response_messages -= run.messages;
+            self.messages -= run.messages as u32;
+            self.response_messages -= run.messages as u32;
             return run;
         }
         Run { bytes: spare(), messages: 0, since: now }
@@ -248,8 +248,8 @@ impl Outbox {
         let run = Run { messages: run.messages + messages, ..run };
         self.bytes += run.bytes.len();
         self.response_bytes += run.bytes.len();
-        self.messages += run.messages;
-        self.response_messages += run.messages;
+        self.messages += run.messages as u32;
+        self.response_messages += run.messages as u32;
         self.items.push_back(Item::Run(run));
         None
     }
@@ -422,12 +422,11 @@ impl Outbox {
             }
         }
         let Some(in_flight) = self.in_flight.take() else { return (0, 0) };
-        let messages = in_flight.messages as usize;
         self.bytes -= in_flight.bytes;
         self.response_bytes -= in_flight.response_bytes;
-        self.messages -= messages;
-        self.response_messages -= in_flight.response_messages as usize;
-        (in_flight.bytes, messages)
+        self.messages -= in_flight.messages;
+        self.response_messages -= in_flight.response_messages;
+        (in_flight.bytes, in_flight.messages as usize)
     }
 
     /// Takes the memory of a queue in which nothing waits, to be [lent](Self::lend) again: most connections are idle most
@@ -467,9 +466,9 @@ impl Outbox {
             pushes += std::mem::take(&mut rare.blocked).len();
         }
         let rest = self.in_flight.as_ref();
-        (self.bytes, self.messages) = rest.map_or((0, 0), |it| (it.bytes, it.messages as usize));
+        (self.bytes, self.messages) = rest.map_or((0, 0), |it| (it.bytes, it.messages));
         (self.response_bytes, self.response_messages) =
-            rest.map_or((0, 0), |it| (it.response_bytes, it.response_messages as usize));
+            rest.map_or((0, 0), |it| (it.response_bytes, it.response_messages));
         pushes
     }
 
@@ -504,7 +503,7 @@ impl Outbox {
         let removed = std::mem::replace(item, Item::Gone);
         rare.gone += 1;
         self.bytes -= removed.len();
-        self.messages -= removed.messages();
+        self.messages -= removed.messages() as u32;
         self.trim();
         let gone = self.gone();
         if gone > GONE_MAX && gone * 2 > self.items.len() {
@@ -552,7 +551,7 @@ impl Outbox {
 
     /// Pushes, those in flight included.
     pub const fn push_messages(&self) -> usize {
-        self.messages - self.response_messages
+        (self.messages - self.response_messages) as usize
     }
 
     /// One message always fits where there is none, or a large one could never be sent. Responses do not count: a peer

@@ -191,18 +191,28 @@ impl Connection {
             return Err(if self.is_open() { Sent::Full } else { Sent::Gone });
         }
         // What travels is bounded too: a shard that does not come to it must not gather a heap.
-        let (travelling, messages) = self.travels(len);
-        if messages > 1 && (travelling > bounds.bytes_max || messages > bounds.messages_max) {
-            self.arrived(len);
-            return Err(Sent::Full);
-        }
-        Ok(())
+        if self.travels_within(&bounds, len) { Ok(()) } else { Err(Sent::Full) }
     }
 
-    /// Counts a message of `len` bytes as travelling; how many bytes and messages do now.
-    fn travels(&self, len: usize) -> (usize, usize) {
-        let bytes = self.0.travelling_bytes.fetch_add(len, Ordering::Relaxed) + len;
-        (bytes, self.0.travelling_messages.fetch_add(1, Ordering::Relaxed) as usize + 1)
+    /// Counts a message of `len` bytes as travelling if it may: one may always. It is not counted first and taken back
+    /// then, since others would see that.
+    fn travels_within(&self, bounds: &OutboxBounds, len: usize) -> bool {
+        let messages = self.0.travelling_messages.load(Ordering::Relaxed) as usize;
+        if messages > 0 && messages >= bounds.messages_max {
+            return false;
+        }
+        let sum = |bytes: usize| Some(bytes + len).filter(|sum| messages == 0 || *sum <= bounds.bytes_max);
+        let counted = self.0.travelling_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
+        if counted.is_ok() {
+            self.0.travelling_messages.fetch_add(1, Ordering::Relaxed);
+        }
+        counted.is_ok()
+    }
+
+    /// Counts a message of `len` bytes as travelling.
+    fn travels(&self, len: usize) {
+        self.0.travelling_bytes.fetch_add(len, Ordering::Relaxed);
+        self.0.travelling_messages.fetch_add(1, Ordering::Relaxed);
     }
 
     fn queued_messages(&self) -> usize {

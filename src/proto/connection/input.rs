@@ -10,7 +10,8 @@ use crate::{
 ///
 /// [`advance`](Self::advance) gives event after event; each is followed by [`conclude`](Self::conclude) with what the
 /// application did about it, and the last by [`finish`](Self::finish). A pass that is dropped instead, because the
-/// application panicked, keeps the answers that were given before.
+/// application panicked, keeps the answers that were given before and what was not taken: see
+/// [`Connection::handle_panic`].
 pub struct Input<'c> {
     connection: &'c mut Connection,
     limits: &'c Limits,
@@ -59,9 +60,6 @@ pub enum Outcome<'a> {
     InProgress(u32),
     /// The answer comes when a publication is due.
     Delayed,
-    /// The handler of this request panicked: the peer gets the protocol's failure, or the connection ends where it has
-    /// none.
-    Panicked(RequestId),
 }
 
 /// What came of a pass.
@@ -270,7 +268,7 @@ impl Input<'_> {
         let history = self.history.take();
         match outcome {
             Outcome::Nothing => {}
-            Outcome::Say(command) => _ = self.say(command),
+            Outcome::Say(command) => self.say(command),
             Outcome::InProgress(requests) => {
                 self.connection.requests += requests;
                 if let Some(asked) = history {
@@ -281,18 +279,13 @@ impl Input<'_> {
                 }
             }
             Outcome::Delayed => self.connection.delayed += 1,
-            Outcome::Panicked(id) => {
-                if !self.say(Command::Forget { id }) {
-                    self.connection.end(CloseReason::Panic, self.limits, self.now);
-                }
-            }
         }
     }
 
     #[inline]
-    fn say(&mut self, command: Command<'_>) -> bool {
-        let Connection { session: Some(session), dialect, .. } = &mut *self.connection else { return false };
-        let Some(run) = &mut self.run else { return false };
+    fn say(&mut self, command: Command<'_>) {
+        let Connection { session: Some(session), dialect, .. } = &mut *self.connection else { return };
+        let Some(run) = &mut self.run else { return };
         let may_be_refused = matches!(command, Command::Fail { .. } | Command::Forget { .. });
         let may_change_dialect = matches!(command, Command::Welcome { .. });
         let before = run.bytes.len();
@@ -302,13 +295,17 @@ impl Input<'_> {
         if may_change_dialect {
             *dialect = session.dialect();
         }
-        said
     }
 
     /// Ends the pass: keeps what was not taken, and ends the connection if that has come out.
     #[inline]
     pub fn finish(mut self) -> Handled {
         self.transmit();
+        self.close()
+    }
+
+    #[inline]
+    fn close(&mut self) -> Handled {
         self.put_run();
         let (fresh, taken, now) = (self.fresh, self.taken, self.now);
         let (limits, spares, fault) = (self.limits, self.spares, self.fault);
@@ -357,7 +354,10 @@ impl Input<'_> {
 
 impl Drop for Input<'_> {
     fn drop(&mut self) {
-        self.put_run();
+        // It was not finished: the application has panicked.
+        if self.run.is_some() {
+            self.close();
+        }
     }
 }
 

@@ -404,11 +404,18 @@ impl Connection {
     }
 
     /// Who was to answer this request panicked: the peer gets the protocol's failure, or the connection ends where it has
-    /// none.
+    /// none. Otherwise what the peer sent behind it is taken: see [`take_resume`](Self::take_resume).
     pub fn handle_panic(&mut self, id: RequestId, limits: &Limits, spares: &Spares, now: Time) {
-        if !self.say(Command::Forget { id }, spares, now) {
+        if self.say(Command::Forget { id }, spares, now) {
+            self.resume();
+        } else {
             self.end(CloseReason::Panic, limits, now);
         }
+    }
+
+    /// Goes on with what waits, after an interruption that was not the connection's.
+    pub fn resume(&mut self) {
+        self.resumes |= self.state == State::Open && self.holds.is_empty();
     }
 
     /// Lets the session say what it has to say itself. Where too much waits, it is asked when half of that was sent.

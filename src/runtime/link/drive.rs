@@ -82,6 +82,7 @@ impl Shard {
     /// costs the connection, and nothing else.
     pub(super) fn drive(&self, conn: &mut Conn, bytes: &[u8]) {
         self.guarded(conn, |conn| self.pass(conn, bytes));
+        self.arm_timer(conn);
     }
 
     fn pass(&self, conn: &mut Conn, bytes: &[u8]) {
@@ -126,7 +127,10 @@ impl Shard {
         let reads = conn.moving.is_none() && conn.core.wants_input();
         conn.transport.read(reads, &self.ring);
         self.queue_changed(conn);
-        self.arm_timer(conn);
+        // While it is open, a deadline moves forward only where that is seen to: in a pass, and when something is sent.
+        if !conn.core.is_open() {
+            self.arm_timer(conn);
+        }
     }
 
     /// Does what the end of a connection asks for.
@@ -151,10 +155,17 @@ impl Shard {
         self.queue_changed(conn);
     }
 
-    fn handler_panicked(&self, connection: &Connection) {
+    fn handler_panicked(&self, conn: &mut Conn) {
         self.counters.panics.add(1);
         if self.may_log(Notice::Panic) {
-            tracing::error!(shard = self.id, connection = %connection.id(), "a handler panicked");
+            tracing::error!(shard = self.id, connection = %conn.handle.id(), "a handler panicked");
+        }
+        let now = self.now();
+        match self.handling.take() {
+            Some((id, true)) => conn.core.handle_panic(id, &conn.limits, &self.spares, now),
+            // It is lost, and counted.
+            Some((_, false)) => conn.core.resume(),
+            None => conn.core.end(CloseReason::Panic, &conn.limits, now),
         }
     }
 
@@ -163,8 +174,7 @@ impl Shard {
         let run = AssertUnwindSafe(|| f(&mut *conn));
         if catch_unwind(run).is_err() {
             self.runs(None);
-            self.handler_panicked(&conn.handle);
-            conn.core.end(CloseReason::Panic, &conn.limits, self.now());
+            self.handler_panicked(conn);
         }
     }
 }
@@ -192,12 +202,9 @@ impl Application<'_> {
     fn ask_service(&mut self, request: Request<'_>) -> Outcome<'_> {
         let (id, expects_answer) = (request.id, request.expects_answer);
         let mut reply = Reply::new(self.connection, &request, &mut self.scratch);
-        let call = || self.service.request(self.connection, request, &mut reply);
-        if catch_unwind(AssertUnwindSafe(call)).is_err() {
-            self.shard.handler_panicked(self.connection);
-            // One that expects no answer is lost, and counted.
-            return if expects_answer { Outcome::Panicked(id) } else { Outcome::Nothing };
-        }
+        self.shard.handling.set(Some((id, expects_answer)));
+        self.service.request(self.connection, request, &mut reply);
+        self.shard.handling.set(None);
         let Scratch { head, body, written } = &self.scratch;
         match written {
             Written::Later(requests) => Outcome::InProgress(*requests),

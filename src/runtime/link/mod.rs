@@ -33,8 +33,10 @@ pub(crate) struct Conn {
     pub(crate) role: Role,
     /// The shard that it is moving to, once the ring has let go.
     pub(crate) moving: Option<u16>,
-    /// The one timer, and when it goes off: never later than the earliest deadline.
-    pub(crate) timer: Option<(TimerKey, Time)>,
+    /// The one timer, if it is set.
+    pub(crate) timer: TimerKey,
+    /// When that goes off: never later than the earliest deadline; [`Time::NEVER`] while it is not set.
+    pub(crate) timer_at: Time,
     /// It is in the list of connections to flush this turn.
     pub(crate) dirty: bool,
     /// Bytes and messages waiting, as last reported to handles and counters.
@@ -64,7 +66,8 @@ impl Conn {
             limits,
             role,
             moving: None,
-            timer: None,
+            timer: TimerKey::NONE,
+            timer_at: Time::NEVER,
             dirty: false,
             published: (0, 0),
         }

@@ -79,6 +79,7 @@ impl Shard {
             conn.core.open(session, self.now());
             owner.connected(&conn.handle, self.now());
             conn.core.transmit(&conn.limits, &self.spares, self.now());
+            self.arm_timer(conn);
         });
     }
 

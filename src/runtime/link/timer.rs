@@ -28,26 +28,24 @@ impl Shard {
     /// Makes sure that the timer goes off by `deadline`.
     #[inline]
     pub(super) fn arm_timer_by(&self, conn: &mut Conn, deadline: Time) {
-        if let Some((_, at)) = conn.timer
-            && at <= deadline
-        {
+        if conn.timer_at <= deadline {
             return;
         }
-        self.cancel_timer(conn.timer.take());
+        self.cancel_timer(conn.timer);
         let key = self.timers.borrow_mut().insert(deadline, Timer::Connection(conn.handle.id()));
-        conn.timer = Some((key, deadline));
+        (conn.timer, conn.timer_at) = (key, deadline);
     }
 
-    pub(super) fn cancel_timer(&self, timer: Option<(TimerKey, Time)>) {
-        if let Some((key, _)) = timer {
-            self.timers.borrow_mut().cancel(key);
+    pub(super) fn cancel_timer(&self, timer: TimerKey) {
+        if timer != TimerKey::NONE {
+            self.timers.borrow_mut().cancel(timer);
         }
     }
 
     /// The timer of a connection went off.
     pub(crate) fn on_connection_timer(&self, id: ConnId) {
         self.with_conn(id, |conn| {
-            conn.timer = None;
+            (conn.timer, conn.timer_at) = (TimerKey::NONE, Time::NEVER);
             if conn.moving.is_some() {
                 return;
             }
@@ -56,6 +54,7 @@ impl Shard {
                 conn.core.handle_acknowledgement(conn.transport.acknowledgement(), &conn.limits, now);
             }
             self.guarded(conn, |conn| conn.core.handle_timeout(&conn.limits, &self.spares, now));
+            self.arm_timer(conn);
         });
     }
 

@@ -173,6 +173,7 @@ impl Seed {
             spares: Spares::default(),
             limits: RefCell::default(),
             scratch: Cell::default(),
+            handling: Cell::default(),
             accept_delay: Cell::new(ACCEPT_DELAY_MIN),
             draining: Cell::new(false),
             drain_deadline: Cell::new(None),

@@ -28,7 +28,7 @@ use std::{
 use bytes::Bytes;
 use shardcast_os::{ring::Ring, spsc};
 use shardcast_proto::{
-    Time,
+    RequestId, Time,
     connection::{self, CloseReason, Hold, Spares},
 };
 
@@ -109,6 +109,8 @@ pub(crate) struct Shard {
     /// Buffers to be used again.
     pub(crate) spares: Spares,
     pub(crate) scratch: Cell<Scratch>,
+    /// The request whose handler runs, and whether it expects an answer.
+    pub(crate) handling: Cell<Option<(RequestId, bool)>>,
     pub(crate) accept_delay: Cell<Duration>,
     pub(crate) draining: Cell<bool>,
     pub(crate) drain_deadline: Cell<Option<Time>>,

@@ -35,6 +35,11 @@ pub(crate) struct TimerKey {
     generation: u32,
 }
 
+impl TimerKey {
+    /// No timer has this key.
+    pub(crate) const NONE: Self = Self { index: NONE, generation: 0 };
+}
+
 impl<T> TimerWheel<T> {
     /// An empty wheel; `now` is the time from which it turns.
     pub(crate) fn new(now: Time) -> Self {

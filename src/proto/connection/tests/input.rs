@@ -89,14 +89,19 @@ fn answers_before_a_panic_are_sent() {
 }
 
 #[test]
-fn a_pass_that_is_dropped_without_an_end_keeps_its_answers() {
+fn a_pass_that_is_dropped_keeps_its_answers_and_what_it_has_not_taken() {
     let mut rig = Rig::new();
-    let mut input = rig.core.input(b"one\n", &rig.limits, &rig.spares, rig.now).expect("it is open");
+    let mut input = rig.core.input(b"one\ntwo\n", &rig.limits, &rig.spares, rig.now).expect("it is open");
     let Advance::Event(Event::Request(Request { id, .. })) = input.advance() else { panic!("a request") };
     input.conclude(Outcome::Say(Command::respond(id, b"yes")));
     drop(input);
     rig.flush();
     assert_eq!(rig.sent, "yes\n");
+    // What is behind it was not taken, and waits.
+    rig.core.resume();
+    rig.settle();
+    rig.flush();
+    assert_eq!((&*rig.sent, rig.events.len()), ("yes\nyes\n", 1));
 }
 
 #[test]
