@@ -62,8 +62,9 @@ struct EchoReady;
 impl Servant for EchoReady {
     #[inline]
     fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
-        let packet = packet.to_vec();
-        reply.answer_with("echo", async move { packet });
+        let mut body = reply.buffer();
+        body.extend_from_slice(packet);
+        reply.answer_with("echo", async move { body });
     }
 }
 
@@ -72,10 +73,11 @@ struct EchoYield;
 impl Servant for EchoYield {
     #[inline]
     fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
-        let packet = packet.to_vec();
+        let mut body = reply.buffer();
+        body.extend_from_slice(packet);
         reply.answer_with("echo", async move {
             task::yield_now().await;
-            packet
+            body
         });
     }
 }

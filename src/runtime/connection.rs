@@ -154,6 +154,16 @@ impl Connection {
         if !self.is_open() {
             return Sent::Gone;
         }
+        let here = self.0.id.shard;
+        let mut answered = Some(answered);
+        // What was sent before goes first.
+        let is_next = self.0.travelling_messages.load(Ordering::Relaxed) == 0;
+        current::with(|shard| {
+            if is_next && shard.id == here && self.is_of(&shard.router) {
+                answered = answered.take().and_then(|it| shard.answer_now(self.0.id, id, it).err());
+            }
+        });
+        let Some(answered) = answered else { return Sent::Queued };
         let message = Message::Answer { id, answered };
         self.travels(message.len());
         let envelope = Envelope::Deliver { to: self.clone(), message, posted: current::now() };

@@ -9,7 +9,7 @@ use shardcast_proto::{
 
 use super::Conn;
 use crate::{
-    Answer, Connection, Failure,
+    Answer, ConnId, Connection, Failure,
     mesh::{Answered, Message},
     shard::Shard,
 };
@@ -27,7 +27,7 @@ impl Shard {
                     None => self.count_drop(conn, "no-push"),
                 },
                 Message::Answer { id, answered } => {
-                    self.guarded(conn, |conn| self.end_request(conn, id, &answered));
+                    self.guarded(conn, |conn| self.end_request(conn, id, answered));
                 }
             })
         });
@@ -36,16 +36,33 @@ impl Shard {
         }
     }
 
-    fn end_request(&self, conn: &mut Conn, id: RequestId, answered: &Answered) {
+    /// As [`deliver`](Self::deliver) of an answer, at once, if nothing is borrowed: that is so in a task. What comes of it
+    /// otherwise, such as reading on, waits for the next turn: the application is not called while it answers.
+    pub(crate) fn answer_now(&self, to: ConnId, id: RequestId, answered: Answered) -> Result<(), Answered> {
+        let Ok(mut table) = self.table.try_borrow_mut() else { return Err(answered) };
+        if let Some(conn) = table.get(to).filter(|conn| conn.core.is_open()) {
+            self.guarded(conn, |conn| self.end_request(conn, id, answered));
+            if conn.core.has_news() {
+                self.push.settle_later(to);
+            }
+        }
+        Ok(())
+    }
+
+    fn end_request(&self, conn: &mut Conn, id: RequestId, answered: Answered) {
         let (spares, now) = (&self.spares, self.now());
         match answered {
             Answered::With(Answer::Result { head, body }) => {
-                self.say(conn, Command::Respond { id, head, body });
+                self.say(conn, Command::Respond { id, head: &head, body: &body });
+            }
+            Answered::With(Answer::Buffer(body)) => {
+                self.say(conn, Command::respond(id, &body));
+                spares.keep(body);
             }
             Answered::With(Answer::Failure(Failure { code, text })) => {
                 // A protocol without failures has nothing to say.
                 conn.core.say(
-                    Command::Fail { id, failure: proto::Failure { code: *code, text } },
+                    Command::Fail { id, failure: proto::Failure { code, text: &text } },
                     spares,
                     now,
                 );

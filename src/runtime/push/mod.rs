@@ -103,6 +103,11 @@ impl Push {
         self.hub.borrow().is_stalled()
     }
 
+    /// The shard is to see to this connection in its next turn.
+    pub(crate) fn settle_later(&self, id: ConnId) {
+        self.answered.borrow_mut().push(id);
+    }
+
     /// The subscriber in this slot has ended. The hub hears of it before it hears of anything else.
     pub(crate) fn left(&self, slot: u32) {
         self.left.borrow_mut().push(connection(slot));

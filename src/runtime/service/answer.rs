@@ -13,6 +13,8 @@ pub enum Answer {
         /// Encoded result.
         body: Bytes,
     },
+    /// A result without a head, in a buffer that its shard uses again: see [`Reply::buffer`](super::Reply::buffer).
+    Buffer(Vec<u8>),
     /// There is no result.
     Failure(Failure),
 }
@@ -43,6 +45,7 @@ impl Answer {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Result { head, body } => head.len() + body.len(),
+            Self::Buffer(body) => body.len(),
             Self::Failure(failure) => failure.text.len(),
         }
     }
@@ -56,7 +59,7 @@ impl From<Bytes> for Answer {
 
 impl From<Vec<u8>> for Answer {
     fn from(body: Vec<u8>) -> Self {
-        Self::result(body)
+        Self::Buffer(body)
     }
 }
 

@@ -66,6 +66,12 @@ impl<'a> Reply<'a> {
         &mut self.scratch.head
     }
 
+    /// An empty buffer for a result that is made later, as by [`answer_with`](Self::answer_with): one that this shard has
+    /// used before, if there is any.
+    pub fn buffer(&mut self) -> Vec<u8> {
+        current::with(|shard| shard.spares.take()).unwrap_or_default()
+    }
+
     /// Answers with a failure; what was written so far is forgotten.
     pub fn fail(&mut self, failure: Failure) {
         self.scratch.clear();
@@ -99,7 +105,8 @@ impl<'a> Reply<'a> {
     ///
     /// impl Service for Slow {
     ///     fn request(&self, _connection: &Connection, request: Request<'_>, reply: &mut Reply<'_>) {
-    ///         let body = request.body.to_vec();
+    ///         let mut body = reply.buffer();
+    ///         body.extend_from_slice(request.body);
     ///         reply.answer_with("slow", async move {
     ///             shardcast::task::sleep(std::time::Duration::from_millis(10)).await;
     ///             body
@@ -133,6 +140,11 @@ impl<'a> Reply<'a> {
                 self.scratch.clear();
                 self.scratch.head.extend_from_slice(&head);
                 self.body().extend_from_slice(&body);
+            }
+            Answer::Buffer(mut body) => {
+                self.scratch.clear();
+                std::mem::swap(self.body(), &mut body);
+                current::with(|shard| shard.spares.keep(body));
             }
             Answer::Failure(failure) => self.fail(failure),
         }
