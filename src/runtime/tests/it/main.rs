@@ -10,6 +10,7 @@ mod support;
 
 mod churn;
 mod client;
+mod client_line;
 mod drain;
 mod framed;
 mod handlers;
