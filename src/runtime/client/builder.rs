@@ -1,5 +1,5 @@
 use std::{
-    fmt,
+    fmt, io,
     net::SocketAddr,
     sync::{
         Arc,
@@ -11,12 +11,14 @@ use std::{
 use shardcast_proto::{Protocol, rpc::CallerConfig};
 
 use super::{
-    Client, ClientEvent, Endpoint, EventCallback, Home, Inner, Push, PushCallback, Resolve, background,
+    CallbackThreads, Client, ClientEvent, Endpoint, EventCallback, Home, Inner, Push, PushCallback, Resolve,
+    ShardHome,
     core::Counters,
     endpoint::{self, Endpoints},
     shard::ShardClient,
+    thread::ThreadClient,
 };
-use crate::{ServerHandle, StartError, mesh::Envelope, shard::current};
+use crate::{ServerHandle, mesh::Envelope, shard::current};
 
 /// A client cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +27,9 @@ pub enum ConnectError {
     /// There is nothing to connect to.
     #[error("no endpoint")]
     NoEndpoint,
-    /// The thread that clients of this process share could not be started.
-    #[error(transparent)]
-    Start(#[from] StartError),
+    /// The thread that clients of this process share could not be started, or no descriptor is free.
+    #[error("cannot make a client: {0}")]
+    Start(#[from] io::Error),
     /// The shard that it was to live on is too busy, or has ended.
     #[error("the client's shard is busy or has ended")]
     Busy,
@@ -40,6 +42,9 @@ pub struct ClientBuilder {
     pub(super) endpoints: Endpoints,
     pub(super) on_push: Option<PushCallback>,
     pub(super) on_event: Option<EventCallback>,
+    /// Its callbacks are ours, and neither block nor call.
+    pub(super) is_quick: bool,
+    pub(super) threads: CallbackThreads,
     list: Vec<Endpoint>,
     known: Vec<SocketAddr>,
     resolver: Arc<dyn Resolve>,
@@ -73,6 +78,8 @@ impl ClientBuilder {
             timeout: Duration::from_secs(5),
             on_push: None,
             on_event: None,
+            is_quick: false,
+            threads: CallbackThreads::default(),
             server: None,
         }
     }
@@ -80,6 +87,12 @@ impl ClientBuilder {
     /// Speaks this instead.
     pub(crate) fn protocol(mut self, protocol: impl Protocol + 'static) -> Self {
         self.protocol = Arc::new(protocol);
+        self
+    }
+
+    /// Its callbacks neither block nor call: they run wherever pushes are read.
+    pub(crate) const fn quick(mut self) -> Self {
+        self.is_quick = true;
         self
     }
 
@@ -110,22 +123,32 @@ impl ClientBuilder {
         self
     }
 
-    /// Gets the pushes of the peer, in order, on the client's shard. It must not block.
+    /// Gets the pushes of the peer, in order.
+    ///
+    /// Where the client lives on no shard, callbacks run on [`CallbackThreads`](super::CallbackThreads), one after
+    /// another, and may block and call. On a shard they run there, and must not block.
     #[must_use]
     pub fn on_push(mut self, callback: impl FnMut(Push) + Send + 'static) -> Self {
         self.on_push = Some(Box::new(callback));
         self
     }
 
-    /// Gets what else happens, on the client's shard. It must not block.
+    /// Gets what else happens, in order with the pushes, and where they come.
     #[must_use]
     pub fn on_event(mut self, callback: impl FnMut(ClientEvent) + Send + 'static) -> Self {
         self.on_event = Some(Box::new(callback));
         self
     }
 
-    /// Lives on a shard of this server. By default it lives on the current shard, or, on an ordinary
-    /// thread, on one that all such clients of the process share.
+    /// Runs the callbacks of a client that lives on no shard; by default on threads that such clients share.
+    #[must_use]
+    pub fn callback_threads(mut self, threads: &CallbackThreads) -> Self {
+        self.threads = threads.clone();
+        self
+    }
+
+    /// Lives on a shard of this server. By default it lives on the current shard. On an ordinary thread it lives on none:
+    /// then the threads that call do its I/O, and a thread of the process what is left.
     #[must_use]
     pub fn on(mut self, server: &ServerHandle) -> Self {
         self.server = Some(server.clone());
@@ -144,21 +167,18 @@ impl ClientBuilder {
         self.endpoints = Endpoints::new(std::mem::take(&mut self.list), Arc::clone(&self.resolver), known);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let here = current::with(|shard| (Arc::clone(&shard.router), shard.id));
-        let (router, shard) = match (&self.server, here) {
-            (Some(server), _) => server.place(number),
-            (None, Some(here)) => here,
-            (None, None) => background::server()?.place(number),
+        let (counters, timeout) = (Arc::new(Counters::default()), self.timeout);
+        let counts = Arc::clone(&counters);
+        let place = self.server.as_ref().map(|server| server.place(number)).or(here);
+        let home = match place {
+            Some((router, shard)) => {
+                let start = move |shard: &_| ShardClient::start(shard, number, self, counts);
+                router.post(shard, Envelope::Run(Box::new(start))).map_err(|_| ConnectError::Busy)?;
+                Home::Shard(ShardHome { router, shard, number })
+            }
+            None => Home::Threads(ThreadClient::start(number, self, counts)?),
         };
-        let counters = Arc::new(Counters::default());
-        let inner = Inner {
-            home: Home { router: Arc::clone(&router), shard, number },
-            next_token: AtomicU64::new(1),
-            timeout: self.timeout,
-            counters: Arc::clone(&counters),
-        };
-        let born = Envelope::Run(Box::new(move |shard| ShardClient::start(shard, number, self, counters)));
-        router.post(shard, born).map_err(|_| ConnectError::Busy)?;
-        Ok(Client(Arc::new(inner)))
+        Ok(Client(Arc::new(Inner { home, next_token: AtomicU64::new(1), timeout, counters })))
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Core {
     pub(super) endpoints: Endpoints,
     /// A lookup is under way.
     pub(super) is_resolving: bool,
+    /// The application takes no more for now.
+    is_held: bool,
     /// By token: who gets the answers to the calls that the caller has.
     waiting: HashMap<u64, Waiting>,
     counters: Arc<Counters>,
@@ -40,16 +42,19 @@ pub(super) struct NewCall {
     pub(super) timeout: Duration,
     pub(super) one_way: bool,
     pub(super) callback: Callback,
+    /// The callback is ours, and never blocks.
+    pub(super) is_quick: bool,
 }
 
 struct Waiting {
     id: u64,
     callback: Callback,
+    is_quick: bool,
 }
 
 /// Something for the application.
 pub(super) enum Happened {
-    Answer { callback: Callback, answer: Answer },
+    Answer { callback: Callback, is_quick: bool, answer: Answer },
     Push(Push),
     Event(ClientEvent),
 }
@@ -59,6 +64,8 @@ pub(super) enum Happened {
 pub(super) struct Counters {
     calls: AtomicUsize,
     late_responses: AtomicU64,
+    pub(super) callbacks_waiting: AtomicUsize,
+    pub(super) pushes_dropped: AtomicU64,
 }
 
 impl Core {
@@ -68,12 +75,20 @@ impl Core {
         endpoints: Endpoints,
         counters: Arc<Counters>,
     ) -> Self {
-        Self { caller, protocol, endpoints, is_resolving: false, waiting: HashMap::new(), counters }
+        Self {
+            caller,
+            protocol,
+            endpoints,
+            is_resolving: false,
+            is_held: false,
+            waiting: HashMap::new(),
+            counters,
+        }
     }
 
     /// Takes a call; one that is refused has its answer at once.
     pub(super) fn call(&mut self, call: NewCall, now: Time) -> Result<(), Happened> {
-        let NewCall { token, id, route, head, body, timeout, one_way, callback } = call;
+        let NewCall { token, id, route, head, body, timeout, one_way, callback, is_quick } = call;
         let id = id.unwrap_or_else(|| self.caller.next_id());
         let call = Call { token, id, route, head, body, deadline: now + timeout, one_way };
         match self.caller.call(call, now) {
@@ -83,10 +98,10 @@ impl Core {
                 Ok(())
             }
             Ok(()) => {
-                self.waiting.insert(token, Waiting { id, callback });
+                self.waiting.insert(token, Waiting { id, callback, is_quick });
                 Ok(())
             }
-            Err(error) => Err(Happened::Answer { callback, answer: Err(error) }),
+            Err(error) => Err(Happened::Answer { callback, is_quick, answer: Err(error) }),
         }
     }
 
@@ -109,7 +124,21 @@ impl Core {
             }
             _ => {}
         }
-        if self.caller.wants_input() { Outcome::Nothing } else { Outcome::Full }
+        if self.caller.wants_input() && !self.is_held { Outcome::Nothing } else { Outcome::Full }
+    }
+
+    /// Whether too much waits for the application. Reading goes on in any case while it has calls under way: what keeps
+    /// it busy may be waiting for an answer.
+    pub(super) fn hold(&mut self, is_full: bool) {
+        let is_held = is_full && self.waiting.is_empty();
+        if is_held != self.is_held {
+            self.is_held = is_held;
+            self.caller.handle_held(is_held);
+        }
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.is_held
     }
 
     /// The connection, or the attempt to make one, has ended.
@@ -126,10 +155,10 @@ impl Core {
         loop {
             return Some(match self.caller.poll_event()? {
                 CallerEvent::Done { token, result, .. } => {
-                    let Some(Waiting { callback, .. }) = self.waiting.remove(&token) else {
+                    let Some(Waiting { callback, is_quick, .. }) = self.waiting.remove(&token) else {
                         continue;
                     };
-                    Happened::Answer { callback, answer: result }
+                    Happened::Answer { callback, is_quick, answer: result }
                 }
                 CallerEvent::Push { route, body } => Happened::Push(Push { route, body }),
                 CallerEvent::Connected => Happened::Event(ClientEvent::Connected),
@@ -165,6 +194,8 @@ impl Counters {
         ClientStats {
             calls: self.calls.load(Ordering::Relaxed),
             late_responses: self.late_responses.load(Ordering::Relaxed),
+            callbacks_waiting: self.callbacks_waiting.load(Ordering::Relaxed),
+            pushes_dropped: self.pushes_dropped.load(Ordering::Relaxed),
         }
     }
 }

@@ -17,14 +17,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod background;
 mod builder;
 mod callback;
+mod callbacks;
 mod core;
 mod endpoint;
 mod future;
 mod resolver;
 mod shard;
+mod thread;
 
 use std::{
     fmt,
@@ -37,11 +38,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use shardcast_proto::{OwnedRoute, Route, Time, rpc::CallError as Error};
+use shardcast_os::socket::TcpOptions;
+use shardcast_proto::{OwnedRoute, Route, Time, outbox::OutboxBounds};
 
 pub use shardcast_proto::rpc::{CallError, CallerConfig, Cause, Failed, Reply};
 
 pub use builder::{ClientBuilder, ConnectError};
+pub use callbacks::CallbackThreads;
 pub use endpoint::{Endpoint, Resolve};
 pub use future::CallFuture;
 
@@ -49,8 +52,10 @@ use self::{
     callback::Callback,
     core::{Counters, NewCall},
     shard::ShardClient,
+    thread::ThreadClient,
 };
 use crate::{
+    OverflowPolicy,
     mesh::{Envelope, Router},
     shard::{Shard, current},
 };
@@ -67,8 +72,15 @@ struct Inner {
     counters: Arc<Counters>,
 }
 
-/// Where a client lives: on a shard, under a number.
-struct Home {
+/// Where a client lives.
+enum Home {
+    Shard(ShardHome),
+    /// With the ordinary threads that call.
+    Threads(Arc<ThreadClient>),
+}
+
+/// On a shard, under a number.
+struct ShardHome {
     router: Arc<Router>,
     shard: u16,
     number: u64,
@@ -126,6 +138,10 @@ pub struct ClientStats {
     pub calls: usize,
     /// Answers that came too late, or to no call.
     pub late_responses: u64,
+    /// Callbacks that wait for a thread, or for those in front of them.
+    pub callbacks_waiting: usize,
+    /// Pushes and events dropped because far too many callbacks waited.
+    pub pushes_dropped: u64,
 }
 
 type PushCallback = Box<dyn FnMut(Push) + Send>;
@@ -168,10 +184,13 @@ impl Client {
         options: CallOptions,
     ) -> Answer {
         assert!(current::with(|_| ()).is_none(), "a shard must not wait: await the call there");
+        if let Home::Threads(client) = &self.0.home {
+            return client.call_blocking(|callback| self.0.describe(route, body.into(), options, callback));
+        }
         let timeout = options.timeout.unwrap_or(self.0.timeout);
         let (answered, _) = self.start(route, body.into(), options);
         // The client ends every call by itself; the slack is for one whose shard has ended.
-        answered.recv_deadline(Instant::now() + timeout + SLACK).unwrap_or(Err(Error::Closed))
+        answered.recv_deadline(Instant::now() + timeout + SLACK).unwrap_or(Err(CallError::Closed))
     }
 
     /// Calls; `callback` gets the answer exactly once. It runs where pushes do: see [`ClientBuilder::on_push`].
@@ -182,14 +201,34 @@ impl Client {
         options: CallOptions,
         callback: impl FnOnce(Answer) + Send + 'static,
     ) {
-        let token = self.0.token();
-        self.post(route, body.into(), options, token, Callback::new(callback));
+        let call = self.0.describe(route, body.into(), options, Callback::new(callback));
+        self.0.post(NewCall { is_quick: false, ..call });
+    }
+
+    /// As [`call_then`](Self::call_then), for a callback that neither blocks nor calls: it runs wherever the answer is
+    /// read.
+    pub(crate) fn call_quickly(
+        &self,
+        route: Route<'_>,
+        body: Bytes,
+        options: CallOptions,
+        callback: impl FnOnce(Answer) + Send + 'static,
+    ) {
+        self.0.post(self.0.describe(route, body, options, Callback::new(callback)));
     }
 
     /// Runs `f`, which must not block, at this time; false when the client's shard is too busy to be asked.
     pub(crate) fn run_at(&self, time: Time, f: impl FnOnce() + Send + 'static) -> bool {
-        let run = Envelope::Run(Box::new(move |shard| shard.call_at(time, |_| f())));
-        self.0.home.router.post(self.0.home.shard, run).is_ok()
+        match &self.0.home {
+            Home::Shard(home) => {
+                let run = Envelope::Run(Box::new(move |shard| shard.call_at(time, |_| f())));
+                home.router.post(home.shard, run).is_ok()
+            }
+            Home::Threads(client) => {
+                client.run_at(time, f);
+                true
+            }
+        }
     }
 
     /// How many calls are under way, and what else it counts.
@@ -204,41 +243,20 @@ impl Client {
 
     fn start(&self, route: Route<'_>, body: Bytes, options: CallOptions) -> (flume::Receiver<Answer>, u64) {
         let (answer, answered) = flume::bounded(1);
-        let callback = Callback::channel(answer);
-        let token = self.0.token();
-        self.post(route, body, options, token, callback);
+        let call = self.0.describe(route, body, options, Callback::channel(answer));
+        let token = call.token;
+        self.0.post(call);
         (answered, token)
-    }
-
-    fn post(&self, route: Route<'_>, body: Bytes, options: CallOptions, token: u64, callback: Callback) {
-        let CallOptions { id, head, timeout, one_way } = options;
-        let timeout = timeout.unwrap_or(self.0.timeout);
-        let call = NewCall {
-            token,
-            id,
-            route: route.into(),
-            head,
-            body,
-            timeout,
-            one_way,
-            callback: callback.clone(),
-        };
-        let Home { router, shard, .. } = &self.0.home;
-        let envelope = self.0.home.envelope(|shard, client| client.call(shard, call));
-        if router.post(*shard, envelope).is_err() {
-            let has_ended = router.peer(*shard).has_ended();
-            callback.answer(Err(if has_ended { CallError::Closed } else { CallError::QueueFull }));
-        }
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("number", &self.0.home.number).finish_non_exhaustive()
+        f.debug_struct("Client").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
 
-impl Home {
+impl ShardHome {
     /// Something to be done where the client is.
     fn envelope(&self, f: impl FnOnce(&Rc<Shard>, &Rc<ShardClient>) + Send + 'static) -> Envelope {
         let number = self.number;
@@ -251,29 +269,59 @@ impl Home {
 }
 
 impl Inner {
-    fn token(&self) -> u64 {
-        self.next_token.fetch_add(1, Ordering::Relaxed)
+    fn describe(&self, route: Route<'_>, body: Bytes, options: CallOptions, callback: Callback) -> NewCall {
+        let CallOptions { id, head, timeout, one_way } = options;
+        NewCall {
+            token: self.next_token.fetch_add(1, Ordering::Relaxed),
+            id,
+            route: route.into(),
+            head,
+            body,
+            timeout: timeout.unwrap_or(self.timeout),
+            one_way,
+            callback,
+            is_quick: true,
+        }
+    }
+
+    fn post(&self, call: NewCall) {
+        let home = match &self.home {
+            Home::Shard(home) => home,
+            Home::Threads(client) => return client.call(call),
+        };
+        let callback = call.callback.clone();
+        let envelope = home.envelope(|shard, client| client.call(shard, call));
+        if home.router.post(home.shard, envelope).is_err() {
+            let has_ended = home.router.peer(home.shard).has_ended();
+            callback.answer(Err(if has_ended { CallError::Closed } else { CallError::QueueFull }));
+        }
     }
 
     /// The answer to a call is not waited for any more. There is room for that always, since calls are bounded.
     fn forget(&self, token: u64) {
-        let forget = self.home.envelope(move |_, client| client.forget(token));
-        self.home.router.post_answer(self.home.shard, forget);
+        match &self.home {
+            Home::Shard(home) => {
+                let forget = home.envelope(move |_, client| client.forget(token));
+                home.router.post_answer(home.shard, forget);
+            }
+            Home::Threads(client) => client.forget(token),
+        }
     }
 
     fn close(&self) {
-        let Home { router, shard, number } = &self.home;
-        let number = *number;
-        let close = self.home.envelope(move |shard, client| {
+        let home = match &self.home {
+            Home::Shard(home) => home,
+            Home::Threads(client) => return client.close(),
+        };
+        let number = home.number;
+        let mut envelope = home.envelope(move |shard, client| {
             client.close(shard);
             shard.remove_local(number);
         });
-        let mut envelope = Some(close);
         for _ in 0..CLOSE_TRIES {
-            let Some(it) = envelope.take() else { return };
-            match router.post(*shard, it) {
+            match home.router.post(home.shard, envelope) {
                 Ok(()) => return,
-                Err(refused) => envelope = Some(refused),
+                Err(refused) => envelope = refused,
             }
             std::thread::yield_now();
         }
@@ -291,3 +339,13 @@ const SLACK: Duration = Duration::from_secs(1);
 
 /// How often a client that ends offers this to a busy shard.
 const CLOSE_TRIES: usize = 1000;
+
+const OPTIONS: TcpOptions = TcpOptions { keepalive: Duration::from_secs(30) };
+
+/// What waits beyond this stays with the caller, which has bounds of its own.
+const BOUNDS: OutboxBounds = OutboxBounds {
+    bytes_max: 1 << 20,
+    messages_max: usize::MAX,
+    age_max: Duration::from_secs(30),
+    overflow: OverflowPolicy::Disconnect,
+};

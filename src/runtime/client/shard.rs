@@ -9,21 +9,19 @@ use std::{
     time::Duration,
 };
 
-use shardcast_os::socket::TcpOptions;
 use shardcast_proto::{
     Command, Event, Protocol, Time,
     connection::Outcome,
-    outbox::OutboxBounds,
     rpc::{Action, Caller},
 };
 
 use super::{
-    ClientBuilder, EventCallback, PushCallback,
+    BOUNDS, ClientBuilder, EventCallback, OPTIONS, PushCallback,
     core::{Core, Counters, Happened, NewCall},
     resolver,
 };
 use crate::{
-    CloseReason, ConnId, OverflowPolicy,
+    CloseReason, ConnId,
     link::outbound::Owner,
     mesh::{Envelope, Router},
     shard::Shard,
@@ -205,7 +203,7 @@ impl ShardClient {
 
     fn run(&self, happened: Happened) {
         match happened {
-            Happened::Answer { callback, answer } => callback.answer(answer),
+            Happened::Answer { callback, answer, .. } => callback.answer(answer),
             Happened::Push(push) => {
                 if let Some(callback) = &mut *self.on_push.borrow_mut() {
                     callback(push);
@@ -307,13 +305,3 @@ fn post_patiently(router: &Arc<Router>, shard: u16, f: impl FnOnce(&Rc<Shard>) +
 
 /// What is said to have panicked.
 const CALLBACK: &str = "a client's callback";
-
-const OPTIONS: TcpOptions = TcpOptions { keepalive: Duration::from_secs(30) };
-
-/// What waits beyond this stays with the caller, which has bounds of its own.
-const BOUNDS: OutboxBounds = OutboxBounds {
-    bytes_max: 1 << 20,
-    messages_max: usize::MAX,
-    age_max: Duration::from_secs(30),
-    overflow: OverflowPolicy::Disconnect,
-};

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     future::Future,
+    io,
     net::{SocketAddr, ToSocketAddrs},
     pin::Pin,
     sync::{
@@ -23,7 +24,7 @@ use shardcast_proto::{
 };
 
 use crate::{
-    ServerHandle, StartError,
+    ServerHandle,
     client::{self, CallOptions, ClientBuilder as Builder, Endpoint, Push},
 };
 
@@ -67,9 +68,9 @@ pub enum ConnectError {
     /// The endpoint's host has no address.
     #[error("no address for {0}")]
     NoAddress(String),
-    /// The thread that clients of this process share could not be started.
-    #[error(transparent)]
-    Start(#[from] StartError),
+    /// The thread that clients of this process share could not be started, or no descriptor is free.
+    #[error("cannot make a client: {0}")]
+    Start(#[from] io::Error),
     /// The shard that it was to live on is too busy, or has ended.
     #[error("the client's shard is busy or has ended")]
     Busy,
@@ -155,7 +156,8 @@ impl Client {
         self.client.call_then(Route::Only, copy(body), options(id), callback);
     }
 
-    /// As [`rpc_call_async`](Self::rpc_call_async), with a time-out and an id of its own.
+    /// As [`rpc_call_async`](Self::rpc_call_async), with a time-out and an id of its own, for a callback that neither
+    /// blocks nor calls.
     pub(super) fn call_within(
         &self,
         timeout: Duration,
@@ -164,7 +166,7 @@ impl Client {
     ) {
         let options = CallOptions { timeout: Some(timeout), ..options(self.gen_requestid()) };
         let callback = |answer| callback(body_of(answer));
-        self.client.call_then(Route::Only, copy(body), options, callback);
+        self.client.call_quickly(Route::Only, copy(body), options, callback);
     }
 
     /// Runs `f`, which must not block, at this time; false when the client's shard is too busy to be asked.
@@ -235,6 +237,17 @@ impl ClientBuilder {
     #[must_use]
     pub fn on_event(self, mut callback: impl FnMut(ClientEvent) + Send + 'static) -> Self {
         Self(self.0.on_event(move |event| callback(event.into())))
+    }
+
+    /// Its callbacks neither block nor call.
+    pub(super) fn quick(self) -> Self {
+        Self(self.0.quick())
+    }
+
+    /// Runs the callbacks; see [`client::ClientBuilder::callback_threads`].
+    #[must_use]
+    pub fn callback_threads(self, threads: &client::CallbackThreads) -> Self {
+        Self(self.0.callback_threads(threads))
     }
 
     /// Lives on a shard of this server; see [`client::ClientBuilder::on`].

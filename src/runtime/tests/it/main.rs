@@ -11,6 +11,7 @@ mod support;
 mod churn;
 mod client;
 mod client_line;
+mod client_threads;
 mod drain;
 mod framed;
 mod handlers;
