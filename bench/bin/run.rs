@@ -37,6 +37,8 @@ struct Args {
 struct Pair {
     name: &'static str,
     load: &'static str,
+    /// The load of the floor, where it is another.
+    floor_load: Option<&'static str>,
     /// What it is held against.
     floor: &'static str,
     served: &'static str,
@@ -80,7 +82,10 @@ impl Pair {
     fn compare(&self, bench: &Bench, rounds: usize) -> Result<(), Box<dyn Error>> {
         let (mut floor, mut served) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
-            floor.push((self.figure)(&checked(bench.run(self.floor, self.load)?, self.name)));
+            floor.push((self.figure)(&checked(
+                bench.run(self.floor, self.floor_load.unwrap_or(self.load))?,
+                self.name,
+            )));
             served.push((self.figure)(&checked(bench.run(self.served, self.load)?, self.name)));
         }
         let ratio = median(served.iter().zip(&floor).map(|(served, floor)| served / floor));
@@ -186,6 +191,7 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "echo 64x1",
         load: "echo --conns 64 --depth 1",
+        floor_load: None,
         floor: "bench-floor echo --framed",
         served: "bench-served echo",
         unit: "CPU us per message",
@@ -195,6 +201,7 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "echo 64x16",
         load: "echo --conns 64 --depth 16",
+        floor_load: None,
         floor: "bench-floor echo --framed",
         served: "bench-served echo",
         unit: "CPU us per message",
@@ -204,7 +211,18 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "rtt spinning",
         load: "rtt",
+        floor_load: None,
         floor: "bench-floor echo --framed --spin always",
+        served: "bench-served echo --spin always",
+        unit: "p50 us",
+        figure: |outcome| outcome.p50_us,
+        target: Some(Target::AtMost(1.15)),
+    },
+    Pair {
+        name: "blocking call, against a bare socket",
+        load: "call",
+        floor_load: Some("socket"),
+        floor: "bench-served echo --spin always",
         served: "bench-served echo --spin always",
         unit: "p50 us",
         figure: |outcome| outcome.p50_us,
@@ -213,6 +231,7 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "fanout 1000x1",
         load: "fanout --conns 1000 --window 1",
+        floor_load: None,
         floor: "bench-floor fanout",
         served: "bench-served fanout",
         unit: "CPU us per delivery",
@@ -222,6 +241,7 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "hub fanout 1000x1, against a broadcast",
         load: "fanout --conns 1000 --window 1",
+        floor_load: None,
         floor: "bench-served fanout",
         served: "bench-served hub",
         unit: "CPU us",
@@ -231,6 +251,7 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "fanout 1000x8",
         load: "fanout --conns 1000 --window 8",
+        floor_load: None,
         floor: "bench-floor fanout --uncoalesced",
         served: "bench-served fanout",
         unit: "deliveries/s, one send each",
@@ -240,6 +261,7 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "fanout 1000x8",
         load: "fanout --conns 1000 --window 8",
+        floor_load: None,
         floor: "bench-floor fanout",
         served: "bench-served fanout",
         unit: "CPU us per delivery",
