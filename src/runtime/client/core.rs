@@ -130,11 +130,16 @@ impl Core {
     /// Whether too much waits for the application. Reading goes on in any case while it has calls under way: what keeps
     /// it busy may be waiting for an answer.
     pub(super) fn hold(&mut self, is_full: bool) {
-        let is_held = is_full && self.waiting.is_empty();
+        let is_held = is_full && !self.has_calls();
         if is_held != self.is_held {
             self.is_held = is_held;
             self.caller.handle_held(is_held);
         }
+    }
+
+    /// Whether calls of the application are under way.
+    pub(super) fn has_calls(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     pub(super) fn is_held(&self) -> bool {

@@ -6,9 +6,9 @@ use shardcast_os::poll::Interest;
 use shardcast_proto::{Time, rpc::Action};
 
 use super::{
-    Guard, Lead, State, ThreadClient,
+    GRACE, Guard, Lead, State, ThreadClient,
     link::{Fate, Link},
-    now, unlock,
+    unlock,
 };
 use crate::{
     CloseReason,
@@ -84,7 +84,7 @@ impl ThreadClient {
     }
 
     fn resolved(self: &Arc<Self>, addresses: Vec<SocketAddr>) {
-        let (mut state, now) = (self.lock(), now());
+        let (mut state, now) = self.lock_now();
         let core = &mut state.core;
         core.is_resolving = false;
         let addresses = core.endpoints.found(addresses);
@@ -130,18 +130,20 @@ impl ThreadClient {
 
     /// Unlocks, once those that wait for the socket know what to wait for.
     pub(super) fn settle(&self, mut state: Guard<'_>, now: Time) {
-        let wants = state.wants(now);
+        let mut wants = state.wants(now);
         match &state.leader {
             Some(lead) if lead.covers(&wants) => {}
             Some(_) => self.wakeup.wake(),
-            None => self.watch(&mut state, &wants),
+            None => self.watch(&mut state, &mut wants, now),
         }
         unlock(state);
     }
 
     /// Has the background thread watch.
-    fn watch(&self, state: &mut State, wants: &Lead) {
-        if let Some(socket) = &wants.socket
+    fn watch(&self, state: &mut State, wants: &mut Lead, now: Time) {
+        if state.armed.is_none() && state.may_wait(wants, now) {
+            wants.until = wants.until.min(state.led_at + GRACE);
+        } else if let Some(socket) = &wants.socket
             && state.armed != Some(wants.interest)
         {
             state.armed = Some(wants.interest);
@@ -174,6 +176,12 @@ impl State {
             interest: link.map(Link::interest).unwrap_or_default(),
             until: timeouts.into_iter().flatten().min().unwrap_or(Time::NEVER),
         }
+    }
+
+    /// Whether it is early enough if the background thread takes over in a moment.
+    fn may_wait(&self, wants: &Lead, now: Time) -> bool {
+        let only_receives = wants.interest == Interest { receive: true, send: false };
+        only_receives && !self.hears_pushes && !self.core.has_calls() && now < self.led_at + GRACE
     }
 
     /// Gives requests to the connection while it has room, and sends what waits.

@@ -3,6 +3,9 @@
 //! A call writes its request itself. One caller at a time *leads*: it waits for the socket, takes what the peer sent, and
 //! answers the calls of others too. When it has its own answer, another caller that waits leads on; when there is none, the
 //! [background] thread watches the socket. So a blocking call costs one wake-up, that of its own thread.
+//!
+//! To have the socket watched and to take it back are system calls, which a thread that calls again and again would make
+//! for nothing. Where no push and no other answer is waited for, the background thread thus takes over a moment later.
 
 pub(super) mod background;
 mod drive;
@@ -47,6 +50,10 @@ struct State {
     /// When the background thread looks by itself.
     timer_at: Time,
     leader: Option<Lead>,
+    /// When a caller last led.
+    led_at: Time,
+    /// Pushes of the peer are wanted.
+    hears_pushes: bool,
     /// Callers that wait while another one leads.
     blocked: VecDeque<Arc<Slot>>,
     /// Our own sinks, which never block: called at once.
@@ -86,6 +93,7 @@ impl ThreadClient {
         // Two clients must not come back at the same moment; the clock at birth tells them apart.
         let caller = Caller::new(builder.config, now.as_nanos() ^ number << 32, now);
         let (on_push, on_event) = (builder.on_push, builder.on_event);
+        let hears_pushes = on_push.is_some();
         let core = Core::new(caller, builder.protocol, builder.endpoints, Arc::clone(&counters));
         let background = background::join()?;
         let client = Arc::new_cyclic(|client: &Weak<Self>| {
@@ -99,6 +107,8 @@ impl ThreadClient {
                 armed: None,
                 timer_at: Time::NEVER,
                 leader: None,
+                led_at: Time::default(),
+                hears_pushes,
                 blocked: VecDeque::new(),
                 quick,
                 queue: Queue::new(builder.threads, sinks, client.clone(), counters),
@@ -114,17 +124,16 @@ impl ThreadClient {
     }
 
     pub(super) fn call(self: &Arc<Self>, call: NewCall) {
-        let now = now();
-        let mut state = self.lock();
+        let (mut state, now) = self.lock_now();
         self.begin(&mut state, call, now);
         self.settle(state, now);
     }
 
     /// Calls, and waits for the answer; `make` gets who is to be answered.
     pub(super) fn call_blocking(self: &Arc<Self>, make: impl FnOnce(Callback) -> NewCall) -> Answer {
-        let (slot, now) = (Slot::new(), now());
+        let slot = Slot::new();
         let call = make(Callback::slot(Arc::clone(&slot)));
-        let mut state = self.lock();
+        let (mut state, mut now) = self.lock_now();
         if state.leader.is_none() {
             // Before the answer can be there: it is to wake this thread alone.
             self.disarm(&mut state);
@@ -132,12 +141,12 @@ impl ThreadClient {
         self.begin(&mut state, call, now);
         loop {
             if slot.is_answered() {
-                self.pass_lead_on(state);
+                self.settle(state, now);
                 break;
             }
             if state.leader.is_none() {
-                state = self.lead(state, &slot);
-                continue;
+                self.lead(state, &slot, now);
+                break;
             }
             state.blocked.push_back(Arc::clone(&slot));
             self.settle(state, now);
@@ -145,7 +154,7 @@ impl ThreadClient {
             if let Some(answer) = slot.take() {
                 return answer;
             }
-            state = self.lock();
+            (state, now) = self.lock_now();
         }
         slot.take().expect("it was answered, and this is the only one who takes it")
     }
@@ -157,8 +166,7 @@ impl ThreadClient {
 
     /// Ends it. Handles that are left find it closed.
     pub(super) fn close(self: &Arc<Self>) {
-        let now = now();
-        let mut state = self.lock();
+        let (mut state, now) = self.lock_now();
         state.core.caller.close();
         self.advance(&mut state, now);
         self.settle(state, now);
@@ -172,7 +180,7 @@ impl ThreadClient {
 
     /// The background thread was told that the socket is ready, or that the time has come that was asked for.
     fn handle_background(self: &Arc<Self>, why: Why) {
-        let (mut state, now) = (self.lock(), now());
+        let (mut state, now) = self.lock_now();
         match why {
             Why::Ready => state.armed = None,
             Why::Time => state.timer_at = Time::NEVER,
@@ -185,8 +193,7 @@ impl ThreadClient {
 
     /// Callbacks have run: there is room for more.
     pub(super) fn has_room(self: &Arc<Self>) {
-        let now = now();
-        let mut state = self.lock();
+        let (mut state, now) = self.lock_now();
         self.advance(&mut state, now);
         self.settle(state, now);
     }
@@ -198,38 +205,35 @@ impl ThreadClient {
         self.advance(state, now);
     }
 
-    /// Does the client's I/O until this call is answered.
-    fn lead<'s>(self: &'s Arc<Self>, mut state: Guard<'s>, slot: &Slot) -> Guard<'s> {
+    /// Does the client's I/O until this call is answered. Then another caller does, or the background thread watches.
+    fn lead<'s>(self: &'s Arc<Self>, mut state: Guard<'s>, slot: &Slot, mut last: Time) {
         self.disarm(&mut state);
         while !slot.is_answered() {
-            let before = now();
-            let lead = state.wants(before);
+            let lead = state.wants(last);
             let (socket, interest, until) = (lead.socket.clone(), lead.interest, lead.until);
             state.leader = Some(lead);
             unlock(state);
-            let timeout = (until != Time::NEVER).then(|| until.max(before) - before);
+            let timeout = (until != Time::NEVER).then(|| until.max(last) - last);
             let socket = socket.as_deref().filter(|_| interest != Interest::default());
             if let Err(error) = poll::wait(socket.map(|it| (it, interest)), &self.wakeup, timeout) {
                 tracing::error!(%error, "cannot wait for a socket");
                 std::thread::sleep(PAUSE);
             }
-            state = self.lock();
-            self.drive(&mut state, now());
+            (state, last) = self.lock_now();
+            self.drive(&mut state, last);
         }
-        state.leader = None;
-        state
-    }
-
-    /// Lets another caller lead, or the background thread watch.
-    fn pass_lead_on(self: &Arc<Self>, mut state: Guard<'_>) {
-        if state.leader.is_none() {
-            while let Some(next) = state.blocked.pop_front() {
-                if next.promote() {
-                    return unlock(state);
-                }
+        (state.leader, state.led_at) = (None, last);
+        while let Some(next) = state.blocked.pop_front() {
+            if next.promote() {
+                return unlock(state);
             }
         }
-        self.settle(state, now());
+        self.settle(state, last);
+    }
+
+    /// The time is read once it is locked, so that it does not go back.
+    fn lock_now(&self) -> (Guard<'_>, Time) {
+        (self.lock(), now())
     }
 
     fn lock(&self) -> Guard<'_> {
@@ -251,6 +255,9 @@ type Guard<'s> = MutexGuard<'s, State>;
 fn now() -> Time {
     Time::from_nanos(clock::now_nanos())
 }
+
+/// How soon the background thread takes over from a caller that has led, where nothing is in a hurry.
+const GRACE: Duration = Duration::from_millis(1);
 
 /// Before a wait that has failed is tried again.
 const PAUSE: Duration = Duration::from_millis(1);

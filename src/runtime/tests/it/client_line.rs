@@ -78,6 +78,9 @@ fn a_task_and_a_thread_call_every_kind_of_peer_while_all_shards_spin() {
             assert_eq!(told.recv_timeout(PATIENCE).expect("an answer"), expected);
             assert_eq!(text(client.call_blocking(Route::Only, line)), expected);
             assert_eq!(text(block_on(client.call(Route::Only, line))), expected);
+            assert_eq!(text(smol::block_on(client.call(Route::Only, line))), expected);
+            let tokio = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            assert_eq!(text(tokio.block_on(client.call(Route::Only, line))), expected);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
     thread,
@@ -20,8 +20,9 @@ use shardcast::{
     client::{self, CallbackThreads, Endpoint},
     proto::{self, Route},
     tars::{
-        CallError, Client, ClientBuilder, ClientCodec, Decoded, LengthPrefixedCodec, ProxyConfig,
-        framed::FramedClient,
+        CallError, Client, ClientBuilder, ClientCodec, ClientEvent, Decoded, LengthPrefixedCodec,
+        ProxyConfig,
+        framed::{Cause, FramedClient},
     },
 };
 
@@ -182,6 +183,74 @@ fn a_caller_with_an_answer_lets_another_one_lead() {
             assert_eq!(thread.join().expect("a caller"), Ok(b"late".to_vec()));
         }
     }
+}
+
+#[test]
+fn threads_that_call_get_on_with_connections_that_drop() {
+    let recorder = Recorder::without_requests();
+    let (_server, address) = serve(config(), &recorder);
+    let client = builder(address)
+        .config(ProxyConfig { backoff_max: Duration::from_millis(5), ..ProxyConfig::quiet() });
+    let client = client.connect().expect("a client");
+    let is_over = Arc::new(AtomicBool::new(false));
+    let callers: Vec<_> = (0..4_u32)
+        .map(|number| {
+            let (client, is_over) = (client.clone(), Arc::clone(&is_over));
+            thread::spawn(move || {
+                let mut answered = 0;
+                for round in 0_u32.. {
+                    let body = (number << 24 | round).to_le_bytes();
+                    // Some through the background thread.
+                    let answer = match round % 3 {
+                        0 => block_on(client.call(client.gen_requestid(), &body)).map(|it| it.to_vec()),
+                        _ => call(&client, &body),
+                    };
+                    match &answer {
+                        Ok(answer) => assert_eq!(*answer, body),
+                        Err(error) => assert_eq!(*error, CallError::Disconnected),
+                    }
+                    answered += u32::from(answer.is_ok());
+                    if is_over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
+                answered
+            })
+        })
+        .collect();
+    for _ in 0..40 {
+        eventually(PATIENCE, || !recorder.open().is_empty());
+        thread::sleep(Duration::from_millis(10));
+        for connection in recorder.open() {
+            let _ = connection.close();
+        }
+    }
+    is_over.store(true, Ordering::Relaxed);
+    for caller in callers {
+        let answered = caller.join().expect("it goes on");
+        assert!(answered > 40, "only {answered}");
+    }
+    assert_eq!(client.untyped().stats().calls, 0);
+}
+
+#[test]
+fn what_happens_between_two_calls_is_seen_without_a_third() {
+    let (server, address) = serve(config(), &Recorder::default());
+    let (happened, events) = flume::unbounded();
+    let heartbeat = Some(Duration::from_millis(5));
+    let config = ProxyConfig { heartbeat, ..ProxyConfig::default() };
+    let client = builder(address).config(config).on_event(move |event| drop(happened.send(event)));
+    let client = client.connect().expect("a client");
+    let next = || events.recv_timeout(PATIENCE).expect("something happens");
+    assert_eq!(next(), ClientEvent::Connected);
+    for _ in 0..3 {
+        assert_eq!(call(&client, b"hello"), Ok(b"hello".to_vec()));
+        events.drain();
+        assert!(matches!(next(), ClientEvent::Heartbeat { result: Ok(_), .. }));
+    }
+    assert_eq!(call(&client, b"hello"), Ok(b"hello".to_vec()));
+    drop(server);
+    while next() != ClientEvent::Disconnected(Cause::Peer) {}
 }
 
 #[test]
