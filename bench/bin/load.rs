@@ -43,6 +43,10 @@ struct Args {
 enum Test {
     /// One connection, one message on the way.
     Rtt,
+    /// A blocking socket, one message on the way.
+    Socket,
+    /// A blocking call of the client, one at a time.
+    Call,
     /// Every message comes back to who sent it.
     Echo {
         /// Connections.
@@ -86,6 +90,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let outcome = match args.test {
         Test::Rtt => load::round_trip(&plan),
+        Test::Socket => load::blocking_socket(&plan),
+        Test::Call => load::blocking_call(&plan),
         Test::Echo { conns, depth } => load::echo(&plan, conns, depth),
         Test::Fanout { conns, window } => load::fanout(&plan, conns, window),
         Test::Idle { conns, subscribed } => load::idle(&plan, conns, subscribed),

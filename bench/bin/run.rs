@@ -38,6 +38,8 @@ struct Args {
 struct Pair {
     name: &'static str,
     load: &'static str,
+    /// The load of the floor, where it is another.
+    floor_load: Option<&'static str>,
     /// What it is held against.
     floor: &'static str,
     served: &'static str,
@@ -84,7 +86,10 @@ impl Pair {
     fn compare(&self, bench: &Bench, rounds: usize) -> Result<(), Box<dyn Error>> {
         let (mut floor, mut served) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
-            floor.push((self.figure)(&checked(bench.run(self.floor, self.load)?, self.name)));
+            floor.push((self.figure)(&checked(
+                bench.run(self.floor, self.floor_load.unwrap_or(self.load))?,
+                self.name,
+            )));
             served.push((self.figure)(&checked(bench.run(self.served, self.load)?, self.name)));
         }
         let ratio = median(served.iter().zip(&floor).map(|(served, floor)| served / floor));
@@ -219,6 +224,7 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "echo 64x1",
         load: "echo --conns 64 --depth 1",
+        floor_load: None,
         floor: "bench-floor echo --framed",
         served: "bench-served echo",
         unit: "CPU us per message",
@@ -228,6 +234,7 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "echo 64x16",
         load: "echo --conns 64 --depth 16",
+        floor_load: None,
         floor: "bench-floor echo --framed",
         served: "bench-served echo",
         unit: "CPU us per message",
@@ -237,6 +244,7 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "echo 64x16, a future that is ready",
         load: "echo --conns 64 --depth 16",
+        floor_load: None,
         floor: "bench-served echo",
         served: "bench-served echo-ready",
         unit: "CPU us",
@@ -246,6 +254,7 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "echo 64x16, one that yields",
         load: "echo --conns 64 --depth 16",
+        floor_load: None,
         floor: "bench-served echo",
         served: "bench-served echo-yield",
         unit: "CPU us",
@@ -255,7 +264,18 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "rtt spinning",
         load: "rtt",
+        floor_load: None,
         floor: "bench-floor echo --framed --spin always",
+        served: "bench-served echo --spin always",
+        unit: "p50 us",
+        figure: |outcome| outcome.p50_us,
+        target: Some(Target::AtMost(1.15)),
+    },
+    Pair {
+        name: "blocking call, against a bare socket",
+        load: "call",
+        floor_load: Some("socket"),
+        floor: "bench-served echo --spin always",
         served: "bench-served echo --spin always",
         unit: "p50 us",
         figure: |outcome| outcome.p50_us,
@@ -264,6 +284,7 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "fanout 1000x1",
         load: "fanout --conns 1000 --window 1",
+        floor_load: None,
         floor: "bench-floor fanout",
         served: "bench-served fanout",
         unit: "CPU us per delivery",
@@ -273,6 +294,7 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "hub fanout 1000x1, against a broadcast",
         load: "fanout --conns 1000 --window 1",
+        floor_load: None,
         floor: "bench-served fanout",
         served: "bench-served hub",
         unit: "CPU us",
@@ -282,6 +304,7 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "hub fanout 1000x8, against a broadcast",
         load: "fanout --conns 1000 --window 8",
+        floor_load: None,
         floor: "bench-served fanout",
         served: "bench-served hub",
         unit: "CPU us",
@@ -291,6 +314,7 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "hub fanout 1000x32, against a broadcast",
         load: "fanout --conns 1000 --window 32",
+        floor_load: None,
         floor: "bench-served fanout",
         served: "bench-served hub",
         unit: "CPU us",
@@ -300,6 +324,7 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "fanout 1000x8",
         load: "fanout --conns 1000 --window 8",
+        floor_load: None,
         floor: "bench-floor fanout --uncoalesced",
         served: "bench-served fanout",
         unit: "deliveries/s, one send each",
@@ -309,6 +334,7 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "fanout 1000x8",
         load: "fanout --conns 1000 --window 8",
+        floor_load: None,
         floor: "bench-floor fanout",
         served: "bench-served fanout",
         unit: "CPU us per delivery",

@@ -1,6 +1,7 @@
 //! The load generator: closed loops that send the next message when the last has come back, look at every
 //! byte of it, and measure between a warm-up and the end.
 
+mod blocking;
 mod echo;
 mod fanout;
 mod round_trip;
@@ -16,6 +17,7 @@ use shardcast_os::ring::RingConfig;
 
 use crate::{idle::Spin, links::Links};
 
+pub use blocking::{blocking_call, blocking_socket};
 pub use echo::echo;
 pub use fanout::fanout;
 pub use round_trip::{idle, round_trip};

@@ -56,7 +56,7 @@ impl Connection {
         let written = Rc::new(Written::default());
         let at_end = AT_END[client.life as usize % AT_END.len()];
         let first_by = character.first_request.map(|timeout| now + timeout);
-        let mut core = Core::new(Side::Accepting, &pace, now);
+        let mut core: Core = Core::new(Side::Accepting, &pace, now);
         let mut account = Account::new(client.number, limits, at_end, Rc::clone(&written), now);
         account.causes.extend(first_by.map(|_| "late"));
         core.open(Box::new(Wire::new(written, at_end, first_by, character.beats_every, now)), now);

@@ -23,6 +23,8 @@ pub mod executor;
 pub mod needs;
 pub mod park;
 #[cfg(not(loom))]
+pub mod poll;
+#[cfg(not(loom))]
 pub mod ring;
 #[cfg(not(loom))]
 pub mod rlimit;

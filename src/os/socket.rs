@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, sockopt};
+use rustix::{
+    io::Errno,
+    net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, sockopt},
+};
 
 /// Options of a connection, set on the listener too so that accepted sockets inherit them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,6 +63,60 @@ pub fn for_connecting(address: SocketAddr, options: &TcpOptions) -> io::Result<O
     Ok(socket)
 }
 
+/// A socket that is connecting to `address`, and never blocks. It is ready to send when that has ended: see
+/// [`has_connected`].
+///
+/// # Errors
+/// No descriptor is free, or it was refused at once.
+pub fn connect(address: SocketAddr, options: &TcpOptions) -> io::Result<OwnedFd> {
+    let socket = for_connecting(address, options)?;
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    match rustix::net::connect(&socket, &address) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a socket of [`connect`] is connected by now.
+///
+/// # Errors
+/// It could not connect.
+pub fn has_connected(socket: impl AsFd) -> io::Result<bool> {
+    sockopt::socket_error(&socket)??;
+    match rustix::net::getpeername(&socket) {
+        Ok(_) => Ok(true),
+        Err(Errno::NOTCONN) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Receives from a socket that never blocks: how many bytes, 0 at the end of the stream; `None` when there are none now.
+///
+/// # Errors
+/// As `recv`.
+pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    would_block(|| rustix::net::recv(&socket, &mut *buffer, RecvFlags::empty()).map(|(len, _)| len))
+}
+
+/// Sends to a socket that never blocks: how many bytes it took; `None` when there is no room now.
+///
+/// # Errors
+/// As `send`.
+pub fn send(socket: impl AsFd, bytes: &[u8]) -> io::Result<Option<usize>> {
+    would_block(|| rustix::net::send(&socket, bytes, SendFlags::NOSIGNAL))
+}
+
+fn would_block<T>(mut call: impl FnMut() -> Result<T, Errno>) -> io::Result<Option<T>> {
+    loop {
+        return match call() {
+            Ok(done) => Ok(Some(done)),
+            Err(Errno::AGAIN) => Ok(None),
+            Err(Errno::INTR) => continue,
+            Err(error) => Err(error.into()),
+        };
+    }
+}
+
 /// Address that a socket is bound to.
 ///
 /// # Errors
@@ -73,7 +130,7 @@ pub fn local_address(socket: impl AsFd) -> io::Result<SocketAddr> {
 /// # Errors
 /// The connection ended already.
 pub fn peer_address(socket: impl AsFd) -> io::Result<SocketAddr> {
-    Ok(rustix::net::getpeername(socket)?.map_or_else(|| Err(rustix::io::Errno::NOTCONN), |a| a.try_into())?)
+    Ok(rustix::net::getpeername(socket)?.map_or_else(|| Err(Errno::NOTCONN), |a| a.try_into())?)
 }
 
 /// Ends sending: the peer reads to the end, then end of stream.

@@ -25,8 +25,8 @@ pub mod topics;
 pub use id::{ConnId, ParseConnIdError};
 pub use refusal::Refusal;
 pub use session::{
-    Command, Dialect, EndOfStream, Error, Event, Failure, Home, Message, Opening, Operation, Progress,
-    Protocol, Request, RequestId, Response, Route, Session, Sniff,
+    Command, Dialect, EndOfStream, Error, Event, Failure, Home, Message, Opening, Operation, OwnedRoute,
+    Progress, Protocol, Request, RequestId, Response, Route, Session, Sniff,
 };
 pub use time::Time;
 pub use topic::{Position, PublishOptions, Recovery, TopicError, TopicFilter, TopicName, TopicPrefix};

@@ -9,6 +9,7 @@
 //! | for | see |
 //! | --- | --- |
 //! | Tars push mode: servants and clients | [`tars`] |
+//! | clients of any protocol | [`client`] |
 //! | what takes long, on a shard | [`task`] |
 //! | layout and bounds | [`ServerConfig`], [`Limits`], [`OverflowPolicy`] |
 //! | counters and connections | [`stats`] |
@@ -39,6 +40,7 @@
 #[doc(hidden)]
 #[path = "codegen.rs"]
 pub mod __codegen;
+pub mod client;
 mod config;
 mod connection;
 mod error;

@@ -15,6 +15,8 @@ pub struct ShardStats {
     pub cpu: Option<usize>,
     /// Per listener, in the order they were added.
     pub listeners: Vec<ListenerStats>,
+    /// Of the connections that clients of this shard made; its name is [`CLIENT`].
+    pub clients: ListenerStats,
     /// Turns of the pump that found work or ran a task.
     pub turns: u64,
     /// Times it went to sleep.
@@ -173,19 +175,22 @@ pub struct ListenerStats {
     pub push_dropped: Vec<(&'static str, u64)>,
 }
 
+/// What stands for a listener where a connection was made by a [client](crate::client).
+pub const CLIENT: &str = "client";
+
 /// One connection at one moment, or as it ended.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectionInfo {
     /// Its id.
     pub id: ConnId,
-    /// Listener that accepted it.
+    /// Listener that accepted it, or [`CLIENT`].
     pub listener: String,
     /// Protocol it speaks; `None` until its first bytes told.
     pub protocol: Option<&'static str>,
     /// Address of the peer.
     pub peer: SocketAddr,
-    /// Since it was accepted.
+    /// Since it was accepted, or began to connect.
     pub age: Duration,
     /// Since a byte was last received from it.
     pub idle: Duration,

@@ -88,7 +88,9 @@ fn render_listeners(shards: &[ShardStats], page: &mut Page) {
 fn for_each_listener(shards: &[ShardStats], mut then: impl FnMut(&str, &ListenerStats)) {
     for shard in shards {
         let number = shard.shard.to_string();
-        shard.listeners.iter().for_each(|listener| then(&number, listener));
+        // A server of which no client was made says nothing of clients.
+        let clients = (shard.clients.opened > 0).then_some(&shard.clients);
+        shard.listeners.iter().chain(clients).for_each(|listener| then(&number, listener));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{CloseReason, Connection, Limits, Spares, State, Unconfirmed};
-use crate::{Error, Time};
+use crate::{Error, Session, Time};
 
 /// What a transport knows of its peer.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -18,7 +18,7 @@ pub struct Acknowledgement {
     pub unanswered: u8,
 }
 
-impl Connection {
+impl<S: Session + ?Sized> Connection<S> {
     /// When to call [`handle_timeout`](Self::handle_timeout), if ever: never later than the earliest deadline. A
     /// timer that is set may stay as long as it is not later than this.
     pub fn poll_timeout(&self, limits: &Limits, now: Time) -> Option<Time> {

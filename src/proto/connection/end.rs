@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{CloseReason, Connection, Ending, Hold, Limits, Linger, Side, State};
-use crate::Time;
+use crate::{Session, Time};
 
 /// What the driver is to do about the life of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,7 +27,7 @@ pub struct Cut {
     pub end_was_sent: bool,
 }
 
-impl Connection {
+impl<S: Session + ?Sized> Connection<S> {
     /// What is to be done about its life, in order.
     #[inline]
     pub fn poll_action(&mut self) -> Option<Action> {

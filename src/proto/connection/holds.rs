@@ -12,11 +12,13 @@ pub enum Hold {
     Requests,
     /// It is to end once its requests are answered; this one is never lifted.
     Ending,
+    /// The client at this end takes no more for now.
+    Events,
 }
 
 impl Hold {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Outbox, Self::History, Self::Requests, Self::Ending];
+    pub const ALL: [Self; 5] = [Self::Outbox, Self::History, Self::Requests, Self::Ending, Self::Events];
 
     /// Stable short name, as in `/connections`.
     pub const fn name(self) -> &'static str {
@@ -25,6 +27,7 @@ impl Hold {
             Self::History => "history",
             Self::Requests => "requests",
             Self::Ending => "ending",
+            Self::Events => "events",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{CloseReason, Connection, Drops, Ending, Hold, Holds, Limits, Side, Spares, State, Unconfirmed};
 use crate::{
-    Command, EndOfStream, Error, Event, Progress, RequestId, Time,
+    Command, EndOfStream, Error, Event, Progress, RequestId, Session, Time,
     outbox::{Outbox, Run},
 };
 
@@ -12,8 +12,8 @@ use crate::{
 /// application did about it, and the last by [`finish`](Self::finish). A pass that is dropped instead, because the
 /// application panicked, keeps the answers that were given before and what was not taken: see
 /// [`Connection::handle_panic`].
-pub struct Input<'c> {
-    connection: &'c mut Connection,
+pub struct Input<'c, S: Session + ?Sized = dyn Session> {
+    connection: &'c mut Connection<S>,
     limits: &'c Limits,
     spares: &'c Spares,
     now: Time,
@@ -54,6 +54,8 @@ pub enum Advance<'a> {
 pub enum Outcome<'a> {
     /// Nothing is to be said.
     Nothing,
+    /// Nothing is to be said, and no more is taken until [`Connection::handle_room`].
+    Full,
     /// This is to be said at once.
     Say(Command<'a>),
     /// So many requests are in progress more than before: answers come later.
@@ -69,7 +71,7 @@ pub struct Handled {
     pub requests: u64,
 }
 
-impl Connection {
+impl<S: Session + ?Sized> Connection<S> {
     /// The peer sent `bytes`. While there is no session they are kept; while the connection is [open](State::Open), a
     /// [pass](Self::input) over them follows; after its end they are ignored, but reading them lets it end cleanly.
     pub fn handle_received(&mut self, bytes: &[u8], now: Time) {
@@ -90,7 +92,7 @@ impl Connection {
         limits: &'c Limits,
         spares: &'c Spares,
         now: Time,
-    ) -> Option<Input<'c>> {
+    ) -> Option<Input<'c, S>> {
         if self.state != State::Open {
             return None;
         }
@@ -141,7 +143,7 @@ impl Connection {
     }
 }
 
-impl Input<'_> {
+impl<S: Session + ?Sized> Input<'_, S> {
     /// The next step. An event may borrow from the session, so what is to be said about it is said by
     /// [`conclude`](Self::conclude), once the event is gone.
     #[inline]
@@ -268,6 +270,7 @@ impl Input<'_> {
         let history = self.history.take();
         match outcome {
             Outcome::Nothing => {}
+            Outcome::Full => self.connection.holds.place(Hold::Events),
             Outcome::Say(command) => self.say(command),
             Outcome::InProgress(requests) => {
                 self.connection.requests += requests;
@@ -352,7 +355,7 @@ impl Input<'_> {
     }
 }
 
-impl Drop for Input<'_> {
+impl<S: Session + ?Sized> Drop for Input<'_, S> {
     fn drop(&mut self) {
         // It was not finished: the application has panicked.
         if self.run.is_some() {
@@ -361,7 +364,7 @@ impl Drop for Input<'_> {
     }
 }
 
-impl Connection {
+impl<S: Session + ?Sized> Connection<S> {
     /// Keeps what the session has not taken, and notes since when the peer owes the rest of a frame.
     #[inline]
     fn keep_rest(&mut self, fresh: &[u8], taken: usize, limits: &Limits, spares: &Spares, now: Time) {

@@ -36,10 +36,12 @@ pub use spares::Spares;
 
 /// One connection: everything but its transport and its application.
 ///
+/// `S` is the kind of its session: on a shard any, elsewhere one that threads may hand to each other.
+///
 /// Each method says what the driver is to look at afterwards; whoever wants no list looks at everything:
 /// [`poll_action`](Self::poll_action), [`wants_input`](Self::wants_input), [`is_ready`](Self::is_ready) and
 /// [`poll_timeout`](Self::poll_timeout). Time never goes backwards.
-pub struct Connection {
+pub struct Connection<S: ?Sized = dyn Session> {
     side: Side,
     state: State,
     holds: Holds,
@@ -51,7 +53,7 @@ pub struct Connection {
     /// A hold was lifted: the driver is to go on with what waits.
     resumes: bool,
     dialect: Dialect,
-    session: Option<Box<dyn Session>>,
+    session: Option<Box<S>>,
     /// Received bytes that are no whole frame yet, or that wait while reading is held.
     assembly: Vec<u8>,
     /// Since when the assembly has waited for the rest of its frame; [`Time::NEVER`] while it does not.
@@ -203,7 +205,7 @@ impl From<Ending> for CloseReason {
     }
 }
 
-impl Connection {
+impl<S: Session + ?Sized> Connection<S> {
     /// A connection without a session: what it sends is kept until [`open`](Self::open).
     pub fn new(side: Side, pace: &Pace, now: Time) -> Self {
         Self {
@@ -255,7 +257,7 @@ impl Connection {
     }
 
     /// There is a session now. Follow with [`input`](Self::input), also without new bytes.
-    pub fn open(&mut self, session: Box<dyn Session>, now: Time) {
+    pub fn open(&mut self, session: Box<S>, now: Time) {
         debug_assert_eq!(self.state, State::Waiting);
         self.dialect = session.dialect();
         self.session = Some(session);
@@ -554,6 +556,11 @@ impl Connection {
         }
     }
 
+    /// The client at this end takes events again: see [`Outcome::Full`].
+    pub fn handle_room(&mut self, now: Time) {
+        self.lift(Hold::Events, now);
+    }
+
     fn requests_changed(&mut self, limits: &Limits, now: Time) {
         if self.holds.has(Hold::Requests) && self.requests as usize <= limits.requests_in_progress_max / 2 {
             self.lift(Hold::Requests, now);
@@ -584,7 +591,7 @@ impl Connection {
     }
 }
 
-impl fmt::Debug for Connection {
+impl<S: ?Sized> fmt::Debug for Connection<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
             .field("state", &self.state)

@@ -61,6 +61,11 @@ impl<I: Clone + Ord, T> CallTable<I, T> {
         self.by_id.get(id).map(|(_, call)| call)
     }
 
+    /// The call with this id, to be changed.
+    pub fn get_mut(&mut self, id: &I) -> Option<&mut T> {
+        self.by_id.get_mut(id).map(|(_, call)| call)
+    }
+
     /// Adds a call. One that has the same id is replaced, and returned.
     pub fn insert(&mut self, id: I, call: T, deadline: Time) -> Option<T> {
         let before = self.by_id.insert(id.clone(), (deadline, call)).map(|(deadline, before)| {
@@ -89,6 +94,17 @@ impl<I: Clone + Ord, T> CallTable<I, T> {
     pub fn clear(&mut self) {
         self.by_id.clear();
         self.deadlines.clear();
+    }
+
+    /// Removes the calls that `picks` wants, and gives them in the order of their ids.
+    pub fn drain_where(&mut self, mut picks: impl FnMut(&T) -> bool) -> Vec<(I, T)> {
+        let picked = self.by_id.extract_if(.., |_, (_, call)| picks(call));
+        let picked: Vec<_> = picked.map(|(id, (deadline, call))| (deadline, id, call)).collect();
+        let take = |(deadline, id, call): (Time, I, T)| {
+            self.deadlines.remove(&(deadline, id.clone()));
+            (id, call)
+        };
+        picked.into_iter().map(take).collect()
     }
 
     /// Removes all calls, and gives them in the order of their ids.

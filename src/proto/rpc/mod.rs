@@ -1,6 +1,8 @@
-//! What every client of a protocol needs: calls under way, and pauses before the next attempt.
+//! What every client of a protocol needs: connections one after another, calls under way, and pauses before the next
+//! attempt.
 //!
-//! [`CallTable`] finds a call by its id and by its deadline; [`Backoff`] decides how long to wait after a failure;
+//! [`Caller`] is the whole client of one peer, without its connection and its protocol. It is made of parts that serve
+//! alone too: [`CallTable`] finds a call by its id and by its deadline; [`Backoff`] decides how long to wait after a failure;
 //! [`CallError`] and [`Cause`] say why a call failed and why a connection ended. All are values without I/O: time and
 //! seed are arguments.
 //!
@@ -8,9 +10,11 @@
 //! use it; it uses none of them.
 
 mod backoff;
+mod caller;
 mod calls;
 mod error;
 
 pub use backoff::Backoff;
+pub use caller::{Action, Call, Caller, CallerConfig, CallerEvent, Failed, Reply};
 pub use calls::CallTable;
 pub use error::{CallError, Cause};

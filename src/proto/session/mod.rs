@@ -16,7 +16,7 @@ pub use command::Command;
 pub use error::Error;
 pub use event::{Event, Operation};
 pub use opening::Opening;
-pub use request::{Failure, Request, RequestId, Response, Route};
+pub use request::{Failure, OwnedRoute, Request, RequestId, Response, Route};
 
 /// A wire protocol: recognises its peers and opens sessions for them.
 ///
@@ -32,7 +32,9 @@ pub trait Protocol: Send + Sync {
     fn accept(&self, opening: &Opening<'_>) -> Box<dyn Session>;
 
     /// Opens the connecting end of a connection; `None` when this protocol only accepts.
-    fn connect(&self, opening: &Opening<'_>) -> Option<Box<dyn Session>> {
+    ///
+    /// Outside of a server one thread after another may drive it. There, [`Opening::state`] is `()`.
+    fn connect(&self, opening: &Opening<'_>) -> Option<Box<dyn Session + Send>> {
         let _ = opening;
         None
     }

@@ -15,6 +15,39 @@ pub enum Route<'a> {
     Numbered(u64),
 }
 
+/// A [`Route`] that borrows nothing.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub enum OwnedRoute {
+    /// The protocol has one handler.
+    #[default]
+    Only,
+    /// Tars: servant and function.
+    Named(Box<str>, Box<str>),
+    /// Seastar RPC verb, tcpshm message type.
+    Numbered(u64),
+}
+
+impl OwnedRoute {
+    /// The route, borrowed from here.
+    pub fn as_route(&self) -> Route<'_> {
+        match self {
+            Self::Only => Route::Only,
+            Self::Named(servant, function) => Route::Named(servant, function),
+            Self::Numbered(number) => Route::Numbered(*number),
+        }
+    }
+}
+
+impl From<Route<'_>> for OwnedRoute {
+    fn from(route: Route<'_>) -> Self {
+        match route {
+            Route::Only => Self::Only,
+            Route::Named(servant, function) => Self::Named(servant.into(), function.into()),
+            Route::Numbered(number) => Self::Numbered(number),
+        }
+    }
+}
+
 /// One request; borrows the bytes as they were received.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Request<'a> {

@@ -3,20 +3,23 @@
 mod shape;
 mod tars;
 
-use std::time::Duration;
+use core::net::Ipv4Addr;
+use std::{collections::BTreeSet, time::Duration};
+
+use bytes::Bytes;
 
 pub use self::{
     shape::{BorrowedShape, Shape},
     tars::{json as tars_json, packet as tars_packet, reader as tars_reader, tup as tars_tup},
 };
-use super::{accept, converse, pieces};
+use super::{accept, connect, converse, pieces};
 use crate::{
-    Message, Protocol, Time,
+    Command, Event, Message, OwnedRoute, Progress, Protocol, Request, Session as _, Time,
+    rpc::{Action, Call, Caller, CallerConfig, CallerEvent, Cause},
     tars::{
         ObjectRef,
         framed::{
-            Action, Call, Framed, LengthPrefixed, LengthPrefixedCodec, Parsed, Proxy, ProxyConfig,
-            ProxyEvent, control,
+            Framed, FramedClient, FramedClientSession, LengthPrefixed, LengthPrefixedCodec, Parsed, control,
         },
     },
     topics::{SubscriptionConfig, Subscriptions, TopicEvent},
@@ -36,22 +39,25 @@ pub fn framed_session(data: &[u8]) {
         let split = converse(&mut *accept(protocol, START), pieces(input, (*len).into()), START);
         assert_eq!(whole, split);
     }
+    let client = FramedClient::new(LengthPrefixedCodec { request_len_max: 300, response_len_max: 300 });
+    let whole = converse(&mut *connect(&client, START), [input], START);
+    assert_eq!(whole, converse(&mut *connect(&client, START), pieces(input, (*len).into()), START));
 }
 
 /// Any order of calls, input, connections and time: every accepted call ends once, no bound is exceeded.
 ///
 /// Each step is a byte that says what happens and one that says how much of it; input is taken from behind.
 pub fn framed_proxy(data: &[u8]) {
-    let mut run = ProxyRun::new();
+    let mut run = CallerRun::new();
     let mut rest = data;
     while let [what, how_much, behind @ ..] = rest {
         rest = run.step(what % 8, *how_much, behind);
         run.drain();
     }
-    run.proxy.close();
+    run.caller.close();
     run.drain();
-    assert_eq!(run.accepted, run.ended, "every accepted call ends exactly once");
-    assert_eq!((run.proxy.call_count(), run.proxy.poll_timeout()), (0, None));
+    assert!(run.under_way.is_empty(), "every accepted call ends");
+    assert_eq!((run.caller.call_count(), run.caller.poll_timeout()), (0, None));
 }
 
 /// Any text: what parses is printed to the same value.
@@ -102,44 +108,53 @@ fn topics(data: &[u8]) {
     assert_eq!(client.poll_request(&mut out, now), None, "not before a pause");
 }
 
-struct ProxyRun {
-    proxy: Proxy,
+struct CallerRun {
+    caller: Caller,
+    session: FramedClientSession,
     now: Time,
-    accepted: u64,
-    ended: u64,
+    /// Ids of accepted calls that have not ended.
+    under_way: BTreeSet<u64>,
     /// What the driver believes: there is a connection, or an attempt.
     open: bool,
 }
 
-impl ProxyRun {
+impl CallerRun {
     fn new() -> Self {
-        let config = ProxyConfig {
+        let config = CallerConfig {
             heartbeat: Some(Duration::from_millis(50)),
             heartbeat_timeout: Duration::from_millis(200),
             calls_max: CALLS_MAX,
             queue_max: 5,
             queue_bytes_max: QUEUE_BYTES_MAX,
             events_max: 3,
-            ..ProxyConfig::default()
+            ..CallerConfig::default()
         };
         let codec = LengthPrefixedCodec { request_len_max: 100, response_len_max: 300 };
-        let proxy = Proxy::new(config, Box::new(codec), 1, START);
-        Self { proxy, now: START, accepted: 0, ended: 0, open: false }
+        let session = FramedClient::new(codec).session();
+        Self {
+            caller: Caller::new(config, 1, START),
+            session,
+            now: START,
+            under_way: BTreeSet::new(),
+            open: false,
+        }
     }
 
     fn step<'d>(&mut self, what: u8, how_much: u8, behind: &'d [u8]) -> &'d [u8] {
         let amount = u64::from(how_much);
         match what {
-            0 if self.open => self.proxy.handle_connected(self.now),
+            0 if self.open => self.caller.handle_connected(self.now),
             1 if self.open => {
                 self.open = false;
-                self.proxy.handle_closed(self.now);
+                self.caller.handle_closed(Cause::Peer, self.now);
             }
             2 | 3 => self.call(amount, what == 3),
             4 => self.now = self.now + Duration::from_millis(amount),
             5 => self.timeout(),
             6 => return self.input(behind, how_much.into()),
-            7 if how_much == 255 => self.proxy.close(),
+            7 if how_much == 255 => self.caller.close(),
+            7 if self.under_way.remove(&amount) => assert!(self.caller.forget(amount)),
+            7 => self.caller.handle_held(how_much & 1 == 1),
             _ => {}
         }
         behind
@@ -147,46 +162,70 @@ impl ProxyRun {
 
     fn call(&mut self, amount: u64, one_way: bool) {
         // Some ids are not from the generator.
-        let id = if amount > 250 { 1 } else { self.proxy.gen_requestid() };
+        let id = if amount > 250 { 1 } else { self.caller.next_id() };
         let body = &[7; 110][..usize::try_from(amount / 2).unwrap_or(0).min(110)];
         let deadline = self.now + Duration::from_millis(amount);
-        let call = Call { token: 0, id, body, deadline, one_way };
-        self.accepted += u64::from(self.proxy.call(call, self.now).is_ok());
+        let (head, body) = (Bytes::new(), Bytes::from_static(body));
+        let call = Call { token: 0, id, route: OwnedRoute::Only, head, body, deadline, one_way };
+        if self.caller.call(call, self.now).is_ok() {
+            assert!(self.under_way.insert(id), "an id names one call");
+        }
     }
 
     fn timeout(&mut self) {
-        if let Some(at) = self.proxy.poll_timeout() {
+        if let Some(at) = self.caller.poll_timeout() {
             self.now = self.now.max(at);
         }
-        self.proxy.handle_timeout(self.now);
-        assert!(self.proxy.poll_timeout().is_none_or(|at| at > self.now), "nothing is due twice");
+        self.caller.handle_timeout(self.now);
+        assert!(self.caller.poll_timeout().is_none_or(|at| at > self.now), "nothing is due twice");
     }
 
     fn input<'d>(&mut self, behind: &'d [u8], len: usize) -> &'d [u8] {
-        let (input, behind) = behind.split_at(len.min(behind.len()));
-        let mut at = 0;
-        while let Ok(taken) = self.proxy.handle_input(&input[at..], self.now) {
-            at += taken;
-            self.drain();
-            if taken == 0 {
-                break;
+        let (mut input, behind) = behind.split_at(len.min(behind.len()));
+        while self.caller.is_connected() {
+            match self.session.handle_input(input, self.now) {
+                Ok(Progress { taken: 0, .. }) => break,
+                Ok(Progress { taken, event, .. }) => {
+                    match event {
+                        Some(Event::Response(response)) => self.caller.handle_response(&response),
+                        Some(Event::Push { route, body }) => self.caller.handle_push(route, body),
+                        other => panic!("no event of a client: {other:?}"),
+                    }
+                    input = &input[taken..];
+                }
+                Err(error) => {
+                    self.open = false;
+                    self.caller.handle_closed(Cause::Protocol(error), self.now);
+                }
             }
+            self.drain();
         }
         behind
     }
 
     fn drain(&mut self) {
-        while let Some(action) = self.proxy.poll_action() {
-            self.open = action == Action::Connect;
+        while let Some(action) = self.caller.poll_action() {
+            match action {
+                Action::Resolve => {
+                    let ports = [1, 2].map(|port| (Ipv4Addr::LOCALHOST, port).into());
+                    self.caller.handle_resolved(ports, self.now);
+                }
+                Action::Connect(_) => self.open = true,
+                Action::Disconnect => self.open = false,
+            }
         }
         let mut sent = Vec::new();
-        self.proxy.poll_transmit(&mut sent);
+        let (session, now) = (&mut self.session, self.now);
+        let mut say =
+            |request: Request<'_>| session.handle_command(Command::Request(request), &mut sent, now).is_ok();
+        while self.caller.poll_request(&mut say) {}
         assert!(sent.len() <= QUEUE_BYTES_MAX + 100, "{} bytes to transmit", sent.len());
-        assert!(self.proxy.call_count() <= CALLS_MAX + 6, "{} calls", self.proxy.call_count());
-        while let Some(event) = self.proxy.poll_event() {
-            self.ended += u64::from(matches!(event, ProxyEvent::Done { .. }));
+        assert!(self.caller.call_count() <= CALLS_MAX + 6, "{} calls", self.caller.call_count());
+        while let Some(event) = self.caller.poll_event() {
+            if let CallerEvent::Done { id, .. } = event {
+                assert!(self.under_way.remove(&id), "a call ended twice");
+            }
         }
-        assert!(self.ended <= self.accepted, "a call ended twice");
     }
 }
 

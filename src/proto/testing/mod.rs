@@ -27,7 +27,7 @@ pub fn accept(protocol: &dyn Protocol, now: Time) -> Box<dyn Session> {
 /// # Panics
 /// The protocol only accepts.
 pub fn connect(protocol: &dyn Protocol, now: Time) -> Box<dyn Session> {
-    open(protocol, now, |opening| protocol.connect(opening)).expect("a protocol that connects")
+    open(protocol, now, |opening| protocol.connect(opening)).expect("it connects")
 }
 
 fn open<T>(protocol: &dyn Protocol, now: Time, f: impl FnOnce(&Opening<'_>) -> T) -> T {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use shardcast_proto::connection::{CloseReason, Cut, State};
 
-use super::{Conn, Role, outbound::Outbound};
+use super::{Conn, Role, outbound::Owner};
 use crate::{
     ConnId, Connection,
     shard::{Notice, Shard},
@@ -13,7 +13,7 @@ use crate::{
 /// Which application a connection that ended had.
 pub(crate) enum Ended {
     Service { listener: u32, protocol: u8, connection: Connection },
-    Owner { owner: Rc<dyn Outbound>, connection: Connection },
+    Owner { owner: Rc<dyn Owner>, connection: Connection },
 }
 
 impl Ended {
@@ -97,7 +97,13 @@ impl Shard {
                     Ended::Service { listener: *listener, protocol, connection: conn.handle.clone() }
                 })
             }
-            Role::Connecting { owner, .. } => {
+            Role::Connecting { owner, is_open } => {
+                let counters = &self.counters.clients;
+                counters.closed[why.index()].add(1);
+                counters.connections.sub((*is_open).into());
+                if let CloseReason::ProtocolError(error) = why {
+                    counters.count_decode_error(error.code());
+                }
                 Some(Ended::Owner { owner: Rc::clone(owner), connection: conn.handle.clone() })
             }
         };

@@ -54,9 +54,7 @@ impl Shard {
     fn take_bytes(&self, conn: &mut Conn, bytes: &[u8]) {
         conn.handle.received(self.now());
         conn.core.handle_received(bytes, self.now());
-        if let Some(listener) = conn.listener() {
-            self.counters.listeners[listener].received_bytes.add(bytes.len() as u64);
-        }
+        self.counters_of(conn).received_bytes.add(bytes.len() as u64);
         match conn.core.state() {
             State::Open => self.drive(conn, bytes),
             State::Waiting if conn.moving.is_none() => self.guarded(conn, |conn| self.identify(conn)),
@@ -88,33 +86,37 @@ impl Shard {
     fn pass(&self, conn: &mut Conn, bytes: &[u8]) {
         let Conn { core, handle, limits, role, .. } = conn;
         let Some(mut input) = core.input(bytes, limits, &self.spares, self.now()) else { return };
-        let mut application = match *role {
-            Role::Accepted { listener, protocol: Some(protocol) } => Some(Application {
-                shard: self,
-                listener,
-                service: self.service(listener, protocol.into()),
-                connection: handle,
-                scratch: self.scratch.take(),
-            }),
-            _ => None,
+        let (listener, protocol) = match role {
+            Role::Accepted { listener, protocol: Some(protocol) } => (*listener, *protocol),
+            Role::Accepted { protocol: None, .. } => return,
+            Role::Connecting { owner, .. } => {
+                loop {
+                    let outcome = match input.advance() {
+                        Advance::Done => break,
+                        Advance::Event(event) => owner.event(event),
+                        Advance::Silent => continue,
+                    };
+                    input.conclude(outcome);
+                }
+                return self.counters.clients.received_messages.add(input.finish().requests);
+            }
         };
-        self.runs(application.as_ref().map(|it| it.listener));
+        let service = self.service(listener, protocol.into());
+        let scratch = self.scratch.take();
+        let mut application = Application { shard: self, listener, service, connection: handle, scratch };
+        self.runs(Some(listener));
         loop {
-            let outcome = match (input.advance(), &mut application) {
-                (Advance::Done, _) => break,
-                (Advance::Event(event), Some(application)) => application.take(event),
-                (Advance::Event(_), None) => Outcome::Nothing,
-                (Advance::Silent, _) => continue,
+            let outcome = match input.advance() {
+                Advance::Done => break,
+                Advance::Event(event) => application.take(event),
+                Advance::Silent => continue,
             };
             input.conclude(outcome);
         }
         self.runs(None);
-        let handled = input.finish();
-        if let Some(Application { listener, mut scratch, .. }) = application {
-            self.counters.listeners[listener as usize].received_messages.add(handled.requests);
-            scratch.clear();
-            self.scratch.set(scratch);
-        }
+        self.counters.listeners[listener as usize].received_messages.add(input.finish().requests);
+        application.scratch.clear();
+        self.scratch.set(application.scratch);
     }
 
     /// Does what a connection wants done, after anything was done to it.

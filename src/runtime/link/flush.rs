@@ -81,14 +81,11 @@ impl Shard {
         conn.core.outbox().posted().for_each(|(posted, pushes)| just_sent.add(posted, pushes));
         drop(just_sent);
         let (bytes, messages) = conn.core.handle_sent(&conn.limits, self.now());
-        if let Some(listener) = conn.listener() {
-            let counters = &self.counters.listeners[listener];
-            counters.sent_bytes.add(bytes as u64);
-            counters.sent_messages.add(messages as u64);
-        }
-        if let Role::Connecting { .. } = conn.role {
-            // It kept what found no room.
-            conn.core.transmit(&conn.limits, &self.spares, self.now());
+        let counters = self.counters_of(conn);
+        counters.sent_bytes.add(bytes as u64);
+        counters.sent_messages.add(messages as u64);
+        if let Role::Connecting { owner, .. } = &conn.role {
+            owner.has_room();
         }
     }
 

@@ -16,12 +16,12 @@ mod timer;
 use std::{os::fd::OwnedFd, rc::Rc};
 
 use shardcast_proto::{
-    Session, Time,
+    Time,
     connection::{self, Limits},
 };
 
 use crate::{Connection, shard::timer::TimerKey, transport::Tcp};
-use outbound::Outbound;
+use outbound::Owner;
 
 /// One connection. Lives on one shard, in one slot of its table, which is its slot of the ring too.
 pub(crate) struct Conn {
@@ -47,8 +47,8 @@ pub(crate) struct Conn {
 pub(crate) enum Role {
     /// A service, since the first bytes told which protocol of the listener it is.
     Accepted { listener: u32, protocol: Option<u8> },
-    /// A client of ours; its session waits here for the connection.
-    Connecting { owner: Rc<dyn Outbound>, session: Option<Box<dyn Session>> },
+    /// A client of ours.
+    Connecting { owner: Rc<dyn Owner>, is_open: bool },
 }
 
 impl Conn {

@@ -1,11 +1,18 @@
 //! Connections that we make: the shard's side of a client.
 
-use std::{io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    io,
+    net::SocketAddr,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use shardcast_os::socket::{self, TcpOptions};
 use shardcast_proto::{
-    Session, Time,
-    connection::{self, CloseReason, Limits, Side, State},
+    Event, Opening, Protocol, Time,
+    connection::{self, CloseReason, Limits, Outcome, Side, State},
     outbox::OutboxBounds,
     push::schedule::Pace,
 };
@@ -13,17 +20,30 @@ use shardcast_proto::{
 use super::{Conn, Role};
 use crate::{ConnId, Connection, limits::ListenerLimits, shard::Shard};
 
-/// The owner of a connection that we make. All calls come from its shard's pump.
-pub(crate) trait Outbound {
+/// The owner of a connection that we make. All calls come from its shard's pump, while the connection is borrowed: it may
+/// only note what happened.
+pub(crate) trait Owner {
+    /// What is spoken there.
+    fn protocol(&self) -> &Arc<dyn Protocol>;
+
+    /// What the protocol keeps on this shard.
+    fn state(&self) -> &Rc<dyn Any>;
+
     /// The connection is there.
-    fn connected(&self, connection: &Connection, now: Time);
+    fn connected(&self, now: Time);
+
+    /// The session has an event. [`Outcome::Full`]: no more until [`handle_room`](connection::Connection::handle_room).
+    fn event(&self, event: Event<'_>) -> Outcome<'static>;
+
+    /// Something was sent: there is room for more.
+    fn has_room(&self);
 
     /// The connection has ended, or could not be made. Called exactly once for each `connect`.
     fn closed(&self, why: CloseReason, now: Time);
 }
 
 impl Shard {
-    /// Starts to connect. `owner` learns the outcome; what goes over the connection is the session's.
+    /// Starts to connect. `owner` learns the outcome.
     ///
     /// # Errors
     /// No descriptor or slot is free, or the shard is stopping; `owner` is not called.
@@ -32,32 +52,22 @@ impl Shard {
         to: SocketAddr,
         options: &TcpOptions,
         bounds: OutboxBounds,
-        session: Box<dyn Session>,
-        owner: Rc<dyn Outbound>,
+        owner: Rc<dyn Owner>,
     ) -> io::Result<ConnId> {
         if self.draining.get() {
-            // It would be one more to end, and nobody would.
+            // It would be one more to end, and nothing would end it.
             return Err(io::Error::other("the shard is stopping"));
         }
         let socket = socket::for_connecting(to, options)?;
         let mut table = self.table.borrow_mut();
         let (slot, generation) = table.vacant().ok_or_else(|| io::Error::other("no free slot"))?;
         let id = ConnId { node: 0, shard: self.id, slot, generation };
-        // Its own, which nobody changes; the idle time-out is the client's business.
+        // Its own, which never change; the idle time-out is the client's business.
         let limits = Arc::new(ListenerLimits::new(&bounds, Duration::ZERO));
         let handle = Connection::new(id, to, limits, self.router.clone(), self.now());
         let core = connection::Connection::new(Side::Connecting, &Pace::NONE, self.now());
-        let limits = Limits {
-            outbox: bounds,
-            requests_in_progress_max: usize::MAX,
-            identify_timeout: Duration::ZERO,
-            frame_timeout: Duration::ZERO,
-            idle_timeout: Duration::ZERO,
-            unacknowledged_timeout: UNACKNOWLEDGED_TIMEOUT,
-            flush_timeout: FLUSH_TIMEOUT,
-        };
-        let role = Role::Connecting { owner, session: Some(session) };
-        let conn = Conn::new(handle, core, Rc::new(limits), socket, role);
+        let role = Role::Connecting { owner, is_open: false };
+        let conn = Conn::new(handle, core, Rc::new(made_limits(bounds)), socket, role);
         conn.transport.attach(&self.ring)?;
         conn.transport.connect(&self.ring, to);
         table.insert(Box::new(conn));
@@ -74,18 +84,43 @@ impl Shard {
                 tracing::debug!(peer = %conn.handle.peer(), %error, "connect failed");
                 return conn.core.end(CloseReason::ConnectFailed, &conn.limits, self.now());
             }
-            let Role::Connecting { owner, session } = &mut conn.role else { return };
-            let Some(session) = session.take() else { return };
-            conn.core.open(session, self.now());
-            owner.connected(&conn.handle, self.now());
-            conn.core.transmit(&conn.limits, &self.spares, self.now());
-            self.arm_timer(conn);
+            self.guarded(conn, |conn| self.open_made(conn));
         });
     }
 
-    /// The session of a connection that we made has something to send.
-    pub(crate) fn outbound_ready(&self, id: ConnId) {
-        self.with_conn(id, |conn| conn.core.transmit(&conn.limits, &self.spares, self.now()));
+    fn open_made(&self, conn: &mut Conn) {
+        let Role::Connecting { owner, is_open } = &mut conn.role else { return };
+        let session = owner.protocol().connect(&Opening {
+            id: conn.handle.id(),
+            peer: conn.handle.peer(),
+            shards: self.router.shards() as u16,
+            now: self.now(),
+            wall: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
+            state: owner.state(),
+        });
+        let Some(session) = session else {
+            return conn.core.end(CloseReason::ConnectFailed, &conn.limits, self.now());
+        };
+        *is_open = true;
+        self.counters.clients.opened.add(1);
+        self.counters.clients.connections.add(1);
+        conn.core.open(session, self.now());
+        conn.core.transmit(&conn.limits, &self.spares, self.now());
+        owner.connected(self.now());
+        self.arm_timer(conn);
+    }
+}
+
+/// Bounds of a connection that we make.
+pub(crate) const fn made_limits(outbox: OutboxBounds) -> Limits {
+    Limits {
+        outbox,
+        requests_in_progress_max: usize::MAX,
+        identify_timeout: Duration::ZERO,
+        frame_timeout: Duration::ZERO,
+        idle_timeout: Duration::ZERO,
+        unacknowledged_timeout: UNACKNOWLEDGED_TIMEOUT,
+        flush_timeout: FLUSH_TIMEOUT,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
         counters::{Counter, DECODE_ERRORS, DROP_POLICIES, ListenerCounters, REJECTIONS, ShardCounters},
         current,
     },
-    stats::{ConnectionInfo, ListenerStats, ShardStats},
+    stats::{CLIENT, ConnectionInfo, ListenerStats, ShardStats},
 };
 
 pub(super) fn read(shared: &Shared, router: &Router) -> Vec<ShardStats> {
@@ -41,6 +41,7 @@ fn read_shard(shard: u16, counters: &ShardCounters) -> ShardStats {
         shard,
         cpu: counters.cpu.get().copied(),
         listeners: Vec::new(),
+        clients: read_listener(CLIENT.to_owned(), "", &counters.clients),
         turns: counters.turns.read(),
         parks: counters.parks.read(),
         busy_nanos: counters.busy_nanos.read(),

@@ -63,6 +63,8 @@ pub(crate) struct ShardCounters {
     /// CPU that the shard is pinned to.
     pub(crate) cpu: OnceLock<usize>,
     pub(crate) listeners: Vec<ListenerCounters>,
+    /// Of the connections that clients made.
+    pub(crate) clients: ListenerCounters,
     pub(crate) push: PushCounters,
 }
 

@@ -34,16 +34,16 @@ use shardcast_proto::{
 
 use crate::{
     ConnId,
-    link::{Conn, close::Ended, members::Members, table::Table},
+    link::{Conn, Role, close::Ended, members::Members, table::Table},
     local::Locals,
     mesh::{Door, Envelope, Router},
     push::Push,
     server::{ListenerShared, Shared},
     service::{Scratch, Service},
-    stats::ConnectionInfo,
+    stats::{CLIENT, ConnectionInfo},
 };
 pub(crate) use counters::DROP_POLICIES;
-use counters::ShardCounters;
+use counters::{ListenerCounters, ShardCounters};
 use label::Labels;
 use latency::JustSent;
 pub(crate) use notices::Notice;
@@ -148,6 +148,12 @@ impl Shard {
 
     pub(crate) fn service(&self, listener: u32, protocol: usize) -> &dyn Service {
         &*self.services.get().expect("set at boot, before anything is accepted")[listener as usize][protocol]
+    }
+
+    /// What is counted of `conn` and its like.
+    #[inline]
+    pub(crate) fn counters_of(&self, conn: &Conn) -> &ListenerCounters {
+        conn.listener().map_or(&self.counters.clients, |listener| &self.counters.listeners[listener])
     }
 
     /// The limits of the connections of a listener.
@@ -319,7 +325,11 @@ impl Shard {
 
     /// Keeps what there is to know of a connection that has just ended.
     pub(crate) fn remember_closed(&self, conn: &Conn, why: CloseReason) {
-        let Some(mut info) = self.describe(conn) else { return };
+        if matches!(conn.role, Role::Connecting { is_open: false, .. }) {
+            // There was no connection.
+            return;
+        }
+        let mut info = self.describe(conn);
         info.closed = Some((why.code(), Duration::ZERO));
         let mut closed = self.closed.borrow_mut();
         if closed.len() == CLOSED_MAX {
@@ -355,18 +365,25 @@ impl Shard {
             if found.len() == count {
                 return (found, Some(slot));
             }
-            found.extend(table.slot(slot).and_then(|conn| self.describe(conn)));
+            found.extend(table.slot(slot).map(|conn| self.describe(conn)));
         }
         (found, None)
     }
 
-    fn describe(&self, conn: &Conn) -> Option<ConnectionInfo> {
-        let listener = &self.shared.listeners[conn.listener()?];
+    fn describe(&self, conn: &Conn) -> ConnectionInfo {
+        let (listener, protocol) = match &conn.role {
+            Role::Accepted { listener, protocol } => {
+                let listener = &self.shared.listeners[*listener as usize];
+                let name = |index: u8| listener.protocols[usize::from(index)].0.name();
+                (listener.name.as_str(), protocol.map(name))
+            }
+            Role::Connecting { owner, .. } => (CLIENT, Some(owner.protocol().name())),
+        };
         let (core, traffic, now) = (&conn.core, conn.core.traffic(), self.now());
-        Some(ConnectionInfo {
+        ConnectionInfo {
             id: conn.handle.id(),
-            listener: listener.name.clone(),
-            protocol: conn.protocol().map(|index| listener.protocols[index].0.name()),
+            listener: listener.to_owned(),
+            protocol,
             peer: conn.handle.peer(),
             age: now - core.opened(),
             idle: now - core.received_at(),
@@ -382,7 +399,7 @@ impl Shard {
             requests_in_progress: core.requests_in_progress().into(),
             held: core.holds().iter().map(Hold::name).collect(),
             closed: None,
-        })
+        }
     }
 }
 

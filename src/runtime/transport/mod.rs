@@ -3,4 +3,4 @@
 
 mod tcp;
 
-pub(crate) use tcp::{End, Tcp};
+pub(crate) use tcp::{End, Tcp, acknowledgement, failure};

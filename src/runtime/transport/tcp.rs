@@ -159,16 +159,7 @@ impl Tcp {
 
     /// What is known of the peer. A socket that does not say counts as one whose peer is there.
     pub(crate) fn acknowledgement(&self) -> Acknowledgement {
-        let unacknowledged_bytes = self.unacknowledged();
-        match socket::tcp_info(&self.socket) {
-            Ok(info) => Acknowledgement {
-                unacknowledged_bytes,
-                acknowledged_bytes: info.acknowledged_bytes.unwrap_or_default(),
-                ago: info.acknowledged_ago,
-                unanswered: info.unanswered,
-            },
-            Err(_) => Acknowledgement { unacknowledged_bytes, ..Acknowledgement::default() },
-        }
+        acknowledgement(&self.socket)
     }
 
     /// Whether the kernel has nothing to do with it.
@@ -189,8 +180,22 @@ impl Tcp {
     }
 }
 
+/// What a TCP socket knows of its peer.
+pub(crate) fn acknowledgement(socket: &OwnedFd) -> Acknowledgement {
+    let unacknowledged_bytes = socket::unacknowledged_bytes(socket).unwrap_or_default();
+    match socket::tcp_info(socket) {
+        Ok(info) => Acknowledgement {
+            unacknowledged_bytes,
+            acknowledged_bytes: info.acknowledged_bytes.unwrap_or_default(),
+            ago: info.acknowledged_ago,
+            unanswered: info.unanswered,
+        },
+        Err(_) => Acknowledgement { unacknowledged_bytes, ..Acknowledgement::default() },
+    }
+}
+
 /// What an error of the socket means.
-fn failure(error: &io::Error) -> CloseReason {
+pub(crate) fn failure(error: &io::Error) -> CloseReason {
     match error.kind() {
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
             CloseReason::Reset

@@ -5,17 +5,16 @@
 //! payload) for those who use the ready-made [`LengthPrefixed`]; the session itself never looks inside a
 //! packet. `WIRE.md` beside this file has every byte, limit and refusal.
 
+mod client;
 pub mod control;
 pub mod frame;
 mod parser;
-mod proxy;
 mod session;
 
 #[cfg(test)]
 mod tests;
 
+pub use crate::rpc::{CallError, CallerConfig as ProxyConfig, Cause};
+pub use client::{ClientCodec, Decoded, FramedClient, FramedClientSession, LengthPrefixedCodec};
 pub use parser::{LengthPrefixed, Parsed, Parser};
-pub use proxy::{
-    Action, Call, CallError, Cause, ClientCodec, Decoded, LengthPrefixedCodec, Proxy, ProxyConfig, ProxyEvent,
-};
 pub use session::{Framed, FramedSession};

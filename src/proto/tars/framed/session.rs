@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    LengthPrefixed, Parsed, Parser,
+    FramedClient, LengthPrefixed, LengthPrefixedCodec, Parsed, Parser,
     control::{self, Request},
     frame,
 };
@@ -106,6 +106,14 @@ impl<P: Parser + 'static> Protocol for Framed<P> {
 
     fn accept(&self, _opening: &Opening<'_>) -> Box<dyn Session> {
         Box::new(self.session())
+    }
+
+    /// The client of the push guide, with frames of the same size both ways. Where packets are the application's, its
+    /// [`FramedClient`] says how they are made and read.
+    fn connect(&self, opening: &Opening<'_>) -> Option<Box<dyn Session + Send>> {
+        let len_max = u32::try_from(self.packet_len_max).unwrap_or(u32::MAX);
+        let codec = LengthPrefixedCodec { request_len_max: len_max, response_len_max: len_max };
+        self.is_guide().then(|| FramedClient::new(codec).connect(opening)).flatten()
     }
 
     /// The body itself: framing is the application's, and the same for every peer.

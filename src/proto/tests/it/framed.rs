@@ -2,11 +2,9 @@
 
 use proptest::prelude::*;
 use shardcast_proto::{
-    Command, Error, Protocol, RequestId, Route, Session, Time, session_conformance,
-    tars::framed::{
-        Framed, LengthPrefixed, LengthPrefixedCodec, Parsed, Proxy, ProxyConfig, ProxyEvent, frame,
-    },
-    testing::{Conformance, Outcome, accept, converse, pieces},
+    Command, Error, Protocol, Request, RequestId, Route, Session, Time, session_conformance,
+    tars::framed::{Framed, FramedClient, LengthPrefixed, Parsed, frame},
+    testing::{Conformance, Outcome, accept, connect, converse, pieces},
 };
 
 const NOW: Time = Time::from_nanos(0);
@@ -31,6 +29,34 @@ session_conformance!(
         ],
         silence: &[],
         refused: &[Command::Push { route: Route::Named("servant", "function"), body: b"x" }],
+    }
+);
+
+session_conformance!(
+    connecting,
+    Conformance {
+        accept: &|| connect(&Framed::default(), NOW),
+        conversation: &[
+            frame::encode(1, b"heartbeat"),
+            frame::encode(0, b"pushed"),
+            frame::encode(u32::MAX, &[0xff; 20]),
+            frame::encode(2, b""),
+        ]
+        .concat(),
+        events: 4,
+        broken: &[
+            (b"\0\0\0\0", "frame-too-small"),
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", "frame-too-large"),
+            (&[0xff; 100], "frame-too-large"),
+        ],
+        silence: &[],
+        refused: &[
+            Command::Request(Request::new(RequestId(0), Route::Only, b"the id of pushes")),
+            Command::Request(Request::new(RequestId(1 << 32), Route::Only, b"no room for the id")),
+            Command::Request(Request::new(RequestId(1), Route::Named("servant", "function"), b"x")),
+            Command::Request(Request::new(RequestId(1), Route::Only, &[0; 1_000_000])),
+            Command::respond(RequestId(1), b"to a request that this end never gets"),
+        ],
     }
 );
 
@@ -191,30 +217,13 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_in_any_pieces_mean_the_same_to_a_proxy(
+    fn any_bytes_in_any_pieces_mean_the_same_to_a_client(
         input in any_input(),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..10),
     ) {
-        prop_assert_eq!(proxy_events(std::slice::from_ref(&input)), proxy_events(&cut(&input, &cuts)));
+        let client = || connect(&FramedClient::default(), NOW);
+        let whole = converse(&mut *client(), [&input[..]], NOW);
+        let cut = cut(&input, &cuts);
+        prop_assert_eq!(whole, converse(&mut *client(), cut.iter().map(Vec::as_slice), NOW));
     }
-}
-
-/// What a connected proxy makes of the pieces.
-fn proxy_events(pieces: &[Vec<u8>]) -> Vec<ProxyEvent> {
-    let config = ProxyConfig { events_max: 3, ..ProxyConfig::default() };
-    let mut proxy = Proxy::new(config, Box::new(LengthPrefixedCodec::default()), 1, NOW);
-    proxy.handle_connected(NOW);
-    let (mut input, mut events) = (Vec::new(), Vec::new());
-    for piece in pieces {
-        input.extend_from_slice(piece);
-        loop {
-            events.extend(std::iter::from_fn(|| proxy.poll_event()));
-            match proxy.handle_input(&input, NOW) {
-                Ok(0) | Err(_) => break,
-                Ok(taken) => input.drain(..taken),
-            };
-        }
-    }
-    events.extend(std::iter::from_fn(|| proxy.poll_event()));
-    events
 }

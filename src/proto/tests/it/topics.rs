@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use shardcast_proto::{
-    Message, Position, PublishOptions, Recovery, Time, TopicFilter, TopicName,
+    Command, Event, Message, OwnedRoute, Position, PublishOptions, Recovery, Session as _, Time, TopicFilter,
+    TopicName,
+    rpc::{Action, Call, Caller, CallerConfig, CallerEvent},
     tars::framed::{
-        Call, LengthPrefixedCodec, Proxy, ProxyConfig, ProxyEvent,
+        FramedClient, FramedClientSession,
         control::{self, ControlWire},
         frame,
     },
@@ -28,47 +30,64 @@ fn encoded(request: &Request<'_>) -> Vec<u8> {
 
 /// A client that asked for three topics on its first connection.
 struct Client {
-    proxy: Proxy,
+    caller: Caller,
+    session: FramedClientSession,
+    sent: Vec<u8>,
     topics: Subscriptions<ControlWire>,
     events: Vec<TopicEvent>,
 }
 
 impl Client {
     fn connected() -> Self {
-        let config = ProxyConfig {
+        let config = CallerConfig {
             registration_body: Some(encoded(&Request::Hello).into()),
             heartbeat: None,
-            ..ProxyConfig::default()
+            ..CallerConfig::default()
         };
-        let proxy = Proxy::new(config, Box::new(LengthPrefixedCodec::default()), 7, NOW);
+        let mut caller = Caller::new(config, 7, NOW);
+        assert_eq!(caller.poll_action(), Some(Action::Resolve));
+        caller.handle_resolved([([127, 0, 0, 1], 1).into()], NOW);
         let mut topics = Subscriptions::new(ControlWire, SubscriptionConfig::default(), 7);
         for text in ["full", "t", "p*"] {
             topics.subscribe(filter(text), None);
         }
-        let mut client = Self { proxy, topics, events: Vec::new() };
-        client.proxy.handle_connected(NOW);
+        let mut client = Self {
+            caller,
+            session: FramedClient::default().session(),
+            sent: Vec::new(),
+            topics,
+            events: Vec::new(),
+        };
+        client.caller.handle_connected(NOW);
         client.settle();
         client
     }
 
     fn settle(&mut self) {
-        while let Some(event) = self.proxy.poll_event() {
+        while let Some(event) = self.caller.poll_event() {
             match event {
-                ProxyEvent::Connected => self.topics.handle_connected(),
-                ProxyEvent::Disconnected(cause) => self.topics.handle_disconnected(cause),
-                ProxyEvent::Push(payload) => self.topics.handle_message(&payload),
-                ProxyEvent::Done { token, result, .. } => {
-                    self.topics.handle_answer(token, result.as_deref().map_err(|error| *error), NOW);
+                CallerEvent::Connected => self.topics.handle_connected(),
+                CallerEvent::Disconnected(cause) => self.topics.handle_disconnected(cause),
+                CallerEvent::Push { body, .. } => self.topics.handle_message(&body),
+                CallerEvent::Done { token, result, .. } => {
+                    let body = result.map(|reply| reply.result.expect("this protocol has no failures"));
+                    self.topics.handle_answer(token, body.as_deref().map_err(|error| *error), NOW);
                 }
                 _ => {}
             }
         }
         let mut body = Vec::new();
         while let Some(token) = self.topics.poll_request(&mut body, NOW) {
-            let (id, deadline) = (self.proxy.gen_requestid(), NOW + Duration::from_secs(35));
-            let call = Call { token, id, body: &body, deadline, one_way: false };
-            self.proxy.call(call, NOW).expect("room");
-            body.clear();
+            let (id, deadline) = (self.caller.next_id(), NOW + Duration::from_secs(35));
+            let (route, head, body) = (OwnedRoute::Only, Bytes::new(), std::mem::take(&mut body).into());
+            let call = Call { token, id, route, head, body, deadline, one_way: false };
+            self.caller.call(call, NOW).expect("room");
+        }
+        let (session, sent) = (&mut self.session, &mut self.sent);
+        while self
+            .caller
+            .poll_request(|request| session.handle_command(Command::Request(request), sent, NOW).is_ok())
+        {
         }
         self.events.extend(std::iter::from_fn(|| self.topics.poll_event()));
     }
@@ -77,9 +96,17 @@ impl Client {
         let mut buffer = Vec::new();
         for piece in pieces {
             buffer.extend_from_slice(piece);
-            let taken = self.proxy.handle_input(&buffer, NOW).expect("it is well formed");
-            buffer.drain(..taken);
-            self.settle();
+            loop {
+                let progress = self.session.handle_input(&buffer, NOW).expect("it is well formed");
+                match progress.event {
+                    Some(Event::Response(response)) => self.caller.handle_response(&response),
+                    Some(Event::Push { route, body }) => self.caller.handle_push(route, body),
+                    _ => break,
+                }
+                let taken = progress.taken;
+                buffer.drain(..taken);
+                self.settle();
+            }
         }
         assert!(buffer.is_empty());
     }
@@ -121,9 +148,7 @@ fn sent_by_the_server() -> Vec<u8> {
 fn the_same_bytes_in_any_pieces_are_the_same_events() {
     let bytes = sent_by_the_server();
     let mut whole = Client::connected();
-    let mut hello = Vec::new();
-    whole.proxy.poll_transmit(&mut hello);
-    assert_eq!(hello[8..15], encoded(&Request::Hello), "the first request on a connection");
+    assert_eq!(whole.sent[8..15], encoded(&Request::Hello), "the first request on a connection");
     whole.receive(&[&bytes]);
     let message = |topic: &str, offset| TopicEvent::Message {
         topic: topic.to_owned(),

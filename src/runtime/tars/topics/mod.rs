@@ -27,7 +27,7 @@ fn client(to: impl std::net::ToSocketAddrs + std::fmt::Display) -> Result<Client
         ..ProxyConfig::default()
     };
     let codec = LengthPrefixedCodec { request_len_max: FRAME_LEN_MAX, response_len_max: FRAME_LEN_MAX };
-    Ok(Client::at_name(to)?.config(config).codec(codec))
+    Ok(Client::at_name(to)?.config(config).codec(codec).quick())
 }
 
 fn encode(request: &Request<'_>) -> Bytes {

@@ -74,8 +74,8 @@ impl TopicPublisher {
         }
     }
 
-    /// Publishes; `then` gets the outcome, on the client's shard, and must not block. Those of one thread are sent in
-    /// order.
+    /// Publishes; `then` gets the outcome. It runs where other callbacks of clients do: see
+    /// [`client::ClientBuilder::on_push`](crate::client::ClientBuilder::on_push). Those of one thread are sent in order.
     pub fn publish_then(
         &self,
         topic: &TopicName,

@@ -237,6 +237,26 @@ fn pushes_arrive_in_order_between_answers() {
 }
 
 #[test]
+fn a_client_that_takes_one_event_at_a_time_gets_all_in_order() {
+    let (server, address) = serve(config(), &Recorder::default());
+    for on_shard in [false, true] {
+        let (pushed, pushes) = flume::unbounded();
+        let client = builder(address)
+            .config(ProxyConfig { events_max: 1, ..quiet() })
+            .on_push(move |body| drop(pushed.send(body)));
+        let client = if on_shard { client.on(&server.handle()) } else { client };
+        let client = client.connect().expect("a place to live in");
+        for _ in 0..3 {
+            assert_eq!(call(&client, b"push"), Ok(b"push".to_vec()));
+            for number in 0..PUSHES {
+                let body = pushes.recv_timeout(PATIENCE).expect("a push");
+                assert_eq!(body[..], number.to_le_bytes());
+            }
+        }
+    }
+}
+
+#[test]
 fn a_callback_that_panics_ends_nothing() {
     let (_server, address) = serve(config(), &Recorder::default());
     let client = connect(address);

@@ -10,6 +10,8 @@ mod support;
 
 mod churn;
 mod client;
+mod client_line;
+mod client_threads;
 mod drain;
 mod framed;
 mod handlers;

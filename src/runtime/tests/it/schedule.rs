@@ -216,7 +216,8 @@ fn a_push_that_expires_in_the_outbox_of_a_paced_connection_is_counted_and_seen_a
     while heard.last().is_some_and(|it| it.body != b"last") {
         heard.push(peer.hear());
     }
-    assert_eq!(heard.last().map(|it| it.position.offset), Some(7));
+    // Those whose time was over before they had a position, where this thread was slow, leave no gap.
+    assert!(heard.last().is_some_and(|it| (2..=7).contains(&it.position.offset)), "{heard:?}");
     let dropped = || {
         let stats = handle.stats();
         let lists = stats.iter().flat_map(|shard| &shard.listeners).flat_map(|it| &it.push_dropped);

@@ -1,14 +1,17 @@
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use shardcast::{
     Connection, Reply, Request, Service,
     proto::{
-        Command, Error, Event, Home, Opening, Progress, Protocol, RequestId, Route, Session, Sniff, Time,
+        Command, Error, Event, Home, Opening, Progress, Protocol, RequestId, Response, Route, Session, Sniff,
+        Time,
     },
 };
 
 /// A toy protocol of text lines, added through the public door alone. A line is a request; `ping` is
 /// answered by the session itself, `bye` is a goodbye. A connection that begins with `@N ` lives on shard N.
+///
+/// The connecting end takes a line that begins with `!` for a push, and any other for the answer to its oldest request.
 pub(crate) struct Line;
 
 impl Protocol for Line {
@@ -30,6 +33,10 @@ impl Protocol for Line {
             first_line_by: Some(opening.now + FIRST_LINE_TIMEOUT),
             ..LineSession::default()
         })
+    }
+
+    fn connect(&self, _opening: &Opening<'_>) -> Option<Box<dyn Session + Send>> {
+        Some(Box::new(LineClientSession::default()))
     }
 }
 
@@ -98,6 +105,46 @@ impl Session for LineSession {
 
     fn poll_timeout(&self) -> Option<Time> {
         self.first_line_by
+    }
+}
+
+/// The connecting end: requests that are not answered yet, in order.
+#[derive(Default)]
+struct LineClientSession {
+    asked: VecDeque<RequestId>,
+}
+
+impl Session for LineClientSession {
+    fn handle_input<'a>(&'a mut self, input: &'a [u8], _now: Time) -> Result<Progress<'a>, Error> {
+        let Some(end) = input.iter().position(|byte| *byte == b'\n') else {
+            return Ok(Progress::NEED_MORE);
+        };
+        let event = match &input[..end] {
+            [b'!', body @ ..] => Event::Push { route: Route::Only, body },
+            body => {
+                let id = self.asked.pop_front().ok_or(Error::Malformed("answer to nothing"))?;
+                Event::Response(Response { id, head: &[], result: Ok(body) })
+            }
+        };
+        Ok(Progress::event(end + 1, event))
+    }
+
+    fn handle_command<'c>(
+        &mut self,
+        command: Command<'c>,
+        out: &mut Vec<u8>,
+        _now: Time,
+    ) -> Result<(), Command<'c>> {
+        let Command::Request(request) = command else { return Err(command) };
+        if request.body.contains(&b'\n') || request.route != Route::Only {
+            return Err(command);
+        }
+        if request.expects_answer {
+            self.asked.push_back(request.id);
+        }
+        out.extend_from_slice(request.body);
+        out.push(b'\n');
+        Ok(())
     }
 }
 

@@ -2,25 +2,30 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-/// How a [`Proxy`](super::Proxy) keeps its connection, and what it holds at most.
+use crate::OwnedRoute;
+
+/// How a [`Caller`](super::Caller) keeps its connection, and what it holds at most.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ProxyConfig {
+pub struct CallerConfig {
     /// Time between two heartbeats on a connection, the first right after connecting; at least 1 ms;
     /// `None` sends none.
     pub heartbeat: Option<Duration>,
+    /// Where on the peer heartbeats and the registration go.
+    pub heartbeat_route: OwnedRoute,
     /// Body of a heartbeat request.
     pub heartbeat_body: Bytes,
     /// How long a heartbeat may go unanswered.
     pub heartbeat_timeout: Duration,
-    /// After so many heartbeats in a row without an answer, and without any other byte of the peer that
-    /// made a frame, the connection is given up for dead. 0: never.
+    /// After so many heartbeats in a row without an answer, and without any other response or push of the peer, the
+    /// connection is given up for dead. 0: never. Heartbeats do not count while reading is held.
     pub heartbeats_missed_max: u32,
     /// Body of the first request on every connection, which registers this client with the server; `None`
     /// leaves that to the first heartbeat.
     pub registration_body: Option<Bytes>,
-    /// How long an attempt to connect may take.
+    /// How long resolving names may take, and how long connecting to one endpoint.
     pub connect_timeout: Duration,
-    /// Pause before the second attempt to connect; it doubles with each attempt that brought no frame.
+    /// Pause before the second attempt to connect; it doubles with each attempt that brought no frame. An attempt
+    /// tries all endpoints.
     pub backoff_min: Duration,
     /// Longest pause between attempts to connect.
     pub backoff_max: Duration,
@@ -30,19 +35,19 @@ pub struct ProxyConfig {
     pub calls_max: usize,
     /// Calls waiting for a connection; another is refused.
     pub queue_max: usize,
-    /// Bytes of encoded requests waiting for the connection or for `poll_transmit`; a call that would
-    /// exceed it is refused.
+    /// Bytes of requests waiting for the connection or for room in it; a call that would exceed it is refused.
     pub queue_bytes_max: usize,
-    /// Events waiting for `poll_event` above which no more input is taken. Calls that end without a
+    /// Events waiting for `poll_event` above which no more input is to be taken. Calls that end without a
     /// response do not wait: the queue holds at most `events_max + calls_max` and a few more.
     pub events_max: usize,
 }
 
-impl Default for ProxyConfig {
-    /// The push guide's client (a `heartbeat` every 5 s, calls end after 5 s), with bounds.
+impl Default for CallerConfig {
+    /// The client of the Tars push guide (a `heartbeat` every 5 s, calls end after 5 s), with bounds.
     fn default() -> Self {
         Self {
             heartbeat: Some(Duration::from_secs(5)),
+            heartbeat_route: OwnedRoute::Only,
             heartbeat_body: Bytes::from_static(b"heartbeat"),
             heartbeat_timeout: Duration::from_secs(5),
             heartbeats_missed_max: 3,
@@ -55,5 +60,12 @@ impl Default for ProxyConfig {
             queue_bytes_max: 4 << 20,
             events_max: 256,
         }
+    }
+}
+
+impl CallerConfig {
+    /// Without heartbeats and without a registration: right for every protocol.
+    pub fn quiet() -> Self {
+        Self { heartbeat: None, ..Self::default() }
     }
 }

@@ -1,11 +1,11 @@
-use super::CallError;
 use crate::{
     Error,
+    rpc::CallError,
     tars::framed::{LengthPrefixed, Parsed, Parser, frame},
 };
 
 /// Makes requests and reads responses: the two hooks of `tars_set_protocol`.
-pub trait ClientCodec: Send {
+pub trait ClientCodec: Send + Sync {
     /// Appends the frame of a request.
     ///
     /// # Errors

@@ -1,0 +1,195 @@
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use shardcast_proto::{Protocol, rpc::CallerConfig};
+
+use super::{
+    CallbackThreads, Client, ClientEvent, Endpoint, EventCallback, Home, Inner, Push, PushCallback, Resolve,
+    ShardHome,
+    core::Counters,
+    endpoint::{self, Endpoints},
+    shard::ShardClient,
+    thread::ThreadClient,
+};
+use crate::{ServerHandle, mesh::Envelope, shard::current};
+
+/// A client cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// There is nothing to connect to.
+    #[error("no endpoint")]
+    NoEndpoint,
+    /// The thread that clients of this process share could not be started, or no descriptor is free.
+    #[error("cannot make a client: {0}")]
+    Start(#[from] io::Error),
+    /// The shard that it was to live on is too busy, or has ended.
+    #[error("the client's shard is busy or has ended")]
+    Busy,
+}
+
+/// Describes a client before it connects.
+pub struct ClientBuilder {
+    pub(super) protocol: Arc<dyn Protocol>,
+    pub(super) config: CallerConfig,
+    pub(super) endpoints: Endpoints,
+    pub(super) on_push: Option<PushCallback>,
+    pub(super) on_event: Option<EventCallback>,
+    /// Its callbacks are ours, and neither block nor call.
+    pub(super) is_quick: bool,
+    pub(super) threads: CallbackThreads,
+    list: Vec<Endpoint>,
+    known: Vec<SocketAddr>,
+    resolver: Arc<dyn Resolve>,
+    timeout: Duration,
+    server: Option<ServerHandle>,
+}
+
+impl Client {
+    /// Describes a client of the peer at one of `endpoints`, which are tried in this order. Names are looked up at each
+    /// attempt to connect, by threads that may wait.
+    ///
+    /// There are no heartbeats, until [`ClientBuilder::config`] asks for them.
+    pub fn builder(
+        protocol: impl Protocol + 'static,
+        endpoints: impl IntoIterator<Item = Endpoint>,
+    ) -> ClientBuilder {
+        ClientBuilder::new(Arc::new(protocol), endpoints.into_iter().collect())
+    }
+}
+
+impl ClientBuilder {
+    fn new(protocol: Arc<dyn Protocol>, list: Vec<Endpoint>) -> Self {
+        let resolver: Arc<dyn Resolve> = Arc::new(endpoint::system);
+        Self {
+            protocol,
+            config: CallerConfig::quiet(),
+            endpoints: Endpoints::new(Vec::new(), Arc::clone(&resolver), Vec::new()),
+            list,
+            known: Vec::new(),
+            resolver,
+            timeout: Duration::from_secs(5),
+            on_push: None,
+            on_event: None,
+            is_quick: false,
+            threads: CallbackThreads::default(),
+            server: None,
+        }
+    }
+
+    /// Speaks this instead.
+    pub(crate) fn protocol(mut self, protocol: impl Protocol + 'static) -> Self {
+        self.protocol = Arc::new(protocol);
+        self
+    }
+
+    /// Its callbacks neither block nor call: they run wherever pushes are read.
+    pub(crate) const fn quick(mut self) -> Self {
+        self.is_quick = true;
+        self
+    }
+
+    /// The endpoints were looked up just now, and are these.
+    pub(crate) fn known(mut self, addresses: Vec<SocketAddr>) -> Self {
+        self.known = addresses;
+        self
+    }
+
+    /// Heartbeats, registration, reconnecting, bounds.
+    #[must_use]
+    pub fn config(mut self, config: CallerConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// How long a call may take; 5 s by default.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Finds the addresses of names, instead of the operating system.
+    #[must_use]
+    pub fn resolver(mut self, resolver: impl Resolve + 'static) -> Self {
+        self.resolver = Arc::new(resolver);
+        self
+    }
+
+    /// Gets the pushes of the peer, in order.
+    ///
+    /// Where the client lives on no shard, callbacks run on [`CallbackThreads`](super::CallbackThreads), one after
+    /// another, and may block and call. On a shard they run there, and must not block.
+    #[must_use]
+    pub fn on_push(mut self, callback: impl FnMut(Push) + Send + 'static) -> Self {
+        self.on_push = Some(Box::new(callback));
+        self
+    }
+
+    /// Gets what else happens, in order with the pushes, and where they come.
+    #[must_use]
+    pub fn on_event(mut self, callback: impl FnMut(ClientEvent) + Send + 'static) -> Self {
+        self.on_event = Some(Box::new(callback));
+        self
+    }
+
+    /// Runs the callbacks of a client that lives on no shard; by default on threads that such clients share.
+    #[must_use]
+    pub fn callback_threads(mut self, threads: &CallbackThreads) -> Self {
+        self.threads = threads.clone();
+        self
+    }
+
+    /// Lives on a shard of this server. By default it lives on the current shard. On an ordinary thread it lives on none:
+    /// then the threads that call do its I/O, and a thread of the process what is left.
+    #[must_use]
+    pub fn on(mut self, server: &ServerHandle) -> Self {
+        self.server = Some(server.clone());
+        self
+    }
+
+    /// Makes the client, which begins to connect; calls made meanwhile wait.
+    ///
+    /// # Errors
+    /// There is no endpoint, or no place for it to live in.
+    pub fn connect(mut self) -> Result<Client, ConnectError> {
+        if self.list.is_empty() {
+            return Err(ConnectError::NoEndpoint);
+        }
+        let known = std::mem::take(&mut self.known);
+        self.endpoints = Endpoints::new(std::mem::take(&mut self.list), Arc::clone(&self.resolver), known);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let here = current::with(|shard| (Arc::clone(&shard.router), shard.id));
+        let (counters, timeout) = (Arc::new(Counters::default()), self.timeout);
+        let counts = Arc::clone(&counters);
+        let place = self.server.as_ref().map(|server| server.place(number)).or(here);
+        let home = match place {
+            Some((router, shard)) => {
+                let start = move |shard: &_| ShardClient::start(shard, number, self, counts);
+                router.post(shard, Envelope::Run(Box::new(start))).map_err(|_| ConnectError::Busy)?;
+                Home::Shard(ShardHome { router, shard, number })
+            }
+            None => Home::Threads(ThreadClient::start(number, self, counts)?),
+        };
+        Ok(Client(Arc::new(Inner { home, next_token: AtomicU64::new(1), timeout, counters })))
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("protocol", &self.protocol.name())
+            .field("endpoints", &self.list)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Numbers of the clients of this process.
+static NEXT: AtomicU64 = AtomicU64::new(1);

@@ -1,0 +1,73 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use shardcast_proto::rpc::CallError;
+
+use super::{Answer, thread::slot::Slot};
+
+enum Function {
+    Boxed(Box<dyn FnOnce(Answer) + Send>),
+    /// Of a future.
+    Channel(flume::Sender<Answer>),
+    /// Of a thread that waits.
+    Slot(Arc<Slot>),
+}
+
+/// Gets the answer to a call, exactly once: when everything that could answer has let go of it, the client has ended.
+#[derive(Clone)]
+pub(super) struct Callback(Arc<Once>);
+
+struct Once(Mutex<Option<Function>>);
+
+impl Callback {
+    pub(super) fn new(function: impl FnOnce(Answer) + Send + 'static) -> Self {
+        Self(Arc::new(Once(Mutex::new(Some(Function::Boxed(Box::new(function)))))))
+    }
+
+    /// One that sends the answer there.
+    pub(super) fn channel(answer: flume::Sender<Answer>) -> Self {
+        Self(Arc::new(Once(Mutex::new(Some(Function::Channel(answer))))))
+    }
+
+    /// One that gives the answer to a thread.
+    pub(super) fn slot(slot: Arc<Slot>) -> Self {
+        Self(Arc::new(Once(Mutex::new(Some(Function::Slot(slot))))))
+    }
+
+    /// Whether the answer wakes a task, whose executor may run anything then.
+    pub(super) fn wakes_tasks(&self) -> bool {
+        matches!(&*self.0.0.lock().unwrap_or_else(PoisonError::into_inner), Some(Function::Channel(_)))
+    }
+
+    /// Whether the answer is still waited for.
+    pub(super) fn is_wanted(&self) -> bool {
+        match &*self.0.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(Function::Channel(answer)) => !answer.is_disconnected(),
+            Some(Function::Boxed(_) | Function::Slot(_)) => true,
+            None => false,
+        }
+    }
+
+    /// Answers, unless it was answered before.
+    pub(super) fn answer(&self, answer: Answer) {
+        self.0.answer(answer);
+    }
+}
+
+impl Once {
+    fn answer(&self, answer: Answer) {
+        let function = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match function {
+            Some(Function::Boxed(function)) => function(answer),
+            // The receiver may not wait any more.
+            Some(Function::Channel(channel)) => _ = channel.send(answer),
+            Some(Function::Slot(slot)) => slot.answer(answer),
+            None => {}
+        }
+    }
+}
+
+impl Drop for Once {
+    fn drop(&mut self) {
+        self.answer(Err(CallError::Closed));
+    }
+}

@@ -1,0 +1,248 @@
+//! Threads that run the callbacks of programs, which may block and may call.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak, atomic::Ordering},
+    thread,
+    time::Duration,
+};
+
+use super::{
+    Answer, ClientEvent, EventCallback, Push, PushCallback, callback::Callback, core::Counters,
+    thread::ThreadClient,
+};
+
+/// Threads for the callbacks of clients that live on no shard. Callbacks of one client run one after another, in order;
+/// those of different clients beside each other, on as many threads as there are. They may block, and may call. While all
+/// threads are busy, more callbacks wait, and are counted.
+///
+/// Threads start when there is something to do, and end when there has been nothing for a while.
+#[derive(Clone)]
+pub struct CallbackThreads(Arc<Pool>);
+
+struct Pool {
+    threads_max: usize,
+    state: Mutex<PoolState>,
+    work: Condvar,
+}
+
+#[derive(Default)]
+struct PoolState {
+    /// Clients with callbacks to run, each once.
+    ready: VecDeque<Arc<Queue>>,
+    threads: usize,
+    idle: usize,
+}
+
+/// What the callbacks of one client wait in.
+pub(super) struct Queue {
+    threads: CallbackThreads,
+    client: Weak<ThreadClient>,
+    counters: Arc<Counters>,
+    state: Mutex<QueueState>,
+}
+
+struct QueueState {
+    items: VecDeque<Item>,
+    /// It is among the ready ones of its threads, or one of them runs it.
+    is_scheduled: bool,
+    /// It was full, and the client is to be told of room.
+    was_full: bool,
+    /// Away while a thread runs them.
+    sinks: Sinks,
+}
+
+pub(super) type Sinks = (Option<PushCallback>, Option<EventCallback>);
+
+/// One callback to run.
+pub(super) enum Item {
+    Push(Push),
+    Event(ClientEvent),
+    Answer(Callback, Answer),
+}
+
+impl CallbackThreads {
+    /// Up to `threads` threads, at least one.
+    pub fn new(threads: usize) -> Self {
+        let (state, work) = (Mutex::default(), Condvar::new());
+        Self(Arc::new(Pool { threads_max: threads.max(1), state, work }))
+    }
+
+    /// Clients that have callbacks to run while all threads are busy.
+    pub fn clients_waiting(&self) -> usize {
+        self.0.lock().ready.len()
+    }
+
+    fn schedule(&self, queue: Arc<Queue>) {
+        let mut state = self.0.lock();
+        state.ready.push_back(queue);
+        self.0.employ(&mut state);
+    }
+}
+
+impl Default for CallbackThreads {
+    /// Those that clients share which were not given others: up to 4.
+    fn default() -> Self {
+        static SHARED: LazyLock<CallbackThreads> = LazyLock::new(|| CallbackThreads::new(THREADS_MAX));
+        SHARED.clone()
+    }
+}
+
+impl fmt::Debug for CallbackThreads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallbackThreads").field("threads_max", &self.0.threads_max).finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sees to it that a thread takes what is ready, if one may.
+    fn employ(self: &Arc<Self>, state: &mut PoolState) {
+        if state.ready.len() <= state.idle {
+            return self.work.notify_one();
+        }
+        if state.threads == self.threads_max {
+            return;
+        }
+        let pool = Arc::clone(self);
+        match thread::Builder::new().name("callbacks".into()).spawn(move || pool.work()) {
+            Ok(_) => state.threads += 1,
+            Err(error) => tracing::error!(%error, "cannot start a thread for callbacks"),
+        }
+    }
+
+    fn work(self: Arc<Self>) {
+        let mut state = self.lock();
+        loop {
+            if let Some(queue) = state.ready.pop_front() {
+                if !state.ready.is_empty() {
+                    // This one may block.
+                    self.employ(&mut state);
+                }
+                drop(state);
+                let has_more = queue.run();
+                state = self.lock();
+                if has_more {
+                    state.ready.push_back(queue);
+                }
+                continue;
+            }
+            state.idle += 1;
+            let waited = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            state = waited.0;
+            state.idle -= 1;
+            if waited.1.timed_out() && state.ready.is_empty() {
+                state.threads -= 1;
+                return;
+            }
+        }
+    }
+}
+
+impl Queue {
+    pub(super) fn new(
+        threads: CallbackThreads,
+        sinks: Sinks,
+        client: Weak<ThreadClient>,
+        counters: Arc<Counters>,
+    ) -> Arc<Self> {
+        let items = VecDeque::new();
+        let state = QueueState { items, is_scheduled: false, was_full: false, sinks };
+        Arc::new(Self { threads, client, counters, state: Mutex::new(state) })
+    }
+
+    /// Has a callback run behind those that wait. Answers are bounded by the calls; of the others, the newest are
+    /// dropped when far too many wait.
+    pub(super) fn push(self: &Arc<Self>, item: Item) {
+        let mut state = self.lock();
+        let is_unwanted = match &item {
+            Item::Push(_) => state.sinks.0.is_none() && !state.is_scheduled,
+            Item::Event(_) => state.sinks.1.is_none() && !state.is_scheduled,
+            Item::Answer(..) => false,
+        };
+        if is_unwanted {
+            return;
+        }
+        if state.items.len() >= ITEMS_MAX && !matches!(item, Item::Answer(..)) {
+            self.counters.pushes_dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        state.items.push_back(item);
+        self.counters.callbacks_waiting.store(state.items.len(), Ordering::Relaxed);
+        if !std::mem::replace(&mut state.is_scheduled, true) {
+            drop(state);
+            self.threads.schedule(Arc::clone(self));
+        }
+    }
+
+    /// Whether so many wait that nothing more should come; then the client is told when there is room.
+    pub(super) fn is_full(&self) -> bool {
+        let mut state = self.lock();
+        let is_full = state.items.len() >= HOLD_ITEMS;
+        state.was_full |= is_full;
+        is_full
+    }
+
+    /// Runs some of what waits; whether there is more.
+    fn run(&self) -> bool {
+        let mut sinks = std::mem::take(&mut self.lock().sinks);
+        for _ in 0..BATCH {
+            let Some(item) = self.pop() else { break };
+            // One that panics is done with; those behind it still come.
+            if catch_unwind(AssertUnwindSafe(|| item.run(&mut sinks))).is_err() {
+                tracing::error!("a client's callback panicked");
+            }
+        }
+        let mut state = self.lock();
+        state.sinks = sinks;
+        state.is_scheduled = !state.items.is_empty();
+        state.is_scheduled
+    }
+
+    fn pop(&self) -> Option<Item> {
+        let mut state = self.lock();
+        let item = state.items.pop_front();
+        self.counters.callbacks_waiting.store(state.items.len(), Ordering::Relaxed);
+        let has_room = state.items.len() <= HOLD_ITEMS / 2 && std::mem::take(&mut state.was_full);
+        drop(state);
+        if has_room && let Some(client) = self.client.upgrade() {
+            client.has_room();
+        }
+        item
+    }
+
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Item {
+    fn run(self, (on_push, on_event): &mut Sinks) {
+        match self {
+            Self::Push(push) => on_push.iter_mut().for_each(|callback| callback(push.clone())),
+            Self::Event(event) => on_event.iter_mut().for_each(|callback| callback(event.clone())),
+            Self::Answer(callback, answer) => callback.answer(answer),
+        }
+    }
+}
+
+/// Threads of the clients that were not given others.
+const THREADS_MAX: usize = 4;
+
+/// Callbacks of one client that run before those of another have their turn.
+const BATCH: usize = 64;
+
+/// Callbacks that may wait for one client before nothing more is read from its peer. While the client has calls in
+/// flight, reading goes on, since the callback that runs may be waiting for an answer.
+const HOLD_ITEMS: usize = 1024;
+
+/// Then pushes and events are dropped.
+const ITEMS_MAX: usize = 65_536;
+
+/// How long a thread waits for something to do.
+const IDLE: Duration = Duration::from_millis(500);

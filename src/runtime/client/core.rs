@@ -1,0 +1,206 @@
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use shardcast_proto::{
+    Command, Event, OwnedRoute, Protocol, Time,
+    connection::{CloseReason, Outcome},
+    rpc::{Call, CallError, Caller, CallerEvent, Cause},
+};
+
+use super::{Answer, ClientEvent, ClientStats, Push, callback::Callback, endpoint::Endpoints};
+
+/// What every client has, wherever it lives: the calls, and who gets their answers.
+pub(super) struct Core {
+    pub(super) caller: Caller,
+    pub(super) protocol: Arc<dyn Protocol>,
+    pub(super) endpoints: Endpoints,
+    /// A lookup is under way.
+    pub(super) is_resolving: bool,
+    /// The application takes no more for now.
+    is_held: bool,
+    /// By token: who gets the answers to the calls that the caller has.
+    waiting: HashMap<u64, Waiting>,
+    counters: Arc<Counters>,
+}
+
+/// A call, on its way to where the client lives.
+pub(super) struct NewCall {
+    /// The handle's name for it.
+    pub(super) token: u64,
+    /// `None`: the next one.
+    pub(super) id: Option<u64>,
+    pub(super) route: OwnedRoute,
+    pub(super) head: Bytes,
+    pub(super) body: Bytes,
+    pub(super) timeout: Duration,
+    pub(super) one_way: bool,
+    pub(super) callback: Callback,
+    /// The callback is ours, and never blocks.
+    pub(super) is_quick: bool,
+}
+
+struct Waiting {
+    id: u64,
+    callback: Callback,
+    is_quick: bool,
+}
+
+/// Something for the application.
+pub(super) enum Happened {
+    Answer { callback: Callback, is_quick: bool, answer: Answer },
+    Push(Push),
+    Event(ClientEvent),
+}
+
+/// What handles read while the client changes it.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    calls: AtomicUsize,
+    late_responses: AtomicU64,
+    pub(super) callbacks_waiting: AtomicUsize,
+    pub(super) pushes_dropped: AtomicU64,
+}
+
+impl Core {
+    pub(super) fn new(
+        caller: Caller,
+        protocol: Arc<dyn Protocol>,
+        endpoints: Endpoints,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self {
+            caller,
+            protocol,
+            endpoints,
+            is_resolving: false,
+            is_held: false,
+            waiting: HashMap::new(),
+            counters,
+        }
+    }
+
+    /// Takes a call; one that is refused has its answer at once.
+    pub(super) fn call(&mut self, call: NewCall, now: Time) -> Result<(), Happened> {
+        let NewCall { token, id, route, head, body, timeout, one_way, callback, is_quick } = call;
+        let id = id.unwrap_or_else(|| self.caller.next_id());
+        let call = Call { token, id, route, head, body, deadline: now + timeout, one_way };
+        match self.caller.call(call, now) {
+            // Forgotten before it came here.
+            Ok(()) if !callback.is_wanted() => {
+                self.caller.forget(id);
+                Ok(())
+            }
+            Ok(()) => {
+                self.waiting.insert(token, Waiting { id, callback, is_quick });
+                Ok(())
+            }
+            Err(error) => Err(Happened::Answer { callback, is_quick, answer: Err(error) }),
+        }
+    }
+
+    /// The answer to a call is not waited for any more.
+    pub(super) fn forget(&mut self, token: u64) {
+        if let Some(waiting) = self.waiting.remove(&token) {
+            self.caller.forget(waiting.id);
+            self.publish();
+        }
+    }
+
+    /// What the session has found in the bytes of the peer.
+    pub(super) fn handle_event(&mut self, event: Event<'_>) -> Outcome<'static> {
+        match event {
+            Event::Response(response) => self.caller.handle_response(&response),
+            Event::Push { route, body } => self.caller.handle_push(route, body),
+            // There is no service at this end.
+            Event::Request(request) if request.expects_answer => {
+                return Outcome::Say(Command::Forget { id: request.id });
+            }
+            _ => {}
+        }
+        if self.caller.wants_input() && !self.is_held { Outcome::Nothing } else { Outcome::Full }
+    }
+
+    /// Whether too much waits for the application. Reading goes on in any case while it has calls under way: what keeps
+    /// it busy may be waiting for an answer.
+    pub(super) fn hold(&mut self, is_full: bool) {
+        let is_held = is_full && !self.has_calls();
+        if is_held != self.is_held {
+            self.is_held = is_held;
+            self.caller.handle_held(is_held);
+        }
+    }
+
+    /// Whether calls of the application are under way.
+    pub(super) fn has_calls(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.is_held
+    }
+
+    /// The connection, or the attempt to make one, has ended.
+    pub(super) fn handle_closed(&mut self, why: CloseReason, now: Time) {
+        let cause = match why {
+            CloseReason::ProtocolError(error) => Cause::Protocol(error),
+            _ => Cause::Peer,
+        };
+        self.caller.handle_closed(cause, now);
+    }
+
+    /// The next thing for the application, in order.
+    pub(super) fn next(&mut self) -> Option<Happened> {
+        loop {
+            return Some(match self.caller.poll_event()? {
+                CallerEvent::Done { token, result, .. } => {
+                    let Some(Waiting { callback, is_quick, .. }) = self.waiting.remove(&token) else {
+                        continue;
+                    };
+                    Happened::Answer { callback, is_quick, answer: result }
+                }
+                CallerEvent::Push { route, body } => Happened::Push(Push { route, body }),
+                CallerEvent::Connected => Happened::Event(ClientEvent::Connected),
+                CallerEvent::ConnectFailed => Happened::Event(ClientEvent::ConnectFailed),
+                CallerEvent::Disconnected(cause) => Happened::Event(ClientEvent::Disconnected(cause)),
+                CallerEvent::Heartbeat { id, result } => {
+                    Happened::Event(ClientEvent::Heartbeat { id, result })
+                }
+                _ => continue,
+            });
+        }
+    }
+
+    /// Gives handles the numbers as they are now.
+    pub(super) fn publish(&self) {
+        self.counters.calls.store(self.caller.call_count(), Ordering::Relaxed);
+        self.counters.late_responses.store(self.caller.late_response_count(), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        // In any order; each is answered, be it by its own end.
+        for (_, waiting) in self.waiting.drain() {
+            waiting.callback.answer(Err(CallError::Closed));
+        }
+        self.counters.calls.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Counters {
+    pub(super) fn read(&self) -> ClientStats {
+        ClientStats {
+            calls: self.calls.load(Ordering::Relaxed),
+            late_responses: self.late_responses.load(Ordering::Relaxed),
+            callbacks_waiting: self.callbacks_waiting.load(Ordering::Relaxed),
+            pushes_dropped: self.pushes_dropped.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Weak,
+    task::{Context, Poll, Waker},
+};
+
+use shardcast_proto::rpc::CallError;
+
+use super::{Answer, Inner};
+
+/// The answer to a call, when it comes.
+///
+/// # Cancel safety
+/// Dropping it forgets the answer, not the request: that is sent if there is a connection before its deadline. It does not
+/// keep the client alive.
+#[must_use]
+#[derive(Debug)]
+pub struct CallFuture {
+    answered: flume::r#async::RecvFut<'static, Answer>,
+    /// The client and its name for the call, until that has ended.
+    call: Option<(Weak<Inner>, u64)>,
+}
+
+impl CallFuture {
+    pub(super) fn new(answered: flume::Receiver<Answer>, client: Weak<Inner>, token: u64) -> Self {
+        Self { answered: answered.into_recv_async(), call: Some((client, token)) }
+    }
+}
+
+impl Future for CallFuture {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        let answered = Pin::new(&mut self.answered).poll(cx);
+        if answered.is_ready() {
+            self.call = None;
+        }
+        answered.map(|answer| answer.unwrap_or(Err(CallError::Closed)))
+    }
+}
+
+impl Drop for CallFuture {
+    fn drop(&mut self) {
+        let Some((client, token)) = self.call.take() else { return };
+        let has_ended = Pin::new(&mut self.answered).poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        if !has_ended && let Some(client) = client.upgrade() {
+            client.forget(token);
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! A client of one peer, in any protocol that connects: calls, pushes and heartbeats over a connection that is made again
+//! when it drops.
+//!
+//! What this deliberately is not: the logic of connecting and calling, which is `shardcast_proto::rpc`, and a protocol.
+//! Here they meet sockets, clocks, and threads or tasks that wait.
+//!
+//! # Examples
+//! ```no_run
+//! use shardcast::{client::{Client, Endpoint}, proto::Route, tars::framed::FramedClient};
+//!
+//! let endpoints = [Endpoint::name("one.example:10099"), Endpoint::name("two.example:10099")];
+//! let client = Client::builder(FramedClient::default(), endpoints)
+//!     .on_push(|push| assert!(push.body.len() < 1000))
+//!     .connect()?;
+//! let reply = client.call_blocking(Route::Only, "hello")?;
+//! assert_eq!(reply.result?, "hello");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod builder;
+mod callback;
+mod callbacks;
+mod core;
+mod endpoint;
+mod future;
+mod resolver;
+mod shard;
+mod thread;
+
+use std::{
+    fmt,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use shardcast_os::socket::TcpOptions;
+use shardcast_proto::{OwnedRoute, Route, Time, outbox::OutboxBounds};
+
+pub use shardcast_proto::rpc::{CallError, CallerConfig, Cause, Failed, Reply};
+
+pub use builder::{ClientBuilder, ConnectError};
+pub use callbacks::CallbackThreads;
+pub use endpoint::{Endpoint, Resolve};
+pub use future::CallFuture;
+
+use self::{
+    callback::Callback,
+    core::{Counters, NewCall},
+    shard::ShardClient,
+    thread::ThreadClient,
+};
+use crate::{
+    OverflowPolicy,
+    mesh::{Envelope, Router},
+    shard::{Shard, current},
+};
+
+/// A handle to a client: cheap to clone, usable from any thread and from any shard. The client ends when
+/// its last handle is dropped.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    home: Home,
+    next_token: AtomicU64,
+    timeout: Duration,
+    counters: Arc<Counters>,
+}
+
+/// Where a client lives.
+enum Home {
+    Shard(ShardHome),
+    /// With the ordinary threads that call.
+    Threads(Arc<ThreadClient>),
+}
+
+/// On a shard, under a number.
+struct ShardHome {
+    router: Arc<Router>,
+    shard: u16,
+    number: u64,
+}
+
+/// What a call ends with: what the peer answered, or why there is no answer.
+pub type Answer = Result<Reply, CallError>;
+
+/// A message that the peer sent without being asked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Push {
+    /// Which handler it is for.
+    pub route: OwnedRoute,
+    /// Encoded payload.
+    pub body: Bytes,
+}
+
+/// What happens to a client besides pushes and the answers to its calls.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ClientEvent {
+    /// A connection is there.
+    Connected,
+    /// No endpoint could be connected to; the next attempt follows after a pause.
+    ConnectFailed,
+    /// The connection is gone; calls in flight have failed.
+    Disconnected(Cause),
+    /// A heartbeat or registration was answered, or was not.
+    Heartbeat {
+        /// Its request id.
+        id: u64,
+        /// What the peer answered.
+        result: Answer,
+    },
+}
+
+/// How a call differs from the ordinary.
+#[derive(Clone, Debug, Default)]
+pub struct CallOptions {
+    /// Its request id, which must be that of no other call under way; `None`: the next one.
+    pub id: Option<u64>,
+    /// What the protocol carries beside the arguments.
+    pub head: Bytes,
+    /// How long it may take; `None`: as the client was built.
+    pub timeout: Option<Duration>,
+    /// No answer is expected: it ends, with an empty result, once the request is on its way.
+    pub one_way: bool,
+}
+
+/// Counts of a client at one moment.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ClientStats {
+    /// Calls waiting or in flight, heartbeats included.
+    pub calls: usize,
+    /// Answers that came too late, or to no call.
+    pub late_responses: u64,
+    /// Callbacks that wait for a thread, or for those in front of them.
+    pub callbacks_waiting: usize,
+    /// Pushes and events dropped because far too many callbacks waited.
+    pub pushes_dropped: u64,
+}
+
+type PushCallback = Box<dyn FnMut(Push) + Send>;
+type EventCallback = Box<dyn FnMut(ClientEvent) + Send>;
+
+impl Client {
+    /// Calls; the answer is awaited, in a task of a shard or of any other executor.
+    pub fn call(&self, route: Route<'_>, body: impl Into<Bytes>) -> CallFuture {
+        self.call_with(route, body, CallOptions::default())
+    }
+
+    /// As [`call`](Self::call), with more to choose.
+    pub fn call_with(&self, route: Route<'_>, body: impl Into<Bytes>, options: CallOptions) -> CallFuture {
+        let (answered, token) = self.start(route, body.into(), options);
+        CallFuture::new(answered, Arc::downgrade(&self.0), token)
+    }
+
+    /// Calls, and waits for the answer.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    ///
+    /// # Panics
+    /// On a thread that is a shard: it must not wait. Use [`call`](Self::call) there.
+    pub fn call_blocking(&self, route: Route<'_>, body: impl Into<Bytes>) -> Answer {
+        self.call_blocking_with(route, body, CallOptions::default())
+    }
+
+    /// As [`call_blocking`](Self::call_blocking), with more to choose.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    ///
+    /// # Panics
+    /// As [`call_blocking`](Self::call_blocking).
+    pub fn call_blocking_with(
+        &self,
+        route: Route<'_>,
+        body: impl Into<Bytes>,
+        options: CallOptions,
+    ) -> Answer {
+        assert!(current::with(|_| ()).is_none(), "a shard must not wait: await the call there");
+        if let Home::Threads(client) = &self.0.home {
+            return client.call_blocking(|callback| self.0.describe(route, body.into(), options, callback));
+        }
+        let timeout = options.timeout.unwrap_or(self.0.timeout);
+        let (answered, _) = self.start(route, body.into(), options);
+        // The client ends every call by itself; the slack is for one whose shard has ended.
+        answered.recv_deadline(Instant::now() + timeout + SLACK).unwrap_or(Err(CallError::Closed))
+    }
+
+    /// Calls; `callback` gets the answer exactly once. It runs where pushes do: see [`ClientBuilder::on_push`].
+    pub fn call_then(
+        &self,
+        route: Route<'_>,
+        body: impl Into<Bytes>,
+        options: CallOptions,
+        callback: impl FnOnce(Answer) + Send + 'static,
+    ) {
+        let call = self.0.describe(route, body.into(), options, Callback::new(callback));
+        self.0.post(NewCall { is_quick: false, ..call });
+    }
+
+    /// As [`call_then`](Self::call_then), for a callback that neither blocks nor calls: it runs wherever the answer is
+    /// read.
+    pub(crate) fn call_quickly(
+        &self,
+        route: Route<'_>,
+        body: Bytes,
+        options: CallOptions,
+        callback: impl FnOnce(Answer) + Send + 'static,
+    ) {
+        self.0.post(self.0.describe(route, body, options, Callback::new(callback)));
+    }
+
+    /// Runs `f`, which must not block, at this time; false when the client's shard is too busy to be asked.
+    pub(crate) fn run_at(&self, time: Time, f: impl FnOnce() + Send + 'static) -> bool {
+        match &self.0.home {
+            Home::Shard(home) => {
+                let run = Envelope::Run(Box::new(move |shard| shard.call_at(time, |_| f())));
+                home.router.post(home.shard, run).is_ok()
+            }
+            Home::Threads(client) => {
+                client.run_at(time, f);
+                true
+            }
+        }
+    }
+
+    /// How many calls are under way, and what else it counts.
+    pub fn stats(&self) -> ClientStats {
+        self.0.counters.read()
+    }
+
+    /// Ends the client: calls under way fail as closed.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    fn start(&self, route: Route<'_>, body: Bytes, options: CallOptions) -> (flume::Receiver<Answer>, u64) {
+        let (answer, answered) = flume::bounded(1);
+        let call = self.0.describe(route, body, options, Callback::channel(answer));
+        let token = call.token;
+        self.0.post(call);
+        (answered, token)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+impl ShardHome {
+    /// Something to be done where the client is.
+    fn envelope(&self, f: impl FnOnce(&Rc<Shard>, &Rc<ShardClient>) + Send + 'static) -> Envelope {
+        let number = self.number;
+        Envelope::Run(Box::new(move |shard| {
+            if let Some(client) = shard.local::<ShardClient>(number) {
+                f(shard, &client);
+            }
+        }))
+    }
+}
+
+impl Inner {
+    fn describe(&self, route: Route<'_>, body: Bytes, options: CallOptions, callback: Callback) -> NewCall {
+        let CallOptions { id, head, timeout, one_way } = options;
+        NewCall {
+            token: self.next_token.fetch_add(1, Ordering::Relaxed),
+            id,
+            route: route.into(),
+            head,
+            body,
+            timeout: timeout.unwrap_or(self.timeout),
+            one_way,
+            callback,
+            is_quick: true,
+        }
+    }
+
+    fn post(&self, call: NewCall) {
+        let home = match &self.home {
+            Home::Shard(home) => home,
+            Home::Threads(client) => return client.call(call),
+        };
+        let callback = call.callback.clone();
+        let envelope = home.envelope(|shard, client| client.call(shard, call));
+        if home.router.post(home.shard, envelope).is_err() {
+            let has_ended = home.router.peer(home.shard).has_ended();
+            callback.answer(Err(if has_ended { CallError::Closed } else { CallError::QueueFull }));
+        }
+    }
+
+    /// The answer to a call is not waited for any more. There is room for that always, since calls are bounded.
+    fn forget(&self, token: u64) {
+        match &self.home {
+            Home::Shard(home) => {
+                let forget = home.envelope(move |_, client| client.forget(token));
+                home.router.post_answer(home.shard, forget);
+            }
+            Home::Threads(client) => client.forget(token),
+        }
+    }
+
+    fn close(&self) {
+        let home = match &self.home {
+            Home::Shard(home) => home,
+            Home::Threads(client) => return client.close(),
+        };
+        let number = home.number;
+        let mut envelope = home.envelope(move |shard, client| {
+            client.close(shard);
+            shard.remove_local(number);
+        });
+        for _ in 0..CLOSE_TRIES {
+            match home.router.post(home.shard, envelope) {
+                Ok(()) => return,
+                Err(refused) => envelope = refused,
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// What a blocking call waits beyond its own time-out.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// How often a client that ends offers this to a busy shard.
+const CLOSE_TRIES: usize = 1000;
+
+const OPTIONS: TcpOptions = TcpOptions { keepalive: Duration::from_secs(30) };
+
+/// What waits beyond this stays with the caller, which has bounds of its own.
+const BOUNDS: OutboxBounds = OutboxBounds {
+    bytes_max: 1 << 20,
+    messages_max: usize::MAX,
+    age_max: Duration::from_secs(30),
+    overflow: OverflowPolicy::Disconnect,
+};

@@ -1,0 +1,307 @@
+//! A client that lives on a shard.
+
+use std::{
+    any::Any,
+    cell::{Cell, RefCell},
+    net::SocketAddr,
+    rc::{Rc, Weak},
+    sync::Arc,
+    time::Duration,
+};
+
+use shardcast_proto::{
+    Command, Event, Protocol, Time,
+    connection::Outcome,
+    rpc::{Action, Caller},
+};
+
+use super::{
+    BOUNDS, ClientBuilder, EventCallback, OPTIONS, PushCallback,
+    core::{Core, Counters, Happened, NewCall},
+    resolver,
+};
+use crate::{
+    CloseReason, ConnId,
+    link::outbound::Owner,
+    mesh::{Envelope, Router},
+    shard::Shard,
+};
+
+/// A [`Core`], and the connection that it wants.
+pub(super) struct ShardClient {
+    core: RefCell<Core>,
+    number: u64,
+    /// What the protocol keeps here.
+    state: Rc<dyn Any>,
+    on_push: RefCell<Option<PushCallback>>,
+    on_event: RefCell<Option<EventCallback>>,
+    /// The connection in use or being made, and which attempt it is.
+    connection: Cell<Option<ConnId>>,
+    attempt: Cell<u64>,
+    timer_at: Cell<Time>,
+    /// It is on the shard's list of what is to run in this turn.
+    is_scheduled: Cell<bool>,
+    /// Its connection is held, since too many events wait.
+    is_held: Cell<bool>,
+}
+
+/// One attempt to connect, and the connection that comes of it: what an earlier one still reports is ignored.
+struct Attempt {
+    client: Weak<ShardClient>,
+    number: u64,
+    protocol: Arc<dyn Protocol>,
+    state: Rc<dyn Any>,
+    shard: Weak<Shard>,
+}
+
+impl ShardClient {
+    pub(super) fn start(shard: &Rc<Shard>, number: u64, builder: ClientBuilder, counters: Arc<Counters>) {
+        // Two clients must not come back at the same moment; the clock at birth tells them apart.
+        let seed = shard.now().as_nanos() ^ number << 32;
+        let caller = Caller::new(builder.config, seed, shard.now());
+        let state = builder.protocol.shard_state(shard.id);
+        let core = Core::new(caller, builder.protocol, builder.endpoints, counters);
+        let client = Rc::new(Self {
+            core: RefCell::new(core),
+            number,
+            state,
+            on_push: RefCell::new(builder.on_push),
+            on_event: RefCell::new(builder.on_event),
+            connection: Cell::new(None),
+            attempt: Cell::new(0),
+            timer_at: Cell::new(Time::NEVER),
+            is_scheduled: Cell::new(false),
+            is_held: Cell::new(false),
+        });
+        shard.keep_local(number, client.clone());
+        client.advance(shard);
+    }
+
+    pub(super) fn call(self: &Rc<Self>, shard: &Rc<Shard>, call: NewCall) {
+        let called = self.core.borrow_mut().call(call, shard.now());
+        match called {
+            Ok(()) => self.schedule(shard),
+            Err(refused) => shard.contain(CALLBACK, || self.run(refused)),
+        }
+    }
+
+    pub(super) fn forget(&self, token: u64) {
+        self.core.borrow_mut().forget(token);
+    }
+
+    pub(super) fn close(self: &Rc<Self>, shard: &Rc<Shard>) {
+        self.core.borrow_mut().caller.close();
+        self.advance(shard);
+    }
+
+    /// Does what the caller wants done, and calls the application about what happened. Nothing of the shard is
+    /// borrowed here.
+    fn advance(self: &Rc<Self>, shard: &Rc<Shard>) {
+        self.is_scheduled.set(false);
+        self.act(shard);
+        self.send(shard);
+        self.arm_timer(shard);
+        loop {
+            let happened = self.core.borrow_mut().next();
+            let Some(happened) = happened else { break };
+            // One that panics is done with; those behind it still come.
+            shard.contain(CALLBACK, || self.run(happened));
+        }
+        self.core.borrow().publish();
+        if self.is_held.take() {
+            self.with_connection(shard, |_, conn| conn.core.handle_room(shard.now()));
+        }
+    }
+
+    fn act(self: &Rc<Self>, shard: &Rc<Shard>) {
+        loop {
+            let action = self.core.borrow_mut().caller.poll_action();
+            match action {
+                None => return,
+                Some(Action::Resolve) => self.resolve(shard),
+                Some(Action::Connect(address)) => self.connect(shard, address),
+                Some(Action::Disconnect) => {
+                    self.attempt.set(self.attempt.get() + 1);
+                    if let Some(id) = self.connection.take() {
+                        shard.close(id, CloseReason::Closed);
+                    }
+                }
+            }
+        }
+    }
+
+    fn resolve(&self, shard: &Rc<Shard>) {
+        let mut core = self.core.borrow_mut();
+        if let Some(addresses) = core.endpoints.at_once() {
+            return core.caller.handle_resolved(addresses, shard.now());
+        }
+        if std::mem::replace(&mut core.is_resolving, true) {
+            return;
+        }
+        let (endpoints, number) = (core.endpoints.clone(), self.number);
+        let (router, shard) = (Arc::clone(&shard.router), shard.id);
+        resolver::submit(move || {
+            let addresses = endpoints.look_up();
+            post_patiently(&router, shard, move |shard| {
+                if let Some(client) = shard.local::<Self>(number) {
+                    client.resolved(shard, addresses);
+                }
+            });
+        });
+    }
+
+    fn resolved(self: &Rc<Self>, shard: &Rc<Shard>, addresses: Vec<SocketAddr>) {
+        let mut core = self.core.borrow_mut();
+        core.is_resolving = false;
+        let addresses = core.endpoints.found(addresses);
+        core.caller.handle_resolved(addresses, shard.now());
+        drop(core);
+        self.advance(shard);
+    }
+
+    fn connect(self: &Rc<Self>, shard: &Rc<Shard>, address: SocketAddr) {
+        let number = self.attempt.get() + 1;
+        self.attempt.set(number);
+        let attempt = Rc::new(Attempt {
+            client: Rc::downgrade(self),
+            number,
+            protocol: Arc::clone(&self.core.borrow().protocol),
+            state: Rc::clone(&self.state),
+            shard: Rc::downgrade(shard),
+        });
+        match shard.connect(address, &OPTIONS, BOUNDS, attempt) {
+            Ok(id) => self.connection.set(Some(id)),
+            Err(error) => {
+                tracing::debug!(%error, %address, "cannot connect");
+                self.core.borrow_mut().handle_closed(CloseReason::ConnectFailed, shard.now());
+            }
+        }
+    }
+
+    /// Gives requests to the connection while it has room.
+    fn send(&self, shard: &Rc<Shard>) {
+        if !self.core.borrow().caller.has_requests() {
+            return;
+        }
+        self.with_connection(shard, |core, conn| {
+            let (spares, now) = (&shard.spares, shard.now());
+            while conn.core.is_open() && conn.core.outbox().response_bytes() < BOUNDS.bytes_max {
+                if !core.caller.poll_request(|request| conn.core.say(Command::Request(request), spares, now))
+                {
+                    return;
+                }
+            }
+        });
+    }
+
+    fn with_connection(&self, shard: &Rc<Shard>, f: impl FnOnce(&mut Core, &mut crate::link::Conn)) {
+        if let Some(id) = self.connection.get() {
+            // What comes of it may be an event, which borrows the core.
+            shard.with_conn(id, |conn| f(&mut self.core.borrow_mut(), conn));
+        }
+    }
+
+    fn run(&self, happened: Happened) {
+        match happened {
+            Happened::Answer { callback, answer, .. } => callback.answer(answer),
+            Happened::Push(push) => {
+                if let Some(callback) = &mut *self.on_push.borrow_mut() {
+                    callback(push);
+                }
+            }
+            Happened::Event(event) => {
+                if let Some(callback) = &mut *self.on_event.borrow_mut() {
+                    callback(event);
+                }
+            }
+        }
+    }
+
+    fn arm_timer(self: &Rc<Self>, shard: &Rc<Shard>) {
+        let Some(deadline) = self.core.borrow().caller.poll_timeout() else { return };
+        if deadline >= self.timer_at.get() {
+            return;
+        }
+        self.timer_at.set(deadline);
+        let client = Rc::downgrade(self);
+        shard.call_at(deadline, move |shard| {
+            if let Some(client) = client.upgrade() {
+                client.timer_at.set(Time::NEVER);
+                client.core.borrow_mut().caller.handle_timeout(shard.now());
+                client.advance(shard);
+            }
+        });
+    }
+
+    /// Runs [`advance`](Self::advance) later in this turn.
+    fn schedule(self: &Rc<Self>, shard: &Shard) {
+        if !self.is_scheduled.replace(true) {
+            let client = Rc::clone(self);
+            shard.defer(move |shard| client.advance(shard));
+        }
+    }
+}
+
+impl Attempt {
+    /// The client, if this is still its connection.
+    fn client(&self) -> Option<(Rc<ShardClient>, Rc<Shard>)> {
+        let client = self.client.upgrade().filter(|client| client.attempt.get() == self.number)?;
+        Some((client, self.shard.upgrade()?))
+    }
+}
+
+impl Owner for Attempt {
+    fn protocol(&self) -> &Arc<dyn Protocol> {
+        &self.protocol
+    }
+
+    fn state(&self) -> &Rc<dyn Any> {
+        &self.state
+    }
+
+    fn connected(&self, now: Time) {
+        if let Some((client, shard)) = self.client() {
+            client.core.borrow_mut().caller.handle_connected(now);
+            client.schedule(&shard);
+        }
+    }
+
+    fn event(&self, event: Event<'_>) -> Outcome<'static> {
+        let Some((client, shard)) = self.client() else { return Outcome::Nothing };
+        let outcome = client.core.borrow_mut().handle_event(event);
+        client.is_held.set(client.is_held.get() | matches!(outcome, Outcome::Full));
+        client.schedule(&shard);
+        outcome
+    }
+
+    fn has_room(&self) {
+        if let Some((client, shard)) = self.client()
+            && client.core.borrow().caller.has_requests()
+        {
+            client.schedule(&shard);
+        }
+    }
+
+    fn closed(&self, why: CloseReason, now: Time) {
+        if let Some((client, shard)) = self.client() {
+            client.connection.set(None);
+            client.core.borrow_mut().handle_closed(why, now);
+            client.schedule(&shard);
+        }
+    }
+}
+
+/// Runs `f` on a shard, from a thread that may wait for room.
+fn post_patiently(router: &Arc<Router>, shard: u16, f: impl FnOnce(&Rc<Shard>) + Send + 'static) {
+    let mut envelope = Envelope::Run(Box::new(f));
+    while !router.peer(shard).has_ended() {
+        match router.post(shard, envelope) {
+            Ok(()) => return,
+            Err(refused) => envelope = refused,
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What is said to have panicked.
+const CALLBACK: &str = "a client's callback";

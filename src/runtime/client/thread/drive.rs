@@ -1,0 +1,249 @@
+//! What is done with the client locked: the core's wishes, the socket, and what happened.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use shardcast_os::poll::Interest;
+use shardcast_proto::{Time, rpc::Action};
+
+use super::{
+    GRACE, Guard, Lead, State, ThreadClient,
+    link::{Fate, Link},
+    unlock,
+};
+use crate::{
+    CloseReason,
+    client::{callbacks::Item, core::Happened, resolver},
+};
+
+impl ThreadClient {
+    /// The socket may be ready, or it is time.
+    pub(super) fn drive(self: &Arc<Self>, state: &mut State, now: Time) {
+        let State { core, link, .. } = state;
+        if let Some(link) = link {
+            if !link.is_connecting() {
+                link.receive(now, |event| core.handle_event(event));
+            } else if link.open(&*core.protocol, now) {
+                core.caller.handle_connected(now);
+            }
+            link.handle_timeout(now);
+        }
+        if core.caller.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            core.caller.handle_timeout(now);
+        }
+        self.advance(state, now);
+    }
+
+    /// Does what the core wants done, and sends what there is to send.
+    pub(super) fn advance(self: &Arc<Self>, state: &mut State, now: Time) {
+        loop {
+            let acted = self.act(state, now);
+            state.send(now);
+            let ended = self.follow_link(state, now);
+            state.report();
+            let resumed = state.resume(now);
+            if !acted && !ended && !resumed {
+                break;
+            }
+        }
+        state.core.publish();
+    }
+
+    fn act(self: &Arc<Self>, state: &mut State, now: Time) -> bool {
+        let mut acted = false;
+        while let Some(action) = state.core.caller.poll_action() {
+            acted = true;
+            match action {
+                Action::Resolve => self.resolve(state, now),
+                Action::Connect(address) => self.connect(state, address, now),
+                Action::Disconnect => {
+                    if let Some(mut link) = state.link.take() {
+                        link.end(now);
+                        self.let_go(link, now);
+                    }
+                }
+            }
+        }
+        acted
+    }
+
+    fn resolve(self: &Arc<Self>, state: &mut State, now: Time) {
+        let core = &mut state.core;
+        if let Some(addresses) = core.endpoints.at_once() {
+            return core.caller.handle_resolved(addresses, now);
+        }
+        if std::mem::replace(&mut core.is_resolving, true) {
+            return;
+        }
+        let (client, endpoints) = (Arc::downgrade(self), core.endpoints.clone());
+        resolver::submit(move || {
+            let addresses = endpoints.look_up();
+            if let Some(client) = client.upgrade() {
+                client.resolved(addresses);
+            }
+        });
+    }
+
+    fn resolved(self: &Arc<Self>, addresses: Vec<SocketAddr>) {
+        let (mut state, now) = self.lock_now();
+        let core = &mut state.core;
+        core.is_resolving = false;
+        let addresses = core.endpoints.found(addresses);
+        core.caller.handle_resolved(addresses, now);
+        self.advance(&mut state, now);
+        self.settle(state, now);
+    }
+
+    fn connect(&self, state: &mut State, address: SocketAddr, now: Time) {
+        let link = Link::connect(address, now);
+        match link.and_then(|link| self.background.watch(&link.socket, self.number).map(|()| link)) {
+            Ok(link) => (state.link, state.armed) = (Some(link), None),
+            Err(error) => {
+                tracing::debug!(%error, %address, "cannot connect");
+                state.core.handle_closed(CloseReason::ConnectFailed, now);
+            }
+        }
+    }
+
+    /// Looks whether the connection has ended; true if so.
+    fn follow_link(&self, state: &mut State, now: Time) -> bool {
+        let Some(fate) = state.link.as_mut().and_then(Link::fate) else { return false };
+        if let Fate::Ended(why) = fate {
+            state.core.handle_closed(why, now);
+        }
+        if let Some(link) = state.link.take() {
+            self.let_go(link, now);
+        }
+        true
+    }
+
+    /// The background thread sends what is left, and waits until the peer has it.
+    fn let_go(&self, mut link: Link, now: Time) {
+        link.flush(now);
+        loop {
+            match link.fate() {
+                Some(Fate::Ended(_)) => {}
+                Some(Fate::Over) => return,
+                None => return self.background.finish(link),
+            }
+        }
+    }
+
+    /// Unlocks, once those that wait for the socket know what to wait for.
+    pub(super) fn settle(&self, mut state: Guard<'_>, now: Time) {
+        let mut wants = state.wants(now);
+        match &state.leader {
+            Some(lead) if lead.covers(&wants) => {}
+            Some(_) => self.wakeup.wake(),
+            None => self.watch(&mut state, &mut wants, now),
+        }
+        unlock(state);
+    }
+
+    /// Has the background thread watch.
+    fn watch(&self, state: &mut State, wants: &mut Lead, now: Time) {
+        if state.armed.is_none() && state.may_wait(wants, now) {
+            wants.until = wants.until.min(state.led_at + GRACE);
+        } else if let Some(socket) = &wants.socket
+            && state.armed != Some(wants.interest)
+        {
+            state.armed = Some(wants.interest);
+            self.background.arm(socket, self.number, wants.interest);
+        }
+        if wants.until < state.timer_at {
+            self.background.set_timer(self.number, state.timer_at, wants.until);
+            state.timer_at = wants.until;
+        }
+    }
+
+    /// Has the background thread not watch the socket.
+    pub(super) fn disarm(&self, state: &mut State) {
+        if let Some(link) = &state.link
+            && state.armed.is_some_and(|armed| armed != Interest::default())
+        {
+            self.background.arm(&link.socket, self.number, Interest::default());
+        }
+        state.armed = None;
+    }
+}
+
+impl State {
+    /// What there is to wait for.
+    pub(super) fn wants(&self, now: Time) -> Lead {
+        let link = self.link.as_ref();
+        let timeouts = [self.core.caller.poll_timeout(), link.and_then(|link| link.poll_timeout(now))];
+        Lead {
+            socket: link.map(|link| Arc::clone(&link.socket)),
+            interest: link.map(Link::interest).unwrap_or_default(),
+            until: timeouts.into_iter().flatten().min().unwrap_or(Time::NEVER),
+        }
+    }
+
+    /// Whether it is early enough if the background thread takes over in a moment.
+    fn may_wait(&self, wants: &Lead, now: Time) -> bool {
+        let only_receives = wants.interest == Interest { receive: true, send: false };
+        only_receives && !self.hears_pushes && !self.core.has_calls() && now < self.led_at + GRACE
+    }
+
+    /// Gives requests to the connection while it has room, and sends what waits.
+    fn send(&mut self, now: Time) {
+        let Some(link) = &mut self.link else { return };
+        while link.has_room() && self.core.caller.poll_request(|request| link.say(request, now)) {}
+        if !link.is_connecting() {
+            link.flush(now);
+        }
+    }
+
+    /// Lets the peer be read from again, or not; true when there was something left of it.
+    fn resume(&mut self, now: Time) -> bool {
+        let Self { core, link, queue, .. } = self;
+        core.hold(queue.is_full());
+        let Some(link) = link else { return false };
+        if !core.is_held() {
+            link.handle_room(now);
+        }
+        link.resume(now, |event| core.handle_event(event))
+    }
+
+    /// Passes on what happened.
+    fn report(&mut self) {
+        while let Some(happened) = self.core.next() {
+            self.happened(happened);
+        }
+    }
+
+    pub(super) fn happened(&mut self, happened: Happened) {
+        let quick = self.quick.as_mut();
+        match (happened, quick) {
+            (Happened::Answer { callback, is_quick: false, answer }, _) => {
+                self.queue.push(Item::Answer(callback, answer));
+            }
+            (Happened::Answer { callback, answer, .. }, _) if callback.wakes_tasks() => {
+                self.answers.push((callback, answer));
+            }
+            (Happened::Answer { callback, answer, .. }, _) => callback.answer(answer),
+            (Happened::Push(push), Some(quick)) => {
+                if let Some(on_push) = &mut quick.on_push {
+                    on_push(push);
+                }
+            }
+            (Happened::Event(event), Some(quick)) => {
+                if let Some(on_event) = &mut quick.on_event {
+                    on_event(event);
+                }
+            }
+            (Happened::Push(push), None) => self.queue.push(Item::Push(push)),
+            (Happened::Event(event), None) => self.queue.push(Item::Event(event)),
+        }
+    }
+}
+
+impl Lead {
+    /// Whether one who waits for this need not be woken for `other`.
+    fn covers(&self, other: &Self) -> bool {
+        let is_same = match (&self.socket, &other.socket) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        is_same && self.interest == other.interest && self.until <= other.until
+    }
+}

@@ -1,0 +1,273 @@
+//! A connection that a client of ordinary threads has made.
+
+use std::{
+    cell::RefCell,
+    io,
+    net::SocketAddr,
+    os::fd::OwnedFd,
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    sync::Arc,
+    time::SystemTime,
+};
+
+use shardcast_os::{poll::Interest, socket};
+use shardcast_proto::{
+    Command, ConnId, Event, Opening, Protocol, Request, Session, Time,
+    connection::{Action, Advance, CloseReason, Connection, Limits, Outcome, Side, Spares, State},
+    outbox::Parcel,
+    push::schedule::Pace,
+};
+
+use crate::{
+    client::{BOUNDS, OPTIONS},
+    link::outbound::made_limits,
+    transport,
+};
+
+/// A socket, and the core of its connection. Whoever has it drives it.
+pub(super) struct Link {
+    pub(super) socket: Arc<OwnedFd>,
+    peer: SocketAddr,
+    connection: Connection<dyn Session + Send>,
+    /// What the kernel has not taken yet.
+    sending: Option<Sending>,
+    spares: Spares,
+}
+
+struct Sending {
+    parcel: Parcel,
+    /// Bytes of it that were taken.
+    taken: usize,
+}
+
+/// What became of a link.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// It has ended for the client.
+    Ended(CloseReason),
+    /// It is over: drop it.
+    Over,
+}
+
+impl Link {
+    /// Begins to connect.
+    pub(super) fn connect(peer: SocketAddr, now: Time) -> io::Result<Self> {
+        let socket = Arc::new(socket::connect(peer, &OPTIONS)?);
+        let connection = Connection::new(Side::Connecting, &Pace::NONE, now);
+        Ok(Self { socket, peer, connection, sending: None, spares: Spares::default() })
+    }
+
+    pub(super) fn is_connecting(&self) -> bool {
+        self.connection.state() == State::Waiting
+    }
+
+    /// Looks whether it has connected, and opens the session if so; true then.
+    pub(super) fn open(&mut self, protocol: &dyn Protocol, now: Time) -> bool {
+        match socket::has_connected(&*self.socket) {
+            Ok(false) => return false,
+            Ok(true) => {}
+            Err(error) => {
+                tracing::debug!(peer = %self.peer, %error, "connect failed");
+                self.connection.end(CloseReason::ConnectFailed, &LIMITS, now);
+                return false;
+            }
+        }
+        let opened = self.guarded(now, |link| link.open_session(protocol, now));
+        opened.unwrap_or(false)
+    }
+
+    fn open_session(&mut self, protocol: &dyn Protocol, now: Time) -> bool {
+        let session = protocol.connect(&Opening {
+            id: ConnId { node: 0, shard: 0, slot: 0, generation: 0 },
+            peer: self.peer,
+            shards: 1,
+            now,
+            wall: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
+            state: &(Rc::new(()) as Rc<_>),
+        });
+        let Some(session) = session else {
+            self.connection.end(CloseReason::ConnectFailed, &LIMITS, now);
+            return false;
+        };
+        self.connection.open(session, now);
+        self.connection.transmit(&LIMITS, &self.spares, now);
+        true
+    }
+
+    /// What its socket is to be ready for, for it to be driven on.
+    pub(super) fn interest(&self) -> Interest {
+        let connecting = self.is_connecting();
+        Interest {
+            receive: !connecting && self.connection.state() != State::Cut && self.connection.wants_input(),
+            send: connecting || self.sending.is_some(),
+        }
+    }
+
+    /// Whether it takes another request.
+    pub(super) fn has_room(&self) -> bool {
+        self.connection.is_open() && self.connection.outbox().response_bytes() < BOUNDS.bytes_max
+    }
+
+    /// Lets the session encode a request; false when it cannot.
+    pub(super) fn say(&mut self, request: Request<'_>, now: Time) -> bool {
+        let say = |link: &mut Self| link.connection.say(Command::Request(request), &link.spares, now);
+        self.guarded(now, say).unwrap_or(false)
+    }
+
+    /// Takes what the peer has sent, and gives the events to `take`.
+    pub(super) fn receive(&mut self, now: Time, mut take: impl FnMut(Event<'_>) -> Outcome<'static>) {
+        BUFFER.with_borrow_mut(|buffer| {
+            buffer.resize(BUFFER_LEN, 0);
+            while self.connection.wants_input() && self.connection.state() != State::Cut {
+                match socket::receive(&*self.socket, buffer) {
+                    Ok(None) => return,
+                    Ok(Some(0)) => self.connection.handle_end_of_stream(&LIMITS, now),
+                    Ok(Some(len)) => {
+                        self.connection.handle_received(&buffer[..len], now);
+                        self.pass(&buffer[..len], now, &mut take);
+                        if len < buffer.len() {
+                            return;
+                        }
+                    }
+                    Err(error) => self.connection.handle_failed(transport::failure(&error), &LIMITS, now),
+                }
+            }
+        });
+    }
+
+    /// Goes on with what was received, where that was held; true when there was something.
+    pub(super) fn resume(&mut self, now: Time, mut take: impl FnMut(Event<'_>) -> Outcome<'static>) -> bool {
+        let resumes = self.connection.take_resume();
+        if resumes {
+            self.pass(&[], now, &mut take);
+        }
+        resumes
+    }
+
+    fn pass(&mut self, bytes: &[u8], now: Time, take: &mut impl FnMut(Event<'_>) -> Outcome<'static>) {
+        self.guarded(now, |link| link.pass_input(bytes, now, take));
+    }
+
+    fn pass_input(&mut self, bytes: &[u8], now: Time, take: &mut impl FnMut(Event<'_>) -> Outcome<'static>) {
+        let Some(mut input) = self.connection.input(bytes, &LIMITS, &self.spares, now) else { return };
+        loop {
+            let outcome = match input.advance() {
+                Advance::Done => break,
+                Advance::Event(event) => take(event),
+                Advance::Silent => continue,
+            };
+            input.conclude(outcome);
+        }
+        input.finish();
+    }
+
+    /// The client takes events again.
+    pub(super) fn handle_room(&mut self, now: Time) {
+        self.connection.handle_room(now);
+    }
+
+    /// Sends what waits, as far as the kernel takes it.
+    pub(super) fn flush(&mut self, now: Time) {
+        loop {
+            if self.sending.is_none() {
+                let parcel = self.connection.poll_transmit(&LIMITS, &self.spares, now);
+                self.sending = parcel.map(|parcel| Sending { parcel, taken: 0 });
+            }
+            let Some(sending) = &mut self.sending else { return };
+            let rest = rest(&sending.parcel, sending.taken);
+            if rest.is_empty() {
+                if let Some(Sending { parcel: Parcel::Gathered(buffer), .. }) = self.sending.take() {
+                    self.spares.keep(buffer);
+                }
+                self.connection.handle_sent(&LIMITS, now);
+                continue;
+            }
+            match socket::send(&*self.socket, rest) {
+                Ok(Some(len)) => sending.taken += len,
+                Ok(None) => return,
+                Err(error) => {
+                    self.sending = None;
+                    return self.connection.handle_send_failed(transport::failure(&error), &LIMITS, now);
+                }
+            }
+        }
+    }
+
+    pub(super) fn poll_timeout(&self, now: Time) -> Option<Time> {
+        self.connection.poll_timeout(&LIMITS, now)
+    }
+
+    /// Does what is due by now.
+    pub(super) fn handle_timeout(&mut self, now: Time) {
+        if self.poll_timeout(now).is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        if self.connection.wants_acknowledgement(&LIMITS, now) {
+            let known = transport::acknowledgement(&self.socket);
+            self.connection.handle_acknowledgement(known, &LIMITS, now);
+        }
+        self.guarded(now, |link| link.connection.handle_timeout(&LIMITS, &link.spares, now));
+    }
+
+    /// Runs `f`, which calls the session: a panic there costs the connection, and nothing else.
+    fn guarded<R>(&mut self, now: Time, f: impl FnOnce(&mut Self) -> R) -> Option<R> {
+        let run = AssertUnwindSafe(|| f(&mut *self));
+        let result = catch_unwind(run).ok();
+        if result.is_none() {
+            tracing::error!(peer = %self.peer, "the session of a client panicked");
+            self.connection.end(CloseReason::Panic, &LIMITS, now);
+        }
+        result
+    }
+
+    /// Ends it: what is queued is still sent.
+    pub(super) fn end(&mut self, now: Time) {
+        self.connection.end(CloseReason::Closed, &LIMITS, now);
+    }
+
+    /// What became of it, if anything that matters.
+    pub(super) fn fate(&mut self) -> Option<Fate> {
+        while let Some(action) = self.connection.poll_action() {
+            match action {
+                Action::Ended(why) => return Some(Fate::Ended(why)),
+                Action::EndSending => socket::shutdown_send(&*self.socket),
+                Action::Cut(cut) => {
+                    if cut.queued_bytes > 0 {
+                        // What the peer has not taken is lost, and it learns so.
+                        socket::reset_on_close(&*self.socket);
+                    }
+                    socket::shutdown_both(&*self.socket);
+                    return Some(Fate::Over);
+                }
+            }
+        }
+        (self.connection.state() == State::Cut).then_some(Fate::Over)
+    }
+}
+
+/// What is to be sent next of a parcel.
+fn rest(parcel: &Parcel, mut taken: usize) -> &[u8] {
+    match parcel {
+        Parcel::Gathered(bytes) => &bytes[taken..],
+        Parcel::Shared(bytes) => &bytes[taken..],
+        Parcel::Pieces(pieces) => {
+            for piece in pieces {
+                match piece.get(taken..).filter(|rest| !rest.is_empty()) {
+                    Some(rest) => return rest,
+                    None => taken -= piece.len(),
+                }
+            }
+            &[]
+        }
+    }
+}
+
+thread_local! {
+    /// Where a thread receives; of the kernel's size of pieces, so that one is mostly enough.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+const BUFFER_LEN: usize = 32 << 10;
+
+const LIMITS: Limits = made_limits(BOUNDS);

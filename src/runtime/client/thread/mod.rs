@@ -1,0 +1,263 @@
+//! A client of ordinary threads: the thread that calls does the I/O.
+//!
+//! A call writes its request itself. One caller at a time *leads*: it waits for the socket, takes what the peer sent, and
+//! answers the calls of others too. When it has its own answer, another caller that waits leads on; when there is none, the
+//! [background] thread watches the socket. So a blocking call costs one wake-up, that of its own thread.
+//!
+//! To have the socket watched and to take it back are system calls, which a thread that calls again and again would make
+//! for nothing. Where no push and no other answer is waited for, the background thread thus takes over a moment later.
+
+pub(super) mod background;
+mod drive;
+mod link;
+pub(super) mod slot;
+
+use std::{
+    collections::VecDeque,
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use shardcast_os::{
+    clock,
+    poll::{self, Interest, Wakeup},
+};
+use shardcast_proto::{Time, rpc::Caller};
+
+use self::{background::User, link::Link, slot::Slot};
+use super::{
+    Answer, ClientBuilder, ConnectError, EventCallback, PushCallback,
+    callback::Callback,
+    callbacks::Queue,
+    core::{Core, Counters, NewCall},
+};
+
+/// A [`Core`], and the connection that it wants. Ends with [`close`](Self::close).
+pub(super) struct ThreadClient {
+    number: u64,
+    background: User,
+    /// Ends the wait of the leader.
+    wakeup: Wakeup,
+    state: Mutex<State>,
+}
+
+struct State {
+    core: Core,
+    link: Option<Link>,
+    /// What the background thread watches the socket for.
+    armed: Option<Interest>,
+    /// When the background thread looks by itself.
+    timer_at: Time,
+    leader: Option<Lead>,
+    /// When a caller last led.
+    led_at: Time,
+    /// Pushes of the peer are wanted.
+    hears_pushes: bool,
+    /// Callers that wait while another one leads.
+    blocked: VecDeque<Arc<Slot>>,
+    /// Our own sinks, which never block: called at once.
+    quick: Option<Quick>,
+    /// What is called on a thread for callbacks.
+    queue: Arc<Queue>,
+    /// Answers that are given once nothing is locked.
+    answers: Vec<(Callback, Answer)>,
+}
+
+/// Why the background thread drives a client.
+#[derive(Clone, Copy, Debug)]
+enum Why {
+    Ready,
+    Time,
+}
+
+/// What the leader waits for.
+struct Lead {
+    socket: Option<Arc<OwnedFd>>,
+    interest: Interest,
+    until: Time,
+}
+
+struct Quick {
+    on_push: Option<PushCallback>,
+    on_event: Option<EventCallback>,
+}
+
+impl ThreadClient {
+    pub(super) fn start(
+        number: u64,
+        builder: ClientBuilder,
+        counters: Arc<Counters>,
+    ) -> Result<Arc<Self>, ConnectError> {
+        let (now, wakeup) = (now(), Wakeup::new()?);
+        // Two clients must not come back at the same moment; the clock at birth tells them apart.
+        let caller = Caller::new(builder.config, now.as_nanos() ^ number << 32, now);
+        let (on_push, on_event) = (builder.on_push, builder.on_event);
+        let hears_pushes = on_push.is_some();
+        let core = Core::new(caller, builder.protocol, builder.endpoints, Arc::clone(&counters));
+        let background = background::join()?;
+        let client = Arc::new_cyclic(|client: &Weak<Self>| {
+            let (quick, sinks) = match builder.is_quick {
+                true => (Some(Quick { on_push, on_event }), (None, None)),
+                false => (None, (on_push, on_event)),
+            };
+            let state = State {
+                core,
+                link: None,
+                armed: None,
+                timer_at: Time::NEVER,
+                leader: None,
+                led_at: Time::default(),
+                hears_pushes,
+                blocked: VecDeque::new(),
+                quick,
+                queue: Queue::new(builder.threads, sinks, client.clone(), counters),
+                answers: Vec::new(),
+            };
+            Self { number, background, wakeup, state: Mutex::new(state) }
+        });
+        client.background.add(number, Arc::downgrade(&client));
+        let mut state = client.lock();
+        client.advance(&mut state, now);
+        client.settle(state, now);
+        Ok(client)
+    }
+
+    pub(super) fn call(self: &Arc<Self>, call: NewCall) {
+        let (mut state, now) = self.lock_now();
+        self.begin(&mut state, call, now);
+        self.settle(state, now);
+    }
+
+    /// Calls, and waits for the answer; `make` gets who is to be answered.
+    pub(super) fn call_blocking(self: &Arc<Self>, make: impl FnOnce(Callback) -> NewCall) -> Answer {
+        let slot = Slot::new();
+        let call = make(Callback::slot(Arc::clone(&slot)));
+        let (mut state, mut now) = self.lock_now();
+        if state.leader.is_none() {
+            // Before the answer can be there: it is to wake this thread alone.
+            self.disarm(&mut state);
+        }
+        self.begin(&mut state, call, now);
+        loop {
+            if slot.is_answered() {
+                self.settle(state, now);
+                break;
+            }
+            if state.leader.is_none() {
+                self.lead(state, &slot, now);
+                break;
+            }
+            state.blocked.push_back(Arc::clone(&slot));
+            self.settle(state, now);
+            slot.wait();
+            if let Some(answer) = slot.take() {
+                return answer;
+            }
+            (state, now) = self.lock_now();
+        }
+        slot.take().expect("it was answered, and this is the only one who takes it")
+    }
+
+    pub(super) fn forget(&self, token: u64) {
+        let mut state = self.lock();
+        state.core.forget(token);
+    }
+
+    /// Ends it. Handles that are left find it closed.
+    pub(super) fn close(self: &Arc<Self>) {
+        let (mut state, now) = self.lock_now();
+        state.core.caller.close();
+        self.advance(&mut state, now);
+        self.settle(state, now);
+        self.background.remove(self.number);
+    }
+
+    /// Runs `f`, which must not block, at this time.
+    pub(super) fn run_at(&self, time: Time, f: impl FnOnce() + Send + 'static) {
+        self.background.run_at(time, f);
+    }
+
+    /// The background thread was told that the socket is ready, or that the time has come that was asked for.
+    fn handle_background(self: &Arc<Self>, why: Why) {
+        let (mut state, now) = self.lock_now();
+        match why {
+            Why::Ready => state.armed = None,
+            Why::Time => state.timer_at = Time::NEVER,
+        }
+        if state.leader.is_none() {
+            self.drive(&mut state, now);
+        }
+        self.settle(state, now);
+    }
+
+    /// Callbacks have run: there is room for more.
+    pub(super) fn has_room(self: &Arc<Self>) {
+        let (mut state, now) = self.lock_now();
+        self.advance(&mut state, now);
+        self.settle(state, now);
+    }
+
+    fn begin(self: &Arc<Self>, state: &mut State, call: NewCall, now: Time) {
+        if let Err(refused) = state.core.call(call, now) {
+            state.happened(refused);
+        }
+        self.advance(state, now);
+    }
+
+    /// Does the client's I/O until this call is answered. Then another caller does, or the background thread watches.
+    fn lead<'s>(self: &'s Arc<Self>, mut state: Guard<'s>, slot: &Slot, mut last: Time) {
+        self.disarm(&mut state);
+        while !slot.is_answered() {
+            let lead = state.wants(last);
+            let (socket, interest, until) = (lead.socket.clone(), lead.interest, lead.until);
+            state.leader = Some(lead);
+            unlock(state);
+            let timeout = (until != Time::NEVER).then(|| until.max(last) - last);
+            let socket = socket.as_deref().filter(|_| interest != Interest::default());
+            if let Err(error) = poll::wait(socket.map(|it| (it, interest)), &self.wakeup, timeout) {
+                tracing::error!(%error, "cannot wait for a socket");
+                std::thread::sleep(PAUSE);
+            }
+            (state, last) = self.lock_now();
+            self.drive(&mut state, last);
+        }
+        (state.leader, state.led_at) = (None, last);
+        while let Some(next) = state.blocked.pop_front() {
+            if next.promote() {
+                return unlock(state);
+            }
+        }
+        self.settle(state, last);
+    }
+
+    /// The time is read once it is locked, so that it does not go back.
+    fn lock_now(&self) -> (Guard<'_>, Time) {
+        (self.lock(), now())
+    }
+
+    fn lock(&self) -> Guard<'_> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives the answers that wait for that.
+fn unlock(mut state: Guard<'_>) {
+    let answers = std::mem::take(&mut state.answers);
+    drop(state);
+    for (callback, answer) in answers {
+        callback.answer(answer);
+    }
+}
+
+type Guard<'s> = MutexGuard<'s, State>;
+
+fn now() -> Time {
+    Time::from_nanos(clock::now_nanos())
+}
+
+/// How soon the background thread takes over from a caller that has led, where nothing is in a hurry.
+const GRACE: Duration = Duration::from_millis(1);
+
+/// Before a wait that has failed is tried again.
+const PAUSE: Duration = Duration::from_millis(1);

@@ -1,0 +1,83 @@
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::client::Answer;
+
+/// Where a thread waits for the answer to its call, or for its turn to do the client's I/O.
+#[derive(Debug, Default)]
+pub(in crate::client) struct Slot {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    New,
+    /// Its thread sleeps.
+    Waiting,
+    /// It is to lead.
+    Promoted,
+    Answered(Answer),
+    Taken,
+}
+
+impl Slot {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    pub(in crate::client) fn answer(&self, answer: Answer) {
+        let before = std::mem::replace(&mut *self.lock(), State::Answered(answer));
+        // That would be a system call each time.
+        if matches!(before, State::Waiting) {
+            self.changed.notify_one();
+        }
+    }
+
+    pub(super) fn is_answered(&self) -> bool {
+        matches!(*self.lock(), State::Answered(_) | State::Taken)
+    }
+
+    /// The answer, if it is there.
+    pub(super) fn take(&self) -> Option<Answer> {
+        let mut state = self.lock();
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Answered(answer) => Some(answer),
+            other => {
+                *state = other;
+                None
+            }
+        }
+    }
+
+    /// Makes its thread the leader; false when that has its answer already.
+    pub(super) fn promote(&self) -> bool {
+        let mut state = self.lock();
+        match *state {
+            State::New | State::Waiting => {
+                *state = State::Promoted;
+                self.changed.notify_one();
+                true
+            }
+            State::Promoted | State::Answered(_) | State::Taken => false,
+        }
+    }
+
+    /// Waits for the answer, or to be promoted.
+    pub(super) fn wait(&self) {
+        let mut state = self.lock();
+        if matches!(*state, State::New) {
+            *state = State::Waiting;
+        }
+        while matches!(*state, State::Waiting) {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if matches!(*state, State::Promoted) {
+            *state = State::New;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

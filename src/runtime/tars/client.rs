@@ -1,0 +1,324 @@
+//! The client of one object of framed push: a typed layer over [`client`](crate::client).
+
+use std::{
+    fmt,
+    future::Future,
+    io,
+    net::{SocketAddr, ToSocketAddrs},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use shardcast_proto::{
+    Route, Time,
+    tars::{
+        EndpointError, ObjectRef, Transport,
+        framed::{CallError, Cause, ClientCodec, FramedClient, ProxyConfig},
+    },
+};
+
+use crate::{
+    ServerHandle,
+    client::{self, CallOptions, ClientBuilder as Builder, Endpoint, Push},
+};
+
+/// A handle to a client: cheap to clone, usable from any thread and from any shard. The client ends when
+/// its last handle is dropped.
+#[derive(Clone)]
+pub struct Client {
+    client: client::Client,
+    last_id: Arc<AtomicU32>,
+}
+
+/// What happens to a client besides the answers to its calls.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ClientEvent {
+    /// A connection is there.
+    Connected,
+    /// No endpoint could be connected to; the next attempt follows after a pause.
+    ConnectFailed,
+    /// The connection is gone; calls in flight have failed.
+    Disconnected(Cause),
+    /// A heartbeat or registration was answered, or was not.
+    Heartbeat {
+        /// Its request id.
+        id: u32,
+        /// Body of the response.
+        result: Result<Bytes, CallError>,
+    },
+}
+
+/// A client cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The object string cannot be read.
+    #[error(transparent)]
+    Object(#[from] EndpointError),
+    /// The object has no endpoint of its own, or none over TCP: a registry would have to be asked.
+    #[error("the object names no tcp endpoint")]
+    NoEndpoint,
+    /// The endpoint's host has no address.
+    #[error("no address for {0}")]
+    NoAddress(String),
+    /// The thread that clients of this process share could not be started, or no descriptor is free.
+    #[error("cannot make a client: {0}")]
+    Start(#[from] io::Error),
+    /// The shard that it was to live on is too busy, or has ended.
+    #[error("the client's shard is busy or has ended")]
+    Busy,
+}
+
+type Answer = Result<Bytes, CallError>;
+
+/// Describes a client before it connects.
+#[derive(Debug)]
+pub struct ClientBuilder(Builder);
+
+impl Client {
+    /// Describes a client of `object`: `App.Server.Object@tcp -h HOST -p PORT -t MILLISECONDS`. Of several
+    /// endpoints, those over TCP are tried in order, with all addresses of their hosts. Looks names up, which may take a
+    /// while; each later attempt to connect looks them up again.
+    ///
+    /// # Errors
+    /// The string cannot be read, or names nothing to connect to.
+    pub fn builder(object: &str) -> Result<ClientBuilder, ConnectError> {
+        let object: ObjectRef = object.parse()?;
+        let over_tcp = object.endpoints.iter().filter(|it| it.transport == Transport::Tcp);
+        let (mut endpoints, mut known, mut failed) = (Vec::new(), Vec::new(), None);
+        for endpoint in over_tcp {
+            let (host, port) = (endpoint.host.as_str(), endpoint.port);
+            match resolve((host, port), &host) {
+                Ok(addresses) => known.extend(addresses),
+                Err(error) => failed = Some(error),
+            }
+            let is_ipv6 = host.contains(':');
+            endpoints.push(Endpoint::name(if is_ipv6 {
+                format!("[{host}]:{port}")
+            } else {
+                format!("{host}:{port}")
+            }));
+        }
+        if known.is_empty() {
+            return Err(failed.unwrap_or(ConnectError::NoEndpoint));
+        }
+        Ok(ClientBuilder::new(endpoints, known))
+    }
+
+    /// Describes a client of the server that listens at `address`.
+    pub fn at(address: SocketAddr) -> ClientBuilder {
+        ClientBuilder::new(vec![address.into()], vec![address])
+    }
+
+    /// Describes a client of the server called so, such as `localhost:10099`. Each attempt to connect tries all
+    /// addresses of the name, in order. Looks the name up, which may take a while; each later attempt to connect looks
+    /// it up again.
+    ///
+    /// # Errors
+    /// The name has no address.
+    pub fn at_name(name: impl ToSocketAddrs + fmt::Display) -> Result<ClientBuilder, ConnectError> {
+        let known = resolve(&name, &name)?;
+        Ok(ClientBuilder::new(vec![Endpoint::name(name.to_string())], known))
+    }
+
+    /// An id for the next call, unique among those of this client: counts up and is never 0. Heartbeats have
+    /// ids of their own, below, so that a call never meets one under way.
+    pub fn gen_requestid(&self) -> u32 {
+        self.last_id.fetch_add(1, Ordering::Relaxed) % CALL_IDS + CALL_IDS
+    }
+
+    /// Calls, and waits for the answer.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    ///
+    /// # Panics
+    /// On a thread that is a shard: it must not wait. Use [`call`](Self::call) there.
+    pub fn rpc_call(&self, id: u32, body: &[u8]) -> Answer {
+        body_of(self.client.call_blocking_with(Route::Only, copy(body), options(id)))
+    }
+
+    /// Calls; the answer is awaited.
+    pub fn call(&self, id: u32, body: &[u8]) -> CallFuture {
+        CallFuture(self.client.call_with(Route::Only, copy(body), options(id)))
+    }
+
+    /// Calls; `callback` gets the answer exactly once, where pushes come too: see [`ClientBuilder::on_push`].
+    pub fn rpc_call_async(&self, id: u32, body: &[u8], callback: impl FnOnce(Answer) + Send + 'static) {
+        let callback = |answer| callback(body_of(answer));
+        self.client.call_then(Route::Only, copy(body), options(id), callback);
+    }
+
+    /// As [`rpc_call_async`](Self::rpc_call_async), with a time-out and an id of its own, for a callback that neither
+    /// blocks nor calls.
+    pub(super) fn call_within(
+        &self,
+        timeout: Duration,
+        body: &[u8],
+        callback: impl FnOnce(Answer) + Send + 'static,
+    ) {
+        let options = CallOptions { timeout: Some(timeout), ..options(self.gen_requestid()) };
+        let callback = |answer| callback(body_of(answer));
+        self.client.call_quickly(Route::Only, copy(body), options, callback);
+    }
+
+    /// Runs `f`, which must not block, at this time; false when the client's shard is too busy to be asked.
+    pub(super) fn run_at(&self, time: Time, f: impl FnOnce() + Send + 'static) -> bool {
+        self.client.run_at(time, f)
+    }
+
+    /// Sends a request to which no answer is expected.
+    ///
+    /// # Errors
+    /// It could not be sent, or waited for a connection in vain.
+    ///
+    /// # Panics
+    /// As [`rpc_call`](Self::rpc_call).
+    pub fn rpc_call_oneway(&self, id: u32, body: &[u8]) -> Result<(), CallError> {
+        let options = CallOptions { one_way: true, ..options(id) };
+        self.client.call_blocking_with(Route::Only, copy(body), options).map(drop)
+    }
+
+    /// Ends the client: calls under way fail as closed.
+    pub fn close(&self) {
+        self.client.close();
+    }
+
+    /// The client without its types: counts, calls with more to choose.
+    pub fn untyped(&self) -> &client::Client {
+        &self.client
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.client.fmt(f)
+    }
+}
+
+impl ClientBuilder {
+    fn new(endpoints: Vec<Endpoint>, known: Vec<SocketAddr>) -> Self {
+        let builder = client::Client::builder(FramedClient::default(), endpoints);
+        Self(builder.known(known).config(ProxyConfig::default()))
+    }
+
+    /// Heartbeats, reconnecting, bounds.
+    #[must_use]
+    pub fn config(self, config: ProxyConfig) -> Self {
+        Self(self.0.config(config))
+    }
+
+    /// How requests are made and responses read, instead of the push guide's frames.
+    #[must_use]
+    pub fn codec(self, codec: impl ClientCodec + 'static) -> Self {
+        Self(self.0.protocol(FramedClient::new(codec)))
+    }
+
+    /// How long a call may take; 5 s by default.
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self(self.0.timeout(timeout))
+    }
+
+    /// Gets what the server pushes (id 0), in order; see [`client::ClientBuilder::on_push`].
+    #[must_use]
+    pub fn on_push(self, mut callback: impl FnMut(Bytes) + Send + 'static) -> Self {
+        Self(self.0.on_push(move |push: Push| callback(push.body)))
+    }
+
+    /// Gets what else happens, in order with the pushes.
+    #[must_use]
+    pub fn on_event(self, mut callback: impl FnMut(ClientEvent) + Send + 'static) -> Self {
+        Self(self.0.on_event(move |event| callback(event.into())))
+    }
+
+    /// Its callbacks neither block nor call.
+    pub(super) fn quick(self) -> Self {
+        Self(self.0.quick())
+    }
+
+    /// Runs the callbacks; see [`client::ClientBuilder::callback_threads`].
+    #[must_use]
+    pub fn callback_threads(self, threads: &client::CallbackThreads) -> Self {
+        Self(self.0.callback_threads(threads))
+    }
+
+    /// Lives on a shard of this server; see [`client::ClientBuilder::on`].
+    #[must_use]
+    pub fn on(self, server: &ServerHandle) -> Self {
+        Self(self.0.on(server))
+    }
+
+    /// Makes the client, which begins to connect; calls made meanwhile wait.
+    ///
+    /// # Errors
+    /// There is no place for it to live in.
+    pub fn connect(self) -> Result<Client, ConnectError> {
+        let client = self.0.connect().map_err(|error| match error {
+            client::ConnectError::NoEndpoint => ConnectError::NoEndpoint,
+            client::ConnectError::Start(error) => ConnectError::Start(error),
+            client::ConnectError::Busy => ConnectError::Busy,
+        })?;
+        Ok(Client { client, last_id: Arc::new(AtomicU32::new(1)) })
+    }
+}
+
+impl From<client::ClientEvent> for ClientEvent {
+    fn from(event: client::ClientEvent) -> Self {
+        match event {
+            client::ClientEvent::Connected => Self::Connected,
+            client::ClientEvent::ConnectFailed => Self::ConnectFailed,
+            client::ClientEvent::Disconnected(cause) => Self::Disconnected(cause),
+            client::ClientEvent::Heartbeat { id, result } => {
+                Self::Heartbeat { id: id as u32, result: body_of(result) }
+            }
+        }
+    }
+}
+
+/// The addresses of a name, at least one.
+fn resolve(addresses: impl ToSocketAddrs, name: &impl fmt::Display) -> Result<Vec<SocketAddr>, ConnectError> {
+    let found =
+        addresses.to_socket_addrs().map_err(|error| ConnectError::NoAddress(format!("{name}: {error}")))?;
+    let found: Vec<_> = found.collect();
+    if found.is_empty() { Err(ConnectError::NoAddress(name.to_string())) } else { Ok(found) }
+}
+
+fn options(id: u32) -> CallOptions {
+    CallOptions { id: Some(id.into()), ..CallOptions::default() }
+}
+
+fn copy(body: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(body)
+}
+
+/// Frames have no failures: what is answered is a body.
+fn body_of(answer: client::Answer) -> Answer {
+    answer.map(|reply| reply.result.unwrap_or_default())
+}
+
+/// The answer to a call, when it comes.
+///
+/// # Cancel safety
+/// As for [`client::CallFuture`].
+#[must_use]
+#[derive(Debug)]
+pub struct CallFuture(client::CallFuture);
+
+impl Future for CallFuture {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        Pin::new(&mut self.0).poll(cx).map(body_of)
+    }
+}
+
+/// Ids of calls are from here to twice this; a heartbeat gets there after a century. Positive as an `i32` too.
+const CALL_IDS: u32 = 1 << 30;
