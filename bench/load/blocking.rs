@@ -1,6 +1,9 @@
 //! An ordinary thread that asks, and waits for the answer: over a bare blocking socket, and through the client.
 
-use std::io::{Read as _, Write as _};
+use std::{
+    io::{Read as _, Write as _},
+    time::Duration,
+};
 
 use shardcast::tars::{Client, ProxyConfig};
 use shardcast_os::clock;
@@ -8,6 +11,7 @@ use shardcast_os::clock;
 use super::{Plan, Result};
 use crate::{
     frame::{self, HEADER_BYTES},
+    idle::Spin,
     outcome::{Meter, Outcome},
 };
 
@@ -41,8 +45,11 @@ pub fn blocking_socket(plan: &Plan) -> Result<Outcome> {
 /// # Errors
 /// As for [`blocking_socket`].
 pub fn blocking_call(plan: &Plan) -> Result<Outcome> {
-    let config = ProxyConfig { heartbeat: None, ..ProxyConfig::default() };
-    let client = Client::at(plan.address).config(config).connect()?;
+    let spin = match plan.spin {
+        Spin::For(time) => time,
+        Spin::Always => Duration::MAX,
+    };
+    let client = Client::at(plan.address).config(ProxyConfig::quiet()).spin(spin).connect()?;
     measure(plan, "a blocking call", |_, body| Ok(client.rpc_call(client.gen_requestid(), body)? == body))
 }
 

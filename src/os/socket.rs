@@ -98,6 +98,12 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Option<usize>
     would_block(|| rustix::net::recv(&socket, &mut *buffer, RecvFlags::empty()).map(|(len, _)| len))
 }
 
+/// Whether [`receive`] would have something: bytes, the end of the stream, or an error.
+pub fn is_readable(socket: impl AsFd) -> bool {
+    let peeked = rustix::net::recv(&socket, &mut [0], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+    !matches!(peeked, Err(Errno::AGAIN | Errno::INTR))
+}
+
 /// Sends to a socket that never blocks: how many bytes it took; `None` when there is no room now.
 ///
 /// # Errors

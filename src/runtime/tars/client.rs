@@ -250,6 +250,12 @@ impl ClientBuilder {
         Self(self.0.callback_threads(threads))
     }
 
+    /// How long a blocking call looks for its answer before it sleeps; see [`client::ClientBuilder::spin`].
+    #[must_use]
+    pub fn spin(self, spin: Duration) -> Self {
+        Self(self.0.spin(spin))
+    }
+
     /// Lives on a shard of this server; see [`client::ClientBuilder::on`].
     #[must_use]
     pub fn on(self, server: &ServerHandle) -> Self {

@@ -4,6 +4,8 @@
 //! answers the calls of others too. When it has its own answer, another caller that waits leads on; when there is none, the
 //! [background] thread watches the socket. So a blocking call costs one wake-up, that of its own thread.
 //!
+//! A leader looks again and again for a moment before it sleeps, while answers mostly come that soon ([spin]).
+//!
 //! To have the socket watched and to take it back are system calls, which a thread that calls again and again would make
 //! for nothing. Where no push and no other answer is waited for, the background thread thus takes over a moment later.
 
@@ -11,6 +13,7 @@ pub(super) mod background;
 mod drive;
 mod link;
 pub(super) mod slot;
+mod spin;
 
 use std::{
     collections::VecDeque,
@@ -25,7 +28,7 @@ use shardcast_os::{
 };
 use shardcast_proto::{Time, rpc::Caller};
 
-use self::{background::User, link::Link, slot::Slot};
+use self::{background::User, link::Link, slot::Slot, spin::Spin};
 use super::{
     Answer, ClientBuilder, ConnectError, EventCallback, PushCallback,
     callback::Callback,
@@ -52,6 +55,7 @@ struct State {
     leader: Option<Lead>,
     /// When a caller last led.
     led_at: Time,
+    spin: Spin,
     /// Pushes of the peer are wanted.
     hears_pushes: bool,
     /// Callers that wait while another one leads.
@@ -108,6 +112,7 @@ impl ThreadClient {
                 timer_at: Time::NEVER,
                 leader: None,
                 led_at: Time::default(),
+                spin: Spin::new(builder.spin),
                 hears_pushes,
                 blocked: VecDeque::new(),
                 quick,
@@ -208,18 +213,26 @@ impl ThreadClient {
     /// Does the client's I/O until this call is answered. Then another caller does, or the background thread watches.
     fn lead<'s>(self: &'s Arc<Self>, mut state: Guard<'s>, slot: &Slot, mut last: Time) {
         self.disarm(&mut state);
+        let mut is_first = true;
         while !slot.is_answered() {
             let lead = state.wants(last);
             let (socket, interest, until) = (lead.socket.clone(), lead.interest, lead.until);
+            let limit = state.spin.limit();
+            let spins = interest.receive && std::mem::take(&mut is_first) && state.spin.is_worth_it();
             state.leader = Some(lead);
             unlock(state);
             let timeout = (until != Time::NEVER).then(|| until.max(last) - last);
             let socket = socket.as_deref().filter(|_| interest != Interest::default());
-            if let Err(error) = poll::wait(socket.map(|it| (it, interest)), &self.wakeup, timeout) {
+            let spin_until = socket.filter(|_| spins).map(|socket| (socket, last + limit));
+            let found = spin_until.is_some_and(|(socket, until)| spin::until_readable(socket, until));
+            if !found && let Err(error) = poll::wait(socket.map(|it| (it, interest)), &self.wakeup, timeout) {
                 tracing::error!(%error, "cannot wait for a socket");
                 std::thread::sleep(PAUSE);
             }
             (state, last) = self.lock_now();
+            if spins {
+                state.spin.has_ended(found);
+            }
             self.drive(&mut state, last);
         }
         (state.leader, state.led_at) = (None, last);
