@@ -19,16 +19,11 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use shardcast::proto::topics::control::{self, Request};
 use shardcast::{
     CpuChoice, Limits, Listener, Reply, Server, ServerConfig, ShardCount, Spin,
     push::{HubConfig, Publisher},
-    tars::{
-        Current, Framed, FramedService, Servant,
-        framed::{
-            control::{self, Request},
-            frame,
-        },
-    },
+    tars::{Current, Framed, FramedService, Servant, framed::frame},
 };
 use shardcast_os::ring::RingConfig;
 

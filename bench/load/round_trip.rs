@@ -4,10 +4,8 @@ use std::{
     time::Duration,
 };
 
-use shardcast::tars::framed::{
-    control::{self, Request},
-    frame,
-};
+use shardcast::proto::topics::control::{self, Request};
+use shardcast::tars::framed::frame;
 use shardcast_os::clock;
 
 use super::{PATIENCE, Plan, Result};

@@ -2,10 +2,8 @@
 
 use std::{collections::VecDeque, net::SocketAddr};
 
-use shardcast::proto::{
-    Position, PublishOptions, Recovery,
-    tars::framed::control::{Answer, Request, Said, encode_request, is_control},
-};
+use shardcast::proto::topics::control::{Answer, Request, Said, encode_request, is_control};
+use shardcast::proto::{Position, PublishOptions, Recovery};
 
 use crate::{
     peer::Peer,

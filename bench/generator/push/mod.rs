@@ -8,10 +8,8 @@ mod shared;
 
 use std::collections::VecDeque;
 
-use shardcast::proto::{
-    PublishOptions,
-    tars::framed::control::{Answer, Request, Said, encode_request, is_control},
-};
+use shardcast::proto::PublishOptions;
+use shardcast::proto::topics::control::{Answer, Request, Said, encode_request, is_control};
 use shardcast_os::clock;
 
 use super::{

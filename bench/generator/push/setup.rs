@@ -1,6 +1,6 @@
 //! Makes connections subscribers: HELLO, then SUBSCRIBE, and all the answers.
 
-use shardcast::proto::tars::framed::control::{Answer, Request, Said, encode_request};
+use shardcast::proto::topics::control::{Answer, Request, Said, encode_request};
 use shardcast_os::clock;
 
 use super::{Shared, put_frame, topic_name};

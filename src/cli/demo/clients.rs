@@ -13,15 +13,10 @@ use std::{
 
 use anyhow::Context;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use shardcast::proto::topics::control::{self, Request};
 use shardcast::{
     proto::{Position, Recovery, TopicFilter},
-    tars::{
-        TopicClient, TopicEvent, Waiting,
-        framed::{
-            control::{self, Request},
-            frame,
-        },
-    },
+    tars::{TopicClient, TopicEvent, Waiting, framed::frame},
 };
 
 /// A client that listens to one topic, on a thread of its own, until it is killed.

@@ -18,10 +18,9 @@ use crate::{
     rpc::{Action, Call, Caller, CallerConfig, CallerEvent, Cause},
     tars::{
         ObjectRef,
-        framed::{
-            Framed, FramedClient, FramedClientSession, LengthPrefixed, LengthPrefixedCodec, Parsed, control,
-        },
+        framed::{Framed, FramedClient, FramedClientSession, LengthPrefixed, LengthPrefixedCodec, Parsed},
     },
+    topics::control,
     topics::{SubscriptionConfig, Subscriptions, TopicEvent},
 };
 

@@ -12,10 +12,14 @@
 //!  clock         handle_timeout         ──▶ └───────────────┘ ──▶ poll_timeout  clock
 //! ```
 //!
+//! [`control`] is the vocabulary in which the framed protocol carries all that: payloads, read and written, for sessions
+//! and for clients.
+//!
 //! What this deliberately is not: it has no connection, no framing and no request ids of a protocol, and it publishes
 //! nothing. Publications and questions need no memory; a driver encodes them with the same [`Wire`].
 
 mod config;
+pub mod control;
 mod error;
 mod event;
 mod positions;

@@ -6,7 +6,6 @@
 //! packet. `WIRE.md` beside this file has every byte, limit and refusal.
 
 mod client;
-pub mod control;
 pub mod frame;
 mod parser;
 mod session;

@@ -2,14 +2,11 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{
-    FramedClient, LengthPrefixed, LengthPrefixedCodec, Parsed, Parser,
-    control::{self, Request},
-    frame,
-};
+use super::{FramedClient, LengthPrefixed, LengthPrefixedCodec, Parsed, Parser, frame};
 use crate::{
     Command, Dialect, Error, Event, Home, Message, Opening, Progress, Protocol, Refusal, RequestId, Route,
     Session, Sniff, Time,
+    topics::control::{self, Request},
 };
 
 /// The protocol of a listener: packets end where its [`Parser`] says.

@@ -3,15 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use shardcast_proto::topics::control::{self, ControlWire};
 use shardcast_proto::{
     Command, Event, Message, OwnedRoute, Position, PublishOptions, Recovery, Session as _, Time, TopicFilter,
     TopicName,
     rpc::{Action, Call, Caller, CallerConfig, CallerEvent},
-    tars::framed::{
-        FramedClient, FramedClientSession,
-        control::{self, ControlWire},
-        frame,
-    },
+    tars::framed::{FramedClient, FramedClientSession, frame},
     topics::{Answer, Incoming, Request, SubscriptionConfig, Subscriptions, TopicEvent, Wire},
 };
 

@@ -8,8 +8,9 @@ mod publisher;
 mod subscriber;
 
 use bytes::Bytes;
+use shardcast_proto::topics::control::ControlWire;
 use shardcast_proto::{
-    tars::framed::{LengthPrefixedCodec, ProxyConfig, control::ControlWire},
+    tars::framed::{LengthPrefixedCodec, ProxyConfig},
     topics::{Request, Wire as _},
 };
 

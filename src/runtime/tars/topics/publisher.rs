@@ -1,11 +1,11 @@
 use std::{fmt, future::Future, net::ToSocketAddrs};
 
 use bytes::Bytes;
+use shardcast_proto::topics::control::ControlWire;
 use shardcast_proto::{
     PublishOptions, TopicName,
     push::Receipt,
     rpc::CallError,
-    tars::framed::control::ControlWire,
     topics::{Answer, Request, RequestError, Wire as _},
 };
 

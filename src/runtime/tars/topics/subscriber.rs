@@ -6,10 +6,10 @@ use std::{
 
 use bytes::Bytes;
 use shardcast_os::clock;
+use shardcast_proto::topics::control::ControlWire;
 use shardcast_proto::{
     Position, Time, TopicFilter,
     rpc::CallError,
-    tars::framed::control::ControlWire,
     topics::{SubscriptionConfig, Subscriptions, TopicEvent},
 };
 

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use shardcast::proto::topics::control::{Answer, Request};
 use shardcast::{
     ServerConfig, ShardCount,
     proto::{PublishOptions as WireOptions, Refusal},
@@ -11,7 +12,6 @@ use shardcast::{
         TopicRules,
     },
     stats::ShardStats,
-    tars::framed::control::{Answer, Request},
 };
 
 use crate::support::{PATIENCE, Recorder, Topics, config, eventually, framed, serve, start};

@@ -2,11 +2,11 @@
 
 use std::{collections::HashMap, thread, time::Duration};
 
+use shardcast::proto::topics::control::{self, MAGIC, Request, Said};
 use shardcast::{
     Limits, OverflowPolicy, ServerConfig, ServerHandle,
     proto::{Position, Recovery},
     push::PublishOptions,
-    tars::framed::control::{self, MAGIC, Request, Said},
 };
 
 use crate::support::{

@@ -7,13 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use shardcast::proto::topics::control::{self, Answer, Request};
 use shardcast::{
     Bytes,
     proto::{Message, Position, PublishOptions, Recovery, TopicFilter, TopicName},
     tars::{
         CallError, RequestError, SubscriptionConfig, TopicClient, TopicEvent, TopicOptions, TopicPublisher,
         Waiting,
-        framed::control::{self, Answer, Request},
     },
     task,
 };

@@ -2,14 +2,12 @@
 
 use std::{collections::BTreeMap, thread, time::Duration};
 
+use shardcast::proto::topics::control::{self, Answer, Request};
 use shardcast::{
     Listener, Server, ServerConfig, ShardCount,
     proto::{Position, PublishOptions, Recovery, Refusal},
     push::{HubConfig, SubscribeOptions, Subscriber},
-    tars::{
-        Framed, FramedService, Parsed,
-        framed::control::{self, Answer, Request},
-    },
+    tars::{Framed, FramedService, Parsed},
 };
 
 use crate::support::{PATIENCE, Peer, Recorder, ScriptClient, Topics, config, eventually, frame, serve};

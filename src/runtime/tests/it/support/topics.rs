@@ -1,9 +1,7 @@
 use std::net::SocketAddr;
 
-use shardcast::{
-    proto::{Position, PublishOptions, Recovery},
-    tars::framed::control::{self, Answer, Request, Said},
-};
+use shardcast::proto::topics::control::{self, Answer, Request, Said};
+use shardcast::proto::{Position, PublishOptions, Recovery};
 
 use super::{Peer, frame};
 

@@ -12,7 +12,7 @@ mod request;
 mod wire;
 
 pub use answer::{Answer, Said, encode_answer, encode_message};
-pub(super) use answer::{MESSAGE_OVERHEAD, encode_refusal, number};
+pub(crate) use answer::{MESSAGE_OVERHEAD, encode_refusal, number};
 pub use request::{Request, encode_request};
 pub use wire::ControlWire;
 
