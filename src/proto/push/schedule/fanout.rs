@@ -47,8 +47,8 @@ pub struct FanOut<F = ()> {
 /// Bounds of the fan-outs of one shard.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FanOutLimits {
-    /// Cost of one turn, by [`delivery_cost`] and 512 for whatever one subscriber gets together: after that much, other
-    /// work has its turn.
+    /// Cost of one turn, by [`delivery_cost`](super::delivery_cost) and 512 for whatever one subscriber gets together:
+    /// after that much, other work has its turn.
     pub turn_cost_max: u64,
     /// Deliveries that may wait. When there are more, the turn goes on until there are not.
     pub deliveries_max: usize,
