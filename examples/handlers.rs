@@ -37,7 +37,7 @@ impl Servant for Words {
             ("load", _) => self.load(reply),
             ("tick", _) => tick(current, reply),
             ("tell", news) => match self.news.publish(news.to_owned()) {
-                Ok(()) => reply.body().extend_from_slice(b"told\n"),
+                Ok(()) => reply.body().extend_from_slice(b"published\n"),
                 Err(refusal) => reply.body().extend_from_slice(format!("{refusal}\n").as_bytes()),
             },
             _ => reply.body().extend_from_slice(b"count, later, load, tick or tell?\n"),

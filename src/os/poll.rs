@@ -22,7 +22,7 @@ pub struct Interest {
     pub send: bool,
 }
 
-/// Sockets by token, each reported once after it was armed (EPOLLONESHOT), so that the thread that is told of one has it
+/// Sockets by token, each reported once after it was armed (EPOLLONESHOT), so that the thread that gets one has it
 /// for itself until it arms it again.
 #[derive(Debug)]
 pub struct Poller {

@@ -60,7 +60,7 @@ struct Local {
 
 impl LocalConnection {
     /// The state of type `T`; made by `make` when it is first asked for. It lives until the connection has ended, and
-    /// until nobody holds it.
+    /// until it is not held any more.
     pub fn state<T: 'static>(&self, make: impl FnOnce() -> T) -> Rc<T> {
         let known = || self.local.states.borrow().iter().find_map(|it| Rc::clone(it).downcast::<T>().ok());
         known().unwrap_or_else(|| {

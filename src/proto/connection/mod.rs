@@ -6,7 +6,7 @@
 //! ```
 //!
 //! [`Connection`] has everything that decides: assembly of frames, the session, the outbox, the rate limit, the holds
-//! on reading, the deadlines and the end of life. Whoever drives it moves bytes, calls the application, sets one
+//! on reading, the deadlines and the end of life. Its driver moves bytes, calls the application, sets one
 //! timer, and does what [`poll_action`](Connection::poll_action) says. The runtime drives it over TCP, and the
 //! simulation over made-up links.
 
@@ -38,7 +38,7 @@ pub use spares::Spares;
 ///
 /// `S` is the kind of its session: on a shard any, elsewhere one that threads may hand to each other.
 ///
-/// Each method says what the driver is to look at afterwards; whoever wants no list looks at everything:
+/// Each method says what the driver is to look at afterwards; looking at everything is always right:
 /// [`poll_action`](Self::poll_action), [`wants_input`](Self::wants_input), [`is_ready`](Self::is_ready) and
 /// [`poll_timeout`](Self::poll_timeout). Time never goes backwards.
 pub struct Connection<S: ?Sized = dyn Session> {
@@ -100,7 +100,7 @@ pub enum Side {
 /// Where a connection is in its life.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum State {
-    /// There is no session yet: the first bytes have not told the protocol, or the transport is not connected.
+    /// There is no session yet: the first bytes have not shown the protocol, or the transport is not connected.
     Waiting,
     /// The application knows it.
     Open,

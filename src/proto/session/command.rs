@@ -24,7 +24,7 @@ pub enum Command<'a> {
         /// Why.
         failure: Failure<'a>,
     },
-    /// Nobody answers this request. A protocol that has a failure for that appends it; in any case what is kept for
+    /// This request gets no answer. A protocol that has a failure for that appends it; in any case what is kept for
     /// the request is let go.
     Forget {
         /// From the request.

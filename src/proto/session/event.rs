@@ -6,7 +6,7 @@ use crate::{Position, PublishOptions};
 #[non_exhaustive]
 pub enum Event<'a> {
     /// The peer asks. If it [expects an answer](Request::expects_answer), it gets [`Command::Respond`](crate::Command::Respond),
-    /// [`Command::Fail`](crate::Command::Fail) or, where nobody answers, [`Command::Forget`](crate::Command::Forget).
+    /// [`Command::Fail`](crate::Command::Fail) or, where there is no answer, [`Command::Forget`](crate::Command::Forget).
     Request(Request<'a>),
     /// The peer answers a [`Command::Request`](crate::Command::Request).
     Response(Response<'a>),

@@ -48,7 +48,7 @@ struct QueueState {
     items: VecDeque<Item>,
     /// It is among the ready ones of its threads, or one of them runs it.
     is_scheduled: bool,
-    /// It was full, and the client is to be told of room.
+    /// It was full, and the client is to be notified when there is room.
     was_full: bool,
     /// Away while a thread runs them.
     sinks: Sinks,
@@ -180,7 +180,7 @@ impl Queue {
         }
     }
 
-    /// Whether so many wait that nothing more should come; then the client is told when there is room.
+    /// Whether so many wait that nothing more should come; then the client is notified when there is room.
     pub(super) fn is_full(&self) -> bool {
         let mut state = self.lock();
         let is_full = state.items.len() >= HOLD_ITEMS;

@@ -76,7 +76,7 @@ impl Shard {
         });
     }
 
-    /// Feeds `bytes`, behind those that wait, to the session, and its events to whoever is at our end. A panic there
+    /// Feeds `bytes`, behind those that wait, to the session, and its events to the application. A panic there
     /// costs the connection, and nothing else.
     pub(super) fn drive(&self, conn: &mut Conn, bytes: &[u8]) {
         self.guarded(conn, |conn| self.pass(conn, bytes));

@@ -51,7 +51,7 @@ pub(crate) enum Message {
 #[derive(Debug)]
 pub(crate) enum Answered {
     With(Answer),
-    /// Nobody answers it.
+    /// It gets no answer.
     Never,
     /// Who was to answer it panicked.
     Panicked,

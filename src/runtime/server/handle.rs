@@ -123,7 +123,7 @@ impl ServerHandle {
     ) -> Result<push::Reply<T>, Busy> {
         let (answer, reply) = push::Reply::new();
         self.run_on(shard, move || {
-            // Nobody waits for it any more.
+            // The reply may have been dropped.
             let _ = answer.send(f());
         })?;
         Ok(reply)
@@ -159,7 +159,7 @@ impl ServerHandle {
 
     /// Changes the bounds of the whole server from now on, for connections that stand already too:
     /// `connections_max`, `connections_per_ip_max`, `unidentified_max`, `requests_in_progress_max`, `identify_timeout`,
-    /// `frame_timeout`, `unacknowledged_timeout`. Nobody is disconnected for a bound on a number; those over it are let go as they end.
+    /// `frame_timeout`, `unacknowledged_timeout`. No connection is ended for a bound on a number: the bound applies to new ones.
     ///
     /// `connections_max` has no effect beyond what the server was started with: tables are made for that. The
     /// other fields are those of a listener, or of the sockets that listen already, and are not looked at.

@@ -19,7 +19,7 @@ pub enum Answer {
     Failure(Failure),
 }
 
-/// Why a request has no result: it is told to the peer, where its protocol can.
+/// Why a request has no result: the peer gets it, where its protocol can carry it.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{text} (code {code})")]
 pub struct Failure {

@@ -119,7 +119,7 @@ impl<'a> Reply<'a> {
         F: Future<Output: Into<Answer>> + 'static,
     {
         let mut future = Box::pin(future);
-        // Nobody is woken by it: a future that is not ready is polled again below, with a waker of its own.
+        // It wakes nothing: a future that is not ready is polled again below, with a waker of its own.
         if let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             return self.write(answer.into());
         }

@@ -5,40 +5,7 @@ use super::{
     reader::Reader,
     request::{put_position, put_text},
 };
-use crate::{Message, Operation, Position, Recovery, Refusal};
-
-/// The answer to one request.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Answer {
-    /// To HELLO.
-    Welcome {
-        /// Grows from one run of the server to the next.
-        epoch: u64,
-    },
-    /// To SUBSCRIBE.
-    Subscribed {
-        /// Where the topic stands.
-        head: Position,
-        /// What became of `since`.
-        recovery: Recovery,
-    },
-    /// To UNSUBSCRIBE.
-    Unsubscribed,
-    /// To PUBLISH.
-    Published {
-        /// Where the message stands.
-        position: Position,
-        /// How many get it.
-        receivers: u32,
-    },
-    /// To PRESENCE.
-    Present {
-        /// Subscribers of the topic.
-        count: u32,
-    },
-    /// To PING.
-    Pong,
-}
+use crate::{Message, Operation, Position, Recovery, Refusal, topics::Answer};
 
 /// One payload of a server, as a client reads it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

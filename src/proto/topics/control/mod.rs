@@ -11,8 +11,9 @@ mod reader;
 mod request;
 mod wire;
 
-pub use answer::{Answer, Said, encode_answer, encode_message};
+pub use super::Answer;
 pub(crate) use answer::{MESSAGE_OVERHEAD, encode_refusal, number};
+pub use answer::{Said, encode_answer, encode_message};
 pub use request::{Request, encode_request};
 pub use wire::ControlWire;
 

@@ -1,6 +1,6 @@
 //! The vocabulary as the wire of the client of topics.
 
-use super::{Answer, Request, Said, encode_request, is_control};
+use super::{Request, Said, encode_request, is_control};
 use crate::{
     TopicFilter,
     topics::{self, Incoming, Wire},
@@ -36,23 +36,10 @@ impl Wire for ControlWire {
             return None;
         }
         Some(match Said::load(payload)? {
-            Said::Answer(answer) => Incoming::Answer(answer.into()),
+            Said::Answer(answer) => Incoming::Answer(answer),
             Said::Refused { status, text } => Incoming::Refused { status, text },
             Said::Message { topic, position, body } => Incoming::Message { topic, position, body },
         })
-    }
-}
-
-impl From<Answer> for topics::Answer {
-    fn from(answer: Answer) -> Self {
-        match answer {
-            Answer::Welcome { epoch } => Self::Welcome { epoch },
-            Answer::Subscribed { head, recovery } => Self::Subscribed { head, recovery },
-            Answer::Unsubscribed => Self::Unsubscribed,
-            Answer::Published { position, receivers } => Self::Published { position, receivers },
-            Answer::Present { count } => Self::Present { count },
-            Answer::Pong => Self::Pong,
-        }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     transport,
 };
 
-/// A socket, and the core of its connection. Whoever has it drives it.
+/// A socket, and the core of its connection. The thread that has it drives it.
 pub(super) struct Link {
     pub(super) socket: Arc<OwnedFd>,
     peer: SocketAddr,

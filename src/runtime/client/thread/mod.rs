@@ -183,7 +183,7 @@ impl ThreadClient {
         self.background.run_at(time, f);
     }
 
-    /// The background thread was told that the socket is ready, or that the time has come that was asked for.
+    /// The background thread has seen that the socket is ready, or that the time has come that was asked for.
     fn handle_background(self: &Arc<Self>, why: Why) {
         let (mut state, now) = self.lock_now();
         match why {

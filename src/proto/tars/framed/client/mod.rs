@@ -16,7 +16,7 @@ use crate::{
 pub use codec::{ClientCodec, Decoded, LengthPrefixedCodec};
 
 /// The connecting end of framed push, as a protocol of its own: its [`ClientCodec`] makes requests and reads responses.
-/// It accepts nobody.
+/// It does not accept.
 pub struct FramedClient<C: ?Sized = LengthPrefixedCodec> {
     codec: Arc<C>,
 }
