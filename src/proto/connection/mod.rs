@@ -415,6 +415,13 @@ impl<S: Session + ?Sized> Connection<S> {
         }
     }
 
+    /// So many requests are in progress more than before, though the pass that they came out of was dropped; goes on with
+    /// what waits.
+    pub fn handle_requests_begun(&mut self, requests: u32) {
+        self.requests += requests;
+        self.resume();
+    }
+
     /// Goes on with what waits, after an interruption that was not the connection's.
     pub fn resume(&mut self) {
         self.resumes |= self.state == State::Open && self.holds.is_empty();

@@ -12,7 +12,7 @@ use super::{Conn, Role, table::Table};
 use crate::{
     ConnId, Connection, Failure, Reply, Request,
     service::{Scratch, Service, Written},
-    shard::{Notice, Shard},
+    shard::{Handling, Notice, Shard},
     transport::End,
 };
 
@@ -164,9 +164,15 @@ impl Shard {
         }
         let now = self.now();
         match self.handling.take() {
-            Some((id, true)) => conn.core.handle_panic(id, &conn.limits, &self.spares, now),
+            // They end it: with the panic if they were dropped by it.
+            Some(Handling { responders: responders @ 1.., .. }) => {
+                conn.core.handle_requests_begun(responders)
+            }
+            Some(Handling { id, expects_answer: true, .. }) => {
+                conn.core.handle_panic(id, &conn.limits, &self.spares, now);
+            }
             // It is lost, and counted.
-            Some((_, false)) => conn.core.resume(),
+            Some(_) => conn.core.resume(),
             None => conn.core.end(CloseReason::Panic, &conn.limits, now),
         }
     }
@@ -204,7 +210,7 @@ impl Application<'_> {
     fn ask_service(&mut self, request: Request<'_>) -> Outcome<'_> {
         let (id, expects_answer) = (request.id, request.expects_answer);
         let mut reply = Reply::new(self.connection, &request, &mut self.scratch);
-        self.shard.handling.set(Some((id, expects_answer)));
+        self.shard.handling.set(Some(Handling { id, expects_answer, responders: 0 }));
         self.service.request(self.connection, request, &mut reply);
         self.shard.handling.set(None);
         let Scratch { head, body, written } = &self.scratch;

@@ -9,7 +9,7 @@ use super::{Answer, Failure};
 use crate::{
     Connection, Sent,
     mesh::Answered,
-    shard::{current, tasks},
+    shard::{Handling, current, tasks},
 };
 
 /// Where the answer to one request goes.
@@ -86,6 +86,10 @@ impl<'a> Reply<'a> {
         };
         self.scratch.clear();
         self.scratch.written = Written::Later(others + 1);
+        current::with(|shard| {
+            let counted = shard.handling.get().map(|it| Handling { responders: others + 1, ..it });
+            shard.handling.set(counted);
+        });
         Responder {
             connection: Some(self.connection.clone()),
             id: self.id,

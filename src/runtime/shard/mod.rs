@@ -109,12 +109,21 @@ pub(crate) struct Shard {
     /// Buffers to be used again.
     pub(crate) spares: Spares,
     pub(crate) scratch: Cell<Scratch>,
-    /// The request whose handler runs, and whether it expects an answer.
-    pub(crate) handling: Cell<Option<(RequestId, bool)>>,
+    /// The request whose handler runs.
+    pub(crate) handling: Cell<Option<Handling>>,
     pub(crate) accept_delay: Cell<Duration>,
     pub(crate) draining: Cell<bool>,
     pub(crate) drain_deadline: Cell<Option<Time>>,
     notices: RefCell<Notices>,
+}
+
+/// A request while its handler runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handling {
+    pub(crate) id: RequestId,
+    pub(crate) expects_answer: bool,
+    /// Responders that were made: each ends the request it was made for, also when the handler panics.
+    pub(crate) responders: u32,
 }
 
 /// Something that runs on a shard.

@@ -72,6 +72,10 @@ impl Service for Obedient {
         let word = String::from_utf8_lossy(request.body).into_owned();
         match word.as_str() {
             "sync-panic" => panic!("as asked, by the handler"),
+            "later-panic" => {
+                let _responder = reply.later();
+                panic!("as asked, with a responder")
+            }
             "sync-fail" => reply.fail(Failure::new(9, "by the handler")),
             "ignored" => {}
             "empty" => _ = reply.body(),
@@ -126,6 +130,7 @@ fn a_failure_reaches_the_peer_where_its_protocol_has_failures() {
         ("sync-fail", "failed 9 by the handler"),
         ("ignored", "forgotten"),
         ("sync-panic", "forgotten"),
+        ("later-panic", "forgotten"),
         ("panic", "forgotten"),
         ("wait-panic", "forgotten"),
         ("empty", ""),
@@ -134,16 +139,21 @@ fn a_failure_reaches_the_peer_where_its_protocol_has_failures() {
         client.say(&format!("{word}\n"));
         client.hears(&[answer]);
     }
-    assert_eq!(panics(&server), 3);
+    assert_eq!(panics(&server), 4);
+    let info = server.handle().connections(PATIENCE).pop().expect("it is open");
+    assert_eq!(info.requests_in_progress, 0);
     // A protocol without them has nothing to say, and after a panic only the end.
-    for (word, rest) in
-        [("fail;wait-fail;sync-fail;ignored;ready on;bye", &["on"][..]), ("panic", &[]), ("wait-panic", &[])]
-    {
+    for (word, rest) in [
+        ("fail;wait-fail;sync-fail;ignored;ready on;bye", &["on"][..]),
+        ("panic", &[]),
+        ("later-panic", &[]),
+        ("wait-panic", &[]),
+    ] {
         let mut client = ScriptClient::connect(address);
         client.say(&format!("{word}\n"));
         assert_eq!(client.rest(), rest, "{word}");
     }
-    assert_eq!(panics(&server), 5);
+    assert_eq!(panics(&server), 7);
     server.stop().expect("a clean stop");
 }
 
