@@ -8,7 +8,7 @@ use std::{error::Error, time::Duration};
 use clap::Parser;
 use shardcast::{
     Listener, Reply, Server,
-    tars::{Current, Framed, FramedService, Servant, framed::frame},
+    tars::{Current, Framed, FramedService, Servant},
 };
 use shardcast_examples::{End, ready};
 
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let server = builder.start()?;
     let interval = Duration::from_millis(args.interval_ms);
-    server.handle().push_every("push", interval, frame::push(args.message.as_bytes()))?.forget();
+    server.handle().push_every("push", interval, args.message)?.wait()??.forget();
     ready(server.address("push").ok_or("the listener has an address")?);
     end.wait(None);
     Ok(server.stop()?)

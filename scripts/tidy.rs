@@ -3,6 +3,7 @@
 
 mod cores;
 mod floors;
+mod modules;
 mod rust;
 mod sources;
 mod texts;
@@ -34,6 +35,7 @@ const RULES: &[Rule] = &[
     floors::unsafe_is_forbidden_in_crate_roots,
     cores::know_no_sibling,
     cores::read_no_clock_and_do_no_io,
+    modules::modules_have_no_cycle,
     sources::unsafe_stays_in_os,
     sources::runtime_names_no_protocol,
     sources::nothing_is_left_over,

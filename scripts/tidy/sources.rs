@@ -78,7 +78,9 @@ pub(super) fn files_are_short(tree: &Tree) -> Vec<Finding> {
 
 fn is_protocol_free(path: &str) -> bool {
     let first = path.strip_prefix("src/runtime/").and_then(|path| path.split(['/', '.']).next());
-    first.is_some_and(|first| ["shard", "link", "mesh", "push", "transport", "service"].contains(&first))
+    first.is_some_and(|first| {
+        ["shard", "conns", "mesh", "push", "reactor", "transport", "service"].contains(&first)
+    })
 }
 
 /// The words of a line in lower case: those between other characters, and their parts in `CamelCase`.

@@ -1,4 +1,4 @@
-use super::{File, Finding, Rule, Tree, cores, floors, rust, sources, texts};
+use super::{File, Finding, Rule, Tree, cores, floors, modules, rust, sources, texts};
 
 #[test]
 fn imports_go_up_in_no_manifest() {
@@ -109,10 +109,10 @@ fn what_moves_messages_names_no_protocol() {
     let rule = sources::runtime_names_no_protocol;
     let good =
         "//! Starts links; targets.\n#[cfg(test)]\nmod tests {\n    // as tars does\n    use tars;\n}\n";
-    accept(rule, &[("src/runtime/link/tcp.rs", good), ("src/runtime/server.rs", "use proto::tars;")]);
-    accept(rule, &[("src/runtime/link/tests.rs", "use proto::tars;")]);
+    accept(rule, &[("src/runtime/conns/tcp.rs", good), ("src/runtime/server.rs", "use proto::tars;")]);
+    accept(rule, &[("src/runtime/conns/tests.rs", "use proto::tars;")]);
     for bad in ["// as Tars does", "use proto::seastar;", "struct TarsLink;", "fn tars_push() {}", "TcpShm"] {
-        reject(rule, &[("src/runtime/link/tcp.rs", bad)]);
+        reject(rule, &[("src/runtime/conns/tcp.rs", bad)]);
         reject(rule, &[("src/runtime/mesh.rs", bad)]);
     }
 }
@@ -155,6 +155,31 @@ fn no_text_names_a_path_of_one_machine() {
         reject(rule, &[("a.md", &format!("see `{place}x`"))]);
         reject(rule, &[("deny.toml", &format!("path = \"{place}x\""))]);
     }
+}
+
+#[test]
+fn modules_of_the_runtime_have_no_cycle() {
+    let rule = modules::modules_have_no_cycle;
+    let root = ("src/runtime/lib.rs", "pub use mesh::{Connection, port::Port};\npub use push::*;");
+    let below = ("src/runtime/mesh/mod.rs", "use super::envelope; // crate::push\nuse std::sync::Arc;");
+    let above = ("src/runtime/push.rs", "use crate::{Connection, mesh::Router};\nuse crate::push::handle;");
+    let test = ("src/runtime/mesh/tests.rs", "use crate::push::Publisher;");
+    accept(rule, &[root, below, above, test]);
+    // Each use on the way round is a finding.
+    let findings = |files: &[(&str, &str)]| -> Vec<String> {
+        rule(&tree(files)).iter().map(|it| format!("{}:{}", it.path, it.line)).collect()
+    };
+    for back in ["use crate::push::Publisher;", "fn f() { crate::push::f() }", "use crate::{push};"] {
+        let found = findings(&[root, above, ("src/runtime/mesh/mod.rs", back)]);
+        assert_eq!(found, ["src/runtime/push.rs:1", "src/runtime/push.rs:1", "src/runtime/mesh/mod.rs:1"]);
+    }
+    // By way of a third one.
+    let third = ("src/runtime/task.rs", "use crate::push::Publisher;");
+    let back = ("src/runtime/mesh/port.rs", "use crate::task::spawn;");
+    assert_eq!(findings(&[root, above, third, back]).len(), 4);
+    // By a name of the root.
+    let named = ("src/runtime/push.rs", "use crate::Port;");
+    assert_eq!(findings(&[root, named, ("src/runtime/mesh/a.rs", "use crate::push;")]).len(), 2);
 }
 
 #[test]

@@ -42,14 +42,14 @@
 pub mod __codegen;
 pub mod client;
 mod config;
-mod connection;
+mod conns;
+mod counters;
 mod error;
 mod limits;
-mod link;
-mod local;
 mod log_limit;
 mod mesh;
 pub mod push;
+mod reactor;
 mod server;
 mod service;
 mod shard;
@@ -57,6 +57,7 @@ pub mod stats;
 pub mod tars;
 pub mod task;
 mod transport;
+mod watch;
 
 pub use bytes::Bytes;
 pub use shardcast_proto as proto;
@@ -65,12 +66,13 @@ pub use shardcast_proto::{
 };
 
 pub use config::{CpuChoice, Limits, ServerConfig, ShardCount, Spin};
-pub use connection::Connection;
+pub use conns::LocalConnection;
 pub use error::{BroadcastError, Busy, PushEveryError, Sent, StartError};
-pub use local::LocalConnection;
 pub use log_limit::LogLimit;
-pub use server::{Listener, PeriodicPush, Server, ServerBuilder, ServerHandle, ServiceFactory};
-pub use service::{Answer, Failure, Reply, Responder, Service};
+pub use mesh::{Answer, Connection, Failure};
+pub use push::PeriodicPush;
+pub use server::{Listener, Server, ServerBuilder, ServerHandle, ServiceFactory};
+pub use service::{Reply, Responder, Service};
 
 /// Compiles the README's example.
 #[cfg(doctest)]

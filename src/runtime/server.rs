@@ -4,29 +4,26 @@ mod handle;
 mod listener;
 mod start;
 mod stats;
+mod topics;
 
 use std::{
     io,
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
 };
 
 use shardcast_os::{clock, executor};
-use shardcast_proto::{Protocol, TopicName, push::schedule::Pace};
 
-pub use handle::{PeriodicPush, ServerHandle};
+pub use handle::ServerHandle;
 pub use listener::{Listener, ServiceFactory};
 
 use crate::{
-    ServerConfig, ShardCount, StartError,
-    limits::{ListenerLimits, ServerLimits},
-    link::accept::Admission,
-    shard::{boot::Lifecycle, counters::ShardCounters, watch::Watch},
+    ServerConfig, ShardCount, StartError, conns, counters::ShardCounters, shard::Lifecycle, watch::Watch,
 };
 
 /// Describes a server before it runs.
@@ -75,42 +72,15 @@ pub struct Server {
     watch: Option<JoinHandle<()>>,
 }
 
-/// What the shards of a server have in common. Immutable, or atomic.
+/// What a server and its handles have in common. Immutable, or atomic.
 pub(crate) struct Shared {
-    pub(crate) config: ServerConfig,
-    pub(crate) listeners: Vec<ListenerShared>,
-    pub(crate) limits: ServerLimits,
-    pub(crate) admission: Admission,
-    pub(crate) stall_nanos: u64,
-    pub(crate) counters: Vec<Arc<ShardCounters>>,
-    pub(crate) watch: Watch,
-    draining: AtomicBool,
+    config: ServerConfig,
+    conns: Arc<conns::Shared>,
+    counters: Vec<Arc<ShardCounters>>,
+    watch: Arc<Watch>,
     /// When everything must have ended, in nanoseconds of the process clock.
     stop_at: AtomicU64,
     lifecycle: flume::Sender<Lifecycle>,
-    /// Number of the next thing that has one.
-    numbers: AtomicU64,
-    /// First epoch of this run; larger than those of earlier ones.
-    pub(crate) epoch: u64,
-}
-
-pub(crate) struct ListenerShared {
-    pub(crate) name: String,
-    /// What its connections hear without asking.
-    pub(crate) topic: TopicName,
-    /// What a stall of its service is reported under.
-    pub(crate) label: u32,
-    pub(crate) address: SocketAddr,
-    pub(crate) protocols: Vec<(Arc<dyn Protocol>, ServiceFactory)>,
-    pub(crate) limits: Arc<ListenerLimits>,
-    pub(crate) pace: Pace,
-}
-
-impl Shared {
-    /// A number that nothing else of this server has.
-    pub(crate) fn next_number(&self) -> u64 {
-        self.numbers.fetch_add(1, Ordering::Relaxed)
-    }
 }
 
 impl Server {

@@ -1,9 +1,12 @@
 //! What a server tells about itself: plain copies, taken without disturbing the shards.
 
+mod push;
+
 use std::{net::SocketAddr, time::Duration};
 
+pub use push::PushStats;
+
 use crate::ConnId;
-pub use crate::push::PushStats;
 
 /// Counters of one shard at one moment. Totals count since the start.
 #[derive(Clone, Debug, Default)]

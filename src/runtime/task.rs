@@ -16,7 +16,7 @@ use shardcast_proto::Time;
 
 use crate::{
     Connection,
-    shard::{Shard, current, tasks, timer::TimerKey},
+    reactor::{self, Reactor, TimerKey, current},
 };
 
 /// Starts a task on the current shard, and polls it at once. It is ended when the server stops. Name the kind of task: it
@@ -25,7 +25,7 @@ use crate::{
 /// # Panics
 /// On a thread that is no shard.
 pub fn spawn(name: &str, future: impl Future<Output = ()> + 'static) {
-    current::with(|shard| tasks::spawn(shard, name, None, None, future)).expect("tasks live on shards");
+    current::with(|reactor| reactor::spawn(reactor, name, None, None, future)).expect("tasks live on shards");
 }
 
 /// As [`spawn`], for a connection of this shard: the task is dropped when the connection ends, at its next turn, and a
@@ -34,9 +34,9 @@ pub fn spawn(name: &str, future: impl Future<Output = ()> + 'static) {
 /// # Panics
 /// On a thread that is no shard.
 pub fn spawn_for(connection: &Connection, name: &str, future: impl Future<Output = ()> + 'static) {
-    let spawn = |shard: &Rc<Shard>| {
+    let spawn = |reactor: &Rc<Reactor>| {
         if connection.is_open() {
-            tasks::spawn(shard, name, Some(connection.id()), Some(connection.clone()), future);
+            reactor::spawn(reactor, name, Some(connection.id()), Some(connection.clone()), future);
         }
     };
     current::with(spawn).expect("tasks live on shards");
@@ -75,13 +75,13 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        current::with(|shard| {
+        current::with(|reactor| {
             let duration = self.duration;
-            let deadline = *self.deadline.get_or_insert_with(|| shard.now() + duration);
-            if deadline <= shard.now() {
+            let deadline = *self.deadline.get_or_insert_with(|| reactor.now() + duration);
+            if deadline <= reactor.now() {
                 return Poll::Ready(());
             }
-            self.timer = Some(shard.wake_at(deadline, cx.waker(), self.timer));
+            self.timer = Some(reactor.wake_at(deadline, cx.waker(), self.timer));
             Poll::Pending
         })
         .expect("tasks live on shards")
@@ -92,7 +92,7 @@ impl Drop for Sleep {
     fn drop(&mut self) {
         // Without a shard there are no timers any more.
         if let Some(timer) = self.timer {
-            current::with(|shard| shard.cancel_wake(timer));
+            current::with(|reactor| reactor.cancel_wake(timer));
         }
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use shardcast::{
     Busy, ConnId, Listener, Reply, Server, ServerHandle,
     stats::{ConnectionInfo, ShardStats},
-    tars::{Current, Framed, FramedService, LengthPrefixed, Servant, framed::frame},
+    tars::{Current, Framed, FramedService, LengthPrefixed, Servant},
 };
 
 use super::{Control, Engine, Order, Outcome, ReadyListener, Reloads};
@@ -61,8 +61,7 @@ fn listener(options: &ListenerOptions, server: &shardcast::Limits) -> Listener {
 fn start_pushing(options: &ListenerOptions, server: &ServerHandle) -> anyhow::Result<()> {
     let Some(push) = &options.push else { return Ok(()) };
     if !push.interval.0.is_zero() {
-        let message = frame::push(push.message.as_bytes());
-        server.push_every(&options.name, push.interval.0, message)?.forget();
+        server.push_every(&options.name, push.interval.0, push.message.clone())?.wait()??.forget();
     }
     Ok(())
 }

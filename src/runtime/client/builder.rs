@@ -18,7 +18,11 @@ use super::{
     shard::ShardClient,
     thread::ThreadClient,
 };
-use crate::{ServerHandle, mesh::Envelope, shard::current};
+use crate::{
+    ServerHandle,
+    mesh::{Envelope, port},
+    reactor::current,
+};
 
 /// A client cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -176,13 +180,18 @@ impl ClientBuilder {
         let known = std::mem::take(&mut self.known);
         self.endpoints = Endpoints::new(std::mem::take(&mut self.list), Arc::clone(&self.resolver), known);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let here = current::with(|shard| (Arc::clone(&shard.router), shard.id));
+        let here = port::with(|port| (Arc::clone(&port.router), port.id));
         let (counters, timeout) = (Arc::new(Counters::default()), self.timeout);
         let counts = Arc::clone(&counters);
-        let place = self.server.as_ref().map(|server| server.place(number)).or(here);
-        let home = match place {
+        let place = self.server.as_ref().map(|server| {
+            let router = server.router();
+            (Arc::clone(router), router.place(number))
+        });
+        let home = match place.or(here) {
             Some((router, shard)) => {
-                let start = move |shard: &_| ShardClient::start(shard, number, self, counts);
+                let start = move || {
+                    current::with_part(|conns| ShardClient::start(conns, number, self, counts));
+                };
                 router.post(shard, Envelope::Run(Box::new(start))).map_err(|_| ConnectError::Busy)?;
                 Home::Shard(ShardHome { router, shard, number })
             }

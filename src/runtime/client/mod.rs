@@ -56,8 +56,9 @@ use self::{
 };
 use crate::{
     OverflowPolicy,
-    mesh::{Envelope, Router},
-    shard::{Shard, current},
+    conns::Conns,
+    mesh::{Envelope, Router, port},
+    reactor::current,
 };
 
 /// A handle to a client: cheap to clone, usable from any thread and from any shard. The client ends when
@@ -183,7 +184,7 @@ impl Client {
         body: impl Into<Bytes>,
         options: CallOptions,
     ) -> Answer {
-        assert!(current::with(|_| ()).is_none(), "a shard must not wait: await the call there");
+        assert!(!port::is_shard(), "a shard must not wait: await the call there");
         if let Home::Threads(client) = &self.0.home {
             return client.call_blocking(|callback| self.0.describe(route, body.into(), options, callback));
         }
@@ -221,7 +222,9 @@ impl Client {
     pub(crate) fn run_at(&self, time: Time, f: impl FnOnce() + Send + 'static) -> bool {
         match &self.0.home {
             Home::Shard(home) => {
-                let run = Envelope::Run(Box::new(move |shard| shard.call_at(time, |_| f())));
+                let run = Envelope::Run(Box::new(move || {
+                    current::with(|reactor| reactor.call_at(time, f));
+                }));
                 home.router.post(home.shard, run).is_ok()
             }
             Home::Threads(client) => {
@@ -258,11 +261,15 @@ impl fmt::Debug for Client {
 
 impl ShardHome {
     /// Something to be done where the client is.
-    fn envelope(&self, f: impl FnOnce(&Rc<Shard>, &Rc<ShardClient>) + Send + 'static) -> Envelope {
+    fn envelope(&self, f: impl FnOnce(&Rc<Conns>, &Rc<ShardClient>) + Send + 'static) -> Envelope {
         let number = self.number;
-        Envelope::Run(Box::new(move |shard| {
-            if let Some(client) = shard.local::<ShardClient>(number) {
-                f(shard, &client);
+        Envelope::Run(Box::new(move || {
+            let conns = current::part::<Conns>();
+            if let Some((conns, client)) = conns.and_then(|conns| {
+                let client = conns.reactor.local::<ShardClient>(number)?;
+                Some((conns, client))
+            }) {
+                f(&conns, &client);
             }
         }))
     }
@@ -290,7 +297,7 @@ impl Inner {
             Home::Threads(client) => return client.call(call),
         };
         let callback = call.callback.clone();
-        let envelope = home.envelope(|shard, client| client.call(shard, call));
+        let envelope = home.envelope(|conns, client| client.call(conns, call));
         if home.router.post(home.shard, envelope).is_err() {
             let has_ended = home.router.peer(home.shard).has_ended();
             callback.answer(Err(if has_ended { CallError::Closed } else { CallError::QueueFull }));
@@ -314,9 +321,9 @@ impl Inner {
             Home::Threads(client) => return client.close(),
         };
         let number = home.number;
-        let mut envelope = home.envelope(move |shard, client| {
-            client.close(shard);
-            shard.remove_local(number);
+        let mut envelope = home.envelope(move |conns, client| {
+            client.close(conns);
+            conns.reactor.remove_local(number);
         });
         for _ in 0..CLOSE_TRIES {
             match home.router.post(home.shard, envelope) {

@@ -22,9 +22,9 @@ use super::{
 };
 use crate::{
     CloseReason, ConnId,
-    link::outbound::Owner,
+    conns::{Conn, Conns, Owner},
     mesh::{Envelope, Router},
-    shard::Shard,
+    reactor::current,
 };
 
 /// A [`Core`], and the connection that it wants.
@@ -51,15 +51,15 @@ struct Attempt {
     number: u64,
     protocol: Arc<dyn Protocol>,
     state: Rc<dyn Any>,
-    shard: Weak<Shard>,
+    conns: Weak<Conns>,
 }
 
 impl ShardClient {
-    pub(super) fn start(shard: &Rc<Shard>, number: u64, builder: ClientBuilder, counters: Arc<Counters>) {
+    pub(super) fn start(conns: &Rc<Conns>, number: u64, builder: ClientBuilder, counters: Arc<Counters>) {
         // Two clients must not come back at the same moment; the clock at birth tells them apart.
-        let seed = shard.now().as_nanos() ^ number << 32;
-        let caller = Caller::new(builder.config, seed, shard.now());
-        let state = builder.protocol.shard_state(shard.id);
+        let seed = conns.reactor.now().as_nanos() ^ number << 32;
+        let caller = Caller::new(builder.config, seed, conns.reactor.now());
+        let state = builder.protocol.shard_state(conns.reactor.id);
         let core = Core::new(caller, builder.protocol, builder.endpoints, counters);
         let client = Rc::new(Self {
             core: RefCell::new(core),
@@ -73,15 +73,15 @@ impl ShardClient {
             is_scheduled: Cell::new(false),
             is_held: Cell::new(false),
         });
-        shard.keep_local(number, client.clone());
-        client.advance(shard);
+        conns.reactor.keep_local(number, client.clone());
+        client.advance(conns);
     }
 
-    pub(super) fn call(self: &Rc<Self>, shard: &Rc<Shard>, call: NewCall) {
-        let called = self.core.borrow_mut().call(call, shard.now());
+    pub(super) fn call(self: &Rc<Self>, conns: &Rc<Conns>, call: NewCall) {
+        let called = self.core.borrow_mut().call(call, conns.reactor.now());
         match called {
-            Ok(()) => self.schedule(shard),
-            Err(refused) => shard.contain(CALLBACK, || self.run(refused)),
+            Ok(()) => self.schedule(conns),
+            Err(refused) => conns.reactor.contain(CALLBACK, || self.run(refused)),
         }
     }
 
@@ -89,77 +89,77 @@ impl ShardClient {
         self.core.borrow_mut().forget(token);
     }
 
-    pub(super) fn close(self: &Rc<Self>, shard: &Rc<Shard>) {
+    pub(super) fn close(self: &Rc<Self>, conns: &Rc<Conns>) {
         self.core.borrow_mut().caller.close();
-        self.advance(shard);
+        self.advance(conns);
     }
 
     /// Does what the caller wants done, and calls the application about what happened. Nothing of the shard is
     /// borrowed here.
-    fn advance(self: &Rc<Self>, shard: &Rc<Shard>) {
+    fn advance(self: &Rc<Self>, conns: &Rc<Conns>) {
         self.is_scheduled.set(false);
-        self.act(shard);
-        self.send(shard);
-        self.arm_timer(shard);
+        self.act(conns);
+        self.send(conns);
+        self.arm_timer(conns);
         loop {
             let happened = self.core.borrow_mut().next();
             let Some(happened) = happened else { break };
             // One that panics is done with; those behind it still come.
-            shard.contain(CALLBACK, || self.run(happened));
+            conns.reactor.contain(CALLBACK, || self.run(happened));
         }
         self.core.borrow().publish();
         if self.is_held.take() {
-            self.with_connection(shard, |_, conn| conn.core.handle_room(shard.now()));
+            self.with_connection(conns, |_, conn| conn.core.handle_room(conns.reactor.now()));
         }
     }
 
-    fn act(self: &Rc<Self>, shard: &Rc<Shard>) {
+    fn act(self: &Rc<Self>, conns: &Rc<Conns>) {
         loop {
             let action = self.core.borrow_mut().caller.poll_action();
             match action {
                 None => return,
-                Some(Action::Resolve) => self.resolve(shard),
-                Some(Action::Connect(address)) => self.connect(shard, address),
+                Some(Action::Resolve) => self.resolve(conns),
+                Some(Action::Connect(address)) => self.connect(conns, address),
                 Some(Action::Disconnect) => {
                     self.attempt.set(self.attempt.get() + 1);
                     if let Some(id) = self.connection.take() {
-                        shard.close(id, CloseReason::Closed);
+                        conns.close(id, CloseReason::Closed);
                     }
                 }
             }
         }
     }
 
-    fn resolve(&self, shard: &Rc<Shard>) {
+    fn resolve(&self, conns: &Rc<Conns>) {
         let mut core = self.core.borrow_mut();
         if let Some(addresses) = core.endpoints.at_once() {
-            return core.caller.handle_resolved(addresses, shard.now());
+            return core.caller.handle_resolved(addresses, conns.reactor.now());
         }
         if std::mem::replace(&mut core.is_resolving, true) {
             return;
         }
         let (endpoints, number) = (core.endpoints.clone(), self.number);
-        let (router, shard) = (Arc::clone(&shard.router), shard.id);
+        let (router, shard) = (Arc::clone(&conns.reactor.router), conns.reactor.id);
         resolver::submit(move || {
             let addresses = endpoints.look_up();
-            post_patiently(&router, shard, move |shard| {
-                if let Some(client) = shard.local::<Self>(number) {
-                    client.resolved(shard, addresses);
+            post_patiently(&router, shard, move |conns| {
+                if let Some(client) = conns.reactor.local::<Self>(number) {
+                    client.resolved(conns, addresses);
                 }
             });
         });
     }
 
-    fn resolved(self: &Rc<Self>, shard: &Rc<Shard>, addresses: Vec<SocketAddr>) {
+    fn resolved(self: &Rc<Self>, conns: &Rc<Conns>, addresses: Vec<SocketAddr>) {
         let mut core = self.core.borrow_mut();
         core.is_resolving = false;
         let addresses = core.endpoints.found(addresses);
-        core.caller.handle_resolved(addresses, shard.now());
+        core.caller.handle_resolved(addresses, conns.reactor.now());
         drop(core);
-        self.advance(shard);
+        self.advance(conns);
     }
 
-    fn connect(self: &Rc<Self>, shard: &Rc<Shard>, address: SocketAddr) {
+    fn connect(self: &Rc<Self>, conns: &Rc<Conns>, address: SocketAddr) {
         let number = self.attempt.get() + 1;
         self.attempt.set(number);
         let attempt = Rc::new(Attempt {
@@ -167,24 +167,24 @@ impl ShardClient {
             number,
             protocol: Arc::clone(&self.core.borrow().protocol),
             state: Rc::clone(&self.state),
-            shard: Rc::downgrade(shard),
+            conns: Rc::downgrade(conns),
         });
-        match shard.connect(address, &OPTIONS, BOUNDS, attempt) {
+        match conns.connect(address, &OPTIONS, BOUNDS, attempt) {
             Ok(id) => self.connection.set(Some(id)),
             Err(error) => {
                 tracing::debug!(%error, %address, "cannot connect");
-                self.core.borrow_mut().handle_closed(CloseReason::ConnectFailed, shard.now());
+                self.core.borrow_mut().handle_closed(CloseReason::ConnectFailed, conns.reactor.now());
             }
         }
     }
 
     /// Gives requests to the connection while it has room.
-    fn send(&self, shard: &Rc<Shard>) {
+    fn send(&self, conns: &Rc<Conns>) {
         if !self.core.borrow().caller.has_requests() {
             return;
         }
-        self.with_connection(shard, |core, conn| {
-            let (spares, now) = (&shard.spares, shard.now());
+        self.with_connection(conns, |core, conn| {
+            let (spares, now) = (&conns.spares, conns.reactor.now());
             while conn.core.is_open() && conn.core.outbox().response_bytes() < BOUNDS.bytes_max {
                 if !core.caller.poll_request(|request| conn.core.say(Command::Request(request), spares, now))
                 {
@@ -194,10 +194,10 @@ impl ShardClient {
         });
     }
 
-    fn with_connection(&self, shard: &Rc<Shard>, f: impl FnOnce(&mut Core, &mut crate::link::Conn)) {
+    fn with_connection(&self, conns: &Rc<Conns>, f: impl FnOnce(&mut Core, &mut Conn)) {
         if let Some(id) = self.connection.get() {
             // What comes of it may be an event, which borrows the core.
-            shard.with_conn(id, |conn| f(&mut self.core.borrow_mut(), conn));
+            conns.with_conn(id, |conn| f(&mut self.core.borrow_mut(), conn));
         }
     }
 
@@ -217,36 +217,36 @@ impl ShardClient {
         }
     }
 
-    fn arm_timer(self: &Rc<Self>, shard: &Rc<Shard>) {
+    fn arm_timer(self: &Rc<Self>, conns: &Rc<Conns>) {
         let Some(deadline) = self.core.borrow().caller.poll_timeout() else { return };
         if deadline >= self.timer_at.get() {
             return;
         }
         self.timer_at.set(deadline);
         let client = Rc::downgrade(self);
-        shard.call_at(deadline, move |shard| {
-            if let Some(client) = client.upgrade() {
+        conns.reactor.call_at(deadline, move || {
+            if let (Some(client), Some(conns)) = (client.upgrade(), current::part::<Conns>()) {
                 client.timer_at.set(Time::NEVER);
-                client.core.borrow_mut().caller.handle_timeout(shard.now());
-                client.advance(shard);
+                client.core.borrow_mut().caller.handle_timeout(conns.reactor.now());
+                client.advance(&conns);
             }
         });
     }
 
     /// Runs [`advance`](Self::advance) later in this turn.
-    fn schedule(self: &Rc<Self>, shard: &Shard) {
+    fn schedule(self: &Rc<Self>, conns: &Rc<Conns>) {
         if !self.is_scheduled.replace(true) {
-            let client = Rc::clone(self);
-            shard.defer(move |shard| client.advance(shard));
+            let (client, conns) = (Rc::clone(self), Rc::clone(conns));
+            conns.reactor.clone().defer(move || client.advance(&conns));
         }
     }
 }
 
 impl Attempt {
     /// The client, if this is still its connection.
-    fn client(&self) -> Option<(Rc<ShardClient>, Rc<Shard>)> {
+    fn client(&self) -> Option<(Rc<ShardClient>, Rc<Conns>)> {
         let client = self.client.upgrade().filter(|client| client.attempt.get() == self.number)?;
-        Some((client, self.shard.upgrade()?))
+        Some((client, self.conns.upgrade()?))
     }
 }
 
@@ -260,40 +260,44 @@ impl Owner for Attempt {
     }
 
     fn connected(&self, now: Time) {
-        if let Some((client, shard)) = self.client() {
+        if let Some((client, conns)) = self.client() {
             client.core.borrow_mut().caller.handle_connected(now);
-            client.schedule(&shard);
+            client.schedule(&conns);
         }
     }
 
     fn event(&self, event: Event<'_>) -> Outcome<'static> {
-        let Some((client, shard)) = self.client() else { return Outcome::Nothing };
+        let Some((client, conns)) = self.client() else { return Outcome::Nothing };
         let outcome = client.core.borrow_mut().handle_event(event);
         client.is_held.set(client.is_held.get() | matches!(outcome, Outcome::Full));
-        client.schedule(&shard);
+        client.schedule(&conns);
         outcome
     }
 
     fn has_room(&self) {
-        if let Some((client, shard)) = self.client()
+        if let Some((client, conns)) = self.client()
             && client.core.borrow().caller.has_requests()
         {
-            client.schedule(&shard);
+            client.schedule(&conns);
         }
     }
 
     fn closed(&self, why: CloseReason, now: Time) {
-        if let Some((client, shard)) = self.client() {
+        if let Some((client, conns)) = self.client() {
             client.connection.set(None);
             client.core.borrow_mut().handle_closed(why, now);
-            client.schedule(&shard);
+            client.schedule(&conns);
         }
     }
 }
 
 /// Runs `f` on a shard, from a thread that may wait for room.
-fn post_patiently(router: &Arc<Router>, shard: u16, f: impl FnOnce(&Rc<Shard>) + Send + 'static) {
-    let mut envelope = Envelope::Run(Box::new(f));
+fn post_patiently(router: &Arc<Router>, shard: u16, f: impl FnOnce(&Rc<Conns>) + Send + 'static) {
+    let mut envelope = Envelope::Run(Box::new(move || {
+        if let Some(conns) = current::part() {
+            f(&conns);
+        }
+    }));
     while !router.peer(shard).has_ended() {
         match router.post(shard, envelope) {
             Ok(()) => return,

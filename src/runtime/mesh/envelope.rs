@@ -1,9 +1,10 @@
-use std::{fmt, net::SocketAddr, os::fd::OwnedFd, rc::Rc, sync::Arc};
+use std::{fmt, net::SocketAddr, os::fd::OwnedFd, sync::Arc};
 
 use bytes::Bytes;
 use shardcast_proto::{RequestId, Time, push};
 
-use crate::{CloseReason, ConnId, Connection, service::Answer, shard::Shard};
+use super::{Answer, Connection};
+use crate::{CloseReason, ConnId};
 
 /// What can be sent to a shard.
 pub(crate) enum Envelope {
@@ -20,11 +21,8 @@ pub(crate) enum Envelope {
     /// A connection of its to close.
     Close { to: ConnId, why: CloseReason },
     /// Anything that is not on a message's path.
-    Run(Errand),
+    Run(Box<dyn FnOnce() + Send>),
 }
-
-/// Something to run on a shard.
-pub(crate) type Errand = Box<dyn FnOnce(&Rc<Shard>) + Send>;
 
 /// A bare socket on its way home, with the bytes that told where home is.
 #[derive(Debug)]

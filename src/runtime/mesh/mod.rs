@@ -1,4 +1,5 @@
-//! How shards, and threads that are no shard, reach a shard.
+//! How shards, and threads that are no shard, reach a shard and its connections: the handle of a connection, the
+//! envelopes that handles and shards send, the queues, and a shard's own ends of them.
 //!
 //! Between each ordered pair of shards runs one bounded queue with one producer and one consumer; the
 //! receiver's pump looks at it every turn. Threads that are no shard come through the door, one `flume`
@@ -7,31 +8,46 @@
 //!
 //! A full queue is an answer: the envelope comes back and is counted. Nobody waits for a shard.
 
+mod answer;
+mod connection;
 mod envelope;
+pub(crate) mod port;
+mod reply;
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
+use shardcast_os::{park::Sleeper, ring::RingWaker, spsc, woken::WokenSet};
+
+pub use answer::{Answer, Failure};
+pub use connection::Connection;
+pub(crate) use connection::policy_code;
 pub(crate) use envelope::{Adopted, Answered, Envelope, Message};
+pub(crate) use port::{AnswerNow, Ends, Port};
+pub use reply::{Ended, Reply};
 
-use shardcast_os::{park::Sleeper, ring::RingWaker, woken::WokenSet};
-
-use crate::{ConnId, shard::DROP_POLICIES, shard::current};
+use crate::{ConnId, counters::DROP_POLICIES};
 
 /// The way to every shard of one runtime.
 #[derive(Debug)]
 pub(crate) struct Router {
     peers: Vec<Arc<Peer>>,
     capacity: usize,
+    draining: AtomicBool,
+    /// Number of the next thing that has one.
+    numbers: AtomicU64,
 }
 
 /// The inside of one shard's door.
 #[derive(Debug)]
-pub(crate) struct Door {
-    pub(crate) envelopes: flume::Receiver<Envelope>,
-    pub(crate) answers: flume::Receiver<Envelope>,
+struct Door {
+    envelopes: flume::Receiver<Envelope>,
+    answers: flume::Receiver<Envelope>,
 }
 
 /// The outside of one shard.
@@ -52,14 +68,28 @@ pub(crate) struct Peer {
     drops: [AtomicU64; DROP_POLICIES.len()],
 }
 
-impl Router {
-    /// A router, and the inner side of each shard's door.
-    pub(crate) fn new(shards: usize, capacity: usize) -> (Self, Vec<Door>) {
-        let (peers, doors) =
-            (0..shards).map(|_| Peer::new(capacity)).map(|(peer, door)| (Arc::new(peer), door)).unzip();
-        (Self { peers, capacity }, doors)
+/// The way to every shard of a runtime, and for each shard its ends of the queues.
+pub(crate) fn mesh(shards: usize, capacity: usize) -> (Router, Vec<Ends>) {
+    let none = || (0..shards).map(|_| None).collect();
+    let mut peers = Vec::with_capacity(shards);
+    let mut ends: Vec<Ends> = Vec::with_capacity(shards);
+    for _ in 0..shards {
+        let (peer, door) = Peer::new(capacity);
+        peers.push(Arc::new(peer));
+        ends.push(Ends { outgoing: none(), incoming: (0..shards).map(|_| None).collect(), door });
     }
+    for from in 0..shards {
+        for to in (0..shards).filter(|&to| to != from) {
+            let (producer, consumer) = spsc::channel(capacity);
+            ends[from].outgoing[to] = Some(producer);
+            ends[to].incoming[from] = Some(consumer);
+        }
+    }
+    let router = Router { peers, capacity, draining: AtomicBool::new(false), numbers: AtomicU64::new(0) };
+    (router, ends)
+}
 
+impl Router {
     pub(crate) fn peer(&self, shard: u16) -> &Peer {
         &self.peers[usize::from(shard)]
     }
@@ -83,16 +113,55 @@ impl Router {
         self.capacity
     }
 
+    /// A number that nothing else of this runtime has.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A shard for the thing with this number, in turn.
+    pub(crate) fn place(&self, number: u64) -> u16 {
+        (number % self.shards() as u64) as u16
+    }
+
+    /// The runtime was told to stop.
+    pub(crate) fn begin_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     /// Queues `envelope` for `shard`, or hands it back when the queue is full.
     pub(crate) fn post(&self, shard: u16, envelope: Envelope) -> Result<(), Envelope> {
         let mut envelope = Some(envelope);
-        let posted = current::with(|here| {
+        let posted = port::with(|here| {
             std::ptr::eq(&*here.router, self).then(|| here.post(shard, envelope.take().expect("taken once")))
         });
         match (posted.flatten(), envelope) {
             (Some(result), _) => result,
             (None, Some(envelope)) => self.peer(shard).ring_door(envelope),
             (None, None) => unreachable!("an envelope is either posted or still here"),
+        }
+    }
+
+    /// Runs `f` on every shard. Waits where a queue is full: this is not for a message's path.
+    pub(crate) fn run_everywhere(&self, f: impl Fn() + Clone + Send + 'static) {
+        (0..self.shards() as u16).for_each(|shard| self.run_on(shard, f.clone()));
+    }
+
+    /// Runs `f` on a shard, unless that has ended; waits as [`run_everywhere`](Self::run_everywhere) does.
+    pub(crate) fn run_on(&self, shard: u16, f: impl FnOnce() + Send + 'static) {
+        let mut envelope = Envelope::Run(Box::new(f));
+        for _ in 0..RUN_TRIES {
+            if self.peer(shard).has_ended() {
+                return;
+            }
+            match self.post(shard, envelope) {
+                Ok(()) => return,
+                Err(refused) => envelope = refused,
+            }
+            std::thread::sleep(RUN_PAUSE);
         }
     }
 
@@ -194,3 +263,7 @@ impl Peer {
         Ok(())
     }
 }
+
+/// How often, and how long apart, a control message is offered to a shard whose queue is full.
+const RUN_TRIES: usize = 1000;
+const RUN_PAUSE: Duration = Duration::from_millis(1);

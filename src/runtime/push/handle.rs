@@ -4,19 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use shardcast_proto::{
-    Refusal, TopicError, TopicFilter, TopicName,
+    Refusal, TopicName,
     push::{self, Answer, Publish, Receipt, schedule::Class},
 };
 
 use super::{
-    Reply, Side, SubscribeOptions, Subscription,
+    Push, Reply, Side, here,
     outlet::{LIBRARY_IDENTITY, connection_of},
-    subscription,
 };
 use crate::{
-    ConnId, ServerHandle,
-    mesh::{Envelope, Router},
-    shard::{Shard, current},
+    ConnId,
+    mesh::{Envelope, Router, port},
 };
 
 /// What a publication may ask for besides being delivered.
@@ -64,7 +62,7 @@ impl PublishOptions {
 
     pub(super) fn publish(self, topic: TopicName, body: Bytes) -> Publish {
         let class = self.class.unwrap_or(Class::Bulk);
-        let posted = current::now();
+        let posted = port::now();
         let publish = Publish { key: self.key, class, posted, ..Publish::new(topic, body) };
         if self.delay.is_none() && self.ttl.is_none() {
             return publish;
@@ -78,7 +76,8 @@ impl PublishOptions {
 pub struct Publisher {
     pub(super) topic: TopicName,
     pub(super) owner: u16,
-    pub(super) server: ServerHandle,
+    pub(super) router: Arc<Router>,
+    backlog_max: usize,
 }
 
 /// Who is subscribed to a topic.
@@ -103,6 +102,11 @@ pub enum Subscriber {
 }
 
 impl Publisher {
+    pub(crate) fn new(topic: TopicName, router: Arc<Router>, backlog_max: usize) -> Self {
+        let owner = topic.owner(router.shards() as u16);
+        Self { topic, owner, router, backlog_max }
+    }
+
     /// The topic.
     pub const fn topic(&self) -> &TopicName {
         &self.topic
@@ -127,7 +131,7 @@ impl Publisher {
         self.check()?;
         let publish = options.publish(self.topic.clone(), body.into());
         let envelope = Box::new(push::Envelope::Publish { publish, ticket: None });
-        let router = &self.server.router;
+        let router = &self.router;
         router.post(self.owner, Envelope::Push { from: self.owner, envelope }).map_err(|_| busy(router))
     }
 
@@ -140,14 +144,15 @@ impl Publisher {
         let (answer, reply) = Reply::new();
         let late = answer.clone();
         let publish = options.publish(self.topic.clone(), body.into());
-        let run = Envelope::Run(Box::new(move |shard| {
-            shard.publish_confirmed(publish, move |result| {
+        let run = Envelope::Run(Box::new(move || {
+            let then = move |result| {
                 // Whoever asked may not wait any more.
                 let _ = answer.send(result);
-            });
+            };
+            here(|push| push.publish_confirmed(publish, then));
         }));
         let posted = self.check().and_then(|()| {
-            let router = &self.server.router;
+            let router = &self.router;
             router.post(self.owner, run).map_err(|_| busy(router))
         });
         if let Err(refusal) = posted {
@@ -157,71 +162,38 @@ impl Publisher {
     }
 
     pub(super) fn check(&self) -> Result<(), Refusal> {
-        if self.server.is_draining() {
+        if self.router.is_draining() {
             return Err(Refusal::Draining);
         }
-        if self.server.router.peer(self.owner).is_crowded() {
-            let max = self.server.shared.config.push.backlog_max as u64;
+        if self.router.peer(self.owner).is_crowded() {
+            let max = self.backlog_max as u64;
             return Err(Refusal::Busy { waiting: max, max });
         }
         Ok(())
     }
 }
 
-impl ServerHandle {
-    /// A publisher on the topic of this name.
-    ///
-    /// # Errors
-    /// The text is no topic's name.
-    pub fn publisher(&self, topic: &str) -> Result<Publisher, TopicError> {
-        let topic = TopicName::new(topic)?;
-        let owner = topic.owner(self.shards() as u16);
-        Ok(Publisher { topic, owner, server: self.clone() })
+/// Asks the owner of a topic who is subscribed to it.
+pub(crate) fn presence(router: &Arc<Router>, topic: &str) -> Reply<Result<Presence, Refusal>> {
+    let (answer, reply) = Reply::new();
+    let late = answer.clone();
+    let posted = TopicName::new(topic).map_err(|_| Refusal::BadTopic).and_then(|topic| {
+        let owner = topic.owner(router.shards() as u16);
+        let run = Envelope::Run(Box::new(move || {
+            let then = move |result| {
+                let _ = answer.send(result);
+            };
+            here(|push| push.presence(&topic, then));
+        }));
+        router.post(owner, run).map_err(|_| busy(router))
+    });
+    if let Err(refusal) = posted {
+        let _ = late.send(Err(refusal));
     }
-
-    /// Publishes `body` on a topic: to all who subscribed to it on any shard, in whatever protocol. See
-    /// [`Publisher::publish`], which is faster for many.
-    ///
-    /// # Errors
-    /// [`Refusal::BadTopic`], [`Refusal::Busy`] with how much waits, or [`Refusal::Draining`].
-    pub fn publish(&self, topic: &str, body: impl Into<Bytes>) -> Result<(), Refusal> {
-        self.publisher(topic).map_err(|_| Refusal::BadTopic)?.publish(body)
-    }
-
-    /// Subscribes to a topic (`prices.gold`), or to all that begin alike (`prices.*`).
-    ///
-    /// The subscription lives on the shard that owns the topic, or on any for a prefix.
-    pub fn subscribe(&self, filter: &str, options: SubscribeOptions) -> Reply<Result<Subscription, Refusal>> {
-        let number = self.shared.next_number();
-        let Ok(filter) = filter.parse::<TopicFilter>() else { return Reply::told(Err(Refusal::BadTopic)) };
-        let shard = match &filter {
-            TopicFilter::Exact(name) => name.owner(self.shards() as u16),
-            TopicFilter::Prefix(_) => self.place(number).1,
-        };
-        subscription::subscribe(&self.router, shard, number, filter, options)
-    }
-
-    /// Who is subscribed to a topic, by its name or by a prefix of it, on all shards.
-    pub fn presence(&self, topic: &str) -> Reply<Result<Presence, Refusal>> {
-        let (answer, reply) = Reply::new();
-        let late = answer.clone();
-        let posted = TopicName::new(topic).map_err(|_| Refusal::BadTopic).and_then(|topic| {
-            let owner = topic.owner(self.shards() as u16);
-            let run = Envelope::Run(Box::new(move |shard: &super::Here| {
-                shard.presence(&topic, move |result| {
-                    let _ = answer.send(result);
-                });
-            }));
-            self.router.post(owner, run).map_err(|_| busy(&self.router))
-        });
-        if let Err(refusal) = posted {
-            let _ = late.send(Err(refusal));
-        }
-        reply
-    }
+    reply
 }
 
-impl Shard {
+impl Push {
     fn publish_confirmed(
         &self,
         publish: Publish,

@@ -7,19 +7,17 @@
 //!
 //! What this deliberately is not: it knows no protocol, and decides nothing that the hub's core decides.
 
-mod counters;
 mod deliver;
 mod handle;
 mod outlet;
 mod periodic;
-mod reply;
 mod requests;
 mod subscription;
 
 use std::{
     cell::{Cell, RefCell, RefMut},
     collections::HashMap,
-    rc::Rc,
+    rc::{Rc, Weak},
 };
 
 use shardcast_proto::{
@@ -30,34 +28,40 @@ use shardcast_proto::{
     },
 };
 
-pub use counters::PushStats;
-pub(crate) use counters::{PushCounters, read};
+pub(crate) use handle::presence;
 pub use handle::{Presence, PublishOptions, Publisher, Subscriber};
-pub use reply::{Ended, Reply};
+pub use periodic::PeriodicPush;
 pub use shardcast_proto::push::{
     HubConfig, Publication, Receipt, Subscribed,
     schedule::{AdmissionLimits, Bounds, Class, Pace, TopicRule, TopicRules},
 };
+pub(crate) use subscription::subscribe;
 pub use subscription::{SubscribeOptions, Subscription};
 
 use crate::{
-    ConnId,
-    shard::{Shard, Timer},
+    conns::{Conns, Frames, Topics},
+    reactor::{Reactor, Timer, current},
 };
-use deliver::Frames;
+pub use crate::{
+    mesh::{Ended, Reply},
+    stats::PushStats,
+};
 use outlet::Side;
 use subscription::Local;
 
-/// The push part of a shard.
+/// The hub of a shard, and what it needs there.
 pub(crate) struct Push {
-    /// Borrow it with [`Shard::hub`].
+    reactor: Rc<Reactor>,
+    conns: Rc<Conns>,
+    /// First epoch of this run.
+    epoch: u64,
+    mesh_capacity: u64,
+    /// Borrow it with [`hub`](Self::hub).
     hub: RefCell<Hub>,
     /// What is on its way to the outboxes.
     fan_out: RefCell<FanOut<Frames>>,
     /// Subscribers that have ended and that the hub does not know of yet. They may end while it is borrowed.
     left: RefCell<Vec<push::Subscriber>>,
-    /// Connections that are held, and have got an answer.
-    answered: RefCell<Vec<ConnId>>,
     /// Subscriptions of the library that live here, by index.
     locals: RefCell<Vec<Option<Local>>>,
     /// Whoever of the library waits for an answer.
@@ -70,26 +74,31 @@ pub(crate) struct Push {
 }
 
 impl Push {
-    pub(crate) fn new(hub: Hub) -> Self {
-        Self {
-            hub: RefCell::new(hub),
+    /// The hub of the shard that has these connections.
+    pub(crate) fn new(reactor: Rc<Reactor>, conns: Rc<Conns>, config: HubConfig, epoch: u64) -> Rc<Self> {
+        let shards = reactor.router.shards() as u16;
+        let push = Rc::new(Self {
+            epoch,
+            mesh_capacity: reactor.router.capacity() as u64,
+            hub: RefCell::new(Hub::new(config, reactor.id, shards, epoch)),
             fan_out: RefCell::new(FanOut::new(FanOutLimits::default())),
             left: RefCell::default(),
-            answered: RefCell::default(),
             locals: RefCell::default(),
             waiting: RefCell::default(),
             next_ticket: Cell::new(0),
             alarm: Cell::new(None),
             touched: Cell::new(false),
-        }
+            reactor,
+            conns,
+        });
+        let topics = Rc::downgrade(&push) as Weak<dyn Topics>;
+        push.conns.set_topics(topics);
+        push
     }
 
     /// Whether the hub has something to do in the next turn.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.left.borrow().is_empty()
-            || !self.answered.borrow().is_empty()
-            || self.hub.borrow().is_ready()
-            || !self.fan_out.borrow().is_empty()
+        !self.left.borrow().is_empty() || self.hub.borrow().is_ready() || !self.fan_out.borrow().is_empty()
     }
 
     /// A turn of the shard begins: fan-outs have a whole budget again.
@@ -103,113 +112,89 @@ impl Push {
         self.hub.borrow().is_stalled()
     }
 
-    /// The shard is to see to this connection in its next turn.
-    pub(crate) fn settle_later(&self, id: ConnId) {
-        self.answered.borrow_mut().push(id);
-    }
-
-    /// The subscriber in this slot has ended. The hub hears of it before it hears of anything else.
-    pub(crate) fn left(&self, slot: u32) {
-        self.left.borrow_mut().push(connection(slot));
-    }
-
     /// Lets go of whatever waits, so that it learns that the shard has ended.
-    pub(crate) fn wither(&self) {
+    pub(crate) fn shut_down(&self) {
         self.waiting.take();
         self.locals.take();
     }
-}
 
-impl Shard {
     /// The hub, which knows by now of everybody who has left.
     fn hub(&self) -> RefMut<'_, Hub> {
-        let mut hub = self.push.hub.borrow_mut();
-        if !self.push.left.borrow().is_empty() {
-            let mut fan_out = self.push.fan_out.borrow_mut();
-            for who in self.push.left.borrow_mut().drain(..) {
+        let mut hub = self.hub.borrow_mut();
+        if !self.left.borrow().is_empty() {
+            let mut fan_out = self.fan_out.borrow_mut();
+            for who in self.left.borrow_mut().drain(..) {
                 hub.leave(who);
                 fan_out.leave(who);
             }
         }
-        self.push.touched.set(true);
+        self.touched.set(true);
         hub
     }
 
     /// An envelope of another hub, or of a thread that publishes here.
-    pub(crate) fn take_push(&self, from: u16, envelope: push::Envelope) {
-        self.hub().handle_envelope(from, envelope, self.now(), &mut Side(self));
+    pub(crate) fn take(&self, from: u16, envelope: push::Envelope) {
+        self.hub().handle_envelope(from, envelope, self.reactor.now(), &mut Side(self));
     }
 
     /// The hub's part of a turn; true when it did anything.
-    pub(crate) fn turn_hub(&self) -> bool {
-        let is_ready = self.push.is_ready();
-        if !is_ready && !self.push.is_stalled() {
-            if self.push.touched.replace(false) {
+    pub(crate) fn turn(&self) -> bool {
+        let is_ready = self.is_ready();
+        if !is_ready && !self.is_stalled() {
+            if self.touched.replace(false) {
                 self.tell_of_hub();
             }
             return false;
         }
         let mut hub = self.hub();
         let before = hub.gauges();
-        hub.turn(self.now(), &mut Side(self));
+        hub.turn(self.reactor.now(), &mut Side(self));
         let after = hub.gauges();
         drop(hub);
         self.work_at_fan_outs();
-        self.go_on_reading();
-        self.push.touched.set(false);
+        self.touched.set(false);
         self.tell_of_hub();
         is_ready || after.backlog + after.outgoing < before.backlog + before.outgoing
     }
 
     /// Delivers what this turn has brought, and goes on with what earlier ones have left.
     fn work_at_fan_outs(&self) {
-        let mut fan_out = self.push.fan_out.borrow_mut();
+        let mut fan_out = self.fan_out.borrow_mut();
         if !fan_out.is_empty() {
-            fan_out.work(self.now(), &mut |message, frames, to| self.fan_out(message, frames, to));
-        }
-    }
-
-    /// Reads again from connections that have got the answer that they were waiting for, or ends them.
-    fn go_on_reading(&self) {
-        if self.push.answered.borrow().is_empty() {
-            return;
-        }
-        let answered = self.push.answered.take();
-        for id in answered {
-            self.with_conn(id, |_| {});
+            fan_out.work(self.reactor.now(), &mut |message, frames, to| self.deliver(message, frames, to));
         }
     }
 
     /// Copies the hub's counters to where anybody may read them, and sees to its timer.
     fn tell_of_hub(&self) {
-        let hub = self.push.hub.borrow();
-        let fan_out = self.push.fan_out.borrow();
-        self.counters.push.store(&hub.counters(), &hub.gauges(), &fan_out);
-        self.router.peer(self.id).set_crowded(!hub.has_backlog_room());
+        let hub = self.hub.borrow();
+        let fan_out = self.fan_out.borrow();
+        self.reactor.counters.push.store(&hub.counters(), &hub.gauges(), &fan_out);
+        self.reactor.router.peer(self.reactor.id).set_crowded(!hub.has_backlog_room());
         if let Some(at) = hub.poll_timeout()
-            && self.push.alarm.get().is_none_or(|alarm| alarm > at)
+            && self.alarm.get().is_none_or(|alarm| alarm > at)
         {
-            self.push.alarm.set(Some(at));
-            self.timers.borrow_mut().insert(at, Timer::Hub);
+            self.alarm.set(Some(at));
+            self.reactor.timers.borrow_mut().insert(at, Timer::Hub);
         }
     }
 
     /// The timer of the hub went off; one that was set for a later time does no harm.
-    pub(crate) fn on_hub_timer(&self) {
-        self.push.alarm.set(None);
-        self.hub().handle_timeout(self.now());
+    pub(crate) fn on_timer(&self) {
+        self.alarm.set(None);
+        self.hub().handle_timeout(self.reactor.now());
     }
 
     /// Keeps `then` until the answer to the ticket that is returned has come.
     fn await_answer(&self, then: impl FnOnce(Answer) + 'static) -> Ticket {
-        let number = self.push.next_ticket.get();
-        self.push.next_ticket.set(number + 1);
-        self.push.waiting.borrow_mut().insert(number, Box::new(then));
+        let number = self.next_ticket.get();
+        self.next_ticket.set(number + 1);
+        self.waiting.borrow_mut().insert(number, Box::new(then));
         Ticket(LIBRARY, number)
     }
 
     fn forget_answer(&self, ticket: Ticket) {
-        let forgotten = self.push.waiting.borrow_mut().remove(&ticket.1);
+        let forgotten = self.waiting.borrow_mut().remove(&ticket.1);
         drop(forgotten);
     }
 }
@@ -225,5 +210,7 @@ const LIBRARY: u64 = u64::MAX;
 /// What happens with an answer that the library waits for.
 type Told = Box<dyn FnOnce(Answer)>;
 
-/// A shard, wherever the hub is to be told something.
-type Here = Rc<Shard>;
+/// Calls `f` with the hub of this thread's shard, unless that has ended.
+fn here<R>(f: impl FnOnce(&Rc<Push>) -> R) -> Option<R> {
+    current::with_part(f)
+}

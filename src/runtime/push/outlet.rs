@@ -7,19 +7,19 @@ use shardcast_proto::{
     push::{Answer, Envelope, Outlet, Publication, Subscriber, Ticket},
 };
 
-use super::LIBRARY;
-use crate::{ConnId, mesh, shard::Shard};
+use super::{LIBRARY, Push};
+use crate::{ConnId, mesh};
 
-/// The shard that a hub belongs to.
-pub(super) struct Side<'a>(pub(super) &'a Shard);
+/// What surrounds a hub on its shard.
+pub(super) struct Side<'a>(pub(super) &'a Push);
 
 impl Outlet for Side<'_> {
     #[inline]
     fn deliver(&mut self, message: &Arc<Publication>, to: &[Subscriber]) {
-        let shard = self.0;
-        let mut fan_out = shard.push.fan_out.borrow_mut();
-        fan_out
-            .deliver(message, to, shard.now(), &mut |message, frames, to| shard.fan_out(message, frames, to));
+        let push = self.0;
+        let mut fan_out = push.fan_out.borrow_mut();
+        let now = push.reactor.now();
+        fan_out.deliver(message, to, now, &mut |message, frames, to| push.deliver(message, frames, to));
     }
 
     fn recover(&mut self, message: &Arc<Publication>, to: Subscriber) {
@@ -27,18 +27,18 @@ impl Outlet for Side<'_> {
     }
 
     fn has_room(&self, shard: u16) -> bool {
-        self.0.has_room_for(shard)
+        self.0.reactor.port.has_room_for(shard)
     }
 
     fn post(&mut self, shard: u16, envelope: Envelope) -> Result<(), Envelope> {
-        if !self.0.has_room_for(shard) {
+        if !self.0.reactor.port.has_room_for(shard) {
             return Err(envelope);
         }
         let envelope = match envelope {
             Envelope::Message(message) => mesh::Envelope::Message(message),
-            other => mesh::Envelope::Push { from: self.0.id, envelope: Box::new(other) },
+            other => mesh::Envelope::Push { from: self.0.reactor.id, envelope: Box::new(other) },
         };
-        self.0.post(shard, envelope).map_err(|refused| match refused {
+        self.0.reactor.port.post(shard, envelope).map_err(|refused| match refused {
             mesh::Envelope::Message(message) => Envelope::Message(message),
             mesh::Envelope::Push { envelope, .. } => *envelope,
             _ => unreachable!("it is handed back as it was"),
@@ -46,23 +46,24 @@ impl Outlet for Side<'_> {
     }
 
     fn capacity(&self) -> u64 {
-        self.0.shared.config.mesh_capacity as u64
+        self.0.mesh_capacity
     }
 
     fn answer(&mut self, ticket: Ticket, answer: Answer) {
         if matches!(answer, Answer::Subscribed(_)) {
-            let shard = self.0;
-            let mut fan_out = shard.push.fan_out.borrow_mut();
-            fan_out.pass(shard.now(), &mut |message, frames, to| shard.fan_out(message, frames, to));
+            let push = self.0;
+            let mut fan_out = push.fan_out.borrow_mut();
+            let now = push.reactor.now();
+            fan_out.pass(now, &mut |message, frames, to| push.deliver(message, frames, to));
         }
         if ticket.0 == LIBRARY {
-            let waiting = self.0.push.waiting.borrow_mut().remove(&ticket.1);
+            let waiting = self.0.waiting.borrow_mut().remove(&ticket.1);
             if let Some(then) = waiting {
                 then(answer);
             }
             return;
         }
-        let id = connection_of(self.0.id, ticket.0);
+        let id = connection_of(self.0.reactor.id, ticket.0);
         let is_request = ticket.0 & DELAYED == 0;
         let request = RequestId(ticket.1);
         self.0.say_answer(id, request, is_request, command(request, &answer));
@@ -73,23 +74,23 @@ impl Outlet for Side<'_> {
     }
 }
 
-impl Shard {
+impl Push {
     /// Tells a connection what became of its request, if it still stands.
     fn say_answer(&self, id: ConnId, request: RequestId, is_request: bool, command: Command<'_>) {
-        let mut table = self.table.borrow_mut();
+        let mut table = self.conns.table.borrow_mut();
         let Some(conn) = table.get(id) else { return };
         if conn.core.is_open() {
-            self.say(conn, command);
-            conn.core.handle_history(request, self.now());
+            self.conns.say(conn, command);
+            conn.core.handle_history(request, self.reactor.now());
         }
         if is_request {
-            conn.core.handle_request_ended(&conn.limits, self.now());
+            conn.core.handle_request_ended(&conn.limits, self.reactor.now());
         } else {
-            conn.core.handle_delayed_ended(&conn.limits, self.now());
+            conn.core.handle_delayed_ended(&conn.limits, self.reactor.now());
         }
         if conn.core.has_news() {
             // Going on calls the application, and that may ask the hub, which is in the middle of something.
-            self.push.answered.borrow_mut().push(id);
+            self.conns.settle_later(id);
         }
     }
 
@@ -99,7 +100,8 @@ impl Shard {
             return LIBRARY_IDENTITY;
         }
         let slot = who.0 >> 1;
-        let generation = self.table.borrow_mut().slot(slot).map_or(0, |conn| conn.handle.id().generation);
+        let generation =
+            self.conns.table.borrow_mut().slot(slot).map_or(0, |conn| conn.handle.id().generation);
         identity_of(slot, generation)
     }
 }

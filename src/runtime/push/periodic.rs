@@ -1,6 +1,6 @@
 //! Messages that are published on a topic again and again, and the end of what waits for its time.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use shardcast_os::clock;
@@ -9,8 +9,17 @@ use shardcast_proto::{
     push::{Publish, schedule::AddError},
 };
 
-use super::{Here, PublishOptions, Publisher, Reply, Side, handle::busy};
-use crate::{PeriodicPush, mesh::Envelope, shard::Shard};
+use super::{PublishOptions, Publisher, Push, Reply, Side, handle::busy, here};
+use crate::mesh::{Envelope, Router};
+
+/// A repeated push, for as long as the server runs or until [`stop`](Self::stop).
+#[must_use]
+pub struct PeriodicPush {
+    number: u64,
+    /// Where its topic is owned.
+    shard: u16,
+    router: Arc<Router>,
+}
 
 impl Publisher {
     /// Publishes `body` each `interval`, beginning one interval from now, for as long as the server runs or until
@@ -27,20 +36,22 @@ impl Publisher {
     ) -> Reply<Result<PeriodicPush, Refusal>> {
         let (answer, reply) = Reply::new();
         let late = answer.clone();
-        let number = self.server.shared.next_number();
+        let number = self.router.next_number();
         let first = Time::from_nanos(clock::now_nanos()) + interval;
         let plain = PublishOptions { delay: None, ttl: None, ..options };
         // Each is posted when it is its turn.
         let posted = Time::default();
         let publish = Publish { due: first, posted, ..plain.publish(self.topic.clone(), body.into()) };
-        let push = PeriodicPush::new(number, self.server.clone());
-        let run = Envelope::Run(Box::new(move |shard: &Here| {
-            let added = shard.add_topic_periodic(number, interval, publish);
-            // Whoever asked may not wait any more; then it goes on as if it had been forgotten.
-            let _ = answer.send(added.map(|()| push));
+        let push = PeriodicPush { number, shard: self.owner, router: Arc::clone(&self.router) };
+        let run = Envelope::Run(Box::new(move || {
+            let added = here(|push| push.add_periodic(number, interval, publish));
+            if let Some(added) = added {
+                // Whoever asked may not wait any more; then it goes on as if it had been forgotten.
+                let _ = answer.send(added.map(|()| push));
+            }
         }));
         let posted = self.check().and_then(|()| {
-            let router = &self.server.router;
+            let router = &self.router;
             router.post(self.owner, run).map_err(|_| busy(router))
         });
         if let Err(refusal) = posted {
@@ -50,19 +61,27 @@ impl Publisher {
     }
 }
 
-impl Shard {
-    fn add_topic_periodic(&self, number: u64, interval: Duration, publish: Publish) -> Result<(), Refusal> {
+impl PeriodicPush {
+    /// Ends the repetition.
+    pub fn stop(self) {
+        let number = self.number;
+        self.router.run_on(self.shard, move || {
+            here(|push| push.hub().remove_periodic(number));
+        });
+    }
+
+    /// Lets it go on for as long as the server runs.
+    pub fn forget(self) {}
+}
+
+impl Push {
+    fn add_periodic(&self, number: u64, interval: Duration, publish: Publish) -> Result<(), Refusal> {
         self.refuse_while_draining()?;
         let added = self.hub().add_periodic(number, interval, publish);
         added.map_err(|error| match error {
             AddError::Full { max } => Refusal::Busy { waiting: max as u64, max: max as u64 },
             AddError::Interval | AddError::Taken => Refusal::Malformed,
         })
-    }
-
-    /// Ends a periodic push, if it is one on a topic that is owned here.
-    pub(crate) fn remove_topic_periodic(&self, number: u64) {
-        self.hub().remove_periodic(number);
     }
 
     /// The shard is stopping: nothing waits for its time any more.

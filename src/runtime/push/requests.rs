@@ -9,36 +9,31 @@ use shardcast_proto::{
 };
 
 use super::{
-    Side, connection,
+    Push, Side, connection,
     outlet::{DELAYED, identity_of},
 };
-use crate::{
-    Connection,
-    shard::{Notice, Shard},
-};
+use crate::{Connection, conns::Topics, reactor::Notice};
 
-impl Shard {
-    /// The connection in this slot gets what is published on the topic of its listener, without having asked.
-    pub(crate) fn subscribe_unasked(&self, listener: u32, slot: u32) {
-        let topic = TopicFilter::Exact(self.shared.listeners[listener as usize].topic.clone());
-        let subscribed = self.hub().subscribe(connection(slot), &topic, None, None, self.now());
+impl Topics for Push {
+    fn subscribe_to_listener(&self, listener: u32, slot: u32) {
+        let topic = TopicFilter::Exact(self.conns.shared.listeners[listener as usize].topic.clone());
+        let subscribed = self.hub().subscribe(connection(slot), &topic, None, None, self.reactor.now());
         if let Err(refusal) = subscribed {
-            self.counters.push.unasked_refused.add(1);
-            if self.may_log(Notice::SubscriptionRefused) {
-                let listener = &self.shared.listeners[listener as usize].name;
-                tracing::warn!(shard = self.id, %listener, %refusal, "automatic subscription refused");
+            self.reactor.counters.push.unasked_refused.add(1);
+            if self.reactor.may_log(Notice::SubscriptionRefused) {
+                let listener = &self.conns.shared.listeners[listener as usize].name;
+                tracing::warn!(shard = self.reactor.id, %listener, %refusal, "automatic subscription refused");
             }
         }
     }
 
-    /// Does what a peer asks of the hub.
-    pub(crate) fn ask_hub(&self, listener: u32, peer: &Connection, event: Event<'_>) -> Outcome<'static> {
+    fn event(&self, listener: u32, peer: &Connection, event: Event<'_>) -> Outcome<'static> {
         let (operation, id, result) = match event {
             Event::Hello { id } => {
-                let topic = TopicFilter::Exact(self.shared.listeners[listener as usize].topic.clone());
+                let topic = TopicFilter::Exact(self.conns.shared.listeners[listener as usize].topic.clone());
                 // It may never have been subscribed: not every protocol is.
                 let _ = self.end_subscription(peer, &topic);
-                return Outcome::Say(Command::Welcome { id, epoch: self.shared.epoch });
+                return Outcome::Say(Command::Welcome { id, epoch: self.epoch });
             }
             Event::Subscribe { id, topic, prefix, since } => {
                 (Operation::Subscribe, id, self.ask_to_subscribe(peer, id, topic, prefix, since))
@@ -58,7 +53,7 @@ impl Shard {
                     }
                     Some(id) => (Operation::Publish, id, result),
                     None => {
-                        self.counters.push.quiet_refused.add(u64::from(result.is_err()));
+                        self.reactor.counters.push.quiet_refused.add(u64::from(result.is_err()));
                         return Outcome::Nothing;
                     }
                 }
@@ -74,10 +69,17 @@ impl Shard {
         }
     }
 
+    fn left(&self, slot: u32) {
+        // The hub is told before it does anything else.
+        self.left.borrow_mut().push(connection(slot));
+    }
+}
+
+impl Push {
     fn end_subscription(&self, peer: &Connection, filter: &TopicFilter) -> Result<(), Refusal> {
         let (who, mut hub) = (connection(peer.id().slot), self.hub());
         hub.unsubscribe(who, filter)?;
-        let mut fan_out = self.push.fan_out.borrow_mut();
+        let mut fan_out = self.fan_out.borrow_mut();
         if !fan_out.is_empty() {
             fan_out.withdraw(who, |topic| filter.matches(topic) && !hub.is_subscribed(who, topic));
         }
@@ -94,7 +96,7 @@ impl Shard {
     ) -> Result<(), Refusal> {
         self.refuse_while_draining()?;
         let (who, filter) = (connection(peer.id().slot), filter(topic, prefix)?);
-        self.hub().subscribe(who, &filter, since, Some(ticket(peer, id)), self.now())
+        self.hub().subscribe(who, &filter, since, Some(ticket(peer, id)), self.reactor.now())
     }
 
     fn ask_to_publish(
@@ -110,9 +112,9 @@ impl Shard {
         let class =
             class.map_or(Ok(Class::Bulk), |number| Class::from_number(number).ok_or(Refusal::Malformed))?;
         let topic = TopicName::new(topic).map_err(|_| Refusal::BadTopic)?;
-        let posted = self.now();
+        let posted = self.reactor.now();
         let publish = Publish { key, class, posted, ..Publish::new(topic, Bytes::copy_from_slice(body)) };
-        let publish = publish.timed(delay, ttl, self.now());
+        let publish = publish.timed(delay, ttl, self.reactor.now());
         let mark = if delay.is_some() { DELAYED } else { 0 };
         let ticket = id.map(|id| {
             let Ticket(identity, id) = ticket(peer, id);
@@ -127,7 +129,7 @@ impl Shard {
     }
 
     pub(super) fn refuse_while_draining(&self) -> Result<(), Refusal> {
-        if self.draining.get() { Err(Refusal::Draining) } else { Ok(()) }
+        if self.reactor.is_draining() { Err(Refusal::Draining) } else { Ok(()) }
     }
 }
 

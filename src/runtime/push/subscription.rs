@@ -14,11 +14,8 @@ use shardcast_proto::{
     push::{Answer, Publication, Subscribed, Subscriber},
 };
 
-use super::{Ended, Here, Reply};
-use crate::{
-    mesh::{Envelope, Router},
-    shard::Shard,
-};
+use super::{Ended, Push, Reply, here};
+use crate::mesh::{Envelope, Router};
 
 /// What a subscription may ask for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -116,7 +113,9 @@ impl fmt::Debug for Subscription {
 impl Drop for Home {
     fn drop(&mut self) {
         let number = self.number;
-        let mut envelope = Envelope::Run(Box::new(move |shard| shard.end_local(number)));
+        let mut envelope = Envelope::Run(Box::new(move || {
+            here(|push| push.end_local(number));
+        }));
         for _ in 0..END_TRIES {
             match self.router.post(self.shard, envelope) {
                 Ok(()) => return,
@@ -131,7 +130,7 @@ impl Drop for Home {
 }
 
 /// Asks `shard` for a subscription.
-pub(super) fn subscribe(
+pub(crate) fn subscribe(
     router: &Arc<Router>,
     shard: u16,
     number: u64,
@@ -140,7 +139,7 @@ pub(super) fn subscribe(
 ) -> Reply<Result<Subscription, Refusal>> {
     let (answer, reply) = Reply::new();
     let (router, theirs, late) = (Arc::clone(router), Arc::clone(router), answer.clone());
-    let run = Envelope::Run(Box::new(move |here| {
+    let run = Envelope::Run(Box::new(move || {
         let (sender, messages) = flume::bounded(options.capacity.max(1));
         let dropped = Arc::new(AtomicU64::new(0));
         let home = Home { router: theirs, shard, number };
@@ -151,7 +150,7 @@ pub(super) fn subscribe(
             // Whoever asked may not wait any more; then it ends by being dropped here.
             let _ = answer.send(subscription);
         };
-        here.start_local(local, &filter, options.since, then);
+        here(|push| push.start_local(local, &filter, options.since, then));
     }));
     if router.post(shard, run).is_err() {
         let _ = late.send(Err(super::handle::busy(&router)));
@@ -159,9 +158,9 @@ pub(super) fn subscribe(
     reply
 }
 
-impl Shard {
+impl Push {
     fn start_local(
-        self: &Here,
+        &self,
         local: Local,
         filter: &TopicFilter,
         since: Option<Position>,
@@ -172,7 +171,7 @@ impl Shard {
         }
         let number = local.number;
         let index = {
-            let mut locals = self.push.locals.borrow_mut();
+            let mut locals = self.locals.borrow_mut();
             let free = locals.iter().position(Option::is_none).unwrap_or(locals.len());
             if free == locals.len() {
                 locals.push(None);
@@ -187,7 +186,8 @@ impl Shard {
                 then(started);
             }
         });
-        let asked = self.hub().subscribe(local_subscriber(index), filter, since, Some(ticket), self.now());
+        let asked =
+            self.hub().subscribe(local_subscriber(index), filter, since, Some(ticket), self.reactor.now());
         if let Err(refusal) = asked {
             self.forget_answer(ticket);
             self.end_local(number);
@@ -199,7 +199,7 @@ impl Shard {
 
     /// Ends a subscription of the library, if it still stands.
     fn end_local(&self, number: u64) {
-        let mut locals = self.push.locals.borrow_mut();
+        let mut locals = self.locals.borrow_mut();
         let is_it = |local: &Option<Local>| local.as_ref().is_some_and(|local| local.number == number);
         let Some(index) = locals.iter().position(is_it) else { return };
         let ended = locals[index].take();
@@ -208,19 +208,19 @@ impl Shard {
         let who = local_subscriber(index as u32);
         self.hub().leave(who);
         // Its number may be used again before what waits for it has been delivered.
-        self.push.fan_out.borrow_mut().leave(who);
+        self.fan_out.borrow_mut().leave(who);
     }
 
     #[cold]
     pub(super) fn hand_to_local(&self, index: u32, message: &Arc<Publication>) {
-        let locals = self.push.locals.borrow();
+        let locals = self.locals.borrow();
         let Some(Some(local)) = locals.get(index as usize) else { return };
         match local.messages.try_send(Arc::clone(message)) {
             // Nobody receives any more: its end is on the way.
             Ok(()) | Err(flume::TrySendError::Disconnected(_)) => {}
             Err(flume::TrySendError::Full(_)) => {
                 local.dropped.fetch_add(1, Ordering::Relaxed);
-                self.counters.push.subscription_dropped.add(1);
+                self.reactor.counters.push.subscription_dropped.add(1);
             }
         }
     }

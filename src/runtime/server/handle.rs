@@ -11,29 +11,23 @@ use shardcast_proto::{Time, outbox::OutboxBounds};
 
 use super::{Shared, stats};
 use crate::{
-    BroadcastError, Busy, ConnId, Limits, PushEveryError,
-    mesh::{Envelope, Router},
-    push,
-    shard::{Shard, boot::Lifecycle, current},
+    BroadcastError, Busy, ConnId, Limits,
+    conns::Conns,
+    mesh::{Envelope, Reply, Router, port},
+    reactor::current::with_part,
+    shard::{Lifecycle, Shard},
     stats::{ConnectionInfo, ShardStats},
 };
 
 /// A handle to a running server: cheap to clone, usable from any thread.
 #[derive(Clone)]
 pub struct ServerHandle {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) router: Arc<Router>,
-}
-
-/// A repeated push, for as long as the server runs or until [`stop`](Self::stop).
-#[must_use]
-pub struct PeriodicPush {
-    number: u64,
-    server: ServerHandle,
+    pub(super) shared: Arc<Shared>,
+    pub(super) router: Arc<Router>,
 }
 
 impl ServerHandle {
-    pub(crate) const fn new(shared: Arc<Shared>, router: Arc<Router>) -> Self {
+    pub(super) const fn new(shared: Arc<Shared>, router: Arc<Router>) -> Self {
         Self { shared, router }
     }
 
@@ -44,13 +38,13 @@ impl ServerHandle {
 
     /// Address that the listener called `name` listens on.
     pub fn address(&self, name: &str) -> Option<SocketAddr> {
-        self.shared.listeners.iter().find(|it| it.name == name).map(|it| it.address)
+        self.shared.conns.listeners.iter().find(|it| it.name == name).map(|it| it.address)
     }
 
     /// Names, protocols and addresses of the listeners.
     pub fn listeners(&self) -> impl Iterator<Item = (&str, Vec<&'static str>, SocketAddr)> {
-        self.shared.listeners.iter().map(|it| {
-            (it.name.as_str(), it.protocols.iter().map(|(protocol, _)| protocol.name()).collect(), it.address)
+        self.shared.conns.listeners.iter().map(|it| {
+            (it.name.as_str(), it.protocols.iter().map(|protocol| protocol.name()).collect(), it.address)
         })
     }
 
@@ -71,34 +65,11 @@ impl ServerHandle {
     /// As for [`broadcast`](Self::broadcast).
     pub fn broadcast_keyed(&self, name: &str, key: Option<u64>, body: Bytes) -> Result<(), BroadcastError> {
         let listener = self.listener(name).ok_or_else(|| BroadcastError::UnknownListener(name.to_owned()))?;
-        let posted = current::now();
+        let posted = port::now();
         let envelope = || Envelope::Broadcast { listener, body: body.clone(), key, posted };
         let full =
             (0..self.shards() as u16).filter(|&shard| self.router.post(shard, envelope()).is_err()).count();
         if full == 0 { Ok(()) } else { Err(Busy { full, shards: self.shards() }.into()) }
-    }
-
-    /// Pushes `body` to every connection of the listener called `name` each `interval`, beginning one
-    /// interval from now. The times are fixed by the first one, so that delays do not add up; a shard that
-    /// was late by more than an interval leaves out what it missed.
-    ///
-    /// # Errors
-    /// The server has no such listener, or `interval` is zero.
-    pub fn push_every(
-        &self,
-        name: &str,
-        interval: Duration,
-        body: impl Into<Bytes>,
-    ) -> Result<PeriodicPush, PushEveryError> {
-        let listener = self.listener(name).ok_or_else(|| PushEveryError::UnknownListener(name.to_owned()))?;
-        if interval.is_zero() {
-            return Err(PushEveryError::ZeroInterval);
-        }
-        let number = self.shared.next_number();
-        let body = body.into();
-        let first = Time::from_nanos(clock::now_nanos()) + interval;
-        self.run_everywhere(move |shard| shard.add_periodic(number, listener, body.clone(), interval, first));
-        Ok(PeriodicPush { number, server: self.clone() })
     }
 
     /// Runs `f` on a shard, between two looks at the network: it must not block, and may
@@ -108,7 +79,7 @@ impl ServerHandle {
     /// [`Busy`] when the shard's queue is full, has no such number or has ended: `f` was dropped.
     pub fn run_on(&self, shard: u16, f: impl FnOnce() + Send + 'static) -> Result<(), Busy> {
         let known = usize::from(shard) < self.shards();
-        let posted = known && self.router.post(shard, Envelope::Run(Box::new(move |_| f()))).is_ok();
+        let posted = known && self.router.post(shard, Envelope::Run(Box::new(f))).is_ok();
         if posted { Ok(()) } else { Err(Busy { full: 1, shards: 1 }) }
     }
 
@@ -120,8 +91,8 @@ impl ServerHandle {
         &self,
         shard: u16,
         f: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<push::Reply<T>, Busy> {
-        let (answer, reply) = push::Reply::new();
+    ) -> Result<Reply<T>, Busy> {
+        let (answer, reply) = Reply::new();
         self.run_on(shard, move || {
             // The reply may have been dropped.
             let _ = answer.send(f());
@@ -131,7 +102,7 @@ impl ServerHandle {
 
     /// Whether the server was told to stop.
     pub fn is_draining(&self) -> bool {
-        self.shared.draining.load(Ordering::Relaxed)
+        self.router.is_draining()
     }
 
     /// For each shard, how long its turn has gone on by now; zero while it sleeps. More than a moment means
@@ -147,12 +118,14 @@ impl ServerHandle {
 
     /// Begins to stop, and returns; see [`Server::drain`](crate::Server::drain). A shorter `timeout` may follow.
     pub fn begin_drain(&self, timeout: Duration) {
-        self.shared.draining.store(true, Ordering::Relaxed);
+        self.router.begin_draining();
         let deadline = Time::from_nanos(clock::now_nanos()) + timeout;
         self.shared.stop_at.fetch_min(deadline.as_nanos(), Ordering::AcqRel);
         // At once is whenever a shard hears of it, which may be in a turn that began before now.
         let deadline = (!timeout.is_zero()).then_some(deadline);
-        self.run_everywhere(move |shard| shard.begin_stop(deadline));
+        self.router.run_everywhere(move || {
+            with_part(|shard: &Rc<Shard>| shard.begin_stop(deadline));
+        });
         // Whoever waits for the end has a deadline now.
         let _ = self.shared.lifecycle.send(Lifecycle::StopRequested);
     }
@@ -164,8 +137,8 @@ impl ServerHandle {
     /// `connections_max` has no effect beyond what the server was started with: tables are made for that. The
     /// other fields are those of a listener, or of the sockets that listen already, and are not looked at.
     pub fn set_limits(&self, limits: &Limits) {
-        self.shared.limits.set(limits);
-        self.run_everywhere(|shard| shard.apply_limits(0));
+        self.shared.conns.limits.set(limits);
+        self.apply_limits();
     }
 
     /// Changes the bounds of one listener from now on, for connections that stand already too: `idle_timeout`,
@@ -179,8 +152,8 @@ impl ServerHandle {
             age_max: limits.outbox_age_max,
             overflow: limits.overflow,
         };
-        self.shared.listeners[listener as usize].limits.set(&bounds, limits.idle_timeout);
-        self.run_everywhere(|shard| shard.apply_limits(0));
+        self.shared.conns.listeners[listener as usize].limits.set(&bounds, limits.idle_timeout);
+        self.apply_limits();
         true
     }
 
@@ -191,7 +164,7 @@ impl ServerHandle {
     /// # Errors
     /// [`Busy`] when the shard did not answer; the connection may end yet.
     pub fn kick(&self, id: ConnId, patience: Duration) -> Result<bool, Busy> {
-        self.ask_to_kick(id, patience, Shard::kick)
+        self.ask_to_kick(id, patience, Conns::kick)
     }
 
     /// As [`kick`](Self::kick), but at once: what was queued is lost, and counted. It also cuts a connection that is
@@ -200,20 +173,20 @@ impl ServerHandle {
     /// # Errors
     /// As for [`kick`](Self::kick).
     pub fn kick_now(&self, id: ConnId, patience: Duration) -> Result<bool, Busy> {
-        self.ask_to_kick(id, patience, Shard::kick_now)
+        self.ask_to_kick(id, patience, Conns::kick_now)
     }
 
     fn ask_to_kick(
         &self,
         id: ConnId,
         patience: Duration,
-        kick: fn(&Shard, ConnId) -> bool,
+        kick: fn(&Conns, ConnId) -> bool,
     ) -> Result<bool, Busy> {
         if id.node != 0 || usize::from(id.shard) >= self.shards() {
             return Ok(false);
         }
         let deadline = Instant::now() + patience;
-        stats::ask(self, id.shard, deadline, move |shard| kick(shard, id)).ok_or(Busy { full: 1, shards: 1 })
+        stats::ask(self, id.shard, deadline, move |conns| kick(conns, id)).ok_or(Busy { full: 1, shards: 1 })
     }
 
     /// Counters of every shard.
@@ -231,49 +204,18 @@ impl ServerHandle {
         stats::closed_connections(self, patience)
     }
 
-    /// A shard for the thing with this number, in turn.
-    pub(crate) fn place(&self, number: u64) -> (Arc<Router>, u16) {
-        (Arc::clone(&self.router), (number % self.shards() as u64) as u16)
+    /// The way to the shards.
+    pub(crate) const fn router(&self) -> &Arc<Router> {
+        &self.router
     }
 
-    fn listener(&self, name: &str) -> Option<u32> {
-        self.shared.listeners.iter().position(|it| it.name == name).map(|index| index as u32)
+    fn apply_limits(&self) {
+        self.router.run_everywhere(|| {
+            with_part(|conns: &Rc<Conns>| conns.apply_limits(0));
+        });
     }
 
-    /// Runs `f` on every shard. Waits where a queue is full: this is not for a message's path.
-    fn run_everywhere(&self, f: impl Fn(&Rc<Shard>) + Clone + Send + 'static) {
-        for shard in 0..self.shards() as u16 {
-            let f = f.clone();
-            let mut envelope = Envelope::Run(Box::new(move |shard| f(shard)));
-            for _ in 0..RUN_TRIES {
-                if self.router.peer(shard).has_ended() {
-                    break;
-                }
-                match self.router.post(shard, envelope) {
-                    Ok(()) => break,
-                    Err(refused) => envelope = refused,
-                }
-                std::thread::sleep(RUN_PAUSE);
-            }
-        }
+    pub(super) fn listener(&self, name: &str) -> Option<u32> {
+        self.shared.conns.listeners.iter().position(|it| it.name == name).map(|index| index as u32)
     }
 }
-
-impl PeriodicPush {
-    pub(crate) const fn new(number: u64, server: ServerHandle) -> Self {
-        Self { number, server }
-    }
-
-    /// Ends the repetition.
-    pub fn stop(self) {
-        let number = self.number;
-        self.server.run_everywhere(move |shard| shard.remove_periodic(number));
-    }
-
-    /// Lets it go on for as long as the server runs.
-    pub fn forget(self) {}
-}
-
-/// How often, and how long apart, a control message is offered to a shard whose queue is full.
-const RUN_TRIES: usize = 1000;
-const RUN_PAUSE: Duration = Duration::from_millis(1);

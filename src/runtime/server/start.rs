@@ -4,10 +4,7 @@ use std::{
     io,
     net::{SocketAddr, ToSocketAddrs},
     os::fd::OwnedFd,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64},
-    },
+    sync::{Arc, atomic::AtomicU64},
     thread,
     time::{Duration, SystemTime},
 };
@@ -18,22 +15,18 @@ use shardcast_os::{
     ring::{Feature, Features, Ring, RingConfig},
     rlimit::{self, MemlockError},
     socket::{self, Address, TcpOptions},
-    spsc,
 };
 use shardcast_proto::{TopicName, outbox::OutboxBounds};
 
-use super::{Listener, ListenerShared, Server, ServerHandle, Shared};
+use super::{Listener, Server, ServerHandle, ServiceFactory, Shared};
 use crate::{
     CpuChoice, ServerConfig, ShardCount, Spin, StartError,
+    conns::{self, ListenerShared},
+    counters::{ShardCounters, label},
     limits::{ListenerLimits, ServerLimits},
-    link::accept::Admission,
-    mesh::{Envelope, Router},
-    shard::{
-        boot::{Report, Seed},
-        counters::ShardCounters,
-        label,
-        watch::Watch,
-    },
+    mesh,
+    shard::{Report, Seed},
+    watch::Watch,
 };
 
 impl Server {
@@ -45,28 +38,19 @@ impl Server {
             rlimit::raise_nofile().map_err(|error| StartError::Config(format!("RLIMIT_NOFILE: {error}")))?;
         needs::check_descriptors(shards, listeners.len(), files)?;
         // Then the addresses: a second server ends here, before it takes anything else.
-        let (listeners, mut sockets) = bind(&config, listeners, shards)?;
+        let Bound { listeners, factories, mut sockets } = bind(&config, listeners, shards)?;
         let (ring, memory) = rings(&config, shards, files)?;
         let counters: Vec<_> = (0..shards).map(|_| Arc::new(ShardCounters::new(listeners.len()))).collect();
         let (tell, lifecycle) = flume::unbounded();
         let shared = Arc::new(Shared {
-            stall_nanos: u64::try_from(config.stall_threshold.as_nanos())
-                .ok()
-                .filter(|&it| it > 0)
-                .unwrap_or(u64::MAX),
-            limits: ServerLimits::new(&config.limits),
+            conns: Arc::new(conns::Shared::new(listeners, ServerLimits::new(&config.limits))),
             config,
-            listeners,
-            admission: Admission::default(),
-            watch: Watch::new(counters.clone()),
+            watch: Arc::new(Watch::new(counters.clone())),
             counters,
-            draining: AtomicBool::new(false),
             stop_at: AtomicU64::new(u64::MAX),
             lifecycle: tell.clone(),
-            numbers: AtomicU64::new(0),
-            epoch: epoch(),
         });
-        let (router, doors) = Router::new(shards, shared.config.mesh_capacity);
+        let (router, ends) = mesh::mesh(shards, shared.config.mesh_capacity);
         let router = Arc::new(router);
         let mut server = Self {
             handle: ServerHandle::new(Arc::clone(&shared), Arc::clone(&router)),
@@ -75,19 +59,24 @@ impl Server {
             watch: None,
         };
         let (report, reports) = flume::unbounded();
-        let mesh = mesh(shards, shared.config.mesh_capacity);
-        for (id, ((outgoing, incoming), door)) in mesh.into_iter().zip(doors).enumerate() {
+        let epoch = epoch();
+        for (id, ends) in ends.into_iter().enumerate() {
+            let (factories, handle) = (Arc::clone(&factories), server.handle.clone());
+            let of_listener = move |it: &Vec<ServiceFactory>| it.iter().map(|make| make(&handle)).collect();
             let seed = Seed {
                 id: id as u16,
                 cpu: plan.cpus[id],
                 spin: spin(&shared.config, plan.shared),
                 ring: ring.clone(),
-                shared: Arc::clone(&shared),
                 router: Arc::clone(&router),
+                ends,
                 counters: Arc::clone(&shared.counters[id]),
-                outgoing,
-                incoming,
-                door,
+                watch: Arc::clone(&shared.watch),
+                stall_nanos: stall_nanos(&shared.config),
+                conns: Arc::clone(&shared.conns),
+                push: shared.config.push.clone(),
+                epoch,
+                services: Box::new(move || factories.iter().map(of_listener).collect()),
                 sockets: std::mem::take(&mut sockets[id]),
                 memory,
                 report: report.clone(),
@@ -157,6 +146,12 @@ fn plan(config: &ServerConfig) -> Result<cpu::Plan, StartError> {
         CpuChoice::Unpinned => cpu::Choice::Unpinned,
     };
     cpu::plan(count, &choice).map_err(|error| StartError::Config(error.to_string()))
+}
+
+/// A turn that takes longer than this is a stall.
+fn stall_nanos(config: &ServerConfig) -> u64 {
+    let nanos = u64::try_from(config.stall_threshold.as_nanos()).ok();
+    nanos.filter(|&it| it > 0).unwrap_or(u64::MAX)
 }
 
 fn spin(config: &ServerConfig, shared_cpus: bool) -> Spin {
@@ -233,14 +228,21 @@ fn say_what_is_missing(features: Features, made: &RingConfig, config: &ServerCon
     }
 }
 
-type Bound = (Vec<ListenerShared>, Vec<Vec<OwnedFd>>);
+/// Listeners that listen.
+struct Bound {
+    listeners: Vec<ListenerShared>,
+    /// Of each listener, who makes the services of its protocols.
+    factories: Arc<Vec<Vec<ServiceFactory>>>,
+    /// Per shard, a socket of each listener.
+    sockets: Vec<Vec<OwnedFd>>,
+}
 
-/// Listening sockets for every shard, per shard; port 0 is decided by the first shard's.
+/// Opens listening sockets for every shard; port 0 is decided by the first shard's.
 fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Result<Bound, StartError> {
     let limits = &config.limits;
     let options = TcpOptions { keepalive: limits.keepalive };
     let mut sockets: Vec<Vec<OwnedFd>> = (0..shards).map(|_| Vec::new()).collect();
-    let mut bound = Vec::new();
+    let (mut bound, mut factories) = (Vec::new(), Vec::new());
     for listener in listeners {
         let mut address = resolve(&listener)?;
         let fault = |address, error| StartError::Listen { name: listener.name.clone(), address, error };
@@ -258,17 +260,20 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
             overflow: listener.overflow.unwrap_or(limits.overflow),
         };
         let idle_timeout = listener.idle_timeout.unwrap_or(limits.idle_timeout);
+        let topic = topic(&listener)?;
+        let (protocols, makers) = listener.protocols.into_iter().unzip();
         bound.push(ListenerShared {
             limits: Arc::new(ListenerLimits::new(&bounds, idle_timeout)),
             pace: listener.pace,
-            topic: topic(&listener)?,
+            topic,
             label: label::number(&listener.name),
             name: listener.name,
             address,
-            protocols: listener.protocols,
+            protocols,
         });
+        factories.push(makers);
     }
-    Ok((bound, sockets))
+    Ok(Bound { listeners: bound, factories: Arc::new(factories), sockets })
 }
 
 /// Listens, and looks a few times more where the address is in use: the kernel takes some milliseconds to close what
@@ -300,23 +305,6 @@ fn resolve(listener: &Listener) -> Result<SocketAddr, StartError> {
     found.ok_or_else(|| {
         StartError::Config(format!("listener {}: no such address: {}", listener.name, listener.address))
     })
-}
-
-type MeshEnds = (Vec<Option<spsc::Producer<Envelope>>>, Vec<Option<spsc::Consumer<Envelope>>>);
-
-/// For every shard, its ends of the queues to and from each other shard.
-fn mesh(shards: usize, capacity: usize) -> Vec<MeshEnds> {
-    let none = || (0..shards).map(|_| None).collect();
-    let mut ends: Vec<MeshEnds> =
-        (0..shards).map(|_| (none(), (0..shards).map(|_| None).collect())).collect();
-    for from in 0..shards {
-        for to in (0..shards).filter(|&to| to != from) {
-            let (producer, consumer) = spsc::channel(capacity);
-            ends[from].0[to] = Some(producer);
-            ends[to].1[from] = Some(consumer);
-        }
-    }
-    ends
 }
 
 /// Connections of one shard; what the kernel's file table is made for.

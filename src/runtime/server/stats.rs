@@ -1,6 +1,7 @@
 //! Counters and connections, gathered from the shards.
 
 use std::{
+    rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -8,13 +9,10 @@ use std::{
 use super::{ServerHandle, Shared};
 use crate::{
     CloseReason,
-    mesh::{Envelope, Router},
-    push,
-    shard::{
-        Shard,
-        counters::{Counter, DECODE_ERRORS, DROP_POLICIES, ListenerCounters, REJECTIONS, ShardCounters},
-        current,
-    },
+    conns::Conns,
+    counters::{self, Counter, DECODE_ERRORS, DROP_POLICIES, ListenerCounters, REJECTIONS, ShardCounters},
+    mesh::{Envelope, Router, port},
+    reactor::current::with_part,
     stats::{CLIENT, ConnectionInfo, ListenerStats, ShardStats},
 };
 
@@ -23,11 +21,12 @@ pub(super) fn read(shared: &Shared, router: &Router) -> Vec<ShardStats> {
         let mut stats = read_shard(shard as u16, counters);
         stats.push_refused = DROP_POLICIES.into_iter().zip(router.peer(shard as u16).drops()).collect();
         stats.listeners = shared
+            .conns
             .listeners
             .iter()
             .zip(&counters.listeners)
             .map(|(listener, counters)| {
-                let protocol = listener.protocols.first().map_or("", |(protocol, _)| protocol.name());
+                let protocol = listener.protocols.first().map_or("", |protocol| protocol.name());
                 read_listener(listener.name.clone(), protocol, counters)
             })
             .collect();
@@ -59,7 +58,7 @@ fn read_shard(shard: u16, counters: &ShardCounters) -> ShardStats {
         timers: counters.timers.read(),
         push_refused: Vec::new(),
         push_latency: counters.push_latency.read(),
-        push: push::read(&counters.push),
+        push: counters::push::read(&counters.push),
     }
 }
 
@@ -94,7 +93,7 @@ pub(super) fn connections(server: &ServerHandle, patience: Duration) -> Vec<Conn
         // In pages: a shard with many connections goes on serving them between two of them.
         let mut from = Some(0);
         while let Some(slot) = from {
-            let Some((page, next)) = ask(server, shard, deadline, move |shard| shard.connections(slot, PAGE))
+            let Some((page, next)) = ask(server, shard, deadline, move |conns| conns.connections(slot, PAGE))
             else {
                 break;
             };
@@ -108,7 +107,7 @@ pub(super) fn connections(server: &ServerHandle, patience: Duration) -> Vec<Conn
 pub(super) fn closed_connections(server: &ServerHandle, patience: Duration) -> Vec<ConnectionInfo> {
     let deadline = Instant::now() + patience;
     let of_shards = (0..server.shards() as u16)
-        .filter_map(|shard| ask(server, shard, deadline, |shard| shard.closed_connections()));
+        .filter_map(|shard| ask(server, shard, deadline, Conns::closed_connections));
     let mut all: Vec<_> = of_shards.flatten().collect();
     all.sort_by_key(|info| info.closed.map(|(_, ago)| ago));
     all.truncate(CLOSED_MAX);
@@ -120,15 +119,17 @@ pub(super) fn ask<T: Send + 'static>(
     server: &ServerHandle,
     shard: u16,
     deadline: Instant,
-    question: impl FnOnce(&Shard) -> T + Send + 'static,
+    question: impl FnOnce(&Conns) -> T + Send + 'static,
 ) -> Option<T> {
     let (answer, answered) = flume::bounded(1);
-    let run = Envelope::Run(Box::new(move |shard| {
-        // Whoever asked may have lost patience.
-        let _ = answer.send(question(shard));
+    let run = Envelope::Run(Box::new(move || {
+        with_part(|conns: &Rc<Conns>| {
+            // Whoever asked may have lost patience.
+            let _ = answer.send(question(conns));
+        });
     }));
     let router = Arc::clone(&server.router);
-    if current::with(|_| ()).is_some() || router.post(shard, run).is_err() {
+    if port::is_shard() || router.post(shard, run).is_err() {
         return None;
     }
     answered.recv_deadline(deadline).ok()

@@ -1,11 +1,9 @@
 //! What applications implement, and what they answer with.
 
-mod answer;
 mod reply;
 
-pub use answer::{Answer, Failure};
+pub(crate) use reply::{Handling, Scratch, Written};
 pub use reply::{Reply, Responder};
-pub(crate) use reply::{Scratch, Written};
 
 use shardcast_proto::Request;
 

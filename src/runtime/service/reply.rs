@@ -1,15 +1,15 @@
 use std::{
+    cell::Cell,
     future::Future,
     task::{Context, Poll, Waker},
 };
 
-use shardcast_proto::{Request, RequestId};
+use shardcast_proto::{Request, RequestId, connection::Spares};
 
-use super::{Answer, Failure};
 use crate::{
-    Connection, Sent,
+    Answer, Connection, Failure, Sent,
     mesh::Answered,
-    shard::{Handling, current, tasks},
+    reactor::{self, current},
 };
 
 /// Where the answer to one request goes.
@@ -19,6 +19,17 @@ pub struct Reply<'a> {
     id: RequestId,
     expects_answer: bool,
     scratch: &'a mut Scratch,
+    spares: &'a Spares,
+    handling: &'a Cell<Option<Handling>>,
+}
+
+/// A request while its handler runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handling {
+    pub(crate) id: RequestId,
+    pub(crate) expects_answer: bool,
+    /// Responders that were made: each ends the request it was made for, also when the handler panics.
+    pub(crate) responders: u32,
 }
 
 /// What the handler of a request leaves behind; kept by its shard, to be used again.
@@ -49,9 +60,18 @@ impl Scratch {
 }
 
 impl<'a> Reply<'a> {
-    pub(crate) fn new(connection: &'a Connection, request: &Request<'_>, scratch: &'a mut Scratch) -> Self {
+    /// For the handler of `request`. Buffers come from `spares`; `handling` is what a panic in the handler leaves behind.
+    pub(crate) fn new(
+        connection: &'a Connection,
+        request: &Request<'_>,
+        scratch: &'a mut Scratch,
+        spares: &'a Spares,
+        handling: &'a Cell<Option<Handling>>,
+    ) -> Self {
         scratch.clear();
-        Self { connection, id: request.id, expects_answer: request.expects_answer, scratch }
+        let (id, expects_answer) = (request.id, request.expects_answer);
+        handling.set(Some(Handling { id, expects_answer, responders: 0 }));
+        Self { connection, id, expects_answer, scratch, spares, handling }
     }
 
     /// The encoded result: append to it. Once this was called, the request is answered with what is there when the
@@ -69,7 +89,7 @@ impl<'a> Reply<'a> {
     /// An empty buffer for a result that is made later, as by [`answer_with`](Self::answer_with): one that this shard has
     /// used before, if there is any.
     pub fn buffer(&mut self) -> Vec<u8> {
-        current::with(|shard| shard.spares.take()).unwrap_or_default()
+        self.spares.take()
     }
 
     /// Answers with a failure; what was written so far is forgotten.
@@ -86,10 +106,8 @@ impl<'a> Reply<'a> {
         };
         self.scratch.clear();
         self.scratch.written = Written::Later(others + 1);
-        current::with(|shard| {
-            let counted = shard.handling.get().map(|it| Handling { responders: others + 1, ..it });
-            shard.handling.set(counted);
-        });
+        let counted = self.handling.get().map(|it| Handling { responders: others + 1, ..it });
+        self.handling.set(counted);
         Responder {
             connection: Some(self.connection.clone()),
             id: self.id,
@@ -128,12 +146,12 @@ impl<'a> Reply<'a> {
             return self.write(answer.into());
         }
         let responder = self.later();
-        current::with(|shard| {
+        current::with(|reactor| {
             let task = async move {
                 // Gone: then nothing waits for it any more.
                 let _ = responder.answer(future.await);
             };
-            tasks::spawn(shard, name, Some(self.connection.id()), None, task);
+            reactor::spawn(reactor, name, Some(self.connection.id()), None, task);
         })
         .expect("requests are handled on shards");
     }
@@ -148,7 +166,7 @@ impl<'a> Reply<'a> {
             Answer::Buffer(mut body) => {
                 self.scratch.clear();
                 std::mem::swap(self.body(), &mut body);
-                current::with(|shard| shard.spares.keep(body));
+                self.spares.keep(body);
             }
             Answer::Failure(failure) => self.fail(failure),
         }

@@ -1,7 +1,6 @@
 //! A shard's life: made on its own thread, announced, pumped, and taken down in the reverse order.
 
 use std::{
-    cell::{Cell, OnceCell, RefCell},
     io,
     num::NonZero,
     os::fd::OwnedFd,
@@ -12,21 +11,21 @@ use std::{
 };
 
 use shardcast_os::{
-    clock, cpu, executor,
+    cpu, executor,
     ring::{Ring, RingConfig, RingError},
     rlimit::MemlockError,
-    spsc,
 };
-use shardcast_proto::{Time, connection::Spares, push::Hub};
 
-use super::{Shard, counters::ShardCounters, current, label::Labels, timer::TimerWheel};
+use super::Shard;
 use crate::{
     Spin, StartError,
-    link::{accept::ACCEPT_DELAY_MIN, members::Members, table::Table},
-    local::Locals,
-    mesh::{Door, Envelope, Router},
-    push::Push,
-    server::{ListenerShared, ServerHandle, Shared},
+    conns::{self, Conns},
+    counters::ShardCounters,
+    mesh::{Ends, Port, Router},
+    push::{HubConfig, Push},
+    reactor::{Reactor, current},
+    service::Service,
+    watch::Watch,
 };
 
 /// What a shard is made of, brought together on the thread that starts it.
@@ -35,12 +34,17 @@ pub(crate) struct Seed {
     pub(crate) cpu: Option<usize>,
     pub(crate) spin: Spin,
     pub(crate) ring: RingConfig,
-    pub(crate) shared: Arc<Shared>,
     pub(crate) router: Arc<Router>,
+    pub(crate) ends: Ends,
     pub(crate) counters: Arc<ShardCounters>,
-    pub(crate) outgoing: Vec<Option<spsc::Producer<Envelope>>>,
-    pub(crate) incoming: Vec<Option<spsc::Consumer<Envelope>>>,
-    pub(crate) door: Door,
+    pub(crate) watch: Arc<Watch>,
+    pub(crate) stall_nanos: u64,
+    pub(crate) conns: Arc<conns::Shared>,
+    /// The hub's, and the first epoch of this run.
+    pub(crate) push: HubConfig,
+    pub(crate) epoch: u64,
+    /// Makes the services, on this thread.
+    pub(crate) services: MakeServices,
     /// A listening socket per listener.
     pub(crate) sockets: Vec<OwnedFd>,
     /// What the rings of all shards need of locked memory: the error of one that gets none.
@@ -48,6 +52,9 @@ pub(crate) struct Seed {
     /// How the start went: the first report of a shard counts, and each makes one, whatever happens to it.
     pub(crate) report: flume::Sender<Report>,
 }
+
+/// Makes, for each listener, the service of each of its protocols.
+pub(crate) type MakeServices = Box<dyn FnOnce() -> Vec<Vec<Box<dyn Service>>> + Send>;
 
 /// How the start of one shard went.
 #[derive(Debug)]
@@ -86,18 +93,18 @@ impl Seed {
     async fn live(self) {
         let (id, spin, report) = (self.id, self.spin, self.report.clone());
         // Services are made in here, by the application.
-        let grown = catch_unwind(AssertUnwindSafe(|| self.grow())).unwrap_or_else(|panic| {
+        let built = catch_unwind(AssertUnwindSafe(|| self.build())).unwrap_or_else(|panic| {
             Err(StartError::Shard { shard: id, error: executor::from_panic(&*panic) })
         });
-        match grown {
+        match built {
             Ok(shard) => {
-                current::set(Some(Rc::clone(&shard)));
+                current::set(Some(Rc::clone(&shard.reactor)));
                 // Whoever started us may be gone; then we are told to stop soon.
                 let _ = report.send(Report::Runs);
                 drop(report);
                 shard.pump(spin).await;
                 current::set(None);
-                shard.wither();
+                shard.shut_down();
             }
             Err(error) => {
                 tracing::debug!(shard = id, %error, "cannot start");
@@ -106,7 +113,7 @@ impl Seed {
         }
     }
 
-    fn grow(self) -> Result<Rc<Shard>, StartError> {
+    fn build(self) -> Result<Rc<Shard>, StartError> {
         if let Some(cpu) = self.cpu {
             if cpu::pin_current_thread(cpu) {
                 let _ = self.counters.cpu.set(cpu);
@@ -131,59 +138,19 @@ impl Seed {
             );
         }
         self.router.peer(self.id).set_waker(ring.waker());
-        let now = Time::from_nanos(clock::now_nanos());
         let slots = NonZero::new(self.ring.slots).unwrap_or(NonZero::<u32>::MIN);
-        let listeners = self.shared.listeners.len();
-        let (config, shards) = (self.shared.config.push.clone(), self.router.shards() as u16);
-        let hub = Hub::new(config, self.id, shards, self.shared.epoch);
-        let states = |listener: &ListenerShared| {
-            listener.protocols.iter().map(|(protocol, _)| protocol.shard_state(self.id)).collect()
-        };
-        let protocol_states = self.shared.listeners.iter().map(states).collect();
-        let shard = Rc::new(Shard {
-            id: self.id,
-            router: self.router,
-            counters: self.counters,
-            now: Cell::new(now),
-            ring: RefCell::new(ring),
-            timers: RefCell::new(TimerWheel::new(now)),
-            tasks: super::Tasks::default(),
-            labels: Labels::default(),
-            table: RefCell::new(Table::new(slots)),
-            members: RefCell::new((0..listeners).map(|_| Members::default()).collect()),
-            services: OnceCell::new(),
-            protocol_states,
-            periodics: RefCell::default(),
-            push: Push::new(hub),
-            dirty: RefCell::default(),
-            just_sent: RefCell::default(),
-            cutting: RefCell::default(),
-            moving: RefCell::default(),
-            ended: RefCell::default(),
-            unidentified: RefCell::default(),
-            closed: RefCell::default(),
-            local_connections: Locals::default(),
-            locals: RefCell::default(),
-            deferred: RefCell::default(),
-            local: RefCell::default(),
-            outgoing: RefCell::new(self.outgoing),
-            incoming: RefCell::new(self.incoming),
-            door: self.door,
-            to_wake: RefCell::default(),
-            spares: Spares::default(),
-            limits: RefCell::default(),
-            scratch: Cell::default(),
-            handling: Cell::default(),
-            accept_delay: Cell::new(ACCEPT_DELAY_MIN),
-            draining: Cell::new(false),
-            drain_deadline: Cell::new(None),
-            notices: RefCell::default(),
-            shared: self.shared,
-        });
-        shard.make_services();
-        shard.read_limits();
+        let port = Port::new(self.id, self.router, self.ends, Arc::clone(&self.counters));
+        let reactor = Rc::new(Reactor::new(port, ring, self.counters));
+        let conns = Conns::new(Rc::clone(&reactor), self.conns, slots);
+        let push = Push::new(Rc::clone(&reactor), Rc::clone(&conns), self.push, self.epoch);
+        let (watch, stall_nanos) = (self.watch, self.stall_nanos);
+        let shard = Rc::new(Shard { reactor, conns, push, watch, stall_nanos });
+        shard.conns.set_services((self.services)());
+        shard.reactor.add_part(Rc::clone(&shard) as _);
+        shard.reactor.add_part(Rc::clone(&shard.conns) as _);
+        shard.reactor.add_part(Rc::clone(&shard.push) as _);
         for socket in self.sockets {
-            shard.ring.borrow_mut().listen(socket);
+            shard.reactor.ring.borrow_mut().listen(socket);
         }
         Ok(shard)
     }
@@ -198,26 +165,9 @@ fn from_executor(shard: u16, memory: MemlockError, error: &io::Error) -> StartEr
 }
 
 impl Shard {
-    fn make_services(&self) {
-        let server = ServerHandle::new(Arc::clone(&self.shared), Arc::clone(&self.router));
-        let of_listener = self
-            .shared
-            .listeners
-            .iter()
-            .map(|listener| listener.protocols.iter().map(|(_, factory)| factory(&server)).collect());
-        let made = self.services.set(of_listener.collect());
-        debug_assert!(made.is_ok(), "services are made once");
-    }
-
     /// The pump has ended: what still waits in the queues is let go.
-    fn wither(&self) {
-        self.log_all_left_out();
-        while self.door.envelopes.try_recv().is_ok() || self.door.answers.try_recv().is_ok() {}
-        self.local.take();
-        self.push.wither();
-        let locals = self.locals.take();
-        drop(locals);
-        self.incoming.take();
-        self.outgoing.take();
+    fn shut_down(&self) {
+        self.push.shut_down();
+        self.reactor.shut_down();
     }
 }

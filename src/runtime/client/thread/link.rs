@@ -21,7 +21,7 @@ use shardcast_proto::{
 
 use crate::{
     client::{BOUNDS, OPTIONS},
-    link::outbound::made_limits,
+    conns::made_limits,
     transport,
 };
 

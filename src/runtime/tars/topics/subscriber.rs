@@ -18,7 +18,7 @@ use super::{
     inbox::{Inbox, Incoming},
 };
 use crate::{
-    shard::current,
+    mesh::port,
     tars::{Client, ClientEvent, ConnectError},
 };
 
@@ -114,7 +114,7 @@ impl TopicClient {
     /// # Panics
     /// On a thread that is a shard: it must not wait. Use [`recv_async`](Self::recv_async) there.
     pub fn recv(&mut self, patience: Duration) -> Option<TopicEvent> {
-        assert!(current::with(|_| ()).is_none(), "a shard must not wait: use TopicClient::recv_async");
+        assert!(!port::is_shard(), "a shard must not wait: use TopicClient::recv_async");
         let deadline = Instant::now() + patience;
         loop {
             let is_timed = self.send();

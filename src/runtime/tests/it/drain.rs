@@ -172,7 +172,8 @@ fn a_handle_to_a_server_that_has_ended_is_harmless() {
     let peer = Peer::connect(address);
     let connection = recorder.connection_of(&peer);
     let handle = server.handle();
-    let periodic = handle.push_every("push", Duration::from_secs(60), frame(0, b"hello")).expect("it exists");
+    let periodic = handle.push_every("push", Duration::from_secs(60), "hello").expect("it exists");
+    let periodic = periodic.wait().expect("the server runs").expect("there is room for one");
     server.drain(PATIENCE).expect("the shards end well");
 
     let began = Instant::now();

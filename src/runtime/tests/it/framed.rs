@@ -70,8 +70,9 @@ fn a_periodic_push_reaches_everybody_until_it_is_stopped() {
     let (server, address) = serve(config(), &recorder);
     let mut peers: Vec<_> = (0..8).map(|_| Peer::connect(address)).collect();
     eventually(PATIENCE, || recorder.open().len() == peers.len());
-    let push = server.handle().push_every("push", Duration::from_millis(10), frame(0, b"hello world"));
-    let push = push.expect("the listener exists");
+    let push = server.handle().push_every("push", Duration::from_millis(10), "hello world");
+    let push = push.expect("the listener exists").wait().expect("the server runs");
+    let push = push.expect("there is room for one");
     for peer in &mut peers {
         for _ in 0..5 {
             assert_eq!(peer.read_frame(), (0, b"hello world".to_vec()));
@@ -98,7 +99,7 @@ fn a_push_to_nobody_and_a_push_without_an_interval_are_errors() {
     let (server, _) = serve(config(), &Recorder::default());
     let handle = server.handle();
     let unknown = || "nobody".to_owned();
-    let push_every = |name, interval| handle.push_every(name, interval, frame(0, b"lost")).err();
+    let push_every = |name, interval| handle.push_every(name, interval, "lost").err();
     assert_eq!(
         push_every("nobody", Duration::from_secs(1)),
         Some(PushEveryError::UnknownListener(unknown()))

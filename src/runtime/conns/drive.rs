@@ -8,15 +8,15 @@ use shardcast_proto::{
     connection::{Action, Advance, CloseReason, Outcome, State},
 };
 
-use super::{Conn, Role, table::Table};
+use super::{Conn, Conns, Role, table::Table};
 use crate::{
     ConnId, Connection, Failure, Reply, Request,
-    service::{Scratch, Service, Written},
-    shard::{Handling, Notice, Shard},
+    reactor::Notice,
+    service::{Handling, Scratch, Service, Written},
     transport::End,
 };
 
-impl Shard {
+impl Conns {
     /// Does something to a connection, if it still exists, and then what comes of that.
     pub(crate) fn with_conn<R>(&self, id: ConnId, f: impl FnOnce(&mut Conn) -> R) -> Option<R> {
         self.with(|table| table.get(id), f)
@@ -48,7 +48,7 @@ impl Shard {
 
     pub(crate) fn on_received(&self, slot: u32, data: Filled) {
         self.with_slot(slot, |conn| self.take_bytes(conn, data.bytes()));
-        self.ring.borrow_mut().recycle(data);
+        self.reactor.ring.borrow_mut().recycle(data);
     }
 
     fn take_bytes(&self, conn: &mut Conn, bytes: &[u8]) {
@@ -103,7 +103,7 @@ impl Shard {
         };
         let service = self.service(listener, protocol.into());
         let scratch = self.scratch.take();
-        let mut application = Application { shard: self, listener, service, connection: handle, scratch };
+        let mut application = Application { conns: self, listener, service, connection: handle, scratch };
         self.runs(Some(listener));
         loop {
             let outcome = match input.advance() {
@@ -127,7 +127,7 @@ impl Shard {
         self.count_drops(conn);
         self.settle_end(conn);
         let reads = conn.moving.is_none() && conn.core.wants_input();
-        conn.transport.read(reads, &self.ring);
+        conn.transport.read(reads, &self.reactor.ring);
         self.queue_changed(conn);
         // While it is open, a deadline moves forward only where that is seen to: in a pass, and when something is sent.
         if !conn.core.is_open() {
@@ -159,8 +159,8 @@ impl Shard {
 
     fn handler_panicked(&self, conn: &mut Conn) {
         self.counters.panics.add(1);
-        if self.may_log(Notice::Panic) {
-            tracing::error!(shard = self.id, connection = %conn.handle.id(), "a handler panicked");
+        if self.reactor.may_log(Notice::Panic) {
+            tracing::error!(shard = self.reactor.id, connection = %conn.handle.id(), "a handler panicked");
         }
         let now = self.now();
         match self.handling.take() {
@@ -189,7 +189,7 @@ impl Shard {
 
 /// Who gets the events of an accepted connection.
 struct Application<'a> {
-    shard: &'a Shard,
+    conns: &'a Conns,
     listener: u32,
     service: &'a dyn Service,
     connection: &'a Connection,
@@ -202,17 +202,25 @@ impl Application<'_> {
     fn take(&mut self, event: Event<'_>) -> Outcome<'_> {
         match event {
             Event::Request(request) => self.ask_service(request),
-            event => self.shard.ask_hub(self.listener, self.connection, event),
+            event => {
+                let topics = self.conns.topics();
+                topics.map_or(Outcome::Nothing, |it| it.event(self.listener, self.connection, event))
+            }
         }
     }
 
     #[inline]
     fn ask_service(&mut self, request: Request<'_>) -> Outcome<'_> {
         let (id, expects_answer) = (request.id, request.expects_answer);
-        let mut reply = Reply::new(self.connection, &request, &mut self.scratch);
-        self.shard.handling.set(Some(Handling { id, expects_answer, responders: 0 }));
+        let mut reply = Reply::new(
+            self.connection,
+            &request,
+            &mut self.scratch,
+            &self.conns.spares,
+            &self.conns.handling,
+        );
         self.service.request(self.connection, request, &mut reply);
-        self.shard.handling.set(None);
+        self.conns.handling.set(None);
         let Scratch { head, body, written } = &self.scratch;
         match written {
             Written::Later(requests) => Outcome::InProgress(*requests),

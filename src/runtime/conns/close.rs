@@ -4,14 +4,11 @@ use std::rc::Rc;
 
 use shardcast_proto::connection::{CloseReason, Cut, State};
 
-use super::{Conn, Role, outbound::Owner};
-use crate::{
-    ConnId, Connection,
-    shard::{Notice, Shard},
-};
+use super::{Conn, Conns, Role, outbound::Owner};
+use crate::{ConnId, Connection, reactor::Notice};
 
 /// Which application a connection that ended had.
-pub(crate) enum Ended {
+pub(super) enum Ended {
     Service { listener: u32, protocol: u8, connection: Connection },
     Owner { owner: Rc<dyn Owner>, connection: Connection },
 }
@@ -24,7 +21,7 @@ impl Ended {
     }
 }
 
-impl Shard {
+impl Conns {
     /// Ends the connection with this id, if it still exists.
     pub(crate) fn close(&self, id: ConnId, why: CloseReason) {
         self.with_conn(id, |conn| match why {
@@ -58,17 +55,33 @@ impl Shard {
     }
 
     /// Ends a connection once its requests are answered, because the server stops.
-    pub(crate) fn drain_connection(&self, id: ConnId) {
+    fn drain_connection(&self, id: ConnId) {
         self.with_conn(id, |conn| {
             conn.core.drain(&conn.limits, self.now());
         });
+    }
+
+    /// Ends all of them: as [`CloseReason::Drained`] once their requests are answered.
+    pub(crate) fn close_all(&self, why: CloseReason) {
+        let ids: Vec<_> = {
+            let mut table = self.table.borrow_mut();
+            let describe = |conn: &mut Conn| (conn.handle.id(), conn.core.is_open(), conn.moving.is_some());
+            (0..table.slots()).filter_map(|slot| table.slot(slot).map(describe)).collect()
+        };
+        for (id, is_open, is_moving) in ids {
+            match why {
+                CloseReason::Drained if is_moving => {}
+                CloseReason::Drained if is_open => self.drain_connection(id),
+                _ => self.close(id, why),
+            }
+        }
     }
 
     /// A connection has ended for its application: counts that, and leaves word for [`report_ended`].
     ///
     /// [`report_ended`]: Self::report_ended
     pub(super) fn ended(&self, conn: &mut Conn, why: CloseReason) {
-        if let Some(deadline) = self.drain_deadline.get() {
+        if let Some(deadline) = self.reactor.drain_deadline() {
             // A drain gives a slow reader all the time that there is.
             conn.core.flush_until(deadline);
         }
@@ -78,7 +91,7 @@ impl Shard {
             self.log_slow_consumer(conn);
         }
         self.remember_closed(conn, why);
-        self.tasks.end_of(conn.slot());
+        self.reactor.tasks.end_of(conn.slot());
         conn.moving = None;
         let ended = match &conn.role {
             Role::Accepted { listener, protocol } => {
@@ -93,7 +106,9 @@ impl Shard {
                 }
                 protocol.map(|protocol| {
                     self.members.borrow_mut()[*listener as usize].remove(conn.slot());
-                    self.push.left(conn.slot());
+                    if let Some(topics) = self.topics() {
+                        topics.left(conn.slot());
+                    }
                     Ended::Service { listener: *listener, protocol, connection: conn.handle.clone() }
                 })
             }
@@ -114,14 +129,14 @@ impl Shard {
 
     /// An operator must learn of it without asking: which bound it was shows in the numbers.
     fn log_slow_consumer(&self, conn: &Conn) {
-        if !self.may_log(Notice::SlowConsumer) {
+        if !self.reactor.may_log(Notice::SlowConsumer) {
             return;
         }
         let listener = conn.listener().map(|listener| self.shared.listeners[listener].name.as_str());
         let (outbox, bounds) = (conn.core.outbox(), &conn.limits.outbox);
         let oldest = outbox.oldest().map(|oldest| self.now() - oldest).unwrap_or_default();
         tracing::warn!(
-            shard = self.id,
+            shard = self.reactor.id,
             connection = %conn.handle.id(),
             peer = %conn.handle.peer(),
             listener,
@@ -141,7 +156,7 @@ impl Shard {
             let next = self.ended.borrow_mut().pop();
             let Some((ended, why)) = next else { return };
             let id = ended.id();
-            self.contain("a handler of a connection that ended", || match ended {
+            self.reactor.contain("a handler of a connection that ended", || match ended {
                 Ended::Service { listener, protocol, connection } => {
                     self.runs(Some(listener));
                     self.service(listener, protocol.into()).closed(&connection, why);
@@ -149,7 +164,7 @@ impl Shard {
                 }
                 Ended::Owner { owner, .. } => owner.closed(why, self.now()),
             });
-            self.contain("the end of a connection", || self.local_connections.ended(id, why));
+            self.reactor.contain("the end of a connection", || self.locals.ended(id, why));
         }
     }
 
@@ -182,9 +197,9 @@ impl Shard {
         let undelivered = (u128::from(bytes) * messages).div_ceil(total.max(1).into());
         let messages = u64::try_from(undelivered).unwrap_or(u64::MAX);
         self.remember_undelivered(conn.handle.id(), messages, bytes);
-        if self.may_log(Notice::Undelivered) {
+        if self.reactor.may_log(Notice::Undelivered) {
             tracing::warn!(
-                shard = self.id,
+                shard = self.reactor.id,
                 connection = %conn.handle.id(),
                 peer = %conn.handle.peer(),
                 messages,
@@ -195,9 +210,10 @@ impl Shard {
     }
 
     /// Frees the slot of a connection that was cut, once the ring is done with it.
-    pub(crate) fn release_if_idle(&self, slot: u32) {
+    pub(super) fn release_if_idle(&self, slot: u32) {
         let mut table = self.table.borrow_mut();
-        let is_over = |conn: &mut Conn| conn.core.state() == State::Cut && conn.transport.is_idle(&self.ring);
+        let is_over =
+            |conn: &mut Conn| conn.core.state() == State::Cut && conn.transport.is_idle(&self.reactor.ring);
         if !table.slot(slot).is_some_and(is_over) {
             return;
         }
@@ -207,7 +223,7 @@ impl Shard {
         if let Role::Accepted { .. } = conn.role {
             self.shared.admission.leave(conn.handle.peer().ip());
         }
-        drop(conn.transport.detach(&self.ring));
+        drop(conn.transport.detach(&self.reactor.ring));
     }
 
     /// The slots that were cut this turn.

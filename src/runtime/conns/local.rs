@@ -9,7 +9,8 @@ use std::{
     task::{Poll, Waker},
 };
 
-use crate::{CloseReason, ConnId, Connection, shard::current, task};
+use super::Conns;
+use crate::{CloseReason, ConnId, Connection, reactor::current::with_part, task};
 
 /// A connection as its own shard sees it: with state of the application's, and with its end and its room to be awaited.
 ///
@@ -41,7 +42,7 @@ pub struct LocalConnection {
 
 /// What a shard keeps for the connections whose application asked for it.
 #[derive(Debug, Default)]
-pub(crate) struct Locals {
+pub(super) struct Locals {
     by_id: RefCell<HashMap<ConnId, Rc<Local>>>,
     /// How many wakers wait for room.
     waiting: Cell<usize>,
@@ -104,7 +105,7 @@ impl LocalConnection {
                 return Poll::Ready(Ok(()));
             }
             if remember(&self.local.filling, cx.waker()) {
-                current::with(|shard| shard.local_connections.expect_room());
+                with_part(|conns: &Rc<Conns>| conns.locals.expect_room());
             }
             Poll::Pending
         })
@@ -121,9 +122,9 @@ impl Connection {
     /// This connection as its own shard sees it; `None` on any other thread, and after its end (but not yet in
     /// [`Service::closed`](crate::Service::closed), if it was asked for before).
     pub fn local(&self) -> Option<LocalConnection> {
-        current::with(|shard| {
-            let is_here = shard.id == self.id().shard && self.is_of(&shard.router);
-            let local = is_here.then(|| shard.local_connections.of(self)).flatten()?;
+        with_part(|conns: &Rc<Conns>| {
+            let is_here = conns.reactor.id == self.id().shard && self.is_of(&conns.reactor.router);
+            let local = is_here.then(|| conns.locals.of(self)).flatten()?;
             Some(LocalConnection { connection: self.clone(), local })
         })
         .flatten()
@@ -144,7 +145,7 @@ impl Locals {
     }
 
     /// The application has been called about the end of a connection.
-    pub(crate) fn ended(&self, id: ConnId, why: CloseReason) {
+    pub(super) fn ended(&self, id: ConnId, why: CloseReason) {
         let ended = self.by_id.borrow_mut().remove(&id);
         if let Some(local) = ended {
             local.ended.set(Some(why));
@@ -158,7 +159,7 @@ impl Locals {
 
     /// Less waits for the peer of a connection than before.
     #[inline]
-    pub(crate) fn sent(&self, connection: &Connection) {
+    pub(super) fn sent(&self, connection: &Connection) {
         if self.waiting.get() > 0 && connection.has_room() {
             let local = self.by_id.borrow().get(&connection.id()).cloned();
             if let Some(local) = local {

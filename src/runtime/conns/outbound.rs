@@ -17,8 +17,8 @@ use shardcast_proto::{
     push::schedule::Pace,
 };
 
-use super::{Conn, Role};
-use crate::{ConnId, Connection, limits::ListenerLimits, shard::Shard};
+use super::{Conn, Conns, Role};
+use crate::{ConnId, Connection, limits::ListenerLimits};
 
 /// The owner of a connection that we make. All calls come from its shard's pump, while the connection is borrowed: it may
 /// only note what happened.
@@ -42,7 +42,7 @@ pub(crate) trait Owner {
     fn closed(&self, why: CloseReason, now: Time);
 }
 
-impl Shard {
+impl Conns {
     /// Starts to connect. `owner` learns the outcome.
     ///
     /// # Errors
@@ -54,22 +54,22 @@ impl Shard {
         bounds: OutboxBounds,
         owner: Rc<dyn Owner>,
     ) -> io::Result<ConnId> {
-        if self.draining.get() {
+        if self.reactor.is_draining() {
             // It would be one more to end, and nothing would end it.
             return Err(io::Error::other("the shard is stopping"));
         }
         let socket = socket::for_connecting(to, options)?;
         let mut table = self.table.borrow_mut();
         let (slot, generation) = table.vacant().ok_or_else(|| io::Error::other("no free slot"))?;
-        let id = ConnId { node: 0, shard: self.id, slot, generation };
+        let id = ConnId { node: 0, shard: self.reactor.id, slot, generation };
         // Its own, which never change; the idle time-out is the client's business.
         let limits = Arc::new(ListenerLimits::new(&bounds, Duration::ZERO));
-        let handle = Connection::new(id, to, limits, self.router.clone(), self.now());
+        let handle = Connection::new(id, to, limits, self.reactor.router.clone(), self.now());
         let core = connection::Connection::new(Side::Connecting, &Pace::NONE, self.now());
         let role = Role::Connecting { owner, is_open: false };
         let conn = Conn::new(handle, core, Rc::new(made_limits(bounds)), socket, role);
-        conn.transport.attach(&self.ring)?;
-        conn.transport.connect(&self.ring, to);
+        conn.transport.attach(&self.reactor.ring)?;
+        conn.transport.connect(&self.reactor.ring, to);
         table.insert(Box::new(conn));
         Ok(id)
     }
@@ -93,7 +93,7 @@ impl Shard {
         let session = owner.protocol().connect(&Opening {
             id: conn.handle.id(),
             peer: conn.handle.peer(),
-            shards: self.router.shards() as u16,
+            shards: self.reactor.router.shards() as u16,
             now: self.now(),
             wall: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
             state: owner.state(),

@@ -1,14 +1,10 @@
 //! From an accepted socket to a connection that a service knows: admission, first bytes, home.
 
 use std::{
-    collections::HashMap,
     io,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     os::fd::OwnedFd,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -18,58 +14,21 @@ use shardcast_proto::{
     connection::{self, CloseReason, State},
 };
 
-use super::{Conn, Role};
+use super::{Conn, Conns, Role};
 use crate::{
     ConnId, Connection,
     mesh::{Adopted, Envelope},
-    shard::{Notice, Shard, Timer},
+    reactor::{Notice, Timer},
 };
 
-/// Connections of the whole server, against its bounds. A lock, but only where connections come and go.
-#[derive(Debug, Default)]
-pub(crate) struct Admission {
-    total: AtomicUsize,
-    per_ip: Mutex<HashMap<IpAddr, usize>>,
-}
-
-impl Admission {
-    /// Lets one connection in, or says which bound refuses it.
-    pub(crate) fn enter(&self, ip: IpAddr, total_max: usize, per_ip_max: usize) -> Result<(), &'static str> {
-        if self.total.fetch_add(1, Ordering::Relaxed) >= total_max {
-            self.total.fetch_sub(1, Ordering::Relaxed);
-            return Err("connections-max");
-        }
-        // Counted even where there is no bound: one may be set while they are open.
-        let mut per_ip = self.per_ip.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = per_ip.entry(ip).or_default();
-        if per_ip_max > 0 && *count >= per_ip_max {
-            self.total.fetch_sub(1, Ordering::Relaxed);
-            return Err("per-ip-max");
-        }
-        *count += 1;
-        Ok(())
-    }
-
-    pub(crate) fn leave(&self, ip: IpAddr) {
-        self.total.fetch_sub(1, Ordering::Relaxed);
-        let mut per_ip = self.per_ip.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = per_ip.get_mut(&ip) {
-            *count -= 1;
-            if *count == 0 {
-                per_ip.remove(&ip);
-            }
-        }
-    }
-}
-
-impl Shard {
+impl Conns {
     pub(crate) fn on_accepted(&self, listener: u32, socket: OwnedFd) {
         self.accept_delay.set(ACCEPT_DELAY_MIN);
         // A peer that is gone already needs no answer.
         let Ok(peer) = socket::peer_address(&socket) else { return };
         let counters = &self.counters.listeners[listener as usize];
         let limits = &self.shared.limits;
-        let admitted = if self.draining.get() {
+        let admitted = if self.reactor.is_draining() {
             Err("draining")
         } else {
             self.shared.admission.enter(peer.ip(), limits.connections_max(), limits.connections_per_ip_max())
@@ -88,15 +47,15 @@ impl Shard {
         self.counters.listeners[listener as usize].count_rejection("descriptors");
         let delay = self.accept_delay.get();
         self.accept_delay.set((delay * 2).min(ACCEPT_DELAY_MAX));
-        if delay == ACCEPT_DELAY_MIN && self.may_log(Notice::CannotAccept) {
-            tracing::warn!(shard = self.id, %error, "cannot accept: raise RLIMIT_NOFILE or close connections");
+        if delay == ACCEPT_DELAY_MIN && self.reactor.may_log(Notice::CannotAccept) {
+            tracing::warn!(shard = self.reactor.id, %error, "cannot accept: raise RLIMIT_NOFILE or close connections");
         }
-        self.timers.borrow_mut().insert(self.now() + delay, Timer::ResumeAccept(listener));
+        self.reactor.timers.borrow_mut().insert(self.now() + delay, Timer::ResumeAccept(listener));
     }
 
     /// A connection comes home.
     pub(crate) fn adopt(&self, adopted: Adopted) {
-        if !self.draining.get() {
+        if !self.reactor.is_draining() {
             return self.admit(adopted);
         }
         self.counters.listeners[adopted.listener as usize].count_rejection("draining");
@@ -111,13 +70,14 @@ impl Shard {
         let Some((slot, generation)) = table.vacant() else {
             return self.refuse(socket, peer, listener);
         };
-        let id = ConnId { node: 0, shard: self.id, slot, generation };
+        let id = ConnId { node: 0, shard: self.reactor.id, slot, generation };
         let shared = &self.shared.listeners[listener as usize];
-        let handle = Connection::new(id, peer, Arc::clone(&shared.limits), self.router.clone(), self.now());
+        let handle =
+            Connection::new(id, peer, Arc::clone(&shared.limits), self.reactor.router.clone(), self.now());
         let core = connection::Connection::adopted(&shared.pace, opened, bytes, self.now());
         let role = Role::Accepted { listener, protocol: None };
         let conn = Conn::new(handle, core, self.limits(listener as usize), socket, role);
-        if conn.transport.attach(&self.ring).is_err() {
+        if conn.transport.attach(&self.reactor.ring).is_err() {
             return self.refuse(conn.transport.into_socket(), peer, listener);
         }
         table.insert(Box::new(conn));
@@ -142,9 +102,9 @@ impl Shard {
     }
 
     fn log_refusal(&self, listener: u32, peer: SocketAddr, reason: &str) {
-        if !self.draining.get() && self.may_log(Notice::ConnectionRefused) {
+        if !self.reactor.is_draining() && self.reactor.may_log(Notice::ConnectionRefused) {
             let listener = &self.shared.listeners[listener as usize].name;
-            tracing::warn!(shard = self.id, %listener, %peer, reason, "connection refused");
+            tracing::warn!(shard = self.reactor.id, %listener, %peer, reason, "connection refused");
         }
     }
 
@@ -153,7 +113,7 @@ impl Shard {
         let Role::Accepted { listener, .. } = conn.role else { return };
         let protocols = &self.shared.listeners[listener as usize].protocols;
         let first_bytes = conn.core.first_bytes();
-        for (index, (protocol, _)) in protocols.iter().enumerate() {
+        for (index, protocol) in protocols.iter().enumerate() {
             match protocol.sniff(first_bytes) {
                 Sniff::Match(home) => return self.go_home(conn, index, home),
                 // It comes before those behind it, which may take any bytes: they wait for it.
@@ -166,13 +126,13 @@ impl Shard {
     }
 
     fn go_home(&self, conn: &mut Conn, protocol: usize, home: Home) {
-        let shards = self.router.shards() as u64;
+        let shards = self.reactor.router.shards() as u64;
         let target = match home {
-            Home::Here => self.id,
+            Home::Here => self.reactor.id,
             Home::Shard(shard) => (u64::from(shard) % shards) as u16,
             Home::Key(key) => (key % shards) as u16,
         };
-        if target == self.id {
+        if target == self.reactor.id {
             return self.open(conn, protocol);
         }
         conn.moving = Some(target);
@@ -188,7 +148,7 @@ impl Shard {
         let session = self.protocol(listener, protocol).accept(&Opening {
             id: conn.handle.id(),
             peer: conn.handle.peer(),
-            shards: self.router.shards() as u16,
+            shards: self.reactor.router.shards() as u16,
             now: self.now(),
             wall: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
             state: &self.protocol_states[listener as usize][protocol],
@@ -196,8 +156,10 @@ impl Shard {
         conn.core.open(session, self.now());
         self.members.borrow_mut()[listener as usize].insert(conn.slot());
         self.counters.listeners[listener as usize].unidentified.sub(1);
-        if self.protocol(listener, protocol).subscribes_unasked() {
-            self.subscribe_unasked(listener, conn.slot());
+        if self.protocol(listener, protocol).subscribes_unasked()
+            && let Some(topics) = self.topics()
+        {
+            topics.subscribe_to_listener(listener, conn.slot());
         }
         self.runs(Some(listener));
         self.service(listener, protocol).opened(&conn.handle);
@@ -206,7 +168,7 @@ impl Shard {
     }
 
     pub(crate) fn protocol(&self, listener: u32, protocol: usize) -> &dyn Protocol {
-        &*self.shared.listeners[listener as usize].protocols[protocol].0
+        &*self.shared.listeners[listener as usize].protocols[protocol]
     }
 
     /// Sends connections that the ring has let go to their home. Those that find its queue full wait.
@@ -226,7 +188,7 @@ impl Shard {
         let mut table = self.table.borrow_mut();
         let Some(conn) = table.slot(slot) else { return true };
         let (Some(target), Some(listener)) = (conn.moving, conn.listener()) else { return true };
-        if !self.has_room_for(target) {
+        if !self.reactor.port.has_room_for(target) {
             return false;
         }
         let Some(conn) = table.remove(slot) else { return true };
@@ -242,15 +204,19 @@ impl Shard {
         let Conn { core, transport, .. } = *conn;
         let adopted = Adopted {
             // The ring is idle on this slot: that is what put it on the list.
-            socket: transport.detach(&self.ring),
+            socket: transport.detach(&self.reactor.ring),
             peer,
             listener: listener as u32,
             opened: core.opened(),
             bytes: core.into_first_bytes(),
         };
-        if self.post(target, Envelope::Adopt(Box::new(adopted))).is_err() {
+        if self.reactor.port.post(target, Envelope::Adopt(Box::new(adopted))).is_err() {
             // There was room above, and this shard is the only one that fills that queue.
-            tracing::error!(shard = self.id, target, "a connection was lost on its way to its home shard");
+            tracing::error!(
+                shard = self.reactor.id,
+                target,
+                "a connection was lost on its way to its home shard"
+            );
             self.shared.admission.leave(peer.ip());
         }
         true
@@ -258,7 +224,7 @@ impl Shard {
 
     /// Makes room among those that have not told what they are: the oldest goes.
     fn evict_unidentified(&self) {
-        let share = (self.shared.limits.unidentified_max() / self.router.shards()).max(1);
+        let share = (self.shared.limits.unidentified_max() / self.reactor.router.shards()).max(1);
         loop {
             let oldest = {
                 let mut waiting = self.unidentified.borrow_mut();
@@ -295,7 +261,7 @@ impl Shard {
 const SNIFF_BYTES_MAX: usize = 4096;
 
 /// Accepting that failed is tried again after this long, twice as long each time.
-pub(crate) const ACCEPT_DELAY_MIN: Duration = Duration::from_millis(10);
+pub(super) const ACCEPT_DELAY_MIN: Duration = Duration::from_millis(10);
 
 /// So that a server whose descriptors are free again recovers within a second.
 const ACCEPT_DELAY_MAX: Duration = Duration::from_millis(500);

@@ -19,8 +19,10 @@ use std::{
 use shardcast_os::{clock, park::Sleeper};
 use shardcast_proto::Time;
 
-use super::{counters::ShardCounters, label};
-use crate::LogLimit;
+use crate::{
+    LogLimit,
+    counters::{ShardCounters, label},
+};
 
 /// The detector of one server. One thread [runs](Self::run) it; shards [wake](Self::wake) it.
 pub(crate) struct Watch {

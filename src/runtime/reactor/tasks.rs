@@ -15,8 +15,8 @@ use std::{
 
 use shardcast_os::{executor, woken::Flag};
 
-use super::{Notice, Shard, current, label};
-use crate::{CloseReason, ConnId, Connection, mesh::Peer};
+use super::{Notice, Reactor, current};
+use crate::{CloseReason, ConnId, Connection, counters::label, mesh::Peer};
 
 /// The tasks alive on one shard.
 ///
@@ -155,15 +155,15 @@ impl Tasks {
     }
 
     /// A task that the executor is about to poll for the first time.
-    fn enter(&self, shard: &Shard) -> Arc<TaskWaker> {
+    fn enter(&self, reactor: &Reactor) -> Arc<TaskWaker> {
         let mut slots = self.slots.borrow_mut();
         let number = self.free.borrow_mut().pop().unwrap_or_else(|| {
             slots.push(None);
             u32::try_from(slots.len() - 1).expect("memory ends before numbers do")
         });
-        let home = shard.router.peer_to_keep(shard.id);
+        let home = reactor.router.peer_to_keep(reactor.id);
         home.woken.make_room(number);
-        let waker = Arc::new(TaskWaker { home, shard: shard.id, number, woken: Flag::raised() });
+        let waker = Arc::new(TaskWaker { home, shard: reactor.id, number, woken: Flag::raised() });
         slots[number as usize] = Some(Task {
             waker: Arc::clone(&waker),
             executor: None,
@@ -219,7 +219,7 @@ impl Wake for TaskWaker {
                 here.tasks.run(self);
             } else {
                 self.home.woken.insert(self.number);
-                here.wake_later(self.shard);
+                here.port.wake_later(self.shard);
             }
             true
         });
@@ -230,32 +230,32 @@ impl Wake for TaskWaker {
     }
 }
 
-/// Starts `future` on `shard`, and polls it at once. It is dropped when `owner`, a connection of this shard, ends. A panic
+/// Starts `future` on the shard of `reactor`, and polls it at once. It is dropped when `owner`, a connection of this shard, ends. A panic
 /// in it closes `closes`, if there is one, and nothing else.
 pub(crate) fn spawn(
-    shard: &Rc<Shard>,
+    reactor: &Rc<Reactor>,
     name: &str,
     owner: Option<ConnId>,
     closes: Option<Connection>,
     future: impl Future<Output = ()> + 'static,
 ) {
-    let waker = shard.tasks.enter(shard);
-    if let Some(owner) = owner.filter(|owner| owner.shard == shard.id) {
-        shard.tasks.link(waker.number, owner.slot);
+    let waker = reactor.tasks.enter(reactor);
+    if let Some(owner) = owner.filter(|owner| owner.shard == reactor.id) {
+        reactor.tasks.link(waker.number, owner.slot);
     }
-    shard.counters.tasks.set(shard.tasks.alive() as u64);
+    reactor.counters.tasks.set(reactor.tasks.alive() as u64);
     executor::spawn_local(Guarded {
-        shard: Rc::clone(shard),
+        reactor: Rc::clone(reactor),
         number: waker.number,
         waker: waker.into(),
-        label: shard.labels.number(name),
+        label: reactor.labels.number(name),
         connection: closes,
         future: Some(Box::pin(future)),
     });
 }
 
 struct Guarded {
-    shard: Rc<Shard>,
+    reactor: Rc<Reactor>,
     number: u32,
     waker: Waker,
     label: u32,
@@ -268,18 +268,18 @@ impl Future for Guarded {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        let ends = this.shard.tasks.begin_poll(this.number, cx.waker());
+        let ends = this.reactor.tasks.begin_poll(this.number, cx.waker());
         // A task may start another one, which is polled in here too.
-        let outer = this.shard.counters.run(this.label);
+        let outer = this.reactor.counters.run(this.label);
         let polled = catch_unwind(AssertUnwindSafe(|| this.poll_or_drop(ends)));
-        this.shard.counters.run(outer);
+        this.reactor.counters.run(outer);
         match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(())) => {}
             Err(_) => this.panicked(),
         }
-        this.shard.tasks.leave(this.number);
-        this.shard.counters.tasks.set(this.shard.tasks.alive() as u64);
+        this.reactor.tasks.leave(this.number);
+        this.reactor.counters.tasks.set(this.reactor.tasks.alive() as u64);
         Poll::Ready(())
     }
 }
@@ -298,9 +298,9 @@ impl Guarded {
     }
 
     fn panicked(&mut self) {
-        self.shard.counters.panics.add(1);
-        if self.shard.may_log(Notice::Panic) {
-            tracing::error!(shard = self.shard.id, task = label::name(self.label), "a task panicked");
+        self.reactor.counters.panics.add(1);
+        if self.reactor.may_log(Notice::Panic) {
+            tracing::error!(shard = self.reactor.id, task = label::name(self.label), "a task panicked");
         }
         if let Some(connection) = &self.connection {
             // Refused: the shard has more urgent trouble, and the peer its time-outs.

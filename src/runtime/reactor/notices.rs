@@ -4,7 +4,7 @@ use shardcast_proto::Time;
 
 use crate::LogLimit;
 
-use super::Shard;
+use super::{Reactor, current};
 
 /// The kinds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,7 +42,7 @@ impl Notice {
     }
 }
 
-impl Shard {
+impl Reactor {
     /// Whether a line of this kind may be logged now. Those that may not are counted, and the count is logged when
     /// the window of [`LogLimit`] is over.
     pub(crate) fn may_log(&self, notice: Notice) -> bool {
@@ -53,7 +53,9 @@ impl Shard {
         let due = limit.report_at().filter(|_| was_due.is_none());
         drop(notices);
         if let Some(due) = due {
-            self.call_at(due, move |shard| shard.log_left_out(notice, due));
+            self.call_at(due, move || {
+                current::with(|reactor| reactor.log_left_out(notice, due));
+            });
         }
         admitted
     }

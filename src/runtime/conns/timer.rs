@@ -1,14 +1,16 @@
 //! The one timer of a connection: set anew only when a deadline moves before it, so that a message costs none.
 
+use std::rc::Rc;
+
 use shardcast_proto::Time;
 
-use super::Conn;
+use super::{Conn, Conns};
 use crate::{
     ConnId,
-    shard::{Shard, Timer, timer::TimerKey},
+    reactor::{Timer, TimerKey, current},
 };
 
-impl Shard {
+impl Conns {
     /// Makes sure that the timer goes off by the earliest deadline.
     #[inline]
     pub(crate) fn arm_timer(&self, conn: &mut Conn) {
@@ -32,13 +34,13 @@ impl Shard {
             return;
         }
         self.cancel_timer(conn.timer);
-        let key = self.timers.borrow_mut().insert(deadline, Timer::Connection(conn.handle.id()));
+        let key = self.reactor.timers.borrow_mut().insert(deadline, Timer::Connection(conn.handle.id()));
         (conn.timer, conn.timer_at) = (key, deadline);
     }
 
     pub(super) fn cancel_timer(&self, timer: TimerKey) {
         if timer != TimerKey::NONE {
-            self.timers.borrow_mut().cancel(timer);
+            self.reactor.timers.borrow_mut().cancel(timer);
         }
     }
 
@@ -75,7 +77,9 @@ impl Shard {
         }
         if until < table.slots() {
             drop(table);
-            self.call_at(self.now(), move |shard| shard.apply_limits(until));
+            self.reactor.call_at(self.now(), move || {
+                current::with_part(|conns: &Rc<Self>| conns.apply_limits(until));
+            });
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use crate::shard::current;
+use super::port;
 
 /// The outcome of something that was asked of a shard, when it comes: awaited in a task, or waited for on an
 /// ordinary thread. Dropped, the outcome is not told; what was asked happens all the same.
@@ -25,7 +25,7 @@ impl<T> Reply<T> {
     }
 
     /// One that is known already.
-    pub(super) fn told(outcome: T) -> Self {
+    pub(crate) fn known(outcome: T) -> Self {
         let (answer, reply) = Self::new();
         // There is room for one, and this end is held below.
         let _ = answer.send(outcome);
@@ -40,7 +40,7 @@ impl<T> Reply<T> {
     /// # Panics
     /// On a thread that is a shard: it must not wait. Await it there.
     pub fn wait(self) -> Result<T, Ended> {
-        assert!(current::with(|_| ()).is_none(), "a shard must not wait: await it");
+        assert!(!port::is_shard(), "a shard must not wait: await it");
         futures_lite::future::block_on(self)
     }
 }

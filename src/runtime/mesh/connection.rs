@@ -12,12 +12,8 @@ use bytes::Bytes;
 use shardcast_os::clock;
 use shardcast_proto::{RequestId, Time, outbox::OutboxBounds};
 
-use crate::{
-    CloseReason, ConnId, OverflowPolicy, Sent,
-    limits::ListenerLimits,
-    mesh::{Answered, Envelope, Message, Router},
-    shard::current,
-};
+use super::{Answered, Envelope, Message, Router, port};
+use crate::{CloseReason, ConnId, OverflowPolicy, Sent, limits::ListenerLimits};
 
 /// A handle to one connection: cheap to clone, usable from any thread, kept as long as one likes.
 ///
@@ -158,15 +154,15 @@ impl Connection {
         let mut answered = Some(answered);
         // What was sent before goes first.
         let is_next = self.0.travelling_messages.load(Ordering::Relaxed) == 0;
-        current::with(|shard| {
-            if is_next && shard.id == here && self.is_of(&shard.router) {
-                answered = answered.take().and_then(|it| shard.answer_now(self.0.id, id, it).err());
+        port::with(|port| {
+            if is_next && port.id == here && self.is_of(&port.router) {
+                answered = answered.take().and_then(|it| port.answer_now(self.0.id, id, it).err());
             }
         });
         let Some(answered) = answered else { return Sent::Queued };
         let message = Message::Answer { id, answered };
         self.travels(message.len());
-        let envelope = Envelope::Deliver { to: self.clone(), message, posted: current::now() };
+        let envelope = Envelope::Deliver { to: self.clone(), message, posted: port::now() };
         self.0.router.post_answer(self.0.id.shard, envelope);
         Sent::Queued
     }
@@ -179,7 +175,7 @@ impl Connection {
             }
             return answer;
         }
-        let envelope = Envelope::Deliver { to: self.clone(), message, posted: current::now() };
+        let envelope = Envelope::Deliver { to: self.clone(), message, posted: port::now() };
         match self.0.router.post(self.0.id.shard, envelope) {
             Ok(()) => Sent::Queued,
             Err(_) => {
@@ -251,7 +247,7 @@ impl Connection {
     /// Under `Block`, waits for room; a shard never waits.
     fn wait_for_room(&self, len: usize) -> bool {
         let OverflowPolicy::Block(limit) = self.bounds().overflow else { return false };
-        if current::with(|_| ()).is_some() {
+        if port::is_shard() {
             return false;
         }
         let deadline = Instant::now() + limit;

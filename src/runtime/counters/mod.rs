@@ -1,12 +1,18 @@
 //! What a shard counts. Written by the shard alone, read by anybody at any time.
 
+pub(crate) mod label;
+pub(crate) mod latency;
+pub(crate) mod push;
+
 use std::sync::{
     OnceLock,
     atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
-use super::latency::Latency;
-use crate::{CloseReason, push::PushCounters};
+use latency::Latency;
+use push::PushCounters;
+
+use crate::CloseReason;
 
 /// A number with one writer: adding is a plain load and store, reading needs no lock.
 #[derive(Debug, Default)]
@@ -56,7 +62,7 @@ pub(crate) struct ShardCounters {
     pub(crate) push_latency: Latency,
     /// When the turn under way began, in nanoseconds of the process clock; 0 while the shard sleeps.
     pub(crate) turn_started: Counter,
-    /// What runs now, as [`label`](super::label) numbers it; changed by [`run`](Self::run).
+    /// What runs now, as [`label`](label) numbers it; changed by [`run`](Self::run).
     label: AtomicU32,
     /// Times that this has changed.
     steps: Counter,

@@ -13,7 +13,7 @@ pub enum Answer {
         /// Encoded result.
         body: Bytes,
     },
-    /// A result without a head, in a buffer that its shard uses again: see [`Reply::buffer`](super::Reply::buffer).
+    /// A result without a head, in a buffer that its shard uses again: see [`Reply::buffer`](crate::Reply::buffer).
     Buffer(Vec<u8>),
     /// There is no result.
     Failure(Failure),

@@ -6,7 +6,7 @@
 
 use shardcast_proto::Time;
 
-use super::counters::Counter;
+use super::Counter;
 use crate::stats::LatencyStats;
 
 /// What one shard has measured.

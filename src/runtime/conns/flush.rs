@@ -5,10 +5,10 @@ use std::io;
 use shardcast_os::ring::Payload;
 use shardcast_proto::connection::State;
 
-use super::{Conn, Role};
-use crate::{connection::policy_code, shard::Shard};
+use super::{Conn, Conns, Role};
+use crate::mesh::policy_code;
 
-impl Shard {
+impl Conns {
     /// Puts `conn` on the list of those to flush at the end of this turn.
     #[inline]
     pub(crate) fn mark_dirty(&self, conn: &mut Conn) {
@@ -52,7 +52,7 @@ impl Shard {
     fn flush_one(&self, conn: &mut Conn) {
         match conn.core.poll_transmit(&conn.limits, &self.spares, self.now()) {
             Some(parcel) => {
-                conn.transport.send(parcel, &self.ring);
+                conn.transport.send(parcel, &self.reactor.ring);
                 self.arm_for_send(conn);
             }
             // What waits for its rate limit has a deadline.
@@ -93,7 +93,7 @@ impl Shard {
     pub(super) fn publish_queue(&self, conn: &mut Conn) {
         let (bytes, messages) = (conn.core.outbox().bytes(), conn.core.outbox().messages());
         conn.handle.publish_waiting(conn.core.outbox().push_bytes(), conn.core.outbox().push_messages());
-        self.local_connections.sent(&conn.handle);
+        self.locals.sent(&conn.handle);
         let before = std::mem::replace(&mut conn.published, (bytes, messages));
         self.counters.queued_bytes.add((bytes as u64).wrapping_sub(before.0 as u64));
         self.counters.queued_messages.add((messages as u64).wrapping_sub(before.1 as u64));

@@ -1,0 +1,119 @@
+//! Messages from handles and tasks to single connections of this shard.
+
+use bytes::Bytes;
+use shardcast_proto::{
+    self as proto, Command, RequestId, Time,
+    connection::CloseReason,
+    outbox::{Pushed, Pushing},
+};
+
+use super::{Conn, Conns, Content, Frames};
+use crate::{
+    Answer, ConnId, Connection, Failure,
+    mesh::{AnswerNow, Answered, Message},
+};
+
+impl Conns {
+    /// A message that a handle sent.
+    pub(crate) fn deliver(&self, to: &Connection, message: Message, posted: Time) {
+        to.arrived(message.len());
+        let is_push = message.is_push();
+        let delivered = self.with_conn(to.id(), |conn| {
+            conn.core.is_open().then(|| match message {
+                Message::Raw { frame, key } => self.push_frame(conn, frame, key, posted),
+                Message::Push { body, key } => {
+                    match Frames::default().frame(self, conn, &Content::Push(&body)) {
+                        Some(frame) => self.push_frame(conn, frame, key, posted),
+                        None => self.count_drop(conn, "no-push"),
+                    }
+                }
+                Message::Answer { id, answered } => {
+                    self.guarded(conn, |conn| self.end_request(conn, id, answered));
+                }
+            })
+        });
+        if delivered.flatten().is_none() && is_push {
+            self.reactor.router.count_drop(to.id(), "closed");
+        }
+    }
+
+    /// Sees to this connection in the next turn: something is in the middle of its work now.
+    pub(crate) fn settle_later(&self, id: ConnId) {
+        self.unsettled.borrow_mut().push(id);
+    }
+
+    /// Sees to the connections that were left for this turn; true when there were any.
+    pub(crate) fn settle_unsettled(&self) -> bool {
+        if self.unsettled.borrow().is_empty() {
+            return false;
+        }
+        for id in self.unsettled.take() {
+            self.with_conn(id, |_| {});
+        }
+        true
+    }
+
+    fn end_request(&self, conn: &mut Conn, id: RequestId, answered: Answered) {
+        let (spares, now) = (&self.spares, self.now());
+        match answered {
+            Answered::With(Answer::Result { head, body }) => {
+                self.say(conn, Command::Respond { id, head: &head, body: &body });
+            }
+            Answered::With(Answer::Buffer(body)) => {
+                self.say(conn, Command::respond(id, &body));
+                spares.keep(body);
+            }
+            Answered::With(Answer::Failure(Failure { code, text })) => {
+                // A protocol without failures has nothing to say.
+                conn.core.say(
+                    Command::Fail { id, failure: proto::Failure { code, text: &text } },
+                    spares,
+                    now,
+                );
+            }
+            Answered::Never => _ = conn.core.say(Command::Forget { id }, spares, now),
+            Answered::Panicked => conn.core.handle_panic(id, &conn.limits, spares, now),
+            Answered::Silently => {}
+        }
+        conn.core.handle_request_ended(&conn.limits, now);
+    }
+
+    fn push_frame(&self, conn: &mut Conn, frame: Bytes, key: Option<u64>, posted: Time) {
+        let pushing = Pushing { frame, key, posted, expires: Time::NEVER };
+        let pushed = conn.core.push(pushing, &conn.limits, &self.spares, self.now());
+        if self.was_pushed(conn, pushed) {
+            conn.core.end(CloseReason::Slow, &conn.limits, self.now());
+        }
+    }
+
+    /// Sees to what a push has brought about; true when the connection is to be closed as slow.
+    #[inline]
+    pub(super) fn was_pushed(&self, conn: &mut Conn, pushed: Pushed) -> bool {
+        self.count_drops(conn);
+        if let Some(listener) = conn.listener()
+            && matches!(pushed, Pushed::Queued | Pushed::Blocked | Pushed::QueuedDroppingOldest(_))
+        {
+            self.counters.listeners[listener].push_queued.add(1);
+        }
+        if pushed == Pushed::Blocked {
+            self.arm_timer(conn);
+        }
+        self.queue_changed(conn);
+        pushed == Pushed::Disconnect
+    }
+}
+
+impl AnswerNow for Conns {
+    /// As [`deliver`](Conns::deliver) of an answer, if nothing is borrowed: that is so in a task. What comes of it
+    /// otherwise, such as reading on, waits for the next turn: the application is not called while it answers.
+    fn answer_now(&self, to: ConnId, id: RequestId, answered: Answered) -> Result<(), Answered> {
+        let Ok(mut table) = self.table.try_borrow_mut() else { return Err(answered) };
+        if let Some(conn) = table.get(to).filter(|conn| conn.core.is_open()) {
+            self.guarded(conn, |conn| self.end_request(conn, id, answered));
+            if conn.core.has_news() {
+                self.settle_later(to);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,293 @@
+//! Connections: from the socket that was accepted, or is to be connected, to the descriptor that is closed.
+//!
+//! What a connection is and does is decided by its core, `proto::connection`. Here is what drives it: bytes between ring
+//! and core, events to services and the hub, one timer, counters, and the way to another shard.
+//!
+//! What this deliberately is not: it knows the hub by the trait [`Topics`] only.
+
+mod accept;
+mod close;
+mod deliver;
+mod describe;
+mod drive;
+mod fan_out;
+mod flush;
+mod local;
+mod members;
+mod outbound;
+mod shared;
+mod table;
+mod timer;
+
+use std::{
+    any::Any,
+    cell::{Cell, OnceCell, RefCell},
+    collections::VecDeque,
+    num::NonZero,
+    os::fd::OwnedFd,
+    rc::{Rc, Weak},
+    sync::Arc,
+    time::Duration,
+};
+
+use shardcast_proto::{
+    Event, Time,
+    connection::{self, CloseReason, Limits, Outcome, Spares},
+};
+
+pub(crate) use fan_out::{Content, Frames, Outgoing};
+pub use local::LocalConnection;
+pub(crate) use outbound::{Owner, made_limits};
+pub(crate) use shared::{ListenerShared, Shared};
+
+use crate::{
+    ConnId, Connection,
+    counters::{ListenerCounters, ShardCounters, latency::JustSent},
+    mesh::AnswerNow,
+    reactor::{Reactor, TimerKey},
+    service::{Handling, Scratch, Service},
+    stats::ConnectionInfo,
+    transport::Tcp,
+};
+use accept::ACCEPT_DELAY_MIN;
+use close::Ended;
+use local::Locals;
+use members::Members;
+use table::Table;
+
+/// The connections of one shard.
+pub(crate) struct Conns {
+    pub(crate) reactor: Rc<Reactor>,
+    pub(crate) shared: Arc<Shared>,
+    counters: Arc<ShardCounters>,
+    topics: OnceCell<Weak<dyn Topics>>,
+
+    pub(crate) table: RefCell<Table>,
+    /// Open connections, per listener.
+    members: RefCell<Vec<Members>>,
+    /// Per listener, a service for each of its protocols.
+    services: OnceCell<Vec<Vec<Box<dyn Service>>>>,
+    /// Per listener, what each of its protocols keeps on this shard.
+    protocol_states: Vec<Vec<Rc<dyn Any>>>,
+    /// Per listener, the limits of its connections.
+    limits: RefCell<Vec<Rc<Limits>>>,
+
+    /// Connections with something to send.
+    dirty: RefCell<Vec<u32>>,
+    just_sent: RefCell<JustSent>,
+    /// Connections with something new that is seen to in the next turn.
+    unsettled: RefCell<Vec<ConnId>>,
+    /// Connections that were cut.
+    cutting: RefCell<Vec<u32>>,
+    /// Connections on their way to another shard.
+    moving: RefCell<Vec<u32>>,
+    /// Connections whose application is to be called about their end.
+    ended: RefCell<Vec<(Ended, CloseReason)>>,
+    /// Connections that have not shown what they speak, the oldest first; may hold ids that are stale.
+    unidentified: RefCell<VecDeque<ConnId>>,
+    /// The last ones that ended, and when.
+    closed: RefCell<VecDeque<(Time, ConnectionInfo)>>,
+    /// What is kept for the connections whose application asked for it.
+    locals: Locals,
+
+    /// Buffers to be used again.
+    pub(crate) spares: Spares,
+    scratch: Cell<Scratch>,
+    /// The request whose handler runs.
+    handling: Cell<Option<Handling>>,
+    accept_delay: Cell<Duration>,
+}
+
+/// What connections are subscribed to, and what they publish: the hub, as seen from here. It may only queue: a connection is
+/// borrowed while it is called.
+pub(crate) trait Topics {
+    /// This connection gets the messages of its listener's topic, without having asked.
+    fn subscribe_to_listener(&self, listener: u32, slot: u32);
+
+    /// A session has an event that is no request to its service.
+    fn event(&self, listener: u32, connection: &Connection, event: Event<'_>) -> Outcome<'static>;
+
+    /// The connection in this slot has ended.
+    fn left(&self, slot: u32);
+}
+
+/// One connection. Lives on one shard, in one slot of its table, which is its slot of the ring too.
+pub(crate) struct Conn {
+    pub(crate) handle: Connection,
+    pub(crate) core: connection::Connection,
+    /// Those of its listener, or its own if it was made; replaced when they change.
+    pub(crate) limits: Rc<Limits>,
+    transport: Tcp,
+    role: Role,
+    /// The shard that it is moving to, once the ring has let go.
+    moving: Option<u16>,
+    /// The one timer, if it is set.
+    timer: TimerKey,
+    /// When that goes off: never later than the earliest deadline; [`Time::NEVER`] while it is not set.
+    timer_at: Time,
+    /// It is in the list of connections to flush this turn.
+    dirty: bool,
+    /// Bytes and messages waiting, as last reported to handles and counters.
+    published: (usize, usize),
+}
+
+/// Who is at our end.
+enum Role {
+    /// A service, since the first bytes told which protocol of the listener it is.
+    Accepted { listener: u32, protocol: Option<u8> },
+    /// A client of ours.
+    Connecting { owner: Rc<dyn Owner>, is_open: bool },
+}
+
+impl Conns {
+    /// The table of a shard whose ring has so many slots.
+    pub(crate) fn new(reactor: Rc<Reactor>, shared: Arc<Shared>, slots: NonZero<u32>) -> Rc<Self> {
+        let states = |listener: &ListenerShared| {
+            listener.protocols.iter().map(|protocol| protocol.shard_state(reactor.id)).collect()
+        };
+        let conns = Rc::new(Self {
+            counters: Arc::clone(&reactor.counters),
+            topics: OnceCell::new(),
+            table: RefCell::new(Table::new(slots)),
+            members: RefCell::new(shared.listeners.iter().map(|_| Members::default()).collect()),
+            services: OnceCell::new(),
+            protocol_states: shared.listeners.iter().map(states).collect(),
+            limits: RefCell::default(),
+            dirty: RefCell::default(),
+            just_sent: RefCell::default(),
+            unsettled: RefCell::default(),
+            cutting: RefCell::default(),
+            moving: RefCell::default(),
+            ended: RefCell::default(),
+            unidentified: RefCell::default(),
+            closed: RefCell::default(),
+            locals: Locals::default(),
+            spares: Spares::default(),
+            scratch: Cell::default(),
+            handling: Cell::default(),
+            accept_delay: Cell::new(ACCEPT_DELAY_MIN),
+            shared,
+            reactor,
+        });
+        conns.read_limits();
+        let answers = Rc::downgrade(&conns) as Weak<dyn AnswerNow>;
+        conns.reactor.port.set_answers(answers);
+        conns
+    }
+
+    /// Who answers: for each listener, the service of each of its protocols.
+    pub(crate) fn set_services(&self, services: Vec<Vec<Box<dyn Service>>>) {
+        let set = self.services.set(services);
+        debug_assert!(set.is_ok(), "services are made once");
+    }
+
+    /// Who takes the events about topics.
+    pub(crate) fn set_topics(&self, topics: Weak<dyn Topics>) {
+        let set = self.topics.set(topics);
+        debug_assert!(set.is_ok(), "set once, at boot");
+    }
+
+    #[inline]
+    fn topics(&self) -> Option<Rc<dyn Topics>> {
+        self.topics.get().and_then(Weak::upgrade)
+    }
+
+    /// Time of this turn.
+    #[inline]
+    fn now(&self) -> Time {
+        self.reactor.now()
+    }
+
+    fn service(&self, listener: u32, protocol: usize) -> &dyn Service {
+        &*self.services.get().expect("set at boot, before anything is accepted")[listener as usize][protocol]
+    }
+
+    /// What is counted of `conn` and its like.
+    #[inline]
+    fn counters_of(&self, conn: &Conn) -> &ListenerCounters {
+        conn.listener().map_or(&self.counters.clients, |listener| &self.counters.listeners[listener])
+    }
+
+    /// The limits of the connections of a listener.
+    fn limits(&self, listener: usize) -> Rc<Limits> {
+        Rc::clone(&self.limits.borrow()[listener])
+    }
+
+    /// Reads the limits anew, which may have changed.
+    fn read_limits(&self) {
+        let of_listener = |it: &ListenerShared| Rc::new(self.shared.limits.of_connection(&it.limits));
+        self.limits.replace(self.shared.listeners.iter().map(of_listener).collect());
+    }
+
+    /// What runs from here on is the service of this listener, or the shard's own work: for the stall detector.
+    #[inline]
+    fn runs(&self, listener: Option<u32>) {
+        let label = listener.map_or(0, |listener| self.shared.listeners[listener as usize].label);
+        self.counters.run(label);
+    }
+
+    /// Whether the turn has left something to do.
+    pub(crate) fn has_input(&self) -> bool {
+        !self.dirty.borrow().is_empty()
+            || !self.ended.borrow().is_empty()
+            || !self.cutting.borrow().is_empty()
+            || !self.unsettled.borrow().is_empty()
+    }
+
+    /// Whether a connection waits for room on its way to another shard.
+    pub(crate) fn waits_for_room(&self) -> bool {
+        !self.moving.borrow().is_empty()
+    }
+
+    /// Whether there is no connection.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.table.borrow().len() == 0
+    }
+
+    /// A turn begins at `now`: what was sent in the one before is measured by that.
+    pub(crate) fn begin_turn(&self, now: Time) {
+        self.just_sent.borrow_mut().record(now, &self.counters.push_latency);
+    }
+}
+
+impl Conn {
+    fn new(
+        handle: Connection,
+        core: connection::Connection,
+        limits: Rc<Limits>,
+        socket: OwnedFd,
+        role: Role,
+    ) -> Self {
+        Self {
+            transport: Tcp::new(socket, handle.id().slot),
+            handle,
+            core,
+            limits,
+            role,
+            moving: None,
+            timer: TimerKey::NONE,
+            timer_at: Time::NEVER,
+            dirty: false,
+            published: (0, 0),
+        }
+    }
+
+    const fn listener(&self) -> Option<usize> {
+        match self.role {
+            Role::Accepted { listener, .. } => Some(listener as usize),
+            Role::Connecting { .. } => None,
+        }
+    }
+
+    /// Which of its listener's protocols it speaks, since that is known.
+    fn protocol(&self) -> Option<usize> {
+        match self.role {
+            Role::Accepted { protocol, .. } => protocol.map(usize::from),
+            Role::Connecting { .. } => None,
+        }
+    }
+
+    pub(crate) fn slot(&self) -> u32 {
+        self.handle.id().slot
+    }
+}

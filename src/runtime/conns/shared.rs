@@ -1,0 +1,75 @@
+//! What the connections of all shards have in common. Immutable, or atomic.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use shardcast_proto::{Protocol, TopicName, push::schedule::Pace};
+
+use crate::limits::{ListenerLimits, ServerLimits};
+
+pub(crate) struct Shared {
+    pub(crate) listeners: Vec<ListenerShared>,
+    pub(crate) limits: ServerLimits,
+    pub(super) admission: Admission,
+}
+
+pub(crate) struct ListenerShared {
+    pub(crate) name: String,
+    /// What its connections get without asking.
+    pub(crate) topic: TopicName,
+    /// What a stall of its service is reported under.
+    pub(crate) label: u32,
+    pub(crate) address: SocketAddr,
+    pub(crate) protocols: Vec<Arc<dyn Protocol>>,
+    pub(crate) limits: Arc<ListenerLimits>,
+    pub(crate) pace: Pace,
+}
+
+impl Shared {
+    pub(crate) fn new(listeners: Vec<ListenerShared>, limits: ServerLimits) -> Self {
+        Self { listeners, limits, admission: Admission::default() }
+    }
+}
+
+/// Connections of the whole server, against its bounds. A lock, but only where connections come and go.
+#[derive(Debug, Default)]
+pub(super) struct Admission {
+    total: AtomicUsize,
+    per_ip: Mutex<HashMap<IpAddr, usize>>,
+}
+
+impl Admission {
+    /// Lets one connection in, or says which bound refuses it.
+    pub(super) fn enter(&self, ip: IpAddr, total_max: usize, per_ip_max: usize) -> Result<(), &'static str> {
+        if self.total.fetch_add(1, Ordering::Relaxed) >= total_max {
+            self.total.fetch_sub(1, Ordering::Relaxed);
+            return Err("connections-max");
+        }
+        // Counted even where there is no bound: one may be set while they are open.
+        let mut per_ip = self.per_ip.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = per_ip.entry(ip).or_default();
+        if per_ip_max > 0 && *count >= per_ip_max {
+            self.total.fetch_sub(1, Ordering::Relaxed);
+            return Err("per-ip-max");
+        }
+        *count += 1;
+        Ok(())
+    }
+
+    pub(super) fn leave(&self, ip: IpAddr) {
+        self.total.fetch_sub(1, Ordering::Relaxed);
+        let mut per_ip = self.per_ip.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = per_ip.get_mut(&ip) {
+            *count -= 1;
+            if *count == 0 {
+                per_ip.remove(&ip);
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The mesh as one shard sees it: its ends of the queues, and the time of its turn.
+
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    collections::VecDeque,
+    rc::{Rc, Weak},
+    sync::Arc,
+};
+
+use shardcast_os::{clock, spsc};
+use shardcast_proto::{RequestId, Time};
+
+use super::{Answered, Door, Envelope, Router};
+use crate::{ConnId, counters::ShardCounters};
+
+/// The queues to and from one shard; made by [`mesh`](super::mesh), and sent to its thread.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    pub(super) outgoing: Vec<Option<spsc::Producer<Envelope>>>,
+    pub(super) incoming: Vec<Option<spsc::Consumer<Envelope>>>,
+    pub(super) door: Door,
+}
+
+/// Those queues in use, on the thread of their shard.
+pub(crate) struct Port {
+    pub(crate) id: u16,
+    pub(crate) router: Arc<Router>,
+    counters: Arc<ShardCounters>,
+    now: Cell<Time>,
+    /// Envelopes to this very shard.
+    local: RefCell<VecDeque<Envelope>>,
+    outgoing: RefCell<Vec<Option<spsc::Producer<Envelope>>>>,
+    incoming: RefCell<Vec<Option<spsc::Consumer<Envelope>>>>,
+    door: Door,
+    /// Shards that were sent something this turn.
+    to_wake: RefCell<Vec<u16>>,
+    answers: OnceCell<Weak<dyn AnswerNow>>,
+}
+
+/// Where answers to requests of this shard's connections go without a queue.
+pub(crate) trait AnswerNow {
+    /// Ends a request at once, or hands the answer back where something is in the middle of its work.
+    fn answer_now(&self, to: ConnId, id: RequestId, answered: Answered) -> Result<(), Answered>;
+}
+
+thread_local! {
+    static PORT: RefCell<Option<Rc<Port>>> = const { RefCell::new(None) };
+}
+
+/// Calls `f` with the port of this thread's shard; `None` on a thread that is no shard.
+pub(crate) fn with<R>(f: impl FnOnce(&Port) -> R) -> Option<R> {
+    // A thread that ends may still drop what asks here, after this value.
+    PORT.try_with(|port| port.borrow().as_deref().map(f)).ok().flatten()
+}
+
+/// Makes `port` that of this thread, or nothing.
+pub(crate) fn set(port: Option<Rc<Port>>) {
+    PORT.set(port);
+}
+
+/// Whether this thread is a shard.
+pub(crate) fn is_shard() -> bool {
+    with(|_| ()).is_some()
+}
+
+/// The time of this shard's turn; of the clock on a thread that is no shard.
+pub(crate) fn now() -> Time {
+    with(Port::now).unwrap_or_else(|| Time::from_nanos(clock::now_nanos()))
+}
+
+impl Port {
+    pub(crate) fn new(id: u16, router: Arc<Router>, ends: Ends, counters: Arc<ShardCounters>) -> Self {
+        Self {
+            id,
+            router,
+            counters,
+            now: Cell::new(Time::from_nanos(clock::now_nanos())),
+            local: RefCell::default(),
+            outgoing: RefCell::new(ends.outgoing),
+            incoming: RefCell::new(ends.incoming),
+            door: ends.door,
+            to_wake: RefCell::default(),
+            answers: OnceCell::new(),
+        }
+    }
+
+    /// Time of this turn.
+    #[inline]
+    pub(crate) fn now(&self) -> Time {
+        self.now.get()
+    }
+
+    pub(crate) fn set_now(&self, now: Time) {
+        self.now.set(now);
+    }
+
+    /// Who takes answers to requests of this shard.
+    pub(crate) fn set_answers(&self, answers: Weak<dyn AnswerNow>) {
+        let set = self.answers.set(answers);
+        debug_assert!(set.is_ok(), "set once, at boot");
+    }
+
+    pub(super) fn answer_now(&self, to: ConnId, id: RequestId, answered: Answered) -> Result<(), Answered> {
+        match self.answers.get().and_then(Weak::upgrade) {
+            Some(answers) => answers.answer_now(to, id, answered),
+            None => Err(answered),
+        }
+    }
+
+    /// Queues an envelope for `target`, or hands it back when that queue is full.
+    pub(crate) fn post(&self, target: u16, envelope: Envelope) -> Result<(), Envelope> {
+        if target == self.id {
+            let mut local = self.local.borrow_mut();
+            // Messages are bounded by their connections, answers by the requests in progress.
+            let is_bounded = matches!(envelope, Envelope::Deliver { .. });
+            if !is_bounded && local.len() >= self.router.capacity() {
+                self.counters.mesh_refused.add(1);
+                return Err(envelope);
+            }
+            local.push_back(envelope);
+            return Ok(());
+        }
+        let mut outgoing = self.outgoing.borrow_mut();
+        let Some(queue) = outgoing.get_mut(usize::from(target)).and_then(Option::as_mut) else {
+            return Err(envelope);
+        };
+        if let Err(envelope) = queue.push(envelope) {
+            self.counters.mesh_refused.add(1);
+            return Err(envelope);
+        }
+        drop(outgoing);
+        self.counters.mesh_sent.add(1);
+        self.wake_later(target);
+        Ok(())
+    }
+
+    /// Something was queued for `target`: it is woken at the end of this turn if it sleeps.
+    #[inline]
+    pub(crate) fn wake_later(&self, target: u16) {
+        let mut to_wake = self.to_wake.borrow_mut();
+        if !to_wake.contains(&target) {
+            to_wake.push(target);
+        }
+    }
+
+    /// Whether the queue to `target` would take one more.
+    pub(crate) fn has_room_for(&self, target: u16) -> bool {
+        let outgoing = self.outgoing.borrow();
+        let queue = outgoing.get(usize::from(target)).and_then(Option::as_ref);
+        queue.is_some_and(|queue| queue.len() < queue.capacity())
+    }
+
+    /// Takes what other shards, threads and this shard itself have queued; bounded, so that the ring gets its turn. True
+    /// when there was anything.
+    pub(crate) fn take(&self, take: impl Fn(Envelope)) -> bool {
+        let mut taken = 0;
+        let mut incoming = self.incoming.take();
+        for queue in incoming.iter_mut().flatten() {
+            for _ in 0..ENVELOPES_PER_TURN {
+                let Some(envelope) = queue.pop() else { break };
+                self.counters.mesh_received.add(1);
+                take(envelope);
+                taken += 1;
+            }
+        }
+        self.incoming.replace(incoming);
+        if self.router.peer(self.id).take_rung() {
+            for queue in [&self.door.envelopes, &self.door.answers] {
+                for index in 0.. {
+                    let Ok(envelope) = queue.try_recv() else { break };
+                    take(envelope);
+                    taken += 1;
+                    if index == ENVELOPES_PER_TURN {
+                        self.router.peer(self.id).ring_again();
+                        break;
+                    }
+                }
+            }
+        }
+        // Only those that are there now: what they cause comes in the next turn.
+        let local = self.local.borrow().len();
+        for _ in 0..local {
+            let Some(envelope) = self.local.borrow_mut().pop_front() else { break };
+            take(envelope);
+            taken += 1;
+        }
+        taken > 0
+    }
+
+    /// Wakes the sleeping ones among the shards that were sent something this turn.
+    pub(crate) fn wake_peers(&self) {
+        let mut to_wake = self.to_wake.borrow_mut();
+        for peer in to_wake.drain(..) {
+            self.router.peer(peer).wake();
+        }
+    }
+
+    /// Whether this shard has sent itself something.
+    pub(crate) fn has_local(&self) -> bool {
+        !self.local.borrow().is_empty()
+    }
+
+    /// Whether anything is to be taken, or another shard to be woken; asked after having said that this shard sleeps.
+    pub(crate) fn has_input(&self) -> bool {
+        self.has_local()
+            // A task may have sent something after this turn had woken its peers.
+            || !self.to_wake.borrow().is_empty()
+            || self.router.peer(self.id).is_rung()
+            || !self.router.peer(self.id).woken.is_empty()
+            || self.incoming.borrow_mut().iter_mut().flatten().any(|queue| !queue.is_empty())
+    }
+
+    /// The shard has ended: drops what still waits, and its ends of the queues.
+    pub(crate) fn shut_down(&self) {
+        while self.door.envelopes.try_recv().is_ok() || self.door.answers.try_recv().is_ok() {}
+        self.local.take();
+        self.incoming.take();
+        self.outgoing.take();
+    }
+}
+
+/// Envelopes taken from one queue in one turn.
+const ENVELOPES_PER_TURN: usize = 256;

@@ -1,0 +1,209 @@
+//! What one shard works with, whatever lives there: the ring, the time of the turn, timers, tasks, counters, and its port
+//! to the mesh.
+//!
+//! Nothing here is `Send`, and nothing on a message's path takes a lock. What this deliberately is not: it knows neither
+//! connections nor the hub; those stand on it, and the [shard](crate::shard) turns the crank of all three.
+
+pub(crate) mod current;
+mod notices;
+pub(crate) mod tasks;
+pub(crate) mod timer;
+
+use std::{
+    any::Any,
+    cell::{Cell, RefCell},
+    collections::{HashMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    sync::Arc,
+    task::Waker,
+};
+
+use shardcast_os::ring::Ring;
+use shardcast_proto::Time;
+
+pub(crate) use notices::Notice;
+pub(crate) use tasks::spawn;
+pub(crate) use timer::TimerKey;
+
+use crate::{
+    ConnId,
+    counters::{ShardCounters, label::Labels},
+    mesh::{Port, Router},
+};
+use notices::Notices;
+use tasks::Tasks;
+use timer::TimerWheel;
+
+/// The ground of a shard, as seen from its own thread.
+pub(crate) struct Reactor {
+    pub(crate) id: u16,
+    pub(crate) router: Arc<Router>,
+    pub(crate) port: Rc<Port>,
+    pub(crate) counters: Arc<ShardCounters>,
+    pub(crate) ring: RefCell<Ring>,
+    pub(crate) timers: RefCell<TimerWheel<Timer>>,
+    pub(crate) tasks: Tasks,
+    /// Of the kinds of task that were started here.
+    labels: Labels,
+    /// What stands on this, by its type: so that what is sent here finds it.
+    parts: RefCell<Vec<Rc<dyn Any>>>,
+    /// Things that live here by number, for whoever sends closures here.
+    locals: RefCell<HashMap<u64, Rc<dyn Any>>>,
+    /// What is to run in this turn once nothing is borrowed.
+    deferred: RefCell<VecDeque<Box<dyn FnOnce()>>>,
+    notices: RefCell<Notices>,
+    /// The shard was told to stop, and by when.
+    drain_deadline: Cell<Option<Time>>,
+}
+
+/// What a timer is for. The shard hands each to whom it belongs.
+pub(crate) enum Timer {
+    Connection(ConnId),
+    ResumeAccept(u32),
+    Hub,
+    Wake(Waker),
+    Call(Box<dyn FnOnce()>),
+}
+
+impl Reactor {
+    pub(crate) fn new(port: Port, ring: Ring, counters: Arc<ShardCounters>) -> Self {
+        Self {
+            id: port.id,
+            router: Arc::clone(&port.router),
+            timers: RefCell::new(TimerWheel::new(port.now())),
+            port: Rc::new(port),
+            counters,
+            ring: RefCell::new(ring),
+            tasks: Tasks::default(),
+            labels: Labels::default(),
+            parts: RefCell::default(),
+            locals: RefCell::default(),
+            deferred: RefCell::default(),
+            notices: RefCell::default(),
+            drain_deadline: Cell::new(None),
+        }
+    }
+
+    /// Time of this turn.
+    #[inline]
+    pub(crate) fn now(&self) -> Time {
+        self.port.now()
+    }
+
+    /// Adds something that stands on this, to be found by its type.
+    pub(crate) fn add_part(&self, part: Rc<dyn Any>) {
+        self.parts.borrow_mut().push(part);
+    }
+
+    /// The part of this type, from when it was added until the shard ends.
+    pub(crate) fn part<T: 'static>(&self) -> Option<Rc<T>> {
+        let parts = self.parts.borrow();
+        let part = parts.iter().find(|part| part.is::<T>()).cloned();
+        part.and_then(|part| part.downcast().ok())
+    }
+
+    /// Whether the shard was told to stop.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.drain_deadline.get().is_some()
+    }
+
+    /// When the connections of a shard that was told to stop are cut.
+    pub(crate) fn drain_deadline(&self) -> Option<Time> {
+        self.drain_deadline.get()
+    }
+
+    /// The shard is to have stopped by then; true when that is sooner than it was.
+    pub(crate) fn stop_by(&self, deadline: Time) -> bool {
+        let is_sooner = self.drain_deadline.get().is_none_or(|at| deadline < at);
+        if is_sooner {
+            self.drain_deadline.set(Some(deadline));
+        }
+        is_sooner
+    }
+
+    /// Calls `f` later in this turn, when nothing is borrowed.
+    pub(crate) fn defer(&self, f: impl FnOnce() + 'static) {
+        self.deferred.borrow_mut().push_back(Box::new(f));
+    }
+
+    pub(crate) fn run_deferred(&self) {
+        loop {
+            let f = self.deferred.borrow_mut().pop_front();
+            let Some(f) = f else { return };
+            self.contain("deferred work", f);
+        }
+    }
+
+    /// Runs `f`, which may call the application while nothing is borrowed, so that a panic ends nothing.
+    pub(crate) fn contain(&self, what: &str, f: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(f)).is_err() {
+            self.counters.run(0);
+            self.counters.panics.add(1);
+            if self.may_log(Notice::Panic) {
+                tracing::error!(shard = self.id, what, "panicked");
+            }
+        }
+    }
+
+    /// Keeps `thing` under `number` until it is removed or the shard ends.
+    pub(crate) fn keep_local(&self, number: u64, thing: Rc<dyn Any>) {
+        self.locals.borrow_mut().insert(number, thing);
+    }
+
+    pub(crate) fn remove_local(&self, number: u64) {
+        let removed = self.locals.borrow_mut().remove(&number);
+        drop(removed);
+    }
+
+    /// What was kept under `number`.
+    pub(crate) fn local<T: 'static>(&self, number: u64) -> Option<Rc<T>> {
+        let thing = self.locals.borrow().get(&number).cloned();
+        thing.and_then(|thing| thing.downcast().ok())
+    }
+
+    /// Calls `f` on this shard at `deadline`.
+    pub(crate) fn call_at(&self, deadline: Time, f: impl FnOnce() + 'static) {
+        self.timers.borrow_mut().insert(deadline, Timer::Call(Box::new(f)));
+    }
+
+    /// Wakes `waker` at `deadline`. `timer` is what this answered the last time, if it did: then it is moved to this
+    /// waker.
+    pub(crate) fn wake_at(&self, deadline: Time, waker: &Waker, timer: Option<TimerKey>) -> TimerKey {
+        // Wakers of others may run anything when they are made or dropped: not while the wheel is borrowed.
+        let is_set = |known: &mut Timer| matches!(known, Timer::Wake(known) if known.will_wake(waker));
+        if let Some(timer) = timer
+            && self.timers.borrow_mut().get_mut(timer).is_some_and(is_set)
+        {
+            return timer;
+        }
+        let waker = waker.clone();
+        let mut timers = self.timers.borrow_mut();
+        let before = match timer.and_then(|timer| timers.get_mut(timer)) {
+            Some(place) => std::mem::replace(place, Timer::Wake(waker)),
+            None => return timers.insert(deadline, Timer::Wake(waker)),
+        };
+        drop(timers);
+        drop(before);
+        timer.expect("found above")
+    }
+
+    /// Takes out a timer of [`wake_at`](Self::wake_at) that is not needed any more.
+    pub(crate) fn cancel_wake(&self, timer: TimerKey) {
+        let cancelled = self.timers.borrow_mut().cancel(timer);
+        drop(cancelled);
+    }
+
+    /// Whether something was left for this turn or a task is to be polled.
+    pub(crate) fn has_input(&self) -> bool {
+        !self.deferred.borrow().is_empty() || self.tasks.runnable() > 0 || self.port.has_input()
+    }
+
+    /// The shard has ended: lets go of what stands on this, and of what was sent to it.
+    pub(crate) fn shut_down(&self) {
+        self.log_all_left_out();
+        self.port.shut_down();
+        let (locals, parts) = (self.locals.take(), self.parts.take());
+        drop((locals, parts));
+    }
+}

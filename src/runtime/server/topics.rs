@@ -1,0 +1,74 @@
+//! Topics, as programs use them: from any thread, and from any shard.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use shardcast_proto::{Refusal, TopicError, TopicFilter, TopicName};
+
+use super::ServerHandle;
+use crate::{
+    PushEveryError,
+    mesh::Reply,
+    push::{self, PeriodicPush, Presence, PublishOptions, Publisher, SubscribeOptions, Subscription},
+};
+
+impl ServerHandle {
+    /// A publisher on the topic of this name.
+    ///
+    /// # Errors
+    /// The text is no topic's name.
+    pub fn publisher(&self, topic: &str) -> Result<Publisher, TopicError> {
+        let topic = TopicName::new(topic)?;
+        Ok(self.publisher_on(topic))
+    }
+
+    /// Publishes `body` on a topic: to all who subscribed to it on any shard, in whatever protocol. See
+    /// [`Publisher::publish`], which is faster for many.
+    ///
+    /// # Errors
+    /// [`Refusal::BadTopic`], [`Refusal::Busy`] with how much waits, or [`Refusal::Draining`].
+    pub fn publish(&self, topic: &str, body: impl Into<Bytes>) -> Result<(), Refusal> {
+        self.publisher(topic).map_err(|_| Refusal::BadTopic)?.publish(body)
+    }
+
+    /// Subscribes to a topic (`prices.gold`), or to all that begin alike (`prices.*`).
+    ///
+    /// The subscription lives on the shard that owns the topic, or on any for a prefix.
+    pub fn subscribe(&self, filter: &str, options: SubscribeOptions) -> Reply<Result<Subscription, Refusal>> {
+        let number = self.router.next_number();
+        let Ok(filter) = filter.parse::<TopicFilter>() else { return Reply::known(Err(Refusal::BadTopic)) };
+        let shard = match &filter {
+            TopicFilter::Exact(name) => name.owner(self.shards() as u16),
+            TopicFilter::Prefix(_) => self.router.place(number),
+        };
+        push::subscribe(&self.router, shard, number, filter, options)
+    }
+
+    /// Who is subscribed to a topic, by its name or by a prefix of it, on all shards.
+    pub fn presence(&self, topic: &str) -> Reply<Result<Presence, Refusal>> {
+        push::presence(&self.router, topic)
+    }
+
+    /// Publishes `body` on the topic of the listener called `name` each `interval`: to all its connections that are
+    /// subscribed to that without asking, and to whoever else is subscribed to it. See [`Publisher::publish_every`].
+    ///
+    /// # Errors
+    /// The server has no such listener, or `interval` is zero.
+    pub fn push_every(
+        &self,
+        name: &str,
+        interval: Duration,
+        body: impl Into<Bytes>,
+    ) -> Result<Reply<Result<PeriodicPush, Refusal>>, PushEveryError> {
+        let listener = self.listener(name).ok_or_else(|| PushEveryError::UnknownListener(name.to_owned()))?;
+        if interval.is_zero() {
+            return Err(PushEveryError::ZeroInterval);
+        }
+        let publisher = self.publisher_on(self.shared.conns.listeners[listener as usize].topic.clone());
+        Ok(publisher.publish_every(interval, body, PublishOptions::default()))
+    }
+
+    fn publisher_on(&self, topic: TopicName) -> Publisher {
+        Publisher::new(topic, Arc::clone(&self.router), self.shared.config.push.backlog_max)
+    }
+}
