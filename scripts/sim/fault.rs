@@ -58,10 +58,6 @@ pub(crate) enum Fault {
     ForgetTopicPace,
     /// Habit: delayed publications go at once.
     ForgetDelay,
-    /// Habit: fan-outs are not told that a subscription ended.
-    ForgetWithdrawal,
-    /// Habit: fan-outs are not told that a subscriber left.
-    ForgetLeave,
     /// Habit: more is put between two shards than there is room for.
     OverfillMesh,
     /// Habit: the timers of connections never go off.
@@ -70,7 +66,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 31] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::LoseMessage,
         Self::SwapMessages,
         Self::DoubleMessage,
@@ -98,8 +94,6 @@ impl Fault {
         Self::ForgetPace,
         Self::ForgetTopicPace,
         Self::ForgetDelay,
-        Self::ForgetWithdrawal,
-        Self::ForgetLeave,
         Self::OverfillMesh,
         Self::ForgetTimers,
     ];

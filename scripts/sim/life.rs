@@ -396,9 +396,6 @@ impl World {
         }
         let shard = &mut self.shards[usize::from(*shard)];
         shard.hub.leave(*who);
-        if !self.model.sabotage.is_habit(Fault::ForgetLeave) {
-            shard.fan_out.leave(*who);
-        }
         shard.subscribers[who.0 as usize] = None;
         connection.forget_subscriptions();
     }

@@ -16,7 +16,6 @@ use crate::{
     model::{Asker, Fate, Told},
     scenario::TOPICS,
     session::Ask,
-    shard::Shard,
     stream::Stream,
     world::{World, body, topic_name},
 };
@@ -175,11 +174,7 @@ impl World {
     }
 
     fn end_subscription(&mut self, peer: &mut Peer<'_>, filter: &TopicFilter) -> Result<(), Refusal> {
-        let Shard { hub, fan_out, .. } = &mut self.shards[usize::from(peer.shard)];
-        let ended = hub.unsubscribe(peer.who, filter);
-        if ended.is_ok() && !self.model.sabotage.is_habit(Fault::ForgetWithdrawal) {
-            fan_out.withdraw(peer.who, |topic| filter.matches(topic) && !hub.is_subscribed(peer.who, topic));
-        }
+        let ended = self.shards[usize::from(peer.shard)].hub.unsubscribe(peer.who, filter);
         let client = peer.client;
         let had = peer.account.standing(filter);
         let is_right = ended.is_ok() == had.is_some();
@@ -197,10 +192,8 @@ impl World {
     fn end_automatic(&mut self, peer: &mut Peer<'_>) {
         let Some(topic) = peer.automatic.take() else { return };
         let filter = TopicFilter::Exact(topic_name(topic));
-        let Shard { hub, fan_out, .. } = &mut self.shards[usize::from(peer.shard)];
         // It may have been refused.
-        let _ = hub.unsubscribe(peer.who, &filter);
-        fan_out.withdraw(peer.who, |topic| filter.matches(topic) && !hub.is_subscribed(peer.who, topic));
+        let _ = self.shards[usize::from(peer.shard)].hub.unsubscribe(peer.who, &filter);
         end_streams(peer.streams, &filter);
     }
 

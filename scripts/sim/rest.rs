@@ -35,8 +35,8 @@ impl World {
                 ("requests", gauges.requests, limits.requests_max),
                 ("history bytes", gauges.history_bytes, limits.history_total_bytes_max),
                 ("waiting", gauges.waiting, waits_max),
-                ("deliveries", shard.fan_out.waiting() as u64, self.scenario.fan_out.deliveries_max),
-                ("fan-out bytes", shard.fan_out.bytes() as u64, self.scenario.fan_out.bytes_max),
+                ("deliveries", gauges.deliveries, self.scenario.hub.fan_out.deliveries_max),
+                ("fan-out bytes", gauges.delivery_bytes, self.scenario.hub.fan_out.bytes_max),
                 ("door", shard.door.len() as u64, self.scenario.door_capacity),
             ] {
                 model.require(is <= most as u64, || {
@@ -82,11 +82,7 @@ impl World {
         let shards = self.shards.iter().all(|shard| {
             let hub = &shard.hub;
             let waits = hub.gauges().waiting + hub.gauges().backlog + hub.gauges().outgoing;
-            !hub.is_ready()
-                && !hub.is_stalled()
-                && waits == 0
-                && shard.fan_out.is_empty()
-                && shard.door.is_empty()
+            !hub.is_ready() && !hub.is_stalled() && waits == 0 && shard.door.is_empty()
         });
         let mut connections = self.clients.iter().filter_map(|it| it.connection.as_ref());
         shards && self.mesh.is_empty() && connections.all(Connection::is_quiet)
@@ -98,8 +94,7 @@ impl World {
         let connections = self.clients.iter().filter_map(|it| it.connection.as_ref());
         let next = of_hubs.chain(connections.filter_map(|it| it.timer)).min();
         let soon = self.now + Duration::from_micros(10);
-        let is_busy =
-            self.shards.iter().any(|it| it.hub.is_ready() || it.hub.is_stalled() || !it.fan_out.is_empty());
+        let is_busy = self.shards.iter().any(|it| it.hub.is_ready() || it.hub.is_stalled());
         self.now = match next {
             Some(next) if !is_busy && self.mesh.is_empty() && next > soon => next,
             _ => soon,
@@ -158,8 +153,8 @@ impl World {
         let (expired, topics_refused) = (sum(|it| it.expired), sum(|it| it.topics_refused));
         let delivered = sum(|it| it.delivered);
         let of_fan_out = self.shards.iter().map(|it| {
-            let counts = it.fan_out.counts();
-            it.handed + counts.expired + counts.left
+            let counts = it.hub.counters();
+            it.handed + counts.late + counts.left
         });
         let handed: u64 = of_fan_out.sum();
         let model = &mut self.model;

@@ -23,7 +23,6 @@ pub(crate) struct Scenario {
     pub(crate) mesh_capacity: usize,
     pub(crate) door_capacity: usize,
     pub(crate) hub: HubConfig,
-    pub(crate) fan_out: FanOutLimits,
     /// What may happen at all: so that runs differ by more than their luck.
     pub(crate) with_delays: bool,
     pub(crate) with_expiry: bool,
@@ -81,11 +80,11 @@ impl Scenario {
             presence_list_max: 100,
             admission: AdmissionLimits { delayed: bounds(random), paced: bounds(random), periodics_max: 2 },
             rules: rules(random),
-        };
-        let fan_out = FanOutLimits {
-            turn_cost_max: delivery_cost(0) * *random.pick(&[0, 1, 3, 10, 1000]),
-            deliveries_max: *random.pick(&[0, 4, 30, 1000]),
-            bytes_max: *random.pick(&[100, 5000]),
+            fan_out: FanOutLimits {
+                turn_cost_max: delivery_cost(0) * *random.pick(&[0, 1, 3, 10, 1000]),
+                deliveries_max: *random.pick(&[0, 4, 30, 1000]),
+                bytes_max: *random.pick(&[100, 5000]),
+            },
         };
         Self {
             shards: random.within(1..5) as u16,
@@ -94,7 +93,6 @@ impl Scenario {
             mesh_capacity: *random.pick(&[1, 2, 5, 64]),
             door_capacity: *random.pick(&[1, 4, 64]),
             hub,
-            fan_out,
             with_delays: random.chance(50),
             with_expiry: random.chance(50),
             with_periodics: random.chance(30),

@@ -1,14 +1,11 @@
-//! The shards, as a driver sees them: a hub and a fan-out each, the queues between them, and the door for those
-//! that are no shard.
+//! The shards, as a driver sees them: a hub each, the queues between them, and the door for those that are no shard.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use shardcast_proto::{
     Command, Message, Operation, Position, Recovery, Refusal, RequestId, Time, TopicFilter,
     connection::Spares,
-    push::{
-        Answer, Envelope, Hub, Outlet, Publication, Publish, Subscribed, Subscriber, Ticket, schedule::FanOut,
-    },
+    push::{Answer, Envelope, Hub, Outlet, Publication, Publish, Subscribed, Subscriber, Ticket},
 };
 
 use crate::{
@@ -25,7 +22,6 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Shard {
     pub(crate) hub: Hub,
-    pub(crate) fan_out: FanOut,
     /// Buffers of its connections.
     pub(crate) spares: Spares,
     /// Publications of threads.
@@ -47,7 +43,6 @@ impl Shard {
     pub(crate) fn new(scenario: &Scenario, number: u16) -> Self {
         Self {
             hub: Hub::new(scenario.hub.clone(), number, scenario.shards, EPOCH),
-            fan_out: FanOut::new(scenario.fan_out),
             spares: Spares::default(),
             door: VecDeque::new(),
             subscribers: Vec::new(),
@@ -133,7 +128,6 @@ pub(crate) struct Side<'a> {
     pub(crate) shard: u16,
     pub(crate) now: Time,
     pub(crate) mesh: &'a mut Mesh,
-    pub(crate) fan_out: &'a mut FanOut,
     pub(crate) room: Room<'a>,
     /// Newest position of each topic, wherever it is owned.
     pub(crate) heads: &'a [Position],
@@ -153,10 +147,8 @@ pub(crate) struct Room<'a> {
 }
 
 impl Outlet for Side<'_> {
-    fn deliver(&mut self, message: &Arc<Publication>, to: &[Subscriber]) {
-        let Self { fan_out, room, now, .. } = self;
-        room.model.seen(message);
-        fan_out.deliver(message, to, *now, &mut |message, (), to| room.hand(message, to, *now));
+    fn deliver(&mut self, message: &Arc<Publication>, (): &mut (), to: &[Subscriber]) {
+        self.room.hand(message, to, self.now);
     }
 
     fn recover(&mut self, message: &Arc<Publication>, to: Subscriber) {
@@ -188,10 +180,6 @@ impl Outlet for Side<'_> {
     }
 
     fn answer(&mut self, ticket: Ticket, answer: Answer) {
-        if matches!(answer, Answer::Subscribed(_)) {
-            let Self { fan_out, room, now, .. } = self;
-            fan_out.pass(*now, &mut |message, (), to| room.hand(message, to, *now));
-        }
         let model = &mut *self.room.model;
         model.trace.note("answer", &[self.shard.into(), ticket.0, ticket.1]);
         let asker = match &answer {

@@ -112,7 +112,6 @@ impl World {
     pub(crate) fn turn(&mut self, shard: u16) {
         self.model.trace.note("turn", &[shard.into(), self.now.as_nanos()]);
         let envelopes = self.random.within(0..5);
-        self.shards[usize::from(shard)].fan_out.begin_turn();
         for from in 0..self.scenario.shards {
             for _ in 0..envelopes {
                 let Some(envelope) = self.mesh.pop(from, shard) else { break };
@@ -126,8 +125,6 @@ impl World {
         self.with(shard, |hub, now, side| {
             hub.handle_timeout(now);
             hub.turn(now, side);
-            let Side { fan_out, room, .. } = side;
-            fan_out.work(now, &mut |message, (), to| room.hand(message, to, now));
         });
         self.note_heads();
         let slow = std::mem::take(&mut self.slow);
@@ -234,7 +231,7 @@ impl World {
         f: impl FnOnce(&mut shardcast_proto::push::Hub, Time, &mut Side<'_>),
     ) {
         self.note_heads();
-        let Shard { hub, fan_out, spares, subscribers, handed, .. } = &mut self.shards[usize::from(shard)];
+        let Shard { hub, spares, subscribers, handed, .. } = &mut self.shards[usize::from(shard)];
         let room = Room {
             subscribers,
             handed,
@@ -244,7 +241,7 @@ impl World {
             model: &mut self.model,
             slow: &mut self.slow,
         };
-        let mut side = Side { shard, now: self.now, mesh: &mut self.mesh, fan_out, room, heads: &self.heads };
+        let mut side = Side { shard, now: self.now, mesh: &mut self.mesh, room, heads: &self.heads };
         f(hub, self.now, &mut side);
     }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::schedule::{AdmissionLimits, TopicRules};
+use super::schedule::{AdmissionLimits, FanOutLimits, TopicRules};
 
 /// Bounds of one hub. Each names what is answered when it is reached.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -34,6 +34,8 @@ pub struct HubConfig {
     pub admission: AdmissionLimits,
     /// Class and pace of the topics.
     pub rules: TopicRules,
+    /// How much is delivered in one turn, and how much may wait for a later one.
+    pub fan_out: FanOutLimits,
 }
 
 impl Default for HubConfig {
@@ -52,6 +54,7 @@ impl Default for HubConfig {
             presence_list_max: 1_000,
             admission: AdmissionLimits::default(),
             rules: TopicRules::default(),
+            fan_out: FanOutLimits::default(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a shard's hub counts.
 
-use shardcast_proto::push::{HubCounters, HubGauges, schedule::FanOut};
+use shardcast_proto::push::{HubCounters, HubGauges};
 
 use super::Counter;
 use crate::stats::PushStats;
@@ -16,17 +16,16 @@ pub(crate) struct PushCounters {
 }
 
 impl PushCounters {
-    pub(crate) fn store<F>(&self, counters: &HubCounters, gauges: &HubGauges, fan_out: &FanOut<F>) {
+    pub(crate) fn store(&self, counters: &HubCounters, gauges: &HubGauges) {
         let HubGauges { topics, subscriptions, backlog, outgoing, requests, history_bytes, waiting, .. } =
             *gauges;
-        let fanning_out = fan_out.waiting() as u64;
         let gauges =
-            [topics, subscriptions, backlog, outgoing, requests, history_bytes, waiting, fanning_out];
+            [topics, subscriptions, backlog, outgoing, requests, history_bytes, waiting, gauges.deliveries];
         self.gauges.iter().zip(gauges).for_each(|(counter, value)| counter.set(value));
         let HubCounters { published, delivered, forwarded, received, unwanted, .. } = *counters;
         let HubCounters { busy, topics_refused, recovered, gaps, stalls, .. } = *counters;
         let HubCounters { delayed, paced, repeated, missed, expired, outlived, closed, .. } = *counters;
-        let late = fan_out.counts();
+        let HubCounters { postponed, late, left, .. } = *counters;
         let counters = [
             published,
             delivered,
@@ -45,9 +44,9 @@ impl PushCounters {
             expired,
             outlived,
             closed,
-            late.postponed,
-            late.expired,
-            late.left,
+            postponed,
+            late,
+            left,
             counters.unasked_refused,
         ];
         self.counters.iter().zip(counters).for_each(|(counter, value)| counter.set(value));

@@ -22,10 +22,7 @@ use std::{
 
 use shardcast_proto::{
     Time,
-    push::{
-        self, Answer, Hub, Ticket,
-        schedule::{FanOut, FanOutLimits},
-    },
+    push::{self, Answer, Hub, Ticket},
 };
 
 pub(crate) use handle::presence;
@@ -57,9 +54,7 @@ pub(crate) struct Push {
     epoch: u64,
     mesh_capacity: u64,
     /// Borrow it with [`hub`](Self::hub).
-    hub: RefCell<Hub>,
-    /// What is on its way to the outboxes.
-    fan_out: RefCell<FanOut<Frames>>,
+    hub: RefCell<Hub<Frames>>,
     /// Subscribers that have ended and that the hub does not know of yet. They may end while it is borrowed.
     left: RefCell<Vec<push::Subscriber>>,
     /// Subscriptions of the library that live here, by index.
@@ -81,7 +76,6 @@ impl Push {
             epoch,
             mesh_capacity: reactor.router.capacity() as u64,
             hub: RefCell::new(Hub::new(config, reactor.id, shards, epoch)),
-            fan_out: RefCell::new(FanOut::new(FanOutLimits::default())),
             left: RefCell::default(),
             locals: RefCell::default(),
             waiting: RefCell::default(),
@@ -98,13 +92,7 @@ impl Push {
 
     /// Whether the hub has something to do in the next turn.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.left.borrow().is_empty() || self.hub.borrow().is_ready() || !self.fan_out.borrow().is_empty()
-    }
-
-    /// A turn of the shard begins: fan-outs have a whole budget again.
-    #[inline]
-    pub(crate) fn begin_turn(&self) {
-        self.fan_out.borrow_mut().begin_turn();
+        !self.left.borrow().is_empty() || self.hub.borrow().is_ready()
     }
 
     /// Whether something waits for room on the way to another shard.
@@ -119,14 +107,10 @@ impl Push {
     }
 
     /// The hub, which knows by now of everybody who has left.
-    fn hub(&self) -> RefMut<'_, Hub> {
+    fn hub(&self) -> RefMut<'_, Hub<Frames>> {
         let mut hub = self.hub.borrow_mut();
         if !self.left.borrow().is_empty() {
-            let mut fan_out = self.fan_out.borrow_mut();
-            for who in self.left.borrow_mut().drain(..) {
-                hub.leave(who);
-                fan_out.leave(who);
-            }
+            self.left.borrow_mut().drain(..).for_each(|who| hub.leave(who));
         }
         self.touched.set(true);
         hub
@@ -151,25 +135,15 @@ impl Push {
         hub.turn(self.reactor.now(), &mut Side(self));
         let after = hub.gauges();
         drop(hub);
-        self.work_at_fan_outs();
         self.touched.set(false);
         self.tell_of_hub();
         is_ready || after.backlog + after.outgoing < before.backlog + before.outgoing
     }
 
-    /// Delivers what this turn has brought, and goes on with what earlier ones have left.
-    fn work_at_fan_outs(&self) {
-        let mut fan_out = self.fan_out.borrow_mut();
-        if !fan_out.is_empty() {
-            fan_out.work(self.reactor.now(), &mut |message, frames, to| self.deliver(message, frames, to));
-        }
-    }
-
     /// Copies the hub's counters to where anybody may read them, and sees to its timer.
     fn tell_of_hub(&self) {
         let hub = self.hub.borrow();
-        let fan_out = self.fan_out.borrow();
-        self.reactor.counters.push.store(&hub.counters(), &hub.gauges(), &fan_out);
+        self.reactor.counters.push.store(&hub.counters(), &hub.gauges());
         self.reactor.router.peer(self.reactor.id).set_crowded(!hub.has_backlog_room());
         if let Some(at) = hub.poll_timeout()
             && self.alarm.get().is_none_or(|alarm| alarm > at)

@@ -8,18 +8,15 @@ use shardcast_proto::{
 };
 
 use super::{LIBRARY, Push};
-use crate::{ConnId, mesh};
+use crate::{ConnId, conns::Frames, mesh};
 
 /// What surrounds a hub on its shard.
 pub(super) struct Side<'a>(pub(super) &'a Push);
 
-impl Outlet for Side<'_> {
+impl Outlet<Frames> for Side<'_> {
     #[inline]
-    fn deliver(&mut self, message: &Arc<Publication>, to: &[Subscriber]) {
-        let push = self.0;
-        let mut fan_out = push.fan_out.borrow_mut();
-        let now = push.reactor.now();
-        fan_out.deliver(message, to, now, &mut |message, frames, to| push.deliver(message, frames, to));
+    fn deliver(&mut self, message: &Arc<Publication>, frames: &mut Frames, to: &[Subscriber]) {
+        self.0.deliver(message, frames, to);
     }
 
     fn recover(&mut self, message: &Arc<Publication>, to: Subscriber) {
@@ -50,12 +47,6 @@ impl Outlet for Side<'_> {
     }
 
     fn answer(&mut self, ticket: Ticket, answer: Answer) {
-        if matches!(answer, Answer::Subscribed(_)) {
-            let push = self.0;
-            let mut fan_out = push.fan_out.borrow_mut();
-            let now = push.reactor.now();
-            fan_out.pass(now, &mut |message, frames, to| push.deliver(message, frames, to));
-        }
         if ticket.0 == LIBRARY {
             let waiting = self.0.waiting.borrow_mut().remove(&ticket.1);
             if let Some(then) = waiting {

@@ -77,13 +77,7 @@ impl Topics for Push {
 
 impl Push {
     fn end_subscription(&self, peer: &Connection, filter: &TopicFilter) -> Result<(), Refusal> {
-        let (who, mut hub) = (connection(peer.id().slot), self.hub());
-        hub.unsubscribe(who, filter)?;
-        let mut fan_out = self.fan_out.borrow_mut();
-        if !fan_out.is_empty() {
-            fan_out.withdraw(who, |topic| filter.matches(topic) && !hub.is_subscribed(who, topic));
-        }
-        Ok(())
+        self.hub().unsubscribe(connection(peer.id().slot), filter)
     }
 
     fn ask_to_subscribe(

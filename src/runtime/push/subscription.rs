@@ -205,10 +205,7 @@ impl Push {
         let ended = locals[index].take();
         drop(locals);
         drop(ended);
-        let who = local_subscriber(index as u32);
-        self.hub().leave(who);
-        // Its number may be used again before what waits for it has been delivered.
-        self.fan_out.borrow_mut().leave(who);
+        self.hub().leave(local_subscriber(index as u32));
     }
 
     #[cold]

@@ -57,7 +57,6 @@ impl Shard {
 
     /// One turn; true when it found anything to do.
     fn turn(self: &Rc<Self>, alarm: &mut Option<Time>) -> bool {
-        self.push.begin_turn();
         let mut worked = self.reactor.port.take(|envelope| self.take(envelope));
         self.take_wakes();
         self.reactor.run_deferred();

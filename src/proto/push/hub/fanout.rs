@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use super::{Hub, Outlet};
-use crate::push::{Publication, Subscriber};
+use crate::{
+    Time,
+    push::{Publication, Subscriber},
+};
 
-impl Hub {
+impl<F: Default> Hub<F> {
     /// A message of a topic that another shard owns.
-    pub(super) fn receive(&mut self, message: &Arc<Publication>, outlet: &mut impl Outlet) {
+    pub(super) fn receive(&mut self, message: &Arc<Publication>, now: Time, outlet: &mut impl Outlet<F>) {
         self.counters.received += 1;
         let index = match self.names.get(&message.topic) {
             Some(index) => *index,
@@ -21,26 +24,30 @@ impl Hub {
         if let Some(topic) = self.topics.get_mut(index) {
             topic.used = message.published;
         }
-        self.fan_out(index, message, outlet);
+        self.fan_out(index, message, now, outlet);
     }
 
-    /// Hands a message to everybody here who wants its topic, each once.
+    /// Takes a message for everybody here who wants its topic, each once.
     #[inline]
-    pub(super) fn fan_out(&mut self, index: u32, message: &Arc<Publication>, outlet: &mut impl Outlet) {
+    pub(super) fn fan_out(
+        &mut self,
+        index: u32,
+        message: &Arc<Publication>,
+        now: Time,
+        outlet: &mut impl Outlet<F>,
+    ) {
         let Some(topic) = self.topics.get(index) else { return };
+        let mut sink = |message: &Arc<Publication>, made: &mut F, to: &[Subscriber]| {
+            outlet.deliver(message, made, to);
+        };
         if topic.prefixes.is_empty() {
             let members = topic.group.members();
-            if !members.is_empty() {
-                self.counters.delivered += members.len() as u64;
-                outlet.deliver(message, members);
-            }
-            return;
+            self.counters.delivered += members.len() as u64;
+            return self.fan_out.deliver(message, members, now, &mut sink);
         }
         let members = self.everybody(index);
-        if !members.is_empty() {
-            self.counters.delivered += members.len() as u64;
-            outlet.deliver(message, &members);
-        }
+        self.counters.delivered += members.len() as u64;
+        self.fan_out.deliver(message, &members, now, &mut sink);
         self.scratch = members;
     }
 

@@ -3,7 +3,7 @@
 use super::{Hub, Route, Topic, routes::Way};
 use crate::{Time, TopicFilter, push::Envelope};
 
-impl Hub {
+impl<F: Default> Hub<F> {
     /// The number of subscriptions of a route has changed: to be announced in the next turn.
     pub(super) fn touch(&mut self, route: Route) {
         self.ready = true;

@@ -18,8 +18,10 @@ use std::{
 };
 
 use super::{
-    Answer, AskId, Envelope, HubConfig, Publication, Publish, Subscriber, Ticket, group::Group,
-    schedule::Admission, slab::Slab,
+    Answer, AskId, Envelope, HubConfig, Publication, Publish, Subscriber, Ticket,
+    group::Group,
+    schedule::{Admission, FanOut},
+    slab::Slab,
 };
 use crate::{Position, Refusal, Time, TopicName, TopicPrefix};
 use own::Owned;
@@ -28,14 +30,15 @@ use routes::Route;
 use subscribe::{Pending, Subscription};
 
 /// What a hub does to the world. The driver implements it.
-pub trait Outlet {
+pub trait Outlet<F: Default = ()> {
     /// Hands a message to subscribers of this shard, in order of calls. What becomes of it in their outboxes is theirs.
-    fn deliver(&mut self, message: &Arc<Publication>, to: &[Subscriber]);
+    /// `made` is what was made of this message for others before, such as its frames.
+    fn deliver(&mut self, message: &Arc<Publication>, made: &mut F, to: &[Subscriber]);
 
     /// Hands a missed message to a subscriber that asked for it: to be treated as the answer that it is, not
     /// as a push that may be dropped.
     fn recover(&mut self, message: &Arc<Publication>, to: Subscriber) {
-        self.deliver(message, &[to]);
+        self.deliver(message, &mut F::default(), &[to]);
     }
 
     /// Whether `shard`, which is another one, takes an envelope now.
@@ -62,8 +65,10 @@ pub trait Outlet {
 }
 
 /// The hub of one shard. See the [module](crate::push) for what it is, and is not.
+///
+/// `F` is what the driver makes of a message, such as its frames: made once, and kept until all have got it.
 #[derive(Debug)]
-pub struct Hub {
+pub struct Hub<F = ()> {
     config: HubConfig,
     shard: u16,
     shards: u16,
@@ -100,6 +105,8 @@ pub struct Hub {
     admitted: Option<Waiting>,
     /// Those that wait for their time or for the pace of their topic.
     admission: Admission<TopicName, Waiting>,
+    /// What is on its way to subscribers of this shard.
+    fan_out: FanOut<F>,
     /// Envelopes of this shard to itself.
     inbox: VecDeque<Envelope>,
     /// Per other shard, envelopes that found no room: those go first. Bounded by what others may ask, and by
@@ -189,6 +196,12 @@ pub struct HubCounters {
     pub gaps: u64,
     /// Times that a turn ended with something that found no room.
     pub stalls: u64,
+    /// Messages whose fan-out, or a part of it, had to wait for a later turn.
+    pub postponed: u64,
+    /// Deliveries that did not happen because the message expired between two turns.
+    pub late: u64,
+    /// Deliveries that did not happen because the subscriber left between two turns.
+    pub left: u64,
 }
 
 /// What a hub holds now.
@@ -209,15 +222,19 @@ pub struct HubGauges {
     pub requests: u64,
     /// Bytes of history kept here.
     pub history_bytes: u64,
+    /// Deliveries to subscribers of this shard that wait for a later turn.
+    pub deliveries: u64,
+    /// Bytes of the messages of those.
+    pub delivery_bytes: u64,
 }
 
-impl Hub {
+impl<F: Default> Hub<F> {
     /// The hub of `shard`, one of `shards`.
     ///
     /// `epoch` is the first epoch of this run: it must be larger than that of any earlier run and than the
     /// number of topics that were created since; microseconds of the calendar are.
     pub fn new(config: HubConfig, shard: u16, shards: u16, epoch: u64) -> Self {
-        let admission = Admission::new(config.admission);
+        let (admission, fan_out) = (Admission::new(config.admission), FanOut::new(config.fan_out));
         Self {
             config,
             shard,
@@ -241,6 +258,7 @@ impl Hub {
             backlog: VecDeque::new(),
             admitted: None,
             admission,
+            fan_out,
             inbox: VecDeque::new(),
             outgoing: (0..shards).map(|_| VecDeque::new()).collect(),
             outgoing_count: 0,
@@ -254,10 +272,10 @@ impl Hub {
         }
     }
 
-    /// Takes what another hub sent. Messages are handed on at once, the rest in the next [`turn`](Self::turn).
-    pub fn handle_envelope(&mut self, from: u16, envelope: Envelope, now: Time, outlet: &mut impl Outlet) {
+    /// Takes what another hub sent, for the next [`turn`](Self::turn), or at once where too much waits.
+    pub fn handle_envelope(&mut self, from: u16, envelope: Envelope, now: Time, outlet: &mut impl Outlet<F>) {
         match envelope {
-            Envelope::Message(message) => self.receive(&message, outlet),
+            Envelope::Message(message) => self.receive(&message, now, outlet),
             Envelope::Publish { publish, ticket } => {
                 if let Err((refusal, ticket)) = self.accept(publish, ticket.map(|ticket| (from, ticket)))
                     && let Some((shard, ticket)) = ticket
@@ -272,7 +290,7 @@ impl Hub {
             Envelope::Ask { ask, filter, since, members } => {
                 self.answer_ask(from, ask, filter, since, members, now);
             }
-            Envelope::Answer { ask, result, missed } => self.complete(ask, result, &missed, outlet),
+            Envelope::Answer { ask, result, missed } => self.complete(ask, result, &missed, now, outlet),
             Envelope::Interest { filter, members } => self.note_interest(from, &filter, members, now),
             Envelope::AskPresence { ask, topic, list } => {
                 let presence = self.local_presence(&topic, list, outlet);
@@ -282,9 +300,9 @@ impl Hub {
         }
     }
 
-    /// Does what is queued, as far as there is room for it on the way to other shards; of a long backlog, a part,
-    /// so that a turn is bounded.
-    pub fn turn(&mut self, now: Time, outlet: &mut impl Outlet) {
+    /// Does what is queued, as far as there is room for it on the way to other shards; of a long backlog and of large
+    /// fan-outs, a part, so that a turn is bounded.
+    pub fn turn(&mut self, now: Time, outlet: &mut impl Outlet<F>) {
         self.ready = false;
         self.announce();
         self.send_outgoing(outlet);
@@ -297,12 +315,15 @@ impl Hub {
         self.ready = !self.inbox.is_empty() || (waits && !found_no_room);
         self.stalled = self.outgoing_count > 0 || found_no_room;
         self.counters.stalls += u64::from(self.stalled);
+        self.fan_out.work(now, &mut |message, made, to| outlet.deliver(message, made, to));
+        // What comes from here on belongs to the next turn, which has a whole budget.
+        self.fan_out.begin_turn();
     }
 
     /// Whether [`turn`](Self::turn) has something to do.
     #[inline]
-    pub fn is_ready(&self) -> bool {
-        self.ready
+    pub const fn is_ready(&self) -> bool {
+        self.ready || !self.fan_out.is_empty()
     }
 
     /// Whether something waits for room on the way to another shard: call [`turn`](Self::turn) again soon, whatever
@@ -328,7 +349,7 @@ impl Hub {
 
     /// What was counted.
     pub fn counters(&self) -> HubCounters {
-        let waits = self.admission.counts();
+        let (waits, fan_out) = (self.admission.counts(), self.fan_out.counts());
         HubCounters {
             delayed: waits.delayed,
             paced: waits.paced,
@@ -336,6 +357,9 @@ impl Hub {
             missed: self.admission.missed(),
             expired: self.counters.expired + waits.expired,
             busy: self.counters.busy + waits.refused,
+            postponed: fan_out.postponed,
+            late: fan_out.expired,
+            left: fan_out.left,
             ..self.counters
         }
     }
@@ -350,6 +374,8 @@ impl Hub {
             outgoing: self.outgoing_count as u64,
             requests: self.requests() as u64,
             history_bytes: self.history_bytes as u64,
+            deliveries: self.fan_out.waiting() as u64,
+            delivery_bytes: self.fan_out.bytes() as u64,
         }
     }
 
@@ -377,7 +403,7 @@ impl Hub {
         }
     }
 
-    fn send_outgoing(&mut self, outlet: &mut impl Outlet) {
+    fn send_outgoing(&mut self, outlet: &mut impl Outlet<F>) {
         if self.outgoing_count == 0 {
             return;
         }
@@ -393,7 +419,7 @@ impl Hub {
     }
 
     /// Whether a message for `shard` would find room behind all that was sent there before.
-    fn has_room(&self, shard: u16, outlet: &impl Outlet) -> bool {
+    fn has_room(&self, shard: u16, outlet: &impl Outlet<F>) -> bool {
         shard == self.shard || (self.outgoing[usize::from(shard)].is_empty() && outlet.has_room(shard))
     }
 

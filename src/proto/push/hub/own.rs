@@ -27,7 +27,7 @@ pub(super) struct Owned {
     pub(super) pace: Pace,
 }
 
-impl Hub {
+impl<F: Default> Hub<F> {
     /// Takes a publication of this shard: waits its turn here if this shard [owns](TopicName::owner) the topic, and
     /// is sent to its owner otherwise. The [`Answer`] comes to `ticket`, if there is one. Of `outlet`, only the ways
     /// to other shards are used.
@@ -39,7 +39,7 @@ impl Hub {
         &mut self,
         publish: Publish,
         ticket: Option<Ticket>,
-        outlet: &mut impl Outlet,
+        outlet: &mut impl Outlet<F>,
     ) -> Result<(), Refusal> {
         let owner = publish.topic.owner(self.shards);
         if owner == self.shard {
@@ -92,7 +92,7 @@ impl Hub {
     }
 
     /// Publishes what waits, in order; false when one found no room on its way.
-    pub(super) fn publish_waiting(&mut self, now: Time, outlet: &mut impl Outlet) -> bool {
+    pub(super) fn publish_waiting(&mut self, now: Time, outlet: &mut impl Outlet<F>) -> bool {
         for _ in 0..PUBLICATIONS_PER_TURN {
             let Some(waiting) = self.next_admitted(now, outlet) else { break };
             match self.owned_or_new(&waiting.publish.topic, now) {
@@ -118,7 +118,7 @@ impl Hub {
 
     /// The next publication whose time it is: the one that found no room before, then what has waited, then what
     /// is new.
-    fn next_admitted(&mut self, now: Time, outlet: &mut impl Outlet) -> Option<Waiting> {
+    fn next_admitted(&mut self, now: Time, outlet: &mut impl Outlet<F>) -> Option<Waiting> {
         if let Some(waiting) = self.admitted.take() {
             return Some(waiting);
         }
@@ -175,13 +175,13 @@ impl Hub {
         self.admission.poll_timeout().is_some_and(|due| due <= now)
     }
 
-    fn has_room_for_all(&self, index: u32, outlet: &impl Outlet) -> bool {
+    fn has_room_for_all(&self, index: u32, outlet: &impl Outlet<F>) -> bool {
         let owned = self.topics.get(index).and_then(|topic| topic.owned.as_deref());
         owned.is_none_or(|owned| owned.targets.iter().all(|shard| self.has_room(*shard, outlet)))
     }
 
     /// Stamps a publication, keeps it, and sends it to everybody who wants it.
-    fn publish_now(&mut self, index: u32, waiting: Waiting, now: Time, outlet: &mut impl Outlet) {
+    fn publish_now(&mut self, index: u32, waiting: Waiting, now: Time, outlet: &mut impl Outlet<F>) {
         let Waiting { publish, ticket } = waiting;
         let Some(topic) = self.topics.get_mut(index) else { return };
         let Some(owned) = topic.owned.as_deref_mut() else { return };
@@ -209,7 +209,7 @@ impl Hub {
         }
         // There was room a moment ago; they are not lost in any case.
         returned.into_iter().for_each(|(shard, envelope)| self.send(shard, envelope));
-        self.fan_out(index, &message, outlet);
+        self.fan_out(index, &message, now, outlet);
         if ticket.is_some() {
             let receipt = Receipt { position: message.position, receivers: self.receivers(index) };
             self.tell(ticket, Ok(receipt), outlet);
@@ -221,7 +221,7 @@ impl Hub {
         &mut self,
         ticket: Option<(u16, Ticket)>,
         result: Result<Receipt, Refusal>,
-        outlet: &mut impl Outlet,
+        outlet: &mut impl Outlet<F>,
     ) {
         let Some((shard, ticket)) = ticket else { return };
         if shard == self.shard {

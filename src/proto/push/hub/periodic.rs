@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Hub, Outlet, Publish, Waiting};
 use crate::{Refusal, push::schedule::AddError};
 
-impl Hub {
+impl<F: Default> Hub<F> {
     /// Publishes `publish` each `interval`, for the first time when it is due. The times are fixed by the first one,
     /// so that lateness never adds up; whole intervals that were missed are left out and counted. Its expiry means
     /// nothing. The topic must be one that [this shard owns](crate::TopicName::owner).
@@ -24,7 +24,7 @@ impl Hub {
     }
 
     /// Ends all periodic pushes, and refuses what waits for its time or for its pace: the server is stopping.
-    pub fn close(&mut self, outlet: &mut impl Outlet) {
+    pub fn close(&mut self, outlet: &mut impl Outlet<F>) {
         for waiting in self.admission.close() {
             self.counters.closed += 1;
             self.tell(waiting.ticket, Err(Refusal::Draining), outlet);

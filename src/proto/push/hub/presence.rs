@@ -14,7 +14,7 @@ pub(super) struct Gather {
     presence: Presence,
 }
 
-impl Hub {
+impl<F: Default> Hub<F> {
     /// Asks who is subscribed to `topic`, by name or by prefix; `list` also who they are. The [`Answer`] comes to
     /// `ticket`.
     ///
@@ -31,14 +31,19 @@ impl Hub {
         Ok(())
     }
 
-    pub(super) fn local_presence(&mut self, topic: &TopicName, list: bool, outlet: &impl Outlet) -> Presence {
+    pub(super) fn local_presence(
+        &mut self,
+        topic: &TopicName,
+        list: bool,
+        outlet: &impl Outlet<F>,
+    ) -> Presence {
         let members = self.subscribers_of(topic);
         let named = if list { self.config.presence_list_max } else { 0 };
         let subscribers = members.iter().take(named).map(|who| (self.shard, outlet.identify(*who))).collect();
         Presence { count: members.len() as u32, subscribers }
     }
 
-    pub(super) fn gathered(&mut self, ask: AskId, presence: Presence, outlet: &mut impl Outlet) {
+    pub(super) fn gathered(&mut self, ask: AskId, presence: Presence, outlet: &mut impl Outlet<F>) {
         let Some(index) = self.gathers.find(ask.0) else { return };
         let Some(gather) = self.gathers.get_mut(index) else { return };
         gather.presence.count += presence.count;

@@ -33,7 +33,7 @@ impl Route {
     }
 }
 
-impl Hub {
+impl<F: Default> Hub<F> {
     /// The route of a filter, if there is one.
     pub(super) fn route(&self, filter: &TopicFilter) -> Option<Route> {
         match filter {

@@ -31,7 +31,7 @@ pub(super) struct Pending {
     due: u16,
 }
 
-impl Hub {
+impl<F: Default> Hub<F> {
     /// Subscribes `who`. The [`Answer`] comes to `ticket`, if there is one; messages begin behind it.
     ///
     /// Several subscriptions of one subscriber may match a topic; it gets each message once.
@@ -96,7 +96,7 @@ impl Hub {
         Ok(())
     }
 
-    /// Ends a subscription: `who` gets nothing more by it. One that still waits is answered all the same.
+    /// Ends a subscription: `who` gets nothing more by it, of what waits for a later turn either. One that still waits is answered all the same.
     ///
     /// # Errors
     /// There is none ([`Refusal::NotSubscribed`]).
@@ -106,6 +106,7 @@ impl Hub {
         match found {
             Some(index) => {
                 self.remove_subscription(who, index, true);
+                self.withdraw(who, filter);
                 Ok(())
             }
             None => Err(Refusal::NotSubscribed),
@@ -122,6 +123,18 @@ impl Hub {
         if let Some(list) = self.subscribers.get_mut(who.0 as usize) {
             *list = Vec::new();
         }
+        self.fan_out.leave(who);
+    }
+
+    /// What waits for `who` and only this filter matched is not delivered.
+    fn withdraw(&mut self, who: Subscriber, filter: &TopicFilter) {
+        if self.fan_out.is_empty() {
+            return;
+        }
+        // Taken out, so that the subscriptions can be asked meanwhile.
+        let mut fan_out = std::mem::take(&mut self.fan_out);
+        fan_out.withdraw(who, |topic| filter.matches(topic) && !self.is_subscribed(who, topic));
+        self.fan_out = fan_out;
     }
 
     /// Whether the messages of `topic` come to `who`.
@@ -142,7 +155,8 @@ impl Hub {
         ask: AskId,
         result: Result<Subscribed, Refusal>,
         missed: &[Arc<Publication>],
-        outlet: &mut impl Outlet,
+        now: Time,
+        outlet: &mut impl Outlet<F>,
     ) {
         // A stale number cannot be: a question is forgotten when its last answer has come.
         let Some(index) = self.pending.find(ask.0) else { return };
@@ -156,7 +170,11 @@ impl Hub {
             group.asked -= 1;
         }
         match ticket {
-            Some(ticket) => outlet.answer(ticket, Answer::Subscribed(result)),
+            Some(ticket) => {
+                // Earlier messages, which another subscription of the same peer may match, do not come behind it.
+                self.fan_out.pass(now, &mut |message, made, to| outlet.deliver(message, made, to));
+                outlet.answer(ticket, Answer::Subscribed(result));
+            }
             None => self.counters.unasked_refused += u64::from(result.is_err() && who.is_some()),
         }
         let Some((who, back)) = who else {

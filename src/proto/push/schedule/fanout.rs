@@ -237,6 +237,12 @@ impl<F: Default> FanOut<F> {
     }
 }
 
+impl<F: Default> Default for FanOut<F> {
+    fn default() -> Self {
+        Self::new(FanOutLimits::default())
+    }
+}
+
 impl<F> FanOut<F> {
     /// Whether nothing waits.
     #[inline]

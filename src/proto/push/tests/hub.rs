@@ -50,6 +50,28 @@ fn what_is_published_reaches_every_shard_in_order() {
 }
 
 #[test]
+fn earlier_messages_of_the_turn_come_before_the_answer_to_a_subscription() {
+    let mut world = world(2);
+    let topic = (0..).map(|number| format!("t{number}")).find(|name| {
+        let name = TopicName::new(name).expect("a name");
+        name.owner(2) == 0
+    });
+    let topic = topic.expect("one of them");
+    world.subscribe(1, 0, "*", None).expect("room");
+    world.settle();
+    world.publish(0, &topic, "before").expect("room");
+    world.turn(0, 4);
+    let ticket = world.subscribe(1, 0, &topic, None).expect("room");
+    // The question goes out, and its answer is queued behind the message: both are taken in one turn.
+    world.turn(1, 0);
+    world.turn(0, 4);
+    world.turn(1, 4);
+    assert_eq!(subscribed(&world, 1, ticket).head.offset, 1);
+    assert_eq!(world.bodies(1, 0), ["before"]);
+    assert_eq!(world.delivered_before[&(1, ticket.0)], 1);
+}
+
+#[test]
 fn a_publisher_hears_where_its_message_stands_and_how_many_get_it() {
     let mut world = world(3);
     for (shard, who, filter) in [(0, 0, "t"), (0, 1, "t"), (1, 0, "*"), (2, 5, "other")] {

@@ -20,6 +20,8 @@ pub(super) struct World {
     /// What each subscriber got, in order, by shard and number.
     pub(super) got: BTreeMap<(u16, u32), Vec<Arc<Publication>>>,
     pub(super) answers: BTreeMap<(u16, u64), Answer>,
+    /// How many messages its shard had delivered when each answer came.
+    pub(super) delivered_before: BTreeMap<(u16, u64), usize>,
     tickets: u64,
 }
 
@@ -35,10 +37,11 @@ struct Side<'a> {
     queues: &'a mut Queues,
     got: &'a mut BTreeMap<(u16, u32), Vec<Arc<Publication>>>,
     answers: &'a mut BTreeMap<(u16, u64), Answer>,
+    delivered_before: &'a mut BTreeMap<(u16, u64), usize>,
 }
 
 impl Outlet for Side<'_> {
-    fn deliver(&mut self, message: &Arc<Publication>, to: &[Subscriber]) {
+    fn deliver(&mut self, message: &Arc<Publication>, (): &mut (), to: &[Subscriber]) {
         for who in to {
             self.got.entry((self.shard, who.0)).or_default().push(Arc::clone(message));
         }
@@ -60,6 +63,9 @@ impl Outlet for Side<'_> {
     fn answer(&mut self, ticket: Ticket, answer: Answer) {
         let before = self.answers.insert((self.shard, ticket.0), answer);
         assert_eq!(before, None, "answered once");
+        let here = self.got.iter().filter(|((shard, _), _)| *shard == self.shard);
+        let delivered = here.map(|(_, got)| got.len()).sum();
+        self.delivered_before.insert((self.shard, ticket.0), delivered);
     }
 }
 
@@ -73,6 +79,7 @@ impl World {
             now: Time::from_nanos(1),
             got: BTreeMap::new(),
             answers: BTreeMap::new(),
+            delivered_before: BTreeMap::new(),
             tickets: 0,
         }
     }
@@ -171,8 +178,13 @@ impl World {
     }
 
     fn with(&mut self, shard: u16, f: impl FnOnce(&mut Hub, Time, &mut Side<'_>)) {
-        let mut side =
-            Side { shard, queues: &mut self.queues, got: &mut self.got, answers: &mut self.answers };
+        let mut side = Side {
+            shard,
+            queues: &mut self.queues,
+            got: &mut self.got,
+            answers: &mut self.answers,
+            delivered_before: &mut self.delivered_before,
+        };
         f(&mut self.hubs[usize::from(shard)], self.now, &mut side);
     }
 }
