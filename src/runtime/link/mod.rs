@@ -13,14 +13,14 @@ pub(crate) mod outbound;
 pub(crate) mod table;
 mod timer;
 
-use std::{os::fd::OwnedFd, rc::Rc};
+use std::rc::Rc;
 
 use shardcast_proto::{
     Time,
     connection::{self, Limits},
 };
 
-use crate::{Connection, shard::timer::TimerKey, transport::Tcp};
+use crate::{Connection, shard::timer::TimerKey, transport::Transport};
 use outbound::Owner;
 
 /// One connection. Lives on one shard, in one slot of its table, which is its slot of the ring too.
@@ -29,7 +29,7 @@ pub(crate) struct Conn {
     pub(crate) core: connection::Connection,
     /// Those of its listener, or its own if it was made; replaced when they change.
     pub(crate) limits: Rc<Limits>,
-    pub(crate) transport: Tcp,
+    pub(crate) transport: Transport,
     pub(crate) role: Role,
     /// The shard that it is moving to, once the ring has let go.
     pub(crate) moving: Option<u16>,
@@ -56,14 +56,14 @@ impl Conn {
         handle: Connection,
         core: connection::Connection,
         limits: Rc<Limits>,
-        socket: OwnedFd,
+        transport: Transport,
         role: Role,
     ) -> Self {
         Self {
-            transport: Tcp::new(socket, handle.id().slot),
             handle,
             core,
             limits,
+            transport,
             role,
             moving: None,
             timer: TimerKey::NONE,

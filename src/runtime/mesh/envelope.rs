@@ -1,9 +1,9 @@
-use std::{fmt, net::SocketAddr, os::fd::OwnedFd, rc::Rc, sync::Arc};
+use std::{fmt, net::SocketAddr, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use shardcast_proto::{RequestId, Time, push};
 
-use crate::{CloseReason, ConnId, Connection, service::Answer, shard::Shard};
+use crate::{CloseReason, ConnId, Connection, service::Answer, shard::Shard, transport::Detached};
 
 /// What can be sent to a shard.
 pub(crate) enum Envelope {
@@ -26,10 +26,10 @@ pub(crate) enum Envelope {
 /// Something to run on a shard.
 pub(crate) type Errand = Box<dyn FnOnce(&Rc<Shard>) + Send>;
 
-/// A bare socket on its way home, with the bytes that told where home is.
+/// A connection on its way home, with the bytes that told where home is.
 #[derive(Debug)]
 pub(crate) struct Adopted {
-    pub(crate) socket: OwnedFd,
+    pub(crate) transport: Detached,
     pub(crate) peer: SocketAddr,
     pub(crate) listener: u32,
     pub(crate) opened: Time,
