@@ -11,6 +11,7 @@
 //! | Tars push mode: servants and clients | [`tars`] |
 //! | clients of any protocol | [`client`] |
 //! | what takes long, on a shard | [`task`] |
+//! | queues in memory that a shard takes from | [`source`] |
 //! | layout and bounds | [`ServerConfig`], [`Limits`], [`OverflowPolicy`] |
 //! | counters and connections | [`stats`] |
 //!
@@ -53,6 +54,7 @@ pub mod push;
 mod server;
 mod service;
 mod shard;
+pub mod source;
 pub mod stats;
 pub mod tars;
 pub mod task;

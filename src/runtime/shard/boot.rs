@@ -148,6 +148,7 @@ impl Seed {
             ring: RefCell::new(ring),
             timers: RefCell::new(TimerWheel::new(now)),
             tasks: super::Tasks::default(),
+            sources: super::Sources::default(),
             labels: Labels::default(),
             table: RefCell::new(Table::new(slots)),
             members: RefCell::new((0..listeners).map(|_| Members::default()).collect()),

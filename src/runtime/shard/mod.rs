@@ -10,6 +10,7 @@ pub(crate) mod label;
 pub(crate) mod latency;
 mod notices;
 mod pump;
+pub(crate) mod sources;
 pub(crate) mod tasks;
 pub(crate) mod timer;
 pub(crate) mod watch;
@@ -48,6 +49,7 @@ use label::Labels;
 use latency::JustSent;
 pub(crate) use notices::Notice;
 use notices::Notices;
+use sources::Sources;
 use tasks::Tasks;
 use timer::{TimerKey, TimerWheel};
 
@@ -63,7 +65,8 @@ pub(crate) struct Shard {
     pub(crate) ring: RefCell<Ring>,
     pub(crate) timers: RefCell<TimerWheel<Timer>>,
     pub(crate) tasks: Tasks,
-    /// Of the kinds of task that were started here.
+    sources: Sources,
+    /// Of the kinds of task that were started here, and of the sources.
     labels: Labels,
 
     pub(crate) table: RefCell<Table>,

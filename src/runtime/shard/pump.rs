@@ -1,7 +1,7 @@
 //! The pump: the one task that waits, and so the only place where a shard's thread does.
 //!
-//! One turn: take envelopes and wakes, submit and reap the ring, run due timers, flush outboxes, let the tasks run that
-//! were woken.
+//! One turn: poll sources, take envelopes and wakes, flush outboxes, submit and reap the ring, run due timers, let the
+//! tasks run that were woken.
 //! A turn that found nothing is repeated for the configured spin, then the pump sleeps. Before it does, it
 //! says so to everybody who might wake it, *and then looks at everything once more*: whoever queued before
 //! is seen, and whoever queues after sees that it must wake. `os::park` has the argument in full, checked
@@ -54,7 +54,9 @@ impl Shard {
     /// One turn; true when it found anything to do.
     fn turn(self: &Rc<Self>, alarm: &mut Option<Time>) -> bool {
         self.push.begin_turn();
-        let mut worked = self.take_envelopes();
+        // First: what they send is taken below, and leaves in this turn.
+        let mut worked = self.poll_sources();
+        worked |= self.take_envelopes();
         self.take_wakes();
         self.run_deferred();
         worked |= self.turn_hub();
@@ -225,9 +227,13 @@ impl Shard {
     /// woken, and that is one of the things that end the sleep.
     fn park(&self, alarm: &mut Option<Time>) {
         let sleeper = &self.router.peer(self.id).sleeper;
-        self.set_alarm(alarm);
         sleeper.prepare();
-        if !self.has_input() {
+        // The sources first, since they may queue what the others look for. An alarm may come last: what it stirs up in
+        // the ring is there when the ring waits.
+        if let Some(look_again) = self.ask_sources()
+            && !self.has_input()
+        {
+            self.set_alarm(alarm, look_again);
             self.counters.parks.add(1);
             self.counters.turn_started.set(0);
             // What is wrong with the ring shows again in the next turn, which sees to it.
@@ -253,12 +259,13 @@ impl Shard {
             || self.ring.borrow_mut().has_work()
     }
 
-    /// Makes the ring wake us for the next timer. An earlier alarm that is under way serves as well.
-    fn set_alarm(&self, alarm: &mut Option<Time>) {
+    /// Makes the ring wake us for the next timer, and at `look_again`. An earlier alarm that is under way serves as well.
+    fn set_alarm(&self, alarm: &mut Option<Time>, look_again: Time) {
         let next = self.timers.borrow().next_deadline();
         let waits_for_room = !self.moving.borrow().is_empty() || self.push.is_stalled();
         let retry = waits_for_room.then(|| self.now() + RETRY);
-        let Some(deadline) = [next, retry].into_iter().flatten().min() else { return };
+        let look_again = (look_again != Time::NEVER).then_some(look_again);
+        let Some(deadline) = [next, retry, look_again].into_iter().flatten().min() else { return };
         if alarm.is_none_or(|at| at > deadline) {
             self.ring.borrow_mut().alarm(deadline - self.now());
             *alarm = Some(deadline);
@@ -309,12 +316,13 @@ impl Shard {
         }
     }
 
-    /// Told to stop, and nothing is left; tasks are ended when the last connection is gone.
+    /// Told to stop, and nothing is left; tasks and sources are ended when the last connection is gone.
     fn is_done(&self) -> bool {
         if !self.draining.get() || self.table.borrow().len() > 0 || !self.local.borrow().is_empty() {
             return false;
         }
         self.tasks.end();
+        self.end_sources();
         self.tasks.alive() == 0
     }
 }

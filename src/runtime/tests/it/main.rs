@@ -28,6 +28,7 @@ mod requests;
 mod schedule;
 mod silent;
 mod slow;
+mod sources;
 mod stall;
 mod start;
 mod tasks;
