@@ -19,11 +19,11 @@ impl Shard {
     /// Turns the crank until the shard is told to stop and has nothing left.
     pub(super) async fn pump(self: &Rc<Self>, spin: Spin) {
         let mut found_work_at = self.begin_turn(false);
-        let mut alarm: Option<Time> = None;
+        let mut alarms = Alarms::default();
         let mut worked = false;
         loop {
             let now = self.begin_turn(worked);
-            worked = self.turn(&mut alarm);
+            worked = self.turn(&mut alarms);
             if self.tasks.runnable() > 0 {
                 // Their time is part of this turn: a task that does not give way is a stall too.
                 executor::yield_now().await;
@@ -44,7 +44,7 @@ impl Shard {
             if spins {
                 std::hint::spin_loop();
             } else {
-                self.park(&mut alarm);
+                self.park(&mut alarms);
                 found_work_at = self.begin_turn(worked);
                 self.shared.watch.wake();
             }
@@ -52,7 +52,7 @@ impl Shard {
     }
 
     /// One turn; true when it found anything to do.
-    fn turn(self: &Rc<Self>, alarm: &mut Option<Time>) -> bool {
+    fn turn(self: &Rc<Self>, alarms: &mut Alarms) -> bool {
         self.push.begin_turn();
         // First: what they send is taken below, and leaves in this turn.
         let mut worked = self.poll_sources();
@@ -61,7 +61,7 @@ impl Shard {
         self.run_deferred();
         worked |= self.turn_hub();
         self.flush();
-        worked |= self.turn_ring(alarm);
+        worked |= self.turn_ring(alarms);
         worked |= self.run_timers();
         self.report_ended();
         self.run_deferred();
@@ -151,7 +151,7 @@ impl Shard {
         });
     }
 
-    fn turn_ring(self: &Rc<Self>, alarm: &mut Option<Time>) -> bool {
+    fn turn_ring(self: &Rc<Self>, alarms: &mut Alarms) -> bool {
         let mut ring = self.ring.borrow_mut();
         if !ring.has_work() {
             return false;
@@ -168,7 +168,7 @@ impl Shard {
         while reaped < COMPLETIONS_PER_TURN {
             let Some(completion) = self.ring.borrow_mut().next_completion() else { break };
             reaped += 1;
-            self.complete(completion, alarm);
+            self.complete(completion, alarms);
         }
         let counters = self.ring.borrow().counters();
         self.counters.ring_enters.set(counters.enters);
@@ -178,7 +178,7 @@ impl Shard {
     }
 
     #[inline]
-    fn complete(self: &Rc<Self>, completion: Completion, alarm: &mut Option<Time>) {
+    fn complete(self: &Rc<Self>, completion: Completion, alarms: &mut Alarms) {
         match completion {
             Completion::Received { slot, data } => self.on_received(slot, data),
             Completion::Sent { slot, payload, result } => self.on_sent(slot, payload, result),
@@ -186,7 +186,7 @@ impl Shard {
             Completion::Accepted { listener, socket } => self.on_accepted(listener, socket),
             Completion::AcceptFailed { listener, error } => self.on_accept_failed(listener, &error),
             Completion::Connected { slot, result } => self.on_connected(slot, result),
-            Completion::Alarm => *alarm = None,
+            Completion::Alarm => alarms.went_off(),
         }
     }
 
@@ -225,7 +225,7 @@ impl Shard {
 
     /// Sleeps in the ring until something happens. Nothing else runs on this thread meanwhile: tasks run when they were
     /// woken, and that is one of the things that end the sleep.
-    fn park(&self, alarm: &mut Option<Time>) {
+    fn park(&self, alarms: &mut Alarms) {
         let sleeper = &self.router.peer(self.id).sleeper;
         sleeper.prepare();
         // The sources first, since they may queue what the others look for. An alarm may come last: what it stirs up in
@@ -233,7 +233,7 @@ impl Shard {
         if let Some(look_again) = self.ask_sources()
             && !self.has_input()
         {
-            self.set_alarm(alarm, look_again);
+            self.set_alarm(alarms, look_again);
             self.counters.parks.add(1);
             self.counters.turn_started.set(0);
             // What is wrong with the ring shows again in the next turn, which sees to it.
@@ -260,15 +260,14 @@ impl Shard {
     }
 
     /// Makes the ring wake us for the next timer, and at `look_again`. An earlier alarm that is under way serves as well.
-    fn set_alarm(&self, alarm: &mut Option<Time>, look_again: Time) {
+    fn set_alarm(&self, alarms: &mut Alarms, look_again: Time) {
         let next = self.timers.borrow().next_deadline();
         let waits_for_room = !self.moving.borrow().is_empty() || self.push.is_stalled();
         let retry = waits_for_room.then(|| self.now() + RETRY);
         let look_again = (look_again != Time::NEVER).then_some(look_again);
         let Some(deadline) = [next, retry, look_again].into_iter().flatten().min() else { return };
-        if alarm.is_none_or(|at| at > deadline) {
+        if alarms.add(deadline) {
             self.ring.borrow_mut().alarm(deadline - self.now());
-            *alarm = Some(deadline);
         }
     }
 
@@ -324,6 +323,25 @@ impl Shard {
         self.tasks.end();
         self.end_sources();
         self.tasks.alive() == 0
+    }
+}
+
+/// The alarms of the ring that are under way, the earliest last: one is set only for what is due before all of them.
+#[derive(Debug, Default)]
+struct Alarms(Vec<Time>);
+
+impl Alarms {
+    /// Notes an alarm for `deadline`; false when an earlier one serves.
+    fn add(&mut self, deadline: Time) -> bool {
+        let is_earliest = self.0.last().is_none_or(|at| *at > deadline);
+        if is_earliest {
+            self.0.push(deadline);
+        }
+        is_earliest
+    }
+
+    fn went_off(&mut self) {
+        self.0.pop();
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod support;
 
+mod alarms;
 mod churn;
 mod client;
 mod client_line;
