@@ -11,6 +11,7 @@
 //! | Tars push mode: servants and clients | [`tars`] |
 //! | clients of any protocol | [`client`] |
 //! | what takes long, on a shard | [`task`] |
+//! | queues in memory that a shard takes from | [`source`] |
 //! | layout and bounds | [`ServerConfig`], [`Limits`], [`OverflowPolicy`] |
 //! | counters and connections | [`stats`] |
 //!
@@ -71,6 +72,7 @@ pub use error::{BroadcastError, Busy, PushEveryError, Sent, StartError};
 pub use log_limit::LogLimit;
 pub use mesh::{Answer, Connection, Failure};
 pub use push::PeriodicPush;
+pub use reactor::source;
 pub use server::{Listener, Server, ServerBuilder, ServerHandle, ServiceFactory};
 pub use service::{Reply, Responder, Service};
 

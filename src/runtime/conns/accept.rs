@@ -8,7 +8,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use shardcast_os::socket;
 use shardcast_proto::{
     Error, Home, Opening, Protocol, Sniff,
     connection::{self, CloseReason, State},
@@ -19,13 +18,14 @@ use crate::{
     ConnId, Connection,
     mesh::{Adopted, Envelope},
     reactor::{Notice, Timer},
+    transport::{Detached, Transport},
 };
 
 impl Conns {
     pub(crate) fn on_accepted(&self, listener: u32, socket: OwnedFd) {
         self.accept_delay.set(ACCEPT_DELAY_MIN);
         // A peer that is gone already needs no answer.
-        let Ok(peer) = socket::peer_address(&socket) else { return };
+        let Ok((transport, peer)) = Detached::accepted(socket) else { return };
         let counters = &self.counters.listeners[listener as usize];
         let limits = &self.shared.limits;
         let admitted = if self.reactor.is_draining() {
@@ -36,10 +36,10 @@ impl Conns {
         if let Err(code) = admitted {
             counters.count_rejection(code);
             self.log_refusal(listener, peer, code);
-            return socket::reset_on_close(&socket);
+            return transport.reset();
         }
         let opened = self.now();
-        self.admit(Adopted { socket, peer, listener, opened, bytes: Vec::new() });
+        self.admit(Adopted { transport, peer, listener, opened, bytes: Vec::new() });
     }
 
     /// Accepting needs something that is short, descriptors most likely: tries again a little later.
@@ -60,15 +60,19 @@ impl Conns {
         }
         self.counters.listeners[adopted.listener as usize].count_rejection("draining");
         self.shared.admission.leave(adopted.peer.ip());
-        socket::reset_on_close(&adopted.socket);
+        adopted.transport.reset();
     }
 
-    /// Gives an admitted socket a slot, and looks at what it has said so far.
+    /// Gives an admitted connection a slot, and looks at what it has said so far.
     pub(crate) fn admit(&self, adopted: Adopted) {
-        let Adopted { socket, peer, listener, opened, bytes } = adopted;
+        let Adopted { transport, peer, listener, opened, bytes } = adopted;
         let mut table = self.table.borrow_mut();
         let Some((slot, generation)) = table.vacant() else {
-            return self.refuse(socket, peer, listener);
+            return self.refuse(transport, peer, listener);
+        };
+        let transport = match Transport::attach(transport, slot, &self.reactor.ring) {
+            Ok(transport) => transport,
+            Err((transport, _)) => return self.refuse(transport, peer, listener),
         };
         let id = ConnId { node: 0, shard: self.reactor.id, slot, generation };
         let shared = &self.shared.listeners[listener as usize];
@@ -76,10 +80,7 @@ impl Conns {
             Connection::new(id, peer, Arc::clone(&shared.limits), self.reactor.router.clone(), self.now());
         let core = connection::Connection::adopted(&shared.pace, opened, bytes, self.now());
         let role = Role::Accepted { listener, protocol: None };
-        let conn = Conn::new(handle, core, self.limits(listener as usize), socket, role);
-        if conn.transport.attach(&self.reactor.ring).is_err() {
-            return self.refuse(conn.transport.into_socket(), peer, listener);
-        }
+        let conn = Conn::new(handle, core, self.limits(listener as usize), transport, role);
         table.insert(Box::new(conn));
         drop(table);
         let counters = &self.counters.listeners[listener as usize];
@@ -94,11 +95,11 @@ impl Conns {
         }
     }
 
-    fn refuse(&self, socket: OwnedFd, peer: SocketAddr, listener: u32) {
+    fn refuse(&self, transport: Detached, peer: SocketAddr, listener: u32) {
         self.counters.listeners[listener as usize].count_rejection("connections-max");
         self.log_refusal(listener, peer, "connections-max");
         self.shared.admission.leave(peer.ip());
-        socket::reset_on_close(&socket);
+        transport.reset();
     }
 
     fn log_refusal(&self, listener: u32, peer: SocketAddr, reason: &str) {
@@ -204,7 +205,7 @@ impl Conns {
         let Conn { core, transport, .. } = *conn;
         let adopted = Adopted {
             // The ring is idle on this slot: that is what put it on the list.
-            socket: transport.detach(&self.reactor.ring),
+            transport: transport.detach(&self.reactor.ring),
             peer,
             listener: listener as u32,
             opened: core.opened(),

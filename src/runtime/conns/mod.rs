@@ -24,7 +24,6 @@ use std::{
     cell::{Cell, OnceCell, RefCell},
     collections::VecDeque,
     num::NonZero,
-    os::fd::OwnedFd,
     rc::{Rc, Weak},
     sync::Arc,
     time::Duration,
@@ -47,7 +46,7 @@ use crate::{
     reactor::{Reactor, TimerKey},
     service::{Handling, Scratch, Service},
     stats::ConnectionInfo,
-    transport::Tcp,
+    transport::Transport,
 };
 use accept::ACCEPT_DELAY_MIN;
 use close::Ended;
@@ -117,7 +116,7 @@ pub(crate) struct Conn {
     pub(crate) core: connection::Connection,
     /// Those of its listener, or its own if it was made; replaced when they change.
     pub(crate) limits: Rc<Limits>,
-    transport: Tcp,
+    transport: Transport,
     role: Role,
     /// The shard that it is moving to, once the ring has let go.
     moving: Option<u16>,
@@ -255,14 +254,14 @@ impl Conn {
         handle: Connection,
         core: connection::Connection,
         limits: Rc<Limits>,
-        socket: OwnedFd,
+        transport: Transport,
         role: Role,
     ) -> Self {
         Self {
-            transport: Tcp::new(socket, handle.id().slot),
             handle,
             core,
             limits,
+            transport,
             role,
             moving: None,
             timer: TimerKey::NONE,

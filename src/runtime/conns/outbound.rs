@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use shardcast_os::socket::{self, TcpOptions};
+use shardcast_os::socket::TcpOptions;
 use shardcast_proto::{
     Event, Opening, Protocol, Time,
     connection::{self, CloseReason, Limits, Outcome, Side, State},
@@ -18,7 +18,11 @@ use shardcast_proto::{
 };
 
 use super::{Conn, Conns, Role};
-use crate::{ConnId, Connection, limits::ListenerLimits};
+use crate::{
+    ConnId, Connection,
+    limits::ListenerLimits,
+    transport::{Detached, Transport},
+};
 
 /// The owner of a connection that we make. All calls come from its shard's pump, while the connection is borrowed: it may
 /// only note what happened.
@@ -58,18 +62,19 @@ impl Conns {
             // It would be one more to end, and nothing would end it.
             return Err(io::Error::other("the shard is stopping"));
         }
-        let socket = socket::for_connecting(to, options)?;
+        let transport = Detached::connecting(to, options)?;
         let mut table = self.table.borrow_mut();
         let (slot, generation) = table.vacant().ok_or_else(|| io::Error::other("no free slot"))?;
+        let ring = &self.reactor.ring;
+        let transport = Transport::attach(transport, slot, ring).map_err(|(_, error)| error)?;
+        transport.connect(to, ring);
         let id = ConnId { node: 0, shard: self.reactor.id, slot, generation };
         // Its own, which never change; the idle time-out is the client's business.
         let limits = Arc::new(ListenerLimits::new(&bounds, Duration::ZERO));
         let handle = Connection::new(id, to, limits, self.reactor.router.clone(), self.now());
         let core = connection::Connection::new(Side::Connecting, &Pace::NONE, self.now());
         let role = Role::Connecting { owner, is_open: false };
-        let conn = Conn::new(handle, core, Rc::new(made_limits(bounds)), socket, role);
-        conn.transport.attach(&self.reactor.ring)?;
-        conn.transport.connect(&self.reactor.ring, to);
+        let conn = Conn::new(handle, core, Rc::new(made_limits(bounds)), transport, role);
         table.insert(Box::new(conn));
         Ok(id)
     }

@@ -1,10 +1,10 @@
-use std::{fmt, net::SocketAddr, os::fd::OwnedFd, sync::Arc};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use shardcast_proto::{RequestId, Time, push};
 
 use super::{Answer, Connection};
-use crate::{CloseReason, ConnId};
+use crate::{CloseReason, ConnId, transport::Detached};
 
 /// What can be sent to a shard.
 pub(crate) enum Envelope {
@@ -24,10 +24,10 @@ pub(crate) enum Envelope {
     Run(Box<dyn FnOnce() + Send>),
 }
 
-/// A bare socket on its way home, with the bytes that told where home is.
+/// A connection on its way home, with the bytes that told where home is.
 #[derive(Debug)]
 pub(crate) struct Adopted {
-    pub(crate) socket: OwnedFd,
+    pub(crate) transport: Detached,
     pub(crate) peer: SocketAddr,
     pub(crate) listener: u32,
     pub(crate) opened: Time,

@@ -6,6 +6,8 @@
 
 pub(crate) mod current;
 mod notices;
+pub mod source;
+mod sources;
 pub(crate) mod tasks;
 pub(crate) mod timer;
 
@@ -32,6 +34,7 @@ use crate::{
     mesh::{Port, Router},
 };
 use notices::Notices;
+use sources::Sources;
 use tasks::Tasks;
 use timer::TimerWheel;
 
@@ -44,7 +47,8 @@ pub(crate) struct Reactor {
     pub(crate) ring: RefCell<Ring>,
     pub(crate) timers: RefCell<TimerWheel<Timer>>,
     pub(crate) tasks: Tasks,
-    /// Of the kinds of task that were started here.
+    sources: Sources,
+    /// Of the kinds of task that were started here, and of the sources.
     labels: Labels,
     /// What stands on this, by its type: so that what is sent here finds it.
     parts: RefCell<Vec<Rc<dyn Any>>>,
@@ -76,6 +80,7 @@ impl Reactor {
             counters,
             ring: RefCell::new(ring),
             tasks: Tasks::default(),
+            sources: Sources::default(),
             labels: Labels::default(),
             parts: RefCell::default(),
             locals: RefCell::default(),

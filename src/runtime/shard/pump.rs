@@ -1,7 +1,7 @@
 //! The pump: the one task that waits, and so the only place where a shard's thread does.
 //!
-//! One turn: take envelopes and wakes, submit and reap the ring, run due timers, flush outboxes, let the tasks run that
-//! were woken.
+//! One turn: poll sources, take envelopes and wakes, flush outboxes, submit and reap the ring, run due timers, let the
+//! tasks run that were woken.
 //! A turn that found nothing is repeated for the configured spin, then the pump sleeps. Before it does, it
 //! says so to everybody who might wake it, *and then looks at everything once more*: whoever queued before
 //! is seen, and whoever queues after sees that it must wake. `os::park` has the argument in full, checked
@@ -23,11 +23,11 @@ impl Shard {
     /// Turns the crank until the shard is told to stop and has nothing left.
     pub(super) async fn pump(self: &Rc<Self>, spin: Spin) {
         let mut found_work_at = self.begin_turn(false);
-        let mut alarm: Option<Time> = None;
+        let mut alarms = Alarms::default();
         let mut worked = false;
         loop {
             let now = self.begin_turn(worked);
-            worked = self.turn(&mut alarm);
+            worked = self.turn(&mut alarms);
             if self.reactor.tasks.runnable() > 0 {
                 // Their time is part of this turn: a task that does not give way is a stall too.
                 executor::yield_now().await;
@@ -48,7 +48,7 @@ impl Shard {
             if spins {
                 std::hint::spin_loop();
             } else {
-                self.park(&mut alarm);
+                self.park(&mut alarms);
                 found_work_at = self.begin_turn(worked);
                 self.watch.wake();
             }
@@ -56,14 +56,16 @@ impl Shard {
     }
 
     /// One turn; true when it found anything to do.
-    fn turn(self: &Rc<Self>, alarm: &mut Option<Time>) -> bool {
-        let mut worked = self.reactor.port.take(|envelope| self.take(envelope));
+    fn turn(self: &Rc<Self>, alarms: &mut Alarms) -> bool {
+        // First: what they send is taken below, and leaves in this turn.
+        let mut worked = self.reactor.poll_sources();
+        worked |= self.reactor.port.take(|envelope| self.take(envelope));
         self.take_wakes();
         self.reactor.run_deferred();
         worked |= self.push.turn();
         worked |= self.conns.settle_unsettled();
         self.conns.flush();
-        worked |= self.turn_ring(alarm);
+        worked |= self.turn_ring(alarms);
         worked |= self.run_timers();
         self.conns.report_ended();
         self.reactor.run_deferred();
@@ -116,7 +118,7 @@ impl Shard {
         });
     }
 
-    fn turn_ring(self: &Rc<Self>, alarm: &mut Option<Time>) -> bool {
+    fn turn_ring(self: &Rc<Self>, alarms: &mut Alarms) -> bool {
         let mut ring = self.reactor.ring.borrow_mut();
         if !ring.has_work() {
             return false;
@@ -133,7 +135,7 @@ impl Shard {
         while reaped < COMPLETIONS_PER_TURN {
             let Some(completion) = self.reactor.ring.borrow_mut().next_completion() else { break };
             reaped += 1;
-            self.complete(completion, alarm);
+            self.complete(completion, alarms);
         }
         let counters = self.reactor.ring.borrow().counters();
         self.reactor.counters.ring_enters.set(counters.enters);
@@ -143,7 +145,7 @@ impl Shard {
     }
 
     #[inline]
-    fn complete(self: &Rc<Self>, completion: Completion, alarm: &mut Option<Time>) {
+    fn complete(self: &Rc<Self>, completion: Completion, alarms: &mut Alarms) {
         match completion {
             Completion::Received { slot, data } => self.conns.on_received(slot, data),
             Completion::Sent { slot, payload, result } => self.conns.on_sent(slot, payload, result),
@@ -151,7 +153,7 @@ impl Shard {
             Completion::Accepted { listener, socket } => self.conns.on_accepted(listener, socket),
             Completion::AcceptFailed { listener, error } => self.conns.on_accept_failed(listener, &error),
             Completion::Connected { slot, result } => self.conns.on_connected(slot, result),
-            Completion::Alarm => *alarm = None,
+            Completion::Alarm => alarms.went_off(),
         }
     }
 
@@ -181,11 +183,15 @@ impl Shard {
 
     /// Sleeps in the ring until something happens. Nothing else runs on this thread meanwhile: tasks run when they were
     /// woken, and that is one of the things that end the sleep.
-    fn park(&self, alarm: &mut Option<Time>) {
+    fn park(&self, alarms: &mut Alarms) {
         let sleeper = &self.reactor.router.peer(self.reactor.id).sleeper;
-        self.set_alarm(alarm);
         sleeper.prepare();
-        if !self.has_input() {
+        // The sources first, since they may queue what the others look for. An alarm may come last: what it stirs up in
+        // the ring is there when the ring waits.
+        if let Some(look_again) = self.reactor.ask_sources()
+            && !self.has_input()
+        {
+            self.set_alarm(alarms, look_again);
             self.reactor.counters.parks.add(1);
             self.reactor.counters.turn_started.set(0);
             // What is wrong with the ring shows again in the next turn, which sees to it.
@@ -202,15 +208,15 @@ impl Shard {
             || self.reactor.ring.borrow_mut().has_work()
     }
 
-    /// Makes the ring wake us for the next timer. An earlier alarm that is under way serves as well.
-    fn set_alarm(&self, alarm: &mut Option<Time>) {
+    /// Makes the ring wake us for the next timer, and at `look_again`. An earlier alarm that is under way serves as well.
+    fn set_alarm(&self, alarms: &mut Alarms, look_again: Time) {
         let next = self.reactor.timers.borrow().next_deadline();
         let waits_for_room = self.conns.waits_for_room() || self.push.is_stalled();
         let retry = waits_for_room.then(|| self.reactor.now() + RETRY);
-        let Some(deadline) = [next, retry].into_iter().flatten().min() else { return };
-        if alarm.is_none_or(|at| at > deadline) {
+        let look_again = (look_again != Time::NEVER).then_some(look_again);
+        let Some(deadline) = [next, retry, look_again].into_iter().flatten().min() else { return };
+        if alarms.add(deadline) {
             self.reactor.ring.borrow_mut().alarm(deadline - self.reactor.now());
-            *alarm = Some(deadline);
         }
     }
 
@@ -243,13 +249,33 @@ impl Shard {
         self.reactor.tasks.end();
     }
 
-    /// Told to stop, and nothing is left; tasks are ended when the last connection is gone.
+    /// Told to stop, and nothing is left; tasks and sources are ended when the last connection is gone.
     fn is_done(&self) -> bool {
         if !self.reactor.is_draining() || !self.conns.is_empty() || self.reactor.port.has_local() {
             return false;
         }
         self.reactor.tasks.end();
+        self.reactor.end_sources();
         self.reactor.tasks.alive() == 0
+    }
+}
+
+/// The alarms of the ring that are under way, the earliest last: one is set only for what is due before all of them.
+#[derive(Debug, Default)]
+struct Alarms(Vec<Time>);
+
+impl Alarms {
+    /// Notes an alarm for `deadline`; false when an earlier one serves.
+    fn add(&mut self, deadline: Time) -> bool {
+        let is_earliest = self.0.last().is_none_or(|at| *at > deadline);
+        if is_earliest {
+            self.0.push(deadline);
+        }
+        is_earliest
+    }
+
+    fn went_off(&mut self) {
+        self.0.pop();
     }
 }
 

@@ -1,9 +1,4 @@
-use std::{
-    cell::RefCell,
-    io,
-    net::SocketAddr,
-    os::fd::{AsFd as _, OwnedFd},
-};
+use std::{cell::RefCell, io, net::SocketAddr, os::fd::OwnedFd};
 
 use shardcast_os::{
     ring::{Payload, ReceiveEnd, Ring},
@@ -14,11 +9,13 @@ use shardcast_proto::{
     outbox::Parcel,
 };
 
+use super::End;
+
 /// A TCP socket in a slot of its shard's ring.
-#[derive(Debug)]
 ///
 /// A socket that fails says why once, to whichever of receiving and sending comes first; to the other one it looks as if
 /// the peer had ended its side, or says `EPIPE`. So where one of them is still to report, it is waited for.
+#[derive(Debug)]
 pub(crate) struct Tcp {
     socket: OwnedFd,
     slot: u32,
@@ -27,14 +24,6 @@ pub(crate) struct Tcp {
     /// A send has failed, and the receive under way will say why.
     is_broken: bool,
     has_ended_sending: bool,
-}
-
-/// How a socket has ended, as far as receiving goes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum End {
-    /// The peer has ended its side.
-    Stream,
-    Failed(CloseReason),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,8 +36,10 @@ enum Reading {
     Over,
 }
 
+// What each function guarantees is documented at `Transport`, which calls it.
 impl Tcp {
-    pub(crate) const fn new(socket: OwnedFd, slot: u32) -> Self {
+    /// Of a socket that is in this slot of the ring.
+    pub(super) const fn new(socket: OwnedFd, slot: u32) -> Self {
         Self {
             socket,
             slot,
@@ -59,18 +50,12 @@ impl Tcp {
         }
     }
 
-    /// Gives the socket its slot in the ring.
-    pub(crate) fn attach(&self, ring: &RefCell<Ring>) -> io::Result<()> {
-        ring.borrow_mut().attach(self.slot, self.socket.as_fd())
-    }
-
-    pub(crate) fn connect(&self, ring: &RefCell<Ring>, to: SocketAddr) {
+    pub(super) fn connect(&self, to: SocketAddr, ring: &RefCell<Ring>) {
         ring.borrow_mut().connect(self.slot, to);
     }
 
-    /// Reads from the peer, or does not.
     #[inline]
-    pub(crate) fn read(&mut self, wanted: bool, ring: &RefCell<Ring>) {
+    pub(super) fn read(&mut self, wanted: bool, ring: &RefCell<Ring>) {
         match (wanted, self.reading) {
             (true, Reading::Off) => {
                 self.reading = Reading::On;
@@ -84,8 +69,7 @@ impl Tcp {
         }
     }
 
-    /// The ring reads no more. What that means for the connection, if anything, and if that is known by now.
-    pub(crate) fn reading_ended(&mut self, how: ReceiveEnd) -> Option<End> {
+    pub(super) fn reading_ended(&mut self, how: ReceiveEnd) -> Option<End> {
         self.reading = Reading::Over;
         match how {
             ReceiveEnd::Failed(error) => Some(End::Failed(failure(&error))),
@@ -101,8 +85,7 @@ impl Tcp {
         }
     }
 
-    /// Whether a completion of reading is still to come.
-    pub(crate) fn is_reading(&self) -> bool {
+    pub(super) fn is_reading(&self) -> bool {
         matches!(self.reading, Reading::On | Reading::Stopping)
     }
 
@@ -111,16 +94,12 @@ impl Tcp {
         !self.has_ended_sending && socket::tcp_info(&self.socket).is_ok_and(|info| info.is_closed)
     }
 
-    pub(crate) fn send(&mut self, parcel: Parcel, ring: &RefCell<Ring>) {
+    pub(super) fn send(&mut self, parcel: Parcel, ring: &RefCell<Ring>) {
         self.is_sending = true;
         ring.borrow_mut().send(self.slot, payload(parcel));
     }
 
-    /// A send has ended.
-    ///
-    /// # Errors
-    /// It has failed; why, unless that will be known when reading has ended.
-    pub(crate) fn sent(&mut self, result: io::Result<()>) -> Result<(), Option<CloseReason>> {
+    pub(super) fn sent(&mut self, result: io::Result<()>) -> Result<(), Option<CloseReason>> {
         self.is_sending = false;
         match result {
             Ok(()) if self.reading == Reading::Over && self.has_failed() => Err(Some(CloseReason::Reset)),
@@ -133,47 +112,35 @@ impl Tcp {
         }
     }
 
-    /// Says to the peer that nothing more comes.
-    pub(crate) fn end_sending(&mut self) {
+    pub(super) fn end_sending(&mut self) {
         self.has_ended_sending = true;
         socket::shutdown_send(&self.socket);
     }
 
-    /// Shuts down both ways. With `reset`, what the peer has not taken is not sent any more, and it learns so.
-    pub(crate) fn cut(&self, reset: bool) {
+    pub(super) fn cut(&self, reset: bool) {
         if reset {
             socket::reset_on_close(&self.socket);
         }
         socket::shutdown_both(&self.socket);
     }
 
-    /// Bytes that the peer has not acknowledged, the end of the stream among them.
-    pub(crate) fn unacknowledged(&self) -> usize {
+    pub(super) fn unacknowledged(&self) -> usize {
         socket::unacknowledged_bytes(&self.socket).unwrap_or_default()
     }
 
-    /// Bytes that the peer has acknowledged, if the kernel says so.
-    pub(crate) fn acknowledged(&self) -> Option<u64> {
+    pub(super) fn acknowledged(&self) -> Option<u64> {
         socket::tcp_info(&self.socket).ok()?.acknowledged_bytes
     }
 
-    /// What is known of the peer. A socket that does not say counts as one whose peer is there.
-    pub(crate) fn acknowledgement(&self) -> Acknowledgement {
+    pub(super) fn acknowledgement(&self) -> Acknowledgement {
         acknowledgement(&self.socket)
     }
 
-    /// Whether the kernel has nothing to do with it.
-    pub(crate) fn is_idle(&self, ring: &RefCell<Ring>) -> bool {
+    pub(super) fn is_idle(&self, ring: &RefCell<Ring>) -> bool {
         ring.borrow().is_idle(self.slot)
     }
 
-    /// The socket of one that was never attached.
-    pub(crate) fn into_socket(self) -> OwnedFd {
-        self.socket
-    }
-
-    /// Takes the socket out of the ring, which must be idle on it.
-    pub(crate) fn detach(self, ring: &RefCell<Ring>) -> OwnedFd {
+    pub(super) fn detach(self, ring: &RefCell<Ring>) -> OwnedFd {
         // Nothing can be done about a kernel that refuses; the slot is then refused to the next one.
         let _ = ring.borrow_mut().detach(self.slot);
         self.socket

@@ -8,6 +8,7 @@
 
 mod support;
 
+mod alarms;
 mod churn;
 mod client;
 mod client_line;
@@ -28,6 +29,7 @@ mod requests;
 mod schedule;
 mod silent;
 mod slow;
+mod sources;
 mod stall;
 mod start;
 mod tasks;

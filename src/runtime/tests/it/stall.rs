@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use shardcast::{Sent, task};
+use shardcast::{
+    Sent,
+    source::{self, Progress, Source, Wait},
+    task,
+};
 
 use crate::support::{
     PATIENCE, Peer, Recorder, Totals, alone, config, eventually, frame, framed, start, within,
@@ -41,6 +45,20 @@ impl io::Write for Log {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// A source that keeps its shard from everything else.
+struct Blocks;
+
+impl Source for Blocks {
+    fn poll(&mut self) -> Progress {
+        std::thread::sleep(Duration::from_millis(200));
+        Progress::Idle
+    }
+
+    fn wait(&mut self) -> Wait {
+        Wait::Doorbell
     }
 }
 
@@ -90,6 +108,18 @@ fn whoever_blocks_a_shard_is_named_and_counted() {
             run.expect("room");
             std::thread::sleep(Duration::from_millis(50));
             wake.send(()).expect("the task waits");
+        });
+        eventually(PATIENCE, || stalls() > before);
+
+        let before = stalls();
+        log.tells_of("a source that blocks", || {
+            let run = server.handle().run_on(0, || {
+                task::spawn("keeps a source", async {
+                    let _source = source::add("a source that blocks", Blocks);
+                    task::sleep(Duration::from_millis(1)).await;
+                });
+            });
+            run.expect("room");
         });
         eventually(PATIENCE, || stalls() > before);
 
