@@ -46,7 +46,7 @@ pub fn framed_session(data: &[u8]) {
 /// Any order of calls, input, connections and time: every accepted call ends once, no bound is exceeded.
 ///
 /// Each step is a byte that says what happens and one that says how much of it; input is taken from behind.
-pub fn framed_proxy(data: &[u8]) {
+pub fn framed_client(data: &[u8]) {
     let mut run = CallerRun::new();
     let mut rest = data;
     while let [what, how_much, behind @ ..] = rest {

@@ -10,8 +10,8 @@ fn framed_session_survives_its_corpus() {
 }
 
 #[test]
-fn framed_proxy_survives_its_corpus() {
-    replay("framed_proxy", fuzz::framed_proxy);
+fn framed_client_survives_its_corpus() {
+    replay("framed_client", fuzz::framed_client);
 }
 
 #[test]
