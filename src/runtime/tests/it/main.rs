@@ -30,6 +30,7 @@ mod silent;
 mod slow;
 mod stall;
 mod start;
+mod streams;
 mod tasks;
 mod topic_abuse;
 mod topic_client;
