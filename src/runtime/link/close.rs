@@ -78,6 +78,7 @@ impl Shard {
             self.log_slow_consumer(conn);
         }
         self.remember_closed(conn, why);
+        self.count_requests(conn);
         self.tasks.end_of(conn.slot());
         conn.moving = None;
         let ended = match &conn.role {

@@ -42,6 +42,7 @@ impl Shard {
         let Ok(mut table) = self.table.try_borrow_mut() else { return Err(answered) };
         if let Some(conn) = table.get(to).filter(|conn| conn.core.is_open()) {
             self.guarded(conn, |conn| self.end_request(conn, id, answered));
+            self.count_requests(conn);
             if conn.core.has_news() {
                 self.push.settle_later(to);
             }

@@ -8,6 +8,7 @@ pub(crate) mod close;
 mod deliver;
 mod drive;
 mod flush;
+mod hold;
 pub(crate) mod members;
 pub(crate) mod outbound;
 pub(crate) mod table;
@@ -17,7 +18,7 @@ use std::{os::fd::OwnedFd, rc::Rc};
 
 use shardcast_proto::{
     Time,
-    connection::{self, Limits},
+    connection::{self, Limits, RequestShare},
 };
 
 use crate::{Connection, shard::timer::TimerKey, transport::Tcp};
@@ -39,6 +40,8 @@ pub(crate) struct Conn {
     pub(crate) timer_at: Time,
     /// It is in the list of connections to flush this turn.
     pub(crate) dirty: bool,
+    /// Its requests in progress, as its shard counts them.
+    pub(crate) requests: RequestShare,
     /// Bytes and messages waiting, as last reported to handles and counters.
     pub(crate) published: (usize, usize),
 }
@@ -69,6 +72,7 @@ impl Conn {
             timer: TimerKey::NONE,
             timer_at: Time::NEVER,
             dirty: false,
+            requests: RequestShare::default(),
             published: (0, 0),
         }
     }

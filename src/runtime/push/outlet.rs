@@ -87,6 +87,7 @@ impl Shard {
         } else {
             conn.core.handle_delayed_ended(&conn.limits, self.now());
         }
+        self.count_requests(conn);
         if conn.core.has_news() {
             // Going on calls the application, and that may ask the hub, which is in the middle of something.
             self.push.answered.borrow_mut().push(id);

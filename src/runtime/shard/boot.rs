@@ -173,6 +173,8 @@ impl Seed {
             spares: Spares::default(),
             limits: RefCell::default(),
             scratch: Cell::default(),
+            requests: RefCell::default(),
+            resumes_waiting: Cell::new(false),
             handling: Cell::default(),
             accept_delay: Cell::new(ACCEPT_DELAY_MIN),
             draining: Cell::new(false),

@@ -29,7 +29,7 @@ use bytes::Bytes;
 use shardcast_os::{ring::Ring, spsc};
 use shardcast_proto::{
     RequestId, Time,
-    connection::{self, CloseReason, Hold, Spares},
+    connection::{self, CloseReason, Hold, ShardRequests, Spares},
 };
 
 use crate::{
@@ -109,6 +109,10 @@ pub(crate) struct Shard {
     /// Buffers to be used again.
     pub(crate) spares: Spares,
     pub(crate) scratch: Cell<Scratch>,
+    /// Requests in progress of all connections.
+    pub(crate) requests: RefCell<ShardRequests<ConnId>>,
+    /// [`resume_waiting`](Self::resume_waiting) will run.
+    pub(crate) resumes_waiting: Cell<bool>,
     /// The request whose handler runs.
     pub(crate) handling: Cell<Option<Handling>>,
     pub(crate) accept_delay: Cell<Duration>,
