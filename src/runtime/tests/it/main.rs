@@ -34,6 +34,7 @@ mod streams;
 mod tasks;
 mod topic_abuse;
 mod topic_client;
+mod topic_receive;
 mod topic_retry;
 mod topics;
 mod vanish;
