@@ -30,6 +30,7 @@ pub(crate) struct Account {
     history: Option<u64>,
     outbox_holds: bool,
     requests_hold: bool,
+    shard_hold: bool,
     /// From here on nothing may be taken.
     pub(crate) is_ending: bool,
     /// Answers, as the session wrote them.
@@ -212,6 +213,7 @@ impl Account {
             history: None,
             outbox_holds: false,
             requests_hold: false,
+            shard_hold: false,
             is_ending: false,
             written,
             handed: Sum::default(),
@@ -323,6 +325,28 @@ impl Account {
         if self.in_progress as usize <= self.limits.requests_in_progress_max / 2 {
             self.requests_hold = false;
         }
+        if self.in_progress == 0 {
+            self.shard_hold = false;
+        }
+    }
+
+    /// Its shard has as many requests in progress as it may: it begins no other while it has one.
+    pub(crate) const fn shard_is_full(&mut self) {
+        self.shard_hold |= self.in_progress > 0;
+    }
+
+    pub(crate) const fn shard_has_room(&mut self) {
+        self.shard_hold = false;
+    }
+
+    /// Requests in progress.
+    pub(crate) const fn in_progress(&self) -> u32 {
+        self.in_progress
+    }
+
+    /// Its shard holds reading.
+    pub(crate) const fn is_held_by_shard(&self) -> bool {
+        self.shard_hold
     }
 
     pub(crate) const fn hand(&mut self, len: usize) {
@@ -410,7 +434,7 @@ impl Account {
 
     /// Something holds reading that goes away again.
     const fn holds(&self) -> bool {
-        self.outbox_holds || self.requests_hold || self.history.is_some()
+        self.outbox_holds || self.requests_hold || self.shard_hold || self.history.is_some()
     }
 
     /// The core agrees with what is known.
@@ -424,6 +448,7 @@ impl Account {
         for (hold, expected) in [
             (Hold::Outbox, self.outbox_holds),
             (Hold::Requests, self.requests_hold),
+            (Hold::ShardRequests, self.shard_hold),
             (Hold::History, self.history.is_some()),
         ] {
             model.require(core.holds().has(hold) == expected, || {

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, rc::Rc};
 use bytes::Bytes;
 use shardcast_proto::{
     Command, EndOfStream, RequestId, Time,
-    connection::{Acknowledgement, CloseReason, Connection as Core, Limits, Side, Spares, State as Life},
+    connection::{
+        Acknowledgement, CloseReason, Connection as Core, Limits, RequestShare, Side, Spares, State as Life,
+    },
     outbox::{Parcel, Pushed, Pushing},
     push::{Subscriber, schedule::Pace},
 };
@@ -31,6 +33,8 @@ pub(crate) struct Connection {
     pub(crate) limits: Limits,
     pub(crate) transport: Transport,
     pub(crate) account: Account,
+    /// What its shard counts of it.
+    pub(crate) requests: RequestShare,
     /// When its one timer goes off.
     pub(crate) timer: Option<Time>,
     /// It is to be flushed at the end of the turn.
@@ -67,6 +71,7 @@ impl Connection {
             limits,
             transport: Transport::default(),
             account,
+            requests: RequestShare::default(),
             timer: None,
             is_dirty: false,
             meter,
@@ -135,6 +140,18 @@ impl Connection {
             self.account.answer(number as usize, false, model);
         }
         self.end_request(is_delayed, now, model);
+    }
+
+    /// Its shard has as many requests in progress as it may.
+    pub(crate) fn handle_shard_full(&mut self) {
+        self.core.handle_shard_full();
+        self.account.shard_is_full();
+    }
+
+    /// Its shard has fewer.
+    pub(crate) fn handle_shard_room(&mut self, now: Time) {
+        self.account.shard_has_room();
+        self.core.handle_shard_room(now);
     }
 
     /// A request has ended, answered or not.

@@ -32,6 +32,8 @@ pub(crate) enum Fault {
     DoubleInput,
     /// Reading does not go on when the last hold was lifted.
     ForgetResume,
+    /// A connection that waits for its shard does not go on when there is room.
+    ForgetShardRoom,
     /// A history was answered, and its hold is not lifted.
     KeepHistory,
     /// The hold of a history is lifted before it was answered.
@@ -66,7 +68,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 29] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::LoseMessage,
         Self::SwapMessages,
         Self::DoubleMessage,
@@ -81,6 +83,7 @@ impl Fault {
         Self::LoseInput,
         Self::DoubleInput,
         Self::ForgetResume,
+        Self::ForgetShardRoom,
         Self::KeepHistory,
         Self::LiftEarly,
         Self::LoseAnswer,

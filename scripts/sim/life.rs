@@ -7,7 +7,7 @@ use shardcast_proto::{
 };
 
 use crate::{
-    account::Request,
+    account::{Account, Request},
     connection::Connection,
     fault::Fault,
     frame::Frame,
@@ -208,6 +208,11 @@ impl World {
         }
         core.handle_received(&bytes, now);
         if core.is_open() {
+            let requests = &self.shards[usize::from(connection.shard)].requests;
+            if requests.is_full(self.scenario.requests_max) {
+                // Those that wait come first.
+                connection.handle_shard_full();
+            }
             self.pass(client, &bytes);
         }
         self.settle(client);
@@ -350,6 +355,7 @@ impl World {
             }
         }
         self.settle_end(client);
+        self.count_requests(client);
         let Some(connection) = &mut self.clients[client].connection else { return };
         connection.account.require_cut(&mut self.model);
         if let Some(asked) = connection.account.history()
@@ -363,6 +369,46 @@ impl World {
         if connection.core.is_open() {
             connection.account.agree(&connection.core, self.now, &mut self.model);
         }
+    }
+
+    /// Counts the requests of a connection after anything was done to it.
+    fn count_requests(&mut self, client: usize) {
+        let Some(Connection { core, shard, requests, .. }) = &mut self.clients[client].connection else {
+            return;
+        };
+        self.shards[usize::from(*shard)].requests.update(requests, client, core);
+    }
+
+    /// Connections that wait for their shard go on, while there is room for a request.
+    pub(crate) fn resume_waiting(&mut self, shard: u16) {
+        while let Some(client) = self.shards[usize::from(shard)].requests.next(self.scenario.requests_max) {
+            let Some(connection) = &mut self.clients[client].connection else { continue };
+            if self.model.strikes(Fault::ForgetShardRoom) {
+                continue;
+            }
+            connection.handle_shard_room(self.now);
+            self.settle(client);
+        }
+        self.require_shard_bound(shard);
+    }
+
+    /// Beside one for each connection, fewer requests than the bound are in progress on a shard; and no connection is held
+    /// while there is room.
+    fn require_shard_bound(&mut self, shard: u16) {
+        let connections = self.clients.iter().filter_map(|it| it.connection.as_ref());
+        let here =
+            || connections.clone().filter(|it| it.shard == shard && it.core.is_open()).map(|it| &it.account);
+        let in_progress = || here().map(|it| it.in_progress() as usize);
+        let (all, more) =
+            (in_progress().sum::<usize>(), in_progress().map(|it| it.saturating_sub(1)).sum::<usize>());
+        let is_held = here().any(Account::is_held_by_shard);
+        let counted = self.shards[usize::from(shard)].requests.in_progress();
+        let (max, model) = (self.scenario.requests_max, &mut self.model);
+        model.require(counted == all, || format!("shard {shard}: {counted} requests are counted, not {all}"));
+        model.require(more < max, || format!("shard {shard}: {all} requests, and {max} is the bound"));
+        model.require(!is_held || all >= max, || {
+            format!("shard {shard} holds at {all} requests, not at {max}")
+        });
     }
 
     fn settle_end(&mut self, client: usize) {
@@ -398,6 +444,7 @@ impl World {
         shard.hub.leave(*who);
         shard.subscribers[who.0 as usize] = None;
         connection.forget_subscriptions();
+        self.count_requests(client);
     }
 
     /// A connection is over: what its client can still get, it gets, and then all has to add up.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use shardcast_proto::{
     Command, Event, Operation, Position, PublishOptions, Refusal, Request, RequestId, Route, Time,
     TopicFilter, TopicName, TopicPrefix,
-    connection::{Advance, CloseReason, Outcome, Spares},
+    connection::{Advance, CloseReason, Outcome, ShardRequests, Spares},
     push::{Publish, Subscriber, Ticket, schedule::Class},
 };
 
@@ -38,14 +38,28 @@ impl World {
         let Some(mut connection) = self.clients[client].connection.take() else { return };
         let shard = usize::from(connection.shard);
         let spares = std::mem::take(&mut self.shards[shard].spares);
-        self.pass_over(client, &mut connection, bytes, &spares);
+        let mut requests = std::mem::take(&mut self.shards[shard].requests);
+        if requests.in_progress() >= self.scenario.requests_max {
+            connection.handle_shard_full();
+        }
+        self.pass_over(client, &mut connection, bytes, &spares, &mut requests);
         self.shards[shard].spares = spares;
+        self.shards[shard].requests = requests;
         self.clients[client].connection = Some(connection);
     }
 
-    fn pass_over(&mut self, client: usize, connection: &mut Connection, bytes: &[u8], spares: &Spares) {
+    fn pass_over(
+        &mut self,
+        client: usize,
+        connection: &mut Connection,
+        bytes: &[u8],
+        spares: &Spares,
+        requests: &mut ShardRequests<usize>,
+    ) {
         let (now, life) = (self.now, self.clients[client].life);
-        let Connection { shard, who, core, limits, account, jobs, automatic, streams, .. } = connection;
+        let Connection {
+            shard, who, core, limits, account, requests: share, jobs, automatic, streams, ..
+        } = connection;
         let Some(mut input) = core.input(bytes, limits, spares, now) else { return };
         let mut peer = Peer { client, life, shard: *shard, who: *who, account, jobs, automatic, streams };
         loop {
@@ -60,7 +74,15 @@ impl World {
                 drop(input);
                 return connection.end(CloseReason::Panic, now);
             };
+            let begins = matches!(outcome, Outcome::InProgress(_));
             input.conclude(outcome);
+            if begins {
+                requests.count(share, input.requests_in_progress());
+                if requests.is_full(self.scenario.requests_max) {
+                    input.handle_shard_full();
+                    peer.account.shard_is_full();
+                }
+            }
         }
         input.finish();
     }

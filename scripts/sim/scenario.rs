@@ -22,6 +22,8 @@ pub(crate) struct Scenario {
     pub(crate) steps: u64,
     pub(crate) mesh_capacity: usize,
     pub(crate) door_capacity: usize,
+    /// Requests that may be in progress on one shard.
+    pub(crate) requests_max: usize,
     pub(crate) hub: HubConfig,
     /// What may happen at all: so that runs differ by more than their luck.
     pub(crate) with_delays: bool,
@@ -92,6 +94,7 @@ impl Scenario {
             steps: random.within(200..2500),
             mesh_capacity: *random.pick(&[1, 2, 5, 64]),
             door_capacity: *random.pick(&[1, 4, 64]),
+            requests_max: *random.pick(&[1, 2, 5, 1000]),
             hub,
             with_delays: random.chance(50),
             with_expiry: random.chance(50),

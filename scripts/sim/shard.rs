@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use shardcast_proto::{
     Command, Message, Operation, Position, Recovery, Refusal, RequestId, Time, TopicFilter,
-    connection::Spares,
+    connection::{ShardRequests, Spares},
     push::{Answer, Envelope, Hub, Outlet, Publication, Publish, Subscribed, Subscriber, Ticket},
 };
 
@@ -24,6 +24,8 @@ pub(crate) struct Shard {
     pub(crate) hub: Hub,
     /// Buffers of its connections.
     pub(crate) spares: Spares,
+    /// Requests in progress, and the clients whose connections wait until there are fewer.
+    pub(crate) requests: ShardRequests<usize>,
     /// Publications of threads.
     pub(crate) door: VecDeque<(Publish, u64)>,
     /// Which client is which subscriber.
@@ -44,6 +46,7 @@ impl Shard {
         Self {
             hub: Hub::new(scenario.hub.clone(), number, scenario.shards, EPOCH),
             spares: Spares::default(),
+            requests: ShardRequests::default(),
             door: VecDeque::new(),
             subscribers: Vec::new(),
             handed: 0,

@@ -132,6 +132,7 @@ impl World {
         let answered = std::mem::take(&mut self.answered);
         answered.into_iter().for_each(|client| self.settle(client));
         self.turn_connections(shard);
+        self.resume_waiting(shard);
     }
 
     fn publish(&mut self, shard: u16) {

@@ -113,6 +113,9 @@ pub struct Limits {
     /// Requests of one connection that may be in progress; then nothing more is read from it until half of them
     /// are answered. A publication with a delay is none: its answer may be far off.
     pub requests_in_progress_max: usize,
+    /// Requests that may be in progress on one shard, over all its connections; then nothing more is read from those
+    /// that have one, until there are fewer. A connection that has none may always begin one.
+    pub requests_in_progress_shard_max: usize,
     /// Bytes of pushes that may wait for one peer: see [`OverflowPolicy`]. While answers of as many bytes wait, nothing is
     /// read from it.
     pub outbox_bytes_max: usize,
@@ -143,6 +146,7 @@ impl Default for Limits {
             identify_timeout: Duration::from_secs(3),
             frame_timeout: Duration::from_secs(30),
             requests_in_progress_max: 16_384,
+            requests_in_progress_shard_max: 65_536,
             outbox_bytes_max: 1 << 20,
             outbox_messages_max: 16_384,
             outbox_age_max: Duration::ZERO,

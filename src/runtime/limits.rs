@@ -20,6 +20,7 @@ pub(crate) struct ServerLimits {
     connections_per_ip_max: AtomicUsize,
     unidentified_max: AtomicUsize,
     requests_in_progress_max: AtomicUsize,
+    requests_in_progress_shard_max: AtomicUsize,
     identify_timeout: DurationCell,
     frame_timeout: DurationCell,
     unacknowledged_timeout: DurationCell,
@@ -48,6 +49,7 @@ impl ServerLimits {
             connections_per_ip_max: AtomicUsize::default(),
             unidentified_max: AtomicUsize::default(),
             requests_in_progress_max: AtomicUsize::default(),
+            requests_in_progress_shard_max: AtomicUsize::default(),
             identify_timeout: DurationCell(AtomicU64::default()),
             frame_timeout: DurationCell(AtomicU64::default()),
             unacknowledged_timeout: DurationCell(AtomicU64::default()),
@@ -62,6 +64,7 @@ impl ServerLimits {
         self.connections_per_ip_max.store(limits.connections_per_ip_max, Relaxed);
         self.unidentified_max.store(limits.unidentified_max, Relaxed);
         self.requests_in_progress_max.store(limits.requests_in_progress_max.max(1), Relaxed);
+        self.requests_in_progress_shard_max.store(limits.requests_in_progress_shard_max.max(1), Relaxed);
         self.identify_timeout.set(limits.identify_timeout);
         self.frame_timeout.set(limits.frame_timeout);
         self.unacknowledged_timeout.set(limits.unacknowledged_timeout);
@@ -77,6 +80,11 @@ impl ServerLimits {
 
     pub(crate) fn unidentified_max(&self) -> usize {
         self.unidentified_max.load(Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn requests_in_progress_shard_max(&self) -> usize {
+        self.requests_in_progress_shard_max.load(Relaxed)
     }
 }
 

@@ -37,6 +37,7 @@ impl LimitOptions {
             connections_per_ip_max: self.connections_per_ip_max,
             unidentified_max: self.unidentified_max,
             requests_in_progress_max: self.requests_in_progress_max,
+            requests_in_progress_shard_max: self.requests_in_progress_shard_max,
             identify_timeout: self.identify_timeout.0,
             frame_timeout: self.frame_timeout.0,
             outbox_bytes_max: bytes(self.outbox_bytes_max.0),

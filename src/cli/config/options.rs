@@ -80,6 +80,10 @@ pub(crate) struct LimitOptions {
     /// Requests of one connection that may be in progress; then nothing more is read from it until half of them are answered.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub(crate) requests_in_progress_max: usize,
+    /// Requests that may be in progress on one shard, over all its connections; then nothing more is read from those that
+    /// have one, until there are fewer. A connection that has none may always begin one.
+    #[schemars(range(min = 1, max = 4_294_967_295_u32))]
+    pub(crate) requests_in_progress_shard_max: usize,
     /// Bytes of pushes that may wait for one peer. While answers of as many bytes wait, nothing is read from it.
     pub(crate) outbox_bytes_max: ByteSize,
     /// Pushes that may wait for one peer.
@@ -346,6 +350,7 @@ impl Default for LimitOptions {
             connections_per_ip_max: library.connections_per_ip_max,
             unidentified_max: library.unidentified_max,
             requests_in_progress_max: library.requests_in_progress_max,
+            requests_in_progress_shard_max: library.requests_in_progress_shard_max,
             identify_timeout: HumanDuration(library.identify_timeout),
             frame_timeout: HumanDuration(library.frame_timeout),
             outbox_bytes_max: ByteSize(library.outbox_bytes_max as u64),

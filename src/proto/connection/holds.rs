@@ -14,11 +14,14 @@ pub enum Hold {
     Ending,
     /// The client at this end takes no more for now.
     Events,
+    /// It has requests in progress, and all connections of its shard together have as many as they may.
+    ShardRequests,
 }
 
 impl Hold {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Outbox, Self::History, Self::Requests, Self::Ending, Self::Events];
+    pub const ALL: [Self; 6] =
+        [Self::Outbox, Self::History, Self::Requests, Self::Ending, Self::Events, Self::ShardRequests];
 
     /// Stable short name, as in `/connections`.
     pub const fn name(self) -> &'static str {
@@ -28,6 +31,7 @@ impl Hold {
             Self::Requests => "requests",
             Self::Ending => "ending",
             Self::Events => "events",
+            Self::ShardRequests => "shard-requests",
         }
     }
 }

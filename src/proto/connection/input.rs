@@ -285,6 +285,18 @@ impl<S: Session + ?Sized> Input<'_, S> {
         }
     }
 
+    /// Requests of this connection that are not answered yet.
+    #[inline]
+    pub const fn requests_in_progress(&self) -> u32 {
+        self.connection.requests
+    }
+
+    /// As [`Connection::handle_shard_full`], within the pass.
+    #[inline]
+    pub const fn handle_shard_full(&mut self) {
+        self.connection.handle_shard_full();
+    }
+
     #[inline]
     fn say(&mut self, command: Command<'_>) {
         let Connection { session: Some(session), dialect, .. } = &mut *self.connection else { return };

@@ -15,6 +15,7 @@ mod end;
 mod holds;
 mod input;
 mod reason;
+mod shard_requests;
 mod spares;
 
 use std::{fmt, time::Duration};
@@ -32,6 +33,7 @@ pub use end::{Action, Cut};
 pub use holds::{Hold, Holds};
 pub use input::{Advance, Handled, Input, Outcome};
 pub use reason::CloseReason;
+pub use shard_requests::{RequestShare, ShardRequests};
 pub use spares::Spares;
 
 /// One connection: everything but its transport and its application.
@@ -568,7 +570,27 @@ impl<S: Session + ?Sized> Connection<S> {
         self.lift(Hold::Events, now);
     }
 
+    /// The shard has as many requests in progress as it may: if some of them are of this connection, nothing more is
+    /// taken until [`handle_shard_room`](Self::handle_shard_room), or until its own have ended.
+    #[inline]
+    pub const fn handle_shard_full(&mut self) {
+        if self.requests > 0 {
+            self.holds.place(Hold::ShardRequests);
+            // A frame that has begun has all its time once reading goes on.
+            self.frame_began = Time::NEVER;
+        }
+    }
+
+    /// The shard has fewer requests in progress than it may: see [`handle_shard_full`](Self::handle_shard_full).
+    pub fn handle_shard_room(&mut self, now: Time) {
+        self.lift(Hold::ShardRequests, now);
+    }
+
     fn requests_changed(&mut self, limits: &Limits, now: Time) {
+        if self.requests == 0 {
+            // One may always be begun.
+            self.lift(Hold::ShardRequests, now);
+        }
         if self.holds.has(Hold::Requests) && self.requests as usize <= limits.requests_in_progress_max / 2 {
             self.lift(Hold::Requests, now);
         }

@@ -234,6 +234,18 @@ impl Client {
         }
     }
 
+    /// Waits until `is_there`, which looks for what callbacks of ours have got, or until this time. Does the I/O of the
+    /// client meanwhile; false, at once, where a shard does that.
+    pub(crate) fn receive(&self, until: Time, is_there: impl Fn() -> bool) -> bool {
+        match &self.0.home {
+            Home::Shard(_) => false,
+            Home::Threads(client) => {
+                client.receive(until, &is_there);
+                true
+            }
+        }
+    }
+
     /// How many calls are under way, and what else it counts.
     pub fn stats(&self) -> ClientStats {
         self.0.counters.read()

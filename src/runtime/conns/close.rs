@@ -91,6 +91,7 @@ impl Conns {
             self.log_slow_consumer(conn);
         }
         self.remember_closed(conn, why);
+        self.count_requests(conn);
         self.reactor.tasks.end_of(conn.slot());
         conn.moving = None;
         let ended = match &conn.role {

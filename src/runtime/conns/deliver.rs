@@ -110,6 +110,7 @@ impl AnswerNow for Conns {
         let Ok(mut table) = self.table.try_borrow_mut() else { return Err(answered) };
         if let Some(conn) = table.get(to).filter(|conn| conn.core.is_open()) {
             self.guarded(conn, |conn| self.end_request(conn, id, answered));
+            self.count_requests(conn);
             if conn.core.has_news() {
                 self.settle_later(to);
             }

@@ -56,7 +56,10 @@ impl Conns {
         conn.core.handle_received(bytes, self.now());
         self.counters_of(conn).received_bytes.add(bytes.len() as u64);
         match conn.core.state() {
-            State::Open => self.drive(conn, bytes),
+            State::Open => {
+                self.queue_behind_waiting(conn);
+                self.drive(conn, bytes);
+            }
             State::Waiting if conn.moving.is_none() => self.guarded(conn, |conn| self.identify(conn)),
             _ => {}
         }
@@ -84,7 +87,8 @@ impl Conns {
     }
 
     fn pass(&self, conn: &mut Conn, bytes: &[u8]) {
-        let Conn { core, handle, limits, role, .. } = conn;
+        self.hold_if_full(conn);
+        let Conn { core, handle, limits, role, requests, .. } = conn;
         let Some(mut input) = core.input(bytes, limits, &self.spares, self.now()) else { return };
         let (listener, protocol) = match role {
             Role::Accepted { listener, protocol: Some(protocol) } => (*listener, *protocol),
@@ -111,7 +115,11 @@ impl Conns {
                 Advance::Event(event) => application.take(event),
                 Advance::Silent => continue,
             };
+            let begins = matches!(outcome, Outcome::InProgress(_));
             input.conclude(outcome);
+            if begins && self.requests_are_full(requests, input.requests_in_progress()) {
+                input.handle_shard_full();
+            }
         }
         self.runs(None);
         self.counters.listeners[listener as usize].received_messages.add(input.finish().requests);
@@ -126,6 +134,7 @@ impl Conns {
         }
         self.count_drops(conn);
         self.settle_end(conn);
+        self.count_requests(conn);
         let reads = conn.moving.is_none() && conn.core.wants_input();
         conn.transport.read(reads, &self.reactor.ring);
         self.queue_changed(conn);

@@ -12,6 +12,7 @@ mod describe;
 mod drive;
 mod fan_out;
 mod flush;
+mod hold;
 mod local;
 mod members;
 mod outbound;
@@ -31,7 +32,7 @@ use std::{
 
 use shardcast_proto::{
     Event, Time,
-    connection::{self, CloseReason, Limits, Outcome, Spares},
+    connection::{self, CloseReason, Limits, Outcome, RequestShare, ShardRequests, Spares},
 };
 
 pub(crate) use fan_out::{Content, Frames, Outgoing};
@@ -92,6 +93,10 @@ pub(crate) struct Conns {
     /// Buffers to be used again.
     pub(crate) spares: Spares,
     scratch: Cell<Scratch>,
+    /// Requests in progress of all connections.
+    requests: RefCell<ShardRequests<ConnId>>,
+    /// [`resume_waiting`](Self::resume_waiting) will run.
+    resumes_waiting: Cell<bool>,
     /// The request whose handler runs.
     handling: Cell<Option<Handling>>,
     accept_delay: Cell<Duration>,
@@ -126,6 +131,8 @@ pub(crate) struct Conn {
     timer_at: Time,
     /// It is in the list of connections to flush this turn.
     dirty: bool,
+    /// Its requests in progress, as its shard counts them.
+    requests: RequestShare,
     /// Bytes and messages waiting, as last reported to handles and counters.
     published: (usize, usize),
 }
@@ -163,6 +170,8 @@ impl Conns {
             locals: Locals::default(),
             spares: Spares::default(),
             scratch: Cell::default(),
+            requests: RefCell::default(),
+            resumes_waiting: Cell::new(false),
             handling: Cell::default(),
             accept_delay: Cell::new(ACCEPT_DELAY_MIN),
             shared,
@@ -267,6 +276,7 @@ impl Conn {
             timer: TimerKey::NONE,
             timer_at: Time::NEVER,
             dirty: false,
+            requests: RequestShare::default(),
             published: (0, 0),
         }
     }

@@ -64,6 +64,7 @@ impl Conns {
     pub(crate) fn apply_limits(&self, from: u32) {
         if from == 0 {
             self.read_limits();
+            self.resume_waiting_later();
         }
         let mut table = self.table.borrow_mut();
         let until = table.slots().min(from.saturating_add(LIMITED_PER_TURN));

@@ -79,6 +79,7 @@ impl Push {
         } else {
             conn.core.handle_delayed_ended(&conn.limits, self.reactor.now());
         }
+        self.conns.count_requests(conn);
         if conn.core.has_news() {
             // Going on calls the application, and that may ask the hub, which is in the middle of something.
             self.conns.settle_later(id);

@@ -131,7 +131,7 @@ impl ServerHandle {
     }
 
     /// Changes the bounds of the whole server from now on, for connections that stand already too:
-    /// `connections_max`, `connections_per_ip_max`, `unidentified_max`, `requests_in_progress_max`, `identify_timeout`,
+    /// `connections_max`, `connections_per_ip_max`, `unidentified_max`, `requests_in_progress_max`, `requests_in_progress_shard_max`, `identify_timeout`,
     /// `frame_timeout`, `unacknowledged_timeout`. No connection is ended for a bound on a number: the bound applies to new ones.
     ///
     /// `connections_max` has no effect beyond what the server was started with: tables are made for that. The

@@ -169,6 +169,11 @@ impl Client {
         self.client.call_quickly(Route::Only, copy(body), options, callback);
     }
 
+    /// Waits for what our own callbacks get; see [`client::Client::receive`].
+    pub(super) fn receive(&self, until: Time, is_there: impl Fn() -> bool) -> bool {
+        self.client.receive(until, is_there)
+    }
+
     /// Runs `f`, which must not block, at this time; false when the client's shard is too busy to be asked.
     pub(super) fn run_at(&self, time: Time, f: impl FnOnce() + Send + 'static) -> bool {
         self.client.run_at(time, f)

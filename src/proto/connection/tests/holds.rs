@@ -74,6 +74,69 @@ fn a_hold_within_a_frame_keeps_its_other_events() {
 }
 
 #[test]
+fn a_full_shard_holds_those_that_have_a_request_in_progress() {
+    let mut rig = Rig::new();
+    rig.core.handle_shard_full();
+    rig.receive("later\nlater\n");
+    rig.core.handle_shard_full();
+    rig.receive("one\n");
+    check(&rig, &[Hold::ShardRequests], &["later", "later"]);
+    rig.answer(1, "yes");
+    check(&rig, &[Hold::ShardRequests], &["later", "later"]);
+    rig.answer(2, "yes");
+    check(&rig, &[], &["later", "later", "one"]);
+
+    rig.receive("later\n");
+    rig.core.handle_shard_full();
+    rig.receive("two\n");
+    rig.core.handle_shard_room(rig.now);
+    rig.settle();
+    check(&rig, &[], &["later", "later", "one", "later", "two"]);
+}
+
+#[test]
+fn a_frame_that_a_full_shard_interrupts_has_all_its_time_afterwards() {
+    let mut rig = Rig::new();
+    rig.limits.frame_timeout = Duration::from_millis(20);
+    rig.receive("later\non");
+    rig.advance(15);
+    rig.core.handle_shard_full();
+    rig.advance(100);
+    rig.core.handle_shard_room(rig.now);
+    rig.settle();
+    rig.advance(110);
+    rig.receive("e\n");
+    check(&rig, &[], &["later", "one"]);
+    assert_eq!(rig.why(), None);
+}
+
+#[test]
+fn connections_that_wait_for_their_shard_go_on_in_order() {
+    let mut requests = ShardRequests::default();
+    let mut rigs: Vec<_> = (0..3).map(|_| (Rig::new(), RequestShare::default())).collect();
+    for (name, (rig, share)) in rigs.iter_mut().enumerate() {
+        assert_eq!(requests.is_full(2), name > 0);
+        rig.receive("later\nlater\n");
+        requests.update(share, name, &rig.core);
+        rig.core.handle_shard_full();
+        requests.update(share, name, &rig.core);
+    }
+    assert_eq!((requests.in_progress(), requests.next(6)), (6, None));
+    let (rig, share) = &mut rigs[0];
+    rig.answer(1, "yes");
+    requests.update(share, 0, &rig.core);
+    // It waits again, now behind the others.
+    assert_eq!(requests.next(6), Some(0));
+    requests.update(share, 0, &rig.core);
+    let (rig, share) = &mut rigs[1];
+    rig.core.end(CloseReason::Closed, &rig.limits, rig.now);
+    requests.update(share, 1, &rig.core);
+    assert_eq!(requests.in_progress(), 3);
+    assert_eq!([(); 3].map(|()| requests.next(6)), [Some(2), Some(0), None]);
+    assert!(!requests.is_full(4) && requests.is_full(3));
+}
+
+#[test]
 fn a_history_holds_reading_until_it_was_answered() {
     let mut rig = Rig::new();
     rig.receive("later\nhistory a\none\n");

@@ -131,8 +131,9 @@ impl ThreadClient {
     /// Unlocks, once those that wait for the socket know what to wait for.
     pub(super) fn settle(&self, mut state: Guard<'_>, now: Time) {
         let mut wants = state.wants(now);
+        let has_news = state.has_news;
         match &state.leader {
-            Some(lead) if lead.covers(&wants) => {}
+            Some(lead) if lead.covers(&wants) && !(lead.receives && has_news) => {}
             Some(_) => self.wakeup.wake(),
             None => self.watch(&mut state, &mut wants, now),
         }
@@ -175,6 +176,7 @@ impl State {
             socket: link.map(|link| Arc::clone(&link.socket)),
             interest: link.map(Link::interest).unwrap_or_default(),
             until: timeouts.into_iter().flatten().min().unwrap_or(Time::NEVER),
+            receives: false,
         }
     }
 
@@ -220,13 +222,18 @@ impl State {
             (Happened::Answer { callback, answer, .. }, _) if callback.wakes_tasks() => {
                 self.answers.push((callback, answer));
             }
-            (Happened::Answer { callback, answer, .. }, _) => callback.answer(answer),
+            (Happened::Answer { callback, answer, .. }, _) => {
+                callback.answer(answer);
+                self.has_news = true;
+            }
             (Happened::Push(push), Some(quick)) => {
+                self.has_news = true;
                 if let Some(on_push) = &mut quick.on_push {
                     on_push(push);
                 }
             }
             (Happened::Event(event), Some(quick)) => {
+                self.has_news = true;
                 if let Some(on_event) = &mut quick.on_event {
                     on_event(event);
                 }

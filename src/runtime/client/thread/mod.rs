@@ -1,8 +1,9 @@
-//! A client of ordinary threads: the thread that calls does the I/O.
+//! A client of ordinary threads: the thread that calls, or waits for what the peer pushes, does the I/O.
 //!
 //! A call writes its request itself. One caller at a time *leads*: it waits for the socket, takes what the peer sent, and
 //! answers the calls of others too. When it has its own answer, another caller that waits leads on; when there is none, the
-//! [background] thread watches the socket. So a blocking call costs one wake-up, that of its own thread.
+//! [background] thread watches the socket. So a blocking call costs one wake-up, that of its own thread. A thread that
+//! waits for pushes leads in the same way, until there is one.
 //!
 //! A leader looks again and again for a moment before it sleeps, while answers mostly come that soon ([spin]).
 //!
@@ -60,6 +61,10 @@ struct State {
     hears_pushes: bool,
     /// Callers that wait while another one leads.
     blocked: VecDeque<Arc<Slot>>,
+    /// Those of them that wait for what our own sinks get.
+    receivers: Vec<Arc<Slot>>,
+    /// Our own sinks got something that those who wait for it may not have seen.
+    has_news: bool,
     /// Our own sinks, which never block: called at once.
     quick: Option<Quick>,
     /// What is called on a thread for callbacks.
@@ -80,6 +85,17 @@ struct Lead {
     socket: Option<Arc<OwnedFd>>,
     interest: Interest,
     until: Time,
+    /// It waits for what our own sinks get.
+    receives: bool,
+}
+
+/// What a thread leads for.
+struct Goal<'g> {
+    is_reached: &'g dyn Fn(Time) -> bool,
+    /// It may be reached then, whatever happens.
+    until: Time,
+    /// It is what our own sinks get, and not an answer.
+    receives: bool,
 }
 
 struct Quick {
@@ -115,6 +131,8 @@ impl ThreadClient {
                 spin: Spin::new(builder.spin),
                 hears_pushes,
                 blocked: VecDeque::new(),
+                receivers: Vec::new(),
+                has_news: false,
                 quick,
                 queue: Queue::new(builder.threads, sinks, client.clone(), counters),
                 answers: Vec::new(),
@@ -150,7 +168,8 @@ impl ThreadClient {
                 break;
             }
             if state.leader.is_none() {
-                self.lead(state, &slot, now);
+                let is_reached = |_| slot.is_answered();
+                self.lead(state, &Goal { is_reached: &is_reached, until: Time::NEVER, receives: false }, now);
                 break;
             }
             state.blocked.push_back(Arc::clone(&slot));
@@ -162,6 +181,35 @@ impl ThreadClient {
             (state, now) = self.lock_now();
         }
         slot.take().expect("it was answered, and this is the only one who takes it")
+    }
+
+    /// Does the client's I/O, or waits while another thread does, until our own sinks have got what `is_there` looks for,
+    /// or until this time; looks once in any case.
+    pub(super) fn receive(self: &Arc<Self>, until: Time, is_there: &dyn Fn() -> bool) {
+        let is_reached = |now| now >= until || is_there();
+        let slot = Slot::new();
+        let (mut state, mut now) = self.lock_now();
+        if is_reached(now) && state.leader.is_none() {
+            // There is no time to wait, but to look.
+            self.drive(&mut state, now);
+        }
+        while !is_reached(now) {
+            if state.leader.is_none() {
+                return self.lead(state, &Goal { is_reached: &is_reached, until, receives: true }, now);
+            }
+            state.blocked.push_back(Arc::clone(&slot));
+            state.receivers.push(Arc::clone(&slot));
+            self.settle(state, now);
+            slot.wait_for(until - now);
+            (state, now) = self.lock_now();
+            state.blocked.retain(|it| !Arc::ptr_eq(it, &slot));
+            state.receivers.retain(|it| !Arc::ptr_eq(it, &slot));
+        }
+        match state.leader {
+            // It may have been this one's turn.
+            None => self.hand_over(state, now),
+            Some(_) => unlock(state),
+        }
     }
 
     pub(super) fn forget(&self, token: u64) {
@@ -210,12 +258,14 @@ impl ThreadClient {
         self.advance(state, now);
     }
 
-    /// Does the client's I/O until this call is answered. Then another caller does, or the background thread watches.
-    fn lead<'s>(self: &'s Arc<Self>, mut state: Guard<'s>, slot: &Slot, mut last: Time) {
+    /// Does the client's I/O until the goal is reached. Then another caller does, or the background thread watches.
+    fn lead<'s>(self: &'s Arc<Self>, mut state: Guard<'s>, goal: &Goal<'_>, mut last: Time) {
         self.disarm(&mut state);
-        let mut is_first = true;
-        while !slot.is_answered() {
-            let lead = state.wants(last);
+        // Pushes come when they come.
+        let mut is_first = !goal.receives;
+        while !(goal.is_reached)(last) {
+            let wants = state.wants(last);
+            let lead = Lead { until: wants.until.min(goal.until), receives: goal.receives, ..wants };
             let (socket, interest, until) = (lead.socket.clone(), lead.interest, lead.until);
             let limit = state.spin.limit();
             let spins = interest.receive && std::mem::take(&mut is_first) && state.spin.is_worth_it();
@@ -236,12 +286,17 @@ impl ThreadClient {
             self.drive(&mut state, last);
         }
         (state.leader, state.led_at) = (None, last);
+        self.hand_over(state, last);
+    }
+
+    /// Lets a caller that waits lead, or the background thread watch.
+    fn hand_over(&self, mut state: Guard<'_>, now: Time) {
         while let Some(next) = state.blocked.pop_front() {
             if next.promote() {
                 return unlock(state);
             }
         }
-        self.settle(state, last);
+        self.settle(state, now);
     }
 
     /// The time is read once it is locked, so that it does not go back.
@@ -254,8 +309,11 @@ impl ThreadClient {
     }
 }
 
-/// Gives the answers that wait for that.
+/// Gives the answers that wait for that, and has those look who wait for what our own sinks get.
 fn unlock(mut state: Guard<'_>) {
+    if std::mem::take(&mut state.has_news) {
+        state.receivers.iter().for_each(|receiver| _ = receiver.promote());
+    }
     let answers = std::mem::take(&mut state.answers);
     drop(state);
     for (callback, answer) in answers {

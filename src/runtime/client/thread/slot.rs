@@ -1,8 +1,12 @@
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use crate::client::Answer;
 
-/// Where a thread waits for the answer to its call, or for its turn to do the client's I/O.
+/// Where a thread waits for the answer to its call, or for its turn to do the client's I/O. Where it waits for something
+/// else, to be promoted is to look again.
 #[derive(Debug, Default)]
 pub(in crate::client) struct Slot {
     state: Mutex<State>,
@@ -75,6 +79,18 @@ impl Slot {
         if matches!(*state, State::Promoted) {
             *state = State::New;
         }
+    }
+
+    /// Waits to be promoted, no longer than this. There is no call that could be answered.
+    pub(super) fn wait_for(&self, timeout: Duration) {
+        let mut state = self.lock();
+        if matches!(*state, State::New) {
+            *state = State::Waiting;
+            let is_waiting = |state: &mut State| matches!(state, State::Waiting);
+            let waited = self.changed.wait_timeout_while(state, timeout, is_waiting);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        *state = State::New;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -92,6 +92,11 @@ impl Inbox {
         self.incoming.try_recv().ok().map(|incoming| self.count(incoming))
     }
 
+    /// Whether nothing is here.
+    pub(super) fn is_empty(&self) -> bool {
+        self.incoming.is_empty()
+    }
+
     /// For the answer to one request; `None` when the client has ended.
     pub(super) fn sender(&self) -> Option<flume::Sender<Incoming>> {
         self.sender.upgrade()

@@ -109,24 +109,46 @@ impl TopicClient {
         self.send();
     }
 
-    /// Waits for what happens next, no longer than `patience`; `None` when nothing did.
+    /// Waits for what happens next, no longer than `patience`; `None` when nothing did. Where the client lives on no
+    /// shard, this thread does its I/O meanwhile.
     ///
     /// # Panics
     /// On a thread that is a shard: it must not wait. Use [`recv_async`](Self::recv_async) there.
     pub fn recv(&mut self, patience: Duration) -> Option<TopicEvent> {
         assert!(!port::is_shard(), "a shard must not wait: use TopicClient::recv_async");
-        let deadline = Instant::now() + patience;
+        let deadline = now() + patience;
+        let mut has_looked = false;
         loop {
-            let is_timed = self.send();
+            self.send();
             if let Some(event) = self.topics.poll_event() {
                 return Some(event);
             }
-            let until = if is_timed { deadline } else { deadline.min(Instant::now() + BUSY_PAUSE) };
-            match self.inbox.recv(until) {
+            match self.inbox.try_recv() {
                 Some(incoming) => self.take(incoming),
-                None if Instant::now() >= deadline => return None,
-                None => {}
+                None if has_looked && now() >= deadline => return None,
+                None => {
+                    self.wait(deadline);
+                    has_looked = true;
+                }
             }
+        }
+    }
+
+    /// Waits until there is something to take, or until the deadline or less; nothing is there.
+    fn wait(&mut self, deadline: Time) {
+        let due = self.topics.poll_timeout().unwrap_or(Time::NEVER);
+        let Self { client, inbox, .. } = self;
+        if client.receive(deadline.min(due), || !inbox.is_empty()) {
+            // What came in time goes first.
+            if due <= now() && self.inbox.is_empty() {
+                self.topics.handle_timeout(due);
+            }
+            return;
+        }
+        let is_timed = self.set_tick();
+        let until = if is_timed { deadline } else { deadline.min(now() + BUSY_PAUSE) };
+        if let Some(incoming) = self.inbox.recv(Instant::now() + (until - now())) {
+            self.take(incoming);
         }
     }
 
@@ -137,7 +159,8 @@ impl TopicClient {
     /// Dropping the future loses nothing: what happens comes out of the next call.
     pub async fn recv_async(&mut self) -> Option<TopicEvent> {
         loop {
-            let is_timed = self.send();
+            self.send();
+            let is_timed = self.set_tick();
             if let Some(event) = self.topics.poll_event() {
                 return Some(event);
             }
@@ -164,8 +187,8 @@ impl TopicClient {
         TopicPublisher::over(self.client.clone())
     }
 
-    /// Sends what is to be asked, and sees to it that the next time is reported; false when that was not possible.
-    fn send(&mut self) -> bool {
+    /// Sends what is to be asked.
+    fn send(&mut self) {
         let mut payload = Vec::new();
         while let Some(id) = self.topics.poll_request(&mut payload, now()) {
             match self.inbox.sender() {
@@ -177,9 +200,9 @@ impl TopicClient {
             }
             payload.clear();
         }
-        self.set_tick()
     }
 
+    /// Sees to it that the next time is reported; false when that was not possible.
     fn set_tick(&mut self) -> bool {
         let Some(next) = self.topics.poll_timeout().filter(|next| *next < self.tick_at) else { return true };
         let sender = self.inbox.weak_sender();

@@ -13,7 +13,7 @@ use std::{
 
 use shardcast::{
     CloseReason, Connection, Limits, Listener, OverflowPolicy, Reply, Request, Responder, Server,
-    ServerConfig, Service, task,
+    ServerConfig, Service, ShardCount, task,
 };
 
 use crate::support::{PATIENCE, Script, ScriptClient, config, eventually, start};
@@ -143,6 +143,119 @@ fn requests_in_progress_are_bounded_by_not_reading() {
     eventually(PATIENCE, || has(0, &[]));
     server.stop().expect("a clean stop");
     rest.join().expect("no panic");
+}
+
+/// One shard, which may have ten requests in progress.
+fn serve_with_a_bound_for_the_shard() -> (Server, SocketAddr, mpsc::Receiver<(Responder, String)>) {
+    let limits = Limits { requests_in_progress_shard_max: 10, ..Limits::default() };
+    let config = ServerConfig { shards: ShardCount::Exactly(1), limits, ..config() };
+    let (answers, asked) = mpsc::channel();
+    let (server, address) = serve(config, move || Answers::Elsewhere(answers.clone()));
+    (server, address, asked)
+}
+
+/// A client that asks for `{name}0` to `{name}{count - 1}`.
+fn asking(address: SocketAddr, name: &str, count: usize) -> ScriptClient {
+    let mut client = ScriptClient::connect(address);
+    client.say(&(0..count).map(|number| format!("{name}{number}\n")).collect::<String>());
+    client
+}
+
+/// Waits until the connections have these numbers of requests in progress, and are held by the bound of their shard.
+#[track_caller]
+fn all_are_held(server: &Server, requests: &[u64]) {
+    eventually(PATIENCE, || {
+        let mut infos = server.handle().connections(PATIENCE);
+        infos.sort_by_key(|it| it.id.slot);
+        infos.iter().map(|it| it.requests_in_progress).eq(requests.iter().copied())
+            && infos.iter().all(|it| it.held == ["shard-requests"])
+    });
+}
+
+#[test]
+fn requests_in_progress_of_a_shard_are_bounded_and_each_connection_may_have_one() {
+    let (server, address, asked) = serve_with_a_bound_for_the_shard();
+    let next = || asked.recv_timeout(PATIENCE).expect("it is asked");
+    let mut first = asking(address, "a", 100);
+    all_are_held(&server, &[10]);
+    let mut waiting: Vec<_> = (0..10).map(|_| next()).collect();
+    let mut second = asking(address, "b", 5);
+    all_are_held(&server, &[10, 1]);
+    let b0 = next();
+    assert_eq!(b0.1, "b0");
+    answer(b0);
+    // One that has none in progress may begin one.
+    let b1 = next();
+    assert_eq!(b1.1, "b1");
+    all_are_held(&server, &[10, 1]);
+    // From here on there is room for one, in turn.
+    answer(waiting.remove(0));
+    for expected in ["a10", "b2", "a11", "b3"] {
+        answer(waiting.remove(0));
+        let (responder, word) = next();
+        assert_eq!(word, expected);
+        waiting.push((responder, word));
+    }
+    assert!(asked.try_recv().is_err(), "no more were read");
+    waiting.push(b1);
+    waiting.into_iter().for_each(answer);
+    let rest = thread::spawn(move || asked.iter().for_each(answer));
+    let heard: BTreeSet<_> = (0..100).map(|_| first.line()).collect();
+    assert_eq!(heard.len(), 100);
+    (0..5).for_each(|_| assert!(second.line().starts_with('b')));
+    eventually(PATIENCE, || {
+        let infos = server.handle().connections(PATIENCE);
+        infos.iter().all(|it| it.requests_in_progress == 0 && it.held.is_empty())
+    });
+    server.stop().expect("a clean stop");
+    rest.join().expect("no panic");
+}
+
+#[test]
+fn a_connection_that_ends_makes_room_for_those_that_wait() {
+    let (server, address, asked) = serve_with_a_bound_for_the_shard();
+    let _first = asking(address, "a", 100);
+    all_are_held(&server, &[10]);
+    let _second = asking(address, "b", 3);
+    all_are_held(&server, &[10, 1]);
+    let _third = asking(address, "c", 3);
+    all_are_held(&server, &[10, 1, 1]);
+    let before: Vec<_> = asked.try_iter().collect();
+    assert_eq!(before.len(), 12);
+    let mut ids: Vec<_> = server.handle().connections(PATIENCE).iter().map(|it| it.id).collect();
+    ids.sort_by_key(|id| id.slot);
+    // They are not read from, so it is not their peers that can end them.
+    let kick = |id| assert!(server.handle().kick(id, PATIENCE).is_ok_and(|ended| ended));
+    kick(ids[1]);
+    assert!(asked.try_recv().is_err(), "there is no room yet");
+    kick(ids[0]);
+    let words: Vec<_> = (0..2).map(|_| asked.recv_timeout(PATIENCE).expect("there is room").1).collect();
+    assert_eq!(words, ["c1", "c2"]);
+    drop(before);
+    server.stop().expect("a clean stop");
+}
+
+#[test]
+fn a_larger_bound_lets_those_that_wait_go_on() {
+    let (server, address, asked) = serve_with_a_bound_for_the_shard();
+    let _client = asking(address, "a", 100);
+    all_are_held(&server, &[10]);
+    server.handle().set_limits(&Limits { requests_in_progress_shard_max: 20, ..Limits::default() });
+    all_are_held(&server, &[20]);
+    assert_eq!(asked.try_iter().count(), 20);
+    drop(asked);
+    server.stop().expect("a clean stop");
+}
+
+#[test]
+fn every_request_of_many_connections_is_answered_however_few_may_be_in_progress() {
+    let (server, address, asked) = serve_with_a_bound_for_the_shard();
+    let answering = thread::spawn(move || asked.iter().for_each(answer));
+    thread::scope(|scope| {
+        (0..20).for_each(|_| _ = scope.spawn(|| all_are_answered(address, 1_000)));
+    });
+    server.stop().expect("a clean stop");
+    answering.join().expect("no panic");
 }
 
 /// Its answer comes in a day: nothing waits for that.

@@ -7,6 +7,8 @@ mod peer;
 mod recorder;
 mod script;
 mod script_client;
+mod stream;
+mod stream_ends;
 mod topics;
 mod totals;
 
@@ -29,6 +31,8 @@ pub(crate) use peer::{End, Peer, frame};
 pub(crate) use recorder::{Event, PUSHES, Recorder};
 pub(crate) use script::Script;
 pub(crate) use script_client::ScriptClient;
+pub(crate) use stream::{Frame, Streams, WINDOW};
+pub(crate) use stream_ends::{Counts, Sink, Source, StreamPeer, StreamTable};
 pub(crate) use topics::Topics;
 pub(crate) use totals::Totals;
 
