@@ -31,7 +31,7 @@ pub use pause::Wait;
 pub use recorder::{Interval, NANOS_MAX, Recorder, Window};
 pub use schedule::Schedule;
 pub use sequence::Sequence;
-pub use threads::run;
+pub use threads::{Sockets, run, run_over};
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
