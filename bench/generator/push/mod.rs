@@ -238,11 +238,11 @@ impl drive::Load for Push<'_> {
                 self.publish(links, index, intended, now);
             }
             Pace::Open { .. } => topic.owed += 1,
-            Pace::Closed { .. } if self.shared.on_the_way(topic.number) < self.depth => {
+            Pace::Closed { .. } | Pace::Bursts if self.shared.on_the_way(topic.number) < self.depth => {
                 self.recorder.sent(intended, now, false);
                 self.publish(links, index, now, now);
             }
-            Pace::Closed { .. } => self.counts.omitted += 1,
+            Pace::Closed { .. } | Pace::Bursts => self.counts.omitted += 1,
         }
     }
 
@@ -256,6 +256,9 @@ impl drive::Load for Push<'_> {
             let index = self.next_topic;
             self.next_topic = (index + 1) % self.topics.len();
             let on_the_way = self.shared.on_the_way(self.topics[index].number);
+            if self.pace == Pace::Bursts && on_the_way > 0 {
+                continue;
+            }
             for _ in on_the_way..self.depth {
                 self.recorder.sent(now, now, true);
                 self.publish(links, index, now, now);
