@@ -146,7 +146,7 @@ impl Layout {
     }
 }
 
-/// Generator threads for each shard at most: one thread receives about half of what a shard sends.
+/// Generator threads for each shard at most, where their number is not given: a thread costs about what a shard does.
 pub const THREADS_MAX: usize = 3;
 
 #[cfg(test)]
