@@ -14,6 +14,7 @@
 //! | [`outcome`] | what one run of the load generator found |
 //! | [`topics`] | what topics cost |
 //! | [`beside`] | what bursts on one topic do to another |
+//! | [`scale`] | how throughput grows with shards |
 //! | [`runner`] | servers and load generators as processes |
 //!
 //! Nothing here is meant for servers: a broken peer ends a benchmark, and queues have no bounds.
@@ -31,6 +32,7 @@ pub mod micro;
 pub mod outcome;
 pub mod report;
 pub mod runner;
+pub mod scale;
 pub mod topics;
 
 use std::{

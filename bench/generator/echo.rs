@@ -158,12 +158,12 @@ impl Load for Echo {
                 peer.owed += 1;
                 self.outstanding += 1;
             }
-            Pace::Closed { .. } if has_room => {
+            Pace::Closed { .. } | Pace::Bursts if has_room => {
                 self.recorder.sent(intended, now, false);
                 // The clock of a closed loop starts when the message leaves: that is what is wrong with it.
                 self.send(links, slot, now, now);
             }
-            Pace::Closed { .. } => self.counts.omitted += 1,
+            Pace::Closed { .. } | Pace::Bursts => self.counts.omitted += 1,
         }
     }
 

@@ -31,7 +31,7 @@ pub use pause::Wait;
 pub use recorder::{Interval, NANOS_MAX, Recorder, Window};
 pub use schedule::Schedule;
 pub use sequence::Sequence;
-pub use threads::run;
+pub use threads::{Sockets, run, run_over};
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -101,6 +101,9 @@ pub enum Pace {
         /// Messages a second; `None` is as many as come back.
         rate: Option<f64>,
     },
+    /// As many as come back. Of a topic the next ones are published together, when all subscribers have got the
+    /// earlier ones: what is sent with one write is then the server's doing only, not that of the moment.
+    Bursts,
 }
 
 impl Pace {
@@ -109,6 +112,7 @@ impl Pace {
         match self {
             Self::Open { rate } => Some(rate),
             Self::Closed { rate } => rate,
+            Self::Bursts => None,
         }
     }
 

@@ -27,16 +27,51 @@ use crate::links::Links;
 ///
 /// # Errors
 /// The server cannot be reached, or this machine lacks something.
-pub fn run(plan: &Plan, mut watch: impl FnMut(Progress)) -> Result<Measured> {
+pub fn run(plan: &Plan, watch: impl FnMut(Progress)) -> Result<Measured> {
+    run_threads(plan, plan.threads.iter().map(|_| None).collect(), watch)
+}
+
+/// As [`run`], over connections that exist already: the caller decides who talks to which shard.
+///
+/// # Errors
+/// As for [`run`], or the number of connections differs from the plan's.
+pub fn run_over(plan: &Plan, sockets: Sockets, watch: impl FnMut(Progress)) -> Result<Measured> {
+    let publishers = if plan.load == Load::Echo { 0 } else { plan.threads.len() };
+    if (sockets.connections.len(), sockets.publishers.len()) != (plan.connections, publishers) {
+        return Err("the plan needs another number of connections".into());
+    }
+    let (mut connections, mut publishers) = (sockets.connections.into_iter(), sockets.publishers.into_iter());
+    let of_thread = |number| {
+        let own = connections.by_ref().take(share(plan, number).connections);
+        Some(own.chain(publishers.next()).collect())
+    };
+    run_threads(plan, (0..plan.threads.len()).map(of_thread).collect(), watch)
+}
+
+/// Connections to the server of a plan.
+#[derive(Debug)]
+pub struct Sockets {
+    /// Those of the plan, by number: each thread has a run of neighbours.
+    pub connections: Vec<TcpStream>,
+    /// Of each thread the one that publishes; none for an echo.
+    pub publishers: Vec<TcpStream>,
+}
+
+/// `sockets`: of each thread those that it is given; it connects by itself without.
+fn run_threads(
+    plan: &Plan,
+    sockets: Vec<Option<Vec<TcpStream>>>,
+    mut watch: impl FnMut(Progress),
+) -> Result<Measured> {
     let live: Vec<ThreadLive> = plan.threads.iter().map(|_| ThreadLive::default()).collect();
     let shared = &Shared::new(plan.connections, plan.load.describe().1.max(1));
     thread::scope(|scope| {
         let mut threads = Vec::new();
-        for (number, live) in live.iter().enumerate() {
+        for (number, (live, sockets)) in live.iter().zip(sockets).enumerate() {
             let (ready, is_ready) = mpsc::channel();
             let (go, gone) = mpsc::channel();
             let name = format!("generator-{number}");
-            let body = move || run_thread(plan, shared, number, live, &ready, &gone);
+            let body = move || run_thread(plan, shared, (number, sockets), live, &ready, &gone);
             let thread = thread::Builder::new().name(name).spawn_scoped(scope, body)?;
             threads.push((thread, is_ready, go));
         }
@@ -74,7 +109,7 @@ type Start = (u64, Window);
 fn run_thread(
     plan: &Plan,
     shared: &Shared,
-    number: usize,
+    (number, sockets): (usize, Option<Vec<TcpStream>>),
     live: &ThreadLive,
     ready: &Sender<()>,
     go: &Receiver<Start>,
@@ -85,14 +120,11 @@ fn run_thread(
         return Err(format!("cannot pin the generator to CPU {cpu}").into());
     }
     let share = share(plan, number);
-    let mut links = match plan.load {
-        Load::Echo => connect(plan, share.connections)?,
-        Load::Push { .. } => {
-            let mut links = connect(plan, share.connections + 1)?;
-            Push::subscribe(&mut links, shared, share, plan.run)?;
-            links
-        }
-    };
+    let publishers = usize::from(plan.load != Load::Echo);
+    let mut links = connect(plan, share.connections + publishers, sockets)?;
+    if publishers > 0 {
+        Push::subscribe(&mut links, shared, share, plan.run)?;
+    }
     // Whoever waits for this may have given up.
     let _ = ready.send(());
     let Ok((begin, window)) = go.recv() else { return Ok(None) };
@@ -135,10 +167,16 @@ fn schedule(plan: &Plan, shared: &Shared, share: Share, begin: u64) -> Option<Sc
     (part > 0.0).then(|| Schedule::new(begin, rate * part, share.number, share.of))
 }
 
-fn connect(plan: &Plan, connections: usize) -> Result<Links> {
+fn connect(plan: &Plan, connections: usize, sockets: Option<Vec<TcpStream>>) -> Result<Links> {
     let buffers = (BUFFERS / plan.threads.len().next_power_of_two()).max(BUFFERS_MIN) as u16;
     let slots = u32::try_from(connections)?.max(1);
     let mut links = Links::new(&RingConfig { buffers, slots, ..RingConfig::default() })?;
+    if let Some(sockets) = sockets {
+        for stream in sockets {
+            links.adopt(OwnedFd::from(stream))?;
+        }
+        return Ok(links);
+    }
     for number in 0..connections {
         if number % CONNECTS == CONNECTS - 1 {
             thread::sleep(CONNECTS_PAUSE);

@@ -24,6 +24,8 @@ use crate::{
     links::Links,
 };
 
+use shared::Reached;
+
 pub(super) use shared::Shared;
 
 /// The push load of one thread. Subscribers have the first slots, the publisher the one behind them.
@@ -46,6 +48,7 @@ pub(super) struct Push<'a> {
     schedule: Option<Schedule>,
     recorder: Recorder,
     counts: Counts,
+    reached: Reached,
     frame: Vec<u8>,
     stopped: bool,
 }
@@ -122,6 +125,7 @@ impl<'a> Push<'a> {
             schedule,
             recorder,
             counts: Counts::default(),
+            reached: Reached::default(),
             frame: Vec::new(),
             stopped: false,
         }
@@ -210,7 +214,7 @@ impl<'a> Push<'a> {
         if !sequence.see(stamp.sequence) {
             return false;
         }
-        self.shared.reach(stamp.stream as usize, sequence.next() - before);
+        self.reached.add(self.shared, stamp.stream as usize, sequence.next() - before);
         self.counts.received += 1;
         self.recorder.received(stamp.intended, stamp.sent, now);
         true
@@ -234,11 +238,11 @@ impl drive::Load for Push<'_> {
                 self.publish(links, index, intended, now);
             }
             Pace::Open { .. } => topic.owed += 1,
-            Pace::Closed { .. } if self.shared.on_the_way(topic.number) < self.depth => {
+            Pace::Closed { .. } | Pace::Bursts if self.shared.on_the_way(topic.number) < self.depth => {
                 self.recorder.sent(intended, now, false);
                 self.publish(links, index, now, now);
             }
-            Pace::Closed { .. } => self.counts.omitted += 1,
+            Pace::Closed { .. } | Pace::Bursts => self.counts.omitted += 1,
         }
     }
 
@@ -252,6 +256,9 @@ impl drive::Load for Push<'_> {
             let index = self.next_topic;
             self.next_topic = (index + 1) % self.topics.len();
             let on_the_way = self.shared.on_the_way(self.topics[index].number);
+            if self.pace == Pace::Bursts && on_the_way > 0 {
+                continue;
+            }
             for _ in on_the_way..self.depth {
                 self.recorder.sent(now, now, true);
                 self.publish(links, index, now, now);
@@ -273,6 +280,7 @@ impl drive::Load for Push<'_> {
         }
         let mut deliveries = 0;
         links.frames(slot, bytes, |_, frame| deliveries += u64::from(self.delivered(slot, frame, now)));
+        self.reached.flush(self.shared);
         self.shared.receive(deliveries);
     }
 

@@ -13,7 +13,9 @@ pub(in crate::generator) struct Shared {
     received: Apart,
 }
 
+/// Apart from its neighbours: the threads that write to one topic would slow those that write to the next.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 struct Topic {
     published: AtomicU64,
     refused: AtomicU64,
@@ -74,7 +76,7 @@ impl Shared {
         self.expected.0.fetch_sub(self.subscribers(topic), Ordering::Relaxed);
     }
 
-    pub(super) fn reach(&self, topic: usize, further: u64) {
+    fn reach(&self, topic: usize, further: u64) {
         self.topics[topic].reached.fetch_add(further, Ordering::Relaxed);
     }
 
@@ -104,6 +106,32 @@ impl Shared {
     pub(in crate::generator) fn refused_deliveries(&self) -> u64 {
         let of = |topic: usize| self.topics[topic].refused.load(Ordering::Relaxed) * self.subscribers(topic);
         (0..self.topics.len()).map(of).sum()
+    }
+}
+
+/// How far the subscribers of one topic have come within one receive. All threads count in the same place, so that each
+/// message by itself would cost more than all else that is done with it.
+#[derive(Debug, Default)]
+pub(super) struct Reached {
+    topic: usize,
+    further: u64,
+}
+
+impl Reached {
+    #[inline]
+    pub(super) fn add(&mut self, shared: &Shared, topic: usize, further: u64) {
+        if topic != self.topic {
+            self.flush(shared);
+            self.topic = topic;
+        }
+        self.further += further;
+    }
+
+    #[inline]
+    pub(super) fn flush(&mut self, shared: &Shared) {
+        if self.further > 0 {
+            shared.reach(self.topic, std::mem::take(&mut self.further));
+        }
     }
 }
 
@@ -146,5 +174,18 @@ mod tests {
         shared.receive(4);
         shared.reach(0, 4);
         assert_eq!((shared.outstanding(), shared.on_the_way(0)), (0, 0));
+    }
+
+    #[test]
+    fn what_was_reached_counts_for_its_topic() {
+        let shared = Shared::new(4, 2);
+        (0..4).for_each(|it| shared.publish(it % 2));
+        let mut reached = Reached::default();
+        for (topic, further) in [(0, 1), (0, 1), (1, 2), (0, 2)] {
+            reached.add(&shared, topic, further);
+        }
+        reached.flush(&shared);
+        reached.flush(&shared);
+        assert_eq!([shared.on_the_way(0), shared.on_the_way(1)], [0, 1]);
     }
 }
