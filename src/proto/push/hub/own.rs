@@ -95,6 +95,8 @@ impl<F: Default> Hub<F> {
     pub(super) fn publish_waiting(&mut self, now: Time, outlet: &mut impl Outlet<F>) -> bool {
         for _ in 0..PUBLICATIONS_PER_TURN {
             let Some(waiting) = self.next_admitted(now, outlet) else { break };
+            // An answer to the one before, which goes the same way, must not take its room.
+            self.send_outgoing(outlet);
             match self.owned_or_new(&waiting.publish.topic, now) {
                 Ok(_) if waiting.publish.expires <= now => {
                     self.counters.expired += 1;

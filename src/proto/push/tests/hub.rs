@@ -49,14 +49,34 @@ fn what_is_published_reaches_every_shard_in_order() {
     }
 }
 
+/// A topic that the first of two shards owns.
+fn owned_by_the_first(shards: u16) -> String {
+    let names = (0..).map(|number| format!("t{number}"));
+    let is_owned = |name: &String| TopicName::new(name.as_str()).expect("a name").owner(shards) == 0;
+    names.into_iter().find(is_owned).expect("one of them")
+}
+
+#[test]
+fn a_burst_from_another_shard_is_published_in_one_turn() {
+    let mut world = world(2);
+    let topic = owned_by_the_first(2);
+    world.subscribe(0, 0, &topic, None).expect("room");
+    world.subscribe(1, 0, &topic, None).expect("room");
+    world.settle();
+    for number in 0..16 {
+        world.publish(1, &topic, &number.to_string()).expect("room");
+    }
+    // The answer to each goes where the next message goes: it must not be in the way of that.
+    world.turn(0, 64);
+    assert_eq!(world.hubs[0].counters().published, 16);
+    world.turn(1, 64);
+    assert_eq!(world.bodies(1, 0).len(), 16);
+}
+
 #[test]
 fn earlier_messages_of_the_turn_come_before_the_answer_to_a_subscription() {
     let mut world = world(2);
-    let topic = (0..).map(|number| format!("t{number}")).find(|name| {
-        let name = TopicName::new(name).expect("a name");
-        name.owner(2) == 0
-    });
-    let topic = topic.expect("one of them");
+    let topic = owned_by_the_first(2);
     world.subscribe(1, 0, "*", None).expect("room");
     world.settle();
     world.publish(0, &topic, "before").expect("room");
