@@ -16,7 +16,7 @@ use shardcast_proto::Time;
 
 use crate::{
     Connection,
-    shard::{Shard, current, tasks, timer::TimerKey},
+    shard::{Shard, begun, current, timer::TimerKey},
 };
 
 /// Starts a task on the current shard, and polls it at once. It is ended when the server stops. Name the kind of task: it
@@ -25,7 +25,7 @@ use crate::{
 /// # Panics
 /// On a thread that is no shard.
 pub fn spawn(name: &str, future: impl Future<Output = ()> + 'static) {
-    current::with(|shard| tasks::spawn(shard, name, None, None, future)).expect("tasks live on shards");
+    current::with(|shard| begun::spawn(shard, name, None, None, future)).expect("tasks live on shards");
 }
 
 /// As [`spawn`], for a connection of this shard: the task is dropped when the connection ends, at its next turn, and a
@@ -36,7 +36,7 @@ pub fn spawn(name: &str, future: impl Future<Output = ()> + 'static) {
 pub fn spawn_for(connection: &Connection, name: &str, future: impl Future<Output = ()> + 'static) {
     let spawn = |shard: &Rc<Shard>| {
         if connection.is_open() {
-            tasks::spawn(shard, name, Some(connection.id()), Some(connection.clone()), future);
+            begun::spawn(shard, name, Some(connection.id()), Some(connection.clone()), future);
         }
     };
     current::with(spawn).expect("tasks live on shards");

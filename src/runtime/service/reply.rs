@@ -1,7 +1,4 @@
-use std::{
-    future::Future,
-    task::{Context, Poll, Waker},
-};
+use std::{future::Future, task::Poll};
 
 use shardcast_proto::{Request, RequestId};
 
@@ -9,7 +6,7 @@ use super::{Answer, Failure};
 use crate::{
     Connection, Sent,
     mesh::Answered,
-    shard::{Handling, current, tasks},
+    shard::{Handling, Shard, begun::Begun, current},
 };
 
 /// Where the answer to one request goes.
@@ -122,23 +119,19 @@ impl<'a> Reply<'a> {
     where
         F: Future<Output: Into<Answer>> + 'static,
     {
-        let mut future = Box::pin(future);
-        // It wakes nothing: a future that is not ready is polled again below, with a waker of its own.
-        if let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return self.write(answer.into());
-        }
-        let responder = self.later();
         current::with(|shard| {
-            let task = async move {
-                // Gone: then nothing waits for it any more.
-                let _ = responder.answer(future.await);
-            };
-            tasks::spawn(shard, name, Some(self.connection.id()), None, task);
+            let mut begun = Begun::new(shard, future);
+            if let Poll::Ready(answer) = begun.poll() {
+                begun.end();
+                return self.write(shard, answer.into());
+            }
+            let responder = self.later();
+            begun.answer(name, self.connection.id(), responder);
         })
         .expect("requests are handled on shards");
     }
 
-    fn write(&mut self, answer: Answer) {
+    fn write(&mut self, shard: &Shard, answer: Answer) {
         match answer {
             Answer::Result { head, body } => {
                 self.scratch.clear();
@@ -148,7 +141,7 @@ impl<'a> Reply<'a> {
             Answer::Buffer(mut body) => {
                 self.scratch.clear();
                 std::mem::swap(self.body(), &mut body);
-                current::with(|shard| shard.spares.keep(body));
+                shard.spares.keep(body);
             }
             Answer::Failure(failure) => self.fail(failure),
         }
@@ -186,6 +179,17 @@ impl Responder {
     /// As [`answer`](Self::answer), with a failure.
     pub fn fail(self, failure: Failure) -> Sent {
         self.answer(failure)
+    }
+
+    /// As [`answer`](Self::answer), for a task that is over with it.
+    pub(crate) fn end_with(&mut self, answer: Answer) {
+        // Gone: then nothing waits for it any more.
+        let _ = self.end(Answered::With(answer));
+    }
+
+    /// Who was to answer has panicked.
+    pub(crate) fn panicked(mut self) {
+        let _ = self.end(Answered::Panicked);
     }
 
     fn end(&mut self, answered: Answered) -> Sent {

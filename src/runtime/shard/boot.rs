@@ -95,7 +95,7 @@ impl Seed {
                 // Whoever started us may be gone; then we are told to stop soon.
                 let _ = report.send(Report::Runs);
                 drop(report);
-                shard.pump(spin).await;
+                shard.pump(spin);
                 current::set(None);
                 shard.wither();
             }
@@ -148,6 +148,7 @@ impl Seed {
             ring: RefCell::new(ring),
             timers: RefCell::new(TimerWheel::new(now)),
             tasks: super::Tasks::default(),
+            places: super::Places::default(),
             labels: Labels::default(),
             table: RefCell::new(Table::new(slots)),
             members: RefCell::new((0..listeners).map(|_| Members::default()).collect()),

@@ -3,15 +3,18 @@
 //! Nothing here is `Send`, and nothing on a message's path takes a lock. The [pump](pump) turns the crank;
 //! what the application calls only queues, so that whatever is borrowed while its code runs stays ours.
 
+pub(crate) mod begun;
 pub(crate) mod boot;
 pub(crate) mod counters;
 pub(crate) mod current;
 pub(crate) mod label;
 pub(crate) mod latency;
 mod notices;
+mod places;
 mod pump;
 pub(crate) mod tasks;
 pub(crate) mod timer;
+mod waker;
 pub(crate) mod watch;
 
 use std::{
@@ -48,6 +51,7 @@ use label::Labels;
 use latency::JustSent;
 pub(crate) use notices::Notice;
 use notices::Notices;
+use places::Places;
 use tasks::Tasks;
 use timer::{TimerKey, TimerWheel};
 
@@ -63,6 +67,7 @@ pub(crate) struct Shard {
     pub(crate) ring: RefCell<Ring>,
     pub(crate) timers: RefCell<TimerWheel<Timer>>,
     pub(crate) tasks: Tasks,
+    places: Places,
     /// Of the kinds of task that were started here.
     labels: Labels,
 

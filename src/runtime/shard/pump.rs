@@ -9,26 +9,23 @@
 
 use std::{rc::Rc, time::Duration};
 
-use shardcast_os::{clock, executor, ring::Completion};
+use shardcast_os::{clock, ring::Completion};
 use shardcast_proto::{Time, push};
 
-use super::{Shard, Timer};
+use super::{Shard, Timer, tasks};
 use crate::{CloseReason, Spin, link::Conn, mesh::Envelope};
 
 impl Shard {
     /// Turns the crank until the shard is told to stop and has nothing left.
-    pub(super) async fn pump(self: &Rc<Self>, spin: Spin) {
+    pub(super) fn pump(self: &Rc<Self>, spin: Spin) {
         let mut found_work_at = self.begin_turn(false);
         let mut alarm: Option<Time> = None;
         let mut worked = false;
         loop {
             let now = self.begin_turn(worked);
             worked = self.turn(&mut alarm);
-            if self.tasks.runnable() > 0 {
-                // Their time is part of this turn: a task that does not give way is a stall too.
-                executor::yield_now().await;
-                worked = true;
-            }
+            // Their time is part of this turn: a task that does not give way is a stall too.
+            worked |= tasks::run(self);
             if self.is_done() {
                 return;
             }
