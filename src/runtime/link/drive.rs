@@ -209,7 +209,7 @@ impl Application<'_> {
     #[inline]
     fn ask_service(&mut self, request: Request<'_>) -> Outcome<'_> {
         let (id, expects_answer) = (request.id, request.expects_answer);
-        let mut reply = Reply::new(self.connection, &request, &mut self.scratch);
+        let mut reply = Reply::new(self.shard, self.connection, &request, &mut self.scratch);
         self.shard.handling.set(Some(Handling { id, expects_answer, responders: 0 }));
         self.service.request(self.connection, request, &mut reply);
         self.shard.handling.set(None);

@@ -1,4 +1,4 @@
-use std::{future::Future, task::Poll};
+use std::{fmt, future::Future, task::Poll};
 
 use shardcast_proto::{Request, RequestId};
 
@@ -6,12 +6,14 @@ use super::{Answer, Failure};
 use crate::{
     Connection, Sent,
     mesh::Answered,
-    shard::{Handling, Shard, begun::Begun, current},
+    shard::{Handling, Shard, begun::Begun},
 };
 
 /// Where the answer to one request goes.
-#[derive(Debug)]
+///
+/// It is not `Send`: it is answered, or turned into a [`Responder`], where the handler runs.
 pub struct Reply<'a> {
+    shard: &'a Shard,
     connection: &'a Connection,
     id: RequestId,
     expects_answer: bool,
@@ -46,9 +48,14 @@ impl Scratch {
 }
 
 impl<'a> Reply<'a> {
-    pub(crate) fn new(connection: &'a Connection, request: &Request<'_>, scratch: &'a mut Scratch) -> Self {
+    pub(crate) fn new(
+        shard: &'a Shard,
+        connection: &'a Connection,
+        request: &Request<'_>,
+        scratch: &'a mut Scratch,
+    ) -> Self {
         scratch.clear();
-        Self { connection, id: request.id, expects_answer: request.expects_answer, scratch }
+        Self { shard, connection, id: request.id, expects_answer: request.expects_answer, scratch }
     }
 
     /// The encoded result: append to it. Once this was called, the request is answered with what is there when the
@@ -66,7 +73,7 @@ impl<'a> Reply<'a> {
     /// An empty buffer for a result that is made later, as by [`answer_with`](Self::answer_with): one that this shard has
     /// used before, if there is any.
     pub fn buffer(&mut self) -> Vec<u8> {
-        current::with(|shard| shard.spares.take()).unwrap_or_default()
+        self.shard.spares.take()
     }
 
     /// Answers with a failure; what was written so far is forgotten.
@@ -83,10 +90,8 @@ impl<'a> Reply<'a> {
         };
         self.scratch.clear();
         self.scratch.written = Written::Later(others + 1);
-        current::with(|shard| {
-            let counted = shard.handling.get().map(|it| Handling { responders: others + 1, ..it });
-            shard.handling.set(counted);
-        });
+        let counted = self.shard.handling.get().map(|it| Handling { responders: others + 1, ..it });
+        self.shard.handling.set(counted);
         Responder {
             connection: Some(self.connection.clone()),
             id: self.id,
@@ -119,19 +124,17 @@ impl<'a> Reply<'a> {
     where
         F: Future<Output: Into<Answer>> + 'static,
     {
-        current::with(|shard| {
-            let mut begun = Begun::new(shard, future);
-            if let Poll::Ready(answer) = begun.poll() {
-                begun.end();
-                return self.write(shard, answer.into());
-            }
-            let responder = self.later();
-            begun.answer(name, self.connection.id(), responder);
-        })
-        .expect("requests are handled on shards");
+        let mut begun = Begun::new(self.shard, future);
+        if let Poll::Ready(answer) = begun.poll() {
+            begun.end();
+            return self.write(answer.into());
+        }
+        let responder = self.later();
+        begun.answer(name, self.connection.id(), responder);
     }
 
-    fn write(&mut self, shard: &Shard, answer: Answer) {
+    #[inline]
+    fn write(&mut self, answer: Answer) {
         match answer {
             Answer::Result { head, body } => {
                 self.scratch.clear();
@@ -141,10 +144,20 @@ impl<'a> Reply<'a> {
             Answer::Buffer(mut body) => {
                 self.scratch.clear();
                 std::mem::swap(self.body(), &mut body);
-                shard.spares.keep(body);
+                self.shard.spares.keep(body);
             }
             Answer::Failure(failure) => self.fail(failure),
         }
+    }
+}
+
+impl fmt::Debug for Reply<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("connection", &self.connection.id())
+            .field("id", &self.id)
+            .field("expects_answer", &self.expects_answer)
+            .finish_non_exhaustive()
     }
 }
 

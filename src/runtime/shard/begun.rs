@@ -20,7 +20,7 @@ use crate::{
 
 /// A future on its shard that is no task yet. What wakes it meanwhile is remembered.
 pub(crate) struct Begun<'a, F> {
-    shard: &'a Rc<Shard>,
+    shard: &'a Shard,
     kind: Rc<Kind<F>>,
     place: Place<F>,
     ticket: Lent<'a>,
@@ -35,7 +35,7 @@ struct Lent<'a> {
 /// Starts `future` on `shard`, and polls it at once. It is dropped when `owner`, a connection of this shard, ends. A panic
 /// in it closes `closes`, if there is one, and nothing else.
 pub(crate) fn spawn(
-    shard: &Rc<Shard>,
+    shard: &Shard,
     name: &str,
     owner: Option<ConnId>,
     closes: Option<Connection>,
@@ -66,14 +66,27 @@ pub(crate) fn spawn(
 
 impl<'a, F: Future + 'static> Begun<'a, F> {
     /// Puts `future` where it stays.
-    pub(crate) fn new(shard: &'a Rc<Shard>, future: F) -> Self {
+    #[inline]
+    pub(crate) fn new(shard: &'a Shard, future: F) -> Self {
         let kind = shard.places.of::<F>();
-        let place = kind.place(future);
-        let ticket = Lent { tasks: &shard.tasks, ticket: Some(shard.tasks.ticket(shard)) };
-        Self { shard, kind, place, ticket }
+        let (place, ticket) = match kind.next.take() {
+            Some((mut place, ticket)) if ticket.is_held_here_only() => {
+                place.set(Some(future));
+                (place, ticket)
+            }
+            next => {
+                if let Some((_, ticket)) = next {
+                    shard.tasks.give_back(ticket);
+                }
+                (kind.place(future), shard.tasks.ticket(shard))
+            }
+        };
+        ticket.shared.lower();
+        Self { shard, kind, place, ticket: Lent { tasks: &shard.tasks, ticket: Some(ticket) } }
     }
 
     /// Polls the future; drops it when it is done.
+    #[inline]
     pub(crate) fn poll(&mut self) -> Poll<F::Output> {
         let ticket = self.ticket.ticket.as_ref().expect("it is taken when this is over");
         let mut place = self.place.as_mut();
@@ -86,8 +99,14 @@ impl<'a, F: Future + 'static> Begun<'a, F> {
     }
 
     /// The future is done.
-    pub(crate) fn end(self) {
-        self.kind.keep(self.place);
+    #[inline]
+    pub(crate) fn end(mut self) {
+        let Some(ticket) = self.ticket.ticket.take() else { return };
+        // Another one is there if the future has started one of its own type.
+        if let Some((place, ticket)) = self.kind.next.replace(Some((self.place, ticket))) {
+            self.kind.keep(place);
+            self.shard.tasks.give_back(ticket);
+        }
     }
 
     /// Makes it a task of the connection `owner`, called `name`, whose output is the answer that `responder` gives.
@@ -119,6 +138,7 @@ impl<'a, F: Future + 'static> Begun<'a, F> {
 }
 
 impl Drop for Lent<'_> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             self.tasks.give_back(ticket);

@@ -5,7 +5,7 @@
 
 use std::{
     any::{Any, TypeId},
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashMap,
     future::Future,
     hash::{BuildHasherDefault, Hasher},
@@ -14,7 +14,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::label::Labels;
+use super::{label::Labels, waker::Ticket};
 
 /// A place for one future of type `F`; empty unless it is in use.
 pub(super) type Place<F> = Pin<Box<Option<F>>>;
@@ -26,6 +26,8 @@ pub(crate) struct Places(RefCell<HashMap<TypeId, Rc<dyn Any>, BuildHasherDefault
 /// What a shard knows of one type of future.
 pub(super) struct Kind<F> {
     spare: RefCell<Vec<Place<F>>>,
+    /// For the next future, which may be done at its first poll: then nothing else is touched.
+    pub(super) next: Cell<Option<(Place<F>, Ticket)>>,
     /// What the last task of this type was called, and the number of that name.
     named: RefCell<(String, u32)>,
 }
@@ -43,6 +45,7 @@ pub(super) trait Run<T> {
 }
 
 impl Places {
+    #[inline]
     pub(super) fn of<F: 'static>(&self) -> Rc<Kind<F>> {
         let mut kinds = self.0.borrow_mut();
         let kind = kinds.entry(TypeId::of::<F>()).or_insert_with(|| Rc::new(Kind::<F>::default()));
@@ -84,7 +87,7 @@ impl<F> Kind<F> {
 
 impl<F> Default for Kind<F> {
     fn default() -> Self {
-        Self { spare: RefCell::default(), named: RefCell::default() }
+        Self { spare: RefCell::default(), next: Cell::default(), named: RefCell::default() }
     }
 }
 

@@ -1,6 +1,6 @@
-//! The pump: the one task that waits, and so the only place where a shard's thread does.
+//! The pump: the only place where a shard's thread waits.
 //!
-//! One turn: take envelopes and wakes, submit and reap the ring, run due timers, flush outboxes, let the tasks run that
+//! One turn: take envelopes and wakes, submit and reap the ring, run due timers, flush outboxes, poll the tasks that
 //! were woken.
 //! A turn that found nothing is repeated for the configured spin, then the pump sleeps. Before it does, it
 //! says so to everybody who might wake it, *and then looks at everything once more*: whoever queued before

@@ -9,7 +9,6 @@ use std::{
     cell::{Cell, RefCell},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    rc::Rc,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -31,8 +30,9 @@ use crate::{
 pub(crate) struct Tasks {
     /// By number.
     slots: RefCell<Vec<Option<Task>>>,
-    /// The numbers without a task, with their wakers.
-    free: RefCell<Vec<Ticket>>,
+    /// Numbers without a task, with their wakers, and those whose wakers are not kept.
+    tickets: RefCell<Vec<Ticket>>,
+    free: RefCell<Vec<u32>>,
     /// In the order in which they are to be polled.
     queue: RefCell<Vec<u32>>,
     /// The memory of the queue's last round.
@@ -171,22 +171,28 @@ impl Tasks {
 
     /// A number without a task; its waker wakes nothing yet, and is woken when it was used.
     pub(super) fn ticket(&self, shard: &Shard) -> Ticket {
-        let known = self.free.borrow_mut().pop();
-        let ticket = known.map(|ticket| ticket.renewed(shard)).unwrap_or_else(|| {
+        let known = self.tickets.borrow_mut().pop();
+        let number = match known {
+            Some(ticket) if ticket.is_held_here_only() => return ticket,
+            Some(ticket) => Some(ticket.shared.number),
+            None => self.free.borrow_mut().pop(),
+        };
+        let number = number.unwrap_or_else(|| {
             let mut slots = self.slots.borrow_mut();
             slots.push(None);
-            let number = u32::try_from(slots.len() - 1).expect("memory ends before numbers do");
-            Ticket::new(shard, number)
+            u32::try_from(slots.len() - 1).expect("memory ends before numbers do")
         });
-        if ticket.shared.woken.is_raised() {
-            ticket.shared.woken.lower();
-        }
-        ticket
+        Ticket::new(shard, number)
     }
 
     /// The number has no task.
     pub(super) fn give_back(&self, ticket: Ticket) {
-        self.free.borrow_mut().push(ticket);
+        let mut tickets = self.tickets.borrow_mut();
+        if tickets.len() < TICKETS_MAX {
+            tickets.push(ticket);
+        } else {
+            self.free.borrow_mut().push(ticket.shared.number);
+        }
     }
 
     /// Makes a task of a future that was polled once. `owner` is the slot of its connection.
@@ -236,7 +242,7 @@ impl Tasks {
 }
 
 /// Polls each task that was woken, once: what is woken meanwhile comes the next time. True when there was any.
-pub(crate) fn run(shard: &Rc<Shard>) -> bool {
+pub(crate) fn run(shard: &Shard) -> bool {
     let mut round = shard.tasks.round.take();
     std::mem::swap(&mut round, &mut *shard.tasks.queue.borrow_mut());
     let found = !round.is_empty();
@@ -247,7 +253,7 @@ pub(crate) fn run(shard: &Rc<Shard>) -> bool {
     found
 }
 
-fn poll(shard: &Rc<Shard>, number: u32) {
+fn poll(shard: &Shard, number: u32) {
     let Some((mut running, ends)) = shard.tasks.begin_poll(number) else { return };
     let outer = shard.counters.run(running.label);
     let polled = catch_unwind(AssertUnwindSafe(|| running.poll_or_drop(ends)));
@@ -316,6 +322,9 @@ impl Body {
         };
     }
 }
+
+/// Wakers kept for tasks to come.
+const TICKETS_MAX: usize = 4096;
 
 /// No task has this number.
 const NONE: u32 = u32::MAX;

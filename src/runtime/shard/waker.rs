@@ -39,12 +39,24 @@ impl Ticket {
         Self { waker: Arc::clone(&shared).into(), shared }
     }
 
-    /// For the next task of this number.
-    pub(super) fn renewed(self, shard: &Shard) -> Self {
+    /// Whether its waker may be the next task's: nobody else can wake that.
+    #[inline]
+    pub(super) fn is_held_here_only(&self) -> bool {
         let is_held_here_only = Arc::strong_count(&self.shared) == OF_A_TICKET;
         // Pairs with the release of a waker that was dropped elsewhere: whatever it did with the flag comes before this.
         atomic::fence(Ordering::Acquire);
-        if is_held_here_only { self } else { Self::new(shard, self.shared.number) }
+        is_held_here_only
+    }
+}
+
+impl TaskWaker {
+    /// A future is about to be polled with it that is no task yet.
+    #[inline]
+    pub(super) fn lower(&self) {
+        // Only who holds this waker raises the flag: mostly it is down, which costs less to see.
+        if self.woken.is_raised() {
+            self.woken.lower();
+        }
     }
 }
 
