@@ -1,8 +1,7 @@
-//! The executor of a shard: glommio, behind the three calls that the runtime needs.
+//! The executor of a shard: glommio, behind the one call that the runtime needs.
 //!
-//! glommio runs the tasks of a shard's thread; it carries no I/O and has no timers. The runtime's pump is one of these
-//! tasks. It blocks the thread in its own ring when there is nothing to do, so glommio never sleeps, and its wakers must
-//! be used on its own thread only: from elsewhere they would be noticed late, and it counts them in 16 bits.
+//! glommio runs one future on a shard's thread, the runtime's pump; it carries no I/O, has no timers, and no tasks: the
+//! pump polls those itself. It blocks the thread in its own ring when there is nothing to do, so glommio never sleeps.
 
 use std::{
     any::Any,
@@ -19,8 +18,7 @@ use crate::{needs, ring};
 
 /// Starts a thread called `name` that runs one executor until the future made by `make` is done.
 ///
-/// `make` runs on the new thread, so the future need not be `Send`. Tasks still pending when the future is
-/// done never run again, nor are they dropped: end them first.
+/// `make` runs on the new thread, so the future need not be `Send`.
 ///
 /// `ended` is called there with the thread's result, exactly once: also when the executor could not be made, and
 /// when that or the future panicked.
@@ -51,17 +49,6 @@ pub fn from_panic(panic: &(dyn Any + Send)) -> io::Error {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     io::Error::other(format!("panicked: {}", text.unwrap_or("without a text")))
-}
-
-/// Starts a task on this thread's executor, and polls it at once. A panic in it would end the thread: catch it inside.
-pub fn spawn_local(task: impl Future<Output = ()> + 'static) {
-    // Dropping a sleeping glommio task leaks its header; a detached one frees itself when it ends.
-    glommio::spawn_local(task).detach();
-}
-
-/// Lets the other tasks of this executor run once.
-pub async fn yield_now() {
-    futures_lite::future::yield_now().await;
 }
 
 /// Descriptors of one executor: its three rings and its eventfd.

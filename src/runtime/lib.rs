@@ -70,11 +70,11 @@ pub use config::{CpuChoice, Limits, ServerConfig, ShardCount, Spin};
 pub use conns::LocalConnection;
 pub use error::{BroadcastError, Busy, PushEveryError, Sent, StartError};
 pub use log_limit::LogLimit;
-pub use mesh::{Answer, Connection, Failure};
+pub use mesh::{Answer, Connection, Failure, Responder};
 pub use push::PeriodicPush;
 pub use reactor::source;
 pub use server::{Listener, Server, ServerBuilder, ServerHandle, ServiceFactory};
-pub use service::{Reply, Responder, Service};
+pub use service::{Reply, Service};
 
 /// Compiles the README's example.
 #[cfg(doctest)]

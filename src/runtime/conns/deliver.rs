@@ -65,14 +65,18 @@ impl Conns {
             }
             Answered::With(Answer::Failure(Failure { code, text })) => {
                 // A protocol without failures has nothing to say.
-                conn.core.say(
-                    Command::Fail { id, failure: proto::Failure { code, text: &text } },
-                    spares,
-                    now,
-                );
+                let failure = proto::Failure { code, text: &text };
+                conn.core.say(Command::Fail { id, failure }, spares, now);
+                self.queue_changed(conn);
             }
-            Answered::Never => _ = conn.core.say(Command::Forget { id }, spares, now),
-            Answered::Panicked => conn.core.handle_panic(id, &conn.limits, spares, now),
+            Answered::Never => {
+                conn.core.say(Command::Forget { id }, spares, now);
+                self.queue_changed(conn);
+            }
+            Answered::Panicked => {
+                conn.core.handle_panic(id, &conn.limits, spares, now);
+                self.queue_changed(conn);
+            }
             Answered::Silently => {}
         }
         conn.core.handle_request_ended(&conn.limits, now);

@@ -222,6 +222,7 @@ impl Application<'_> {
     fn ask_service(&mut self, request: Request<'_>) -> Outcome<'_> {
         let (id, expects_answer) = (request.id, request.expects_answer);
         let mut reply = Reply::new(
+            &self.conns.reactor,
             self.connection,
             &request,
             &mut self.scratch,

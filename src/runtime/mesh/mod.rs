@@ -13,6 +13,7 @@ mod connection;
 mod envelope;
 pub(crate) mod port;
 mod reply;
+mod responder;
 
 use std::{
     sync::{
@@ -30,6 +31,7 @@ pub(crate) use connection::policy_code;
 pub(crate) use envelope::{Adopted, Answered, Envelope, Message};
 pub(crate) use port::{AnswerNow, Ends, Port};
 pub use reply::{Ended, Reply};
+pub use responder::Responder;
 
 use crate::{ConnId, counters::DROP_POLICIES};
 

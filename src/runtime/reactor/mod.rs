@@ -4,12 +4,15 @@
 //! Nothing here is `Send`, and nothing on a message's path takes a lock. What this deliberately is not: it knows neither
 //! connections nor the hub; those stand on it, and the [shard](crate::shard) turns the crank of all three.
 
+mod begun;
 pub(crate) mod current;
 mod notices;
+mod places;
 pub mod source;
 mod sources;
 pub(crate) mod tasks;
 pub(crate) mod timer;
+mod waker;
 
 use std::{
     any::Any,
@@ -24,8 +27,8 @@ use std::{
 use shardcast_os::ring::Ring;
 use shardcast_proto::Time;
 
+pub(crate) use begun::{Begun, spawn};
 pub(crate) use notices::Notice;
-pub(crate) use tasks::spawn;
 pub(crate) use timer::TimerKey;
 
 use crate::{
@@ -34,6 +37,7 @@ use crate::{
     mesh::{Port, Router},
 };
 use notices::Notices;
+use places::Places;
 use sources::Sources;
 use tasks::Tasks;
 use timer::TimerWheel;
@@ -47,6 +51,7 @@ pub(crate) struct Reactor {
     pub(crate) ring: RefCell<Ring>,
     pub(crate) timers: RefCell<TimerWheel<Timer>>,
     pub(crate) tasks: Tasks,
+    places: Places,
     sources: Sources,
     /// Of the kinds of task that were started here, and of the sources.
     labels: Labels,
@@ -80,6 +85,7 @@ impl Reactor {
             counters,
             ring: RefCell::new(ring),
             tasks: Tasks::default(),
+            places: Places::default(),
             sources: Sources::default(),
             labels: Labels::default(),
             parts: RefCell::default(),

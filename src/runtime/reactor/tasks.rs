@@ -1,50 +1,71 @@
 //! Tasks of a shard: futures that wait for what takes long, while the pump goes on.
 //!
-//! Each has one waker of ours, made when it starts, and is polled with that alone. The executor's own waker stays in here:
-//! it is used on this thread only. [`shardcast_os::woken`] has the argument why no wake is lost.
+//! A future is polled once before it is a task: one that is ready then never becomes one. The others lie in slots; the
+//! numbers of those that were woken are in a queue, which the pump goes through once in a turn. Nothing is borrowed while
+//! a future is polled or dropped: it is taken out of its slot meanwhile. [`shardcast_os::woken`] has the argument why no
+//! wake is lost.
 
 use std::{
     cell::{Cell, RefCell},
-    future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    rc::Rc,
     sync::Arc,
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Poll, Waker},
 };
 
-use shardcast_os::{executor, woken::Flag};
-
-use super::{Notice, Reactor, current};
-use crate::{CloseReason, ConnId, Connection, counters::label, mesh::Peer};
+use super::{
+    Notice, Reactor,
+    places::{Places, Run},
+    waker::{TaskWaker, Ticket},
+};
+use crate::{Answer, CloseReason, Connection, Responder, counters::label};
 
 /// The tasks alive on one shard.
 ///
-/// Invariant: `runnable` is the number of tasks that are `scheduled`.
-#[derive(Debug, Default)]
+/// Invariant: `queue` has the number of each task that is `scheduled` and not being polled, once, and no others.
+#[derive(Default)]
 pub(crate) struct Tasks {
-    /// By number; those without a task are in `free`.
+    /// By number.
     slots: RefCell<Vec<Option<Task>>>,
+    /// Numbers without a task, with their wakers, and those whose wakers are not kept.
+    tickets: RefCell<Vec<Ticket>>,
     free: RefCell<Vec<u32>>,
+    /// In the order in which they are to be polled.
+    queue: RefCell<Vec<u32>>,
+    /// The memory of the queue's last round.
+    round: RefCell<Vec<u32>>,
     /// The first task of the connection in each slot, or [`NONE`]. Invariant: the tasks of an open connection are linked
     /// to each other, and no others are.
     of_slot: RefCell<Vec<u32>>,
     alive: Cell<usize>,
-    runnable: Cell<usize>,
     ending: Cell<bool>,
 }
 
-#[derive(Debug)]
 struct Task {
     waker: Arc<TaskWaker>,
-    /// The executor's, since it has polled the task for the first time.
-    executor: Option<Waker>,
-    /// The executor is about to poll it.
+    /// Taken out while it is polled.
+    running: Option<Running>,
+    /// It was woken and not polled since.
     scheduled: bool,
     /// It is dropped instead of being polled again.
     ends: bool,
     /// The slot of its connection, and its neighbours among the tasks of that.
     link: Option<Link>,
+}
+
+/// What it takes to poll a task.
+pub(super) struct Running {
+    pub(super) body: Body,
+    pub(super) waker: Waker,
+    pub(super) label: u32,
+    /// What a panic closes.
+    pub(super) closes: Option<Connection>,
+}
+
+/// The future of a task, and what its output is for.
+pub(super) enum Body {
+    Alone(Pin<Box<dyn Run<()>>>),
+    Answers(Pin<Box<dyn Run<Answer>>>, Responder),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -54,24 +75,19 @@ struct Link {
     behind: u32,
 }
 
-/// Wakes one task of one shard: from any thread, any number of times, for as long as anybody likes.
-#[derive(Debug)]
-struct TaskWaker {
-    home: Arc<Peer>,
-    shard: u16,
-    /// Belongs to another task once this one has ended; then the flag tells the two apart.
-    number: u32,
-    woken: Flag,
-}
-
 impl Tasks {
+    /// Whether all are to end, and those that start as well.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.get()
+    }
+
     pub(crate) fn alive(&self) -> usize {
         self.alive.get()
     }
 
-    /// Tasks that the executor would poll now.
+    /// Tasks that [`run`] would poll now.
     pub(crate) fn runnable(&self) -> usize {
-        self.runnable.get()
+        self.queue.borrow().len()
     }
 
     /// Asks every task to end: each is dropped when it is next polled, which this brings about.
@@ -136,7 +152,7 @@ impl Tasks {
     }
 
     /// Schedules the task whose waker this is, if it has not ended.
-    fn run(&self, waker: &TaskWaker) {
+    pub(super) fn wake(&self, waker: &TaskWaker) {
         if let Some(Some(task)) = self.slots.borrow_mut().get_mut(waker.number as usize)
             && std::ptr::eq(&*task.waker, waker)
         {
@@ -145,172 +161,167 @@ impl Tasks {
     }
 
     fn schedule(&self, task: &mut Task) {
-        if let Some(executor) = &task.executor
-            && !task.scheduled
-        {
-            task.scheduled = true;
-            self.runnable.set(self.runnable.get() + 1);
-            executor.wake_by_ref();
+        if !std::mem::replace(&mut task.scheduled, true) && task.running.is_some() {
+            self.queue.borrow_mut().push(task.waker.number);
         }
     }
 
-    /// A task that the executor is about to poll for the first time.
-    fn enter(&self, reactor: &Reactor) -> Arc<TaskWaker> {
-        let mut slots = self.slots.borrow_mut();
-        let number = self.free.borrow_mut().pop().unwrap_or_else(|| {
+    /// A number without a task; its waker wakes nothing yet, and is woken when it was used.
+    pub(super) fn ticket(&self, reactor: &Reactor) -> Ticket {
+        let known = self.tickets.borrow_mut().pop();
+        let number = match known {
+            Some(ticket) if ticket.is_held_here_only() => return ticket,
+            Some(ticket) => Some(ticket.shared.number),
+            None => self.free.borrow_mut().pop(),
+        };
+        let number = number.unwrap_or_else(|| {
+            let mut slots = self.slots.borrow_mut();
             slots.push(None);
             u32::try_from(slots.len() - 1).expect("memory ends before numbers do")
         });
-        let home = reactor.router.peer_to_keep(reactor.id);
-        home.woken.make_room(number);
-        let waker = Arc::new(TaskWaker { home, shard: reactor.id, number, woken: Flag::raised() });
-        slots[number as usize] = Some(Task {
-            waker: Arc::clone(&waker),
-            executor: None,
-            scheduled: true,
-            ends: self.ending.get(),
-            link: None,
-        });
+        Ticket::new(reactor, number)
+    }
+
+    /// The number has no task.
+    pub(super) fn give_back(&self, ticket: Ticket) {
+        let mut tickets = self.tickets.borrow_mut();
+        if tickets.len() < TICKETS_MAX {
+            tickets.push(ticket);
+        } else {
+            self.free.borrow_mut().push(ticket.shared.number);
+        }
+    }
+
+    /// Makes a task of a future that was polled once. `owner` is the slot of its connection.
+    pub(super) fn enter(&self, shared: Arc<TaskWaker>, running: Running, owner: Option<u32>) {
+        let number = shared.number;
+        let ends = self.ending.get();
+        let scheduled = ends || shared.woken.is_raised();
+        if scheduled {
+            self.queue.borrow_mut().push(number);
+        }
+        let task = Task { waker: shared, running: Some(running), scheduled, ends, link: None };
+        self.slots.borrow_mut()[number as usize] = Some(task);
         self.alive.set(self.alive.get() + 1);
-        self.runnable.set(self.runnable.get() + 1);
-        waker
+        if let Some(slot) = owner {
+            self.link(number, slot);
+        }
     }
 
-    /// The executor polls the task, with `executor` as its waker; true when the task is to be dropped instead.
-    fn begin_poll(&self, number: u32, executor: &Waker) -> bool {
+    /// Takes out what is to be polled, or to be dropped, which is the second.
+    fn begin_poll(&self, number: u32) -> Option<(Running, bool)> {
         let mut slots = self.slots.borrow_mut();
-        let task = slots[number as usize].as_mut().expect("a task that is polled has not ended");
-        task.executor.get_or_insert_with(|| executor.clone());
-        if std::mem::take(&mut task.scheduled) {
-            self.runnable.set(self.runnable.get() - 1);
-        }
+        let task = slots[number as usize].as_mut()?;
+        task.scheduled = false;
         task.waker.woken.lower();
-        task.ends
+        Some((task.running.take()?, task.ends))
     }
 
-    fn leave(&self, number: u32) {
-        let task = self.slots.borrow_mut()[number as usize].take();
-        if task.as_ref().is_some_and(|task| task.scheduled) {
-            // Woken while it ended: the executor polls it no more.
-            self.runnable.set(self.runnable.get() - 1);
+    /// The task waits on.
+    fn end_poll(&self, number: u32, running: Running) {
+        if let Some(task) = self.slots.borrow_mut()[number as usize].as_mut() {
+            task.running = Some(running);
+            if task.scheduled {
+                self.queue.borrow_mut().push(number);
+            }
         }
-        if let Some(link) = task.and_then(|task| task.link) {
+    }
+
+    fn leave(&self, number: u32, waker: Waker) {
+        let task = self.slots.borrow_mut()[number as usize].take();
+        let Some(task) = task else { return };
+        if let Some(link) = task.link {
             self.unlink(link);
         }
         self.alive.set(self.alive.get() - 1);
-        self.free.borrow_mut().push(number);
+        self.give_back(Ticket { shared: task.waker, waker });
     }
 }
 
-impl Wake for TaskWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
+/// Polls each task that was woken, once: what is woken meanwhile comes the next time. True when there was any.
+pub(crate) fn run(reactor: &Reactor) -> bool {
+    let mut round = reactor.tasks.round.take();
+    std::mem::swap(&mut round, &mut *reactor.tasks.queue.borrow_mut());
+    let found = !round.is_empty();
+    for number in round.drain(..) {
+        poll(reactor, number);
     }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.woken.raise() {
-            return;
-        }
-        let woken = current::with(|here| {
-            if !here.router.is_peer(self.shard, &self.home) {
-                return false;
-            }
-            if here.id == self.shard {
-                here.tasks.run(self);
-            } else {
-                self.home.woken.insert(self.number);
-                here.port.wake_later(self.shard);
-            }
-            true
-        });
-        if woken != Some(true) {
-            self.home.woken.insert(self.number);
-            self.home.wake();
-        }
-    }
+    reactor.tasks.round.replace(round);
+    found
 }
 
-/// Starts `future` on the shard of `reactor`, and polls it at once. It is dropped when `owner`, a connection of this shard, ends. A panic
-/// in it closes `closes`, if there is one, and nothing else.
-pub(crate) fn spawn(
-    reactor: &Rc<Reactor>,
-    name: &str,
-    owner: Option<ConnId>,
-    closes: Option<Connection>,
-    future: impl Future<Output = ()> + 'static,
-) {
-    let waker = reactor.tasks.enter(reactor);
-    if let Some(owner) = owner.filter(|owner| owner.shard == reactor.id) {
-        reactor.tasks.link(waker.number, owner.slot);
+fn poll(reactor: &Reactor, number: u32) {
+    let Some((mut running, ends)) = reactor.tasks.begin_poll(number) else { return };
+    let outer = reactor.counters.run(running.label);
+    let polled = catch_unwind(AssertUnwindSafe(|| running.poll_or_drop(ends)));
+    reactor.counters.run(outer);
+    if let Ok(Poll::Pending) = polled {
+        return reactor.tasks.end_poll(number, running);
     }
+    let Running { body, waker, label, closes } = running;
+    match polled {
+        Ok(_) => body.give_back(&reactor.places),
+        Err(_) => {
+            panicked(reactor, label, closes.as_ref());
+            body.end_after_panic();
+        }
+    }
+    reactor.tasks.leave(number, waker);
     reactor.counters.tasks.set(reactor.tasks.alive() as u64);
-    executor::spawn_local(Guarded {
-        reactor: Rc::clone(reactor),
-        number: waker.number,
-        waker: waker.into(),
-        label: reactor.labels.number(name),
-        connection: closes,
-        future: Some(Box::pin(future)),
-    });
 }
 
-struct Guarded {
-    reactor: Rc<Reactor>,
-    number: u32,
-    waker: Waker,
-    label: u32,
-    connection: Option<Connection>,
-    future: Option<Pin<Box<dyn Future<Output = ()>>>>,
-}
-
-impl Future for Guarded {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        let ends = this.reactor.tasks.begin_poll(this.number, cx.waker());
-        // A task may start another one, which is polled in here too.
-        let outer = this.reactor.counters.run(this.label);
-        let polled = catch_unwind(AssertUnwindSafe(|| this.poll_or_drop(ends)));
-        this.reactor.counters.run(outer);
-        match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(())) => {}
-            Err(_) => this.panicked(),
-        }
-        this.reactor.tasks.leave(this.number);
-        this.reactor.counters.tasks.set(this.reactor.tasks.alive() as u64);
-        Poll::Ready(())
+/// Counts and logs a panic in a task, and closes what it costs.
+pub(super) fn panicked(reactor: &Reactor, label: u32, closes: Option<&Connection>) {
+    reactor.counters.panics.add(1);
+    if reactor.may_log(Notice::Panic) {
+        tracing::error!(shard = reactor.id, task = label::name(label), "a task panicked");
+    }
+    if let Some(connection) = closes {
+        // Refused: the shard has more urgent trouble, and the peer its time-outs.
+        let _ = connection.close_because(CloseReason::Panic);
     }
 }
 
-impl Guarded {
+impl Running {
     /// Polls the future; drops it when it is done, or is to end.
     fn poll_or_drop(&mut self, ends: bool) -> Poll<()> {
-        if !ends
-            && let Some(future) = &mut self.future
-            && future.as_mut().poll(&mut Context::from_waker(&self.waker)).is_pending()
-        {
-            return Poll::Pending;
+        let cx = &mut Context::from_waker(&self.waker);
+        match &mut self.body {
+            Body::Alone(place) if ends => place.as_mut().clear(),
+            Body::Answers(place, _) if ends => place.as_mut().clear(),
+            Body::Alone(place) => return place.as_mut().run(cx),
+            Body::Answers(place, responder) => {
+                return place.as_mut().run(cx).map(|answer| responder.end_with(answer));
+            }
         }
-        self.future = None;
         Poll::Ready(())
     }
+}
 
-    fn panicked(&mut self) {
-        self.reactor.counters.panics.add(1);
-        if self.reactor.may_log(Notice::Panic) {
-            tracing::error!(shard = self.reactor.id, task = label::name(self.label), "a task panicked");
+impl Body {
+    /// Gives back the place, which is empty.
+    fn give_back(self, places: &Places) {
+        match self {
+            Self::Alone(place) => place.give_back(places),
+            Self::Answers(place, _) => place.give_back(places),
         }
-        if let Some(connection) = &self.connection {
-            // Refused: the shard has more urgent trouble, and the peer its time-outs.
-            let _ = connection.close_because(CloseReason::Panic);
-        }
-        // Dropping what is left may panic as well; that was counted already.
-        let rest = self.future.take();
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(rest)));
+    }
+
+    /// Drops the future, which has panicked. That may panic as well, and was counted already.
+    fn end_after_panic(self) {
+        let _ = match self {
+            Self::Alone(place) => catch_unwind(AssertUnwindSafe(|| drop(place))),
+            Self::Answers(place, responder) => {
+                let dropped = catch_unwind(AssertUnwindSafe(|| drop(place)));
+                responder.panicked();
+                dropped
+            }
+        };
     }
 }
+
+/// Wakers kept for tasks to come.
+const TICKETS_MAX: usize = 4096;
 
 /// No task has this number.
 const NONE: u32 = u32::MAX;

@@ -2,8 +2,8 @@
 
 mod reply;
 
+pub use reply::Reply;
 pub(crate) use reply::{Handling, Scratch, Written};
-pub use reply::{Reply, Responder};
 
 use shardcast_proto::Request;
 

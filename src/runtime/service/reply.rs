@@ -1,20 +1,17 @@
-use std::{
-    cell::Cell,
-    future::Future,
-    task::{Context, Poll, Waker},
-};
+use std::{cell::Cell, fmt, future::Future, task::Poll};
 
 use shardcast_proto::{Request, RequestId, connection::Spares};
 
 use crate::{
-    Answer, Connection, Failure, Sent,
-    mesh::Answered,
-    reactor::{self, current},
+    Answer, Connection, Failure, Responder,
+    reactor::{Begun, Reactor},
 };
 
 /// Where the answer to one request goes.
-#[derive(Debug)]
+///
+/// It is not `Send`: it is answered, or turned into a [`Responder`], where the handler runs.
 pub struct Reply<'a> {
+    reactor: &'a Reactor,
     connection: &'a Connection,
     id: RequestId,
     expects_answer: bool,
@@ -62,6 +59,7 @@ impl Scratch {
 impl<'a> Reply<'a> {
     /// For the handler of `request`. Buffers come from `spares`; `handling` is what a panic in the handler leaves behind.
     pub(crate) fn new(
+        reactor: &'a Reactor,
         connection: &'a Connection,
         request: &Request<'_>,
         scratch: &'a mut Scratch,
@@ -71,7 +69,7 @@ impl<'a> Reply<'a> {
         scratch.clear();
         let (id, expects_answer) = (request.id, request.expects_answer);
         handling.set(Some(Handling { id, expects_answer, responders: 0 }));
-        Self { connection, id, expects_answer, scratch, spares, handling }
+        Self { reactor, connection, id, expects_answer, scratch, spares, handling }
     }
 
     /// The encoded result: append to it. Once this was called, the request is answered with what is there when the
@@ -108,11 +106,7 @@ impl<'a> Reply<'a> {
         self.scratch.written = Written::Later(others + 1);
         let counted = self.handling.get().map(|it| Handling { responders: others + 1, ..it });
         self.handling.set(counted);
-        Responder {
-            connection: Some(self.connection.clone()),
-            id: self.id,
-            expects_answer: self.expects_answer,
-        }
+        Responder::new(self.connection.clone(), self.id, self.expects_answer)
     }
 
     /// Answers with what `future` gives. It is polled at once: if it is ready then, that costs next to nothing more than
@@ -140,22 +134,16 @@ impl<'a> Reply<'a> {
     where
         F: Future<Output: Into<Answer>> + 'static,
     {
-        let mut future = Box::pin(future);
-        // It wakes nothing: a future that is not ready is polled again below, with a waker of its own.
-        if let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        let mut begun = Begun::new(self.reactor, future);
+        if let Poll::Ready(answer) = begun.poll() {
+            begun.end();
             return self.write(answer.into());
         }
         let responder = self.later();
-        current::with(|reactor| {
-            let task = async move {
-                // Gone: then nothing waits for it any more.
-                let _ = responder.answer(future.await);
-            };
-            reactor::spawn(reactor, name, Some(self.connection.id()), None, task);
-        })
-        .expect("requests are handled on shards");
+        begun.answer(name, self.connection.id(), responder);
     }
 
+    #[inline]
     fn write(&mut self, answer: Answer) {
         match answer {
             Answer::Result { head, body } => {
@@ -173,49 +161,12 @@ impl<'a> Reply<'a> {
     }
 }
 
-/// Answers one request later, from any thread. Dropped unused, the request is answered with the protocol's failure for
-/// that, or with nothing where it has none. A server that drains waits for it, within its time.
-#[derive(Debug)]
-#[must_use = "a responder that is dropped leaves its request without an answer"]
-pub struct Responder {
-    /// Taken when the answer was given.
-    connection: Option<Connection>,
-    id: RequestId,
-    expects_answer: bool,
-}
-
-impl Responder {
-    /// Whether the connection still exists.
-    pub fn is_open(&self) -> bool {
-        self.connection.as_ref().is_some_and(Connection::is_open)
-    }
-
-    /// Sends the answer, in whatever order. It finds room always: what bounds answers is the number of requests in
-    /// progress ([`Limits::requests_in_progress_max`](crate::Limits::requests_in_progress_max)).
-    pub fn answer(mut self, answer: impl Into<Answer>) -> Sent {
-        self.end(Answered::With(answer.into()))
-    }
-
-    /// As [`answer`](Self::answer), with a result without a head.
-    pub fn respond(self, body: impl Into<bytes::Bytes>) -> Sent {
-        self.answer(Answer::result(body))
-    }
-
-    /// As [`answer`](Self::answer), with a failure.
-    pub fn fail(self, failure: Failure) -> Sent {
-        self.answer(failure)
-    }
-
-    fn end(&mut self, answered: Answered) -> Sent {
-        let Some(connection) = self.connection.take() else { return Sent::Gone };
-        connection.respond(self.id, if self.expects_answer { answered } else { Answered::Silently })
-    }
-}
-
-impl Drop for Responder {
-    fn drop(&mut self) {
-        let panics = std::thread::panicking();
-        // Gone: then nothing waits for it any more.
-        let _ = self.end(if panics { Answered::Panicked } else { Answered::Never });
+impl fmt::Debug for Reply<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("connection", &self.connection.id())
+            .field("id", &self.id)
+            .field("expects_answer", &self.expects_answer)
+            .finish_non_exhaustive()
     }
 }

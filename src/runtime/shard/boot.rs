@@ -102,7 +102,7 @@ impl Seed {
                 // Whoever started us may be gone; then we are told to stop soon.
                 let _ = report.send(Report::Runs);
                 drop(report);
-                shard.pump(spin).await;
+                shard.pump(spin);
                 current::set(None);
                 shard.shut_down();
             }

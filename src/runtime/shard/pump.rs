@@ -1,7 +1,7 @@
-//! The pump: the one task that waits, and so the only place where a shard's thread does.
+//! The pump: the only place where a shard's thread waits.
 //!
-//! One turn: poll sources, take envelopes and wakes, flush outboxes, submit and reap the ring, run due timers, let the
-//! tasks run that were woken.
+//! One turn: poll sources, take envelopes and wakes, flush outboxes, submit and reap the ring, run due timers, poll the
+//! tasks that were woken.
 //! A turn that found nothing is repeated for the configured spin, then the pump sleeps. Before it does, it
 //! says so to everybody who might wake it, *and then looks at everything once more*: whoever queued before
 //! is seen, and whoever queues after sees that it must wake. `os::park` has the argument in full, checked
@@ -9,30 +9,27 @@
 
 use std::{rc::Rc, time::Duration};
 
-use shardcast_os::{clock, executor, ring::Completion};
+use shardcast_os::{clock, ring::Completion};
 use shardcast_proto::{Time, push};
 
 use super::Shard;
 use crate::{
     CloseReason, Spin,
     mesh::Envelope,
-    reactor::{Timer, current},
+    reactor::{Timer, current, tasks},
 };
 
 impl Shard {
     /// Turns the crank until the shard is told to stop and has nothing left.
-    pub(super) async fn pump(self: &Rc<Self>, spin: Spin) {
+    pub(super) fn pump(self: &Rc<Self>, spin: Spin) {
         let mut found_work_at = self.begin_turn(false);
         let mut alarms = Alarms::default();
         let mut worked = false;
         loop {
             let now = self.begin_turn(worked);
             worked = self.turn(&mut alarms);
-            if self.reactor.tasks.runnable() > 0 {
-                // Their time is part of this turn: a task that does not give way is a stall too.
-                executor::yield_now().await;
-                worked = true;
-            }
+            // Their time is part of this turn: a task that does not give way is a stall too.
+            worked |= tasks::run(&self.reactor);
             if self.is_done() {
                 return;
             }

@@ -24,6 +24,7 @@ mod latency;
 mod limits;
 mod malformed;
 mod panic;
+mod polls;
 mod reload;
 mod requests;
 mod schedule;

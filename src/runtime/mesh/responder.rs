@@ -1,0 +1,66 @@
+use shardcast_proto::RequestId;
+
+use super::{Answer, Answered, Connection};
+use crate::{Failure, Sent};
+
+/// Answers one request later, from any thread. Dropped unused, the request is answered with the protocol's failure for
+/// that, or with nothing where it has none. A server that drains waits for it, within its time.
+#[derive(Debug)]
+#[must_use = "a responder that is dropped leaves its request without an answer"]
+pub struct Responder {
+    /// Taken when the answer was given.
+    connection: Option<Connection>,
+    id: RequestId,
+    expects_answer: bool,
+}
+
+impl Responder {
+    pub(crate) const fn new(connection: Connection, id: RequestId, expects_answer: bool) -> Self {
+        Self { connection: Some(connection), id, expects_answer }
+    }
+
+    /// Whether the connection still exists.
+    pub fn is_open(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connection::is_open)
+    }
+
+    /// Sends the answer, in whatever order. It finds room always: what bounds answers is the number of requests in
+    /// progress ([`Limits::requests_in_progress_max`](crate::Limits::requests_in_progress_max)).
+    pub fn answer(mut self, answer: impl Into<Answer>) -> Sent {
+        self.end(Answered::With(answer.into()))
+    }
+
+    /// As [`answer`](Self::answer), with a result without a head.
+    pub fn respond(self, body: impl Into<bytes::Bytes>) -> Sent {
+        self.answer(Answer::result(body))
+    }
+
+    /// As [`answer`](Self::answer), with a failure.
+    pub fn fail(self, failure: Failure) -> Sent {
+        self.answer(failure)
+    }
+
+    /// As [`answer`](Self::answer), for a task that is over with it.
+    pub(crate) fn end_with(&mut self, answer: Answer) {
+        // Gone: then nothing waits for it any more.
+        let _ = self.end(Answered::With(answer));
+    }
+
+    /// What was to answer has panicked.
+    pub(crate) fn panicked(mut self) {
+        let _ = self.end(Answered::Panicked);
+    }
+
+    fn end(&mut self, answered: Answered) -> Sent {
+        let Some(connection) = self.connection.take() else { return Sent::Gone };
+        connection.respond(self.id, if self.expects_answer { answered } else { Answered::Silently })
+    }
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        let panics = std::thread::panicking();
+        // Gone: then nothing waits for it any more.
+        let _ = self.end(if panics { Answered::Panicked } else { Answered::Never });
+    }
+}

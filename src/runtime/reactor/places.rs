@@ -1,0 +1,135 @@
+//! Where the futures of tasks lie. A place is used again by the next future of its type, so that tasks that come and go
+//! need no memory of the allocator's.
+//!
+//! A place belongs to one type and is never moved, so a future is dropped and the next one put there without `unsafe`.
+
+use std::{
+    any::{Any, TypeId},
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    future::Future,
+    hash::{BuildHasherDefault, Hasher},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use super::waker::Ticket;
+use crate::counters::label::Labels;
+
+/// A place for one future of type `F`; empty unless it is in use.
+pub(super) type Place<F> = Pin<Box<Option<F>>>;
+
+/// The places of one shard that are not in use, by type.
+#[derive(Default)]
+pub(crate) struct Places(RefCell<HashMap<TypeId, Rc<dyn Any>, BuildHasherDefault<ById>>>);
+
+/// What a shard knows of one type of future.
+pub(super) struct Kind<F> {
+    spare: RefCell<Vec<Place<F>>>,
+    /// For the next future, which may be done at its first poll: then nothing else is touched.
+    pub(super) next: Cell<Option<(Place<F>, Ticket)>>,
+    /// What the last task of this type was called, and the number of that name.
+    named: RefCell<(String, u32)>,
+}
+
+/// A place in use, whatever its type. `T` is what becomes of the future's output.
+pub(super) trait Run<T> {
+    /// Polls the future, and drops it when it is done.
+    fn run(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T>;
+
+    /// Drops the future.
+    fn clear(self: Pin<&mut Self>);
+
+    /// Gives back the place, which is empty.
+    fn give_back(self: Pin<Box<Self>>, places: &Places);
+}
+
+impl Places {
+    #[inline]
+    pub(super) fn of<F: 'static>(&self) -> Rc<Kind<F>> {
+        let mut kinds = self.0.borrow_mut();
+        let kind = kinds.entry(TypeId::of::<F>()).or_insert_with(|| Rc::new(Kind::<F>::default()));
+        Rc::clone(kind).downcast().expect("kinds are kept by their types")
+    }
+}
+
+impl<F> Kind<F> {
+    /// A place with `future` in it.
+    pub(super) fn place(&self, future: F) -> Place<F> {
+        let spare = self.spare.borrow_mut().pop();
+        match spare {
+            Some(mut place) => {
+                place.set(Some(future));
+                place
+            }
+            None => Box::pin(Some(future)),
+        }
+    }
+
+    /// Keeps an empty place, unless there are enough.
+    pub(super) fn keep(&self, place: Place<F>) {
+        debug_assert!(place.is_none());
+        let mut spare = self.spare.borrow_mut();
+        if spare.len() < SPARE_BYTES_MAX / size_of::<Option<F>>().max(1) {
+            spare.push(place);
+        }
+    }
+
+    /// The number of `name`.
+    pub(super) fn label(&self, name: &str, labels: &Labels) -> u32 {
+        let mut named = self.named.borrow_mut();
+        if named.0 != name {
+            *named = (name.to_owned(), labels.number(name));
+        }
+        named.1
+    }
+}
+
+impl<F> Default for Kind<F> {
+    fn default() -> Self {
+        Self { spare: RefCell::default(), next: Cell::default(), named: RefCell::default() }
+    }
+}
+
+impl<T, F: Future<Output: Into<T>> + 'static> Run<T> for Option<F> {
+    fn run(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let future = self.as_mut().as_pin_mut().expect("a place in use is not empty");
+        let polled = future.poll(cx);
+        if polled.is_ready() {
+            self.set(None);
+        }
+        polled.map(Into::into)
+    }
+
+    fn clear(mut self: Pin<&mut Self>) {
+        self.set(None);
+    }
+
+    fn give_back(self: Pin<Box<Self>>, places: &Places) {
+        places.of::<F>().keep(self);
+    }
+}
+
+/// Takes the hash that an id of a type is already.
+#[derive(Default)]
+struct ById(u64);
+
+impl Hasher for ById {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.0 = id;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Of the places that are kept for one type.
+const SPARE_BYTES_MAX: usize = 256 * 1024;
