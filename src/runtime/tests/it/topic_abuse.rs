@@ -279,5 +279,7 @@ fn a_peer_that_resumes_many_topics_and_reads_is_not_slow() {
     }
     assert_eq!((answers, missed), (TOPICS, TOPICS * MISSED));
     live.join().expect("no panic");
+    // What it has not read would be waited for.
+    drop(peer);
     server.stop().expect("a clean stop");
 }
