@@ -67,6 +67,7 @@ impl World {
             let outcome = match input.advance() {
                 Advance::Done => break,
                 Advance::Silent => continue,
+                Advance::Request(request) => self.take(&mut peer, Event::Request(request)),
                 Advance::Event(event) => self.take(&mut peer, event),
             };
             let Some(outcome) = outcome else {

@@ -2,7 +2,7 @@
 
 use super::{CloseReason, Connection, Drops, Ending, Hold, Holds, Limits, Side, Spares, State, Unconfirmed};
 use crate::{
-    Command, EndOfStream, Error, Event, Progress, RequestId, Session, Time,
+    Command, EndOfStream, Error, Event, Progress, Request, RequestId, Session, Time,
     outbox::{Outbox, Run},
 };
 
@@ -41,7 +41,10 @@ pub struct Input<'c, S: Session + ?Sized = dyn Session> {
 /// What became of a step.
 #[derive(Debug)]
 pub enum Advance<'a> {
-    /// Something for the application.
+    /// A request for the application: by itself, since nearly all steps are one, and moving a whole [`Event`] costs more
+    /// than the rest of the step.
+    Request(Request<'a>),
+    /// Something else for the application.
     Event(Event<'a>),
     /// Something for the session alone: go on.
     Silent,
@@ -171,6 +174,12 @@ impl<S: Session + ?Sized> Input<'_, S> {
                 self.needs_more = true;
                 Advance::Silent
             }
+            Ok(Progress { taken, event: Some(Event::Request(request)), more: has_more }) => {
+                self.taken += taken;
+                *more = has_more;
+                self.requests += 1;
+                Advance::Request(request)
+            }
             Ok(Progress { taken, event, more: has_more }) => {
                 self.taken += taken;
                 *more = has_more;
@@ -283,6 +292,14 @@ impl<S: Session + ?Sized> Input<'_, S> {
             }
             Outcome::Delayed => self.connection.delayed += 1,
         }
+    }
+
+    /// As [`conclude`](Self::conclude) of [`Command::Respond`], the usual outcome of a request.
+    // Not inlined: then pointers and lengths, which were written a moment ago, come in registers. Copied in pairs, as a
+    // command is, they would have to wait until they have left the store buffer.
+    #[inline(never)]
+    pub fn respond(&mut self, id: RequestId, head: &[u8], body: &[u8]) {
+        self.say(Command::Respond { id, head, body });
     }
 
     /// Requests of this connection that are not answered yet.
@@ -425,7 +442,7 @@ struct Notes<'n> {
 }
 
 impl Notes<'_> {
-    #[inline]
+    #[cold]
     fn take<'a>(self, event: Event<'a>) -> Advance<'a> {
         match event {
             Event::Closing => {
@@ -441,7 +458,10 @@ impl Notes<'_> {
             _ => {}
         }
         *self.requests += 1;
-        Advance::Event(event)
+        match event {
+            Event::Request(request) => Advance::Request(request),
+            event => Advance::Event(event),
+        }
     }
 }
 

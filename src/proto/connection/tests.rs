@@ -214,14 +214,14 @@ impl Rig {
     fn pass(&mut self, bytes: &[u8]) {
         let Some(mut input) = self.core.input(bytes, &self.limits, &self.spares, self.now) else { return };
         loop {
-            let outcome = match input.advance() {
+            let event = match input.advance() {
                 Advance::Done => break,
                 Advance::Silent => continue,
-                Advance::Event(event) => {
-                    self.events.push(name(event));
-                    outcome(event)
-                }
+                Advance::Request(request) => Event::Request(request),
+                Advance::Event(event) => event,
             };
+            self.events.push(name(event));
+            let outcome = outcome(event);
             let Some(outcome) = outcome else {
                 // The handler panics.
                 drop(input);

@@ -76,16 +76,15 @@ fn pass(
         let outcome = match input.advance() {
             Advance::Done => break,
             Advance::Silent => continue,
+            Advance::Request(request) => {
+                talk.events.push(format!("{:?}", Event::Request(request)));
+                body.clear();
+                body.extend_from_slice(request.body);
+                Outcome::Say(Command::respond(request.id, &body))
+            }
             Advance::Event(event) => {
                 talk.events.push(format!("{event:?}"));
-                match event {
-                    Event::Request(request) => {
-                        body.clear();
-                        body.extend_from_slice(request.body);
-                        Outcome::Say(Command::respond(request.id, &body))
-                    }
-                    _ => Outcome::Nothing,
-                }
+                Outcome::Nothing
             }
         };
         input.conclude(outcome);

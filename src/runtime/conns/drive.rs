@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use shardcast_os::ring::{Filled, ReceiveEnd};
 use shardcast_proto::{
-    self as proto, Command, Event,
+    self as proto, Command, Event, RequestId,
     connection::{Action, Advance, CloseReason, Outcome, State},
 };
 
@@ -97,6 +97,7 @@ impl Conns {
                 loop {
                     let outcome = match input.advance() {
                         Advance::Done => break,
+                        Advance::Request(request) => owner.event(Event::Request(request)),
                         Advance::Event(event) => owner.event(event),
                         Advance::Silent => continue,
                     };
@@ -112,8 +113,18 @@ impl Conns {
         loop {
             let outcome = match input.advance() {
                 Advance::Done => break,
-                Advance::Event(event) => application.take(event),
                 Advance::Silent => continue,
+                Advance::Event(event) => application.ask_hub(event),
+                Advance::Request(request) => {
+                    let (id, expects_answer) = (request.id, request.expects_answer);
+                    application.ask_service(request);
+                    let Scratch { head, body, written } = &application.scratch;
+                    if expects_answer && matches!(written, Written::Result) {
+                        input.respond(id, head, body);
+                        continue;
+                    }
+                    application.outcome(id, expects_answer)
+                }
             };
             let begins = matches!(outcome, Outcome::InProgress(_));
             input.conclude(outcome);
@@ -207,30 +218,22 @@ struct Application<'a> {
 }
 
 impl Application<'_> {
-    #[inline]
-    fn take(&mut self, event: Event<'_>) -> Outcome<'_> {
-        match event {
-            Event::Request(request) => self.ask_service(request),
-            event => {
-                let topics = self.conns.topics();
-                topics.map_or(Outcome::Nothing, |it| it.event(self.listener, self.connection, event))
-            }
-        }
+    fn ask_hub(&self, event: Event<'_>) -> Outcome<'static> {
+        let topics = self.conns.topics();
+        topics.map_or(Outcome::Nothing, |it| it.event(self.listener, self.connection, event))
     }
 
     #[inline]
-    fn ask_service(&mut self, request: Request<'_>) -> Outcome<'_> {
-        let (id, expects_answer) = (request.id, request.expects_answer);
-        let mut reply = Reply::new(
-            &self.conns.reactor,
-            self.connection,
-            &request,
-            &mut self.scratch,
-            &self.conns.spares,
-            &self.conns.handling,
-        );
-        self.service.request(self.connection, request, &mut reply);
-        self.conns.handling.set(None);
+    fn ask_service(&mut self, request: Request<'_>) {
+        let Self { conns, service, connection, scratch, .. } = self;
+        let mut reply =
+            Reply::new(&conns.reactor, connection, &request, scratch, &conns.spares, &conns.handling);
+        service.request(connection, request, &mut reply);
+        conns.handling.set(None);
+    }
+
+    /// What the service has made of its last request.
+    fn outcome(&self, id: RequestId, expects_answer: bool) -> Outcome<'_> {
         let Scratch { head, body, written } = &self.scratch;
         match written {
             Written::Later(requests) => Outcome::InProgress(*requests),

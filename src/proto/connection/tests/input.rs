@@ -92,7 +92,7 @@ fn answers_before_a_panic_are_sent() {
 fn a_pass_that_is_dropped_keeps_its_answers_and_what_it_has_not_taken() {
     let mut rig = Rig::new();
     let mut input = rig.core.input(b"one\ntwo\n", &rig.limits, &rig.spares, rig.now).expect("it is open");
-    let Advance::Event(Event::Request(Request { id, .. })) = input.advance() else { panic!("a request") };
+    let Advance::Request(Request { id, .. }) = input.advance() else { panic!("a request") };
     input.conclude(Outcome::Say(Command::respond(id, b"yes")));
     drop(input);
     rig.flush();

@@ -154,6 +154,7 @@ impl Link {
         loop {
             let outcome = match input.advance() {
                 Advance::Done => break,
+                Advance::Request(request) => take(Event::Request(request)),
                 Advance::Event(event) => take(event),
                 Advance::Silent => continue,
             };
