@@ -39,10 +39,11 @@ struct Args {
     #[arg(long, default_value_t = 16)]
     depth: u32,
     /// Subscribers, for each shard.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 800)]
     subscribers: usize,
-    /// Topics, for each shard: while one waits for its next messages, the shard delivers those of another.
-    #[arg(long, default_value_t = 2)]
+    /// Topics, of all shards together: while one waits for its next messages, shards deliver those of others. Each has its
+    /// share of the subscribers of every shard.
+    #[arg(long, default_value_t = 16)]
     topics: usize,
     /// Messages that are published together on a topic, when all of its subscribers have got the earlier ones.
     #[arg(long, default_value_t = 16)]
@@ -251,7 +252,7 @@ fn print(args: &Args, kind: Kind, rows: &[Row]) {
         Kind::Push => {
             let Args { subscribers, topics, burst, .. } = args;
             say!(
-                "\npush: {subscribers} subscribers and {topics} topics for each shard, {burst} messages at once on each"
+                "\npush: {subscribers} subscribers for each shard, {topics} topics, {burst} messages at once on each"
             );
         }
     }

@@ -38,7 +38,7 @@ pub struct Task {
     pub connections: usize,
     /// Messages on the way on each connection; of each topic, those that are published together.
     pub depth: u32,
-    /// Topics for each shard.
+    /// Topics, of all shards together. With [`separate`](Self::separate) servers, of each.
     pub topics: usize,
     /// Bytes of a payload.
     pub size: usize,
@@ -120,7 +120,7 @@ impl Run {
 pub fn run(task: &Task, layout: &Layout) -> Result<Run> {
     let shards = layout.shard_cpus.len();
     let server = server::Measured::start(layout, task.separate)?;
-    let topics = task.topics * shards;
+    let topics = if task.separate { task.topics * shards } else { task.topics };
     let plan = Plan {
         address: server.address()?,
         load: match task.kind {
@@ -228,8 +228,9 @@ mod tests {
 
     #[test]
     fn every_shard_has_as_many_connections_and_every_topic_is_on_all() {
-        for (shards, topics_each) in [(1, 1), (2, 1), (4, 1), (8, 1), (4, 4), (8, 2), (3, 5)] {
-            let (topics, connections) = (shards * topics_each, shards * 96);
+        for (shards, topics) in [(1, 1), (2, 2), (4, 4), (8, 8), (4, 16), (8, 16), (3, 15), (1, 16), (2, 16)]
+        {
+            let connections = shards * 96;
             let mut of_shard = vec![0; shards];
             let mut of_topic = vec![vec![0; shards]; topics];
             for connection in 0..connections {
