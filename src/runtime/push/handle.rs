@@ -94,7 +94,7 @@ pub struct Presence {
 pub enum Subscriber {
     /// This connection.
     Connection(ConnId),
-    /// A [`Subscription`] of this process that lives on this shard.
+    /// A [`Subscription`](super::Subscription) of this process that lives on this shard.
     Library {
         /// Which shard.
         shard: u16,
