@@ -77,6 +77,7 @@ impl Ring {
         match (received, buffer) {
             (Ok(len), Some(id)) if len > 0 => {
                 let data = self.buffers.take(id, len);
+                self.leaves_bytes = cqueue::sock_nonempty(flags);
                 let it = &mut self.slots[slot as usize];
                 match (it.receiving, it.stopping) {
                     (true, _) => {}

@@ -150,6 +150,8 @@ pub struct Ring {
     starved: VecDeque<u32>,
     /// A slot whose last bytes came after it was asked to stop: they are told first, then that it stopped.
     stopped: Option<u32>,
+    /// The last receive left bytes in its socket.
+    leaves_bytes: bool,
     /// What is being sent.
     flights: Flights,
     alarm: Box<types::Timespec>,
@@ -211,6 +213,7 @@ impl Ring {
             buffers,
             starved: VecDeque::new(),
             stopped: None,
+            leaves_bytes: false,
             flights: Flights::default(),
             alarm: Box::default(),
             awaiting_wake: false,
@@ -467,6 +470,12 @@ impl Ring {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether the kernel stopped in the middle of what there was to receive, and goes on when [`enter`](Self::enter) is
+    /// called again. It gives its deferred work a share of time: what a peer has sent at once would come in two turns.
+    pub fn is_cut_short(&mut self) -> bool {
+        std::mem::take(&mut self.leaves_bytes) && self.has_work()
     }
 
     /// Next thing the kernel has done, if any.

@@ -116,23 +116,26 @@ impl Shard {
     }
 
     fn turn_ring(self: &Rc<Self>, alarms: &mut Alarms) -> bool {
-        let mut ring = self.reactor.ring.borrow_mut();
-        if !ring.has_work() {
+        if !self.reactor.ring.borrow_mut().has_work() {
             return false;
         }
-        if let Err(error) = ring.enter() {
-            // Nothing can be received or sent any more: end what there is, and let the process know.
-            tracing::error!(shard = self.reactor.id, %error, "the io_uring of this shard is broken");
-            drop(ring);
-            self.begin_stop(Some(self.reactor.now()));
-            return false;
-        }
-        drop(ring);
         let mut reaped = 0;
-        while reaped < COMPLETIONS_PER_TURN {
-            let Some(completion) = self.reactor.ring.borrow_mut().next_completion() else { break };
-            reaped += 1;
-            self.complete(completion, alarms);
+        // A burst of one peer is to be seen whole before it is acted on, so that it can leave whole.
+        for _ in 0..ENTERS_PER_TURN {
+            if let Err(error) = self.reactor.ring.borrow_mut().enter() {
+                // Nothing can be received or sent any more: end what there is, and let the process know.
+                tracing::error!(shard = self.reactor.id, %error, "the io_uring of this shard is broken");
+                self.begin_stop(Some(self.reactor.now()));
+                return false;
+            }
+            while reaped < COMPLETIONS_PER_TURN {
+                let Some(completion) = self.reactor.ring.borrow_mut().next_completion() else { break };
+                reaped += 1;
+                self.complete(completion, alarms);
+            }
+            if !self.reactor.ring.borrow_mut().is_cut_short() {
+                break;
+            }
         }
         let counters = self.reactor.ring.borrow().counters();
         self.reactor.counters.ring_enters.set(counters.enters);
@@ -275,6 +278,9 @@ impl Alarms {
         self.0.pop();
     }
 }
+
+/// How often the ring is entered in one turn, where the kernel stops in the middle of what there is to receive.
+const ENTERS_PER_TURN: usize = 4;
 
 /// Completions handled in one turn.
 const COMPLETIONS_PER_TURN: usize = 4096;
