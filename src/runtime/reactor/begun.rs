@@ -3,13 +3,12 @@
 use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
-    rc::Rc,
     task::{Context, Poll},
 };
 
 use super::{
     Reactor,
-    places::{Kind, Place},
+    places::{Kind, Next},
     tasks::{Body, Running, Tasks, panicked},
     waker::Ticket,
 };
@@ -18,19 +17,42 @@ use crate::{Answer, ConnId, Connection, Responder};
 /// A future on its shard that is no task yet. What wakes it meanwhile is remembered.
 pub(crate) struct Begun<'a, F> {
     reactor: &'a Reactor,
-    kind: Rc<Kind<F>>,
-    place: Place<F>,
-    ticket: Lent<'a>,
+    kind: &'a Kind<F>,
+    /// Where it lies, and the ticket that it has, which are used where they are: moving them costs more than the rest of
+    /// what is done here.
+    next: &'a mut Next<F>,
+    /// They stay there for the next one.
+    is_over: bool,
 }
 
-/// A ticket that goes back unless it is taken.
-struct Lent<'a> {
-    tasks: &'a Tasks,
-    ticket: Option<Ticket>,
+/// A ticket that goes back, also if what is done meanwhile panics.
+struct GivesBack<'a>(&'a Tasks, Option<Ticket>);
+
+/// Calls `f` with `future`, which is where it stays.
+#[inline]
+pub(crate) fn begin<F: Future + 'static, R>(
+    reactor: &Reactor,
+    future: F,
+    f: impl FnOnce(Begun<'_, F>) -> R,
+) -> R {
+    let kind = reactor.places.of::<F>();
+    match kind.next.try_borrow_mut() {
+        Ok(mut next) => f(Begun::new(reactor, &kind, &mut next, future)),
+        // One of this kind is being polled, and has brought about this one.
+        Err(_) => {
+            let mut own = None;
+            let result = f(Begun::new(reactor, &kind, &mut own, future));
+            if let Some((place, ticket)) = own {
+                kind.keep(place);
+                reactor.tasks.give_back(ticket);
+            }
+            result
+        }
+    }
 }
 
-/// Starts `future` on `shard`, and polls it at once. It is dropped when `owner`, a connection of this shard, ends. A panic
-/// in it closes `closes`, if there is one, and nothing else.
+/// Starts `future` on the shard of `reactor`, and polls it at once. It is dropped when `owner`, a connection of this shard,
+/// ends. A panic in it closes `closes`, if there is one, and nothing else.
 pub(crate) fn spawn(
     reactor: &Reactor,
     name: &str,
@@ -38,55 +60,58 @@ pub(crate) fn spawn(
     closes: Option<Connection>,
     future: impl Future<Output = ()> + 'static,
 ) {
-    let mut begun = Begun::new(reactor, future);
-    let label = begun.label(name);
-    // A task may start another one, which is polled in here too.
-    let outer = reactor.counters.run(label);
-    let polled = catch_unwind(AssertUnwindSafe(|| {
-        if reactor.tasks.is_ending() {
-            begun.place.set(None);
-            return Poll::Ready(());
+    begin(reactor, future, |mut begun| {
+        let label = begun.label(name);
+        // A task may start another one, which is polled in here too.
+        let outer = reactor.counters.run(label);
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            if reactor.tasks.is_ending() {
+                begun.clear();
+                return Poll::Ready(());
+            }
+            begun.poll()
+        }));
+        reactor.counters.run(outer);
+        match polled {
+            Ok(Poll::Pending) => begun.go_on(label, owner, closes, |place| Body::Alone(place)),
+            Ok(Poll::Ready(())) => begun.end(),
+            Err(_) => {
+                panicked(reactor, label, closes.as_ref());
+                // Dropping what is left may panic as well; that was counted already.
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(begun)));
+            }
         }
-        begun.poll()
-    }));
-    reactor.counters.run(outer);
-    match polled {
-        Ok(Poll::Pending) => begun.go_on(label, owner, closes, |place| Body::Alone(place)),
-        Ok(Poll::Ready(())) => begun.end(),
-        Err(_) => {
-            panicked(reactor, label, closes.as_ref());
-            // Dropping what is left may panic as well; that was counted already.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(begun)));
-        }
-    }
+    });
 }
 
 impl<'a, F: Future + 'static> Begun<'a, F> {
-    /// Puts `future` where it stays.
     #[inline]
-    pub(crate) fn new(reactor: &'a Reactor, future: F) -> Self {
-        let kind = reactor.places.of::<F>();
-        let (place, ticket) = match kind.next.take() {
-            Some((mut place, ticket)) if ticket.is_held_here_only() => {
+    fn new(reactor: &'a Reactor, kind: &'a Kind<F>, next: &'a mut Next<F>, future: F) -> Self {
+        match &mut *next {
+            Some((place, ticket)) if ticket.is_held_here_only() => {
                 place.set(Some(future));
-                (place, ticket)
+                ticket.shared.lower();
             }
-            next => {
-                if let Some((_, ticket)) = next {
-                    reactor.tasks.give_back(ticket);
-                }
-                (kind.place(future), reactor.tasks.ticket(reactor))
-            }
-        };
+            _ => Self::renew(reactor, kind, next, future),
+        }
+        Self { reactor, kind, next, is_over: false }
+    }
+
+    /// There is no place, or its ticket is held elsewhere.
+    #[cold]
+    fn renew(reactor: &Reactor, kind: &Kind<F>, next: &mut Next<F>, future: F) {
+        let (place, ticket) = (kind.place(future), reactor.tasks.ticket(reactor));
         ticket.shared.lower();
-        Self { reactor, kind, place, ticket: Lent { tasks: &reactor.tasks, ticket: Some(ticket) } }
+        if let Some((place, ticket)) = next.replace((place, ticket)) {
+            kind.keep(place);
+            reactor.tasks.give_back(ticket);
+        }
     }
 
     /// Polls the future; drops it when it is done.
     #[inline]
     pub(crate) fn poll(&mut self) -> Poll<F::Output> {
-        let ticket = self.ticket.ticket.as_ref().expect("it is taken when this is over");
-        let mut place = self.place.as_mut();
+        let (place, ticket) = self.next.as_mut().expect("it is taken when this is over");
         let future = place.as_mut().as_pin_mut().expect("it is polled until it is done");
         let polled = future.poll(&mut Context::from_waker(&ticket.waker));
         if polled.is_ready() {
@@ -95,15 +120,17 @@ impl<'a, F: Future + 'static> Begun<'a, F> {
         polled
     }
 
+    /// Drops the future instead of polling it.
+    fn clear(&mut self) {
+        if let Some((place, _)) = self.next {
+            place.set(None);
+        }
+    }
+
     /// The future is done.
     #[inline]
     pub(crate) fn end(mut self) {
-        let Some(ticket) = self.ticket.ticket.take() else { return };
-        // Another one is there if the future has started one of its own type.
-        if let Some((place, ticket)) = self.kind.next.replace(Some((self.place, ticket))) {
-            self.kind.keep(place);
-            self.reactor.tasks.give_back(ticket);
-        }
+        self.is_over = true;
     }
 
     /// Makes it a task of the connection `owner`, called `name`, whose output is the answer that `responder` gives.
@@ -116,15 +143,15 @@ impl<'a, F: Future + 'static> Begun<'a, F> {
     }
 
     fn go_on(
-        mut self,
+        self,
         label: u32,
         owner: Option<ConnId>,
         closes: Option<Connection>,
-        body: impl FnOnce(Place<F>) -> Body,
+        body: impl FnOnce(super::places::Place<F>) -> Body,
     ) {
-        let Some(Ticket { shared, waker }) = self.ticket.ticket.take() else { return };
+        let Some((place, Ticket { shared, waker })) = self.next.take() else { return };
         let owner = owner.filter(|owner| owner.shard == self.reactor.id).map(|owner| owner.slot);
-        let running = Running { body: body(self.place), waker, label, closes };
+        let running = Running { body: body(place), waker, label, closes };
         self.reactor.tasks.enter(shared, running, owner);
         self.reactor.counters.tasks.set(self.reactor.tasks.alive() as u64);
     }
@@ -134,11 +161,24 @@ impl<'a, F: Future + 'static> Begun<'a, F> {
     }
 }
 
-impl Drop for Lent<'_> {
+impl<F> Drop for Begun<'_, F> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.tasks.give_back(ticket);
+        if !self.is_over
+            && let Some((place, ticket)) = self.next.take()
+        {
+            let _gives_back = GivesBack(&self.reactor.tasks, Some(ticket));
+            if place.is_none() {
+                self.kind.keep(place);
+            }
+        }
+    }
+}
+
+impl Drop for GivesBack<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.1.take() {
+            self.0.give_back(ticket);
         }
     }
 }

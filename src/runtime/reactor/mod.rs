@@ -27,7 +27,7 @@ use std::{
 use shardcast_os::ring::Ring;
 use shardcast_proto::Time;
 
-pub(crate) use begun::{Begun, spawn};
+pub(crate) use begun::{begin, spawn};
 pub(crate) use notices::Notice;
 pub(crate) use timer::TimerKey;
 

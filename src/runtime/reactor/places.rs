@@ -5,7 +5,7 @@
 
 use std::{
     any::{Any, TypeId},
-    cell::{Cell, RefCell},
+    cell::RefCell,
     collections::HashMap,
     future::Future,
     hash::{BuildHasherDefault, Hasher},
@@ -20,6 +20,9 @@ use crate::counters::label::Labels;
 /// A place for one future of type `F`; empty unless it is in use.
 pub(super) type Place<F> = Pin<Box<Option<F>>>;
 
+/// A place, and the ticket of the future in it.
+pub(super) type Next<F> = Option<(Place<F>, Ticket)>;
+
 /// The places of one shard that are not in use, by type.
 #[derive(Default)]
 pub(crate) struct Places(RefCell<HashMap<TypeId, Rc<dyn Any>, BuildHasherDefault<ById>>>);
@@ -28,7 +31,7 @@ pub(crate) struct Places(RefCell<HashMap<TypeId, Rc<dyn Any>, BuildHasherDefault
 pub(super) struct Kind<F> {
     spare: RefCell<Vec<Place<F>>>,
     /// For the next future, which may be done at its first poll: then nothing else is touched.
-    pub(super) next: Cell<Option<(Place<F>, Ticket)>>,
+    pub(super) next: RefCell<Next<F>>,
     /// What the last task of this type was called, and the number of that name.
     named: RefCell<(String, u32)>,
 }
@@ -88,7 +91,7 @@ impl<F> Kind<F> {
 
 impl<F> Default for Kind<F> {
     fn default() -> Self {
-        Self { spare: RefCell::default(), next: Cell::default(), named: RefCell::default() }
+        Self { spare: RefCell::default(), next: RefCell::default(), named: RefCell::default() }
     }
 }
 

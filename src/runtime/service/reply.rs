@@ -4,7 +4,7 @@ use shardcast_proto::{Request, RequestId, connection::Spares};
 
 use crate::{
     Answer, Connection, Failure, Responder,
-    reactor::{Begun, Reactor},
+    reactor::{Reactor, begin},
 };
 
 /// Where the answer to one request goes.
@@ -134,28 +134,37 @@ impl<'a> Reply<'a> {
     where
         F: Future<Output: Into<Answer>> + 'static,
     {
-        let mut begun = Begun::new(self.reactor, future);
-        if let Poll::Ready(answer) = begun.poll() {
-            begun.end();
-            return self.write(answer.into());
-        }
-        let responder = self.later();
-        begun.answer(name, self.connection.id(), responder);
+        begin(self.reactor, future, |mut begun| {
+            if let Poll::Ready(answer) = begun.poll() {
+                begun.end();
+                return self.write(answer.into());
+            }
+            let responder = self.later();
+            begun.answer(name, self.connection.id(), responder);
+        });
     }
 
-    #[inline]
+    // Always inlined, so that the usual answer is a pointer and two lengths all the way.
+    #[inline(always)]
     fn write(&mut self, answer: Answer) {
+        match answer {
+            Answer::Buffer(mut body) => {
+                self.scratch.clear();
+                std::mem::swap(self.body(), &mut body);
+                self.spares.keep(body);
+            }
+            other => self.write_other(other),
+        }
+    }
+
+    fn write_other(&mut self, answer: Answer) {
         match answer {
             Answer::Result { head, body } => {
                 self.scratch.clear();
                 self.scratch.head.extend_from_slice(&head);
                 self.body().extend_from_slice(&body);
             }
-            Answer::Buffer(mut body) => {
-                self.scratch.clear();
-                std::mem::swap(self.body(), &mut body);
-                self.spares.keep(body);
-            }
+            Answer::Buffer(body) => self.body().extend_from_slice(&body),
             Answer::Failure(failure) => self.fail(failure),
         }
     }
