@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let tasks = hop::between_tasks(cpus, time)?;
     let [same, cross] = hop::between_publisher_and_subscriber(cpus, time)?;
     let [call_same, call_cross] = hop::between_caller_and_callee(cpus, time)?;
+    let [client_here, client_elsewhere, client_of_thread] = hop::between_client_and_peer(cpus, time)?;
     // Last: it pins this thread, and what this thread starts.
     let threads = hop::between_threads(cpus, time)?;
     if args.json {
@@ -39,6 +40,9 @@ fn main() -> Result<(), Box<dyn Error>> {
                 "cross": cross,
                 "call_same": call_same,
                 "call_cross": call_cross,
+                "client_here": client_here,
+                "client_elsewhere": client_elsewhere,
+                "client_of_thread": client_of_thread,
             })
         );
         return Ok(());
@@ -60,6 +64,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (what, call) in [("its own shard", call_same), ("another shard", call_cross)] {
         shardcast_bench::say!(
             "a task's call to {what}: p50 {:.3} p99 {:.3} us, {} calls",
+            call.p50_us,
+            call.p99_us,
+            call.hops
+        );
+    }
+    for (what, call) in [
+        ("a task on its client's shard", client_here),
+        ("a task on another shard", client_elsewhere),
+        ("an ordinary thread", client_of_thread),
+    ] {
+        shardcast_bench::say!(
+            "a client's call over TCP by {what}: p50 {:.3} p99 {:.3} us, {} calls",
             call.p50_us,
             call.p99_us,
             call.hops

@@ -181,6 +181,9 @@ struct Hops {
     cross: Hop,
     call_same: Hop,
     call_cross: Hop,
+    client_here: Hop,
+    client_elsewhere: Hop,
+    client_of_thread: Hop,
 }
 
 fn mesh_hop(args: &Args) -> Result<(), Box<dyn Error>> {
@@ -201,6 +204,10 @@ fn mesh_hop(args: &Args) -> Result<(), Box<dyn Error>> {
     shardcast_bench::say!("{:<47} {:>10} {same:>10.3}", "a task's call to its own shard, p50 us", "");
     let further = median(found.iter().map(|hops| hops.call_cross.p50_us - hops.call_same.p50_us));
     line("  to another shard: further, p50 us", further, Target::AtMost(3.0));
+    let p99 = |of: fn(&Hops) -> Hop| median(found.iter().map(|hops| of(hops).p99_us));
+    line("a client's call, task beside it, p99 us", p99(|it| it.client_here), Target::AtMost(1000.0));
+    line("  task on another shard, p99 us", p99(|it| it.client_elsewhere), Target::AtMost(1000.0));
+    line("  ordinary thread, p99 us", p99(|it| it.client_of_thread), Target::AtMost(1000.0));
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! How long a message takes from one shard to another while both are awake.
 
 mod call;
+mod client;
 mod queue;
 mod task;
 mod topic;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use shardcast_os::clock;
 
 pub use call::between_caller_and_callee;
+pub use client::between_client_and_peer;
 pub use queue::between_threads;
 pub use task::between_tasks;
 pub use topic::between_publisher_and_subscriber;

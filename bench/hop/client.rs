@@ -1,0 +1,93 @@
+//! A client's call over TCP while shards spin: from a task on the shard of the client, from a task on another shard, and from
+//! an ordinary thread. There and back.
+
+use std::{
+    error::Error,
+    net::SocketAddr,
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use hdrhistogram::Histogram;
+use shardcast::{
+    CpuChoice, Listener, Reply, Server, ServerConfig, ShardCount, Spin,
+    tars::{Client, Current, Framed, FramedService, ProxyConfig, Servant},
+    task,
+};
+use shardcast_os::cpu;
+
+use super::{Hop, Rounds, WARM_UP_CALLS};
+
+struct Echo;
+
+impl Servant for Echo {
+    fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
+        reply.body().extend_from_slice(packet);
+    }
+}
+
+/// Calls of a task beside its client and of one on the other shard, both of which spin; then of a thread, with a CPU of its
+/// own beside one shard that spins.
+///
+/// # Errors
+/// The server cannot start, or does not answer.
+pub fn between_client_and_peer(cpus: [usize; 2], time: Duration) -> Result<[Hop; 3], Box<dyn Error>> {
+    let (server, address) = spinning(&cpus)?;
+    let handle = server.handle();
+    let client = handle.call_on(0, move || Client::at(address).config(ProxyConfig::quiet()).connect())?;
+    let client = client.wait()??;
+    let measure = |shard: u16| -> Result<Hop, Box<dyn Error>> {
+        let (report, reported) = mpsc::channel();
+        let client = client.clone();
+        handle.run_on(shard, move || task::spawn("call", call(client, time, report)))?;
+        Ok(Hop::whole(&reported.recv_timeout(time + PATIENCE)?))
+    };
+    let tasks = [measure(0)?, measure(1)?];
+    client.close();
+    server.drain(Duration::ZERO)?;
+    Ok([tasks[0], tasks[1], of_thread(cpus, time)?])
+}
+
+/// A server with a shard on each of these CPUs, which never sleeps.
+fn spinning(cpus: &[usize]) -> Result<(Server, SocketAddr), Box<dyn Error>> {
+    let config = ServerConfig {
+        shards: ShardCount::Exactly(cpus.len() as u16),
+        cpus: CpuChoice::List(cpus.to_vec()),
+        spin: Spin::Always,
+        ..ServerConfig::default()
+    };
+    let listener = Listener::new("echo", "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Echo));
+    let server = Server::builder().config(config).listen(listener).start()?;
+    let address = server.address("echo").ok_or("it listens")?;
+    Ok((server, address))
+}
+
+async fn call(client: Client, time: Duration, report: mpsc::Sender<Histogram<u64>>) {
+    let mut rounds = Rounds::begin(time, WARM_UP_CALLS);
+    while client.call(client.gen_requestid(), BODY).await.is_ok() && rounds.end_one() {}
+    rounds.report(&report);
+}
+
+/// On a thread of its own, which is pinned.
+fn of_thread([shard, cpu]: [usize; 2], time: Duration) -> Result<Hop, Box<dyn Error>> {
+    let (server, address) = spinning(&[shard])?;
+    let (report, reported) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        cpu::pin_current_thread(cpu);
+        let client = Client::at(address).config(ProxyConfig::quiet()).connect()?;
+        let mut rounds = Rounds::begin(time, WARM_UP_CALLS);
+        while client.rpc_call(client.gen_requestid(), BODY).is_ok() && rounds.end_one() {}
+        rounds.report(&report);
+        Ok::<(), shardcast::tars::ConnectError>(())
+    });
+    let deadline = Instant::now() + time + PATIENCE;
+    let nanos = reported.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+    thread.join().map_err(|_| "the calling thread panicked")??;
+    let hop = Hop::whole(&nanos?);
+    server.drain(Duration::ZERO)?;
+    Ok(hop)
+}
+
+const BODY: &[u8] = &[7; 56];
+
+const PATIENCE: Duration = Duration::from_secs(5);
