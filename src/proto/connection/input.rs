@@ -40,16 +40,26 @@ pub struct Input<'c, S: Session + ?Sized = dyn Session> {
 
 /// What became of a step.
 #[derive(Debug)]
-pub enum Advance<'a> {
-    /// A request for the application: by itself, since nearly all steps are one, and moving a whole [`Event`] costs more
-    /// than the rest of the step.
-    Request(Request<'a>),
+pub enum Advance<'a, R = Request<'a>> {
+    /// A request for the application, or what [`Input::advance_with`] has made of it.
+    Request(R),
     /// Something else for the application.
     Event(Event<'a>),
     /// Something for the session alone: go on.
     Silent,
     /// Nothing more, or reading is held, or the connection has ended.
     Done,
+}
+
+impl<'a> Advance<'a> {
+    fn map<R>(self, on_request: impl FnOnce(&Request<'a>) -> R) -> Advance<'a, R> {
+        match self {
+            Self::Request(request) => Advance::Request(on_request(&request)),
+            Self::Event(event) => Advance::Event(event),
+            Self::Silent => Advance::Silent,
+            Self::Done => Advance::Done,
+        }
+    }
 }
 
 /// What the application did about an event.
@@ -151,17 +161,24 @@ impl<S: Session + ?Sized> Input<'_, S> {
     /// [`conclude`](Self::conclude), once the event is gone.
     #[inline]
     pub fn advance(&mut self) -> Advance<'_> {
+        self.advance_with(|request| *request)
+    }
+
+    /// As [`advance`](Self::advance), and calls `on_request` with a request where the session has put it: nearly all steps
+    /// are one, and moving it costs more than the rest of the step.
+    #[inline]
+    pub fn advance_with<'s, R>(&'s mut self, on_request: impl FnOnce(&Request<'s>) -> R) -> Advance<'s, R> {
         if !self.goes_on() {
             return Advance::Done;
         }
         if self.connection.more {
-            return self.poll_session();
+            return self.poll_session().map(on_request);
         }
         if std::mem::take(&mut self.transmits) {
             self.transmit();
         }
         if self.is_at_end() {
-            return self.end_of_input();
+            return self.end_of_input().map(on_request);
         }
         let Connection { session: Some(session), assembly, outbox, drops, holds, more, .. } =
             &mut *self.connection
@@ -174,11 +191,11 @@ impl<S: Session + ?Sized> Input<'_, S> {
                 self.needs_more = true;
                 Advance::Silent
             }
-            Ok(Progress { taken, event: Some(Event::Request(request)), more: has_more }) => {
+            Ok(Progress { taken, event: Some(Event::Request(ref request)), more: has_more }) => {
                 self.taken += taken;
                 *more = has_more;
                 self.requests += 1;
-                Advance::Request(request)
+                Advance::Request(on_request(request))
             }
             Ok(Progress { taken, event, more: has_more }) => {
                 self.taken += taken;
@@ -192,7 +209,7 @@ impl<S: Session + ?Sized> Input<'_, S> {
                     drops,
                     holds,
                 };
-                notes.take(event)
+                notes.take(event).map(on_request)
             }
             Err(error) => {
                 self.fault = Some(error);

@@ -111,13 +111,15 @@ impl Conns {
         let mut application = Application { conns: self, listener, service, connection: handle, scratch };
         self.runs(Some(listener));
         loop {
-            let outcome = match input.advance() {
+            let ask = |request: &Request<'_>| {
+                application.ask_service(request);
+                (request.id, request.expects_answer)
+            };
+            let outcome = match input.advance_with(ask) {
                 Advance::Done => break,
                 Advance::Silent => continue,
                 Advance::Event(event) => application.ask_hub(event),
-                Advance::Request(request) => {
-                    let (id, expects_answer) = (request.id, request.expects_answer);
-                    application.ask_service(request);
+                Advance::Request((id, expects_answer)) => {
                     let Scratch { head, body, written } = &application.scratch;
                     if expects_answer && matches!(written, Written::Result) {
                         input.respond(id, head, body);
@@ -224,11 +226,11 @@ impl Application<'_> {
     }
 
     #[inline]
-    fn ask_service(&mut self, request: Request<'_>) {
+    fn ask_service(&mut self, request: &Request<'_>) {
         let Self { conns, service, connection, scratch, .. } = self;
         let mut reply =
-            Reply::new(&conns.reactor, connection, &request, scratch, &conns.spares, &conns.handling);
-        service.request(connection, request, &mut reply);
+            Reply::new(&conns.reactor, connection, request, scratch, &conns.spares, &conns.handling);
+        service.request_in_place(connection, request, &mut reply);
         conns.handling.set(None);
     }
 

@@ -129,7 +129,7 @@ impl<'a, F: Future + 'static> Begun<'a, F> {
 
     /// The future is done.
     #[inline]
-    pub(crate) fn end(mut self) {
+    pub(crate) fn end(&mut self) {
         self.is_over = true;
     }
 

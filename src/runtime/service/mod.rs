@@ -25,6 +25,13 @@ pub trait Service: 'static {
     /// not touched is answered with the protocol's failure for that, or with nothing where it has none.
     fn request(&self, connection: &Connection, request: Request<'_>, reply: &mut Reply<'_>);
 
+    /// Calls [`request`](Self::request), where that is known at compile time: what it does not look at is not moved.
+    #[doc(hidden)]
+    #[inline]
+    fn request_in_place(&self, connection: &Connection, request: &Request<'_>, reply: &mut Reply<'_>) {
+        self.request(connection, *request, reply);
+    }
+
     /// The connection has ended. Called exactly once for each `opened`; nothing for that connection is
     /// called afterwards.
     fn closed(&self, connection: &Connection, why: CloseReason) {

@@ -39,6 +39,10 @@ impl<S: Servant> Service for FramedService<S> {
         self.0.do_request(connection, request.body, reply);
     }
 
+    fn request_in_place(&self, connection: &Connection, request: &Request<'_>, reply: &mut Reply<'_>) {
+        self.0.do_request(connection, request.body, reply);
+    }
+
     fn closed(&self, connection: &Connection, why: CloseReason) {
         self.0.do_close(connection, why);
     }
