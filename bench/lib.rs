@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 pub mod beside;
+pub mod echo;
 pub mod frame;
 pub mod generator;
 pub mod hop;

@@ -10,21 +10,14 @@ use std::{
 
 use hdrhistogram::Histogram;
 use shardcast::{
-    CpuChoice, Listener, Reply, Server, ServerConfig, ShardCount, Spin,
-    tars::{Client, Current, Framed, FramedService, ProxyConfig, Servant},
+    CpuChoice, Listener, Server, ServerConfig, ShardCount, Spin,
+    tars::{Client, Framed, FramedService, ProxyConfig},
     task,
 };
 use shardcast_os::cpu;
 
 use super::{Hop, Rounds, WARM_UP_CALLS};
-
-struct Echo;
-
-impl Servant for Echo {
-    fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
-        reply.body().extend_from_slice(packet);
-    }
-}
+use crate::echo::Echo;
 
 /// Calls of a task beside its client and of one on the other shard, both of which spin; then of a thread, with a CPU of its
 /// own beside one shard that spins.

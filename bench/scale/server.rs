@@ -9,13 +9,14 @@ use std::{
 };
 
 use shardcast::{
-    CpuChoice, Limits, Listener, Reply, Server, ServerConfig, ShardCount,
+    CpuChoice, Limits, Listener, Server, ServerConfig, ShardCount,
     push::HubConfig,
     stats::ShardStats,
-    tars::{Current, Framed, FramedService, Servant},
+    tars::{Framed, FramedService},
 };
 
 use super::layout::Layout;
+use crate::echo::Echo;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -147,15 +148,6 @@ fn open_some(server: &Server, count: usize) -> Result<Vec<(TcpStream, u16)>> {
         thread::sleep(PAUSE);
     }
     Ok(placed)
-}
-
-struct Echo;
-
-impl Servant for Echo {
-    #[inline]
-    fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
-        reply.body().extend_from_slice(packet);
-    }
 }
 
 const NAME: &str = "bench";

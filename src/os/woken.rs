@@ -24,7 +24,7 @@
 //!
 //! The set has one bit for each number, so it holds each task at most once and is never full. A number may be used again
 //! after its task has ended: a late wake raises the flag of the task that ended, so the next one is not run for it. A flag
-//! may be used again once nobody else can raise it.
+//! may be used again once no other holder can raise it.
 
 use std::sync::{
     OnceLock,

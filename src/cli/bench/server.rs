@@ -4,10 +4,11 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use anyhow::Context;
 use shardcast::{
-    CpuChoice, Limits, Listener, Reply, Server, ServerConfig, ShardCount, StartError,
+    CpuChoice, Limits, Listener, Server, ServerConfig, ShardCount, StartError,
     push::HubConfig,
-    tars::{Current, Framed, FramedService, Servant},
+    tars::{Framed, FramedService},
 };
+use shardcast_bench::echo::Echo;
 
 use super::layout::Layout;
 
@@ -43,15 +44,6 @@ impl Measured {
 
     pub(super) fn stop(self) -> io::Result<()> {
         self.0.drain(Duration::ZERO)
-    }
-}
-
-struct Echo;
-
-impl Servant for Echo {
-    #[inline]
-    fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
-        reply.body().extend_from_slice(packet);
     }
 }
 

@@ -139,7 +139,7 @@ pub(crate) struct Conn {
 
 /// Who is at our end.
 enum Role {
-    /// A service, since the first bytes told which protocol of the listener it is.
+    /// A service, since the first bytes showed which protocol of the listener it is.
     Accepted { listener: u32, protocol: Option<u8> },
     /// A client of ours.
     Connecting { owner: Rc<dyn Owner>, is_open: bool },

@@ -24,7 +24,7 @@ pub(crate) enum Envelope {
     Run(Box<dyn FnOnce() + Send>),
 }
 
-/// A connection on its way home, with the bytes that told where home is.
+/// A connection on its way home, with the bytes that showed where home is.
 #[derive(Debug)]
 pub(crate) struct Adopted {
     pub(crate) transport: Detached,

@@ -125,7 +125,7 @@ impl Router {
         (number % self.shards() as u64) as u16
     }
 
-    /// The runtime was told to stop.
+    /// The runtime is to stop.
     pub(crate) fn begin_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }

@@ -70,7 +70,7 @@ impl Topics for Push {
     }
 
     fn left(&self, slot: u32) {
-        // The hub is told before it does anything else.
+        // The hub learns of it before it does anything else.
         self.left.borrow_mut().push(connection(slot));
     }
 }

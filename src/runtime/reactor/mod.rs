@@ -57,12 +57,12 @@ pub(crate) struct Reactor {
     labels: Labels,
     /// What stands on this, by its type: so that what is sent here finds it.
     parts: RefCell<Vec<Rc<dyn Any>>>,
-    /// Things that live here by number, for whoever sends closures here.
+    /// Things that live here by number, for closures that are sent here.
     locals: RefCell<HashMap<u64, Rc<dyn Any>>>,
     /// What is to run in this turn once nothing is borrowed.
     deferred: RefCell<VecDeque<Box<dyn FnOnce()>>>,
     notices: RefCell<Notices>,
-    /// The shard was told to stop, and by when.
+    /// When the shard is to have stopped, if it is to.
     drain_deadline: Cell<Option<Time>>,
 }
 
@@ -114,12 +114,12 @@ impl Reactor {
         part.and_then(|part| part.downcast().ok())
     }
 
-    /// Whether the shard was told to stop.
+    /// Whether the shard is to stop.
     pub(crate) fn is_draining(&self) -> bool {
         self.drain_deadline.get().is_some()
     }
 
-    /// When the connections of a shard that was told to stop are cut.
+    /// When the connections of a shard that is to stop are cut.
     pub(crate) fn drain_deadline(&self) -> Option<Time> {
         self.drain_deadline.get()
     }

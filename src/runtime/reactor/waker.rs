@@ -39,7 +39,7 @@ impl Ticket {
         Self { waker: Arc::clone(&shared).into(), shared }
     }
 
-    /// Whether its waker may be the next task's: nobody else can wake that.
+    /// Whether its waker may be the next task's: nothing else can wake that.
     #[inline]
     pub(super) fn is_held_here_only(&self) -> bool {
         let is_held_here_only = Arc::strong_count(&self.shared) == OF_A_TICKET;

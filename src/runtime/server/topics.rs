@@ -50,7 +50,7 @@ impl ServerHandle {
     }
 
     /// Publishes `body` on the topic of the listener called `name` each `interval`: to all its connections that are
-    /// subscribed to that without asking, and to whoever else is subscribed to it. See [`Publisher::publish_every`].
+    /// subscribed to that without asking, and to all others that are subscribed to it. See [`Publisher::publish_every`].
     ///
     /// # Errors
     /// The server has no such listener, or `interval` is zero.

@@ -153,18 +153,11 @@ impl<'a> Reply<'a> {
                 std::mem::swap(self.body(), &mut body);
                 self.spares.keep(body);
             }
-            other => self.write_other(other),
-        }
-    }
-
-    fn write_other(&mut self, answer: Answer) {
-        match answer {
             Answer::Result { head, body } => {
                 self.scratch.clear();
                 self.scratch.head.extend_from_slice(&head);
                 self.body().extend_from_slice(&body);
             }
-            Answer::Buffer(body) => self.body().extend_from_slice(&body),
             Answer::Failure(failure) => self.fail(failure),
         }
     }

@@ -22,7 +22,7 @@ pub struct PushStats {
     pub forwarded: u64,
     /// Messages received from other shards.
     pub received: u64,
-    /// Of those, messages that nobody here wanted any more.
+    /// Of those, messages that no subscriber here wanted any more.
     pub unwanted: u64,
     /// Publications refused, per code of `Refusal`: `busy`, `too-many-topics`; `quiet` counts those refused for
     /// whatever reason whose publisher had asked for no answer.
