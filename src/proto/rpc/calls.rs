@@ -51,6 +51,11 @@ impl<I: Clone + Ord, T> CallTable<I, T> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
+    /// All of them, by id.
+    pub fn iter(&self) -> impl Iterator<Item = (&I, &T)> {
+        self.by_id.iter().map(|(id, (_, call))| (id, call))
+    }
+
     /// Whether a call with this id is under way.
     pub fn contains(&self, id: &I) -> bool {
         self.by_id.contains_key(id)

@@ -77,10 +77,8 @@ impl<W: Wire> Subscriptions<W> {
             self.timed_out(id, task, now);
         }
         while let Some((id, task)) = self.late.pop_expired(now) {
-            if let Task::Subscribe { filter, life } = task
-                && let Some(subscription) = self.living(&filter, life)
-            {
-                subscription.unanswered.retain(|it| *it != id);
+            if let Task::Subscribe { filter, .. } = task {
+                self.is_answered(&filter, id);
             }
         }
         while let Some((task, ())) = self.pauses.pop_expired(now) {

@@ -68,7 +68,7 @@ struct Subscription {
     backoff: Backoff,
     /// The server may have it, or get it from a request under way.
     was_asked: bool,
-    /// Its requests without an answer, the last one included.
+    /// Requests for its filter without an answer, of earlier lives too, the last one included.
     unanswered: Vec<u64>,
 }
 
@@ -138,7 +138,11 @@ impl<W: Wire> Subscriptions<W> {
         self.last_life += 1;
         let life = self.last_life;
         let (state, backoff) = (State::Waiting, self.backoff());
-        let subscription = Subscription { life, state, backoff, was_asked: false, unanswered: Vec::new() };
+        // Requests of an earlier life may still do it, or fail: until then "already subscribed" says nothing.
+        let is_of = |task: &Task| matches!(task, Task::Subscribe { filter: other, .. } if *other == filter);
+        let under_way = self.calls.iter().chain(self.late.iter()).filter(|(_, task)| is_of(task));
+        let unanswered = under_way.map(|(id, _)| *id).collect();
+        let subscription = Subscription { life, state, backoff, was_asked: false, unanswered };
         self.wanted.insert(filter.clone(), subscription);
         if self.connected {
             self.make_ready(Task::Subscribe { filter, life });

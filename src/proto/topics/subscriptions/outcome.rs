@@ -15,6 +15,7 @@ impl<W: Wire> Subscriptions<W> {
         outcome: Result<Answer, RequestError>,
         now: Time,
     ) {
+        self.is_answered(&filter, id);
         let Some(subscription) = self.living(&filter, life) else {
             // Sent before the application ended it, done on a connection that was made since.
             if outcome.is_ok() && !self.wanted.contains_key(&filter) && !self.leaving.contains_key(&filter) {
@@ -22,7 +23,6 @@ impl<W: Wire> Subscriptions<W> {
             }
             return;
         };
-        subscription.unanswered.retain(|it| *it != id);
         let (state, has_unanswered) = (subscription.state, !subscription.unanswered.is_empty());
         let is_last = state == State::Asked(id);
         let error = match outcome {
@@ -91,6 +91,13 @@ impl<W: Wire> Subscriptions<W> {
                 }
             }
             Task::Unsubscribe { filter } => self.unsubscribe_ended(id, filter, Err(error), now),
+        }
+    }
+
+    /// No answer to this request is awaited any more.
+    pub(super) fn is_answered(&mut self, filter: &TopicFilter, id: u64) {
+        if let Some(subscription) = self.wanted.get_mut(filter) {
+            subscription.unanswered.retain(|it| *it != id);
         }
     }
 

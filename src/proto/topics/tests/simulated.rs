@@ -178,6 +178,30 @@ impl World {
     }
 }
 
+#[test]
+fn a_request_of_an_earlier_life_that_fails_is_not_taken_for_a_subscription() {
+    use Step::{Own, Reconnect, Subscribe, Unsubscribe, Work};
+
+    let mut world = World::new();
+    // The first request waits for its owner, the end of it is refused as busy, and the second request is told that there is
+    // one already; then the owner refuses the first.
+    let steps = [
+        Subscribe(3),
+        Subscribe(0),
+        Reconnect,
+        Work(false),
+        Own(false),
+        Unsubscribe(3),
+        Work(false),
+        Subscribe(3),
+        Work(true),
+        Work(false),
+        Own(true),
+    ];
+    steps.into_iter().for_each(|step| world.step(step));
+    world.finish();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
