@@ -21,20 +21,16 @@
 #![forbid(unsafe_code)]
 
 pub mod beside;
-pub mod echo;
-pub mod frame;
-pub mod generator;
 pub mod hop;
 pub mod idle;
-pub mod links;
 pub mod load;
-pub mod machine;
 pub mod micro;
 pub mod outcome;
-pub mod report;
 pub mod runner;
 pub mod scale;
 pub mod topics;
+
+pub use shardcast_load::{echo, frame, generator, links, machine, report};
 
 use std::{
     fmt::{Arguments, Display},

@@ -33,9 +33,9 @@ pub(crate) fn miri(root: &Path) -> Result<()> {
 pub(crate) fn stress(root: &Path, arguments: &[&str]) -> Result<()> {
     succeed(&mut command(
         root,
-        "cargo build --release -p shardcast-cli -p shardcast-bench --bin shardcast --bin stress",
+        "cargo build --release -p shardcast-cli -p shardcast-stress --bin shardcast --bin stress",
     ))?;
-    succeed(command(root, "cargo run -q --release -p shardcast-bench --bin stress --").args(arguments))
+    succeed(command(root, "cargo run -q --release -p shardcast-stress --").args(arguments))
 }
 
 /// Compares what we compile from a .tars file with npm's `@tars/stream`, which it installs as locked.
@@ -53,7 +53,7 @@ pub(crate) fn interop(root: &Path) -> Result<()> {
 
 /// Runs the simulation, with the words of its own command line, in a build that is fast and asserts.
 pub(crate) fn sim(root: &Path, words: &[&str]) -> Result<()> {
-    let mut cargo = command(root, "cargo run -q --profile sim -p xtask --bin sim --");
+    let mut cargo = command(root, "cargo run -q --profile sim -p shardcast-sim --");
     succeed(cargo.args(words))
 }
 

@@ -108,10 +108,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("shardcast-os", &[]),
     ("shardcast-build", &[]),
     ("shardcast", &["shardcast-proto", "shardcast-os"]),
-    (
-        "shardcast-cli",
-        &["shardcast", "shardcast-bench", "shardcast-build", "shardcast-os", "shardcast-proto"],
-    ),
+    ("shardcast-load", &["shardcast", "shardcast-os"]),
+    ("shardcast-cli", &["shardcast", "shardcast-build", "shardcast-load", "shardcast-os", "shardcast-proto"]),
 ];
 
 /// The one that may use `unsafe`.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
-use shardcast_bench::report::condition::Conditions;
+use shardcast_load::report::condition::Conditions;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
@@ -122,7 +122,7 @@ fn rate(text: &str) -> Result<f64, String> {
 }
 
 fn size(text: &str) -> Result<usize, String> {
-    let min = shardcast_bench::generator::payload::PAYLOAD_BYTES_MIN;
+    let min = shardcast_load::generator::payload::PAYLOAD_BYTES_MIN;
     let size = text.parse().ok().filter(|it| (min..=SIZE_MAX).contains(it));
     size.ok_or_else(|| {
         format!("not {min} to {SIZE_MAX}: each payload carries its number, times and checksum")

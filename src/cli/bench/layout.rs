@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use shardcast_bench::generator::Wait;
+use shardcast_load::generator::Wait;
 use shardcast_os::cpu::Machine;
 
 /// CPUs of shards and of generator threads.

@@ -1,5 +1,5 @@
 //! `shardcast bench`: runs the load generator against a server in this process or elsewhere, and tells what it
-//! found. What it measures and how is in the crate `shardcast-bench`; here are flags, files and exit codes.
+//! found. What it measures and how is in the crate `shardcast-load`; here are flags, files and exit codes.
 
 mod args;
 mod layout;
@@ -16,7 +16,7 @@ use std::{
 
 use anyhow::Context;
 use shardcast::ServerConfig;
-use shardcast_bench::{
+use shardcast_load::{
     generator::{self, Load, Pace, Plan, ServerCpu},
     report::{self, Environment, Report, Test, compare},
 };

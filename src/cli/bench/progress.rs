@@ -1,7 +1,7 @@
 //! A bar on a terminal; nothing elsewhere.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use shardcast_bench::generator::Progress;
+use shardcast_load::generator::Progress;
 
 pub(super) struct Bar(ProgressBar);
 

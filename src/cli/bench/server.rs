@@ -8,7 +8,7 @@ use shardcast::{
     push::HubConfig,
     tars::{Framed, FramedService},
 };
-use shardcast_bench::echo::Echo;
+use shardcast_load::echo::Echo;
 
 use super::layout::Layout;
 

@@ -4,6 +4,8 @@
 //! In the manner of centrifuge's stress_runtime. What goes on beside every scenario: a control connection that must
 //! notice nothing, and after it a look for what the server has not given back.
 #![forbid(unsafe_code)]
+// A tool for developers: when its output is closed, it ends.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod control;
 mod peer;
@@ -42,11 +44,11 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let chosen: Vec<_> = SCENARIOS.iter().filter(|it| it.name.contains(&args.only)).collect();
     if args.list {
-        chosen.iter().for_each(|it| shardcast_bench::say!("{:<16} {}", it.name, it.about));
+        chosen.iter().for_each(|it| println!("{:<16} {}", it.name, it.about));
         return ExitCode::SUCCESS;
     }
     if chosen.is_empty() {
-        shardcast_bench::note!("stress: no scenario is called `{}`: see --list", args.only);
+        eprintln!("stress: no scenario is called `{}`: see --list", args.only);
         return ExitCode::from(2);
     }
     let seed = args.seed.unwrap_or_else(random::seed_of_the_clock);
@@ -55,10 +57,10 @@ fn main() -> ExitCode {
         failed += chosen.iter().filter(|it| !run(it, seed.wrapping_add(round), args.short)).count();
     }
     if failed > 0 {
-        shardcast_bench::say!("stress: {failed} failed");
+        println!("stress: {failed} failed");
         return ExitCode::FAILURE;
     }
-    shardcast_bench::say!("stress: all {} passed, seed {seed}", chosen.len() as u64 * args.repeat);
+    println!("stress: all {} passed, seed {seed}", chosen.len() as u64 * args.repeat);
     ExitCode::SUCCESS
 }
 
@@ -73,14 +75,11 @@ fn run(scenario: &Scenario, seed: u64, short: bool) -> bool {
     });
     let seconds = began.elapsed().as_secs_f64();
     match &outcome {
-        Ok(notes) => shardcast_bench::say!("stress: {:<16} ok      {seconds:5.1} s  {notes}", scenario.name),
+        Ok(notes) => println!("stress: {:<16} ok      {seconds:5.1} s  {notes}", scenario.name),
         Err(failure) => {
-            shardcast_bench::say!("stress: {:<16} FAILED  {seconds:5.1} s  {failure}", scenario.name);
+            println!("stress: {:<16} FAILED  {seconds:5.1} s  {failure}", scenario.name);
             let short = if short { " --short" } else { "" };
-            shardcast_bench::say!(
-                "        again: cargo xtask stress --only {} --seed {seed}{short}",
-                scenario.name
-            );
+            println!("        again: cargo xtask stress --only {} --seed {seed}{short}", scenario.name);
         }
     }
     outcome.is_ok()

@@ -1,0 +1,18 @@
+//! The load generator of `shardcast bench`, and the reports of what it measures.
+//!
+//! | module | contents |
+//! | --- | --- |
+//! | [`generator`] | loads, schedules, threads, histograms |
+//! | [`report`] | a result as text, JSON, percentiles and HTML; conditions on it, and comparisons |
+//! | [`links`] | connections on a bare ring, which the generator and the baseline of the benchmarks use |
+//! | [`frame`] | frames on those connections |
+//! | [`machine`] | CPU time and memory of processes |
+//! | [`echo`] | the servant that a load is sent to |
+#![forbid(unsafe_code)]
+
+pub mod echo;
+pub mod frame;
+pub mod generator;
+pub mod links;
+pub mod machine;
+pub mod report;
