@@ -2,7 +2,7 @@
 //! test that shows it rejecting a bad sample.
 
 mod cores;
-mod floors;
+mod layers;
 mod modules;
 mod rust;
 mod sources;
@@ -31,8 +31,9 @@ pub(crate) fn run(root: &Path) -> Result<()> {
 type Rule = fn(&Tree) -> Vec<Finding>;
 
 const RULES: &[Rule] = &[
-    floors::imports_go_down,
-    floors::unsafe_is_forbidden_in_crate_roots,
+    layers::imports_go_down,
+    layers::src_depends_on_nothing_beside_it,
+    layers::unsafe_is_forbidden_in_crate_roots,
     cores::know_no_sibling,
     cores::read_no_clock_and_do_no_io,
     modules::modules_have_no_cycle,

@@ -1,4 +1,4 @@
-use super::{File, Finding, Rule, Tree, cores, floors, modules, rust, sources, texts};
+use super::{File, Finding, Rule, Tree, cores, layers, modules, rust, sources, texts};
 
 #[test]
 fn imports_go_up_in_no_manifest() {
@@ -6,12 +6,12 @@ fn imports_go_up_in_no_manifest() {
     let os = package("shardcast-os", "");
     let good = package("shardcast", "[dependencies]\nshardcast-os.workspace = true\nbytes = \"1\"\n");
     let tests = package("shardcast-proto", "[dev-dependencies]\nshardcast-os.workspace = true\n");
-    accept(floors::imports_go_down, &[("src/os/Cargo.toml", &os), ("src/runtime/Cargo.toml", &good)]);
-    accept(floors::imports_go_down, &[("src/os/Cargo.toml", &os), ("src/proto/Cargo.toml", &tests)]);
+    accept(layers::imports_go_down, &[("src/os/Cargo.toml", &os), ("src/runtime/Cargo.toml", &good)]);
+    accept(layers::imports_go_down, &[("src/os/Cargo.toml", &os), ("src/proto/Cargo.toml", &tests)]);
 
     let plain = package("shardcast-proto", "\n[dependencies]\nshardcast-os.workspace = true\n");
     let place =
-        reject(floors::imports_go_down, &[("src/os/Cargo.toml", &os), ("src/proto/Cargo.toml", &plain)]);
+        reject(layers::imports_go_down, &[("src/os/Cargo.toml", &os), ("src/proto/Cargo.toml", &plain)]);
     assert_eq!(place, "src/proto/Cargo.toml:5");
     for hidden in [
         "[dependencies]\nos = { package = \"shardcast-os\", path = \"../os\" }\n",
@@ -19,23 +19,38 @@ fn imports_go_up_in_no_manifest() {
         "[build-dependencies]\nshardcast-os.workspace = true\n",
     ] {
         let bad = package("shardcast-proto", hidden);
-        reject(floors::imports_go_down, &[("src/os/Cargo.toml", &os), ("src/proto/Cargo.toml", &bad)]);
+        reject(layers::imports_go_down, &[("src/os/Cargo.toml", &os), ("src/proto/Cargo.toml", &bad)]);
     }
 }
 
 #[test]
-fn every_package_of_src_has_a_floor() {
-    reject(floors::imports_go_down, &[("src/new/Cargo.toml", "[package]\nname = \"shardcast-new\"\n")]);
+fn every_package_of_src_has_a_layer() {
+    reject(layers::imports_go_down, &[("src/new/Cargo.toml", "[package]\nname = \"shardcast-new\"\n")]);
     accept(
-        floors::imports_go_down,
+        layers::imports_go_down,
         &[("src/a/fuzz/Cargo.toml", "[package]\nname = \"fuzz\"\n[workspace]\n")],
     );
-    accept(floors::imports_go_down, &[("bench/Cargo.toml", "[package]\nname = \"anything\"\n")]);
+    accept(layers::imports_go_down, &[("bench/Cargo.toml", "[package]\nname = \"anything\"\n")]);
+}
+
+#[test]
+fn src_depends_on_no_package_beside_it() {
+    let rule = layers::src_depends_on_nothing_beside_it;
+    let bench = "[package]\nname = \"a-bench\"\n[dependencies]\na.workspace = true\n";
+    let alone = "[package]\nname = \"a\"\n[dependencies]\nbytes = \"1\"\n";
+    accept(rule, &[("src/a/Cargo.toml", alone), ("bench/Cargo.toml", bench)]);
+    let kinds =
+        ["dependencies", "dev-dependencies", "build-dependencies", "target.'cfg(unix)'.dev-dependencies"];
+    for (kind, path) in kinds.iter().zip(["bench", "tests/a", "scripts", "bench"]) {
+        let bad = format!("[package]\nname = \"a\"\n[{kind}]\na-bench.workspace = true\n");
+        let path = format!("{path}/Cargo.toml");
+        assert_eq!(reject(rule, &[("src/a/Cargo.toml", &bad), (&path, bench)]), "src/a/Cargo.toml:4");
+    }
 }
 
 #[test]
 fn every_crate_root_but_that_of_os_forbids_unsafe_code() {
-    let rule = floors::unsafe_is_forbidden_in_crate_roots;
+    let rule = layers::unsafe_is_forbidden_in_crate_roots;
     let manifest =
         "[package]\nname = \"a\"\n[lib]\npath = \"lib.rs\"\n[[bin]]\nname = \"b\"\npath = \"b.rs\"\n";
     let forbids = "//! A.\n#![forbid(unsafe_code)]\n";

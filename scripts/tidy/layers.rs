@@ -12,9 +12,9 @@ pub(super) fn imports_go_down(tree: &Tree) -> Vec<Finding> {
         if !is_member_of_src(file) {
             continue;
         }
-        let Some((_, below)) = FLOORS.iter().find(|(package, _)| *package == name) else {
-            let what = format!("package `{name}` has no floor");
-            findings.push(file.finding(1, what, "name what it may depend on in scripts/tidy/floors.rs"));
+        let Some((_, below)) = LAYERS.iter().find(|(package, _)| *package == name) else {
+            let what = format!("package `{name}` has no layer");
+            findings.push(file.finding(1, what, "name what it may depend on in scripts/tidy/layers.rs"));
             continue;
         };
         for dependency in dependencies(&manifest) {
@@ -22,6 +22,24 @@ pub(super) fn imports_go_down(tree: &Tree) -> Vec<Finding> {
                 let what = format!("`{name}` depends on `{dependency}`, which is not below it");
                 let line = line_of(file, &dependency);
                 findings.push(file.finding(line, what, "turn the dependency round, or move the code down"));
+            }
+        }
+    }
+    findings
+}
+
+/// What is shipped does not depend on what checks and measures it, not even for its tests.
+pub(super) fn src_depends_on_nothing_beside_it(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let all = packages(tree);
+    for (file, manifest, name) in all.iter().filter(|(file, ..)| file.path.starts_with("src/")) {
+        let wanted: Vec<String> =
+            dependencies(manifest).into_iter().chain(dev_dependencies(manifest)).collect();
+        for (other, _, dependency) in all.iter().filter(|(_, _, it)| wanted.contains(it)) {
+            if BESIDE.iter().any(|folder| other.path.starts_with(folder)) {
+                let what = format!("`{name}` depends on `{dependency}` of {}", other.path);
+                let line = line_of(file, dependency);
+                findings.push(file.finding(line, what, "move the code that it needs below src"));
             }
         }
     }
@@ -63,12 +81,21 @@ fn package(file: &File) -> Option<(&File, Table, String)> {
     Some((file, manifest, name))
 }
 
-/// Package names of the dependencies that end up in what is shipped.
+/// Package names of the dependencies that are part of what is shipped.
 fn dependencies(manifest: &Table) -> Vec<String> {
+    dependencies_of(manifest, &["dependencies", "build-dependencies"])
+}
+
+/// Package names of the dependencies of tests, examples and benchmarks.
+fn dev_dependencies(manifest: &Table) -> Vec<String> {
+    dependencies_of(manifest, &["dev-dependencies"])
+}
+
+fn dependencies_of(manifest: &Table, kinds: &[&str]) -> Vec<String> {
     let targets = manifest.get("target").and_then(Value::as_table).into_iter().flat_map(Table::values);
     let places = targets.filter_map(Value::as_table).chain([manifest]);
-    let tables = places.flat_map(|place| [place.get("dependencies"), place.get("build-dependencies")]);
-    let entries = tables.flatten().filter_map(Value::as_table).flatten();
+    let tables = places.flat_map(|place| kinds.iter().filter_map(|kind| place.get(*kind)));
+    let entries = tables.filter_map(Value::as_table).flatten();
     entries
         .map(|(key, value)| value.get("package").and_then(Value::as_str).unwrap_or(key).to_owned())
         .collect()
@@ -103,7 +130,7 @@ fn line_of(file: &File, key: &str) -> usize {
 }
 
 /// What each package of `src` may depend on, besides other people's crates.
-const FLOORS: &[(&str, &[&str])] = &[
+const LAYERS: &[(&str, &[&str])] = &[
     ("shardcast-proto", &[]),
     ("shardcast-os", &[]),
     ("shardcast-build", &[]),
@@ -111,6 +138,9 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("shardcast-load", &["shardcast", "shardcast-os"]),
     ("shardcast-cli", &["shardcast", "shardcast-build", "shardcast-load", "shardcast-os", "shardcast-proto"]),
 ];
+
+/// Folders of packages that are not shipped.
+const BESIDE: &[&str] = &["bench/", "tests/", "scripts/"];
 
 /// The one that may use `unsafe`.
 const UNSAFE_PACKAGE: &str = "shardcast-os";
