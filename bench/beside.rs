@@ -15,13 +15,13 @@ use shardcast::{
     stats::ShardStats,
     tars::{Current, Framed, FramedService, LengthPrefixed, Servant},
 };
-use shardcast_os::{clock, ring::RingConfig};
-
-use crate::{
+use shardcast_load::{
     frame::{FRAME_BYTES_MAX, Stamper},
     links::Links,
-    machine,
 };
+use shardcast_os::{clock, ring::RingConfig};
+
+use crate::machine;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -192,14 +192,14 @@ impl Load {
                 return Err(format!("{} deliveries are missing", self.quiet_out + self.crowd_out).into());
             }
             if !is_over && now >= due {
-                self.links.say(0, self.stamper.stamp(self.quiet_sent, due));
+                self.links.send(0, self.stamper.stamp(self.quiet_sent, due));
                 self.quiet_sent = self.quiet_sent.wrapping_add(1);
                 self.quiet_out += self.plan.quiet;
                 due += INTERVAL.as_nanos() as u64;
             }
             if with_bursts && !is_over && self.crowd_out == 0 {
                 for _ in 0..self.plan.burst {
-                    self.links.say(self.plan.quiet as u32, self.stamper.stamp(self.crowd_sent, now));
+                    self.links.send(self.plan.quiet as u32, self.stamper.stamp(self.crowd_sent, now));
                     self.crowd_sent = self.crowd_sent.wrapping_add(1);
                 }
                 self.crowd_out = self.plan.burst * self.plan.crowd;

@@ -1,4 +1,4 @@
-//! What a loop does that found nothing to do: look again for a while, then sleep on the ring's eventfd.
+//! What the loop of the baseline does without work: look again for a while, then sleep on the ring's eventfd.
 
 use std::{fmt, io, str::FromStr, time::Duration};
 
@@ -11,6 +11,16 @@ pub enum Spin {
     For(Duration),
     /// Never sleep.
     Always,
+}
+
+impl Spin {
+    /// How long to look again.
+    pub const fn limit(self) -> Duration {
+        match self {
+            Self::For(limit) => limit,
+            Self::Always => Duration::MAX,
+        }
+    }
 }
 
 impl FromStr for Spin {
@@ -43,7 +53,7 @@ pub struct Idle {
 }
 
 impl Idle {
-    /// Spins as told, then sleeps.
+    /// Spins, then sleeps.
     pub const fn new(spin: Spin) -> Self {
         Self { spin, since_nanos: 0 }
     }

@@ -2,16 +2,12 @@
 //!
 //! | module | what |
 //! | --- | --- |
-//! | [`generator`] | the load generator of `shardcast bench`: schedules, stamps, histograms |
-//! | [`report`] | what it found, in every form in which it is told |
-//! | [`frame`] | the frames that all of them speak |
-//! | [`links`] | connections on a bare ring: the loop of the floor, and of the load generator |
-//! | [`load`] | closed loops for ratios of CPU time: one for all servers, the floor included |
-//! | [`idle`] | what a loop does that found nothing to do |
+//! | [`outcome`] | a result of the load generator in one line; the generator itself is the crate `shardcast-load` |
+//! | [`silent`] | what idle connections cost |
+//! | [`idle`] | what the loop of the baseline does without work |
 //! | [`hop`] | messages between shards |
 //! | [`micro`] | small pieces of a message's path, each by itself |
-//! | [`machine`] | CPUs, CPU time and memory of processes |
-//! | [`outcome`] | what one run of the load generator found |
+//! | [`machine`] | CPUs, and CPU time of threads |
 //! | [`topics`] | what topics cost |
 //! | [`beside`] | what bursts on one topic do to another |
 //! | [`scale`] | how throughput grows with shards |
@@ -23,14 +19,13 @@
 pub mod beside;
 pub mod hop;
 pub mod idle;
-pub mod load;
+pub mod machine;
 pub mod micro;
 pub mod outcome;
 pub mod runner;
 pub mod scale;
+pub mod silent;
 pub mod topics;
-
-pub use shardcast_load::{echo, frame, generator, links, machine, report};
 
 use std::{
     fmt::{Arguments, Display},
@@ -43,20 +38,20 @@ macro_rules! say {
     ($($line:tt)*) => { $crate::print_line(format_args!($($line)*)) };
 }
 
-/// Prints one line on stderr, as `eprintln!`, if somebody reads it.
+/// Prints one line on stderr, as `eprintln!`, without an error when stderr is closed.
 #[macro_export]
 macro_rules! note {
     ($($line:tt)*) => { $crate::print_note(format_args!($($line)*)) };
 }
 
-/// Prints one line on stdout. When nobody reads it any more, as behind `| head`, the process is done.
+/// Prints one line on stdout. When stdout is closed, as by `| head`, the process exits.
 pub fn print_line(line: Arguments<'_>) {
     if writeln!(io::stdout(), "{line}").is_err() {
         std::process::exit(0);
     }
 }
 
-/// Prints one line on stderr, if somebody reads it.
+/// Prints one line on stderr, without an error when stderr is closed.
 pub fn print_note(line: Arguments<'_>) {
     // When it cannot be written, there is nowhere else to report it.
     let _ = writeln!(io::stderr(), "{line}");
@@ -65,6 +60,6 @@ pub fn print_note(line: Arguments<'_>) {
 /// Prints `ready ADDR` on stdout, at once.
 pub fn ready(address: impl Display) {
     let mut out = io::stdout().lock();
-    // Nobody reads it: nobody waits for it.
+    // When stdout is closed, no process waits for this.
     let _ = writeln!(out, "ready {address}").and_then(|()| out.flush());
 }

@@ -1,19 +1,16 @@
-//! What one run of the load generator found, and how it is found.
+//! The result of a run of the load generator in one line, for `bench-run` and for scripts.
 
 use std::fmt;
 
-use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
-use shardcast_os::clock;
-
-use crate::machine;
+use shardcast_load::generator::Measured;
 
 /// One run. Latencies in microseconds, as the load generator saw them.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Outcome {
-    /// What was run, in words.
+    /// Name of the test.
     pub test: String,
-    /// Messages that came back in the measured time; for a fan-out, deliveries.
+    /// Messages received in the measured time; for a fan-out, deliveries.
     pub messages: u64,
     /// Messages per second.
     pub per_second: f64,
@@ -29,11 +26,11 @@ pub struct Outcome {
     pub server_cpu_us: f64,
     /// Part of the time that the server ran, in CPUs.
     pub server_busy: f64,
-    /// Part of the time that the load generator ran. Near 1 in a sleeping generator, it is the bottleneck.
+    /// Part of the time that the load generator ran. Near 1 in a generator that sleeps, it is the bottleneck.
     pub load_busy: f64,
-    /// Messages that did not come within two seconds after the last was sent.
+    /// Messages that were not received within two seconds after the last one.
     pub lost: u64,
-    /// Messages that came, but were not the ones expected.
+    /// Messages that were not the expected ones, and connections that ended.
     pub wrong: u64,
     /// What idle connections cost; only of that test.
     pub idle: Option<IdleCost>,
@@ -81,58 +78,26 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Measures between its making and [`finish`](Self::finish).
-#[derive(Debug)]
-pub struct Meter {
-    histogram: Histogram<u64>,
-    server: Option<u32>,
-    started_nanos: u64,
-    server_nanos: u64,
-    load_nanos: u64,
-}
-
-impl Meter {
-    /// Begins to measure; `server` is the process whose CPU time counts.
-    pub fn start(server: Option<u32>) -> Self {
+impl Outcome {
+    /// The figures of a run, and its name.
+    pub fn new(test: String, measured: &Measured) -> Self {
+        let cpu = measured.cpu_share();
+        let latency = &measured.recorder.latency;
+        let at = |quantile| latency.value_at_quantile(quantile) as f64 / 1e3;
         Self {
-            histogram: Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("the bounds are in order"),
-            server,
-            server_nanos: server.map_or(0, machine::cpu_nanos),
-            load_nanos: machine::own_cpu_nanos(),
-            started_nanos: clock::now_nanos(),
-        }
-    }
-
-    /// One message came back after so long.
-    #[inline]
-    pub fn record(&mut self, nanos: u64) {
-        self.histogram.saturating_record(nanos);
-    }
-
-    /// For how long this has measured.
-    pub const fn nanos(&self, now_nanos: u64) -> u64 {
-        now_nanos.saturating_sub(self.started_nanos)
-    }
-
-    /// Ends measuring.
-    pub fn finish(&self, test: String) -> Outcome {
-        let nanos = self.nanos(clock::now_nanos()).max(1) as f64;
-        let server_nanos = self.server.map_or(0, machine::cpu_nanos).saturating_sub(self.server_nanos) as f64;
-        let load_nanos = machine::own_cpu_nanos().saturating_sub(self.load_nanos) as f64;
-        let messages = self.histogram.len();
-        let at = |quantile| self.histogram.value_at_quantile(quantile) as f64 / 1e3;
-        Outcome {
             test,
-            messages,
-            per_second: messages as f64 / nanos * 1e9,
+            messages: measured.received(),
+            per_second: measured.received() as f64 / measured.seconds(),
             p50_us: at(0.5),
             p90_us: at(0.9),
             p99_us: at(0.99),
             p999_us: at(0.999),
-            server_cpu_us: server_nanos / messages.max(1) as f64 / 1e3,
-            server_busy: server_nanos / nanos,
-            load_busy: load_nanos / nanos,
-            ..Outcome::default()
+            server_cpu_us: measured.server_us_per_message(),
+            server_busy: cpu.server,
+            load_busy: cpu.generator,
+            lost: measured.counts.lost,
+            wrong: measured.counts.wrong(),
+            idle: None,
         }
     }
 }

@@ -25,9 +25,10 @@ use shardcast::{
     push::{HubConfig, Publisher},
     tars::{Current, Framed, FramedService, Servant, framed::frame},
 };
+use shardcast_load::{links::Links, process::resident_bytes};
 use shardcast_os::ring::RingConfig;
 
-use crate::{links::Links, machine, runner::median};
+use crate::{machine, runner::median};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -103,11 +104,11 @@ impl Running {
         let server = Server::builder().config(config).listen(listener).start()?;
         let address = server.address(NAME).ok_or("the listener has an address")?;
         let mut peers = (0..plan.connections).map(|_| hello(address)).collect::<Result<Vec<_>>>()?;
-        let before = machine::resident_bytes(process::id());
+        let before = resident_bytes(process::id());
         for (index, peer) in peers.iter_mut().enumerate() {
             subscribe(peer, &topics_of(plan, index))?;
         }
-        let added = machine::resident_bytes(process::id()).saturating_sub(before);
+        let added = resident_bytes(process::id()).saturating_sub(before);
         let publishers = (0..plan.topics).map(|topic| server.handle().publisher(&name(topic)));
         Ok(Self {
             publishers: publishers.collect::<std::result::Result<_, _>>()?,

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use clap::{Parser, ValueEnum};
 use shardcast_bench::{
     idle::{Idle, Spin},
-    links::Links,
     machine, ready,
 };
+use shardcast_load::links::Links;
 use shardcast_os::{
     ring::RingConfig,
     rlimit,
@@ -78,7 +78,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn echo_bytes(mut links: Links, mut idle: Idle) -> Result<(), Box<dyn Error>> {
     loop {
-        let worked = links.turn(|links, slot, bytes| links.say(slot, bytes))?;
+        let worked = links.turn(|links, slot, bytes| links.send(slot, bytes))?;
         idle.after_turn(worked, links.ring())?;
     }
 }
@@ -86,7 +86,7 @@ fn echo_bytes(mut links: Links, mut idle: Idle) -> Result<(), Box<dyn Error>> {
 fn echo_frames(mut links: Links, mut idle: Idle) -> Result<(), Box<dyn Error>> {
     loop {
         let worked = links
-            .turn(|links, slot, bytes| links.frames(slot, bytes, |links, frame| links.say(slot, frame)))?;
+            .turn(|links, slot, bytes| links.frames(slot, bytes, |links, frame| links.send(slot, frame)))?;
         idle.after_turn(worked, links.ring())?;
     }
 }
@@ -98,7 +98,7 @@ fn fan_out(mut links: Links, mut idle: Idle) -> Result<(), Box<dyn Error>> {
             links.frames(slot, bytes, |_, frame| batch.extend_from_slice(frame));
         })?;
         if !batch.is_empty() {
-            links.say_to_all(&Bytes::from(std::mem::take(&mut batch)));
+            links.send_to_all(&Bytes::from(std::mem::take(&mut batch)));
         }
         idle.after_turn(worked, links.ring())?;
     }
@@ -110,7 +110,7 @@ fn fan_out_apart(mut links: Links, mut idle: Idle) -> Result<(), Box<dyn Error>>
         let worked = links.turn(|links, slot, bytes| {
             links.frames(slot, bytes, |_, frame| batch.push(Bytes::copy_from_slice(frame)));
         })?;
-        batch.drain(..).for_each(|message| links.say_to_all_apart(&message));
+        batch.drain(..).for_each(|message| links.send_to_all_apart(&message));
         idle.after_turn(worked, links.ring())?;
     }
 }

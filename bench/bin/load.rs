@@ -5,11 +5,8 @@
 use std::{error::Error, net::SocketAddr, time::Duration};
 
 use clap::{Parser, Subcommand};
-use shardcast_bench::{
-    idle::Spin,
-    load::{self, Plan},
-    machine,
-};
+use shardcast_bench::{idle::Spin, machine, outcome::Outcome, silent};
+use shardcast_load::generator::{self, Caller, Load, Pace, Plan, ServerCpu, Wait};
 use shardcast_os::rlimit;
 
 #[derive(Parser)]
@@ -47,27 +44,27 @@ enum Test {
     Socket,
     /// A blocking call of the client, one at a time.
     Call,
-    /// Every message comes back to who sent it.
+    /// Every message returns to its sender.
     Echo {
         /// Connections.
-        #[arg(long, default_value_t = 64)]
+        #[arg(long, default_value_t = 64, value_parser = at_least_one)]
         conns: usize,
         /// Messages on the way, on each.
         #[arg(long, default_value_t = 1)]
-        depth: usize,
+        depth: u32,
     },
-    /// Every message goes to everybody.
+    /// Every message goes to every connection.
     Fanout {
         /// Connections.
-        #[arg(long, default_value_t = 1000)]
+        #[arg(long, default_value_t = 1000, value_parser = at_least_one)]
         conns: usize,
         /// Messages per round.
         #[arg(long, default_value_t = 1)]
-        window: usize,
+        window: u32,
     },
-    /// A round trip beside connections that say nothing.
+    /// A round trip beside connections that send nothing.
     Idle {
-        /// Connections that say nothing.
+        /// Connections that send nothing.
         #[arg(long, default_value_t = 10_000)]
         conns: usize,
         /// Each says HELLO before, and subscribes to one topic.
@@ -76,25 +73,26 @@ enum Test {
     },
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let args = Args::parse();
     machine::pin(args.cpu)?;
     rlimit::raise_nofile()?;
-    let plan = Plan {
-        address: args.connect,
-        server: args.pid,
-        size: args.size,
-        warm_up: WARM_UP,
-        time: Duration::try_from_secs_f64(args.seconds)?,
-        spin: args.spin,
-    };
     let outcome = match args.test {
-        Test::Rtt => load::round_trip(&plan),
-        Test::Socket => load::blocking_socket(&plan),
-        Test::Call => load::blocking_call(&plan),
-        Test::Echo { conns, depth } => load::echo(&plan, conns, depth),
-        Test::Fanout { conns, window } => load::fanout(&plan, conns, window),
-        Test::Idle { conns, subscribed } => load::idle(&plan, conns, subscribed),
+        Test::Rtt => args.run("rtt".to_owned(), Load::Calls(Caller::Polling), 1, 1),
+        Test::Socket => args.run("a blocking socket".to_owned(), Load::Calls(Caller::Blocking), 1, 1),
+        Test::Call => {
+            let caller = Caller::Client { spin: args.spin.limit() };
+            args.run("a blocking call".to_owned(), Load::Calls(caller), 1, 1)
+        }
+        Test::Echo { conns, depth } => {
+            args.run(format!("echo {conns}x{depth}"), Load::PlainEcho, conns, depth)
+        }
+        Test::Fanout { conns, window } => {
+            args.run(format!("fanout {conns}x{window}"), Load::Fanout, conns, window)
+        }
+        Test::Idle { conns, subscribed } => args
+            .plan(Load::Calls(Caller::Polling), 1, 1)
+            .and_then(|plan| silent::measure(&plan, conns, subscribed)),
     }?;
     if args.json {
         shardcast_bench::say!("{}", serde_json::to_string(&outcome)?);
@@ -102,6 +100,43 @@ fn main() -> Result<(), Box<dyn Error>> {
         shardcast_bench::say!("{outcome}");
     }
     Ok(())
+}
+
+impl Args {
+    fn run(
+        &self,
+        test: String,
+        load: Load,
+        connections: usize,
+        depth: u32,
+    ) -> Result<Outcome, Box<dyn Error + Send + Sync>> {
+        let measured = generator::run(&self.plan(load, connections, depth)?, |_| {})?;
+        Ok(Outcome::new(test, &measured))
+    }
+
+    fn plan(&self, load: Load, connections: usize, depth: u32) -> Result<Plan, Box<dyn Error + Send + Sync>> {
+        Ok(Plan {
+            address: self.connect,
+            load,
+            connections,
+            depth,
+            pace: Pace::Closed { rate: None },
+            size: self.size,
+            warm_up: WARM_UP,
+            time: Duration::try_from_secs_f64(self.seconds)?,
+            threads: vec![Some(self.cpu)],
+            wait: match self.spin {
+                Spin::Always => Wait::Spin,
+                Spin::For(limit) => Wait::Sleep { spin_nanos: limit.as_nanos() as u64 },
+            },
+            server: self.pid.map_or(ServerCpu::Unknown, ServerCpu::Process),
+            run: 0,
+        })
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|it| *it > 0).ok_or_else(|| "a number above 0".to_owned())
 }
 
 const WARM_UP: Duration = Duration::from_millis(300);

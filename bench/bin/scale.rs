@@ -7,12 +7,12 @@ use std::{error::Error, fs, path::PathBuf, process::ExitCode, time::Duration};
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
 use shardcast_bench::{
-    generator::payload::PAYLOAD_BYTES_MIN,
     machine, note,
     runner::median,
     say,
     scale::{self, Kind, Layout, Limit, Run, Task, Topology},
 };
+use shardcast_load::generator::payload::PAYLOAD_BYTES_MIN;
 use shardcast_os::{cpu::format_list, rlimit};
 
 #[derive(Parser)]

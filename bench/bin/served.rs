@@ -11,7 +11,8 @@ use shardcast::{
     tars::{Current, Framed, FramedService, LengthPrefixed, Servant},
     task,
 };
-use shardcast_bench::{frame::FRAME_BYTES_MAX, idle::Spin, ready};
+use shardcast_bench::{idle::Spin, ready};
+use shardcast_load::{echo::Echo, frame::FRAME_BYTES_MAX};
 
 #[derive(Parser)]
 struct Args {
@@ -46,15 +47,6 @@ enum Mode {
     Fanout,
     /// To everybody, through the hub: published on the topic that all of them hear.
     Hub,
-}
-
-struct Echo;
-
-impl Servant for Echo {
-    #[inline]
-    fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
-        reply.body().extend_from_slice(packet);
-    }
 }
 
 struct EchoReady;

@@ -17,7 +17,7 @@ use shardcast::{
 use shardcast_os::cpu;
 
 use super::{Hop, Rounds, WARM_UP_CALLS};
-use crate::echo::Echo;
+use shardcast_load::echo::Echo;
 
 /// Calls of a task beside its client and of one on the other shard, both of which spin; then of a thread, with a CPU of its
 /// own beside one shard that spins.

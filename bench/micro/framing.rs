@@ -6,7 +6,7 @@ use shardcast::proto::{
 };
 
 use super::{Micro, measure};
-use crate::frame;
+use shardcast_load::frame;
 
 /// Taking frames of `size` bytes out of a receive buffer, and writing answers into an outbox's buffer.
 pub fn framing(size: usize, seconds: f64) -> Vec<Micro> {

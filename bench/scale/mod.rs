@@ -9,9 +9,8 @@ mod server;
 use std::{error::Error, process, time::Duration};
 
 use serde::Serialize;
+use shardcast_load::generator::{self, Load, Measured, Pace, Plan, Progress, ServerCpu, Sockets, Wait};
 use shardcast_os::clock;
-
-use crate::generator::{self, Counts, Load, Measured, Pace, Plan, Progress, ServerCpu, Sockets, Wait};
 
 use server::Counters;
 
@@ -187,16 +186,13 @@ impl Looks {
     }
 
     fn found(&self, shards: usize, measured: &Measured) -> Run {
-        let received: u64 = measured.recorder.intervals.iter().map(|it| it.received).sum();
-        let nanos = (measured.window.end - measured.window.begin) as f64;
-        let cpus = measured.cpu.iter().map(|it| it.server).sum::<f64>() / measured.cpu.len().max(1) as f64;
         let mut run = Run {
             shards,
-            per_second: received as f64 / nanos * 1e9,
-            cpu_us: cpus * nanos / 1e3 / received.max(1) as f64,
+            per_second: measured.received() as f64 / measured.seconds(),
+            cpu_us: measured.server_us_per_message(),
             generator_busy: measured.generator_busy,
             lost: measured.counts.lost,
-            wrong: wrong(&measured.counts),
+            wrong: measured.counts.wrong(),
             ..Run::default()
         };
         let Some((first, last)) = &self.ends else { return run };
@@ -211,10 +207,6 @@ impl Looks {
         run.completions = (after.completions - before.completions) as f64 / messages;
         run
     }
-}
-
-const fn wrong(counts: &Counts) -> u64 {
-    counts.duplicated + counts.reordered + counts.corrupt + counts.refused + counts.disconnected
 }
 
 /// Who has work for so much of the time is the limit.

@@ -16,7 +16,7 @@ use shardcast::{
 };
 
 use super::layout::Layout;
-use crate::echo::Echo;
+use shardcast_load::echo::Echo;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 

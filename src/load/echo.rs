@@ -1,4 +1,4 @@
-//! The servant that benchmarks ask.
+//! The servant that receives an echo load.
 
 use shardcast::{
     Reply,

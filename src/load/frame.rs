@@ -10,11 +10,11 @@ pub const FRAME_BYTES_MIN: usize = 16;
 /// Longest frame that is accepted.
 pub const FRAME_BYTES_MAX: usize = 1_000_000;
 
-/// No frame can begin like this.
+/// No frame begins like this.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Broken;
 
-/// The first frame of `input`, if it is there whole.
+/// The first frame of `input`, if it is complete.
 ///
 /// # Errors
 /// Its length is below [`HEADER_BYTES`] or above [`FRAME_BYTES_MAX`].
@@ -34,7 +34,7 @@ pub fn id(frame: &[u8]) -> u32 {
     frame.get(4..HEADER_BYTES).and_then(<[u8]>::first_chunk).map_or(0, |id| u32::from_be_bytes(*id))
 }
 
-/// Makes frames of one size, and knows them again.
+/// Makes frames of one size, and recognises them.
 #[derive(Clone, Debug)]
 pub struct Stamper {
     frame: Vec<u8>,

@@ -4,9 +4,9 @@
 //! | --- | --- |
 //! | [`generator`] | loads, schedules, threads, histograms |
 //! | [`report`] | a result as text, JSON, percentiles and HTML; conditions on it, and comparisons |
-//! | [`links`] | connections on a bare ring, which the generator and the baseline of the benchmarks use |
+//! | [`links`] | connections on a bare ring, for the generator and for the baseline of the benchmarks |
 //! | [`frame`] | frames on those connections |
-//! | [`machine`] | CPU time and memory of processes |
+//! | [`process`] | CPU time and memory of processes |
 //! | [`echo`] | the servant that a load is sent to |
 #![forbid(unsafe_code)]
 
@@ -14,5 +14,5 @@ pub mod echo;
 pub mod frame;
 pub mod generator;
 pub mod links;
-pub mod machine;
+pub mod process;
 pub mod report;

@@ -1,7 +1,7 @@
 //! Connections on a bare ring: no executor, no shard, no session, no bounds.
 //!
-//! Bytes come out of the ring as they were received; what is to be sent is queued, and leaves with the next
-//! turn, one send per connection. This is the least that a server can do.
+//! Received bytes come out of the ring as they are; bytes to send are queued and leave with the next turn, one send
+//! per connection. No server can do less.
 
 use std::{
     collections::VecDeque,
@@ -93,13 +93,13 @@ impl Links {
 
     /// Queues bytes; what is queued in one turn is one send.
     #[inline]
-    pub fn say(&mut self, slot: u32, bytes: &[u8]) {
+    pub fn send(&mut self, slot: u32, bytes: &[u8]) {
         self.links[slot as usize].gathered.extend_from_slice(bytes);
         self.mark_dirty(slot);
     }
 
     /// Queues bytes on every connection; what is queued in one turn is one send each.
-    pub fn say_to_all(&mut self, bytes: &Bytes) {
+    pub fn send_to_all(&mut self, bytes: &Bytes) {
         for slot in 0..self.slots() {
             let link = &mut self.links[slot as usize];
             if link.sending || !link.gathered.is_empty() || !link.queue.is_empty() {
@@ -112,14 +112,14 @@ impl Links {
     }
 
     /// Queues bytes on every connection, as a send of their own.
-    pub fn say_to_all_apart(&mut self, bytes: &Bytes) {
+    pub fn send_to_all_apart(&mut self, bytes: &Bytes) {
         for slot in 0..self.slots() {
             self.links[slot as usize].queue.push_back(bytes.clone());
             self.mark_dirty(slot);
         }
     }
 
-    /// Sends what is queued, and calls `received` with what has come; true when anything happened.
+    /// Sends what is queued, and calls `received` with what was received; true when anything happened.
     ///
     /// # Errors
     /// The ring is broken.

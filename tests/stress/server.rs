@@ -87,7 +87,7 @@ impl Server {
     pub(crate) fn footprint(&self) -> Footprint {
         let pid = self.child.id();
         let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
-        Footprint { descriptors, resident_bytes: shardcast_load::machine::resident_bytes(pid) }
+        Footprint { descriptors, resident_bytes: shardcast_load::process::resident_bytes(pid) }
     }
 
     /// The sum of all samples of the metric `name` whose labels contain all of `labels`, each written `key="value"`.

@@ -1,10 +1,10 @@
-//! Whose CPU time went where, interval by interval.
+//! CPU time of server and generator, interval by interval.
 
 use rustix::time::{ClockId, clock_gettime};
 use shardcast_os::clock;
 
 use super::live::{ThreadLive, totals};
-use crate::machine;
+use crate::process;
 
 /// Whose CPU time counts as the server's.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,7 +33,7 @@ pub struct CpuShare {
     pub generator: f64,
 }
 
-/// Reads CPU times, and tells the shares between two readings.
+/// Reads CPU times, and gives the shares between two readings.
 pub(super) struct CpuMeter<'a> {
     server: ServerCpu,
     threads: &'a [ThreadLive],
@@ -68,8 +68,8 @@ impl Reading {
     fn now(server: ServerCpu, threads: &[ThreadLive]) -> Self {
         let generator = totals(threads).cpu_nanos;
         let server = match server {
-            ServerCpu::ThisProcess => machine::own_cpu_nanos().saturating_sub(generator + own_thread_nanos()),
-            ServerCpu::Process(pid) => machine::cpu_nanos(pid),
+            ServerCpu::ThisProcess => process::own_cpu_nanos().saturating_sub(generator + own_thread_nanos()),
+            ServerCpu::Process(pid) => process::cpu_nanos(pid),
             ServerCpu::Unknown => 0,
         };
         Self { at: clock::now_nanos(), server, generator }

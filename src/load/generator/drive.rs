@@ -1,4 +1,4 @@
-//! The loop of one generator thread: sends what is due, receives what has come, and ends.
+//! The loop of one generator thread: sends what is due, receives, and ends.
 
 use std::io;
 
@@ -13,17 +13,17 @@ use super::{
 };
 use crate::links::Links;
 
-/// What is sent, and what is made of what comes.
+/// What a thread sends, and what it does with received bytes.
 pub(super) trait Load {
-    /// The time of the schedule's message `index` has come.
-    fn due(&mut self, links: &mut Links, index: u64, intended: u64, now: u64);
-    /// Sends what needs no schedule; true when there was any.
+    /// Message `index` of the schedule is due. Not called without a schedule.
+    fn due(&mut self, _links: &mut Links, _index: u64, _intended: u64, _now: u64) {}
+    /// Sends what needs no schedule; true if there was any.
     fn poll(&mut self, _links: &mut Links, _now: u64) -> bool {
         false
     }
-    /// Bytes came.
+    /// Bytes were received.
     fn receive(&mut self, links: &mut Links, slot: u32, bytes: &[u8]);
-    /// Nothing more may be begun; what is due already, is still sent.
+    /// Nothing more may be begun; messages that are due already are still sent.
     fn stop(&mut self);
     /// Messages that are on the way, or due and not sent.
     fn outstanding(&self) -> u64;
@@ -33,7 +33,7 @@ pub(super) trait Load {
 
 /// When a thread sends, and how it waits.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Course {
+pub(super) struct Timing {
     /// `None`: whenever the load sends by itself.
     pub(super) schedule: Option<Schedule>,
     pub(super) window: Window,
@@ -44,16 +44,16 @@ pub(super) struct Course {
 pub(super) fn drive(
     links: &mut Links,
     load: &mut impl Load,
-    course: &Course,
+    timing: &Timing,
     live: &ThreadLive,
 ) -> io::Result<u64> {
-    let Course { schedule, window, wait } = *course;
+    let Timing { schedule, window, wait } = *timing;
     let mut pause = Pause::new(wait);
     let mut index = 0;
     let mut worked_nanos = 0;
-    let mut told_nanos = 0;
+    let mut reported_nanos = 0;
     let mut stopped = false;
-    let (mut came, mut came_nanos) = (0, 0);
+    let (mut last_received, mut last_received_nanos) = (0, 0);
     let mut now = clock::now_nanos();
     loop {
         let mut worked = false;
@@ -71,28 +71,28 @@ pub(super) fn drive(
             stopped = due >= window.end && now >= window.end;
         } else {
             stopped = now >= window.end;
-            worked |= load.poll(links, now);
-            due = due.min(now + TELL_NANOS);
+            worked |= !stopped && load.poll(links, now);
+            due = due.min(now + REPORT_NANOS);
         }
         worked |= links.turn(|links, slot, bytes| load.receive(links, slot, bytes))?;
         if stopped {
             load.stop();
             let received = load.progress().1;
-            if received != came || came_nanos == 0 {
-                (came, came_nanos) = (received, now);
+            if received != last_received || last_received_nanos == 0 {
+                (last_received, last_received_nanos) = (received, now);
             }
             if load.outstanding() == 0
-                || now - came_nanos > PATIENCE_NANOS
+                || now - last_received_nanos > PATIENCE_NANOS
                 || now > window.end + COLLECT_NANOS
             {
-                live.tell(load.progress(), thread_cpu_nanos());
+                live.report(load.progress(), thread_cpu_nanos());
                 return Ok(worked_nanos);
             }
-            due = now + TELL_NANOS;
+            due = now + REPORT_NANOS;
         }
-        if now - told_nanos > TELL_NANOS {
-            told_nanos = now;
-            live.tell(load.progress(), thread_cpu_nanos());
+        if now - reported_nanos > REPORT_NANOS {
+            reported_nanos = now;
+            live.report(load.progress(), thread_cpu_nanos());
         }
         pause.after_turn(worked, now, due, links.ring())?;
         let before = std::mem::replace(&mut now, clock::now_nanos());
@@ -102,19 +102,19 @@ pub(super) fn drive(
     }
 }
 
-fn thread_cpu_nanos() -> u64 {
+pub(super) fn thread_cpu_nanos() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-/// Messages sent in one turn at most: receiving must not wait for a generator that is behind.
+/// Messages sent in one turn at most, so that a generator that is late still receives.
 const BATCH: usize = 64;
 
-/// How often a thread tells how far it is.
-const TELL_NANOS: u64 = 1_000_000;
+/// How often a thread reports its progress.
+pub(super) const REPORT_NANOS: u64 = 1_000_000;
 
-/// What has not come when nothing came for this long is lost.
+/// Messages that are missing when nothing was received for this long are lost.
 const PATIENCE_NANOS: u64 = 2_000_000_000;
 
-/// Longest time to collect what is on the way.
+/// Longest time to wait for messages on the way.
 const COLLECT_NANOS: u64 = 30_000_000_000;

@@ -1,34 +1,27 @@
-//! Messages that come back to the connection that sent them.
+//! Messages that the server returns to the connection that sent them.
 
 use shardcast_os::clock;
 
 use super::{
-    Counts, Pace,
-    drive::Load,
-    payload::{Stamp, Stamper},
-    recorder::Recorder,
-    schedule::Schedule,
-    sequence::Sequence,
+    Counts, Pace, drive::Load, payload::Stamp, recorder::Recorder, schedule::Schedule, sequence::Sequence,
+    stamper::Stamper,
 };
-use crate::{
-    frame::{self, HEADER_BYTES},
-    links::Links,
-};
+use crate::{frame, links::Links};
 
 /// The echo load of one thread; slots count from 0.
 #[derive(Debug)]
-pub(super) struct Echo {
-    stamper: Stamper,
+pub(super) struct Echo<S> {
+    stamper: S,
     peers: Vec<Peer>,
     /// Number of the first connection among those of all threads.
     first: u32,
     depth: u32,
     pace: Pace,
     schedule: Option<Schedule>,
-    pub(super) recorder: Recorder,
+    recorder: Recorder,
     counts: Counts,
-    frame: Vec<u8>,
-    outstanding: u64,
+    /// Sum of what waits in `peers`.
+    waiting: u64,
     stopped: bool,
 }
 
@@ -38,13 +31,13 @@ struct Peer {
     next: u64,
     on_the_way: u32,
     /// Due, and waiting for room.
-    owed: u64,
+    waiting: u64,
     sequence: Sequence,
 }
 
-impl Echo {
+impl<S: Stamper> Echo<S> {
     pub(super) fn new(
-        stamper: Stamper,
+        stamper: S,
         (first, connections): (usize, usize),
         depth: u32,
         pace: Pace,
@@ -60,8 +53,7 @@ impl Echo {
             schedule,
             recorder,
             counts: Counts::default(),
-            frame: Vec::new(),
-            outstanding: 0,
+            waiting: 0,
             stopped: false,
         }
     }
@@ -80,8 +72,8 @@ impl Echo {
     pub(super) fn finish(mut self, links: &Links) -> (Recorder, Counts) {
         for peer in &self.peers {
             self.counts.add_sequence(&peer.sequence, peer.next);
-            self.counts.unsent += peer.owed;
         }
+        self.counts.unsent = self.waiting;
         self.counts.disconnected = links.closed();
         (self.recorder, self.counts)
     }
@@ -89,37 +81,26 @@ impl Echo {
     #[inline]
     fn send(&mut self, links: &mut Links, slot: u32, intended: u64, now: u64) {
         let peer = &mut self.peers[slot as usize];
-        let sequence = peer.next;
+        let stamp = Stamp { stream: self.first + slot, sequence: peer.next, intended, sent: now };
         peer.next += 1;
         peer.on_the_way += 1;
-        self.outstanding += 1;
         self.counts.sent += 1;
-        let payload = self.stamper.stamp(Stamp { stream: self.first + slot, sequence, intended, sent: now });
-        self.frame.clear();
-        // 0 is the id of pushes.
-        let id = (sequence as u32 & ID_MASK) + 1;
-        self.frame.extend_from_slice(&((HEADER_BYTES + payload.len()) as u32).to_be_bytes());
-        self.frame.extend_from_slice(&id.to_be_bytes());
-        self.frame.extend_from_slice(payload);
-        links.say(slot, &self.frame);
+        links.send(slot, self.stamper.stamp(stamp));
     }
 
     #[inline]
     fn receive_frame(&mut self, links: &mut Links, slot: u32, frame: &[u8], now: u64) {
-        if frame::id(frame) == 0 {
-            return;
-        }
-        let stamp = self.stamper.read(&frame[HEADER_BYTES..]);
         let peer = &mut self.peers[slot as usize];
-        let Some(stamp) = stamp.filter(|it| it.stream == self.first + slot && it.sequence < peer.next) else {
-            self.counts.corrupt += 1;
+        let stamp = self.stamper.read(frame, self.first + slot, peer.sequence.next());
+        let Some(stamp) = stamp.filter(|it| it.sequence < peer.next) else {
+            // 0 is the id of pushes.
+            self.counts.corrupt += u64::from(frame::id(frame) != 0);
             return;
         };
         if !peer.sequence.see(stamp.sequence) {
             return;
         }
         peer.on_the_way -= 1;
-        self.outstanding -= 1;
         self.counts.received += 1;
         self.recorder.received(stamp.intended, stamp.sent, now);
         if self.schedule.is_none() {
@@ -127,36 +108,36 @@ impl Echo {
                 self.recorder.sent(now, now, true);
                 self.send(links, slot, now, now);
             }
-        } else if peer.owed > 0 {
-            peer.owed -= 1;
-            self.outstanding -= 1;
+        } else if peer.waiting > 0 {
+            peer.waiting -= 1;
+            self.waiting -= 1;
             let intended = self.intended(slot);
             self.recorder.sent(intended, now, true);
             self.send(links, slot, intended, now);
         }
     }
 
-    /// When the next message of a connection was to be sent: every message of the schedule is sent in turn.
+    /// When the next message of a connection was due: every message of the schedule is sent in turn.
     fn intended(&self, slot: u32) -> u64 {
         let index = self.peers[slot as usize].next * self.peers.len() as u64 + u64::from(slot);
         self.schedule.map_or(0, |schedule| schedule.time(index))
     }
 }
 
-impl Load for Echo {
+impl<S: Stamper> Load for Echo<S> {
     #[inline]
     fn due(&mut self, links: &mut Links, index: u64, intended: u64, now: u64) {
         let slot = (index % self.peers.len() as u64) as u32;
         let peer = &mut self.peers[slot as usize];
-        let has_room = peer.on_the_way < self.depth && peer.owed == 0 && links.is_open(slot);
+        let has_room = peer.on_the_way < self.depth && peer.waiting == 0 && links.is_open(slot);
         match self.pace {
             Pace::Open { .. } if has_room => {
                 self.recorder.sent(intended, now, false);
                 self.send(links, slot, intended, now);
             }
             Pace::Open { .. } => {
-                peer.owed += 1;
-                self.outstanding += 1;
+                peer.waiting += 1;
+                self.waiting += 1;
             }
             Pace::Closed { .. } | Pace::Bursts if has_room => {
                 self.recorder.sent(intended, now, false);
@@ -178,12 +159,10 @@ impl Load for Echo {
     }
 
     fn outstanding(&self) -> u64 {
-        self.outstanding
+        self.counts.sent - self.counts.received + self.waiting
     }
 
     fn progress(&self) -> (u64, u64) {
         (self.counts.sent, self.counts.received)
     }
 }
-
-const ID_MASK: u32 = (1 << 30) - 1;

@@ -1,8 +1,8 @@
-//! How far the generator threads are, for whoever watches them.
+//! Progress of the generator threads, for the thread that observes them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// One thread's; written by it about once in a millisecond.
+/// That of one thread, which writes it about once in a millisecond.
 #[derive(Debug, Default)]
 pub(super) struct ThreadLive {
     sent: AtomicU64,
@@ -11,7 +11,7 @@ pub(super) struct ThreadLive {
 }
 
 impl ThreadLive {
-    pub(super) fn tell(&self, (sent, received): (u64, u64), cpu_nanos: u64) {
+    pub(super) fn report(&self, (sent, received): (u64, u64), cpu_nanos: u64) {
         self.sent.store(sent, Ordering::Relaxed);
         self.received.store(received, Ordering::Relaxed);
         self.cpu_nanos.store(cpu_nanos, Ordering::Relaxed);

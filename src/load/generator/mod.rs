@@ -3,18 +3,23 @@
 //! Open loop by default: the times of sending come from a schedule, and latency counts from the time that the
 //! schedule said, whether or not the server kept the message from leaving then. So a server that stalls is
 //! charged for every message that its users would have waited for, not only for the few on the way
-//! ("coordinated omission"). A closed loop, which waits for answers before it goes on, is there on request.
+//! ("coordinated omission"). A closed loop, which waits for answers before it goes on, is available on request.
 //!
 //! Each thread has a ring and connections of its own, a CPU of its own where there is one, and histograms of
 //! its own, which are merged by adding counts. Every payload carries stream, sequence, both times and a
-//! checksum; what is lost, doubled, late or changed is counted.
+//! checksum; lost, duplicated, late and changed messages are counted.
 //!
-//! What it deliberately is not: a client. It speaks as little of the protocol as it needs, and never
-//! reconnects.
+//! Some loads measure what a message costs a server ([`Load::is_plain`]): closed loops that spend as little as
+//! possible on each message themselves. Their frames carry a number and one time, all other bytes are compared,
+//! and only latency is recorded.
+//!
+//! It is deliberately not a client: it implements as little of the protocol as it needs, and never reconnects.
 
+mod calls;
 mod cpu;
 mod drive;
 mod echo;
+mod fanout;
 mod live;
 mod pause;
 pub mod payload;
@@ -22,6 +27,7 @@ mod push;
 mod recorder;
 mod schedule;
 mod sequence;
+mod stamper;
 mod threads;
 
 use std::{error::Error, net::SocketAddr, time::Duration};
@@ -42,13 +48,15 @@ pub struct Plan {
     pub address: SocketAddr,
     /// What is sent where.
     pub load: Load,
-    /// Connections, over all threads; at least 1.
+    /// Connections, over all threads; at least 1. Calls have one for each thread instead.
     pub connections: usize,
-    /// Messages on the way at most: on each connection for an echo, on each topic for pushes.
+    /// Messages on the way at most: on each connection for an echo, on each topic for pushes. Messages of a round
+    /// for a fan-out; without meaning for calls.
     pub depth: u32,
     /// When messages are sent.
     pub pace: Pace,
-    /// Bytes of a payload; at least [`payload::PAYLOAD_BYTES_MIN`].
+    /// Bytes of a payload; at least [`payload::PAYLOAD_BYTES_MIN`]. Of a frame for [plain](Load::is_plain) loads; at least
+    /// [`FRAME_BYTES_MIN`](crate::frame::FRAME_BYTES_MIN).
     pub size: usize,
     /// Time before measuring begins.
     pub warm_up: Duration,
@@ -60,7 +68,7 @@ pub struct Plan {
     pub wait: Wait,
     /// Whose CPU time is the server's.
     pub server: ServerCpu,
-    /// Tells the messages of this run from those of others.
+    /// Distinguishes the messages of this run from those of others.
     pub run: u32,
 }
 
@@ -75,39 +83,73 @@ pub enum Load {
         /// connections, each topic has one connection.
         topics: usize,
     },
+    /// As [`Echo`](Self::Echo), with plain frames.
+    PlainEcho,
+    /// One connection sends [`depth`](Plan::depth) messages at once, and every connection gets all of them; then the next one
+    /// sends. Has one thread.
+    Fanout,
+    /// Each thread sends the next message when it has the answer to the last.
+    Calls(Caller),
+}
+
+/// What a thread waits with for the answer to a call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Caller {
+    /// A socket that is polled: the thread never sleeps.
+    Polling,
+    /// A socket that blocks.
+    Blocking,
+    /// The blocking call of the client.
+    Client {
+        /// How long the client looks for the answer before it sleeps.
+        spin: Duration,
+    },
 }
 
 impl Load {
     /// Its name, and how many topics it has.
     pub const fn describe(self) -> (&'static str, usize) {
         match self {
-            Self::Echo => ("echo", 0),
+            Self::Echo | Self::PlainEcho => ("echo", 0),
             Self::Push { topics } => ("push", topics),
+            Self::Fanout => ("fanout", 0),
+            Self::Calls(_) => ("calls", 0),
         }
+    }
+
+    /// Whether it is a closed loop with frames that cost little to make and to check: id and time of sending, no
+    /// checksum, and only latency is recorded.
+    pub const fn is_plain(self) -> bool {
+        matches!(self, Self::PlainEcho | Self::Fanout | Self::Calls(_))
+    }
+
+    /// Connections of each thread besides those of the plan: the ones that publish.
+    const fn publishers(self) -> usize {
+        if matches!(self, Self::Push { .. }) { 1 } else { 0 }
     }
 }
 
 /// When messages are sent. Rates are messages a second over all connections.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
-    /// By a schedule; what finds no room waits, and the clock runs. Nothing is left out.
+    /// By a schedule; a message without room waits while its clock runs. None is left out.
     Open {
         /// Messages a second.
         rate: f64,
     },
-    /// The next one when an earlier one has come back, at most at `rate`; what the schedule wanted meanwhile
-    /// is left out.
+    /// The next one when an earlier one has come back, at most at `rate`; messages that are due meanwhile are left
+    /// out.
     Closed {
-        /// Messages a second; `None` is as many as come back.
+        /// Messages a second; `None` for as many as possible.
         rate: Option<f64>,
     },
-    /// As many as come back. Of a topic the next ones are published together, when all subscribers have got the
-    /// earlier ones: what is sent with one write is then the server's doing only, not that of the moment.
+    /// As many as possible. On each topic the next ones are published together, when all subscribers have got the
+    /// earlier ones: then only the server decides how many are sent with one write, not chance.
     Bursts,
 }
 
 impl Pace {
-    /// Messages a second that are asked for.
+    /// The requested messages a second.
     pub const fn rate(self) -> Option<f64> {
         match self {
             Self::Open { rate } => Some(rate),
@@ -122,33 +164,38 @@ impl Pace {
     }
 }
 
-/// What was counted, warm-up included.
+/// Counts of a run, warm-up included.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counts {
     /// Messages sent; for pushes, messages published.
     pub sent: u64,
-    /// Messages that came, each counted once; for pushes, deliveries.
+    /// Messages received, each counted once; for pushes and fan-outs, deliveries.
     pub received: u64,
-    /// Messages that did not come within two seconds after the last that came.
+    /// Messages that were not received within two seconds after the last one.
     pub lost: u64,
-    /// Messages that came again.
+    /// Messages that were received again.
     pub duplicated: u64,
-    /// Messages that came after a later one of their stream.
+    /// Messages that were received after a later one of their stream.
     pub reordered: u64,
-    /// Messages whose bytes were not those that were sent, or that were never sent.
+    /// Messages with other bytes than were sent, or that were never sent.
     pub corrupt: u64,
-    /// Messages that the schedule of an open loop wanted and that could not be sent at all.
+    /// Messages that were due in an open loop and could not be sent at all.
     pub unsent: u64,
-    /// Messages that the schedule of a closed loop wanted and that were left out.
+    /// Messages that were due in a closed loop and were left out.
     pub omitted: u64,
-    /// Messages that the server refused, and said so.
+    /// Messages that the server refused with an answer.
     pub refused: u64,
     /// Connections that ended early.
     pub disconnected: u64,
 }
 
 impl Counts {
-    /// Adds what came of one stream, of which so many were sent.
+    /// Everything that should not have happened to messages that were received, and to connections.
+    pub const fn wrong(&self) -> u64 {
+        self.duplicated + self.reordered + self.corrupt + self.refused + self.disconnected
+    }
+
+    /// Adds the receipts of one stream, on which `sent` messages were sent.
     fn add_sequence(&mut self, sequence: &Sequence, sent: u64) {
         self.lost += sequence.lost(sent);
         self.duplicated += sequence.duplicated();
@@ -173,7 +220,7 @@ impl Counts {
     }
 }
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
     /// Since the first message was due.
@@ -184,7 +231,7 @@ pub struct Progress {
     pub received: u64,
 }
 
-/// What a run measured.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct Measured {
     /// The histograms of all threads.
@@ -197,4 +244,28 @@ pub struct Measured {
     pub cpu: Vec<CpuShare>,
     /// Part of the measured time in which the busiest thread had something to do.
     pub generator_busy: f64,
+}
+
+impl Measured {
+    /// The measured time in seconds.
+    pub fn seconds(&self) -> f64 {
+        (self.window.end - self.window.begin) as f64 / 1e9
+    }
+
+    /// Messages received in the measured time.
+    pub fn received(&self) -> u64 {
+        self.recorder.intervals.iter().map(|it| it.received).sum()
+    }
+
+    /// CPU time in the measured time.
+    pub fn cpu_share(&self) -> CpuShare {
+        let mean =
+            |of: fn(&CpuShare) -> f64| self.cpu.iter().map(of).sum::<f64>() / self.cpu.len().max(1) as f64;
+        CpuShare { server: mean(|it| it.server), generator: mean(|it| it.generator) }
+    }
+
+    /// CPU time of the server for each message received, in microseconds; 0 without any.
+    pub fn server_us_per_message(&self) -> f64 {
+        self.cpu_share().server * self.seconds() * 1e6 / self.received().max(1) as f64
+    }
 }

@@ -1,4 +1,4 @@
-//! What a generator thread does while nothing is due and nothing has come.
+//! What a generator thread does while nothing is due and nothing was received.
 
 use std::{hint, io};
 

@@ -1,5 +1,5 @@
-//! What every message carries: who sent it, which one it is, when it was meant to leave and when it did, and a
-//! checksum over all of it.
+//! The payload of every message: its stream and number, when it was due and when it was sent, and a checksum over
+//! all of it.
 //!
 //! `[u32 CRC-32 of the rest][u32 run][u32 stream][u64 sequence][u64 intended][u64 sent][filling]`, integers
 //! big-endian, times in nanoseconds of this host's monotonic clock.
@@ -7,34 +7,34 @@
 /// Shortest payload.
 pub const PAYLOAD_BYTES_MIN: usize = 36;
 
-/// What a payload says.
+/// The contents of a payload.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Stamp {
     /// The connection or topic that it belongs to.
     pub stream: u32,
     /// Its number in that stream, from 0.
     pub sequence: u64,
-    /// When the schedule wanted it sent, in nanoseconds.
+    /// When it was due, in nanoseconds.
     pub intended: u64,
     /// When it was sent, in nanoseconds.
     pub sent: u64,
 }
 
-/// Makes the payloads of one run, and knows them again.
+/// Makes the payloads of one run, and recognises them.
 #[derive(Clone, Debug)]
 pub struct Stamper {
     payload: Vec<u8>,
 }
 
 impl Stamper {
-    /// Payloads of `size` bytes, at least [`PAYLOAD_BYTES_MIN`]; `run` tells them from those of other runs.
+    /// Payloads of `size` bytes, at least [`PAYLOAD_BYTES_MIN`]; `run` distinguishes them from those of other runs.
     pub fn new(run: u32, size: usize) -> Self {
         let mut payload: Vec<u8> = (0..size.max(PAYLOAD_BYTES_MIN)).map(|index| index as u8).collect();
         payload[4..8].copy_from_slice(&run.to_be_bytes());
         Self { payload }
     }
 
-    /// The payload that says `stamp`.
+    /// The payload with `stamp`.
     #[inline]
     pub fn stamp(&mut self, stamp: Stamp) -> &[u8] {
         self.payload[8..12].copy_from_slice(&stamp.stream.to_be_bytes());
@@ -46,7 +46,7 @@ impl Stamper {
         &self.payload
     }
 
-    /// What `payload` says; `None` unless a stamper of this run and size made it, and no byte has changed.
+    /// The stamp of `payload`; `None` unless a stamper of this run and size made it, and no byte has changed.
     #[inline]
     pub fn read(&self, payload: &[u8]) -> Option<Stamp> {
         if payload.len() != self.payload.len() || payload[4..8] != self.payload[4..8] {
@@ -72,7 +72,7 @@ mod tests {
     const STAMP: Stamp = Stamp { stream: 3, sequence: 1 << 40, intended: 5, sent: 6 };
 
     #[test]
-    fn a_payload_says_what_was_stamped() {
+    fn a_payload_has_its_stamp() {
         for size in [0, PAYLOAD_BYTES_MIN, 64, 1000] {
             let mut stamper = Stamper::new(7, size);
             let payload = stamper.stamp(STAMP).to_vec();

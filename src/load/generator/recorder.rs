@@ -2,12 +2,12 @@
 
 use hdrhistogram::Histogram;
 
-/// The measured time, in nanoseconds of the monotonic clock, and how it is divided.
+/// The measured time, in nanoseconds of the monotonic clock, and its division into intervals.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
-    /// What was to be sent before is warm-up.
+    /// Messages that are due before are warm-up.
     pub begin: u64,
-    /// Nothing is sent that was to be sent at this time or later.
+    /// Messages that are due at this time or later are not sent.
     pub end: u64,
     /// Length of one interval; the last may be shorter.
     pub interval: u64,
@@ -31,11 +31,11 @@ impl Window {
 /// One interval of the measured time.
 #[derive(Clone, Debug)]
 pub struct Interval {
-    /// Latencies of what was to be sent in it, in nanoseconds; coarse.
+    /// Latencies of the messages that were due in it, in nanoseconds; coarse.
     pub latency: Histogram<u32>,
     /// Messages that left in it.
     pub sent: u64,
-    /// Messages that came in it.
+    /// Messages that were received in it.
     pub received: u64,
 }
 
@@ -43,11 +43,12 @@ pub struct Interval {
 #[derive(Clone, Debug)]
 pub struct Recorder {
     window: Window,
+    is_detailed: bool,
     /// From the intended time to the receipt, in nanoseconds.
     pub latency: Histogram<u64>,
     /// From the sending to the receipt, in nanoseconds.
     pub service: Histogram<u64>,
-    /// From the intended time to the sending, of messages that nothing but the generator held up.
+    /// From the intended time to the sending, of messages that only the generator delayed.
     pub pacing: Histogram<u64>,
     /// The measured time, piece by piece.
     pub intervals: Vec<Interval>,
@@ -65,6 +66,7 @@ impl Recorder {
         };
         Self {
             window,
+            is_detailed: true,
             latency: histogram(),
             service: histogram(),
             pacing: histogram(),
@@ -72,20 +74,36 @@ impl Recorder {
         }
     }
 
-    /// A message left. `held_up`: by the server or by the loop's own rule, not by the generator.
+    /// As [`new`](Self::new), for loads that measure what a message costs: only the latency of messages is recorded
+    /// that are received in the window, and how many there are. `window` has one interval.
+    pub fn latency_only(window: Window) -> Self {
+        Self { is_detailed: false, ..Self::new(window) }
+    }
+
+    /// A message left. `delayed`: by the server or by the rule of the loop, not by the generator.
     #[inline]
-    pub fn sent(&mut self, intended: u64, sent: u64, held_up: bool) {
+    pub fn sent(&mut self, intended: u64, sent: u64, delayed: bool) {
+        if !self.is_detailed {
+            return;
+        }
         if let Some(at) = self.window.interval_of(sent) {
             self.intervals[at].sent += 1;
         }
-        if !held_up && self.window.interval_of(intended).is_some() {
+        if !delayed && self.window.interval_of(intended).is_some() {
             self.pacing.saturating_record(sent.saturating_sub(intended));
         }
     }
 
-    /// A message came for the first time.
+    /// A message was received for the first time.
     #[inline]
     pub fn received(&mut self, intended: u64, sent: u64, received: u64) {
+        if !self.is_detailed {
+            if (self.window.begin..self.window.end).contains(&received) {
+                self.intervals[0].received += 1;
+                self.latency.saturating_record(received.saturating_sub(sent));
+            }
+            return;
+        }
         if let Some(at) = self.window.interval_of(received) {
             self.intervals[at].received += 1;
         }
@@ -114,7 +132,7 @@ impl Recorder {
     }
 }
 
-/// Longest latency that is told apart: 100 s. Longer ones count as this.
+/// Longest latency that is distinguished: 100 s. Longer ones count as this.
 pub const NANOS_MAX: u64 = 100_000_000_000;
 
 /// Digits that are kept in the histogram of an interval: a value is known to 1 %.
@@ -142,6 +160,18 @@ mod tests {
     }
 
     #[test]
+    fn without_details_the_receipts_in_the_window_count() {
+        let mut recorder = Recorder::latency_only(Window { begin: 1000, end: 2000, interval: 1000 });
+        for received in [999, 1000, 1999, 2000] {
+            recorder.sent(received - 10, received - 10, false);
+            recorder.received(received - 10, received - 10, received);
+        }
+        assert_eq!((recorder.latency.len(), recorder.latency.max()), (2, 10));
+        assert_eq!((recorder.intervals[0].received, recorder.intervals[0].sent), (2, 0));
+        assert!(recorder.service.is_empty() && recorder.pacing.is_empty());
+    }
+
+    #[test]
     fn merging_adds_counts() {
         let window = Window { begin: 0, end: 100, interval: 10 };
         let (mut one, mut other) = (Recorder::new(window), Recorder::new(window));
@@ -154,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_ever_is_recorded_as_the_longest() {
+    fn a_wait_without_end_is_recorded_as_the_longest() {
         let mut recorder = Recorder::new(Window { begin: 0, end: 100, interval: 10 });
         recorder.received(1, 1, u64::MAX);
         assert_eq!(recorder.latency.len(), 1);

@@ -1,6 +1,6 @@
-//! Tells lost, duplicated and reordered messages of one stream apart.
+//! Counts lost, duplicated and reordered messages of one stream.
 
-/// Which messages of a stream have come.
+/// Which messages of a stream were received.
 #[derive(Clone, Debug, Default)]
 pub struct Sequence {
     /// One above the highest seen.
@@ -14,12 +14,12 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// A stream whose first message here is `next`: what came before it is not wanted.
+    /// A stream whose first message is `next`: earlier ones are not expected.
     pub fn starting_at(next: u64) -> Self {
         Self { next, ..Self::default() }
     }
 
-    /// A message came; true when it came for the first time.
+    /// A message was received; true if for the first time.
     #[inline]
     pub fn see(&mut self, sequence: u64) -> bool {
         if sequence == self.next {
@@ -29,22 +29,22 @@ impl Sequence {
         self.see_out_of_turn(sequence)
     }
 
-    /// One above the highest that came.
+    /// One above the highest received.
     pub const fn next(&self) -> u64 {
         self.next
     }
 
-    /// Messages that came more than once, each time counted.
+    /// Messages received more than once, each time counted.
     pub const fn duplicated(&self) -> u64 {
         self.duplicated
     }
 
-    /// Messages that came after a later one.
+    /// Messages received after a later one.
     pub const fn reordered(&self) -> u64 {
         self.reordered
     }
 
-    /// Messages that have not come, when those below `sent` were sent.
+    /// Messages that are missing if those below `sent` were sent.
     pub fn lost(&self, sent: u64) -> u64 {
         let missing: u64 = self.missing.iter().map(|(first, end)| end - first).sum();
         missing + self.forgotten + sent.saturating_sub(self.next)
@@ -73,7 +73,7 @@ impl Sequence {
     }
 }
 
-/// Gaps that are remembered. What fills an older one counts as duplicated, and the gap as lost.
+/// Gaps that are remembered. A message of an older one counts as duplicated, and the gap as lost.
 const GAPS_MAX: usize = 4096;
 
 #[cfg(test)]
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_doubled_or_late_is_counted_apart() {
+    fn missing_doubled_and_late_messages_are_counted() {
         check(&[], 0, (0, 0, 0));
         check(&[0, 1, 2], 3, (0, 0, 0));
         check(&[0, 1, 2], 5, (2, 0, 0));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_before_the_start_is_not_lost() {
+    fn messages_before_the_start_are_not_lost() {
         let mut sequence = Sequence::starting_at(10);
         assert!(sequence.see(10));
         assert_eq!(sequence.lost(12), 1);

@@ -1,4 +1,4 @@
-//! Starts the generator's threads together, watches them, and adds up what they found.
+//! Starts the generator's threads together, observes them, and adds up their results.
 
 use std::{
     net::TcpStream,
@@ -11,17 +11,20 @@ use std::{
 use shardcast_os::{clock, cpu, ring::RingConfig};
 
 use super::{
-    Counts, Load, Measured, Plan, Progress, Recorder, Result, Window,
+    Counts, Load, Measured, Pace, Plan, Progress, Recorder, Result, Window,
+    calls::Calls,
     cpu::{CpuMeter, CpuShare},
-    drive::{Course, drive},
+    drive::{Timing, drive},
     echo::Echo,
+    fanout::Fanout,
     live::{ThreadLive, totals},
-    payload::Stamper,
+    payload,
     push::{self, Push, Share, Shared},
     schedule::Schedule,
     sequence::Sequence,
+    stamper::{Checked, Plain, Stamper},
 };
-use crate::links::Links;
+use crate::{frame, links::Links};
 
 /// Runs `plan`, and calls `watch` some ten times a second.
 ///
@@ -31,14 +34,17 @@ pub fn run(plan: &Plan, watch: impl FnMut(Progress)) -> Result<Measured> {
     run_threads(plan, plan.threads.iter().map(|_| None).collect(), watch)
 }
 
-/// As [`run`], over connections that exist already: the caller decides who talks to which shard.
+/// As [`run`], over existing connections: the caller decides which shard each one is on.
 ///
 /// # Errors
-/// As for [`run`], or the number of connections differs from the plan's.
+/// As for [`run`], or the number of connections differs from the plan's, or they are calls, which connect themselves.
 pub fn run_over(plan: &Plan, sockets: Sockets, watch: impl FnMut(Progress)) -> Result<Measured> {
-    let publishers = if plan.load == Load::Echo { 0 } else { plan.threads.len() };
+    if matches!(plan.load, Load::Calls(_)) {
+        return Err("calls use connections of their own".into());
+    }
+    let publishers = plan.load.publishers() * plan.threads.len();
     if (sockets.connections.len(), sockets.publishers.len()) != (plan.connections, publishers) {
-        return Err("the plan needs another number of connections".into());
+        return Err("wrong number of connections for this plan".into());
     }
     let (mut connections, mut publishers) = (sockets.connections.into_iter(), sockets.publishers.into_iter());
     let of_thread = |number| {
@@ -51,18 +57,19 @@ pub fn run_over(plan: &Plan, sockets: Sockets, watch: impl FnMut(Progress)) -> R
 /// Connections to the server of a plan.
 #[derive(Debug)]
 pub struct Sockets {
-    /// Those of the plan, by number: each thread has a run of neighbours.
+    /// Those of the plan, by number: each thread has consecutive ones.
     pub connections: Vec<TcpStream>,
-    /// Of each thread the one that publishes; none for an echo.
+    /// For each thread the one that publishes; none without topics.
     pub publishers: Vec<TcpStream>,
 }
 
-/// `sockets`: of each thread those that it is given; it connects by itself without.
+/// `sockets`: the connections of each thread; a thread without them connects itself.
 fn run_threads(
     plan: &Plan,
     sockets: Vec<Option<Vec<TcpStream>>>,
     mut watch: impl FnMut(Progress),
 ) -> Result<Measured> {
+    check(plan)?;
     let live: Vec<ThreadLive> = plan.threads.iter().map(|_| ThreadLive::default()).collect();
     let shared = &Shared::new(plan.connections, plan.load.describe().1.max(1));
     thread::scope(|scope| {
@@ -75,13 +82,13 @@ fn run_threads(
             let thread = thread::Builder::new().name(name).spawn_scoped(scope, body)?;
             threads.push((thread, is_ready, go));
         }
-        // A thread that cannot begin closes its channel, and tells why when it is joined.
+        // A thread that cannot begin closes its channel, and returns the reason when it is joined.
         if threads.iter().all(|(_, is_ready, _)| is_ready.recv().is_ok()) {
             thread::sleep(SETTLE);
             let begin = clock::now_nanos() + START_IN_NANOS;
             let window = window(plan, begin);
             for (_, _, go) in &threads {
-                // A thread that is gone tells why when it is joined.
+                // A thread that has ended returns the reason when it is joined.
                 let _ = go.send((begin, window));
             }
             let cpu = observe(plan, &live, begin, window, &mut watch);
@@ -96,7 +103,7 @@ fn run_threads(
     })
 }
 
-/// What one thread found.
+/// The result of one thread.
 struct Found {
     recorder: Recorder,
     counts: Counts,
@@ -119,35 +126,89 @@ fn run_thread(
     {
         return Err(format!("cannot pin the generator to CPU {cpu}").into());
     }
+    let start = || {
+        // The other end may have given up.
+        let _ = ready.send(());
+        go.recv().ok()
+    };
+    if let Load::Calls(caller) = plan.load {
+        let mut calls = Calls::connect(plan, caller)?;
+        let Some((_, window)) = start() else { return Ok(None) };
+        let (recorder, counts) = calls.run(Recorder::latency_only(window), window, live)?;
+        return Ok(Some(Found { recorder, counts, subscriptions: Vec::new(), worked_nanos: 0 }));
+    }
     let share = share(plan, number);
-    let publishers = usize::from(plan.load != Load::Echo);
-    let mut links = connect(plan, share.connections + publishers, sockets)?;
-    if publishers > 0 {
+    let mut links = connect(plan, share.connections + plan.load.publishers(), sockets)?;
+    if plan.load.publishers() > 0 {
         Push::subscribe(&mut links, shared, share, plan.run)?;
     }
-    // Whoever waits for this may have given up.
-    let _ = ready.send(());
-    let Ok((begin, window)) = go.recv() else { return Ok(None) };
-    let course = Course { schedule: schedule(plan, shared, share, begin), window, wait: plan.wait };
-    let recorder = Recorder::new(window);
-    let stamper = Stamper::new(plan.run, plan.size);
-    match plan.load {
-        Load::Echo => {
-            let connections = (share.first, share.connections);
-            let mut echo = Echo::new(stamper, connections, plan.depth, plan.pace, course.schedule, recorder);
-            echo.begin(&mut links);
-            let worked_nanos = drive(&mut links, &mut echo, &course, live)?;
-            let (recorder, counts) = echo.finish(&links);
-            Ok(Some(Found { recorder, counts, subscriptions: Vec::new(), worked_nanos }))
-        }
-        Load::Push { .. } => {
-            let (stamper, pace) = ((stamper, plan.run), (plan.pace, course.schedule));
-            let mut push = Push::new(stamper, shared, share, plan.depth, pace, recorder);
-            let worked_nanos = drive(&mut links, &mut push, &course, live)?;
-            let push::Found { recorder, counts, subscriptions } = push.finish(&links);
-            Ok(Some(Found { recorder, counts, subscriptions, worked_nanos }))
+    let Some((begin, window)) = start() else { return Ok(None) };
+    let timing = Timing { schedule: schedule(plan, shared, share, begin), window, wait: plan.wait };
+    let mut thread = Thread { plan, shared, share, links, timing, live };
+    thread.run().map(Some)
+}
+
+/// One thread with its connections, when it begins.
+struct Thread<'a> {
+    plan: &'a Plan,
+    shared: &'a Shared,
+    share: Share,
+    links: Links,
+    timing: Timing,
+    live: &'a ThreadLive,
+}
+
+impl Thread<'_> {
+    fn run(&mut self) -> Result<Found> {
+        let plan = self.plan;
+        let checked = || payload::Stamper::new(plan.run, plan.size);
+        let plain = || frame::Stamper::new(plan.size);
+        match plan.load {
+            Load::Echo => self.echo(Checked::new(checked()), Recorder::new(self.timing.window)),
+            Load::PlainEcho => self.echo(Plain(plain()), Recorder::latency_only(self.timing.window)),
+            Load::Push { .. } => self.push(checked()),
+            Load::Fanout | Load::Calls(_) => self.fanout(plain()),
         }
     }
+
+    fn echo(&mut self, stamper: impl Stamper, recorder: Recorder) -> Result<Found> {
+        let Plan { depth, pace, .. } = *self.plan;
+        let connections = (self.share.first, self.share.connections);
+        let mut echo = Echo::new(stamper, connections, depth, pace, self.timing.schedule, recorder);
+        echo.begin(&mut self.links);
+        let worked_nanos = drive(&mut self.links, &mut echo, &self.timing, self.live)?;
+        let (recorder, counts) = echo.finish(&self.links);
+        Ok(Found { recorder, counts, subscriptions: Vec::new(), worked_nanos })
+    }
+
+    fn push(&mut self, stamper: payload::Stamper) -> Result<Found> {
+        let Plan { depth, pace, run, .. } = *self.plan;
+        let (stamper, pace) = ((stamper, run), (pace, self.timing.schedule));
+        let recorder = Recorder::new(self.timing.window);
+        let mut push = Push::new(stamper, self.shared, self.share, depth, pace, recorder);
+        let worked_nanos = drive(&mut self.links, &mut push, &self.timing, self.live)?;
+        let push::Found { recorder, counts, subscriptions } = push.finish(&self.links);
+        Ok(Found { recorder, counts, subscriptions, worked_nanos })
+    }
+
+    fn fanout(&mut self, stamper: frame::Stamper) -> Result<Found> {
+        let recorder = Recorder::latency_only(self.timing.window);
+        let mut fanout = Fanout::new(stamper, self.share.connections, self.plan.depth, recorder);
+        let worked_nanos = drive(&mut self.links, &mut fanout, &self.timing, self.live)?;
+        let (recorder, counts) = fanout.finish(&self.links);
+        Ok(Found { recorder, counts, subscriptions: Vec::new(), worked_nanos })
+    }
+}
+
+/// Plain loads have no schedule, and a fan-out one thread.
+fn check(plan: &Plan) -> Result<()> {
+    if plan.load.is_plain() && plan.pace != (Pace::Closed { rate: None }) {
+        return Err("this load is a closed loop without a rate".into());
+    }
+    if plan.load == Load::Fanout && plan.threads.len() != 1 {
+        return Err("a fan-out has one thread".into());
+    }
+    Ok(())
 }
 
 fn share(plan: &Plan, number: usize) -> Share {
@@ -161,7 +222,9 @@ fn share(plan: &Plan, number: usize) -> Share {
 fn schedule(plan: &Plan, shared: &Shared, share: Share, begin: u64) -> Option<Schedule> {
     let rate = plan.pace.rate()?;
     let part = match plan.load {
-        Load::Echo => share.connections as f64 / plan.connections as f64,
+        Load::Echo | Load::PlainEcho | Load::Fanout | Load::Calls(_) => {
+            share.connections as f64 / plan.connections as f64
+        }
         Load::Push { topics } => share.topics(shared).count() as f64 / topics as f64,
     };
     (part > 0.0).then(|| Schedule::new(begin, rate * part, share.number, share.of))
@@ -192,11 +255,14 @@ fn connect(plan: &Plan, connections: usize, sockets: Option<Vec<TcpStream>>) -> 
 fn window(plan: &Plan, begin: u64) -> Window {
     let begin = begin + nanos(plan.warm_up);
     let time = nanos(plan.time).max(1);
+    if plan.load.is_plain() {
+        return Window { begin, end: begin + time, interval: time };
+    }
     let interval = (time / 100).clamp(INTERVAL_NANOS_MIN, INTERVAL_NANOS_MAX).max(time / INTERVALS_MAX);
     Window { begin, end: begin + time, interval }
 }
 
-/// Reads the CPU times at the ends of the intervals, and tells `watch` how far the run is.
+/// Reads the CPU times at the ends of the intervals, and reports the progress to `watch`.
 fn observe(
     plan: &Plan,
     live: &[ThreadLive],
@@ -205,30 +271,33 @@ fn observe(
     watch: &mut impl FnMut(Progress),
 ) -> Vec<CpuShare> {
     let total = plan.warm_up + plan.time;
-    let mut tell = || {
+    let mut report = || {
         let elapsed = Duration::from_nanos(clock::now_nanos().saturating_sub(begin)).min(total);
         watch(Progress { elapsed, total, received: totals(live).received });
     };
-    sleep_until(window.begin, &mut tell);
+    sleep_until(window.begin, &mut report);
     let mut meter = CpuMeter::start(plan.server, live);
     let mut shares = Vec::with_capacity(window.intervals());
     while shares.len() < window.intervals() {
-        sleep_until((window.begin + (shares.len() as u64 + 1) * window.interval).min(window.end), &mut tell);
-        // Whoever is woken late has one reading for all that has passed.
+        sleep_until(
+            (window.begin + (shares.len() as u64 + 1) * window.interval).min(window.end),
+            &mut report,
+        );
+        // After a late wake-up there is one reading for all intervals that have passed.
         let passed = window.interval_of(clock::now_nanos()).unwrap_or_else(|| window.intervals());
         shares.resize(passed.max(shares.len() + 1), meter.lap());
     }
     shares
 }
 
-fn sleep_until(until: u64, tell: &mut impl FnMut()) {
+fn sleep_until(until: u64, report: &mut impl FnMut()) {
     loop {
         let left = until.saturating_sub(clock::now_nanos());
         if left == 0 {
             return;
         }
-        thread::sleep(Duration::from_nanos(left).min(TELL_EVERY));
-        tell();
+        thread::sleep(Duration::from_nanos(left).min(REPORT_EVERY));
+        report();
     }
 }
 
@@ -261,13 +330,12 @@ fn nanos(duration: Duration) -> u64 {
 const BUFFERS: usize = 4096;
 const BUFFERS_MIN: usize = 512;
 
-/// After so many connections, so long is waited: whom a full queue of the listener turns away, the kernel tries
-/// again only after seconds.
+/// Pause after so many connections: when the queue of the listener is full, the kernel tries again only after seconds.
 const CONNECTS: usize = 64;
 const CONNECTS_PAUSE: Duration = Duration::from_millis(1);
 
 /// Time for a server to accept the last connection.
-const SETTLE: Duration = Duration::from_millis(100);
+const SETTLE: Duration = Duration::from_millis(200);
 
 /// All threads know when to begin by then.
 const START_IN_NANOS: u64 = 5_000_000;
@@ -278,4 +346,4 @@ const INTERVAL_NANOS_MAX: u64 = 1_000_000_000;
 const INTERVALS_MAX: u64 = 600;
 
 /// Longest time between two calls of `watch`.
-const TELL_EVERY: Duration = Duration::from_millis(100);
+const REPORT_EVERY: Duration = Duration::from_millis(100);

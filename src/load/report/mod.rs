@@ -152,7 +152,7 @@ pub struct Interval {
 impl Report {
     /// Puts together what `measured` says of `plan`.
     pub fn new(plan: &Plan, test: Test, measured: &Measured, environment: Environment) -> Self {
-        let seconds = (measured.window.end - measured.window.begin) as f64 / 1e9;
+        let seconds = measured.seconds();
         let of_intervals = |of: fn(&crate::generator::Interval) -> u64| {
             measured.recorder.intervals.iter().map(of).sum::<u64>() as f64 / seconds
         };
@@ -253,16 +253,14 @@ impl From<Counts> for Totals {
 
 impl Cpu {
     fn new(plan: &Plan, measured: &Measured, received_per_s: f64) -> Self {
-        let mean = |of: fn(&crate::generator::CpuShare) -> f64| {
-            measured.cpu.iter().map(of).sum::<f64>() / measured.cpu.len().max(1) as f64
-        };
-        let server = plan.server.is_known().then(|| mean(|it| it.server));
+        let share = measured.cpu_share();
+        let server = plan.server.is_known().then_some(share.server);
         Self {
             server,
             server_us_per_message: server
                 .filter(|_| received_per_s > 0.0)
                 .map(|it| it / received_per_s * 1e6),
-            generator: mean(|it| it.generator),
+            generator: share.generator,
             generator_busy: measured.generator_busy,
             steal: 0.0,
         }

@@ -1,7 +1,7 @@
 //! Messages that are published on topics and come to their subscribers; latency is from publish to delivery.
 //!
 //! Each thread has some of the subscribers, and one more connection that publishes on its share of the topics.
-//! Both ends are in this process, so that one clock tells all times.
+//! Both ends are in this process, so that all times are of one clock.
 
 mod setup;
 mod shared;
@@ -39,7 +39,7 @@ pub(super) struct Push<'a> {
     /// On which this thread publishes.
     topics: Vec<Topic>,
     /// Publications without an answer, in order: id, and index into `topics`.
-    asked: VecDeque<(u32, u32)>,
+    pending: VecDeque<(u32, u32)>,
     next_id: u32,
     /// Where a closed loop goes on looking for room.
     next_topic: usize,
@@ -59,16 +59,16 @@ struct Topic {
     name: String,
     next: u64,
     /// Published, and not answered.
-    asked: u64,
+    pending: u64,
     /// Due, and waiting for room.
-    owed: u64,
+    waiting: u64,
 }
 
-/// What one thread found.
+/// The result of one thread.
 pub(super) struct Found {
     pub(super) recorder: Recorder,
     pub(super) counts: Counts,
-    /// Topic, and what came of it at one subscriber.
+    /// Topic, and its messages at one subscriber.
     pub(super) subscriptions: Vec<(usize, Sequence)>,
 }
 
@@ -108,8 +108,8 @@ impl<'a> Push<'a> {
             number,
             name: topic_name(run, number),
             next: 0,
-            asked: 0,
-            owed: 0,
+            pending: 0,
+            waiting: 0,
         });
         Self {
             shared,
@@ -117,7 +117,7 @@ impl<'a> Push<'a> {
             first: share.first,
             subscribers: subscribers.collect(),
             topics: topics.collect(),
-            asked: VecDeque::new(),
+            pending: VecDeque::new(),
             next_id: 1,
             next_topic: 0,
             depth: depth.into(),
@@ -132,7 +132,7 @@ impl<'a> Push<'a> {
     }
 
     pub(super) fn finish(mut self, links: &Links) -> Found {
-        self.counts.unsent = self.topics.iter().map(|it| it.owed).sum();
+        self.counts.unsent = self.topics.iter().map(|it| it.waiting).sum();
         self.counts.disconnected = links.closed();
         let (first, shared) = (self.first, self.shared);
         let subscriptions = self.subscribers.into_iter().enumerate();
@@ -150,10 +150,10 @@ impl<'a> Push<'a> {
         let topic = &mut self.topics[index];
         let sequence = topic.next;
         topic.next += 1;
-        topic.asked += 1;
+        topic.pending += 1;
         let id = self.next_id;
         self.next_id = (id & ID_MASK) + 1;
-        self.asked.push_back((id, index as u32));
+        self.pending.push_back((id, index as u32));
         self.counts.sent += 1;
         self.shared.publish(topic.number);
         let stamp = Stamp { stream: topic.number as u32, sequence, intended, sent: now };
@@ -162,18 +162,18 @@ impl<'a> Push<'a> {
         let options = PublishOptions::default();
         let request = Request::Publish { topic: &topic.name, answer: true, options, body };
         put_frame(id, &mut self.frame, |out| encode_request(&request, out));
-        links.say(self.subscribers.len() as u32, &self.frame);
+        links.send(self.subscribers.len() as u32, &self.frame);
     }
 
-    /// The publisher was told what became of a publication.
+    /// The answer to a publication.
     fn answered(&mut self, links: &mut Links, frame: &[u8], now: u64) {
         let id = frame::id(frame);
-        // They come in order, so it is the first.
-        let Some(at) = self.asked.iter().position(|(asked, _)| *asked == id) else { return };
-        let Some((_, index)) = self.asked.remove(at) else { return };
+        // Answers come in order, so it is the first.
+        let Some(at) = self.pending.iter().position(|(pending, _)| *pending == id) else { return };
+        let Some((_, index)) = self.pending.remove(at) else { return };
         let index = index as usize;
         let topic = &mut self.topics[index];
-        topic.asked -= 1;
+        topic.pending -= 1;
         match Said::load(&frame[HEADER_BYTES..]) {
             Some(Said::Answer(Answer::Published { .. })) => {}
             _ => {
@@ -181,8 +181,8 @@ impl<'a> Push<'a> {
                 self.shared.refuse(topic.number);
             }
         }
-        if topic.owed > 0 {
-            topic.owed -= 1;
+        if topic.waiting > 0 {
+            topic.waiting -= 1;
             let intended = self.intended(index);
             self.recorder.sent(intended, now, true);
             self.publish(links, index, intended, now);
@@ -193,7 +193,7 @@ impl<'a> Push<'a> {
     fn delivered(&mut self, slot: u32, frame: &[u8], now: u64) -> bool {
         let payload = &frame[HEADER_BYTES..];
         if !is_control(payload) {
-            // What the server pushes to everybody, whoever measures: none of ours.
+            // A push to all connections, which is not part of the load.
             return false;
         }
         let Some(Said::Message { body, .. }) = Said::load(payload) else {
@@ -220,7 +220,7 @@ impl<'a> Push<'a> {
         true
     }
 
-    /// When the next message of a topic was to be published: every message of the schedule is, in turn.
+    /// When the next message of a topic was due: every message of the schedule is published in turn.
     fn intended(&self, index: usize) -> u64 {
         let number = self.topics[index].next * self.topics.len() as u64 + index as u64;
         self.schedule.map_or(0, |schedule| schedule.time(number))
@@ -233,11 +233,11 @@ impl drive::Load for Push<'_> {
         let index = (index % self.topics.len() as u64) as usize;
         let topic = &mut self.topics[index];
         match self.pace {
-            Pace::Open { .. } if topic.owed == 0 && topic.asked < ASKED_MAX => {
+            Pace::Open { .. } if topic.waiting == 0 && topic.pending < PENDING_MAX => {
                 self.recorder.sent(intended, now, false);
                 self.publish(links, index, intended, now);
             }
-            Pace::Open { .. } => topic.owed += 1,
+            Pace::Open { .. } => topic.waiting += 1,
             Pace::Closed { .. } | Pace::Bursts if self.shared.on_the_way(topic.number) < self.depth => {
                 self.recorder.sent(intended, now, false);
                 self.publish(links, index, now, now);
@@ -289,8 +289,8 @@ impl drive::Load for Push<'_> {
     }
 
     fn outstanding(&self) -> u64 {
-        let here: u64 = self.topics.iter().map(|it| it.owed).sum();
-        here + self.asked.len() as u64 + self.shared.outstanding()
+        let here: u64 = self.topics.iter().map(|it| it.waiting).sum();
+        here + self.pending.len() as u64 + self.shared.outstanding()
     }
 
     fn progress(&self) -> (u64, u64) {
@@ -315,9 +315,9 @@ fn put_frame(id: u32, out: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) {
 
 const ID_MASK: u32 = (1 << 30) - 1;
 
-/// Publications of a topic without an answer, in an open loop: memory for them is bounded, and what is due
-/// beyond waits while its clock runs.
-const ASKED_MAX: u64 = 1024;
+/// Publications of a topic without an answer, in an open loop: memory for them is bounded; later ones wait while
+/// their clock runs.
+const PENDING_MAX: u64 = 1024;
 
 /// Topics that a closed loop looks at in one turn, and messages after which it looks at the network again.
 const POLL_TOPICS: usize = 256;

@@ -11,10 +11,10 @@ use crate::{
 };
 
 /// Subscribes the connections in the first `subscribers` slots, the first of which has the number `first`;
-/// the slots behind them only say HELLO.
+/// the slots after them only say HELLO.
 ///
 /// # Errors
-/// The server does not speak the vocabulary, refuses, or does not answer.
+/// The server does not support topics, refuses, or does not answer.
 pub(super) fn subscribe(
     links: &mut Links,
     shared: &Shared,
@@ -29,24 +29,24 @@ pub(super) fn subscribe(
         out: Vec::new(),
     };
     for slot in 0..links.slots() {
-        wanted.say(links, slot, &Request::Hello);
+        wanted.request(links, slot, &Request::Hello);
     }
-    // The answer to HELLO brings the first of these along.
+    // The answer to HELLO causes the first of these.
     let window = (UNANSWERED_MAX / subscribers.max(1)).clamp(1, UNANSWERED_MAX);
     for slot in 0..subscribers as u32 {
-        (1..window).for_each(|_| wanted.ask(links, slot));
+        (1..window).for_each(|_| wanted.request_next(links, slot));
     }
     let mut refused = None;
     let mut worked_at = clock::now_nanos();
     while wanted.awaited > 0 && refused.is_none() {
         let worked = links.turn(|links, slot, bytes| {
-            links.frames(slot, bytes, |links, frame| match understand(frame) {
-                Understood::Yes => {
+            links.frames(slot, bytes, |links, frame| match load_reply(frame) {
+                Reply::Accepted => {
                     wanted.awaited = wanted.awaited.saturating_sub(1);
-                    wanted.ask(links, slot);
+                    wanted.request_next(links, slot);
                 }
-                Understood::Push => {}
-                Understood::No(why) => refused = Some(why),
+                Reply::Push => {}
+                Reply::Refused(why) => refused = Some(why),
             });
         })?;
         let now = clock::now_nanos();
@@ -63,9 +63,9 @@ pub(super) fn subscribe(
     refused.map_or(Ok(()), |why| Err(why.into()))
 }
 
-/// What is still to be asked for, and what was not answered yet.
+/// Subscriptions to request, and requests without an answer.
 struct Wanted<I> {
-    /// Of each subscriber, those that it has not asked for.
+    /// For each subscriber, those that it has not requested.
     topics: Vec<I>,
     awaited: u64,
     run: u32,
@@ -73,40 +73,40 @@ struct Wanted<I> {
 }
 
 impl<I: Iterator<Item = usize>> Wanted<I> {
-    /// Asks for the next topic of a subscriber, if there is one.
-    fn ask(&mut self, links: &mut Links, slot: u32) {
+    /// Requests the next topic of a subscriber, if there is one.
+    fn request_next(&mut self, links: &mut Links, slot: u32) {
         if let Some(topic) = self.topics.get_mut(slot as usize).and_then(Iterator::next) {
             let topic = &topic_name(self.run, topic);
-            self.say(links, slot, &Request::Subscribe { topic, prefix: false, since: None });
+            self.request(links, slot, &Request::Subscribe { topic, prefix: false, since: None });
         }
     }
 
-    fn say(&mut self, links: &mut Links, slot: u32, request: &Request<'_>) {
+    fn request(&mut self, links: &mut Links, slot: u32, request: &Request<'_>) {
         self.awaited += 1;
         self.out.clear();
-        // Answers come in order: which of them this is need not be known.
+        // Answers come in order, so ids need not differ.
         put_frame(1, &mut self.out, |out| encode_request(request, out));
-        links.say(slot, &self.out);
+        links.send(slot, &self.out);
     }
 }
 
-enum Understood {
-    Yes,
+enum Reply {
+    Accepted,
     /// Not an answer: a server may push before HELLO has arrived.
     Push,
-    No(String),
+    Refused(String),
 }
 
-fn understand(frame: &[u8]) -> Understood {
+fn load_reply(frame: &[u8]) -> Reply {
     if frame::id(frame) == 0 {
-        return Understood::Push;
+        return Reply::Push;
     }
     match Said::load(&frame[HEADER_BYTES..]) {
-        Some(Said::Answer(Answer::Welcome { .. } | Answer::Subscribed { .. })) => Understood::Yes,
+        Some(Said::Answer(Answer::Welcome { .. } | Answer::Subscribed { .. })) => Reply::Accepted,
         Some(Said::Refused { status, text }) => {
-            Understood::No(format!("the server refused ({status}): {text}"))
+            Reply::Refused(format!("the server refused ({status}): {text}"))
         }
-        _ => Understood::No(
+        _ => Reply::Refused(
             "the server does not know topics: it answered HELLO with something else".to_owned(),
         ),
     }
@@ -115,5 +115,5 @@ fn understand(frame: &[u8]) -> Understood {
 /// Requests without an answer: servers have bounds.
 const UNANSWERED_MAX: usize = 2048;
 
-/// How long a server may say nothing: the kernel tries a connection again for some seconds.
+/// How long a server may stay silent: the kernel tries a connection again for some seconds.
 const PATIENCE_NANOS: u64 = 20_000_000_000;

@@ -1,19 +1,19 @@
-//! What the threads of one push benchmark tell each other.
+//! Counts that the threads of one push benchmark share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Topics, and how far each is. Relaxed everywhere: these are counts, and nothing else depends on them.
+/// Topics, and the progress of each. Relaxed everywhere: these are counts, and nothing else depends on them.
 #[derive(Debug)]
 pub(in crate::generator) struct Shared {
     connections: usize,
     topics: Vec<Topic>,
-    /// Deliveries that are to be expected of what was published.
-    expected: Apart,
-    /// Deliveries that have come.
-    received: Apart,
+    /// Deliveries expected of all publications.
+    expected: Padded,
+    /// Deliveries received.
+    received: Padded,
 }
 
-/// Apart from its neighbours: the threads that write to one topic would slow those that write to the next.
+/// On cache lines of its own, or the threads that write to one topic would slow those that write to the next.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Topic {
@@ -26,15 +26,15 @@ struct Topic {
 /// On a cache line of its own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Apart(AtomicU64);
+struct Padded(AtomicU64);
 
 impl Shared {
     pub(in crate::generator) fn new(connections: usize, topics: usize) -> Self {
         Self {
             connections,
             topics: (0..topics).map(|_| Topic::default()).collect(),
-            expected: Apart::default(),
-            received: Apart::default(),
+            expected: Padded::default(),
+            received: Padded::default(),
         }
     }
 
@@ -84,7 +84,7 @@ impl Shared {
         self.received.0.fetch_add(deliveries, Ordering::Relaxed);
     }
 
-    /// Deliveries that have not come.
+    /// Deliveries that are missing.
     pub(super) fn outstanding(&self) -> u64 {
         self.expected.0.load(Ordering::Relaxed).saturating_sub(self.received.0.load(Ordering::Relaxed))
     }
@@ -102,15 +102,15 @@ impl Shared {
         self.topics[topic].published.load(Ordering::Relaxed)
     }
 
-    /// Deliveries that were not to be expected, because the server refused their publication.
+    /// Deliveries that are not expected, because the server refused their publication.
     pub(in crate::generator) fn refused_deliveries(&self) -> u64 {
         let of = |topic: usize| self.topics[topic].refused.load(Ordering::Relaxed) * self.subscribers(topic);
         (0..self.topics.len()).map(of).sum()
     }
 }
 
-/// How far the subscribers of one topic have come within one receive. All threads count in the same place, so that each
-/// message by itself would cost more than all else that is done with it.
+/// Progress of the subscribers of one topic within one receive. All threads count in the same place: counting each
+/// message there would cost more than everything else.
 #[derive(Debug, Default)]
 pub(super) struct Reached {
     topic: usize,
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_topic_has_the_subscribers_that_are_told() {
+    fn every_topic_has_the_number_of_subscribers_that_is_reported() {
         for (connections, topics) in [(1, 1), (10, 1), (10, 3), (10, 10), (3, 10), (1, 5)] {
             let shared = Shared::new(connections, topics);
             let mut subscribers = vec![0; topics];
