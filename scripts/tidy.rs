@@ -37,7 +37,7 @@ const RULES: &[Rule] = &[
     cores::read_no_clock_and_do_no_io,
     modules::modules_have_no_cycle,
     sources::unsafe_stays_in_os,
-    sources::runtime_names_no_protocol,
+    sources::shared_code_names_no_protocol,
     sources::nothing_is_left_over,
     sources::ignored_tests_say_why,
     sources::files_are_short,

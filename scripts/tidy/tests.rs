@@ -106,7 +106,7 @@ fn unsafe_is_found_in_code_only() {
 
 #[test]
 fn what_moves_messages_names_no_protocol() {
-    let rule = sources::runtime_names_no_protocol;
+    let rule = sources::shared_code_names_no_protocol;
     let good =
         "//! Starts links; targets.\n#[cfg(test)]\nmod tests {\n    // as tars does\n    use tars;\n}\n";
     accept(rule, &[("src/runtime/conns/tcp.rs", good), ("src/runtime/server.rs", "use proto::tars;")]);
@@ -114,6 +114,11 @@ fn what_moves_messages_names_no_protocol() {
     for bad in ["// as Tars does", "use proto::seastar;", "struct TarsLink;", "fn tars_push() {}", "TcpShm"] {
         reject(rule, &[("src/runtime/conns/tcp.rs", bad)]);
         reject(rule, &[("src/runtime/mesh.rs", bad)]);
+        reject(rule, &[("src/cli/topics/mod.rs", bad)]);
+        reject(rule, &[("src/cli/serve.rs", bad)]);
+    }
+    for at_home in ["protocols/tars_framed.rs", "decode/mod.rs", "args.rs", "serve/tests.rs"] {
+        accept(rule, &[(&format!("src/cli/{at_home}"), "use shardcast::tars;")]);
     }
 }
 

@@ -14,10 +14,11 @@ use shardcast::StartError;
 use crate::{
     args::{Args, Command, ConfigCommand, Overrides},
     bench,
-    config::{self, Inputs, Loaded, Report, SourceFile},
+    config::{self, Catalog, Inputs, Loaded, Report, SourceFile},
     decode::{self, DecodeArgs},
     demo, doctor, idl, logging, operate,
     output::{complain, complain_raw, print},
+    protocols::Registry,
     serve, topics,
 };
 
@@ -36,14 +37,16 @@ pub(crate) const EXIT_FAILURES: u8 = 4;
 ///
 /// What failed while running. Mistakes in the configuration are printed here.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let registry = &Registry::builtin();
+    let catalog = registry.catalog();
     match args.command {
-        Command::Serve(overrides) => with_configuration(&overrides, |loaded| {
+        Command::Serve(overrides) => with_configuration(catalog, &overrides, |loaded| {
             logging::start(&loaded.config.log).context("cannot start a thread for the log")?;
-            let again = || match configuration(&overrides) {
+            let again = || match configuration(catalog, &overrides) {
                 Ok(loaded) => Ok(loaded.config),
                 Err(mistakes) => Err(mistakes.render(false)),
             };
-            let served = serve::run(&loaded.config, &again);
+            let served = serve::run(&loaded.config, registry, &again);
             logging::flush();
             served.map(|()| ExitCode::SUCCESS)
         })
@@ -51,23 +54,27 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Check { config } => {
             let name = config.display().to_string();
             let overrides = Overrides { config: Some(config), ..Overrides::default() };
-            with_configuration(&overrides, |_| done(print(&format!("configuration {name} is valid\n"))))
+            with_configuration(catalog, &overrides, |_| {
+                done(print(&format!("configuration {name} is valid\n")))
+            })
         }
-        Command::Demo(args) => demo::run(&args),
-        Command::Sub(args) => topics::subscribe(&args),
-        Command::Pub(args) => topics::publish(&args),
+        Command::Demo(args) => demo::run(&args, registry),
+        Command::Sub(args) => topics::subscribe(&args, registry),
+        Command::Pub(args) => topics::publish(&args, registry),
         Command::Decode(args) => decode(&args),
         Command::Config(ConfigCommand::Show { origin, overrides }) => {
-            with_configuration(&overrides, |loaded| done(print(&config::print_effective(loaded, origin))))
+            with_configuration(catalog, &overrides, |loaded| {
+                done(print(&config::print_effective(loaded, catalog, origin)))
+            })
         }
-        Command::Config(ConfigCommand::Doc) => done(print(&config::manual())),
+        Command::Config(ConfigCommand::Doc) => done(print(&config::manual(catalog))),
         Command::Config(ConfigCommand::Schema) => {
-            let schema = serde_json::to_string_pretty(&config::schema())?;
+            let schema = serde_json::to_string_pretty(catalog.schema())?;
             done(print(&(schema + "\n")))
         }
-        Command::Config(ConfigCommand::Init) => done(print(&config::print_defaults())),
+        Command::Config(ConfigCommand::Init) => done(print(&config::print_defaults(catalog))),
         Command::Doctor { json, overrides } => {
-            with_configuration(&overrides, |loaded| doctor::run(&loaded.config, json))
+            with_configuration(catalog, &overrides, |loaded| doctor::run(&loaded.config, json))
         }
         Command::Conns(args) => done(operate::conns(&args)),
         Command::Top(args) => done(operate::top(&args)),
@@ -76,7 +83,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Drain(args) => done(operate::drain(&args)),
         Command::Gen(arguments) => idl::generate(&arguments),
         Command::Idl(command) => idl::run(&command),
-        Command::Bench(command) => bench::run(command).or_else(unless_the_machine_is_not_fit),
+        Command::Bench(command) => bench::run(command, registry).or_else(unless_the_machine_is_not_fit),
     }
 }
 
@@ -113,10 +120,11 @@ fn unless_the_machine_is_not_fit(error: anyhow::Error) -> anyhow::Result<ExitCod
 
 /// Goes on with the configuration in effect, or prints all its mistakes.
 fn with_configuration(
+    catalog: &Catalog,
     overrides: &Overrides,
     go_on: impl FnOnce(&Loaded) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
-    match configuration(overrides) {
+    match configuration(catalog, overrides) {
         Ok(loaded) => go_on(&loaded),
         Err(mistakes) => {
             complain_raw(&mistakes.render(io::stderr().is_terminal()));
@@ -141,11 +149,12 @@ impl Mistakes {
 }
 
 /// The configuration in effect, read at this moment.
-fn configuration(overrides: &Overrides) -> Result<Loaded, Mistakes> {
+fn configuration(catalog: &Catalog, overrides: &Overrides) -> Result<Loaded, Mistakes> {
     let file = overrides.config.as_deref().map(read_source).transpose().map_err(Mistakes::Unreadable)?;
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     let variables = env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
-    config::load(Inputs { file, variables, flags: overrides.flags() }).map_err(Mistakes::Wrong)
+    let inputs = Inputs { file, variables, flags: overrides.flags() };
+    config::load(catalog, inputs).map_err(Mistakes::Wrong)
 }
 
 fn read_source(path: &Path) -> anyhow::Result<SourceFile> {

@@ -16,6 +16,7 @@ mod idl;
 mod logging;
 mod operate;
 mod output;
+mod protocols;
 mod serve;
 mod signals;
 mod topics;

@@ -1,6 +1,6 @@
 //! `shardcast serve`: starts the server, says so, and stops it when asked.
 
-mod engine;
+pub(crate) mod engine;
 mod reload;
 
 use std::{
@@ -21,6 +21,7 @@ use crate::{
     config::Config,
     doctor, logging,
     output::{Bounds, Descriptor, LineWriter},
+    protocols::Registry,
     signals,
 };
 
@@ -31,11 +32,11 @@ pub(crate) use reload::{Change, Outcome, Reloads};
 /// # Errors
 ///
 /// An address that cannot be listened on, or a server that cannot start or that failed.
-pub(crate) fn run(config: &Config, again: ReadAgain<'_>) -> anyhow::Result<()> {
+pub(crate) fn run(config: &Config, registry: &Registry, again: ReadAgain<'_>) -> anyhow::Result<()> {
     let began = Instant::now();
     log_start(config);
     let mut stopping = Stopping::default();
-    let result = watch_and_serve(config, again, &mut stopping);
+    let result = watch_and_serve(config, registry, again, &mut stopping);
     let uptime = began.elapsed();
     let took = stopping.since.map(|since| since.elapsed()).unwrap_or_default();
     match &result {
@@ -45,14 +46,21 @@ pub(crate) fn run(config: &Config, again: ReadAgain<'_>) -> anyhow::Result<()> {
     result
 }
 
-fn watch_and_serve(config: &Config, again: ReadAgain<'_>, stopping: &mut Stopping) -> anyhow::Result<()> {
+fn watch_and_serve(
+    config: &Config,
+    registry: &Registry,
+    again: ReadAgain<'_>,
+    stopping: &mut Stopping,
+) -> anyhow::Result<()> {
     let (sender, orders) = flume::bounded(ORDERS_MAX);
     signals::watch(sender.clone()).context("cannot watch for signals")?;
     // Not written on this thread: its reader may be stuck, and signals must still be handled.
     let out = LineWriter::start("stdout", Descriptor::stdout(), Bounds::default(), |_| {})
         .context("cannot start a thread")?;
     let announce = |line: String| out.offer(line.into_bytes());
-    serve(config, again, engine::start, (sender, orders), &announce, stopping)
+    let registry = registry.clone();
+    let start = move |config: &Config| engine::start(config, &registry);
+    serve(config, again, start, (sender, orders), &announce, stopping)
 }
 
 /// The first line of the log: what runs here, and what it may use.

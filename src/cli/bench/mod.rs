@@ -26,6 +26,7 @@ pub(crate) use args::{BENCH_EXAMPLES, BenchCommand};
 use crate::{
     doctor::{self, Needs},
     output::{complain, complain_raw, escape, print},
+    protocols::{self, Registry},
 };
 use args::Common;
 use layout::Layout;
@@ -37,15 +38,15 @@ pub(crate) const EXIT_THRESHOLD: u8 = 5;
 ///
 /// # Errors
 /// The server cannot be started or reached, or a file cannot be read or written.
-pub(crate) fn run(command: BenchCommand) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(command: BenchCommand, registry: &Registry) -> anyhow::Result<ExitCode> {
     match command {
         BenchCommand::Push { connections, topics, depth, rate, common } => {
             let pace = pace(&common, rate, PUSH_RATE);
-            measure(Load::Push { topics }, connections, depth, pace, &common)
+            measure(Load::Push { topics }, connections, depth, pace, &common, registry)
         }
         BenchCommand::Echo { connections, depth, rate, common } => {
             let pace = pace(&common, rate, ECHO_RATE);
-            measure(Load::Echo, connections, depth, pace, &common)
+            measure(Load::Echo, connections, depth, pace, &common, registry)
         }
         BenchCommand::Compare { a, b, fail_if, json } => {
             let (a, b) = (read_report(&a)?, read_report(&b)?);
@@ -66,12 +67,19 @@ fn measure(
     depth: u32,
     pace: Pace,
     common: &Common,
+    registry: &Registry,
 ) -> anyhow::Result<ExitCode> {
     let layout = Layout::plan(common.connect, common.shards, common.threads, connections);
     check_descriptors(connections, common.connect.is_none())?;
     let server = match common.connect {
         Some(_) => None,
-        None => Some(server::start(&layout).context("cannot start the server to measure")?),
+        None => {
+            let load = match load {
+                Load::Echo => protocols::Load::Echo,
+                Load::Push { .. } => protocols::Load::Push,
+            };
+            Some(server::start(&layout, load, registry).context("cannot start the server to measure")?)
+        }
     };
     let address = match (&server, common.connect) {
         (Some(server), _) => server.address()?,

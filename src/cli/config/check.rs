@@ -13,8 +13,10 @@ use shardcast::{
 };
 
 use super::{
+    catalog::Catalog,
     key::Key,
     options::{Config, ListenerOptions},
+    protocol::Service,
     report::{Place, Problem},
     values::HumanDuration,
 };
@@ -48,7 +50,7 @@ impl Complaint {
 
 /// All rules; empty when they are kept. What a rule says about a value in `bad` is left out: that one is
 /// wrong or missing, and `config` has its default instead.
-pub(crate) fn check(config: &Config, bad: &BTreeSet<Key>) -> Vec<Complaint> {
+pub(crate) fn check(catalog: &Catalog, config: &Config, bad: &BTreeSet<Key>) -> Vec<Complaint> {
     let mut complaints = Complaints { found: Vec::new(), bad };
     check_server(config, &mut complaints);
     check_limits(config, &mut complaints);
@@ -58,6 +60,7 @@ pub(crate) fn check(config: &Config, bad: &BTreeSet<Key>) -> Vec<Complaint> {
     }
     for (index, listener) in config.listener.iter().enumerate() {
         check_listener(index, listener, config, &mut complaints);
+        check_protocol(index, listener, config, catalog, &mut complaints);
     }
     check_topics(config, &mut complaints);
     check_names(config, &mut complaints);
@@ -78,8 +81,12 @@ impl Complaints<'_> {
 
     /// A complaint about a value that does not fit to `others`.
     fn add_between(&mut self, key: &str, others: &[&str], message: impl Into<String>) {
-        if [key].iter().chain(others).all(|key| !self.bad.contains(&Key::new(key))) {
-            self.found.push(Complaint::new(&Key::new(key), message.into()));
+        self.add_complaint(others, Complaint::new(&Key::new(key), message.into()));
+    }
+
+    fn add_complaint(&mut self, others: &[&str], complaint: Complaint) {
+        if !self.bad.contains(&complaint.key) && !others.iter().any(|key| self.bad.contains(&Key::new(key))) {
+            self.found.push(complaint);
         }
     }
 }
@@ -143,11 +150,6 @@ fn check_listener(
     complaints: &mut Complaints<'_>,
 ) {
     let key = |name: &str| format!("listener.{index}.{name}");
-    if listener.frame_len_min > listener.frame_len_max {
-        let (min, max) = (listener.frame_len_min, listener.frame_len_max);
-        let message = format!("{min} is more than frame_len_max, which is {max}");
-        complaints.add_between(&key("frame_len_min"), &[&key("frame_len_max")], message);
-    }
     if let Err(error) = TopicName::new(&listener.topic)
         && !listener.topic.is_empty()
     {
@@ -165,16 +167,51 @@ fn check_listener(
         &key("push.interval"),
         complaints,
     );
-    let frame = push.message.len() as u64 + FRAME_HEADER;
-    let message = |bound: &str| format!("its frame has {frame} bytes, more than {bound}");
-    let place = key("push.message");
-    if frame > u64::from(listener.frame_len_max) {
-        let bound = format!("frame_len_max: {}", listener.frame_len_max);
-        complaints.add_between(&place, &[&key("frame_len_max")], message(&bound));
-    } else if frame > outbox_bytes.0 {
-        let others = [&*key("outbox_bytes_max"), "limits.outbox_bytes_max"];
-        complaints.add_between(&place, &others, message(&format!("outbox_bytes_max: {outbox_bytes}")));
+}
+
+/// What the protocol of a listener makes of its options.
+fn check_protocol(
+    index: usize,
+    listener: &ListenerOptions,
+    config: &Config,
+    catalog: &Catalog,
+    complaints: &mut Complaints<'_>,
+) {
+    let key = |name: &str| format!("listener.{index}.{name}");
+    let of_protocol = key("protocol");
+    let name = &*listener.protocol;
+    for (other, _) in listener.tables.iter().filter(|(other, table)| *other != name && !table.is_empty()) {
+        let message = format!("[listener.{other}] has no effect: the protocol of this listener is `{name}`");
+        complaints.add_between(&key(other), &[&of_protocol], message);
     }
+    let Some(protocol) = catalog.protocol(name) else { return };
+    if !protocol.services.iter().any(|service| service.name == listener.service) {
+        let message = format!("protocol `{name}` does not have the service `{}`", listener.service);
+        let complaint = Complaint::new(&Key::new(&key("service")), message);
+        complaints
+            .add_complaint(&[&of_protocol], complaint.help(format!("valid: {}", combinations(catalog))));
+    }
+    for fault in (protocol.check)(listener) {
+        let others: Vec<String> =
+            fault.others.iter().map(|other| key(other)).chain([of_protocol.clone()]).collect();
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        complaints.add_between(&key(&fault.key), &others, fault.message);
+    }
+    let Some(push) = &listener.push else { return };
+    let outbox_bytes = listener.outbox_bytes_max.unwrap_or(config.limits.outbox_bytes_max);
+    let frame = push.message.len() as u64 + protocol.push_overhead;
+    if frame > outbox_bytes.0 {
+        let others = [&*key("outbox_bytes_max"), "limits.outbox_bytes_max"];
+        let message = format!("its frame has {frame} bytes, more than outbox_bytes_max: {outbox_bytes}");
+        complaints.add_between(&key("push.message"), &others, message);
+    }
+}
+
+/// Which services each protocol has.
+fn combinations(catalog: &Catalog) -> String {
+    let services = |services: &[Service]| services.iter().map(|it| it.name).collect::<Vec<_>>().join(", ");
+    let each = catalog.protocols().iter().map(|it| format!("{} with {}", it.name, services(it.services)));
+    each.collect::<Vec<_>>().join("; ")
 }
 
 fn check_topics(config: &Config, complaints: &mut Complaints<'_>) {
@@ -210,7 +247,8 @@ fn check_names(config: &Config, complaints: &mut Complaints<'_>) {
 /// Two sockets cannot share an address; each takes its own port where 0 is written.
 fn check_addresses(config: &Config, complaints: &mut Complaints<'_>) {
     let mut seen: HashMap<SocketAddr, (String, String)> = HashMap::new();
-    let listeners = config.listener.iter().enumerate();
+    // One that the server can start without gives way.
+    let listeners = config.listener.iter().enumerate().filter(|(_, listener)| !listener.optional);
     let admin =
         config.admin.listen.0.map(|address| ("admin.listen".to_owned(), "[admin]".to_owned(), address));
     let all = listeners
@@ -229,9 +267,6 @@ fn check_addresses(config: &Config, complaints: &mut Complaints<'_>) {
         }
     }
 }
-
-/// Length and request id.
-const FRAME_HEADER: u64 = 8;
 
 /// What a pause may save up.
 const BURST: RangeInclusive<Duration> = Duration::from_nanos(1)..=Duration::from_secs(86_400);

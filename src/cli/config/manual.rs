@@ -1,16 +1,17 @@
 //! The reference manual, in Markdown: `config doc` and `docs/configuration.md`.
 
 use super::{
-    fields::{Field, Section, sections},
+    catalog::{Catalog, Field, Section},
     print::inherited,
 };
 
 /// Every option: key, type, default, meaning.
-pub(crate) fn manual() -> String {
-    sections().iter().fold(HEAD.to_owned(), |text, section| text + "\n" + &describe(section))
+pub(crate) fn manual(catalog: &Catalog) -> String {
+    let describe = |section| describe(section, catalog);
+    catalog.sections().iter().fold(HEAD.to_owned(), |text, section| text + "\n" + &describe(section))
 }
 
-fn describe(section: &Section) -> String {
+fn describe(section: &Section, catalog: &Catalog) -> String {
     let mut text = format!("## `{}`\n\n{}\n\n", section.key.header(), section.doc);
     text.push_str("| key | type | default | meaning |\n| --- | --- | --- | --- |\n");
     for field in &section.fields {
@@ -18,15 +19,19 @@ fn describe(section: &Section) -> String {
         for (choice, explained) in &field.choices {
             meaning.push_str(&format!(" `\"{choice}\"`: {explained}"));
         }
-        let cells =
-            [cell(field.key.name(), true), cell(&field.kind, false), default(field), cell(&meaning, false)];
+        let cells = [
+            cell(field.key.name(), true),
+            cell(&field.kind, false),
+            default(field, catalog),
+            cell(&meaning, false),
+        ];
         text.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
     text
 }
 
-fn default(field: &Field) -> String {
-    match (&field.default, inherited(field)) {
+fn default(field: &Field, catalog: &Catalog) -> String {
+    match (&field.default, inherited(field, catalog)) {
         _ if field.required => "must be written".to_owned(),
         (Some(value), _) => cell(&value.to_string(), true),
         (None, Some(_)) => format!("that of `limits.{}`", field.key.name()),

@@ -1,10 +1,11 @@
 //! The configuration, as one struct. Its doc comments are the reference manual: `config doc`, `config
-//! schema`, `config init` and `check` are all made from them, through [`fields`](super::fields).
+//! schema`, `config init` and `check` are all made from them, through [`Catalog`](super::Catalog). What belongs to one
+//! protocol is declared by that [protocol](super::Protocol), not here.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shardcast::push::Pace;
 
 use super::values::{
@@ -26,7 +27,8 @@ pub(crate) struct Config {
     pub(crate) admin: AdminOptions,
     /// Log lines, on standard error.
     pub(crate) log: LogOptions,
-    /// Where clients connect; one block per address. Without any, there is the one shown here.
+    /// Where clients connect; one block per address. Without any, there are the default listeners shown here. One
+    /// block, or one variable SHARDCAST_LISTENER__..., replaces all of them.
     pub(crate) listener: Vec<ListenerOptions>,
 }
 
@@ -223,10 +225,10 @@ pub(crate) struct LogOptions {
     pub(crate) format: LogFormat,
 }
 
-/// Block `[[listener]]`. The defaults of what must be written are those of the listener without a file.
+/// Block `[[listener]]`. Layers refuse keys that are in no table of the catalog, so serde need not.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[schemars(extend("required" = ["name", "listen"]))]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub(crate) struct ListenerOptions {
     /// Name in logs and metrics, unlike that of other listeners: letters, digits, `-` and `_`.
     pub(crate) name: String,
@@ -238,16 +240,10 @@ pub(crate) struct ListenerOptions {
     pub(crate) reuse_port: bool,
     /// Topic whose messages connected clients get without asking; "" is the one that is called as the listener.
     pub(crate) topic: String,
-    /// Protocol spoken here.
-    pub(crate) protocol: Protocol,
-    /// What answers requests.
-    pub(crate) service: Service,
-    /// Shortest frame taken, with its 8-byte header; a shorter one ends the connection.
-    #[schemars(range(min = 8, max = 104_857_600))]
-    pub(crate) frame_len_min: u32,
-    /// Longest frame taken, with its header; a longer one ends the connection.
-    #[schemars(range(min = 8, max = 104_857_600))]
-    pub(crate) frame_len_max: u32,
+    /// Protocol spoken here. Its own options are in a table of its name, inside this one.
+    pub(crate) protocol: String,
+    /// What answers requests. Defaults to the first service of the protocol.
+    pub(crate) service: String,
     /// As in `[limits]`, for this listener.
     #[schemars(with = "HumanDuration")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -280,6 +276,24 @@ pub(crate) struct ListenerOptions {
     #[schemars(with = "PushOptions")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) push: Option<PushOptions>,
+    /// The tables of protocols, by name. A loaded configuration has that of `protocol`, with every option.
+    #[schemars(skip)]
+    #[serde(flatten)]
+    pub(crate) tables: BTreeMap<String, toml::Table>,
+    /// A default listener that the server can start without: if its port is taken, it is left out.
+    #[schemars(skip)]
+    #[serde(skip)]
+    pub(crate) optional: bool,
+}
+
+impl ListenerOptions {
+    /// The options of its protocol.
+    ///
+    /// # Errors
+    /// One of them is not of its type; a loaded configuration has no such error.
+    pub(crate) fn protocol_options<T: DeserializeOwned>(&self) -> Result<T, toml::de::Error> {
+        self.tables.get(&self.protocol).cloned().unwrap_or_default().try_into()
+    }
 }
 
 /// Block `[listener.push]`.
@@ -292,33 +306,16 @@ pub(crate) struct PushOptions {
     pub(crate) interval: HumanDuration,
 }
 
-/// A protocol that a listener can speak.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Protocol {
-    /// The custom push protocol of Tars: a big-endian 32-bit length that counts itself, a request id, the
-    /// body.
-    TarsFramed,
-}
-
-/// A service that a listener can offer.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Service {
-    /// Answers each request with its own bytes.
-    Echo,
-}
-
+/// Without listeners: the default ones are those of the protocols, see [`Catalog::defaults`](super::Catalog::defaults).
 impl Default for Config {
     fn default() -> Self {
-        let push = ListenerOptions { push: Some(PushOptions::default()), ..ListenerOptions::default() };
         Self {
             server: ServerOptions::default(),
             limits: LimitOptions::default(),
             push: HubOptions::default(),
             admin: AdminOptions::default(),
             log: LogOptions::default(),
-            listener: vec![push],
+            listener: Vec::new(),
         }
     }
 }
@@ -421,14 +418,12 @@ impl Default for LogOptions {
 impl Default for ListenerOptions {
     fn default() -> Self {
         Self {
-            name: "push".into(),
-            listen: ListenAddr(([127, 0, 0, 1], 10099).into()),
+            name: String::new(),
+            listen: ListenAddr(([127, 0, 0, 1], 0).into()),
             reuse_port: false,
             topic: String::new(),
-            protocol: Protocol::TarsFramed,
-            service: Service::Echo,
-            frame_len_min: 8,
-            frame_len_max: 1_000_000,
+            protocol: String::new(),
+            service: String::new(),
             idle_timeout: None,
             overflow: None,
             outbox_bytes_max: None,
@@ -438,6 +433,8 @@ impl Default for ListenerOptions {
             pace_bytes_per_second: ByteSize(0),
             pace_burst: HumanDuration(Pace::BURST),
             push: None,
+            tables: BTreeMap::new(),
+            optional: false,
         }
     }
 }

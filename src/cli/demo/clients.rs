@@ -1,7 +1,6 @@
 //! The clients: those that listen and check every message, and one that never reads.
 
 use std::{
-    io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     sync::{
         Arc, Mutex, PoisonError,
@@ -13,11 +12,9 @@ use std::{
 
 use anyhow::Context;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
-use shardcast::proto::topics::control::{self, Request};
-use shardcast::{
-    proto::{Position, Recovery, TopicFilter},
-    tars::{TopicClient, TopicEvent, Waiting, framed::frame},
-};
+use shardcast::proto::{Position, Recovery, TopicFilter, topics::TopicEvent};
+
+use crate::protocols::Topics;
 
 /// A client that listens to one topic, on a thread of its own, until it is killed.
 pub(super) struct Client {
@@ -53,12 +50,13 @@ impl Client {
     /// # Errors
     /// There is no shard for the client, or no thread.
     pub(super) fn listen(
+        topics: &Topics,
         to: SocketAddr,
         topic: &str,
         since: Option<Position>,
         epoch: Instant,
     ) -> anyhow::Result<Self> {
-        let mut client = TopicClient::connect(to, Waiting { messages: WAITING_MAX, ..Waiting::default() })?;
+        let mut client = (topics.connect)(&to.to_string(), Some(WAITING_MAX))?;
         client.subscribe(topic.parse::<TopicFilter>()?, since);
         let (stop, heard) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Heard::default())));
         let (told, kept) = (Arc::clone(&stop), Arc::clone(&heard));
@@ -140,7 +138,7 @@ pub(super) struct Sleeper(TcpStream);
 impl Sleeper {
     /// # Errors
     /// It cannot connect, or is refused.
-    pub(super) fn subscribe(to: SocketAddr, topic: &str) -> anyhow::Result<Self> {
+    pub(super) fn subscribe(topics: &Topics, to: SocketAddr, topic: &str) -> anyhow::Result<Self> {
         let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         // A small one, so that what it does not read waits with the server soon.
@@ -148,15 +146,7 @@ impl Sleeper {
         rustix::net::connect(&socket, &to)?;
         let mut stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        for (id, request) in
-            [Request::Hello, Request::Subscribe { topic, prefix: false, since: None }].iter().enumerate()
-        {
-            let mut payload = Vec::new();
-            control::encode_request(request, &mut payload);
-            stream.write_all(&frame::encode(id as u32 + 1, &payload))?;
-            // The answer says that it is subscribed; from then on it sleeps.
-            read_frame(&mut stream).context("the server does not answer")?;
-        }
+        (topics.subscribe_and_stop_reading)(&mut stream, topic)?;
         Ok(Self(stream))
     }
 
@@ -169,14 +159,6 @@ impl Sleeper {
     }
 }
 
-fn read_frame(stream: &mut TcpStream) -> anyhow::Result<()> {
-    let mut head = [0; 8];
-    stream.read_exact(&mut head)?;
-    let header = frame::Header::load(&head).context("no frame")?;
-    let mut body = vec![0; (header.len as usize).saturating_sub(8).min(FRAME_MAX)];
-    Ok(stream.read_exact(&mut body)?)
-}
-
 fn lock(heard: &Mutex<Heard>) -> std::sync::MutexGuard<'_, Heard> {
     heard.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -185,5 +167,3 @@ fn lock(heard: &Mutex<Heard>) -> std::sync::MutexGuard<'_, Heard> {
 const WAITING_MAX: usize = 4096;
 /// How long a client may take to notice that it is killed.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Answers are shorter.
-const FRAME_MAX: usize = 1024;

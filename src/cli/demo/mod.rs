@@ -13,7 +13,7 @@ use std::{
 
 use clap::Args;
 
-use crate::{commands::EXIT_RUNTIME, output::print};
+use crate::{commands::EXIT_RUNTIME, output::print, protocols::Registry};
 use steps::Demo;
 
 #[derive(Args, Debug)]
@@ -42,14 +42,14 @@ pub(super) struct Finding {
 /// # Errors
 ///
 /// The server cannot be started, or nothing can be printed.
-pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &DemoArgs, registry: &Registry) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     let budget = Duration::from_secs(args.seconds);
     print(&format!(
         "a server with {} shards and {} clients, in this process, for {} s\n",
         args.shards, args.clients, args.seconds
     ))?;
-    let (mut demo, finding) = Demo::start(args.shards)?;
+    let (mut demo, finding) = Demo::start(args.shards, registry)?;
     let mut all_hold = tell("serve", &finding)?;
     all_hold &= tell("subscribe", &demo.subscribe(args.clients)?)?;
     all_hold &= tell("push", &demo.push(budget * 4 / 10)?)?;

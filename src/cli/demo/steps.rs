@@ -8,20 +8,19 @@ use std::{
 
 use anyhow::Context;
 use shardcast::{
-    CpuChoice, Limits, Listener, OverflowPolicy, Reply, Server, ServerConfig, ServerHandle, ShardCount, Spin,
-    proto::Recovery,
-    push::Publisher,
-    stats::LatencyStats,
-    tars::{Current, Framed, FramedService, Servant},
+    CpuChoice, Limits, OverflowPolicy, Server, ServerConfig, ServerHandle, ShardCount, Spin, proto::Recovery,
+    push::Publisher, stats::LatencyStats,
 };
 
 use super::{
     Finding,
     clients::{Client, Heard, Sleeper},
 };
+use crate::protocols::{Registry, Topics};
 
 /// A server and its clients.
 pub(super) struct Demo {
+    topics: Topics,
     server: Option<Server>,
     handle: ServerHandle,
     address: SocketAddr,
@@ -37,7 +36,7 @@ pub(super) struct Demo {
 }
 
 impl Demo {
-    pub(super) fn start(shards: u16) -> anyhow::Result<(Self, Finding)> {
+    pub(super) fn start(shards: u16, registry: &Registry) -> anyhow::Result<(Self, Finding)> {
         let limits = Limits {
             outbox_bytes_max: OUTBOX_BYTES_MAX,
             overflow: OverflowPolicy::DropOldest,
@@ -51,8 +50,9 @@ impl Demo {
             limits,
             ..ServerConfig::default()
         };
-        let listener =
-            Listener::new("demo", "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Quiet));
+        let (topics, mut options) = registry.topics().next().context("no protocol has topics")?;
+        options.name = "demo".into();
+        let listener = registry.listener(&options)?;
         let server = Server::builder().config(config).listen(listener).start()?;
         let (handle, address) = (server.handle(), server.address("demo").context("the listener just added")?);
         let running = handle.stats().len();
@@ -62,6 +62,7 @@ impl Demo {
         };
         let publisher = handle.publisher(TOPIC)?;
         let demo = Self {
+            topics: topics.clone(),
             server: Some(server),
             handle,
             address,
@@ -78,7 +79,7 @@ impl Demo {
     /// The clients come, and the server counts them.
     pub(super) fn subscribe(&mut self, clients: u16) -> anyhow::Result<Finding> {
         for _ in 0..clients {
-            self.clients.push(Client::listen(self.address, TOPIC, None, self.epoch)?);
+            self.clients.push(Client::listen(&self.topics, self.address, TOPIC, None, self.epoch)?);
         }
         let subscribed = eventually(|| self.clients.iter().all(|it| it.heard().recovery.is_some()));
         let present = self.handle.presence(TOPIC).wait()??.count;
@@ -133,7 +134,7 @@ impl Demo {
         for _ in 0..MISSED {
             self.publish(SMALL)?;
         }
-        let back = Client::listen(self.address, TOPIC, Some(position), self.epoch)?;
+        let back = Client::listen(&self.topics, self.address, TOPIC, Some(position), self.epoch)?;
         let complete = eventually(|| back.count() >= MISSED);
         let heard = back.heard();
         let head = heard.position.map_or(0, |it| it.offset);
@@ -158,7 +159,7 @@ impl Demo {
 
     /// One never reads. It costs its bound, and the others nothing.
     pub(super) fn isolate(&mut self, time: Duration) -> anyhow::Result<Finding> {
-        let sleeper = Sleeper::subscribe(self.address, TOPIC)?;
+        let sleeper = Sleeper::subscribe(&self.topics, self.address, TOPIC)?;
         let address = sleeper.address()?;
         self.sleeper = Some(sleeper);
         self.clients.iter().for_each(Client::forget_latencies);
@@ -319,12 +320,6 @@ fn eventually(mut done: impl FnMut() -> bool) -> bool {
 }
 
 /// Answers nothing: here everything is pushed.
-struct Quiet;
-
-impl Servant for Quiet {
-    fn do_request(&self, _current: &Current, _packet: &[u8], _reply: &mut Reply<'_>) {}
-}
-
 const TOPIC: &str = "demo";
 const PUSH_INTERVAL: Duration = Duration::from_millis(5);
 const SMALL: usize = 64;

@@ -150,11 +150,14 @@ const UNSET: &str = "(not set)";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Inputs, SourceFile, load};
+    use crate::{
+        config::{Inputs, SourceFile, load},
+        protocols::Registry,
+    };
 
     fn config(text: &str) -> Config {
         let file = SourceFile { name: "f".into(), text: text.into() };
-        load(Inputs { file: Some(file), ..Inputs::default() })
+        load(Registry::builtin().catalog(), Inputs { file: Some(file), ..Inputs::default() })
             .unwrap_or_else(|_| panic!("valid: {text}"))
             .config
     }

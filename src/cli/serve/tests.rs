@@ -123,7 +123,7 @@ fn run(told: &[Order], last: &str, config: &str) -> Run {
 
 fn loaded_from(text: &str) -> Loaded {
     let file = SourceFile { name: "test".into(), text: text.into() };
-    load(Inputs { file: Some(file), ..Inputs::default() }).expect("valid")
+    load(Registry::builtin().catalog(), Inputs { file: Some(file), ..Inputs::default() }).expect("valid")
 }
 
 /// As [`run`], with what the configuration is when it is read again.

@@ -10,16 +10,24 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 use shardcast::{
-    proto::{Position, PublishOptions, TopicName},
+    proto::{
+        Position, PublishOptions, TopicName,
+        topics::{RequestError, TopicEvent},
+    },
     push::{Class, Receipt},
-    tars::{RequestError, TopicEvent, TopicPublisher, Waiting},
 };
 
 use super::{
     Connect,
     output::{self, Ended, Output},
 };
-use crate::{commands, config::HumanDuration, output::PATIENCE, signals::Stop};
+use crate::{
+    commands,
+    config::HumanDuration,
+    output::PATIENCE,
+    protocols::{Registry, TopicPublisher},
+    signals::Stop,
+};
 
 /// What `pub` is told.
 #[derive(Args, Debug)]
@@ -57,15 +65,15 @@ type Outcome = Result<Receipt, RequestError>;
 ///
 /// # Errors
 /// The server cannot be reached, or standard input cannot be read.
-pub(crate) fn run(args: &PubArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &PubArgs, registry: &Registry) -> anyhow::Result<ExitCode> {
     let body = body(&args.payload)?;
-    let publisher = connect(&args.connect)?;
+    let publisher = connect(&args.connect, registry)?;
     // Not before: what waits above has nothing to finish, and ends at once.
     let stop = Stop::watch().context("cannot watch for signals")?;
     let output = Output::new(args.connect.json, stop.clone()).context("cannot start a thread")?;
     let mut run = Run::new(args, output, stop);
     let started = Instant::now();
-    let outcome = run.publish_all(&publisher, &body).and_then(|()| run.tell_sum(started.elapsed()));
+    let outcome = run.publish_all(&*publisher, &body).and_then(|()| run.tell_sum(started.elapsed()));
     let outcome = outcome.and_then(|()| run.output.finish());
     match outcome {
         Ok(()) | Err(Ended::Stopped) if run.published < args.count => {
@@ -77,8 +85,8 @@ pub(crate) fn run(args: &PubArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Connects, or fails at once: nobody wants to wait for a server that may never be there.
-fn connect(connect: &Connect) -> anyhow::Result<TopicPublisher> {
-    let mut client = connect.client(Waiting { messages: 1, ..Waiting::default() })?;
+fn connect(connect: &Connect, registry: &Registry) -> anyhow::Result<Box<dyn TopicPublisher>> {
+    let mut client = connect.client(registry, Some(1))?;
     match client.recv(CONNECT_TIMEOUT) {
         Some(TopicEvent::Connected) => Ok(client.publisher()),
         _ => anyhow::bail!("cannot connect to {}", connect.connect),
@@ -108,7 +116,7 @@ impl<'a> Run<'a> {
     }
 
     /// Publishes as often as was asked for, or until it is asked to stop.
-    fn publish_all(&mut self, publisher: &TopicPublisher, body: &[u8]) -> Result<(), Ended> {
+    fn publish_all(&mut self, publisher: &dyn TopicPublisher, body: &[u8]) -> Result<(), Ended> {
         let options = PublishOptions {
             key: self.args.key,
             delay: self.args.delay.map(|delay| delay.0),
@@ -135,10 +143,11 @@ impl<'a> Run<'a> {
             }
             self.asked += 1;
             let tell = self.tell.clone();
-            publisher.publish_then(&self.args.topic, options, body, move |outcome| {
+            let then = move |outcome| {
                 // Nobody waits any more: told to end.
                 let _ = tell.send(outcome);
-            });
+            };
+            publisher.publish(&self.args.topic, options, body, Box::new(then));
         }
         while self.answered < self.asked && self.wait(started + FOR_EVER)? {}
         // Asked to stop: what is on its way may still be answered.

@@ -5,17 +5,14 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::Context;
 use clap::Args;
 use serde_json::json;
-use shardcast::{
-    proto::{Position, Recovery, TopicFilter},
-    tars::{TopicEvent, Waiting},
-};
+use shardcast::proto::{Position, Recovery, TopicFilter, topics::TopicEvent};
 
 use super::{
     Connect,
     output::{self, Ended, Output},
     parse_position,
 };
-use crate::{commands, output::complain, signals::Stop};
+use crate::{commands, output::complain, protocols::Registry, signals::Stop};
 
 /// What `sub` is told.
 #[derive(Args, Debug)]
@@ -37,13 +34,13 @@ pub(crate) struct SubArgs {
 ///
 /// # Errors
 /// The server cannot be reached at first, or refuses.
-pub(crate) fn run(args: &SubArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &SubArgs, registry: &Registry) -> anyhow::Result<ExitCode> {
     if args.since.is_some() && !matches!(args.topics[..], [TopicFilter::Exact(_)]) {
         complain("error: --since is about one topic: name it, and no other");
         return Ok(ExitCode::from(commands::EXIT_CONFIGURATION));
     }
     let stop = Stop::watch().context("cannot watch for signals")?;
-    let mut client = args.connect.client(Waiting::default())?;
+    let mut client = args.connect.client(registry, None)?;
     let mut topics = args.topics.clone();
     if topics.is_empty() {
         topics.push("*".parse()?);

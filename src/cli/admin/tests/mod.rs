@@ -25,6 +25,7 @@ use super::{
     pages::answer,
 };
 use crate::config::{AdminOptions, Inputs, SourceFile, load};
+use crate::protocols::Registry;
 use crate::serve::{Change, Outcome, Reloads};
 
 /// Two shards with one listener each, and a check that can be broken.
@@ -109,7 +110,10 @@ impl Source for Fake {
 /// The section `[admin]` with these lines.
 fn options(lines: &str) -> AdminOptions {
     let file = SourceFile { name: "test".into(), text: format!("[admin]\n{lines}") };
-    load(Inputs { file: Some(file), ..Inputs::default() }).expect("valid").config.admin
+    load(Registry::builtin().catalog(), Inputs { file: Some(file), ..Inputs::default() })
+        .expect("valid")
+        .config
+        .admin
 }
 
 const GET: Request<'static> =

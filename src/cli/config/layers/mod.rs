@@ -11,6 +11,7 @@ mod value;
 use std::{collections::BTreeMap, ops::Range};
 
 use super::{
+    catalog::Catalog,
     check,
     key::Key,
     options::Config,
@@ -77,8 +78,8 @@ pub(crate) struct Loaded {
 /// # Errors
 ///
 /// All mistakes of all layers.
-pub(crate) fn load(inputs: Inputs) -> Result<Loaded, Report> {
-    let mut layers = Layers::default();
+pub(crate) fn load(catalog: &Catalog, inputs: Inputs) -> Result<Loaded, Report> {
+    let mut layers = Layers::new(catalog);
     if let Some(source) = &inputs.file {
         file::read(&source.text, &mut layers);
     }
@@ -90,7 +91,7 @@ pub(crate) fn load(inputs: Inputs) -> Result<Loaded, Report> {
     }
     let merged = merge::merge(&mut layers);
     if let Some(config) = &merged.config {
-        for complaint in check::check(config, &merged.bad) {
+        for complaint in check::check(catalog, config, &merged.bad) {
             let place = merged.place_of(&complaint.key);
             layers.problems.push(complaint.at(place));
         }
@@ -130,12 +131,14 @@ impl From<Origin> for Place {
 }
 
 /// What the layers said, weakest first.
-#[derive(Debug, Default)]
-struct Layers {
+#[derive(Debug)]
+struct Layers<'a> {
+    /// What may be said.
+    catalog: &'a Catalog,
     settings: Vec<Setting>,
     /// Tables that the file opens, with the place where it does.
     tables: Vec<(Key, Range<usize>)>,
-    /// The file lists its own listeners; the default one is not there.
+    /// The file lists its own listeners; the default ones are not there.
     own_listeners: bool,
     /// The file is no TOML, so that values may be missing.
     broken: bool,
@@ -150,7 +153,18 @@ struct Setting {
     origin: Origin,
 }
 
-impl Layers {
+impl<'a> Layers<'a> {
+    const fn new(catalog: &'a Catalog) -> Self {
+        Self {
+            catalog,
+            settings: Vec::new(),
+            tables: Vec::new(),
+            own_listeners: false,
+            broken: false,
+            problems: Vec::new(),
+        }
+    }
+
     /// Takes a value, or says what is wrong with it.
     fn set(&mut self, key: Key, value: Result<toml::Value, check::Complaint>, origin: Origin) {
         let value = value.map_err(|complaint| self.problems.push(complaint.at(origin.clone().into()))).ok();
@@ -158,12 +172,14 @@ impl Layers {
     }
 }
 
-fn read_flags(flags: &[Flag], layers: &mut Layers) {
+fn read_flags(flags: &[Flag], layers: &mut Layers<'_>) {
+    let catalog = layers.catalog;
     for flag in flags {
         if flag.weak && layers.settings.iter().any(|setting| setting.key == flag.key) {
             continue;
         }
-        let field = super::fields::field(&flag.key).expect("a flag names an option");
-        layers.set(flag.key.clone(), value::from_text(field, &flag.key, &flag.text), Origin::Flag(flag.name));
+        let field = catalog.field(&flag.key).expect("a flag names an option");
+        let value = value::from_text(catalog, field, &flag.key, &flag.text);
+        layers.set(flag.key.clone(), value, Origin::Flag(flag.name));
     }
 }

@@ -6,11 +6,13 @@ use shardcast::{
 };
 
 use super::*;
+use crate::protocols::Registry;
 
 #[test]
 fn with_nothing_there_are_the_defaults() {
+    let registry = Registry::builtin();
     let loaded = load(Inputs::default()).expect("valid");
-    assert_eq!(loaded.config, Config::default());
+    assert_eq!(&loaded.config, registry.catalog().defaults());
     assert_eq!(loaded.origin_of(&Key::new("server.shards")), "default");
 }
 
@@ -136,9 +138,13 @@ fn rules_between_values_are_checked() {
         ("[[listener]]\nname = 'a'\nlisten = '127.0.0.1:2'", "listener 0 is called `a` too"),
         ("[[listener]]\nname = 'b'\nlisten = '127.0.0.1:1'", "listener `a` listens on 127.0.0.1:1 too"),
         ("[admin]\nlisten = '127.0.0.1:1'", "listener `a` listens on 127.0.0.1:1 too"),
-        ("frame_len_min = 10\nframe_len_max = 9", "10 is more than frame_len_max"),
-        ("frame_len_min = 7", "7 is out of range"),
-        ("push.message = 'hello'\nframe_len_max = 12", "its frame has 13 bytes"),
+        ("tars-framed.frame_len_min = 10\ntars-framed.frame_len_max = 9", "10 is more than frame_len_max"),
+        ("[listener.tars-framed]\nframe_len_min = 7", "7 is out of range"),
+        ("push.message = 'hello'\ntars-framed.frame_len_max = 12", "its frame has 13 bytes"),
+        ("frame_len_max = 12", "write `tars-framed.frame_len_max` instead"),
+        ("tars-framed.frame_len = 12", "unknown key `frame_len` in [listener.tars-framed]"),
+        ("tars-framed = 12", "`listener.0.tars-framed` is a table"),
+        ("service = 'ech'", "did you mean \"echo\""),
         ("push.message = 'hello'\noutbox_bytes_max = '12B'", "more than outbox_bytes_max"),
         ("push.interval = '1us'", "out of range"),
         ("outbox_bytes_max = '0B'", "no bytes at all"),
@@ -186,7 +192,7 @@ fn a_bad_value_is_told_once() {
     for file in [
         "[[listener]]\nname = 'a'\nlisten = 'x'\n[[listener]]\nname = 'b'\nlisten = '127.0.0.1:10099'",
         "[[listener]]\nname = 'a'\n[[listener]]\nname = 'b'\nlisten = '127.0.0.1:10099'",
-        "[[listener]]\nname = 'a'\nlisten = '[::]:1'\nframe_len_min = 2000000\nframe_len_max = 7",
+        "[[listener]]\nname = 'a'\nlisten = '[::]:1'\n[listener.tars-framed]\nframe_len_min = 2000000\nframe_len_max = 7",
         "[limits]\noutbox_bytes_max = 5\n[[listener]]\nname = 'a'\nlisten = '[::]:1'\npush.message = 'hello'",
     ] {
         let report = mistakes(inputs(file, &[]));
@@ -244,6 +250,10 @@ fn hostile_files_end_in_a_report() {
     for file in [deep.as_str(), &long, "\u{feff}x", "\0", "=", "a.b.c.d = 1", "[limits.idle_timeout]\nx=1"] {
         assert!(!mistakes(inputs(file, &[])).is_empty());
     }
+}
+
+fn load(inputs: Inputs) -> Result<Loaded, Report> {
+    super::load(Registry::builtin().catalog(), inputs)
 }
 
 fn inputs(file: &str, variables: &[(&str, &str)]) -> Inputs {

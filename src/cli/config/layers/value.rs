@@ -1,12 +1,16 @@
 //! Is this value one of its option's kind?
 
-use serde::Deserialize;
 use toml::Value;
 
-use crate::config::{check::Complaint, fields::Field, key::Key, options::Config, suggest::closest};
+use crate::config::{
+    catalog::{Catalog, Field},
+    check::Complaint,
+    key::Key,
+    suggest::closest,
+};
 
 /// Checks a value from the file.
-pub(super) fn checked(field: &Field, key: &Key, value: Value) -> Result<Value, Complaint> {
+pub(super) fn checked(catalog: &Catalog, field: &Field, key: &Key, value: Value) -> Result<Value, Complaint> {
     let complaint = |message: String| Complaint::new(key, message);
     if let (Some(_), Value::String(text)) = (field.range, &value) {
         return Err(complaint(format!("`{}` takes {}, without quotes", key.name(), field.kind_in_words()))
@@ -29,7 +33,7 @@ pub(super) fn checked(field: &Field, key: &Key, value: Value) -> Result<Value, C
     }
     let unfit =
         || complaint(format!("`{}` takes {}, not {}", key.name(), field.kind_in_words(), described(&value)));
-    match Config::deserialize(nested(key, value.clone())) {
+    match catalog.check_value(key, value.clone()) {
         // A date without quotes would pass for text.
         Ok(_) if !value.is_datetime() => Ok(value),
         Ok(_) => Err(unfit()),
@@ -39,7 +43,7 @@ pub(super) fn checked(field: &Field, key: &Key, value: Value) -> Result<Value, C
 }
 
 /// Makes a value of a text from the environment or the command line, where everything is text.
-pub(super) fn from_text(field: &Field, key: &Key, text: &str) -> Result<Value, Complaint> {
+pub(super) fn from_text(catalog: &Catalog, field: &Field, key: &Key, text: &str) -> Result<Value, Complaint> {
     let value = if field.range.is_some() {
         let number = text.parse().map_err(|_| {
             Complaint::new(
@@ -56,15 +60,7 @@ pub(super) fn from_text(field: &Field, key: &Key, text: &str) -> Result<Value, C
     } else {
         Value::String(text.to_owned())
     };
-    checked(field, key, value)
-}
-
-/// A configuration in which only `key` is written.
-fn nested(key: &Key, value: Value) -> Value {
-    key.pattern().0.into_iter().rev().fold(value, |inner, part| match part.as_str() {
-        "*" => Value::Array(vec![inner]),
-        _ => Value::Table([(part, inner)].into_iter().collect()),
-    })
+    checked(catalog, field, key, value)
 }
 
 fn described(value: &Value) -> String {
