@@ -36,6 +36,7 @@ const RULES: &[Rule] = &[
     cores::know_no_sibling,
     cores::read_no_clock_and_do_no_io,
     modules::modules_have_no_cycle,
+    modules::commands_use_no_other,
     sources::unsafe_stays_in_os,
     sources::shared_code_names_no_protocol,
     sources::nothing_is_left_over,

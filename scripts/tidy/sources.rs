@@ -90,7 +90,7 @@ fn is_protocol_free(path: &str) -> bool {
 /// Commands about files and bytes of one encoding, and the texts of the command line, may name what they are about.
 fn is_protocol_free_in_cli(path: &str) -> bool {
     let first = path.strip_prefix("src/cli/").and_then(|path| path.split(['/', '.']).next());
-    first.is_some_and(|first| !["protocols", "idl", "decode", "args", "build"].contains(&first))
+    first.is_some_and(|first| !["protocols", "idl", "decode", "args", "flags"].contains(&first))
 }
 
 /// The words of a line in lower case: those between other characters, and their parts in `CamelCase`.

@@ -9,6 +9,7 @@ use crate::{
     config::{Flag, Key},
     decode::DecodeArgs,
     demo::DemoArgs,
+    flags::seconds_or_unit,
     idl,
     operate::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs, TopArgs},
     topics::{PubArgs, SubArgs},
@@ -150,12 +151,6 @@ impl Overrides {
         }
         flags
     }
-}
-
-/// A duration on the command line, where plain digits are seconds.
-pub(crate) fn seconds_or_unit(text: &str) -> String {
-    let seconds = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if seconds { format!("{text}s") } else { text.to_owned() }
 }
 
 /// Without the flags that every command has, so that all commands fit on a screen.

@@ -16,20 +16,13 @@ use crate::{
     bench,
     config::{self, Catalog, Inputs, Loaded, Report, SourceFile},
     decode::{self, DecodeArgs},
-    demo, doctor, idl, logging, operate,
+    demo, doctor,
+    exit::EXIT_CONFIGURATION,
+    idl, logging, operate,
     output::{complain, complain_raw, print},
     protocols::Registry,
     serve, topics,
 };
-
-/// Something failed while running.
-pub(crate) const EXIT_RUNTIME: u8 = 1;
-/// The command line or the configuration is wrong.
-pub(crate) const EXIT_CONFIGURATION: u8 = 2;
-
-/// `doctor`: something could be better, or something does not work.
-pub(crate) const EXIT_WARNINGS: u8 = 3;
-pub(crate) const EXIT_FAILURES: u8 = 4;
 
 /// Runs one command.
 ///

@@ -8,7 +8,7 @@ use signal_hook::{
     low_level::emulate_default_handler,
 };
 
-use crate::serve::Order;
+use crate::control::Order;
 
 /// Sends the server every signal that asks the process to end, or to read its configuration again, from now on.
 ///

@@ -11,7 +11,7 @@ use super::{
     http::{Request, Response},
     pages::{has, parameter},
 };
-use crate::{config::HumanDuration, serve::Outcome};
+use crate::{config::HumanDuration, control::Outcome};
 
 /// One thing to do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

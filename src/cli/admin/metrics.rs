@@ -8,7 +8,7 @@ use std::{
 use shardcast::stats::{ListenerStats, PushStats, ShardStats};
 
 use super::{latency, process};
-use crate::{logging, output::Loss, serve::Reloads};
+use crate::{control::Reloads, logging, output::Loss};
 
 /// The media type of the format.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

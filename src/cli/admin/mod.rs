@@ -28,7 +28,7 @@ use shardcast::{
     stats::{ConnectionInfo, ShardStats},
 };
 
-use crate::serve::{Outcome, Reloads};
+use crate::control::{Outcome, Reloads};
 pub(crate) use access::read_token;
 pub(crate) use latency::Latencies;
 pub(crate) use server::Admin;

@@ -24,15 +24,13 @@ use shardcast_bench::{
 pub(crate) use args::{BENCH_EXAMPLES, BenchCommand};
 
 use crate::{
-    doctor::{self, Needs},
+    exit::EXIT_THRESHOLD,
     output::{complain, complain_raw, escape, print},
+    probes::{self, Needs},
     protocols::{self, Registry},
 };
 use args::Common;
 use layout::Layout;
-
-/// A condition of `--assert` does not hold, or one of `--fail-if` does.
-pub(crate) const EXIT_THRESHOLD: u8 = 5;
 
 /// Runs one of the benchmarks.
 ///
@@ -167,7 +165,7 @@ fn environment(layout: &Layout, connections: usize) -> Environment {
         generator_threads: layout.threads.len(),
         generator_cpus: layout.threads.iter().flatten().copied().collect(),
         generator_spins: layout.wait == generator::Wait::Spin,
-        doctor: doctor::warnings(&needs),
+        doctor: probes::warnings(&needs),
         ..Environment::read()
     }
 }

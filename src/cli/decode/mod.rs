@@ -16,7 +16,7 @@ use anyhow::Context;
 use clap::Args;
 use shardcast::tars::{codec::TarsReader, packet::split_frame};
 
-use crate::idl::Reading;
+use crate::flags::Reading;
 
 use names::{Names, Shape};
 use tree::Tree;

@@ -13,7 +13,7 @@ use std::{
 
 use clap::Args;
 
-use crate::{commands::EXIT_RUNTIME, output::print, protocols::Registry};
+use crate::{exit::EXIT_RUNTIME, output::print, protocols::Registry};
 use steps::Demo;
 
 #[derive(Args, Debug)]

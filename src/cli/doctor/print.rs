@@ -1,9 +1,9 @@
 //! Findings as a table, and below it what to do.
 
-use super::{Finding, Severity};
+use crate::probes::{Finding, Severity};
 
 /// For people: at most 100 columns, whatever is in it.
-pub(super) fn report(findings: &[Finding]) -> String {
+pub(crate) fn report(findings: &[Finding]) -> String {
     let rows: Vec<[&str; 5]> = findings
         .iter()
         .map(|it| [it.condition, &it.required, &it.current, word(it.severity), &it.fix])

@@ -5,29 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use shardcast_build::{Builder, BytesType, MapType, StringType};
 
-/// How .tars files are read.
-#[derive(Args, Debug, Default)]
-pub(crate) struct Reading {
-    /// Where to look for includes too; may be given again
-    #[arg(short = 'I', long = "include", value_name = "DIR")]
-    pub(crate) includes: Vec<PathBuf>,
-    /// Character set of comments and strings, such as gbk [default: utf-8]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) charset: Option<String>,
-}
-
-impl Reading {
-    pub(crate) fn builder(&self) -> Builder {
-        let mut builder = Builder::new().emit_rerun_if_changed(false);
-        for directory in &self.includes {
-            builder = builder.include(directory);
-        }
-        match &self.charset {
-            Some(charset) => builder.charset(charset),
-            None => builder,
-        }
-    }
-}
+use crate::flags::Reading;
 
 #[derive(Args, Debug)]
 pub(crate) struct Generate {

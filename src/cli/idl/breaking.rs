@@ -13,7 +13,7 @@ use shardcast_build::{
 };
 
 use super::refuse;
-use crate::{commands::EXIT_RUNTIME, output::print};
+use crate::{exit::EXIT_RUNTIME, output::print};
 
 pub(super) fn run(old: &Path, new: &Path, builder: &Builder, as_json: bool) -> anyhow::Result<ExitCode> {
     let (old, new) = match (schema(old, builder), schema(new, builder)) {

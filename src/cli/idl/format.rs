@@ -11,7 +11,7 @@ use anyhow::Context;
 use shardcast_build::format::format;
 
 use crate::{
-    commands::{EXIT_CONFIGURATION, EXIT_RUNTIME},
+    exit::{EXIT_CONFIGURATION, EXIT_RUNTIME},
     output::{complain, print, print_bytes},
 };
 

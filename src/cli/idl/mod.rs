@@ -9,10 +9,10 @@ use std::process::ExitCode;
 
 use shardcast_build::{Diagnostic, Error};
 
-pub(crate) use args::{GEN_EXAMPLES, Generate, IDL_EXAMPLES, IdlCommand, Reading};
+pub(crate) use args::{GEN_EXAMPLES, Generate, IDL_EXAMPLES, IdlCommand};
 
 use crate::{
-    commands::EXIT_CONFIGURATION,
+    exit::EXIT_CONFIGURATION,
     output::{complain, print},
 };
 

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 
 use super::client::Place;
-use crate::{args::seconds_or_unit, config::HumanDuration};
+use crate::{config::HumanDuration, flags::seconds_or_unit};
 
 /// Which server, for those who read.
 #[derive(Args, Clone, Debug)]

@@ -10,7 +10,7 @@ use super::{
     client::{Client, Unreachable},
     human,
 };
-use crate::{admin::Shards, args::seconds_or_unit, output::print};
+use crate::{admin::Shards, flags::seconds_or_unit, output::print};
 
 /// Makes a server stop, and watches it if asked to.
 ///

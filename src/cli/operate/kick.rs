@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::{args::KickArgs, client::Client};
 use crate::{
-    commands::EXIT_RUNTIME,
+    exit::EXIT_RUNTIME,
     output::{complain, print},
 };
 

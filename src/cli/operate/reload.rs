@@ -6,8 +6,8 @@ use anyhow::Context;
 
 use super::{args::ReloadArgs, client::Client};
 use crate::{
+    control::{Change, Outcome},
     output::{escape, print},
-    serve::{Change, Outcome},
 };
 
 /// Makes a server read its configuration again, and prints what differs.

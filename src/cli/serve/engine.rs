@@ -8,10 +8,11 @@ use shardcast::{
     stats::{ConnectionInfo, ShardStats},
 };
 
-use super::{Control, Engine, Order, Outcome, ReadyListener, Reloads};
+use super::{Engine, ReadyListener};
 use crate::{
     admin::Source,
     config::{Config, ListenerOptions},
+    control::{Control, Order, Outcome, Reloads},
     protocols::Registry,
 };
 

@@ -6,7 +6,10 @@ use shardcast::{
 };
 
 use super::*;
-use crate::config::{Inputs, Loaded, SourceFile, load};
+use crate::{
+    config::{Inputs, Loaded, SourceFile, load},
+    control::Reloads,
+};
 
 #[test]
 fn one_ready_line_tells_all_addresses() {

@@ -22,8 +22,8 @@ use super::{
     output::{self, Ended, Output},
 };
 use crate::{
-    commands,
     config::HumanDuration,
+    exit,
     output::PATIENCE,
     protocols::{Registry, TopicPublisher},
     signals::Stop,
@@ -76,9 +76,7 @@ pub(crate) fn run(args: &PubArgs, registry: &Registry) -> anyhow::Result<ExitCod
     let outcome = run.publish_all(&*publisher, &body).and_then(|()| run.tell_sum(started.elapsed()));
     let outcome = outcome.and_then(|()| run.output.finish());
     match outcome {
-        Ok(()) | Err(Ended::Stopped) if run.published < args.count => {
-            Ok(ExitCode::from(commands::EXIT_RUNTIME))
-        }
+        Ok(()) | Err(Ended::Stopped) if run.published < args.count => Ok(ExitCode::from(exit::EXIT_RUNTIME)),
         Ok(()) | Err(Ended::Stopped | Ended::Unread) => Ok(ExitCode::SUCCESS),
         Err(ended @ Ended::Failed(_)) => Err(ended.into()),
     }

@@ -12,7 +12,7 @@ use super::{
     output::{self, Ended, Output},
     parse_position,
 };
-use crate::{commands, output::complain, protocols::Registry, signals::Stop};
+use crate::{exit, output::complain, protocols::Registry, signals::Stop};
 
 /// What `sub` is told.
 #[derive(Args, Debug)]
@@ -37,7 +37,7 @@ pub(crate) struct SubArgs {
 pub(crate) fn run(args: &SubArgs, registry: &Registry) -> anyhow::Result<ExitCode> {
     if args.since.is_some() && !matches!(args.topics[..], [TopicFilter::Exact(_)]) {
         complain("error: --since is about one topic: name it, and no other");
-        return Ok(ExitCode::from(commands::EXIT_CONFIGURATION));
+        return Ok(ExitCode::from(exit::EXIT_CONFIGURATION));
     }
     let stop = Stop::watch().context("cannot watch for signals")?;
     let mut client = args.connect.client(registry, None)?;

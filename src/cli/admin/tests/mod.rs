@@ -25,8 +25,8 @@ use super::{
     pages::answer,
 };
 use crate::config::{AdminOptions, Inputs, SourceFile, load};
+use crate::control::{Change, Outcome, Reloads};
 use crate::protocols::Registry;
-use crate::serve::{Change, Outcome, Reloads};
 
 /// Two shards with one listener each, and a check that can be broken.
 #[derive(Debug, Default)]

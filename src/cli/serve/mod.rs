@@ -1,7 +1,6 @@
 //! `shardcast serve`: starts the server, says so, and stops it when asked.
 
 pub(crate) mod engine;
-mod reload;
 
 use std::{
     fs,
@@ -19,13 +18,13 @@ use shardcast_os::cpu;
 use crate::{
     admin::{Admin, Source},
     config::Config,
-    doctor, logging,
+    control::{Control, Order, Outcome},
+    logging,
     output::{Bounds, Descriptor, LineWriter},
+    probes,
     protocols::Registry,
     signals,
 };
-
-pub(crate) use reload::{Change, Outcome, Reloads};
 
 /// Runs until the process is asked to end.
 ///
@@ -65,7 +64,7 @@ fn watch_and_serve(
 
 /// The first line of the log: what runs here, and what it may use.
 fn log_start(config: &Config) {
-    let needs = doctor::Needs::of(config);
+    let needs = probes::Needs::of(config);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let limit =
         |resource| getrlimit(resource).current.map_or_else(|| "unlimited".to_owned(), |it| it.to_string());
@@ -106,24 +105,6 @@ impl Stopping {
 
 /// Reads the configuration again, from where it came; an error is its mistakes, as text.
 pub(crate) type ReadAgain<'a> = &'a dyn Fn() -> Result<Config, String>;
-
-/// What the running server can be told.
-#[derive(Clone, Debug)]
-pub(crate) enum Order {
-    /// By this signal: to drain, and the second time to stop at once.
-    Stop(&'static str),
-    /// By an operator: to drain within this time.
-    Drain(Duration),
-    /// To read the configuration again, and to tell somebody what came of it.
-    Reload(Option<flume::Sender<Outcome>>),
-}
-
-/// What the admin pages need beside the engine.
-#[derive(Clone, Debug)]
-pub(crate) struct Control {
-    pub(crate) orders: flume::Sender<Order>,
-    pub(crate) reloads: Arc<Reloads>,
-}
 
 /// A running server, as this command needs it.
 pub(crate) trait Engine: Send {
@@ -173,7 +154,7 @@ fn serve(
     let admin_address = admin.as_ref().and_then(Admin::address);
     let Some(engine) = start_unless_stopped(config, start, &orders, stopping)? else { return Ok(()) };
     if tracing::enabled!(tracing::Level::DEBUG) {
-        for warning in doctor::warnings(&doctor::Needs::of(config)) {
+        for warning in probes::warnings(&probes::Needs::of(config)) {
             tracing::debug!(warning, "this host could be better: see `shardcast doctor`");
         }
     }

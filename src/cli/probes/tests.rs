@@ -6,6 +6,7 @@ use shardcast_os::ring::{Feature, Features, RingConfig, RingError};
 use tempfile::TempDir;
 
 use super::*;
+use crate::doctor::print;
 
 /// A host on which there is nothing to complain about.
 const GOOD: &[(&str, &str)] = &[

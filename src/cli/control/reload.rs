@@ -40,7 +40,7 @@ pub(crate) struct Reloads {
 impl Outcome {
     /// Compares the configuration that runs with the one read; makes `running` what is in effect from now
     /// on, whose limits and log level are still to be handed to those who keep them.
-    pub(super) fn take(running: &mut Config, next: &Config, connections_made_for: usize) -> Self {
+    pub(crate) fn take(running: &mut Config, next: &Config, connections_made_for: usize) -> Self {
         let (mut applied, mut needs_restart) = (Vec::new(), Vec::new());
         let effective = effective(running, next, connections_made_for);
         let (old, now, new) = (flat(running), flat(&effective), flat(next));
@@ -65,7 +65,7 @@ impl Outcome {
     }
 
     /// Counts it.
-    pub(super) fn count(&self, reloads: &Reloads) {
+    pub(crate) fn count(&self, reloads: &Reloads) {
         let counter = match self {
             Self::Taken { applied, needs_restart } => {
                 reloads.needs_restart.store(needs_restart.len() as u64, Ordering::Relaxed);
@@ -77,7 +77,7 @@ impl Outcome {
     }
 
     /// Says it in the log.
-    pub(super) fn log(&self) {
+    pub(crate) fn log(&self) {
         match self {
             Self::Taken { applied, needs_restart } => {
                 for Change { key, before, after } in applied {
