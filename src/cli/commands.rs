@@ -28,7 +28,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// What failed while running. Mistakes in the configuration are printed here.
+/// What failed while running. Errors in the configuration are printed here.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let registry = &Registry::builtin();
     let catalog = registry.catalog();
@@ -37,7 +37,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             logging::start(&loaded.config.log).context("cannot start a thread for the log")?;
             let again = || match configuration(catalog, &overrides) {
                 Ok(loaded) => Ok(loaded.config),
-                Err(mistakes) => Err(mistakes.render(false)),
+                Err(invalid) => Err(invalid.render(false)),
             };
             let served = serve::run(&loaded.config, registry, &again);
             logging::flush();
@@ -84,7 +84,7 @@ fn done(result: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
     result.map(|()| ExitCode::SUCCESS)
 }
 
-/// Prints the tree as far as it goes, and then what is wrong.
+/// Prints the tree as far as it could be decoded, and then the error.
 fn decode(args: &DecodeArgs) -> anyhow::Result<ExitCode> {
     let decoded = match decode::run(args) {
         Ok(decoded) => decoded,
@@ -100,7 +100,7 @@ fn decode(args: &DecodeArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// What the operator must change before another try can work is told like a mistake in the configuration.
+/// What the operator must change before another try can work is reported like an error in the configuration.
 fn unless_the_machine_is_not_fit(error: anyhow::Error) -> anyhow::Result<ExitCode> {
     match error.downcast_ref::<StartError>() {
         Some(start) if start.is_configuration() => {
@@ -111,7 +111,7 @@ fn unless_the_machine_is_not_fit(error: anyhow::Error) -> anyhow::Result<ExitCod
     }
 }
 
-/// Goes on with the configuration in effect, or prints all its mistakes.
+/// Continues with the configuration in effect, or prints all its errors.
 fn with_configuration(
     catalog: &Catalog,
     overrides: &Overrides,
@@ -119,20 +119,20 @@ fn with_configuration(
 ) -> anyhow::Result<ExitCode> {
     match configuration(catalog, overrides) {
         Ok(loaded) => go_on(&loaded),
-        Err(mistakes) => {
-            complain_raw(&mistakes.render(io::stderr().is_terminal()));
+        Err(invalid) => {
+            complain_raw(&invalid.render(io::stderr().is_terminal()));
             Ok(ExitCode::from(EXIT_CONFIGURATION))
         }
     }
 }
 
-/// Why there is no configuration.
-enum Mistakes {
+/// Why the configuration cannot be used.
+enum Invalid {
     Unreadable(anyhow::Error),
     Wrong(Report),
 }
 
-impl Mistakes {
+impl Invalid {
     fn render(&self, colours: bool) -> String {
         match self {
             Self::Unreadable(error) => format!("error: {error:#}\n"),
@@ -142,12 +142,12 @@ impl Mistakes {
 }
 
 /// The configuration in effect, read at this moment.
-fn configuration(catalog: &Catalog, overrides: &Overrides) -> Result<Loaded, Mistakes> {
-    let file = overrides.config.as_deref().map(read_source).transpose().map_err(Mistakes::Unreadable)?;
+fn configuration(catalog: &Catalog, overrides: &Overrides) -> Result<Loaded, Invalid> {
+    let file = overrides.config.as_deref().map(read_source).transpose().map_err(Invalid::Unreadable)?;
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     let variables = env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
     let inputs = Inputs { file, variables, flags: overrides.flags() };
-    config::load(catalog, inputs).map_err(Mistakes::Wrong)
+    config::load(catalog, inputs).map_err(Invalid::Wrong)
 }
 
 fn read_source(path: &Path) -> anyhow::Result<SourceFile> {
@@ -157,11 +157,11 @@ fn read_source(path: &Path) -> anyhow::Result<SourceFile> {
         .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
         .with_context(|| format!("cannot read the configuration {name}"))?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        anyhow::bail!("{name} is no configuration: it is larger than {FILE_BYTES_MAX} bytes");
+        anyhow::bail!("{name}: larger than {FILE_BYTES_MAX} bytes");
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let place = error.utf8_error().valid_up_to();
-        anyhow::anyhow!("{name} is no configuration: byte {place} is not UTF-8")
+        anyhow::anyhow!("{name}: invalid UTF-8 at byte {place}")
     })?;
     Ok(SourceFile { name, text })
 }

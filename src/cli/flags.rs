@@ -8,7 +8,7 @@ use shardcast_build::Builder;
 /// How .tars files are read.
 #[derive(Args, Debug, Default)]
 pub(crate) struct Reading {
-    /// Where to look for includes too; may be given again
+    /// Directory to search for includes; may be repeated
     #[arg(short = 'I', long = "include", value_name = "DIR")]
     pub(crate) includes: Vec<PathBuf>,
     /// Character set of comments and strings, such as gbk [default: utf-8]

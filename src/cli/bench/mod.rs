@@ -1,5 +1,5 @@
-//! `shardcast bench`: runs the load generator against a server in this process or elsewhere, and tells what it
-//! found. What it measures and how is in the crate `shardcast-bench`; here are flags, files and exit codes.
+//! `shardcast bench`: runs the load generator against a server in this process or elsewhere, and prints the
+//! results. What it measures and how is in the crate `shardcast-bench`; here are flags, files and exit codes.
 
 mod args;
 mod layout;
@@ -141,7 +141,7 @@ fn server_cpu(common: &Common) -> ServerCpu {
     }
 }
 
-/// Differs from run to run, so that what an earlier one left behind is not taken for this one's.
+/// Differs from run to run, so that messages of an earlier one are not taken for this one's.
 fn run_number() -> u32 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     (since.as_nanos() as u32) ^ std::process::id().rotate_left(16)
@@ -229,7 +229,7 @@ const DESCRIPTORS_BESIDE: u64 = 200;
 /// A shorter time has not one interval.
 const TIME_MIN: Duration = Duration::from_millis(10);
 
-/// Longest warm-up that nobody asked for.
+/// Longest default warm-up.
 const WARM_UP_MAX: Duration = Duration::from_secs(1);
 
 /// A result of 600 intervals has some two million bytes.

@@ -1,4 +1,4 @@
-//! The server that is measured when none is named: the library as anybody would use it.
+//! The server that is measured when none is named: the library as any program would use it.
 
 use std::{io, net::SocketAddr, time::Duration};
 

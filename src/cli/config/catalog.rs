@@ -243,7 +243,7 @@ fn read_table(schema: &Json, key: &Key, defaults: &Value, sections: &mut Vec<Sec
                 let required =
                     schema["required"].as_array().is_some_and(|names| names.contains(&name.as_str().into()));
                 let default = value_at(defaults, &child.at(0)).cloned();
-                // Where there is no block by default, the description of the block knows what it would have.
+                // If there is no such block by default, its schema has the default.
                 let default = default.or_else(|| default_of(property));
                 sections[place].fields.push(read_field(property, child, required, default));
             }

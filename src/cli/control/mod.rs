@@ -6,14 +6,14 @@ use std::{sync::Arc, time::Duration};
 
 pub(crate) use reload::{Change, Outcome, Reloads};
 
-/// What the running server can be told.
+/// What the running server can be asked to do.
 #[derive(Clone, Debug)]
 pub(crate) enum Order {
     /// By this signal: to drain, and the second time to stop at once.
     Stop(&'static str),
     /// By an operator: to drain within this time.
     Drain(Duration),
-    /// To read the configuration again, and to tell somebody what came of it.
+    /// To reload the configuration, and to send the outcome to whoever asked.
     Reload(Option<flume::Sender<Outcome>>),
 }
 

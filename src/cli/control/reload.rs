@@ -23,8 +23,11 @@ pub(crate) struct Change {
 pub(crate) enum Outcome {
     /// It is valid. Nothing of what needs a restart has changed in the running server.
     Taken { applied: Vec<Change>, needs_restart: Vec<Change> },
-    /// It has mistakes: nothing has changed.
-    Rejected { mistakes: String },
+    /// It has errors: nothing has changed.
+    Rejected {
+        #[serde(rename = "mistakes")]
+        errors: String,
+    },
 }
 
 /// What became of all of them so far.
@@ -84,14 +87,19 @@ impl Outcome {
                     tracing::info!(key, before, after, "configuration changed");
                 }
                 for Change { key, before, after } in needs_restart {
-                    tracing::warn!(key, runs = before, written = after, "this change needs a restart");
+                    tracing::warn!(
+                        key,
+                        runs = before,
+                        written = after,
+                        "configuration change needs a restart"
+                    );
                 }
                 if applied.is_empty() && needs_restart.is_empty() {
-                    tracing::info!("configuration read again: nothing has changed");
+                    tracing::info!("configuration reloaded: no changes");
                 }
             }
-            Self::Rejected { mistakes } => {
-                tracing::error!("configuration rejected, nothing has changed:\n{}", mistakes.trim_end());
+            Self::Rejected { errors } => {
+                tracing::error!("configuration rejected, nothing has changed:\n{}", errors.trim_end());
             }
         }
     }

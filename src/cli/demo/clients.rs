@@ -19,21 +19,21 @@ use crate::protocols::Topics;
 /// A client that listens to one topic, on a thread of its own, until it is killed.
 pub(super) struct Client {
     stop: Arc<AtomicBool>,
-    heard: Arc<Mutex<Heard>>,
+    received: Arc<Mutex<Received>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What a client has heard.
+/// What a client has received.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Heard {
+pub(super) struct Received {
     /// Messages.
     pub(super) count: u64,
     /// Messages that came again, and messages that came before one with a smaller offset.
     pub(super) twice: u64,
     pub(super) disordered: u64,
-    /// Messages that never came, as the offsets say or as the client was told.
+    /// Messages that were lost, by their offsets or as reported.
     pub(super) lost: u64,
-    /// Where the last one stands.
+    /// Position of the last one.
     pub(super) position: Option<Position>,
     /// What became of the messages from before.
     pub(super) recovery: Option<Recovery>,
@@ -44,7 +44,7 @@ pub(super) struct Heard {
 }
 
 impl Client {
-    /// Connects, and listens behind `since` if that is given. Payloads begin with the time since `epoch` at which
+    /// Connects, and subscribes from after `since` if that is given. Payloads begin with the time since `epoch` at which
     /// they were published, in nanoseconds.
     ///
     /// # Errors
@@ -58,34 +58,34 @@ impl Client {
     ) -> anyhow::Result<Self> {
         let mut client = (topics.connect)(&to.to_string(), Some(WAITING_MAX))?;
         client.subscribe(topic.parse::<TopicFilter>()?, since);
-        let (stop, heard) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Heard::default())));
-        let (told, kept) = (Arc::clone(&stop), Arc::clone(&heard));
+        let (stop, received) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Received::default())));
+        let (stopped, kept) = (Arc::clone(&stop), Arc::clone(&received));
         if let Some(position) = since {
-            lock(&heard).position = Some(position);
+            lock(&received).position = Some(position);
         }
         let thread = thread::Builder::new().name("demo-client".into()).spawn(move || {
-            while !told.load(Ordering::Relaxed) {
+            while !stopped.load(Ordering::Relaxed) {
                 if let Some(event) = client.recv(PAUSE) {
                     lock(&kept).take(event, epoch);
                 }
             }
         });
-        Ok(Self { stop, heard, thread: Some(thread.context("cannot start a thread")?) })
+        Ok(Self { stop, received, thread: Some(thread.context("cannot start a thread")?) })
     }
 
-    /// What it has heard so far.
-    pub(super) fn heard(&self) -> Heard {
-        lock(&self.heard).clone()
+    /// What it has received so far.
+    pub(super) fn received(&self) -> Received {
+        lock(&self.received).clone()
     }
 
-    /// How many messages it has heard so far.
+    /// How many messages it has received so far.
     pub(super) fn count(&self) -> u64 {
-        lock(&self.heard).count
+        lock(&self.received).count
     }
 
     /// Forgets what it has measured.
     pub(super) fn forget_latencies(&self) {
-        lock(&self.heard).latencies.clear();
+        lock(&self.received).latencies.clear();
     }
 }
 
@@ -94,13 +94,13 @@ impl Drop for Client {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // It panics only by our own mistake, which it has printed.
+            // It panics only because of a bug, and has logged it.
             let _ = thread.join();
         }
     }
 }
 
-impl Heard {
+impl Received {
     fn take(&mut self, event: TopicEvent, epoch: Instant) {
         match event {
             TopicEvent::Message { position, body, .. } => self.take_message(position, &body, epoch),
@@ -123,7 +123,7 @@ impl Heard {
         if let Some(last) = self.position.filter(|last| last.epoch == position.epoch) {
             match position.offset.checked_sub(last.offset) {
                 Some(0) => self.twice += 1,
-                // What lies between is told as lost.
+                // What is between them is reported as lost.
                 Some(_) => {}
                 None => self.disordered += 1,
             }
@@ -159,8 +159,8 @@ impl Sleeper {
     }
 }
 
-fn lock(heard: &Mutex<Heard>) -> std::sync::MutexGuard<'_, Heard> {
-    heard.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(received: &Mutex<Received>) -> std::sync::MutexGuard<'_, Received> {
+    received.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Messages that may wait for a client's thread.

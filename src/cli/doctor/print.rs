@@ -19,7 +19,7 @@ pub(crate) fn report(findings: &[Finding]) -> String {
     text
 }
 
-/// One row; what does not fit goes on below, in its column.
+/// One row; text that is too long continues below, in its column.
 fn line(row: &[&str; 5]) -> String {
     let columns: Vec<Vec<String>> = row.iter().zip(WIDTHS).map(|(cell, width)| wrap(cell, width)).collect();
     let height = columns.iter().map(Vec::len).max().unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::{
     output::{complain, print},
 };
 
-/// Ends connections, and tells of each whether it was open.
+/// Closes connections, and prints for each whether it was open.
 ///
 /// # Errors
 ///

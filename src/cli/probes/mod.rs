@@ -3,7 +3,7 @@
 //!
 //! Every probe reads files below a root, which tests replace by a tree of their own, and judges what it read. A
 //! file that cannot be read, as in a container or for a user without rights, makes a condition unknown, and
-//! never an error. It changes nothing: `scripts/tune-host.sh` does, and only when told to.
+//! never an error. It changes nothing: `scripts/tune-host.sh` does, and only with `--apply`.
 
 mod cpus;
 mod host;
@@ -33,7 +33,7 @@ pub(crate) struct Finding {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Severity {
     Ok,
-    /// This host does not tell.
+    /// This host does not report it.
     Unknown,
     /// It works, but not as well as it could, or not under load.
     Warning,

@@ -122,7 +122,7 @@ fn an_added_protocol_is_in_all_that_is_made_from_the_registry() {
         ("toy-lines.line_len_ma = 5", "did you mean `line_len_max`?"),
         ("line_len_max = 5", "write `toy-lines.line_len_max` instead"),
         ("toy-lines.line_len_max = 5", "has no effect: the protocol of this listener is `tars-framed`"),
-        ("protocol = 'toy-lines'\ntoy-lines.line_len_max = 5000", "takes 2 to 4096"),
+        ("protocol = 'toy-lines'\ntoy-lines.line_len_max = 5000", "must be 2 to 4096"),
         ("protocol = 'toy-lines'\ntars-framed.frame_len_min = 9", "[listener.tars-framed] has no effect"),
         ("service = 'shout'", "protocol `tars-framed` does not have the service `shout`"),
         ("service = 'shout'", "valid: tars-framed with echo; toy-lines with shout, echo"),

@@ -33,7 +33,7 @@ pub(crate) fn start(config: &Config, registry: &Registry) -> anyhow::Result<Box<
     thread::Builder::new()
         .name("shardcast-wait".into())
         .spawn(move || {
-            // Nobody listens when the process ends before the server does.
+            // The receiver is gone if the process ends before the server.
             let _ = tell.send(server.wait().map_err(|error| error.to_string()));
         })
         .context("cannot start a thread")?;
@@ -54,7 +54,7 @@ fn start_with(
                 if error.kind() == ErrorKind::AddrInUse
                     && listeners.iter().any(|(options, _)| options.optional && options.name == name) =>
             {
-                tracing::warn!(listener = name, %address, "port of a default listener is taken: starting without it");
+                tracing::warn!(listener = name, %address, "port of a default listener is in use: starting without this listener");
                 listeners.retain(|(options, _)| options.name != name);
             }
             result => return result,
@@ -89,7 +89,7 @@ fn start_pushing(options: &ListenerOptions, server: &ServerHandle) -> anyhow::Re
 
 struct Running {
     handle: ServerHandle,
-    /// How long a drain may take when nobody says.
+    /// How long a drain may take by default.
     drain: Duration,
     ended: flume::Receiver<Result<(), String>>,
 }
@@ -133,7 +133,7 @@ impl Engine for Running {
     }
 }
 
-/// What the admin pages tell of a server, and do to it.
+/// What the admin pages show of a server, and do to it.
 struct Pages {
     server: ServerHandle,
     drain: Duration,

@@ -63,8 +63,8 @@ fn a_reload_changes_limits_or_nothing_and_tells_whoever_asked() {
     assert!(matches!(answered.recv(), Ok(Outcome::Taken { applied, .. }) if applied.len() == 1));
     assert_eq!(with(Ok("[server]\nshards = 3")), ["drain 1s"]);
     assert!(matches!(answered.recv(), Ok(Outcome::Taken { needs_restart, .. }) if needs_restart.len() == 1));
-    assert_eq!(with(Err("a mistake")), ["drain 1s"]);
-    assert!(matches!(answered.recv(), Ok(Outcome::Rejected { mistakes }) if mistakes == "a mistake"));
+    assert_eq!(with(Err("an error")), ["drain 1s"]);
+    assert!(matches!(answered.recv(), Ok(Outcome::Rejected { errors }) if errors == "an error"));
 }
 
 #[test]

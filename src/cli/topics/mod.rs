@@ -1,7 +1,7 @@
 //! `shardcast sub` and `shardcast pub`: topics of a running server, from a terminal or a script.
 //!
-//! What it deliberately is not: a client of its own. All that speaks is in the library, by way of a protocol's entry in
-//! the registry.
+//! What it deliberately is not: a client of its own. The clients are in the library; entries of the registry connect
+//! them.
 
 mod output;
 mod publish;
@@ -22,10 +22,10 @@ pub(crate) struct Connect {
     /// Address of the server, or its name and port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:10099")]
     connect: String,
-    /// Protocol to speak
+    /// Protocol to use
     #[arg(long, value_name = "PROTOCOL", value_parser = PossibleValuesParser::new(vias()), default_value = vias().first().copied())]
     via: String,
-    /// Print JSON, one object a line
+    /// Print JSON, one object per line
     #[arg(long)]
     json: bool,
 }
@@ -49,7 +49,7 @@ fn vias() -> Vec<&'static str> {
 
 /// Reads `EPOCH:OFFSET`.
 fn parse_position(text: &str) -> Result<Position, String> {
-    let expected = || "expected EPOCH:OFFSET, as `sub` prints it".to_owned();
+    let expected = || "expected EPOCH:OFFSET, as printed by `sub`".to_owned();
     let (epoch, offset) = text.split_once(':').ok_or_else(expected)?;
     Ok(Position {
         epoch: epoch.parse().map_err(|_| expected())?,

@@ -97,7 +97,7 @@ impl Source for Fake {
         self.note("reload".into());
         let change = |key: &str| Change { key: key.into(), before: "1".into(), after: "2".into() };
         (!self.broken.load(Ordering::Relaxed)).then(|| match self.draining() {
-            true => Outcome::Rejected { mistakes: "there is a mistake\n".into() },
+            true => Outcome::Rejected { errors: "there is an error\n".into() },
             false => Outcome::Taken { applied: vec![change("a")], needs_restart: vec![change("b")] },
         })
     }

@@ -9,7 +9,7 @@ use crate::config::{
     suggest::closest,
 };
 
-/// Takes the values of all variables that are ours, and says which of them mean nothing.
+/// Takes the values of all variables that are ours, and reports those that are unknown.
 ///
 /// Ours are those that begin with `SHARDCAST_` and have two underscores after that.
 pub(super) fn read(variables: &[(String, String)], layers: &mut Layers<'_>) {
@@ -35,7 +35,7 @@ fn is_ours(name: &str) -> bool {
 fn unknown(catalog: &Catalog, name: &str) -> Complaint {
     let key = Key::of_variable(name).unwrap_or_default();
     let index = key.0.get(1).and_then(|part| part.parse().ok()).unwrap_or(0);
-    let complaint = Complaint::new(&key, format!("no option is set by the variable `{name}`"));
+    let complaint = Complaint::new(&key, format!("unknown environment variable `{name}`"));
     let inside = catalog.fields_inside(&key.parent(), key.name());
     if !inside.is_empty() {
         let meant: Vec<_> = inside.iter().map(|it| format!("`{}`", it.key.at(index).variable())).collect();
@@ -45,8 +45,7 @@ fn unknown(catalog: &Catalog, name: &str) -> Complaint {
     let known: Vec<String> = fields.map(|field| field.key.at(index).variable()).collect();
     match closest(name, known.iter().map(String::as_str)) {
         Some(meant) => complaint.help(format!("did you mean `{meant}`?")),
-        None => {
-            complaint.help(format!("write {VARIABLE_PREFIX}SECTION__KEY; `shardcast config doc` lists them"))
-        }
+        None => complaint
+            .help(format!("expected {VARIABLE_PREFIX}SECTION__KEY; `shardcast config doc` lists all keys")),
     }
 }

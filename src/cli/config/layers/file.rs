@@ -19,7 +19,7 @@ use crate::config::{
 /// A table of a list of tables, and its place.
 type Block<'a> = (Range<usize>, &'a DeTable<'a>);
 
-/// Takes all values of `text`, and says all that is wrong with it.
+/// Takes all values of `text`, and reports all that is wrong with it.
 pub(super) fn read(text: &str, layers: &mut Layers<'_>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     read_table(table.get_ref(), &Key::default(), layers);
@@ -30,7 +30,7 @@ pub(super) fn read(text: &str, layers: &mut Layers<'_>) {
         layers.problems.retain(|problem| matches!(&problem.place, Place::File(span) if span.start < first));
     }
     for (error, span) in errors.iter().zip(spans) {
-        let message = format!("not TOML: {}", error.message());
+        let message = format!("invalid TOML: {}", error.message());
         layers.problems.push(Complaint::new(&Key::default(), message).at(Place::File(span)));
     }
 }
@@ -71,7 +71,7 @@ fn read_table(table: &DeTable<'_>, key: &Key, layers: &mut Layers<'_>) {
     }
 }
 
-/// The tables of a list of tables; otherwise the place of what is none.
+/// The tables of a list of tables; otherwise the place of what is not a table.
 fn blocks_of<'a>(value: &'a Spanned<DeValue<'a>>) -> Result<Vec<Block<'a>>, Option<Range<usize>>> {
     let blocks = value.get_ref().as_array().ok_or(None)?;
     let block = |block: &'a Spanned<DeValue<'a>>| match block.get_ref() {
@@ -92,10 +92,10 @@ fn read_blocks(blocks: &[Block<'_>], key: &Key, layers: &mut Layers<'_>) {
 
 fn not_a_list(key: &Key) -> Complaint {
     Complaint::new(key, format!("`{key}` is a list of tables"))
-        .help(format!("write [[{key}]], with two brackets on each side, once for each"))
+        .help(format!("write [[{key}]], with two brackets on each side, once for each table"))
 }
 
-/// Says that there is no such key, and what may have been meant.
+/// Reports an unknown key, and what may have been meant.
 fn unknown(catalog: &Catalog, table: &Key, name: &str) -> Complaint {
     let child = table.join(name);
     if table.0.is_empty() {
@@ -103,8 +103,8 @@ fn unknown(catalog: &Catalog, table: &Key, name: &str) -> Complaint {
         let tops: Vec<&str> = catalog.sections().iter().map(|section| section.key.0[0].as_str()).collect();
         return match (closest(name, tops), home_of(catalog, name)) {
             (Some(meant), _) => complaint.help(format!("did you mean `{meant}`?")),
-            (None, Some(home)) => complaint.help(format!("`{name}` belongs into {}", home.key.header())),
-            (None, None) => complaint.help(format!("there are {}", headers(catalog))),
+            (None, Some(home)) => complaint.help(format!("`{name}` belongs in {}", home.key.header())),
+            (None, None) => complaint.help(format!("expected one of {}", headers(catalog))),
         };
     }
     let complaint = Complaint::new(&child, format!("unknown key `{name}` in {}", table.header()));
@@ -122,7 +122,7 @@ fn unknown(catalog: &Catalog, table: &Key, name: &str) -> Complaint {
     let inside = inside.map(String::as_str).filter(|part| *part != "*");
     match (closest(name, names.into_iter().flatten().chain(inside)), home_of(catalog, name)) {
         (Some(meant), _) => complaint.help(format!("did you mean `{meant}`?")),
-        (None, Some(home)) => complaint.help(format!("`{name}` belongs into {}", home.key.header())),
+        (None, Some(home)) => complaint.help(format!("`{name}` belongs in {}", home.key.header())),
         (None, None) => complaint.help("`shardcast config doc` lists all keys".to_owned()),
     }
 }

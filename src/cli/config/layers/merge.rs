@@ -20,7 +20,7 @@ pub(super) struct Merged {
     pub(super) config: Option<Config>,
     /// Where its values came from.
     pub(super) origins: BTreeMap<Key, Origin>,
-    /// Values that are wrong or missing, of which enough is said.
+    /// Values that are invalid or missing, which is already reported.
     pub(super) bad: BTreeSet<Key>,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn merge(layers: &mut Layers<'_>) -> Merged {
             && let count = len_of(&root, &list)
             && index > count
         {
-            let message = format!("there are {count} {}s: the next is number {count}", list.name());
+            let message = format!("there are {count} {}s: the next index is {count}", list.name());
             let complaint = Complaint::new(&setting.key, message);
             layers.problems.push(complaint.at(setting.origin.clone().into()));
             continue;
@@ -89,13 +89,13 @@ pub(super) fn merge(layers: &mut Layers<'_>) -> Merged {
             let complaint = Complaint::new(&Key::default(), error.message().to_owned());
             layers.problems.push(complaint.at(Place::Nowhere));
         }
-        // A consequence of what was said already.
+        // A consequence of what is already reported.
         Err(_) => {}
     }
     merged
 }
 
-/// Says which options of a table are missing that must be written.
+/// Reports the required options that are missing in a table.
 fn require_all(table: &Key, layers: &mut Layers<'_>, merged: &mut Merged) {
     let fields = layers.catalog.section(table).map(|section| section.fields.as_slice()).unwrap_or_default();
     for field in fields.iter().filter(|field| field.required) {
@@ -107,8 +107,8 @@ fn require_all(table: &Key, layers: &mut Layers<'_>, merged: &mut Merged) {
             Some((_, span)) => Place::File(span.clone()),
             None => merged.place_of(table),
         };
-        let message = format!("this {} has no `{}`", table.header(), key.name());
-        let complaint = Complaint::new(&key, message).help(format!("it takes {}", field.kind_in_words()));
+        let message = format!("missing key `{}` in {}", key.name(), table.header());
+        let complaint = Complaint::new(&key, message).help(format!("expected {}", field.kind_in_words()));
         layers.problems.push(complaint.at(place));
         merged.bad.insert(key);
     }

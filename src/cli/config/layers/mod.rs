@@ -1,5 +1,5 @@
 //! One configuration from four layers: flag over environment over file over default. Every value keeps
-//! where it came from, and every mistake is found in one go.
+//! where it came from, and all errors are found at once.
 
 mod environment;
 mod file;
@@ -47,7 +47,7 @@ pub(crate) struct Flag {
     pub(crate) key: Key,
     /// The value.
     pub(crate) text: String,
-    /// Whether it gives way to the file and to the environment.
+    /// Whether the file and the environment override it.
     pub(crate) weak: bool,
 }
 
@@ -62,7 +62,7 @@ pub(crate) enum Origin {
     Flag(&'static str),
 }
 
-/// A configuration without mistakes, and where each value came from.
+/// A valid configuration, and where each value came from.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     /// What is in effect.
@@ -77,7 +77,7 @@ pub(crate) struct Loaded {
 ///
 /// # Errors
 ///
-/// All mistakes of all layers.
+/// All errors of all layers.
 pub(crate) fn load(catalog: &Catalog, inputs: Inputs) -> Result<Loaded, Report> {
     let mut layers = Layers::new(catalog);
     if let Some(source) = &inputs.file {
@@ -130,22 +130,22 @@ impl From<Origin> for Place {
     }
 }
 
-/// What the layers said, weakest first.
+/// What the layers contain, weakest first.
 #[derive(Debug)]
 struct Layers<'a> {
-    /// What may be said.
+    /// All options that there are.
     catalog: &'a Catalog,
     settings: Vec<Setting>,
     /// Tables that the file opens, with the place where it does.
     tables: Vec<(Key, Range<usize>)>,
     /// The file lists its own listeners; the default ones are not there.
     own_listeners: bool,
-    /// The file is no TOML, so that values may be missing.
+    /// The file is not valid TOML, so that values may be missing.
     broken: bool,
     problems: Vec<Problem>,
 }
 
-/// One value of one layer. A value that is none of its kind is `None`: said already, and written anyway.
+/// One value of one layer; `None` if it is not of the type of its option, which is already reported.
 #[derive(Debug)]
 struct Setting {
     key: Key,
@@ -165,7 +165,7 @@ impl<'a> Layers<'a> {
         }
     }
 
-    /// Takes a value, or says what is wrong with it.
+    /// Takes a value, or reports what is wrong with it.
     fn set(&mut self, key: Key, value: Result<toml::Value, check::Complaint>, origin: Origin) {
         let value = value.map_err(|complaint| self.problems.push(complaint.at(origin.clone().into()))).ok();
         self.settings.push(Setting { key, value, origin });

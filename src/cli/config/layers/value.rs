@@ -1,4 +1,4 @@
-//! Is this value one of its option's kind?
+//! Whether a value is of the type of its option.
 
 use toml::Value;
 
@@ -13,26 +13,35 @@ use crate::config::{
 pub(super) fn checked(catalog: &Catalog, field: &Field, key: &Key, value: Value) -> Result<Value, Complaint> {
     let complaint = |message: String| Complaint::new(key, message);
     if let (Some(_), Value::String(text)) = (field.range, &value) {
-        return Err(complaint(format!("`{}` takes {}, without quotes", key.name(), field.kind_in_words()))
-            .help(format!("found the text {text:?}")));
+        return Err(complaint(format!(
+            "`{}`: expected {}, without quotes",
+            key.name(),
+            field.kind_in_words()
+        ))
+        .help(format!("found the text {text:?}")));
     }
     if let (Some((min, max)), Value::Integer(number)) = (field.range, &value)
         && !(min..=max).contains(number)
     {
-        return Err(complaint(format!("{number} is out of range: `{}` takes {min} to {max}", key.name())));
+        return Err(complaint(format!("{number} is out of range: `{}` must be {min} to {max}", key.name())));
     }
     if let (false, Value::String(text)) = (field.choices.is_empty(), &value)
         && !field.choices.iter().any(|(choice, _)| choice == text)
     {
-        let found =
-            complaint(format!("`{text}` is unknown: `{}` takes {}", key.name(), field.kind_in_words()));
+        let found = complaint(format!("invalid {} `{text}`: expected {}", key.name(), field.kind_in_words()));
         return Err(match closest(text, field.choices.iter().map(|(choice, _)| choice.as_str())) {
             Some(choice) => found.help(format!("did you mean \"{choice}\"?")),
             None => found,
         });
     }
-    let unfit =
-        || complaint(format!("`{}` takes {}, not {}", key.name(), field.kind_in_words(), described(&value)));
+    let unfit = || {
+        complaint(format!(
+            "`{}`: expected {}, found {}",
+            key.name(),
+            field.kind_in_words(),
+            described(&value)
+        ))
+    };
     match catalog.check_value(key, value.clone()) {
         // A date without quotes would pass for text.
         Ok(_) if !value.is_datetime() => Ok(value),
@@ -48,7 +57,7 @@ pub(super) fn from_text(catalog: &Catalog, field: &Field, key: &Key, text: &str)
         let number = text.parse().map_err(|_| {
             Complaint::new(
                 key,
-                format!("`{text}` is not a number: `{}` takes {}", key.name(), field.kind_in_words()),
+                format!("`{text}` is not a number: `{}` must be {}", key.name(), field.kind_in_words()),
             )
         });
         Value::Integer(number?)
