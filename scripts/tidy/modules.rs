@@ -4,23 +4,46 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{File, Finding, Tree, rust::Code};
 
-/// What one top-level module of the runtime uses of others does not lead back to it, so that each can be read, and changed,
-/// without those that stand on it.
+/// What one top-level module of the runtime or of the command uses of others does not lead back to it, so that each can be
+/// read, and changed, without those that use it.
 pub(super) fn modules_have_no_cycle(tree: &Tree) -> Vec<Finding> {
+    CRATES.iter().flat_map(|folder| cycles(&uses_in(tree, folder))).collect()
+}
+
+/// A command of the command line uses no other one: what two of them need is a module that is not a command.
+pub(super) fn commands_use_no_other(tree: &Tree) -> Vec<Finding> {
+    let uses = uses_in(tree, CLI);
+    let between = uses.iter().filter(|it| COMMANDS.contains(&it.from) && COMMANDS.contains(&it.to));
+    let findings = between.map(|Use { from, to, file, line }| {
+        let what = format!("the command `{from}` uses the command `{to}`");
+        file.finding(*line, what, "move what both need into a module of its own")
+    });
+    findings.collect()
+}
+
+/// All paths in the crate in `folder` from one of its top-level modules to another.
+fn uses_in<'a>(tree: &'a Tree, folder: &'a str) -> Vec<Use<'a>> {
+    let module = |file| module(file, folder);
     let modules: BTreeSet<&str> =
-        tree.rust().filter_map(|(file, _)| module(file)).filter(|module| *module != ROOT).collect();
-    let re_exports = re_exports(tree, &modules);
+        tree.rust().filter_map(|(file, _)| module(file)).filter(|module| !ROOTS.contains(module)).collect();
+    let re_exports = re_exports(tree, &modules, folder);
     let mut uses: Vec<Use<'_>> = Vec::new();
     for (file, code) in tree.rust().filter(|(file, _)| !file.is_test()) {
-        let Some(from) = module(file).filter(|from| *from != ROOT) else { continue };
+        let Some(from) = module(file).filter(|from| !ROOTS.contains(from)) else { continue };
         for path in code.paths(&["crate"]).into_iter().filter(|path| !path.in_test) {
             let Some(name) = path.segments.get(1) else { continue };
             let to = modules.get(name.as_str()).or_else(|| re_exports.get(name));
             uses.extend(to.filter(|to| **to != from).map(|to| Use { from, to, file, line: path.line }));
         }
     }
+    uses
+}
+
+/// Those that are part of a cycle.
+fn cycles(uses: &[Use<'_>]) -> Vec<Finding> {
+    let modules: BTreeSet<&str> = uses.iter().map(|it| it.from).collect();
     let mut reaches: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for it in &uses {
+    for it in uses {
         reaches.entry(it.from).or_default().insert(it.to);
     }
     for _ in 0..modules.len() {
@@ -46,17 +69,18 @@ struct Use<'a> {
     line: usize,
 }
 
-/// The top-level module of the runtime that a file belongs to; its root is one too.
-fn module(file: &File) -> Option<&str> {
-    let path = file.path.strip_prefix("src/runtime/")?;
+/// The top-level module of the crate in `folder` that a file belongs to; its root is one too.
+fn module<'a>(file: &'a File, folder: &str) -> Option<&'a str> {
+    let path = file.path.strip_prefix(folder)?;
     let module = path.split('/').next().unwrap_or(path);
     Some(module.strip_suffix(".rs").unwrap_or(module)).filter(|module| *module != "tests")
 }
 
 /// The names that the root of the crate takes from its modules, and from which.
-fn re_exports<'a>(tree: &Tree, modules: &BTreeSet<&'a str>) -> BTreeMap<String, &'a str> {
+fn re_exports<'a>(tree: &Tree, modules: &BTreeSet<&'a str>, folder: &str) -> BTreeMap<String, &'a str> {
     let names: Vec<&str> = modules.iter().copied().collect();
-    let root = |(file, code)| (module(file) == Some(ROOT)).then_some(code);
+    let root =
+        |(file, code)| module(file, folder).is_some_and(|module| ROOTS.contains(&module)).then_some(code);
     let paths = tree.rust().filter_map(root).flat_map(|code: &Code| code.paths(&names));
     let named = paths.filter_map(|path| {
         let module = modules.get(path.segments.first()?.as_str())?;
@@ -65,4 +89,7 @@ fn re_exports<'a>(tree: &Tree, modules: &BTreeSet<&'a str>) -> BTreeMap<String, 
     named.filter(|(name, module)| name != module).collect()
 }
 
-const ROOT: &str = "lib";
+const CRATES: &[&str] = &["src/runtime/", CLI];
+const CLI: &str = "src/cli/";
+const COMMANDS: &[&str] = &["bench", "decode", "demo", "doctor", "idl", "operate", "serve", "topics"];
+const ROOTS: &[&str] = &["lib", "main"];

@@ -121,7 +121,7 @@ fn unsafe_is_found_in_code_only() {
 
 #[test]
 fn what_moves_messages_names_no_protocol() {
-    let rule = sources::runtime_names_no_protocol;
+    let rule = sources::shared_code_names_no_protocol;
     let good =
         "//! Starts links; targets.\n#[cfg(test)]\nmod tests {\n    // as tars does\n    use tars;\n}\n";
     accept(rule, &[("src/runtime/conns/tcp.rs", good), ("src/runtime/server.rs", "use proto::tars;")]);
@@ -129,6 +129,11 @@ fn what_moves_messages_names_no_protocol() {
     for bad in ["// as Tars does", "use proto::seastar;", "struct TarsLink;", "fn tars_push() {}", "TcpShm"] {
         reject(rule, &[("src/runtime/conns/tcp.rs", bad)]);
         reject(rule, &[("src/runtime/mesh.rs", bad)]);
+        reject(rule, &[("src/cli/topics/mod.rs", bad)]);
+        reject(rule, &[("src/cli/serve/mod.rs", bad)]);
+    }
+    for at_home in ["protocols/tars_framed.rs", "decode/mod.rs", "args.rs", "serve/tests.rs"] {
+        accept(rule, &[(&format!("src/cli/{at_home}"), "use shardcast::tars;")]);
     }
 }
 
@@ -195,6 +200,26 @@ fn modules_of_the_runtime_have_no_cycle() {
     // By a name of the root.
     let named = ("src/runtime/push.rs", "use crate::Port;");
     assert_eq!(findings(&[root, named, ("src/runtime/mesh/a.rs", "use crate::push;")]).len(), 2);
+}
+
+#[test]
+fn modules_of_the_command_have_no_cycle() {
+    let rule = modules::modules_have_no_cycle;
+    let root = ("src/cli/main.rs", "mod args;\nmod bench;\nfn main() { commands::run(args::parse()) }");
+    let above = ("src/cli/commands.rs", "use crate::{args::Args, bench};");
+    let args = ("src/cli/args.rs", "use crate::bench::BenchCommand;");
+    accept(rule, &[root, above, args, ("src/cli/bench/mod.rs", "use crate::output::print;")]);
+    let both = [root, above, ("src/cli/bench/mod.rs", "use crate::commands::EXIT;")];
+    let found: Vec<_> = rule(&tree(&both)).into_iter().map(|it| it.path).collect();
+    assert_eq!(found, ["src/cli/commands.rs", "src/cli/bench/mod.rs"]);
+}
+
+#[test]
+fn a_command_uses_no_other() {
+    let rule = modules::commands_use_no_other;
+    let doctor = ("src/cli/doctor/mod.rs", "use crate::probes::examine;");
+    accept(rule, &[doctor, ("src/cli/commands.rs", "use crate::{bench, doctor};")]);
+    reject(rule, &[doctor, ("src/cli/bench/mod.rs", "use crate::{doctor::warnings, output::print};")]);
 }
 
 #[test]

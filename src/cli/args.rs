@@ -9,6 +9,7 @@ use crate::{
     config::{Flag, Key},
     decode::DecodeArgs,
     demo::DemoArgs,
+    flags::seconds_or_unit,
     idl,
     operate::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs, TopArgs},
     topics::{PubArgs, SubArgs},
@@ -28,7 +29,7 @@ pub(crate) enum Command {
     /// Run the server until SIGTERM or SIGINT
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(Overrides),
-    /// Tell all mistakes of a configuration file
+    /// Report all errors of a configuration file
     #[command(after_help = CHECK_EXAMPLES)]
     Check {
         /// The file to check
@@ -38,7 +39,7 @@ pub(crate) enum Command {
     /// Show in 20 seconds what a server and its clients do, and check it
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArgs),
-    /// Print what is published on topics of a running server
+    /// Print messages published on topics of a running server
     #[command(after_help = SUB_EXAMPLES)]
     Sub(SubArgs),
     /// Publish on a topic of a running server
@@ -50,7 +51,7 @@ pub(crate) enum Command {
     /// Print Tars bytes as a tree
     #[command(after_help = DECODE_EXAMPLES)]
     Decode(DecodeArgs),
-    /// Tell whether this host is fit for the server, and what to change
+    /// Check whether this host is fit for the server, and what to change
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor {
         /// As JSON
@@ -65,13 +66,13 @@ pub(crate) enum Command {
     /// Show what each shard of a running server does
     #[command(after_help = TOP_EXAMPLES)]
     Top(TopArgs),
-    /// End connections of a running server
+    /// Close connections of a running server
     #[command(after_help = KICK_EXAMPLES)]
     Kick(KickArgs),
-    /// Make a running server read its configuration again
+    /// Reload the configuration of a running server
     #[command(after_help = RELOAD_EXAMPLES)]
     Reload(ReloadArgs),
-    /// Stop a running server: no new connections, what is queued is sent, then the end
+    /// Stop a running server: refuse new connections, send what is queued, then exit
     #[command(after_help = DRAIN_EXAMPLES)]
     Drain(DrainArgs),
     /// Compile .tars files to Rust
@@ -90,7 +91,7 @@ pub(crate) enum ConfigCommand {
     /// Print the configuration in effect
     #[command(after_help = SHOW_EXAMPLES)]
     Show {
-        /// Tell where each value came from
+        /// Show where each value comes from
         #[arg(long)]
         origin: bool,
         #[command(flatten)]
@@ -107,7 +108,7 @@ pub(crate) enum ConfigCommand {
     Init,
 }
 
-/// What stands above the environment and the file.
+/// What overrides the environment and the file.
 #[derive(ClapArgs, Debug, Default)]
 pub(crate) struct Overrides {
     /// Configuration file (TOML)
@@ -122,13 +123,13 @@ pub(crate) struct Overrides {
     /// For development: no pinning, no spinning, debug logs unless a level is set
     #[arg(long)]
     pub(crate) dev: bool,
-    /// How long stopping may take: seconds, or with a unit such as 500ms
+    /// Time limit for stopping: seconds, or with a unit such as 500ms
     #[arg(long, value_name = "SECONDS")]
     pub(crate) drain: Option<String>,
 }
 
 impl Overrides {
-    /// As settings, the stronger after the weaker.
+    /// As settings, the weaker before the stronger.
     pub(crate) fn flags(&self) -> Vec<Flag> {
         let mut flags = Vec::new();
         let mut add = |name, key: &str, text: &str, weak| {
@@ -152,12 +153,6 @@ impl Overrides {
     }
 }
 
-/// A duration on the command line, where plain digits are seconds.
-pub(crate) fn seconds_or_unit(text: &str) -> String {
-    let seconds = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if seconds { format!("{text}s") } else { text.to_owned() }
-}
-
 /// Without the flags that every command has, so that all commands fit on a screen.
 const TEMPLATE: &str = "{about-with-newline}{usage-heading} {usage}\n\nCommands:\n{subcommands}{after-help}";
 
@@ -168,32 +163,32 @@ Examples:
 
 const SERVE_EXAMPLES: &str = "\
 Without a file: the Tars push server on 127.0.0.1:10099, and admin HTTP on 127.0.0.1:9180.
-When ready, one line `ready {...}` on standard output tells all addresses. Logs go to
-standard error. A second signal stops at once.
+When ready, it prints one line `ready {...}` with all addresses to standard output. Logs go to
+standard error. A second signal stops the server at once.
 
 Examples:
   shardcast serve --dev
   shardcast serve --config shardcast.toml --shards 2 --cpus 0-1 --drain 10";
 
 const CHECK_EXAMPLES: &str = "\
-The environment counts as it would for `serve`. Exit code 0: valid; 2: not valid.
+The environment applies as for `serve`. Exit code 0: valid; 2: not valid.
 
 Examples:
   shardcast check --config shardcast.toml
   shardcast check --config shardcast.toml && systemctl restart shardcast";
 
 const DEMO_EXAMPLES: &str = "\
-Needs nothing: server and clients are in this process, on a free port. Pushes with their
-latency, a client that is killed and resumes, one that never reads, a drain. Exit code 1:
-something is not as it should be.
+Server and clients run in this process, on a free port. Shows pushes with their latency,
+a client that is killed and resumes, one that never reads, and a drain. Exit code 1: a check
+failed.
 
 Examples:
   shardcast demo
   shardcast demo --seconds 5 --clients 50 --shards 4";
 
 const SUB_EXAMPLES: &str = "\
-One line a message: topic, epoch:offset, what was published. It ends with a signal, or with --count;
-until then it connects again whenever it has to, and goes on where it was.
+Prints one line per message: topic, epoch:offset, body. Ends on a signal, or after --count
+messages; until then it reconnects when needed and resumes where it was.
 
 Examples:
   shardcast sub
@@ -212,8 +207,8 @@ Examples:
   shardcast config show --origin --config shardcast.toml";
 
 const DECODE_EXAMPLES: &str = "\
-Every value tells its type, and with .tars files its name. What cannot be decoded ends the tree;
-then the exit code is 1.
+Shows the type of every value, and with .tars files its name. The tree ends where the input
+cannot be decoded; the exit code is then 1.
 
 Examples:
   shardcast decode 020001117016027a7a
@@ -241,8 +236,8 @@ Examples:
   shardcast config init | diff - shardcast.toml";
 
 const DOCTOR_EXAMPLES: &str = "\
-Needs no rights: what cannot be read is unknown. Exit code 0: nothing to fix; 3: warnings;
-4: the server would not work here.
+Needs no privileges: what cannot be read is reported as unknown. Exit code 0: nothing to fix;
+3: warnings; 4: the server would not work here.
 
 Examples:
   shardcast doctor
@@ -254,8 +249,8 @@ Examples:
   shardcast conns --state closed --json | jq -r '.[].reason' | sort | uniq -c";
 
 const TOP_EXAMPLES: &str = "\
-P50 and P99 are those of the pushes since the last look, from being posted to being sent. CPU%
-is what the shard's thread takes, with looking for work; BUSY is the part that found some.
+P50 and P99 are the latencies of pushes since the last sample, from post to send. CPU% is the
+CPU time of the shard's thread, polling included; BUSY is the part that found work.
 
 Examples:
   shardcast top
@@ -263,23 +258,23 @@ Examples:
   shardcast top --json --interval 5 | jq .total.p99_us";
 
 const KICK_EXAMPLES: &str = "\
-Clients of the push protocols reconnect by themselves. Exit code 1: one of them was not open.
+Push clients reconnect by themselves. Exit code 1: one of the connections was not open.
 
 Examples:
   shardcast kick 0-12-3
   shardcast kick 0-12-3 1-7-0 --admin unix:/run/shardcast/admin.sock";
 
 const RELOAD_EXAMPLES: &str = "\
-As SIGHUP does: the log level, limits and policies change at once, also for connections that
-stand; a mistake anywhere changes nothing, and exits with 1. What differs is printed, and
-what needs a restart.
+Like SIGHUP: the log level, limits and policies change at once, also for existing connections.
+If the configuration has an error, nothing changes and the exit code is 1. Prints what changed,
+and what needs a restart.
 
 Examples:
   shardcast check --config shardcast.toml && shardcast reload
   shardcast reload --json | jq .needs_restart";
 
 const DRAIN_EXAMPLES: &str = "\
-As SIGTERM does, but a SIGTERM that follows is still the first.
+Like SIGTERM, except that a SIGTERM after it counts as the first signal.
 
 Examples:
   shardcast drain --watch

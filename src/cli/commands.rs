@@ -14,36 +14,32 @@ use shardcast::StartError;
 use crate::{
     args::{Args, Command, ConfigCommand, Overrides},
     bench,
-    config::{self, Inputs, Loaded, Report, SourceFile},
+    config::{self, Catalog, Inputs, Loaded, Report, SourceFile},
     decode::{self, DecodeArgs},
-    demo, doctor, idl, logging, operate,
+    demo, doctor,
+    exit::EXIT_CONFIGURATION,
+    idl, logging, operate,
     output::{complain, complain_raw, print},
+    protocols::Registry,
     serve, topics,
 };
-
-/// Something failed while running.
-pub(crate) const EXIT_RUNTIME: u8 = 1;
-/// The command line or the configuration is wrong.
-pub(crate) const EXIT_CONFIGURATION: u8 = 2;
-
-/// `doctor`: something could be better, or something does not work.
-pub(crate) const EXIT_WARNINGS: u8 = 3;
-pub(crate) const EXIT_FAILURES: u8 = 4;
 
 /// Runs one command.
 ///
 /// # Errors
 ///
-/// What failed while running. Mistakes in the configuration are printed here.
+/// What failed while running. Errors in the configuration are printed here.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let registry = &Registry::builtin();
+    let catalog = registry.catalog();
     match args.command {
-        Command::Serve(overrides) => with_configuration(&overrides, |loaded| {
+        Command::Serve(overrides) => with_configuration(catalog, &overrides, |loaded| {
             logging::start(&loaded.config.log).context("cannot start a thread for the log")?;
-            let again = || match configuration(&overrides) {
+            let again = || match configuration(catalog, &overrides) {
                 Ok(loaded) => Ok(loaded.config),
-                Err(mistakes) => Err(mistakes.render(false)),
+                Err(invalid) => Err(invalid.render(false)),
             };
-            let served = serve::run(&loaded.config, &again);
+            let served = serve::run(&loaded.config, registry, &again);
             logging::flush();
             served.map(|()| ExitCode::SUCCESS)
         })
@@ -51,23 +47,27 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Check { config } => {
             let name = config.display().to_string();
             let overrides = Overrides { config: Some(config), ..Overrides::default() };
-            with_configuration(&overrides, |_| done(print(&format!("configuration {name} is valid\n"))))
+            with_configuration(catalog, &overrides, |_| {
+                done(print(&format!("configuration {name} is valid\n")))
+            })
         }
-        Command::Demo(args) => demo::run(&args),
-        Command::Sub(args) => topics::subscribe(&args),
-        Command::Pub(args) => topics::publish(&args),
+        Command::Demo(args) => demo::run(&args, registry),
+        Command::Sub(args) => topics::subscribe(&args, registry),
+        Command::Pub(args) => topics::publish(&args, registry),
         Command::Decode(args) => decode(&args),
         Command::Config(ConfigCommand::Show { origin, overrides }) => {
-            with_configuration(&overrides, |loaded| done(print(&config::print_effective(loaded, origin))))
+            with_configuration(catalog, &overrides, |loaded| {
+                done(print(&config::print_effective(loaded, catalog, origin)))
+            })
         }
-        Command::Config(ConfigCommand::Doc) => done(print(&config::manual())),
+        Command::Config(ConfigCommand::Doc) => done(print(&config::manual(catalog))),
         Command::Config(ConfigCommand::Schema) => {
-            let schema = serde_json::to_string_pretty(&config::schema())?;
+            let schema = serde_json::to_string_pretty(catalog.schema())?;
             done(print(&(schema + "\n")))
         }
-        Command::Config(ConfigCommand::Init) => done(print(&config::print_defaults())),
+        Command::Config(ConfigCommand::Init) => done(print(&config::print_defaults(catalog))),
         Command::Doctor { json, overrides } => {
-            with_configuration(&overrides, |loaded| doctor::run(&loaded.config, json))
+            with_configuration(catalog, &overrides, |loaded| doctor::run(&loaded.config, json))
         }
         Command::Conns(args) => done(operate::conns(&args)),
         Command::Top(args) => done(operate::top(&args)),
@@ -76,7 +76,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Drain(args) => done(operate::drain(&args)),
         Command::Gen(arguments) => idl::generate(&arguments),
         Command::Idl(command) => idl::run(&command),
-        Command::Bench(command) => bench::run(command).or_else(unless_the_machine_is_not_fit),
+        Command::Bench(command) => bench::run(command, registry).or_else(unless_the_machine_is_not_fit),
     }
 }
 
@@ -84,7 +84,7 @@ fn done(result: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
     result.map(|()| ExitCode::SUCCESS)
 }
 
-/// Prints the tree as far as it goes, and then what is wrong.
+/// Prints the tree as far as it could be decoded, and then the error.
 fn decode(args: &DecodeArgs) -> anyhow::Result<ExitCode> {
     let decoded = match decode::run(args) {
         Ok(decoded) => decoded,
@@ -100,7 +100,7 @@ fn decode(args: &DecodeArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// What the operator must change before another try can work is told like a mistake in the configuration.
+/// What the operator must change before another try can work is reported like an error in the configuration.
 fn unless_the_machine_is_not_fit(error: anyhow::Error) -> anyhow::Result<ExitCode> {
     match error.downcast_ref::<StartError>() {
         Some(start) if start.is_configuration() => {
@@ -111,27 +111,28 @@ fn unless_the_machine_is_not_fit(error: anyhow::Error) -> anyhow::Result<ExitCod
     }
 }
 
-/// Goes on with the configuration in effect, or prints all its mistakes.
+/// Continues with the configuration in effect, or prints all its errors.
 fn with_configuration(
+    catalog: &Catalog,
     overrides: &Overrides,
     go_on: impl FnOnce(&Loaded) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
-    match configuration(overrides) {
+    match configuration(catalog, overrides) {
         Ok(loaded) => go_on(&loaded),
-        Err(mistakes) => {
-            complain_raw(&mistakes.render(io::stderr().is_terminal()));
+        Err(invalid) => {
+            complain_raw(&invalid.render(io::stderr().is_terminal()));
             Ok(ExitCode::from(EXIT_CONFIGURATION))
         }
     }
 }
 
-/// Why there is no configuration.
-enum Mistakes {
+/// Why the configuration cannot be used.
+enum Invalid {
     Unreadable(anyhow::Error),
     Wrong(Report),
 }
 
-impl Mistakes {
+impl Invalid {
     fn render(&self, colours: bool) -> String {
         match self {
             Self::Unreadable(error) => format!("error: {error:#}\n"),
@@ -141,11 +142,12 @@ impl Mistakes {
 }
 
 /// The configuration in effect, read at this moment.
-fn configuration(overrides: &Overrides) -> Result<Loaded, Mistakes> {
-    let file = overrides.config.as_deref().map(read_source).transpose().map_err(Mistakes::Unreadable)?;
+fn configuration(catalog: &Catalog, overrides: &Overrides) -> Result<Loaded, Invalid> {
+    let file = overrides.config.as_deref().map(read_source).transpose().map_err(Invalid::Unreadable)?;
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     let variables = env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
-    config::load(Inputs { file, variables, flags: overrides.flags() }).map_err(Mistakes::Wrong)
+    let inputs = Inputs { file, variables, flags: overrides.flags() };
+    config::load(catalog, inputs).map_err(Invalid::Wrong)
 }
 
 fn read_source(path: &Path) -> anyhow::Result<SourceFile> {
@@ -155,11 +157,11 @@ fn read_source(path: &Path) -> anyhow::Result<SourceFile> {
         .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
         .with_context(|| format!("cannot read the configuration {name}"))?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        anyhow::bail!("{name} is no configuration: it is larger than {FILE_BYTES_MAX} bytes");
+        anyhow::bail!("{name}: larger than {FILE_BYTES_MAX} bytes");
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let place = error.utf8_error().valid_up_to();
-        anyhow::anyhow!("{name} is no configuration: byte {place} is not UTF-8")
+        anyhow::anyhow!("{name}: invalid UTF-8 at byte {place}")
     })?;
     Ok(SourceFile { name, text })
 }

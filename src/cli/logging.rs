@@ -125,7 +125,7 @@ fn log_panic(info: &PanicHookInfo<'_>) {
     if !admitted {
         return;
     }
-    let message = info.payload_as_str().unwrap_or("a value that is no text");
+    let message = info.payload_as_str().unwrap_or("a value that is not text");
     let location = info.location().map(ToString::to_string);
     let current = thread::current();
     let thread = current.name().unwrap_or("unnamed");
@@ -136,7 +136,7 @@ fn log_panic(info: &PanicHookInfo<'_>) {
 
 fn keep<S: 'static>(handle: Handle<EnvFilter, S>) {
     let set = move |filter| {
-        // It fails when there is no subscriber any more, and then there is nothing to filter.
+        // It fails if the subscriber is gone, and then there is nothing to filter.
         let _ = handle.reload(filter);
     };
     let kept = FILTER.set(Box::new(set));

@@ -9,13 +9,18 @@ mod args;
 mod bench;
 mod commands;
 mod config;
+mod control;
 mod decode;
 mod demo;
 mod doctor;
+mod exit;
+mod flags;
 mod idl;
 mod logging;
 mod operate;
 mod output;
+mod probes;
+mod protocols;
 mod serve;
 mod signals;
 mod topics;
@@ -27,6 +32,6 @@ use clap::Parser;
 fn main() -> ExitCode {
     commands::run(args::Args::parse()).unwrap_or_else(|error| {
         output::complain(format_args!("error: {error:#}"));
-        ExitCode::from(commands::EXIT_RUNTIME)
+        ExitCode::from(exit::EXIT_RUNTIME)
     })
 }

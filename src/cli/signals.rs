@@ -8,7 +8,7 @@ use signal_hook::{
     low_level::emulate_default_handler,
 };
 
-use crate::serve::Order;
+use crate::control::Order;
 
 /// Sends the server every signal that asks the process to end, or to read its configuration again, from now on.
 ///
@@ -21,7 +21,7 @@ pub(crate) fn watch(orders: flume::Sender<Order>) -> io::Result<()> {
             SIGHUP => Order::Reload(None),
             _ => Order::Stop(name(signal)),
         };
-        // Waits where the queue is full; the system keeps one signal of each kind meanwhile.
+        // Waits while the queue is full; the system then keeps one signal of each kind.
         orders.send(order).is_ok()
     })
 }

@@ -1,5 +1,5 @@
-//! Who may act. Reading is for whoever reaches the address; acting is for this user and root over the Unix
-//! socket, and over loopback for whoever says the token.
+//! Who may act. Reading needs no permission; acting is for this user and root over the Unix socket, and over
+//! loopback with the token.
 
 use std::{
     cell::RefCell,
@@ -22,7 +22,7 @@ pub(super) enum Peer {
     Address(IpAddr),
     /// Over the Unix socket, from this user or root.
     Owner,
-    /// Over the Unix socket, from somebody else.
+    /// Over the Unix socket, from another user.
     Stranger(String),
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Access {
     pub(super) token: Secret,
     /// Where the Unix socket is, if there is one.
     pub(super) socket: Option<PathBuf>,
-    /// Lines about actions that were refused: anybody on this host can bring them about.
+    /// Limits log lines about refused actions: any process on this host can cause them.
     pub(super) refusals: RefCell<LogLimit>,
 }
 
@@ -73,19 +73,19 @@ impl Access {
         self.reads(peer)?;
         let Peer::Address(ip) = peer else { return Ok(()) };
         if !ip.to_canonical().is_loopback() {
-            let text = format!("actions are taken from this host only, not from {ip}\n{}", self.fix());
+            let text = format!("actions are accepted from this host only, not from {ip}\n{}", self.fix());
             return Err(Response::text(403, text));
         }
         let Some(token) = self.token.reveal() else {
             let text =
-                format!("this server takes no actions over TCP, because it has no token\n{}", self.fix());
+                format!("this server accepts no actions over TCP, because it has no token\n{}", self.fix());
             return Err(Response::text(403, text));
         };
         match authorization.map(bearer) {
             Some(Some(said)) if same(said, token.as_bytes()) => Ok(()),
-            Some(_) => Err(Response::text(401, "this is not the token of this server\n")),
+            Some(_) => Err(Response::text(401, "wrong token\n")),
             None => {
-                let text = format!("actions take `Authorization: Bearer TOKEN`\n{}", self.fix());
+                let text = format!("actions need `Authorization: Bearer TOKEN`\n{}", self.fix());
                 Err(Response::text(401, text))
             }
         }
@@ -93,8 +93,8 @@ impl Access {
 
     fn fix(&self) -> String {
         let token = match self.token.reveal() {
-            Some(_) => "from this host, say the token: `--token-file FILE`, or $SHARDCAST_ADMIN__TOKEN",
-            None => "or give the server a token ([admin] token_file), and say it with `--token-file FILE`",
+            Some(_) => "from this host, use the token: `--token-file FILE`, or $SHARDCAST_ADMIN__TOKEN",
+            None => "or give the server a token ([admin] token_file), and use it with `--token-file FILE`",
         };
         match &self.socket {
             Some(path) => {
@@ -107,7 +107,7 @@ impl Access {
     }
 }
 
-/// A token that stands alone in a file.
+/// A token that is the only content of a file.
 ///
 /// # Errors
 ///
@@ -118,11 +118,11 @@ pub(crate) fn read_token(path: &Path) -> anyhow::Result<Secret> {
     let read =
         fs::File::open(path).and_then(|file| file.take(TOKEN_FILE_BYTES_MAX).read_to_string(&mut text));
     match read {
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => anyhow::bail!("{name} is not text"),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => anyhow::bail!("{name}: invalid UTF-8"),
         read => read.with_context(|| format!("cannot read {name}"))?,
     };
     let secret: Secret =
-        text.trim_end().parse().map_err(|error: String| anyhow::anyhow!("{name} holds no token: {error}"))?;
+        text.trim_end().parse().map_err(|error: String| anyhow::anyhow!("{name}: invalid token: {error}"))?;
     anyhow::ensure!(secret.reveal().is_some(), "{name} is empty");
     Ok(secret)
 }
@@ -133,7 +133,7 @@ fn bearer(header: &[u8]) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(BEARER).then(|| token.trim_ascii())
 }
 
-/// Compares in a time that tells nothing but the length.
+/// Compares in a time that depends on the length only.
 fn same(one: &[u8], other: &[u8]) -> bool {
     let differences = one.iter().zip(other).fold(0, |sum, (a, b)| std::hint::black_box(sum | (a ^ b)));
     one.len() == other.len() && differences == 0

@@ -11,7 +11,7 @@ use super::{
     http::{Request, Response},
     pages::{has, parameter},
 };
-use crate::{config::HumanDuration, serve::Outcome};
+use crate::{config::HumanDuration, control::Outcome};
 
 /// One thing to do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,13 +50,13 @@ pub(super) fn answer(
         Action::Drain => drain(request, source),
         Action::Reload => reload(source),
     };
-    tracing::info!(?action, ?peer, status = response.status, query = %request.query.escape_debug(), "an operator acts");
+    tracing::info!(?action, ?peer, status = response.status, query = %request.query.escape_debug(), "action of an operator");
     response
 }
 
 fn kick(request: Request<'_>, source: &dyn Source) -> Response {
     let Some(text) = argument(&request, "id") else {
-        return Response::text(400, "which one? POST /kick?id=ID, with an id of /connections\n");
+        return Response::text(400, "missing id: POST /kick?id=ID, with an id from /connections\n");
     };
     let id: ConnId = match text.parse() {
         Ok(id) => id,
@@ -66,7 +66,7 @@ fn kick(request: Request<'_>, source: &dyn Source) -> Response {
         has(request.query, "now") || std::str::from_utf8(request.body).is_ok_and(|body| has(body, "now"));
     match source.kick(id, now) {
         Ok(true) => done(&json!({ "kicked": id.to_string() })),
-        Ok(false) => Response::text(404, format!("no connection {id} is open\n")),
+        Ok(false) => Response::text(404, format!("no open connection {id}\n")),
         Err(_) => {
             Response::text(503, format!("shard {} did not answer in time; look at /connections\n", id.shard))
         }
@@ -89,7 +89,7 @@ fn drain(request: Request<'_>, source: &dyn Source) -> Response {
 
 fn reload(source: &dyn Source) -> Response {
     match source.reload() {
-        Some(Outcome::Rejected { mistakes }) => Response::text(422, mistakes),
+        Some(Outcome::Rejected { errors }) => Response::text(422, errors),
         Some(taken) => done(&taken),
         None => Response::text(503, "the server is busy with other requests; see its log\n"),
     }

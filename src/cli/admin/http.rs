@@ -12,7 +12,7 @@ pub(super) struct Request<'a> {
     pub(super) method: Method,
     /// Without the query.
     pub(super) path: &'a str,
-    /// What stands after `?`.
+    /// What follows `?`.
     pub(super) query: &'a str,
     /// The `Authorization` header.
     pub(super) authorization: Option<&'a [u8]>,
@@ -46,7 +46,7 @@ impl Response {
         Self::new(status, "text/plain; charset=utf-8", body.into_bytes())
     }
 
-    /// JSON, with a line end behind it.
+    /// JSON, followed by a line end.
     pub(super) fn json(status: u16, value: &impl Serialize) -> Self {
         match serde_json::to_string(value) {
             Ok(body) => {
@@ -59,7 +59,7 @@ impl Response {
 
     /// The path has no such method.
     pub(super) fn not_allowed(allow: &'static str) -> Self {
-        Self { allow, ..Self::text(405, format!("this is for {allow}\n")) }
+        Self { allow, ..Self::text(405, format!("method not allowed: use {allow}\n")) }
     }
 
     pub(super) const fn new(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
@@ -231,7 +231,7 @@ impl Exchange {
     }
 }
 
-/// An answer as it goes over the wire.
+/// An answer as bytes on the wire.
 pub(super) fn encode(response: &Response, keep_alive: bool, with_body: bool) -> Vec<u8> {
     let Response { status, content_type, body, allow } = response;
     let reason = reason_of(*status);

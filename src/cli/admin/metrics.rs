@@ -8,7 +8,7 @@ use std::{
 use shardcast::stats::{ListenerStats, PushStats, ShardStats};
 
 use super::{latency, process};
-use crate::{logging, output::Loss, serve::Reloads};
+use crate::{control::Reloads, logging, output::Loss};
 
 /// The media type of the format.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -22,7 +22,7 @@ pub(super) fn render(shards: &[ShardStats], draining: bool, reloads: &Reloads) -
     page.sample("shardcast_draining", &[], u8::from(draining));
     render_reloads(reloads, &mut page);
     render_log(&mut page);
-    page.family("shardcast_build_info", "gauge", "Always 1; the label tells the version.");
+    page.family("shardcast_build_info", "gauge", "Always 1; the label is the version.");
     page.sample("shardcast_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     process::render(&mut page);
     page.text
@@ -109,7 +109,7 @@ fn render_shards(shards: &[ShardStats], page: &mut Page) {
     render_refused(shards, page);
     latency::render(shards, page);
     render_hub(shards, page);
-    page.family("shardcast_shard_info", "gauge", "Always 1; the label tells the CPU, empty when not pinned.");
+    page.family("shardcast_shard_info", "gauge", "Always 1; the label is the CPU, empty when not pinned.");
     for shard in shards {
         let cpu = shard.cpu.map(|cpu| cpu.to_string()).unwrap_or_default();
         page.sample("shardcast_shard_info", &[("shard", &shard.shard.to_string()), ("cpu", &cpu)], 1);
@@ -118,7 +118,7 @@ fn render_shards(shards: &[ShardStats], page: &mut Page) {
 
 fn render_reloads(reloads: &Reloads, page: &mut Page) {
     let name = "shardcast_config_reload_total";
-    page.family(name, "counter", "Times that the configuration was read again, by what came of it.");
+    page.family(name, "counter", "Reloads of the configuration, by result.");
     for (result, count) in
         [("applied", &reloads.applied), ("unchanged", &reloads.unchanged), ("rejected", &reloads.rejected)]
     {
@@ -177,7 +177,7 @@ const LISTENER_NUMBERS: [Number<ListenerStats>; 9] = [
     (
         "shardcast_unauthenticated_connections",
         "gauge",
-        "Connections that have not sent a recognisable first frame yet.",
+        "Connections that have not sent a recognized first frame yet.",
         |l| l.unidentified,
     ),
     ("shardcast_connections_opened_total", "counter", "Connections accepted.", |l| l.opened),
@@ -196,7 +196,7 @@ const LISTENER_NUMBERS: [Number<ListenerStats>; 9] = [
     (
         "shardcast_connection_paced_total",
         "counter",
-        "Times that a connection had to wait for its pace.",
+        "Times that a connection had to wait for its rate limit.",
         |l| l.paced,
     ),
 ];
@@ -257,7 +257,7 @@ const HUB_NUMBERS: [Number<PushStats>; 16] = [
     (
         "shardcast_push_waiting",
         "gauge",
-        "Publications that wait for their time or for the pace of their topic.",
+        "Publications that wait for their time or for the rate limit of their topic.",
         |p| p.waiting,
     ),
     ("shardcast_push_fanning_out", "gauge", "Deliveries that wait for a later turn.", |p| p.fanning_out),
@@ -266,7 +266,7 @@ const HUB_NUMBERS: [Number<PushStats>; 16] = [
     }),
     ("shardcast_push_requests", "gauge", "Requests that wait for answers of other shards.", |p| p.requests),
     ("shardcast_push_history_bytes", "gauge", "Bytes of history that the shard keeps.", |p| p.history_bytes),
-    ("shardcast_push_published_total", "counter", "Publications that got their place in a topic.", |p| {
+    ("shardcast_push_published_total", "counter", "Publications that got a position in a topic.", |p| {
         p.published
     }),
     (
@@ -277,13 +277,13 @@ const HUB_NUMBERS: [Number<PushStats>; 16] = [
     ),
     ("shardcast_push_forwarded_total", "counter", "Messages sent to other shards.", |p| p.forwarded),
     ("shardcast_push_received_total", "counter", "Messages received from other shards.", |p| p.received),
-    ("shardcast_push_unwanted_total", "counter", "Messages received that nobody wanted any more.", |p| {
+    ("shardcast_push_unwanted_total", "counter", "Messages received that no longer had a subscriber.", |p| {
         p.unwanted
     }),
     (
         "shardcast_push_stalls_total",
         "counter",
-        "Turns of the hub that ended with something that found no room.",
+        "Turns of the hub that ended with messages for which a queue had no room.",
         |p| p.stalls,
     ),
     (
@@ -295,18 +295,16 @@ const HUB_NUMBERS: [Number<PushStats>; 16] = [
     (
         "shardcast_push_unasked_refused_total",
         "counter",
-        "Connections that do not hear of their listener's topic, for want of subscriptions.",
+        "Connections whose automatic subscription was refused: too many subscriptions.",
         |p| p.unasked_refused,
     ),
 ];
 
 const HUB_LISTS: [List<PushStats>; 4] = [
     ("shardcast_push_publish_refused_total", "code", "Publications refused, by reason.", |p| &p.refused),
-    ("shardcast_push_scheduled_total", "how", "What did not go at once, by what it waited for.", |p| {
-        &p.scheduled
+    ("shardcast_push_scheduled_total", "how", "Publications that were queued, by reason.", |p| &p.scheduled),
+    ("shardcast_push_undelivered_total", "why", "Messages dropped by the scheduler, by reason.", |p| {
+        &p.undelivered
     }),
-    ("shardcast_push_undelivered_total", "why", "What the scheduler dropped, by reason.", |p| &p.undelivered),
-    ("shardcast_resumes_total", "result", "Subscriptions that asked for what they had missed.", |p| {
-        &p.resumed
-    }),
+    ("shardcast_resumes_total", "result", "Subscriptions that asked for missed messages.", |p| &p.resumed),
 ];

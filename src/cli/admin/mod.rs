@@ -28,14 +28,14 @@ use shardcast::{
     stats::{ConnectionInfo, ShardStats},
 };
 
-use crate::serve::{Outcome, Reloads};
+use crate::control::{Outcome, Reloads};
 pub(crate) use access::read_token;
 pub(crate) use latency::Latencies;
 pub(crate) use server::Admin;
 pub(crate) use shards::{Row as ShardRow, Shards};
 pub(crate) use socket::find as find_socket;
 
-/// What the pages tell about a running server, and do to it. Called on the admin thread only.
+/// What the pages show of a running server, and do to it. Called on the admin thread only.
 pub(crate) trait Source: Send + Sync {
     /// Counters of every shard.
     fn shards(&self) -> Vec<ShardStats>;
@@ -50,7 +50,7 @@ pub(crate) trait Source: Send + Sync {
     /// Ends a connection, `now` or when what is queued for it was sent; false when no such one is open.
     fn kick(&self, id: ConnId, now: bool) -> Result<bool, Busy>;
     /// Begins to stop the server, within this time or that of the configuration, which is returned; none:
-    /// it was told too much at once.
+    /// too many requests are queued.
     fn drain(&self, timeout: Option<Duration>) -> Option<Duration>;
     /// Reads the configuration again; none: the server is too busy to say what came of it.
     fn reload(&self) -> Option<Outcome>;

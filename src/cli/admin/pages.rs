@@ -1,4 +1,4 @@
-//! What is behind each path.
+//! The page at each path.
 
 use serde::Serialize;
 use shardcast::stats::ConnectionInfo;
@@ -44,14 +44,14 @@ fn page(request: Request<'_>, source: &dyn Source) -> Response {
                 let closed = source.closed();
                 connections(&closed[..closed.len().min(CLOSED_MAX)])
             }
-            Some(_) => Response::text(400, "state is open or closed\n"),
+            Some(_) => Response::text(400, "invalid state: expected open or closed\n"),
         },
         path => not_found(path),
     }
 }
 
 fn not_found(path: &str) -> Response {
-    Response::text(404, format!("nothing is at {path}\n\n{INDEX}"))
+    Response::text(404, format!("no page at {path}\n\n{INDEX}"))
 }
 
 /// One line per check when `verbose`, as Kubernetes components answer.
@@ -153,16 +153,16 @@ shardcast
 
 /metrics                    counters of all shards, for Prometheus
 /shards.json                the main ones, per shard
-/latency.json               how long pushes took: percentiles, per shard
-/livez                      200 while the process answers
-/readyz?verbose             200 while the server takes connections, 503 while it stops; a line per check
+/latency.json               latency of pushes: percentiles, per shard
+/livez                      200 while the process responds
+/readyz?verbose             200 while the server accepts connections, 503 while it stops; a line per check
 /connections                open connections (JSON)
 /connections?state=closed   the last 1000 closed ones, with the reason
 
 over the Unix socket, or from this host with a token:
-POST /kick?id=ID            end a connection
-POST /drain?timeout=30s     stop: no new connections, what is queued is sent, then the end
-POST /reload                read the configuration again
+POST /kick?id=ID            close a connection
+POST /drain?timeout=30s     stop: refuse new connections, send what is queued, then exit
+POST /reload                reload the configuration
 ";
 
 const CLOSED_MAX: usize = 1000;

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::metrics::Page;
 
-/// Writes those that this system tells.
+/// Writes those that this system provides.
 pub(super) fn render(page: &mut Page) {
     if let Some(stat) = read("stat").as_deref().and_then(Stat::parse) {
         let (ticks, pages) =
@@ -70,7 +70,7 @@ impl Stat {
 /// The value in effect, if there is a limit.
 fn soft_limit(limits: &str, line: &str) -> Option<f64> {
     let rest = limits.lines().find_map(|found| found.strip_prefix(line))?;
-    // "unlimited" is no number.
+    // "unlimited" is not a number.
     rest.split_whitespace().next()?.parse().ok()
 }
 

@@ -1,4 +1,4 @@
-//! Descriptors kept back for operators: when connections have taken all the others, somebody must still be able to
+//! Descriptors kept back for operators: when connections use all the others, operators must still be able to
 //! look, to kick and to drain.
 
 use std::fs::File;

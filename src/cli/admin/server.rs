@@ -29,7 +29,7 @@ use super::{
 };
 use crate::config::{AdminOptions, AdminSocket};
 
-/// The address and the Unix socket, taken before there is anything to tell.
+/// The address and the Unix socket, bound before there is anything to show.
 #[derive(Debug)]
 pub(crate) struct Admin {
     listener: Option<TcpListener>,
@@ -114,7 +114,7 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     listen().with_context(|| format!("cannot listen on {address} for admin HTTP ([admin] listen)"))
 }
 
-/// A path that somebody wrote must work; the default place is only as good as the host allows.
+/// A configured path must work; without the default one the server starts, too.
 fn bind_socket(place: &AdminSocket, address: Option<SocketAddr>) -> anyhow::Result<Option<Socket>> {
     match (place, address) {
         (AdminSocket::At(path), _) => Socket::at(path)
@@ -123,7 +123,7 @@ fn bind_socket(place: &AdminSocket, address: Option<SocketAddr>) -> anyhow::Resu
         (AdminSocket::Auto, Some(address)) => match Socket::at_default_path(address.port()) {
             Ok(socket) => Ok(Some(socket)),
             Err(error) => {
-                tracing::warn!(%error, "no Unix socket for operators; see [admin] socket");
+                tracing::warn!(%error, "cannot listen on the Unix socket for operators; see [admin] socket");
                 Ok(None)
             }
         },
@@ -135,7 +135,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.wake = None;
         if let Some(thread) = self.thread.take() {
-            // It panics only by our own mistake, which it has printed.
+            // It panics only because of a bug, and has logged it.
             let _ = thread.join();
         }
     }
@@ -239,7 +239,7 @@ impl Server {
         let held = Cell::new(held);
         let answer = |peer: &Peer, request: Request<'_>| {
             if held.get() > HELD_BYTES_MAX {
-                return Response::text(503, "too many large answers are under way\n");
+                return Response::text(503, "too many large responses in progress\n");
             }
             let response = pages::answer(request, peer, &self.access, &*self.source);
             held.set(held.get() + response.body.len());
@@ -272,7 +272,7 @@ impl Server {
                 Some(Err(_)) if self.reserve.spend() => {}
                 Some(Err(error)) => {
                     if !std::mem::replace(&mut self.short, true) {
-                        tracing::warn!(%error, "admin HTTP cannot accept a connection; trying on");
+                        tracing::warn!(%error, "admin HTTP cannot accept a connection; retrying");
                     }
                     self.accept_at = Some(now + ACCEPT_PAUSE);
                     return;
@@ -281,7 +281,7 @@ impl Server {
         }
     }
 
-    /// Takes a connection. When there are too many, the oldest that waits gives way: an honest one sends its
+    /// Takes a connection. If there are too many, the oldest one without a request is closed: an honest one sends its
     /// request at once.
     fn admit(&mut self, mut stream: Stream, address: Option<SocketAddr>, now: Instant) {
         if self.connections.len() >= CONNECTIONS_MAX {
@@ -379,7 +379,7 @@ impl Write for Stream {
     }
 }
 
-/// Nothing to read or no room to write is no error: the poll tells when.
+/// Nothing to read or no room to write is not an error: poll(2) reports when there is.
 fn only_later(error: io::Error) -> io::Result<()> {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(()),
@@ -387,7 +387,7 @@ fn only_later(error: io::Error) -> io::Result<()> {
     }
 }
 
-/// Says why, as far as that goes without waiting.
+/// Sends the reason, as far as that is possible without waiting.
 fn refuse(stream: &mut Stream) {
     let response = Response::text(503, "too many admin connections\n");
     // Best effort: the peer is closed in any case.
@@ -407,9 +407,9 @@ fn timespec(duration: Duration) -> Timespec {
 
 /// One for TCP, one for the Unix socket.
 const LISTENERS: usize = 2;
-/// When all are answering, one more is told 503.
+/// If all are answering, a further one gets 503.
 const CONNECTIONS_MAX: usize = 64;
-/// Answers under way, of all connections together; more requests are told 503.
+/// Answers under way, of all connections together; further requests get 503.
 const HELD_BYTES_MAX: usize = 64 << 20;
 const ACCEPTS_PER_TURN: usize = 16;
 /// Without a free descriptor, accept again after this.

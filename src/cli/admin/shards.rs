@@ -33,7 +33,7 @@ pub(crate) struct Row {
     pub(crate) queued_messages: u64,
     /// In turns that found work.
     pub(crate) busy_seconds: f64,
-    /// On a CPU, looking for work included; absent where the system does not tell.
+    /// Time on a CPU, polling included; absent if the system does not report it.
     pub(crate) cpu_seconds: Option<f64>,
     pub(crate) stalls: u64,
 }
@@ -96,7 +96,7 @@ mod tests {
     fn this_thread_has_a_time() {
         let own = std::thread::current().name().map(|name| name.chars().take(15).collect::<String>());
         let times = cpu_seconds();
-        // A system without schedstat tells nothing, and nothing is made up.
+        // A system without schedstat reports nothing, so the value is absent.
         if !times.is_empty() {
             assert!(times.iter().any(|(name, _)| Some(name) == own.as_ref()), "{own:?} in {times:?}");
         }

@@ -1,7 +1,7 @@
 //! The Unix socket where operators may act: where it lies, and who may use it.
 //!
 //! Its directory and the socket are its owner's alone, and whoever connects is asked for their uid all the
-//! same: this server's own and root may act, others are told that they may not.
+//! same: this server's own and root may act, others are refused.
 
 use std::{
     ffi::OsString,
@@ -15,12 +15,12 @@ use std::{
 
 use crate::config::SOCKET_PATH_MAX;
 
-/// A socket that listens; the file goes away with it.
+/// A listening socket; dropping it removes the file.
 #[derive(Debug)]
 pub(super) struct Socket {
     pub(super) listener: UnixListener,
     pub(super) path: PathBuf,
-    /// Device and inode: a file that somebody put in its place stays.
+    /// Device and inode: a file that replaced it is not removed.
     file: (u64, u64),
 }
 
@@ -60,7 +60,7 @@ impl Socket {
         Err(why)
     }
 
-    /// Listens at `path`. A socket that nobody listens on any more is replaced.
+    /// Listens at `path`. A socket without a listener is replaced.
     ///
     /// # Errors
     ///
@@ -82,7 +82,7 @@ impl Drop for Socket {
     fn drop(&mut self) {
         let ours = fs::symlink_metadata(&self.path).is_ok_and(|it| (it.dev(), it.ino()) == self.file);
         if ours {
-            // What is left behind is replaced by the next server.
+            // A file that remains is replaced by the next server.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -119,11 +119,11 @@ fn make_directory(path: &Path, uid: u32) -> io::Result<()> {
     }
 }
 
-/// A directory in a place such as /tmp may be anybody's, or a link to anywhere.
+/// A directory in a place such as /tmp may belong to anyone, or be a link to anywhere.
 fn is_private(directory: &Path, uid: u32) -> io::Result<()> {
     let found = fs::symlink_metadata(directory)?;
     let safe = found.is_dir() && found.uid() == uid && found.mode() & 0o077 == 0;
-    let text = format!("{} is not a directory that only uid {uid} can enter", directory.display());
+    let text = format!("{} is not a directory that only uid {uid} can access", directory.display());
     if safe { Ok(()) } else { Err(io::Error::new(io::ErrorKind::PermissionDenied, text)) }
 }
 
@@ -132,12 +132,12 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
         Ok(found) if !found.file_type().is_socket() => {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "something that is no socket is there"));
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the path exists and is not a socket"));
         }
         Ok(_) => {}
     }
     match UnixStream::connect(path) {
-        Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another server listens there")),
+        Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another server is listening there")),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
         Err(error) => Err(error),
     }

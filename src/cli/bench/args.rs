@@ -20,25 +20,25 @@ pub(crate) enum BenchCommand {
         /// Topics; each subscriber has one, or some if there are more
         #[arg(long, value_name = "T", default_value_t = 1, value_parser = at_least_one)]
         topics: usize,
-        /// Messages on the way on each topic, in a closed loop
+        /// Messages in flight on each topic, in a closed loop
         #[arg(long, value_name = "D", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         depth: u32,
-        /// Messages published a second, by a schedule [default: 1000]
+        /// Messages published per second, on a schedule [default: 1000]
         #[arg(long, value_name = "R", value_parser = rate)]
         rate: Option<f64>,
         #[command(flatten)]
         common: Common,
     },
-    /// Measure messages that come back to their sender
+    /// Measure messages that are echoed to their sender
     #[command(after_help = ECHO_EXAMPLES)]
     Echo {
         /// Connections
         #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
         connections: usize,
-        /// Messages on the way on each connection; others wait
+        /// Messages in flight on each connection; further ones wait
         #[arg(long, value_name = "D", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
         depth: u32,
-        /// Messages a second, by a schedule [default: 10000]
+        /// Messages per second, on a schedule [default: 10000]
         #[arg(long, value_name = "R", value_parser = rate)]
         rate: Option<f64>,
         #[command(flatten)]
@@ -53,7 +53,7 @@ pub(crate) enum BenchCommand {
         /// The second
         #[arg(value_name = "B.json")]
         b: PathBuf,
-        /// Exit with 5 when one of these came true, such as 'p99>+10%'
+        /// Exit with 5 if one of these is true, such as 'p99>+10%'
         #[arg(long, value_name = "CONDITIONS")]
         fail_if: Option<Conditions>,
         /// JSON instead of a table, or into a file
@@ -65,16 +65,16 @@ pub(crate) enum BenchCommand {
 /// What all measurements have in common.
 #[derive(Args, Debug)]
 pub(crate) struct Common {
-    /// As many messages as it can: a closed loop without a rate
+    /// Maximum throughput: a closed loop without a rate
     #[arg(long, conflicts_with = "rate")]
     pub(crate) max: bool,
-    /// Closed loop: leave out what is due while answers are awaited
+    /// Closed loop: skip messages that are due while waiting for answers
     #[arg(long)]
     pub(crate) closed: bool,
     /// Bytes of a payload
     #[arg(long, value_name = "B", default_value_t = 64, value_parser = size)]
     pub(crate) size: usize,
-    /// How long to measure; seconds, or such as 500ms
+    /// Time to measure: seconds, or with a unit such as 500ms
     #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
     pub(crate) time: Duration,
     /// Shards of the server in this process
@@ -89,7 +89,7 @@ pub(crate) struct Common {
     /// JSON instead of text, or into a file
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     pub(crate) json: Option<PathBuf>,
-    /// Write the percentiles for HdrHistogram's plotter
+    /// Write percentiles for HdrHistogram's plotter
     #[arg(long, value_name = "FILE")]
     pub(crate) hgrm: Option<PathBuf>,
     /// Write a page with plots
@@ -98,7 +98,7 @@ pub(crate) struct Common {
     /// Threads of the generator
     #[arg(long, value_name = "N", hide = true, value_parser = at_least_one)]
     pub(crate) threads: Option<usize>,
-    /// Process of the server, to tell its CPU time
+    /// Process of the server, to measure its CPU time
     #[arg(long, value_name = "PID", hide = true, requires = "connect")]
     pub(crate) pid: Option<u32>,
     /// Time before measuring
@@ -107,7 +107,10 @@ pub(crate) struct Common {
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|it| (1..=1_000_000).contains(it)).ok_or_else(|| "not 1 to 1,000,000".to_owned())
+    text.parse()
+        .ok()
+        .filter(|it| (1..=1_000_000).contains(it))
+        .ok_or_else(|| "expected 1 to 1,000,000".to_owned())
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -118,14 +121,14 @@ fn rate(text: &str) -> Result<f64, String> {
     };
     let rate = number.parse::<f64>().ok().map(|it| it * factor);
     rate.filter(|it| (0.01..=1e9).contains(it))
-        .ok_or_else(|| "not 0.01 to 1,000,000,000 (k and M allowed)".to_owned())
+        .ok_or_else(|| "expected 0.01 to 1,000,000,000 (k and M allowed)".to_owned())
 }
 
 fn size(text: &str) -> Result<usize, String> {
     let min = shardcast_load::generator::payload::PAYLOAD_BYTES_MIN;
     let size = text.parse().ok().filter(|it| (min..=SIZE_MAX).contains(it));
     size.ok_or_else(|| {
-        format!("not {min} to {SIZE_MAX}: each payload carries its number, times and checksum")
+        format!("expected {min} to {SIZE_MAX}: each payload carries its number, times and checksum")
     })
 }
 
@@ -138,19 +141,19 @@ fn seconds(text: &str) -> Result<Duration, String> {
     };
     let seconds = number.parse::<f64>().ok().map(|it| it * factor);
     let seconds = seconds.filter(|it| (0.0..=86_400.0).contains(it)).map(Duration::from_secs_f64);
-    seconds.ok_or_else(|| "no time: seconds, or with a unit such as 500ms, at most a day".to_owned())
+    seconds.ok_or_else(|| "expected seconds, or a number with a unit such as 500ms, at most a day".to_owned())
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
-    let mut found = text.to_socket_addrs().map_err(|error| format!("no HOST:PORT: {error}"))?;
-    found.next().ok_or_else(|| "no address has that name".to_owned())
+    let mut found = text.to_socket_addrs().map_err(|error| format!("expected HOST:PORT: {error}"))?;
+    found.next().ok_or_else(|| "the name has no address".to_owned())
 }
 
 /// The server of this command accepts frames of a million bytes, headers included.
 const SIZE_MAX: usize = 999_000;
 
 pub(crate) const BENCH_EXAMPLES: &str = "\
-Latency counts from when a message should have been sent: docs/benchmarking.md says how to read it.
+Latency counts from when a message should have been sent; see docs/benchmarking.md.
 
 Examples:
   shardcast bench push --connections 1000 --rate 1k --html push.html
@@ -167,8 +170,8 @@ Examples:
   shardcast bench echo --connect 127.0.0.1:10099 --max --depth 1 --json";
 
 const COMPARE_EXAMPLES: &str = "\
-Confidence comes from drawing a thousand runs out of the intervals of each result. A change that
-may be chance fails no condition.
+Confidence comes from resampling the intervals of each result a thousand times. A change that may
+be chance fails no condition.
 
 Examples:
   shardcast bench compare before.json after.json

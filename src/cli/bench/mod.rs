@@ -1,5 +1,5 @@
-//! `shardcast bench`: runs the load generator against a server in this process or elsewhere, and tells what it
-//! found. What it measures and how is in the crate `shardcast-load`; here are flags, files and exit codes.
+//! `shardcast bench`: runs the load generator against a server in this process or elsewhere, and prints the
+//! results. What it measures and how is in the crate `shardcast-load`; here are flags, files and exit codes.
 
 mod args;
 mod layout;
@@ -24,28 +24,27 @@ use shardcast_load::{
 pub(crate) use args::{BENCH_EXAMPLES, BenchCommand};
 
 use crate::{
-    doctor::{self, Needs},
+    exit::EXIT_THRESHOLD,
     output::{complain, complain_raw, escape, print},
+    probes::{self, Needs},
+    protocols::{self, Registry},
 };
 use args::Common;
 use layout::Layout;
-
-/// A condition of `--assert` does not hold, or one of `--fail-if` does.
-pub(crate) const EXIT_THRESHOLD: u8 = 5;
 
 /// Runs one of the benchmarks.
 ///
 /// # Errors
 /// The server cannot be started or reached, or a file cannot be read or written.
-pub(crate) fn run(command: BenchCommand) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(command: BenchCommand, registry: &Registry) -> anyhow::Result<ExitCode> {
     match command {
         BenchCommand::Push { connections, topics, depth, rate, common } => {
             let pace = pace(&common, rate, PUSH_RATE);
-            measure(Load::Push { topics }, connections, depth, pace, &common)
+            measure(protocols::Load::Push, Load::Push { topics }, connections, depth, pace, &common, registry)
         }
         BenchCommand::Echo { connections, depth, rate, common } => {
             let pace = pace(&common, rate, ECHO_RATE);
-            measure(Load::Echo, connections, depth, pace, &common)
+            measure(protocols::Load::Echo, Load::Echo, connections, depth, pace, &common, registry)
         }
         BenchCommand::Compare { a, b, fail_if, json } => {
             let (a, b) = (read_report(&a)?, read_report(&b)?);
@@ -61,17 +60,19 @@ pub(crate) fn run(command: BenchCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn measure(
+    target: protocols::Load,
     load: Load,
     connections: usize,
     depth: u32,
     pace: Pace,
     common: &Common,
+    registry: &Registry,
 ) -> anyhow::Result<ExitCode> {
     let layout = Layout::plan(common.connect, common.shards, common.threads, connections);
     check_descriptors(connections, common.connect.is_none())?;
     let server = match common.connect {
         Some(_) => None,
-        None => Some(server::start(&layout).context("cannot start the server to measure")?),
+        None => Some(server::start(&layout, target, registry).context("cannot start the server to measure")?),
     };
     let address = match (&server, common.connect) {
         (Some(server), _) => server.address()?,
@@ -135,7 +136,7 @@ fn server_cpu(common: &Common) -> ServerCpu {
     }
 }
 
-/// Differs from run to run, so that what an earlier one left behind is not taken for this one's.
+/// Differs from run to run, so that messages of an earlier one are not taken for this one's.
 fn run_number() -> u32 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     (since.as_nanos() as u32) ^ std::process::id().rotate_left(16)
@@ -159,7 +160,7 @@ fn environment(layout: &Layout, connections: usize) -> Environment {
         generator_threads: layout.threads.len(),
         generator_cpus: layout.threads.iter().flatten().copied().collect(),
         generator_spins: layout.wait == generator::Wait::Spin,
-        doctor: doctor::warnings(&needs),
+        doctor: probes::warnings(&needs),
         ..Environment::read()
     }
 }
@@ -223,7 +224,7 @@ const DESCRIPTORS_BESIDE: u64 = 200;
 /// A shorter time has not one interval.
 const TIME_MIN: Duration = Duration::from_millis(10);
 
-/// Longest warm-up that nobody asked for.
+/// Longest default warm-up.
 const WARM_UP_MAX: Duration = Duration::from_secs(1);
 
 /// A result of 600 intervals has some two million bytes.

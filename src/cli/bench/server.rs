@@ -1,22 +1,18 @@
-//! The server that is measured when none is named: the library as anybody would use it.
+//! The server that is measured when none is named: the library as any program would use it.
 
 use std::{io, net::SocketAddr, time::Duration};
 
 use anyhow::Context;
-use shardcast::{
-    CpuChoice, Limits, Listener, Server, ServerConfig, ShardCount, StartError,
-    push::HubConfig,
-    tars::{Framed, FramedService},
-};
-use shardcast_load::echo::Echo;
+use shardcast::{CpuChoice, Limits, Server, ServerConfig, ShardCount, push::HubConfig};
 
 use super::layout::Layout;
+use crate::protocols::{Load, Registry};
 
 /// A running server, with one listener.
 pub(super) struct Measured(Server);
 
-/// Starts the shards of `layout`.
-pub(super) fn start(layout: &Layout) -> Result<Measured, StartError> {
+/// Starts the shards of `layout`, with a listener that takes `load`.
+pub(super) fn start(layout: &Layout, load: Load, registry: &Registry) -> anyhow::Result<Measured> {
     let cpus = match layout.shard_cpus.as_slice() {
         [] => CpuChoice::Auto,
         cpus => CpuChoice::List(cpus.to_vec()),
@@ -33,8 +29,10 @@ pub(super) fn start(layout: &Layout) -> Result<Measured, StartError> {
         },
         ..ServerConfig::default()
     };
-    let listener = Listener::new(NAME, "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Echo));
-    Server::builder().config(config).listen(listener).start().map(Measured)
+    let mut options = registry.bench_target(load).context("no protocol takes this load")?;
+    options.name = NAME.into();
+    let listener = registry.listener(&options)?;
+    Ok(Measured(Server::builder().config(config).listen(listener).start()?))
 }
 
 impl Measured {

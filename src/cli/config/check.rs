@@ -13,8 +13,10 @@ use shardcast::{
 };
 
 use super::{
+    catalog::Catalog,
     key::Key,
     options::{Config, ListenerOptions},
+    protocol::Service,
     report::{Place, Problem},
     values::HumanDuration,
 };
@@ -29,7 +31,7 @@ pub(crate) struct Complaint {
 }
 
 impl Complaint {
-    /// Begins a complaint: what is wrong.
+    /// A complaint without help: what is wrong.
     pub(crate) fn new(key: &Key, message: String) -> Self {
         Self { key: key.clone(), message, help: None }
     }
@@ -46,18 +48,19 @@ impl Complaint {
     }
 }
 
-/// All rules; empty when they are kept. What a rule says about a value in `bad` is left out: that one is
-/// wrong or missing, and `config` has its default instead.
-pub(crate) fn check(config: &Config, bad: &BTreeSet<Key>) -> Vec<Complaint> {
+/// Checks all rules; empty if all hold. Complaints about a value in `bad` are left out: that one is invalid
+/// or missing, which is already reported, and `config` has its default instead.
+pub(crate) fn check(catalog: &Catalog, config: &Config, bad: &BTreeSet<Key>) -> Vec<Complaint> {
     let mut complaints = Complaints { found: Vec::new(), bad };
     check_server(config, &mut complaints);
     check_limits(config, &mut complaints);
     check_admin(config, &mut complaints);
     if config.listener.is_empty() {
-        complaints.add("listener", "there is no listener, so nobody can connect");
+        complaints.add("listener", "no listener: clients cannot connect");
     }
     for (index, listener) in config.listener.iter().enumerate() {
         check_listener(index, listener, config, &mut complaints);
+        check_protocol(index, listener, config, catalog, &mut complaints);
     }
     check_topics(config, &mut complaints);
     check_names(config, &mut complaints);
@@ -76,10 +79,14 @@ impl Complaints<'_> {
         self.add_between(key, &[], message);
     }
 
-    /// A complaint about a value that does not fit to `others`.
+    /// A complaint about a value that contradicts `others`.
     fn add_between(&mut self, key: &str, others: &[&str], message: impl Into<String>) {
-        if [key].iter().chain(others).all(|key| !self.bad.contains(&Key::new(key))) {
-            self.found.push(Complaint::new(&Key::new(key), message.into()));
+        self.add_complaint(others, Complaint::new(&Key::new(key), message.into()));
+    }
+
+    fn add_complaint(&mut self, others: &[&str], complaint: Complaint) {
+        if !self.bad.contains(&complaint.key) && !others.iter().any(|key| self.bad.contains(&Key::new(key))) {
+            self.found.push(complaint);
         }
     }
 }
@@ -93,12 +100,13 @@ fn check_server(config: &Config, complaints: &mut Complaints<'_>) {
         complaints.add("server.receive_buffers", message);
     }
     if !(512..=1 << 20).contains(&server.receive_buffer_bytes.0) {
-        let message = format!("{} is out of range: take \"512B\" to \"1MiB\"", server.receive_buffer_bytes);
+        let message =
+            format!("{} is out of range: expected \"512B\" to \"1MiB\"", server.receive_buffer_bytes);
         complaints.add("server.receive_buffer_bytes", message);
     }
     let known = ServerConfig::IO_URING_FEATURES;
     for name in server.io_uring_disable.iter().filter(|name| !known.contains(&name.as_str())) {
-        let message = format!("no io_uring feature is called \"{name}\": there are {}", known.join(", "));
+        let message = format!("unknown io_uring feature \"{name}\": expected one of {}", known.join(", "));
         complaints.add("server.io_uring_disable", message);
     }
 }
@@ -106,10 +114,10 @@ fn check_server(config: &Config, complaints: &mut Complaints<'_>) {
 fn check_limits(config: &Config, complaints: &mut Complaints<'_>) {
     let limits = &config.limits;
     if limits.identify_timeout.0.is_zero() {
-        complaints.add("limits.identify_timeout", "with no time at all, nobody can connect");
+        complaints.add("limits.identify_timeout", "must be more than 0, or no client can connect");
     }
     if limits.outbox_bytes_max.0 == 0 {
-        complaints.add("limits.outbox_bytes_max", "with no bytes at all, nothing can be sent");
+        complaints.add("limits.outbox_bytes_max", "must be more than 0, or nothing can be sent");
     }
     // The kernel takes whole seconds, in 16 bits.
     let keepalive = Duration::from_secs(1)..=Duration::from_secs(9 * 3600);
@@ -119,7 +127,7 @@ fn check_limits(config: &Config, complaints: &mut Complaints<'_>) {
 fn check_admin(config: &Config, complaints: &mut Complaints<'_>) {
     let admin = &config.admin;
     if admin.token.reveal().is_some() && !admin.token_file.is_empty() {
-        let message = "`token` is written too: one of them must go";
+        let message = "`token` is set, too: remove one of them";
         complaints.add_between("admin.token_file", &["admin.token"], message);
     }
 }
@@ -132,7 +140,8 @@ fn zero_or(
 ) {
     if !found.0.is_zero() && !range.contains(&found.0) {
         let (first, last) = (HumanDuration(*range.start()), HumanDuration(*range.end()));
-        complaints.add(key, format!("{found} is out of range: take \"0s\", or \"{first}\" to \"{last}\""));
+        complaints
+            .add(key, format!("{found} is out of range: expected \"0s\", or \"{first}\" to \"{last}\""));
     }
 }
 
@@ -143,11 +152,6 @@ fn check_listener(
     complaints: &mut Complaints<'_>,
 ) {
     let key = |name: &str| format!("listener.{index}.{name}");
-    if listener.frame_len_min > listener.frame_len_max {
-        let (min, max) = (listener.frame_len_min, listener.frame_len_max);
-        let message = format!("{min} is more than frame_len_max, which is {max}");
-        complaints.add_between(&key("frame_len_min"), &[&key("frame_len_max")], message);
-    }
     if let Err(error) = TopicName::new(&listener.topic)
         && !listener.topic.is_empty()
     {
@@ -155,7 +159,7 @@ fn check_listener(
     }
     let outbox_bytes = listener.outbox_bytes_max.unwrap_or(config.limits.outbox_bytes_max);
     if outbox_bytes.0 == 0 && listener.outbox_bytes_max.is_some() {
-        complaints.add(&key("outbox_bytes_max"), "with no bytes at all, nothing can be sent");
+        complaints.add(&key("outbox_bytes_max"), "must be more than 0, or nothing can be sent");
     }
     zero_or(listener.pace_burst, BURST, &key("pace_burst"), complaints);
     let Some(push) = &listener.push else { return };
@@ -165,16 +169,51 @@ fn check_listener(
         &key("push.interval"),
         complaints,
     );
-    let frame = push.message.len() as u64 + FRAME_HEADER;
-    let message = |bound: &str| format!("its frame has {frame} bytes, more than {bound}");
-    let place = key("push.message");
-    if frame > u64::from(listener.frame_len_max) {
-        let bound = format!("frame_len_max: {}", listener.frame_len_max);
-        complaints.add_between(&place, &[&key("frame_len_max")], message(&bound));
-    } else if frame > outbox_bytes.0 {
-        let others = [&*key("outbox_bytes_max"), "limits.outbox_bytes_max"];
-        complaints.add_between(&place, &others, message(&format!("outbox_bytes_max: {outbox_bytes}")));
+}
+
+/// What the protocol of a listener makes of its options.
+fn check_protocol(
+    index: usize,
+    listener: &ListenerOptions,
+    config: &Config,
+    catalog: &Catalog,
+    complaints: &mut Complaints<'_>,
+) {
+    let key = |name: &str| format!("listener.{index}.{name}");
+    let of_protocol = key("protocol");
+    let name = &*listener.protocol;
+    for (other, _) in listener.tables.iter().filter(|(other, table)| *other != name && !table.is_empty()) {
+        let message = format!("[listener.{other}] has no effect: the protocol of this listener is `{name}`");
+        complaints.add_between(&key(other), &[&of_protocol], message);
     }
+    let Some(protocol) = catalog.protocol(name) else { return };
+    if !protocol.services.iter().any(|service| service.name == listener.service) {
+        let message = format!("protocol `{name}` does not have the service `{}`", listener.service);
+        let complaint = Complaint::new(&Key::new(&key("service")), message);
+        complaints
+            .add_complaint(&[&of_protocol], complaint.help(format!("valid: {}", combinations(catalog))));
+    }
+    for fault in (protocol.check)(listener) {
+        let others: Vec<String> =
+            fault.others.iter().map(|other| key(other)).chain([of_protocol.clone()]).collect();
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        complaints.add_between(&key(&fault.key), &others, fault.message);
+    }
+    let Some(push) = &listener.push else { return };
+    let outbox_bytes = listener.outbox_bytes_max.unwrap_or(config.limits.outbox_bytes_max);
+    let frame = push.message.len() as u64 + protocol.push_overhead;
+    if frame > outbox_bytes.0 {
+        let others = [&*key("outbox_bytes_max"), "limits.outbox_bytes_max"];
+        let message = format!("its frame has {frame} bytes, more than outbox_bytes_max: {outbox_bytes}");
+        complaints.add_between(&key("push.message"), &others, message);
+    }
+}
+
+/// Which services each protocol has.
+fn combinations(catalog: &Catalog) -> String {
+    let services = |services: &[Service]| services.iter().map(|it| it.name).collect::<Vec<_>>().join(", ");
+    let each = catalog.protocols().iter().map(|it| format!("{} with {}", it.name, services(it.services)));
+    each.collect::<Vec<_>>().join("; ")
 }
 
 fn check_topics(config: &Config, complaints: &mut Complaints<'_>) {
@@ -182,10 +221,10 @@ fn check_topics(config: &Config, complaints: &mut Complaints<'_>) {
     for (index, topic) in config.push.topic.iter().enumerate() {
         let key = |name: &str| format!("push.topic.{index}.{name}");
         if let Err(error) = TopicPrefix::new(&topic.prefix) {
-            let message = format!("{error}; all topics that begin so are meant, without a `*`");
+            let message = format!("{error}; a prefix covers all topics that begin with it, without a `*`");
             complaints.add(&key("prefix"), message);
         } else if let Some(first) = seen.insert(&topic.prefix, index) {
-            let message = format!("topic block {first} is about the same ones (they count from 0)");
+            let message = format!("duplicate prefix, first used in push.topic[{first}]");
             complaints.add_between(&key("prefix"), &[&format!("push.topic.{first}.prefix")], message);
         }
         zero_or(topic.burst, BURST, &key("burst"), complaints);
@@ -198,10 +237,10 @@ fn check_names(config: &Config, complaints: &mut Complaints<'_>) {
         let (key, name) = (format!("listener.{index}.name"), listener.name.as_str());
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if name.is_empty() || name.len() > NAME_LEN_MAX || !name.bytes().all(fits) {
-            let message = format!("a name has 1 to {NAME_LEN_MAX} letters, digits, `-` and `_`");
+            let message = format!("invalid name: expected 1 to {NAME_LEN_MAX} letters, digits, `-` and `_`");
             complaints.add(&key, message);
         } else if let Some(first) = seen.insert(name, index) {
-            let message = format!("listener {first} is called `{name}` too (they count from 0)");
+            let message = format!("duplicate name `{name}`, first used in listener[{first}]");
             complaints.add_between(&key, &[&format!("listener.{first}.name")], message);
         }
     }
@@ -210,7 +249,8 @@ fn check_names(config: &Config, complaints: &mut Complaints<'_>) {
 /// Two sockets cannot share an address; each takes its own port where 0 is written.
 fn check_addresses(config: &Config, complaints: &mut Complaints<'_>) {
     let mut seen: HashMap<SocketAddr, (String, String)> = HashMap::new();
-    let listeners = config.listener.iter().enumerate();
+    // The server can start without an optional one.
+    let listeners = config.listener.iter().enumerate().filter(|(_, listener)| !listener.optional);
     let admin =
         config.admin.listen.0.map(|address| ("admin.listen".to_owned(), "[admin]".to_owned(), address));
     let all = listeners
@@ -221,7 +261,7 @@ fn check_addresses(config: &Config, complaints: &mut Complaints<'_>) {
     for (key, name, address) in all.filter(|(_, _, address)| address.port() != 0) {
         match seen.get(&address) {
             Some((first, named)) => {
-                complaints.add_between(&key, &[first], format!("{named} listens on {address} too"));
+                complaints.add_between(&key, &[first], format!("{named} already listens on {address}"));
             }
             None => {
                 seen.insert(address, (key, name));
@@ -230,10 +270,7 @@ fn check_addresses(config: &Config, complaints: &mut Complaints<'_>) {
     }
 }
 
-/// Length and request id.
-const FRAME_HEADER: u64 = 8;
-
-/// What a pause may save up.
+/// What an idle time may save up.
 const BURST: RangeInclusive<Duration> = Duration::from_nanos(1)..=Duration::from_secs(86_400);
 
 /// Names are labels of every metric.

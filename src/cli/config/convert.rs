@@ -117,7 +117,7 @@ const fn pace(messages_per_second: u64, bytes: ByteSize, burst: HumanDuration) -
     Pace { messages_per_second, bytes_per_second: bytes.0, burst: burst.0 }
 }
 
-/// On a 32-bit machine a larger bound is no bound.
+/// On a 32-bit machine, a larger bound has no effect.
 fn bytes(size: u64) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)
 }

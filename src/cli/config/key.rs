@@ -48,9 +48,26 @@ impl Key {
         }
     }
 
-    /// The environment variable that sets it.
+    /// The environment variable that sets it. Variables cannot have `-` in their names.
     pub(crate) fn variable(&self) -> String {
-        format!("{VARIABLE_PREFIX}{}", self.0.join("__").to_uppercase())
+        format!("{VARIABLE_PREFIX}{}", self.0.join("__").to_uppercase().replace('-', "_"))
+    }
+
+    /// The key that an environment variable sets, if it is one of ours; with `_` where the key has `-`.
+    pub(crate) fn of_variable(name: &str) -> Option<Self> {
+        let rest = name.strip_prefix(VARIABLE_PREFIX)?;
+        let key = Self(rest.to_lowercase().split("__").map(str::to_owned).collect());
+        (key.variable() == name).then_some(key)
+    }
+
+    /// This key with the names of `pattern`, if it is the same but for `-` and `_`.
+    pub(crate) fn spelled_as(&self, pattern: &Self) -> Option<Self> {
+        let spell = |(part, wanted): (&String, &String)| match wanted.as_str() {
+            "*" => is_index(part).then(|| part.clone()),
+            wanted => (wanted.replace('-', "_") == *part).then(|| wanted.to_owned()),
+        };
+        let parts = self.0.iter().zip(&pattern.0).map(spell).collect::<Option<Vec<_>>>()?;
+        (self.0.len() == pattern.0.len()).then_some(Self(parts))
     }
 }
 

@@ -1,10 +1,11 @@
 //! The configuration, as one struct. Its doc comments are the reference manual: `config doc`, `config
-//! schema`, `config init` and `check` are all made from them, through [`fields`](super::fields).
+//! schema`, `config init` and `check` are all made from them, through [`Catalog`](super::Catalog). What belongs to one
+//! protocol is declared by that [protocol](super::Protocol), not here.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shardcast::push::Pace;
 
 use super::values::{
@@ -18,15 +19,16 @@ use super::values::{
 pub(crate) struct Config {
     /// How the server is laid out on the machine.
     pub(crate) server: ServerOptions,
-    /// Bounds. Every queue has one; what happens when it is full is said here.
+    /// Bounds. Every queue has one; these options also say what happens when it is full.
     pub(crate) limits: LimitOptions,
-    /// Topics: how many there may be, and what is kept of them. Bounds are for each shard.
+    /// Topics: how many there may be, and how much history they keep. Bounds are per shard.
     pub(crate) push: HubOptions,
-    /// HTTP for operators: metrics, health, connections; and what they may do: kick, drain, reload.
+    /// HTTP for operators: metrics, health, connections, and the actions kick, drain, reload.
     pub(crate) admin: AdminOptions,
     /// Log lines, on standard error.
     pub(crate) log: LogOptions,
-    /// Where clients connect; one block per address. Without any, there is the one shown here.
+    /// Where clients connect; one block per address. Without any, there are the default listeners shown here. One
+    /// block, or one variable SHARDCAST_LISTENER__..., replaces all of them.
     pub(crate) listener: Vec<ListenerOptions>,
 }
 
@@ -34,20 +36,20 @@ pub(crate) struct Config {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ServerOptions {
-    /// How many shards to run: "auto" is one per physical core that the process may use. More than CPUs
-    /// is allowed, and warned about.
+    /// How many shards to run: "auto" is one per physical core that the process may use. More shards than CPUs
+    /// are allowed, with a warning.
     pub(crate) shards: Shards,
     /// Which CPUs shards are pinned to: "auto" takes those of the affinity mask and the cgroup, one per
     /// physical core first; "none" pins nothing; a list such as "0-3,6" takes these, in this order.
     pub(crate) cpus: Cpus,
-    /// How long a shard that found nothing to do looks again before it sleeps: "adaptive:50us" for up to
-    /// that long, "0" never, "always" without end, for CPUs dedicated to shards.
+    /// How long an idle shard polls for work before it sleeps: "adaptive:50us" for up to that long, "0" not at
+    /// all, "always" without end, for CPUs dedicated to shards.
     pub(crate) spin: Spin,
-    /// One turn of a shard that takes longer than this is logged with the name of what ran. "0s": never.
+    /// A turn of a shard that takes longer than this is logged with the name of what ran. "0s" turns this off.
     pub(crate) stall_threshold: HumanDuration,
-    /// How long stopping may take before connections are cut. Always kept.
+    /// How long stopping may take before remaining connections are cut.
     pub(crate) drain: HumanDuration,
-    /// Envelopes that may wait between one pair of shards; when full, the sender is told so.
+    /// Messages that may be queued between one pair of shards; when the queue is full, the sender gets an error.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub(crate) mesh_capacity: usize,
     /// Receive buffers per shard, shared by its connections. A power of two.
@@ -55,7 +57,7 @@ pub(crate) struct ServerOptions {
     pub(crate) receive_buffers: u16,
     /// Size of one receive buffer, from "512B" to "1MiB".
     pub(crate) receive_buffer_bytes: ByteSize,
-    /// Kernel features of io_uring to do without, for comparing and for kernels that misbehave:
+    /// Kernel features of io_uring not to use, for comparisons and for kernels with bugs:
     /// "defer-taskrun", "coop-taskrun", "multishot-accept", "multishot-receive", "no-sqarray", "no-iowait".
     pub(crate) io_uring_disable: Vec<String>,
 }
@@ -64,45 +66,47 @@ pub(crate) struct ServerOptions {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct LimitOptions {
-    /// Connections open at once, over all shards; more are closed as soon as they are accepted.
+    /// Connections open at once, over all shards; further ones are closed as soon as they are accepted.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub(crate) connections_max: usize,
-    /// Connections of one IP address open at once; more are closed at once. 0 is no bound.
+    /// Connections of one IP address open at once; further ones are closed at once. 0 means unlimited.
     #[schemars(range(min = 0, max = 4_294_967_295_u32))]
     pub(crate) connections_per_ip_max: usize,
-    /// Connections that have not sent a recognisable first frame; when reached, the oldest is closed.
+    /// Connections that have not sent a recognized first frame yet; beyond this number, the oldest is closed.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub(crate) unidentified_max: usize,
-    /// How long a connection may stay so.
+    /// How long a connection may take to send a recognized first frame.
     pub(crate) identify_timeout: HumanDuration,
-    /// How long the rest of a frame may take once it was begun; "0s" is no bound.
+    /// How long the rest of a frame may take after its first bytes; "0s" means unlimited.
     pub(crate) frame_timeout: HumanDuration,
-    /// Requests of one connection that may be in progress; then nothing more is read from it until half of them are answered.
+    /// Requests of one connection that may be in progress; at this number, nothing is read from it until half of
+    /// them are answered.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub(crate) requests_in_progress_max: usize,
-    /// Requests that may be in progress on one shard, over all its connections; then nothing more is read from those that
-    /// have one, until there are fewer. A connection that has none may always begin one.
+    /// Requests that may be in progress on one shard, over all its connections; at this number, nothing is read from
+    /// connections that have one, until there are fewer. A connection without one may always start one.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub(crate) requests_in_progress_shard_max: usize,
-    /// Bytes of pushes that may wait for one peer. While answers of as many bytes wait, nothing is read from it.
+    /// Bytes of pushes that may be queued for one peer. While as many bytes of responses are queued, nothing is read
+    /// from it.
     pub(crate) outbox_bytes_max: ByteSize,
-    /// Pushes that may wait for one peer.
+    /// Pushes that may be queued for one peer.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub(crate) outbox_messages_max: usize,
-    /// How long the oldest waiting message may wait; then the peer is too slow, and is disconnected, whatever the
-    /// policy. "0s" is no bound: a policy that drops then holds for stalls of any length.
+    /// How long the oldest queued message may wait before the peer is disconnected as too slow, whatever the policy.
+    /// "0s" means unlimited: a policy that drops then covers stalls of any length.
     pub(crate) outbox_age_max: HumanDuration,
     /// What happens to a push when one of the outbox bounds is reached: "disconnect" the slow peer,
-    /// "drop-oldest" waiting push, "drop-newest" (this one), "conflate" (replace the waiting one with the
-    /// same key), or "block:100ms" (let the sender wait that long for room).
+    /// "drop-oldest" queued push, "drop-newest" (this one), "conflate" (replace the queued one with the same
+    /// key), or "block:100ms" (let the sender wait that long for room).
     pub(crate) overflow: Overflow,
-    /// A peer from which no byte was received for this long is disconnected; what is sent to it does not
-    /// count. "0s" is never.
+    /// A peer from which nothing was received for this long is disconnected; what is sent to it does not
+    /// count. "0s" turns this off.
     pub(crate) idle_timeout: HumanDuration,
-    /// How long a peer's TCP may acknowledge nothing at all while there is something to acknowledge. "0s" leaves that to
-    /// the system, which takes some 15 minutes. A peer that does not read, but whose host is there, does acknowledge.
+    /// How long a peer's TCP may acknowledge nothing while data is unacknowledged. "0s" leaves that to the system,
+    /// which takes about 15 minutes. A peer that does not read still acknowledges as long as its host is reachable.
     pub(crate) unacknowledged_timeout: HumanDuration,
-    /// Idle time before TCP keepalive probes, from "1s" to "9h". "0s" is no keepalive.
+    /// Idle time before TCP keepalive probes, from "1s" to "9h". "0s" turns keepalive off.
     pub(crate) keepalive: HumanDuration,
 }
 
@@ -114,48 +118,48 @@ pub(crate) struct HubOptions {
     /// (too-many-topics).
     #[schemars(range(min = 1, max = 1_073_741_824))]
     pub(crate) topics_max: usize,
-    /// Subscriptions of one shard's connections; more are refused (too-many-subscriptions).
+    /// Subscriptions of one shard's connections; further ones are refused (too-many-subscriptions).
     #[schemars(range(min = 1, max = 1_073_741_824))]
     pub(crate) subscriptions_max: usize,
-    /// Subscriptions of one connection; more are refused (too-many-subscriptions).
+    /// Subscriptions of one connection; further ones are refused (too-many-subscriptions).
     #[schemars(range(min = 1, max = 65_536))]
     pub(crate) subscriptions_per_connection_max: usize,
-    /// Publications that may wait at the shard that owns their topic for room on the way to other shards; more
-    /// are refused (busy).
+    /// Publications that may be queued on the shard that owns their topic, for room in the queues to other shards;
+    /// further ones are refused (busy).
     #[schemars(range(min = 1, max = 16_777_216))]
     pub(crate) backlog_max: usize,
-    /// Requests of one shard's connections that may wait for answers of other shards; more are refused (busy).
+    /// Requests of one shard's connections that may wait for answers of other shards; further ones are refused (busy).
     #[schemars(range(min = 1, max = 16_777_216))]
     pub(crate) requests_max: usize,
-    /// Messages kept per topic, for subscribers that come back; the oldest goes. 0 keeps none.
+    /// Messages kept per topic, for subscribers that resume; beyond it, the oldest is removed. 0 keeps none.
     #[schemars(range(min = 0, max = 16_777_216))]
     pub(crate) history_messages_max: usize,
-    /// Bytes kept per topic; the oldest message goes. Less than half of outbox_bytes_max leaves a subscriber that
-    /// comes back room for what is new.
+    /// Bytes kept per topic; beyond it, the oldest message is removed. Less than half of outbox_bytes_max leaves a
+    /// resuming subscriber room for new messages.
     pub(crate) history_bytes_max: ByteSize,
-    /// How long a message is kept. "0s" is no bound.
+    /// How long a message is kept. "0s" means unlimited.
     pub(crate) history_age_max: HumanDuration,
-    /// Bytes kept by all topics that one shard owns. At this bound a topic gives up its own oldest messages for
-    /// its newest.
+    /// Bytes kept by all topics that one shard owns. At this bound, a topic removes its own oldest messages for its
+    /// newest.
     pub(crate) history_total_bytes_max: ByteSize,
-    /// A topic without subscribers and without history is forgotten when nothing was published for this long; when
-    /// it comes back, it has a new epoch.
+    /// A topic without subscribers and history is removed when nothing was published for this long; if it is used
+    /// again, it gets a new epoch.
     pub(crate) topic_idle_timeout: HumanDuration,
-    /// Publications with a delay that may wait at one shard; more are refused (busy).
+    /// Delayed publications that may be queued on one shard; further ones are refused (busy).
     #[schemars(range(min = 0, max = 16_777_216))]
     pub(crate) delayed_messages_max: usize,
-    /// Bytes of the publications with a delay that may wait at one shard; more are refused (busy).
+    /// Bytes of the delayed publications that may be queued on one shard; further ones are refused (busy).
     pub(crate) delayed_bytes_max: ByteSize,
-    /// Publications of one topic that may wait for its pace; more are refused (busy).
+    /// Publications of one topic that may be queued by its rate limit; further ones are refused (busy).
     #[schemars(range(min = 0, max = 16_777_216))]
     pub(crate) paced_messages_max: usize,
-    /// Bytes of the publications of one topic that may wait for its pace; more are refused (busy).
+    /// Bytes of the publications of one topic that may be queued by its rate limit; further ones are refused (busy).
     pub(crate) paced_bytes_max: ByteSize,
-    /// Periodic pushes on the topics of one shard; more are refused (busy).
+    /// Periodic pushes on the topics of one shard; further ones are refused (busy).
     #[schemars(range(min = 0, max = 16_777_216))]
     pub(crate) periodics_max: usize,
-    /// Class and pace of the topics that begin alike; one block for each beginning. The longest that fits a topic
-    /// decides, alone. A topic without any is of class "normal" and has no pace.
+    /// Priority and rate limit of topics with a common prefix; one block per prefix. Only the block with the longest
+    /// matching prefix applies. A topic without a block has class "normal" and no rate limit.
     pub(crate) topic: Vec<TopicOptions>,
 }
 
@@ -164,18 +168,18 @@ pub(crate) struct HubOptions {
 #[schemars(extend("required" = ["prefix"]))]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct TopicOptions {
-    /// How the names of the topics begin; "" is all topics.
+    /// Prefix of the names of the topics; "" matches all topics.
     pub(crate) prefix: String,
-    /// How urgent they are. What a shard does is shared out by class: 8, 4, 2 and 1 parts of 15 while all have
-    /// something to do, the more urgent first.
+    /// Priority. A shard divides its work between the classes, 8, 4, 2 and 1 parts of 15 while all have work, the more
+    /// urgent first.
     pub(crate) class: TopicClass,
-    /// Messages per second that each of them may have; 0 is no bound. What is published faster waits, up to
+    /// Messages per second of each topic; 0 means unlimited. Faster publications are queued, up to
     /// paced_messages_max.
     #[schemars(range(min = 0, max = 1_000_000_000))]
     pub(crate) messages_per_second: u64,
-    /// Bytes per second that each of them may have; "0B" is no bound.
+    /// Bytes per second of each topic; "0B" means unlimited.
     pub(crate) bytes_per_second: ByteSize,
-    /// A pause saves up what would have passed in this long, up to "1d"; one message at least.
+    /// Idle time that may be saved up for a burst, up to "1d"; at least one message always passes.
     pub(crate) burst: HumanDuration,
 }
 
@@ -185,11 +189,11 @@ pub(crate) struct TopicOptions {
 pub(crate) enum TopicClass {
     /// Alarms and control: before all others.
     Urgent,
-    /// What somebody waits for.
+    /// What a user waits for.
     High,
     /// Everything else.
     Normal,
-    /// What may come later.
+    /// What may be delayed.
     Bulk,
 }
 
@@ -197,18 +201,18 @@ pub(crate) enum TopicClass {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct AdminOptions {
-    /// Address of /metrics, /livez, /readyz, /connections and the rest; "" is off. Reading takes no
-    /// password: keep it on an address that only operators reach.
+    /// Address of /metrics, /livez, /readyz, /connections and the other pages; "" turns it off. Reading needs no
+    /// password: use an address that only operators can reach.
     pub(crate) listen: AdminListen,
     /// Unix socket with the same pages, where this user and root may also act: `shardcast kick`, `drain`,
     /// `reload`. "auto" is shardcast/admin-PORT.sock in $XDG_RUNTIME_DIR or /run/user/UID, else
-    /// /tmp/shardcast-UID/admin-PORT.sock, with the port of `listen`; the command finds it there by itself.
-    /// A path is taken as it is; "" is off.
+    /// /tmp/shardcast-UID/admin-PORT.sock, with the port of `listen`; the commands find it there.
+    /// A path is used as it is; "" turns it off.
     pub(crate) socket: AdminSocket,
-    /// Whoever says this word may act over `listen` too, from the same host. 16 characters or more; never
-    /// shown. Better in a file, or in the environment.
+    /// With this token, actions are also accepted over `listen`, from the same host. 16 characters or more; never
+    /// shown. Prefer `token_file` or the environment.
     pub(crate) token: Secret,
-    /// File with the token, and nothing else; "" is none.
+    /// File that contains only the token; "" means none.
     pub(crate) token_file: String,
 }
 
@@ -216,70 +220,82 @@ pub(crate) struct AdminOptions {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct LogOptions {
-    /// "off", "error", "warn", "info", "debug" or "trace"; single modules differ as in
+    /// "off", "error", "warn", "info", "debug" or "trace"; single modules may differ, such as
     /// "warn,shardcast=debug".
     pub(crate) level: LogLevel,
-    /// How a log line looks.
+    /// Format of log lines.
     pub(crate) format: LogFormat,
 }
 
-/// Block `[[listener]]`. The defaults of what must be written are those of the listener without a file.
+/// Block `[[listener]]`. Layers refuse keys that are in no table of the catalog, so serde need not.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[schemars(extend("required" = ["name", "listen"]))]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub(crate) struct ListenerOptions {
-    /// Name in logs and metrics, unlike that of other listeners: letters, digits, `-` and `_`.
+    /// Unique name in logs and metrics: letters, digits, `-` and `_`.
     pub(crate) name: String,
     /// Address to listen on; port 0 takes a free port.
     pub(crate) listen: ListenAddr,
-    /// Share the address (SO_REUSEPORT) with another server of the same user that listens there already, for a
-    /// hand-over: both get new connections, and those that wait in the backlog of the one that stops are lost. Else
-    /// such a server is an error: address in use.
+    /// Share the address (SO_REUSEPORT) with another server of the same user that already listens there, for a
+    /// hand-over: both get new connections, and those in the backlog of the one that stops are lost. If false, such
+    /// a server is an error: address in use.
     pub(crate) reuse_port: bool,
-    /// Topic whose messages connected clients get without asking; "" is the one that is called as the listener.
+    /// Topic that clients are subscribed to automatically when they connect; defaults to the listener's name.
     pub(crate) topic: String,
-    /// Protocol spoken here.
-    pub(crate) protocol: Protocol,
-    /// What answers requests.
-    pub(crate) service: Service,
-    /// Shortest frame taken, with its 8-byte header; a shorter one ends the connection.
-    #[schemars(range(min = 8, max = 104_857_600))]
-    pub(crate) frame_len_min: u32,
-    /// Longest frame taken, with its header; a longer one ends the connection.
-    #[schemars(range(min = 8, max = 104_857_600))]
-    pub(crate) frame_len_max: u32,
-    /// As in `[limits]`, for this listener.
+    /// Protocol of this listener. Its own options are in a table of the protocol's name inside this one.
+    pub(crate) protocol: String,
+    /// What answers requests. Defaults to the first service of the protocol.
+    pub(crate) service: String,
+    /// Overrides the option of `[limits]` for this listener.
     #[schemars(with = "HumanDuration")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) idle_timeout: Option<HumanDuration>,
-    /// As in `[limits]`, for this listener.
+    /// Overrides the option of `[limits]` for this listener.
     #[schemars(with = "Overflow")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) overflow: Option<Overflow>,
-    /// As in `[limits]`, for this listener.
+    /// Overrides the option of `[limits]` for this listener.
     #[schemars(with = "ByteSize")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) outbox_bytes_max: Option<ByteSize>,
-    /// As in `[limits]`, for this listener.
+    /// Overrides the option of `[limits]` for this listener.
     #[schemars(with = "usize", range(min = 1, max = 4_294_967_295_u32))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) outbox_messages_max: Option<usize>,
-    /// As in `[limits]`, for this listener.
+    /// Overrides the option of `[limits]` for this listener.
     #[schemars(with = "HumanDuration")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) outbox_age_max: Option<HumanDuration>,
-    /// Messages per second that each connection may be sent, answers and pushes together; 0 is no bound. What has to
-    /// wait waits in the outbox, whose bound in age does not hold then.
+    /// Rate limit of each connection in messages per second, responses and pushes together; 0 means unlimited.
+    /// Messages over the limit are queued in the outbox, where outbox_age_max does not apply to them.
     #[schemars(range(min = 0, max = 1_000_000_000))]
     pub(crate) pace_messages_per_second: u64,
-    /// Bytes per second that each connection may be sent; "0B" is no bound.
+    /// Rate limit of each connection in bytes per second; "0B" means unlimited.
     pub(crate) pace_bytes_per_second: ByteSize,
-    /// A pause saves up what would have been sent in this long, up to "1d"; one message at least.
+    /// Idle time that may be saved up for a burst, up to "1d"; at least one message is always sent.
     pub(crate) pace_burst: HumanDuration,
-    /// A message pushed to every connected client, again and again. Without this block there is none.
+    /// A message that is pushed to every connected client at intervals. Without this block, there is none.
     #[schemars(with = "PushOptions")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) push: Option<PushOptions>,
+    /// The tables of protocols, by name. A loaded configuration has that of `protocol`, with every option.
+    #[schemars(skip)]
+    #[serde(flatten)]
+    pub(crate) tables: BTreeMap<String, toml::Table>,
+    /// A default listener that the server can start without: if its port is taken, it is left out.
+    #[schemars(skip)]
+    #[serde(skip)]
+    pub(crate) optional: bool,
+}
+
+impl ListenerOptions {
+    /// The options of its protocol.
+    ///
+    /// # Errors
+    /// One of them is not of its type; a loaded configuration has no such error.
+    pub(crate) fn protocol_options<T: DeserializeOwned>(&self) -> Result<T, toml::de::Error> {
+        self.tables.get(&self.protocol).cloned().unwrap_or_default().try_into()
+    }
 }
 
 /// Block `[listener.push]`.
@@ -288,37 +304,20 @@ pub(crate) struct ListenerOptions {
 pub(crate) struct PushOptions {
     /// The message.
     pub(crate) message: String,
-    /// Time between two pushes, at least "1ms". "0s" is no push.
+    /// Time between two pushes, at least "1ms". "0s" turns pushing off.
     pub(crate) interval: HumanDuration,
 }
 
-/// A protocol that a listener can speak.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Protocol {
-    /// The custom push protocol of Tars: a big-endian 32-bit length that counts itself, a request id, the
-    /// body.
-    TarsFramed,
-}
-
-/// A service that a listener can offer.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Service {
-    /// Answers each request with its own bytes.
-    Echo,
-}
-
+/// Without listeners: the default ones are those of the protocols, see [`Catalog::defaults`](super::Catalog::defaults).
 impl Default for Config {
     fn default() -> Self {
-        let push = ListenerOptions { push: Some(PushOptions::default()), ..ListenerOptions::default() };
         Self {
             server: ServerOptions::default(),
             limits: LimitOptions::default(),
             push: HubOptions::default(),
             admin: AdminOptions::default(),
             log: LogOptions::default(),
-            listener: vec![push],
+            listener: Vec::new(),
         }
     }
 }
@@ -421,14 +420,12 @@ impl Default for LogOptions {
 impl Default for ListenerOptions {
     fn default() -> Self {
         Self {
-            name: "push".into(),
-            listen: ListenAddr(([127, 0, 0, 1], 10099).into()),
+            name: String::new(),
+            listen: ListenAddr(([127, 0, 0, 1], 0).into()),
             reuse_port: false,
             topic: String::new(),
-            protocol: Protocol::TarsFramed,
-            service: Service::Echo,
-            frame_len_min: 8,
-            frame_len_max: 1_000_000,
+            protocol: String::new(),
+            service: String::new(),
             idle_timeout: None,
             overflow: None,
             outbox_bytes_max: None,
@@ -438,6 +435,8 @@ impl Default for ListenerOptions {
             pace_bytes_per_second: ByteSize(0),
             pace_burst: HumanDuration(Pace::BURST),
             push: None,
+            tables: BTreeMap::new(),
+            optional: false,
         }
     }
 }

@@ -1,20 +1,20 @@
 //! The configuration as TOML.
 
 use super::{
-    fields::{Field, Section, defaults, field, sections, value_at},
+    catalog::{Catalog, Field, LISTENER, Section, value_at, values_of},
     key::Key,
     layers::Loaded,
 };
 
 /// Every option at its default, with what it means: `config init` and `config/shardcast.toml`.
-pub(crate) fn print_defaults() -> String {
+pub(crate) fn print_defaults(catalog: &Catalog) -> String {
     let mut text = HEAD.to_owned();
-    let defaults = defaults();
-    for section in sections() {
+    let defaults = catalog.default_values();
+    for section in catalog.sections() {
         text.push('\n');
         comment(&section.doc, &mut text);
         // A block of which there is none by default is an example.
-        let is_example = value_at(&defaults, &section.key.at(0)).is_none();
+        let is_example = value_at(defaults, &section.key.at(0)).is_none();
         let mark = if is_example { "# " } else { "" };
         text.push_str(&format!("{mark}{}\n", section.key.header()));
         for field in &section.fields {
@@ -24,7 +24,7 @@ pub(crate) fn print_defaults() -> String {
                 comment(&format!("\"{choice}\": {meaning}"), &mut text);
             }
             let name = field.key.name();
-            match (value_at(&defaults, &field.key.at(0)), inherited(field)) {
+            match (value_at(defaults, &field.key.at(0)), inherited(field, catalog)) {
                 (Some(value), _) => text.push_str(&format!("{name} = {value}\n")),
                 (None, Some(value)) => text.push_str(&format!("# {name} = {value}\n")),
                 (None, None) => {
@@ -35,44 +35,51 @@ pub(crate) fn print_defaults() -> String {
             }
         }
     }
+    // All of them: a file with one listener replaces the default ones.
+    for index in 1..catalog.defaults().listener.len() {
+        for section in catalog.sections().iter().filter(|section| section.key.0[0] == LISTENER) {
+            print_section(section, &section.key.at(index), defaults, |_| None, &mut text);
+        }
+    }
     text
 }
 
 /// What is in effect; with `origins`, where each value came from.
-pub(crate) fn print_effective(loaded: &Loaded, origins: bool) -> String {
-    let values =
-        toml::Value::try_from(&loaded.config).expect("the configuration is made of what TOML can say");
+pub(crate) fn print_effective(loaded: &Loaded, catalog: &Catalog, origins: bool) -> String {
+    let values = values_of(&loaded.config);
     let mut text = String::new();
+    let origin = |key: &Key| origins.then(|| loaded.origin_of(key));
     let (many, once): (Vec<_>, Vec<_>) =
-        sections().iter().partition(|section| section.key.0[0] == "listener");
+        catalog.sections().iter().partition(|section| section.key.0[0] == LISTENER);
     for section in once {
         // One of several blocks, or the only one: its number says nothing then.
         let blocks = (0..).map(|index| section.key.at(index));
         let blocks = blocks.take_while(|key| value_at(&values, key).is_some());
         let count = if section.key.name() == "*" { usize::MAX } else { 1 };
         for key in blocks.take(count) {
-            print_section(section, &key, &values, loaded, origins, &mut text);
+            print_section(section, &key, &values, origin, &mut text);
         }
     }
     for index in 0..loaded.config.listener.len() {
         for section in &many {
-            print_section(section, &section.key.at(index), &values, loaded, origins, &mut text);
+            print_section(section, &section.key.at(index), &values, origin, &mut text);
         }
     }
     text
 }
 
 /// What an option is when it is left out, if that is the value of another one.
-pub(super) fn inherited(overriding: &Field) -> Option<&'static toml::Value> {
-    field(&Key::new("limits").join(overriding.key.name()))?.default.as_ref()
+pub(super) fn inherited<'a>(overriding: &Field, catalog: &'a Catalog) -> Option<&'a toml::Value> {
+    let of_listener = overriding.key.parent() == Key::new(LISTENER).join("*");
+    let field = of_listener.then(|| catalog.field(&Key::new("limits").join(overriding.key.name())));
+    field??.default.as_ref()
 }
 
 fn print_section(
     section: &Section,
     key: &Key,
     values: &toml::Value,
-    loaded: &Loaded,
-    origins: bool,
+    origin: impl Fn(&Key) -> Option<String>,
     text: &mut String,
 ) {
     if value_at(values, key).is_none() {
@@ -84,9 +91,9 @@ fn print_section(
         let key = key.join(field.key.name());
         let Some(value) = value_at(values, &key) else { continue };
         let line = format!("{} = {value}", key.name());
-        match origins {
-            true => text.push_str(&format!("{line:ORIGIN_COLUMN$}  # {}\n", loaded.origin_of(&key))),
-            false => text.push_str(&format!("{line}\n")),
+        match origin(&key) {
+            Some(origin) => text.push_str(&format!("{line:ORIGIN_COLUMN$}  # {origin}\n")),
+            None => text.push_str(&format!("{line}\n")),
         }
     }
 }
@@ -110,10 +117,10 @@ fn comment(sentence: &str, text: &mut String) {
 const HEAD: &str = "\
 # Configuration of `shardcast serve`: every option, at its default.
 #
-# Made by `shardcast config init`. What is left out has its default; what is commented out has the value of
-# [limits]. Durations and sizes are text with a unit: \"50us\", \"10s\", \"2h\"; \"512B\", \"4KiB\", \"1MiB\".
-# The environment (SHARDCAST_SECTION__KEY) stands above this file, and flags above both; `shardcast config
-# show --origin` tells which of them a value came from.
+# Generated by `shardcast config init`. An omitted option has its default; one that is commented out has the
+# value from [limits]. Durations and sizes are text with a unit: \"50us\", \"10s\", \"2h\"; \"512B\", \"4KiB\", \"1MiB\".
+# The environment (SHARDCAST_SECTION__KEY) overrides this file, and flags override both; `shardcast config
+# show --origin` shows where each value comes from.
 ";
 
 const WIDTH: usize = 100;
@@ -122,13 +129,18 @@ const ORIGIN_COLUMN: usize = 40;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Inputs, SourceFile, load};
+    use crate::{
+        config::{Inputs, SourceFile, load},
+        protocols::Registry,
+    };
 
     #[test]
     fn the_printed_defaults_are_the_defaults() {
-        let file = SourceFile { name: "init".into(), text: print_defaults() };
-        let loaded = load(Inputs { file: Some(file), ..Inputs::default() }).expect("what we print is valid");
-        assert_eq!(loaded.config, Config::default());
+        let registry = Registry::builtin();
+        let catalog = registry.catalog();
+        let file = SourceFile { name: "init".into(), text: print_defaults(catalog) };
+        let inputs = Inputs { file: Some(file), ..Inputs::default() };
+        assert_eq!(&load(catalog, inputs).expect("what we print is valid").config, catalog.defaults());
     }
 
     #[test]
@@ -141,9 +153,12 @@ mod tests {
             file: Some(SourceFile { name: "f".into(), text: text.into() }),
             ..Inputs::default()
         };
-        let first = load(source(text)).expect("valid");
+        let registry = Registry::builtin();
+        let catalog = registry.catalog();
+        let first = load(catalog, source(text)).expect("valid");
         for origins in [false, true] {
-            let again = load(source(&print_effective(&first, origins))).expect("what we print is valid");
+            let printed = print_effective(&first, catalog, origins);
+            let again = load(catalog, source(&printed)).expect("what we print is valid");
             assert_eq!(again.config, first.config);
         }
     }

@@ -6,7 +6,7 @@ use ariadne::{Config, IndexType, Label, ReportKind, sources};
 
 use super::layers::Inputs;
 
-/// One mistake.
+/// One error.
 #[derive(Debug)]
 pub(crate) struct Problem {
     /// Where it is.
@@ -32,7 +32,7 @@ pub(crate) enum Place {
     Nowhere,
 }
 
-/// All mistakes of one configuration; at least one.
+/// All errors of one configuration; at least one.
 #[derive(Debug)]
 pub(crate) struct Report {
     inputs: Inputs,
@@ -50,15 +50,15 @@ impl Report {
         Self { inputs, problems }
     }
 
-    /// The mistakes, with their source lines; colours are for terminals.
+    /// The errors, with their source lines; colours are for terminals.
     pub(crate) fn render(&self, colours: bool) -> String {
         let mut text: String =
             self.problems.iter().map(|problem| self.render_one(problem, colours)).collect();
         let count = self.problems.len();
         let subject = self.inputs.file.as_ref().map_or("", |file| file.name.as_str());
         let subject = if subject.is_empty() { String::new() } else { format!(" {subject}") };
-        let mistakes = if count == 1 { "1 mistake".to_owned() } else { format!("{count} mistakes") };
-        text.push_str(&format!("configuration{subject} is not valid: {mistakes}\n"));
+        let errors = if count == 1 { "1 error".to_owned() } else { format!("{count} errors") };
+        text.push_str(&format!("configuration{subject} is not valid: {errors}\n"));
         text
     }
 
@@ -112,7 +112,7 @@ impl Report {
     }
 }
 
-/// The text with what stands behind `token =` made unreadable, byte by byte, so that all places stay where they are:
+/// The text with what follows `token =` made unreadable, byte by byte, so that all places stay where they are:
 /// a report may end in a log.
 fn hide_tokens(text: &str) -> String {
     let mut hidden = String::with_capacity(text.len());

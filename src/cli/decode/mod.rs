@@ -16,7 +16,7 @@ use anyhow::Context;
 use clap::Args;
 use shardcast::tars::{codec::TarsReader, packet::split_frame};
 
-use crate::idl::Reading;
+use crate::flags::Reading;
 
 use names::{Names, Shape};
 use tree::Tree;
@@ -27,16 +27,16 @@ pub(crate) struct DecodeArgs {
     /// The arguments of a TUP call, as the buffer of a packet holds them
     #[arg(long, conflicts_with = "frames")]
     tup: bool,
-    /// Whole packets; without this, they are recognised by their lengths
+    /// Whole packets; without this flag, packets are recognized by their lengths
     #[arg(long)]
     frames: bool,
-    /// .tars file with the names of what is decoded; may be given again
+    /// .tars file with the names of fields; may be repeated
     #[arg(long, value_name = "FILE")]
     idl: Vec<PathBuf>,
-    /// What the fields are: a struct of the .tars files, such as Module.Struct
+    /// Struct of the .tars files to decode, such as Module.Struct
     #[arg(long = "type", value_name = "STRUCT", requires = "idl", conflicts_with_all = ["tup", "frames"])]
     structure: Option<String>,
-    /// Whose arguments they are: a function of the .tars files, such as hello
+    /// Function of the .tars files whose arguments to decode, such as hello
     #[arg(long, value_name = "FUNCTION", requires = "idl", conflicts_with_all = ["frames", "structure"])]
     func: Option<String>,
     #[command(flatten)]
@@ -46,7 +46,7 @@ pub(crate) struct DecodeArgs {
     input: String,
 }
 
-/// What came out of it: the tree as far as it goes, and what is wrong with the rest.
+/// The tree as far as it could be decoded, and the error after it.
 pub(crate) struct Decoded {
     pub(crate) text: String,
     pub(crate) fault: Option<String>,

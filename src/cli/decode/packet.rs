@@ -16,7 +16,7 @@ use super::{
     tree::{Tree, hex, label, text},
 };
 
-/// Writes whole packets, one behind the other. A response has no method in it; one that was called before
+/// Writes whole packets, one after the other. A response has no method in it; one that was called before
 /// under the same number lends its names.
 pub(super) fn print_frames(tree: &mut Tree, mut bytes: &[u8], names: &Names) -> Result<(), String> {
     let mut calls = HashMap::new();
@@ -24,7 +24,7 @@ pub(super) fn print_frames(tree: &mut Tree, mut bytes: &[u8], names: &Names) -> 
     while !bytes.is_empty() {
         let (body, len) = match split_frame(bytes, u32::MAX) {
             Ok(Some(found)) => found,
-            Ok(None) => return Err(format!("packet {number} is cut off: {} bytes are there", bytes.len())),
+            Ok(None) => return Err(format!("packet {number} is incomplete: only {} bytes", bytes.len())),
             Err(error) => return Err(format!("packet {number}: {error}")),
         };
         let packet = Packet::new(body, &mut calls);

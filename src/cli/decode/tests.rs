@@ -42,7 +42,7 @@ fn what_cannot_be_decoded_ends_the_tree() {
         &[0, 0, 0, 9, 0x10],
         As::Frames(&Names::default()),
         "",
-        Some("packet 1 is cut off: 5 bytes are there"),
+        Some("packet 1 is incomplete: only 5 bytes"),
     );
     check(
         &[0, 0, 0, 1],

@@ -49,7 +49,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Writes the value behind `head`.
+    /// Writes the value after `head`.
     pub(super) fn value(
         &mut self,
         r: &mut TarsReader<'_>,

@@ -1,7 +1,6 @@
 //! The clients: those that listen and check every message, and one that never reads.
 
 use std::{
-    io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     sync::{
         Arc, Mutex, PoisonError,
@@ -13,30 +12,28 @@ use std::{
 
 use anyhow::Context;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
-use shardcast::proto::topics::control::{self, Request};
-use shardcast::{
-    proto::{Position, Recovery, TopicFilter},
-    tars::{TopicClient, TopicEvent, Waiting, framed::frame},
-};
+use shardcast::proto::{Position, Recovery, TopicFilter, topics::TopicEvent};
+
+use crate::protocols::Topics;
 
 /// A client that listens to one topic, on a thread of its own, until it is killed.
 pub(super) struct Client {
     stop: Arc<AtomicBool>,
-    heard: Arc<Mutex<Heard>>,
+    received: Arc<Mutex<Received>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What a client has heard.
+/// What a client has received.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Heard {
+pub(super) struct Received {
     /// Messages.
     pub(super) count: u64,
     /// Messages that came again, and messages that came before one with a smaller offset.
     pub(super) twice: u64,
     pub(super) disordered: u64,
-    /// Messages that never came, as the offsets say or as the client was told.
+    /// Messages that were lost, by their offsets or as reported.
     pub(super) lost: u64,
-    /// Where the last one stands.
+    /// Position of the last one.
     pub(super) position: Option<Position>,
     /// What became of the messages from before.
     pub(super) recovery: Option<Recovery>,
@@ -47,47 +44,48 @@ pub(super) struct Heard {
 }
 
 impl Client {
-    /// Connects, and listens behind `since` if that is given. Payloads begin with the time since `epoch` at which
+    /// Connects, and subscribes from after `since` if that is given. Payloads begin with the time since `epoch` at which
     /// they were published, in nanoseconds.
     ///
     /// # Errors
     /// There is no shard for the client, or no thread.
     pub(super) fn listen(
+        topics: &Topics,
         to: SocketAddr,
         topic: &str,
         since: Option<Position>,
         epoch: Instant,
     ) -> anyhow::Result<Self> {
-        let mut client = TopicClient::connect(to, Waiting { messages: WAITING_MAX, ..Waiting::default() })?;
+        let mut client = (topics.connect)(&to.to_string(), Some(WAITING_MAX))?;
         client.subscribe(topic.parse::<TopicFilter>()?, since);
-        let (stop, heard) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Heard::default())));
-        let (told, kept) = (Arc::clone(&stop), Arc::clone(&heard));
+        let (stop, received) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Received::default())));
+        let (stopped, kept) = (Arc::clone(&stop), Arc::clone(&received));
         if let Some(position) = since {
-            lock(&heard).position = Some(position);
+            lock(&received).position = Some(position);
         }
         let thread = thread::Builder::new().name("demo-client".into()).spawn(move || {
-            while !told.load(Ordering::Relaxed) {
+            while !stopped.load(Ordering::Relaxed) {
                 if let Some(event) = client.recv(PAUSE) {
                     lock(&kept).take(event, epoch);
                 }
             }
         });
-        Ok(Self { stop, heard, thread: Some(thread.context("cannot start a thread")?) })
+        Ok(Self { stop, received, thread: Some(thread.context("cannot start a thread")?) })
     }
 
-    /// What it has heard so far.
-    pub(super) fn heard(&self) -> Heard {
-        lock(&self.heard).clone()
+    /// What it has received so far.
+    pub(super) fn received(&self) -> Received {
+        lock(&self.received).clone()
     }
 
-    /// How many messages it has heard so far.
+    /// How many messages it has received so far.
     pub(super) fn count(&self) -> u64 {
-        lock(&self.heard).count
+        lock(&self.received).count
     }
 
     /// Forgets what it has measured.
     pub(super) fn forget_latencies(&self) {
-        lock(&self.heard).latencies.clear();
+        lock(&self.received).latencies.clear();
     }
 }
 
@@ -96,13 +94,13 @@ impl Drop for Client {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // It panics only by our own mistake, which it has printed.
+            // It panics only because of a bug, and has logged it.
             let _ = thread.join();
         }
     }
 }
 
-impl Heard {
+impl Received {
     fn take(&mut self, event: TopicEvent, epoch: Instant) {
         match event {
             TopicEvent::Message { position, body, .. } => self.take_message(position, &body, epoch),
@@ -125,7 +123,7 @@ impl Heard {
         if let Some(last) = self.position.filter(|last| last.epoch == position.epoch) {
             match position.offset.checked_sub(last.offset) {
                 Some(0) => self.twice += 1,
-                // What lies between is told as lost.
+                // What is between them is reported as lost.
                 Some(_) => {}
                 None => self.disordered += 1,
             }
@@ -140,7 +138,7 @@ pub(super) struct Sleeper(TcpStream);
 impl Sleeper {
     /// # Errors
     /// It cannot connect, or is refused.
-    pub(super) fn subscribe(to: SocketAddr, topic: &str) -> anyhow::Result<Self> {
+    pub(super) fn subscribe(topics: &Topics, to: SocketAddr, topic: &str) -> anyhow::Result<Self> {
         let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         // A small one, so that what it does not read waits with the server soon.
@@ -148,15 +146,7 @@ impl Sleeper {
         rustix::net::connect(&socket, &to)?;
         let mut stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        for (id, request) in
-            [Request::Hello, Request::Subscribe { topic, prefix: false, since: None }].iter().enumerate()
-        {
-            let mut payload = Vec::new();
-            control::encode_request(request, &mut payload);
-            stream.write_all(&frame::encode(id as u32 + 1, &payload))?;
-            // The answer says that it is subscribed; from then on it sleeps.
-            read_frame(&mut stream).context("the server does not answer")?;
-        }
+        (topics.subscribe_and_stop_reading)(&mut stream, topic)?;
         Ok(Self(stream))
     }
 
@@ -169,21 +159,11 @@ impl Sleeper {
     }
 }
 
-fn read_frame(stream: &mut TcpStream) -> anyhow::Result<()> {
-    let mut head = [0; 8];
-    stream.read_exact(&mut head)?;
-    let header = frame::Header::load(&head).context("no frame")?;
-    let mut body = vec![0; (header.len as usize).saturating_sub(8).min(FRAME_MAX)];
-    Ok(stream.read_exact(&mut body)?)
-}
-
-fn lock(heard: &Mutex<Heard>) -> std::sync::MutexGuard<'_, Heard> {
-    heard.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(received: &Mutex<Received>) -> std::sync::MutexGuard<'_, Received> {
+    received.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Messages that may wait for a client's thread.
 const WAITING_MAX: usize = 4096;
 /// How long a client may take to notice that it is killed.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Answers are shorter.
-const FRAME_MAX: usize = 1024;

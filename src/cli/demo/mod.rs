@@ -1,6 +1,6 @@
-//! `shardcast demo`: a server and its clients in one command, and what is true of them.
+//! `shardcast demo`: a server and its clients in one command, with checks.
 //!
-//! Every line is checked before it is printed; one that does not hold says so, and the command fails. What it
+//! Every line is checked before it is printed; if a check fails, its line says so, and so does the exit code. What it
 //! deliberately is not: a benchmark. Server and clients share this process and its CPUs; `shardcast bench` measures.
 
 mod clients;
@@ -13,15 +13,15 @@ use std::{
 
 use clap::Args;
 
-use crate::{commands::EXIT_RUNTIME, output::print};
+use crate::{exit::EXIT_RUNTIME, output::print, protocols::Registry};
 use steps::Demo;
 
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
-    /// How long it may take
+    /// Time limit in seconds
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(2..=3600))]
     pub(crate) seconds: u64,
-    /// Number of clients that listen
+    /// Number of subscribers
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=200))]
     pub(crate) clients: u16,
     /// Number of shards
@@ -31,7 +31,7 @@ pub(crate) struct DemoArgs {
 
 /// What one step found.
 pub(super) struct Finding {
-    /// Whether all of it is as it should be.
+    /// Whether the check passed.
     holds: bool,
     /// The claim, with its numbers; further lines are numbers without a claim.
     lines: Vec<String>,
@@ -42,27 +42,27 @@ pub(super) struct Finding {
 /// # Errors
 ///
 /// The server cannot be started, or nothing can be printed.
-pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &DemoArgs, registry: &Registry) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     let budget = Duration::from_secs(args.seconds);
     print(&format!(
         "a server with {} shards and {} clients, in this process, for {} s\n",
         args.shards, args.clients, args.seconds
     ))?;
-    let (mut demo, finding) = Demo::start(args.shards)?;
-    let mut all_hold = tell("serve", &finding)?;
-    all_hold &= tell("subscribe", &demo.subscribe(args.clients)?)?;
-    all_hold &= tell("push", &demo.push(budget * 4 / 10)?)?;
-    all_hold &= tell("resume", &demo.resume()?)?;
-    all_hold &= tell("isolate", &demo.isolate(budget * 4 / 10)?)?;
-    all_hold &= tell("drain", &demo.drain())?;
+    let (mut demo, finding) = Demo::start(args.shards, registry)?;
+    let mut all_hold = report("serve", &finding)?;
+    all_hold &= report("subscribe", &demo.subscribe(args.clients)?)?;
+    all_hold &= report("push", &demo.push(budget * 4 / 10)?)?;
+    all_hold &= report("resume", &demo.resume()?)?;
+    all_hold &= report("isolate", &demo.isolate(budget * 4 / 10)?)?;
+    all_hold &= report("drain", &demo.drain())?;
     let seconds = began.elapsed().as_secs_f64();
-    let end = if all_hold { "all of this was checked" } else { "NOT all of this is as it should be" };
+    let end = if all_hold { "all checks passed" } else { "some checks FAILED" };
     print(&format!("{end}; it took {seconds:.1} s\n"))?;
     Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::from(EXIT_RUNTIME) })
 }
 
-fn tell(step: &str, finding: &Finding) -> anyhow::Result<bool> {
+fn report(step: &str, finding: &Finding) -> anyhow::Result<bool> {
     let mark = if finding.holds { "ok" } else { "FAILED" };
     for (index, line) in finding.lines.iter().enumerate() {
         let (step, mark) = if index == 0 { (step, mark) } else { ("", "") };

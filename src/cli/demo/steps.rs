@@ -8,20 +8,19 @@ use std::{
 
 use anyhow::Context;
 use shardcast::{
-    CpuChoice, Limits, Listener, OverflowPolicy, Reply, Server, ServerConfig, ServerHandle, ShardCount, Spin,
-    proto::Recovery,
-    push::Publisher,
-    stats::LatencyStats,
-    tars::{Current, Framed, FramedService, Servant},
+    CpuChoice, Limits, OverflowPolicy, Server, ServerConfig, ServerHandle, ShardCount, Spin, proto::Recovery,
+    push::Publisher, stats::LatencyStats,
 };
 
 use super::{
     Finding,
-    clients::{Client, Heard, Sleeper},
+    clients::{Client, Received, Sleeper},
 };
+use crate::protocols::{Registry, Topics};
 
 /// A server and its clients.
 pub(super) struct Demo {
+    topics: Topics,
     server: Option<Server>,
     handle: ServerHandle,
     address: SocketAddr,
@@ -37,7 +36,7 @@ pub(super) struct Demo {
 }
 
 impl Demo {
-    pub(super) fn start(shards: u16) -> anyhow::Result<(Self, Finding)> {
+    pub(super) fn start(shards: u16, registry: &Registry) -> anyhow::Result<(Self, Finding)> {
         let limits = Limits {
             outbox_bytes_max: OUTBOX_BYTES_MAX,
             overflow: OverflowPolicy::DropOldest,
@@ -51,17 +50,19 @@ impl Demo {
             limits,
             ..ServerConfig::default()
         };
-        let listener =
-            Listener::new("demo", "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Quiet));
+        let (topics, mut options) = registry.topics().next().context("no protocol has topics")?;
+        options.name = "demo".into();
+        let listener = registry.listener(&options)?;
         let server = Server::builder().config(config).listen(listener).start()?;
         let (handle, address) = (server.handle(), server.address("demo").context("the listener just added")?);
         let running = handle.stats().len();
         let finding = Finding {
             holds: running == usize::from(shards),
-            lines: vec![format!("{running} shards run, and listen on {address}")],
+            lines: vec![format!("{running} shards are running, and listen on {address}")],
         };
         let publisher = handle.publisher(TOPIC)?;
         let demo = Self {
+            topics: topics.clone(),
             server: Some(server),
             handle,
             address,
@@ -78,9 +79,9 @@ impl Demo {
     /// The clients come, and the server counts them.
     pub(super) fn subscribe(&mut self, clients: u16) -> anyhow::Result<Finding> {
         for _ in 0..clients {
-            self.clients.push(Client::listen(self.address, TOPIC, None, self.epoch)?);
+            self.clients.push(Client::listen(&self.topics, self.address, TOPIC, None, self.epoch)?);
         }
-        let subscribed = eventually(|| self.clients.iter().all(|it| it.heard().recovery.is_some()));
+        let subscribed = eventually(|| self.clients.iter().all(|it| it.received().recovery.is_some()));
         let present = self.handle.presence(TOPIC).wait()??.count;
         let per_shard: Vec<String> =
             self.handle.stats().iter().map(|it| it.push.subscriptions.to_string()).collect();
@@ -91,7 +92,7 @@ impl Demo {
         Ok(Finding { holds: subscribed && present == u32::from(clients), lines: vec![line] })
     }
 
-    /// Pushes at a steady rate; everybody gets all of them, in order.
+    /// Pushes at a steady rate; every client gets all of them, in order.
     pub(super) fn push(&mut self, time: Duration) -> anyhow::Result<Finding> {
         let before = self.server_latency();
         let began = Instant::now();
@@ -102,27 +103,27 @@ impl Demo {
             thread::sleep(due.saturating_duration_since(Instant::now()));
             self.publish(SMALL)?;
         }
-        let heard = self.await_all();
-        let (line, holds) = completeness(&heard, self.published);
-        let times = sorted(&heard);
+        let received = self.await_all();
+        let (line, holds) = completeness(&received, self.published);
+        let times = sorted(&received);
         self.undisturbed = percentile(&times, 0.99);
         let sent = count * self.clients.len() as u64;
         let measured = eventually(|| self.server_latency().since(&before).count() == sent);
         let server = self.server_latency().since(&before);
         let lines = vec![
-            format!("{count} messages at {} a second", 1000 / PUSH_INTERVAL.as_millis()),
+            format!("{count} messages at {} per second", 1000 / PUSH_INTERVAL.as_millis()),
             line,
-            format!("from publish to receipt: {}", told(&times)),
-            format!("of that inside the server: {}", told_stats(&server)),
+            format!("from publish to receipt: {}", percentiles_of(&times)),
+            format!("of which inside the server: {}", percentiles_of_stats(&server)),
         ];
         Ok(Finding { holds: holds && measured, lines })
     }
 
-    /// A client is killed, misses some, and comes back.
+    /// A client is killed, misses messages, and reconnects.
     pub(super) fn resume(&mut self) -> anyhow::Result<Finding> {
-        let killed = self.clients.pop().context("there is one")?;
-        let before = killed.heard();
-        let position = before.position.context("it has heard something")?;
+        let killed = self.clients.pop().context("no client is left")?;
+        let before = killed.received();
+        let position = before.position.context("the client received nothing")?;
         drop(killed);
         let gone = eventually(|| {
             self.handle
@@ -133,23 +134,23 @@ impl Demo {
         for _ in 0..MISSED {
             self.publish(SMALL)?;
         }
-        let back = Client::listen(self.address, TOPIC, Some(position), self.epoch)?;
+        let back = Client::listen(&self.topics, self.address, TOPIC, Some(position), self.epoch)?;
         let complete = eventually(|| back.count() >= MISSED);
-        let heard = back.heard();
-        let head = heard.position.map_or(0, |it| it.offset);
+        let received = back.received();
+        let head = received.position.map_or(0, |it| it.offset);
         let holds = gone
             && complete
-            && heard.count == MISSED
-            && heard.recovery == Some(Recovery::Recovered)
-            && (heard.lost, heard.twice, heard.disordered) == (0, 0, 0)
+            && received.count == MISSED
+            && received.recovery == Some(Recovery::Recovered)
+            && (received.lost, received.twice, received.disordered) == (0, 0, 0)
             && head == position.offset + MISSED;
-        let recovery = match heard.recovery {
+        let recovery = match received.recovery {
             Some(Recovery::Recovered) => "recovered".to_owned(),
             other => format!("{other:?}"),
         };
         let lines = vec![
             format!("a client was killed at offset {}, and missed {MISSED} messages", position.offset),
-            format!("it came back: {recovery}, {} came, now at {head}", heard.count),
+            format!("it reconnected: {recovery}, {} received, now at {head}", received.count),
         ];
         self.await_all();
         self.clients.push(back);
@@ -158,11 +159,11 @@ impl Demo {
 
     /// One never reads. It costs its bound, and the others nothing.
     pub(super) fn isolate(&mut self, time: Duration) -> anyhow::Result<Finding> {
-        let sleeper = Sleeper::subscribe(self.address, TOPIC)?;
+        let sleeper = Sleeper::subscribe(&self.topics, self.address, TOPIC)?;
         let address = sleeper.address()?;
         self.sleeper = Some(sleeper);
         self.clients.iter().for_each(Client::forget_latencies);
-        let before: Vec<Heard> = self.clients.iter().map(Client::heard).collect();
+        let before: Vec<Received> = self.clients.iter().map(Client::received).collect();
         let began = Instant::now();
         let (mut count, mut queued_most) = (0_u64, 0_u64);
         let mut slow = None;
@@ -189,17 +190,17 @@ impl Demo {
             }
             thread::sleep(PUSH_INTERVAL / 5);
         }
-        let heard = self.await_counts(&before, count);
-        let (line, complete) = completeness(&heard, count);
+        let received = self.await_counts(&before, count);
+        let (line, complete) = completeness(&received, count);
         let dropped = slow.as_ref().map_or(0, |it| it.dropped_messages);
         let bounded = queued_most <= OUTBOX_BYTES_MAX as u64;
-        let times = sorted(&heard);
+        let times = sorted(&received);
         let lines = vec![
-            format!("one never reads: {dropped} of {count} messages dropped for it"),
-            format!("{} KiB at most wait for it (bound {})", queued_most >> 10, OUTBOX_BYTES_MAX >> 10),
+            format!("one client never reads: {dropped} of {count} messages dropped for it"),
+            format!("{} KiB at most queued for it (bound {})", queued_most >> 10, OUTBOX_BYTES_MAX >> 10),
             format!("the {} others: {line}", self.clients.len()),
             format!(
-                "p99 {} meanwhile, {} undisturbed",
+                "p99 {} during that, {} before",
                 micros(percentile(&times, 0.99)),
                 micros(self.undisturbed)
             ),
@@ -207,10 +208,10 @@ impl Demo {
         Ok(Finding { holds: complete && bounded && dropped > 0, lines })
     }
 
-    /// The server stops; nobody is left behind.
+    /// The server stops; all clients are disconnected.
     pub(super) fn drain(&mut self) -> Finding {
         let stopped = self.server.take().map(|server| server.drain(DRAIN));
-        let told = eventually(|| self.clients.iter().all(|it| it.heard().disconnections > 0));
+        let told = eventually(|| self.clients.iter().all(|it| it.received().disconnections > 0));
         let stats = self.handle.stats();
         let sum = |value: fn(&shardcast::stats::ListenerStats) -> u64| {
             stats.iter().flat_map(|shard| &shard.listeners).map(value).sum::<u64>()
@@ -219,7 +220,7 @@ impl Demo {
         let closed = sum(|it| it.closed.iter().map(|(_, count)| count).sum());
         let line = match &stopped {
             Some(Err(error)) => format!("the server did not stop: {error}"),
-            _ => "the server has ended, and all clients were told".to_owned(),
+            _ => "the server has stopped, and all clients were notified".to_owned(),
         };
         let lines = vec![line, format!("{opened} connections opened, {closed} closed")];
         let ended = matches!(stopped, Some(Ok(())));
@@ -241,18 +242,18 @@ impl Demo {
         Ok(())
     }
 
-    /// Waits until all clients have heard all; what they have.
-    fn await_all(&self) -> Vec<Heard> {
+    /// Waits until all clients have received everything; returns what they have.
+    fn await_all(&self) -> Vec<Received> {
         eventually(|| self.clients.iter().all(|it| it.count() >= self.published));
-        self.clients.iter().map(Client::heard).collect()
+        self.clients.iter().map(Client::received).collect()
     }
 
-    /// Waits until all clients have heard `count` more than `before`; what they heard since.
-    fn await_counts(&self, before: &[Heard], count: u64) -> Vec<Heard> {
+    /// Waits until all clients have received `count` more than `before`; returns what they received since.
+    fn await_counts(&self, before: &[Received], count: u64) -> Vec<Received> {
         eventually(|| self.clients.iter().zip(before).all(|(it, before)| it.count() >= before.count + count));
         let since = self.clients.iter().zip(before).map(|(it, before)| {
-            let now = it.heard();
-            Heard {
+            let now = it.received();
+            Received {
                 count: now.count - before.count,
                 lost: now.lost - before.lost,
                 twice: now.twice - before.twice,
@@ -270,18 +271,19 @@ impl Demo {
     }
 }
 
-/// Whether everybody has heard `each` messages, in words.
-fn completeness(heard: &[Heard], each: u64) -> (String, bool) {
-    let sum = |value: fn(&Heard) -> u64| heard.iter().map(value).sum::<u64>();
+/// Whether every client has received `each` messages, in words.
+fn completeness(received: &[Received], each: u64) -> (String, bool) {
+    let sum = |value: fn(&Received) -> u64| received.iter().map(value).sum::<u64>();
     let (count, lost, twice, disordered) =
         (sum(|it| it.count), sum(|it| it.lost), sum(|it| it.twice), sum(|it| it.disordered));
-    let wanted = each * heard.len() as u64;
-    let line = format!("{count} of {wanted} received, {lost} lost, {twice} twice, {disordered} out of order");
+    let wanted = each * received.len() as u64;
+    let line =
+        format!("{count} of {wanted} received, {lost} lost, {twice} repeated, {disordered} out of order");
     (line, count == wanted && (lost, twice, disordered) == (0, 0, 0))
 }
 
-fn sorted(heard: &[Heard]) -> Vec<u64> {
-    let mut all: Vec<u64> = heard.iter().flat_map(|it| &it.latencies).copied().collect();
+fn sorted(received: &[Received]) -> Vec<u64> {
+    let mut all: Vec<u64> = received.iter().flat_map(|it| &it.latencies).copied().collect();
     all.sort_unstable();
     all
 }
@@ -292,12 +294,12 @@ fn percentile(times: &[u64], part: f64) -> u64 {
     times.get(index.saturating_sub(1)).copied().unwrap_or_default()
 }
 
-fn told(times: &[u64]) -> String {
+fn percentiles_of(times: &[u64]) -> String {
     let at = |part| micros(percentile(times, part));
     format!("p50 {}, p99 {}, max {}", at(0.5), at(0.99), at(1.0))
 }
 
-fn told_stats(stats: &LatencyStats) -> String {
+fn percentiles_of_stats(stats: &LatencyStats) -> String {
     let at = |part| stats.quantile(part).map_or_else(|| "-".to_owned(), |it| micros(it.as_nanos() as u64));
     format!("p50 {}, p99 {}, max {}", at(0.5), at(0.99), at(1.0))
 }
@@ -316,13 +318,6 @@ fn eventually(mut done: impl FnMut() -> bool) -> bool {
         thread::sleep(Duration::from_millis(1));
     }
     true
-}
-
-/// Answers nothing: here everything is pushed.
-struct Quiet;
-
-impl Servant for Quiet {
-    fn do_request(&self, _current: &Current, _packet: &[u8], _reply: &mut Reply<'_>) {}
 }
 
 const TOPIC: &str = "demo";

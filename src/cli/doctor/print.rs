@@ -1,9 +1,9 @@
 //! Findings as a table, and below it what to do.
 
-use super::{Finding, Severity};
+use crate::probes::{Finding, Severity};
 
 /// For people: at most 100 columns, whatever is in it.
-pub(super) fn report(findings: &[Finding]) -> String {
+pub(crate) fn report(findings: &[Finding]) -> String {
     let rows: Vec<[&str; 5]> = findings
         .iter()
         .map(|it| [it.condition, &it.required, &it.current, word(it.severity), &it.fix])
@@ -19,7 +19,7 @@ pub(super) fn report(findings: &[Finding]) -> String {
     text
 }
 
-/// One row; what does not fit goes on below, in its column.
+/// One row; text that is too long continues below, in its column.
 fn line(row: &[&str; 5]) -> String {
     let columns: Vec<Vec<String>> = row.iter().zip(WIDTHS).map(|(cell, width)| wrap(cell, width)).collect();
     let height = columns.iter().map(Vec::len).max().unwrap_or_default();

@@ -5,33 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use shardcast_build::{Builder, BytesType, MapType, StringType};
 
-/// How .tars files are read.
-#[derive(Args, Debug, Default)]
-pub(crate) struct Reading {
-    /// Where to look for includes too; may be given again
-    #[arg(short = 'I', long = "include", value_name = "DIR")]
-    pub(crate) includes: Vec<PathBuf>,
-    /// Character set of comments and strings, such as gbk [default: utf-8]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) charset: Option<String>,
-}
-
-impl Reading {
-    pub(crate) fn builder(&self) -> Builder {
-        let mut builder = Builder::new().emit_rerun_if_changed(false);
-        for directory in &self.includes {
-            builder = builder.include(directory);
-        }
-        match &self.charset {
-            Some(charset) => builder.charset(charset),
-            None => builder,
-        }
-    }
-}
+use crate::flags::Reading;
 
 #[derive(Args, Debug)]
 pub(crate) struct Generate {
-    /// .tars files; what they include is compiled too
+    /// .tars files; included files are compiled too
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
     /// Directory for the Rust files: one per module, and mod.rs
@@ -42,22 +20,22 @@ pub(crate) struct Generate {
     /// Path of the generated modules, such as crate::idl [default: super]
     #[arg(long, value_name = "PATH")]
     pub(crate) prefix: Option<String>,
-    /// What a map is
+    /// Type of a map
     #[arg(long, value_name = "TYPE", default_value = "btree")]
     pub(crate) map: Map,
-    /// What a string is
+    /// Type of a string
     #[arg(long, value_name = "TYPE", default_value = "utf8")]
     pub(crate) strings: Strings,
-    /// What a vector<byte> is
+    /// Type of a vector<byte>
     #[arg(long, value_name = "TYPE", default_value = "vec")]
     pub(crate) bytes: Bytes,
-    /// Use RUST for a type or module of the files, and generate none
+    /// Use RUST for a type or module of the files instead of generating it
     #[arg(long = "extern", value_name = "NAME=RUST", value_parser = pair)]
     pub(crate) externs: Vec<(String, String)>,
     /// Make optional fields Option
     #[arg(long)]
     pub(crate) optional: bool,
-    /// Add serde's traits, in the JSON mapping of Tars
+    /// Derive serde's traits, with the JSON mapping of Tars
     #[arg(long)]
     pub(crate) serde: bool,
     /// Keep the names of the files
@@ -115,32 +93,32 @@ pub(crate) enum Bytes {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum IdlCommand {
-    /// Tell all mistakes of .tars files
+    /// Report all errors of .tars files
     #[command(after_help = CHECK_EXAMPLES)]
     Check {
-        /// .tars files; what they include is checked too
+        /// .tars files; included files are checked too
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
         #[command(flatten)]
         reading: Reading,
-        /// Take warnings for mistakes
+        /// Treat warnings as errors
         #[arg(long)]
         deny_warnings: bool,
         /// Print them as a JSON array
         #[arg(long)]
         json: bool,
     },
-    /// Lay .tars files out
+    /// Format .tars files
     #[command(after_help = FMT_EXAMPLES)]
     Fmt {
         /// .tars files, or "-" for standard input and output
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
-        /// Only tell which files are laid out otherwise
+        /// Only list the files that are not formatted
         #[arg(long)]
         check: bool,
     },
-    /// Tell what breaks peers or code between two versions
+    /// Report what breaks peers or code between two versions
     #[command(after_help = BREAKING_EXAMPLES)]
     Breaking {
         /// .tars file, or directory of such files, before the change
@@ -157,7 +135,7 @@ pub(crate) enum IdlCommand {
 
 /// `NAME=RUST`
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, path) = text.split_once('=').ok_or("give it as Module::Type=rust::path")?;
+    let (name, path) = text.split_once('=').ok_or("expected Module::Type=rust::path")?;
     Ok((name.to_owned(), path.to_owned()))
 }
 
@@ -179,14 +157,14 @@ Examples:
   shardcast idl check --json user.tars | jq '.[].message'";
 
 const FMT_EXAMPLES: &str = "\
-Exit code 0: laid out; 1: with --check, a file is not; 2: a file cannot be read.
+Exit code 0: formatted; 1: with --check, a file is not; 2: a file cannot be read.
 
 Examples:
   shardcast idl fmt idl/*.tars
   shardcast idl fmt --check idl/*.tars";
 
 const BREAKING_EXAMPLES: &str = "\
-Exit code 0: nothing breaks; 1: something does; 2: a file is not valid.
+Exit code 0: no breaking change; 1: a breaking change; 2: a file is not valid.
 
 Examples:
   shardcast idl breaking released/user.tars user.tars

@@ -13,7 +13,7 @@ use shardcast_build::{
 };
 
 use super::refuse;
-use crate::{commands::EXIT_RUNTIME, output::print};
+use crate::{exit::EXIT_RUNTIME, output::print};
 
 pub(super) fn run(old: &Path, new: &Path, builder: &Builder, as_json: bool) -> anyhow::Result<ExitCode> {
     let (old, new) = match (schema(old, builder), schema(new, builder)) {
@@ -31,9 +31,9 @@ pub(super) fn run(old: &Path, new: &Path, builder: &Builder, as_json: bool) -> a
     } else {
         let lines: String = changes.iter().map(|change| format!("{change}\n")).collect();
         let summary = match changes.len() {
-            0 => "nothing breaks".to_owned(),
-            1 => "1 change breaks".to_owned(),
-            many => format!("{many} changes break"),
+            0 => "no breaking changes".to_owned(),
+            1 => "1 breaking change".to_owned(),
+            many => format!("{many} breaking changes"),
         };
         format!("{lines}{summary}\n")
     };

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shardcast_build::{Builder, Diagnostic, Error, Severity};
 
 use super::{refuse, warn};
-use crate::{commands::EXIT_CONFIGURATION, output::print};
+use crate::{exit::EXIT_CONFIGURATION, output::print};
 
 pub(super) fn run(files: &[PathBuf], builder: Builder, as_json: bool) -> anyhow::Result<ExitCode> {
     let (diagnostics, code) = match builder.check(files) {

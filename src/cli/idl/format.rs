@@ -11,11 +11,11 @@ use anyhow::Context;
 use shardcast_build::format::format;
 
 use crate::{
-    commands::{EXIT_CONFIGURATION, EXIT_RUNTIME},
+    exit::{EXIT_CONFIGURATION, EXIT_RUNTIME},
     output::{complain, print, print_bytes},
 };
 
-/// Lays `files` out, or tells which ones are not. One that cannot be read does not keep the others from it.
+/// Formats `files`, or lists those that are not formatted. One that cannot be read does not affect the others.
 pub(super) fn run(files: &[PathBuf], only_check: bool) -> anyhow::Result<ExitCode> {
     let mut changed = String::new();
     let mut faults = 0;

@@ -9,10 +9,10 @@ use std::process::ExitCode;
 
 use shardcast_build::{Diagnostic, Error};
 
-pub(crate) use args::{GEN_EXAMPLES, Generate, IDL_EXAMPLES, IdlCommand, Reading};
+pub(crate) use args::{GEN_EXAMPLES, Generate, IDL_EXAMPLES, IdlCommand};
 
 use crate::{
-    commands::EXIT_CONFIGURATION,
+    exit::EXIT_CONFIGURATION,
     output::{complain, print},
 };
 
@@ -44,7 +44,7 @@ fn warn(warnings: &[Diagnostic]) {
     warnings.iter().for_each(|warning| complain(format_args!("{warning}\n")));
 }
 
-/// Tells what is wrong with the files. What the system refuses is another matter.
+/// Prints the errors of the files. Errors of the system are returned.
 fn refuse(error: Error) -> anyhow::Result<ExitCode> {
     match error {
         Error::Write { .. } => Err(error.into()),

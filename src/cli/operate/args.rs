@@ -5,9 +5,9 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 
 use super::client::Place;
-use crate::{args::seconds_or_unit, config::HumanDuration};
+use crate::{config::HumanDuration, flags::seconds_or_unit};
 
-/// Which server, for those who read.
+/// Which server, for commands that only read.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Server {
     /// Admin address of the server [default: 127.0.0.1:9180]
@@ -32,7 +32,7 @@ pub(crate) struct ConnsArgs {
     /// id, peer, listener, age, idle, queued, received, sent, dropped
     #[arg(long, value_name = "BY", hide_possible_values = true)]
     pub(crate) sort: Option<SortBy>,
-    /// Only those of this shard
+    /// Only connections of this shard
     #[arg(long, value_name = "N")]
     pub(crate) shard: Option<u16>,
     /// "open", or "closed": the last 1000, with the reason
@@ -66,10 +66,10 @@ pub(crate) enum State {
 pub(crate) struct TopArgs {
     #[command(flatten)]
     pub(crate) server: Server,
-    /// Time between two looks, as in 5 or 500ms
+    /// Time between two samples, such as 5 or 500ms
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = interval)]
     pub(crate) interval: Duration,
-    /// One table as plain text, then end; so it is where no terminal is
+    /// Print one table as plain text; the default without a terminal
     #[arg(long)]
     pub(crate) once: bool,
     /// A line of JSON per interval
@@ -83,10 +83,10 @@ fn interval(text: &str) -> Result<Duration, String> {
 
 #[derive(Args, Debug)]
 pub(crate) struct KickArgs {
-    /// Ids of connections, as `shardcast conns` shows them
+    /// Connection ids, as shown by `shardcast conns`
     #[arg(required = true, value_name = "ID")]
     pub(crate) ids: Vec<shardcast::ConnId>,
-    /// Cut them off at once: what is queued for them is lost
+    /// Close at once: what is queued for the connections is lost
     #[arg(long)]
     pub(crate) now: bool,
     #[command(flatten)]
@@ -106,10 +106,10 @@ pub(crate) struct ReloadArgs {
 pub(crate) struct DrainArgs {
     #[command(flatten)]
     pub(crate) actor: Actor,
-    /// How long it may take, as in 5 or 500ms [default: the server's]
+    /// Time limit, such as 5 or 500ms [default: the server's]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<String>,
-    /// Tell how it goes, until the server has ended
+    /// Report progress until the server has stopped
     #[arg(long)]
     pub(crate) watch: bool,
 }

@@ -42,12 +42,12 @@ pub(super) struct Unreachable {
 }
 
 impl Client {
-    /// For whoever reads.
+    /// For commands that read.
     pub(super) fn reader(server: &Server) -> Self {
         Self { place: place(server), token: Secret::default() }
     }
 
-    /// For whoever acts: with a token where there is one, else over the Unix socket of a server on this
+    /// For commands that act: with a token if there is one, else over the Unix socket of a server on this
     /// host.
     ///
     /// # Errors
@@ -105,7 +105,7 @@ impl Client {
             .and_then(|()| stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer));
         talked.with_context(|| format!("{} did not answer", self.place))?;
         let (status, body) = read_answer(&answer)
-            .with_context(|| format!("what answers at {} is no shardcast server", self.place))?;
+            .with_context(|| format!("{} does not answer like a shardcast server", self.place))?;
         match status {
             200..300 => Ok(body.to_vec()),
             _ => bail!("{}", String::from_utf8_lossy(body).trim_end()),
@@ -123,7 +123,7 @@ impl Place {
                 Ok(Box::new(stream))
             }
             Self::Tcp(address) => {
-                let mut last = io::Error::new(io::ErrorKind::NotFound, "there is no such address");
+                let mut last = io::Error::new(io::ErrorKind::NotFound, "address not found");
                 for address in address.to_socket_addrs()? {
                     match TcpStream::connect_timeout(&reachable(address), PATIENCE) {
                         Ok(stream) => {
@@ -149,14 +149,14 @@ impl FromStr for Place {
     fn from_str(text: &str) -> Result<Self, String> {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {
-                "" => Err("write a path behind `unix:`".to_owned()),
+                "" => Err("expected a path after `unix:`".to_owned()),
                 path => Ok(Self::Unix(path.into())),
             };
         }
         let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
         match port.map(str::parse::<u16>) {
             Some(Ok(1..)) => Ok(Self::Tcp(text.to_owned())),
-            _ => Err("write HOST:PORT, or unix:PATH".to_owned()),
+            _ => Err("expected HOST:PORT, or unix:PATH".to_owned()),
         }
     }
 }
@@ -170,7 +170,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// The flag, or what the environment tells a server, or its default.
+/// The flag, or the server's environment variable, or the default.
 fn place(server: &Server) -> Place {
     let from_environment = || env::var("SHARDCAST_ADMIN__LISTEN").ok()?.parse().ok();
     let default = || AdminOptions::default().listen.to_string().parse().expect("the default is an address");
@@ -208,13 +208,15 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 fn read_answer(answer: &[u8]) -> anyhow::Result<(u16, &[u8])> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut response = httparse::Response::new(&mut headers);
-    let httparse::Status::Complete(head) = response.parse(answer)? else { bail!("the answer is cut short") };
+    let httparse::Status::Complete(head) = response.parse(answer)? else {
+        bail!("incomplete answer from the server")
+    };
     let length = response.headers.iter().find(|it| it.name.eq_ignore_ascii_case("content-length"));
     let length = length.and_then(|it| std::str::from_utf8(it.value).ok()?.trim().parse::<usize>().ok());
     let body = &answer[head..];
     match length {
         Some(length) if length == body.len() => Ok((response.code.unwrap_or_default(), body)),
-        _ => bail!("the answer is cut short"),
+        _ => bail!("incomplete answer from the server"),
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     client::{Client, Unreachable},
     human,
 };
-use crate::{admin::Shards, args::seconds_or_unit, output::print};
+use crate::{admin::Shards, flags::seconds_or_unit, output::print};
 
 /// Makes a server stop, and watches it if asked to.
 ///
@@ -21,22 +21,23 @@ pub(crate) fn drain(args: &DrainArgs) -> anyhow::Result<()> {
     let client = Client::actor(&args.actor)?;
     let timeout = args.timeout.as_deref().map(|text| format!("?timeout={}", seconds_or_unit(text)));
     let answer = client.post(&format!("/drain{}", timeout.unwrap_or_default()))?;
-    let answer: Value = serde_json::from_slice(&answer).context("the server's answer is no JSON")?;
+    let answer: Value = serde_json::from_slice(&answer).context("the server's answer is not valid JSON")?;
     let seconds = answer["timeout_seconds"].as_f64().unwrap_or_default();
     print(&format!("draining, for {} at most\n", human::seconds(seconds)))?;
     if args.watch { watch(&client) } else { Ok(()) }
 }
 
-/// A line whenever something changed, until nobody answers.
+/// Prints a line after each change, until the server does not answer.
 fn watch(client: &Client) -> anyhow::Result<()> {
     let mut told = String::new();
     loop {
         let page = match client.get("/shards.json") {
             Ok(page) => page,
-            Err(_) if has_ended(client) => return print("the server has ended\n"),
+            Err(_) if has_ended(client) => return print("the server has stopped\n"),
             Err(error) => return Err(error),
         };
-        let shards: Shards = serde_json::from_slice(&page).context("the server's answer is no JSON")?;
+        let shards: Shards =
+            serde_json::from_slice(&page).context("the server's answer is not valid JSON")?;
         let sum = |value: fn(&crate::admin::ShardRow) -> u64| shards.shards.iter().map(value).sum::<u64>();
         let queued = human::bytes(sum(|it| it.queued_bytes));
         let line = format!("{} connections, {queued} bytes queued\n", sum(|it| it.connections));

@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use super::{args::KickArgs, client::Client};
 use crate::{
-    commands::EXIT_RUNTIME,
+    exit::EXIT_RUNTIME,
     output::{complain, print},
 };
 
-/// Ends connections, and tells of each whether it was open.
+/// Closes connections, and prints for each whether it was open.
 ///
 /// # Errors
 ///

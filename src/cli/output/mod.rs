@@ -3,7 +3,7 @@
 //! The reader may stop reading, go away, or have no room left. None of that may cause a panic, block a thread that
 //! has other work, or end the process unless that is the documented behaviour:
 //!
-//! * a command that only prints uses [`print`] and [`complain`]: a reader that is gone is no error, and the
+//! * a command that only prints uses [`print`] and [`complain`]: a closed reader is not an error, and the
 //!   default action of SIGTERM ends a command that is blocked in a write;
 //! * a command that handles signals or serves connections writes through a [`LineWriter`], whose thread is the only
 //!   one that can block.
@@ -25,7 +25,7 @@ use rustix::stdio;
 
 pub(crate) use line_writer::{Bounds, LineWriter, Loss, Put};
 
-/// Writes to standard output. A reader that has seen enough, such as `head`, is no error.
+/// Writes to standard output. A reader that has closed it, such as `head`, is not an error.
 ///
 /// # Errors
 /// The text cannot be written: the disk is full, say.

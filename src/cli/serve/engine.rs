@@ -1,29 +1,31 @@
 //! The server of a configuration, as `serve` needs it.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{io::ErrorKind, sync::Arc, thread, time::Duration};
 
 use anyhow::Context;
 use shardcast::{
-    Busy, ConnId, Listener, Reply, Server, ServerHandle,
+    Busy, ConnId, Listener, Server, ServerConfig, ServerHandle, StartError,
     stats::{ConnectionInfo, ShardStats},
-    tars::{Current, Framed, FramedService, LengthPrefixed, Servant},
 };
 
-use super::{Control, Engine, Order, Outcome, ReadyListener, Reloads};
+use super::{Engine, ReadyListener};
 use crate::{
     admin::Source,
-    config::{Config, ListenerOptions, Protocol, Service},
+    config::{Config, ListenerOptions},
+    control::{Control, Order, Outcome, Reloads},
+    protocols::Registry,
 };
 
 /// Starts the server of this configuration.
-pub(super) fn start(config: &Config) -> anyhow::Result<Box<dyn Engine>> {
+pub(crate) fn start(config: &Config, registry: &Registry) -> anyhow::Result<Box<dyn Engine>> {
     let limits = config.server_config();
-    let mut builder = Server::builder().config(limits.clone());
-    for options in &config.listener {
-        builder = builder.listen(listener(options, &limits.limits));
-    }
-    let server = builder.start()?;
-    for options in &config.listener {
+    let listeners = config.listener.iter().map(|options| {
+        let listener = listener(options, &limits.limits, registry)?;
+        Ok((options, listener))
+    });
+    let mut listeners = listeners.collect::<anyhow::Result<Vec<_>>>()?;
+    let server = start_with(&limits, &mut listeners)?;
+    for (options, _) in &listeners {
         start_pushing(options, &server.handle())?;
     }
     let handle = server.handle();
@@ -31,31 +33,50 @@ pub(super) fn start(config: &Config) -> anyhow::Result<Box<dyn Engine>> {
     thread::Builder::new()
         .name("shardcast-wait".into())
         .spawn(move || {
-            // Nobody listens when the process ends before the server does.
+            // The receiver is gone if the process ends before the server.
             let _ = tell.send(server.wait().map_err(|error| error.to_string()));
         })
         .context("cannot start a thread")?;
     Ok(Box::new(Running { handle, ended, drain: config.server.drain.0 }))
 }
 
-fn listener(options: &ListenerOptions, server: &shardcast::Limits) -> Listener {
-    let limits = options.limits(server);
-    let listener = Listener::new(options.name.clone(), options.listen.0.to_string());
-    // What the configuration can say is served here, or this does not compile.
-    let listener = match (options.protocol, options.service) {
-        (Protocol::TarsFramed, Service::Echo) => {
-            let parser =
-                LengthPrefixed { frame_len_min: options.frame_len_min, frame_len_max: options.frame_len_max };
-            listener.protocol(Framed::length_prefixed(parser), |_| FramedService(Echo))
+/// Starts the server with these listeners. An optional one whose port is taken is removed from them.
+fn start_with(
+    config: &ServerConfig,
+    listeners: &mut Vec<(&ListenerOptions, Listener)>,
+) -> Result<Server, StartError> {
+    loop {
+        let builder = Server::builder().config(config.clone());
+        let builder =
+            listeners.iter().fold(builder, |builder, (_, listener)| builder.listen(listener.clone()));
+        match builder.start() {
+            Err(StartError::Listen { name, address, error })
+                if error.kind() == ErrorKind::AddrInUse
+                    && listeners.iter().any(|(options, _)| options.optional && options.name == name) =>
+            {
+                tracing::warn!(listener = name, %address, "port of a default listener is in use: starting without this listener");
+                listeners.retain(|(options, _)| options.name != name);
+            }
+            result => return result,
         }
-    };
-    listener
+    }
+}
+
+fn listener(
+    options: &ListenerOptions,
+    server: &shardcast::Limits,
+    registry: &Registry,
+) -> anyhow::Result<Listener> {
+    let limits = options.limits(server);
+    let listener = registry.listener(options)?;
+    let listener = listener
         .topic(if options.topic.is_empty() { &options.name } else { &options.topic })
         .reuse_port(options.reuse_port)
         .idle_timeout(limits.idle_timeout)
         .pace(options.pace())
         .overflow(limits.overflow)
-        .outbox(limits.outbox_bytes_max, limits.outbox_messages_max, limits.outbox_age_max)
+        .outbox(limits.outbox_bytes_max, limits.outbox_messages_max, limits.outbox_age_max);
+    Ok(listener)
 }
 
 fn start_pushing(options: &ListenerOptions, server: &ServerHandle) -> anyhow::Result<()> {
@@ -66,18 +87,9 @@ fn start_pushing(options: &ListenerOptions, server: &ServerHandle) -> anyhow::Re
     Ok(())
 }
 
-/// The service `echo`: a packet is its own answer.
-struct Echo;
-
-impl Servant for Echo {
-    fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
-        reply.body().extend_from_slice(packet);
-    }
-}
-
 struct Running {
     handle: ServerHandle,
-    /// How long a drain may take when nobody says.
+    /// How long a drain may take by default.
     drain: Duration,
     ended: flume::Receiver<Result<(), String>>,
 }
@@ -121,7 +133,7 @@ impl Engine for Running {
     }
 }
 
-/// What the admin pages tell of a server, and do to it.
+/// What the admin pages show of a server, and do to it.
 struct Pages {
     server: ServerHandle,
     drain: Duration,

@@ -6,7 +6,10 @@ use shardcast::{
 };
 
 use super::*;
-use crate::config::{Inputs, Loaded, SourceFile, load};
+use crate::{
+    config::{Inputs, Loaded, SourceFile, load},
+    control::Reloads,
+};
 
 #[test]
 fn one_ready_line_tells_all_addresses() {
@@ -60,8 +63,8 @@ fn a_reload_changes_limits_or_nothing_and_tells_whoever_asked() {
     assert!(matches!(answered.recv(), Ok(Outcome::Taken { applied, .. }) if applied.len() == 1));
     assert_eq!(with(Ok("[server]\nshards = 3")), ["drain 1s"]);
     assert!(matches!(answered.recv(), Ok(Outcome::Taken { needs_restart, .. }) if needs_restart.len() == 1));
-    assert_eq!(with(Err("a mistake")), ["drain 1s"]);
-    assert!(matches!(answered.recv(), Ok(Outcome::Rejected { mistakes }) if mistakes == "a mistake"));
+    assert_eq!(with(Err("an error")), ["drain 1s"]);
+    assert!(matches!(answered.recv(), Ok(Outcome::Rejected { errors }) if errors == "an error"));
 }
 
 #[test]
@@ -123,7 +126,7 @@ fn run(told: &[Order], last: &str, config: &str) -> Run {
 
 fn loaded_from(text: &str) -> Loaded {
     let file = SourceFile { name: "test".into(), text: text.into() };
-    load(Inputs { file: Some(file), ..Inputs::default() }).expect("valid")
+    load(Registry::builtin().catalog(), Inputs { file: Some(file), ..Inputs::default() }).expect("valid")
 }
 
 /// As [`run`], with what the configuration is when it is read again.

@@ -123,7 +123,7 @@ fn what_cannot_be_measured_or_read_is_an_error() {
             1,
             "connections need 2000200 open files, and the limit is",
         ),
-        (vec!["echo", "--connect", "nowhere", "--time", "1"], 2, "no HOST:PORT"),
+        (vec!["echo", "--connect", "nowhere", "--time", "1"], 2, "expected HOST:PORT"),
         (vec!["echo", "--assert", "p99<fast"], 2, "does not begin with a number"),
         (vec!["echo", "--max", "--rate", "5"], 2, "cannot be used with"),
         (vec!["compare", no_report, no_report], 1, "no-report.json is no report"),

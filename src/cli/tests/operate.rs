@@ -32,7 +32,7 @@ fn connections_are_shown_kicked_and_told_as_closed() {
     let mut rest = Vec::new();
     victim.read_to_end(&mut rest).expect("an end, not a reset");
     let (code, said) = server.fails(&["kick", id]);
-    assert!(code == 1 && said.contains(&format!("no connection {id} is open")), "{code} {said}");
+    assert!(code == 1 && said.contains(&format!("no open connection {id}")), "{code} {said}");
     support::echo(&mut other);
     let closed = server.ok(&["conns", "--state", "closed", "--sort", "id"]);
     assert!(closed.contains(id) && closed.contains("kicked"), "{closed}");
@@ -83,7 +83,7 @@ fn a_drain_is_watched_to_the_end() {
     let client = server.client();
     let told = server.ok(&["drain", "--timeout", "500ms", "--watch"]);
     assert!(told.starts_with("draining, for 500ms at most\n"), "{told}");
-    assert!(told.ends_with("the server has ended\n"), "{told}");
+    assert!(told.ends_with("the server has stopped\n"), "{told}");
     assert!(server.wait().success(), "as a signal does, it ends with 0");
     drop(client);
 }
@@ -139,7 +139,7 @@ fn a_reload_changes_what_can_change_and_says_what_cannot() {
     let file = config("");
     let server = Server::start_with(&["--config", file.to_str().expect("text")], &[]);
     let mut client = server.client();
-    assert_eq!(server.ok(&["reload"]), "nothing has changed\n");
+    assert_eq!(server.ok(&["reload"]), "no changes\n");
 
     config("idle_timeout = '1ms'\n[server]\nmesh_capacity = 77\n[log]\nlevel = 'debug'");
     let told = server.ok(&["reload"]);

@@ -183,7 +183,7 @@ fn a_publication_may_be_delayed_expire_and_be_urgent() {
     let output = server.run("pub", &timed);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     for (option, value, told) in [
-        ("--class", "last", "write urgent, high, normal or bulk"),
+        ("--class", "last", "expected urgent, high, normal or bulk"),
         ("--delay", "5", "has no unit"),
         ("--ttl", "-1s", "unexpected argument"),
     ] {
@@ -259,7 +259,7 @@ fn a_busy_server_is_asked_again() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "t 7:1 at last\n");
     let notes = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(notes.matches("t: busy (status 1); trying again in 0.").count(), 2, "{notes}");
+    assert_eq!(notes.matches("t: busy (status 1); retrying in 0.").count(), 2, "{notes}");
     let output = run(&["sub", "t", "--count", "1", "--json"], &address);
     let lines = String::from_utf8_lossy(&output.stdout).into_owned();
     let retrying = r#"{"event":"retrying","topic":"t","text":"busy (status 1)","seconds":0."#;

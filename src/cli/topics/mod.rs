@@ -1,16 +1,17 @@
 //! `shardcast sub` and `shardcast pub`: topics of a running server, from a terminal or a script.
 //!
-//! What it deliberately is not: a client of its own. All that speaks is in the library.
+//! What it deliberately is not: a client of its own. The clients are in the library; entries of the registry connect
+//! them.
 
 mod output;
 mod publish;
 mod subscribe;
 
-use clap::{Args, ValueEnum};
-use shardcast::{
-    proto::Position,
-    tars::{ConnectError, TopicClient, Waiting},
-};
+use anyhow::Context;
+use clap::{Args, builder::PossibleValuesParser};
+use shardcast::proto::Position;
+
+use crate::protocols::{Registry, TopicClient};
 
 pub(crate) use publish::{PubArgs, run as publish};
 pub(crate) use subscribe::{SubArgs, run as subscribe};
@@ -21,31 +22,34 @@ pub(crate) struct Connect {
     /// Address of the server, or its name and port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:10099")]
     connect: String,
-    /// Protocol to speak
-    #[arg(long, value_name = "PROTOCOL", value_enum, default_value_t = Via::Framed)]
-    via: Via,
-    /// Print JSON, one object a line
+    /// Protocol to use
+    #[arg(long, value_name = "PROTOCOL", value_parser = PossibleValuesParser::new(vias()), default_value = vias().first().copied())]
+    via: String,
+    /// Print JSON, one object per line
     #[arg(long)]
     json: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Via {
-    // The frames of the Tars push guide, with the control vocabulary.
-    Framed,
+impl Connect {
+    /// Begins to connect. So many messages wait to be received, or as many as the library lets wait.
+    fn client(
+        &self,
+        registry: &Registry,
+        messages_max: Option<usize>,
+    ) -> anyhow::Result<Box<dyn TopicClient>> {
+        let topics = registry.topics().find(|(topics, _)| topics.via == self.via);
+        let (topics, _) = topics.with_context(|| format!("unknown protocol `{}`", self.via))?;
+        (topics.connect)(&self.connect, messages_max)
+    }
 }
 
-impl Connect {
-    /// Begins to connect.
-    fn client(&self, waiting: Waiting) -> Result<TopicClient, ConnectError> {
-        let Via::Framed = self.via;
-        TopicClient::connect(&*self.connect, waiting)
-    }
+fn vias() -> Vec<&'static str> {
+    Registry::builtin().topics().map(|(topics, _)| topics.via).collect()
 }
 
 /// Reads `EPOCH:OFFSET`.
 fn parse_position(text: &str) -> Result<Position, String> {
-    let expected = || "expected EPOCH:OFFSET, as `sub` prints it".to_owned();
+    let expected = || "expected EPOCH:OFFSET, as printed by `sub`".to_owned();
     let (epoch, offset) = text.split_once(':').ok_or_else(expected)?;
     Ok(Position {
         epoch: epoch.parse().map_err(|_| expected())?,

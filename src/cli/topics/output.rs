@@ -10,8 +10,8 @@ use crate::{
     signals::Stop,
 };
 
-/// Writes lines to standard output, and notes to standard error, so that a reader that is stuck holds up nothing but
-/// the next line, and that only until the command is asked to stop.
+/// Writes lines to standard output, and notes to standard error, so that a reader that is stuck delays only the next
+/// line, and only until the command is asked to stop.
 pub(super) struct Output {
     json: bool,
     out: LineWriter,
@@ -25,7 +25,7 @@ pub(super) enum Ended {
     /// A signal asked for it while a line waited for its reader.
     #[error("asked to stop")]
     Stopped,
-    /// The reader has seen enough, such as `head`.
+    /// The reader has closed it, such as `head`.
     #[error("standard output is closed")]
     Unread,
     /// A write failed.
@@ -44,7 +44,7 @@ impl Output {
         Ok(Self { json, out, notes: start("stderr", Descriptor::stderr())?, stop })
     }
 
-    /// One line of what was asked for: as text, or as an object with `event` and `fields`. Waits for its reader.
+    /// One line of output: as text, or as an object with `event` and `fields`. Waits for its reader.
     ///
     /// # Errors
     /// The command is over.
@@ -62,8 +62,8 @@ impl Output {
         }
     }
 
-    /// What people may want to know beside it: on standard error for them, in line for scripts. On standard error
-    /// it does not wait for the reader.
+    /// A note: on standard error for people, among the output for scripts. On standard error it does not wait for the
+    /// reader.
     ///
     /// # Errors
     /// As for [`line`](Self::line).
@@ -119,7 +119,7 @@ pub(super) fn message(topic: &str, at: Position, body: &[u8]) -> Value {
     fields
 }
 
-/// A body on a line of its own: what is no text is escaped byte by byte, what would move the cursor in [`Output`].
+/// A body on a line of its own: bytes that are not UTF-8 are escaped here, control characters in [`Output`].
 pub(super) fn printable(body: &[u8]) -> String {
     match str::from_utf8(body) {
         Ok(text) => text.to_owned(),

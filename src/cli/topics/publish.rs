@@ -10,42 +10,50 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 use shardcast::{
-    proto::{Position, PublishOptions, TopicName},
+    proto::{
+        Position, PublishOptions, TopicName,
+        topics::{RequestError, TopicEvent},
+    },
     push::{Class, Receipt},
-    tars::{RequestError, TopicEvent, TopicPublisher, Waiting},
 };
 
 use super::{
     Connect,
     output::{self, Ended, Output},
 };
-use crate::{commands, config::HumanDuration, output::PATIENCE, signals::Stop};
+use crate::{
+    config::HumanDuration,
+    exit,
+    output::PATIENCE,
+    protocols::{Registry, TopicPublisher},
+    signals::Stop,
+};
 
-/// What `pub` is told.
+/// Arguments of `pub`.
 #[derive(Args, Debug)]
 pub(crate) struct PubArgs {
     /// Topic to publish on
     topic: TopicName,
-    /// What to publish; `-` is what standard input has
+    /// Body of the message; `-` reads standard input
     payload: String,
     #[command(flatten)]
     connect: Connect,
-    /// How often
+    /// How many times
     #[arg(long, value_name = "N", default_value_t = 1)]
     count: u64,
-    /// At most this many a second; without it, as fast as the server answers
+    /// At most this many per second; without it, as fast as the server answers
     #[arg(long, value_name = "R", value_parser = parse_rate)]
     rate: Option<f64>,
-    /// Replaces, in full outboxes that conflate, what waits with the same key
+    /// In outboxes that conflate, replaces the queued message with this key
     #[arg(long, value_name = "KEY")]
     key: Option<u64>,
-    /// Publish this much later, such as 500ms; the answer comes then
+    /// Publish after this delay, such as 500ms; the server answers then
     #[arg(long, value_name = "TIME")]
     delay: Option<HumanDuration>,
-    /// Wanted for so long after it is published
+    /// Expires this long after it is published
     #[arg(long, value_name = "TIME")]
     ttl: Option<HumanDuration>,
-    /// At least this urgent: urgent, high, normal or bulk
+    /// Minimum priority: urgent, high, normal or bulk
     #[arg(long, value_parser = parse_class)]
     class: Option<Class>,
 }
@@ -53,32 +61,30 @@ pub(crate) struct PubArgs {
 /// What became of one publication.
 type Outcome = Result<Receipt, RequestError>;
 
-/// Publishes, and tells where it stands.
+/// Publishes, and prints the position of each message.
 ///
 /// # Errors
 /// The server cannot be reached, or standard input cannot be read.
-pub(crate) fn run(args: &PubArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &PubArgs, registry: &Registry) -> anyhow::Result<ExitCode> {
     let body = body(&args.payload)?;
-    let publisher = connect(&args.connect)?;
+    let publisher = connect(&args.connect, registry)?;
     // Not before: what waits above has nothing to finish, and ends at once.
     let stop = Stop::watch().context("cannot watch for signals")?;
     let output = Output::new(args.connect.json, stop.clone()).context("cannot start a thread")?;
     let mut run = Run::new(args, output, stop);
     let started = Instant::now();
-    let outcome = run.publish_all(&publisher, &body).and_then(|()| run.tell_sum(started.elapsed()));
+    let outcome = run.publish_all(&*publisher, &body).and_then(|()| run.print_sum(started.elapsed()));
     let outcome = outcome.and_then(|()| run.output.finish());
     match outcome {
-        Ok(()) | Err(Ended::Stopped) if run.published < args.count => {
-            Ok(ExitCode::from(commands::EXIT_RUNTIME))
-        }
+        Ok(()) | Err(Ended::Stopped) if run.published < args.count => Ok(ExitCode::from(exit::EXIT_RUNTIME)),
         Ok(()) | Err(Ended::Stopped | Ended::Unread) => Ok(ExitCode::SUCCESS),
         Err(ended @ Ended::Failed(_)) => Err(ended.into()),
     }
 }
 
-/// Connects, or fails at once: nobody wants to wait for a server that may never be there.
-fn connect(connect: &Connect) -> anyhow::Result<TopicPublisher> {
-    let mut client = connect.client(Waiting { messages: 1, ..Waiting::default() })?;
+/// Connects, or fails at once.
+fn connect(connect: &Connect, registry: &Registry) -> anyhow::Result<Box<dyn TopicPublisher>> {
+    let mut client = connect.client(registry, Some(1))?;
     match client.recv(CONNECT_TIMEOUT) {
         Some(TopicEvent::Connected) => Ok(client.publisher()),
         _ => anyhow::bail!("cannot connect to {}", connect.connect),
@@ -89,26 +95,26 @@ struct Run<'a> {
     args: &'a PubArgs,
     output: Output,
     stop: Stop,
-    tell: flume::Sender<Outcome>,
-    told: flume::Receiver<Outcome>,
+    sender: flume::Sender<Outcome>,
+    outcomes: flume::Receiver<Outcome>,
     asked: u64,
     answered: u64,
     published: u64,
     last: Position,
-    /// There is nobody to publish to.
+    /// The server cannot be reached.
     unreachable: bool,
 }
 
 impl<'a> Run<'a> {
     fn new(args: &'a PubArgs, output: Output, stop: Stop) -> Self {
         // Bounded by IN_FLIGHT_MAX.
-        let (tell, told) = flume::unbounded();
+        let (sender, outcomes) = flume::unbounded();
         let (asked, answered, published, last) = (0, 0, 0, Position::default());
-        Self { args, output, stop, tell, told, asked, answered, published, last, unreachable: false }
+        Self { args, output, stop, sender, outcomes, asked, answered, published, last, unreachable: false }
     }
 
-    /// Publishes as often as was asked for, or until it is asked to stop.
-    fn publish_all(&mut self, publisher: &TopicPublisher, body: &[u8]) -> Result<(), Ended> {
+    /// Publishes the requested number of times, or until it is asked to stop.
+    fn publish_all(&mut self, publisher: &dyn TopicPublisher, body: &[u8]) -> Result<(), Ended> {
         let options = PublishOptions {
             key: self.args.key,
             delay: self.args.delay.map(|delay| delay.0),
@@ -127,24 +133,25 @@ impl<'a> Run<'a> {
                     break;
                 }
             }
-            while let Ok(outcome) = self.told.try_recv() {
+            while let Ok(outcome) = self.outcomes.try_recv() {
                 self.take(outcome)?;
             }
             if self.stop.is_requested() || self.unreachable {
                 break;
             }
             self.asked += 1;
-            let tell = self.tell.clone();
-            publisher.publish_then(&self.args.topic, options, body, move |outcome| {
-                // Nobody waits any more: told to end.
-                let _ = tell.send(outcome);
-            });
+            let sender = self.sender.clone();
+            let then = move |outcome| {
+                // The receiver is gone: the command is ending.
+                let _ = sender.send(outcome);
+            };
+            publisher.publish(&self.args.topic, options, body, Box::new(then));
         }
         while self.answered < self.asked && self.wait(started + FOR_EVER)? {}
         // Asked to stop: what is on its way may still be answered.
         let deadline = Instant::now() + PATIENCE;
         while self.answered < self.asked
-            && let Ok(outcome) = self.told.recv_deadline(deadline)
+            && let Ok(outcome) = self.outcomes.recv_deadline(deadline)
         {
             self.take(outcome)?;
         }
@@ -157,7 +164,7 @@ impl<'a> Run<'a> {
             return Ok(false);
         }
         let happened = flume::Selector::new()
-            .recv(&self.told, Result::ok)
+            .recv(&self.outcomes, Result::ok)
             .recv(self.stop.requested(), |_| None)
             .wait_deadline(until);
         match happened {
@@ -195,7 +202,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn tell_sum(&mut self, took: Duration) -> Result<(), Ended> {
+    fn print_sum(&mut self, took: Duration) -> Result<(), Ended> {
         if self.args.count == 1 {
             return Ok(());
         }
@@ -207,7 +214,7 @@ impl<'a> Run<'a> {
             "seconds": took.as_secs_f64(),
         });
         let text = format!(
-            "published {published} messages, the last at {epoch}:{offset}, {rate:.0} a second; {not} not"
+            "published {published} messages, the last at {epoch}:{offset}, {rate:.0} per second; {not} not published"
         );
         self.output.line("done", fields, &text)
     }
@@ -229,7 +236,7 @@ fn body(payload: &str) -> anyhow::Result<Vec<u8>> {
 
 fn parse_class(text: &str) -> Result<Class, String> {
     let class = Class::ALL.into_iter().find(|class| class.name() == text);
-    class.ok_or_else(|| format!("`{text}` is no class: write urgent, high, normal or bulk"))
+    class.ok_or_else(|| format!("invalid class `{text}`: expected urgent, high, normal or bulk"))
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {

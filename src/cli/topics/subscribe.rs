@@ -5,45 +5,42 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::Context;
 use clap::Args;
 use serde_json::json;
-use shardcast::{
-    proto::{Position, Recovery, TopicFilter},
-    tars::{TopicEvent, Waiting},
-};
+use shardcast::proto::{Position, Recovery, TopicFilter, topics::TopicEvent};
 
 use super::{
     Connect,
     output::{self, Ended, Output},
     parse_position,
 };
-use crate::{commands, output::complain, signals::Stop};
+use crate::{exit, output::complain, protocols::Registry, signals::Stop};
 
-/// What `sub` is told.
+/// Arguments of `sub`.
 #[derive(Args, Debug)]
 pub(crate) struct SubArgs {
-    /// Topics: names, or fronts of names with `*` behind them; without any, all topics
+    /// Topics: names, or prefixes followed by `*`; all topics if there are none
     #[arg(value_name = "TOPIC")]
     topics: Vec<TopicFilter>,
     #[command(flatten)]
     connect: Connect,
-    /// Begin behind this message of the topic, or tell what is lost
+    /// Start after this message of the topic, or report what is lost
     #[arg(long, value_name = "EPOCH:OFFSET", value_parser = parse_position)]
     since: Option<Position>,
-    /// End after this many messages
+    /// Exit after this many messages
     #[arg(long, value_name = "N")]
     count: Option<u64>,
 }
 
-/// Prints messages until it is told to end.
+/// Prints messages until it is asked to stop.
 ///
 /// # Errors
 /// The server cannot be reached at first, or refuses.
-pub(crate) fn run(args: &SubArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &SubArgs, registry: &Registry) -> anyhow::Result<ExitCode> {
     if args.since.is_some() && !matches!(args.topics[..], [TopicFilter::Exact(_)]) {
-        complain("error: --since is about one topic: name it, and no other");
-        return Ok(ExitCode::from(commands::EXIT_CONFIGURATION));
+        complain("error: --since needs exactly one topic");
+        return Ok(ExitCode::from(exit::EXIT_CONFIGURATION));
     }
     let stop = Stop::watch().context("cannot watch for signals")?;
-    let mut client = args.connect.client(Waiting::default())?;
+    let mut client = args.connect.client(registry, None)?;
     let mut topics = args.topics.clone();
     if topics.is_empty() {
         topics.push("*".parse()?);
@@ -81,10 +78,10 @@ impl Printer {
             }
             TopicEvent::ConnectFailed if !self.connected => anyhow::bail!("cannot connect to {address}"),
             TopicEvent::ConnectFailed => {
-                self.output.note("connect-failed", json!({}), "still not connected")?;
+                self.output.note("connect-failed", json!({}), "cannot connect; retrying")?;
             }
             TopicEvent::Disconnected(_) => {
-                self.output.note("disconnected", json!({}), "disconnected; connecting again")?;
+                self.output.note("disconnected", json!({}), "disconnected; reconnecting")?;
             }
             TopicEvent::Subscribed { filter, head, recovery } => self.subscribed(&filter, head, recovery)?,
             TopicEvent::Retrying { filter, error, pause } => {
@@ -93,7 +90,7 @@ impl Printer {
                     "text": error.to_string(),
                     "seconds": pause.as_secs_f64(),
                 });
-                let text = format!("{filter}: {error}; trying again in {:.1} s", pause.as_secs_f64());
+                let text = format!("{filter}: {error}; retrying in {:.1} s", pause.as_secs_f64());
                 self.output.note("retrying", fields, &text)?;
             }
             TopicEvent::Refused { filter, error } => anyhow::bail!("{filter}: {error}"),
@@ -110,7 +107,7 @@ impl Printer {
             }
             TopicEvent::NewEpoch { topic, epoch } => {
                 let fields = json!({ "topic": topic, "epoch": epoch });
-                self.output.note("new-epoch", fields, &format!("{topic} begins a new epoch, {epoch}"))?;
+                self.output.note("new-epoch", fields, &format!("{topic} has a new epoch, {epoch}"))?;
             }
             _ => {}
         }
@@ -142,5 +139,5 @@ impl Printer {
     }
 }
 
-/// How long a request to end may go unnoticed.
+/// How long a request to stop may go unnoticed.
 const PATIENCE: Duration = Duration::from_millis(50);

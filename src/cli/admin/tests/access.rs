@@ -107,7 +107,7 @@ fn a_reload_tells_what_came_of_it() {
         "{body}"
     );
     source.draining.store(true, Ordering::Relaxed);
-    assert_eq!(reload(), (422, "there is a mistake\n".into()));
+    assert_eq!(reload(), (422, "there is an error\n".into()));
     source.broken.store(true, Ordering::Relaxed);
     assert_eq!(reload().0, 503);
 }

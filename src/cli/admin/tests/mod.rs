@@ -25,7 +25,8 @@ use super::{
     pages::answer,
 };
 use crate::config::{AdminOptions, Inputs, SourceFile, load};
-use crate::serve::{Change, Outcome, Reloads};
+use crate::control::{Change, Outcome, Reloads};
+use crate::protocols::Registry;
 
 /// Two shards with one listener each, and a check that can be broken.
 #[derive(Debug, Default)]
@@ -96,7 +97,7 @@ impl Source for Fake {
         self.note("reload".into());
         let change = |key: &str| Change { key: key.into(), before: "1".into(), after: "2".into() };
         (!self.broken.load(Ordering::Relaxed)).then(|| match self.draining() {
-            true => Outcome::Rejected { mistakes: "there is a mistake\n".into() },
+            true => Outcome::Rejected { errors: "there is an error\n".into() },
             false => Outcome::Taken { applied: vec![change("a")], needs_restart: vec![change("b")] },
         })
     }
@@ -109,7 +110,10 @@ impl Source for Fake {
 /// The section `[admin]` with these lines.
 fn options(lines: &str) -> AdminOptions {
     let file = SourceFile { name: "test".into(), text: format!("[admin]\n{lines}") };
-    load(Inputs { file: Some(file), ..Inputs::default() }).expect("valid").config.admin
+    load(Registry::builtin().catalog(), Inputs { file: Some(file), ..Inputs::default() })
+        .expect("valid")
+        .config
+        .admin
 }
 
 const GET: Request<'static> =

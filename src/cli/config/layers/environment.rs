@@ -2,28 +2,28 @@
 
 use super::{Layers, Origin, value::from_text};
 use crate::config::{
+    catalog::Catalog,
     check::Complaint,
-    fields::{field, sections},
     key::{Key, VARIABLE_PREFIX},
     report::Place,
     suggest::closest,
 };
 
-/// Takes the values of all variables that are ours, and says which of them mean nothing.
+/// Takes the values of all variables that are ours, and reports those that are unknown.
 ///
 /// Ours are those that begin with `SHARDCAST_` and have two underscores after that.
-pub(super) fn read(variables: &[(String, String)], layers: &mut Layers) {
+pub(super) fn read(variables: &[(String, String)], layers: &mut Layers<'_>) {
+    let catalog = layers.catalog;
     let mut ours: Vec<_> = variables.iter().filter(|(name, _)| is_ours(name)).collect();
     // Listener 2 comes before listener 10.
     ours.sort_by_key(|(name, _)| (name.len(), name.as_str()));
     for (name, text) in ours {
-        let rest = name.strip_prefix(VARIABLE_PREFIX).unwrap_or_default();
-        let key = Key(rest.to_lowercase().split("__").map(str::to_owned).collect());
-        match field(&key) {
-            Some(field) if key.variable() == *name => {
-                layers.set(key.clone(), from_text(field, &key, text), Origin::Variable(name.clone()));
+        match catalog.field_of_variable(name) {
+            Some((key, field)) => {
+                let value = from_text(catalog, field, &key, text);
+                layers.set(key, value, Origin::Variable(name.clone()));
             }
-            _ => layers.problems.push(unknown(name, &key).at(Place::VariableName(name.clone()))),
+            None => layers.problems.push(unknown(catalog, name).at(Place::VariableName(name.clone()))),
         }
     }
 }
@@ -32,18 +32,20 @@ fn is_ours(name: &str) -> bool {
     name.strip_prefix(VARIABLE_PREFIX).is_some_and(|rest| rest.contains("__"))
 }
 
-fn unknown(name: &str, key: &Key) -> Complaint {
+fn unknown(catalog: &Catalog, name: &str) -> Complaint {
+    let key = Key::of_variable(name).unwrap_or_default();
     let index = key.0.get(1).and_then(|part| part.parse().ok()).unwrap_or(0);
-    let known: Vec<String> = sections()
-        .iter()
-        .flat_map(|section| &section.fields)
-        .map(|field| field.key.at(index).variable())
-        .collect();
-    let complaint = Complaint::new(key, format!("no option is set by the variable `{name}`"));
+    let complaint = Complaint::new(&key, format!("unknown environment variable `{name}`"));
+    let inside = catalog.fields_inside(&key.parent(), key.name());
+    if !inside.is_empty() {
+        let meant: Vec<_> = inside.iter().map(|it| format!("`{}`", it.key.at(index).variable())).collect();
+        return complaint.help(format!("write {} instead", meant.join(" or ")));
+    }
+    let fields = catalog.sections().iter().flat_map(|section| &section.fields);
+    let known: Vec<String> = fields.map(|field| field.key.at(index).variable()).collect();
     match closest(name, known.iter().map(String::as_str)) {
         Some(meant) => complaint.help(format!("did you mean `{meant}`?")),
-        None => {
-            complaint.help(format!("write {VARIABLE_PREFIX}SECTION__KEY; `shardcast config doc` lists them"))
-        }
+        None => complaint
+            .help(format!("expected {VARIABLE_PREFIX}SECTION__KEY; `shardcast config doc` lists all keys")),
     }
 }

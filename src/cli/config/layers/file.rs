@@ -9,8 +9,8 @@ use toml::{
 
 use super::{Layers, Origin, value::checked};
 use crate::config::{
+    catalog::{Catalog, LISTENER, Section},
     check::Complaint,
-    fields::{Section, field, section, sections},
     key::Key,
     report::Place,
     suggest::closest,
@@ -19,8 +19,8 @@ use crate::config::{
 /// A table of a list of tables, and its place.
 type Block<'a> = (Range<usize>, &'a DeTable<'a>);
 
-/// Takes all values of `text`, and says all that is wrong with it.
-pub(super) fn read(text: &str, layers: &mut Layers) {
+/// Takes all values of `text`, and reports all that is wrong with it.
+pub(super) fn read(text: &str, layers: &mut Layers<'_>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     read_table(table.get_ref(), &Key::default(), layers);
     let spans: Vec<_> = errors.iter().map(|error| error.span().unwrap_or(0..0)).collect();
@@ -30,29 +30,30 @@ pub(super) fn read(text: &str, layers: &mut Layers) {
         layers.problems.retain(|problem| matches!(&problem.place, Place::File(span) if span.start < first));
     }
     for (error, span) in errors.iter().zip(spans) {
-        let message = format!("not TOML: {}", error.message());
+        let message = format!("invalid TOML: {}", error.message());
         layers.problems.push(Complaint::new(&Key::default(), message).at(Place::File(span)));
     }
 }
 
-fn read_table(table: &DeTable<'_>, key: &Key, layers: &mut Layers) {
+fn read_table(table: &DeTable<'_>, key: &Key, layers: &mut Layers<'_>) {
+    let catalog = layers.catalog;
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(name, _)| name.span().start);
     for (name, value) in entries {
         let child = key.join(name.get_ref());
-        let complain = |layers: &mut Layers, span: Range<usize>, complaint: Complaint| {
+        let complain = |layers: &mut Layers<'_>, span: Range<usize>, complaint: Complaint| {
             layers.problems.push(complaint.at(Place::File(span)));
         };
-        if let Some(field) = field(&child) {
+        if let Some(field) = catalog.field(&child) {
             let origin = Origin::File(value.span());
-            let value = plain(value, &child).and_then(|value| checked(field, &child, value));
+            let value = plain(value, &child).and_then(|value| checked(catalog, field, &child, value));
             layers.set(child, value, origin);
-        } else if section(&child.join("*")).is_some() {
+        } else if catalog.section(&child.join("*")).is_some() {
             match blocks_of(value) {
                 Ok(blocks) => read_blocks(&blocks, &child, layers),
                 Err(span) => complain(layers, span.unwrap_or_else(|| name.span()), not_a_list(&child)),
             }
-        } else if section(&child).is_some() {
+        } else if catalog.section(&child).is_some() {
             match value.get_ref() {
                 DeValue::Table(inner) => {
                     layers.tables.push((child.clone(), name.span()));
@@ -65,12 +66,12 @@ fn read_table(table: &DeTable<'_>, key: &Key, layers: &mut Layers) {
                 }
             }
         } else {
-            complain(layers, name.span(), unknown(key, name.get_ref()));
+            complain(layers, name.span(), unknown(catalog, key, name.get_ref()));
         }
     }
 }
 
-/// The tables of a list of tables; otherwise the place of what is none.
+/// The tables of a list of tables; otherwise the place of what is not a table.
 fn blocks_of<'a>(value: &'a Spanned<DeValue<'a>>) -> Result<Vec<Block<'a>>, Option<Range<usize>>> {
     let blocks = value.get_ref().as_array().ok_or(None)?;
     let block = |block: &'a Spanned<DeValue<'a>>| match block.get_ref() {
@@ -80,8 +81,8 @@ fn blocks_of<'a>(value: &'a Spanned<DeValue<'a>>) -> Result<Vec<Block<'a>>, Opti
     blocks.iter().map(block).collect()
 }
 
-fn read_blocks(blocks: &[Block<'_>], key: &Key, layers: &mut Layers) {
-    layers.own_listeners |= key.name() == "listener";
+fn read_blocks(blocks: &[Block<'_>], key: &Key, layers: &mut Layers<'_>) {
+    layers.own_listeners |= key.name() == LISTENER;
     for (index, (span, table)) in blocks.iter().enumerate() {
         let child = key.join(index);
         layers.tables.push((child.clone(), span.clone()));
@@ -91,41 +92,48 @@ fn read_blocks(blocks: &[Block<'_>], key: &Key, layers: &mut Layers) {
 
 fn not_a_list(key: &Key) -> Complaint {
     Complaint::new(key, format!("`{key}` is a list of tables"))
-        .help(format!("write [[{key}]], with two brackets on each side, once for each"))
+        .help(format!("write [[{key}]], with two brackets on each side, once for each table"))
 }
 
-/// Says that there is no such key, and what may have been meant.
-fn unknown(table: &Key, name: &str) -> Complaint {
+/// Reports an unknown key, and what may have been meant.
+fn unknown(catalog: &Catalog, table: &Key, name: &str) -> Complaint {
     let child = table.join(name);
     if table.0.is_empty() {
         let complaint = Complaint::new(&child, format!("unknown section `{name}`"));
-        let tops: Vec<&str> = sections().iter().map(|section| section.key.0[0].as_str()).collect();
-        return match (closest(name, tops), home_of(name)) {
+        let tops: Vec<&str> = catalog.sections().iter().map(|section| section.key.0[0].as_str()).collect();
+        return match (closest(name, tops), home_of(catalog, name)) {
             (Some(meant), _) => complaint.help(format!("did you mean `{meant}`?")),
-            (None, Some(home)) => complaint.help(format!("`{name}` belongs into {}", home.key.header())),
-            (None, None) => complaint.help(format!("there are {}", headers())),
+            (None, Some(home)) => complaint.help(format!("`{name}` belongs in {}", home.key.header())),
+            (None, None) => complaint.help(format!("expected one of {}", headers(catalog))),
         };
     }
     let complaint = Complaint::new(&child, format!("unknown key `{name}` in {}", table.header()));
-    let names = section(table).map(|section| section.fields.iter().map(|field| field.key.name()));
+    let inside = catalog.fields_inside(table, name);
+    if !inside.is_empty() {
+        let below = |key: &Key| Key(key.0[table.0.len()..].to_vec());
+        let meant: Vec<_> = inside.iter().map(|it| format!("`{}`", below(&it.key))).collect();
+        return complaint.help(format!("write {} instead", meant.join(" or ")));
+    }
+    let names = catalog.section(table).map(|section| section.fields.iter().map(|field| field.key.name()));
     // Tables inside of this one may be meant too.
     let pattern = table.pattern();
-    let inside = sections().iter().filter_map(|section| section.key.0.strip_prefix(&*pattern.0)?.first());
+    let inside =
+        catalog.sections().iter().filter_map(|section| section.key.0.strip_prefix(&*pattern.0)?.first());
     let inside = inside.map(String::as_str).filter(|part| *part != "*");
-    match (closest(name, names.into_iter().flatten().chain(inside)), home_of(name)) {
+    match (closest(name, names.into_iter().flatten().chain(inside)), home_of(catalog, name)) {
         (Some(meant), _) => complaint.help(format!("did you mean `{meant}`?")),
-        (None, Some(home)) => complaint.help(format!("`{name}` belongs into {}", home.key.header())),
+        (None, Some(home)) => complaint.help(format!("`{name}` belongs in {}", home.key.header())),
         (None, None) => complaint.help("`shardcast config doc` lists all keys".to_owned()),
     }
 }
 
 /// The table that has an option of this name.
-fn home_of(name: &str) -> Option<&'static Section> {
-    sections().iter().find(|section| section.fields.iter().any(|field| field.key.name() == name))
+fn home_of<'a>(catalog: &'a Catalog, name: &str) -> Option<&'a Section> {
+    catalog.sections().iter().find(|section| section.fields.iter().any(|field| field.key.name() == name))
 }
 
-fn headers() -> String {
-    sections().iter().map(|section| section.key.header()).collect::<Vec<_>>().join(", ")
+fn headers(catalog: &Catalog) -> String {
+    catalog.sections().iter().map(|section| section.key.header()).collect::<Vec<_>>().join(", ")
 }
 
 /// The value without its places.

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::{Layers, Origin};
+use super::{Layers, Origin, Setting};
 use crate::config::{
+    catalog::{LISTENER, mark_optional, value_at},
     check::Complaint,
-    fields::{defaults, section, value_at},
     key::Key,
     options::Config,
     report::Place,
@@ -20,7 +20,7 @@ pub(super) struct Merged {
     pub(super) config: Option<Config>,
     /// Where its values came from.
     pub(super) origins: BTreeMap<Key, Origin>,
-    /// Values that are wrong or missing, of which enough is said.
+    /// Values that are invalid or missing, which is already reported.
     pub(super) bad: BTreeSet<Key>,
 }
 
@@ -34,13 +34,20 @@ impl Merged {
     }
 }
 
-pub(super) fn merge(layers: &mut Layers) -> Merged {
-    let mut root = defaults();
+pub(super) fn merge(layers: &mut Layers<'_>) -> Merged {
+    let mut root = layers.catalog.default_values().clone();
     let blocks = listeners(&mut root);
+    let is_of_listener = |setting: &Setting| setting.key.0.first().is_some_and(|part| part == LISTENER);
+    let defaults_stay = !layers.own_listeners && !layers.settings.iter().any(is_of_listener);
     if layers.own_listeners {
         blocks.clear();
+    } else if !defaults_stay {
+        // What is not written of it is that of the first default one, but for what depends on the protocol.
+        blocks.truncate(1);
+        let blocks = blocks.iter_mut().filter_map(Value::as_table_mut);
+        blocks.for_each(|block| layers.catalog.forget_protocol(block));
     }
-    let untouched = blocks.len();
+    let complete = blocks.len();
     for (key, _) in &layers.tables {
         open(&mut root, key);
     }
@@ -50,7 +57,7 @@ pub(super) fn merge(layers: &mut Layers) -> Merged {
             && let count = len_of(&root, &list)
             && index > count
         {
-            let message = format!("there are {count} {}s: the next is number {count}", list.name());
+            let message = format!("there are {count} {}s: the next index is {count}", list.name());
             let complaint = Complaint::new(&setting.key, message);
             layers.problems.push(complaint.at(setting.origin.clone().into()));
             continue;
@@ -63,27 +70,34 @@ pub(super) fn merge(layers: &mut Layers) -> Merged {
         }
         merged.origins.insert(setting.key.clone(), setting.origin.clone());
     }
-    for (list, first) in [("listener", untouched), ("push.topic", 0)] {
+    for (list, first) in [(LISTENER, complete), ("push.topic", 0)] {
         let list = Key::new(list);
         for index in first..len_of(&root, &list) {
             require_all(&list.join(index), layers, &mut merged);
         }
     }
+    let blocks = listeners(&mut root).iter_mut().filter_map(Value::as_table_mut);
+    blocks.for_each(|block| layers.catalog.complete(block));
     match Config::deserialize(root) {
-        Ok(config) => merged.config = Some(config),
+        Ok(mut config) => {
+            if defaults_stay {
+                mark_optional(&mut config);
+            }
+            merged.config = Some(config);
+        }
         Err(error) if layers.problems.is_empty() => {
             let complaint = Complaint::new(&Key::default(), error.message().to_owned());
             layers.problems.push(complaint.at(Place::Nowhere));
         }
-        // A consequence of what was said already.
+        // A consequence of what is already reported.
         Err(_) => {}
     }
     merged
 }
 
-/// Says which options of a table are missing that must be written.
-fn require_all(table: &Key, layers: &mut Layers, merged: &mut Merged) {
-    let fields = section(table).map(|section| section.fields.as_slice()).unwrap_or_default();
+/// Reports the required options that are missing in a table.
+fn require_all(table: &Key, layers: &mut Layers<'_>, merged: &mut Merged) {
+    let fields = layers.catalog.section(table).map(|section| section.fields.as_slice()).unwrap_or_default();
     for field in fields.iter().filter(|field| field.required) {
         let key = table.join(field.key.name());
         if merged.origins.contains_key(&key) {
@@ -93,8 +107,8 @@ fn require_all(table: &Key, layers: &mut Layers, merged: &mut Merged) {
             Some((_, span)) => Place::File(span.clone()),
             None => merged.place_of(table),
         };
-        let message = format!("this {} has no `{}`", table.header(), key.name());
-        let complaint = Complaint::new(&key, message).help(format!("it takes {}", field.kind_in_words()));
+        let message = format!("missing key `{}` in {}", key.name(), table.header());
+        let complaint = Complaint::new(&key, message).help(format!("expected {}", field.kind_in_words()));
         layers.problems.push(complaint.at(place));
         merged.bad.insert(key);
     }
@@ -116,7 +130,7 @@ fn open<'a>(root: &'a mut Value, key: &Key) -> &'a mut Value {
 }
 
 fn listeners(root: &mut Value) -> &mut Vec<Value> {
-    root.get_mut("listener").and_then(Value::as_array_mut).expect("the default configuration has listeners")
+    root.get_mut(LISTENER).and_then(Value::as_array_mut).expect("the default configuration has listeners")
 }
 
 /// The list that the option is in, if it is in one, and the number of its block there.

@@ -1,5 +1,5 @@
 //! One configuration from four layers: flag over environment over file over default. Every value keeps
-//! where it came from, and every mistake is found in one go.
+//! where it came from, and all errors are found at once.
 
 mod environment;
 mod file;
@@ -11,6 +11,7 @@ mod value;
 use std::{collections::BTreeMap, ops::Range};
 
 use super::{
+    catalog::Catalog,
     check,
     key::Key,
     options::Config,
@@ -46,7 +47,7 @@ pub(crate) struct Flag {
     pub(crate) key: Key,
     /// The value.
     pub(crate) text: String,
-    /// Whether it gives way to the file and to the environment.
+    /// Whether the file and the environment override it.
     pub(crate) weak: bool,
 }
 
@@ -61,7 +62,7 @@ pub(crate) enum Origin {
     Flag(&'static str),
 }
 
-/// A configuration without mistakes, and where each value came from.
+/// A valid configuration, and where each value came from.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     /// What is in effect.
@@ -76,9 +77,9 @@ pub(crate) struct Loaded {
 ///
 /// # Errors
 ///
-/// All mistakes of all layers.
-pub(crate) fn load(inputs: Inputs) -> Result<Loaded, Report> {
-    let mut layers = Layers::default();
+/// All errors of all layers.
+pub(crate) fn load(catalog: &Catalog, inputs: Inputs) -> Result<Loaded, Report> {
+    let mut layers = Layers::new(catalog);
     if let Some(source) = &inputs.file {
         file::read(&source.text, &mut layers);
     }
@@ -90,7 +91,7 @@ pub(crate) fn load(inputs: Inputs) -> Result<Loaded, Report> {
     }
     let merged = merge::merge(&mut layers);
     if let Some(config) = &merged.config {
-        for complaint in check::check(config, &merged.bad) {
+        for complaint in check::check(catalog, config, &merged.bad) {
             let place = merged.place_of(&complaint.key);
             layers.problems.push(complaint.at(place));
         }
@@ -129,20 +130,22 @@ impl From<Origin> for Place {
     }
 }
 
-/// What the layers said, weakest first.
-#[derive(Debug, Default)]
-struct Layers {
+/// What the layers contain, weakest first.
+#[derive(Debug)]
+struct Layers<'a> {
+    /// All options that there are.
+    catalog: &'a Catalog,
     settings: Vec<Setting>,
     /// Tables that the file opens, with the place where it does.
     tables: Vec<(Key, Range<usize>)>,
-    /// The file lists its own listeners; the default one is not there.
+    /// The file lists its own listeners; the default ones are not there.
     own_listeners: bool,
-    /// The file is no TOML, so that values may be missing.
+    /// The file is not valid TOML, so that values may be missing.
     broken: bool,
     problems: Vec<Problem>,
 }
 
-/// One value of one layer. A value that is none of its kind is `None`: said already, and written anyway.
+/// One value of one layer; `None` if it is not of the type of its option, which is already reported.
 #[derive(Debug)]
 struct Setting {
     key: Key,
@@ -150,20 +153,33 @@ struct Setting {
     origin: Origin,
 }
 
-impl Layers {
-    /// Takes a value, or says what is wrong with it.
+impl<'a> Layers<'a> {
+    const fn new(catalog: &'a Catalog) -> Self {
+        Self {
+            catalog,
+            settings: Vec::new(),
+            tables: Vec::new(),
+            own_listeners: false,
+            broken: false,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Takes a value, or reports what is wrong with it.
     fn set(&mut self, key: Key, value: Result<toml::Value, check::Complaint>, origin: Origin) {
         let value = value.map_err(|complaint| self.problems.push(complaint.at(origin.clone().into()))).ok();
         self.settings.push(Setting { key, value, origin });
     }
 }
 
-fn read_flags(flags: &[Flag], layers: &mut Layers) {
+fn read_flags(flags: &[Flag], layers: &mut Layers<'_>) {
+    let catalog = layers.catalog;
     for flag in flags {
         if flag.weak && layers.settings.iter().any(|setting| setting.key == flag.key) {
             continue;
         }
-        let field = super::fields::field(&flag.key).expect("a flag names an option");
-        layers.set(flag.key.clone(), value::from_text(field, &flag.key, &flag.text), Origin::Flag(flag.name));
+        let field = catalog.field(&flag.key).expect("a flag names an option");
+        let value = value::from_text(catalog, field, &flag.key, &flag.text);
+        layers.set(flag.key.clone(), value, Origin::Flag(flag.name));
     }
 }

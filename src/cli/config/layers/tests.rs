@@ -6,11 +6,13 @@ use shardcast::{
 };
 
 use super::*;
+use crate::protocols::Registry;
 
 #[test]
 fn with_nothing_there_are_the_defaults() {
+    let registry = Registry::builtin();
     let loaded = load(Inputs::default()).expect("valid");
-    assert_eq!(loaded.config, Config::default());
+    assert_eq!(&loaded.config, registry.catalog().defaults());
     assert_eq!(loaded.origin_of(&Key::new("server.shards")), "default");
 }
 
@@ -74,11 +76,11 @@ fn a_truth_is_true_or_false_wherever_it_is_written() {
         load(Inputs { file: None, ..inputs("", &variables) }).map(|it| it.config.listener[0].reuse_port)
     };
     assert!(shares("true").expect("valid") && !shares("false").expect("valid"));
-    let told = mistakes(inputs("", &[("SHARDCAST_LISTENER__0__REUSE_PORT", "yes")]));
-    assert!(told.contains("`reuse_port` takes true or false, not the text \"yes\""), "{told}");
+    let report = errors(inputs("", &[("SHARDCAST_LISTENER__0__REUSE_PORT", "yes")]));
+    assert!(report.contains("`reuse_port`: expected true or false, found the text \"yes\""), "{report}");
     let listener = "[[listener]]\nname = 'a'\nlisten = '127.0.0.1:0'\nreuse_port = ";
     assert!(load(inputs(&format!("{listener}true"), &[])).expect("valid").config.listener[0].reuse_port);
-    assert!(mistakes(inputs(&format!("{listener}1"), &[])).contains("takes true or false"));
+    assert!(errors(inputs(&format!("{listener}1"), &[])).contains("expected true or false"));
 }
 
 #[test]
@@ -91,17 +93,17 @@ fn an_own_listener_replaces_the_default_one() {
 }
 
 #[test]
-fn every_mistake_is_found_where_it_is() {
+fn every_error_is_found_where_it_is() {
     for (file, place, words) in [
         ("[sever]", "f.toml:1:2", "did you mean `server`"),
         ("x = 1", "f.toml:1:1", "unknown section `x`"),
         ("[limits]\nidle_timout = '1s'", "f.toml:2:1", "did you mean `idle_timeout`"),
-        ("[server]\nkeepalive = '1s'", "f.toml:2:1", "belongs into [limits]"),
+        ("[server]\nkeepalive = '1s'", "f.toml:2:1", "belongs in [limits]"),
         ("[server]\ncolour = 1", "f.toml:2:1", "config doc"),
-        ("idle_timeout = '1s'", "f.toml:1:1", "belongs into [limits]"),
+        ("idle_timeout = '1s'", "f.toml:1:1", "belongs in [limits]"),
         ("[limits]\nidle_timeout = 60", "f.toml:2:16", "write \"60s\""),
         ("[limits]\noutbox_bytes_max = 4096", "f.toml:2:20", "write \"4KiB\""),
-        ("[limits]\nkeepalive = true", "f.toml:2:13", "takes a duration, not true"),
+        ("[limits]\nkeepalive = true", "f.toml:2:13", "expected a duration, found true"),
         ("[limits]\nkeepalive = '10h'", "f.toml:2:13", "out of range"),
         ("[server]\nmesh_capacity = 0", "f.toml:2:17", "1 to 1048576"),
         ("[server]\nmesh_capacity = 99999999999999999999", "f.toml:2:17", "too large"),
@@ -114,18 +116,18 @@ fn every_mistake_is_found_where_it_is() {
         ("server = 1", "f.toml:1:10", "is a table"),
         ("[listener]\nname = 'x'", "f.toml:1:2", "[[listener]]"),
         ("listener = [1]", "f.toml:1:13", "[[listener]]"),
-        ("listener = []", "", "there is no listener"),
-        ("[[listener]]\nlisten = '127.0.0.1:1'", "f.toml:1:1", "has no `name`"),
-        ("[[listener]]\nname = 'a'", "f.toml:1:1", "has no `listen`"),
+        ("listener = []", "", "no listener: clients cannot connect"),
+        ("[[listener]]\nlisten = '127.0.0.1:1'", "f.toml:1:1", "missing key `name`"),
+        ("[[listener]]\nname = 'a'", "f.toml:1:1", "missing key `listen`"),
         ("[log]\nformat = 'jsn'", "f.toml:2:10", "did you mean \"json\""),
         ("[log]\nlevel = 'inof'", "f.toml:2:9", "did you mean `info`"),
-        ("[log]\nlevel = 1979-05-27", "f.toml:2:9", "not a date"),
-        ("[log\nlevel = 'info'", "f.toml:1:5", "not TOML"),
+        ("[log]\nlevel = 1979-05-27", "f.toml:2:9", "found a date"),
+        ("[log\nlevel = 'info'", "f.toml:1:5", "invalid TOML"),
     ] {
-        let report = mistakes(inputs(file, &[]));
+        let report = errors(inputs(file, &[]));
         assert!(report.contains(place), "{file}\n{report}");
         assert!(report.contains(words), "{file}\n{report}");
-        assert!(report.contains("1 mistake\n"), "{file}\n{report}");
+        assert!(report.contains("1 error\n"), "{file}\n{report}");
     }
 }
 
@@ -133,33 +135,37 @@ fn every_mistake_is_found_where_it_is() {
 fn rules_between_values_are_checked() {
     let first = "[[listener]]\nname = 'a'\nlisten = '127.0.0.1:1'\n";
     for (rest, words) in [
-        ("[[listener]]\nname = 'a'\nlisten = '127.0.0.1:2'", "listener 0 is called `a` too"),
-        ("[[listener]]\nname = 'b'\nlisten = '127.0.0.1:1'", "listener `a` listens on 127.0.0.1:1 too"),
-        ("[admin]\nlisten = '127.0.0.1:1'", "listener `a` listens on 127.0.0.1:1 too"),
-        ("frame_len_min = 10\nframe_len_max = 9", "10 is more than frame_len_max"),
-        ("frame_len_min = 7", "7 is out of range"),
-        ("push.message = 'hello'\nframe_len_max = 12", "its frame has 13 bytes"),
+        ("[[listener]]\nname = 'a'\nlisten = '127.0.0.1:2'", "duplicate name `a`, first used in listener[0]"),
+        ("[[listener]]\nname = 'b'\nlisten = '127.0.0.1:1'", "listener `a` already listens on 127.0.0.1:1"),
+        ("[admin]\nlisten = '127.0.0.1:1'", "listener `a` already listens on 127.0.0.1:1"),
+        ("tars-framed.frame_len_min = 10\ntars-framed.frame_len_max = 9", "10 is more than frame_len_max"),
+        ("[listener.tars-framed]\nframe_len_min = 7", "7 is out of range"),
+        ("push.message = 'hello'\ntars-framed.frame_len_max = 12", "its frame has 13 bytes"),
+        ("frame_len_max = 12", "write `tars-framed.frame_len_max` instead"),
+        ("tars-framed.frame_len = 12", "unknown key `frame_len` in [listener.tars-framed]"),
+        ("tars-framed = 12", "`listener.0.tars-framed` is a table"),
+        ("service = 'ech'", "did you mean \"echo\""),
         ("push.message = 'hello'\noutbox_bytes_max = '12B'", "more than outbox_bytes_max"),
         ("push.interval = '1us'", "out of range"),
-        ("outbox_bytes_max = '0B'", "no bytes at all"),
+        ("outbox_bytes_max = '0B'", "must be more than 0"),
         ("[[listener]]\nname = 'b c'\nlisten = '127.0.0.1:2'", "letters, digits"),
     ] {
-        let report = mistakes(inputs(&format!("{first}{rest}"), &[]));
+        let report = errors(inputs(&format!("{first}{rest}"), &[]));
         assert!(report.contains(words), "{rest}\n{report}");
-        assert!(report.contains("1 mistake\n"), "{rest}\n{report}");
+        assert!(report.contains("1 error\n"), "{rest}\n{report}");
     }
     let twice = "[[listener]]\nname = 'b'\nlisten = '127.0.0.1:0'\n";
     assert!(load(inputs(&format!("{twice}{}", twice.replace("'b'", "'c'")), &[])).is_ok(), "port 0 is free");
 }
 
 #[test]
-fn mistakes_of_all_layers_are_told_together() {
+fn errors_of_all_layers_are_reported_together() {
     let mut inputs = inputs(
         "[limits]\nidle_timout = '1s'\nkeepalive = 5\n[server]\nreceive_buffers = 3\n",
         &[("SHARDCAST_SERVER__SHARDS", "many"), ("SHARDCAST_SERVER__SHRADS", "1"), ("SHARDCAST_NOTE", "x")],
     );
     inputs.flags.push(flag("--cpus", "server.cpus", "0-"));
-    let report = mistakes(inputs);
+    let report = errors(inputs);
     for words in [
         "f.toml:2:1",
         "f.toml:3:13",
@@ -167,7 +173,7 @@ fn mistakes_of_all_layers_are_told_together() {
         "SHARDCAST_SERVER__SHARDS=many",
         "did you mean `SHARDCAST_SERVER__SHARDS`?",
         "--cpus 0-",
-        "configuration f.toml is not valid: 6 mistakes",
+        "configuration f.toml is not valid: 6 errors",
     ] {
         assert!(report.contains(words), "{words}\n{report}");
     }
@@ -175,22 +181,22 @@ fn mistakes_of_all_layers_are_told_together() {
 
 #[test]
 fn a_broken_line_hides_only_what_comes_after_it() {
-    let report = mistakes(inputs("[limits]\nkeepalif = 1\n[log\nlevel = 'info'\nx = 1\n", &[]));
+    let report = errors(inputs("[limits]\nkeepalif = 1\n[log\nlevel = 'info'\nx = 1\n", &[]));
     assert!(report.contains("did you mean `keepalive`"), "{report}");
     assert!(report.contains("f.toml:3:5"), "{report}");
-    assert!(report.contains("2 mistakes"), "{report}");
+    assert!(report.contains("2 errors"), "{report}");
 }
 
 #[test]
-fn a_bad_value_is_told_once() {
+fn an_invalid_value_is_reported_once() {
     for file in [
         "[[listener]]\nname = 'a'\nlisten = 'x'\n[[listener]]\nname = 'b'\nlisten = '127.0.0.1:10099'",
         "[[listener]]\nname = 'a'\n[[listener]]\nname = 'b'\nlisten = '127.0.0.1:10099'",
-        "[[listener]]\nname = 'a'\nlisten = '[::]:1'\nframe_len_min = 2000000\nframe_len_max = 7",
+        "[[listener]]\nname = 'a'\nlisten = '[::]:1'\n[listener.tars-framed]\nframe_len_min = 2000000\nframe_len_max = 7",
         "[limits]\noutbox_bytes_max = 5\n[[listener]]\nname = 'a'\nlisten = '[::]:1'\npush.message = 'hello'",
     ] {
-        let report = mistakes(inputs(file, &[]));
-        assert!(report.contains("1 mistake\n"), "{file}\n{report}");
+        let report = errors(inputs(file, &[]));
+        assert!(report.contains("1 error\n"), "{file}\n{report}");
     }
 }
 
@@ -198,8 +204,8 @@ fn a_bad_value_is_told_once() {
 fn a_listener_far_away_is_refused() {
     for number in ["2", "99999999", "99999999999999999999999999"] {
         let name = format!("SHARDCAST_LISTENER__{number}__NAME");
-        let report = mistakes(inputs("", &[(name.as_str(), "x")]));
-        assert!(report.contains("the next is number 1"), "{report}");
+        let report = errors(inputs("", &[(name.as_str(), "x")]));
+        assert!(report.contains("the next index is 1"), "{report}");
     }
 }
 
@@ -220,21 +226,21 @@ fn topics_have_rules_by_their_beginnings() {
 }
 
 #[test]
-fn topics_that_make_no_sense_are_told() {
-    for (topics, told) in [
-        ("[[push.topic]]\nclass = 'high'\n", "has no `prefix`"),
+fn invalid_topics_are_reported() {
+    for (topics, words) in [
+        ("[[push.topic]]\nclass = 'high'\n", "missing key `prefix`"),
         ("[[push.topic]]\nprefix = 'a*'\n", "without a `*`"),
-        ("[[push.topic]]\nprefix = 'a'\n[[push.topic]]\nprefix = 'a'\n", "block 0 is about the same"),
+        ("[[push.topic]]\nprefix = 'a'\n[[push.topic]]\nprefix = 'a'\n", "first used in push.topic[0]"),
         ("[[push.topic]]\nprefix = 'a'\nclass = 'urgnt'\n", "did you mean \"urgent\"?"),
         ("[[push.topic]]\nprefix = 'a'\nburst = '2d'\n", "out of range"),
         ("[push]\ntopic = 3\n", "`push.topic` is a list of tables"),
         ("[[push.topics]]\nprefix = 'a'\n", "did you mean"),
     ] {
-        let report = mistakes(inputs(topics, &[]));
-        assert!(report.contains(told), "{told}: {report}");
+        let report = errors(inputs(topics, &[]));
+        assert!(report.contains(words), "{words}: {report}");
     }
-    let far = mistakes(inputs("", &[("SHARDCAST_PUSH__TOPIC__1__PREFIX", "x")]));
-    assert!(far.contains("there are 0 topics: the next is number 0"), "{far}");
+    let far = errors(inputs("", &[("SHARDCAST_PUSH__TOPIC__1__PREFIX", "x")]));
+    assert!(far.contains("there are 0 topics: the next index is 0"), "{far}");
 }
 
 #[test]
@@ -242,8 +248,12 @@ fn hostile_files_end_in_a_report() {
     let deep = format!("a = {}", "[".repeat(10_000));
     let long = format!("[limits]\n{} = 1", "k".repeat(50_000));
     for file in [deep.as_str(), &long, "\u{feff}x", "\0", "=", "a.b.c.d = 1", "[limits.idle_timeout]\nx=1"] {
-        assert!(!mistakes(inputs(file, &[])).is_empty());
+        assert!(!errors(inputs(file, &[])).is_empty());
     }
+}
+
+fn load(inputs: Inputs) -> Result<Loaded, Report> {
+    super::load(Registry::builtin().catalog(), inputs)
 }
 
 fn inputs(file: &str, variables: &[(&str, &str)]) -> Inputs {
@@ -259,6 +269,6 @@ fn flag(name: &'static str, key: &str, text: &str) -> Flag {
     Flag { name, key: Key::new(key), text: text.into(), weak: false }
 }
 
-fn mistakes(inputs: Inputs) -> String {
-    load(inputs).expect_err("there are mistakes").render(false)
+fn errors(inputs: Inputs) -> String {
+    load(inputs).expect_err("there are errors").render(false)
 }

@@ -1,35 +1,48 @@
-//! Is this value one of its option's kind?
+//! Whether a value is of the type of its option.
 
-use serde::Deserialize;
 use toml::Value;
 
-use crate::config::{check::Complaint, fields::Field, key::Key, options::Config, suggest::closest};
+use crate::config::{
+    catalog::{Catalog, Field},
+    check::Complaint,
+    key::Key,
+    suggest::closest,
+};
 
 /// Checks a value from the file.
-pub(super) fn checked(field: &Field, key: &Key, value: Value) -> Result<Value, Complaint> {
+pub(super) fn checked(catalog: &Catalog, field: &Field, key: &Key, value: Value) -> Result<Value, Complaint> {
     let complaint = |message: String| Complaint::new(key, message);
     if let (Some(_), Value::String(text)) = (field.range, &value) {
-        return Err(complaint(format!("`{}` takes {}, without quotes", key.name(), field.kind_in_words()))
-            .help(format!("found the text {text:?}")));
+        return Err(complaint(format!(
+            "`{}`: expected {}, without quotes",
+            key.name(),
+            field.kind_in_words()
+        ))
+        .help(format!("found the text {text:?}")));
     }
     if let (Some((min, max)), Value::Integer(number)) = (field.range, &value)
         && !(min..=max).contains(number)
     {
-        return Err(complaint(format!("{number} is out of range: `{}` takes {min} to {max}", key.name())));
+        return Err(complaint(format!("{number} is out of range: `{}` must be {min} to {max}", key.name())));
     }
     if let (false, Value::String(text)) = (field.choices.is_empty(), &value)
         && !field.choices.iter().any(|(choice, _)| choice == text)
     {
-        let found =
-            complaint(format!("`{text}` is unknown: `{}` takes {}", key.name(), field.kind_in_words()));
+        let found = complaint(format!("invalid {} `{text}`: expected {}", key.name(), field.kind_in_words()));
         return Err(match closest(text, field.choices.iter().map(|(choice, _)| choice.as_str())) {
             Some(choice) => found.help(format!("did you mean \"{choice}\"?")),
             None => found,
         });
     }
-    let unfit =
-        || complaint(format!("`{}` takes {}, not {}", key.name(), field.kind_in_words(), described(&value)));
-    match Config::deserialize(nested(key, value.clone())) {
+    let unfit = || {
+        complaint(format!(
+            "`{}`: expected {}, found {}",
+            key.name(),
+            field.kind_in_words(),
+            described(&value)
+        ))
+    };
+    match catalog.check_value(key, value.clone()) {
         // A date without quotes would pass for text.
         Ok(_) if !value.is_datetime() => Ok(value),
         Ok(_) => Err(unfit()),
@@ -39,12 +52,12 @@ pub(super) fn checked(field: &Field, key: &Key, value: Value) -> Result<Value, C
 }
 
 /// Makes a value of a text from the environment or the command line, where everything is text.
-pub(super) fn from_text(field: &Field, key: &Key, text: &str) -> Result<Value, Complaint> {
+pub(super) fn from_text(catalog: &Catalog, field: &Field, key: &Key, text: &str) -> Result<Value, Complaint> {
     let value = if field.range.is_some() {
         let number = text.parse().map_err(|_| {
             Complaint::new(
                 key,
-                format!("`{text}` is not a number: `{}` takes {}", key.name(), field.kind_in_words()),
+                format!("`{text}` is not a number: `{}` must be {}", key.name(), field.kind_in_words()),
             )
         });
         Value::Integer(number?)
@@ -56,15 +69,7 @@ pub(super) fn from_text(field: &Field, key: &Key, text: &str) -> Result<Value, C
     } else {
         Value::String(text.to_owned())
     };
-    checked(field, key, value)
-}
-
-/// A configuration in which only `key` is written.
-fn nested(key: &Key, value: Value) -> Value {
-    key.pattern().0.into_iter().rev().fold(value, |inner, part| match part.as_str() {
-        "*" => Value::Array(vec![inner]),
-        _ => Value::Table([(part, inner)].into_iter().collect()),
-    })
+    checked(catalog, field, key, value)
 }
 
 fn described(value: &Value) -> String {

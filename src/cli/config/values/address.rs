@@ -92,13 +92,13 @@ impl FromStr for AdminSocket {
         match text {
             "" => Ok(Self::Off),
             "auto" => Ok(Self::Auto),
-            // The kernel's limit, with the zero behind it.
+            // The kernel's limit, with the final zero byte.
             path if path.len() > SOCKET_PATH_MAX => {
                 Err(format!("the path of a socket has at most {SOCKET_PATH_MAX} bytes, not {}", path.len()))
             }
-            path if path.contains('\0') => Err("a path has no zero byte".to_owned()),
+            path if path.contains('\0') => Err("a path cannot contain a zero byte".to_owned()),
             path if !path.contains('/') => {
-                Err(format!("`{path}` is not a path: write \"./{path}\", \"auto\", or \"\" for none"))
+                Err(format!("invalid path `{path}`: write \"./{path}\", \"auto\", or \"\" for none"))
             }
             path => Ok(Self::At(path.into())),
         }
@@ -122,6 +122,6 @@ fn not_an_address(text: &str) -> String {
     let example = "\"127.0.0.1:10099\" or \"[::1]:10099\"";
     match text.strip_prefix("localhost:") {
         Some(port) => format!("`{text}` is a host name, not an IP: write \"127.0.0.1:{port}\""),
-        None => format!("`{text}` is not an address: write an IP and a port, as in {example}"),
+        None => format!("invalid address `{text}`: expected an IP address and a port, such as {example}"),
     }
 }

@@ -50,7 +50,7 @@ impl TextValue for Shards {
     fn from_integer(number: i64) -> Result<Self, String> {
         match u16::try_from(number) {
             Ok(count @ 1..=SHARDS_MAX) => Ok(Self(ShardCount::Exactly(count))),
-            _ => Err(format!("{number} is out of range: write \"auto\", or 1 to {SHARDS_MAX}")),
+            _ => Err(format!("{number} is out of range: expected \"auto\", or 1 to {SHARDS_MAX}")),
         }
     }
 }
@@ -64,7 +64,7 @@ impl FromStr for Shards {
             text => text
                 .parse()
                 .map_err(|_| {
-                    format!("`{text}` is not a number of shards: write \"auto\", or 1 to {SHARDS_MAX}")
+                    format!("invalid number of shards `{text}`: expected \"auto\", or 1 to {SHARDS_MAX}")
                 })
                 .and_then(Self::from_integer),
         }
@@ -158,7 +158,7 @@ impl FromStr for Spin {
             },
             _ => {
                 return Err(format!(
-                    "`{text}` is no way to spin: write \"adaptive:50us\", \"0\" or \"always\""
+                    "invalid spin mode `{text}`: expected \"adaptive:50us\", \"0\" or \"always\""
                 ));
             }
         };
@@ -189,7 +189,7 @@ impl TextValue for Overflow {
         &["disconnect", "drop-oldest", "drop-newest", "conflate", "block:100ms"];
 
     fn from_integer(_: i64) -> Result<Self, String> {
-        Err(format!("a policy is text: write {}", Self::TITLE))
+        Err(format!("an overflow policy is text: expected {}", Self::TITLE))
     }
 }
 
@@ -206,8 +206,10 @@ impl FromStr for Overflow {
                 time if time.is_zero() => return Err("to block for no time, write \"drop-newest\"".into()),
                 time => OverflowPolicy::Block(time),
             },
-            ("block", _) => return Err("how long? write \"block:100ms\" for 100 milliseconds".into()),
-            _ => return Err(format!("`{text}` is no policy: write {}", Self::TITLE)),
+            ("block", _) => {
+                return Err("`block` needs a duration: write \"block:100ms\" for 100 milliseconds".into());
+            }
+            _ => return Err(format!("invalid overflow policy `{text}`: expected {}", Self::TITLE)),
         };
         Ok(Self(policy))
     }
@@ -225,25 +227,25 @@ impl fmt::Display for Overflow {
     }
 }
 
-/// Parses `0-3,6`: in the order written, none twice.
+/// Parses `0-3,6`: in the order written, without duplicates.
 fn cpu_list(list: &str) -> Result<Vec<usize>, String> {
     let mut cpus = Vec::new();
     for part in list.split(',') {
         let number = |text: &str| match text.trim().parse::<usize>() {
             Ok(cpu) if cpu < CPUS_MAX => Ok(cpu),
             Ok(cpu) => {
-                Err(format!("there is no CPU {cpu}: the highest that Linux knows is {}", CPUS_MAX - 1))
+                Err(format!("CPU {cpu} does not exist: the highest number on Linux is {}", CPUS_MAX - 1))
             }
-            Err(_) => {
-                Err(format!("`{list}` is not a list of CPUs: write \"auto\", \"none\" or as in \"0-3,6\""))
-            }
+            Err(_) => Err(format!(
+                "invalid list of CPUs `{list}`: expected \"auto\", \"none\", or a list such as \"0-3,6\""
+            )),
         };
         let (first, last) = match part.split_once('-') {
             Some((first, last)) => (number(first)?, number(last)?),
             None => (number(part)?, number(part)?),
         };
         if first > last {
-            return Err(format!("`{}` runs backwards: write \"{last}-{first}\"", part.trim()));
+            return Err(format!("the range `{}` is reversed: write \"{last}-{first}\"", part.trim()));
         }
         for cpu in first..=last {
             if cpus.contains(&cpu) {

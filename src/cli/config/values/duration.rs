@@ -24,7 +24,7 @@ impl FromStr for HumanDuration {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
         let not_one =
-            || format!("`{text}` is not a duration: write a whole number and a unit, as in \"10s\"");
+            || format!("invalid duration `{text}`: expected a whole number and a unit, such as \"10s\"");
         let number: u64 = number.parse().map_err(|_| not_one())?;
         let nanos = match (number, unit) {
             (0, "") => 1,

@@ -30,15 +30,15 @@ impl FromStr for LogLevel {
         for word in text.split(',').map(str::trim).filter(|word| !word.contains(['=', '['])) {
             if !LEVELS.contains(&word.to_ascii_lowercase().as_str()) {
                 return Err(match closest(word, LEVELS) {
-                    Some(level) => format!("there is no level `{word}`; did you mean `{level}`?"),
-                    None => format!("there is no level `{word}`: write one of {}", LEVELS.join(", ")),
+                    Some(level) => format!("unknown log level `{word}`: did you mean `{level}`?"),
+                    None => format!("unknown log level `{word}`: expected one of {}", LEVELS.join(", ")),
                 });
             }
         }
         EnvFilter::builder()
             .parse(text)
             .map(|_| Self(text.to_owned()))
-            .map_err(|error| format!("`{text}` is not a log filter: {error}"))
+            .map_err(|error| format!("invalid log filter `{text}`: {error}"))
     }
 }
 

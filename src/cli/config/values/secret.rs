@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use super::text::{TextValue, text_value};
 
 /// A word that only its owner should read. It prints as [`REDACTED`], so that neither `config show` nor a
-/// log line tells it.
+/// log line shows it.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub(crate) struct Secret(String);
 
@@ -32,12 +32,12 @@ impl FromStr for Secret {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "" => Ok(Self::default()),
-            REDACTED => Err(format!("\"{REDACTED}\" stands where a token was: write the token itself")),
+            REDACTED => Err(format!("\"{REDACTED}\" is a placeholder: write the token itself")),
             _ if !(TOKEN_BYTES_MIN..=TOKEN_BYTES_MAX).contains(&text.len()) => {
                 Err(format!("a token has {TOKEN_BYTES_MIN} to {TOKEN_BYTES_MAX} characters"))
             }
             _ if !text.bytes().all(|byte| byte.is_ascii_graphic()) => {
-                Err("a token is made of ASCII letters, digits and signs, without blanks".to_owned())
+                Err("a token consists of ASCII letters, digits and punctuation, without blanks".to_owned())
             }
             _ => Ok(Self(text.to_owned())),
         }

@@ -26,7 +26,7 @@ impl FromStr for ByteSize {
         let (number, unit) = text.split_at(digits);
         let not_one = || {
             format!(
-                "`{text}` is not a byte size: write a whole number and B, KiB, MiB or GiB, as in \"1MiB\""
+                "invalid byte size `{text}`: expected a whole number and B, KiB, MiB or GiB, such as \"1MiB\""
             )
         };
         let number: u64 = number.parse().map_err(|_| not_one())?;

@@ -46,7 +46,7 @@ pub(super) struct Rate {
     pub(super) p50_us: Option<f64>,
     pub(super) p99_us: Option<f64>,
     pub(super) queued_bytes: u64,
-    /// Part of a CPU that its thread took; more than one in the total. None where the system does not tell.
+    /// Part of a CPU that its thread took; more than one in the total. `None` if the system does not report it.
     pub(super) cpu_used: Option<f64>,
     /// Part of the time in turns that found work.
     pub(super) busy: f64,

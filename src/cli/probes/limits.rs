@@ -12,7 +12,7 @@ pub(super) fn nofile(host: &Host, needs: &Needs) -> Finding {
     let condition = Condition::new("nofile", format!("{wanted} for all connections"));
     // The server raises its soft limit to the hard one.
     let Some(hard) = limit(host, "Max open files").map(|(_, hard)| hard) else {
-        return condition.unknown("/proc does not tell");
+        return condition.unknown("not in /proc");
     };
     let fix = format!("LimitNOFILE={wanted} in the systemd unit, or `docker run --ulimit nofile={wanted}`");
     match hard {
@@ -35,7 +35,7 @@ pub(super) fn memlock(host: &Host, needs: &Needs) -> Finding {
     let condition =
         Condition::new("memlock", format!("{} KiB for {} shards", wanted.div_ceil(1024), needs.shards));
     let Some((_, hard)) = limit(host, "Max locked memory") else {
-        return condition.unknown("/proc does not tell");
+        return condition.unknown("not in /proc");
     };
     let current = if hard == u64::MAX { "unlimited".to_owned() } else { format!("{} KiB", hard / 1024) };
     if hard >= wanted {
@@ -50,7 +50,7 @@ pub(super) fn memlock(host: &Host, needs: &Needs) -> Finding {
         Ok(_) => condition.warning(current, fix + ": rings are smaller with less"),
         Err(least) => {
             let least = least.need_bytes.div_ceil(1024);
-            condition.failure(current, format!("{fix}; {least} KiB are the least"))
+            condition.failure(current, format!("{fix}; at least {least} KiB are needed"))
         }
     }
 }
@@ -59,8 +59,8 @@ pub(super) fn shared_memory(host: &Host) -> Finding {
     let condition = Condition::new("/dev/shm", format!("{} MiB or more, writable", SHM_BYTES_MIN >> 20));
     let path = host.path("dev/shm");
     let fix =
-        "mount -t tmpfs tmpfs /dev/shm; `docker run --shm-size=256m`: peers of this host share memory there";
-    let Ok(system) = rustix::fs::statvfs(&path) else { return condition.warning("is not there", fix) };
+        "mount -t tmpfs tmpfs /dev/shm; `docker run --shm-size=256m`: peers on this host share memory there";
+    let Ok(system) = rustix::fs::statvfs(&path) else { return condition.warning("missing", fix) };
     let bytes = system.f_blocks.saturating_mul(system.f_frsize);
     let current = format!("{} MiB", bytes >> 20);
     if rustix::fs::access(&path, rustix::fs::Access::WRITE_OK).is_err() {
@@ -92,11 +92,11 @@ fn number(limit: u64) -> String {
     if limit == u64::MAX { "unlimited".to_owned() } else { limit.to_string() }
 }
 
-/// Rings, queues, listeners, logs, and whoever looks at the admin pages.
+/// Rings, queues, listeners, logs, and readers of the admin pages.
 const FILES_BESIDE: u64 = 256;
-/// Standard streams, admin pages, signals, and the first connections: without them there is no serving.
+/// Standard streams, admin pages, signals, and the first connections: the server cannot work without them.
 const FILES_BESIDE_MIN: u64 = 32;
-/// What containers have when nobody says otherwise.
+/// The default of containers.
 const SHM_BYTES_MIN: u64 = 64 << 20;
 /// See capabilities(7).
 const CAP_SYS_RESOURCE: u32 = 24;

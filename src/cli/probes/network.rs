@@ -20,7 +20,7 @@ pub(super) fn syn_backlog(host: &Host) -> Finding {
 fn at_least(host: &Host, name: &'static str, sysctl: &str, cost: &str) -> Finding {
     let condition = Condition::new(name, format!("{BACKLOG} or more"));
     match host.number(&format!("proc/sys/{}", sysctl.replace('.', "/"))) {
-        None => condition.unknown("/proc does not tell"),
+        None => condition.unknown("not in /proc"),
         Some(found) if found >= BACKLOG => condition.ok(found.to_string()),
         Some(found) => condition.warning(found.to_string(), format!("sysctl -w {sysctl}={BACKLOG}: {cost}")),
     }
@@ -33,7 +33,7 @@ pub(super) fn port_range(host: &Host, needs: &Needs) -> Finding {
         let mut numbers = text.split_whitespace().map(str::parse::<u16>);
         Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
     });
-    let Some((first, last)) = range else { return condition.unknown("/proc does not tell") };
+    let Some((first, last)) = range else { return condition.unknown("not in /proc") };
     let reserved = host.read("proc/sys/net/ipv4/ip_local_reserved_ports").unwrap_or_default();
     let taken: Vec<String> = needs
         .ports
@@ -60,7 +60,7 @@ pub(super) fn port_range(host: &Host, needs: &Needs) -> Finding {
 pub(super) fn congestion_control(host: &Host) -> Finding {
     let condition = Condition::new("congestion", "cubic, bbr or dctcp");
     match host.read("proc/sys/net/ipv4/tcp_congestion_control") {
-        None => condition.unknown("/proc does not tell"),
+        None => condition.unknown("not in /proc"),
         Some(name) if ["cubic", "bbr", "bbr2", "bbr3", "dctcp"].contains(&name.as_str()) => {
             condition.ok(name)
         }

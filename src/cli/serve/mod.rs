@@ -1,7 +1,6 @@
-//! `shardcast serve`: starts the server, says so, and stops it when asked.
+//! `shardcast serve`: starts the server, reports when it is ready, and stops it when asked.
 
-mod engine;
-mod reload;
+pub(crate) mod engine;
 
 use std::{
     fs,
@@ -19,23 +18,24 @@ use shardcast_os::cpu;
 use crate::{
     admin::{Admin, Source},
     config::Config,
-    doctor, logging,
+    control::{Control, Order, Outcome},
+    logging,
     output::{Bounds, Descriptor, LineWriter},
+    probes,
+    protocols::Registry,
     signals,
 };
-
-pub(crate) use reload::{Change, Outcome, Reloads};
 
 /// Runs until the process is asked to end.
 ///
 /// # Errors
 ///
 /// An address that cannot be listened on, or a server that cannot start or that failed.
-pub(crate) fn run(config: &Config, again: ReadAgain<'_>) -> anyhow::Result<()> {
+pub(crate) fn run(config: &Config, registry: &Registry, again: ReadAgain<'_>) -> anyhow::Result<()> {
     let began = Instant::now();
     log_start(config);
     let mut stopping = Stopping::default();
-    let result = watch_and_serve(config, again, &mut stopping);
+    let result = watch_and_serve(config, registry, again, &mut stopping);
     let uptime = began.elapsed();
     let took = stopping.since.map(|since| since.elapsed()).unwrap_or_default();
     match &result {
@@ -45,19 +45,26 @@ pub(crate) fn run(config: &Config, again: ReadAgain<'_>) -> anyhow::Result<()> {
     result
 }
 
-fn watch_and_serve(config: &Config, again: ReadAgain<'_>, stopping: &mut Stopping) -> anyhow::Result<()> {
+fn watch_and_serve(
+    config: &Config,
+    registry: &Registry,
+    again: ReadAgain<'_>,
+    stopping: &mut Stopping,
+) -> anyhow::Result<()> {
     let (sender, orders) = flume::bounded(ORDERS_MAX);
     signals::watch(sender.clone()).context("cannot watch for signals")?;
     // Not written on this thread: its reader may be stuck, and signals must still be handled.
     let out = LineWriter::start("stdout", Descriptor::stdout(), Bounds::default(), |_| {})
         .context("cannot start a thread")?;
     let announce = |line: String| out.offer(line.into_bytes());
-    serve(config, again, engine::start, (sender, orders), &announce, stopping)
+    let registry = registry.clone();
+    let start = move |config: &Config| engine::start(config, &registry);
+    serve(config, again, start, (sender, orders), &announce, stopping)
 }
 
 /// The first line of the log: what runs here, and what it may use.
 fn log_start(config: &Config) {
-    let needs = doctor::Needs::of(config);
+    let needs = probes::Needs::of(config);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let limit =
         |resource| getrlimit(resource).current.map_or_else(|| "unlimited".to_owned(), |it| it.to_string());
@@ -83,7 +90,7 @@ struct Stopping {
 
 impl Default for Stopping {
     fn default() -> Self {
-        Self { reason: "ended by itself", since: None }
+        Self { reason: "exited unexpectedly", since: None }
     }
 }
 
@@ -96,26 +103,8 @@ impl Stopping {
     }
 }
 
-/// Reads the configuration again, from where it came; an error is its mistakes, as text.
+/// Reads the configuration again, from where it came; an error is the errors in it, as text.
 pub(crate) type ReadAgain<'a> = &'a dyn Fn() -> Result<Config, String>;
-
-/// What the running server can be told.
-#[derive(Clone, Debug)]
-pub(crate) enum Order {
-    /// By this signal: to drain, and the second time to stop at once.
-    Stop(&'static str),
-    /// By an operator: to drain within this time.
-    Drain(Duration),
-    /// To read the configuration again, and to tell somebody what came of it.
-    Reload(Option<flume::Sender<Outcome>>),
-}
-
-/// What the admin pages need beside the engine.
-#[derive(Clone, Debug)]
-pub(crate) struct Control {
-    pub(crate) orders: flume::Sender<Order>,
-    pub(crate) reloads: Arc<Reloads>,
-}
 
 /// A running server, as this command needs it.
 pub(crate) trait Engine: Send {
@@ -123,13 +112,13 @@ pub(crate) trait Engine: Send {
     fn shards(&self) -> usize;
     /// The listeners, with the ports that they got.
     fn listeners(&self) -> Vec<ReadyListener>;
-    /// What the admin pages tell, and whom they tell what they are asked to do.
+    /// What the admin pages show, and where they send requests.
     fn source(&self, control: Control) -> Arc<dyn Source>;
     /// Makes the limits of this configuration those of the running server.
     fn set_limits(&self, config: &Config);
-    /// Begins to stop: no new connections, what is queued leaves, at most for this long. Returns at once.
+    /// Begins to stop: refuses new connections, sends what is queued, for at most this long. Returns at once.
     fn drain(&self, timeout: Duration);
-    /// Stops without waiting for anybody. Returns at once.
+    /// Stops without waiting for peers. Returns at once.
     fn stop(&self);
     /// Gets one message when the server has ended: by itself with the reason, or because it was asked to.
     fn ended(&self) -> &flume::Receiver<Result<(), String>>;
@@ -165,12 +154,12 @@ fn serve(
     let admin_address = admin.as_ref().and_then(Admin::address);
     let Some(engine) = start_unless_stopped(config, start, &orders, stopping)? else { return Ok(()) };
     if tracing::enabled!(tracing::Level::DEBUG) {
-        for warning in doctor::warnings(&doctor::Needs::of(config)) {
-            tracing::debug!(warning, "this host could be better: see `shardcast doctor`");
+        for warning in probes::warnings(&probes::Needs::of(config)) {
+            tracing::debug!(warning, "this host is not ideal: see `shardcast doctor`");
         }
     }
     if let Some(path) = admin.as_ref().and_then(Admin::socket) {
-        tracing::info!(path = %path.display(), "operators may act over this Unix socket");
+        tracing::info!(path = %path.display(), "accepting actions of operators on a Unix socket");
     }
     let admin = admin.map(|admin| admin.start(engine.source(control.clone()))).transpose()?;
     let ready = Ready { shards: engine.shards(), listeners: engine.listeners(), admin: admin_address };
@@ -187,7 +176,7 @@ fn serve(
     result
 }
 
-/// Starts the server on a thread of its own, so that a signal ends a start that does not. `None`: one did.
+/// Starts the server on a thread of its own, so that a signal can end a start that hangs. `None` if one did.
 fn start_unless_stopped(
     config: &Config,
     start: impl FnOnce(&Config) -> anyhow::Result<Box<dyn Engine>> + Send + 'static,
@@ -204,30 +193,30 @@ fn start_unless_stopped(
     loop {
         let happened = flume::Selector::new()
             .recv(&started, Started::Ended)
-            .recv(orders, |order| Started::Told(order.ok()))
+            .recv(orders, |order| Started::Ordered(order.ok()))
             .wait();
         match happened {
             Started::Ended(Ok(result)) => return result.map(Some),
             // It has panicked, which is in the log.
             Started::Ended(Err(_)) => anyhow::bail!("the start failed unexpectedly; see the log"),
-            Started::Told(Some(Order::Stop(signal))) => {
+            Started::Ordered(Some(Order::Stop(signal))) => {
                 tracing::info!(signal, "stopping before the start was complete");
                 stopping.because(signal);
                 return Ok(None);
             }
-            // The configuration was read a moment ago, and operators cannot give orders yet.
-            Started::Told(_) => {}
+            // The configuration was just read, and operators cannot send requests yet.
+            Started::Ordered(_) => {}
         }
     }
 }
 
 enum Started {
     Ended(Result<anyhow::Result<Box<dyn Engine>>, flume::RecvError>),
-    Told(Option<Order>),
+    Ordered(Option<Order>),
 }
 
-/// Until the server ends; the first signal drains it, the next one cuts that short. What an operator orders
-/// is no signal: a service manager may still send its first.
+/// Waits until the server ends; the first signal drains it, the next one stops it at once. A request of an operator
+/// does not count as a signal: a service manager may still send its first.
 fn wait(
     engine: &dyn Engine,
     drain: Duration,
@@ -239,35 +228,35 @@ fn wait(
     loop {
         match next(orders, engine.ended()) {
             Happened::Ended(result) => return result.map_err(anyhow::Error::msg),
-            Happened::Told(Order::Stop(signal)) if signalled => {
+            Happened::Ordered(Order::Stop(signal)) if signalled => {
                 tracing::warn!(signal, "stopping at once");
                 engine.stop();
             }
-            Happened::Told(Order::Stop(signal)) => {
+            Happened::Ordered(Order::Stop(signal)) => {
                 tracing::info!(signal, ?drain, "draining; a second signal stops at once");
                 signalled = true;
                 stopping.because(signal);
                 engine.drain(drain);
             }
-            Happened::Told(Order::Drain(timeout)) => {
-                tracing::info!(?timeout, "draining, as an operator asked");
-                stopping.because("drain ordered by an operator");
+            Happened::Ordered(Order::Drain(timeout)) => {
+                tracing::info!(?timeout, "draining on request of an operator");
+                stopping.because("drain requested by an operator");
                 engine.drain(timeout);
             }
-            Happened::Told(Order::Reload(answer)) => {
+            Happened::Ordered(Order::Reload(answer)) => {
                 let outcome = reload();
-                // Whoever asked may have lost patience.
+                // The requester may have timed out.
                 let _ = answer.map(|answer| answer.send(outcome));
             }
         }
     }
 }
 
-/// Takes the configuration as it is now: all that can change at once, or, when it has mistakes, nothing.
+/// Takes the configuration as it is now: all that can change at once, or, if it has errors, nothing.
 fn reload(running: &mut Config, started: &Config, again: ReadAgain<'_>, engine: &dyn Engine) -> Outcome {
     let outcome = match again() {
         Ok(next) => Outcome::take(running, &next, started.limits.connections_max),
-        Err(mistakes) => Outcome::Rejected { mistakes },
+        Err(errors) => Outcome::Rejected { errors },
     };
     if let Outcome::Taken { applied, .. } = &outcome
         && !applied.is_empty()
@@ -280,14 +269,14 @@ fn reload(running: &mut Config, started: &Config, again: ReadAgain<'_>, engine: 
 }
 
 enum Happened {
-    Told(Order),
+    Ordered(Order),
     Ended(Result<(), String>),
 }
 
 fn next(orders: &flume::Receiver<Order>, ended: &flume::Receiver<Result<(), String>>) -> Happened {
     let vanished = || Happened::Ended(Err("the server thread exited unexpectedly".into()));
     flume::Selector::new()
-        .recv(orders, |order| order.map_or_else(|_| vanished(), Happened::Told))
+        .recv(orders, |order| order.map_or_else(|_| vanished(), Happened::Ordered))
         .recv(ended, |result| result.map_or_else(|_| vanished(), Happened::Ended))
         .wait()
 }

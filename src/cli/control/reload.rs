@@ -23,8 +23,11 @@ pub(crate) struct Change {
 pub(crate) enum Outcome {
     /// It is valid. Nothing of what needs a restart has changed in the running server.
     Taken { applied: Vec<Change>, needs_restart: Vec<Change> },
-    /// It has mistakes: nothing has changed.
-    Rejected { mistakes: String },
+    /// It has errors: nothing has changed.
+    Rejected {
+        #[serde(rename = "mistakes")]
+        errors: String,
+    },
 }
 
 /// What became of all of them so far.
@@ -40,7 +43,7 @@ pub(crate) struct Reloads {
 impl Outcome {
     /// Compares the configuration that runs with the one read; makes `running` what is in effect from now
     /// on, whose limits and log level are still to be handed to those who keep them.
-    pub(super) fn take(running: &mut Config, next: &Config, connections_made_for: usize) -> Self {
+    pub(crate) fn take(running: &mut Config, next: &Config, connections_made_for: usize) -> Self {
         let (mut applied, mut needs_restart) = (Vec::new(), Vec::new());
         let effective = effective(running, next, connections_made_for);
         let (old, now, new) = (flat(running), flat(&effective), flat(next));
@@ -65,7 +68,7 @@ impl Outcome {
     }
 
     /// Counts it.
-    pub(super) fn count(&self, reloads: &Reloads) {
+    pub(crate) fn count(&self, reloads: &Reloads) {
         let counter = match self {
             Self::Taken { applied, needs_restart } => {
                 reloads.needs_restart.store(needs_restart.len() as u64, Ordering::Relaxed);
@@ -77,21 +80,26 @@ impl Outcome {
     }
 
     /// Says it in the log.
-    pub(super) fn log(&self) {
+    pub(crate) fn log(&self) {
         match self {
             Self::Taken { applied, needs_restart } => {
                 for Change { key, before, after } in applied {
                     tracing::info!(key, before, after, "configuration changed");
                 }
                 for Change { key, before, after } in needs_restart {
-                    tracing::warn!(key, runs = before, written = after, "this change needs a restart");
+                    tracing::warn!(
+                        key,
+                        runs = before,
+                        written = after,
+                        "configuration change needs a restart"
+                    );
                 }
                 if applied.is_empty() && needs_restart.is_empty() {
-                    tracing::info!("configuration read again: nothing has changed");
+                    tracing::info!("configuration reloaded: no changes");
                 }
             }
-            Self::Rejected { mistakes } => {
-                tracing::error!("configuration rejected, nothing has changed:\n{}", mistakes.trim_end());
+            Self::Rejected { errors } => {
+                tracing::error!("configuration rejected, nothing has changed:\n{}", errors.trim_end());
             }
         }
     }
@@ -150,11 +158,14 @@ const UNSET: &str = "(not set)";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Inputs, SourceFile, load};
+    use crate::{
+        config::{Inputs, SourceFile, load},
+        protocols::Registry,
+    };
 
     fn config(text: &str) -> Config {
         let file = SourceFile { name: "f".into(), text: text.into() };
-        load(Inputs { file: Some(file), ..Inputs::default() })
+        load(Registry::builtin().catalog(), Inputs { file: Some(file), ..Inputs::default() })
             .unwrap_or_else(|_| panic!("valid: {text}"))
             .config
     }

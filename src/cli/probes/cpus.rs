@@ -13,7 +13,7 @@ pub(super) fn governor(host: &Host) -> Finding {
     let found: BTreeSet<String> = cpus.iter().filter_map(read).collect();
     let current = found.iter().cloned().collect::<Vec<_>>().join(", ");
     match found.iter().all(|it| it == "performance") {
-        true if found.is_empty() => condition.unknown("not told, as on most virtual machines"),
+        true if found.is_empty() => condition.unknown("not in /sys, as on most virtual machines"),
         true => condition.ok(current),
         false => {
             condition.warning(current, "cpupower frequency-set -g performance: a slow CPU wakes up slowly")
@@ -27,9 +27,9 @@ pub(super) fn interrupts(host: &Host, needs: &Needs) -> Finding {
         Condition::new("interrupts", "of network cards: on several CPUs, or on those without a shard");
     let cards = cards(host);
     if cards.is_empty() {
-        return condition.unknown("no network card is seen");
+        return condition.unknown("no network card found");
     }
-    let mut told = Vec::new();
+    let mut described = Vec::new();
     let mut crowded = false;
     for (card, interrupts) in &cards {
         let cpus: BTreeSet<usize> = interrupts.iter().flat_map(|irq| cpus_of(host, *irq)).collect();
@@ -39,11 +39,11 @@ pub(super) fn interrupts(host: &Host, needs: &Needs) -> Finding {
         let list: Vec<usize> = cpus.iter().copied().collect();
         let with_shard = list.iter().any(|cpu| needs.cpus.contains(cpu));
         crowded |= list.len() == 1 && with_shard && needs.shards > 1;
-        told.push(format!("{card} on CPU {}", cpu::format_list(&list)));
+        described.push(format!("{card} on CPU {}", cpu::format_list(&list)));
     }
-    let current = told.join("; ");
-    match (told.is_empty(), crowded) {
-        (true, _) => condition.unknown("/proc does not tell"),
+    let current = described.join("; ");
+    match (described.is_empty(), crowded) {
+        (true, _) => condition.unknown("not in /proc"),
         (false, false) => condition.ok(current),
         (false, true) => condition.warning(
             current,
@@ -56,13 +56,13 @@ pub(super) fn quota(host: &Host, needs: &Needs) -> Finding {
     let shards = needs.shards;
     let condition = Condition::new("cgroup quota", format!("none, or a CPU for each of {shards} shards"));
     match cpu::quota_under(host.root()) {
-        Err(_) => condition.unknown("no cgroup is seen"),
+        Err(_) => condition.unknown("no cgroup found"),
         Ok(None) => condition.ok("none"),
         Ok(Some(quota)) if quota >= shards as f64 => condition.ok(format!("{quota:.1} CPUs")),
         Ok(Some(quota)) => condition.warning(
             format!("{quota:.1} CPUs"),
             format!(
-                "raise it, or run {} shards: when it is used up, all shards stand still for the rest of the period",
+                "raise it, or run {} shards: when it is used up, all shards stop for the rest of the period",
                 (quota as usize).max(1)
             ),
         ),
@@ -98,7 +98,7 @@ fn cpus_of(host: &Host, irq: u32) -> Vec<usize> {
     if seen.is_empty() {
         return seen;
     }
-    // Where it goes now counts, if that may be read; where it went before does not.
+    // Only the current CPUs count, if they can be read.
     let files = ["effective_affinity_list", "smp_affinity_list"];
     let now =
         files.iter().find_map(|file| cpu::parse_list(&host.read(&format!("proc/irq/{irq}/{file}"))?).ok());

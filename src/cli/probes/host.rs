@@ -43,7 +43,7 @@ impl Host {
         &self.root
     }
 
-    /// What stands in a file, without the blanks around it; nothing when it cannot be read, or is no text.
+    /// The content of a file, trimmed; nothing if it cannot be read, or is not text.
     pub(super) fn read(&self, path: &str) -> Option<String> {
         fs::read_to_string(self.path(path)).ok().map(|text| text.trim().to_owned())
     }

@@ -7,7 +7,7 @@ use super::{Condition, Finding, Host};
 pub(super) fn version(host: &Host) -> Finding {
     let condition = Condition::new("kernel", "Linux 6.1 or newer, at least 5.19");
     let Some(release) = host.read("proc/sys/kernel/osrelease") else {
-        return condition.unknown("/proc does not tell");
+        return condition.unknown("not in /proc");
     };
     match parse_release(&release) {
         None => condition.unknown(release),
@@ -29,7 +29,7 @@ pub(super) fn io_uring(host: &Host) -> Finding {
         Ok(missing) => {
             condition.warning(format!("works, without {missing}"), "upgrade the kernel to 6.6 or newer")
         }
-        Err(RingError::LockedMemory) => condition.warning("locked memory is short", "see memlock"),
+        Err(RingError::LockedMemory) => condition.warning("too little locked memory", "see memlock"),
         Err(RingError::Forbidden) => condition.failure(why_forbidden(host), FORBIDDEN_FIX),
         Err(error) => condition.failure("does not work", error.to_string()),
     }
@@ -39,14 +39,14 @@ fn why_forbidden(host: &Host) -> &'static str {
     match host.number("proc/sys/kernel/io_uring_disabled") {
         Some(2) => "forbidden: kernel.io_uring_disabled = 2",
         Some(1) => "forbidden without privileges: kernel.io_uring_disabled = 1",
-        _ => "forbidden, by seccomp most likely",
+        _ => "forbidden, most likely by seccomp",
     }
 }
 
 pub(super) fn clocksource(host: &Host) -> Finding {
-    let condition = Condition::new("clocksource", "one that is read without a system call");
+    let condition = Condition::new("clocksource", "one that can be read without a system call");
     let Some(source) = host.read("sys/devices/system/clocksource/clocksource0/current_clocksource") else {
-        return condition.unknown("/sys does not tell");
+        return condition.unknown("not in /sys");
     };
     match source.as_str() {
         "hpet" | "acpi_pm" | "refined-jiffies" | "jiffies" | "xen" | "pit" => condition.warning(
@@ -62,7 +62,7 @@ pub(super) fn transparent_huge_pages(host: &Host) -> Finding {
     let text = host.read("sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();
     let chosen = text.split('[').nth(1).and_then(|rest| rest.split(']').next());
     match chosen {
-        None => condition.unknown("/sys does not tell"),
+        None => condition.unknown("not in /sys"),
         Some("always") => condition.warning(
             "always",
             "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled: compacting memory stalls shards",

@@ -6,6 +6,7 @@ use shardcast_os::ring::{Feature, Features, RingConfig, RingError};
 use tempfile::TempDir;
 
 use super::*;
+use crate::doctor::print;
 
 /// A host on which there is nothing to complain about.
 const GOOD: &[(&str, &str)] = &[
@@ -193,7 +194,7 @@ fn locked_memory_is_judged_by_what_the_rings_of_all_shards_need() {
     assert!(fix.contains("LimitMEMLOCK=1564K"), "{fix}");
     let (severity, fix) = judged("6.18.1", 512);
     assert_eq!(severity, Severity::Failure);
-    assert!(fix.contains("572 KiB are the least"), "{fix}");
+    assert!(fix.contains("at least 572 KiB are needed"), "{fix}");
     assert_eq!(judged("6.6.10", 512).0, Severity::Ok, "rings are free there");
     assert_eq!(judged("6.6.10", 511).0, Severity::Failure);
 }

@@ -1,0 +1,124 @@
+//! What the configuration has to know of a protocol: its name, its services, its options, its default listener.
+
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value as Json;
+use toml::{Table, Value};
+
+use super::options::{ListenerOptions, PushOptions};
+
+/// One protocol, as a value of `[[listener]] protocol`.
+#[derive(Debug)]
+pub(crate) struct Protocol {
+    /// As it is written in the file, with `-` between words.
+    pub(crate) name: &'static str,
+    /// What it is, as sentences of the reference.
+    pub(crate) doc: &'static str,
+    /// What can answer its requests; the first is the default. At least one.
+    pub(crate) services: &'static [Service],
+    /// The listener that it has while none is configured.
+    pub(crate) default_listener: Option<DefaultListener>,
+    /// Bytes of a pushed frame besides its message.
+    pub(crate) push_overhead: u64,
+    /// Errors in the options of a listener with this protocol beyond those of single values.
+    pub(crate) check: fn(&ListenerOptions) -> Vec<Fault>,
+    /// The table of its name inside a listener.
+    pub(crate) options: Options,
+}
+
+/// One service, as a value of `[[listener]] service`.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// As it is written in the file.
+    pub(crate) name: &'static str,
+    /// What it does, as a sentence of the reference.
+    pub(crate) doc: &'static str,
+}
+
+/// A listener that exists while none is configured.
+#[derive(Debug)]
+pub(crate) struct DefaultListener {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Its port, on 127.0.0.1.
+    pub(crate) port: u16,
+    /// Whether it pushes the default message.
+    pub(crate) pushes: bool,
+}
+
+/// An error in the options of a listener.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// The option that is wrong, from the listener on.
+    pub(crate) key: String,
+    /// Options that it contradicts: while one of them is not of its type, nothing is reported.
+    pub(crate) others: Vec<String>,
+    /// What is wrong.
+    pub(crate) message: String,
+}
+
+/// Which options a protocol has: made from a struct like those of all other options.
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// JSON Schema of the table.
+    pub(super) schema: Json,
+    /// Every option at its default.
+    pub(super) defaults: Table,
+    /// Whether a table is one of these.
+    pub(super) parse: fn(Table) -> Result<(), toml::de::Error>,
+}
+
+impl Options {
+    /// The options that are the fields of `T`; their documentation is that of `T`.
+    pub(crate) fn of<T: Default + DeserializeOwned + JsonSchema + Serialize>() -> Self {
+        let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+        let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+        if let Some(schema) = schema.as_object_mut() {
+            schema.remove("$schema");
+            schema.remove("title");
+        }
+        let defaults = Table::try_from(T::default()).expect("options are made of what TOML has");
+        Self { schema, defaults, parse: |table| table.try_into::<T>().map(drop) }
+    }
+}
+
+impl Protocol {
+    /// A listener of this protocol without a name, on a free port of this host; every other option has its default.
+    pub(crate) fn listener_options(&self) -> ListenerOptions {
+        let mut options = ListenerOptions {
+            protocol: self.name.to_owned(),
+            service: self.services.first().map_or("", |service| service.name).to_owned(),
+            ..ListenerOptions::default()
+        };
+        if !self.options.defaults.is_empty() {
+            options.tables.insert(self.name.to_owned(), self.options.defaults.clone());
+        }
+        options
+    }
+
+    /// The options of its default listener.
+    pub(super) fn default_listener_options(&self) -> Option<ListenerOptions> {
+        let DefaultListener { name, port, pushes } = self.default_listener.as_ref()?;
+        let mut options = self.listener_options();
+        options.name = (*name).to_owned();
+        options.listen.0.set_port(*port);
+        options.push = pushes.then(PushOptions::default);
+        Some(options)
+    }
+
+    /// Gives a listener of this protocol what it was not given.
+    pub(super) fn complete(&self, listener: &mut Table) {
+        if let Some(service) = self.services.first() {
+            listener.entry("service").or_insert_with(|| service.name.into());
+        }
+        if self.options.defaults.is_empty() {
+            return;
+        }
+        let table = listener.entry(self.name).or_insert_with(|| Value::Table(Table::new()));
+        if let Value::Table(table) = table {
+            for (name, value) in &self.options.defaults {
+                table.entry(name).or_insert_with(|| value.clone());
+            }
+        }
+    }
+}

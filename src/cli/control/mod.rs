@@ -1,0 +1,25 @@
+//! What a running server can be asked to do, by signals and by operators, and what came of it.
+
+mod reload;
+
+use std::{sync::Arc, time::Duration};
+
+pub(crate) use reload::{Change, Outcome, Reloads};
+
+/// What the running server can be asked to do.
+#[derive(Clone, Debug)]
+pub(crate) enum Order {
+    /// By this signal: to drain, and the second time to stop at once.
+    Stop(&'static str),
+    /// By an operator: to drain within this time.
+    Drain(Duration),
+    /// To reload the configuration, and to send the outcome to whoever asked.
+    Reload(Option<flume::Sender<Outcome>>),
+}
+
+/// What the admin pages need beside the engine.
+#[derive(Clone, Debug)]
+pub(crate) struct Control {
+    pub(crate) orders: flume::Sender<Order>,
+    pub(crate) reloads: Arc<Reloads>,
+}

@@ -1,0 +1,101 @@
+//! The protocols of this command: one list, from which listeners are built, `--via` and `bench` choose, and the
+//! configuration reference is made.
+//!
+//! A protocol is one module here, which makes one [`Entry`], and one line in [`Registry::builtin`]. Nothing else of the
+//! command knows its name.
+
+mod tars_framed;
+#[cfg(test)]
+mod tests;
+mod topics;
+
+use std::sync::Arc;
+
+use shardcast::Listener;
+
+use crate::config::{Catalog, ListenerOptions, Protocol};
+
+pub(crate) use topics::{TopicClient, TopicPublisher, Topics};
+
+/// One protocol: what the configuration knows of it, and what this command does with it.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    /// Name, services, options, default listener.
+    pub(crate) protocol: fn() -> Protocol,
+    /// Gives a listener the protocol and the service of its options.
+    pub(crate) listen: fn(Listener, &ListenerOptions) -> anyhow::Result<Listener>,
+    /// How `sub` and `pub` reach the topics of a server, if it has topics.
+    pub(crate) topics: Option<Topics>,
+    /// What `bench` can measure with it.
+    pub(crate) loads: &'static [Load],
+}
+
+/// What `bench` sends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Load {
+    /// Requests that come back to their sender, from the service of a default listener.
+    Echo,
+    /// Publications, which come to the subscribers of their topics.
+    Push,
+}
+
+/// All protocols. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Registry {
+    entries: Vec<Entry>,
+    catalog: Arc<Catalog>,
+}
+
+impl Registry {
+    /// Those of this command. The first is that of listeners that name none.
+    pub(crate) fn builtin() -> Self {
+        Self::new(vec![tars_framed::entry()])
+    }
+
+    /// These, and one more.
+    #[cfg(test)]
+    pub(crate) fn with(mut self, entry: Entry) -> Self {
+        self.entries.push(entry);
+        Self::new(self.entries)
+    }
+
+    fn new(entries: Vec<Entry>) -> Self {
+        let catalog = Catalog::new(entries.iter().map(|entry| (entry.protocol)()).collect());
+        Self { entries, catalog: Arc::new(catalog) }
+    }
+
+    /// All options of the configuration.
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// A listener with the protocol, the service and the name of these options, at their address.
+    ///
+    /// # Errors
+    /// There is no such protocol, or its options are not valid. Neither can be in a loaded configuration.
+    pub(crate) fn listener(&self, options: &ListenerOptions) -> anyhow::Result<Listener> {
+        let name = &*options.protocol;
+        let (_, entry) = self
+            .iter()
+            .find(|(protocol, _)| protocol.name == name)
+            .ok_or_else(|| anyhow::anyhow!("unknown protocol `{name}`"))?;
+        (entry.listen)(Listener::new(&*options.name, options.listen.0.to_string()), options)
+    }
+
+    /// Ways to topics: the values of `--via`, the first of which is its default. Each comes with a listener of its
+    /// protocol on a free port.
+    pub(crate) fn topics(&self) -> impl Iterator<Item = (&Topics, ListenerOptions)> {
+        self.iter()
+            .filter_map(|(protocol, entry)| Some((entry.topics.as_ref()?, protocol.listener_options())))
+    }
+
+    /// A listener on a free port for `bench` to measure with this load: of the first protocol that can take it.
+    pub(crate) fn bench_target(&self, load: Load) -> Option<ListenerOptions> {
+        let (protocol, _) = self.iter().find(|(_, entry)| entry.loads.contains(&load))?;
+        Some(protocol.listener_options())
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&Protocol, &Entry)> {
+        self.catalog.protocols().iter().zip(&self.entries)
+    }
+}

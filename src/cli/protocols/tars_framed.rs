@@ -1,0 +1,159 @@
+//! The push frames of Tars: a length, a request id, a body.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    time::Duration,
+};
+
+use anyhow::Context;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use shardcast::{
+    Listener, Reply,
+    proto::{
+        Position, PublishOptions, TopicFilter, TopicName,
+        topics::{
+            TopicEvent,
+            control::{self, Request},
+        },
+    },
+    tars::{
+        self, Current, Framed, FramedService, LengthPrefixed, Servant, Waiting,
+        framed::frame::{self, HEADER_LEN},
+    },
+};
+
+use super::{Entry, Load, TopicClient, TopicPublisher, Topics, topics::Outcome};
+use crate::config::{DefaultListener, Fault, ListenerOptions, Options, Protocol, Service};
+
+pub(super) fn entry() -> Entry {
+    Entry {
+        protocol,
+        listen,
+        topics: Some(Topics { via: "framed", connect, subscribe_and_stop_reading }),
+        loads: &[Load::Echo, Load::Push],
+    }
+}
+
+/// Options of the protocol `tars-framed`.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+struct FramedOptions {
+    /// Shortest frame that is accepted, with its 8-byte header; a shorter one ends the connection.
+    #[schemars(range(min = 8, max = 104_857_600))]
+    frame_len_min: u32,
+    /// Longest frame that is accepted, with its header; a longer one ends the connection.
+    #[schemars(range(min = 8, max = 104_857_600))]
+    frame_len_max: u32,
+}
+
+impl Default for FramedOptions {
+    fn default() -> Self {
+        let LengthPrefixed { frame_len_min, frame_len_max } = LengthPrefixed::default();
+        Self { frame_len_min, frame_len_max }
+    }
+}
+
+fn protocol() -> Protocol {
+    Protocol {
+        name: NAME,
+        doc: "The push protocol of Tars: a big-endian 32-bit length that counts itself, a request id, the body.",
+        services: &[Service { name: "echo", doc: "Answers each request with its own bytes." }],
+        default_listener: Some(DefaultListener { name: "push", port: 10099, pushes: true }),
+        push_overhead: HEADER_LEN.into(),
+        check,
+        options: Options::of::<FramedOptions>(),
+    }
+}
+
+fn check(listener: &ListenerOptions) -> Vec<Fault> {
+    let Ok(FramedOptions { frame_len_min, frame_len_max }) = listener.protocol_options() else {
+        return Vec::new();
+    };
+    let key = |name: &str| format!("{NAME}.{name}");
+    let mut faults = Vec::new();
+    if frame_len_min > frame_len_max {
+        faults.push(Fault {
+            key: key("frame_len_min"),
+            others: vec![key("frame_len_max")],
+            message: format!("{frame_len_min} is more than frame_len_max, which is {frame_len_max}"),
+        });
+    }
+    let pushed = listener.push.as_ref().map(|push| push.message.len() as u64 + u64::from(HEADER_LEN));
+    if let Some(frame) = pushed.filter(|frame| *frame > frame_len_max.into()) {
+        faults.push(Fault {
+            key: "push.message".into(),
+            others: vec![key("frame_len_max")],
+            message: format!("its frame has {frame} bytes, more than frame_len_max: {frame_len_max}"),
+        });
+    }
+    faults
+}
+
+/// There is one service.
+fn listen(listener: Listener, options: &ListenerOptions) -> anyhow::Result<Listener> {
+    let FramedOptions { frame_len_min, frame_len_max } = options.protocol_options()?;
+    let parser = LengthPrefixed { frame_len_min, frame_len_max };
+    Ok(listener.protocol(Framed::length_prefixed(parser), |_| FramedService(Echo)))
+}
+
+/// The service `echo`: a packet is its own answer.
+struct Echo;
+
+impl Servant for Echo {
+    #[inline]
+    fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
+        reply.body().extend_from_slice(packet);
+    }
+}
+
+fn connect(to: &str, messages_max: Option<usize>) -> anyhow::Result<Box<dyn TopicClient>> {
+    let mut waiting = Waiting::default();
+    waiting.messages = messages_max.unwrap_or(waiting.messages);
+    Ok(Box::new(tars::TopicClient::connect(to, waiting)?))
+}
+
+impl TopicClient for tars::TopicClient {
+    fn recv(&mut self, timeout: Duration) -> Option<TopicEvent> {
+        self.recv(timeout)
+    }
+
+    fn subscribe(&mut self, filter: TopicFilter, since: Option<Position>) {
+        self.subscribe(filter, since);
+    }
+
+    fn publisher(&self) -> Box<dyn TopicPublisher> {
+        Box::new(self.publisher())
+    }
+}
+
+impl TopicPublisher for tars::TopicPublisher {
+    fn publish(&self, topic: &TopicName, options: PublishOptions, body: &[u8], then: Outcome) {
+        self.publish_then(topic, options, body, then);
+    }
+}
+
+fn subscribe_and_stop_reading(stream: &mut TcpStream, topic: &str) -> anyhow::Result<()> {
+    let requests = [Request::Hello, Request::Subscribe { topic, prefix: false, since: None }];
+    for (id, request) in (1..).zip(&requests) {
+        let mut payload = Vec::new();
+        control::encode_request(request, &mut payload);
+        stream.write_all(&frame::encode(id, &payload))?;
+        read_frame(stream).context("the server does not answer")?;
+    }
+    Ok(())
+}
+
+fn read_frame(stream: &mut TcpStream) -> anyhow::Result<()> {
+    let mut head = [0; HEADER_LEN as usize];
+    stream.read_exact(&mut head)?;
+    let header = frame::Header::load(&head).context("invalid frame")?;
+    let mut body = vec![0; (header.len as usize).saturating_sub(head.len()).min(ANSWER_LEN_MAX)];
+    Ok(stream.read_exact(&mut body)?)
+}
+
+const NAME: &str = "tars-framed";
+
+/// Answers to requests of topics are shorter.
+const ANSWER_LEN_MAX: usize = 1024;

@@ -1,0 +1,243 @@
+//! A protocol that only this file knows: it is added to the registry, and everything else follows from that.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::LazyLock,
+    time::Duration,
+};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use shardcast::{
+    Listener, Reply,
+    tars::{Current, Framed, FramedService, Parsed, Servant},
+};
+
+use super::*;
+use crate::{
+    config::{
+        Config, DefaultListener, Inputs, Loaded, Options, Report, Service, SourceFile, load, manual,
+        print_defaults, print_effective,
+    },
+    serve::{Engine, engine},
+};
+
+fn toy() -> Entry {
+    Entry { protocol, listen, topics: None, loads: &[] }
+}
+
+/// Options of the protocol `toy-lines`.
+#[derive(Deserialize, JsonSchema, Serialize)]
+#[serde(default, deny_unknown_fields)]
+struct ToyOptions {
+    /// Longest line, with its end.
+    #[schemars(range(min = 2, max = 4096))]
+    line_len_max: usize,
+}
+
+impl Default for ToyOptions {
+    fn default() -> Self {
+        Self { line_len_max: 128 }
+    }
+}
+
+fn protocol() -> Protocol {
+    Protocol {
+        name: "toy-lines",
+        doc: "Lines of text.",
+        services: &[
+            Service { name: "shout", doc: "Answers in capitals." },
+            Service { name: "echo", doc: "Answers each request with its own bytes." },
+        ],
+        default_listener: Some(DefaultListener { name: "toy", port: taken().port(), pushes: false }),
+        push_overhead: 1,
+        check: |_| Vec::new(),
+        options: Options::of::<ToyOptions>(),
+    }
+}
+
+fn listen(listener: Listener, options: &ListenerOptions) -> anyhow::Result<Listener> {
+    let ToyOptions { line_len_max } = options.protocol_options()?;
+    let line = |input: &[u8]| match input.iter().position(|byte| *byte == b'\n') {
+        Some(end) => Parsed::Full(end + 1),
+        None => Parsed::Less,
+    };
+    let shouts = options.service == "shout";
+    Ok(listener.protocol(Framed::new(line, line_len_max), move |_| FramedService(Toy { shouts })))
+}
+
+struct Toy {
+    shouts: bool,
+}
+
+impl Servant for Toy {
+    fn do_request(&self, _current: &Current, line: &[u8], reply: &mut Reply<'_>) {
+        let start = reply.body().len();
+        reply.body().extend_from_slice(line);
+        if self.shouts {
+            reply.body()[start..].make_ascii_uppercase();
+        }
+    }
+}
+
+/// The port of its default listener, which belongs to somebody else.
+fn taken() -> SocketAddr {
+    static TAKEN: LazyLock<TcpListener> =
+        LazyLock::new(|| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    TAKEN.local_addr().expect("bound")
+}
+
+#[test]
+fn a_listener_of_an_added_protocol_is_served() {
+    for (service, answer) in [("", "HELLO\n"), ("service = 'echo'\n", "hello\n")] {
+        let config = config(&format!(
+            "[[listener]]\nname = 'a'\nlisten = '127.0.0.1:0'\nprotocol = 'toy-lines'\n{service}\
+             [listener.toy-lines]\nline_len_max = 64\n"
+        ));
+        let server = start(&config).expect("it starts");
+        assert_eq!(ask(server.listeners()[0].addr, "hello\n"), answer);
+        // Its own option is in effect: the longer line ends the connection.
+        assert_eq!(ask(server.listeners()[0].addr, &"x".repeat(65)), "");
+        server.stop();
+    }
+}
+
+#[test]
+fn an_added_protocol_is_in_all_that_is_made_from_the_registry() {
+    let registry = registry();
+    let catalog = registry.catalog();
+    let reference = manual(catalog);
+    for expected in
+        ["## `[listener.toy-lines]`", "`line_len_max`", "`\"toy-lines\"`: Lines of text.", "shout"]
+    {
+        assert!(reference.contains(expected), "{expected}: {reference}");
+    }
+    let listener = &catalog.schema()["properties"]["listener"]["items"];
+    assert_eq!(listener["properties"]["toy-lines"]["properties"]["line_len_max"]["default"], 128);
+    assert_eq!(listener["properties"]["protocol"]["oneOf"][1]["const"], "toy-lines");
+    assert!(print_defaults(catalog).contains("[listener.toy-lines]"));
+    for (text, words) in [
+        ("protocol = 'toy-line'", "did you mean \"toy-lines\"?"),
+        ("toy-lines.line_len_ma = 5", "did you mean `line_len_max`?"),
+        ("line_len_max = 5", "write `toy-lines.line_len_max` instead"),
+        ("toy-lines.line_len_max = 5", "has no effect: the protocol of this listener is `tars-framed`"),
+        ("protocol = 'toy-lines'\ntoy-lines.line_len_max = 5000", "must be 2 to 4096"),
+        ("protocol = 'toy-lines'\ntars-framed.frame_len_min = 9", "[listener.tars-framed] has no effect"),
+        ("service = 'shout'", "protocol `tars-framed` does not have the service `shout`"),
+        ("service = 'shout'", "valid: tars-framed with echo; toy-lines with shout, echo"),
+    ] {
+        let report = loaded(&format!("{LISTENER}{text}"), &[]).expect_err(text).render(false);
+        assert!(report.contains(words) && report.contains("not valid: 1 "), "{text}: {report}");
+    }
+}
+
+#[test]
+fn options_of_a_protocol_come_from_the_environment_too() {
+    let [protocol, own] =
+        ["SHARDCAST_LISTENER__0__PROTOCOL", "SHARDCAST_LISTENER__0__TOY_LINES__LINE_LEN_MAX"];
+    let config = loaded("", &[(protocol, "toy-lines"), (own, "77")]).expect("valid").config;
+    let ToyOptions { line_len_max } = config.listener[0].protocol_options().expect("its own");
+    assert_eq!((line_len_max, &*config.listener[0].service), (77, "shout"));
+    assert_eq!(config.listener[0].name, "push", "what is not changed is that of the default listener");
+    let report = loaded("", &[("SHARDCAST_LISTENER__0__LINE_LEN_MAX", "77")]).expect_err("it has moved");
+    assert!(report.render(false).contains(&format!("write `{own}` instead")), "{}", report.render(false));
+}
+
+#[test]
+fn any_configured_listener_replaces_all_default_ones() {
+    for (file, variables, names) in [
+        ("", vec![], vec!["push", "toy"]),
+        ("limits.keepalive = '5s'", vec![("SHARDCAST_SERVER__SHARDS", "1")], vec!["push", "toy"]),
+        (LISTENER, vec![], vec!["a"]),
+        ("", vec![("SHARDCAST_LISTENER__0__LISTEN", "127.0.0.1:0")], vec!["push"]),
+        ("", vec![("SHARDCAST_LISTENER__0__IDLE_TIMEOUT", "5s")], vec!["push"]),
+        (
+            "",
+            vec![("SHARDCAST_LISTENER__1__NAME", "b"), ("SHARDCAST_LISTENER__1__LISTEN", "[::1]:0")],
+            vec!["push", "b"],
+        ),
+        (LISTENER, vec![("SHARDCAST_LISTENER__0__NAME", "b")], vec!["b"]),
+    ] {
+        let config = loaded(file, &variables).expect("valid").config;
+        let found: Vec<_> = config.listener.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(found, names, "{file} {variables:?}");
+    }
+}
+
+#[test]
+fn what_is_printed_of_several_default_listeners_means_the_same() {
+    let registry = registry();
+    let catalog = registry.catalog();
+    let mut defaults = catalog.defaults().clone();
+    assert!(defaults.listener[1].optional && !defaults.listener[0].optional);
+    // A listener that is written down is needed.
+    defaults.listener[1].optional = false;
+    let shown = print_effective(&loaded("", &[]).expect("valid"), catalog, true);
+    for text in [print_defaults(catalog), shown] {
+        assert_eq!(loaded(&text, &[]).expect("what we print is valid").config, defaults, "{text}");
+    }
+}
+
+#[test]
+fn a_taken_port_costs_a_default_listener_and_ends_the_start_for_others() {
+    let mut config = config("");
+    config.listener[0].listen.0.set_port(0);
+    let server = start(&config).expect("it starts");
+    let names: Vec<_> = server.listeners().into_iter().map(|it| it.name).collect();
+    assert_eq!(names, ["push"]);
+    server.stop();
+
+    // The first one is needed, though it is a default one.
+    config.listener[0].listen.0 = taken();
+    let error = start(&config).err().expect("its port is taken");
+    assert!(format!("{error:#}").contains("address in use"), "{error:#}");
+
+    let text = format!(
+        "[[listener]]\nname = 'a'\nlisten = '127.0.0.1:0'\n\
+         [[listener]]\nname = 'toy'\nlisten = '{}'\nprotocol = 'toy-lines'\n",
+        taken()
+    );
+    let error = start(&self::config(&text)).err().expect("its port is taken");
+    assert!(
+        format!("{error:#}").contains("toy") && format!("{error:#}").contains("address in use"),
+        "{error:#}"
+    );
+}
+
+fn registry() -> Registry {
+    Registry::builtin().with(toy())
+}
+
+fn loaded(file: &str, variables: &[(&str, &str)]) -> Result<Loaded, Report> {
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let inputs = Inputs {
+        file: Some(SourceFile { name: "f.toml".into(), text: file.into() }),
+        variables: variables.iter().map(own).collect(),
+        flags: Vec::new(),
+    };
+    load(registry().catalog(), inputs)
+}
+
+/// A configuration for servers of tests.
+fn config(text: &str) -> Config {
+    let text = format!("server.shards = 1\nserver.cpus = 'none'\nserver.spin = '0'\n{text}");
+    loaded(&text, &[]).unwrap_or_else(|report| panic!("{}", report.render(false))).config
+}
+
+fn start(config: &Config) -> anyhow::Result<Box<dyn Engine>> {
+    engine::start(config, &registry())
+}
+
+/// The line that comes back, without one if the connection ends.
+fn ask(server: SocketAddr, line: &str) -> String {
+    let mut stream = TcpStream::connect(server).expect("it listens");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("not zero");
+    stream.write_all(line.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    // A reset is an end too.
+    let _ = BufReader::new(stream).read_line(&mut answer);
+    answer
+}
+
+const LISTENER: &str = "[[listener]]\nname = 'a'\nlisten = '127.0.0.1:0'\n";
