@@ -86,13 +86,13 @@ impl Idle {
 }
 
 fn sleep(ring: &mut Ring) -> io::Result<()> {
-    ring.unmute();
+    ring.enable_notifications();
     if !ring.has_work() {
         match rustix::io::read(ring.eventfd(), &mut [0; 8]) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    ring.mute();
+    ring.disable_notifications();
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! A `.tars` file as it was written: names unresolved, values unchecked, comments kept as documentation.
 //!
-//! What it deliberately is not: the meaning of the file. That is [`schema`](crate::schema), made of all
+//! It is deliberately not the meaning of the file. That is [`schema`](crate::schema), which is built from all
 //! files together.
 
 use crate::diagnostic::Span;
@@ -8,9 +8,9 @@ use crate::diagnostic::Span;
 /// One parsed file.
 #[derive(Clone, Debug, Default)]
 pub struct File {
-    /// What it includes, in order.
+    /// Its includes, in order.
     pub includes: Vec<Include>,
-    /// The rest, in order.
+    /// Its definitions, in order.
     pub items: Vec<Item>,
 }
 
@@ -19,16 +19,16 @@ pub struct File {
 pub struct Include {
     /// The bytes between the quotes.
     pub name: Vec<u8>,
-    /// Where the name stands.
+    /// Position of the name.
     pub span: Span,
 }
 
-/// What may stand outside a module.
+/// A definition outside a module.
 #[derive(Clone, Debug)]
 pub enum Item {
     /// A module.
     Module(Module),
-    /// The order of a struct, here with the struct's module in its name.
+    /// The order of a struct; here the name contains the struct's module.
     Key(Key),
 }
 
@@ -37,13 +37,13 @@ pub enum Item {
 pub struct Module {
     /// Its name.
     pub name: Name,
-    /// The comments at it.
+    /// Its comments.
     pub docs: Docs,
-    /// What it holds, in order.
+    /// Its definitions, in order.
     pub definitions: Vec<Definition>,
 }
 
-/// What may stand in a module.
+/// A definition inside a module.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each variant holds the type of the same name")]
 pub enum Definition {
@@ -59,7 +59,7 @@ pub enum Definition {
 pub struct Struct {
     /// Its name.
     pub name: Name,
-    /// The comments at it.
+    /// Its comments.
     pub docs: Docs,
     /// Its fields, in the order of the file.
     pub fields: Vec<Field>,
@@ -68,11 +68,11 @@ pub struct Struct {
 /// `0 require int name = 1;`
 #[derive(Clone, Debug)]
 pub struct Field {
-    /// The comments at it.
+    /// Its comments.
     pub docs: Docs,
-    /// The number that stands for it on the wire, and where it was written.
+    /// Its number on the wire, and where it was written.
     pub tag: (i64, Span),
-    /// Whether a message without it is wrong.
+    /// Whether a message without it is invalid.
     pub required: bool,
     /// Its type and name.
     pub member: Member,
@@ -83,11 +83,11 @@ pub struct Field {
 /// A type and a name: a field, a parameter, a const.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// The type in front of the name.
+    /// The type before the name.
     pub ty: Type,
     /// The name.
     pub name: Name,
-    /// What stands behind the name, or the `*` in front of it.
+    /// What follows the name, or the `*` before it.
     pub form: Form,
 }
 
@@ -96,7 +96,7 @@ pub struct Member {
 pub enum Form {
     /// `int a`
     Plain,
-    /// `int a[8]`: at most so many.
+    /// `int a[8]`: at most that many.
     Array(i64, Span),
     /// `byte *a`: bytes.
     Pointer(Span),
@@ -107,7 +107,7 @@ pub enum Form {
 pub struct Enum {
     /// Its name.
     pub name: Name,
-    /// The comments at it.
+    /// Its comments.
     pub docs: Docs,
     /// Its enumerators, in order.
     pub enumerators: Vec<Enumerator>,
@@ -118,16 +118,16 @@ pub struct Enum {
 pub struct Enumerator {
     /// Its name.
     pub name: Name,
-    /// The comments at it.
+    /// Its comments.
     pub docs: Docs,
-    /// Its value, if it was given one.
+    /// Its value, if one was given.
     pub value: Option<Initializer>,
 }
 
 /// `const int NAME = 1;`
 #[derive(Clone, Debug)]
 pub struct Const {
-    /// The comments at it.
+    /// Its comments.
     pub docs: Docs,
     /// Its type and name.
     pub member: Member,
@@ -140,9 +140,9 @@ pub struct Const {
 pub struct Interface {
     /// Its name.
     pub name: Name,
-    /// The comments at it.
+    /// Its comments.
     pub docs: Docs,
-    /// What can be called, in order.
+    /// Its operations, in order.
     pub operations: Vec<Operation>,
 }
 
@@ -151,29 +151,29 @@ pub struct Interface {
 pub struct Operation {
     /// Its name; any word, a keyword too.
     pub name: Name,
-    /// The comments at it.
+    /// Its comments.
     pub docs: Docs,
-    /// What it returns; `None` is `void`.
+    /// Its result type; `None` is `void`.
     pub result: Option<Type>,
-    /// What it takes and gives, in order.
+    /// Its parameters, in order.
     pub parameters: Vec<Parameter>,
 }
 
 /// `out int a`
 #[derive(Clone, Debug)]
 pub struct Parameter {
-    /// Which way it goes.
+    /// Its direction.
     pub direction: Direction,
     /// Its type and name.
     pub member: Member,
 }
 
-/// Which way a parameter goes.
+/// The direction of a parameter.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Direction {
     /// To the server.
     In,
-    /// To the server, and its value chooses which one.
+    /// To the server; its value selects the server.
     RouteKey,
     /// Back to the client.
     Out,
@@ -191,15 +191,15 @@ pub struct Key {
 /// A type as it was written.
 #[derive(Clone, Debug)]
 pub struct Type {
-    /// Which one.
+    /// Its kind.
     pub kind: TypeKind,
-    /// `:8` behind it: at most so many, and where that was written.
+    /// `:8` after it: at most that many elements, and where that was written.
     pub capacity: Option<(i64, Span)>,
-    /// Where it stands.
+    /// Its position.
     pub span: Span,
 }
 
-/// Which type.
+/// The kind of a type.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the language's own words")]
 pub enum TypeKind {
@@ -220,16 +220,16 @@ pub enum TypeKind {
     Named(Path),
 }
 
-/// What a field, const or enumerator is set to.
+/// The value of a field, const or enumerator.
 #[derive(Clone, Debug)]
 pub struct Initializer {
-    /// What was written.
+    /// The written value.
     pub kind: InitializerKind,
-    /// Where it stands.
+    /// Its position.
     pub span: Span,
 }
 
-/// What was written as a value.
+/// A written value.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "each variant is named after its literal")]
 pub enum InitializerKind {
@@ -242,12 +242,12 @@ pub enum InitializerKind {
     Named(Path),
 }
 
-/// `Name`, `Module::Name` or `Module::Enum::Name`. A `::` in front of it says nothing that was not clear.
+/// `Name`, `Module::Name` or `Module::Enum::Name`. A leading `::` has no effect.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Path {
-    /// Its words, never none.
+    /// Its words; never empty.
     pub segments: Vec<String>,
-    /// Where it stands.
+    /// Its position.
     pub span: Span,
 }
 
@@ -257,14 +257,14 @@ impl std::fmt::Display for Path {
     }
 }
 
-/// A word and where it stands.
+/// A word and its position.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Name {
     /// The word.
     pub text: String,
-    /// Where it stands.
+    /// Its position.
     pub span: Span,
 }
 
-/// Lines of documentation, from the comments in front of a definition and behind it on its last line.
+/// Lines of documentation, from the comments before a definition and those after it on its last line.
 pub type Docs = Vec<String>;

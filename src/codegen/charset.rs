@@ -1,17 +1,17 @@
-//! The character set of `.tars` files: comments and strings are in one, all else is ASCII.
+//! The character set of `.tars` files: it applies to comments and strings; everything else is ASCII.
 
 use encoding_rs::Encoding;
 
-/// How to read what is not ASCII.
+/// How to decode bytes that are not ASCII.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Charset(Option<&'static Encoding>);
 
 impl Charset {
-    /// The one with this name, as the web knows them: `gbk`, `gb18030`, `big5`. `None` and UTF-8 leave
-    /// the bytes as they are, so that a comment in another character set does no harm.
+    /// The character set with this name, as used on the web: `gbk`, `gb18030`, `big5`. `None` and UTF-8 leave
+    /// the bytes unchanged, so that a comment in another character set does no harm.
     ///
     /// # Errors
-    /// There is none of this name, or it does not hold ASCII.
+    /// There is none with this name, or it does not contain ASCII.
     pub(crate) fn named(label: Option<&str>) -> Result<Self, String> {
         let Some(label) = label else { return Ok(Self(None)) };
         match Encoding::for_label(label.as_bytes()) {
@@ -21,7 +21,7 @@ impl Charset {
         }
     }
 
-    /// `bytes` as UTF-8; what the character set does not have is replaced.
+    /// `bytes` as UTF-8; invalid bytes are replaced.
     pub(crate) fn decode(self, bytes: Vec<u8>) -> Vec<u8> {
         match self.0 {
             Some(encoding) => encoding.decode(&bytes).0.into_owned().into_bytes(),

@@ -1,20 +1,20 @@
 use std::{fmt, path::PathBuf};
 
-/// What is wrong at one place of one file. Displays as the message, the source line and a caret.
+/// An error or warning at one place of one file. Displays as the message, the source line and a caret.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Diagnostic {
     /// Whether the file can still be compiled.
     pub severity: Severity,
-    /// The file, as it was named by the caller or found through an include.
+    /// The file, as the caller named it or as an include found it.
     pub path: PathBuf,
     /// Line, from 1.
     pub line: u32,
     /// Column in characters, from 1.
     pub column: u32,
-    /// What is wrong, in one sentence without a full stop.
+    /// The problem, in one sentence without a full stop.
     pub message: String,
-    /// What to do about it.
+    /// How to fix it.
     pub hint: Option<String>,
     source_line: String,
     marked_chars: usize,
@@ -25,7 +25,7 @@ pub struct Diagnostic {
 pub enum Severity {
     /// Nothing is generated.
     Error,
-    /// Worth a look; an error under [`Builder::deny_warnings`](crate::Builder::deny_warnings).
+    /// A warning; an error under [`Builder::deny_warnings`](crate::Builder::deny_warnings).
     Warning,
 }
 
@@ -65,7 +65,7 @@ impl fmt::Display for Diagnostic {
         };
         write!(f, "{}:{line}:{column}: {severity}: {message}", path.display())?;
 
-        // A window of the line, so that a file of one endless line still gives a readable message.
+        // Only a window of the line, so that a file with one endless line still gives a readable message.
         let caret = *column as usize - 1;
         let skipped = caret.saturating_sub(SHOWN_CHARS_BEFORE);
         let number = line.to_string();
@@ -90,16 +90,16 @@ impl fmt::Display for Diagnostic {
 pub struct Span {
     /// Offset of the first byte.
     pub start: usize,
-    /// Offset behind the last byte.
+    /// Offset after the last byte.
     pub end: usize,
 }
 
-/// What is wrong, before it is known in which file.
+/// A problem, before its file is known.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Fault {
-    /// What is wrong, in one sentence without a full stop.
+    /// The problem, in one sentence without a full stop.
     pub message: String,
-    /// What to do about it.
+    /// How to fix it.
     pub hint: Option<String>,
 }
 
@@ -123,12 +123,12 @@ pub(crate) fn position(source: &[u8], at: usize) -> (u32, u32) {
     (from_one(lines_before), from_one(before))
 }
 
-/// Blanks that keep the caret under the character it means, however wide the reader's tabs are.
+/// Blanks that keep the caret under its character, however wide the reader's tabs are.
 fn keep_tab(c: char) -> char {
     if c == '\t' { c } else { ' ' }
 }
 
-/// Longest piece of a source line shown, in characters.
+/// Longest piece of a source line that is shown, in characters.
 const SHOWN_CHARS_MAX: usize = 160;
-/// Characters of it shown before the one that the message is about.
+/// Characters shown before the one that the message is about.
 const SHOWN_CHARS_BEFORE: usize = 100;

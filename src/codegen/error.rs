@@ -2,7 +2,7 @@ use std::{fmt, io, path::PathBuf};
 
 use crate::{Diagnostic, Severity};
 
-/// Why nothing was generated.
+/// Why no code was generated.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -10,20 +10,20 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The files are not right; each diagnostic names file, line and column. Never empty.
+    /// The files have errors; each diagnostic names file, line and column. Never empty.
     Invalid(Vec<Diagnostic>),
-    /// There is no character set of this name, or it does not hold ASCII.
+    /// There is no character set with this name, or it does not contain ASCII.
     Charset(String),
-    /// No directory was given to write to, and Cargo has set no `OUT_DIR`.
+    /// No output directory was given, and Cargo has set no `OUT_DIR`.
     NoOutDir,
     /// A file could not be written.
     Write {
         /// The file, or its directory.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -45,7 +45,7 @@ impl fmt::Display for Error {
                     }
                 }
             }
-            Self::Charset(name) => write!(f, "`{name}` is no character set that .tars files can be in"),
+            Self::Charset(name) => write!(f, "unsupported character set `{name}`"),
             Self::NoOutDir => f.write_str("no directory to write to: give one, or run it in a build script"),
             Self::Write { path, source } => write!(f, "cannot write {}: {source}", path.display()),
         }

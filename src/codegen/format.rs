@@ -1,7 +1,7 @@
-//! Lays a `.tars` file out: the same tokens and comments, with blanks and line ends where they belong.
+//! Formats a `.tars` file: the same tokens and comments, with blanks and line ends in the right places.
 //!
-//! Works on tokens, not on the tree, so that nothing can get lost; and on bytes, so that comments stay in
-//! whatever character set they are. Blank lines between definitions are kept, one of several.
+//! It works on tokens, not on the tree, so that nothing can get lost, and on bytes, so that comments stay in
+//! their character set. One of several blank lines between definitions is kept.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use crate::{
     parser::parse,
 };
 
-/// `source`, laid out. Formatting twice is formatting once.
+/// `source`, formatted. Formatting twice gives the same result as formatting once.
 ///
 /// # Errors
-/// The faults of its grammar; `path` is for their places. What cannot be read is not touched.
+/// The faults of its grammar; `path` is for their places. An invalid file is not changed.
 pub fn format(path: &Path, source: &[u8]) -> Result<Vec<u8>, Vec<Diagnostic>> {
     let (_, faults) = parse(source);
     if !faults.is_empty() {
@@ -47,17 +47,17 @@ struct Formatter<'a> {
     out: Vec<u8>,
     /// Where the last line of `out` begins.
     line_start: usize,
-    /// The keywords that opened the blocks we are in.
+    /// The keywords that opened the enclosing blocks.
     blocks: Vec<Option<Keyword>>,
     /// The keyword that began the statement.
     starter: Option<Keyword>,
-    /// Something of the statement has been written.
+    /// A part of the statement has been written.
     in_statement: bool,
-    /// Its parameters stand below each other.
+    /// Its parameters are below each other.
     broken: bool,
-    /// How many `(`, `[` and `<` are open.
+    /// Number of open `(`, `[` and `<`.
     brackets: usize,
-    /// What comes next begins a line, but for a comment that stood on this one.
+    /// The next token begins a line, except a comment that was on this one.
     line_due: bool,
 }
 
@@ -81,7 +81,7 @@ impl<'a> Formatter<'a> {
         self.advance(index);
     }
 
-    /// What stands between the token at `index` and the one before it.
+    /// What is between the token at `index` and the one before it.
     fn gap(&self, index: usize) -> Gap {
         let Some(before) = index.checked_sub(1).map(|before| &self.tokens[before]) else { return Gap::None };
         let token = &self.tokens[index];
@@ -100,7 +100,7 @@ impl<'a> Formatter<'a> {
         if beside_comment || needs_blank(&before.kind, &token.kind) { Gap::Blank } else { Gap::None }
     }
 
-    /// Follows the structure behind a token that was written.
+    /// Tracks the structure after a token was written.
     fn advance(&mut self, index: usize) {
         self.line_due = false;
         if !self.in_statement {
@@ -141,7 +141,7 @@ impl<'a> Formatter<'a> {
         self.blocks.last() == Some(&Some(Keyword::Enum))
     }
 
-    /// Whether the parameters behind the `(` at `index` do not fit its line.
+    /// Whether the parameters after the `(` at `index` do not fit on its line.
     fn is_too_long(&self, index: usize) -> bool {
         let rest = &self.tokens[index + 1..];
         let len = rest.iter().position(|token| token.kind == TokenKind::Symbol(b';')).unwrap_or(rest.len());
@@ -161,7 +161,7 @@ impl<'a> Formatter<'a> {
         self.out.extend(std::iter::repeat_n(b' ', depth * INDENT));
     }
 
-    /// Whether the line that begins goes on with a statement; a `{` on its own line does not.
+    /// Whether the new line continues a statement; a `{` on its own line does not.
     fn continues(&self) -> bool {
         self.brackets > 0 || !self.starter.is_some_and(|starter| BLOCKS.contains(&starter))
     }
@@ -206,7 +206,7 @@ impl<'a> Formatter<'a> {
 enum Gap {
     None,
     Blank,
-    /// So many line ends.
+    /// That many line ends.
     Lines(usize),
 }
 
@@ -224,5 +224,5 @@ fn needs_blank(before: &TokenKind, token: &TokenKind) -> bool {
 /// What begins a block.
 const BLOCKS: &[Keyword] = &[Keyword::Module, Keyword::Struct, Keyword::Enum, Keyword::Interface];
 const INDENT: usize = 4;
-/// Parameters that would go beyond it stand below each other.
+/// Parameters that would go beyond this width are written below each other.
 const WIDTH_MAX: usize = 100;

@@ -1,13 +1,13 @@
-//! Cuts the bytes of a `.tars` file into tokens.
+//! Splits the bytes of a `.tars` file into tokens.
 //!
-//! Works on bytes, because comments and strings may be in any character set (GBK is common). Nothing is
-//! dropped silently: comments are tokens, so that a formatter and doc comments can have them. After a
-//! fault it goes on, so that one run reports several. What it deliberately is not: it knows no grammar,
-//! and an identifier that is not allowed where it stands is the parser's business.
+//! It works on bytes, because comments and strings may be in any character set (GBK is common). It drops
+//! nothing silently: comments are tokens, for the formatter and for doc comments. It continues after a fault,
+//! so that one run reports several. It deliberately knows no grammar: an identifier in the wrong place is a
+//! matter for the parser.
 
 use crate::diagnostic::{Fault, Span};
 
-/// The tokens of `source` in order, and the faults found on the way, at most [`FAULTS_MAX`].
+/// The tokens of `source` in order, and the faults found, at most [`FAULTS_MAX`].
 pub fn tokenize(source: &[u8]) -> (Vec<Token>, Vec<(Span, Fault)>) {
     let mut lexer = Lexer { source, at: 0, faults: Vec::new() };
     if source.starts_with(b"\xEF\xBB\xBF") {
@@ -26,26 +26,26 @@ pub fn tokenize(source: &[u8]) -> (Vec<Token>, Vec<(Span, Fault)>) {
     (tokens, lexer.faults)
 }
 
-/// More faults than this in one file help nobody.
+/// More faults than this in one file are not useful.
 pub const FAULTS_MAX: usize = 50;
 
-/// A token and where it stands.
+/// A token and its position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Token {
-    /// What it is.
+    /// Its kind.
     pub kind: TokenKind,
-    /// Where it stands.
+    /// Its position.
     pub span: Span,
 }
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TokenKind {
     /// `#include`, the only directive.
     Include,
     /// A name; its text is the token's span.
     Identifier,
-    /// A reserved word. The parser takes it for a name where an operation's name may stand.
+    /// A reserved word. The parser accepts it as the name of an operation.
     Keyword(Keyword),
     /// Decimal, octal (`017`) or hexadecimal (`0x1f`), with its sign.
     Integer(i64),
@@ -57,7 +57,7 @@ pub enum TokenKind {
     Scope,
     /// One of `; { } ( ) [ ] < > , : = *`.
     Symbol(u8),
-    /// `// …` without the line's end, or `/* … */`.
+    /// `// …` without the end of the line, or `/* … */`.
     Comment,
 }
 
@@ -94,7 +94,7 @@ struct Lexer<'a> {
 }
 
 impl<'a> Lexer<'a> {
-    /// Reads the token that begins here. Always moves on, so that every input comes to an end.
+    /// Reads the token that begins here. It always advances, so that every input ends.
     fn token(&mut self) -> Result<TokenKind, Fault> {
         match (self.peek(0), self.peek(1)) {
             (b'/', b'/') => Ok(self.line_comment()),
@@ -136,7 +136,7 @@ impl<'a> Lexer<'a> {
         Err(Fault::new("unknown directive").hint("the only directive is `#include \"file.tars\"`"))
     }
 
-    /// What stands where the name of a file should is one fault, of the parser.
+    /// Anything else in place of the file name is one fault, reported by the parser.
     fn skip_unless_text_follows(&mut self) {
         let blanks = self.source[self.at..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
         if self.peek(blanks) != b'"' {
@@ -210,7 +210,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// The byte that an escape stands for; a wrong one is noted and stands for nothing.
+    /// The byte that an escape means; an invalid one is reported and gives no byte.
     fn escape(&mut self) -> Option<u8> {
         let start = self.at;
         let letter = self.peek(1);
@@ -239,7 +239,7 @@ impl<'a> Lexer<'a> {
         byte.map_err(|fault| self.report(span, fault)).ok()
     }
 
-    /// Takes what cannot begin a token, all of it: a word of another alphabet is one fault, not many.
+    /// Takes everything that cannot begin a token: a word in another alphabet is one fault, not many.
     fn stray(&mut self, byte: u8) -> Fault {
         if byte.is_ascii() {
             self.at += 1;
@@ -249,7 +249,7 @@ impl<'a> Lexer<'a> {
         Fault::new("only ASCII is allowed outside comments and strings")
     }
 
-    /// Whether anything but blanks is left.
+    /// Whether anything except blanks is left.
     fn skip_blanks(&mut self) -> bool {
         self.take_while(|b| b.is_ascii_whitespace() || b == 0x0b);
         self.at < self.source.len()
@@ -274,7 +274,7 @@ impl<'a> Lexer<'a> {
         &self.source[start..self.at]
     }
 
-    /// The byte that many places ahead; 0, which begins no token, behind the end.
+    /// The byte `ahead` places further; after the end it is 0, which begins no token.
     fn peek(&self, ahead: usize) -> u8 {
         self.source.get(self.at + ahead).copied().unwrap_or(0)
     }
@@ -295,7 +295,7 @@ fn integer(negative: bool, digits: &[u8], radix: u32) -> Result<TokenKind, Fault
             return Err(Fault::new("an octal number has the digits 0 to 7 only")
                 .hint("a leading 0 makes a number octal; leave it out"));
         };
-        // Counted downwards, since the smallest number has no positive counterpart.
+        // Counted downwards, because the smallest number has no positive counterpart.
         value = value
             .checked_mul(i64::from(radix))
             .and_then(|value| value.checked_sub(i64::from(digit)))

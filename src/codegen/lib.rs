@@ -1,5 +1,5 @@
-//! Compiles `.tars` files, the interface language of Tars, to Rust: from a `build.rs`, or as the library
-//! behind `shardcast gen`.
+//! Compiles `.tars` files, the interface language of Tars, to Rust. Use it from a `build.rs`; `shardcast gen`
+//! uses it as a library.
 //!
 //! ```no_run
 //! // build.rs
@@ -16,12 +16,14 @@
 //! shardcast::include_tars!();
 //! ```
 //!
-//! Every fault of the files is reported with file, line and column, several in one run; [`Builder::check`]
-//! gives just that, [`Builder::schema`] what the files mean. `docs/idl.md` describes the language and the
+//! Every fault of the files is reported with file, line and column, several in one run. [`Builder::check`]
+//! does
+//! only that; [`Builder::schema`] returns the meaning of the files. `docs/idl.md` describes the language and
+//! the
 //! code. Interfaces are checked and kept in the schema; no code is generated for them yet.
 //!
-//! What this crate deliberately is not: it depends on no other part of Shardcast, so that a build script
-//! does not compile a server first.
+//! This crate deliberately depends on no other part of Shardcast, so that a build script does not compile a
+//! server first.
 #![forbid(unsafe_code)]
 
 pub mod ast;
@@ -61,7 +63,7 @@ pub fn compile(files: &[impl AsRef<Path>]) -> Result<(), Error> {
     Builder::new().compile(files)
 }
 
-/// Says what to generate and where to.
+/// Configures what to generate, and where.
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     options: Options,
@@ -73,7 +75,7 @@ impl Builder {
         Self::default()
     }
 
-    /// Starts from options made elsewhere, such as a command line.
+    /// Starts from existing options, such as those of a command line.
     pub fn with_options(options: Options) -> Self {
         Self { options }
     }
@@ -84,70 +86,70 @@ impl Builder {
         self
     }
 
-    /// Adds a directory to look for includes in, after the one of the file that includes.
+    /// Adds a directory to search for includes, after the directory of the including file.
     pub fn include(mut self, dir: impl Into<PathBuf>) -> Self {
         self.options.include_dirs.push(dir.into());
         self
     }
 
-    /// The character set of comments and strings, such as `gbk`. Default: UTF-8; comments that are in
-    /// another one are then left out.
+    /// The character set of comments and strings, such as `gbk`. Default: UTF-8; comments in another
+    /// character set are then left out.
     pub fn charset(mut self, label: impl Into<String>) -> Self {
         self.options.charset = Some(label.into());
         self
     }
 
-    /// Whether to generate what a server needs of an interface. Default: yes. No effect yet.
+    /// Whether to generate the server side of an interface. Default: yes. No effect yet.
     pub fn build_server(mut self, yes: bool) -> Self {
         self.options.build_server = yes;
         self
     }
 
-    /// Whether to generate what a client needs of an interface. Default: yes. No effect yet.
+    /// Whether to generate the client side of an interface. Default: yes. No effect yet.
     pub fn build_client(mut self, yes: bool) -> Self {
         self.options.build_client = yes;
         self
     }
 
-    /// The path under which the generated modules will be found, such as `crate::idl`. Default: none,
-    /// they find each other through `super`.
+    /// The path to the generated modules, such as `crate::idl`. Default: none, they find each other through
+    /// `super`.
     pub fn module_prefix(mut self, path: impl Into<String>) -> Self {
         self.options.module_prefix = Some(path.into());
         self
     }
 
-    /// Puts `attribute` in front of the type `path`, written as in the .tars file: `Module::Type`; `.`
-    /// means all types.
+    /// Adds `attribute` to the type `path`, written as in the .tars file: `Module::Type`; `.` means all
+    /// types.
     pub fn type_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
         self.options.type_attributes.push((path.into(), attribute.into()));
         self
     }
 
-    /// Puts `attribute` in front of the field `path`: `Module::Type.field`.
+    /// Adds `attribute` to the field `path`: `Module::Type.field`.
     pub fn field_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
         self.options.field_attributes.push((path.into(), attribute.into()));
         self
     }
 
-    /// Uses the Rust type `rust_path` for the .tars type `path` and generates none.
+    /// Uses the Rust type `rust_path` for the .tars type `path` and generates no type.
     pub fn extern_path(mut self, path: impl Into<String>, rust_path: impl Into<String>) -> Self {
         self.options.extern_paths.push((path.into(), rust_path.into()));
         self
     }
 
-    /// What a `map` becomes. Default: [`MapType::BTree`].
+    /// The Rust type of a `map`. Default: [`MapType::BTree`].
     pub fn map_type(mut self, map_type: MapType) -> Self {
         self.options.map_type = map_type;
         self
     }
 
-    /// What a `string` becomes. Default: [`StringType::Utf8`].
+    /// The Rust type of a `string`. Default: [`StringType::Utf8`].
     pub fn string_type(mut self, string_type: StringType) -> Self {
         self.options.string_type = string_type;
         self
     }
 
-    /// What a `vector<byte>` becomes. Default: [`BytesType::Vec`].
+    /// The Rust type of a `vector<byte>`. Default: [`BytesType::Vec`].
     pub fn bytes_type(mut self, bytes_type: BytesType) -> Self {
         self.options.bytes_type = bytes_type;
         self
@@ -166,8 +168,8 @@ impl Builder {
         self
     }
 
-    /// Whether types, fields and enumerators keep their names, instead of those that Rust expects:
-    /// `iRequestId` instead of `i_request_id`. Default: no.
+    /// Whether types, fields and enumerators keep their names, instead of the usual Rust names: `iRequestId`
+    /// instead of `i_request_id`. Default: no.
     pub fn keep_names(mut self, yes: bool) -> Self {
         self.options.keep_names = yes;
         self
@@ -180,13 +182,13 @@ impl Builder {
         self
     }
 
-    /// Whether types get serde's traits, in the JSON mapping of Tars. Default: no.
+    /// Whether types implement the traits of serde, with the JSON mapping of Tars. Default: no.
     pub fn serde(mut self, yes: bool) -> Self {
         self.options.serde = yes;
         self
     }
 
-    /// Whether to tell Cargo on stdout which files were read, and the warnings. Default: yes.
+    /// Whether to report the input files and the warnings to Cargo on stdout. Default: yes.
     pub fn emit_rerun_if_changed(mut self, yes: bool) -> Self {
         self.options.emit_rerun_if_changed = yes;
         self
@@ -198,16 +200,16 @@ impl Builder {
         self
     }
 
-    /// Reads and checks `files` and their includes, generates nothing, and gives the warnings.
+    /// Reads and checks `files` and their includes, generates nothing, and returns the warnings.
     ///
     /// # Errors
-    /// [`Error::Read`] when one of `files` cannot be read; [`Error::Invalid`] when there is a fault in
-    /// any of them, with all that were found; [`Error::Charset`].
+    /// [`Error::Read`] when one of `files` cannot be read; [`Error::Invalid`] with all faults when any of the
+    /// files has one; [`Error::Charset`].
     pub fn check(&self, files: &[impl AsRef<Path>]) -> Result<Vec<Diagnostic>, Error> {
         self.schema(files).map(|(_, warnings)| warnings)
     }
 
-    /// Reads and checks `files` and their includes, and gives what they mean and the warnings.
+    /// Reads and checks `files` and their includes, and returns their meaning and the warnings.
     ///
     /// # Errors
     /// As for [`check`](Self::check).
@@ -220,7 +222,7 @@ impl Builder {
                 .iter()
                 .for_each(|source| tell_cargo(format_args!("rerun-if-changed={}", source.path.display())));
         }
-        // What cannot be read means nothing.
+        // A file that cannot be read has no meaning.
         let mut schema = Schema::default();
         if !diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
             let (resolved, more) = schema::resolve(sources);
@@ -237,16 +239,16 @@ impl Builder {
     }
 
     /// Compiles `files` and what they include: writes a Rust file for each module, and `mod.rs`, which
-    /// declares them. A file that is the same already is left alone.
+    /// declares them. A file with the same content already is not rewritten.
     ///
     /// # Errors
-    /// As for [`check`](Self::check); [`Error::NoOutDir`]; [`Error::Write`]. [`Error::Invalid`] also tells of
-    /// names that differ in the .tars files and are the same in Rust.
+    /// As for [`check`](Self::check); [`Error::NoOutDir`]; [`Error::Write`]. [`Error::Invalid`] also reports
+    /// names that differ in the .tars files and become the same in Rust.
     pub fn compile(&self, files: &[impl AsRef<Path>]) -> Result<(), Error> {
         self.generate(files).map(|_| ())
     }
 
-    /// As [`compile`](Self::compile), and gives the files that were written and the warnings.
+    /// Like [`compile`](Self::compile), and returns the files that were written and the warnings.
     ///
     /// # Errors
     /// As for [`compile`](Self::compile).
@@ -263,18 +265,18 @@ impl Builder {
     }
 }
 
-/// Gives Cargo a line of a build script's output; see the Cargo book, "Build Scripts".
+/// Prints a line of a build script's output for Cargo; see the Cargo book, "Build Scripts".
 fn tell_cargo(line: Arguments<'_>) {
-    // Outside of a build script its output may be closed.
+    // Outside a build script, its output may be closed.
     let _ = writeln!(io::stdout(), "cargo::{line}");
 }
 
-/// What [`Builder::generate`] did.
+/// The result of [`Builder::generate`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Generated {
-    /// The files, `mod.rs` last, whether they had to be changed or not.
+    /// The files, `mod.rs` last, whether they changed or not.
     pub files: Vec<PathBuf>,
-    /// What is worth a look.
+    /// The warnings.
     pub warnings: Vec<Diagnostic>,
 }

@@ -20,9 +20,9 @@ use crate::{
 /// A file that was read and parsed.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// As it was named by the caller or found through an include.
+    /// As the caller named it or as an include found it.
     pub(crate) path: PathBuf,
-    /// Its bytes, as UTF-8 if its character set was told.
+    /// Its bytes, as UTF-8 if its character set is known.
     pub(crate) bytes: Vec<u8>,
     pub(crate) file: ast::File,
     line_starts: OnceLock<Vec<usize>>,
@@ -49,14 +49,15 @@ impl Source {
     }
 }
 
-/// Reads `roots` and everything they include, and gives the files in the order they must be compiled in.
+/// Reads `roots` and everything they include, and returns the files in the order in which they must be
+/// compiled.
 ///
-/// An include is looked for beside the file that includes it, then in `include_dirs` in order. A file
-/// that is included again is not read again, so a circle of includes comes to an end; it is worth a
-/// warning, because the official tools depend on the order in it.
+/// An include is searched for next to the including file, then in `include_dirs` in order. A file that is
+/// included again is not read again, so a cycle of includes ends. A cycle gives a warning, because the result
+/// of the official tools depends on the order in it.
 ///
 /// # Errors
-/// A root cannot be read. All other faults are diagnostics.
+/// A root cannot be read. All other problems are diagnostics.
 pub(crate) fn load(
     roots: &[PathBuf],
     include_dirs: &[PathBuf],
@@ -87,7 +88,7 @@ struct Loader<'a> {
 enum State {
     /// Its includes are being followed.
     Open,
-    /// Read, and so is all that it includes.
+    /// It was read, and so was everything that it includes.
     Done,
 }
 
@@ -95,7 +96,7 @@ enum State {
 struct Open {
     source: Source,
     identity: PathBuf,
-    /// What is left to follow, last first.
+    /// The remaining includes, in reverse order.
     includes: Vec<Include>,
     faults: Vec<(Span, Fault)>,
 }
@@ -110,7 +111,7 @@ impl Open {
 }
 
 impl Loader<'_> {
-    /// Follows includes depth first, with a stack of our own: its depth is the input's choice.
+    /// Follows includes depth first, with an explicit stack, because the input chooses the depth.
     fn walk(&mut self, root: Open) {
         let mut stack = Vec::new();
         self.open(&mut stack, root);
@@ -165,7 +166,7 @@ impl Loader<'_> {
             .hint(format!("looked for {}; an include directory adds a place", searched.join(", "))))
     }
 
-    /// `identity` is on the stack already: a fault when it is the file itself, else worth a warning.
+    /// `identity` is on the stack already: a fault if it is the file itself, otherwise a warning.
     fn circle(&mut self, stack: &[Open], span: Span, identity: &Path) -> Result<Option<Open>, Fault> {
         let first = stack.iter().position(|open| open.identity == identity).unwrap_or(0);
         if first + 1 == stack.len() {
@@ -174,7 +175,7 @@ impl Loader<'_> {
         let mut names: Vec<_> =
             stack[first..].iter().map(|open| open.source.path.display().to_string()).collect();
         names.push(names[0].clone());
-        let fault = Fault::new(format!("these includes go round in a circle: {}", names.join(" -> ")));
+        let fault = Fault::new(format!("these includes form a cycle: {}", names.join(" -> ")));
         let fault = fault.hint("move what both need into a third file");
         self.report(stack, Severity::Warning, span, fault);
         Ok(None)
@@ -212,5 +213,5 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 /// As deep as the official compiler goes.
 const INCLUDE_DEPTH_MAX: usize = 200;
-/// Nobody writes a longer file by hand; a device that never ends is not read to the end.
+/// Real files are shorter. The bound keeps a device that never ends from being read to the end.
 const SOURCE_BYTES_MAX: u64 = 16 << 20;

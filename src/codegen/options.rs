@@ -1,7 +1,6 @@
 use std::path::PathBuf;
 
-/// Everything that [`Builder`](crate::Builder) can be told, as plain data; its methods say what each
-/// one means.
+/// All options of [`Builder`](crate::Builder), as plain data; its methods describe each.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each field is a method of the builder, documented there")]
@@ -53,31 +52,31 @@ impl Default for Options {
     }
 }
 
-/// What a `map<K, V>` becomes.
+/// The Rust type of a `map<K, V>`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum MapType {
     /// `BTreeMap<K, V>`: in key order, as C++ writes it.
     #[default]
     BTree,
-    /// `HashMap<K, V>`: faster to look up; sorted when it is written.
+    /// `HashMap<K, V>`: faster lookups; sorted when it is written.
     Hash,
 }
 
-/// What a `string` becomes. Peers of other languages may send strings that are not UTF-8.
+/// The Rust type of a `string`. Peers in other languages may send strings that are not UTF-8.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum StringType {
-    /// `String`; other bytes are an error when reading.
+    /// `String`; invalid UTF-8 is an error when reading.
     #[default]
     Utf8,
-    /// `String`; what is not UTF-8 is replaced when reading.
+    /// `String`; invalid UTF-8 is replaced when reading.
     Lossy,
-    /// `Vec<u8>`: the bytes as they are.
+    /// `Vec<u8>`: the bytes unchanged.
     Bytes,
 }
 
-/// What a `vector<byte>` becomes.
+/// The Rust type of a `vector<byte>`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum BytesType {

@@ -1,4 +1,4 @@
-//! Puts generated files where they belong.
+//! Writes generated files.
 
 use std::{
     fs,
@@ -7,8 +7,8 @@ use std::{
 
 use crate::{Error, emit::Output};
 
-/// Writes `outputs` into `dir`, which is made if need be. What is there already with the same content is not
-/// touched, so that nothing that depends on it is built again.
+/// Writes `outputs` into `dir`, which is created if necessary. A file with the same content already is not
+/// rewritten, so that dependent code is not rebuilt.
 pub(crate) fn write(dir: &Path, outputs: Vec<Output>) -> Result<Vec<PathBuf>, Error> {
     let fault = |path: &Path| {
         let path = path.to_owned();

@@ -1,4 +1,4 @@
-//! What the fuzz targets in `fuzz` run; a test replays their corpus through the same functions.
+//! The functions that the fuzz targets in `fuzz` run; a test replays their corpus through them.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::{
     schema::resolve,
 };
 
-/// Any bytes are cut into tokens that stand in order, with a bounded number of faults.
+/// Any bytes are split into tokens in order, with a bounded number of faults.
 pub fn lexer(data: &[u8]) {
     let (tokens, faults) = tokenize(data);
     assert!(faults.len() <= FAULTS_MAX);
@@ -24,11 +24,11 @@ pub fn lexer(data: &[u8]) {
     }
 }
 
-/// Any bytes are a file with a bounded number of faults, each somewhere in it, or one that can be laid out
-/// without losing a token, and be resolved. What has no errors becomes Rust, and breaks nothing.
+/// Any bytes are either a file with a bounded number of faults, each at a place in it, or a file that can be
+/// formatted without losing a token, and resolved. A file without errors becomes Rust, and breaks nothing.
 ///
 /// # Panics
-/// One of that does not hold.
+/// One of these does not hold.
 pub fn parser(data: &[u8]) {
     let (file, faults) = parse(data);
     assert!(faults.len() <= FAULTS_MAX);

@@ -1,4 +1,4 @@
-//! The clock that drives behaviour: monotonic, never set back, the same for all processes of the host.
+//! The clock for all behaviour: monotonic, never set back, and the same for all processes of the host.
 
 use rustix::time::{ClockId, clock_gettime};
 

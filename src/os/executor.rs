@@ -1,7 +1,8 @@
-//! The executor of a shard: glommio, behind the one call that the runtime needs.
+//! The executor of a shard: glommio, wrapped in the one call that the runtime needs.
 //!
-//! glommio runs one future on a shard's thread, the runtime's pump; it carries no I/O, has no timers, and no tasks: the
-//! pump polls those itself. It blocks the thread in its own ring when there is nothing to do, so glommio never sleeps.
+//! glommio runs one future on a shard's thread: the runtime's pump. It carries no I/O, has no timers, and
+//! runs no tasks; the pump polls those itself. The pump blocks the thread in its own ring when there is
+//! nothing to do, so glommio never sleeps.
 
 use std::{
     any::Any,
@@ -16,15 +17,15 @@ use glommio::{GlommioError, LocalExecutor, LocalExecutorBuilder, Placement};
 
 use crate::{needs, ring};
 
-/// Starts a thread called `name` that runs one executor until the future made by `make` is done.
+/// Starts a thread named `name` that runs one executor until the future made by `make` is done.
 ///
 /// `make` runs on the new thread, so the future need not be `Send`.
 ///
-/// `ended` is called there with the thread's result, exactly once: also when the executor could not be made, and
-/// when that or the future panicked.
+/// `ended` is called there with the thread's result, exactly once, also when the executor could not be
+/// created, and when that or the future panicked.
 ///
 /// # Errors
-/// The thread could not be started; then neither is called. What goes wrong later is the thread's result.
+/// The thread could not be started; then neither function is called. Later errors are in the thread's result.
 pub fn spawn<F, T>(
     name: &str,
     make: impl FnOnce() -> F + Send + 'static,
@@ -44,7 +45,7 @@ where
     })
 }
 
-/// The error that tells of a panic, with its text.
+/// The error for a panic, with its text.
 pub fn from_panic(panic: &(dyn Any + Send)) -> io::Error {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
@@ -54,13 +55,13 @@ pub fn from_panic(panic: &(dyn Any + Send)) -> io::Error {
 /// Descriptors of one executor: its three rings and its eventfd.
 pub const DESCRIPTORS: usize = 4;
 
-/// Memory of one executor that is locked where the kernel charges rings, in bytes: its three rings, and the I/O
-/// memory that is registered with each of them.
+/// Memory of one executor that is locked where the kernel charges rings, in bytes: its three rings, and the
+/// I/O memory that is registered with each of them.
 pub fn locked_bytes() -> u64 {
     RINGS * (ring::region_bytes(RING_DEPTH, 2 * RING_DEPTH, true) + IO_MEMORY_BYTES)
 }
 
-/// As [`locked_bytes`], of the ring with which glommio asks the kernel what it can do, once in a process.
+/// Like [`locked_bytes`], for the ring with which glommio probes the kernel once per process.
 pub(crate) fn probe_locked_bytes() -> u64 {
     ring::region_bytes(2, 4, true)
 }
@@ -82,38 +83,38 @@ fn executor(name: &str) -> io::Result<LocalExecutor> {
 /// Rings of one executor.
 const RINGS: u64 = 3;
 
-/// Operations that fit into one of them: glommio's default.
+/// Entries of one of them: glommio's default.
 const RING_DEPTH: u32 = 128;
 
 /// The least that glommio registers.
 const IO_MEMORY_BYTES: u64 = 64 * 1024;
 
-/// glommio looks at its own rings at least this often while tasks run. Nothing of ours is in them, and each look costs five
-/// system calls and arms a timer that interrupts the pump's sleep.
+/// glommio checks its own rings at least this often while tasks run. We use none of them, and each check
+/// costs five system calls and arms a timer that interrupts the pump's sleep.
 const PREEMPT: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The thread's own result, and the one that `ended` was called with.
+    /// The thread's own result, and the result that `ended` was called with.
     fn results<F: Future<Output = u8> + 'static>(
         make: impl FnOnce() -> F + Send + 'static,
     ) -> [Result<u8, String>; 2] {
-        let (tell, told) = std::sync::mpsc::channel();
+        let (sender, results) = std::sync::mpsc::channel();
         let ended = move |result: &io::Result<u8>| {
             let result = result.as_ref().copied().map_err(ToString::to_string);
-            tell.send(result).expect("it is awaited");
+            sender.send(result).expect("it is awaited");
         };
         let thread = spawn("executor", make, ended).expect("a thread");
         let own = thread.join().expect("panics are contained").map_err(|error| error.to_string());
-        let all: Vec<_> = told.iter().collect();
+        let all: Vec<_> = results.iter().collect();
         assert_eq!(all.len(), 1, "`ended` is called exactly once");
         [own, all.into_iter().next().expect("one")]
     }
 
     #[test]
-    fn whatever_ends_an_executor_is_told_once() {
+    fn every_end_of_an_executor_is_reported_once() {
         assert_eq!(results(|| async { 7 }), [Ok(7), Ok(7)]);
         let panicked = || Err("panicked: of this".to_owned());
         assert_eq!(results(|| async { panic!("of {}", "this") }), [panicked(), panicked()]);

@@ -1,17 +1,17 @@
 //! The operating system as Shardcast sees it.
 //!
-//! Everything that needs `unsafe` is here: the io_uring ring that carries TCP, and the queues between shards. Beside
-//! them is what must be right about threads and atomics without it: sleeping, waking, the executor. What leaves this
-//! crate is safe to use wrongly: the worst a caller can get is an error or a panic.
+//! Everything that needs `unsafe` is here: the io_uring ring that carries TCP, and the queues between shards.
+//! The crate also has the delicate code about threads and atomics that needs no `unsafe`: sleeping, waking,
+//! the executor. The public interface is safe: the worst result of a wrong call is an error or a panic.
 //!
 //! | module | why it needs `unsafe` |
 //! | --- | --- |
-//! | [`ring`] | the kernel reads and writes memory that Rust must keep alive and untouched meanwhile |
-//! | [`spsc`] | two threads share slots, and take turns by their indices |
-//! | [`socket`] | asks a socket what rustix has no call for |
+//! | [`ring`] | the kernel reads and writes memory that Rust must keep alive and unchanged during the operation |
+//! | [`spsc`] | two threads share slots, in turn, controlled by their indices |
+//! | [`socket`] | makes calls on sockets that rustix does not have |
 //!
-//! This crate knows no protocol and no policy. Under `cfg(loom)` only the parts that are model-checked
-//! exist: [`spsc`], [`park`] and [`woken`].
+//! This crate knows no protocol and no policy. Under `cfg(loom)` it has only the model-checked parts:
+//! [`spsc`], [`park`] and [`woken`].
 
 #[cfg(not(loom))]
 pub mod clock;

@@ -1,7 +1,7 @@
-//! What a server needs from the limits of its process: descriptors and locked memory, computed before anything is
-//! made, so that a start which cannot succeed is refused with the figure.
+//! What a server needs from the limits of its process: descriptors and locked memory. It is computed before
+//! anything is created, so that an impossible start is refused with the number.
 //!
-//! It changes no limit; [`rlimit`](crate::rlimit) does.
+//! This module changes no limit; [`rlimit`](crate::rlimit) does.
 
 use std::{fs, io};
 
@@ -11,18 +11,18 @@ use crate::{
     rlimit::{DescriptorError, MEMLOCK_BYTES_MIN, MemlockError},
 };
 
-/// Descriptors that a running server holds, without any connection: those of its shards and of their listening
-/// sockets.
+/// Descriptors of a running server without connections: those of its shards and of their listening sockets.
 pub const fn descriptors(shards: usize, listeners: usize) -> u64 {
     (shards * (executor::DESCRIPTORS + ring::DESCRIPTORS + listeners)) as u64
 }
 
-/// Checks that `limit` (RLIMIT_NOFILE) leaves room for a server besides what this process has open.
+/// Checks that `limit` (RLIMIT_NOFILE) leaves enough descriptors for a server besides those that this process
+/// has open.
 ///
 /// # Errors
-/// There is not; the error says how many are needed.
+/// There are too few; the error says how many are needed.
 pub fn check_descriptors(shards: usize, listeners: usize, limit: u64) -> Result<(), DescriptorError> {
-    // Without /proc nothing is known to be open: what then does not fit is refused when it is made.
+    // Without /proc the number of open descriptors is unknown. If there are too few, a later creation fails.
     let open = fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count().saturating_sub(1) as u64);
     let need = open + descriptors(shards, listeners) + DESCRIPTORS_SPARE;
     if limit >= need { Ok(()) } else { Err(DescriptorError { have: limit, open, need, shards, listeners }) }
@@ -46,8 +46,8 @@ impl Charge {
 
     /// That of a process with this kernel release, `/proc/PID/status` and `/proc/PID/uid_map`.
     ///
-    /// Linux 6.13 and 6.14 made rings count again, which had been free since 5.12. CAP_IPC_LOCK exempts, but not when
-    /// it is held in a user namespace only.
+    /// Linux 6.13 and 6.14 charge for rings again, which had been free since 5.12. CAP_IPC_LOCK exempts a
+    /// process, but not if it holds the capability in a user namespace only.
     pub fn of(release: &str, status: &str, uid_map: &str) -> Self {
         let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
         let version = (numbers.next().and_then(Result::ok), numbers.next().and_then(Result::ok));
@@ -60,9 +60,10 @@ impl Charge {
     }
 }
 
-/// Locked memory that a server needs, in bytes, while it starts and while it runs: a limit of this much is enough.
+/// Locked memory that a server needs, in bytes, while it starts and while it runs. A limit of this size is
+/// enough.
 ///
-/// `features` are those that the rings will have.
+/// `features` are the features of its rings.
 pub fn locked_bytes(shards: usize, ring: &RingConfig, features: Features, charge: Charge) -> u64 {
     let charged = match charge {
         Charge::Nothing => 0,
@@ -76,11 +77,11 @@ pub fn locked_bytes(shards: usize, ring: &RingConfig, features: Features, charge
     charged.max(MEMLOCK_BYTES_MIN)
 }
 
-/// The rings of a server that fit into `limit` bytes of locked memory: `ring` itself, or with fewer entries, down to
-/// [`ring::ENTRIES_MIN`].
+/// The rings of a server that fit into `limit` bytes of locked memory: `ring` itself, or with fewer entries,
+/// down to [`ring::ENTRIES_MIN`].
 ///
 /// # Errors
-/// The smallest do not fit; the error says what they need.
+/// The smallest rings do not fit; the error says what they need.
 pub fn fit(
     shards: usize,
     ring: &RingConfig,
@@ -101,8 +102,8 @@ pub fn fit(
     }
 }
 
-/// Runs `make` again for a moment while it fails because locked memory is short: that of a process which has just
-/// ended, such as the server that this one replaces, is given back a little later.
+/// Repeats `make` for a moment while it fails because locked memory is short: the kernel returns the memory
+/// of a process that has just ended, such as the server that this one replaces, a little later.
 pub(crate) fn retry_while_short<T>(mut make: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     for _ in 0..SHORT_TRIES {
         match make() {
@@ -113,13 +114,13 @@ pub(crate) fn retry_while_short<T>(mut make: impl FnMut() -> io::Result<T>) -> i
     make()
 }
 
-/// For the first connections, and for what is open for a moment only.
+/// For the first connections, and for descriptors that are open briefly.
 const DESCRIPTORS_SPARE: u64 = 8;
 
 /// See capabilities(7).
 const CAP_IPC_LOCK: u32 = 14;
 
-/// A quarter of a second in all.
+/// A quarter of a second in total.
 pub(crate) const SHORT_TRIES: usize = 12;
 pub(crate) const SHORT_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 

@@ -1,46 +1,48 @@
-//! How a shard goes to sleep without missing what is queued for it: the protocol alone, without any kernel object.
+//! How a shard goes to sleep without missing what is queued for it: the protocol alone, without any kernel
+//! object.
 //!
 //! # The rules
 //!
-//! The shard, when it found nothing to do:
+//! A shard that found nothing to do:
 //!
 //! 1. [`prepare`](Sleeper::prepare): publishes "asleep", then a fence;
-//! 2. checks **all** its inputs once more; if there is something: [`awake`](Sleeper::awake), and goes on working;
+//! 2. checks **all** its inputs once more; if there is work: [`awake`](Sleeper::awake), and continues;
 //! 3. waits for its wake-up event (a completion in its ring, of a read of its eventfd);
-//! 4. [`awake`](Sleeper::awake), whatever woke it; then clears the event, then looks at its inputs.
+//! 4. [`awake`](Sleeper::awake), whatever woke it; then clears the event, then checks its inputs.
 //!
-//! Who has something for it: first queues it, then asks [`must_wake`](Sleeper::must_wake) (a fence, then a look at
-//! "asleep"), and if the answer is yes raises the event. The event must stay raised until the shard clears it, and
-//! the shard must clear it only in step 4, never between 1 and 3.
+//! A thread that has work for the shard queues it first, then calls [`must_wake`](Sleeper::must_wake) (a
+//! fence, then a look at "asleep"), and raises the event if the result is true. The event must stay raised
+//! until the shard clears it, and the shard must clear it only in step 4, never between 1 and 3.
 //!
 //! # Why no wake-up is lost
 //!
-//! Take one round of the shard and one item. There are two fences, one after "asleep" is published and one after
-//! the item is queued, and sequentially consistent fences have one order that everybody agrees on:
+//! Take one round of the shard and one item. There are two fences, one after "asleep" is published and one
+//! after the item is queued. Sequentially consistent fences have one order that all threads agree on:
 //!
 //! * The item's fence is first. Then step 2 comes after it and sees the item: the shard does not sleep on it.
 //! * The shard's fence is first. Then `must_wake` sees this round's "asleep", or what was written after it:
-//!   - "asleep" itself: of all who see it exactly one swaps it to "awake", and that one raises the event. It does
+//!   - "asleep" itself: exactly one of the threads that see it swaps it to "awake", and raises the event. It does
 //!     so after step 1, so the event is still raised at step 3, and the wait ends;
-//!   - "awake" written by another waker: that one raises the event, by the same argument;
-//!   - "awake" written by the shard in step 4 or 2: it is up, and looks at its inputs before it sleeps again. Before
-//!     it does sleep again there is a next round, and this argument holds for that round and the same item.
+//!   - "awake" written by another waker: that waker raises the event, by the same argument;
+//!   - "awake" written by the shard in step 4 or 2: it is awake, and checks its inputs before it sleeps again. Before
+//!     it sleeps again there is a next round, and this argument holds for that round and the same item.
 //!
-//! Either way the shard does not stay asleep with the item unseen. An event may be raised for a shard that is
-//! already up (it cancelled between the swap and the event); that costs one needless turn, never a lost item.
+//! In both cases the shard does not stay asleep with an unseen item. An event may be raised for a shard that
+//! is already awake (it cancelled between the swap and the event); that costs one unnecessary turn, never a
+//! lost item.
 //!
-//! The other order (check, then publish) loses an item queued in between; `tests/loom.rs` shows that the model
-//! checker finds this, and finds nothing in the order above.
+//! The reverse order (check, then publish) loses an item that is queued in between; `tests/loom.rs` shows
+//! that the model checker finds this, and finds no error in the order above.
 
 use std::sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
 
 use crate::sync::{AtomicBool, fence};
 
-/// Whether one shard sleeps; shared by that shard and everybody who can wake it.
+/// Whether one shard sleeps; shared by that shard and all threads that can wake it.
 #[derive(Debug)]
 pub struct Sleeper {
-    // Changed by swaps only. Stores would do, but with swaps the order of all changes is plain to loom too, and the
-    // paths that change it are about to make a system call anyway.
+    // Changed by swaps only. Stores would be enough, but with swaps loom sees the order of all changes too,
+    // and the paths that change it are about to make a system call anyway.
     asleep: AtomicBool,
 }
 
@@ -64,15 +66,15 @@ impl Sleeper {
         fence(SeqCst);
     }
 
-    /// The shard is up again: it was woken, or found something after [`prepare`](Self::prepare).
+    /// The shard is awake again: it was woken, or found work after [`prepare`](Self::prepare).
     pub fn awake(&self) {
         self.asleep.swap(false, Relaxed);
     }
 
-    /// Whether the caller, which has just queued something, must raise the shard's event: `true` for exactly one of
-    /// those who ask while the shard sleeps.
+    /// Whether the caller, which has just queued something, must raise the shard's event: `true` for exactly
+    /// one of the callers while the shard sleeps.
     #[inline]
-    #[must_use = "whoever is told to wake the shard is the only one who was told"]
+    #[must_use = "the caller that gets `true` is the only one, and must wake the shard"]
     pub fn must_wake(&self) -> bool {
         // "asleep or item": pairs with the fence in `prepare`. The load below may not be done before the caller's
         // item is visible.
@@ -109,17 +111,17 @@ mod tests {
 
     impl Event {
         fn raise(&self) {
-            *self.0.lock().expect("nobody panics with it") = true;
+            *self.0.lock().expect("no thread panics with it") = true;
             self.1.notify_one();
         }
 
         fn wait_and_clear(&self) {
-            let raised = self.0.lock().expect("nobody panics with it");
-            *self.1.wait_while(raised, |raised| !*raised).expect("nobody panics with it") = false;
+            let raised = self.0.lock().expect("no thread panics with it");
+            *self.1.wait_while(raised, |raised| !*raised).expect("no thread panics with it") = false;
         }
     }
 
-    /// Hangs when a wake-up is lost: the sender waits for each answer before it goes on.
+    /// Hangs when a wake-up is lost: the sender waits for each reply before it continues.
     #[test]
     fn no_wake_up_is_lost_between_threads() {
         let rounds = if cfg!(miri) { 50 } else { 20_000 };

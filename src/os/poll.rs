@@ -1,5 +1,5 @@
-//! Readiness for threads that are no shard: many sockets of one thread ([`Poller`]), or one socket and a wake-up
-//! ([`wait`]).
+//! Readiness for threads that are not shards: many sockets of one thread ([`Poller`]), or one socket and a
+//! wake-up ([`wait`]).
 
 use std::{
     io,
@@ -13,17 +13,17 @@ use rustix::{
     io::Errno,
 };
 
-/// What of a socket is waited for.
+/// The events to wait for.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Interest {
-    /// There is something to receive, or the peer has ended its side.
+    /// There is data to receive, or the peer has ended its side.
     pub receive: bool,
     /// There is room to send, or connecting has ended.
     pub send: bool,
 }
 
-/// Sockets by token, each reported once after it was armed (EPOLLONESHOT), so that the thread that gets one has it
-/// for itself until it arms it again.
+/// Sockets by token. Each is reported once after it was armed (EPOLLONESHOT), so that the thread that gets it
+/// owns it until it arms it again.
 #[derive(Debug)]
 pub struct Poller {
     epoll: OwnedFd,
@@ -31,7 +31,7 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// One without sockets.
+    /// Creates a poller without sockets.
     ///
     /// # Errors
     /// No descriptor is free.
@@ -41,7 +41,7 @@ impl Poller {
         Ok(Self { epoll, wakeup })
     }
 
-    /// Adds a socket, armed for nothing. It leaves when it is closed.
+    /// Adds a socket, armed for no event. Closing the socket removes it.
     ///
     /// # Errors
     /// As `epoll_ctl`.
@@ -54,7 +54,8 @@ impl Poller {
         Ok(epoll::add(&self.epoll, socket, epoll::EventData::new_u64(token), flags)?)
     }
 
-    /// Reports the socket once when it is ready. One that is armed for nothing may still be reported, if it has failed.
+    /// Reports the socket once when it is ready. A socket that is armed for no event may still be reported
+    /// after an error.
     ///
     /// # Errors
     /// As `epoll_ctl`.
@@ -84,7 +85,7 @@ impl Poller {
         Ok(())
     }
 
-    /// Ends a [`wait`](Self::wait), the present one or the next.
+    /// Ends a [`wait`](Self::wait), the current one or the next.
     pub fn wake(&self) {
         self.wakeup.wake();
     }
@@ -95,7 +96,7 @@ impl Poller {
 pub struct Wakeup(OwnedFd);
 
 impl Wakeup {
-    /// One that was not used.
+    /// Creates one that is not raised.
     ///
     /// # Errors
     /// No descriptor is free.
@@ -103,9 +104,9 @@ impl Wakeup {
         Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
     }
 
-    /// Ends a [`wait`], the present one or the next.
+    /// Ends a [`wait`], the current one or the next.
     pub fn wake(&self) {
-        // A counter that is full wakes as well.
+        // A full counter wakes as well.
         let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 
@@ -150,7 +151,7 @@ fn poll<const N: usize>(mut sockets: [PollFd<'_>; N], timeout: Option<Timespec>)
 }
 
 fn timespec(duration: Duration) -> Timespec {
-    // Far enough for every wait, and within the type.
+    // Longer than every wait, and within the type.
     let duration = duration.min(Duration::from_secs(u32::MAX.into()));
     Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: i64::from(duration.subsec_nanos()) }
 }
@@ -158,7 +159,7 @@ fn timespec(duration: Duration) -> Timespec {
 /// The token of the wake-up.
 const WAKEUP: u64 = u64::MAX;
 
-/// Sockets reported at once; the others come next.
+/// Sockets reported at once; the others follow in the next call.
 const EVENTS_MAX: usize = 64;
 
 #[cfg(test)]

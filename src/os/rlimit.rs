@@ -1,14 +1,14 @@
-//! The two limits of a process that a server runs into: open files, and locked memory.
+//! The two limits of a process that matter to a server: open files, and locked memory.
 
 use std::io;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the soft limit of open files to the hard one, and returns it; `u64::MAX` is no limit.
+/// Raises the soft limit of open files to the hard one, and returns it; `u64::MAX` means no limit.
 ///
 /// # Errors
 ///
-/// When the system refuses; the limit is then as it was.
+/// The system refuses; the limit is then unchanged.
 pub fn raise_nofile() -> io::Result<u64> {
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
@@ -17,17 +17,17 @@ pub fn raise_nofile() -> io::Result<u64> {
     Ok(limit.maximum.unwrap_or(u64::MAX))
 }
 
-/// Raises the limit of locked memory towards `bytes` where it is lower: the soft limit up to the hard one, and the
-/// hard one where permitted. Returns the soft limit, in bytes; `u64::MAX` is no limit.
+/// Raises the limit of locked memory towards `bytes` if it is lower: the soft limit up to the hard one, and
+/// the hard one where permitted. Returns the soft limit in bytes; `u64::MAX` means no limit.
 pub fn raise_memlock(bytes: u64) -> u64 {
     let limit = getrlimit(Resource::Memlock);
     let steps = [raised(limit, bytes), Some(Rlimit { current: limit.maximum, ..limit })];
-    // What is not permitted leaves the limit as it was, and that is what counts.
+    // If this is not permitted, the limit is unchanged, and the unchanged limit counts.
     let _ = steps.into_iter().flatten().find(|&it| it != limit && setrlimit(Resource::Memlock, it).is_ok());
     getrlimit(Resource::Memlock).current.unwrap_or(u64::MAX)
 }
 
-/// What glommio asks for, in bytes, whatever the kernel charges and whoever the user is.
+/// What glommio requires, in bytes, whatever the kernel charges, and for every user.
 pub const MEMLOCK_BYTES_MIN: u64 = 512 * 1024;
 
 /// Less memory may be locked than the server needs, and it may not raise the limit itself.
@@ -42,17 +42,17 @@ pub const MEMLOCK_BYTES_MIN: u64 = 512 * 1024;
 pub struct MemlockError {
     /// The limit.
     pub have_bytes: u64,
-    /// What the server needs. When the limit allows it, other processes of the user hold a part of it.
+    /// What the server needs. If the limit allows it, other processes of the user hold a part of it.
     pub need_bytes: u64,
 }
 
 impl MemlockError {
-    /// Whether the limit would do, if other processes of the user did not hold a part of it.
+    /// Whether the limit would be enough if other processes of the user held no part of it.
     pub const fn is_shared(&self) -> bool {
         self.have_bytes >= self.need_bytes
     }
 
-    /// A limit that is enough, in bytes: what is held by others is no more than the present one.
+    /// A limit that is enough, in bytes: other processes hold at most the current limit.
     const fn enough_bytes(&self) -> u64 {
         if self.is_shared() { self.have_bytes.saturating_add(self.need_bytes) } else { self.need_bytes }
     }
@@ -74,7 +74,7 @@ pub struct DescriptorError {
     pub have: u64,
     /// Files that are open already.
     pub open: u64,
-    /// What the limit must be at least; each connection needs one more.
+    /// The smallest sufficient limit; each connection needs one more.
     pub need: u64,
     /// Shards of the server.
     pub shards: usize,

@@ -1,4 +1,4 @@
-//! TCP sockets as the runtime wants them: a listener per shard, and the options of a connection.
+//! TCP sockets for the runtime: a listener per shard, and the options of a connection.
 
 use std::{
     io,
@@ -15,12 +15,12 @@ use rustix::{
 /// Options of a connection, set on the listener too so that accepted sockets inherit them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TcpOptions {
-    /// Idle time before keepalive probes; zero is none.
+    /// Idle time before keepalive probes; zero disables them.
     pub keepalive: Duration,
 }
 
-/// Whether a listening socket may share its address (SO_REUSEPORT) with those that listen there already, which must
-/// be of the same user.
+/// Whether a listening socket may share its address (SO_REUSEPORT) with existing sockets, which must belong
+/// to the same user.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Address {
     /// It must be the first; sockets opened later with [`Shared`](Self::Shared) may join it.
@@ -29,11 +29,11 @@ pub enum Address {
     Shared,
 }
 
-/// A listening socket. Those that share an address get its new connections in turn.
+/// Opens a listening socket. Sockets that share an address get its new connections in turn.
 ///
 /// # Errors
-/// As `bind` and `listen`; the text names the address. With [`Address::Exclusive`], `AddrInUse` when any other socket
-/// listens there, also one that would share, and on any address that covers this one.
+/// Like `bind` and `listen`; the text names the address. With [`Address::Exclusive`], `AddrInUse` when any
+/// other socket listens there, even one that would share, or on an address that covers this one.
 pub fn listen(address: SocketAddr, share: Address, options: &TcpOptions) -> io::Result<OwnedFd> {
     let socket = open(address)?;
     sockopt::set_socket_reuseaddr(&socket, true)?;
@@ -48,12 +48,12 @@ pub fn listen(address: SocketAddr, share: Address, options: &TcpOptions) -> io::
         };
         io::Error::new(kind, format!("cannot listen on {address}: {text}"))
     })?;
-    // Only now: of two sockets that are bound but do not listen yet, the kernel lets both listen if both share.
+    // Not earlier: if two sockets are bound but do not listen yet, the kernel lets both listen if both share.
     sockopt::set_socket_reuseport(&socket, true)?;
     Ok(socket)
 }
 
-/// A socket to connect to `address` with.
+/// Creates a socket that can connect to `address`.
 ///
 /// # Errors
 /// No descriptor is free, or an option was refused.
@@ -63,11 +63,11 @@ pub fn for_connecting(address: SocketAddr, options: &TcpOptions) -> io::Result<O
     Ok(socket)
 }
 
-/// A socket that is connecting to `address`, and never blocks. It is ready to send when that has ended: see
-/// [`has_connected`].
+/// Starts to connect to `address` with a non-blocking socket. The socket becomes ready to send when
+/// connecting has ended: see [`has_connected`].
 ///
 /// # Errors
-/// No descriptor is free, or it was refused at once.
+/// No descriptor is free, or the connection was refused at once.
 pub fn connect(address: SocketAddr, options: &TcpOptions) -> io::Result<OwnedFd> {
     let socket = for_connecting(address, options)?;
     rustix::io::ioctl_fionbio(&socket, true)?;
@@ -77,7 +77,7 @@ pub fn connect(address: SocketAddr, options: &TcpOptions) -> io::Result<OwnedFd>
     }
 }
 
-/// Whether a socket of [`connect`] is connected by now.
+/// Whether a socket of [`connect`] is connected now.
 ///
 /// # Errors
 /// It could not connect.
@@ -90,7 +90,8 @@ pub fn has_connected(socket: impl AsFd) -> io::Result<bool> {
     }
 }
 
-/// Receives from a socket that never blocks: how many bytes, 0 at the end of the stream; `None` when there are none now.
+/// Receives from a non-blocking socket: the number of bytes, 0 at the end of the stream; `None` when there
+/// are none now.
 ///
 /// # Errors
 /// As `recv`.
@@ -98,13 +99,13 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Option<usize>
     would_block(|| rustix::net::recv(&socket, &mut *buffer, RecvFlags::empty()).map(|(len, _)| len))
 }
 
-/// Whether [`receive`] would have something: bytes, the end of the stream, or an error.
+/// Whether [`receive`] would return something: bytes, the end of the stream, or an error.
 pub fn is_readable(socket: impl AsFd) -> bool {
     let peeked = rustix::net::recv(&socket, &mut [0], RecvFlags::PEEK | RecvFlags::DONTWAIT);
     !matches!(peeked, Err(Errno::AGAIN | Errno::INTR))
 }
 
-/// Sends to a socket that never blocks: how many bytes it took; `None` when there is no room now.
+/// Sends to a non-blocking socket: the number of bytes it took; `None` when there is no room now.
 ///
 /// # Errors
 /// As `send`.
@@ -134,14 +135,14 @@ pub fn local_address(socket: impl AsFd) -> io::Result<SocketAddr> {
 /// Address of the peer.
 ///
 /// # Errors
-/// The connection ended already.
+/// The connection has ended.
 pub fn peer_address(socket: impl AsFd) -> io::Result<SocketAddr> {
     Ok(rustix::net::getpeername(socket)?.map_or_else(|| Err(Errno::NOTCONN), |a| a.try_into())?)
 }
 
-/// Ends sending: the peer reads to the end, then end of stream.
+/// Ends sending: the peer reads to the end, then sees the end of the stream.
 pub fn shutdown_send(socket: impl AsFd) {
-    // A connection that is gone needs no shutting down.
+    // A connection that has ended needs no shutdown.
     let _ = rustix::net::shutdown(socket, Shutdown::Write);
 }
 
@@ -157,23 +158,24 @@ pub fn unacknowledged_bytes(socket: impl AsFd) -> io::Result<usize> {
     if result == 0 { Ok(usize::try_from(bytes).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
 }
 
-/// What the kernel knows of a connection.
+/// What the kernel knows about a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TcpInfo {
-    /// It is over: reset, given up, or ended by both sides. Its error, if there was one, is reported once, to whichever
-    /// of receiving and sending comes first; the other one sees an end of stream, or `EPIPE`.
+    /// The connection has ended: reset, timed out, or ended by both sides. Its error, if any, is reported
+    /// once, to the first receive or send. The next one sees an end of stream, or `EPIPE`.
     pub is_closed: bool,
-    /// When the peer's TCP last acknowledged anything, be it that its window is still closed.
+    /// When the peer's TCP last acknowledged anything, even that its window is still closed.
     pub acknowledged_ago: Duration,
-    /// Retransmissions, or probes of a closed window, in a row that the peer's TCP has not answered. Those of a closed
-    /// window come less and less often, up to two minutes apart.
+    /// Retransmissions, or probes of a closed window, in a row without a response from the peer's TCP. Probes
+    /// of a closed window come at growing intervals of up to two minutes.
     pub unanswered: u8,
-    /// Bytes that the peer's TCP has acknowledged since the connection was made, true to one or two: the beginning and
-    /// the end of the stream may count as one each. `None` on a kernel that does not count them (before Linux 4.1).
+    /// Bytes that the peer's TCP has acknowledged since the connection was made, within one or two: the
+    /// beginning and the end of the stream may count as one each. `None` on a kernel that does not count them
+    /// (before Linux 4.1).
     pub acknowledged_bytes: Option<u64>,
 }
 
-/// What the kernel knows of a connection (TCP_INFO).
+/// Reads TCP_INFO of a connection.
 ///
 /// # Errors
 /// As `getsockopt`.
@@ -208,7 +210,7 @@ pub fn shutdown_both(socket: impl AsFd) {
     let _ = rustix::net::shutdown(socket, Shutdown::Both);
 }
 
-/// Makes closing send a reset instead of waiting for what is unsent.
+/// Makes closing send a reset instead of waiting for unsent data.
 pub fn reset_on_close(socket: impl AsFd) {
     let _ = sockopt::set_socket_linger(socket, Some(Duration::ZERO));
 }
@@ -229,14 +231,14 @@ fn configure(socket: &OwnedFd, options: &TcpOptions) -> io::Result<()> {
     Ok(())
 }
 
-/// Where some fields are in the `struct tcp_info` of linux/tcp.h, whose first byte is the state: `tcpi_retransmits`,
-/// `tcpi_probes`, `tcpi_last_ack_recv` and `tcpi_bytes_acked`.
+/// Offsets of some fields in the `struct tcp_info` of linux/tcp.h, whose first byte is the state:
+/// `tcpi_retransmits`, `tcpi_probes`, `tcpi_last_ack_recv` and `tcpi_bytes_acked`.
 const RETRANSMITS: usize = 2;
 const PROBES: usize = 3;
 const LAST_ACK_RECV: usize = 56;
 const BYTES_ACKED: usize = 120;
 
-/// The state of a connection that is over (net/tcp_states.h).
+/// The state of a connection that has ended (net/tcp_states.h).
 const TCP_CLOSE: u8 = 7;
 
 /// Connections that may wait to be accepted; the kernel clamps it to net.core.somaxconn.
@@ -256,7 +258,7 @@ mod tests {
         ([127, 0, 0, 1], 0).into()
     }
 
-    /// As many listening sockets on one address as a server has with `shards` shards.
+    /// As many listening sockets on one address as a server with `shards` shards has.
     fn group(address: SocketAddr, shards: usize) -> io::Result<Vec<OwnedFd>> {
         let first = open(address, Address::Exclusive)?;
         let address = local_address(&first)?;
@@ -272,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_one_server_whoever_it_is() {
+    fn an_address_has_one_server() {
         let group = group(any(), 3).expect("a free port");
         let address = local_address(&group[0]).expect("bound");
         let everywhere: SocketAddr = ([0, 0, 0, 0], address.port()).into();

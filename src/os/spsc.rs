@@ -1,6 +1,6 @@
 //! A bounded lock-free queue with one producer and one consumer: the mesh has one per ordered pair of shards.
 //!
-//! It never waits and wakes nobody: a consumer that may sleep is woken through
+//! It never waits and never wakes: a consumer that may sleep is woken through
 //! [`park::Sleeper`](crate::park::Sleeper). The orderings are model-checked in `tests/loom.rs`.
 
 use std::{
@@ -13,13 +13,14 @@ use std::{
 
 use crate::sync::{Arc, AtomicBool, AtomicUsize, Padded, UnsafeCell};
 
-/// A queue of at least `capacity` items, rounded up to a power of two; its memory is allocated here, once.
+/// Creates a queue of at least `capacity` items, rounded up to a power of two; its memory is allocated here,
+/// once.
 ///
-/// Items still queued when both ends are gone are dropped with the second one.
+/// Items still queued when both ends are dropped are dropped with the second end.
 ///
 /// # Panics
 ///
-/// When `capacity` is above 2^30, which no configuration allows.
+/// `capacity` is above 2^30, which no configuration allows.
 pub fn channel<T: Send>(capacity: usize) -> (Producer<T>, Consumer<T>) {
     channel_at(capacity, 0)
 }
@@ -46,7 +47,7 @@ pub struct Producer<T> {
     shared: Arc<Shared<T>>,
     /// Our own index: always equal to `shared.tail`.
     tail: usize,
-    /// Where the consumer was when we last looked; it is at or after this.
+    /// Where the consumer was at the last look; it is there or further.
     head_seen: usize,
     not_sync: PhantomData<Cell<()>>,
 }
@@ -54,12 +55,12 @@ pub struct Producer<T> {
 impl<T: Send> Producer<T> {
     /// Puts `item` at the end of the queue.
     ///
-    /// After the consumer is dropped items are still taken until the queue is full; see
+    /// After the consumer is dropped, items are still accepted until the queue is full; see
     /// [`is_closed`](Self::is_closed).
     ///
     /// # Errors
     ///
-    /// Hands `item` back when the queue is full.
+    /// The queue is full; returns `item`.
     #[inline]
     pub fn push(&mut self, item: T) -> Result<(), T> {
         if self.tail.wrapping_sub(self.head_seen) == self.shared.capacity() {
@@ -95,7 +96,7 @@ impl<T: Send> Producer<T> {
         self.shared.capacity()
     }
 
-    /// Whether the consumer was dropped: nobody will read what is pushed.
+    /// Whether the consumer was dropped: pushed items will not be read.
     pub fn is_closed(&self) -> bool {
         self.shared.consumer_gone.load(Relaxed)
     }
@@ -119,7 +120,7 @@ pub struct Consumer<T> {
     shared: Arc<Shared<T>>,
     /// Our own index: always equal to `shared.head`.
     head: usize,
-    /// Where the producer was when we last looked; it is at or after this.
+    /// Where the producer was at the last look; it is there or further.
     tail_seen: usize,
     not_sync: PhantomData<Cell<()>>,
 }
@@ -149,8 +150,8 @@ impl<T: Send> Consumer<T> {
         self.shared.tail.0.load(Relaxed).wrapping_sub(self.head)
     }
 
-    /// Whether nothing is queued now. What is pushed before a fence is seen after the matching fence, so this is
-    /// the check that [`park`](crate::park) asks for before sleeping.
+    /// Whether nothing is queued now. An item pushed before a fence is visible after the matching fence, so
+    /// this is the check that [`park`](crate::park) requires before sleeping.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -161,8 +162,8 @@ impl<T: Send> Consumer<T> {
         self.shared.capacity()
     }
 
-    /// Whether the producer was dropped. Once true, [`pop`](Self::pop) returns every item that is left, and then
-    /// nothing ever again.
+    /// Whether the producer was dropped. Once true, [`pop`](Self::pop) returns every remaining item, and then
+    /// `None` forever.
     pub fn is_closed(&self) -> bool {
         // Pairs with "last item written" in the producer's `drop`.
         self.shared.producer_gone.load(Acquire)
@@ -181,10 +182,10 @@ impl<T> fmt::Debug for Consumer<T> {
     }
 }
 
-/// What both ends hold. `tail - head` (wrapping) is between 0 and `slots.len()`, and the slots from `head` up to
-/// `tail` are the ones that hold an item.
+/// The state shared by both ends. `tail - head` (wrapping) is between 0 and `slots.len()`, and the slots from
+/// `head` up to `tail` hold an item.
 struct Shared<T> {
-    /// A power of two of them, so that indices may wrap around.
+    /// Their number is a power of two, so that indices may wrap around.
     slots: Box<[UnsafeCell<MaybeUninit<T>>]>,
     /// Next slot to take from; written by the consumer only.
     head: Padded<AtomicUsize>,
@@ -213,10 +214,10 @@ impl<T> Shared<T> {
 
 impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
-        // Both ends are gone, and `Arc` has made their last stores visible here.
+        // Both ends are dropped, and `Arc` has made their last stores visible here.
         let (mut head, tail) = (self.head.0.load(Relaxed), self.tail.0.load(Relaxed));
         while head != tail {
-            // SAFETY: the slots from `head` up to `tail` hold items that nobody else can reach any more.
+            // SAFETY: the slots from `head` up to `tail` hold items that no other thread can reach.
             self.slot(head).with_mut(|slot| unsafe { (*slot).assume_init_drop() });
             head = head.wrapping_add(1);
         }

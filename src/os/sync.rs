@@ -1,5 +1,5 @@
-//! The atomics and cells of [`spsc`](crate::spsc), [`park`](crate::park) and [`woken`](crate::woken): those of std, or of
-//! loom when their interleavings are checked with `--cfg loom`; and the padding around them.
+//! The atomics and cells of [`spsc`](crate::spsc), [`park`](crate::park) and [`woken`](crate::woken): those
+//! of std, or of loom when `--cfg loom` checks their interleavings; and the padding around them.
 
 #[cfg(loom)]
 pub(crate) use loom::{
@@ -25,15 +25,15 @@ impl<T> UnsafeCell<T> {
         Self(std::cell::UnsafeCell::new(value))
     }
 
-    /// Hands out the pointer; what is done with it is the caller's to justify.
+    /// Passes the pointer to `f`; the caller is responsible for what it does with it.
     #[inline]
     pub(crate) fn with_mut<R>(&self, access: impl FnOnce(*mut T) -> R) -> R {
         access(self.0.get())
     }
 }
 
-/// Alone on its cache lines (two, because neighbours are fetched in pairs), so that who writes it disturbs nobody who
-/// reads its neighbours.
+/// A value alone on its cache lines (two, because neighbours are fetched in pairs), so that writing it does
+/// not disturb readers of its neighbours.
 #[repr(align(128))]
 #[derive(Debug)]
 pub(crate) struct Padded<T>(pub(crate) T);

@@ -1,30 +1,31 @@
-//! Which tasks of a shard were woken by other threads: a flag of each task, and a set of task numbers of the shard. Like
-//! [`park`](crate::park), the protocol alone.
+//! Which tasks of a shard were woken by other threads: a flag per task, and a set of task numbers per shard.
+//! Like [`park`](crate::park), this is the protocol alone.
 //!
 //! # The rules
 //!
-//! Who wakes a task:
+//! To wake a task, a thread
 //!
-//! 1. makes visible what the task is to see;
-//! 2. [`raise`](Flag::raise)s the task's flag, and is done if it was raised already;
+//! 1. publishes what the task must see;
+//! 2. [`raise`](Flag::raise)s the task's flag, and stops if it was raised already;
 //! 3. on another thread than the shard's: [`insert`](WokenSet::insert)s the task's number into the shard's set, then wakes
 //!    the shard if it [must](crate::park::Sleeper::must_wake).
 //!
-//! The shard [`take`](WokenSet::take)s the numbers in every turn, runs the tasks whose flag [is raised](Flag::is_raised),
-//! and [`lower`](Flag::lower)s the flag of a task immediately before it polls it. The set is among the inputs that it looks at
-//! before it sleeps.
+//! In every turn, the shard [`take`](WokenSet::take)s the numbers, runs the tasks whose flag [is
+//! raised](Flag::is_raised), and [`lower`](Flag::lower)s the flag of a task immediately before it polls it.
+//! The set is one of the inputs that it checks before it sleeps.
 //!
 //! # Why no wake is lost
 //!
-//! Raising and lowering are swaps of one flag, so they have one order. A wake that finds the flag raised comes before the
-//! `lower` of the next poll, which therefore sees what the wake made visible. A wake that finds it lowered puts the number
-//! into the set, and whoever takes it out later sees the flag raised, or that a poll has lowered it since.
+//! Raising and lowering are swaps of one flag, so they have one order. A wake-up that finds the flag raised
+//! comes before the `lower` of the next poll, which therefore sees what the wake-up published. A wake-up that
+//! finds it lowered puts the number into the set. The shard later takes the number and sees the flag raised,
+//! or a poll has lowered it since.
 //!
 //! # Bounds
 //!
-//! The set has one bit for each number, so it holds each task at most once and is never full. A number may be used again
-//! after its task has ended: a late wake raises the flag of the task that ended, so the next one is not run for it. A flag
-//! may be used again once no other holder can raise it.
+//! The set has one bit per number, so it holds each task at most once and is never full. A number may be
+//! reused after its task has ended: a late wake-up raises the flag of the ended task, so it does not run the
+//! new one. A flag may be reused once no other holder can raise it.
 
 use std::sync::{
     OnceLock,
@@ -33,13 +34,14 @@ use std::sync::{
 
 use crate::sync::{AtomicBool, AtomicU64, Padded};
 
-/// Whether one task was woken since it was last polled.
+/// Whether one task was woken since its last poll.
 #[derive(Debug)]
 pub struct Flag(AtomicBool);
 
 /// The tasks that other threads have woken. One shard takes, any thread inserts; neither waits for the other.
 ///
-/// Invariant: for each bit that is set in a word, the word's group is marked, or its inserter is about to mark it.
+/// Invariant: for each bit that is set in a word, the word's group is marked, or the inserting thread is
+/// about to mark it.
 #[derive(Debug)]
 pub struct WokenSet {
     /// Bit `g`: a word whose index is `g` modulo 64 may have bits.
@@ -49,20 +51,20 @@ pub struct WokenSet {
 }
 
 impl Flag {
-    /// A raised flag: a new task is to be polled.
+    /// Creates a raised flag: a new task must be polled.
     pub fn raised() -> Self {
         Self(AtomicBool::new(true))
     }
 
-    /// Raises it; true for the one who does, and must bring about a poll.
+    /// Raises the flag; true for the one caller that must schedule the task.
     #[inline]
-    #[must_use = "whoever raises the flag is the only one who was told to schedule the task"]
+    #[must_use = "the caller that gets `true` is the only one, and must schedule the task"]
     pub fn raise(&self) -> bool {
         // "woken": pairs with the swap in `lower`, which sees what was done before.
         !self.0.swap(true, AcqRel)
     }
 
-    /// The task is about to be polled, and sees all that was done before the flag was raised.
+    /// Lowers the flag before a poll. The poll sees everything that was done before the flag was raised.
     #[inline]
     pub fn lower(&self) {
         // "woken": pairs with the swap in `raise`.
@@ -83,12 +85,12 @@ impl Default for WokenSet {
 }
 
 impl WokenSet {
-    /// An empty set, for no numbers yet.
+    /// Creates an empty set, without room for numbers.
     pub fn new() -> Self {
         Self { groups: Padded(AtomicU64::new(0)), chunks: [const { OnceLock::new() }; CHUNKS] }
     }
 
-    /// Makes room for `number`, which must have been done before it is inserted; numbers are used from 0 on.
+    /// Makes room for `number`. Call it before `number` is inserted; numbers are used from 0 on.
     pub fn make_room(&self, number: u32) {
         let (last, _) = place(number as usize / BITS);
         for (chunk, words) in self.chunks.iter().enumerate().take(last + 1) {
@@ -96,7 +98,7 @@ impl WokenSet {
         }
     }
 
-    /// Puts `number` in, if it is not in already. A number without room is left out.
+    /// Inserts `number`, if it is not in the set. A number without room is ignored.
     #[inline]
     pub fn insert(&self, number: u32) {
         let index = number as usize / BITS;
@@ -106,7 +108,8 @@ impl WokenSet {
         };
         // "number": pairs with the swap of the word in `take`.
         word.fetch_or(1 << (number as usize % BITS), Release);
-        // "group": pairs with the swap of the groups in `take`; after the word, so that who sees it finds the number.
+        // "group": pairs with the swap of the groups in `take`; after the word, so that a thread that sees
+        // the group finds the number.
         self.groups.0.fetch_or(1 << (index % BITS), Release);
     }
 
@@ -116,9 +119,10 @@ impl WokenSet {
         self.groups.0.load(Acquire) == 0
     }
 
-    /// Takes out all numbers; `each` gets them in no order.
+    /// Takes out all numbers and passes each to `each`, in no order.
     pub fn take(&self, mut each: impl FnMut(u32)) {
-        // "group": pairs with `insert`. Before the words, so that a number that comes meanwhile marks its group again.
+        // "group": pairs with `insert`. Before the words, so that a number that is inserted meanwhile marks
+        // its group again.
         let groups = self.groups.0.swap(0, Acquire);
         for group in bits(groups) {
             let words = (group..).step_by(BITS).map_while(|index| Some((index, self.word(index)?)));
@@ -137,7 +141,7 @@ impl WokenSet {
     }
 }
 
-/// The chunk that a word is in, and where.
+/// The chunk of a word, and its place in the chunk.
 fn place(word: usize) -> (usize, usize) {
     let chunk = (word + 1).ilog2();
     (chunk as usize, word + 1 - (1 << chunk))
@@ -195,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_raises_the_flag_is_told() {
+    fn only_the_caller_that_raises_the_flag_schedules() {
         let flag = Flag::raised();
         assert!(!flag.raise());
         flag.lower();

@@ -80,7 +80,7 @@ impl Tour {
 
     fn step(&mut self, command: &str, expected: &[String]) {
         let expected: Vec<_> = expected.iter().map(|line| self.here(line)).collect();
-        let printed = match (command.strip_suffix(" &"), command.strip_prefix("curl -s http://")) {
+        let printed = match (command.strip_suffix(" &"), quoted_url(command)) {
             (Some(command), _) => self.start(&self.here(command), &expected),
             (None, Some(url)) => get_until(&self.here(url), |lines| lines_match(&expected, lines)),
             (None, None) => self.run(&self.here(command)),
@@ -172,6 +172,11 @@ fn get_until(url: &str, is_expected: impl Fn(&[&str]) -> bool) -> String {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// The address and path of `curl -s 'http://…'`.
+fn quoted_url(command: &str) -> Option<&str> {
+    command.strip_prefix("curl -s 'http://")?.strip_suffix('\'')
 }
 
 /// What `curl -s` prints.

@@ -1,4 +1,4 @@
-//! Interfaces. A parameter is found by its place, and in TUP and JSON by its name.
+//! Interfaces. Parameters are matched by position, and in TUP and JSON by name.
 
 use super::{Code, Comparison, Definitions, by_name};
 use crate::{
@@ -64,7 +64,7 @@ impl Comparison<'_> {
             }
             let path = format!("{path}.{}", parameter.name);
             let message = match parameter.direction {
-                Direction::Out => format!("`{path}` is new, and old servers do not give it"),
+                Direction::Out => format!("`{path}` is new, and old servers do not return it"),
                 Direction::In | Direction::RouteKey => {
                     format!("`{path}` is new, and old callers do not send it")
                 }
@@ -88,7 +88,7 @@ impl Comparison<'_> {
     }
 }
 
-/// Whether a parameter that both have stands behind another one that it stood before.
+/// Whether two parameters of both versions have changed their order.
 fn is_reordered(old: &[Parameter], new: &[Parameter]) -> bool {
     let place = |parameter: &Parameter| new.iter().position(|other| other.name == parameter.name);
     !old.iter().filter_map(place).is_sorted()

@@ -1,10 +1,10 @@
-//! What changed between two versions of a schema so that peers of one misunderstand the other, or that code
-//! written against the old one no longer compiles.
+//! Changes between two versions of a schema after which peers misunderstand each other, or code written for
+//! the old version does not compile.
 //!
-//! Readers skip fields that they do not know and put the default in the place of those that are missing. So
-//! what was *added* harms nobody unless it is required, and what was removed, renumbered or changed in type
-//! is judged by what an old peer makes of it. What this deliberately is not: a judge of the order in which
-//! peers are updated. Each change is told with its reason.
+//! Readers skip unknown fields and use the default for missing ones. So an *added* field breaks nothing
+//! unless it is required. A field that was removed, renumbered or changed in type is judged by how an old
+//! peer reads the result. This module deliberately makes no assumption about the order in which peers are
+//! updated. Each change is reported with its reason.
 
 mod interfaces;
 mod types;
@@ -13,7 +13,7 @@ use std::{collections::HashMap, fmt, path::PathBuf};
 
 use crate::schema::{Const, Definition, Enum, Interface, Module, Schema, Site, Struct};
 
-/// All changes from `old` to `new` that break something, in the order of the old files.
+/// All breaking changes from `old` to `new`, in the order of the old files.
 pub fn compare(old: &Schema, new: &Schema) -> Vec<Change> {
     let mut comparison = Comparison { old, new, changes: Vec::new() };
     let modules = by_name(&new.modules, |module| &module.name);
@@ -26,19 +26,19 @@ pub fn compare(old: &Schema, new: &Schema) -> Vec<Change> {
     comparison.changes
 }
 
-/// Something that breaks.
+/// A breaking change.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Change {
-    /// What kind of change.
+    /// The kind of change.
     pub code: Code,
-    /// What was changed: `Module::Struct.field`, `Module::Interface.operation.parameter`.
+    /// The changed item: `Module::Struct.field`, `Module::Interface.operation.parameter`.
     pub path: String,
-    /// What was changed, and why it breaks, in one sentence without a full stop.
+    /// The change and why it breaks, in one sentence without a full stop.
     pub message: String,
-    /// Where it is, or was, in the old files; for what was added, where it should be.
+    /// Its place in the old files; for an added item, where it should be.
     pub old: Option<Location>,
-    /// Where it is in the new files, if it is there.
+    /// Its place in the new files, if it exists there.
     pub new: Option<Location>,
 }
 
@@ -70,7 +70,7 @@ impl fmt::Display for Change {
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident $code:literal),* $(,)?) => {
-        /// The kinds of changes that break. Each has a stable name, for machines.
+        /// The kinds of breaking changes. Each has a stable name, for machines.
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
         #[non_exhaustive]
         pub enum Code {
@@ -86,49 +86,49 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A module is gone.
+    /// A module was removed.
     ModuleRemoved "module-removed",
-    /// A struct, an enum or an interface is gone.
+    /// A struct, an enum or an interface was removed.
     TypeRemoved "type-removed",
     /// A struct became an enum, or the reverse.
     KindChanged "kind-changed",
-    /// A field is gone.
+    /// A field was removed.
     FieldRemoved "field-removed",
-    /// A field has another tag.
+    /// The tag of a field has changed.
     FieldRetagged "field-retagged",
-    /// A field has another name: the old code does not compile, and JSON has another member.
+    /// The name of a field has changed: old code does not compile, and JSON has another member.
     FieldRenamed "field-renamed",
-    /// A field, a parameter, a result or a const has another type.
+    /// The type of a field, a parameter, a result or a const has changed.
     TypeChanged "type-changed",
     /// A fixed size is smaller than it was.
     SizeReduced "size-reduced",
-    /// An optional field became required, which old writers may leave out.
+    /// An optional field became required; old writers may leave it out.
     FieldRequired "field-required",
-    /// A required field became optional, so that new writers may leave out what old readers require.
+    /// A required field became optional; new writers may leave out what old readers require.
     FieldOptional "field-optional",
     /// A field is new and required: old writers do not write it.
     RequiredFieldAdded "required-field-added",
-    /// The default of an optional field is another one, so that the two sides see different values.
+    /// The default of an optional field has changed, so the two sides see different values.
     DefaultChanged "default-changed",
-    /// An enumerator is gone.
+    /// An enumerator was removed.
     EnumeratorRemoved "enumerator-removed",
-    /// An enumerator has another value.
+    /// The value of an enumerator has changed.
     EnumeratorChanged "enumerator-changed",
-    /// A const is gone.
+    /// A const was removed.
     ConstRemoved "const-removed",
-    /// A const has another value.
+    /// The value of a const has changed.
     ConstChanged "const-changed",
-    /// An operation is gone.
+    /// An operation was removed.
     OperationRemoved "operation-removed",
-    /// A parameter is gone.
+    /// A parameter was removed.
     ParameterRemoved "parameter-removed",
-    /// Parameters are in another order.
+    /// The order of parameters has changed.
     ParametersReordered "parameters-reordered",
-    /// A parameter has another name, by which TUP and JSON find it.
+    /// The name of a parameter has changed, by which TUP and JSON find it.
     ParameterRenamed "parameter-renamed",
-    /// A parameter is new: old callers do not send it, or old code does not give it.
+    /// A parameter is new: old callers do not send it, or old servers do not return it.
     ParameterAdded "parameter-added",
-    /// A parameter goes the other way.
+    /// The direction of a parameter has changed.
     DirectionChanged "direction-changed",
 }
 
@@ -138,7 +138,7 @@ struct Comparison<'a> {
     changes: Vec<Change>,
 }
 
-/// What a module of the new schema holds, by name.
+/// The contents of a module of the new schema, by name.
 #[derive(Default)]
 struct Definitions<'a> {
     structs: HashMap<&'a str, &'a Struct>,

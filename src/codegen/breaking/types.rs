@@ -50,7 +50,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// A field that kept its tag.
+    /// A field with the same tag in both versions.
     fn field(&mut self, path: String, old: &Field, new: &Field) {
         let (sites, was, is) = ((Some(old.site), Some(new.site)), old.required, new.required);
         self.types(&path, (&old.ty, old.capacity), (&new.ty, new.capacity), sites);
@@ -133,11 +133,11 @@ impl Comparison<'_> {
     }
 }
 
-/// Where something is in the old files, and where in the new ones.
+/// The place of an item in the old files, and in the new ones.
 pub(super) type Sites = (Option<Site>, Option<Site>);
 
 impl Schema {
-    /// What readers put in the place of a field that is missing.
+    /// The value that readers use for a missing field.
     fn default_of(&self, field: &Field) -> String {
         match (&field.default, &field.ty) {
             (Some(value), ty) => self.value_text(ty, value),

@@ -1,5 +1,5 @@
-//! What holds for all modules: their Rust paths, what is to be found elsewhere, and which traits a type
-//! can have.
+//! The context of all modules: their Rust paths, which items exist elsewhere, and which traits a type can
+//! have.
 
 use std::collections::HashMap;
 
@@ -48,12 +48,12 @@ impl<'a> Context<'a> {
         &self.modules[module]
     }
 
-    /// Whether a whole module is to be found elsewhere.
+    /// Whether a whole module exists elsewhere.
     pub(super) fn is_extern_module(&self, module: &str) -> bool {
         self.extern_paths.contains_key(module)
     }
 
-    /// Where a type is to be found, if not here.
+    /// Where a type exists, if not here.
     pub(super) fn extern_type(&self, module: &str, name: &str, rust_name: &str) -> Option<String> {
         if let Some(path) = self.extern_paths.get(format!("{module}::{name}").as_str()) {
             return Some((*path).to_owned());
@@ -61,8 +61,8 @@ impl<'a> Context<'a> {
         self.extern_paths.get(module).map(|path| format!("{path}::{rust_name}"))
     }
 
-    /// What is derived for a struct. Those that are compared bit by bit on the wire have no total equality
-    /// in Rust, and a `HashMap` has no order.
+    /// The derived traits of a struct. Structs that are compared bit by bit on the wire have no total
+    /// equality in Rust, and a `HashMap` has no order.
     pub(super) fn derives(&self, id: StructId) -> &'static str {
         match (self.has_float[id.index()], self.has_hash_map[id.index()]) {
             (true, _) => "Clone, Debug, PartialEq",
@@ -71,7 +71,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Whether a type can be looked up in a map.
+    /// Whether a type can be a key of a map.
     pub(super) fn is_ordered(&self, key: &Type) -> bool {
         match key {
             Type::Struct(id) => !self.has_float[id.index()] && !self.has_hash_map[id.index()],
@@ -86,7 +86,7 @@ impl<'a> Context<'a> {
         self.clashes(named)
     }
 
-    /// A fault for each name that another one takes in Rust, given as Rust name, name, and place.
+    /// A fault for each name that conflicts with another one in Rust, given as Rust name, name, and place.
     pub(super) fn clashes<'n>(
         &self,
         named: impl Iterator<Item = (String, &'n String, Site)>,

@@ -3,8 +3,8 @@
 use super::layout::Code;
 
 impl Code {
-    /// Documents what comes next. Where Rust does not call it by its `name` in the .tars file, it is still
-    /// found by that.
+    /// Documents the next item. If its Rust name differs from its `name` in the .tars file, that name becomes
+    /// an alias.
     pub(super) fn docs(&mut self, lines: &[String], name: &str, rust_name: &str) {
         for line in lines {
             self.line(format!("/// {}", escape(line)).trim_end());
@@ -15,7 +15,7 @@ impl Code {
     }
 }
 
-/// Nobody wrote these comments as Markdown: what would be a link, a tag, code or a list is text.
+/// The authors of these comments did not write Markdown: links, tags, code and lists are escaped.
 fn escape(line: &str) -> String {
     let mut escaped = String::with_capacity(line.len());
     for (at, c) in line.trim().char_indices() {
@@ -29,7 +29,7 @@ fn escape(line: &str) -> String {
     escaped
 }
 
-/// An underscore between letters marks nothing up.
+/// An underscore between letters is not markup.
 fn is_within_word(line: &str, at: usize) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     line[..at].ends_with(is_word) && line[at + 1..].starts_with(is_word)

@@ -1,4 +1,4 @@
-//! Enums: numbers of which some have names, so that the others are kept.
+//! Enums: numbers, some of which have names, so that unknown numbers are kept.
 
 use super::{layout::Code, scope::Scope};
 use crate::schema::{Enum, EnumId};

@@ -1,9 +1,9 @@
-//! Lines of Rust, laid out as rustfmt would.
+//! Lines of Rust, formatted as rustfmt formats them.
 //!
-//! Not a printer for all of Rust: it knows the few constructs that are emitted, and where rustfmt with its
+//! This is not a printer for all of Rust: it knows the few emitted constructs, and where rustfmt with its
 //! default settings breaks each. A test runs rustfmt over everything that is emitted.
 
-/// Code that is being written.
+/// The code written so far.
 #[derive(Default)]
 pub(super) struct Code {
     text: String,
@@ -11,7 +11,7 @@ pub(super) struct Code {
 }
 
 impl Code {
-    /// One line, already short enough.
+    /// One line that fits already.
     pub(super) fn line(&mut self, line: &str) {
         if !line.is_empty() {
             self.text.extend(std::iter::repeat_n(' ', self.indent * INDENT));
@@ -27,14 +27,14 @@ impl Code {
         }
     }
 
-    /// `head`, and a block around what `inside` writes.
+    /// `head`, and a block around the output of `inside`.
     pub(super) fn block(&mut self, head: &str, inside: impl FnOnce(&mut Self)) {
         self.line(&format!("{head} {{"));
         self.indented(inside);
         self.line("}");
     }
 
-    /// `head {`, what `inside` writes, and `}tail`: a closure as the last argument of a call.
+    /// `head {`, the output of `inside`, and `}tail`: a closure as the last argument of a call.
     pub(super) fn block_in_call(&mut self, head: &str, tail: &str, inside: impl FnOnce(&mut Self)) {
         self.line(&format!("{head} {{"));
         self.indented(inside);
@@ -47,7 +47,7 @@ impl Code {
         self.indent -= 1;
     }
 
-    /// `name(parameters) -> result { … }`, its parameters below each other when they do not fit.
+    /// `name(parameters) -> result { … }`, with the parameters below each other if they do not fit.
     pub(super) fn function(
         &mut self,
         name: &str,
@@ -65,7 +65,7 @@ impl Code {
         self.block(&format!("){result}"), inside);
     }
 
-    /// `head(arguments)tail`, its arguments below each other when they do not fit.
+    /// `head(arguments)tail`, with the arguments below each other if they do not fit.
     pub(super) fn call(&mut self, head: &str, arguments: &[&str], tail: &str) {
         let joined = arguments.join(", ");
         let line = format!("{head}({joined}){tail}");
@@ -77,7 +77,7 @@ impl Code {
         self.line(&format!("){tail}"));
     }
 
-    /// `head { field, field }tail`, the fields below each other unless they are very short.
+    /// `head { field, field }tail`, with the fields below each other unless they are very short.
     pub(super) fn literal(&mut self, head: &str, fields: &[Call], tail: &str) {
         let joined = fields.iter().map(Call::line).collect::<Vec<_>>().join(", ");
         if joined.len() <= LITERAL_WIDTH_MAX {
@@ -96,7 +96,7 @@ impl Code {
         self.call(&call.head, &arguments, &format!("{}{tail}", call.tail));
     }
 
-    /// `name: type,`, the type on a line of its own when it only fits there, or else in pieces.
+    /// `name: type,`, with the type on a separate line if it fits only there, or else in pieces.
     pub(super) fn declare(&mut self, name: &str, ty: &str) {
         if self.fits(name.len() + ty.len() + 3) {
             return self.line(&format!("{name}: {ty},"));
@@ -108,8 +108,8 @@ impl Code {
         self.ty(&format!("{name}: "), ty);
     }
 
-    /// A type, what is between its `<` and `>` below each other when it does not fit. Types nest only as
-    /// deep as the parser lets them.
+    /// A type, with the part between its `<` and `>` below each other if it does not fit. Types nest only as
+    /// deep as the parser allows.
     fn ty(&mut self, head: &str, ty: &str) {
         let generic = ty.strip_suffix('>').and_then(|ty| ty.split_once('<'));
         match generic {
@@ -122,7 +122,7 @@ impl Code {
         }
     }
 
-    /// `left = right;`, the right side on a line of its own when it does not fit; a string only if it fits
+    /// `left = right;`, with the right side on a separate line if it does not fit; a string only if it fits
     /// there.
     pub(super) fn assign(&mut self, left: &str, right: &str) {
         let line = format!("{left} = {right};");
@@ -134,7 +134,7 @@ impl Code {
         self.indented(|code| code.line(&format!("{right};")));
     }
 
-    /// `left = &[(a, b), (a, b)];`, the pairs below each other when they do not fit.
+    /// `left = &[(a, b), (a, b)];`, with the pairs below each other if they do not fit.
     pub(super) fn assign_pairs(&mut self, left: &str, pairs: &[[String; 2]]) {
         let items: Vec<String> = pairs.iter().map(|[a, b]| format!("({a}, {b})")).collect();
         let joined = items.join(", ");
@@ -159,7 +159,7 @@ impl Code {
     }
 }
 
-/// What stands between the `<` and `>` of a type: `K, Vec<V>` is `K` and `Vec<V>`.
+/// The parts between the `<` and `>` of a type: `K, Vec<V>` is `K` and `Vec<V>`.
 fn arguments(inner: &str) -> Vec<&str> {
     let mut depth = 0;
     let mut start = 0;

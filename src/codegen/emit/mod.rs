@@ -1,7 +1,7 @@
 //! Writes Rust for a [`Schema`]: a file for each module, and one that declares them all.
 //!
-//! What is emitted names one module of Shardcast only, `::shardcast::__codegen`, and is laid out as rustfmt
-//! would. What this deliberately does not do yet: interfaces, which need the Tars RPC runtime.
+//! The output names one module of Shardcast only, `::shardcast::__codegen`, and is formatted as by rustfmt.
+//! It deliberately does not contain interfaces yet; they need the Tars RPC runtime.
 
 mod consts;
 mod context;
@@ -33,11 +33,11 @@ pub(crate) struct Output {
     pub(crate) text: String,
 }
 
-/// Writes all modules of `schema` that are not to be found elsewhere.
+/// Writes all modules of `schema` that do not exist elsewhere.
 ///
 /// # Errors
-/// Names that differ in the .tars files and are the same in Rust, and strings that Rust cannot hold; at most
-/// [`FAULTS_MAX`].
+/// Names that differ in the .tars files and become the same in Rust, and strings that Rust cannot hold; at
+/// most [`FAULTS_MAX`].
 pub(crate) fn emit(schema: &Schema, options: &Options) -> Result<Vec<Output>, Vec<Diagnostic>> {
     let context = Context::new(schema, options);
     let ours = || schema.modules.iter().filter(|module| !context.is_extern_module(&module.name));
@@ -88,7 +88,7 @@ fn emit_module(context: &Context<'_>, module: &Module) -> Output {
     Output { name: format!("{stem}.rs"), text: code.into_text() }
 }
 
-/// The names and comments are not ours, and who includes a module need not keep them up.
+/// The names and comments are not ours, and the user of a module need not follow lints for them.
 const ALLOW: &[&str] = &[
     "#[allow(missing_docs, nonstandard_style, unreachable_pub, unused)]",
     "#[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all)]",

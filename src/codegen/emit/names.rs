@@ -6,14 +6,14 @@ pub(super) fn snake(name: &str) -> String {
     legal(words.join("_"))
 }
 
-/// `hello_world` as `HelloWorld`: a type. One that is in this form already stays as it is: `HTTPServer`.
+/// `hello_world` as `HelloWorld`: a type. A name that has this form already is unchanged: `HTTPServer`.
 pub(super) fn camel(name: &str) -> String {
     if name.starts_with(|c: char| c.is_ascii_uppercase()) && !name.contains('_') {
         return legal(name.to_owned());
     }
     let capitalised = words(name).into_iter().map(|word| {
         let (first, rest) = word.split_at(1);
-        // A word within a name of several words keeps its shape, one in capitals does not.
+        // In a name of several words, a word in mixed case keeps its case, one in capitals does not.
         let rest = if rest.bytes().all(|b| !b.is_ascii_lowercase()) {
             rest.to_ascii_lowercase()
         } else {
@@ -38,8 +38,8 @@ pub(super) fn kept(name: &str) -> String {
     legal(name.to_owned())
 }
 
-/// Where a word begins: behind `_`, at a capital behind a small letter or digit, and at the last of
-/// several capitals when a small letter follows.
+/// Where a word begins: after `_`, at a capital after a small letter or digit, and at the last of several
+/// capitals if a small letter follows.
 fn words(name: &str) -> Vec<&str> {
     let bytes = name.as_bytes();
     let mut words = Vec::new();
@@ -61,7 +61,7 @@ fn words(name: &str) -> Vec<&str> {
     words
 }
 
-/// `name` as an identifier: keywords raw, and the few that cannot be raw with `_` behind them.
+/// `name` as an identifier: keywords raw, and the few that cannot be raw with `_` after them.
 fn legal(name: String) -> String {
     match name.as_str() {
         "" => "unnamed".to_owned(),
@@ -72,7 +72,7 @@ fn legal(name: String) -> String {
     }
 }
 
-/// The reserved words of every edition, but those that cannot be raw.
+/// The reserved words of every edition, except those that cannot be raw.
 const KEYWORDS: &[&str] = &[
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else",
     "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro",

@@ -1,4 +1,4 @@
-//! Which Rust name everything has in one module, and whether two things have the same.
+//! The Rust name of everything in one module, and conflicts between names.
 
 use std::collections::HashSet;
 
@@ -10,11 +10,11 @@ use crate::{
     schema::{Definition, EnumId, Field, Module, Site, StructId, Value},
 };
 
-/// What the code of one module may name.
+/// The names that the code of one module may use.
 pub(super) struct Scope<'a> {
     pub(super) context: &'a Context<'a>,
     pub(super) module: &'a Module,
-    /// Names that types of this module have, and so mean no longer what they mean elsewhere.
+    /// Names of the types of this module, which hide the usual meaning of these names.
     shadowed: HashSet<String>,
 }
 
@@ -38,7 +38,7 @@ impl<'a> Scope<'a> {
         if self.context.options.keep_names { names::kept(name) } else { names::screaming(name) }
     }
 
-    /// What Rust knows everywhere as `name`, even where a type of this module has that name.
+    /// The path to `name` of the Rust prelude, even where a type of this module has that name.
     pub(super) fn prelude(&self, name: &str) -> String {
         if !self.shadowed.contains(name) {
             return name.to_owned();
@@ -76,12 +76,12 @@ impl<'a> Scope<'a> {
         format!("{prefix}::{}::{rust_name}", self.context.module(module))
     }
 
-    /// Whether a type of this module is to be found elsewhere.
+    /// Whether a type of this module exists elsewhere.
     pub(super) fn is_extern(&self, name: &str) -> bool {
         self.context.extern_type(&self.module.name, name, "").is_some()
     }
 
-    /// Things of this module that would have the same name in Rust.
+    /// Items of this module that would have the same name in Rust.
     pub(super) fn check(&self) -> Vec<Diagnostic> {
         let schema = self.context.schema;
         let mut faults = self.context.clashes(self.types());
@@ -117,7 +117,7 @@ impl<'a> Scope<'a> {
             Some(Value::Text(text)) if str::from_utf8(text).is_err() => {
                 let is_text = self.context.options.string_type != StringType::Bytes;
                 let fault = Fault::new(format!("the default of `{}` is not UTF-8", field.name));
-                let hint = "tell the character set of the file, or take strings as bytes";
+                let hint = "set the character set of the file, or use bytes for strings";
                 is_text.then(|| self.context.fault(field.site, fault.hint(hint)))
             }
             _ => None,

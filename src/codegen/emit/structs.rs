@@ -1,4 +1,4 @@
-//! Structs, their defaults, and how they are written and read.
+//! Structs, their defaults, and their encoding and decoding.
 
 use super::{
     layout::{Call, Code},
@@ -36,7 +36,7 @@ impl Scope<'_> {
         }
     }
 
-    /// The attributes that were asked for at a type, or at all.
+    /// The attributes requested for a type, or for all types.
     pub(super) fn type_attributes(&self, code: &mut Code, path: &str) {
         for (at, attribute) in &self.context.options.type_attributes {
             if at == "." || at == path {
@@ -80,7 +80,7 @@ impl Scope<'_> {
         });
     }
 
-    /// What stands for the default where it is plain to see.
+    /// The default, where it is obvious.
     fn zero(&self, field: &Field) -> Option<String> {
         match field.ty {
             _ if self.is_option(field) => None,
@@ -101,7 +101,8 @@ impl Scope<'_> {
         code.block(&format!("impl codegen::TarsStruct for {name}"), |code| {
             code.assign("const NAME: &'static str", &format!("\"{}.{}\"", of.module, of.name));
             code.blank();
-            // Generated crates are compiled apart from the codec: without it, no field is read or written in line.
+            // Generated crates are compiled apart from the codec: without this attribute, no field access is
+            // inlined.
             code.line("#[inline]");
             code.block("fn write_fields(&self, w: &mut codegen::TarsWriter)", |code| {
                 for field in &of.fields {
@@ -141,7 +142,7 @@ impl Scope<'_> {
         });
     }
 
-    /// `name: from.require(at)?` or one of its kin: a field, from a reader by its tag, or from a JSON object
+    /// `name: from.require(at)?` or a similar call: a field, from a reader by its tag, or from a JSON object
     /// by its name.
     pub(super) fn take(&self, field: &Field, from: &str, at: &str) -> Call {
         let name = self.field_name(&field.name);
@@ -173,7 +174,7 @@ impl Scope<'_> {
             _ if self.is_option(field) => Elision::Absent,
             _ if !self.context.options.elide_defaults => Elision::Never,
             None => Elision::Empty,
-            // As the official C++ compiler: peers may count on them.
+            // Like the official C++ compiler: peers may rely on it.
             Some(_) if matches!(field.ty, Type::Bool | Type::Enum(_)) => Elision::Never,
             Some(Value::Text(text)) if str::from_utf8(text).is_err() => Elision::Never,
             Some(value @ Value::Text(_)) => Elision::Default(self.expression(&field.ty, value)),
@@ -195,13 +196,13 @@ impl Scope<'_> {
     }
 }
 
-/// When a field is left out of what is written.
+/// When a field is left out when writing.
 enum Elision {
     Never,
     /// When it is `None`.
     Absent,
     /// When it is zero or empty.
     Empty,
-    /// When it is this.
+    /// When it has this value.
     Default(String),
 }

@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Scope<'_> {
-    /// The type of a field, an `Option` where "not there" is told from the default.
+    /// The type of a field; an `Option` where "missing" differs from the default.
     pub(super) fn field_type(&self, field: &Field) -> String {
         let ty = self.rust_type(&field.ty);
         if self.is_option(field) { format!("{}<{ty}>", self.prelude("Option")) } else { ty }
@@ -38,7 +38,7 @@ impl Scope<'_> {
                 BytesType::Vec => format!("{}<u8>", self.prelude("Vec")),
                 BytesType::Bytes => "codegen::Bytes".to_owned(),
             },
-            // On the wire a list, unlike other bytes.
+            // A list on the wire, unlike other bytes.
             Type::Vector(element) if **element == Type::UnsignedByte => "codegen::UnsignedBytes".to_owned(),
             Type::Vector(element) => format!("{}<{}>", self.prelude("Vec"), self.rust_type(element)),
             Type::Map(key, value) => {

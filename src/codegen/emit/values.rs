@@ -4,8 +4,8 @@ use super::scope::Scope;
 use crate::schema::{Type, Value};
 
 impl Scope<'_> {
-    /// A number, bool or enumerator as a value of `ty`; a string as a literal, whose type is `&str`, or
-    /// `&[u8]` if it is no text.
+    /// A number, bool or enumerator as a value of `ty`; a string as a literal of type `&str`, or `&[u8]` if
+    /// it is not UTF-8.
     pub(super) fn expression(&self, ty: &Type, value: &Value) -> String {
         match (ty, value) {
             (_, Value::Bool(value)) => value.to_string(),
@@ -16,7 +16,7 @@ impl Scope<'_> {
             (_, Value::Text(text)) => literal(text),
             (Type::Enum(wanted), Value::Enumerator(id, index)) => {
                 let enumerator = self.enumerator(*id, *index);
-                // The files may mix enums up; their numbers count.
+                // The files may mix enums up; only the numbers matter.
                 if wanted == id { enumerator } else { format!("{}({enumerator}.0)", self.enum_path(*wanted)) }
             }
             (Type::Int, Value::Enumerator(id, index)) => format!("{}.0", self.enumerator(*id, *index)),

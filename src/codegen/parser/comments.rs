@@ -1,4 +1,4 @@
-//! Comments as documentation: which ones belong to which definition, and what they say.
+//! Comments as documentation: which comments belong to which definition, and their text.
 
 use crate::{
     ast::Docs,
@@ -12,14 +12,14 @@ pub(super) struct Comments {
 }
 
 struct Comment {
-    /// Index of the token behind it.
+    /// Index of the token after it.
     before: usize,
     lines: Docs,
-    /// Something stands in front of it on its line.
-    is_behind_code: bool,
-    /// Nothing but perhaps other comments stands behind it on its last line.
+    /// Code precedes it on its line.
+    follows_code: bool,
+    /// At most other comments follow it on its last line.
     ends_line: bool,
-    /// A blank line follows, so it does not belong to what comes then.
+    /// A blank line follows, so it does not belong to the next definition.
     is_apart: bool,
 }
 
@@ -36,19 +36,19 @@ impl Comments {
             }
             let code_end = rest.last().map_or(0, |last| last.span.end);
             let next_start = tokens.peek().map_or(source.len(), |next| next.span.start);
-            let newlines_behind = newlines(&source[token.span.end..next_start]);
+            let newlines_after = newlines(&source[token.span.end..next_start]);
             comments.push(Comment {
                 before: rest.len(),
                 lines: lines(source, token.span),
-                is_behind_code: !rest.is_empty() && newlines(&source[code_end..token.span.start]) == 0,
-                ends_line: newlines_behind > 0 || tokens.peek().is_none(),
-                is_apart: newlines_behind > 1,
+                follows_code: !rest.is_empty() && newlines(&source[code_end..token.span.start]) == 0,
+                ends_line: newlines_after > 0 || tokens.peek().is_none(),
+                is_apart: newlines_after > 1,
             });
         }
         (Self { comments }, rest)
     }
 
-    /// What the comments directly in front of the token at `index` say.
+    /// The text of the comments directly before the token at `index`.
     pub(super) fn leading(&self, index: usize) -> Docs {
         let before = self.before(index);
         let own = before.iter().rposition(|comment| comment.is_apart).map_or(0, |last| last + 1);
@@ -56,7 +56,7 @@ impl Comments {
         own.flat_map(|comment| comment.lines.iter().cloned()).collect()
     }
 
-    /// What the comments say that stand on the same line behind the token in front of `index`.
+    /// The text of the comments on the same line as, and after, the token before `index`.
     pub(super) fn trailing(&self, index: usize) -> Docs {
         let trailing = self.before(index).iter().take_while(|comment| comment.is_trailing());
         trailing.flat_map(|comment| comment.lines.iter().cloned()).collect()
@@ -71,12 +71,12 @@ impl Comments {
 
 impl Comment {
     fn is_trailing(&self) -> bool {
-        self.is_behind_code && self.ends_line
+        self.follows_code && self.ends_line
     }
 }
 
-/// The text of a comment without its marks. One that is not UTF-8 says nothing: its character set is
-/// unknown.
+/// The text of a comment without its marks. A comment that is not UTF-8 gives no text, because its character
+/// set is unknown.
 fn lines(source: &[u8], span: Span) -> Docs {
     let Ok(text) = str::from_utf8(&source[span.start..span.end]) else { return Docs::new() };
     if let Some(line) = text.strip_prefix("//") {

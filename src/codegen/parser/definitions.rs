@@ -1,4 +1,4 @@
-//! Files, modules, and all that is defined in them but interfaces.
+//! Files, modules, and all their definitions except interfaces.
 
 use super::{Failed, Parse, Parser};
 use crate::{
@@ -120,7 +120,7 @@ impl Parser<'_> {
         Ok(Struct { name, docs, fields })
     }
 
-    /// A field; none if it has no tag or no `require`, which was said, and nothing is left to skip.
+    /// A field; `None` if it has no tag or no `require`. That was reported, and nothing is left to skip.
     fn field(&mut self) -> Parse<Option<Field>> {
         let mut docs = self.comments.leading(self.at);
         let tag = self.tag();
@@ -133,7 +133,7 @@ impl Parser<'_> {
         Ok(tag.zip(required).map(field))
     }
 
-    /// The number in front of a field. Without it the rest is still read, for more faults.
+    /// The tag before a field. If it is missing, the rest is still read, to find more faults.
     fn tag(&mut self) -> Option<(i64, Span)> {
         if let Some(&TokenKind::Integer(value)) = self.peek() {
             return Some((value, self.bump()));
@@ -149,7 +149,7 @@ impl Parser<'_> {
         None
     }
 
-    /// `require` is true. When the tag was missing too, that was said already.
+    /// `require` is true. If the tag was missing too, that was reported already.
     fn presence(&mut self, has_tag: bool) -> Option<bool> {
         if self.eat_keyword(Keyword::Require) {
             return Some(true);
@@ -179,7 +179,7 @@ impl Parser<'_> {
         Ok(Enum { name, docs, enumerators })
     }
 
-    /// An enumerator, or none, and the `,` behind it unless the enum ends.
+    /// An enumerator, or none, and the `,` after it unless the enum ends.
     fn enumerator(&mut self, of: &str, enumerators: &mut Vec<Enumerator>) -> Parse<()> {
         if matches!(self.peek(), Some(TokenKind::Identifier | TokenKind::Keyword(_))) {
             let mut docs = self.comments.leading(self.at);
@@ -201,14 +201,14 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Skips to the `}` of an enum, or to what cannot be in one.
+    /// Skips to the `}` of an enum, or to a token that cannot be in one.
     fn skip_to_close(&mut self) {
         while !self.at_end() && !self.is_symbol(b'}') && !self.definition_begins() {
             self.bump();
         }
     }
 
-    /// What follows `key`.
+    /// The rest of a `key` definition.
     fn key(&mut self) -> Parse<Key> {
         self.expect(b'[', "`key`")?;
         let of = self.path()?;
@@ -223,7 +223,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `{ element element … }`, going on with the next element behind one that failed.
+    /// `{ element element … }`; continues with the next element after a failed one.
     pub(super) fn block<T>(
         &mut self,
         what: &str,
@@ -241,7 +241,7 @@ impl Parser<'_> {
             let start = self.at;
             match element(self) {
                 Ok(element) => elements.extend(element),
-                // What begins here was read by nobody yet.
+                // The element that begins here was not read yet.
                 Err(Failed) if self.at > start && self.definition_begins() => {}
                 Err(Failed) => self.recover(),
             }
@@ -249,7 +249,7 @@ impl Parser<'_> {
         Ok(elements)
     }
 
-    /// The next token cannot stand here, where `wanted` should.
+    /// The next token is not allowed here; `wanted` is.
     fn unexpected(&mut self, wanted: &str) -> Failed {
         let fault = Fault::new(format!("expected {wanted}, found {}", self.found()));
         let word = self.text(self.span());
@@ -264,7 +264,7 @@ impl Parser<'_> {
     }
 }
 
-/// What a block is made of; a definition among members means that a `}` was forgotten.
+/// The elements of a block; a definition among members means that a `}` is missing.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(super) enum Holds {
     Definitions,

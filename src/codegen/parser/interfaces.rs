@@ -26,7 +26,7 @@ impl Parser<'_> {
         Ok(Some(Operation { name, docs, result, parameters }))
     }
 
-    /// In front of `(` any word is a name, as for the official compiler.
+    /// Before `(` any word is a name, as in the official compiler.
     fn operation_name(&mut self) -> Parse<Name> {
         let is_word = matches!(self.peek(), Some(TokenKind::Identifier | TokenKind::Keyword(_)));
         if is_word && self.peek_at(1) == Some(&TokenKind::Symbol(b'(')) {

@@ -1,9 +1,8 @@
 //! Builds the tree of one `.tars` file, by recursive descent.
 //!
-//! After a fault it goes on behind the next `;`, so that one run reports several. Types are the only
-//! rule that nests without end, and their depth is bounded. What it deliberately is not: a judge of
-//! meaning. Tags out of range, unknown types and wrong defaults are for [`schema`](crate::schema), which
-//! sees all files.
+//! After a fault it continues after the next `;`, so that one run reports several. Types are the only rule
+//! that nests without end, and their depth is bounded. It deliberately does not judge meaning: tags out of
+//! range, unknown types and wrong defaults are for [`schema`](crate::schema), which sees all files.
 
 mod comments;
 mod definitions;
@@ -18,9 +17,10 @@ use crate::{
     lexer::{FAULTS_MAX, Keyword, Token, TokenKind, tokenize},
 };
 
-/// Parses `source`: what could be read, and the faults in order of their places, at most [`FAULTS_MAX`].
+/// Parses `source`: returns what could be read, and the faults in order of their places, at most
+/// [`FAULTS_MAX`].
 ///
-/// The tree is only whole when there are no faults.
+/// The tree is complete only when there are no faults.
 pub fn parse(source: &[u8]) -> (File, Vec<(Span, Fault)>) {
     let (tokens, lexical) = tokenize(source);
     let (comments, tokens) = Comments::split(source, tokens);
@@ -35,7 +35,7 @@ pub fn parse(source: &[u8]) -> (File, Vec<(Span, Fault)>) {
 
 struct Parser<'a> {
     source: &'a [u8],
-    /// All but comments.
+    /// All tokens except comments.
     tokens: Vec<Token>,
     comments: Comments,
     /// The next token; never beyond `tokens.len()`.
@@ -44,7 +44,7 @@ struct Parser<'a> {
     faults: Vec<(Span, Fault)>,
 }
 
-/// A fault was reported; whoever holds a list goes on with its next element.
+/// A fault was reported; the parser of a list continues with the next element.
 struct Failed;
 
 type Parse<T> = Result<T, Failed>;
@@ -69,13 +69,13 @@ impl Parser<'_> {
         self.at == self.tokens.len()
     }
 
-    /// Where the next token stands; behind the last one, the end of the file.
+    /// The position of the next token; after the last one, the end of the file.
     fn span(&self) -> Span {
         let end = Span { start: self.source.len(), end: self.source.len() };
         self.tokens.get(self.at).map_or(end, |token| token.span)
     }
 
-    /// Where the last token that was taken stands.
+    /// The position of the last token that was taken.
     fn previous(&self) -> Span {
         self.at.checked_sub(1).map_or_else(Span::default, |before| self.tokens[before].span)
     }
@@ -111,7 +111,7 @@ impl Parser<'_> {
         found
     }
 
-    /// Takes `symbol`, which belongs behind `what`.
+    /// Takes `symbol`, which must follow `what`.
     fn expect(&mut self, symbol: u8, what: &str) -> Parse<()> {
         if self.eat(symbol) {
             return Ok(());
@@ -120,7 +120,7 @@ impl Parser<'_> {
         Err(self.fail(Fault::new(message)))
     }
 
-    /// Takes an integer, which `what` needs.
+    /// Takes an integer, which `what` requires.
     fn integer(&mut self, what: &str) -> Parse<(i64, Span)> {
         match self.peek() {
             Some(&TokenKind::Integer(value)) => Ok((value, self.bump())),
@@ -143,15 +143,15 @@ impl Parser<'_> {
         }
     }
 
-    /// Takes the `;` behind `what`. If it only was forgotten, what follows is still read.
+    /// Takes the `;` after `what`. If only the `;` is missing, what follows is still read.
     fn end(&mut self, what: &str) -> Parse<()> {
         if self.eat(b';') {
             return Ok(());
         }
         let before = self.previous();
-        let behind = Span { start: before.end.saturating_sub(1), end: before.end };
+        let span = Span { start: before.end.saturating_sub(1), end: before.end };
         let fault = Fault::new(format!("expected `;` after {what}, found {}", self.found()));
-        self.report(behind, fault);
+        self.report(span, fault);
         if self.at_end() || self.begins_line() || self.is_symbol(b'}') { Ok(()) } else { Err(Failed) }
     }
 
@@ -160,7 +160,7 @@ impl Parser<'_> {
         self.source[self.previous().end..self.span().start].contains(&b'\n')
     }
 
-    /// Skips to behind the next `;`, or to the `}` of the block we are in.
+    /// Skips to after the next `;`, or to the `}` of the current block.
     fn recover(&mut self) {
         let mut depth = 0_usize;
         while let Some(kind) = self.peek() {
@@ -195,8 +195,8 @@ impl Parser<'_> {
         self.report(self.span(), fault)
     }
 
-    /// Reports a fault, unless there is one at this place already, or it only follows from one of the
-    /// lexer's: then what is missing here was there, but could not be read.
+    /// Reports a fault, unless there is one at this place already, or it is a consequence of a fault of the
+    /// lexer: then the missing token exists, but could not be read.
     fn report(&mut self, span: Span, fault: Fault) -> Failed {
         let gap = self.previous().start..self.span().start.max(span.end);
         let follows = self.lexical.iter().any(|(cause, _)| {

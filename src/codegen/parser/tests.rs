@@ -7,7 +7,7 @@ use crate::{
 };
 
 #[test]
-fn comments_in_front_of_a_definition_and_behind_it_are_its_documentation() {
+fn comments_before_and_after_a_definition_are_its_documentation() {
     let source = "// not this: a blank line follows
 
         /**
@@ -15,7 +15,7 @@ fn comments_in_front_of_a_definition_and_behind_it_are_its_documentation() {
          *   in a plane.
          */
         // And more.
-        struct Point // what stands here is about the first field
+        struct Point // this is about the first field
         {
             // across
             0 require int x; // to the right
@@ -33,7 +33,7 @@ fn comments_in_front_of_a_definition_and_behind_it_are_its_documentation() {
 }
 
 #[test]
-fn enumerators_have_their_comments_behind_the_comma() {
+fn enumerators_have_their_comments_after_the_comma() {
     let file = parsed("module M { enum E {\n A, // first\n // second\n B = 1 // and more\n }; };");
     let Item::Module(module) = &file.items[0] else { panic!("a module") };
     let Definition::Enum(of) = &module.definitions[0] else { panic!("an enum") };

@@ -15,7 +15,7 @@ impl Parser<'_> {
         let name = self.name(what)?;
         if self.is_symbol(b':') {
             let word = &name.text;
-            let fault = Fault::new("the size belongs behind the type, not behind the name");
+            let fault = Fault::new("the size belongs after the type, not after the name");
             return Err(self.fail(fault.hint(format!("write `string:16 {word}` or `vector<int>:16 {word}`"))));
         }
         let form = match star {
@@ -106,7 +106,7 @@ impl Parser<'_> {
         Ok(TypeKind::Map(Box::new(key), Box::new(value)))
     }
 
-    /// `Name`, `Module::Name`, `Module::Enum::Name`, each perhaps with `::` in front.
+    /// `Name`, `Module::Name`, `Module::Enum::Name`, optionally with a leading `::`.
     pub(super) fn path(&mut self) -> Parse<Path> {
         let start = self.span();
         if self.peek() == Some(&TokenKind::Scope) {
@@ -120,7 +120,7 @@ impl Parser<'_> {
         Ok(Path { segments, span: self.span_since(start) })
     }
 
-    /// What stands behind `=`.
+    /// The value after `=`.
     pub(super) fn initializer(&mut self) -> Parse<Initializer> {
         let start = self.span();
         let kind = match self.peek() {

@@ -1,5 +1,5 @@
-//! What can only be judged when all structs are known. Nothing here recurses over structs, or looks at
-//! one again for each that uses it: how many there are, the input chooses.
+//! Checks that need all structs. Nothing here recurses over structs, or visits a struct again for each of its
+//! users: the input chooses how many there are.
 
 use super::{Schema, StructId, Type, resolve::Resolver, types::PAIRS_HINT};
 use crate::diagnostic::Fault;
@@ -10,7 +10,7 @@ impl Resolver<'_> {
         self.check_struct_keys();
     }
 
-    /// No struct may contain itself through others, or a value of it would have no end.
+    /// No struct may contain itself through others; a value of it would have no end.
     fn check_containment(&mut self) {
         let mut states = vec![State::New; self.schema.structs.len()];
         for start in 0..states.len() {
@@ -20,7 +20,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Follows the structs in fields depth first, with a stack of our own.
+    /// Follows the structs in fields depth first, with an explicit stack.
     fn walk(&mut self, start: StructId, states: &mut [State]) {
         states[start.0] = State::Open;
         let mut stack = vec![(start, 0)];
@@ -88,7 +88,7 @@ enum State {
 }
 
 impl Schema {
-    /// For each struct, a field in which it, or a struct that it holds, has a type that `is` so.
+    /// For each struct, a field in which the struct, or a struct inside it, has a type for which `is` holds.
     pub(crate) fn structs_holding(&self, is: impl Fn(&Type) -> bool) -> Vec<Option<(StructId, usize)>> {
         let mut holding = vec![None; self.structs.len()];
         let mut users = vec![Vec::new(); self.structs.len()];
@@ -115,7 +115,7 @@ impl Schema {
 }
 
 impl Type {
-    /// Calls `look` for this type and those it is made of, which nest only as deep as the parser lets them.
+    /// Calls `look` for this type and its parts, which nest only as deep as the parser allows.
     pub(crate) fn visit(&self, look: &mut impl FnMut(&Self)) {
         look(self);
         match self {
@@ -129,5 +129,5 @@ impl Type {
     }
 }
 
-/// A message shows so many structs of a circle.
+/// A message shows at most this many structs of a cycle.
 const CIRCLE_SHOWN_MAX: usize = 8;

@@ -1,4 +1,4 @@
-//! Gives every module, struct and enum its place, so that names can be found wherever they are used.
+//! Declares every module, struct and enum, so that names can be resolved wherever they are used.
 
 use super::{
     Enum, EnumId, Enumerator, Module, Site, Struct, StructId,
@@ -66,8 +66,8 @@ impl Resolver<'_> {
         site
     }
 
-    /// Gives the enumerators of a module their values: the first is 0, each other one more than the one
-    /// before it, if it was given none. `next` is the number of the next enum, as they were declared.
+    /// Assigns values to the enumerators of a module: the first is 0, and each one without a value is one
+    /// more than the one before it. `next` is the number of the next enum, in the order of declaration.
     pub(super) fn enumerate_module(&mut self, module: &ast::Module, next: &mut usize) {
         for definition in &module.definitions {
             if let Definition::Enum(enumeration) = definition {
@@ -135,7 +135,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// The framework's own files use such names, so they are only worth a warning.
+    /// The framework's own files use such names, so this is only a warning.
     pub(super) fn check_name(&mut self, name: &Name) {
         if name.text.starts_with("tars") {
             let fault = Fault::new(format!("`{}` begins with `tars`", name.text));

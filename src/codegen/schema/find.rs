@@ -1,11 +1,11 @@
-//! Names for what is on the wire, where there are only tags: structs and operations by their names, and
-//! what they hold by tags.
+//! Names for data on the wire, which has only tags: structs and operations by name, and their contents by
+//! tag.
 
 use super::{Definition, Enum, Field, Interface, Operation, Parameter, Schema, Struct, StructId};
 
 impl Schema {
-    /// The struct `Module::Struct`, or `Module.Struct` as TUP writes it; its module may be left out where
-    /// only one module has a struct of that name.
+    /// The struct `Module::Struct`, or `Module.Struct` as TUP writes it. The module may be left out if only
+    /// one module has a struct of that name.
     pub fn find_struct(&self, path: &str) -> Option<StructId> {
         let (module, name) = match path.split_once("::").or_else(|| path.split_once('.')) {
             Some((module, name)) => (Some(module), name),
@@ -17,7 +17,7 @@ impl Schema {
         meant.next().is_none().then_some(StructId(found))
     }
 
-    /// The operations of this name, each with its interface and the interface's module.
+    /// The operations with this name, each with its interface and the interface's module.
     pub fn find_operations<'a>(
         &'a self,
         name: &'a str,

@@ -1,4 +1,4 @@
-//! Interfaces: operations and what they take and give.
+//! Interfaces: operations, their parameters and results.
 
 use std::collections::HashSet;
 
@@ -66,7 +66,7 @@ impl Resolver<'_> {
         Some(Parameter { name: name.text.clone(), ty, capacity, direction: parameter.direction, site })
     }
 
-    /// The official compilers take the first `routekey`, if it is a string, and say nothing of others.
+    /// The official compilers use the first `routekey`, if it is a string, and do not report others.
     fn check_route_keys(&mut self, parameters: &[Parameter]) {
         let keys = parameters.iter().filter(|parameter| parameter.direction == Direction::RouteKey);
         for (index, key) in keys.enumerate() {

@@ -1,4 +1,4 @@
-//! `key[Struct, a, b]`: what structs are ordered by.
+//! `key[Struct, a, b]`: the order of structs.
 
 use super::{lookup::TypeId, resolve::Resolver};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Resolver<'_> {
-    /// Resolves all keys, when all fields are known.
+    /// Resolves all keys, after all fields are known.
     pub(super) fn keys(&mut self) {
         let sources = self.report.sources;
         for (file, source) in sources.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Which definition a name means.
+//! Resolves names to definitions.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ pub(super) struct Symbols {
     pub(super) struct_keys: Vec<(StructId, Site)>,
 }
 
-/// A name that stands for a type, and where it was given.
+/// A name of a type, and where it was given.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Symbol {
     pub(super) id: TypeId,
@@ -46,12 +46,12 @@ struct Bearers {
 type Bearer = (EnumId, usize);
 
 impl Symbols {
-    /// The index of a module that was declared.
+    /// The index of a declared module.
     pub(super) fn module(&self, name: &str) -> usize {
         self.modules[name]
     }
 
-    /// Adds a module, unless it is there; `next` is the index it gets.
+    /// Adds a module, unless it exists; `next` is its index.
     pub(super) fn add_module(&mut self, name: &str, next: usize) -> bool {
         let is_new = !self.modules.contains_key(name);
         if is_new {
@@ -60,7 +60,7 @@ impl Symbols {
         is_new
     }
 
-    /// Adds a type, or gives the one that has the name already.
+    /// Adds a type, or returns the existing one with this name.
     pub(super) fn add_type(&mut self, module: &str, name: &str, symbol: Symbol) -> Result<(), Symbol> {
         let types = self.types.entry(module.to_owned()).or_default();
         match types.get(name) {
@@ -95,7 +95,7 @@ impl Symbols {
         }
     }
 
-    /// The type of `module` whose name is most like `name`, if any is.
+    /// The type of `module` with the most similar name, if any is similar.
     fn similar(&self, module: &str, name: &str) -> Option<&str> {
         let names = self.types.get(module)?.keys().take(CANDIDATES_MAX);
         let names = names.filter(|other| other.len().max(name.len()) <= LETTERS_MAX);
@@ -104,7 +104,7 @@ impl Symbols {
         (edits <= name.len() / 3).then_some(other)
     }
 
-    /// Modules that have a type of this name, in alphabetical order.
+    /// Modules that have a type with this name, in alphabetical order.
     fn modules_with(&self, name: &str) -> Vec<&str> {
         let with = self.types.iter().filter(|(_, types)| types.contains_key(name));
         let mut modules: Vec<&str> = with.map(|(module, _)| module.as_str()).collect();
@@ -125,8 +125,8 @@ impl Bearers {
 }
 
 impl Resolver<'_> {
-    /// The type that `path` means in `module`: `Name` is there only, `Module::Name` anywhere. Reports
-    /// when there is none.
+    /// The type that `path` means in `module`: `Name` in this module only, `Module::Name` anywhere. Reports
+    /// an error if there is none.
     pub(super) fn find_type(&mut self, module: &str, path: &Path) -> Option<TypeId> {
         let symbol = match path.segments.as_slice() {
             [name] => self.symbols.find(module, name),
@@ -142,7 +142,7 @@ impl Resolver<'_> {
         };
         if self.site(path.span).is_before(symbol.site) {
             let fault = Fault::new(format!("`{path}` is used before it is defined"));
-            self.lint(path.span, fault.hint("the official C++ compiler wants the definition first"));
+            self.lint(path.span, fault.hint("the official C++ compiler requires the definition first"));
         }
         Some(symbol.id)
     }
@@ -161,10 +161,10 @@ impl Resolver<'_> {
         }
     }
 
-    /// The enumerator that `path` means in `module`, where one of the enum `wanted` would fit best.
+    /// The enumerator that `path` means in `module`; an enumerator of the enum `wanted` is preferred.
     ///
-    /// A bare name is searched in all enums, as the official compiler does: in `wanted`, then in the
-    /// module, then everywhere. It must not mean several.
+    /// An unqualified name is searched in all enums, as in the official compiler: in `wanted`, then in the
+    /// module, then everywhere. It must not be ambiguous.
     pub(super) fn find_enumerator(
         &self,
         module: &str,
@@ -224,7 +224,7 @@ impl Struct {
     }
 }
 
-/// How many letters must be added, taken away or replaced to make one word of the other.
+/// How many letters must be added, removed or replaced to turn one word into the other.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {
@@ -238,6 +238,6 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// So many names are looked at, and no longer ones, for one that was meant: a hint must cost little.
+/// The bounds of the search for similar names: a hint must be cheap.
 const CANDIDATES_MAX: usize = 10_000;
 const LETTERS_MAX: usize = 64;

@@ -1,9 +1,9 @@
-//! What a set of `.tars` files means: every name resolved, every value checked, fields in the order of
+//! The meaning of a set of `.tars` files: every name resolved, every value checked, fields in the order of
 //! their tags.
 //!
-//! A [`Schema`] is what the generator writes Rust from, what [`breaking`](crate::breaking) compares, and
-//! what names the fields of a decoded message. [`Builder::schema`](crate::Builder::schema) makes one.
-//! What it deliberately is not: Rust. Names are those of the files.
+//! The generator writes Rust from a [`Schema`], [`breaking`](crate::breaking) compares two, and the decoder
+//! takes the names of fields from it. [`Builder::schema`](crate::Builder::schema) makes one. It deliberately
+//! does not contain Rust: names are those of the files.
 
 mod checks;
 mod declare;
@@ -25,31 +25,31 @@ pub(crate) use resolve::resolve;
 /// The meaning of a set of files.
 #[derive(Debug, Default)]
 pub struct Schema {
-    /// The modules, in the order in which they first appear; one that was opened twice is one.
+    /// The modules, in the order in which they first appear; a module that was opened twice appears once.
     pub modules: Vec<Module>,
     structs: Vec<Struct>,
     enums: Vec<Enum>,
     pub(crate) sources: Vec<Source>,
 }
 
-/// What one module holds.
+/// The contents of one module.
 #[derive(Debug)]
 pub struct Module {
     /// Its name.
     pub name: String,
-    /// The comments at it.
+    /// Its comments.
     pub docs: Docs,
-    /// What it holds, in the order of the files.
+    /// Its definitions, in the order of the files.
     pub definitions: Vec<Definition>,
     pub(crate) site: Site,
 }
 
-/// What may stand in a module.
+/// A definition inside a module.
 #[derive(Debug)]
 pub enum Definition {
-    /// A struct; [`Schema::structure`] gives it.
+    /// A struct; [`Schema::structure`] returns it.
     Struct(StructId),
-    /// An enum; [`Schema::enumeration`] gives it.
+    /// An enum; [`Schema::enumeration`] returns it.
     Enum(EnumId),
     /// A const.
     Const(Const),
@@ -57,22 +57,22 @@ pub enum Definition {
     Interface(Interface),
 }
 
-/// Which struct of a [`Schema`].
+/// Identifies a struct of a [`Schema`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct StructId(usize);
 
-/// Which enum of a [`Schema`].
+/// Identifies an enum of a [`Schema`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct EnumId(usize);
 
 /// A struct.
 #[derive(Debug)]
 pub struct Struct {
-    /// The module it is in.
+    /// Its module.
     pub module: String,
     /// Its name.
     pub name: String,
-    /// The comments at it.
+    /// Its comments.
     pub docs: Docs,
     /// Its fields, by tag.
     pub fields: Vec<Field>,
@@ -84,19 +84,19 @@ pub struct Struct {
 /// A field of a struct.
 #[derive(Debug)]
 pub struct Field {
-    /// The number that stands for it on the wire.
+    /// Its number on the wire.
     pub tag: u8,
     /// Its name.
     pub name: String,
-    /// The comments at it.
+    /// Its comments.
     pub docs: Docs,
-    /// Whether a message without it is wrong.
+    /// Whether a message without it is invalid.
     pub required: bool,
     /// Its type.
     pub ty: Type,
-    /// How many elements or bytes it may have, if that was said.
+    /// Its greatest number of elements or bytes, if given.
     pub capacity: Option<u32>,
-    /// Its default, if one was given.
+    /// Its default, if given.
     pub default: Option<Value>,
     pub(crate) site: Site,
 }
@@ -104,11 +104,11 @@ pub struct Field {
 /// An enum. Its values are 32-bit integers on the wire.
 #[derive(Debug)]
 pub struct Enum {
-    /// The module it is in.
+    /// Its module.
     pub module: String,
     /// Its name.
     pub name: String,
-    /// The comments at it.
+    /// Its comments.
     pub docs: Docs,
     /// Its enumerators, in the order of the file.
     pub enumerators: Vec<Enumerator>,
@@ -120,7 +120,7 @@ pub struct Enum {
 pub struct Enumerator {
     /// Its name.
     pub name: String,
-    /// The comments at it.
+    /// Its comments.
     pub docs: Docs,
     /// Its value.
     pub value: i32,
@@ -132,7 +132,7 @@ pub struct Enumerator {
 pub struct Const {
     /// Its name.
     pub name: String,
-    /// The comments at it.
+    /// Its comments.
     pub docs: Docs,
     /// Its type: a number, a bool, a string, or an enum.
     pub ty: Type,
@@ -146,37 +146,37 @@ pub struct Const {
 pub struct Interface {
     /// Its name.
     pub name: String,
-    /// The comments at it.
+    /// Its comments.
     pub docs: Docs,
-    /// What can be called, in the order of the file.
+    /// Its operations, in the order of the file.
     pub operations: Vec<Operation>,
     pub(crate) site: Site,
 }
 
-/// What can be called.
+/// An operation of an interface.
 #[derive(Debug)]
 pub struct Operation {
     /// Its name.
     pub name: String,
-    /// The comments at it.
+    /// Its comments.
     pub docs: Docs,
-    /// What it returns, with tag 0; `None` is `void`.
+    /// Its result type, with tag 0; `None` is `void`.
     pub result: Option<Type>,
-    /// What it takes and gives; the first one has tag 1, whichever way it goes.
+    /// Its parameters; the first one has tag 1, whatever its direction.
     pub parameters: Vec<Parameter>,
     pub(crate) site: Site,
 }
 
-/// What an operation takes or gives.
+/// A parameter of an operation.
 #[derive(Debug)]
 pub struct Parameter {
-    /// Its name, which TUP and JSON have on the wire.
+    /// Its name, which is on the wire in TUP and JSON.
     pub name: String,
     /// Its type.
     pub ty: Type,
-    /// How many elements or bytes it may have, if that was said.
+    /// Its greatest number of elements or bytes, if given.
     pub capacity: Option<u32>,
-    /// Which way it goes.
+    /// Its direction.
     pub direction: crate::ast::Direction,
     pub(crate) site: Site,
 }
@@ -196,7 +196,7 @@ pub enum Type {
     Float,
     Double,
     String,
-    /// `vector<byte>`, `byte *` or `string:N`: bytes in one piece.
+    /// `vector<byte>`, `byte *` or `string:N`: one byte string.
     Bytes,
     Vector(Box<Self>),
     Map(Box<Self>, Box<Self>),
@@ -211,7 +211,7 @@ pub enum Value {
     Bool(bool),
     Integer(i64),
     Float(f64),
-    /// Any bytes but zero.
+    /// Any bytes except zero.
     Text(Vec<u8>),
     /// The enumerator at this index; the type may be another enum, or an integer.
     Enumerator(EnumId, usize),

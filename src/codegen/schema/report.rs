@@ -1,4 +1,4 @@
-//! Where things stand in the files, and what is said about them.
+//! Places in the files, and the diagnostics about them.
 
 use crate::{
     Diagnostic, Severity,
@@ -16,13 +16,13 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Whether what stands at `self` is read before what stands at `other`.
+    /// Whether `self` is read before `other`.
     pub(super) fn is_before(self, other: Self) -> bool {
         (self.file, self.span.start) < (other.file, other.span.start)
     }
 }
 
-/// Collects what is wrong, at most [`FAULTS_MAX`] of each severity.
+/// Collects diagnostics, at most [`FAULTS_MAX`] of each severity.
 pub(super) struct Report<'a> {
     pub(super) sources: &'a [Source],
     pub(super) diagnostics: Vec<Diagnostic>,
@@ -37,7 +37,7 @@ impl Report<'_> {
         self.add(Severity::Warning, site, fault);
     }
 
-    /// Whether more errors would not be kept.
+    /// Whether further errors would be discarded.
     pub(super) fn is_full(&self) -> bool {
         self.count(Severity::Error) >= FAULTS_MAX
     }

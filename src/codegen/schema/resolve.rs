@@ -1,4 +1,4 @@
-//! From trees to meaning: declares all names, then resolves what they are made of.
+//! From trees to meaning: declares all names, then resolves the definitions.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::{
     load::Source,
 };
 
-/// Finds out what `sources` mean. The schema is only whole when no diagnostic is an error.
+/// Resolves the meaning of `sources`. The schema is complete only when no diagnostic is an error.
 pub(crate) fn resolve(sources: Vec<Source>) -> (Schema, Vec<Diagnostic>) {
     let report = Report { sources: &sources, diagnostics: Vec::new() };
     let mut resolver = Resolver { report, schema: Schema::default(), symbols: Symbols::default(), file: 0 };
@@ -30,11 +30,11 @@ pub(super) struct Resolver<'a> {
     pub(super) report: Report<'a>,
     pub(super) schema: Schema,
     pub(super) symbols: Symbols,
-    /// The file that is being looked at.
+    /// The current file.
     pub(super) file: usize,
 }
 
-/// The structs and enums are defined in the order in which they were declared.
+/// Structs and enums are defined in the order in which they were declared.
 #[derive(Default)]
 struct Next {
     structs: usize,
@@ -93,7 +93,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The fields of a struct by tag, without those that cannot be.
+    /// The fields of a struct by tag, without invalid ones.
     fn fields(&mut self, module: &str, structure: &ast::Struct, id: StructId) -> Vec<Field> {
         let mut fields: Vec<Field> = Vec::with_capacity(structure.fields.len());
         let mut names: HashMap<&str, Span> = HashMap::new();

@@ -1,9 +1,9 @@
-//! Types and values as text, in the words of the language.
+//! Types and values as text, in the syntax of the language.
 
 use super::{Schema, Type, Value};
 
 impl Schema {
-    /// A type as a .tars file may have it, every name with its module. `byte *` and `string:16` are
+    /// A type as it may appear in a .tars file, every name with its module. `byte *` and `string:16` are
     /// `vector<byte>`, as on the wire.
     pub fn type_text(&self, ty: &Type) -> String {
         match ty {

@@ -1,4 +1,4 @@
-//! What a written type means, and which forms of it exist.
+//! The meaning of a written type, and its allowed forms.
 
 use super::{Type, lookup::TypeId, resolve::Resolver};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Resolver<'_> {
-    /// The type of a field or parameter, and how many elements or bytes it may have.
+    /// The type of a field or parameter, and its greatest number of elements or bytes.
     pub(super) fn member(&mut self, module: &str, member: &ast::Member) -> Option<(Type, Option<u32>)> {
         let (ty, capacity) = self.sized_ty(module, &member.ty)?;
         match member.form {
@@ -74,8 +74,8 @@ impl Resolver<'_> {
         })
     }
 
-    /// What can be a key: no language that Tars knows can look up the rest, and few a float. Structs are
-    /// judged when all of them are known.
+    /// Which types can be a key: no language of Tars can look up the others, and few a float. Structs are
+    /// checked when all of them are known.
     fn key_ty(&mut self, ty: Type, span: Span) -> Option<Type> {
         match ty {
             Type::Bytes | Type::Vector(_) | Type::Map(..) => {
@@ -117,5 +117,5 @@ fn vector_of(element: Type) -> Type {
 
 /// The official compiler's bound: less than 1 Mi.
 const SIZE_MAX: u32 = (1 << 20) - 1;
-/// What becomes of a map whose keys have no order.
-pub(super) const PAIRS_HINT: &str = "Rust has such a map as a list of pairs; use an integer, or a string";
+/// What a map becomes whose keys have no order.
+pub(super) const PAIRS_HINT: &str = "in Rust such a map is a list of pairs; use an integer, or a string";

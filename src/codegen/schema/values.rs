@@ -20,7 +20,7 @@ impl Resolver<'_> {
         Some(Const { name: name.text.clone(), docs: constant.docs.clone(), ty, value, site })
     }
 
-    /// `value` as a value of `ty`, the type of `member`; reports why it is none.
+    /// `value` as a value of `ty`, the type of `member`; reports an error if it does not fit.
     pub(super) fn value(
         &mut self,
         module: &str,

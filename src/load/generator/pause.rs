@@ -56,7 +56,7 @@ impl Pause {
 
 /// Until there is work for the ring, or it is `until`.
 fn sleep(ring: &mut Ring, until: u64) -> io::Result<()> {
-    ring.unmute();
+    ring.enable_notifications();
     if !ring.has_work() {
         let left = until.saturating_sub(clock::now_nanos()).min(SLEEP_NANOS_MAX);
         let timeout = Timespec { tv_sec: 0, tv_nsec: left as i64 };
@@ -67,7 +67,7 @@ fn sleep(ring: &mut Ring, until: u64) -> io::Result<()> {
             Err(error) => return Err(error.into()),
         }
     }
-    ring.mute();
+    ring.disable_notifications();
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! What cgroups (version 1 and 2) say about CPUs. The reading of each file is a function of its text.
+//! What cgroups (version 1 and 2) say about CPUs. Each file is parsed by a function of its text.
 
 use std::{
     fs,
@@ -7,10 +7,10 @@ use std::{
 
 use super::list::parse_list;
 
-/// The folders that this process's cgroups are in, from its own up to the highest one that can be seen.
+/// The folders of this process's cgroups, from its own up to the highest that is visible.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(super) struct Groups {
-    /// What stands for `/`; empty for the real one.
+    /// The root of the system; empty for the real one.
     root: PathBuf,
     cpu: Vec<PathBuf>,
     cpuset: Vec<PathBuf>,
@@ -22,7 +22,7 @@ impl Groups {
         Self::read_under(Path::new("/"))
     }
 
-    /// As [`read`](Self::read), in the system that lies under `root`.
+    /// Like [`read`](Self::read), for the system whose root is `root`.
     pub(super) fn read_under(root: &Path) -> Self {
         let text = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
         let found = Self::find(&text("proc/self/cgroup"), &text("proc/self/mountinfo"));
@@ -48,7 +48,7 @@ impl Groups {
         }
     }
 
-    /// The smallest quota of all the groups around this process: each of them applies.
+    /// The smallest quota of all groups that contain this process, because each of them applies.
     pub(super) fn quota(&self) -> Option<f64> {
         let unified = self.unified.iter().filter_map(|folder| cpu_max(&self.read_file(folder, "cpu.max")?));
         let first = self.cpu.iter().filter_map(|folder| {
@@ -76,16 +76,17 @@ impl Groups {
     }
 }
 
-/// Which tree of groups.
+/// Which hierarchy of groups.
 #[derive(Clone, Copy)]
 enum Hierarchy {
-    /// Version 1: the one with this controller.
+    /// Version 1: the hierarchy with this controller.
     Controller(&'static str),
     /// Version 2.
     Unified,
 }
 
-/// The group of a line of `/proc/self/cgroup` (`4:cpu,cpuacct:/a/b`, `0::/a/b`), if it is of that hierarchy.
+/// The group of a line of `/proc/self/cgroup` (`4:cpu,cpuacct:/a/b`, `0::/a/b`), if the line is of that
+/// hierarchy.
 fn group_path(line: &str, wanted: Hierarchy) -> Option<&str> {
     let mut parts = line.splitn(3, ':');
     let (id, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
@@ -110,8 +111,8 @@ fn mount_of(line: &str, wanted: Hierarchy) -> Option<(&str, &str)> {
     found.then_some((root, point))
 }
 
-/// `path` below the mount point and the folders above it. In a container `path` may be the host's, and not below
-/// `root`; then the mount point is our own group.
+/// `path` below the mount point, and the folders above it. In a container, `path` may be a path of the host
+/// that is not below `root`; then the mount point is our own group.
 fn folders(path: &str, root: &str, point: &str) -> Vec<PathBuf> {
     let point = Path::new(point);
     let below = Path::new(path).strip_prefix(root).unwrap_or_else(|_| Path::new(""));
@@ -126,7 +127,8 @@ fn cpu_max(text: &str) -> Option<f64> {
     cfs_quota(quota, period)
 }
 
-/// CPUs of a quota and its period in microseconds; `None` when there is no limit (-1, `max`) or no sense in it.
+/// CPUs of a quota and its period in microseconds; `None` when there is no limit (-1, `max`) or the numbers
+/// are invalid.
 fn cfs_quota(quota: &str, period: &str) -> Option<f64> {
     let (quota, period) = (quota.trim().parse::<u64>().ok()?, period.trim().parse::<u64>().ok()?);
     (quota > 0 && period > 0).then(|| quota as f64 / period as f64)

@@ -1,11 +1,11 @@
-//! Lists of CPUs as the kernel and our configuration write them: `0-3,6`.
+//! Lists of CPUs, as the kernel and our configuration write them: `0-3,6`.
 
-/// Reads `0-3,6`: the CPUs in the order in which they are written, each once. White space around numbers is
+/// Parses `0-3,6`: the CPUs in the order in which they are written, each once. White space around numbers is
 /// allowed, and an empty text is an empty list.
 ///
 /// # Errors
 ///
-/// Names the part that is no CPU and no range, or that is above what any system has.
+/// Names the part that is neither a CPU nor a range, or that is above what any system has.
 pub fn parse_list(text: &str) -> Result<Vec<usize>, ParseListError> {
     let mut cpus = Vec::new();
     if text.trim().is_empty() {
@@ -18,7 +18,7 @@ pub fn parse_list(text: &str) -> Result<Vec<usize>, ParseListError> {
     Ok(cpus)
 }
 
-/// A part of the text is no CPU.
+/// A part of the text is neither a CPU nor a range.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{part:?} is not a CPU or a range of CPUs: expected something like 0-3,6")]
 pub struct ParseListError {
@@ -26,7 +26,7 @@ pub struct ParseListError {
     pub part: String,
 }
 
-/// Writes a list the short way, as [`parse_list`] reads it.
+/// Writes a list in the short form that [`parse_list`] reads.
 pub fn format_list(cpus: &[usize]) -> String {
     let mut cpus = cpus.to_vec();
     cpus.sort_unstable();
@@ -53,7 +53,8 @@ fn number(text: &str) -> Option<usize> {
     text.parse().ok().filter(|cpu| digits && *cpu < CPUS_MAX)
 }
 
-/// The kernel's own bound (NR_CPUS) is 8192; this keeps a range such as 0-999999999 from filling memory.
+/// The kernel's own bound (NR_CPUS) is 8192. This bound keeps a range such as 0-999999999 from filling
+/// memory.
 const CPUS_MAX: usize = 1 << 16;
 
 #[cfg(test)]
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_refused_with_the_part_that_is_wrong() {
+    fn invalid_lists_are_refused_with_the_invalid_part() {
         for (text, part) in [
             ("a", "a"),
             ("0,,1", ""),

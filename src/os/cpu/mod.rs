@@ -1,6 +1,6 @@
-//! Which CPUs this process may use, and which shard goes on which.
+//! Which CPUs this process may use, and which shard runs on which CPU.
 //!
-//! The answers are those of the moment: nothing here watches for CPUs that come and go.
+//! The functions report the present state. Nothing here watches for CPUs that appear or disappear.
 
 mod cgroup;
 mod list;
@@ -13,22 +13,23 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 pub use list::{ParseListError, format_list, parse_list};
 pub use plan::{Choice, Count, Plan, PlanError, plan};
 
-/// What there is to place shards on. Plain data: read it with [`read`](Self::read), or make one up.
+/// The CPUs to place shards on. Plain data: [`read`](Self::read) it, or make one up for a test.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Machine {
-    /// CPUs that the calling thread may run on: first one of each physical core, then their siblings.
+    /// CPUs that the calling thread may run on: first one of each physical core, then the siblings.
     pub allowed: Vec<usize>,
-    /// Physical cores among them; the first so many of `allowed` are on different ones. At least 1.
+    /// Physical cores among them: that many CPUs at the start of `allowed` are on different cores. At least
+    /// 1.
     pub cores: usize,
-    /// CPUs' worth of time that the cgroup grants; `None` is no limit.
+    /// CPU time that the cgroup grants, in CPUs; `None` means no limit.
     pub quota: Option<f64>,
 }
 
 impl Machine {
-    /// What the affinity mask, the cgroups (version 1 and 2) and `/sys` say.
+    /// Reads the affinity mask, the cgroups (version 1 and 2) and `/sys`.
     ///
-    /// What cannot be read is taken as no restriction. Ask before the thread is pinned: afterwards the mask says
-    /// one CPU.
+    /// Information that cannot be read counts as no restriction. Call it before the thread is pinned:
+    /// afterwards the mask has one CPU.
     pub fn read() -> Self {
         let groups = cgroup::Groups::read();
         let mask = affinity_mask();
@@ -36,13 +37,13 @@ impl Machine {
             Some(set) if mask.iter().any(|cpu| set.contains(cpu)) => {
                 mask.into_iter().filter(|cpu| set.contains(cpu)).collect()
             }
-            // No cpuset, or that of another view of the host: the mask already obeys the real one.
+            // No cpuset, or the cpuset of another view of the host: the mask already obeys the real one.
             _ => mask,
         };
         Self::arrange(allowed, groups.quota(), first_sibling)
     }
 
-    /// Puts one CPU of each core first; `core_of` says the first sibling of a CPU.
+    /// Puts one CPU of each core first; `core_of` returns the first sibling of a CPU.
     fn arrange(mut allowed: Vec<usize>, quota: Option<f64>, core_of: impl Fn(usize) -> usize) -> Self {
         allowed.sort_unstable();
         let (mut firsts, mut siblings, mut cores) = (Vec::new(), Vec::new(), Vec::new());
@@ -66,13 +67,13 @@ pub fn allowed() -> Vec<usize> {
     Machine::read().allowed
 }
 
-/// CPUs' worth of time that the cgroup grants this process; `None` is no limit.
+/// CPU time that the cgroup grants this process, in CPUs; `None` means no limit.
 pub fn quota() -> Option<f64> {
     cgroup::Groups::read().quota()
 }
 
-/// As [`quota`], in the system that lies under `root` (`/` is this one); an error when it has no cgroups that
-/// could say.
+/// Like [`quota`], for the system whose root is `root` (`/` is this one); an error when it has no readable
+/// cgroups.
 ///
 /// # Errors
 /// Neither version of cgroups is mounted there, or may be read.
@@ -81,14 +82,14 @@ pub fn quota_under(root: &Path) -> io::Result<Option<f64>> {
     if groups.is_found() { Ok(groups.quota()) } else { Err(io::ErrorKind::NotFound.into()) }
 }
 
-/// Lets the calling thread run on `cpu` only; `false` when the system refuses.
+/// Pins the calling thread to `cpu`; `false` when the system refuses.
 pub fn pin_current_thread(cpu: usize) -> bool {
     cpu < CpuSet::MAX_CPU && core_affinity::set_for_current(core_affinity::CoreId { id: cpu })
 }
 
-/// Lets the calling thread, which is no shard, run only on allowed CPUs that are not in `shards`.
+/// Keeps the calling thread, which is not a shard, off the CPUs in `shards`, on the other allowed CPUs.
 ///
-/// Returns `false`, and changes nothing, when there is none left or the system refuses.
+/// Returns `false`, and changes nothing, when no other CPU is left or the system refuses.
 pub fn keep_off(shards: &[usize]) -> bool {
     let mut rest = CpuSet::new();
     let others = allowed().into_iter().filter(|cpu| !shards.contains(cpu) && *cpu < CpuSet::MAX_CPU);
@@ -99,12 +100,12 @@ pub fn keep_off(shards: &[usize]) -> bool {
 fn affinity_mask() -> Vec<usize> {
     match core_affinity::get_core_ids() {
         Some(ids) if !ids.is_empty() => ids.into_iter().map(|core| core.id).collect(),
-        // More CPUs than the mask has bits for, or a system that hides it: count them instead.
+        // The mask has fewer bits than the host has CPUs, or the system hides it: count the CPUs instead.
         _ => (0..std::thread::available_parallelism().map_or(1, Into::into)).collect(),
     }
 }
 
-/// The lowest CPU of the physical core that `cpu` belongs to; itself when the system does not say.
+/// The lowest CPU of the physical core of `cpu`; `cpu` itself when the system does not say.
 fn first_sibling(cpu: usize) -> usize {
     fs::read_to_string(format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"))
         .ok()

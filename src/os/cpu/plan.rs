@@ -1,8 +1,8 @@
-//! Which shard goes on which CPU, and what to tell the operator about it.
+//! Which shard runs on which CPU, and the warnings for the operator about it.
 
 use super::{Machine, list::format_list};
 
-/// How many shards are wanted.
+/// The requested number of shards.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Count {
     /// One per physical core that may be used; with a list, one per CPU of the list.
@@ -12,34 +12,34 @@ pub enum Count {
     Exactly(usize),
 }
 
-/// Which CPUs they may be pinned to.
+/// The CPUs that shards may be pinned to.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum Choice {
-    /// Any that is allowed, one per physical core first.
+    /// All allowed CPUs, one per physical core first.
     #[default]
     Auto,
     /// These, in this order; round robin when there are more shards.
     List(Vec<usize>),
-    /// None: the system moves the shards as it likes.
+    /// None: the system schedules the shards.
     Unpinned,
 }
 
-/// Where the shards go.
+/// The placement of the shards.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Plan {
-    /// For each shard the CPU that it is pinned to, or `None` to leave it to the system.
+    /// The CPU that each shard is pinned to, or `None` to leave it to the system.
     pub cpus: Vec<Option<usize>>,
-    /// A shard does not have a CPU of its own: looking again and again before sleeping (spinning) would take time
-    /// from other shards, and should be off.
+    /// Some shard has no CPU of its own: polling before it sleeps (spinning) would take time from other
+    /// shards, and should be off.
     pub shared: bool,
-    /// What this layout costs, in sentences for the log.
+    /// The disadvantages of this placement, in sentences for the log.
     pub warnings: Vec<String>,
 }
 
-/// The wanted layout is not possible.
+/// The requested placement is impossible.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum PlanError {
-    /// Such a CPU cannot be pinned to.
+    /// A shard cannot be pinned to this CPU.
     #[error(
         "CPU {cpu} is not one that this process may use; those are {} (affinity mask and cgroup)",
         format_list(allowed)
@@ -50,7 +50,7 @@ pub enum PlanError {
         /// The CPUs that may be used.
         allowed: Vec<usize>,
     },
-    /// A list without a CPU.
+    /// The list has no CPU.
     #[error("the list of CPUs is empty")]
     NoCpus,
     /// Zero shards.
@@ -68,12 +68,12 @@ pub fn plan(count: Count, choice: &Choice) -> Result<Plan, PlanError> {
 }
 
 impl Machine {
-    /// Places shards: each on a CPU of its own as long as there are enough. More shards than that are left to the
-    /// system, or share the CPUs of a list in turn, with a warning.
+    /// Places shards: each on a CPU of its own while there are enough. With more shards, the system schedules
+    /// them, or they share the CPUs of a list in turn, with a warning.
     ///
     /// # Errors
     ///
-    /// When the list is empty or names a CPU that is not allowed, or no shard is asked for.
+    /// The list is empty or names a CPU that is not allowed, or the number of shards is zero.
     pub fn plan(&self, count: Count, choice: &Choice) -> Result<Plan, PlanError> {
         let cpus = self.chosen(choice)?;
         let shards = match (count, choice) {
@@ -95,7 +95,7 @@ impl Machine {
         })
     }
 
-    /// The CPUs that shards may go on, each once.
+    /// The CPUs that shards may run on, each once.
     fn chosen(&self, choice: &Choice) -> Result<Vec<usize>, PlanError> {
         let Choice::List(list) = choice else { return Ok(self.allowed.clone()) };
         if list.is_empty() {
@@ -134,8 +134,8 @@ impl Machine {
             && quota < shards as f64
         {
             warnings.push(format!(
-                "the cgroup grants {quota} CPUs of time to {shards} shards: when it is used up, all of them stand \
-                 still until the next period (often 100 ms); run at most {} or raise the quota",
+                "the cgroup grants {quota} CPUs of time to {shards} shards: when it is used up, all of them stop \
+                 until the next period (often 100 ms); run at most {} or raise the quota",
                 (quota as usize).max(1)
             ));
         }

@@ -15,8 +15,8 @@ pub(super) const GROUP: u16 = 0;
 
 /// Receive buffers that the kernel fills, shared by all connections of a shard.
 ///
-/// The kernel fills them in turn, so that all it has are soon resident. It gets few at first, and twice as many whenever
-/// most of them are in use: a shard with little to receive uses little memory.
+/// The kernel fills its buffers in turn, so that all of them are soon resident. It gets few at first, and
+/// twice as many whenever most of them are in use, so a shard that receives little uses little memory.
 ///
 /// Invariant: a buffer is with the kernel (in the ring of entries), or in exactly one [`Filled`], or was never given
 /// (`given` and above).
@@ -24,13 +24,13 @@ pub(super) const GROUP: u16 = 0;
 pub(super) struct Buffers {
     memory: Rc<Memory>,
     count: u16,
-    /// Buffers that the kernel was given at least once.
+    /// Buffers that the kernel has had at least once.
     given: u16,
     buffer_bytes: u32,
     /// Next entry to write; the kernel has seen everything before `published`.
     tail: u16,
     published: u16,
-    /// Buffers with the kernel, as far as completions told.
+    /// Buffers with the kernel, as far as completions have shown.
     free: usize,
 }
 
@@ -69,7 +69,7 @@ impl Buffers {
         self.free
     }
 
-    /// Gives the kernel buffers that it never had, up to `count` in all.
+    /// Gives new buffers to the kernel, up to `count` in total.
     fn grow_to(&mut self, count: u16) {
         let count = count.min(self.count);
         for id in self.given..count {
@@ -78,7 +78,7 @@ impl Buffers {
         self.given = self.given.max(count);
     }
 
-    /// The kernel had no buffer left: gives it more; false when it has all.
+    /// The kernel has no buffer left: gives it more; `false` when it has had all.
     pub(super) fn grow(&mut self) -> bool {
         let before = self.given;
         self.grow_to(self.given.saturating_mul(2));
@@ -97,7 +97,7 @@ impl Buffers {
         self.give(data.id);
     }
 
-    /// Shows the kernel what was recycled since the last time, and more where most are in use.
+    /// Publishes the recycled buffers to the kernel, and adds new ones where most are in use.
     pub(super) fn publish(&mut self) {
         if self.free < usize::from(self.given / 4) {
             self.grow();
@@ -113,10 +113,10 @@ impl Buffers {
         tail.store(self.tail, Ordering::Release);
     }
 
-    /// Tells the kernel to forget the buffers; afterwards they may be unmapped.
+    /// Unregisters the buffers; afterwards they may be unmapped.
     pub(super) fn unregister(&self, io: &IoUring) {
         if io.submitter().unregister_buf_ring(GROUP).is_err() {
-            // The kernel may still write: better to leak than to have it write into other data.
+            // The kernel may still write: leak the memory rather than let the kernel write into other data.
             std::mem::forget(Rc::clone(&self.memory));
         }
     }
@@ -124,7 +124,7 @@ impl Buffers {
     fn give(&mut self, id: u16) {
         let index = usize::from(self.tail & (self.count - 1));
         // SAFETY: `index` is below `count`, the length of the mapping in entries; the kernel does not read
-        // this entry before the tail passes it, and nobody else writes.
+        // this entry before the tail passes it, and no other code writes.
         let entry = unsafe { &mut *self.memory.entries.as_ptr().add(index) };
         entry.set_addr(self.memory.buffer(id).as_ptr() as u64);
         entry.set_len(self.buffer_bytes);
@@ -134,8 +134,8 @@ impl Buffers {
     }
 }
 
-/// Received bytes in a buffer of the ring. Give it back with [`Ring::recycle`](super::Ring::recycle), or
-/// the ring is one buffer short for the rest of its life.
+/// Received bytes in a buffer of the ring. Return it with [`Ring::recycle`](super::Ring::recycle); otherwise
+/// the ring is one buffer short until it is dropped.
 #[derive(Debug)]
 pub struct Filled {
     memory: Rc<Memory>,
@@ -197,7 +197,7 @@ fn map(len: usize) -> std::io::Result<NonNull<u8>> {
     let address = unsafe {
         mmap_anonymous(std::ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)
     }?;
-    Ok(NonNull::new(address.cast()).expect("mmap never maps at address zero unasked"))
+    Ok(NonNull::new(address.cast()).expect("mmap never maps at address zero by default"))
 }
 
 fn unmap(address: NonNull<u8>, len: usize) {
@@ -209,5 +209,5 @@ fn unmap(address: NonNull<u8>, len: usize) {
 /// Buffers that the kernel has at first.
 const COUNT_FIRST: u16 = 64;
 
-/// What a buffer ring can hold.
+/// Bounds of a buffer ring.
 const COUNT_MAX: u16 = 1 << 15;

@@ -1,4 +1,4 @@
-//! What the kernel says, turned into [`Completion`]s: the other half of every operation.
+//! Turns the kernel's completion entries into [`Completion`]s: the second half of every operation.
 
 use std::{
     io,
@@ -45,19 +45,20 @@ impl Ring {
                 if !more {
                     self.resume_accept(listener);
                 }
-                // SAFETY: a successful accept returns a new descriptor that nobody else knows.
+                // SAFETY: a successful accept returns a new descriptor that no other code knows.
                 let socket = unsafe { OwnedFd::from_raw_fd(fd as i32) };
                 Some(Completion::Accepted { listener, socket })
             }
             Err(error) => match error.raw_os_error() {
                 Some(libc::ECANCELED) => None,
-                // The kernel lacks multishot accept: one at a time from here on.
+                // The kernel lacks multishot accept: accept one connection at a time from now on.
                 Some(libc::EINVAL) if self.features.has(Feature::MultishotAccept) => {
                     self.features = self.features.without(Feature::MultishotAccept);
                     self.resume_accept(listener);
                     None
                 }
-                // A connection that ended before it was accepted, or an interruption: nothing is wrong here.
+                // The connection ended before it was accepted, or the call was interrupted: this is not an
+                // error.
                 Some(libc::ECONNABORTED | libc::EINTR | libc::EPROTO | libc::EAGAIN) => {
                     self.resume_accept(listener);
                     None
@@ -133,7 +134,7 @@ impl Ring {
         let in_flight = self.flights.get(self.slots[slot as usize].in_flight);
         let result = match result(entry) {
             Ok(len) if in_flight.advance(len as usize) => Ok(()),
-            // Short: a signal, or memory pressure. The rest follows.
+            // A partial send, after a signal or under memory pressure. Send the rest.
             Ok(len) if len > 0 => {
                 self.arm_send(slot);
                 return None;

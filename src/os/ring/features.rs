@@ -4,22 +4,23 @@ use io_uring::IoUring;
 
 use super::RingConfig;
 
-/// Something newer kernels have. Without it the ring does the next best.
+/// A feature that newer kernels have. Without it the ring uses the next best way.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub enum Feature {
-    /// The kernel finishes work only when the shard enters it (Linux 6.1); else [`Feature::CoopTaskrun`].
+    /// The kernel finishes work only when the shard enters it (Linux 6.1); otherwise
+    /// [`Feature::CoopTaskrun`].
     DeferTaskrun,
-    /// The kernel finishes work without interrupting the shard (5.19); else with interruptions.
+    /// The kernel finishes work without interrupting the shard (5.19); otherwise it interrupts.
     CoopTaskrun,
-    /// One entry accepts many connections (5.19); else one entry each.
+    /// One entry accepts many connections (5.19); otherwise one entry each.
     MultishotAccept,
-    /// One entry receives many times (6.0); else one entry each.
+    /// One entry receives many times (6.0); otherwise one entry each.
     MultishotReceive,
-    /// The submission queue needs no index array (6.6); else it has one.
+    /// The submission queue needs no index array (6.6); otherwise it has one.
     NoSqArray,
-    /// A shard that waits for its ring does not count as one that waits for I/O (6.15); else it does, and an idle
-    /// server raises `/proc/pressure/io`.
+    /// A shard that waits for its ring does not count as waiting for I/O (6.15); otherwise it does, and an
+    /// idle server raises `/proc/pressure/io`.
     NoIowait,
 }
 
@@ -76,12 +77,12 @@ impl Features {
         Self(self.0 | 1 << feature as u8)
     }
 
-    /// The set less `feature`.
+    /// The set without `feature`.
     pub const fn without(self, feature: Feature) -> Self {
         Self(self.0 & !(1 << feature as u8))
     }
 
-    /// What `self` has and `other` has not.
+    /// The features that `self` has and `other` does not have.
     pub const fn minus(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
@@ -100,10 +101,10 @@ impl fmt::Display for Features {
     }
 }
 
-/// A ring could not be made.
+/// A ring could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum RingError {
-    /// Seccomp, a security module or `kernel.io_uring_disabled` says no.
+    /// Seccomp, a security module or `kernel.io_uring_disabled` forbids it.
     #[error(
         "io_uring is forbidden here: allow io_uring_setup, io_uring_enter and io_uring_register in the \
          container's seccomp profile, or set sysctl kernel.io_uring_disabled=0"
@@ -120,23 +121,23 @@ pub enum RingError {
     /// Locked memory is short.
     #[error("locked memory is short: RLIMIT_MEMLOCK, which all processes of this user share, is used up")]
     LockedMemory,
-    /// The file table was refused.
+    /// The kernel refused the file table.
     #[error("no room for {slots} connections: {error}; raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)")]
     Slots {
-        /// How many were asked for.
+        /// The requested number of slots.
         slots: u32,
-        /// What the kernel said.
+        /// The kernel's error.
         error: io::Error,
     },
-    /// The number of receive buffers is impossible.
+    /// The number of receive buffers is invalid.
     #[error("{count} receive buffers: must be a power of two, at most {max}, of at least one byte")]
     BufferCount {
-        /// How many were asked for.
+        /// The requested number of buffers.
         count: u16,
-        /// Most there can be.
+        /// The greatest possible number.
         max: u16,
     },
-    /// Anything else.
+    /// Any other error.
     #[error("io_uring: {0}")]
     Io(io::Error),
 }
@@ -160,10 +161,10 @@ impl RingError {
     }
 }
 
-/// Makes the ring with the most features that the kernel takes, the youngest given up first.
+/// Creates the ring with the most features that the kernel accepts; the newest features are given up first.
 ///
-/// Multishot operations cannot be asked for beforehand: the kernel refuses the first one, and the ring
-/// falls back then.
+/// The kernel cannot be asked for multishot operations in advance: it refuses the first one, and the ring
+/// then falls back.
 pub(super) fn build(config: &RingConfig) -> Result<(IoUring, Features), RingError> {
     let wanted = Features::ALL.minus(config.disable);
     let mut features = wanted;

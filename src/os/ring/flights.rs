@@ -1,6 +1,6 @@
 use super::payload::InFlight;
 
-/// The payloads with the kernel, by number: a slot without a send keeps no more than [`NONE`](Self::NONE).
+/// The payloads in flight, by number. A slot without a send stores only [`NONE`](Self::NONE).
 ///
 /// The memory that the kernel reads is on the heap, so a payload may move while it is here.
 #[derive(Debug, Default)]
@@ -23,13 +23,13 @@ impl Flights {
         number
     }
 
-    /// # Panics
+    /// No payload has this number. A send completes once, and its memory stays here until then.
     /// Nothing has this number: a send completes once, and its memory waits for that.
     pub(super) fn get(&mut self, number: u32) -> &mut InFlight {
         self.all[number as usize].as_mut().expect("a send completes once, and its memory waits for that")
     }
 
-    /// # Panics
+    /// Like [`get`](Self::get).
     /// As [`get`](Self::get).
     pub(super) fn remove(&mut self, number: u32) -> InFlight {
         let payload = self.all[number as usize].take();

@@ -1,4 +1,4 @@
-/// What an operation was; in the top byte of its user data, above the slot or listener.
+/// The kind of an operation; in the top byte of its user data, above the slot or listener.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub(super) enum Kind {

@@ -4,8 +4,8 @@
 //! registered files, and at most one send in flight per connection. Operations only queue; one
 //! [`Ring::enter`] per turn submits everything and runs the kernel's deferred work.
 //!
-//! The ring owns all memory that the kernel may touch until the operation has ended: that is what makes
-//! its interface safe. It knows slots, bytes and errors, no connections and no policy.
+//! The ring owns all memory that the kernel may touch until the operation has ended. This makes its interface
+//! safe. It knows slots, bytes and errors, but no connections and no policy.
 
 mod buffers;
 mod complete;
@@ -40,8 +40,8 @@ use payload::InFlight;
 /// Sizes of a ring. Plain data.
 #[derive(Clone, Debug)]
 pub struct RingConfig {
-    /// Operations that can wait for one `enter`; more are submitted early. A power of two; at least [`ENTRIES_MIN`]
-    /// for a ring that serves connections.
+    /// Operations that can wait for one `enter`; more are submitted early. A power of two; at least
+    /// [`ENTRIES_MIN`] for a ring that serves connections.
     pub entries: u32,
     /// Receive buffers; a power of two, at most 32,768.
     pub buffers: u16,
@@ -49,12 +49,13 @@ pub struct RingConfig {
     pub buffer_bytes: u32,
     /// Slots for connections.
     pub slots: u32,
-    /// Features to do without.
+    /// Features not to use.
     pub disable: Features,
 }
 
 impl RingConfig {
-    /// A ring with the same features and slots that is small enough to be made just to see whether it can be.
+    /// A ring with the same features and slots that is as small as possible, to test whether it can be
+    /// created.
     #[must_use]
     pub fn probe(&self) -> Self {
         Self { entries: 8, buffers: self.buffers.min(8), ..self.clone() }
@@ -77,41 +78,41 @@ pub enum Completion {
         /// The connection.
         socket: OwnedFd,
     },
-    /// Accepting ended; call [`Ring::resume_accept`] when there is reason to think it will work.
+    /// Accepting ended. Call [`Ring::resume_accept`] when it is likely to work again.
     AcceptFailed {
         /// From [`Ring::listen`].
         listener: u32,
-        /// Why: EMFILE, ENFILE, ENOBUFS, ENOMEM, or a bug.
+        /// The reason: EMFILE, ENFILE, ENOBUFS, ENOMEM, or a bug.
         error: io::Error,
     },
-    /// Bytes arrived. Give the buffer back with [`Ring::recycle`].
+    /// Bytes arrived. Return the buffer with [`Ring::recycle`].
     Received {
-        /// Where.
+        /// The slot.
         slot: u32,
         /// The bytes.
         data: Filled,
     },
     /// Nothing more will be received on this slot until [`Ring::receive`] is called again.
     ReceiveEnded {
-        /// Where.
+        /// The slot.
         slot: u32,
-        /// Why.
+        /// The reason.
         how: ReceiveEnd,
     },
-    /// The payload is with the kernel's TCP, whole; or it failed.
+    /// The kernel's TCP has taken the whole payload, or the send failed.
     Sent {
-        /// Where.
+        /// The slot.
         slot: u32,
-        /// The payload, to use its memory again.
+        /// The payload, so that its memory can be reused.
         payload: Payload,
-        /// Whether all of it was taken.
+        /// Whether the kernel took all of it.
         result: io::Result<()>,
     },
     /// A connection attempt has ended.
     Connected {
-        /// Where.
+        /// The slot.
         slot: u32,
-        /// Whether it is there.
+        /// Whether the connection is established.
         result: io::Result<()>,
     },
     /// The time from [`Ring::alarm`] has come.
@@ -121,7 +122,7 @@ pub enum Completion {
 /// Why receiving ended.
 #[derive(Debug)]
 pub enum ReceiveEnd {
-    /// The peer said that it will send nothing more.
+    /// The peer has ended its stream.
     EndOfStream,
     /// [`Ring::stop_receiving`] took effect.
     Stopped,
@@ -136,23 +137,23 @@ pub struct RingWaker(Arc<OwnedFd>);
 impl RingWaker {
     /// Makes the eventfd readable.
     pub fn wake(&self) {
-        // The only error is a full counter, and then it is readable already.
+        // The only possible error is a full counter, and a full counter is readable.
         let _ = rustix::io::write(&*self.0, &1u64.to_ne_bytes());
     }
 }
 
-/// An io_uring with its buffers and slots. Lives on the thread that made it.
+/// An io_uring with its buffers and slots. It stays on the thread that created it.
 pub struct Ring {
     slots: Vec<Slot>,
     listeners: Vec<Option<Listener>>,
     buffers: Buffers,
-    /// Slots whose multishot receive ran out of buffers; tried again once some are free.
+    /// Slots whose multishot receive ran out of buffers; retried once some are free.
     starved: VecDeque<u32>,
-    /// A slot whose last bytes came after it was asked to stop: they are told first, then that it stopped.
+    /// A slot whose last bytes came after a request to stop: the bytes are reported first, then the stop.
     stopped: Option<u32>,
     /// The last receive left bytes in its socket.
     leaves_bytes: bool,
-    /// What is being sent.
+    /// The payloads in flight.
     flights: Flights,
     alarm: Box<types::Timespec>,
     /// A read of the eventfd is with the kernel, into `wake_count`.
@@ -161,13 +162,13 @@ pub struct Ring {
     eventfd: Arc<OwnedFd>,
     features: Features,
     counters: RingCounters,
-    /// Last, so that everything above outlives the kernel's interest in it: see `Drop`.
+    /// Last, so that everything above is dropped after the kernel has stopped using it: see `Drop`.
     io: IoUring,
     /// SINGLE_ISSUER rings belong to one thread.
     _not_send: std::marker::PhantomData<Rc<()>>,
 }
 
-/// What a ring counts since it was made.
+/// Counters of a ring since its creation.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RingCounters {
     /// io_uring_enter calls.
@@ -183,7 +184,7 @@ struct Slot {
     attached: bool,
     receiving: bool,
     stopping: bool,
-    /// Number of its send in `Ring::flights`, or [`Flights::NONE`].
+    /// The number of its send in `Ring::flights`, or [`Flights::NONE`].
     in_flight: u32,
     connecting: Option<Box<payload::Address>>,
 }
@@ -195,10 +196,10 @@ struct Listener {
 }
 
 impl Ring {
-    /// Makes a ring with the best features that this kernel has.
+    /// Creates a ring with the best features of this kernel.
     ///
     /// # Errors
-    /// io_uring is forbidden, too old, or short of a resource; the error names setting and fix.
+    /// io_uring is forbidden, too old, or lacks a resource; the error names the setting and how to change it.
     pub fn new(config: &RingConfig) -> Result<Self, RingError> {
         let (io, features) = features::build(config)?;
         io.submitter()
@@ -224,13 +225,14 @@ impl Ring {
             io,
             _not_send: std::marker::PhantomData,
         };
-        ring.mute();
+        ring.disable_notifications();
         Ok(ring)
     }
 
-    /// As [`new`](Self::new), for a ring that may be smaller where locked memory is short although the limit allows
-    /// it: other processes of the user hold it. What one of them that has just ended held is awaited for a moment
-    /// first; then entries are halved, down to [`ENTRIES_MIN`]. Blocks the thread meanwhile, half a second at most.
+    /// Like [`new`](Self::new), for a ring that may be smaller. If the limit would allow the ring but locked
+    /// memory is short, other processes of the user hold it. This function waits a moment for the memory of a
+    /// process that has just ended. Then it halves the entries, down to [`ENTRIES_MIN`]. It blocks the thread
+    /// for at most half a second.
     ///
     /// # Errors
     /// As for [`new`](Self::new).
@@ -259,29 +261,30 @@ impl Ring {
         self.features
     }
 
-    /// What was counted so far.
+    /// The counters so far.
     pub const fn counters(&self) -> RingCounters {
         self.counters
     }
 
-    /// A handle that wakes whoever sleeps on [`eventfd`](Self::eventfd).
+    /// A handle that wakes the thread that sleeps on [`eventfd`](Self::eventfd).
     pub fn waker(&self) -> RingWaker {
         RingWaker(Arc::clone(&self.eventfd))
     }
 
-    /// Readable after a wake-up, and after a completion while the ring is [loud](Self::unmute).
+    /// Readable after a wake-up, and after a completion while [notifications](Self::enable_notifications) are
+    /// on.
     pub fn eventfd(&self) -> BorrowedFd<'_> {
         self.eventfd.as_fd()
     }
 
-    /// Completions do not touch the eventfd: for a shard that looks by itself.
-    pub fn mute(&mut self) {
+    /// Completions do not raise the eventfd: for a shard that polls the ring.
+    pub fn disable_notifications(&mut self) {
         self.io.completion().disable_eventfd();
     }
 
-    /// Completions make the eventfd readable. Look at [`has_work`](Self::has_work) once more before
-    /// sleeping: what came before this call made no sound.
-    pub fn unmute(&mut self) {
+    /// Completions raise the eventfd. Check [`has_work`](Self::has_work) once more before sleeping:
+    /// completions before this call did not raise it.
+    pub fn enable_notifications(&mut self) {
         self.io.completion().enable_eventfd();
         std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
     }
@@ -317,12 +320,12 @@ impl Ring {
         let Some(it) = self.listeners.get_mut(listener as usize).and_then(Option::take) else { return };
         if it.armed {
             self.cancel(Kind::Accept, listener);
-            // The cancel must reach the kernel before the descriptor number can be used again.
+            // The cancellation must reach the kernel before the descriptor number can be reused.
             let _ = self.enter();
         }
     }
 
-    /// Puts a socket into `slot`, which must be free. The ring uses it, the caller keeps it open.
+    /// Puts a socket into `slot`, which must be free. The ring uses the socket; the caller keeps it open.
     ///
     /// # Errors
     /// `slot` is in use or out of range, or the kernel refused.
@@ -352,12 +355,12 @@ impl Ring {
         self.io.submitter().register_files_update(slot, &[-1]).map(drop)
     }
 
-    /// Whether the kernel has nothing to do with `slot`.
+    /// Whether the kernel has no operation on `slot`.
     pub fn is_idle(&self, slot: u32) -> bool {
         self.slots.get(slot as usize).is_none_or(|it| !it.is_busy())
     }
 
-    /// Starts to receive on `slot`, if it does not yet.
+    /// Starts to receive on `slot`, unless it receives already.
     pub fn receive(&mut self, slot: u32) {
         let Some(it) = self.slots.get_mut(slot as usize).filter(|it| it.attached && !it.receiving) else {
             return;
@@ -367,7 +370,7 @@ impl Ring {
         self.arm_receive(slot);
     }
 
-    /// Asks the kernel to stop receiving on `slot`. Bytes already received still come first.
+    /// Asks the kernel to stop receiving on `slot`. Bytes already received are still reported first.
     pub fn stop_receiving(&mut self, slot: u32) {
         let Some(it) = self.slots.get_mut(slot as usize).filter(|it| it.receiving && !it.stopping) else {
             return;
@@ -379,7 +382,7 @@ impl Ring {
     /// Sends `payload` on `slot`; its memory comes back with [`Completion::Sent`].
     ///
     /// # Panics
-    /// When a send is in flight on this slot: the order of two would be undefined.
+    /// A send is in flight on this slot: the order of two sends would be undefined.
     pub fn send(&mut self, slot: u32, payload: Payload) {
         let it = &mut self.slots[slot as usize];
         assert!(it.attached && it.in_flight == Flights::NONE, "one send at a time, on an attached slot");
@@ -390,7 +393,7 @@ impl Ring {
     /// Connects the socket in `slot`.
     ///
     /// # Panics
-    /// When a connection attempt is under way on this slot.
+    /// A connection attempt is in progress on this slot.
     pub fn connect(&mut self, slot: u32, to: SocketAddr) {
         let it = &mut self.slots[slot as usize];
         assert!(it.attached && it.connecting.is_none(), "one connection attempt at a time");
@@ -400,7 +403,7 @@ impl Ring {
         self.push(entry, Kind::Connect, slot);
     }
 
-    /// Produces [`Completion::Alarm`] after `delay`. Several may be under way.
+    /// Produces [`Completion::Alarm`] after `delay`. Several alarms may be set.
     pub fn alarm(&mut self, delay: Duration) {
         *self.alarm = types::Timespec::new().sec(delay.as_secs()).nsec(delay.subsec_nanos());
         let entry = opcode::Timeout::new(&*self.alarm).build();
@@ -409,7 +412,7 @@ impl Ring {
         let _ = self.enter();
     }
 
-    /// Gives a receive buffer back to the kernel.
+    /// Returns a receive buffer to the kernel.
     pub fn recycle(&mut self, data: Filled) {
         self.buffers.recycle(data);
     }
@@ -426,22 +429,23 @@ impl Ring {
             || (!self.starved.is_empty() && self.buffers.free() > 0)
     }
 
-    /// Submits what is queued and lets the kernel run its deferred work; never waits.
+    /// Submits the queued operations and lets the kernel run its deferred work; never waits.
     ///
     /// # Errors
-    /// The ring is broken: the shard cannot go on.
+    /// The ring is broken: the shard cannot continue.
     pub fn enter(&mut self) -> io::Result<()> {
         self.submit(0)
     }
 
-    /// As [`enter`](Self::enter), but waits, blocking the thread, until there is a completion or a wake-up.
-    /// Wants the ring [mute](Self::mute), or each completion would be a wake-up as well.
+    /// Like [`enter`](Self::enter), but blocks the thread until there is a completion or a wake-up. Requires
+    /// that [notifications are off](Self::disable_notifications); otherwise each completion would be a
+    /// wake-up as well.
     ///
     /// # Errors
     /// As for [`enter`](Self::enter).
     ///
-    /// The thread counts as idle meanwhile, not as one that waits for I/O, where the kernel can tell
-    /// ([`Feature::NoIowait`]).
+    /// Where the kernel supports it ([`Feature::NoIowait`]), the thread counts as idle during this call, not
+    /// as waiting for I/O.
     pub fn wait(&mut self) -> io::Result<()> {
         if !self.awaiting_wake {
             self.awaiting_wake = true;
@@ -472,13 +476,14 @@ impl Ring {
         }
     }
 
-    /// Whether the kernel stopped in the middle of what there was to receive, and goes on when [`enter`](Self::enter) is
-    /// called again. It gives its deferred work a share of time: what a peer has sent at once would come in two turns.
+    /// Whether the kernel stopped in the middle of receiving and continues when [`enter`](Self::enter) is
+    /// called again. The kernel limits the time of its deferred work, so data that a peer sent at once could
+    /// otherwise arrive in two turns.
     pub fn is_cut_short(&mut self) -> bool {
         std::mem::take(&mut self.leaves_bytes) && self.has_work()
     }
 
-    /// Next thing the kernel has done, if any.
+    /// The next completion, if any.
     pub fn next_completion(&mut self) -> Option<Completion> {
         if let Some(slot) = self.stopped.take() {
             return Some(Completion::ReceiveEnded { slot, how: ReceiveEnd::Stopped });
@@ -520,7 +525,7 @@ impl Ring {
     }
 
     fn cancel(&mut self, kind: Kind, index: u32) {
-        // A starved receive is not with the kernel: there is nothing to cancel, so it is answered here.
+        // A starved receive is not with the kernel. There is nothing to cancel, so it is completed here.
         let entry = opcode::AsyncCancel::new(encode(kind, index)).build().flags(squeue::Flags::SKIP_SUCCESS);
         if kind == Kind::Receive && self.starved.contains(&index) {
             self.starved.retain(|&slot| slot != index);
@@ -534,7 +539,8 @@ impl Ring {
         // SAFETY: the entry points to memory owned by `self.slots`, `self.listeners`, `self.buffers`,
         // `self.wake_count` or `self.alarm`, all of which stay until the completion has been seen (`Drop` waits or leaks).
         while unsafe { self.io.submission().push(&entry) }.is_err() {
-            // The queue is full: hand it over early. An error here shows again in the next turn's enter.
+            // The queue is full: submit it early. If this fails, the next turn's enter reports the error
+            // again.
             let _ = self.enter();
         }
     }
@@ -565,7 +571,7 @@ impl std::fmt::Debug for Ring {
 }
 
 impl Drop for Ring {
-    /// Cancels everything and waits for the kernel to let go of our memory; leaks what it does not.
+    /// Cancels everything and waits until the kernel has released our memory; leaks what it has not.
     fn drop(&mut self) {
         self.listeners.clear();
         let _ = self.io.submitter().register_sync_cancel(None, types::CancelBuilder::any());
@@ -590,14 +596,14 @@ impl Drop for Ring {
     }
 }
 
-/// Memory that one ring has locked where the kernel charges rings to RLIMIT_MEMLOCK, in bytes.
+/// Locked memory of one ring, in bytes, where the kernel charges rings to RLIMIT_MEMLOCK.
 pub fn locked_bytes(config: &RingConfig, features: Features) -> u64 {
     let has_array = !features.has(Feature::NoSqArray);
     region_bytes(config.entries, config.entries.saturating_mul(CQ_FACTOR), has_array)
         + pages(u64::from(config.buffers) * size_of::<types::BufRingEntry>() as u64)
 }
 
-/// As [`locked_bytes`], of a ring of the kernel with queues of these lengths, without buffers.
+/// Like [`locked_bytes`], for a ring of the kernel with queues of these lengths, without buffers.
 pub(crate) fn region_bytes(submissions: u32, completions: u32, has_array: bool) -> u64 {
     let submissions = u64::from(submissions.min(SQ_MAX).next_power_of_two());
     let completions = u64::from(completions.min(CQ_MAX).next_power_of_two());
@@ -611,25 +617,25 @@ fn pages(bytes: u64) -> u64 {
     bytes.next_multiple_of(rustix::param::page_size() as u64)
 }
 
-/// Fewest entries that rings are shrunk to where locked memory is short: 4 times as many completions fit, and
-/// more are kept by the kernel.
+/// The fewest entries that rings are shrunk to where locked memory is short. 4 times as many completions fit,
+/// and the kernel keeps more.
 pub const ENTRIES_MIN: u32 = 128;
 
 /// Descriptors of one ring: its own, and its eventfd.
 pub const DESCRIPTORS: usize = 2;
 
-/// Completions that fit into a ring, for each entry.
+/// Completions that fit into a ring, per entry.
 pub(crate) const CQ_FACTOR: u32 = 4;
 
-/// The kernel's bounds (IORING_MAX_ENTRIES), and the sizes of what it shares.
+/// The kernel's bounds (IORING_MAX_ENTRIES), and the sizes of the shared structures.
 const SQ_MAX: u32 = 1 << 15;
 const CQ_MAX: u32 = 1 << 16;
 const HEADER_BYTES: u64 = 64;
 const CQE_BYTES: u64 = 16;
 const SQE_BYTES: u64 = 64;
 
-/// What an eventfd is read with.
+/// The size of a read from an eventfd.
 const WAKE_BYTES: u32 = 8;
 
-/// Turns that `Drop` gives the kernel to end what was cancelled.
+/// Turns in which `Drop` waits for the kernel to end cancelled operations.
 const DROP_TURNS: usize = 1000;

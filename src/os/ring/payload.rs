@@ -6,7 +6,7 @@ use io_uring::{opcode, squeue, types};
 /// Bytes to send, owned by the ring while they are in flight.
 #[derive(Debug)]
 pub enum Payload {
-    /// Bytes gathered for this send alone.
+    /// Bytes collected for this send alone.
     Gathered(Vec<u8>),
     /// Bytes shared with other connections.
     Shared(Bytes),
@@ -18,7 +18,7 @@ impl Payload {
     /// Most pieces of one send.
     pub const PIECES_MAX: usize = 64;
 
-    /// Bytes in it.
+    /// Its length in bytes.
     pub fn len(&self) -> usize {
         match self {
             Self::Gathered(bytes) => bytes.len(),
@@ -33,13 +33,13 @@ impl Payload {
     }
 }
 
-/// A payload with the kernel. Its memory neither moves nor changes while it is here.
+/// A payload in flight. Its memory neither moves nor changes while it is here.
 #[derive(Debug)]
 pub(super) struct InFlight {
     payload: Payload,
     sent: usize,
     len: usize,
-    /// For `Pieces`: what the kernel reads, boxed so that it stays where it is.
+    /// For `Pieces`: what the kernel reads, boxed so that its address stays the same.
     message: Option<Box<Message>>,
 }
 
@@ -55,7 +55,7 @@ impl InFlight {
         Self { payload, sent: 0, len, message: None }
     }
 
-    /// Notes that the kernel took `bytes` more; true when that was all.
+    /// Notes that the kernel took `bytes` more; true when that was everything.
     pub(super) const fn advance(&mut self, bytes: usize) -> bool {
         self.sent += bytes;
         self.sent >= self.len
@@ -65,9 +65,9 @@ impl InFlight {
         self.payload
     }
 
-    /// The operation that sends what is left.
+    /// The operation that sends the rest.
     pub(super) fn entry(&mut self, slot: types::Fixed) -> squeue::Entry {
-        // The kernel goes on by itself after a partial send: one completion per payload.
+        // The kernel continues by itself after a partial send: one completion per payload.
         let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
         let rest = match &self.payload {
             Payload::Gathered(bytes) => &bytes[self.sent..],

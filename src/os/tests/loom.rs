@@ -89,20 +89,20 @@ struct Shard {
     sleeper: Arc<Sleeper>,
     event: Arc<Notify>,
     mesh: Consumer<u32>,
-    door: Arc<Mutex<VecDeque<u32>>>,
+    inbox: Arc<Mutex<VecDeque<u32>>>,
 }
 
 impl Shard {
     fn take(&mut self) -> usize {
         let from_mesh = std::iter::from_fn(|| self.mesh.pop()).count();
-        from_mesh + self.door.lock().unwrap().drain(..).count()
+        from_mesh + self.inbox.lock().unwrap().drain(..).count()
     }
 
     fn is_idle(&self) -> bool {
-        self.mesh.is_empty() && self.door.lock().unwrap().is_empty()
+        self.mesh.is_empty() && self.inbox.lock().unwrap().is_empty()
     }
 
-    /// Loom reports a deadlock when the shard sleeps and nobody will wake it.
+    /// Loom reports a deadlock when the shard sleeps and no thread will wake it.
     fn run_until(&mut self, items: usize) {
         let mut taken = 0;
         loop {
@@ -151,9 +151,9 @@ fn a_shard_with_two_wakers_does_not_sleep_on_either_item() {
             }
         });
         let (sleeper, event) = (Arc::clone(&shard.sleeper), Arc::clone(&shard.event));
-        let door = Arc::clone(&shard.door);
+        let inbox = Arc::clone(&shard.inbox);
         let second = thread::spawn(move || {
-            door.lock().unwrap().push_back(2);
+            inbox.lock().unwrap().push_back(2);
             if sleeper.must_wake() {
                 event.notify();
             }
@@ -183,7 +183,7 @@ fn looking_after_publishing_sees_the_item_or_is_woken() {
 
 /// The checker must be able to see the fault that the protocol is there to prevent.
 #[test]
-#[should_panic(expected = "nobody wakes the shard")]
+#[should_panic(expected = "no thread wakes the shard")]
 fn looking_before_publishing_is_found_to_lose_a_wake_up() {
     check(|| one_round(false));
 }
@@ -205,7 +205,7 @@ fn one_round(publish_first: bool) {
         idle
     };
     let woken = waker.join().unwrap();
-    assert!(woken || !idle, "nobody wakes the shard");
+    assert!(woken || !idle, "no thread wakes the shard");
 }
 
 fn shard(mesh: Consumer<u32>) -> Shard {
@@ -213,7 +213,7 @@ fn shard(mesh: Consumer<u32>) -> Shard {
         sleeper: Arc::new(Sleeper::new()),
         event: Arc::new(Notify::new()),
         mesh,
-        door: Arc::new(Mutex::new(VecDeque::new())),
+        inbox: Arc::new(Mutex::new(VecDeque::new())),
     }
 }
 
@@ -262,7 +262,7 @@ impl Task {
     }
 
     /// The shard's turns until the task has seen `work`; how often it was polled. Loom reports a deadlock when the shard
-    /// sleeps and nobody will wake it.
+    /// sleeps and no thread will wake it.
     fn run_until(&self, work: usize) -> usize {
         let mut polls = 1;
         let mut seen = self.poll();
@@ -316,7 +316,7 @@ fn looking_after_lowering_the_flag_sees_the_work_or_is_woken() {
 }
 
 #[test]
-#[should_panic(expected = "nobody polls the task")]
+#[should_panic(expected = "no turn polls the task")]
 fn looking_before_lowering_the_flag_is_found_to_lose_a_wake() {
     check(|| one_poll(false));
 }
@@ -336,7 +336,7 @@ fn one_poll(lower_first: bool) {
     let mut numbers = Vec::new();
     task.set.take(|number| numbers.push(number));
     let woken = numbers == [NUMBER] && task.flag.is_raised();
-    assert!(seen == 1 || woken, "nobody polls the task");
+    assert!(seen == 1 || woken, "no turn polls the task");
 }
 
 /// In another word than the first, of another chunk.

@@ -63,7 +63,7 @@ fn an_executor_locks_what_is_computed() {
     let made = |limit| is_made(&mut child(NAME, limit));
     assert!(made(computed), "{computed} bytes are not enough");
     if rings_are_charged() {
-        // The ring with which glommio asks what there is may be gone already, and that is all.
+        // The ring with which glommio probes the kernel may be gone already, and that is all.
         let slack = 3 * 4096;
         assert!(!made(computed - slack), "{computed} bytes are more than enough");
     }
@@ -81,7 +81,7 @@ fn child(name: &str, limit: u64) -> Command {
     let mut command = Command::new(env::current_exe().expect("the path of this binary"));
     command.args([name, "--exact", "--nocapture"]).env(LIMIT, limit.to_string());
     if getuid().is_root() {
-        // Nobody else's: the limit is for all processes of the user, also for those that have just ended.
+        // A user without other processes: the limit is for all processes of the user, also for those that have just ended.
         let user = 40_000 + (std::process::id() * 8 + USERS.fetch_add(1, Ordering::Relaxed)) % 20_000;
         command.uid(user).gid(user);
     }

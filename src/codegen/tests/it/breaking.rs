@@ -96,7 +96,7 @@ fn interfaces() {
         (
             "out E s",
             "out E s, out int t",
-            "parameter-added: `M::I.f.t` is new, and old servers do not give it",
+            "parameter-added: `M::I.f.t` is new, and old servers do not return it",
         ),
         ("interface J { };", "", "type-removed: interface `M::J` was removed"),
         ("string q", "routekey string q", ""),
@@ -128,9 +128,9 @@ fn check(name: &str, new: &str, expected: &[&str]) {
     };
     let old = schema(&format!("breaking_{name}_old"), OLD);
     let changes = compare(&old, &schema(&format!("breaking_{name}_new"), new));
-    let told: Vec<String> =
+    let reported: Vec<String> =
         changes.iter().map(|change| format!("{}: {}", change.code, change.message)).collect();
-    assert_eq!(told, expected, "{new}");
+    assert_eq!(reported, expected, "{new}");
 }
 
 const OLD: &str = "

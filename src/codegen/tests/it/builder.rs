@@ -24,7 +24,7 @@ fn a_missing_include_says_where_it_was_looked_for() {
 
 #[test]
 fn a_circle_of_includes_ends_and_is_worth_a_warning() {
-    let warnings = builder().check(&[fixture("circle_a.tars")]).expect("a circle is no fault");
+    let warnings = builder().check(&[fixture("circle_a.tars")]).expect("a cycle is not a fault");
     assert_eq!(warnings.len(), 1);
     assert_eq!(warnings[0].severity, Severity::Warning);
     assert!(warnings[0].path.ends_with("circle_b.tars"), "{}", warnings[0]);
@@ -46,7 +46,7 @@ fn comments_in_gbk_and_lines_ending_in_crlf_are_accepted() {
 }
 
 #[test]
-fn a_character_set_that_was_told_is_read() {
+fn a_configured_character_set_is_read() {
     let gbk = builder().charset("gbk");
     let (schema, warnings) = gbk.schema(&[fixture("gbk_crlf.tars")]).expect("it is a good file");
     assert_eq!((schema.modules[0].docs.as_slice(), warnings), (&["中文编码".to_owned()][..], vec![]));

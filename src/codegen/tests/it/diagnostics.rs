@@ -8,13 +8,13 @@ use shardcast_build::Error;
 use crate::{builder, files_in};
 
 #[test]
-fn every_fault_is_told_as_before() {
+fn every_fault_is_reported_as_before() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics");
     let files = files_in(&folder, "tars");
     assert!(files.len() >= 8, "only {} files", files.len());
     let mut changed = Vec::new();
     for file in files {
-        let told = match builder().check(&[&file]) {
+        let reported = match builder().check(&[&file]) {
             Ok(warnings) => {
                 let warnings: Vec<String> = warnings.iter().map(|warning| format!("{warning}\n\n")).collect();
                 warnings.concat()
@@ -22,10 +22,10 @@ fn every_fault_is_told_as_before() {
             Err(error @ Error::Invalid(_)) => format!("{error}\n"),
             Err(other) => panic!("{}: {other}", file.display()),
         };
-        let told = told.replace(&format!("{}/", folder.display()), "");
+        let reported = reported.replace(&format!("{}/", folder.display()), "");
         let expectation = file.with_extension("txt");
-        if fs::read_to_string(&expectation).unwrap_or_default() != told {
-            fs::write(&expectation, told).expect("the expectation can be written");
+        if fs::read_to_string(&expectation).unwrap_or_default() != reported {
+            fs::write(&expectation, reported).expect("the expectation can be written");
             changed.push(expectation);
         }
     }

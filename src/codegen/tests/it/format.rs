@@ -68,7 +68,7 @@ fn comments_stay_where_they_are() {
 }
 
 #[test]
-fn long_parameter_lists_stand_below_each_other() {
+fn long_parameter_lists_are_below_each_other() {
     let parameter = |letter: &str| format!("map<string, vector<long>> {}", letter.repeat(20));
     let [a, b, c] = ["a", "b", "c"].map(parameter);
     check(

@@ -65,9 +65,9 @@ fn names_that_are_one_in_rust_are_refused() {
     let source =
         "module M { struct user { 0 require int aB; 1 require int a_b; }; struct User { 0 require int a; };
         enum E { aB, A_B }; const int k = 1; const int K = 2; }; module m { };";
-    let told = refused("clashes", source, builder());
+    let reported = refused("clashes", source, builder());
     assert_eq!(
-        told,
+        reported,
         [
             "`M` and `m` are both `m` in Rust",
             "`user` and `User` are both `User` in Rust",
@@ -87,7 +87,7 @@ fn names_that_are_one_in_rust_are_refused() {
 }
 
 #[test]
-fn a_default_that_is_no_text_needs_strings_of_bytes() {
+fn a_default_that_is_not_text_needs_strings_of_bytes() {
     let source = r#"module M { struct S { 0 optional string a = "\xd6\xd0"; }; const string C = "\xd6"; };"#;
     assert_eq!(refused("no_text", source, builder()), ["the default of `a` is not UTF-8"]);
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden/no_text");

@@ -121,7 +121,7 @@ fn member() {
     in_struct_rejects(&[
         ("0 require int a[];", "an array needs a number, found `]`"),
         ("0 require int a[1;", "expected `]` after the size of an array, found `;`"),
-        ("0 require string a:16;", "the size belongs behind the type, not behind the name"),
+        ("0 require string a:16;", "the size belongs after the type, not after the name"),
         ("0 require byte **a;", "expected the name of a field, found `*`"),
     ]);
 }

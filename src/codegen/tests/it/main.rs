@@ -1,4 +1,4 @@
-//! The compiler through its public doors, on files.
+//! The compiler through its public interface, on files.
 
 mod breaking;
 mod builder;
