@@ -154,7 +154,7 @@ impl Load {
         let mut links = Links::new(&config)?;
         // Slots count from 0: those of the quiet topic first.
         for (name, count) in [(QUIET, plan.quiet), (CROWD, plan.crowd)] {
-            let address = server.address(name).ok_or("the listener has an address")?;
+            let address = server.address(name)?;
             for _ in 0..count {
                 let stream = TcpStream::connect(address)?;
                 stream.set_nodelay(true)?;

@@ -101,7 +101,7 @@ impl Running {
         let listener =
             Listener::new(NAME, "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Mute));
         let server = Server::builder().config(config).listen(listener).start()?;
-        let address = server.address(NAME).ok_or("the listener has an address")?;
+        let address = server.address(NAME)?;
         let mut peers = (0..plan.connections).map(|_| hello(address)).collect::<Result<Vec<_>>>()?;
         let before = machine::resident_bytes(process::id());
         for (index, peer) in peers.iter_mut().enumerate() {

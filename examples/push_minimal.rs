@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = Server::builder().listen(listener).start()?;
     let handle = server.handle();
     handle.push_every("push", Duration::from_secs(10), "hello world")?.wait()??.forget();
-    shardcast_examples::ready(server.address("push").ok_or("it listens")?);
+    shardcast_examples::ready(server.address("push")?);
     end.wait(None);
     Ok(server.stop()?)
 }

@@ -127,7 +127,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..ServerConfig::default()
     };
     let server = Server::builder().config(config).listen(listener).start()?;
-    ready(server.address(NAME).ok_or("the listener has an address")?);
+    ready(server.address(NAME)?);
     loop {
         std::thread::park();
     }

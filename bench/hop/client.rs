@@ -51,7 +51,7 @@ fn spinning(cpus: &[usize]) -> Result<(Server, SocketAddr), Box<dyn Error>> {
     };
     let listener = Listener::new("echo", "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Echo));
     let server = Server::builder().config(config).listen(listener).start()?;
-    let address = server.address("echo").ok_or("it listens")?;
+    let address = server.address("echo")?;
     Ok((server, address))
 }
 

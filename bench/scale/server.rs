@@ -123,7 +123,7 @@ impl Measured {
 }
 
 fn address(server: &Server) -> Result<SocketAddr> {
-    Ok(server.address(NAME).ok_or("the listener has an address")?)
+    Ok(server.address(NAME)?)
 }
 
 /// Opens some connections, and reads the shard of each.

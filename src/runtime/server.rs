@@ -23,7 +23,8 @@ pub use handle::ServerHandle;
 pub use listener::{Listener, ServiceFactory};
 
 use crate::{
-    ServerConfig, ShardCount, StartError, conns, counters::ShardCounters, shard::Lifecycle, watch::Watch,
+    ServerConfig, ShardCount, StartError, UnknownListener, conns, counters::ShardCounters, shard::Lifecycle,
+    watch::Watch,
 };
 
 /// Describes a server before it runs.
@@ -94,8 +95,11 @@ impl Server {
         self.handle.clone()
     }
 
-    /// Address that the listener called `name` listens on, with the port that port 0 became.
-    pub fn address(&self, name: &str) -> Option<SocketAddr> {
+    /// As [`ServerHandle::address`].
+    ///
+    /// # Errors
+    /// The server has no such listener.
+    pub fn address(&self, name: &str) -> Result<SocketAddr, UnknownListener> {
         self.handle.address(name)
     }
 

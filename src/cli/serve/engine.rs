@@ -4,7 +4,7 @@ use std::{sync::Arc, thread, time::Duration};
 
 use anyhow::Context;
 use shardcast::{
-    Busy, ConnId, Listener, Reply, Server, ServerHandle,
+    ConnId, KickError, Listener, Reply, Server, ServerHandle,
     stats::{ConnectionInfo, ShardStats},
     tars::{Current, Framed, FramedService, LengthPrefixed, Servant},
 };
@@ -104,7 +104,11 @@ impl Engine for Running {
         let limits = config.server_config().limits;
         self.handle.set_limits(&limits);
         for listener in &config.listener {
-            self.handle.set_listener_limits(&listener.name, &listener.limits(&limits));
+            let set = self.handle.set_listener_limits(&listener.name, &listener.limits(&limits));
+            // A listener that is new needs a restart, which is reported.
+            if let Err(error) = set {
+                tracing::debug!(%error, "limits are not applied");
+            }
         }
     }
 
@@ -153,7 +157,7 @@ impl Source for Pages {
         of_shard.collect()
     }
 
-    fn kick(&self, id: ConnId, now: bool) -> Result<bool, Busy> {
+    fn kick(&self, id: ConnId, now: bool) -> Result<(), KickError> {
         if now { self.server.kick_now(id, PATIENCE) } else { self.server.kick(id, PATIENCE) }
     }
 

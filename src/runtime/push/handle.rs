@@ -13,7 +13,7 @@ use super::{
     outlet::{LIBRARY_IDENTITY, connection_of},
 };
 use crate::{
-    ConnId,
+    ConnId, PresenceError, PublishError,
     mesh::{Envelope, Router, port},
 };
 
@@ -118,8 +118,8 @@ impl Publisher {
     /// which is counted; [`publish_confirmed`](Self::publish_confirmed) tells what became of it.
     ///
     /// # Errors
-    /// [`Refusal::Busy`] with how much waits, or [`Refusal::Draining`]; then it was not taken.
-    pub fn publish(&self, body: impl Into<Bytes>) -> Result<(), Refusal> {
+    /// The backlog of the topic's owner, or the queue to it, is full, or the server is stopping; then it was not taken.
+    pub fn publish(&self, body: impl Into<Bytes>) -> Result<(), PublishError> {
         self.publish_with(body, PublishOptions::default())
     }
 
@@ -127,12 +127,12 @@ impl Publisher {
     ///
     /// # Errors
     /// As for [`publish`](Self::publish).
-    pub fn publish_with(&self, body: impl Into<Bytes>, options: PublishOptions) -> Result<(), Refusal> {
+    pub fn publish_with(&self, body: impl Into<Bytes>, options: PublishOptions) -> Result<(), PublishError> {
         self.check()?;
         let publish = options.publish(self.topic.clone(), body.into());
         let envelope = Box::new(push::Envelope::Publish { publish, ticket: None });
-        let router = &self.router;
-        router.post(self.owner, Envelope::Push { from: self.owner, envelope }).map_err(|_| busy(router))
+        let envelope = Envelope::Push { from: self.owner, envelope };
+        self.router.post(self.owner, envelope).map_err(|_| PublishError::QueueFull)
     }
 
     /// Publishes `body`, and tells where it stands in the topic and how many subscriptions get it.
@@ -140,55 +140,57 @@ impl Publisher {
         &self,
         body: impl Into<Bytes>,
         options: PublishOptions,
-    ) -> Reply<Result<Receipt, Refusal>> {
+    ) -> Reply<Result<Receipt, PublishError>> {
         let (answer, reply) = Reply::new();
         let late = answer.clone();
         let publish = options.publish(self.topic.clone(), body.into());
         let run = Envelope::Run(Box::new(move || {
-            let then = move |result| {
-                // Whoever asked may not wait any more.
-                let _ = answer.send(result);
+            let then = move |result: Result<_, Refusal>| {
+                // The reply may have been dropped.
+                let _ = answer.send(result.map_err(PublishError::from));
             };
             here(|push| push.publish_confirmed(publish, then));
         }));
-        let posted = self.check().and_then(|()| {
-            let router = &self.router;
-            router.post(self.owner, run).map_err(|_| busy(router))
-        });
-        if let Err(refusal) = posted {
-            let _ = late.send(Err(refusal));
+        if let Err(error) = self.post(run) {
+            let _ = late.send(Err(error));
         }
         reply
     }
 
-    pub(super) fn check(&self) -> Result<(), Refusal> {
+    /// Sends something to the owner of the topic, if that takes publications now.
+    pub(super) fn post(&self, envelope: Envelope) -> Result<(), PublishError> {
+        self.check()?;
+        self.router.post(self.owner, envelope).map_err(|_| PublishError::QueueFull)
+    }
+
+    fn check(&self) -> Result<(), PublishError> {
         if self.router.is_draining() {
-            return Err(Refusal::Draining);
+            return Err(PublishError::Draining);
         }
         if self.router.peer(self.owner).is_crowded() {
-            let max = self.backlog_max as u64;
-            return Err(Refusal::Busy { waiting: max, max });
+            return Err(PublishError::BacklogFull { max: self.backlog_max });
         }
         Ok(())
     }
 }
 
 /// Asks the owner of a topic who is subscribed to it.
-pub(crate) fn presence(router: &Arc<Router>, topic: &str) -> Reply<Result<Presence, Refusal>> {
+pub(crate) fn presence(router: &Arc<Router>, topic: &str) -> Reply<Result<Presence, PresenceError>> {
     let (answer, reply) = Reply::new();
     let late = answer.clone();
-    let posted = TopicName::new(topic).map_err(|_| Refusal::BadTopic).and_then(|topic| {
+    let posted = TopicName::new(topic).map_err(PresenceError::from).and_then(|topic| {
         let owner = topic.owner(router.shards() as u16);
         let run = Envelope::Run(Box::new(move || {
-            let then = move |result| {
-                let _ = answer.send(result);
+            let then = move |result: Result<_, Refusal>| {
+                // The reply may have been dropped.
+                let _ = answer.send(result.map_err(PresenceError::from));
             };
             here(|push| push.presence(&topic, then));
         }));
-        router.post(owner, run).map_err(|_| busy(router))
+        router.post(owner, run).map_err(|_| PresenceError::QueueFull)
     });
-    if let Err(refusal) = posted {
-        let _ = late.send(Err(refusal));
+    if let Err(error) = posted {
+        let _ = late.send(Err(error));
     }
     reply
 }
@@ -233,10 +235,4 @@ fn named(presence: push::Presence) -> Presence {
         identity => Subscriber::Connection(connection_of(shard, identity)),
     });
     Presence { count: presence.count, subscribers: subscribers.collect() }
-}
-
-/// What a full queue of the mesh is to a publisher.
-pub(super) fn busy(router: &Arc<Router>) -> Refusal {
-    let max = router.capacity() as u64;
-    Refusal::Busy { waiting: max, max }
 }

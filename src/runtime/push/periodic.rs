@@ -5,12 +5,15 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use shardcast_os::clock;
 use shardcast_proto::{
-    Refusal, Time,
+    Time,
     push::{Publish, schedule::AddError},
 };
 
-use super::{PublishOptions, Publisher, Push, Reply, Side, handle::busy, here};
-use crate::mesh::{Envelope, Router};
+use super::{PublishOptions, Publisher, Push, Reply, Side, here};
+use crate::{
+    PublishError, PushEveryError,
+    mesh::{Envelope, Router},
+};
 
 /// A repeated push, for as long as the server runs or until [`stop`](Self::stop).
 #[must_use]
@@ -26,14 +29,14 @@ impl Publisher {
     /// [`PeriodicPush::stop`]. The times are fixed by the first one, so that lateness does not add up; what was
     /// missed by whole intervals is left out, and counted. Of the options, the key and the class count.
     ///
-    /// Its outcome is [`Refusal::Malformed`] for an interval of zero, and [`Refusal::Busy`] when the owner has as many
-    /// periodic pushes as it may, or does not listen.
+    /// Its outcome is an error for an interval of zero, when the owner of the topic has as many periodic pushes as it may
+    /// ([`PushEveryError::TooMany`]), and when it cannot be reached ([`PushEveryError::Publish`]).
     pub fn publish_every(
         &self,
         interval: Duration,
         body: impl Into<Bytes>,
         options: PublishOptions,
-    ) -> Reply<Result<PeriodicPush, Refusal>> {
+    ) -> Reply<Result<PeriodicPush, PushEveryError>> {
         let (answer, reply) = Reply::new();
         let late = answer.clone();
         let number = self.router.next_number();
@@ -50,12 +53,8 @@ impl Publisher {
                 let _ = answer.send(added.map(|()| push));
             }
         }));
-        let posted = self.check().and_then(|()| {
-            let router = &self.router;
-            router.post(self.owner, run).map_err(|_| busy(router))
-        });
-        if let Err(refusal) = posted {
-            let _ = late.send(Err(refusal));
+        if let Err(error) = self.post(run) {
+            let _ = late.send(Err(error.into()));
         }
         reply
     }
@@ -75,12 +74,13 @@ impl PeriodicPush {
 }
 
 impl Push {
-    fn add_periodic(&self, number: u64, interval: Duration, publish: Publish) -> Result<(), Refusal> {
-        self.refuse_while_draining()?;
+    fn add_periodic(&self, number: u64, interval: Duration, publish: Publish) -> Result<(), PushEveryError> {
+        self.refuse_while_draining().map_err(PublishError::from)?;
         let added = self.hub().add_periodic(number, interval, publish);
         added.map_err(|error| match error {
-            AddError::Full { max } => Refusal::Busy { waiting: max as u64, max: max as u64 },
-            AddError::Interval | AddError::Taken => Refusal::Malformed,
+            AddError::Full { max } => PushEveryError::TooMany { max },
+            AddError::Interval => PushEveryError::ZeroInterval,
+            AddError::Taken => unreachable!("numbers are never used twice"),
         })
     }
 

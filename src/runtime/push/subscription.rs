@@ -15,7 +15,10 @@ use shardcast_proto::{
 };
 
 use super::{Ended, Push, Reply, here};
-use crate::mesh::{Envelope, Router};
+use crate::{
+    SubscribeError,
+    mesh::{Envelope, Router},
+};
 
 /// What a subscription may ask for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -136,7 +139,7 @@ pub(crate) fn subscribe(
     number: u64,
     filter: TopicFilter,
     options: SubscribeOptions,
-) -> Reply<Result<Subscription, Refusal>> {
+) -> Reply<Result<Subscription, SubscribeError>> {
     let (answer, reply) = Reply::new();
     let (router, theirs, late) = (Arc::clone(router), Arc::clone(router), answer.clone());
     let run = Envelope::Run(Box::new(move || {
@@ -148,12 +151,12 @@ pub(crate) fn subscribe(
             let subscription =
                 started.map(|started| Subscription { messages, started, dropped, _home: home });
             // Whoever asked may not wait any more; then it ends by being dropped here.
-            let _ = answer.send(subscription);
+            let _ = answer.send(subscription.map_err(SubscribeError::from));
         };
         here(|push| push.start_local(local, &filter, options.since, then));
     }));
     if router.post(shard, run).is_err() {
-        let _ = late.send(Err(super::handle::busy(&router)));
+        let _ = late.send(Err(SubscribeError::QueueFull));
     }
     reply
 }

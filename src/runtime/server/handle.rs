@@ -11,7 +11,7 @@ use shardcast_proto::{Time, outbox::OutboxBounds};
 
 use super::{Shared, stats};
 use crate::{
-    BroadcastError, Busy, ConnId, Limits,
+    BroadcastError, ConnId, KickError, Limits, RunError, UnknownListener,
     conns::Conns,
     mesh::{Envelope, Reply, Router, port},
     reactor::current::with_part,
@@ -36,9 +36,13 @@ impl ServerHandle {
         self.router.shards()
     }
 
-    /// Address that the listener called `name` listens on.
-    pub fn address(&self, name: &str) -> Option<SocketAddr> {
-        self.shared.conns.listeners.iter().find(|it| it.name == name).map(|it| it.address)
+    /// Address that the listener called `name` listens on, with the port that port 0 became.
+    ///
+    /// # Errors
+    /// The server has no such listener.
+    pub fn address(&self, name: &str) -> Result<SocketAddr, UnknownListener> {
+        let listener = self.listener(name)?;
+        Ok(self.shared.conns.listeners[listener as usize].address)
     }
 
     /// Names, protocols and addresses of the listeners.
@@ -64,23 +68,27 @@ impl ServerHandle {
     /// # Errors
     /// As for [`broadcast`](Self::broadcast).
     pub fn broadcast_keyed(&self, name: &str, key: Option<u64>, body: Bytes) -> Result<(), BroadcastError> {
-        let listener = self.listener(name).ok_or_else(|| BroadcastError::UnknownListener(name.to_owned()))?;
+        let listener = self.listener(name)?;
         let posted = port::now();
         let envelope = || Envelope::Broadcast { listener, body: body.clone(), key, posted };
         let full =
             (0..self.shards() as u16).filter(|&shard| self.router.post(shard, envelope()).is_err()).count();
-        if full == 0 { Ok(()) } else { Err(Busy { full, shards: self.shards() }.into()) }
+        if full == 0 { Ok(()) } else { Err(BroadcastError::QueueFull { full, shards: self.shards() }) }
     }
 
     /// Runs `f` on a shard, between two looks at the network: it must not block, and may
     /// [start tasks](crate::task::spawn). What one thread sends to one shard runs in order.
     ///
     /// # Errors
-    /// [`Busy`] when the shard's queue is full, has no such number or has ended: `f` was dropped.
-    pub fn run_on(&self, shard: u16, f: impl FnOnce() + Send + 'static) -> Result<(), Busy> {
-        let known = usize::from(shard) < self.shards();
-        let posted = known && self.router.post(shard, Envelope::Run(Box::new(f))).is_ok();
-        if posted { Ok(()) } else { Err(Busy { full: 1, shards: 1 }) }
+    /// The shard's queue is full, there is no such shard, or it has ended: `f` was dropped.
+    pub fn run_on(&self, shard: u16, f: impl FnOnce() + Send + 'static) -> Result<(), RunError> {
+        if usize::from(shard) >= self.shards() {
+            return Err(RunError::UnknownShard(shard));
+        }
+        self.router.post(shard, Envelope::Run(Box::new(f))).map_err(|_| {
+            let has_ended = self.router.peer(shard).has_ended();
+            if has_ended { RunError::Ended } else { RunError::QueueFull }
+        })
     }
 
     /// As [`run_on`](Self::run_on), and gives what `f` returns: to be awaited, or waited for.
@@ -91,7 +99,7 @@ impl ServerHandle {
         &self,
         shard: u16,
         f: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<Reply<T>, Busy> {
+    ) -> Result<Reply<T>, RunError> {
         let (answer, reply) = Reply::new();
         self.run_on(shard, move || {
             // The reply may have been dropped.
@@ -141,11 +149,13 @@ impl ServerHandle {
         self.apply_limits();
     }
 
-    /// Changes the bounds of one listener from now on, for connections that stand already too: `idle_timeout`,
-    /// `overflow` and the `outbox_` ones; false when there is no such listener. What waits in an outbox beyond
-    /// a smaller bound is sent.
-    pub fn set_listener_limits(&self, name: &str, limits: &Limits) -> bool {
-        let Some(listener) = self.listener(name) else { return false };
+    /// Changes the bounds of one listener from now on, also for its open connections: `idle_timeout`,
+    /// `overflow` and the `outbox_` ones. What waits in an outbox beyond a smaller bound is sent.
+    ///
+    /// # Errors
+    /// The server has no such listener.
+    pub fn set_listener_limits(&self, name: &str, limits: &Limits) -> Result<(), UnknownListener> {
+        let listener = self.listener(name)?;
         let bounds = OutboxBounds {
             bytes_max: limits.outbox_bytes_max,
             messages_max: limits.outbox_messages_max,
@@ -154,16 +164,16 @@ impl ServerHandle {
         };
         self.shared.conns.listeners[listener as usize].limits.set(&bounds, limits.idle_timeout);
         self.apply_limits();
-        true
+        Ok(())
     }
 
     /// Ends the connection with this id, as [`CloseReason::Kicked`](crate::CloseReason::Kicked): what was
-    /// queued for it is sent, for a few seconds at most. False: no such connection is open. Waits for its
-    /// shard, up to `patience`; not to be called on a shard.
+    /// queued for it is sent, for a few seconds at most. Waits for its shard, up to `patience`; not to be called on a
+    /// shard.
     ///
     /// # Errors
-    /// [`Busy`] when the shard did not answer; the connection may end yet.
-    pub fn kick(&self, id: ConnId, patience: Duration) -> Result<bool, Busy> {
+    /// No such connection is open, or its shard did not answer; then the connection may end yet.
+    pub fn kick(&self, id: ConnId, patience: Duration) -> Result<(), KickError> {
         self.ask_to_kick(id, patience, Conns::kick)
     }
 
@@ -172,7 +182,7 @@ impl ServerHandle {
     ///
     /// # Errors
     /// As for [`kick`](Self::kick).
-    pub fn kick_now(&self, id: ConnId, patience: Duration) -> Result<bool, Busy> {
+    pub fn kick_now(&self, id: ConnId, patience: Duration) -> Result<(), KickError> {
         self.ask_to_kick(id, patience, Conns::kick_now)
     }
 
@@ -181,12 +191,13 @@ impl ServerHandle {
         id: ConnId,
         patience: Duration,
         kick: fn(&Conns, ConnId) -> bool,
-    ) -> Result<bool, Busy> {
+    ) -> Result<(), KickError> {
         if id.node != 0 || usize::from(id.shard) >= self.shards() {
-            return Ok(false);
+            return Err(KickError::NotFound);
         }
         let deadline = Instant::now() + patience;
-        stats::ask(self, id.shard, deadline, move |conns| kick(conns, id)).ok_or(Busy { full: 1, shards: 1 })
+        let was_open = stats::ask(self, id.shard, deadline, move |conns| kick(conns, id))?;
+        if was_open { Ok(()) } else { Err(KickError::NotFound) }
     }
 
     /// Counters of every shard.
@@ -215,7 +226,8 @@ impl ServerHandle {
         });
     }
 
-    pub(super) fn listener(&self, name: &str) -> Option<u32> {
-        self.shared.conns.listeners.iter().position(|it| it.name == name).map(|index| index as u32)
+    pub(super) fn listener(&self, name: &str) -> Result<u32, UnknownListener> {
+        let index = self.shared.conns.listeners.iter().position(|it| it.name == name);
+        index.map(|index| index as u32).ok_or_else(|| UnknownListener(name.to_owned()))
     }
 }

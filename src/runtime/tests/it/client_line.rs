@@ -101,7 +101,7 @@ fn connections_that_clients_made_are_listed_and_counted() {
     };
     assert_eq!((count(|it| it.connections), count(|it| it.opened)), (1, 1));
     assert_eq!((count(|it| it.sent_bytes), count(|it| it.received_messages)), (6, 1));
-    assert!(matches!(handle.kick(ours[0].id, PATIENCE), Ok(true)), "an operator may end it");
+    assert!(matches!(handle.kick(ours[0].id, PATIENCE), Ok(())), "an operator may end it");
     eventually(PATIENCE, || count(|it| it.opened) == 2);
     let closed = handle.closed_connections(PATIENCE);
     let ours = closed.iter().find(|it| it.listener == CLIENT).expect("it is remembered");

@@ -3,8 +3,8 @@
 use std::{thread, time::Duration};
 
 use shardcast::{
-    BroadcastError, CloseReason, Connection, Limits, OverflowPolicy, PushEveryError, Sent, ServerConfig,
-    proto::Error,
+    BroadcastError, CloseReason, Connection, Limits, OverflowPolicy, PushEveryError, SendError, ServerConfig,
+    UnknownListener, proto::Error,
 };
 
 use crate::support::{
@@ -36,9 +36,9 @@ fn a_peer_gets_the_bytes_that_were_recorded() {
 
     let push = unhex(PUSH);
     assert_eq!(push.len(), 19);
-    assert_eq!(recorder.connection_of(&peer).send(push.clone()), Sent::Queued);
+    assert_eq!(recorder.connection_of(&peer).send(push.clone()), Ok(()));
     assert_eq!(peer.read_exactly(19), push);
-    assert_eq!(recorder.connection_of(&peer).push(push.clone()), Sent::Queued);
+    assert_eq!(recorder.connection_of(&peer).push(push.clone()), Ok(()));
     assert_eq!(peer.read_exactly(19), push);
     server.handle().broadcast("push", push.clone()).expect("room");
     assert_eq!(peer.read_exactly(19), push);
@@ -52,8 +52,8 @@ fn two_clients_behind_one_address_are_two_users() {
     let (to_ann, to_bob) = (recorder.connection_of(&ann), recorder.connection_of(&bob));
     assert_ne!(to_ann.id(), to_bob.id());
     assert_eq!(to_ann.peer().ip(), to_bob.peer().ip());
-    assert_eq!(to_ann.send(frame(0, b"for ann")), Sent::Queued);
-    assert_eq!(to_bob.send(frame(0, b"for bob")), Sent::Queued);
+    assert_eq!(to_ann.send(frame(0, b"for ann")), Ok(()));
+    assert_eq!(to_bob.send(frame(0, b"for bob")), Ok(()));
     assert_eq!(ann.read_frame(), (0, b"for ann".to_vec()));
     assert_eq!(bob.read_frame(), (0, b"for bob".to_vec()));
     server.handle().broadcast("push", frame(0, b"for both")).expect("room");
@@ -98,7 +98,7 @@ fn a_periodic_push_reaches_everybody_until_it_is_stopped() {
 fn a_push_to_nobody_and_a_push_without_an_interval_are_errors() {
     let (server, _) = serve(config(), &Recorder::default());
     let handle = server.handle();
-    let unknown = || "nobody".to_owned();
+    let unknown = || UnknownListener("nobody".to_owned());
     let push_every = |name, interval| handle.push_every(name, interval, "lost").err();
     assert_eq!(
         push_every("nobody", Duration::from_secs(1)),
@@ -122,7 +122,7 @@ fn ends(limits: Limits, why: CloseReason, end: impl FnOnce(&mut Peer, &Connectio
     end(&mut peer, &connection);
     assert_eq!(recorder.why_closed(connection.id()), why);
     assert!(!connection.is_open());
-    assert_eq!(connection.send(frame(0, b"late")), Sent::Gone);
+    assert_eq!(connection.send(frame(0, b"late")), Err(SendError::Closed));
     let handle = server.handle();
     eventually(PATIENCE, || Totals::of(&handle).connections() == 0);
     assert_eq!(Totals::of(&handle).closed(why.code()), 1);
@@ -223,7 +223,7 @@ fn a_peer_whose_outbox_overflows_is_slow() {
         Limits { outbox_bytes_max: 64 << 10, overflow: OverflowPolicy::Disconnect, ..Limits::default() };
     ends(limits, CloseReason::Slow, |_, connection| {
         let push = frame(0, &[7; 8 << 10]);
-        eventually(PATIENCE, || connection.send(push.clone()) == Sent::Gone);
+        eventually(PATIENCE, || connection.send(push.clone()) == Err(SendError::Closed));
     });
 }
 
@@ -233,14 +233,14 @@ fn a_peer_that_does_not_take_what_waits_for_too_long_is_slow() {
     ends(limits, CloseReason::Slow, |_, connection| {
         // More than the kernel's buffers take; into an empty outbox goes one message of any size.
         eventually(PATIENCE, || connection.queued_bytes() == 0);
-        assert_eq!(connection.send(vec![0; 32 << 20]), Sent::Queued);
+        assert_eq!(connection.send(vec![0; 32 << 20]), Ok(()));
     });
 }
 
 #[test]
 fn a_connection_that_the_application_closes_is_closed_after_what_was_queued() {
     let (mut peer, _) = ends(Limits::default(), CloseReason::Closed, |_, connection| {
-        assert_eq!(connection.send(frame(0, b"farewell")), Sent::Queued);
+        assert_eq!(connection.send(frame(0, b"farewell")), Ok(()));
         let _ = connection.close();
         let _ = connection.close();
     });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shardcast::{Limits, Listener, OverflowPolicy, Sent, ServerConfig};
+use shardcast::{Limits, Listener, OverflowPolicy, SendError, ServerConfig, UnknownListener};
 
 use crate::support::{
     End, Line, PATIENCE, Peer, Recorder, Totals, WhoAmI, config, eventually, frame, serve, start,
@@ -20,8 +20,8 @@ fn a_shorter_idle_timeout_reaches_those_that_are_idle_already() {
     let mut peers: Vec<Peer> = (0..4).map(|_| Peer::connect(address)).collect();
     peers.iter_mut().for_each(|peer| peer.echo(1, b"hello"));
     let limits = Limits { idle_timeout: Duration::from_millis(1), ..Limits::default() };
-    assert!(!server.handle().set_listener_limits("none", &limits));
-    assert!(server.handle().set_listener_limits("push", &limits));
+    assert_eq!(server.handle().set_listener_limits("none", &limits), Err(UnknownListener("none".to_owned())));
+    assert_eq!(server.handle().set_listener_limits("push", &limits), Ok(()));
     for peer in &mut peers {
         assert_eq!(peer.read_to_end(), (Vec::new(), End::OfStream));
     }
@@ -57,14 +57,16 @@ fn outbox_bounds_and_policy_reach_handles_and_outboxes() {
     peer.echo(1, b"hello");
     let connection = recorder.connection_of(&peer);
     let tight = Limits { outbox_messages_max: 2, overflow: OverflowPolicy::DropNewest, ..Limits::default() };
-    handle.set_listener_limits("push", &tight);
+    handle.set_listener_limits("push", &tight).expect("a listener");
     let large = frame(0, &vec![7; 100_000]);
-    eventually(PATIENCE, || connection.send(large.clone()) == Sent::Full);
+    eventually(PATIENCE, || connection.send(large.clone()).is_err_and(SendError::is_full));
     let dropped = || Totals::of(&handle).dropped("drop-newest");
     assert!(dropped() > 0);
 
-    handle.set_listener_limits("push", &Limits { overflow: OverflowPolicy::Disconnect, ..tight });
-    eventually(PATIENCE, || connection.send(large.clone()) == Sent::Gone);
+    handle
+        .set_listener_limits("push", &Limits { overflow: OverflowPolicy::Disconnect, ..tight })
+        .expect("a listener");
+    eventually(PATIENCE, || connection.send(large.clone()) == Err(SendError::Closed));
     assert_eq!(recorder.why_closed(connection.id()).code(), "slow");
 }
 

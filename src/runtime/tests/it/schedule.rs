@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use shardcast::proto::topics::control::{Answer, Request};
 use shardcast::{
-    ServerConfig, ShardCount,
+    PublishError, PushEveryError, ServerConfig, ShardCount,
     proto::{PublishOptions as WireOptions, Refusal},
     push::{
         AdmissionLimits, Bounds, Class, HubConfig, Pace, PublishOptions, SubscribeOptions, TopicRule,
@@ -156,8 +156,8 @@ fn a_topic_is_pushed_to_periodically_until_it_is_stopped() {
     let publisher = handle.publisher("tick").expect("a name");
     let every = |interval| publisher.publish_every(interval, "tick", PublishOptions::default()).wait();
     let ticking = every(5 * MILLI).expect("it runs").expect("room for one");
-    assert_eq!(every(MILLI).expect("it runs").err(), Some(Refusal::Busy { waiting: 1, max: 1 }));
-    assert_eq!(every(Duration::ZERO).expect("it runs").err(), Some(Refusal::Malformed));
+    assert_eq!(every(MILLI).expect("it runs").err(), Some(PushEveryError::TooMany { max: 1 }));
+    assert_eq!(every(Duration::ZERO).expect("it runs").err(), Some(PushEveryError::ZeroInterval));
     let heard: Vec<_> = (0..5).map(|_| subscription.recv().expect("it runs")).collect();
     let first = heard[0].published.as_nanos();
     for (number, tick) in heard.iter().enumerate() {
@@ -239,6 +239,6 @@ fn stopping_refuses_what_waits_for_its_time() {
     eventually(PATIENCE, || counted(&handle.stats(), "delayed") == 2);
     handle.begin_drain(PATIENCE);
     assert_eq!(peer.answer_to(id).expect_err("refused").0, Refusal::Draining.status());
-    assert_eq!(confirmed.wait().expect("it runs"), Err(Refusal::Draining));
+    assert_eq!(confirmed.wait().expect("it runs"), Err(PublishError::Draining));
     server.wait().expect("it ends before its deadline");
 }

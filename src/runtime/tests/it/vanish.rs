@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use shardcast::{CloseReason, Limits, Sent, ServerConfig};
+use shardcast::{CloseReason, Limits, SendError, ServerConfig};
 
 use crate::support::{Control, PATIENCE, Peer, Recorder, child, config, eventually, frame, serve, within};
 
@@ -55,11 +55,11 @@ fn is_noticed(limits: Limits, push: &[u8], why: CloseReason) {
     let mut peer = Peer::connect_from(Some(VANISHING), Some(4096), address).expect("the server accepts");
     peer.echo(1, b"hello");
     let connection = recorder.connection_of(&peer);
-    assert_eq!(connection.send(frame(0, b"still here?")), Sent::Queued);
+    assert_eq!(connection.send(frame(0, b"still here?")), Ok(()));
     assert_eq!(peer.read_frame(), (0, b"still here?".to_vec()));
 
     ip(&format!("route add blackhole {VANISHING} table local"));
-    eventually(PATIENCE, || connection.send(frame(0, push)) == Sent::Gone);
+    eventually(PATIENCE, || connection.send(frame(0, push)) == Err(SendError::Closed));
     assert_eq!(recorder.why_closed(connection.id()), why);
     control.noticed_nothing();
     ip(&format!("route del blackhole {VANISHING} table local"));
@@ -119,7 +119,7 @@ fn a_peer_that_hangs_is_idle_though_its_kernel_acknowledges() {
         connection.is_some()
     });
     let connection = connection.expect("awaited above");
-    let noticed = within(PATIENCE, || connection.send(frame(0, b"tick")) == Sent::Gone);
+    let noticed = within(PATIENCE, || connection.send(frame(0, b"tick")) == Err(SendError::Closed));
     process.kill().expect("our child");
     process.wait().expect("our child");
     assert!(noticed);
