@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let server = builder.start()?;
     let interval = Duration::from_millis(args.interval_ms);
-    server.handle().push_every("push", interval, args.message)?.wait()??.forget();
+    server.handle().push_every("push", interval, args.message)?.wait()??.detach();
     ready(server.address("push")?);
     end.wait(None);
     Ok(server.stop()?)

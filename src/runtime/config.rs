@@ -96,6 +96,34 @@ pub enum Spin {
     Always,
 }
 
+/// Bounds of what may wait for one peer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct OutboxLimits {
+    /// Bytes of pushes: see [`Limits::outbox_bytes_max`].
+    pub bytes_max: usize,
+    /// Pushes: see [`Limits::outbox_messages_max`].
+    pub messages_max: usize,
+    /// How long the oldest may wait: see [`Limits::outbox_age_max`].
+    pub age_max: Duration,
+}
+
+impl Default for OutboxLimits {
+    fn default() -> Self {
+        Limits::default().outbox()
+    }
+}
+
+impl Limits {
+    /// The bounds of outboxes among these.
+    pub const fn outbox(&self) -> OutboxLimits {
+        OutboxLimits {
+            bytes_max: self.outbox_bytes_max,
+            messages_max: self.outbox_messages_max,
+            age_max: self.outbox_age_max,
+        }
+    }
+}
+
 /// Bounds of the whole server. Every queue has one; what happens when it is full is said here.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Limits {

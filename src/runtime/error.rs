@@ -177,6 +177,9 @@ pub enum PushEveryError {
     /// The interval is zero.
     #[error("the interval of a periodic push must be longer than zero")]
     ZeroInterval,
+    /// The options have a delay or a ttl, which do not apply to periodic pushes.
+    #[error("a periodic push has neither delay nor ttl")]
+    DelayOrTtl,
     /// The owner of the topic has as many periodic pushes as it may.
     #[error("the owner of the topic has {max} periodic pushes already")]
     TooMany {

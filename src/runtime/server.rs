@@ -7,7 +7,7 @@ mod stats;
 mod topics;
 
 use std::{
-    io,
+    fmt, io,
     net::SocketAddr,
     sync::{
         Arc,
@@ -19,8 +19,8 @@ use std::{
 
 use shardcast_os::{clock, executor};
 
-pub use handle::ServerHandle;
-pub use listener::{Listener, ServiceFactory};
+pub use handle::{ListenerInfo, ServerHandle};
+pub use listener::{Listener, ListenerId, ListenerRef, ServiceFactory};
 
 use crate::{
     ServerConfig, ShardCount, StartError, UnknownListener, conns, counters::ShardCounters, shard::Lifecycle,
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Describes a server before it runs.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ServerBuilder {
     config: ServerConfig,
     listeners: Vec<Listener>,
@@ -99,8 +99,8 @@ impl Server {
     ///
     /// # Errors
     /// The server has no such listener.
-    pub fn address(&self, name: &str) -> Result<SocketAddr, UnknownListener> {
-        self.handle.address(name)
+    pub fn address<'a>(&self, listener: impl Into<ListenerRef<'a>>) -> Result<SocketAddr, UnknownListener> {
+        self.handle.address(listener)
     }
 
     /// Stops: no new connections, what is queued is sent, then each connection is closed. What is not done
@@ -180,6 +180,12 @@ impl Server {
             }
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("handle", &self.handle).finish_non_exhaustive()
     }
 }
 

@@ -55,13 +55,13 @@ fn listener(options: &ListenerOptions, server: &shardcast::Limits) -> Listener {
         .idle_timeout(limits.idle_timeout)
         .pace(options.pace())
         .overflow(limits.overflow)
-        .outbox(limits.outbox_bytes_max, limits.outbox_messages_max, limits.outbox_age_max)
+        .outbox(limits.outbox())
 }
 
 fn start_pushing(options: &ListenerOptions, server: &ServerHandle) -> anyhow::Result<()> {
     let Some(push) = &options.push else { return Ok(()) };
     if !push.interval.0.is_zero() {
-        server.push_every(&options.name, push.interval.0, push.message.clone())?.wait()??.forget();
+        server.push_every(&options.name, push.interval.0, push.message.clone())?.wait()??.detach();
     }
     Ok(())
 }
@@ -88,10 +88,10 @@ impl Engine for Running {
     }
 
     fn listeners(&self) -> Vec<ReadyListener> {
-        let listeners = self.handle.listeners().map(|(name, protocols, addr)| ReadyListener {
-            name: name.to_owned(),
-            protocol: protocols.first().copied().unwrap_or_default(),
-            addr,
+        let listeners = self.handle.listeners().map(|it| ReadyListener {
+            name: it.name.to_owned(),
+            protocol: it.protocols.first().copied().unwrap_or_default(),
+            addr: it.address,
         });
         listeners.collect()
     }

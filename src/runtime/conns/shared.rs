@@ -11,7 +11,10 @@ use std::{
 
 use shardcast_proto::{Protocol, TopicName, push::schedule::Pace};
 
-use crate::limits::{ListenerLimits, ServerLimits};
+use crate::{
+    ListenerId,
+    limits::{ListenerLimits, ServerLimits},
+};
 
 pub(crate) struct Shared {
     pub(crate) listeners: Vec<ListenerShared>,
@@ -20,6 +23,7 @@ pub(crate) struct Shared {
 }
 
 pub(crate) struct ListenerShared {
+    pub(crate) id: ListenerId,
     pub(crate) name: String,
     /// What its connections get without asking.
     pub(crate) topic: TopicName,

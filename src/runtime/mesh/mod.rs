@@ -167,8 +167,8 @@ impl Router {
         }
     }
 
-    /// Queues what ends a request in progress: it finds room always, since those are bounded. A shard that has ended
-    /// does not get it.
+    /// Queues what ends something that is bounded by itself, such as a request in progress: there is always room for it.
+    /// A shard that has ended does not get it.
     pub(crate) fn post_answer(&self, shard: u16, envelope: Envelope) {
         if let Err(envelope) = self.post(shard, envelope) {
             self.peer(shard).post_answer(envelope);

@@ -116,19 +116,11 @@ impl fmt::Debug for Subscription {
 impl Drop for Home {
     fn drop(&mut self) {
         let number = self.number;
-        let mut envelope = Envelope::Run(Box::new(move || {
+        let end = Envelope::Run(Box::new(move || {
             here(|push| push.end_local(number));
         }));
-        for _ in 0..END_TRIES {
-            match self.router.post(self.shard, envelope) {
-                Ok(()) => return,
-                Err(refused) if self.router.peer(self.shard).has_ended() => return drop(refused),
-                Err(refused) => envelope = refused,
-            }
-            std::thread::yield_now();
-        }
-        // It stays until the server ends; what it gets is dropped, and counted.
-        tracing::warn!(shard = self.shard, "a subscription could not be ended: its shard is too busy");
+        // As many as there are subscriptions at most: there is room for it.
+        self.router.post_answer(self.shard, end);
     }
 }
 
@@ -229,6 +221,3 @@ impl Push {
 const fn local_subscriber(index: u32) -> Subscriber {
     Subscriber(index << 1 | 1)
 }
-
-/// How often the end of a subscription is offered to a busy shard.
-const END_TRIES: usize = 1000;

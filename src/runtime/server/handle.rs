@@ -1,4 +1,5 @@
 use std::{
+    fmt,
     net::SocketAddr,
     rc::Rc,
     sync::{Arc, atomic::Ordering},
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use shardcast_os::clock;
 use shardcast_proto::{Time, outbox::OutboxBounds};
 
-use super::{Shared, stats};
+use super::{ListenerId, ListenerRef, Shared, stats};
 use crate::{
     BroadcastError, ConnId, KickError, Limits, RunError, UnknownListener,
     conns::Conns,
@@ -26,6 +27,29 @@ pub struct ServerHandle {
     pub(super) router: Arc<Router>,
 }
 
+/// A listener of a running server.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ListenerInfo<'a> {
+    /// Its handle.
+    pub id: ListenerId,
+    /// Its name.
+    pub name: &'a str,
+    /// Names of the protocols that are spoken there.
+    pub protocols: Vec<&'static str>,
+    /// Address that it listens on, with the port that port 0 became.
+    pub address: SocketAddr,
+}
+
+impl fmt::Debug for ServerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerHandle")
+            .field("shards", &self.shards())
+            .field("listeners", &self.listeners().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
 impl ServerHandle {
     pub(super) const fn new(shared: Arc<Shared>, router: Arc<Router>) -> Self {
         Self { shared, router }
@@ -36,39 +60,51 @@ impl ServerHandle {
         self.router.shards()
     }
 
-    /// Address that the listener called `name` listens on, with the port that port 0 became.
+    /// Address that this listener listens on, with the port that port 0 became.
     ///
     /// # Errors
     /// The server has no such listener.
-    pub fn address(&self, name: &str) -> Result<SocketAddr, UnknownListener> {
-        let listener = self.listener(name)?;
+    pub fn address<'a>(&self, listener: impl Into<ListenerRef<'a>>) -> Result<SocketAddr, UnknownListener> {
+        let listener = self.listener(listener.into())?;
         Ok(self.shared.conns.listeners[listener as usize].address)
     }
 
-    /// Names, protocols and addresses of the listeners.
-    pub fn listeners(&self) -> impl Iterator<Item = (&str, Vec<&'static str>, SocketAddr)> {
-        self.shared.conns.listeners.iter().map(|it| {
-            (it.name.as_str(), it.protocols.iter().map(|protocol| protocol.name()).collect(), it.address)
+    /// The listeners, in the order in which the builder got them.
+    pub fn listeners(&self) -> impl Iterator<Item = ListenerInfo<'_>> {
+        self.shared.conns.listeners.iter().map(|it| ListenerInfo {
+            id: it.id,
+            name: &it.name,
+            protocols: it.protocols.iter().map(|protocol| protocol.name()).collect(),
+            address: it.address,
         })
     }
 
-    /// Pushes `body` to every connection of the listener called `name`, on all shards.
+    /// Pushes `body` to every connection of this listener, on all shards.
     ///
     /// The bytes are shared, not copied. Broadcasts of one thread arrive in order at every connection.
     ///
     /// # Errors
     /// The server has no such listener, or the queue of a shard is full: its connections do not get this one, the
     /// others do.
-    pub fn broadcast(&self, name: &str, body: impl Into<Bytes>) -> Result<(), BroadcastError> {
-        self.broadcast_keyed(name, None, body.into())
+    pub fn broadcast<'a>(
+        &self,
+        listener: impl Into<ListenerRef<'a>>,
+        body: impl Into<Bytes>,
+    ) -> Result<(), BroadcastError> {
+        self.broadcast_keyed(listener, None, body.into())
     }
 
     /// As [`broadcast`](Self::broadcast), with the key by which [`OverflowPolicy::Conflate`](crate::OverflowPolicy::Conflate) replaces.
     ///
     /// # Errors
     /// As for [`broadcast`](Self::broadcast).
-    pub fn broadcast_keyed(&self, name: &str, key: Option<u64>, body: Bytes) -> Result<(), BroadcastError> {
-        let listener = self.listener(name)?;
+    pub fn broadcast_keyed<'a>(
+        &self,
+        listener: impl Into<ListenerRef<'a>>,
+        key: Option<u64>,
+        body: Bytes,
+    ) -> Result<(), BroadcastError> {
+        let listener = self.listener(listener.into())?;
         let posted = port::now();
         let envelope = || Envelope::Broadcast { listener, body: body.clone(), key, posted };
         let full =
@@ -154,8 +190,12 @@ impl ServerHandle {
     ///
     /// # Errors
     /// The server has no such listener.
-    pub fn set_listener_limits(&self, name: &str, limits: &Limits) -> Result<(), UnknownListener> {
-        let listener = self.listener(name)?;
+    pub fn set_listener_limits<'a>(
+        &self,
+        listener: impl Into<ListenerRef<'a>>,
+        limits: &Limits,
+    ) -> Result<(), UnknownListener> {
+        let listener = self.listener(listener.into())?;
         let bounds = OutboxBounds {
             bytes_max: limits.outbox_bytes_max,
             messages_max: limits.outbox_messages_max,
@@ -226,8 +266,11 @@ impl ServerHandle {
         });
     }
 
-    pub(super) fn listener(&self, name: &str) -> Result<u32, UnknownListener> {
-        let index = self.shared.conns.listeners.iter().position(|it| it.name == name);
-        index.map(|index| index as u32).ok_or_else(|| UnknownListener(name.to_owned()))
+    pub(super) fn listener(&self, listener: ListenerRef<'_>) -> Result<u32, UnknownListener> {
+        let index = self.shared.conns.listeners.iter().position(|it| match listener {
+            ListenerRef::Id(id) => it.id == id,
+            ListenerRef::Name(name) => it.name == name,
+        });
+        index.map(|index| index as u32).ok_or_else(|| UnknownListener(listener.to_string()))
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use shardcast_proto::{TopicError, TopicFilter, TopicName};
 
-use super::ServerHandle;
+use super::{ListenerRef, ServerHandle};
 use crate::{
     PresenceError, PublishError, PushEveryError, SubscribeError,
     mesh::Reply,
@@ -56,18 +56,18 @@ impl ServerHandle {
         push::presence(&self.router, topic)
     }
 
-    /// Publishes `body` on the topic of the listener called `name` each `interval`: to all its connections that are
+    /// Publishes `body` on the topic of this listener each `interval`: to all its connections that are
     /// subscribed to that without asking, and to all others that are subscribed to it. See [`Publisher::publish_every`].
     ///
     /// # Errors
     /// The server has no such listener, or `interval` is zero.
-    pub fn push_every(
+    pub fn push_every<'a>(
         &self,
-        name: &str,
+        listener: impl Into<ListenerRef<'a>>,
         interval: Duration,
         body: impl Into<Bytes>,
     ) -> Result<Reply<Result<PeriodicPush, PushEveryError>>, PushEveryError> {
-        let listener = self.listener(name)?;
+        let listener = self.listener(listener.into())?;
         if interval.is_zero() {
             return Err(PushEveryError::ZeroInterval);
         }

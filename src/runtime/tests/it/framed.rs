@@ -99,7 +99,7 @@ fn a_push_to_nobody_and_a_push_without_an_interval_are_errors() {
     let (server, _) = serve(config(), &Recorder::default());
     let handle = server.handle();
     let unknown = || UnknownListener("nobody".to_owned());
-    let push_every = |name, interval| handle.push_every(name, interval, "lost").err();
+    let push_every = |name: &str, interval| handle.push_every(name, interval, "lost").err();
     assert_eq!(
         push_every("nobody", Duration::from_secs(1)),
         Some(PushEveryError::UnknownListener(unknown()))
@@ -288,4 +288,28 @@ fn a_server_that_stops_at_once_says_so() {
     let id = recorder.connection_of(&peer).id();
     drop(server);
     assert_eq!(recorder.why_closed(id), CloseReason::ShuttingDown);
+}
+
+#[test]
+fn a_listener_is_named_by_its_handle_as_well() {
+    let recorder = Recorder::default();
+    let listener = framed("push", &recorder);
+    let id = listener.id();
+    let (server, address) = start(config(), listener, "push");
+    let handle = server.handle();
+    assert_eq!(server.address(id), Ok(address));
+    assert_eq!(
+        handle.listeners().map(|it| (it.id, it.name, it.address)).collect::<Vec<_>>(),
+        [(id, "push", address)]
+    );
+    let mut peer = Peer::connect(address);
+    let _ = recorder.connection_of(&peer);
+    handle.broadcast(id, frame(0, b"to all")).expect("room");
+    assert_eq!(peer.read_frame(), (0, b"to all".to_vec()));
+    assert_eq!(handle.set_listener_limits(id, &Limits::default()), Ok(()));
+    let push = handle.push_every(id, Duration::from_millis(10), "tick").expect("a listener");
+    let _push = push.wait().expect("it runs").expect("room");
+    assert_eq!(peer.read_frame(), (0, b"tick".to_vec()));
+    let stranger = framed("push", &recorder).id();
+    assert!(server.address(stranger).is_err(), "of a listener that is not this server's");
 }

@@ -173,6 +173,29 @@ fn a_topic_is_pushed_to_periodically_until_it_is_stopped() {
 }
 
 #[test]
+fn a_periodic_push_ends_with_its_handle_unless_it_is_detached() {
+    let (server, _) = serve(shards(2, paced()), &Recorder::default());
+    let handle = server.handle();
+    let subscription = handle.subscribe("tick", SubscribeOptions::default()).wait();
+    let subscription = subscription.expect("it runs").expect("room");
+    let publisher = handle.publisher("tick").expect("a name");
+    let start = || {
+        let push = publisher.publish_every(5 * MILLI, "tick", PublishOptions::default());
+        push.wait().expect("it runs").expect("room for one")
+    };
+    let is_quiet = || subscription.recv_timeout(100 * MILLI).expect("it runs").is_none();
+    drop(start());
+    eventually(PATIENCE, is_quiet);
+    // As does one whose reply nobody waits for.
+    drop(publisher.publish_every(5 * MILLI, "tick", PublishOptions::default()));
+    eventually(PATIENCE, is_quiet);
+    let delayed = publisher.publish_every(5 * MILLI, "tick", PublishOptions::default().delay(MILLI));
+    assert_eq!(delayed.wait().expect("it runs").err(), Some(PushEveryError::DelayOrTtl));
+    start().detach();
+    (0..5).for_each(|_| drop(subscription.recv().expect("it runs")));
+}
+
+#[test]
 fn a_paced_connection_gets_everything_in_order_and_not_too_fast() {
     let listener = framed("push", &Recorder::default()).pace(Pace {
         messages_per_second: 50,
