@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 use shardcast::{
-    proto::{Position, PublishOptions, TopicName},
+    proto::{Position, PublishHeader, TopicName},
     push::{Class, Receipt},
     tars::{RequestError, TopicEvent, TopicPublisher, Waiting},
 };
@@ -109,7 +109,7 @@ impl<'a> Run<'a> {
 
     /// Publishes as often as was asked for, or until it is asked to stop.
     fn publish_all(&mut self, publisher: &TopicPublisher, body: &[u8]) -> Result<(), Ended> {
-        let options = PublishOptions {
+        let options = PublishHeader {
             key: self.args.key,
             delay: self.args.delay.map(|delay| delay.0),
             ttl: self.args.ttl.map(|ttl| ttl.0),

@@ -41,7 +41,7 @@ use bytes::Bytes;
 use shardcast_os::socket::TcpOptions;
 use shardcast_proto::{OwnedRoute, Route, Time, outbox::OutboxBounds};
 
-pub use shardcast_proto::rpc::{CallError, CallerConfig, Cause, Failed, Reply};
+pub use shardcast_proto::rpc::{CallError, CallerConfig, Cause, Failed, OwnedResponse};
 
 pub use builder::{ClientBuilder, ConnectError};
 pub use callbacks::CallbackThreads;
@@ -88,7 +88,7 @@ struct ShardHome {
 }
 
 /// What a call ends with: what the peer answered, or why there is no answer.
-pub type Answer = Result<Reply, CallError>;
+pub type Answer = Result<OwnedResponse, CallError>;
 
 /// A message that the peer sent without being asked.
 #[derive(Clone, Debug, Eq, PartialEq)]

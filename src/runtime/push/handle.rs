@@ -9,8 +9,9 @@ use shardcast_proto::{
 };
 
 use super::{
-    Push, Reply, Side, here,
+    Pending, Push, ShardOutlet,
     outlet::{LIBRARY_IDENTITY, connection_of},
+    with_push,
 };
 use crate::{
     ConnId, PresenceError, PublishError,
@@ -130,7 +131,7 @@ impl Publisher {
     pub fn publish_with(&self, body: impl Into<Bytes>, options: PublishOptions) -> Result<(), PublishError> {
         self.check()?;
         let publish = options.publish(self.topic.clone(), body.into());
-        let envelope = Box::new(push::Envelope::Publish { publish, ticket: None });
+        let envelope = Box::new(push::HubMessage::Publish { publish, ticket: None });
         let envelope = Envelope::Push { from: self.owner, envelope };
         self.router.post(self.owner, envelope).map_err(|_| PublishError::QueueFull)
     }
@@ -140,8 +141,8 @@ impl Publisher {
         &self,
         body: impl Into<Bytes>,
         options: PublishOptions,
-    ) -> Reply<Result<Receipt, PublishError>> {
-        let (answer, reply) = Reply::new();
+    ) -> Pending<Result<Receipt, PublishError>> {
+        let (answer, reply) = Pending::new();
         let late = answer.clone();
         let publish = options.publish(self.topic.clone(), body.into());
         let run = Envelope::Run(Box::new(move || {
@@ -149,7 +150,7 @@ impl Publisher {
                 // The reply may have been dropped.
                 let _ = answer.send(result.map_err(PublishError::from));
             };
-            here(|push| push.publish_confirmed(publish, then));
+            with_push(|push| push.publish_confirmed(publish, then));
         }));
         if let Err(error) = self.post(run) {
             let _ = late.send(Err(error));
@@ -167,7 +168,7 @@ impl Publisher {
         if self.router.is_draining() {
             return Err(PublishError::Draining);
         }
-        if self.router.peer(self.owner).is_crowded() {
+        if self.router.peer(self.owner).is_backlog_full() {
             return Err(PublishError::BacklogFull { max: self.backlog_max });
         }
         Ok(())
@@ -175,8 +176,8 @@ impl Publisher {
 }
 
 /// Asks the owner of a topic who is subscribed to it.
-pub(crate) fn presence(router: &Arc<Router>, topic: &str) -> Reply<Result<Presence, PresenceError>> {
-    let (answer, reply) = Reply::new();
+pub(crate) fn presence(router: &Arc<Router>, topic: &str) -> Pending<Result<Presence, PresenceError>> {
+    let (answer, reply) = Pending::new();
     let late = answer.clone();
     let posted = TopicName::new(topic).map_err(PresenceError::from).and_then(|topic| {
         let owner = topic.owner(router.shards() as u16);
@@ -185,7 +186,7 @@ pub(crate) fn presence(router: &Arc<Router>, topic: &str) -> Reply<Result<Presen
                 // The reply may have been dropped.
                 let _ = answer.send(result.map_err(PresenceError::from));
             };
-            here(|push| push.presence(&topic, then));
+            with_push(|push| push.presence(&topic, then));
         }));
         router.post(owner, run).map_err(|_| PresenceError::QueueFull)
     });
@@ -201,13 +202,13 @@ impl Push {
         publish: Publish,
         then: impl FnOnce(Result<Receipt, Refusal>) + Clone + 'static,
     ) {
-        let told = then.clone();
+        let on_answer = then.clone();
         let ticket = self.await_answer(move |answer| {
             if let Answer::Published(result) = answer {
-                told(result);
+                on_answer(result);
             }
         });
-        let published = self.hub().publish(publish, Some(ticket), &mut Side(self));
+        let published = self.hub().publish(publish, Some(ticket), &mut ShardOutlet(self));
         if let Err(refusal) = published {
             self.forget_answer(ticket);
             then(Err(refusal));
@@ -215,10 +216,10 @@ impl Push {
     }
 
     fn presence(&self, topic: &TopicName, then: impl FnOnce(Result<Presence, Refusal>) + Clone + 'static) {
-        let told = then.clone();
+        let on_answer = then.clone();
         let ticket = self.await_answer(move |answer| {
             if let Answer::Presence(presence) = answer {
-                told(Ok(named(presence)));
+                on_answer(Ok(named(presence)));
             }
         });
         let asked = self.hub().presence(topic, true, ticket);
@@ -229,7 +230,7 @@ impl Push {
     }
 }
 
-fn named(presence: push::Presence) -> Presence {
+fn named(presence: push::PresenceAnswer) -> Presence {
     let subscribers = presence.subscribers.into_iter().map(|(shard, identity)| match identity {
         LIBRARY_IDENTITY => Subscriber::Library { shard },
         identity => Subscriber::Connection(connection_of(shard, identity)),

@@ -9,7 +9,7 @@ use shardcast_proto::{
     push::{Publish, schedule::AddError},
 };
 
-use super::{PublishOptions, Publisher, Push, Reply, Side, here};
+use super::{Pending, PublishOptions, Publisher, Push, ShardOutlet, with_push};
 use crate::{
     PublishError, PushEveryError,
     mesh::{Envelope, Router},
@@ -33,7 +33,7 @@ use crate::{
 /// let handle = server.handle();
 /// let news = handle.push_every("push", Duration::from_secs(10), "news")?.wait()??;
 /// let time = handle.push_every("push", Duration::from_secs(1), "time")?.wait()??;
-/// // This one ends here,
+/// // This one ends with_push,
 /// drop(news);
 /// // and this one with the server.
 /// time.detach();
@@ -53,22 +53,22 @@ impl Publisher {
     /// the reply, if that is dropped first. The times are fixed by the first one, so that lateness does not add up; what was
     /// missed by whole intervals is left out, and counted.
     ///
-    /// Its outcome is an error for an interval of zero, for a delay or a ttl in the options, which do not apply here, when the owner of the topic has as many periodic pushes as it may
+    /// Its outcome is an error for an interval of zero, for a delay or a ttl in the options, which do not apply with_push, when the owner of the topic has as many periodic pushes as it may
     /// ([`PushEveryError::TooMany`]), and when it cannot be reached ([`PushEveryError::Publish`]).
     pub fn publish_every(
         &self,
         interval: Duration,
         body: impl Into<Bytes>,
         options: PublishOptions,
-    ) -> Reply<Result<PeriodicPush, PushEveryError>> {
-        let (answer, reply) = Reply::new();
+    ) -> Pending<Result<PeriodicPush, PushEveryError>> {
+        let (answer, reply) = Pending::new();
         let late = answer.clone();
         let number = self.router.next_number();
         if options.delay.is_some() || options.ttl.is_some() {
-            return Reply::known(Err(PushEveryError::DelayOrTtl));
+            return Pending::known(Err(PushEveryError::DelayOrTtl));
         }
         if interval.is_zero() {
-            return Reply::known(Err(PushEveryError::ZeroInterval));
+            return Pending::known(Err(PushEveryError::ZeroInterval));
         }
         let first = Time::from_nanos(clock::now_nanos()) + interval;
         // Each is posted when it is its turn.
@@ -76,8 +76,8 @@ impl Publisher {
         let publish = Publish { due: first, posted, ..options.publish(self.topic.clone(), body.into()) };
         let push = PeriodicPush { number, shard: self.owner, router: Some(Arc::clone(&self.router)) };
         let run = Envelope::Run(Box::new(move || {
-            let added = here(|push| push.add_periodic(number, interval, publish));
-            // The reply may have been dropped: then the push is dropped here, which stops it.
+            let added = with_push(|push| push.add_periodic(number, interval, publish));
+            // The reply may have been dropped: then the push is dropped with_push, which stops it.
             let _ = match added {
                 Some(Ok(())) => answer.send(Ok(push)),
                 Some(Err(error)) => {
@@ -109,7 +109,7 @@ impl Drop for PeriodicPush {
         let Some(router) = self.router.take() else { return };
         let number = self.number;
         let end = Envelope::Run(Box::new(move || {
-            here(|push| push.hub().remove_periodic(number));
+            with_push(|push| push.hub().remove_periodic(number));
         }));
         router.post_answer(self.shard, end);
     }
@@ -134,6 +134,6 @@ impl Push {
 
     /// The shard is stopping: nothing waits for its time any more.
     pub(crate) fn close_admission(&self) {
-        self.hub().close(&mut Side(self));
+        self.hub().close(&mut ShardOutlet(self));
     }
 }

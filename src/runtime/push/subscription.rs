@@ -11,10 +11,10 @@ use std::{
 
 use shardcast_proto::{
     Position, Refusal, TopicFilter,
-    push::{Answer, Publication, Subscribed, Subscriber},
+    push::{Answer, Publication, Subscribed, SubscriberId},
 };
 
-use super::{Ended, Push, Reply, here};
+use super::{Pending, Push, ServerEnded, with_push};
 use crate::{
     SubscribeError,
     mesh::{Envelope, Router},
@@ -69,19 +69,19 @@ impl Subscription {
     ///
     /// # Errors
     /// The server has ended, and all messages were received.
-    pub fn recv(&self) -> Result<Arc<Publication>, Ended> {
-        self.messages.recv().map_err(|_| Ended)
+    pub fn recv(&self) -> Result<Arc<Publication>, ServerEnded> {
+        self.messages.recv().map_err(|_| ServerEnded)
     }
 
     /// As [`recv`](Self::recv), no longer than `patience`; `None` when there was none.
     ///
     /// # Errors
     /// As for [`recv`](Self::recv).
-    pub fn recv_timeout(&self, patience: Duration) -> Result<Option<Arc<Publication>>, Ended> {
+    pub fn recv_timeout(&self, patience: Duration) -> Result<Option<Arc<Publication>>, ServerEnded> {
         match self.messages.recv_timeout(patience) {
             Ok(message) => Ok(Some(message)),
             Err(flume::RecvTimeoutError::Timeout) => Ok(None),
-            Err(flume::RecvTimeoutError::Disconnected) => Err(Ended),
+            Err(flume::RecvTimeoutError::Disconnected) => Err(ServerEnded),
         }
     }
 
@@ -92,8 +92,8 @@ impl Subscription {
     ///
     /// # Cancel safety
     /// A message is either returned or still there.
-    pub async fn next(&self) -> Result<Arc<Publication>, Ended> {
-        self.messages.recv_async().await.map_err(|_| Ended)
+    pub async fn next(&self) -> Result<Arc<Publication>, ServerEnded> {
+        self.messages.recv_async().await.map_err(|_| ServerEnded)
     }
 
     /// The next message, if it is there already.
@@ -117,7 +117,7 @@ impl Drop for Home {
     fn drop(&mut self) {
         let number = self.number;
         let end = Envelope::Run(Box::new(move || {
-            here(|push| push.end_local(number));
+            with_push(|push| push.end_local(number));
         }));
         // As many as there are subscriptions at most: there is room for it.
         self.router.post_answer(self.shard, end);
@@ -131,8 +131,8 @@ pub(crate) fn subscribe(
     number: u64,
     filter: TopicFilter,
     options: SubscribeOptions,
-) -> Reply<Result<Subscription, SubscribeError>> {
-    let (answer, reply) = Reply::new();
+) -> Pending<Result<Subscription, SubscribeError>> {
+    let (answer, reply) = Pending::new();
     let (router, theirs, late) = (Arc::clone(router), Arc::clone(router), answer.clone());
     let run = Envelope::Run(Box::new(move || {
         let (sender, messages) = flume::bounded(options.capacity.max(1));
@@ -145,7 +145,7 @@ pub(crate) fn subscribe(
             // Whoever asked may not wait any more; then it ends by being dropped here.
             let _ = answer.send(subscription.map_err(SubscribeError::from));
         };
-        here(|push| push.start_local(local, &filter, options.since, then));
+        with_push(|push| push.start_local(local, &filter, options.since, then));
     }));
     if router.post(shard, run).is_err() {
         let _ = late.send(Err(SubscribeError::QueueFull));
@@ -175,9 +175,9 @@ impl Push {
             free as u32
         };
         let then = std::rc::Rc::new(std::cell::Cell::new(Some(then)));
-        let told = std::rc::Rc::clone(&then);
+        let on_answer = std::rc::Rc::clone(&then);
         let ticket = self.await_answer(move |answer| {
-            if let (Some(then), Answer::Subscribed(started)) = (told.take(), answer) {
+            if let (Some(then), Answer::Subscribed(started)) = (on_answer.take(), answer) {
                 then(started);
             }
         });
@@ -218,6 +218,6 @@ impl Push {
     }
 }
 
-const fn local_subscriber(index: u32) -> Subscriber {
-    Subscriber(index << 1 | 1)
+const fn local_subscriber(index: u32) -> SubscriberId {
+    SubscriberId(index << 1 | 1)
 }

@@ -14,7 +14,7 @@ use super::{ListenerId, ListenerRef, Shared, stats};
 use crate::{
     BroadcastError, ConnId, KickError, Limits, RunError, UnknownListener,
     conns::Conns,
-    mesh::{Envelope, Reply, Router, port},
+    mesh::{Envelope, Pending, Router, port},
     reactor::current::with_part,
     shard::{Lifecycle, Shard},
     stats::{ConnectionInfo, ShardStats},
@@ -135,8 +135,8 @@ impl ServerHandle {
         &self,
         shard: u16,
         f: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<Reply<T>, RunError> {
-        let (answer, reply) = Reply::new();
+    ) -> Result<Pending<T>, RunError> {
+        let (answer, reply) = Pending::new();
         self.run_on(shard, move || {
             // The reply may have been dropped.
             let _ = answer.send(f());

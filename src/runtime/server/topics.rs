@@ -8,7 +8,7 @@ use shardcast_proto::{TopicError, TopicFilter, TopicName};
 use super::{ListenerRef, ServerHandle};
 use crate::{
     PresenceError, PublishError, PushEveryError, SubscribeError,
-    mesh::Reply,
+    mesh::Pending,
     push::{self, PeriodicPush, Presence, PublishOptions, Publisher, SubscribeOptions, Subscription},
 };
 
@@ -38,11 +38,11 @@ impl ServerHandle {
         &self,
         filter: &str,
         options: SubscribeOptions,
-    ) -> Reply<Result<Subscription, SubscribeError>> {
+    ) -> Pending<Result<Subscription, SubscribeError>> {
         let number = self.router.next_number();
         let filter = match filter.parse::<TopicFilter>() {
             Ok(filter) => filter,
-            Err(error) => return Reply::known(Err(error.into())),
+            Err(error) => return Pending::known(Err(error.into())),
         };
         let shard = match &filter {
             TopicFilter::Exact(name) => name.owner(self.shards() as u16),
@@ -52,7 +52,7 @@ impl ServerHandle {
     }
 
     /// Who is subscribed to a topic, by its name or by a prefix of it, on all shards.
-    pub fn presence(&self, topic: &str) -> Reply<Result<Presence, PresenceError>> {
+    pub fn presence(&self, topic: &str) -> Pending<Result<Presence, PresenceError>> {
         push::presence(&self.router, topic)
     }
 
@@ -66,7 +66,7 @@ impl ServerHandle {
         listener: impl Into<ListenerRef<'a>>,
         interval: Duration,
         body: impl Into<Bytes>,
-    ) -> Result<Reply<Result<PeriodicPush, PushEveryError>>, PushEveryError> {
+    ) -> Result<Pending<Result<PeriodicPush, PushEveryError>>, PushEveryError> {
         let listener = self.listener(listener.into())?;
         if interval.is_zero() {
             return Err(PushEveryError::ZeroInterval);

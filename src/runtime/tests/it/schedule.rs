@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use shardcast::proto::topics::control::{Answer, Request};
 use shardcast::{
     PublishError, PushEveryError, ServerConfig, ShardCount,
-    proto::{PublishOptions as WireOptions, Refusal},
+    proto::{PublishHeader, Refusal},
     push::{
         AdmissionLimits, Bounds, Class, HubConfig, Pace, PublishOptions, SubscribeOptions, TopicRule,
         TopicRules,
@@ -44,7 +44,7 @@ fn a_delayed_publication_comes_behind_what_was_published_meanwhile() {
         let mut peer = Topics::connect(address);
         peer.subscribe("t", None);
         let began = Instant::now();
-        let options = WireOptions { delay: Some(50 * MILLI), ..WireOptions::default() };
+        let options = PublishHeader { delay: Some(50 * MILLI), ..PublishHeader::default() };
         let late = peer.send(&Request::Publish { topic: "t", answer: true, options, body: b"wire" });
         let handle = server.handle();
         let publisher = handle.publisher("t").expect("a name");
@@ -72,7 +72,7 @@ fn a_paced_topic_goes_at_its_pace_and_refuses_what_cannot_wait() {
     let began = Instant::now();
     let sent: Vec<_> = (0..6_u8)
         .map(|number| {
-            let options = WireOptions::default();
+            let options = PublishHeader::default();
             peer.send(&Request::Publish { topic: "slow/a", answer: true, options, body: &[number] })
         })
         .collect();
@@ -98,7 +98,7 @@ fn what_expires_behind_a_pace_is_told_to_its_publisher() {
     let mut peer = Topics::connect(address);
     peer.subscribe("slow/a", None);
     peer.publish("slow/a", b"first");
-    let options = WireOptions { ttl: Some(MILLI), ..WireOptions::default() };
+    let options = PublishHeader { ttl: Some(MILLI), ..PublishHeader::default() };
     let refused = peer.ask(&Request::Publish { topic: "slow/a", answer: true, options, body: b"never" });
     assert_eq!(refused.expect_err("it expired").0, Refusal::Expired.status());
     assert_eq!(peer.hear().body, b"first");
@@ -111,7 +111,7 @@ fn a_class_that_there_is_not_is_refused() {
     let (_server, address) = serve(shards(1, HubConfig::default()), &Recorder::default());
     let mut peer = Topics::connect(address);
     for (class, is_right) in [(0, true), (3, true), (4, false), (255, false)] {
-        let options = WireOptions { class: Some(class), ..WireOptions::default() };
+        let options = PublishHeader { class: Some(class), ..PublishHeader::default() };
         let answer = peer.ask(&Request::Publish { topic: "t", answer: true, options, body: b"x" });
         assert_eq!(answer.is_ok(), is_right, "{class}: {answer:?}");
     }
@@ -254,7 +254,7 @@ fn a_push_that_expires_in_the_outbox_of_a_paced_connection_is_counted_and_seen_a
 fn stopping_refuses_what_waits_for_its_time() {
     let (server, address) = serve(shards(2, HubConfig::default()), &Recorder::default());
     let mut peer = Topics::connect(address);
-    let options = WireOptions { delay: Some(3600 * 1000 * MILLI), ..WireOptions::default() };
+    let options = PublishHeader { delay: Some(3600 * 1000 * MILLI), ..PublishHeader::default() };
     let id = peer.send(&Request::Publish { topic: "t", answer: true, options, body: b"x" });
     let handle = server.handle();
     let hour = PublishOptions::default().delay(3600 * 1000 * MILLI);

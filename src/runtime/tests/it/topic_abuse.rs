@@ -107,7 +107,7 @@ fn bounds_on_subscriptions_and_topics_are_told() {
     assert_eq!(status(peer.ask(&subscribe("d"))), Err(3));
     assert_eq!(status(peer.ask(&subscribe("a"))), Err(10));
     let mut publisher = Topics::connect(address);
-    let options = shardcast::proto::PublishOptions::default();
+    let options = shardcast::proto::PublishHeader::default();
     let refused = (0..64)
         .map(|number| format!("t{number}"))
         .filter(|topic| {

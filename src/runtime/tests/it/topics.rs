@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, thread, time::Duration};
 use shardcast::proto::topics::control::{self, Answer, Request};
 use shardcast::{
     Listener, PublishError, Server, ServerConfig, ShardCount, SubscribeError,
-    proto::{Position, PublishOptions, Recovery, Refusal},
+    proto::{Position, PublishHeader, Recovery, Refusal},
     push::{HubConfig, SubscribeOptions, Subscriber},
     tars::{Framed, FramedService, Parsed},
 };
@@ -307,7 +307,7 @@ fn a_busy_hub_tells_the_publisher_how_much_waits() {
     let (server, address) = serve(config, &Recorder::default());
     let mut peer = Topics::connect(address);
     let request =
-        Request::Publish { topic: "t", answer: true, options: PublishOptions::default(), body: b"x" };
+        Request::Publish { topic: "t", answer: true, options: PublishHeader::default(), body: b"x" };
     let (mut published, mut refused) = (0, 0);
     // In one breath, so that they arrive in one turn.
     let mut payload = Vec::new();
