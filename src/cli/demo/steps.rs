@@ -38,19 +38,18 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) fn start(shards: u16) -> anyhow::Result<(Self, Finding)> {
-        let limits = Limits {
-            outbox_bytes_max: OUTBOX_BYTES_MAX,
-            overflow: OverflowPolicy::DropOldest,
-            ..Limits::default()
-        };
-        let config = ServerConfig {
-            shards: ShardCount::Exactly(shards),
+        let limits = Limits::default().with(|it| {
+            it.outbox_bytes_max = OUTBOX_BYTES_MAX;
+            it.overflow = OverflowPolicy::DropOldest;
+        });
+        let config = ServerConfig::default().with(|it| {
+            it.shards = ShardCount::Exactly(shards);
+
             // The clients need the CPUs too.
-            cpus: CpuChoice::Unpinned,
-            spin: Spin::Never,
-            limits,
-            ..ServerConfig::default()
-        };
+            it.cpus = CpuChoice::Unpinned;
+            it.spin = Spin::Never;
+            it.limits = limits;
+        });
         let listener =
             Listener::new("demo", "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Quiet));
         let server = Server::builder().config(config).listen(listener).start()?;

@@ -1,6 +1,6 @@
 //! The library's doors to the hubs: from any thread, and from any shard.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use shardcast_proto::{
@@ -100,6 +100,12 @@ pub enum Subscriber {
         /// Which shard.
         shard: u16,
     },
+}
+
+impl fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publisher").field("topic", &self.topic).finish_non_exhaustive()
+    }
 }
 
 impl Publisher {

@@ -22,12 +22,30 @@ use crate::{
 
 /// What a subscription may ask for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct SubscribeOptions {
     /// Where the subscriber was before: it gets what it has missed since, or is told the gap. For one topic only.
     pub since: Option<Position>,
     /// Messages that may wait to be received. When so many do, the newest is dropped: it is counted
     /// ([`Subscription::dropped`]), and seen as a gap in the offsets.
     pub capacity: usize,
+}
+
+impl SubscribeOptions {
+    /// This, changed by `change`: how it is written in one expression.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::push::SubscribeOptions;
+    ///
+    /// let small = SubscribeOptions::default().with(|it| it.capacity = 16);
+    /// assert_eq!(small.capacity, 16);
+    /// ```
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
 }
 
 impl Default for SubscribeOptions {

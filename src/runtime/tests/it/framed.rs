@@ -3,7 +3,7 @@
 use std::{thread, time::Duration};
 
 use shardcast::{
-    BroadcastError, CloseReason, Connection, Limits, OverflowPolicy, PushEveryError, SendError, ServerConfig,
+    BroadcastError, CloseReason, Connection, Limits, OverflowPolicy, PushEveryError, SendError,
     UnknownListener, proto::Error,
 };
 
@@ -115,7 +115,7 @@ fn a_push_to_nobody_and_a_push_without_an_interval_are_errors() {
 #[track_caller]
 fn ends(limits: Limits, why: CloseReason, end: impl FnOnce(&mut Peer, &Connection)) -> (Peer, Recorder) {
     let recorder = Recorder::default();
-    let (server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+    let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
     let mut peer = Peer::narrow(address);
     peer.echo(1, b"hello");
     let connection = recorder.connection_of(&peer);
@@ -134,7 +134,7 @@ fn ends(limits: Limits, why: CloseReason, end: impl FnOnce(&mut Peer, &Connectio
 }
 
 fn idle_after(timeout: Duration) -> Limits {
-    Limits { idle_timeout: timeout, ..Limits::default() }
+    Limits::default().with(|it| it.idle_timeout = timeout)
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_silent_peer_is_idle() {
 
 #[test]
 fn a_peer_that_never_ends_a_frame_is_not_waited_for() {
-    let limits = Limits { frame_timeout: Duration::from_millis(200), ..Limits::default() };
+    let limits = Limits::default().with(|it| it.frame_timeout = Duration::from_millis(200));
     let why = CloseReason::ProtocolError(Error::TimedOut("rest of a frame"));
     let (mut peer, _) = ends(limits, why, |peer, _| {
         let begun = frame(7, &[0; 100]);
@@ -185,7 +185,7 @@ fn a_peer_that_never_ends_a_frame_is_not_waited_for() {
 fn a_peer_that_speaks_is_not_idle() {
     let recorder = Recorder::default();
     let limits = idle_after(Duration::from_millis(500));
-    let (_server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+    let (_server, address) = serve(config().with(|it| it.limits = limits), &recorder);
     let mut peer = Peer::connect(address);
     // A byte of a frame now and then is enough: bytes count, not packets.
     for byte in frame(5, b"0123456789") {
@@ -219,8 +219,10 @@ fn a_peer_that_breaks_the_protocol_is_told_nothing_and_closed() {
 
 #[test]
 fn a_peer_whose_outbox_overflows_is_slow() {
-    let limits =
-        Limits { outbox_bytes_max: 64 << 10, overflow: OverflowPolicy::Disconnect, ..Limits::default() };
+    let limits = Limits::default().with(|it| {
+        it.outbox_bytes_max = 64 << 10;
+        it.overflow = OverflowPolicy::Disconnect;
+    });
     ends(limits, CloseReason::Slow, |_, connection| {
         let push = frame(0, &[7; 8 << 10]);
         eventually(PATIENCE, || connection.send(push.clone()) == Err(SendError::Closed));
@@ -229,7 +231,7 @@ fn a_peer_whose_outbox_overflows_is_slow() {
 
 #[test]
 fn a_peer_that_does_not_take_what_waits_for_too_long_is_slow() {
-    let limits = Limits { outbox_age_max: Duration::from_millis(200), ..Limits::default() };
+    let limits = Limits::default().with(|it| it.outbox_age_max = Duration::from_millis(200));
     ends(limits, CloseReason::Slow, |_, connection| {
         // More than the kernel's buffers take; into an empty outbox goes one message of any size.
         eventually(PATIENCE, || connection.queued_bytes() == 0);

@@ -19,7 +19,10 @@ use crate::support::{PATIENCE, Recorder, Topics, config, eventually, framed, ser
 const MILLI: Duration = Duration::from_millis(1);
 
 fn shards(count: u16, push: HubConfig) -> ServerConfig {
-    ServerConfig { shards: ShardCount::Exactly(count), push, ..config() }
+    config().with(|it| {
+        it.shards = ShardCount::Exactly(count);
+        it.push = push;
+    })
 }
 
 /// Ten messages a second on topics that begin with `slow/`.

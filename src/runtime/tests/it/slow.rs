@@ -12,9 +12,7 @@ use std::{
     time::Duration,
 };
 
-use shardcast::{
-    CloseReason, Connection, Limits, OverflowPolicy, SendError, Server, ServerConfig, ServerHandle,
-};
+use shardcast::{CloseReason, Connection, Limits, OverflowPolicy, SendError, Server, ServerHandle};
 
 use crate::support::{Control, End, PATIENCE, Peer, Recorder, Totals, config, eventually, frame, serve};
 
@@ -35,13 +33,12 @@ struct Bench {
 impl Bench {
     fn new(overflow: OverflowPolicy) -> Self {
         let recorder = Recorder::without_requests();
-        let limits = Limits {
-            outbox_bytes_max: OUTBOX_BYTES,
-            outbox_messages_max: OUTBOX_MESSAGES,
-            overflow,
-            ..Limits::default()
-        };
-        let (server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+        let limits = Limits::default().with(|it| {
+            it.outbox_bytes_max = OUTBOX_BYTES;
+            it.outbox_messages_max = OUTBOX_MESSAGES;
+            it.overflow = overflow;
+        });
+        let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
         let control = Control::start(address);
         let mut peer = Peer::narrow(address);
         peer.echo(1, b"hello");
@@ -356,12 +353,11 @@ fn a_broadcast_is_bounded_for_each_slow_reader_under_every_policy() {
 fn a_peer_that_is_not_read_from_is_not_idle() {
     const REQUESTS: u32 = 32_768;
     let recorder = Recorder::without_requests();
-    let limits = Limits {
-        outbox_bytes_max: OUTBOX_BYTES,
-        idle_timeout: Duration::from_millis(400),
-        ..Limits::default()
-    };
-    let (_server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+    let limits = Limits::default().with(|it| {
+        it.outbox_bytes_max = OUTBOX_BYTES;
+        it.idle_timeout = Duration::from_millis(400);
+    });
+    let (_server, address) = serve(config().with(|it| it.limits = limits), &recorder);
     let mut peer = Peer::narrow(address);
     let mut asking = peer.0.try_clone().expect("a descriptor");
     let asker = thread::spawn(move || {
@@ -433,13 +429,12 @@ fn a_peer_that_asks_much_and_ends_its_side_gets_every_answer() {
 fn a_policy_that_drops_holds_for_stalls_of_any_length() {
     let recorder = Recorder::without_requests();
     let timeout = Duration::from_millis(300);
-    let limits = Limits {
-        outbox_bytes_max: OUTBOX_BYTES,
-        overflow: OverflowPolicy::DropOldest,
-        unacknowledged_timeout: timeout,
-        ..Limits::default()
-    };
-    let (server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+    let limits = Limits::default().with(|it| {
+        it.outbox_bytes_max = OUTBOX_BYTES;
+        it.overflow = OverflowPolicy::DropOldest;
+        it.unacknowledged_timeout = timeout;
+    });
+    let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
     let mut peer = Peer::narrow(address);
     peer.echo(1, b"hello");
     let connection = recorder.connection_of(&peer);

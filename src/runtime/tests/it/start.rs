@@ -23,7 +23,7 @@ fn open_files() -> u64 {
 }
 
 fn shards(shards: u16) -> ServerConfig {
-    ServerConfig { shards: ShardCount::Exactly(shards), ..config() }
+    config().with(|it| it.shards = ShardCount::Exactly(shards))
 }
 
 /// A server with so many listeners, on ports of their own.

@@ -82,7 +82,7 @@ fn hasty() -> TopicOptions {
         backoff_min: Duration::from_millis(20),
         ..SubscriptionConfig::default()
     };
-    TopicOptions { subscriptions, ..TopicOptions::default() }
+    TopicOptions::default().with(|it| it.subscriptions = subscriptions)
 }
 
 #[test]

@@ -117,7 +117,7 @@ impl StreamPeer {
         match self {
             Self::Accepted(connection) => assert_eq!(connection.push(line), Ok(())),
             Self::Connecting(client) => {
-                let one_way = CallOptions { one_way: true, ..CallOptions::default() };
+                let one_way = CallOptions::default().with(|it| it.one_way = true);
                 client.call_then(Route::Only, line, one_way, |sent| assert!(sent.is_ok(), "{sent:?}"));
             }
         }
