@@ -254,7 +254,7 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
             share = Address::Shared;
             sockets.push(socket);
         }
-        let outbox = listener.outbox.unwrap_or(limits.outbox());
+        let outbox = listener.outbox.unwrap_or_else(|| limits.outbox());
         let bounds = OutboxBounds {
             bytes_max: outbox.bytes_max,
             messages_max: outbox.messages_max,
