@@ -99,13 +99,12 @@ pub fn measure(plan: &Plan) -> Result<Beside> {
 }
 
 fn start(plan: &Plan) -> Result<Server> {
-    let config = ServerConfig {
-        shards: ShardCount::Exactly(1),
-        cpus: CpuChoice::List(vec![plan.cpu]),
-        stall_threshold: TURN_MAX,
-        limits: Limits { idle_timeout: Duration::ZERO, ..Limits::default() },
-        ..ServerConfig::default()
-    };
+    let config = ServerConfig::default().with(|it| {
+        it.shards = ShardCount::Exactly(1);
+        it.cpus = CpuChoice::List(vec![plan.cpu]);
+        it.stall_threshold = TURN_MAX;
+        it.limits = Limits::default().with(|it| it.idle_timeout = Duration::ZERO);
+    });
     let listener = |name: &'static str| {
         let framed = Framed::new(LengthPrefixed::default(), FRAME_BYTES_MAX)
             .subscribed(|message| Some(message.body.clone()));
@@ -154,7 +153,7 @@ impl Load {
         let mut links = Links::new(&config)?;
         // Slots count from 0: those of the quiet topic first.
         for (name, count) in [(QUIET, plan.quiet), (CROWD, plan.crowd)] {
-            let address = server.address(name).ok_or("the listener has an address")?;
+            let address = server.address(name)?;
             for _ in 0..count {
                 let stream = TcpStream::connect(address)?;
                 stream.set_nodelay(true)?;

@@ -91,18 +91,17 @@ struct Running {
 
 impl Running {
     fn start(plan: &Plan) -> Result<Self> {
-        let config = ServerConfig {
-            shards: ShardCount::Exactly(1),
-            cpus: CpuChoice::List(vec![plan.cpu]),
-            spin: Spin::Never,
-            limits: Limits { idle_timeout: Duration::ZERO, ..Limits::default() },
-            push: HubConfig { subscriptions_per_subscriber_max: usize::MAX, ..HubConfig::default() },
-            ..ServerConfig::default()
-        };
+        let config = ServerConfig::default().with(|it| {
+            it.shards = ShardCount::Exactly(1);
+            it.cpus = CpuChoice::List(vec![plan.cpu]);
+            it.spin = Spin::Never;
+            it.limits = Limits::default().with(|it| it.idle_timeout = Duration::ZERO);
+            it.push = HubConfig { subscriptions_per_subscriber_max: usize::MAX, ..HubConfig::default() };
+        });
         let listener =
             Listener::new(NAME, "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Mute));
         let server = Server::builder().config(config).listen(listener).start()?;
-        let address = server.address(NAME).ok_or("the listener has an address")?;
+        let address = server.address(NAME)?;
         let mut peers = (0..plan.connections).map(|_| hello(address)).collect::<Result<Vec<_>>>()?;
         let before = resident_bytes(process::id());
         for (index, peer) in peers.iter_mut().enumerate() {

@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .protocol(Framed::new(line, 1024), |server| FramedService(Shout(server.clone())))
         .idle_timeout(Duration::from_secs(300));
     let server = Server::builder().listen(listener).start()?;
-    ready(server.address("lines").ok_or("it listens")?);
+    ready(server.address("lines")?);
     end.wait(None);
     Ok(server.stop()?)
 }

@@ -109,7 +109,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         })
         .idle_timeout(Duration::from_secs(300));
     let server = Server::builder().listen(listener).start()?;
-    ready(server.address("words").ok_or("it listens")?);
+    ready(server.address("words")?);
     end.wait(None);
     Ok(server.stop()?)
 }

@@ -33,6 +33,7 @@ pub fn note(line: impl Display) {
 }
 
 /// SIGTERM and SIGINT, from when they are watched on: before anybody is told that the example is ready.
+#[derive(Debug)]
 pub struct End(Signals);
 
 impl End {

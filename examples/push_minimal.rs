@@ -23,8 +23,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = Listener::new("push", "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Echo));
     let server = Server::builder().listen(listener).start()?;
     let handle = server.handle();
-    handle.push_every("push", Duration::from_secs(10), "hello world")?.wait()??.forget();
-    shardcast_examples::ready(server.address("push").ok_or("it listens")?);
+    handle.push_every("push", Duration::from_secs(10), "hello world")?.wait()??.detach();
+    shardcast_examples::ready(server.address("push")?);
     end.wait(None);
     Ok(server.stop()?)
 }

@@ -51,8 +51,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let server = builder.start()?;
     let interval = Duration::from_millis(args.interval_ms);
-    server.handle().push_every("push", interval, args.message)?.wait()??.forget();
-    ready(server.address("push").ok_or("the listener has an address")?);
+    server.handle().push_every("push", interval, args.message)?.wait()??.detach();
+    ready(server.address("push")?);
     end.wait(None);
     Ok(server.stop()?)
 }

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let server = Server::builder().listen(listener).shards(2).start()?;
     let inside = server.handle().subscribe("prices.*", SubscribeOptions::default()).wait()??;
 
-    let mut outside = TopicClient::connect(server.address("push").ok_or("it listens")?, Waiting::default())?;
+    let mut outside = TopicClient::connect(server.address("push")?, Waiting::default())?;
     outside.subscribe("prices.gold".parse()?, None);
     while !matches!(outside.recv(PATIENCE).ok_or("no answer")?, TopicEvent::Subscribed { .. }) {}
 

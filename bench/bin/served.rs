@@ -109,17 +109,16 @@ fn main() -> Result<(), Box<dyn Error>> {
             })
         }
     };
-    let config = ServerConfig {
-        shards: ShardCount::Exactly(1),
-        cpus: CpuChoice::List(vec![args.cpu]),
-        spin: spin(args.spin),
-        receive_buffers: args.buffers,
-        receive_buffer_bytes: args.buffer_bytes,
-        limits: Limits { idle_timeout: Duration::ZERO, ..Limits::default() },
-        ..ServerConfig::default()
-    };
+    let config = ServerConfig::default().with(|it| {
+        it.shards = ShardCount::Exactly(1);
+        it.cpus = CpuChoice::List(vec![args.cpu]);
+        it.spin = spin(args.spin);
+        it.receive_buffers = args.buffers;
+        it.receive_buffer_bytes = args.buffer_bytes;
+        it.limits = Limits::default().with(|it| it.idle_timeout = Duration::ZERO);
+    });
     let server = Server::builder().config(config).listen(listener).start()?;
-    ready(server.address(NAME).ok_or("the listener has an address")?);
+    ready(server.address(NAME)?);
     loop {
         std::thread::park();
     }

@@ -14,12 +14,11 @@ use super::{Hop, Rounds, WARM_UP_CALLS};
 /// # Errors
 /// The server cannot start, or does not answer.
 pub fn between_caller_and_callee(cpus: [usize; 2], time: Duration) -> Result<[Hop; 2], Box<dyn Error>> {
-    let config = ServerConfig {
-        shards: ShardCount::Exactly(2),
-        cpus: CpuChoice::List(cpus.to_vec()),
-        spin: Spin::Always,
-        ..ServerConfig::default()
-    };
+    let config = ServerConfig::default().with(|it| {
+        it.shards = ShardCount::Exactly(2);
+        it.cpus = CpuChoice::List(cpus.to_vec());
+        it.spin = Spin::Always;
+    });
     let server = Server::builder().config(config).start()?;
     let handle = server.handle();
     let measure = |callee: u16| -> Result<Hop, Box<dyn Error>> {

@@ -43,15 +43,14 @@ pub fn between_client_and_peer(cpus: [usize; 2], time: Duration) -> Result<[Hop;
 
 /// A server with a shard on each of these CPUs, which never sleeps.
 fn spinning(cpus: &[usize]) -> Result<(Server, SocketAddr), Box<dyn Error>> {
-    let config = ServerConfig {
-        shards: ShardCount::Exactly(cpus.len() as u16),
-        cpus: CpuChoice::List(cpus.to_vec()),
-        spin: Spin::Always,
-        ..ServerConfig::default()
-    };
+    let config = ServerConfig::default().with(|it| {
+        it.shards = ShardCount::Exactly(cpus.len() as u16);
+        it.cpus = CpuChoice::List(cpus.to_vec());
+        it.spin = Spin::Always;
+    });
     let listener = Listener::new("echo", "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Echo));
     let server = Server::builder().config(config).listen(listener).start()?;
-    let address = server.address("echo").ok_or("it listens")?;
+    let address = server.address("echo")?;
     Ok((server, address))
 }
 

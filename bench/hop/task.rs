@@ -20,12 +20,11 @@ use super::{Hop, Rounds, WARM_UP};
 /// # Errors
 /// The server cannot start, or does not answer.
 pub fn between_tasks(cpus: [usize; 2], time: Duration) -> Result<Hop, Box<dyn Error>> {
-    let config = ServerConfig {
-        shards: ShardCount::Exactly(2),
-        cpus: CpuChoice::List(cpus.to_vec()),
-        spin: Spin::Always,
-        ..ServerConfig::default()
-    };
+    let config = ServerConfig::default().with(|it| {
+        it.shards = ShardCount::Exactly(2);
+        it.cpus = CpuChoice::List(cpus.to_vec());
+        it.spin = Spin::Always;
+    });
     let server = Server::builder().config(config).start()?;
     let handle = server.handle();
     let (report, reported) = mpsc::channel();

@@ -22,12 +22,11 @@ pub fn between_publisher_and_subscriber(
     cpus: [usize; 2],
     time: Duration,
 ) -> Result<[Hop; 2], Box<dyn Error>> {
-    let config = ServerConfig {
-        shards: ShardCount::Exactly(2),
-        cpus: CpuChoice::List(cpus.to_vec()),
-        spin: Spin::Always,
-        ..ServerConfig::default()
-    };
+    let config = ServerConfig::default().with(|it| {
+        it.shards = ShardCount::Exactly(2);
+        it.cpus = CpuChoice::List(cpus.to_vec());
+        it.spin = Spin::Always;
+    });
     let server = Server::builder().config(config).start()?;
     let handle = server.handle();
     let end = |shard, other| -> Result<_, Box<dyn Error>> {

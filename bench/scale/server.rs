@@ -45,25 +45,24 @@ impl Measured {
     }
 
     fn start_one(cpus: &[usize]) -> Result<Server> {
-        let config = ServerConfig {
-            shards: ShardCount::Exactly(cpus.len() as u16),
-            cpus: CpuChoice::List(cpus.to_vec()),
+        let config = ServerConfig::default().with(|it| {
+            it.shards = ShardCount::Exactly(cpus.len() as u16);
+            it.cpus = CpuChoice::List(cpus.to_vec());
+
             // Connections are silent until all of them are there.
-            limits: Limits {
-                connections_max: usize::MAX,
-                unidentified_max: usize::MAX,
-                identify_timeout: Duration::from_secs(60),
-                idle_timeout: Duration::ZERO,
-                ..Limits::default()
-            },
-            push: HubConfig {
+            it.limits = Limits::default().with(|it| {
+                it.connections_max = usize::MAX;
+                it.unidentified_max = usize::MAX;
+                it.identify_timeout = Duration::from_secs(60);
+                it.idle_timeout = Duration::ZERO;
+            });
+            it.push = HubConfig {
                 topics_max: usize::MAX,
                 subscriptions_max: usize::MAX,
                 subscriptions_per_subscriber_max: usize::MAX,
                 ..HubConfig::default()
-            },
-            ..ServerConfig::default()
-        };
+            };
+        });
         let listener =
             Listener::new(NAME, "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Echo));
         Ok(Server::builder().config(config).listen(listener).start()?)
@@ -123,7 +122,7 @@ impl Measured {
 }
 
 fn address(server: &Server) -> Result<SocketAddr> {
-    Ok(server.address(NAME).ok_or("the listener has an address")?)
+    Ok(server.address(NAME)?)
 }
 
 /// Opens some connections, and reads the shard of each.

@@ -29,4 +29,4 @@ pub use session::{
     Progress, Protocol, Request, RequestId, Response, Route, Session, Sniff,
 };
 pub use time::Time;
-pub use topic::{Position, PublishOptions, Recovery, TopicError, TopicFilter, TopicName, TopicPrefix};
+pub use topic::{Position, PublishHeader, Recovery, TopicError, TopicFilter, TopicName, TopicPrefix};

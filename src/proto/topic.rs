@@ -166,7 +166,7 @@ pub enum Recovery {
 
 /// What a publication may ask for besides being delivered.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub struct PublishOptions {
+pub struct PublishHeader {
     /// Under a conflating outbox, it replaces what waits there with the same key of the same topic.
     pub key: Option<u64>,
     /// It is published this much later.

@@ -5,6 +5,7 @@ use shardcast_proto::{outbox::OverflowPolicy, push::HubConfig};
 
 /// How a server is laid out on the machine, and its bounds. Plain data; no file format.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ServerConfig {
     /// How many shards to run.
     pub shards: ShardCount,
@@ -33,6 +34,25 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
+    /// This, changed by `change`: how it is written in one expression.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::{ServerConfig, ShardCount, Spin};
+    ///
+    /// let config = ServerConfig::default().with(|it| {
+    ///     it.shards = ShardCount::Exactly(2);
+    ///     it.spin = Spin::Never;
+    ///     it.limits.connections_max = 1_000;
+    /// });
+    /// assert_eq!(config.limits.connections_max, 1_000);
+    /// ```
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
     /// Features of io_uring that [`io_uring_disable`](Self::io_uring_disable) knows.
     pub const IO_URING_FEATURES: [&'static str; Feature::ALL.len()] = {
         let mut names = [""; Feature::ALL.len()];
@@ -96,8 +116,70 @@ pub enum Spin {
     Always,
 }
 
+/// Bounds of what may wait for one peer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct OutboxLimits {
+    /// Bytes of pushes: see [`Limits::outbox_bytes_max`].
+    pub bytes_max: usize,
+    /// Pushes: see [`Limits::outbox_messages_max`].
+    pub messages_max: usize,
+    /// How long the oldest may wait: see [`Limits::outbox_age_max`].
+    pub age_max: Duration,
+}
+
+impl OutboxLimits {
+    /// This, changed by `change`: how it is written in one expression.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::OutboxLimits;
+    ///
+    /// let small = OutboxLimits::default().with(|it| it.bytes_max = 64 << 10);
+    /// assert_eq!(small.bytes_max, 64 << 10);
+    /// ```
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+}
+
+impl Default for OutboxLimits {
+    fn default() -> Self {
+        Limits::default().outbox()
+    }
+}
+
+impl Limits {
+    /// This, changed by `change`: how it is written in one expression.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::{Limits, OverflowPolicy};
+    ///
+    /// let limits = Limits::default().with(|it| it.overflow = OverflowPolicy::DropOldest);
+    /// assert_eq!(limits.overflow, OverflowPolicy::DropOldest);
+    /// ```
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    /// The bounds of outboxes among these.
+    pub const fn outbox(&self) -> OutboxLimits {
+        OutboxLimits {
+            bytes_max: self.outbox_bytes_max,
+            messages_max: self.outbox_messages_max,
+            age_max: self.outbox_age_max,
+        }
+    }
+}
+
 /// Bounds of the whole server. Every queue has one; what happens when it is full is said here.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Connections open at once, over all shards; more are closed as soon as they are accepted.
     pub connections_max: usize,

@@ -4,52 +4,200 @@ use shardcast_os::{
     ring::RingError,
     rlimit::{DescriptorError, MemlockError},
 };
+use shardcast_proto::{Refusal, TopicError};
 
-/// What became of a message that was given to a connection.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[must_use]
-pub enum Sent {
-    /// It waits for the peer, in order.
-    Queued,
-    /// There is no room for it, and the listener's policy does not make any. It was not queued, and is
-    /// counted as dropped.
-    Full,
-    /// The connection has ended; its id will never name another one.
-    Gone,
-}
-
-/// A shard's queue is full: nothing was queued there. Try again, or shed load.
+/// A message that was not queued for its connection. It is lost, and counted as dropped unless the connection has
+/// ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{full} of {shards} shards had no room in their queue")]
-pub struct Busy {
-    /// Shards that did not get it.
-    pub full: usize,
-    /// Shards in all.
-    pub shards: usize,
+#[non_exhaustive]
+pub enum SendError {
+    /// [`Limits::outbox_bytes_max`](crate::Limits::outbox_bytes_max) is reached, and the overflow policy makes no room.
+    #[error("the outbox has no room: its bound in bytes is reached")]
+    OutboxBytesFull,
+    /// [`Limits::outbox_messages_max`](crate::Limits::outbox_messages_max) is reached, and the overflow policy makes no
+    /// room.
+    #[error("the outbox has no room: its bound in messages is reached")]
+    OutboxMessagesFull,
+    /// The queue to the connection's shard is full: see
+    /// [`ServerConfig::mesh_capacity`](crate::ServerConfig::mesh_capacity).
+    #[error("the queue of the connection's shard is full")]
+    QueueFull,
+    /// The connection has ended; its id will never name another one.
+    #[error("the connection has ended")]
+    Closed,
 }
+
+impl SendError {
+    /// Whether a bound was reached, so that a later try may succeed.
+    pub const fn is_full(self) -> bool {
+        !matches!(self, Self::Closed)
+    }
+}
+
+/// A connection was not closed by this call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseError {
+    /// The queue to the connection's shard is full; try again.
+    #[error("the queue of the connection's shard is full")]
+    QueueFull,
+    /// The connection has ended already.
+    #[error("the connection has ended already")]
+    Closed,
+}
+
+/// An answer that has no way to its peer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// The connection has ended.
+    #[error("the connection has ended")]
+    Closed,
+}
+
+/// A closure was dropped instead of being sent to its shard.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The server has no shard of this number.
+    #[error("the server has no shard {0}")]
+    UnknownShard(u16),
+    /// The shard's queue is full: try again, or shed load.
+    #[error("the queue of the shard is full")]
+    QueueFull,
+    /// The shard has ended.
+    #[error("the shard has ended")]
+    Ended,
+}
+
+/// A connection was not kicked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KickError {
+    /// No connection with this id is open.
+    #[error("no such connection is open")]
+    NotFound,
+    /// The queue of the connection's shard is full, or the shard has ended.
+    #[error("the queue of the connection's shard is full")]
+    QueueFull,
+    /// The shard did not answer in time; the connection may end yet.
+    #[error("the connection's shard did not answer in time")]
+    TimedOut,
+    /// It was called on a shard, which must not wait.
+    #[error("a shard must not wait for another")]
+    OnShard,
+}
+
+/// The server has no such listener.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("unknown listener {0:?}")]
+pub struct UnknownListener(pub String);
 
 /// A broadcast did not reach every shard, or none.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BroadcastError {
-    /// The server has no listener of this name; nothing was sent.
-    #[error("no listener is called {0:?}")]
-    UnknownListener(String),
-    /// Some shards had no room: their connections do not get this one, the others do. Try again, or shed load.
+    /// Nothing was sent.
     #[error(transparent)]
-    Busy(#[from] Busy),
+    UnknownListener(#[from] UnknownListener),
+    /// The queues of some shards are full: their connections do not get this one, the others do. Try again, or shed
+    /// load.
+    #[error("the queues of {full} of {shards} shards are full")]
+    QueueFull {
+        /// Shards that did not get it.
+        full: usize,
+        /// Shards in all.
+        shards: usize,
+    },
 }
 
-/// A periodic push could not be started.
+/// A message was not published.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The name of the topic is invalid.
+    #[error("invalid topic: {0}")]
+    InvalidTopic(#[from] TopicError),
+    /// The owner of the topic has as many publications waiting as it may:
+    /// [`HubConfig::backlog_max`](crate::push::HubConfig::backlog_max). Try again, or shed load.
+    #[error("the backlog of the topic's owner is full: {max} publications wait")]
+    BacklogFull {
+        /// The bound.
+        max: usize,
+    },
+    /// The queue to the owner of the topic is full: [`ServerConfig::mesh_capacity`](crate::ServerConfig::mesh_capacity).
+    /// Try again, or shed load.
+    #[error("the queue of the topic's owner is full")]
+    QueueFull,
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Draining,
+    /// The owner of the topic refused it.
+    #[error(transparent)]
+    Refused(Refusal),
+}
+
+/// A subscription was not made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// The filter is neither a topic's name nor a prefix.
+    #[error("invalid filter: {0}")]
+    InvalidFilter(#[from] TopicError),
+    /// The queue of the shard that was to have it is full.
+    #[error("the queue of the subscription's shard is full")]
+    QueueFull,
+    /// The hub refused it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// There is no answer to who is subscribed to a topic.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PresenceError {
+    /// The name of the topic is invalid.
+    #[error("invalid topic: {0}")]
+    InvalidTopic(#[from] TopicError),
+    /// The queue of the topic's owner is full.
+    #[error("the queue of the topic's owner is full")]
+    QueueFull,
+    /// The owner of the topic refused to say.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// A periodic push was not started.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PushEveryError {
-    /// The server has no listener of this name.
-    #[error("no listener is called {0:?}")]
-    UnknownListener(String),
+    /// The server has no such listener.
+    #[error(transparent)]
+    UnknownListener(#[from] UnknownListener),
     /// The interval is zero.
     #[error("the interval of a periodic push must be longer than zero")]
     ZeroInterval,
+    /// The options have a delay or a ttl, which do not apply to periodic pushes.
+    #[error("a periodic push has neither delay nor ttl")]
+    DelayOrTtl,
+    /// The owner of the topic has as many periodic pushes as it may.
+    #[error("the owner of the topic has {max} periodic pushes already")]
+    TooMany {
+        /// The bound.
+        max: usize,
+    },
+    /// It could not be handed to the owner of the topic.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+}
+
+impl From<Refusal> for PublishError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Draining => Self::Draining,
+            other => Self::Refused(other),
+        }
+    }
 }
 
 /// A server could not be started. Nothing of it is left behind.

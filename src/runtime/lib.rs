@@ -32,7 +32,7 @@
 //!
 //! let listener = Listener::new("push", "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Echo));
 //! let server = Server::builder().listen(listener).shards(1).start()?;
-//! assert!(server.address("push").is_some());
+//! assert!(server.address("push").is_ok());
 //! server.drain(std::time::Duration::from_secs(5))?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -66,14 +66,19 @@ pub use shardcast_proto::{
     ConnId, ParseConnIdError, Request, connection::CloseReason, outbox::OverflowPolicy,
 };
 
-pub use config::{CpuChoice, Limits, ServerConfig, ShardCount, Spin};
+pub use config::{CpuChoice, Limits, OutboxLimits, ServerConfig, ShardCount, Spin};
 pub use conns::LocalConnection;
-pub use error::{BroadcastError, Busy, PushEveryError, Sent, StartError};
+pub use error::{
+    AnswerError, BroadcastError, CloseError, KickError, PresenceError, PublishError, PushEveryError,
+    RunError, SendError, StartError, SubscribeError, UnknownListener,
+};
 pub use log_limit::LogLimit;
 pub use mesh::{Answer, Connection, Failure, Responder};
 pub use push::PeriodicPush;
 pub use reactor::source;
-pub use server::{Listener, Server, ServerBuilder, ServerHandle, ServiceFactory};
+pub use server::{
+    Listener, ListenerId, ListenerInfo, ListenerRef, Server, ServerBuilder, ServerHandle, ServiceFactory,
+};
 pub use service::{Reply, Service};
 
 /// Compiles the README's example.

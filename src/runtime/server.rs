@@ -7,7 +7,7 @@ mod stats;
 mod topics;
 
 use std::{
-    io,
+    fmt, io,
     net::SocketAddr,
     sync::{
         Arc,
@@ -19,15 +19,16 @@ use std::{
 
 use shardcast_os::{clock, executor};
 
-pub use handle::ServerHandle;
-pub use listener::{Listener, ServiceFactory};
+pub use handle::{ListenerInfo, ServerHandle};
+pub use listener::{Listener, ListenerId, ListenerRef, ServiceFactory};
 
 use crate::{
-    ServerConfig, ShardCount, StartError, conns, counters::ShardCounters, shard::Lifecycle, watch::Watch,
+    ServerConfig, ShardCount, StartError, UnknownListener, conns, counters::ShardCounters, shard::Lifecycle,
+    watch::Watch,
 };
 
 /// Describes a server before it runs.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ServerBuilder {
     config: ServerConfig,
     listeners: Vec<Listener>,
@@ -94,9 +95,12 @@ impl Server {
         self.handle.clone()
     }
 
-    /// Address that the listener called `name` listens on, with the port that port 0 became.
-    pub fn address(&self, name: &str) -> Option<SocketAddr> {
-        self.handle.address(name)
+    /// As [`ServerHandle::address`].
+    ///
+    /// # Errors
+    /// The server has no such listener.
+    pub fn address<'a>(&self, listener: impl Into<ListenerRef<'a>>) -> Result<SocketAddr, UnknownListener> {
+        self.handle.address(listener)
     }
 
     /// Stops: no new connections, what is queued is sent, then each connection is closed. What is not done
@@ -176,6 +180,12 @@ impl Server {
             }
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("handle", &self.handle).finish_non_exhaustive()
     }
 }
 

@@ -9,7 +9,7 @@ use shardcast_proto::{
         Acknowledgement, CloseReason, Connection as Core, Limits, RequestShare, Side, Spares, State as Life,
     },
     outbox::{Parcel, Pushed, Pushing},
-    push::{Subscriber, schedule::Pace},
+    push::{SubscriberId, schedule::Pace},
 };
 
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) shard: u16,
-    pub(crate) who: Subscriber,
+    pub(crate) who: SubscriberId,
     pub(crate) core: Core,
     pub(crate) limits: Limits,
     pub(crate) transport: Transport,
@@ -50,7 +50,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(client: &Client, shard: u16, who: Subscriber, now: Time, model: &mut Model) -> Self {
+    pub(crate) fn new(client: &Client, shard: u16, who: SubscriberId, now: Time, model: &mut Model) -> Self {
         let character = &client.character;
         let (limits, mut pace) = (character.limits, character.pace);
         let meter = Meter::new(&pace, 0);

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use shardcast_proto::{
-    Command, Event, Operation, Position, PublishOptions, Refusal, Request, RequestId, Route, Time,
+    Command, Event, Operation, Position, PublishHeader, Refusal, Request, RequestId, Route, Time,
     TopicFilter, TopicName, TopicPrefix,
     connection::{Advance, CloseReason, Outcome, ShardRequests, Spares},
-    push::{Publish, Subscriber, Ticket, schedule::Class},
+    push::{Publish, SubscriberId, Ticket, schedule::Class},
 };
 
 use crate::{
@@ -25,7 +25,7 @@ struct Peer<'a> {
     client: usize,
     life: u64,
     shard: u16,
-    who: Subscriber,
+    who: SubscriberId,
     account: &'a mut Account,
     jobs: &'a mut Vec<(u64, bool)>,
     automatic: &'a mut Option<usize>,
@@ -225,10 +225,10 @@ impl World {
         peer: &mut Peer<'_>,
         request: Option<RequestId>,
         topic: &str,
-        options: PublishOptions,
+        options: PublishHeader,
         sent: &[u8],
     ) -> Result<(), Refusal> {
-        let PublishOptions { key, delay, ttl, class } = options;
+        let PublishHeader { key, delay, ttl, class } = options;
         let id = self.model.publications.len() as u64;
         let class = class.and_then(Class::from_number).unwrap_or(Class::Bulk);
         let name = TopicName::new(topic).expect("a name");

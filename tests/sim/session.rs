@@ -3,7 +3,7 @@
 use std::{cell::Cell, rc::Rc, time::Duration};
 
 use shardcast_proto::{
-    Command, Dialect, EndOfStream, Error, Event, Position, Progress, PublishOptions, Request, RequestId,
+    Command, Dialect, EndOfStream, Error, Event, Position, Progress, PublishHeader, Request, RequestId,
     Route, Session, Time,
 };
 
@@ -171,7 +171,7 @@ impl Session for Wire {
             Kind::Unsubscribe => Event::Unsubscribe { id, topic, prefix },
             Kind::Publish => {
                 let some = |word: u64| (word != NONE).then_some(word);
-                let options = PublishOptions {
+                let options = PublishHeader {
                     key: some(word(1)),
                     delay: some(word(2)).map(Duration::from_nanos),
                     ttl: some(word(3)).map(Duration::from_nanos),

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use shardcast_proto::{
     Command, Message, Operation, Position, Recovery, Refusal, RequestId, Time, TopicFilter,
     connection::{ShardRequests, Spares},
-    push::{Answer, Envelope, Hub, Outlet, Publication, Publish, Subscribed, Subscriber, Ticket},
+    push::{Answer, Hub, HubMessage, Outlet, Publication, Publish, Subscribed, SubscriberId, Ticket},
 };
 
 use crate::{
@@ -38,7 +38,7 @@ pub(crate) struct Shard {
 #[derive(Debug)]
 pub(crate) struct Mesh {
     capacity: usize,
-    queues: Vec<Vec<VecDeque<Envelope>>>,
+    queues: Vec<Vec<VecDeque<HubMessage>>>,
 }
 
 impl Shard {
@@ -54,13 +54,13 @@ impl Shard {
     }
 
     /// A number for a new subscriber: the lowest that is free, so that numbers are used again soon.
-    pub(crate) fn enter(&mut self, client: usize) -> Subscriber {
+    pub(crate) fn enter(&mut self, client: usize) -> SubscriberId {
         let free = self.subscribers.iter().position(Option::is_none).unwrap_or_else(|| {
             self.subscribers.push(None);
             self.subscribers.len() - 1
         });
         self.subscribers[free] = Some(client);
-        Subscriber(free as u32)
+        SubscriberId(free as u32)
     }
 }
 
@@ -71,7 +71,7 @@ impl Mesh {
         Self { capacity: scenario.mesh_capacity, queues }
     }
 
-    pub(crate) fn pop(&mut self, from: u16, to: u16) -> Option<Envelope> {
+    pub(crate) fn pop(&mut self, from: u16, to: u16) -> Option<HubMessage> {
         self.queue(from, to).pop_front()
     }
 
@@ -83,29 +83,29 @@ impl Mesh {
         self.queues.iter().flatten().map(VecDeque::len).max().unwrap_or(0)
     }
 
-    fn queue(&mut self, from: u16, to: u16) -> &mut VecDeque<Envelope> {
+    fn queue(&mut self, from: u16, to: u16) -> &mut VecDeque<HubMessage> {
         &mut self.queues[usize::from(from)][usize::from(to)]
     }
 
-    fn push(&mut self, from: u16, to: u16, mut envelope: Envelope, model: &mut Model) {
+    fn push(&mut self, from: u16, to: u16, mut envelope: HubMessage, model: &mut Model) {
         let queue = self.queue(from, to);
         match &mut envelope {
-            Envelope::Message(message) => {
+            HubMessage::Message(message) => {
                 if model.strikes(Fault::LoseMessage) {
                     return;
                 }
                 if model.strikes(Fault::DoubleMessage) {
-                    queue.push_back(Envelope::Message(Arc::clone(message)));
+                    queue.push_back(HubMessage::Message(Arc::clone(message)));
                 }
-                if let Some(Envelope::Message(last)) = queue.back_mut()
+                if let Some(HubMessage::Message(last)) = queue.back_mut()
                     && last.topic == message.topic
                     && model.strikes(Fault::SwapMessages)
                 {
                     std::mem::swap(last, message);
                 }
             }
-            Envelope::Publish { .. } if model.strikes(Fault::LosePublish) => return,
-            Envelope::Answer { result: Ok(subscribed), missed, .. } => {
+            HubMessage::Publish { .. } if model.strikes(Fault::LosePublish) => return,
+            HubMessage::Answer { result: Ok(subscribed), missed, .. } => {
                 if !missed.is_empty() && model.strikes(Fault::LoseMissed) {
                     missed.remove(0);
                 }
@@ -150,11 +150,11 @@ pub(crate) struct Room<'a> {
 }
 
 impl Outlet for Side<'_> {
-    fn deliver(&mut self, message: &Arc<Publication>, (): &mut (), to: &[Subscriber]) {
+    fn deliver(&mut self, message: &Arc<Publication>, (): &mut (), to: &[SubscriberId]) {
         self.room.hand(message, to, self.now);
     }
 
-    fn recover(&mut self, message: &Arc<Publication>, to: Subscriber) {
+    fn recover(&mut self, message: &Arc<Publication>, to: SubscriberId) {
         let Room { subscribers, spares, handed, clients, model, .. } = &mut self.room;
         let (topic, _) = model.seen(message);
         **handed += 1;
@@ -174,7 +174,7 @@ impl Outlet for Side<'_> {
         queue.len() < self.mesh.capacity
     }
 
-    fn post(&mut self, shard: u16, envelope: Envelope) -> Result<(), Envelope> {
+    fn post(&mut self, shard: u16, envelope: HubMessage) -> Result<(), HubMessage> {
         if !self.has_room(shard) && !self.room.model.strikes(Fault::OverfillMesh) {
             return Err(envelope);
         }
@@ -276,7 +276,7 @@ fn command(id: RequestId, answer: &Answer) -> Command<'static> {
 
 impl Room<'_> {
     /// A message reaches the outboxes of these clients.
-    pub(crate) fn hand(&mut self, message: &Arc<Publication>, to: &[Subscriber], now: Time) {
+    pub(crate) fn hand(&mut self, message: &Arc<Publication>, to: &[SubscriberId], now: Time) {
         let (topic, id) = self.model.seen(message);
         let key = message.key.map(|key| key ^ message.topic.digest());
         let position = message.position;
@@ -290,10 +290,10 @@ impl Room<'_> {
             to.push(to[0]);
         }
         if let Some(other) = self.subscribers.iter().position(Option::is_some)
-            && !to.contains(&Subscriber(other as u32))
+            && !to.contains(&SubscriberId(other as u32))
             && self.model.strikes(Fault::Misdeliver)
         {
-            to.push(Subscriber(other as u32));
+            to.push(SubscriberId(other as u32));
         }
         for who in to {
             *self.handed += 1;

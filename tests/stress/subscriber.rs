@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, net::SocketAddr};
 
 use shardcast::proto::topics::control::{Answer, Request, Said, encode_request, is_control};
-use shardcast::proto::{Position, PublishOptions, Recovery};
+use shardcast::proto::{Position, PublishHeader, Recovery};
 
 use crate::{
     peer::Peer,
@@ -63,7 +63,7 @@ impl Subscriber {
         &mut self,
         topic: &str,
         body: &[u8],
-        options: PublishOptions,
+        options: PublishHeader,
     ) -> Outcome<(Position, u32)> {
         loop {
             match self.ask(&Request::Publish { topic, answer: true, options, body })? {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::json;
-use shardcast::{ConnId, proto::Time};
+use shardcast::{ConnId, KickError, proto::Time};
 use shardcast_os::clock;
 
 use super::{
@@ -65,8 +65,8 @@ fn kick(request: Request<'_>, source: &dyn Source) -> Response {
     let now =
         has(request.query, "now") || std::str::from_utf8(request.body).is_ok_and(|body| has(body, "now"));
     match source.kick(id, now) {
-        Ok(true) => done(&json!({ "kicked": id.to_string() })),
-        Ok(false) => Response::text(404, format!("no open connection {id}\n")),
+        Ok(()) => done(&json!({ "kicked": id.to_string() })),
+        Err(KickError::NotFound) => Response::text(404, format!("no open connection {id}\n")),
         Err(_) => {
             Response::text(503, format!("shard {} did not answer in time; look at /connections\n", id.shard))
         }

@@ -24,7 +24,7 @@ mod tests;
 use std::time::Duration;
 
 use shardcast::{
-    Busy, ConnId,
+    ConnId, KickError,
     stats::{ConnectionInfo, ShardStats},
 };
 
@@ -47,8 +47,8 @@ pub(crate) trait Source: Send + Sync {
     fn draining(&self) -> bool;
     /// Named conditions of being ready: what holds, or what does not.
     fn checks(&self) -> Vec<(String, Result<String, String>)>;
-    /// Ends a connection, `now` or when what is queued for it was sent; false when no such one is open.
-    fn kick(&self, id: ConnId, now: bool) -> Result<bool, Busy>;
+    /// Ends a connection, `now` or when what is queued for it was sent.
+    fn kick(&self, id: ConnId, now: bool) -> Result<(), KickError>;
     /// Begins to stop the server, within this time or that of the configuration, which is returned; none:
     /// too many requests are queued.
     fn drain(&self, timeout: Option<Duration>) -> Option<Duration>;

@@ -17,18 +17,20 @@ pub(super) fn start(layout: &Layout, load: Load, registry: &Registry) -> anyhow:
         [] => CpuChoice::Auto,
         cpus => CpuChoice::List(cpus.to_vec()),
     };
-    let config = ServerConfig {
-        shards: layout.shards.map_or(ShardCount::Auto, ShardCount::Exactly),
-        cpus,
-        limits: Limits { connections_max: usize::MAX, idle_timeout: Duration::ZERO, ..Limits::default() },
-        push: HubConfig {
+    let config = ServerConfig::default().with(|it| {
+        it.shards = layout.shards.map_or(ShardCount::Auto, ShardCount::Exactly);
+        it.cpus = cpus;
+        it.limits = Limits::default().with(|it| {
+            it.connections_max = usize::MAX;
+            it.idle_timeout = Duration::ZERO;
+        });
+        it.push = HubConfig {
             topics_max: usize::MAX,
             subscriptions_max: usize::MAX,
             subscriptions_per_subscriber_max: usize::MAX,
             ..HubConfig::default()
-        },
-        ..ServerConfig::default()
-    };
+        };
+    });
     let mut options = registry.bench_target(load).context("no protocol takes this load")?;
     options.name = NAME.into();
     let listener = registry.listener(&options)?;

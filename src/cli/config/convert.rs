@@ -14,40 +14,40 @@ impl Config {
     /// The part that concerns the whole server.
     pub(crate) fn server_config(&self) -> ServerConfig {
         let server = &self.server;
-        ServerConfig {
-            shards: server.shards.0,
-            cpus: server.cpus.0.clone(),
-            spin: server.spin.0,
-            stall_threshold: server.stall_threshold.0,
-            drain_timeout: server.drain.0,
-            mesh_capacity: server.mesh_capacity,
-            receive_buffers: server.receive_buffers,
-            receive_buffer_bytes: u32::try_from(server.receive_buffer_bytes.0).unwrap_or(u32::MAX),
-            io_uring_disable: server.io_uring_disable.clone(),
-            limits: self.limits.library(),
-            push: self.push.library(),
-        }
+        ServerConfig::default().with(|it| {
+            it.shards = server.shards.0;
+            it.cpus = server.cpus.0.clone();
+            it.spin = server.spin.0;
+            it.stall_threshold = server.stall_threshold.0;
+            it.drain_timeout = server.drain.0;
+            it.mesh_capacity = server.mesh_capacity;
+            it.receive_buffers = server.receive_buffers;
+            it.receive_buffer_bytes = u32::try_from(server.receive_buffer_bytes.0).unwrap_or(u32::MAX);
+            it.io_uring_disable = server.io_uring_disable.clone();
+            it.limits = self.limits.library();
+            it.push = self.push.library();
+        })
     }
 }
 
 impl LimitOptions {
     fn library(&self) -> Limits {
-        Limits {
-            connections_max: self.connections_max,
-            connections_per_ip_max: self.connections_per_ip_max,
-            unidentified_max: self.unidentified_max,
-            requests_in_progress_max: self.requests_in_progress_max,
-            requests_in_progress_shard_max: self.requests_in_progress_shard_max,
-            identify_timeout: self.identify_timeout.0,
-            frame_timeout: self.frame_timeout.0,
-            outbox_bytes_max: bytes(self.outbox_bytes_max.0),
-            outbox_messages_max: self.outbox_messages_max,
-            outbox_age_max: self.outbox_age_max.0,
-            overflow: self.overflow.0,
-            idle_timeout: self.idle_timeout.0,
-            unacknowledged_timeout: self.unacknowledged_timeout.0,
-            keepalive: self.keepalive.0,
-        }
+        Limits::default().with(|it| {
+            it.connections_max = self.connections_max;
+            it.connections_per_ip_max = self.connections_per_ip_max;
+            it.unidentified_max = self.unidentified_max;
+            it.requests_in_progress_max = self.requests_in_progress_max;
+            it.requests_in_progress_shard_max = self.requests_in_progress_shard_max;
+            it.identify_timeout = self.identify_timeout.0;
+            it.frame_timeout = self.frame_timeout.0;
+            it.outbox_bytes_max = bytes(self.outbox_bytes_max.0);
+            it.outbox_messages_max = self.outbox_messages_max;
+            it.outbox_age_max = self.outbox_age_max.0;
+            it.overflow = self.overflow.0;
+            it.idle_timeout = self.idle_timeout.0;
+            it.unacknowledged_timeout = self.unacknowledged_timeout.0;
+            it.keepalive = self.keepalive.0;
+        })
     }
 }
 
@@ -102,14 +102,13 @@ impl ListenerOptions {
 
     /// The bounds of this listener: those of the server, with its own in their place.
     pub(crate) fn limits(&self, server: &Limits) -> Limits {
-        Limits {
-            outbox_bytes_max: self.outbox_bytes_max.map_or(server.outbox_bytes_max, |size| bytes(size.0)),
-            outbox_messages_max: self.outbox_messages_max.unwrap_or(server.outbox_messages_max),
-            outbox_age_max: self.outbox_age_max.map_or(server.outbox_age_max, |age| age.0),
-            overflow: self.overflow.map_or(server.overflow, |policy| policy.0),
-            idle_timeout: self.idle_timeout.map_or(server.idle_timeout, |time| time.0),
-            ..server.clone()
-        }
+        server.clone().with(|it| {
+            it.outbox_bytes_max = self.outbox_bytes_max.map_or(server.outbox_bytes_max, |size| bytes(size.0));
+            it.outbox_messages_max = self.outbox_messages_max.unwrap_or(server.outbox_messages_max);
+            it.outbox_age_max = self.outbox_age_max.map_or(server.outbox_age_max, |age| age.0);
+            it.overflow = self.overflow.map_or(server.overflow, |policy| policy.0);
+            it.idle_timeout = self.idle_timeout.map_or(server.idle_timeout, |time| time.0);
+        })
     }
 }
 
@@ -141,8 +140,10 @@ mod tests {
 
         listener.idle_timeout = Some(HumanDuration(Duration::from_secs(1)));
         listener.outbox_bytes_max = Some(ByteSize(10));
-        let expected =
-            Limits { idle_timeout: Duration::from_secs(1), outbox_bytes_max: 10, ..server.clone() };
+        let expected = server.clone().with(|it| {
+            it.idle_timeout = Duration::from_secs(1);
+            it.outbox_bytes_max = 10;
+        });
         assert_eq!(listener.limits(&server), expected);
     }
 }

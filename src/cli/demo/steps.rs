@@ -37,19 +37,17 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) fn start(shards: u16, registry: &Registry) -> anyhow::Result<(Self, Finding)> {
-        let limits = Limits {
-            outbox_bytes_max: OUTBOX_BYTES_MAX,
-            overflow: OverflowPolicy::DropOldest,
-            ..Limits::default()
-        };
-        let config = ServerConfig {
-            shards: ShardCount::Exactly(shards),
+        let limits = Limits::default().with(|it| {
+            it.outbox_bytes_max = OUTBOX_BYTES_MAX;
+            it.overflow = OverflowPolicy::DropOldest;
+        });
+        let config = ServerConfig::default().with(|it| {
+            it.shards = ShardCount::Exactly(shards);
             // The clients need the CPUs too.
-            cpus: CpuChoice::Unpinned,
-            spin: Spin::Never,
-            limits,
-            ..ServerConfig::default()
-        };
+            it.cpus = CpuChoice::Unpinned;
+            it.spin = Spin::Never;
+            it.limits = limits;
+        });
         let (topics, mut options) = registry.topics().next().context("no protocol has topics")?;
         options.name = "demo".into();
         let listener = registry.listener(&options)?;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use shardcast::{
     Listener, Reply,
     proto::{
-        Position, PublishOptions, TopicFilter, TopicName,
+        Position, PublishHeader, TopicFilter, TopicName,
         topics::{
             TopicEvent,
             control::{self, Request},
@@ -129,7 +129,7 @@ impl TopicClient for tars::TopicClient {
 }
 
 impl TopicPublisher for tars::TopicPublisher {
-    fn publish(&self, topic: &TopicName, options: PublishOptions, body: &[u8], then: Outcome) {
+    fn publish(&self, topic: &TopicName, options: PublishHeader, body: &[u8], then: Outcome) {
         self.publish_then(topic, options, body, then);
     }
 }

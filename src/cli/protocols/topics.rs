@@ -4,7 +4,7 @@ use std::{net::TcpStream, time::Duration};
 
 use shardcast::{
     proto::{
-        Position, PublishOptions, TopicFilter, TopicName,
+        Position, PublishHeader, TopicFilter, TopicName,
         topics::{RequestError, TopicEvent},
     },
     push::Receipt,
@@ -41,7 +41,7 @@ pub(crate) trait TopicClient: Send {
 /// Publishes on topics of one server.
 pub(crate) trait TopicPublisher {
     /// Publishes, and calls `then` with the outcome, on some other thread.
-    fn publish(&self, topic: &TopicName, options: PublishOptions, body: &[u8], then: Outcome);
+    fn publish(&self, topic: &TopicName, options: PublishHeader, body: &[u8], then: Outcome);
 }
 
 /// Takes the outcome of one publication.

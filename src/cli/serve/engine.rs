@@ -4,7 +4,7 @@ use std::{io::ErrorKind, sync::Arc, thread, time::Duration};
 
 use anyhow::Context;
 use shardcast::{
-    Busy, ConnId, Listener, Server, ServerConfig, ServerHandle, StartError,
+    ConnId, KickError, Listener, Server, ServerConfig, ServerHandle, StartError,
     stats::{ConnectionInfo, ShardStats},
 };
 
@@ -75,14 +75,14 @@ fn listener(
         .idle_timeout(limits.idle_timeout)
         .pace(options.pace())
         .overflow(limits.overflow)
-        .outbox(limits.outbox_bytes_max, limits.outbox_messages_max, limits.outbox_age_max);
+        .outbox(limits.outbox());
     Ok(listener)
 }
 
 fn start_pushing(options: &ListenerOptions, server: &ServerHandle) -> anyhow::Result<()> {
     let Some(push) = &options.push else { return Ok(()) };
     if !push.interval.0.is_zero() {
-        server.push_every(&options.name, push.interval.0, push.message.clone())?.wait()??.forget();
+        server.push_every(&options.name, push.interval.0, push.message.clone())?.wait()??.detach();
     }
     Ok(())
 }
@@ -100,10 +100,10 @@ impl Engine for Running {
     }
 
     fn listeners(&self) -> Vec<ReadyListener> {
-        let listeners = self.handle.listeners().map(|(name, protocols, addr)| ReadyListener {
-            name: name.to_owned(),
-            protocol: protocols.first().copied().unwrap_or_default(),
-            addr,
+        let listeners = self.handle.listeners().map(|it| ReadyListener {
+            name: it.name.to_owned(),
+            protocol: it.protocols.first().copied().unwrap_or_default(),
+            addr: it.address,
         });
         listeners.collect()
     }
@@ -116,7 +116,11 @@ impl Engine for Running {
         let limits = config.server_config().limits;
         self.handle.set_limits(&limits);
         for listener in &config.listener {
-            self.handle.set_listener_limits(&listener.name, &listener.limits(&limits));
+            let set = self.handle.set_listener_limits(&listener.name, &listener.limits(&limits));
+            // A listener that is new needs a restart, which is reported.
+            if let Err(error) = set {
+                tracing::debug!(%error, "limits are not applied");
+            }
         }
     }
 
@@ -165,7 +169,7 @@ impl Source for Pages {
         of_shard.collect()
     }
 
-    fn kick(&self, id: ConnId, now: bool) -> Result<bool, Busy> {
+    fn kick(&self, id: ConnId, now: bool) -> Result<(), KickError> {
         if now { self.server.kick_now(id, PATIENCE) } else { self.server.kick(id, PATIENCE) }
     }
 

@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 
 use shardcast::{
-    Busy, ConnId,
+    ConnId, KickError,
     stats::{ConnectionInfo, ShardStats},
 };
 
@@ -225,8 +225,8 @@ impl Source for Nothing {
     fn checks(&self) -> Vec<(String, Result<String, String>)> {
         Vec::new()
     }
-    fn kick(&self, _id: ConnId, _now: bool) -> Result<bool, Busy> {
-        Ok(false)
+    fn kick(&self, _id: ConnId, _now: bool) -> Result<(), KickError> {
+        Err(KickError::NotFound)
     }
     fn drain(&self, timeout: Option<Duration>) -> Option<Duration> {
         timeout

@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::json;
 use shardcast::{
     proto::{
-        Position, PublishOptions, TopicName,
+        Position, PublishHeader, TopicName,
         topics::{RequestError, TopicEvent},
     },
     push::{Class, Receipt},
@@ -115,7 +115,7 @@ impl<'a> Run<'a> {
 
     /// Publishes the requested number of times, or until it is asked to stop.
     fn publish_all(&mut self, publisher: &dyn TopicPublisher, body: &[u8]) -> Result<(), Ended> {
-        let options = PublishOptions {
+        let options = PublishHeader {
             key: self.args.key,
             delay: self.args.delay.map(|delay| delay.0),
             ttl: self.args.ttl.map(|ttl| ttl.0),

@@ -1,5 +1,7 @@
 //! Bytes in, events out: the one way from the peer to its session.
 
+use std::fmt;
+
 use super::{CloseReason, Connection, Drops, Ending, Hold, Holds, Limits, Side, Spares, State, Unconfirmed};
 use crate::{
     Command, EndOfStream, Error, Event, Progress, Request, RequestId, Session, Time,
@@ -36,6 +38,12 @@ pub struct Input<'c, S: Session + ?Sized = dyn Session> {
     /// The peer said goodbye.
     closing: bool,
     fault: Option<Error>,
+}
+
+impl<S: Session + ?Sized> fmt::Debug for Input<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Input").field("now", &self.now).field("taken", &self.taken).finish_non_exhaustive()
+    }
 }
 
 /// What became of a step.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::{
-    Error, Event, Operation, Position, Progress, PublishOptions, Recovery, Refusal, Request, Route,
+    Error, Event, Operation, Position, Progress, PublishHeader, Recovery, Refusal, Request, Route,
     outbox::OverflowPolicy,
 };
 
@@ -55,7 +55,7 @@ impl Toy {
             ("subscribe", topic) => Event::Subscribe { id, topic, prefix: false, since: None },
             ("leave", topic) => Event::Unsubscribe { id, topic, prefix: false },
             ("publish", topic) => {
-                Event::Publish { id: Some(id), topic, options: PublishOptions::default(), body: b"x" }
+                Event::Publish { id: Some(id), topic, options: PublishHeader::default(), body: b"x" }
             }
             _ => Event::Request(Request::new(id, Route::Only, text.as_bytes())),
         }

@@ -10,7 +10,7 @@ use crate::{Position, Recovery, Refusal, Time, TopicFilter, TopicName};
 /// A subscriber of this shard: a small number that the driver chose and uses again only after
 /// [`Hub::leave`](super::Hub::leave). Numbers index tables, so they are to be dense.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Subscriber(pub u32);
+pub struct SubscriberId(pub u32);
 
 /// Whatever the driver needs to find who asked; comes back with the [`Answer`], on the shard that asked.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -92,7 +92,7 @@ pub enum Answer {
     /// To a publication.
     Published(Result<Receipt, Refusal>),
     /// To a question for presence.
-    Presence(Presence),
+    Presence(PresenceAnswer),
 }
 
 /// A subscription stands: from here on, all that is published behind `head` arrives.
@@ -117,7 +117,7 @@ pub struct Receipt {
 
 /// Who is subscribed to a topic.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Presence {
+pub struct PresenceAnswer {
     /// Subscribers, each counted once however many of its subscriptions match.
     pub count: u32,
     /// Shard and [identity](super::Outlet::identify) of the first ones; empty when only the count was asked.
@@ -130,7 +130,7 @@ pub struct AskId(pub(super) u64);
 
 /// What one hub sends to another.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Envelope {
+pub enum HubMessage {
     /// To be published by the owner.
     Publish {
         /// What and where.
@@ -188,6 +188,6 @@ pub enum Envelope {
         /// From the question.
         ask: AskId,
         /// Of the sender's shard.
-        presence: Presence,
+        presence: PresenceAnswer,
     },
 }

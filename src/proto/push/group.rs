@@ -1,11 +1,11 @@
-use super::Subscriber;
+use super::SubscriberId;
 
 /// The subscribers of one filter on one shard: walked by every fan-out, so kept dense and apart from all else.
 ///
 /// Invariant: `backs[place]` is where the subscriber at `place` lists this subscription.
 #[derive(Debug, Default)]
 pub(super) struct Group {
-    members: Vec<Subscriber>,
+    members: Vec<SubscriberId>,
     backs: Vec<u32>,
     /// Subscriptions that wait for the answer of the owner.
     pub(super) waiting: u32,
@@ -23,7 +23,7 @@ impl Group {
 
     /// Those that get messages.
     #[inline]
-    pub(super) fn members(&self) -> &[Subscriber] {
+    pub(super) fn members(&self) -> &[SubscriberId] {
         &self.members
     }
 
@@ -44,14 +44,14 @@ impl Group {
     }
 
     /// Adds a member; returns its place.
-    pub(super) fn insert(&mut self, who: Subscriber, back: u32) -> u32 {
+    pub(super) fn insert(&mut self, who: SubscriberId, back: u32) -> u32 {
         self.members.push(who);
         self.backs.push(back);
         self.members.len() as u32 - 1
     }
 
     /// Takes a member out; the last one moves to its place, and is returned with its `back`.
-    pub(super) fn remove(&mut self, place: u32) -> Option<(Subscriber, u32)> {
+    pub(super) fn remove(&mut self, place: u32) -> Option<(SubscriberId, u32)> {
         let place = place as usize;
         self.members.swap_remove(place);
         self.backs.swap_remove(place);

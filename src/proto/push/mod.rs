@@ -7,15 +7,15 @@
 //!
 //! ```text
 //!   publish --> owner: backlog -> stamp -> history -> fan-out to local subscribers
-//!                                                  \-> Envelope::Message to each interested shard -> fan-out
-//!   subscribe --> Envelope::Ask --> owner: interest --> Envelope::Answer (head, missed messages) --> active
+//!                                                  \-> HubMessage::Message to each interested shard -> fan-out
+//!   subscribe --> HubMessage::Ask --> owner: interest --> HubMessage::Answer (head, missed messages) --> active
 //! ```
 //!
-//! Hubs talk through [`Envelope`]s, which between any two shards must arrive in order and must not be lost;
+//! Hubs talk through [`HubMessage`]s, which between any two shards must arrive in order and must not be lost;
 //! that is all that is asked of the driver. Then, on one topic, every subscriber gets the same order, and a
 //! subscription begins exactly behind the position that its answer names: nothing is lost or doubled.
 //!
-//! What this deliberately is not: it has no connections, no wire and no clock. A [`Subscriber`] is a number of the
+//! What this deliberately is not: it has no connections, no wire and no clock. A [`SubscriberId`] is a number of the
 //! driver's; what becomes of a message that was handed to it (its outbox may be full) is the driver's to
 //! count. Nothing is kept on disk: a topic lives as long as somebody wants it or its history lasts, and
 //! comes back with a new epoch.
@@ -33,6 +33,7 @@ mod tests;
 
 pub use config::HubConfig;
 pub use envelope::{
-    Answer, AskId, Envelope, Presence, Publication, Publish, Receipt, Subscribed, Subscriber, Ticket,
+    Answer, AskId, HubMessage, PresenceAnswer, Publication, Publish, Receipt, Subscribed, SubscriberId,
+    Ticket,
 };
 pub use hub::{Hub, HubCounters, HubGauges, Outlet};

@@ -15,6 +15,6 @@ mod calls;
 mod error;
 
 pub use backoff::Backoff;
-pub use caller::{Action, Call, Caller, CallerConfig, CallerEvent, Failed, Reply};
+pub use caller::{Action, Call, Caller, CallerConfig, CallerEvent, Failed, OwnedResponse};
 pub use calls::CallTable;
 pub use error::{CallError, Cause};

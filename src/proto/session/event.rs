@@ -1,5 +1,5 @@
 use super::{Request, RequestId, Response, Route};
-use crate::{Position, PublishOptions};
+use crate::{Position, PublishHeader};
 
 /// What the peer did.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -52,7 +52,7 @@ pub enum Event<'a> {
         /// A topic's name; not checked.
         topic: &'a str,
         /// What else it asks for.
-        options: PublishOptions,
+        options: PublishHeader,
         /// Encoded payload.
         body: &'a [u8],
     },

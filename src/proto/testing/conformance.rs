@@ -1,3 +1,5 @@
+use std::fmt;
+
 use super::{Outcome, Transcript, converse, pieces, talk};
 use crate::{Command, Session, Time};
 
@@ -17,6 +19,12 @@ pub struct Conformance<'a> {
     pub silence: &'a [(&'a [u8], &'a str)],
     /// Commands that the protocol can never carry out.
     pub refused: &'a [Command<'a>],
+}
+
+impl fmt::Debug for Conformance<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conformance").field("events", &self.events).finish_non_exhaustive()
+    }
 }
 
 impl Conformance<'_> {

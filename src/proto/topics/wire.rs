@@ -1,5 +1,5 @@
 use super::RequestError;
-use crate::{Position, PublishOptions, Recovery, TopicFilter, TopicName};
+use crate::{Position, PublishHeader, Recovery, TopicFilter, TopicName};
 
 /// How requests about topics, answers and messages are written in one protocol. Payloads only: framing, and which
 /// answer belongs to which request, are the driver's.
@@ -90,7 +90,7 @@ pub enum Request<'a> {
         /// On which topic.
         topic: &'a TopicName,
         /// When, for how long, and how urgently.
-        options: PublishOptions,
+        options: PublishHeader,
         /// What.
         body: &'a [u8],
     },

@@ -34,9 +34,12 @@ pub enum ConnectError {
     /// The thread that clients of this process share could not be started, or no descriptor is free.
     #[error("cannot make a client: {0}")]
     Start(#[from] io::Error),
-    /// The shard that it was to live on is too busy, or has ended.
-    #[error("the client's shard is busy or has ended")]
-    Busy,
+    /// The queue of the shard that it was to live on is full.
+    #[error("the queue of the client's shard is full")]
+    QueueFull,
+    /// The shard that it was to live on has ended.
+    #[error("the client's shard has ended")]
+    Ended,
 }
 
 /// Describes a client before it connects.
@@ -192,7 +195,10 @@ impl ClientBuilder {
                 let start = move || {
                     current::with_part(|conns| ShardClient::start(conns, number, self, counts));
                 };
-                router.post(shard, Envelope::Run(Box::new(start))).map_err(|_| ConnectError::Busy)?;
+                router.post(shard, Envelope::Run(Box::new(start))).map_err(|_| {
+                    let has_ended = router.peer(shard).has_ended();
+                    if has_ended { ConnectError::Ended } else { ConnectError::QueueFull }
+                })?;
                 Home::Shard(ShardHome { router, shard, number })
             }
             None => Home::Threads(ThreadClient::start(number, self, counts)?),

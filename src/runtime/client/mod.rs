@@ -41,7 +41,7 @@ use bytes::Bytes;
 use shardcast_os::socket::TcpOptions;
 use shardcast_proto::{OwnedRoute, Route, Time, outbox::OutboxBounds};
 
-pub use shardcast_proto::rpc::{CallError, CallerConfig, Cause, Failed, Reply};
+pub use shardcast_proto::rpc::{CallError, CallerConfig, Cause, Failed, OwnedResponse};
 
 pub use builder::{ClientBuilder, ConnectError};
 pub use callbacks::CallbackThreads;
@@ -88,7 +88,7 @@ struct ShardHome {
 }
 
 /// What a call ends with: what the peer answered, or why there is no answer.
-pub type Answer = Result<Reply, CallError>;
+pub type Answer = Result<OwnedResponse, CallError>;
 
 /// A message that the peer sent without being asked.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -120,6 +120,7 @@ pub enum ClientEvent {
 
 /// How a call differs from the ordinary.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct CallOptions {
     /// Its request id, which must be that of no other call under way; `None`: the next one.
     pub id: Option<u64>,
@@ -129,6 +130,23 @@ pub struct CallOptions {
     pub timeout: Option<Duration>,
     /// No answer is expected: it ends, with an empty result, once the request is on its way.
     pub one_way: bool,
+}
+
+impl CallOptions {
+    /// This, changed by `change`: how it is written in one expression.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::client::CallOptions;
+    ///
+    /// let one_way = CallOptions::default().with(|it| it.one_way = true);
+    /// assert!(one_way.one_way);
+    /// ```
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
 }
 
 /// Counts of a client at one moment.

@@ -31,7 +31,7 @@ impl Conns {
         let admitted = if self.reactor.is_draining() {
             Err("draining")
         } else {
-            self.shared.admission.enter(peer.ip(), limits.connections_max(), limits.connections_per_ip_max())
+            self.shared.quota.enter(peer.ip(), limits.connections_max(), limits.connections_per_ip_max())
         };
         if let Err(code) = admitted {
             counters.count_rejection(code);
@@ -59,7 +59,7 @@ impl Conns {
             return self.admit(adopted);
         }
         self.counters.listeners[adopted.listener as usize].count_rejection("draining");
-        self.shared.admission.leave(adopted.peer.ip());
+        self.shared.quota.leave(adopted.peer.ip());
         adopted.transport.reset();
     }
 
@@ -98,7 +98,7 @@ impl Conns {
     fn refuse(&self, transport: Detached, peer: SocketAddr, listener: u32) {
         self.counters.listeners[listener as usize].count_rejection("connections-max");
         self.log_refusal(listener, peer, "connections-max");
-        self.shared.admission.leave(peer.ip());
+        self.shared.quota.leave(peer.ip());
         transport.reset();
     }
 
@@ -218,7 +218,7 @@ impl Conns {
                 target,
                 "a connection was lost on its way to its home shard"
             );
-            self.shared.admission.leave(peer.ip());
+            self.shared.quota.leave(peer.ip());
         }
         true
     }

@@ -8,12 +8,12 @@ use super::{Conn, Conns, Role, outbound::Owner};
 use crate::{ConnId, Connection, reactor::Notice};
 
 /// Which application a connection that ended had.
-pub(super) enum Ended {
+pub(super) enum EndedConnection {
     Service { listener: u32, protocol: u8, connection: Connection },
     Owner { owner: Rc<dyn Owner>, connection: Connection },
 }
 
-impl Ended {
+impl EndedConnection {
     fn id(&self) -> ConnId {
         match self {
             Self::Service { connection, .. } | Self::Owner { connection, .. } => connection.id(),
@@ -110,7 +110,11 @@ impl Conns {
                     if let Some(topics) = self.topics() {
                         topics.left(conn.slot());
                     }
-                    Ended::Service { listener: *listener, protocol, connection: conn.handle.clone() }
+                    EndedConnection::Service {
+                        listener: *listener,
+                        protocol,
+                        connection: conn.handle.clone(),
+                    }
                 })
             }
             Role::Connecting { owner, is_open } => {
@@ -120,7 +124,7 @@ impl Conns {
                 if let CloseReason::ProtocolError(error) = why {
                     counters.count_decode_error(error.code());
                 }
-                Some(Ended::Owner { owner: Rc::clone(owner), connection: conn.handle.clone() })
+                Some(EndedConnection::Owner { owner: Rc::clone(owner), connection: conn.handle.clone() })
             }
         };
         if let Some(ended) = ended {
@@ -158,12 +162,12 @@ impl Conns {
             let Some((ended, why)) = next else { return };
             let id = ended.id();
             self.reactor.contain("a handler of a connection that ended", || match ended {
-                Ended::Service { listener, protocol, connection } => {
+                EndedConnection::Service { listener, protocol, connection } => {
                     self.runs(Some(listener));
                     self.service(listener, protocol.into()).closed(&connection, why);
                     self.runs(None);
                 }
-                Ended::Owner { owner, .. } => owner.closed(why, self.now()),
+                EndedConnection::Owner { owner, .. } => owner.closed(why, self.now()),
             });
             self.reactor.contain("the end of a connection", || self.locals.ended(id, why));
         }
@@ -222,7 +226,7 @@ impl Conns {
         self.publish_queue(&mut conn);
         self.cancel_timer(conn.timer);
         if let Role::Accepted { .. } = conn.role {
-            self.shared.admission.leave(conn.handle.peer().ip());
+            self.shared.quota.leave(conn.handle.peer().ip());
         }
         drop(conn.transport.detach(&self.reactor.ring));
     }

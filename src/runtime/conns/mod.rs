@@ -50,7 +50,7 @@ use crate::{
     transport::Transport,
 };
 use accept::ACCEPT_DELAY_MIN;
-use close::Ended;
+use close::EndedConnection;
 use local::Locals;
 use members::Members;
 use table::Table;
@@ -82,7 +82,7 @@ pub(crate) struct Conns {
     /// Connections on their way to another shard.
     moving: RefCell<Vec<u32>>,
     /// Connections whose application is to be called about their end.
-    ended: RefCell<Vec<(Ended, CloseReason)>>,
+    ended: RefCell<Vec<(EndedConnection, CloseReason)>>,
     /// Connections that have not shown what they speak, the oldest first; may hold ids that are stale.
     unidentified: RefCell<VecDeque<ConnId>>,
     /// The last ones that ended, and when.

@@ -11,15 +11,19 @@ use std::{
 
 use shardcast_proto::{Protocol, TopicName, push::schedule::Pace};
 
-use crate::limits::{ListenerLimits, ServerLimits};
+use crate::{
+    ListenerId,
+    limits::{ListenerLimits, ServerLimits},
+};
 
 pub(crate) struct Shared {
     pub(crate) listeners: Vec<ListenerShared>,
     pub(crate) limits: ServerLimits,
-    pub(super) admission: Admission,
+    pub(super) quota: ConnectionQuota,
 }
 
 pub(crate) struct ListenerShared {
+    pub(crate) id: ListenerId,
     pub(crate) name: String,
     /// What its connections get without asking.
     pub(crate) topic: TopicName,
@@ -33,18 +37,18 @@ pub(crate) struct ListenerShared {
 
 impl Shared {
     pub(crate) fn new(listeners: Vec<ListenerShared>, limits: ServerLimits) -> Self {
-        Self { listeners, limits, admission: Admission::default() }
+        Self { listeners, limits, quota: ConnectionQuota::default() }
     }
 }
 
 /// Connections of the whole server, against its bounds. A lock, but only where connections come and go.
 #[derive(Debug, Default)]
-pub(super) struct Admission {
+pub(super) struct ConnectionQuota {
     total: AtomicUsize,
     per_ip: Mutex<HashMap<IpAddr, usize>>,
 }
 
-impl Admission {
+impl ConnectionQuota {
     /// Lets one connection in, or says which bound refuses it.
     pub(super) fn enter(&self, ip: IpAddr, total_max: usize, per_ip_max: usize) -> Result<(), &'static str> {
         if self.total.fetch_add(1, Ordering::Relaxed) >= total_max {

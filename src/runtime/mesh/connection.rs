@@ -13,12 +13,14 @@ use shardcast_os::clock;
 use shardcast_proto::{RequestId, Time, outbox::OutboxBounds};
 
 use super::{Answered, Envelope, Message, Router, port};
-use crate::{CloseReason, ConnId, OverflowPolicy, Sent, limits::ListenerLimits};
+use crate::{
+    AnswerError, CloseError, CloseReason, ConnId, OverflowPolicy, SendError, limits::ListenerLimits,
+};
 
 /// A handle to one connection: cheap to clone, usable from any thread, kept as long as one likes.
 ///
-/// It names this connection only. When the connection has ended, whatever is done with its handle answers
-/// [`Sent::Gone`]; it never reaches another peer.
+/// It names this connection only. When the connection has ended, whatever is sent with its handle fails with
+/// [`SendError::Closed`]; it never reaches another peer.
 #[derive(Clone)]
 pub struct Connection(Arc<Shared>);
 
@@ -109,46 +111,59 @@ impl Connection {
     }
 
     /// Pushes `body` in the protocol of the connection.
-    pub fn push(&self, body: impl Into<Bytes>) -> Sent {
+    ///
+    /// # Errors
+    /// Which bound was reached, or that the connection has ended. `Ok` says that the push is queued, not that the peer
+    /// has it: a policy that makes room may drop it yet, which is counted.
+    pub fn push(&self, body: impl Into<Bytes>) -> Result<(), SendError> {
         self.post(Message::Push { body: body.into(), key: None })
     }
 
     /// As [`push`](Self::push), with the key by which [`OverflowPolicy::Conflate`] replaces.
-    pub fn push_keyed(&self, key: u64, body: impl Into<Bytes>) -> Sent {
+    ///
+    /// # Errors
+    /// As for [`push`](Self::push).
+    pub fn push_keyed(&self, key: u64, body: impl Into<Bytes>) -> Result<(), SendError> {
         self.post(Message::Push { body: body.into(), key: Some(key) })
     }
 
     /// Sends bytes as they are: for custom protocols, whose application makes the frames. They count as a
     /// push.
-    pub fn send(&self, frame: impl Into<Bytes>) -> Sent {
+    ///
+    /// # Errors
+    /// As for [`push`](Self::push).
+    pub fn send(&self, frame: impl Into<Bytes>) -> Result<(), SendError> {
         self.post(Message::Raw { frame: frame.into(), key: None })
     }
 
     /// As [`send`](Self::send), with the key by which [`OverflowPolicy::Conflate`] replaces.
-    pub fn send_keyed(&self, key: u64, frame: impl Into<Bytes>) -> Sent {
+    ///
+    /// # Errors
+    /// As for [`push`](Self::push).
+    pub fn send_keyed(&self, key: u64, frame: impl Into<Bytes>) -> Result<(), SendError> {
         self.post(Message::Raw { frame: frame.into(), key: Some(key) })
     }
 
-    /// Closes the connection once what is queued has been sent. [`Sent::Full`]: its shard's queue had no
-    /// room for this; try again.
-    pub fn close(&self) -> Sent {
+    /// Closes the connection once what is queued has been sent.
+    ///
+    /// # Errors
+    /// The connection has ended already, or its shard's queue has no room for this: then try again.
+    pub fn close(&self) -> Result<(), CloseError> {
         self.close_because(CloseReason::Closed)
     }
 
-    pub(crate) fn close_because(&self, why: CloseReason) -> Sent {
+    pub(crate) fn close_because(&self, why: CloseReason) -> Result<(), CloseError> {
         if !self.is_open() {
-            return Sent::Gone;
+            return Err(CloseError::Closed);
         }
-        match self.0.router.post(self.0.id.shard, Envelope::Close { to: self.0.id, why }) {
-            Ok(()) => Sent::Queued,
-            Err(_) => Sent::Full,
-        }
+        let envelope = Envelope::Close { to: self.0.id, why };
+        self.0.router.post(self.0.id.shard, envelope).map_err(|_| CloseError::QueueFull)
     }
 
-    /// Says how a request ended; never refused, since requests in progress are bounded.
-    pub(crate) fn respond(&self, id: RequestId, answered: Answered) -> Sent {
+    /// Says how a request ended; never refused for want of room, since requests in progress are bounded.
+    pub(crate) fn respond(&self, id: RequestId, answered: Answered) -> Result<(), AnswerError> {
         if !self.is_open() {
-            return Sent::Gone;
+            return Err(AnswerError::Closed);
         }
         let here = self.0.id.shard;
         let mut answered = Some(answered);
@@ -159,60 +174,56 @@ impl Connection {
                 answered = answered.take().and_then(|it| port.answer_now(self.0.id, id, it).err());
             }
         });
-        let Some(answered) = answered else { return Sent::Queued };
+        let Some(answered) = answered else { return Ok(()) };
         let message = Message::Answer { id, answered };
         self.travels(message.len());
         let envelope = Envelope::Deliver { to: self.clone(), message, posted: port::now() };
         self.0.router.post_answer(self.0.id.shard, envelope);
-        Sent::Queued
+        Ok(())
     }
 
-    fn post(&self, message: Message) -> Sent {
+    fn post(&self, message: Message) -> Result<(), SendError> {
         let len = message.len();
-        if let Err(answer) = self.reserve(len) {
-            if answer == Sent::Full {
+        if let Err(error) = self.reserve(len) {
+            if error.is_full() {
                 self.overflowed();
             }
-            return answer;
+            return Err(error);
         }
         let envelope = Envelope::Deliver { to: self.clone(), message, posted: port::now() };
-        match self.0.router.post(self.0.id.shard, envelope) {
-            Ok(()) => Sent::Queued,
-            Err(_) => {
-                self.arrived(len);
-                self.0.router.count_drop(self.0.id, "busy");
-                Sent::Full
-            }
-        }
+        self.0.router.post(self.0.id.shard, envelope).map_err(|_| {
+            self.arrived(len);
+            self.0.router.count_drop(self.0.id, "busy");
+            SendError::QueueFull
+        })
     }
 
     /// Counts `len` bytes as travelling, or says why not.
-    fn reserve(&self, len: usize) -> Result<(), Sent> {
+    fn reserve(&self, len: usize) -> Result<(), SendError> {
         if !self.is_open() {
-            return Err(Sent::Gone);
+            return Err(SendError::Closed);
         }
         let bounds = self.bounds();
         let makes_room = matches!(bounds.overflow, OverflowPolicy::DropOldest | OverflowPolicy::Conflate);
-        if !makes_room && self.is_full(len, &bounds) && !self.wait_for_room(len) {
-            return Err(if self.is_open() { Sent::Full } else { Sent::Gone });
+        if !makes_room && let Err(full) = self.check_room(len, &bounds) {
+            self.wait_for_room(len, full)?;
         }
         // What travels is bounded too: a shard that does not come to it must not gather a heap.
-        if self.travels_within(&bounds, len) { Ok(()) } else { Err(Sent::Full) }
+        self.travels_within(&bounds, len)
     }
 
     /// Counts a message of `len` bytes as travelling if it may: one may always. It is not counted first and taken back
     /// then, since others would see that.
-    fn travels_within(&self, bounds: &OutboxBounds, len: usize) -> bool {
+    fn travels_within(&self, bounds: &OutboxBounds, len: usize) -> Result<(), SendError> {
         let messages = self.0.travelling_messages.load(Ordering::Relaxed) as usize;
         if messages > 0 && messages >= bounds.messages_max {
-            return false;
+            return Err(SendError::OutboxMessagesFull);
         }
         let sum = |bytes: usize| Some(bytes + len).filter(|sum| messages == 0 || *sum <= bounds.bytes_max);
         let counted = self.0.travelling_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
-        if counted.is_ok() {
-            self.0.travelling_messages.fetch_add(1, Ordering::Relaxed);
-        }
-        counted.is_ok()
+        counted.map_err(|_| SendError::OutboxBytesFull)?;
+        self.0.travelling_messages.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Counts a message of `len` bytes as travelling.
@@ -226,10 +237,19 @@ impl Connection {
         travelling.load(Ordering::Relaxed) as usize + waiting.load(Ordering::Relaxed) as usize
     }
 
-    /// Whether `len` bytes more are over a bound. One message always fits into an empty outbox.
-    fn is_full(&self, len: usize, bounds: &OutboxBounds) -> bool {
+    /// Whether `len` bytes more are within the bounds. One message always fits into an empty outbox.
+    fn check_room(&self, len: usize, bounds: &OutboxBounds) -> Result<(), SendError> {
         let messages = self.queued_messages();
-        messages > 0 && (messages >= bounds.messages_max || self.queued_bytes() + len > bounds.bytes_max)
+        if messages == 0 {
+            return Ok(());
+        }
+        if messages >= bounds.messages_max {
+            return Err(SendError::OutboxMessagesFull);
+        }
+        if self.queued_bytes() + len > bounds.bytes_max {
+            return Err(SendError::OutboxBytesFull);
+        }
+        Ok(())
     }
 
     /// Whether at most half of what may wait for the peer does.
@@ -244,24 +264,25 @@ impl Connection {
         Arc::ptr_eq(&self.0.router, router)
     }
 
-    /// Under `Block`, waits for room; a shard never waits.
-    fn wait_for_room(&self, len: usize) -> bool {
-        let OverflowPolicy::Block(limit) = self.bounds().overflow else { return false };
-        if port::is_shard() {
-            return false;
-        }
+    /// Under `Block`, waits for room; a shard never waits. Without it, the answer is `full`.
+    fn wait_for_room(&self, len: usize, full: SendError) -> Result<(), SendError> {
+        let limit = match self.bounds().overflow {
+            OverflowPolicy::Block(limit) if !port::is_shard() => limit,
+            _ => return Err(if self.is_open() { full } else { SendError::Closed }),
+        };
         let deadline = Instant::now() + limit;
         let gate = self.0.gate.get_or_init(Box::default);
         let mut guard = gate.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         gate.waiting.fetch_add(1, Ordering::SeqCst);
         // One look decides: what travels is counted nowhere for a moment while the shard takes it over.
-        let room = loop {
-            if !self.is_open() || !self.is_full(len, &self.bounds()) {
-                break self.is_open();
+        let outcome = loop {
+            if !self.is_open() {
+                break Err(SendError::Closed);
             }
+            let Err(full) = self.check_room(len, &self.bounds()) else { break Ok(()) };
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                break false;
+                break Err(full);
             }
             // Woken by the shard; the slice bounds what a wake-up that raced with our look can cost.
             let waited = gate.room.wait_timeout(guard, left.min(GATE_SLICE));
@@ -269,7 +290,7 @@ impl Connection {
         };
         gate.waiting.fetch_sub(1, Ordering::SeqCst);
         drop(guard);
-        room
+        outcome
     }
 
     /// A push found no room before it could travel: the policy's consequence, counted.

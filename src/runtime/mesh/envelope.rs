@@ -17,7 +17,7 @@ pub(crate) enum Envelope {
     /// A message of a topic, for the subscribers there.
     Message(Arc<push::Publication>),
     /// Anything else that hubs say to each other, or that is to be published.
-    Push { from: u16, envelope: Box<push::Envelope> },
+    Push { from: u16, envelope: Box<push::HubMessage> },
     /// A connection of its to close.
     Close { to: ConnId, why: CloseReason },
     /// Anything that is not on a message's path.

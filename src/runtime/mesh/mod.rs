@@ -2,7 +2,7 @@
 //! envelopes that handles and shards send, the queues, and a shard's own ends of them.
 //!
 //! Between each ordered pair of shards runs one bounded queue with one producer and one consumer; the
-//! receiver's pump looks at it every turn. Threads that are no shard come through the door, one `flume`
+//! receiver's pump looks at it every turn. Threads that are no shard post to the inbox, one `flume`
 //! queue per shard. Wakes of tasks travel in a set of numbers, which cannot be full. All of them wake a sleeping
 //! shard through its ring's eventfd, and only when it sleeps.
 //!
@@ -11,8 +11,8 @@
 mod answer;
 mod connection;
 mod envelope;
+mod pending;
 pub(crate) mod port;
-mod reply;
 mod responder;
 
 use std::{
@@ -29,8 +29,8 @@ pub use answer::{Answer, Failure};
 pub use connection::Connection;
 pub(crate) use connection::policy_code;
 pub(crate) use envelope::{Adopted, Answered, Envelope, Message};
+pub use pending::{Pending, ServerEnded};
 pub(crate) use port::{AnswerNow, Ends, Port};
-pub use reply::{Ended, Reply};
 pub use responder::Responder;
 
 use crate::{ConnId, counters::DROP_POLICIES};
@@ -45,9 +45,9 @@ pub(crate) struct Router {
     numbers: AtomicU64,
 }
 
-/// The inside of one shard's door.
+/// The receiving ends of a shard's inbox.
 #[derive(Debug)]
-struct Door {
+struct Inbox {
     envelopes: flume::Receiver<Envelope>,
     answers: flume::Receiver<Envelope>,
 }
@@ -55,17 +55,17 @@ struct Door {
 /// The outside of one shard.
 #[derive(Debug)]
 pub(crate) struct Peer {
-    door: flume::Sender<Envelope>,
+    inbox: flume::Sender<Envelope>,
     /// Answers that found no room elsewhere. Bounded by the requests in progress.
     answers: flume::Sender<Envelope>,
-    /// Something is behind the door; saves the shard from looking at an empty queue every turn.
-    rung: AtomicBool,
+    /// Something is in the inbox; saves the shard from looking at an empty queue every turn.
+    notified: AtomicBool,
     pub(crate) sleeper: Sleeper,
     /// Its tasks that other threads have woken.
     pub(crate) woken: WokenSet,
     waker: OnceLock<RingWaker>,
     /// Its hub takes no more publications for now; a hint, so that publishers hear of it early.
-    crowded: AtomicBool,
+    backlog_full: AtomicBool,
     /// Messages dropped before they reached the shard, per policy.
     drops: [AtomicU64; DROP_POLICIES.len()],
 }
@@ -76,9 +76,9 @@ pub(crate) fn mesh(shards: usize, capacity: usize) -> (Router, Vec<Ends>) {
     let mut peers = Vec::with_capacity(shards);
     let mut ends: Vec<Ends> = Vec::with_capacity(shards);
     for _ in 0..shards {
-        let (peer, door) = Peer::new(capacity);
+        let (peer, inbox) = Peer::new(capacity);
         peers.push(Arc::new(peer));
-        ends.push(Ends { outgoing: none(), incoming: (0..shards).map(|_| None).collect(), door });
+        ends.push(Ends { outgoing: none(), incoming: (0..shards).map(|_| None).collect(), inbox });
     }
     for from in 0..shards {
         for to in (0..shards).filter(|&to| to != from) {
@@ -142,7 +142,7 @@ impl Router {
         });
         match (posted.flatten(), envelope) {
             (Some(result), _) => result,
-            (None, Some(envelope)) => self.peer(shard).ring_door(envelope),
+            (None, Some(envelope)) => self.peer(shard).post_to_inbox(envelope),
             (None, None) => unreachable!("an envelope is either posted or still here"),
         }
     }
@@ -167,8 +167,8 @@ impl Router {
         }
     }
 
-    /// Queues what ends a request in progress: it finds room always, since those are bounded. A shard that has ended
-    /// does not get it.
+    /// Queues what ends something that is bounded by itself, such as a request in progress: there is always room for it.
+    /// A shard that has ended does not get it.
     pub(crate) fn post_answer(&self, shard: u16, envelope: Envelope) {
         if let Err(envelope) = self.post(shard, envelope) {
             self.peer(shard).post_answer(envelope);
@@ -185,20 +185,20 @@ impl Router {
 }
 
 impl Peer {
-    fn new(capacity: usize) -> (Self, Door) {
-        let (door, envelopes) = flume::bounded(capacity);
+    fn new(capacity: usize) -> (Self, Inbox) {
+        let (inbox, envelopes) = flume::bounded(capacity);
         let (answers, inside) = flume::unbounded();
         let peer = Self {
-            door,
+            inbox,
             answers,
-            rung: AtomicBool::new(false),
+            notified: AtomicBool::new(false),
             sleeper: Sleeper::new(),
             woken: WokenSet::new(),
             waker: OnceLock::new(),
-            crowded: AtomicBool::new(false),
+            backlog_full: AtomicBool::new(false),
             drops: Default::default(),
         };
-        (peer, Door { envelopes, answers: inside })
+        (peer, Inbox { envelopes, answers: inside })
     }
 
     /// The shard has a ring, and can be woken.
@@ -216,34 +216,34 @@ impl Peer {
         }
     }
 
-    /// Whether something came through the door since the last time this was asked.
-    pub(crate) fn take_rung(&self) -> bool {
-        self.rung.load(Ordering::Relaxed) && self.rung.swap(false, Ordering::Acquire)
+    /// Whether something was posted to the inbox since the last time this was asked.
+    pub(crate) fn take_notified(&self) -> bool {
+        self.notified.load(Ordering::Relaxed) && self.notified.swap(false, Ordering::Acquire)
     }
 
     /// The hub says whether its backlog is full.
-    pub(crate) fn set_crowded(&self, crowded: bool) {
-        self.crowded.store(crowded, Ordering::Relaxed);
+    pub(crate) fn set_backlog_full(&self, backlog_full: bool) {
+        self.backlog_full.store(backlog_full, Ordering::Relaxed);
     }
 
     /// Whether the hub's backlog was full a moment ago.
-    pub(crate) fn is_crowded(&self) -> bool {
-        self.crowded.load(Ordering::Relaxed)
+    pub(crate) fn is_backlog_full(&self) -> bool {
+        self.backlog_full.load(Ordering::Relaxed)
     }
 
     /// The shard has ended: nothing that is sent to it will ever be taken.
     pub(crate) fn has_ended(&self) -> bool {
-        self.door.is_disconnected()
+        self.inbox.is_disconnected()
     }
 
-    /// There is more behind the door than one turn takes.
-    pub(crate) fn ring_again(&self) {
-        self.rung.store(true, Ordering::Release);
+    /// There is more in the inbox than one turn takes.
+    pub(crate) fn notify_again(&self) {
+        self.notified.store(true, Ordering::Release);
     }
 
-    /// As [`take_rung`](Self::take_rung), and it stays so.
-    pub(crate) fn is_rung(&self) -> bool {
-        self.rung.load(Ordering::Acquire)
+    /// As [`take_notified`](Self::take_notified), and it stays so.
+    pub(crate) fn is_notified(&self) -> bool {
+        self.notified.load(Ordering::Acquire)
     }
 
     /// Messages dropped on their way here, in the order of `DROP_POLICIES`.
@@ -253,14 +253,14 @@ impl Peer {
 
     fn post_answer(&self, envelope: Envelope) {
         if self.answers.send(envelope).is_ok() {
-            self.rung.store(true, Ordering::Release);
+            self.notified.store(true, Ordering::Release);
             self.wake();
         }
     }
 
-    fn ring_door(&self, envelope: Envelope) -> Result<(), Envelope> {
-        self.door.try_send(envelope).map_err(flume::TrySendError::into_inner)?;
-        self.rung.store(true, Ordering::Release);
+    fn post_to_inbox(&self, envelope: Envelope) -> Result<(), Envelope> {
+        self.inbox.try_send(envelope).map_err(flume::TrySendError::into_inner)?;
+        self.notified.store(true, Ordering::Release);
         self.wake();
         Ok(())
     }

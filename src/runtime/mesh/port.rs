@@ -10,7 +10,7 @@ use std::{
 use shardcast_os::{clock, spsc};
 use shardcast_proto::{RequestId, Time};
 
-use super::{Answered, Door, Envelope, Router};
+use super::{Answered, Envelope, Inbox, Router};
 use crate::{ConnId, counters::ShardCounters};
 
 /// The queues to and from one shard; made by [`mesh`](super::mesh), and sent to its thread.
@@ -18,7 +18,7 @@ use crate::{ConnId, counters::ShardCounters};
 pub(crate) struct Ends {
     pub(super) outgoing: Vec<Option<spsc::Producer<Envelope>>>,
     pub(super) incoming: Vec<Option<spsc::Consumer<Envelope>>>,
-    pub(super) door: Door,
+    pub(super) inbox: Inbox,
 }
 
 /// Those queues in use, on the thread of their shard.
@@ -31,7 +31,7 @@ pub(crate) struct Port {
     local: RefCell<VecDeque<Envelope>>,
     outgoing: RefCell<Vec<Option<spsc::Producer<Envelope>>>>,
     incoming: RefCell<Vec<Option<spsc::Consumer<Envelope>>>>,
-    door: Door,
+    inbox: Inbox,
     /// Shards that were sent something this turn.
     to_wake: RefCell<Vec<u16>>,
     answers: OnceCell<Weak<dyn AnswerNow>>,
@@ -78,7 +78,7 @@ impl Port {
             local: RefCell::default(),
             outgoing: RefCell::new(ends.outgoing),
             incoming: RefCell::new(ends.incoming),
-            door: ends.door,
+            inbox: ends.inbox,
             to_wake: RefCell::default(),
             answers: OnceCell::new(),
         }
@@ -164,14 +164,14 @@ impl Port {
             }
         }
         self.incoming.replace(incoming);
-        if self.router.peer(self.id).take_rung() {
-            for queue in [&self.door.envelopes, &self.door.answers] {
+        if self.router.peer(self.id).take_notified() {
+            for queue in [&self.inbox.envelopes, &self.inbox.answers] {
                 for index in 0.. {
                     let Ok(envelope) = queue.try_recv() else { break };
                     take(envelope);
                     taken += 1;
                     if index == ENVELOPES_PER_TURN {
-                        self.router.peer(self.id).ring_again();
+                        self.router.peer(self.id).notify_again();
                         break;
                     }
                 }
@@ -205,14 +205,14 @@ impl Port {
         self.has_local()
             // A task may have sent something after this turn had woken its peers.
             || !self.to_wake.borrow().is_empty()
-            || self.router.peer(self.id).is_rung()
+            || self.router.peer(self.id).is_notified()
             || !self.router.peer(self.id).woken.is_empty()
             || self.incoming.borrow_mut().iter_mut().flatten().any(|queue| !queue.is_empty())
     }
 
     /// The shard has ended: drops what still waits, and its ends of the queues.
     pub(crate) fn shut_down(&self) {
-        while self.door.envelopes.try_recv().is_ok() || self.door.answers.try_recv().is_ok() {}
+        while self.inbox.envelopes.try_recv().is_ok() || self.inbox.answers.try_recv().is_ok() {}
         self.local.take();
         self.incoming.take();
         self.outgoing.take();

@@ -1,7 +1,7 @@
 use shardcast_proto::RequestId;
 
 use super::{Answer, Answered, Connection};
-use crate::{Failure, Sent};
+use crate::{AnswerError, Failure};
 
 /// Answers one request later, from any thread. Dropped unused, the request is answered with the protocol's failure for
 /// that, or with nothing where it has none. A server that drains waits for it, within its time.
@@ -26,17 +26,26 @@ impl Responder {
 
     /// Sends the answer, in whatever order. It finds room always: what bounds answers is the number of requests in
     /// progress ([`Limits::requests_in_progress_max`](crate::Limits::requests_in_progress_max)).
-    pub fn answer(mut self, answer: impl Into<Answer>) -> Sent {
+    ///
+    /// # Errors
+    /// The connection has ended: nothing waits for the answer any more.
+    pub fn answer(mut self, answer: impl Into<Answer>) -> Result<(), AnswerError> {
         self.end(Answered::With(answer.into()))
     }
 
     /// As [`answer`](Self::answer), with a result without a head.
-    pub fn respond(self, body: impl Into<bytes::Bytes>) -> Sent {
+    ///
+    /// # Errors
+    /// As for [`answer`](Self::answer).
+    pub fn respond(self, body: impl Into<bytes::Bytes>) -> Result<(), AnswerError> {
         self.answer(Answer::result(body))
     }
 
     /// As [`answer`](Self::answer), with a failure.
-    pub fn fail(self, failure: Failure) -> Sent {
+    ///
+    /// # Errors
+    /// As for [`answer`](Self::answer).
+    pub fn fail(self, failure: Failure) -> Result<(), AnswerError> {
         self.answer(failure)
     }
 
@@ -51,8 +60,8 @@ impl Responder {
         let _ = self.end(Answered::Panicked);
     }
 
-    fn end(&mut self, answered: Answered) -> Sent {
-        let Some(connection) = self.connection.take() else { return Sent::Gone };
+    fn end(&mut self, answered: Answered) -> Result<(), AnswerError> {
+        let Some(connection) = self.connection.take() else { return Err(AnswerError::Closed) };
         connection.respond(self.id, if self.expects_answer { answered } else { Answered::Silently })
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shardcast_proto::{
     Command, Message,
-    push::{Publication, Subscriber},
+    push::{Publication, SubscriberId},
 };
 
 use super::Push;
@@ -12,7 +12,7 @@ use crate::conns::{Content, Frames, Outgoing};
 
 impl Push {
     /// Hands a message to subscribers. `frames` are those of this message, which its other subscribers share.
-    pub(super) fn deliver(&self, message: &Arc<Publication>, frames: &mut Frames, to: &[Subscriber]) {
+    pub(super) fn deliver(&self, message: &Arc<Publication>, frames: &mut Frames, to: &[SubscriberId]) {
         let outgoing = Outgoing {
             content: Content::Message(as_message(message)),
             key: message.key.map(|key| key ^ message.topic.digest()),
@@ -32,7 +32,7 @@ impl Push {
 
     /// Hands a missed message to whoever asked for it. It is an answer: never dropped, and while too much of
     /// that waits, the peer is not read from.
-    pub(super) fn recover(&self, message: &Arc<Publication>, to: Subscriber) {
+    pub(super) fn recover(&self, message: &Arc<Publication>, to: SubscriberId) {
         if to.0 & 1 == 1 {
             return self.hand_to_local(to.0 >> 1, message);
         }

@@ -1,6 +1,6 @@
 //! The library's doors to the hubs: from any thread, and from any shard.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use shardcast_proto::{
@@ -9,11 +9,12 @@ use shardcast_proto::{
 };
 
 use super::{
-    Push, Reply, Side, here,
+    Pending, Push, ShardOutlet,
     outlet::{LIBRARY_IDENTITY, connection_of},
+    with_push,
 };
 use crate::{
-    ConnId,
+    ConnId, PresenceError, PublishError,
     mesh::{Envelope, Router, port},
 };
 
@@ -101,6 +102,12 @@ pub enum Subscriber {
     },
 }
 
+impl fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publisher").field("topic", &self.topic).finish_non_exhaustive()
+    }
+}
+
 impl Publisher {
     pub(crate) fn new(topic: TopicName, router: Arc<Router>, backlog_max: usize) -> Self {
         let owner = topic.owner(router.shards() as u16);
@@ -118,8 +125,8 @@ impl Publisher {
     /// which is counted; [`publish_confirmed`](Self::publish_confirmed) tells what became of it.
     ///
     /// # Errors
-    /// [`Refusal::Busy`] with how much waits, or [`Refusal::Draining`]; then it was not taken.
-    pub fn publish(&self, body: impl Into<Bytes>) -> Result<(), Refusal> {
+    /// The backlog of the topic's owner, or the queue to it, is full, or the server is stopping; then it was not taken.
+    pub fn publish(&self, body: impl Into<Bytes>) -> Result<(), PublishError> {
         self.publish_with(body, PublishOptions::default())
     }
 
@@ -127,12 +134,12 @@ impl Publisher {
     ///
     /// # Errors
     /// As for [`publish`](Self::publish).
-    pub fn publish_with(&self, body: impl Into<Bytes>, options: PublishOptions) -> Result<(), Refusal> {
+    pub fn publish_with(&self, body: impl Into<Bytes>, options: PublishOptions) -> Result<(), PublishError> {
         self.check()?;
         let publish = options.publish(self.topic.clone(), body.into());
-        let envelope = Box::new(push::Envelope::Publish { publish, ticket: None });
-        let router = &self.router;
-        router.post(self.owner, Envelope::Push { from: self.owner, envelope }).map_err(|_| busy(router))
+        let envelope = Box::new(push::HubMessage::Publish { publish, ticket: None });
+        let envelope = Envelope::Push { from: self.owner, envelope };
+        self.router.post(self.owner, envelope).map_err(|_| PublishError::QueueFull)
     }
 
     /// Publishes `body`, and tells where it stands in the topic and how many subscriptions get it.
@@ -140,55 +147,57 @@ impl Publisher {
         &self,
         body: impl Into<Bytes>,
         options: PublishOptions,
-    ) -> Reply<Result<Receipt, Refusal>> {
-        let (answer, reply) = Reply::new();
+    ) -> Pending<Result<Receipt, PublishError>> {
+        let (answer, reply) = Pending::new();
         let late = answer.clone();
         let publish = options.publish(self.topic.clone(), body.into());
         let run = Envelope::Run(Box::new(move || {
-            let then = move |result| {
-                // Whoever asked may not wait any more.
-                let _ = answer.send(result);
+            let then = move |result: Result<_, Refusal>| {
+                // The reply may have been dropped.
+                let _ = answer.send(result.map_err(PublishError::from));
             };
-            here(|push| push.publish_confirmed(publish, then));
+            with_push(|push| push.publish_confirmed(publish, then));
         }));
-        let posted = self.check().and_then(|()| {
-            let router = &self.router;
-            router.post(self.owner, run).map_err(|_| busy(router))
-        });
-        if let Err(refusal) = posted {
-            let _ = late.send(Err(refusal));
+        if let Err(error) = self.post(run) {
+            let _ = late.send(Err(error));
         }
         reply
     }
 
-    pub(super) fn check(&self) -> Result<(), Refusal> {
+    /// Sends something to the owner of the topic, if that takes publications now.
+    pub(super) fn post(&self, envelope: Envelope) -> Result<(), PublishError> {
+        self.check()?;
+        self.router.post(self.owner, envelope).map_err(|_| PublishError::QueueFull)
+    }
+
+    fn check(&self) -> Result<(), PublishError> {
         if self.router.is_draining() {
-            return Err(Refusal::Draining);
+            return Err(PublishError::Draining);
         }
-        if self.router.peer(self.owner).is_crowded() {
-            let max = self.backlog_max as u64;
-            return Err(Refusal::Busy { waiting: max, max });
+        if self.router.peer(self.owner).is_backlog_full() {
+            return Err(PublishError::BacklogFull { max: self.backlog_max });
         }
         Ok(())
     }
 }
 
 /// Asks the owner of a topic who is subscribed to it.
-pub(crate) fn presence(router: &Arc<Router>, topic: &str) -> Reply<Result<Presence, Refusal>> {
-    let (answer, reply) = Reply::new();
+pub(crate) fn presence(router: &Arc<Router>, topic: &str) -> Pending<Result<Presence, PresenceError>> {
+    let (answer, reply) = Pending::new();
     let late = answer.clone();
-    let posted = TopicName::new(topic).map_err(|_| Refusal::BadTopic).and_then(|topic| {
+    let posted = TopicName::new(topic).map_err(PresenceError::from).and_then(|topic| {
         let owner = topic.owner(router.shards() as u16);
         let run = Envelope::Run(Box::new(move || {
-            let then = move |result| {
-                let _ = answer.send(result);
+            let then = move |result: Result<_, Refusal>| {
+                // The reply may have been dropped.
+                let _ = answer.send(result.map_err(PresenceError::from));
             };
-            here(|push| push.presence(&topic, then));
+            with_push(|push| push.presence(&topic, then));
         }));
-        router.post(owner, run).map_err(|_| busy(router))
+        router.post(owner, run).map_err(|_| PresenceError::QueueFull)
     });
-    if let Err(refusal) = posted {
-        let _ = late.send(Err(refusal));
+    if let Err(error) = posted {
+        let _ = late.send(Err(error));
     }
     reply
 }
@@ -199,13 +208,13 @@ impl Push {
         publish: Publish,
         then: impl FnOnce(Result<Receipt, Refusal>) + Clone + 'static,
     ) {
-        let told = then.clone();
+        let on_answer = then.clone();
         let ticket = self.await_answer(move |answer| {
             if let Answer::Published(result) = answer {
-                told(result);
+                on_answer(result);
             }
         });
-        let published = self.hub().publish(publish, Some(ticket), &mut Side(self));
+        let published = self.hub().publish(publish, Some(ticket), &mut ShardOutlet(self));
         if let Err(refusal) = published {
             self.forget_answer(ticket);
             then(Err(refusal));
@@ -213,10 +222,10 @@ impl Push {
     }
 
     fn presence(&self, topic: &TopicName, then: impl FnOnce(Result<Presence, Refusal>) + Clone + 'static) {
-        let told = then.clone();
+        let on_answer = then.clone();
         let ticket = self.await_answer(move |answer| {
             if let Answer::Presence(presence) = answer {
-                told(Ok(named(presence)));
+                on_answer(Ok(named(presence)));
             }
         });
         let asked = self.hub().presence(topic, true, ticket);
@@ -227,16 +236,10 @@ impl Push {
     }
 }
 
-fn named(presence: push::Presence) -> Presence {
+fn named(presence: push::PresenceAnswer) -> Presence {
     let subscribers = presence.subscribers.into_iter().map(|(shard, identity)| match identity {
         LIBRARY_IDENTITY => Subscriber::Library { shard },
         identity => Subscriber::Connection(connection_of(shard, identity)),
     });
     Presence { count: presence.count, subscribers: subscribers.collect() }
-}
-
-/// What a full queue of the mesh is to a publisher.
-pub(super) fn busy(router: &Arc<Router>) -> Refusal {
-    let max = router.capacity() as u64;
-    Refusal::Busy { waiting: max, max }
 }

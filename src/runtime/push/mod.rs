@@ -40,10 +40,10 @@ use crate::{
     reactor::{Reactor, Timer, current},
 };
 pub use crate::{
-    mesh::{Ended, Reply},
+    mesh::{Pending, ServerEnded},
     stats::PushStats,
 };
-use outlet::Side;
+use outlet::ShardOutlet;
 use subscription::Local;
 
 /// The hub of a shard, and what it needs there.
@@ -56,11 +56,11 @@ pub(crate) struct Push {
     /// Borrow it with [`hub`](Self::hub).
     hub: RefCell<Hub<Frames>>,
     /// Subscribers that have ended and that the hub does not know of yet. They may end while it is borrowed.
-    left: RefCell<Vec<push::Subscriber>>,
-    /// Subscriptions of the library that live here, by index.
+    left: RefCell<Vec<push::SubscriberId>>,
+    /// Subscriptions of the library that live with_push, by index.
     locals: RefCell<Vec<Option<Local>>>,
     /// Whoever of the library waits for an answer.
-    waiting: RefCell<HashMap<u64, Told>>,
+    waiting: RefCell<HashMap<u64, OnAnswer>>,
     next_ticket: Cell<u64>,
     /// When the timer of the hub goes off, if it is set.
     alarm: Cell<Option<Time>>,
@@ -117,8 +117,8 @@ impl Push {
     }
 
     /// An envelope of another hub, or of a thread that publishes here.
-    pub(crate) fn take(&self, from: u16, envelope: push::Envelope) {
-        self.hub().handle_envelope(from, envelope, self.reactor.now(), &mut Side(self));
+    pub(crate) fn take(&self, from: u16, envelope: push::HubMessage) {
+        self.hub().handle_envelope(from, envelope, self.reactor.now(), &mut ShardOutlet(self));
     }
 
     /// The hub's part of a turn; true when it did anything.
@@ -126,25 +126,25 @@ impl Push {
         let is_ready = self.is_ready();
         if !is_ready && !self.is_stalled() {
             if self.touched.replace(false) {
-                self.tell_of_hub();
+                self.publish_state();
             }
             return false;
         }
         let mut hub = self.hub();
         let before = hub.gauges();
-        hub.turn(self.reactor.now(), &mut Side(self));
+        hub.turn(self.reactor.now(), &mut ShardOutlet(self));
         let after = hub.gauges();
         drop(hub);
         self.touched.set(false);
-        self.tell_of_hub();
+        self.publish_state();
         is_ready || after.backlog + after.outgoing < before.backlog + before.outgoing
     }
 
     /// Copies the hub's counters to where anybody may read them, and sees to its timer.
-    fn tell_of_hub(&self) {
+    fn publish_state(&self) {
         let hub = self.hub.borrow();
         self.reactor.counters.push.store(&hub.counters(), &hub.gauges());
-        self.reactor.router.peer(self.reactor.id).set_crowded(!hub.has_backlog_room());
+        self.reactor.router.peer(self.reactor.id).set_backlog_full(!hub.has_backlog_room());
         if let Some(at) = hub.poll_timeout()
             && self.alarm.get().is_none_or(|alarm| alarm > at)
         {
@@ -174,17 +174,17 @@ impl Push {
 }
 
 /// The subscriber that the connection in this slot is. Subscriptions of the library have the odd numbers.
-const fn connection(slot: u32) -> push::Subscriber {
-    push::Subscriber(slot << 1)
+const fn connection(slot: u32) -> push::SubscriberId {
+    push::SubscriberId(slot << 1)
 }
 
 /// The first half of tickets that are not of connections: no slot has this number.
 const LIBRARY: u64 = u64::MAX;
 
 /// What happens with an answer that the library waits for.
-type Told = Box<dyn FnOnce(Answer)>;
+type OnAnswer = Box<dyn FnOnce(Answer)>;
 
 /// Calls `f` with the hub of this thread's shard, unless that has ended.
-fn here<R>(f: impl FnOnce(&Rc<Push>) -> R) -> Option<R> {
+fn with_push<R>(f: impl FnOnce(&Rc<Push>) -> R) -> Option<R> {
     current::with_part(f)
 }

@@ -4,22 +4,22 @@ use std::sync::Arc;
 
 use shardcast_proto::{
     Command, Operation, Refusal, RequestId,
-    push::{Answer, Envelope, Outlet, Publication, Subscriber, Ticket},
+    push::{Answer, HubMessage, Outlet, Publication, SubscriberId, Ticket},
 };
 
 use super::{LIBRARY, Push};
 use crate::{ConnId, conns::Frames, mesh};
 
 /// What surrounds a hub on its shard.
-pub(super) struct Side<'a>(pub(super) &'a Push);
+pub(super) struct ShardOutlet<'a>(pub(super) &'a Push);
 
-impl Outlet<Frames> for Side<'_> {
+impl Outlet<Frames> for ShardOutlet<'_> {
     #[inline]
-    fn deliver(&mut self, message: &Arc<Publication>, frames: &mut Frames, to: &[Subscriber]) {
+    fn deliver(&mut self, message: &Arc<Publication>, frames: &mut Frames, to: &[SubscriberId]) {
         self.0.deliver(message, frames, to);
     }
 
-    fn recover(&mut self, message: &Arc<Publication>, to: Subscriber) {
+    fn recover(&mut self, message: &Arc<Publication>, to: SubscriberId) {
         self.0.recover(message, to);
     }
 
@@ -27,16 +27,16 @@ impl Outlet<Frames> for Side<'_> {
         self.0.reactor.port.has_room_for(shard)
     }
 
-    fn post(&mut self, shard: u16, envelope: Envelope) -> Result<(), Envelope> {
+    fn post(&mut self, shard: u16, envelope: HubMessage) -> Result<(), HubMessage> {
         if !self.0.reactor.port.has_room_for(shard) {
             return Err(envelope);
         }
         let envelope = match envelope {
-            Envelope::Message(message) => mesh::Envelope::Message(message),
+            HubMessage::Message(message) => mesh::Envelope::Message(message),
             other => mesh::Envelope::Push { from: self.0.reactor.id, envelope: Box::new(other) },
         };
         self.0.reactor.port.post(shard, envelope).map_err(|refused| match refused {
-            mesh::Envelope::Message(message) => Envelope::Message(message),
+            mesh::Envelope::Message(message) => HubMessage::Message(message),
             mesh::Envelope::Push { envelope, .. } => *envelope,
             _ => unreachable!("it is handed back as it was"),
         })
@@ -60,7 +60,7 @@ impl Outlet<Frames> for Side<'_> {
         self.0.say_answer(id, request, is_request, command(request, &answer));
     }
 
-    fn identify(&self, who: Subscriber) -> u64 {
+    fn identify(&self, who: SubscriberId) -> u64 {
         self.0.identity(who)
     }
 }
@@ -87,7 +87,7 @@ impl Push {
     }
 
     /// What presence calls a subscriber: the upper half is the slot of a connection, or says that it is none.
-    fn identity(&self, who: Subscriber) -> u64 {
+    fn identity(&self, who: SubscriberId) -> u64 {
         if who.0 & 1 == 1 {
             return LIBRARY_IDENTITY;
         }

@@ -1,91 +1,139 @@
 //! Messages that are published on a topic again and again, and the end of what waits for its time.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use shardcast_os::clock;
 use shardcast_proto::{
-    Refusal, Time,
+    Time,
     push::{Publish, schedule::AddError},
 };
 
-use super::{PublishOptions, Publisher, Push, Reply, Side, handle::busy, here};
-use crate::mesh::{Envelope, Router};
+use super::{Pending, PublishOptions, Publisher, Push, ShardOutlet, with_push};
+use crate::{
+    PublishError, PushEveryError,
+    mesh::{Envelope, Router},
+};
 
-/// A repeated push, for as long as the server runs or until [`stop`](Self::stop).
-#[must_use]
+/// A repeated push. Dropping it stops it, unless it was [detached](Self::detach).
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast::{Listener, Server, tars::Framed};
+/// # use shardcast::{Connection, Reply, Request, Service};
+/// # struct Silent;
+/// # impl Service for Silent {
+/// #     fn request(&self, _: &Connection, _: Request<'_>, _: &mut Reply<'_>) {}
+/// # }
+///
+/// let listener = Listener::new("push", "127.0.0.1:0").protocol(Framed::default(), |_| Silent);
+/// let server = Server::builder().listen(listener).shards(1).start()?;
+/// let handle = server.handle();
+/// let news = handle.push_every("push", Duration::from_secs(10), "news")?.wait()??;
+/// let time = handle.push_every("push", Duration::from_secs(1), "time")?.wait()??;
+/// // This one ends with_push,
+/// drop(news);
+/// // and this one with the server.
+/// time.detach();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "dropping it stops it: detach it to let it run on"]
 pub struct PeriodicPush {
     number: u64,
     /// Where its topic is owned.
     shard: u16,
-    router: Arc<Router>,
+    /// Taken when it is detached.
+    router: Option<Arc<Router>>,
 }
 
 impl Publisher {
-    /// Publishes `body` each `interval`, beginning one interval from now, for as long as the server runs or until
-    /// [`PeriodicPush::stop`]. The times are fixed by the first one, so that lateness does not add up; what was
-    /// missed by whole intervals is left out, and counted. Of the options, the key and the class count.
+    /// Publishes `body` each `interval`, beginning one interval from now, until the [`PeriodicPush`] is dropped; with
+    /// the reply, if that is dropped first. The times are fixed by the first one, so that lateness does not add up; what was
+    /// missed by whole intervals is left out, and counted.
     ///
-    /// Its outcome is [`Refusal::Malformed`] for an interval of zero, and [`Refusal::Busy`] when the owner has as many
-    /// periodic pushes as it may, or does not listen.
+    /// Its outcome is an error for an interval of zero, for a delay or a ttl in the options, which do not apply with_push, when the owner of the topic has as many periodic pushes as it may
+    /// ([`PushEveryError::TooMany`]), and when it cannot be reached ([`PushEveryError::Publish`]).
     pub fn publish_every(
         &self,
         interval: Duration,
         body: impl Into<Bytes>,
         options: PublishOptions,
-    ) -> Reply<Result<PeriodicPush, Refusal>> {
-        let (answer, reply) = Reply::new();
+    ) -> Pending<Result<PeriodicPush, PushEveryError>> {
+        let (answer, reply) = Pending::new();
         let late = answer.clone();
         let number = self.router.next_number();
+        if options.delay.is_some() || options.ttl.is_some() {
+            return Pending::known(Err(PushEveryError::DelayOrTtl));
+        }
+        if interval.is_zero() {
+            return Pending::known(Err(PushEveryError::ZeroInterval));
+        }
         let first = Time::from_nanos(clock::now_nanos()) + interval;
-        let plain = PublishOptions { delay: None, ttl: None, ..options };
         // Each is posted when it is its turn.
         let posted = Time::default();
-        let publish = Publish { due: first, posted, ..plain.publish(self.topic.clone(), body.into()) };
-        let push = PeriodicPush { number, shard: self.owner, router: Arc::clone(&self.router) };
+        let publish = Publish { due: first, posted, ..options.publish(self.topic.clone(), body.into()) };
+        let push = PeriodicPush { number, shard: self.owner, router: Some(Arc::clone(&self.router)) };
         let run = Envelope::Run(Box::new(move || {
-            let added = here(|push| push.add_periodic(number, interval, publish));
-            if let Some(added) = added {
-                // Whoever asked may not wait any more; then it goes on as if it had been forgotten.
-                let _ = answer.send(added.map(|()| push));
-            }
+            let added = with_push(|push| push.add_periodic(number, interval, publish));
+            // The reply may have been dropped: then the push is dropped with_push, which stops it.
+            let _ = match added {
+                Some(Ok(())) => answer.send(Ok(push)),
+                Some(Err(error)) => {
+                    push.detach();
+                    answer.send(Err(error))
+                }
+                None => return,
+            };
         }));
-        let posted = self.check().and_then(|()| {
-            let router = &self.router;
-            router.post(self.owner, run).map_err(|_| busy(router))
-        });
-        if let Err(refusal) = posted {
-            let _ = late.send(Err(refusal));
+        if let Err(error) = self.post(run) {
+            let _ = late.send(Err(error.into()));
         }
         reply
     }
 }
 
 impl PeriodicPush {
-    /// Ends the repetition.
-    pub fn stop(self) {
-        let number = self.number;
-        self.router.run_on(self.shard, move || {
-            here(|push| push.hub().remove_periodic(number));
-        });
-    }
+    /// Stops it, as dropping it does.
+    pub fn stop(self) {}
 
-    /// Lets it go on for as long as the server runs.
-    pub fn forget(self) {}
+    /// Lets it run on until the server stops.
+    pub fn detach(mut self) {
+        self.router = None;
+    }
+}
+
+impl Drop for PeriodicPush {
+    fn drop(&mut self) {
+        let Some(router) = self.router.take() else { return };
+        let number = self.number;
+        let end = Envelope::Run(Box::new(move || {
+            with_push(|push| push.hub().remove_periodic(number));
+        }));
+        router.post_answer(self.shard, end);
+    }
+}
+
+impl fmt::Debug for PeriodicPush {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeriodicPush").field("shard", &self.shard).finish_non_exhaustive()
+    }
 }
 
 impl Push {
-    fn add_periodic(&self, number: u64, interval: Duration, publish: Publish) -> Result<(), Refusal> {
-        self.refuse_while_draining()?;
+    fn add_periodic(&self, number: u64, interval: Duration, publish: Publish) -> Result<(), PushEveryError> {
+        self.refuse_while_draining().map_err(PublishError::from)?;
         let added = self.hub().add_periodic(number, interval, publish);
         added.map_err(|error| match error {
-            AddError::Full { max } => Refusal::Busy { waiting: max as u64, max: max as u64 },
-            AddError::Interval | AddError::Taken => Refusal::Malformed,
+            AddError::Full { max } => PushEveryError::TooMany { max },
+            AddError::Interval => PushEveryError::ZeroInterval,
+            AddError::Taken => unreachable!("numbers are never used twice"),
         })
     }
 
     /// The shard is stopping: nothing waits for its time any more.
     pub(crate) fn close_admission(&self) {
-        self.hub().close(&mut Side(self));
+        self.hub().close(&mut ShardOutlet(self));
     }
 }

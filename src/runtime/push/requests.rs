@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 use shardcast_proto::{
-    Command, Event, Operation, Position, PublishOptions, Refusal, RequestId, TopicFilter, TopicName,
+    Command, Event, Operation, Position, PublishHeader, Refusal, RequestId, TopicFilter, TopicName,
     TopicPrefix,
     connection::Outcome,
     push::{Publish, Ticket, schedule::Class},
 };
 
 use super::{
-    Push, Side, connection,
+    Push, ShardOutlet, connection,
     outlet::{DELAYED, identity_of},
 };
 use crate::{Connection, conns::Topics, reactor::Notice};
@@ -98,11 +98,11 @@ impl Push {
         peer: &Connection,
         id: Option<RequestId>,
         topic: &str,
-        options: PublishOptions,
+        options: PublishHeader,
         body: &[u8],
     ) -> Result<(), Refusal> {
         self.refuse_while_draining()?;
-        let PublishOptions { key, delay, ttl, class } = options;
+        let PublishHeader { key, delay, ttl, class } = options;
         let class =
             class.map_or(Ok(Class::Bulk), |number| Class::from_number(number).ok_or(Refusal::Malformed))?;
         let topic = TopicName::new(topic).map_err(|_| Refusal::BadTopic)?;
@@ -114,7 +114,7 @@ impl Push {
             let Ticket(identity, id) = ticket(peer, id);
             Ticket(identity | mark, id)
         });
-        self.hub().publish(publish, ticket, &mut Side(self))
+        self.hub().publish(publish, ticket, &mut ShardOutlet(self))
     }
 
     fn ask_for_presence(&self, peer: &Connection, id: RequestId, topic: &str) -> Result<(), Refusal> {

@@ -11,20 +11,41 @@ use std::{
 
 use shardcast_proto::{
     Position, Refusal, TopicFilter,
-    push::{Answer, Publication, Subscribed, Subscriber},
+    push::{Answer, Publication, Subscribed, SubscriberId},
 };
 
-use super::{Ended, Push, Reply, here};
-use crate::mesh::{Envelope, Router};
+use super::{Pending, Push, ServerEnded, with_push};
+use crate::{
+    SubscribeError,
+    mesh::{Envelope, Router},
+};
 
 /// What a subscription may ask for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct SubscribeOptions {
     /// Where the subscriber was before: it gets what it has missed since, or is told the gap. For one topic only.
     pub since: Option<Position>,
     /// Messages that may wait to be received. When so many do, the newest is dropped: it is counted
     /// ([`Subscription::dropped`]), and seen as a gap in the offsets.
     pub capacity: usize,
+}
+
+impl SubscribeOptions {
+    /// This, changed by `change`: how it is written in one expression.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::push::SubscribeOptions;
+    ///
+    /// let small = SubscribeOptions::default().with(|it| it.capacity = 16);
+    /// assert_eq!(small.capacity, 16);
+    /// ```
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
 }
 
 impl Default for SubscribeOptions {
@@ -66,19 +87,19 @@ impl Subscription {
     ///
     /// # Errors
     /// The server has ended, and all messages were received.
-    pub fn recv(&self) -> Result<Arc<Publication>, Ended> {
-        self.messages.recv().map_err(|_| Ended)
+    pub fn recv(&self) -> Result<Arc<Publication>, ServerEnded> {
+        self.messages.recv().map_err(|_| ServerEnded)
     }
 
     /// As [`recv`](Self::recv), no longer than `patience`; `None` when there was none.
     ///
     /// # Errors
     /// As for [`recv`](Self::recv).
-    pub fn recv_timeout(&self, patience: Duration) -> Result<Option<Arc<Publication>>, Ended> {
+    pub fn recv_timeout(&self, patience: Duration) -> Result<Option<Arc<Publication>>, ServerEnded> {
         match self.messages.recv_timeout(patience) {
             Ok(message) => Ok(Some(message)),
             Err(flume::RecvTimeoutError::Timeout) => Ok(None),
-            Err(flume::RecvTimeoutError::Disconnected) => Err(Ended),
+            Err(flume::RecvTimeoutError::Disconnected) => Err(ServerEnded),
         }
     }
 
@@ -89,8 +110,8 @@ impl Subscription {
     ///
     /// # Cancel safety
     /// A message is either returned or still there.
-    pub async fn next(&self) -> Result<Arc<Publication>, Ended> {
-        self.messages.recv_async().await.map_err(|_| Ended)
+    pub async fn next(&self) -> Result<Arc<Publication>, ServerEnded> {
+        self.messages.recv_async().await.map_err(|_| ServerEnded)
     }
 
     /// The next message, if it is there already.
@@ -113,19 +134,11 @@ impl fmt::Debug for Subscription {
 impl Drop for Home {
     fn drop(&mut self) {
         let number = self.number;
-        let mut envelope = Envelope::Run(Box::new(move || {
-            here(|push| push.end_local(number));
+        let end = Envelope::Run(Box::new(move || {
+            with_push(|push| push.end_local(number));
         }));
-        for _ in 0..END_TRIES {
-            match self.router.post(self.shard, envelope) {
-                Ok(()) => return,
-                Err(refused) if self.router.peer(self.shard).has_ended() => return drop(refused),
-                Err(refused) => envelope = refused,
-            }
-            std::thread::yield_now();
-        }
-        // It stays until the server ends; what it gets is dropped, and counted.
-        tracing::warn!(shard = self.shard, "a subscription could not be ended: its shard is too busy");
+        // As many as there are subscriptions at most: there is room for it.
+        self.router.post_answer(self.shard, end);
     }
 }
 
@@ -136,8 +149,8 @@ pub(crate) fn subscribe(
     number: u64,
     filter: TopicFilter,
     options: SubscribeOptions,
-) -> Reply<Result<Subscription, Refusal>> {
-    let (answer, reply) = Reply::new();
+) -> Pending<Result<Subscription, SubscribeError>> {
+    let (answer, reply) = Pending::new();
     let (router, theirs, late) = (Arc::clone(router), Arc::clone(router), answer.clone());
     let run = Envelope::Run(Box::new(move || {
         let (sender, messages) = flume::bounded(options.capacity.max(1));
@@ -148,12 +161,12 @@ pub(crate) fn subscribe(
             let subscription =
                 started.map(|started| Subscription { messages, started, dropped, _home: home });
             // Whoever asked may not wait any more; then it ends by being dropped here.
-            let _ = answer.send(subscription);
+            let _ = answer.send(subscription.map_err(SubscribeError::from));
         };
-        here(|push| push.start_local(local, &filter, options.since, then));
+        with_push(|push| push.start_local(local, &filter, options.since, then));
     }));
     if router.post(shard, run).is_err() {
-        let _ = late.send(Err(super::handle::busy(&router)));
+        let _ = late.send(Err(SubscribeError::QueueFull));
     }
     reply
 }
@@ -180,9 +193,9 @@ impl Push {
             free as u32
         };
         let then = std::rc::Rc::new(std::cell::Cell::new(Some(then)));
-        let told = std::rc::Rc::clone(&then);
+        let on_answer = std::rc::Rc::clone(&then);
         let ticket = self.await_answer(move |answer| {
-            if let (Some(then), Answer::Subscribed(started)) = (told.take(), answer) {
+            if let (Some(then), Answer::Subscribed(started)) = (on_answer.take(), answer) {
                 then(started);
             }
         });
@@ -223,9 +236,6 @@ impl Push {
     }
 }
 
-const fn local_subscriber(index: u32) -> Subscriber {
-    Subscriber(index << 1 | 1)
+const fn local_subscriber(index: u32) -> SubscriberId {
+    SubscriberId(index << 1 | 1)
 }
-
-/// How often the end of a subscription is offered to a busy shard.
-const END_TRIES: usize = 1000;

@@ -1,4 +1,5 @@
 use std::{
+    fmt,
     net::SocketAddr,
     rc::Rc,
     sync::{Arc, atomic::Ordering},
@@ -9,11 +10,11 @@ use bytes::Bytes;
 use shardcast_os::clock;
 use shardcast_proto::{Time, outbox::OutboxBounds};
 
-use super::{Shared, stats};
+use super::{ListenerId, ListenerRef, Shared, stats};
 use crate::{
-    BroadcastError, Busy, ConnId, Limits,
+    BroadcastError, ConnId, KickError, Limits, RunError, UnknownListener,
     conns::Conns,
-    mesh::{Envelope, Reply, Router, port},
+    mesh::{Envelope, Pending, Router, port},
     reactor::current::with_part,
     shard::{Lifecycle, Shard},
     stats::{ConnectionInfo, ShardStats},
@@ -26,6 +27,29 @@ pub struct ServerHandle {
     pub(super) router: Arc<Router>,
 }
 
+/// A listener of a running server.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ListenerInfo<'a> {
+    /// Its handle.
+    pub id: ListenerId,
+    /// Its name.
+    pub name: &'a str,
+    /// Names of the protocols that are spoken there.
+    pub protocols: Vec<&'static str>,
+    /// Address that it listens on, with the port that port 0 became.
+    pub address: SocketAddr,
+}
+
+impl fmt::Debug for ServerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerHandle")
+            .field("shards", &self.shards())
+            .field("listeners", &self.listeners().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
 impl ServerHandle {
     pub(super) const fn new(shared: Arc<Shared>, router: Arc<Router>) -> Self {
         Self { shared, router }
@@ -36,51 +60,71 @@ impl ServerHandle {
         self.router.shards()
     }
 
-    /// Address that the listener called `name` listens on.
-    pub fn address(&self, name: &str) -> Option<SocketAddr> {
-        self.shared.conns.listeners.iter().find(|it| it.name == name).map(|it| it.address)
+    /// Address that this listener listens on, with the port that port 0 became.
+    ///
+    /// # Errors
+    /// The server has no such listener.
+    pub fn address<'a>(&self, listener: impl Into<ListenerRef<'a>>) -> Result<SocketAddr, UnknownListener> {
+        let listener = self.listener(listener.into())?;
+        Ok(self.shared.conns.listeners[listener as usize].address)
     }
 
-    /// Names, protocols and addresses of the listeners.
-    pub fn listeners(&self) -> impl Iterator<Item = (&str, Vec<&'static str>, SocketAddr)> {
-        self.shared.conns.listeners.iter().map(|it| {
-            (it.name.as_str(), it.protocols.iter().map(|protocol| protocol.name()).collect(), it.address)
+    /// The listeners, in the order in which the builder got them.
+    pub fn listeners(&self) -> impl Iterator<Item = ListenerInfo<'_>> {
+        self.shared.conns.listeners.iter().map(|it| ListenerInfo {
+            id: it.id,
+            name: &it.name,
+            protocols: it.protocols.iter().map(|protocol| protocol.name()).collect(),
+            address: it.address,
         })
     }
 
-    /// Pushes `body` to every connection of the listener called `name`, on all shards.
+    /// Pushes `body` to every connection of this listener, on all shards.
     ///
     /// The bytes are shared, not copied. Broadcasts of one thread arrive in order at every connection.
     ///
     /// # Errors
     /// The server has no such listener, or the queue of a shard is full: its connections do not get this one, the
     /// others do.
-    pub fn broadcast(&self, name: &str, body: impl Into<Bytes>) -> Result<(), BroadcastError> {
-        self.broadcast_keyed(name, None, body.into())
+    pub fn broadcast<'a>(
+        &self,
+        listener: impl Into<ListenerRef<'a>>,
+        body: impl Into<Bytes>,
+    ) -> Result<(), BroadcastError> {
+        self.broadcast_keyed(listener, None, body.into())
     }
 
     /// As [`broadcast`](Self::broadcast), with the key by which [`OverflowPolicy::Conflate`](crate::OverflowPolicy::Conflate) replaces.
     ///
     /// # Errors
     /// As for [`broadcast`](Self::broadcast).
-    pub fn broadcast_keyed(&self, name: &str, key: Option<u64>, body: Bytes) -> Result<(), BroadcastError> {
-        let listener = self.listener(name).ok_or_else(|| BroadcastError::UnknownListener(name.to_owned()))?;
+    pub fn broadcast_keyed<'a>(
+        &self,
+        listener: impl Into<ListenerRef<'a>>,
+        key: Option<u64>,
+        body: Bytes,
+    ) -> Result<(), BroadcastError> {
+        let listener = self.listener(listener.into())?;
         let posted = port::now();
         let envelope = || Envelope::Broadcast { listener, body: body.clone(), key, posted };
         let full =
             (0..self.shards() as u16).filter(|&shard| self.router.post(shard, envelope()).is_err()).count();
-        if full == 0 { Ok(()) } else { Err(Busy { full, shards: self.shards() }.into()) }
+        if full == 0 { Ok(()) } else { Err(BroadcastError::QueueFull { full, shards: self.shards() }) }
     }
 
     /// Runs `f` on a shard, between two looks at the network: it must not block, and may
     /// [start tasks](crate::task::spawn). What one thread sends to one shard runs in order.
     ///
     /// # Errors
-    /// [`Busy`] when the shard's queue is full, has no such number or has ended: `f` was dropped.
-    pub fn run_on(&self, shard: u16, f: impl FnOnce() + Send + 'static) -> Result<(), Busy> {
-        let known = usize::from(shard) < self.shards();
-        let posted = known && self.router.post(shard, Envelope::Run(Box::new(f))).is_ok();
-        if posted { Ok(()) } else { Err(Busy { full: 1, shards: 1 }) }
+    /// The shard's queue is full, there is no such shard, or it has ended: `f` was dropped.
+    pub fn run_on(&self, shard: u16, f: impl FnOnce() + Send + 'static) -> Result<(), RunError> {
+        if usize::from(shard) >= self.shards() {
+            return Err(RunError::UnknownShard(shard));
+        }
+        self.router.post(shard, Envelope::Run(Box::new(f))).map_err(|_| {
+            let has_ended = self.router.peer(shard).has_ended();
+            if has_ended { RunError::Ended } else { RunError::QueueFull }
+        })
     }
 
     /// As [`run_on`](Self::run_on), and gives what `f` returns: to be awaited, or waited for.
@@ -91,8 +135,8 @@ impl ServerHandle {
         &self,
         shard: u16,
         f: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<Reply<T>, Busy> {
-        let (answer, reply) = Reply::new();
+    ) -> Result<Pending<T>, RunError> {
+        let (answer, reply) = Pending::new();
         self.run_on(shard, move || {
             // The reply may have been dropped.
             let _ = answer.send(f());
@@ -141,11 +185,17 @@ impl ServerHandle {
         self.apply_limits();
     }
 
-    /// Changes the bounds of one listener from now on, for connections that stand already too: `idle_timeout`,
-    /// `overflow` and the `outbox_` ones; false when there is no such listener. What waits in an outbox beyond
-    /// a smaller bound is sent.
-    pub fn set_listener_limits(&self, name: &str, limits: &Limits) -> bool {
-        let Some(listener) = self.listener(name) else { return false };
+    /// Changes the bounds of one listener from now on, also for its open connections: `idle_timeout`,
+    /// `overflow` and the `outbox_` ones. What waits in an outbox beyond a smaller bound is sent.
+    ///
+    /// # Errors
+    /// The server has no such listener.
+    pub fn set_listener_limits<'a>(
+        &self,
+        listener: impl Into<ListenerRef<'a>>,
+        limits: &Limits,
+    ) -> Result<(), UnknownListener> {
+        let listener = self.listener(listener.into())?;
         let bounds = OutboxBounds {
             bytes_max: limits.outbox_bytes_max,
             messages_max: limits.outbox_messages_max,
@@ -154,16 +204,16 @@ impl ServerHandle {
         };
         self.shared.conns.listeners[listener as usize].limits.set(&bounds, limits.idle_timeout);
         self.apply_limits();
-        true
+        Ok(())
     }
 
     /// Ends the connection with this id, as [`CloseReason::Kicked`](crate::CloseReason::Kicked): what was
-    /// queued for it is sent, for a few seconds at most. False: no such connection is open. Waits for its
-    /// shard, up to `patience`; not to be called on a shard.
+    /// queued for it is sent, for a few seconds at most. Waits for its shard, up to `patience`; not to be called on a
+    /// shard.
     ///
     /// # Errors
-    /// [`Busy`] when the shard did not answer; the connection may end yet.
-    pub fn kick(&self, id: ConnId, patience: Duration) -> Result<bool, Busy> {
+    /// No such connection is open, or its shard did not answer; then the connection may end yet.
+    pub fn kick(&self, id: ConnId, patience: Duration) -> Result<(), KickError> {
         self.ask_to_kick(id, patience, Conns::kick)
     }
 
@@ -172,7 +222,7 @@ impl ServerHandle {
     ///
     /// # Errors
     /// As for [`kick`](Self::kick).
-    pub fn kick_now(&self, id: ConnId, patience: Duration) -> Result<bool, Busy> {
+    pub fn kick_now(&self, id: ConnId, patience: Duration) -> Result<(), KickError> {
         self.ask_to_kick(id, patience, Conns::kick_now)
     }
 
@@ -181,12 +231,13 @@ impl ServerHandle {
         id: ConnId,
         patience: Duration,
         kick: fn(&Conns, ConnId) -> bool,
-    ) -> Result<bool, Busy> {
+    ) -> Result<(), KickError> {
         if id.node != 0 || usize::from(id.shard) >= self.shards() {
-            return Ok(false);
+            return Err(KickError::NotFound);
         }
         let deadline = Instant::now() + patience;
-        stats::ask(self, id.shard, deadline, move |conns| kick(conns, id)).ok_or(Busy { full: 1, shards: 1 })
+        let was_open = stats::ask(self, id.shard, deadline, move |conns| kick(conns, id))?;
+        if was_open { Ok(()) } else { Err(KickError::NotFound) }
     }
 
     /// Counters of every shard.
@@ -215,7 +266,11 @@ impl ServerHandle {
         });
     }
 
-    pub(super) fn listener(&self, name: &str) -> Option<u32> {
-        self.shared.conns.listeners.iter().position(|it| it.name == name).map(|index| index as u32)
+    pub(super) fn listener(&self, listener: ListenerRef<'_>) -> Result<u32, UnknownListener> {
+        let index = self.shared.conns.listeners.iter().position(|it| match listener {
+            ListenerRef::Id(id) => it.id == id,
+            ListenerRef::Name(name) => it.name == name,
+        });
+        index.map(|index| index as u32).ok_or_else(|| UnknownListener(listener.to_string()))
     }
 }

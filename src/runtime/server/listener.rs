@@ -1,16 +1,57 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use shardcast_proto::{Protocol, push::schedule::Pace};
 
 use super::ServerHandle;
-use crate::{OverflowPolicy, service::Service};
+use crate::{OutboxLimits, OverflowPolicy, service::Service};
 
 /// Makes the service of a listener on one shard.
 pub type ServiceFactory = Arc<dyn Fn(&ServerHandle) -> Box<dyn Service> + Send + Sync>;
 
+/// The handle of a listener: it can be used wherever the name of the listener can. From [`Listener::id`].
+///
+/// No other listener of this process has the same, whatever its server; clones of a [`Listener`] have.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct ListenerId(u64);
+
+/// Which listener is meant: by its handle, or by its name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ListenerRef<'a> {
+    /// The one with this handle.
+    Id(ListenerId),
+    /// The one with this name.
+    Name(&'a str),
+}
+
 /// An address, the protocols that are spoken there, and who answers.
+///
+/// # Examples
+/// Its handle names it without a text:
+/// ```
+/// use shardcast::{Listener, Server, tars::Framed};
+/// # use shardcast::{Connection, Reply, Request, Service};
+/// # struct Silent;
+/// # impl Service for Silent {
+/// #     fn request(&self, _: &Connection, _: Request<'_>, _: &mut Reply<'_>) {}
+/// # }
+///
+/// let listener = Listener::new("push", "127.0.0.1:0").protocol(Framed::default(), |_| Silent);
+/// let push = listener.id();
+/// let server = Server::builder().listen(listener).shards(1).start()?;
+/// assert_eq!(server.address(push)?, server.address("push")?);
+/// server.handle().broadcast(push, "to all its connections")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Listener {
+    pub(super) id: ListenerId,
     pub(super) name: String,
     pub(super) topic: Option<String>,
     pub(super) address: String,
@@ -19,9 +60,7 @@ pub struct Listener {
     pub(super) idle_timeout: Option<Duration>,
     pub(super) pace: Pace,
     pub(super) overflow: Option<OverflowPolicy>,
-    pub(super) outbox_bytes_max: Option<usize>,
-    pub(super) outbox_messages_max: Option<usize>,
-    pub(super) outbox_age_max: Option<Duration>,
+    pub(super) outbox: Option<OutboxLimits>,
 }
 
 impl Listener {
@@ -29,6 +68,7 @@ impl Listener {
     /// takes any that is free.
     pub fn new(name: impl Into<String>, address: impl Into<String>) -> Self {
         Self {
+            id: ListenerId(NEXT.fetch_add(1, Ordering::Relaxed)),
             name: name.into(),
             topic: None,
             address: address.into(),
@@ -37,10 +77,13 @@ impl Listener {
             idle_timeout: None,
             pace: Pace::NONE,
             overflow: None,
-            outbox_bytes_max: None,
-            outbox_messages_max: None,
-            outbox_age_max: None,
+            outbox: None,
         }
+    }
+
+    /// Its handle.
+    pub const fn id(&self) -> ListenerId {
+        self.id
     }
 
     /// Whether this listener may share its address with another server that listens there already, of the same user
@@ -98,12 +141,52 @@ impl Listener {
         self
     }
 
-    /// Outbox bounds here, instead of those of [`Limits`](crate::Limits): bytes, messages, age.
+    /// Outbox bounds here, instead of those of [`Limits`](crate::Limits).
     #[must_use]
-    pub const fn outbox(mut self, bytes_max: usize, messages_max: usize, age_max: Duration) -> Self {
-        self.outbox_bytes_max = Some(bytes_max);
-        self.outbox_messages_max = Some(messages_max);
-        self.outbox_age_max = Some(age_max);
+    pub const fn outbox(mut self, limits: OutboxLimits) -> Self {
+        self.outbox = Some(limits);
         self
     }
 }
+
+impl From<ListenerId> for ListenerRef<'_> {
+    fn from(id: ListenerId) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl<'a> From<&'a str> for ListenerRef<'a> {
+    fn from(name: &'a str) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl<'a> From<&'a String> for ListenerRef<'a> {
+    fn from(name: &'a String) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl fmt::Display for ListenerRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(ListenerId(number)) => write!(f, "#{number}"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let protocols = self.protocols.iter().map(|(protocol, _)| protocol.name());
+        f.debug_struct("Listener")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("address", &self.address)
+            .field("protocols", &protocols.collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Number of the next listener of this process.
+static NEXT: AtomicU64 = AtomicU64::new(0);

@@ -244,6 +244,7 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
     let mut sockets: Vec<Vec<OwnedFd>> = (0..shards).map(|_| Vec::new()).collect();
     let (mut bound, mut factories) = (Vec::new(), Vec::new());
     for listener in listeners {
+        check(&listener, &bound)?;
         let mut address = resolve(&listener)?;
         let fault = |address, error| StartError::Listen { name: listener.name.clone(), address, error };
         let mut share = if listener.reuse_port { Address::Shared } else { Address::Exclusive };
@@ -253,10 +254,11 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
             share = Address::Shared;
             sockets.push(socket);
         }
+        let outbox = listener.outbox.unwrap_or_else(|| limits.outbox());
         let bounds = OutboxBounds {
-            bytes_max: listener.outbox_bytes_max.unwrap_or(limits.outbox_bytes_max).max(1),
-            messages_max: listener.outbox_messages_max.unwrap_or(limits.outbox_messages_max).max(1),
-            age_max: listener.outbox_age_max.unwrap_or(limits.outbox_age_max),
+            bytes_max: outbox.bytes_max,
+            messages_max: outbox.messages_max,
+            age_max: outbox.age_max,
             overflow: listener.overflow.unwrap_or(limits.overflow),
         };
         let idle_timeout = listener.idle_timeout.unwrap_or(limits.idle_timeout);
@@ -267,6 +269,7 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
             pace: listener.pace,
             topic,
             label: label::number(&listener.name),
+            id: listener.id,
             name: listener.name,
             address,
             protocols,
@@ -274,6 +277,18 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
         factories.push(makers);
     }
     Ok(Bound { listeners: bound, factories: Arc::new(factories), sockets })
+}
+
+/// Whether `listener` can be told from the `others`, and has something to speak.
+fn check(listener: &Listener, others: &[ListenerShared]) -> Result<(), StartError> {
+    let name = &listener.name;
+    if others.iter().any(|other| other.name == *name) {
+        return Err(StartError::Config(format!("listener {name}: another listener has the same name")));
+    }
+    if listener.protocols.is_empty() {
+        return Err(StartError::Config(format!("listener {name}: it has no protocol")));
+    }
+    Ok(())
 }
 
 /// Listens, and looks a few times more where the address is in use: the kernel takes some milliseconds to close what

@@ -2,13 +2,12 @@
 
 use std::{
     rc::Rc,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{ServerHandle, Shared};
 use crate::{
-    CloseReason,
+    CloseReason, KickError,
     conns::Conns,
     counters::{self, Counter, DECODE_ERRORS, DROP_POLICIES, ListenerCounters, REJECTIONS, ShardCounters},
     mesh::{Envelope, Router, port},
@@ -93,7 +92,7 @@ pub(super) fn connections(server: &ServerHandle, patience: Duration) -> Vec<Conn
         // In pages: a shard with many connections goes on serving them between two of them.
         let mut from = Some(0);
         while let Some(slot) = from {
-            let Some((page, next)) = ask(server, shard, deadline, move |conns| conns.connections(slot, PAGE))
+            let Ok((page, next)) = ask(server, shard, deadline, move |conns| conns.connections(slot, PAGE))
             else {
                 break;
             };
@@ -107,7 +106,7 @@ pub(super) fn connections(server: &ServerHandle, patience: Duration) -> Vec<Conn
 pub(super) fn closed_connections(server: &ServerHandle, patience: Duration) -> Vec<ConnectionInfo> {
     let deadline = Instant::now() + patience;
     let of_shards = (0..server.shards() as u16)
-        .filter_map(|shard| ask(server, shard, deadline, Conns::closed_connections));
+        .filter_map(|shard| ask(server, shard, deadline, Conns::closed_connections).ok());
     let mut all: Vec<_> = of_shards.flatten().collect();
     all.sort_by_key(|info| info.closed.map(|(_, ago)| ago));
     all.truncate(CLOSED_MAX);
@@ -120,7 +119,7 @@ pub(super) fn ask<T: Send + 'static>(
     shard: u16,
     deadline: Instant,
     question: impl FnOnce(&Conns) -> T + Send + 'static,
-) -> Option<T> {
+) -> Result<T, KickError> {
     let (answer, answered) = flume::bounded(1);
     let run = Envelope::Run(Box::new(move || {
         with_part(|conns: &Rc<Conns>| {
@@ -128,11 +127,11 @@ pub(super) fn ask<T: Send + 'static>(
             let _ = answer.send(question(conns));
         });
     }));
-    let router = Arc::clone(&server.router);
-    if port::is_shard() || router.post(shard, run).is_err() {
-        return None;
+    if port::is_shard() {
+        return Err(KickError::OnShard);
     }
-    answered.recv_deadline(deadline).ok()
+    server.router.post(shard, run).map_err(|_| KickError::QueueFull)?;
+    answered.recv_deadline(deadline).map_err(|_| KickError::TimedOut)
 }
 
 /// Connections described in one turn of a shard.

@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use shardcast_proto::{Refusal, TopicError, TopicFilter, TopicName};
+use shardcast_proto::{TopicError, TopicFilter, TopicName};
 
-use super::ServerHandle;
+use super::{ListenerRef, ServerHandle};
 use crate::{
-    PushEveryError,
-    mesh::Reply,
+    PresenceError, PublishError, PushEveryError, SubscribeError,
+    mesh::Pending,
     push::{self, PeriodicPush, Presence, PublishOptions, Publisher, SubscribeOptions, Subscription},
 };
 
@@ -26,17 +26,24 @@ impl ServerHandle {
     /// [`Publisher::publish`], which is faster for many.
     ///
     /// # Errors
-    /// [`Refusal::BadTopic`], [`Refusal::Busy`] with how much waits, or [`Refusal::Draining`].
-    pub fn publish(&self, topic: &str, body: impl Into<Bytes>) -> Result<(), Refusal> {
-        self.publisher(topic).map_err(|_| Refusal::BadTopic)?.publish(body)
+    /// The name of the topic is invalid, or as for [`Publisher::publish`].
+    pub fn publish(&self, topic: &str, body: impl Into<Bytes>) -> Result<(), PublishError> {
+        self.publisher(topic)?.publish(body)
     }
 
     /// Subscribes to a topic (`prices.gold`), or to all that begin alike (`prices.*`).
     ///
     /// The subscription lives on the shard that owns the topic, or on any for a prefix.
-    pub fn subscribe(&self, filter: &str, options: SubscribeOptions) -> Reply<Result<Subscription, Refusal>> {
+    pub fn subscribe(
+        &self,
+        filter: &str,
+        options: SubscribeOptions,
+    ) -> Pending<Result<Subscription, SubscribeError>> {
         let number = self.router.next_number();
-        let Ok(filter) = filter.parse::<TopicFilter>() else { return Reply::known(Err(Refusal::BadTopic)) };
+        let filter = match filter.parse::<TopicFilter>() {
+            Ok(filter) => filter,
+            Err(error) => return Pending::known(Err(error.into())),
+        };
         let shard = match &filter {
             TopicFilter::Exact(name) => name.owner(self.shards() as u16),
             TopicFilter::Prefix(_) => self.router.place(number),
@@ -45,22 +52,22 @@ impl ServerHandle {
     }
 
     /// Who is subscribed to a topic, by its name or by a prefix of it, on all shards.
-    pub fn presence(&self, topic: &str) -> Reply<Result<Presence, Refusal>> {
+    pub fn presence(&self, topic: &str) -> Pending<Result<Presence, PresenceError>> {
         push::presence(&self.router, topic)
     }
 
-    /// Publishes `body` on the topic of the listener called `name` each `interval`: to all its connections that are
+    /// Publishes `body` on the topic of this listener each `interval`: to all its connections that are
     /// subscribed to that without asking, and to all others that are subscribed to it. See [`Publisher::publish_every`].
     ///
     /// # Errors
     /// The server has no such listener, or `interval` is zero.
-    pub fn push_every(
+    pub fn push_every<'a>(
         &self,
-        name: &str,
+        listener: impl Into<ListenerRef<'a>>,
         interval: Duration,
         body: impl Into<Bytes>,
-    ) -> Result<Reply<Result<PeriodicPush, Refusal>>, PushEveryError> {
-        let listener = self.listener(name).ok_or_else(|| PushEveryError::UnknownListener(name.to_owned()))?;
+    ) -> Result<Pending<Result<PeriodicPush, PushEveryError>>, PushEveryError> {
+        let listener = self.listener(listener.into())?;
         if interval.is_zero() {
             return Err(PushEveryError::ZeroInterval);
         }

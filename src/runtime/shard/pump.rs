@@ -107,7 +107,7 @@ impl Shard {
             Envelope::Broadcast { listener, body, key, posted } => {
                 self.conns.broadcast(listener, &body, key, posted);
             }
-            Envelope::Message(message) => self.push.take(self.reactor.id, push::Envelope::Message(message)),
+            Envelope::Message(message) => self.push.take(self.reactor.id, push::HubMessage::Message(message)),
             Envelope::Push { from, envelope } => self.push.take(from, *envelope),
             Envelope::Adopt(adopted) => self.conns.adopt(*adopted),
             Envelope::Close { to, why } => self.conns.close(to, why),

@@ -71,9 +71,12 @@ pub enum ConnectError {
     /// The thread that clients of this process share could not be started, or no descriptor is free.
     #[error("cannot make a client: {0}")]
     Start(#[from] io::Error),
-    /// The shard that it was to live on is too busy, or has ended.
-    #[error("the client's shard is busy or has ended")]
-    Busy,
+    /// The queue of the shard that it was to live on is full.
+    #[error("the queue of the client's shard is full")]
+    QueueFull,
+    /// The shard that it was to live on has ended.
+    #[error("the client's shard has ended")]
+    Ended,
 }
 
 type Answer = Result<Bytes, CallError>;
@@ -275,7 +278,8 @@ impl ClientBuilder {
         let client = self.0.connect().map_err(|error| match error {
             client::ConnectError::NoEndpoint => ConnectError::NoEndpoint,
             client::ConnectError::Start(error) => ConnectError::Start(error),
-            client::ConnectError::Busy => ConnectError::Busy,
+            client::ConnectError::QueueFull => ConnectError::QueueFull,
+            client::ConnectError::Ended => ConnectError::Ended,
         })?;
         Ok(Client { client, last_id: Arc::new(AtomicU32::new(1)) })
     }

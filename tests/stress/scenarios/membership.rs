@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use shardcast::proto::{Position, PublishOptions, Recovery};
+use shardcast::proto::{Position, PublishHeader, Recovery};
 
 use super::{Failure, Outcome, Trial, join_all, same};
 use crate::{random::Random, server::Setup, subscriber::Subscriber};
@@ -40,7 +40,7 @@ fn publish(address: SocketAddr, stop: &AtomicBool) -> Outcome<u64> {
     let mut count: u64 = 0;
     while !stop.load(Ordering::Relaxed) {
         for topic in TOPICS {
-            publisher.publish(topic, &count.to_be_bytes(), PublishOptions::default())?;
+            publisher.publish(topic, &count.to_be_bytes(), PublishHeader::default())?;
         }
         count += 1;
     }

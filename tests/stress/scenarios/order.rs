@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, net::SocketAddr, thread};
 
-use shardcast::proto::PublishOptions;
+use shardcast::proto::PublishHeader;
 
 use super::{Failure, Outcome, Trial, join_all, same};
 use crate::{random::Random, server::Setup, subscriber::Subscriber};
@@ -31,13 +31,13 @@ fn publish(address: SocketAddr, number: u32, each: u32, mut random: Random) -> O
     for _ in 0..each {
         let topic = random.below(TOPICS) as usize;
         let body = [number.to_be_bytes(), sequences[topic].to_be_bytes()].concat();
-        receivers += u64::from(publisher.publish(&name(topic), &body, PublishOptions::default())?.1);
+        receivers += u64::from(publisher.publish(&name(topic), &body, PublishHeader::default())?.1);
         sequences[topic] += 1;
     }
     // What says that this was all.
     for (topic, sequence) in sequences.iter().enumerate() {
         let body = [END.to_be_bytes(), sequence.to_be_bytes()].concat();
-        receivers += u64::from(publisher.publish(&name(topic), &body, PublishOptions::default())?.1);
+        receivers += u64::from(publisher.publish(&name(topic), &body, PublishHeader::default())?.1);
     }
     publisher.peer.finish();
     Ok(receivers)

@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, thread};
 
-use shardcast::proto::{Position, PublishOptions, Recovery};
+use shardcast::proto::{Position, PublishHeader, Recovery};
 
 use super::{Failure, Outcome, Trial, join_all, same};
 use crate::{server::Setup, subscriber::Subscriber};
@@ -41,7 +41,7 @@ pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
 fn say(publisher: &mut Subscriber, count: u64) -> Outcome<Position> {
     let mut last = Position { epoch: 0, offset: 0 };
     for _ in 0..count {
-        last = publisher.publish(TOPIC, b"news", PublishOptions::default())?.0;
+        last = publisher.publish(TOPIC, b"news", PublishHeader::default())?.0;
     }
     Ok(last)
 }

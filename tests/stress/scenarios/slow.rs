@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use shardcast::proto::PublishOptions;
+use shardcast::proto::PublishHeader;
 
 use super::{Failure, Outcome, Trial, join_all, same};
 use crate::{
@@ -48,7 +48,7 @@ fn under(trial: &mut Trial, policy: &Policy, lazy: u32) -> Outcome<u64> {
     let mut publisher = Subscriber::connect(address)?;
     for number in 0..MESSAGES {
         let key = policy.keys.map(|keys| number % keys);
-        publisher.publish(TOPIC, &[7; MESSAGE_BYTES], PublishOptions { key, ..PublishOptions::default() })?;
+        publisher.publish(TOPIC, &[7; MESSAGE_BYTES], PublishHeader { key, ..PublishHeader::default() })?;
         // No faster than those who do read: that they lose nothing is what is looked at.
         while progress.iter().any(|it| it.load(Ordering::Relaxed) + WINDOW < number) {
             if eager.iter().any(JoinHandle::is_finished) {
@@ -66,7 +66,7 @@ fn under(trial: &mut Trial, policy: &Policy, lazy: u32) -> Outcome<u64> {
         "disconnect" => end_of_the_slow(server, lazy, lazy_ones)?,
         _ => wake_up(&mut publisher, lazy_ones, policy.keys.is_none())?,
     };
-    publisher.publish(TOPIC, END, PublishOptions::default())?;
+    publisher.publish(TOPIC, END, PublishHeader::default())?;
     same("messages of an eager reader", vec![MESSAGES; EAGER], join_all(eager)?)?;
     publisher.peer.finish();
     let dropped = server.metric("shardcast_push_dropped_total", &[&format!("policy=\"{}\"", policy.code)])?;
@@ -153,7 +153,7 @@ fn wake_up(publisher: &mut Subscriber, lazy_ones: Vec<Subscriber>, in_order: boo
     let threads: Vec<_> = threads.collect();
     // Again until it found room in every outbox.
     while !threads.iter().all(JoinHandle::is_finished) {
-        publisher.publish(TOPIC, WAKE, PublishOptions::default())?;
+        publisher.publish(TOPIC, WAKE, PublishHeader::default())?;
         thread::sleep(Duration::from_millis(50));
     }
     Ok(join_all(threads)?.into_iter().sum())

@@ -14,7 +14,7 @@ use std::{
 };
 
 use shardcast::{
-    Busy, ConnId,
+    ConnId, KickError,
     stats::{ConnectionInfo, LatencyStats, ListenerStats, ShardStats},
 };
 
@@ -78,12 +78,12 @@ impl Source for Fake {
         vec![("shards".into(), shards)]
     }
 
-    fn kick(&self, id: ConnId, now: bool) -> Result<bool, Busy> {
+    fn kick(&self, id: ConnId, now: bool) -> Result<(), KickError> {
         if id.shard == 1 {
-            return Err(Busy { full: 1, shards: 1 });
+            return Err(KickError::TimedOut);
         }
         self.note(format!("kick {id}{}", if now { " now" } else { "" }));
-        Ok(id.to_string() == "0-1-2")
+        if id.to_string() == "0-1-2" { Ok(()) } else { Err(KickError::NotFound) }
     }
 
     fn drain(&self, timeout: Option<Duration>) -> Option<Duration> {

@@ -8,7 +8,7 @@ mod shared;
 
 use std::collections::VecDeque;
 
-use shardcast::proto::PublishOptions;
+use shardcast::proto::PublishHeader;
 use shardcast::proto::topics::control::{Answer, Request, Said, encode_request, is_control};
 use shardcast_os::clock;
 
@@ -159,7 +159,7 @@ impl<'a> Push<'a> {
         let stamp = Stamp { stream: topic.number as u32, sequence, intended, sent: now };
         let body = self.stamper.stamp(stamp);
         self.frame.clear();
-        let options = PublishOptions::default();
+        let options = PublishHeader::default();
         let request = Request::Publish { topic: &topic.name, answer: true, options, body };
         put_frame(id, &mut self.frame, |out| encode_request(&request, out));
         links.send(self.subscribers.len() as u32, &self.frame);

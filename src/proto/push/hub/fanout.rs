@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Hub, Outlet};
 use crate::{
     Time,
-    push::{Publication, Subscriber},
+    push::{Publication, SubscriberId},
 };
 
 impl<F: Default> Hub<F> {
@@ -37,7 +37,7 @@ impl<F: Default> Hub<F> {
         outlet: &mut impl Outlet<F>,
     ) {
         let Some(topic) = self.topics.get(index) else { return };
-        let mut sink = |message: &Arc<Publication>, made: &mut F, to: &[Subscriber]| {
+        let mut sink = |message: &Arc<Publication>, made: &mut F, to: &[SubscriberId]| {
             outlet.deliver(message, made, to);
         };
         if topic.prefixes.is_empty() {
@@ -52,7 +52,7 @@ impl<F: Default> Hub<F> {
     }
 
     /// The subscribers of a topic by name and by prefix, each once.
-    pub(super) fn everybody(&mut self, index: u32) -> Vec<Subscriber> {
+    pub(super) fn everybody(&mut self, index: u32) -> Vec<SubscriberId> {
         let mut members = std::mem::take(&mut self.scratch);
         members.clear();
         let Some(topic) = self.topics.get(index) else { return members };
@@ -66,7 +66,7 @@ impl<F: Default> Hub<F> {
     }
 
     /// Leaves each subscriber in the list once.
-    pub(super) fn once(&mut self, members: &mut Vec<Subscriber>) {
+    pub(super) fn once(&mut self, members: &mut Vec<SubscriberId>) {
         self.stamp = self.stamp.wrapping_add(1);
         if self.stamp == 0 {
             // All old stamps could be taken for new ones.

@@ -1,7 +1,7 @@
 //! What each shard wants, as far as others have to know it: told once per turn, when it has changed.
 
 use super::{Hub, Route, Topic, routes::Way};
-use crate::{Time, TopicFilter, push::Envelope};
+use crate::{Time, TopicFilter, push::HubMessage};
 
 impl<F: Default> Hub<F> {
     /// The number of subscriptions of a route has changed: to be announced in the next turn.
@@ -26,11 +26,11 @@ impl<F: Default> Hub<F> {
                 group.announced = members;
                 match &filter {
                     TopicFilter::Exact(name) => {
-                        self.send(name.owner(self.shards), Envelope::Interest { filter, members });
+                        self.send(name.owner(self.shards), HubMessage::Interest { filter, members });
                     }
                     TopicFilter::Prefix(_) => {
                         for shard in 0..self.shards {
-                            self.send(shard, Envelope::Interest { filter: filter.clone(), members });
+                            self.send(shard, HubMessage::Interest { filter: filter.clone(), members });
                         }
                     }
                 }

@@ -18,7 +18,7 @@ use std::{
 };
 
 use super::{
-    Answer, AskId, Envelope, HubConfig, Publication, Publish, Subscriber, Ticket,
+    Answer, AskId, HubConfig, HubMessage, Publication, Publish, SubscriberId, Ticket,
     group::Group,
     schedule::{Admission, FanOut},
     slab::Slab,
@@ -33,11 +33,11 @@ use subscribe::{Pending, Subscription};
 pub trait Outlet<F: Default = ()> {
     /// Hands a message to subscribers of this shard, in order of calls. What becomes of it in their outboxes is theirs.
     /// `made` is what was made of this message for others before, such as its frames.
-    fn deliver(&mut self, message: &Arc<Publication>, made: &mut F, to: &[Subscriber]);
+    fn deliver(&mut self, message: &Arc<Publication>, made: &mut F, to: &[SubscriberId]);
 
     /// Hands a missed message to a subscriber that asked for it: to be treated as the answer that it is, not
     /// as a push that may be dropped.
-    fn recover(&mut self, message: &Arc<Publication>, to: Subscriber) {
+    fn recover(&mut self, message: &Arc<Publication>, to: SubscriberId) {
         self.deliver(message, &mut F::default(), &[to]);
     }
 
@@ -48,7 +48,7 @@ pub trait Outlet<F: Default = ()> {
     ///
     /// # Errors
     /// Hands it back when there is no room; it is offered again in a later turn.
-    fn post(&mut self, shard: u16, envelope: Envelope) -> Result<(), Envelope>;
+    fn post(&mut self, shard: u16, envelope: HubMessage) -> Result<(), HubMessage>;
 
     /// Tells whoever holds `ticket`.
     fn answer(&mut self, ticket: Ticket, answer: Answer);
@@ -59,7 +59,7 @@ pub trait Outlet<F: Default = ()> {
     }
 
     /// What a subscriber of this shard is called outside; of the driver's choice.
-    fn identify(&self, who: Subscriber) -> u64 {
+    fn identify(&self, who: SubscriberId) -> u64 {
         who.0.into()
     }
 }
@@ -97,7 +97,7 @@ pub struct Hub<F = ()> {
     /// Per subscriber, the last fan-out that reached it; only where several filters match one topic.
     stamps: Vec<u32>,
     stamp: u32,
-    scratch: Vec<Subscriber>,
+    scratch: Vec<SubscriberId>,
 
     /// Publications that wait for their turn at their owner, which is this shard.
     backlog: VecDeque<Waiting>,
@@ -108,10 +108,10 @@ pub struct Hub<F = ()> {
     /// What is on its way to subscribers of this shard.
     fan_out: FanOut<F>,
     /// Envelopes of this shard to itself.
-    inbox: VecDeque<Envelope>,
+    inbox: VecDeque<HubMessage>,
     /// Per other shard, envelopes that found no room: those go first. Bounded by what others may ask, and by
     /// the subscriptions that there are.
-    outgoing: Vec<VecDeque<Envelope>>,
+    outgoing: Vec<VecDeque<HubMessage>>,
     outgoing_count: usize,
     history_bytes: usize,
     owned_count: usize,
@@ -273,30 +273,36 @@ impl<F: Default> Hub<F> {
     }
 
     /// Takes what another hub sent, for the next [`turn`](Self::turn), or at once where too much waits.
-    pub fn handle_envelope(&mut self, from: u16, envelope: Envelope, now: Time, outlet: &mut impl Outlet<F>) {
+    pub fn handle_envelope(
+        &mut self,
+        from: u16,
+        envelope: HubMessage,
+        now: Time,
+        outlet: &mut impl Outlet<F>,
+    ) {
         match envelope {
-            Envelope::Message(message) => self.receive(&message, now, outlet),
-            Envelope::Publish { publish, ticket } => {
+            HubMessage::Message(message) => self.receive(&message, now, outlet),
+            HubMessage::Publish { publish, ticket } => {
                 if let Err((refusal, ticket)) = self.accept(publish, ticket.map(|ticket| (from, ticket)))
                     && let Some((shard, ticket)) = ticket
                 {
-                    self.send(shard, Envelope::Published { ticket, result: Err(refusal) });
+                    self.send(shard, HubMessage::Published { ticket, result: Err(refusal) });
                 }
             }
-            Envelope::Published { ticket, result } => {
+            HubMessage::Published { ticket, result } => {
                 self.published_elsewhere -= 1;
                 outlet.answer(ticket, Answer::Published(result));
             }
-            Envelope::Ask { ask, filter, since, members } => {
+            HubMessage::Ask { ask, filter, since, members } => {
                 self.answer_ask(from, ask, filter, since, members, now);
             }
-            Envelope::Answer { ask, result, missed } => self.complete(ask, result, &missed, now, outlet),
-            Envelope::Interest { filter, members } => self.note_interest(from, &filter, members, now),
-            Envelope::AskPresence { ask, topic, list } => {
+            HubMessage::Answer { ask, result, missed } => self.complete(ask, result, &missed, now, outlet),
+            HubMessage::Interest { filter, members } => self.note_interest(from, &filter, members, now),
+            HubMessage::AskPresence { ask, topic, list } => {
                 let presence = self.local_presence(&topic, list, outlet);
-                self.send(from, Envelope::PresenceAnswer { ask, presence });
+                self.send(from, HubMessage::PresenceAnswer { ask, presence });
             }
-            Envelope::PresenceAnswer { ask, presence } => self.gathered(ask, presence, outlet),
+            HubMessage::PresenceAnswer { ask, presence } => self.gathered(ask, presence, outlet),
         }
     }
 
@@ -392,7 +398,7 @@ impl<F: Default> Hub<F> {
     }
 
     /// Sends to a shard, which may be this one: in order, in this turn or as soon as there is room.
-    fn send(&mut self, shard: u16, envelope: Envelope) {
+    fn send(&mut self, shard: u16, envelope: HubMessage) {
         self.ready = true;
         if shard == self.shard {
             return self.inbox.push_back(envelope);

@@ -6,7 +6,7 @@ use super::{AskId, Hub, Outlet, Publish, Waiting};
 use crate::{
     Position, Recovery, Refusal, Time, TopicFilter, TopicName,
     push::{
-        Answer, Envelope, Publication, Receipt, Subscribed, Ticket,
+        Answer, HubMessage, Publication, Receipt, Subscribed, Ticket,
         history::History,
         schedule::{Admitted, Class, Full, Pace, Submission, Submitted},
     },
@@ -56,7 +56,7 @@ impl<F: Default> Hub<F> {
         // What was asked before goes first.
         self.send_outgoing(outlet);
         let has_room = self.outgoing[usize::from(owner)].is_empty();
-        if !has_room || outlet.post(owner, Envelope::Publish { publish, ticket }).is_err() {
+        if !has_room || outlet.post(owner, HubMessage::Publish { publish, ticket }).is_err() {
             self.counters.busy += 1;
             let max = outlet.capacity();
             return Err(Refusal::Busy { waiting: max, max });
@@ -205,7 +205,7 @@ impl<F: Default> Hub<F> {
         self.counters.forwarded += owned.targets.len() as u64;
         let mut returned = Vec::new();
         for shard in &owned.targets {
-            if let Err(envelope) = outlet.post(*shard, Envelope::Message(Arc::clone(&message))) {
+            if let Err(envelope) = outlet.post(*shard, HubMessage::Message(Arc::clone(&message))) {
                 returned.push((*shard, envelope));
             }
         }
@@ -229,7 +229,7 @@ impl<F: Default> Hub<F> {
         if shard == self.shard {
             return outlet.answer(ticket, Answer::Published(result));
         }
-        self.send(shard, Envelope::Published { ticket, result });
+        self.send(shard, HubMessage::Published { ticket, result });
     }
 
     /// Subscriptions that get the messages of a topic, on all shards.
@@ -263,7 +263,7 @@ impl<F: Default> Hub<F> {
                 Err(refusal) => result = Err(refusal),
             },
         }
-        self.send(from, Envelope::Answer { ask, result, missed });
+        self.send(from, HubMessage::Answer { ask, result, missed });
     }
 
     fn recover(

@@ -3,7 +3,7 @@
 use super::{AskId, Hub, Outlet};
 use crate::{
     Refusal, TopicName,
-    push::{Answer, Envelope, Presence, Subscriber, Ticket},
+    push::{Answer, HubMessage, PresenceAnswer, SubscriberId, Ticket},
 };
 
 /// A question that not all shards have answered yet.
@@ -11,7 +11,7 @@ use crate::{
 pub(super) struct Gather {
     ticket: Ticket,
     due: u16,
-    presence: Presence,
+    presence: PresenceAnswer,
 }
 
 impl<F: Default> Hub<F> {
@@ -22,11 +22,11 @@ impl<F: Default> Hub<F> {
     /// Too many questions are open ([`Refusal::Busy`]).
     pub fn presence(&mut self, topic: &TopicName, list: bool, ticket: Ticket) -> Result<(), Refusal> {
         self.may_ask()?;
-        let gather = Gather { ticket, due: self.shards, presence: Presence::default() };
+        let gather = Gather { ticket, due: self.shards, presence: PresenceAnswer::default() };
         let gather = self.gathers.insert(gather);
         let ask = AskId(self.gathers.key(gather));
         for shard in 0..self.shards {
-            self.send(shard, Envelope::AskPresence { ask, topic: topic.clone(), list });
+            self.send(shard, HubMessage::AskPresence { ask, topic: topic.clone(), list });
         }
         Ok(())
     }
@@ -36,14 +36,14 @@ impl<F: Default> Hub<F> {
         topic: &TopicName,
         list: bool,
         outlet: &impl Outlet<F>,
-    ) -> Presence {
+    ) -> PresenceAnswer {
         let members = self.subscribers_of(topic);
         let named = if list { self.config.presence_list_max } else { 0 };
         let subscribers = members.iter().take(named).map(|who| (self.shard, outlet.identify(*who))).collect();
-        Presence { count: members.len() as u32, subscribers }
+        PresenceAnswer { count: members.len() as u32, subscribers }
     }
 
-    pub(super) fn gathered(&mut self, ask: AskId, presence: Presence, outlet: &mut impl Outlet<F>) {
+    pub(super) fn gathered(&mut self, ask: AskId, presence: PresenceAnswer, outlet: &mut impl Outlet<F>) {
         let Some(index) = self.gathers.find(ask.0) else { return };
         let Some(gather) = self.gathers.get_mut(index) else { return };
         gather.presence.count += presence.count;
@@ -57,7 +57,7 @@ impl<F: Default> Hub<F> {
     }
 
     /// The subscribers of a topic, whether it is known here or only wanted.
-    fn subscribers_of(&mut self, topic: &TopicName) -> Vec<Subscriber> {
+    fn subscribers_of(&mut self, topic: &TopicName) -> Vec<SubscriberId> {
         if let Some(index) = self.names.get(topic) {
             return self.everybody(*index);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{AskId, Hub, Outlet, Route};
 use crate::{
     Position, Refusal, Time, TopicFilter,
-    push::{Answer, Envelope, Publication, Subscribed, Subscriber, Ticket, group::Group},
+    push::{Answer, HubMessage, Publication, Subscribed, SubscriberId, Ticket, group::Group},
 };
 
 /// One entry in the list of a subscriber.
@@ -24,7 +24,7 @@ struct Place(u32);
 #[derive(Debug)]
 pub(super) struct Pending {
     /// Who, and where in its list; `None` when it has gone or changed its mind.
-    who: Option<(Subscriber, u32)>,
+    who: Option<(SubscriberId, u32)>,
     route: Route,
     ticket: Option<Ticket>,
     /// Answers still to come.
@@ -40,7 +40,7 @@ impl<F: Default> Hub<F> {
     /// Nothing was done; `ticket` will not be heard of.
     pub fn subscribe(
         &mut self,
-        who: Subscriber,
+        who: SubscriberId,
         filter: &TopicFilter,
         since: Option<Position>,
         ticket: Option<Ticket>,
@@ -88,7 +88,7 @@ impl<F: Default> Hub<F> {
         let pending = self.pending.insert(Pending { who: Some((who, back)), route, ticket, due });
         self.list(who).push(Subscription { route, place: Place::pending(pending) });
         let ask = AskId(self.pending.key(pending));
-        let envelope = Envelope::Ask { ask, filter: filter.clone(), since, members };
+        let envelope = HubMessage::Ask { ask, filter: filter.clone(), since, members };
         match filter {
             TopicFilter::Exact(name) => self.send(name.owner(self.shards), envelope),
             TopicFilter::Prefix(_) => (0..self.shards).for_each(|shard| self.send(shard, envelope.clone())),
@@ -100,7 +100,7 @@ impl<F: Default> Hub<F> {
     ///
     /// # Errors
     /// There is none ([`Refusal::NotSubscribed`]).
-    pub fn unsubscribe(&mut self, who: Subscriber, filter: &TopicFilter) -> Result<(), Refusal> {
+    pub fn unsubscribe(&mut self, who: SubscriberId, filter: &TopicFilter) -> Result<(), Refusal> {
         let list = self.subscribers.get(who.0 as usize).map_or(&[][..], Vec::as_slice);
         let found = self.route(filter).and_then(|route| list.iter().position(|it| it.route == route));
         match found {
@@ -115,7 +115,7 @@ impl<F: Default> Hub<F> {
 
     /// Ends all subscriptions of `who`, which is no more; its number may be used again. Answers that it
     /// still waits for do not come.
-    pub fn leave(&mut self, who: Subscriber) {
+    pub fn leave(&mut self, who: SubscriberId) {
         let count = self.subscribers.get(who.0 as usize).map_or(0, Vec::len);
         for index in (0..count).rev() {
             self.remove_subscription(who, index, false);
@@ -127,7 +127,7 @@ impl<F: Default> Hub<F> {
     }
 
     /// What waits for `who` and only this filter matched is not delivered.
-    fn withdraw(&mut self, who: Subscriber, filter: &TopicFilter) {
+    fn withdraw(&mut self, who: SubscriberId, filter: &TopicFilter) {
         if self.fan_out.is_empty() {
             return;
         }
@@ -138,14 +138,14 @@ impl<F: Default> Hub<F> {
     }
 
     /// Whether the messages of `topic` come to `who`.
-    pub fn is_subscribed(&self, who: Subscriber, topic: &str) -> bool {
+    pub fn is_subscribed(&self, who: SubscriberId, topic: &str) -> bool {
         let list = self.subscribers.get(who.0 as usize).map_or(&[][..], Vec::as_slice);
         let standing = list.iter().filter(|it| it.place.as_active().is_some());
         standing.filter_map(|it| self.filter(it.route)).any(|filter| filter.matches(topic))
     }
 
     /// How many subscriptions `who` has.
-    pub fn subscriptions_of(&self, who: Subscriber) -> usize {
+    pub fn subscriptions_of(&self, who: SubscriberId) -> usize {
         self.subscribers.get(who.0 as usize).map_or(0, Vec::len)
     }
 
@@ -206,7 +206,7 @@ impl<F: Default> Hub<F> {
     }
 
     /// The subscriptions of `who`.
-    fn list(&mut self, who: Subscriber) -> &mut Vec<Subscription> {
+    fn list(&mut self, who: SubscriberId) -> &mut Vec<Subscription> {
         let index = who.0 as usize;
         if self.subscribers.len() <= index {
             self.subscribers.resize_with(index + 1, Vec::new);
@@ -216,7 +216,7 @@ impl<F: Default> Hub<F> {
 
     /// Takes a subscription out of the subscriber's list and out of its group. `answered`: if it waits, whoever
     /// asked for it is told the outcome still.
-    fn remove_subscription(&mut self, who: Subscriber, index: usize, answered: bool) {
+    fn remove_subscription(&mut self, who: SubscriberId, index: usize, answered: bool) {
         let removed = self.subscribers[who.0 as usize].swap_remove(index);
         if let Some(moved) = self.subscribers[who.0 as usize].get(index).copied() {
             self.moved_in_list(moved, who, index as u32);
@@ -240,7 +240,7 @@ impl<F: Default> Hub<F> {
     }
 
     /// A subscription stands elsewhere in its subscriber's list now.
-    fn moved_in_list(&mut self, moved: Subscription, who: Subscriber, index: u32) {
+    fn moved_in_list(&mut self, moved: Subscription, who: SubscriberId, index: u32) {
         if let Some(place) = moved.place.as_active() {
             if let Some(group) = self.group(moved.route) {
                 group.moved(place, index);

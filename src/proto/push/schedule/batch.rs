@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{FanOutCounts, delivery_cost};
 use crate::{
     Time, TopicName,
-    push::{Publication, Subscriber},
+    push::{Publication, SubscriberId},
 };
 
 /// Messages of one topic for the same subscribers. They are delivered by subscriber: a step hands all of them to
@@ -13,7 +13,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Batch<F> {
     messages: Vec<Item<F>>,
-    to: Vec<Subscriber>,
+    to: Vec<SubscriberId>,
     /// How many of `to` have got the messages.
     done: usize,
     /// Invariant: what it costs to hand all messages to one subscriber.
@@ -36,7 +36,7 @@ struct Item<F> {
 }
 
 impl<F: Default> Batch<F> {
-    pub(super) fn new(message: &Arc<Publication>, to: &[Subscriber], number: u64, turn: u64) -> Self {
+    pub(super) fn new(message: &Arc<Publication>, to: &[SubscriberId], number: u64, turn: u64) -> Self {
         let mut batch = Self {
             messages: Vec::new(),
             to: to.to_vec(),
@@ -55,7 +55,7 @@ impl<F: Default> Batch<F> {
     pub(super) fn join(
         &mut self,
         message: &Arc<Publication>,
-        to: &[Subscriber],
+        to: &[SubscriberId],
         number: u64,
         turn: u64,
     ) -> bool {
@@ -82,7 +82,7 @@ impl<F: Default> Batch<F> {
         left: &Left,
         turn: u64,
         counts: &mut FanOutCounts,
-        sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[Subscriber]),
+        sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[SubscriberId]),
     ) -> usize {
         let rest = &mut self.to[self.done..];
         let count = count.min(rest.len());
@@ -146,13 +146,13 @@ impl<F> Batch<F> {
 /// ones are for a new subscriber with the same number.
 #[derive(Debug, Default)]
 pub(super) struct Left {
-    pub(super) all: BTreeMap<Subscriber, u64>,
-    pub(super) topics: BTreeMap<(Subscriber, TopicName), u64>,
+    pub(super) all: BTreeMap<SubscriberId, u64>,
+    pub(super) topics: BTreeMap<(SubscriberId, TopicName), u64>,
 }
 
 impl Left {
     /// Moves those that are part of the batch to the front, in order; returns how many they are.
-    fn keep_present(&self, part: &mut [Subscriber], topic: &TopicName, batch: u64) -> usize {
+    fn keep_present(&self, part: &mut [SubscriberId], topic: &TopicName, batch: u64) -> usize {
         if self.all.is_empty() && self.topics.is_empty() {
             return part.len();
         }
@@ -166,7 +166,7 @@ impl Left {
         kept
     }
 
-    fn is_part_of(&self, who: Subscriber, topic: &TopicName, batch: u64) -> bool {
+    fn is_part_of(&self, who: SubscriberId, topic: &TopicName, batch: u64) -> bool {
         let is_new = |first: Option<&u64>| first.is_none_or(|first| *first <= batch);
         is_new(self.all.get(&who))
             && (self.topics.is_empty() || is_new(self.topics.get(&(who, topic.clone()))))

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Time, TopicName,
-    push::{Publication, Subscriber},
+    push::{Publication, SubscriberId},
 };
 
 /// The fan-outs of one shard.
@@ -98,9 +98,9 @@ impl<F: Default> FanOut<F> {
     pub fn deliver(
         &mut self,
         message: &Arc<Publication>,
-        to: &[Subscriber],
+        to: &[SubscriberId],
         now: Time,
-        sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[Subscriber]),
+        sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[SubscriberId]),
     ) {
         if message.expires <= now {
             self.counts.expired += to.len() as u64;
@@ -118,7 +118,7 @@ impl<F: Default> FanOut<F> {
     }
 
     /// Works at what was gathered and at what waits, as far as the budget of the turn goes.
-    pub fn work(&mut self, now: Time, sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[Subscriber])) {
+    pub fn work(&mut self, now: Time, sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[SubscriberId])) {
         if self.pass(now, sink) {
             return;
         }
@@ -137,7 +137,7 @@ impl<F: Default> FanOut<F> {
     pub fn pass(
         &mut self,
         now: Time,
-        sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[Subscriber]),
+        sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[SubscriberId]),
     ) -> bool {
         let budget = self.limits.turn_cost_max.saturating_sub(self.spent);
         if !self.queue.is_empty() || self.gathered.cost() > budget {
@@ -165,7 +165,7 @@ impl<F: Default> FanOut<F> {
 
     /// A subscription of `who` has ended: of the topics of which `is_meant` says so, nothing that waits is delivered
     /// to it any more. What is published after it has subscribed again is.
-    pub fn withdraw(&mut self, who: Subscriber, is_meant: impl Fn(&TopicName) -> bool) {
+    pub fn withdraw(&mut self, who: SubscriberId, is_meant: impl Fn(&TopicName) -> bool) {
         self.depart();
         let topics = self.queue.keys().filter(|topic| is_meant(topic));
         self.left.topics.extend(topics.map(|topic| ((who, topic.clone()), self.departures)));
@@ -174,7 +174,7 @@ impl<F: Default> FanOut<F> {
     /// A subscriber has left: what waits for it is not delivered, to nobody who is called the same later on
     /// either.
     #[inline]
-    pub fn leave(&mut self, who: Subscriber) {
+    pub fn leave(&mut self, who: SubscriberId) {
         if !self.is_empty() {
             self.depart();
             self.left.all.insert(who, self.departures);
@@ -205,7 +205,7 @@ impl<F: Default> FanOut<F> {
     }
 
     #[cold]
-    fn make_room(&mut self, now: Time, sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[Subscriber])) {
+    fn make_room(&mut self, now: Time, sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[SubscriberId])) {
         self.queue_gathered();
         while self.is_over_bounds() && self.run(u64::MAX, now, sink).is_some() {}
     }
@@ -215,7 +215,7 @@ impl<F: Default> FanOut<F> {
         &mut self,
         budget: u64,
         now: Time,
-        sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[Subscriber]),
+        sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[SubscriberId]),
     ) -> Option<u64> {
         let Self { queue, waiting, bytes, spent, turn, left, counts, .. } = self;
         let cost = queue.run(|topic, batch, allowance| {

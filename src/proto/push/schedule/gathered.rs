@@ -3,7 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use super::{delivery_cost, fanout::SEND_COST};
-use crate::push::{Publication, Subscriber};
+use crate::push::{Publication, SubscriberId};
 
 /// Messages and whom each is for, in the order of the calls. Its memory is used again in the next turn.
 #[derive(Debug, Default)]
@@ -11,13 +11,13 @@ pub(super) struct Gathered {
     /// Each with its part of `to`.
     messages: Vec<(Arc<Publication>, Range<usize>)>,
     /// Lists of subscribers; equal ones that follow each other are kept once.
-    to: Vec<Subscriber>,
+    to: Vec<SubscriberId>,
     /// Invariant: the sum over all deliveries, and the sends of all lists.
     cost: u64,
 }
 
 impl Gathered {
-    pub(super) fn push(&mut self, message: &Arc<Publication>, to: &[Subscriber]) {
+    pub(super) fn push(&mut self, message: &Arc<Publication>, to: &[SubscriberId]) {
         let mut each = delivery_cost(message.body.len());
         let last = self.messages.last().map(|(_, range)| range.clone());
         let range = last.filter(|range| self.to[range.clone()] == *to).unwrap_or_else(|| {
@@ -39,7 +39,7 @@ impl Gathered {
         self.cost
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<Publication>, &[Subscriber])> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<Publication>, &[SubscriberId])> {
         self.messages.iter().map(|(message, range)| (message, &self.to[range.clone()]))
     }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::world::World;
 use crate::{
     Position, Refusal,
-    push::{Answer, HubConfig, Subscriber},
+    push::{Answer, HubConfig, SubscriberId},
 };
 
 #[test]
@@ -109,7 +109,7 @@ fn nothing_is_left_behind_by_those_who_came_and_went() {
             world.settle();
         }
         world.publish(0, "t.1", "x").expect("room");
-        (0..10).for_each(|who| world.hubs[usize::from(round % 3)].leave(Subscriber(who)));
+        (0..10).for_each(|who| world.hubs[usize::from(round % 3)].leave(SubscriberId(who)));
         world.settle();
     }
     world.advance(Duration::from_secs(100));

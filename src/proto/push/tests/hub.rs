@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::world::World;
 use crate::{
     Position, Recovery, Refusal, TopicName,
-    push::{Answer, HubConfig, Subscribed, Subscriber},
+    push::{Answer, HubConfig, Subscribed, SubscriberId},
 };
 
 fn world(shards: u16) -> World {
@@ -150,7 +150,7 @@ fn who_comes_back_gets_what_it_missed() {
         world.settle();
         let head = subscribed(&world, 0, ticket).head;
         assert_eq!(head.offset, 0);
-        world.hubs[0].leave(crate::push::Subscriber(0));
+        world.hubs[0].leave(crate::push::SubscriberId(0));
         for number in 1..=5 {
             world.publish(0, "t", &number.to_string()).expect("room");
         }
@@ -246,7 +246,7 @@ fn one_that_leaves_is_no_more_and_its_number_is_free() {
     for filter in ["t", "u", "*"] {
         world.subscribe(1, 0, filter, None).expect("room");
     }
-    world.hubs[1].leave(crate::push::Subscriber(0));
+    world.hubs[1].leave(crate::push::SubscriberId(0));
     let ticket = world.subscribe(1, 0, "t", None).expect("another one");
     world.settle();
     subscribed(&world, 1, ticket);
@@ -255,7 +255,7 @@ fn one_that_leaves_is_no_more_and_its_number_is_free() {
     world.publish(0, "u", "for nobody").expect("room");
     world.settle();
     assert_eq!(world.bodies(1, 0), ["for the new one"]);
-    assert_eq!(world.hubs[1].subscriptions_of(crate::push::Subscriber(0)), 1);
+    assert_eq!(world.hubs[1].subscriptions_of(crate::push::SubscriberId(0)), 1);
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn the_owner_hears_that_nobody_is_left_even_of_a_topic_that_is_idle_by_then() {
     let owner = TopicName::new("t").expect("a name").owner(2);
     world.subscribe(1 - owner, 0, "t", None).expect("room");
     world.settle();
-    world.hubs[usize::from(1 - owner)].leave(Subscriber(0));
+    world.hubs[usize::from(1 - owner)].leave(SubscriberId(0));
     // It is swept before it is announced.
     world.advance(HubConfig::default().topic_idle_timeout);
     world.settle();
@@ -281,7 +281,7 @@ fn who_is_not_told_where_it_begins_still_gets_everything_from_there() {
     let unasked = |world: &mut World, who| {
         let filter = "t".parse().expect("a filter");
         world.hubs[usize::from(shard)]
-            .subscribe(Subscriber(who), &filter, None, None, world.now)
+            .subscribe(SubscriberId(who), &filter, None, None, world.now)
             .expect("room");
     };
     world.subscribe(shard, 9, "t", None).expect("room");
@@ -289,14 +289,14 @@ fn who_is_not_told_where_it_begins_still_gets_everything_from_there() {
     // One message is under way when the last one leaves, one is published while nobody is there.
     world.publish(owner, "t", "old").expect("room");
     world.turn(owner, 0);
-    world.hubs[usize::from(shard)].leave(Subscriber(9));
+    world.hubs[usize::from(shard)].leave(SubscriberId(9));
     world.turn(shard, 0);
     world.turn(owner, 8);
     world.publish(owner, "t", "missed").expect("room");
     world.turn(owner, 0);
     // The question of one that is gone again is still open when the next one comes.
     unasked(&mut world, 1);
-    world.hubs[usize::from(shard)].leave(Subscriber(1));
+    world.hubs[usize::from(shard)].leave(SubscriberId(1));
     unasked(&mut world, 2);
     world.settle();
     world.publish(owner, "t", "new").expect("room");

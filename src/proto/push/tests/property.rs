@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::world::World;
 use crate::{
     Position, Recovery,
-    push::{Answer, HubConfig, Subscriber, Ticket},
+    push::{Answer, HubConfig, SubscriberId, Ticket},
 };
 
 #[derive(Clone, Debug)]
@@ -78,7 +78,7 @@ impl Run {
                 assert_eq!(world.unsubscribe(shard, who, TOPICS[topic]).is_ok(), stood);
             }
             Step::Leave { shard, who } => {
-                world.hubs[usize::from(shard)].leave(Subscriber(who));
+                world.hubs[usize::from(shard)].leave(SubscriberId(who));
                 self.standing.retain(|(at, it, _), _| (*at, *it) != (shard, who));
             }
             Step::Publish { shard, topic } => {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::{
     Position, Refusal, Time, TopicFilter, TopicName,
-    push::{Answer, Envelope, Hub, HubConfig, Outlet, Publication, Publish, Subscriber, Ticket},
+    push::{Answer, Hub, HubConfig, HubMessage, Outlet, Publication, Publish, SubscriberId, Ticket},
 };
 
 pub(super) struct World {
@@ -28,7 +28,7 @@ pub(super) struct World {
 struct Queues {
     capacity: usize,
     /// By sender, then receiver.
-    waiting: Vec<Vec<VecDeque<Envelope>>>,
+    waiting: Vec<Vec<VecDeque<HubMessage>>>,
 }
 
 /// What one hub sees of the world.
@@ -41,7 +41,7 @@ struct Side<'a> {
 }
 
 impl Outlet for Side<'_> {
-    fn deliver(&mut self, message: &Arc<Publication>, (): &mut (), to: &[Subscriber]) {
+    fn deliver(&mut self, message: &Arc<Publication>, (): &mut (), to: &[SubscriberId]) {
         for who in to {
             self.got.entry((self.shard, who.0)).or_default().push(Arc::clone(message));
         }
@@ -51,7 +51,7 @@ impl Outlet for Side<'_> {
         self.queues.waiting[usize::from(self.shard)][usize::from(shard)].len() < self.queues.capacity
     }
 
-    fn post(&mut self, shard: u16, envelope: Envelope) -> Result<(), Envelope> {
+    fn post(&mut self, shard: u16, envelope: HubMessage) -> Result<(), HubMessage> {
         assert_ne!(shard, self.shard, "a hub does not send to itself");
         if !self.has_room(shard) {
             return Err(envelope);
@@ -98,11 +98,11 @@ impl World {
     ) -> Result<Ticket, Refusal> {
         let (ticket, filter) = (self.ticket(), filter.parse::<TopicFilter>().expect("a filter"));
         let hub = &mut self.hubs[usize::from(shard)];
-        hub.subscribe(Subscriber(who), &filter, since, Some(ticket), self.now).map(|()| ticket)
+        hub.subscribe(SubscriberId(who), &filter, since, Some(ticket), self.now).map(|()| ticket)
     }
 
     pub(super) fn unsubscribe(&mut self, shard: u16, who: u32, filter: &str) -> Result<(), Refusal> {
-        self.hubs[usize::from(shard)].unsubscribe(Subscriber(who), &filter.parse().expect("a filter"))
+        self.hubs[usize::from(shard)].unsubscribe(SubscriberId(who), &filter.parse().expect("a filter"))
     }
 
     pub(super) fn publish(&mut self, shard: u16, topic: &str, body: &str) -> Result<Ticket, Refusal> {

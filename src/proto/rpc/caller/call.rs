@@ -28,7 +28,7 @@ pub struct Call {
 
 /// What a peer answered.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Reply {
+pub struct OwnedResponse {
     /// What the protocol carries beside the result, as [`Response::head`]; empty where it has no such thing.
     pub head: Bytes,
     /// Encoded result, or why there is none.
@@ -45,7 +45,7 @@ pub struct Failed {
     pub text: String,
 }
 
-impl Reply {
+impl OwnedResponse {
     /// One without a head.
     pub const fn new(body: Bytes) -> Self {
         Self { head: Bytes::new(), result: Ok(body) }
@@ -78,7 +78,7 @@ pub enum CallerEvent {
         /// Its request id.
         id: u64,
         /// What the peer answered.
-        result: Result<Reply, CallError>,
+        result: Result<OwnedResponse, CallError>,
     },
     /// The peer sent a message that was not asked for.
     Push {
@@ -92,7 +92,7 @@ pub enum CallerEvent {
         /// Its request id.
         id: u64,
         /// What the peer answered.
-        result: Result<Reply, CallError>,
+        result: Result<OwnedResponse, CallError>,
     },
 }
 

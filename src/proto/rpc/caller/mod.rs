@@ -12,7 +12,7 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-pub use call::{Action, Call, CallerEvent, Failed, Reply};
+pub use call::{Action, Call, CallerEvent, Failed, OwnedResponse};
 pub use config::CallerConfig;
 
 use pending::{Pending, Purpose};
@@ -140,7 +140,7 @@ impl Caller {
         self.heard();
         // One that no session has taken has no answer.
         let is_in_flight = self.calls.get(&response.id.0).is_some_and(|pending| !pending.waits);
-        if !is_in_flight || !self.end(response.id.0, Ok(Reply::copy(response))) {
+        if !is_in_flight || !self.end(response.id.0, Ok(OwnedResponse::copy(response))) {
             self.late_response_count += 1;
         }
     }
@@ -264,7 +264,7 @@ impl Caller {
     }
 
     /// Ends a call under way; false when there is none of that id.
-    fn end(&mut self, id: u64, result: Result<Reply, CallError>) -> bool {
+    fn end(&mut self, id: u64, result: Result<OwnedResponse, CallError>) -> bool {
         let Some(pending) = self.calls.remove(&id) else { return false };
         self.events.extend(pending.done(id, result));
         true

@@ -1,4 +1,4 @@
-use super::{CallError, CallerEvent, Reply};
+use super::{CallError, CallerEvent, OwnedResponse};
 
 /// What is known about a call under way.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ pub(super) enum Purpose {
 
 impl Pending {
     /// The event that ends it, if anything waits for one.
-    pub(super) fn done(self, id: u64, result: Result<Reply, CallError>) -> Option<CallerEvent> {
+    pub(super) fn done(self, id: u64, result: Result<OwnedResponse, CallError>) -> Option<CallerEvent> {
         match self.purpose {
             Purpose::Call { token } => Some(CallerEvent::Done { token, id, result }),
             Purpose::Heartbeat => Some(CallerEvent::Heartbeat { id, result }),

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Call, CallError, Caller, Pending, Purpose, Reply, State};
+use super::{Call, CallError, Caller, OwnedResponse, Pending, Purpose, State};
 use crate::{OwnedRoute, Request, RequestId, Time};
 
 /// A request that no session has taken yet.
@@ -82,7 +82,7 @@ impl Caller {
         if !say(request) {
             self.end(id, Err(CallError::TooLarge));
         } else if one_way || is_forgotten {
-            self.end(id, Ok(Reply::new(Bytes::new())));
+            self.end(id, Ok(OwnedResponse::new(Bytes::new())));
         }
         true
     }

@@ -97,11 +97,11 @@ fn call(token: u64, id: u64, body: &'static str, deadline: u64) -> Call {
 type Ended = Result<&'static [u8], CallError>;
 
 fn done(token: u64, id: u64, result: Ended) -> CallerEvent {
-    CallerEvent::Done { token, id, result: result.map(|body| Reply::new(Bytes::from_static(body))) }
+    CallerEvent::Done { token, id, result: result.map(|body| OwnedResponse::new(Bytes::from_static(body))) }
 }
 
 fn heartbeat(id: u64, result: Ended) -> CallerEvent {
-    CallerEvent::Heartbeat { id, result: result.map(|body| Reply::new(Bytes::from_static(body))) }
+    CallerEvent::Heartbeat { id, result: result.map(|body| OwnedResponse::new(Bytes::from_static(body))) }
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_failure_of_the_peer_is_an_answer() {
     let failure = Failure { code: -3, text: "no" };
     bench.caller.handle_response(&Response { id: RequestId(1), head: b"h", result: Err(failure) });
     let failed = Failed { code: -3, text: "no".into() };
-    let reply = Reply { head: Bytes::from_static(b"h"), result: Err(failed) };
+    let reply = OwnedResponse { head: Bytes::from_static(b"h"), result: Err(failed) };
     assert_eq!(bench.events(), [CallerEvent::Done { token: 1, id: 1, result: Ok(reply) }]);
 }
 

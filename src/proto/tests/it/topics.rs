@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use shardcast_proto::topics::control::{self, ControlWire};
 use shardcast_proto::{
-    Command, Event, Message, OwnedRoute, Position, PublishOptions, Recovery, Session as _, Time, TopicFilter,
+    Command, Event, Message, OwnedRoute, Position, PublishHeader, Recovery, Session as _, Time, TopicFilter,
     TopicName,
     rpc::{Action, Call, Caller, CallerConfig, CallerEvent},
     tars::framed::{FramedClient, FramedClientSession, frame},
@@ -178,7 +178,7 @@ fn the_same_bytes_in_any_pieces_are_the_same_events() {
 #[test]
 fn requests_of_the_client_are_those_of_the_vocabulary() {
     let (exact, prefix) = (filter("t"), filter("p*"));
-    let (topic, options) = (TopicName::new("t").expect("a topic"), PublishOptions::default());
+    let (topic, options) = (TopicName::new("t").expect("a topic"), PublishHeader::default());
     let subscribe = |topic, prefix, since| control::Request::Subscribe { topic, prefix, since };
     for (request, expected) in [
         (Request::Hello, control::Request::Hello),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{MAGIC, VERSION, flag, op, reader::Reader};
-use crate::{Position, PublishOptions, Refusal};
+use crate::{Position, PublishHeader, Refusal};
 
 /// One request. Topics are what the peer sent; whether they can be topics is for others to check.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,7 +33,7 @@ pub enum Request<'a> {
         /// Whether an answer is wanted.
         answer: bool,
         /// What else is asked for.
-        options: PublishOptions,
+        options: PublishHeader,
         /// What.
         body: &'a [u8],
     },
@@ -101,7 +101,7 @@ fn load_unsubscribe(mut reader: Reader<'_>) -> Read<'_> {
 fn load_publish(mut reader: Reader<'_>) -> Read<'_> {
     let flags = known(reader.u8()?, flag::QUIET | flag::KEY | flag::DELAY | flag::TTL | flag::CLASS)?;
     let topic = reader.text8()?;
-    let mut options = PublishOptions::default();
+    let mut options = PublishHeader::default();
     if flags & flag::KEY != 0 {
         options.key = Some(reader.u64()?);
     }
@@ -162,7 +162,7 @@ pub fn encode_request(request: &Request<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn put_publish(topic: &str, answer: bool, options: &PublishOptions, body: &[u8], out: &mut Vec<u8>) {
+fn put_publish(topic: &str, answer: bool, options: &PublishHeader, body: &[u8], out: &mut Vec<u8>) {
     out.push(op::PUBLISH);
     out.push(
         bit(!answer, flag::QUIET)

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{Answer, MAGIC, Request, Said, encode_answer, encode_message, encode_request};
-use crate::{Message, Position, PublishOptions, Recovery, Refusal};
+use crate::{Message, Position, PublishHeader, Recovery, Refusal};
 
 const AT: Position = Position { epoch: 0x0102, offset: 0x0304 };
 
@@ -11,13 +11,13 @@ fn hex(bytes: &[u8]) -> String {
 
 #[test]
 fn requests_are_the_bytes_of_the_document_and_read_back() {
-    let options = PublishOptions {
+    let options = PublishHeader {
         key: Some(7),
         delay: Some(Duration::from_millis(1)),
         ttl: Some(Duration::from_millis(2)),
         class: Some(3),
     };
-    let none = PublishOptions::default();
+    let none = PublishHeader::default();
     let cases = [
         (Request::Hello, "01".to_owned() + "01" + "00"),
         (Request::Subscribe { topic: "ab", prefix: false, since: None }, "02000261".to_owned() + "62"),

@@ -3,7 +3,7 @@ use std::{fmt, future::Future, net::ToSocketAddrs};
 use bytes::Bytes;
 use shardcast_proto::topics::control::ControlWire;
 use shardcast_proto::{
-    PublishOptions, TopicName,
+    PublishHeader, TopicName,
     push::Receipt,
     rpc::CallError,
     topics::{Answer, Request, RequestError, Wire as _},
@@ -43,7 +43,7 @@ impl TopicPublisher {
     pub fn publish(
         &self,
         topic: &TopicName,
-        options: PublishOptions,
+        options: PublishHeader,
         body: &[u8],
     ) -> Result<Receipt, RequestError> {
         let payload = encode(&Request::Publish { topic, options, body });
@@ -61,7 +61,7 @@ impl TopicPublisher {
     pub fn publish_async(
         &self,
         topic: &TopicName,
-        options: PublishOptions,
+        options: PublishHeader,
         body: &[u8],
     ) -> impl Future<Output = Result<Receipt, RequestError>> + Send + use<> {
         let payload = encode(&Request::Publish { topic, options, body });
@@ -79,7 +79,7 @@ impl TopicPublisher {
     pub fn publish_then(
         &self,
         topic: &TopicName,
-        options: PublishOptions,
+        options: PublishHeader,
         body: &[u8],
         then: impl FnOnce(Result<Receipt, RequestError>) + Send + 'static,
     ) {

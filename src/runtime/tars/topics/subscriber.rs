@@ -55,11 +55,28 @@ pub struct TopicClient {
 
 /// How a [`TopicClient`] receives and subscribes.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct TopicOptions {
     /// What may wait to be received; more is dropped, the newest first, and reported as [`TopicEvent::Lost`].
     pub waiting: Waiting,
     /// When requests are repeated, and how many are made at once.
     pub subscriptions: SubscriptionConfig,
+}
+
+impl TopicOptions {
+    /// This, changed by `change`: how it is written in one expression.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::tars::{TopicOptions, Waiting};
+    ///
+    /// let options = TopicOptions::default().with(|it| it.waiting = Waiting::default());
+    /// ```
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
 }
 
 impl TopicClient {

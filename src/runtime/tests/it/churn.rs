@@ -57,8 +57,8 @@ fn descriptors() -> usize {
 fn connections_that_come_and_go_leave_nothing_behind() {
     alone("churn::connections_that_come_and_go_leave_nothing_behind", || {
         let recorder = Recorder::without_requests();
-        let limits = Limits { connections_per_ip_max: 4000, ..Limits::default() };
-        let (server, address) = serve(shardcast::ServerConfig { limits, ..config() }, &recorder);
+        let limits = Limits::default().with(|it| it.connections_per_ip_max = 4000);
+        let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
         let handle = server.handle();
         let control = Control::start(address);
         let ended = || Totals::of(&handle).connections() == 4;

@@ -10,7 +10,7 @@ use std::{
 
 use futures_lite::future::block_on;
 use shardcast::{
-    Server, ServerConfig,
+    Server,
     tars::{CallError, Client, ClientBuilder, ClientEvent, ProxyConfig, framed::Cause},
     task,
 };
@@ -362,7 +362,7 @@ fn a_server_that_restarts_loses_no_client() {
 fn a_listener_may_have_another_name() {
     let recorder = Recorder::default();
     let server = Server::builder()
-        .config(ServerConfig { ..config() })
+        .config(config())
         .listen(framed("one", &recorder))
         .listen(framed("two", &recorder))
         .start()

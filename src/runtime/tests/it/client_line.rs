@@ -58,7 +58,7 @@ fn plain_peer() -> SocketAddr {
 
 #[test]
 fn a_task_and_a_thread_call_every_kind_of_peer_while_all_shards_spin() {
-    let (server, address) = start(ServerConfig { spin: Spin::Always, ..config() });
+    let (server, address) = start(config().with(|it| it.spin = Spin::Always));
     let plain = plain_peer();
     let peers = [("@0 x", address, "0 "), ("@1 x", address, "1 "), ("x", plain, "9 ")];
     for (line, peer, from) in peers {
@@ -101,7 +101,7 @@ fn connections_that_clients_made_are_listed_and_counted() {
     };
     assert_eq!((count(|it| it.connections), count(|it| it.opened)), (1, 1));
     assert_eq!((count(|it| it.sent_bytes), count(|it| it.received_messages)), (6, 1));
-    assert!(matches!(handle.kick(ours[0].id, PATIENCE), Ok(true)), "an operator may end it");
+    assert!(matches!(handle.kick(ours[0].id, PATIENCE), Ok(())), "an operator may end it");
     eventually(PATIENCE, || count(|it| it.opened) == 2);
     let closed = handle.closed_connections(PATIENCE);
     let ours = closed.iter().find(|it| it.listener == CLIENT).expect("it is remembered");
@@ -131,7 +131,7 @@ fn calls_that_are_dropped_unanswered_leave_the_call_table_empty() {
         drop(client.call(Route::Only, "x"));
     }
     eventually(PATIENCE, || client.stats().calls == 0);
-    let last = CallOptions { timeout: Some(Duration::from_millis(50)), ..CallOptions::default() };
+    let last = CallOptions::default().with(|it| it.timeout = Some(Duration::from_millis(50)));
     eventually(PATIENCE, || {
         let ended = block_on(client.call_with(Route::Only, "x", last.clone()));
         ended == Err(CallError::TimedOut)

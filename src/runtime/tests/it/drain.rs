@@ -11,7 +11,7 @@ use std::{
 };
 
 use shardcast::{
-    CloseReason, Connection, Limits, Listener, Sent, ServerConfig,
+    CloseError, CloseReason, Connection, Limits, Listener, SendError,
     tars::{Client, Framed},
 };
 
@@ -23,8 +23,8 @@ use crate::support::{
 #[test]
 fn a_drain_under_load_keeps_its_deadline_and_delivers_what_was_queued() {
     let recorder = Recorder::without_requests();
-    let limits = Limits { outbox_bytes_max: 8 << 20, ..Limits::default() };
-    let (server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+    let limits = Limits::default().with(|it| it.outbox_bytes_max = 8 << 20);
+    let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
     let handle = server.handle();
 
     let mut never_closes = Peer::connect(address);
@@ -37,12 +37,12 @@ fn a_drain_under_load_keeps_its_deadline_and_delivers_what_was_queued() {
 
     let (to_deaf, deaf) = (recorder.connection_of(&never_reads), frame(0, &[0; 64 << 10]));
     for _ in 0..100 {
-        assert_eq!(to_deaf.send(deaf.clone()), Sent::Queued);
+        assert_eq!(to_deaf.send(deaf.clone()), Ok(()));
     }
     let queued: Vec<u8> = (0..50_u32).flat_map(|n| frame(0, &n.to_le_bytes())).collect();
     for peer in &reading {
         let connection = recorder.connection_of(peer);
-        queued.chunks(12).for_each(|push| assert_eq!(connection.send(push.to_vec()), Sent::Queued));
+        queued.chunks(12).for_each(|push| assert_eq!(connection.send(push.to_vec()), Ok(())));
     }
     let to_deaf_id = to_deaf.id();
 
@@ -84,9 +84,9 @@ fn a_drain_waits_for_the_answers_that_are_owed() {
     drop(nobody);
     assert_eq!(forgotten.read_to_end(), (Vec::new(), End::OfStream));
     assert!(one.is_open() && two.is_open());
-    assert_eq!(one.respond(body), Sent::Queued);
+    assert_eq!(one.respond(body), Ok(()));
     assert_eq!(patient.read_frame(), (1, b"first".to_vec()));
-    assert_eq!(two.respond(frame(2, b"second")), Sent::Queued);
+    assert_eq!(two.respond(frame(2, b"second")), Ok(()));
     assert_eq!(patient.read_to_end(), (frame(2, b"second"), End::OfStream));
     draining.join().expect("a thread that drains").expect("the shards end well");
 }
@@ -128,7 +128,7 @@ impl Load {
 #[track_caller]
 fn send_much(connection: &Connection) {
     eventually(PATIENCE, || connection.queued_bytes() == 0);
-    assert_eq!(connection.send(vec![0; 32 << 20]), Sent::Queued);
+    assert_eq!(connection.send(vec![0; 32 << 20]), Ok(()));
 }
 
 #[test]
@@ -179,8 +179,8 @@ fn a_handle_to_a_server_that_has_ended_is_harmless() {
     let began = Instant::now();
     periodic.stop();
     handle.begin_drain(Duration::ZERO);
-    assert_eq!(connection.send(frame(0, b"late")), Sent::Gone);
-    assert_eq!(connection.close(), Sent::Gone);
+    assert_eq!(connection.send(frame(0, b"late")), Err(SendError::Closed));
+    assert_eq!(connection.close(), Err(CloseError::Closed));
     assert!(handle.broadcast("push", frame(0, b"late")).is_err());
     assert!(handle.connections(Duration::from_millis(10)).is_empty());
     assert!(handle.is_draining());
@@ -241,13 +241,13 @@ fn a_client_that_lives_on_a_draining_server_does_not_come_back() {
 #[test]
 fn a_drain_waits_until_a_slow_reader_has_taken_everything() {
     let recorder = Recorder::default();
-    let limits = Limits { outbox_bytes_max: 8 << 20, ..Limits::default() };
-    let (server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+    let limits = Limits::default().with(|it| it.outbox_bytes_max = 8 << 20);
+    let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
     let mut slow = Peer::narrow(address);
     slow.echo(1, b"hello");
     let connection = recorder.connection_of(&slow);
     for number in 0..800_u32 {
-        assert_eq!(connection.send(frame(0, &number.to_be_bytes().repeat(250))), Sent::Queued);
+        assert_eq!(connection.send(frame(0, &number.to_be_bytes().repeat(250))), Ok(()));
     }
     let stopped = thread::spawn(move || server.drain(PATIENCE));
     // Longer than a peer that has taken everything would be waited for.
@@ -263,8 +263,8 @@ fn a_drain_waits_until_a_slow_reader_has_taken_everything() {
 #[test]
 fn what_a_peer_has_not_taken_when_it_is_cut_off_is_told() {
     let recorder = Recorder::default();
-    let limits = Limits { outbox_bytes_max: 8 << 20, ..Limits::default() };
-    let (server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+    let limits = Limits::default().with(|it| it.outbox_bytes_max = 8 << 20);
+    let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
     let handle = server.handle();
     let mut deaf = Peer::narrow(address);
     deaf.echo(1, b"hello");
@@ -273,10 +273,10 @@ fn what_a_peer_has_not_taken_when_it_is_cut_off_is_told() {
     // Some of it is in the outbox, some with the kernel.
     for _ in 0..6_000 {
         // Its shard takes what was sent before.
-        eventually(PATIENCE, || connection.send(frame(0, &[7; 992])) == Sent::Queued);
+        eventually(PATIENCE, || connection.send(frame(0, &[7; 992])) == Ok(()));
     }
-    assert_eq!(handle.kick(id, PATIENCE), Ok(true));
-    assert_eq!(handle.kick_now(id, PATIENCE), Ok(true), "it is still being sent to");
+    assert_eq!(handle.kick(id, PATIENCE), Ok(()));
+    assert_eq!(handle.kick_now(id, PATIENCE), Ok(()), "it is still being sent to");
     let closed = || handle.closed_connections(PATIENCE).into_iter().find(|it| it.id == id);
     eventually(PATIENCE, || closed().is_some_and(|it| it.undelivered_bytes > 0));
     let told = closed().expect("it was found");

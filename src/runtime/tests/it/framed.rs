@@ -3,8 +3,8 @@
 use std::{thread, time::Duration};
 
 use shardcast::{
-    BroadcastError, CloseReason, Connection, Limits, OverflowPolicy, PushEveryError, Sent, ServerConfig,
-    proto::Error,
+    BroadcastError, CloseReason, Connection, Limits, OverflowPolicy, PushEveryError, SendError,
+    UnknownListener, proto::Error,
 };
 
 use crate::support::{
@@ -36,9 +36,9 @@ fn a_peer_gets_the_bytes_that_were_recorded() {
 
     let push = unhex(PUSH);
     assert_eq!(push.len(), 19);
-    assert_eq!(recorder.connection_of(&peer).send(push.clone()), Sent::Queued);
+    assert_eq!(recorder.connection_of(&peer).send(push.clone()), Ok(()));
     assert_eq!(peer.read_exactly(19), push);
-    assert_eq!(recorder.connection_of(&peer).push(push.clone()), Sent::Queued);
+    assert_eq!(recorder.connection_of(&peer).push(push.clone()), Ok(()));
     assert_eq!(peer.read_exactly(19), push);
     server.handle().broadcast("push", push.clone()).expect("room");
     assert_eq!(peer.read_exactly(19), push);
@@ -52,8 +52,8 @@ fn two_clients_behind_one_address_are_two_users() {
     let (to_ann, to_bob) = (recorder.connection_of(&ann), recorder.connection_of(&bob));
     assert_ne!(to_ann.id(), to_bob.id());
     assert_eq!(to_ann.peer().ip(), to_bob.peer().ip());
-    assert_eq!(to_ann.send(frame(0, b"for ann")), Sent::Queued);
-    assert_eq!(to_bob.send(frame(0, b"for bob")), Sent::Queued);
+    assert_eq!(to_ann.send(frame(0, b"for ann")), Ok(()));
+    assert_eq!(to_bob.send(frame(0, b"for bob")), Ok(()));
     assert_eq!(ann.read_frame(), (0, b"for ann".to_vec()));
     assert_eq!(bob.read_frame(), (0, b"for bob".to_vec()));
     server.handle().broadcast("push", frame(0, b"for both")).expect("room");
@@ -98,8 +98,8 @@ fn a_periodic_push_reaches_everybody_until_it_is_stopped() {
 fn a_push_to_nobody_and_a_push_without_an_interval_are_errors() {
     let (server, _) = serve(config(), &Recorder::default());
     let handle = server.handle();
-    let unknown = || "nobody".to_owned();
-    let push_every = |name, interval| handle.push_every(name, interval, "lost").err();
+    let unknown = || UnknownListener("nobody".to_owned());
+    let push_every = |name: &str, interval| handle.push_every(name, interval, "lost").err();
     assert_eq!(
         push_every("nobody", Duration::from_secs(1)),
         Some(PushEveryError::UnknownListener(unknown()))
@@ -115,14 +115,14 @@ fn a_push_to_nobody_and_a_push_without_an_interval_are_errors() {
 #[track_caller]
 fn ends(limits: Limits, why: CloseReason, end: impl FnOnce(&mut Peer, &Connection)) -> (Peer, Recorder) {
     let recorder = Recorder::default();
-    let (server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+    let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
     let mut peer = Peer::narrow(address);
     peer.echo(1, b"hello");
     let connection = recorder.connection_of(&peer);
     end(&mut peer, &connection);
     assert_eq!(recorder.why_closed(connection.id()), why);
     assert!(!connection.is_open());
-    assert_eq!(connection.send(frame(0, b"late")), Sent::Gone);
+    assert_eq!(connection.send(frame(0, b"late")), Err(SendError::Closed));
     let handle = server.handle();
     eventually(PATIENCE, || Totals::of(&handle).connections() == 0);
     assert_eq!(Totals::of(&handle).closed(why.code()), 1);
@@ -134,7 +134,7 @@ fn ends(limits: Limits, why: CloseReason, end: impl FnOnce(&mut Peer, &Connectio
 }
 
 fn idle_after(timeout: Duration) -> Limits {
-    Limits { idle_timeout: timeout, ..Limits::default() }
+    Limits::default().with(|it| it.idle_timeout = timeout)
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_silent_peer_is_idle() {
 
 #[test]
 fn a_peer_that_never_ends_a_frame_is_not_waited_for() {
-    let limits = Limits { frame_timeout: Duration::from_millis(200), ..Limits::default() };
+    let limits = Limits::default().with(|it| it.frame_timeout = Duration::from_millis(200));
     let why = CloseReason::ProtocolError(Error::TimedOut("rest of a frame"));
     let (mut peer, _) = ends(limits, why, |peer, _| {
         let begun = frame(7, &[0; 100]);
@@ -185,7 +185,7 @@ fn a_peer_that_never_ends_a_frame_is_not_waited_for() {
 fn a_peer_that_speaks_is_not_idle() {
     let recorder = Recorder::default();
     let limits = idle_after(Duration::from_millis(500));
-    let (_server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+    let (_server, address) = serve(config().with(|it| it.limits = limits), &recorder);
     let mut peer = Peer::connect(address);
     // A byte of a frame now and then is enough: bytes count, not packets.
     for byte in frame(5, b"0123456789") {
@@ -219,28 +219,30 @@ fn a_peer_that_breaks_the_protocol_is_told_nothing_and_closed() {
 
 #[test]
 fn a_peer_whose_outbox_overflows_is_slow() {
-    let limits =
-        Limits { outbox_bytes_max: 64 << 10, overflow: OverflowPolicy::Disconnect, ..Limits::default() };
+    let limits = Limits::default().with(|it| {
+        it.outbox_bytes_max = 64 << 10;
+        it.overflow = OverflowPolicy::Disconnect;
+    });
     ends(limits, CloseReason::Slow, |_, connection| {
         let push = frame(0, &[7; 8 << 10]);
-        eventually(PATIENCE, || connection.send(push.clone()) == Sent::Gone);
+        eventually(PATIENCE, || connection.send(push.clone()) == Err(SendError::Closed));
     });
 }
 
 #[test]
 fn a_peer_that_does_not_take_what_waits_for_too_long_is_slow() {
-    let limits = Limits { outbox_age_max: Duration::from_millis(200), ..Limits::default() };
+    let limits = Limits::default().with(|it| it.outbox_age_max = Duration::from_millis(200));
     ends(limits, CloseReason::Slow, |_, connection| {
         // More than the kernel's buffers take; into an empty outbox goes one message of any size.
         eventually(PATIENCE, || connection.queued_bytes() == 0);
-        assert_eq!(connection.send(vec![0; 32 << 20]), Sent::Queued);
+        assert_eq!(connection.send(vec![0; 32 << 20]), Ok(()));
     });
 }
 
 #[test]
 fn a_connection_that_the_application_closes_is_closed_after_what_was_queued() {
     let (mut peer, _) = ends(Limits::default(), CloseReason::Closed, |_, connection| {
-        assert_eq!(connection.send(frame(0, b"farewell")), Sent::Queued);
+        assert_eq!(connection.send(frame(0, b"farewell")), Ok(()));
         let _ = connection.close();
         let _ = connection.close();
     });
@@ -288,4 +290,28 @@ fn a_server_that_stops_at_once_says_so() {
     let id = recorder.connection_of(&peer).id();
     drop(server);
     assert_eq!(recorder.why_closed(id), CloseReason::ShuttingDown);
+}
+
+#[test]
+fn a_listener_is_named_by_its_handle_as_well() {
+    let recorder = Recorder::default();
+    let listener = framed("push", &recorder);
+    let id = listener.id();
+    let (server, address) = start(config(), listener, "push");
+    let handle = server.handle();
+    assert_eq!(server.address(id), Ok(address));
+    assert_eq!(
+        handle.listeners().map(|it| (it.id, it.name, it.address)).collect::<Vec<_>>(),
+        [(id, "push", address)]
+    );
+    let mut peer = Peer::connect(address);
+    let _ = recorder.connection_of(&peer);
+    handle.broadcast(id, frame(0, b"to all")).expect("room");
+    assert_eq!(peer.read_frame(), (0, b"to all".to_vec()));
+    assert_eq!(handle.set_listener_limits(id, &Limits::default()), Ok(()));
+    let push = handle.push_every(id, Duration::from_millis(10), "tick").expect("a listener");
+    let _push = push.wait().expect("it runs").expect("room");
+    assert_eq!(peer.read_frame(), (0, b"tick".to_vec()));
+    let stranger = framed("push", &recorder).id();
+    assert!(server.address(stranger).is_err(), "of a listener that is not this server's");
 }

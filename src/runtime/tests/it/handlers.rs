@@ -11,7 +11,7 @@ use std::{
 };
 
 use shardcast::{
-    Answer, CloseReason, Connection, Failure, Limits, Listener, OverflowPolicy, Reply, Request, Sent, Server,
+    Answer, CloseReason, Connection, Failure, Limits, Listener, OverflowPolicy, Reply, Request, Server,
     ServerConfig, Service, task,
 };
 
@@ -250,7 +250,7 @@ impl Service for Pouring {
                     Err(why) => break Err(why),
                 }
                 for _ in 0..10 {
-                    assert_eq!(local.send(format!("{count} {}\n", "x".repeat(1_000))), Sent::Queued);
+                    assert_eq!(local.send(format!("{count} {}\n", "x".repeat(1_000))), Ok(()));
                     count += 1;
                 }
                 sent.store(count, Ordering::Relaxed);
@@ -265,15 +265,17 @@ impl Service for Pouring {
 fn a_sender_waits_for_room_without_dropping_anything() {
     let (outcome, outcomes) = flume::unbounded();
     let sent = Arc::new(AtomicUsize::new(0));
-    let limits =
-        Limits { outbox_bytes_max: 100_000, overflow: OverflowPolicy::DropNewest, ..Limits::default() };
+    let limits = Limits::default().with(|it| {
+        it.outbox_bytes_max = 100_000;
+        it.overflow = OverflowPolicy::DropNewest;
+    });
     let counter = Arc::clone(&sent);
     let listener = Listener::new("script", "127.0.0.1:0").protocol(Script, move |_| Pouring {
         sent: Arc::clone(&counter),
         outcome: outcome.clone(),
         connections: RefCell::default(),
     });
-    let (server, address) = start(ServerConfig { limits, ..config() }, listener, "script");
+    let (server, address) = start(config().with(|it| it.limits = limits), listener, "script");
     let mut client = ScriptClient::connect(address);
     client.say("pour\n");
     assert_eq!(client.line(), "go");

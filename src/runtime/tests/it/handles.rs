@@ -7,7 +7,8 @@ use std::{
 };
 
 use shardcast::{
-    Connection, Listener, Reply, Request, Responder, Sent, ServerHandle, Service, tars::Framed, task,
+    AnswerError, CloseError, Connection, Listener, Reply, Request, Responder, SendError, ServerHandle,
+    Service, tars::Framed, task,
 };
 
 use crate::support::{Control, PATIENCE, Peer, Recorder, Totals, config, eventually, frame, serve, start};
@@ -20,7 +21,7 @@ fn a_stale_handle_reaches_nobody_though_its_slot_is_used_again() {
     let stale = recorder.connection_of(&peer);
     peer.reset();
     recorder.why_closed(stale.id());
-    assert_eq!(stale.send(frame(0, b"to nobody")), Sent::Gone);
+    assert_eq!(stale.send(frame(0, b"to nobody")), Err(SendError::Closed));
 
     // Connects until somebody else has that slot.
     let mut others = Vec::new();
@@ -40,15 +41,15 @@ fn a_stale_handle_reaches_nobody_though_its_slot_is_used_again() {
     });
     let (mut heir, connection) = heir.expect("awaited above");
     for _ in 0..100 {
-        assert_eq!(stale.send(frame(0, b"to nobody")), Sent::Gone);
-        assert_eq!(stale.push(frame(0, b"to nobody")), Sent::Gone);
-        assert_eq!(stale.close(), Sent::Gone);
+        assert_eq!(stale.send(frame(0, b"to nobody")), Err(SendError::Closed));
+        assert_eq!(stale.push(frame(0, b"to nobody")), Err(SendError::Closed));
+        assert_eq!(stale.close(), Err(CloseError::Closed));
     }
     assert!(!stale.is_open() && connection.is_open());
     heir.echo(2, b"nothing came before this");
     others.iter_mut().for_each(|peer| peer.echo(2, b"nor this"));
     drop(server);
-    assert_eq!(connection.send(frame(0, b"to nobody")), Sent::Gone);
+    assert_eq!(connection.send(frame(0, b"to nobody")), Err(SendError::Closed));
 }
 
 #[test]
@@ -105,7 +106,7 @@ fn what_one_thread_sends_arrives_in_its_order() {
                 for number in 0..EACH {
                     let push = frame(0, &[thread.to_le_bytes(), number.to_le_bytes()].concat());
                     // The shard's queue is bounded: `Full` is an answer, and the next try keeps the order.
-                    while connection.send(push.clone()) != Sent::Queued {
+                    while connection.send(push.clone()) != Ok(()) {
                         assert!(connection.is_open());
                         thread::sleep(Duration::from_micros(100));
                     }
@@ -150,7 +151,7 @@ fn another_thread_answers_later_in_any_order() {
         (0..20).map(|_| asked.recv_timeout(PATIENCE).expect("twenty were asked")).collect();
     questions.reverse();
     for (responder, question) in questions {
-        assert_eq!(responder.respond(question), Sent::Queued);
+        assert_eq!(responder.respond(question), Ok(()));
     }
     for (peer, name) in [(&mut ann, b"ann"), (&mut bob, b"bob")] {
         for id in (1..=10).rev() {
@@ -162,7 +163,7 @@ fn another_thread_answers_later_in_any_order() {
     // Not only the end of its stream: then the answer would still be owed.
     ann.reset();
     eventually(PATIENCE, || !responder.is_open());
-    assert_eq!(responder.respond(question), Sent::Gone);
+    assert_eq!(responder.respond(question), Err(AnswerError::Closed));
 }
 
 /// Tells everybody what one says, from the shard where it was said.

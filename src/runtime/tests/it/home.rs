@@ -86,7 +86,7 @@ fn the_home_may_be_named_byte_by_byte() {
 
 #[test]
 fn connections_move_home_without_multishot_receive_too() {
-    let config = ServerConfig { io_uring_disable: vec!["multishot-receive".into()], ..config() };
+    let config = config().with(|it| it.io_uring_disable = vec!["multishot-receive".into()]);
     everything_arrives_in_order(config.clone(), 64 << 10, 3000);
     everything_arrives_in_order(config, 1, 20);
 }
@@ -160,7 +160,7 @@ fn two_protocols_share_a_listener() {
 
 #[test]
 fn a_crowd_moves_home_while_others_are_served() {
-    let (server, address) = lines(ServerConfig { mesh_capacity: 8, ..config() });
+    let (server, address) = lines(config().with(|it| it.mesh_capacity = 8));
     // More at once than the queue between the shards holds: those wait, and none is lost.
     let mut peers: Vec<_> = (0..300).map(|_| Peer::connect(address)).collect();
     for (number, peer) in peers.iter_mut().enumerate() {

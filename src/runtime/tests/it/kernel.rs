@@ -8,7 +8,7 @@ use crate::support::{Control, End, PATIENCE, Peer, Recorder, Totals, config, eve
 fn works_without(features: &[&str]) {
     let io_uring_disable = features.iter().map(|&name| name.to_owned()).collect();
     let recorder = Recorder::default();
-    let (server, address) = serve(ServerConfig { io_uring_disable, ..config() }, &recorder);
+    let (server, address) = serve(config().with(|it| it.io_uring_disable = io_uring_disable), &recorder);
     let control = Control::start(address);
 
     let mut peer = Peer::connect(address);
@@ -59,7 +59,7 @@ fn it_works_with_the_least_that_a_kernel_may_have() {
 
 #[test]
 fn a_feature_that_nobody_knows_is_an_error_of_the_configuration() {
-    let config = ServerConfig { io_uring_disable: vec!["warp-drive".into()], ..config() };
-    let error = shardcast::Server::builder().config(config).start().err().expect("no such feature");
+    let config = config().with(|it| it.io_uring_disable = vec!["warp-drive".into()]);
+    let error = shardcast::Server::builder().config(config).start().expect_err("no such feature");
     assert!(error.is_configuration() && error.to_string().contains("multishot-receive"), "{error}");
 }

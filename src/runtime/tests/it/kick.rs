@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shardcast::ConnId;
+use shardcast::{ConnId, KickError};
 
 use crate::support::{End, PATIENCE, Peer, Recorder, config, eventually, frame, serve};
 
@@ -19,12 +19,12 @@ fn the_one_with_that_id_ends_after_what_was_queued_and_no_other() {
     let id = connection.id();
 
     let _ = connection.send(frame(0, b"the last word"));
-    assert_eq!(handle.kick(id, PATIENCE), Ok(true));
+    assert_eq!(handle.kick(id, PATIENCE), Ok(()));
     assert_eq!(victim.read_frame(), (0, b"the last word".to_vec()));
     assert_eq!(victim.read_to_end(), (Vec::new(), End::OfStream));
     assert_eq!(recorder.why_closed(id).code(), "kicked");
 
-    assert_eq!(handle.kick(id, PATIENCE), Ok(false), "it is gone");
+    assert_eq!(handle.kick(id, PATIENCE), Err(KickError::NotFound), "it is gone");
     others.iter_mut().for_each(|peer| peer.echo(2, b"still here"));
     eventually(PATIENCE, || handle.closed_connections(PATIENCE).iter().any(|it| it.id == id));
     let closed = handle.closed_connections(PATIENCE);
@@ -46,7 +46,7 @@ fn ids_that_name_nobody_end_nobody() {
         ConnId { slot: u32::MAX, ..id },
         ConnId { generation: id.generation.wrapping_add(1), ..id },
     ] {
-        assert_eq!(server.handle().kick(wrong, PATIENCE), Ok(false), "{wrong}");
+        assert_eq!(server.handle().kick(wrong, PATIENCE), Err(KickError::NotFound), "{wrong}");
     }
     peer.echo(2, b"still here");
     drop(peer);

@@ -18,7 +18,7 @@ use crate::support::{
 };
 
 fn limited(limits: Limits) -> ServerConfig {
-    ServerConfig { limits, ..config() }
+    config().with(|it| it.limits = limits)
 }
 
 /// Whether a newcomer is let in and answered.
@@ -35,7 +35,7 @@ fn is_let_in(peer: io::Result<Peer>) -> bool {
 #[test]
 fn connections_over_the_bound_are_refused_until_one_ends() {
     let recorder = Recorder::default();
-    let (server, address) = serve(limited(Limits { connections_max: 8, ..Limits::default() }), &recorder);
+    let (server, address) = serve(limited(Limits::default().with(|it| it.connections_max = 8)), &recorder);
     let handle = server.handle();
     let mut inside: Vec<_> = (0..8).map(|_| Peer::connect(address)).collect();
     inside.iter_mut().for_each(|peer| assert!(is_served(peer)));
@@ -52,7 +52,7 @@ fn connections_over_the_bound_are_refused_until_one_ends() {
 #[test]
 fn one_address_may_not_take_all_places() {
     let recorder = Recorder::default();
-    let limits = Limits { connections_per_ip_max: 3, ..Limits::default() };
+    let limits = Limits::default().with(|it| it.connections_per_ip_max = 3);
     let (server, address) = serve(limited(limits), &recorder);
     let handle = server.handle();
     let from = |last: u8| {
@@ -84,7 +84,10 @@ fn ask(peer: &mut Peer, line: &str) {
 #[test]
 fn the_oldest_silent_connections_make_room() {
     let identify_timeout = Duration::from_secs(600);
-    let limits = Limits { unidentified_max: 8, identify_timeout, ..Limits::default() };
+    let limits = Limits::default().with(|it| {
+        it.unidentified_max = 8;
+        it.identify_timeout = identify_timeout;
+    });
     let (server, address) = lines(limits);
     let handle = server.handle();
     let mut honest = Peer::connect(address);
@@ -103,7 +106,10 @@ fn the_oldest_silent_connections_make_room() {
 #[test]
 fn connections_that_have_spoken_take_no_place_of_the_silent() {
     let identify_timeout = Duration::from_secs(600);
-    let limits = Limits { unidentified_max: 40, identify_timeout, ..Limits::default() };
+    let limits = Limits::default().with(|it| {
+        it.unidentified_max = 40;
+        it.identify_timeout = identify_timeout;
+    });
     let (server, address) = lines(limits);
     let mut silent: Vec<_> = (0..10).map(|_| Peer::connect(address)).collect();
     eventually(PATIENCE, || Totals::of(&server.handle()).connections() == 10);
@@ -121,7 +127,7 @@ fn connections_that_have_spoken_take_no_place_of_the_silent() {
 
 #[test]
 fn who_says_nothing_for_too_long_is_unidentified() {
-    let limits = Limits { identify_timeout: Duration::from_millis(100), ..Limits::default() };
+    let limits = Limits::default().with(|it| it.identify_timeout = Duration::from_millis(100));
     let (server, address) = lines(limits);
     let (mut silent, mut undecided) = (Peer::connect(address), Peer::connect(address));
     undecided.send(b"@");
@@ -213,7 +219,7 @@ impl Peer {
 #[test]
 fn a_flood_over_the_bound_disturbs_nobody_inside() {
     let recorder = Recorder::without_requests();
-    let (server, address) = serve(limited(Limits { connections_max: 16, ..Limits::default() }), &recorder);
+    let (server, address) = serve(limited(Limits::default().with(|it| it.connections_max = 16)), &recorder);
     let control = Control::start(address);
     let threads: Vec<_> = (0..2)
         .map(|_| thread::spawn(move || (0..500).for_each(|_| drop(Peer::connect_from(None, None, address)))))

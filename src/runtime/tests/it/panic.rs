@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use shardcast::{CloseReason, Sent};
+use shardcast::{CloseReason, SendError};
 
 use crate::support::{Control, PATIENCE, Peer, Recorder, Totals, config, eventually, frame, serve};
 
@@ -20,7 +20,7 @@ fn a_service_that_panics_costs_that_connection_only() {
         // What was answered before it is sent.
         assert_eq!(peer.read_frame(), (4, b"answered".to_vec()));
         assert_eq!(recorder.why_closed(connection.id()), CloseReason::Panic);
-        assert_eq!(connection.send(frame(0, b"late")), Sent::Gone);
+        assert_eq!(connection.send(frame(0, b"late")), Err(SendError::Closed));
         peer.read_to_end();
         bystander.echo(count, b"still here");
         eventually(PATIENCE, || {

@@ -2,26 +2,26 @@
 
 use std::time::Duration;
 
-use shardcast::{Limits, Listener, OverflowPolicy, Sent, ServerConfig};
+use shardcast::{Limits, Listener, OverflowPolicy, SendError, ServerConfig, UnknownListener};
 
 use crate::support::{
     End, Line, PATIENCE, Peer, Recorder, Totals, WhoAmI, config, eventually, frame, serve, start,
 };
 
 fn limited(limits: Limits) -> ServerConfig {
-    ServerConfig { limits, ..config() }
+    config().with(|it| it.limits = limits)
 }
 
 #[test]
 fn a_shorter_idle_timeout_reaches_those_that_are_idle_already() {
     let recorder = Recorder::default();
     let (server, address) =
-        serve(limited(Limits { idle_timeout: Duration::ZERO, ..Limits::default() }), &recorder);
+        serve(limited(Limits::default().with(|it| it.idle_timeout = Duration::ZERO)), &recorder);
     let mut peers: Vec<Peer> = (0..4).map(|_| Peer::connect(address)).collect();
     peers.iter_mut().for_each(|peer| peer.echo(1, b"hello"));
-    let limits = Limits { idle_timeout: Duration::from_millis(1), ..Limits::default() };
-    assert!(!server.handle().set_listener_limits("none", &limits));
-    assert!(server.handle().set_listener_limits("push", &limits));
+    let limits = Limits::default().with(|it| it.idle_timeout = Duration::from_millis(1));
+    assert_eq!(server.handle().set_listener_limits("none", &limits), Err(UnknownListener("none".to_owned())));
+    assert_eq!(server.handle().set_listener_limits("push", &limits), Ok(()));
     for peer in &mut peers {
         assert_eq!(peer.read_to_end(), (Vec::new(), End::OfStream));
     }
@@ -30,13 +30,13 @@ fn a_shorter_idle_timeout_reaches_those_that_are_idle_already() {
 
 #[test]
 fn the_time_to_identify_reaches_those_that_are_silent_already() {
-    let forever = Limits { identify_timeout: Duration::from_secs(600), ..Limits::default() };
+    let forever = Limits::default().with(|it| it.identify_timeout = Duration::from_secs(600));
     let listener = Listener::new("lines", "127.0.0.1:0").protocol(Line, |_| WhoAmI);
     let (server, address) = start(limited(forever.clone()), listener, "lines");
     let mut silent: Vec<Peer> = (0..4).map(|_| Peer::connect(address)).collect();
     let handle = server.handle();
     eventually(PATIENCE, || Totals::of(&handle).listeners(|it| it.unidentified) == 4);
-    handle.set_limits(&Limits { identify_timeout: Duration::from_millis(1), ..Limits::default() });
+    handle.set_limits(&Limits::default().with(|it| it.identify_timeout = Duration::from_millis(1)));
     for peer in &mut silent {
         assert_eq!(peer.read_to_end(), (Vec::new(), End::OfStream));
     }
@@ -50,21 +50,26 @@ fn the_time_to_identify_reaches_those_that_are_silent_already() {
 #[test]
 fn outbox_bounds_and_policy_reach_handles_and_outboxes() {
     let recorder = Recorder::default();
-    let roomy = Limits { overflow: OverflowPolicy::DropNewest, ..Limits::default() };
+    let roomy = Limits::default().with(|it| it.overflow = OverflowPolicy::DropNewest);
     let (server, address) = serve(limited(roomy), &recorder);
     let handle = server.handle();
     let mut peer = Peer::narrow(address);
     peer.echo(1, b"hello");
     let connection = recorder.connection_of(&peer);
-    let tight = Limits { outbox_messages_max: 2, overflow: OverflowPolicy::DropNewest, ..Limits::default() };
-    handle.set_listener_limits("push", &tight);
+    let tight = Limits::default().with(|it| {
+        it.outbox_messages_max = 2;
+        it.overflow = OverflowPolicy::DropNewest;
+    });
+    handle.set_listener_limits("push", &tight).expect("a listener");
     let large = frame(0, &vec![7; 100_000]);
-    eventually(PATIENCE, || connection.send(large.clone()) == Sent::Full);
+    eventually(PATIENCE, || connection.send(large.clone()).is_err_and(SendError::is_full));
     let dropped = || Totals::of(&handle).dropped("drop-newest");
     assert!(dropped() > 0);
 
-    handle.set_listener_limits("push", &Limits { overflow: OverflowPolicy::Disconnect, ..tight });
-    eventually(PATIENCE, || connection.send(large.clone()) == Sent::Gone);
+    handle
+        .set_listener_limits("push", &tight.with(|it| it.overflow = OverflowPolicy::Disconnect))
+        .expect("a listener");
+    eventually(PATIENCE, || connection.send(large.clone()) == Err(SendError::Closed));
     assert_eq!(recorder.why_closed(connection.id()).code(), "slow");
 }
 
@@ -75,7 +80,7 @@ fn a_bound_per_address_counts_those_that_came_before_it() {
     let handle = server.handle();
     let mut before: Vec<Peer> = (0..3).map(|_| Peer::connect(address)).collect();
     before.iter_mut().for_each(|peer| peer.echo(1, b"hello"));
-    handle.set_limits(&Limits { connections_per_ip_max: 3, ..Limits::default() });
+    handle.set_limits(&Limits::default().with(|it| it.connections_per_ip_max = 3));
     let _refused = Peer::connect(address);
     eventually(PATIENCE, || Totals::of(&handle).rejected("per-ip-max") == 1);
     before.iter_mut().for_each(|peer| peer.echo(2, b"still here"));

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use shardcast::proto::topics::control::{Answer, Request};
 use shardcast::{
-    ServerConfig, ShardCount,
-    proto::{PublishOptions as WireOptions, Refusal},
+    PublishError, PushEveryError, ServerConfig, ShardCount,
+    proto::{PublishHeader, Refusal},
     push::{
         AdmissionLimits, Bounds, Class, HubConfig, Pace, PublishOptions, SubscribeOptions, TopicRule,
         TopicRules,
@@ -19,7 +19,10 @@ use crate::support::{PATIENCE, Recorder, Topics, config, eventually, framed, ser
 const MILLI: Duration = Duration::from_millis(1);
 
 fn shards(count: u16, push: HubConfig) -> ServerConfig {
-    ServerConfig { shards: ShardCount::Exactly(count), push, ..config() }
+    config().with(|it| {
+        it.shards = ShardCount::Exactly(count);
+        it.push = push;
+    })
 }
 
 /// Ten messages a second on topics that begin with `slow/`.
@@ -44,7 +47,7 @@ fn a_delayed_publication_comes_behind_what_was_published_meanwhile() {
         let mut peer = Topics::connect(address);
         peer.subscribe("t", None);
         let began = Instant::now();
-        let options = WireOptions { delay: Some(50 * MILLI), ..WireOptions::default() };
+        let options = PublishHeader { delay: Some(50 * MILLI), ..PublishHeader::default() };
         let late = peer.send(&Request::Publish { topic: "t", answer: true, options, body: b"wire" });
         let handle = server.handle();
         let publisher = handle.publisher("t").expect("a name");
@@ -72,7 +75,7 @@ fn a_paced_topic_goes_at_its_pace_and_refuses_what_cannot_wait() {
     let began = Instant::now();
     let sent: Vec<_> = (0..6_u8)
         .map(|number| {
-            let options = WireOptions::default();
+            let options = PublishHeader::default();
             peer.send(&Request::Publish { topic: "slow/a", answer: true, options, body: &[number] })
         })
         .collect();
@@ -98,7 +101,7 @@ fn what_expires_behind_a_pace_is_told_to_its_publisher() {
     let mut peer = Topics::connect(address);
     peer.subscribe("slow/a", None);
     peer.publish("slow/a", b"first");
-    let options = WireOptions { ttl: Some(MILLI), ..WireOptions::default() };
+    let options = PublishHeader { ttl: Some(MILLI), ..PublishHeader::default() };
     let refused = peer.ask(&Request::Publish { topic: "slow/a", answer: true, options, body: b"never" });
     assert_eq!(refused.expect_err("it expired").0, Refusal::Expired.status());
     assert_eq!(peer.hear().body, b"first");
@@ -111,7 +114,7 @@ fn a_class_that_there_is_not_is_refused() {
     let (_server, address) = serve(shards(1, HubConfig::default()), &Recorder::default());
     let mut peer = Topics::connect(address);
     for (class, is_right) in [(0, true), (3, true), (4, false), (255, false)] {
-        let options = WireOptions { class: Some(class), ..WireOptions::default() };
+        let options = PublishHeader { class: Some(class), ..PublishHeader::default() };
         let answer = peer.ask(&Request::Publish { topic: "t", answer: true, options, body: b"x" });
         assert_eq!(answer.is_ok(), is_right, "{class}: {answer:?}");
     }
@@ -156,8 +159,8 @@ fn a_topic_is_pushed_to_periodically_until_it_is_stopped() {
     let publisher = handle.publisher("tick").expect("a name");
     let every = |interval| publisher.publish_every(interval, "tick", PublishOptions::default()).wait();
     let ticking = every(5 * MILLI).expect("it runs").expect("room for one");
-    assert_eq!(every(MILLI).expect("it runs").err(), Some(Refusal::Busy { waiting: 1, max: 1 }));
-    assert_eq!(every(Duration::ZERO).expect("it runs").err(), Some(Refusal::Malformed));
+    assert_eq!(every(MILLI).expect("it runs").err(), Some(PushEveryError::TooMany { max: 1 }));
+    assert_eq!(every(Duration::ZERO).expect("it runs").err(), Some(PushEveryError::ZeroInterval));
     let heard: Vec<_> = (0..5).map(|_| subscription.recv().expect("it runs")).collect();
     let first = heard[0].published.as_nanos();
     for (number, tick) in heard.iter().enumerate() {
@@ -170,6 +173,29 @@ fn a_topic_is_pushed_to_periodically_until_it_is_stopped() {
     // What was published before it stopped may still come; then nothing does.
     eventually(PATIENCE, || subscription.recv_timeout(50 * MILLI).expect("it runs").is_none());
     assert!(every(5 * MILLI).expect("it runs").is_ok(), "its place is free again");
+}
+
+#[test]
+fn a_periodic_push_ends_with_its_handle_unless_it_is_detached() {
+    let (server, _) = serve(shards(2, paced()), &Recorder::default());
+    let handle = server.handle();
+    let subscription = handle.subscribe("tick", SubscribeOptions::default()).wait();
+    let subscription = subscription.expect("it runs").expect("room");
+    let publisher = handle.publisher("tick").expect("a name");
+    let start = || {
+        let push = publisher.publish_every(5 * MILLI, "tick", PublishOptions::default());
+        push.wait().expect("it runs").expect("room for one")
+    };
+    let is_quiet = || subscription.recv_timeout(100 * MILLI).expect("it runs").is_none();
+    drop(start());
+    eventually(PATIENCE, is_quiet);
+    // As does one whose reply nobody waits for.
+    drop(publisher.publish_every(5 * MILLI, "tick", PublishOptions::default()));
+    eventually(PATIENCE, is_quiet);
+    let delayed = publisher.publish_every(5 * MILLI, "tick", PublishOptions::default().delay(MILLI));
+    assert_eq!(delayed.wait().expect("it runs").err(), Some(PushEveryError::DelayOrTtl));
+    start().detach();
+    (0..5).for_each(|_| drop(subscription.recv().expect("it runs")));
 }
 
 #[test]
@@ -231,7 +257,7 @@ fn a_push_that_expires_in_the_outbox_of_a_paced_connection_is_counted_and_seen_a
 fn stopping_refuses_what_waits_for_its_time() {
     let (server, address) = serve(shards(2, HubConfig::default()), &Recorder::default());
     let mut peer = Topics::connect(address);
-    let options = WireOptions { delay: Some(3600 * 1000 * MILLI), ..WireOptions::default() };
+    let options = PublishHeader { delay: Some(3600 * 1000 * MILLI), ..PublishHeader::default() };
     let id = peer.send(&Request::Publish { topic: "t", answer: true, options, body: b"x" });
     let handle = server.handle();
     let hour = PublishOptions::default().delay(3600 * 1000 * MILLI);
@@ -239,6 +265,6 @@ fn stopping_refuses_what_waits_for_its_time() {
     eventually(PATIENCE, || counted(&handle.stats(), "delayed") == 2);
     handle.begin_drain(PATIENCE);
     assert_eq!(peer.answer_to(id).expect_err("refused").0, Refusal::Draining.status());
-    assert_eq!(confirmed.wait().expect("it runs"), Err(Refusal::Draining));
+    assert_eq!(confirmed.wait().expect("it runs"), Err(PublishError::Draining));
     server.wait().expect("it ends before its deadline");
 }

@@ -1,7 +1,7 @@
 //! Thousands of sockets that say nothing, beside one honest client.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use shardcast::{Limits, ServerConfig};
+use shardcast::Limits;
 
 use crate::support::{Control, PATIENCE, Peer, Recorder, Totals, alone, config, eventually, frame, serve};
 
@@ -17,8 +17,8 @@ fn thousands_of_silent_sockets_disturb_nobody() {
             return;
         }
         let recorder = Recorder::without_requests();
-        let limits = Limits { connections_max: SILENT + 100, ..Limits::default() };
-        let (server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+        let limits = Limits::default().with(|it| it.connections_max = SILENT + 100);
+        let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
         let handle = server.handle();
         let control = Control::start(address);
         let mut silent: Vec<_> = (0..SILENT).map(|_| Peer::connect(address)).collect();

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use shardcast::{CloseReason, Connection, Limits, OverflowPolicy, Sent, Server, ServerConfig, ServerHandle};
+use shardcast::{CloseReason, Connection, Limits, OverflowPolicy, SendError, Server, ServerHandle};
 
 use crate::support::{Control, End, PATIENCE, Peer, Recorder, Totals, config, eventually, frame, serve};
 
@@ -33,13 +33,12 @@ struct Bench {
 impl Bench {
     fn new(overflow: OverflowPolicy) -> Self {
         let recorder = Recorder::without_requests();
-        let limits = Limits {
-            outbox_bytes_max: OUTBOX_BYTES,
-            outbox_messages_max: OUTBOX_MESSAGES,
-            overflow,
-            ..Limits::default()
-        };
-        let (server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+        let limits = Limits::default().with(|it| {
+            it.outbox_bytes_max = OUTBOX_BYTES;
+            it.outbox_messages_max = OUTBOX_MESSAGES;
+            it.overflow = overflow;
+        });
+        let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
         let control = Control::start(address);
         let mut peer = Peer::narrow(address);
         peer.echo(1, b"hello");
@@ -155,9 +154,9 @@ fn numbers(payload: &[u8]) -> (u64, u64) {
 /// Sends all pushes; how many were not taken.
 fn send_all(connection: &Connection) -> u64 {
     let full = (0..PUSHES).filter(|&number| match connection.send(push(number, 0)) {
-        Sent::Queued => false,
-        Sent::Full => true,
-        Sent::Gone => panic!("nobody closed it"),
+        Ok(()) => false,
+        Err(full) if full.is_full() => true,
+        Err(closed) => panic!("nobody closed it: {closed}"),
     });
     full.count() as u64
 }
@@ -185,7 +184,7 @@ fn drop_oldest_keeps_what_came_last() {
         let mut tries = 0;
         eventually(PATIENCE, || {
             tries += 1;
-            bench.connection.send(push(PUSHES, 0)) == Sent::Queued
+            bench.connection.send(push(PUSHES, 0)) == Ok(())
         });
         PUSHES + tries
     });
@@ -207,7 +206,7 @@ fn conflate_keeps_the_newest_of_each_key() {
             let key = number % KEYS;
             eventually(PATIENCE, || {
                 tries += 1;
-                bench.connection.send_keyed(key, push(number, key)) == Sent::Queued
+                bench.connection.send_keyed(key, push(number, key)) == Ok(())
             });
             newest.insert(key, number);
         }
@@ -256,10 +255,10 @@ fn disconnect_ends_the_slow_peer_and_only_it() {
     bench.watched(|| {
         eventually(PATIENCE, || {
             answers.push(bench.connection.send(push(answers.len() as u64, 0)));
-            answers.last() == Some(&Sent::Gone)
+            answers.last() == Some(&Err(SendError::Closed))
         });
     });
-    assert_eq!(answers[0], Sent::Queued);
+    assert_eq!(answers[0], Ok(()));
     let handle = bench.server.handle();
     eventually(PATIENCE, || Totals::of(&handle).closed("slow") == 1);
     assert!(Totals::of(&handle).dropped("disconnect") > 0);
@@ -294,7 +293,7 @@ fn block_gives_up_after_its_time() {
         let mut sent = 0;
         eventually(PATIENCE, || {
             sent += 1;
-            bench.connection.send(push(sent, 0)) == Sent::Full
+            bench.connection.send(push(sent, 0)).is_err_and(SendError::is_full)
         });
     });
     assert_eq!(Totals::of(&bench.server.handle()).dropped("block"), 1);
@@ -308,14 +307,14 @@ fn a_sender_that_waits_for_room_hears_of_the_end() {
     let sending = thread::spawn(move || {
         loop {
             let answer = sender.send(push(0, 0));
-            if answer != Sent::Queued {
+            if answer != Ok(()) {
                 return answer;
             }
         }
     });
     thread::sleep(Duration::from_millis(50));
     bench.peer.reset();
-    assert_eq!(sending.join().expect("a thread that sends"), Sent::Gone);
+    assert_eq!(sending.join().expect("a thread that sends"), Err(SendError::Closed));
     bench.control.noticed_nothing();
 }
 
@@ -354,12 +353,11 @@ fn a_broadcast_is_bounded_for_each_slow_reader_under_every_policy() {
 fn a_peer_that_is_not_read_from_is_not_idle() {
     const REQUESTS: u32 = 32_768;
     let recorder = Recorder::without_requests();
-    let limits = Limits {
-        outbox_bytes_max: OUTBOX_BYTES,
-        idle_timeout: Duration::from_millis(400),
-        ..Limits::default()
-    };
-    let (_server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+    let limits = Limits::default().with(|it| {
+        it.outbox_bytes_max = OUTBOX_BYTES;
+        it.idle_timeout = Duration::from_millis(400);
+    });
+    let (_server, address) = serve(config().with(|it| it.limits = limits), &recorder);
     let mut peer = Peer::narrow(address);
     let mut asking = peer.0.try_clone().expect("a descriptor");
     let asker = thread::spawn(move || {
@@ -431,13 +429,12 @@ fn a_peer_that_asks_much_and_ends_its_side_gets_every_answer() {
 fn a_policy_that_drops_holds_for_stalls_of_any_length() {
     let recorder = Recorder::without_requests();
     let timeout = Duration::from_millis(300);
-    let limits = Limits {
-        outbox_bytes_max: OUTBOX_BYTES,
-        overflow: OverflowPolicy::DropOldest,
-        unacknowledged_timeout: timeout,
-        ..Limits::default()
-    };
-    let (server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+    let limits = Limits::default().with(|it| {
+        it.outbox_bytes_max = OUTBOX_BYTES;
+        it.overflow = OverflowPolicy::DropOldest;
+        it.unacknowledged_timeout = timeout;
+    });
+    let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
     let mut peer = Peer::narrow(address);
     peer.echo(1, b"hello");
     let connection = recorder.connection_of(&peer);
@@ -450,7 +447,7 @@ fn a_policy_that_drops_holds_for_stalls_of_any_length() {
             sent += 1;
             let mut frame = frame(0, &body);
             frame[8..16].copy_from_slice(&u64::to_le_bytes(sent));
-            assert_eq!(connection.send(frame), Sent::Queued);
+            assert_eq!(connection.send(frame), Ok(()));
         }
         thread::sleep(timeout / 5);
     }

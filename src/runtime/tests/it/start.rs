@@ -23,7 +23,7 @@ fn open_files() -> u64 {
 }
 
 fn shards(shards: u16) -> ServerConfig {
-    ServerConfig { shards: ShardCount::Exactly(shards), ..config() }
+    config().with(|it| it.shards = ShardCount::Exactly(shards))
 }
 
 /// A server with so many listeners, on ports of their own.
@@ -92,14 +92,14 @@ fn a_shard_that_cannot_start_takes_the_others_along_and_says_why() {
         FramedService(recorder.clone())
     });
     let error =
-        Server::builder().config(shards(4)).listen(listener).start().err().expect("a service is missing");
+        Server::builder().config(shards(4)).listen(listener).start().expect_err("a service is missing");
     assert!(matches!(error, StartError::Shard { .. }) && !error.is_configuration(), "{error:?}");
     assert!(error.to_string().contains("panicked: no second service of this kind"), "{error}");
 }
 
 #[track_caller]
 fn is_in_use(listener: Listener) {
-    let error = Server::builder().config(config()).listen(listener).start().err().expect("it is taken");
+    let error = Server::builder().config(config()).listen(listener).start().expect_err("it is taken");
     assert!(matches!(error, StartError::Listen { .. }) && !error.is_configuration(), "{error:?}");
     assert!(error.to_string().contains("address in use"), "{error}");
 }

@@ -19,7 +19,7 @@ use shardcast::{Server, ServerHandle, Spin, task};
 use crate::support::{PATIENCE, Totals, alone, config, eventually, resident_bytes};
 
 fn server(spin: Spin) -> Server {
-    let config = shardcast::ServerConfig { spin, ..config() };
+    let config = config().with(|it| it.spin = spin);
     Server::builder().config(config).start().expect("the server starts")
 }
 

@@ -4,7 +4,7 @@ use std::{collections::HashMap, thread, time::Duration};
 
 use shardcast::proto::topics::control::{self, MAGIC, Request, Said};
 use shardcast::{
-    Limits, OverflowPolicy, ServerConfig, ServerHandle,
+    Limits, OverflowPolicy, ServerHandle,
     proto::{Position, Recovery},
     push::PublishOptions,
 };
@@ -107,7 +107,7 @@ fn bounds_on_subscriptions_and_topics_are_told() {
     assert_eq!(status(peer.ask(&subscribe("d"))), Err(3));
     assert_eq!(status(peer.ask(&subscribe("a"))), Err(10));
     let mut publisher = Topics::connect(address);
-    let options = shardcast::proto::PublishOptions::default();
+    let options = shardcast::proto::PublishHeader::default();
     let refused = (0..64)
         .map(|number| format!("t{number}"))
         .filter(|topic| {
@@ -124,9 +124,12 @@ const BODY_BYTES: usize = 4 << 10;
 
 /// A subscriber that reads nothing until everything was published, under `overflow`.
 fn slow(overflow: OverflowPolicy) -> (shardcast::Server, Topics, Position) {
-    let limits =
-        Limits { outbox_bytes_max: 64 << 10, outbox_messages_max: 32, overflow, ..Limits::default() };
-    let (server, address) = serve(ServerConfig { limits, ..config() }, &Recorder::without_requests());
+    let limits = Limits::default().with(|it| {
+        it.outbox_bytes_max = 64 << 10;
+        it.outbox_messages_max = 32;
+        it.overflow = overflow;
+    });
+    let (server, address) = serve(config().with(|it| it.limits = limits), &Recorder::without_requests());
     let mut slow = Topics::over(Peer::narrow(address));
     let (head, _) = slow.subscribe("t", None);
     let mut brisk = Topics::connect(address);
@@ -211,8 +214,8 @@ fn under_disconnect_the_slow_one_comes_back_and_is_told_what_it_lost() {
 
 #[test]
 fn a_peer_that_asks_and_does_not_read_is_not_read_from() {
-    let limits = Limits { outbox_bytes_max: 16 << 10, ..Limits::default() };
-    let (server, address) = serve(ServerConfig { limits, ..config() }, &Recorder::without_requests());
+    let limits = Limits::default().with(|it| it.outbox_bytes_max = 16 << 10);
+    let (server, address) = serve(config().with(|it| it.limits = limits), &Recorder::without_requests());
     let control = Control::start(address);
     let greedy = Topics::over(Peer::narrow(address));
     let mut writer = Peer(greedy.peer.0.try_clone().expect("a descriptor"));
@@ -243,8 +246,8 @@ fn a_peer_that_asks_and_does_not_read_is_not_read_from() {
 fn a_peer_that_resumes_many_topics_and_reads_is_not_slow() {
     const TOPICS: usize = 30;
     const MISSED: usize = 200;
-    let limits = Limits { outbox_bytes_max: 64 << 10, ..Limits::default() };
-    let (server, address) = serve(ServerConfig { limits, ..config() }, &Recorder::without_requests());
+    let limits = Limits::default().with(|it| it.outbox_bytes_max = 64 << 10);
+    let (server, address) = serve(config().with(|it| it.limits = limits), &Recorder::without_requests());
     let handle = server.handle();
     let names: Vec<_> = (0..TOPICS).map(|topic| format!("t{topic}")).collect();
     let mut asker = Topics::connect(address);

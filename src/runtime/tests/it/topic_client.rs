@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use shardcast::{
     Listener, Server,
-    proto::{PublishOptions, Recovery, TopicFilter, TopicName},
+    proto::{PublishHeader, Recovery, TopicFilter, TopicName},
     tars::{Framed, FramedService, RequestError, TopicClient, TopicEvent, TopicPublisher, Waiting},
 };
 
@@ -88,7 +88,7 @@ fn a_server_that_was_restarted_has_new_epochs() {
     subscribed(&mut client);
     let name = TopicName::new("t").expect("a name");
     let publisher = client.publisher();
-    let publish = |body: &[u8]| publisher.publish(&name, PublishOptions::default(), body);
+    let publish = |body: &[u8]| publisher.publish(&name, PublishHeader::default(), body);
     assert_eq!(publish(b"1").map(|receipt| receipt.receivers), Ok(1));
     assert_eq!(message(&mut client).1, 1);
     drop(server);
@@ -138,7 +138,7 @@ fn requests_that_are_refused_are_told() {
     let publisher = TopicPublisher::connect(address).expect("a shard");
     let name = TopicName::new("t").expect("a name");
     assert_eq!(publisher.presence(&name), Ok(0));
-    let no_class = PublishOptions { class: Some(4), ..PublishOptions::default() };
+    let no_class = PublishHeader { class: Some(4), ..PublishHeader::default() };
     let refused = publisher.publish(&name, no_class, b"x");
     assert!(matches!(refused, Err(RequestError::Refused { status: 7, .. })), "{refused:?}");
 
@@ -150,7 +150,7 @@ fn requests_that_are_refused_are_told() {
     let server = Server::builder().config(config()).listen(echo).start().expect("it starts");
     let address = server.address("echo").expect("it listens");
     let publisher = TopicPublisher::connect(address).expect("a shard");
-    assert_eq!(publisher.publish(&name, PublishOptions::default(), b"x"), Err(RequestError::NotSpoken));
+    assert_eq!(publisher.publish(&name, PublishHeader::default(), b"x"), Err(RequestError::NotSpoken));
     let mut client = TopicClient::connect(address, waiting(10)).expect("a shard");
     client.subscribe(filter("t"), None);
     let error = next(&mut client, |event| match event {

@@ -4,7 +4,7 @@ use std::{fs, thread, time::Duration};
 
 use shardcast::{
     Server,
-    proto::{PublishOptions, TopicFilter, TopicName},
+    proto::{PublishHeader, TopicFilter, TopicName},
     tars::{TopicClient, TopicEvent, Waiting},
 };
 
@@ -94,7 +94,7 @@ fn others_publish_over_the_connection_that_a_thread_receives_from() {
                 let topic = TopicName::new("t").expect("a name");
                 for number in 0..EACH {
                     let body = format!("{thread} {number}");
-                    let receipt = publisher.publish(&topic, PublishOptions::default(), body.as_bytes());
+                    let receipt = publisher.publish(&topic, PublishHeader::default(), body.as_bytes());
                     assert_eq!(receipt.map(|it| it.receivers), Ok(1));
                 }
             })

@@ -10,7 +10,7 @@ use std::{
 use shardcast::proto::topics::control::{self, Answer, Request};
 use shardcast::{
     Bytes,
-    proto::{Message, Position, PublishOptions, Recovery, TopicFilter, TopicName},
+    proto::{Message, Position, PublishHeader, Recovery, TopicFilter, TopicName},
     tars::{
         CallError, RequestError, SubscriptionConfig, TopicClient, TopicEvent, TopicOptions, TopicPublisher,
         Waiting,
@@ -82,7 +82,7 @@ fn hasty() -> TopicOptions {
         backoff_min: Duration::from_millis(20),
         ..SubscriptionConfig::default()
     };
-    TopicOptions { subscriptions, ..TopicOptions::default() }
+    TopicOptions::default().with(|it| it.subscriptions = subscriptions)
 }
 
 #[test]
@@ -196,7 +196,7 @@ async fn talk(client: &mut TopicClient) {
     }
     let (publisher, topic) = (client.publisher(), TopicName::new("t").expect("a topic"));
     assert_eq!(publisher.presence_async(&topic).await, Ok(1));
-    let receipt = publisher.publish_async(&topic, PublishOptions::default(), b"x").await.expect("room");
+    let receipt = publisher.publish_async(&topic, PublishHeader::default(), b"x").await.expect("room");
     assert_eq!(receipt.receivers, 1);
     match client.recv_async().await {
         Some(TopicEvent::Message { position, body, .. }) => {
@@ -278,11 +278,11 @@ fn a_busy_server_tells_a_publisher_to_try_again() {
     let (_server, address) = serve(config, &Recorder::default());
     let publisher = TopicPublisher::connect(address).expect("a shard");
     let topic = TopicName::new("t").expect("a topic");
-    let later = PublishOptions { delay: Some(Duration::from_secs(60)), ..PublishOptions::default() };
+    let later = PublishHeader { delay: Some(Duration::from_secs(60)), ..PublishHeader::default() };
     publisher.publish_then(&topic, later, b"x", |_| {});
     let error = publisher.publish(&topic, later, b"x").expect_err("no room");
     assert!(error.is_busy(), "{error}");
-    assert!(publisher.publish(&topic, PublishOptions::default(), b"x").is_ok());
+    assert!(publisher.publish(&topic, PublishHeader::default(), b"x").is_ok());
 }
 
 /// The offsets of the next messages; nothing is refused or lost meanwhile.

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use shardcast::{CloseReason, Limits, Sent, ServerConfig};
+use shardcast::{CloseReason, Limits, SendError};
 
 use crate::support::{Control, PATIENCE, Peer, Recorder, child, config, eventually, frame, serve, within};
 
@@ -50,16 +50,16 @@ fn ip(arguments: &str) {
 /// A peer connects, is pushed to, and vanishes; the server goes on pushing and finds out.
 fn is_noticed(limits: Limits, push: &[u8], why: CloseReason) {
     let recorder = Recorder::without_requests();
-    let (_server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+    let (_server, address) = serve(config().with(|it| it.limits = limits), &recorder);
     let control = Control::start(address);
     let mut peer = Peer::connect_from(Some(VANISHING), Some(4096), address).expect("the server accepts");
     peer.echo(1, b"hello");
     let connection = recorder.connection_of(&peer);
-    assert_eq!(connection.send(frame(0, b"still here?")), Sent::Queued);
+    assert_eq!(connection.send(frame(0, b"still here?")), Ok(()));
     assert_eq!(peer.read_frame(), (0, b"still here?".to_vec()));
 
     ip(&format!("route add blackhole {VANISHING} table local"));
-    eventually(PATIENCE, || connection.send(frame(0, push)) == Sent::Gone);
+    eventually(PATIENCE, || connection.send(frame(0, push)) == Err(SendError::Closed));
     assert_eq!(recorder.why_closed(connection.id()), why);
     control.noticed_nothing();
     ip(&format!("route del blackhole {VANISHING} table local"));
@@ -72,23 +72,22 @@ fn a_peer_that_vanishes_is_noticed_though_it_is_pushed_to() {
         return in_a_network_of_its_own(NAME);
     }
     ip("link set lo up");
-    let never = Limits {
-        idle_timeout: Duration::ZERO,
-        outbox_age_max: Duration::ZERO,
-        outbox_bytes_max: 1 << 30,
-        outbox_messages_max: 1 << 30,
-        unacknowledged_timeout: Duration::ZERO,
-        keepalive: Duration::ZERO,
-        ..Limits::default()
-    };
+    let never = Limits::default().with(|it| {
+        it.idle_timeout = Duration::ZERO;
+        it.outbox_age_max = Duration::ZERO;
+        it.outbox_bytes_max = 1 << 30;
+        it.outbox_messages_max = 1 << 30;
+        it.unacknowledged_timeout = Duration::ZERO;
+        it.keepalive = Duration::ZERO;
+    });
     let bound = Duration::from_secs(1);
-    is_noticed(Limits { idle_timeout: bound, ..never.clone() }, b"tick", CloseReason::Idle);
-    let unacknowledged = Limits { unacknowledged_timeout: bound, ..never.clone() };
+    is_noticed(never.clone().with(|it| it.idle_timeout = bound), b"tick", CloseReason::Idle);
+    let unacknowledged = never.clone().with(|it| it.unacknowledged_timeout = bound);
     is_noticed(unacknowledged.clone(), b"tick", CloseReason::Unacknowledged);
     // A send is in flight when it is noticed.
     is_noticed(unacknowledged, &[0; 64 << 10], CloseReason::Unacknowledged);
-    is_noticed(Limits { outbox_age_max: bound, ..never.clone() }, &[0; 64 << 10], CloseReason::Slow);
-    is_noticed(Limits { outbox_bytes_max: 1 << 20, ..never }, &[0; 64 << 10], CloseReason::Slow);
+    is_noticed(never.clone().with(|it| it.outbox_age_max = bound), &[0; 64 << 10], CloseReason::Slow);
+    is_noticed(never.with(|it| it.outbox_bytes_max = 1 << 20), &[0; 64 << 10], CloseReason::Slow);
 }
 
 /// The other side of the test below: connects, asks once, and hangs.
@@ -107,8 +106,8 @@ fn a_peer_in_another_process() {
 #[test]
 fn a_peer_that_hangs_is_idle_though_its_kernel_acknowledges() {
     let recorder = Recorder::without_requests();
-    let limits = Limits { idle_timeout: Duration::from_millis(500), ..Limits::default() };
-    let (_server, address) = serve(ServerConfig { limits, ..config() }, &recorder);
+    let limits = Limits::default().with(|it| it.idle_timeout = Duration::from_millis(500));
+    let (_server, address) = serve(config().with(|it| it.limits = limits), &recorder);
     let control = Control::start(address);
     let mut process = child("vanish::a_peer_in_another_process");
     process.env("SHARDCAST_IT_ADDRESS", address.to_string()).stdout(Stdio::null());
@@ -119,7 +118,7 @@ fn a_peer_that_hangs_is_idle_though_its_kernel_acknowledges() {
         connection.is_some()
     });
     let connection = connection.expect("awaited above");
-    let noticed = within(PATIENCE, || connection.send(frame(0, b"tick")) == Sent::Gone);
+    let noticed = within(PATIENCE, || connection.send(frame(0, b"tick")) == Err(SendError::Closed));
     process.kill().expect("our child");
     process.wait().expect("our child");
     assert!(noticed);

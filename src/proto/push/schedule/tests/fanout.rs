@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Position, Time, TopicName,
-    push::{Publication, Subscriber},
+    push::{Publication, SubscriberId},
 };
 
 fn message(topic: &str, offset: u64, class: Class, expires: Time) -> Arc<Publication> {
@@ -29,8 +29,8 @@ fn message(topic: &str, offset: u64, class: Class, expires: Time) -> Arc<Publica
     })
 }
 
-fn crowd(count: u32) -> Vec<Subscriber> {
-    (0..count).map(Subscriber).collect()
+fn crowd(count: u32) -> Vec<SubscriberId> {
+    (0..count).map(SubscriberId).collect()
 }
 
 /// A fan-out, and what reached whom, in order.
@@ -47,7 +47,7 @@ impl Sink {
         Self { fan_out: FanOut::new(limits), reached: Vec::new(), turns: vec![0], now: START }
     }
 
-    fn deliver(&mut self, message: &Arc<Publication>, to: &[Subscriber]) {
+    fn deliver(&mut self, message: &Arc<Publication>, to: &[SubscriberId]) {
         let Self { fan_out, reached, now, .. } = self;
         fan_out.deliver(message, to, *now, &mut |message, (), to| take(reached, message, to));
     }
@@ -103,7 +103,7 @@ impl Sink {
     }
 }
 
-fn take(reached: &mut Vec<(String, u64, u32)>, message: &Arc<Publication>, to: &[Subscriber]) {
+fn take(reached: &mut Vec<(String, u64, u32)>, message: &Arc<Publication>, to: &[SubscriberId]) {
     assert!(!to.is_empty());
     reached.extend(to.iter().map(|who| (message.topic.to_string(), message.position.offset, who.0)));
 }
@@ -134,7 +134,7 @@ fn a_turn_delivers_what_it_may_and_the_rest_comes_in_later_turns() {
     assert_eq!(sink.reached.len(), 4096, "the turn is over");
     sink.turn();
     sink.drain();
-    let reached: Vec<_> = sink.reached.iter().map(|(.., who)| Subscriber(*who)).collect();
+    let reached: Vec<_> = sink.reached.iter().map(|(.., who)| SubscriberId(*who)).collect();
     assert_eq!((sink.turns.len(), reached, sink.fan_out.waiting()), (4, crowd(10_000), 0));
     assert_eq!(sink.fan_out.counts().postponed, 1);
 }
@@ -213,7 +213,7 @@ fn a_message_for_as_many_others_does_not_join() {
     let mut sink = Sink::new(limits(1));
     for (offset, to) in [(1, [0, 1]), (2, [0, 2]), (3, [0, 2])] {
         let message = message("a", offset, Class::Normal, Time::NEVER);
-        sink.deliver(&message, &to.map(Subscriber));
+        sink.deliver(&message, &to.map(SubscriberId));
     }
     sink.drain();
     assert_eq!(sink.pairs(), [(1, 0), (1, 1), (2, 0), (3, 0), (2, 2), (3, 2)]);
@@ -223,7 +223,7 @@ fn a_message_for_as_many_others_does_not_join() {
 fn what_is_made_of_a_message_is_made_once_for_all_pieces() {
     let mut fan_out: FanOut<Option<u64>> = FanOut::new(limits(10));
     let (mut made, mut deliveries) = (0, 0);
-    let mut sink = |message: &Arc<Publication>, frame: &mut Option<u64>, to: &[Subscriber]| {
+    let mut sink = |message: &Arc<Publication>, frame: &mut Option<u64>, to: &[SubscriberId]| {
         let frame = frame.get_or_insert_with(|| {
             made += 1;
             message.position.offset
@@ -296,7 +296,7 @@ fn who_left_gets_nothing_and_who_comes_in_its_place_neither() {
     let mut sink = Sink::new(limits(1));
     sink.send("a", 1, 4);
     sink.turn();
-    sink.fan_out.leave(Subscriber(2));
+    sink.fan_out.leave(SubscriberId(2));
     // A new one is called the same, and is there for the second message.
     sink.send("a", 2, 4);
     sink.drain();
@@ -311,8 +311,8 @@ fn who_leaves_between_two_pieces_of_a_burst_gets_no_more_of_it() {
         sink.send("a", offset, 4);
     }
     sink.turn();
-    sink.fan_out.leave(Subscriber(0));
-    sink.fan_out.leave(Subscriber(3));
+    sink.fan_out.leave(SubscriberId(0));
+    sink.fan_out.leave(SubscriberId(3));
     // Others are called the same by now. Nothing that is published from here on joins the burst.
     sink.send("a", 4, 4);
     sink.drain();
@@ -327,7 +327,7 @@ fn who_leaves_between_two_pieces_of_a_burst_gets_no_more_of_it() {
 fn who_leaves_in_the_middle_of_a_turn_gets_nothing_that_was_gathered_before() {
     let mut sink = Sink::new(limits(100));
     sink.send("a", 1, 3);
-    sink.fan_out.leave(Subscriber(1));
+    sink.fan_out.leave(SubscriberId(1));
     sink.send("a", 2, 3);
     sink.work();
     assert_eq!(sink.pairs(), [(1, 0), (1, 2), (2, 0), (2, 1), (2, 2)]);
@@ -365,7 +365,7 @@ fn who_ends_a_subscription_gets_nothing_more_of_it_until_it_subscribes_again() {
     for topic in ["z", "a", "a/b", "b"] {
         sink.send(topic, 1, 2);
     }
-    sink.fan_out.withdraw(Subscriber(1), |topic| topic.starts_with('a'));
+    sink.fan_out.withdraw(SubscriberId(1), |topic| topic.starts_with('a'));
     sink.send("a", 2, 2);
     sink.drain();
     let mut got: Vec<_> = sink.reached.iter().filter(|it| it.2 == 1).map(|it| (&*it.0, it.1)).collect();
@@ -399,8 +399,8 @@ proptest! {
                     sent += u64::from(number);
                     sink.deliver(&message(name, offsets[topic], class, expires), &crowd(number));
                 }
-                5 => sink.fan_out.leave(Subscriber(number)),
-                6 => sink.fan_out.withdraw(Subscriber(number), |it| **it == *name),
+                5 => sink.fan_out.leave(SubscriberId(number)),
+                6 => sink.fan_out.withdraw(SubscriberId(number), |it| **it == *name),
                 _ => {
                     sink.turn();
                     sink.now = sink.now + Duration::from_nanos(1);
@@ -440,8 +440,8 @@ proptest! {
                     offset += 1;
                     sink.send("a", offset, if kind < 3 { 30 } else { number });
                 }
-                4 => sink.fan_out.leave(Subscriber(number)),
-                5 => sink.fan_out.withdraw(Subscriber(number), |_| true),
+                4 => sink.fan_out.leave(SubscriberId(number)),
+                5 => sink.fan_out.withdraw(SubscriberId(number), |_| true),
                 _ => sink.turn(),
             }
         }

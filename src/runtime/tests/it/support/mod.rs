@@ -41,13 +41,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Two shards that run well beside others on two busy cores.
 pub(crate) fn config() -> ServerConfig {
-    ServerConfig {
-        shards: ShardCount::Exactly(2),
-        cpus: CpuChoice::Unpinned,
-        spin: Spin::Never,
-        receive_buffers: 256,
-        ..ServerConfig::default()
-    }
+    ServerConfig::default().with(|it| {
+        it.shards = ShardCount::Exactly(2);
+        it.cpus = CpuChoice::Unpinned;
+        it.spin = Spin::Never;
+        it.receive_buffers = 256;
+    })
 }
 
 /// A listener called `name` of framed packets, answered by `recorder`.

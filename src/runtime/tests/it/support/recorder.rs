@@ -5,7 +5,7 @@ use std::{
 };
 
 use shardcast::{
-    CloseReason, ConnId, Connection, Reply, Sent,
+    CloseReason, ConnId, Connection, Reply, SendError,
     tars::{Current, Servant, framed::frame},
     task,
 };
@@ -111,7 +111,7 @@ impl Servant for Recorder {
         }
         match payload {
             b"panic" => panic!("as the peer asked for"),
-            b"close" => assert_eq!(current.close(), Sent::Queued),
+            b"close" => assert_eq!(current.close(), Ok(())),
             b"silence" => {}
             b"block" => {
                 thread::sleep(BLOCKED);
@@ -146,7 +146,7 @@ impl Servant for Recorder {
     fn do_close(&self, current: &Current, why: CloseReason) {
         lock(&self.0.open).retain(|connection| connection.id() != current.id());
         // Whatever is done with it now reaches nobody.
-        assert_eq!(current.send(encode(0, b"too late")), shardcast::Sent::Gone);
+        assert_eq!(current.send(encode(0, b"too late")), Err(SendError::Closed));
         self.note(Event::Closed(current.id(), why));
     }
 }

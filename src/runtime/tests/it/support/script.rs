@@ -4,7 +4,7 @@ use shardcast::{
     Bytes,
     proto::{
         Command, Dialect, EndOfStream, Error, Event, Home, Message, Opening, Position, Progress, Protocol,
-        PublishOptions, Request, RequestId, Route, Session, Sniff, Time,
+        PublishHeader, Request, RequestId, Route, Session, Sniff, Time,
     },
 };
 
@@ -91,7 +91,7 @@ impl State {
             "since" => Event::Subscribe { id, topic, prefix: false, since: Some(Position::default()) },
             "later" => {
                 let options =
-                    PublishOptions { delay: Some(Duration::from_secs(86_400)), ..PublishOptions::default() };
+                    PublishHeader { delay: Some(Duration::from_secs(86_400)), ..PublishHeader::default() };
                 Event::Publish { id: Some(id), topic, options, body: b"x" }
             }
             "unsub" => Event::Unsubscribe { id, topic, prefix: false },

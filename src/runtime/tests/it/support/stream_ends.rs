@@ -7,7 +7,7 @@ use std::{
 };
 
 use shardcast::{
-    Connection, Responder, Sent,
+    Connection, Responder,
     client::{CallOptions, Client},
     proto::Route,
 };
@@ -115,9 +115,9 @@ impl StreamTable {
 impl StreamPeer {
     pub(crate) fn write(&self, line: String) {
         match self {
-            Self::Accepted(connection) => assert_eq!(connection.push(line), Sent::Queued),
+            Self::Accepted(connection) => assert_eq!(connection.push(line), Ok(())),
             Self::Connecting(client) => {
-                let one_way = CallOptions { one_way: true, ..CallOptions::default() };
+                let one_way = CallOptions::default().with(|it| it.one_way = true);
                 client.call_then(Route::Only, line, one_way, |sent| assert!(sent.is_ok(), "{sent:?}"));
             }
         }

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use shardcast::proto::topics::control::{self, Answer, Request, Said};
-use shardcast::proto::{Position, PublishOptions, Recovery};
+use shardcast::proto::{Position, PublishHeader, Recovery};
 
 use super::{Peer, frame};
 
@@ -94,7 +94,7 @@ impl Topics {
     /// Publishes and awaits where it stands, and how many get it.
     #[track_caller]
     pub(crate) fn publish(&mut self, topic: &str, body: &[u8]) -> (Position, u32) {
-        let options = PublishOptions::default();
+        let options = PublishHeader::default();
         match self.ask(&Request::Publish { topic, answer: true, options, body }) {
             Ok(Answer::Published { position, receivers }) => (position, receivers),
             other => panic!("{other:?}"),

@@ -10,14 +10,14 @@ use super::port;
 /// ordinary thread. Dropped, the outcome is not told; what was asked happens all the same.
 #[must_use]
 #[derive(Debug)]
-pub struct Reply<T: 'static>(flume::r#async::RecvFut<'static, T>);
+pub struct Pending<T: 'static>(flume::r#async::RecvFut<'static, T>);
 
 /// The server has ended before it answered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the server has ended")]
-pub struct Ended;
+pub struct ServerEnded;
 
-impl<T> Reply<T> {
+impl<T> Pending<T> {
     /// Who answers, and what waits for it.
     pub(crate) fn new() -> (flume::Sender<T>, Self) {
         let (answer, answered) = flume::bounded(1);
@@ -39,16 +39,16 @@ impl<T> Reply<T> {
     ///
     /// # Panics
     /// On a thread that is a shard: it must not wait. Await it there.
-    pub fn wait(self) -> Result<T, Ended> {
+    pub fn wait(self) -> Result<T, ServerEnded> {
         assert!(!port::is_shard(), "a shard must not wait: await it");
         futures_lite::future::block_on(self)
     }
 }
 
-impl<T> Future for Reply<T> {
-    type Output = Result<T, Ended>;
+impl<T> Future for Pending<T> {
+    type Output = Result<T, ServerEnded>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map_err(|_| Ended)
+        Pin::new(&mut self.0).poll(cx).map_err(|_| ServerEnded)
     }
 }
