@@ -58,7 +58,7 @@ enum Target {
 fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     if cfg!(debug_assertions) {
-        shardcast_bench::note!("this is no release build: its figures mean nothing");
+        shardcast_bench::note!("not a release build: its figures mean nothing");
     }
     runner::build()?;
     shardcast_bench::say!("{}\n{} rounds of {} s\n", machine::describe(), args.rounds, args.seconds);

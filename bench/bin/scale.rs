@@ -109,7 +109,7 @@ fn main() -> ExitCode {
 
 fn measure(args: &Args) -> Result<Vec<Row>, Box<dyn Error + Send + Sync>> {
     if cfg!(debug_assertions) {
-        note!("this is no release build: its figures mean nothing");
+        note!("not a release build: its figures mean nothing");
     }
     if args.shards.contains(&0) || args.rounds == 0 || args.size < PAYLOAD_BYTES_MIN {
         return Err(

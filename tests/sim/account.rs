@@ -177,7 +177,7 @@ impl Request {
         !matches!(self.kind, Kind::Ping | Kind::Note | Kind::Bye | Kind::Broken)
     }
 
-    /// Nothing behind it is taken.
+    /// Nothing after it is taken.
     const fn is_last(&self) -> bool {
         matches!(self.kind, Kind::Bye | Kind::Broken)
     }
@@ -265,7 +265,7 @@ impl Account {
         self.written.bytes.get().saturating_sub(sent)
     }
 
-    /// An event came, which is to be the next request: its number.
+    /// An event, which must be the next request: its number.
     pub(crate) fn take(&mut self, event: &Event<'_>, model: &mut Model) -> Option<usize> {
         let client = self.client;
         let (kind, id, topic, body) = parts(event);
@@ -277,14 +277,14 @@ impl Account {
         let passed = rest.iter().position(Request::is_event);
         let is_behind_end = rest.iter().take(passed.unwrap_or(0)).any(Request::is_last);
         let Some(passed) = passed.filter(|_| !is_behind_end) else {
-            model.fail(|| format!("client {client}: request {id:?} was never made, or is behind the end"));
+            model.fail(|| format!("client {client}: request {id:?} was never made, or is after the end"));
             return None;
         };
         let (number, request) = (self.next + passed, &mut rest[passed]);
         let is_kind = request.kind == kind || (request.kind == Kind::Pair && kind == Kind::Request);
         let is_whole = (topic, body.len()) == (request.topic, request.body);
         let is_next = id.is_none_or(|id| id == number as u64) && is_kind && is_whole;
-        model.require(is_next, || format!("client {client}: {event:?} came in place of {request:?}"));
+        model.require(is_next, || format!("client {client}: {event:?} in place of {request:?}"));
         request.is_taken = true;
         self.next = number + 1;
         is_next.then_some(number)
@@ -418,7 +418,7 @@ impl Account {
         let number = *next + passed;
         *next = number + 1;
         self.requests[number].received = 1;
-        // Notes are answered behind all that came with them.
+        // Notes are answered after all that was received with them.
         if kind == Kind::Ping {
             self.receive_at_once(number, model);
         }
@@ -428,7 +428,7 @@ impl Account {
     fn receive_at_once(&mut self, number: usize, model: &mut Model) {
         let last = self.last_at_once.replace(number);
         model.require(last.is_none_or(|last| last < number), || {
-            format!("client {} got the answer to {number} behind that to {last:?}", self.client)
+            format!("client {} got the answer to {number} after that to {last:?}", self.client)
         });
     }
 
@@ -600,7 +600,7 @@ impl Account {
     }
 
     /// The connection is over, or at rest: what was sent has arrived, or is lost with it.
-    pub(crate) fn settle(&self, model: &mut Model) {
+    pub(crate) fn check_sent(&self, model: &mut Model) {
         let Self { sent, received, lost, client, .. } = self;
         let mut arrived = *received;
         arrived.add_all(*lost);
@@ -610,9 +610,9 @@ impl Account {
     }
 
     /// Nothing moves any more, and the connection is open: everything was taken, and answered once.
-    pub(crate) fn settle_open(&self, model: &mut Model) {
+    pub(crate) fn check_open(&self, model: &mut Model) {
         let client = self.client;
-        self.settle(model);
+        self.check_sent(model);
         let (handed, received, dropped) = (self.handed.messages, self.received.pushes.messages, self.dropped);
         model.require(handed == received + dropped, || {
             format!("client {client} was handed {handed}: {received} received, {dropped} dropped")

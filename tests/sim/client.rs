@@ -64,7 +64,7 @@ impl Client {
         self.view = View::default();
     }
 
-    /// Sends a request, as bytes behind those before it.
+    /// Sends a request, as bytes after those before it.
     pub(crate) fn send(&mut self, request: Request, sending: &Sending) {
         let Some(connection) = &mut self.connection else { return };
         let bytes = sending.encode();
@@ -90,7 +90,7 @@ impl Client {
 
     /// It gets messages of a topic without having asked.
     pub(crate) fn is_unasked(&self) -> bool {
-        self.character.habit == Habit::Unasked && !self.view.is_welcome
+        self.character.habit == Habit::Automatic && !self.view.is_welcome
     }
 
     /// Reads all that was sent.
@@ -141,7 +141,7 @@ impl Client {
         let is_spoken = dialect == u8::from(self.view.is_welcome);
         model.require(is_spoken, || format!("client {number} got {id} of {name} in dialect {dialect}"));
         let floor = self.view.floor.insert(topic, at).unwrap_or_default();
-        model.require(floor < at, || format!("client {number} got {at:?} of {name} behind {floor:?}"));
+        model.require(floor < at, || format!("client {number} got {at:?} of {name} after {floor:?}"));
         self.seen.insert(topic, at);
     }
 }

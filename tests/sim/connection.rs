@@ -263,7 +263,7 @@ impl Connection {
         self.core.is_open() && self.transport.is_quiet() && self.core.outbox().is_empty() && self.is_idle()
     }
 
-    /// Nothing is owed to the client.
+    /// No reply to the client is pending.
     fn is_idle(&self) -> bool {
         self.jobs.is_empty() && self.core.requests_in_progress() == 0 && !self.transport.up_has_ended
     }

@@ -20,7 +20,7 @@ pub(crate) enum Fault {
     Misdeliver,
     /// One of the missed messages is lost.
     LoseMissed,
-    /// A gap is told one too small.
+    /// A gap is reported one too small.
     ShrinkGap,
     /// All is well, says the owner, though something is missing.
     HideGap,
@@ -50,7 +50,7 @@ pub(crate) enum Fault {
     CutInsteadOfFlush,
     /// What is lost with a connection is reported one too small.
     HideLoss,
-    /// Something is sent behind the end.
+    /// Something is sent after the end.
     SendBehindEnd,
     /// Habit: what expired is delivered all the same.
     ForgetExpiry,
@@ -103,8 +103,8 @@ impl Fault {
 }
 
 impl Fault {
-    /// Whether no run in which it happens may pass. Others may happen where nobody can tell the difference: two
-    /// messages that nobody wanted are swapped, or a pace is forgotten that nobody reached.
+    /// Whether no run in which it happens may pass. Others may happen without an effect: two
+    /// unwanted messages are swapped, or a pace is forgotten that was not reached.
     #[cfg(test)]
     pub(crate) const fn is_always_noticed(self) -> bool {
         matches!(

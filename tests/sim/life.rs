@@ -45,7 +45,7 @@ impl World {
                 self.ask_to_subscribe_to(client, TOPICS[topic], false, Some(position));
             }
         }
-        self.settle(client);
+        self.apply_actions(client);
     }
 
     /// A client sends a request, of whatever kind.
@@ -184,14 +184,14 @@ impl World {
         if transport.is_broken {
             account.causes.push("reset");
             core.handle_failed(CloseReason::Reset, limits, now);
-            return self.settle(client);
+            return self.apply_actions(client);
         }
         if transport.up.is_empty() {
             if transport.up_has_ended && !transport.end_was_read {
                 transport.end_was_read = true;
                 account.causes.push("peer-closed");
                 core.handle_end_of_stream(limits, now);
-                self.settle(client);
+                self.apply_actions(client);
             }
             return;
         }
@@ -215,7 +215,7 @@ impl World {
             }
             self.pass(client, &bytes);
         }
-        self.settle(client);
+        self.apply_actions(client);
     }
 
     /// What was sent reaches a client, if it reads.
@@ -229,7 +229,7 @@ impl World {
             account.causes.push("reset");
             account.failed(&flight);
             core.handle_send_failed(CloseReason::Reset, limits, self.now);
-            return self.settle(client);
+            return self.apply_actions(client);
         }
         let has_room = transport.down.is_empty() || takes_more;
         if let Some(bytes) = transport.flight.take_if(|_| has_room) {
@@ -243,7 +243,7 @@ impl World {
             it.read(&mut self.model);
             self.read_end(client);
         }
-        self.settle(client);
+        self.apply_actions(client);
     }
 
     /// A client that has read everything sees the end of the server's side, and ends its own.
@@ -266,7 +266,7 @@ impl World {
             let Some(connection) = self.clients[client].connection.as_mut().filter(is_here) else { continue };
             let spares = &self.shards[number].spares;
             if !forgets && connection.handle_timer(spares, self.now) {
-                self.settle(client);
+                self.apply_actions(client);
             }
             self.require_on_time(client);
             match self.random.within(0..4) {
@@ -312,13 +312,13 @@ impl World {
             }
             _ => connection.end(CloseReason::Closed, now),
         }
-        self.settle(client);
+        self.apply_actions(client);
     }
 
     pub(crate) fn end_for(&mut self, client: usize, why: CloseReason) {
         let Some(connection) = &mut self.clients[client].connection else { return };
         connection.end(why, self.now);
-        self.settle(client);
+        self.apply_actions(client);
     }
 
     /// A client ends its side, perhaps within a frame, or vanishes.
@@ -344,8 +344,8 @@ impl World {
         transport.up_has_ended = true;
     }
 
-    /// Does what a connection wants done, after anything was done to it.
-    pub(crate) fn settle(&mut self, client: usize) {
+    /// Carries out the actions of a connection, after each change to it.
+    pub(crate) fn apply_actions(&mut self, client: usize) {
         while let Some(connection) = &mut self.clients[client].connection {
             if !connection.core.take_resume() {
                 break;
@@ -387,7 +387,7 @@ impl World {
                 continue;
             }
             connection.handle_shard_room(self.now);
-            self.settle(client);
+            self.apply_actions(client);
         }
         self.require_shard_bound(shard);
     }
@@ -467,7 +467,7 @@ impl World {
         }
         let Some(mut connection) = it.connection.take() else { return };
         connection.account.lost(&connection.transport.down);
-        connection.account.settle(&mut self.model);
+        connection.account.check_sent(&mut self.model);
     }
 
     pub(crate) fn stall(&mut self, client: usize) {

@@ -2,8 +2,8 @@
 //! that are all made up, so that everything that may happen does, in an order that a seed decides.
 //!
 //! Every seed is a world of its own: how many shards and clients there are, how tight the bounds are, and what
-//! happens. A model beside it knows what must come out: on each topic the same order for everybody, nothing
-//! lost, doubled or out of order but for what a policy dropped and counted, gaps told exactly, bounds and paces
+//! happens. A model beside it knows what must come out: on each topic the same order for all, nothing
+//! lost, doubled or out of order but for what a policy dropped and counted, gaps reported exactly, bounds and paces
 //! never exceeded, every publication accounted for, every counter in agreement with the others, and nothing kept
 //! in the end.
 //!
@@ -11,11 +11,11 @@
 //! well ([`shardcast_proto::connection`]), with a session of the simulation. An account of each connection knows from
 //! the outside what must come of it: every request taken in order, while nothing holds reading, and answered once;
 //! every message sent, dropped and counted, or lost with the connection; an end that has a cause, sends what it has
-//! to, comes in time, and has nothing behind it.
+//! to, is in time, and is followed by nothing.
 //!
 //! Two runs of one seed are the same to the last step, so a failure can be looked at again.
 #![forbid(unsafe_code)]
-// A tool for developers: whoever closes its output wants it to end.
+// A tool for developers: when its output is closed, it ends.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod account;
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         eprint!("{USAGE}");
         return ExitCode::from(2);
     };
-    if options.is_told {
+    if options.is_traced {
         let outcome = simulate(options.first, None, true);
         outcome.lines.iter().for_each(|line| println!("{line}"));
     }
@@ -80,23 +80,23 @@ fn main() -> ExitCode {
 struct Options {
     first: u64,
     count: u64,
-    is_told: bool,
+    is_traced: bool,
 }
 
 impl Options {
     fn read(mut words: impl Iterator<Item = String>) -> Option<Self> {
-        let (mut first, mut count, mut is_told) = (None, None, false);
+        let (mut first, mut count, mut is_traced) = (None, None, false);
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--seeds" => count = Some(words.next()?.parse().ok()?),
                 "--seed" => first = Some(words.next()?.parse().ok()?),
-                "--trace" => is_told = true,
+                "--trace" => is_traced = true,
                 _ => return None,
             }
         }
         // One seed is meant when one is named.
         let count = count.unwrap_or_else(|| if first.is_some() { 1 } else { SEEDS });
-        Some(Self { first: first.unwrap_or(0), count, is_told })
+        Some(Self { first: first.unwrap_or(0), count, is_traced })
     }
 }
 
@@ -139,8 +139,8 @@ struct Outcome {
     lines: Vec<String>,
 }
 
-fn simulate(seed: u64, fault: Option<Fault>, is_told: bool) -> Outcome {
-    let mut world = World::new(seed, fault, is_told);
+fn simulate(seed: u64, fault: Option<Fault>, is_traced: bool) -> Outcome {
+    let mut world = World::new(seed, fault, is_traced);
     let ran = catch_unwind(AssertUnwindSafe(|| world.run()));
     if let Err(panic) = ran {
         let text = panic.downcast_ref::<String>().map(String::as_str);

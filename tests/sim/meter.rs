@@ -21,7 +21,7 @@ struct Bucket {
 }
 
 impl Meter {
-    /// So many of the largest may come on top, because they were held up behind the pace.
+    /// So many of the largest may come on top, because they were delayed by the pace.
     pub(crate) fn new(pace: &Pace, held_up: u128) -> Self {
         let bucket = |rate: u64| {
             (rate > 0).then(|| Bucket {

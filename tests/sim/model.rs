@@ -1,5 +1,5 @@
-//! What the simulation knows to be true, from the outside: what was published, where it was stamped, and what
-//! became of it. It looks into no core; it compares what they say at different places.
+//! What the simulation knows to be true, from the outside: what was published, where it was stamped, and its
+//! fate. It looks into no core; it compares their outputs at different places.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::{
 /// All that is known, and the first thing that was wrong.
 #[derive(Debug)]
 pub(crate) struct Model {
-    pub(crate) publications: Vec<Told>,
+    pub(crate) publications: Vec<Published>,
     /// By topic and position, which publication.
     stamps: BTreeMap<(usize, Position), Stamp>,
     skipped: Vec<Skipped>,
@@ -32,7 +32,7 @@ pub(crate) struct Model {
 
 /// One publication, as its publisher knows it.
 #[derive(Clone, Debug)]
-pub(crate) struct Told {
+pub(crate) struct Published {
     pub(crate) topic: usize,
     /// Who published it; those of one source on one topic stay in order.
     pub(crate) source: u64,
@@ -79,14 +79,14 @@ struct Skipped {
     who: usize,
 }
 
-/// Somebody was told that messages are lost.
+/// A client was informed that messages are lost.
 #[derive(Debug)]
 struct Gap {
     topic: usize,
     from: Position,
     to: u64,
     head: u64,
-    told: Time,
+    reported: Time,
 }
 
 impl Model {
@@ -118,16 +118,16 @@ impl Model {
         }
     }
 
-    /// A publisher was told what became of its publication.
+    /// A publisher got the answer to its publication.
     pub(crate) fn answered(&mut self, id: u64, result: Result<Receipt, Refusal>) {
-        let Some(told) = self.publications.get_mut(id as usize) else {
+        let Some(publication) = self.publications.get_mut(id as usize) else {
             return self.fail(|| format!("publication {id} was answered and never made"));
         };
-        let (topic, fate, bytes) = (told.topic, told.fate, told.bytes);
+        let (topic, fate, bytes) = (publication.topic, publication.fate, publication.bytes);
         match result {
             Ok(receipt) => self.stamped(topic, receipt.position, Stamp { id, bytes, published: None }),
             Err(refusal) => {
-                told.fate = Fate::Refused(refusal);
+                publication.fate = Fate::Refused(refusal);
                 self.require(fate == Fate::Open, || format!("publication {id} was {fate:?}, then {refusal}"));
             }
         }
@@ -139,8 +139,8 @@ impl Model {
         let id = id_of(&message.body);
         let stamp = Stamp { id, bytes: message.body.len(), published: Some(message.published) };
         self.stamped(topic, message.position, stamp);
-        if let Some(told) = self.publications.get(id as usize) {
-            let (due, expires, at) = (told.due, told.expires, message.published);
+        if let Some(publication) = self.publications.get(id as usize) {
+            let (due, expires, at) = (publication.due, publication.expires, message.published);
             self.require(due <= at, || format!("publication {id} was stamped before it was due"));
             self.require(expires > at, || format!("publication {id} was stamped when it had expired"));
             self.require(expires == message.expires, || format!("publication {id} expires at another time"));
@@ -153,9 +153,9 @@ impl Model {
         known.published = known.published.or(stamp.published);
         let (known, id) = (known.id, stamp.id);
         self.require(known == id, || format!("{position:?} of {} is {known} and {id}", TOPICS[topic]));
-        let Some(told) = self.publications.get_mut(id as usize) else { return };
-        let (before, right) = (told.fate, told.topic == topic);
-        told.fate = Fate::Stamped(position);
+        let Some(publication) = self.publications.get_mut(id as usize) else { return };
+        let (before, right) = (publication.fate, publication.topic == topic);
+        publication.fate = Fate::Stamped(position);
         let same = before == Fate::Open || before == Fate::Stamped(position);
         self.require(same && right, || format!("publication {id} was {before:?}, then at {position:?}"));
     }
@@ -184,14 +184,14 @@ impl Model {
             (Some(since), Recovery::Gap { from, to }) => {
                 let first = if is_known(since) { since.offset + 1 } else { 1 };
                 self.require(from == first && to <= head.offset, || {
-                    format!("at {since:?} of {head:?}, the gap {from}..={to} was told")
+                    format!("at {since:?} of {head:?}, the gap {from}..={to} was reported")
                 });
                 let from = Position { epoch: head.epoch, offset: from };
-                self.gaps.push(Gap { topic, from, to, head: head.offset, told: now });
+                self.gaps.push(Gap { topic, from, to, head: head.offset, reported: now });
                 to
             }
             (since, recovery) => {
-                self.fail(|| format!("asked for {since:?} of {head:?}, and told {recovery:?}"));
+                self.fail(|| format!("asked for {since:?} of {head:?}, and answered {recovery:?}"));
                 head.offset
             }
         };
@@ -208,7 +208,7 @@ impl Model {
         }
         self.judge_order();
         self.judge_pace(config);
-        let open = self.publications.iter().position(|told| told.fate == Fate::Open);
+        let open = self.publications.iter().position(|publication| publication.fate == Fate::Open);
         self.require(open.is_none(), || format!("publication {open:?} is neither stamped nor refused"));
     }
 
@@ -220,7 +220,10 @@ impl Model {
         let mut unexpired = None;
         for ((_, position), stamp) in self.stamps.range((topic, first)..(topic, before)) {
             known += u64::from(position.epoch == before.epoch);
-            let expires = self.publications.get(stamp.id as usize).map_or(Time::NEVER, |told| told.expires);
+            let expires = self
+                .publications
+                .get(stamp.id as usize)
+                .map_or(Time::NEVER, |publication| publication.expires);
             if expires > by {
                 unexpired = unexpired.or(Some(*position));
             }
@@ -235,9 +238,9 @@ impl Model {
         });
     }
 
-    /// What is told to be lost was lost for a reason: a bound of the history.
+    /// Messages reported as lost were lost for a reason: a bound of the history.
     fn judge_gap(&mut self, index: usize, config: &HubConfig) {
-        let Gap { topic, from, to, head, told } = self.gaps[index];
+        let Gap { topic, from, to, head, reported } = self.gaps[index];
         if to < from.offset || config.history_total_bytes_max < 1 << 20 {
             return;
         }
@@ -245,15 +248,18 @@ impl Model {
         let at = |offset| self.stamps.get(&(topic, Position { offset, ..from }));
         let cost = |stamp: &Stamp| stamp.bytes + size_of::<Publication>();
         let Some(lost) = (to..=head).map(|offset| at(offset).map(cost)).collect::<Option<Vec<_>>>() else {
-            return; // Some were seen by nobody, so how large they were is not known.
+            return; // Some were not seen by any client, so how large they were is not known.
         };
         let crowded = head - to >= config.history_messages_max as u64;
         let heavy = lost.iter().sum::<usize>() > config.history_bytes_max;
         let stamp = at(to).expect("looked up above");
-        let earliest = self.publications.get(stamp.id as usize).map_or_else(Time::default, |told| told.due);
-        let old = !config.history_age_max.is_zero() && told - earliest >= config.history_age_max;
+        let earliest = self
+            .publications
+            .get(stamp.id as usize)
+            .map_or_else(Time::default, |publication| publication.due);
+        let old = !config.history_age_max.is_zero() && reported - earliest >= config.history_age_max;
         self.require(crowded || heavy || old, || {
-            format!("{to} of {} was told to be lost at {head} for no reason", TOPICS[topic])
+            format!("{to} of {} was reported as lost at {head} for no reason", TOPICS[topic])
         });
     }
 
@@ -261,12 +267,12 @@ impl Model {
     fn judge_order(&mut self) {
         let mut last: BTreeMap<(u64, usize), Position> = BTreeMap::new();
         for id in 0..self.publications.len() {
-            let told = &self.publications[id];
-            let Fate::Stamped(position) = told.fate else { continue };
-            if told.is_delayed {
+            let publication = &self.publications[id];
+            let Fate::Stamped(position) = publication.fate else { continue };
+            if publication.is_delayed {
                 continue;
             }
-            let (source, topic) = (told.source, told.topic);
+            let (source, topic) = (publication.source, publication.topic);
             let before = last.insert((source, topic), position);
             self.require(before.is_none_or(|before| before < position), || {
                 format!("publication {id} of {source} on {} was overtaken", TOPICS[topic])
@@ -288,17 +294,18 @@ impl Model {
 
     /// How many positions of publications, not of repetitions, are known.
     pub(crate) fn stamped_count(&self) -> u64 {
-        self.publications.iter().filter(|told| matches!(told.fate, Fate::Stamped(_))).count() as u64
+        self.publications.iter().filter(|publication| matches!(publication.fate, Fate::Stamped(_))).count()
+            as u64
     }
 
     pub(crate) fn refused_count(&self, is_meant: impl Fn(Refusal) -> bool) -> u64 {
-        let fates = self.publications.iter().map(|told| told.fate);
+        let fates = self.publications.iter().map(|publication| publication.fate);
         fates.filter(|fate| matches!(fate, Fate::Refused(refusal) if is_meant(*refusal))).count() as u64
     }
 
     /// When a publication expires; repetitions never do.
     pub(crate) fn expires(&self, id: u64) -> Time {
-        self.publications.get(id as usize).map_or(Time::NEVER, |told| told.expires)
+        self.publications.get(id as usize).map_or(Time::NEVER, |publication| publication.expires)
     }
 
     pub(crate) fn strikes(&mut self, fault: Fault) -> bool {

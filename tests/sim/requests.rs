@@ -13,7 +13,7 @@ use crate::{
     account::{Account, State},
     connection::Connection,
     fault::Fault,
-    model::{Asker, Fate, Told},
+    model::{Asker, Fate, Published},
     scenario::TOPICS,
     session::Ask,
     stream::Stream,
@@ -235,7 +235,7 @@ impl World {
         let publish = Publish { key, class, ..Publish::new(name, body(id, sent.len())) };
         let mut publish = publish.timed(delay, ttl, self.now);
         let is_delayed = delay.is_some_and(|delay| !delay.is_zero());
-        self.model.publications.push(Told {
+        self.model.publications.push(Published {
             topic: TOPICS.iter().position(|it| *it == topic).expect("one of ours"),
             source: CLIENTS + peer.client as u64 + (peer.life << 32),
             due: publish.due.max(self.now),
@@ -276,7 +276,7 @@ impl World {
             true => connection.answer(number, false, command, (&shard.spares, self.now), &mut self.model),
             false => connection.end_request(false, self.now, &mut self.model),
         }
-        self.settle(client);
+        self.apply_actions(client);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     connection::Connection,
     scenario::TOPICS,
     stream::Stream,
-    world::{DOOR_FULL, World, topic_name},
+    world::{INBOX_FULL, World, topic_name},
 };
 
 impl World {
@@ -37,7 +37,7 @@ impl World {
                 ("waiting", gauges.waiting, waits_max),
                 ("deliveries", gauges.deliveries, self.scenario.hub.fan_out.deliveries_max),
                 ("fan-out bytes", gauges.delivery_bytes, self.scenario.hub.fan_out.bytes_max),
-                ("door", shard.door.len() as u64, self.scenario.door_capacity),
+                ("inbox", shard.inbox.len() as u64, self.scenario.inbox_capacity),
             ] {
                 model.require(is <= most as u64, || {
                     format!("shard {number}: {is} {what}, {most} is the bound")
@@ -49,7 +49,7 @@ impl World {
         }
     }
 
-    /// Nobody does anything new, everybody reads, and time goes on until nothing is left to do.
+    /// No client does anything new, all read, and time goes on until nothing is left to do.
     pub(crate) fn come_to_rest(&mut self) {
         while !self.periodics.is_empty() {
             self.end_periodic(0);
@@ -82,7 +82,7 @@ impl World {
         let shards = self.shards.iter().all(|shard| {
             let hub = &shard.hub;
             let waits = hub.gauges().waiting + hub.gauges().backlog + hub.gauges().outgoing;
-            !hub.is_ready() && !hub.is_stalled() && waits == 0 && shard.door.is_empty()
+            !hub.is_ready() && !hub.is_stalled() && waits == 0 && shard.inbox.is_empty()
         });
         let mut connections = self.clients.iter().filter_map(|it| it.connection.as_ref());
         shards && self.mesh.is_empty() && connections.all(Connection::is_quiet)
@@ -105,7 +105,7 @@ impl World {
     pub(crate) fn judge(&mut self) {
         for client in &self.clients {
             let Some(connection) = &client.connection else { continue };
-            connection.account.settle_open(&mut self.model);
+            connection.account.check_open(&mut self.model);
             for (topic, stream) in &connection.streams {
                 stream.judge(client.number, *topic, self.now, &mut self.model);
             }
@@ -119,7 +119,7 @@ impl World {
         self.model.trace.note("end", &[now.as_nanos()]);
     }
 
-    /// Everybody who is subscribed is known to be there, from wherever one asks.
+    /// All subscribers are present, whichever shard is asked.
     fn judge_presence(&mut self) {
         for (topic, name) in TOPICS.iter().enumerate() {
             let shard = (topic % usize::from(self.scenario.shards)) as u16;
@@ -129,12 +129,12 @@ impl World {
             self.come_to_rest();
             // Some may have been idle for too long meanwhile.
             let expected = self.subscribed(topic)..=before;
-            let told = self.model.presence.first().copied();
-            let is_told = told.is_some_and(|(ticket, count)| ticket == 0 && expected.contains(&count));
-            // A client that did not ask is not told either when the topic is one too many.
+            let answer = self.model.presence.first().copied();
+            let is_right = answer.is_some_and(|(ticket, count)| ticket == 0 && expected.contains(&count));
+            // A client that sent no request gets no answer either when the topic is one too many.
             let is_known = self.scenario.hub.topics_max >= TOPICS.len();
-            self.model.require(asked.is_err() || !is_known || is_told, || {
-                format!("{expected:?} are subscribed to {name}, and presence says {told:?}")
+            self.model.require(asked.is_err() || !is_known || is_right, || {
+                format!("{expected:?} are subscribed to {name}, and presence answers {answer:?}")
             });
         }
     }
@@ -160,7 +160,7 @@ impl World {
         let model = &mut self.model;
         let stamped = model.stamped_count();
         // A repetition is stamped, refused for want of room, or refused because there are too many topics.
-        let refused_busy = model.refused_count(|it| matches!(it, Refusal::Busy { .. }) && it != DOOR_FULL);
+        let refused_busy = model.refused_count(|it| matches!(it, Refusal::Busy { .. }) && it != INBOX_FULL);
         let refused_topics = model.refused_count(|it| matches!(it, Refusal::TooManyTopics { .. }));
         let refused_expired = model.refused_count(|it| it == Refusal::Expired);
         let of_repetitions =
@@ -168,15 +168,15 @@ impl World {
         for (what, is, other) in [
             ("messages forwarded and received", forwarded, received),
             ("deliveries counted and made", delivered, handed),
-            ("publications expired and told so", expired, refused_expired),
-            ("repetitions and what became of them", repeated, of_repetitions),
+            ("publications expired and reported as such", expired, refused_expired),
+            ("repetitions and their outcomes", repeated, of_repetitions),
         ] {
             model.require(is == other, || format!("{what}: {is} and {other}"));
         }
         model.trace.note("sums", &[published, delivered, forwarded, busy, expired, repeated]);
     }
 
-    /// When nobody is there any more, nothing is kept.
+    /// Without clients, nothing is kept.
     fn judge_rest(&mut self) {
         for _ in 0..4 {
             self.now = self.now + Duration::from_secs(20);
@@ -188,7 +188,7 @@ impl World {
             let gauges = shard.hub.gauges();
             let topics = if keeps_for_ever { 0 } else { gauges.topics + gauges.history_bytes };
             let rest = topics + gauges.subscriptions + gauges.requests + gauges.outgoing + gauges.waiting;
-            self.model.require(rest == 0, || format!("shard {number} keeps {gauges:?} for nobody"));
+            self.model.require(rest == 0, || format!("shard {number} keeps {gauges:?} without clients"));
         }
         let open = self.clients.iter().position(|it| it.connection.is_some());
         self.model.require(open.is_none(), || format!("the connection of client {open:?} never ends"));

@@ -21,7 +21,7 @@ pub(crate) struct Scenario {
     pub(crate) clients: usize,
     pub(crate) steps: u64,
     pub(crate) mesh_capacity: usize,
-    pub(crate) door_capacity: usize,
+    pub(crate) inbox_capacity: usize,
     /// Requests that may be in progress on one shard.
     pub(crate) requests_max: usize,
     pub(crate) hub: HubConfig,
@@ -53,8 +53,8 @@ pub(crate) enum Habit {
     Named,
     /// Prefixes and names, which overlap.
     Wide,
-    /// One topic, without having asked: no answer tells it where that begins. It may ask later.
-    Unasked,
+    /// One topic, automatically: no answer has the position where it begins. It may send a request later.
+    Automatic,
 }
 
 /// Some that have prefixes in common, and one that is the prefix of others.
@@ -93,7 +93,7 @@ impl Scenario {
             clients: random.within(1..24) as usize,
             steps: random.within(200..2500),
             mesh_capacity: *random.pick(&[1, 2, 5, 64]),
-            door_capacity: *random.pick(&[1, 4, 64]),
+            inbox_capacity: *random.pick(&[1, 4, 64]),
             requests_max: *random.pick(&[1, 2, 5, 1000]),
             hub,
             with_delays: random.chance(50),
@@ -132,7 +132,7 @@ impl Character {
         let habit = match random.within(0..10) {
             0..5 => Habit::Named,
             5..8 => Habit::Wide,
-            _ => Habit::Unasked,
+            _ => Habit::Automatic,
         };
         Self {
             habit,

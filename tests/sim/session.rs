@@ -28,9 +28,9 @@ pub(crate) enum Kind {
     Request,
     /// As `Request`, and a second one, whose number is the next and whose `Ask` is the second word.
     Pair,
-    /// The session answers it, before it takes what is behind it.
+    /// The session answers it, before it takes the bytes after it.
     Ping,
-    /// The session answers it, behind all that came with it.
+    /// The session answers it, after all that was received with it.
     Note,
     Bye,
     /// No frame of this protocol.

@@ -1,4 +1,4 @@
-//! The shards, as a driver sees them: a hub each, the queues between them, and the door for those that are no shard.
+//! The shards, as a driver sees them: a hub each, the queues between them, and the inbox for other threads.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -27,7 +27,7 @@ pub(crate) struct Shard {
     /// Requests in progress, and the clients whose connections wait until there are fewer.
     pub(crate) requests: ShardRequests<usize>,
     /// Publications of threads.
-    pub(crate) door: VecDeque<(Publish, u64)>,
+    pub(crate) inbox: VecDeque<(Publish, u64)>,
     /// Which client is which subscriber.
     pub(crate) subscribers: Vec<Option<usize>>,
     /// Deliveries that the fan-out made, and that were added or left out on purpose.
@@ -47,7 +47,7 @@ impl Shard {
             hub: Hub::new(scenario.hub.clone(), number, scenario.shards, EPOCH),
             spares: Spares::default(),
             requests: ShardRequests::default(),
-            door: VecDeque::new(),
+            inbox: VecDeque::new(),
             subscribers: Vec::new(),
             handed: 0,
         }
@@ -160,7 +160,7 @@ impl Outlet for Side<'_> {
         **handed += 1;
         let index = subscribers.get(to.0 as usize).copied().flatten();
         let Some(client) = index.map(|index| &mut clients[index]) else {
-            return model.fail(|| format!("what {to:?} missed, which is nobody"));
+            return model.fail(|| format!("what {to:?} missed, an unknown client"));
         };
         let Some(connection) = client.connection.as_mut().filter(|it| it.core.is_open()) else { return };
         let stream = connection.streams.entry(topic).or_default();
@@ -188,7 +188,7 @@ impl Outlet for Side<'_> {
         let asker = match &answer {
             Answer::Published(result) => {
                 model.answered(ticket.0, *result);
-                model.publications.get(ticket.0 as usize).and_then(|told| told.asker)
+                model.publications.get(ticket.0 as usize).and_then(|publication| publication.asker)
             }
             Answer::Presence(presence) if ticket.0 & PEER == 0 => {
                 let listed = presence.subscribers.len();
@@ -253,10 +253,10 @@ fn begin_subscription(
         let stream = connection.streams.entry(topic).or_default();
         if matches!(filter, TopicFilter::Exact(_)) {
             let before = model.recovered(topic, since, subscribed, now);
-            stream.begin_behind(before);
+            stream.begin_after(before);
         } else {
             model.trace.note(name, &[heads[topic].offset]);
-            stream.begin_not_behind(heads[topic]);
+            stream.begin_not_after(heads[topic]);
         }
     }
 }
@@ -298,7 +298,7 @@ impl Room<'_> {
         for who in to {
             *self.handed += 1;
             let Some(index) = self.subscribers.get(who.0 as usize).copied().flatten() else {
-                self.model.fail(|| format!("a message for {who:?}, which is nobody"));
+                self.model.fail(|| format!("a message for {who:?}, an unknown client"));
                 continue;
             };
             let client = &mut self.clients[index];

@@ -13,24 +13,24 @@ pub(crate) struct Stream {
 
 #[derive(Clone, Copy, Debug, Default)]
 enum Place {
-    /// Nobody was told where it begins.
+    /// Where it begins is not known.
     #[default]
     Anywhere,
-    /// At this position or before it: what is behind must come.
-    NotBehind(Position),
-    /// Behind this one, with nothing in between.
-    Behind(Position),
+    /// At this position or before it: all messages after it must come.
+    NotAfter(Position),
+    /// After this one, with nothing in between.
+    After(Position),
 }
 
 impl Stream {
-    /// A subscription by name stands: the next message is the one behind `before`.
-    pub(crate) const fn begin_behind(&mut self, before: Position) {
-        self.begin(Place::Behind(before));
+    /// A subscription by name begins: the next message is the one after `before`.
+    pub(crate) const fn begin_after(&mut self, before: Position) {
+        self.begin(Place::After(before));
     }
 
-    /// A subscription by prefix stands: whatever is stamped after `head` must come.
-    pub(crate) const fn begin_not_behind(&mut self, head: Position) {
-        self.begin(Place::NotBehind(head));
+    /// A subscription by prefix begins: all messages stamped after `head` must come.
+    pub(crate) const fn begin_not_after(&mut self, head: Position) {
+        self.begin(Place::NotAfter(head));
     }
 
     /// A subscription that is not answered.
@@ -56,25 +56,27 @@ impl Stream {
     /// A message is handed over.
     pub(crate) fn hand(&mut self, who: usize, topic: usize, at: Position, now: Time, model: &mut Model) {
         let name = TOPICS[topic];
-        model.require(self.covered > 0, || format!("client {who} was handed {at:?} of {name} unasked"));
+        model.require(self.covered > 0, || {
+            format!("client {who} was handed {at:?} of {name} without a subscription")
+        });
         match self.place {
-            Place::NotBehind(head) if at > head => model.skip(who, topic, head, at, now),
-            Place::Behind(last) => {
+            Place::NotAfter(head) if at > head => model.skip(who, topic, head, at, now),
+            Place::After(last) => {
                 model.require(at > last, || {
-                    format!("client {who} was handed {at:?} of {name} behind {last:?}")
+                    format!("client {who} was handed {at:?} of {name} after {last:?}")
                 });
                 model.skip(who, topic, last, at, now);
             }
-            Place::NotBehind(_) | Place::Anywhere => {}
+            Place::NotAfter(_) | Place::Anywhere => {}
         }
-        self.place = Place::Behind(at);
+        self.place = Place::After(at);
     }
 
     /// Nothing more will come: all that was stamped should be there.
     pub(crate) fn judge(&self, who: usize, topic: usize, now: Time, model: &mut Model) {
         let end = Position { epoch: u64::MAX, offset: u64::MAX };
         match self.place {
-            Place::NotBehind(last) | Place::Behind(last) if self.covered > 0 => {
+            Place::NotAfter(last) | Place::After(last) if self.covered > 0 => {
                 model.skip(who, topic, last, end, now);
             }
             _ => {}

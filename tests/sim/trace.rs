@@ -1,4 +1,4 @@
-//! What happened, in order: as a number that is the same when the same happened, and as text when asked.
+//! What happened, in order: as a number that is the same when the same happened, and as text on request.
 
 /// FNV-1a over all that was noted.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ impl Trace {
         Self { hash: 0xcbf2_9ce4_8422_2325, lines: is_kept.then(Vec::new) }
     }
 
-    /// Notes that `what` happened, with the numbers that tell it from others of its kind.
+    /// Notes that `what` happened, with numbers that distinguish it from others of its kind.
     pub(crate) fn note(&mut self, what: &str, numbers: &[u64]) {
         for byte in what.bytes().chain(numbers.iter().flat_map(|number| number.to_le_bytes())) {
             self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);

@@ -15,7 +15,7 @@ use shardcast_proto::{
 use crate::{
     client::Client,
     fault::{Fault, Sabotage},
-    model::{Fate, Model, REPETITION, Told},
+    model::{Fate, Model, Published, REPETITION},
     random::Random,
     scenario::{Character, Scenario, TOPICS},
     shard::{Mesh, Room, Shard, Side},
@@ -42,7 +42,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, fault: Option<Fault>, is_told: bool) -> Self {
+    pub(crate) fn new(seed: u64, fault: Option<Fault>, is_traced: bool) -> Self {
         let mut random = Random::new(seed);
         let scenario = Scenario::new(&mut random);
         let mut sabotage = Sabotage::new(fault);
@@ -56,7 +56,7 @@ impl World {
             clients: clients.collect(),
             shards: (0..scenario.shards).map(|number| Shard::new(&built, number)).collect(),
             mesh: Mesh::new(&scenario),
-            model: Model::new(Trace::new(is_told), sabotage),
+            model: Model::new(Trace::new(is_traced), sabotage),
             now: Time::from_nanos(1_000_000_000),
             periodics: Vec::new(),
             owners: owners.collect(),
@@ -119,7 +119,7 @@ impl World {
             }
         }
         for _ in 0..envelopes {
-            let Some((publish, id)) = self.shards[usize::from(shard)].door.pop_front() else { break };
+            let Some((publish, id)) = self.shards[usize::from(shard)].inbox.pop_front() else { break };
             self.submit(shard, publish, id);
         }
         self.with(shard, |hub, now, side| {
@@ -130,7 +130,7 @@ impl World {
         let slow = std::mem::take(&mut self.slow);
         slow.into_iter().for_each(|client| self.end_for(client, CloseReason::Slow));
         let answered = std::mem::take(&mut self.answered);
-        answered.into_iter().for_each(|client| self.settle(client));
+        answered.into_iter().for_each(|client| self.apply_actions(client));
         self.turn_connections(shard);
         self.resume_waiting(shard);
     }
@@ -147,10 +147,10 @@ impl World {
         };
         let bytes = *self.random.pick(&[8, 20, 60, 300]);
         let by_thread = self.random.chance(30);
-        // Threads are sources of their own, told from shards by their numbers.
+        // Threads are sources of their own, with other numbers than shards.
         let source = if by_thread { 100 + self.random.within(0..2) } else { shard.into() };
         let fate = Fate::Open;
-        self.model.publications.push(Told {
+        self.model.publications.push(Published {
             topic,
             source,
             due,
@@ -175,10 +175,10 @@ impl World {
             return self.submit(shard, publish, id);
         }
         let owner = usize::from(publish.topic.owner(self.scenario.shards));
-        if self.shards[owner].door.len() < self.scenario.door_capacity {
-            self.shards[owner].door.push_back((publish, id));
+        if self.shards[owner].inbox.len() < self.scenario.inbox_capacity {
+            self.shards[owner].inbox.push_back((publish, id));
         } else {
-            self.model.answered(id, Err(DOOR_FULL));
+            self.model.answered(id, Err(INBOX_FULL));
         }
     }
 
@@ -266,5 +266,5 @@ pub(crate) fn body(id: u64, bytes: usize) -> Bytes {
     body.into()
 }
 
-/// Told to a thread in front of a full door.
-pub(crate) const DOOR_FULL: Refusal = Refusal::Busy { waiting: u64::MAX, max: 0 };
+/// The answer to a thread when the inbox is full.
+pub(crate) const INBOX_FULL: Refusal = Refusal::Busy { waiting: u64::MAX, max: 0 };

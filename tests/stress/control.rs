@@ -1,4 +1,4 @@
-//! The control connection: it asks all the time, and must notice nothing of what goes on beside it.
+//! The control connection: it sends requests all the time, and must not be disturbed by the scenario.
 
 use std::{
     net::SocketAddr,
@@ -32,13 +32,13 @@ impl Control {
         let mut peer = Peer::connect(to)?;
         peer.echo(1, b"control")?;
         let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
+        let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             let mut seen = Seen::default();
-            while !told.load(Ordering::Relaxed) {
-                let asked = Instant::now();
+            while !stopped.load(Ordering::Relaxed) {
+                let sent = Instant::now();
                 peer.echo(seen.echoes.wrapping_add(2).max(1), &seen.echoes.to_be_bytes())?;
-                seen.longest = seen.longest.max(asked.elapsed());
+                seen.longest = seen.longest.max(sent.elapsed());
                 seen.echoes += 1;
                 std::thread::sleep(Duration::from_millis(2));
             }
@@ -52,7 +52,7 @@ impl Control {
     pub(crate) fn end(self) -> Outcome<Seen> {
         self.stop.store(true, Ordering::Relaxed);
         let seen = self.thread.join().map_err(|_| Failure("the control connection panicked".into()))?;
-        let seen = seen.map_err(|failure| Failure(format!("the control connection noticed: {failure}")))?;
+        let seen = seen.map_err(|failure| Failure(format!("the control connection failed: {failure}")))?;
         if seen.echoes == 0 {
             Err(Failure("the control connection was never answered".into()))
         } else {

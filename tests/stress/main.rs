@@ -1,8 +1,8 @@
 //! Scenarios that a server must survive, each checking itself: against a real `shardcast serve`, over TCP, with
-//! exact counts. Watch for the first line that does not say `ok`; it tells how to run that scenario again.
+//! exact counts. Watch for the first line that does not say `ok`; it is followed by the command that runs that scenario again.
 //!
-//! In the manner of centrifuge's stress_runtime. What goes on beside every scenario: a control connection that must
-//! notice nothing, and after it a look for what the server has not given back.
+//! In the manner of centrifuge's stress_runtime. During every scenario a control connection must
+//! not be disturbed, and afterwards the server must have released everything.
 #![forbid(unsafe_code)]
 // A tool for developers: when its output is closed, it ends.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -35,7 +35,7 @@ struct Args {
     /// How often to run each, with the seeds that follow.
     #[arg(long, default_value_t = 1)]
     repeat: u64,
-    /// Tell the names, run nothing.
+    /// Print the names, run nothing.
     #[arg(long)]
     list: bool,
 }
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if chosen.is_empty() {
-        eprintln!("stress: no scenario is called `{}`: see --list", args.only);
+        eprintln!("stress: unknown scenario `{}`: see --list", args.only);
         return ExitCode::from(2);
     }
     let seed = args.seed.unwrap_or_else(random::seed_of_the_clock);
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Runs one scenario, and says how it went.
+/// Runs one scenario, and prints its result.
 fn run(scenario: &Scenario, seed: u64, short: bool) -> bool {
     let began = Instant::now();
     let scale = if short { Scale::Short } else { Scale::Full };

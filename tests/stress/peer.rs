@@ -1,4 +1,4 @@
-//! A peer that speaks frames, one blocking call after the other.
+//! A peer that sends and receives frames, one blocking call after the other.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -51,7 +51,7 @@ impl Peer {
         }
     }
 
-    /// The next frame that is no push.
+    /// The next frame that is not a push.
     pub(crate) fn answer(&mut self) -> Outcome<Frame> {
         loop {
             match self.receive()? {
@@ -62,17 +62,17 @@ impl Peer {
         }
     }
 
-    /// Asks, and checks that the echo is what was asked.
+    /// Sends a request, and checks that the echo is the same.
     pub(crate) fn echo(&mut self, id: u32, payload: &[u8]) -> Outcome<()> {
         self.send(id, payload)?;
         let answer = self.answer()?;
         if answer.0 != id || answer.1 != payload {
-            return Err(Failure(format!("asked {id} {payload:02x?}, was answered {:02x?}", answer)));
+            return Err(Failure(format!("sent {id} {payload:02x?}, received {:02x?}", answer)));
         }
         Ok(())
     }
 
-    /// What comes within `limit` is taken; whether the stream has ended.
+    /// Reads and discards for `limit`; whether the stream has ended.
     pub(crate) fn ends_within(&mut self, limit: Duration) -> Outcome<bool> {
         self.stream.set_read_timeout(Some(limit))?;
         loop {
@@ -88,7 +88,7 @@ impl Peer {
         }
     }
 
-    /// Says that it sends nothing more.
+    /// Ends its side of the stream.
     pub(crate) fn finish(&self) {
         let _ = self.stream.shutdown(Shutdown::Write);
     }

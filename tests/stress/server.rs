@@ -115,7 +115,7 @@ impl Server {
         body.ok_or_else(|| Failure(format!("no answer from {path}")))
     }
 
-    /// Waits until `holds` says nothing; what it said last, otherwise.
+    /// Waits until `holds` gives `None`; fails with its last message at the deadline.
     pub(crate) fn eventually(&self, mut holds: impl FnMut(&Self) -> Outcome<Option<String>>) -> Outcome<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {

@@ -1,4 +1,4 @@
-//! A peer that speaks of topics: the control vocabulary inside of frames (`docs/push.md`).
+//! A peer that uses topics: the control vocabulary in frames (`docs/push.md`).
 
 use std::{collections::VecDeque, net::SocketAddr};
 
@@ -14,11 +14,11 @@ use crate::{
 pub(crate) struct Subscriber {
     pub(crate) peer: Peer,
     last_id: u32,
-    /// Messages that came while an answer was awaited.
+    /// Messages received while an answer was awaited.
     early: VecDeque<Received>,
 }
 
-/// A message as it came.
+/// A received message.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Received {
     pub(crate) topic: String,
@@ -38,7 +38,7 @@ impl Subscriber {
         }
     }
 
-    /// Subscribes by name; where the topic stands, and what became of `since`.
+    /// Subscribes by name; the position of the topic, and the recovery from `since`.
     pub(crate) fn subscribe(
         &mut self,
         topic: &str,
@@ -83,7 +83,7 @@ impl Subscriber {
         read_message(&payload).map(Some)
     }
 
-    /// The messages that came while the last answer was awaited, in order.
+    /// The messages received while the last answer was awaited, in order.
     pub(crate) fn take_early(&mut self) -> VecDeque<Received> {
         std::mem::take(&mut self.early)
     }
@@ -110,7 +110,7 @@ impl Subscriber {
                 Some(Said::Refused { status, .. }) if id == self.last_id => return Ok(Err(status)),
                 _ => {
                     return Err(Failure(format!(
-                        "frame {id} is no answer to {}: {payload:02x?}",
+                        "frame {id} is not an answer to {}: {payload:02x?}",
                         self.last_id
                     )));
                 }
@@ -124,7 +124,7 @@ fn read_message(payload: &[u8]) -> Outcome<Received> {
         Some(Said::Message { topic, position, body }) => {
             Ok(Received { topic: topic.to_owned(), position, body: body.to_vec() })
         }
-        _ => Err(Failure(format!("this is no message: {payload:02x?}"))),
+        _ => Err(Failure(format!("not a message: {payload:02x?}"))),
     }
 }
 

@@ -11,7 +11,7 @@ pub(super) trait Stamper {
     fn read(&self, frame: &[u8], stream: u32, next: u64) -> Option<Stamp>;
 }
 
-/// Everything that a [`Stamp`] says is in the payload, with a checksum.
+/// The whole [`Stamp`] is in the payload, with a checksum.
 #[derive(Debug)]
 pub(super) struct Checked {
     payload: payload::Stamper,

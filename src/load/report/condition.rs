@@ -108,7 +108,7 @@ impl FromStr for Condition {
         let text = text.trim();
         let at = text.find(['<', '>', '=', '!']).ok_or_else(|| {
             format!(
-                "`{text}` is no condition, such as `p99<200us` or `lost=0`: it has none of < <= > >= = !="
+                "invalid condition `{text}`: it has none of < <= > >= = !=; write `p99<200us` or `lost=0`"
             )
         })?;
         let (metric, rest) = text.split_at(at);
@@ -219,8 +219,8 @@ mod tests {
     #[test]
     fn mistakes_are_explained() {
         for (conditions, part) in [
-            ("", "is no condition"),
-            ("p99", "is no condition"),
+            ("", "invalid condition"),
+            ("p99", "invalid condition"),
             ("p99<", "does not begin with a number"),
             ("p99<200", "write it with ns, us, ms or s"),
             ("lost<2us", "is no count"),
@@ -230,7 +230,7 @@ mod tests {
             ("speed>1", "there are p50"),
             ("p99!1us", "has none of"),
             ("p99>10%", "has a sign"),
-            ("lost=0,,", "is no condition"),
+            ("lost=0,,", "invalid condition"),
         ] {
             let error = conditions.parse::<Conditions>().expect_err(conditions);
             assert!(error.contains(part), "{conditions}: {error}");

@@ -46,7 +46,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// What this host says of itself.
+    /// The description of this host.
     pub fn read() -> Self {
         let cpus = read("/proc/cpuinfo");
         let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();

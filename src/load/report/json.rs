@@ -9,11 +9,11 @@ pub(super) fn to_string(value: &impl Serialize) -> String {
     let mut out = Vec::new();
     let formatter = Short(PrettyFormatter::new());
     let written = value.serialize(&mut Serializer::with_formatter(&mut out, formatter));
-    written.expect("what is told has text keys only, and memory takes all of it");
+    written.expect("reports have text keys only, and memory takes all of it");
     String::from_utf8(out).expect("JSON is UTF-8")
 }
 
-/// Arrays are written as a formatter does that says nothing.
+/// Arrays are written without line breaks: their methods are the defaults.
 struct Short(PrettyFormatter<'static>);
 
 impl Formatter for Short {

@@ -1,4 +1,4 @@
-//! What a run found, and every form in which it is told: text, JSON, HdrHistogram's percentile file, and one
+//! The result of a run in all its forms: text, JSON, HdrHistogram's percentile file, and one
 //! page of HTML.
 //!
 //! The JSON form is complete: it has the histograms themselves, so that everything else can be made from it
@@ -86,15 +86,15 @@ pub struct Test {
 pub struct Totals {
     /// Messages sent; for pushes, published.
     pub sent: u64,
-    /// Messages that came, each counted once; for pushes, deliveries.
+    /// Messages received, each counted once; for pushes, deliveries.
     pub received: u64,
-    /// Messages that did not come.
+    /// Messages that were not received.
     pub lost: u64,
-    /// Messages that came again.
+    /// Messages received again.
     pub duplicated: u64,
-    /// Messages that came after a later one.
+    /// Messages received after a later one.
     pub reordered: u64,
-    /// Messages that came changed.
+    /// Messages received with other bytes.
     pub corrupt: u64,
     /// Messages of an open loop's schedule that could not be sent.
     pub unsent: u64,
@@ -109,9 +109,9 @@ pub struct Totals {
 /// Messages a second in the measured time.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Rate {
-    /// That left.
+    /// Sent.
     pub sent_per_s: f64,
-    /// That came.
+    /// Received.
     pub received_per_s: f64,
 }
 
@@ -139,7 +139,7 @@ pub struct Interval {
     pub seconds: f64,
     /// Messages that left in it.
     pub sent: u64,
-    /// Messages that came in it.
+    /// Messages received in it.
     pub received: u64,
     /// CPU time of the server, in CPUs.
     pub server_cpu: f64,
@@ -150,7 +150,7 @@ pub struct Interval {
 }
 
 impl Report {
-    /// Puts together what `measured` says of `plan`.
+    /// The report of `measured`, which ran `plan`.
     pub fn new(plan: &Plan, test: Test, measured: &Measured, environment: Environment) -> Self {
         let seconds = measured.seconds();
         let of_intervals = |of: fn(&crate::generator::Interval) -> u64| {
@@ -184,7 +184,7 @@ impl Report {
     /// Reads what [`to_json`](Self::to_json) wrote.
     ///
     /// # Errors
-    /// `text` is no such JSON; the message says where.
+    /// `text` is not such JSON; the message has the position.
     pub fn from_json(text: &str) -> Result<Self, String> {
         let report: Self = serde_json::from_str(text).map_err(|error| format!("no report: {error}"))?;
         if report.format != FORMAT {
@@ -227,7 +227,7 @@ impl Test {
         }
     }
 
-    /// How many messages come of one that is sent.
+    /// Deliveries of each message that is sent.
     pub fn deliveries_per_message(&self) -> f64 {
         if self.topics == 0 { 1.0 } else { self.connections.max(self.topics) as f64 / self.topics as f64 }
     }

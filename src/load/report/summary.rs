@@ -31,7 +31,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// What `histogram` says.
+    /// The figures of `histogram`.
     pub fn new(histogram: &Histogram<u64>) -> Self {
         let at = |quantile| if histogram.is_empty() { 0 } else { histogram.value_at_quantile(quantile) };
         Self {

@@ -8,7 +8,7 @@ pub(super) fn find(report: &Report) -> Vec<String> {
     lost(report, &mut warnings);
     generator(report, &mut warnings);
     if !report.environment.optimised {
-        warnings.push("this is no release build: its figures mean nothing".to_owned());
+        warnings.push("not a release build: its figures mean nothing".to_owned());
     }
     if report.cpu.steal > STEAL_MAX {
         warnings.push(format!(
@@ -39,7 +39,7 @@ fn lost(report: &Report, warnings: &mut Vec<String>) {
         warnings.push(format!("{} connections ended early", totals.disconnected));
     }
     if report.latency.count == 0 {
-        warnings.push("nothing came back in the measured time".to_owned());
+        warnings.push("no message was received in the measured time".to_owned());
     }
 }
 
@@ -115,23 +115,23 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_for_doubt_is_told() {
+    fn every_reason_for_doubt_is_a_warning() {
         for (part, change) in [
             ("is the bottleneck", (|report| report.cpu.generator_busy = 0.95) as fn(&mut Report)),
             ("sent late", |report| report.pacing.p50 = 2000),
             ("sent late", |report| report.pacing.p99 = 6000),
             ("share CPUs", |report| report.environment.generator_cpus = vec![0]),
             ("share CPUs", |report| report.environment.generator_cpus.clear()),
-            ("no release build", |report| report.environment.optimised = false),
+            ("not a release build", |report| report.environment.optimised = false),
             ("took 10 % of a CPU", |report| report.cpu.steal = 0.1),
             ("1 messages lost", |report| report.totals.lost = 1),
             ("1 corrupt", |report| report.totals.corrupt = 1),
             ("could not be sent", |report| report.totals.unsent = 1),
             ("3 connections ended early", |report| report.totals.disconnected = 3),
-            ("nothing came back", |report| report.latency = Summary::default()),
+            ("no message was received", |report| report.latency = Summary::default()),
         ] {
-            let told = warning(change);
-            assert!(told.contains(part), "{part}: {told}");
+            let text = warning(change);
+            assert!(text.contains(part), "{part}: {text}");
         }
     }
 }

@@ -61,7 +61,7 @@ fn cycle(mut peer: Peer, random: &mut Random) -> Outcome<u64> {
             served = 0;
         }
         4 => {
-            // Asked and gone: the answer finds nobody.
+            // Gone after the request: the answer has no receiver.
             peer.send(1, &payload)?;
             peer.reset();
             return Ok(0);

@@ -21,8 +21,8 @@ pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
     if inside < 100 {
         return Err(Failure(format!("only {inside} connections with 256 descriptors")));
     }
-    // The crowd goes, from the front: whoever waits comes in and is served.
-    let mut last = crowd.pop().ok_or_else(|| Failure("nobody came".into()))?;
+    // The crowd goes, from the front: those that wait are accepted and served.
+    let mut last = crowd.pop().ok_or_else(|| Failure("no connection".into()))?;
     drop(crowd);
     last.echo(1, b"my turn")?;
     same("the last one ends in order", false, last.ends_within(std::time::Duration::from_millis(1))?)?;

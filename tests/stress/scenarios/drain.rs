@@ -26,7 +26,7 @@ pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
     let load = load.collect::<Outcome<Vec<_>>>()?;
     thread::sleep(Duration::from_millis(100 + trial.random.below(300)));
     let mut server = trial.take_server()?;
-    let told = Instant::now();
+    let signalled = Instant::now();
     server.signal(Signal::TERM);
     let mut asked = 0;
     for thread in load {
@@ -37,7 +37,7 @@ pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
     }
     let status = server.wait(Duration::from_secs(15))?;
     same("exit code", Some(0), status.code())?;
-    Ok(format!("{asked} answers under load, ended after {:.1} s", told.elapsed().as_secs_f64()))
+    Ok(format!("{asked} answers under load, ended after {:.1} s", signalled.elapsed().as_secs_f64()))
 }
 
 /// Asks until the server ends the connection; every answer that comes is the right one, and none comes cut.

@@ -71,21 +71,17 @@ fn one(trial: &mut Trial, destination: Destination, level: &str) -> Outcome<u64>
     match reader {
         None => same("lines that could not be written are counted", true, lost > 0)?,
         Some(reader) => {
-            let told = thread::spawn(move || read_all(reader));
+            let read = thread::spawn(move || read_all(reader));
             server.signal(Signal::TERM);
             same("exit code", Some(0), server.wait(PATIENCE)?.code())?;
-            let text = told.join().map_err(|_| Failure("the reader panicked".into()))??;
+            let text = read.join().map_err(|_| Failure("the reader panicked".into()))??;
             same(
                 "the count is reported when the log is read again",
                 lost > 0,
                 text.contains("log lines were dropped"),
             )?;
             let last = text.lines().last().unwrap_or_default();
-            same(
-                "the last line says why it ended",
-                true,
-                last.contains("stopped") && last.contains("SIGTERM"),
-            )?;
+            same("the last line has the reason", true, last.contains("stopped") && last.contains("SIGTERM"))?;
             return Ok(lost);
         }
     }

@@ -1,4 +1,4 @@
-//! Bytes that are no frame, from many peers at once; whole frames before them are answered.
+//! Invalid bytes, from many peers at once; whole frames before them are answered.
 
 use std::thread;
 

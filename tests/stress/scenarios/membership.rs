@@ -1,5 +1,5 @@
-//! Subscribers that come, go, and come back to a topic that never rests: what each gets begins behind the position
-//! that it was told, and goes on without a hole.
+//! Subscribers that come, go, and come back to a topic that never rests: the messages of each begin after the position
+//! in the answer, and have no gap.
 
 use std::{
     net::SocketAddr,
@@ -64,7 +64,7 @@ fn visit(address: SocketAddr, visits: u32, mut random: Random) -> Outcome<u64> {
                 same("the front of the gap", since.offset + 1, from)?;
                 to
             }
-            other => return Err(Failure(format!("asked for {:?}, was told {:?}", other.0, other.1))),
+            other => return Err(Failure(format!("requested {:?}, received {:?}", other.0, other.1))),
         };
         for _ in 0..random.below(30) + 1 {
             let message = subscriber.message()?.ok_or_else(|| Failure("the stream ended too soon".into()))?;
@@ -74,7 +74,7 @@ fn visit(address: SocketAddr, visits: u32, mut random: Random) -> Outcome<u64> {
             seen += 1;
         }
         subscriber.unsubscribe(TOPICS[topic])?;
-        // What came before the answer belongs to this visit.
+        // Messages before the answer belong to this visit.
         for message in subscriber.take_early() {
             next += 1;
             same("the last ones", Position { epoch: head.epoch, offset: next }, message.position)?;

@@ -29,8 +29,8 @@ pub(crate) struct Scenario {
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "churn", about: "connections that come and go in every way", run: churn::run },
-    Scenario { name: "malformed", about: "bytes that are no frame, from many at once", run: malformed::run },
-    Scenario { name: "silent", about: "sockets that say nothing, beside one that does", run: silent::run },
+    Scenario { name: "malformed", about: "invalid bytes, from many at once", run: malformed::run },
+    Scenario { name: "silent", about: "sockets that send nothing, beside one that does", run: silent::run },
     Scenario { name: "order", about: "many publishers on many topics over all shards", run: order::run },
     Scenario { name: "resume", about: "a crowd that is cut off and comes back at once", run: resume::run },
     Scenario {
@@ -146,7 +146,7 @@ impl Trial {
                 .then(|| format!("descriptors: {} before, {now} after", before.descriptors)))
         })?;
         let queued = server.metric("shardcast_queue_bytes", &[])?;
-        same("bytes queued for nobody", 0, queued)?;
+        same("bytes queued without connections", 0, queued)?;
         same("panics", 0, server.metric("shardcast_shard_task_panics_total", &[])?)?;
         let resident = server.footprint().resident_bytes;
         let allowed = before.resident_bytes + RESIDENT_SLACK_BYTES;

@@ -17,13 +17,13 @@ pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
         let random = random.fork(u64::from(number));
         thread::spawn(move || publish(address, number, each, random))
     });
-    let told: u64 = join_all(publishers.collect())?.into_iter().sum();
+    let promised: u64 = join_all(publishers.collect())?.into_iter().sum();
     let read: u64 = join_all(readers)?.into_iter().sum();
-    same("deliveries promised to publishers, and seen by subscribers", told, read)?;
+    same("deliveries promised to publishers, and seen by subscribers", promised, read)?;
     Ok(format!("{} messages, {read} deliveries", PUBLISHERS * each))
 }
 
-/// Says `each` messages on topics of its choice, and counts the receivers that it is told.
+/// Publishes `each` messages on random topics, and counts the receivers in the answers.
 fn publish(address: SocketAddr, number: u32, each: u32, mut random: Random) -> Outcome<u64> {
     let mut publisher = Subscriber::connect(address)?;
     let mut sequences = [0_u32; TOPICS as usize];
@@ -34,7 +34,7 @@ fn publish(address: SocketAddr, number: u32, each: u32, mut random: Random) -> O
         receivers += u64::from(publisher.publish(&name(topic), &body, PublishHeader::default())?.1);
         sequences[topic] += 1;
     }
-    // What says that this was all.
+    // The last message of each topic.
     for (topic, sequence) in sequences.iter().enumerate() {
         let body = [END.to_be_bytes(), sequence.to_be_bytes()].concat();
         receivers += u64::from(publisher.publish(&name(topic), &body, PublishHeader::default())?.1);
@@ -82,7 +82,7 @@ fn read(mut subscriber: Subscriber, topics: &[usize]) -> Outcome<u64> {
 
 fn split(body: &[u8]) -> Outcome<(u32, u32)> {
     let (Some(publisher), Some(sequence), 8) = (body.first_chunk(), body.last_chunk(), body.len()) else {
-        return Err(Failure(format!("a body that nobody sent: {body:02x?}")));
+        return Err(Failure(format!("an unknown body: {body:02x?}")));
     };
     Ok((u32::from_be_bytes(*publisher), u32::from_be_bytes(*sequence)))
 }
@@ -94,5 +94,5 @@ fn name(topic: usize) -> String {
 const PUBLISHERS: u32 = 4;
 const READERS: u32 = 9;
 const TOPICS: u64 = 20;
-/// Stands where a publisher's number would.
+/// In place of a publisher's number.
 const END: u32 = u32::MAX;

@@ -1,5 +1,5 @@
 //! A crowd of subscribers is cut off at once, misses messages, and comes back at once: each gets exactly what it has
-//! missed, or is told exactly what is gone.
+//! missed, or exactly the gap.
 
 use std::{net::SocketAddr, thread};
 
@@ -15,19 +15,19 @@ pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
     let sections = format!("[push]\nhistory_messages_max = {HISTORY}\n");
     let address = trial.start(&Setup { sections, ..Setup::default() })?.address;
     let mut publisher = Subscriber::connect(address)?;
-    let before = say(&mut publisher, 3)?;
+    let before = publish(&mut publisher, 3)?;
 
     let first = in_threads(move || crowd_that_waits(address, crowd, None))?;
-    let live = say(&mut publisher, 2)?;
-    let mut crowds = hear(first, before, live)?;
+    let live = publish(&mut publisher, 2)?;
+    let mut crowds = read(first, before, live)?;
     for (missing, recovers) in [(missed, true), (lost, false)] {
         // All at once, and without a goodbye.
         crowds.into_iter().flatten().for_each(|subscriber| subscriber.peer.reset());
         let from = publisher_position(&mut publisher)?;
-        let to = say(&mut publisher, missing)?;
+        let to = publish(&mut publisher, missing)?;
         let back = in_threads(move || crowd_that_returns(address, crowd, from, to, recovers))?;
-        let live = say(&mut publisher, 2)?;
-        crowds = hear(back, to, live)?;
+        let live = publish(&mut publisher, 2)?;
+        crowds = read(back, to, live)?;
     }
     crowds.into_iter().flatten().for_each(|subscriber| subscriber.peer.finish());
     publisher.peer.finish();
@@ -37,8 +37,8 @@ pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
     ))
 }
 
-/// Publishes `count` messages; where the last one stands.
-fn say(publisher: &mut Subscriber, count: u64) -> Outcome<Position> {
+/// Publishes `count` messages; the position of the last.
+fn publish(publisher: &mut Subscriber, count: u64) -> Outcome<Position> {
     let mut last = Position { epoch: 0, offset: 0 };
     for _ in 0..count {
         last = publisher.publish(TOPIC, b"news", PublishHeader::default())?.0;
@@ -46,7 +46,7 @@ fn say(publisher: &mut Subscriber, count: u64) -> Outcome<Position> {
     Ok(last)
 }
 
-/// Where the topic stands: subscribed to, and left again.
+/// The position of the topic: subscribes, and unsubscribes.
 fn publisher_position(publisher: &mut Subscriber) -> Outcome<Position> {
     let (head, _) = publisher.subscribe(TOPIC, None)?;
     publisher.unsubscribe(TOPIC)?;
@@ -62,7 +62,7 @@ fn crowd_that_waits(address: SocketAddr, crowd: u32, since: Option<Position>) ->
     subscribers.collect()
 }
 
-/// Each comes back to what it knew at `from`, and is told about what there is up to `to`.
+/// Each resumes from `from`, and gets the messages up to `to`.
 fn crowd_that_returns(
     address: SocketAddr,
     crowd: u32,
@@ -77,15 +77,15 @@ fn crowd_that_returns(
     };
     let subscribers = (0..crowd).map(|_| {
         let mut subscriber = Subscriber::connect(address)?;
-        same("what the one who returns is told", (to, expected), subscriber.subscribe(TOPIC, Some(from))?)?;
+        same("the answer to one who returns", (to, expected), subscriber.subscribe(TOPIC, Some(from))?)?;
         next_ones(&mut subscriber, kept, to)?;
         Ok(subscriber)
     });
     subscribers.collect()
 }
 
-/// Everybody gets what was said behind `from`, up to `to`.
-fn hear(crowds: Vec<Vec<Subscriber>>, from: Position, to: Position) -> Outcome<Vec<Vec<Subscriber>>> {
+/// All get the messages after `from`, up to `to`.
+fn read(crowds: Vec<Vec<Subscriber>>, from: Position, to: Position) -> Outcome<Vec<Vec<Subscriber>>> {
     let threads = crowds.into_iter().map(|mut crowd| {
         thread::spawn(move || {
             crowd.iter_mut().try_for_each(|subscriber| next_ones(subscriber, from.offset, to))?;

@@ -1,4 +1,4 @@
-//! Sockets that say nothing, beside an honest one: they end when they have been silent for too long, and not before
+//! Sockets that send nothing, beside an honest one: they end when they have been silent for too long, and not before
 //! the honest one has had its answers.
 
 use super::{Outcome, Trial, same};

@@ -78,12 +78,12 @@ fn under(trial: &mut Trial, policy: &Policy, lazy: u32) -> Outcome<u64> {
         )?;
     }
     if dropped == 0 {
-        return Err(Failure(format!("nothing was dropped under {}: nobody was slow", policy.code)));
+        return Err(Failure(format!("nothing was dropped under {}: no reader was slow", policy.code)));
     }
     Ok(dropped)
 }
 
-/// Reads all the time; how many messages came, in order, before the end.
+/// Reads all the time; the number of messages, in order, before the end.
 fn eager(address: SocketAddr, progress: Arc<AtomicU64>) -> Outcome<JoinHandle<Outcome<u64>>> {
     let mut subscriber = Subscriber::connect(address)?;
     subscriber.subscribe(TOPIC, None)?;
@@ -112,7 +112,7 @@ fn lazy_one(address: SocketAddr) -> Outcome<Subscriber> {
     Ok(subscriber)
 }
 
-/// Under `disconnect`: all of them are cut off as slow, and what they have got is the front without a hole.
+/// Under `disconnect`: all of them are cut off as slow, and what they received is the front without a gap.
 fn end_of_the_slow(server: &Server, lazy: u32, lazy_ones: Vec<Subscriber>) -> Outcome<u64> {
     server.eventually(|server| {
         let slow = server.metric("shardcast_connections_closed_total", &["code=\"slow\""])?;
@@ -129,7 +129,7 @@ fn end_of_the_slow(server: &Server, lazy: u32, lazy_ones: Vec<Subscriber>) -> Ou
     Ok(0)
 }
 
-/// The lazy ones read what there is for them, up to a message that says so; how many they miss.
+/// The lazy ones read up to the message `WAKE`; how many they miss.
 fn wake_up(publisher: &mut Subscriber, lazy_ones: Vec<Subscriber>, in_order: bool) -> Outcome<u64> {
     let threads = lazy_ones.into_iter().map(|mut subscriber| {
         thread::spawn(move || {
@@ -139,7 +139,7 @@ fn wake_up(publisher: &mut Subscriber, lazy_ones: Vec<Subscriber>, in_order: boo
                     subscriber.message()?.ok_or_else(|| Failure("a lazy reader was cut off".into()))?;
                 let offset = message.position.offset;
                 if in_order && offset <= last {
-                    return Err(Failure(format!("offset {offset} came behind {last}")));
+                    return Err(Failure(format!("offset {offset} after {last}")));
                 }
                 last = offset;
                 if message.body == WAKE {
@@ -163,15 +163,15 @@ const POLICIES: &[Policy] = &[
     Policy { written: "disconnect", code: "disconnect", keys: None },
     Policy { written: "drop-oldest", code: "drop-oldest", keys: None },
     Policy { written: "drop-newest", code: "drop-newest", keys: None },
-    // More keys than an eager reader is ever behind: nothing of it is replaced.
+    // More keys than an eager reader ever lags: none of its messages is replaced.
     Policy { written: "conflate", code: "conflate", keys: Some(4 * WINDOW) },
     Policy { written: "block:20ms", code: "block", keys: None },
 ];
 
-/// Nobody ends for another reason.
+/// No connection ends for another reason.
 const LIMITS: &str = "outbox_bytes_max = \"256KiB\"\noutbox_age_max = \"0s\"\nidle_timeout = \"0s\"\nunacknowledged_timeout = \"0s\"";
 const OUTBOX_BYTES: u64 = 256 << 10;
-/// Buffers that a busy server keeps, whoever reads.
+/// Buffers that a busy server keeps in any case.
 const HELD_SLACK_BYTES: u64 = 64 << 20;
 
 const TOPIC: &str = "slow";

@@ -45,12 +45,12 @@ fn start(files: u32, shards: u16) -> Outcome<Started> {
     ]);
     let child = shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let mut child = Killed(child);
-    let (tell, ready) = std::sync::mpsc::channel();
+    let (sender, ready) = std::sync::mpsc::channel();
     if let Some(out) = child.0.stdout.take() {
         std::thread::spawn(move || {
             let lines = BufReader::new(out).lines().map_while(Result::ok);
-            // Whoever waited has seen enough: the rest is read so that the server can write.
-            lines.for_each(|line| drop(tell.send(line)));
+            // The receiver may be gone: the rest is read so that the server can write.
+            lines.for_each(|line| drop(sender.send(line)));
         });
     }
     let began = Instant::now();

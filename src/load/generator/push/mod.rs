@@ -28,7 +28,7 @@ use shared::Reached;
 
 pub(super) use shared::Shared;
 
-/// The push load of one thread. Subscribers have the first slots, the publisher the one behind them.
+/// The push load of one thread. Subscribers have the first slots, the publisher the next one.
 #[derive(Debug)]
 pub(super) struct Push<'a> {
     shared: &'a Shared,

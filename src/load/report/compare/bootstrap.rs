@@ -62,7 +62,7 @@ impl Bootstrap {
         Self { intervals, values, random: Random(0), drawn, counts }
     }
 
-    /// The figure in one more drawn run; `None` when it cannot be told from intervals.
+    /// The figure in one more drawn run; `None` when intervals do not have it.
     fn draw(&mut self, metric: Metric) -> Option<f64> {
         if self.intervals.is_empty() {
             return None;
@@ -117,7 +117,7 @@ impl Bootstrap {
                     self.values.iter().zip(&self.counts).map(|(value, count)| *value as f64 * *count as f64);
                 Some(weighted.sum::<f64>() / total as f64)
             }
-            // The extremes of a sample say nothing about those of another.
+            // The extremes of one sample do not predict those of another.
             Statistic::Min | Statistic::Max | Statistic::StdDev => None,
         }
     }
@@ -133,7 +133,7 @@ fn bucket_width(value: u64) -> f64 {
     f64::from(value.max(1).ilog2().saturating_sub(7)).exp2()
 }
 
-/// SplitMix64 (Steele, Lea and Flood, 2014) from fixed seeds: a comparison says the same each time.
+/// SplitMix64 (Steele, Lea and Flood, 2014) from fixed seeds: a comparison has the same result each time.
 struct Random(u64);
 
 impl Random {

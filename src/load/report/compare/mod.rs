@@ -3,8 +3,8 @@
 //! A 95 % confidence interval of a difference comes from a circular block bootstrap (Politis and Romano,
 //! 1992) over the intervals of each run: blocks of neighbouring intervals are drawn with replacement until
 //! there are as many as were measured, the figure is computed from them, and this a thousand times for both
-//! runs. Blocks keep what belongs together, such as a stall and the queue behind it. It tells what a run of
-//! this length can know of itself; that the machine was in another mood during the other run it cannot tell.
+//! runs. Blocks keep what belongs together, such as a stall and the queue after it. It covers variation within
+//! the runs, not a machine that was faster or slower during one of them.
 
 mod bootstrap;
 
@@ -42,7 +42,7 @@ pub struct Row {
     pub b: f64,
     /// `b / a - 1`; nothing when that has no value.
     pub change: Option<f64>,
-    /// In which `change` lies with a confidence of 95 %; nothing where the results do not say.
+    /// In which `change` lies with a confidence of 95 %; `None` where it cannot be computed.
     pub interval: Option<(f64, f64)>,
 }
 
@@ -54,7 +54,7 @@ pub fn compare(a: &Report, b: &Report) -> Comparison {
 }
 
 impl Comparison {
-    /// For each of `conditions` that came true, a sentence.
+    /// A sentence for each of `conditions` that holds.
     ///
     /// A change counts when it is beyond the value, and there is certainly one: its confidence interval, where
     /// there is one, does not have 0 in it.
@@ -208,7 +208,7 @@ const METRICS: &[Metric] = &[
     Metric::Cpu,
 ];
 
-/// With fewer, a bootstrap says little.
+/// With fewer, a bootstrap is not meaningful.
 const INTERVALS_MIN: usize = 20;
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ fn a_slower_run_is_certainly_slower() {
     let (a, b) = (run(10_000, 1), run(12_000, 2));
     let comparison = compare(&a, &b);
     let p99 = comparison.rows.iter().find(|row| row.metric.to_string() == "p99").expect("a row");
-    let (low, high) = p99.interval.expect("told by intervals");
+    let (low, high) = p99.interval.expect("known from intervals");
     assert!(low > 0.15 && low <= high && high < 0.25, "{p99:?}");
     assert!(comparison.to_text().contains("worse"), "{}", comparison.to_text());
     assert!(compare(&b, &a).to_text().contains("better"));

@@ -71,7 +71,7 @@ fn section(title: &str, what: &str, legend: &[(&str, &str)], plot: &str) -> Stri
     )
 }
 
-/// Whether all messages came, each once, in order, and unchanged.
+/// Whether all messages were received, each once, in order, and unchanged.
 fn pills(report: &Report) -> String {
     let totals = &report.totals;
     let always = [

@@ -119,7 +119,7 @@ pub(super) fn heat_map(columns: &Columns) -> String {
     })
 }
 
-/// Messages a second that came, and how many were to come of what left.
+/// Messages a second received, and how many were expected of those sent.
 pub(super) fn rate(report: &Report, columns: &Columns) -> String {
     let each = report.test.deliveries_per_message();
     let asked = report.test.rate.map(|rate| rate * each);
@@ -138,8 +138,8 @@ pub(super) fn rate(report: &Report, columns: &Columns) -> String {
     plot.curve("curve latency", received.into_iter().map(Some));
     let [sent, received] = report.test.verbs();
     columns.finish(plot, SMALL_BOTTOM, |it| {
-        let [left, came] = [it.sent_per_s, it.received_per_s].map(|rate| count(rate.round()));
-        format!("{sent}\t{left}/s\n{received}\t{came}/s")
+        let [left, arrived] = [it.sent_per_s, it.received_per_s].map(|rate| count(rate.round()));
+        format!("{sent}\t{left}/s\n{received}\t{arrived}/s")
     })
 }
 

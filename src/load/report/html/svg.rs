@@ -88,7 +88,7 @@ const WIDTH: f64 = 960.0;
 const FOOT: f64 = 30.0;
 
 impl Plot {
-    /// A frame that ends at `bottom`; `label` says what it shows to those who cannot see it.
+    /// A frame that ends at `bottom`; `label` describes it for screen readers.
     pub(super) fn new(bottom: f64, label: &str) -> Self {
         let out = format!(
             "<svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"{}\">\n",
@@ -151,7 +151,7 @@ impl Plot {
         ));
     }
 
-    /// A column that tells `tip` when it is pointed at.
+    /// A column that shows `tip` under the pointer.
     pub(super) fn tip(&mut self, (x, width): (f64, f64), bottom: f64, tip: &str) {
         let height = bottom - TOP;
         self.add(format_args!(
