@@ -32,7 +32,7 @@ pub(crate) struct Times {
     pub(crate) p999_us: Option<f64>,
     pub(crate) p9999_us: Option<f64>,
     pub(crate) max_us: Option<f64>,
-    /// Highest value in nanoseconds and count of each bucket that is not empty: for whoever takes the
+    /// Highest value in nanoseconds and count of each bucket that is not empty: for readers that take the
     /// difference of two looks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) buckets: Vec<(u64, u64)>,

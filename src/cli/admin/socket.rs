@@ -1,7 +1,7 @@
 //! The Unix socket where operators may act: where it lies, and who may use it.
 //!
-//! Its directory and the socket are its owner's alone, and whoever connects is asked for their uid all the
-//! same: this server's own and root may act, others are refused.
+//! Its directory and the socket are its owner's alone, and the uid of each peer is checked as
+//! well: this server's own and root may act, others are refused.
 
 use std::{
     ffi::OsString,
@@ -165,7 +165,7 @@ mod tests {
         let (own, open, link) = (place.join("own/s"), place.join("open/s"), place.join("link/s"));
         assert!(make_directory(&own, uid).is_ok());
         assert!(make_directory(&own, uid).is_ok(), "it is there, and still ours");
-        assert!(make_directory(&own, uid + 1).is_err(), "it is somebody else's");
+        assert!(make_directory(&own, uid + 1).is_err(), "it belongs to another user");
         fs::create_dir(place.join("open")).expect("made");
         fs::set_permissions(place.join("open"), fs::Permissions::from_mode(0o755)).expect("ours");
         assert!(make_directory(&open, uid).is_err());
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(fs::metadata(&path).expect("there").mode() & 0o777, 0o600);
         let peer = UnixStream::connect(&path).expect("it listens");
         assert_eq!(check_peer(&peer), Ok(()), "both ends are this process");
-        let error = Socket::at(&path).expect_err("somebody listens");
+        let error = Socket::at(&path).expect_err("another server listens");
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         drop(socket);
         assert!(!path.exists());

@@ -105,7 +105,7 @@ fn measure(
     }
     let test = Test::new(&plan, common.connect.map(|address| address.to_string()));
     let report = Report::new(&plan, test, &measured, environment);
-    tell(&report, common)?;
+    put_report(&report, common)?;
     Ok(verdict(&common.conditions.clone().unwrap_or_default().violations(&report)))
 }
 
@@ -165,7 +165,7 @@ fn environment(layout: &Layout, connections: usize) -> Environment {
     }
 }
 
-fn tell(report: &Report, common: &Common) -> anyhow::Result<()> {
+fn put_report(report: &Report, common: &Common) -> anyhow::Result<()> {
     match common.json.as_deref() {
         None => print(&report.to_text())?,
         Some(file) => put_json(file, report.to_json(), || report.to_text())?,
@@ -201,7 +201,7 @@ fn read_report(file: &Path) -> anyhow::Result<Report> {
     Report::from_json(&text).map_err(|why| anyhow::anyhow!("{name} is {why}"))
 }
 
-/// Tells what failed on standard error: standard output may be JSON.
+/// Prints what failed to standard error: standard output may be JSON.
 fn verdict(failures: &[String]) -> ExitCode {
     let colour = std::io::stderr().is_terminal();
     for failure in failures {

@@ -13,7 +13,7 @@ pub(crate) enum Order {
     Stop(&'static str),
     /// By an operator: to drain within this time.
     Drain(Duration),
-    /// To reload the configuration, and to send the outcome to whoever asked.
+    /// To reload the configuration, and to send the outcome to the requester.
     Reload(Option<flume::Sender<Outcome>>),
 }
 

@@ -209,7 +209,7 @@ impl Demo {
     /// The server stops; all clients are disconnected.
     pub(super) fn drain(&mut self) -> Finding {
         let stopped = self.server.take().map(|server| server.drain(DRAIN));
-        let told = eventually(|| self.clients.iter().all(|it| it.received().disconnections > 0));
+        let notified = eventually(|| self.clients.iter().all(|it| it.received().disconnections > 0));
         let stats = self.handle.stats();
         let sum = |value: fn(&shardcast::stats::ListenerStats) -> u64| {
             stats.iter().flat_map(|shard| &shard.listeners).map(value).sum::<u64>()
@@ -222,7 +222,7 @@ impl Demo {
         };
         let lines = vec![line, format!("{opened} connections opened, {closed} closed")];
         let ended = matches!(stopped, Some(Ok(())));
-        Finding { holds: ended && told && open == 0 && opened == closed, lines }
+        Finding { holds: ended && notified && open == 0 && opened == closed, lines }
     }
 
     fn publish(&mut self, bytes: usize) -> anyhow::Result<()> {

@@ -29,7 +29,7 @@ pub(crate) fn drain(args: &DrainArgs) -> anyhow::Result<()> {
 
 /// Prints a line after each change, until the server does not answer.
 fn watch(client: &Client) -> anyhow::Result<()> {
-    let mut told = String::new();
+    let mut printed = String::new();
     loop {
         let page = match client.get("/shards.json") {
             Ok(page) => page,
@@ -41,9 +41,9 @@ fn watch(client: &Client) -> anyhow::Result<()> {
         let sum = |value: fn(&crate::admin::ShardRow) -> u64| shards.shards.iter().map(value).sum::<u64>();
         let queued = human::bytes(sum(|it| it.queued_bytes));
         let line = format!("{} connections, {queued} bytes queued\n", sum(|it| it.connections));
-        if line != told {
+        if line != printed {
             print(&line)?;
-            told = line;
+            printed = line;
         }
         thread::sleep(PAUSE);
     }

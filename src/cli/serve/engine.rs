@@ -29,12 +29,12 @@ pub(crate) fn start(config: &Config, registry: &Registry) -> anyhow::Result<Box<
         start_pushing(options, &server.handle())?;
     }
     let handle = server.handle();
-    let (tell, ended) = flume::bounded(1);
+    let (sender, ended) = flume::bounded(1);
     thread::Builder::new()
         .name("shardcast-wait".into())
         .spawn(move || {
             // The receiver is gone if the process ends before the server.
-            let _ = tell.send(server.wait().map_err(|error| error.to_string()));
+            let _ = sender.send(server.wait().map_err(|error| error.to_string()));
         })
         .context("cannot start a thread")?;
     Ok(Box::new(Running { handle, ended, drain: config.server.drain.0 }))

@@ -183,11 +183,11 @@ fn start_unless_stopped(
     orders: &flume::Receiver<Order>,
     stopping: &mut Stopping,
 ) -> anyhow::Result<Option<Box<dyn Engine>>> {
-    let (tell, started) = flume::bounded(1);
+    let (outcome, started) = flume::bounded(1);
     let config = config.clone();
     let begin = move || {
         // The receiver is gone when the process is about to end.
-        let _ = tell.send(start(&config));
+        let _ = outcome.send(start(&config));
     };
     thread::Builder::new().name("start".into()).spawn(begin).context("cannot start a thread")?;
     loop {

@@ -22,12 +22,14 @@ use crate::operate::client::Client;
 /// The terminal cannot be used.
 pub(super) fn show(client: Client, first: Look, interval: Duration) -> anyhow::Result<()> {
     let server = client.place().to_string();
-    let (tell, told) = flume::bounded(1);
+    let (sender, samples) = flume::bounded(1);
     // It may wait for a server that hangs; the screen does not.
-    thread::Builder::new().name("looks".into()).spawn(move || look_again(&client, first, interval, &tell))?;
+    thread::Builder::new()
+        .name("looks".into())
+        .spawn(move || look_again(&client, first, interval, &sender))?;
     let mut terminal = ratatui::try_init().context("this terminal cannot be used; see --once and --json")?;
     let view = View { server, rates: None, trouble: None, scroll: 0 };
-    let shown = run(&mut terminal, view, &told);
+    let shown = run(&mut terminal, view, &samples);
     // It fails when the terminal is gone, and then there is nothing to restore; dropping it would print that, and
     // panic because that cannot be printed.
     let _ = ratatui::try_restore();
@@ -37,13 +39,13 @@ pub(super) fn show(client: Client, first: Look, interval: Duration) -> anyhow::R
     shown
 }
 
-type Told = Result<Rates, String>;
+type Sample = Result<Rates, String>;
 
-fn look_again(client: &Client, first: Look, interval: Duration, tell: &flume::Sender<Told>) {
+fn look_again(client: &Client, first: Look, interval: Duration, sender: &flume::Sender<Sample>) {
     let mut before = first;
     loop {
         thread::sleep(interval);
-        let told = match Look::take(client) {
+        let sample = match Look::take(client) {
             Ok(now) => {
                 let rates = Rates::between(&before, &now);
                 before = now;
@@ -51,13 +53,17 @@ fn look_again(client: &Client, first: Look, interval: Duration, tell: &flume::Se
             }
             Err(error) => Err(format!("{error:#}")),
         };
-        if tell.send(told).is_err() {
+        if sender.send(sample).is_err() {
             return;
         }
     }
 }
 
-fn run(terminal: &mut DefaultTerminal, mut view: View, told: &flume::Receiver<Told>) -> anyhow::Result<()> {
+fn run(
+    terminal: &mut DefaultTerminal,
+    mut view: View,
+    samples: &flume::Receiver<Sample>,
+) -> anyhow::Result<()> {
     loop {
         let drawn = terminal.draw(|frame| view.draw(frame)).map(drop);
         if is_gone_within(KEY_PAUSE) {
@@ -70,7 +76,7 @@ fn run(terminal: &mut DefaultTerminal, mut view: View, told: &flume::Receiver<To
         {
             return Ok(());
         }
-        match told.try_recv() {
+        match samples.try_recv() {
             Ok(Ok(rates)) => (view.rates, view.trouble) = (Some(rates), None),
             Ok(Err(trouble)) => view.trouble = Some(trouble),
             Err(_) => {}
@@ -78,8 +84,8 @@ fn run(terminal: &mut DefaultTerminal, mut view: View, told: &flume::Receiver<To
     }
 }
 
-/// Waits for a key; whether the terminal was closed meanwhile. Where this process has no controlling terminal, no
-/// signal tells, and reading events would look for the rest of a key for ever.
+/// Waits for a key; true if the terminal was closed. If this process has no controlling terminal, no
+/// signal reports that, and reading events would wait for the rest of a key forever.
 fn is_gone_within(limit: Duration) -> bool {
     let mut terminal = [PollFd::from_borrowed_fd(rustix::stdio::stdin(), PollFlags::IN)];
     let limit = Timespec { tv_sec: 0, tv_nsec: limit.subsec_nanos().into() };
