@@ -7,6 +7,7 @@ mod modules;
 mod rust;
 mod sources;
 mod texts;
+mod words;
 
 use std::{collections::BTreeSet, fmt, fs, path::Path};
 
@@ -47,6 +48,7 @@ const RULES: &[Rule] = &[
     texts::links_lead_somewhere,
     texts::changelog_has_an_unreleased_section,
     texts::error_codes_are_documented,
+    words::words_are_standard,
 ];
 
 /// What breaks a rule, where, and what to do.

@@ -1,4 +1,4 @@
-use super::{File, Finding, Rule, Tree, cores, layers, modules, rust, sources, texts};
+use super::{File, Finding, Rule, Tree, cores, layers, modules, rust, sources, texts, words};
 
 #[test]
 fn imports_go_up_in_no_manifest() {
@@ -254,6 +254,69 @@ fn every_error_code_is_documented() {
         "src/runtime/error.rs:2"
     );
     reject(rule, &[document, ("src/proto/session.rs", "Self::Malformed(_) => \"malformed\",")]);
+}
+
+#[test]
+fn words_are_standard() {
+    let rule = words::words_are_standard;
+    for bad in [
+        "All mistakes are reported.",
+        "The sender is told.",
+        "It heard nothing.",
+        "Nobody reads it.",
+        "Whoever reads it.",
+        "This is no policy.",
+        "It holds up the next one.",
+        "It lets go of the slot.",
+        "As it stands.",
+        "It does not speak of topics.",
+        "The one called as the listener.",
+        "It ends without a word.",
+        "It is bounded by what there is.",
+        "It is about the same ones.",
+        "Through the door.",
+        "It owes a response.",
+        "It settles the request.",
+        "The pace of a topic.",
+        "The class of a topic.",
+        "A hole in the offsets.",
+        "It was unasked.",
+        "A short errand.",
+        "The shards wither.",
+        "A loud sleeper.",
+        "The message behind it.",
+        "Below this floor.",
+        "Requests, as ever.",
+    ] {
+        assert_eq!(reject(rule, &[("README.md", &format!("# A\n\n{bad}\n"))]), "README.md:3", "{bad}");
+        reject(rule, &[("src/os/a.rs", &format!("/// {bad}\nfn f() {{}}\n"))]);
+        reject(rule, &[("src/os/a.rs", &format!("const TEXT: &str = \"{bad}\";\n"))]);
+        accept(rule, &[("LICENSE", bad)]);
+    }
+    for name in
+        ["fn who_is_told() {}", "struct LoudSleeper;", "fn is_no_policy() {}", "enum Side {}", "struct Here;"]
+    {
+        reject(rule, &[("src/os/a.rs", name)]);
+    }
+    // Over the end of a line.
+    assert_eq!(reject(rule, &[("src/os/a.rs", "// This is\n// no policy.\n")]), "src/os/a.rs:1");
+}
+
+#[test]
+fn ordinary_uses_of_words_to_avoid_are_accepted() {
+    let rule = words::words_are_standard;
+    for good in [
+        "There is no policy, and it is no longer read.",
+        "If it is, no message waits.",
+        "Standard threshold, a heartbeat, Classic, indoors.",
+        "The server falls behind.",
+        "| it is | no policy |",
+    ] {
+        accept(rule, &[("docs/push.md", good), ("src/os/a.rs", &format!("// {good}\n"))]);
+    }
+    accept(rule, &[("docs/push.md", "`class` and\n```console\n$ it is no policy\n```\n")]);
+    accept(rule, &[("src/os/a.rs", "// Here it is, on the other side.\nlet x = a.floor() as u64;\n")]);
+    accept(rule, &[("src/proto/push/schedule/classes.rs", "pub enum Class {}\n")]);
 }
 
 #[test]

@@ -1,17 +1,17 @@
 use std::{fmt, str::FromStr};
 
-/// Names one connection for ever: `generation` makes sure that a stale id never means a stranger.
+/// Identifies one connection forever: because of `generation`, a stale id never refers to another connection.
 ///
-/// Printed and parsed as `shard-slot-generation`, with `node/` in front when the node is not 0.
+/// Printed and parsed as `shard-slot-generation`, with a leading `node/` when the node is not 0.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ConnId {
     /// Host within a cluster; 0 until there is one.
     pub node: u16,
     /// Shard that the connection lives on.
     pub shard: u16,
-    /// Place in the shard's connection table, used again after the connection ends.
+    /// Slot in the shard's connection table, reused after the connection ends.
     pub slot: u32,
-    /// How many connections had this slot before.
+    /// Number of earlier connections in this slot.
     pub generation: u32,
 }
 
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_is_refused() {
+    fn other_text_is_refused() {
         for text in ["", "1", "1-2", "1-2-3-4", "a-2-3", "1-2-99999999999", "x/1-2-3"] {
             assert_eq!(text.parse::<ConnId>(), Err(ParseConnIdError), "{text}");
         }

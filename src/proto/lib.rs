@@ -1,8 +1,8 @@
-//! Protocol cores: state machines that take bytes and time and give bytes and events.
+//! Protocol cores: state machines that take bytes and time, and return bytes and events.
 //!
-//! What this crate deliberately is not: it opens no socket, reads no clock, starts no thread, takes no
-//! lock and contains no `unsafe`. That is what lets every core be driven by a test, split at every byte,
-//! fuzzed and simulated; `shardcast` (in `src/runtime`) couples them to real connections.
+//! This crate deliberately opens no socket, reads no clock, starts no thread, takes no lock and contains no
+//! `unsafe`. So every core can be driven by a test, split at every byte, fuzzed and simulated. `shardcast`
+//! (in `src/runtime`) connects the cores to real connections.
 //!
 //! A protocol is one folder: its wire document, its frames, its [`Session`], its tests. No core knows
 //! another (`cargo xtask tidy` checks it).

@@ -1,11 +1,11 @@
-//! What waits to be sent to one peer, in order, within bounds.
+//! The queue of data to send to one peer, in order, within bounds.
 //!
-//! A core like the protocols: it sends nothing and reads no clock. Every connection of the runtime has one, and
-//! so has every subscriber of the simulation.
+//! A core like the protocols: it sends nothing and reads no clock. Every connection of the runtime has one,
+//! and so has every subscriber of the simulation.
 //!
-//! Responses are gathered into runs as they are written; pushes are kept apart and by reference, so that
-//! they can be dropped or replaced. What is taken for one send is no longer here, but counts until it is
-//! with the kernel's TCP: a stalled peer costs its bounds, not twice that.
+//! Responses are collected into runs as they are written. Pushes are kept separately and by reference, so
+//! that they can be dropped or replaced. Data taken for a send has left the queue, but counts until the
+//! kernel's TCP has taken it: a stalled peer costs its bounds, not twice that.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -16,34 +16,34 @@ use bytes::Bytes;
 
 use crate::Time;
 
-/// What waits for one peer. It lives and ends with its connection.
+/// The data that waits for one peer. It lives and ends with its connection.
 #[derive(Debug, Default)]
 pub struct Outbox {
     items: VecDeque<Item>,
     /// Invariant: `bytes` and `messages` are those of `items` and of what is in flight.
     bytes: usize,
-    /// What of them is responses: those that a peer asked for and does not read.
+    /// The part of them that is responses, which the peer requested and has not read.
     response_bytes: usize,
     messages: u32,
     response_messages: u32,
     in_flight: Option<InFlight>,
-    /// What most outboxes never need.
+    /// State that most outboxes never need.
     rare: Option<Box<Rare>>,
-    /// Pushes that were dropped because their time was over, since the last question.
+    /// Pushes that expired in the outbox since the last call.
     expired: u32,
 }
 
 /// What an outbox needs under some policies, or for some sends.
 #[derive(Debug, Default)]
 struct Rare {
-    /// When the pushes in flight were posted, and how many at that time, behind those of the first time, which are
-    /// in `in_flight`: most often there are no others, and a send touches no further memory.
+    /// When the pushes in flight were posted, and how many at each time, after those of the first time, which
+    /// are in `in_flight`. Usually there are no others, and a send touches no further memory.
     posted_later: Vec<(Time, u32)>,
-    /// Under `Conflate`, the number of the waiting push of each key. Items are numbered as they are
-    /// appended; invariant: `items[n - first]` is the item with number n.
+    /// Under `Conflate`, the number of the waiting push of each key. Items are numbered as they are appended;
+    /// invariant: `items[n - first]` is the item with number n.
     keyed: HashMap<u64, u64>,
     first: u64,
-    /// How many of `items` are gone.
+    /// How many of `items` are removed.
     gone: usize,
     /// Pushes over the bounds that wait for room, under `Block`.
     blocked: VecDeque<(Push, Time)>,
@@ -53,11 +53,11 @@ struct Rare {
 enum Item {
     Run(Run),
     Push(Push),
-    /// The place of a push that was replaced by one behind it. Never at the front.
+    /// The place of a push that was replaced by a later one. Never at the front.
     Gone,
 }
 
-/// Responses, one behind the other.
+/// Responses, one after the other.
 #[derive(Debug)]
 pub struct Run {
     /// The frames.
@@ -71,11 +71,11 @@ pub struct Run {
 pub struct Pushing {
     /// The bytes to send.
     pub frame: Bytes,
-    /// What it replaces under `Conflate`: the waiting one with the same key.
+    /// The key under `Conflate`: the push replaces the waiting one with the same key.
     pub key: Option<u64>,
-    /// When whoever pushes did; not later than it is queued here.
+    /// When it was posted; not later than it is queued here.
     pub posted: Time,
-    /// From then on it is not to be sent any more: it is dropped when its turn comes or its room is needed, and
+    /// Its expiry: it is dropped when its turn comes or its room is needed, and
     /// [counted](Outbox::take_expired).
     pub expires: Time,
 }
@@ -99,24 +99,25 @@ struct InFlight {
     posted: (Time, u32),
 }
 
-/// The bounds of an outbox, and what happens at them. They are those of pushes; while responses of as many bytes wait, its
-/// peer is not read from, so that it gets no more of them.
+/// The bounds of an outbox, and what happens at them. They apply to pushes. While responses of as many bytes
+/// wait, the peer is not read from, so that it causes no more of them.
 #[derive(Clone, Copy, Debug)]
 pub struct OutboxBounds {
-    /// Bytes of pushes that may wait, what is in flight included.
+    /// Bytes of pushes that may wait, including those in flight.
     pub bytes_max: usize,
-    /// Pushes that may wait, those in flight included.
+    /// Pushes that may wait, including those in flight.
     pub messages_max: usize,
-    /// How long the oldest may wait; zero is no bound. The outbox only says [how old it is](Outbox::oldest).
+    /// How long the oldest push may wait; zero means no bound. The outbox only reports [how old it
+    /// is](Outbox::oldest).
     pub age_max: Duration,
-    /// What happens to a push that finds no room.
+    /// The policy for a push that finds no room.
     pub overflow: OverflowPolicy,
 }
 
-/// What one send carries.
+/// The data of one send.
 #[derive(Debug)]
 pub enum Parcel {
-    /// Bytes gathered for this send alone.
+    /// Bytes collected for this send alone.
     Gathered(Vec<u8>),
     /// Bytes shared with other connections.
     Shared(Bytes),
@@ -128,7 +129,7 @@ impl Parcel {
     /// Most pieces of one send.
     pub const PIECES_MAX: usize = 64;
 
-    /// Bytes in it.
+    /// Its length in bytes.
     pub fn len(&self) -> usize {
         match self {
             Self::Gathered(bytes) => bytes.len(),
@@ -143,39 +144,39 @@ impl Parcel {
     }
 }
 
-/// What happens to a push when the outbox of its receiver is full. Responses are never dropped: a peer
-/// that asks and does not read is not read from either, until it does.
+/// What happens to a push when the outbox of its receiver is full. Responses are never dropped: a peer that
+/// sends requests and does not read is not read from until it does.
 ///
-/// What is being sent can be neither dropped nor replaced; it is half of the bounds at most. A sender that
-/// is ahead of the receiver's shard by more than the bounds is told `Full` under every policy.
+/// Data in flight can be neither dropped nor replaced; it is half of the bounds at most. A sender that is
+/// ahead of the receiver's shard by more than the bounds gets `Full` under every policy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum OverflowPolicy {
-    /// The peer is disconnected as `slow`; the sender is told `Full`.
+    /// The peer is disconnected as `slow`; the sender gets `Full`.
     Disconnect,
-    /// The oldest waiting pushes make room; the sender is told `Queued`.
+    /// The oldest waiting pushes are dropped; the sender gets `Queued`.
     DropOldest,
-    /// This push is dropped; the sender is told `Full`.
+    /// This push is dropped; the sender gets `Full`.
     DropNewest,
-    /// A push replaces the waiting one with the same key; without one, as `DropNewest`.
+    /// The push replaces the waiting one with the same key; without one, like `DropNewest`.
     Conflate,
-    /// The sender waits this long for room, then is told `Full`; a sender on a shard is told at once. A
-    /// broadcast does not wait: each full outbox holds it for this long, up to 1,024 of them, and then drops
+    /// The sender waits this long for room, then gets `Full`; a sender on a shard gets it at once. A
+    /// broadcast does not wait: each full outbox keeps it for this long, up to 1,024 of them, and then drops
     /// it.
     Block(Duration),
 }
 
-/// What became of a push.
+/// The result of a push.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Pushed {
     /// It waits.
     Queued,
-    /// It waits, and this many older ones were dropped for it.
+    /// It waits, and this many older ones were dropped to make room.
     QueuedDroppingOldest(usize),
-    /// It waits, and one with the same key does not any more.
+    /// It waits, and replaced one with the same key.
     Replaced,
     /// It was dropped.
     Dropped,
-    /// It was dropped, and the peer is to be disconnected.
+    /// It was dropped, and the peer must be disconnected.
     Disconnect,
     /// It waits outside the bounds, for a limited time.
     Blocked,
@@ -202,7 +203,7 @@ impl Outbox {
         self.messages as usize
     }
 
-    /// Bytes of responses, those in flight included.
+    /// Bytes of responses, including those in flight.
     pub const fn response_bytes(&self) -> usize {
         self.response_bytes
     }
@@ -222,8 +223,8 @@ impl Outbox {
         self.in_flight.as_ref().map(|it| it.since).or(waiting)
     }
 
-    /// Takes out the run that responses are to be appended to; [`put_run`](Self::put_run) gives it back.
-    /// Until then it does not count.
+    /// Takes out the run that responses are appended to; [`put_run`](Self::put_run) returns it. Until then it
+    /// does not count.
     #[inline]
     pub fn take_run(&mut self, now: Time, spare: impl FnOnce() -> Vec<u8>) -> Run {
         if let Some(Item::Run(run)) = self.items.back()
@@ -254,7 +255,7 @@ impl Outbox {
         None
     }
 
-    /// Queues a push, or does what the policy says.
+    /// Queues a push, or applies the policy.
     pub fn push(&mut self, pushing: Pushing, now: Time, bounds: &OutboxBounds) -> Pushed {
         let Pushing { frame, key, posted, expires } = pushing;
         let push = Push { frame, key, posted, since: now, expires };
@@ -279,15 +280,15 @@ impl Outbox {
             if bounds.overflow == OverflowPolicy::Conflate
                 && let Some(key) = push.key
             {
-                let behind = self.items.len() as u64;
+                let ahead = self.items.len() as u64;
                 let rare = self.rare.get_or_insert_default();
-                rare.keyed.insert(key, rare.first + behind);
+                rare.keyed.insert(key, rare.first + ahead);
             }
             self.append(push);
             return Pushed::Queued;
         }
         match bounds.overflow {
-            // The policy was another one a moment ago: nobody overtakes those that wait under it.
+            // The policy changed a moment ago: pushes that wait under the old one must not be overtaken.
             policy if is_blocked && !matches!(policy, OverflowPolicy::Block(_)) => self.block(push, now),
             OverflowPolicy::Disconnect => Pushed::Disconnect,
             OverflowPolicy::DropNewest | OverflowPolicy::Conflate => Pushed::Dropped,
@@ -305,8 +306,8 @@ impl Outbox {
         Pushed::Blocked
     }
 
-    /// As [`push`](Self::push), but what replaces another one takes its turn at the end: for messages whose order
-    /// must hold.
+    /// Like [`push`](Self::push), but a push that replaces another one moves to the end: for messages whose
+    /// order must hold.
     pub fn push_in_order(&mut self, pushing: Pushing, now: Time, bounds: &OutboxBounds) -> Pushed {
         let has_keys =
             self.rare.as_ref().is_some_and(|rare| rare.blocked.is_empty() && !rare.keyed.is_empty());
@@ -327,7 +328,8 @@ impl Outbox {
         Pushed::Replaced
     }
 
-    /// Moves blocked pushes that have room by now; returns how many waited too long and were dropped.
+    /// Moves blocked pushes that have room now into the queue; returns how many waited too long and were
+    /// dropped.
     pub fn unblock(&mut self, now: Time, bounds: &OutboxBounds) -> usize {
         let mut dropped = 0;
         while let Some((push, deadline)) = self.rare.as_ref().and_then(|rare| rare.blocked.front()) {
@@ -348,19 +350,20 @@ impl Outbox {
         dropped
     }
 
-    /// Gives up the blocked pushes; returns how many they were. To be called before an answer that must not overtake
-    /// them is written, such as that to the end of a subscription: it goes into the bounds, and they wait outside.
+    /// Drops the blocked pushes; returns how many. Call it before writing a response that must not overtake
+    /// them, such as the response to the end of a subscription: the response goes into the queue, but they
+    /// wait outside.
     pub fn drop_blocked(&mut self) -> usize {
         self.rare.as_mut().map_or(0, |rare| std::mem::take(&mut rare.blocked).len())
     }
 
-    /// When the first blocked push gives up.
+    /// When the first blocked push is dropped.
     pub fn blocked_deadline(&self) -> Option<Time> {
         self.rare.as_ref()?.blocked.front().map(|(_, deadline)| *deadline)
     }
 
-    /// Takes what the next send carries: everything, up to half of the bounds. What is in flight cannot be
-    /// dropped or replaced, so the other half is left to the policy, however long the peer does not read.
+    /// Takes the data of the next send: everything, up to half of the bounds. Data in flight cannot be
+    /// dropped or replaced, so the policy always has the other half, however long the peer does not read.
     #[inline]
     pub fn take(
         &mut self,
@@ -371,8 +374,8 @@ impl Outbox {
         self.take_while(bounds, now, spare, |_, _| true)
     }
 
-    /// As [`take`](Self::take), as long as `admit` says of the messages and bytes of what is next that they may
-    /// go: that is how a connection is paced. What it said yes to is sent.
+    /// Like [`take`](Self::take), as long as `admit` accepts the messages and bytes of the next item: this
+    /// applies the rate limit of a connection. Accepted data is always sent.
     pub fn take_while(
         &mut self,
         bounds: &OutboxBounds,
@@ -429,8 +432,8 @@ impl Outbox {
         (in_flight.bytes, in_flight.messages as usize)
     }
 
-    /// Takes the memory of a queue in which nothing waits, to be [lent](Self::lend) again: most connections are idle most
-    /// of the time, and need none.
+    /// Takes the memory of a queue in which nothing waits, to [lend](Self::lend) it again: most connections
+    /// are idle most of the time, and need none.
     #[inline]
     pub fn reclaim(&mut self) -> Option<Queue> {
         let is_kept = self.items.is_empty() && (1..=QUEUE_KEPT).contains(&self.items.capacity());
@@ -445,18 +448,18 @@ impl Outbox {
         }
     }
 
-    /// Messages and bytes of what is next: a push, or responses that leave together.
+    /// Messages and bytes of the next item: a push, or responses that are sent together.
     pub fn next(&self) -> Option<(usize, usize)> {
         self.items.front().map(|item| (item.messages(), item.len()))
     }
 
-    /// How many pushes were dropped since the last call because their time was over.
+    /// How many pushes expired since the last call.
     #[inline]
     pub const fn take_expired(&mut self) -> u32 {
         std::mem::replace(&mut self.expired, 0)
     }
 
-    /// Forgets what is not in flight; returns how many pushes that were.
+    /// Removes everything that is not in flight; returns how many pushes that were.
     pub fn clear(&mut self) -> usize {
         let mut pushes = self.items.iter().filter(|item| matches!(item, Item::Push(_))).count();
         self.items.clear();
@@ -495,7 +498,7 @@ impl Outbox {
         Some(item)
     }
 
-    /// Takes out the waiting push of this key.
+    /// Takes out the waiting push with this key.
     fn remove_waiting(&mut self, key: Option<u64>) {
         let Some(rare) = &mut self.rare else { return };
         let Some(number) = key.and_then(|key| rare.keyed.remove(&key)) else { return };
@@ -511,7 +514,7 @@ impl Outbox {
         }
     }
 
-    /// Sees to it that there is something at the front, or nothing at all.
+    /// Ensures that the front is an item, or that the queue is empty.
     fn trim(&mut self) {
         let Some(rare) = &mut self.rare else { return };
         while let Some(Item::Gone) = self.items.front() {
@@ -521,12 +524,12 @@ impl Outbox {
         }
     }
 
-    /// How many of the items are gone.
+    /// How many of the items are removed.
     fn gone(&self) -> usize {
         self.rare.as_ref().map_or(0, |rare| rare.gone)
     }
 
-    /// Closes the gaps of what is gone.
+    /// Closes the places of removed items.
     fn compact(&mut self) {
         let Some(rare) = &mut self.rare else { return };
         self.items.retain(|item| !matches!(item, Item::Gone));
@@ -544,24 +547,25 @@ impl Outbox {
         self.in_flight.as_ref().map_or(0, |it| it.bytes)
     }
 
-    /// Bytes of pushes, those in flight included.
+    /// Bytes of pushes, including those in flight.
     pub const fn push_bytes(&self) -> usize {
         self.bytes - self.response_bytes
     }
 
-    /// Pushes, those in flight included.
+    /// Pushes, including those in flight.
     pub const fn push_messages(&self) -> usize {
         (self.messages - self.response_messages) as usize
     }
 
-    /// One message always fits where there is none, or a large one could never be sent. Responses do not count: a peer
-    /// that asked for much, such as the history of its topics, must not be cut off for it.
+    /// One message always fits into an empty outbox; otherwise a large one could never be sent. Responses do
+    /// not count: a peer that requested a lot, such as the history of its topics, must not be disconnected
+    /// for it.
     const fn fits(&self, len: usize, bounds: &OutboxBounds) -> bool {
         let (bytes, messages) = (self.push_bytes(), self.push_messages());
         messages == 0 || (messages < bounds.messages_max && bytes + len <= bounds.bytes_max)
     }
 
-    /// Whether it would fit if all waiting pushes were dropped: what is in flight cannot be.
+    /// Whether it would fit if all waiting pushes were dropped; data in flight cannot be dropped.
     fn fits_without_pushes(&self, len: usize, bounds: &OutboxBounds) -> bool {
         let Some(it) = &self.in_flight else { return true };
         let bytes = it.bytes - it.response_bytes;
@@ -580,7 +584,7 @@ impl Outbox {
             return Pushed::Dropped;
         }
         let mut dropped = 0;
-        // Taking from the middle spoils the numbers; there are some only if the policy has changed.
+        // Taking from the middle invalidates the numbers; there are some only if the policy has changed.
         if self.rare.as_ref().is_some_and(|rare| !rare.keyed.is_empty() || rare.gone > 0) {
             self.compact();
             self.rare.iter_mut().for_each(|rare| rare.keyed.clear());
@@ -597,7 +601,7 @@ impl Outbox {
         Pushed::QueuedDroppingOldest(dropped)
     }
 
-    /// Drops what has expired, as far as nothing else is in front of it.
+    /// Drops expired pushes from the front.
     #[inline]
     fn drop_expired(&mut self, now: Time) {
         while let Some(Item::Push(push)) = self.items.front()
@@ -634,7 +638,7 @@ impl Outbox {
         let mut pieces = Vec::new();
         while let Some(item) = self.items.front() {
             let (bytes, messages) = (sum.bytes + item.len(), sum.messages as usize + item.messages());
-            // The first one was admitted by the caller.
+            // The caller has admitted the first one.
             let is_first = sum.messages == 0;
             let full = !is_first && (bytes > bytes_max || messages > messages_max);
             if full || pieces.len() + 2 > Parcel::PIECES_MAX {
@@ -719,10 +723,10 @@ impl Item {
 #[derive(Debug, Default)]
 pub struct Queue(VecDeque<Item>);
 
-/// Items of a queue that is kept to be lent again; a longer one is given back.
+/// Items of a queue that is kept for reuse; a longer one is freed.
 const QUEUE_KEPT: usize = 64;
 
-/// Times of one send that a connection keeps room for; a longer list is given back.
+/// Times of one send that a connection keeps room for; a longer list is freed.
 const POSTED_KEPT: usize = 16;
 
 /// A run of responses is closed at this size, so that one send does not wait for all of a long pipeline.
@@ -731,10 +735,10 @@ const RUN_BYTES_MAX: usize = 64 << 10;
 /// Bytes of one send, unless a single message is larger.
 const SEND_BYTES_MAX: usize = 256 << 10;
 
-/// A push from this size on is sent from where it is: copying would cost more than a piece does.
+/// A push of at least this size is sent from its own memory: copying would cost more than a piece does.
 const BY_REFERENCE_MIN: usize = 16 << 10;
 
-/// Places of what is gone that are borne before they are closed.
+/// Places of removed items that are tolerated before they are closed.
 const GONE_MAX: usize = 64;
 
 /// Pushes that may wait outside the bounds of one connection under `Block`.

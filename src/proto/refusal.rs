@@ -1,56 +1,56 @@
-/// Why a hub refuses a request. Nothing was done; who asked is told, and it is counted.
+/// Why a hub refuses a request. Nothing was done; the requester is informed, and the refusal is counted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The publications that wait for other shards are at their bound. Try again, or shed load.
+    /// The publications that wait for other shards are at their bound. Try again, or reduce the load.
     #[error("busy: {waiting} of {max} places are taken; try again")]
     Busy {
         /// Publications or requests that wait.
         waiting: u64,
-        /// How many may.
+        /// The bound.
         max: u64,
     },
-    /// The shard that would own the topic has as many as it may.
-    #[error("the owner of this topic has {max} topics already")]
+    /// The shard that would own the topic has as many topics as allowed.
+    #[error("too many topics: the owner of this topic has {max}, the limit")]
     TooManyTopics {
         /// Topics that one shard may own.
         max: u64,
     },
-    /// The shard, or the subscriber, has as many subscriptions as it may.
-    #[error("there are {max} subscriptions already")]
+    /// The shard, or the subscriber, has as many subscriptions as allowed.
+    #[error("too many subscriptions: the limit is {max}")]
     TooManySubscriptions {
         /// The bound that was reached.
         max: u64,
     },
-    /// The text is no topic's name, or no prefix of one.
-    #[error("no topic: 1 to 255 bytes of UTF-8 without control characters and without `*`")]
+    /// The text is not the name of a topic, or not a prefix.
+    #[error("invalid topic: expected 1 to 255 bytes of UTF-8 without control characters and without `*`")]
     BadTopic,
-    /// The version of the vocabulary that the peer asked for is not spoken here.
-    #[error("this version is not spoken here")]
+    /// The server does not support the version of the control protocol that the peer requested.
+    #[error("unsupported version")]
     UnsupportedVersion,
-    /// No such operation.
-    #[error("no such operation")]
+    /// Unknown operation.
+    #[error("unknown operation")]
     UnknownOperation,
-    /// The request cannot be read, or has flags that mean nothing.
-    #[error("the request cannot be read")]
+    /// The request is malformed, or has invalid flags.
+    #[error("malformed request")]
     Malformed,
     /// The server is stopping.
     #[error("the server is stopping")]
     Draining,
-    /// "Since" was asked of a prefix: positions are those of one topic.
+    /// `since` was used with a prefix: positions belong to one topic.
     #[error("`since` is for one topic, not for a prefix")]
     SinceOnPrefix,
-    /// The subscriber has this very subscription already.
-    #[error("subscribed to that already")]
+    /// The subscriber has this subscription already.
+    #[error("already subscribed")]
     AlreadySubscribed,
     /// The subscriber has no such subscription.
-    #[error("not subscribed to that")]
+    #[error("not subscribed")]
     NotSubscribed,
-    /// The request is understood, and asks for something that this server does not do.
-    #[error("this server does not do that")]
+    /// The request is valid, but this server does not support it.
+    #[error("not supported by this server")]
     Unsupported,
-    /// The publication's time was over before it could be published.
-    #[error("its time was over before it could be published")]
+    /// The publication expired before it could be published.
+    #[error("the publication expired before it could be published")]
     Expired,
 }
 

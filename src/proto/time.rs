@@ -5,12 +5,12 @@ use std::{
 
 /// A point of monotonic time, in nanoseconds since an origin that the driver chose.
 ///
-/// Cores never read a clock: whoever drives them passes the time in, and a test passes any time it likes.
+/// Cores never read a clock: their driver passes the time in, and a test passes any time it likes.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Time(u64);
 
 impl Time {
-    /// Later than every other time: the deadline of what never expires.
+    /// Later than every other time: a deadline that never comes.
     pub const NEVER: Self = Self(u64::MAX);
 
     /// The point `nanos` nanoseconds after the origin.

@@ -1,4 +1,4 @@
-//! What publications are named by: topics, filters over topics, positions within a topic.
+//! The names of topics, filters over topics, and positions in a topic.
 
 use std::{fmt, ops::Deref, str::FromStr, sync::Arc, time::Duration};
 
@@ -9,13 +9,13 @@ use std::{fmt, ops::Deref, str::FromStr, sync::Arc, time::Duration};
 pub struct TopicName(Arc<str>);
 
 impl TopicName {
-    /// Longest name in bytes: what the length byte of the wire can say.
+    /// Longest name in bytes: the maximum of the length byte on the wire.
     pub const LEN_MAX: usize = 255;
 
     /// Checks `text` and keeps a copy of it.
     ///
     /// # Errors
-    /// The text is empty, too long, or has a character that no name may have.
+    /// The text is empty, too long, or has a character that a name must not have.
     pub fn new(text: &str) -> Result<Self, TopicError> {
         if text.is_empty() {
             return Err(TopicError::Empty);
@@ -29,7 +29,7 @@ impl TopicName {
         self.0.bytes().fold(FNV_OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME))
     }
 
-    /// The shard, of so many, that owns the topic: its [`digest`](Self::digest) modulo `shards`.
+    /// The shard, of `shards`, that owns the topic: its [`digest`](Self::digest) modulo `shards`.
     pub fn owner(&self, shards: u16) -> u16 {
         // Below `shards`, so it fits.
         (self.digest() % u64::from(shards.max(1))) as u16
@@ -70,17 +70,17 @@ impl fmt::Display for TopicName {
     }
 }
 
-/// Which topics a subscription is about. As text: a name, or the front of names followed by `*`.
+/// The topics of a subscription. As text: a name, or a prefix followed by `*`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum TopicFilter {
     /// This topic.
     Exact(TopicName),
-    /// Every topic whose name begins so: those that there are, and those that there will be.
+    /// Every topic whose name has this prefix: existing and future ones.
     Prefix(TopicPrefix),
 }
 
 impl TopicFilter {
-    /// Whether the filter is about `topic`.
+    /// Whether the filter matches `topic`.
     pub fn matches(&self, topic: &str) -> bool {
         match self {
             Self::Exact(name) => **name == *topic,
@@ -109,7 +109,7 @@ impl fmt::Display for TopicFilter {
     }
 }
 
-/// The front of topic names: as a name, but it may be empty, which is the front of all.
+/// A prefix of topic names: like a name, but it may be empty, which matches all.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TopicPrefix(Arc<str>);
 
@@ -117,7 +117,7 @@ impl TopicPrefix {
     /// Checks `text` and keeps a copy of it.
     ///
     /// # Errors
-    /// The text is too long, or has a character that no name may have.
+    /// The text is too long, or has a character that a name must not have.
     pub fn new(text: &str) -> Result<Self, TopicError> {
         check(text)?;
         Ok(Self(text.into()))
@@ -141,7 +141,7 @@ impl std::borrow::Borrow<str> for TopicPrefix {
 /// A place in the order of a topic's messages.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Position {
-    /// Which life of the topic: offsets of different epochs have nothing to do with each other.
+    /// The lifetime of the topic: offsets of different epochs are unrelated.
     pub epoch: u64,
     /// Number of the message within its epoch, from 1; 0 is before the first.
     pub offset: u64,
@@ -150,12 +150,12 @@ pub struct Position {
 /// What a subscriber that returns has missed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Recovery {
-    /// It did not ask.
+    /// It did not ask for missed messages.
     NotAsked,
     /// Nothing is lost: every missed message follows.
     Recovered,
-    /// The messages `from ..= to` of the present epoch are lost; those behind follow. `to < from`: none of
-    /// this epoch is, but the subscriber's epoch is over, and how it ended is not known.
+    /// The messages `from ..= to` of the current epoch are lost; later ones follow. `to < from`: no message
+    /// of this epoch is lost, but the subscriber's epoch has ended, and its last offset is unknown.
     Gap {
         /// Offset of the first lost message.
         from: u64,
@@ -164,30 +164,30 @@ pub enum Recovery {
     },
 }
 
-/// What a publication may ask for besides being delivered.
+/// The options of a publication.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct PublishHeader {
-    /// Under a conflating outbox, it replaces what waits there with the same key of the same topic.
+    /// In a conflating outbox, it replaces the waiting message with the same key and topic.
     pub key: Option<u64>,
-    /// It is published this much later.
+    /// It is published after this time.
     pub delay: Option<Duration>,
-    /// It is not published any more when it has waited for so long.
+    /// It expires after this time.
     pub ttl: Option<Duration>,
     /// Its priority class.
     pub class: Option<u8>,
 }
 
-/// The text is no topic.
+/// The text is not the name of a topic.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum TopicError {
-    /// There is no text.
-    #[error("a topic has a name")]
+    /// The text is empty.
+    #[error("the name of a topic must not be empty")]
     Empty,
     /// More bytes than a name may have.
-    #[error("a topic's name has at most {} bytes", TopicName::LEN_MAX)]
+    #[error("the name of a topic has at most {} bytes", TopicName::LEN_MAX)]
     TooLong,
     /// A control character, or a `*` that is not the end of a prefix.
-    #[error("a topic's name has neither control characters nor `*`")]
+    #[error("the name of a topic must not contain control characters or `*`")]
     Character,
 }
 
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_name_is_refused() {
+    fn other_text_is_refused() {
         let long = "x".repeat(256);
         let cases = [
             ("", TopicError::Empty),

@@ -48,7 +48,7 @@ fn what_cannot_be_decoded_ends_the_tree() {
         &[0, 0, 0, 1],
         As::Frames(&Names::default()),
         "",
-        Some("packet 1: a packet of 1 bytes, where none has less than 5"),
+        Some("packet 1: a packet of 1 bytes, where the minimum is 5"),
     );
     let deep = [0x0A; 100];
     assert_eq!(

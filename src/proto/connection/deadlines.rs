@@ -5,22 +5,22 @@ use std::time::Duration;
 use super::{CloseReason, Connection, Limits, Spares, State, Unconfirmed};
 use crate::{Error, Session, Time};
 
-/// What a transport knows of its peer.
+/// What a transport knows about its peer.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Acknowledgement {
     /// Bytes that were sent and that the peer's transport has not acknowledged; the end of the stream counts as one.
     pub unacknowledged_bytes: usize,
     /// Bytes that it has acknowledged since the connection was made.
     pub acknowledged_bytes: u64,
-    /// When it last gave a sign of life.
+    /// When the peer's transport last responded.
     pub ago: Duration,
-    /// Retransmissions and probes in a row that it has not answered.
+    /// Retransmissions and probes in a row without a response.
     pub unanswered: u8,
 }
 
 impl<S: Session + ?Sized> Connection<S> {
-    /// When to call [`handle_timeout`](Self::handle_timeout), if ever: never later than the earliest deadline. A
-    /// timer that is set may stay as long as it is not later than this.
+    /// When to call [`handle_timeout`](Self::handle_timeout), if ever: never later than the earliest
+    /// deadline. A timer that is set may stay as long as it is not later than this.
     pub fn poll_timeout(&self, limits: &Limits, now: Time) -> Option<Time> {
         match self.state {
             State::Waiting => bounded(self.opened, limits.identify_timeout),
@@ -45,14 +45,14 @@ impl<S: Session + ?Sized> Connection<S> {
         deadlines.into_iter().flatten().min()
     }
 
-    /// As [`poll_timeout`](Self::poll_timeout), when nothing has changed but that something was sent.
+    /// Like [`poll_timeout`](Self::poll_timeout), if nothing changed except that something was sent.
     #[inline]
     pub fn poll_send_timeout(&self, limits: &Limits) -> Option<Time> {
         let (age, unacknowledged) = (self.age_deadline(limits), self.unacknowledged_deadline(limits));
         age.into_iter().chain(unacknowledged).min()
     }
 
-    /// Whether the driver is to look how much the peer's transport has acknowledged, before it calls
+    /// Whether the driver must report how much the peer's transport has acknowledged, before it calls
     /// [`handle_timeout`](Self::handle_timeout).
     pub fn wants_acknowledgement(&self, limits: &Limits, now: Time) -> bool {
         match self.state {
@@ -62,7 +62,7 @@ impl<S: Session + ?Sized> Connection<S> {
         }
     }
 
-    /// What the transport knows of the peer, when [asked](Self::wants_acknowledgement).
+    /// Reports what the transport knows about the peer, when [requested](Self::wants_acknowledgement).
     pub fn handle_acknowledgement(&mut self, known: Acknowledgement, limits: &Limits, now: Time) {
         let timeout = limits.unacknowledged_timeout;
         match self.state {
@@ -73,7 +73,7 @@ impl<S: Session + ?Sized> Connection<S> {
                 let sent = self.traffic.sent_bytes + self.outbox.in_flight_bytes() as u64;
                 self.unconfirmed = Unconfirmed { since: now, sent };
             }
-            // It is there, and takes no more: that is between it and the bounds of its outbox.
+            // The peer exists, but does not read. The bounds of its outbox decide.
             State::Open if known.unanswered < UNANSWERED_MIN => self.unconfirmed.since = now,
             State::Open if known.ago < timeout => self.unconfirmed.since = now.earlier(known.ago),
             State::Open => self.end(CloseReason::Unacknowledged, limits, now),
@@ -81,8 +81,8 @@ impl<S: Session + ?Sized> Connection<S> {
         }
     }
 
-    /// The time from [`poll_timeout`](Self::poll_timeout) has come. Follow with [`input`](Self::input), without new
-    /// bytes, when [`take_resume`](Self::take_resume) says so.
+    /// The time from [`poll_timeout`](Self::poll_timeout) has come. Call [`input`](Self::input) next, without
+    /// new bytes, when [`take_resume`](Self::take_resume) returns true.
     pub fn handle_timeout(&mut self, limits: &Limits, spares: &Spares, now: Time) {
         let is_due = |deadline: Option<Time>| deadline.is_some_and(|deadline| deadline <= now);
         match self.state {
@@ -111,7 +111,7 @@ impl<S: Session + ?Sized> Connection<S> {
         }
         match session.handle_timeout(now) {
             Err(error) => {
-                // It may have a last word, which is always said.
+                // The session may send a final message, which is never refused.
                 self.transmit_now(spares, now);
                 self.fail(error, limits, now);
             }
@@ -123,8 +123,8 @@ impl<S: Session + ?Sized> Connection<S> {
         }
     }
 
-    /// A peer that is held may be saying a lot: it is this side that does not read. Its outbox has a bound in age.
-    /// One that has ended its side says nothing more.
+    /// A held peer may be sending a lot; it is this side that does not read. Its outbox has an age bound. A
+    /// peer that has ended its side sends nothing more.
     fn idle_deadline(&self, limits: &Limits) -> Option<Time> {
         if !self.holds.is_empty() && !self.peer_ended {
             return None;
@@ -132,8 +132,8 @@ impl<S: Session + ?Sized> Connection<S> {
         bounded(self.received_at, limits.idle_timeout)
     }
 
-    /// When the rest of a frame that was begun must be there. While nothing is read it cannot come, and from a peer
-    /// that has ended its side it never does.
+    /// When the rest of a frame must have arrived. It cannot arrive while reading is held, and never arrives
+    /// from a peer that has ended its side.
     #[inline]
     pub(super) fn frame_deadline(&self, limits: &Limits) -> Option<Time> {
         if self.peer_ended || !self.holds.is_empty() {
@@ -142,13 +142,13 @@ impl<S: Session + ?Sized> Connection<S> {
         bounded(self.frame_began, limits.frame_timeout)
     }
 
-    /// When the peer must have given a sign of life, if it has got anything.
+    /// When the peer must have responded, if it was sent anything.
     #[inline]
     fn unacknowledged_deadline(&self, limits: &Limits) -> Option<Time> {
         bounded(self.unconfirmed.since, limits.unacknowledged_timeout)
     }
 
-    /// Under a rate limit, waiting is what was asked for.
+    /// Under a rate limit, the wait is intended.
     #[inline]
     fn age_deadline(&self, limits: &Limits) -> Option<Time> {
         if self.pace.is_some() {
@@ -157,7 +157,7 @@ impl<S: Session + ?Sized> Connection<S> {
         bounded(self.outbox.oldest()?, limits.outbox.age_max)
     }
 
-    /// When a connection that waits for its rate limit may go on.
+    /// When a connection that waits for its rate limit may continue.
     fn pace_deadline(&self, now: Time) -> Option<Time> {
         let paced = self.pace.as_deref().filter(|_| self.outbox.is_ready())?;
         let (messages, bytes) = self.outbox.next()?;
@@ -165,13 +165,13 @@ impl<S: Session + ?Sized> Connection<S> {
     }
 }
 
-/// When something that began at `since` has lasted too long, if it has begun; zero is no bound.
+/// When something that began at `since` has lasted too long, if it has begun; zero means no bound.
 fn bounded(since: Time, timeout: Duration) -> Option<Time> {
     (!timeout.is_zero() && since != Time::NEVER).then(|| since + timeout)
 }
 
-/// One that is not answered may be lost on its way.
+/// A probe without a response may be lost on its way.
 const UNANSWERED_MIN: u8 = 2;
 
-/// How often to look whether a peer has taken everything.
+/// How often to check whether a peer has acknowledged everything.
 const LINGER_INTERVAL: Duration = Duration::from_millis(50);

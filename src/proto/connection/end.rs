@@ -5,30 +5,30 @@ use std::time::Duration;
 use super::{CloseReason, Connection, Ending, Hold, Limits, Linger, Side, State};
 use crate::{Session, Time};
 
-/// What the driver is to do about the life of a connection.
+/// What the driver must do about the life of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Action {
-    /// It has ended for the application: report it, once. What was queued may still be sent.
+    /// The connection has ended for the application: report it, once. Queued data may still be sent.
     Ended(CloseReason),
     /// Everything was sent: end the sending half of the transport.
     EndSending,
-    /// Shut the transport down both ways; the peer gets nothing more.
+    /// Shut the transport down in both directions; the peer receives nothing more.
     Cut(Cut),
 }
 
-/// What a connection that is cut leaves behind.
+/// The losses of a connection that is cut.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Cut {
     /// Bytes that were queued or in flight.
     pub queued_bytes: u64,
-    /// Messages that were.
+    /// Messages that were queued or in flight.
     pub queued_messages: u64,
-    /// The end of stream was sent, which counts as one byte that the peer has to acknowledge.
+    /// The end of stream was sent; it counts as one byte to acknowledge.
     pub end_was_sent: bool,
 }
 
 impl<S: Session + ?Sized> Connection<S> {
-    /// What is to be done about its life, in order.
+    /// The next action about its life, in order.
     #[inline]
     pub fn poll_action(&mut self) -> Option<Action> {
         if self.state == State::Open || self.state == State::Waiting {
@@ -41,7 +41,7 @@ impl<S: Session + ?Sized> Connection<S> {
         if let Some(why) = self.ended.take() {
             return Some(Action::Ended(*why));
         }
-        // Not before that was reported: until then the outbox shows what waits.
+        // Not before the end was reported: until then the outbox shows what waits.
         if std::mem::take(&mut self.ends_abruptly) {
             self.cut();
         }
@@ -51,8 +51,8 @@ impl<S: Session + ?Sized> Connection<S> {
         self.cut.take().map(|cut| Action::Cut(*cut))
     }
 
-    /// Ends it: for the application at once, for the peer when what is queued was sent, if the reason is
-    /// [gentle](CloseReason::is_gentle). Does nothing to one that has ended.
+    /// Ends the connection: for the application at once; for the peer after the queued data was sent, if the
+    /// reason is [gentle](CloseReason::is_gentle). Has no effect on a connection that has ended.
     pub fn end(&mut self, why: CloseReason, limits: &Limits, now: Time) {
         if !matches!(self.state, State::Waiting | State::Open) {
             return;
@@ -66,7 +66,7 @@ impl<S: Session + ?Sized> Connection<S> {
         self.assembly = Vec::new();
     }
 
-    /// What is queued may take until `deadline`, instead of the time that the limits give.
+    /// Sending the queued data may take until `deadline`, instead of the time in the limits.
     pub fn flush_until(&mut self, deadline: Time) {
         match &mut self.state {
             State::Flushing(until) | State::Lingering(Linger { deadline: until, .. }) => *until = deadline,
@@ -74,8 +74,8 @@ impl<S: Session + ?Sized> Connection<S> {
         }
     }
 
-    /// Ends it, as [`CloseReason::Drained`], once none of its requests is in progress; until then nothing more is read from
-    /// it.
+    /// Ends the connection as [`CloseReason::Drained`] when none of its requests is in progress. Until then
+    /// nothing more is read from it.
     pub fn drain(&mut self, limits: &Limits, now: Time) {
         self.end_once_answered(Ending::Drained, limits, now);
     }
@@ -97,14 +97,14 @@ impl<S: Session + ?Sized> Connection<S> {
         }
     }
 
-    /// The peer sends nothing more. What it has sent is taken first, and then its session decides:
-    /// see [`take_resume`](Self::take_resume).
+    /// The peer has ended its stream. What it has sent is processed first; then its session decides: see
+    /// [`take_resume`](Self::take_resume).
     pub fn handle_end_of_stream(&mut self, limits: &Limits, now: Time) {
         self.peer_ended = true;
         match self.state {
             State::Waiting => self.end(CloseReason::PeerClosed, limits, now),
             State::Open => {
-                // From here on it may be idle for as long as any other.
+                // From now on the idle time-out is the usual one.
                 self.received_at = now;
                 self.resumes = self.holds.is_empty();
             }
@@ -123,7 +123,7 @@ impl<S: Session + ?Sized> Connection<S> {
         }
     }
 
-    /// The send in flight has failed: how much of it the peer got is not known.
+    /// The send in flight has failed: how much of it reached the peer is unknown.
     pub fn handle_send_failed(&mut self, why: CloseReason, limits: &Limits, now: Time) {
         let pushes: u64 = self.outbox.posted().map(|(_, pushes)| pushes).sum();
         self.outbox.sent();
@@ -137,8 +137,8 @@ impl<S: Session + ?Sized> Connection<S> {
         }
     }
 
-    /// Everything was given to the transport: says to the peer that nothing more comes, and waits until it has taken
-    /// what came before, and a little for its own end.
+    /// The transport has taken everything: ends the stream, then waits until the peer has acknowledged the
+    /// data, and briefly for the end of the peer's stream.
     pub(super) fn end_sending(&mut self, deadline: Time) {
         if self.peer_ended {
             return self.cut();
@@ -147,7 +147,7 @@ impl<S: Session + ?Sized> Connection<S> {
         self.ends_sending = true;
     }
 
-    /// So many bytes that were sent are not acknowledged: waits on, if it makes sense.
+    /// `unacknowledged` bytes are not acknowledged: continues to wait, if that makes sense.
     pub(super) fn linger_on(&mut self, bytes: usize, now: Time) {
         let State::Lingering(linger) = self.state else { return };
         let taken = if bytes == 0 { linger.taken.min(now) } else { Time::NEVER };
@@ -157,8 +157,8 @@ impl<S: Session + ?Sized> Connection<S> {
         self.state = State::Lingering(Linger { taken, ..linger });
     }
 
-    /// Ends it for the peer at once: what is queued is dropped, and counted. Ends it for the application before, if
-    /// that has not happened.
+    /// Ends the connection for the peer at once: queued data is dropped, and counted. Ends it for the
+    /// application first, if that has not happened.
     pub fn cut_now(&mut self, why: CloseReason, limits: &Limits, now: Time) {
         self.end(why, limits, now);
         match self.ended {
@@ -183,5 +183,5 @@ impl<S: Session + ?Sized> Connection<S> {
     }
 }
 
-/// Longest wait for the end of a peer that has taken everything.
+/// Longest wait for the end of the stream of a peer that has acknowledged everything.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);

@@ -1,20 +1,20 @@
 use std::fmt;
 
-/// Why nothing is read from a peer at present.
+/// Why a peer is not read from at present.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub enum Hold {
-    /// Answers that it has not taken yet are at the bound of its outbox.
+    /// Unsent responses fill its outbox to the bound.
     Outbox,
-    /// It asked for the history of a topic, and has not been answered.
+    /// It asked for the history of a topic, and has no response yet.
     History,
-    /// It has as many requests in progress as it may.
+    /// It has as many requests in progress as allowed.
     Requests,
-    /// It is to end once its requests are answered; this one is never lifted.
+    /// It will close after its requests are answered; this hold is never lifted.
     Ending,
-    /// The client at this end takes no more for now.
+    /// The client at this end accepts no more events for now.
     Events,
-    /// It has requests in progress, and all connections of its shard together have as many as they may.
+    /// It has requests in progress, and all connections of its shard together have as many as allowed.
     ShardRequests,
 }
 
@@ -36,8 +36,8 @@ impl Hold {
     }
 }
 
-/// The reasons that hold reading from one peer. Each is placed and lifted by itself, so that what lifts one never
-/// lifts another; reading goes on when none is left.
+/// The holds on reading from one peer. Each is placed and lifted independently, so that lifting one never
+/// lifts another. Reading continues when none is left.
 ///
 /// # Examples
 /// ```
@@ -54,32 +54,32 @@ impl Hold {
 pub struct Holds(u8);
 
 impl Holds {
-    /// Whether reading goes on.
+    /// Whether reading continues.
     #[inline]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether this is one of the reasons.
+    /// Whether this hold is placed.
     #[inline]
     pub const fn has(self, hold: Hold) -> bool {
         self.0 & 1 << hold as u8 != 0
     }
 
-    /// Adds a reason.
+    /// Places a hold.
     pub const fn place(&mut self, hold: Hold) {
         self.0 |= 1 << hold as u8;
     }
 
-    /// Takes a reason away; true when it was the last one, so that reading goes on.
-    #[must_use = "when the last one is lifted, reading must go on"]
+    /// Lifts a hold; true when it was the last one, so that reading continues.
+    #[must_use = "when the last one is lifted, reading must continue"]
     pub const fn lift(&mut self, hold: Hold) -> bool {
         let held = self.has(hold);
         self.0 &= !(1 << hold as u8);
         held && self.0 == 0
     }
 
-    /// The reasons.
+    /// The placed holds.
     pub fn iter(self) -> impl Iterator<Item = Hold> {
         Hold::ALL.into_iter().filter(move |hold| self.has(*hold))
     }

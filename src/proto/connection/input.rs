@@ -1,4 +1,4 @@
-//! Bytes in, events out: the one way from the peer to its session.
+//! Bytes in, events out: the only path from the peer to its session.
 
 use std::fmt;
 
@@ -8,34 +8,35 @@ use crate::{
     outbox::{Outbox, Run},
 };
 
-/// One pass over what a peer has sent, and over what its session brings about by itself.
+/// One pass over the bytes that a peer has sent, and over the events that its session causes by itself.
 ///
-/// [`advance`](Self::advance) gives event after event; each is followed by [`conclude`](Self::conclude) with what the
-/// application did about it, and the last by [`finish`](Self::finish). A pass that is dropped instead, because the
-/// application panicked, keeps the answers that were given before and what was not taken: see
+/// [`advance`](Self::advance) returns one event after another. After each, call [`conclude`](Self::conclude)
+/// with the application's outcome; after the last, call [`finish`](Self::finish). If a pass is dropped
+/// instead, because the application panicked, the earlier responses and the unprocessed bytes are kept: see
 /// [`Connection::handle_panic`].
 pub struct Input<'c, S: Session + ?Sized = dyn Session> {
     connection: &'c mut Connection<S>,
     limits: &'c Limits,
     spares: &'c Spares,
     now: Time,
-    /// Shown from here where nothing waited before, so that whole frames are never copied.
+    /// Parsed in place if nothing waited before, so that complete frames are never copied.
     fresh: &'c [u8],
     /// Bytes taken from the front of `fresh`, or of the assembly.
     taken: usize,
-    /// What is left is the front of a frame.
+    /// The remaining bytes are the beginning of a frame.
     needs_more: bool,
-    /// Bytes of answers that wait, apart from those in `run`.
+    /// Bytes of waiting responses, apart from those in `run`.
     waiting: usize,
-    /// Where the session writes; `None` once it was put back.
+    /// Where the session writes; `None` after it was put back.
     run: Option<Run>,
     answers: usize,
     requests: u64,
     /// The last event asks for a history.
     history: Option<RequestId>,
-    /// The session has given its events, and is to say what it has to say before it sees the next frame.
+    /// The session has returned its events, and must be asked for its own output before it gets the next
+    /// frame.
     transmits: bool,
-    /// The peer said goodbye.
+    /// The session has announced the end.
     closing: bool,
     fault: Option<Error>,
 }
@@ -46,16 +47,16 @@ impl<S: Session + ?Sized> fmt::Debug for Input<'_, S> {
     }
 }
 
-/// What became of a step.
+/// The result of a step.
 #[derive(Debug)]
 pub enum Advance<'a, R = Request<'a>> {
     /// A request for the application, or what [`Input::advance_with`] has made of it.
     Request(R),
-    /// Something else for the application.
+    /// Another event for the application.
     Event(Event<'a>),
-    /// Something for the session alone: go on.
+    /// An event for the session only: continue.
     Silent,
-    /// Nothing more, or reading is held, or the connection has ended.
+    /// No more events, or reading is held, or the connection has ended.
     Done,
 }
 
@@ -70,31 +71,32 @@ impl<'a> Advance<'a> {
     }
 }
 
-/// What the application did about an event.
+/// The application's outcome of an event.
 #[derive(Debug)]
 pub enum Outcome<'a> {
-    /// Nothing is to be said.
+    /// No output.
     Nothing,
-    /// Nothing is to be said, and no more is taken until [`Connection::handle_room`].
+    /// No output, and no more events until [`Connection::handle_room`].
     Full,
-    /// This is to be said at once.
+    /// Send this at once.
     Say(Command<'a>),
-    /// So many requests are in progress more than before: answers come later.
+    /// That many more requests are in progress; their responses come later.
     InProgress(u32),
-    /// The answer comes when a publication is due.
+    /// The response comes when a publication is due.
     Delayed,
 }
 
-/// What came of a pass.
+/// The result of a pass.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Handled {
-    /// Events that were requests, of the application or of the hub.
+    /// Events that were requests, to the application or to the hub.
     pub requests: u64,
 }
 
 impl<S: Session + ?Sized> Connection<S> {
-    /// The peer sent `bytes`. While there is no session they are kept; while the connection is [open](State::Open), a
-    /// [pass](Self::input) over them follows; after its end they are ignored, but reading them lets it end cleanly.
+    /// The peer sent `bytes`. Without a session they are kept. While the connection is [open](State::Open), a
+    /// [pass](Self::input) over them follows. After its end they are ignored, but reading them lets it end
+    /// cleanly.
     pub fn handle_received(&mut self, bytes: &[u8], now: Time) {
         self.received_at = now;
         self.unconfirmed = Unconfirmed::NONE;
@@ -104,8 +106,8 @@ impl<S: Session + ?Sized> Connection<S> {
         }
     }
 
-    /// Begins a pass over what waits and `bytes` behind it. `None`: nothing may be taken now, and `bytes` are kept if
-    /// they may be later.
+    /// Begins a pass over the waiting bytes followed by `bytes`. `None`: nothing may be processed now;
+    /// `bytes` are kept if they may be processed later.
     #[inline]
     pub fn input<'c>(
         &'c mut self,
@@ -126,7 +128,7 @@ impl<S: Session + ?Sized> Connection<S> {
             self.assembly.extend_from_slice(bytes);
             fresh = &[];
         }
-        // It may hold answers from before, which do not count twice.
+        // It may hold earlier responses, which must not count twice.
         let run = self.outbox.take_run(now, || spares.take());
         Some(Input {
             limits,
@@ -147,7 +149,7 @@ impl<S: Session + ?Sized> Connection<S> {
         })
     }
 
-    /// Keeps what may not be taken now. Only reading is held: the session may say what it has to say.
+    /// Keeps what may not be processed now. Only reading is held: the session may still send its own output.
     #[cold]
     fn hold(&mut self, bytes: &[u8], limits: &Limits, spares: &Spares, now: Time) {
         if self.ending.is_none() {
@@ -158,22 +160,22 @@ impl<S: Session + ?Sized> Connection<S> {
         }
     }
 
-    /// The peer broke the protocol.
+    /// The peer violated the protocol.
     pub(super) fn fail(&mut self, error: Error, limits: &Limits, now: Time) {
         self.end(CloseReason::ProtocolError(error), limits, now);
     }
 }
 
 impl<S: Session + ?Sized> Input<'_, S> {
-    /// The next step. An event may borrow from the session, so what is to be said about it is said by
-    /// [`conclude`](Self::conclude), once the event is gone.
+    /// The next step. An event may borrow from the session, so report its outcome with
+    /// [`conclude`](Self::conclude) after the event was dropped.
     #[inline]
     pub fn advance(&mut self) -> Advance<'_> {
         self.advance_with(|request| *request)
     }
 
-    /// As [`advance`](Self::advance), and calls `on_request` with a request where the session has put it: nearly all steps
-    /// are one, and moving it costs more than the rest of the step.
+    /// Like [`advance`](Self::advance), but passes a request to `on_request` in place. Nearly all steps are
+    /// requests, and moving one costs more than the rest of the step.
     #[inline]
     pub fn advance_with<'s, R>(&'s mut self, on_request: impl FnOnce(&Request<'s>) -> R) -> Advance<'s, R> {
         if !self.goes_on() {
@@ -226,7 +228,7 @@ impl<S: Session + ?Sized> Input<'_, S> {
         }
     }
 
-    /// Whether nothing is left that may be a whole frame.
+    /// Whether nothing is left that may be a complete frame.
     #[inline]
     fn is_at_end(&self) -> bool {
         let assembly = &self.connection.assembly;
@@ -248,15 +250,15 @@ impl<S: Session + ?Sized> Input<'_, S> {
         holds.is_empty() && *state == State::Open && self.fault.is_none()
     }
 
-    /// Whether more may be said.
+    /// Whether there is room for more output.
     #[inline]
     fn has_room(&self) -> bool {
         let written = self.run.as_ref().map_or(0, |run| run.bytes.len());
         self.waiting + written < self.limits.outbox.bytes_max
     }
 
-    /// The further events of a frame, those of a time-out or of the end of the stream, and what the session itself has
-    /// to say about them.
+    /// The further events of a frame, those of a time-out or of the end of the stream, and the session's own
+    /// output about them.
     #[cold]
     fn poll_session(&mut self) -> Advance<'_> {
         let Connection { session: Some(session), outbox, drops, holds, more, .. } = &mut *self.connection
@@ -280,7 +282,7 @@ impl<S: Session + ?Sized> Input<'_, S> {
         notes.take(event)
     }
 
-    /// Everything was taken: if the peer has ended its side, its session decides what that means.
+    /// Everything was processed: if the peer has ended its side, its session decides what that means.
     #[cold]
     fn end_of_input(&mut self) -> Advance<'_> {
         let Connection { session: Some(session), peer_ended: true, end_of_stream, more, .. } =
@@ -298,7 +300,7 @@ impl<S: Session + ?Sized> Input<'_, S> {
         }
     }
 
-    /// Carries out what the application did about the last event.
+    /// Applies the application's outcome of the last event.
     #[inline]
     pub fn conclude(&mut self, outcome: Outcome<'_>) {
         let history = self.history.take();
@@ -309,7 +311,7 @@ impl<S: Session + ?Sized> Input<'_, S> {
             Outcome::InProgress(requests) => {
                 self.connection.requests += requests;
                 if let Some(asked) = history {
-                    // One history at a time: the rest of what the peer asks is read when it has got this one.
+                    // One history at a time: further requests are read after the peer has received this one.
                     self.connection.history_asked = asked;
                     self.connection.history_answered = false;
                     self.connection.holds.place(Hold::History);
@@ -319,21 +321,21 @@ impl<S: Session + ?Sized> Input<'_, S> {
         }
     }
 
-    /// As [`conclude`](Self::conclude) of [`Command::Respond`], the usual outcome of a request.
-    // Not inlined: then pointers and lengths, which were written a moment ago, come in registers. Copied in pairs, as a
-    // command is, they would have to wait until they have left the store buffer.
+    /// Like [`conclude`](Self::conclude) of [`Command::Respond`], the usual outcome of a request.
+    // Not inlined: so pointers and lengths, which were just written, are passed in registers. Copied in
+    // pairs, as a command is, they would have to wait until they have left the store buffer.
     #[inline(never)]
     pub fn respond(&mut self, id: RequestId, head: &[u8], body: &[u8]) {
         self.say(Command::Respond { id, head, body });
     }
 
-    /// Requests of this connection that are not answered yet.
+    /// Requests of this connection without a response yet.
     #[inline]
     pub const fn requests_in_progress(&self) -> u32 {
         self.connection.requests
     }
 
-    /// As [`Connection::handle_shard_full`], within the pass.
+    /// Like [`Connection::handle_shard_full`], within the pass.
     #[inline]
     pub const fn handle_shard_full(&mut self) {
         self.connection.handle_shard_full();
@@ -354,7 +356,7 @@ impl<S: Session + ?Sized> Input<'_, S> {
         }
     }
 
-    /// Ends the pass: keeps what was not taken, and ends the connection if that has come out.
+    /// Ends the pass: keeps the unprocessed bytes, and ends the connection if that was decided.
     #[inline]
     pub fn finish(mut self) -> Handled {
         self.transmit();
@@ -381,10 +383,10 @@ impl<S: Session + ?Sized> Input<'_, S> {
         handled
     }
 
-    /// Lets the session say what it has to say itself.
+    /// Asks the session for its own output.
     #[inline]
     fn transmit(&mut self) {
-        // A last word is always said.
+        // A final message is never refused.
         if !self.has_room() && self.fault.is_none() {
             self.connection.transmit_waits = true;
             return;
@@ -419,7 +421,7 @@ impl<S: Session + ?Sized> Drop for Input<'_, S> {
 }
 
 impl<S: Session + ?Sized> Connection<S> {
-    /// Keeps what the session has not taken, and notes since when the peer owes the rest of a frame.
+    /// Keeps what the session has not processed, and notes since when the rest of a frame is missing.
     #[inline]
     fn keep_rest(&mut self, fresh: &[u8], taken: usize, limits: &Limits, spares: &Spares, now: Time) {
         if self.assembly.is_empty() {
@@ -444,7 +446,8 @@ impl<S: Session + ?Sized> Connection<S> {
         }
     }
 
-    /// Does what the session has decided about the end of the peer's stream, once all its events were taken.
+    /// Applies the session's decision about the end of the peer's stream, after all its events were
+    /// processed.
     #[inline]
     fn follow_end_of_stream(&mut self, limits: &Limits, now: Time) {
         let Some(decision) = self.end_of_stream.filter(|_| !self.more) else { return };
@@ -456,7 +459,7 @@ impl<S: Session + ?Sized> Connection<S> {
     }
 }
 
-/// What is noted about each event before the application gets it.
+/// Bookkeeping for each event before the application gets it.
 struct Notes<'n> {
     requests: &'n mut u64,
     history: &'n mut Option<RequestId>,
@@ -475,7 +478,7 @@ impl Notes<'_> {
                 self.holds.place(Hold::Ending);
                 return Advance::Silent;
             }
-            // What waits outside the bounds must not come behind the answer.
+            // Pushes that wait outside the bounds must not come after the response.
             Event::Hello { .. } | Event::Unsubscribe { .. } => {
                 self.drops.blocked += self.outbox.drop_blocked() as u32
             }
@@ -490,5 +493,5 @@ impl Notes<'_> {
     }
 }
 
-/// What may wait for the rest of its frame: far more than any protocol's own limit.
+/// How much may wait for the rest of its frame: far more than any protocol's own limit.
 const ASSEMBLY_BYTES_MAX: usize = 128 << 20;

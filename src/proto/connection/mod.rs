@@ -1,14 +1,15 @@
-//! A connection without its transport: state that takes bytes and time, gives bytes and events, and does no I/O.
+//! A connection without its transport: state that takes bytes and time, returns bytes and events, and does no
+//! I/O.
 //!
 //! ```text
 //!   Waiting ── open ──▶ Open ── end ──▶ Flushing ──▶ Lingering ──▶ Cut
 //!      └──────────────── end ──────────────▲  └───────────────────────▲
 //! ```
 //!
-//! [`Connection`] has everything that decides: assembly of frames, the session, the outbox, the rate limit, the holds
+//! [`Connection`] makes all decisions: assembly of frames, the session, the outbox, the rate limit, the holds
 //! on reading, the deadlines and the end of life. Its driver moves bytes, calls the application, sets one
-//! timer, and does what [`poll_action`](Connection::poll_action) says. The runtime drives it over TCP, and the
-//! simulation over made-up links.
+//! timer, and performs what [`poll_action`](Connection::poll_action) returns. The runtime drives it over TCP,
+//! and the simulation over simulated links.
 
 mod deadlines;
 mod end;
@@ -36,49 +37,50 @@ pub use reason::CloseReason;
 pub use shard_requests::{RequestShare, ShardRequests};
 pub use spares::Spares;
 
-/// One connection: everything but its transport and its application.
+/// One connection, without its transport and its application.
 ///
-/// `S` is the kind of its session: on a shard any, elsewhere one that threads may hand to each other.
+/// `S` is the type of its session: any on a shard; elsewhere one that can move between threads.
 ///
-/// Each method says what the driver is to look at afterwards; looking at everything is always right:
+/// Each method says what the driver must check afterwards. Checking everything is always correct:
 /// [`poll_action`](Self::poll_action), [`wants_input`](Self::wants_input), [`is_ready`](Self::is_ready) and
 /// [`poll_timeout`](Self::poll_timeout). Time never goes backwards.
 pub struct Connection<S: ?Sized = dyn Session> {
     side: Side,
     state: State,
     holds: Holds,
-    /// The session has events that a hold kept from being taken.
+    /// The session has events that a hold delayed.
     more: bool,
     peer_ended: bool,
-    /// What the session has decided about the end of the peer's stream.
+    /// The session's decision about the end of the peer's stream.
     end_of_stream: Option<EndOfStream>,
-    /// A hold was lifted: the driver is to go on with what waits.
+    /// A hold was lifted: the driver must continue with the waiting input.
     resumes: bool,
     dialect: Dialect,
     session: Option<Box<S>>,
-    /// Received bytes that are no whole frame yet, or that wait while reading is held.
+    /// Received bytes that are a partial frame, or that wait while reading is held.
     assembly: Vec<u8>,
-    /// Since when the assembly has waited for the rest of its frame; [`Time::NEVER`] while it does not.
+    /// Since when the assembly has waited for the rest of its frame; [`Time::NEVER`] if it does not wait.
     frame_began: Time,
     outbox: Outbox,
-    /// How fast the outbox may empty, where there is a rate limit.
+    /// The rate at which the outbox may empty, if there is a rate limit.
     pace: Option<Box<Paced>>,
-    /// The request for the history of a topic, which holds reading, and whether it was answered.
+    /// The request for the history of a topic, which holds reading, and whether it has its response.
     history_asked: RequestId,
     history_answered: bool,
-    /// Requests that are not answered yet.
+    /// Requests without a response yet.
     requests: u32,
-    /// Publications with a delay that are not answered yet. They are no requests in progress: neither reading nor
-    /// the end of the peer's stream waits for them. A drain does, because it refuses them at once.
+    /// Publications with a delay that have no response yet. They are not requests in progress: neither
+    /// reading nor the end of the peer's stream waits for them. A drain does, because it refuses them at
+    /// once.
     delayed: u32,
-    /// Why it ends once no request is in progress.
+    /// Why the connection will end when no request is in progress.
     ending: Option<Ending>,
     ends_abruptly: bool,
     ends_sending: bool,
-    /// Boxed, as what is needed at the end only.
+    /// Boxed, because it is needed at the end only.
     ended: Option<Box<CloseReason>>,
     cut: Option<Box<Cut>>,
-    /// The session is still to be asked for what it has to say: there was no room, or its time-out has come.
+    /// The session must still be asked for its output: there was no room, or its time-out has come.
     transmit_waits: bool,
     opened: Time,
     received_at: Time,
@@ -91,58 +93,59 @@ pub struct Connection<S: ?Sized = dyn Session> {
 /// Which end of a connection this is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Side {
-    /// The peer connected. What the session says are answers: while too many wait, nothing is read, and so no more
-    /// come.
+    /// The peer connected. The session's output is responses: while too many wait, nothing is read, and so no
+    /// more are caused.
     Accepting,
-    /// This side connected. What the session says are requests: while too many wait it is not asked for more, and
-    /// reading goes on, or two such ends would wait for each other.
+    /// This side connected. The session's output is requests: while too many wait, the session is not asked
+    /// for more. Reading continues; otherwise two such ends would wait for each other.
     Connecting,
 }
 
-/// Where a connection is in its life.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum State {
-    /// There is no session yet: the first bytes have not shown the protocol, or the transport is not connected.
+    /// No session yet: the first bytes have not identified the protocol, or the transport is not connected.
     Waiting,
-    /// The application knows it.
+    /// The application knows the connection.
     Open,
-    /// It has ended for the application; what is queued is sent, until this time.
+    /// The connection has ended for the application; queued data is sent, until this time.
     Flushing(Time),
-    /// The end of stream was sent; the peer is to take what was sent before it, and to end its side.
+    /// The end of stream was sent; the peer should acknowledge the data before it, and end its side.
     Lingering(Linger),
-    /// Over: the transport is shut down both ways.
+    /// The transport is shut down in both directions.
     Cut,
 }
 
 /// How long a connection lingers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Linger {
-    /// Then what the peer has not taken is lost.
+    /// After this time, data that the peer has not acknowledged is lost.
     pub deadline: Time,
-    /// Since when the peer's transport has everything; [`Time::NEVER`] until it has.
+    /// Since when the peer's transport has everything; [`Time::NEVER`] before that.
     pub taken: Time,
 }
 
-/// Bounds of a connection. Plain data, which may be different in every call.
+/// Bounds of a connection. Plain data, which may differ in every call.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Of what waits for the peer.
+    /// Of the outbox.
     pub outbox: OutboxBounds,
-    /// Requests that may be in progress; then nothing more is read until half of them are answered.
+    /// Requests that may be in progress; then nothing more is read until half of them have their responses.
     pub requests_in_progress_max: usize,
-    /// How long there may be no session; zero is no bound.
+    /// How long there may be no session; zero means no bound.
     pub identify_timeout: Duration,
-    /// How long the rest of a frame may take; zero is no bound.
+    /// How long the rest of a frame may take; zero means no bound.
     pub frame_timeout: Duration,
-    /// How long the peer may send nothing; zero is no bound.
+    /// How long the peer may send nothing; zero means no bound.
     pub idle_timeout: Duration,
-    /// How long the peer's transport may leave everything unacknowledged that was sent to it; zero is no bound.
+    /// How long the peer's transport may leave everything unacknowledged that was sent to it; zero means no
+    /// bound.
     pub unacknowledged_timeout: Duration,
-    /// How long what is queued may take to be sent, once the connection has ended.
+    /// How long sending the queued data may take after the connection has ended.
     pub flush_timeout: Duration,
 }
 
-/// What went over one connection.
+/// Traffic of one connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Traffic {
     /// Requests.
@@ -157,31 +160,31 @@ pub struct Traffic {
     pub dropped_messages: u64,
 }
 
-/// Pushes that were dropped, by the reason.
+/// Dropped pushes, by reason.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Drops {
-    /// The overflow policy did.
+    /// The outbox policy dropped it.
     pub overflow: u32,
-    /// Their time was over.
+    /// It expired.
     pub expired: u32,
-    /// They waited outside the bounds when an answer had to come behind everything.
+    /// It waited outside the bounds when a response had to come after everything.
     pub blocked: u32,
     /// The connection was cut.
     pub closed: u32,
 }
 
-/// A rate limit at work.
+/// An active rate limit.
 #[derive(Debug)]
 struct Paced {
     pacer: Pacer,
-    /// It waits, which was counted.
+    /// It waits, and the wait was counted.
     waits: bool,
 }
 
-/// What of that which was sent is to be acknowledged by the peer, as long as nothing comes from it.
+/// The sent data that the peer must acknowledge while nothing comes from it.
 #[derive(Clone, Copy, Debug)]
 struct Unconfirmed {
-    /// [`Time::NEVER`]: nothing is.
+    /// [`Time::NEVER`]: none.
     since: Time,
     /// Bytes sent by then, since the connection was made.
     sent: u64,
@@ -191,7 +194,7 @@ impl Unconfirmed {
     const NONE: Self = Self { since: Time::NEVER, sent: 0 };
 }
 
-/// Why a connection ends once its requests are answered.
+/// Why a connection ends after its requests are answered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Ending {
     PeerClosed,
@@ -208,7 +211,7 @@ impl From<Ending> for CloseReason {
 }
 
 impl<S: Session + ?Sized> Connection<S> {
-    /// A connection without a session: what it sends is kept until [`open`](Self::open).
+    /// Creates a connection without a session: its received bytes are kept until [`open`](Self::open).
     pub fn new(side: Side, pace: &Pace, now: Time) -> Self {
         Self {
             side,
@@ -243,22 +246,23 @@ impl<S: Session + ?Sized> Connection<S> {
         }
     }
 
-    /// As [`new`](Self::new), for one that was accepted elsewhere: when that was, and what the peer has sent.
+    /// Like [`new`](Self::new), for a connection accepted elsewhere, with the time of that and the bytes
+    /// received so far.
     pub fn adopted(pace: &Pace, opened: Time, bytes: Vec<u8>, now: Time) -> Self {
         Self { opened, assembly: bytes, ..Self::new(Side::Accepting, pace, now) }
     }
 
-    /// What the peer has sent while there is no session.
+    /// The bytes received while there is no session.
     pub fn first_bytes(&self) -> &[u8] {
         &self.assembly
     }
 
-    /// Ends it here, because it goes on elsewhere; what the peer has sent.
+    /// Ends it here, because it continues elsewhere; returns the received bytes.
     pub fn into_first_bytes(self) -> Vec<u8> {
         self.assembly
     }
 
-    /// There is a session now. Follow with [`input`](Self::input), also without new bytes.
+    /// Sets the session. Call [`input`](Self::input) next, even without new bytes.
     pub fn open(&mut self, session: Box<S>, now: Time) {
         debug_assert_eq!(self.state, State::Waiting);
         self.dialect = session.dialect();
@@ -267,7 +271,7 @@ impl<S: Session + ?Sized> Connection<S> {
         self.received_at = now;
     }
 
-    /// Where it is in its life.
+    /// The state.
     #[inline]
     pub const fn state(&self) -> State {
         self.state
@@ -279,7 +283,7 @@ impl<S: Session + ?Sized> Connection<S> {
         self.state == State::Open
     }
 
-    /// Whether bytes of the peer are welcome now; the driver reads, or does not, accordingly.
+    /// Whether the driver should read from the peer now.
     #[inline]
     pub fn wants_input(&self) -> bool {
         !self.peer_ended && (self.state != State::Open || self.holds.is_empty())
@@ -291,7 +295,7 @@ impl<S: Session + ?Sized> Connection<S> {
         self.outbox.is_ready() || matches!(self.state, State::Flushing(_))
     }
 
-    /// The reasons for which nothing is read from the peer.
+    /// The holds on reading from the peer.
     pub const fn holds(&self) -> Holds {
         self.holds
     }
@@ -302,7 +306,7 @@ impl<S: Session + ?Sized> Connection<S> {
         self.dialect
     }
 
-    /// What waits for the peer.
+    /// The outbox.
     #[inline]
     pub const fn outbox(&self) -> &Outbox {
         &self.outbox
@@ -323,12 +327,12 @@ impl<S: Session + ?Sized> Connection<S> {
         self.peer_ended
     }
 
-    /// What went over it.
+    /// Its traffic.
     pub const fn traffic(&self) -> &Traffic {
         &self.traffic
     }
 
-    /// Requests that are not answered yet.
+    /// Requests without a response yet.
     pub const fn requests_in_progress(&self) -> u32 {
         self.requests
     }
@@ -350,7 +354,7 @@ impl<S: Session + ?Sized> Connection<S> {
         std::mem::replace(&mut self.paced_count, 0)
     }
 
-    /// Queues a push, or does what the policy says; what it dropped is in [`take_drops`](Self::take_drops). On
+    /// Queues a push, or applies the policy; dropped pushes are in [`take_drops`](Self::take_drops). On
     /// [`Pushed::Disconnect`], end the connection as [`CloseReason::Slow`].
     #[inline]
     pub fn push(&mut self, pushing: Pushing, limits: &Limits, spares: &Spares, now: Time) -> Pushed {
@@ -360,7 +364,7 @@ impl<S: Session + ?Sized> Connection<S> {
         pushed
     }
 
-    /// As [`push`](Self::push), for messages whose order must hold when they conflate.
+    /// Like [`push`](Self::push), for messages whose order must hold when they conflate.
     #[inline]
     pub fn push_in_order(&mut self, pushing: Pushing, limits: &Limits, spares: &Spares, now: Time) -> Pushed {
         self.outbox.lend(|| spares.take_queue());
@@ -379,19 +383,19 @@ impl<S: Session + ?Sized> Connection<S> {
         self.drops.expired += self.outbox.take_expired();
     }
 
-    /// A push that cannot be encoded for this peer, or that came too late, is counted here.
+    /// Counts a push that cannot be encoded for this peer, or that came too late.
     pub const fn count_drop(&mut self) {
         self.traffic.dropped_messages += 1;
     }
 
-    /// Lets the session encode `command`, which becomes an answer: it is never dropped, and holds reading while too
-    /// much of that waits. False: this protocol cannot carry it out.
+    /// Lets the session encode `command` as a response: it is never dropped, and holds reading while too many
+    /// of them wait. False: this protocol cannot encode it.
     pub fn say(&mut self, command: Command<'_>, spares: &Spares, now: Time) -> bool {
         let Some(session) = self.session.as_deref_mut().filter(|_| self.state == State::Open) else {
             return false;
         };
         if matches!(command, Command::Subscribed { .. }) {
-            // What waits outside the bounds must not come behind it.
+            // Pushes that wait outside the bounds must not come after it.
             self.drops.blocked += self.outbox.drop_blocked() as u32;
         }
         let mut run = self.outbox.take_run(now, || spares.take());
@@ -407,8 +411,9 @@ impl<S: Session + ?Sized> Connection<S> {
         said
     }
 
-    /// Who was to answer this request panicked: the peer gets the protocol's failure, or the connection ends where it has
-    /// none. Otherwise what the peer sent behind it is taken: see [`take_resume`](Self::take_resume).
+    /// The handler of this request panicked: the peer gets the protocol's failure, or the connection ends if
+    /// the protocol has none. Then the bytes after the request are processed: see
+    /// [`take_resume`](Self::take_resume).
     pub fn handle_panic(&mut self, id: RequestId, limits: &Limits, spares: &Spares, now: Time) {
         if self.say(Command::Forget { id }, spares, now) {
             self.resume();
@@ -417,19 +422,19 @@ impl<S: Session + ?Sized> Connection<S> {
         }
     }
 
-    /// So many requests are in progress more than before, though the pass that they came out of was dropped; goes on with
-    /// what waits.
+    /// That many more requests are in progress, although their pass was dropped; continues with the waiting
+    /// input.
     pub fn handle_requests_begun(&mut self, requests: u32) {
         self.requests += requests;
         self.resume();
     }
 
-    /// Goes on with what waits, after an interruption that was not the connection's.
+    /// Continues with the waiting input after an interruption that the connection did not cause.
     pub fn resume(&mut self) {
         self.resumes |= self.state == State::Open && self.holds.is_empty();
     }
 
-    /// Lets the session say what it has to say itself. Where too much waits, it is asked when half of that was sent.
+    /// Asks the session for its own output. If too much waits, it is asked after half of that was sent.
     pub fn transmit(&mut self, limits: &Limits, spares: &Spares, now: Time) {
         if self.state != State::Open {
             return;
@@ -454,21 +459,21 @@ impl<S: Session + ?Sized> Connection<S> {
         }
     }
 
-    /// The frame of a push for this connection alone; `None` when its protocol has no such thing.
+    /// The frame of a push for this connection alone; `None` if its protocol has no pushes.
     pub fn encode(&mut self, command: Command<'_>, now: Time) -> Option<Bytes> {
         let mut frame = Vec::new();
         let session = self.session.as_deref_mut()?;
         session.handle_command(command, &mut frame, now).is_ok().then(|| frame.into())
     }
 
-    /// What is to be sent now: one send at a time, whose end [`handle_sent`](Self::handle_sent) reports. `None` may
-    /// have brought about an [action](Self::poll_action), when what was queued is all sent.
+    /// The data to send now: one send at a time; report its end with [`handle_sent`](Self::handle_sent).
+    /// `None` may have caused an [action](Self::poll_action), after all queued data was sent.
     #[inline]
     pub fn poll_transmit(&mut self, limits: &Limits, spares: &Spares, now: Time) -> Option<Parcel> {
         let mut parcel = self.take_parcel(limits, spares, now);
         self.drops.expired += self.outbox.take_expired();
         if parcel.is_none() && self.outbox.is_blocked() {
-            // What has expired leaves room for what waits outside the bounds.
+            // Expired pushes leave room for those that wait outside the bounds.
             self.unblock(limits, now);
             parcel = self.take_parcel(limits, spares, now);
         }
@@ -493,7 +498,7 @@ impl<S: Session + ?Sized> Connection<S> {
     fn take_parcel(&mut self, limits: &Limits, spares: &Spares, now: Time) -> Option<Parcel> {
         match self.state {
             State::Open if self.pace.is_some() => self.take_paced_parcel(limits, spares, now),
-            // What ends has waited long enough.
+            // A connection that ends is not delayed further.
             State::Open | State::Flushing(_) => self.outbox.take(&limits.outbox, now, || spares.take()),
             State::Waiting | State::Lingering(_) | State::Cut => None,
         }
@@ -523,7 +528,7 @@ impl<S: Session + ?Sized> Connection<S> {
         parcel
     }
 
-    /// The transport took all of the last parcel; how many bytes and messages that were.
+    /// The transport took all of the last parcel; returns its bytes and messages.
     pub fn handle_sent(&mut self, limits: &Limits, now: Time) -> (usize, usize) {
         let (bytes, messages) = self.outbox.sent();
         self.traffic.sent_bytes += bytes as u64;
@@ -536,7 +541,7 @@ impl<S: Session + ?Sized> Connection<S> {
         (bytes, messages)
     }
 
-    /// Lets blocked pushes in that have room, and gives up those whose time is over.
+    /// Admits blocked pushes that have room now, and drops those that have waited too long.
     fn unblock(&mut self, limits: &Limits, now: Time) {
         if self.outbox.is_blocked() {
             self.drops.overflow += self.outbox.unblock(now, &limits.outbox) as u32;
@@ -544,20 +549,21 @@ impl<S: Session + ?Sized> Connection<S> {
         }
     }
 
-    /// A request has ended, answered or not.
+    /// A request has ended, with a response or without.
     pub fn handle_request_ended(&mut self, limits: &Limits, now: Time) {
         debug_assert!(self.requests > 0 || self.state != State::Open, "it was counted when it began");
         self.requests = self.requests.saturating_sub(1);
         self.requests_changed(limits, now);
     }
 
-    /// The answer to a publication with a delay was given.
+    /// The response to a publication with a delay was sent.
     pub fn handle_delayed_ended(&mut self, limits: &Limits, now: Time) {
         self.delayed = self.delayed.saturating_sub(1);
         self.requests_changed(limits, now);
     }
 
-    /// This request was answered by what was [said](Self::say): if it was for a history, reading goes on.
+    /// The response to this request was [sent](Self::say): if the request was for a history, reading
+    /// continues.
     pub fn handle_history(&mut self, id: RequestId, now: Time) {
         self.history_answered |= self.history_asked == id;
         if self.history_answered {
@@ -565,30 +571,32 @@ impl<S: Session + ?Sized> Connection<S> {
         }
     }
 
-    /// The client at this end takes events again: see [`Outcome::Full`].
+    /// The client at this end accepts events again: see [`Outcome::Full`].
     pub fn handle_room(&mut self, now: Time) {
         self.lift(Hold::Events, now);
     }
 
-    /// The shard has as many requests in progress as it may: if some of them are of this connection, nothing more is
-    /// taken until [`handle_shard_room`](Self::handle_shard_room), or until its own have ended.
+    /// The shard has as many requests in progress as allowed. If some of them belong to this connection,
+    /// nothing more is processed until [`handle_shard_room`](Self::handle_shard_room), or until its own have
+    /// ended.
     #[inline]
     pub const fn handle_shard_full(&mut self) {
         if self.requests > 0 {
             self.holds.place(Hold::ShardRequests);
-            // A frame that has begun has all its time once reading goes on.
+            // A frame that has begun gets its full time when reading continues.
             self.frame_began = Time::NEVER;
         }
     }
 
-    /// The shard has fewer requests in progress than it may: see [`handle_shard_full`](Self::handle_shard_full).
+    /// The shard has fewer requests in progress than allowed: see
+    /// [`handle_shard_full`](Self::handle_shard_full).
     pub fn handle_shard_room(&mut self, now: Time) {
         self.lift(Hold::ShardRequests, now);
     }
 
     fn requests_changed(&mut self, limits: &Limits, now: Time) {
         if self.requests == 0 {
-            // One may always be begun.
+            // One may always begin.
             self.lift(Hold::ShardRequests, now);
         }
         if self.holds.has(Hold::Requests) && self.requests as usize <= limits.requests_in_progress_max / 2 {
@@ -597,10 +605,10 @@ impl<S: Session + ?Sized> Connection<S> {
         self.end_if_answered(limits, now);
     }
 
-    /// Takes one reason away for which the peer was not read from.
+    /// Lifts one hold.
     fn lift(&mut self, hold: Hold, now: Time) {
         if self.holds.lift(hold) && self.state == State::Open {
-            // It can be idle only from here on.
+            // The idle time begins here.
             self.received_at = now;
             self.resumes = true;
         }
@@ -612,7 +620,7 @@ impl<S: Session + ?Sized> Connection<S> {
         self.resumes || self.ended.is_some() || self.cut.is_some()
     }
 
-    /// Whether a hold was lifted, or the peer has ended its side: then follow with [`input`](Self::input), without
+    /// Whether a hold was lifted, or the peer has ended its side: then call [`input`](Self::input), without
     /// new bytes, as soon as the application may be called.
     #[inline]
     pub const fn take_resume(&mut self) -> bool {

@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::Error;
 
-/// Why a connection ended. `docs/errors.md` says what each means to the peer and to the operator.
+/// Why a connection ended. `docs/errors.md` describes each reason for the peer and the operator.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CloseReason {
@@ -12,13 +12,13 @@ pub enum CloseReason {
     Reset,
     /// Nothing was received for the idle time-out.
     Idle,
-    /// The peer broke the protocol.
+    /// The peer violated the protocol.
     ProtocolError(Error),
-    /// What was queued for the peer grew too large or too old.
+    /// The outbox grew too large or too old.
     Slow,
-    /// The server was told to stop, and this connection had nothing left to say.
+    /// The server was draining, and this connection had nothing left to send.
     Drained,
-    /// The server stopped before this connection was done.
+    /// The drain time ended before this connection was done.
     ShuttingDown,
     /// The application closed it.
     Closed,
@@ -26,13 +26,13 @@ pub enum CloseReason {
     Kicked,
     /// A handler or a task of this connection panicked.
     Panic,
-    /// The peer's TCP acknowledged nothing for too long though there was something, or no keepalive probe.
+    /// The peer's TCP acknowledged nothing for too long: neither data nor a keepalive probe.
     Unacknowledged,
-    /// No recognisable first bytes came in time, or the oldest had to make room.
+    /// No recognisable first bytes came in time, or the oldest unidentified connection had to make room.
     Unidentified,
-    /// The connection could not be made.
+    /// The connection could not be established.
     ConnectFailed,
-    /// Something of ours failed; the log has the details.
+    /// An internal error; the log has the details.
     Internal,
 }
 
@@ -60,7 +60,7 @@ impl CloseReason {
         Self::CODES[self.index()]
     }
 
-    /// Place of its code in [`CODES`](Self::CODES).
+    /// The index of its code in [`CODES`](Self::CODES).
     pub const fn index(self) -> usize {
         match self {
             Self::PeerClosed => 0,
@@ -80,7 +80,7 @@ impl CloseReason {
         }
     }
 
-    /// Whether what is queued is still sent to a peer that ends for this reason.
+    /// Whether the queued data is still sent when a connection ends for this reason.
     pub const fn is_gentle(self) -> bool {
         matches!(
             self,

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use super::{Connection, Hold};
 use crate::Session;
 
-/// How many requests are in progress on a shard, and which of its connections wait until there are fewer, in the order in
-/// which they began to wait. `K` is the driver's name of a connection.
+/// How many requests are in progress on a shard, and which of its connections wait until there are fewer, in
+/// the order in which they began to wait. `K` is the driver's key of a connection.
 ///
-/// At the bound, a connection that has a request in progress is held by [`Hold::ShardRequests`]. One that has none may
-/// always begin one, so that no peer keeps the others out: each connection may exceed the bound by one request.
+/// At the bound, a connection that has a request in progress is held by [`Hold::ShardRequests`]. A connection
+/// without one may always begin one, so that no peer blocks the others: each connection may exceed the bound
+/// by one request.
 ///
 /// The driver calls [`update`](Self::update) after anything was done to a connection,
 /// [`Connection::handle_shard_full`] before a pass while this [is full](Self::is_full), and
@@ -20,15 +21,15 @@ use crate::Session;
 pub struct ShardRequests<K> {
     in_progress: usize,
     waiting: BTreeMap<u64, K>,
-    /// Of the next connection that waits.
+    /// Index of the next waiting connection.
     place: u64,
 }
 
-/// What [`ShardRequests`] knows of one connection, kept beside it.
+/// What [`ShardRequests`] knows about one connection; kept with the connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RequestShare {
     in_progress: u32,
-    /// Where it waits, or was the last time.
+    /// Where it waits, or waited last.
     place: u64,
 }
 
@@ -39,21 +40,21 @@ impl<K: Copy> ShardRequests<K> {
         self.in_progress
     }
 
-    /// Whether a connection that has a request in progress may begin no other: at the bound of `max`, and while others
-    /// wait, which come first.
+    /// Whether a connection that has a request in progress may not begin another: at the bound of `max`, and
+    /// while others wait, because they come first.
     #[inline]
     pub fn is_full(&self, max: usize) -> bool {
         self.in_progress >= max || !self.waiting.is_empty()
     }
 
-    /// Counts the requests of a connection as they are now.
+    /// Counts the current requests of a connection.
     #[inline]
     pub const fn count(&mut self, share: &mut RequestShare, in_progress: u32) {
         self.in_progress = self.in_progress + in_progress as usize - share.in_progress as usize;
         share.in_progress = in_progress;
     }
 
-    /// Takes note of what was done to a connection: its requests, and whether it waits.
+    /// Notes a change of a connection: its requests, and whether it waits.
     #[inline]
     pub fn update<S: Session + ?Sized>(
         &mut self,
@@ -80,13 +81,13 @@ impl<K: Copy> ShardRequests<K> {
         }
     }
 
-    /// Whether a connection waits that may go on.
+    /// Whether a waiting connection may continue.
     #[inline]
     pub fn has_next(&self, max: usize) -> bool {
         !self.waiting.is_empty() && self.in_progress < max
     }
 
-    /// The next connection that may go on; it does not wait any more.
+    /// The next connection that may continue; it no longer waits.
     pub fn next(&mut self, max: usize) -> Option<K> {
         if !self.has_next(max) {
             return None;

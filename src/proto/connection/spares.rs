@@ -2,7 +2,7 @@ use std::cell::RefCell;
 
 use crate::outbox::Queue;
 
-/// Memory to be used again, for all connections of one thread: most of them are idle most of the time.
+/// Memory for reuse by all connections of one thread, most of which are idle most of the time.
 #[derive(Debug, Default)]
 pub struct Spares {
     buffers: RefCell<Vec<Vec<u8>>>,
@@ -10,7 +10,7 @@ pub struct Spares {
 }
 
 impl Spares {
-    /// An empty buffer: one that was used before, if there is any.
+    /// An empty buffer, reused if possible.
     #[inline]
     pub fn take(&self) -> Vec<u8> {
         self.buffers.borrow_mut().pop().unwrap_or_default()
@@ -26,13 +26,13 @@ impl Spares {
         }
     }
 
-    /// The memory of an outbox in which something is to wait.
+    /// The memory of an outbox in which data will wait.
     #[inline]
     pub fn take_queue(&self) -> Queue {
         self.queues.borrow_mut().pop().unwrap_or_default()
     }
 
-    /// Keeps the memory of an outbox in which nothing waits any more, unless there is enough.
+    /// Keeps the memory of an empty outbox, unless there is enough.
     #[inline]
     pub fn keep_queue(&self, queue: Queue) {
         let mut queues = self.queues.borrow_mut();
@@ -42,6 +42,6 @@ impl Spares {
     }
 }
 
-/// Buffers kept, and the largest that is: at most 16 MiB.
+/// The number of kept buffers, and the largest size: at most 16 MiB in total.
 const SPARES_MAX: usize = 2048;
 const SPARE_BYTES_MAX: usize = 8 << 10;

@@ -208,7 +208,7 @@ impl Rig {
         if self.core.is_open() {
             self.pass(text.as_bytes());
         }
-        self.settle();
+        self.run_until_idle();
     }
 
     fn pass(&mut self, bytes: &[u8]) {
@@ -232,7 +232,7 @@ impl Rig {
         input.finish();
     }
 
-    fn settle(&mut self) {
+    fn run_until_idle(&mut self) {
         while self.core.take_resume() {
             self.pass(&[]);
         }
@@ -249,14 +249,14 @@ impl Rig {
         });
         let text = bytes.map(|bytes| String::from_utf8(bytes).expect("tests write text"));
         self.sent.extend(text.iter().map(String::as_str));
-        self.settle();
+        self.run_until_idle();
         text
     }
 
     /// The transport took the parcel.
     fn was_sent(&mut self) {
         self.core.handle_sent(&self.limits, self.now);
-        self.settle();
+        self.run_until_idle();
     }
 
     /// Sends all that waits.
@@ -276,7 +276,7 @@ impl Rig {
         self.core.say(command, &self.spares, self.now);
         self.core.handle_history(RequestId(id), self.now);
         self.core.handle_request_ended(&self.limits, self.now);
-        self.settle();
+        self.run_until_idle();
     }
 
     fn push(&mut self, text: &str) -> Pushed {
@@ -291,12 +291,12 @@ impl Rig {
 
     fn end_of_stream(&mut self) {
         self.core.handle_end_of_stream(&self.limits, self.now);
-        self.settle();
+        self.run_until_idle();
     }
 
     fn end(&mut self, why: CloseReason) {
         self.core.end(why, &self.limits, self.now);
-        self.settle();
+        self.run_until_idle();
     }
 
     /// Time goes on, and the timer goes off if it is set for then.
@@ -304,7 +304,7 @@ impl Rig {
         self.now = at(millis);
         if self.deadline().is_some_and(|deadline| deadline <= self.now) {
             self.core.handle_timeout(&self.limits, &self.spares, self.now);
-            self.settle();
+            self.run_until_idle();
         }
     }
 

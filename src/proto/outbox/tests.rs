@@ -139,7 +139,7 @@ fn conflation_finds_a_key_however_much_was_sent_and_answered_before() {
         write(&mut outbox, &[101; 10]);
         assert_eq!(fills(&mut outbox), [100, round + 50, 101]);
     }
-    // In flight it cannot be replaced any more: the next one waits behind it.
+    // In flight it cannot be replaced any more: the next one waits after it.
     let _ = push(&mut outbox, 1, Some(7), policy);
     let _ = outbox.take(&bounds(policy), Time::default(), Vec::new);
     assert_eq!(push(&mut outbox, 2, Some(7), policy), Pushed::Queued);
@@ -208,7 +208,7 @@ fn large_pushes_leave_by_reference_between_gathered_small_ones() {
 }
 
 #[test]
-fn clearing_counts_the_pushes_that_nobody_will_get() {
+fn clearing_counts_the_pushes_that_are_lost() {
     let mut outbox = Outbox::default();
     write(&mut outbox, &[1; 10]);
     let _ = push(&mut outbox, 2, None, OverflowPolicy::Disconnect);
@@ -269,7 +269,7 @@ fn a_send_knows_when_its_pushes_were_posted() {
         let push = Pushing { posted: at(posted), ..pushing(frame(10, 1), key) };
         let _ = outbox.push(push, at(20), &wide);
     }
-    write(&mut outbox, b"an answer is no push");
+    write(&mut outbox, b"an answer is not one");
     assert_eq!(outbox.posted().count(), 0);
     assert!(outbox.take(&wide, Time::default(), Vec::new).is_some());
     let posted: Vec<_> = outbox.posted().collect();

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::schedule::{AdmissionLimits, FanOutLimits, TopicRules};
 
-/// Bounds of one hub. Each names what is answered when it is reached.
+/// Bounds of one hub. Each names the refusal at the bound.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HubConfig {
     /// Topics that one shard owns; more are refused with `TooManyTopics`.
@@ -14,21 +14,21 @@ pub struct HubConfig {
     /// Publications that may wait at their owner for room on the way to other shards; more are refused with
     /// `Busy`.
     pub backlog_max: usize,
-    /// Questions of one shard's subscribers that may wait for answers of other shards; more are refused with
+    /// Requests of one shard's subscribers that may wait for responses of other shards; more are refused with
     /// `Busy`.
     pub requests_max: usize,
-    /// Messages kept per topic; the oldest goes. 0 keeps none.
+    /// Messages kept per topic; the oldest is removed. 0 keeps none.
     pub history_messages_max: usize,
-    /// Bytes kept per topic; the oldest goes.
+    /// Bytes kept per topic; the oldest message is removed.
     pub history_bytes_max: usize,
-    /// How long a message is kept; zero is no bound.
+    /// How long a message is kept; zero means no bound.
     pub history_age_max: Duration,
-    /// Bytes kept by all topics that one shard owns. At this bound a topic gives up its own oldest messages
+    /// Bytes kept by all topics that one shard owns. At this bound a topic removes its own oldest messages
     /// for its newest, or keeps none.
     pub history_total_bytes_max: usize,
     /// A topic without subscribers and history is forgotten when nothing was published for this long.
     pub topic_idle_timeout: Duration,
-    /// Subscribers of one shard that presence names one by one; the count is always whole.
+    /// Subscribers of one shard that presence lists; the count is always complete.
     pub presence_list_max: usize,
     /// Publications that wait for their time or for the pace of their topic; more are refused with `Busy`.
     pub admission: AdmissionLimits,

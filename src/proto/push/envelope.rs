@@ -1,4 +1,4 @@
-//! What hubs say to each other and to their driver.
+//! Messages between hubs, and between a hub and its driver.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,36 +7,37 @@ use bytes::Bytes;
 use super::schedule::Class;
 use crate::{Position, Recovery, Refusal, Time, TopicFilter, TopicName};
 
-/// A subscriber of this shard: a small number that the driver chose and uses again only after
-/// [`Hub::leave`](super::Hub::leave). Numbers index tables, so they are to be dense.
+/// A subscriber of this shard: a small number that the driver chose and reuses only after
+/// [`Hub::leave`](super::Hub::leave). Numbers index tables, so they should be dense.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SubscriberId(pub u32);
 
-/// Whatever the driver needs to find who asked; comes back with the [`Answer`], on the shard that asked.
+/// The driver's key of a request; returned with the [`Answer`], on the shard that made the request.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Ticket(pub u64, pub u64);
 
-/// Something to be published.
+/// A publication.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Publish {
-    /// Where.
+    /// Its topic.
     pub topic: TopicName,
-    /// What.
+    /// Its body.
     pub body: Bytes,
-    /// Under a conflating outbox, this replaces what waits there with the same key of the same topic.
+    /// In a conflating outbox, this replaces the waiting message with the same key and topic.
     pub key: Option<u64>,
-    /// When the publisher asked for it, on the clock of the drivers; zero: when it is stamped. Only for measuring.
+    /// When the publisher requested it, by the clock of the drivers; zero: when it gets its position. For
+    /// measurements only.
     pub posted: Time,
-    /// Not before this time; it takes its place in the topic then.
+    /// When it is due; it takes its place in the topic then.
     pub due: Time,
-    /// Not from this time on: who has not got it by then does not.
+    /// Its expiry: a subscriber that has not received it by then will not receive it.
     pub expires: Time,
-    /// How urgent it is, if that is more than its topic.
+    /// How urgent it is, if more urgent than its topic.
     pub class: Class,
 }
 
 impl Publish {
-    /// To be published at once, wanted for ever, and as urgent as its topic.
+    /// A publication that is published at once, never expires, and is as urgent as its topic.
     pub fn new(topic: TopicName, body: Bytes) -> Self {
         let posted = Time::default();
         Self {
@@ -50,7 +51,7 @@ impl Publish {
         }
     }
 
-    /// To be published `delay` from now, and wanted for `ttl` from then.
+    /// A publication that is due `delay` from now, and expires `ttl` after that.
     #[must_use]
     pub fn timed(mut self, delay: Option<Duration>, ttl: Option<Duration>, now: Time) -> Self {
         if let Some(delay) = delay.filter(|delay| !delay.is_zero()) {
@@ -63,129 +64,130 @@ impl Publish {
     }
 }
 
-/// Something that was published: one value, shared by all shards, histories and outboxes.
+/// A published message: one value, shared by all shards, histories and outboxes.
 #[derive(Debug, Eq, PartialEq)]
 pub struct Publication {
-    /// Where.
+    /// Its topic.
     pub topic: TopicName,
-    /// Its place in the order of the topic.
+    /// Its position in the topic.
     pub position: Position,
-    /// What.
+    /// Its body.
     pub body: Bytes,
-    /// By which it conflates.
+    /// Its key for conflation.
     pub key: Option<u64>,
-    /// When the publisher asked for it, or it was due.
+    /// When the publisher requested it, or when it was due.
     pub posted: Time,
-    /// When it was stamped, on the clock of the owner's driver.
+    /// When it got its position, by the clock of the owner's driver.
     pub published: Time,
-    /// From this time on nobody wants it.
+    /// Its expiry.
     pub expires: Time,
     /// How urgent it is.
     pub class: Class,
 }
 
-/// What was asked for, or why not.
+/// The result of a request, or its refusal.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Answer {
-    /// To a subscription.
+    /// Of a subscription.
     Subscribed(Result<Subscribed, Refusal>),
-    /// To a publication.
+    /// Of a publication.
     Published(Result<Receipt, Refusal>),
-    /// To a question for presence.
+    /// Of a presence request.
     Presence(PresenceAnswer),
 }
 
-/// A subscription stands: from here on, all that is published behind `head` arrives.
+/// The subscription is active: from here on, every message published after `head` arrives.
 ///
-/// If it asked for what it missed, that follows this answer, before anything newer.
+/// If the subscription asked for missed messages, they follow this response, before anything newer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Subscribed {
-    /// Position of the topic's newest message at that moment; 0 and 0 for a prefix.
+    /// Position of the topic's newest message at that time; 0 and 0 for a prefix.
     pub head: Position,
-    /// What became of `since`.
+    /// The result of `since`.
     pub recovery: Recovery,
 }
 
-/// A publication was taken.
+/// The message was published.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Receipt {
-    /// Its place.
+    /// Its position.
     pub position: Position,
-    /// Subscriptions that it was sent to, on all shards, as the owner knew at that moment.
+    /// Subscriptions that it was sent to, on all shards, as far as the owner knew then.
     pub receivers: u32,
 }
 
-/// Who is subscribed to a topic.
+/// The subscribers of a topic.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct PresenceAnswer {
-    /// Subscribers, each counted once however many of its subscriptions match.
+    /// Number of subscribers; each counts once, however many of its subscriptions match.
     pub count: u32,
-    /// Shard and [identity](super::Outlet::identify) of the first ones; empty when only the count was asked.
+    /// Shard and [identity](super::Outlet::identify) of the first ones; empty when only the count was
+    /// requested.
     pub subscribers: Vec<(u16, u64)>,
 }
 
-/// A question that a hub asked another; stale ones are recognised.
+/// A request from one hub to another; stale ones are recognised.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct AskId(pub(super) u64);
 
-/// What one hub sends to another.
+/// An envelope from one hub to another.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum HubMessage {
-    /// To be published by the owner.
+    /// A publication for the owner.
     Publish {
-        /// What and where.
+        /// The publication.
         publish: Publish,
-        /// Who wants to hear of it, on the sender's shard.
+        /// The request on the sender's shard that waits for the result.
         ticket: Option<Ticket>,
     },
-    /// What became of a publication.
+    /// The result of a publication.
     Published {
         /// From the request.
         ticket: Ticket,
-        /// Where it stands now.
+        /// Its position.
         result: Result<Receipt, Refusal>,
     },
     /// A message for the subscribers of the receiving shard.
     Message(Arc<Publication>),
     /// A subscription begins on the sender's shard.
     Ask {
-        /// Comes back with the answer.
+        /// Returned with the response.
         ask: AskId,
-        /// To what.
+        /// Its filter.
         filter: TopicFilter,
-        /// What it had before.
+        /// The last position that it received.
         since: Option<Position>,
-        /// Subscriptions to this very filter on the sender's shard, this one included.
+        /// Subscriptions to the same filter on the sender's shard, including this one.
         members: u32,
     },
-    /// It stands, or was refused.
+    /// The subscription is active, or was refused.
     Answer {
-        /// From the question.
+        /// From the request.
         ask: AskId,
         /// Head and recovery.
         result: Result<Subscribed, Refusal>,
-        /// What was missed, the oldest first.
+        /// The missed messages, oldest first.
         missed: Vec<Arc<Publication>>,
     },
-    /// How many subscriptions to a filter the sender's shard has now; 0 wants nothing any more.
+    /// How many subscriptions to a filter the sender's shard has now; 0 ends the interest.
     Interest {
-        /// To what.
+        /// The filter.
         filter: TopicFilter,
-        /// How many.
+        /// The number.
         members: u32,
     },
-    /// Who is subscribed to a topic on the receiving shard?
+    /// Requests the subscribers of a topic on the receiving shard.
     AskPresence {
-        /// Comes back with the answer.
+        /// Returned with the response.
         ask: AskId,
-        /// To which.
+        /// The topic.
         topic: TopicName,
-        /// Name them too.
+        /// Whether to list them too.
         list: bool,
     },
-    /// These are.
+    /// The subscribers of a topic.
     PresenceAnswer {
-        /// From the question.
+        /// From the request.
         ask: AskId,
         /// Of the sender's shard.
         presence: PresenceAnswer,

@@ -1,45 +1,48 @@
 use super::SubscriberId;
 
-/// The subscribers of one filter on one shard: walked by every fan-out, so kept dense and apart from all else.
+/// The subscribers of one filter on one shard. Every fan-out iterates over them, so they are dense and kept
+/// apart from the rest.
 ///
 /// Invariant: `backs[place]` is where the subscriber at `place` lists this subscription.
 #[derive(Debug, Default)]
 pub(super) struct Group {
     members: Vec<SubscriberId>,
     backs: Vec<u32>,
-    /// Subscriptions that wait for the answer of the owner.
+    /// Subscriptions that wait for the owner's response.
     pub(super) waiting: u32,
-    /// Questions that the owner has not answered yet, those of subscribers that have gone included.
+    /// Requests without a response of the owner, including those of subscribers that have left.
     pub(super) asked: u32,
-    /// What the owner was last told of [`len`](Self::len).
+    /// The value of [`len`](Self::len) that the owner last got.
     pub(super) announced: u32,
-    /// It is in the list of those to be announced.
+    /// Whether it is in the list of groups to announce.
     pub(super) dirty: bool,
 }
 
 impl Group {
-    /// What the owner thinks is not known: it is to be told again.
+    /// Whether the owner's view is unknown, so that it must be announced again.
     pub(super) const UNKNOWN: u32 = u32::MAX;
 
-    /// Those that get messages.
+    /// Number of subscribers that get messages.
     #[inline]
     pub(super) fn members(&self) -> &[SubscriberId] {
         &self.members
     }
 
-    /// Those that get messages, and those that will.
+    /// Number of subscribers that get messages, or will.
     pub(super) fn len(&self) -> u32 {
         self.members.len() as u32 + self.waiting
     }
 
-    /// Somebody is here, or others think so and are still to be told that nobody is, or their answer is still to come.
+    /// Whether there are subscribers here, or other shards must still be informed that there are none, or
+    /// their response is still to come.
     pub(super) fn is_wanted(&self) -> bool {
         self.len() > 0 || self.announced > 0 || self.asked > 0 || self.dirty
     }
 
-    /// Its messages come already, for certain: the owner was told and has not been told otherwise since. Before it
-    /// has answered the first one, what comes may be older than a time of which nothing came.
-    pub(super) fn is_heard(&self) -> bool {
+    /// Whether messages certainly arrive already: the owner knows of the interest, and has not been informed
+    /// otherwise since. Before its first response, an arriving message may be older than a time without
+    /// messages.
+    pub(super) fn is_receiving(&self) -> bool {
         self.announced > 0 && self.announced != Self::UNKNOWN && (!self.members.is_empty() || self.asked == 0)
     }
 
@@ -50,12 +53,12 @@ impl Group {
         self.members.len() as u32 - 1
     }
 
-    /// Takes a member out; the last one moves to its place, and is returned with its `back`.
+    /// Removes a member; the last one moves to its place, and is returned with its `back`.
     pub(super) fn remove(&mut self, place: u32) -> Option<(SubscriberId, u32)> {
         let place = place as usize;
         self.members.swap_remove(place);
         self.backs.swap_remove(place);
-        // Many come and go: what a crowd needed is not kept for the few that are left.
+        // Many come and go: a few members do not keep the memory of a crowd.
         if self.members.len() * 4 < self.members.capacity() && self.members.capacity() > CAPACITY_KEPT {
             self.members.shrink_to(self.members.len() * 2);
             self.backs.shrink_to(self.backs.len() * 2);
@@ -63,7 +66,7 @@ impl Group {
         Some((*self.members.get(place)?, self.backs[place]))
     }
 
-    /// The member at `place` lists this subscription elsewhere now.
+    /// The member at `place` now lists this subscription at another place.
     pub(super) fn moved(&mut self, place: u32, back: u32) {
         self.backs[place as usize] = back;
     }

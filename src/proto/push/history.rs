@@ -5,7 +5,7 @@ use crate::{Position, Recovery, Time};
 
 /// The last messages of one topic.
 ///
-/// Invariant: offsets follow each other without a hole, up to the head of the topic; `bytes` is their sum.
+/// Invariant: offsets follow each other without a gap, up to the head of the topic; `bytes` is their sum.
 #[derive(Debug, Default)]
 pub(super) struct History {
     messages: VecDeque<Arc<Publication>>,
@@ -17,8 +17,8 @@ impl History {
         self.messages.is_empty()
     }
 
-    /// Keeps `message`, and lets go of the oldest as the bounds say. `total` is kept by all topics together, and
-    /// follows.
+    /// Keeps `message`, and removes the oldest messages according to the bounds. `total` counts the bytes of
+    /// all topics together, and is updated.
     pub(super) fn push(&mut self, message: Arc<Publication>, config: &HubConfig, total: &mut usize) {
         let cost = cost(&message);
         self.expire(message.published, config, total);
@@ -40,7 +40,7 @@ impl History {
         self.messages.push_back(message);
     }
 
-    /// Lets go of what is too old.
+    /// Removes messages that are too old.
     pub(super) fn expire(&mut self, now: Time, config: &HubConfig, total: &mut usize) {
         if config.history_age_max.is_zero() {
             return;
@@ -56,7 +56,7 @@ impl History {
         }
     }
 
-    /// What somebody who was at `since` has missed, when the topic is at `head` by now.
+    /// What a subscriber has missed since the position `since`, when the topic is at `head`.
     pub(super) fn since(&self, since: Position, head: Position) -> (Recovery, Vec<Arc<Publication>>) {
         let known = since.epoch == head.epoch && since.offset <= head.offset;
         let wanted = if known { since.offset + 1 } else { 1 };
@@ -76,7 +76,7 @@ impl History {
     }
 }
 
-/// Bytes that a message counts for: those of its body, and about what is around it.
+/// Bytes that a message counts as: its body, and approximately its overhead.
 fn cost(message: &Publication) -> usize {
     message.body.len() + size_of::<Publication>()
 }

@@ -1,9 +1,9 @@
-//! The push hub: topics, who wants them, and what was said on them.
+//! The push hub: topics, their subscribers, and their messages.
 //!
-//! There is a [`Hub`] per shard, in two roles. It *owns* the topics whose name falls to its shard
-//! ([`TopicName::owner`](crate::TopicName::owner)): there every publication of a topic is put into one order, gets its
-//! [`Position`](crate::Position), is kept for a while, and leaves once for each shard that wants it. And it
-//! holds the *subscribers* of its shard, whatever shard owns their topics.
+//! Each shard has a [`Hub`], in two roles. It *owns* the topics whose names hash to its shard
+//! ([`TopicName::owner`](crate::TopicName::owner)): there every publication of a topic is put into one order,
+//! gets its [`Position`](crate::Position), enters the history, and is sent once to each interested shard. And
+//! it holds the *subscribers* of its shard, whatever shard owns their topics.
 //!
 //! ```text
 //!   publish --> owner: backlog -> stamp -> history -> fan-out to local subscribers
@@ -11,14 +11,14 @@
 //!   subscribe --> HubMessage::Ask --> owner: interest --> HubMessage::Answer (head, missed messages) --> active
 //! ```
 //!
-//! Hubs talk through [`HubMessage`]s, which between any two shards must arrive in order and must not be lost;
-//! that is all that is asked of the driver. Then, on one topic, every subscriber gets the same order, and a
-//! subscription begins exactly behind the position that its answer names: nothing is lost or doubled.
+//! Hubs communicate through [`Envelope`]s. Between any two shards, the driver must deliver them in order and
+//! must not lose any; nothing else is required of it. Then every subscriber of a topic sees the same order,
+//! and a subscription begins exactly after the position that its response names: nothing is lost or
+//! duplicated.
 //!
-//! What this deliberately is not: it has no connections, no wire and no clock. A [`SubscriberId`] is a number of the
-//! driver's; what becomes of a message that was handed to it (its outbox may be full) is the driver's to
-//! count. Nothing is kept on disk: a topic lives as long as somebody wants it or its history lasts, and
-//! comes back with a new epoch.
+//! The hub deliberately has no connections, no wire format and no clock. A [`Subscriber`] is a number of the
+//! driver's. The driver counts what happens to a message after its delivery (the outbox may be full). Nothing
+//! is stored on disk: a topic lives while it has subscribers or history, and returns with a new epoch.
 
 mod config;
 mod envelope;

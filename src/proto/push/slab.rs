@@ -1,4 +1,4 @@
-/// Values with small numbers that are used again. A [key](Slab::key) names one value for ever.
+/// Values with small numbers that are reused. A [key](Slab::key) identifies one value forever.
 #[derive(Debug)]
 pub(super) struct Slab<T> {
     entries: Vec<Entry<T>>,
@@ -44,12 +44,12 @@ impl<T> Slab<T> {
         self.entries.get_mut(index as usize)?.value.as_mut()
     }
 
-    /// What names the value at `index`, and never another one.
+    /// The key of the value at `index`, never used for another value.
     pub(super) fn key(&self, index: u32) -> u64 {
         u64::from(index) << 32 | u64::from(self.entries[index as usize].generation)
     }
 
-    /// The place of the value with this key, if it is still there.
+    /// The index of the value with this key, if it still exists.
     pub(super) fn find(&self, key: u64) -> Option<u32> {
         let index = (key >> 32) as u32;
         let entry = self.entries.get(index as usize)?;

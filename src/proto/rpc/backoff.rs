@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-/// Pauses between attempts: doubling up to a maximum, with jitter, so that the clients of a server that restarts do
-/// not all return at once.
+/// Pauses between attempts: doubling up to a maximum, with jitter, so that the clients of a restarted server
+/// do not all return at once.
 ///
 /// # Examples
 /// ```
@@ -24,13 +24,13 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Pauses of at most `min` at first, and of at most `max` in the end. The same `seed` gives the same pauses; two
+    /// The first pause is at most `min`, the last at most `max`. The same `seed` gives the same pauses; two
     /// clients should have different ones.
     pub const fn new(min: Duration, max: Duration, seed: u64) -> Self {
         Self { min, max, doublings: 0, random: seed }
     }
 
-    /// The next pause: between half of its bound and the whole of it. The bound doubles with each pause.
+    /// The next pause: between half of its bound and its bound. The bound doubles with each pause.
     pub fn pause(&mut self) -> Duration {
         let bound = self.min.saturating_mul(1 << self.doublings).min(self.max);
         self.doublings = (self.doublings + 1).min(DOUBLINGS_MAX);
@@ -39,7 +39,7 @@ impl Backoff {
         half + Duration::from_nanos(self.next_below(spread.saturating_add(1)))
     }
 
-    /// An attempt succeeded: the next pause is of the shortest again.
+    /// An attempt succeeded: the next pause is the shortest again.
     pub const fn reset(&mut self) {
         self.doublings = 0;
     }
@@ -49,7 +49,7 @@ impl Backoff {
         u64::try_from(product >> 64).expect("the upper half of 128 bits")
     }
 
-    /// SplitMix64: every seed is a good one.
+    /// SplitMix64: every seed is good.
     fn next_random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.random;
@@ -59,7 +59,7 @@ impl Backoff {
     }
 }
 
-/// Keeps the shift in range; any pause in use is at its maximum long before.
+/// Keeps the shift in range; any realistic pause is at its maximum long before.
 const DOUBLINGS_MAX: u32 = 31;
 
 #[cfg(test)]

@@ -2,9 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Time;
 
-/// Calls under way, found by id and by deadline.
+/// Calls in flight, found by id and by deadline.
 ///
-/// `I` is what an answer names, `T` what is known about the call.
+/// `I` is the id in a response, `T` the data of the call.
 ///
 /// # Examples
 /// ```
@@ -29,17 +29,17 @@ pub struct CallTable<I, T> {
 }
 
 impl<I, T> CallTable<I, T> {
-    /// A table without calls.
+    /// Creates an empty table.
     pub const fn new() -> Self {
         Self { by_id: BTreeMap::new(), deadlines: BTreeSet::new() }
     }
 
-    /// How many calls are under way.
+    /// Number of calls in flight.
     pub fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// Whether no call is under way.
+    /// Whether no call is in flight.
     pub fn is_empty(&self) -> bool {
         self.by_id.is_empty()
     }
@@ -56,7 +56,7 @@ impl<I: Clone + Ord, T> CallTable<I, T> {
         self.by_id.iter().map(|(id, (_, call))| (id, call))
     }
 
-    /// Whether a call with this id is under way.
+    /// Whether a call with this id is in flight.
     pub fn contains(&self, id: &I) -> bool {
         self.by_id.contains_key(id)
     }
@@ -66,12 +66,12 @@ impl<I: Clone + Ord, T> CallTable<I, T> {
         self.by_id.get(id).map(|(_, call)| call)
     }
 
-    /// The call with this id, to be changed.
+    /// The call with this id, mutable.
     pub fn get_mut(&mut self, id: &I) -> Option<&mut T> {
         self.by_id.get_mut(id).map(|(_, call)| call)
     }
 
-    /// Adds a call. One that has the same id is replaced, and returned.
+    /// Adds a call. A call with the same id is replaced, and returned.
     pub fn insert(&mut self, id: I, call: T, deadline: Time) -> Option<T> {
         let before = self.by_id.insert(id.clone(), (deadline, call)).map(|(deadline, before)| {
             self.deadlines.remove(&(deadline, id.clone()));
@@ -81,7 +81,7 @@ impl<I: Clone + Ord, T> CallTable<I, T> {
         before
     }
 
-    /// Removes a call: it has its answer.
+    /// Removes a call that has its response.
     pub fn remove(&mut self, id: &I) -> Option<T> {
         let (id, (deadline, call)) = self.by_id.remove_entry(id)?;
         self.deadlines.remove(&(deadline, id));
@@ -101,7 +101,7 @@ impl<I: Clone + Ord, T> CallTable<I, T> {
         self.deadlines.clear();
     }
 
-    /// Removes the calls that `picks` wants, and gives them in the order of their ids.
+    /// Removes the calls that `picks` selects, and returns them in the order of their ids.
     pub fn drain_where(&mut self, mut picks: impl FnMut(&T) -> bool) -> Vec<(I, T)> {
         let picked = self.by_id.extract_if(.., |_, (_, call)| picks(call));
         let picked: Vec<_> = picked.map(|(id, (deadline, call))| (deadline, id, call)).collect();
@@ -112,7 +112,7 @@ impl<I: Clone + Ord, T> CallTable<I, T> {
         picked.into_iter().map(take).collect()
     }
 
-    /// Removes all calls, and gives them in the order of their ids.
+    /// Removes all calls, and returns them in the order of their ids.
     pub fn drain(&mut self) -> impl Iterator<Item = (I, T)> + use<I, T> {
         self.deadlines.clear();
         std::mem::take(&mut self.by_id).into_iter().map(|(id, (_, call))| (id, call))
@@ -166,7 +166,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against a list that is looked through.
+        /// Compared with a linear list.
         #[test]
         fn it_does_what_a_list_does(steps in prop::collection::vec((0..3_u8, 0..8_u32, 0..8_u64), 0..64)) {
             let mut calls = CallTable::new();

@@ -4,17 +4,17 @@ use crate::Error;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
-    /// The connection dropped while the call was in flight; the peer may or may not have acted on it.
-    #[error("the connection dropped before the response")]
+    /// The connection was lost while the call was in flight; the peer may or may not have processed it.
+    #[error("the connection was lost before the response")]
     Disconnected,
     /// There was no connection until the deadline; the request was never sent.
     #[error("no connection before the deadline")]
     ConnectFailed,
-    /// The request was sent, and no response came until the deadline. (At once: the deadline had passed already,
-    /// nothing was sent.)
+    /// The request was sent, and no response came before the deadline. (At once: the deadline had passed
+    /// already, and nothing was sent.)
     #[error("no response before the deadline")]
     TimedOut,
-    /// A bound of the client is reached; the request was not sent.
+    /// A bound of the client was reached; the request was not sent.
     #[error("too many calls or bytes are waiting")]
     QueueFull,
     /// The client is closed.
@@ -23,7 +23,7 @@ pub enum CallError {
     /// No frame can carry the body; the request was not sent.
     #[error("the body is too large for a request")]
     TooLarge,
-    /// The id is 0, or that of another call under way; the request was not sent.
+    /// The id is 0, or belongs to another call in flight; the request was not sent.
     #[error("the request id is 0 or in use")]
     IdTaken,
 }
@@ -47,11 +47,11 @@ impl CallError {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The driver said so: the peer closed or reset the connection.
+    /// The driver reported it: the peer closed or reset the connection.
     Peer,
-    /// The peer broke the protocol.
+    /// The peer violated the protocol.
     Protocol(Error),
-    /// Too many heartbeats in a row went unanswered.
+    /// Too many heartbeats in a row had no response.
     Silent,
     /// The client was closed.
     Closed,

@@ -1,13 +1,13 @@
-//! What every client of a protocol needs: connections one after another, calls under way, and pauses before the next
-//! attempt.
+//! The common part of every client of a protocol: connections one after another, calls in flight, and pauses
+//! before the next attempt.
 //!
-//! [`Caller`] is the whole client of one peer, without its connection and its protocol. It is made of parts that serve
-//! alone too: [`CallTable`] finds a call by its id and by its deadline; [`Backoff`] decides how long to wait after a failure;
-//! [`CallError`] and [`Cause`] say why a call failed and why a connection ended. All are values without I/O: time and
-//! seed are arguments.
+//! [`Caller`] is the client of one peer, without its connection and its protocol. Its parts are useful alone
+//! too: [`CallTable`] finds a call by its id and by its deadline; [`Backoff`] decides how long to wait after
+//! a failure; [`CallError`] and [`Cause`] say why a call failed and why a connection ended. All are values
+//! without I/O: time and seed are arguments.
 //!
-//! What this deliberately is not: it encodes nothing, sends nothing, and knows no protocol. The cores of protocols
-//! use it; it uses none of them.
+//! It deliberately encodes nothing, sends nothing, and knows no protocol. The cores of protocols use it; it
+//! uses none of them.
 
 mod backoff;
 mod caller;

@@ -1,86 +1,88 @@
 use super::{Failure, Operation, Request, RequestId, Route};
 use crate::{Message, Position, Recovery, Refusal};
 
-/// What the application wants said to the peer.
+/// A command of the application to the session, to be encoded for the peer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Command<'a> {
-    /// Asks the peer; it answers with [`Event::Response`](crate::Event::Response), where an answer is expected.
+    /// A request to the peer, which responds with [`Event::Response`](crate::Event::Response), if a response
+    /// is expected.
     Request(Request<'a>),
-    /// Answers [`Event::Request`](crate::Event::Request).
+    /// The response to [`Event::Request`](crate::Event::Request).
     Respond {
         /// From the request.
         id: RequestId,
-        /// As [`Request::head`]; empty for none.
+        /// Like [`Request::head`]; empty for none.
         head: &'a [u8],
         /// Encoded result.
         body: &'a [u8],
     },
-    /// Answers [`Event::Request`](crate::Event::Request): it failed. A protocol without failures hands this back, and the request stays
-    /// unanswered.
+    /// The failure response to [`Event::Request`](crate::Event::Request). A protocol without failures returns
+    /// this command, and the request stays without a response.
     Fail {
         /// From the request.
         id: RequestId,
-        /// Why.
+        /// The reason.
         failure: Failure<'a>,
     },
-    /// This request gets no answer. A protocol that has a failure for that appends it; in any case what is kept for
-    /// the request is let go.
+    /// This request gets no response. A protocol that has a failure for this case appends it. In any case the
+    /// state of the request is removed.
     Forget {
         /// From the request.
         id: RequestId,
     },
-    /// A message that the peer did not ask for.
+    /// A message without a request.
     Push {
-        /// Where on the peer it goes.
+        /// Its route on the peer.
         route: Route<'a>,
         /// Encoded payload.
         body: &'a [u8],
     },
-    /// Answers [`Event::Hello`](crate::Event::Hello).
+    /// The response to [`Event::Hello`](crate::Event::Hello).
     Welcome {
         /// From the request.
         id: RequestId,
         /// Grows from one run of the server to the next.
         epoch: u64,
     },
-    /// Answers [`Event::Subscribe`](crate::Event::Subscribe): what is behind `head` follows, and before it what was missed.
+    /// The response to [`Event::Subscribe`](crate::Event::Subscribe): messages after `head` follow, and
+    /// before them the missed ones.
     Subscribed {
         /// From the request.
         id: RequestId,
-        /// Where the topic stands.
+        /// Position of the topic.
         head: Position,
-        /// What became of `since`.
+        /// The result of `since`.
         recovery: Recovery,
     },
-    /// Answers [`Event::Unsubscribe`](crate::Event::Unsubscribe).
+    /// The response to [`Event::Unsubscribe`](crate::Event::Unsubscribe).
     Unsubscribed {
         /// From the request.
         id: RequestId,
     },
-    /// Answers [`Event::Publish`](crate::Event::Publish).
+    /// The response to [`Event::Publish`](crate::Event::Publish).
     Published {
         /// From the request.
         id: RequestId,
-        /// Where the message stands.
+        /// Position of the message.
         position: Position,
-        /// How many get it.
+        /// Number of receivers.
         receivers: u32,
     },
-    /// Answers [`Event::Presence`](crate::Event::Presence).
+    /// The response to [`Event::Presence`](crate::Event::Presence).
     Present {
         /// From the request.
         id: RequestId,
         /// Subscribers of the topic.
         count: u32,
     },
-    /// Answers any of them that cannot be done.
+    /// The refusal of any of these requests.
     Refused {
         /// From the request.
         id: RequestId,
-        /// What was asked.
+        /// The requested operation.
         operation: Operation,
-        /// Why not.
+        /// The reason.
         refusal: Refusal,
     },
     /// A message of a topic that the peer subscribed to.

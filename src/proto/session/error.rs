@@ -1,4 +1,4 @@
-/// The peer broke the protocol. Its [`code`](Self::code) is what metrics, logs and documents call it.
+/// The peer violated the protocol. Metrics, logs and documents use its [`code`](Self::code).
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -10,7 +10,7 @@ pub enum Error {
         /// Limit in bytes.
         max: u64,
     },
-    /// A frame announced fewer bytes than its own header has.
+    /// A frame announced fewer bytes than its own header.
     #[error("frame of {len} bytes is shorter than the minimum of {min}")]
     FrameTooSmall {
         /// Announced length in bytes.
@@ -18,17 +18,17 @@ pub enum Error {
         /// Minimum in bytes.
         min: u64,
     },
-    /// A frame that cannot be read; says which part.
+    /// A malformed frame; names the malformed part.
     #[error("malformed {0}")]
     Malformed(&'static str),
-    /// A parser supplied by the application said no.
+    /// The application's parser refused the input.
     #[error("refused by the listener's parser")]
     Refused,
-    /// The peer let a deadline of the protocol pass; says which.
+    /// The peer missed a deadline of the protocol; names what is missing.
     #[error("no {0} in time")]
     TimedOut(&'static str),
-    /// The first bytes belong to no protocol of this listener.
-    #[error("first bytes belong to no protocol of this listener")]
+    /// The first bytes match no protocol of this listener.
+    #[error("the first bytes match no protocol of this listener")]
     Unrecognised,
 }
 

@@ -1,71 +1,72 @@
 use super::{Request, RequestId, Response, Route};
 use crate::{Position, PublishHeader};
 
-/// What the peer did.
+/// An action of the peer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// The peer asks. If it [expects an answer](Request::expects_answer), it gets [`Command::Respond`](crate::Command::Respond),
-    /// [`Command::Fail`](crate::Command::Fail) or, where there is no answer, [`Command::Forget`](crate::Command::Forget).
+    /// A request of the peer. If it [expects an answer](Request::expects_answer), it gets
+    /// [`Command::Respond`](crate::Command::Respond), [`Command::Fail`](crate::Command::Fail) or, if there is
+    /// no answer, [`Command::Forget`](crate::Command::Forget).
     Request(Request<'a>),
-    /// The peer answers a [`Command::Request`](crate::Command::Request).
+    /// The peer's response to a [`Command::Request`](crate::Command::Request).
     Response(Response<'a>),
-    /// The peer sends a message that this end did not ask for.
+    /// A message of the peer without a request.
     Push {
-        /// Which handler.
+        /// The handler.
         route: Route<'a>,
         /// Encoded payload.
         body: &'a [u8],
     },
-    /// The peer is done: answer what was asked, then close.
+    /// The peer has finished: respond to its requests, then close.
     Closing,
-    /// The peer says itself what it wants to hear from here on, and expects [`Command::Welcome`](crate::Command::Welcome). Nothing comes to
-    /// it unasked any more.
+    /// The peer chooses its subscriptions itself from now on, and expects
+    /// [`Command::Welcome`](crate::Command::Welcome). This ends its automatic subscription.
     Hello {
-        /// Echoed in the answer.
+        /// Echoed in the response.
         id: RequestId,
     },
     /// The peer subscribes, and expects [`Command::Subscribed`](crate::Command::Subscribed).
     Subscribe {
-        /// Echoed in the answer.
+        /// Echoed in the response.
         id: RequestId,
-        /// A topic's name, or the front of names; not checked.
+        /// The name of a topic, or a prefix; not checked.
         topic: &'a str,
-        /// It is the front of names.
+        /// Whether it is a prefix.
         prefix: bool,
-        /// Where the peer was when it was here before.
+        /// The last position that the peer has received.
         since: Option<Position>,
     },
     /// The peer ends a subscription, and expects [`Command::Unsubscribed`](crate::Command::Unsubscribed).
     Unsubscribe {
-        /// Echoed in the answer.
+        /// Echoed in the response.
         id: RequestId,
-        /// As it was subscribed to.
+        /// The same text as in the subscription.
         topic: &'a str,
-        /// It is the front of names.
+        /// Whether it is a prefix.
         prefix: bool,
     },
     /// The peer publishes.
     Publish {
         /// If the peer expects [`Command::Published`](crate::Command::Published): echoed there.
         id: Option<RequestId>,
-        /// A topic's name; not checked.
+        /// The name of a topic; not checked.
         topic: &'a str,
-        /// What else it asks for.
+        /// Its further options.
         options: PublishHeader,
         /// Encoded payload.
         body: &'a [u8],
     },
-    /// The peer asks who is subscribed, and expects [`Command::Present`](crate::Command::Present).
+    /// The peer requests the presence of a topic, and expects [`Command::Present`](crate::Command::Present).
     Presence {
-        /// Echoed in the answer.
+        /// Echoed in the response.
         id: RequestId,
-        /// A topic's name; not checked.
+        /// The name of a topic; not checked.
         topic: &'a str,
     },
 }
 
-/// What a peer can ask of the hub.
+/// The requests to the hub.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Operation {
     /// [`Event::Hello`].

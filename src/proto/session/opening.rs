@@ -3,21 +3,21 @@ use std::{any::Any, fmt, rc::Rc, time::Duration};
 
 use crate::{ConnId, Time};
 
-/// What a session gets to know when it is opened, at either end of a connection.
+/// The data that a session gets when it is opened, at either end of a connection.
 #[derive(Clone, Copy)]
 pub struct Opening<'a> {
-    /// The connection; its shard is the one that the session lives on.
+    /// The connection; the session lives on its shard.
     pub id: ConnId,
     /// Address of the peer.
     pub peer: SocketAddr,
-    /// How many shards there are.
+    /// Number of shards.
     pub shards: u16,
     /// Monotonic time.
     pub now: Time,
-    /// Wall-clock time at `now`, since the beginning of 1970 (UTC). A session that needs it later adds what has passed
-    /// since.
+    /// Wall-clock time at `now`, since the beginning of 1970 (UTC). A session that needs it later adds the
+    /// elapsed time.
     pub wall: Duration,
-    /// What the protocol keeps on this shard: see [`Protocol::shard_state`](crate::Protocol::shard_state).
+    /// The protocol's state on this shard: see [`Protocol::shard_state`](crate::Protocol::shard_state).
     pub state: &'a Rc<dyn Any>,
 }
 

@@ -28,7 +28,7 @@ pub enum OwnedRoute {
 }
 
 impl OwnedRoute {
-    /// The route, borrowed from here.
+    /// Borrows the route.
     pub fn as_route(&self) -> Route<'_> {
         match self {
             Self::Only => Route::Only,
@@ -48,52 +48,52 @@ impl From<Route<'_>> for OwnedRoute {
     }
 }
 
-/// One request; borrows the bytes as they were received.
+/// One request; borrows the received bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Request<'a> {
-    /// Names it within its connection.
+    /// Its id within its connection.
     pub id: RequestId,
-    /// Which handler it is for.
+    /// Its handler.
     pub route: Route<'a>,
-    /// What the protocol carries beside the arguments, such as context and status, encoded; empty where it has no
-    /// such thing.
+    /// What the protocol carries with the arguments, such as context and status, encoded; empty if it has no
+    /// such field.
     pub head: &'a [u8],
     /// Encoded arguments.
     pub body: &'a [u8],
-    /// From then on the one who asks does not wait any more.
+    /// When the requester stops waiting.
     pub deadline: Option<Time>,
-    /// Whether the one who asks expects an answer.
+    /// Whether the requester expects a response.
     pub expects_answer: bool,
 }
 
 impl<'a> Request<'a> {
-    /// A request without a head and without a deadline, to which an answer is expected.
+    /// A request without a head and without a deadline that expects a response.
     pub const fn new(id: RequestId, route: Route<'a>, body: &'a [u8]) -> Self {
         Self { id, route, head: &[], body, deadline: None, expects_answer: true }
     }
 
-    /// The same, without an answer.
+    /// The same, without a response.
     #[must_use]
     pub const fn one_way(self) -> Self {
         Self { expects_answer: false, ..self }
     }
 }
 
-/// The answer to one request.
+/// The response to one request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Response<'a> {
-    /// Of the request.
+    /// The id of the request.
     pub id: RequestId,
-    /// As [`Request::head`].
+    /// Like [`Request::head`].
     pub head: &'a [u8],
-    /// Encoded result, or why there is none.
+    /// The encoded result, or why there is none.
     pub result: Result<&'a [u8], Failure<'a>>,
 }
 
-/// Why a request has no result: the protocol's own code, and a text for people.
+/// Why a request has no result: a code of the protocol, and a text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Failure<'a> {
-    /// Of the protocol's own numbering.
+    /// The code; its meaning depends on the protocol.
     pub code: i32,
     /// One sentence; may be empty.
     pub text: &'a str,

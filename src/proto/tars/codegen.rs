@@ -1,4 +1,4 @@
-//! What code emitted for .tars files names, and all that it names.
+//! Everything that code generated for .tars files uses, and nothing else.
 
 pub use super::codec::{
     ByteString, Decode, DecodeError, DecodeStruct, Encode, Head, Pairs, TarsEnum, TarsReader, TarsStruct,

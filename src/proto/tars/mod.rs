@@ -1,9 +1,9 @@
-//! Tars: what its clients and servers say to each other.
+//! Tars: the formats that its clients and servers exchange.
 //!
-//! [`codec`] is the encoding of all of it, [`packet`] the requests and responses, [`tup`] and [`json`] two ways
-//! to put arguments into them; [`framed`] is push mode over a custom protocol (`not_tars`).
+//! [`codec`] is the encoding, [`packet`] the requests and responses, [`tup`] and [`json`] two ways to encode
+//! arguments in them; [`framed`] is push mode over a custom protocol (`not_tars`).
 //!
-//! Not here: a session that speaks packets (`protocol = tars`).
+//! It has no session for packets (`protocol = tars`) yet.
 
 #[doc(hidden)]
 #[path = "codegen.rs"]

@@ -3,21 +3,21 @@ use std::fmt;
 use super::{Outcome, Transcript, converse, pieces, talk};
 use crate::{Command, Session, Time};
 
-/// What [`session_conformance!`](crate::session_conformance) is told about a session.
+/// The input of [`session_conformance!`](crate::session_conformance) about a session.
 ///
-/// Lists may be empty where a protocol has no such thing; the conversation may not.
+/// Lists may be empty if a protocol has no such case; the conversation may not.
 pub struct Conformance<'a> {
     /// Opens a session, at time 0.
     pub accept: &'a dyn Fn() -> Box<dyn Session>,
-    /// Bytes of a peer that keeps the protocol, whole frames only; short, since it is cut at every byte.
+    /// Bytes of a correct peer, complete frames only; short, because they are split at every byte.
     pub conversation: &'a [u8],
-    /// How many events it brings.
+    /// Number of resulting events.
     pub events: usize,
-    /// Bytes of peers that break the protocol, garbage and oversize among them, and the code of the error.
+    /// Bytes of peers that violate the protocol, including garbage and oversize, and the code of the error.
     pub broken: &'a [(&'a [u8], &'a str)],
-    /// Bytes after which nothing comes, and the code of the error once time has passed.
+    /// Bytes after which nothing comes, and the code of the error after some time.
     pub silence: &'a [(&'a [u8], &'a str)],
-    /// Commands that the protocol can never carry out.
+    /// Commands that the protocol can never encode.
     pub refused: &'a [Command<'a>],
 }
 
@@ -28,7 +28,7 @@ impl fmt::Debug for Conformance<'_> {
 }
 
 impl Conformance<'_> {
-    /// Every cut in two and every size of piece give the same transcript.
+    /// Every split in two and every size of piece give the same transcript.
     pub fn same_events_however_the_bytes_are_split(&self) {
         let whole = self.talk([self.conversation]);
         assert_eq!(whole.outcome, Outcome::NeedMore(0), "the conversation is made of whole frames");
@@ -36,8 +36,8 @@ impl Conformance<'_> {
         self.same_however_split(self.conversation, &whole);
     }
 
-    /// Through a connection, too, every cut gives the same events and the same bytes, also where hardly anything may wait
-    /// for the peer, so that reading is held after nearly every answer.
+    /// Also through a connection, every split gives the same events and the same bytes, even if hardly
+    /// anything may wait for the peer, so that reading is held after nearly every response.
     pub fn same_bytes_through_a_connection(&self) {
         let bytes = self.conversation;
         let talk = |pieces: &[&[u8]], room| talk((self.accept)(), pieces.iter().copied(), room, START);
@@ -54,18 +54,18 @@ impl Conformance<'_> {
         }
     }
 
-    /// Broken bytes end in their error, however they are cut, behind a good conversation too.
+    /// Invalid bytes end in their error, however they are split, also after a correct conversation.
     pub fn broken_bytes_end_in_their_error(&self) {
         for (bytes, code) in self.broken {
             let whole = self.talk([*bytes]);
             assert_eq!(whole.outcome.code(), Some(*code), "{:02x?}", head(bytes));
             self.same_however_split(bytes, &whole);
             let later = self.talk([self.conversation, bytes]);
-            assert_eq!(later.outcome.code(), Some(*code), "behind a conversation: {:02x?}", head(bytes));
+            assert_eq!(later.outcome.code(), Some(*code), "after a conversation: {:02x?}", head(bytes));
         }
     }
 
-    /// A peer that says no more is told apart from a slow one by time alone.
+    /// Only time distinguishes a silent peer from a slow one.
     pub fn timeouts_fire(&self) {
         for (bytes, code) in self.silence {
             let mut session = (self.accept)();
@@ -75,7 +75,7 @@ impl Conformance<'_> {
         }
     }
 
-    /// Refused commands come back as they were and leave nothing in the output.
+    /// Refused commands are returned unchanged and leave nothing in the output.
     pub fn refused_commands_come_back_unchanged(&self) {
         for command in self.refused {
             let mut session = (self.accept)();
@@ -92,7 +92,7 @@ impl Conformance<'_> {
     }
 
     fn same_however_split(&self, bytes: &[u8], whole: &Transcript) {
-        // A long input says nothing new at its far end: oversize is found at its front.
+        // The end of a long input adds nothing: oversize is found at the beginning.
         let cuts = bytes.len().min(CUTS_MAX);
         for at in 0..=cuts {
             let (front, back) = bytes.split_at(at);
@@ -104,14 +104,14 @@ impl Conformance<'_> {
     }
 }
 
-/// What a new session says unasked, behind `before`.
+/// The output of a new session without input, after `before`.
 fn greeting(mut session: Box<dyn Session>, before: &[u8]) -> Vec<u8> {
     let mut out = before.to_vec();
     session.poll_transmit(&mut out);
     out
 }
 
-/// Lets time pass until the session has had enough; `None` when it never has.
+/// Lets time pass until the session ends with an error; `None` if it never does.
 fn wait(session: &mut dyn Session) -> Option<&'static str> {
     for _ in 0..TIMEOUTS_MAX {
         let at = session.poll_timeout()?;
@@ -128,7 +128,7 @@ fn head(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.len().min(32)]
 }
 
-/// Makes a module of tests, one for each duty of a session.
+/// Makes a module of tests, one for each requirement on a session.
 #[macro_export]
 macro_rules! session_conformance {
     ($name:ident, $conformance:expr) => {
@@ -166,5 +166,5 @@ macro_rules! session_conformance {
 
 const START: Time = Time::from_nanos(0);
 const CUTS_MAX: usize = 256;
-/// A session that wants to be woken so often without giving up never will.
+/// A session that asks to be called this often without an error never ends with one.
 const TIMEOUTS_MAX: usize = 1000;

@@ -1,4 +1,4 @@
-//! What the fuzz targets in `src/proto/fuzz` run; a test replays their corpus through the same functions.
+//! The functions that the fuzz targets in `src/proto/fuzz` run; a test replays their corpus through them.
 
 mod shape;
 mod tars;
@@ -24,7 +24,7 @@ use crate::{
     topics::{SubscriptionConfig, Subscriptions, TopicEvent},
 };
 
-/// Any bytes, in pieces as long as the first byte says, mean the same as at once.
+/// Any bytes, in pieces of the length in the first byte, mean the same as at once.
 pub fn framed_session(data: &[u8]) {
     let Some((len, input)) = data.split_first() else { return };
     let limits = LengthPrefixed { frame_len_min: 8, frame_len_max: 300 };
@@ -45,12 +45,12 @@ pub fn framed_session(data: &[u8]) {
 
 /// Any order of calls, input, connections and time: every accepted call ends once, no bound is exceeded.
 ///
-/// Each step is a byte that says what happens and one that says how much of it; input is taken from behind.
+/// Each step is a byte that chooses an action and one that chooses its size; input is taken from the bytes that follow.
 pub fn framed_client(data: &[u8]) {
     let mut run = CallerRun::new();
     let mut rest = data;
-    while let [what, how_much, behind @ ..] = rest {
-        rest = run.step(what % 8, *how_much, behind);
+    while let [what, how_much, input @ ..] = rest {
+        rest = run.step(what % 8, *how_much, input);
         run.drain();
     }
     run.caller.close();
@@ -59,7 +59,7 @@ pub fn framed_client(data: &[u8]) {
     assert_eq!((run.caller.call_count(), run.caller.poll_timeout()), (0, None));
 }
 
-/// Any text: what parses is printed to the same value.
+/// Any text: what parses is displayed as text that parses to the same value.
 pub fn endpoint(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     match text.parse::<ObjectRef>() {
@@ -68,8 +68,8 @@ pub fn endpoint(data: &[u8]) {
     }
 }
 
-/// Any payload: a request that is read is written to the same bytes, and so is an answer. A client of topics takes it
-/// as a message and as an answer.
+/// Any payload: a valid request is encoded to the same bytes, and so is a response. A topic client takes it
+/// as a message and as a response.
 pub fn control(data: &[u8]) {
     topics(data);
     let mut out = Vec::new();
@@ -139,7 +139,7 @@ impl CallerRun {
         }
     }
 
-    fn step<'d>(&mut self, what: u8, how_much: u8, behind: &'d [u8]) -> &'d [u8] {
+    fn step<'d>(&mut self, what: u8, how_much: u8, following: &'d [u8]) -> &'d [u8] {
         let amount = u64::from(how_much);
         match what {
             0 if self.open => self.caller.handle_connected(self.now),
@@ -150,13 +150,13 @@ impl CallerRun {
             2 | 3 => self.call(amount, what == 3),
             4 => self.now = self.now + Duration::from_millis(amount),
             5 => self.timeout(),
-            6 => return self.input(behind, how_much.into()),
+            6 => return self.input(following, how_much.into()),
             7 if how_much == 255 => self.caller.close(),
             7 if self.under_way.remove(&amount) => assert!(self.caller.forget(amount)),
             7 => self.caller.handle_held(how_much & 1 == 1),
             _ => {}
         }
-        behind
+        following
     }
 
     fn call(&mut self, amount: u64, one_way: bool) {
@@ -179,8 +179,8 @@ impl CallerRun {
         assert!(self.caller.poll_timeout().is_none_or(|at| at > self.now), "nothing is due twice");
     }
 
-    fn input<'d>(&mut self, behind: &'d [u8], len: usize) -> &'d [u8] {
-        let (mut input, behind) = behind.split_at(len.min(behind.len()));
+    fn input<'d>(&mut self, following: &'d [u8], len: usize) -> &'d [u8] {
+        let (mut input, following) = following.split_at(len.min(following.len()));
         while self.caller.is_connected() {
             match self.session.handle_input(input, self.now) {
                 Ok(Progress { taken: 0, .. }) => break,
@@ -199,7 +199,7 @@ impl CallerRun {
             }
             self.drain();
         }
-        behind
+        following
     }
 
     fn drain(&mut self) {

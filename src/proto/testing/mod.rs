@@ -1,7 +1,7 @@
 //! Conformance tests that every [`Session`](crate::Session) passes, and the bodies of the fuzz targets.
 //!
-//! Not part of the API: only tests and `src/proto/fuzz` call it. Everything here panics when it finds a
-//! fault.
+//! Not part of the API: only tests and `src/proto/fuzz` call it. Everything here panics when it finds an
+//! error.
 
 mod conformance;
 pub mod fuzz;
@@ -17,12 +17,12 @@ pub use conformance::Conformance;
 pub use through::{Talk, talk};
 pub use transcript::{Outcome, Transcript, converse, pieces};
 
-/// Opens the accepting end of a connection that has no peer.
+/// Opens the accepting end of a connection without a peer.
 pub fn accept(protocol: &dyn Protocol, now: Time) -> Box<dyn Session> {
     open(protocol, now, |opening| protocol.accept(opening))
 }
 
-/// Opens the connecting end of a connection that has no peer.
+/// Opens the connecting end of a connection without a peer.
 ///
 /// # Panics
 /// The protocol only accepts.

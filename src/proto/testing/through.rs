@@ -7,19 +7,20 @@ use crate::{
     push::schedule::Pace,
 };
 
-/// What came of a session that was driven as a connection does it.
+/// The result of driving a session as a connection does.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Talk {
     /// Debug text of each event, in order.
     pub events: Vec<String>,
-    /// What was sent: answers, and what the session had to say.
+    /// The sent bytes: responses, and the session's own output.
     pub sent: Vec<u8>,
     /// Why it ended.
     pub why: CloseReason,
 }
 
-/// Drives a session through a [`Connection`]: each of `pieces` is received by itself, each request is answered with its
-/// own body, and then the peer ends its side. An outbox of `outbox_bytes_max` holds reading; it empties when it does.
+/// Drives a session through a [`Connection`]: each of `pieces` is received separately, each request is
+/// answered with its own body, and then the peer ends its side. An outbox of `outbox_bytes_max` holds
+/// reading; it is emptied when it does.
 ///
 /// # Panics
 /// The connection does not end.
@@ -40,7 +41,7 @@ pub fn talk<'a>(
         pass(&mut connection, piece, &limits, &spares, &mut talk, now);
     }
     connection.handle_end_of_stream(&limits, now);
-    // Each turn sends something, or ends it.
+    // Each turn sends something, or ends the connection.
     for _ in 0..TURNS_MAX {
         while let Some(action) = connection.poll_action() {
             match action {
@@ -109,5 +110,5 @@ fn limits(outbox_bytes_max: usize) -> Limits {
     }
 }
 
-/// More than any conversation of a test has bytes.
+/// More bytes than any conversation of a test has.
 const TURNS_MAX: usize = 100_000;

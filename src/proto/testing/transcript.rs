@@ -1,11 +1,11 @@
 use crate::{Error, Session, Time};
 
-/// All that a session let its driver see.
+/// Everything that a session returned to its driver.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Transcript {
     /// Debug text of each event, in order.
     pub events: Vec<String>,
-    /// What [`Session::poll_transmit`] gave.
+    /// The output of [`Session::poll_transmit`].
     pub sent: Vec<u8>,
     /// How it ended.
     pub outcome: Outcome,
@@ -14,14 +14,14 @@ pub struct Transcript {
 /// How the input ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Outcome {
-    /// So many bytes at the end are a proper prefix of a frame.
+    /// This many bytes at the end are a proper prefix of a frame.
     NeedMore(usize),
-    /// The peer broke the protocol.
+    /// The peer violated the protocol.
     Failed(Error),
 }
 
 impl Outcome {
-    /// The code of the error, if it was one.
+    /// The code of the error, if there was one.
     pub fn code(&self) -> Option<&'static str> {
         match self {
             Self::NeedMore(_) => None,
@@ -30,10 +30,10 @@ impl Outcome {
     }
 }
 
-/// Feeds a session as a driver does, piece by piece, and watches that it keeps the contract.
+/// Feeds a session as a driver does, piece by piece, and checks that it keeps the contract.
 ///
 /// # Panics
-/// The session took more than it was given, or made up its mind about bytes that it had called a prefix.
+/// The session took more than it was given, or changed its result for bytes that it had called a prefix.
 pub fn converse<'a>(
     session: &mut dyn Session,
     pieces: impl IntoIterator<Item = &'a [u8]>,
@@ -56,7 +56,7 @@ pub fn converse<'a>(
     transcript
 }
 
-/// Cuts `input` into pieces of `len` bytes; the last may be shorter.
+/// Splits `input` into pieces of `len` bytes; the last may be shorter.
 pub fn pieces(input: &[u8], len: usize) -> impl Iterator<Item = &[u8]> {
     input.chunks(len.max(1))
 }
@@ -83,7 +83,7 @@ fn take_all(
         }
         session.poll_transmit(&mut transcript.sent);
         let after = (transcript.events.len(), transcript.sent.len());
-        assert!(more || before == after, "what is behind a frame has to be announced");
+        assert!(more || before == after, "output after a frame has to be announced");
         if len == 0 {
             let again = session.handle_input(rest, now).map(|progress| (progress.taken, progress.event));
             assert_eq!(again, Ok((0, None)), "a prefix is a prefix however often it is shown");

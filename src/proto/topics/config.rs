@@ -1,23 +1,24 @@
 use std::time::Duration;
 
-/// How long [`Subscriptions`](super::Subscriptions) wait, and how much they ask at once.
+/// How long [`Subscriptions`](super::Subscriptions) wait, and how many requests they send at once.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SubscriptionConfig {
-    /// How long a request may go unanswered before it is repeated.
+    /// How long a request may be without a response before it is repeated.
     pub answer_timeout: Duration,
-    /// How long after that its answer is still recognised. A driver keeps a request open for both times together.
+    /// How long after that its response is still recognised. A driver keeps a request open for both times
+    /// together.
     pub late_answer_timeout: Duration,
     /// Longest pause before the first repetition of a request; doubles with each. The pause varies by half.
     pub backoff_min: Duration,
     /// Longest pause between repetitions.
     pub backoff_max: Duration,
-    /// Requests that may wait for their answers at once, at least 1; others wait for their turn.
+    /// Requests that may wait for their responses at once, at least 1; others wait for their turn.
     pub requests_max: usize,
 }
 
 impl Default for SubscriptionConfig {
-    /// Repeats what is unanswered after 5 s, recognises its answer for 30 s more, pauses for 100 ms at first and for
-    /// 10 s in the end, and asks 256 at once.
+    /// Repeats a request without a response after 5 s, recognises its response for 30 s more, pauses for 100
+    /// ms at first and up to 10 s later, and sends 256 requests at once.
     fn default() -> Self {
         Self {
             answer_timeout: Duration::from_secs(5),

@@ -1,6 +1,6 @@
 use crate::{Refusal, TopicError, rpc::CallError};
 
-/// Why a request to the hub of a server was not done, as its client sees it.
+/// Why a request to the hub of a server failed, as its client sees it.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
@@ -12,13 +12,13 @@ pub enum RequestError {
         /// One sentence.
         text: String,
     },
-    /// It did not get there, or no answer came back.
+    /// It did not arrive, or no response came back.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// The server does not know topics, or not in this protocol.
-    #[error("server does not support topics: its answer is not of the control vocabulary")]
+    /// The server does not support topics, or not in this protocol.
+    #[error("server does not support topics: its response is not of the control protocol")]
     NotSpoken,
-    /// The text is no topic.
+    /// The text is not the name of a topic.
     #[error(transparent)]
     Topic(#[from] TopicError),
 }
@@ -27,7 +27,7 @@ impl RequestError {
     /// Whether the server, or the client, had no room for the request: nothing was done, and the same request may
     /// succeed a little later.
     ///
-    /// False where it is not known whether it was done, such as after a time-out.
+    /// False if the result is unknown, such as after a time-out.
     ///
     /// # Examples
     /// ```
@@ -46,7 +46,7 @@ impl RequestError {
         }
     }
 
-    /// What it means for a subscription.
+    /// The consequence for a subscription.
     pub(super) fn verdict(&self) -> Verdict {
         match self {
             Self::Refused { .. } => match self.code() {
@@ -70,15 +70,15 @@ impl RequestError {
     }
 }
 
-/// What is to be done about a request that failed.
+/// What to do about a failed request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Verdict {
     /// Try again after a pause.
     Again,
-    /// An earlier request did it.
+    /// An earlier request succeeded.
     Already,
     /// Try again on the next connection.
     NextConnection,
-    /// It cannot become right.
+    /// A retry cannot succeed.
     Final,
 }

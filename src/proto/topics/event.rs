@@ -5,65 +5,67 @@ use bytes::Bytes;
 use super::RequestError;
 use crate::{Position, Recovery, TopicFilter, rpc::Cause};
 
-/// What happens to a client of topics, in order.
+/// The events of a topic client, in order.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TopicEvent {
-    /// There is a connection.
+    /// The connection is established.
     Connected,
     /// An attempt to connect failed; another follows after a pause.
     ConnectFailed,
-    /// The connection is gone. It is made again, and subscriptions with it.
+    /// The connection is lost. It is opened again, and subscriptions are renewed.
     Disconnected(Cause),
     /// A subscription is active; also again, on another connection.
     Subscribed {
-        /// To what.
+        /// Its filter.
         filter: TopicFilter,
-        /// Position of the newest message of the topic; 0 and 0 for a prefix, and if the answer that named it was lost.
+        /// Position of the newest message of the topic; 0 and 0 for a prefix, and if the response with it was
+        /// lost.
         head: Position,
-        /// What became of the messages that were missed.
+        /// The result for the missed messages.
         recovery: Recovery,
     },
-    /// A subscription is not active yet: the server is busy, or did not answer in time. It is tried again.
+    /// A subscription is not active yet: the server is busy, or did not respond in time. The client will
+    /// retry.
     Retrying {
-        /// To what.
+        /// Its filter.
         filter: TopicFilter,
-        /// Why.
+        /// The reason.
         error: RequestError,
-        /// When: after this time.
+        /// The pause before the retry.
         pause: Duration,
     },
-    /// A subscription was refused, for a reason that does not pass. It has ended.
+    /// A subscription was refused, for a permanent reason. It has ended.
     Refused {
-        /// To what.
+        /// Its filter.
         filter: TopicFilter,
-        /// Why.
+        /// The reason.
         error: RequestError,
     },
     /// A message.
     Message {
-        /// On which topic.
+        /// Its topic.
         topic: String,
-        /// Its position there.
+        /// Its position.
         position: Position,
-        /// What was published.
+        /// Its body.
         body: Bytes,
     },
-    /// These messages were lost: dropped by the server because this client was slow, or by the client because too many
-    /// waited.
+    /// These messages were lost: dropped by the server because this client was slow, or by the client because
+    /// too many waited.
     Lost {
-        /// On which topic.
+        /// Their topic.
         topic: String,
-        /// Of which epoch.
+        /// Their epoch.
         epoch: u64,
         /// Offset of the first.
         from: u64,
         /// Offset of the last.
         to: u64,
     },
-    /// A topic began a new epoch; how the one before ended is not known.
+    /// A topic began a new epoch; the last offset of the previous one is unknown.
     NewEpoch {
-        /// Which topic.
+        /// The topic.
         topic: String,
         /// The new epoch.
         epoch: u64,

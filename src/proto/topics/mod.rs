@@ -1,9 +1,9 @@
-//! A client of topics: what it is subscribed to, over one connection after another.
+//! A topic client: its subscriptions, over one connection after another.
 //!
-//! [`Subscriptions`] is the core. It decides what to ask of the server and when, tries again what the server had no
-//! room for or did not answer in time, resumes after the last message when there is a new connection, and notices
-//! what was lost in between. A [`Wire`] turns its requests into payloads of a protocol, and payloads of the server into
-//! what they say.
+//! [`Subscriptions`] is the core. It decides what to request from the server and when, retries requests for
+//! which the server had no room or that it did not answer in time, resumes after the last message on a new
+//! connection, and detects lost messages. A [`Wire`] encodes its requests as payloads of a protocol, and
+//! decodes the payloads of the server.
 //!
 //! ```text
 //!  application   subscribe, unsubscribe ──▶ ┌───────────────┐ ──▶ poll_event    application
@@ -12,11 +12,11 @@
 //!  clock         handle_timeout         ──▶ └───────────────┘ ──▶ poll_timeout  clock
 //! ```
 //!
-//! [`control`] is the vocabulary in which the framed protocol carries all that: payloads, read and written, for sessions
-//! and for clients.
+//! [`control`] is the control protocol, in which the framed protocol carries all that: payloads, read and
+//! written, for sessions and for clients.
 //!
-//! What this deliberately is not: it has no connection, no framing and no request ids of a protocol, and it publishes
-//! nothing. Publications and questions need no memory; a driver encodes them with the same [`Wire`].
+//! It deliberately has no connection, no framing and no request ids of a protocol, and it does not publish.
+//! Publications and presence requests need no state; a driver encodes them with the same [`Wire`].
 
 mod config;
 pub mod control;

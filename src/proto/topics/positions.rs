@@ -2,16 +2,16 @@ use std::collections::BTreeMap;
 
 use crate::{Position, Recovery};
 
-/// The last position received on each topic: enough to resume there, and to notice what is missing.
+/// The last position received on each topic: enough to resume there, and to detect missing messages.
 #[derive(Debug, Default)]
 pub(super) struct Positions(BTreeMap<String, Position>);
 
-/// What a message is, seen from the one before.
+/// The relation of a message to the one before.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Arrival {
     /// It follows the one before, or it is the first.
     Next,
-    /// These offsets of its epoch, in front of it, were lost.
+    /// These offsets of its epoch, before it, were lost.
     After { from: u64, to: u64 },
     /// It begins a new epoch of its topic.
     NewEpoch,
@@ -41,14 +41,14 @@ impl Positions {
         is_followed: bool,
     ) {
         match recovery {
-            // Where the other subscription is shows what was lost on the way.
+            // The position of the other subscription shows what was lost on the way.
             Recovery::NotAsked if is_followed && self.0.contains_key(topic) => {}
             Recovery::NotAsked => self.set(topic, head),
             // The missed messages follow the last one received.
             Recovery::Recovered => {}
             Recovery::Gap { to, .. } => {
                 let lost = Position { epoch: head.epoch, offset: to };
-                // Never back: what another subscription brought meanwhile was received.
+                // Never back: messages that another subscription brought meanwhile were received.
                 let is_ahead = |known: &Position| known.epoch == lost.epoch && known.offset > lost.offset;
                 if !is_followed || !self.0.get(topic).is_some_and(is_ahead) {
                     self.set(topic, lost);
@@ -77,7 +77,7 @@ impl Positions {
         }
     }
 
-    /// Forgets the topics that begin with `prefix`, or the one that is called so, except those to `keep`.
+    /// Forgets the topics that begin with `prefix`, or the one with this name, except those to `keep`.
     pub(super) fn forget_prefix(&mut self, prefix: &str, keep: impl Fn(&str) -> bool) {
         self.0.retain(|topic, _| !topic.starts_with(prefix) || keep(topic));
     }
@@ -87,7 +87,7 @@ impl Positions {
     }
 }
 
-/// Topics whose position is remembered; of further ones, losses are not noticed.
+/// Topics whose position is remembered; for further ones, losses are not detected.
 const TOPICS_MAX: usize = 65_536;
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 use super::RequestError;
 use crate::{Position, PublishHeader, Recovery, TopicFilter, TopicName};
 
-/// How requests about topics, answers and messages are written in one protocol. Payloads only: framing, and which
-/// answer belongs to which request, are the driver's.
+/// The encoding of requests about topics, responses and messages in one protocol. Payloads only: framing, and
+/// matching responses to requests, are the driver's.
 ///
 /// # Examples
-/// A wire of lines, as far as it takes to subscribe:
+/// A wire of text lines, as far as subscribing needs it:
 /// ```
 /// use bytes::Bytes;
 /// use shardcast_proto::{
@@ -50,13 +50,13 @@ pub trait Wire {
     /// Appends the payload of a request.
     fn encode(&self, request: &Request<'_>, out: &mut Vec<u8>);
 
-    /// Reads a payload of the server; `None` if it cannot be read, or says nothing about topics.
+    /// Reads a payload of the server; `None` if it is malformed, or not about topics.
     fn decode<'a>(&self, payload: &'a [u8]) -> Option<Incoming<'a>>;
 
-    /// Reads a payload that answers a request.
+    /// Reads a payload that is a response.
     ///
     /// # Errors
-    /// The request was refused, or this is no answer.
+    /// The request was refused, or this is not a response.
     fn decode_answer(&self, payload: &[u8]) -> Result<Answer, RequestError> {
         match self.decode(payload) {
             Some(Incoming::Answer(answer)) => Ok(answer),
@@ -68,47 +68,47 @@ pub trait Wire {
     }
 }
 
-/// What a client asks.
+/// A request of a client.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Request<'a> {
     /// Begins a connection.
     Hello,
-    /// Asks for messages.
+    /// Subscribes.
     Subscribe {
-        /// Of which topics.
+        /// The filter.
         filter: &'a TopicFilter,
         /// The last message that the client has; for one topic only.
         since: Option<Position>,
     },
     /// Ends a subscription.
     Unsubscribe {
-        /// To what.
+        /// The filter.
         filter: &'a TopicFilter,
     },
-    /// Publishes a message, and asks for an answer.
+    /// Publishes a message, and expects a response.
     Publish {
-        /// On which topic.
+        /// The topic.
         topic: &'a TopicName,
-        /// When, for how long, and how urgently.
+        /// Delay, TTL and urgency.
         options: PublishHeader,
-        /// What.
+        /// The body.
         body: &'a [u8],
     },
-    /// Asks how many are subscribed.
+    /// Requests the number of subscribers.
     Presence {
-        /// To which topic.
+        /// The topic.
         topic: &'a TopicName,
     },
-    /// Asks for an answer only: a heartbeat.
+    /// Requests a response only: a heartbeat.
     Ping,
 }
 
 /// One payload of a server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Incoming<'a> {
-    /// It did what was asked.
+    /// The request succeeded.
     Answer(Answer),
-    /// It did not.
+    /// The request was refused.
     Refused {
         /// A number of `docs/errors.md`.
         status: u8,
@@ -117,16 +117,16 @@ pub enum Incoming<'a> {
     },
     /// A message of a topic.
     Message {
-        /// On which topic.
+        /// Its topic.
         topic: &'a str,
-        /// Its position there.
+        /// Its position.
         position: Position,
-        /// What was published.
+        /// Its body.
         body: &'a [u8],
     },
 }
 
-/// The answer to a request that was done.
+/// The response to a successful request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Answer {
     /// To [`Request::Hello`].
@@ -138,7 +138,7 @@ pub enum Answer {
     Subscribed {
         /// Position of the newest message.
         head: Position,
-        /// What became of the messages behind `since`.
+        /// The result for the messages after `since`.
         recovery: Recovery,
     },
     /// To [`Request::Unsubscribe`].

@@ -119,7 +119,7 @@ fn what_is_queued_does_not_grow_old() {
     assert_eq!(rig.deadline(), Some(at(40)));
     rig.advance(40);
     assert_eq!(rig.why(), Some(CloseReason::Slow));
-    let cut = rig.cut().expect("that is no gentle end");
+    let cut = rig.cut().expect("that end is not gentle");
     assert_eq!((cut.queued_messages, cut.queued_bytes), (2, 9));
 }
 
@@ -151,7 +151,7 @@ fn what_ends_is_not_paced() {
 }
 
 #[test]
-fn a_session_that_runs_out_of_time_has_a_last_word() {
+fn a_session_that_runs_out_of_time_sends_a_final_message() {
     let mut rig = Rig::with(Toy { deadline: Some(at(30)), ..Toy::default() });
     assert_eq!(rig.deadline(), Some(at(30)));
     rig.advance(30);

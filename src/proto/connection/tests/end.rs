@@ -119,12 +119,12 @@ fn it_lingers_until_the_peer_has_taken_all_and_a_second() {
     for (millis, bytes) in [(50, 4), (100, 4), (150, 0), (1100, 0)] {
         rig.now = at(millis);
         rig.core.handle_acknowledgement(unacknowledged(bytes), &rig.limits, rig.now);
-        rig.settle();
+        rig.run_until_idle();
         assert_eq!(rig.cut(), None, "at {millis}");
     }
     rig.now = at(1150);
     rig.core.handle_acknowledgement(unacknowledged(0), &rig.limits, rig.now);
-    rig.settle();
+    rig.run_until_idle();
     assert_eq!(rig.cut(), Some(Cut { end_was_sent: true, ..Cut::default() }));
 }
 
@@ -137,7 +137,7 @@ fn it_lingers_no_longer_than_its_deadline() {
     rig.now = at(480);
     assert_eq!(rig.deadline(), Some(at(500)));
     rig.core.handle_acknowledgement(unacknowledged(4), &rig.limits, at(500));
-    rig.settle();
+    rig.run_until_idle();
     assert_eq!(rig.cut(), Some(Cut { end_was_sent: true, ..Cut::default() }));
 }
 
@@ -156,11 +156,11 @@ fn cut_now_ends_for_the_application_first() {
     let mut rig = Rig::new();
     rig.receive("one\n");
     rig.core.cut_now(CloseReason::Kicked, &rig.limits, rig.now);
-    rig.settle();
+    rig.run_until_idle();
     let cut = Cut { queued_bytes: 4, queued_messages: 1, end_was_sent: false };
     assert_eq!(rig.actions, [Action::Ended(CloseReason::Kicked), Action::Cut(cut)]);
     rig.core.cut_now(CloseReason::Kicked, &rig.limits, rig.now);
-    rig.settle();
+    rig.run_until_idle();
     assert_eq!(rig.actions.len(), 2, "once");
 }
 
@@ -170,7 +170,7 @@ fn cut_now_cuts_one_that_is_ending() {
     rig.receive("one\n");
     rig.end(CloseReason::Closed);
     rig.core.cut_now(CloseReason::ShuttingDown, &rig.limits, rig.now);
-    rig.settle();
+    rig.run_until_idle();
     let cut = Cut { queued_bytes: 4, queued_messages: 1, end_was_sent: false };
     assert_eq!(rig.actions, [Action::Ended(CloseReason::Closed), Action::Cut(cut)]);
 
@@ -178,7 +178,7 @@ fn cut_now_cuts_one_that_is_ending() {
     rig.end(CloseReason::Closed);
     rig.flush();
     rig.core.cut_now(CloseReason::ShuttingDown, &rig.limits, rig.now);
-    rig.settle();
+    rig.run_until_idle();
     assert_eq!(rig.cut(), Some(Cut { end_was_sent: true, ..Cut::default() }));
 }
 
@@ -187,14 +187,14 @@ fn a_transport_that_fails_ends_it_at_once() {
     let mut rig = Rig::new();
     rig.receive("one\n");
     rig.core.handle_failed(CloseReason::Reset, &rig.limits, rig.now);
-    rig.settle();
+    rig.run_until_idle();
     assert_eq!((rig.why(), rig.cut().is_some()), (Some(CloseReason::Reset), true));
 
     let mut rig = Rig::new();
     rig.receive("one\n");
     rig.end(CloseReason::Closed);
     rig.core.handle_failed(CloseReason::Reset, &rig.limits, rig.now);
-    rig.settle();
+    rig.run_until_idle();
     let cut = Cut { queued_bytes: 4, queued_messages: 1, end_was_sent: false };
     assert_eq!(rig.actions, [Action::Ended(CloseReason::Closed), Action::Cut(cut)]);
 }
@@ -206,20 +206,20 @@ fn a_send_that_fails_ends_it_at_once() {
     assert!(rig.send().is_some());
     assert_eq!(rig.push("more\n"), Pushed::Queued);
     rig.core.handle_send_failed(CloseReason::Reset, &rig.limits, rig.now);
-    rig.settle();
+    rig.run_until_idle();
     assert_eq!(rig.why(), Some(CloseReason::Reset));
     assert_eq!(rig.cut(), Some(Cut { queued_bytes: 5, queued_messages: 1, end_was_sent: false }));
     assert_eq!(rig.core.take_drops(), Some(Drops { closed: 2, ..Drops::default() }));
 }
 
 #[test]
-fn answers_in_a_send_that_fails_are_no_dropped_pushes() {
+fn answers_in_a_send_that_fails_are_not_dropped_pushes() {
     let mut rig = Rig::new();
     rig.receive("one\ntwo\n");
     assert_eq!(rig.push("push\n"), Pushed::Queued);
     assert!(rig.send().is_some());
     rig.core.handle_send_failed(CloseReason::Reset, &rig.limits, rig.now);
-    rig.settle();
+    rig.run_until_idle();
     assert_eq!(rig.core.take_drops(), Some(Drops { closed: 1, ..Drops::default() }));
 }
 
@@ -227,7 +227,7 @@ fn answers_in_a_send_that_fails_are_no_dropped_pushes() {
 fn without_a_session_there_is_no_request_to_wait_for() {
     let mut rig = Rig::waiting(Side::Accepting, &Pace::NONE);
     rig.core.drain(&rig.limits, rig.now);
-    rig.settle();
+    rig.run_until_idle();
     assert_eq!(rig.why(), Some(CloseReason::Drained));
 }
 
@@ -235,7 +235,7 @@ fn without_a_session_there_is_no_request_to_wait_for() {
 fn a_connection_that_could_not_be_made_has_nothing_to_send() {
     let mut rig = Rig::waiting(Side::Connecting, &Pace::NONE);
     rig.core.handle_failed(CloseReason::ConnectFailed, &rig.limits, rig.now);
-    rig.settle();
+    rig.run_until_idle();
     let ended = Action::Ended(CloseReason::ConnectFailed);
     assert_eq!(rig.actions, [ended, Action::Cut(Cut::default())]);
     let mut rig = Rig::waiting(Side::Connecting, &Pace::NONE);

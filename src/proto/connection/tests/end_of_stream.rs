@@ -80,7 +80,7 @@ fn the_last_request_may_hold_before_the_end_is_seen() {
 }
 
 #[test]
-fn behind_a_goodbye_it_changes_nothing() {
+fn after_a_goodbye_it_changes_nothing() {
     let mut rig = rig(EndOfStream::Close);
     rig.receive("later\nbye\n");
     rig.end_of_stream();
@@ -111,7 +111,7 @@ fn it_is_decided_once() {
     rig.flush();
     assert_eq!(rig.sent, "late\nend seen\n");
     rig.core.handle_timeout(&rig.limits, &rig.spares, rig.now);
-    rig.settle();
+    rig.run_until_idle();
     rig.flush();
     assert_eq!((&*rig.sent, rig.why()), ("late\nend seen\n", None));
 }

@@ -54,7 +54,7 @@ fn requests_hold_reading_until_half_of_them_have_ended() {
     rig.answer(1, "yes");
     check(&rig, &[Hold::Requests], &four);
     rig.core.handle_request_ended(&rig.limits, rig.now);
-    rig.settle();
+    rig.run_until_idle();
     check(&rig, &[], &["later", "later", "later", "later", "one", "two"]);
     assert_eq!(rig.core.requests_in_progress(), 2);
 }
@@ -90,7 +90,7 @@ fn a_full_shard_holds_those_that_have_a_request_in_progress() {
     rig.core.handle_shard_full();
     rig.receive("two\n");
     rig.core.handle_shard_room(rig.now);
-    rig.settle();
+    rig.run_until_idle();
     check(&rig, &[], &["later", "later", "one", "later", "two"]);
 }
 
@@ -103,7 +103,7 @@ fn a_frame_that_a_full_shard_interrupts_has_all_its_time_afterwards() {
     rig.core.handle_shard_full();
     rig.advance(100);
     rig.core.handle_shard_room(rig.now);
-    rig.settle();
+    rig.run_until_idle();
     rig.advance(110);
     rig.receive("e\n");
     check(&rig, &[], &["later", "one"]);
@@ -125,7 +125,7 @@ fn connections_that_wait_for_their_shard_go_on_in_order() {
     let (rig, share) = &mut rigs[0];
     rig.answer(1, "yes");
     requests.update(share, 0, &rig.core);
-    // It waits again, now behind the others.
+    // It waits again, now after the others.
     assert_eq!(requests.next(6), Some(0));
     requests.update(share, 0, &rig.core);
     let (rig, share) = &mut rigs[1];
@@ -175,7 +175,7 @@ fn one_hold_is_not_lifted_by_what_lifts_another() {
     rig.flush();
     check(&rig, &[Hold::History, Hold::Requests], &["later", "long", "subscribe a"]);
     rig.core.handle_request_ended(&rig.limits, rig.now);
-    rig.settle();
+    rig.run_until_idle();
     check(&rig, &[Hold::History], &["later", "long", "subscribe a"]);
     rig.answer_by(3, subscribed(3));
     check(&rig, &[], &["later", "long", "subscribe a", "one"]);
@@ -201,10 +201,10 @@ fn a_drain_waits_for_delayed_publications_and_a_goodbye_does_not() {
     rig.receive("publish a\n");
     assert_eq!(rig.core.requests_in_progress(), 0);
     rig.core.drain(&rig.limits, rig.now);
-    rig.settle();
+    rig.run_until_idle();
     assert_eq!(rig.why(), None);
     rig.core.handle_delayed_ended(&rig.limits, rig.now);
-    rig.settle();
+    rig.run_until_idle();
     assert_eq!(rig.why(), Some(CloseReason::Drained));
 
     let mut rig = Rig::new();

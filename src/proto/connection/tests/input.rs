@@ -33,14 +33,14 @@ fn the_same_comes_out_however_the_bytes_are_split() {
             let (one, two, three) =
                 (&CONVERSATION[..first], &CONVERSATION[first..second], &CONVERSATION[second..]);
             let split = converse(&[one, two, three]);
-            // What comes behind the end is read, and counts as received.
+            // What comes after the end is read, and counts as received.
             assert_eq!(split, whole, "split at {first} and {second}");
         }
     }
 }
 
 #[test]
-fn a_byte_at_a_time_is_no_different() {
+fn a_byte_at_a_time_gives_the_same_result() {
     let bytes: Vec<_> = CONVERSATION.split_inclusive(|_| true).collect();
     assert_eq!(converse(&bytes), converse(&[CONVERSATION]));
 }
@@ -82,7 +82,7 @@ fn answers_before_a_panic_are_sent() {
     assert_eq!(rig.events, ["one", "two", "panic"]);
     let waits = (rig.core.outbox().messages(), rig.core.outbox().bytes());
     assert_eq!(waits, (2, 8), "the answers are there until the end is reported");
-    rig.settle();
+    rig.run_until_idle();
     assert_eq!((rig.why(), rig.cut()), (Some(CloseReason::Panic), None));
     rig.flush();
     assert_eq!(rig.sent, "yes\nyes\n");
@@ -97,15 +97,15 @@ fn a_pass_that_is_dropped_keeps_its_answers_and_what_it_has_not_taken() {
     drop(input);
     rig.flush();
     assert_eq!(rig.sent, "yes\n");
-    // What is behind it was not taken, and waits.
+    // What follows was not taken, and waits.
     rig.core.resume();
-    rig.settle();
+    rig.run_until_idle();
     rig.flush();
     assert_eq!((&*rig.sent, rig.events.len()), ("yes\nyes\n", 1));
 }
 
 #[test]
-fn nothing_is_taken_behind_the_end() {
+fn nothing_is_taken_after_the_end() {
     let mut rig = Rig::new();
     rig.receive("bye\none\n");
     rig.receive("two\n");

@@ -43,7 +43,7 @@ fn blocked(toy: Toy) -> Rig {
 }
 
 #[test]
-fn nothing_comes_behind_the_end_of_a_subscription() {
+fn nothing_comes_after_the_end_of_a_subscription() {
     let mut rig = blocked(Toy::default());
     rig.receive("leave a\n");
     rig.flush();
@@ -52,7 +52,7 @@ fn nothing_comes_behind_the_end_of_a_subscription() {
 }
 
 #[test]
-fn nothing_unasked_comes_behind_the_answer_to_hello() {
+fn no_automatic_message_comes_after_the_answer_to_hello() {
     let mut rig = blocked(Toy::default());
     rig.receive("hello\n");
     rig.flush();
@@ -61,7 +61,7 @@ fn nothing_unasked_comes_behind_the_answer_to_hello() {
 }
 
 #[test]
-fn nothing_from_before_comes_behind_the_begin_of_a_subscription() {
+fn nothing_from_before_comes_after_the_begin_of_a_subscription() {
     let mut rig = blocked(Toy::default());
     rig.receive("subscribe a\n");
     rig.answer_by(1, subscribed(1));

@@ -9,12 +9,12 @@ use crate::{
 };
 
 impl<F: Default> Hub<F> {
-    /// A message of a topic that another shard owns.
+    /// Handles a message of a topic that another shard owns.
     pub(super) fn receive(&mut self, message: &Arc<Publication>, now: Time, outlet: &mut impl Outlet<F>) {
         self.counters.received += 1;
         let index = match self.names.get(&message.topic) {
             Some(index) => *index,
-            // Wanted by a prefix, or by nobody any more.
+            // Wanted by a prefix, or no longer wanted.
             None if self.prefixes_of(&message.topic).is_empty() => {
                 self.counters.unwanted += 1;
                 return;
@@ -27,7 +27,7 @@ impl<F: Default> Hub<F> {
         self.fan_out(index, message, now, outlet);
     }
 
-    /// Takes a message for everybody here who wants its topic, each once.
+    /// Takes a message for each subscriber of its topic here, once.
     #[inline]
     pub(super) fn fan_out(
         &mut self,
@@ -65,11 +65,11 @@ impl<F: Default> Hub<F> {
         members
     }
 
-    /// Leaves each subscriber in the list once.
+    /// Removes duplicate subscribers from the list.
     pub(super) fn once(&mut self, members: &mut Vec<SubscriberId>) {
         self.stamp = self.stamp.wrapping_add(1);
         if self.stamp == 0 {
-            // All old stamps could be taken for new ones.
+            // All old stamps could be mistaken for new ones.
             self.stamps.fill(0);
             self.stamp = 1;
         }

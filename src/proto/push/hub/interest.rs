@@ -1,10 +1,11 @@
-//! What each shard wants, as far as others have to know it: told once per turn, when it has changed.
+//! The interest of each shard in filters, as far as other shards must know it: announced once per turn, if it
+//! has changed.
 
 use super::{Hub, Route, Topic, routes::Way};
 use crate::{Time, TopicFilter, push::HubMessage};
 
 impl<F: Default> Hub<F> {
-    /// The number of subscriptions of a route has changed: to be announced in the next turn.
+    /// The number of subscriptions of a route has changed: it will be announced in the next turn.
     pub(super) fn touch(&mut self, route: Route) {
         self.ready = true;
         let Some(group) = self.group(route) else { return };
@@ -14,8 +15,8 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// Tells owners how many subscriptions this shard has, where that has changed, and forgets routes that nobody
-    /// wants.
+    /// Informs owners how many subscriptions this shard has, if the number has changed, and removes routes
+    /// without interest.
     pub(super) fn announce(&mut self) {
         for route in std::mem::take(&mut self.dirty) {
             let Some(filter) = self.filter(route) else { continue };
@@ -43,7 +44,7 @@ impl<F: Default> Hub<F> {
 
     fn forget_unless_wanted(&mut self, route: Route) {
         match route.way() {
-            // What is owned here is forgotten when it is idle.
+            // An owned topic is forgotten when it is idle.
             Way::Topic(index) if self.topics.get(index).is_some_and(is_unwanted) => {
                 self.forget_topic(index);
             }
@@ -52,13 +53,13 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// Another shard, or this one, has so many subscriptions to a filter now.
+    /// Another shard, or this one, now has `count` subscriptions to a filter.
     pub(super) fn note_interest(&mut self, from: u16, filter: &TopicFilter, members: u32, now: Time) {
         match filter {
             TopicFilter::Exact(name) => {
                 let Some(index) = self.names.get(name).copied() else { return };
                 let Some(topic) = self.topics.get_mut(index) else { return };
-                // Whoever comes back soon finds the same epoch.
+                // A subscriber that returns soon finds the same epoch.
                 topic.used = now;
                 let Some(owned) = &mut topic.owned else { return };
                 if set_members(&mut owned.interest, from, members) {
@@ -101,7 +102,7 @@ fn is_unwanted(topic: &Topic) -> bool {
     topic.owned.is_none() && !topic.group.is_wanted()
 }
 
-/// Sets how many a shard has; true when it was none, or is.
+/// Sets the count of a shard; true when it was zero, or is.
 fn set_members(interest: &mut Vec<(u16, u32)>, shard: u16, members: u32) -> bool {
     let known = interest.iter().position(|(it, _)| *it == shard);
     match (known, members) {

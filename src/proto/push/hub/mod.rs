@@ -1,8 +1,8 @@
 //! The hub of one shard.
 //!
-//! Methods come in three kinds: requests of this shard's subscribers and publishers, which only queue;
-//! `handle_*` for what other hubs say and for time; and [`turn`](Hub::turn), in which all that is queued happens.
-//! Whoever calls the driver back in an [`Outlet`] finds the hub borrowed, and must not call it.
+//! There are three kinds of methods: requests of this shard's subscribers and publishers, which only queue;
+//! `handle_*` for envelopes of other hubs and for time; and [`turn`](Hub::turn), which performs everything
+//! queued. While the hub calls an [`Outlet`], it is borrowed: the driver must not call it from there.
 
 mod fanout;
 mod interest;
@@ -29,50 +29,51 @@ use presence::Gather;
 use routes::Route;
 use subscribe::{Pending, Subscription};
 
-/// What a hub does to the world. The driver implements it.
+/// The outputs of a hub. The driver implements it.
 pub trait Outlet<F: Default = ()> {
-    /// Hands a message to subscribers of this shard, in order of calls. What becomes of it in their outboxes is theirs.
-    /// `made` is what was made of this message for others before, such as its frames.
+    /// Delivers a message to subscribers of this shard, in order of calls. Their outboxes decide what happens
+    /// to it. `made` is what the driver made of this message for earlier subscribers, such as its frames.
     fn deliver(&mut self, message: &Arc<Publication>, made: &mut F, to: &[SubscriberId]);
 
-    /// Hands a missed message to a subscriber that asked for it: to be treated as the answer that it is, not
-    /// as a push that may be dropped.
+    /// Delivers a missed message to a subscriber that asked for it. It counts as a response, not as a push
+    /// that may be dropped.
     fn recover(&mut self, message: &Arc<Publication>, to: SubscriberId) {
         self.deliver(message, &mut F::default(), &[to]);
     }
 
-    /// Whether `shard`, which is another one, takes an envelope now.
+    /// Whether `shard`, which is another one, accepts an envelope now.
     fn has_room(&self, shard: u16) -> bool;
 
     /// Sends an envelope to another shard: in order, and never lost.
     ///
     /// # Errors
-    /// Hands it back when there is no room; it is offered again in a later turn.
+    /// There is no room: returns the envelope; the hub tries again in a later turn.
     fn post(&mut self, shard: u16, envelope: HubMessage) -> Result<(), HubMessage>;
 
-    /// Tells whoever holds `ticket`.
+    /// Reports a result to the holder of `ticket`.
     fn answer(&mut self, ticket: Ticket, answer: Answer);
 
-    /// How many envelopes may wait between two shards; what a publisher is told when they do.
+    /// How many envelopes may wait between two shards; reported to a publisher when they do.
     fn capacity(&self) -> u64 {
         1
     }
 
-    /// What a subscriber of this shard is called outside; of the driver's choice.
+    /// The public identity of a subscriber of this shard; the driver chooses it.
     fn identify(&self, who: SubscriberId) -> u64 {
         who.0.into()
     }
 }
 
-/// The hub of one shard. See the [module](crate::push) for what it is, and is not.
+/// The hub of one shard. See the [module](crate::push) for what it is, and what not.
 ///
-/// `F` is what the driver makes of a message, such as its frames: made once, and kept until all have got it.
+/// `F` is what the driver makes of a message, such as its frames: made once, and kept until all subscribers
+/// have it.
 #[derive(Debug)]
 pub struct Hub<F = ()> {
     config: HubConfig,
     shard: u16,
     shards: u16,
-    /// Epoch of the next topic: each life of a topic has one of its own.
+    /// Epoch of the next topic: each lifetime of a topic has its own.
     epoch: u64,
 
     topics: Slab<Topic>,
@@ -81,36 +82,36 @@ pub struct Hub<F = ()> {
     ordered: BTreeMap<TopicName, u32>,
     prefixes: Slab<Prefix>,
     prefix_names: HashMap<TopicPrefix, u32>,
-    /// How many prefixes there are of each length, so that only those lengths are looked for.
+    /// The number of prefixes of each length, so that only those lengths are searched.
     prefix_lengths: BTreeMap<usize, u32>,
 
-    /// Per subscriber, its subscriptions.
+    /// The subscriptions of each subscriber.
     subscribers: Vec<Vec<Subscription>>,
     subscription_count: usize,
-    /// Subscriptions that wait for the owner's answer.
+    /// Subscriptions that wait for the owner's response.
     pending: Slab<Pending>,
     gathers: Slab<Gather>,
-    /// Publications whose owners have not answered yet.
+    /// Publications without a response of their owner.
     published_elsewhere: usize,
-    /// Routes whose number of subscriptions changed.
+    /// Routes whose number of subscriptions has changed.
     dirty: Vec<Route>,
-    /// Per subscriber, the last fan-out that reached it; only where several filters match one topic.
+    /// The last fan-out that reached each subscriber; used only if several filters match one topic.
     stamps: Vec<u32>,
     stamp: u32,
     scratch: Vec<SubscriberId>,
 
     /// Publications that wait for their turn at their owner, which is this shard.
     backlog: VecDeque<Waiting>,
-    /// One that has been admitted and found no room on its way.
+    /// An admitted publication that found no room on its way.
     admitted: Option<Waiting>,
     /// Those that wait for their time or for the pace of their topic.
     admission: Admission<TopicName, Waiting>,
-    /// What is on its way to subscribers of this shard.
+    /// Messages on their way to subscribers of this shard.
     fan_out: FanOut<F>,
     /// Envelopes of this shard to itself.
     inbox: VecDeque<HubMessage>,
-    /// Per other shard, envelopes that found no room: those go first. Bounded by what others may ask, and by
-    /// the subscriptions that there are.
+    /// Per other shard, envelopes that found no room; they go first. Bounded by the requests of others, and
+    /// by the number of subscriptions.
     outgoing: Vec<VecDeque<HubMessage>>,
     outgoing_count: usize,
     history_bytes: usize,
@@ -118,93 +119,93 @@ pub struct Hub<F = ()> {
 
     sweep_at: Option<Time>,
     sweep_from: u32,
-    /// Something is queued that the next turn can do.
+    /// The next turn has work.
     ready: bool,
-    /// Something is queued that waits for room.
+    /// Something waits for room.
     stalled: bool,
     counters: HubCounters,
 }
 
-/// One topic, as far as this shard has to do with it.
+/// One topic, as far as this shard is concerned.
 #[derive(Debug)]
 struct Topic {
     name: TopicName,
-    /// Those of this shard who subscribed to it by name.
+    /// Subscribers of this shard by name.
     group: Group,
-    /// The prefixes that it has, of those that this shard knows.
+    /// Its matching prefixes, as far as this shard knows them.
     prefixes: Vec<u32>,
-    /// What only its owner knows.
+    /// The owner's data.
     owned: Option<Box<Owned>>,
     /// When it last had a message.
     used: Time,
 }
 
-/// One prefix that somebody subscribed to: on this shard, or on another one for topics of this one.
+/// One prefix with subscribers: on this shard, or on another one for topics of this one.
 #[derive(Debug)]
 struct Prefix {
     text: TopicPrefix,
     group: Group,
-    /// Shards that want the topics owned here which begin so, and how many subscriptions they have.
+    /// Shards that are interested in matching topics owned here, and their numbers of subscriptions.
     interest: Vec<(u16, u32)>,
 }
 
-/// A publication that its owner has taken and not stamped yet.
+/// A publication at its owner, without a position yet.
 #[derive(Clone, Debug)]
 struct Waiting {
     publish: Publish,
-    /// Who wants to hear of it, and on which shard.
+    /// Who waits for the result, and on which shard.
     ticket: Option<(u16, Ticket)>,
 }
 
-/// What a hub has counted since it was made.
+/// Counters of a hub since its creation.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct HubCounters {
-    /// Publications stamped here.
+    /// Publications that got their position here.
     pub published: u64,
-    /// Messages handed to subscribers here, each subscriber counted.
+    /// Messages delivered to subscribers here, counting each subscriber.
     pub delivered: u64,
     /// Messages sent to other shards.
     pub forwarded: u64,
     /// Messages received from other shards.
     pub received: u64,
-    /// Messages received that nobody here wanted any more.
+    /// Received messages that had no subscriber here any more.
     pub unwanted: u64,
     /// Publications refused as busy, by their owner or on the way to it.
     pub busy: u64,
-    /// Publications that were to wait for their time.
+    /// Publications with a delay.
     pub delayed: u64,
     /// Publications that had to wait for the pace of their topic.
     pub paced: u64,
     /// Publications of periodic pushes.
     pub repeated: u64,
-    /// Publications of periodic pushes that were left out because the shard came to them too late.
+    /// Publications of periodic pushes that were skipped because the shard was too late.
     pub missed: u64,
-    /// Publications that expired before they were stamped.
+    /// Publications that expired before they got their position.
     pub expired: u64,
     /// Publications that waited for their time or their pace when the server began to stop.
     pub closed: u64,
-    /// Missed messages that had expired when somebody came back for them, each subscription counted.
+    /// Missed messages that had expired when a subscriber returned for them, counting each subscription.
     pub outlived: u64,
     /// Publications refused because there were too many topics.
     pub topics_refused: u64,
-    /// Subscriptions that were refused and whose subscriber had asked for no answer.
+    /// Refused subscriptions whose subscriber had not asked for a response.
     pub unasked_refused: u64,
-    /// Subscriptions that recovered all that they had missed.
+    /// Subscriptions that recovered everything they had missed.
     pub recovered: u64,
-    /// Subscriptions told of a gap.
+    /// Subscriptions that got a gap.
     pub gaps: u64,
-    /// Times that a turn ended with something that found no room.
+    /// Turns that ended with something that found no room.
     pub stalls: u64,
-    /// Messages whose fan-out, or a part of it, had to wait for a later turn.
+    /// Messages whose fan-out had to wait for a later turn, completely or in part.
     pub postponed: u64,
-    /// Deliveries that did not happen because the message expired between two turns.
+    /// Deliveries that were dropped because the message expired between two turns.
     pub late: u64,
-    /// Deliveries that did not happen because the subscriber left between two turns.
+    /// Deliveries that were dropped because the subscriber left between two turns.
     pub left: u64,
 }
 
-/// What a hub holds now.
+/// The contents of a hub now.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct HubGauges {
@@ -212,13 +213,13 @@ pub struct HubGauges {
     pub topics: u64,
     /// Subscriptions of this shard's subscribers.
     pub subscriptions: u64,
-    /// Publications that wait to be stamped here.
+    /// Publications that wait for their position here.
     pub backlog: u64,
     /// Publications that wait for their time or for the pace of their topic.
     pub waiting: u64,
     /// Envelopes that wait for room on their way to other shards.
     pub outgoing: u64,
-    /// Questions whose answers are awaited.
+    /// Requests that wait for responses.
     pub requests: u64,
     /// Bytes of history kept here.
     pub history_bytes: u64,
@@ -229,10 +230,10 @@ pub struct HubGauges {
 }
 
 impl<F: Default> Hub<F> {
-    /// The hub of `shard`, one of `shards`.
+    /// Creates the hub of `shard`, one of `shards`.
     ///
-    /// `epoch` is the first epoch of this run: it must be larger than that of any earlier run and than the
-    /// number of topics that were created since; microseconds of the calendar are.
+    /// `epoch` is the first epoch of this run. It must be larger than that of any earlier run plus the number
+    /// of topics created since; microseconds of the calendar are.
     pub fn new(config: HubConfig, shard: u16, shards: u16, epoch: u64) -> Self {
         let (admission, fan_out) = (Admission::new(config.admission), FanOut::new(config.fan_out));
         Self {
@@ -272,7 +273,7 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// Takes what another hub sent, for the next [`turn`](Self::turn), or at once where too much waits.
+    /// Handles an envelope of another hub in the next [`turn`](Self::turn), or at once if too much waits.
     pub fn handle_envelope(
         &mut self,
         from: u16,
@@ -306,8 +307,8 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// Does what is queued, as far as there is room for it on the way to other shards; of a long backlog and of large
-    /// fan-outs, a part, so that a turn is bounded.
+    /// Performs everything queued, as far as there is room on the way to other shards. Of a long backlog and
+    /// of large fan-outs it does a part, so that a turn is bounded.
     pub fn turn(&mut self, now: Time, outlet: &mut impl Outlet<F>) {
         self.ready = false;
         self.announce();
@@ -322,18 +323,18 @@ impl<F: Default> Hub<F> {
         self.stalled = self.outgoing_count > 0 || found_no_room;
         self.counters.stalls += u64::from(self.stalled);
         self.fan_out.work(now, &mut |message, made, to| outlet.deliver(message, made, to));
-        // What comes from here on belongs to the next turn, which has a whole budget.
+        // Later work belongs to the next turn, which has a full budget.
         self.fan_out.begin_turn();
     }
 
-    /// Whether [`turn`](Self::turn) has something to do.
+    /// Whether [`turn`](Self::turn) has work.
     #[inline]
     pub const fn is_ready(&self) -> bool {
         self.ready || !self.fan_out.is_empty()
     }
 
-    /// Whether something waits for room on the way to another shard: call [`turn`](Self::turn) again soon, whatever
-    /// happens.
+    /// Whether something waits for room on the way to another shard: call [`turn`](Self::turn) again soon, in
+    /// any case.
     #[inline]
     pub fn is_stalled(&self) -> bool {
         self.stalled
@@ -344,8 +345,8 @@ impl<F: Default> Hub<F> {
         [self.sweep_at, self.admission.poll_timeout()].into_iter().flatten().min()
     }
 
-    /// Lets go of what is too old, and notes what is due, which the next [`turn`](Self::turn) publishes. Bounded in
-    /// time: a hub with many topics asks to be called again soon.
+    /// Removes messages that are too old, and notes publications that are due; the next [`turn`](Self::turn)
+    /// publishes them. Bounded in time: a hub with many topics asks to be called again soon.
     pub fn handle_timeout(&mut self, now: Time) {
         self.ready |= self.is_admission_due(now);
         if self.sweep_at.is_some_and(|at| at <= now) {
@@ -353,7 +354,7 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// What was counted.
+    /// The counters.
     pub fn counters(&self) -> HubCounters {
         let (waits, fan_out) = (self.admission.counts(), self.fan_out.counts());
         HubCounters {
@@ -370,7 +371,7 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// What there is.
+    /// The current contents.
     pub fn gauges(&self) -> HubGauges {
         HubGauges {
             topics: self.owned_count as u64,
@@ -391,13 +392,14 @@ impl<F: Default> Hub<F> {
         Some(topic.owned.as_deref()?.head)
     }
 
-    /// Topics and prefixes that are known here, whoever owns them.
+    /// Topics and prefixes that are known here, whatever shard owns them.
     #[cfg(test)]
     pub(super) fn remains(&self) -> (usize, usize) {
         (self.topics.len(), self.prefixes.len())
     }
 
-    /// Sends to a shard, which may be this one: in order, in this turn or as soon as there is room.
+    /// Sends an envelope to a shard, which may be this one: in order, in this turn or as soon as there is
+    /// room.
     fn send(&mut self, shard: u16, envelope: HubMessage) {
         self.ready = true;
         if shard == self.shard {
@@ -424,17 +426,17 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// Whether a message for `shard` would find room behind all that was sent there before.
+    /// Whether a message for `shard` would find room after everything already sent there.
     fn has_room(&self, shard: u16, outlet: &impl Outlet<F>) -> bool {
         shard == self.shard || (self.outgoing[usize::from(shard)].is_empty() && outlet.has_room(shard))
     }
 
-    /// Questions whose answers have not come yet.
+    /// Requests without a response yet.
     fn requests(&self) -> usize {
         self.pending.len() + self.gathers.len() + self.published_elsewhere
     }
 
-    /// Refuses one more question while too many wait for their answers.
+    /// Refuses another request while too many wait for their responses.
     fn may_ask(&self) -> Result<(), Refusal> {
         let waiting = self.requests();
         match waiting < self.config.requests_max {

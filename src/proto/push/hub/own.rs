@@ -1,4 +1,4 @@
-//! The owner's role: one order per topic, its history, and who wants it.
+//! The owner's role: one order per topic, its history, and the interested shards.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,29 +12,30 @@ use crate::{
     },
 };
 
-/// What the owner of a topic knows of it.
+/// The owner's data of a topic.
 #[derive(Debug)]
 pub(super) struct Owned {
     /// Position of the newest message.
     pub(super) head: Position,
     pub(super) history: History,
-    /// Shards that subscribed to it by name, and how many subscriptions they have.
+    /// Shards that subscribed to it by name, and their numbers of subscriptions.
     pub(super) interest: Vec<(u16, u32)>,
-    /// Other shards that its messages go to: those above, and those that want one of its prefixes.
+    /// Other shards that its messages go to: those above, and those that are interested in one of its
+    /// prefixes.
     pub(super) targets: Vec<u16>,
-    /// What was said of it beforehand.
+    /// Its rule in the configuration.
     pub(super) class: Class,
     pub(super) pace: Pace,
 }
 
 impl<F: Default> Hub<F> {
-    /// Takes a publication of this shard: waits its turn here if this shard [owns](TopicName::owner) the topic, and
-    /// is sent to its owner otherwise. The [`Answer`] comes to `ticket`, if there is one. Of `outlet`, only the ways
-    /// to other shards are used.
+    /// Takes a publication of this shard. If this shard [owns](TopicName::owner) the topic, it waits for its
+    /// turn here; otherwise it is sent to the owner. The [`Answer`] goes to `ticket`, if there is one. Only
+    /// the ways to other shards in `outlet` are used.
     ///
     /// # Errors
-    /// [`Refusal::Busy`]: the owner's backlog is full if that is here, or the way there, or too many wait for answers.
-    /// `ticket` will not be heard of.
+    /// [`Refusal::Busy`]: the owner's backlog is full if it is here, or the way there is full, or too many
+    /// requests wait. There will be no answer for `ticket`.
     pub fn publish(
         &mut self,
         publish: Publish,
@@ -53,7 +54,7 @@ impl<F: Default> Hub<F> {
             self.counters.busy += 1;
             return Err(refusal);
         }
-        // What was asked before goes first.
+        // Earlier requests go first.
         self.send_outgoing(outlet);
         let has_room = self.outgoing[usize::from(owner)].is_empty();
         if !has_room || outlet.post(owner, HubMessage::Publish { publish, ticket }).is_err() {
@@ -70,7 +71,7 @@ impl<F: Default> Hub<F> {
         self.backlog_len() < self.config.backlog_max
     }
 
-    /// Publications that wait to be looked at, or for room.
+    /// Publications that wait for their turn, or for room.
     pub(super) fn backlog_len(&self) -> usize {
         self.backlog.len() + usize::from(self.admitted.is_some())
     }
@@ -95,7 +96,7 @@ impl<F: Default> Hub<F> {
     pub(super) fn publish_waiting(&mut self, now: Time, outlet: &mut impl Outlet<F>) -> bool {
         for _ in 0..PUBLICATIONS_PER_TURN {
             let Some(waiting) = self.next_admitted(now, outlet) else { break };
-            // An answer to the one before, which goes the same way, must not take its room.
+            // The response to the one before, which goes the same way, must not take its room.
             self.send_outgoing(outlet);
             match self.owned_or_new(&waiting.publish.topic, now) {
                 Ok(_) if waiting.publish.expires <= now => {
@@ -118,8 +119,8 @@ impl<F: Default> Hub<F> {
         true
     }
 
-    /// The next publication whose time it is: the one that found no room before, then what has waited, then what
-    /// is new.
+    /// The next publication that is due: first the one that found no room, then those that have waited, then
+    /// new ones.
     fn next_admitted(&mut self, now: Time, outlet: &mut impl Outlet<F>) -> Option<Waiting> {
         if let Some(waiting) = self.admitted.take() {
             return Some(waiting);
@@ -130,7 +131,7 @@ impl<F: Default> Hub<F> {
             match admitted {
                 Admitted::Publish(waiting) => return Some(waiting),
                 Admitted::Expired(waiting) => self.tell(waiting.ticket, Err(Refusal::Expired), outlet),
-                Admitted::Refused(_) => {} // A repetition, which has nobody to be told; it is counted.
+                Admitted::Refused(_) => {} // A repetition: no publisher waits for it. It is counted.
             }
         }
         loop {
@@ -157,7 +158,7 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// What is to be known of a publication to tell when it goes.
+    /// The data of a publication that decides when it is published.
     pub(super) fn submission(&self, waiting: Waiting) -> Submission<TopicName, Waiting> {
         let Publish { topic, body, due, expires, .. } = &waiting.publish;
         let owned = self.names.get(topic).and_then(|index| self.topics.get(*index)?.owned.as_deref());
@@ -182,7 +183,7 @@ impl<F: Default> Hub<F> {
         owned.is_none_or(|owned| owned.targets.iter().all(|shard| self.has_room(*shard, outlet)))
     }
 
-    /// Stamps a publication, keeps it, and sends it to everybody who wants it.
+    /// Gives a publication its position, keeps it in the history, and sends it to all interested shards.
     fn publish_now(&mut self, index: u32, waiting: Waiting, now: Time, outlet: &mut impl Outlet<F>) {
         let Waiting { publish, ticket } = waiting;
         let Some(topic) = self.topics.get_mut(index) else { return };
@@ -194,7 +195,7 @@ impl<F: Default> Hub<F> {
             position: owned.head,
             body: publish.body,
             key: publish.key,
-            // What was delayed takes its time from when it was due.
+            // The time of a delayed publication is when it was due.
             posted: if publish.posted == Time::default() { now } else { publish.posted.max(publish.due) },
             published: now,
             expires: publish.expires,
@@ -209,7 +210,7 @@ impl<F: Default> Hub<F> {
                 returned.push((*shard, envelope));
             }
         }
-        // There was room a moment ago; they are not lost in any case.
+        // There was room a moment ago; in any case they are not lost.
         returned.into_iter().for_each(|(shard, envelope)| self.send(shard, envelope));
         self.fan_out(index, &message, now, outlet);
         if ticket.is_some() {
@@ -218,7 +219,7 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// Tells whoever wants to hear of a publication, if anybody does.
+    /// Reports the result to the publisher, if it waits for one.
     pub(super) fn tell(
         &mut self,
         ticket: Option<(u16, Ticket)>,
@@ -290,7 +291,7 @@ impl<F: Default> Hub<F> {
         (Subscribed { head, recovery }, missed)
     }
 
-    /// The topic of this name, which from now on is owned here.
+    /// The topic with this name, which is owned here from now on.
     fn owned_or_new(&mut self, name: &TopicName, now: Time) -> Result<u32, Refusal> {
         let known = self.names.get(name).copied();
         if let Some(index) = known
@@ -321,14 +322,14 @@ impl<F: Default> Hub<F> {
         Ok(index)
     }
 
-    /// Makes sure that [`sweep`](Self::sweep) comes.
+    /// Ensures that [`sweep`](Self::sweep) is called.
     pub(super) fn sweep_by(&mut self, now: Time) {
         if self.sweep_at.is_none() {
             self.sweep_at = Some(now + self.sweep_interval());
         }
     }
 
-    /// Looks at some topics: their history may be too old, and they themselves idle.
+    /// Checks some topics: their history may be too old, and they may be idle.
     pub(super) fn sweep(&mut self, now: Time) {
         let end = self.topics.end();
         let until = end.min(self.sweep_from.saturating_add(SWEEP_TOPICS));
@@ -353,7 +354,7 @@ impl<F: Default> Hub<F> {
         };
     }
 
-    /// Often enough for ages to be kept to a quarter.
+    /// Often enough to keep ages accurate to a quarter.
     fn sweep_interval(&self) -> Duration {
         let ages = [self.config.history_age_max, self.config.topic_idle_timeout];
         let shortest = ages.into_iter().filter(|age| !age.is_zero()).min();
@@ -361,10 +362,10 @@ impl<F: Default> Hub<F> {
     }
 }
 
-/// Publications stamped in one turn, so that everything else on the shard has its own.
+/// Publications that get their position in one turn, so that other work on the shard gets its time.
 const PUBLICATIONS_PER_TURN: usize = 256;
 
-/// Topics looked at in one sweep, and the pause before it goes on.
+/// Topics checked in one sweep, and the pause before the next.
 const SWEEP_TOPICS: u32 = 4096;
 const SWEEP_PAUSE: Duration = Duration::from_millis(1);
 

@@ -1,4 +1,4 @@
-//! What is published again and again.
+//! Periodic pushes.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use super::{Hub, Outlet, Publish, Waiting};
 use crate::{Refusal, push::schedule::AddError};
 
 impl<F: Default> Hub<F> {
-    /// Publishes `publish` each `interval`, for the first time when it is due. The times are fixed by the first one,
-    /// so that lateness never adds up; whole intervals that were missed are left out and counted. Its expiry means
-    /// nothing. The topic must be one that [this shard owns](crate::TopicName::owner).
+    /// Publishes `publish` at each `interval`, first when it is due. The first time fixes all others, so
+    /// delays never accumulate; whole missed intervals are skipped and counted. Its expiry is ignored. The
+    /// topic must be one that [this shard owns](crate::TopicName::owner).
     ///
     /// # Errors
     /// See [`AddError`]; nothing was added.
@@ -23,7 +23,8 @@ impl<F: Default> Hub<F> {
         self.admission.add_periodic(number, interval, submission)
     }
 
-    /// Ends all periodic pushes, and refuses what waits for its time or for its pace: the server is stopping.
+    /// Ends all periodic pushes, and refuses the publications that wait for their time or rate limit: the
+    /// server is draining.
     pub fn close(&mut self, outlet: &mut impl Outlet<F>) {
         for waiting in self.admission.close() {
             self.counters.closed += 1;
@@ -31,8 +32,8 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// Ends a periodic push. What it published before may still wait for the pace of its topic. False: there is
-    /// none of this number.
+    /// Ends a periodic push. Its earlier publications may still wait for the rate limit of the topic. False:
+    /// no push has this number.
     pub fn remove_periodic(&mut self, number: u64) -> bool {
         self.admission.remove_periodic(number).is_some()
     }

@@ -1,4 +1,4 @@
-//! Who is subscribed to a topic: asked of all shards, and added up.
+//! Presence: the subscribers of a topic, requested from all shards and added up.
 
 use super::{AskId, Hub, Outlet};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     push::{Answer, HubMessage, PresenceAnswer, SubscriberId, Ticket},
 };
 
-/// A question that not all shards have answered yet.
+/// A request that not all shards have answered yet.
 #[derive(Debug)]
 pub(super) struct Gather {
     ticket: Ticket,
@@ -15,11 +15,11 @@ pub(super) struct Gather {
 }
 
 impl<F: Default> Hub<F> {
-    /// Asks who is subscribed to `topic`, by name or by prefix; `list` also who they are. The [`Answer`] comes to
-    /// `ticket`.
+    /// Requests the subscribers of `topic`, by name or by prefix; with `list` also their identities. The
+    /// [`Answer`] goes to `ticket`.
     ///
     /// # Errors
-    /// Too many questions are open ([`Refusal::Busy`]).
+    /// Too many requests wait ([`Refusal::Busy`]).
     pub fn presence(&mut self, topic: &TopicName, list: bool, ticket: Ticket) -> Result<(), Refusal> {
         self.may_ask()?;
         let gather = Gather { ticket, due: self.shards, presence: PresenceAnswer::default() };
@@ -56,7 +56,7 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// The subscribers of a topic, whether it is known here or only wanted.
+    /// The subscribers of a topic, whether it is known here or only its prefixes are.
     fn subscribers_of(&mut self, topic: &TopicName) -> Vec<SubscriberId> {
         if let Some(index) = self.names.get(topic) {
             return self.everybody(*index);

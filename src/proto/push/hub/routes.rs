@@ -1,15 +1,16 @@
-//! From names to topics and prefixes, and between the two. All of it happens when one of them comes or goes.
+//! Maps names to topics and prefixes, and topics and prefixes to each other. All maps change only when one of
+//! them appears or disappears.
 
 use std::ops::Bound;
 
 use super::{Group, Hub, Prefix, Topic};
 use crate::{Time, TopicFilter, TopicName, TopicPrefix};
 
-/// A topic or a prefix of this hub, by its place. The highest bit tells which.
+/// A topic or a prefix of this hub, by its place. The highest bit says which.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Route(u32);
 
-/// The same, to be looked into.
+/// The same, resolved.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Way {
     Topic(u32),
@@ -71,7 +72,7 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// The topic of this name, which from now on is known here.
+    /// The topic with this name, which is known here from now on.
     pub(super) fn topic_or_new(&mut self, name: &TopicName, now: Time) -> u32 {
         if let Some(index) = self.names.get(name) {
             return *index;
@@ -111,7 +112,7 @@ impl<F: Default> Hub<F> {
         index
     }
 
-    /// Forgets a prefix that neither this shard nor another one wants.
+    /// Removes a prefix in which neither this shard nor another one is interested.
     pub(super) fn forget_prefix_unless_wanted(&mut self, index: u32) {
         let unwanted = |prefix: &Prefix| !prefix.group.is_wanted() && prefix.interest.is_empty();
         if !self.prefixes.get(index).is_some_and(unwanted) {
@@ -132,13 +133,13 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// The prefixes of a name, of those that are known here.
+    /// The matching prefixes of a name that are known here.
     pub(super) fn prefixes_of(&self, name: &str) -> Vec<u32> {
         let lengths = self.prefix_lengths.keys().take_while(|len| **len <= name.len());
         lengths.filter_map(|len| self.prefix_names.get(name.get(..*len)?).copied()).collect()
     }
 
-    /// The topics that begin so, of those that are known here.
+    /// The matching topics of a prefix that are known here.
     pub(super) fn topics_of(&self, prefix: &TopicPrefix) -> Vec<u32> {
         let from = (Bound::Included(&**prefix), Bound::Unbounded);
         let topics = self.ordered.range::<str, _>(from);

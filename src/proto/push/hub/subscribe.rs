@@ -1,4 +1,4 @@
-//! Subscribers of this shard: they ask, wait for the owner, get messages, and leave.
+//! Subscribers of this shard: they subscribe, wait for the owner, get messages, and leave.
 
 use std::sync::Arc;
 
@@ -15,29 +15,29 @@ pub(super) struct Subscription {
     place: Place,
 }
 
-/// Where a subscription stands: among the members of its group, or among those that wait for an answer. The
-/// highest bit tells which.
+/// Where a subscription is: among the members of its group, or among those that wait for a response. The
+/// highest bit says which.
 #[derive(Clone, Copy, Debug)]
 struct Place(u32);
 
-/// A subscription that waits for the answer of the owner, or for those of all shards.
+/// A subscription that waits for the response of the owner, or of all shards.
 #[derive(Debug)]
 pub(super) struct Pending {
-    /// Who, and where in its list; `None` when it has gone or changed its mind.
+    /// The subscriber, and the place in its list; `None` when it has left or unsubscribed.
     who: Option<(SubscriberId, u32)>,
     route: Route,
     ticket: Option<Ticket>,
-    /// Answers still to come.
+    /// Responses still to come.
     due: u16,
 }
 
 impl<F: Default> Hub<F> {
-    /// Subscribes `who`. The [`Answer`] comes to `ticket`, if there is one; messages begin behind it.
+    /// Subscribes `who`. The [`Answer`] goes to `ticket`, if there is one; messages begin after it.
     ///
     /// Several subscriptions of one subscriber may match a topic; it gets each message once.
     ///
     /// # Errors
-    /// Nothing was done; `ticket` will not be heard of.
+    /// Nothing was done; there will be no answer for `ticket`.
     pub fn subscribe(
         &mut self,
         who: SubscriberId,
@@ -62,12 +62,12 @@ impl<F: Default> Hub<F> {
                 return Err(Refusal::TooManySubscriptions { max: max as u64 });
             }
         }
-        let is_heard = |route| self.group_of(route).is_some_and(Group::is_heard);
+        let is_receiving = |route| self.group_of(route).is_some_and(Group::is_receiving);
         if ticket.is_none()
             && since.is_none()
-            && let Some(route) = known.filter(|route| is_heard(*route))
+            && let Some(route) = known.filter(|route| is_receiving(*route))
         {
-            // Messages come already, and nobody asked from where on.
+            // Messages arrive already, and the subscriber did not ask for a position.
             let back = self.list(who).len() as u32;
             let place = Place::active(self.group(route).expect("it is announced").insert(who, back));
             self.list(who).push(Subscription { route, place });
@@ -96,10 +96,11 @@ impl<F: Default> Hub<F> {
         Ok(())
     }
 
-    /// Ends a subscription: `who` gets nothing more by it, of what waits for a later turn either. One that still waits is answered all the same.
+    /// Ends a subscription: `who` gets nothing more through it, including messages that wait for a later
+    /// turn. A subscription that still waits for its response gets one anyway.
     ///
     /// # Errors
-    /// There is none ([`Refusal::NotSubscribed`]).
+    /// There is no such subscription ([`Refusal::NotSubscribed`]).
     pub fn unsubscribe(&mut self, who: SubscriberId, filter: &TopicFilter) -> Result<(), Refusal> {
         let list = self.subscribers.get(who.0 as usize).map_or(&[][..], Vec::as_slice);
         let found = self.route(filter).and_then(|route| list.iter().position(|it| it.route == route));
@@ -113,8 +114,8 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// Ends all subscriptions of `who`, which is no more; its number may be used again. Answers that it
-    /// still waits for do not come.
+    /// Ends all subscriptions of `who`, which has left; its number may be reused. Pending responses do not
+    /// come.
     pub fn leave(&mut self, who: SubscriberId) {
         let count = self.subscribers.get(who.0 as usize).map_or(0, Vec::len);
         for index in (0..count).rev() {
@@ -126,18 +127,18 @@ impl<F: Default> Hub<F> {
         self.fan_out.leave(who);
     }
 
-    /// What waits for `who` and only this filter matched is not delivered.
+    /// Messages that wait for `who`, and that only this filter matched, are not delivered.
     fn withdraw(&mut self, who: SubscriberId, filter: &TopicFilter) {
         if self.fan_out.is_empty() {
             return;
         }
-        // Taken out, so that the subscriptions can be asked meanwhile.
+        // Taken out, so that the subscriptions can be read meanwhile.
         let mut fan_out = std::mem::take(&mut self.fan_out);
         fan_out.withdraw(who, |topic| filter.matches(topic) && !self.is_subscribed(who, topic));
         self.fan_out = fan_out;
     }
 
-    /// Whether the messages of `topic` come to `who`.
+    /// Whether `who` gets the messages of `topic`.
     pub fn is_subscribed(&self, who: SubscriberId, topic: &str) -> bool {
         let list = self.subscribers.get(who.0 as usize).map_or(&[][..], Vec::as_slice);
         let standing = list.iter().filter(|it| it.place.as_active().is_some());
@@ -149,7 +150,7 @@ impl<F: Default> Hub<F> {
         self.subscribers.get(who.0 as usize).map_or(0, Vec::len)
     }
 
-    /// The owner answered.
+    /// Handles the owner's response.
     pub(super) fn complete(
         &mut self,
         ask: AskId,
@@ -158,7 +159,7 @@ impl<F: Default> Hub<F> {
         now: Time,
         outlet: &mut impl Outlet<F>,
     ) {
-        // A stale number cannot be: a question is forgotten when its last answer has come.
+        // The number cannot be stale: a request is forgotten when its last response has come.
         let Some(index) = self.pending.find(ask.0) else { return };
         let Some(pending) = self.pending.get_mut(index) else { return };
         pending.due -= 1;
@@ -171,14 +172,15 @@ impl<F: Default> Hub<F> {
         }
         match ticket {
             Some(ticket) => {
-                // Earlier messages, which another subscription of the same peer may match, do not come behind it.
+                // Earlier messages, which another subscription of the same peer may match, must not come
+                // after it.
                 self.fan_out.pass(now, &mut |message, made, to| outlet.deliver(message, made, to));
                 outlet.answer(ticket, Answer::Subscribed(result));
             }
             None => self.counters.unasked_refused += u64::from(result.is_err() && who.is_some()),
         }
         let Some((who, back)) = who else {
-            // Perhaps nobody wants the route any more.
+            // Perhaps the route has no interest any more.
             return self.touch(route);
         };
         match result {
@@ -193,11 +195,11 @@ impl<F: Default> Hub<F> {
                 }
             }
             Err(_) => {
-                // It has no `pending` any more to be taken out of.
+                // It is no longer in `pending`.
                 self.subscribers[who.0 as usize][back as usize].place = Place::NOWHERE;
                 if let Some(group) = self.group(route) {
                     group.waiting -= 1;
-                    // The owner took no note of this one; of those that asked after it, perhaps.
+                    // The owner has not recorded this one; perhaps it has recorded later ones.
                     group.announced = Group::UNKNOWN;
                 }
                 self.remove_subscription(who, back as usize, false);
@@ -214,8 +216,8 @@ impl<F: Default> Hub<F> {
         &mut self.subscribers[index]
     }
 
-    /// Takes a subscription out of the subscriber's list and out of its group. `answered`: if it waits, whoever
-    /// asked for it is told the outcome still.
+    /// Removes a subscription from the subscriber's list and from its group. `answered`: if it waits, the
+    /// requester still gets the result.
     fn remove_subscription(&mut self, who: SubscriberId, index: usize, answered: bool) {
         let removed = self.subscribers[who.0 as usize].swap_remove(index);
         if let Some(moved) = self.subscribers[who.0 as usize].get(index).copied() {
@@ -239,7 +241,7 @@ impl<F: Default> Hub<F> {
         self.touch(removed.route);
     }
 
-    /// A subscription stands elsewhere in its subscriber's list now.
+    /// A subscription has moved to another place in its subscriber's list.
     fn moved_in_list(&mut self, moved: Subscription, who: SubscriberId, index: u32) {
         if let Some(place) = moved.place.as_active() {
             if let Some(group) = self.group(moved.route) {
@@ -254,7 +256,7 @@ impl<F: Default> Hub<F> {
 }
 
 impl Place {
-    /// Neither here nor there, for the moment in which it is taken out.
+    /// A place that does not exist, while it is taken out.
     const NOWHERE: Self = Self(u32::MAX);
 
     const fn active(place: u32) -> Self {

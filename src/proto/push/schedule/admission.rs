@@ -1,21 +1,22 @@
-//! What stands between a publish and its place in the topic: delay, pace, expiry, repetition.
+//! What is between a publication and its position in the topic: delay, rate limit, expiry, repetition.
 
 use std::time::Duration;
 
 use super::{AddError, Bounds, DelayQueue, Pace, PacedTopics, Periodics, paced};
 use crate::Time;
 
-/// The publishes of one shard that wait before they are stamped. It lives on the owner shard of their topics.
+/// The publications of one shard that wait before they get their position. It lives on the owner shard of
+/// their topics.
 ///
-/// A publish that is neither delayed nor paced passes without being looked at twice. All others come out of
-/// [`poll`](Self::poll): those of one topic in the order in which they were submitted or became due. A message
-/// gets its place in the topic only then.
+/// A publication without a delay whose rate limit allows it passes after one check. All others come out of
+/// [`poll`](Self::poll): those of one topic in the order in which they were submitted or became due. A
+/// message gets its position in the topic only then.
 #[derive(Debug)]
 pub struct Admission<K, T> {
     delayed: DelayQueue<Submission<K, T>>,
     paced: PacedTopics<K, T>,
     periodic: Periodics<Submission<K, T>>,
-    /// When the first of the three has something; asked for with every publication, so it is kept.
+    /// When the first of the three is due; needed for every publication, so it is cached.
     due: Time,
     counts: Counts,
 }
@@ -25,10 +26,10 @@ pub struct Admission<K, T> {
 pub struct AdmissionLimits {
     /// Messages with a delay, all topics together. When full: refused.
     pub delayed: Bounds,
-    /// Messages of each topic that wait for its pace. When full: refused. What was delayed and is due comes on
-    /// top of it.
+    /// Messages of each topic that wait for its rate limit. When full: refused. Delayed messages that became
+    /// due are added regardless.
     pub paced: Bounds,
-    /// Periodic pushes. When there are as many: refused.
+    /// Periodic pushes. At this number: refused.
     pub periodics_max: usize,
 }
 
@@ -42,7 +43,7 @@ impl Default for AdmissionLimits {
     }
 }
 
-/// A publish, as far as its time is concerned.
+/// A publication, as far as its time is concerned.
 #[derive(Clone, Debug)]
 pub struct Submission<K, T> {
     /// Its topic.
@@ -51,24 +52,24 @@ pub struct Submission<K, T> {
     pub pace: Pace,
     /// Bytes of its body.
     pub bytes: usize,
-    /// Not before this; [`Time::default`] is at once.
+    /// When it is due; [`Time::default`] is at once.
     pub due: Time,
-    /// Not from this time on; [`Time::NEVER`] is whenever.
+    /// When it expires; [`Time::NEVER`] is never.
     pub expires: Time,
     /// The caller's.
     pub item: T,
 }
 
-/// What became of a submission.
+/// The result of a submission.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Submitted<T> {
-    /// Publish it now: here it is.
+    /// Publish it now; it is returned.
     Passes(T),
     /// It waits, and comes out of [`Admission::poll`].
     Waits,
-    /// Its time is over already: here it is.
+    /// It has expired already; it is returned.
     Expired(T),
-    /// There is no room where it would have to wait: here it is.
+    /// There is no room where it would have to wait; it is returned.
     Refused(T, Full),
 }
 
@@ -83,32 +84,32 @@ pub enum Full {
         /// Bytes of their bodies.
         bytes: usize,
     },
-    /// Behind the pace of its topic.
-    #[error("{messages} messages wait for the pace of the topic")]
+    /// At the rate limit of its topic.
+    #[error("{messages} messages wait for the rate limit of the topic")]
     Paced {
         /// Messages that wait.
         messages: usize,
     },
 }
 
-/// What comes out of [`Admission::poll`].
+/// An output of [`Admission::poll`].
 #[derive(Debug, Eq, PartialEq)]
 pub enum Admitted<T> {
     /// Publish it now.
     Publish(T),
-    /// Its time was over before it could be published: tell whoever waits for it.
+    /// It expired before it could be published: report that to the publisher, if it waits.
     Expired(T),
-    /// A repetition that found no room behind the pace of its topic.
+    /// A repetition that found no room at the rate limit of its topic.
     Refused(T),
 }
 
-/// What happened since the beginning. Every submission, repetitions included, is handed back by
+/// Counters since the beginning. Every submission, including repetitions, is returned by
 /// [`submit`](Admission::submit), comes out of [`poll`](Admission::poll), or [waits](Admission::waiting).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counts {
     /// Submissions that were delayed.
     pub delayed: u64,
-    /// Submissions that had to wait for the pace of their topic.
+    /// Submissions that had to wait for the rate limit of their topic.
     pub paced: u64,
     /// Repetitions of periodic pushes.
     pub repeated: u64,
@@ -130,7 +131,7 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
         }
     }
 
-    /// Takes a publish in. One with a delay holds up none behind it; it takes its place when it is due.
+    /// Takes a publication. One with a delay does not delay later ones; it takes its place when it is due.
     #[inline]
     pub fn submit(&mut self, submission: Submission<K, T>, now: Time) -> Submitted<T> {
         let is_plain = submission.due <= now && submission.expires > now && submission.pace.is_none();
@@ -142,8 +143,8 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
         submitted
     }
 
-    /// Publishes `submission` again and again, for the first time at its `due`; its `expires` means nothing. The
-    /// times are fixed by the first, and those that were missed are left out.
+    /// Publishes `submission` repeatedly, first when it is `due`; its `expires` is ignored. The first time
+    /// fixes all others, and missed ones are skipped.
     ///
     /// # Errors
     /// See [`AddError`].
@@ -158,14 +159,14 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
         added
     }
 
-    /// Ends a periodic push; what it submitted before may still wait for its pace.
+    /// Ends a periodic push; its earlier submissions may still wait for the rate limit.
     pub fn remove_periodic(&mut self, number: u64) -> Option<T> {
         let removed = self.periodic.remove(number).map(|submission| submission.item);
         self.set_due();
         removed
     }
 
-    /// The next thing that is to be published or has expired by now.
+    /// The next submission that must be published or has expired.
     pub fn poll(&mut self, now: Time) -> Option<Admitted<T>> {
         let admitted = self.next(now);
         self.set_due();
@@ -173,7 +174,7 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
     }
 
     fn next(&mut self, now: Time) -> Option<Admitted<T>> {
-        // What has waited behind a pace is older than what becomes due now.
+        // Submissions that have waited for a rate limit are older than those that become due now.
         if let Some(came) = self.paced.pop(now) {
             return Some(match came {
                 paced::Came::Passes(item) => Admitted::Publish(item),
@@ -203,7 +204,7 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
         None
     }
 
-    /// When [`poll`](Self::poll) will have something.
+    /// When [`poll`](Self::poll) will return something.
     #[inline]
     pub fn poll_timeout(&self) -> Option<Time> {
         (self.due != Time::NEVER).then_some(self.due)
@@ -219,22 +220,22 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
         self.delayed.len() + self.paced.waiting()
     }
 
-    /// What happened since the beginning.
+    /// The counters.
     pub const fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// Repetitions that were left out because the shard came to them too late.
+    /// Repetitions that were skipped because the shard was too late.
     pub const fn missed(&self) -> u64 {
         self.periodic.missed()
     }
 
-    /// Forgets topics whose pace is as good as new; to be called once in a while.
+    /// Forgets topics whose buckets are full again; call it occasionally.
     pub fn forget_rested(&mut self, now: Time) {
         self.paced.forget_rested(now);
     }
 
-    /// Ends all repetitions, and hands out what waits: nobody will publish it any more.
+    /// Ends all repetitions, and returns everything that waits; none of it will be published.
     pub fn close(&mut self) -> Vec<T> {
         self.periodic.clear();
         let mut left = Vec::with_capacity(self.waiting());

@@ -8,21 +8,21 @@ use crate::{
     push::{Publication, SubscriberId},
 };
 
-/// Messages of one topic for the same subscribers. They are delivered by subscriber: a step hands all of them to
-/// the next few, so that they are in an outbox together and leave it in one send.
+/// Messages of one topic for the same subscribers. They are delivered by subscriber: a step delivers all of
+/// them to the next few, so that they are in an outbox together and leave it in one send.
 #[derive(Debug)]
 pub(super) struct Batch<F> {
     messages: Vec<Item<F>>,
     to: Vec<SubscriberId>,
-    /// How many of `to` have got the messages.
+    /// How many of `to` have the messages.
     done: usize,
-    /// Invariant: what it costs to hand all messages to one subscriber.
+    /// Invariant: the cost of delivering all messages to one subscriber.
     each: u64,
     /// Invariant: the bytes of all bodies.
     bytes: usize,
     /// Invariant: the first time at which one of the messages expires.
     expires: Time,
-    /// Departures before this batch: who left at a later one is not part of it.
+    /// The number of departures before this batch: a subscriber that left later is not part of it any more.
     number: u64,
 }
 
@@ -31,7 +31,7 @@ struct Item<F> {
     message: Arc<Publication>,
     /// What the driver makes of the message: once, for all subscribers.
     made: F,
-    /// The turn that brought it.
+    /// The turn in which it came.
     turn: u64,
 }
 
@@ -50,8 +50,8 @@ impl<F: Default> Batch<F> {
         batch
     }
 
-    /// Takes one more message of the topic in, and returns true, if it is for the same subscribers, none of them
-    /// has got the others yet, and there are not too many already.
+    /// Adds a message of the topic, and returns true, if it is for the same subscribers, none of them has the
+    /// others yet, and there are not too many already.
     pub(super) fn join(
         &mut self,
         message: &Arc<Publication>,
@@ -74,7 +74,7 @@ impl<F: Default> Batch<F> {
         self.messages.push(Item { message: Arc::clone(message), made: F::default(), turn });
     }
 
-    /// Hands the messages to the next `count` subscribers; returns how many those were.
+    /// Delivers the messages to the next `count` subscribers; returns how many those were.
     pub(super) fn step(
         &mut self,
         count: usize,
@@ -101,8 +101,8 @@ impl<F: Default> Batch<F> {
         count
     }
 
-    /// Drops the messages that have expired. They are counted for all who have not got them, whether or not those have
-    /// left meanwhile.
+    /// Drops the expired messages. They are counted for all subscribers that do not have them, whether or not
+    /// those have left meanwhile.
     pub(super) fn drop_expired(&mut self, now: Time, turn: u64, counts: &mut FanOutCounts) {
         if self.expires > now {
             return;
@@ -126,7 +126,7 @@ impl<F> Batch<F> {
         self.done == self.to.len() || self.messages.is_empty()
     }
 
-    /// What it costs to hand all messages to one subscriber.
+    /// The cost of delivering all messages to one subscriber.
     pub(super) const fn each(&self) -> u64 {
         self.each
     }
@@ -136,14 +136,14 @@ impl<F> Batch<F> {
         (self.to.len() - self.done) * self.messages.len()
     }
 
-    /// Bytes of the messages, until all subscribers have got them.
+    /// Bytes of the messages, until all subscribers have them.
     pub(super) const fn bytes(&self) -> usize {
         if self.is_done() { 0 } else { self.bytes }
     }
 }
 
-/// Subscribers that left, or left a topic, with the number of that departure: batches with this number and later
-/// ones are for a new subscriber with the same number.
+/// Subscribers that left, or left a topic, with the number of that departure. Batches with this number and
+/// later ones are for a new subscriber with the same number.
 #[derive(Debug, Default)]
 pub(super) struct Left {
     pub(super) all: BTreeMap<SubscriberId, u64>,
@@ -151,7 +151,7 @@ pub(super) struct Left {
 }
 
 impl Left {
-    /// Moves those that are part of the batch to the front, in order; returns how many they are.
+    /// Moves the subscribers that are part of the batch to the front, in order; returns how many they are.
     fn keep_present(&self, part: &mut [SubscriberId], topic: &TopicName, batch: u64) -> usize {
         if self.all.is_empty() && self.topics.is_empty() {
             return part.len();
@@ -173,6 +173,6 @@ impl Left {
     }
 }
 
-/// Cost of what one subscriber gets of a batch: some 400 small messages, or half of what one send carries. A piece of
-/// work is one subscriber at least, so this bounds what an urgent topic may have to wait for.
+/// Cost of one subscriber's part of a batch: about 400 small messages, or half of what one send carries. A
+/// piece of work is one subscriber at least, so this bounds how long an urgent topic may have to wait.
 const BATCH_COST_MAX: u64 = 128 << 10;

@@ -1,14 +1,15 @@
-//! What a shard works at first: priority classes, and fairness within each.
+//! What a shard works on first: priority classes, and fairness within each.
 //!
-//! The work is in jobs, such as the fan-out of some messages to the subscribers of their topic. A job is done in
-//! pieces, so that a fan-out to 10,000 holds nobody up for longer than a piece. Jobs with the same key (the
-//! topic) are done one after the other, whatever their classes: that is what keeps a topic in order.
+//! The work is in jobs, such as the fan-out of some messages to the subscribers of their topic. A job is done
+//! in pieces, so that a fan-out to 10,000 delays others by one piece at most. Jobs with the same key (the
+//! topic) are done one after the other, whatever their classes; this keeps a topic in order.
 //!
-//! Each class has a share of every round and the more urgent ones spend theirs first (deficit round robin with
-//! the most urgent in front): an urgent topic waits for one piece at most, and no flood of urgent ones takes
-//! more than their share from the rest. Within a class keys take turns, by cost as well. A deficit may go below
-//! zero by one piece, so that nobody needs to know a cost beforehand; what was overdrawn is missing in the next
-//! round (surplus round robin: Adiseshu, Parulkar, Varghese, "A reliable and scalable striping protocol", 1996).
+//! Each class has a share of every round, and the more urgent ones use theirs first (deficit round robin with
+//! the most urgent first). An urgent topic waits for one piece at most, and a flood of urgent ones takes no
+//! more than its share from the rest. Within a class, keys take turns, also by cost. A deficit may go below
+//! zero by one piece, so that costs need not be known in advance; the overdraft is subtracted in the next
+//! round (surplus round robin: Adiseshu, Parulkar, Varghese, "A reliable and scalable striping protocol",
+//! 1996).
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -19,7 +20,7 @@ pub enum Class {
     Urgent,
     /// 4 parts of 15.
     High,
-    /// What a topic is unless something else is said: 2 parts of 15.
+    /// The default: 2 parts of 15.
     #[default]
     Normal,
     /// What may wait: 1 part of 15.
@@ -61,7 +62,7 @@ impl Class {
     }
 }
 
-/// Jobs of one shard, by key and class. Whoever fills it bounds it: [`FanOut`](super::FanOut) does.
+/// Jobs of one shard, by key and class. [`FanOut`](super::FanOut), which fills it, bounds it.
 #[derive(Debug)]
 pub struct ClassQueue<K, J> {
     lanes: [Lane<K>; Class::ALL.len()],
@@ -75,15 +76,16 @@ pub struct ClassQueue<K, J> {
 struct Lane<K> {
     /// What is left of this round, in units of cost.
     deficit: i64,
-    /// Keys whose turn it is, in order, with the tickets of their flows. What has another ticket by now is stale:
-    /// it moved to another class, or ended. Invariant: one entry in all lanes has the ticket of its flow.
+    /// Keys that wait for their turn, in order, with the tickets of their flows. An entry whose flow has
+    /// another ticket by now is stale: the flow moved to another class, or ended. Invariant: one entry in all
+    /// lanes has the ticket of its flow.
     turns: VecDeque<(K, u64)>,
 }
 
 /// The jobs of one key.
 #[derive(Debug)]
 struct Flow<J> {
-    /// The most urgent class of its jobs: those in front of an urgent one are in its way, so they are as urgent.
+    /// The most urgent class of its jobs: earlier jobs delay an urgent one, so they become as urgent.
     class: Class,
     deficit: i64,
     ticket: u64,
@@ -99,7 +101,7 @@ pub struct Piece {
     pub is_done: bool,
 }
 
-/// What one delivery of this many bytes costs: every delivery has a price besides its bytes.
+/// The cost of one delivery of this many bytes: every delivery has a cost besides its bytes.
 pub const fn delivery_cost(bytes: usize) -> u64 {
     DELIVERY_COST + bytes as u64
 }
@@ -121,7 +123,7 @@ impl<K: Clone + Ord, J> ClassQueue<K, J> {
         self.jobs
     }
 
-    /// Whether a job of this key waits: then another one has to wait behind it.
+    /// Whether a job of this key waits: then another one has to wait after it.
     pub fn has(&self, key: &K) -> bool {
         !self.is_empty() && self.flows.contains_key(key)
     }
@@ -131,14 +133,14 @@ impl<K: Clone + Ord, J> ClassQueue<K, J> {
         self.flows.keys()
     }
 
-    /// Queues a job behind those with the same key. If it is more urgent than they are, they are as urgent from
-    /// here on, until none is left.
+    /// Queues a job after those with the same key. If it is more urgent than they are, they become as urgent,
+    /// until none is left.
     pub fn push(&mut self, key: K, class: Class, job: J) {
         self.push_or_join(key, class, |_| false, || job);
     }
 
-    /// As [`push`](Self::push), but the work may `join` the newest job with the same key, which then returns true,
-    /// instead of being a job of its own.
+    /// Like [`push`](Self::push), but the work may `join` the newest job with the same key, which then
+    /// returns true, instead of becoming a separate job.
     pub fn push_or_join(
         &mut self,
         key: K,
@@ -164,8 +166,8 @@ impl<K: Clone + Ord, J> ClassQueue<K, J> {
         }
     }
 
-    /// Lets `work` do a piece of the job whose turn it is, of about the cost that it is told, and returns what
-    /// it cost; `None` when nothing waits.
+    /// Lets `work` do a piece of the next job, of about the given cost; it returns the actual cost. `None`
+    /// when nothing waits.
     pub fn run(&mut self, work: impl FnOnce(&K, &mut J, u64) -> Piece) -> Option<u64> {
         let (key, ticket) = self.next_turn()?;
         let flow = self.flows.get_mut(&key)?;
@@ -180,7 +182,7 @@ impl<K: Clone + Ord, J> ClassQueue<K, J> {
             self.jobs -= 1;
         }
         if flow.jobs.is_empty() {
-            // What it overdrew is forgotten with it: one piece at most.
+            // Its overdraft is forgotten with it: one piece at most.
             self.flows.remove(&key);
         } else if flow.deficit > 0 {
             lane.turns.push_front((key, ticket));
@@ -188,13 +190,13 @@ impl<K: Clone + Ord, J> ClassQueue<K, J> {
             lane.turns.push_back((key, ticket));
         }
         if self.is_empty() {
-            // What is left in the lanes is stale.
+            // The remaining entries in the lanes are stale.
             self.lanes.iter_mut().for_each(|lane| lane.turns.clear());
         }
         Some(piece.cost)
     }
 
-    /// The key whose turn it is, taken out of its lane, with something to spend.
+    /// The next key, taken out of its lane, with a budget.
     fn next_turn(&mut self) -> Option<(K, u64)> {
         if self.is_empty() {
             return None;
@@ -212,7 +214,7 @@ impl<K: Clone + Ord, J> ClassQueue<K, J> {
                     if flow.deficit > 0 {
                         return Some((key, ticket));
                     }
-                    // It overdrew by more than a turn is worth: this one goes to paying.
+                    // It overdrew by more than a turn is worth: this turn pays for it.
                     lane.turns.push_back((key, ticket));
                 }
             }
@@ -220,7 +222,7 @@ impl<K: Clone + Ord, J> ClassQueue<K, J> {
         }
     }
 
-    /// Every class gets its part; nobody saves any up.
+    /// Every class gets its share; none is saved up.
     fn begin_round(&mut self) {
         for (lane, class) in self.lanes.iter_mut().zip(Class::ALL) {
             let part = class.weight() * QUANTUM;
@@ -239,8 +241,8 @@ impl<K: Clone + Ord, J> Default for ClassQueue<K, J> {
 /// and its part of a send.
 const DELIVERY_COST: u64 = 256;
 
-/// Cost of the piece that a key does in its turn: some 128 small deliveries.
+/// Cost of the piece that a key does in its turn: about 128 small deliveries.
 const QUANTUM: i64 = 32 << 10;
 
-/// A piece is not charged for more, so that no share is gone for longer than it takes to count it down.
+/// A piece is not charged for more, so that a share is not used up for longer than it takes to count it down.
 const COST_MAX: i64 = 64 << 20;

@@ -1,14 +1,14 @@
-//! What is to be published later.
+//! Publications with a delay.
 
 use std::collections::BTreeMap;
 
 use crate::Time;
 
-/// Things that come out when they are due: in the order of their times, and of their arrival where those are
-/// the same. Bounded in number and in bytes.
+/// Items that come out when they are due: in the order of their times, and of arrival for equal times.
+/// Bounded in number and in bytes.
 #[derive(Debug)]
 pub struct DelayQueue<T> {
-    /// By due time and number of arrival.
+    /// By due time and order of arrival.
     items: BTreeMap<(Time, u64), (usize, T)>,
     /// Invariant: the sum of the bytes of `items`.
     bytes: usize,
@@ -26,14 +26,14 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Whether `bytes` more, as one message, stay within.
+    /// Whether one more message of `bytes` stays within the bounds.
     pub(super) const fn admit(&self, messages: usize, bytes: usize, more: usize) -> bool {
         messages < self.messages_max && bytes.saturating_add(more) <= self.bytes_max
     }
 }
 
 impl<T> DelayQueue<T> {
-    /// An empty queue.
+    /// Creates an empty queue.
     pub const fn new(bounds: Bounds) -> Self {
         Self { items: BTreeMap::new(), bytes: 0, arrivals: 0, bounds }
     }
@@ -41,7 +41,7 @@ impl<T> DelayQueue<T> {
     /// Keeps `item`, whose body has this many bytes, until `due`.
     ///
     /// # Errors
-    /// There is no room: the item comes back.
+    /// There is no room: returns the item.
     pub fn push(&mut self, due: Time, bytes: usize, item: T) -> Result<(), T> {
         if !self.bounds.admit(self.items.len(), self.bytes, bytes) {
             return Err(item);
@@ -52,7 +52,7 @@ impl<T> DelayQueue<T> {
         Ok(())
     }
 
-    /// Takes out the next one that is due, with the time at which it was.
+    /// Takes out the next due item, with its due time.
     pub fn pop_due(&mut self, now: Time) -> Option<(Time, T)> {
         let entry = self.items.first_entry().filter(|entry| entry.key().0 <= now)?;
         let ((due, _), (bytes, item)) = entry.remove_entry();

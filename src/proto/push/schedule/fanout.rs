@@ -14,31 +14,33 @@ use crate::{
 
 /// The fan-outs of one shard.
 ///
-/// The messages of a turn are gathered first, since the first one of a burst does not tell how many follow. If nothing
-/// waits and they fit into the budget of the turn, they go straight through. Otherwise they wait in a [`ClassQueue`] by
-/// topic, and are worked at in this turn and later ones. Messages of a topic that wait for the same subscribers are a
-/// batch, and are worked at by subscriber: a piece of work hands all of them to a few. So a burst takes many
-/// turns, and yet each outbox gets it whole, in one turn, and sends it at once.
+/// The messages of a turn are collected first, because the first message of a burst does not say how many
+/// follow. If nothing waits and they fit into the budget of the turn, they are delivered directly. Otherwise
+/// they wait in a [`ClassQueue`] by topic, for this turn and later ones. Messages of a topic that wait for
+/// the same subscribers form a batch, which is delivered by subscriber: a piece of work delivers all of them
+/// to a few. So a burst may take many turns, but each outbox gets it complete, in one turn, and sends it at
+/// once.
 ///
-/// What waits was stamped and is never dropped for want of room. At a bound the answer is to work on, whatever
-/// the budget says: outboxes have policies, so there is nothing to wait for.
+/// Waiting messages have their position and are never dropped for lack of room. At a bound, the work
+/// continues regardless of the budget: outboxes have policies, so there is nothing to wait for.
 ///
-/// `F` is what the driver makes of a message, such as its frames: made once, and kept until all have got it.
+/// `F` is what the driver makes of a message, such as its frames: made once, and kept until all subscribers
+/// have it.
 #[derive(Debug)]
 pub struct FanOut<F = ()> {
-    /// What this turn has brought.
+    /// The messages of this turn.
     gathered: Gathered,
     queue: ClassQueue<TopicName, Batch<F>>,
-    /// Deliveries that wait. Invariant: the sum over what is gathered and the batches.
+    /// Deliveries that wait. Invariant: the sum over the collected messages and the batches.
     waiting: usize,
     /// Bytes of the bodies that wait; a body counts once.
     bytes: usize,
-    /// What this turn has cost by now.
+    /// The cost of this turn so far.
     spent: u64,
     turn: u64,
     /// How often a subscriber has left, or left a topic, while something waited.
     departures: u64,
-    /// Who left. Emptied when nothing waits.
+    /// The subscribers that left. Emptied when nothing waits.
     left: Left,
     limits: FanOutLimits,
     counts: FanOutCounts,
@@ -47,12 +49,12 @@ pub struct FanOut<F = ()> {
 /// Bounds of the fan-outs of one shard.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FanOutLimits {
-    /// Cost of one turn, by [`delivery_cost`](super::delivery_cost) and 512 for whatever one subscriber gets together:
-    /// after that much, other work has its turn.
+    /// Cost of one turn, by [`delivery_cost`](super::delivery_cost) plus 512 for all deliveries to one
+    /// subscriber together. After that, other work has its turn.
     pub turn_cost_max: u64,
-    /// Deliveries that may wait. When there are more, the turn goes on until there are not.
+    /// Deliveries that may wait. When there are more, the turn continues until there are fewer.
     pub deliveries_max: usize,
-    /// Bytes of the messages that may wait. When there are more, the turn goes on until there are not.
+    /// Bytes of the messages that may wait. When there are more, the turn continues until there are fewer.
     pub bytes_max: usize,
 }
 
@@ -62,21 +64,21 @@ impl Default for FanOutLimits {
     }
 }
 
-/// What was counted.
+/// Counters.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct FanOutCounts {
-    /// Messages whose fan-out, or a part of it, had to wait for a later turn.
+    /// Messages whose fan-out had to wait for a later turn, completely or in part.
     pub postponed: u64,
-    /// Deliveries that did not happen because the message had expired.
+    /// Deliveries that were dropped because the message had expired.
     pub expired: u64,
-    /// Deliveries that did not happen because the subscriber had left.
+    /// Deliveries that were dropped because the subscriber had left.
     pub left: u64,
 }
 
 impl<F: Default> FanOut<F> {
     /// Nothing waits.
     pub fn new(mut limits: FanOutLimits) -> Self {
-        // One piece a turn at least, or nothing would ever go on.
+        // At least one piece per turn, so that the work always advances.
         limits.turn_cost_max = limits.turn_cost_max.max(1);
         Self {
             gathered: Gathered::default(),
@@ -93,7 +95,7 @@ impl<F: Default> FanOut<F> {
     }
 
     /// Takes a message for these subscribers. Messages of one topic reach each subscriber in the order of the
-    /// calls: when [`work`](Self::work) is called, which is to be in the same turn, or now if too much waits.
+    /// calls: when [`work`](Self::work) is called, which must be in the same turn, or now if too much waits.
     #[inline]
     pub fn deliver(
         &mut self,
@@ -117,7 +119,7 @@ impl<F: Default> FanOut<F> {
         }
     }
 
-    /// Works at what was gathered and at what waits, as far as the budget of the turn goes.
+    /// Works on the collected messages and on the waiting ones, within the budget of the turn.
     pub fn work(&mut self, now: Time, sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[SubscriberId])) {
         if self.pass(now, sink) {
             return;
@@ -131,9 +133,9 @@ impl<F: Default> FanOut<F> {
         }
     }
 
-    /// Hands on what was gathered if it goes straight through: when nothing else waits, and all of it fits into
-    /// what is left of the budget. Also to be called before the answer to a subscription is written, so that
-    /// earlier messages, which another subscription of the same peer may match, do not come behind it.
+    /// Delivers the collected messages directly if nothing else waits and all of them fit into the remaining
+    /// budget. Also call it before the response to a subscription is written, so that earlier messages, which
+    /// another subscription of the same peer may match, do not come after it.
     pub fn pass(
         &mut self,
         now: Time,
@@ -156,23 +158,23 @@ impl<F: Default> FanOut<F> {
         true
     }
 
-    /// Begins a turn: there is a whole budget again.
+    /// Begins a turn with a full budget.
     #[inline]
     pub const fn begin_turn(&mut self) {
         self.spent = 0;
         self.turn += 1;
     }
 
-    /// A subscription of `who` has ended: of the topics of which `is_meant` says so, nothing that waits is delivered
-    /// to it any more. What is published after it has subscribed again is.
+    /// A subscription of `who` has ended: waiting messages of the topics for which `is_meant` holds are not
+    /// delivered to it. Messages published after it has subscribed again are.
     pub fn withdraw(&mut self, who: SubscriberId, is_meant: impl Fn(&TopicName) -> bool) {
         self.depart();
         let topics = self.queue.keys().filter(|topic| is_meant(topic));
         self.left.topics.extend(topics.map(|topic| ((who, topic.clone()), self.departures)));
     }
 
-    /// A subscriber has left: what waits for it is not delivered, to nobody who is called the same later on
-    /// either.
+    /// A subscriber has left: messages that wait for it are not delivered, not even to a later subscriber
+    /// with the same number.
     #[inline]
     pub fn leave(&mut self, who: SubscriberId) {
         if !self.is_empty() {
@@ -181,7 +183,7 @@ impl<F: Default> FanOut<F> {
         }
     }
 
-    /// What was gathered by now is from before the departure, and nothing joins it any more.
+    /// The messages collected so far are from before the departure, and later ones do not join them.
     fn depart(&mut self) {
         self.queue_gathered();
         self.departures += 1;
@@ -260,15 +262,15 @@ impl<F> FanOut<F> {
         self.bytes
     }
 
-    /// What was counted.
+    /// The counters.
     pub const fn counts(&self) -> FanOutCounts {
         self.counts
     }
 }
 
-/// What a send costs, on top of the deliveries that it carries: for the budget of a turn, which is about time. Fairness
-/// between topics is about deliveries alone, since it is not known which of them a send will carry.
+/// The cost of a send, on top of the deliveries in it: for the budget of a turn, which is about time.
+/// Fairness between topics counts deliveries alone, because it is not known which of them a send will carry.
 ///
-/// It is well below the truth (a send takes some 16 times as long as a small delivery), so that a message to a
-/// thousand subscribers is one turn.
+/// It is well below the truth (a send takes about 16 times as long as a small delivery), so that a message to
+/// a thousand subscribers takes one turn.
 pub(super) const SEND_COST: u64 = 512;

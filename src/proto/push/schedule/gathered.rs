@@ -1,16 +1,16 @@
-//! The messages of one turn, before anything is done about them.
+//! The messages of one turn, before they are delivered.
 
 use std::{ops::Range, sync::Arc};
 
 use super::{delivery_cost, fanout::SEND_COST};
 use crate::push::{Publication, SubscriberId};
 
-/// Messages and whom each is for, in the order of the calls. Its memory is used again in the next turn.
+/// Messages and their subscribers, in the order of the calls. The memory is reused in the next turn.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
-    /// Each with its part of `to`.
+    /// Each message with its part of `to`.
     messages: Vec<(Arc<Publication>, Range<usize>)>,
-    /// Lists of subscribers; equal ones that follow each other are kept once.
+    /// Lists of subscribers; equal lists that follow each other are stored once.
     to: Vec<SubscriberId>,
     /// Invariant: the sum over all deliveries, and the sends of all lists.
     cost: u64,
@@ -34,7 +34,7 @@ impl Gathered {
         self.messages.is_empty()
     }
 
-    /// What it costs to deliver all of it.
+    /// The cost of delivering all of it.
     pub(super) const fn cost(&self) -> u64 {
         self.cost
     }
@@ -52,6 +52,6 @@ impl Gathered {
     }
 }
 
-/// Room that is kept between turns: 32 KiB and 64 KiB.
+/// Memory that is kept between turns: 32 KiB and 64 KiB.
 const MESSAGES_KEPT: usize = 1024;
 const SUBSCRIBERS_KEPT: usize = 16_384;

@@ -1,17 +1,17 @@
-//! When a message goes, and which goes first: the scheduler of one shard.
+//! The scheduler of one shard: when a message is delivered, and which goes first.
 //!
-//! It has two halves. [`Admission`] is on the owner shard of a topic, before a message gets its place there: it
-//! keeps what is delayed, what is over the pace of its topic, and what is repeated, and lets go of what has
-//! expired. [`FanOut`] is on every shard, behind the stamp: by a [`ClassQueue`] it decides whose fan-out is worked
-//! at next, and how much of it, so that neither a fan-out to 10,000 nor a flood of less urgent topics holds up the
-//! others. The messages of a burst go to some subscribers together, then to the next ones, so that each outbox sends
-//! them at once. [`Pacer`] is also what paces one connection.
+//! It has two parts. [`Admission`] is on the owner shard of a topic, before a message gets its position: it
+//! keeps delayed publications, those over the rate limit of their topic, and repetitions, and drops expired
+//! ones. [`FanOut`] is on every shard, after that: with a [`ClassQueue`] it decides which fan-out is next,
+//! and how much of it, so that neither a fan-out to 10,000 nor a flood of less urgent topics delays the
+//! others. The messages of a burst go to some subscribers together, then to the next ones, so that each
+//! outbox sends them at once. [`Pacer`] is also the rate limit of a connection.
 //!
-//! What it deliberately is not: it knows no connection, no clock and no timer; whoever drives it passes the time in
-//! and asks when to come back.
+//! It deliberately knows no connection, no clock and no timer; its driver passes the time in and asks when to
+//! call again.
 //!
-//! A class belongs to a topic, so that a topic stays in order whatever the classes are. A publish that asks for
-//! a more urgent one takes those of its topic in front of it along.
+//! A class belongs to a topic, so that a topic stays in order. A publication that asks for a more urgent
+//! class also promotes messages of that topic queued ahead of it.
 
 mod admission;
 mod batch;

@@ -1,20 +1,20 @@
-//! How fast something may pass: token buckets in exact integers.
+//! Rate limits: token buckets in exact integers.
 //!
-//! A bucket counts in billionths of a token, so that a rate of N per second is N units per nanosecond and no
-//! rounding adds up, however long it runs and however often it is asked.
+//! A bucket counts in billionths of a token. So a rate of N per second is N units per nanosecond, and no
+//! rounding error accumulates, however long it runs and however often it is used.
 
 use std::time::Duration;
 
 use crate::Time;
 
-/// How much may pass in a second, and how much at once after a pause. Plain data.
+/// How much may pass per second, and how much at once after a pause. Plain data.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Pace {
-    /// Messages per second; 0 is no bound.
+    /// Messages per second; 0 means no bound.
     pub messages_per_second: u64,
-    /// Bytes per second; 0 is no bound.
+    /// Bytes per second; 0 means no bound.
     pub bytes_per_second: u64,
-    /// A pause saves up what would have passed in this long, and no more; at least one message always passes.
+    /// A pause saves up what would have passed in this time, and no more; at least one message always passes.
     pub burst: Duration,
 }
 
@@ -22,10 +22,10 @@ impl Pace {
     /// No bound at all.
     pub const NONE: Self = Self { messages_per_second: 0, bytes_per_second: 0, burst: Self::BURST };
 
-    /// What a pause saves up unless something else is said.
+    /// The default for what a pause saves up.
     pub const BURST: Duration = Duration::from_millis(100);
 
-    /// Whether it bounds nothing.
+    /// Whether it has no bound.
     pub const fn is_none(&self) -> bool {
         self.messages_per_second == 0 && self.bytes_per_second == 0
     }
@@ -38,9 +38,9 @@ impl Default for Pace {
 }
 
 /// The buckets of one topic or connection: messages and bytes.
-///
-/// In any time `t`, at most `rate * (t + burst)` passes (and what a nanosecond brings), and one message more than that if it alone is larger
-/// than a burst: it passes when the bucket is full, and those behind it wait until its debt is paid.
+/// In any time `t`, at most `rate * (t + burst)` passes (plus what a nanosecond brings), plus one message if
+/// that alone is larger than a burst: it passes when the bucket is full, and later ones wait until its debt
+/// is paid.
 #[derive(Clone, Debug)]
 pub struct Pacer {
     messages: Option<TokenBucket>,
@@ -54,7 +54,7 @@ impl Pacer {
         Self { messages: bucket(pace.messages_per_second), bytes: bucket(pace.bytes_per_second) }
     }
 
-    /// When this many messages, of this many bytes together, may pass; `now` if they may by now.
+    /// When this many messages, of this many bytes together, may pass; `now` if they may already.
     pub fn ready_at(&self, messages: usize, bytes: usize, now: Time) -> Time {
         let ready = |bucket: &Option<TokenBucket>, cost: usize| {
             bucket.as_ref().map_or(now, |it| it.ready_at(cost as u64, now))
@@ -62,7 +62,7 @@ impl Pacer {
         ready(&self.messages, messages).max(ready(&self.bytes, bytes))
     }
 
-    /// They pass.
+    /// Takes the tokens for them.
     pub fn take(&mut self, messages: usize, bytes: usize, now: Time) {
         for (bucket, cost) in [(&mut self.messages, messages), (&mut self.bytes, bytes)] {
             if let Some(bucket) = bucket {
@@ -71,31 +71,31 @@ impl Pacer {
         }
     }
 
-    /// Both buckets are full: this is what a new one would be.
+    /// Whether both buckets are full, as in a new one.
     pub fn is_full(&self, now: Time) -> bool {
         [&self.messages, &self.bytes].into_iter().flatten().all(|it| it.level_at(now) >= it.burst)
     }
 }
 
-/// Tokens that come at a steady rate and are kept up to a bound.
+/// Tokens that arrive at a steady rate and are kept up to a bound.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
     /// Tokens per second, which is units per nanosecond.
     rate: u64,
-    /// What makes the bucket full, in units.
+    /// The level of a full bucket, in units.
     burst: i128,
-    /// What it holds: `burst`, and what a nanosecond brings on top of it. Who waits until there is enough gets up
-    /// to that much more, and it would be lost each time. Invariant: `level <= capacity`.
+    /// The capacity: `burst`, plus what a nanosecond brings. A waiter that waits until there is enough gets
+    /// up to that much more, and it would be lost each time. Invariant: `level <= capacity`.
     capacity: i128,
-    /// As it was at `at`; below zero when more passed than there was.
+    /// The level at the time `at`; below zero after an overdraft.
     level: i128,
     at: Time,
 }
 
 impl TokenBucket {
-    /// A full bucket that holds what `rate` tokens a second bring in `burst`, and at least one token.
+    /// A full bucket that holds what `rate` tokens per second bring in `burst`, and at least one token.
     ///
-    /// A rate of 0 is taken for 1.
+    /// A rate of 0 counts as 1.
     pub fn new(rate: u64, burst: Duration, now: Time) -> Self {
         let rate = rate.max(1);
         let nanos = i128::try_from(burst.as_nanos().min(BURST_NANOS_MAX)).unwrap_or(i128::MAX);
@@ -103,8 +103,8 @@ impl TokenBucket {
         Self { rate, burst, capacity: burst + i128::from(rate - 1), level: burst, at: now }
     }
 
-    /// When `cost` tokens may pass; `now` if they may by now. More than the bucket holds may pass when it
-    /// is full.
+    /// When `cost` tokens may pass; `now` if they may already. More than the capacity may pass when the
+    /// bucket is full.
     pub fn ready_at(&self, cost: u64, now: Time) -> Time {
         let now = now.max(self.at);
         let missing = (i128::from(cost) * UNITS).min(self.burst) - self.level_at(now);
@@ -116,7 +116,7 @@ impl TokenBucket {
         now + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// Takes `cost` tokens out, whether they are there or not.
+    /// Takes `cost` tokens out, even if they are not there.
     pub fn take(&mut self, cost: u64, now: Time) {
         self.level = self.level_at(now) - i128::from(cost) * UNITS;
         self.at = now.max(self.at);
@@ -131,5 +131,5 @@ impl TokenBucket {
 /// Units of one token.
 const UNITS: i128 = 1_000_000_000;
 
-/// A burst of a day is as good as any longer one, and keeps the sums far from their end.
+/// A burst of a day is as good as any longer one, and keeps the sums far from overflow.
 const BURST_NANOS_MAX: u128 = 86_400 * 1_000_000_000;

@@ -1,18 +1,18 @@
-//! Topics that may not go as fast as they are published: a queue each, in front of its pace.
+//! Rate-limited topics: a queue for each that publishes faster than its limit.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{Bounds, Pace, Pacer};
 use crate::Time;
 
-/// The paced topics of one shard, by a key of the caller's choice.
+/// The rate-limited topics of one shard, by a key of the caller's choice.
 ///
-/// What is offered passes at once while nothing of its topic waits and the pace allows it. The rest waits in
-/// order, within bounds per topic, and comes out when the pace allows it or when it has expired.
+/// An offered item passes at once while nothing of its topic waits and the limit allows it. Otherwise it
+/// waits in order, within bounds per topic, and comes out when the limit allows it or when it has expired.
 #[derive(Debug)]
 pub struct PacedTopics<K, T> {
     topics: BTreeMap<K, PacedTopic<T>>,
-    /// When each topic with something waiting is to be looked at. Invariant: the `(next, key)` of those.
+    /// When to check each topic with waiting items. Invariant: the `(next, key)` of those.
     due: BTreeSet<(Time, K)>,
     waiting: usize,
     bounds: Bounds,
@@ -26,7 +26,7 @@ struct PacedTopic<T> {
     /// Invariant: the sum of the bytes of `queue`.
     bytes: usize,
     next: Time,
-    /// No later than the first time at which one of `queue` expires.
+    /// Not later than the first expiry in `queue`.
     expires: Time,
 }
 
@@ -37,39 +37,39 @@ struct Waiting<T> {
     item: T,
 }
 
-/// What became of something that was offered.
+/// The result of an offer.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Offered<T> {
-    /// It may pass now: here it is.
+    /// It may pass now; it is returned.
     Passes(T),
     /// It waits.
     Waits,
-    /// As much of its topic waits as may: here it is, and so many messages wait.
+    /// The queue of its topic is full: the item is returned, with the number of waiting messages.
     Full(T, usize),
 }
 
-/// What came out.
+/// An output.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Came<T> {
     /// It may pass now.
     Passes(T),
-    /// Its time was over before it could.
+    /// It expired before it could pass.
     Expired(T),
 }
 
 impl<K: Clone + Ord, T> PacedTopics<K, T> {
-    /// None; each topic may keep what `bounds` says waiting.
+    /// Creates an empty set; `bounds` apply to each topic.
     pub const fn new(bounds: Bounds) -> Self {
         Self { topics: BTreeMap::new(), due: BTreeSet::new(), waiting: 0, bounds }
     }
 
-    /// Offers a message of the topic `key`, whose body has this many bytes. It is not to pass after `expires`.
+    /// Offers a message of the topic `key`, whose body has this many bytes. It must not pass after `expires`.
     pub fn offer(&mut self, key: K, pace: &Pace, message: Message<T>, now: Time) -> Offered<T> {
         self.admit(key, pace, message, now, Some(self.bounds))
     }
 
-    /// As [`offer`](Self::offer), for what was accepted long ago and must not be refused any more. Its number is
-    /// bounded where it waited until now.
+    /// Like [`offer`](Self::offer), for an item that was accepted earlier and must not be refused any more.
+    /// The number of such items is bounded where they waited before.
     pub(super) fn insist(&mut self, key: K, pace: &Pace, message: Message<T>, now: Time) -> Option<T> {
         match self.admit(key, pace, message, now, None) {
             Offered::Passes(item) | Offered::Full(item, _) => Some(item),
@@ -104,13 +104,13 @@ impl<K: Clone + Ord, T> PacedTopics<K, T> {
         Offered::Waits
     }
 
-    /// What may pass by now, or has expired: one thing a call, and those of one topic in order.
+    /// The next item that may pass, or has expired: one per call, and those of one topic in order.
     pub fn pop(&mut self, now: Time) -> Option<Came<T>> {
         loop {
             let (_, key) = self.due.first().filter(|(due, _)| *due <= now)?.clone();
             let topic = self.topics.get_mut(&key)?;
             let came = topic.pop(now);
-            // A topic that gave nothing is due later than now after this.
+            // A topic without an output is due later than now after this.
             self.set_due(&key, now);
             if came.is_some() {
                 self.waiting -= 1;
@@ -119,7 +119,7 @@ impl<K: Clone + Ord, T> PacedTopics<K, T> {
         }
     }
 
-    /// When [`pop`](Self::pop) will have something next.
+    /// When [`pop`](Self::pop) will return something.
     pub fn next_due(&self) -> Option<Time> {
         self.due.first().map(|(due, _)| *due)
     }
@@ -134,20 +134,20 @@ impl<K: Clone + Ord, T> PacedTopics<K, T> {
         self.waiting > 0 && self.topics.get(key).is_some_and(|topic| !topic.queue.is_empty())
     }
 
-    /// Takes out all that wait, those of one topic in order.
+    /// Takes out all waiting items, those of one topic in order.
     pub fn drain(&mut self) -> impl Iterator<Item = T> {
         self.waiting = 0;
         self.due.clear();
         std::mem::take(&mut self.topics).into_values().flat_map(|topic| topic.queue).map(|it| it.item)
     }
 
-    /// Topics that are remembered: those with something waiting, and those that spent some of their burst
-    /// lately. [`forget_rested`](Self::forget_rested) lets go of the others.
+    /// Number of remembered topics: those with waiting items, and those that used some of their burst lately.
+    /// [`forget_rested`](Self::forget_rested) removes the others.
     pub fn topics(&self) -> usize {
         self.topics.len()
     }
 
-    /// Forgets the topics that are as good as new. Cheap enough to be called once in a while, not per message.
+    /// Forgets the topics with full buckets. Cheap enough to be called occasionally, not per message.
     pub fn forget_rested(&mut self, now: Time) {
         self.topics.retain(|_, topic| !topic.queue.is_empty() || !topic.pacer.is_full(now));
     }
@@ -161,12 +161,12 @@ impl<K: Clone + Ord, T> PacedTopics<K, T> {
     }
 }
 
-/// A message as it is offered.
+/// An offered message.
 #[derive(Debug)]
 pub struct Message<T> {
     /// Bytes of its body.
     pub bytes: usize,
-    /// From this time on nobody wants it; [`Time::NEVER`] is never.
+    /// Its expiry; [`Time::NEVER`] is never.
     pub expires: Time,
     /// The caller's.
     pub item: T,
@@ -184,7 +184,7 @@ impl<T> PacedTopic<T> {
         }
     }
 
-    /// A pace that was changed begins with full buckets.
+    /// A changed limit begins with full buckets.
     fn set_pace(&mut self, pace: &Pace, now: Time) {
         if self.pace != *pace {
             self.pace = *pace;
@@ -192,7 +192,7 @@ impl<T> PacedTopic<T> {
         }
     }
 
-    /// Expired ones come out wherever they are in the queue, so that they hold nobody's room.
+    /// Expired items come out wherever they are in the queue, so that they take no room.
     fn pop(&mut self, now: Time) -> Option<Came<T>> {
         if self.expires <= now {
             let expired = self.queue.iter().position(|it| it.expires <= now);

@@ -1,4 +1,4 @@
-//! What is published again and again.
+//! Periodic items.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,8 +7,8 @@ use std::{
 
 use crate::Time;
 
-/// Things with an interval each. Their times are fixed by the first one, `first + n * interval`, so that
-/// lateness never adds up; what was missed by whole intervals is left out and counted.
+/// Items with an interval each. The first time fixes all others, `first + n * interval`, so that delays never
+/// accumulate; whole missed intervals are skipped and counted.
 #[derive(Debug)]
 pub struct Periodics<T> {
     entries: BTreeMap<u64, Periodic<T>>,
@@ -28,7 +28,7 @@ struct Periodic<T> {
 /// Why a periodic push was not added.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum AddError {
-    /// There are as many as there may be.
+    /// The greatest number was reached.
     #[error("there are {max} periodic pushes already")]
     Full {
         /// The bound.
@@ -43,12 +43,12 @@ pub enum AddError {
 }
 
 impl<T> Periodics<T> {
-    /// None yet, and never more than `entries_max`.
+    /// Creates an empty set of at most `entries_max`.
     pub const fn new(entries_max: usize) -> Self {
         Self { entries: BTreeMap::new(), due: BTreeSet::new(), missed: 0, entries_max }
     }
 
-    /// Adds one under a number of the caller's choice.
+    /// Adds an item under a number of the caller's choice.
     ///
     /// # Errors
     /// See [`AddError`]; nothing was added.
@@ -67,14 +67,14 @@ impl<T> Periodics<T> {
         Ok(())
     }
 
-    /// Ends one; it never comes again.
+    /// Ends an item; it never comes again.
     pub fn remove(&mut self, number: u64) -> Option<T> {
         let entry = self.entries.remove(&number)?;
         self.due.remove(&(entry.next, number));
         Some(entry.item)
     }
 
-    /// The next one whose time has come, with that time.
+    /// The next due item, with its time.
     pub fn pop_due(&mut self, now: Time) -> Option<(Time, &T)> {
         let &(due, number) = self.due.first().filter(|(due, _)| *due <= now)?;
         self.due.pop_first();
@@ -91,7 +91,7 @@ impl<T> Periodics<T> {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// Times that were left out because they had passed by a whole interval.
+    /// Times that were skipped because a whole interval had passed.
     pub const fn missed(&self) -> u64 {
         self.missed
     }
@@ -113,7 +113,7 @@ impl<T> Periodics<T> {
     }
 }
 
-/// The first time after `now` of the schedule that `due` is on, and how many were passed over.
+/// The first time after `now` in the schedule of `due`, and how many were skipped.
 fn following(due: Time, interval: Duration, now: Time) -> (Time, u64) {
     let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX).max(1);
     let missed = (now.as_nanos() - due.as_nanos()) / nanos;

@@ -1,22 +1,22 @@
-//! What is said of topics beforehand: class and pace, by the beginning of their names.
+//! The configured rules for topics: class and rate limit, by prefix.
 
 use super::{Class, Pace};
 
-/// What holds for the topics that begin with `prefix`. Plain data.
+/// The rule for the topics that begin with `prefix`. Plain data.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TopicRule {
-    /// How their names begin; empty for all topics.
+    /// The prefix of their names; empty for all topics.
     pub prefix: String,
     /// How urgent they are.
     pub class: Class,
-    /// How fast each of them may go.
+    /// The rate limit of each of them.
     pub pace: Pace,
 }
 
-/// All rules. The longest prefix that fits decides, alone: rules do not add up.
+/// All rules. The longest matching prefix decides, alone: rules do not add up.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct TopicRules {
-    /// By length of the prefix, the longest first; of two with the same prefix the later one.
+    /// By length of the prefix, the longest first; of two with the same prefix, the later one counts.
     rules: Vec<TopicRule>,
 }
 
@@ -29,13 +29,14 @@ impl TopicRules {
         Self { rules }
     }
 
-    /// What holds for this topic. Looks at each rule: to be asked once per topic and kept, not per message.
+    /// The rule for this topic. It checks each rule: call it once per topic and keep the result, not per
+    /// message.
     pub fn of(&self, topic: &str) -> (Class, Pace) {
         let rule = self.rules.iter().find(|rule| topic.starts_with(&rule.prefix));
         rule.map_or_else(Default::default, |rule| (rule.class, rule.pace))
     }
 
-    /// Nothing is said: every topic is of the normal class and without a pace.
+    /// No rules: every topic has the normal class and no rate limit.
     pub const fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }

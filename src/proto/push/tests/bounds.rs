@@ -7,7 +7,7 @@ use crate::{
 };
 
 #[test]
-fn a_full_way_is_told_to_the_publisher_and_loses_nothing() {
+fn a_full_way_is_reported_to_the_publisher_and_loses_nothing() {
     let config = HubConfig { backlog_max: 8, ..HubConfig::default() };
     let mut world = World::new(2, 4, config);
     // Owned by shard 0, wanted by shard 1.
@@ -16,7 +16,7 @@ fn a_full_way_is_told_to_the_publisher_and_loses_nothing() {
         .find(|it| it.parse::<crate::TopicName>().expect("a name").owner(2) == 0);
     let topic = topic.expect("half of all names");
     world.subscribe(1, 0, &topic, None).expect("room");
-    world.settle();
+    world.run_until_idle();
     let mut accepted = Vec::new();
     let mut refused = 0;
     for number in 0..100 {
@@ -34,7 +34,7 @@ fn a_full_way_is_told_to_the_publisher_and_loses_nothing() {
     assert_eq!(accepted.len(), 12, "the queue and the backlog");
     assert!(world.hubs[0].is_stalled() && !world.hubs[0].is_ready());
     assert_eq!(world.hubs[0].counters().busy, refused);
-    world.settle();
+    world.run_until_idle();
     assert_eq!(world.bodies(1, 0), accepted);
     assert_eq!(world.hubs[0].counters().published, 12);
 }
@@ -58,17 +58,17 @@ fn every_bound_has_its_refusal() {
     world.subscribe(0, 1, "a", None).expect("room");
     world.subscribe(0, 1, "c", None).expect("room");
     assert_eq!(world.subscribe(0, 2, "a", None), Err(Refusal::Busy { waiting: 4, max: 4 }));
-    world.settle();
+    world.run_until_idle();
     let refused = world.subscribe(0, 2, "d", None).expect("not known yet");
-    world.settle();
+    world.run_until_idle();
     let answer = world.answers.get(&(0, refused.0));
     assert_eq!(answer, Some(&Answer::Subscribed(Err(Refusal::TooManyTopics { max: 3 }))));
     let ticket = world.publish(0, "d", "x").expect("not known yet");
-    world.settle();
+    world.run_until_idle();
     let answer = world.answers.get(&(0, ticket.0));
     assert_eq!(answer, Some(&Answer::Published(Err(Refusal::TooManyTopics { max: 3 }))));
     world.subscribe(0, 2, "a", None).expect("room");
-    world.settle();
+    world.run_until_idle();
     assert_eq!(world.subscribe(0, 3, "a", None), Err(Refusal::TooManySubscriptions { max: 5 }));
     assert_eq!(world.unsubscribe(0, 2, "d"), Err(Refusal::NotSubscribed));
 }
@@ -79,7 +79,7 @@ fn history_is_bounded_by_messages_by_bytes_and_by_all_topics_together() {
         let mut world = World::new(1, 4, config);
         for number in 0..messages * topics {
             world.publish(0, &format!("t{}", number % topics), &"x".repeat(1_000)).expect("room");
-            world.settle();
+            world.run_until_idle();
         }
         world.hubs[0].gauges().history_bytes
     };
@@ -97,7 +97,7 @@ fn history_is_bounded_by_messages_by_bytes_and_by_all_topics_together() {
 }
 
 #[test]
-fn nothing_is_left_behind_by_those_who_came_and_went() {
+fn subscribers_that_came_and_went_leave_no_state() {
     let config = HubConfig { topic_idle_timeout: Duration::from_secs(1), ..HubConfig::default() };
     let mut world = World::new(3, 4, config);
     for round in 0..20 {
@@ -106,16 +106,16 @@ fn nothing_is_left_behind_by_those_who_came_and_went() {
             world.subscribe(round % 3, who, &format!("t.{round}*"), None).expect("room");
         }
         if round % 2 == 0 {
-            world.settle();
+            world.run_until_idle();
         }
         world.publish(0, "t.1", "x").expect("room");
         (0..10).for_each(|who| world.hubs[usize::from(round % 3)].leave(SubscriberId(who)));
-        world.settle();
+        world.run_until_idle();
     }
     world.advance(Duration::from_secs(100));
-    world.settle();
+    world.run_until_idle();
     world.advance(Duration::from_secs(100));
-    world.settle();
+    world.run_until_idle();
     for hub in &world.hubs {
         assert_eq!(hub.gauges(), crate::push::HubGauges::default());
         assert_eq!(hub.remains(), (0, 0), "topics and prefixes");

@@ -26,14 +26,14 @@ fn what_is_published_reaches_every_shard_in_order() {
             world.subscribe(shard, 0, "prices.gold", None).expect("room");
             world.subscribe(shard, 1, "prices.*", None).expect("room");
         }
-        world.settle();
+        world.run_until_idle();
         for shard in 0..shards {
             for number in 0..10 {
                 world.publish(shard, "prices.gold", &format!("{shard}:{number}")).expect("room");
                 world.turn(shard, 4);
             }
         }
-        world.settle();
+        world.run_until_idle();
         for shard in 0..shards {
             for who in [0, 1] {
                 let bodies = world.bodies(shard, who);
@@ -62,7 +62,7 @@ fn a_burst_from_another_shard_is_published_in_one_turn() {
     let topic = owned_by_the_first(2);
     world.subscribe(0, 0, &topic, None).expect("room");
     world.subscribe(1, 0, &topic, None).expect("room");
-    world.settle();
+    world.run_until_idle();
     for number in 0..16 {
         world.publish(1, &topic, &number.to_string()).expect("room");
     }
@@ -78,11 +78,11 @@ fn earlier_messages_of_the_turn_come_before_the_answer_to_a_subscription() {
     let mut world = world(2);
     let topic = owned_by_the_first(2);
     world.subscribe(1, 0, "*", None).expect("room");
-    world.settle();
+    world.run_until_idle();
     world.publish(0, &topic, "before").expect("room");
     world.turn(0, 4);
     let ticket = world.subscribe(1, 0, &topic, None).expect("room");
-    // The question goes out, and its answer is queued behind the message: both are taken in one turn.
+    // The question goes out, and its answer is queued after the message: both are taken in one turn.
     world.turn(1, 0);
     world.turn(0, 4);
     world.turn(1, 4);
@@ -92,16 +92,18 @@ fn earlier_messages_of_the_turn_come_before_the_answer_to_a_subscription() {
 }
 
 #[test]
-fn a_publisher_hears_where_its_message_stands_and_how_many_get_it() {
+fn a_publisher_gets_the_position_and_the_number_of_receivers() {
     let mut world = world(3);
     for (shard, who, filter) in [(0, 0, "t"), (0, 1, "t"), (1, 0, "*"), (2, 5, "other")] {
         world.subscribe(shard, who, filter, None).expect("room");
     }
-    world.settle();
+    world.run_until_idle();
     for offset in 1..=3 {
         let ticket = world.publish(2, "t", "x").expect("room");
-        world.settle();
-        let Some(Answer::Published(Ok(receipt))) = world.answers.get(&(2, ticket.0)) else { panic!("told") };
+        world.run_until_idle();
+        let Some(Answer::Published(Ok(receipt))) = world.answers.get(&(2, ticket.0)) else {
+            panic!("no receipt")
+        };
         assert_eq!((receipt.position.offset, receipt.receivers), (offset, 3));
     }
 }
@@ -112,9 +114,9 @@ fn who_matches_by_several_filters_gets_each_message_once() {
     for filter in ["a.b", "a.*", "*", "a.b*"] {
         world.subscribe(1, 3, filter, None).expect("room");
     }
-    world.settle();
+    world.run_until_idle();
     world.publish(0, "a.b", "1").expect("room");
-    world.settle();
+    world.run_until_idle();
     assert_eq!(world.bodies(1, 3), ["1"]);
     assert_eq!(world.presence(0, "a.b"), 1);
     for (filter, left) in [("a.b", 1), ("*", 1), ("a.*", 1), ("a.b*", 0)] {
@@ -122,7 +124,7 @@ fn who_matches_by_several_filters_gets_each_message_once() {
         assert_eq!(world.presence(0, "a.b"), left);
     }
     world.publish(0, "a.b", "2").expect("room");
-    world.settle();
+    world.run_until_idle();
     assert_eq!(world.bodies(1, 3), ["1"]);
 }
 
@@ -130,13 +132,13 @@ fn who_matches_by_several_filters_gets_each_message_once() {
 fn a_prefix_is_about_topics_that_are_and_that_will_be() {
     let mut world = world(2);
     world.publish(0, "a.early", "before anybody").expect("room");
-    world.settle();
+    world.run_until_idle();
     world.subscribe(1, 0, "a.*", None).expect("room");
-    world.settle();
+    world.run_until_idle();
     for topic in ["a.early", "a.late", "a.", "b"] {
         world.publish(0, topic, topic).expect("room");
     }
-    world.settle();
+    world.run_until_idle();
     let mut bodies = world.bodies(1, 0);
     bodies.sort_unstable();
     assert_eq!(bodies, ["a.", "a.early", "a.late"]);
@@ -147,18 +149,18 @@ fn who_comes_back_gets_what_it_missed() {
     for shards in [1, 2, 3] {
         let mut world = world(shards);
         let ticket = world.subscribe(0, 0, "t", None).expect("room");
-        world.settle();
+        world.run_until_idle();
         let head = subscribed(&world, 0, ticket).head;
         assert_eq!(head.offset, 0);
         world.hubs[0].leave(crate::push::SubscriberId(0));
         for number in 1..=5 {
             world.publish(0, "t", &number.to_string()).expect("room");
         }
-        world.settle();
+        world.run_until_idle();
         let since = Position { offset: 2, ..head };
         let ticket = world.subscribe(shards - 1, 9, "t", Some(since)).expect("room");
         world.publish(0, "t", "6").expect("room");
-        world.settle();
+        world.run_until_idle();
         let answer = subscribed(&world, shards - 1, ticket);
         assert_eq!(answer.recovery, Recovery::Recovered);
         assert_eq!(world.bodies(shards - 1, 9), ["3", "4", "5", "6"]);
@@ -166,16 +168,16 @@ fn who_comes_back_gets_what_it_missed() {
 }
 
 #[test]
-fn who_stayed_away_too_long_is_told_the_exact_gap() {
+fn a_subscriber_that_returns_too_late_gets_the_exact_gap() {
     let config = HubConfig { history_messages_max: 3, ..HubConfig::default() };
     let mut world = World::new(2, 64, config);
     let ticket = world.subscribe(0, 0, "t", None).expect("room");
-    world.settle();
+    world.run_until_idle();
     let epoch = subscribed(&world, 0, ticket).head.epoch;
     for number in 1..=10 {
         world.publish(0, "t", &number.to_string()).expect("room");
     }
-    world.settle();
+    world.run_until_idle();
     let (recovered, gap) = (Recovery::Recovered, |from, to| Recovery::Gap { from, to });
     for (who, since, recovery, bodies) in [
         (1, Position { epoch, offset: 10 }, recovered, &[][..]),
@@ -188,7 +190,7 @@ fn who_stayed_away_too_long_is_told_the_exact_gap() {
         (8, Position { epoch, offset: u64::MAX }, gap(1, 7), &["8", "9", "10"]),
     ] {
         let ticket = world.subscribe(1, who, "t", Some(since)).expect("room");
-        world.settle();
+        world.run_until_idle();
         let answer = subscribed(&world, 1, ticket);
         assert_eq!((answer.recovery, answer.head), (recovery, Position { epoch, offset: 10 }), "{since:?}");
         assert_eq!(world.bodies(1, who), bodies, "{since:?}");
@@ -204,21 +206,21 @@ fn history_has_an_age_and_a_forgotten_topic_begins_a_new_epoch() {
     };
     let mut world = World::new(1, 64, config);
     let first = world.subscribe(0, 0, "t", None).expect("room");
-    world.settle();
+    world.run_until_idle();
     let head = subscribed(&world, 0, first).head;
     world.publish(0, "t", "1").expect("room");
-    world.settle();
+    world.run_until_idle();
     world.unsubscribe(0, 0, "t").expect("subscribed");
-    world.settle();
+    world.run_until_idle();
     for (seconds, topics, kept) in [(2, 1, true), (3, 1, false), (10, 1, false), (10, 0, false)] {
         world.advance(Duration::from_secs(seconds));
-        world.settle();
+        world.run_until_idle();
         let gauges = world.hubs[0].gauges();
         assert_eq!((gauges.topics, gauges.history_bytes > 0), (topics, kept), "after {seconds}s more");
     }
     assert_eq!(world.hubs[0].poll_timeout(), None, "a hub without topics wants no time");
     let again = world.subscribe(0, 0, "t", Some(Position { offset: 1, ..head })).expect("room");
-    world.settle();
+    world.run_until_idle();
     let answer = subscribed(&world, 0, again);
     assert!(answer.head.epoch > head.epoch);
     assert_eq!((answer.head.offset, answer.recovery), (0, Recovery::Gap { from: 1, to: 0 }));
@@ -232,7 +234,7 @@ fn one_that_changes_its_mind_is_answered_and_gets_nothing() {
     let again = world.subscribe(1, 0, "t", None).expect("room");
     world.unsubscribe(1, 0, "t").expect("it waits");
     world.publish(0, "t", "x").expect("room");
-    world.settle();
+    world.run_until_idle();
     subscribed(&world, 1, ticket);
     subscribed(&world, 1, again);
     assert_eq!(world.bodies(1, 0), [""; 0]);
@@ -241,52 +243,52 @@ fn one_that_changes_its_mind_is_answered_and_gets_nothing() {
 }
 
 #[test]
-fn one_that_leaves_is_no_more_and_its_number_is_free() {
+fn a_subscriber_that_leaves_is_removed_and_its_number_is_free() {
     let mut world = world(2);
     for filter in ["t", "u", "*"] {
         world.subscribe(1, 0, filter, None).expect("room");
     }
     world.hubs[1].leave(crate::push::SubscriberId(0));
     let ticket = world.subscribe(1, 0, "t", None).expect("another one");
-    world.settle();
+    world.run_until_idle();
     subscribed(&world, 1, ticket);
     assert_eq!(world.answers.len(), 1, "the one that left is not answered");
     world.publish(0, "t", "for the new one").expect("room");
-    world.publish(0, "u", "for nobody").expect("room");
-    world.settle();
+    world.publish(0, "u", "for none").expect("room");
+    world.run_until_idle();
     assert_eq!(world.bodies(1, 0), ["for the new one"]);
     assert_eq!(world.hubs[1].subscriptions_of(crate::push::SubscriberId(0)), 1);
 }
 
 #[test]
-fn the_owner_hears_that_nobody_is_left_even_of_a_topic_that_is_idle_by_then() {
+fn the_owner_learns_that_no_subscriber_is_left_even_of_an_idle_topic() {
     let mut world = World::new(2, 8, HubConfig::default());
     let owner = TopicName::new("t").expect("a name").owner(2);
     world.subscribe(1 - owner, 0, "t", None).expect("room");
-    world.settle();
+    world.run_until_idle();
     world.hubs[usize::from(1 - owner)].leave(SubscriberId(0));
     // It is swept before it is announced.
     world.advance(HubConfig::default().topic_idle_timeout);
-    world.settle();
+    world.run_until_idle();
     world.publish(owner, "t", "x").expect("room");
-    world.settle();
+    world.run_until_idle();
     assert_eq!(world.hubs[usize::from(owner)].counters().forwarded, 0);
 }
 
 #[test]
-fn who_is_not_told_where_it_begins_still_gets_everything_from_there() {
+fn a_subscription_without_an_answer_still_gets_everything_from_its_begin() {
     let mut world = World::new(2, 8, HubConfig::default());
     let owner = TopicName::new("t").expect("a name").owner(2);
     let shard = 1 - owner;
-    let unasked = |world: &mut World, who| {
+    let automatic = |world: &mut World, who| {
         let filter = "t".parse().expect("a filter");
         world.hubs[usize::from(shard)]
             .subscribe(SubscriberId(who), &filter, None, None, world.now)
             .expect("room");
     };
     world.subscribe(shard, 9, "t", None).expect("room");
-    world.settle();
-    // One message is under way when the last one leaves, one is published while nobody is there.
+    world.run_until_idle();
+    // One message is under way when the last one leaves, one is published while there is none.
     world.publish(owner, "t", "old").expect("room");
     world.turn(owner, 0);
     world.hubs[usize::from(shard)].leave(SubscriberId(9));
@@ -295,11 +297,11 @@ fn who_is_not_told_where_it_begins_still_gets_everything_from_there() {
     world.publish(owner, "t", "missed").expect("room");
     world.turn(owner, 0);
     // The question of one that is gone again is still open when the next one comes.
-    unasked(&mut world, 1);
+    automatic(&mut world, 1);
     world.hubs[usize::from(shard)].leave(SubscriberId(1));
-    unasked(&mut world, 2);
-    world.settle();
+    automatic(&mut world, 2);
+    world.run_until_idle();
     world.publish(owner, "t", "new").expect("room");
-    world.settle();
+    world.run_until_idle();
     assert_eq!(world.bodies(shard, 2), ["new"]);
 }

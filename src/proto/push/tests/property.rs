@@ -1,4 +1,4 @@
-//! Whatever happens in whatever order, a subscription gets everything behind its head, once and in order.
+//! Whatever happens in whatever order, a subscription gets everything after its head, once and in order.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the test knows of a subscription by name that stands.
+/// What the test knows of an active subscription by name.
 struct Standing {
     ticket: Ticket,
     since: Option<Position>,
@@ -74,8 +74,8 @@ impl Run {
                 }
             }
             Step::Unsubscribe { shard, who, topic } => {
-                let stood = self.standing.remove(&(shard, who, topic)).is_some();
-                assert_eq!(world.unsubscribe(shard, who, TOPICS[topic]).is_ok(), stood);
+                let existed = self.standing.remove(&(shard, who, topic)).is_some();
+                assert_eq!(world.unsubscribe(shard, who, TOPICS[topic]).is_ok(), existed);
             }
             Step::Leave { shard, who } => {
                 world.hubs[usize::from(shard)].leave(SubscriberId(who));
@@ -98,7 +98,7 @@ impl Run {
         let heads = self.heads(world);
         for ((shard, who, topic), standing) in &self.standing {
             let Some(Answer::Subscribed(Ok(answer))) = world.answers.get(&(*shard, standing.ticket.0)) else {
-                panic!("a subscription that stands was answered")
+                panic!("an active subscription was answered")
             };
             let first = match (standing.since, answer.recovery) {
                 (None, Recovery::NotAsked) => answer.head.offset + 1,
@@ -120,7 +120,7 @@ impl Run {
         }
     }
 
-    /// The newest offset of each topic, as publishers were told.
+    /// The newest offset of each topic, as reported to publishers.
     fn heads(&self, world: &World) -> BTreeMap<String, u64> {
         let mut heads: BTreeMap<String, u64> = BTreeMap::new();
         let mut stamped = 0;
@@ -144,7 +144,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_subscription_gets_everything_behind_its_head_once_and_in_order(
+    fn a_subscription_gets_everything_after_its_head_once_and_in_order(
         steps in prop::collection::vec(step(), 1..120),
         capacity in 1_usize..6,
         history in 0_usize..6,
@@ -155,7 +155,7 @@ proptest! {
         for step in &steps {
             run.step(&mut world, step);
         }
-        world.settle();
+        world.run_until_idle();
         run.check(&world);
         for (subscriber, got) in &world.got {
             if run.asked.contains(subscriber) {

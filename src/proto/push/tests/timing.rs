@@ -31,14 +31,14 @@ fn world() -> World {
 fn send(world: &mut World, publish: Publish) -> Ticket {
     let ticket = world.ticket();
     world.publish_as(0, publish, ticket).expect("there is room");
-    world.settle();
+    world.run_until_idle();
     ticket
 }
 
 fn advance_to_timeout(world: &mut World) -> Time {
     let at = world.hubs[0].poll_timeout().expect("something has a time");
     world.now = at;
-    world.settle();
+    world.run_until_idle();
     at
 }
 
@@ -53,7 +53,7 @@ fn refusal(world: &World, ticket: Ticket) -> Option<Refusal> {
 fn a_delayed_publication_gets_its_place_and_its_answer_when_it_is_due() {
     let mut world = world();
     world.subscribe(0, 0, "a", None).expect("room");
-    world.settle();
+    world.run_until_idle();
     let due = world.now + MILLI;
     let later = send(&mut world, Publish { due, ..publish("a", "later") });
     send(&mut world, publish("a", "now"));
@@ -69,7 +69,7 @@ fn a_delayed_publication_gets_its_place_and_its_answer_when_it_is_due() {
 fn a_paced_topic_keeps_its_order_and_refuses_what_it_cannot_keep() {
     let mut world = world();
     world.subscribe(0, 0, "*", None).expect("room");
-    world.settle();
+    world.run_until_idle();
     let tickets = ["1", "2", "3", "4"].map(|body| send(&mut world, publish("news/x", body)));
     assert_eq!(refusal(&world, tickets[3]), Some(Refusal::Busy { waiting: 2, max: 2 }));
     send(&mut world, publish("other", "5"));
@@ -83,7 +83,7 @@ fn a_paced_topic_keeps_its_order_and_refuses_what_it_cannot_keep() {
 }
 
 #[test]
-fn what_expires_is_told_and_counted_and_kept_from_those_who_come_later() {
+fn expired_messages_are_reported_counted_and_not_recovered() {
     let mut world = world();
     let late = world.now;
     let dead = send(&mut world, Publish { expires: late, ..publish("a", "dead") });
@@ -97,7 +97,7 @@ fn what_expires_is_told_and_counted_and_kept_from_those_who_come_later() {
     assert_eq!(refusal(&world, waited), Some(Refusal::Expired));
     let head = world.hubs[0].head("b").expect("it is owned here");
     world.subscribe(0, 0, "b", Some(crate::Position { offset: 0, ..head })).expect("room");
-    world.settle();
+    world.run_until_idle();
     assert_eq!(world.bodies(0, 0), ["kept"]);
     let counters = world.hubs[0].counters();
     assert_eq!((counters.expired, counters.outlived), (2, 1));
@@ -107,7 +107,7 @@ fn what_expires_is_told_and_counted_and_kept_from_those_who_come_later() {
 fn a_periodic_push_comes_at_its_times_until_it_is_removed() {
     let mut world = world();
     world.subscribe(0, 0, "a", None).expect("room");
-    world.settle();
+    world.run_until_idle();
     let first = world.now + MILLI;
     let tick = Publish { due: first, ..publish("a", "tick") };
     world.hubs[0].add_periodic(1, 2 * MILLI, tick.clone()).expect("room for one");
@@ -115,11 +115,11 @@ fn a_periodic_push_comes_at_its_times_until_it_is_removed() {
     assert_eq!(advance_to_timeout(&mut world), first);
     assert_eq!(advance_to_timeout(&mut world), first + 2 * MILLI);
     world.now = first + 9 * MILLI;
-    world.settle();
+    world.run_until_idle();
     assert_eq!(world.bodies(0, 0), ["tick"; 3]);
     assert!(world.hubs[0].remove_periodic(1) && !world.hubs[0].remove_periodic(1));
     world.advance(20 * MILLI);
-    world.settle();
+    world.run_until_idle();
     let counters = world.hubs[0].counters();
     assert_eq!((counters.repeated, counters.missed, world.bodies(0, 0).len()), (3, 2, 3));
 }

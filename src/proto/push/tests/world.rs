@@ -32,7 +32,7 @@ struct Queues {
 }
 
 /// What one hub sees of the world.
-struct Side<'a> {
+struct WorldOutlet<'a> {
     shard: u16,
     queues: &'a mut Queues,
     got: &'a mut BTreeMap<(u16, u32), Vec<Arc<Publication>>>,
@@ -40,7 +40,7 @@ struct Side<'a> {
     delivered_before: &'a mut BTreeMap<(u16, u64), usize>,
 }
 
-impl Outlet for Side<'_> {
+impl Outlet for WorldOutlet<'_> {
     fn deliver(&mut self, message: &Arc<Publication>, (): &mut (), to: &[SubscriberId]) {
         for who in to {
             self.got.entry((self.shard, who.0)).or_default().push(Arc::clone(message));
@@ -142,7 +142,7 @@ impl World {
     }
 
     /// Turns until nothing is left to do.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn run_until_idle(&mut self) {
         for _ in 0..100_000 {
             (0..self.hubs.len() as u16).for_each(|shard| self.turn(shard, 4));
             let is_idle = self.hubs.iter().all(|hub| !hub.is_ready() && !hub.is_stalled());
@@ -167,7 +167,7 @@ impl World {
         let ticket = self.ticket();
         let topic = TopicName::new(topic).expect("a name");
         self.hubs[usize::from(shard)].presence(&topic, true, ticket).expect("room for a question");
-        self.settle();
+        self.run_until_idle();
         match self.answers.get(&(shard, ticket.0)) {
             Some(Answer::Presence(presence)) => {
                 assert_eq!(presence.count as usize, presence.subscribers.len());
@@ -177,15 +177,15 @@ impl World {
         }
     }
 
-    fn with(&mut self, shard: u16, f: impl FnOnce(&mut Hub, Time, &mut Side<'_>)) {
-        let mut side = Side {
+    fn with(&mut self, shard: u16, f: impl FnOnce(&mut Hub, Time, &mut WorldOutlet<'_>)) {
+        let mut outlet = WorldOutlet {
             shard,
             queues: &mut self.queues,
             got: &mut self.got,
             answers: &mut self.answers,
             delivered_before: &mut self.delivered_before,
         };
-        f(&mut self.hubs[usize::from(shard)], self.now, &mut side);
+        f(&mut self.hubs[usize::from(shard)], self.now, &mut outlet);
     }
 }
 

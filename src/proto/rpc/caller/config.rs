@@ -4,41 +4,42 @@ use bytes::Bytes;
 
 use crate::OwnedRoute;
 
-/// How a [`Caller`](super::Caller) keeps its connection, and what it holds at most.
+/// How a [`Caller`](super::Caller) maintains its connection, and its bounds.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CallerConfig {
-    /// Time between two heartbeats on a connection, the first right after connecting; at least 1 ms;
+    /// Time between two heartbeats on a connection, the first directly after connecting; at least 1 ms;
     /// `None` sends none.
     pub heartbeat: Option<Duration>,
-    /// Where on the peer heartbeats and the registration go.
+    /// The route of heartbeats and of the registration.
     pub heartbeat_route: OwnedRoute,
     /// Body of a heartbeat request.
     pub heartbeat_body: Bytes,
-    /// How long a heartbeat may go unanswered.
+    /// How long a heartbeat may be without a response.
     pub heartbeat_timeout: Duration,
-    /// After so many heartbeats in a row without an answer, and without any other response or push of the peer, the
-    /// connection is given up for dead. 0: never. Heartbeats do not count while reading is held.
+    /// After this many heartbeats in a row without a response, and without any other response or push of the
+    /// peer, the connection counts as lost. 0: never. Heartbeats do not count while reading is held.
     pub heartbeats_missed_max: u32,
     /// Body of the first request on every connection, which registers this client with the server; `None`
     /// leaves that to the first heartbeat.
     pub registration_body: Option<Bytes>,
-    /// How long resolving names may take, and how long connecting to one endpoint.
+    /// Time limit for resolving names, and for connecting to one endpoint.
     pub connect_timeout: Duration,
-    /// Pause before the second attempt to connect; it doubles with each attempt that brought no frame. An attempt
-    /// tries all endpoints.
+    /// Pause before the second attempt to connect; it doubles with each attempt that received no frame. An
+    /// attempt tries all endpoints.
     pub backoff_min: Duration,
     /// Longest pause between attempts to connect.
     pub backoff_max: Duration,
-    /// Calls waiting or in flight; another is refused
+    /// Calls waiting or in flight; another call is refused
     /// ([`CallError::QueueFull`](super::CallError::QueueFull)). Heartbeats count, but are not refused: there
     /// are at most `heartbeat_timeout / heartbeat + 2`.
     pub calls_max: usize,
-    /// Calls waiting for a connection; another is refused.
+    /// Calls waiting for a connection; another call is refused.
     pub queue_max: usize,
-    /// Bytes of requests waiting for the connection or for room in it; a call that would exceed it is refused.
+    /// Bytes of requests waiting for the connection or for room in it; a call that would exceed the bound is
+    /// refused.
     pub queue_bytes_max: usize,
-    /// Events waiting for `poll_event` above which no more input is to be taken. Calls that end without a
-    /// response do not wait: the queue holds at most `events_max + calls_max` and a few more.
+    /// Events waiting for `poll_event`; above this number no more input is processed. Calls that end without
+    /// a response do not wait: the queue holds at most `events_max + calls_max` and a few more.
     pub events_max: usize,
 }
 
@@ -64,7 +65,7 @@ impl Default for CallerConfig {
 }
 
 impl CallerConfig {
-    /// Without heartbeats and without a registration: right for every protocol.
+    /// Without heartbeats and registration: suitable for every protocol.
     pub fn quiet() -> Self {
         Self { heartbeat: None, ..Self::default() }
     }

@@ -30,34 +30,35 @@ use request::Waiting;
 ///      ▲─────────────────────────────────────────────────────┘      any ── close ──▶ Closed
 /// ```
 ///
-/// It knows no protocol: a session encodes what [`poll_request`](Self::poll_request) gives, and decodes what
-/// [`handle_response`](Self::handle_response) and [`handle_push`](Self::handle_push) take. After any `handle_*`,
-/// `call` or `close`, poll [`poll_action`](Self::poll_action), [`poll_request`](Self::poll_request),
-/// [`poll_event`](Self::poll_event) and [`poll_timeout`](Self::poll_timeout). Time never goes backwards.
+/// It knows no protocol: a session encodes the requests from [`poll_request`](Self::poll_request), and
+/// decodes the input for [`handle_response`](Self::handle_response) and [`handle_push`](Self::handle_push).
+/// After any `handle_*`, `call` or `close`, poll [`poll_action`](Self::poll_action),
+/// [`poll_request`](Self::poll_request), [`poll_event`](Self::poll_event) and
+/// [`poll_timeout`](Self::poll_timeout). Time never goes backwards.
 ///
-/// A connection that drops is opened again after a pause that doubles with each attempt and varies by
-/// half. Each attempt resolves names anew and tries the addresses in turn, the one that worked last first; the next is
-/// tried at once when one refuses. Every connection begins with the registration or a heartbeat, so that a server that
-/// pushes to its known clients knows this one again. Calls in flight fail at once when the connection drops; calls that
-/// no connection has taken yet wait for the next until their deadline.
+/// A lost connection is opened again after a pause that doubles with each attempt and varies by half. Each
+/// attempt resolves names again and tries the addresses in turn, the last successful one first; if one
+/// refuses, the next is tried at once. Every connection begins with the registration or a heartbeat, so that
+/// a server that pushes to its known clients recognises this one. When the connection is lost, calls in
+/// flight fail at once; calls that no connection has taken yet wait for the next one until their deadline.
 #[derive(Debug)]
 pub struct Caller {
     config: CallerConfig,
     state: State,
     backoff: Backoff,
-    /// The last id given out.
+    /// The last id that was assigned.
     last_id: u64,
-    /// Those that are not in `waiting` are in flight.
+    /// Calls that are not in `waiting` are in flight.
     calls: CallTable<u64, Pending>,
-    /// Requests in the order of their calls, to be taken by [`poll_request`](Self::poll_request).
+    /// Requests in the order of their calls, for [`poll_request`](Self::poll_request).
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
     events: VecDeque<CallerEvent>,
-    /// Addresses of this attempt that were not tried yet.
+    /// Addresses that this attempt has not tried yet.
     addresses: VecDeque<SocketAddr>,
-    /// The address in use, or the one that worked last.
+    /// The address in use, or the last successful one.
     address: Option<SocketAddr>,
-    /// At most `Disconnect`, then another one.
+    /// At most `Disconnect`, then another action.
     disconnect: bool,
     action: Option<Action>,
     heartbeats_missed: u32,
@@ -75,7 +76,7 @@ enum State {
 }
 
 impl Caller {
-    /// A caller that wants to connect at once. `seed` feeds the jitter only.
+    /// Creates a caller that connects at once. `seed` is used for the jitter only.
     pub fn new(config: CallerConfig, seed: u64, now: Time) -> Self {
         Self {
             state: State::Resolving { deadline: now + config.connect_timeout },
@@ -96,7 +97,8 @@ impl Caller {
         }
     }
 
-    /// An id for the next call: counts from 1 to `u32::MAX` and again, never 0, never that of a call under way.
+    /// An id for the next call: counts from 1 to `u32::MAX` and again; never 0, never the id of a call in
+    /// flight.
     pub fn next_id(&mut self) -> u64 {
         loop {
             self.last_id = self.last_id % u64::from(u32::MAX) + 1;
@@ -106,8 +108,8 @@ impl Caller {
         }
     }
 
-    /// The addresses of the endpoints, in the order in which they are to be tried; none if there are none, or if they
-    /// could not be found.
+    /// The addresses of the endpoints, in the order in which to try them; empty if there are none, or if
+    /// resolving failed.
     pub fn handle_resolved(&mut self, addresses: impl IntoIterator<Item = SocketAddr>, now: Time) {
         if !matches!(self.state, State::Resolving { .. }) {
             return;
@@ -120,7 +122,7 @@ impl Caller {
         self.connect_next(now);
     }
 
-    /// There is a connection now, empty in both directions.
+    /// The connection is established, empty in both directions.
     pub fn handle_connected(&mut self, now: Time) {
         let State::Connecting { to, .. } = self.state else { return };
         self.address = Some(to);
@@ -132,29 +134,29 @@ impl Caller {
         self.register(now);
     }
 
-    /// The peer answered.
+    /// The peer sent a response.
     pub fn handle_response(&mut self, response: &Response<'_>) {
         if !self.is_connected() {
             return;
         }
-        self.heard();
-        // One that no session has taken has no answer.
+        self.peer_responded();
+        // A request that no session has taken has no response.
         let is_in_flight = self.calls.get(&response.id.0).is_some_and(|pending| !pending.waits);
         if !is_in_flight || !self.end(response.id.0, Ok(OwnedResponse::copy(response))) {
             self.late_response_count += 1;
         }
     }
 
-    /// The peer sent a message that was not asked for.
+    /// The peer sent a message without a request.
     pub fn handle_push(&mut self, route: Route<'_>, body: &[u8]) {
         if self.is_connected() {
-            self.heard();
+            self.peer_responded();
             let body = bytes::Bytes::copy_from_slice(body);
             self.events.push_back(CallerEvent::Push { route: route.into(), body });
         }
     }
 
-    /// The connection is gone, or the attempt to open one failed.
+    /// The connection is lost, or the attempt to open one failed.
     pub fn handle_closed(&mut self, cause: Cause, now: Time) {
         match self.state {
             State::Connecting { .. } => self.connect_next(now),
@@ -163,8 +165,8 @@ impl Caller {
         }
     }
 
-    /// Nothing is read from the peer for now, because the owner takes no more; or that is over. The peer is not to blame
-    /// for heartbeats that go unanswered meanwhile.
+    /// Reading is held, because the owner accepts no more, or is no longer held. Meanwhile the peer is not
+    /// responsible for missing heartbeat responses.
     pub fn handle_held(&mut self, held: bool) {
         self.held = held;
         self.heartbeats_missed = 0;
@@ -202,12 +204,13 @@ impl Caller {
         self.action.take()
     }
 
-    /// What happened, in order.
+    /// The events, in order.
     pub fn poll_event(&mut self) -> Option<CallerEvent> {
         self.events.pop_front()
     }
 
-    /// Whether responses and pushes are welcome now: fewer than [`CallerConfig::events_max`] events wait.
+    /// Whether responses and pushes may be passed in now: fewer than [`CallerConfig::events_max`] events
+    /// wait.
     pub fn wants_input(&self) -> bool {
         self.events.len() < self.config.events_max.max(1)
     }
@@ -224,7 +227,7 @@ impl Caller {
         (next != Time::NEVER).then_some(next)
     }
 
-    /// Ends it: drops the connection and fails all calls ([`CallError::Closed`]).
+    /// Ends the client: drops the connection and fails all calls ([`CallError::Closed`]).
     pub fn close(&mut self) {
         let connected = self.is_connected();
         if connected || matches!(self.state, State::Connecting { .. }) {
@@ -247,23 +250,23 @@ impl Caller {
         matches!(self.state, State::Connected { .. })
     }
 
-    /// Responses to calls that had ended already, or to none: ignored.
+    /// Ignored responses: to calls that had ended already, or to no call.
     pub fn late_response_count(&self) -> u64 {
         self.late_response_count
     }
 
-    /// Calls waiting or in flight, heartbeats included.
+    /// Calls waiting or in flight, including heartbeats.
     pub fn call_count(&self) -> usize {
         self.calls.len()
     }
 
-    /// The peer is there, and speaks the protocol.
-    fn heard(&mut self) {
+    /// The peer responds, and uses the protocol.
+    fn peer_responded(&mut self) {
         self.backoff.reset();
         self.heartbeats_missed = 0;
     }
 
-    /// Ends a call under way; false when there is none of that id.
+    /// Ends a call in flight; false when there is none with that id.
     fn end(&mut self, id: u64, result: Result<OwnedResponse, CallError>) -> bool {
         let Some(pending) = self.calls.remove(&id) else { return false };
         self.events.extend(pending.done(id, result));
@@ -291,7 +294,7 @@ impl Caller {
         max != 0 && self.heartbeats_missed >= max
     }
 
-    /// Goes on with the next address; when none is left, the attempt has failed.
+    /// Continues with the next address; when none is left, the attempt has failed.
     fn connect_next(&mut self, now: Time) {
         match self.addresses.pop_front() {
             Some(to) => {
@@ -302,7 +305,7 @@ impl Caller {
         }
     }
 
-    /// Drops a connection that still exists.
+    /// Drops an existing connection.
     fn give_up(&mut self, cause: Cause, now: Time) {
         self.abandon();
         self.drop_connection(cause, now);
@@ -324,7 +327,7 @@ impl Caller {
         self.events.push_back(event);
     }
 
-    /// Makes the driver drop what it has, or not begin.
+    /// Makes the driver drop the connection, or not open one.
     fn abandon(&mut self) {
         if self.action.take().is_none() {
             self.disconnect = true;

@@ -1,6 +1,6 @@
 use super::{CallError, CallerEvent, OwnedResponse};
 
-/// What is known about a call under way.
+/// The data of a call in flight.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pending {
     pub(super) purpose: Purpose,
@@ -15,12 +15,12 @@ pub(super) enum Purpose {
         token: u64,
     },
     Heartbeat,
-    /// Its request is to be sent, and nothing waits for the answer.
+    /// Its request will be sent, but its response is ignored.
     Forgotten,
 }
 
 impl Pending {
-    /// The event that ends it, if anything waits for one.
+    /// The event of its end, if its response is expected.
     pub(super) fn done(self, id: u64, result: Result<OwnedResponse, CallError>) -> Option<CallerEvent> {
         match self.purpose {
             Purpose::Call { token } => Some(CallerEvent::Done { token, id, result }),

@@ -15,12 +15,12 @@ pub(super) struct Waiting {
     deadline: Time,
 }
 
-/// The asking half: calls, registration, heartbeats.
+/// The request side: calls, registration, heartbeats.
 impl Caller {
-    /// Takes a request, to be sent over the connection that is there or over the next one.
+    /// Accepts a request, to be sent over the current connection or the next one.
     ///
     /// # Errors
-    /// It was not taken, and there will be no event; see [`CallError`].
+    /// It was not accepted, and there will be no event; see [`CallError`].
     pub fn call(&mut self, call: Call, now: Time) -> Result<(), CallError> {
         let Call { token, id, route, head, body, deadline, one_way } = call;
         if self.state == State::Closed {
@@ -47,8 +47,8 @@ impl Caller {
         Ok(())
     }
 
-    /// The answer to this call is not waited for any more: there will be no event, and an answer is counted as late. Its
-    /// request is still sent. False when it has ended already.
+    /// The response to this call is no longer expected: there will be no event, and a response counts as
+    /// late. Its request is still sent. False when the call has ended already.
     pub fn forget(&mut self, id: u64) -> bool {
         match self.calls.get_mut(&id) {
             None => return false,
@@ -58,8 +58,8 @@ impl Caller {
         true
     }
 
-    /// Gives the next request to `say`, which hands it to the session and answers whether that could encode it; false
-    /// when there is none, or no connection. To be called while the connection has room.
+    /// Passes the next request to `say`, which passes it to the session and returns whether the session could
+    /// encode it. False when there is no request, or no connection. Call it while the connection has room.
     pub fn poll_request(&mut self, say: impl FnOnce(Request<'_>) -> bool) -> bool {
         if !self.is_connected() {
             return false;
@@ -101,7 +101,7 @@ impl Caller {
         }
     }
 
-    /// Sends a heartbeat, ahead of all calls that wait, and sets the time of the next.
+    /// Sends a heartbeat, ahead of all waiting calls, and sets the time of the next.
     pub(super) fn heartbeat(&mut self, body: Bytes, now: Time) {
         let next = self.config.heartbeat.map_or(Time::NEVER, |interval| now + interval.max(HEARTBEAT_MIN));
         self.state = State::Connected { heartbeat_at: next };
@@ -115,7 +115,7 @@ impl Caller {
         self.calls.insert(id, pending, deadline);
     }
 
-    /// Keeps of the waiting requests those whose calls have not ended.
+    /// Keeps the waiting requests whose calls have not ended.
     pub(super) fn keep_waiting(&mut self) {
         let calls = &self.calls;
         let waits = |id: &u64| calls.get(id).is_some_and(|pending| pending.waits);
@@ -130,13 +130,13 @@ impl Waiting {
     }
 }
 
-/// What a request counts: its bytes, and about as much as a protocol adds.
+/// What a request counts as: its bytes, and about the overhead of a protocol.
 fn len(head: &Bytes, body: &Bytes) -> usize {
     head.len() + body.len() + REQUEST_OVERHEAD
 }
 
-/// So that empty requests have a bound too.
+/// So that empty requests are bounded too.
 const REQUEST_OVERHEAD: usize = 8;
 
-/// However short an interval is asked for, heartbeats leave room for everything else.
+/// However short the interval, heartbeats leave room for everything else.
 const HEARTBEAT_MIN: Duration = Duration::from_millis(1);

@@ -200,7 +200,7 @@ fn deadline_passes_and_the_late_response_is_counted() {
     assert_eq!(bench.event(), Some(done(1, 1, Err(CallError::TimedOut))));
     bench.respond(1, b"a");
     assert_eq!((bench.event(), bench.caller.late_response_count()), (None, 1));
-    assert!(bench.caller.is_connected(), "one failed call is no reason to drop the connection");
+    assert!(bench.caller.is_connected(), "one failed call is not a reason to drop the connection");
 }
 
 #[test]

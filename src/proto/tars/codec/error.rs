@@ -1,12 +1,12 @@
-//! What can be wrong with encoded bytes.
+//! Errors in encoded bytes.
 
 use std::{error, fmt};
 
 use super::TypeCode;
 
-/// Bytes that cannot be decoded: what is wrong, in which field, and where.
+/// Bytes that cannot be decoded: the error, its field, and its place.
 ///
-/// The reader that gave it stands somewhere inside the faulty field: do not go on with it.
+/// The position of the reader is then inside the faulty field: do not use the reader any more.
 #[derive(Clone, Eq, PartialEq)]
 pub struct DecodeError(Box<Fault>);
 
@@ -18,24 +18,24 @@ struct Fault {
 }
 
 impl DecodeError {
-    /// A fault of the field `tag`, noticed at byte `offset`.
+    /// An error in the field `tag`, noticed at byte `offset`.
     #[cold]
     pub fn new(kind: DecodeErrorKind, tag: Option<u8>, offset: usize) -> Self {
         Self(Box::new(Fault { kind, tag, offset }))
     }
 
-    /// What is wrong.
+    /// The error.
     pub fn kind(&self) -> DecodeErrorKind {
         self.0.kind
     }
 
-    /// The innermost field that is concerned, if one is known.
+    /// The innermost affected field, if known.
     pub fn tag(&self) -> Option<u8> {
         self.0.tag
     }
 
-    /// Where it was noticed, in bytes from the start of the reader's input: of a wrong type, and of a field
-    /// that is not there, the head that stands in its place; otherwise the first byte that cannot be right.
+    /// Where it was noticed, in bytes from the start of the reader's input. For a wrong type or a missing
+    /// field, this is the head in its place; otherwise it is the first invalid byte.
     pub fn offset(&self) -> usize {
         self.0.offset
     }
@@ -59,20 +59,20 @@ impl fmt::Debug for DecodeError {
 
 impl error::Error for DecodeError {}
 
-/// What is wrong with encoded bytes. All of it is the writer's fault, or that of what lies between, except
-/// for the two limits, which are the reader's choice.
+/// The errors in encoded bytes. The writer, or something between, is responsible for all of them except the
+/// two limits, which the reader chooses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
-    /// A field that must be there is not.
+    /// A required field is missing.
     #[error("required field is missing")]
     MissingField,
-    /// The field is there with a type that its declaration does not allow.
+    /// The field has a type that its declaration does not allow.
     #[error("expected {wanted}, found {found}")]
     TypeMismatch {
-        /// What the declaration allows.
+        /// The allowed types.
         wanted: Wanted,
-        /// What is there.
+        /// The actual type.
         found: TypeCode,
     },
     /// Types 14 and 15 do not exist.
@@ -81,24 +81,24 @@ pub enum DecodeErrorKind {
     /// The input ends within the field.
     #[error("the input ends within the field")]
     UnexpectedEnd,
-    /// A string, list or map says that it is longer than what is left.
+    /// The length of a string, list or map exceeds the remaining bytes.
     #[error("length {len} with {left} bytes left")]
     LengthTooLarge {
-        /// The length it says, in bytes, elements or pairs.
+        /// The length, in bytes, elements or pairs.
         len: u32,
-        /// What is left of the input behind the length.
+        /// The remaining bytes after the length.
         left: usize,
     },
-    /// A list or map says that it has less than no elements.
+    /// The length of a list or map is negative.
     #[error("length {0} is negative")]
     NegativeLength(i32),
     /// A list or map ends before its last element.
     #[error("STRUCT_END in place of an element")]
     UnexpectedStructEnd,
-    /// A string is not UTF-8, and the reader was not told to be lenient.
+    /// A string is not UTF-8, and the reader is strict.
     #[error("the string is not UTF-8")]
     InvalidUtf8,
-    /// Lists, maps and structs are in each other too deeply.
+    /// Lists, maps and structs are nested too deeply.
     #[error("nested more deeply than {0} levels")]
     TooDeep(u16),
     /// The elements would take more memory than the reader allows.
@@ -107,12 +107,12 @@ pub enum DecodeErrorKind {
     /// An array of fixed length has more elements than its declaration allows.
     #[error("{len} elements, where at most {max} are allowed")]
     TooManyElements {
-        /// Elements that are there.
+        /// The actual number of elements.
         len: usize,
-        /// Elements that the declaration allows.
+        /// The allowed number of elements.
         max: usize,
     },
-    /// Something stands behind what was to be read.
+    /// Bytes follow the value.
     #[error("{0} bytes too many")]
     TrailingData(usize),
 }

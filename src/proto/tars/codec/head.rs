@@ -1,14 +1,14 @@
-//! The one or two bytes in front of every field: its tag and the form of its value.
+//! The one or two bytes before every field: its tag and the form of its value.
 
 use std::fmt;
 
-/// How a value stands on the wire: the low half of a head's first byte.
+/// The form of a value on the wire: the low half of a head's first byte.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[repr(u8)]
 pub enum TypeCode {
     /// One byte, signed.
     Int8 = 0,
-    /// Two bytes, big endian, like all that follow.
+    /// Two bytes, big-endian, like all that follow.
     Int16 = 1,
     /// Four bytes.
     Int32 = 2,
@@ -18,13 +18,13 @@ pub enum TypeCode {
     Float = 4,
     /// IEEE 754 double.
     Double = 5,
-    /// One byte of length, then so many bytes.
+    /// One byte of length, then that many bytes.
     String1 = 6,
-    /// Four bytes of length, then so many bytes.
+    /// Four bytes of length, then that many bytes.
     String4 = 7,
-    /// A size field with tag 0, then so many pairs: key with tag 0, value with tag 1.
+    /// A size field with tag 0, then that many pairs: key with tag 0, value with tag 1.
     Map = 8,
-    /// A size field with tag 0, then so many fields with tag 0.
+    /// A size field with tag 0, then that many fields with tag 0.
     List = 9,
     /// Fields in the order of their tags, then [`StructEnd`](Self::StructEnd).
     StructBegin = 10,
@@ -32,12 +32,12 @@ pub enum TypeCode {
     StructEnd = 11,
     /// Nothing; the value is 0.
     Zero = 12,
-    /// A head of type [`Int8`](Self::Int8), a size field with tag 0, then so many bytes.
+    /// A head of type [`Int8`](Self::Int8), a size field with tag 0, then that many bytes.
     SimpleList = 13,
 }
 
 impl TypeCode {
-    /// The type in the low half of a head's first byte; 14 and 15 are none.
+    /// The type in the low half of a head's first byte; 14 and 15 are invalid.
     #[inline]
     pub const fn from_low_half(byte: u8) -> Option<Self> {
         Some(match byte & 0x0F {
@@ -86,19 +86,19 @@ impl fmt::Display for TypeCode {
     }
 }
 
-/// Tag and type of a field that is to be read next.
+/// Tag and type of the next field.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Head {
-    /// Which field of the struct; in a list 0, in a map 0 for the key and 1 for the value.
+    /// The field of the struct; in a list 0, in a map 0 for the key and 1 for the value.
     pub tag: u8,
-    /// How its value stands on the wire.
+    /// The form of its value on the wire.
     pub code: TypeCode,
 }
 
 impl Head {
     /// Reads a head from the front of `input`: the head and its length in bytes.
     ///
-    /// A tag below 15 in the two-byte form is read as well, though no writer writes it.
+    /// A tag below 15 in the two-byte form is also read, although no writer writes it.
     ///
     /// # Errors
     /// The input ends within the head, or its type is 14 or 15.
@@ -118,12 +118,12 @@ impl Head {
     }
 }
 
-/// Why there is no head.
+/// Why no head could be read.
 pub(super) enum HeadFault {
     Cut,
     UnknownType(u8),
 }
 
-/// What the high half of the first byte says when the tag is in a byte of its own; so the smallest tag of
-/// which writers write the two-byte form.
+/// The high half of the first byte when the tag is in a separate byte; so the smallest tag for which writers
+/// use the two-byte form.
 pub(super) const LONG_FORM: u8 = 15;

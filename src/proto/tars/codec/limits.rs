@@ -1,16 +1,16 @@
-//! What a reader lets its input do.
+//! What a reader allows its input.
 
 /// Bounds of a [`TarsReader`](super::TarsReader).
 ///
-/// What is decoded is never larger than the input allows in strings and bytes; these bounds are about what
-/// a few bytes could otherwise be made to cost: stack, and elements that take more memory than input.
+/// Decoded strings and bytes are never larger than the input. These bounds limit what a few bytes could
+/// otherwise cost: stack, and elements that take more memory than input.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct DecodeLimits {
-    /// How many structs, lists and maps may be in each other, also in fields that are skipped. Default 64;
-    /// real messages stay below 10. Decoding, and dropping what was decoded, recurse so deeply.
+    /// The nesting depth of structs, lists and maps, including skipped fields. Default 64; real messages stay
+    /// below 10. Decoding, and dropping the result, recurse to this depth.
     pub depth_max: u16,
-    /// What the elements of all lists and maps may take, each counted with its size in memory without what
-    /// it owns. Default 128 MiB. Two bytes on the wire can be a struct of some hundred bytes in memory.
+    /// The memory of the elements of all lists and maps; each counts as its size in memory, without what it
+    /// owns. Default 128 MiB. Two bytes on the wire can be a struct of some hundred bytes in memory.
     pub memory_max: usize,
 }
 
@@ -20,12 +20,12 @@ impl Default for DecodeLimits {
     }
 }
 
-/// What to do with a `string` that is not UTF-8, where the Rust type must be.
+/// What to do with a `string` that is not UTF-8 if the Rust type must be.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Utf8Policy {
     /// Refuse it.
     #[default]
     Strict,
-    /// Put U+FFFD in place of what is not UTF-8, as Java peers do. A borrowed `&str` cannot, and is refused.
+    /// Replace invalid bytes with U+FFFD, as Java peers do. A borrowed `&str` cannot, and is refused.
     Lossy,
 }

@@ -1,10 +1,10 @@
-//! The Tars encoding: fields with a tag and a type, without names, read by those who have the schema.
+//! The Tars encoding: fields with a tag and a type, without names, which readers interpret with the schema.
 //!
-//! [`TarsWriter`] appends fields, [`TarsReader`] looks them up by tag. [`Encode`] and [`Decode`] are values
-//! that can stand in a field; [`TarsStruct`] and [`DecodeStruct`] are the structs of .tars files. The
-//! compiler emits these for your types; `docs/tars-codec.md` describes the bytes.
+//! [`TarsWriter`] appends fields, [`TarsReader`] finds them by tag. [`Encode`] and [`Decode`] are for values
+//! of a field; [`TarsStruct`] and [`DecodeStruct`] are for the structs of .tars files. The compiler generates
+//! these for your types; `docs/tars-codec.md` describes the bytes.
 //!
-//! What this deliberately is not: it knows no packet, no names and no JSON.
+//! It deliberately knows no packet, no names and no JSON.
 //!
 //! # Types
 //!
@@ -21,13 +21,13 @@
 //! | `enum E` | an open [`TarsEnum`], `struct E(pub i32)` | as `int` |
 //! | `struct S` | a [`TarsStruct`] | STRUCT_BEGIN … STRUCT_END |
 //!
-//! They nest as in the .tars file: `map<string, vector<byte>>` is `BTreeMap<String, Vec<u8>>`. `Vec<u8>`
-//! is a `vector<byte>` wherever it stands.
+//! They nest as in the .tars file: `map<string, vector<byte>>` is `BTreeMap<String, Vec<u8>>`. `Vec<u8>` is a
+//! `vector<byte>` everywhere.
 //!
-//! # What code for a .tars file looks like
+//! # The code for a .tars file
 //!
-//! All of it names `shardcast::__codegen` only; here that is `c`. A struct derives its `Debug`, `Clone` and
-//! `PartialEq`; its `Default` holds the defaults of the .tars file. `read_fields` asks for the fields in the
+//! All of it names `shardcast::__codegen` only; here that is `c`. A struct derives `Debug`, `Clone` and
+//! `PartialEq`; its `Default` holds the defaults of the .tars file. `read_fields` reads the fields in the
 //! order of their tags, whatever the order of declaration.
 //!
 //! | declaration | `write_fields` | `read_fields` |
@@ -41,17 +41,16 @@
 //! | `require T x[8]` | `w.field(0, &self.x)` | `r.require_at_most(0, 8)?`; or `optional_at_most`, `option_at_most` |
 //!
 //! An enum implements [`TarsEnum`], [`Encode`] as `self.0.encode(w, tag)` with `type_name` of `i32`, and
-//! [`Decode`] as `i32::decode(r, head).map(Self)`. A file whose strings may be anything but UTF-8 either
-//! declares them as [`ByteString`], or wraps what `read_fields` does into [`TarsReader::lossy`]. A borrowing
-//! struct is `struct S<'de>`, implements `DecodeStruct<'de>` only for its own `'de`, and is otherwise the
-//! same.
+//! [`Decode`] as `i32::decode(r, head).map(Self)`. For a file whose strings may not be UTF-8, either use
+//! [`ByteString`], or wrap `read_fields` in [`TarsReader::lossy`]. A borrowing struct is `struct S<'de>`,
+//! implements `DecodeStruct<'de>` only for its own `'de`, and is otherwise the same.
 //!
-//! JSON is optional, and looks alike: [`ToJson`](super::json::ToJson) writes all members with a
-//! `JsonObjectWriter` (`field`, for an `Option` `option`), [`FromJson`](super::json::FromJson) takes them
-//! from a `JsonObject` with `require`, `optional`, `optional_or`, `optional_or_else`, `option`, by the names of
-//! the .tars file. serde's own traits are one line each on top of them.
+//! JSON is optional, and similar: [`ToJson`](super::json::ToJson) writes all members with a
+//! `JsonObjectWriter` (`field`, or `option` for an `Option`). [`FromJson`](super::json::FromJson) takes them
+//! from a `JsonObject` with `require`, `optional`, `optional_or`, `optional_or_else`, `option`, by the names
+//! of the .tars file. The traits of serde take one line each on top of them.
 //!
-//! `src/proto/tests/it/generated_shape.rs` is a whole one.
+//! `src/proto/tests/it/generated_shape.rs` is a complete example.
 
 mod error;
 mod head;

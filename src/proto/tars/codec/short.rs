@@ -1,4 +1,4 @@
-//! Copies of few bytes, as a number instead of by a call: most strings of real messages are that short.
+//! Copies of a few bytes, as a number instead of by a call: most strings of real messages are that short.
 
 /// Up to 16 bytes as a number, the first one least significant; from two parts that overlap.
 #[inline]
@@ -21,15 +21,15 @@ pub(super) fn load(bytes: &[u8]) -> Option<u128> {
     Some((u32::from(*first) | middle | u32::from(*last) << (8 * (len - 1))).into())
 }
 
-/// The bytes as a string of its own, if they are UTF-8; else how many of them are.
+/// The bytes as an owned string, if they are UTF-8; otherwise their length.
 #[inline(always)]
 pub(super) fn to_string(bytes: &[u8]) -> Result<String, usize> {
     let Some(short) = load(bytes) else { return checked(bytes.to_vec()) };
     if bytes.is_empty() {
         return Ok(String::new());
     }
-    // Zeros behind the text make a length at which the check takes a single step. No allocator gives less
-    // than so many bytes anyway.
+    // Zeros after the text give a length that the check handles in a single step. No allocator allocates
+    // fewer bytes anyway.
     let mut padded = Vec::with_capacity(LEN_MAX);
     padded.extend_from_slice(&short.to_le_bytes());
     let mut text = checked(padded)?;

@@ -1,24 +1,24 @@
-//! What can stand in a field.
+//! The values of a field.
 
 use super::{DecodeError, Head, TarsReader, TarsWriter, value_list};
 
 /// A value that can be written as a field.
 ///
-/// Implemented for what .tars files declare; [`codec`](super) has the table. Every [`TarsStruct`] is a
-/// struct field by itself, so the compiler's code and yours implement this for enums only.
+/// Implemented for the types of .tars files; [`codec`](super) has the table. Every [`TarsStruct`] is a struct
+/// field automatically, so generated code and yours implement this for enums only.
 pub trait Encode {
     /// Writes the value as field `tag`.
     fn encode(&self, w: &mut TarsWriter, tag: u8);
 
-    /// Whether an optional field that holds this value, and has no default of its own in the .tars file, can
-    /// be left out. Readers then see the same value. Never so for `bool`, enums and structs, which TarsCpp
-    /// always writes.
+    /// Whether an optional field with this value, and without a default in the .tars file, can be left out.
+    /// Readers then see the same value. Never true for `bool`, enums and structs, which TarsCpp always
+    /// writes.
     #[inline]
     fn is_elidable(&self) -> bool {
         false
     }
 
-    /// Appends the name that TUP version 2 has for the type, such as `list<int32>`.
+    /// Appends the name of the type in TUP version 2, such as `list<int32>`.
     fn type_name(out: &mut String);
 
     /// Writes a list of such values. The bytes of `vector<byte>` have a form of their own.
@@ -45,9 +45,9 @@ pub trait Encode {
 
 /// A value that can be read from a field of `'de` bytes.
 ///
-/// As for [`Encode`]: every [`DecodeStruct`] can, so only enums need an implementation.
+/// As for [`Encode`]: every [`DecodeStruct`] implements it, so only enums need an implementation.
 pub trait Decode<'de>: Sized {
-    /// Reads the value behind `head`, which has been taken.
+    /// Reads the value after `head`, which has been taken.
     ///
     /// # Errors
     /// `head` has a type that is not allowed, or the value cannot be read.
@@ -61,20 +61,20 @@ pub trait Decode<'de>: Sized {
     }
 }
 
-/// A value that owns what it was decoded from.
+/// A value that owns its data.
 pub trait DecodeOwned: for<'de> Decode<'de> {}
 
 impl<T: for<'de> Decode<'de>> DecodeOwned for T {}
 
-/// A value that can be left out when it is the default that its declaration names, given as `D`.
+/// A value that can be left out if it equals the default in its declaration, of type `D`.
 pub trait Elide<D: ?Sized = Self>: Encode {
-    /// Whether readers that put `default` in its place would see the very same value.
+    /// Whether readers that use `default` in its place would see exactly the same value.
     fn is_same(&self, default: &D) -> bool;
 }
 
-/// A value that can be declared with a fixed size, which is the most it may have.
+/// A value that can be declared with a fixed size, which is its maximum.
 pub trait Elements {
-    /// How many elements or bytes it has.
+    /// Its number of elements or bytes.
     fn count(&self) -> usize;
 }
 
@@ -83,10 +83,10 @@ pub trait TarsStruct {
     /// `Module.Struct`, as TUP version 2 names it.
     const NAME: &'static str;
 
-    /// Writes the fields in the order of their tags, with nothing in front and behind: the struct's *body*.
+    /// Writes the fields in the order of their tags, without a begin and an end: the *body* of the struct.
     fn write_fields(&self, w: &mut TarsWriter);
 
-    /// The body as bytes: how a struct stands on top level, in files and packets.
+    /// The body as bytes: the form of a struct at top level, in files and packets.
     fn to_vec(&self) -> Vec<u8> {
         let mut w = TarsWriter::with_capacity(BODY_LEN_USUAL);
         self.write_fields(&mut w);
@@ -102,7 +102,7 @@ pub trait DecodeStruct<'de>: TarsStruct + Sized {
     /// A required field is missing, or a field cannot be read.
     fn read_fields(r: &mut TarsReader<'de>) -> Result<Self, DecodeError>;
 
-    /// Reads a body; what is behind the last known field is not looked at.
+    /// Reads a body; bytes after the last known field are ignored.
     ///
     /// # Errors
     /// As [`read_fields`](Self::read_fields).
@@ -111,7 +111,7 @@ pub trait DecodeStruct<'de>: TarsStruct + Sized {
     }
 }
 
-/// An enum of a .tars file: a number, of which some have names. It keeps numbers that have none, because a
+/// An enum of a .tars file: a number, with names for some values. It keeps numbers without a name, because a
 /// newer peer may have more names.
 pub trait TarsEnum: Copy {
     /// `Module.Enum`.

@@ -1,4 +1,4 @@
-//! Encoding: fields, one behind the other, at the end of a byte vector.
+//! Encoding: fields, one after the other, appended to a byte vector.
 
 use bytes::{Bytes, BytesMut};
 
@@ -6,16 +6,16 @@ use super::{Elide, Encode, TarsStruct, TypeCode, head::LONG_FORM, short};
 
 /// Appends fields to bytes that it owns.
 ///
-/// It never fails and knows no schema: the caller gives the fields of a struct in the order of their tags, as
-/// the code that the compiler emits does, and closes what it opens. Integers take the narrowest form that
-/// holds them, whatever their declared type; that is what all Tars writers do.
+/// It never fails and knows no schema: the caller writes the fields of a struct in the order of their tags,
+/// as generated code does, and closes what it opens. Integers take the narrowest form that fits, whatever
+/// their declared type, as in all Tars writers.
 ///
-/// To append to bytes that are there already, begin with them: `TarsWriter::from(out)`, and take them back
-/// with [`into_vec`](Self::into_vec). Both only move the vector.
+/// To append to existing bytes, use `TarsWriter::from(out)`, and take them back with
+/// [`into_vec`](Self::into_vec). Both only move the vector.
 ///
 /// # Panics
 /// A string or byte vector of more than `u32::MAX` bytes, or a list or map of more than `i32::MAX` elements,
-/// has no form on the wire: to write one panics. Packets refuse to be a thousandth of that.
+/// has no encoding. The limit of packets is far smaller.
 ///
 /// # Examples
 /// ```
@@ -33,7 +33,7 @@ pub struct TarsWriter {
 }
 
 impl TarsWriter {
-    /// A writer that has written nothing.
+    /// Creates an empty writer.
     pub const fn new() -> Self {
         Self { out: Vec::new(), elides_defaults: true }
     }
@@ -43,23 +43,23 @@ impl TarsWriter {
         Vec::with_capacity(capacity).into()
     }
 
-    /// Whether optional fields that equal their default are left out; they are unless this says `false`.
+    /// Whether optional fields that equal their default are left out. Default: yes.
     ///
-    /// Left out are scalars, strings, and empty containers. Optional fields of type `bool`, enum or struct
-    /// are always written, as TarsCpp writes them.
+    /// This applies to scalars, strings, and empty containers. Optional fields of type `bool`, enum or struct
+    /// are always written, as in TarsCpp.
     #[must_use]
     pub const fn elide_defaults(mut self, elides_defaults: bool) -> Self {
         self.elides_defaults = elides_defaults;
         self
     }
 
-    /// Writes a field: a required one, or an optional one that is to be there in any case.
+    /// Writes a field: a required one, or an optional one that must be written in any case.
     #[inline]
     pub fn field<T: Encode + ?Sized>(&mut self, tag: u8, value: &T) {
         value.encode(self, tag);
     }
 
-    /// Writes an optional field whose declaration names no default.
+    /// Writes an optional field whose declaration has no default.
     #[inline]
     pub fn optional<T: Encode + ?Sized>(&mut self, tag: u8, value: &T) {
         if !(self.elides_defaults && value.is_elidable()) {
@@ -67,7 +67,7 @@ impl TarsWriter {
         }
     }
 
-    /// Writes an optional field whose declaration names `default`. Floats are compared bit by bit.
+    /// Writes an optional field whose declaration has the default `default`. Floats are compared bit by bit.
     #[inline]
     pub fn optional_or<T: Elide<D> + ?Sized, D: ?Sized>(&mut self, tag: u8, value: &T, default: &D) {
         if !(self.elides_defaults && value.is_same(default)) {
@@ -75,7 +75,7 @@ impl TarsWriter {
         }
     }
 
-    /// Writes an optional field that knows whether it is there.
+    /// Writes an optional field if it is `Some`.
     #[inline]
     pub fn option<T: Encode>(&mut self, tag: u8, value: &Option<T>) {
         if let Some(value) = value {
@@ -102,7 +102,7 @@ impl TarsWriter {
     #[inline]
     pub(super) fn write_int_list(&mut self, tag: u8, values: impl ExactSizeIterator<Item = i64>) {
         self.begin_list(tag, values.len());
-        // Written here first, so that the place of the next one need not go through memory.
+        // Written here first, so that the position of the next one does not go through memory.
         let mut chunk = [0; CHUNK_LEN];
         let mut at = 0;
         for value in values {
@@ -118,22 +118,22 @@ impl TarsWriter {
         self.out.extend_from_slice(&chunk[..at]);
     }
 
-    /// Writes a `float`, in full also when it is zero.
+    /// Writes a `float`, in full even if it is zero.
     #[inline]
     pub fn write_float(&mut self, tag: u8, value: f32) {
         self.scalar(tag, TypeCode::Float as u8, value.to_bits().swap_bytes().into(), 4);
     }
 
-    /// Writes a `double`, in full also when it is zero.
+    /// Writes a `double`, in full even if it is zero.
     #[inline]
     pub fn write_double(&mut self, tag: u8, value: f64) {
         self.scalar(tag, TypeCode::Double as u8, value.to_bits().swap_bytes(), 8);
     }
 
-    /// Writes a `string`, which on the wire is bytes of any kind.
+    /// Writes a `string`, which is any bytes on the wire.
     #[inline]
     pub fn write_string(&mut self, tag: u8, value: &[u8]) {
-        // Most strings are short, and then head, length and text are one store.
+        // Most strings are short; then head, length and text are one store.
         if tag < LONG_FORM
             && value.len() <= short::LEN_MAX - 2
             && let Some(text) = short::load(value)
@@ -186,15 +186,15 @@ impl TarsWriter {
         }
     }
 
-    /// Begins a list of `len` elements. They follow as fields with tag 0, and nothing ends them.
+    /// Begins a list of `len` elements. They follow as fields with tag 0, without an end.
     #[inline]
     pub fn begin_list(&mut self, tag: u8, len: usize) {
         self.head(tag, TypeCode::List);
         self.size(len);
     }
 
-    /// Begins a map of `len` pairs. They follow as two fields each, the key with tag 0 and the value with
-    /// tag 1, in the order of the keys, and nothing ends them.
+    /// Begins a map of `len` pairs. They follow as two fields each, the key with tag 0 and the value with tag
+    /// 1, in the order of the keys, without an end.
     #[inline]
     pub fn begin_map(&mut self, tag: u8, len: usize) {
         self.head(tag, TypeCode::Map);
@@ -213,22 +213,22 @@ impl TarsWriter {
         self.head(0, TypeCode::StructEnd);
     }
 
-    /// Appends fields that are encoded already.
+    /// Appends encoded fields.
     pub fn write_encoded(&mut self, fields: &[u8]) {
         self.out.extend_from_slice(fields);
     }
 
-    /// What has been written, with what was there before.
+    /// The bytes so far, including those at the beginning.
     pub fn as_bytes(&self) -> &[u8] {
         &self.out
     }
 
-    /// Forgets what has been written and keeps the memory.
+    /// Clears the bytes and keeps the memory.
     pub fn clear(&mut self) {
         self.out.clear();
     }
 
-    /// What has been written, with what was there before.
+    /// The bytes so far, including those at the beginning.
     pub fn into_vec(self) -> Vec<u8> {
         self.out
     }
@@ -255,7 +255,8 @@ impl TarsWriter {
         }
     }
 
-    /// Appends the first `len` bytes of `bytes`, least significant first: all 16, and takes off what is too many.
+    /// Appends the first `len` bytes of `bytes`, least significant first: appends all 16, and removes the
+    /// excess.
     #[inline]
     fn append(&mut self, bytes: u128, len: usize) {
         let end = self.out.len() + len;
@@ -264,8 +265,7 @@ impl TarsWriter {
     }
 }
 
-/// The narrowest form of an integer: its type, its bytes with the first one least significant, and how many
-/// they are.
+/// The narrowest form of an integer: its type, its bytes with the least significant first, and their number.
 #[inline(always)]
 fn narrowed(value: i64) -> (TypeCode, u64, usize) {
     let bytes = value.cast_unsigned().swap_bytes();

@@ -7,20 +7,19 @@ mod tests;
 
 /// One address of an object: `tcp -h HOST -p PORT -t MILLISECONDS`.
 ///
-/// Parsed as TarsCpp does: options in any order, the last of a kind counts; a value that begins with `-` is
-/// taken for the next option; a letter that has no meaning here (such as `-b`) is accepted and ignored
-/// with its value. Displayed in the same form, defaults left out except for the time, so that it parses
-/// to the same value again.
+/// Parsed as in TarsCpp: options in any order, the last of a kind counts. A value that begins with `-` counts
+/// as the next option. A letter without a meaning here (such as `-b`) is accepted and ignored with its value.
+/// Displayed in the same form, without defaults except the time, so that it parses to the same value again.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Endpoint {
-    /// The word in front.
+    /// The first word.
     pub transport: Transport,
-    /// `-h`: name or address; `*` is read as `0.0.0.0`, which is also the default.
+    /// `-h`: name or address; `*` means `0.0.0.0`, which is also the default.
     pub host: String,
     /// `-p`: 0 when not given.
     pub port: u16,
-    /// `-t`: 3 s when not given. A server closes connections that are silent for so long, in whole
-    /// seconds, see [`idle_timeout`](Self::idle_timeout); a client ignores it.
+    /// `-t`: 3 s when not given. A server closes connections that are idle for this time, in whole seconds,
+    /// see [`idle_timeout`](Self::idle_timeout); a client ignores it.
     pub timeout: Duration,
     /// `-g`: 0 when not given.
     pub grid: u32,
@@ -37,7 +36,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// How long a server keeps a silent connection: whole seconds of `-t`; `None` (below 1 s) is for ever.
+    /// How long a server keeps an idle connection: whole seconds of `-t`; `None` (below 1 s) means forever.
     pub fn idle_timeout(&self) -> Option<Duration> {
         Some(Duration::from_secs(self.timeout.as_secs())).filter(|timeout| !timeout.is_zero())
     }
@@ -70,7 +69,7 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { transport, host, port, timeout, .. } = self;
         write!(f, "{transport}")?;
-        // Not last: it is free text, and what stands last must not end like a separator.
+        // Not last: it is free text, and the last option must not end like a separator.
         if !self.set_division.is_empty() {
             write!(f, " -s {}", self.set_division)?;
         }
@@ -125,20 +124,20 @@ impl fmt::Display for Transport {
     }
 }
 
-/// What a proxy is made from: `Name` (found through the registry), `Name@ENDPOINT[:ENDPOINT…]` (direct),
-/// either with `#HASH` behind the name.
+/// The address of a proxy: `Name` (found through the registry) or `Name@ENDPOINT[:ENDPOINT…]` (direct), each
+/// with an optional `#HASH` after the name.
 ///
-/// The list is split in front of a word `tcp`, `ssl` or `udp` that stands alone, between blanks or `:`, and
-/// is not the value of an option. So a host name may contain those letters, even be one of those words, and
-/// an IPv6 address keeps its colons. TarsCpp splits at the letters wherever they are; lists without such
-/// names mean the same to both.
+/// The list is split before a word `tcp`, `ssl` or `udp` that is separated by blanks or `:` and is not the
+/// value of an option. So a host name may contain those letters, even be one of those words, and an IPv6
+/// address keeps its colons. TarsCpp splits at the letters wherever they are; lists without such names mean
+/// the same in both.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct ObjectRef {
     /// `App.Server.Object`.
     pub name: String,
-    /// What stands behind `#`: proxies that differ in it do not share connections.
+    /// The text after `#`: proxies with different hashes do not share connections.
     pub hash: Option<String>,
-    /// In the order given; empty when the registry is to be asked.
+    /// In the given order; empty when the registry must be asked.
     pub endpoints: Vec<Endpoint>,
 }
 
@@ -164,24 +163,24 @@ impl fmt::Display for ObjectRef {
     }
 }
 
-/// An endpoint or object string that cannot be read.
+/// An invalid endpoint or object string.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{reason}, at byte {at}")]
 pub struct EndpointError {
-    /// Where, in bytes from the start of the string.
+    /// The place, in bytes from the start of the string.
     pub at: usize,
-    /// What is wrong there.
+    /// The error at this place.
     pub reason: EndpointReason,
 }
 
-/// What is wrong with an endpoint or object string.
+/// The errors in endpoint and object strings.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointReason {
-    /// Nothing in front of `@` or `#`.
+    /// Nothing before `@` or `#`.
     #[error("the object has no name")]
     NoName,
-    /// Nothing behind `@`.
+    /// Nothing after `@`.
     #[error("no endpoint follows the `@`")]
     NoEndpoint,
     /// An endpoint begins with `tcp`, `ssl` or `udp`.
@@ -190,10 +189,10 @@ pub enum EndpointReason {
     /// Options are a `-` and one letter.
     #[error("expected an option: a `-` and one letter")]
     NoOption,
-    /// The option needs a value, and one that begins with `-` is taken for the next option.
+    /// The option needs a value; one that begins with `-` counts as the next option.
     #[error("option `-{0}` has no value")]
     NoValue(char),
-    /// The value is no whole number from 0 to the limit of its option.
+    /// The value is not a whole number from 0 to the limit of its option.
     #[error("value of option `-{option}` is not a whole number from 0 to {max}")]
     BadNumber {
         /// The option's letter.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{ANY_HOST, Endpoint, EndpointError, EndpointReason, ObjectRef, Transport};
 
-/// A part of the string, and where it stands there.
+/// A part of the string, and its position.
 #[derive(Clone, Copy)]
 pub(super) struct Piece<'a> {
     pub(super) at: usize,
@@ -30,7 +30,7 @@ impl<'a> Piece<'a> {
         Self { text: self.text.trim_end_matches(blank), ..self }
     }
 
-    /// Without the `:` that parts it from the next endpoint. Two colons are the end of an IPv6 address.
+    /// Without the `:` that separates it from the next endpoint. Two colons are the end of an IPv6 address.
     fn without_separator(self) -> Self {
         let Self { at, text } = self.trim_end();
         let colons = text.len() - text.trim_end_matches(':').len();
@@ -81,7 +81,7 @@ pub(super) fn endpoint(piece: Piece<'_>) -> Result<Endpoint, EndpointError> {
     Ok(endpoint)
 }
 
-/// Cuts a list in front of each transport word that stands alone.
+/// Splits a list before each separate transport word.
 fn split(list: Piece<'_>) -> Result<Vec<Piece<'_>>, EndpointError> {
     let at = list.at + list.text.len() - list.text.trim_start_matches(|c| blank(c) || c == ':').len();
     let (_, mut rest) = list.split_at(at);
@@ -98,8 +98,8 @@ fn split(list: Piece<'_>) -> Result<Vec<Piece<'_>>, EndpointError> {
     Ok(pieces)
 }
 
-/// Where endpoints begin. What stands directly behind an option, up to a `:`, is its value, whatever it
-/// looks like.
+/// Where endpoints begin. The text directly after an option, up to a `:`, is its value, whatever it looks
+/// like.
 fn starts(list: Piece<'_>) -> Vec<usize> {
     let mut value_next = false;
     let mut starts = Vec::new();

@@ -5,26 +5,26 @@ use bytes::Bytes;
 /// Bytes of a [`Header`].
 pub const HEADER_LEN: u32 = 8;
 
-/// The request id of a push: a client never asks with it.
+/// The id of a push; a request never uses it.
 pub const PUSH_ID: u32 = 0;
 
-/// What stands in front of the payload.
+/// The bytes before the payload.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Header {
-    /// Total length of the frame in bytes, this header included. Not checked against any limit.
+    /// Total length of the frame in bytes, including this header. Not checked against any limit.
     pub len: u32,
     /// Request id, echoed in the response; [`PUSH_ID`] in a push.
     pub id: u32,
 }
 
 impl Header {
-    /// The header of a frame that carries `payload_len` bytes, or `None` when no length field can say so.
+    /// The header of a frame with `payload_len` bytes, or `None` when the length field cannot hold it.
     pub fn new(id: u32, payload_len: usize) -> Option<Self> {
         let len = u32::try_from(payload_len).ok()?.checked_add(HEADER_LEN)?;
         Some(Self { len, id })
     }
 
-    /// Reads a header from the front of `input`; `None` when its eight bytes are not there yet.
+    /// Reads a header from the front of `input`; `None` when its eight bytes are incomplete.
     pub fn load(input: &[u8]) -> Option<Self> {
         let (len, rest) = input.split_first_chunk()?;
         let id = rest.first_chunk()?;
@@ -38,10 +38,10 @@ impl Header {
     }
 }
 
-/// The frame that carries `payload` under `id`.
+/// The frame with `payload` and `id`.
 ///
 /// # Panics
-/// The payload is longer than a length field can say: `u32::MAX - 8` bytes.
+/// The payload is longer than the length field allows: `u32::MAX - 8` bytes.
 pub fn encode(id: u32, payload: &[u8]) -> Bytes {
     let header = Header::new(id, payload.len()).expect("a payload shorter than 4 GiB");
     let mut out = Vec::with_capacity(HEADER_LEN as usize + payload.len());
@@ -58,7 +58,7 @@ pub fn push(payload: &[u8]) -> Bytes {
     encode(PUSH_ID, payload)
 }
 
-/// The payload of a whole frame, as a handler gets it; `None` when it is shorter than its header.
+/// The payload of a complete frame, as a handler gets it; `None` when the frame is shorter than its header.
 pub fn payload(packet: &[u8]) -> Option<&[u8]> {
     packet.get(HEADER_LEN as usize..)
 }

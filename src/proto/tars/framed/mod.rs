@@ -1,9 +1,9 @@
-//! Tars push mode over a custom framed protocol: the listener's [`Parser`] says where a packet ends, the
-//! handler sees the packet whole, header included, and what it answers or pushes goes out as it is.
+//! Tars push mode over a custom framed protocol: the listener's [`Parser`] finds the end of a packet, the
+//! handler gets the complete packet, including its header, and responses and pushes are sent unchanged.
 //!
-//! What this deliberately is not: a codec. [`frame`] has the frames of the push guide (length, id,
-//! payload) for those who use the ready-made [`LengthPrefixed`]; the session itself never looks inside a
-//! packet. `WIRE.md` beside this file has every byte, limit and refusal.
+//! It is deliberately not a codec. [`frame`] has the frames of the push guide (length, id, payload) for users
+//! of the built-in [`LengthPrefixed`]; the session itself never looks inside a packet. `WIRE.md` in this
+//! folder has every byte, limit and refusal.
 
 mod client;
 pub mod frame;

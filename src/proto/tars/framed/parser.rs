@@ -1,30 +1,30 @@
 use super::frame;
 use crate::Error;
 
-/// Tells where a packet ends: the parser hook of a listener, one for all its connections.
+/// Finds the end of a packet: the parser hook of a listener, one for all its connections.
 ///
-/// A parser keeps nothing between calls: it sees the same bytes again, with more behind them, after each
-/// [`Parsed::Less`]. It is asked only when there is at least one byte. What it says of a packet must not
-/// depend on what came behind: TCP cuts where it likes.
+/// A parser keeps no state between calls: after each [`Parsed::Less`] it sees the same bytes again, followed
+/// by more. It is called only with at least one byte. Its result for a packet must not depend on the bytes
+/// that follow: TCP splits anywhere.
 ///
 /// A function or closure `Fn(&[u8]) -> Parsed` is a parser too.
 pub trait Parser: Send + Sync {
-    /// Looks for one packet at the front of `input`, which holds at most the listener's `packet_len_max`
+    /// Searches for one packet at the front of `input`, which holds at most the listener's `packet_len_max`
     /// bytes.
     ///
     /// # Errors
-    /// The peer broke the protocol, and the parser can say how; the connection is closed, as for
+    /// The peer violated the protocol, and the parser knows how; the connection is closed, as for
     /// [`Parsed::Err`].
     fn parse(&self, input: &[u8]) -> Result<Parsed, Error>;
 }
 
-/// What a [`Parser`] made of the bytes so far.
+/// The result of a [`Parser`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Parsed {
-    /// `PACKET_LESS`: the front of a packet; ask again when there is more.
+    /// `PACKET_LESS`: the beginning of a packet; call again with more bytes.
     Less,
-    /// `PACKET_FULL`: the first so many bytes are a packet. Nought, or more than there are, closes the
-    /// connection ([`Error::Refused`]).
+    /// `PACKET_FULL`: the first `n` bytes are a packet. Zero, or more than the input, closes the connection
+    /// ([`Error::Refused`]).
     Full(usize),
     /// `PACKET_ERR`: no packet can begin like this; closes the connection ([`Error::Refused`]).
     Err,
@@ -46,20 +46,20 @@ impl Parser for Box<dyn Parser> {
     }
 }
 
-/// The ready-made parser: a packet begins with its total length, u32 big-endian, which counts itself.
+/// The built-in parser: a packet begins with its total length, u32 big-endian, which includes itself.
 ///
-/// The length is judged as soon as its four bytes are there, and it is unsigned: the peer cannot make the
+/// The length is checked as soon as its four bytes have arrived, and it is unsigned: the peer cannot make the
 /// connection wait for a packet that will never be accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LengthPrefixed {
-    /// Shortest frame in bytes, length included. Below 4 counts as 4.
+    /// Shortest frame in bytes, including the length. Below 4 counts as 4.
     pub frame_len_min: u32,
-    /// Longest frame in bytes, length included. Bounds the receive buffer of a connection.
+    /// Longest frame in bytes, including the length. Bounds the receive buffer of a connection.
     pub frame_len_max: u32,
 }
 
 impl Default for LengthPrefixed {
-    /// What the push guide's server accepts, except that a frame must hold its whole header: 8 to
+    /// The limits of the push guide's server, except that a frame must contain its complete header: 8 to
     /// 1,000,000 bytes.
     fn default() -> Self {
         Self { frame_len_min: frame::HEADER_LEN, frame_len_max: 1_000_000 }
@@ -97,5 +97,5 @@ impl Parser for LengthPrefixed {
     }
 }
 
-/// Bytes of the length field itself: a length below it cannot even count itself.
+/// Bytes of the length field itself: a smaller length cannot even include itself.
 const LENGTH_LEN: u32 = 4;

@@ -9,7 +9,7 @@ use crate::{
     topics::control::{self, Request},
 };
 
-/// The protocol of a listener: packets end where its [`Parser`] says.
+/// The protocol of a listener whose [`Parser`] finds the end of packets.
 ///
 /// A parser chosen at run time is a `Framed<Box<dyn Parser>>`.
 pub struct Framed<P = LengthPrefixed> {
@@ -20,11 +20,11 @@ pub struct Framed<P = LengthPrefixed> {
 
 /// How peers get messages of topics.
 enum Messages {
-    /// Packets are the frames of the push guide, whose payloads may be of the control vocabulary.
+    /// Packets are the frames of the push guide, whose payloads may be control messages.
     Guide,
-    /// The application makes the packets, and has said how.
+    /// The application encodes messages as packets.
     Custom(Arc<EncodeMessage>),
-    /// The application makes the packets, and has not said how: no message can be one.
+    /// The application has its own packets and no encoder: messages cannot be sent.
     None,
 }
 
@@ -37,8 +37,8 @@ impl Default for Framed {
 }
 
 impl Framed {
-    /// Frames that begin with their own length, within the limits of `parser`: those of the push guide. A peer
-    /// whose first frame is HELLO speaks the [control vocabulary](control).
+    /// Frames that begin with their own length, within the limits of `parser`: those of the push guide. A
+    /// peer whose first frame is HELLO uses the [control protocol](control).
     pub fn length_prefixed(parser: LengthPrefixed) -> Self {
         let packet_len_max = usize::try_from(parser.frame_len_max).unwrap_or(usize::MAX);
         Self { messages: Messages::Guide, ..Self::new(parser, packet_len_max) }
@@ -46,15 +46,16 @@ impl Framed {
 }
 
 impl<P: Parser> Framed<P> {
-    /// Packets as `parser` finds them, of at most `packet_len_max` bytes: when it still says
-    /// [`Parsed::Less`] beyond that, the peer gets [`Error::FrameTooLarge`]. They are not looked into, and peers are
-    /// subscribed to nothing: what is published does not reach them, unless [`subscribed`](Self::subscribed) says how.
+    /// Packets as `parser` finds them, of at most `packet_len_max` bytes: if it still returns
+    /// [`Parsed::Less`] beyond that, the peer gets [`Error::FrameTooLarge`]. The session does not inspect
+    /// packets, and peers have no automatic subscription: published messages do not reach them, unless
+    /// [`subscribed`](Self::subscribed) sets an encoder.
     pub fn new(parser: P, packet_len_max: usize) -> Self {
         Self { parser: Arc::new(parser), packet_len_max, messages: Messages::None }
     }
 
-    /// Peers are subscribed to the topic of their listener when they connect, and `encode` makes the packet of a message
-    /// for them, once for all; `None` for one that they are not to get.
+    /// Peers are subscribed to the topic of their listener when they connect. `encode` makes the packet of a
+    /// message, once for all of them; `None` for a message that they must not get.
     ///
     /// # Examples
     /// ```
@@ -78,7 +79,7 @@ impl<P: Parser> Framed<P> {
         matches!(self.messages, Messages::Guide)
     }
 
-    /// Opens a session without a box around it.
+    /// Opens an unboxed session.
     pub fn session(&self) -> FramedSession<P> {
         FramedSession {
             parser: self.parser.clone(),
@@ -96,7 +97,8 @@ impl<P: Parser + 'static> Protocol for Framed<P> {
     }
 
     /// Any first byte may begin a packet of a custom protocol, so this never refuses, and does not even wait
-    /// for one: a subscriber need not speak. On a listener with several protocols it is to be the last.
+    /// for a byte: a subscriber need not send anything. On a listener with several protocols it must be the
+    /// last.
     fn sniff(&self, _prefix: &[u8]) -> Sniff {
         Sniff::Match(Home::Here)
     }
@@ -105,20 +107,20 @@ impl<P: Parser + 'static> Protocol for Framed<P> {
         Box::new(self.session())
     }
 
-    /// The client of the push guide, with frames of the same size both ways. Where packets are the application's, its
-    /// [`FramedClient`] says how they are made and read.
+    /// The client of the push guide, with frames of the same size in both directions. For the application's
+    /// own packets, use its [`FramedClient`].
     fn connect(&self, opening: &Opening<'_>) -> Option<Box<dyn Session + Send>> {
         let len_max = u32::try_from(self.packet_len_max).unwrap_or(u32::MAX);
         let codec = LengthPrefixedCodec { request_len_max: len_max, response_len_max: len_max };
         self.is_guide().then(|| FramedClient::new(codec).connect(opening)).flatten()
     }
 
-    /// The body itself: framing is the application's, and the same for every peer.
+    /// The body unchanged: framing is the application's, and the same for every peer.
     fn encode_push(&self, route: Route<'_>, body: &Bytes) -> Option<Bytes> {
         (route == Route::Only).then(|| body.clone())
     }
 
-    /// Plain peers get a push frame of the guide; where packets are the application's, what that makes of it.
+    /// Plain peers get a push frame of the guide, or the application's packet.
     fn encode_message(&self, dialect: Dialect, message: Message<'_>) -> Option<Bytes> {
         let mut out = Vec::new();
         match (&self.messages, dialect) {
@@ -158,26 +160,26 @@ impl<P: fmt::Debug> fmt::Debug for Framed<P> {
 
 /// The accepting side of one connection.
 ///
-/// Each packet is an [`Event::Request`] whose body is the whole packet; requests are numbered from 1 in
-/// the order of arrival. A response or push is the bytes of its body, as they are. After HELLO, payloads of the
-/// [control vocabulary](control) are events of their own, and keep the ids of their frames.
+/// Each packet is an [`Event::Request`] whose body is the complete packet; requests are numbered from 1 in
+/// the order of arrival. A response or push is the bytes of its body, unchanged. After HELLO, payloads of the
+/// [control protocol](control) are separate events, and keep the ids of their frames.
 #[derive(Debug)]
 pub struct FramedSession<P> {
     parser: Arc<P>,
     packet_len_max: usize,
     request_count: u64,
     speech: Speech,
-    /// What the session itself has to answer: frame id, operation, and why not. Boxed, as what few need, and not for
-    /// long.
+    /// The session's own response: frame id, operation, and refusal. Boxed, because it is rare and
+    /// short-lived.
     own: Option<Box<(u32, u8, Option<Refusal>)>>,
 }
 
-/// What the first frame decided.
+/// The result of the first frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Speech {
-    /// There was none yet.
+    /// There was no frame yet.
     Unknown,
-    /// No payload is looked at.
+    /// Payloads are not inspected.
     Plain,
     /// Payloads that begin with the magic are requests to the hub.
     Control,
@@ -186,8 +188,8 @@ enum Speech {
 impl<P: Parser> Session for FramedSession<P> {
     #[inline]
     fn handle_input<'a>(&'a mut self, input: &'a [u8], _now: Time) -> Result<Progress<'a>, Error> {
-        // The parser never sees more than one packet may have, so that what it says about a packet does
-        // not depend on how much arrived behind it.
+        // The parser never sees more than one packet may have, so that its result for a packet does not
+        // depend on how much arrived after it.
         let window = &input[..input.len().min(self.packet_len_max)];
         if window.is_empty() {
             return self.less(input);
@@ -212,7 +214,7 @@ impl<P: Parser> Session for FramedSession<P> {
                 out.extend_from_slice(body);
                 Ok(())
             }
-            // The wire has no room for a route: dropping it would deliver the push somewhere else.
+            // The wire has no field for a route: without it the push would be delivered to the wrong place.
             Command::Push { .. } => Err(command),
             _ => self.answer(command, out),
         }
@@ -239,11 +241,11 @@ impl<P> FramedSession<P> {
         Progress::event(packet.len(), Event::Request(crate::Request::new(id, Route::Only, packet)))
     }
 
-    /// A frame of the guide, on a connection that speaks the vocabulary or may begin to.
+    /// A frame of the guide, on a connection that uses the control protocol or may begin to.
     fn look_into<'a>(&mut self, packet: &'a [u8]) -> Progress<'a> {
         let header = frame::Header::load(packet);
         let (Some(header), Some(payload)) = (header, frame::payload(packet)) else {
-            // A parser may let shorter ones through; they are nobody's but the service's.
+            // A parser may accept shorter ones; they are requests to the service.
             self.decide_plain();
             return self.request(packet);
         };
@@ -276,7 +278,7 @@ impl<P> FramedSession<P> {
 
     fn event<'a>(&mut self, id: u32, payload: &'a [u8]) -> Result<Option<Event<'a>>, (u8, Refusal)> {
         let request = Request::load(payload)?;
-        // Pushes have this number: an answer under it could not be told from them.
+        // Pushes have this id: a response with it would look like one.
         let wants_answer = !matches!(request, Request::Publish { answer: false, .. });
         let (frame_id, id) = (id, RequestId(id.into()));
         let refuse = |operation| Err((operation, Refusal::Malformed));
@@ -295,12 +297,12 @@ impl<P> FramedSession<P> {
                 Event::Publish { id: answer.then_some(id), topic, options, body }
             }
             Request::Presence { topic } => Event::Presence { id, topic },
-            // Ours to answer.
+            // The session responds itself.
             Request::Ping => return Ok(None),
         }))
     }
 
-    /// What the hub has to say. A plain peer would take it for something else.
+    /// A command of the hub. A plain peer would misunderstand it.
     fn answer<'c>(&self, command: Command<'c>, out: &mut Vec<u8>) -> Result<(), Command<'c>> {
         if self.speech != Speech::Control {
             return Err(command);
@@ -330,12 +332,12 @@ impl<P> FramedSession<P> {
         Ok(())
     }
 
-    /// No packet yet: fine as long as what is there could still be the front of an allowed one.
+    /// A partial packet: valid as long as it could still be the beginning of an allowed one.
     fn less(&self, input: &[u8]) -> Result<Progress<'static>, Error> {
         if input.len() <= self.packet_len_max {
             return Ok(Progress::NEED_MORE);
         }
-        // Counted to the first byte too many, so that the error is the same however the bytes arrived.
+        // Counted to the first excess byte, so that the error is the same however the bytes arrive.
         let max = u64::try_from(self.packet_len_max).unwrap_or(u64::MAX);
         Err(Error::FrameTooLarge { len: max.saturating_add(1), max })
     }
@@ -350,5 +352,5 @@ fn framed(id: u32, out: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) {
     out[start..start + 4].copy_from_slice(&len.to_be_bytes());
 }
 
-/// Messages with topic and position, for those who said HELLO.
+/// Messages with topic and position, for peers that sent HELLO.
 const CONTROL: Dialect = Dialect(1);

@@ -1,10 +1,10 @@
-//! What can be wrong with JSON.
+//! Errors in JSON.
 
 use std::fmt;
 
 use super::JsonValue;
 
-/// JSON that is not the value that was asked for: what is wrong, and in which member.
+/// JSON that is not the expected value: the error, and its member.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct JsonError {
     path: String,
@@ -12,29 +12,29 @@ pub struct JsonError {
 }
 
 impl JsonError {
-    /// A fault of the value itself.
+    /// An error in the value itself.
     pub fn new(kind: JsonErrorKind) -> Self {
         Self { path: String::new(), kind }
     }
 
-    /// The members, keys and indices that lead to the fault, as in `tags.home[3]`; empty at the top.
+    /// The members, keys and indices that lead to the error, as in `tags.home[3]`; empty at the top.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// What is wrong there.
+    /// The error.
     pub fn kind(&self) -> &JsonErrorKind {
         &self.kind
     }
 
-    /// The same fault, seen from the object that has it in its member `name`.
+    /// The same error, seen from the object that has it in its member `name`.
     #[must_use]
     pub fn in_member(self, name: &str) -> Self {
         let separator = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
         Self { path: format!("{name}{separator}{}", self.path), ..self }
     }
 
-    /// The same fault, seen from the array that has it at `index`.
+    /// The same error, seen from the array that has it at `index`.
     #[must_use]
     pub fn at_index(self, index: usize) -> Self {
         self.in_member(&format!("[{index}]"))
@@ -70,26 +70,26 @@ impl From<serde_json::Error> for JsonError {
     }
 }
 
-/// What is wrong with JSON.
+/// The errors in JSON.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JsonErrorKind {
-    /// The text is no JSON; in the words of serde_json, with line and column.
+    /// Invalid JSON; the message of serde_json, with line and column.
     #[error("{0}")]
     Syntax(String),
-    /// A member that must be there is not.
+    /// A required member is missing.
     #[error("required member is missing")]
     MissingMember,
-    /// The value is of another kind.
+    /// The value has another type.
     #[error("expected {wanted}, found {found}")]
     TypeMismatch {
-        /// What the declaration allows.
+        /// The allowed types.
         wanted: &'static str,
-        /// What is there.
+        /// The actual type.
         found: &'static str,
     },
-    /// The number is no integer that the declared type can hold.
-    #[error("{number} is no integer from {min} to {max}")]
+    /// The number is not an integer that the declared type can hold.
+    #[error("{number} is not an integer from {min} to {max}")]
     OutOfRange {
         /// The number, as text.
         number: String,
@@ -101,9 +101,9 @@ pub enum JsonErrorKind {
     /// An array of fixed length has more elements than its declaration allows.
     #[error("{len} elements, where at most {max} are allowed")]
     TooManyElements {
-        /// Elements that are there.
+        /// The actual number of elements.
         len: usize,
-        /// Elements that the declaration allows.
+        /// The allowed number of elements.
         max: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! The JSON of each Rust type.
+//! The JSON mapping of each Rust type.
 
 use std::{
     borrow::Cow,
@@ -46,7 +46,7 @@ macro_rules! integer {
 
 integer!(i16, i32, i64, u16, u32);
 
-/// An integer from `min` to `max`, however it is written.
+/// An integer from `min` to `max`, in any notation.
 fn integer(value: &JsonValue, min: i64, max: i64) -> Result<i64, JsonError> {
     let (number, text) = match value {
         JsonValue::Number(number) => (number.as_i64().or_else(|| whole(number)), number.to_string()),
@@ -58,7 +58,7 @@ fn integer(value: &JsonValue, min: i64, max: i64) -> Result<i64, JsonError> {
         .ok_or_else(|| JsonError::new(JsonErrorKind::OutOfRange { number: text, min, max }))
 }
 
-/// The integer that a number like `1e3` or `7.0` is, as far as a `double` tells integers apart.
+/// The integer value of a number like `1e3` or `7.0`, as far as a `double` distinguishes integers.
 fn whole(number: &Number) -> Option<i64> {
     let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT_MAX)?;
     Some(float as i64)
@@ -287,5 +287,5 @@ fn read_map<K: FromJson, V: FromJson, M: FromIterator<(K, V)>>(value: JsonValue)
     members.into_iter().map(pair).collect()
 }
 
-/// Up to here every integer is a `double` of its own.
+/// Up to this bound, a `double` represents every integer exactly.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;

@@ -1,23 +1,23 @@
-//! Values as JSON: how packets of version 5 carry arguments, and serde for the types of .tars files.
+//! Values as JSON: the arguments in packets of version 5, and serde for the types of .tars files.
 //!
 //! The mapping is that of TarsCpp; parsing and printing are serde_json's.
 //!
 //! | in a .tars file | in JSON |
 //! | --- | --- |
-//! | integers, enums | a number; also read: a number with nothing behind the point, and decimal text |
-//! | `bool` | `true`, `false`; nothing else is read |
+//! | integers, enums | a number; also read: a number without a fraction, and decimal text |
+//! | `bool` | `true`, `false` only |
 //! | `float`, `double` | a number; `null` for NaN and the infinities, read as NaN |
 //! | `string` | a string; a [`ByteString`](super::codec::ByteString) with U+FFFD for what is not UTF-8 |
 //! | `vector<byte>` | an array of numbers from -128 to 127; also read: up to 255 |
 //! | `vector<T>` | an array |
-//! | `map<K, V>` | an object; a key that is no string is its JSON as text, so `7` is `"7"` |
+//! | `map<K, V>` | an object; a key that is not a string becomes its JSON text, so `7` is `"7"` |
 //! | structs | an object, members named as in the .tars file and all written; unknown ones are skipped |
 //!
 //! A member that is `null` counts as missing, except that of a float. Of equal members the last one counts.
 //! Text nests 128 levels at most, which is serde_json's limit.
 //!
-//! What this deliberately is not: fast. Members come in any order, so an object is held as a tree before its
-//! struct is made from it.
+//! It is deliberately not fast. Members come in any order, so an object is parsed into a tree before its
+//! struct is built.
 
 mod error;
 mod impls;
@@ -31,13 +31,13 @@ pub use object::{JsonObject, JsonObjectWriter};
 
 /// A value that can be written as JSON.
 pub trait ToJson {
-    /// Writes the value with a serializer of any format that has what JSON has.
+    /// Writes the value with a serializer of any format with the data model of JSON.
     ///
     /// # Errors
-    /// Those of the serializer.
+    /// The errors of the serializer.
     fn to_json<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
 
-    /// The value as the key of a map: its JSON as text, if it is no string.
+    /// The value as the key of a map: its JSON text, if it is not a string.
     ///
     /// # Errors
     /// It cannot be written as text.
@@ -56,14 +56,14 @@ pub trait ToJson {
 
 /// A value that can be read from JSON.
 pub trait FromJson: Sized {
-    /// Whether `null` is a value of the type, rather than the lack of one.
+    /// Whether `null` is a value of the type, rather than a missing value.
     #[doc(hidden)]
     const NULL_IS_A_VALUE: bool = false;
 
     /// Makes the value from parsed JSON.
     ///
     /// # Errors
-    /// It is JSON of another shape, or a number out of range.
+    /// The JSON has another structure, or a number is out of range.
     fn from_json(value: JsonValue) -> Result<Self, JsonError>;
 
     /// Makes the value from the key of a map.
@@ -83,20 +83,21 @@ pub trait FromJson: Sized {
 /// The JSON text of `value`.
 ///
 /// # Errors
-/// Code of the caller's that writes a part of it fails; what comes from .tars files never does.
+/// User code that writes a part of it fails; types of .tars files never do.
 pub fn to_vec<T: ToJson + ?Sized>(value: &T) -> Result<Vec<u8>, JsonError> {
     serde_json::to_vec(&Json(value)).map_err(JsonError::from)
 }
 
-/// The value that `text` holds.
+/// Parses the value in `text`.
 ///
 /// # Errors
-/// The text is no JSON, or JSON of another shape.
+/// The text is not JSON, or JSON of another structure.
 pub fn from_slice<T: FromJson>(text: &[u8]) -> Result<T, JsonError> {
     T::from_json(serde_json::from_slice(text)?)
 }
 
-/// Makes a value with any deserializer: what `serde::Deserialize` does for the types of .tars files.
+/// Makes a value with any deserializer: the implementation of `serde::Deserialize` for the types of .tars
+/// files.
 ///
 /// # Errors
 /// Those of the deserializer, and of [`FromJson::from_json`].
@@ -104,7 +105,7 @@ pub fn deserialize<'de, T: FromJson, D: Deserializer<'de>>(deserializer: D) -> R
     T::from_json(JsonValue::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
-/// Makes of something that can be written as JSON something that serde can serialize.
+/// Makes a value that can be written as JSON usable with serde.
 #[derive(Clone, Copy, Debug)]
 pub struct Json<'a, T: ?Sized>(pub &'a T);
 

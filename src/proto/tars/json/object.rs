@@ -13,7 +13,7 @@ impl<S: SerializeStruct> JsonObjectWriter<S> {
     /// Begins an object of `len` members.
     ///
     /// # Errors
-    /// Those of the serializer, here and below.
+    /// The errors of the serializer, here and below.
     pub fn begin<Z>(serializer: Z, name: &'static str, len: usize) -> Result<Self, Z::Error>
     where
         Z: Serializer<SerializeStruct = S, Error = S::Error>,
@@ -24,15 +24,15 @@ impl<S: SerializeStruct> JsonObjectWriter<S> {
     /// Writes a member.
     ///
     /// # Errors
-    /// Those of the serializer.
+    /// The errors of the serializer.
     pub fn field<T: ToJson + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), S::Error> {
         self.0.serialize_field(name, &Json(value))
     }
 
-    /// Writes a member, if it is there.
+    /// Writes an optional member, if it is `Some`.
     ///
     /// # Errors
-    /// Those of the serializer.
+    /// The errors of the serializer.
     pub fn option<T: ToJson>(&mut self, name: &'static str, value: &Option<T>) -> Result<(), S::Error> {
         match value {
             Some(value) => self.field(name, value),
@@ -43,13 +43,13 @@ impl<S: SerializeStruct> JsonObjectWriter<S> {
     /// Ends the object.
     ///
     /// # Errors
-    /// Those of the serializer.
+    /// The errors of the serializer.
     pub fn end(self) -> Result<S::Ok, S::Error> {
         self.0.end()
     }
 }
 
-/// The members of an object, to be taken by name, in any order.
+/// The members of an object, taken by name, in any order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JsonObject(serde_json::Map<String, JsonValue>);
 
@@ -57,7 +57,7 @@ impl JsonObject {
     /// The members of `value`.
     ///
     /// # Errors
-    /// It is no object.
+    /// It is not an object.
     pub fn new(value: JsonValue) -> Result<Self, JsonError> {
         match value {
             JsonValue::Object(members) => Ok(Self(members)),
@@ -65,43 +65,43 @@ impl JsonObject {
         }
     }
 
-    /// The members of the object that `text` holds; no text at all is an object without members.
+    /// The members of the object in `text`; empty text is an object without members.
     ///
     /// # Errors
-    /// It is no JSON, or no object.
+    /// It is not JSON, or not an object.
     pub fn parse(text: &[u8]) -> Result<Self, JsonError> {
         if text.is_empty() { Ok(Self::default()) } else { Self::new(serde_json::from_slice(text)?) }
     }
 
-    /// Takes a member that must be there.
+    /// Takes a required member.
     ///
     /// # Errors
-    /// It is not, or is not of the type.
+    /// It is missing, or has another type.
     pub fn require<T: FromJson>(&mut self, name: &str) -> Result<T, JsonError> {
         let found = self.0.remove(name).ok_or_else(|| JsonError::new(JsonErrorKind::MissingMember));
         found.and_then(T::from_json).map_err(|error| error.in_member(name))
     }
 
-    /// Takes a member that may be missing; then it is the default of its type.
+    /// Takes an optional member; a missing one is the default of its type.
     ///
     /// # Errors
-    /// It is there and not of the type.
+    /// It has another type.
     pub fn optional<T: FromJson + Default>(&mut self, name: &str) -> Result<T, JsonError> {
         self.option(name).map(Option::unwrap_or_default)
     }
 
-    /// Takes a member that may be missing; then it is `default`.
+    /// Takes an optional member; a missing one is `default`.
     ///
     /// # Errors
-    /// It is there and not of the type.
+    /// It has another type.
     pub fn optional_or<T: FromJson>(&mut self, name: &str, default: T) -> Result<T, JsonError> {
         Ok(self.option(name)?.unwrap_or(default))
     }
 
-    /// Takes a member that may be missing; then `default` makes one.
+    /// Takes an optional member; `default` makes a missing one.
     ///
     /// # Errors
-    /// It is there and not of the type.
+    /// It has another type.
     pub fn optional_or_else<T: FromJson>(
         &mut self,
         name: &str,
@@ -110,10 +110,10 @@ impl JsonObject {
         Ok(self.option(name)?.unwrap_or_else(default))
     }
 
-    /// Takes a member that may be missing, and tells whether it is.
+    /// Takes an optional member; `None` if it is missing.
     ///
     /// # Errors
-    /// It is there and not of the type.
+    /// It has another type.
     pub fn option<T: FromJson>(&mut self, name: &str) -> Result<Option<T>, JsonError> {
         match self.0.remove(name) {
             None => Ok(None),
@@ -122,10 +122,10 @@ impl JsonObject {
         }
     }
 
-    /// Takes a member that was declared with a fixed size and must be there: at most `max` elements.
+    /// Takes a required member that was declared with a fixed size: at most `max` elements.
     ///
     /// # Errors
-    /// It is not there, not of the type, or has more elements.
+    /// It is missing, has another type, or has more elements.
     pub fn require_at_most<T: FromJson + Elements>(
         &mut self,
         name: &str,
@@ -135,10 +135,10 @@ impl JsonObject {
         check_at_most(value, name, max)
     }
 
-    /// Takes a member that was declared with a fixed size and may be missing; then it is empty.
+    /// Takes an optional member that was declared with a fixed size; a missing one is empty.
     ///
     /// # Errors
-    /// It is there and not of the type, or has more elements than `max`.
+    /// It has another type, or more elements than `max`.
     pub fn optional_at_most<T: FromJson + Default + Elements>(
         &mut self,
         name: &str,
@@ -148,10 +148,10 @@ impl JsonObject {
         check_at_most(value, name, max)
     }
 
-    /// Takes a member that was declared with a fixed size and may be missing, and tells whether it is.
+    /// Takes an optional member that was declared with a fixed size; `None` if it is missing.
     ///
     /// # Errors
-    /// It is there and not of the type, or has more elements than `max`.
+    /// It has another type, or more elements than `max`.
     pub fn option_at_most<T: FromJson + Elements>(
         &mut self,
         name: &str,

@@ -1,20 +1,20 @@
-//! The numbers and names that packets carry.
+//! The numbers and names in packets.
 
 use std::fmt;
 
-/// How the arguments of a packet are encoded (`iVersion`). Any other number is kept: TarsCpp servers treat
-/// it like [`TARS`](Self::TARS) and echo it.
+/// How the arguments of a packet are encoded (`iVersion`). Any other number is kept: TarsCpp servers treat it
+/// like [`TARS`](Self::TARS) and echo it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Version(pub i16);
 
 impl Version {
     /// Parameters by position.
     pub const TARS: Self = Self(1);
-    /// Parameters by name, each with the name of its type; only Java and Node speak it.
+    /// Parameters by name, each with the name of its type; only Java and Node use it.
     pub const TUP_TYPED: Self = Self(2);
     /// Parameters by name.
     pub const TUP: Self = Self(3);
-    /// A constant that nobody uses.
+    /// An unused constant.
     pub const XML: Self = Self(4);
     /// Parameters as a JSON object.
     pub const JSON: Self = Self(5);
@@ -45,9 +45,9 @@ impl fmt::Display for Version {
     }
 }
 
-/// What became of a call, in the words of the framework (`iRet`); the method's own result is in the buffer.
+/// The result of a call, from the framework (`iRet`); the method's own result is in the buffer.
 ///
-/// Servers may answer with codes of their own above 0. Below -99 a TarsCpp client closes the connection.
+/// Servers may use their own codes above 0. Below -99 a TarsCpp client closes the connection.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ReturnCode(pub i32);
 
@@ -68,7 +68,7 @@ macro_rules! return_codes {
 }
 
 return_codes! {
-    /// Done.
+    /// Success.
     SUCCESS = 0, "TARSSERVERSUCCESS";
     /// The server cannot decode the arguments.
     SERVER_DECODE = -1, "TARSSERVERDECODEERR";
@@ -80,23 +80,23 @@ return_codes! {
     NO_SERVANT = -4, "TARSSERVERNOSERVANTERR";
     /// The grid states of client and server differ.
     RESET_GRID = -5, "TARSSERVERRESETGRID";
-    /// The request waited in the server for longer than it was worth waiting for.
+    /// The request waited in the server for too long.
     QUEUE_TIMEOUT = -6, "TARSSERVERQUEUETIMEOUT";
-    /// No response came in time. Said by clients to themselves.
+    /// No response came in time. Set by clients.
     TIMEOUT = -7, "TARSINVOKETIMEOUT";
-    /// There is no connection. Said by clients to themselves.
+    /// There is no connection. Set by clients.
     CONNECT = -8, "TARSPROXYCONNECTERR";
-    /// The server has too much to do.
+    /// The server is overloaded.
     OVERLOAD = -9, "TARSSERVEROVERLOAD";
-    /// There is no server to be asked. Said by clients to themselves.
+    /// There is no server for the request. Set by clients.
     NO_ENDPOINT = -10, "TARSADAPTERNULL";
-    /// The client is of a set that the server does not serve.
+    /// The client belongs to a set that the server does not serve.
     INVALID_SET = -11, "TARSINVOKEBYINVALIDESET";
-    /// The client cannot decode the result. Said by clients to themselves.
+    /// The client cannot decode the result. Set by clients.
     CLIENT_DECODE = -12, "TARSCLIENTDECODEERR";
-    /// The request could not be sent. Said by clients to themselves.
+    /// The request could not be sent. Set by clients.
     SEND_REQUEST = -13, "TARSSENDREQUESTERR";
-    /// The method failed; the description says how.
+    /// The method failed; the description has the reason.
     UNKNOWN = -99, "TARSSERVERUNKNOWNERR";
 }
 
@@ -109,7 +109,7 @@ impl fmt::Display for ReturnCode {
     }
 }
 
-/// Whether a request wants a response (`cPacketType`). Other numbers are treated as normal.
+/// Whether a request expects a response (`cPacketType`). Other numbers are treated as normal.
 pub mod packet_type {
     /// It does.
     pub const NORMAL: i8 = 0;
@@ -123,7 +123,7 @@ pub mod message_type {
     pub const HASH: i32 = 0x01;
     /// Of a grid; TarsCpp does not set it.
     pub const GRID: i32 = 0x02;
-    /// Dyed: its way through the servers is logged. With [`DYED`](super::status_key::DYED).
+    /// Dyed: the request is logged on its way through the servers. With [`DYED`](super::status_key::DYED).
     pub const DYED: i32 = 0x04;
     /// A sample for statistics; TarsCpp does not set it.
     pub const SAMPLE: i32 = 0x08;
@@ -131,7 +131,7 @@ pub mod message_type {
     pub const ASYNC: i32 = 0x10;
     /// The handshake of endpoints with authentication.
     pub const AUTH: i32 = 0x40;
-    /// The client is of a set. With [`SET_NAME`](super::status_key::SET_NAME).
+    /// The client belongs to a set. With [`SET_NAME`](super::status_key::SET_NAME).
     pub const SET_NAME: i32 = 0x80;
     /// The call is traced. With [`TRACE`](super::status_key::TRACE).
     pub const TRACE: i32 = 0x100;
@@ -139,7 +139,7 @@ pub mod message_type {
 
 /// Keys of `status`, the headers of the framework.
 pub mod status_key {
-    /// Decimal [`ReturnCode`](super::ReturnCode) of a TUP response; not there when it is 0.
+    /// Decimal [`ReturnCode`](super::ReturnCode) of a TUP response; absent when it is 0.
     pub const RESULT_CODE: &str = "STATUS_RESULT_CODE";
     /// Description of a TUP response.
     pub const RESULT_DESC: &str = "STATUS_RESULT_DESC";

@@ -1,14 +1,14 @@
-//! Where a packet ends: `[u32 BE total length][body]`.
+//! The end of a packet: `[u32 BE total length][body]`.
 
 use crate::tars::codec::{TarsStruct, TarsWriter};
 
-/// Splits the first packet off the front of `input`: its body without the length, and how many bytes it takes
-/// with it. `None` when these bytes are a proper prefix of a packet.
+/// Splits the first packet off the front of `input`: returns its body without the length, and the number of
+/// bytes taken. `None` when the input is a proper prefix of a packet.
 ///
-/// Judges by the four bytes of length alone, so nothing is gathered for a packet that will be refused.
+/// It checks the four bytes of length alone, so no bytes are collected for a packet that will be refused.
 ///
 /// # Errors
-/// The packet says that it is longer than `frame_len_max`, or too short to hold anything.
+/// The length is above `frame_len_max`, or too short for any packet.
 pub fn split_frame(input: &[u8], frame_len_max: u32) -> Result<Option<(&[u8], usize)>, FrameError> {
     let Some((len, _)) = input.split_first_chunk() else { return Ok(None) };
     let len = u32::from_be_bytes(*len);
@@ -21,34 +21,34 @@ pub fn split_frame(input: &[u8], frame_len_max: u32) -> Result<Option<(&[u8], us
     Ok(input.get(LENGTH_LEN..len as usize).map(|body| (body, len as usize)))
 }
 
-/// A length that no packet has. The stream cannot be read any further.
+/// An invalid packet length. The stream cannot be read any further.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum FrameError {
     /// Longer than this side allows.
     #[error("a packet of {len} bytes, where at most {max} are allowed")]
     TooLarge {
-        /// Total length that the packet says it has.
+        /// The announced total length.
         len: u32,
-        /// Longest that is allowed.
+        /// The greatest allowed length.
         max: u32,
     },
     /// Too short to hold a field: less than 5 bytes.
-    #[error("a packet of {len} bytes, where none has less than 5")]
+    #[error("a packet of {len} bytes, where the minimum is 5")]
     TooSmall {
-        /// Total length that the packet says it has.
+        /// The announced total length.
         len: u32,
     },
 }
 
-/// A packet that no peer would take: longer than [`FRAME_LEN_MAX_TARSCPP`].
+/// A packet that no peer would accept: longer than [`FRAME_LEN_MAX_TARSCPP`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a packet of {len} bytes, which is more than any peer takes")]
+#[error("a packet of {len} bytes, which is more than any peer accepts")]
 pub struct PacketTooLarge {
     /// Its total length in bytes.
     pub len: usize,
 }
 
-/// Appends a whole packet; on error nothing.
+/// Appends a complete packet; on error nothing.
 pub(super) fn write_frame(packet: &impl TarsStruct, out: &mut Vec<u8>) -> Result<(), PacketTooLarge> {
     let start = out.len();
     out.extend_from_slice(&[0; LENGTH_LEN]);
@@ -68,9 +68,9 @@ pub(super) fn write_frame(packet: &impl TarsStruct, out: &mut Vec<u8>) -> Result
     }
 }
 
-/// Longest packet that Java and Go servers take: 10 MiB.
+/// Longest packet that Java and Go servers accept: 10 MiB.
 pub const FRAME_LEN_MAX_DEFAULT: u32 = 10 << 20;
-/// Longest packet that TarsCpp takes, and so the longest that is written: 100 MiB.
+/// Longest packet that TarsCpp accepts, and so the longest that is written: 100 MiB.
 pub const FRAME_LEN_MAX_TARSCPP: u32 = 100 << 20;
 const FRAME_LEN_MIN: u32 = 5;
 const LENGTH_LEN: usize = 4;

@@ -1,8 +1,8 @@
-//! Packets: what Tars clients and servers send each other, one request or response each.
+//! Packets between Tars clients and servers, with one request or response each.
 //!
-//! On a stream, a packet is four bytes of big-endian total length, these four included, and then the fields
-//! of a [`RequestPacket`] or [`ResponsePacket`], with no struct around them. [`split_frame`] finds the end,
-//! [`RequestRef`] reads what a server gets without copying it, and `encode` of either appends a whole packet.
+//! On a stream, a packet is a big-endian total length of four bytes, including these four, followed by the
+//! fields of a [`RequestPacket`] or [`ResponsePacket`], with no struct around them. [`split_frame`] finds the
+//! end, [`RequestRef`] reads a request without copying it, and `encode` of either appends a complete packet.
 //!
 //! | version | arguments in the buffer | a response is a |
 //! | --- | --- | --- |
@@ -10,8 +10,8 @@
 //! | [`Version::TUP_TYPED`], [`Version::TUP`] | an attribute map by name, see [`tup`](super::tup) | [`RequestPacket`] |
 //! | [`Version::JSON`] | a JSON object by name, see [`json`](super::json) | [`ResponsePacket`] |
 //!
-//! What this deliberately is not: a session. It matches no response with its request and decides nothing
-//! about a packet that it can read.
+//! It is deliberately not a session. It matches no response with its request, and does not decide what to do
+//! with a valid packet.
 
 mod codes;
 mod frame;

@@ -11,17 +11,17 @@ use crate::tars::codec::{
 
 /// A call; in TUP also its response.
 ///
-/// All ten fields are written, as all peers write them. Read leniently: `packet_type`, `message_type`,
-/// `timeout_ms`, `context` and `status` may be missing, unknown fields are skipped, and text that is not UTF-8
-/// has U+FFFD in its place.
+/// All ten fields are written, as in all implementations. The reader is lenient: `packet_type`,
+/// `message_type`, `timeout_ms`, `context` and `status` may be missing, unknown fields are skipped, and
+/// invalid UTF-8 is replaced with U+FFFD.
 ///
-/// The parameters are how strings, the buffer and the headers are held: [`RequestPacket`] owns them,
+/// The type parameters are the types of strings, the buffer and the headers: [`RequestPacket`] owns them,
 /// [`RequestRef`] borrows.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Request<S, B, M> {
     /// How the arguments are encoded (`iVersion`, tag 1).
     pub version: Version,
-    /// Whether a response is wanted (`cPacketType`, tag 2): see [`packet_type`].
+    /// Whether a response is expected (`cPacketType`, tag 2): see [`packet_type`].
     pub packet_type: i8,
     /// Bits (`iMessageType`, tag 3): see [`message_type`](super::message_type).
     pub message_type: i32,
@@ -33,7 +33,7 @@ pub struct Request<S, B, M> {
     pub func: S,
     /// The arguments (`sBuffer`, tag 7).
     pub buffer: B,
-    /// How long the client waits for the response, in ms; 0 for ever (`iTimeout`, tag 8).
+    /// How long the client waits for the response, in ms; 0 means forever (`iTimeout`, tag 8).
     pub timeout_ms: i32,
     /// Headers of the application (tag 9).
     pub context: M,
@@ -41,22 +41,22 @@ pub struct Request<S, B, M> {
     pub status: M,
 }
 
-/// A request that owns everything.
+/// A request that owns its data.
 pub type RequestPacket = Request<String, Bytes, StringMap>;
 
-/// A request that borrows from the bytes that it was decoded from.
+/// A request that borrows from the decoded bytes.
 pub type RequestRef<'de> = Request<Cow<'de, str>, Cow<'de, [u8]>, StringMapRef<'de>>;
 
 impl<S, B, M> Request<S, B, M> {
-    /// Whether it gets no response, whatever happens.
+    /// Whether it never gets a response.
     pub const fn is_one_way(&self) -> bool {
         self.packet_type == packet_type::ONE_WAY
     }
 
-    /// Appends the whole packet, with its length in front.
+    /// Appends the complete packet, beginning with its length.
     ///
     /// # Errors
-    /// It is longer than any peer takes; then nothing is appended.
+    /// It is longer than any peer accepts; then nothing is appended.
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), PacketTooLarge>
     where
         Self: TarsStruct,
@@ -64,10 +64,10 @@ impl<S, B, M> Request<S, B, M> {
         write_frame(self, out)
     }
 
-    /// Reads the body of a packet, which is what follows its length.
+    /// Reads the body of a packet, which follows its length.
     ///
     /// # Errors
-    /// A field that must be there is not, or cannot be read.
+    /// A required field is missing, or a field cannot be read.
     pub fn decode<'de>(body: &'de [u8]) -> Result<Self, DecodeError>
     where
         Self: DecodeStruct<'de>,
@@ -87,7 +87,7 @@ impl RequestPacket {
 }
 
 impl RequestRef<'_> {
-    /// The same packet, owning everything.
+    /// An owned copy of the packet.
     pub fn to_owned(&self) -> RequestPacket {
         RequestPacket {
             version: self.version,

@@ -9,13 +9,13 @@ use crate::tars::codec::{
     Decode, DecodeError, DecodeStruct, Encode, TarsReader, TarsStruct, TarsWriter, Utf8Policy,
 };
 
-/// The answer to a call of versions 1 and 5, or a push.
+/// The response to a call of versions 1 and 5, or a push.
 ///
-/// Mind that `request_id` and `message_type` have each other's tags of the request. `result_desc` and
-/// `context` are written only if they are not empty, as TarsCpp, Java and Go do. Read leniently: everything but
-/// `version`, `request_id` and `buffer` may be missing.
+/// Note that `request_id` and `message_type` have each other's tags of the request. `result_desc` and
+/// `context` are written only if they are not empty, as in TarsCpp, Java and Go. The reader is lenient:
+/// everything except `version`, `request_id` and `buffer` may be missing.
 ///
-/// The parameters are how strings, the buffer and the headers are held: [`ResponsePacket`] owns them,
+/// The type parameters are the types of strings, the buffer and the headers: [`ResponsePacket`] owns them,
 /// [`ResponseRef`] borrows.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Response<S, B, M> {
@@ -27,29 +27,29 @@ pub struct Response<S, B, M> {
     pub request_id: i32,
     /// That of the request (`iMessageType`, tag 4).
     pub message_type: i32,
-    /// What became of the call (`iRet`, tag 5).
+    /// The result code of the call (`iRet`, tag 5).
     pub ret: ReturnCode,
     /// The result; empty unless `ret` is success (`sBuffer`, tag 6).
     pub buffer: B,
     /// Headers of the framework; in a push the method (tag 7): see [`status_key`](super::status_key).
     pub status: M,
-    /// What went wrong, in words (`sResultDesc`, tag 8).
+    /// Description of an error (`sResultDesc`, tag 8).
     pub result_desc: S,
     /// Headers of the application (tag 9).
     pub context: M,
 }
 
-/// A response that owns everything.
+/// A response that owns its data.
 pub type ResponsePacket = Response<String, Bytes, StringMap>;
 
-/// A response that borrows from the bytes that it was decoded from.
+/// A response that borrows from the decoded bytes.
 pub type ResponseRef<'de> = Response<Cow<'de, str>, Cow<'de, [u8]>, StringMapRef<'de>>;
 
 impl<S, B, M> Response<S, B, M> {
-    /// Appends the whole packet, with its length in front.
+    /// Appends the complete packet, beginning with its length.
     ///
     /// # Errors
-    /// It is longer than any peer takes; then nothing is appended.
+    /// It is longer than any peer accepts; then nothing is appended.
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), PacketTooLarge>
     where
         Self: TarsStruct,
@@ -57,10 +57,10 @@ impl<S, B, M> Response<S, B, M> {
         write_frame(self, out)
     }
 
-    /// Reads the body of a packet, which is what follows its length.
+    /// Reads the body of a packet, which follows its length.
     ///
     /// # Errors
-    /// A field that must be there is not, or cannot be read.
+    /// A required field is missing, or a field cannot be read.
     pub fn decode<'de>(body: &'de [u8]) -> Result<Self, DecodeError>
     where
         Self: DecodeStruct<'de>,
@@ -80,7 +80,7 @@ impl ResponsePacket {
 }
 
 impl ResponseRef<'_> {
-    /// The same packet, owning everything.
+    /// An owned copy of the packet.
     pub fn to_owned(&self) -> ResponsePacket {
         ResponsePacket {
             version: self.version,

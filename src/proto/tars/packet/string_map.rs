@@ -4,20 +4,20 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::tars::codec::{Decode, DecodeError, Encode, Head, TarsReader, TarsWriter};
 
-/// Headers that are kept.
+/// Owned headers.
 pub type StringMap = BTreeMap<String, String>;
 
-/// Headers of a packet that is still in its buffer: read through once when the packet is decoded, and made
-/// into strings when they are asked for, which for most requests is never.
+/// Headers of a packet that is still in its buffer: validated once when the packet is decoded, and converted
+/// to strings on demand, which is never for most requests.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct StringMapRef<'de> {
     len: usize,
-    /// Keys and values, all known to be strings.
+    /// Keys and values, validated as strings.
     pairs: &'de [u8],
 }
 
 impl<'de> StringMapRef<'de> {
-    /// How many pairs there are, equal keys counted as often as they occur.
+    /// Number of pairs; equal keys count as often as they occur.
     pub const fn len(&self) -> usize {
         self.len
     }
@@ -32,7 +32,7 @@ impl<'de> StringMapRef<'de> {
         self.iter().filter(|(found, _)| found == key).last().map(|(_, value)| value)
     }
 
-    /// The pairs as they stand on the wire, with U+FFFD for what is not UTF-8.
+    /// The pairs in the order of the wire, with U+FFFD for invalid UTF-8.
     pub fn iter(&self) -> impl Iterator<Item = (Cow<'de, str>, Cow<'de, str>)> + use<'de> {
         let mut r = TarsReader::new(self.pairs);
         let mut next = move |tag| {
@@ -42,7 +42,7 @@ impl<'de> StringMapRef<'de> {
         std::iter::from_fn(move || Some((next(0)?, next(1)?)))
     }
 
-    /// The pairs to keep; of equal keys the last one.
+    /// The owned pairs; of equal keys the last one.
     pub fn to_map(&self) -> StringMap {
         self.iter().map(|(key, value)| (key.into_owned(), value.into_owned())).collect()
     }
@@ -77,7 +77,7 @@ impl Encode for StringMapRef<'_> {
     }
 }
 
-/// A string that is gone over.
+/// A string to skip.
 struct StringBytes;
 
 impl<'de> Decode<'de> for StringBytes {

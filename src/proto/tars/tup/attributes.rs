@@ -10,10 +10,10 @@ use crate::tars::{
     packet::Version,
 };
 
-/// The arguments of a call, or its results, each encoded by itself.
+/// The arguments of a call, or its results, each encoded separately.
 ///
-/// Encoded in the order of names or tags, which for versions 1 and 3 are the bytes of TarsCpp. Version 2 is
-/// written with TarsCpp's names of types; of what others write, the names are not looked at.
+/// Encoded in the order of names or tags, which for versions 1 and 3 gives the bytes of TarsCpp. Version 2 is
+/// written with TarsCpp's type names; when reading, type names are ignored.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Attributes {
     version: Version,
@@ -23,14 +23,14 @@ pub struct Attributes {
 /// An encoded argument.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Attribute {
-    /// The name of its type in the words of version 2; in other versions empty.
+    /// The name of its type in version 2; empty in other versions.
     pub type_name: String,
-    /// The value as a field: with tag 0 when it is found by name, else with its own.
+    /// The value as a field: with tag 0 if it is found by name, otherwise with its own.
     pub field: Bytes,
 }
 
 impl Attributes {
-    /// No arguments yet.
+    /// Creates an empty set.
     pub const fn new(version: Version) -> Self {
         Self { version, entries: BTreeMap::new() }
     }
@@ -40,10 +40,10 @@ impl Attributes {
         self.version
     }
 
-    /// Puts an argument, in place of the one that has the same key.
+    /// Puts an argument, and replaces the one with the same key.
     ///
     /// # Errors
-    /// The version needs a tag, and the name is none.
+    /// The version requires a tag, and the name is not one.
     pub fn put<T: Encode + ?Sized>(&mut self, key: impl Into<Key>, value: &T) -> Result<&mut Self, TupError> {
         self.insert(key.into().of_version(self.version)?, value);
         Ok(self)
@@ -60,8 +60,8 @@ impl Attributes {
         self.entries.insert(key, Attribute { type_name, field: w.into() });
     }
 
-    /// Puts an argument that is encoded already: a field with tag 0 in versions 2 and 3, else with the tag that
-    /// is its key.
+    /// Puts an encoded argument: a field with tag 0 in versions 2 and 3, otherwise with the tag that is its
+    /// key.
     ///
     /// # Errors
     /// As [`put`](Self::put).
@@ -73,7 +73,7 @@ impl Attributes {
     /// Reads an argument; `None` when there is none with this key.
     ///
     /// # Errors
-    /// It is there and cannot be read as a `T`; or the version needs a tag.
+    /// It cannot be read as a `T`, or the version requires a tag.
     pub fn get<'a, T: Decode<'a>>(&'a self, key: impl Into<Key>) -> Result<Option<T>, TupError> {
         let key = key.into().of_version(self.version)?;
         let Some(attribute) = self.entries.get(&key) else { return Ok(None) };
@@ -81,10 +81,10 @@ impl Attributes {
         value.map(Some).map_err(|error| TupError::new(&key, TupErrorKind::Malformed(error)))
     }
 
-    /// Reads an argument that must be there.
+    /// Reads a required argument.
     ///
     /// # Errors
-    /// It is not, or cannot be read as a `T`; or the version needs a tag.
+    /// It is missing, or cannot be read as a `T`, or the version requires a tag.
     pub fn require<'a, T: Decode<'a>>(&'a self, key: impl Into<Key>) -> Result<T, TupError> {
         let key = key.into();
         self.get(key.clone())?.ok_or_else(|| TupError::new(&key, TupErrorKind::Missing))
@@ -98,7 +98,7 @@ impl Attributes {
         Ok(self.get(key)?.unwrap_or(default))
     }
 
-    /// The argument as it is encoded.
+    /// The encoded argument.
     pub fn encoded(&self, key: impl Into<Key>) -> Option<&Attribute> {
         self.entries.get(&key.into().of_version(self.version).ok()?)
     }
@@ -108,12 +108,12 @@ impl Attributes {
         self.encoded(key).is_some()
     }
 
-    /// Takes an argument out.
+    /// Removes an argument.
     pub fn remove(&mut self, key: impl Into<Key>) -> Option<Attribute> {
         self.entries.remove(&key.into().of_version(self.version).ok()?)
     }
 
-    /// Takes all arguments out.
+    /// Removes all arguments.
     pub fn clear(&mut self) {
         self.entries.clear();
     }
@@ -133,7 +133,7 @@ impl Attributes {
         self.entries.iter()
     }
 
-    /// What a packet has in its buffer.
+    /// The contents of a packet's buffer.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = TarsWriter::new();
         if self.version.is_tup() {
@@ -155,11 +155,11 @@ impl Attributes {
         w.into_vec()
     }
 
-    /// Reads what a packet has in its buffer; an empty one has no arguments. The values are parts of `buffer`,
-    /// and are looked at when they are got.
+    /// Reads the contents of a packet's buffer; an empty one has no arguments. The values are parts of
+    /// `buffer`, and are decoded on access.
     ///
     /// # Errors
-    /// It is not what the version says it is.
+    /// It does not match the version.
     pub fn decode(version: Version, buffer: &Bytes) -> Result<Self, DecodeError> {
         let r = TarsReader::shared(buffer).utf8(Utf8Policy::Lossy);
         let entries = match version {
@@ -178,8 +178,8 @@ fn named(mut r: TarsReader<'_>) -> Result<BTreeMap<Key, Attribute>, DecodeError>
     Ok(pairs.0.into_iter().map(entry).collect())
 }
 
-/// Each name has a map of one entry: the name of its type, which every language spells in its own way, and
-/// the value.
+/// Each name has a map of one entry: the name of its type, which every language spells differently, and the
+/// value.
 fn named_and_typed(mut r: TarsReader<'_>) -> Result<BTreeMap<Key, Attribute>, DecodeError> {
     let pairs: Pairs<String, Pairs<String, Bytes>> = r.require(0)?;
     let entry = |(name, typed): (_, Pairs<_, _>)| {

@@ -1,4 +1,4 @@
-//! What can go wrong with arguments and their packets.
+//! Errors of arguments and their packets.
 
 use super::Key;
 use crate::tars::{codec::DecodeError, packet::PacketTooLarge};
@@ -7,9 +7,9 @@ use crate::tars::{codec::DecodeError, packet::PacketTooLarge};
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("argument {key}: {kind}")]
 pub struct TupError {
-    /// Which one.
+    /// The argument.
     pub key: String,
-    /// What is wrong with it.
+    /// The error.
     pub kind: TupErrorKind,
 }
 
@@ -19,22 +19,22 @@ impl TupError {
     }
 }
 
-/// What is wrong with an argument.
+/// The errors of an argument.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TupErrorKind {
-    /// It must be there and is not.
+    /// It is required and missing.
     #[error("it is missing")]
     Missing,
-    /// It is there and cannot be read as what was asked for.
+    /// It cannot be read as the requested type.
     #[error(transparent)]
     Malformed(DecodeError),
-    /// Version 1 finds arguments by tag, and the name is no number up to 255.
-    #[error("version 1 needs a tag")]
+    /// Version 1 finds arguments by tag, and the name is not a number up to 255.
+    #[error("version 1 requires a tag")]
     NoTag,
 }
 
-/// A packet that is not fit to be sent.
+/// A packet that cannot be sent.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum TupEncodeError {
     /// Requests name a servant.
@@ -43,7 +43,7 @@ pub enum TupEncodeError {
     /// Requests name a method.
     #[error("the request names no method")]
     NoFunc,
-    /// No peer would take it.
+    /// No peer would accept it.
     #[error(transparent)]
     TooLarge(#[from] PacketTooLarge),
 }

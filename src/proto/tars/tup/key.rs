@@ -1,14 +1,14 @@
-//! What an argument is found by.
+//! The keys of arguments.
 
 use std::fmt;
 
 use super::{TupError, TupErrorKind};
 use crate::tars::packet::Version;
 
-/// What an argument is found by: its name in versions 2 and 3, its tag in all others.
+/// The key of an argument: its name in versions 2 and 3, its tag in all others.
 ///
-/// Text that is a decimal number up to 255 names a tag in version 1, and a tag is the name of its digits in the
-/// others, so that one program can speak several versions.
+/// Text that is a decimal number up to 255 is a tag in version 1, and in other versions a tag is the name of
+/// its digits. So one program can use several versions.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Key {
     /// The position of a parameter, from 1; 0 is the result.
@@ -18,7 +18,7 @@ pub enum Key {
 }
 
 impl Key {
-    /// The key as `version` has it.
+    /// The key in the form of `version`.
     pub(super) fn of_version(self, version: Version) -> Result<Self, TupError> {
         match self {
             Self::Tag(tag) if version.is_tup() => Ok(Self::Name(tag.to_string())),

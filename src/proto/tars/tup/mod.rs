@@ -15,7 +15,7 @@
 //! | `decodeReqPacket` | [`UniPacket::decode`] |
 //! | `encodeRspPacket` | [`UniResponse::encode`] |
 //!
-//! What this deliberately is not: a client. It makes and reads packets and sends none.
+//! It is deliberately not a client. It encodes and decodes packets and sends none.
 //!
 //! # Examples
 //! ```

@@ -11,24 +11,24 @@ use crate::tars::{
 /// A request and its arguments.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UniPacket {
-    /// Everything but the arguments: its buffer is not looked at.
+    /// Everything except the arguments: its buffer is ignored.
     pub request: RequestPacket,
     /// The arguments, in the version of the request.
     pub attributes: Attributes,
 }
 
 impl UniPacket {
-    /// A call without arguments yet.
+    /// A call without arguments.
     pub fn new(version: Version, servant: &str, func: &str) -> Self {
         let (servant, func) = (servant.to_owned(), func.to_owned());
         let request = RequestPacket { version, servant, func, ..RequestPacket::default() };
         Self { request, attributes: Attributes::new(version) }
     }
 
-    /// Appends the whole packet, with its length in front.
+    /// Appends the complete packet, beginning with its length.
     ///
     /// # Errors
-    /// It names no servant or no method, or is longer than any peer takes; then nothing is appended.
+    /// It names no servant or no method, or is longer than any peer accepts; then nothing is appended.
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), TupEncodeError> {
         if self.request.servant.is_empty() {
             return Err(TupEncodeError::NoServant);
@@ -41,17 +41,17 @@ impl UniPacket {
         Ok(RequestPacket { version, buffer, ..self.request.clone() }.encode(out)?)
     }
 
-    /// Reads the body of a packet, which is what follows its length.
+    /// Reads the body of a packet, which follows its length.
     ///
     /// # Errors
-    /// It is no request, or its buffer is not what its version says it is.
+    /// It is not a request, or its buffer does not match its version.
     pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
         let mut request = RequestPacket::decode_shared(&Bytes::copy_from_slice(body))?;
         let attributes = Attributes::decode(request.version, &std::mem::take(&mut request.buffer))?;
         Ok(Self { request, attributes })
     }
 
-    /// A response to this request, of success and without results yet.
+    /// A success response to this request, without results.
     pub fn create_response(&self) -> UniResponse {
         UniResponse {
             request_id: self.request.request_id,

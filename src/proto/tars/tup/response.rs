@@ -20,20 +20,20 @@ pub struct UniResponse {
     pub servant: String,
     /// That of the request; only versions 2 and 3 carry it.
     pub func: String,
-    /// What became of the call.
+    /// The result code of the call.
     pub ret: ReturnCode,
-    /// What went wrong, in words.
+    /// Description of an error.
     pub result_desc: String,
     /// Headers of the application.
     pub context: StringMap,
     /// Headers of the framework, without those for `ret` and `result_desc`.
     pub status: StringMap,
-    /// The result and what the method gives out, in the version of the request.
+    /// The result and the output parameters, in the version of the request.
     pub attributes: Attributes,
 }
 
 impl UniResponse {
-    /// Puts what the method returns: as tag 0, or under both names that clients look for.
+    /// Puts the result of the method: as tag 0, or under both names that clients use.
     pub fn put_result<T: Encode + ?Sized>(&mut self, value: &T) {
         if self.attributes.version().is_tup() {
             self.attributes.insert(RESULT_NAME.into(), value);
@@ -43,10 +43,10 @@ impl UniResponse {
         }
     }
 
-    /// Reads what the method returned.
+    /// Reads the result of the method.
     ///
     /// # Errors
-    /// There is nothing, or it cannot be read as a `T`.
+    /// There is none, or it cannot be read as a `T`.
     pub fn result<'a, T: Decode<'a>>(&'a self) -> Result<T, TupError> {
         if !self.attributes.version().is_tup() {
             return self.attributes.require(RESULT_TAG);
@@ -57,10 +57,10 @@ impl UniResponse {
         }
     }
 
-    /// Appends the whole packet, with its length in front.
+    /// Appends the complete packet, beginning with its length.
     ///
     /// # Errors
-    /// It is longer than any peer takes; then nothing is appended.
+    /// It is longer than any peer accepts; then nothing is appended.
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), PacketTooLarge> {
         let version = self.attributes.version();
         let buffer: Bytes = self.attributes.encode().into();
@@ -97,10 +97,10 @@ impl UniResponse {
         .encode(out)
     }
 
-    /// Reads the body of a packet, which is what follows its length; its version tells the layout.
+    /// Reads the body of a packet, which follows its length; its version decides the layout.
     ///
     /// # Errors
-    /// It is no response, or its buffer is not what its version says it is.
+    /// It is not a response, or its buffer does not match its version.
     pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
         let version = Version(TarsReader::new(body).require(1)?);
         let body = Bytes::copy_from_slice(body);
@@ -115,7 +115,7 @@ impl UniResponse {
         let mut status = packet.status;
         let code = status.remove(status_key::RESULT_CODE);
         let result_desc = status.remove(status_key::RESULT_DESC).unwrap_or_default();
-        // A code that is no number is certainly no success.
+        // A code that is not a number is not success.
         let ret =
             code.map_or(ReturnCode::SUCCESS, |code| code.parse().map_or(ReturnCode::UNKNOWN, ReturnCode));
         Ok(Self {

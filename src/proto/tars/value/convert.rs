@@ -1,4 +1,4 @@
-//! Values made from Rust's own.
+//! Conversions from Rust types.
 
 use bytes::Bytes;
 

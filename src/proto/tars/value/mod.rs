@@ -1,8 +1,8 @@
-//! Values without a schema: what the bytes alone tell.
+//! Values without a schema: what the bytes alone say.
 //!
 //! Every head says which kind of value follows, so anything can be read without its .tars file: by tools,
-//! proxies, and dynamic callers. What the bytes do not tell is the declared type: a `bool`, a `byte` and a
-//! `long` are all integers here, and a struct has tags in place of names.
+//! proxies, and dynamic callers. The bytes do not say the declared type: a `bool`, a `byte` and a `long` are
+//! all integers here, and a struct has tags instead of names.
 
 mod convert;
 mod type_name;
@@ -14,11 +14,11 @@ use super::codec::{
 
 /// One value of any type.
 ///
-/// Decoded and encoded again it gives the same bytes, if they were written as all writers write: integers
-/// as narrow as can be, tags below 15 in one byte.
+/// Decoding and encoding again gives the same bytes, if they were written in the usual way: integers in the
+/// narrowest form, tags below 15 in one byte.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TarsValue {
-    /// `bool`, an integer of any width, or an enum. Also a zero, of whatever type, that came as ZERO_TAG.
+    /// `bool`, an integer of any width, or an enum. Also a zero, of any type, that came as ZERO_TAG.
     Int(i64),
     /// `float`.
     Float(f32),
@@ -30,7 +30,7 @@ pub enum TarsValue {
     Bytes(Vec<u8>),
     /// Any other vector.
     List(Vec<Self>),
-    /// `map`: its pairs as they stand on the wire. Written in this order too, so sort them by key for the
+    /// `map`: its pairs in the order of the wire. Written in this order too, so sort them by key for the
     /// bytes of TarsCpp.
     Map(Vec<(Self, Self)>),
     /// A struct.
@@ -39,7 +39,8 @@ pub enum TarsValue {
 
 /// The fields of a struct, or of a packet's body, with their tags.
 ///
-/// Written in this order, so keep them in that of the tags: readers do not find a field behind a greater tag.
+/// Written in this order, so keep them in the order of the tags: readers do not find a field after a greater
+/// tag.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TarsFields(pub Vec<(u8, TarsValue)>);
 
@@ -62,7 +63,7 @@ impl TarsFields {
 }
 
 impl TarsStruct for TarsFields {
-    /// Nobody knows it.
+    /// The type is unknown.
     const NAME: &'static str = "?";
 
     fn write_fields(&self, w: &mut TarsWriter) {

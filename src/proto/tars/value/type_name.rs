@@ -1,12 +1,12 @@
-//! The names of types, as TUP version 2 has them.
+//! The names of types in TUP version 2.
 
 use super::TarsValue;
 
 impl TarsValue {
-    /// The narrowest type that the value can be of, in the words of TUP version 2: `list<int32>`.
+    /// The narrowest possible type of the value, as named in TUP version 2: `list<int32>`.
     ///
-    /// What nobody knows is `?`, as Java writes it: the elements of an empty container, and the name of a
-    /// struct. Readers of version 2 do not look at the name.
+    /// An unknown part is `?`, as in Java: the elements of an empty container, and the name of a struct.
+    /// Readers of version 2 ignore the name.
     pub fn type_name(&self) -> String {
         let mut name = String::new();
         self.push_type_name(&mut name);

@@ -15,8 +15,8 @@ use crate::tars::{
     tup::{Attributes, UniPacket, UniResponse},
 };
 
-/// Any bytes: what can be read can be skipped, is written and read to the same, and takes no more memory than
-/// the reader allows.
+/// Any bytes: what can be read can be skipped, is written and read to the same value, and takes no more
+/// memory than the reader allows.
 pub fn reader(data: &[u8]) {
     let limits = DecodeLimits { depth_max: 20, memory_max: 10_000 };
     let fields = TarsFields::read_fields(&mut TarsReader::new(data).limits(limits));
@@ -37,7 +37,8 @@ pub fn reader(data: &[u8]) {
     }
 }
 
-/// Any stream: packets are found whatever their borders, and are read and written to the same, owned or borrowed.
+/// Any stream: packets are found wherever it is split, and are read and written to the same value, owned or
+/// borrowed.
 pub fn packet(data: &[u8]) {
     let mut rest = data;
     while let Ok(Some((body, len))) = split_frame(rest, 1000) {
@@ -80,7 +81,7 @@ pub fn tup(data: &[u8]) {
     }
 }
 
-/// Any text: what is read is written and read to the same.
+/// Any text: what is read is written and read to the same value.
 pub fn json(data: &[u8]) {
     if let Ok(shape) = json::from_slice::<Shape>(data) {
         let written = json::to_vec(&shape).expect("plain values");
@@ -110,7 +111,7 @@ fn skip_all(data: &[u8]) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// What the elements of all containers take.
+/// The memory of the elements of all containers.
 fn fields_memory(fields: &TarsFields) -> usize {
     let own = fields.0.len() * size_of::<(u8, TarsValue)>();
     own + fields.0.iter().map(|(_, value)| value_memory(value)).sum::<usize>()

@@ -1,4 +1,4 @@
-//! Framed Tars push through its public door: conformance, hostile bytes, any bytes.
+//! Framed Tars push through its public interface: conformance, hostile bytes, any bytes.
 
 use proptest::prelude::*;
 use shardcast_proto::{

@@ -7,7 +7,7 @@
 use shardcast_proto::tars::__codegen as c;
 
 /// The source.
-#[allow(dead_code, reason = "it stands here to be read")]
+#[allow(dead_code, reason = "it is here to be read")]
 const SHAPE: &str = r#"
 module Shape
 {
@@ -374,8 +374,8 @@ fn a_struct_goes_through_serde() {
 #[test]
 fn a_fault_in_json_is_found_by_its_path() {
     let text = br#"{"flag":true,"port":1,"table":{"k":[0,256]},"last":[]}"#;
-    let error = json::from_slice::<Everything>(text).expect_err("256 is no byte");
-    assert_eq!(error.to_string(), "table.k[1]: 256 is no integer from 0 to 255");
+    let error = json::from_slice::<Everything>(text).expect_err("256 does not fit a byte");
+    assert_eq!(error.to_string(), "table.k[1]: 256 is not an integer from 0 to 255");
 }
 
 #[test]
@@ -405,7 +405,7 @@ fn nothing_is_left_out_when_the_writer_says_so() {
 }
 
 #[test]
-fn not_there_and_default_can_be_told_apart() {
+fn missing_and_default_can_be_distinguished() {
     for value in [
         Maybe::default(),
         Maybe { number: Some(0), text: Some(String::new()) },

@@ -1,4 +1,4 @@
-//! A toy protocol of text lines. It shows that a protocol is added through the door of [`Protocol`] alone,
+//! A toy protocol of text lines. It shows that a protocol is added through [`Protocol`] alone,
 //! and that its first bytes choose the shard where a connection lives.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Tests of the cores through their public doors.
+//! Tests of the cores through their public interfaces.
 
 mod corpus;
 mod framed;

@@ -56,11 +56,11 @@ impl Client {
             events: Vec::new(),
         };
         client.caller.handle_connected(NOW);
-        client.settle();
+        client.run_until_idle();
         client
     }
 
-    fn settle(&mut self) {
+    fn run_until_idle(&mut self) {
         while let Some(event) = self.caller.poll_event() {
             match event {
                 CallerEvent::Connected => self.topics.handle_connected(),
@@ -102,7 +102,7 @@ impl Client {
                 }
                 let taken = progress.taken;
                 buffer.drain(..taken);
-                self.settle();
+                self.run_until_idle();
             }
         }
         assert!(buffer.is_empty());

@@ -1,4 +1,4 @@
-//! What a server says.
+//! Payloads of a server.
 
 use super::{
     MAGIC, VERSION, op,
@@ -10,9 +10,9 @@ use crate::{Message, Operation, Position, Recovery, Refusal, topics::Answer};
 /// One payload of a server, as a client reads it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Said<'a> {
-    /// It did what was asked.
+    /// The request succeeded.
     Answer(Answer),
-    /// It did not.
+    /// The request was refused.
     Refused {
         /// A number of `docs/errors.md`.
         status: u8,
@@ -21,17 +21,17 @@ pub enum Said<'a> {
     },
     /// A message of a topic.
     Message {
-        /// On which topic.
+        /// Its topic.
         topic: &'a str,
-        /// Where it stands there.
+        /// Its position.
         position: Position,
-        /// What was published.
+        /// Its body.
         body: &'a [u8],
     },
 }
 
 impl<'a> Said<'a> {
-    /// Reads a payload that [is of the vocabulary](super::is_control); `None` when it cannot be read.
+    /// Reads a payload of the [control protocol](super::is_control); `None` when it is malformed.
     pub fn load(payload: &'a [u8]) -> Option<Self> {
         let mut reader = Reader::new(payload.get(MAGIC.len()..)?);
         let op = reader.u8()?;
@@ -80,7 +80,7 @@ fn load_position(reader: &mut Reader<'_>) -> Option<Position> {
     Some(Position { epoch: reader.u64()?, offset: reader.u64()? })
 }
 
-/// Appends the payload of an answer.
+/// Appends the payload of a response.
 pub fn encode_answer(answer: &Answer, out: &mut Vec<u8>) {
     let head = |op: u8, out: &mut Vec<u8>| {
         out.extend_from_slice(&MAGIC);
@@ -119,7 +119,7 @@ pub fn encode_answer(answer: &Answer, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends the payload that refuses a request with this number of operation.
+/// Appends the payload that refuses a request with this operation number.
 pub(crate) fn encode_refusal(op: u8, refusal: Refusal, out: &mut Vec<u8>) {
     out.extend_from_slice(&MAGIC);
     out.extend_from_slice(&[op | op::ANSWER, refusal.status()]);
@@ -149,5 +149,5 @@ pub(crate) const fn number(operation: Operation) -> u8 {
     }
 }
 
-/// The status of what was done.
+/// The status of success.
 const OK: u8 = 0;

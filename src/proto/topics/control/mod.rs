@@ -1,10 +1,10 @@
-//! The control vocabulary: topics, spoken inside the payloads of the push guide's frames.
+//! The control protocol: topics, in the payloads of the push guide's frames.
 //!
-//! `docs/push.md` has every byte. A payload that begins with [`MAGIC`] is one of the vocabulary, on a
-//! connection that began with HELLO; on any other, payloads are never looked at. Both directions are here,
-//! for sessions and for clients; [`ControlWire`] is what the core of topic clients sees of it.
+//! `docs/push.md` has every byte. A payload that begins with [`MAGIC`] is a control message, on a connection
+//! that began with HELLO; on any other, payloads are never inspected. Both directions are here, for sessions
+//! and for clients; [`ControlWire`] is the interface for the core of topic clients.
 //!
-//! What this deliberately is not: it knows no hub and no connection. It reads and writes payloads.
+//! It deliberately knows no hub and no connection. It reads and writes payloads.
 
 mod answer;
 mod reader;
@@ -17,29 +17,29 @@ pub use answer::{Said, encode_answer, encode_message};
 pub use request::{Request, encode_request};
 pub use wire::ControlWire;
 
-/// What a payload of the vocabulary begins with. A byte of nought first: no text does.
+/// The beginning of a control message. The first byte is zero, which no text has.
 pub const MAGIC: [u8; 4] = [0x00, b'S', b'H', b'C'];
 
-/// The version of the vocabulary that is described here.
+/// The version of the control protocol that is described here.
 pub const VERSION: u8 = 1;
 
-/// The numbers behind the magic.
+/// The operation numbers after the magic.
 pub mod op {
-    /// Opts in, and asks for a version.
+    /// Opts in, and requests a version.
     pub const HELLO: u8 = 0x01;
-    /// Asks for the messages of a topic, or of all that begin so.
+    /// Subscribes to a topic, or to a prefix.
     pub const SUBSCRIBE: u8 = 0x02;
-    /// Ends that.
+    /// Ends a subscription.
     pub const UNSUBSCRIBE: u8 = 0x03;
-    /// Says something on a topic.
+    /// Publishes on a topic.
     pub const PUBLISH: u8 = 0x04;
-    /// Asks how many are subscribed.
+    /// Requests the number of subscribers.
     pub const PRESENCE: u8 = 0x05;
-    /// Asks for nothing but an answer: a heartbeat.
+    /// Requests a response only: a heartbeat.
     pub const PING: u8 = 0x06;
     /// Server to client: a message of a topic.
     pub const MESSAGE: u8 = 0x10;
-    /// Added to the number of a request, this is its answer.
+    /// Added to the number of a request for its response.
     pub const ANSWER: u8 = 0x80;
 }
 
@@ -54,13 +54,13 @@ pub(crate) mod flag {
     pub(crate) const CLASS: u8 = 16;
 }
 
-/// Whether a payload belongs to the vocabulary.
+/// Whether a payload is a control message.
 #[inline]
 pub fn is_control(payload: &[u8]) -> bool {
     payload.starts_with(&MAGIC)
 }
 
-/// Whether a payload is a try at HELLO: nothing else opts in.
+/// Whether a payload is an attempt at HELLO: nothing else opts in.
 #[inline]
 pub fn is_hello(payload: &[u8]) -> bool {
     payload.get(..5).is_some_and(|front| front[..4] == MAGIC && front[4] == op::HELLO)

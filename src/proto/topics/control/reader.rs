@@ -1,4 +1,4 @@
-/// Takes fields from the front of a payload. `None`: there are fewer bytes than that.
+/// Takes fields from the front of a payload. `None`: there are too few bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a>(&'a [u8]);
 
@@ -25,7 +25,7 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// A text with its length in front, in one byte.
+    /// A text after its length in one byte.
     pub(super) fn text8(&mut self) -> Option<&'a [u8]> {
         let len = usize::from(self.u8()?);
         let (text, rest) = self.0.split_at_checked(len)?;
@@ -37,7 +37,7 @@ impl<'a> Reader<'a> {
         self.0
     }
 
-    /// Something, provided that nothing is left.
+    /// The value, if nothing is left.
     pub(super) fn end<T>(self, value: T) -> Option<T> {
         self.0.is_empty().then_some(value)
     }

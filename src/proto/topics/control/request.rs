@@ -1,45 +1,45 @@
-//! What a client says.
+//! Payloads of a client.
 
 use std::time::Duration;
 
 use super::{MAGIC, VERSION, flag, op, reader::Reader};
 use crate::{Position, PublishHeader, Refusal};
 
-/// One request. Topics are what the peer sent; whether they can be topics is for others to check.
+/// One request. Topics are as the peer sent them; other code checks whether they are valid.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Request<'a> {
     /// Opts in.
     Hello,
-    /// Asks for messages.
+    /// Subscribes.
     Subscribe {
-        /// A name, or the front of names.
+        /// A name, or a prefix.
         topic: &'a str,
-        /// It is the front of names.
+        /// Whether it is a prefix.
         prefix: bool,
-        /// Where the client was before.
+        /// The last position that the client has received.
         since: Option<Position>,
     },
-    /// Wants them no more.
+    /// Unsubscribes.
     Unsubscribe {
-        /// As it was subscribed to.
+        /// As in the subscription.
         topic: &'a str,
-        /// It is the front of names.
+        /// Whether it is a prefix.
         prefix: bool,
     },
-    /// Says something.
+    /// Publishes.
     Publish {
-        /// Where.
+        /// The topic.
         topic: &'a str,
-        /// Whether an answer is wanted.
+        /// Whether a response is expected.
         answer: bool,
-        /// What else is asked for.
+        /// The options.
         options: PublishHeader,
-        /// What.
+        /// The body.
         body: &'a [u8],
     },
-    /// Asks how many are subscribed.
+    /// Requests the number of subscribers.
     Presence {
-        /// To which topic.
+        /// The topic.
         topic: &'a str,
     },
     /// A heartbeat.
@@ -47,10 +47,10 @@ pub enum Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Reads a payload that [is of the vocabulary](super::is_control).
+    /// Reads a payload of the [control protocol](super::is_control).
     ///
     /// # Errors
-    /// Why it is refused, and the number of the operation as far as it is there (0 if not).
+    /// The refusal, and the operation number as far as it is there (0 if not).
     pub fn load(payload: &'a [u8]) -> Result<Self, (u8, Refusal)> {
         let mut reader = Reader::new(payload.get(MAGIC.len()..).unwrap_or_default());
         let Some(op) = reader.u8() else { return Err((0, Refusal::Malformed)) };
@@ -67,12 +67,12 @@ impl<'a> Request<'a> {
     }
 }
 
-/// `None`: cut off, or more behind it than there is to say.
+/// `None`: cut off, or bytes follow the last field.
 type Read<'a> = Option<Result<Request<'a>, Refusal>>;
 
 fn load_hello(mut reader: Reader<'_>) -> Read<'_> {
     let version = reader.u8()?;
-    // What a later version looks like behind its number, nobody knows yet.
+    // A later version may have more fields after its number.
     if version != VERSION {
         return Some(Err(Refusal::UnsupportedVersion));
     }
@@ -123,7 +123,7 @@ fn load_presence(mut reader: Reader<'_>) -> Read<'_> {
     reader.end(text(topic).map(|topic| Request::Presence { topic }))
 }
 
-/// The flags, if they are among those that mean something.
+/// The flags, if all of them are known.
 fn known(flags: u8, all: u8) -> Option<u8> {
     (flags & !all == 0).then_some(flags)
 }
@@ -135,8 +135,8 @@ fn text(bytes: &[u8]) -> Result<&str, Refusal> {
 /// Appends the payload of a request.
 ///
 /// # Panics
-/// A topic of more than 255 bytes, which a [`TopicName`](crate::TopicName) is not. Delay and time to live beyond 49
-/// days are written as that.
+/// The topic has more than 255 bytes, which a [`TopicName`](crate::TopicName) has not. A delay or TTL beyond
+/// 49 days is written as 49 days.
 pub fn encode_request(request: &Request<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&MAGIC);
     match *request {

@@ -109,8 +109,8 @@ fn what_cannot_be_read_has_its_status() {
         (&[4, 2, 1, b'a', 0, 0, 0], 4, Refusal::Malformed),
         (&[5, 0, 0], 5, Refusal::Malformed),
     ];
-    for (behind, op, refusal) in cases {
-        let payload = [&MAGIC[..], behind].concat();
-        assert_eq!(Request::load(&payload), Err((op, refusal)), "{behind:02x?}");
+    for (fields, op, refusal) in cases {
+        let payload = [&MAGIC[..], fields].concat();
+        assert_eq!(Request::load(&payload), Err((op, refusal)), "{fields:02x?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The vocabulary as the wire of the client of topics.
+//! The control protocol as a wire of the topic client.
 
 use super::{Request, Said, encode_request, is_control};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     topics::{self, Incoming, Wire},
 };
 
-/// Writes the requests of a client of topics, and reads what a server sends, in the payloads of this vocabulary.
+/// Encodes the requests of a topic client, and decodes the payloads of a server, in the control protocol.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ControlWire;
 
@@ -43,7 +43,7 @@ impl Wire for ControlWire {
     }
 }
 
-/// The text of a filter, and whether it is the front of names.
+/// The text of a filter, and whether it is a prefix.
 fn split(filter: &TopicFilter) -> (&str, bool) {
     match filter {
         TopicFilter::Exact(topic) => (topic, false),

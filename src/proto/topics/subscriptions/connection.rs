@@ -7,14 +7,14 @@ use crate::{
     topics::{Incoming, Request, RequestError, TopicEvent, Wire, positions::Arrival},
 };
 
-/// What happens on the connection, and what to send over it.
+/// The events of the connection, and the requests to send over it.
 impl<W: Wire> Subscriptions<W> {
-    /// There is a connection; the driver has sent [`Request::Hello`].
+    /// The connection is established; the driver has sent [`Request::Hello`].
     pub fn handle_connected(&mut self) {
         self.connected = true;
         self.events.push_back(TopicEvent::Connected);
         for (filter, subscription) in &self.wanted {
-            // A request that waits for its answer was sent over this connection, or fails and is repeated.
+            // A request without a response was sent over this connection, or fails and is repeated.
             if subscription.state == State::Waiting {
                 let task = Task::Subscribe { filter: filter.clone(), life: subscription.life };
                 self.ready.push_back(task);
@@ -27,7 +27,7 @@ impl<W: Wire> Subscriptions<W> {
         self.events.push_back(TopicEvent::ConnectFailed);
     }
 
-    /// The connection is gone, and the server has forgotten its subscriptions.
+    /// The connection is lost, and the server has forgotten its subscriptions.
     pub fn handle_disconnected(&mut self, cause: Cause) {
         self.connected = false;
         self.ready.clear();
@@ -43,7 +43,7 @@ impl<W: Wire> Subscriptions<W> {
         self.events.push_back(TopicEvent::Disconnected(cause));
     }
 
-    /// A payload came that answers no request. The body of its message shares the payload's memory.
+    /// A payload arrived that is not a response. The body of its message shares the payload's memory.
     pub fn handle_message(&mut self, payload: &Bytes) {
         // Anything else is a push from before the server had read HELLO.
         let Some(Incoming::Message { topic, position, body }) = self.wire.decode(payload) else { return };
@@ -59,7 +59,7 @@ impl<W: Wire> Subscriptions<W> {
         self.events.push_back(TopicEvent::Message { topic, position, body: payload.slice_ref(body) });
     }
 
-    /// A request of [`poll_request`](Self::poll_request) was answered, or failed. Ids that are not known any more are
+    /// A request of [`poll_request`](Self::poll_request) has its response, or failed. Unknown ids are
     /// ignored.
     pub fn handle_answer(&mut self, id: u64, answer: Result<&[u8], CallError>, now: Time) {
         let Some(task) = self.calls.remove(&id).or_else(|| self.late.remove(&id)) else { return };
@@ -70,7 +70,7 @@ impl<W: Wire> Subscriptions<W> {
         }
     }
 
-    /// The time of [`poll_timeout`](Self::poll_timeout) has come.
+    /// The time from [`poll_timeout`](Self::poll_timeout) has come.
     pub fn handle_timeout(&mut self, now: Time) {
         while let Some((id, task)) = self.calls.pop_expired(now) {
             self.late.insert(id, task.clone(), now + self.config.late_answer_timeout);
@@ -92,8 +92,8 @@ impl<W: Wire> Subscriptions<W> {
         times.into_iter().flatten().min()
     }
 
-    /// Appends the payload of the next request to `out`, and gives the id under which
-    /// [`handle_answer`](Self::handle_answer) expects its answer. To be sent in this order.
+    /// Appends the payload of the next request to `out`, and returns its id for
+    /// [`handle_answer`](Self::handle_answer). Send the requests in this order.
     pub fn poll_request(&mut self, out: &mut Vec<u8>, now: Time) -> Option<u64> {
         while self.connected && self.calls.len() < self.config.requests_max.max(1) {
             let task = self.ready.pop_front()?;
@@ -111,7 +111,7 @@ impl<W: Wire> Subscriptions<W> {
         None
     }
 
-    /// Appends a request, unless it is out of date.
+    /// Appends a request, unless it is outdated.
     fn encode_subscribe(&mut self, id: u64, filter: &TopicFilter, life: u64, out: &mut Vec<u8>) -> bool {
         let task = Task::Subscribe { filter: filter.clone(), life };
         if self.pauses.contains(&task) {

@@ -11,7 +11,7 @@ use crate::{
 
 /// The subscriptions of one client, over one connection after another.
 ///
-/// A subscription lasts until the application ends it, or the server refuses it for a reason that does not pass:
+/// A subscription lasts until the application ends it, or the server refuses it for a permanent reason:
 ///
 /// ```text
 ///              poll_request          Subscribed
@@ -24,33 +24,34 @@ use crate::{
 ///
 /// | outcome of SUBSCRIBE | what follows |
 /// | --- | --- |
-/// | `busy`, `draining`, no answer in time, no room to send it | again after a pause, or on the next connection |
-/// | the connection dropped | again on the next connection |
-/// | `already-subscribed` | active: an earlier request, whose answer was late, did it |
-/// | any other refusal, or what is no answer | ended: [`TopicEvent::Refused`] |
+/// | `busy`, `draining`, no response in time, no room to send it | a retry after a pause, or on the next connection |
+/// | the connection is lost | a retry on the next connection |
+/// | `already-subscribed` | active: an earlier request succeeded, and its response is late |
+/// | any other refusal, or an invalid response | ended: [`TopicEvent::Refused`] |
 ///
-/// A request that is not answered in time is repeated, and its answer still recognised if it comes late; so nothing
-/// is subscribed to twice, and nothing is lost.
+/// A request without a response in time is repeated, and its response is still recognised if it comes late.
+/// So no subscription is made twice, and no message is lost.
 ///
 /// After anything else, poll [`poll_request`](Self::poll_request) until there is none,
-/// [`poll_event`](Self::poll_event) likewise, and [`poll_timeout`](Self::poll_timeout). The driver calls in the order
-/// of what happened: each request that it took ends with one [`handle_answer`](Self::handle_answer), failures
-/// included, and answers of a connection come before its [`handle_disconnected`](Self::handle_disconnected).
+/// [`poll_event`](Self::poll_event) likewise, and [`poll_timeout`](Self::poll_timeout). The driver calls in
+/// the order of the events: each request that it took ends with one [`handle_answer`](Self::handle_answer),
+/// including failures, and responses of a connection come before its
+/// [`handle_disconnected`](Self::handle_disconnected).
 #[derive(Debug)]
 pub struct Subscriptions<W> {
     wire: W,
     config: SubscriptionConfig,
     connected: bool,
     wanted: BTreeMap<TopicFilter, Subscription>,
-    /// Subscriptions of this connection that are to end.
+    /// Subscriptions of this connection that must end.
     leaving: BTreeMap<TopicFilter, Leaving>,
-    /// What to ask as soon as there is room. Entries may be out of date.
+    /// Requests to send as soon as there is room. Entries may be outdated.
     ready: VecDeque<Task>,
-    /// Requests that wait for their answers.
+    /// Requests that wait for their responses.
     calls: CallTable<u64, Task>,
-    /// Requests that were not answered in time.
+    /// Requests without a response in time.
     late: CallTable<u64, Task>,
-    /// What to ask again, and when.
+    /// Requests to repeat, with their times.
     pauses: CallTable<Task, ()>,
     positions: Positions,
     events: VecDeque<TopicEvent>,
@@ -59,22 +60,22 @@ pub struct Subscriptions<W> {
     seed: u64,
 }
 
-/// What is known about a subscription that the application wants.
+/// The data of a subscription that the application wants.
 #[derive(Debug)]
 struct Subscription {
-    /// Tells it from an earlier one to the same filter, whose answers may still come.
+    /// Distinguishes it from an earlier one to the same filter, whose responses may still come.
     life: u64,
     state: State,
     backoff: Backoff,
-    /// The server may have it, or get it from a request under way.
+    /// The server may have it, or get it from a request in flight.
     was_asked: bool,
-    /// Requests for its filter without an answer, of earlier lives too, the last one included.
+    /// Requests for its filter without a response, including those of earlier subscriptions and the last one.
     unanswered: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum State {
-    /// For a connection, for its turn, or for the end of a pause.
+    /// It waits for a connection, for its turn, or for the end of a pause.
     Waiting,
     /// By this request.
     Asked(u64),
@@ -88,16 +89,17 @@ struct Leaving {
     asked: Option<u64>,
 }
 
-/// What a request is for.
+/// The purpose of a request.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Task {
     Subscribe { filter: TopicFilter, life: u64 },
     Unsubscribe { filter: TopicFilter },
 }
 
-/// What the application wants.
+/// The interface for the application.
 impl<W: Wire> Subscriptions<W> {
-    /// No subscriptions, and no connection. `seed` feeds the jitter of pauses only.
+    /// Creates a client without subscriptions and without a connection. `seed` is used for the jitter of
+    /// pauses only.
     pub fn new(wire: W, config: SubscriptionConfig, seed: u64) -> Self {
         Self {
             wire,
@@ -117,8 +119,8 @@ impl<W: Wire> Subscriptions<W> {
         }
     }
 
-    /// Subscribes, now and on every further connection. `since` is the last message that the application has, and is
-    /// ignored for a prefix. If there is such a subscription already, it stays as it is.
+    /// Subscribes, now and on every further connection. `since` is the last message that the application has;
+    /// it is ignored for a prefix. An existing subscription stays unchanged.
     pub fn subscribe(&mut self, filter: TopicFilter, since: Option<Position>) {
         if let Some(known) = self.wanted.get(&filter) {
             if known.state == State::Active {
@@ -132,13 +134,14 @@ impl<W: Wire> Subscriptions<W> {
         }
         let unsubscribe = Task::Unsubscribe { filter: filter.clone() };
         if self.pauses.remove(&unsubscribe).is_some() {
-            // Without it the server would go on with the subscription of before.
+            // Otherwise the server would continue with the earlier subscription.
             self.make_ready(unsubscribe);
         }
         self.last_life += 1;
         let life = self.last_life;
         let (state, backoff) = (State::Waiting, self.backoff());
-        // Requests of an earlier life may still do it, or fail: until then "already subscribed" says nothing.
+        // Requests of an earlier subscription may still succeed, or fail: until then "already subscribed" is
+        // inconclusive.
         let is_of = |task: &Task| matches!(task, Task::Subscribe { filter: other, .. } if *other == filter);
         let under_way = self.calls.iter().chain(self.late.iter()).filter(|(_, task)| is_of(task));
         let unanswered = under_way.map(|(id, _)| *id).collect();
@@ -163,7 +166,7 @@ impl<W: Wire> Subscriptions<W> {
         self.wanted.keys()
     }
 
-    /// Whether the server has confirmed a subscription on the present connection.
+    /// Whether the server has confirmed a subscription on the current connection.
     pub fn is_active(&self, filter: &TopicFilter) -> bool {
         self.wanted.get(filter).is_some_and(|it| it.state == State::Active)
     }
@@ -173,12 +176,12 @@ impl<W: Wire> Subscriptions<W> {
         self.positions.get(topic)
     }
 
-    /// Which protocol they are written in.
+    /// The protocol of the payloads.
     pub const fn wire(&self) -> &W {
         &self.wire
     }
 
-    /// What happened, in order.
+    /// The events, in order.
     pub fn poll_event(&mut self) -> Option<TopicEvent> {
         self.events.pop_front()
     }
@@ -200,7 +203,7 @@ impl<W: Wire> Subscriptions<W> {
         Some(subscription)
     }
 
-    /// Asks the server to end a subscription of this connection.
+    /// Requests the end of a subscription of this connection.
     fn leave(&mut self, filter: TopicFilter) {
         if self.connected {
             let backoff = self.backoff();
@@ -211,7 +214,7 @@ impl<W: Wire> Subscriptions<W> {
 
     fn make_ready(&mut self, task: Task) {
         self.ready.push_back(task);
-        // Entries that are out of date must not gather while requests wait for their answers.
+        // Outdated entries must not accumulate while requests wait for their responses.
         if self.ready.len() > 2 * (self.wanted.len() + self.leaving.len()) + READY_SLACK {
             let (wanted, leaving) = (&self.wanted, &self.leaving);
             self.ready.retain(|task| match task {
@@ -238,7 +241,7 @@ fn exact(filter: &TopicFilter) -> Option<&str> {
     }
 }
 
-/// Entries of `ready` that may be out of date in any case.
+/// Entries of `ready` that may be outdated in any case.
 const READY_SLACK: usize = 64;
 
 #[cfg(test)]

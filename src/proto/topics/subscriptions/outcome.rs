@@ -5,7 +5,7 @@ use crate::{
     topics::{Answer, RequestError, TopicEvent, Wire, error::Verdict},
 };
 
-/// What becomes of requests that were answered, or were not.
+/// The results of requests, with a response or without.
 impl<W: Wire> Subscriptions<W> {
     pub(super) fn subscribe_ended(
         &mut self,
@@ -17,7 +17,7 @@ impl<W: Wire> Subscriptions<W> {
     ) {
         self.is_answered(&filter, id);
         let Some(subscription) = self.living(&filter, life) else {
-            // Sent before the application ended it, done on a connection that was made since.
+            // Sent before the application ended it, and performed on a connection that was opened since.
             if outcome.is_ok() && !self.wanted.contains_key(&filter) && !self.leaving.contains_key(&filter) {
                 self.leave(filter);
             }
@@ -26,7 +26,7 @@ impl<W: Wire> Subscriptions<W> {
         let (state, has_unanswered) = (subscription.state, !subscription.unanswered.is_empty());
         let is_last = state == State::Asked(id);
         let error = match outcome {
-            // Of several requests, the first that is done counts. It may be one of before the pause.
+            // Of several requests, the first successful one counts. It may be one from before the pause.
             Ok(Answer::Subscribed { head, recovery }) => {
                 if state != State::Active {
                     self.activate(filter, life, head, recovery);
@@ -36,12 +36,12 @@ impl<W: Wire> Subscriptions<W> {
             Ok(_) => RequestError::NotSpoken,
             Err(error) => error,
         };
-        // A refusal changes nothing: what an earlier request did stays done, and a later one will tell.
+        // A refusal changes nothing: an earlier success remains, and a later response will decide.
         if !is_last {
             return;
         }
         match error.verdict() {
-            // What did it may still fail. Its answer is awaited, for as long as it is recognised.
+            // The successful request may still fail. Its response is awaited, as long as it is recognised.
             Verdict::Already if has_unanswered => self.pause(&filter, None, now),
             Verdict::Already => {
                 let head = self.known_position(&filter);
@@ -69,7 +69,7 @@ impl<W: Wire> Subscriptions<W> {
     ) {
         let Some(leaving) = self.leaving.get_mut(&filter).filter(|it| it.asked == Some(id)) else { return };
         let is_over = outcome.err().is_none_or(|error| error.verdict() != Verdict::Again);
-        // A new subscription to the same filter has asked behind it, and takes the old one over.
+        // A new subscription to the same filter has sent a later request, and takes the old one over.
         if is_over || self.wanted.contains_key(&filter) {
             self.leaving.remove(&filter);
         } else {
@@ -94,14 +94,14 @@ impl<W: Wire> Subscriptions<W> {
         }
     }
 
-    /// No answer to this request is awaited any more.
+    /// The response to this request is no longer awaited.
     pub(super) fn is_answered(&mut self, filter: &TopicFilter, id: u64) {
         if let Some(subscription) = self.wanted.get_mut(filter) {
             subscription.unanswered.retain(|it| *it != id);
         }
     }
 
-    /// The subscription, if it is still the one of that life.
+    /// The subscription, if it is still the same one.
     pub(super) fn living(&mut self, filter: &TopicFilter, life: u64) -> Option<&mut Subscription> {
         self.wanted.get_mut(filter).filter(|it| it.life == life)
     }
@@ -124,7 +124,7 @@ impl<W: Wire> Subscriptions<W> {
         self.events.push_back(TopicEvent::Subscribed { filter, head, recovery });
     }
 
-    /// Tries again after a pause, and reports the reason if there is one.
+    /// Retries after a pause, and reports the reason if there is one.
     fn pause(&mut self, filter: &TopicFilter, error: Option<RequestError>, now: Time) {
         let Some(subscription) = self.wanted.get_mut(filter) else { return };
         subscription.state = State::Waiting;
@@ -136,7 +136,7 @@ impl<W: Wire> Subscriptions<W> {
         }
     }
 
-    /// Tries again on the next connection.
+    /// Retries on the next connection.
     fn wait(&mut self, filter: &TopicFilter) {
         if let Some(subscription) = self.wanted.get_mut(filter) {
             subscription.state = State::Waiting;

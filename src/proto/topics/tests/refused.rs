@@ -53,7 +53,7 @@ fn each_refusal_is_tried_again_or_ends_the_subscription() {
 }
 
 #[test]
-fn what_is_no_answer_ends_the_subscription() {
+fn an_invalid_answer_ends_the_subscription() {
     for words in ["", "what?", "pong", "unsubscribed", "message t 1 1 x"] {
         let mut bench = Bench::asking(&["t"]);
         let id = bench.request("subscribe t");

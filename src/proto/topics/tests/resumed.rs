@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_new_connection_resumes_behind_the_last_message() {
+fn a_new_connection_resumes_after_the_last_message() {
     let mut bench = Bench::new();
     bench.client.subscribe(filter("t"), Some(position(1, 4)));
     bench.client.subscribe(filter("p*"), None);
@@ -122,7 +122,7 @@ fn what_a_prefix_brings_is_not_lost_or_doubled_by_a_subscription_to_the_topic() 
 }
 
 #[test]
-fn what_is_no_message_is_ignored() {
+fn other_payloads_are_ignored() {
     let mut bench = Bench::asking(&[]);
     for words in ["", "hello", "subscribed 1 1", "refused 1"] {
         bench.message(words);

@@ -43,7 +43,7 @@ struct World {
     bench: Bench,
     server: Server,
     connected: bool,
-    /// Requests whose outcome the driver still owes.
+    /// Requests whose outcome the driver still has to report.
     under_way: BTreeSet<u64>,
     wanted: BTreeSet<TopicFilter>,
     /// The last offset of each topic that was received, reported as lost, or named by an answer.
@@ -94,7 +94,7 @@ impl World {
             }
             Step::Reconnect | Step::Drop => {}
         }
-        self.settle();
+        self.run_until_idle();
     }
 
     fn arrive(&mut self) {
@@ -106,10 +106,10 @@ impl World {
             Some(Sent::Message(words)) => self.bench.message(&words),
             None => {}
         }
-        self.settle();
+        self.run_until_idle();
     }
 
-    fn settle(&mut self) {
+    fn run_until_idle(&mut self) {
         for event in self.bench.events() {
             self.check(event);
         }
@@ -183,7 +183,7 @@ fn a_request_of_an_earlier_life_that_fails_is_not_taken_for_a_subscription() {
     use Step::{Own, Reconnect, Subscribe, Unsubscribe, Work};
 
     let mut world = World::new();
-    // The first request waits for its owner, the end of it is refused as busy, and the second request is told that there is
+    // The first request waits for its owner, the end of it is refused as busy, and the second request gets the answer that there is
     // one already; then the owner refuses the first.
     let steps = [
         Subscribe(3),

@@ -50,7 +50,7 @@ fn a_delayed_publish_takes_its_place_when_it_is_due() {
 }
 
 #[test]
-fn what_is_due_and_paced_waits_behind_its_topic_and_is_never_refused() {
+fn what_is_due_and_paced_waits_after_its_topic_and_is_never_refused() {
     let mut admission = small();
     assert_eq!(admission.submit(paced(1, 1), START), Submitted::Passes(1));
     assert_eq!(admission.submit(Submission { due: after(5), ..paced(1, 4) }, START), Submitted::Waits);
@@ -90,7 +90,7 @@ fn a_topic_that_loses_its_pace_stays_in_order() {
 }
 
 #[test]
-fn periodic_pushes_obey_the_pace_of_their_topic_and_are_refused_behind_a_full_one() {
+fn periodic_pushes_obey_the_pace_of_their_topic_and_are_refused_when_it_is_full() {
     let mut admission = small();
     let every = |due, item| Submission { due: after(due), ..paced(1, item) };
     admission.add_periodic(1, Duration::from_millis(1), every(0, 7)).expect("there is room");

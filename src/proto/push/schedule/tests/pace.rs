@@ -18,7 +18,7 @@ fn send_all(bucket: &mut TokenBucket, costs: &[u64]) -> Vec<Time> {
 
 #[test]
 fn a_million_messages_take_exactly_their_time() {
-    // 3 a second is no whole number of nanoseconds each: 333,333,333.33.
+    // 3 a second is not a whole number of nanoseconds each: 333,333,333.33.
     for rate in [1, 3, 7, 1_000, 999_983, 3_000_000_007] {
         let mut bucket = TokenBucket::new(rate, Duration::ZERO, START);
         let count = 1_000_000;
@@ -46,7 +46,7 @@ fn what_is_larger_than_a_burst_passes_when_the_bucket_is_full_and_is_paid_for_af
     let mut bucket = TokenBucket::new(1000, Duration::from_millis(10), START);
     assert_eq!(bucket.ready_at(500, START), START);
     bucket.take(500, START);
-    // 490 are owed; the next needs 10.
+    // 490 are missing; the next needs 10.
     assert_eq!(bucket.ready_at(10, START), after(SECOND / 2));
     assert_eq!(bucket.ready_at(1, START), after(491 * SECOND / 1000));
 }

@@ -87,7 +87,7 @@ fn all_by(topics: &mut PacedTopics<u8, u32>, now: Time) -> Vec<Came<u32>> {
 const TEN: Pace = Pace { messages_per_second: 10, bytes_per_second: 0, burst: Duration::from_millis(100) };
 
 #[test]
-fn one_topic_waits_for_its_pace_and_holds_up_no_other() {
+fn one_topic_waits_for_its_pace_and_delays_no_other() {
     let mut topics = PacedTopics::new(Bounds { messages_max: 2, bytes_max: 100 });
     assert_eq!(topics.offer(1, &TEN, message(1, 1, Time::NEVER), START), Offered::Passes(1));
     assert_eq!(topics.offer(1, &TEN, message(2, 1, Time::NEVER), START), Offered::Waits);
@@ -145,7 +145,7 @@ proptest! {
         let mut waiting: [VecDeque<u32>; 3] = Default::default();
         let mut passed: [Vec<(Time, usize)>; 3] = Default::default();
         let mut sizes = Vec::new();
-        let settle = |topics: &mut PacedTopics<u8, u32>, waiting: &mut [VecDeque<u32>; 3],
+        let run_until_idle = |topics: &mut PacedTopics<u8, u32>, waiting: &mut [VecDeque<u32>; 3],
                           passed: &mut [Vec<(Time, usize)>; 3], sizes: &[(u8, usize, Time)], now: Time| {
             while let Some(came) = topics.pop(now) {
                 match came {
@@ -168,7 +168,7 @@ proptest! {
         };
         for (item, (key, wait, bytes, ttl)) in steps.into_iter().enumerate() {
             now = now + Duration::from_nanos(wait);
-            settle(&mut topics, &mut waiting, &mut passed, &sizes, now);
+            run_until_idle(&mut topics, &mut waiting, &mut passed, &sizes, now);
             let expires = if ttl < 200_000_000 { now + Duration::from_nanos(ttl + 1) } else { Time::NEVER };
             sizes.push((key, bytes, expires));
             let index = usize::from(key);
@@ -186,7 +186,7 @@ proptest! {
         while let Some(due) = topics.next_due() {
             prop_assert!(due > now);
             now = due;
-            settle(&mut topics, &mut waiting, &mut passed, &sizes, now);
+            run_until_idle(&mut topics, &mut waiting, &mut passed, &sizes, now);
         }
         prop_assert!(waiting.iter().all(VecDeque::is_empty));
         for passed in &passed {

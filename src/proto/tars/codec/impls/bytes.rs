@@ -1,8 +1,7 @@
 //! Bytes: `byte`, `unsigned byte`, and the vectors of them.
 //!
-//! A `vector<byte>` is a SIMPLE_LIST, and no other vector is. As nobody keeps bytes as `i8` in Rust,
-//! `Vec<u8>` is a `vector<byte>`; a `vector<unsigned byte>`, which nearly nobody declares, is
-//! [`UnsignedBytes`].
+//! A `vector<byte>` is a SIMPLE_LIST, and no other vector is. Bytes are rarely `i8` in Rust, so `Vec<u8>` is
+//! a `vector<byte>`; the rare `vector<unsigned byte>` is [`UnsignedBytes`].
 
 use std::{
     borrow::Cow,
@@ -114,7 +113,7 @@ impl Encode for Bytes {
     }
 }
 
-/// A share of the reader's input where it can be, see [`TarsReader::shared`].
+/// A slice of the reader's input if possible, see [`TarsReader::shared`].
 impl<'de> Decode<'de> for Bytes {
     #[inline]
     fn decode(r: &mut TarsReader<'de>, head: Head) -> Result<Self, DecodeError> {
@@ -131,7 +130,7 @@ impl Elements for Bytes {
     }
 }
 
-/// A part of the input; so only from a SIMPLE_LIST, which is what all peers write.
+/// A part of the input; so only from a SIMPLE_LIST, which all peers write.
 impl<'de> Decode<'de> for &'de [u8] {
     #[inline]
     fn decode(r: &mut TarsReader<'de>, head: Head) -> Result<Self, DecodeError> {
@@ -178,11 +177,11 @@ fn byte_vec(r: &mut TarsReader<'_>, head: Head) -> Result<Vec<u8>, DecodeError> 
     }
 }
 
-/// C++, Java and Go read this too, though none writes it.
+/// C++, Java and Go also read this, but none writes it.
 #[cold]
 fn byte_vec_from_list(r: &mut TarsReader<'_>, head: Head) -> Result<Vec<u8>, DecodeError> {
     let len = r.begin_list(head)?;
-    // A byte takes at least one on the wire, so the claim has been checked.
+    // A byte takes at least one byte on the wire, so the length has been checked.
     let mut bytes = Vec::with_capacity(len);
     for _ in 0..len {
         bytes.push(r.require::<i8>(0)?.cast_unsigned());
@@ -191,7 +190,7 @@ fn byte_vec_from_list(r: &mut TarsReader<'_>, head: Head) -> Result<Vec<u8>, Dec
     Ok(bytes)
 }
 
-/// A `vector<unsigned byte>`: on the wire a list of integers, unlike the `vector<byte>` that [`Vec<u8>`] is.
+/// A `vector<unsigned byte>`: a list of integers on the wire, unlike the `vector<byte>` of [`Vec<u8>`].
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct UnsignedBytes(pub Vec<u8>);
 

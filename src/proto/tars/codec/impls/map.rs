@@ -1,4 +1,4 @@
-//! `map<K, V>`: written in the order of the keys; of equal keys read, the last one counts.
+//! `map<K, V>`: written in the order of the keys; when reading equal keys, the last one counts.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -64,10 +64,10 @@ where
     }
 }
 
-/// A map as its pairs, in the order in which they stand on the wire, equal keys included.
+/// A map as its pairs, in the order of the wire, including equal keys.
 ///
-/// The cheapest form to decode, and the one to borrow into: `Pairs<&str, &str>`. Looking up a key looks at
-/// every pair.
+/// The cheapest form to decode, and the one for borrowing: `Pairs<&str, &str>`. Looking up a key visits every
+/// pair.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Pairs<K, V>(pub Vec<(K, V)>);
 

@@ -1,4 +1,4 @@
-//! What each Rust type is on the wire.
+//! The encoding of each Rust type.
 
 mod bytes;
 mod list;

@@ -2,7 +2,7 @@
 
 use super::super::{Decode, DecodeError, Elide, Encode, Head, TarsReader, TarsWriter, Wanted};
 
-/// An integer of `$storage` bits on the wire at most; unsigned ones wrap, as the peers' do.
+/// An integer of `$storage` bits on the wire at most; unsigned ones wrap, as in other implementations.
 macro_rules! integer {
     ($type:ty, $storage:ident, $name:literal) => {
         impl Encode for $type {
@@ -77,7 +77,7 @@ macro_rules! float {
         }
 
         impl Elide for $type {
-            /// Bit by bit: -0.0 is not 0.0, and 1e-9 is not either.
+            /// Bit by bit: -0.0 differs from 0.0, and so does 1e-9.
             #[inline]
             fn is_same(&self, default: &Self) -> bool {
                 self.to_bits() == default.to_bits()

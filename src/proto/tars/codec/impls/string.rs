@@ -1,4 +1,4 @@
-//! `string`: bytes on the wire, text in Rust unless it must not be.
+//! `string`: bytes on the wire, UTF-8 in Rust unless a byte type is chosen.
 
 use std::{
     borrow::{Borrow, Cow},
@@ -56,7 +56,7 @@ impl<'de> Decode<'de> for &'de str {
     }
 }
 
-/// Borrowed, unless it had to be made UTF-8.
+/// Borrowed, unless it had to be converted to UTF-8.
 impl<'de> Decode<'de> for Cow<'de, str> {
     #[inline]
     fn decode(r: &mut TarsReader<'de>, head: Head) -> Result<Self, DecodeError> {
@@ -67,7 +67,7 @@ impl<'de> Decode<'de> for Cow<'de, str> {
     }
 }
 
-/// A `string` with its bytes as they are, in whatever encoding the peers agree on: GBK, for one.
+/// A `string` with its bytes unchanged, in whatever encoding the peers agree on, such as GBK.
 #[derive(Clone, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ByteString(pub Vec<u8>);
 
@@ -129,7 +129,7 @@ impl DerefMut for ByteString {
     }
 }
 
-/// As UTF-8, with U+FFFD for what is none.
+/// As UTF-8, with U+FFFD for invalid bytes.
 impl fmt::Display for ByteString {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         String::from_utf8_lossy(&self.0).fmt(f)

@@ -1,4 +1,4 @@
-//! The values that hold others: lists, maps and structs, how deep they go, and what they may take.
+//! Lists, maps and structs: their nesting depth, and their memory.
 
 use super::{
     super::{Decode, DecodeError, DecodeErrorKind, DecodeStruct, Elements, Head, TypeCode, Wanted},
@@ -6,10 +6,11 @@ use super::{
 };
 
 impl<'de> TarsReader<'de> {
-    /// Begins a list: how many elements follow, each a field with tag 0. Ends with [`leave`](Self::leave).
+    /// Begins a list: returns the number of elements, each a field with tag 0. Ends with
+    /// [`leave`](Self::leave).
     ///
     /// # Errors
-    /// It is none, is nested too deeply, or claims more elements than there are bytes left.
+    /// It is not a list, is nested too deeply, or claims more elements than there are bytes left.
     #[inline]
     pub fn begin_list(&mut self, head: Head) -> Result<usize, DecodeError> {
         if head.code != TypeCode::List {
@@ -19,11 +20,11 @@ impl<'de> TarsReader<'de> {
         self.read_count::<1>(head.tag)
     }
 
-    /// Begins a map: how many pairs follow, each two fields with tags 0 and 1. Ends with
+    /// Begins a map: returns the number of pairs, each two fields with tags 0 and 1. Ends with
     /// [`leave`](Self::leave).
     ///
     /// # Errors
-    /// It is none, is nested too deeply, or claims more pairs than there can be in the bytes left.
+    /// It is not a map, is nested too deeply, or claims more pairs than the remaining bytes can hold.
     #[inline]
     pub fn begin_map(&mut self, head: Head) -> Result<usize, DecodeError> {
         if head.code != TypeCode::Map {
@@ -33,10 +34,10 @@ impl<'de> TarsReader<'de> {
         self.read_count::<2>(head.tag)
     }
 
-    /// Reads a struct: its fields, and over all that it does not know to its end.
+    /// Reads a struct: its fields, then skips unknown fields to its end.
     ///
     /// # Errors
-    /// It is none, is nested too deeply, does not end, or one of its fields cannot be read.
+    /// It is not a struct, is nested too deeply, does not end, or one of its fields cannot be read.
     #[inline]
     pub fn structure<T: DecodeStruct<'de>>(&mut self, head: Head) -> Result<T, DecodeError> {
         self.begin_struct(head)?;
@@ -48,7 +49,7 @@ impl<'de> TarsReader<'de> {
     /// Begins a struct. Ends with [`end_struct`](Self::end_struct).
     ///
     /// # Errors
-    /// It is none, or is nested too deeply.
+    /// It is not a struct, or is nested too deeply.
     #[inline]
     pub fn begin_struct(&mut self, head: Head) -> Result<(), DecodeError> {
         if head.code != TypeCode::StructBegin {
@@ -57,10 +58,10 @@ impl<'de> TarsReader<'de> {
         self.enter(head.tag)
     }
 
-    /// Skips what is left of the innermost struct, with its end.
+    /// Skips the rest of the innermost struct, including its end.
     ///
     /// # Errors
-    /// It does not end, or a field that is left cannot be skipped.
+    /// It does not end, or a remaining field cannot be skipped.
     #[inline]
     pub fn end_struct(&mut self) -> Result<(), DecodeError> {
         if let [first, rest @ ..] = self.rest
@@ -74,10 +75,10 @@ impl<'de> TarsReader<'de> {
         Ok(())
     }
 
-    /// Goes one level down.
+    /// Enters one level of nesting.
     ///
     /// # Errors
-    /// That is too deep.
+    /// The limit is exceeded.
     #[inline]
     pub fn enter(&mut self, tag: u8) -> Result<(), DecodeError> {
         self.check_depth(1, tag)?;
@@ -85,17 +86,17 @@ impl<'de> TarsReader<'de> {
         Ok(())
     }
 
-    /// Comes back one level, from a list or map whose last element has been read.
+    /// Leaves one level, from a list or map whose last element has been read.
     #[inline]
     pub fn leave(&mut self) {
         self.depth = self.depth.saturating_sub(1);
     }
 
-    /// Asks for memory for `len` elements of type `T`, and tells for how many to allocate at once: never
-    /// more than about what the input left would fill, so that a claim alone costs nothing.
+    /// Requests memory for `len` elements of type `T`, and returns for how many to allocate at once: never
+    /// more than about what the remaining input would fill, so that a claim alone costs nothing.
     ///
     /// # Errors
-    /// That is more than is allowed.
+    /// The limit is exceeded.
     #[inline]
     pub fn reserve<T>(&mut self, len: usize, tag: u8) -> Result<usize, DecodeError> {
         let size = size_of::<T>().max(1);
@@ -106,10 +107,10 @@ impl<'de> TarsReader<'de> {
         Ok(len.min(self.rest.len() / size + UNPAID_ELEMENTS))
     }
 
-    /// Reads a field that was declared with a fixed size and must be there: at most `max` elements.
+    /// Reads a required field that was declared with a fixed size: at most `max` elements.
     ///
     /// # Errors
-    /// It is not there, cannot be read, or has more elements.
+    /// It is missing, cannot be read, or has more elements.
     pub fn require_at_most<T: Decode<'de> + Elements>(
         &mut self,
         tag: u8,
@@ -119,10 +120,10 @@ impl<'de> TarsReader<'de> {
         self.check_at_most(tag, value, max)
     }
 
-    /// Reads a field that was declared with a fixed size and may be missing; then it is empty.
+    /// Reads an optional field that was declared with a fixed size; a missing one is empty.
     ///
     /// # Errors
-    /// It is there and cannot be read, or has more elements than `max`.
+    /// It cannot be read, or has more elements than `max`.
     pub fn optional_at_most<T: Decode<'de> + Default + Elements>(
         &mut self,
         tag: u8,
@@ -132,10 +133,10 @@ impl<'de> TarsReader<'de> {
         self.check_at_most(tag, value, max)
     }
 
-    /// Reads a field that was declared with a fixed size and may be missing, and tells whether it is.
+    /// Reads an optional field that was declared with a fixed size; `None` if it is missing.
     ///
     /// # Errors
-    /// It is there and cannot be read, or has more elements than `max`.
+    /// It cannot be read, or has more elements than `max`.
     pub fn option_at_most<T: Decode<'de> + Elements>(
         &mut self,
         tag: u8,
@@ -154,7 +155,7 @@ impl<'de> TarsReader<'de> {
         Err(self.fault(DecodeErrorKind::TooDeep(depth_max), Some(tag)))
     }
 
-    /// How many elements follow, each of at least `LEN_MIN` bytes.
+    /// The number of elements, each of at least `LEN_MIN` bytes.
     #[inline]
     pub(super) fn read_count<const LEN_MIN: usize>(&mut self, tag: u8) -> Result<usize, DecodeError> {
         let count = self.read_size(tag)?;
@@ -180,5 +181,5 @@ impl<'de> TarsReader<'de> {
     }
 }
 
-/// Elements that are allocated for before any of them has been seen, however large they are.
+/// Elements that are allocated before any of them has been seen, however large they are.
 const UNPAID_ELEMENTS: usize = 16;

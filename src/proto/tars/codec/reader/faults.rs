@@ -15,7 +15,7 @@ impl TarsReader<'_> {
         DecodeError::new(kind, tag, self.offset())
     }
 
-    /// The value behind the head that was just taken is of another type.
+    /// The value after the head that was just taken has another type.
     #[cold]
     pub(in crate::tars::codec) fn mismatch(&self, head: Head, wanted: Wanted) -> DecodeError {
         let head_len = if head.tag < LONG_FORM { 1 } else { 2 };
@@ -23,7 +23,7 @@ impl TarsReader<'_> {
         DecodeError::new(kind, Some(head.tag), self.offset() - head_len)
     }
 
-    /// There is no such integer behind the head that was just taken.
+    /// There is no such integer after the head that was just taken.
     #[cold]
     pub(super) fn no_int(&self, head: Head, wanted: Wanted) -> DecodeError {
         let is_cut = int(head.code as u8, &[0; 8], wanted).is_some();

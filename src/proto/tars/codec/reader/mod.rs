@@ -1,4 +1,4 @@
-//! Decoding: fields, looked up by their tags, from the front of a byte slice.
+//! Decoding: fields from the front of a byte slice, found by their tags.
 
 mod containers;
 mod faults;
@@ -13,12 +13,12 @@ use super::{
 
 /// Takes fields from the front of `'de` bytes.
 ///
-/// Fields are asked for in the order of their tags. What stands between them is unknown to the reader of an
-/// older .tars file, and is skipped; a field behind one with a greater tag is therefore never found. The first
-/// of two fields with the same tag counts. A fault inside what is skipped is a fault, unlike in TarsCpp.
+/// Read fields in the order of their tags. Fields between them are unknown to the reader of an older .tars
+/// file, and are skipped; so a field after one with a greater tag is never found. The first of two fields
+/// with the same tag counts. Unlike in TarsCpp, an error inside a skipped field is an error.
 ///
-/// Nothing is allocated on a claimed length, and no depth of nesting exhausts the stack: see
-/// [`DecodeLimits`]. After an error the reader stands anywhere; do not go on with it.
+/// No memory is allocated for a length that is only claimed, and no depth of nesting exhausts the stack: see
+/// [`DecodeLimits`]. After an error, the position of the reader is undefined; do not use it any more.
 ///
 /// # Examples
 /// ```
@@ -35,7 +35,7 @@ use super::{
 pub struct TarsReader<'de> {
     rest: &'de [u8],
     input_len: usize,
-    /// What `rest` is a part of, when it can be shared.
+    /// The buffer that `rest` is a part of, if it can be shared.
     owner: Option<&'de Bytes>,
     limits: DecodeLimits,
     depth: u16,
@@ -50,7 +50,7 @@ impl<'de> TarsReader<'de> {
         Self { rest: input, input_len: input.len(), owner: None, limits, depth: 0, memory_used: 0, utf8 }
     }
 
-    /// Reads `input`; every [`Bytes`] that is decoded is a part of it instead of a copy.
+    /// Reads `input`; every decoded [`Bytes`] is a part of it instead of a copy.
     pub fn shared(input: &'de Bytes) -> Self {
         Self { owner: Some(input), ..Self::new(input) }
     }
@@ -62,17 +62,17 @@ impl<'de> TarsReader<'de> {
         self
     }
 
-    /// The same reader with another opinion on strings that are not UTF-8.
+    /// The same reader with another policy for strings that are not UTF-8.
     #[must_use]
     pub const fn utf8(mut self, utf8: Utf8Policy) -> Self {
         self.utf8 = utf8;
         self
     }
 
-    /// Reads a field that must be there.
+    /// Reads a required field.
     ///
     /// # Errors
-    /// It is not, or cannot be read.
+    /// It is missing, or cannot be read.
     #[inline(always)]
     pub fn require<T: Decode<'de>>(&mut self, tag: u8) -> Result<T, DecodeError> {
         match self.seek(tag)? {
@@ -81,28 +81,28 @@ impl<'de> TarsReader<'de> {
         }
     }
 
-    /// Reads a field that may be missing; then it is the default of its type.
+    /// Reads an optional field; a missing one is the default of its type.
     ///
     /// # Errors
-    /// It is there and cannot be read.
+    /// It cannot be read.
     #[inline(always)]
     pub fn optional<T: Decode<'de> + Default>(&mut self, tag: u8) -> Result<T, DecodeError> {
         self.optional_or_else(tag, T::default)
     }
 
-    /// Reads a field that may be missing; then it is `default`.
+    /// Reads an optional field; a missing one is `default`.
     ///
     /// # Errors
-    /// It is there and cannot be read.
+    /// It cannot be read.
     #[inline(always)]
     pub fn optional_or<T: Decode<'de>>(&mut self, tag: u8, default: T) -> Result<T, DecodeError> {
         self.optional_or_else(tag, || default)
     }
 
-    /// Reads a field that may be missing; then `default` makes one.
+    /// Reads an optional field; `default` makes a missing one.
     ///
     /// # Errors
-    /// It is there and cannot be read.
+    /// It cannot be read.
     #[inline(always)]
     pub fn optional_or_else<T: Decode<'de>>(
         &mut self,
@@ -115,10 +115,10 @@ impl<'de> TarsReader<'de> {
         }
     }
 
-    /// Reads a field that may be missing, and tells whether it is.
+    /// Reads an optional field; `None` if it is missing.
     ///
     /// # Errors
-    /// It is there and cannot be read.
+    /// It cannot be read.
     #[inline(always)]
     pub fn option<T: Decode<'de>>(&mut self, tag: u8) -> Result<Option<T>, DecodeError> {
         match self.seek(tag)? {
@@ -127,10 +127,10 @@ impl<'de> TarsReader<'de> {
         }
     }
 
-    /// Decodes with strings that may be anything but UTF-8, also in what is nested; see [`Utf8Policy::Lossy`].
+    /// Decodes with strings that may not be UTF-8, including nested ones; see [`Utf8Policy::Lossy`].
     ///
     /// # Errors
-    /// Those of `decode`.
+    /// The errors of `decode`.
     pub fn lossy<T>(
         &mut self,
         decode: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
@@ -141,8 +141,8 @@ impl<'de> TarsReader<'de> {
         value
     }
 
-    /// Goes to the field `tag`, over all that have smaller ones, and takes its head; `None`, with nothing
-    /// of it taken, when the next field has a greater tag, or the struct or the input ends.
+    /// Moves to the field `tag`, over all smaller tags, and takes its head. `None`, without taking it, when
+    /// the next field has a greater tag, or the struct or the input ends.
     ///
     /// # Errors
     /// A field on the way cannot be skipped.
@@ -160,10 +160,10 @@ impl<'de> TarsReader<'de> {
         self.seek_on(tag)
     }
 
-    /// Takes the next head, whatever it is; `None` at the end of the input, or in front of a STRUCT_END.
+    /// Takes the next head, whatever it is; `None` at the end of the input, or before a STRUCT_END.
     ///
     /// # Errors
-    /// There is no whole head, or its type does not exist.
+    /// There is no complete head, or its type does not exist.
     pub fn next_head(&mut self) -> Result<Option<Head>, DecodeError> {
         let Some((head, len)) = self.peek()? else { return Ok(None) };
         self.rest = &self.rest[len..];
@@ -173,7 +173,7 @@ impl<'de> TarsReader<'de> {
     /// Checks that nothing is left.
     ///
     /// # Errors
-    /// Something is.
+    /// Bytes are left.
     pub fn finish(&self) -> Result<(), DecodeError> {
         if self.rest.is_empty() {
             Ok(())
@@ -182,17 +182,17 @@ impl<'de> TarsReader<'de> {
         }
     }
 
-    /// What has not been read yet.
+    /// The remaining input.
     pub fn rest(&self) -> &'de [u8] {
         self.rest
     }
 
-    /// Bytes from the start of the input to what is read next.
+    /// Position in the input, in bytes.
     pub fn offset(&self) -> usize {
         self.input_len - self.rest.len()
     }
 
-    /// The next head, not taken, and its length.
+    /// The next head, without taking it, and its length.
     fn peek(&self) -> Result<Option<(Head, usize)>, DecodeError> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -204,7 +204,7 @@ impl<'de> TarsReader<'de> {
         }
     }
 
-    /// Takes a head that must be there: that of an element.
+    /// Takes a required head: of an element.
     #[inline]
     fn element_head(&mut self) -> Result<Head, DecodeError> {
         let (head, len) = Head::load(self.rest).map_err(|fault| self.no_head(fault))?;
@@ -215,7 +215,7 @@ impl<'de> TarsReader<'de> {
         Ok(head)
     }
 
-    /// Takes a head that must be there: that of a field, or STRUCT_END, which is `None`.
+    /// Takes a required head: of a field, or STRUCT_END, which is `None`.
     #[inline]
     fn field_head_or_end(&mut self) -> Result<Option<Head>, DecodeError> {
         let (head, len) = Head::load(self.rest).map_err(|fault| self.no_head(fault))?;
@@ -223,7 +223,7 @@ impl<'de> TarsReader<'de> {
         Ok(Some(head).filter(|head| head.code != TypeCode::StructEnd))
     }
 
-    /// [`seek`](Self::seek), when the very next head is not that of the field.
+    /// [`seek`](Self::seek), if the next head is not that of the field.
     #[cold]
     fn seek_on(&mut self, tag: u8) -> Result<Option<Head>, DecodeError> {
         while let Some((head, len)) = self.peek()?

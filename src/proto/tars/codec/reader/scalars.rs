@@ -1,4 +1,4 @@
-//! The values that hold no others.
+//! Values without nested values.
 
 use bytes::Bytes;
 
@@ -8,10 +8,10 @@ use super::{
 };
 
 impl<'de> TarsReader<'de> {
-    /// Reads the value of an integer field that may be as wide as `wanted`.
+    /// Reads the value of an integer field of at most the width `wanted`.
     ///
     /// # Errors
-    /// It is wider, no integer, or cut off.
+    /// It is wider, not an integer, or cut off.
     #[inline(always)]
     pub fn read_int(&mut self, head: Head, wanted: Wanted) -> Result<i64, DecodeError> {
         match int(head.code as u8, self.rest, wanted) {
@@ -34,14 +34,14 @@ impl<'de> TarsReader<'de> {
         let len = self.begin_list(head)?;
         let mut list = Vec::with_capacity(self.reserve::<T>(len, head.tag)?);
         while list.len() < len {
-            // While all is as usual the place is kept in a register.
+            // In the usual case the position stays in a register.
             let mut rest = self.rest;
             while list.len() < len
-                && let Some((code, behind)) = rest.split_first()
-                && let Some((value, behind)) = int(*code, behind, wanted)
+                && let Some((code, after)) = rest.split_first()
+                && let Some((value, after)) = int(*code, after, wanted)
             {
                 list.push(narrow(value));
-                rest = behind;
+                rest = after;
             }
             self.rest = rest;
             if list.len() < len {
@@ -56,7 +56,7 @@ impl<'de> TarsReader<'de> {
     /// Reads the value of a `float` field.
     ///
     /// # Errors
-    /// It is none, or cut off.
+    /// It is not a float, or cut off.
     #[inline]
     pub fn read_float(&mut self, head: Head) -> Result<f32, DecodeError> {
         match head.code {
@@ -69,7 +69,7 @@ impl<'de> TarsReader<'de> {
     /// Reads the value of a `double` field, which may be a `float` on the wire.
     ///
     /// # Errors
-    /// It is none, or cut off.
+    /// It is not a double or a float, or cut off.
     #[inline]
     pub fn read_double(&mut self, head: Head) -> Result<f64, DecodeError> {
         match head.code {
@@ -80,10 +80,10 @@ impl<'de> TarsReader<'de> {
         }
     }
 
-    /// Reads the value of a `string` field, which on the wire is bytes of any kind.
+    /// Reads the value of a `string` field, which is any bytes on the wire.
     ///
     /// # Errors
-    /// It is none, or longer than what is left.
+    /// It is not a string, or longer than the remaining input.
     #[inline(always)]
     pub fn read_string(&mut self, head: Head) -> Result<&'de [u8], DecodeError> {
         if head.code == TypeCode::String1
@@ -96,7 +96,7 @@ impl<'de> TarsReader<'de> {
         self.read_string_slowly(head)
     }
 
-    /// [`read_string`](Self::read_string) of a long string, or of what is none.
+    /// [`read_string`](Self::read_string) of a long string, or of another type.
     #[cold]
     pub(super) fn read_string_slowly(&mut self, head: Head) -> Result<&'de [u8], DecodeError> {
         let len = match head.code {
@@ -120,7 +120,7 @@ impl<'de> TarsReader<'de> {
     /// Reads the rest of a SIMPLE_LIST whose head has been taken.
     ///
     /// # Errors
-    /// Its inner head is not INT8, or it is longer than what is left.
+    /// Its inner head is not INT8, or it is longer than the remaining input.
     #[inline]
     pub fn read_simple_list(&mut self, head: Head) -> Result<&'de [u8], DecodeError> {
         let inner = self.element_head()?;
@@ -131,7 +131,7 @@ impl<'de> TarsReader<'de> {
         self.take(len, head.tag)
     }
 
-    /// The bytes of the input as a share of it, or as a copy when it cannot be shared.
+    /// The bytes as a slice of the shared input, or as a copy if it cannot be shared.
     pub(in crate::tars::codec) fn share(&self, bytes: &'de [u8]) -> Bytes {
         self.owner.map_or_else(|| Bytes::copy_from_slice(bytes), |owner| owner.slice_ref(bytes))
     }
@@ -163,10 +163,10 @@ impl<'de> TarsReader<'de> {
     }
 }
 
-/// The value of an integer with what follows it, if it is as wanted and whole.
+/// An integer and the rest of the input, if its type is allowed and it is complete.
 ///
-/// The branches on the width are foreseen where it matters, in long lists of similar numbers; without them, the
-/// place of each element would wait for the width of the one before.
+/// The branches on the width are predicted where it matters, in long lists of similar numbers. Without them,
+/// the position of each element would depend on the width of the one before.
 #[inline(always)]
 pub(super) fn int(code: u8, rest: &[u8], wanted: Wanted) -> Option<(i64, &[u8])> {
     const INT8: u8 = TypeCode::Int8 as u8;

@@ -1,4 +1,4 @@
-//! Going over what nobody asked for, without recursion.
+//! Skipping unknown fields, without recursion.
 
 use std::mem;
 
@@ -8,10 +8,10 @@ use super::{
 };
 
 impl TarsReader<'_> {
-    /// Goes over the value of a field whose head has been taken.
+    /// Skips the value of a field whose head has been taken.
     ///
     /// # Errors
-    /// It is cut off, malformed, or nested too deeply: what is skipped must be as sound as what is read.
+    /// It is cut off, malformed, or nested too deeply: skipped fields must be as valid as others.
     pub fn skip(&mut self, head: Head) -> Result<(), DecodeError> {
         if let Some(level) = self.skip_flat(head)? {
             self.enter(head.tag)?;
@@ -21,13 +21,13 @@ impl TarsReader<'_> {
         Ok(())
     }
 
-    /// Goes over the fields left in the innermost struct, and its end.
+    /// Skips the remaining fields of the innermost struct, and its end.
     #[cold]
     pub(super) fn skip_to_struct_end(&mut self) -> Result<(), DecodeError> {
         self.skip_levels(Level::Struct)
     }
 
-    /// Goes over a value that holds no others; of one that does, over its beginning.
+    /// Skips a value without nested values; of others, only the beginning.
     fn skip_flat(&mut self, head: Head) -> Result<Option<Level>, DecodeError> {
         let tag = head.tag;
         let len = match head.code {
@@ -48,7 +48,7 @@ impl TarsReader<'_> {
         self.take(len, tag).map(|_| None)
     }
 
-    /// Goes over the rest of `level`, which is the innermost that was entered, and over all that is in it.
+    /// Skips the rest of `level`, the innermost one, with everything in it.
     fn skip_levels(&mut self, mut level: Level) -> Result<(), DecodeError> {
         let mut outer: Vec<Level> = Vec::new();
         loop {
@@ -76,9 +76,9 @@ impl TarsReader<'_> {
     }
 }
 
-/// What is left of a value that holds others.
+/// What is left of a value with nested values.
 enum Level {
-    /// So many fields.
+    /// That many fields.
     Fields(usize),
     /// Fields up to a STRUCT_END.
     Struct,

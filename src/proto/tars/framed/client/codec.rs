@@ -9,40 +9,40 @@ pub trait ClientCodec: Send + Sync {
     /// Appends the frame of a request.
     ///
     /// # Errors
-    /// No frame can carry the body ([`CallError::TooLarge`]); the call fails, and whatever was appended is
-    /// taken back.
+    /// No frame can carry the body ([`CallError::TooLarge`]). The call fails, and the appended bytes are
+    /// removed.
     fn encode_request(&self, id: u32, body: &[u8], out: &mut Vec<u8>) -> Result<(), CallError>;
 
-    /// Reads one frame from the front of `input`; `None` when there is no whole frame yet.
+    /// Reads one frame from the front of `input`; `None` when there is no complete frame yet.
     ///
     /// # Errors
-    /// The peer broke the protocol; the connection is closed.
+    /// The peer violated the protocol; the connection is closed.
     fn decode_response<'a>(&self, input: &'a [u8]) -> Result<Option<Decoded<'a>>, Error>;
 }
 
-/// One frame of the peer.
+/// One frame from the peer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Decoded<'a> {
-    /// Bytes of the frame; at least 1 and no more than were given, or the connection is closed
+    /// Length of the frame; at least 1 and at most the input's length, otherwise the connection is closed
     /// ([`Error::Refused`]).
     pub taken: usize,
-    /// Id of the request that this answers; 0 in a push.
+    /// Id of the answered request; 0 in a push.
     pub id: u32,
-    /// What the frame carries.
+    /// The payload.
     pub body: &'a [u8],
 }
 
-/// The ready-made codec: the frames of the push guide, `[u32 BE total length][u32 BE id][body]`.
+/// The built-in codec: the frames of the push guide, `[u32 BE total length][u32 BE id][body]`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LengthPrefixedCodec {
-    /// Longest request frame in bytes, header included.
+    /// Longest request frame in bytes, including the header.
     pub request_len_max: u32,
-    /// Longest response or push frame in bytes, header included.
+    /// Longest response or push frame in bytes, including the header.
     pub response_len_max: u32,
 }
 
 impl Default for LengthPrefixedCodec {
-    /// What the push guide's server takes (1,000,000 bytes) and its client (100,000 bytes).
+    /// The limits of the push guide's server (1,000,000 bytes) and its client (100,000 bytes).
     fn default() -> Self {
         Self { request_len_max: 1_000_000, response_len_max: 100_000 }
     }

@@ -15,8 +15,8 @@ use crate::{
 
 pub use codec::{ClientCodec, Decoded, LengthPrefixedCodec};
 
-/// The connecting end of framed push, as a protocol of its own: its [`ClientCodec`] makes requests and reads responses.
-/// It does not accept.
+/// The connecting end of framed push, as a protocol: its [`ClientCodec`] encodes requests and decodes
+/// responses. It does not accept.
 pub struct FramedClient<C: ?Sized = LengthPrefixedCodec> {
     codec: Arc<C>,
 }
@@ -29,7 +29,7 @@ impl<C: ClientCodec> FramedClient<C> {
 }
 
 impl<C: ClientCodec + ?Sized> FramedClient<C> {
-    /// Opens a session without a box around it.
+    /// Opens an unboxed session.
     pub fn session(&self) -> FramedClientSession<C> {
         FramedClientSession { codec: Arc::clone(&self.codec) }
     }
@@ -50,7 +50,7 @@ impl<C: ClientCodec + 'static> Protocol for FramedClient<C> {
         Sniff::Refuse
     }
 
-    /// Never called for a peer, since [`sniff`](Self::sniff) refuses all: a session that takes no byte.
+    /// Never called for a peer, because [`sniff`](Self::sniff) refuses all: a session that takes no byte.
     fn accept(&self, _opening: &Opening<'_>) -> Box<dyn Session> {
         Box::new(Refusing)
     }
@@ -93,7 +93,7 @@ impl<C: ClientCodec + ?Sized> Session for FramedClientSession<C> {
         out: &mut Vec<u8>,
         _now: Time,
     ) -> Result<(), Command<'c>> {
-        // The wire has room for nothing else.
+        // The wire has no field for anything else.
         let Command::Request(Request { id, route: Route::Only, head: [], body, .. }) = command else {
             return Err(command);
         };

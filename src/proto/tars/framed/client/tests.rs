@@ -46,7 +46,7 @@ fn a_request_is_the_frame_that_was_recorded() {
 }
 
 #[test]
-fn nobody_is_accepted() {
+fn no_peer_is_accepted() {
     let client = FramedClient::default();
     assert_eq!(client.sniff(b"any"), Sniff::Refuse);
     let mut session = testing::accept(&client, NOW);

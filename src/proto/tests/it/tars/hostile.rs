@@ -68,7 +68,7 @@ fn elements_take_no_more_memory_than_allowed() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_tag_and_place() {
+fn errors_name_the_tag_and_the_place() {
     let mismatch = |wanted, found| DecodeErrorKind::TypeMismatch { wanted, found };
     use shardcast_proto::tars::codec::TypeCode::*;
     check::<i32>("1c 0601 61", 0, DecodeErrorKind::MissingField, Some(0), 0);
@@ -128,7 +128,7 @@ fn an_error_reads_as_a_sentence() {
 }
 
 #[test]
-fn what_stands_behind_the_last_field_can_be_refused() {
+fn bytes_after_the_last_field_can_be_refused() {
     let mut r = TarsReader::new(&[0x0C, 0x0B]);
     assert_eq!(r.require(0), Ok(0));
     assert_eq!(kind(r.finish()), DecodeErrorKind::TrailingData(1));
@@ -146,8 +146,8 @@ fn json_has_its_bounds_too() {
     for (text, expected) in [
         ("[1,", "EOF while parsing a value at line 1 column 3"),
         ("[1,null]", "[1]: expected an integer, found null"),
-        ("[1,2.5]", "[1]: 2.5 is no integer from -2147483648 to 2147483647"),
-        ("[1,\"x\"]", "[1]: \"x\" is no integer from -2147483648 to 2147483647"),
+        ("[1,2.5]", "[1]: 2.5 is not an integer from -2147483648 to 2147483647"),
+        ("[1,\"x\"]", "[1]: \"x\" is not an integer from -2147483648 to 2147483647"),
         ("{}", "expected an array, found an object"),
     ] {
         let error = json::from_slice::<Vec<i32>>(text.as_bytes()).expect_err(text);

@@ -22,7 +22,7 @@ fn every_recorded_packet_is_read_and_written_byte_by_byte() {
         if is_request(&name) {
             let packet = RequestRef::decode(body).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(RequestPacket::decode(body).as_ref(), Ok(&packet.to_owned()), "{name}");
-            // This one carries a field that nobody knows.
+            // This one carries an unknown field.
             if name != "59_extra_unknown_tag_11.req" {
                 assert_eq!(hex(&written(|out| packet.encode(out))), hex(&frame), "{name}");
                 assert_eq!(hex(&written(|out| packet.to_owned().encode(out))), hex(&frame), "{name}");
@@ -47,7 +47,7 @@ fn every_proper_prefix_of_a_packet_needs_more() {
     }
 }
 
-/// What may be missing stands at the end, so a cut is noticed unless it is there, between two fields.
+/// Optional fields are at the end, so a cut is noticed unless it is there, between two fields.
 #[test]
 fn a_body_that_is_cut_off_is_refused() {
     let body = bytes("1001400156015366016d7d000003010203810bb8980ca80c");

@@ -29,7 +29,7 @@ fn requests_are_written_as_recorded() {
 }
 
 #[test]
-fn requests_are_read_whoever_wrote_them() {
+fn requests_of_all_writers_are_read() {
     for (case, version, meant) in [
         ("req_v3_hello", Version::TUP, "req_v3_hello"),
         ("req_v3_hello#java", Version::TUP, "req_v3_hello"),
@@ -212,7 +212,7 @@ fn arguments_can_be_replaced_removed_and_looked_for() {
 }
 
 #[test]
-fn what_cannot_be_got_is_told() {
+fn values_that_cannot_be_read_are_reported() {
     let mut attributes = Attributes::new(Version::TUP);
     attributes.put("text", "x").expect("a name");
     let error = attributes.require::<i32>("text").expect_err("a string");

@@ -167,9 +167,9 @@ fn defaults_are_left_out_as_tarscpp_leaves_them_out() {
 #[test]
 fn a_tiny_float_is_not_the_default() {
     let tiny = Opt { g: 1e-9, h: 1.500_000_1, ..Opt::default() };
-    let go = vectors().find(|vector| vector["case"] == "default_elision/opt_tiny_float#go");
-    let go = bytes(text(&go.expect("the vector")["hex"]));
-    assert_eq!(Opt::from_slice(&go).as_ref(), Ok(&tiny));
+    let from_go = vectors().find(|vector| vector["case"] == "default_elision/opt_tiny_float#go");
+    let from_go = bytes(text(&from_go.expect("the vector")["hex"]));
+    assert_eq!(Opt::from_slice(&from_go).as_ref(), Ok(&tiny));
     assert_eq!(Opt::from_slice(&tiny.to_vec()), Ok(tiny));
 }
 
