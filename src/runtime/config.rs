@@ -18,7 +18,8 @@ pub struct ServerConfig {
     pub stall_threshold: Duration,
     /// How long stopping may take before connections are cut. Always kept.
     pub drain_timeout: Duration,
-    /// Envelopes that may wait between one pair of shards; when full, the sender is told `Busy`.
+    /// Envelopes that may wait between one pair of shards; when full, the sender gets an error such as
+    /// [`SendError::QueueFull`](crate::SendError::QueueFull).
     pub mesh_capacity: usize,
     /// Receive buffers per shard, shared by its connections. A power of two.
     pub receive_buffers: u16,
@@ -189,8 +190,8 @@ pub struct Limits {
     pub unidentified_max: usize,
     /// How long a connection may stay so.
     pub identify_timeout: Duration,
-    /// How long the rest of a frame may take once it was begun, so that nobody holds memory by never ending
-    /// one; zero is no bound. Then the peer broke the protocol (`timed-out`).
+    /// How long the rest of a frame may take once it was begun, so that a peer cannot hold memory by never
+    /// ending one; zero is no bound. Then the peer broke the protocol (`timed-out`).
     pub frame_timeout: Duration,
     /// Requests of one connection that may be in progress; then nothing more is read from it until half of them
     /// are answered. A publication with a delay is none: its answer may be far off.

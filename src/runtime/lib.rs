@@ -4,7 +4,7 @@
 //! A [`Listener`] is an address, the [protocols](proto::Protocol) that are spoken there, and for each a
 //! [`Service`], of which every shard has an instance. A [`Connection`] is the handle that services get and
 //! keep: it pushes and closes, from any thread, and never reaches a stranger. A [`ServerHandle`]
-//! broadcasts, repeats pushes, tells counters and connections, and stops the server.
+//! broadcasts, repeats pushes, reports counters and connections, and stops the server.
 //!
 //! | for | see |
 //! | --- | --- |

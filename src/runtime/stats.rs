@@ -1,4 +1,4 @@
-//! What a server tells about itself: plain copies, taken without disturbing the shards.
+//! Counters and connections of a server: plain copies, taken without disturbing the shards.
 
 mod push;
 
@@ -59,7 +59,7 @@ pub struct ShardStats {
     pub push: PushStats,
 }
 
-/// How long pushes took, from being posted by whoever pushed to being taken over by the kernel's TCP; since
+/// How long pushes took, from being posted by the sender to being taken over by the kernel's TCP; since
 /// the start. Percentiles are true to 0.8 %, count and maximum exactly.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct LatencyStats {
@@ -70,7 +70,7 @@ pub struct LatencyStats {
 }
 
 impl LatencyStats {
-    /// Of buckets as [`buckets`](Self::buckets) tells them, in order; the maximum is that of the last bucket.
+    /// Of buckets as [`buckets`](Self::buckets) returns them, in order; the maximum is that of the last bucket.
     pub fn from_buckets(buckets: Vec<(u64, u64)>) -> Self {
         let max_nanos = buckets.last().map_or(0, |(value, _)| *value);
         let sum =
@@ -178,7 +178,7 @@ pub struct ListenerStats {
     pub push_dropped: Vec<(&'static str, u64)>,
 }
 
-/// What stands for a listener where a connection was made by a [client](crate::client).
+/// The listener name of connections that a [client](crate::client) made.
 pub const CLIENT: &str = "client";
 
 /// One connection at one moment, or as it ended.
@@ -189,7 +189,7 @@ pub struct ConnectionInfo {
     pub id: ConnId,
     /// Listener that accepted it, or [`CLIENT`].
     pub listener: String,
-    /// Protocol it speaks; `None` until its first bytes told.
+    /// Protocol it speaks; `None` until its first bytes are recognised.
     pub protocol: Option<&'static str>,
     /// Address of the peer.
     pub peer: SocketAddr,

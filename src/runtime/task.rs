@@ -22,6 +22,25 @@ use crate::{
 /// Starts a task on the current shard, and polls it at once. It is ended when the server stops. Name the kind of task: it
 /// is what a stall is reported under.
 ///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast::{Server, task};
+///
+/// let server = Server::builder().shards(1).start()?;
+/// let (done, is_done) = std::sync::mpsc::channel();
+/// server.handle().run_on(0, move || {
+///     task::spawn("waits", async move {
+///         task::sleep(Duration::from_millis(5)).await;
+///         task::yield_now().await;
+///         let _ = done.send(());
+///     });
+/// })?;
+/// is_done.recv()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Panics
 /// On a thread that is no shard.
 pub fn spawn(name: &str, future: impl Future<Output = ()> + 'static) {

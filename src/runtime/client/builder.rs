@@ -34,6 +34,9 @@ pub enum ConnectError {
     /// The thread that clients of this process share could not be started, or no descriptor is free.
     #[error("cannot make a client: {0}")]
     Start(#[from] io::Error),
+    /// It lives on a shard, where [`ClientBuilder::callback_threads`] and [`ClientBuilder::spin`] mean nothing.
+    #[error("`callback_threads` and `spin` are for clients that live on no shard")]
+    OnShard,
     /// The queue of the shard that it was to live on is full.
     #[error("the queue of the client's shard is full")]
     QueueFull,
@@ -51,8 +54,8 @@ pub struct ClientBuilder {
     pub(super) on_event: Option<EventCallback>,
     /// Its callbacks are ours, and neither block nor call.
     pub(super) is_quick: bool,
-    pub(super) threads: CallbackThreads,
-    pub(super) spin: Duration,
+    pub(super) threads: Option<CallbackThreads>,
+    pub(super) spin: Option<Duration>,
     list: Vec<Endpoint>,
     known: Vec<SocketAddr>,
     resolver: Arc<dyn Resolve>,
@@ -87,8 +90,8 @@ impl ClientBuilder {
             on_push: None,
             on_event: None,
             is_quick: false,
-            threads: CallbackThreads::default(),
-            spin: SPIN,
+            threads: None,
+            spin: None,
             server: None,
         }
     }
@@ -152,15 +155,16 @@ impl ClientBuilder {
     /// Runs the callbacks of a client that lives on no shard; by default on threads that such clients share.
     #[must_use]
     pub fn callback_threads(mut self, threads: &CallbackThreads) -> Self {
-        self.threads = threads.clone();
+        self.threads = Some(threads.clone());
         self
     }
 
     /// How long a blocking call looks for its answer again and again before it sleeps, as long as answers mostly come that
-    /// soon; 25 us by default, zero for not at all. Only where the client lives on no shard.
+    /// soon; 25 us by default, zero for not at all. An error where the client lives on a
+    /// shard.
     #[must_use]
     pub const fn spin(mut self, spin: Duration) -> Self {
-        self.spin = spin;
+        self.spin = Some(spin);
         self
     }
 
@@ -191,6 +195,7 @@ impl ClientBuilder {
             (Arc::clone(router), router.place(number))
         });
         let home = match place.or(here) {
+            Some(_) if self.threads.is_some() || self.spin.is_some() => return Err(ConnectError::OnShard),
             Some((router, shard)) => {
                 let start = move || {
                     current::with_part(|conns| ShardClient::start(conns, number, self, counts));
@@ -220,4 +225,4 @@ impl fmt::Debug for ClientBuilder {
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// About what it costs to sleep and to be woken.
-const SPIN: Duration = Duration::from_micros(25);
+pub(super) const SPIN: Duration = Duration::from_micros(25);

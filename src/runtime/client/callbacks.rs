@@ -19,6 +19,20 @@ use super::{
 /// threads are busy, more callbacks wait, and are counted.
 ///
 /// Threads start when there is something to do, and end when there has been nothing for a while.
+///
+/// # Examples
+/// ```
+/// use shardcast::{client::{CallbackThreads, Client, Endpoint}, tars::framed::FramedClient};
+///
+/// let threads = CallbackThreads::new(2);
+/// let client = Client::builder(FramedClient::default(), [Endpoint::name("one.example:10099")])
+///     .callback_threads(&threads)
+///     .resolver(|_: &str| Ok(vec![std::net::SocketAddr::from(([127, 0, 0, 1], 10099))]))
+///     .on_push(|push| println!("{} bytes", push.body.len()))
+///     .connect()?;
+/// assert_eq!((threads.clients_waiting(), client.stats().calls), (0, 0));
+/// # Ok::<(), shardcast::client::ConnectError>(())
+/// ```
 #[derive(Clone)]
 pub struct CallbackThreads(Arc<Pool>);
 

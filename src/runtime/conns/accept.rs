@@ -109,7 +109,7 @@ impl Conns {
         }
     }
 
-    /// Looks whether the first bytes tell protocol and home by now, and acts on it.
+    /// Looks whether the first bytes identify protocol and home by now, and acts on it.
     pub(super) fn identify(&self, conn: &mut Conn) {
         let Role::Accepted { listener, .. } = conn.role else { return };
         let protocols = &self.shared.listeners[listener as usize].protocols;
@@ -223,7 +223,7 @@ impl Conns {
         true
     }
 
-    /// Makes room among those that have not told what they are: the oldest goes.
+    /// Makes room among unidentified connections: the oldest is closed.
     fn evict_unidentified(&self) {
         let share = (self.shared.limits.unidentified_max() / self.reactor.router.shards()).max(1);
         loop {
@@ -258,7 +258,7 @@ impl Conns {
     }
 }
 
-/// A protocol that cannot tell by then asks for too much.
+/// A protocol that cannot decide by then needs too much.
 const SNIFF_BYTES_MAX: usize = 4096;
 
 /// Accepting that failed is tried again after this long, twice as long each time.

@@ -132,7 +132,7 @@ impl Conns {
         }
     }
 
-    /// An operator must learn of it without asking: which bound it was shows in the numbers.
+    /// Logged for operators: the numbers show which bound it was.
     fn log_slow_consumer(&self, conn: &Conn) {
         if !self.reactor.may_log(Notice::SlowConsumer) {
             return;

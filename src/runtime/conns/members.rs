@@ -2,7 +2,7 @@
 #[derive(Debug, Default)]
 pub(crate) struct Members {
     slots: Vec<u32>,
-    /// Where each slot stands in `slots`. Invariant: `slots[place[slot]] == slot` for every member.
+    /// Position of each slot in `slots`. Invariant: `slots[place[slot]] == slot` for every member.
     place: Vec<u32>,
 }
 

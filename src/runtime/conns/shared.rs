@@ -25,7 +25,7 @@ pub(crate) struct Shared {
 pub(crate) struct ListenerShared {
     pub(crate) id: ListenerId,
     pub(crate) name: String,
-    /// What its connections get without asking.
+    /// The topic to which its connections are subscribed automatically.
     pub(crate) topic: TopicName,
     /// What a stall of its service is reported under.
     pub(crate) label: u32,

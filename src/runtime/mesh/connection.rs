@@ -94,13 +94,13 @@ impl Connection {
         self.0.peer
     }
 
-    /// When the peer last said something, in wall-clock time; inside of a request, when that was received.
+    /// When something was last received from the peer, in wall-clock time; inside of a request, when that was received.
     pub fn receive_time(&self) -> SystemTime {
         let ago = clock::now_nanos().saturating_sub(self.0.received_nanos.load(Ordering::Relaxed));
         SystemTime::now() - Duration::from_nanos(ago)
     }
 
-    /// Whether it still stands. It may end at any moment after.
+    /// Whether it is open. It may end at any moment after.
     pub fn is_open(&self) -> bool {
         !self.0.closed.load(Ordering::Acquire)
     }
@@ -309,7 +309,7 @@ impl Connection {
         self.0.travelling_messages.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// The shard tells what waits in the outbox now.
+    /// The shard publishes how much waits in the outbox now.
     pub(crate) fn publish_waiting(&self, bytes: usize, messages: usize) {
         self.0.waiting_bytes.store(bytes, Ordering::Relaxed);
         // Not even a bound of messages is more than fits.

@@ -6,7 +6,7 @@
 //! queue per shard. Wakes of tasks travel in a set of numbers, which cannot be full. All of them wake a sleeping
 //! shard through its ring's eventfd, and only when it sleeps.
 //!
-//! A full queue is an answer: the envelope comes back and is counted. Nobody waits for a shard.
+//! A full queue is an error: the envelope comes back and is counted. No sender waits for a shard.
 
 mod answer;
 mod connection;
@@ -64,7 +64,7 @@ pub(crate) struct Peer {
     /// Its tasks that other threads have woken.
     pub(crate) woken: WokenSet,
     waker: OnceLock<RingWaker>,
-    /// Its hub takes no more publications for now; a hint, so that publishers hear of it early.
+    /// Its hub takes no more publications for now; a hint, so that publishers get an error early.
     backlog_full: AtomicBool,
     /// Messages dropped before they reached the shard, per policy.
     drops: [AtomicU64; DROP_POLICIES.len()],

@@ -7,8 +7,19 @@ use std::{
 use super::port;
 
 /// The outcome of something that was asked of a shard, when it comes: awaited in a task, or waited for on an
-/// ordinary thread. Dropped, the outcome is not told; what was asked happens all the same.
-#[must_use]
+/// ordinary thread. What was asked happens also when this is dropped; the outcome is dropped then, and what that stands
+/// for, such as a subscription, ends.
+///
+/// # Examples
+/// ```
+/// use shardcast::{Server, push::Pending};
+///
+/// let server = Server::builder().shards(1).start()?;
+/// let answer: Pending<u32> = server.handle().call_on(0, || 6 * 7)?;
+/// assert_eq!(answer.wait()?, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "dropping it drops the outcome"]
 #[derive(Debug)]
 pub struct Pending<T: 'static>(flume::r#async::RecvFut<'static, T>);
 

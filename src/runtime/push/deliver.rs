@@ -30,7 +30,7 @@ impl Push {
         self.conns.fan_out(&outgoing, frames, slots);
     }
 
-    /// Hands a missed message to whoever asked for it. It is an answer: never dropped, and while too much of
+    /// Hands a missed message to the subscriber that asked for it. It is an answer: never dropped, and while too much of
     /// that waits, the peer is not read from.
     pub(super) fn recover(&self, message: &Arc<Publication>, to: SubscriberId) {
         if to.0 & 1 == 1 {

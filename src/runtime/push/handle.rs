@@ -27,7 +27,7 @@ pub struct PublishOptions {
     pub key: Option<u64>,
     /// It is published this much later, and gets its place in the topic then.
     pub delay: Option<Duration>,
-    /// Whoever has not got it this long after it was published, or was to be, does not get it.
+    /// How long it is worth delivering, from when it was published or was to be: later, it is dropped.
     pub ttl: Option<Duration>,
     /// It is at least this urgent, and those of its topic that wait in front of it with it. Without one, it is as
     /// urgent as its topic.
@@ -73,6 +73,21 @@ impl PublishOptions {
 }
 
 /// Publishes on one topic: cheap to clone, usable from any thread.
+///
+/// # Examples
+/// ```
+/// use shardcast::{Server, push::{PublishOptions, SubscribeOptions}};
+///
+/// let server = Server::builder().shards(1).start()?;
+/// let handle = server.handle();
+/// let subscription = handle.subscribe("news", SubscribeOptions::default()).wait()??;
+/// let publisher = handle.publisher("news")?;
+/// publisher.publish("one")?;
+/// publisher.publish_with("two", PublishOptions::keyed(7))?;
+/// assert_eq!(subscription.recv()?.body, "one");
+/// assert_eq!(subscription.recv()?.body, "two");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Publisher {
     pub(super) topic: TopicName,
@@ -122,7 +137,7 @@ impl Publisher {
     /// Publishes `body`. Those of one thread arrive in order, at every subscriber.
     ///
     /// It was taken when this returns, and is lost only if the owner's backlog is full when it gets there,
-    /// which is counted; [`publish_confirmed`](Self::publish_confirmed) tells what became of it.
+    /// which is counted; [`publish_confirmed`](Self::publish_confirmed) returns the outcome.
     ///
     /// # Errors
     /// The backlog of the topic's owner, or the queue to it, is full, or the server is stopping; then it was not taken.
@@ -142,7 +157,7 @@ impl Publisher {
         self.router.post(self.owner, envelope).map_err(|_| PublishError::QueueFull)
     }
 
-    /// Publishes `body`, and tells where it stands in the topic and how many subscriptions get it.
+    /// Publishes `body`, and returns its position in the topic and how many subscriptions get it.
     pub fn publish_confirmed(
         &self,
         body: impl Into<Bytes>,

@@ -1,4 +1,4 @@
-//! The hub of a shard, coupled to its connections, to the mesh, and to whoever calls the library.
+//! The hub of a shard, coupled to its connections, to the mesh, and to callers of the library.
 //!
 //! Everything here happens in the shard's turns. Sessions and the library only queue: what a peer asks goes into
 //! the hub at once, but answers, fan-out and envelopes are the hub's [turn](shardcast_proto::push::Hub::turn), in
@@ -64,7 +64,7 @@ pub(crate) struct Push {
     next_ticket: Cell<u64>,
     /// When the timer of the hub goes off, if it is set.
     alarm: Cell<Option<Time>>,
-    /// It was used since its counters were last told.
+    /// It was used since its counters were last published.
     touched: Cell<bool>,
 }
 

@@ -66,7 +66,7 @@ impl Outlet<Frames> for ShardOutlet<'_> {
 }
 
 impl Push {
-    /// Tells a connection what became of its request, if it still stands.
+    /// Answers a connection's request, if the connection is still open.
     fn say_answer(&self, id: ConnId, request: RequestId, is_request: bool, command: Command<'_>) {
         let mut table = self.conns.table.borrow_mut();
         let Some(conn) = table.get(id) else { return };

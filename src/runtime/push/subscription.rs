@@ -24,7 +24,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SubscribeOptions {
-    /// Where the subscriber was before: it gets what it has missed since, or is told the gap. For one topic only.
+    /// Where the subscriber was before: it gets what it has missed since, or a report of the gap. For one topic only.
     pub since: Option<Position>,
     /// Messages that may wait to be received. When so many do, the newest is dropped: it is counted
     /// ([`Subscription::dropped`]), and seen as a gap in the offsets.
@@ -210,7 +210,7 @@ impl Push {
         }
     }
 
-    /// Ends a subscription of the library, if it still stands.
+    /// Ends a subscription of the library, if it still exists.
     fn end_local(&self, number: u64) {
         let mut locals = self.locals.borrow_mut();
         let is_it = |local: &Option<Local>| local.as_ref().is_some_and(|local| local.number == number);

@@ -2,7 +2,7 @@
 //! to the mesh.
 //!
 //! Nothing here is `Send`, and nothing on a message's path takes a lock. What this deliberately is not: it knows neither
-//! connections nor the hub; those stand on it, and the [shard](crate::shard) turns the crank of all three.
+//! connections nor the hub; those use it, and the [shard](crate::shard) turns the crank of all three.
 
 mod begun;
 pub(crate) mod current;
@@ -55,7 +55,7 @@ pub(crate) struct Reactor {
     sources: Sources,
     /// Of the kinds of task that were started here, and of the sources.
     labels: Labels,
-    /// What stands on this, by its type: so that what is sent here finds it.
+    /// What uses this reactor, by its type, so that an envelope finds its target.
     parts: RefCell<Vec<Rc<dyn Any>>>,
     /// Things that live here by number, for closures that are sent here.
     locals: RefCell<HashMap<u64, Rc<dyn Any>>>,
@@ -102,7 +102,7 @@ impl Reactor {
         self.port.now()
     }
 
-    /// Adds something that stands on this, to be found by its type.
+    /// Adds something that uses this reactor, to be found by its type.
     pub(crate) fn add_part(&self, part: Rc<dyn Any>) {
         self.parts.borrow_mut().push(part);
     }
@@ -210,7 +210,7 @@ impl Reactor {
         !self.deferred.borrow().is_empty() || self.tasks.runnable() > 0 || self.port.has_input()
     }
 
-    /// The shard has ended: lets go of what stands on this, and of what was sent to it.
+    /// The shard has ended: drops what uses this reactor, and what was sent to it.
     pub(crate) fn shut_down(&self) {
         self.log_all_left_out();
         self.port.shut_down();

@@ -1,6 +1,6 @@
 //! The deadlines of one shard: a hierarchical timer wheel.
 //!
-//! It reads no clock and wakes nobody; the pump passes the time in and asks when to come back.
+//! It reads no clock and wakes no task; the pump passes the time in and asks when to come back.
 //!
 //! Time is cut into ticks of 2^20 ns (1.05 ms). Level 0 has a slot for each of the 64 ticks around the present;
 //! a slot of level `n` covers 64^n ticks. A timer is put into the level of the highest digit (base 64) in which its

@@ -144,7 +144,7 @@ impl ServerHandle {
         Ok(reply)
     }
 
-    /// Whether the server was told to stop.
+    /// Whether the server is stopping.
     pub fn is_draining(&self) -> bool {
         self.router.is_draining()
     }
@@ -174,7 +174,7 @@ impl ServerHandle {
         let _ = self.shared.lifecycle.send(Lifecycle::StopRequested);
     }
 
-    /// Changes the bounds of the whole server from now on, for connections that stand already too:
+    /// Changes the bounds of the whole server from now on, also for open connections:
     /// `connections_max`, `connections_per_ip_max`, `unidentified_max`, `requests_in_progress_max`, `requests_in_progress_shard_max`, `identify_timeout`,
     /// `frame_timeout`, `unacknowledged_timeout`. No connection is ended for a bound on a number: the bound applies to new ones.
     ///

@@ -110,8 +110,7 @@ impl Listener {
         self
     }
 
-    /// The topic whose messages the connections get without asking, instead of the one that is called as the
-    /// listener. Several listeners may have the same.
+    /// The topic to which connections are subscribed automatically; by default the name of the listener. Several listeners may have the same.
     #[must_use]
     pub fn topic(mut self, topic: impl Into<String>) -> Self {
         self.topic = Some(topic.into());

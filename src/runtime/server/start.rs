@@ -279,7 +279,7 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
     Ok(Bound { listeners: bound, factories: Arc::new(factories), sockets })
 }
 
-/// Whether `listener` can be told from the `others`, and has something to speak.
+/// Checks that the name of `listener` is unique among the `others`, and that it has a protocol.
 fn check(listener: &Listener, others: &[ListenerShared]) -> Result<(), StartError> {
     let name = &listener.name;
     if others.iter().any(|other| other.name == *name) {
@@ -303,7 +303,7 @@ fn listen(address: SocketAddr, share: Address, options: &TcpOptions) -> io::Resu
     socket::listen(address, share, options)
 }
 
-/// What the connections of a listener hear without asking: the topic that was set, or that of its name.
+/// The topic to which a listener's connections are subscribed automatically: the one set, or the listener's name.
 fn topic(listener: &Listener) -> Result<TopicName, StartError> {
     let name = listener.topic.as_deref().unwrap_or(&listener.name);
     TopicName::new(name).map_err(|error| StartError::Config(format!("listener {}: {error}", listener.name)))

@@ -56,8 +56,8 @@ impl ServerHandle {
         push::presence(&self.router, topic)
     }
 
-    /// Publishes `body` on the topic of this listener each `interval`: to all its connections that are
-    /// subscribed to that without asking, and to all others that are subscribed to it. See [`Publisher::publish_every`].
+    /// Publishes `body` on the topic of this listener each `interval`: to all its connections, which
+    /// are subscribed to it automatically, and to all other subscribers. See [`Publisher::publish_every`].
     ///
     /// # Errors
     /// The server has no such listener, or `interval` is zero.

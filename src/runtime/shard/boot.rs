@@ -65,17 +65,17 @@ pub(crate) enum Report {
     Failed(StartError),
 }
 
-/// What whoever waits for a server is woken for.
+/// Events that wake the thread which waits for a server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Lifecycle {
-    /// The server was told to stop, or to stop sooner.
+    /// A stop was requested, or an earlier one.
     StopRequested,
     /// One of its shards has ended.
     ShardEnded,
 }
 
 impl Seed {
-    /// Starts the shard's thread, which tells `lifecycle` when it has ended, however it did.
+    /// Starts the shard's thread, which reports to `lifecycle` when it has ended, for whatever reason.
     pub(crate) fn start(self, lifecycle: flume::Sender<Lifecycle>) -> io::Result<JoinHandle<io::Result<()>>> {
         let name = format!("shardcast-{}", self.id);
         let (shard, memory, report) = (self.id, self.memory, self.report.clone());

@@ -1,6 +1,6 @@
 //! A shard: one pinned core and everything that lives there, brought together.
 //!
-//! It stands on its [reactor](crate::reactor): the [connections](crate::conns), and above them the [hub](crate::push). The
+//! It uses its [reactor](crate::reactor): the [connections](crate::conns), and above them the [hub](crate::push). The
 //! [pump](pump) turns the crank of all three; what the application calls only queues, so that whatever is borrowed while
 //! its code runs stays ours.
 

@@ -20,7 +20,7 @@ use crate::{
 };
 
 impl Shard {
-    /// Turns the crank until the shard is told to stop and has nothing left.
+    /// Runs turns until the shard is to stop and has nothing left.
     pub(super) fn pump(self: &Rc<Self>, spin: Spin) {
         let mut found_work_at = self.begin_turn(false);
         let mut alarms = Alarms::default();

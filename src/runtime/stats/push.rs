@@ -45,6 +45,6 @@ pub struct PushStats {
     pub undelivered: Vec<(&'static str, u64)>,
     /// Messages that a subscription of the library had no room for.
     pub subscription_dropped: u64,
-    /// Connections that do not hear of their listener's topic, because there were too many subscriptions or topics.
+    /// Connections without the automatic subscription to their listener's topic, because there were too many subscriptions or topics.
     pub unasked_refused: u64,
 }

@@ -71,6 +71,9 @@ pub enum ConnectError {
     /// The thread that clients of this process share could not be started, or no descriptor is free.
     #[error("cannot make a client: {0}")]
     Start(#[from] io::Error),
+    /// It lives on a shard, where [`ClientBuilder::callback_threads`] and [`ClientBuilder::spin`] mean nothing.
+    #[error("`callback_threads` and `spin` are for clients that live on no shard")]
+    OnShard,
     /// The queue of the shard that it was to live on is full.
     #[error("the queue of the client's shard is full")]
     QueueFull,
@@ -278,6 +281,7 @@ impl ClientBuilder {
         let client = self.0.connect().map_err(|error| match error {
             client::ConnectError::NoEndpoint => ConnectError::NoEndpoint,
             client::ConnectError::Start(error) => ConnectError::Start(error),
+            client::ConnectError::OnShard => ConnectError::OnShard,
             client::ConnectError::QueueFull => ConnectError::QueueFull,
             client::ConnectError::Ended => ConnectError::Ended,
         })?;

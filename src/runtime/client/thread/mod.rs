@@ -32,6 +32,7 @@ use shardcast_proto::{Time, rpc::Caller};
 use self::{background::User, link::Link, slot::Slot, spin::Spin};
 use super::{
     Answer, ClientBuilder, ConnectError, EventCallback, PushCallback,
+    builder::SPIN,
     callback::Callback,
     callbacks::Queue,
     core::{Core, Counters, NewCall},
@@ -128,13 +129,13 @@ impl ThreadClient {
                 timer_at: Time::NEVER,
                 leader: None,
                 led_at: Time::default(),
-                spin: Spin::new(builder.spin),
+                spin: Spin::new(builder.spin.unwrap_or(SPIN)),
                 hears_pushes,
                 blocked: VecDeque::new(),
                 receivers: Vec::new(),
                 has_news: false,
                 quick,
-                queue: Queue::new(builder.threads, sinks, client.clone(), counters),
+                queue: Queue::new(builder.threads.unwrap_or_default(), sinks, client.clone(), counters),
                 answers: Vec::new(),
             };
             Self { number, background, wakeup, state: Mutex::new(state) }

@@ -19,8 +19,8 @@ use shardcast::{
     client::{self, CallbackThreads, Endpoint},
     proto::{self, Route},
     tars::{
-        CallError, Client, ClientBuilder, ClientCodec, ClientEvent, Decoded, LengthPrefixedCodec,
-        ProxyConfig,
+        CallError, Client, ClientBuilder, ClientCodec, ClientEvent, ConnectError, Decoded,
+        LengthPrefixedCodec, ProxyConfig,
         framed::{Cause, FramedClient},
     },
 };
@@ -349,4 +349,15 @@ fn no_thread_and_no_descriptor_is_left_behind() {
             eventually(PATIENCE, || (open(), threads()) == before);
         }
     });
+}
+
+#[test]
+fn settings_that_a_client_on_a_shard_would_ignore_are_errors() {
+    let (server, address) = serve(config(), &Recorder::default());
+    let on_shard = || builder(address).on(&server.handle());
+    let threads = CallbackThreads::new(1);
+    for client in [on_shard().spin(Duration::ZERO), on_shard().callback_threads(&threads)] {
+        assert!(matches!(client.connect(), Err(ConnectError::OnShard)));
+    }
+    assert!(on_shard().connect().is_ok());
 }
