@@ -17,10 +17,8 @@
 //! ```
 //!
 //! Every fault of the files is reported with file, line and column, several in one run. [`Builder::check`]
-//! does
-//! only that; [`Builder::schema`] returns the meaning of the files. `docs/idl.md` describes the language and
-//! the
-//! code. Interfaces are checked and kept in the schema; no code is generated for them yet.
+//! does only that; [`Builder::schema`] returns the meaning of the files. `docs/idl.md` describes the language
+//! and the code. Interfaces are checked and kept in the schema; no code is generated for them yet.
 //!
 //! This crate deliberately depends on no other part of Shardcast, so that a build script does not compile a
 //! server first.

@@ -61,7 +61,7 @@ session_conformance!(
 );
 
 session_conformance!(
-    control_vocabulary,
+    control_protocol,
     Conformance {
         accept: &|| accept(&Framed::default(), NOW),
         conversation: &[

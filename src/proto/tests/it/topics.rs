@@ -1,4 +1,4 @@
-//! The client of topics over the control vocabulary and the framed client, at every split of the bytes.
+//! The client of topics over the control protocol and the framed client, at every split of the bytes.
 
 use std::time::Duration;
 
@@ -176,7 +176,7 @@ fn the_same_bytes_in_any_pieces_are_the_same_events() {
 }
 
 #[test]
-fn requests_of_the_client_are_those_of_the_vocabulary() {
+fn requests_of_the_client_are_those_of_the_control_protocol() {
     let (exact, prefix) = (filter("t"), filter("p*"));
     let (topic, options) = (TopicName::new("t").expect("a topic"), PublishHeader::default());
     let subscribe = |topic, prefix, since| control::Request::Subscribe { topic, prefix, since };
@@ -205,7 +205,7 @@ fn requests_of_the_client_are_those_of_the_vocabulary() {
 }
 
 #[test]
-fn answers_of_the_vocabulary_are_those_of_the_client() {
+fn answers_of_the_control_protocol_are_those_of_the_client() {
     for (answer, expected) in [
         (control::Answer::Welcome { epoch: 7 }, Answer::Welcome { epoch: 7 }),
         (
