@@ -1,4 +1,7 @@
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use shardcast_os::ring::Feature;
 use shardcast_proto::{outbox::OverflowPolicy, push::HubConfig};
@@ -116,6 +119,26 @@ pub enum Spin {
     /// Never sleep: a CPU dedicated to each shard.
     Always,
 }
+
+/// The handle of a listener: it can be used wherever the name of the listener can. From
+/// [`Listener::id`](crate::Listener::id).
+///
+/// No other listener of this process has the same, whatever its server; clones of a listener have.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct ListenerId(u64);
+
+impl ListenerId {
+    pub(crate) fn new() -> Self {
+        Self(NEXT_LISTENER.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// Number of the next listener of this process.
+static NEXT_LISTENER: AtomicU64 = AtomicU64::new(0);
 
 /// Bounds of what may wait for one peer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

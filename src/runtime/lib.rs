@@ -66,7 +66,7 @@ pub use shardcast_proto::{
     ConnId, ParseConnIdError, Request, connection::CloseReason, outbox::OverflowPolicy,
 };
 
-pub use config::{CpuChoice, Limits, OutboxLimits, ServerConfig, ShardCount, Spin};
+pub use config::{CpuChoice, Limits, ListenerId, OutboxLimits, ServerConfig, ShardCount, Spin};
 pub use conns::LocalConnection;
 pub use error::{
     AnswerError, BroadcastError, CloseError, KickError, PresenceError, PublishError, PushEveryError,
@@ -76,9 +76,7 @@ pub use log_limit::LogLimit;
 pub use mesh::{Answer, Connection, Failure, Responder};
 pub use push::PeriodicPush;
 pub use reactor::source;
-pub use server::{
-    Listener, ListenerId, ListenerInfo, ListenerRef, Server, ServerBuilder, ServerHandle, ServiceFactory,
-};
+pub use server::{Listener, ListenerInfo, ListenerRef, Server, ServerBuilder, ServerHandle, ServiceFactory};
 pub use service::{Reply, Service};
 
 /// Compiles the README's example.

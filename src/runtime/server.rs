@@ -20,7 +20,7 @@ use std::{
 use shardcast_os::{clock, executor};
 
 pub use handle::{ListenerInfo, ServerHandle};
-pub use listener::{Listener, ListenerId, ListenerRef, ServiceFactory};
+pub use listener::{Listener, ListenerRef, ServiceFactory};
 
 use crate::{
     ServerConfig, ShardCount, StartError, UnknownListener, conns, counters::ShardCounters, shard::Lifecycle,

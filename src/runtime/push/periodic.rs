@@ -21,22 +21,17 @@ use crate::{
 /// ```
 /// use std::time::Duration;
 ///
-/// use shardcast::{Listener, Server, tars::Framed};
-/// # use shardcast::{Connection, Reply, Request, Service};
-/// # struct Silent;
-/// # impl Service for Silent {
-/// #     fn request(&self, _: &Connection, _: Request<'_>, _: &mut Reply<'_>) {}
-/// # }
+/// use shardcast::{Server, push::PublishOptions};
 ///
-/// let listener = Listener::new("push", "127.0.0.1:0").protocol(Framed::default(), |_| Silent);
-/// let server = Server::builder().listen(listener).shards(1).start()?;
-/// let handle = server.handle();
-/// let news = handle.push_every("push", Duration::from_secs(10), "news")?.wait()??;
-/// let time = handle.push_every("push", Duration::from_secs(1), "time")?.wait()??;
-/// // This one ends with_push,
-/// drop(news);
+/// let server = Server::builder().shards(1).start()?;
+/// let publisher = server.handle().publisher("news")?;
+/// let every = |interval| publisher.publish_every(interval, "tick", PublishOptions::default());
+/// let slow = every(Duration::from_secs(10)).wait()??;
+/// let fast = every(Duration::from_secs(1)).wait()??;
+/// // This one ends here,
+/// drop(slow);
 /// // and this one with the server.
-/// time.detach();
+/// fast.detach();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "dropping it stops it: detach it to let it run on"]

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use shardcast_os::clock;
 use shardcast_proto::{Time, outbox::OutboxBounds};
 
-use super::{ListenerId, ListenerRef, Shared, stats};
+use super::{ListenerRef, Shared, stats};
 use crate::{
-    BroadcastError, ConnId, KickError, Limits, RunError, UnknownListener,
+    BroadcastError, ConnId, KickError, Limits, ListenerId, RunError, UnknownListener,
     conns::Conns,
     mesh::{Envelope, Pending, Router, port},
     reactor::current::with_part,

@@ -1,25 +1,12 @@
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use shardcast_proto::{Protocol, push::schedule::Pace};
 
 use super::ServerHandle;
-use crate::{OutboxLimits, OverflowPolicy, service::Service};
+use crate::{ListenerId, OutboxLimits, OverflowPolicy, service::Service};
 
 /// Makes the service of a listener on one shard.
 pub type ServiceFactory = Arc<dyn Fn(&ServerHandle) -> Box<dyn Service> + Send + Sync>;
-
-/// The handle of a listener: it can be used wherever the name of the listener can. From [`Listener::id`].
-///
-/// No other listener of this process has the same, whatever its server; clones of a [`Listener`] have.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct ListenerId(u64);
 
 /// Which listener is meant: by its handle, or by its name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -68,7 +55,7 @@ impl Listener {
     /// takes any that is free.
     pub fn new(name: impl Into<String>, address: impl Into<String>) -> Self {
         Self {
-            id: ListenerId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            id: ListenerId::new(),
             name: name.into(),
             topic: None,
             address: address.into(),
@@ -169,7 +156,7 @@ impl<'a> From<&'a String> for ListenerRef<'a> {
 impl fmt::Display for ListenerRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Id(ListenerId(number)) => write!(f, "#{number}"),
+            Self::Id(id) => write!(f, "#{}", id.number()),
             Self::Name(name) => f.write_str(name),
         }
     }
@@ -186,6 +173,3 @@ impl fmt::Debug for Listener {
             .finish_non_exhaustive()
     }
 }
-
-/// Number of the next listener of this process.
-static NEXT: AtomicU64 = AtomicU64::new(0);
