@@ -11,12 +11,12 @@
 //!   subscribe --> HubMessage::Ask --> owner: interest --> HubMessage::Answer (head, missed messages) --> active
 //! ```
 //!
-//! Hubs communicate through [`Envelope`]s. Between any two shards, the driver must deliver them in order and
+//! Hubs communicate through [`HubMessage`]s. Between any two shards, the driver must deliver them in order and
 //! must not lose any; nothing else is required of it. Then every subscriber of a topic sees the same order,
 //! and a subscription begins exactly after the position that its response names: nothing is lost or
 //! duplicated.
 //!
-//! The hub deliberately has no connections, no wire format and no clock. A [`Subscriber`] is a number of the
+//! The hub deliberately has no connections, no wire format and no clock. A [`SubscriberId`] is a number of the
 //! driver's. The driver counts what happens to a message after its delivery (the outbox may be full). Nothing
 //! is stored on disk: a topic lives while it has subscribers or history, and returns with a new epoch.
 
