@@ -17,7 +17,7 @@ use shardcast_os::{cpu::format_list, rlimit};
 
 #[derive(Parser)]
 struct Args {
-    /// Rows: how many shards each has. The first one is what the others are held against.
+    /// The number of shards of each row. The other rows are compared with the first one.
     #[arg(long, value_delimiter = ',', default_value = "1,2,4,8")]
     shards: Vec<u16>,
     /// Rounds; in each, all rows have one run.
@@ -29,13 +29,13 @@ struct Args {
     /// Only one of the two loads.
     #[arg(long)]
     only: Option<Only>,
-    /// Generator threads for each shard; as many as the largest row has room for, up to 3.
+    /// Generator threads for each shard; by default as many as the largest row has CPUs for, up to 3.
     #[arg(long)]
     threads: Option<usize>,
     /// Connections of an echo, for each shard.
     #[arg(long, default_value_t = 64)]
     connections: usize,
-    /// Messages on the way on each of them.
+    /// Messages in progress on each of them.
     #[arg(long, default_value_t = 16)]
     depth: u32,
     /// Subscribers, for each shard.
@@ -45,20 +45,20 @@ struct Args {
     /// share of the subscribers of every shard.
     #[arg(long, default_value_t = 16)]
     topics: usize,
-    /// Messages that are published together on a topic, when all of its subscribers have got the earlier ones.
+    /// Messages that are published together on a topic, when all of its subscribers have received the earlier ones.
     #[arg(long, default_value_t = 16)]
     burst: u32,
     /// Bytes of a payload.
     #[arg(long, default_value_t = 64)]
     size: usize,
-    /// A server for each shard instead of one with all of them: what this machine takes from things that have nothing in
-    /// common.
+    /// A server for each shard instead of one with all of them: what the machine takes from servers that share
+    /// nothing.
     #[arg(long)]
     separate: bool,
-    /// Rows without CPUs enough run all the same, and share them: to see that it works, not how fast.
+    /// Run rows with too few CPUs too, and share CPUs: this shows that they work, not how fast.
     #[arg(long)]
     oversubscribe: bool,
-    /// JSON into a file beside the words; without a file, on standard output instead of them.
+    /// Write JSON into a file as well; without a file, print JSON instead of the table.
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     json: Option<PathBuf>,
 }
@@ -78,11 +78,11 @@ struct Row {
     separate: bool,
     cpus: Layout,
     per_second: f64,
-    /// Of as many times the first row.
+    /// Throughput relative to that many times the first row.
     of_linear: f64,
     cpu_us: f64,
     busy_us: f64,
-    /// The first row's `busy_us` in those of this one: the growth that the work for a message leaves room for.
+    /// The first row's `busy_us` divided by this row's: the growth that the work per message allows.
     of_linear_by_work: f64,
     shards_busy: f64,
     generator_busy: f64,
@@ -148,8 +148,8 @@ fn json(rows: &[Row]) -> serde_json::Result<String> {
     serde_json::to_string(&serde_json::json!({ "machine": machine::describe(), "rows": rows }))
 }
 
-/// Rows that have CPUs enough are parts of one layout, that of the largest of them. The others are left out, and it
-/// says so.
+/// The rows with enough CPUs are parts of one layout, that of the largest of them. The others are left out, with a
+/// note.
 fn layouts(args: &Args) -> Vec<Layout> {
     let topology = Topology::read();
     let plan = |shards: usize| topology.plan(shards, args.threads);
@@ -193,7 +193,7 @@ fn print_layout(layout: &Layout) {
     say!("{line}");
 }
 
-/// All rows of one load. They take turns: this machine may be faster in one moment than in the next.
+/// All rows of one load, in turn, because the speed of a machine changes.
 fn rows(args: &Args, kind: Kind, layouts: &[Layout]) -> Result<Vec<Row>, Box<dyn Error + Send + Sync>> {
     let (connections, depth) = match kind {
         Kind::Echo => (args.connections, args.depth),
@@ -314,5 +314,5 @@ impl Row {
     }
 }
 
-/// Of as many times the first row.
+/// Throughput relative to that many times the first row.
 const OF_LINEAR_MIN: f64 = 0.85;
