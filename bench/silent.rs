@@ -19,8 +19,8 @@ use crate::outcome::{IdleCost, Outcome};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Runs round trips as `plan` says, first alone and then beside `connections` that send nothing. With `subscribed`, each of
-/// them first subscribes to one topic by the control protocol.
+/// Runs round trips as `plan` says, first alone and then beside `connections` that send nothing. With `subscribed`,
+/// each of them first subscribes to one topic by the control protocol.
 ///
 /// # Errors
 /// The server cannot be reached, or there are too few descriptors or ports.

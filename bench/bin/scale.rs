@@ -1,5 +1,5 @@
-//! How throughput grows with shards: echo and push with 1, 2, 4 and 8 of them, each row against as many times the first.
-//! Watch the side that was the limit: a generator without idle time was measured instead of the server.
+//! How throughput grows with shards: echo and push with 1, 2, 4 and 8 of them, each row against as many times the
+//! first. Watch the side that was the limit: a generator without idle time was measured instead of the server.
 #![forbid(unsafe_code)]
 
 use std::{error::Error, fs, path::PathBuf, process::ExitCode, time::Duration};
@@ -41,8 +41,8 @@ struct Args {
     /// Subscribers, for each shard.
     #[arg(long, default_value_t = 800)]
     subscribers: usize,
-    /// Topics, of all shards together: while one waits for its next messages, shards deliver those of others. Each has its
-    /// share of the subscribers of every shard.
+    /// Topics, of all shards together: while one waits for its next messages, shards deliver those of others. Each has
+    /// its share of the subscribers of every shard.
     #[arg(long, default_value_t = 16)]
     topics: usize,
     /// Messages that are published together on a topic, when all of its subscribers have received the earlier ones.

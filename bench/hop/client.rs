@@ -1,5 +1,5 @@
-//! A client's call over TCP while shards spin: from a task on the shard of the client, from a task on another shard, and from
-//! an ordinary thread. Each is a round trip.
+//! A client's call over TCP while shards spin: from a task on the shard of the client, from a task on another shard,
+//! and from an ordinary thread. Each is a round trip.
 
 use std::{
     error::Error,

@@ -1,4 +1,5 @@
-//! How throughput grows with shards: a run is a server with a number of shards, under a load that is that many times as large.
+//! How throughput grows with shards: a run is a server with a number of shards, under a load that is that many times as
+//! large.
 //!
 //! Server and generator are threads of one process, each on its own CPU. The kernel spreads connections unevenly; so
 //! each shard gets its number of them, and the subscribers of each topic are on all shards.
