@@ -139,6 +139,7 @@ const COVERED: &[&str] = &[
     "examples/",
     "scripts/",
     "src/codegen/",
+    "src/load/",
     "src/os/",
     "src/proto/",
 ];

@@ -20,7 +20,7 @@ pub(super) struct Echo<S> {
     schedule: Option<Schedule>,
     recorder: Recorder,
     counts: Counts,
-    /// Sum of what waits in `peers`.
+    /// The number of messages that wait in `peers`.
     waiting: u64,
     stopped: bool,
 }
@@ -58,7 +58,7 @@ impl<S: Stamper> Echo<S> {
         }
     }
 
-    /// A closed loop without a rate begins with everything on the way.
+    /// A closed loop without a rate begins with all messages in progress.
     pub(super) fn begin(&mut self, links: &mut Links) {
         if self.schedule.is_none() {
             let now = clock::now_nanos();
@@ -68,7 +68,7 @@ impl<S: Stamper> Echo<S> {
         }
     }
 
-    /// What was counted, when all is over.
+    /// The counts, at the end.
     pub(super) fn finish(mut self, links: &Links) -> (Recorder, Counts) {
         for peer in &self.peers {
             self.counts.add_sequence(&peer.sequence, peer.next);
@@ -141,7 +141,7 @@ impl<S: Stamper> Load for Echo<S> {
             }
             Pace::Closed { .. } | Pace::Bursts if has_room => {
                 self.recorder.sent(intended, now, false);
-                // The clock of a closed loop starts when the message leaves: that is what is wrong with it.
+                // The clock of a closed loop starts when the message leaves; this is the weakness of closed loops.
                 self.send(links, slot, now, now);
             }
             Pace::Closed { .. } | Pace::Bursts => self.counts.omitted += 1,
