@@ -273,7 +273,7 @@ impl Session for Wire {
     }
 
     fn handle_end_of_stream(&mut self, now: Time) -> EndOfStream {
-        // The first request is no longer late.
+        // A missing first request will not arrive any more.
         self.first_by = None;
         if self.at_end == EndOfStream::Stay {
             self.leaves_at = Some(now + LEAVES_AFTER);
