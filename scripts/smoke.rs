@@ -29,10 +29,10 @@ fn exercise(binary: &Path) -> Result<()> {
     let admin = address(&ready["admin"]).context("in `ready`: admin")?;
 
     heartbeat(listener).context("heartbeat")?;
-    ensure!(get(admin, "/livez")?.0 == 200, "GET /livez did not answer 200");
-    ensure!(get(admin, "/readyz")?.0 == 200, "GET /readyz did not answer 200");
+    ensure!(get(admin, "/livez")?.0 == 200, "GET /livez did not return 200");
+    ensure!(get(admin, "/readyz")?.0 == 200, "GET /readyz did not return 200");
     let (status, metrics) = get(admin, "/metrics")?;
-    ensure!(status == 200, "GET /metrics answered {status}");
+    ensure!(status == 200, "GET /metrics returned {status}");
     ensure!(metrics.contains(METRIC), "GET /metrics has no {METRIC}:\n{metrics}");
 
     let status = server.stop()?;
@@ -53,7 +53,7 @@ impl Server {
         serve.args(["serve", "--shards", "1"]).stdout(Stdio::piped());
         serve.env("SHARDCAST_LISTENER__0__LISTEN", ANY_PORT).env("SHARDCAST_ADMIN__LISTEN", ANY_PORT);
         let mut process = serve.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
-        let stdout = process.stdout.take().expect("stdout was asked for as a pipe");
+        let stdout = process.stdout.take().expect("stdout is piped");
         Ok(Self { process, lines: read_lines(stdout) })
     }
 

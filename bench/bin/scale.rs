@@ -120,7 +120,7 @@ fn measure(args: &Args) -> Result<Vec<Row>, Box<dyn Error + Send + Sync>> {
     let layouts = layouts(args);
     let quiet = args.json.as_ref().is_some_and(|file| file.as_os_str() == "-");
     if layouts.is_empty() {
-        return Err("no row has CPUs enough (--oversubscribe runs them all the same)".into());
+        return Err("no row has enough CPUs (--oversubscribe runs them anyway)".into());
     }
     if !quiet {
         say!("{}\n{} rounds of {} s", machine::describe(), args.rounds, args.seconds);
@@ -165,8 +165,8 @@ fn layouts(args: &Args) -> Vec<Layout> {
             return Some(topology.oversubscribe(shards, args.threads));
         }
         note!(
-            "{shards} shards: left out, for they need {} CPUs with their generator threads, and there are {} \
-             (--oversubscribe runs them all the same)",
+            "{shards} shards: left out: they and their generator threads need {} CPUs, and there are {} \
+             (--oversubscribe runs them anyway)",
             lacking.needed,
             lacking.usable
         );
@@ -247,7 +247,7 @@ fn print(args: &Args, kind: Kind, rows: &[Row]) {
     match kind {
         Kind::Echo => {
             let Args { connections, depth, .. } = args;
-            say!("\necho: {connections} connections for each shard, {depth} messages on the way on each");
+            say!("\necho: {connections} connections for each shard, {depth} messages in progress on each");
         }
         Kind::Push => {
             let Args { subscribers, topics, burst, .. } = args;
@@ -257,7 +257,7 @@ fn print(args: &Args, kind: Kind, rows: &[Row]) {
         }
     }
     if args.separate {
-        say!("a server for each shard: what is missing to linear is lost to the machine");
+        say!("a server for each shard: the difference from linear is due to the machine");
     }
     let spread = rows.iter().flat_map(|row| &row.rounds).flat_map(|run| &run.shard_connections);
     let (least, most) = (spread.clone().min(), spread.max());

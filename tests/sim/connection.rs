@@ -52,15 +52,15 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(client: &Client, shard: u16, who: SubscriberId, now: Time, model: &mut Model) -> Self {
         let character = &client.character;
-        let (limits, mut pace) = (character.limits, character.pace);
-        let meter = Meter::new(&pace, 0);
-        if !pace.is_none() && model.sabotage.is_habit(Fault::ForgetRateLimit) {
-            pace = Pace::NONE;
+        let (limits, mut rate_limit) = (character.limits, character.rate_limit);
+        let meter = Meter::new(&rate_limit, 0);
+        if !rate_limit.is_none() && model.sabotage.is_habit(Fault::ForgetRateLimit) {
+            rate_limit = Pace::NONE;
         }
         let written = Rc::new(Written::default());
         let at_end = AT_END[client.life as usize % AT_END.len()];
         let first_by = character.first_request.map(|timeout| now + timeout);
-        let mut core: Core = Core::new(Side::Accepting, &pace, now);
+        let mut core: Core = Core::new(Side::Accepting, &rate_limit, now);
         let mut account = Account::new(client.number, limits, at_end, Rc::clone(&written), now);
         account.causes.extend(first_by.map(|_| "late"));
         core.open(Box::new(Wire::new(written, at_end, first_by, character.beats_every, now)), now);
@@ -75,7 +75,7 @@ impl Connection {
             timer: None,
             is_dirty: false,
             meter,
-            is_rate_limited: !pace.is_none(),
+            is_rate_limited: !rate_limit.is_none(),
             jobs: Vec::new(),
             automatic: None,
             streams: BTreeMap::new(),

@@ -283,8 +283,8 @@ impl Model {
     /// Checks the rate limit of each topic. A message that found no room may leave together with the next.
     fn judge_rate_limits(&mut self, config: &HubConfig) {
         for (topic, name) in TOPICS.iter().enumerate() {
-            let (_, pace) = config.rules.of(name);
-            let mut meter = Meter::new(&pace, 1);
+            let (_, rate_limit) = config.rules.of(name);
+            let mut meter = Meter::new(&rate_limit, 1);
             let of_topic = self.stamps.range((topic, Position::default())..(topic + 1, Position::default()));
             let passed = of_topic.filter_map(|(_, stamp)| Some((stamp.bytes, stamp.published?)));
             let fault = passed.map(|(bytes, at)| meter.pass(1, bytes, at)).find_map(Result::err);

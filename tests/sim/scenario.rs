@@ -39,7 +39,7 @@ pub(crate) struct Scenario {
 pub(crate) struct Character {
     pub(crate) habit: Habit,
     pub(crate) limits: Limits,
-    pub(crate) pace: Pace,
+    pub(crate) rate_limit: Pace,
     /// The interval at which its sessions send data by themselves.
     pub(crate) beats_every: Option<Duration>,
     /// The time by which its sessions require a first request.
@@ -138,7 +138,7 @@ impl Character {
         Self {
             habit,
             limits,
-            pace: if random.chance(30) { rate_limit(random) } else { Pace::NONE },
+            rate_limit: if random.chance(30) { rate_limit(random) } else { Pace::NONE },
             beats_every: random.chance(20).then(|| Duration::from_millis(random.within(40..100))),
             first_request: random.chance(10).then(|| Duration::from_millis(random.within(5..100))),
         }

@@ -29,7 +29,7 @@ pub(super) struct Echo<S> {
 struct Peer {
     /// Messages sent.
     next: u64,
-    on_the_way: u32,
+    in_progress: u32,
     /// Due, and waiting for room.
     waiting: u64,
     sequence: Sequence,
@@ -83,7 +83,7 @@ impl<S: Stamper> Echo<S> {
         let peer = &mut self.peers[slot as usize];
         let stamp = Stamp { stream: self.first + slot, sequence: peer.next, intended, sent: now };
         peer.next += 1;
-        peer.on_the_way += 1;
+        peer.in_progress += 1;
         self.counts.sent += 1;
         links.send(slot, self.stamper.stamp(stamp));
     }
@@ -100,7 +100,7 @@ impl<S: Stamper> Echo<S> {
         if !peer.sequence.see(stamp.sequence) {
             return;
         }
-        peer.on_the_way -= 1;
+        peer.in_progress -= 1;
         self.counts.received += 1;
         self.recorder.received(stamp.intended, stamp.sent, now);
         if self.schedule.is_none() {
@@ -129,7 +129,7 @@ impl<S: Stamper> Load for Echo<S> {
     fn due(&mut self, links: &mut Links, index: u64, intended: u64, now: u64) {
         let slot = (index % self.peers.len() as u64) as u32;
         let peer = &mut self.peers[slot as usize];
-        let has_room = peer.on_the_way < self.depth && peer.waiting == 0 && links.is_open(slot);
+        let has_room = peer.in_progress < self.depth && peer.waiting == 0 && links.is_open(slot);
         match self.pace {
             Pace::Open { .. } if has_room => {
                 self.recorder.sent(intended, now, false);

@@ -47,12 +47,12 @@ pub(super) fn title(test: &Test) -> String {
         "push" => format!("push: {} to {connections}", plural(test.topics, "topic")),
         _ => format!("echo: {connections}, depth {}", test.depth),
     };
-    let pace = match (test.is_open(), test.rate) {
+    let rate = match (test.is_open(), test.rate) {
         (true, rate) => format!("open loop at {}/s", count(rate.unwrap_or_default())),
         (false, Some(rate)) => format!("closed loop at {}/s or less", count(rate)),
         (false, None) => "closed loop, as fast as it goes".to_owned(),
     };
-    format!("{what}, {pace}, {} bytes, {} s", test.size, test.time_s)
+    format!("{what}, {rate}, {} bytes, {} s", test.size, test.time_s)
 }
 
 /// The CPUs that server and generator used, in one line.

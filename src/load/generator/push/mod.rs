@@ -238,7 +238,7 @@ impl drive::Load for Push<'_> {
                 self.publish(links, index, intended, now);
             }
             Pace::Open { .. } => topic.waiting += 1,
-            Pace::Closed { .. } | Pace::Bursts if self.shared.on_the_way(topic.number) < self.depth => {
+            Pace::Closed { .. } | Pace::Bursts if self.shared.in_progress(topic.number) < self.depth => {
                 self.recorder.sent(intended, now, false);
                 self.publish(links, index, now, now);
             }
@@ -255,11 +255,11 @@ impl drive::Load for Push<'_> {
         for _ in 0..self.topics.len().min(POLL_TOPICS) {
             let index = self.next_topic;
             self.next_topic = (index + 1) % self.topics.len();
-            let on_the_way = self.shared.on_the_way(self.topics[index].number);
-            if self.pace == Pace::Bursts && on_the_way > 0 {
+            let in_progress = self.shared.in_progress(self.topics[index].number);
+            if self.pace == Pace::Bursts && in_progress > 0 {
                 continue;
             }
-            for _ in on_the_way..self.depth {
+            for _ in in_progress..self.depth {
                 self.recorder.sent(now, now, true);
                 self.publish(links, index, now, now);
                 published += 1;

@@ -90,7 +90,7 @@ impl Shared {
     }
 
     /// Publications of a topic that its subscribers, on average, have not received.
-    pub(super) fn on_the_way(&self, topic: usize) -> u64 {
+    pub(super) fn in_progress(&self, topic: usize) -> u64 {
         let it = &self.topics[topic];
         let gone = it.reached.load(Ordering::Relaxed) / self.subscribers(topic);
         let gone = gone + it.refused.load(Ordering::Relaxed);
@@ -170,10 +170,10 @@ mod tests {
         shared.publish(0);
         shared.publish(0);
         shared.refuse(0);
-        assert_eq!((shared.outstanding(), shared.on_the_way(0), shared.refused_deliveries()), (4, 1, 4));
+        assert_eq!((shared.outstanding(), shared.in_progress(0), shared.refused_deliveries()), (4, 1, 4));
         shared.receive(4);
         shared.reach(0, 4);
-        assert_eq!((shared.outstanding(), shared.on_the_way(0)), (0, 0));
+        assert_eq!((shared.outstanding(), shared.in_progress(0)), (0, 0));
     }
 
     #[test]
@@ -186,6 +186,6 @@ mod tests {
         }
         reached.flush(&shared);
         reached.flush(&shared);
-        assert_eq!([shared.on_the_way(0), shared.on_the_way(1)], [0, 1]);
+        assert_eq!([shared.in_progress(0), shared.in_progress(1)], [0, 1]);
     }
 }
