@@ -1,8 +1,8 @@
-//! What bursts do to others: the latency of a quiet topic by itself, and beside a topic that always has a burst to
-//! deliver; and how long the turns of the shard are meanwhile.
+//! The effect of bursts: the latency of a quiet topic alone, and beside a topic that always has a burst to deliver; and
+//! the length of the shard's turns meanwhile.
 //!
-//! The server is in this process, one shard on a CPU of its own. This thread has another one, publishes on both topics,
-//! each by a connection of its own listener, and reads all that comes.
+//! The server is in this process, one shard on its own CPU. This thread runs on another CPU, publishes on both topics
+//! through one connection per listener, and reads every delivery.
 
 use std::{error::Error, net::TcpStream, os::fd::OwnedFd, thread, time::Duration};
 
@@ -25,24 +25,24 @@ use crate::machine;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// How much of it.
+/// What to measure, and where.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// CPU of the server.
     pub cpu: usize,
-    /// CPU of what publishes and reads.
+    /// CPU of the publisher and reader.
     pub load_cpu: usize,
     /// Subscribers of the quiet topic.
     pub quiet: usize,
     /// Subscribers of the topic with the bursts.
     pub crowd: usize,
-    /// Messages of a burst; the next one is published when all subscribers have got it.
+    /// Messages of a burst; the next one is published when all subscribers have received it.
     pub burst: usize,
     /// Time of each phase.
     pub time: Duration,
 }
 
-/// What was found. Latencies are those of deliveries on the quiet topic, from the time at which the message was due to be
+/// The results. Latencies are those of deliveries on the quiet topic, from the time at which the message was due to be
 /// published.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Beside {
@@ -64,10 +64,10 @@ pub struct Beside {
     pub turns: u64,
 }
 
-/// Measures, both phases in turn.
+/// Measures both phases in turn.
 ///
 /// # Errors
-/// This machine lacks something, or a message was lost.
+/// The machine does not meet the requirements, or a message was lost.
 pub fn measure(plan: &Plan) -> Result<Beside> {
     let server = start(plan)?;
     // Not earlier: threads of the server may run where this one may.
@@ -119,12 +119,12 @@ fn stats(server: &Server) -> ShardStats {
     server.handle().stats().into_iter().next().unwrap_or_default()
 }
 
-/// Publishes what it gets on the topic of its listener.
+/// Publishes each packet on the topic of its listener.
 struct Publish(Publisher);
 
 impl Servant for Publish {
     fn do_request(&self, _current: &Current, packet: &[u8], _reply: &mut Reply<'_>) {
-        // What is refused is missed by the load.
+        // The load generator notices that a refused publication is missing.
         let _ = self.0.publish(Bytes::copy_from_slice(packet));
     }
 }
@@ -137,7 +137,7 @@ struct Load {
     expected: Vec<u32>,
     quiet_sent: u32,
     crowd_sent: u32,
-    /// Deliveries that have not come.
+    /// Deliveries that have not arrived.
     quiet_out: usize,
     crowd_out: usize,
     burst_deliveries: u64,
@@ -160,7 +160,7 @@ impl Load {
                 links.adopt(OwnedFd::from(stream))?;
             }
         }
-        thread::sleep(SETTLE);
+        thread::sleep(ACCEPT_TIME);
         Ok(Self {
             plan: *plan,
             links,
@@ -176,7 +176,7 @@ impl Load {
         })
     }
 
-    /// Publishes on the quiet topic at its rate, and bursts if it is `with_bursts`, until all of it has come.
+    /// Publishes on the quiet topic at its rate, and bursts if it is `with_bursts`, until every delivery has arrived.
     fn run(&mut self, time: Duration, with_bursts: bool) -> Result<Histogram<u64>> {
         let began = clock::now_nanos();
         let ends = began + time.as_nanos() as u64;
@@ -243,7 +243,7 @@ fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("the bounds are in order")
 }
 
-/// Turns are to be no longer.
+/// The greatest length that a turn should have.
 pub const TURN_MAX: Duration = Duration::from_millis(10);
 
 const QUIET: &str = "quiet";
@@ -258,7 +258,7 @@ const ROUNDS: u32 = 4;
 const WARM_UP: Duration = Duration::from_millis(300);
 
 /// Time for the server to accept the last connection.
-const SETTLE: Duration = Duration::from_millis(200);
+const ACCEPT_TIME: Duration = Duration::from_millis(200);
 
-/// What has not come by then is lost.
+/// A delivery that has not arrived by then is lost.
 const PATIENCE: Duration = Duration::from_secs(2);

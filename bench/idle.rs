@@ -1,10 +1,10 @@
-//! What the loop of the baseline does without work: look again for a while, then sleep on the ring's eventfd.
+//! What the loop of the baseline does without work: poll for a while, then sleep on the ring's eventfd.
 
 use std::{fmt, io, str::FromStr, time::Duration};
 
 use shardcast_os::{clock, ring::Ring};
 
-/// How long to look again before sleeping.
+/// How long to poll before sleeping.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Spin {
     /// Sleep at once, or after this long.
@@ -14,7 +14,7 @@ pub enum Spin {
 }
 
 impl Spin {
-    /// How long to look again.
+    /// How long to poll.
     pub const fn limit(self) -> Duration {
         match self {
             Self::For(limit) => limit,

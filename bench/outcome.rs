@@ -32,7 +32,7 @@ pub struct Outcome {
     pub lost: u64,
     /// Messages that were not the expected ones, and connections that ended.
     pub wrong: u64,
-    /// What idle connections cost; only of that test.
+    /// What idle connections cost; only in that test.
     pub idle: Option<IdleCost>,
 }
 

@@ -1,4 +1,4 @@
-//! Runs servers and load generators as processes of their own, and puts what they found side by side.
+//! Runs servers and load generators as separate processes, and collects their results.
 
 use std::{
     env,
@@ -14,7 +14,7 @@ use crate::outcome::Outcome;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Where each side runs, and for how long.
+/// Where server and load generator run, and for how long.
 #[derive(Clone, Debug)]
 pub struct Bench {
     /// CPU of the server.
@@ -39,7 +39,7 @@ impl Bench {
     }
 }
 
-/// Runs a benchmark that needs no server, and reads what it found.
+/// Runs a benchmark that needs no server, and reads its result.
 ///
 /// # Errors
 /// It cannot be started, or fails.
@@ -47,7 +47,7 @@ pub fn run_alone<T: DeserializeOwned>(words: &str) -> Result<T> {
     read_json(command(words)?)
 }
 
-/// Builds all benchmarks when this was started by Cargo: it builds only what it was told to run.
+/// Builds all benchmarks if Cargo started this program: Cargo builds only the program that it runs.
 ///
 /// # Errors
 /// They do not build.
@@ -87,7 +87,7 @@ impl Drop for Running {
     }
 }
 
-/// `words` begin with a program that lies beside this one.
+/// `words` begin with a program in the same folder as this one.
 fn command(words: &str) -> Result<Command> {
     let mut words = words.split_whitespace();
     let program = words.next().ok_or("a command has a program")?;

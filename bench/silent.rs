@@ -19,11 +19,11 @@ use crate::outcome::{IdleCost, Outcome};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Runs round trips as `plan` says, first alone and then beside `connections` that send nothing; with `subscribed`, after
-/// each has subscribed to one topic in the words of the push guide's control vocabulary.
+/// Runs round trips as `plan` says, first alone and then beside `connections` that send nothing. With `subscribed`,
+/// each of them first subscribes to one topic by the control protocol.
 ///
 /// # Errors
-/// The server cannot be reached, or descriptors or ports are short.
+/// The server cannot be reached, or there are too few descriptors or ports.
 pub fn measure(plan: &Plan, connections: usize, subscribed: bool) -> Result<Outcome> {
     let plan = Plan { load: Load::Calls(Caller::Polling), ..plan.clone() };
     let alone = Outcome::new("rtt".to_owned(), &generator::run(&plan, |_| {})?);
@@ -62,22 +62,22 @@ fn connect(server: SocketAddr, subscribed: bool) -> Result<TcpStream> {
     Ok(stream)
 }
 
-/// Says HELLO, subscribes, and waits for both answers.
+/// Sends HELLO, subscribes, and waits for both responses.
 fn subscribe(stream: &mut TcpStream) -> Result<()> {
     let topic = Request::Subscribe { topic: "prices", prefix: false, since: None };
     for (id, request) in [(1, Request::Hello), (2, topic)] {
         let mut payload = Vec::new();
         control::encode_request(&request, &mut payload);
         stream.write_all(&frame::encode(id, &payload))?;
-        let mut answered = 0;
-        // A message of the listener's topic could come first, but there is no publisher.
-        while answered != id {
+        let mut answered_id = 0;
+        // A message of the listener's topic could arrive first, but there is no publisher.
+        while answered_id != id {
             let mut header = [0; 8];
             stream.read_exact(&mut header)?;
             let [len, of] = [0, 4].map(|at| header[at..at + 4].try_into().map_or(0, u32::from_be_bytes));
             let mut rest = vec![0; (len as usize).saturating_sub(header.len()).min(1 << 16)];
             stream.read_exact(&mut rest)?;
-            answered = of;
+            answered_id = of;
         }
     }
     Ok(())

@@ -1,8 +1,9 @@
-//! What topics cost: a publication to ten subscribers when theirs is the only topic, and when it is one of many;
-//! and what an idle subscription keeps.
+//! What topics cost: a publication to ten subscribers when theirs is the only topic and when it is one of many,
+//! and the memory of an idle subscription.
 //!
-//! The server is in this process, one shard on a CPU of its own that does not spin; its cost is the CPU time of that
-//! shard, with all that it takes to wake up, send and sleep: one publication at a time. Subscribers are raw connections that are read from by a bare ring.
+//! The server is in this process: one shard that does not spin, on its own CPU. Its cost is the CPU time of that shard,
+//! including waking up, sending and sleeping, with one publication at a time. Subscribers are plain connections that a
+//! bare ring reads.
 
 use std::{
     cell::Cell,
@@ -32,25 +33,25 @@ use crate::{machine, runner::median};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// What was found.
+/// The results.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub struct Topics {
     /// Microseconds of a shard for one publication, when there is one topic.
     pub one_us: f64,
-    /// When there are many.
+    /// The same, when there are many topics.
     pub many_us: f64,
-    /// The latter, in those of the former.
+    /// The latter divided by the former.
     pub ratio: f64,
-    /// Memory of an idle subscription in bytes: all that subscribing added, divided.
+    /// Memory of an idle subscription in bytes: what subscribing added, divided by the number of subscriptions.
     pub subscription_bytes: f64,
 }
 
-/// How much of it.
+/// What to measure, and where.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// CPU of the server.
     pub cpu: usize,
-    /// Topics where there are many.
+    /// The number of topics in the case of many.
     pub topics: usize,
     /// Connections that share their subscriptions.
     pub connections: usize,
@@ -58,10 +59,10 @@ pub struct Plan {
     pub publications: usize,
 }
 
-/// Measures both, taking turns: this machine may be faster in one moment than in the next.
+/// Measures both in turn, because the speed of a machine changes.
 ///
 /// # Errors
-/// This machine lacks something.
+/// The machine does not meet the requirements.
 pub fn measure(plan: &Plan) -> Result<Topics> {
     let one = Running::start(&Plan { topics: 1, connections: SUBSCRIBERS, ..*plan })?;
     let many = Running::start(plan)?;
@@ -69,7 +70,7 @@ pub fn measure(plan: &Plan) -> Result<Topics> {
     let mut found = Vec::new();
     for round in 0..=ROUNDS {
         let costs = (one.publish(each)?, many.publish(each)?);
-        // The first is to warm up.
+        // The first round warms up.
         found.extend((round > 0).then_some(costs));
     }
     Ok(Topics {
@@ -80,7 +81,7 @@ pub fn measure(plan: &Plan) -> Result<Topics> {
     })
 }
 
-/// A server with its subscribers, who are read from.
+/// A server with its subscribers, and the thread that reads from them.
 struct Running {
     publishers: Vec<Publisher>,
     next: Cell<usize>,
@@ -99,7 +100,7 @@ impl Running {
             it.push = HubConfig { subscriptions_per_subscriber_max: usize::MAX, ..HubConfig::default() };
         });
         let listener =
-            Listener::new(NAME, "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Mute));
+            Listener::new(NAME, "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(NoRequests));
         let server = Server::builder().config(config).listen(listener).start()?;
         let address = server.address(NAME)?;
         let mut peers = (0..plan.connections).map(|_| hello(address)).collect::<Result<Vec<_>>>()?;
@@ -118,11 +119,11 @@ impl Running {
         })
     }
 
-    /// Publishes so often, one after the other; microseconds of the shard for each.
+    /// Publishes a number of times, one after the other. Returns the shard's microseconds for each.
     fn publish(&self, count: usize) -> Result<f64> {
         let before = machine::thread_cpu_nanos(SHARD);
         for _ in 0..count {
-            // A stride without a common divisor: no topic comes twice before all have come.
+            // The stride and the number have no common divisor, so no topic repeats before all were used.
             let topic = self.next.get().wrapping_mul(7_919) % self.publishers.len();
             self.next.set(self.next.get() + 1);
             self.publishers[topic].publish_confirmed(BODY, Default::default()).wait()??;
@@ -167,7 +168,7 @@ fn request(request: &Request<'_>) -> Vec<u8> {
     frame::encode(1, &payload).to_vec()
 }
 
-/// Reads so many frames, each of which must say that it is done.
+/// Reads a number of frames, each of which must report success.
 fn await_answers(peer: &mut TcpStream, count: usize) -> Result<()> {
     for _ in 0..count {
         let mut header = [0; 8];
@@ -182,7 +183,7 @@ fn await_answers(peer: &mut TcpStream, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Reads whatever comes, and forgets it.
+/// Reads and discards everything.
 struct Readers {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -213,27 +214,27 @@ impl Drop for Readers {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // It panicked, and said why.
+            // If it panicked, it has printed the reason.
             let _ = thread.join();
         }
     }
 }
 
-/// Nobody asks it anything.
-struct Mute;
+/// Its peers send no requests.
+struct NoRequests;
 
-impl Servant for Mute {
+impl Servant for NoRequests {
     fn do_request(&self, _current: &Current, _packet: &[u8], _reply: &mut Reply<'_>) {}
 }
 
 const NAME: &str = "bench";
-/// Turns that both take.
+/// Rounds of each of the two.
 const ROUNDS: usize = 10;
-/// The threads of the shards; only one has something to do at a time.
+/// The name of the shards' threads; only one of them has work at a time.
 const SHARD: &str = "shardcast-0";
 /// Subscribers of each topic.
 const SUBSCRIBERS: usize = 10;
 const SUBSCRIBED_AT_ONCE: usize = 500;
 const BODY: &str = "0123456789012345678901234567890123456789";
-/// Readers that found nothing leave their CPU to the publisher for a moment.
+/// How long a reader that found nothing leaves its CPU to the publisher.
 const PAUSE: Duration = Duration::from_micros(200);

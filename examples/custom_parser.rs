@@ -1,5 +1,5 @@
-//! A custom protocol: lines of text. The parser finds the end of a packet, the servant answers in capitals,
-//! and tells everybody else.
+//! A custom protocol: lines of text. The parser finds the end of a packet; the servant responds in
+//! capitals, and pushes the line to all other connections.
 //!
 //! Watch: connect with two terminals (`telnet 127.0.0.1 PORT`) and type.
 #![forbid(unsafe_code)]

@@ -1,8 +1,8 @@
-//! Handlers that wait: answer later, ask another shard, keep state per connection, run a task that ends with its
-//! connection, and a protocol of one's own whose peers are subscribed to a topic.
+//! Async handlers: respond later, call another shard, keep state per connection, run a task that ends with its
+//! connection, and a custom protocol whose peers are subscribed to a topic.
 //!
-//! Watch: connect (`telnet 127.0.0.1 PORT`) and type `count`, `later`, `load`, `tick`, `tell hello`. While `later` takes
-//! its second, everything else is answered; when a connection ends, so does its clock.
+//! Watch: connect (`telnet 127.0.0.1 PORT`) and type `count`, `later`, `load`, `tick`, `tell hello`. While `later`
+//! takes its second, everything else gets its response; when a connection ends, so does its clock.
 #![forbid(unsafe_code)]
 
 use std::{cell::Cell, time::Duration};
@@ -53,7 +53,7 @@ fn count(current: &Current, reply: &mut Reply<'_>) {
     reply.body().extend_from_slice(format!("{}\n", count.get()).as_bytes());
 }
 
-/// Answers when the future is ready; other requests, also of this connection, are answered meanwhile.
+/// Responds when the future is ready; meanwhile other requests, also of this connection, get their responses.
 fn later(reply: &mut Reply<'_>) {
     reply.answer_with("later", async {
         task::sleep(Duration::from_secs(1)).await;
@@ -75,7 +75,7 @@ fn tick(current: &Current, reply: &mut Reply<'_>) {
 }
 
 impl Words {
-    /// Asks each shard, and answers when all have.
+    /// Calls each shard, and responds when all have responded.
     fn load(&self, reply: &mut Reply<'_>) {
         let asked: Result<Vec<_>, _> = (0..self.server.shards())
             .map(|shard| self.server.call_on(shard as u16, || REQUESTS.get()))
@@ -97,7 +97,7 @@ fn line(input: &[u8]) -> Parsed {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let end = End::watch()?;
-    // Without this, what is published would not reach its peers: only the application knows what a packet is.
+    // Without this, publications would not reach the peers: only the application knows the format of a packet.
     let protocol = Framed::new(line, 1024).subscribed(|message: Message<'_>| {
         let is_line = !message.body.contains(&b'\n');
         is_line.then(|| [b"news: ", &message.body[..], b"\n"].concat().into())

@@ -1,4 +1,4 @@
-//! What every example needs: to say that it is ready, and to end when told.
+//! What every example needs: to report that it is ready, and to end on a signal.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -15,24 +15,24 @@ use signal_hook::{
 /// Prints `ready ADDR` on stdout, at once.
 pub fn ready(address: impl Display) {
     let mut out = io::stdout().lock();
-    // Nobody reads it: nobody waits for it.
+    // When stdout is closed, no process waits for this.
     let _ = writeln!(out, "ready {address}").and_then(|()| out.flush());
 }
 
-/// Prints one line on stdout. When nobody reads it any more, as behind `| head`, the process is done.
+/// Prints one line on stdout. When stdout is closed, as by `| head`, the process exits.
 pub fn say(line: impl Display) {
     if writeln!(io::stdout(), "{line}").is_err() {
         std::process::exit(0);
     }
 }
 
-/// Prints one line on stderr, if somebody reads it.
+/// Prints one line on stderr, without an error when stderr is closed.
 pub fn note(line: impl Display) {
     // When it cannot be written, there is nowhere else to report it.
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// SIGTERM and SIGINT, from when they are watched on: before anybody is told that the example is ready.
+/// SIGTERM and SIGINT. Watch them before the example reports that it is ready.
 #[derive(Debug)]
 pub struct End(Signals);
 
@@ -45,7 +45,7 @@ impl End {
         Ok(Self(Signals::new([SIGTERM, SIGINT])?))
     }
 
-    /// Waits for one of them, at most for `limit` if there is one.
+    /// Waits for one of them; with `limit`, at most that long.
     pub fn wait(mut self, limit: Option<Duration>) {
         if let Some(limit) = limit {
             let handle = self.0.handle();

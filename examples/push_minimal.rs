@@ -1,6 +1,6 @@
-//! A whole push server: echoes, and pushes to whoever is connected.
+//! A complete push server: it echoes requests, and pushes to all connected clients.
 //!
-//! Watch: it is the library's front door, and all of it.
+//! Watch: this small part of the library is all that a push server needs.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;

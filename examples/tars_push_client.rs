@@ -1,6 +1,6 @@
-//! The client of the Tars push guide: heartbeats, whose answers it prints, and pushes, which it prints too.
+//! The client of the Tars push guide: it sends heartbeats, and prints their responses and the pushes.
 //!
-//! Watch: kill the server and start it again; the client is back, registered, without being told.
+//! Watch: kill the server and start it again; the client reconnects and registers by itself.
 #![forbid(unsafe_code)]
 
 use std::{error::Error, time::Duration};
@@ -14,7 +14,7 @@ struct Args {
     /// Address of the server.
     #[arg(long)]
     connect: String,
-    /// Seconds to run; for ever if not given.
+    /// Seconds to run; without a limit if not given.
     #[arg(long)]
     seconds: Option<u64>,
     /// Milliseconds between two heartbeats.
@@ -52,7 +52,7 @@ fn print(event: ClientEvent) {
         }
         ClientEvent::Heartbeat { id, result: Err(error) } => note(format_args!("request id: {id}: {error}")),
         ClientEvent::ConnectFailed => note("cannot connect; trying again"),
-        // That was us.
+        // This client closed it.
         ClientEvent::Disconnected(Cause::Closed) => {}
         ClientEvent::Disconnected(cause) => note(format_args!("disconnected: {cause:?}")),
         _ => {}

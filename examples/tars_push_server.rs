@@ -1,4 +1,4 @@
-//! The server of the Tars push guide: echoes what clients ask, and pushes a message to all of them.
+//! The server of the Tars push guide: it echoes requests, and pushes a message to all clients.
 //!
 //! Watch: two clients of one address both get every push, which the guide's own server cannot do.
 #![forbid(unsafe_code)]
@@ -20,10 +20,10 @@ struct Args {
     /// Milliseconds between two pushes; 0 pushes nothing.
     #[arg(long, default_value_t = 10_000)]
     interval_ms: u64,
-    /// What is pushed.
+    /// The message to push.
     #[arg(long, default_value = "hello world")]
     message: String,
-    /// A client that is silent for so many milliseconds is disconnected; 0 is never.
+    /// A client that is silent for this many milliseconds is disconnected; 0 means never.
     #[arg(long, default_value_t = 60_000)]
     idle_timeout_ms: u64,
     /// Shards to run; all cores if not given.

@@ -1,6 +1,6 @@
-//! Topics: a server that publishes, a subscriber inside of it, and a client that subscribes from outside.
+//! Topics: a server that publishes, a subscriber inside it, and a client that subscribes from outside.
 //!
-//! Watch: both get the same messages, in the same order, each with its place in the topic.
+//! Watch: both get the same messages, in the same order, each with its position in the topic.
 #![forbid(unsafe_code)]
 
 use std::{error::Error, time::Duration};

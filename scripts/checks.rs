@@ -1,4 +1,4 @@
-//! Checkers that need a build of their own.
+//! Checks that need a separate build.
 
 use std::path::Path;
 
@@ -6,14 +6,14 @@ use anyhow::Result;
 
 use crate::{command, succeed};
 
-/// Model-checks the concurrent parts of `os` under loom, in a target directory of its own, because the
+/// Model-checks the concurrent parts of `os` under loom, in a separate target directory, because the
 /// flag rebuilds everything.
 pub(crate) fn loom(root: &Path) -> Result<()> {
     let mut cargo = command(root, "cargo test -p shardcast-os --release --test loom");
     succeed(cargo.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", "target/loom"))
 }
 
-/// Runs what Miri can run: all of proto, and os without the kernel.
+/// Runs the tests that Miri can run: all of proto, and os without the kernel.
 pub(crate) fn miri(root: &Path) -> Result<()> {
     let installed = command(root, "cargo +nightly miri --version").output();
     if !installed.is_ok_and(|output| output.status.success()) {
@@ -38,7 +38,8 @@ pub(crate) fn stress(root: &Path, arguments: &[&str]) -> Result<()> {
     succeed(command(root, "cargo run -q --release -p shardcast-stress --").args(arguments))
 }
 
-/// Compares what we compile from a .tars file with npm's `@tars/stream`, which it installs as locked.
+/// Compares the code that we compile from a .tars file with npm's `@tars/stream`, which it installs in the locked
+/// version.
 pub(crate) fn interop(root: &Path) -> Result<()> {
     for tool in ["node", "npm"] {
         let version = command(root, &format!("{tool} --version")).output();
@@ -51,19 +52,19 @@ pub(crate) fn interop(root: &Path) -> Result<()> {
     succeed(&mut command(root, "cargo test -p shardcast-interop -- --ignored"))
 }
 
-/// Runs the simulation, with the words of its own command line, in a build that is fast and asserts.
+/// Runs the simulation with its own command line, in a fast build with assertions.
 pub(crate) fn sim(root: &Path, words: &[&str]) -> Result<()> {
     let mut cargo = command(root, "cargo run -q --profile sim -p shardcast-sim --");
     succeed(cargo.args(words))
 }
 
-/// As many seeds as every change must pass.
+/// The number of seeds that every change must pass.
 pub(crate) fn sim_of_ci(root: &Path) -> Result<()> {
     sim(root, &["--seeds", "2000"])
 }
 
 const MIRI_RUNS: &[&str] = &[
     "cargo +nightly miri test -p shardcast-proto --lib",
-    // Of os what makes no system call; a test that does stops Miri at once, so that this list stays true.
+    // The modules of os without system calls. A test with a system call stops Miri at once, so this list stays correct.
     "cargo +nightly miri test -p shardcast-os --lib -- spsc park",
 ];

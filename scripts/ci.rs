@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::{checks, command, smoke, succeed, tidy};
 
-/// Runs all steps; says of each how long it took, and stops at the first that fails.
+/// Runs all steps, prints how long each took, and stops at the first one that fails.
 pub(crate) fn run(root: &Path) -> Result<()> {
     let begin = Instant::now();
     for (name, step) in STEPS {
@@ -21,7 +21,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Cheap ones first. Everything before loom shares the build of the dev profile, smoke and stress that
+/// The cheap steps come first. Everything before loom shares the build of the dev profile, smoke and stress that
 /// of the release profile.
 const STEPS: &[(&str, Step)] = &[
     ("fmt", Step::Cargo("cargo fmt --all --check")),

@@ -1,6 +1,6 @@
-//! Project chores: `cargo xtask COMMAND`.
+//! Project tasks: `cargo xtask COMMAND`.
 #![forbid(unsafe_code)]
-// A tool for developers: whoever closes its output wants it to end.
+// A tool for developers: when its output is closed, it ends.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod checks;
@@ -48,7 +48,7 @@ fn root() -> PathBuf {
     scripts.parent().expect("scripts/ lies in the repository").to_owned()
 }
 
-/// A command that will run in `root`, written as one would type it; no argument contains a blank.
+/// A command that will run in `root`, written as on a command line; no argument contains a blank.
 fn command(root: &Path, line: &str) -> Command {
     let mut words = line.split_whitespace();
     let mut command = Command::new(words.next().expect("a command line has a first word"));
@@ -56,7 +56,7 @@ fn command(root: &Path, line: &str) -> Command {
     command
 }
 
-/// Runs a command to its end; what it prints is seen.
+/// Runs a command to its end and shows its output.
 fn succeed(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
     if !status.success() {

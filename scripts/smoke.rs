@@ -1,4 +1,4 @@
-//! Starts the release binary, talks to it as a client and an operator would, and stops it.
+//! Starts the release binary, uses it as a client and an operator would, and stops it.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::{command, succeed};
 
-/// Builds and runs `shardcast serve` on ports of the system's choice. Bounded in time whatever it does.
+/// Builds and runs `shardcast serve` on ports that the system chooses. Every wait has a time-out.
 pub(crate) fn run(root: &Path) -> Result<()> {
     succeed(&mut command(root, "cargo build --release -p shardcast-cli"))?;
     exercise(&target_directory(root)?.join("release/shardcast"))
@@ -29,10 +29,10 @@ fn exercise(binary: &Path) -> Result<()> {
     let admin = address(&ready["admin"]).context("in `ready`: admin")?;
 
     heartbeat(listener).context("heartbeat")?;
-    ensure!(get(admin, "/livez")?.0 == 200, "GET /livez did not answer 200");
-    ensure!(get(admin, "/readyz")?.0 == 200, "GET /readyz did not answer 200");
+    ensure!(get(admin, "/livez")?.0 == 200, "GET /livez did not return 200");
+    ensure!(get(admin, "/readyz")?.0 == 200, "GET /readyz did not return 200");
     let (status, metrics) = get(admin, "/metrics")?;
-    ensure!(status == 200, "GET /metrics answered {status}");
+    ensure!(status == 200, "GET /metrics returned {status}");
     ensure!(metrics.contains(METRIC), "GET /metrics has no {METRIC}:\n{metrics}");
 
     let status = server.stop()?;
@@ -41,7 +41,7 @@ fn exercise(binary: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The running binary; killed when dropped, so that no failure leaves it behind.
+/// The running binary; killed when dropped, so that it does not keep running after a failure.
 struct Server {
     process: Child,
     lines: Receiver<String>,
@@ -53,19 +53,19 @@ impl Server {
         serve.args(["serve", "--shards", "1"]).stdout(Stdio::piped());
         serve.env("SHARDCAST_LISTENER__0__LISTEN", ANY_PORT).env("SHARDCAST_ADMIN__LISTEN", ANY_PORT);
         let mut process = serve.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
-        let stdout = process.stdout.take().expect("stdout was asked for as a pipe");
+        let stdout = process.stdout.take().expect("stdout is piped");
         Ok(Self { process, lines: read_lines(stdout) })
     }
 
-    /// The object behind `ready `, which is the first line it prints.
+    /// The object after `ready `, in the first line that the server prints.
     fn ready(&mut self) -> Result<Value> {
         let line =
-            self.lines.recv_timeout(START_MAX).context("it ended, or waited, without saying `ready`")?;
+            self.lines.recv_timeout(START_MAX).context("it ended, or waited, without printing `ready`")?;
         let object = line.strip_prefix("ready ").with_context(|| format!("first line is {line:?}"))?;
         serde_json::from_str(object).with_context(|| format!("not JSON: {object}"))
     }
 
-    /// Asks it to stop, waits, and sees that it printed nothing but the one line.
+    /// Stops it, waits, and checks that it printed nothing but the one line.
     fn stop(mut self) -> Result<ExitStatus> {
         kill_process(Pid::from_child(&self.process), Signal::TERM).context("SIGTERM")?;
         let deadline = Instant::now() + STOP_MAX;
@@ -84,7 +84,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both fail when it has ended already, which is what they are for.
+        // Both fail if it has ended already, which is fine.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -113,7 +113,7 @@ fn heartbeat(listener: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-/// Status and body of a page.
+/// The status and body of a page.
 fn get(admin: SocketAddr, page: &str) -> Result<(u16, String)> {
     let fetch = || -> Result<(u16, String)> {
         let mut stream = connect(admin)?;

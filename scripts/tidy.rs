@@ -1,4 +1,4 @@
-//! Rules of the house that the compiler cannot check. Each is a function over the tree of files, with a
+//! Rules of the project that the compiler cannot check. Each is a function over the tree of files, with a
 //! test that shows it rejecting a bad sample.
 
 mod cores;
@@ -51,7 +51,7 @@ const RULES: &[Rule] = &[
     words::words_are_standard,
 ];
 
-/// What breaks a rule, where, and what to do.
+/// What violates a rule, where, and what to do.
 #[derive(Debug, Eq, PartialEq)]
 struct Finding {
     path: String,
@@ -68,9 +68,9 @@ impl fmt::Display for Finding {
 
 /// The files of the repository, read once.
 struct Tree {
-    /// Those that are text.
+    /// The text files.
     files: Vec<File>,
-    /// All of them, relative to the root, with `/`.
+    /// The paths of all files, relative to the root, with `/`.
     paths: BTreeSet<String>,
 }
 
@@ -136,7 +136,7 @@ impl File {
     }
 }
 
-/// Build output, and what git and editors keep.
+/// Build output, and folders of git and editors.
 const SKIPPED: &[&str] = &["target", ".git", "node_modules", ".idea", ".vscode"];
 
 #[cfg(test)]

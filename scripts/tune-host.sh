@@ -1,25 +1,25 @@
 #!/usr/bin/env bash
-# Tunes a Linux host for shardcast, in the order of `shardcast doctor`. It prints what it would do, and does
-# nothing until told to with --apply; then it says of each change what was there before.
+# Tunes a Linux host for shardcast, in the order of `shardcast doctor`. It prints the changes, and makes them
+# only with --apply; then it prints the previous value of each.
 #
-# What it deliberately is not: a profile for every host. It touches what doctor looks at, and nothing else; limits
-# of a service belong into its unit, and are only shown.
+# It is deliberately not a profile for every host: it changes only what doctor checks. Limits of a service belong
+# in its unit, and are only printed.
 set -euo pipefail
 
 usage() {
     cat <<'TEXT'
 usage: tune-host.sh [--apply] [--persist] [--shard-cpus LIST] [--interface NAME] [--connections N]
 
-  --apply            change the host (as root); without it, only tell
-  --persist          also write /etc/sysctl.d/60-shardcast.conf, so that the sysctls outlive a reboot
+  --apply            change the host (as root); without it, only print the changes
+  --persist          also write /etc/sysctl.d/60-shardcast.conf, so that the sysctls remain after a reboot
   --shard-cpus LIST  CPUs of the shards, as in 2-7: interrupts go to the others [default: all are spread]
   --interface NAME   network card whose interrupts are moved [default: all]
-  --connections N    connections to be served, for the limits that are shown [default: 65536]
+  --connections N    connections to serve, for the limits that are printed [default: 65536]
 TEXT
 }
 
 apply=false persist=false shard_cpus='' interface='' connections=65536
-# Tests give a tree of files in place of the host.
+# Tests use a tree of files in place of the host.
 root=${TUNE_ROOT:-}
 
 fail() {
@@ -46,7 +46,7 @@ while (($# > 0)); do
         ;;
     *)
         usage >&2
-        fail "what is $1?"
+        fail "unknown option $1"
         ;;
     esac
     shift
@@ -60,7 +60,7 @@ fi
 
 failures=0
 
-# Puts a value into a file of the kernel, or tells that it would.
+# Writes a value to a file of the kernel, or prints what it would write.
 put() {
     local file=$root$1 value=$2 before
     if [[ ! -r $file ]]; then
@@ -86,7 +86,7 @@ put() {
 
 sysctl_lines=''
 
-# A sysctl that is to be at least so much.
+# Raises a sysctl to at least this value.
 at_least() {
     local path=/proc/sys/${1//.//} now
     now=$(cat "$root$path" 2>/dev/null || echo 0)
@@ -98,7 +98,7 @@ at_least() {
     fi
 }
 
-# The CPUs of a list such as 0-3,6, one a line.
+# The CPUs of a list such as 0-3,6, one per line.
 expand() {
     local part
     for part in ${1//,/ }; do
@@ -141,7 +141,7 @@ echo "# interrupts of network cards"
 online=$(cat "$root/sys/devices/system/cpu/online" 2>/dev/null || echo 0)
 mapfile -t cpus < <(
     if [[ -n $shard_cpus ]]; then
-        # Where shards are on all CPUs, there is no other to take.
+        # If shards use all CPUs, no other CPU is left.
         comm -23 <(expand "$online" | sort) <(expand "$shard_cpus" | sort) | sort -n
     fi
 )

@@ -1,4 +1,4 @@
-//! What bursts on one topic do to the latency of another, and how long turns are meanwhile.
+//! The effect of bursts on the latency of another topic, and the length of turns meanwhile.
 #![forbid(unsafe_code)]
 
 use std::{error::Error, time::Duration};
@@ -12,7 +12,7 @@ struct Args {
     /// CPU of the server.
     #[arg(long, default_value_t = 0)]
     cpu: usize,
-    /// CPU of what publishes and reads.
+    /// CPU of the publisher and reader.
     #[arg(long, default_value_t = 1)]
     load_cpu: usize,
     /// Subscribers of the quiet topic.

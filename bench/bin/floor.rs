@@ -1,5 +1,5 @@
-//! The floor: a server that is a bare io_uring loop. Watch its CPU time per message: no server on this
-//! ring can do with less.
+//! The baseline: a server that is a bare io_uring loop. Watch its CPU time per message: no server on this
+//! ring can use less.
 #![forbid(unsafe_code)]
 
 use std::{error::Error, net::SocketAddr};
@@ -19,15 +19,15 @@ use shardcast_os::{
 
 #[derive(Parser)]
 struct Args {
-    /// What to do with what is received.
+    /// What to do with received messages.
     mode: Mode,
-    /// Echo: look at each frame, as a server must, instead of at bytes.
+    /// Echo: read each frame, as a server must, instead of bytes.
     #[arg(long)]
     framed: bool,
     /// Fan-out: one send per message.
     #[arg(long)]
     uncoalesced: bool,
-    /// Microseconds to look again before sleeping; `always` never sleeps.
+    /// Microseconds to poll before sleeping; `always` never sleeps.
     #[arg(long, default_value = "50")]
     spin: Spin,
     /// CPU to run on.
@@ -39,16 +39,16 @@ struct Args {
     /// Receive buffers; a power of two.
     #[arg(long, default_value_t = 1024)]
     buffers: u16,
-    /// Bytes of one.
+    /// Bytes of one buffer.
     #[arg(long, default_value_t = 4096)]
     buffer_bytes: u32,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Mode {
-    /// To whom it came from.
+    /// Send each back to its sender.
     Echo,
-    /// To everybody.
+    /// Send each to all connections.
     Fanout,
 }
 

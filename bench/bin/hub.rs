@@ -11,7 +11,7 @@ struct Args {
     /// CPU of the server.
     #[arg(long, default_value_t = 0)]
     cpu: usize,
-    /// Topics where there are many.
+    /// The number of topics in the case of many.
     #[arg(long, default_value_t = 100_000)]
     topics: usize,
     /// Connections that share their subscriptions.

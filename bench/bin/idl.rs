@@ -12,10 +12,10 @@ struct Args {
     /// Structs in the file.
     #[arg(long, default_value_t = 1000)]
     structs: usize,
-    /// Fields of each.
+    /// Fields of each struct.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u8).range(1..=255))]
     fields: u8,
-    /// Rounds, of which the best counts.
+    /// Rounds; the best one counts.
     #[arg(long, default_value_t = 5)]
     rounds: u32,
 }

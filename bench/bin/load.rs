@@ -16,7 +16,7 @@ struct Args {
     /// The server.
     #[arg(long, global = true, default_value = "127.0.0.1:10099")]
     connect: SocketAddr,
-    /// Its process, to measure CPU time and memory.
+    /// The ID of its process, to measure CPU time and memory.
     #[arg(long, global = true)]
     pid: Option<u32>,
     /// CPU to run on.
@@ -28,7 +28,7 @@ struct Args {
     /// Seconds to measure.
     #[arg(long, global = true, default_value_t = 1.5)]
     seconds: f64,
-    /// Microseconds to look again before sleeping; `always` never sleeps.
+    /// Microseconds to poll before sleeping; `always` never sleeps.
     #[arg(long, global = true, default_value = "50")]
     spin: Spin,
     /// One line of JSON instead of words.
@@ -38,9 +38,9 @@ struct Args {
 
 #[derive(Clone, Copy, Subcommand)]
 enum Test {
-    /// One connection, one message on the way.
+    /// One connection, one message in progress.
     Rtt,
-    /// A blocking socket, one message on the way.
+    /// A blocking socket, one message in progress.
     Socket,
     /// A blocking call of the client, one at a time.
     Call,
@@ -49,7 +49,7 @@ enum Test {
         /// Connections.
         #[arg(long, default_value_t = 64, value_parser = at_least_one)]
         conns: usize,
-        /// Messages on the way, on each.
+        /// Messages in progress on each.
         #[arg(long, default_value_t = 1)]
         depth: u32,
     },
@@ -67,7 +67,7 @@ enum Test {
         /// Connections that send nothing.
         #[arg(long, default_value_t = 10_000)]
         conns: usize,
-        /// Each says HELLO before, and subscribes to one topic.
+        /// Each first sends HELLO and subscribes to one topic.
         #[arg(long)]
         subscribed: bool,
     },

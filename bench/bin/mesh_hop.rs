@@ -1,5 +1,5 @@
-//! One hop between two shards that are awake: from task to task, the least that it could take, what a publication
-//! takes, and what a task's call takes.
+//! One hop between two shards that are awake: from task to task, the least that is possible, a publication, and a
+//! task's call.
 #![forbid(unsafe_code)]
 
 use std::{error::Error, time::Duration};
@@ -12,7 +12,7 @@ struct Args {
     /// The two CPUs.
     #[arg(long, value_delimiter = ',', default_value = "0,1")]
     cpus: Vec<usize>,
-    /// Seconds to measure, each.
+    /// Seconds of each measurement.
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
     /// One line of JSON instead of words.
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [same, cross] = hop::between_publisher_and_subscriber(cpus, time)?;
     let [call_same, call_cross] = hop::between_caller_and_callee(cpus, time)?;
     let [client_here, client_elsewhere, client_of_thread] = hop::between_client_and_peer(cpus, time)?;
-    // Last: it pins this thread, and what this thread starts.
+    // Last, because it pins this thread and the threads that this one starts.
     let threads = hop::between_threads(cpus, time)?;
     if args.json {
         shardcast_bench::say!(

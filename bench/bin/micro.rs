@@ -1,4 +1,4 @@
-//! Pieces of a message's path, each by itself. Watch the medians; the fastest batch says how steady it was.
+//! Pieces of a message's path, each by itself. Watch the medians; the fastest batch shows how steady it was.
 #![forbid(unsafe_code)]
 
 use std::error::Error;
@@ -11,13 +11,13 @@ struct Args {
     /// Bytes of a frame.
     #[arg(long, default_value_t = 64)]
     size: usize,
-    /// Seconds for each.
+    /// Seconds for each piece.
     #[arg(long, default_value_t = 0.5)]
     seconds: f64,
     /// CPU to run on.
     #[arg(long, default_value_t = 1)]
     cpu: usize,
-    /// Only those whose name has this in it.
+    /// Only those whose name contains this.
     #[arg(long, default_value = "")]
     only: String,
     /// One line of JSON instead of words.

@@ -29,7 +29,7 @@ struct Args {
     /// CPU of the load generator.
     #[arg(long, default_value_t = 1)]
     load_cpu: usize,
-    /// Only rows whose name has this in it.
+    /// Only rows whose name contains this.
     #[arg(long, default_value = "")]
     only: String,
 }
@@ -38,17 +38,17 @@ struct Args {
 struct Pair {
     name: &'static str,
     load: &'static str,
-    /// The load of the floor, where it is another.
-    floor_load: Option<&'static str>,
-    /// What it is held against.
-    floor: &'static str,
+    /// The load of the baseline, where it differs.
+    baseline_load: Option<&'static str>,
+    /// The server to compare with.
+    baseline: &'static str,
     served: &'static str,
     unit: &'static str,
     figure: fn(&Outcome) -> f64,
     target: Option<Target>,
 }
 
-/// What the ratio of the served figure to the floor's is to be.
+/// What the ratio of Shardcast's figure to that of the baseline should be.
 #[derive(Clone, Copy)]
 enum Target {
     AtMost(f64),
@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     runner::build()?;
     shardcast_bench::say!("{}\n{} rounds of {} s\n", machine::describe(), args.rounds, args.seconds);
-    shardcast_bench::say!("{:<47} {:>10} {:>10} {:>7} {:>8}", "", "floor", "shardcast", "ratio", "target");
+    shardcast_bench::say!("{:<47} {:>10} {:>10} {:>7} {:>8}", "", "baseline", "shardcast", "ratio", "target");
     let bench = Bench { server_cpu: args.server_cpu, load_cpu: args.load_cpu, seconds: args.seconds };
     for pair in PAIRS.iter().filter(|pair| pair.name.contains(&args.only)) {
         pair.compare(&bench, args.rounds)?;
@@ -84,20 +84,20 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 impl Pair {
     fn compare(&self, bench: &Bench, rounds: usize) -> Result<(), Box<dyn Error>> {
-        let (mut floor, mut served) = (Vec::new(), Vec::new());
+        let (mut baseline, mut served) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
-            floor.push((self.figure)(&checked(
-                bench.run(self.floor, self.floor_load.unwrap_or(self.load))?,
+            baseline.push((self.figure)(&checked(
+                bench.run(self.baseline, self.baseline_load.unwrap_or(self.load))?,
                 self.name,
             )));
             served.push((self.figure)(&checked(bench.run(self.served, self.load)?, self.name)));
         }
-        let ratio = median(served.iter().zip(&floor).map(|(served, floor)| served / floor));
+        let ratio = median(served.iter().zip(&baseline).map(|(served, baseline)| served / baseline));
         let name = format!("{}, {}", self.name, self.unit);
         let verdict = self.target.map_or_else(String::new, |target| target.verdict(ratio));
         shardcast_bench::say!(
             "{name:<47} {:>10} {:>10} {ratio:>7.3} {verdict}",
-            short(median(floor)),
+            short(median(baseline)),
             short(median(served))
         );
         Ok(())
@@ -215,7 +215,7 @@ fn line(name: &str, value: f64, target: Target) {
     shardcast_bench::say!("{name:<47} {:>10} {value:>10.3} {:>7} {}", "", "", target.verdict(value));
 }
 
-/// Figures mean nothing when messages are missing: says so.
+/// Prints a line if messages are missing, because the figures then mean nothing.
 fn checked(outcome: Outcome, name: &str) -> Outcome {
     if outcome.lost + outcome.wrong > 0 {
         shardcast_bench::say!("{name}: {} messages lost, {} wrong", outcome.lost, outcome.wrong);
@@ -231,8 +231,8 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "echo 64x1",
         load: "echo --conns 64 --depth 1",
-        floor_load: None,
-        floor: "bench-floor echo --framed",
+        baseline_load: None,
+        baseline: "bench-floor echo --framed",
         served: "bench-served echo",
         unit: "CPU us per message",
         figure: |outcome| outcome.server_cpu_us,
@@ -241,8 +241,8 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "echo 64x16",
         load: "echo --conns 64 --depth 16",
-        floor_load: None,
-        floor: "bench-floor echo --framed",
+        baseline_load: None,
+        baseline: "bench-floor echo --framed",
         served: "bench-served echo",
         unit: "CPU us per message",
         figure: |outcome| outcome.server_cpu_us,
@@ -251,8 +251,8 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "echo 64x16, a future that is ready",
         load: "echo --conns 64 --depth 16",
-        floor_load: None,
-        floor: "bench-served echo",
+        baseline_load: None,
+        baseline: "bench-served echo",
         served: "bench-served echo-ready",
         unit: "CPU us",
         figure: |outcome| outcome.server_cpu_us,
@@ -261,8 +261,8 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "echo 64x16, one that yields",
         load: "echo --conns 64 --depth 16",
-        floor_load: None,
-        floor: "bench-served echo",
+        baseline_load: None,
+        baseline: "bench-served echo",
         served: "bench-served echo-yield",
         unit: "CPU us",
         figure: |outcome| outcome.server_cpu_us,
@@ -271,8 +271,8 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "rtt spinning",
         load: "rtt",
-        floor_load: None,
-        floor: "bench-floor echo --framed --spin always",
+        baseline_load: None,
+        baseline: "bench-floor echo --framed --spin always",
         served: "bench-served echo --spin always",
         unit: "p50 us",
         figure: |outcome| outcome.p50_us,
@@ -281,8 +281,8 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "blocking call, against a bare socket",
         load: "call --spin 25",
-        floor_load: Some("socket"),
-        floor: "bench-served echo --spin always",
+        baseline_load: Some("socket"),
+        baseline: "bench-served echo --spin always",
         served: "bench-served echo --spin always",
         unit: "p50 us",
         figure: |outcome| outcome.p50_us,
@@ -291,8 +291,8 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "blocking call, which sleeps at once",
         load: "call --spin 0",
-        floor_load: Some("socket"),
-        floor: "bench-served echo --spin always",
+        baseline_load: Some("socket"),
+        baseline: "bench-served echo --spin always",
         served: "bench-served echo --spin always",
         unit: "p50 us",
         figure: |outcome| outcome.p50_us,
@@ -301,8 +301,8 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "fanout 1000x1",
         load: "fanout --conns 1000 --window 1",
-        floor_load: None,
-        floor: "bench-floor fanout",
+        baseline_load: None,
+        baseline: "bench-floor fanout",
         served: "bench-served fanout",
         unit: "CPU us per delivery",
         figure: |outcome| outcome.server_cpu_us,
@@ -311,8 +311,8 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "hub fanout 1000x1, against a broadcast",
         load: "fanout --conns 1000 --window 1",
-        floor_load: None,
-        floor: "bench-served fanout",
+        baseline_load: None,
+        baseline: "bench-served fanout",
         served: "bench-served hub",
         unit: "CPU us",
         figure: |outcome| outcome.server_cpu_us,
@@ -321,8 +321,8 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "hub fanout 1000x8, against a broadcast",
         load: "fanout --conns 1000 --window 8",
-        floor_load: None,
-        floor: "bench-served fanout",
+        baseline_load: None,
+        baseline: "bench-served fanout",
         served: "bench-served hub",
         unit: "CPU us",
         figure: |outcome| outcome.server_cpu_us,
@@ -331,8 +331,8 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "hub fanout 1000x32, against a broadcast",
         load: "fanout --conns 1000 --window 32",
-        floor_load: None,
-        floor: "bench-served fanout",
+        baseline_load: None,
+        baseline: "bench-served fanout",
         served: "bench-served hub",
         unit: "CPU us",
         figure: |outcome| outcome.server_cpu_us,
@@ -341,8 +341,8 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "fanout 1000x8",
         load: "fanout --conns 1000 --window 8",
-        floor_load: None,
-        floor: "bench-floor fanout --uncoalesced",
+        baseline_load: None,
+        baseline: "bench-floor fanout --uncoalesced",
         served: "bench-served fanout",
         unit: "deliveries/s, one send each",
         figure: |outcome| outcome.per_second,
@@ -351,8 +351,8 @@ const PAIRS: &[Pair] = &[
     Pair {
         name: "fanout 1000x8",
         load: "fanout --conns 1000 --window 8",
-        floor_load: None,
-        floor: "bench-floor fanout",
+        baseline_load: None,
+        baseline: "bench-floor fanout",
         served: "bench-served fanout",
         unit: "CPU us per delivery",
         figure: |outcome| outcome.server_cpu_us,

@@ -1,5 +1,5 @@
-//! How throughput grows with shards: echo and push with 1, 2, 4 and 8 of them, each row against as many times the first.
-//! Watch the side that was the limit: a generator without idle time was measured instead of the server.
+//! How throughput grows with shards: echo and push with 1, 2, 4 and 8 of them, each row against as many times the
+//! first. Watch the side that was the limit: a generator without idle time was measured instead of the server.
 #![forbid(unsafe_code)]
 
 use std::{error::Error, fs, path::PathBuf, process::ExitCode, time::Duration};
@@ -17,7 +17,7 @@ use shardcast_os::{cpu::format_list, rlimit};
 
 #[derive(Parser)]
 struct Args {
-    /// Rows: how many shards each has. The first one is what the others are held against.
+    /// The number of shards of each row. The other rows are compared with the first one.
     #[arg(long, value_delimiter = ',', default_value = "1,2,4,8")]
     shards: Vec<u16>,
     /// Rounds; in each, all rows have one run.
@@ -29,36 +29,36 @@ struct Args {
     /// Only one of the two loads.
     #[arg(long)]
     only: Option<Only>,
-    /// Generator threads for each shard; as many as the largest row has room for, up to 3.
+    /// Generator threads for each shard; by default as many as the largest row has CPUs for, up to 3.
     #[arg(long)]
     threads: Option<usize>,
     /// Connections of an echo, for each shard.
     #[arg(long, default_value_t = 64)]
     connections: usize,
-    /// Messages on the way on each of them.
+    /// Messages in progress on each of them.
     #[arg(long, default_value_t = 16)]
     depth: u32,
     /// Subscribers, for each shard.
     #[arg(long, default_value_t = 800)]
     subscribers: usize,
-    /// Topics, of all shards together: while one waits for its next messages, shards deliver those of others. Each has its
-    /// share of the subscribers of every shard.
+    /// Topics, of all shards together: while one waits for its next messages, shards deliver those of others. Each has
+    /// its share of the subscribers of every shard.
     #[arg(long, default_value_t = 16)]
     topics: usize,
-    /// Messages that are published together on a topic, when all of its subscribers have got the earlier ones.
+    /// Messages that are published together on a topic, when all of its subscribers have received the earlier ones.
     #[arg(long, default_value_t = 16)]
     burst: u32,
     /// Bytes of a payload.
     #[arg(long, default_value_t = 64)]
     size: usize,
-    /// A server for each shard instead of one with all of them: what this machine takes from things that have nothing in
-    /// common.
+    /// A server for each shard instead of one with all of them: what the machine takes from servers that share
+    /// nothing.
     #[arg(long)]
     separate: bool,
-    /// Rows without CPUs enough run all the same, and share them: to see that it works, not how fast.
+    /// Run rows with too few CPUs too, and share CPUs: this shows that they work, not how fast.
     #[arg(long)]
     oversubscribe: bool,
-    /// JSON into a file beside the words; without a file, on standard output instead of them.
+    /// Write JSON into a file as well; without a file, print JSON instead of the table.
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     json: Option<PathBuf>,
 }
@@ -78,11 +78,11 @@ struct Row {
     separate: bool,
     cpus: Layout,
     per_second: f64,
-    /// Of as many times the first row.
+    /// Throughput relative to that many times the first row.
     of_linear: f64,
     cpu_us: f64,
     busy_us: f64,
-    /// The first row's `busy_us` in those of this one: the growth that the work for a message leaves room for.
+    /// The first row's `busy_us` divided by this row's: the growth that the work per message allows.
     of_linear_by_work: f64,
     shards_busy: f64,
     generator_busy: f64,
@@ -120,7 +120,7 @@ fn measure(args: &Args) -> Result<Vec<Row>, Box<dyn Error + Send + Sync>> {
     let layouts = layouts(args);
     let quiet = args.json.as_ref().is_some_and(|file| file.as_os_str() == "-");
     if layouts.is_empty() {
-        return Err("no row has CPUs enough (--oversubscribe runs them all the same)".into());
+        return Err("no row has enough CPUs (--oversubscribe runs them anyway)".into());
     }
     if !quiet {
         say!("{}\n{} rounds of {} s", machine::describe(), args.rounds, args.seconds);
@@ -148,8 +148,8 @@ fn json(rows: &[Row]) -> serde_json::Result<String> {
     serde_json::to_string(&serde_json::json!({ "machine": machine::describe(), "rows": rows }))
 }
 
-/// Rows that have CPUs enough are parts of one layout, that of the largest of them. The others are left out, and it
-/// says so.
+/// The rows with enough CPUs are parts of one layout, that of the largest of them. The others are left out, with a
+/// note.
 fn layouts(args: &Args) -> Vec<Layout> {
     let topology = Topology::read();
     let plan = |shards: usize| topology.plan(shards, args.threads);
@@ -165,8 +165,8 @@ fn layouts(args: &Args) -> Vec<Layout> {
             return Some(topology.oversubscribe(shards, args.threads));
         }
         note!(
-            "{shards} shards: left out, for they need {} CPUs with their generator threads, and there are {} \
-             (--oversubscribe runs them all the same)",
+            "{shards} shards: left out: they and their generator threads need {} CPUs, and there are {} \
+             (--oversubscribe runs them anyway)",
             lacking.needed,
             lacking.usable
         );
@@ -193,7 +193,7 @@ fn print_layout(layout: &Layout) {
     say!("{line}");
 }
 
-/// All rows of one load. They take turns: this machine may be faster in one moment than in the next.
+/// All rows of one load, in turn, because the speed of a machine changes.
 fn rows(args: &Args, kind: Kind, layouts: &[Layout]) -> Result<Vec<Row>, Box<dyn Error + Send + Sync>> {
     let (connections, depth) = match kind {
         Kind::Echo => (args.connections, args.depth),
@@ -247,7 +247,7 @@ fn print(args: &Args, kind: Kind, rows: &[Row]) {
     match kind {
         Kind::Echo => {
             let Args { connections, depth, .. } = args;
-            say!("\necho: {connections} connections for each shard, {depth} messages on the way on each");
+            say!("\necho: {connections} connections for each shard, {depth} messages in progress on each");
         }
         Kind::Push => {
             let Args { subscribers, topics, burst, .. } = args;
@@ -257,7 +257,7 @@ fn print(args: &Args, kind: Kind, rows: &[Row]) {
         }
     }
     if args.separate {
-        say!("a server for each shard: what is missing to linear is lost to the machine");
+        say!("a server for each shard: the difference from linear is due to the machine");
     }
     let spread = rows.iter().flat_map(|row| &row.rounds).flat_map(|run| &run.shard_connections);
     let (least, most) = (spread.clone().min(), spread.max());
@@ -314,5 +314,5 @@ impl Row {
     }
 }
 
-/// Of as many times the first row.
+/// Throughput relative to that many times the first row.
 const OF_LINEAR_MIN: f64 = 0.85;

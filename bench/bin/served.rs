@@ -1,4 +1,4 @@
-//! The server under test: Shardcast through its public API, one shard, the same work as the floor.
+//! The server under test: Shardcast through its public API, one shard, the same work as the baseline.
 #![forbid(unsafe_code)]
 
 use std::{error::Error, time::Duration};
@@ -16,9 +16,9 @@ use shardcast_load::{echo::Echo, frame::FRAME_BYTES_MAX};
 
 #[derive(Parser)]
 struct Args {
-    /// What to do with what is received.
+    /// What to do with received messages.
     mode: Mode,
-    /// Microseconds to look again before sleeping; `always` never sleeps.
+    /// Microseconds to poll before sleeping; `always` never sleeps.
     #[arg(long, default_value = "50")]
     spin: Spin,
     /// CPU to run on.
@@ -30,22 +30,22 @@ struct Args {
     /// Receive buffers; a power of two.
     #[arg(long, default_value_t = 1024)]
     buffers: u16,
-    /// Bytes of one.
+    /// Bytes of one buffer.
     #[arg(long, default_value_t = 4096)]
     buffer_bytes: u32,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Mode {
-    /// To whom it came from.
+    /// Send each back to its sender.
     Echo,
     /// The same, by a future that is ready at once.
     EchoReady,
-    /// The same, by a future that lets everything else have its turn once.
+    /// The same, by a future that yields once.
     EchoYield,
-    /// To everybody.
+    /// Send each to all connections.
     Fanout,
-    /// To everybody, through the hub: published on the topic that all of them hear.
+    /// Send each to all connections through the hub, by publishing it on the topic that all of them subscribe to.
     Hub,
 }
 
@@ -78,7 +78,7 @@ struct Fanout(ServerHandle);
 
 impl Servant for Fanout {
     fn do_request(&self, _current: &Current, packet: &[u8], _reply: &mut Reply<'_>) {
-        // A full queue shows as messages that the load generator misses.
+        // If a queue is full, the load generator notices that messages are missing.
         let _ = self.0.broadcast(NAME, Bytes::copy_from_slice(packet));
     }
 }
@@ -100,7 +100,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Mode::EchoReady => listener.protocol(Framed::default(), |_| FramedService(EchoReady)),
         Mode::EchoYield => listener.protocol(Framed::default(), |_| FramedService(EchoYield)),
         Mode::Fanout => listener.protocol(Framed::default(), |server| FramedService(Fanout(server.clone()))),
-        // Frames of the application's own, so that the same bytes go out.
+        // The application makes the frames, so that the server sends the same bytes.
         Mode::Hub => {
             let protocol = Framed::new(LengthPrefixed::default(), FRAME_BYTES_MAX)
                 .subscribed(|message| Some(message.body.clone()));

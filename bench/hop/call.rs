@@ -1,5 +1,5 @@
-//! A task that calls a shard and awaits the answer: its own shard, and another one. The answer wakes the task, from the
-//! shard that gives it.
+//! A task that calls a shard and awaits the response: its own shard, and another one. The response wakes the task,
+//! from the shard that sends it.
 
 use std::{error::Error, sync::mpsc, time::Duration};
 
@@ -8,11 +8,11 @@ use shardcast::{CpuChoice, Server, ServerConfig, ServerHandle, ShardCount, Spin,
 
 use super::{Hop, Rounds, WARM_UP_CALLS};
 
-/// Two shards that never sleep, and a task on the first: its calls to its own shard, and those to the other one. There
-/// and back.
+/// Two shards that never sleep, and a task on the first: its calls to its own shard, and those to the other one, as
+/// round trips.
 ///
 /// # Errors
-/// The server cannot start, or does not answer.
+/// The server cannot start, or does not respond.
 pub fn between_caller_and_callee(cpus: [usize; 2], time: Duration) -> Result<[Hop; 2], Box<dyn Error>> {
     let config = ServerConfig::default().with(|it| {
         it.shards = ShardCount::Exactly(2);

@@ -1,5 +1,5 @@
-//! A client's call over TCP while shards spin: from a task on the shard of the client, from a task on another shard, and from
-//! an ordinary thread. There and back.
+//! A client's call over TCP while shards spin: from a task on the shard of the client, from a task on another shard,
+//! and from an ordinary thread. Each is a round trip.
 
 use std::{
     error::Error,
@@ -19,11 +19,11 @@ use shardcast_os::cpu;
 use super::{Hop, Rounds, WARM_UP_CALLS};
 use shardcast_load::echo::Echo;
 
-/// Calls of a task beside its client and of one on the other shard, both of which spin; then of a thread, with a CPU of its
-/// own beside one shard that spins.
+/// Calls of a task on its client's shard and of one on the other shard, while both shards spin; then of a thread on its
+/// own CPU, while one shard spins.
 ///
 /// # Errors
-/// The server cannot start, or does not answer.
+/// The server cannot start, or does not respond.
 pub fn between_client_and_peer(cpus: [usize; 2], time: Duration) -> Result<[Hop; 3], Box<dyn Error>> {
     let (server, address) = spinning(&cpus)?;
     let handle = server.handle();
@@ -60,7 +60,7 @@ async fn call(client: Client, time: Duration, report: mpsc::Sender<Histogram<u64
     rounds.report(&report);
 }
 
-/// On a thread of its own, which is pinned.
+/// On a separate, pinned thread.
 fn of_thread([shard, cpu]: [usize; 2], time: Duration) -> Result<Hop, Box<dyn Error>> {
     let (server, address) = spinning(&[shard])?;
     let (report, reported) = mpsc::channel();

@@ -18,7 +18,7 @@ pub use queue::between_threads;
 pub use task::between_tasks;
 pub use topic::between_publisher_and_subscriber;
 
-/// One way, in microseconds: half of a round trip. A call is measured there and back.
+/// One way, in microseconds: half of a round trip. A call is measured as a round trip.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub struct Hop {
     /// Half of the hops took no longer.
@@ -47,7 +47,7 @@ const WARM_UP: u64 = 10_000;
 /// Calls before measuring begins: few, so that there are some left where each takes milliseconds.
 const WARM_UP_CALLS: u64 = 20;
 
-/// Times of what one task does again and again, for so long.
+/// Times of what one task does repeatedly, for a given time.
 struct Rounds {
     nanos: Histogram<u64>,
     warm_up: u64,

@@ -5,7 +5,7 @@ use shardcast_os::{clock, spsc};
 use super::{Hop, WARM_UP, histogram};
 use crate::machine;
 
-/// Two pinned threads that poll a queue each and do nothing else: the least that a hop can take. Messages
+/// Two pinned threads that poll a queue each and do nothing else: the least that a hop can take. The messages
 /// are as large as an envelope of the mesh.
 ///
 /// # Errors
@@ -17,7 +17,7 @@ pub fn between_threads(cpus: [usize; 2], time: Duration) -> io::Result<Hop> {
         machine::pin(cpus[1])?;
         while !inbox.is_closed() {
             if let Some(message) = inbox.pop() {
-                // One is on the way at a time, so there is room.
+                // One is in progress at a time, so there is room.
                 let _ = back.push(message);
             } else {
                 std::hint::spin_loop();

@@ -18,7 +18,7 @@ use super::{Hop, Rounds, WARM_UP};
 /// Two shards that never sleep, and a task on each.
 ///
 /// # Errors
-/// The server cannot start, or does not answer.
+/// The server cannot start, or does not respond.
 pub fn between_tasks(cpus: [usize; 2], time: Duration) -> Result<Hop, Box<dyn Error>> {
     let config = ServerConfig::default().with(|it| {
         it.shards = ShardCount::Exactly(2);
@@ -55,7 +55,7 @@ async fn answer(server: ServerHandle) {
     }
 }
 
-/// One message: at most one is on the way, so there is room.
+/// One message. At most one is in progress, so there is room.
 fn send(server: &ServerHandle, to: u16) {
     let sent = server.run_on(to, || INBOX.with(Inbox::arrive));
     debug_assert!(sent.is_ok(), "one message at a time always fits");

@@ -43,11 +43,11 @@ pub fn between_publisher_and_subscriber(
     handle.run_on(1, move || task::spawn("hop", answer(answers)))?;
     let cross = measure(asks)?;
     server.drain(Duration::ZERO)?;
-    // To itself, a message goes one way only.
+    // To its own shard, a message goes one way only.
     Ok([Hop::whole(&same), Hop::from_round_trips(&cross)])
 }
 
-/// What one task publishes to, and what it hears.
+/// What one task publishes to and receives from.
 struct End {
     publisher: Publisher,
     subscription: Subscription,
@@ -76,7 +76,7 @@ async fn answer(end: End) {
     }
 }
 
-/// Looks again after each turn of the shard, as the pump does: nobody sleeps.
+/// Polls again after each turn of the shard, so that no shard sleeps.
 async fn next(subscription: &Subscription) {
     while subscription.try_recv().is_none() {
         futures_lite::future::yield_now().await;

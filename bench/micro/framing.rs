@@ -8,16 +8,16 @@ use shardcast::proto::{
 use super::{Micro, measure};
 use shardcast_load::frame;
 
-/// Taking frames of `size` bytes out of a receive buffer, and writing answers into an outbox's buffer.
+/// Takes frames of `size` bytes out of a receive buffer, and writes responses into an outbox's buffer.
 pub fn framing(size: usize, seconds: f64) -> Vec<Micro> {
     let one = wire::encode(7, &vec![0x5A; size.saturating_sub(frame::HEADER_BYTES)]);
     let input: Vec<u8> = one.iter().copied().cycle().take(one.len() * FRAMES).collect();
     vec![cut(&input, seconds), take(&input, seconds), answer(&one, seconds)]
 }
 
-/// The least: the length of each frame is read, and no more.
+/// The least: only the length of each frame is read.
 fn cut(input: &[u8], seconds: f64) -> Micro {
-    measure("framing: cut by length (floor)", FRAMES, seconds, || {
+    measure("framing: cut by length (baseline)", FRAMES, seconds, || {
         let mut rest = black_box(input);
         while let Ok(Some(frame)) = frame::first(rest) {
             black_box(frame);
@@ -48,18 +48,18 @@ fn answer(one: &[u8], seconds: f64) -> Micro {
         for id in 0..FRAMES as u64 {
             let command = Command::respond(RequestId(id), black_box(one));
             let refused = session.handle_command(command, &mut out, NOW).is_err();
-            debug_assert!(!refused, "every protocol can answer");
+            debug_assert!(!refused, "every protocol can respond");
         }
         black_box(&out);
     })
 }
 
-/// As a connection has it: it does not know which protocol it speaks.
+/// A session as a connection has it, which does not know its protocol.
 fn session() -> Box<dyn Session> {
     Box::new(Framed::default().session())
 }
 
 const NOW: Time = Time::from_nanos(1);
 
-/// A receive buffer of 4 KiB has as many frames of 64 bytes.
+/// The number of frames of 64 bytes in a receive buffer of 4 KiB.
 const FRAMES: usize = 64;

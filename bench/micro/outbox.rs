@@ -8,7 +8,7 @@ use shardcast::proto::{
 
 use super::{Micro, measure};
 
-/// Queueing `MESSAGES` pushes of `size` bytes, or answers, and taking them out for one send.
+/// Queues `MESSAGES` pushes of `size` bytes, or responses, and takes them out for one send.
 pub fn outbox(size: usize, seconds: f64) -> Vec<Micro> {
     let frame = Bytes::from(vec![0x5A; size]);
     vec![
@@ -23,7 +23,7 @@ pub fn outbox(size: usize, seconds: f64) -> Vec<Micro> {
 
 /// The least: a reference to shared bytes is made and dropped.
 fn shared(frame: &Bytes, seconds: f64) -> Micro {
-    measure("outbox: a reference to a push (floor)", MESSAGES, seconds, || {
+    measure("outbox: a reference to a push (baseline)", MESSAGES, seconds, || {
         for _ in 0..MESSAGES {
             drop(black_box(frame.clone()));
         }
@@ -42,7 +42,7 @@ fn pushes(name: &str, frame: &Bytes, key: Option<u64>, overflow: OverflowPolicy,
     })
 }
 
-/// Every push finds the outbox full.
+/// The outbox is full at every push.
 fn full(name: &str, frame: &Bytes, overflow: OverflowPolicy, seconds: f64) -> Micro {
     let (mut outbox, bounds) = (Outbox::default(), bounds(overflow));
     for key in 0..bounds.messages_max as u64 {
@@ -72,7 +72,7 @@ fn pushing(frame: &Bytes, key: Option<u64>) -> Pushing {
     Pushing { frame: frame.clone(), key, posted: NOW, expires: Time::NEVER }
 }
 
-/// Takes everything out, as if the kernel were always ready; its buffers are used again.
+/// Takes everything out, as if the kernel were always ready; the buffers are reused.
 fn send(outbox: &mut Outbox, bounds: &OutboxBounds, spare: &mut Vec<u8>) {
     while let Some(parcel) = outbox.take(bounds, NOW, || std::mem::take(spare)) {
         if let Parcel::Gathered(mut bytes) = black_box(parcel) {
@@ -89,5 +89,5 @@ const fn bounds(overflow: OverflowPolicy) -> OutboxBounds {
 
 const NOW: Time = Time::from_nanos(1);
 
-/// As many as one turn of a busy shard brings for one peer.
+/// The number that one turn of a busy shard brings for one peer.
 const MESSAGES: usize = 64;

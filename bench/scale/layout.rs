@@ -1,7 +1,7 @@
 //! Which CPUs the shards and the threads of the generator get.
 //!
-//! Layouts nest: the shards of a small row are the first ones of the largest, with the same generator threads beside
-//! them. So each shard has the same neighbours in all rows, and a row differs from the next in the number of shards only.
+//! Layouts nest: the shards of a small row are the first ones of the largest, with the same generator threads. So
+//! each shard has the same neighbours in all rows, and a row differs from the next in the number of shards only.
 
 use serde::Serialize;
 use shardcast_os::cpu::{Machine, parse_list};
@@ -15,7 +15,7 @@ pub struct Topology {
     usable: usize,
 }
 
-/// Who runs where.
+/// Which CPU each thread runs on.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Layout {
     /// The CPU of each shard; fewer CPUs than shards are used in turn.
@@ -26,17 +26,17 @@ pub struct Layout {
     pub sharing: String,
 }
 
-/// What the largest row needs, and cannot have.
+/// More CPUs are needed than exist.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TooFewCpus {
     /// CPUs that it needs.
     pub needed: usize,
-    /// CPUs that there are.
+    /// CPUs that exist.
     pub usable: usize,
 }
 
 impl Topology {
-    /// What this process may use.
+    /// The CPUs that this process may use.
     pub fn read() -> Self {
         let machine = Machine::read();
         let siblings = |cpu| {
@@ -46,7 +46,7 @@ impl Topology {
         Self::new(&machine.allowed, siblings, machine.quota)
     }
 
-    /// `siblings` gives the text of `thread_siblings_list` of a CPU; one that says nothing is a core of its own.
+    /// `siblings` gives the text of `thread_siblings_list` of a CPU; a CPU with an empty text is a separate core.
     /// `quota` is in CPUs.
     pub fn new(allowed: &[usize], siblings: impl Fn(usize) -> String, quota: Option<f64>) -> Self {
         let mut allowed = allowed.to_vec();
@@ -65,8 +65,8 @@ impl Topology {
         Self { cores, usable: allowed.len().min(granted) }
     }
 
-    /// The layout of `shards` shards with so many generator threads for each; without a number, as many as there is
-    /// room for, up to [`THREADS_MAX`].
+    /// The layout of `shards` shards with `threads` generator threads for each; without a number, as many as there are
+    /// CPUs for, up to [`THREADS_MAX`].
     ///
     /// # Errors
     /// There are too few CPUs.
@@ -83,7 +83,7 @@ impl Topology {
         let is_apart = free.len() >= shards * threads;
         let mut of_shards = vec![Vec::new(); shards];
         if !is_apart {
-            // Every shard gets those of its own core, so that all of them are slowed alike.
+            // Every shard gets the generator threads of its own core, so that all shards are slowed alike.
             for (of_shard, &shard) in of_shards.iter_mut().zip(&shard_cpus) {
                 let core = self.core_of(shard);
                 of_shard.extend(beside.extract_if(.., |cpu| core.contains(cpu)).take(threads));
@@ -100,7 +100,7 @@ impl Topology {
         Ok(Layout { shard_cpus, generator_cpus, sharing })
     }
 
-    /// A layout that shares what there is: to see that everything works, not how fast.
+    /// A layout that shares the existing CPUs. It shows that everything works, not how fast.
     pub fn oversubscribe(&self, shards: usize, threads: Option<usize>) -> Layout {
         let shard_cpus = self.one_of_each_core_first().cycle().take(shards).collect();
         let sharing = "shards and generator share CPUs: the figures mean nothing".to_owned();
@@ -140,7 +140,7 @@ impl Layout {
         }
     }
 
-    /// Whether every thread has a CPU of its own.
+    /// Whether every thread has its own CPU.
     pub fn is_pinned(&self) -> bool {
         self.generator_cpus.iter().all(Option::is_some)
     }

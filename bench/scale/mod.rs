@@ -1,6 +1,7 @@
-//! How throughput grows with shards: a run is a server with so many of them, under a load that is as many times as large.
+//! How throughput grows with shards: a run is a server with a number of shards, under a load that is that many times as
+//! large.
 //!
-//! Server and generator are threads of one process, each with a CPU of its own. The kernel spreads connections unevenly; so
+//! Server and generator are threads of one process, each on its own CPU. The kernel spreads connections unevenly; so
 //! each shard gets its number of them, and the subscribers of each topic are on all shards.
 
 mod layout;
@@ -18,13 +19,13 @@ pub use layout::{Layout, THREADS_MAX, TooFewCpus, Topology};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// What every message is.
+/// What happens to every message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// It comes back to the connection that sent it.
+    /// It returns to the connection that sent it.
     Echo,
-    /// It is published on a topic and comes to the subscribers of that, on all shards.
+    /// It is published on a topic and delivered to the subscribers of that topic, on all shards.
     Push,
 }
 
@@ -35,7 +36,7 @@ pub struct Task {
     pub kind: Kind,
     /// Connections for each shard; for [`Kind::Push`], subscribers.
     pub connections: usize,
-    /// Messages on the way on each connection; of each topic, those that are published together.
+    /// Messages in progress on each connection; of each topic, those that are published together.
     pub depth: u32,
     /// Topics, of all shards together. With [`separate`](Self::separate) servers, of each.
     pub topics: usize,
@@ -43,35 +44,35 @@ pub struct Task {
     pub size: usize,
     /// Time to measure.
     pub time: Duration,
-    /// A server for each shard instead of one with all of them. They have nothing in common, so that what they lose
-    /// is lost to the machine.
+    /// A server for each shard instead of one with all of them. They share nothing, so what they lose is due to
+    /// the machine.
     pub separate: bool,
 }
 
-/// What one run found.
+/// The results of one run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Run {
     /// Shards of the server.
     pub shards: usize,
-    /// Messages that came back in a second; for [`Kind::Push`], deliveries.
+    /// Messages that came back per second; for [`Kind::Push`], deliveries.
     pub per_second: f64,
-    /// CPU time of the server for each, in microseconds. Looking for work in vain is part of it.
+    /// CPU time of the server for each, in microseconds. This includes polling without finding work.
     pub cpu_us: f64,
     /// Time of the shards for each in turns that found work, in microseconds.
     pub busy_us: f64,
-    /// Part of the time in which each shard had work.
+    /// The part of the time in which each shard had work.
     pub shard_busy: Vec<f64>,
     /// Connections of each shard.
     pub shard_connections: Vec<u64>,
-    /// What shards sent to each other for each message.
+    /// Envelopes between shards per message.
     pub envelopes: f64,
-    /// Sends and receives of the server for each message: the fewer, the more messages went together.
+    /// Sends and receives of the server per message: the fewer, the more messages went together.
     pub completions: f64,
     /// Part of the time in which the busiest thread of the generator had work.
     pub generator_busy: f64,
-    /// Messages that did not come.
+    /// Messages that did not arrive.
     pub lost: u64,
-    /// Messages that came and should not have, or not so; refusals and ended connections.
+    /// Unexpected or changed messages, refusals and ended connections.
     pub wrong: u64,
 }
 
@@ -83,12 +84,12 @@ pub enum Limit {
     Shards,
     /// The generator had work all the time, and the shards had not.
     Generator,
-    /// Neither had: messages were waiting to be noticed.
+    /// Neither had: messages waited to be noticed.
     Neither,
 }
 
 impl Limit {
-    /// Of the parts of the time in which shards, on average, and generator had work.
+    /// From the parts of the time in which the shards, on average, and the generator had work.
     pub fn of(shards: f64, generator: f64) -> Self {
         if shards >= BUSY {
             Self::Shards
@@ -101,7 +102,7 @@ impl Limit {
 }
 
 impl Run {
-    /// Messages in a second for each shard.
+    /// Messages per second and shard.
     pub fn per_shard(&self) -> f64 {
         self.per_second / self.shards.max(1) as f64
     }
@@ -115,7 +116,7 @@ impl Run {
 /// Starts a server, loads it, and ends it.
 ///
 /// # Errors
-/// This machine lacks something.
+/// The machine does not meet the requirements.
 pub fn run(task: &Task, layout: &Layout) -> Result<Run> {
     let shards = layout.shard_cpus.len();
     let server = server::Measured::start(layout, task.separate)?;
@@ -139,7 +140,7 @@ pub fn run(task: &Task, layout: &Layout) -> Result<Run> {
     };
     let shard_of = |connection| match task.kind {
         Kind::Echo => spread(connection, 1, shards),
-        // Who publishes on a topic is on the same server as its subscribers.
+        // The publisher of a topic is on the same server as its subscribers.
         Kind::Push if task.separate => spread(connection % topics % plan.threads.len(), 1, shards),
         Kind::Push => spread(connection, topics, shards),
     };
@@ -209,7 +210,7 @@ impl Looks {
     }
 }
 
-/// Who has work for so much of the time is the limit.
+/// A side that has work for this part of the time is the limit.
 const BUSY: f64 = 0.95;
 
 const WARM_UP: Duration = Duration::from_millis(300);

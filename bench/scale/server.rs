@@ -1,4 +1,4 @@
-//! The server that is measured, and connections to it of which each shard has the wanted number.
+//! The server under test, and connections to it, of which each shard has the wanted number.
 
 use std::{
     collections::HashMap,
@@ -27,14 +27,14 @@ pub(super) struct Counters {
     pub(super) busy_nanos: Vec<u64>,
     /// Connections that each shard has now.
     pub(super) connections: Vec<u64>,
-    /// What came from other shards, over all of them.
+    /// Envelopes that all shards received from other shards.
     pub(super) envelopes: u64,
-    /// What the rings completed, over all of them.
+    /// Completions of all rings.
     pub(super) completions: u64,
 }
 
-/// Servers in this process that echo packets and know topics. Their shards count through: those of the second server
-/// come after those of the first.
+/// Servers in this process that echo packets and know topics. Their shards are numbered continuously: those of the
+/// second server come after those of the first.
 pub(super) struct Measured(Vec<Server>);
 
 impl Measured {
@@ -49,7 +49,7 @@ impl Measured {
             it.shards = ShardCount::Exactly(cpus.len() as u16);
             it.cpus = CpuChoice::List(cpus.to_vec());
 
-            // Connections are silent until all of them are there.
+            // Connections are silent until all of them exist.
             it.limits = Limits::default().with(|it| {
                 it.connections_max = usize::MAX;
                 it.unidentified_max = usize::MAX;
@@ -68,12 +68,12 @@ impl Measured {
         Ok(Server::builder().config(config).listen(listener).start()?)
     }
 
-    /// That of the first server.
+    /// The address of the first server.
     pub(super) fn address(&self) -> Result<SocketAddr> {
         address(self.0.first().ok_or("there is a server")?)
     }
 
-    /// What the shards have counted so far.
+    /// The counters of the shards.
     pub(super) fn counters(&self) -> Counters {
         let shards: Vec<_> = self.0.iter().flat_map(|server| server.handle().stats()).collect();
         let connections = |shard: &ShardStats| shard.listeners.iter().map(|it| it.connections).sum();
@@ -91,8 +91,8 @@ impl Measured {
 
     /// Connects so that the connections are on the shards that `wanted` names, in its order.
     ///
-    /// The kernel picks the shard, by a hash of the ports. So more are opened than are wanted, and those of a shard that
-    /// has enough are closed.
+    /// The kernel picks the shard by a hash of the ports. So this opens more connections than are wanted, and closes
+    /// those of a shard that has enough.
     pub(super) fn connect(&self, wanted: &[u16]) -> Result<Vec<TcpStream>> {
         let mut spare: Vec<Vec<TcpStream>> = Vec::new();
         spare.resize_with(self.0.iter().map(|server| server.handle().shards()).sum(), Vec::new);
@@ -151,12 +151,12 @@ fn open_some(server: &Server, count: usize) -> Result<Vec<(TcpStream, u16)>> {
 
 const NAME: &str = "bench";
 
-/// Connections that are opened before their shards are looked at: fewer than the queue of a listener holds.
+/// Connections that are opened before their shards are read: fewer than the queue of a listener holds.
 const PASS: usize = 128;
 
 /// Eight shards with 100 connections each take some ten.
 const PASSES_MAX: usize = 1000;
 
-/// Until a connection is accepted.
+/// The longest time until a connection is accepted.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(1);

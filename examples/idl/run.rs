@@ -1,4 +1,4 @@
-//! The example says what it promises.
+//! The example prints what its documentation promises.
 #![forbid(unsafe_code)]
 
 use std::process::Command;

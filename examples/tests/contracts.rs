@@ -1,4 +1,4 @@
-//! What the examples promise: the line `ready ADDR`, what the client prints, and to end with 0 on SIGTERM.
+//! What the examples promise: the line `ready ADDR`, the output of the client, and exit code 0 on SIGTERM.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 #[test]
-fn the_server_speaks_as_the_push_guide_does() {
+fn the_server_behaves_as_in_the_push_guide() {
     let mut server = Server::start(&["--interval-ms", "50", "--message", "news", "--shards", "2"]);
     let mut peer = server.connect();
     peer.write_all(b"\0\0\0\x11\0\0\0\x01heartbeat").expect("it reads");
@@ -32,12 +32,12 @@ fn a_silent_peer_is_disconnected_though_it_is_pushed_to() {
 }
 
 #[test]
-fn a_client_that_nobody_reads_ends_without_complaint() {
+fn a_client_ends_without_an_error_when_its_output_is_closed() {
     let mut server = Server::start(&["--interval-ms", "20"]);
     let mut client = example("tars_push_client");
     client.args(["--connect", &server.address, "--seconds", "20", "--heartbeat-ms", "20"]);
     let mut client = client.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it was built");
-    // As `| head` does: it reads a little, and goes.
+    // As `| head` does: it reads a little, and ends.
     drop(client.stdout.take());
     let output = client.wait_with_output().expect("it was started");
     assert_eq!((output.status.code(), &*output.stderr), (Some(0), &b""[..]));
@@ -60,7 +60,7 @@ fn the_client_prints_what_the_guide_s_client_prints() {
 }
 
 #[test]
-fn topics_are_heard_inside_and_outside() {
+fn topics_are_received_inside_and_outside() {
     let output = example("topics").output().expect("it was built");
     assert!(output.status.success(), "{output:?}");
     let lines: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
@@ -72,25 +72,25 @@ fn topics_are_heard_inside_and_outside() {
 }
 
 #[test]
-fn a_client_without_a_server_waits_for_one_and_ends_when_told() {
+fn a_client_without_a_server_waits_for_one_and_ends_on_a_signal() {
     let mut client = example("tars_push_client");
     let mut client =
         client.args(["--connect", "127.0.0.1:1"]).stderr(Stdio::piped()).spawn().expect("it was built");
     let mut errors = BufReader::new(client.stderr.take().expect("piped"));
     let mut line = String::new();
-    errors.read_line(&mut line).expect("it says so");
+    errors.read_line(&mut line).expect("it reports this");
     assert!(line.starts_with("cannot connect"), "{line}");
     assert_eq!(end(&mut client), Some(0));
 }
 
 #[test]
-fn handlers_wait_without_holding_up_others() {
+fn handlers_wait_without_delaying_others() {
     let mut server = Server::of(example("handlers").stdout(Stdio::piped()).spawn().expect("it was built"));
     let (mut one, mut other) = (server.connect(), server.connect());
     one.write_all(b"later\ncount\ncount\nload\n").expect("it is read");
     read_until(&mut one, b"1\n2\nrequests per shard: [").expect("answered while it waits");
     read_until(&mut one, b"a second later\n").expect("answered when it is ready");
-    // Answered, so it is subscribed.
+    // It got a response, so it is subscribed.
     other.write_all(b"tick\ncount\n").expect("it is read");
     read_until(&mut other, b"ticking\n1\n").expect("state is the connection's");
     one.write_all(b"tell it rains\n").expect("it is read");
@@ -124,7 +124,7 @@ impl Server {
     fn of(mut child: Child) -> Self {
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let mut line = String::new();
-        stdout.read_line(&mut line).expect("it says that it is ready");
+        stdout.read_line(&mut line).expect("it reports that it is ready");
         let address = line.strip_prefix("ready ").expect("the word ready").trim_end().to_owned();
         Self { child, address, _stdout: stdout }
     }
@@ -142,7 +142,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It has ended, or the test failed before it was told to.
+        // It has ended, or the test failed before sending the signal.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -154,7 +154,7 @@ fn end(child: &mut Child) -> Option<i32> {
     child.wait().expect("it was started").code()
 }
 
-/// Reads until `wanted` was among what came.
+/// Reads until the received bytes contain `wanted`.
 fn read_until(peer: &mut TcpStream, wanted: &[u8]) -> Result<(), String> {
     let mut all = Vec::new();
     let mut buffer = [0; 256];

@@ -2,7 +2,7 @@
 
 use super::{File, Finding, Tree};
 
-/// No core knows another core, and what cores share knows none.
+/// A core does not import another core, and modules that cores share import none.
 pub(super) fn know_no_sibling(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (file, code) in tree.rust() {
@@ -26,17 +26,17 @@ pub(super) fn know_no_sibling(tree: &Tree) -> Vec<Finding> {
             }
         }
     }
-    findings.dedup(); // a group names its sibling once per item
+    findings.dedup(); // A group names its sibling once per item.
     findings
 }
 
-/// Cores get time and bytes as arguments. Test code may do as it likes.
+/// Cores get time and bytes as arguments. Test code is free.
 pub(super) fn read_no_clock_and_do_no_io(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (file, code) in tree.rust().filter(|(file, _)| file.path.starts_with(PROTO) && !file.is_test()) {
         for path in code.paths(&["std", "core"]).iter().filter(|path| !path.in_test) {
             let name = path.segments[1..].join("::");
-            // Addresses are plain data; `core` has nothing else of the network.
+            // Addresses are plain data; that is all of the network that `core` has.
             if path.segments[0] == "core" && name.starts_with("net") {
                 continue;
             }
@@ -69,7 +69,7 @@ fn module_of(file: &File) -> Vec<String> {
     path.split('/').map(str::to_owned).collect()
 }
 
-/// What a path means, seen from the top of the crate; `None` when it leaves the crate.
+/// The path relative to the top of the crate; `None` when it leaves the crate.
 fn resolve(here: &[String], path: &[String]) -> Option<Vec<String>> {
     let mut target = here.to_vec();
     for segment in path {
@@ -87,7 +87,7 @@ fn resolve(here: &[String], path: &[String]) -> Option<Vec<String>> {
 
 const PROTO: &str = "src/proto/";
 const CORES: &[&str] = &["tars", "tcpshm", "seastar", "push"];
-/// What cores may use, and what uses none of them.
+/// Modules that cores may use, and that do not use a core.
 const SHARED: &[&str] = &["rpc", "topics"];
 const CORE_TODO: &str = "take it as an argument, or do it in src/runtime";
 const OUTSIDE: &[&str] =

@@ -1,10 +1,10 @@
-//! Rules that are read from the manifests: who may depend on whom, and where `unsafe` is forbidden.
+//! Rules about the manifests: which package may depend on which, and where `unsafe` is forbidden.
 
 use toml::{Table, Value};
 
 use super::{File, Finding, Tree};
 
-/// Imports go down only. Tests and benchmarks may look anywhere.
+/// Imports go down only. Tests and benchmarks may import anything.
 pub(super) fn imports_go_down(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     let ours: Vec<String> = packages(tree).into_iter().map(|(_, _, name)| name).collect();
@@ -28,7 +28,7 @@ pub(super) fn imports_go_down(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// What is shipped does not depend on what checks and measures it, not even for its tests.
+/// The product does not depend on its checks and benchmarks, not even for its tests.
 pub(super) fn src_depends_on_nothing_beside_it(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     let all = packages(tree);
@@ -46,11 +46,11 @@ pub(super) fn src_depends_on_nothing_beside_it(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// The compiler enforces what each crate promises here.
+/// The compiler enforces the absence of `unsafe` in each crate that forbids it.
 pub(super) fn unsafe_is_forbidden_in_crate_roots(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (file, manifest, name) in packages(tree) {
-        // A workspace of its own is no part of what is built: fuzz targets have macros that need unsafe.
+        // A separate workspace is not part of the build: fuzz targets have macros that need unsafe.
         if name == UNSAFE_PACKAGE || manifest.contains_key("workspace") {
             continue;
         }
@@ -81,7 +81,7 @@ fn package(file: &File) -> Option<(&File, Table, String)> {
     Some((file, manifest, name))
 }
 
-/// Package names of the dependencies that are part of what is shipped.
+/// Package names of the dependencies that are part of the product.
 fn dependencies(manifest: &Table) -> Vec<String> {
     dependencies_of(manifest, &["dependencies", "build-dependencies"])
 }
@@ -129,7 +129,7 @@ fn line_of(file: &File, key: &str) -> usize {
     file.text.lines().position(|line| line.trim_start().starts_with(key)).map_or(1, |at| at + 1)
 }
 
-/// What each package of `src` may depend on, besides other people's crates.
+/// What each package of `src` may depend on, besides external crates.
 const LAYERS: &[(&str, &[&str])] = &[
     ("shardcast-proto", &[]),
     ("shardcast-os", &[]),
@@ -139,10 +139,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("shardcast-cli", &["shardcast", "shardcast-build", "shardcast-load", "shardcast-os", "shardcast-proto"]),
 ];
 
-/// Folders of packages that are not shipped.
+/// Folders of packages that are not part of the product.
 const BESIDE: &[&str] = &["bench/", "tests/", "scripts/"];
 
-/// The one that may use `unsafe`.
+/// The package that may use `unsafe`.
 const UNSAFE_PACKAGE: &str = "shardcast-os";
 
 const FORBID: &[&str] = &["#", "!", "[", "forbid", "(", "unsafe_code"];

@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{File, Finding, Tree, rust::Code};
 
-/// What one top-level module of the runtime or of the command uses of others does not lead back to it, so that each can be
-/// read, and changed, without those that use it.
+/// The uses of a top-level module of the runtime or of the command do not lead back to it. So each module can be read,
+/// and changed, without those that use it.
 pub(super) fn modules_have_no_cycle(tree: &Tree) -> Vec<Finding> {
     CRATES.iter().flat_map(|folder| cycles(&uses_in(tree, folder))).collect()
 }
 
-/// A command of the command line uses no other one: what two of them need is a module that is not a command.
+/// A command of the command line does not use another one: what two of them need is a module that is not a command.
 pub(super) fn commands_use_no_other(tree: &Tree) -> Vec<Finding> {
     let uses = uses_in(tree, CLI);
     let between = uses.iter().filter(|it| COMMANDS.contains(&it.from) && COMMANDS.contains(&it.to));
     let findings = between.map(|Use { from, to, file, line }| {
         let what = format!("the command `{from}` uses the command `{to}`");
-        file.finding(*line, what, "move what both need into a module of its own")
+        file.finding(*line, what, "move what both need into a separate module")
     });
     findings.collect()
 }
@@ -39,7 +39,7 @@ fn uses_in<'a>(tree: &'a Tree, folder: &'a str) -> Vec<Use<'a>> {
     uses
 }
 
-/// Those that are part of a cycle.
+/// The uses that are part of a cycle.
 fn cycles(uses: &[Use<'_>]) -> Vec<Finding> {
     let modules: BTreeSet<&str> = uses.iter().map(|it| it.from).collect();
     let mut reaches: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -76,7 +76,7 @@ fn module<'a>(file: &'a File, folder: &str) -> Option<&'a str> {
     Some(module.strip_suffix(".rs").unwrap_or(module)).filter(|module| *module != "tests")
 }
 
-/// The names that the root of the crate takes from its modules, and from which.
+/// The names that the root of the crate re-exports, and the module of each.
 fn re_exports<'a>(tree: &Tree, modules: &BTreeSet<&'a str>, folder: &str) -> BTreeMap<String, &'a str> {
     let names: Vec<&str> = modules.iter().copied().collect();
     let root =

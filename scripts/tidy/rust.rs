@@ -1,4 +1,4 @@
-//! Just enough of Rust's grammar to tell code from comments and strings, and to read paths.
+//! The part of Rust's grammar that separates code from comments and strings, and that reads paths.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -17,7 +17,7 @@ pub(super) struct Token {
     pub(super) in_test: bool,
 }
 
-/// A path as written after `use` or in an expression, with `{}` groups spelled out.
+/// A path as written after `use` or in an expression, with `{}` groups expanded.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct CodePath {
     pub(super) segments: Vec<String>,
@@ -41,7 +41,7 @@ impl Code {
         self.test_lines.iter().any(|lines| lines.contains(&line))
     }
 
-    /// The text of the token at `index`; empty behind the end.
+    /// The text of the token at `index`; empty after the end.
     pub(super) fn text(&self, index: usize) -> &str {
         text_at(&self.tokens, index)
     }
@@ -59,7 +59,7 @@ impl Code {
         paths
     }
 
-    /// Reads the path, or the group of paths, that begins at `index`; gives the index behind it.
+    /// Reads the path, or the group of paths, that begins at `index`; returns the index after it.
     fn path(&self, mut index: usize, before: &mut Vec<String>, paths: &mut Vec<CodePath>) -> usize {
         let depth = before.len();
         let start = index;
@@ -136,7 +136,7 @@ fn block_comment_len(text: &str) -> usize {
     text.len()
 }
 
-/// Bytes up to and with the closing `quote`.
+/// Bytes up to and including the closing `quote`.
 fn quoted_len(text: &str, quote: char) -> usize {
     let mut characters = text.char_indices();
     while let Some((at, character)) = characters.next() {
@@ -159,7 +159,7 @@ fn character_len(text: &str) -> usize {
     }
 }
 
-/// Bytes of a raw string with its prefix; 0 if this is none.
+/// Bytes of a raw string with its prefix; 0 if this is not one.
 fn raw_string_len(text: &str) -> usize {
     let rest = text.strip_prefix(['b', 'c']).unwrap_or(text);
     let Some(rest) = rest.strip_prefix('r') else { return 0 };
@@ -206,7 +206,7 @@ fn test_items(tokens: &[Token]) -> Vec<Range<usize>> {
     items
 }
 
-/// Index behind the attribute that begins at `at`; `at` if none does.
+/// Index after the attribute that begins at `at`; `at` if none does.
 pub(super) fn attribute_end(tokens: &[Token], at: usize) -> usize {
     if text_at(tokens, at) != "#" || text_at(tokens, at + 1) != "[" {
         return at;
@@ -214,7 +214,7 @@ pub(super) fn attribute_end(tokens: &[Token], at: usize) -> usize {
     group_end(tokens, at + 1)
 }
 
-/// Index behind the item that begins at `at`: its `;`, or its block.
+/// Index after the item that begins at `at`: its `;`, or its block.
 fn item_end(tokens: &[Token], mut at: usize) -> usize {
     while at < tokens.len() {
         match text_at(tokens, at) {
@@ -227,7 +227,7 @@ fn item_end(tokens: &[Token], mut at: usize) -> usize {
     at
 }
 
-/// Index behind the bracket that closes the one at `at`.
+/// Index after the bracket that closes the one at `at`.
 fn group_end(tokens: &[Token], at: usize) -> usize {
     let mut depth = 0;
     for (index, token) in tokens.iter().enumerate().skip(at) {
@@ -255,5 +255,5 @@ fn is_word_char(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Deeper groups than this are no path that anybody wrote.
+/// The greatest depth of nested groups in a path.
 const PATH_SEGMENTS_MAX: usize = 32;

@@ -7,20 +7,21 @@ pub(super) fn unsafe_stays_in_os(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (file, code) in tree.rust().filter(|(file, _)| !file.path.starts_with("src/os/")) {
         for token in code.tokens.iter().filter(|token| token.text == "unsafe") {
-            let todo = "move it to src/os, behind a safe interface";
+            let todo = "move it to src/os, and give it a safe interface";
             findings.push(file.finding(token.line, "`unsafe` outside src/os", todo));
         }
     }
     findings
 }
 
-/// What moves bytes and messages serves every protocol alike, and the command knows protocols by its registry.
+/// The modules that move bytes and messages serve every protocol alike, and the command knows protocols by its
+/// registry.
 pub(super) fn shared_code_names_no_protocol(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (file, code) in tree.rust().filter(|(file, _)| !file.is_test()) {
         let todo = match &file.path {
-            path if is_protocol_free(path) => "say it in terms of Session and Protocol",
-            path if is_protocol_free_in_cli(path) => "leave it to an entry in src/cli/protocols",
+            path if is_protocol_free(path) => "write it in terms of Session and Protocol",
+            path if is_protocol_free_in_cli(path) => "move it to an entry in src/cli/protocols",
             _ => continue,
         };
         for (number, line) in file.text.lines().enumerate().map(|(index, line)| (index + 1, line)) {
@@ -33,13 +34,13 @@ pub(super) fn shared_code_names_no_protocol(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// Work that was put off, and what was written to look at a value once.
+/// No unfinished work, and no debug output, is left in the code.
 pub(super) fn nothing_is_left_over(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (file, code) in tree.rust() {
         for (index, token) in code.tokens.iter().enumerate() {
             if LEFTOVERS.contains(&token.text.as_str()) && code.text(index + 1) == "!" {
-                let todo = "finish it, or leave it out and say so";
+                let todo = "finish it, or leave it out and document that";
                 findings.push(file.finding(token.line, format!("`{}!` is left over", token.text), todo));
             }
         }
@@ -87,7 +88,7 @@ fn is_protocol_free(path: &str) -> bool {
     })
 }
 
-/// Commands about files and bytes of one encoding, and the texts of the command line, may name what they are about.
+/// Commands about files and bytes of one encoding, and the texts of the command line, may name their protocol.
 fn is_protocol_free_in_cli(path: &str) -> bool {
     let first = path.strip_prefix("src/cli/").and_then(|path| path.split(['/', '.']).next());
     first.is_some_and(|first| !["protocols", "idl", "decode", "args", "flags"].contains(&first))

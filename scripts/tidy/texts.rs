@@ -32,7 +32,7 @@ pub(super) fn links_lead_somewhere(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// What changed since the last release is written down as it changes.
+/// The changelog records each change when it is made.
 pub(super) fn changelog_has_an_unreleased_section(tree: &Tree) -> Vec<Finding> {
     let is_unreleased = |line: &str| matches!(line.trim(), "## Unreleased" | "## [Unreleased]");
     let changelog = tree.files.iter().find(|file| file.path == CHANGELOG);
@@ -43,7 +43,7 @@ pub(super) fn changelog_has_an_unreleased_section(tree: &Tree) -> Vec<Finding> {
     vec![Finding { path, line: 1, what, todo: "add `## Unreleased` above the releases" }]
 }
 
-/// Every code that an operator may meet is explained.
+/// Every code that an operator may see is documented.
 pub(super) fn error_codes_are_documented(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     let document = tree.files.iter().find(|file| file.path == CODES_DOCUMENT);
@@ -52,7 +52,7 @@ pub(super) fn error_codes_are_documented(tree: &Tree) -> Vec<Finding> {
         for (number, line) in file.text.lines().enumerate() {
             if let Some(code) = code(line).filter(|code| !documented.contains(&format!("| `{code}` |"))) {
                 let what = format!("the code `{code}` is not in {CODES_DOCUMENT}");
-                findings.push(file.finding(number + 1, what, "say there what it means and what to do"));
+                findings.push(file.finding(number + 1, what, "document there what it means and what to do"));
             }
         }
     }
@@ -100,7 +100,7 @@ fn links(file: &File) -> Vec<(usize, String)> {
     links
 }
 
-/// The path that `target` means in the document `from`; `None` outside the repository.
+/// The path that `target` names in the document `from`; `None` outside the repository.
 fn resolve(from: &str, target: &str) -> Option<String> {
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();
@@ -125,7 +125,7 @@ const CHANGELOG: &str = "CHANGELOG.md";
 const CODES_DOCUMENT: &str = "docs/errors.md";
 const CODES_SOURCES: &[&str] = &["src/proto/session.rs", "src/proto/refusal.rs", "src/runtime/error.rs"];
 
-/// In two pieces each, so that this file does not break its own rule.
+/// In two pieces each, so that this file does not violate its own rule.
 pub(super) const MACHINE_PATHS: &[&str] = &[
     concat!("/ho", "me/"),
     concat!("/ro", "ot/"),

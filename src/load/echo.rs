@@ -5,7 +5,7 @@ use shardcast::{
     tars::{Current, Servant},
 };
 
-/// A packet is its own answer.
+/// A packet is its own response.
 #[derive(Clone, Copy, Debug)]
 pub struct Echo;
 

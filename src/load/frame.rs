@@ -1,7 +1,7 @@
 //! `[u32 BE total length][u32 BE id][payload]`, where the payload of the load generator begins with the
-//! time at which it was sent: `[u64 BE nanoseconds][filling]`.
+//! time at which it was sent: `[u64 BE nanoseconds][filler]`.
 
-/// Length and id.
+/// The bytes of length and id.
 pub const HEADER_BYTES: usize = 8;
 
 /// Shortest frame of the load generator: header and time.
@@ -10,7 +10,7 @@ pub const FRAME_BYTES_MIN: usize = 16;
 /// Longest frame that is accepted.
 pub const FRAME_BYTES_MAX: usize = 1_000_000;
 
-/// No frame begins like this.
+/// A length that no frame has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Broken;
 
@@ -28,7 +28,7 @@ pub fn first(input: &[u8]) -> Result<Option<&[u8]>, Broken> {
     Ok(input.get(..len))
 }
 
-/// The id of a whole frame; 0, that of a push, when its header is not there.
+/// The id of a complete frame; 0, the id of pushes, if it has no header.
 #[inline]
 pub fn id(frame: &[u8]) -> u32 {
     frame.get(4..HEADER_BYTES).and_then(<[u8]>::first_chunk).map_or(0, |id| u32::from_be_bytes(*id))

@@ -1,6 +1,6 @@
 //! Connections on a bare ring: no executor, no shard, no session, no bounds.
 //!
-//! Received bytes come out of the ring as they are; bytes to send are queued and leave with the next turn, one send
+//! Received bytes come out of the ring unchanged; bytes to send are queued and leave with the next turn, one send
 //! per connection. No server can do less.
 
 use std::{
@@ -19,7 +19,7 @@ use crate::frame;
 pub struct Links {
     ring: Ring,
     links: Vec<Link>,
-    /// With something to send and no send in flight.
+    /// Connections with something to send and no send in flight.
     dirty: Vec<u32>,
     free: Vec<u32>,
     closed: u64,
@@ -28,12 +28,12 @@ pub struct Links {
 #[derive(Debug, Default)]
 struct Link {
     socket: Option<OwnedFd>,
-    /// The front of a frame.
+    /// The beginning of a frame.
     partial: Vec<u8>,
-    /// Sent one by one, before what is gathered.
+    /// Sent one by one, before the gathered bytes.
     queue: VecDeque<Bytes>,
     gathered: Vec<u8>,
-    /// To gather in while the other buffer is in flight.
+    /// Gathers bytes while the other buffer is in flight.
     spare: Vec<u8>,
     sending: bool,
     dirty: bool,
@@ -55,12 +55,12 @@ impl Links {
         &mut self.ring
     }
 
-    /// Accepts connections from here on.
+    /// Begins to accept connections.
     pub fn listen(&mut self, socket: OwnedFd) {
         self.ring.listen(socket);
     }
 
-    /// Takes a connection over.
+    /// Adds an existing connection.
     ///
     /// # Errors
     /// The ring has no slot for it.
@@ -86,19 +86,19 @@ impl Links {
         self.closed
     }
 
-    /// Whether a slot has a connection that is still being received from.
+    /// Whether a slot has a connection that still receives.
     pub fn is_open(&self, slot: u32) -> bool {
         self.links.get(slot as usize).is_some_and(|link| link.receiving)
     }
 
-    /// Queues bytes; what is queued in one turn is one send.
+    /// Queues bytes; all bytes of one turn leave in one send.
     #[inline]
     pub fn send(&mut self, slot: u32, bytes: &[u8]) {
         self.links[slot as usize].gathered.extend_from_slice(bytes);
         self.mark_dirty(slot);
     }
 
-    /// Queues bytes on every connection; what is queued in one turn is one send each.
+    /// Queues bytes on every connection; all bytes of one turn leave in one send per connection.
     pub fn send_to_all(&mut self, bytes: &Bytes) {
         for slot in 0..self.slots() {
             let link = &mut self.links[slot as usize];
@@ -111,7 +111,7 @@ impl Links {
         }
     }
 
-    /// Queues bytes on every connection, as a send of their own.
+    /// Queues bytes on every connection, as a separate send.
     pub fn send_to_all_apart(&mut self, bytes: &Bytes) {
         for slot in 0..self.slots() {
             self.links[slot as usize].queue.push_back(bytes.clone());
@@ -119,7 +119,7 @@ impl Links {
         }
     }
 
-    /// Sends what is queued, and calls `received` with what was received; true when anything happened.
+    /// Sends the queued bytes, and calls `received` with received bytes. True if anything happened.
     ///
     /// # Errors
     /// The ring is broken.
@@ -152,7 +152,7 @@ impl Links {
         Ok(worked)
     }
 
-    /// Cuts received bytes into frames. A connection with a broken one is closed.
+    /// Cuts received bytes into frames. A connection with an invalid frame is closed.
     #[inline]
     pub fn frames(&mut self, slot: u32, bytes: &[u8], mut each: impl FnMut(&mut Self, &[u8])) {
         if self.links[slot as usize].partial.is_empty() {
@@ -237,7 +237,7 @@ impl Links {
         }
     }
 
-    /// Frees a slot that the ring is done with.
+    /// Frees a slot that the ring no longer uses.
     fn release(&mut self, slot: u32) {
         let link = &mut self.links[slot as usize];
         let Some(socket) = &link.socket else { return };

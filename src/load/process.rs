@@ -5,7 +5,7 @@ use std::fs;
 use rustix::time::{ClockId, clock_gettime};
 
 /// CPU time of all threads of a process in nanoseconds; late by up to one tick (4 ms) for a thread that
-/// runs right now. Zero for a process that is gone.
+/// runs right now. Zero for a process that has ended.
 pub fn cpu_nanos(pid: u32) -> u64 {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return 0 };
     tasks
@@ -21,7 +21,7 @@ pub fn own_cpu_nanos() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-/// Memory of a process that is resident, in bytes; zero for one that is gone.
+/// Resident memory of a process, in bytes; zero for one that has ended.
 pub fn resident_bytes(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,4 +1,4 @@
-//! Compiles `interop.tars` twice: as anybody would, and so that all fields are written, as tars2node does.
+//! Compiles `interop.tars` twice: as usual, and so that all fields are written, as tars2node does.
 #![forbid(unsafe_code)]
 
 use std::{env, path::PathBuf};

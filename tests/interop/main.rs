@@ -1,7 +1,7 @@
 //! `interop.tars`, compiled here by `shardcast-build`, against `@tars/stream`, an implementation that shares
-//! nothing with ours and is told of the same file by a reader of its own (`tars.js`): random values go both ways.
+//! nothing with ours and reads the same file with a separate parser (`tars.js`): random values go both ways.
 //!
-//! What the two write in different ways, `docs/tars-codec.md` lists; the last test shows it.
+//! `docs/tars-codec.md` lists what the two write differently; the last test shows it.
 #![forbid(unsafe_code)]
 
 mod oracle;
@@ -18,7 +18,7 @@ use oracle::{ask, hex, unhex};
 
 shardcast::include_tars!();
 
-/// The same, but fields at their defaults are written too, as JavaScript does.
+/// The same structs, but with fields at their defaults written too, as in JavaScript.
 mod full {
     include!(concat!(env!("OUT_DIR"), "/full/mod.rs"));
 }

@@ -1,9 +1,9 @@
-// Answers with what @tars/stream makes of a struct of interop.tars, a line of hex for each line on standard input:
+// Runs @tars/stream on structs of interop.tars, and prints a line of hex for each line on standard input:
 //
 //     again STRUCT HEX      reads it, and writes it again
 //     random STRUCT SEED    writes a random value
 //
-// What it deliberately is not: a test. The Rust side knows what should come out.
+// It is deliberately not a test: the Rust code checks the output.
 "use strict";
 
 const fs = require("node:fs");

@@ -1,4 +1,4 @@
-//! Asks `oracle.js`, and what travels to it: lines with bytes as hexadecimal digits.
+//! Runs `oracle.js`. The input and output are lines with bytes as hexadecimal digits.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-/// What `@tars/stream` answers to the lines, in their order.
+/// The answers of `@tars/stream` to the lines, in their order.
 pub(crate) fn ask(lines: impl IntoIterator<Item = String>) -> Vec<String> {
     let lines: Vec<String> = lines.into_iter().collect();
     let mut node = Command::new("node");
@@ -14,7 +14,7 @@ pub(crate) fn ask(lines: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut child = node.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("node");
     let mut input = child.stdin.take().expect("a pipe");
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    // It answers while it reads, and neither side waits for the other with a full pipe.
+    // It answers while it reads, so neither end waits for the other with a full pipe.
     let writer = thread::spawn(move || input.write_all(text.as_bytes()));
     let output = BufReader::new(child.stdout.take().expect("a pipe"));
     let answers: Vec<String> = output.lines().map(|line| line.expect("a line")).collect();

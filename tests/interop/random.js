@@ -1,6 +1,6 @@
 // Random values of the structs of a schema, the same ones for the same seed.
 //
-// They keep out of what docs/tars-codec.md says that @tars/stream does in its own way: no float is zero, no key
+// They avoid what @tars/stream does differently (see docs/tars-codec.md): no float is zero, no key
 // of a map is a negative integer or a bool, and no long in a container is beyond 2^53. Maps are filled in the
 // order of their keys, because @tars/stream writes them as they were filled.
 "use strict";

@@ -2,7 +2,7 @@
 //
 // It understands one module of enums and structs with all types, defaults and keys, and comments. It does not
 // understand includes, consts, interfaces, arrays and lengths (`int a[3]`, `string:20`), and checks nothing that
-// the compiler checks: what it does not know is an exception. It shares no line with that compiler; that is its use.
+// the compiler checks: an unknown construct is an exception. It deliberately shares no code with that compiler.
 "use strict";
 
 /**

@@ -1,6 +1,6 @@
 //! Random values of the structs of `interop.tars`.
 //!
-//! They keep out of what `docs/tars-codec.md` says that `@tars/stream` does in its own way: floats that are
+//! They avoid what `@tars/stream` does differently (see `docs/tars-codec.md`): floats that are
 //! zero, keys of maps that are negative integers or bools, and text that is not UTF-8. Its longs in containers
 //! end at 2^53.
 
@@ -118,7 +118,7 @@ fn or<T: Clone + Debug>(usual: T, other: impl Strategy<Value = T>) -> impl Strat
     prop_oneof![Just(usual), other]
 }
 
-/// Around the borders of the widths.
+/// Values around the limits of the widths.
 fn int() -> impl Strategy<Value = i32> {
     (any::<i32>(), 0_u32..32).prop_map(|(value, shift)| value >> shift)
 }
@@ -127,7 +127,7 @@ fn long() -> impl Strategy<Value = i64> {
     (any::<i64>(), 0_u32..64).prop_map(|(value, shift)| value >> shift)
 }
 
-/// What a number of JavaScript can hold.
+/// Integers that a number of JavaScript can hold.
 fn short_long() -> impl Strategy<Value = i64> {
     (any::<i64>(), 11_u32..64).prop_map(|(value, shift)| value >> shift)
 }

@@ -1,5 +1,5 @@
-//! What is known of one connection from the outside: what its client asked, what was queued for it, what was sent,
-//! and what must hold between them. It compares what the core says and does with what was given to it.
+//! What is known of one connection from outside: what its client requested, what was queued for it, what was sent,
+//! and how these must agree. It compares the output of the core with its input.
 
 use std::rc::Rc;
 
@@ -14,34 +14,34 @@ use crate::{
     session::{Kind, Written},
 };
 
-/// All of one connection, for as long as it is there.
+/// The account of one connection, while it exists.
 #[derive(Debug)]
 pub(crate) struct Account {
     client: usize,
     limits: Limits,
     /// What the session decides when the client ends its side.
     pub(crate) at_end: EndOfStream,
-    /// All that the client has sent, by number.
+    /// All requests of the client, by number.
     pub(crate) requests: Vec<Request>,
-    /// Those before this one were taken.
+    /// The requests before this one were taken.
     next: usize,
     in_progress: u32,
-    /// The history that was asked for and has not been answered.
+    /// The requested history whose answer is pending.
     history: Option<u64>,
     outbox_holds: bool,
     requests_hold: bool,
     shard_hold: bool,
-    /// From here on nothing may be taken.
+    /// From now on, requests may not be taken.
     pub(crate) is_ending: bool,
     /// Answers, as the session wrote them.
     written: Rc<Written>,
-    /// Pushes, as they were handed over.
+    /// Pushes that were handed over.
     handed: Sum,
-    /// What was sent, all of it.
+    /// All that was sent.
     sent: Traffic,
-    /// What the client got.
+    /// What the client received.
     received: Traffic,
-    /// What was sent and did not reach it.
+    /// What was sent and did not reach the client.
     lost: Traffic,
     /// What was in a send that failed.
     failed: Traffic,
@@ -55,21 +55,21 @@ pub(crate) struct Account {
     /// Pings, and notes, before these requests were answered.
     ping: usize,
     note: usize,
-    /// What the world did that may end the connection, by the code of the reason.
+    /// Causes that may end the connection, by the code of the reason.
     pub(crate) causes: Vec<&'static str>,
     pub(crate) ended: Option<Ended>,
-    /// What was queued is not to be sent.
+    /// Queued data must not be sent.
     pub(crate) is_cut_on_purpose: bool,
     /// Bytes that reached the server, and where requests end among all that were sent.
     pub(crate) delivered: u64,
     pub(crate) delivered_at: Time,
-    /// Something holds reading, and when the last such thing went away.
+    /// Whether reading is held, and when the last hold was lifted.
     is_held: bool,
     lifted_at: Time,
     sent_up: u64,
 }
 
-/// Something that the client sent.
+/// A request of the client.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) kind: Kind,
@@ -78,9 +78,9 @@ pub(crate) struct Request {
     /// Of a subscription and of its end.
     pub(crate) filter: Option<TopicFilter>,
     pub(crate) since: Option<Position>,
-    /// Where a subscription stands.
+    /// The state of a subscription.
     pub(crate) state: State,
-    /// It is to be answered.
+    /// It must be answered.
     pub(crate) wants_answer: bool,
     /// It was answered before the next one was taken.
     pub(crate) at_once: bool,
@@ -92,19 +92,19 @@ pub(crate) struct Request {
     pub(crate) end: u64,
 }
 
-/// Where a subscription stands, as its shard knows.
+/// The state of a subscription, as its shard knows it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum State {
     Sent,
     Asked,
-    Stands,
+    Active,
     Over,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ended {
     pub(crate) why: CloseReason,
-    /// By then it is to be cut.
+    /// The time by which it must be cut.
     pub(crate) deadline: Time,
 }
 
@@ -172,12 +172,12 @@ impl Request {
         }
     }
 
-    /// The application gets to know it.
+    /// Whether the application receives it as an event.
     const fn is_event(&self) -> bool {
         !matches!(self.kind, Kind::Ping | Kind::Note | Kind::Bye | Kind::Broken)
     }
 
-    /// Nothing after it is taken.
+    /// Whether requests after it are not taken.
     const fn is_last(&self) -> bool {
         matches!(self.kind, Kind::Bye | Kind::Broken)
     }
@@ -238,21 +238,21 @@ impl Account {
         }
     }
 
-    /// The client sends something, which is so long.
+    /// The client sends a request of `len` bytes.
     pub(crate) fn send(&mut self, request: Request, len: usize) {
         self.sent_up += len as u64;
         self.requests.push(Request { end: self.sent_up, ..request });
     }
 
     /// A subscription to `filter` that is not over, as far as its shard knows.
-    pub(crate) fn standing(&mut self, filter: &TopicFilter) -> Option<&mut Request> {
-        let stands = |it: &&mut Request| {
-            matches!(it.state, State::Asked | State::Stands) && it.filter.as_ref() == Some(filter)
+    pub(crate) fn active_subscription(&mut self, filter: &TopicFilter) -> Option<&mut Request> {
+        let is_active = |it: &&mut Request| {
+            matches!(it.state, State::Asked | State::Active) && it.filter.as_ref() == Some(filter)
         };
-        self.requests.iter_mut().find(stands)
+        self.requests.iter_mut().find(is_active)
     }
 
-    /// The core is asked for its next step: it places holds now.
+    /// The core makes its next step: it places holds now.
     pub(crate) fn before_step(&mut self) {
         self.outbox_holds |= self.unsent_bytes() >= self.limits.outbox.bytes_max as u64;
         self.requests_hold |= self.in_progress as usize >= self.limits.requests_in_progress_max;
@@ -275,8 +275,8 @@ impl Account {
         });
         let rest = &mut self.requests[self.next..];
         let passed = rest.iter().position(Request::is_event);
-        let is_behind_end = rest.iter().take(passed.unwrap_or(0)).any(Request::is_last);
-        let Some(passed) = passed.filter(|_| !is_behind_end) else {
+        let is_after_end = rest.iter().take(passed.unwrap_or(0)).any(Request::is_last);
+        let Some(passed) = passed.filter(|_| !is_after_end) else {
             model.fail(|| format!("client {client}: request {id:?} was never made, or is after the end"));
             return None;
         };
@@ -304,7 +304,7 @@ impl Account {
         self.history
     }
 
-    /// The answer to a request is given.
+    /// A request gets its answer.
     pub(crate) fn answer(&mut self, number: usize, at_once: bool, model: &mut Model) {
         let client = self.client;
         let Some(request) = self.requests.get_mut(number) else {
@@ -319,7 +319,7 @@ impl Account {
         }
     }
 
-    /// A request is in progress no more.
+    /// A request is no longer in progress.
     pub(crate) const fn end(&mut self) {
         self.in_progress = self.in_progress.saturating_sub(1);
         if self.in_progress as usize <= self.limits.requests_in_progress_max / 2 {
@@ -330,7 +330,7 @@ impl Account {
         }
     }
 
-    /// Its shard has as many requests in progress as it may: it begins no other while it has one.
+    /// Its shard has reached its bound of requests: the connection begins no other while it has one.
     pub(crate) const fn shard_is_full(&mut self) {
         self.shard_hold |= self.in_progress > 0;
     }
@@ -358,7 +358,7 @@ impl Account {
         self.dropped += drops.total() - u64::from(drops.closed);
     }
 
-    /// The transport took a send, which has so many bytes and messages by the core.
+    /// The transport took a send. `by_core`: its bytes and messages as the core counts them.
     pub(crate) fn sent(&mut self, bytes: &[u8], by_core: (usize, usize), model: &mut Model) {
         let traffic = Traffic::of(bytes);
         let is_same = (bytes.len(), traffic.messages()) == (by_core.0, by_core.1 as u64);
@@ -379,7 +379,7 @@ impl Account {
         self.lost.add_all(Traffic::of(bytes));
     }
 
-    /// The client gets a frame.
+    /// The client receives a frame.
     pub(crate) fn receive(&mut self, frame: Frame, len: usize, model: &mut Model) {
         self.received.add(frame, len);
         match frame {
@@ -395,7 +395,7 @@ impl Account {
     fn receive_answer(&mut self, number: usize, kind: AnswerKind, model: &mut Model) {
         let client = self.client;
         let Some(request) = self.requests.get_mut(number) else {
-            return model.fail(|| format!("client {client} got {kind:?} to {number}, which it never asked"));
+            return model.fail(|| format!("client {client} got {kind:?} to {number}, which it never sent"));
         };
         request.received += 1;
         let is_right = request.wants_answer && request.received == 1 && request.fits(kind);
@@ -424,7 +424,7 @@ impl Account {
         }
     }
 
-    /// What is answered at once is answered in order.
+    /// Requests that are answered at once are answered in order.
     fn receive_at_once(&mut self, number: usize, model: &mut Model) {
         let last = self.last_at_once.replace(number);
         model.require(last.is_none_or(|last| last < number), || {
@@ -432,12 +432,12 @@ impl Account {
         });
     }
 
-    /// Something holds reading that goes away again.
+    /// Whether there is a temporary hold on reading.
     const fn holds(&self) -> bool {
         self.outbox_holds || self.requests_hold || self.shard_hold || self.history.is_some()
     }
 
-    /// The core agrees with what is known.
+    /// Checks that the core agrees with this account.
     pub(crate) fn agree(&mut self, core: &Core, now: Time, model: &mut Model) {
         let client = self.client;
         let is_held = self.holds();
@@ -461,9 +461,9 @@ impl Account {
         model.require(is == expected, || format!("client {client}: {is} of answers, not {expected}"));
     }
 
-    /// A client that could send, and has not for too long, is not there any more.
+    /// Checks that a client that could send, and has not for too long, is disconnected.
     pub(crate) fn require_input(&self, now: Time, model: &mut Model) {
-        // The end of its stream was the last thing that it had to say.
+        // The end of its stream was the last thing that it had to send.
         if self.is_held || self.is_ending || self.caused("peer-closed") || self.was_reached(Kind::Bye) {
             return;
         }
@@ -480,18 +480,18 @@ impl Account {
         }
     }
 
-    /// A session whose time has come was called, and has said what it had to say if there was room.
+    /// Checks that a session was called in time, and has written its data if there was room.
     pub(crate) fn require_beat(&self, now: Time, model: &mut Model) {
         let client = self.client;
         let is_late = self.written.beats_at.get().is_some_and(|at| at <= now);
         model.require(!is_late, || format!("the session of client {client} was not called in time"));
-        // What found no room is asked for when half of that was sent.
+        // Data without room is requested again when half of the queue was sent.
         let has_room = self.unsent_bytes() <= self.limits.outbox.bytes_max as u64 / 2;
-        let is_said = !self.written.beat_waits.get();
-        model.require(is_said || !has_room, || format!("the session of client {client} was not asked"));
+        let is_written = !self.written.beat_waits.get();
+        model.require(is_written || !has_room, || format!("the session of client {client} was not asked"));
     }
 
-    /// The connection ends for the application: there is a cause, and what had to happen before has.
+    /// The connection ends for the application. There must be a cause, and all that must come before.
     pub(crate) fn end_for(&mut self, why: CloseReason, now: Time, model: &mut Model) {
         let client = self.client;
         model.require(self.ended.is_none(), || format!("client {client} ended twice: {why}"));
@@ -540,13 +540,13 @@ impl Account {
         self.requests.iter().any(|it| it.kind == kind && it.end <= self.delivered)
     }
 
-    /// The server has the front of a frame, and the client may still send the rest.
+    /// The server has the beginning of a frame, and the client may still send the rest.
     fn is_partial(&self) -> bool {
         let timed = !self.limits.frame_timeout.is_zero() && !self.caused("peer-closed");
         timed && self.delivered > 0 && self.requests.iter().all(|it| it.end != self.delivered)
     }
 
-    /// All that reached the server was taken, up to a goodbye.
+    /// Checks that all requests that reached the server were taken, up to a goodbye.
     fn require_all_taken(&self, model: &mut Model) {
         let rest = self.requests[self.next..].iter();
         let of_rest = rest.take_while(|it| !it.is_last() && it.end <= self.delivered);
@@ -555,7 +555,7 @@ impl Account {
             .require(missing == 0, || format!("client {}: {missing} requests were never taken", self.client));
     }
 
-    /// The connection is cut; `in_flight` is what the transport has not taken.
+    /// The connection is cut; `in_flight` is the send that the transport has not taken.
     pub(crate) fn cut(&mut self, cut: Cut, in_flight: &[u8], model: &mut Model) {
         let client = self.client;
         let flight = Traffic::of(in_flight);
@@ -563,14 +563,14 @@ impl Account {
         let passed = sent.pushes.messages + flight.pushes.messages + self.dropped + self.closed;
         model.require(self.handed.messages == passed, || {
             format!(
-                "client {client} was handed {}: {sent:?} sent, {flight:?} on the way, {} dropped, {} closed",
+                "client {client} was handed {}: {sent:?} sent, {flight:?} in progress, {} dropped, {} closed",
                 self.handed.messages, self.dropped, self.closed
             )
         });
         let pushes = self.handed.messages - sent.pushes.messages - failed.pushes.messages - self.dropped;
         let answers = self.written.frames.get() - sent.answers.messages - failed.answers.messages;
         let expected = pushes + answers;
-        // How many wait outside the bounds is known to the outbox alone.
+        // Only the outbox knows how many wait outside the bounds.
         let least = if self.is_blocked { flight.messages() } else { expected };
         let is_right = (least..=expected).contains(&cut.queued_messages);
         model.require(is_right, || format!("client {client}: {cut:?}, and {expected} messages expected"));
@@ -581,13 +581,14 @@ impl Account {
         }
     }
 
-    /// One that has not ended in order is cut at once.
+    /// Checks that a connection that has not ended in order is cut at once.
     pub(crate) fn require_cut(&self, model: &mut Model) {
         let ended = self.ended.filter(|it| self.is_cut_on_purpose || !it.why.is_gentle());
         model.require(ended.is_none(), || format!("client {} is not cut: {ended:?}", self.client));
     }
 
-    /// One that ended in order, and was cut before its time, was sent everything first, and the client has it.
+    /// Checks that a connection that ended in order, and was cut before its time, was flushed, and the client has all
+    /// data.
     pub(crate) fn require_flushed(&self, cut: Cut, resets: bool, now: Time, model: &mut Model) {
         let Some(ended) = self.ended else {
             return model.fail(|| format!("client {} is cut and has not ended", self.client));
@@ -599,7 +600,7 @@ impl Account {
         });
     }
 
-    /// The connection is over, or at rest: what was sent has arrived, or is lost with it.
+    /// The connection has ended, or is at rest: all that was sent has arrived, or is lost with it.
     pub(crate) fn check_sent(&self, model: &mut Model) {
         let Self { sent, received, lost, client, .. } = self;
         let mut arrived = *received;
@@ -609,7 +610,7 @@ impl Account {
         });
     }
 
-    /// Nothing moves any more, and the connection is open: everything was taken, and answered once.
+    /// Nothing moves any more, and the connection is open: all requests were taken, and answered once.
     pub(crate) fn check_open(&self, model: &mut Model) {
         let client = self.client;
         self.check_sent(model);
@@ -628,7 +629,7 @@ impl Account {
     }
 }
 
-/// What an event is, its number, its topic and its body.
+/// The kind of an event, its number, its topic and its body.
 fn parts<'a>(event: &Event<'a>) -> (Kind, Option<u64>, &'a str, &'a [u8]) {
     let (kind, id, topic, body): (_, _, &str, &[u8]) = match *event {
         Event::Request(request) => (Kind::Request, Some(request.id), "", request.body),

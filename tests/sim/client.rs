@@ -1,4 +1,4 @@
-//! One client: what it asks for, and what it makes of what arrives.
+//! One client: what it requests, and how it checks what it receives.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,30 +17,30 @@ use crate::{
 pub(crate) struct Client {
     pub(crate) number: usize,
     pub(crate) character: Character,
-    /// Until it is cut.
+    /// `None` after it is cut.
     pub(crate) connection: Option<Connection>,
     /// It does not read.
     pub(crate) is_stalled: bool,
-    /// It ends its side when it has read the end of the server's.
+    /// It ends its direction when it has read the end of the server's.
     pub(crate) is_polite: bool,
     view: View,
-    /// Where it was on each topic, for when it returns.
+    /// The last position on each topic, for when it returns.
     pub(crate) seen: BTreeMap<usize, Position>,
-    /// How often it has connected.
+    /// The number of connections so far.
     pub(crate) life: u64,
 }
 
-/// What it knows of its subscriptions.
+/// What the client knows of its subscriptions.
 #[derive(Debug, Default)]
 struct View {
-    /// It said hello: what comes then is asked for.
+    /// It sent a hello, which ends its automatic subscription.
     is_welcome: bool,
-    /// Subscriptions that stand, by their requests.
+    /// Active subscriptions, by their requests.
     subscriptions: BTreeSet<usize>,
-    /// Those that were ended up to a request.
+    /// Ended subscriptions, with the request that ended them.
     ended: BTreeMap<TopicFilter, usize>,
-    /// On each topic, what it may not get again.
-    floor: BTreeMap<usize, Position>,
+    /// The newest position on each topic: it may not get this message or an older one again.
+    newest: BTreeMap<usize, Position>,
 }
 
 impl Client {
@@ -64,7 +64,7 @@ impl Client {
         self.view = View::default();
     }
 
-    /// Sends a request, as bytes after those before it.
+    /// Sends a request, after the bytes of earlier ones.
     pub(crate) fn send(&mut self, request: Request, sending: &Sending) {
         let Some(connection) = &mut self.connection else { return };
         let bytes = sending.encode();
@@ -83,13 +83,13 @@ impl Client {
         self.connection.as_ref().map_or(0, |it| it.account.requests.len() as u64)
     }
 
-    /// Whether it can ask for something.
-    pub(crate) fn can_ask(&self) -> bool {
+    /// Whether it can send a request.
+    pub(crate) fn can_send(&self) -> bool {
         self.connection.as_ref().is_some_and(|it| !it.transport.up_has_ended && !it.transport.is_broken)
     }
 
-    /// It gets messages of a topic without having asked.
-    pub(crate) fn is_unasked(&self) -> bool {
+    /// Whether it receives messages of a topic by an automatic subscription.
+    pub(crate) fn is_automatic(&self) -> bool {
         self.character.habit == Habit::Automatic && !self.view.is_welcome
     }
 
@@ -135,30 +135,31 @@ impl Client {
         let (number, name) = (self.number, TOPICS[topic]);
         let requests = &connection.account.requests;
         let matches = |request: &usize| requests[*request].filter.as_ref().is_some_and(|it| it.matches(name));
-        let is_wanted = self.is_unasked() || self.view.subscriptions.iter().any(matches);
+        let is_wanted = self.is_automatic() || self.view.subscriptions.iter().any(matches);
         model
             .require(is_wanted, || format!("client {number} got {id} of {name} outside of its subscription"));
-        let is_spoken = dialect == u8::from(self.view.is_welcome);
-        model.require(is_spoken, || format!("client {number} got {id} of {name} in dialect {dialect}"));
-        let floor = self.view.floor.insert(topic, at).unwrap_or_default();
-        model.require(floor < at, || format!("client {number} got {at:?} of {name} after {floor:?}"));
+        let is_right_dialect = dialect == u8::from(self.view.is_welcome);
+        model
+            .require(is_right_dialect, || format!("client {number} got {id} of {name} in dialect {dialect}"));
+        let newest = self.view.newest.insert(topic, at).unwrap_or_default();
+        model.require(newest < at, || format!("client {number} got {at:?} of {name} after {newest:?}"));
         self.seen.insert(topic, at);
     }
 }
 
 impl View {
-    /// A subscription stands, unless it was ended meanwhile.
+    /// A subscription becomes active, unless it was ended meanwhile.
     fn begin(&mut self, number: usize, filter: &TopicFilter, since: Option<Position>) {
         if self.ended.get(filter).is_some_and(|ended| *ended > number) {
             return;
         }
         self.subscriptions.insert(number);
         if let (TopicFilter::Exact(name), Some(since)) = (filter, since) {
-            // It may get again what it asked for again, and all of it if it asked for what never was.
+            // It may receive requested messages again, and all messages if the requested position never existed.
             let topic = TOPICS.iter().position(|topic| **topic == **name).expect("one of ours");
-            let floor = self.floor.entry(topic).or_default();
-            let is_back = since.epoch == floor.epoch && since <= *floor;
-            *floor = if is_back { since } else { Position::default() };
+            let newest = self.newest.entry(topic).or_default();
+            let is_back = since.epoch == newest.epoch && since <= *newest;
+            *newest = if is_back { since } else { Position::default() };
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One connection of a shard: the core that the runtime drives as well, over a made-up transport.
+//! One connection of a shard: the core that the runtime drives as well, over a simulated transport.
 
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -24,7 +24,7 @@ use crate::{
     transport::Transport,
 };
 
-/// What a shard has of a connection: it ends when the core is cut.
+/// A connection as its shard has it. It ends when the core is cut.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) shard: u16,
@@ -33,34 +33,34 @@ pub(crate) struct Connection {
     pub(crate) limits: Limits,
     pub(crate) transport: Transport,
     pub(crate) account: Account,
-    /// What its shard counts of it.
+    /// Its requests that the shard counts.
     pub(crate) requests: RequestShare,
     /// When its one timer goes off.
     pub(crate) timer: Option<Time>,
-    /// It is to be flushed at the end of the turn.
+    /// It must be flushed at the end of the turn.
     is_dirty: bool,
     meter: Meter,
-    is_paced: bool,
-    /// Requests that the application answers later, or gives up, which is `false`.
+    is_rate_limited: bool,
+    /// Requests that the application answers later (`true`) or abandons (`false`).
     pub(crate) jobs: Vec<(u64, bool)>,
-    /// The topic that it gets without having asked.
+    /// The topic of its automatic subscription.
     pub(crate) automatic: Option<usize>,
-    /// What its shard handed over, by topic.
+    /// The messages that its shard handed over, by topic.
     pub(crate) streams: BTreeMap<usize, Stream>,
 }
 
 impl Connection {
     pub(crate) fn new(client: &Client, shard: u16, who: SubscriberId, now: Time, model: &mut Model) -> Self {
         let character = &client.character;
-        let (limits, mut pace) = (character.limits, character.pace);
-        let meter = Meter::new(&pace, 0);
-        if !pace.is_none() && model.sabotage.is_habit(Fault::ForgetPace) {
-            pace = Pace::NONE;
+        let (limits, mut rate_limit) = (character.limits, character.rate_limit);
+        let meter = Meter::new(&rate_limit, 0);
+        if !rate_limit.is_none() && model.sabotage.is_habit(Fault::ForgetRateLimit) {
+            rate_limit = Pace::NONE;
         }
         let written = Rc::new(Written::default());
         let at_end = AT_END[client.life as usize % AT_END.len()];
         let first_by = character.first_request.map(|timeout| now + timeout);
-        let mut core: Core = Core::new(Side::Accepting, &pace, now);
+        let mut core: Core = Core::new(Side::Accepting, &rate_limit, now);
         let mut account = Account::new(client.number, limits, at_end, Rc::clone(&written), now);
         account.causes.extend(first_by.map(|_| "late"));
         core.open(Box::new(Wire::new(written, at_end, first_by, character.beats_every, now)), now);
@@ -75,7 +75,7 @@ impl Connection {
             timer: None,
             is_dirty: false,
             meter,
-            is_paced: !pace.is_none(),
+            is_rate_limited: !rate_limit.is_none(),
             jobs: Vec::new(),
             automatic: None,
             streams: BTreeMap::new(),
@@ -110,14 +110,14 @@ impl Connection {
         pushed != Pushed::Disconnect
     }
 
-    /// Lets the session say something to the client, which asked for it.
+    /// Lets the session send the client a response.
     pub(crate) fn say(&mut self, command: Command<'_>, spares: &Spares, now: Time) {
         let said = self.core.say(command, spares, now);
         debug_assert!(said, "the protocol can answer its own requests");
         self.queue_changed();
     }
 
-    /// The answer to a request has come.
+    /// The answer to a request has arrived.
     pub(crate) fn answer(
         &mut self,
         number: u64,
@@ -173,12 +173,12 @@ impl Connection {
         self.account.drop(drops);
     }
 
-    /// Something may wait: then it is sent at the end of the turn.
+    /// What waits in the outbox is sent at the end of the turn.
     pub(crate) fn queue_changed(&mut self) {
         self.is_dirty |= self.core.is_ready();
     }
 
-    /// Sends what waits, if it may.
+    /// Sends what waits, if allowed.
     pub(crate) fn flush(&mut self, client: usize, spares: &Spares, now: Time, model: &mut Model) {
         if !std::mem::take(&mut self.is_dirty) {
             return;
@@ -197,10 +197,10 @@ impl Connection {
             None => self.arm_timer(now),
         }
         self.count_drops(model);
-        let must_wait = self.transport.flight.is_some() || (is_open && self.is_paced);
+        let must_wait = self.transport.flight.is_some() || (is_open && self.is_rate_limited);
         let waits = !self.core.outbox().is_empty();
         model.require(must_wait || !waits, || {
-            format!("client {client}: what waits is not sent: {:?}", self.core)
+            format!("client {client}: queued data is not sent: {:?}", self.core)
         });
     }
 
@@ -218,7 +218,7 @@ impl Connection {
             model.require(fault.is_ok(), || format!("client {client} got too much: {}", fault.unwrap_err()));
         }
         let is_over = matches!(self.core.state(), Life::Lingering(_) | Life::Cut);
-        model.require(!is_over, || format!("client {client} is sent something when it is over"));
+        model.require(!is_over, || format!("client {client} is sent data after its end"));
     }
 
     /// Makes sure that the timer goes off by the earliest deadline.
@@ -246,13 +246,13 @@ impl Connection {
         true
     }
 
-    /// Ends it, for a reason that the world gives.
+    /// Ends it for a reason outside the connection.
     pub(crate) fn end(&mut self, why: CloseReason, now: Time) {
         self.account.causes.push(why.code());
         self.core.end(why, &self.limits, now);
     }
 
-    /// It was taken out of the hub: it has no subscriptions any more.
+    /// It was removed from the hub, so it has no subscriptions any more.
     pub(crate) fn forget_subscriptions(&mut self) {
         self.streams.clear();
         self.account.requests.iter_mut().for_each(|it| it.state = State::Over);
@@ -268,7 +268,7 @@ impl Connection {
         self.jobs.is_empty() && self.core.requests_in_progress() == 0 && !self.transport.up_has_ended
     }
 
-    /// The bounds of its outbox hold.
+    /// Checks the bounds of its outbox.
     pub(crate) fn check_bounds(&self, client: usize, model: &mut Model) {
         let (outbox, bounds) = (self.core.outbox(), self.limits.outbox);
         let (bytes, messages, responses) = (outbox.bytes(), outbox.messages(), outbox.response_bytes());
@@ -290,7 +290,7 @@ fn bytes_of(parcel: Parcel) -> Vec<u8> {
     }
 }
 
-/// What leaves together is measured as the pacer sees it: message by message, and answers in a row as one.
+/// Measures a send as the rate limit does: message by message, and consecutive answers as one.
 fn meter_all(meter: &mut Meter, bytes: &[u8], now: Time) -> Result<(), String> {
     let mut run = (0, 0);
     for (frame, len) in frames(bytes) {
@@ -305,5 +305,5 @@ fn meter_all(meter: &mut Meter, bytes: &[u8], now: Time) -> Result<(), String> {
     meter.pass(run.0, run.1, now)
 }
 
-/// What sessions decide about the end of a client's stream, one life after the other.
+/// What sessions decide about the end of a client's stream, one connection after the other.
 const AT_END: [EndOfStream; 3] = [EndOfStream::Answer, EndOfStream::Stay, EndOfStream::Close];

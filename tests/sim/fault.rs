@@ -1,7 +1,7 @@
-//! What can be made to go wrong on purpose, to see that it is noticed.
+//! Faults that are made on purpose, to check that they are noticed.
 
-/// One wrong of the world around the cores, done once at the first occasion after half of the steps; those that
-/// are habits are done always.
+/// A fault of the world around the cores. It happens once, at the first occasion after half of the steps; a habit
+/// happens always.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fault {
     /// A message is lost between two shards.
@@ -16,23 +16,23 @@ pub(crate) enum Fault {
     LoseDelivery,
     /// A subscriber gets a message twice.
     DoubleDelivery,
-    /// Somebody gets a message that is not meant for it.
+    /// A client receives a message that is not meant for it.
     Misdeliver,
     /// One of the missed messages is lost.
     LoseMissed,
     /// A gap is reported one too small.
     ShrinkGap,
-    /// All is well, says the owner, though something is missing.
+    /// The owner reports a complete recovery, though a message is missing.
     HideGap,
     /// A drop is not counted.
     HideDrop,
     /// A byte that a client sent is lost.
     LoseInput,
-    /// Some of what a client sent comes twice.
+    /// Bytes that a client sent arrive twice.
     DoubleInput,
-    /// Reading does not go on when the last hold was lifted.
+    /// Reading does not continue when the last hold was lifted.
     ForgetResume,
-    /// A connection that waits for its shard does not go on when there is room.
+    /// A connection that waits for its shard does not continue when there is room.
     ForgetShardRoom,
     /// A history was answered, and its hold is not lifted.
     KeepHistory,
@@ -42,25 +42,25 @@ pub(crate) enum Fault {
     LoseAnswer,
     /// An answer is given twice.
     DoubleAnswer,
-    /// The core does not learn that a request has ended.
+    /// The core is not informed that a request has ended.
     ForgetRequestEnd,
     /// A send is lost, and reported as done.
     LoseParcel,
     /// A connection that ends in order is cut before all was sent.
     CutInsteadOfFlush,
-    /// What is lost with a connection is reported one too small.
+    /// The loss with a connection is reported one too small.
     HideLoss,
-    /// Something is sent after the end.
-    SendBehindEnd,
-    /// Habit: what expired is delivered all the same.
+    /// A frame is sent after the end.
+    SendAfterEnd,
+    /// Habit: expired messages are delivered anyway.
     ForgetExpiry,
-    /// Habit: connections are not paced.
-    ForgetPace,
-    /// Habit: topics are not paced.
-    ForgetTopicPace,
+    /// Habit: connections have no rate limit.
+    ForgetRateLimit,
+    /// Habit: topics have no rate limit.
+    ForgetTopicRateLimit,
     /// Habit: delayed publications go at once.
     ForgetDelay,
-    /// Habit: more is put between two shards than there is room for.
+    /// Habit: a queue between two shards gets more than its capacity.
     OverfillMesh,
     /// Habit: the timers of connections never go off.
     ForgetTimers,
@@ -92,10 +92,10 @@ impl Fault {
         Self::LoseParcel,
         Self::CutInsteadOfFlush,
         Self::HideLoss,
-        Self::SendBehindEnd,
+        Self::SendAfterEnd,
         Self::ForgetExpiry,
-        Self::ForgetPace,
-        Self::ForgetTopicPace,
+        Self::ForgetRateLimit,
+        Self::ForgetTopicRateLimit,
         Self::ForgetDelay,
         Self::OverfillMesh,
         Self::ForgetTimers,
@@ -103,8 +103,8 @@ impl Fault {
 }
 
 impl Fault {
-    /// Whether no run in which it happens may pass. Others may happen without an effect: two
-    /// unwanted messages are swapped, or a pace is forgotten that was not reached.
+    /// Whether every run in which it happens must fail. Others may have no effect: for example, two unwanted
+    /// messages are swapped, or a rate limit that was not reached is forgotten.
     #[cfg(test)]
     pub(crate) const fn is_always_noticed(self) -> bool {
         matches!(
@@ -114,13 +114,13 @@ impl Fault {
                 | Self::LosePublish
                 | Self::HideDrop
                 | Self::LoseParcel
-                | Self::SendBehindEnd
+                | Self::SendAfterEnd
                 | Self::OverfillMesh
         )
     }
 }
 
-/// Where a run stands with its fault, if it has one.
+/// The fault of a run, if it has one, and its progress.
 #[derive(Debug, Default)]
 pub(crate) struct Sabotage {
     fault: Option<Fault>,
@@ -138,7 +138,7 @@ impl Sabotage {
         self.is_armed = true;
     }
 
-    /// Here is an occasion for `fault`: true, once, when it is to happen.
+    /// An occasion for `fault`. True once, when it must happen.
     pub(crate) fn strikes(&mut self, fault: Fault) -> bool {
         let strikes = self.is_armed && self.fault == Some(fault) && self.fired == 0;
         self.fired += u64::from(strikes);

@@ -1,4 +1,4 @@
-//! What goes from a server to a client: small frames that a client can check.
+//! The frames from a server to a client, which the client can check.
 
 use bytes::Bytes;
 use shardcast_proto::Position;
@@ -6,17 +6,17 @@ use shardcast_proto::Position;
 /// One frame. Each is one message to the outbox.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Frame {
-    /// A message of a topic, in a dialect; one that was missed comes as an answer.
+    /// A message of a topic, in a dialect; a missed one arrives as an answer.
     Message { topic: usize, position: Position, id: u64, was_missed: bool, dialect: u8 },
     /// The answer to the request with this number.
     Answer { request: u64, kind: AnswerKind },
-    /// What the session says itself: to so many pings and notes, and when its time has come.
+    /// A frame of the session itself: the number of pings and notes that it answers, and whether it is a beat.
     Own { pings: u64, notes: u64, is_beat: bool },
-    /// The session's last word to a client that broke the protocol.
+    /// The session's last frame to a client that violated the protocol.
     LastWord,
 }
 
-/// What an answer says.
+/// The kind of an answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum AnswerKind {
     Response,
@@ -46,7 +46,7 @@ impl Frame {
         out.resize(end, 0);
     }
 
-    /// Its bytes alone.
+    /// Its bytes.
     pub(crate) fn encode(self, len: usize) -> Bytes {
         let mut bytes = Vec::with_capacity(HEADER + len);
         self.write(len, &mut bytes);
@@ -79,7 +79,7 @@ impl Frame {
 }
 
 impl AnswerKind {
-    /// In the order of their numbers.
+    /// All of them, in the order of their numbers.
     const ALL: [Self; 7] = [
         Self::Response,
         Self::Welcome,
@@ -91,7 +91,7 @@ impl AnswerKind {
     ];
 }
 
-/// All frames of `bytes`, and how long each is.
+/// All frames of `bytes`, and their lengths.
 pub(crate) fn frames(mut bytes: &[u8]) -> impl Iterator<Item = (Frame, usize)> + '_ {
     std::iter::from_fn(move || {
         let (frame, rest) = Frame::decode(bytes)?;

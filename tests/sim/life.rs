@@ -1,4 +1,4 @@
-//! The life of connections: how they begin, what moves over them, and how they end.
+//! The life of connections: how they begin, exchange data, and end.
 
 use shardcast_proto::{
     Position, RequestId, TopicFilter,
@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl World {
-    /// Connects a client that is away, on whatever shard; one that was there before wants what it missed.
+    /// Connects a disconnected client, on a random shard. A client that returns requests the messages that it missed.
     pub(crate) fn connect(&mut self, client: usize) {
         if self.clients[client].connection.is_some() {
             return;
@@ -31,7 +31,7 @@ impl World {
         it.begin();
         it.is_polite = self.random.chance(70);
         let mut connection = Connection::new(it, number, who, self.now, &mut self.model);
-        if it.is_unasked() {
+        if it.is_automatic() {
             let topic = client % TOPICS.len();
             let filter = TopicFilter::Exact(topic_name(topic));
             if shard.hub.subscribe(who, &filter, None, None, self.now).is_ok() {
@@ -48,18 +48,18 @@ impl World {
         self.apply_actions(client);
     }
 
-    /// A client sends a request, of whatever kind.
+    /// A client sends a random request.
     pub(crate) fn ask(&mut self, client: usize) {
         if self.clients[client].connection.is_none() {
             return self.connect(client);
         }
-        if !self.clients[client].can_ask() {
+        if !self.clients[client].can_send() {
             return;
         }
-        let is_unasked = self.clients[client].is_unasked();
+        let is_automatic = self.clients[client].is_automatic();
         match self.random.within(0..200) {
-            0..10 if is_unasked => self.send(client, Sending::new(Kind::Hello, 0), true),
-            0..100 if is_unasked => {}
+            0..10 if is_automatic => self.send(client, Sending::new(Kind::Hello, 0), true),
+            0..100 if is_automatic => {}
             0..70 => self.subscribe(client),
             70..100 => self.unsubscribe(client),
             100..125 => self.ask_to_publish_on(client),
@@ -130,7 +130,7 @@ impl World {
         self.send_about(client, sending, Request { filter, since, ..Request::new(Kind::Subscribe, true) });
     }
 
-    /// Ends one of the subscriptions that the client has asked for, whether it stands or not.
+    /// Ends one of the subscriptions that the client has requested, whether it is active or not.
     fn unsubscribe(&mut self, client: usize) {
         let Some(connection) = &self.clients[client].connection else { return };
         let requests = connection.account.requests.iter();
@@ -170,14 +170,14 @@ impl World {
         self.send(client, sending, !is_quiet);
     }
 
-    /// Some of what a client has sent reaches its shard, cut anywhere.
+    /// Some bytes of a client reach its shard, cut anywhere.
     pub(crate) fn deliver(&mut self, client: usize) {
         let is_late = self.random.chance(10);
         let most = *self.random.pick(&[1, 7, 60, 1000]);
         let now = self.now;
         let Some(connection) = &mut self.clients[client].connection else { return };
         let Connection { core, transport, account, limits, .. } = connection;
-        // What was on its way when reading was held still comes.
+        // Bytes that were in transit when reading was held still arrive.
         if core.state() == Life::Cut || !(core.wants_input() || is_late) {
             return;
         }
@@ -210,7 +210,7 @@ impl World {
         if core.is_open() {
             let requests = &self.shards[usize::from(connection.shard)].requests;
             if requests.is_full(self.scenario.requests_max) {
-                // Those that wait come first.
+                // Waiting connections come first.
                 connection.handle_shard_full();
             }
             self.pass(client, &bytes);
@@ -218,7 +218,7 @@ impl World {
         self.apply_actions(client);
     }
 
-    /// What was sent reaches a client, if it reads.
+    /// Sent bytes reach a client, if it reads.
     pub(crate) fn arrive(&mut self, client: usize) {
         let takes_more = self.random.chance(50);
         let it = &mut self.clients[client];
@@ -246,7 +246,7 @@ impl World {
         self.apply_actions(client);
     }
 
-    /// A client that has read everything sees the end of the server's side, and ends its own.
+    /// A client that has read everything notices the end of the server's direction, and ends its own.
     fn read_end(&mut self, client: usize) {
         let it = &mut self.clients[client];
         let Some(connection) = &mut it.connection else { return };
@@ -257,7 +257,7 @@ impl World {
         }
     }
 
-    /// What a turn does for the connections of its shard: timers, work that was put off, and sends.
+    /// What a turn does for the connections of its shard: timers, postponed work, and sends.
     pub(crate) fn turn_connections(&mut self, shard: u16) {
         let forgets = self.model.sabotage.is_armed_habit(Fault::ForgetTimers);
         for client in 0..self.clients.len() {
@@ -276,11 +276,11 @@ impl World {
             }
             let Some(connection) = &mut self.clients[client].connection else { continue };
             connection.flush(client, &self.shards[number].spares, self.now, &mut self.model);
-            self.settle_end(client);
+            self.finish_end(client);
         }
     }
 
-    /// Deadlines are kept: one that has ended is cut in time, and a session is called.
+    /// Checks deadlines: an ended connection is cut in time, and a session is called in time.
     fn require_on_time(&mut self, client: usize) {
         let Some(connection) = &self.clients[client].connection else { return };
         let is_late = connection.account.ended.is_some_and(|it| it.deadline <= self.now);
@@ -291,7 +291,7 @@ impl World {
         }
     }
 
-    /// The server ends a connection, in whatever way.
+    /// The server ends a connection in a random way.
     pub(crate) fn end(&mut self, client: usize) {
         let way = self.random.within(0..6);
         let now = self.now;
@@ -321,11 +321,11 @@ impl World {
         self.apply_actions(client);
     }
 
-    /// A client ends its side, perhaps within a frame, or vanishes.
+    /// A client ends its direction, perhaps within a frame, or disappears.
     pub(crate) fn leave(&mut self, client: usize) {
         let (vanishes, is_partial) = (self.random.chance(40), self.random.chance(30));
         let len = self.random.within(1..40) as usize;
-        if !self.clients[client].can_ask() {
+        if !self.clients[client].can_send() {
             return;
         }
         let Some(connection) = &mut self.clients[client].connection else { return };
@@ -354,7 +354,7 @@ impl World {
                 self.pass(client, &[]);
             }
         }
-        self.settle_end(client);
+        self.finish_end(client);
         self.count_requests(client);
         let Some(connection) = &mut self.clients[client].connection else { return };
         connection.account.require_cut(&mut self.model);
@@ -371,7 +371,7 @@ impl World {
         }
     }
 
-    /// Counts the requests of a connection after anything was done to it.
+    /// Counts the requests of a connection after each change.
     fn count_requests(&mut self, client: usize) {
         let Some(Connection { core, shard, requests, .. }) = &mut self.clients[client].connection else {
             return;
@@ -379,7 +379,7 @@ impl World {
         self.shards[usize::from(*shard)].requests.update(requests, client, core);
     }
 
-    /// Connections that wait for their shard go on, while there is room for a request.
+    /// Connections that wait for their shard continue, while there is room for a request.
     pub(crate) fn resume_waiting(&mut self, shard: u16) {
         while let Some(client) = self.shards[usize::from(shard)].requests.next(self.scenario.requests_max) {
             let Some(connection) = &mut self.clients[client].connection else { continue };
@@ -392,16 +392,16 @@ impl World {
         self.require_shard_bound(shard);
     }
 
-    /// Beside one for each connection, fewer requests than the bound are in progress on a shard; and no connection is held
-    /// while there is room.
+    /// Apart from one per connection, fewer requests than the bound are in progress on a shard; and a connection is not
+    /// held while there is room.
     fn require_shard_bound(&mut self, shard: u16) {
         let connections = self.clients.iter().filter_map(|it| it.connection.as_ref());
-        let here =
+        let of_shard =
             || connections.clone().filter(|it| it.shard == shard && it.core.is_open()).map(|it| &it.account);
-        let in_progress = || here().map(|it| it.in_progress() as usize);
+        let in_progress = || of_shard().map(|it| it.in_progress() as usize);
         let (all, more) =
             (in_progress().sum::<usize>(), in_progress().map(|it| it.saturating_sub(1)).sum::<usize>());
-        let is_held = here().any(Account::is_held_by_shard);
+        let is_held = of_shard().any(Account::is_held_by_shard);
         let counted = self.shards[usize::from(shard)].requests.in_progress();
         let (max, model) = (self.scenario.requests_max, &mut self.model);
         model.require(counted == all, || format!("shard {shard}: {counted} requests are counted, not {all}"));
@@ -411,7 +411,7 @@ impl World {
         });
     }
 
-    fn settle_end(&mut self, client: usize) {
+    fn finish_end(&mut self, client: usize) {
         while let Some(connection) = &mut self.clients[client].connection {
             connection.count_drops(&mut self.model);
             let Some(action) = connection.core.poll_action() else { return };
@@ -419,7 +419,7 @@ impl World {
                 Action::Ended(why) => self.ended(client, why),
                 Action::EndSending => {
                     connection.transport.down_has_ended = true;
-                    if self.model.strikes(Fault::SendBehindEnd) {
+                    if self.model.strikes(Fault::SendAfterEnd) {
                         let word = Frame::LastWord.encode(0).to_vec();
                         connection.transport.send(client, word, &mut self.model);
                     }
@@ -447,7 +447,7 @@ impl World {
         self.count_requests(client);
     }
 
-    /// A connection is over: what its client can still get, it gets, and then all has to add up.
+    /// A connection was cut. Its client receives what it still can; then all counts must agree.
     fn was_cut(&mut self, client: usize, mut cut: Cut) {
         self.model.trace.note("cut", &[client as u64, cut.queued_messages, cut.queued_bytes]);
         if cut.queued_messages > 0 && self.model.strikes(Fault::HideLoss) {

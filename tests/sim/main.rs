@@ -1,19 +1,18 @@
-//! The simulation: hubs, fan-outs, admission and connections of several shards, over queues, transports and a clock
-//! that are all made up, so that everything that may happen does, in an order that a seed decides.
+//! The simulation: hubs, fan-outs, admission and connections of several shards, over simulated queues, transports and
+//! a simulated clock. So everything that can happen does happen, in an order that a seed decides.
 //!
-//! Every seed is a world of its own: how many shards and clients there are, how tight the bounds are, and what
-//! happens. A model beside it knows what must come out: on each topic the same order for all, nothing
-//! lost, doubled or out of order but for what a policy dropped and counted, gaps reported exactly, bounds and paces
-//! never exceeded, every publication accounted for, every counter in agreement with the others, and nothing kept
-//! in the end.
+//! Every seed is a separate world: the number of shards and clients, the bounds, and the events. A model knows what
+//! must result: on each topic the same order for all; no message lost, doubled or out of order, except those that a
+//! policy dropped and counted; gaps reported exactly; bounds and rate limits never exceeded; every publication
+//! accounted for; all counters consistent; and nothing kept in the end.
 //!
 //! Clients and servers exchange bytes, which are cut anywhere. A connection is the core that the runtime drives as
-//! well ([`shardcast_proto::connection`]), with a session of the simulation. An account of each connection knows from
-//! the outside what must come of it: every request taken in order, while nothing holds reading, and answered once;
-//! every message sent, dropped and counted, or lost with the connection; an end that has a cause, sends what it has
-//! to, is in time, and is followed by nothing.
+//! well ([`shardcast_proto::connection`]), with a session of the simulation. An account of each connection checks it
+//! from outside: every request is taken in order, while there is no hold, and answered once; every message is sent,
+//! dropped and counted, or lost with the connection; the end has a cause, flushes the queue where it must, is in time,
+//! and is the last event.
 //!
-//! Two runs of one seed are the same to the last step, so a failure can be looked at again.
+//! Two runs of one seed are identical, so a failure can be repeated.
 #![forbid(unsafe_code)]
 // A tool for developers: when its output is closed, it ends.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -76,7 +75,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What was asked for on the command line.
+/// The options of the command line.
 struct Options {
     first: u64,
     count: u64,
@@ -94,13 +93,13 @@ impl Options {
                 _ => return None,
             }
         }
-        // One seed is meant when one is named.
+        // With `--seed` alone, one seed.
         let count = count.unwrap_or_else(|| if first.is_some() { 1 } else { SEEDS });
         Some(Self { first: first.unwrap_or(0), count, is_traced })
     }
 }
 
-/// Runs the seeds on all CPUs; the trace of all, or the lowest seed that failed of those that were run.
+/// Runs the seeds on all CPUs. Returns the trace of all, or the lowest seed of those that were run and failed.
 fn run_all(options: &Options) -> Result<u64, (u64, String)> {
     let (next, hash, has_failed) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -112,7 +111,7 @@ fn run_all(options: &Options) -> Result<u64, (u64, String)> {
             }
             let seed = options.first.wrapping_add(index);
             let outcome = simulate(seed, None, false);
-            // In whatever order they come, the sum is the same.
+            // The sum does not depend on the order.
             hash.fetch_add(outcome.hash.wrapping_mul(2 * index + 1), Ordering::Relaxed);
             if let Some(what) = outcome.violation {
                 has_failed.store(true, Ordering::Relaxed);
@@ -133,7 +132,7 @@ fn run_all(options: &Options) -> Result<u64, (u64, String)> {
 struct Outcome {
     hash: u64,
     violation: Option<String>,
-    /// How often the fault that was asked for had an occasion.
+    /// How often the requested fault had an occasion.
     #[cfg_attr(not(test), expect(dead_code, reason = "only the tests of the simulation sabotage it"))]
     fired: u64,
     lines: Vec<String>,

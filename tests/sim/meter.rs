@@ -1,8 +1,8 @@
-//! Whether a pace was kept, seen from outside: a leaky bucket, which fills by what passes.
+//! Checks a rate limit from outside, with a leaky bucket that fills by what passes.
 
 use shardcast_proto::{Time, push::schedule::Pace};
 
-/// Both sides of one pace.
+/// The buckets of one rate limit: for messages and for bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Meter {
     messages: Option<Bucket>,
@@ -14,29 +14,29 @@ struct Bucket {
     rate: u128,
     burst: u128,
     level: u128,
-    /// The largest single thing since the bucket was empty.
+    /// The largest single cost since the bucket was empty.
     largest: u128,
-    held_up: u128,
+    delayed: u128,
     at: Time,
 }
 
 impl Meter {
-    /// So many of the largest may come on top, because they were delayed by the pace.
-    pub(crate) fn new(pace: &Pace, held_up: u128) -> Self {
+    /// `delayed` messages of the largest size may pass in addition, because the rate limit delayed them.
+    pub(crate) fn new(limit: &Pace, delayed: u128) -> Self {
         let bucket = |rate: u64| {
             (rate > 0).then(|| Bucket {
                 rate: rate.into(),
-                burst: (u128::from(rate) * pace.burst.as_nanos()).max(UNITS),
+                burst: (u128::from(rate) * limit.burst.as_nanos()).max(UNITS),
                 level: 0,
                 largest: 0,
-                held_up,
+                delayed,
                 at: Time::default(),
             })
         };
-        Self { messages: bucket(pace.messages_per_second), bytes: bucket(pace.bytes_per_second) }
+        Self { messages: bucket(limit.messages_per_second), bytes: bucket(limit.bytes_per_second) }
     }
 
-    /// So much passes together; says what is too much.
+    /// Messages and bytes that pass together. The error is what was too much.
     pub(crate) fn pass(&mut self, messages: usize, bytes: usize, now: Time) -> Result<(), String> {
         for (bucket, cost, unit) in
             [(&mut self.messages, messages, "messages"), (&mut self.bytes, bytes, "bytes")]
@@ -51,8 +51,8 @@ impl Meter {
             let cost = cost as u128 * UNITS;
             bucket.level += cost;
             bucket.largest = bucket.largest.max(cost);
-            // A bucket that is not quite empty passes what comes in the nanosecond after.
-            let most = bucket.burst.max(bucket.largest) + bucket.rate + bucket.held_up * bucket.largest;
+            // A bucket that is almost empty passes what arrives in the next nanosecond.
+            let most = bucket.burst.max(bucket.largest) + bucket.rate + bucket.delayed * bucket.largest;
             if bucket.level > most {
                 return Err(format!("{} of {unit}, and {} is the most", bucket.level / UNITS, most / UNITS));
             }

@@ -1,5 +1,5 @@
-//! What the simulation knows to be true, from the outside: what was published, where it was stamped, and its
-//! fate. It looks into no core; it compares their outputs at different places.
+//! What the simulation knows from outside: what was published, its position, and its fate. It does not look into the
+//! cores; it compares their outputs at different places.
 
 use std::collections::BTreeMap;
 
@@ -15,15 +15,15 @@ use crate::{
     trace::Trace,
 };
 
-/// All that is known, and the first thing that was wrong.
+/// All that is known, and the first violation.
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) publications: Vec<Published>,
-    /// By topic and position, which publication.
+    /// The publication at each topic and position.
     stamps: BTreeMap<(usize, Position), Stamp>,
     skipped: Vec<Skipped>,
     gaps: Vec<Gap>,
-    /// Answers to questions for presence: ticket and count.
+    /// Answers to presence requests: ticket and count.
     pub(crate) presence: Vec<(u64, u32)>,
     pub(crate) violation: Option<String>,
     pub(crate) trace: Trace,
@@ -34,18 +34,18 @@ pub(crate) struct Model {
 #[derive(Clone, Debug)]
 pub(crate) struct Published {
     pub(crate) topic: usize,
-    /// Who published it; those of one source on one topic stay in order.
+    /// The publisher; publications of one source on one topic stay in order.
     pub(crate) source: u64,
     pub(crate) due: Time,
     pub(crate) expires: Time,
     pub(crate) is_delayed: bool,
     pub(crate) bytes: usize,
     pub(crate) fate: Fate,
-    /// Which connection wants an answer.
+    /// The connection that expects an answer.
     pub(crate) asker: Option<Asker>,
 }
 
-/// A connection that published, and by which request.
+/// A connection that published, and its request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asker {
     pub(crate) client: usize,
@@ -68,7 +68,7 @@ struct Stamp {
     published: Option<Time>,
 }
 
-/// Somebody got nothing of a topic between two positions, the last by this time.
+/// A client received nothing of a topic between two positions, the last by this time.
 #[derive(Debug)]
 struct Skipped {
     topic: usize,
@@ -103,7 +103,7 @@ impl Model {
         }
     }
 
-    /// Something is wrong; only the first is kept, since the others follow from it.
+    /// A violation. Only the first one is kept, because the others follow from it.
     pub(crate) fn fail(&mut self, what: impl FnOnce() -> String) {
         if self.violation.is_none() {
             let what = what();
@@ -160,7 +160,7 @@ impl Model {
         self.require(same && right, || format!("publication {id} was {before:?}, then at {position:?}"));
     }
 
-    /// `who` got nothing of a topic between two messages: what was there must have expired by now.
+    /// `who` received nothing of a topic between two messages: those between must have expired by now.
     pub(crate) fn skip(&mut self, who: usize, topic: usize, after: Position, before: Position, by: Time) {
         let is_next = after.epoch == before.epoch && after.offset + 1 == before.offset;
         if !is_next {
@@ -168,7 +168,7 @@ impl Model {
         }
     }
 
-    /// Somebody that was at `since` was answered; returns the position before its first message.
+    /// A client with the position `since` was answered. Returns the position before its first message.
     pub(crate) fn recovered(
         &mut self,
         topic: usize,
@@ -198,7 +198,7 @@ impl Model {
         Position { offset: before, ..head }
     }
 
-    /// All that could only be judged at the end.
+    /// The checks that are possible only at the end.
     pub(crate) fn judge(&mut self, config: &HubConfig) {
         for index in 0..self.skipped.len() {
             self.judge_skipped(index);
@@ -207,12 +207,12 @@ impl Model {
             self.judge_gap(index, config);
         }
         self.judge_order();
-        self.judge_pace(config);
+        self.judge_rate_limits(config);
         let open = self.publications.iter().position(|publication| publication.fate == Fate::Open);
         self.require(open.is_none(), || format!("publication {open:?} is neither stamped nor refused"));
     }
 
-    /// Every position that somebody was not given had expired.
+    /// Every position that a client did not receive had expired.
     fn judge_skipped(&mut self, index: usize) {
         let Skipped { topic, after, before, by, who } = self.skipped[index];
         let first = Position { offset: after.offset.saturating_add(1), ..after };
@@ -244,11 +244,11 @@ impl Model {
         if to < from.offset || config.history_total_bytes_max < 1 << 20 {
             return;
         }
-        // If the newest lost message had to go, all before it had to.
+        // If the newest lost message had to be dropped, so had all before it.
         let at = |offset| self.stamps.get(&(topic, Position { offset, ..from }));
         let cost = |stamp: &Stamp| stamp.bytes + size_of::<Publication>();
         let Some(lost) = (to..=head).map(|offset| at(offset).map(cost)).collect::<Option<Vec<_>>>() else {
-            return; // Some were not seen by any client, so how large they were is not known.
+            return; // No client received some of them, so their sizes are not known.
         };
         let crowded = head - to >= config.history_messages_max as u64;
         let heavy = lost.iter().sum::<usize>() > config.history_bytes_max;
@@ -263,7 +263,7 @@ impl Model {
         });
     }
 
-    /// What one publisher says on one topic stays in order, except for what it asked to be delayed.
+    /// The publications of one publisher on one topic stay in order, except delayed ones.
     fn judge_order(&mut self) {
         let mut last: BTreeMap<(u64, usize), Position> = BTreeMap::new();
         for id in 0..self.publications.len() {
@@ -280,11 +280,11 @@ impl Model {
         }
     }
 
-    /// The pace of each topic was kept. One that found no room on its way may leave together with the next.
-    fn judge_pace(&mut self, config: &HubConfig) {
+    /// Checks the rate limit of each topic. A message that found no room may leave together with the next.
+    fn judge_rate_limits(&mut self, config: &HubConfig) {
         for (topic, name) in TOPICS.iter().enumerate() {
-            let (_, pace) = config.rules.of(name);
-            let mut meter = Meter::new(&pace, 1);
+            let (_, rate_limit) = config.rules.of(name);
+            let mut meter = Meter::new(&rate_limit, 1);
             let of_topic = self.stamps.range((topic, Position::default())..(topic + 1, Position::default()));
             let passed = of_topic.filter_map(|(_, stamp)| Some((stamp.bytes, stamp.published?)));
             let fault = passed.map(|(bytes, at)| meter.pass(1, bytes, at)).find_map(Result::err);
@@ -292,7 +292,7 @@ impl Model {
         }
     }
 
-    /// How many positions of publications, not of repetitions, are known.
+    /// The number of known positions of publications, without repetitions.
     pub(crate) fn stamped_count(&self) -> u64 {
         self.publications.iter().filter(|publication| matches!(publication.fate, Fate::Stamped(_))).count()
             as u64
@@ -313,10 +313,10 @@ impl Model {
     }
 }
 
-/// The publication that a body belongs to; that of a repetition is none.
+/// The publication that a body belongs to; none for a repetition.
 pub(crate) fn id_of(body: &[u8]) -> u64 {
     body.first_chunk().map_or(REPETITION, |id| u64::from_le_bytes(*id))
 }
 
-/// Ids of periodic pushes begin here.
+/// The first id of periodic pushes.
 pub(crate) const REPETITION: u64 = 1 << 32;

@@ -1,4 +1,4 @@
-//! Numbers that look random and are the same for the same seed, on every machine and for ever.
+//! Numbers that look random and are the same for the same seed, on every machine and in every version.
 
 use std::ops::Range;
 
@@ -19,7 +19,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// One of the range, which is not empty.
+    /// A number of the range, which is not empty.
     pub(crate) fn within(&mut self, range: Range<u64>) -> u64 {
         range.start + self.next() % (range.end - range.start)
     }

@@ -1,4 +1,4 @@
-//! What clients ask of the application and of the hub, as the runtime sees to it.
+//! The requests of clients to the application and the hub, handled as the runtime does it.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::{
     world::{World, body, topic_name},
 };
 
-/// One connection while its core is at work.
+/// One connection while its core works.
 struct Peer<'a> {
     client: usize,
     life: u64,
@@ -88,7 +88,7 @@ impl World {
         input.finish();
     }
 
-    /// Does what an event asks for; `None` when the handler panics.
+    /// Handles an event; `None` when the handler panics.
     fn take(&mut self, peer: &mut Peer<'_>, event: Event<'_>) -> Option<Outcome<'static>> {
         let taken = peer.account.take(&event, &mut self.model);
         self.model.trace.note("take", &[peer.client as u64, taken.map_or(u64::MAX, |it| it as u64)]);
@@ -179,7 +179,7 @@ impl World {
     ) -> Result<(), Refusal> {
         let client = peer.client;
         let ticket = Ticket(PEER | client as u64, peer.life << 32 | number as u64);
-        let had = peer.account.standing(&filter).is_some();
+        let had = peer.account.active_subscription(&filter).is_some();
         let hub = &mut self.shards[usize::from(peer.shard)].hub;
         let taken = hub.subscribe(peer.who, &filter, since, Some(ticket), self.now);
         match taken {
@@ -199,19 +199,19 @@ impl World {
     fn end_subscription(&mut self, peer: &mut Peer<'_>, filter: &TopicFilter) -> Result<(), Refusal> {
         let ended = self.shards[usize::from(peer.shard)].hub.unsubscribe(peer.who, filter);
         let client = peer.client;
-        let had = peer.account.standing(filter);
+        let had = peer.account.active_subscription(filter);
         let is_right = ended.is_ok() == had.is_some();
         self.model.require(is_right, || format!("client {client} leaves {filter}: {ended:?}"));
         if let Some(request) = had {
             let was = std::mem::replace(&mut request.state, State::Over);
-            if was == State::Stands {
+            if was == State::Active {
                 end_streams(peer.streams, filter);
             }
         }
         ended
     }
 
-    /// The client said hello: what it did not ask for comes no more.
+    /// The client sent a hello, which ends its automatic subscription.
     fn end_automatic(&mut self, peer: &mut Peer<'_>) {
         let Some(topic) = peer.automatic.take() else { return };
         let filter = TopicFilter::Exact(topic_name(topic));
@@ -254,14 +254,14 @@ impl World {
             publish.due = Time::default();
         }
         let mut result = Ok(());
-        self.with(peer.shard, |hub, _, side| result = hub.publish(publish, Some(Ticket(id, 0)), side));
+        self.with(peer.shard, |hub, _, outlet| result = hub.publish(publish, Some(Ticket(id, 0)), outlet));
         if let Err(refusal) = result {
             self.model.answered(id, Err(refusal));
         }
         result
     }
 
-    /// The application sees to what it has put off.
+    /// The application does work that it has postponed.
     pub(crate) fn do_job(&mut self, client: usize) {
         let Some(connection) = &mut self.clients[client].connection else { return };
         if connection.jobs.is_empty() {
@@ -296,8 +296,8 @@ pub(crate) fn filter(topic: &str, prefix: bool) -> TopicFilter {
 /// Marks the tickets of connections.
 pub(crate) const PEER: u64 = 1 << 63;
 
-/// Sources of publications from here on are connections.
+/// Sources of publications from this number on are connections.
 const CLIENTS: u64 = 1 << 16;
 
-/// What responses are made of.
+/// The bytes of responses.
 static BODY: [u8; 4096] = [0; 4096];

@@ -1,4 +1,4 @@
-//! The end of a run: everything comes to rest, and then it has to add up.
+//! The end of a run: everything comes to rest, and then all counts must agree.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl World {
-    /// What holds at any moment.
+    /// The bounds that hold at any moment.
     pub(crate) fn check_bounds(&mut self) {
         let limits = &self.scenario.hub;
         let mesh = self.mesh.longest();
@@ -30,7 +30,7 @@ impl World {
             for (what, is, most) in [
                 ("topics", gauges.topics, limits.topics_max),
                 ("subscriptions", gauges.subscriptions, limits.subscriptions_max),
-                // What has waited for its time comes on top, one by one.
+                // Delayed messages that are due are added, one by one.
                 ("backlog", gauges.backlog, limits.backlog_max + 1),
                 ("requests", gauges.requests, limits.requests_max),
                 ("history bytes", gauges.history_bytes, limits.history_total_bytes_max),
@@ -49,7 +49,7 @@ impl World {
         }
     }
 
-    /// No client does anything new, all read, and time goes on until nothing is left to do.
+    /// Clients begin nothing new, all of them read, and time advances until nothing is left to do.
     pub(crate) fn come_to_rest(&mut self) {
         while !self.periodics.is_empty() {
             self.end_periodic(0);
@@ -88,7 +88,7 @@ impl World {
         shards && self.mesh.is_empty() && connections.all(Connection::is_quiet)
     }
 
-    /// To the next time at which something happens by itself; a little if that is now.
+    /// Advances to the next time at which something happens by itself; a little if that is now.
     fn advance(&mut self) {
         let of_hubs = self.shards.iter().filter_map(|shard| shard.hub.poll_timeout());
         let connections = self.clients.iter().filter_map(|it| it.connection.as_ref());
@@ -101,7 +101,7 @@ impl World {
         };
     }
 
-    /// All that was said at different places has to fit together.
+    /// The observations at different places must be consistent.
     pub(crate) fn judge(&mut self) {
         for client in &self.clients {
             let Some(connection) = &client.connection else { continue };
@@ -127,11 +127,11 @@ impl World {
             let before = self.subscribed(topic);
             let asked = self.shards[usize::from(shard)].hub.presence(&topic_name(topic), true, Ticket(0, 0));
             self.come_to_rest();
-            // Some may have been idle for too long meanwhile.
+            // Some clients may have reached their idle time-out meanwhile.
             let expected = self.subscribed(topic)..=before;
             let answer = self.model.presence.first().copied();
             let is_right = answer.is_some_and(|(ticket, count)| ticket == 0 && expected.contains(&count));
-            // A client that sent no request gets no answer either when the topic is one too many.
+            // A presence request without a client gets no answer either when there are too many topics.
             let is_known = self.scenario.hub.topics_max >= TOPICS.len();
             self.model.require(asked.is_err() || !is_known || is_right, || {
                 format!("{expected:?} are subscribed to {name}, and presence answers {answer:?}")
@@ -159,7 +159,7 @@ impl World {
         let handed: u64 = of_fan_out.sum();
         let model = &mut self.model;
         let stamped = model.stamped_count();
-        // A repetition is stamped, refused for want of room, or refused because there are too many topics.
+        // A repetition is stamped, refused because there was no room, or refused because there are too many topics.
         let refused_busy = model.refused_count(|it| matches!(it, Refusal::Busy { .. }) && it != INBOX_FULL);
         let refused_topics = model.refused_count(|it| matches!(it, Refusal::TooManyTopics { .. }));
         let refused_expired = model.refused_count(|it| it == Refusal::Expired);

@@ -1,4 +1,4 @@
-//! What a seed stands for: how large the world is, what is bounded and how tightly, and how its clients are.
+//! What a seed means: the size of the world, its bounds, and its clients.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(crate) struct Scenario {
     /// Requests that may be in progress on one shard.
     pub(crate) requests_max: usize,
     pub(crate) hub: HubConfig,
-    /// What may happen at all: so that runs differ by more than their luck.
+    /// What may happen at all, so that runs differ by more than chance.
     pub(crate) with_delays: bool,
     pub(crate) with_expiry: bool,
     pub(crate) with_periodics: bool,
@@ -34,35 +34,36 @@ pub(crate) struct Scenario {
     pub(crate) jumps: u64,
 }
 
-/// How a client is, for as long as the run lasts.
+/// The properties of a client during the run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Character {
     pub(crate) habit: Habit,
     pub(crate) limits: Limits,
-    pub(crate) pace: Pace,
-    /// Its sessions say something by themselves, so often.
+    pub(crate) rate_limit: Pace,
+    /// The interval at which its sessions send data by themselves.
     pub(crate) beats_every: Option<Duration>,
-    /// Its sessions want a first request by then.
+    /// The time by which its sessions require a first request.
     pub(crate) first_request: Option<Duration>,
 }
 
-/// What it subscribes to.
+/// What a client subscribes to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Habit {
-    /// Topics by name; when it returns, it asks for what it missed.
+    /// Topics by name; when it returns, it requests the messages that it missed.
     Named,
     /// Prefixes and names, which overlap.
     Wide,
-    /// One topic, automatically: no answer has the position where it begins. It may send a request later.
+    /// One topic, by an automatic subscription: no answer has the position where it begins. It may send a request
+    /// later.
     Automatic,
 }
 
-/// Some that have prefixes in common, and one that is the prefix of others.
+/// Topics with common prefixes, and one that is the prefix of others.
 pub(crate) const TOPICS: [&str; 7] = ["a", "a/1", "a/2", "a/2/x", "b/1", "b/2", "c"];
 pub(crate) const PREFIXES: [&str; 4] = ["", "a/", "a/2", "b/"];
 
 impl Scenario {
-    pub(crate) fn has_paced_topics(&self) -> bool {
+    pub(crate) fn has_rate_limited_topics(&self) -> bool {
         TOPICS.iter().any(|topic| !self.hub.rules.of(topic).1.is_none())
     }
 
@@ -137,7 +138,7 @@ impl Character {
         Self {
             habit,
             limits,
-            pace: if random.chance(30) { pace(random) } else { Pace::NONE },
+            rate_limit: if random.chance(30) { rate_limit(random) } else { Pace::NONE },
             beats_every: random.chance(20).then(|| Duration::from_millis(random.within(40..100))),
             first_request: random.chance(10).then(|| Duration::from_millis(random.within(5..100))),
         }
@@ -153,12 +154,12 @@ fn rules(random: &mut Random) -> TopicRules {
     let rules = (0..count).map(|_| TopicRule {
         prefix: (*random.pick(&PREFIXES)).to_owned(),
         class: *random.pick(&Class::ALL),
-        pace: if random.chance(50) { pace(random) } else { Pace::NONE },
+        pace: if random.chance(50) { rate_limit(random) } else { Pace::NONE },
     });
     TopicRules::new(rules.collect::<Vec<_>>())
 }
 
-fn pace(random: &mut Random) -> Pace {
+fn rate_limit(random: &mut Random) -> Pace {
     Pace {
         messages_per_second: *random.pick(&[0, 50, 1000, 20_000]),
         bytes_per_second: *random.pick(&[0, 5_000, 300_000]),

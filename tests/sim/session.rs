@@ -1,4 +1,4 @@
-//! The protocol of the simulation: how a client's requests are bytes, and the session that reads them.
+//! The protocol of the simulation: requests of a client as bytes, and the session that reads them.
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
@@ -20,7 +20,7 @@ pub(crate) enum Kind {
     Subscribe,
     /// The last word says whether the topic is a prefix.
     Unsubscribe,
-    /// `words`: key, delay and time to live ([`NONE`] for none), class and whether no answer is wanted.
+    /// `words`: key, delay and time to live ([`NONE`] for none), priority, and whether no answer is expected.
     Publish,
     Presence,
     Hello,
@@ -28,27 +28,27 @@ pub(crate) enum Kind {
     Request,
     /// As `Request`, and a second one, whose number is the next and whose `Ask` is the second word.
     Pair,
-    /// The session answers it, before it takes the bytes after it.
+    /// The session answers it before it takes the following bytes.
     Ping,
-    /// The session answers it, after all that was received with it.
+    /// The session answers it after everything that was received together with it.
     Note,
     Bye,
-    /// No frame of this protocol.
+    /// An invalid frame.
     Broken,
 }
 
-/// What the application is to do about a request.
+/// What the application does with a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Ask {
-    /// To answer at once.
+    /// Answers at once.
     Now,
-    /// To do nothing.
+    /// Does nothing.
     OneWay,
-    /// To answer later.
+    /// Answers later.
     Later,
-    /// To begin it and to give it up later.
+    /// Begins it, and abandons it later.
     Never,
-    /// To panic.
+    /// Panics.
     Panic,
 }
 
@@ -82,14 +82,14 @@ impl Sending {
     }
 }
 
-/// What a session has written, as its maker sees it.
+/// What a session has written, as the connection's account sees it.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
     pub(crate) frames: Cell<u64>,
     pub(crate) bytes: Cell<u64>,
-    /// A beat is still to be written.
+    /// A beat is pending.
     pub(crate) beat_waits: Cell<bool>,
-    /// When the session is to be called for the next one.
+    /// When the session must be called for the next one.
     pub(crate) beats_at: Cell<Option<Time>>,
 }
 
@@ -98,7 +98,7 @@ pub(crate) struct Written {
 pub(crate) struct Wire {
     written: Rc<Written>,
     dialect: Dialect,
-    /// Until then the client is to send something.
+    /// The time by which the client must send something.
     first_by: Option<Time>,
     /// The second event of a frame.
     second: Option<(u64, u64)>,
@@ -107,7 +107,7 @@ pub(crate) struct Wire {
     beats_every: Option<Duration>,
     last_word: bool,
     at_end: EndOfStream,
-    /// When it says goodbye itself, after the client has ended its side.
+    /// When it closes the connection itself, after the client has ended its direction.
     leaves_at: Option<Time>,
     leaves: bool,
 }
@@ -273,7 +273,7 @@ impl Session for Wire {
     }
 
     fn handle_end_of_stream(&mut self, now: Time) -> EndOfStream {
-        // What is late now comes no more.
+        // A missing first request will not arrive any more.
         self.first_by = None;
         if self.at_end == EndOfStream::Stay {
             self.leaves_at = Some(now + LEAVES_AFTER);
@@ -287,7 +287,7 @@ impl Session for Wire {
 }
 
 impl Kind {
-    /// In the order of their numbers.
+    /// All of them, in the order of their numbers.
     const ALL: [Self; 11] = [
         Self::Subscribe,
         Self::Unsubscribe,
@@ -304,18 +304,18 @@ impl Kind {
 }
 
 impl Ask {
-    /// In the order of their numbers.
+    /// All of them, in the order of their numbers.
     pub(crate) const ALL: [Self; 5] = [Self::Now, Self::OneWay, Self::Later, Self::Never, Self::Panic];
 }
 
-/// In a frame: there is none.
+/// In a frame: no value.
 pub(crate) const NONE: u64 = u64::MAX;
 
-/// In the last word of a publication, above the class: no answer is wanted.
+/// In the last word of a publication, above the priority: no answer is expected.
 pub(crate) const QUIET: u64 = 1 << 8;
 
 /// Length, kind, length of the topic, number and four words.
 const HEADER: usize = 4 + 5 * 8;
 
-/// How long a session stays when the client has ended its side.
+/// How long a session stays after the client has ended its direction.
 const LEAVES_AFTER: Duration = Duration::from_millis(3);

@@ -1,4 +1,4 @@
-//! The shards, as a driver sees them: a hub each, the queues between them, and the inbox for other threads.
+//! The shards: a hub each, the queues between them, and the inbox for other threads.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -28,9 +28,9 @@ pub(crate) struct Shard {
     pub(crate) requests: ShardRequests<usize>,
     /// Publications of threads.
     pub(crate) inbox: VecDeque<(Publish, u64)>,
-    /// Which client is which subscriber.
+    /// The client of each subscriber.
     pub(crate) subscribers: Vec<Option<usize>>,
-    /// Deliveries that the fan-out made, and that were added or left out on purpose.
+    /// Deliveries of the fan-out, including those that were added or left out on purpose.
     pub(crate) handed: u64,
 }
 
@@ -53,7 +53,7 @@ impl Shard {
         }
     }
 
-    /// A number for a new subscriber: the lowest that is free, so that numbers are used again soon.
+    /// A number for a new subscriber: the lowest free one, so that numbers are reused soon.
     pub(crate) fn enter(&mut self, client: usize) -> SubscriberId {
         let free = self.subscribers.iter().position(Option::is_none).unwrap_or_else(|| {
             self.subscribers.push(None);
@@ -126,13 +126,13 @@ impl Mesh {
     }
 }
 
-/// What the cores of one shard see of the world.
-pub(crate) struct Side<'a> {
+/// The outlet of one shard's hub: the rest of the world as the hub uses it.
+pub(crate) struct ShardOutlet<'a> {
     pub(crate) shard: u16,
     pub(crate) now: Time,
     pub(crate) mesh: &'a mut Mesh,
     pub(crate) room: Room<'a>,
-    /// Newest position of each topic, wherever it is owned.
+    /// The newest position of each topic, on whichever shard it is.
     pub(crate) heads: &'a [Position],
 }
 
@@ -142,14 +142,14 @@ pub(crate) struct Room<'a> {
     pub(crate) handed: &'a mut u64,
     pub(crate) spares: &'a Spares,
     pub(crate) clients: &'a mut [Client],
-    /// Those that were answered.
+    /// Clients that were answered.
     pub(crate) answered: &'a mut Vec<usize>,
     pub(crate) model: &'a mut Model,
-    /// Those whose outbox ended their connection.
+    /// Clients whose outbox ended their connection.
     pub(crate) slow: &'a mut Vec<usize>,
 }
 
-impl Outlet for Side<'_> {
+impl Outlet for ShardOutlet<'_> {
     fn deliver(&mut self, message: &Arc<Publication>, (): &mut (), to: &[SubscriberId]) {
         self.room.hand(message, to, self.now);
     }
@@ -213,8 +213,8 @@ impl Outlet for Side<'_> {
     }
 }
 
-impl Side<'_> {
-    /// Answers a connection, if it is still there.
+impl ShardOutlet<'_> {
+    /// Answers a connection, if it still exists.
     fn answer_to(&mut self, asker: Asker, answer: &Answer) {
         let Asker { client: number, life, request, is_delayed } = asker;
         let Room { spares, clients, answered, model, .. } = &mut self.room;
@@ -231,7 +231,7 @@ impl Side<'_> {
     }
 }
 
-/// A subscription stands from here on, unless it was ended meanwhile.
+/// A subscription becomes active, unless it was ended meanwhile.
 fn begin_subscription(
     connection: &mut Connection,
     number: usize,
@@ -247,7 +247,7 @@ fn begin_subscription(
         request.state = State::Over;
         return;
     };
-    request.state = State::Stands;
+    request.state = State::Active;
     let (filter, since) = (request.filter.clone().expect("it has one"), request.since);
     for (topic, name) in TOPICS.iter().enumerate().filter(|(_, name)| filter.matches(name)) {
         let stream = connection.streams.entry(topic).or_default();
@@ -304,7 +304,7 @@ impl Room<'_> {
             let client = &mut self.clients[index];
             let Some(connection) = &mut client.connection else { continue };
             if !connection.core.is_open() {
-                // It ended in this very turn.
+                // It ended in this turn.
                 connection.core.count_drop();
                 continue;
             }

@@ -1,4 +1,4 @@
-//! What a shard hands to one client on one topic: everything, from where the subscription began.
+//! What a shard hands to one client on one topic: everything since the subscription began.
 
 use shardcast_proto::{Position, Time};
 
@@ -13,7 +13,7 @@ pub(crate) struct Stream {
 
 #[derive(Clone, Copy, Debug, Default)]
 enum Place {
-    /// Where it begins is not known.
+    /// The beginning is not known.
     #[default]
     Anywhere,
     /// At this position or before it: all messages after it must come.

@@ -10,7 +10,7 @@ fn the_same_seed_gives_the_same_trace() {
     assert_ne!(simulate(1, None, false).hash, simulate(2, None, false).hash);
 }
 
-/// A simulation that cannot fail shows nothing: each fault is noticed.
+/// A simulation that cannot fail proves nothing: each fault is noticed.
 #[test]
 fn every_fault_is_noticed() {
     for fault in Fault::ALL {

@@ -1,6 +1,6 @@
-//! What happened, in order: as a number that is the same when the same happened, and as text on request.
+//! The trace of a run: a number that is the same for the same events in the same order, and text on request.
 
-/// FNV-1a over all that was noted.
+/// FNV-1a over all notes.
 #[derive(Debug)]
 pub(crate) struct Trace {
     hash: u64,
@@ -8,7 +8,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// Keeps the text too when `is_kept` says so, which is slow.
+    /// With `is_kept`, keeps the text too, which is slow.
     pub(crate) fn new(is_kept: bool) -> Self {
         Self { hash: 0xcbf2_9ce4_8422_2325, lines: is_kept.then(Vec::new) }
     }

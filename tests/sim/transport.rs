@@ -1,4 +1,4 @@
-//! A made-up transport: bytes in both directions, each with an end.
+//! A simulated transport: bytes in both directions, each with an end.
 
 use std::collections::VecDeque;
 
@@ -19,7 +19,7 @@ pub(crate) struct Transport {
     pub(crate) down_has_ended: bool,
     /// The client has read that end.
     pub(crate) end_has_arrived: bool,
-    /// The client has vanished.
+    /// The client has disappeared.
     pub(crate) is_broken: bool,
 }
 
@@ -36,7 +36,7 @@ impl Transport {
         self.down.len() + usize::from(self.down_has_ended && !self.end_has_arrived)
     }
 
-    /// Nothing moves in it.
+    /// Whether nothing is in transit.
     pub(crate) fn is_quiet(&self) -> bool {
         let is_read = self.up.is_empty() && self.up_has_ended == self.end_was_read;
         is_read && self.flight.is_none() && self.down.is_empty() && !self.is_broken

@@ -1,4 +1,4 @@
-//! One run: a world made by a seed, some hundred steps of whatever may happen, then rest, and judgement.
+//! One run: a world made from a seed, some hundred random steps, then rest and checks.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::{
     model::{Fate, Model, Published, REPETITION},
     random::Random,
     scenario::{Character, Scenario, TOPICS},
-    shard::{Mesh, Room, Shard, Side},
+    shard::{Mesh, Room, Shard, ShardOutlet},
     trace::Trace,
 };
 
@@ -31,9 +31,9 @@ pub(crate) struct World {
     pub(crate) mesh: Mesh,
     pub(crate) clients: Vec<Client>,
     pub(crate) model: Model,
-    /// Periodic pushes that stand: owner and number.
+    /// Existing periodic pushes: owner and number.
     pub(crate) periodics: Vec<(u16, u64)>,
-    /// Of each topic, its owner and its newest position.
+    /// The owner and the newest position of each topic.
     owners: Vec<usize>,
     heads: Vec<Position>,
     slow: Vec<usize>,
@@ -47,7 +47,7 @@ impl World {
         let scenario = Scenario::new(&mut random);
         let mut sabotage = Sabotage::new(fault);
         let mut built = scenario.clone();
-        if scenario.has_paced_topics() && sabotage.is_habit(Fault::ForgetTopicPace) {
+        if scenario.has_rate_limited_topics() && sabotage.is_habit(Fault::ForgetTopicRateLimit) {
             built.hub.rules = TopicRules::default();
         }
         let clients = (0..scenario.clients).map(|number| Client::new(number, Character::new(&mut random)));
@@ -69,7 +69,7 @@ impl World {
         }
     }
 
-    /// Steps, rest, judgement.
+    /// Steps, rest, checks.
     pub(crate) fn run(&mut self) {
         for step in 0..self.scenario.steps {
             if step == self.scenario.steps / 2 {
@@ -115,16 +115,16 @@ impl World {
         for from in 0..self.scenario.shards {
             for _ in 0..envelopes {
                 let Some(envelope) = self.mesh.pop(from, shard) else { break };
-                self.with(shard, |hub, now, side| hub.handle_envelope(from, envelope, now, side));
+                self.with(shard, |hub, now, outlet| hub.handle_envelope(from, envelope, now, outlet));
             }
         }
         for _ in 0..envelopes {
             let Some((publish, id)) = self.shards[usize::from(shard)].inbox.pop_front() else { break };
             self.submit(shard, publish, id);
         }
-        self.with(shard, |hub, now, side| {
+        self.with(shard, |hub, now, outlet| {
             hub.handle_timeout(now);
-            hub.turn(now, side);
+            hub.turn(now, outlet);
         });
         self.note_heads();
         let slow = std::mem::take(&mut self.slow);
@@ -147,7 +147,7 @@ impl World {
         };
         let bytes = *self.random.pick(&[8, 20, 60, 300]);
         let by_thread = self.random.chance(30);
-        // Threads are sources of their own, with other numbers than shards.
+        // Threads are separate sources, with other numbers than shards.
         let source = if by_thread { 100 + self.random.within(0..2) } else { shard.into() };
         let fate = Fate::Open;
         self.model.publications.push(Published {
@@ -184,7 +184,7 @@ impl World {
 
     fn submit(&mut self, shard: u16, publish: Publish, id: u64) {
         let mut result = Ok(());
-        self.with(shard, |hub, _, side| result = hub.publish(publish, Some(Ticket(id, 0)), side));
+        self.with(shard, |hub, _, outlet| result = hub.publish(publish, Some(Ticket(id, 0)), outlet));
         if let Err(refusal) = result {
             self.model.answered(id, Err(refusal));
         }
@@ -221,15 +221,15 @@ impl World {
 
     fn ask_presence(&mut self, shard: u16) {
         let topic = topic_name(self.random.index(TOPICS.len()));
-        // Who is there changes while it is gathered: only at rest the number is known.
+        // Presence changes while it is gathered: the number is known only at rest.
         let _ = self.shards[usize::from(shard)].hub.presence(&topic, true, Ticket(1, 0));
     }
 
-    /// Lets the cores of one shard see the world.
+    /// Calls `f` with the hub of one shard and its outlet.
     pub(crate) fn with(
         &mut self,
         shard: u16,
-        f: impl FnOnce(&mut shardcast_proto::push::Hub, Time, &mut Side<'_>),
+        f: impl FnOnce(&mut shardcast_proto::push::Hub, Time, &mut ShardOutlet<'_>),
     ) {
         self.note_heads();
         let Shard { hub, spares, subscribers, handed, .. } = &mut self.shards[usize::from(shard)];
@@ -242,8 +242,8 @@ impl World {
             model: &mut self.model,
             slow: &mut self.slow,
         };
-        let mut side = Side { shard, now: self.now, mesh: &mut self.mesh, room, heads: &self.heads };
-        f(hub, self.now, &mut side);
+        let mut outlet = ShardOutlet { shard, now: self.now, mesh: &mut self.mesh, room, heads: &self.heads };
+        f(hub, self.now, &mut outlet);
     }
 
     fn note_heads(&mut self) {
@@ -259,7 +259,7 @@ pub(crate) fn topic_name(topic: usize) -> TopicName {
     TopicName::new(TOPICS[topic]).expect("a name")
 }
 
-/// The body of a publication: its number, and as many bytes as it is to have.
+/// The body of a publication: its number, filled up to `bytes`.
 pub(crate) fn body(id: u64, bytes: usize) -> Bytes {
     let mut body = id.to_le_bytes().to_vec();
     body.resize(bytes.max(body.len()), 0);

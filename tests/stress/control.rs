@@ -1,4 +1,4 @@
-//! The control connection: it sends requests all the time, and must not be disturbed by the scenario.
+//! The control connection: it sends requests all the time, and the scenario must not disturb it.
 
 use std::{
     net::SocketAddr,
@@ -20,7 +20,7 @@ pub(crate) struct Control {
     thread: JoinHandle<Outcome<Seen>>,
 }
 
-/// What the control connection saw.
+/// The observations of the control connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) echoes: u32,
@@ -48,7 +48,7 @@ impl Control {
         Ok(Self { stop, thread })
     }
 
-    /// Ends it; every echo must have been right.
+    /// Ends it; every echo must have been correct.
     pub(crate) fn end(self) -> Outcome<Seen> {
         self.stop.store(true, Ordering::Relaxed);
         let seen = self.thread.join().map_err(|_| Failure("the control connection panicked".into()))?;

@@ -1,5 +1,5 @@
-//! Scenarios that a server must survive, each checking itself: against a real `shardcast serve`, over TCP, with
-//! exact counts. Watch for the first line that does not say `ok`; it is followed by the command that runs that scenario again.
+//! Scenarios that a server must survive. Each checks itself, with exact counts, against a real `shardcast serve` over
+//! TCP. Watch for the first line without `ok`; after it is the command that repeats that scenario.
 //!
 //! In the manner of centrifuge's stress_runtime. During every scenario a control connection must
 //! not be disturbed, and afterwards the server must have released everything.
@@ -23,16 +23,16 @@ use scenarios::{SCENARIOS, Scale, Scenario, Trial};
 /// Runs scenarios against a real server.
 #[derive(Parser)]
 struct Args {
-    /// Only scenarios whose name has this in it.
+    /// Only scenarios whose name contains this.
     #[arg(long, default_value = "")]
     only: String,
-    /// Seed of what each scenario chooses; one of the clock if not given.
+    /// Seed of the choices of each scenario; from the clock if not given.
     #[arg(long)]
     seed: Option<u64>,
-    /// A tenth of the size, as on every change.
+    /// A tenth of the size, as for every change.
     #[arg(long)]
     short: bool,
-    /// How often to run each, with the seeds that follow.
+    /// How often to run each, with consecutive seeds.
     #[arg(long, default_value_t = 1)]
     repeat: u64,
     /// Print the names, run nothing.

@@ -62,7 +62,7 @@ impl Peer {
         }
     }
 
-    /// Sends a request, and checks that the echo is the same.
+    /// Sends a request, and checks that the echo has the same bytes.
     pub(crate) fn echo(&mut self, id: u32, payload: &[u8]) -> Outcome<()> {
         self.send(id, payload)?;
         let answer = self.answer()?;
@@ -82,13 +82,13 @@ impl Peer {
                 Err(failure) if failure.0.contains("timed out") || failure.0.contains("unavailable") => {
                     return Ok(false);
                 }
-                // A reset is an end, too.
+                // A reset is an end too.
                 Err(_) => return Ok(true),
             }
         }
     }
 
-    /// Ends its side of the stream.
+    /// Ends its direction of the stream.
     pub(crate) fn finish(&self) {
         let _ = self.stream.shutdown(Shutdown::Write);
     }

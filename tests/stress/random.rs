@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-/// A small generator (splitmix64, Steele, Lea and Flood 2014): the same seed gives the same choices for ever, which
-/// no crate promises across its versions.
+/// A small generator (splitmix64, Steele, Lea and Flood 2014): the same seed always gives the same choices, which
+/// crates do not promise across their versions.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
@@ -30,13 +30,13 @@ impl Random {
         self.below(n) == 0
     }
 
-    /// A generator of its own for the thing with this number, whatever the others choose.
+    /// A separate generator for the item with this number, independent of the choices of others.
     pub(crate) const fn fork(&self, number: u64) -> Self {
         let mut parent = Self(self.0 ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93));
         Self(parent.next())
     }
 
-    /// Up to `len_max` bytes of anything.
+    /// Up to `len_max` random bytes.
     pub(crate) fn bytes(&mut self, len_max: u64) -> Vec<u8> {
         let len = self.below(len_max + 1);
         (0..len).map(|_| self.next() as u8).collect()

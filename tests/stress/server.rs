@@ -1,4 +1,4 @@
-//! The server under test: a process of its own, looked at from outside.
+//! The server under test: a separate process, observed from outside.
 
 use std::{
     fs,
@@ -13,18 +13,18 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::scenarios::{Failure, Outcome};
 
-/// How to start it.
+/// How to start the server.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Setup {
     /// Lines of `[limits]`.
     pub(crate) limits: String,
     /// Lines of `[server]`.
     pub(crate) server: String,
-    /// Sections of their own.
+    /// Additional sections.
     pub(crate) sections: String,
     /// RLIMIT_NOFILE.
     pub(crate) descriptors: Option<u32>,
-    /// What is logged; `error` without it.
+    /// The log level; `error` by default.
     pub(crate) log_level: Option<String>,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Server {
     pub(crate) admin: SocketAddr,
 }
 
-/// What a process holds.
+/// The resources of a process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Footprint {
     pub(crate) descriptors: usize,
@@ -48,7 +48,7 @@ impl Server {
         Self::start_logging(setup, Stdio::inherit())
     }
 
-    /// As [`start`](Self::start), with the log somewhere else than here.
+    /// As [`start`](Self::start), with the log in another place.
     pub(crate) fn start_logging(setup: &Setup, log: Stdio) -> Outcome<Self> {
         let mut program = std::env::current_exe()?;
         program.set_file_name("shardcast");
@@ -112,10 +112,10 @@ impl Server {
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
-        body.ok_or_else(|| Failure(format!("no answer from {path}")))
+        body.ok_or_else(|| Failure(format!("no response from {path}")))
     }
 
-    /// Waits until `holds` gives `None`; fails with its last message at the deadline.
+    /// Waits until `holds` returns `None`; fails with its last message at the deadline.
     pub(crate) fn eventually(&self, mut holds: impl FnMut(&Self) -> Outcome<Option<String>>) -> Outcome<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -156,5 +156,5 @@ impl Drop for Server {
     }
 }
 
-/// How long anything that must happen may take.
+/// The longest time that an expected event may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

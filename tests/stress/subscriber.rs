@@ -1,4 +1,4 @@
-//! A peer that uses topics: the control vocabulary in frames (`docs/push.md`).
+//! A peer that uses topics, by the control protocol (`docs/push.md`).
 
 use std::{collections::VecDeque, net::SocketAddr};
 
@@ -14,7 +14,7 @@ use crate::{
 pub(crate) struct Subscriber {
     pub(crate) peer: Peer,
     last_id: u32,
-    /// Messages received while an answer was awaited.
+    /// Messages received while a response was pending.
     early: VecDeque<Received>,
 }
 
@@ -38,7 +38,7 @@ impl Subscriber {
         }
     }
 
-    /// Subscribes by name; the position of the topic, and the recovery from `since`.
+    /// Subscribes by name. Returns the position of the topic, and the recovery from `since`.
     pub(crate) fn subscribe(
         &mut self,
         topic: &str,
@@ -83,7 +83,7 @@ impl Subscriber {
         read_message(&payload).map(Some)
     }
 
-    /// The messages received while the last answer was awaited, in order.
+    /// The messages received while the last response was pending, in order.
     pub(crate) fn take_early(&mut self) -> VecDeque<Received> {
         std::mem::take(&mut self.early)
     }

@@ -16,13 +16,13 @@ use measure::best_ns;
 
 #[derive(Parser)]
 struct Args {
-    /// Rounds, of which the best counts.
+    /// Rounds; the best one counts.
     #[arg(long, default_value_t = 60)]
     rounds: u32,
     /// Messages in a round.
     #[arg(long, default_value_t = 20_000)]
     messages: u32,
-    /// Only the rows whose name has this in it.
+    /// Only the rows whose name contains this.
     #[arg(long, default_value = "")]
     only: String,
     /// One line of JSON instead of a table.

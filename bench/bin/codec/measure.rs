@@ -6,7 +6,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Nanoseconds of CPU time that a call takes: the best of `rounds` rounds of `calls` calls each.
 ///
-/// The best, because whatever else runs on the machine only ever adds.
+/// The best, because other processes on the machine can only add time.
 pub(crate) fn best_ns<T>(rounds: u32, calls: u32, mut call: impl FnMut() -> T) -> f64 {
     let round = |_| {
         let start = thread_nanos();

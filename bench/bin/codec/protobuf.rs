@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::tars;
 
-/// The struct within.
+/// The nested struct.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Inner {
     #[prost(int32, tag = "1")]

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use shardcast::tars::codec::{DecodeError, DecodeStruct, Pairs, TarsReader, TarsStruct, TarsWriter};
 
-/// Declares a struct and what the compiler emits for it: all fields are required.
+/// Declares a struct and the code that the compiler emits for it: all fields are required.
 macro_rules! message {
     ($(#[$attribute:meta])* $type:ident<$($lifetime:lifetime)?>, $name:literal {
         $($tag:literal $field:ident: $field_type:ty,)*
@@ -50,7 +50,7 @@ macro_rules! message {
 }
 
 message! {
-    /// The struct within.
+    /// The nested struct.
     Inner<>, "BN.Inner" { 0 id: i32, 1 name: String, 2 score: f64, }
 }
 
@@ -71,7 +71,7 @@ message! {
 }
 
 message! {
-    /// The struct within, borrowed.
+    /// The nested struct, borrowed.
     InnerRef<'de>, "BN.Inner" { 0 id: i32, 1 name: &'de str, 2 score: f64, }
 }
 

@@ -1,5 +1,5 @@
-//! A thread that calls and waits for the answer, again and again: over a bare socket, or through the client.
-//! There is no ring, and nothing is sent before the answer has been received.
+//! A thread that repeatedly calls and waits for the response: over a bare socket, or through the client.
+//! There is no ring, and nothing is sent before the response has been received.
 
 use std::{
     io::{ErrorKind, Read as _, Write as _},
@@ -66,7 +66,7 @@ impl Calls {
         Ok((recorder, counts))
     }
 
-    /// One call that begins at `now`; whether the answer is what was sent.
+    /// One call that begins at `now`; whether the response has the bytes that were sent.
     #[inline]
     fn call(&mut self, id: u32, now: u64) -> Result<bool> {
         match self {
@@ -104,7 +104,7 @@ impl Socket {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     std::hint::spin_loop();
                     if u128::from(clock::now_nanos() - now) > PATIENCE.as_nanos() {
-                        return Err("no answer from the server".into());
+                        return Err("no response from the server".into());
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -114,5 +114,5 @@ impl Socket {
     }
 }
 
-/// How long a polling caller waits for an answer.
+/// How long a polling caller waits for a response.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -9,16 +9,16 @@ use crate::process;
 /// Whose CPU time counts as the server's.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ServerCpu {
-    /// All of this process that is not the generator.
+    /// All threads of this process that are not the generator's.
     ThisProcess,
-    /// All of another process on this host.
+    /// All threads of another process on this host.
     Process(u32),
-    /// It is somewhere else.
+    /// The server runs on another host.
     Unknown,
 }
 
 impl ServerCpu {
-    /// Whether there is anything to read.
+    /// Whether the CPU time of the server can be read.
     pub const fn is_known(self) -> bool {
         !matches!(self, Self::Unknown)
     }
@@ -29,11 +29,11 @@ impl ServerCpu {
 pub struct CpuShare {
     /// The server; zero when it is unknown.
     pub server: f64,
-    /// The generator's threads. One that spins uses a CPU whatever it does.
+    /// The generator's threads. A thread that spins always uses a whole CPU.
     pub generator: f64,
 }
 
-/// Reads CPU times, and gives the shares between two readings.
+/// Reads CPU times, and returns the shares between two readings.
 pub(super) struct CpuMeter<'a> {
     server: ServerCpu,
     threads: &'a [ThreadLive],

@@ -17,15 +17,15 @@ use crate::links::Links;
 pub(super) trait Load {
     /// Message `index` of the schedule is due. Not called without a schedule.
     fn due(&mut self, _links: &mut Links, _index: u64, _intended: u64, _now: u64) {}
-    /// Sends what needs no schedule; true if there was any.
+    /// Sends messages that need no schedule; true if there were any.
     fn poll(&mut self, _links: &mut Links, _now: u64) -> bool {
         false
     }
     /// Bytes were received.
     fn receive(&mut self, links: &mut Links, slot: u32, bytes: &[u8]);
-    /// Nothing more may be begun; messages that are due already are still sent.
+    /// No more messages may begin; messages that are already due are still sent.
     fn stop(&mut self);
-    /// Messages that are on the way, or due and not sent.
+    /// Messages that are in progress, or due and not sent.
     fn outstanding(&self) -> u64;
     /// Messages sent and received so far.
     fn progress(&self) -> (u64, u64);
@@ -34,13 +34,13 @@ pub(super) trait Load {
 /// When a thread sends, and how it waits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timing {
-    /// `None`: whenever the load sends by itself.
+    /// `None`: the load decides itself when it sends.
     pub(super) schedule: Option<Schedule>,
     pub(super) window: Window,
     pub(super) wait: Wait,
 }
 
-/// Runs `load` to its end; how many nanoseconds the thread had something to do within the window.
+/// Runs `load` to its end. Returns the nanoseconds in the window in which the thread had work.
 pub(super) fn drive(
     links: &mut Links,
     load: &mut impl Load,
@@ -107,14 +107,14 @@ pub(super) fn thread_cpu_nanos() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-/// Messages sent in one turn at most, so that a generator that is late still receives.
+/// The most messages that are sent in one turn, so that a late generator still receives.
 const BATCH: usize = 64;
 
 /// How often a thread reports its progress.
 pub(super) const REPORT_NANOS: u64 = 1_000_000;
 
-/// Messages that are missing when nothing was received for this long are lost.
+/// If nothing was received for this long, missing messages are lost.
 const PATIENCE_NANOS: u64 = 2_000_000_000;
 
-/// Longest time to wait for messages on the way.
+/// The longest time to wait for messages in progress.
 const COLLECT_NANOS: u64 = 30_000_000_000;

@@ -20,7 +20,7 @@ pub(super) struct Echo<S> {
     schedule: Option<Schedule>,
     recorder: Recorder,
     counts: Counts,
-    /// Sum of what waits in `peers`.
+    /// The number of messages that wait in `peers`.
     waiting: u64,
     stopped: bool,
 }
@@ -29,7 +29,7 @@ pub(super) struct Echo<S> {
 struct Peer {
     /// Messages sent.
     next: u64,
-    on_the_way: u32,
+    in_progress: u32,
     /// Due, and waiting for room.
     waiting: u64,
     sequence: Sequence,
@@ -58,7 +58,7 @@ impl<S: Stamper> Echo<S> {
         }
     }
 
-    /// A closed loop without a rate begins with everything on the way.
+    /// A closed loop without a rate begins with all messages in progress.
     pub(super) fn begin(&mut self, links: &mut Links) {
         if self.schedule.is_none() {
             let now = clock::now_nanos();
@@ -68,7 +68,7 @@ impl<S: Stamper> Echo<S> {
         }
     }
 
-    /// What was counted, when all is over.
+    /// The counts, at the end.
     pub(super) fn finish(mut self, links: &Links) -> (Recorder, Counts) {
         for peer in &self.peers {
             self.counts.add_sequence(&peer.sequence, peer.next);
@@ -83,7 +83,7 @@ impl<S: Stamper> Echo<S> {
         let peer = &mut self.peers[slot as usize];
         let stamp = Stamp { stream: self.first + slot, sequence: peer.next, intended, sent: now };
         peer.next += 1;
-        peer.on_the_way += 1;
+        peer.in_progress += 1;
         self.counts.sent += 1;
         links.send(slot, self.stamper.stamp(stamp));
     }
@@ -100,7 +100,7 @@ impl<S: Stamper> Echo<S> {
         if !peer.sequence.see(stamp.sequence) {
             return;
         }
-        peer.on_the_way -= 1;
+        peer.in_progress -= 1;
         self.counts.received += 1;
         self.recorder.received(stamp.intended, stamp.sent, now);
         if self.schedule.is_none() {
@@ -129,7 +129,7 @@ impl<S: Stamper> Load for Echo<S> {
     fn due(&mut self, links: &mut Links, index: u64, intended: u64, now: u64) {
         let slot = (index % self.peers.len() as u64) as u32;
         let peer = &mut self.peers[slot as usize];
-        let has_room = peer.on_the_way < self.depth && peer.waiting == 0 && links.is_open(slot);
+        let has_room = peer.in_progress < self.depth && peer.waiting == 0 && links.is_open(slot);
         match self.pace {
             Pace::Open { .. } if has_room => {
                 self.recorder.sent(intended, now, false);
@@ -141,7 +141,7 @@ impl<S: Stamper> Load for Echo<S> {
             }
             Pace::Closed { .. } | Pace::Bursts if has_room => {
                 self.recorder.sent(intended, now, false);
-                // The clock of a closed loop starts when the message leaves: that is what is wrong with it.
+                // The clock of a closed loop starts when the message leaves; this is the weakness of closed loops.
                 self.send(links, slot, now, now);
             }
             Pace::Closed { .. } | Pace::Bursts => self.counts.omitted += 1,

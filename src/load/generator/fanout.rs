@@ -38,7 +38,7 @@ impl Fanout {
         }
     }
 
-    /// What was counted, when all is over.
+    /// The counts, at the end.
     pub(super) fn finish(mut self, links: &Links) -> (Recorder, Counts) {
         self.counts.lost = self.outstanding;
         self.counts.disconnected = links.closed();

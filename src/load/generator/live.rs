@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// That of one thread, which writes it about once in a millisecond.
+/// The progress of one thread, which writes it about once per millisecond.
 #[derive(Debug, Default)]
 pub(super) struct ThreadLive {
     sent: AtomicU64,

@@ -1,12 +1,12 @@
-//! The load generator behind `shardcast bench`.
+//! The load generator of `shardcast bench`.
 //!
-//! Open loop by default: the times of sending come from a schedule, and latency counts from the time that the
-//! schedule said, whether or not the server kept the message from leaving then. So a server that stalls is
-//! charged for every message that its users would have waited for, not only for the few on the way
-//! ("coordinated omission"). A closed loop, which waits for answers before it goes on, is available on request.
+//! Open loop by default: the times of sending come from a schedule, and latency counts from the scheduled time,
+//! even if the server kept the message from leaving then. So the latency of a server that stalls includes every
+//! message that its users would have waited for, not only the few in progress ("coordinated omission"). A closed
+//! loop, which waits for responses before it continues, is available on request.
 //!
-//! Each thread has a ring and connections of its own, a CPU of its own where there is one, and histograms of
-//! its own, which are merged by adding counts. Every payload carries stream, sequence, both times and a
+//! Each thread has its own ring, connections, CPU (where there is one) and histograms, which are merged by adding
+//! counts. Every payload carries stream, sequence, both times and a
 //! checksum; lost, duplicated, late and changed messages are counted.
 //!
 //! Some loads measure what a message costs a server ([`Load::is_plain`]): closed loops that spend as little as
@@ -46,17 +46,17 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>
 pub struct Plan {
     /// The server.
     pub address: SocketAddr,
-    /// What is sent where.
+    /// What is sent, and where.
     pub load: Load,
-    /// Connections, over all threads; at least 1. Calls have one for each thread instead.
+    /// Connections, over all threads; at least 1. Calls have one per thread instead.
     pub connections: usize,
-    /// Messages on the way at most: on each connection for an echo, on each topic for pushes. Messages of a round
+    /// The most messages in progress: on each connection for an echo, on each topic for pushes. Messages of a round
     /// for a fan-out; without meaning for calls.
     pub depth: u32,
     /// When messages are sent.
     pub pace: Pace,
-    /// Bytes of a payload; at least [`payload::PAYLOAD_BYTES_MIN`]. Of a frame for [plain](Load::is_plain) loads; at least
-    /// [`FRAME_BYTES_MIN`](crate::frame::FRAME_BYTES_MIN).
+    /// Bytes of a payload; at least [`payload::PAYLOAD_BYTES_MIN`]. Of a frame for [plain](Load::is_plain) loads; at
+    /// least [`FRAME_BYTES_MIN`](crate::frame::FRAME_BYTES_MIN).
     pub size: usize,
     /// Time before measuring begins.
     pub warm_up: Duration,
@@ -64,7 +64,7 @@ pub struct Plan {
     pub time: Duration,
     /// A thread for each, with the CPU that it is pinned to.
     pub threads: Vec<Option<usize>>,
-    /// How they wait.
+    /// How the threads wait.
     pub wait: Wait,
     /// Whose CPU time is the server's.
     pub server: ServerCpu,
@@ -72,12 +72,12 @@ pub struct Plan {
     pub run: u32,
 }
 
-/// What is sent where.
+/// What is sent, and where.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Load {
-    /// Every message comes back to the connection that sent it.
+    /// Every message returns to the connection that sent it.
     Echo,
-    /// Every message is published on a topic and comes to its subscribers.
+    /// Every message is published on a topic and delivered to its subscribers.
     Push {
         /// Topics, at least 1. Each connection is subscribed to one of them; when there are more topics than
         /// connections, each topic has one connection.
@@ -85,14 +85,14 @@ pub enum Load {
     },
     /// As [`Echo`](Self::Echo), with plain frames.
     PlainEcho,
-    /// One connection sends [`depth`](Plan::depth) messages at once, and every connection gets all of them; then the next one
-    /// sends. Has one thread.
+    /// One connection sends [`depth`](Plan::depth) messages at once, and every connection receives all of them; then
+    /// the next one sends. Has one thread.
     Fanout,
-    /// Each thread sends the next message when it has the answer to the last.
+    /// Each thread sends the next message when it has the response to the last one.
     Calls(Caller),
 }
 
-/// What a thread waits with for the answer to a call.
+/// How a thread waits for the response to a call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Caller {
     /// A socket that is polled: the thread never sleeps.
@@ -101,7 +101,7 @@ pub enum Caller {
     Blocking,
     /// The blocking call of the client.
     Client {
-        /// How long the client looks for the answer before it sleeps.
+        /// How long the client polls for the response before it sleeps.
         spin: Duration,
     },
 }
@@ -129,27 +129,27 @@ impl Load {
     }
 }
 
-/// When messages are sent. Rates are messages a second over all connections.
+/// When messages are sent. Rates are messages per second over all connections.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
-    /// By a schedule; a message without room waits while its clock runs. None is left out.
+    /// By a schedule; a message without room waits while its clock runs. No message is left out.
     Open {
-        /// Messages a second.
+        /// Messages per second.
         rate: f64,
     },
-    /// The next one when an earlier one has come back, at most at `rate`; messages that are due meanwhile are left
+    /// The next one when an earlier one has returned, at most at `rate`; messages that are due meanwhile are left
     /// out.
     Closed {
-        /// Messages a second; `None` for as many as possible.
+        /// Messages per second; `None` for as many as possible.
         rate: Option<f64>,
     },
-    /// As many as possible. On each topic the next ones are published together, when all subscribers have got the
-    /// earlier ones: then only the server decides how many are sent with one write, not chance.
+    /// As many as possible. On each topic the next ones are published together, when all subscribers have
+    /// received the earlier ones. So the server alone decides how many are sent with one write, not chance.
     Bursts,
 }
 
 impl Pace {
-    /// The requested messages a second.
+    /// The requested messages per second.
     pub const fn rate(self) -> Option<f64> {
         match self {
             Self::Open { rate } => Some(rate),
@@ -183,14 +183,14 @@ pub struct Counts {
     pub unsent: u64,
     /// Messages that were due in a closed loop and were left out.
     pub omitted: u64,
-    /// Messages that the server refused with an answer.
+    /// Messages that the server refused with a response.
     pub refused: u64,
     /// Connections that ended early.
     pub disconnected: u64,
 }
 
 impl Counts {
-    /// Everything that should not have happened to messages that were received, and to connections.
+    /// All errors of received messages and of connections.
     pub const fn wrong(&self) -> u64 {
         self.duplicated + self.reordered + self.corrupt + self.refused + self.disconnected
     }
@@ -223,7 +223,7 @@ impl Counts {
 /// The progress of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
-    /// Since the first message was due.
+    /// The time since the first message was due.
     pub elapsed: Duration,
     /// Warm-up and measured time.
     pub total: Duration,
@@ -242,7 +242,7 @@ pub struct Measured {
     pub counts: Counts,
     /// CPU time, for each interval.
     pub cpu: Vec<CpuShare>,
-    /// Part of the measured time in which the busiest thread had something to do.
+    /// Part of the measured time in which the busiest thread had work.
     pub generator_busy: f64,
 }
 

@@ -11,12 +11,12 @@ use shardcast_os::{clock, ring::Ring};
 /// How a generator thread waits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Wait {
-    /// Looks again and again: for a thread with a CPU of its own. Nothing is sent or noticed late.
+    /// Polls all the time: for a thread with its own CPU. Nothing is sent or noticed late.
     Spin,
-    /// Looks again for so many nanoseconds after the last work and before the next message is due; sleeps in
-    /// between. For a thread that shares its CPU: being woken adds some microseconds to what it measures.
+    /// Polls for a time after the last work and before the next message is due, and sleeps in between. For a thread
+    /// that shares its CPU: waking up adds some microseconds to the results.
     Sleep {
-        /// Nanoseconds to look again.
+        /// Nanoseconds to poll.
         spin_nanos: u64,
     },
 }
@@ -25,7 +25,7 @@ pub enum Wait {
 #[derive(Debug)]
 pub(super) struct Pause {
     wait: Wait,
-    /// When there was work last.
+    /// When the thread last had work.
     worked_nanos: u64,
 }
 
@@ -54,7 +54,7 @@ impl Pause {
     }
 }
 
-/// Until there is work for the ring, or it is `until`.
+/// Sleeps until there is work for the ring, or until the time `until`.
 fn sleep(ring: &mut Ring, until: u64) -> io::Result<()> {
     ring.enable_notifications();
     if !ring.has_work() {
@@ -71,8 +71,8 @@ fn sleep(ring: &mut Ring, until: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// A sleeper is woken this much before it has to send, and spins for the rest.
+/// A sleeping thread wakes this long before it must send, and spins for the rest.
 const WAKE_EARLY_NANOS: u64 = 60_000;
 
-/// Longest sleep; the loop also looks at the time.
+/// The longest sleep; the loop also checks the time.
 const SLEEP_NANOS_MAX: u64 = 10_000_000;

@@ -1,7 +1,7 @@
 //! The payload of every message: its stream and number, when it was due and when it was sent, and a checksum over
-//! all of it.
+//! the rest.
 //!
-//! `[u32 CRC-32 of the rest][u32 run][u32 stream][u64 sequence][u64 intended][u64 sent][filling]`, integers
+//! `[u32 CRC-32 of the rest][u32 run][u32 stream][u64 sequence][u64 intended][u64 sent][filler]`, integers
 //! big-endian, times in nanoseconds of this host's monotonic clock.
 
 /// Shortest payload.

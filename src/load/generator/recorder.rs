@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 /// The measured time, in nanoseconds of the monotonic clock, and its division into intervals.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
-    /// Messages that are due before are warm-up.
+    /// Messages that are due before this time are warm-up.
     pub begin: u64,
     /// Messages that are due at this time or later are not sent.
     pub end: u64,
@@ -39,7 +39,7 @@ pub struct Interval {
     pub received: u64,
 }
 
-/// What one thread measured. Threads are merged by adding counts, which loses nothing.
+/// What one thread measured. The results of threads are merged by adding counts, which loses nothing.
 #[derive(Clone, Debug)]
 pub struct Recorder {
     window: Window,
@@ -55,7 +55,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Nothing measured yet. All memory is taken now.
+    /// An empty recorder. All memory is allocated now.
     pub fn new(window: Window) -> Self {
         let histogram = || Histogram::new_with_bounds(1, NANOS_MAX, 3).expect("the bounds are in order");
         let interval = || Interval {
@@ -74,8 +74,8 @@ impl Recorder {
         }
     }
 
-    /// As [`new`](Self::new), for loads that measure what a message costs: only the latency of messages is recorded
-    /// that are received in the window, and how many there are. `window` has one interval.
+    /// As [`new`](Self::new), for loads that measure the cost of a message: it records only the latency and the number
+    /// of the messages that are received in the window. `window` has one interval.
     pub fn latency_only(window: Window) -> Self {
         Self { is_detailed: false, ..Self::new(window) }
     }
@@ -132,7 +132,7 @@ impl Recorder {
     }
 }
 
-/// Longest latency that is distinguished: 100 s. Longer ones count as this.
+/// The longest latency that is recorded: 100 s. Longer ones count as this.
 pub const NANOS_MAX: u64 = 100_000_000_000;
 
 /// Digits that are kept in the histogram of an interval: a value is known to 1 %.

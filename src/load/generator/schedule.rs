@@ -1,6 +1,6 @@
-//! When the messages of one generator thread are to be sent.
+//! When the messages of one generator thread are due.
 //!
-//! Times are multiples of an interval from one beginning, so that a message that left late delays no other.
+//! Times are multiples of an interval from one beginning, so that a late message does not delay others.
 
 /// Evenly spaced times; message `n` has the time of index `n`.
 #[derive(Clone, Copy, Debug)]
@@ -10,7 +10,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// `rate` messages a second, beginning at `start_nanos`, for one of `shares` senders that divide the time
+    /// `rate` messages per second, beginning at `start_nanos`, for one of `shares` senders that divide the time
     /// between two messages evenly among themselves.
     pub fn new(start_nanos: u64, rate: f64, share: usize, shares: usize) -> Self {
         let interval_nanos = 1e9 / rate.max(RATE_MIN);
@@ -26,7 +26,7 @@ impl Schedule {
     }
 }
 
-/// Messages a second; less is taken as this.
+/// The least messages per second; lower rates count as this.
 const RATE_MIN: f64 = 1e-3;
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 /// Which messages of a stream were received.
 #[derive(Clone, Debug, Default)]
 pub struct Sequence {
-    /// One above the highest seen.
+    /// One above the highest received.
     next: u64,
-    /// Below `next` and not seen, in order: `(first, one above the last)`.
+    /// Below `next` and not received, in order: `(first, one above the last)`.
     missing: Vec<(u64, u64)>,
     /// Missing, and no longer in `missing`.
     forgotten: u64,
@@ -73,7 +73,7 @@ impl Sequence {
     }
 }
 
-/// Gaps that are remembered. A message of an older one counts as duplicated, and the gap as lost.
+/// The most gaps that are kept. A message in an older gap counts as duplicated, and the gap as lost.
 const GAPS_MAX: usize = 4096;
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use super::payload::{self, Stamp};
 use crate::frame::{self, HEADER_BYTES};
 
-/// Makes the frames of an echo load, and reads them when they come back.
+/// Makes the frames of an echo load, and reads them when they return.
 pub(super) trait Stamper {
     /// The frame that carries `stamp`.
     fn stamp(&mut self, stamp: Stamp) -> &[u8];
-    /// The stamp of a frame received on `stream`, where the message `next` is expected; `None` if it cannot be ours.
+    /// The stamp of a frame received on `stream`, where the message `next` is expected; `None` if this generator did
+    /// not make it.
     fn read(&self, frame: &[u8], stream: u32, next: u64) -> Option<Stamp>;
 }
 

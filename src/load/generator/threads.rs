@@ -26,10 +26,10 @@ use super::{
 };
 use crate::{frame, links::Links};
 
-/// Runs `plan`, and calls `watch` some ten times a second.
+/// Runs `plan`, and calls `watch` about ten times per second.
 ///
 /// # Errors
-/// The server cannot be reached, or this machine lacks something.
+/// The server cannot be reached, or the machine does not meet the requirements.
 pub fn run(plan: &Plan, watch: impl FnMut(Progress)) -> Result<Measured> {
     run_threads(plan, plan.threads.iter().map(|_| None).collect(), watch)
 }
@@ -37,10 +37,11 @@ pub fn run(plan: &Plan, watch: impl FnMut(Progress)) -> Result<Measured> {
 /// As [`run`], over existing connections: the caller decides which shard each one is on.
 ///
 /// # Errors
-/// As for [`run`], or the number of connections differs from the plan's, or they are calls, which connect themselves.
+/// As for [`run`], or the number of connections differs from the plan's, or the load is calls, which connect
+/// themselves.
 pub fn run_over(plan: &Plan, sockets: Sockets, watch: impl FnMut(Progress)) -> Result<Measured> {
     if matches!(plan.load, Load::Calls(_)) {
-        return Err("calls use connections of their own".into());
+        return Err("calls open their own connections".into());
     }
     let publishers = plan.load.publishers() * plan.threads.len();
     if (sockets.connections.len(), sockets.publishers.len()) != (plan.connections, publishers) {
@@ -57,9 +58,9 @@ pub fn run_over(plan: &Plan, sockets: Sockets, watch: impl FnMut(Progress)) -> R
 /// Connections to the server of a plan.
 #[derive(Debug)]
 pub struct Sockets {
-    /// Those of the plan, by number: each thread has consecutive ones.
+    /// The connections of the plan, by number: each thread has consecutive ones.
     pub connections: Vec<TcpStream>,
-    /// For each thread the one that publishes; none without topics.
+    /// The publishing connection of each thread; none without topics.
     pub publishers: Vec<TcpStream>,
 }
 
@@ -84,7 +85,7 @@ fn run_threads(
         }
         // A thread that cannot begin closes its channel, and returns the reason when it is joined.
         if threads.iter().all(|(_, is_ready, _)| is_ready.recv().is_ok()) {
-            thread::sleep(SETTLE);
+            thread::sleep(ACCEPT_TIME);
             let begin = clock::now_nanos() + START_IN_NANOS;
             let window = window(plan, begin);
             for (_, _, go) in &threads {
@@ -127,7 +128,7 @@ fn run_thread(
         return Err(format!("cannot pin the generator to CPU {cpu}").into());
     }
     let start = || {
-        // The other end may have given up.
+        // The other end may have ended.
         let _ = ready.send(());
         go.recv().ok()
     };
@@ -218,7 +219,7 @@ fn share(plan: &Plan, number: usize) -> Share {
     Share { number, of, first, connections: bound(number + 1) - first }
 }
 
-/// The thread's part of the whole rate; nothing when it has no part of it.
+/// The thread's part of the whole rate; `None` without a rate.
 fn schedule(plan: &Plan, shared: &Shared, share: Share, begin: u64) -> Option<Schedule> {
     let rate = plan.pace.rate()?;
     let part = match plan.load {
@@ -326,21 +327,22 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 4)
 }
 
-/// Receive buffers over all threads, and of one at least.
+/// Receive buffers of all threads together, and the least of one thread.
 const BUFFERS: usize = 4096;
 const BUFFERS_MIN: usize = 512;
 
-/// Pause after so many connections: when the queue of the listener is full, the kernel tries again only after seconds.
+/// The number of connections after which to pause: when the queue of the listener is full, the kernel tries again only
+/// after seconds.
 const CONNECTS: usize = 64;
 const CONNECTS_PAUSE: Duration = Duration::from_millis(1);
 
 /// Time for a server to accept the last connection.
-const SETTLE: Duration = Duration::from_millis(200);
+const ACCEPT_TIME: Duration = Duration::from_millis(200);
 
-/// All threads know when to begin by then.
+/// The time in which all threads learn when to begin.
 const START_IN_NANOS: u64 = 5_000_000;
 
-/// A hundred intervals are enough for a picture, and for the statistics of a comparison.
+/// A hundred intervals are enough for a plot, and for the statistics of a comparison.
 const INTERVAL_NANOS_MIN: u64 = 10_000_000;
 const INTERVAL_NANOS_MAX: u64 = 1_000_000_000;
 const INTERVALS_MAX: u64 = 600;

@@ -20,11 +20,11 @@ pub struct Conditions(pub Vec<Condition>);
 /// `metric op value`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
-    /// What is looked at.
+    /// The metric to check.
     pub metric: Metric,
-    /// How it is compared.
+    /// The comparison.
     pub op: Op,
-    /// What with.
+    /// What to compare with.
     pub value: Value,
     text: String,
 }
@@ -58,7 +58,7 @@ pub enum Value {
 }
 
 impl Conditions {
-    /// What does not hold of `report`, in sentences.
+    /// The conditions that `report` does not meet, in sentences.
     pub fn violations(&self, report: &Report) -> Vec<String> {
         self.0.iter().filter_map(|it| it.violation(report)).collect()
     }
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_hold_is_told() {
+    fn conditions_that_do_not_hold_are_reported() {
         assert_eq!(
             violations("p99<2us,lost=0,sent>1"),
             ["p99<2us does not hold: p99 is 9.00 us", "lost=0 does not hold: lost is 2"]
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_explained() {
+    fn errors_are_explained() {
         for (conditions, part) in [
             ("", "invalid condition"),
             ("p99", "invalid condition"),

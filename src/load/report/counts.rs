@@ -20,17 +20,17 @@ impl Buckets {
         )
     }
 
-    /// How many values are in it.
+    /// The number of values.
     pub fn len(&self) -> u64 {
         self.0.iter().map(|(_, count)| count).sum()
     }
 
-    /// Whether there are none.
+    /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The histogram again, to three digits.
+    /// The histogram, to three digits.
     pub fn to_histogram(&self) -> Histogram<u64> {
         let mut histogram = Histogram::new_with_bounds(1, NANOS_MAX, 3).expect("the bounds are in order");
         for &(value, count) in &self.0 {

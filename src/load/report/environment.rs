@@ -1,15 +1,15 @@
-//! Where a run took place: a figure is worth nothing without it.
+//! The environment of a run. A figure is worth nothing without it.
 
 use std::fs;
 
 use serde::{Deserialize, Serialize};
 
-/// The host, and who ran where on it.
+/// The host, and the CPUs that server and generator used.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Environment {
     /// Version of the program.
     pub version: String,
-    /// Revision of the sources that it was built from; nothing when that is unknown.
+    /// Revision of its sources, if known.
     pub revision: Option<String>,
     /// Whether it was built with optimisation.
     pub optimised: bool,

@@ -29,7 +29,7 @@ pub(super) fn render(nanos: &Histogram<u64>) -> String {
 
 const TICKS_PER_HALF_DISTANCE: u32 = 5;
 
-/// Of a histogram with three digits.
+/// For a histogram with three digits.
 const SUB_BUCKETS: u32 = 2048;
 
 #[cfg(test)]
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_measured_is_no_rows() {
+    fn an_empty_histogram_has_no_rows() {
         let nanos = Histogram::new_with_bounds(1, NANOS_MAX, 3).expect("in order");
         assert!(render(&nanos).contains("Total count    =            0]"));
     }

@@ -12,9 +12,9 @@ pub enum Metric {
     Time(Series, Statistic),
     /// A count, such as `lost`.
     Total(Total),
-    /// Messages received a second: `rate`.
+    /// Messages received per second: `rate`.
     Rate,
-    /// CPU time of the server per message received, in nanoseconds: `cpu`. Not there when it is unknown.
+    /// CPU time of the server per message received, in nanoseconds: `cpu`. Absent when it is unknown.
     Cpu,
 }
 

@@ -1,8 +1,8 @@
 //! The result of a run in all its forms: text, JSON, HdrHistogram's percentile file, and one
 //! page of HTML.
 //!
-//! The JSON form is complete: it has the histograms themselves, so that everything else can be made from it
-//! again, and two runs can be compared.
+//! The JSON form is complete: it contains the histograms, so that all other forms can be made from it, and two
+//! runs can be compared.
 
 pub mod compare;
 pub mod condition;
@@ -27,32 +27,32 @@ pub use summary::Summary;
 /// A whole result. Times in nanoseconds unless the name says otherwise.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Report {
-    /// Which shape this is: [`FORMAT`].
+    /// The format of this report: [`FORMAT`].
     pub format: String,
     /// What was run.
     pub test: Test,
     /// The counts, warm-up included.
     #[serde(flatten)]
     pub totals: Totals,
-    /// Messages a second in the measured time.
+    /// Messages per second in the measured time.
     pub rate: Rate,
     /// From the intended time to the receipt; of a closed loop, from the sending.
     pub latency: Summary,
     /// From the sending to the receipt.
     pub service: Summary,
-    /// How late the generator sent, where nothing but itself held it up.
+    /// How late the generator sent, where only the generator caused the delay.
     pub pacing: Summary,
     /// CPU time.
     pub cpu: Cpu,
     /// The measured time, piece by piece.
     pub intervals: Vec<Interval>,
-    /// Why this result is to be taken with care.
+    /// Reasons to be careful with this result.
     pub warnings: Vec<String>,
     /// Where it was run.
     pub environment: Environment,
 }
 
-/// The only shape so far.
+/// The only format so far.
 pub const FORMAT: &str = "shardcast-bench-1";
 
 /// What was run.
@@ -62,14 +62,14 @@ pub struct Test {
     pub kind: String,
     /// Connections; for pushes, subscribers.
     pub connections: usize,
-    /// Messages on the way at most, on each connection; for pushes, on each topic.
+    /// The most messages in progress on each connection; for pushes, on each topic.
     pub depth: u32,
     /// Topics; 0 for an echo.
     #[serde(default)]
     pub topics: usize,
     /// `open` or `closed`.
     pub r#loop: String,
-    /// Messages a second that were asked for; nothing for as many as it can.
+    /// The requested messages per second; `None` for as many as possible.
     pub rate: Option<f64>,
     /// Bytes of a payload.
     pub size: usize,
@@ -77,7 +77,7 @@ pub struct Test {
     pub warm_up_s: f64,
     /// Seconds measured.
     pub time_s: f64,
-    /// The server, or nothing when it ran in the same process.
+    /// The server; `None` if it ran in the same process.
     pub server: Option<String>,
 }
 
@@ -106,7 +106,7 @@ pub struct Totals {
     pub disconnected: u64,
 }
 
-/// Messages a second in the measured time.
+/// Messages per second in the measured time.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Rate {
     /// Sent.
@@ -118,13 +118,13 @@ pub struct Rate {
 /// CPU time in the measured time, in CPUs: 1 is one CPU, busy all the time.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Cpu {
-    /// The server, where it can be seen.
+    /// The server, where its CPU time can be read.
     pub server: Option<f64>,
     /// The server, per message received, in microseconds.
     pub server_us_per_message: Option<f64>,
     /// The generator's threads, their spinning included.
     pub generator: f64,
-    /// Part of the time in which the generator's busiest thread had something to do.
+    /// Part of the time in which the generator's busiest thread had work.
     pub generator_busy: f64,
     /// What the hypervisor took away, in CPUs.
     pub steal: f64,
@@ -145,7 +145,7 @@ pub struct Interval {
     pub server_cpu: f64,
     /// CPU time of the generator, in CPUs.
     pub generator_cpu: f64,
-    /// Latencies of the messages that were to leave in it, known to 1 %.
+    /// Latencies of the messages that were due in it, to 1 %.
     pub latency: Buckets,
 }
 
@@ -203,7 +203,7 @@ impl Report {
         hgrm::render(&self.latency.buckets.to_histogram())
     }
 
-    /// As one page that needs nothing else.
+    /// As one self-contained page.
     pub fn to_html(&self) -> String {
         html::render(self)
     }

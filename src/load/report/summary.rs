@@ -14,15 +14,15 @@ pub struct Summary {
     pub mean: f64,
     /// Their standard deviation.
     pub stddev: f64,
-    /// Half of them are no larger.
+    /// Half of the values do not exceed this one.
     pub p50: u64,
-    /// Nine of ten are no larger.
+    /// Nine of ten values do not exceed this one.
     pub p90: u64,
-    /// 99 of 100 are no larger.
+    /// 99 of 100 values do not exceed this one.
     pub p99: u64,
-    /// 999 of 1,000 are no larger.
+    /// 999 of 1,000 values do not exceed this one.
     pub p99_9: u64,
-    /// 9,999 of 10,000 are no larger.
+    /// 9,999 of 10,000 values do not exceed this one.
     pub p99_99: u64,
     /// The largest.
     pub max: u64,

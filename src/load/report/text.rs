@@ -47,15 +47,15 @@ pub(super) fn title(test: &Test) -> String {
         "push" => format!("push: {} to {connections}", plural(test.topics, "topic")),
         _ => format!("echo: {connections}, depth {}", test.depth),
     };
-    let pace = match (test.is_open(), test.rate) {
+    let rate = match (test.is_open(), test.rate) {
         (true, rate) => format!("open loop at {}/s", count(rate.unwrap_or_default())),
         (false, Some(rate)) => format!("closed loop at {}/s or less", count(rate)),
         (false, None) => "closed loop, as fast as it goes".to_owned(),
     };
-    format!("{what}, {pace}, {} bytes, {} s", test.size, test.time_s)
+    format!("{what}, {rate}, {} bytes, {} s", test.size, test.time_s)
 }
 
-/// Who ran where, in one line.
+/// The CPUs that server and generator used, in one line.
 pub(super) fn places(report: &Report) -> String {
     let Environment { shards, shard_cpus, generator_threads, generator_cpus, .. } = &report.environment;
     let server = match (&report.test.server, shards) {
@@ -124,7 +124,7 @@ fn plural(number: usize, noun: &str) -> String {
     format!("{} {noun}{}", count(number as f64), if number == 1 { "" } else { "s" })
 }
 
-/// Nanoseconds, in a unit that suits them.
+/// Nanoseconds, in a suitable unit.
 pub(super) fn time(nanos: f64) -> String {
     match nanos {
         _ if nanos < 1e3 => format!("{nanos:.0} ns"),
@@ -134,7 +134,7 @@ pub(super) fn time(nanos: f64) -> String {
     }
 }
 
-/// Nanoseconds for an axis: as short as can be.
+/// Nanoseconds for an axis, as short as possible.
 pub(super) fn short_time(nanos: f64) -> String {
     let (value, unit) = match nanos {
         _ if nanos < 1e3 => (nanos, "ns"),
@@ -153,7 +153,7 @@ const fn digits(value: f64) -> usize {
     }
 }
 
-/// A number with its thousands apart.
+/// A number with separated thousands.
 pub(super) fn count(number: f64) -> String {
     if number < 10.0 && number.fract() != 0.0 {
         return format!("{number:.2}");

@@ -1,8 +1,8 @@
-//! Reasons to take a result with care.
+//! Reasons to be careful with a result.
 
 use super::{Report, text::time};
 
-/// What is wrong with `report`, in sentences, the worst first.
+/// The problems of `report`, in sentences, the worst first.
 pub(super) fn find(report: &Report) -> Vec<String> {
     let mut warnings = Vec::new();
     lost(report, &mut warnings);
@@ -72,7 +72,7 @@ fn generator(report: &Report, warnings: &mut Vec<String>) {
     }
 }
 
-/// A thread that has something to do for more of its time than this is near its limit.
+/// A thread that has work for a larger part of its time than this is near its limit.
 const BUSY_MAX: f64 = 0.9;
 
 /// How much of the latency the pacing error may be, at the same percentile.

@@ -1,4 +1,4 @@
-//! Connections that come and go in every way a peer can think of.
+//! Connections that come and go in every way.
 
 use std::thread;
 
@@ -27,20 +27,20 @@ pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
         served += thread.join().map_err(|_| Failure("a peer panicked".into()))??;
     }
     let server = trial.server()?;
-    // And the control connection.
+    // Including the control connection.
     server.eventually(|server| {
         let open = server.metric("shardcast_connections", &[])?;
         Ok((open != 1).then(|| format!("{open} connections are open, 1 should be")))
     })?;
     let opened = server.metric("shardcast_connections_opened_total", &[])?;
-    // One that is reset before the server sees it was never there.
+    // The server never sees a connection that is reset before it is accepted.
     if !(served + 1..=u64::from(cycles) + 1).contains(&opened) {
         return Err(Failure(format!("{cycles} connected, {served} were served, {opened} count as opened")));
     }
     Ok(format!("{cycles} cycles, {served} of them served"))
 }
 
-/// One life: an honest one, or one that ends in the middle of something. 1 when it was certainly served.
+/// One connection: a correct one, or one that ends in the middle of a frame. Returns 1 if it was certainly served.
 fn cycle(mut peer: Peer, random: &mut Random) -> Outcome<u64> {
     let payload = random.bytes(200);
     let mut served = 1;
@@ -48,11 +48,11 @@ fn cycle(mut peer: Peer, random: &mut Random) -> Outcome<u64> {
         0 => served = 0,
         1 => peer.echo(1, &payload)?,
         2 => {
-            // Many at once, each answered in order.
+            // Many requests at once, answered in order.
             let all: Vec<u8> = (1..=8).flat_map(|id| frame(id, &payload)).collect();
             peer.write(&all)?;
             for id in 1..=8 {
-                same("the order of answers", id, peer.answer()?.0)?;
+                same("the order of responses", id, peer.answer()?.0)?;
             }
         }
         3 => {
@@ -61,7 +61,7 @@ fn cycle(mut peer: Peer, random: &mut Random) -> Outcome<u64> {
             served = 0;
         }
         4 => {
-            // Gone after the request: the answer has no receiver.
+            // The peer ends after the request: the response has no receiver.
             peer.send(1, &payload)?;
             peer.reset();
             return Ok(0);

@@ -1,5 +1,5 @@
-//! More connections than the server may have descriptors: those that are in stay served, the others wait, and come
-//! in as soon as there is room.
+//! More connections than the server may have descriptors: accepted connections are served, the others wait until there
+//! is room.
 
 use super::{Failure, Outcome, Trial, same};
 use crate::{
@@ -21,7 +21,7 @@ pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
     if inside < 100 {
         return Err(Failure(format!("only {inside} connections with 256 descriptors")));
     }
-    // The crowd goes, from the front: those that wait are accepted and served.
+    // The crowd ends, from the first connection on: waiting connections are accepted and served.
     let mut last = crowd.pop().ok_or_else(|| Failure("no connection".into()))?;
     drop(crowd);
     last.echo(1, b"my turn")?;

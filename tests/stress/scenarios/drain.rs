@@ -1,4 +1,5 @@
-//! SIGTERM under load: what was asked is answered, clients that never close are ended, and the server is gone in time.
+//! SIGTERM under load: requests get their responses, clients that never close are disconnected, and the server ends in
+//! time.
 
 use std::{
     thread,
@@ -40,7 +41,7 @@ pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
     Ok(format!("{asked} answers under load, ended after {:.1} s", signalled.elapsed().as_secs_f64()))
 }
 
-/// Asks until the server ends the connection; every answer that comes is the right one, and none comes cut.
+/// Sends requests until the server ends the connection; every response is correct and complete.
 fn ask_until_the_end(mut peer: Peer) -> Outcome<u32> {
     for id in 1.. {
         if peer.send(id, &id.to_be_bytes()).is_err() {
@@ -48,7 +49,7 @@ fn ask_until_the_end(mut peer: Peer) -> Outcome<u32> {
         }
         match peer.receive() {
             Ok(Some(answer)) => same("an answer under load", (id, id.to_be_bytes().to_vec()), answer)?,
-            // Ended in order, or reset because it had been asked once more.
+            // Ended in order, or reset because of one more request.
             Ok(None) | Err(_) => return Ok(id - 1),
         }
     }

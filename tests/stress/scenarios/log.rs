@@ -1,5 +1,5 @@
-//! A log that cannot be written or is not read, at every level, while peers cause lines: the server serves, answers
-//! its operators, counts what it dropped, reports that when it can again, and ends when it is asked to.
+//! A log that cannot be written or is not read, at every level, while peers cause lines: the server serves, responds to
+//! its operators, counts dropped lines, reports them when it can write again, and ends on request.
 
 use std::{
     fs::File,
@@ -35,7 +35,7 @@ pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
     Ok(format!("lines lost at info and at trace: {}", notes.join(", ")))
 }
 
-/// Where the log goes, and the end of it that somebody could read from.
+/// Where the log goes, and the end of it that can be read.
 type Destination = fn() -> Outcome<(Stdio, Option<PipeReader>)>;
 
 const DESTINATIONS: [(&str, Destination); 4] = [
@@ -50,10 +50,10 @@ fn one(trial: &mut Trial, destination: Destination, level: &str) -> Outcome<u64>
     let setup = Setup { log_level: Some(level.to_owned()), ..Setup::default() };
     let mut server = Server::start_logging(&setup, log)?;
     let control = Control::start(server.address)?;
-    // More than a pipe and the queue of the log hold, in the long form.
+    // More than the capacity of a pipe and of the log's queue, in the long form.
     for _ in 0..trial.size(LINES) {
         let mut peer = Peer::connect(server.address)?;
-        // A frame that is shorter than its head.
+        // A frame that is shorter than its header.
         peer.write(&[0; 8])?;
         same("the peer is cut off", true, peer.ends_within(PATIENCE)?)?;
         peer.reset();
@@ -62,7 +62,7 @@ fn one(trial: &mut Trial, destination: Destination, level: &str) -> Outcome<u64>
         same("an action without the right", true, forbidden(&server)?)?;
     }
     for _ in 0..ACTIONS {
-        // The configuration has not changed, which is a line.
+        // The configuration has not changed, which causes a line.
         server.signal(Signal::HUP);
         thread::sleep(std::time::Duration::from_millis(1));
     }
@@ -90,7 +90,7 @@ fn one(trial: &mut Trial, destination: Destination, level: &str) -> Outcome<u64>
     Ok(lost)
 }
 
-/// Asks for what only operators may; whether that is refused.
+/// Sends a request that only operators may send; whether it is refused.
 fn forbidden(server: &Server) -> Outcome<bool> {
     let mut stream = TcpStream::connect(server.admin)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -115,7 +115,7 @@ fn terminal_that_is_gone() -> Outcome<OwnedFd> {
     Ok(rustix::fs::open(&*name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty())?)
 }
 
-/// Connections that are each worth a line at `debug`; the queue of the log holds 16,384.
+/// Connections that each cause a line at `debug`; the queue of the log holds 16,384.
 const LINES: u32 = 20_000;
 
 /// Actions that are refused, and readings of the configuration.

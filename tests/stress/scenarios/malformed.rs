@@ -1,4 +1,4 @@
-//! Invalid bytes, from many peers at once; whole frames before them are answered.
+//! Invalid bytes, from many peers at once; complete frames before them are answered.
 
 use std::thread;
 
@@ -31,7 +31,7 @@ pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
     Ok(format!("{peers} offences, all counted"))
 }
 
-/// Some honest frames, then a length that no frame has, then anything.
+/// Some correct frames, then an invalid length, then random bytes.
 fn offend(mut peer: Peer, random: &mut Random) -> Outcome<()> {
     for id in 1..=random.below(3) as u32 {
         peer.echo(id, &random.bytes(50))?;
@@ -43,7 +43,7 @@ fn offend(mut peer: Peer, random: &mut Random) -> Outcome<()> {
         _ => u32::MAX,
     };
     let rest = random.bytes(64);
-    // It may be closed before all of it was written.
+    // The connection may be closed before all of it was written.
     let _ = peer.write(&[&length.to_be_bytes()[..], &rest].concat());
     same("a peer that breaks the protocol is closed", true, peer.ends_within(PATIENCE)?)
 }

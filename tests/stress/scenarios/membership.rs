@@ -1,5 +1,5 @@
-//! Subscribers that come, go, and come back to a topic that never rests: the messages of each begin after the position
-//! in the answer, and have no gap.
+//! Subscribers that come, go and return on a topic with constant publications: the messages of each begin after the
+//! position in the response, and have no gap.
 
 use std::{
     net::SocketAddr,
@@ -48,7 +48,7 @@ fn publish(address: SocketAddr, stop: &AtomicBool) -> Outcome<u64> {
     Ok(count * TOPICS.len() as u64)
 }
 
-/// Subscribes, reads a while, leaves; next time it wants to go on where it was, mostly.
+/// Subscribes, reads for a while, and leaves; the next time it mostly continues from its last position.
 fn visit(address: SocketAddr, visits: u32, mut random: Random) -> Outcome<u64> {
     let mut seen = 0;
     let mut subscriber = Subscriber::connect(address)?;
@@ -74,7 +74,7 @@ fn visit(address: SocketAddr, visits: u32, mut random: Random) -> Outcome<u64> {
             seen += 1;
         }
         subscriber.unsubscribe(TOPICS[topic])?;
-        // Messages before the answer belong to this visit.
+        // Messages before the response belong to this subscription.
         for message in subscriber.take_early() {
             next += 1;
             same("the last ones", Position { epoch: head.epoch, offset: next }, message.position)?;

@@ -1,4 +1,4 @@
-//! The scenarios, and what they have in common.
+//! The scenarios, and their common parts.
 
 mod churn;
 mod descriptors;
@@ -20,7 +20,7 @@ use crate::{
     server::{Footprint, Server, Setup},
 };
 
-/// One of them: what it does, and a line of notes when all was well.
+/// One scenario: what it does, and a line of notes on success.
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
@@ -35,7 +35,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "resume", about: "a crowd that is cut off and comes back at once", run: resume::run },
     Scenario {
         name: "membership",
-        about: "subscribers that come and go while it never rests",
+        about: "subscribers that come and go during publications",
         run: membership::run,
     },
     Scenario { name: "slow", about: "readers that stop, under each policy", run: slow::run },
@@ -45,7 +45,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "drain", about: "SIGTERM under load, with clients that never close", run: drain::run },
 ];
 
-/// What did not hold: expected and observed, in one line.
+/// A failed check: expected and observed, in one line.
 pub(crate) struct Failure(pub(crate) String);
 
 pub(crate) type Outcome<T> = Result<T, Failure>;
@@ -62,7 +62,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Fails with both when they differ.
+/// Fails with both values if they differ.
 pub(crate) fn same<T: PartialEq + fmt::Debug>(what: &str, expected: T, observed: T) -> Outcome<()> {
     if expected == observed {
         return Ok(());
@@ -70,7 +70,7 @@ pub(crate) fn same<T: PartialEq + fmt::Debug>(what: &str, expected: T, observed:
     Err(Failure(format!("{what}: expected {expected:?}, observed {observed:?}")))
 }
 
-/// What the threads found; the first failure if there is one.
+/// The results of the threads; the first failure if there is one.
 pub(crate) fn join_all<T>(threads: Vec<JoinHandle<Outcome<T>>>) -> Outcome<Vec<T>> {
     let join = |thread: JoinHandle<Outcome<T>>| {
         thread.join().unwrap_or_else(|_| Err(Failure("a thread panicked".into())))
@@ -105,7 +105,7 @@ impl Trial {
         }
     }
 
-    /// Starts a server and the control connection beside it.
+    /// Starts a server and a control connection to it.
     pub(crate) fn start(&mut self, setup: &Setup) -> Outcome<&mut Server> {
         let server = Server::start(setup)?;
         self.control = Some(Control::start(server.address)?);
@@ -118,7 +118,7 @@ impl Trial {
         self.server.as_ref().map(|it| &it.0).ok_or_else(|| Failure("no server was started".into()))
     }
 
-    /// The scenario ends the server itself: the control connection ends before.
+    /// Takes the server, which the scenario ends itself: the control connection ends first.
     pub(crate) fn take_server(&mut self) -> Outcome<Server> {
         if let Some(control) = self.control.take() {
             control.end()?;
@@ -126,7 +126,7 @@ impl Trial {
         self.server.take().map(|it| it.0).ok_or_else(|| Failure("no server was started".into()))
     }
 
-    /// Looks for what the server has not given back, and ends it.
+    /// Checks that the server has released everything, and ends it.
     pub(crate) fn conclude(&mut self) -> Outcome<()> {
         if let Some(control) = self.control.take() {
             control.end()?;
@@ -134,14 +134,14 @@ impl Trial {
         let Some((mut server, before)) = self.server.take() else { return Ok(()) };
         server.eventually(|server| {
             let left = server.metric("shardcast_connections", &[])?;
-            Ok((left > 0).then(|| format!("{left} connections are left when all are gone")))
+            Ok((left > 0).then(|| format!("{left} connections are left after all have ended")))
         })?;
         let opened = server.metric("shardcast_connections_opened_total", &[])?;
         let closed = server.metric("shardcast_connections_closed_total", &[])?;
         same("connections opened, and closed", opened, closed)?;
         server.eventually(|server| {
             let now = server.footprint().descriptors;
-            // The one of the control connection is gone, those of a page may be just ending.
+            // The control connection has ended; those of a page may still be ending.
             Ok((now > before.descriptors)
                 .then(|| format!("descriptors: {} before, {now} after", before.descriptors)))
         })?;
@@ -159,5 +159,5 @@ impl Trial {
     }
 }
 
-/// What pools and the allocator may keep of the busiest moment: buffers of 16 MiB a shard, and slots.
+/// Memory that pools and the allocator may keep after the busiest moment: buffers of 16 MiB per shard, and slots.
 const RESIDENT_SLACK_BYTES: u64 = 96 << 20;

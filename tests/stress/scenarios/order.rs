@@ -1,5 +1,5 @@
-//! Many publishers on many topics, over all shards: every subscriber gets everything of its topics, each topic in
-//! one order, and what one publisher said in its own.
+//! Many publishers on many topics, over all shards: every subscriber receives all messages of its topics, each topic in
+//! one order, and those of one publisher in the order of publication.
 
 use std::{collections::HashMap, net::SocketAddr, thread};
 
@@ -23,7 +23,7 @@ pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
     Ok(format!("{} messages, {read} deliveries", PUBLISHERS * each))
 }
 
-/// Publishes `each` messages on random topics, and counts the receivers in the answers.
+/// Publishes `each` messages on random topics, and counts the receivers in the responses.
 fn publish(address: SocketAddr, number: u32, each: u32, mut random: Random) -> Outcome<u64> {
     let mut publisher = Subscriber::connect(address)?;
     let mut sequences = [0_u32; TOPICS as usize];
@@ -43,7 +43,7 @@ fn publish(address: SocketAddr, number: u32, each: u32, mut random: Random) -> O
     Ok(receivers)
 }
 
-/// Subscribed to a part of the topics: a third of the readers by a prefix that all of them have.
+/// Subscribes to a part of the topics: a third of the readers by a prefix that all topics have.
 fn reader(address: SocketAddr, number: u32) -> Outcome<thread::JoinHandle<Outcome<u64>>> {
     let mut subscriber = Subscriber::connect(address)?;
     let topics: Vec<usize> = match number % 3 {
@@ -94,5 +94,5 @@ fn name(topic: usize) -> String {
 const PUBLISHERS: u32 = 4;
 const READERS: u32 = 9;
 const TOPICS: u64 = 20;
-/// In place of a publisher's number.
+/// Used in place of a publisher's number.
 const END: u32 = u32::MAX;

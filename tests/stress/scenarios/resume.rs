@@ -1,5 +1,5 @@
-//! A crowd of subscribers is cut off at once, misses messages, and comes back at once: each gets exactly what it has
-//! missed, or exactly the gap.
+//! Many subscribers are cut off at once, miss messages, and return at once: each receives exactly the missed messages,
+//! or exactly the gap.
 
 use std::{net::SocketAddr, thread};
 
@@ -21,7 +21,7 @@ pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
     let live = publish(&mut publisher, 2)?;
     let mut crowds = read(first, before, live)?;
     for (missing, recovers) in [(missed, true), (lost, false)] {
-        // All at once, and without a goodbye.
+        // All at once, by a reset.
         crowds.into_iter().flatten().for_each(|subscriber| subscriber.peer.reset());
         let from = publisher_position(&mut publisher)?;
         let to = publish(&mut publisher, missing)?;
@@ -62,7 +62,7 @@ fn crowd_that_waits(address: SocketAddr, crowd: u32, since: Option<Position>) ->
     subscribers.collect()
 }
 
-/// Each resumes from `from`, and gets the messages up to `to`.
+/// Each resumes from `from`, and receives the messages up to `to`.
 fn crowd_that_returns(
     address: SocketAddr,
     crowd: u32,
@@ -84,7 +84,7 @@ fn crowd_that_returns(
     subscribers.collect()
 }
 
-/// All get the messages after `from`, up to `to`.
+/// All receive the messages after `from`, up to `to`.
 fn read(crowds: Vec<Vec<Subscriber>>, from: Position, to: Position) -> Outcome<Vec<Vec<Subscriber>>> {
     let threads = crowds.into_iter().map(|mut crowd| {
         thread::spawn(move || {
@@ -109,5 +109,5 @@ fn in_threads<T: Send + 'static>(work: impl Fn() -> Outcome<T> + Copy + Send + '
 
 const THREADS: u32 = 4;
 const TOPIC: &str = "storm";
-/// Messages that the server keeps of a topic.
+/// The number of messages that the server keeps of a topic.
 const HISTORY: u64 = 50;

@@ -1,5 +1,5 @@
-//! Sockets that send nothing, beside an honest one: they end when they have been silent for too long, and not before
-//! the honest one has had its answers.
+//! Sockets that send nothing, and an active one: the silent ones end after the idle time-out, and not before the active
+//! one has received its responses.
 
 use super::{Outcome, Trial, same};
 use crate::{peer::Peer, server::Setup};

@@ -1,5 +1,5 @@
-//! Readers that stop, under each policy: those that read get everything in order, what the others did not get is what
-//! was counted as dropped, and the server holds no more for them than it said.
+//! Readers that stop, under each policy: those that read receive everything in order; the messages that the others
+//! missed are those counted as dropped; and the server keeps no more for them than its bounds allow.
 
 use std::{
     net::SocketAddr,
@@ -30,7 +30,7 @@ pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
     Ok(format!("{lazy} lazy readers; dropped: {}", notes.join(", ")))
 }
 
-/// How to write a policy, and what its drops are called.
+/// The text of a policy in the configuration, and the name of its drops.
 struct Policy {
     written: &'static str,
     code: &'static str,
@@ -49,7 +49,7 @@ fn under(trial: &mut Trial, policy: &Policy, lazy: u32) -> Outcome<u64> {
     for number in 0..MESSAGES {
         let key = policy.keys.map(|keys| number % keys);
         publisher.publish(TOPIC, &[7; MESSAGE_BYTES], PublishHeader { key, ..PublishHeader::default() })?;
-        // No faster than those who do read: that they lose nothing is what is looked at.
+        // No faster than the eager readers, because the test checks that they lose nothing.
         while progress.iter().any(|it| it.load(Ordering::Relaxed) + WINDOW < number) {
             if eager.iter().any(JoinHandle::is_finished) {
                 break;
@@ -112,7 +112,7 @@ fn lazy_one(address: SocketAddr) -> Outcome<Subscriber> {
     Ok(subscriber)
 }
 
-/// Under `disconnect`: all of them are cut off as slow, and what they received is the front without a gap.
+/// Under `disconnect`: all of them are cut off as slow, and have received the first messages without a gap.
 fn end_of_the_slow(server: &Server, lazy: u32, lazy_ones: Vec<Subscriber>) -> Outcome<u64> {
     server.eventually(|server| {
         let slow = server.metric("shardcast_connections_closed_total", &["code=\"slow\""])?;
@@ -120,7 +120,7 @@ fn end_of_the_slow(server: &Server, lazy: u32, lazy_ones: Vec<Subscriber>) -> Ou
     })?;
     for mut subscriber in lazy_ones {
         let mut last = 0;
-        // A reset takes with it what was on its way.
+        // A reset discards data in transit.
         while let Ok(Some(message)) = subscriber.message() {
             same("the next offset of a slow reader", last + 1, message.position.offset)?;
             last += 1;
@@ -129,7 +129,7 @@ fn end_of_the_slow(server: &Server, lazy: u32, lazy_ones: Vec<Subscriber>) -> Ou
     Ok(0)
 }
 
-/// The lazy ones read up to the message `WAKE`; how many they miss.
+/// The lazy readers read up to the message `WAKE`. Returns how many they missed.
 fn wake_up(publisher: &mut Subscriber, lazy_ones: Vec<Subscriber>, in_order: bool) -> Outcome<u64> {
     let threads = lazy_ones.into_iter().map(|mut subscriber| {
         thread::spawn(move || {
@@ -151,7 +151,7 @@ fn wake_up(publisher: &mut Subscriber, lazy_ones: Vec<Subscriber>, in_order: boo
         })
     });
     let threads: Vec<_> = threads.collect();
-    // Again until it found room in every outbox.
+    // Repeated until there is room in every outbox.
     while !threads.iter().all(JoinHandle::is_finished) {
         publisher.publish(TOPIC, WAKE, PublishHeader::default())?;
         thread::sleep(Duration::from_millis(50));
@@ -163,24 +163,24 @@ const POLICIES: &[Policy] = &[
     Policy { written: "disconnect", code: "disconnect", keys: None },
     Policy { written: "drop-oldest", code: "drop-oldest", keys: None },
     Policy { written: "drop-newest", code: "drop-newest", keys: None },
-    // More keys than an eager reader ever lags: none of its messages is replaced.
+    // More keys than the lag of an eager reader, so none of its messages is replaced.
     Policy { written: "conflate", code: "conflate", keys: Some(4 * WINDOW) },
     Policy { written: "block:20ms", code: "block", keys: None },
 ];
 
-/// No connection ends for another reason.
+/// Limits under which no connection ends for another reason.
 const LIMITS: &str = "outbox_bytes_max = \"256KiB\"\noutbox_age_max = \"0s\"\nidle_timeout = \"0s\"\nunacknowledged_timeout = \"0s\"";
 const OUTBOX_BYTES: u64 = 256 << 10;
-/// Buffers that a busy server keeps in any case.
+/// Buffers that a busy server always keeps.
 const HELD_SLACK_BYTES: u64 = 64 << 20;
 
 const TOPIC: &str = "slow";
 const EAGER: usize = 4;
-/// More than the sockets of one connection hold together with its outbox.
+/// More than the capacity of one connection's sockets and outbox.
 const MESSAGES: u64 = 2_000;
 const MESSAGE_BYTES: usize = 8 << 10;
 /// How far the publisher may be ahead of an eager reader.
 const WINDOW: u64 = 8;
-/// Bodies of another length than the messages.
+/// Bodies whose length differs from that of the messages.
 const WAKE: &[u8] = b"wake up";
 const END: &[u8] = b"end";

@@ -1,5 +1,5 @@
-//! Starts with fewer descriptors than a server needs, again and again: each one ends within a second, with exit code 1
-//! and a reason, or it serves.
+//! Repeated starts with fewer descriptors than a server needs: each one ends within a second, with exit code 1 and a
+//! reason, or it serves.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
@@ -49,7 +49,7 @@ fn start(files: u32, shards: u16) -> Outcome<Started> {
     if let Some(out) = child.0.stdout.take() {
         std::thread::spawn(move || {
             let lines = BufReader::new(out).lines().map_while(Result::ok);
-            // The receiver may be gone: the rest is read so that the server can write.
+            // The receiver may have ended: the rest is read so that the server can write.
             lines.for_each(|line| drop(sender.send(line)));
         });
     }
@@ -76,7 +76,7 @@ fn start(files: u32, shards: u16) -> Outcome<Started> {
     }
 }
 
-/// Whether the `ready` line is there, which is written when all is.
+/// Whether the `ready` line was printed, which is the last step of a start.
 fn is_ready(lines: &std::sync::mpsc::Receiver<String>) -> bool {
     lines.try_recv().is_ok_and(|line| line.starts_with("ready "))
 }
@@ -90,7 +90,7 @@ impl Drop for Killed {
     }
 }
 
-/// From what loads the program and little more to what is enough for the smallest layout at least.
+/// From little more than what loads the program to what is enough for the smallest layout.
 const FILES: std::ops::Range<u32> = 8..64;
 
 /// As the documentation promises.

@@ -1,4 +1,4 @@
-//! Messages that are published on topics and come to their subscribers; latency is from publish to delivery.
+//! Messages that are published on topics and delivered to their subscribers; latency is from publication to delivery.
 //!
 //! Each thread has some of the subscribers, and one more connection that publishes on its share of the topics.
 //! Both ends are in this process, so that all times are of one clock.
@@ -36,12 +36,12 @@ pub(super) struct Push<'a> {
     /// Number of the first subscriber among those of all threads.
     first: usize,
     subscribers: Vec<Vec<Sequence>>,
-    /// On which this thread publishes.
+    /// The topics that this thread publishes on.
     topics: Vec<Topic>,
-    /// Publications without an answer, in order: id, and index into `topics`.
+    /// Publications without a response, in order: id, and index into `topics`.
     pending: VecDeque<(u32, u32)>,
     next_id: u32,
-    /// Where a closed loop goes on looking for room.
+    /// Where a closed loop continues to look for room.
     next_topic: usize,
     depth: u64,
     pace: Pace,
@@ -58,7 +58,7 @@ struct Topic {
     number: usize,
     name: String,
     next: u64,
-    /// Published, and not answered.
+    /// Published, with the response pending.
     pending: u64,
     /// Due, and waiting for room.
     waiting: u64,
@@ -89,7 +89,7 @@ impl Share {
 }
 
 impl<'a> Push<'a> {
-    /// Subscribes.
+    /// Subscribes the connections.
     pub(super) fn subscribe(links: &mut Links, shared: &Shared, share: Share, run: u32) -> Result<()> {
         setup::subscribe(links, shared, share.first, share.connections, run)
     }
@@ -165,10 +165,10 @@ impl<'a> Push<'a> {
         links.send(self.subscribers.len() as u32, &self.frame);
     }
 
-    /// The answer to a publication.
+    /// Takes the response to a publication.
     fn answered(&mut self, links: &mut Links, frame: &[u8], now: u64) {
         let id = frame::id(frame);
-        // Answers come in order, so it is the first.
+        // Responses arrive in order, so it is the first.
         let Some(at) = self.pending.iter().position(|(pending, _)| *pending == id) else { return };
         let Some((_, index)) = self.pending.remove(at) else { return };
         let index = index as usize;
@@ -238,7 +238,7 @@ impl drive::Load for Push<'_> {
                 self.publish(links, index, intended, now);
             }
             Pace::Open { .. } => topic.waiting += 1,
-            Pace::Closed { .. } | Pace::Bursts if self.shared.on_the_way(topic.number) < self.depth => {
+            Pace::Closed { .. } | Pace::Bursts if self.shared.in_progress(topic.number) < self.depth => {
                 self.recorder.sent(intended, now, false);
                 self.publish(links, index, now, now);
             }
@@ -246,7 +246,7 @@ impl drive::Load for Push<'_> {
         }
     }
 
-    /// A closed loop without a rate publishes wherever there is room.
+    /// A closed loop without a rate publishes on every topic that has room.
     fn poll(&mut self, links: &mut Links, now: u64) -> bool {
         if self.schedule.is_some() || self.stopped || self.topics.is_empty() {
             return false;
@@ -255,11 +255,11 @@ impl drive::Load for Push<'_> {
         for _ in 0..self.topics.len().min(POLL_TOPICS) {
             let index = self.next_topic;
             self.next_topic = (index + 1) % self.topics.len();
-            let on_the_way = self.shared.on_the_way(self.topics[index].number);
-            if self.pace == Pace::Bursts && on_the_way > 0 {
+            let in_progress = self.shared.in_progress(self.topics[index].number);
+            if self.pace == Pace::Bursts && in_progress > 0 {
                 continue;
             }
-            for _ in on_the_way..self.depth {
+            for _ in in_progress..self.depth {
                 self.recorder.sent(now, now, true);
                 self.publish(links, index, now, now);
                 published += 1;
@@ -298,12 +298,12 @@ impl drive::Load for Push<'_> {
     }
 }
 
-/// Each run has topics of its own.
+/// Each run has separate topics.
 fn topic_name(run: u32, number: usize) -> String {
     format!("bench/{run:08x}/{number}")
 }
 
-/// Appends a frame whose payload is what `payload` writes.
+/// Appends a frame with the payload that `payload` writes.
 fn put_frame(id: u32, out: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
@@ -315,10 +315,10 @@ fn put_frame(id: u32, out: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) {
 
 const ID_MASK: u32 = (1 << 30) - 1;
 
-/// Publications of a topic without an answer, in an open loop: memory for them is bounded; later ones wait while
-/// their clock runs.
+/// The most publications of a topic without a response, in an open loop: their memory is bounded; later ones wait
+/// while their clock runs.
 const PENDING_MAX: u64 = 1024;
 
-/// Topics that a closed loop looks at in one turn, and messages after which it looks at the network again.
+/// Topics that a closed loop checks in one turn, and messages after which it checks the network again.
 const POLL_TOPICS: usize = 256;
 const POLL_MESSAGES: u64 = 64;

@@ -1,4 +1,4 @@
-//! Makes connections subscribers: HELLO, then SUBSCRIBE, and all the answers.
+//! Subscribes connections: HELLO, then SUBSCRIBE, and all the responses.
 
 use shardcast::proto::topics::control::{Answer, Request, Said, encode_request};
 use shardcast_os::clock;
@@ -11,10 +11,10 @@ use crate::{
 };
 
 /// Subscribes the connections in the first `subscribers` slots, the first of which has the number `first`;
-/// the slots after them only say HELLO.
+/// the slots after them only send HELLO.
 ///
 /// # Errors
-/// The server does not support topics, refuses, or does not answer.
+/// The server does not support topics, refuses, or does not respond.
 pub(super) fn subscribe(
     links: &mut Links,
     shared: &Shared,
@@ -31,7 +31,7 @@ pub(super) fn subscribe(
     for slot in 0..links.slots() {
         wanted.request(links, slot, &Request::Hello);
     }
-    // The answer to HELLO causes the first of these.
+    // The response to HELLO causes the first of these.
     let window = (UNANSWERED_MAX / subscribers.max(1)).clamp(1, UNANSWERED_MAX);
     for slot in 0..subscribers as u32 {
         (1..window).for_each(|_| wanted.request_next(links, slot));
@@ -54,16 +54,18 @@ pub(super) fn subscribe(
             worked_at = now;
         } else if now - worked_at > PATIENCE_NANOS {
             let awaited = wanted.awaited;
-            return Err(format!("{awaited} requests were not answered: does this server know topics?").into());
+            return Err(
+                format!("{awaited} requests got no response: does this server support topics?").into()
+            );
         }
         if links.closed() > 0 {
-            return Err("the server closed a connection that subscribed: does it know topics?".into());
+            return Err("the server closed a connection that subscribed: does it support topics?".into());
         }
     }
     refused.map_or(Ok(()), |why| Err(why.into()))
 }
 
-/// Subscriptions to request, and requests without an answer.
+/// Subscriptions to request, and requests without a response.
 struct Wanted<I> {
     /// For each subscriber, those that it has not requested.
     topics: Vec<I>,
@@ -84,7 +86,7 @@ impl<I: Iterator<Item = usize>> Wanted<I> {
     fn request(&mut self, links: &mut Links, slot: u32, request: &Request<'_>) {
         self.awaited += 1;
         self.out.clear();
-        // Answers come in order, so ids need not differ.
+        // Responses arrive in order, so ids need not differ.
         put_frame(1, &mut self.out, |out| encode_request(request, out));
         links.send(slot, &self.out);
     }
@@ -92,7 +94,7 @@ impl<I: Iterator<Item = usize>> Wanted<I> {
 
 enum Reply {
     Accepted,
-    /// Not an answer: a server may push before HELLO has arrived.
+    /// Not a response: a server may push before HELLO has arrived.
     Push,
     Refused(String),
 }
@@ -112,7 +114,7 @@ fn load_reply(frame: &[u8]) -> Reply {
     }
 }
 
-/// Requests without an answer: servers have bounds.
+/// The most requests without a response, because servers have bounds.
 const UNANSWERED_MAX: usize = 2048;
 
 /// How long a server may stay silent: the kernel tries a connection again for some seconds.

@@ -13,17 +13,17 @@ pub(in crate::generator) struct Shared {
     received: Padded,
 }
 
-/// On cache lines of its own, or the threads that write to one topic would slow those that write to the next.
+/// On separate cache lines: otherwise the threads that write to one topic would slow those that write to the next.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Topic {
     published: AtomicU64,
     refused: AtomicU64,
-    /// How far its subscribers are: the sum of what each expects next.
+    /// The progress of its subscribers: the sum of the numbers that each expects next.
     reached: AtomicU64,
 }
 
-/// On a cache line of its own.
+/// On a separate cache line.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Padded(AtomicU64);
@@ -51,7 +51,7 @@ impl Shared {
         (first..topics).step_by(step)
     }
 
-    /// The place of `topic` among those of `connection`; `None` when it is not one of them.
+    /// The index of `topic` among those of `connection`; `None` if it is not one of them.
     pub(super) fn index_of(&self, connection: usize, topic: usize) -> Option<usize> {
         let (connections, topics) = (self.connections, self.topics.len());
         if topics <= connections {
@@ -89,15 +89,15 @@ impl Shared {
         self.expected.0.load(Ordering::Relaxed).saturating_sub(self.received.0.load(Ordering::Relaxed))
     }
 
-    /// Publications of a topic that its subscribers, in the mean, have not got.
-    pub(super) fn on_the_way(&self, topic: usize) -> u64 {
+    /// Publications of a topic that its subscribers, on average, have not received.
+    pub(super) fn in_progress(&self, topic: usize) -> u64 {
         let it = &self.topics[topic];
         let gone = it.reached.load(Ordering::Relaxed) / self.subscribers(topic);
         let gone = gone + it.refused.load(Ordering::Relaxed);
         it.published.load(Ordering::Relaxed).saturating_sub(gone)
     }
 
-    /// How many messages were published on a topic.
+    /// The number of messages published on a topic.
     pub(in crate::generator) fn published(&self, topic: usize) -> u64 {
         self.topics[topic].published.load(Ordering::Relaxed)
     }
@@ -170,10 +170,10 @@ mod tests {
         shared.publish(0);
         shared.publish(0);
         shared.refuse(0);
-        assert_eq!((shared.outstanding(), shared.on_the_way(0), shared.refused_deliveries()), (4, 1, 4));
+        assert_eq!((shared.outstanding(), shared.in_progress(0), shared.refused_deliveries()), (4, 1, 4));
         shared.receive(4);
         shared.reach(0, 4);
-        assert_eq!((shared.outstanding(), shared.on_the_way(0)), (0, 0));
+        assert_eq!((shared.outstanding(), shared.in_progress(0)), (0, 0));
     }
 
     #[test]
@@ -186,6 +186,6 @@ mod tests {
         }
         reached.flush(&shared);
         reached.flush(&shared);
-        assert_eq!([shared.on_the_way(0), shared.on_the_way(1)], [0, 1]);
+        assert_eq!([shared.in_progress(0), shared.in_progress(1)], [0, 1]);
     }
 }

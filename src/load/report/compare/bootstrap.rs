@@ -3,13 +3,13 @@ use super::super::{
     metric::{Metric, Series, Statistic},
 };
 
-/// Draws runs out of the intervals of one.
+/// Draws runs from the intervals of a measured run.
 pub(super) struct Bootstrap {
     intervals: Vec<Interval>,
     /// The values of all buckets, in order.
     values: Vec<u64>,
     random: Random,
-    /// How often each interval was drawn, and what that adds up to.
+    /// How often each interval was drawn, and the sum of the counts.
     drawn: Vec<u32>,
     counts: Vec<u64>,
 }
@@ -22,7 +22,7 @@ struct Interval {
     server_cpu: f64,
 }
 
-/// Where the figure `metric` of B lies relative to that of A, minus 1, in 95 of 100 draws.
+/// The range of the figure `metric` of B relative to that of A, minus 1, in 95 of 100 draws.
 pub(super) fn interval_of_change(metric: Metric, a: &mut Bootstrap, b: &mut Bootstrap) -> Option<(f64, f64)> {
     // The same draws for every figure, so that figures can be compared with one another; others for B than
     // for A, which are different runs.
@@ -62,7 +62,7 @@ impl Bootstrap {
         Self { intervals, values, random: Random(0), drawn, counts }
     }
 
-    /// The figure in one more drawn run; `None` when intervals do not have it.
+    /// The figure in one more drawn run; `None` if intervals do not have it.
     fn draw(&mut self, metric: Metric) -> Option<f64> {
         if self.intervals.is_empty() {
             return None;
@@ -79,7 +79,7 @@ impl Bootstrap {
     fn choose(&mut self) {
         let len = self.intervals.len();
         self.drawn.fill(0);
-        // The length that suits variances of a mean; a block is never more than half of the run.
+        // This length suits variances of a mean; a block is never more than half of the run.
         let block = (len as f64).cbrt().ceil() as usize;
         let mut left = len;
         while left > 0 {
@@ -127,8 +127,8 @@ impl Bootstrap {
     }
 }
 
-/// Width of the bucket around `value` in a histogram with two digits. Within it values are taken as evenly
-/// spread: a percentile that moves a little must not jump by a whole bucket, or stay where it is.
+/// Width of the bucket around `value` in a histogram with two digits. Values within it are assumed to
+/// be evenly spread, so that a percentile that moves a little neither jumps by a whole bucket nor stays the same.
 fn bucket_width(value: u64) -> f64 {
     f64::from(value.max(1).ilog2().saturating_sub(7)).exp2()
 }

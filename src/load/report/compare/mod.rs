@@ -2,9 +2,9 @@
 //!
 //! A 95 % confidence interval of a difference comes from a circular block bootstrap (Politis and Romano,
 //! 1992) over the intervals of each run: blocks of neighbouring intervals are drawn with replacement until
-//! there are as many as were measured, the figure is computed from them, and this a thousand times for both
-//! runs. Blocks keep what belongs together, such as a stall and the queue after it. It covers variation within
-//! the runs, not a machine that was faster or slower during one of them.
+//! there are as many as were measured, and the figure is computed from them, a thousand times for both runs.
+//! Blocks keep related events together, such as a stall and the queue after it. The interval covers variation
+//! within the runs, not a machine that was faster or slower during one of them.
 
 mod bootstrap;
 
@@ -21,12 +21,12 @@ use super::{
 };
 use bootstrap::Bootstrap;
 
-/// Two results and what is between them.
+/// Two results and their differences.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
     /// The figures.
     pub rows: Vec<Row>,
-    /// Why the two cannot simply be compared.
+    /// Reasons why the two are not directly comparable.
     pub warnings: Vec<String>,
 }
 
@@ -36,13 +36,13 @@ pub struct Row {
     /// Its name.
     #[serde(serialize_with = "as_text")]
     pub metric: Metric,
-    /// In the first result; times are in nanoseconds.
+    /// The value in the first result; times are in nanoseconds.
     pub a: f64,
-    /// In the second.
+    /// The value in the second result.
     pub b: f64,
-    /// `b / a - 1`; nothing when that has no value.
+    /// `b / a - 1`; `None` if that has no value.
     pub change: Option<f64>,
-    /// In which `change` lies with a confidence of 95 %; `None` where it cannot be computed.
+    /// The 95 % confidence interval of `change`; `None` where it cannot be computed.
     pub interval: Option<(f64, f64)>,
 }
 
@@ -56,8 +56,8 @@ pub fn compare(a: &Report, b: &Report) -> Comparison {
 impl Comparison {
     /// A sentence for each of `conditions` that holds.
     ///
-    /// A change counts when it is beyond the value, and there is certainly one: its confidence interval, where
-    /// there is one, does not have 0 in it.
+    /// A change counts if it is beyond the value and certain: its confidence interval, if there is one, does not
+    /// contain 0.
     pub fn failures(&self, conditions: &Conditions, a: &Report, b: &Report) -> Vec<String> {
         let mut bootstraps = None;
         let mut failures = Vec::new();
@@ -118,7 +118,7 @@ impl Row {
         match condition.value {
             Value::Absolute(value) => condition.op.holds(self.b, value),
             Value::Difference(value) => certain && condition.op.holds(self.b - self.a, value),
-            // From nothing to something is more than any part.
+            // A change from zero is greater than any ratio.
             Value::Relative(value) => {
                 let change = self.change.unwrap_or(if self.b > self.a { f64::INFINITY } else { 0.0 });
                 certain && condition.op.holds(change, value)
@@ -159,13 +159,13 @@ fn row(metric: Metric, a: &Report, b: &Report, bootstraps: &mut (Bootstrap, Boot
     let (value_a, value_b) = (metric.value(a)?, metric.value(b)?);
     let change = (value_a > 0.0).then(|| value_b / value_a - 1.0);
     let interval = bootstrap::interval_of_change(metric, &mut bootstraps.0, &mut bootstraps.1);
-    // Drawn runs know values to two digits only: what was measured is never outside.
+    // Drawn runs have values of two digits only. The interval always includes the measured change.
     let interval =
         interval.zip(change).map(|((low, high), change)| (f64::min(low, change), f64::max(high, change)));
     Some(Row { metric, a: value_a, b: value_b, change, interval })
 }
 
-/// What else than the figures differs.
+/// The differences apart from the figures.
 fn differences(a: &Report, b: &Report) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut differ = |what: &str, a: &str, b: &str| {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::report::{Buckets, Interval, Rate, Summary};
 
-/// A run of which every interval has latencies from `base` on, some of them by chance longer.
+/// A run in which every interval has latencies from `base` on, some of them randomly longer.
 fn run(base: u64, seed: u64) -> Report {
     let mut state = seed;
     let mut chance = move || {
@@ -85,7 +85,7 @@ fn fail_if_wants_a_change_beyond_the_value() {
 }
 
 #[test]
-fn a_count_that_was_nought_has_grown_beyond_any_part() {
+fn a_count_that_was_zero_has_grown_beyond_any_part() {
     let a = run(10_000, 1);
     let mut b = run(10_000, 1);
     assert_eq!(failures("lost>+10%", &a, &b), [""; 0]);
@@ -94,7 +94,7 @@ fn a_count_that_was_nought_has_grown_beyond_any_part() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_told() {
+fn runs_that_cannot_be_compared_are_reported() {
     let a = run(10_000, 1);
     let mut b = run(10_000, 1);
     b.environment.kernel = "6".to_owned();

@@ -1,4 +1,4 @@
-//! One page that needs nothing else: no script, style, font or picture from anywhere.
+//! One self-contained page: it loads no script, style, font or picture.
 
 mod over_time;
 mod percentiles;

@@ -35,7 +35,7 @@ impl Columns {
         Scale::linear((0.0, self.end_s()), (LEFT, RIGHT))
     }
 
-    /// Seconds below, and a tip for each column.
+    /// The axis of seconds, and a tip for each column.
     fn finish(&self, mut plot: Plot, bottom: f64, tip: impl Fn(&Column) -> String) -> String {
         let x = self.x();
         for column in &self.0 {
@@ -97,7 +97,7 @@ pub(super) fn heat_map(columns: &Columns) -> String {
         let (from, to) = (x.place(column.begin_s), x.place(column.end_s));
         for (row, &count) in rows.iter().enumerate().filter(|(_, count)| **count > 0) {
             let top = HEAT_BOTTOM - row_height * (row + 1) as f64;
-            // By orders of magnitude: the one in ten thousand is what one looks for.
+            // By orders of magnitude, so that the one in ten thousand is visible.
             let part = (count as f64).ln_1p() / most.ln_1p();
             plot.cell((from, top), (to - from + 0.3, row_height + 0.2), 0.10 + 0.80 * part);
         }
@@ -119,7 +119,7 @@ pub(super) fn heat_map(columns: &Columns) -> String {
     })
 }
 
-/// Messages a second received, and how many were expected of those sent.
+/// Messages received per second, and how many were expected of those sent.
 pub(super) fn rate(report: &Report, columns: &Columns) -> String {
     let each = report.test.deliveries_per_message();
     let asked = report.test.rate.map(|rate| rate * each);
@@ -163,7 +163,7 @@ pub(super) fn cpu(report: &Report, columns: &Columns) -> String {
     })
 }
 
-/// How many latencies are in each row, from the bottom.
+/// The number of latencies in each row, from the bottom.
 fn rows(latency: &Buckets, y: &Scale, row_height: f64) -> [u64; HEAT_ROWS] {
     let mut rows = [0; HEAT_ROWS];
     for &(value, count) in &latency.0 {

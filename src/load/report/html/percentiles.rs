@@ -52,7 +52,7 @@ pub(super) fn plot(report: &Report) -> String {
     plot.finish()
 }
 
-/// The value at the percentile with so many nines.
+/// The value at the percentile with `at` nines.
 fn value_at(summary: &Summary, nines: f64) -> f64 {
     summary.buckets.value_at(1.0 - 10f64.powf(-nines)) as f64
 }

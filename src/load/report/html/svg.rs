@@ -1,4 +1,4 @@
-//! As much SVG as the plots need: scales, axes, lines.
+//! The SVG of the plots: scales, axes, lines.
 
 use std::fmt::Write as _;
 
@@ -61,15 +61,15 @@ fn round_step(step: f64) -> f64 {
 
 /// `low` and `high`, moved apart to values that are round on a logarithmic axis.
 pub(super) fn round_log_range(low: f64, high: f64) -> (f64, f64) {
-    let floor = |value: f64| {
+    let round_down = |value: f64| {
         let power = 10f64.powf(value.log10().floor());
         [5.0, 2.0, 1.0].into_iter().map(|it| it * power).find(|it| *it <= value).unwrap_or(power)
     };
-    let ceil = |value: f64| {
+    let round_up = |value: f64| {
         let power = 10f64.powf(value.log10().floor());
         [1.0, 2.0, 5.0, 10.0].into_iter().map(|it| it * power).find(|it| *it >= value).unwrap_or(power * 10.0)
     };
-    let (low, high) = (floor(low.max(1.0)), ceil(high.max(1.0)));
+    let (low, high) = (round_down(low.max(1.0)), round_up(high.max(1.0)));
     (low, if high >= low * 4.0 { high } else { low * 5.0 })
 }
 
@@ -126,7 +126,7 @@ impl Plot {
         self.add(format_args!("<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escape(text)));
     }
 
-    /// A line through points; where there is none, a gap.
+    /// A line through points, with a gap where there is no point.
     pub(super) fn curve(&mut self, class: &str, points: impl IntoIterator<Item = Option<(f64, f64)>>) {
         let path = path(points);
         if !path.is_empty() {
@@ -160,7 +160,7 @@ impl Plot {
         ));
     }
 
-    /// All of it.
+    /// The whole plot.
     pub(super) fn finish(mut self) -> String {
         self.out.push_str("</svg>\n");
         self.out
@@ -184,7 +184,7 @@ fn path(points: impl IntoIterator<Item = Option<(f64, f64)>>) -> String {
     path
 }
 
-/// `text` where HTML wants text or the value of an attribute.
+/// `text` as HTML text, or as the value of an attribute.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
