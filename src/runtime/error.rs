@@ -200,7 +200,7 @@ impl From<Refusal> for PublishError {
     }
 }
 
-/// A server could not be started. Nothing of it is left behind.
+/// A server could not be started. Nothing of it is left running.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {

@@ -1,8 +1,8 @@
 //! Bounds that may change while the server runs.
 //!
-//! Cells with one writer at a time (whoever changes the limits) and many readers (shards, and handles on any
-//! thread), so that a change reaches open connections. Each is read by itself, and relaxed: a
-//! push that meets the old bytes and the new messages bound is as right as one that came a moment before.
+//! Cells with one writer at a time (the thread that changes the limits) and many readers (shards, and handles on any
+//! thread), so that a change reaches open connections. Each is read by itself, and relaxed: a push that meets the old
+//! bytes and the new messages bound is as right as one that came a moment before.
 
 use std::{
     sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},

@@ -154,14 +154,14 @@ impl Server {
     fn await_end(&self, grace: Duration) -> io::Result<()> {
         let mut running = self.threads.len();
         while running > 0 {
-            let told = match self.handle.shared.stop_at.load(Ordering::Acquire) {
+            let event = match self.handle.shared.stop_at.load(Ordering::Acquire) {
                 u64::MAX => self.lifecycle.recv().map_err(|_| flume::RecvTimeoutError::Disconnected),
                 stop_at => {
                     let left = Duration::from_nanos(stop_at.saturating_sub(clock::now_nanos()));
                     self.lifecycle.recv_timeout(left + grace)
                 }
             };
-            match told {
+            match event {
                 Ok(Lifecycle::ShardEnded) => {
                     running -= 1;
                     if !self.handle.is_draining() {

@@ -170,7 +170,7 @@ pub struct ListenerStats {
     pub decode_errors: Vec<(&'static str, u64)>,
     /// Pushes accepted for a connection of this listener.
     pub push_queued: u64,
-    /// Times that a connection had to wait for its pace.
+    /// Times that a connection had to wait for its rate limit.
     pub paced: u64,
     /// Pushes dropped, per policy: `disconnect`, `drop-oldest`, `drop-newest`, `conflate`, `block`,
     /// `closed` (the connection ended first), `no-push` (its protocol has none), `expired` (its time was over

@@ -42,7 +42,7 @@ use crate::{
 /// ```
 ///
 /// # Panics
-/// On a thread that is no shard.
+/// On a thread that is not a shard.
 pub fn spawn(name: &str, future: impl Future<Output = ()> + 'static) {
     current::with(|reactor| reactor::spawn(reactor, name, None, None, future)).expect("tasks live on shards");
 }
@@ -51,7 +51,7 @@ pub fn spawn(name: &str, future: impl Future<Output = ()> + 'static) {
 /// panic in the task closes the connection. Does nothing if the connection has ended.
 ///
 /// # Panics
-/// On a thread that is no shard.
+/// On a thread that is not a shard.
 pub fn spawn_for(connection: &Connection, name: &str, future: impl Future<Output = ()> + 'static) {
     let spawn = |reactor: &Rc<Reactor>| {
         if connection.is_open() {
@@ -77,10 +77,10 @@ pub async fn yield_now() {
 /// It is not `Send`: its timer belongs to the shard that polls it first.
 ///
 /// # Panics
-/// When polled on a thread that is no shard.
+/// When polled on a thread that is not a shard.
 ///
 /// # Cancel safety
-/// Dropping it cancels the timer; nothing is left behind.
+/// Dropping it cancels the timer; nothing remains.
 #[must_use = "futures do nothing unless awaited"]
 #[derive(Debug)]
 pub struct Sleep {

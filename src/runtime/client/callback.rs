@@ -6,13 +6,13 @@ use super::{Answer, thread::slot::Slot};
 
 enum Function {
     Boxed(Box<dyn FnOnce(Answer) + Send>),
-    /// Of a future.
+    /// The answer goes to a future.
     Channel(flume::Sender<Answer>),
-    /// Of a thread that waits.
+    /// The answer goes to a thread that waits.
     Slot(Arc<Slot>),
 }
 
-/// Gets the answer to a call, exactly once: when everything that could answer has let go of it, the client has ended.
+/// Gets the answer to a call, exactly once: once everything that could answer has been dropped, the client has ended.
 #[derive(Clone)]
 pub(super) struct Callback(Arc<Once>);
 
@@ -23,12 +23,12 @@ impl Callback {
         Self(Arc::new(Once(Mutex::new(Some(Function::Boxed(Box::new(function)))))))
     }
 
-    /// One that sends the answer there.
+    /// A callback that sends the answer into a channel.
     pub(super) fn channel(answer: flume::Sender<Answer>) -> Self {
         Self(Arc::new(Once(Mutex::new(Some(Function::Channel(answer))))))
     }
 
-    /// One that gives the answer to a thread.
+    /// A callback that gives the answer to a thread.
     pub(super) fn slot(slot: Arc<Slot>) -> Self {
         Self(Arc::new(Once(Mutex::new(Some(Function::Slot(slot))))))
     }

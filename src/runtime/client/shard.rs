@@ -104,7 +104,7 @@ impl ShardClient {
         loop {
             let happened = self.core.borrow_mut().next();
             let Some(happened) = happened else { break };
-            // One that panics is done with; those behind it still come.
+            // A callback that panics counts as run; those after it still run.
             conns.reactor.contain(CALLBACK, || self.run(happened));
         }
         self.core.borrow().publish();

@@ -117,7 +117,7 @@ impl Conns {
         for (index, protocol) in protocols.iter().enumerate() {
             match protocol.sniff(first_bytes) {
                 Sniff::Match(home) => return self.go_home(conn, index, home),
-                // It comes before those behind it, which may take any bytes: they wait for it.
+                // It has precedence over those after it, which may accept any bytes: they wait for it.
                 Sniff::NeedBytes(bytes) if bytes > first_bytes.len() && bytes <= SNIFF_BYTES_MAX => return,
                 Sniff::NeedBytes(_) | Sniff::Refuse => {}
             }
@@ -172,7 +172,7 @@ impl Conns {
         &*self.shared.listeners[listener as usize].protocols[protocol]
     }
 
-    /// Sends connections that the ring has let go to their home. Those that find its queue full wait.
+    /// Sends connections that the ring has released to their home. Those that find its queue full wait.
     pub(crate) fn send_home(&self) {
         if self.moving.borrow().is_empty() {
             return;
@@ -230,18 +230,18 @@ impl Conns {
             let oldest = {
                 let mut waiting = self.unidentified.borrow_mut();
                 let mut table = self.table.borrow_mut();
-                let stands = |id: &ConnId, table: &mut super::table::Table| {
+                let waits = |id: &ConnId, table: &mut super::table::Table| {
                     let is_waiting =
                         |conn: &mut Conn| conn.core.state() == State::Waiting && conn.moving.is_none();
                     table.get(*id).is_some_and(is_waiting)
                 };
-                while waiting.front().is_some_and(|id| !stands(id, &mut table)) {
+                while waiting.front().is_some_and(|id| !waits(id, &mut table)) {
                     waiting.pop_front();
                 }
                 if waiting.len() > share * 2 {
-                    waiting.retain(|id| stands(id, &mut table));
+                    waiting.retain(|id| waits(id, &mut table));
                 }
-                // Those in line that have told meanwhile do not count.
+                // Connections in the queue that have identified themselves meanwhile do not count.
                 let count: u64 = self.counters.listeners.iter().map(|it| it.unidentified.read()).sum();
                 if count <= share as u64 {
                     return;

@@ -47,9 +47,9 @@ impl Conns {
     /// As [`kick`](Self::kick), without sending what is queued; also one that is ending already.
     pub(crate) fn kick_now(&self, id: ConnId) -> bool {
         let kicked = self.with_conn(id, |conn| {
-            let stands = conn.core.state() != State::Cut;
+            let existed = conn.core.state() != State::Cut;
             conn.core.cut_now(CloseReason::Kicked, &conn.limits, self.now());
-            stands
+            existed
         });
         kicked.unwrap_or(false)
     }

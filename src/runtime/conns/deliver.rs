@@ -37,17 +37,17 @@ impl Conns {
         }
     }
 
-    /// Sees to this connection in the next turn: something is in the middle of its work now.
-    pub(crate) fn settle_later(&self, id: ConnId) {
-        self.unsettled.borrow_mut().push(id);
+    /// Follows up this connection in the next turn, because something is in the middle of its work now.
+    pub(crate) fn follow_up_later(&self, id: ConnId) {
+        self.follow_ups.borrow_mut().push(id);
     }
 
-    /// Sees to the connections that were left for this turn; true when there were any.
-    pub(crate) fn settle_unsettled(&self) -> bool {
-        if self.unsettled.borrow().is_empty() {
+    /// Follows up the connections that were left for this turn; true when there were any.
+    pub(crate) fn follow_up_pending(&self) -> bool {
+        if self.follow_ups.borrow().is_empty() {
             return false;
         }
-        for id in self.unsettled.take() {
+        for id in self.follow_ups.take() {
             self.with_conn(id, |_| {});
         }
         true
@@ -116,7 +116,7 @@ impl AnswerNow for Conns {
             self.guarded(conn, |conn| self.end_request(conn, id, answered));
             self.count_requests(conn);
             if conn.core.has_news() {
-                self.settle_later(to);
+                self.follow_up_later(to);
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl Conns {
-    /// Keeps what there is to know of a connection that has just ended.
+    /// Keeps the description of a connection that has just ended.
     pub(super) fn remember_closed(&self, conn: &Conn, why: CloseReason) {
         if matches!(conn.role, Role::Connecting { is_open: false, .. }) {
             // There was no connection.

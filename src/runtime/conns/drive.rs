@@ -37,7 +37,7 @@ impl Conns {
         let mut table = self.table.borrow_mut();
         let conn = find(&mut table)?;
         let result = f(conn);
-        self.settle(conn);
+        self.follow_up(conn);
         let over = (conn.core.state() == State::Cut).then(|| conn.slot());
         drop(table);
         if let Some(slot) = over {
@@ -57,7 +57,7 @@ impl Conns {
         self.counters_of(conn).received_bytes.add(bytes.len() as u64);
         match conn.core.state() {
             State::Open => {
-                self.queue_behind_waiting(conn);
+                self.hold_if_others_wait(conn);
                 self.drive(conn, bytes);
             }
             State::Waiting if conn.moving.is_none() => self.guarded(conn, |conn| self.identify(conn)),
@@ -79,7 +79,7 @@ impl Conns {
         });
     }
 
-    /// Feeds `bytes`, behind those that wait, to the session, and its events to the application. A panic there
+    /// Feeds the bytes that wait, and then `bytes`, to the session, and its events to the application. A panic there
     /// costs the connection, and nothing else.
     pub(super) fn drive(&self, conn: &mut Conn, bytes: &[u8]) {
         self.guarded(conn, |conn| self.pass(conn, bytes));
@@ -141,12 +141,12 @@ impl Conns {
     }
 
     /// Does what a connection wants done, after anything was done to it.
-    pub(crate) fn settle(&self, conn: &mut Conn) {
+    pub(crate) fn follow_up(&self, conn: &mut Conn) {
         while conn.core.take_resume() {
             self.drive(conn, &[]);
         }
         self.count_drops(conn);
-        self.settle_end(conn);
+        self.follow_up_end(conn);
         self.count_requests(conn);
         let reads = conn.moving.is_none() && conn.core.wants_input();
         conn.transport.read(reads, &self.reactor.ring);
@@ -159,7 +159,7 @@ impl Conns {
 
     /// Does what the end of a connection asks for.
     #[inline]
-    pub(super) fn settle_end(&self, conn: &mut Conn) {
+    pub(super) fn follow_up_end(&self, conn: &mut Conn) {
         while let Some(action) = conn.core.poll_action() {
             match action {
                 Action::Ended(why) => self.ended(conn, why),

@@ -18,8 +18,8 @@ impl Conns {
         }
     }
 
-    /// Something was queued for `conn`: it is sent at the end of this turn, or behind the send in flight.
-    /// Then handles and counters get to know now, since it may be long until that send has ended.
+    /// Something was queued for `conn`: it is sent at the end of this turn, or after the send in flight. In the latter
+    /// case handles and counters are updated now, since that send may take long.
     #[inline]
     pub(crate) fn queue_changed(&self, conn: &mut Conn) {
         let outbox = conn.core.outbox();
@@ -61,7 +61,7 @@ impl Conns {
         self.count_drops(conn);
         self.publish_queue(conn);
         if conn.core.state() != State::Open {
-            self.settle_end(conn);
+            self.follow_up_end(conn);
         }
     }
 

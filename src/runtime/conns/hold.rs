@@ -19,7 +19,7 @@ impl Conns {
 
     /// As [`hold_if_full`](Self::hold_if_full), also where there is room, if others wait for it: they come first.
     #[inline]
-    pub(super) fn queue_behind_waiting(&self, conn: &mut Conn) {
+    pub(super) fn hold_if_others_wait(&self, conn: &mut Conn) {
         if self.requests.borrow().is_full(self.shared.limits.requests_in_progress_shard_max()) {
             conn.core.handle_shard_full();
         }
@@ -52,8 +52,8 @@ impl Conns {
         }
     }
 
-    /// Reads on from connections that wait for room, in order, while there is any. Each begins one request at least, or
-    /// waits no more; one that is held again waits behind the others.
+    /// Reads on from connections that wait for room, in order, while there is any. Each begins at least one request, or
+    /// waits no longer; one that is held again waits after the others.
     fn resume_waiting(&self) {
         for _ in 0..RESUMED_PER_TURN {
             let bound = self.shared.limits.requests_in_progress_shard_max();

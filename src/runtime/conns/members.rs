@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_stay_dense_whoever_leaves() {
+    fn members_stay_dense_when_any_leaves() {
         let mut members = Members::default();
         [5, 0, 9, 3].into_iter().for_each(|slot| members.insert(slot));
         members.remove(0);

@@ -75,8 +75,8 @@ pub(crate) struct Conns {
     /// Connections with something to send.
     dirty: RefCell<Vec<u32>>,
     just_sent: RefCell<JustSent>,
-    /// Connections with something new that is seen to in the next turn.
-    unsettled: RefCell<Vec<ConnId>>,
+    /// Connections to follow up in the next turn.
+    follow_ups: RefCell<Vec<ConnId>>,
     /// Connections that were cut.
     cutting: RefCell<Vec<u32>>,
     /// Connections on their way to another shard.
@@ -108,7 +108,7 @@ pub(crate) trait Topics {
     /// This connection gets the messages of its listener's topic, without having asked.
     fn subscribe_to_listener(&self, listener: u32, slot: u32);
 
-    /// A session has an event that is no request to its service.
+    /// A session has an event that is not a request to its service.
     fn event(&self, listener: u32, connection: &Connection, event: Event<'_>) -> Outcome<'static>;
 
     /// The connection in this slot has ended.
@@ -123,7 +123,7 @@ pub(crate) struct Conn {
     pub(crate) limits: Rc<Limits>,
     transport: Transport,
     role: Role,
-    /// The shard that it is moving to, once the ring has let go.
+    /// The shard that it moves to, once the ring has released it.
     moving: Option<u16>,
     /// The one timer, if it is set.
     timer: TimerKey,
@@ -161,7 +161,7 @@ impl Conns {
             limits: RefCell::default(),
             dirty: RefCell::default(),
             just_sent: RefCell::default(),
-            unsettled: RefCell::default(),
+            follow_ups: RefCell::default(),
             cutting: RefCell::default(),
             moving: RefCell::default(),
             ended: RefCell::default(),
@@ -239,7 +239,7 @@ impl Conns {
         !self.dirty.borrow().is_empty()
             || !self.ended.borrow().is_empty()
             || !self.cutting.borrow().is_empty()
-            || !self.unsettled.borrow().is_empty()
+            || !self.follow_ups.borrow().is_empty()
     }
 
     /// Whether a connection waits for room on its way to another shard.

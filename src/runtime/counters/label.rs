@@ -38,7 +38,7 @@ pub(crate) fn number(name: &str) -> u32 {
     index as u32 + 1
 }
 
-/// The name behind a number; 0 is the shard's own work.
+/// The name that has this number; 0 is the shard's own work.
 pub(crate) fn name(number: u32) -> String {
     let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     let name = number.checked_sub(1).and_then(|index| names.get(index as usize));

@@ -1,10 +1,10 @@
-//! How shards, and threads that are no shard, reach a shard and its connections: the handle of a connection, the
+//! How shards, and threads that are not shards, reach a shard and its connections: the handle of a connection, the
 //! envelopes that handles and shards send, the queues, and a shard's own ends of them.
 //!
-//! Between each ordered pair of shards runs one bounded queue with one producer and one consumer; the
-//! receiver's pump looks at it every turn. Threads that are no shard post to the inbox, one `flume`
-//! queue per shard. Wakes of tasks travel in a set of numbers, which cannot be full. All of them wake a sleeping
-//! shard through its ring's eventfd, and only when it sleeps.
+//! Between each ordered pair of shards runs one bounded queue with one producer and one consumer; the receiver's pump
+//! checks it every turn. Threads that are not shards post to the inbox, one `flume` queue per shard. Wakes of tasks
+//! travel in a set of numbers, which cannot be full. All of them wake a sleeping shard through its ring's eventfd, and
+//! only when it sleeps.
 //!
 //! A full queue is an error: the envelope comes back and is counted. No sender waits for a shard.
 
@@ -203,7 +203,7 @@ impl Peer {
 
     /// The shard has a ring, and can be woken.
     pub(crate) fn set_waker(&self, waker: RingWaker) {
-        // Set once, by the shard itself, before anybody is told that it is ready.
+        // Set once, by the shard itself, before it reports that it is ready.
         let _ = self.waker.set(waker);
     }
 

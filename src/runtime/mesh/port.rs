@@ -47,7 +47,7 @@ thread_local! {
     static PORT: RefCell<Option<Rc<Port>>> = const { RefCell::new(None) };
 }
 
-/// Calls `f` with the port of this thread's shard; `None` on a thread that is no shard.
+/// Calls `f` with the port of this thread's shard; `None` on a thread that is not a shard.
 pub(crate) fn with<R>(f: impl FnOnce(&Port) -> R) -> Option<R> {
     // A thread that ends may still drop what asks here, after this value.
     PORT.try_with(|port| port.borrow().as_deref().map(f)).ok().flatten()
@@ -63,7 +63,7 @@ pub(crate) fn is_shard() -> bool {
     with(|_| ()).is_some()
 }
 
-/// The time of this shard's turn; of the clock on a thread that is no shard.
+/// The time of this shard's turn; on a thread that is not a shard, the time of the clock.
 pub(crate) fn now() -> Time {
     with(Port::now).unwrap_or_else(|| Time::from_nanos(clock::now_nanos()))
 }

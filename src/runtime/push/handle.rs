@@ -1,4 +1,4 @@
-//! The library's doors to the hubs: from any thread, and from any shard.
+//! The library's access to the hubs, from any thread and from any shard.
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -57,9 +57,9 @@ pub(crate) struct Push {
     hub: RefCell<Hub<Frames>>,
     /// Subscribers that have ended and that the hub does not know of yet. They may end while it is borrowed.
     left: RefCell<Vec<push::SubscriberId>>,
-    /// Subscriptions of the library that live with_push, by index.
+    /// Subscriptions of the library that live on this shard, by index.
     locals: RefCell<Vec<Option<Local>>>,
-    /// Whoever of the library waits for an answer.
+    /// Callers of the library that wait for an answer.
     waiting: RefCell<HashMap<u64, OnAnswer>>,
     next_ticket: Cell<u64>,
     /// When the timer of the hub goes off, if it is set.
@@ -100,7 +100,7 @@ impl Push {
         self.hub.borrow().is_stalled()
     }
 
-    /// Lets go of whatever waits, so that it learns that the shard has ended.
+    /// Drops what waits for an answer, so that it learns that the shard has ended.
     pub(crate) fn shut_down(&self) {
         self.waiting.take();
         self.locals.take();

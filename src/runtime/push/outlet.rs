@@ -82,7 +82,7 @@ impl Push {
         self.conns.count_requests(conn);
         if conn.core.has_news() {
             // Going on calls the application, and that may ask the hub, which is in the middle of something.
-            self.conns.settle_later(id);
+            self.conns.follow_up_later(id);
         }
     }
 
@@ -103,8 +103,8 @@ pub(super) const fn identity_of(slot: u32, generation: u32) -> u64 {
     (slot as u64) << 32 | generation as u64
 }
 
-/// Marks the ticket of a publication with a delay, which is no request in progress: its answer may be far off. Slots
-/// never have this bit.
+/// Marks the ticket of a publication with a delay, which does not count as a request in progress, because its response
+/// may come much later. Slots never have this bit.
 pub(super) const DELAYED: u64 = 1 << 63;
 
 /// The connection of this shard that is called so.

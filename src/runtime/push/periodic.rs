@@ -48,8 +48,9 @@ impl Publisher {
     /// the reply, if that is dropped first. The times are fixed by the first one, so that lateness does not add up; what was
     /// missed by whole intervals is left out, and counted.
     ///
-    /// Its outcome is an error for an interval of zero, for a delay or a ttl in the options, which do not apply with_push, when the owner of the topic has as many periodic pushes as it may
-    /// ([`PushEveryError::TooMany`]), and when it cannot be reached ([`PushEveryError::Publish`]).
+    /// The outcome is an error if the interval is zero, if the options have a delay or a TTL, which do not apply to
+    /// periodic pushes, if the owner of the topic has as many periodic pushes as it may ([`PushEveryError::TooMany`]),
+    /// or if the owner cannot be reached ([`PushEveryError::Publish`]).
     pub fn publish_every(
         &self,
         interval: Duration,
@@ -72,7 +73,7 @@ impl Publisher {
         let push = PeriodicPush { number, shard: self.owner, router: Some(Arc::clone(&self.router)) };
         let run = Envelope::Run(Box::new(move || {
             let added = with_push(|push| push.add_periodic(number, interval, publish));
-            // The reply may have been dropped: then the push is dropped with_push, which stops it.
+            // The caller may have dropped its end: then the push is dropped here, which stops it.
             let _ = match added {
                 Some(Ok(())) => answer.send(Ok(push)),
                 Some(Err(error)) => {

@@ -1,4 +1,4 @@
-//! Subscribers that are no connections: programs that use the library.
+//! Subscribers that are not connections: programs that use the library.
 
 use std::{
     fmt,
@@ -78,7 +78,7 @@ pub(super) struct Local {
 }
 
 impl Subscription {
-    /// Where the topic stood when this began, and what became of [`SubscribeOptions::since`].
+    /// The position of the topic when this subscription began, and the outcome of [`SubscribeOptions::since`].
     pub const fn started(&self) -> Subscribed {
         self.started
     }
@@ -160,7 +160,7 @@ pub(crate) fn subscribe(
         let then = move |started: Result<Subscribed, Refusal>| {
             let subscription =
                 started.map(|started| Subscription { messages, started, dropped, _home: home });
-            // Whoever asked may not wait any more; then it ends by being dropped here.
+            // The caller may not wait any more; then the subscription is dropped here, which ends it.
             let _ = answer.send(subscription.map_err(SubscribeError::from));
         };
         with_push(|push| push.start_local(local, &filter, options.since, then));
@@ -226,7 +226,7 @@ impl Push {
         let locals = self.locals.borrow();
         let Some(Some(local)) = locals.get(index as usize) else { return };
         match local.messages.try_send(Arc::clone(message)) {
-            // Nobody receives any more: its end is on the way.
+            // The receiver is gone: the end of the subscription is on its way.
             Ok(()) | Err(flume::TrySendError::Disconnected(_)) => {}
             Err(flume::TrySendError::Full(_)) => {
                 local.dropped.fetch_add(1, Ordering::Relaxed);

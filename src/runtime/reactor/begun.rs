@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{Answer, ConnId, Connection, Responder};
 
-/// A future on its shard that is no task yet. What wakes it meanwhile is remembered.
+/// A future on its shard that is not a task yet. A wake-up that comes meanwhile is remembered.
 pub(crate) struct Begun<'a, F> {
     reactor: &'a Reactor,
     kind: &'a Kind<F>,

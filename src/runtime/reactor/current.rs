@@ -9,7 +9,7 @@ thread_local! {
     static CURRENT: RefCell<Option<Rc<Reactor>>> = const { RefCell::new(None) };
 }
 
-/// Calls `f` with this thread's reactor; `None` on a thread that is no shard.
+/// Calls `f` with this thread's reactor; `None` on a thread that is not a shard.
 pub(crate) fn with<R>(f: impl FnOnce(&Rc<Reactor>) -> R) -> Option<R> {
     // A thread that ends may still drop what asks here, after this value.
     CURRENT.try_with(|reactor| reactor.borrow().as_ref().map(f)).ok().flatten()

@@ -53,7 +53,7 @@ impl Sources {
         self.entries.borrow().get(index).map(Rc::clone)
     }
 
-    fn let_go_of_removed(&self) {
+    fn drop_removed(&self) {
         let mut entries = self.entries.borrow_mut();
         entries.retain(|entry| !entry.is_removed.get());
         self.len.set(entries.len());
@@ -90,7 +90,7 @@ impl Reactor {
         }
         worked |= self.sources.len.get() > len;
         if some_removed {
-            self.sources.let_go_of_removed();
+            self.sources.drop_removed();
         }
         worked
     }

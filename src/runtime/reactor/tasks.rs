@@ -72,7 +72,7 @@ pub(super) enum Body {
 struct Link {
     slot: u32,
     before: u32,
-    behind: u32,
+    after: u32,
 }
 
 impl Tasks {
@@ -110,7 +110,7 @@ impl Tasks {
         while let Some(Some(task)) = slots.get_mut(number as usize) {
             task.ends = true;
             self.schedule(task);
-            number = task.link.take().map_or(NONE, |link| link.behind);
+            number = task.link.take().map_or(NONE, |link| link.after);
         }
     }
 
@@ -120,12 +120,12 @@ impl Tasks {
         if heads.len() <= slot as usize {
             heads.resize(slot as usize + 1, NONE);
         }
-        let behind = std::mem::replace(&mut heads[slot as usize], number);
+        let after = std::mem::replace(&mut heads[slot as usize], number);
         let mut slots = self.slots.borrow_mut();
         if let Some(Some(task)) = slots.get_mut(number as usize) {
-            task.link = Some(Link { slot, before: NONE, behind });
+            task.link = Some(Link { slot, before: NONE, after });
         }
-        if let Some(Some(Task { link: Some(link), .. })) = slots.get_mut(behind as usize) {
+        if let Some(Some(Task { link: Some(link), .. })) = slots.get_mut(after as usize) {
             link.before = number;
         }
     }
@@ -133,12 +133,12 @@ impl Tasks {
     fn unlink(&self, link: Link) {
         let mut slots = self.slots.borrow_mut();
         if let Some(Some(Task { link: Some(before), .. })) = slots.get_mut(link.before as usize) {
-            before.behind = link.behind;
+            before.after = link.after;
         } else if let Some(head) = self.of_slot.borrow_mut().get_mut(link.slot as usize) {
-            *head = link.behind;
+            *head = link.after;
         }
-        if let Some(Some(Task { link: Some(behind), .. })) = slots.get_mut(link.behind as usize) {
-            behind.before = link.before;
+        if let Some(Some(Task { link: Some(after), .. })) = slots.get_mut(link.after as usize) {
+            after.before = link.before;
         }
     }
 

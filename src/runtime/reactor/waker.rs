@@ -50,7 +50,7 @@ impl Ticket {
 }
 
 impl TaskWaker {
-    /// A future is about to be polled with it that is no task yet.
+    /// A future that is not a task yet is about to be polled with it.
     #[inline]
     pub(super) fn lower(&self) {
         // Only who holds this waker raises the flag: mostly it is down, which costs less to see.

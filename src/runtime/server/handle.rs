@@ -165,12 +165,12 @@ impl ServerHandle {
         self.router.begin_draining();
         let deadline = Time::from_nanos(clock::now_nanos()) + timeout;
         self.shared.stop_at.fetch_min(deadline.as_nanos(), Ordering::AcqRel);
-        // At once is whenever a shard hears of it, which may be in a turn that began before now.
+        // "At once" is when a shard receives this, which may be in a turn that began before now.
         let deadline = (!timeout.is_zero()).then_some(deadline);
         self.router.run_everywhere(move || {
             with_part(|shard: &Rc<Shard>| shard.begin_stop(deadline));
         });
-        // Whoever waits for the end has a deadline now.
+        // A thread that waits for the end has a deadline now.
         let _ = self.shared.lifecycle.send(Lifecycle::StopRequested);
     }
 

@@ -111,7 +111,7 @@ impl Server {
     }
 
     /// Stops the shards that run, and gives `error` back. A shard that is stuck in the application's code is left
-    /// behind.
+    /// running.
     fn abandon(mut self, error: StartError) -> StartError {
         self.handle.begin_drain(Duration::ZERO);
         if let Err(stuck) = self.join_within(ABANDON_GRACE) {

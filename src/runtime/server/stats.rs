@@ -113,7 +113,7 @@ pub(super) fn closed_connections(server: &ServerHandle, patience: Duration) -> V
     all
 }
 
-/// Asks a shard something, from a thread that is none.
+/// Asks a shard something, from a thread that is not a shard.
 pub(super) fn ask<T: Send + 'static>(
     server: &ServerHandle,
     shard: u16,
@@ -123,7 +123,7 @@ pub(super) fn ask<T: Send + 'static>(
     let (answer, answered) = flume::bounded(1);
     let run = Envelope::Run(Box::new(move || {
         with_part(|conns: &Rc<Conns>| {
-            // Whoever asked may have lost patience.
+            // The caller may have stopped waiting.
             let _ = answer.send(question(conns));
         });
     }));

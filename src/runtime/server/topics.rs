@@ -16,7 +16,7 @@ impl ServerHandle {
     /// A publisher on the topic of this name.
     ///
     /// # Errors
-    /// The text is no topic's name.
+    /// The text is not a valid name of a topic.
     pub fn publisher(&self, topic: &str) -> Result<Publisher, TopicError> {
         let topic = TopicName::new(topic)?;
         Ok(self.publisher_on(topic))

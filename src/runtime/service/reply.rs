@@ -29,7 +29,7 @@ pub(crate) struct Handling {
     pub(crate) responders: u32,
 }
 
-/// What the handler of a request leaves behind; kept by its shard, to be used again.
+/// The outcome of a handler, and its buffers; kept by its shard, to be used again.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     pub(crate) head: Vec<u8>,
@@ -57,7 +57,7 @@ impl Scratch {
 }
 
 impl<'a> Reply<'a> {
-    /// For the handler of `request`. Buffers come from `spares`; `handling` is what a panic in the handler leaves behind.
+    /// For the handler of `request`. Buffers come from `spares`; `handling` remains if the handler panics.
     pub(crate) fn new(
         reactor: &'a Reactor,
         connection: &'a Connection,

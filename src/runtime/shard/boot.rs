@@ -99,7 +99,7 @@ impl Seed {
         match built {
             Ok(shard) => {
                 current::set(Some(Rc::clone(&shard.reactor)));
-                // Whoever started us may be gone; then we are told to stop soon.
+                // The thread that started this shard may be gone; then a request to stop follows soon.
                 let _ = report.send(Report::Runs);
                 drop(report);
                 shard.pump(spin);
@@ -165,7 +165,7 @@ fn from_executor(shard: u16, memory: MemlockError, error: &io::Error) -> StartEr
 }
 
 impl Shard {
-    /// The pump has ended: what still waits in the queues is let go.
+    /// The pump has ended: drops what still waits in the queues.
     fn shut_down(&self) {
         self.push.shut_down();
         self.reactor.shut_down();

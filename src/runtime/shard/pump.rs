@@ -1,11 +1,10 @@
 //! The pump: the only place where a shard's thread waits.
 //!
 //! One turn: poll sources, take envelopes and wakes, flush outboxes, submit and reap the ring, run due timers, poll the
-//! tasks that were woken.
-//! A turn that found nothing is repeated for the configured spin, then the pump sleeps. Before it does, it
-//! says so to everybody who might wake it, *and then looks at everything once more*: whoever queued before
-//! is seen, and whoever queues after sees that it must wake. `os::park` has the argument in full, checked
-//! by loom.
+//! tasks that were woken. A turn that found nothing is repeated for the configured spin, then the pump sleeps. Before
+//! that, it publishes that it sleeps, *and then checks everything once more*: it sees what was queued before, and a
+//! sender that queues after that sees that it must wake the shard. `os::park` has the argument in full, checked by
+//! loom.
 
 use std::{rc::Rc, time::Duration};
 
@@ -60,7 +59,7 @@ impl Shard {
         self.take_wakes();
         self.reactor.run_deferred();
         worked |= self.push.turn();
-        worked |= self.conns.settle_unsettled();
+        worked |= self.conns.follow_up_pending();
         self.conns.flush();
         worked |= self.turn_ring(alarms);
         worked |= self.run_timers();
@@ -123,7 +122,7 @@ impl Shard {
         // A burst of one peer is to be seen whole before it is acted on, so that it can leave whole.
         for _ in 0..ENTERS_PER_TURN {
             if let Err(error) = self.reactor.ring.borrow_mut().enter() {
-                // Nothing can be received or sent any more: end what there is, and let the process know.
+                // Nothing can be received or sent any more: end everything, and report it.
                 tracing::error!(shard = self.reactor.id, %error, "the io_uring of this shard is broken");
                 self.begin_stop(Some(self.reactor.now()));
                 return false;
@@ -249,7 +248,7 @@ impl Shard {
         self.reactor.tasks.end();
     }
 
-    /// Told to stop, and nothing is left; tasks and sources are ended when the last connection is gone.
+    /// Whether the shard is to stop, and nothing is left. Ends tasks and sources once the last connection is gone.
     fn is_done(&self) -> bool {
         if !self.reactor.is_draining() || !self.conns.is_empty() || self.reactor.port.has_local() {
             return false;
@@ -279,7 +278,7 @@ impl Alarms {
     }
 }
 
-/// How often the ring is entered in one turn, where the kernel stops in the middle of what there is to receive.
+/// How often the ring is entered in one turn, where the kernel stops before everything is received.
 const ENTERS_PER_TURN: usize = 4;
 
 /// Completions handled in one turn.

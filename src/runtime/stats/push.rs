@@ -31,12 +31,12 @@ pub struct PushStats {
     pub resumed: Vec<(&'static str, u64)>,
     /// Turns that ended with something that found no room on its way to another shard.
     pub stalls: u64,
-    /// Publications that wait for their time or for the pace of their topic.
+    /// Publications that wait for their time or for the rate limit of their topic.
     pub waiting: u64,
     /// Deliveries that wait for a later turn.
     pub fanning_out: u64,
-    /// What did not go at once: publications with a delay (`delayed`), over the pace of their topic (`paced`), those
-    /// of periodic pushes (`repeated`), and messages whose fan-out took more than one turn (`postponed`).
+    /// What was not sent at once: publications with a delay (`delayed`), over the rate limit of their topic (`paced`),
+    /// those of periodic pushes (`repeated`), and messages whose fan-out took more than one turn (`postponed`).
     pub scheduled: Vec<(&'static str, u64)>,
     /// What the scheduler dropped: publications that expired before they were published (`expired`) or were left
     /// over when the server stopped (`closed`), times of periodic pushes that the shard was late for (`missed`),

@@ -33,7 +33,7 @@ impl ThreadClient {
         self.advance(state, now);
     }
 
-    /// Does what the core wants done, and sends what there is to send.
+    /// Does what the core wants done, and sends what waits.
     pub(super) fn advance(self: &Arc<Self>, state: &mut State, now: Time) {
         loop {
             let acted = self.act(state, now);
@@ -58,7 +58,7 @@ impl ThreadClient {
                 Action::Disconnect => {
                     if let Some(mut link) = state.link.take() {
                         link.end(now);
-                        self.let_go(link, now);
+                        self.finish_link(link, now);
                     }
                 }
             }
@@ -90,7 +90,7 @@ impl ThreadClient {
         let addresses = core.endpoints.found(addresses);
         core.caller.handle_resolved(addresses, now);
         self.advance(&mut state, now);
-        self.settle(state, now);
+        self.unlock_and_watch(state, now);
     }
 
     fn connect(&self, state: &mut State, address: SocketAddr, now: Time) {
@@ -111,13 +111,13 @@ impl ThreadClient {
             state.core.handle_closed(why, now);
         }
         if let Some(link) = state.link.take() {
-            self.let_go(link, now);
+            self.finish_link(link, now);
         }
         true
     }
 
     /// The background thread sends what is left, and waits until the peer has it.
-    fn let_go(&self, mut link: Link, now: Time) {
+    fn finish_link(&self, mut link: Link, now: Time) {
         link.flush(now);
         loop {
             match link.fate() {
@@ -129,7 +129,7 @@ impl ThreadClient {
     }
 
     /// Unlocks, once those that wait for the socket know what to wait for.
-    pub(super) fn settle(&self, mut state: Guard<'_>, now: Time) {
+    pub(super) fn unlock_and_watch(&self, mut state: Guard<'_>, now: Time) {
         let mut wants = state.wants(now);
         let has_news = state.has_news;
         match &state.leader {
@@ -168,7 +168,7 @@ impl ThreadClient {
 }
 
 impl State {
-    /// What there is to wait for.
+    /// What the leader, or the background thread, is to wait for.
     pub(super) fn wants(&self, now: Time) -> Lead {
         let link = self.link.as_ref();
         let timeouts = [self.core.caller.poll_timeout(), link.and_then(|link| link.poll_timeout(now))];
@@ -183,7 +183,7 @@ impl State {
     /// Whether it is early enough if the background thread takes over in a moment.
     fn may_wait(&self, wants: &Lead, now: Time) -> bool {
         let only_receives = wants.interest == Interest { receive: true, send: false };
-        only_receives && !self.hears_pushes && !self.core.has_calls() && now < self.led_at + GRACE
+        only_receives && !self.wants_pushes && !self.core.has_calls() && now < self.led_at + GRACE
     }
 
     /// Gives requests to the connection while it has room, and sends what waits.

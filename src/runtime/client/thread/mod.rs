@@ -59,7 +59,7 @@ struct State {
     led_at: Time,
     spin: Spin,
     /// Pushes of the peer are wanted.
-    hears_pushes: bool,
+    wants_pushes: bool,
     /// Callers that wait while another one leads.
     blocked: VecDeque<Arc<Slot>>,
     /// Those of them that wait for what our own sinks get.
@@ -114,7 +114,7 @@ impl ThreadClient {
         // Two clients must not come back at the same moment; the clock at birth tells them apart.
         let caller = Caller::new(builder.config, now.as_nanos() ^ number << 32, now);
         let (on_push, on_event) = (builder.on_push, builder.on_event);
-        let hears_pushes = on_push.is_some();
+        let wants_pushes = on_push.is_some();
         let core = Core::new(caller, builder.protocol, builder.endpoints, Arc::clone(&counters));
         let background = background::join()?;
         let client = Arc::new_cyclic(|client: &Weak<Self>| {
@@ -130,7 +130,7 @@ impl ThreadClient {
                 leader: None,
                 led_at: Time::default(),
                 spin: Spin::new(builder.spin.unwrap_or(SPIN)),
-                hears_pushes,
+                wants_pushes,
                 blocked: VecDeque::new(),
                 receivers: Vec::new(),
                 has_news: false,
@@ -143,14 +143,14 @@ impl ThreadClient {
         client.background.add(number, Arc::downgrade(&client));
         let mut state = client.lock();
         client.advance(&mut state, now);
-        client.settle(state, now);
+        client.unlock_and_watch(state, now);
         Ok(client)
     }
 
     pub(super) fn call(self: &Arc<Self>, call: NewCall) {
         let (mut state, now) = self.lock_now();
         self.begin(&mut state, call, now);
-        self.settle(state, now);
+        self.unlock_and_watch(state, now);
     }
 
     /// Calls, and waits for the answer; `make` gets who is to be answered.
@@ -165,7 +165,7 @@ impl ThreadClient {
         self.begin(&mut state, call, now);
         loop {
             if slot.is_answered() {
-                self.settle(state, now);
+                self.unlock_and_watch(state, now);
                 break;
             }
             if state.leader.is_none() {
@@ -174,7 +174,7 @@ impl ThreadClient {
                 break;
             }
             state.blocked.push_back(Arc::clone(&slot));
-            self.settle(state, now);
+            self.unlock_and_watch(state, now);
             slot.wait();
             if let Some(answer) = slot.take() {
                 return answer;
@@ -200,7 +200,7 @@ impl ThreadClient {
             }
             state.blocked.push_back(Arc::clone(&slot));
             state.receivers.push(Arc::clone(&slot));
-            self.settle(state, now);
+            self.unlock_and_watch(state, now);
             slot.wait_for(until - now);
             (state, now) = self.lock_now();
             state.blocked.retain(|it| !Arc::ptr_eq(it, &slot));
@@ -223,7 +223,7 @@ impl ThreadClient {
         let (mut state, now) = self.lock_now();
         state.core.caller.close();
         self.advance(&mut state, now);
-        self.settle(state, now);
+        self.unlock_and_watch(state, now);
         self.background.remove(self.number);
     }
 
@@ -242,14 +242,14 @@ impl ThreadClient {
         if state.leader.is_none() {
             self.drive(&mut state, now);
         }
-        self.settle(state, now);
+        self.unlock_and_watch(state, now);
     }
 
     /// Callbacks have run: there is room for more.
     pub(super) fn has_room(self: &Arc<Self>) {
         let (mut state, now) = self.lock_now();
         self.advance(&mut state, now);
-        self.settle(state, now);
+        self.unlock_and_watch(state, now);
     }
 
     fn begin(self: &Arc<Self>, state: &mut State, call: NewCall, now: Time) {
@@ -297,7 +297,7 @@ impl ThreadClient {
                 return unlock(state);
             }
         }
-        self.settle(state, now);
+        self.unlock_and_watch(state, now);
     }
 
     /// The time is read once it is locked, so that it does not go back.

@@ -24,10 +24,10 @@ use crate::{
 
 /// Receives the messages of topics of one server.
 ///
-/// All that happens comes out of [`recv`](Self::recv) or [`recv_async`](Self::recv_async), in order, and goes on only
-/// while one of them is called. When the connection drops, it is made again, and subscriptions by name go on behind the
-/// last message that was received here. A subscription that the server has no room for, or does not answer in time, is
-/// tried again until it is active or ended here. It all ends when this is dropped.
+/// [`recv`](Self::recv) and [`recv_async`](Self::recv_async) return all events in order, and the client makes progress
+/// only while one of them is called. When the connection drops, the client connects again, and subscriptions to a topic
+/// continue after the last message that was received here. A subscription that the server has no room for, or does not
+/// answer in time, is tried again until it is active or is ended here. Dropping the client ends everything.
 ///
 /// # Examples
 /// ```no_run
@@ -247,7 +247,7 @@ impl TopicClient {
                 if time == self.tick_at {
                     self.tick_at = Time::NEVER;
                 }
-                // Not the present time: answers that came in time may be behind this in the inbox.
+                // Not the present time: answers that came in time may follow this in the inbox.
                 self.topics.handle_timeout(time);
             }
         }
