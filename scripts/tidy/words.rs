@@ -139,6 +139,7 @@ const COVERED: &[&str] = &[
     "src/codegen/",
     "src/os/",
     "src/proto/",
+    "src/runtime/",
 ];
 
 const fn avoided(phrases: &'static [&'static str], instead: &'static str) -> Avoided {
@@ -186,7 +187,7 @@ const AVOIDED: &[Avoided] = &[
         instead: "write `support`",
         except: &[],
         // The name of an error.
-        not_in: &["src/proto/topics/"],
+        not_in: &["src/proto/topics/", "src/runtime/tars/topics/", "src/runtime/tests/it/topic_client.rs"],
     },
     avoided(&["called as"], "write `named`"),
     avoided(&["without a word", "a last word"], "say what happens, for example `unexpectedly`"),
@@ -200,14 +201,14 @@ const AVOIDED: &[Avoided] = &[
         instead: "write `rate limit`",
         except: &[],
         // Names of options, counters and types.
-        not_in: &["src/proto/"],
+        not_in: &["src/proto/", "src/runtime/"],
     },
     Avoided {
         phrases: &["class", "classes"],
         instead: "write `priority`",
         except: &[],
         // Names of options, flags of the wire and types; C++ and Java have classes.
-        not_in: &["src/proto/", "src/codegen/"],
+        not_in: &["src/proto/", "src/codegen/", "src/runtime/"],
     },
     avoided(&["hole", "holes"], "write `gap`"),
     Avoided {
@@ -255,11 +256,11 @@ struct Name {
 const NAMES: &[Name] = &[
     Name { text: "Behind", not_in: &[] },
     // `Home::Here`.
-    Name { text: "Here", not_in: &["src/proto/"] },
+    Name { text: "Here", not_in: &["src/proto/", "src/runtime/"] },
     // The payloads of a server, in the control protocol.
-    Name { text: "Said", not_in: &["src/proto/topics/control/", "src/proto/testing/"] },
+    Name { text: "Said", not_in: &["src/proto/topics/control/", "src/proto/testing/", "src/runtime/tests/"] },
     // The two sides of a connection.
-    Name { text: "Side", not_in: &["src/proto/connection/", "src/proto/testing/"] },
+    Name { text: "Side", not_in: &["src/proto/connection/", "src/proto/testing/", "src/runtime/"] },
     Name { text: "Told", not_in: &[] },
 ];
 

@@ -1,4 +1,5 @@
-//! Clients of ordinary threads: callers that do the I/O themselves, callbacks that block and call, and what is left behind.
+//! Clients of ordinary threads: callers that do the I/O themselves, callbacks that block and call, and what remains
+//! after them.
 
 use std::{
     fs,
@@ -330,8 +331,8 @@ fn a_call_is_awaited_on_any_executor_and_wakes_its_last_waker() {
 }
 
 #[test]
-fn no_thread_and_no_descriptor_is_left_behind() {
-    alone("client_threads::no_thread_and_no_descriptor_is_left_behind", || {
+fn no_thread_and_no_descriptor_remains() {
+    alone("client_threads::no_thread_and_no_descriptor_remains", || {
         let (server, address) = serve(config(), &Recorder::default());
         let open = || fs::read_dir("/proc/self/fd").expect("proc is mounted").count();
         let threads = || fs::read_dir("/proc/self/task").expect("proc is mounted").count();

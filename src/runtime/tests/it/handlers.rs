@@ -113,7 +113,7 @@ fn a_handler_answers_at_once_or_when_it_is_done() {
     let (server, address) = serve(config(), &service);
     let mut client = ScriptClient::connect(address);
     client.say("wait 1;yield 2;ready 3;ready 4\n");
-    client.hears(&["3", "4", "2", "1"]);
+    client.receives(&["3", "4", "2", "1"]);
     eventually(PATIENCE, || service.dropped.load(Ordering::Relaxed) == 4);
     server.stop().expect("a clean stop");
 }
@@ -137,7 +137,7 @@ fn a_failure_reaches_the_peer_where_its_protocol_has_failures() {
         ("ready on", "on"),
     ] {
         client.say(&format!("{word}\n"));
-        client.hears(&[answer]);
+        client.receives(&[answer]);
     }
     assert_eq!(panics(&server), 4);
     let info = server.handle().connections(PATIENCE).pop().expect("it is open");
@@ -169,7 +169,7 @@ fn nothing_is_said_about_a_request_that_expects_no_answer() {
     }
     eventually(PATIENCE, || service.dropped.load(Ordering::Relaxed) == words.len());
     client.say("ready on\n");
-    client.hears(&["on"]);
+    client.receives(&["on"]);
     let info = server.handle().connections(PATIENCE).pop().expect("it is open");
     assert_eq!(info.requests_in_progress, 0);
     server.stop().expect("a clean stop");
@@ -188,7 +188,7 @@ fn tasks_of_a_connection_end_with_it() {
         client.say("quit\n");
         client.say(&"never\n".repeat(5));
         client.say("yield a;never;wait b;ready c\n");
-        client.hears(&["c", "a", "b"]);
+        client.receives(&["c", "a", "b"]);
         eventually(PATIENCE, || tasks() == 8);
         client.stream.shutdown(Shutdown::Write).expect("connected");
         assert!(client.rest().is_empty());
@@ -210,7 +210,7 @@ fn a_connection_has_state_of_the_applications_until_it_has_ended() {
     for count in 1..=3 {
         for client in &mut clients {
             client.say("count\n");
-            client.hears(&[&count.to_string()]);
+            client.receives(&[&count.to_string()]);
         }
     }
     for mut client in clients {

@@ -1,4 +1,4 @@
-//! Handles from any thread, at any time: they reach their connection, or nobody.
+//! Handles from any thread, at any time: they reach their connection or none.
 
 use std::{
     sync::{Arc, Barrier, Mutex, PoisonError},
@@ -14,16 +14,16 @@ use shardcast::{
 use crate::support::{Control, PATIENCE, Peer, Recorder, Totals, config, eventually, frame, serve, start};
 
 #[test]
-fn a_stale_handle_reaches_nobody_though_its_slot_is_used_again() {
+fn a_stale_handle_reaches_no_connection_though_its_slot_is_used_again() {
     let recorder = Recorder::default();
     let (server, address) = serve(config(), &recorder);
     let peer = Peer::connect(address);
     let stale = recorder.connection_of(&peer);
     peer.reset();
     recorder.why_closed(stale.id());
-    assert_eq!(stale.send(frame(0, b"to nobody")), Err(SendError::Closed));
+    assert_eq!(stale.send(frame(0, b"too late")), Err(SendError::Closed));
 
-    // Connects until somebody else has that slot.
+    // Connects until another peer has that slot.
     let mut others = Vec::new();
     let mut heir = None;
     eventually(PATIENCE, || {
@@ -41,15 +41,15 @@ fn a_stale_handle_reaches_nobody_though_its_slot_is_used_again() {
     });
     let (mut heir, connection) = heir.expect("awaited above");
     for _ in 0..100 {
-        assert_eq!(stale.send(frame(0, b"to nobody")), Err(SendError::Closed));
-        assert_eq!(stale.push(frame(0, b"to nobody")), Err(SendError::Closed));
+        assert_eq!(stale.send(frame(0, b"too late")), Err(SendError::Closed));
+        assert_eq!(stale.push(frame(0, b"too late")), Err(SendError::Closed));
         assert_eq!(stale.close(), Err(CloseError::Closed));
     }
     assert!(!stale.is_open() && connection.is_open());
     heir.echo(2, b"nothing came before this");
     others.iter_mut().for_each(|peer| peer.echo(2, b"nor this"));
     drop(server);
-    assert_eq!(connection.send(frame(0, b"to nobody")), Err(SendError::Closed));
+    assert_eq!(connection.send(frame(0, b"too late")), Err(SendError::Closed));
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn another_thread_answers_later_in_any_order() {
     }
     ann.send(&frame(11, b"ann"));
     let (responder, question) = asked.recv_timeout(PATIENCE).expect("one more");
-    // Not only the end of its stream: then the answer would still be owed.
+    // A reset, since after the end of its stream alone the answer would still be pending.
     ann.reset();
     eventually(PATIENCE, || !responder.is_open());
     assert_eq!(responder.respond(question), Err(AnswerError::Closed));
@@ -243,12 +243,12 @@ fn a_handle_tells_about_its_connection() {
     let connection = recorder.connection_of(&peer);
     assert_eq!(connection.peer(), peer.address());
     assert!(connection.receive_time() <= std::time::SystemTime::now());
-    let told = server.handle().connections(PATIENCE);
-    assert_eq!(told.len(), 1);
+    let connections = server.handle().connections(PATIENCE);
+    assert_eq!(connections.len(), 1);
     assert_eq!(
-        (told[0].id, told[0].peer, told[0].protocol),
+        (connections[0].id, connections[0].peer, connections[0].protocol),
         (connection.id(), peer.address(), Some("tars-framed"))
     );
-    assert_eq!((told[0].received_messages, told[0].received_bytes), (1, 13));
+    assert_eq!((connections[0].received_messages, connections[0].received_bytes), (1, 13));
     eventually(PATIENCE, || server.handle().connections(PATIENCE)[0].sent_bytes == 13);
 }

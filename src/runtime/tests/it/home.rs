@@ -1,4 +1,4 @@
-//! A toy protocol through the public door alone: its first bytes name the shard where a connection lives.
+//! A toy protocol that uses the public API only: its first bytes name the shard where a connection lives.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -40,8 +40,9 @@ fn connections_are_served_by_the_shard_that_they_name() {
     let totals = Totals::of(&server.handle());
     assert_eq!((totals.connections(), totals.listeners(|it| it.opened)), (60, 60), "each counts once");
     assert!(totals.shards(|shard| shard.mesh_received) > 0, "some have moved");
-    let told = server.handle().connections(PATIENCE);
-    let on = |shard| told.iter().filter(|it| it.id.shard == shard && it.protocol == Some("line")).count();
+    let connections = server.handle().connections(PATIENCE);
+    let on =
+        |shard| connections.iter().filter(|it| it.id.shard == shard && it.protocol == Some("line")).count();
     assert_eq!((on(0), on(1)), (30, 30));
     drop(peers);
     eventually(PATIENCE, || Totals::of(&server.handle()).connections() == 0);

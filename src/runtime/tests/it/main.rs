@@ -1,4 +1,4 @@
-//! The runtime through its public door: real sockets, two shards, honest and hostile peers.
+//! The runtime through its public API: real sockets, two shards, honest and hostile peers.
 //!
 //! A test that is hostile keeps a [control connection](support::Control) beside it, which must notice
 //! nothing. Nothing here asserts a small time: conditions are awaited, with deadlines that only a hang

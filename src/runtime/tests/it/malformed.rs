@@ -52,7 +52,7 @@ fn each_malformed_frame_ends_its_own_connection_and_is_counted() {
 }
 
 #[test]
-fn malformed_frames_all_at_once_disturb_nobody() {
+fn malformed_frames_all_at_once_disturb_no_other_peer() {
     let recorder = Recorder::default();
     let (server, address) = serve(config(), &recorder);
     let control = Control::start(address);

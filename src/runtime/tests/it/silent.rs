@@ -8,8 +8,8 @@ use crate::support::{Control, PATIENCE, Peer, Recorder, Totals, alone, config, e
 const SILENT: usize = 5000;
 
 #[test]
-fn thousands_of_silent_sockets_disturb_nobody() {
-    alone("silent::thousands_of_silent_sockets_disturb_nobody", || {
+fn thousands_of_silent_sockets_disturb_no_other_peer() {
+    alone("silent::thousands_of_silent_sockets_disturb_no_other_peer", || {
         let limit = getrlimit(Resource::Nofile);
         setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("up to the maximum");
         if limit.maximum.is_some_and(|maximum| maximum < 2 * SILENT as u64 + 500) {

@@ -59,7 +59,7 @@ impl Bench {
         let reader = Reader::start(&self.peer);
         let handle = self.server.handle();
         eventually(PATIENCE, || reader.count() + Totals::of(&handle).dropped_at_all() >= sent);
-        // Nothing comes twice: what is behind the last one is the echo.
+        // Nothing comes twice: the echo follows the last one.
         self.peer.send(&frame(2, b"the end"));
         let received = reader.join();
         let dropped = Totals::of(&handle).dropped_at_all();
@@ -156,7 +156,7 @@ fn send_all(connection: &Connection) -> u64 {
     let full = (0..PUSHES).filter(|&number| match connection.send(push(number, 0)) {
         Ok(()) => false,
         Err(full) if full.is_full() => true,
-        Err(closed) => panic!("nobody closed it: {closed}"),
+        Err(closed) => panic!("it is open: {closed}"),
     });
     full.count() as u64
 }
@@ -165,7 +165,7 @@ fn send_all(connection: &Connection) -> u64 {
 fn drop_newest_keeps_what_came_first_and_tells_the_sender() {
     let mut bench = Bench::new(OverflowPolicy::DropNewest);
     let full = bench.watched(|| send_all(&bench.connection));
-    assert!(full > 0, "the sender is told");
+    assert!(full > 0, "the sender gets an error");
     let received = bench.received(PUSHES);
     assert_eq!(received[0].0, 0, "what came first was kept");
     let totals = Totals::of(&bench.server.handle());
@@ -196,7 +196,7 @@ fn drop_oldest_keeps_what_came_last() {
 
 #[test]
 fn conflate_keeps_the_newest_of_each_key() {
-    // So few that all of them fit twice: in flight, and behind it.
+    // So few that all of them fit twice: in flight, and queued after that.
     const KEYS: u64 = 4;
     let mut bench = Bench::new(OverflowPolicy::Conflate);
     let mut newest = HashMap::new();
@@ -279,7 +279,7 @@ fn block_makes_the_sender_wait_and_loses_nothing() {
     let sender = bench.connection.clone();
     let sending = thread::spawn(move || send_all(&sender));
     thread::sleep(Duration::from_millis(50));
-    assert!(!sending.is_finished(), "nobody reads, so the sender waits");
+    assert!(!sending.is_finished(), "the peer does not read, so the sender waits");
     let received = bench.received(PUSHES);
     assert_eq!(sending.join().expect("it was let through"), 0, "nothing was refused");
     assert_eq!(received.len() as u64, PUSHES);
@@ -301,7 +301,7 @@ fn block_gives_up_after_its_time() {
 }
 
 #[test]
-fn a_sender_that_waits_for_room_hears_of_the_end() {
+fn a_sender_that_waits_for_room_notices_the_end() {
     let bench = Bench::new(OverflowPolicy::Block(Duration::from_secs(600)));
     let sender = bench.connection.clone();
     let sending = thread::spawn(move || {
@@ -386,7 +386,7 @@ fn a_peer_that_asks_and_does_not_read_is_not_read_from_until_it_does() {
     });
     // Nothing is read from it any more, though much was sent.
     let served = || bench.server.handle().connections(PATIENCE);
-    let of_peer = |peer| served().into_iter().find(|it| it.id == peer).expect("it stands").received_messages;
+    let of_peer = |peer| served().into_iter().find(|it| it.id == peer).expect("it is open").received_messages;
     let (mut before, mut still) = (0, 0);
     eventually(PATIENCE, || {
         let now = of_peer(bench.connection.id());

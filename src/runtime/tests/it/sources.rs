@@ -188,7 +188,7 @@ fn everything_arrives_in_order_though_the_shards_sleep() {
 }
 
 #[test]
-fn a_ring_behind_the_last_look_is_not_lost() {
+fn a_ring_after_the_last_check_is_not_lost() {
     let server = server();
     let (report, reported) = flume::bounded(1);
     let make = move || {

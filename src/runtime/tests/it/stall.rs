@@ -28,10 +28,10 @@ impl Log {
     /// a stall lasts.
     #[track_caller]
     fn tells_of(&self, culprit: &str, mut stall: impl FnMut()) {
-        let told = || self.text().lines().any(|line| line.contains("stalled") && line.contains(culprit));
+        let is_logged = || self.text().lines().any(|line| line.contains("stalled") && line.contains(culprit));
         eventually(PATIENCE, || {
             stall();
-            within(Duration::from_secs(1), told)
+            within(Duration::from_secs(1), is_logged)
         });
     }
 }
@@ -62,8 +62,8 @@ impl Source for Blocks {
 }
 
 #[test]
-fn whoever_blocks_a_shard_is_named_and_counted() {
-    alone("stall::whoever_blocks_a_shard_is_named_and_counted", || {
+fn what_blocks_a_shard_is_named_and_counted() {
+    alone("stall::what_blocks_a_shard_is_named_and_counted", || {
         let log = Log::default();
         let writer = log.clone();
         tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).init();

@@ -1,4 +1,4 @@
-//! Tasks are woken by whoever has something for them, from wherever, and leave nothing behind.
+//! Tasks are woken from any thread, and nothing remains of them.
 
 use std::{
     cell::RefCell,
@@ -88,7 +88,7 @@ fn a_sleep_holds_one_timer_however_often_it_is_polled() {
     let handle = server.handle();
     let timers = || Totals::of(&handle).shards(|shard| shard.timers);
     let before = timers();
-    let (go_on, told) = flume::bounded::<()>(1);
+    let (go_on, resumed) = flume::bounded::<()>(1);
     let polled = run(&handle, 0, || async move {
         let mut sleeps = [pin!(task::sleep(HOUR)), pin!(task::sleep(2 * HOUR))];
         for _ in 0..1000 {
@@ -106,7 +106,7 @@ fn a_sleep_holds_one_timer_however_often_it_is_polled() {
             )
             .await;
         }
-        let _ = told.recv_async().await;
+        let _ = resumed.recv_async().await;
     });
     eventually(PATIENCE, || timers() == before + 2);
     go_on.send(()).expect("the task waits");
@@ -114,7 +114,7 @@ fn a_sleep_holds_one_timer_however_often_it_is_polled() {
     eventually(PATIENCE, || timers() == before);
 }
 
-/// A waker that stands before another one.
+/// A waker that wraps another one.
 struct Wrapper(Waker);
 
 impl std::task::Wake for Wrapper {
@@ -408,7 +408,7 @@ fn tasks_that_wait_do_not_keep_a_shard_awake() {
             for _ in 0..1000 {
                 let wakers = Arc::clone(&wakers);
                 let waits = poll_fn(move |cx| {
-                    wakers.lock().expect("nobody panics with it").push(cx.waker().clone());
+                    wakers.lock().expect("no thread panics with it").push(cx.waker().clone());
                     Poll::<()>::Pending
                 });
                 task::spawn("waits", waits);
@@ -416,10 +416,10 @@ fn tasks_that_wait_do_not_keep_a_shard_awake() {
         };
         handle.run_on(shard, body).expect("there is room");
     }
-    let known = || wakers.lock().expect("nobody panics with it").len();
+    let known = || wakers.lock().expect("no thread panics with it").len();
     eventually(PATIENCE, || known() == 2000);
     // All at once, from a thread: each is polled, which adds its waker again.
-    let woken = std::mem::take(&mut *wakers.lock().expect("nobody panics with it"));
+    let woken = std::mem::take(&mut *wakers.lock().expect("no thread panics with it"));
     woken.iter().for_each(Waker::wake_by_ref);
     eventually(PATIENCE, || known() == 2000);
     eventually(PATIENCE, || handle.turn_times().iter().all(Duration::is_zero));

@@ -86,7 +86,7 @@ fn hasty() -> TopicOptions {
 }
 
 #[test]
-fn a_late_answer_is_no_end_and_nothing_is_doubled() {
+fn a_late_answer_ends_nothing_and_nothing_is_doubled() {
     // The answer to the first request comes before or after that to its repetition.
     for repetition_first in [false, true] {
         let address = hostile(move |_, attempt, _| match (attempt, repetition_first) {

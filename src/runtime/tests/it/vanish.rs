@@ -1,4 +1,4 @@
-//! A peer that vanishes: no end of stream, no reset, nothing. Being pushed to is no sign of life.
+//! A peer that vanishes: no end of stream, no reset, nothing. A push to it does not show that it is alive.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},

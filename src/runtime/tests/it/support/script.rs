@@ -8,8 +8,8 @@ use shardcast::{
     },
 };
 
-/// A toy protocol that uses all of the contract, added through the public door alone. A line is one frame of one or
-/// more words, divided by `;`: the first comes out of `handle_input`, the others out of `poll_event`. Words:
+/// A toy protocol that uses the whole contract, through the public API only. A line is one frame of one or more words,
+/// divided by `;`: the first comes out of `handle_input`, the others out of `poll_event`. Words:
 ///
 /// | word | is |
 /// | --- | --- |

@@ -122,7 +122,7 @@ impl StreamSession {
 
     /// The application has consumed a message.
     fn consume(&mut self, stream: u64, out: &mut Vec<u8>) {
-        // Behind the end of a stream no credit is needed.
+        // After the end of a stream no credit is needed.
         let Some(received) = self.receiving.get_mut(&stream) else { return };
         received.waiting -= 1;
         received.consumed += 1;
