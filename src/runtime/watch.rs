@@ -1,10 +1,10 @@
-//! The stall detector: a thread that looks whether each shard's turn goes on for too long, and names what
-//! runs. It works while the shard is stuck, which is when it is needed. A turn is reported when it has become too long, and
-//! again for whatever takes too long by itself after that.
+//! The stall detector: a thread that checks whether the turn of a shard takes too long, and names what runs. It works
+//! while the shard is stuck, which is when it is needed. A turn is reported when it has become too long, and again for
+//! each later step that takes too long by itself.
 //!
-//! While all shards sleep it sleeps too, by the rules of [`park`](shardcast_os::park) in the other direction: a shard
-//! that leaves its sleep publishes its turn and then wakes the detector. A shard that was active since the last look
-//! keeps the detector looking, so that it is woken once for a burst and not once for each message of it.
+//! While all shards sleep, it sleeps too, by the rules of [`park`](shardcast_os::park) in the other direction: a shard
+//! that leaves its sleep publishes its turn, and then wakes the detector. A shard that was active since the last check
+//! keeps the detector awake, so that a burst wakes it once, and not once per message.
 
 use std::{
     collections::BTreeMap,
@@ -33,18 +33,19 @@ pub(crate) struct Watch {
     stopped: AtomicBool,
 }
 
-/// What the detector knows of one shard from the last look.
+/// What the detector knows of one shard from the last check.
 #[derive(Clone, Default)]
 struct Seen {
     /// The turn that was reported as stalled, and the step of it that was named last.
     reported: u64,
     named: u64,
-    /// The step of the last look, and when it was seen for the first time.
+    /// The step at the last check, and when it was first seen.
     step: u64,
     step_nanos: u64,
     /// Times that the shard has gone to sleep.
     parks: u64,
-    /// A peer may bring stalls about: a limit for each task that is named, so that none hides another.
+    /// A peer may cause stalls, so log lines are limited. Each named task has its own limit, so that none hides
+    /// another.
     logs: BTreeMap<u32, LogLimit>,
 }
 
@@ -114,8 +115,8 @@ impl Watch {
 }
 
 impl Seen {
-    /// What is to be reported of a shard whose turn began at `started`, and how long that turn has gone on; `running` is
-    /// what runs there, and the number of the step.
+    /// What to report of a shard whose turn began at `started`, and how long that turn has taken. `running` is what
+    /// runs there, and the number of the step.
     fn stall(
         &mut self,
         started: u64,
@@ -162,7 +163,7 @@ fn log_left_out(shard: usize, seen: &mut Seen, now: Time) {
 mod tests {
     use super::*;
 
-    /// Looks of a turn that began at 100, each with its time, what runs and its step; whom the reports name.
+    /// Checks of a turn that began at 100, each with its time, what runs, and its step. Returns what the reports name.
     fn named(looks: &[(u64, u32, u64)]) -> Vec<u32> {
         let mut seen = Seen::default();
         let stalls = looks.iter().filter_map(|&(now, label, step)| {

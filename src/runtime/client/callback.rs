@@ -12,7 +12,7 @@ enum Function {
     Slot(Arc<Slot>),
 }
 
-/// Gets the answer to a call, exactly once: once everything that could answer has been dropped, the client has ended.
+/// Gets the response to a call, exactly once. If everything that could answer has been dropped, the client has ended.
 #[derive(Clone)]
 pub(super) struct Callback(Arc<Once>);
 
@@ -33,7 +33,7 @@ impl Callback {
         Self(Arc::new(Once(Mutex::new(Some(Function::Slot(slot))))))
     }
 
-    /// Whether the answer wakes a task, whose executor may run anything then.
+    /// Whether the response wakes a task, whose executor may then run anything.
     pub(super) fn wakes_tasks(&self) -> bool {
         matches!(&*self.0.0.lock().unwrap_or_else(PoisonError::into_inner), Some(Function::Channel(_)))
     }

@@ -16,7 +16,7 @@ use shardcast_proto::{
 
 use super::{Answer, ClientEvent, ClientStats, Push, callback::Callback, endpoint::Endpoints};
 
-/// What every client has, wherever it lives: the calls, and who gets their answers.
+/// What every client has, wherever it lives: the calls, and what gets their responses.
 pub(super) struct Core {
     pub(super) caller: Caller,
     pub(super) protocol: Arc<dyn Protocol>,
@@ -25,12 +25,12 @@ pub(super) struct Core {
     pub(super) is_resolving: bool,
     /// The application takes no more for now.
     is_held: bool,
-    /// By token: who gets the answers to the calls that the caller has.
+    /// By token: what gets the responses to the calls that the caller has.
     waiting: HashMap<u64, Waiting>,
     counters: Arc<Counters>,
 }
 
-/// A call, on its way to where the client lives.
+/// A call on its way to the place where the client lives.
 pub(super) struct NewCall {
     /// The handle's name for it.
     pub(super) token: u64,
@@ -42,7 +42,7 @@ pub(super) struct NewCall {
     pub(super) timeout: Duration,
     pub(super) one_way: bool,
     pub(super) callback: Callback,
-    /// The callback is ours, and never blocks.
+    /// The callback belongs to this crate, and never blocks.
     pub(super) is_quick: bool,
 }
 
@@ -86,7 +86,7 @@ impl Core {
         }
     }
 
-    /// Takes a call; one that is refused has its answer at once.
+    /// Takes a call; a refused call gets its response at once.
     pub(super) fn call(&mut self, call: NewCall, now: Time) -> Result<(), Happened> {
         let NewCall { token, id, route, head, body, timeout, one_way, callback, is_quick } = call;
         let id = id.unwrap_or_else(|| self.caller.next_id());
@@ -105,7 +105,7 @@ impl Core {
         }
     }
 
-    /// The answer to a call is not waited for any more.
+    /// No caller waits for the response to this call any more.
     pub(super) fn forget(&mut self, token: u64) {
         if let Some(waiting) = self.waiting.remove(&token) {
             self.caller.forget(waiting.id);
@@ -127,8 +127,8 @@ impl Core {
         if self.caller.wants_input() && !self.is_held { Outcome::Nothing } else { Outcome::Full }
     }
 
-    /// Whether too much waits for the application. Reading goes on in any case while it has calls under way: what keeps
-    /// it busy may be waiting for an answer.
+    /// Holds reading if too much waits for the application. Reading continues in any case while the application has
+    /// calls in flight, because what keeps it busy may be waiting for a response.
     pub(super) fn hold(&mut self, is_full: bool) {
         let is_held = is_full && !self.has_calls();
         if is_held != self.is_held {
@@ -177,7 +177,7 @@ impl Core {
         }
     }
 
-    /// Gives handles the numbers as they are now.
+    /// Publishes the current numbers for handles.
     pub(super) fn publish(&self) {
         self.counters.calls.store(self.caller.call_count(), Ordering::Relaxed);
         self.counters.late_responses.store(self.caller.late_response_count(), Ordering::Relaxed);
@@ -186,7 +186,7 @@ impl Core {
 
 impl Drop for Core {
     fn drop(&mut self) {
-        // In any order; each is answered, be it by its own end.
+        // In any order: each is answered, at the latest when it is dropped.
         for (_, waiting) in self.waiting.drain() {
             waiting.callback.answer(Err(CallError::Closed));
         }

@@ -89,7 +89,7 @@ pub(super) fn connections(server: &ServerHandle, patience: Duration) -> Vec<Conn
     let deadline = Instant::now() + patience;
     let mut all = Vec::new();
     for shard in 0..server.shards() as u16 {
-        // In pages: a shard with many connections goes on serving them between two of them.
+        // In pages: between two pages, a shard with many connections continues to serve them.
         let mut from = Some(0);
         while let Some(slot) = from {
             let Ok((page, next)) = ask(server, shard, deadline, move |conns| conns.connections(slot, PAGE))

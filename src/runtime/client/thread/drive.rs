@@ -1,4 +1,4 @@
-//! What is done with the client locked: the core's wishes, the socket, and what happened.
+//! What happens while the client is locked: the requests of the core, the socket, and the events.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl ThreadClient {
-    /// The socket may be ready, or it is time.
+    /// Called when the socket may be ready, or a timer is due.
     pub(super) fn drive(self: &Arc<Self>, state: &mut State, now: Time) {
         let State { core, link, .. } = state;
         if let Some(link) = link {
@@ -104,7 +104,7 @@ impl ThreadClient {
         }
     }
 
-    /// Looks whether the connection has ended; true if so.
+    /// Checks whether the connection has ended; true if so.
     fn follow_link(&self, state: &mut State, now: Time) -> bool {
         let Some(fate) = state.link.as_mut().and_then(Link::fate) else { return false };
         if let Fate::Ended(why) = fate {
@@ -116,7 +116,7 @@ impl ThreadClient {
         true
     }
 
-    /// The background thread sends what is left, and waits until the peer has it.
+    /// Passes the link to the background thread, which sends the rest and waits until the peer has it.
     fn finish_link(&self, mut link: Link, now: Time) {
         link.flush(now);
         loop {
@@ -128,7 +128,7 @@ impl ThreadClient {
         }
     }
 
-    /// Unlocks, once those that wait for the socket know what to wait for.
+    /// Updates what the leader, or the background thread, waits for, and unlocks.
     pub(super) fn unlock_and_watch(&self, mut state: Guard<'_>, now: Time) {
         let mut wants = state.wants(now);
         let has_news = state.has_news;
@@ -140,7 +140,7 @@ impl ThreadClient {
         unlock(state);
     }
 
-    /// Has the background thread watch.
+    /// Makes the background thread watch the socket.
     fn watch(&self, state: &mut State, wants: &mut Lead, now: Time) {
         if state.armed.is_none() && state.may_wait(wants, now) {
             wants.until = wants.until.min(state.led_at + GRACE);
@@ -156,7 +156,7 @@ impl ThreadClient {
         }
     }
 
-    /// Has the background thread not watch the socket.
+    /// Stops the background thread from watching the socket.
     pub(super) fn disarm(&self, state: &mut State) {
         if let Some(link) = &state.link
             && state.armed.is_some_and(|armed| armed != Interest::default())
@@ -180,7 +180,7 @@ impl State {
         }
     }
 
-    /// Whether it is early enough if the background thread takes over in a moment.
+    /// Whether the background thread may take over a moment later.
     fn may_wait(&self, wants: &Lead, now: Time) -> bool {
         let only_receives = wants.interest == Interest { receive: true, send: false };
         only_receives && !self.wants_pushes && !self.core.has_calls() && now < self.led_at + GRACE
@@ -195,7 +195,7 @@ impl State {
         }
     }
 
-    /// Lets the peer be read from again, or not; true when there was something left of it.
+    /// Stops or resumes reading from the peer; true when received bytes were left over.
     fn resume(&mut self, now: Time) -> bool {
         let Self { core, link, queue, .. } = self;
         core.hold(queue.is_full());
@@ -206,7 +206,7 @@ impl State {
         link.resume(now, |event| core.handle_event(event))
     }
 
-    /// Passes on what happened.
+    /// Passes the events on.
     fn report(&mut self) {
         while let Some(happened) = self.core.next() {
             self.happened(happened);
@@ -245,7 +245,7 @@ impl State {
 }
 
 impl Lead {
-    /// Whether one who waits for this need not be woken for `other`.
+    /// Whether a thread that waits for this need not be woken for `other`.
     fn covers(&self, other: &Self) -> bool {
         let is_same = match (&self.socket, &other.socket) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
