@@ -125,8 +125,8 @@ pub enum PublishError {
         /// The bound.
         max: usize,
     },
-    /// The queue to the owner of the topic is full: [`ServerConfig::mesh_capacity`](crate::ServerConfig::mesh_capacity).
-    /// Try again, or shed load.
+    /// The queue to the owner of the topic is full:
+    /// [`ServerConfig::mesh_capacity`](crate::ServerConfig::mesh_capacity). Try again, or shed load.
     #[error("the queue of the topic's owner is full")]
     QueueFull,
     /// The server is stopping.

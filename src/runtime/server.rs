@@ -165,7 +165,8 @@ impl Server {
                 Ok(Lifecycle::ShardEnded) => {
                     running -= 1;
                     if !self.handle.is_draining() {
-                        // Its connections are gone, and its peers cannot come back to it: stop all, so that all can reconnect.
+                        // Its connections are gone, and its peers cannot come back to it: stop all, so that all can
+                        // reconnect.
                         tracing::error!("a shard ended unexpectedly; the server stops");
                         self.handle.begin_drain(Duration::ZERO);
                     }

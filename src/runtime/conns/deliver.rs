@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Conns {
-    /// A message that a handle sent.
+    /// Delivers a message that a handle sent.
     pub(crate) fn deliver(&self, to: &Connection, message: Message, posted: Time) {
         to.arrived(message.len());
         let is_push = message.is_push();
@@ -64,7 +64,7 @@ impl Conns {
                 spares.keep(body);
             }
             Answered::With(Answer::Failure(Failure { code, text })) => {
-                // A protocol without failures has nothing to say.
+                // A protocol without failure responses sends nothing.
                 let failure = proto::Failure { code, text: &text };
                 conn.core.say(Command::Fail { id, failure }, spares, now);
                 self.queue_changed(conn);
@@ -90,7 +90,7 @@ impl Conns {
         }
     }
 
-    /// Sees to what a push has brought about; true when the connection is to be closed as slow.
+    /// Handles the effects of a push; true if the connection is to be closed as slow.
     #[inline]
     pub(super) fn was_pushed(&self, conn: &mut Conn, pushed: Pushed) -> bool {
         self.count_drops(conn);
@@ -108,8 +108,8 @@ impl Conns {
 }
 
 impl AnswerNow for Conns {
-    /// As [`deliver`](Conns::deliver) of an answer, if nothing is borrowed: that is so in a task. What comes of it
-    /// otherwise, such as reading on, waits for the next turn: the application is not called while it answers.
+    /// As [`deliver`](Conns::deliver) of a response, if nothing is borrowed, as in a task. Further effects, such as
+    /// reading more, wait for the next turn: the application is not called while it answers.
     fn answer_now(&self, to: ConnId, id: RequestId, answered: Answered) -> Result<(), Answered> {
         let Ok(mut table) = self.table.try_borrow_mut() else { return Err(answered) };
         if let Some(conn) = table.get(to).filter(|conn| conn.core.is_open()) {

@@ -1,4 +1,4 @@
-//! Bytes in, events out, and what comes of them: the only place that feeds sessions.
+//! Bytes in, events out, and their effects: the only place that feeds sessions.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl Conns {
-    /// Does something to a connection, if it still exists, and then what comes of that.
+    /// Calls `f` with a connection, if it still exists, and then handles the effects.
     pub(crate) fn with_conn<R>(&self, id: ConnId, f: impl FnOnce(&mut Conn) -> R) -> Option<R> {
         self.with(|table| table.get(id), f)
     }
@@ -71,7 +71,7 @@ impl Conns {
             let (limits, now) = (&*conn.limits, self.now());
             match end {
                 Some(End::Failed(why)) => conn.core.handle_failed(why, limits, now),
-                // The end of the stream is still there when its home looks.
+                // Its home shard finds the end of the stream again.
                 _ if conn.moving.is_some() => self.moving.borrow_mut().push(slot),
                 Some(End::Stream) => conn.core.handle_end_of_stream(limits, now),
                 None => {}
@@ -140,7 +140,7 @@ impl Conns {
         self.scratch.set(application.scratch);
     }
 
-    /// Does what a connection wants done, after anything was done to it.
+    /// Does what a connection wants done after it was changed.
     pub(crate) fn follow_up(&self, conn: &mut Conn) {
         while conn.core.take_resume() {
             self.drive(conn, &[]);
@@ -151,13 +151,14 @@ impl Conns {
         let reads = conn.moving.is_none() && conn.core.wants_input();
         conn.transport.read(reads, &self.reactor.ring);
         self.queue_changed(conn);
-        // While it is open, a deadline moves forward only where that is seen to: in a pass, and when something is sent.
+        // While it is open, a deadline moves to an earlier time only in a pass or when something is sent, and both
+        // handle that.
         if !conn.core.is_open() {
             self.arm_timer(conn);
         }
     }
 
-    /// Does what the end of a connection asks for.
+    /// Does what the core wants done at the end of a connection.
     #[inline]
     pub(super) fn follow_up_end(&self, conn: &mut Conn) {
         while let Some(action) = conn.core.poll_action() {
@@ -172,7 +173,7 @@ impl Conns {
         }
     }
 
-    /// Lets a connection say something to its peer, which asked for it.
+    /// Sends the response to a command of the peer.
     pub(crate) fn say(&self, conn: &mut Conn, command: Command<'_>) {
         let said = conn.core.say(command, &self.spares, self.now());
         debug_assert!(said || !conn.core.is_open(), "a protocol can answer its own requests");
@@ -186,7 +187,7 @@ impl Conns {
         }
         let now = self.now();
         match self.handling.take() {
-            // They end it: with the panic if they were dropped by it.
+            // The responders end it: as panicked if the panic dropped them.
             Some(Handling { responders: responders @ 1.., .. }) => {
                 conn.core.handle_requests_begun(responders)
             }
@@ -209,13 +210,13 @@ impl Conns {
     }
 }
 
-/// Who gets the events of an accepted connection.
+/// The application of an accepted connection, which gets its events.
 struct Application<'a> {
     conns: &'a Conns,
     listener: u32,
     service: &'a dyn Service,
     connection: &'a Connection,
-    /// Where the service writes.
+    /// The buffers that the service writes into.
     scratch: Scratch,
 }
 
@@ -234,7 +235,7 @@ impl Application<'_> {
         conns.handling.set(None);
     }
 
-    /// What the service has made of its last request.
+    /// How the service has answered its last request.
     fn outcome(&self, id: RequestId, expects_answer: bool) -> Outcome<'_> {
         let Scratch { head, body, written } = &self.scratch;
         match written {

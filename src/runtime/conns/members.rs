@@ -1,4 +1,4 @@
-/// The slots of a listener's open connections: walked by every broadcast, so kept dense.
+/// The slots of a listener's open connections: every broadcast walks them, so they are kept dense.
 #[derive(Debug, Default)]
 pub(crate) struct Members {
     slots: Vec<u32>,

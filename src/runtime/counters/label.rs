@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Numbers that one thread has asked for before, so that it takes no lock to ask again.
+/// Numbers that one thread has already looked up, so that it takes no lock again.
 #[derive(Debug, Default)]
 pub(crate) struct Labels(RefCell<HashMap<String, u32>>);
 
@@ -24,7 +24,7 @@ impl Labels {
 
 static NAMES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// The number of `name`. Names are never forgotten, so they are to be few: of listeners and kinds of task.
+/// The number of `name`. Names are never removed, so there must be few: those of listeners and kinds of task.
 pub(crate) fn number(name: &str) -> u32 {
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     let known = names.iter().position(|it| it == name);
@@ -45,5 +45,5 @@ pub(crate) fn name(number: u32) -> String {
     name.cloned().unwrap_or_else(|| "pump".to_owned())
 }
 
-/// From here on names share the last number.
+/// The greatest number of names; further names share the last number.
 const NAMES_MAX: usize = 4096;

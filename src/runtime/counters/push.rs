@@ -1,4 +1,4 @@
-//! What a shard's hub counts.
+//! The counters of a shard's hub.
 
 use shardcast_proto::push::{HubCounters, HubGauges};
 

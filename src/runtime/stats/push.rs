@@ -45,6 +45,7 @@ pub struct PushStats {
     pub undelivered: Vec<(&'static str, u64)>,
     /// Messages that subscriptions of the library had no room for.
     pub subscription_dropped: u64,
-    /// Connections without the automatic subscription to their listener's topic, because there were too many subscriptions or topics.
+    /// Connections without the automatic subscription to their listener's topic, because there were too many
+    /// subscriptions or topics.
     pub unasked_refused: u64,
 }

@@ -15,9 +15,9 @@ use shardcast::proto::{
 /// | `credit N COUNT` | its receiver has consumed so many messages |
 /// | `end N` | there are no more |
 ///
-/// At the accepting end each line is a request, and the answer to a message of a stream says that it was consumed. At the
-/// connecting end each line is a push, and the one-way request `consumed N` says so. The session makes credit of that,
-/// half a window at a time. It refuses to send beyond the window, and a peer that does has broken the protocol.
+/// At the accepting end each line is a request, and the answer to a message of a stream says that it was consumed. At
+/// the connecting end each line is a push, and the one-way request `consumed N` says so. The session makes credit of
+/// that, half a window at a time. It refuses to send beyond the window, and a peer that does has broken the protocol.
 pub(crate) struct Streams;
 
 /// Messages of a stream that may be under way or wait at its receiver.
