@@ -59,7 +59,7 @@ impl Watch {
         let _ = self.thread.set(thread::current());
         let mut seen = vec![Seen::default(); self.shards.len()];
         while !self.stopped.load(Ordering::Acquire) {
-            if self.look(&mut seen, threshold) {
+            if self.check(&mut seen, threshold) {
                 thread::park_timeout(threshold / 2);
                 continue;
             }
@@ -92,7 +92,7 @@ impl Watch {
     }
 
     /// Reports stalls; true when a shard is awake, or was since the last time.
-    fn look(&self, seen: &mut [Seen], threshold: Duration) -> bool {
+    fn check(&self, seen: &mut [Seen], threshold: Duration) -> bool {
         let mut active = false;
         for (shard, (counters, seen)) in self.shards.iter().zip(seen).enumerate() {
             let (started, parks) = (counters.turn_started.read(), counters.parks.read());
@@ -177,7 +177,7 @@ mod tests {
         for (looks, expected) in [
             (&[(105, 1, 1), (115, 1, 1)][..], &[][..]),
             (&[(110, 1, 1), (120, 1, 1), (130, 1, 1), (150, 1, 1)], &[1]),
-            // Many short ones: the one that ran when it had become too long.
+            // Many short steps: the report names the step at which the turn had become too long.
             (&[(110, 1, 1), (120, 2, 2), (130, 3, 3), (140, 4, 4), (150, 5, 5)], &[2]),
             (&[(120, 1, 1), (130, 2, 2), (140, 2, 2), (150, 2, 2), (170, 2, 2)], &[1, 2]),
             // The same kind once more.

@@ -92,7 +92,7 @@ impl CallbackThreads {
     fn schedule(&self, queue: Arc<Queue>) {
         let mut state = self.0.lock();
         state.ready.push_back(queue);
-        self.0.employ(&mut state);
+        self.0.start_thread(&mut state);
     }
 }
 
@@ -116,7 +116,7 @@ impl Pool {
     }
 
     /// Makes sure that a thread takes what is ready, unless all are busy.
-    fn employ(self: &Arc<Self>, state: &mut PoolState) {
+    fn start_thread(self: &Arc<Self>, state: &mut PoolState) {
         if state.ready.len() <= state.idle {
             return self.work.notify_one();
         }
@@ -136,7 +136,7 @@ impl Pool {
             if let Some(queue) = state.ready.pop_front() {
                 if !state.ready.is_empty() {
                     // This one may block.
-                    self.employ(&mut state);
+                    self.start_thread(&mut state);
                 }
                 drop(state);
                 let has_more = queue.run();
@@ -194,7 +194,7 @@ impl Queue {
         }
     }
 
-    /// Whether so many wait that nothing more should come; then the client is notified when there is room.
+    /// Whether the queue is full. If so, the client is notified when there is room.
     pub(super) fn is_full(&self) -> bool {
         let mut state = self.lock();
         let is_full = state.items.len() >= HOLD_ITEMS;
@@ -252,7 +252,7 @@ const THREADS_MAX: usize = 4;
 const BATCH: usize = 64;
 
 /// Callbacks that may wait for one client before nothing more is read from its peer. While the client has calls in
-/// flight, reading goes on, since the callback that runs may be waiting for an answer.
+/// flight, reading continues, since the callback that runs may be waiting for an answer.
 const HOLD_ITEMS: usize = 1024;
 
 /// Then pushes and events are dropped.

@@ -21,7 +21,7 @@ pub(super) struct Core {
     pub(super) caller: Caller,
     pub(super) protocol: Arc<dyn Protocol>,
     pub(super) endpoints: Endpoints,
-    /// A lookup is under way.
+    /// A lookup is in progress.
     pub(super) is_resolving: bool,
     /// The application takes no more for now.
     is_held: bool,
@@ -52,8 +52,8 @@ struct Waiting {
     is_quick: bool,
 }
 
-/// Something for the application.
-pub(super) enum Happened {
+/// An event for the application.
+pub(super) enum AppEvent {
     Answer { callback: Callback, is_quick: bool, answer: Answer },
     Push(Push),
     Event(ClientEvent),
@@ -87,7 +87,7 @@ impl Core {
     }
 
     /// Takes a call; a refused call gets its response at once.
-    pub(super) fn call(&mut self, call: NewCall, now: Time) -> Result<(), Happened> {
+    pub(super) fn call(&mut self, call: NewCall, now: Time) -> Result<(), AppEvent> {
         let NewCall { token, id, route, head, body, timeout, one_way, callback, is_quick } = call;
         let id = id.unwrap_or_else(|| self.caller.next_id());
         let call = Call { token, id, route, head, body, deadline: now + timeout, one_way };
@@ -101,7 +101,7 @@ impl Core {
                 self.waiting.insert(token, Waiting { id, callback, is_quick });
                 Ok(())
             }
-            Err(error) => Err(Happened::Answer { callback, is_quick, answer: Err(error) }),
+            Err(error) => Err(AppEvent::Answer { callback, is_quick, answer: Err(error) }),
         }
     }
 
@@ -137,7 +137,7 @@ impl Core {
         }
     }
 
-    /// Whether calls of the application are under way.
+    /// Whether calls of the application are in flight.
     pub(super) fn has_calls(&self) -> bool {
         !self.waiting.is_empty()
     }
@@ -156,21 +156,21 @@ impl Core {
     }
 
     /// The next thing for the application, in order.
-    pub(super) fn next(&mut self) -> Option<Happened> {
+    pub(super) fn next(&mut self) -> Option<AppEvent> {
         loop {
             return Some(match self.caller.poll_event()? {
                 CallerEvent::Done { token, result, .. } => {
                     let Some(Waiting { callback, is_quick, .. }) = self.waiting.remove(&token) else {
                         continue;
                     };
-                    Happened::Answer { callback, is_quick, answer: result }
+                    AppEvent::Answer { callback, is_quick, answer: result }
                 }
-                CallerEvent::Push { route, body } => Happened::Push(Push { route, body }),
-                CallerEvent::Connected => Happened::Event(ClientEvent::Connected),
-                CallerEvent::ConnectFailed => Happened::Event(ClientEvent::ConnectFailed),
-                CallerEvent::Disconnected(cause) => Happened::Event(ClientEvent::Disconnected(cause)),
+                CallerEvent::Push { route, body } => AppEvent::Push(Push { route, body }),
+                CallerEvent::Connected => AppEvent::Event(ClientEvent::Connected),
+                CallerEvent::ConnectFailed => AppEvent::Event(ClientEvent::ConnectFailed),
+                CallerEvent::Disconnected(cause) => AppEvent::Event(ClientEvent::Disconnected(cause)),
                 CallerEvent::Heartbeat { id, result } => {
-                    Happened::Event(ClientEvent::Heartbeat { id, result })
+                    AppEvent::Event(ClientEvent::Heartbeat { id, result })
                 }
                 _ => continue,
             });

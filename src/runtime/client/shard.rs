@@ -17,7 +17,7 @@ use shardcast_proto::{
 
 use super::{
     BOUNDS, ClientBuilder, EventCallback, OPTIONS, PushCallback,
-    core::{Core, Counters, Happened, NewCall},
+    core::{AppEvent, Core, Counters, NewCall},
     resolver,
 };
 use crate::{
@@ -102,10 +102,10 @@ impl ShardClient {
         self.send(conns);
         self.arm_timer(conns);
         loop {
-            let happened = self.core.borrow_mut().next();
-            let Some(happened) = happened else { break };
+            let event = self.core.borrow_mut().next();
+            let Some(event) = event else { break };
             // A callback that panics counts as run; those after it still run.
-            conns.reactor.contain(CALLBACK, || self.run(happened));
+            conns.reactor.contain(CALLBACK, || self.run(event));
         }
         self.core.borrow().publish();
         if self.is_held.take() {
@@ -201,15 +201,15 @@ impl ShardClient {
         }
     }
 
-    fn run(&self, happened: Happened) {
-        match happened {
-            Happened::Answer { callback, answer, .. } => callback.answer(answer),
-            Happened::Push(push) => {
+    fn run(&self, event: AppEvent) {
+        match event {
+            AppEvent::Answer { callback, answer, .. } => callback.answer(answer),
+            AppEvent::Push(push) => {
                 if let Some(callback) = &mut *self.on_push.borrow_mut() {
                     callback(push);
                 }
             }
-            Happened::Event(event) => {
+            AppEvent::Event(event) => {
                 if let Some(callback) = &mut *self.on_event.borrow_mut() {
                     callback(event);
                 }

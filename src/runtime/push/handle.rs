@@ -199,7 +199,7 @@ impl Publisher {
     }
 }
 
-/// Asks the owner of a topic who is subscribed to it.
+/// Asks the owner of a topic for its subscribers.
 pub(crate) fn presence(router: &Arc<Router>, topic: &str) -> Pending<Result<Presence, PresenceError>> {
     let (answer, reply) = Pending::new();
     let late = answer.clone();

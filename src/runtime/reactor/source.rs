@@ -25,7 +25,7 @@
 //!     }
 //!
 //!     fn wait(&mut self) -> Wait {
-//!         // This queue can only be looked at by taking from it.
+//!         // This queue can be checked only by taking from it.
 //!         if self.poll() == Progress::Worked { Wait::Busy } else { Wait::Doorbell }
 //!     }
 //! }

@@ -41,14 +41,14 @@ impl Server {
         let Bound { listeners, factories, mut sockets } = bind(&config, listeners, shards)?;
         let (ring, memory) = rings(&config, shards, files)?;
         let counters: Vec<_> = (0..shards).map(|_| Arc::new(ShardCounters::new(listeners.len()))).collect();
-        let (tell, lifecycle) = flume::unbounded();
+        let (lifecycle_sender, lifecycle) = flume::unbounded();
         let shared = Arc::new(Shared {
             conns: Arc::new(conns::Shared::new(listeners, ServerLimits::new(&config.limits))),
             config,
             watch: Arc::new(Watch::new(counters.clone())),
             counters,
             stop_at: AtomicU64::new(u64::MAX),
-            lifecycle: tell.clone(),
+            lifecycle: lifecycle_sender.clone(),
         });
         let (router, ends) = mesh::mesh(shards, shared.config.mesh_capacity);
         let router = Arc::new(router);
@@ -81,7 +81,7 @@ impl Server {
                 memory,
                 report: report.clone(),
             };
-            match seed.start(tell.clone()) {
+            match seed.start(lifecycle_sender.clone()) {
                 Ok(thread) => server.threads.push(thread),
                 Err(error) => {
                     return Err(server.abandon(StartError::Shard { shard: id as u16, error }));
@@ -171,7 +171,7 @@ fn rings(config: &ServerConfig, shards: usize, files: u64) -> Result<(RingConfig
         return Err(MemlockError { have_bytes, need_bytes }.into());
     }
     let features = Ring::new(&wanted.probe())?.features();
-    say_what_is_missing(features, &wanted, config);
+    log_missing(features, &wanted, config);
     let charge = Charge::here();
     let have_bytes = rlimit::raise_memlock(needs::locked_bytes(shards, &wanted, features, charge));
     let ring = needs::fit(shards, &wanted, features, charge, have_bytes)?;
@@ -211,7 +211,7 @@ fn ring_config(config: &ServerConfig, files: u64) -> Result<RingConfig, StartErr
 }
 
 /// Logs what is missing on this host, or disabled by the configuration.
-fn say_what_is_missing(features: Features, made: &RingConfig, config: &ServerConfig) {
+fn log_missing(features: Features, made: &RingConfig, config: &ServerConfig) {
     let missing = Features::ALL.minus(features);
     if missing != Features::NONE {
         tracing::info!(%missing, disabled = %made.disable, "io_uring features not in use; the next best is");

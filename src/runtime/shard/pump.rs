@@ -187,10 +187,10 @@ impl Shard {
         sleeper.prepare();
         // The sources first, since they may queue what the other checks find. The alarm may come last: it only prepares
         // operations of the ring, which are there when the ring waits.
-        if let Some(look_again) = self.reactor.ask_sources()
+        if let Some(poll_at) = self.reactor.ask_sources()
             && !self.has_input()
         {
-            self.set_alarm(alarms, look_again);
+            self.set_alarm(alarms, poll_at);
             self.reactor.counters.parks.add(1);
             self.reactor.counters.turn_started.set(0);
             // An error of the ring occurs again in the next turn, which handles it.
@@ -207,14 +207,14 @@ impl Shard {
             || self.reactor.ring.borrow_mut().has_work()
     }
 
-    /// Makes the ring wake the shard for the next timer, and at `look_again`. An earlier alarm that is already set is
+    /// Makes the ring wake the shard for the next timer, and at `poll_at`. An earlier alarm that is already set is
     /// enough.
-    fn set_alarm(&self, alarms: &mut Alarms, look_again: Time) {
+    fn set_alarm(&self, alarms: &mut Alarms, poll_at: Time) {
         let next = self.reactor.timers.borrow().next_deadline();
         let waits_for_room = self.conns.waits_for_room() || self.push.is_stalled();
         let retry = waits_for_room.then(|| self.reactor.now() + RETRY);
-        let look_again = (look_again != Time::NEVER).then_some(look_again);
-        let Some(deadline) = [next, retry, look_again].into_iter().flatten().min() else { return };
+        let poll_at = (poll_at != Time::NEVER).then_some(poll_at);
+        let Some(deadline) = [next, retry, poll_at].into_iter().flatten().min() else { return };
         if alarms.add(deadline) {
             self.reactor.ring.borrow_mut().alarm(deadline - self.reactor.now());
         }

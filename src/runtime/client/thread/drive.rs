@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     CloseReason,
-    client::{callbacks::Item, core::Happened, resolver},
+    client::{callbacks::Item, core::AppEvent, resolver},
 };
 
 impl ThreadClient {
@@ -208,38 +208,38 @@ impl State {
 
     /// Passes the events on.
     fn report(&mut self) {
-        while let Some(happened) = self.core.next() {
-            self.happened(happened);
+        while let Some(event) = self.core.next() {
+            self.pass_on(event);
         }
     }
 
-    pub(super) fn happened(&mut self, happened: Happened) {
+    pub(super) fn pass_on(&mut self, event: AppEvent) {
         let quick = self.quick.as_mut();
-        match (happened, quick) {
-            (Happened::Answer { callback, is_quick: false, answer }, _) => {
+        match (event, quick) {
+            (AppEvent::Answer { callback, is_quick: false, answer }, _) => {
                 self.queue.push(Item::Answer(callback, answer));
             }
-            (Happened::Answer { callback, answer, .. }, _) if callback.wakes_tasks() => {
+            (AppEvent::Answer { callback, answer, .. }, _) if callback.wakes_tasks() => {
                 self.answers.push((callback, answer));
             }
-            (Happened::Answer { callback, answer, .. }, _) => {
+            (AppEvent::Answer { callback, answer, .. }, _) => {
                 callback.answer(answer);
                 self.has_news = true;
             }
-            (Happened::Push(push), Some(quick)) => {
+            (AppEvent::Push(push), Some(quick)) => {
                 self.has_news = true;
                 if let Some(on_push) = &mut quick.on_push {
                     on_push(push);
                 }
             }
-            (Happened::Event(event), Some(quick)) => {
+            (AppEvent::Event(event), Some(quick)) => {
                 self.has_news = true;
                 if let Some(on_event) = &mut quick.on_event {
                     on_event(event);
                 }
             }
-            (Happened::Push(push), None) => self.queue.push(Item::Push(push)),
-            (Happened::Event(event), None) => self.queue.push(Item::Event(event)),
+            (AppEvent::Push(push), None) => self.queue.push(Item::Push(push)),
+            (AppEvent::Event(event), None) => self.queue.push(Item::Event(event)),
         }
     }
 }

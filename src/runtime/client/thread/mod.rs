@@ -255,7 +255,7 @@ impl ThreadClient {
 
     fn begin(self: &Arc<Self>, state: &mut State, call: NewCall, now: Time) {
         if let Err(refused) = state.core.call(call, now) {
-            state.happened(refused);
+            state.pass_on(refused);
         }
         self.advance(state, now);
     }

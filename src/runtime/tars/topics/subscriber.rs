@@ -187,7 +187,7 @@ impl TopicClient {
                 let incoming = self.inbox.recv_async().await?;
                 self.take(incoming);
             } else {
-                // The client's shard is busy, and may be the one that this task is on.
+                // The client's shard is busy, and may be the shard of this task.
                 futures_lite::future::yield_now().await;
                 if let Some(incoming) = self.inbox.try_recv() {
                     self.take(incoming);

@@ -1,4 +1,4 @@
-//! Connections that come and go, in every way: nothing of them stays.
+//! Connections that come and go in every way: nothing of them remains.
 
 use std::{fs, net::SocketAddr, thread, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::support::{
 const CYCLES: u32 = 20_000;
 const THREADS: u32 = 4;
 
-/// One life of a connection, of some kind.
+/// Opens a connection, and ends it in the way of this kind.
 fn live(kind: u32, address: SocketAddr) {
     let Ok(mut peer) = Peer::connect_from(None, None, address) else { panic!("the server accepts") };
     match kind % 10 {
@@ -80,7 +80,7 @@ fn connections_that_come_and_go_leave_nothing_behind() {
         assert!(totals.listeners(|it| it.opened) >= u64::from(CYCLES / 10 * 6));
         let closed = totals.listeners(|it| it.closed.iter().map(|(_, count)| count).sum());
         assert_eq!(closed + 4, totals.listeners(|it| it.opened), "each ended once");
-        // The control connections ask on and on.
+        // The control connections keep sending requests.
         let waiting = || Totals::of(&handle).shards(|it| it.queued_bytes + it.queued_messages + it.tasks);
         eventually(LONG, || waiting() == 0);
 
@@ -96,5 +96,5 @@ fn connections_that_come_and_go_leave_nothing_behind() {
 
 const LONG: Duration = Duration::from_secs(40);
 
-/// What may come and go with the allocator's mood, and with what the recorder keeps.
+/// Memory that may vary with the allocator, and with what the recorder keeps.
 const MEMORY: usize = 32 << 20;

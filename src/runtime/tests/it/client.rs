@@ -185,7 +185,7 @@ fn a_client_comes_back_and_registers_again() {
     assert_eq!(connected, 2);
 }
 
-/// A server that begins where another one ended.
+/// A server on the address of one that has ended.
 fn serve_again(address: SocketAddr) -> (Server, Recorder) {
     let recorder = Recorder::default();
     let servant = recorder.clone();

@@ -57,7 +57,7 @@ fn a_callback_may_block_and_call() {
     for (number, (push, answer)) in lock(&answers).iter().enumerate() {
         assert_eq!((&push[..], answer), (&(number as u32).to_le_bytes()[..], &Ok(push.clone())), "in order");
     }
-    // Its callback keeps it.
+    // Its callback keeps the client alive.
     client.close();
 }
 
@@ -176,7 +176,7 @@ fn a_caller_with_an_answer_lets_another_one_lead() {
                 thread::spawn(move || call(&client, b"late"))
             })
             .collect();
-        // Some of them lead while this is under way, and leave before it is answered.
+        // Some of them lead while this call is in flight, and leave before its response.
         thread::sleep(Duration::from_millis(100));
         assert_eq!(call(&client, b"late"), Ok(b"late".to_vec()));
         for thread in quick {
@@ -269,7 +269,7 @@ fn what_was_handed_over_is_sent_when_the_client_ends_at_once() {
     }
 }
 
-/// Frames as usual, whose reader panics at some.
+/// The usual frames, with a reader that panics on some.
 struct Panicking;
 
 impl ClientCodec for Panicking {

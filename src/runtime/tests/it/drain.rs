@@ -1,4 +1,4 @@
-//! Stopping, with peers that do not help.
+//! Stopping, with peers that do not cooperate.
 
 use std::{
     net::TcpStream,
@@ -91,7 +91,7 @@ fn a_drain_waits_for_pending_answers() {
     draining.join().expect("a thread that drains").expect("the shards end well");
 }
 
-/// Peers that come, ask and go.
+/// Peers that connect, send a request and leave.
 struct Load(Arc<AtomicBool>, Vec<thread::JoinHandle<()>>);
 
 impl Load {
@@ -124,7 +124,7 @@ impl Load {
     }
 }
 
-/// More than the kernel's buffers take; into an empty outbox goes one message of any size.
+/// More than the kernel's buffers take; an empty outbox takes one message of any size.
 #[track_caller]
 fn send_much(connection: &Connection) {
     eventually(PATIENCE, || connection.queued_bytes() == 0);
@@ -250,7 +250,7 @@ fn a_drain_waits_until_a_slow_reader_has_taken_everything() {
         assert_eq!(connection.send(frame(0, &number.to_be_bytes().repeat(250))), Ok(()));
     }
     let stopped = thread::spawn(move || server.drain(PATIENCE));
-    // Longer than a peer that has taken everything would be waited for.
+    // Longer than the server would wait for a peer that has taken everything.
     thread::sleep(Duration::from_millis(1_500));
     for number in 0..800_u32 {
         assert_eq!(slow.read_frame(), (0, number.to_be_bytes().repeat(250)));

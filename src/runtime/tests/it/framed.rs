@@ -79,7 +79,7 @@ fn a_periodic_push_reaches_everybody_until_it_is_stopped() {
         }
     }
     push.stop();
-    // What was pushed before `stop` arrived may still come, then silence.
+    // What was pushed before `stop` arrived may still come, then nothing.
     let quiet = |peer: &mut Peer| loop {
         peer.send(&frame(9, b"are you quiet?"));
         let mut pushes = 0;
@@ -170,7 +170,7 @@ fn a_peer_that_never_ends_a_frame_is_not_waited_for() {
     let why = CloseReason::ProtocolError(Error::TimedOut("rest of a frame"));
     let (mut peer, _) = ends(limits, why, |peer, _| {
         let begun = frame(7, &[0; 100]);
-        // Bytes keep coming, so it is not idle; it is the frame that takes too long.
+        // Bytes keep coming, so it is not idle, but the frame takes too long.
         for byte in &begun[..50] {
             if std::io::Write::write_all(&mut peer.0, &[*byte]).is_err() {
                 break;
@@ -233,7 +233,7 @@ fn a_peer_whose_outbox_overflows_is_slow() {
 fn a_peer_that_does_not_take_what_waits_for_too_long_is_slow() {
     let limits = Limits::default().with(|it| it.outbox_age_max = Duration::from_millis(200));
     ends(limits, CloseReason::Slow, |_, connection| {
-        // More than the kernel's buffers take; into an empty outbox goes one message of any size.
+        // More than the kernel's buffers take; an empty outbox takes one message of any size.
         eventually(PATIENCE, || connection.queued_bytes() == 0);
         assert_eq!(connection.send(vec![0; 32 << 20]), Ok(()));
     });

@@ -81,7 +81,7 @@ fn pushes_that_race_with_the_end_reach_no_stranger() {
             victims.remove(0);
         }
         drop(victims);
-        // Whatever comes is for this connection.
+        // Everything that comes is for this connection.
         let mine = connection.id().to_string().into_bytes();
         assert_eq!(peer.read_frame(), (0, mine));
     }
@@ -125,7 +125,7 @@ fn what_one_thread_sends_arrives_in_its_order() {
     assert_eq!(next, [EACH; THREADS as usize]);
 }
 
-/// Leaves every answer to somebody else.
+/// Leaves every answer to another thread.
 pub(crate) struct Later(pub(crate) flume::Sender<(Responder, Vec<u8>)>);
 
 impl Service for Later {
@@ -166,7 +166,7 @@ fn another_thread_answers_later_in_any_order() {
     assert_eq!(responder.respond(question), Err(AnswerError::Closed));
 }
 
-/// Tells everybody what one says, from the shard where it was said.
+/// Broadcasts what one peer sends, from the shard of that peer.
 struct Chat(ServerHandle);
 
 impl Service for Chat {
@@ -214,7 +214,7 @@ fn broadcasts_of_one_thread_arrive_in_order_everywhere() {
     let handle = server.handle();
     let speaker = thread::spawn(move || {
         for number in 0..2000_u32 {
-            // Each shard answers for itself; the next one waits until both have room for it.
+            // Each shard has its own queue; the next broadcast waits until both have room.
             while handle.broadcast("push", frame(0, &number.to_le_bytes())).is_err() {
                 thread::sleep(Duration::from_millis(1));
             }
@@ -225,7 +225,7 @@ fn broadcasts_of_one_thread_arrive_in_order_everywhere() {
         while next < 2000 {
             let (_, payload) = peer.read_frame();
             let number = u32::from_le_bytes(payload[..].try_into().expect("four bytes"));
-            // A shard that had room got it again with the one that had none.
+            // A shard that had room got it again together with the one that had none.
             assert!(number == next || number + 1 == next, "{number} after {next}");
             next = number + 1;
         }

@@ -1,4 +1,4 @@
-//! Kernels that lack features: the next best does the same work.
+//! Kernels that lack features: the fallbacks do the same work.
 
 use shardcast::{CloseReason, ServerConfig, tars::Client};
 

@@ -21,7 +21,7 @@ fn limited(limits: Limits) -> ServerConfig {
     config().with(|it| it.limits = limits)
 }
 
-/// Whether a newcomer is let in and answered.
+/// Whether a new peer is admitted and answered.
 fn is_served(peer: &mut Peer) -> bool {
     peer.0.write_all(&frame(1, b"let me in")).is_ok()
         && peer.try_read_frame().is_ok_and(|frame| frame == (1, b"let me in".to_vec()))
@@ -69,7 +69,7 @@ fn one_address_may_not_take_all_places() {
     eventually(PATIENCE, || is_let_in(from(1)));
 }
 
-/// A server whose peers must say something first, and a witness that did.
+/// A server whose peers must send something first, and a witness that did.
 fn lines(limits: Limits) -> (shardcast::Server, SocketAddr) {
     let listener = Listener::new("lines", "127.0.0.1:0").protocol(Line, |_| WhoAmI);
     start(limited(limits), listener, "lines")
@@ -181,14 +181,14 @@ fn accepting_goes_on_after_descriptors_ran_out() {
         writeln!(questions, "descriptors?").expect("the server listens");
         answer().parse::<u64>().expect("a number") > 0
     });
-    // Those inside are served while those outside wait in the system's queue.
+    // Admitted peers are served while the others wait in the system's queue.
     eventually(PATIENCE, || peers.iter().any(has_answer));
     let (mut inside, mut outside): (Vec<_>, Vec<_>) = peers.into_iter().partition(has_answer);
     assert!(!outside.is_empty(), "all came in");
     inside.iter_mut().for_each(Peer::expect_entry);
     inside[0].echo(2, b"still here");
     while !outside.is_empty() {
-        // As descriptors become free, the next ones come in, until all have been.
+        // As descriptors become free, the next peers are admitted, until all were.
         inside.drain(..inside.len().min(10)).for_each(Peer::reset);
         let mut entered = Vec::new();
         eventually(PATIENCE, || {

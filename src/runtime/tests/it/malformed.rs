@@ -12,7 +12,7 @@ use crate::{
     support::{Control, End, PATIENCE, Peer, Recorder, Totals, config, eventually, frame, serve},
 };
 
-/// Byte strings with the code of the error that each ends in.
+/// Byte strings, each with the code of its error.
 const TABLE: &str = include_str!("../../../proto/tests/vectors/tars/framed-malformed.txt");
 
 fn malformed() -> impl Iterator<Item = (Vec<u8>, &'static str)> {

@@ -1,5 +1,5 @@
-//! Requests that are answered later, events of frames that have several, and the end of a peer's stream: through a toy
-//! protocol that uses all of the contract.
+//! Requests that are answered later, events of frames that have several, and the end of a peer's stream: with a toy
+//! protocol that uses the whole contract.
 
 use std::{
     cell::RefCell,
@@ -18,19 +18,19 @@ use shardcast::{
 
 use crate::support::{PATIENCE, Script, ScriptClient, config, eventually, start};
 
-/// Who answers the words of a line, and when.
+/// How and when the words of a line are answered.
 enum Answers {
-    /// In the order of their coming, at once.
+    /// At once, in order.
     Now,
-    /// Whenever there are so many, the last first, from a task of the shard.
+    /// Whenever this many wait, the last first, from a task of the shard.
     Scrambled { batch: usize, waiting: RefCell<Vec<(Responder, String)>> },
     /// From a thread that is not a shard.
     Elsewhere(mpsc::Sender<(Responder, String)>),
-    /// After so long.
+    /// After this time.
     Late(Duration),
     /// Never: the responder is dropped.
     Never,
-    /// Nothing, but so many lines are sent to the connection itself.
+    /// No answer; this many lines are sent to the connection instead.
     Lines(usize),
 }
 
@@ -83,7 +83,7 @@ fn answer((responder, word): (Responder, String)) {
     let _ = responder.respond(word);
 }
 
-/// Words are `0` to `count - 1`, each answered once, in whatever order.
+/// Sends the words `0` to `count - 1`; each must be answered once, in any order.
 #[track_caller]
 fn all_are_answered(address: SocketAddr, count: usize) {
     let mut client = ScriptClient::connect(address);
@@ -187,11 +187,11 @@ fn requests_in_progress_of_a_shard_are_bounded_and_each_connection_may_have_one(
     let b0 = next();
     assert_eq!(b0.1, "b0");
     answer(b0);
-    // One that has none in progress may begin one.
+    // A connection without a request in progress may begin one.
     let b1 = next();
     assert_eq!(b1.1, "b1");
     all_are_held(&server, &[10, 1]);
-    // From here on there is room for one, in turn.
+    // From now on there is room for one request at a time.
     answer(waiting.remove(0));
     for expected in ["a10", "b2", "a11", "b3"] {
         answer(waiting.remove(0));
@@ -227,7 +227,7 @@ fn a_connection_that_ends_makes_room_for_those_that_wait() {
     assert_eq!(before.len(), 12);
     let mut ids: Vec<_> = server.handle().connections(PATIENCE).iter().map(|it| it.id).collect();
     ids.sort_by_key(|id| id.slot);
-    // They are not read from, so it is not their peers that can end them.
+    // They are not read from, so their peers cannot end them.
     let kick = |id| assert!(server.handle().kick(id, PATIENCE).is_ok());
     kick(ids[1]);
     assert!(asked.try_recv().is_err(), "there is no room yet");
@@ -261,7 +261,7 @@ fn every_request_of_many_connections_is_answered_however_few_may_be_in_progress(
     answering.join().expect("no panic");
 }
 
-/// Its answer comes in a day: nothing waits for that.
+/// The answer comes in a day, and nothing waits for it.
 #[test]
 fn a_publication_with_a_delay_is_not_a_request_in_progress() {
     let limits = Limits::default().with(|it| it.requests_in_progress_max = 10);
@@ -296,7 +296,7 @@ fn what_was_asked_before_the_end_of_the_stream_is_answered() {
         received.sort();
         assert_eq!(received, ["one", "three", "two"]);
     }
-    // The same for a goodbye in the words of the protocol; nothing behind it is looked at.
+    // The same for a goodbye of the protocol; nothing after it is handled.
     let mut client = ScriptClient::connect(address);
     client.say("one\nbye\ntwo\n");
     assert_eq!(client.rest(), ["one"]);
@@ -361,7 +361,7 @@ fn a_session_decides_what_the_end_of_the_stream_means() {
     assert!(client.rest().is_empty());
 }
 
-/// What is true of an event must not depend on where it came from.
+/// An event must have the same effects wherever it came from.
 #[test]
 fn events_of_one_frame_are_treated_as_those_of_many() {
     for separator in ["\n", ";"] {

@@ -1,5 +1,5 @@
-//! The scheduler end to end: delay, expiry, class, pace, repetition. Nothing here asserts how fast something is;
-//! what must not come too early is measured by the clock of the server, in the order of what arrives.
+//! The scheduler end to end: delay, expiry, priority, rate limit, periodic pushes. No test asserts how fast something
+//! is; what must not come too early is measured with the clock of the server.
 
 use std::time::{Duration, Instant};
 
@@ -79,7 +79,7 @@ fn a_paced_topic_goes_at_its_pace_and_refuses_what_cannot_wait() {
             peer.send(&Request::Publish { topic: "slow/a", answer: true, options, body: &[number] })
         })
         .collect();
-    // One passes, three wait, and two are refused; the refusals come first.
+    // One is published, three wait, and two are refused; the refusals come first.
     let first = peer.answer_to(sent[0]);
     assert!(matches!(first, Ok(Answer::Published { .. })), "{first:?}");
     for id in &sent[4..] {
@@ -170,7 +170,7 @@ fn a_topic_is_pushed_to_periodically_until_it_is_stopped() {
         assert_eq!((&*tick.body, tick.position.offset), (&b"tick"[..], number as u64 + 1));
     }
     ticking.stop();
-    // What was published before it stopped may still come; then nothing does.
+    // What was published before it stopped may still come; then nothing.
     eventually(PATIENCE, || subscription.recv_timeout(50 * MILLI).expect("it runs").is_none());
     assert!(every(5 * MILLI).expect("it runs").is_ok(), "its place is free again");
 }
@@ -242,7 +242,7 @@ fn a_push_that_expires_in_the_outbox_of_a_paced_connection_is_counted_and_seen_a
     while received.last().is_some_and(|it| it.body != b"last") {
         received.push(peer.receive());
     }
-    // Those whose time was over before they had a position, where this thread was slow, leave no gap.
+    // If this thread was slow, some expired before they had a position: those leave no gap.
     assert!(received.last().is_some_and(|it| (2..=7).contains(&it.position.offset)), "{received:?}");
     let dropped = || {
         let stats = handle.stats();

@@ -1,4 +1,4 @@
-//! A shard that is kept from its work says by whom.
+//! A stalled shard reports what blocks it.
 
 use std::{
     io,
@@ -24,8 +24,8 @@ impl Log {
         String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 
-    /// Stalls a shard until a line about it names `culprit`: on a busy machine the detector may not get to look while
-    /// a stall lasts.
+    /// Stalls a shard until a line about it names `culprit`: on a busy machine the detector may not run while a stall
+    /// lasts.
     #[track_caller]
     fn tells_of(&self, culprit: &str, mut stall: impl FnMut()) {
         let is_logged = || self.text().lines().any(|line| line.contains("stalled") && line.contains(culprit));

@@ -64,7 +64,7 @@ fn each_malformed_request_has_its_status_and_the_connection_goes_on() {
         assert_eq!(witness.publish("w", rest).0.offset, round as u64 + 1);
         assert_eq!(witness.receive().body, *rest);
     }
-    // A push has the id 0, so an answer under it would not be one.
+    // A push has the id 0, so an answer with this id would look like a push.
     for payload in [&b"\x02\x00\x01a"[..], b"\x05\x01a", b"\x04\x00\x01a"] {
         peer.peer.send(&frame(0, &[&MAGIC[..], payload].concat()));
         let (id, answer) = peer.peer.read_frame();
@@ -85,7 +85,7 @@ fn a_hello_that_is_refused_decides_nothing() {
         assert_eq!((payload[4], payload[5]), (0x81, status));
     }
     Topics::over(peer).subscribe("t", None);
-    // Anything else first, and the magic means nothing any more.
+    // If anything else comes first, the magic has no meaning any more.
     let mut plain = Peer::connect(address);
     let subscribe = [&MAGIC[..], b"\x02\x00\x01t"].concat();
     plain.echo(1, &subscribe);
@@ -139,7 +139,7 @@ fn slow(overflow: OverflowPolicy) -> (shardcast::Server, Topics, Position) {
         let receipt =
             publisher.publish_confirmed(vec![number as u8; BODY_BYTES], PublishOptions::keyed(number % 7));
         receipt.wait().expect("it runs").expect("room");
-        // The brisk one reads while it comes, and so loses nothing, whatever the slow one does.
+        // The brisk one reads at once, and so loses nothing, whatever the slow one does.
         assert_eq!(brisk.receive().position.offset, number + 1);
     }
     (server, slow, head)
@@ -164,7 +164,7 @@ fn gaps_match_the_counters(overflow: OverflowPolicy) -> Vec<u64> {
     assert!(offsets.is_sorted_by(|a, b| a < b), "in order, and none twice");
     let lost = MESSAGES - offsets.len() as u64;
     assert!(lost > 0, "it was slow");
-    assert_eq!(dropped(&handle), lost, "what the offsets tell is what was counted");
+    assert_eq!(dropped(&handle), lost, "the gaps in the offsets are what was counted");
     offsets
 }
 
@@ -282,7 +282,7 @@ fn a_peer_that_resumes_many_topics_and_reads_is_not_slow() {
     }
     assert_eq!((answers, missed), (TOPICS, TOPICS * MISSED));
     live.join().expect("no panic");
-    // What it has not read would be waited for.
+    // The stop would wait for what it has not read.
     drop(peer);
     server.stop().expect("a clean stop");
 }

@@ -1,4 +1,4 @@
-//! The library's client of topics: it goes on where it was, over one connection after another.
+//! The topic client of the library: it continues where it was, on each new connection.
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Topics end to end: who subscribed gets what was published, whatever shard either is on.
+//! Topics end to end: subscribers get what was published, whatever the shards of both are.
 
 use std::{collections::BTreeMap, thread, time::Duration};
 
@@ -107,7 +107,7 @@ fn order_holds_across_shards_with_many_publishers() {
         orders.push(order);
     }
     threads.into_iter().for_each(|thread| thread.join().expect("a publisher"));
-    assert!(orders.iter().all(|order| *order == orders[0]), "the order is the same for everybody");
+    assert!(orders.iter().all(|order| *order == orders[0]), "the order is the same for all subscribers");
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_subscriber_that_comes_back_gets_what_it_missed_or_a_gap() {
         (at(0), Recovery::Gap { from: 1, to: 6 }, vec![7, 8, 9, 10]),
         (other_epoch, Recovery::Gap { from: 1, to: 6 }, vec![7, 8, 9, 10]),
     ] {
-        // Several, so that both shards are asked from.
+        // Several, so that both shards send requests.
         for _ in 0..4 {
             let mut again = Topics::connect(address);
             assert_eq!(again.subscribe("t", Some(since)), (at(10), recovery), "{since:?}");
@@ -242,7 +242,7 @@ fn the_library_publishes_and_subscribes_from_any_thread_and_any_shard() {
     assert_eq!(peer.publish("t", b"2").1, 2);
     for shard in 0..3 {
         let theirs = handle.clone();
-        // From inside a shard: a task that awaits what a thread would wait for.
+        // On a shard: a task that awaits what a thread would wait for.
         let (report, reported) = std::sync::mpsc::channel();
         handle
             .run_on(shard, move || {
@@ -302,7 +302,7 @@ fn a_subscription_that_is_not_received_from_drops_the_newest_and_counts() {
 
 #[test]
 fn a_busy_hub_tells_the_publisher_how_much_waits() {
-    // Nothing may wait anywhere: one envelope on each way, one publication at each owner.
+    // The queues are as small as possible: one envelope per queue, one publication per owner.
     let push = HubConfig { backlog_max: 1, ..HubConfig::default() };
     let config = shards(2).with(|it| {
         it.push = push;
@@ -313,7 +313,7 @@ fn a_busy_hub_tells_the_publisher_how_much_waits() {
     let request =
         Request::Publish { topic: "t", answer: true, options: PublishHeader::default(), body: b"x" };
     let (mut published, mut refused) = (0, 0);
-    // In one breath, so that they arrive in one turn.
+    // In one write, so that they arrive in one turn.
     let mut payload = Vec::new();
     control::encode_request(&request, &mut payload);
     let burst: Vec<u8> = (0..64).flat_map(|id| frame(100 + id, &payload)).collect();
@@ -338,7 +338,7 @@ fn a_busy_hub_tells_the_publisher_how_much_waits() {
     assert_eq!((sum(|it| it.published), sum(|it| it.refused[0].1)), (published, refused));
 }
 
-/// What a stranger publishes must not become bytes of a protocol that only its application knows.
+/// What a foreign peer publishes must not become bytes of a protocol that only its application knows.
 #[test]
 fn custom_packets_are_subscribed_to_nothing_unless_their_application_says_how() {
     let line = |input: &[u8]| match input.iter().position(|byte| *byte == b'\n') {

@@ -41,7 +41,7 @@ impl Event {
 }
 
 impl Recorder {
-    /// One that remembers no requests, for load.
+    /// A recorder that does not record requests, for load.
     pub(crate) fn without_requests() -> Self {
         Self(Arc::new(Inner { without_requests: true, ..Inner::default() }))
     }
@@ -155,7 +155,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Pushes that the request `push` brings about.
+/// Pushes that the request `push` causes.
 pub(crate) const PUSHES: u32 = 100;
 
 /// How long the requests `block` and `task-block` keep their shard.

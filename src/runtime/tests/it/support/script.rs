@@ -13,13 +13,13 @@ use shardcast::{
 ///
 /// | word | is |
 /// | --- | --- |
-/// | `hello` | HELLO; messages have the dialect 1 from there on |
+/// | `hello` | HELLO; later messages have the dialect 1 |
 /// | `sub T`, `since T`, `unsub T` | requests to the hub about the topic T; `since` asks for all its history |
 /// | `later T` | a publication on the topic T with a delay of a day, whose answer is wanted |
 /// | `bye` | a goodbye |
 /// | `stay`, only first | no event; the end of the stream will not end the connection |
 /// | `quit`, only first | no event; the end of the stream will end the connection at once |
-/// | `failures`, only first | no event; from there on the protocol has failures: `failed CODE TEXT`, `forgotten` |
+/// | `failures`, only first | no event; from now on the protocol has failures: `failed CODE TEXT`, `forgotten` |
 /// | `tell X` | a request to which no answer is expected |
 /// | any other | a request, answered by the service |
 pub(crate) struct Script;

@@ -36,7 +36,7 @@ impl ScriptClient {
         assert_eq!(received, expected);
     }
 
-    /// All that comes until the end of the stream.
+    /// All lines until the end of the stream.
     #[track_caller]
     pub(crate) fn rest(mut self) -> Vec<String> {
         let mut text = String::new();

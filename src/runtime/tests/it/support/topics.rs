@@ -5,7 +5,7 @@ use shardcast::proto::{Position, PublishHeader, Recovery};
 
 use super::{Peer, frame};
 
-/// A peer that speaks the control vocabulary.
+/// A peer that uses the control protocol.
 #[derive(Debug)]
 pub(crate) struct Topics {
     pub(crate) peer: Peer,
@@ -28,7 +28,7 @@ impl Topics {
         Self::over(Peer::connect(to))
     }
 
-    /// Says HELLO over a connection on which nothing was said yet.
+    /// Sends HELLO over a connection on which nothing was sent yet.
     #[track_caller]
     pub(crate) fn over(peer: Peer) -> Self {
         let mut topics = Self { peer, epoch: 0, last_id: 0, early: std::collections::VecDeque::new() };
@@ -55,7 +55,7 @@ impl Topics {
         self.answer_to(id)
     }
 
-    /// The answer to a request; the next one that comes is to be this.
+    /// The answer to a request; the next answer that comes must be this one.
     #[track_caller]
     pub(crate) fn answer_to(&mut self, id: u32) -> Result<Answer, (u8, String)> {
         loop {
@@ -65,7 +65,7 @@ impl Topics {
                 assert_eq!(of, 0);
                 continue;
             }
-            match Said::load(&payload).expect("of the vocabulary") {
+            match Said::load(&payload).expect("a frame of the control protocol") {
                 Said::Message { topic, position, body } => {
                     let received = Received { topic: topic.to_owned(), position, body: body.to_vec() };
                     self.early.push_back(received);
