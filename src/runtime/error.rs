@@ -137,7 +137,7 @@ pub enum PublishError {
     Refused(Refusal),
 }
 
-/// A subscription was not made.
+/// A subscription failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {

@@ -6,9 +6,9 @@ use super::{Answer, thread::slot::Slot};
 
 enum Function {
     Boxed(Box<dyn FnOnce(Answer) + Send>),
-    /// The answer goes to a future.
+    /// The response goes to a future.
     Channel(flume::Sender<Answer>),
-    /// The answer goes to a thread that waits.
+    /// The response goes to a thread that waits.
     Slot(Arc<Slot>),
 }
 
@@ -23,12 +23,12 @@ impl Callback {
         Self(Arc::new(Once(Mutex::new(Some(Function::Boxed(Box::new(function)))))))
     }
 
-    /// A callback that sends the answer into a channel.
+    /// A callback that sends the response into a channel.
     pub(super) fn channel(answer: flume::Sender<Answer>) -> Self {
         Self(Arc::new(Once(Mutex::new(Some(Function::Channel(answer))))))
     }
 
-    /// A callback that gives the answer to a thread.
+    /// A callback that gives the response to a thread.
     pub(super) fn slot(slot: Arc<Slot>) -> Self {
         Self(Arc::new(Once(Mutex::new(Some(Function::Slot(slot))))))
     }
@@ -38,7 +38,7 @@ impl Callback {
         matches!(&*self.0.0.lock().unwrap_or_else(PoisonError::into_inner), Some(Function::Channel(_)))
     }
 
-    /// Whether the answer is still waited for.
+    /// Whether something still waits for the response.
     pub(super) fn is_wanted(&self) -> bool {
         match &*self.0.0.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(Function::Channel(answer)) => !answer.is_disconnected(),

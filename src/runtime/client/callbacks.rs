@@ -252,7 +252,7 @@ const THREADS_MAX: usize = 4;
 const BATCH: usize = 64;
 
 /// Callbacks that may wait for one client before nothing more is read from its peer. While the client has calls in
-/// flight, reading continues, since the callback that runs may be waiting for an answer.
+/// flight, reading continues, since the callback that runs may be waiting for a response.
 const HOLD_ITEMS: usize = 1024;
 
 /// Then pushes and events are dropped.

@@ -24,7 +24,7 @@ use crate::{
 impl Conns {
     pub(crate) fn on_accepted(&self, listener: u32, socket: OwnedFd) {
         self.accept_delay.set(ACCEPT_DELAY_MIN);
-        // A peer that is gone already needs no answer.
+        // A peer that is gone already needs no response.
         let Ok((transport, peer)) = Detached::accepted(socket) else { return };
         let counters = &self.counters.listeners[listener as usize];
         let limits = &self.shared.limits;

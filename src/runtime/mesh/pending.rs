@@ -23,7 +23,7 @@ use super::port;
 #[derive(Debug)]
 pub struct Pending<T: 'static>(flume::r#async::RecvFut<'static, T>);
 
-/// The server has ended before it answered.
+/// The server has ended before the outcome was known.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the server has ended")]
 pub struct ServerEnded;

@@ -94,8 +94,8 @@ impl ServerHandle {
         self.broadcast_keyed(listener, None, body.into())
     }
 
-    /// As [`broadcast`](Self::broadcast), with the key by which
-    /// [`OverflowPolicy::Conflate`](crate::OverflowPolicy::Conflate) replaces.
+    /// As [`broadcast`](Self::broadcast), with the key for
+    /// [`OverflowPolicy::Conflate`](crate::OverflowPolicy::Conflate).
     ///
     /// # Errors
     /// As for [`broadcast`](Self::broadcast).

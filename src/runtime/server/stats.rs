@@ -137,5 +137,5 @@ pub(super) fn ask<T: Send + 'static>(
 /// Connections described in one turn of a shard.
 const PAGE: usize = 256;
 
-/// Ended connections in one answer.
+/// Ended connections in one response.
 const CLOSED_MAX: usize = 1000;

@@ -10,7 +10,7 @@ pub struct PushStats {
     pub backlog: u64,
     /// Envelopes of the hub that wait for room in the mesh.
     pub outgoing: u64,
-    /// Requests that wait for the answers of other shards.
+    /// Requests that wait for responses of other shards.
     pub requests: u64,
     /// Bytes of history that this shard keeps.
     pub history_bytes: u64,

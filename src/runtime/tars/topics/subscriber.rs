@@ -249,7 +249,7 @@ impl TopicClient {
                 if time == self.tick_at {
                     self.tick_at = Time::NEVER;
                 }
-                // Not the present time: answers that came in time may follow this in the inbox.
+                // Not the present time: responses that came in time may follow this in the inbox.
                 self.topics.handle_timeout(time);
             }
         }
