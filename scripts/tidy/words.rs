@@ -142,6 +142,7 @@ const COVERED: &[&str] = &[
     "src/load/",
     "src/os/",
     "src/proto/",
+    "src/runtime/",
     "tests/",
 ];
 
@@ -194,7 +195,7 @@ const AVOIDED: &[Avoided] = &[
         instead: "write `support`",
         except: &[],
         // The name of an error.
-        not_in: &["src/proto/topics/"],
+        not_in: &["src/proto/topics/", "src/runtime/tars/topics/", "src/runtime/tests/it/topic_client.rs"],
     },
     avoided(&["called as"], "write `named`"),
     avoided(&["without a word", "a last word"], "say what happens, for example `unexpectedly`"),
@@ -208,21 +209,14 @@ const AVOIDED: &[Avoided] = &[
         instead: "write `rate limit`",
         except: &[],
         // Names of options, counters and types.
-        not_in: &[
-            "bench/bin/load.rs",
-            "bench/scale/mod.rs",
-            "src/load/generator/",
-            "src/load/report/mod.rs",
-            "src/proto/",
-            "tests/sim/",
-        ],
+        not_in: &["bench/bin/load.rs", "bench/scale/mod.rs", "src/load/generator/", "src/load/report/mod.rs", "src/proto/", "src/runtime/", "tests/sim/"],
     },
     Avoided {
         phrases: &["class", "classes"],
         instead: "write `priority`",
         except: &[],
         // Names of options, flags of the wire and types; C++, Java and HTML have classes.
-        not_in: &["src/codegen/", "src/load/report/html/", "src/proto/", "tests/sim/"],
+        not_in: &["src/codegen/", "src/load/report/html/", "src/proto/", "src/runtime/", "tests/sim/"],
     },
     avoided(&["hole", "holes"], "write `gap`"),
     Avoided {
@@ -270,22 +264,10 @@ struct Name {
 const NAMES: &[Name] = &[
     Name { text: "Behind", not_in: &[] },
     // `Home::Here`.
-    Name { text: "Here", not_in: &["src/proto/"] },
+    Name { text: "Here", not_in: &["src/proto/", "src/runtime/"] },
     // The payloads of a server, in the control protocol.
-    Name {
-        text: "Said",
-        not_in: &[
-            "src/load/generator/push/",
-            "src/proto/topics/control/",
-            "src/proto/testing/",
-            "tests/stress/",
-        ],
-    },
     // The two sides of a connection.
-    Name {
-        text: "Side",
-        not_in: &["src/proto/connection/", "src/proto/testing/", "tests/sim/connection.rs"],
-    },
+        not_in: &["Said", "Side", "src/load/generator/push/", "src/proto/connection/", "src/proto/testing/", "src/proto/topics/control/", "src/runtime/", "src/runtime/tests/", "tests/sim/connection.rs", "tests/stress/"],
     Name { text: "Told", not_in: &[] },
 ];
 

@@ -1,10 +1,10 @@
-//! The one module that code emitted for .tars files names.
+//! The only module that generated code for .tars files names.
 //!
-//! What it deliberately is not: an interface for people.
+//! It is not an interface for people.
 
 pub use shardcast_proto::tars::__codegen::*;
 
-/// Includes what `shardcast_build` compiled in the build script: a module for each module of the .tars files.
+/// Includes the code that `shardcast_build` generated in the build script: a module for each module of the .tars files.
 ///
 /// # Examples
 /// ```ignore

@@ -14,12 +14,11 @@ pub struct ServerConfig {
     pub shards: ShardCount,
     /// Which CPUs they may use.
     pub cpus: CpuChoice,
-    /// How long a shard that found nothing to do looks again before it sleeps.
+    /// How long a shard that finds nothing to do repeats its turn before it sleeps.
     pub spin: Spin,
-    /// One turn of a shard that takes longer than this is reported with the name of what ran.
-    /// Zero: never.
+    /// A turn of a shard that takes longer than this is reported, with the name of what ran. Zero means never.
     pub stall_threshold: Duration,
-    /// How long stopping may take before connections are cut. Always kept.
+    /// How long a stop may take before connections are cut. Never exceeded.
     pub drain_timeout: Duration,
     /// Envelopes that may wait between one pair of shards; when full, the sender gets an error such as
     /// [`SendError::QueueFull`](crate::SendError::QueueFull).
@@ -28,8 +27,8 @@ pub struct ServerConfig {
     pub receive_buffers: u16,
     /// Bytes of one receive buffer.
     pub receive_buffer_bytes: u32,
-    /// Kernel features to do without, of [`IO_URING_FEATURES`](Self::IO_URING_FEATURES); for comparing, and
-    /// for kernels that misbehave.
+    /// Kernel features not to use, from [`IO_URING_FEATURES`](Self::IO_URING_FEATURES): for comparisons, and for
+    /// kernels with errors.
     pub io_uring_disable: Vec<String>,
     /// Bounds of the whole server.
     pub limits: Limits,
@@ -38,7 +37,7 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
-    /// This, changed by `change`: how it is written in one expression.
+    /// Applies `change`, so that a value can be written in one expression.
     ///
     /// # Examples
     /// ```
@@ -93,7 +92,7 @@ pub enum ShardCount {
     /// One per physical core that the process may use.
     #[default]
     Auto,
-    /// Exactly this many; more than CPUs is allowed and warned about.
+    /// Exactly this many; more shards than CPUs are allowed, with a warning.
     Exactly(u16),
 }
 
@@ -103,27 +102,26 @@ pub enum CpuChoice {
     /// Those of the affinity mask and the cgroup, one per physical core first.
     #[default]
     Auto,
-    /// These, in this order; each must be allowed.
+    /// These, in this order; the process must be allowed to use each.
     List(Vec<usize>),
     /// Do not pin: for development, and for hosts shared with other work.
     Unpinned,
 }
 
-/// How long a shard that found nothing to do looks again before it sleeps.
+/// How long a shard that finds nothing to do repeats its turn before it sleeps.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Spin {
-    /// Sleep at once: least CPU, one wake-up (some 15 µs on a virtual machine) per burst.
+    /// Sleep at once: uses the least CPU, and costs one wake-up (some 15 µs on a virtual machine) per burst.
     Never,
-    /// Look again for this long, then sleep; off by itself where a shard shares its CPU.
+    /// Repeat the turn for this long, then sleep. Disabled automatically where shards share a CPU.
     Adaptive(Duration),
-    /// Never sleep: a CPU dedicated to each shard.
+    /// Never sleep: for a CPU dedicated to each shard.
     Always,
 }
 
-/// The handle of a listener: it can be used wherever the name of the listener can. From
-/// [`Listener::id`](crate::Listener::id).
+/// The handle of a listener, from [`Listener::id`](crate::Listener::id). It can be used wherever the name can.
 ///
-/// No other listener of this process has the same, whatever its server; clones of a listener have.
+/// It is unique among the listeners of this process, over all servers; clones of a listener share it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct ListenerId(u64);
 
@@ -153,7 +151,7 @@ pub struct OutboxLimits {
 }
 
 impl OutboxLimits {
-    /// This, changed by `change`: how it is written in one expression.
+    /// Applies `change`, so that a value can be written in one expression.
     ///
     /// # Examples
     /// ```
@@ -176,7 +174,7 @@ impl Default for OutboxLimits {
 }
 
 impl Limits {
-    /// This, changed by `change`: how it is written in one expression.
+    /// Applies `change`, so that a value can be written in one expression.
     ///
     /// # Examples
     /// ```
@@ -191,7 +189,7 @@ impl Limits {
         self
     }
 
-    /// The bounds of outboxes among these.
+    /// The bounds of outboxes.
     pub const fn outbox(&self) -> OutboxLimits {
         OutboxLimits {
             bytes_max: self.outbox_bytes_max,
@@ -201,45 +199,45 @@ impl Limits {
     }
 }
 
-/// Bounds of the whole server. Every queue has one; what happens when it is full is said here.
+/// Bounds of the whole server. Every queue has one; each field documents what happens when it is full.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections open at once, over all shards; more are closed as soon as they are accepted.
+    /// Open connections, over all shards; more are closed as soon as they are accepted.
     pub connections_max: usize,
-    /// Connections of one IP address open at once; 0 is no bound. More are closed at once.
+    /// Open connections from one IP address; 0 means unlimited. More are closed as soon as they are accepted.
     pub connections_per_ip_max: usize,
-    /// Connections that have not sent a recognisable first frame; when reached, the oldest is closed.
+    /// Connections that have not sent a recognisable first frame. At the bound, the oldest of them is closed.
     pub unidentified_max: usize,
-    /// How long a connection may stay so.
+    /// How long a connection may remain unidentified.
     pub identify_timeout: Duration,
-    /// How long the rest of a frame may take once it was begun, so that a peer cannot hold memory by never
-    /// ending one; zero is no bound. Then the peer broke the protocol (`timed-out`).
+    /// How long the rest of a frame may take after its first byte, so that a peer cannot hold memory by never ending a
+    /// frame; zero means unlimited. A peer that takes longer has broken the protocol (`timed-out`).
     pub frame_timeout: Duration,
-    /// Requests of one connection that may be in progress; then nothing more is read from it until half of them
-    /// are answered. A publication with a delay is none: its answer may be far off.
+    /// Requests in progress of one connection. At the bound, reading from it stops until half of them are answered. A
+    /// publication with a delay does not count, because its response may come much later.
     pub requests_in_progress_max: usize,
-    /// Requests that may be in progress on one shard, over all its connections; then nothing more is read from those
-    /// that have one, until there are fewer. A connection that has none may always begin one.
+    /// Requests in progress of one shard, over all its connections. At the bound, reading stops from connections that
+    /// have one, until there are fewer. A connection that has none may always begin one.
     pub requests_in_progress_shard_max: usize,
-    /// Bytes of pushes that may wait for one peer: see [`OverflowPolicy`]. While answers of as many bytes wait, nothing is
-    /// read from it.
+    /// Bytes of pushes that may wait for one peer: see [`OverflowPolicy`]. While responses of as many bytes wait,
+    /// nothing is read from it.
     pub outbox_bytes_max: usize,
     /// Pushes that may wait for one peer: see [`OverflowPolicy`].
     pub outbox_messages_max: usize,
-    /// How long the oldest waiting message may wait; zero is no bound. Then the peer is too slow, and
-    /// is disconnected, whatever the policy. Without it, a policy that drops holds for stalls of any length.
+    /// How long the oldest message may wait; zero means unlimited. If it waits longer, the peer is too slow and is
+    /// disconnected, whatever the policy. Without this bound, a policy that drops applies to stalls of any length.
     pub outbox_age_max: Duration,
     /// What happens to a push when one of the outbox bounds is reached.
     pub overflow: OverflowPolicy,
-    /// A peer from which no byte was received for this long is disconnected; zero is never. What is
-    /// sent to it does not count.
+    /// A peer from which no byte was received for this long is disconnected; zero means never. Bytes sent to it do not
+    /// count.
     pub idle_timeout: Duration,
-    /// How long a peer's TCP may acknowledge nothing at all while there is something to acknowledge; zero leaves that to
-    /// the system, which takes some 15 minutes. A peer that does not read, but whose host is there, does acknowledge: how
-    /// long it may go on so is bounded by its outbox alone.
+    /// How long a peer's TCP may acknowledge nothing while sent data is unacknowledged; zero leaves that to the system,
+    /// which takes some 15 minutes. A peer that does not read but whose host is up does acknowledge: only its outbox
+    /// bounds how long it may do so.
     pub unacknowledged_timeout: Duration,
-    /// Idle time before TCP keepalive probes; zero is no keepalive.
+    /// Idle time before TCP keepalive probes; zero disables them.
     pub keepalive: Duration,
 }
 

@@ -46,7 +46,7 @@ pub enum CloseError {
     Closed,
 }
 
-/// An answer that has no way to its peer.
+/// A response that cannot reach its peer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnswerError {
@@ -55,7 +55,7 @@ pub enum AnswerError {
     Closed,
 }
 
-/// A closure was dropped instead of being sent to its shard.
+/// A closure was not sent to its shard, and was dropped.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
@@ -80,7 +80,7 @@ pub enum KickError {
     /// The queue of the connection's shard is full, or the shard has ended.
     #[error("the queue of the connection's shard is full")]
     QueueFull,
-    /// The shard did not answer in time; the connection may end yet.
+    /// The shard did not answer in time; the connection may still end.
     #[error("the connection's shard did not answer in time")]
     TimedOut,
     /// It was called on a shard, which must not wait.
@@ -93,20 +93,20 @@ pub enum KickError {
 #[error("unknown listener {0:?}")]
 pub struct UnknownListener(pub String);
 
-/// A broadcast did not reach every shard, or none.
+/// A broadcast reached only some of the shards, or none.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BroadcastError {
     /// Nothing was sent.
     #[error(transparent)]
     UnknownListener(#[from] UnknownListener),
-    /// The queues of some shards are full: their connections do not get this one, the others do. Try again, or shed
-    /// load.
+    /// The queues of some shards are full: the connections of these shards do not get the push, all others do. Try
+    /// again, or shed load.
     #[error("the queues of {full} of {shards} shards are full")]
     QueueFull {
-        /// Shards that did not get it.
+        /// Number of shards that did not get it.
         full: usize,
-        /// Shards in all.
+        /// Number of all shards.
         shards: usize,
     },
 }
@@ -125,8 +125,8 @@ pub enum PublishError {
         /// The bound.
         max: usize,
     },
-    /// The queue to the owner of the topic is full: [`ServerConfig::mesh_capacity`](crate::ServerConfig::mesh_capacity).
-    /// Try again, or shed load.
+    /// The queue to the owner of the topic is full:
+    /// [`ServerConfig::mesh_capacity`](crate::ServerConfig::mesh_capacity). Try again, or shed load.
     #[error("the queue of the topic's owner is full")]
     QueueFull,
     /// The server is stopping.
@@ -137,14 +137,14 @@ pub enum PublishError {
     Refused(Refusal),
 }
 
-/// A subscription was not made.
+/// A subscription failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
     /// The filter is neither a topic's name nor a prefix.
     #[error("invalid filter: {0}")]
     InvalidFilter(#[from] TopicError),
-    /// The queue of the shard that was to have it is full.
+    /// The queue of the shard on which it was to live is full.
     #[error("the queue of the subscription's shard is full")]
     QueueFull,
     /// The hub refused it.
@@ -152,7 +152,7 @@ pub enum SubscribeError {
     Refused(#[from] Refusal),
 }
 
-/// There is no answer to who is subscribed to a topic.
+/// The presence of a topic is not known.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PresenceError {
@@ -162,7 +162,7 @@ pub enum PresenceError {
     /// The queue of the topic's owner is full.
     #[error("the queue of the topic's owner is full")]
     QueueFull,
-    /// The owner of the topic refused to say.
+    /// The owner of the topic refused the request.
     #[error(transparent)]
     Refused(#[from] Refusal),
 }
@@ -186,7 +186,7 @@ pub enum PushEveryError {
         /// The bound.
         max: usize,
     },
-    /// It could not be handed to the owner of the topic.
+    /// It could not be sent to the owner of the topic.
     #[error(transparent)]
     Publish(#[from] PublishError),
 }
@@ -200,14 +200,14 @@ impl From<Refusal> for PublishError {
     }
 }
 
-/// A server could not be started. Nothing of it is left behind.
+/// A server could not be started. Nothing of it is left running.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The configuration contradicts itself or the machine.
+    /// The configuration contradicts itself, or does not fit the machine.
     #[error("configuration: {0}")]
     Config(String),
-    /// The kernel's io_uring is not to be had.
+    /// The kernel's `io_uring` is not available.
     #[error(transparent)]
     Ring(#[from] RingError),
     /// Locked memory is short, even for the smallest rings.
@@ -226,7 +226,7 @@ pub enum StartError {
         /// Why not.
         error: io::Error,
     },
-    /// A thread, or what it needs, could not be made.
+    /// A thread, or one of its resources, could not be made.
     #[error("shard {shard}: {error}")]
     Shard {
         /// Which shard.
@@ -237,8 +237,8 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether the operator must change the configuration, or what this host permits, before another try can work.
-    /// A resource that is short now, such as descriptors or an address, may be there the next time.
+    /// Whether the operator must change the configuration, or the limits of this host, before another try can work.
+    /// False for a resource that is short now, such as descriptors or an address: it may be available the next time.
     pub const fn is_configuration(&self) -> bool {
         match self {
             Self::Ring(error) => !matches!(error, RingError::Io(_) | RingError::Slots { .. }),

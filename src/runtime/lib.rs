@@ -1,22 +1,22 @@
 //! Thread-per-core push and RPC server framework.
 //!
-//! A [`Server`] runs shards: one thread per core, each with connections, timers and an io_uring of its own.
-//! A [`Listener`] is an address, the [protocols](proto::Protocol) that are spoken there, and for each a
-//! [`Service`], of which every shard has an instance. A [`Connection`] is the handle that services get and
-//! keep: it pushes and closes, from any thread, and never reaches a stranger. A [`ServerHandle`]
-//! broadcasts, repeats pushes, reports counters and connections, and stops the server.
+//! A [`Server`] runs shards: one thread per core, each with connections, timers and an io_uring of its own. A
+//! [`Listener`] is an address with its [protocols](proto::Protocol), and a [`Service`] for each of them; every shard
+//! has its own instance of a service. A [`Connection`] is the handle that services get and may keep: it pushes and
+//! closes, from any thread, and never reaches another peer. A [`ServerHandle`] broadcasts, starts periodic pushes,
+//! reports counters and connections, and stops the server.
 //!
 //! | for | see |
 //! | --- | --- |
 //! | Tars push mode: servants and clients | [`tars`] |
 //! | clients of any protocol | [`client`] |
-//! | what takes long, on a shard | [`task`] |
-//! | queues in memory that a shard takes from | [`source`] |
-//! | layout and bounds | [`ServerConfig`], [`Limits`], [`OverflowPolicy`] |
+//! | work that takes long, on a shard | [`task`] |
+//! | queues in memory that a shard polls | [`source`] |
+//! | layout and limits | [`ServerConfig`], [`Limits`], [`OverflowPolicy`] |
 //! | counters and connections | [`stats`] |
 //!
-//! What this crate deliberately is not: it parses no command line, no configuration file and no HTTP (the
-//! `shardcast` command does), and it knows no protocol by name outside of [`tars`].
+//! What this crate deliberately does not do: it parses no command line, no configuration file and no HTTP (the
+//! `shardcast` command does), and it names no protocol outside of [`tars`].
 //!
 //! # Examples
 //! ```

@@ -1,8 +1,8 @@
 //! Bounds that may change while the server runs.
 //!
-//! Cells with one writer at a time (whoever changes the limits) and many readers (shards, and handles on any
-//! thread), so that a change reaches open connections. Each is read by itself, and relaxed: a
-//! push that meets the old bytes and the new messages bound is as right as one that came a moment before.
+//! Cells with one writer at a time (the thread that changes the limits) and many readers (shards, and handles on any
+//! thread), so that a change reaches open connections. Each cell is read separately, with relaxed ordering: a push that
+//! sees the old bound in bytes and the new bound in messages is as correct as one that came a moment before.
 
 use std::{
     sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -13,7 +13,7 @@ use shardcast_proto::{connection, outbox::OutboxBounds};
 
 use crate::{Limits, OverflowPolicy};
 
-/// Those of the whole server.
+/// The limits of the whole server.
 #[derive(Debug)]
 pub(crate) struct ServerLimits {
     connections_max: AtomicUsize,
@@ -24,11 +24,11 @@ pub(crate) struct ServerLimits {
     identify_timeout: DurationCell,
     frame_timeout: DurationCell,
     unacknowledged_timeout: DurationCell,
-    /// What the tables of connections were made for.
+    /// The size of the tables of connections.
     connections_made_for: usize,
 }
 
-/// Those of the connections of one listener.
+/// The limits of the connections of one listener.
 #[derive(Debug)]
 pub(crate) struct ListenerLimits {
     bytes_max: AtomicUsize,
@@ -89,7 +89,7 @@ impl ServerLimits {
 }
 
 impl ServerLimits {
-    /// Those of each connection of a listener, at this moment.
+    /// The limits of each connection of a listener, at this moment.
     pub(crate) fn of_connection(&self, listener: &ListenerLimits) -> connection::Limits {
         connection::Limits {
             outbox: listener.bounds(),
@@ -172,7 +172,7 @@ const fn unpack(word: u64) -> OverflowPolicy {
     }
 }
 
-/// Longest time that what is queued for a connection that ends may take; a drain has a deadline of its own.
+/// The longest time to send what is queued for a connection that ends. A drain has a deadline of its own.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 const CODE_BITS: u32 = 3;
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn more_connections_than_tables_were_made_for_are_not_let_in() {
+    fn connections_max_does_not_exceed_the_size_of_the_tables() {
         let limits = |connections_max| Limits { connections_max, ..Limits::default() };
         let cells = ServerLimits::new(&limits(10));
         for (asked, given) in [(5, 5), (20, 10), (10, 10)] {

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use shardcast_proto::Time;
 
-/// Bounds how many log lines of one kind are written: for whatever a peer can bring about.
+/// Bounds how many log lines of one kind are written, for events that a peer can cause.
 ///
-/// Up to [`LINES`](Self::LINES) lines in [`WINDOW`](Self::WINDOW), which begins with the first of them. Those
-/// beyond are counted, and the count is due when the window is over. It reads no clock and logs nothing.
+/// It admits up to [`LINES`](Self::LINES) lines per [`WINDOW`](Self::WINDOW), which begins with the first line. Further
+/// lines are counted, and the count is due at the end of the window. It reads no clock and logs nothing.
 ///
 /// # Examples
 /// ```
@@ -32,12 +32,12 @@ pub struct LogLimit {
 }
 
 impl LogLimit {
-    /// Lines of one window.
+    /// Lines in one window.
     pub const LINES: u32 = 10;
     /// Length of a window.
     pub const WINDOW: Duration = Duration::from_secs(10);
 
-    /// A limit that has seen nothing yet.
+    /// A limit without lines.
     pub const fn new() -> Self {
         Self { began: None, lines: 0, left_out: 0, due: None }
     }
@@ -61,7 +61,7 @@ impl LogLimit {
         admitted
     }
 
-    /// When the number of lines that were left out is due; `None`: none were.
+    /// When the number of lines left out is due; `None` if none were left out.
     pub const fn report_at(&self) -> Option<Time> {
         self.due
     }

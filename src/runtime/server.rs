@@ -35,21 +35,21 @@ pub struct ServerBuilder {
 }
 
 impl ServerBuilder {
-    /// Layout and bounds.
+    /// Sets the layout and the bounds.
     #[must_use]
     pub fn config(mut self, config: ServerConfig) -> Self {
         self.config = config;
         self
     }
 
-    /// How many shards; all else as configured.
+    /// Sets the number of shards, and leaves the rest of the configuration as it is.
     #[must_use]
     pub const fn shards(mut self, shards: u16) -> Self {
         self.config.shards = ShardCount::Exactly(shards);
         self
     }
 
-    /// One more listener.
+    /// Adds a listener.
     #[must_use]
     pub fn listen(mut self, listener: Listener) -> Self {
         self.listeners.push(listener);
@@ -59,13 +59,13 @@ impl ServerBuilder {
     /// Starts the shards. When this returns, every listener accepts.
     ///
     /// # Errors
-    /// The configuration, the machine or an address do not allow it; then nothing is left running.
+    /// The configuration, the machine or an address does not allow it. Nothing is left running then.
     pub fn start(self) -> Result<Server, StartError> {
         Server::start(self.config, self.listeners)
     }
 }
 
-/// A running server. Dropping it stops it at once; [`drain`](Self::drain) stops it gently.
+/// A running server. Dropping it stops it at once; [`drain`](Self::drain) stops it in order.
 pub struct Server {
     handle: ServerHandle,
     threads: Vec<JoinHandle<io::Result<()>>>,
@@ -90,7 +90,7 @@ impl Server {
         ServerBuilder::default()
     }
 
-    /// A handle that can be given away.
+    /// A handle to this server, for any thread.
     pub fn handle(&self) -> ServerHandle {
         self.handle.clone()
     }
@@ -103,11 +103,11 @@ impl Server {
         self.handle.address(listener)
     }
 
-    /// Stops: no new connections, what is queued is sent, then each connection is closed. What is not done
-    /// after `timeout` is cut. Returns when everything has ended.
+    /// Stops the server in order: accepts no new connections, sends what is queued, and then closes each connection.
+    /// Connections that are still open after `timeout` are cut. Returns when everything has ended.
     ///
     /// # Errors
-    /// The first shard that had failed, and why.
+    /// Why the first of the failed shards failed.
     pub fn drain(mut self, timeout: Duration) -> io::Result<()> {
         self.handle.begin_drain(timeout);
         self.join()
@@ -141,7 +141,7 @@ impl Server {
             let results = results.map(|it| it.unwrap_or_else(|panic| Err(executor::from_panic(&*panic))));
             results.fold(Ok(()), io::Result::and)
         });
-        // A shard that is stuck keeps its thread; the process can end all the same.
+        // A stuck shard keeps its thread; the process can end nevertheless.
         self.threads.clear();
         if let Some(thread) = self.watch.take() {
             self.handle.shared.watch.stop(thread.thread());
@@ -150,31 +150,30 @@ impl Server {
         outcome
     }
 
-    /// Waits until every shard has ended, or has had the time that it was given and `grace` more.
+    /// Waits until every shard has ended, or until the deadline of the stop and `grace` have passed.
     fn await_end(&self, grace: Duration) -> io::Result<()> {
         let mut running = self.threads.len();
         while running > 0 {
-            let told = match self.handle.shared.stop_at.load(Ordering::Acquire) {
+            let event = match self.handle.shared.stop_at.load(Ordering::Acquire) {
                 u64::MAX => self.lifecycle.recv().map_err(|_| flume::RecvTimeoutError::Disconnected),
                 stop_at => {
                     let left = Duration::from_nanos(stop_at.saturating_sub(clock::now_nanos()));
                     self.lifecycle.recv_timeout(left + grace)
                 }
             };
-            match told {
+            match event {
                 Ok(Lifecycle::ShardEnded) => {
                     running -= 1;
                     if !self.handle.is_draining() {
-                        // Its connections are gone; better all come back than half of them never.
-                        tracing::error!("a shard has ended by itself; the server stops");
+                        // Its connections are gone, and its peers cannot come back to it: stop all, so that all can
+                        // reconnect.
+                        tracing::error!("a shard ended unexpectedly; the server stops");
                         self.handle.begin_drain(Duration::ZERO);
                     }
                 }
                 Ok(Lifecycle::StopRequested) => {}
                 Err(_) => {
-                    let text = format!(
-                        "{running} shards do not stop: something of the application's keeps them busy"
-                    );
+                    let text = format!("{running} shards do not stop: application code keeps them busy");
                     return Err(io::Error::new(io::ErrorKind::TimedOut, text));
                 }
             }
@@ -198,5 +197,5 @@ impl Drop for Server {
     }
 }
 
-/// What shards get beyond the deadline, to let the kernel end what was cut.
+/// The time that shards get after the deadline, so that the kernel can end what was cut.
 const STOP_GRACE: Duration = Duration::from_secs(2);

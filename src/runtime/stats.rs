@@ -1,4 +1,4 @@
-//! Counters and connections of a server: plain copies, taken without disturbing the shards.
+//! Counters and connections of a server: plain copies, read without stopping the shards.
 
 mod push;
 
@@ -12,13 +12,13 @@ use crate::ConnId;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ShardStats {
-    /// Which shard.
+    /// Number of the shard.
     pub shard: u16,
-    /// CPU it is pinned to, if it is.
+    /// CPU that it is pinned to, if any.
     pub cpu: Option<usize>,
-    /// Per listener, in the order they were added.
+    /// For each listener, in the order in which they were added.
     pub listeners: Vec<ListenerStats>,
-    /// Of the connections that clients of this shard made; its name is [`CLIENT`].
+    /// For the connections that clients of this shard made; the name is [`CLIENT`].
     pub clients: ListenerStats,
     /// Turns of the pump that found work or ran a task.
     pub turns: u64,
@@ -28,13 +28,13 @@ pub struct ShardStats {
     pub busy_nanos: u64,
     /// Turns that took longer than the stall threshold.
     pub stalls: u64,
-    /// Tasks that panicked; each cost its connection only.
+    /// Tasks that panicked. Each panic ended one connection at most.
     pub panics: u64,
-    /// io_uring_enter calls.
+    /// Calls of `io_uring_enter`.
     pub ring_enters: u64,
     /// Completions handled.
     pub ring_completions: u64,
-    /// Times the receive buffers ran out; receiving went on as soon as some were free.
+    /// Times that the receive buffers ran out; receiving continued as soon as some were free.
     pub receive_buffers_exhausted: u64,
     /// Envelopes sent to other shards.
     pub mesh_sent: u64,
@@ -50,17 +50,17 @@ pub struct ShardStats {
     pub tasks: u64,
     /// Timers set now, of connections, tasks and everything else.
     pub timers: u64,
-    /// Messages for connections of this shard that were dropped before they reached it, per policy; `busy`:
-    /// its queue was full.
+    /// Messages for connections of this shard that were dropped before they reached it, per policy. `busy`: the queue
+    /// of the shard was full.
     pub push_refused: Vec<(&'static str, u64)>,
-    /// How long pushes took.
+    /// Latency of pushes.
     pub push_latency: LatencyStats,
-    /// Its hub.
+    /// The hub of the shard.
     pub push: PushStats,
 }
 
-/// How long pushes took, from being posted by the sender to being taken over by the kernel's TCP; since
-/// the start. Percentiles are true to 0.8 %, count and maximum exactly.
+/// Latency of pushes since the start: from the time when the sender posted them to the time when the kernel's TCP took
+/// them. Percentiles are accurate to 0.8 %; count and maximum are exact.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct LatencyStats {
     /// Highest value in nanoseconds and count of each bucket that is not empty, in order.
@@ -70,7 +70,8 @@ pub struct LatencyStats {
 }
 
 impl LatencyStats {
-    /// Of buckets as [`buckets`](Self::buckets) returns them, in order; the maximum is that of the last bucket.
+    /// Makes statistics of buckets, as [`buckets`](Self::buckets) returns them, in order. The maximum is that of the
+    /// last bucket.
     pub fn from_buckets(buckets: Vec<(u64, u64)>) -> Self {
         let max_nanos = buckets.last().map_or(0, |(value, _)| *value);
         let sum =
@@ -98,8 +99,8 @@ impl LatencyStats {
         Duration::from_nanos(self.sum_nanos)
     }
 
-    /// The time within which this part of the pushes were sent: 0.99 is the 99th percentile. `None` when there
-    /// were none.
+    /// The time within which this part of the pushes was sent; 0.99 gives the 99th percentile. `None` if there were no
+    /// pushes.
     pub fn quantile(&self, part: f64) -> Option<Duration> {
         let wanted = (self.count() as f64 * part).ceil().max(1.0) as u64;
         let mut seen = 0;
@@ -111,13 +112,13 @@ impl LatencyStats {
         found.or(last).map(|(value, _)| Duration::from_nanos((*value).min(self.max_nanos)))
     }
 
-    /// How many took no longer than this, true to the width of a bucket.
+    /// Number of pushes that took no longer than this, accurate to the width of a bucket.
     pub fn count_within(&self, limit: Duration) -> u64 {
         let within = self.buckets.iter().take_while(|(value, _)| u128::from(*value) <= limit.as_nanos());
         within.map(|(_, count)| count).sum()
     }
 
-    /// Adds those of another shard.
+    /// Adds the statistics of another shard.
     pub fn merge(&mut self, other: &Self) {
         let mut merged: std::collections::BTreeMap<u64, u64> = self.buckets.drain(..).collect();
         for (value, count) in &other.buckets {
@@ -128,7 +129,7 @@ impl LatencyStats {
         self.max_nanos = self.max_nanos.max(other.max_nanos);
     }
 
-    /// What came since `before`, which is of the same shards; its maximum is that of the last bucket.
+    /// The pushes since `before`, which is an earlier state of the same shards. The maximum is that of the last bucket.
     #[must_use]
     pub fn since(&self, before: &Self) -> Self {
         let earlier: std::collections::BTreeMap<u64, u64> = before.buckets.iter().copied().collect();
@@ -155,8 +156,8 @@ pub struct ListenerStats {
     pub opened: u64,
     /// Connections closed, per reason: the codes of `CloseReason`.
     pub closed: Vec<(&'static str, u64)>,
-    /// Connections refused when accepted, per bound: `connections-max`, `per-ip-max`, `unidentified-max`,
-    /// `draining`, and `descriptors` for the times accepting had to wait for a free descriptor.
+    /// Connections refused when accepted, per bound: `connections-max`, `per-ip-max`, `unidentified-max`, `draining`,
+    /// and `descriptors`, which counts the times that accepting had to wait for a free descriptor.
     pub rejected: Vec<(&'static str, u64)>,
     /// Messages received.
     pub received_messages: u64,
@@ -170,11 +171,10 @@ pub struct ListenerStats {
     pub decode_errors: Vec<(&'static str, u64)>,
     /// Pushes accepted for a connection of this listener.
     pub push_queued: u64,
-    /// Times that a connection had to wait for its pace.
+    /// Times that a connection had to wait for its rate limit.
     pub paced: u64,
-    /// Pushes dropped, per policy: `disconnect`, `drop-oldest`, `drop-newest`, `conflate`, `block`,
-    /// `closed` (the connection ended first), `no-push` (its protocol has none), `expired` (its time was over
-    /// before it was sent).
+    /// Pushes dropped, per policy: `disconnect`, `drop-oldest`, `drop-newest`, `conflate`, `block`, `closed` (the
+    /// connection ended first), `no-push` (its protocol has no pushes), `expired` (its TTL ended before it was sent).
     pub push_dropped: Vec<(&'static str, u64)>,
 }
 
@@ -189,13 +189,13 @@ pub struct ConnectionInfo {
     pub id: ConnId,
     /// Listener that accepted it, or [`CLIENT`].
     pub listener: String,
-    /// Protocol it speaks; `None` until its first bytes are recognised.
+    /// Its protocol; `None` until its first bytes are recognised.
     pub protocol: Option<&'static str>,
     /// Address of the peer.
     pub peer: SocketAddr,
-    /// Since it was accepted, or began to connect.
+    /// Time since it was accepted, or began to connect.
     pub age: Duration,
-    /// Since a byte was last received from it.
+    /// Time since a byte was last received from the peer.
     pub idle: Duration,
     /// Bytes waiting to be sent.
     pub queued_bytes: u64,
@@ -211,14 +211,14 @@ pub struct ConnectionInfo {
     pub sent_bytes: u64,
     /// Pushes dropped.
     pub dropped_messages: u64,
-    /// Messages that were queued or sent when it was cut off, and that the peer had not taken: an
-    /// estimate from their bytes and the mean size of its messages.
+    /// Messages that were queued or sent when the connection was cut, but that the peer had not acknowledged: an
+    /// estimate from their bytes and the mean size of the messages.
     pub undelivered_messages: u64,
-    /// Their bytes.
+    /// Bytes of these messages.
     pub undelivered_bytes: u64,
     /// Requests that are not answered yet.
     pub requests_in_progress: u64,
-    /// Why nothing is read from it at present: the names of [`Hold`](shardcast_proto::connection::Hold)s.
+    /// Why reading from it has stopped: the names of its [`Hold`](shardcast_proto::connection::Hold)s.
     pub held: Vec<&'static str>,
     /// Why and how long ago it closed; `None` while it is open.
     pub closed: Option<(&'static str, Duration)>,

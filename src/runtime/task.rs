@@ -1,7 +1,7 @@
 //! Tasks and time on a shard.
 //!
-//! A task may await anything that wakes it from any thread: channels, answers of clients, other tasks. It is not a place
-//! for futures that need a runtime of their own on this thread, such as sockets and timers of other executors.
+//! A task may await anything that wakes it, from any thread: channels, responses to clients, other tasks. It cannot
+//! await futures that need their own runtime on this thread, such as sockets and timers of other executors.
 
 use std::{
     future::Future,
@@ -19,8 +19,8 @@ use crate::{
     reactor::{self, Reactor, TimerKey, current},
 };
 
-/// Starts a task on the current shard, and polls it at once. It is ended when the server stops. Name the kind of task: it
-/// is what a stall is reported under.
+/// Starts a task on the current shard, and polls it at once. It ends when the server stops. `name` is the kind of task;
+/// stalls are reported with it.
 ///
 /// # Examples
 /// ```
@@ -42,16 +42,16 @@ use crate::{
 /// ```
 ///
 /// # Panics
-/// On a thread that is no shard.
+/// On a thread that is not a shard.
 pub fn spawn(name: &str, future: impl Future<Output = ()> + 'static) {
     current::with(|reactor| reactor::spawn(reactor, name, None, None, future)).expect("tasks live on shards");
 }
 
-/// As [`spawn`], for a connection of this shard: the task is dropped when the connection ends, at its next turn, and a
+/// As [`spawn`], for a connection of this shard: when the connection ends, the task is dropped in its next turn, and a
 /// panic in the task closes the connection. Does nothing if the connection has ended.
 ///
 /// # Panics
-/// On a thread that is no shard.
+/// On a thread that is not a shard.
 pub fn spawn_for(connection: &Connection, name: &str, future: impl Future<Output = ()> + 'static) {
     let spawn = |reactor: &Rc<Reactor>| {
         if connection.is_open() {
@@ -61,26 +61,26 @@ pub fn spawn_for(connection: &Connection, name: &str, future: impl Future<Output
     current::with(spawn).expect("tasks live on shards");
 }
 
-/// Waits for `duration` from when it is first polled, a millisecond longer at most while the shard is not stalled.
+/// Waits for `duration`, from its first poll. It takes at most a millisecond longer, unless the shard is stalled.
 pub fn sleep(duration: Duration) -> Sleep {
     Sleep { duration, deadline: None, timer: None, shard: PhantomData }
 }
 
-/// Lets everything else on this shard have its turn.
+/// Gives way to everything else on this shard until the next turn.
 pub async fn yield_now() {
     futures_lite::future::yield_now().await;
 }
 
-/// A wait of [`sleep`]. It holds one timer of its shard from its first poll until it ends or is dropped, and can be polled
-/// any number of times; it allocates nothing.
+/// The future of [`sleep`]. It holds one timer of its shard from its first poll until it ends or is dropped, and can be
+/// polled any number of times; it allocates nothing.
 ///
 /// It is not `Send`: its timer belongs to the shard that polls it first.
 ///
 /// # Panics
-/// When polled on a thread that is no shard.
+/// When polled on a thread that is not a shard.
 ///
 /// # Cancel safety
-/// Dropping it cancels the timer; nothing is left behind.
+/// Dropping it cancels the timer; nothing remains.
 #[must_use = "futures do nothing unless awaited"]
 #[derive(Debug)]
 pub struct Sleep {

@@ -1,10 +1,10 @@
-//! The stall detector: a thread that looks whether each shard's turn goes on for too long, and names what
-//! runs. It works while the shard is stuck, which is when it is needed. A turn is reported when it has become too long, and
-//! again for whatever takes too long by itself after that.
+//! The stall detector: a thread that checks whether the turn of a shard takes too long, and names what runs. It works
+//! while the shard is stuck, which is when it is needed. A turn is reported when it has become too long, and again for
+//! each later step that takes too long by itself.
 //!
-//! While all shards sleep it sleeps too, by the rules of [`park`](shardcast_os::park) in the other direction: a shard
-//! that leaves its sleep publishes its turn and then wakes the detector. A shard that was active since the last look
-//! keeps the detector looking, so that it is woken once for a burst and not once for each message of it.
+//! While all shards sleep, it sleeps too, by the rules of [`park`](shardcast_os::park) in the other direction: a shard
+//! that leaves its sleep publishes its turn, and then wakes the detector. A shard that was active since the last check
+//! keeps the detector awake, so that a burst wakes it once, and not once per message.
 
 use std::{
     collections::BTreeMap,
@@ -33,18 +33,19 @@ pub(crate) struct Watch {
     stopped: AtomicBool,
 }
 
-/// What the detector knows of one shard from the last look.
+/// What the detector knows of one shard from the last check.
 #[derive(Clone, Default)]
 struct Seen {
     /// The turn that was reported as stalled, and the step of it that was named last.
     reported: u64,
     named: u64,
-    /// The step of the last look, and when it was seen for the first time.
+    /// The step at the last check, and when it was first seen.
     step: u64,
     step_nanos: u64,
     /// Times that the shard has gone to sleep.
     parks: u64,
-    /// A peer may bring stalls about: a limit for each task that is named, so that none hides another.
+    /// A peer may cause stalls, so log lines are limited. Each named task has its own limit, so that none hides
+    /// another.
     logs: BTreeMap<u32, LogLimit>,
 }
 
@@ -58,7 +59,7 @@ impl Watch {
         let _ = self.thread.set(thread::current());
         let mut seen = vec![Seen::default(); self.shards.len()];
         while !self.stopped.load(Ordering::Acquire) {
-            if self.look(&mut seen, threshold) {
+            if self.check(&mut seen, threshold) {
                 thread::park_timeout(threshold / 2);
                 continue;
             }
@@ -91,7 +92,7 @@ impl Watch {
     }
 
     /// Reports stalls; true when a shard is awake, or was since the last time.
-    fn look(&self, seen: &mut [Seen], threshold: Duration) -> bool {
+    fn check(&self, seen: &mut [Seen], threshold: Duration) -> bool {
         let mut active = false;
         for (shard, (counters, seen)) in self.shards.iter().zip(seen).enumerate() {
             let (started, parks) = (counters.turn_started.read(), counters.parks.read());
@@ -114,8 +115,8 @@ impl Watch {
 }
 
 impl Seen {
-    /// What is to be reported of a shard whose turn began at `started`, and how long that turn has gone on; `running` is
-    /// what runs there, and the number of the step.
+    /// What to report of a shard whose turn began at `started`, and how long that turn has taken. `running` is what
+    /// runs there, and the number of the step.
     fn stall(
         &mut self,
         started: u64,
@@ -162,7 +163,7 @@ fn log_left_out(shard: usize, seen: &mut Seen, now: Time) {
 mod tests {
     use super::*;
 
-    /// Looks of a turn that began at 100, each with its time, what runs and its step; whom the reports name.
+    /// Checks of a turn that began at 100, each with its time, what runs, and its step. Returns what the reports name.
     fn named(looks: &[(u64, u32, u64)]) -> Vec<u32> {
         let mut seen = Seen::default();
         let stalls = looks.iter().filter_map(|&(now, label, step)| {
@@ -176,7 +177,7 @@ mod tests {
         for (looks, expected) in [
             (&[(105, 1, 1), (115, 1, 1)][..], &[][..]),
             (&[(110, 1, 1), (120, 1, 1), (130, 1, 1), (150, 1, 1)], &[1]),
-            // Many short ones: the one that ran when it had become too long.
+            // Many short steps: the report names the step at which the turn had become too long.
             (&[(110, 1, 1), (120, 2, 2), (130, 3, 3), (140, 4, 4), (150, 5, 5)], &[2]),
             (&[(120, 1, 1), (130, 2, 2), (140, 2, 2), (150, 2, 2), (170, 2, 2)], &[1, 2]),
             // The same kind once more.

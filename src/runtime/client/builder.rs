@@ -28,19 +28,19 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// There is nothing to connect to.
+    /// There is no endpoint.
     #[error("no endpoint")]
     NoEndpoint,
     /// The thread that clients of this process share could not be started, or no descriptor is free.
     #[error("cannot make a client: {0}")]
     Start(#[from] io::Error),
-    /// It lives on a shard, where [`ClientBuilder::callback_threads`] and [`ClientBuilder::spin`] mean nothing.
+    /// The client lives on a shard, where [`ClientBuilder::callback_threads`] and [`ClientBuilder::spin`] do not apply.
     #[error("`callback_threads` and `spin` are for clients that live on no shard")]
     OnShard,
-    /// The queue of the shard that it was to live on is full.
+    /// The queue of the shard on which it was to live is full.
     #[error("the queue of the client's shard is full")]
     QueueFull,
-    /// The shard that it was to live on has ended.
+    /// The shard on which it was to live has ended.
     #[error("the client's shard has ended")]
     Ended,
 }
@@ -52,7 +52,7 @@ pub struct ClientBuilder {
     pub(super) endpoints: Endpoints,
     pub(super) on_push: Option<PushCallback>,
     pub(super) on_event: Option<EventCallback>,
-    /// Its callbacks are ours, and neither block nor call.
+    /// Its callbacks belong to this crate, and neither block nor call.
     pub(super) is_quick: bool,
     pub(super) threads: Option<CallbackThreads>,
     pub(super) spin: Option<Duration>,
@@ -64,10 +64,10 @@ pub struct ClientBuilder {
 }
 
 impl Client {
-    /// Describes a client of the peer at one of `endpoints`, which are tried in this order. Names are looked up at each
-    /// attempt to connect, by threads that may wait.
+    /// Describes a client of the peer at one of `endpoints`, which are tried in this order. Separate threads look names
+    /// up, again for each attempt to connect.
     ///
-    /// There are no heartbeats, until [`ClientBuilder::config`] asks for them.
+    /// There are no heartbeats unless [`ClientBuilder::config`] sets them.
     pub fn builder(
         protocol: impl Protocol + 'static,
         endpoints: impl IntoIterator<Item = Endpoint>,
@@ -96,90 +96,90 @@ impl ClientBuilder {
         }
     }
 
-    /// Speaks this instead.
+    /// Uses this protocol instead.
     pub(crate) fn protocol(mut self, protocol: impl Protocol + 'static) -> Self {
         self.protocol = Arc::new(protocol);
         self
     }
 
-    /// Its callbacks neither block nor call: they run wherever pushes are read.
+    /// Declares that the callbacks neither block nor call: they run on the thread that reads the pushes.
     pub(crate) const fn quick(mut self) -> Self {
         self.is_quick = true;
         self
     }
 
-    /// The endpoints were looked up just now, and are these.
+    /// The addresses of the endpoints, which were looked up just now.
     pub(crate) fn known(mut self, addresses: Vec<SocketAddr>) -> Self {
         self.known = addresses;
         self
     }
 
-    /// Heartbeats, registration, reconnecting, bounds.
+    /// Sets heartbeats, registration, reconnects, and bounds.
     #[must_use]
     pub fn config(mut self, config: CallerConfig) -> Self {
         self.config = config;
         self
     }
 
-    /// How long a call may take; 5 s by default.
+    /// Sets the time-out of calls; 5 s by default.
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Finds the addresses of names, instead of the operating system.
+    /// Sets what finds the addresses of names, instead of the operating system.
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolve + 'static) -> Self {
         self.resolver = Arc::new(resolver);
         self
     }
 
-    /// Gets the pushes of the peer, in order.
+    /// Sets the callback that gets the pushes of the peer, in order.
     ///
-    /// Where the client lives on no shard, callbacks run on [`CallbackThreads`](super::CallbackThreads), one after
-    /// another, and may block and call. On a shard they run there, and must not block.
+    /// If the client does not live on a shard, callbacks run on [`CallbackThreads`](super::CallbackThreads), one after
+    /// another, and may block and make calls. If it lives on a shard, they run there, and must not block.
     #[must_use]
     pub fn on_push(mut self, callback: impl FnMut(Push) + Send + 'static) -> Self {
         self.on_push = Some(Box::new(callback));
         self
     }
 
-    /// Gets what else happens, in order with the pushes, and where they come.
+    /// Sets the callback that gets all other events, in order with the pushes, and on the same thread.
     #[must_use]
     pub fn on_event(mut self, callback: impl FnMut(ClientEvent) + Send + 'static) -> Self {
         self.on_event = Some(Box::new(callback));
         self
     }
 
-    /// Runs the callbacks of a client that lives on no shard; by default on threads that such clients share.
+    /// Sets the threads that run the callbacks of a client that does not live on a shard; by default such clients share
+    /// threads.
     #[must_use]
     pub fn callback_threads(mut self, threads: &CallbackThreads) -> Self {
         self.threads = Some(threads.clone());
         self
     }
 
-    /// How long a blocking call looks for its answer again and again before it sleeps, as long as answers mostly come that
-    /// soon; 25 us by default, zero for not at all. An error where the client lives on a
-    /// shard.
+    /// Sets how long a blocking call polls for its response before it sleeps, as long as most responses come within
+    /// that time; 25 us by default, and zero to disable it. Invalid for a client that lives on a shard.
     #[must_use]
     pub const fn spin(mut self, spin: Duration) -> Self {
         self.spin = Some(spin);
         self
     }
 
-    /// Lives on a shard of this server. By default it lives on the current shard. On an ordinary thread it lives on none:
-    /// then the threads that call do its I/O, and a thread of the process what is left.
+    /// Makes the client live on a shard of this server. By default it lives on the current shard. On an ordinary thread
+    /// it lives on no shard: then the calling threads perform its I/O, and one thread of the process does the rest.
     #[must_use]
     pub fn on(mut self, server: &ServerHandle) -> Self {
         self.server = Some(server.clone());
         self
     }
 
-    /// Makes the client, which begins to connect; calls made meanwhile wait.
+    /// Makes the client, which begins to connect. Calls wait until it is connected.
     ///
     /// # Errors
-    /// There is no endpoint, or no place for it to live in.
+    /// There is no endpoint, or the client cannot live where it should.
     pub fn connect(mut self) -> Result<Client, ConnectError> {
         if self.list.is_empty() {
             return Err(ConnectError::NoEndpoint);
@@ -224,5 +224,5 @@ impl fmt::Debug for ClientBuilder {
 /// Numbers of the clients of this process.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-/// About what it costs to sleep and to be woken.
+/// About the cost of a sleep and a wake-up.
 pub(super) const SPIN: Duration = Duration::from_micros(25);

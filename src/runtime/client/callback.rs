@@ -6,13 +6,13 @@ use super::{Answer, thread::slot::Slot};
 
 enum Function {
     Boxed(Box<dyn FnOnce(Answer) + Send>),
-    /// Of a future.
+    /// The response goes to a future.
     Channel(flume::Sender<Answer>),
-    /// Of a thread that waits.
+    /// The response goes to a thread that waits.
     Slot(Arc<Slot>),
 }
 
-/// Gets the answer to a call, exactly once: when everything that could answer has let go of it, the client has ended.
+/// Gets the response to a call, exactly once. If everything that could answer has been dropped, the client has ended.
 #[derive(Clone)]
 pub(super) struct Callback(Arc<Once>);
 
@@ -23,22 +23,22 @@ impl Callback {
         Self(Arc::new(Once(Mutex::new(Some(Function::Boxed(Box::new(function)))))))
     }
 
-    /// One that sends the answer there.
+    /// A callback that sends the response into a channel.
     pub(super) fn channel(answer: flume::Sender<Answer>) -> Self {
         Self(Arc::new(Once(Mutex::new(Some(Function::Channel(answer))))))
     }
 
-    /// One that gives the answer to a thread.
+    /// A callback that gives the response to a thread.
     pub(super) fn slot(slot: Arc<Slot>) -> Self {
         Self(Arc::new(Once(Mutex::new(Some(Function::Slot(slot))))))
     }
 
-    /// Whether the answer wakes a task, whose executor may run anything then.
+    /// Whether the response wakes a task, whose executor may then run anything.
     pub(super) fn wakes_tasks(&self) -> bool {
         matches!(&*self.0.0.lock().unwrap_or_else(PoisonError::into_inner), Some(Function::Channel(_)))
     }
 
-    /// Whether the answer is still waited for.
+    /// Whether something still waits for the response.
     pub(super) fn is_wanted(&self) -> bool {
         match &*self.0.0.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(Function::Channel(answer)) => !answer.is_disconnected(),

@@ -15,10 +15,10 @@ use super::{
 };
 
 /// Threads for the callbacks of clients that live on no shard. Callbacks of one client run one after another, in order;
-/// those of different clients beside each other, on as many threads as there are. They may block, and may call. While all
-/// threads are busy, more callbacks wait, and are counted.
+/// callbacks of different clients run in parallel, if there are enough threads. They may block and make calls. While
+/// all threads are busy, further callbacks wait, and are counted.
 ///
-/// Threads start when there is something to do, and end when there has been nothing for a while.
+/// Threads start when there is something to do, and end when they have had nothing to do for a while.
 ///
 /// # Examples
 /// ```
@@ -50,7 +50,7 @@ struct PoolState {
     idle: usize,
 }
 
-/// What the callbacks of one client wait in.
+/// The queue of the callbacks of one client.
 pub(super) struct Queue {
     threads: CallbackThreads,
     client: Weak<ThreadClient>,
@@ -60,11 +60,11 @@ pub(super) struct Queue {
 
 struct QueueState {
     items: VecDeque<Item>,
-    /// It is among the ready ones of its threads, or one of them runs it.
+    /// It is in the ready queue of its threads, or one of them runs it.
     is_scheduled: bool,
     /// It was full, and the client is to be notified when there is room.
     was_full: bool,
-    /// Away while a thread runs them.
+    /// Taken out while a thread runs them.
     sinks: Sinks,
 }
 
@@ -92,12 +92,12 @@ impl CallbackThreads {
     fn schedule(&self, queue: Arc<Queue>) {
         let mut state = self.0.lock();
         state.ready.push_back(queue);
-        self.0.employ(&mut state);
+        self.0.start_thread(&mut state);
     }
 }
 
 impl Default for CallbackThreads {
-    /// Those that clients share which were not given others: up to 4.
+    /// The threads that clients share by default: up to 4.
     fn default() -> Self {
         static SHARED: LazyLock<CallbackThreads> = LazyLock::new(|| CallbackThreads::new(THREADS_MAX));
         SHARED.clone()
@@ -115,8 +115,8 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sees to it that a thread takes what is ready, if one may.
-    fn employ(self: &Arc<Self>, state: &mut PoolState) {
+    /// Makes sure that a thread takes what is ready, unless all are busy.
+    fn start_thread(self: &Arc<Self>, state: &mut PoolState) {
         if state.ready.len() <= state.idle {
             return self.work.notify_one();
         }
@@ -136,7 +136,7 @@ impl Pool {
             if let Some(queue) = state.ready.pop_front() {
                 if !state.ready.is_empty() {
                     // This one may block.
-                    self.employ(&mut state);
+                    self.start_thread(&mut state);
                 }
                 drop(state);
                 let has_more = queue.run();
@@ -170,8 +170,8 @@ impl Queue {
         Arc::new(Self { threads, client, counters, state: Mutex::new(state) })
     }
 
-    /// Has a callback run behind those that wait. Answers are bounded by the calls; of the others, the newest are
-    /// dropped when far too many wait.
+    /// Queues a callback. Answers are bounded by the calls; other callbacks are dropped, the newest first, when far too
+    /// many wait.
     pub(super) fn push(self: &Arc<Self>, item: Item) {
         let mut state = self.lock();
         let is_unwanted = match &item {
@@ -194,7 +194,7 @@ impl Queue {
         }
     }
 
-    /// Whether so many wait that nothing more should come; then the client is notified when there is room.
+    /// Whether the queue is full. If so, the client is notified when there is room.
     pub(super) fn is_full(&self) -> bool {
         let mut state = self.lock();
         let is_full = state.items.len() >= HOLD_ITEMS;
@@ -207,7 +207,7 @@ impl Queue {
         let mut sinks = std::mem::take(&mut self.lock().sinks);
         for _ in 0..BATCH {
             let Some(item) = self.pop() else { break };
-            // One that panics is done with; those behind it still come.
+            // A callback that panics counts as run; those after it still run.
             if catch_unwind(AssertUnwindSafe(|| item.run(&mut sinks))).is_err() {
                 tracing::error!("a client's callback panicked");
             }
@@ -245,14 +245,14 @@ impl Item {
     }
 }
 
-/// Threads of the clients that were not given others.
+/// Threads that clients share by default.
 const THREADS_MAX: usize = 4;
 
 /// Callbacks of one client that run before those of another have their turn.
 const BATCH: usize = 64;
 
 /// Callbacks that may wait for one client before nothing more is read from its peer. While the client has calls in
-/// flight, reading goes on, since the callback that runs may be waiting for an answer.
+/// flight, reading continues, since the callback that runs may be waiting for a response.
 const HOLD_ITEMS: usize = 1024;
 
 /// Then pushes and events are dropped.

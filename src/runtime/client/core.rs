@@ -16,21 +16,21 @@ use shardcast_proto::{
 
 use super::{Answer, ClientEvent, ClientStats, Push, callback::Callback, endpoint::Endpoints};
 
-/// What every client has, wherever it lives: the calls, and who gets their answers.
+/// What every client has, wherever it lives: the calls, and what gets their responses.
 pub(super) struct Core {
     pub(super) caller: Caller,
     pub(super) protocol: Arc<dyn Protocol>,
     pub(super) endpoints: Endpoints,
-    /// A lookup is under way.
+    /// A lookup is in progress.
     pub(super) is_resolving: bool,
     /// The application takes no more for now.
     is_held: bool,
-    /// By token: who gets the answers to the calls that the caller has.
+    /// By token: what gets the responses to the calls that the caller has.
     waiting: HashMap<u64, Waiting>,
     counters: Arc<Counters>,
 }
 
-/// A call, on its way to where the client lives.
+/// A call on its way to the place where the client lives.
 pub(super) struct NewCall {
     /// The handle's name for it.
     pub(super) token: u64,
@@ -42,7 +42,7 @@ pub(super) struct NewCall {
     pub(super) timeout: Duration,
     pub(super) one_way: bool,
     pub(super) callback: Callback,
-    /// The callback is ours, and never blocks.
+    /// The callback belongs to this crate, and never blocks.
     pub(super) is_quick: bool,
 }
 
@@ -52,8 +52,8 @@ struct Waiting {
     is_quick: bool,
 }
 
-/// Something for the application.
-pub(super) enum Happened {
+/// An event for the application.
+pub(super) enum AppEvent {
     Answer { callback: Callback, is_quick: bool, answer: Answer },
     Push(Push),
     Event(ClientEvent),
@@ -86,8 +86,8 @@ impl Core {
         }
     }
 
-    /// Takes a call; one that is refused has its answer at once.
-    pub(super) fn call(&mut self, call: NewCall, now: Time) -> Result<(), Happened> {
+    /// Takes a call; a refused call gets its response at once.
+    pub(super) fn call(&mut self, call: NewCall, now: Time) -> Result<(), AppEvent> {
         let NewCall { token, id, route, head, body, timeout, one_way, callback, is_quick } = call;
         let id = id.unwrap_or_else(|| self.caller.next_id());
         let call = Call { token, id, route, head, body, deadline: now + timeout, one_way };
@@ -101,11 +101,11 @@ impl Core {
                 self.waiting.insert(token, Waiting { id, callback, is_quick });
                 Ok(())
             }
-            Err(error) => Err(Happened::Answer { callback, is_quick, answer: Err(error) }),
+            Err(error) => Err(AppEvent::Answer { callback, is_quick, answer: Err(error) }),
         }
     }
 
-    /// The answer to a call is not waited for any more.
+    /// No caller waits for the response to this call any more.
     pub(super) fn forget(&mut self, token: u64) {
         if let Some(waiting) = self.waiting.remove(&token) {
             self.caller.forget(waiting.id);
@@ -127,8 +127,8 @@ impl Core {
         if self.caller.wants_input() && !self.is_held { Outcome::Nothing } else { Outcome::Full }
     }
 
-    /// Whether too much waits for the application. Reading goes on in any case while it has calls under way: what keeps
-    /// it busy may be waiting for an answer.
+    /// Holds reading if too much waits for the application. Reading continues in any case while the application has
+    /// calls in flight, because what keeps it busy may be waiting for a response.
     pub(super) fn hold(&mut self, is_full: bool) {
         let is_held = is_full && !self.has_calls();
         if is_held != self.is_held {
@@ -137,7 +137,7 @@ impl Core {
         }
     }
 
-    /// Whether calls of the application are under way.
+    /// Whether calls of the application are in flight.
     pub(super) fn has_calls(&self) -> bool {
         !self.waiting.is_empty()
     }
@@ -156,28 +156,28 @@ impl Core {
     }
 
     /// The next thing for the application, in order.
-    pub(super) fn next(&mut self) -> Option<Happened> {
+    pub(super) fn next(&mut self) -> Option<AppEvent> {
         loop {
             return Some(match self.caller.poll_event()? {
                 CallerEvent::Done { token, result, .. } => {
                     let Some(Waiting { callback, is_quick, .. }) = self.waiting.remove(&token) else {
                         continue;
                     };
-                    Happened::Answer { callback, is_quick, answer: result }
+                    AppEvent::Answer { callback, is_quick, answer: result }
                 }
-                CallerEvent::Push { route, body } => Happened::Push(Push { route, body }),
-                CallerEvent::Connected => Happened::Event(ClientEvent::Connected),
-                CallerEvent::ConnectFailed => Happened::Event(ClientEvent::ConnectFailed),
-                CallerEvent::Disconnected(cause) => Happened::Event(ClientEvent::Disconnected(cause)),
+                CallerEvent::Push { route, body } => AppEvent::Push(Push { route, body }),
+                CallerEvent::Connected => AppEvent::Event(ClientEvent::Connected),
+                CallerEvent::ConnectFailed => AppEvent::Event(ClientEvent::ConnectFailed),
+                CallerEvent::Disconnected(cause) => AppEvent::Event(ClientEvent::Disconnected(cause)),
                 CallerEvent::Heartbeat { id, result } => {
-                    Happened::Event(ClientEvent::Heartbeat { id, result })
+                    AppEvent::Event(ClientEvent::Heartbeat { id, result })
                 }
                 _ => continue,
             });
         }
     }
 
-    /// Gives handles the numbers as they are now.
+    /// Publishes the current numbers for handles.
     pub(super) fn publish(&self) {
         self.counters.calls.store(self.caller.call_count(), Ordering::Relaxed);
         self.counters.late_responses.store(self.caller.late_response_count(), Ordering::Relaxed);
@@ -186,7 +186,7 @@ impl Core {
 
 impl Drop for Core {
     fn drop(&mut self) {
-        // In any order; each is answered, be it by its own end.
+        // In any order: each is answered, at the latest when it is dropped.
         for (_, waiting) in self.waiting.drain() {
             waiting.callback.answer(Err(CallError::Closed));
         }

@@ -4,7 +4,7 @@ use std::{
     sync::Arc,
 };
 
-/// Where a client may connect to: an address, or a name with a port that has some.
+/// Where a client may connect to: an address, or a name with a port, which has addresses.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Endpoint(Place);
 
@@ -15,7 +15,7 @@ enum Place {
 }
 
 impl Endpoint {
-    /// A name with a port, such as `localhost:10099`. It is looked up anew at each attempt to connect, and all its
+    /// A name with a port, such as `localhost:10099`. It is looked up again for each attempt to connect, and all its
     /// addresses are tried.
     pub fn name(name: impl Into<String>) -> Self {
         let name = name.into();
@@ -38,7 +38,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Finds the addresses of names. It runs on threads of its own, and may block.
+/// Finds the addresses of names. It runs on separate threads, and may block.
 pub trait Resolve: Send + Sync {
     /// The addresses of `name`, which has a port.
     ///
@@ -53,17 +53,17 @@ impl<F: Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync> Resolve for F {
     }
 }
 
-/// What the operating system knows.
+/// Asks the operating system for the addresses.
 pub(super) fn system(name: &str) -> io::Result<Vec<SocketAddr>> {
     name.to_socket_addrs().map(Iterator::collect)
 }
 
-/// The endpoints of a client, and what they were found to be.
+/// The endpoints of a client, and the addresses that were found for them.
 #[derive(Clone)]
 pub(super) struct Endpoints {
     list: Arc<[Endpoint]>,
     resolver: Arc<dyn Resolve>,
-    /// Serves again when nothing is found: a name server may be away for a while.
+    /// Used again if nothing is found: a name server may be down for a while.
     last: Vec<SocketAddr>,
     /// `last` was found just now.
     is_fresh: bool,
@@ -87,7 +87,7 @@ impl Endpoints {
         self.list.iter().map(address).collect()
     }
 
-    /// Looks all names up, which may take a while; none when none was found.
+    /// Looks all names up, which may take a while; empty if no address was found.
     pub(super) fn look_up(&self) -> Vec<SocketAddr> {
         let mut found = Vec::new();
         for endpoint in &*self.list {
@@ -102,7 +102,7 @@ impl Endpoints {
         found
     }
 
-    /// What was found; the addresses to try.
+    /// Takes the addresses that were found, and returns those to try.
     pub(super) fn found(&mut self, addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
         if !addresses.is_empty() {
             self.last = addresses;

@@ -9,16 +9,16 @@ use shardcast_proto::rpc::CallError;
 
 use super::{Answer, Inner};
 
-/// The answer to a call, when it comes.
+/// The response to a call, to be awaited.
 ///
 /// # Cancel safety
-/// Dropping it forgets the answer, not the request: that is sent if there is a connection before its deadline. It does not
-/// keep the client alive.
+/// Dropping it discards the response, not the request: the request is sent if there is a connection before its
+/// deadline. The future does not keep the client alive.
 #[must_use]
 #[derive(Debug)]
 pub struct CallFuture {
     answered: flume::r#async::RecvFut<'static, Answer>,
-    /// The client and its name for the call, until that has ended.
+    /// The client and its number for the call, until the call has ended.
     call: Option<(Weak<Inner>, u64)>,
 }
 

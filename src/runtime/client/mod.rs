@@ -1,8 +1,8 @@
-//! A client of one peer, in any protocol that connects: calls, pushes and heartbeats over a connection that is made again
-//! when it drops.
+//! A client of one peer, in any protocol that has a client session: calls, pushes and heartbeats over a connection that
+//! is made again when it drops.
 //!
-//! What this deliberately is not: the logic of connecting and calling, which is `shardcast_proto::rpc`, and a protocol.
-//! Here they meet sockets, clocks, and threads or tasks that wait.
+//! What this deliberately is not: the logic of connections and calls, which is in `shardcast_proto::rpc`, or a
+//! protocol. This module connects them to sockets, clocks, and threads or tasks that wait.
 //!
 //! # Examples
 //! ```no_run
@@ -76,7 +76,7 @@ struct Inner {
 /// Where a client lives.
 enum Home {
     Shard(ShardHome),
-    /// With the ordinary threads that call.
+    /// On the ordinary threads that call.
     Threads(Arc<ThreadClient>),
 }
 
@@ -87,10 +87,10 @@ struct ShardHome {
     number: u64,
 }
 
-/// What a call ends with: what the peer answered, or why there is no answer.
+/// The result of a call: the response of the peer, or why there is none.
 pub type Answer = Result<OwnedResponse, CallError>;
 
-/// A message that the peer sent without being asked.
+/// A message that the peer sent without a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Push {
     /// Which handler it is for.
@@ -99,41 +99,41 @@ pub struct Push {
     pub body: Bytes,
 }
 
-/// What happens to a client besides pushes and the answers to its calls.
+/// Events of a client other than pushes and the responses to its calls.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ClientEvent {
-    /// A connection is there.
+    /// A connection was made.
     Connected,
     /// No endpoint could be connected to; the next attempt follows after a pause.
     ConnectFailed,
-    /// The connection is gone; calls in flight have failed.
+    /// The connection has ended; calls in flight have failed.
     Disconnected(Cause),
-    /// A heartbeat or registration was answered, or was not.
+    /// A heartbeat or registration got a response, or none.
     Heartbeat {
         /// Its request id.
         id: u64,
-        /// What the peer answered.
+        /// The response of the peer, or why there is none.
         result: Answer,
     },
 }
 
-/// How a call differs from the ordinary.
+/// Options of a call.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CallOptions {
-    /// Its request id, which must be that of no other call under way; `None`: the next one.
+    /// Its request id, which no other call in flight may have. `None`: the next free one.
     pub id: Option<u64>,
-    /// What the protocol carries beside the arguments.
+    /// What the protocol carries in addition to the arguments.
     pub head: Bytes,
-    /// How long it may take; `None`: as the client was built.
+    /// Its time-out. `None`: the time-out of the client.
     pub timeout: Option<Duration>,
-    /// No answer is expected: it ends, with an empty result, once the request is on its way.
+    /// No response is expected: the call ends with an empty result once the request is sent.
     pub one_way: bool,
 }
 
 impl CallOptions {
-    /// This, changed by `change`: how it is written in one expression.
+    /// Applies `change`, so that a value can be written in one expression.
     ///
     /// # Examples
     /// ```
@@ -155,9 +155,9 @@ impl CallOptions {
 pub struct ClientStats {
     /// Calls waiting or in flight, heartbeats included.
     pub calls: usize,
-    /// Answers that came too late, or to no call.
+    /// Responses that came too late, or that belong to no call.
     pub late_responses: u64,
-    /// Callbacks that wait for a thread, or for those in front of them.
+    /// Callbacks that wait for a thread, or for earlier callbacks.
     pub callbacks_waiting: usize,
     /// Pushes and events dropped because far too many callbacks waited.
     pub pushes_dropped: u64,
@@ -167,29 +167,29 @@ type PushCallback = Box<dyn FnMut(Push) + Send>;
 type EventCallback = Box<dyn FnMut(ClientEvent) + Send>;
 
 impl Client {
-    /// Calls; the answer is awaited, in a task of a shard or of any other executor.
+    /// Calls. Await the response in a task of a shard or of any other executor.
     pub fn call(&self, route: Route<'_>, body: impl Into<Bytes>) -> CallFuture {
         self.call_with(route, body, CallOptions::default())
     }
 
-    /// As [`call`](Self::call), with more to choose.
+    /// As [`call`](Self::call), with options.
     pub fn call_with(&self, route: Route<'_>, body: impl Into<Bytes>, options: CallOptions) -> CallFuture {
         let (answered, token) = self.start(route, body.into(), options);
         CallFuture::new(answered, Arc::downgrade(&self.0), token)
     }
 
-    /// Calls, and waits for the answer.
+    /// Calls, and waits for the response.
     ///
     /// # Errors
     /// See [`CallError`].
     ///
     /// # Panics
-    /// On a thread that is a shard: it must not wait. Use [`call`](Self::call) there.
+    /// On a shard's thread, which must not wait. Use [`call`](Self::call) there.
     pub fn call_blocking(&self, route: Route<'_>, body: impl Into<Bytes>) -> Answer {
         self.call_blocking_with(route, body, CallOptions::default())
     }
 
-    /// As [`call_blocking`](Self::call_blocking), with more to choose.
+    /// As [`call_blocking`](Self::call_blocking), with options.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -208,11 +208,12 @@ impl Client {
         }
         let timeout = options.timeout.unwrap_or(self.0.timeout);
         let (answered, _) = self.start(route, body.into(), options);
-        // The client ends every call by itself; the slack is for one whose shard has ended.
+        // The client ends every call itself; the additional time is for a client whose shard has ended.
         answered.recv_deadline(Instant::now() + timeout + SLACK).unwrap_or(Err(CallError::Closed))
     }
 
-    /// Calls; `callback` gets the answer exactly once. It runs where pushes do: see [`ClientBuilder::on_push`].
+    /// Calls; `callback` gets the response exactly once. It runs where the callback for pushes runs: see
+    /// [`ClientBuilder::on_push`].
     pub fn call_then(
         &self,
         route: Route<'_>,
@@ -224,8 +225,8 @@ impl Client {
         self.0.post(NewCall { is_quick: false, ..call });
     }
 
-    /// As [`call_then`](Self::call_then), for a callback that neither blocks nor calls: it runs wherever the answer is
-    /// read.
+    /// As [`call_then`](Self::call_then), for a callback that neither blocks nor calls: it runs on the thread that
+    /// reads the response.
     pub(crate) fn call_quickly(
         &self,
         route: Route<'_>,
@@ -236,7 +237,7 @@ impl Client {
         self.0.post(self.0.describe(route, body, options, Callback::new(callback)));
     }
 
-    /// Runs `f`, which must not block, at this time; false when the client's shard is too busy to be asked.
+    /// Runs `f`, which must not block, at this time; false if the queue of the client's shard is full.
     pub(crate) fn run_at(&self, time: Time, f: impl FnOnce() + Send + 'static) -> bool {
         match &self.0.home {
             Home::Shard(home) => {
@@ -252,8 +253,8 @@ impl Client {
         }
     }
 
-    /// Waits until `is_there`, which looks for what callbacks of ours have got, or until this time. Does the I/O of the
-    /// client meanwhile; false, at once, where a shard does that.
+    /// Waits until `is_there`, which checks for what callbacks of this crate have got, or until this time. Meanwhile
+    /// performs the I/O of the client; returns false at once if a shard does that.
     pub(crate) fn receive(&self, until: Time, is_there: impl Fn() -> bool) -> bool {
         match &self.0.home {
             Home::Shard(_) => false,
@@ -264,12 +265,12 @@ impl Client {
         }
     }
 
-    /// How many calls are under way, and what else it counts.
+    /// The current counts of the client.
     pub fn stats(&self) -> ClientStats {
         self.0.counters.read()
     }
 
-    /// Ends the client: calls under way fail as closed.
+    /// Ends the client: calls in flight fail as closed.
     pub fn close(&self) {
         self.0.close();
     }
@@ -290,7 +291,7 @@ impl fmt::Debug for Client {
 }
 
 impl ShardHome {
-    /// Something to be done where the client is.
+    /// An envelope that runs `f` where the client lives.
     fn envelope(&self, f: impl FnOnce(&Rc<Conns>, &Rc<ShardClient>) + Send + 'static) -> Envelope {
         let number = self.number;
         Envelope::Run(Box::new(move || {
@@ -334,7 +335,8 @@ impl Inner {
         }
     }
 
-    /// The answer to a call is not waited for any more. There is room for that always, since calls are bounded.
+    /// No caller waits for the response to this call any more. There is always room for this envelope, since calls are
+    /// bounded.
     fn forget(&self, token: u64) {
         match &self.home {
             Home::Shard(home) => {
@@ -371,15 +373,15 @@ impl Drop for Inner {
     }
 }
 
-/// What a blocking call waits beyond its own time-out.
+/// How long a blocking call waits beyond its own time-out.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// How often a client that ends offers this to a busy shard.
+/// How often a client that ends tries to inform a busy shard.
 const CLOSE_TRIES: usize = 1000;
 
 const OPTIONS: TcpOptions = TcpOptions { keepalive: Duration::from_secs(30) };
 
-/// What waits beyond this stays with the caller, which has bounds of its own.
+/// Requests beyond this wait in the caller, which has its own bounds.
 const BOUNDS: OutboxBounds = OutboxBounds {
     bytes_max: 1 << 20,
     messages_max: usize::MAX,

@@ -1,4 +1,4 @@
-//! Threads that look names up, since that may block: a few for the process, and none while there is nothing to do.
+//! Threads that look names up, because that may block: a few for the process, and none while there is nothing to do.
 
 use std::{
     collections::VecDeque,
@@ -15,7 +15,7 @@ struct Resolver {
 
 static RESOLVER: Mutex<Resolver> = Mutex::new(Resolver { jobs: VecDeque::new(), threads: 0 });
 
-/// Runs `job`, which may block. There is one job at most for each client.
+/// Runs `job`, which may block. There is at most one job for each client.
 pub(super) fn submit(job: impl FnOnce() + Send + 'static) {
     let mut resolver = RESOLVER.lock().unwrap_or_else(PoisonError::into_inner);
     resolver.jobs.push_back(Box::new(job));
@@ -42,5 +42,5 @@ fn work() {
     }
 }
 
-/// Lookups at one time.
+/// Lookups at the same time.
 const THREADS_MAX: usize = 4;

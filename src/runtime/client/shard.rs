@@ -17,7 +17,7 @@ use shardcast_proto::{
 
 use super::{
     BOUNDS, ClientBuilder, EventCallback, OPTIONS, PushCallback,
-    core::{Core, Counters, Happened, NewCall},
+    core::{AppEvent, Core, Counters, NewCall},
     resolver,
 };
 use crate::{
@@ -27,11 +27,11 @@ use crate::{
     reactor::current,
 };
 
-/// A [`Core`], and the connection that it wants.
+/// A [`Core`], and its connection.
 pub(super) struct ShardClient {
     core: RefCell<Core>,
     number: u64,
-    /// What the protocol keeps here.
+    /// The state of the protocol on this shard.
     state: Rc<dyn Any>,
     on_push: RefCell<Option<PushCallback>>,
     on_event: RefCell<Option<EventCallback>>,
@@ -39,13 +39,13 @@ pub(super) struct ShardClient {
     connection: Cell<Option<ConnId>>,
     attempt: Cell<u64>,
     timer_at: Cell<Time>,
-    /// It is on the shard's list of what is to run in this turn.
+    /// It is in the shard's list of what runs later in this turn.
     is_scheduled: Cell<bool>,
-    /// Its connection is held, since too many events wait.
+    /// Its connection is held, because too many events wait.
     is_held: Cell<bool>,
 }
 
-/// One attempt to connect, and the connection that comes of it: what an earlier one still reports is ignored.
+/// One attempt to connect, and the connection that it makes. Late reports of earlier attempts are ignored.
 struct Attempt {
     client: Weak<ShardClient>,
     number: u64,
@@ -56,7 +56,7 @@ struct Attempt {
 
 impl ShardClient {
     pub(super) fn start(conns: &Rc<Conns>, number: u64, builder: ClientBuilder, counters: Arc<Counters>) {
-        // Two clients must not come back at the same moment; the clock at birth tells them apart.
+        // Two clients must not reconnect at the same moment; the time of their start differs.
         let seed = conns.reactor.now().as_nanos() ^ number << 32;
         let caller = Caller::new(builder.config, seed, conns.reactor.now());
         let state = builder.protocol.shard_state(conns.reactor.id);
@@ -94,18 +94,18 @@ impl ShardClient {
         self.advance(conns);
     }
 
-    /// Does what the caller wants done, and calls the application about what happened. Nothing of the shard is
-    /// borrowed here.
+    /// Does what the caller wants done, and calls the application for each event. Nothing of the shard is borrowed
+    /// here.
     fn advance(self: &Rc<Self>, conns: &Rc<Conns>) {
         self.is_scheduled.set(false);
         self.act(conns);
         self.send(conns);
         self.arm_timer(conns);
         loop {
-            let happened = self.core.borrow_mut().next();
-            let Some(happened) = happened else { break };
-            // One that panics is done with; those behind it still come.
-            conns.reactor.contain(CALLBACK, || self.run(happened));
+            let event = self.core.borrow_mut().next();
+            let Some(event) = event else { break };
+            // A callback that panics counts as run; those after it still run.
+            conns.reactor.contain(CALLBACK, || self.run(event));
         }
         self.core.borrow().publish();
         if self.is_held.take() {
@@ -196,20 +196,20 @@ impl ShardClient {
 
     fn with_connection(&self, conns: &Rc<Conns>, f: impl FnOnce(&mut Core, &mut Conn)) {
         if let Some(id) = self.connection.get() {
-            // What comes of it may be an event, which borrows the core.
+            // The result may be an event, which borrows the core.
             conns.with_conn(id, |conn| f(&mut self.core.borrow_mut(), conn));
         }
     }
 
-    fn run(&self, happened: Happened) {
-        match happened {
-            Happened::Answer { callback, answer, .. } => callback.answer(answer),
-            Happened::Push(push) => {
+    fn run(&self, event: AppEvent) {
+        match event {
+            AppEvent::Answer { callback, answer, .. } => callback.answer(answer),
+            AppEvent::Push(push) => {
                 if let Some(callback) = &mut *self.on_push.borrow_mut() {
                     callback(push);
                 }
             }
-            Happened::Event(event) => {
+            AppEvent::Event(event) => {
                 if let Some(callback) = &mut *self.on_event.borrow_mut() {
                     callback(event);
                 }
@@ -307,5 +307,5 @@ fn post_patiently(router: &Arc<Router>, shard: u16, f: impl FnOnce(&Rc<Conns>) +
     }
 }
 
-/// What is said to have panicked.
+/// The name in the report of a panic.
 const CALLBACK: &str = "a client's callback";

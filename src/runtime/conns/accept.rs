@@ -24,7 +24,7 @@ use crate::{
 impl Conns {
     pub(crate) fn on_accepted(&self, listener: u32, socket: OwnedFd) {
         self.accept_delay.set(ACCEPT_DELAY_MIN);
-        // A peer that is gone already needs no answer.
+        // A peer that is gone already needs no response.
         let Ok((transport, peer)) = Detached::accepted(socket) else { return };
         let counters = &self.counters.listeners[listener as usize];
         let limits = &self.shared.limits;
@@ -42,7 +42,7 @@ impl Conns {
         self.admit(Adopted { transport, peer, listener, opened, bytes: Vec::new() });
     }
 
-    /// Accepting needs something that is short, descriptors most likely: tries again a little later.
+    /// Accepting failed because a resource is short, most likely descriptors: tries again a little later.
     pub(crate) fn on_accept_failed(&self, listener: u32, error: &io::Error) {
         self.counters.listeners[listener as usize].count_rejection("descriptors");
         let delay = self.accept_delay.get();
@@ -53,7 +53,7 @@ impl Conns {
         self.reactor.timers.borrow_mut().insert(self.now() + delay, Timer::ResumeAccept(listener));
     }
 
-    /// A connection comes home.
+    /// Takes a connection that arrived at its home shard.
     pub(crate) fn adopt(&self, adopted: Adopted) {
         if !self.reactor.is_draining() {
             return self.admit(adopted);
@@ -63,7 +63,7 @@ impl Conns {
         adopted.transport.reset();
     }
 
-    /// Gives an admitted connection a slot, and looks at what it has said so far.
+    /// Gives an admitted connection a slot, and checks its first bytes.
     pub(crate) fn admit(&self, adopted: Adopted) {
         let Adopted { transport, peer, listener, opened, bytes } = adopted;
         let mut table = self.table.borrow_mut();
@@ -109,7 +109,7 @@ impl Conns {
         }
     }
 
-    /// Looks whether the first bytes identify protocol and home by now, and acts on it.
+    /// Checks whether the first bytes identify protocol and home, and acts on that.
     pub(super) fn identify(&self, conn: &mut Conn) {
         let Role::Accepted { listener, .. } = conn.role else { return };
         let protocols = &self.shared.listeners[listener as usize].protocols;
@@ -117,7 +117,7 @@ impl Conns {
         for (index, protocol) in protocols.iter().enumerate() {
             match protocol.sniff(first_bytes) {
                 Sniff::Match(home) => return self.go_home(conn, index, home),
-                // It comes before those behind it, which may take any bytes: they wait for it.
+                // It has precedence over those after it, which may accept any bytes: they wait for it.
                 Sniff::NeedBytes(bytes) if bytes > first_bytes.len() && bytes <= SNIFF_BYTES_MAX => return,
                 Sniff::NeedBytes(_) | Sniff::Refuse => {}
             }
@@ -172,7 +172,7 @@ impl Conns {
         &*self.shared.listeners[listener as usize].protocols[protocol]
     }
 
-    /// Sends connections that the ring has let go to their home. Those that find its queue full wait.
+    /// Sends connections that the ring has released to their home. Those that find its queue full wait.
     pub(crate) fn send_home(&self) {
         if self.moving.borrow().is_empty() {
             return;
@@ -197,14 +197,14 @@ impl Conns {
         self.cancel_timer(conn.timer);
         conn.handle.mark_closed();
         let counters = &self.counters.listeners[listener];
-        // It counts where it lives: opened again over there.
+        // It counts where it lives: its home shard counts it as opened.
         counters.opened.sub(1);
         counters.connections.sub(1);
         counters.unidentified.sub(1);
         let peer = conn.handle.peer();
         let Conn { core, transport, .. } = *conn;
         let adopted = Adopted {
-            // The ring is idle on this slot: that is what put it on the list.
+            // The ring is idle on this slot: only then does a connection enter this list.
             transport: transport.detach(&self.reactor.ring),
             peer,
             listener: listener as u32,
@@ -212,7 +212,7 @@ impl Conns {
             bytes: core.into_first_bytes(),
         };
         if self.reactor.port.post(target, Envelope::Adopt(Box::new(adopted))).is_err() {
-            // There was room above, and this shard is the only one that fills that queue.
+            // There was room above, and only this shard fills that queue.
             tracing::error!(
                 shard = self.reactor.id,
                 target,
@@ -230,18 +230,18 @@ impl Conns {
             let oldest = {
                 let mut waiting = self.unidentified.borrow_mut();
                 let mut table = self.table.borrow_mut();
-                let stands = |id: &ConnId, table: &mut super::table::Table| {
+                let waits = |id: &ConnId, table: &mut super::table::Table| {
                     let is_waiting =
                         |conn: &mut Conn| conn.core.state() == State::Waiting && conn.moving.is_none();
                     table.get(*id).is_some_and(is_waiting)
                 };
-                while waiting.front().is_some_and(|id| !stands(id, &mut table)) {
+                while waiting.front().is_some_and(|id| !waits(id, &mut table)) {
                     waiting.pop_front();
                 }
                 if waiting.len() > share * 2 {
-                    waiting.retain(|id| stands(id, &mut table));
+                    waiting.retain(|id| waits(id, &mut table));
                 }
-                // Those in line that have told meanwhile do not count.
+                // Connections in the queue that have identified themselves meanwhile do not count.
                 let count: u64 = self.counters.listeners.iter().map(|it| it.unidentified.read()).sum();
                 if count <= share as u64 {
                     return;
@@ -258,11 +258,11 @@ impl Conns {
     }
 }
 
-/// A protocol that cannot decide by then needs too much.
+/// A protocol that needs more bytes to decide is refused.
 const SNIFF_BYTES_MAX: usize = 4096;
 
-/// Accepting that failed is tried again after this long, twice as long each time.
+/// The first pause before accepting is tried again; it doubles with each failure.
 pub(super) const ACCEPT_DELAY_MIN: Duration = Duration::from_millis(10);
 
-/// So that a server whose descriptors are free again recovers within a second.
+/// The longest pause, so that a server recovers within a second once it has free descriptors.
 const ACCEPT_DELAY_MAX: Duration = Duration::from_millis(500);

@@ -7,7 +7,7 @@ use shardcast_proto::connection::{CloseReason, Cut, State};
 use super::{Conn, Conns, Role, outbound::Owner};
 use crate::{ConnId, Connection, reactor::Notice};
 
-/// Which application a connection that ended had.
+/// The application of a connection that ended.
 pub(super) enum EndedConnection {
     Service { listener: u32, protocol: u8, connection: Connection },
     Owner { owner: Rc<dyn Owner>, connection: Connection },
@@ -25,14 +25,14 @@ impl Conns {
     /// Ends the connection with this id, if it still exists.
     pub(crate) fn close(&self, id: ConnId, why: CloseReason) {
         self.with_conn(id, |conn| match why {
-            // The time for what is queued is over.
+            // The time to send what is queued is over.
             CloseReason::ShuttingDown => conn.core.cut_now(why, &conn.limits, self.now()),
             _ if conn.moving.is_some() => {}
             _ => conn.core.end(why, &conn.limits, self.now()),
         });
     }
 
-    /// Ends the connection with this id for an operator; false when none is open.
+    /// Ends the connection with this id for an operator; false if none is open.
     pub(crate) fn kick(&self, id: ConnId) -> bool {
         let is_open = |conn: &mut Conn| {
             conn.moving.is_none() && matches!(conn.core.state(), State::Waiting | State::Open)
@@ -44,12 +44,12 @@ impl Conns {
         found
     }
 
-    /// As [`kick`](Self::kick), without sending what is queued; also one that is ending already.
+    /// As [`kick`](Self::kick), without sending what is queued. Also ends a connection that is already ending.
     pub(crate) fn kick_now(&self, id: ConnId) -> bool {
         let kicked = self.with_conn(id, |conn| {
-            let stands = conn.core.state() != State::Cut;
+            let existed = conn.core.state() != State::Cut;
             conn.core.cut_now(CloseReason::Kicked, &conn.limits, self.now());
-            stands
+            existed
         });
         kicked.unwrap_or(false)
     }
@@ -61,7 +61,7 @@ impl Conns {
         });
     }
 
-    /// Ends all of them: as [`CloseReason::Drained`] once their requests are answered.
+    /// Ends all connections; with [`CloseReason::Drained`], once their requests are answered.
     pub(crate) fn close_all(&self, why: CloseReason) {
         let ids: Vec<_> = {
             let mut table = self.table.borrow_mut();
@@ -77,12 +77,12 @@ impl Conns {
         }
     }
 
-    /// A connection has ended for its application: counts that, and leaves word for [`report_ended`].
+    /// A connection has ended for its application: counts that, and queues the report for [`report_ended`].
     ///
     /// [`report_ended`]: Self::report_ended
     pub(super) fn ended(&self, conn: &mut Conn, why: CloseReason) {
         if let Some(deadline) = self.reactor.drain_deadline() {
-            // A drain gives a slow reader all the time that there is.
+            // A drain gives a slow reader the time until its deadline.
             conn.core.flush_until(deadline);
         }
         conn.handle.mark_closed();
@@ -132,7 +132,7 @@ impl Conns {
         }
     }
 
-    /// Logged for operators: the numbers show which bound it was.
+    /// Logs a slow consumer for operators; the numbers show which bound was reached.
     fn log_slow_consumer(&self, conn: &Conn) {
         if !self.reactor.may_log(Notice::SlowConsumer) {
             return;
@@ -173,12 +173,12 @@ impl Conns {
         }
     }
 
-    /// The core gave a connection up: shuts the socket down; what the peer has not taken is lost, and counted.
+    /// The core has cut a connection: shuts the socket down. What the peer has not acknowledged is lost, and counted.
     pub(super) fn was_cut(&self, conn: &mut Conn, cut: Cut) {
         self.count_drops(conn);
         self.publish_queue(conn);
         let mut resets = false;
-        // A peer that has ended its side may have closed both: what it did not take then was its own choice.
+        // A peer that has ended its stream may have closed both directions: then it chose not to take the rest.
         if !conn.core.peer_has_ended() {
             let unacknowledged = conn.transport.unacknowledged();
             if cut.queued_bytes > 0 || unacknowledged > usize::from(cut.end_was_sent) {
@@ -190,14 +190,14 @@ impl Conns {
         self.cutting.borrow_mut().push(conn.slot());
     }
 
-    /// Remembers what the peer has not taken of all that was sent, and of what was still queued. How much
-    /// of a send in flight the kernel has is not known, so what counts is what the peer has acknowledged.
+    /// Records how much of what was sent, and of what was still queued, the peer has not taken. It is not known how
+    /// much of a send in flight the kernel has, so only acknowledged bytes count as taken.
     fn count_undelivered(&self, conn: &Conn, cut: Cut) {
         let traffic = conn.core.traffic();
         let total = traffic.sent_bytes + cut.queued_bytes;
         let acknowledged = conn.transport.acknowledged().unwrap_or(traffic.sent_bytes);
         let bytes = total.saturating_sub(acknowledged);
-        // Messages have no marks in the stream: the mean says how many they were.
+        // The stream does not show where messages end, so the mean size gives their number.
         let messages = u128::from(traffic.sent_messages + cut.queued_messages);
         let undelivered = (u128::from(bytes) * messages).div_ceil(total.max(1).into());
         let messages = u64::try_from(undelivered).unwrap_or(u64::MAX);
@@ -231,7 +231,7 @@ impl Conns {
         drop(conn.transport.detach(&self.reactor.ring));
     }
 
-    /// The slots that were cut this turn.
+    /// Frees the slots that were cut in this turn.
     pub(crate) fn release_cut(&self) {
         if self.cutting.borrow().is_empty() {
             return;

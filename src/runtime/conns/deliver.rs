@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Conns {
-    /// A message that a handle sent.
+    /// Delivers a message that a handle sent.
     pub(crate) fn deliver(&self, to: &Connection, message: Message, posted: Time) {
         to.arrived(message.len());
         let is_push = message.is_push();
@@ -37,17 +37,17 @@ impl Conns {
         }
     }
 
-    /// Sees to this connection in the next turn: something is in the middle of its work now.
-    pub(crate) fn settle_later(&self, id: ConnId) {
-        self.unsettled.borrow_mut().push(id);
+    /// Follows up this connection in the next turn, because something is in the middle of its work now.
+    pub(crate) fn follow_up_later(&self, id: ConnId) {
+        self.follow_ups.borrow_mut().push(id);
     }
 
-    /// Sees to the connections that were left for this turn; true when there were any.
-    pub(crate) fn settle_unsettled(&self) -> bool {
-        if self.unsettled.borrow().is_empty() {
+    /// Follows up the connections that were left for this turn; true when there were any.
+    pub(crate) fn follow_up_pending(&self) -> bool {
+        if self.follow_ups.borrow().is_empty() {
             return false;
         }
-        for id in self.unsettled.take() {
+        for id in self.follow_ups.take() {
             self.with_conn(id, |_| {});
         }
         true
@@ -64,7 +64,7 @@ impl Conns {
                 spares.keep(body);
             }
             Answered::With(Answer::Failure(Failure { code, text })) => {
-                // A protocol without failures has nothing to say.
+                // A protocol without failure responses sends nothing.
                 let failure = proto::Failure { code, text: &text };
                 conn.core.say(Command::Fail { id, failure }, spares, now);
                 self.queue_changed(conn);
@@ -90,7 +90,7 @@ impl Conns {
         }
     }
 
-    /// Sees to what a push has brought about; true when the connection is to be closed as slow.
+    /// Handles the effects of a push; true if the connection is to be closed as slow.
     #[inline]
     pub(super) fn was_pushed(&self, conn: &mut Conn, pushed: Pushed) -> bool {
         self.count_drops(conn);
@@ -108,15 +108,15 @@ impl Conns {
 }
 
 impl AnswerNow for Conns {
-    /// As [`deliver`](Conns::deliver) of an answer, if nothing is borrowed: that is so in a task. What comes of it
-    /// otherwise, such as reading on, waits for the next turn: the application is not called while it answers.
+    /// As [`deliver`](Conns::deliver) of a response, if nothing is borrowed, as in a task. Further effects, such as
+    /// reading more, wait for the next turn: the application is not called while it answers.
     fn answer_now(&self, to: ConnId, id: RequestId, answered: Answered) -> Result<(), Answered> {
         let Ok(mut table) = self.table.try_borrow_mut() else { return Err(answered) };
         if let Some(conn) = table.get(to).filter(|conn| conn.core.is_open()) {
             self.guarded(conn, |conn| self.end_request(conn, id, answered));
             self.count_requests(conn);
             if conn.core.has_news() {
-                self.settle_later(to);
+                self.follow_up_later(to);
             }
         }
         Ok(())

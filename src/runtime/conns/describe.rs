@@ -11,10 +11,10 @@ use crate::{
 };
 
 impl Conns {
-    /// Keeps what there is to know of a connection that has just ended.
+    /// Keeps the description of a connection that has just ended.
     pub(super) fn remember_closed(&self, conn: &Conn, why: CloseReason) {
         if matches!(conn.role, Role::Connecting { is_open: false, .. }) {
-            // There was no connection.
+            // There was never a connection.
             return;
         }
         let mut info = self.describe(conn);
@@ -26,14 +26,14 @@ impl Conns {
         closed.push_back((self.now(), info));
     }
 
-    /// An ended connection was cut off: what its peer has not taken is known now.
+    /// An ended connection was cut: records what its peer has not taken.
     pub(super) fn remember_undelivered(&self, id: ConnId, messages: u64, bytes: u64) {
         if let Some((_, info)) = self.closed.borrow_mut().iter_mut().rev().find(|(_, info)| info.id == id) {
             (info.undelivered_messages, info.undelivered_bytes) = (messages, bytes);
         }
     }
 
-    /// The last connections that ended here, the newest first.
+    /// The last connections of this shard that ended, the newest first.
     pub(crate) fn closed_connections(&self) -> Vec<ConnectionInfo> {
         let now = self.now();
         let closed = self.closed.borrow();
@@ -45,7 +45,7 @@ impl Conns {
         infos.collect()
     }
 
-    /// Up to `count` connections from slot `from` on, and the slot to go on from.
+    /// Up to `count` connections from slot `from` on, and the slot to continue from.
     pub(crate) fn connections(&self, from: u32, count: usize) -> (Vec<ConnectionInfo>, Option<u32>) {
         let mut table = self.table.borrow_mut();
         let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! Bytes in, events out, and what comes of them: the only place that feeds sessions.
+//! Bytes in, events out, and their effects: the only place that feeds sessions.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl Conns {
-    /// Does something to a connection, if it still exists, and then what comes of that.
+    /// Calls `f` with a connection, if it still exists, and then handles the effects.
     pub(crate) fn with_conn<R>(&self, id: ConnId, f: impl FnOnce(&mut Conn) -> R) -> Option<R> {
         self.with(|table| table.get(id), f)
     }
@@ -37,7 +37,7 @@ impl Conns {
         let mut table = self.table.borrow_mut();
         let conn = find(&mut table)?;
         let result = f(conn);
-        self.settle(conn);
+        self.follow_up(conn);
         let over = (conn.core.state() == State::Cut).then(|| conn.slot());
         drop(table);
         if let Some(slot) = over {
@@ -57,7 +57,7 @@ impl Conns {
         self.counters_of(conn).received_bytes.add(bytes.len() as u64);
         match conn.core.state() {
             State::Open => {
-                self.queue_behind_waiting(conn);
+                self.hold_if_others_wait(conn);
                 self.drive(conn, bytes);
             }
             State::Waiting if conn.moving.is_none() => self.guarded(conn, |conn| self.identify(conn)),
@@ -71,7 +71,7 @@ impl Conns {
             let (limits, now) = (&*conn.limits, self.now());
             match end {
                 Some(End::Failed(why)) => conn.core.handle_failed(why, limits, now),
-                // The end of the stream is still there when its home looks.
+                // Its home shard finds the end of the stream again.
                 _ if conn.moving.is_some() => self.moving.borrow_mut().push(slot),
                 Some(End::Stream) => conn.core.handle_end_of_stream(limits, now),
                 None => {}
@@ -79,7 +79,7 @@ impl Conns {
         });
     }
 
-    /// Feeds `bytes`, behind those that wait, to the session, and its events to the application. A panic there
+    /// Feeds the bytes that wait, and then `bytes`, to the session, and its events to the application. A panic there
     /// costs the connection, and nothing else.
     pub(super) fn drive(&self, conn: &mut Conn, bytes: &[u8]) {
         self.guarded(conn, |conn| self.pass(conn, bytes));
@@ -140,26 +140,27 @@ impl Conns {
         self.scratch.set(application.scratch);
     }
 
-    /// Does what a connection wants done, after anything was done to it.
-    pub(crate) fn settle(&self, conn: &mut Conn) {
+    /// Does what a connection wants done after it was changed.
+    pub(crate) fn follow_up(&self, conn: &mut Conn) {
         while conn.core.take_resume() {
             self.drive(conn, &[]);
         }
         self.count_drops(conn);
-        self.settle_end(conn);
+        self.follow_up_end(conn);
         self.count_requests(conn);
         let reads = conn.moving.is_none() && conn.core.wants_input();
         conn.transport.read(reads, &self.reactor.ring);
         self.queue_changed(conn);
-        // While it is open, a deadline moves forward only where that is seen to: in a pass, and when something is sent.
+        // While it is open, a deadline moves to an earlier time only in a pass or when something is sent, and both
+        // handle that.
         if !conn.core.is_open() {
             self.arm_timer(conn);
         }
     }
 
-    /// Does what the end of a connection asks for.
+    /// Does what the core wants done at the end of a connection.
     #[inline]
-    pub(super) fn settle_end(&self, conn: &mut Conn) {
+    pub(super) fn follow_up_end(&self, conn: &mut Conn) {
         while let Some(action) = conn.core.poll_action() {
             match action {
                 Action::Ended(why) => self.ended(conn, why),
@@ -172,7 +173,7 @@ impl Conns {
         }
     }
 
-    /// Lets a connection say something to its peer, which asked for it.
+    /// Sends the response to a command of the peer.
     pub(crate) fn say(&self, conn: &mut Conn, command: Command<'_>) {
         let said = conn.core.say(command, &self.spares, self.now());
         debug_assert!(said || !conn.core.is_open(), "a protocol can answer its own requests");
@@ -186,7 +187,7 @@ impl Conns {
         }
         let now = self.now();
         match self.handling.take() {
-            // They end it: with the panic if they were dropped by it.
+            // The responders end it: as panicked if the panic dropped them.
             Some(Handling { responders: responders @ 1.., .. }) => {
                 conn.core.handle_requests_begun(responders)
             }
@@ -209,13 +210,13 @@ impl Conns {
     }
 }
 
-/// Who gets the events of an accepted connection.
+/// The application of an accepted connection, which gets its events.
 struct Application<'a> {
     conns: &'a Conns,
     listener: u32,
     service: &'a dyn Service,
     connection: &'a Connection,
-    /// Where the service writes.
+    /// The buffers that the service writes into.
     scratch: Scratch,
 }
 
@@ -234,7 +235,7 @@ impl Application<'_> {
         conns.handling.set(None);
     }
 
-    /// What the service has made of its last request.
+    /// How the service has answered its last request.
     fn outcome(&self, id: RequestId, expects_answer: bool) -> Outcome<'_> {
         let Scratch { head, body, written } = &self.scratch;
         match written {

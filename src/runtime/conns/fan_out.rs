@@ -1,4 +1,4 @@
-//! One message to many connections of this shard: framed once for all that speak alike, shared by reference.
+//! One message to many connections of this shard: framed once per protocol and dialect, and shared by reference.
 
 use bytes::Bytes;
 use shardcast_proto::{Command, Message, Route, Time, connection::CloseReason, outbox::Pushing};
@@ -9,34 +9,34 @@ use super::{Conn, Conns};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) content: Content<'a>,
-    /// By which [`OverflowPolicy::Conflate`](crate::OverflowPolicy::Conflate) replaces.
+    /// The key for [`OverflowPolicy::Conflate`](crate::OverflowPolicy::Conflate).
     pub(crate) key: Option<u64>,
     pub(crate) posted: Time,
     pub(crate) expires: Time,
 }
 
-/// What a session makes a frame of.
+/// The content that a session frames.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Content<'a> {
     /// A push of the application.
     Push(&'a Bytes),
-    /// A message of a topic. Those of one topic stay in order, also where they conflate.
+    /// A message of a topic. Messages of one topic stay in order, even if they conflate.
     Message(Message<'a>),
 }
 
-/// The frames of one message: most often one, for all.
+/// The frames of one message: usually one for all connections.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
-    /// Whom the last frame was for, and the frame; `None` where every session makes its own.
+    /// The last frame, and the connections that it is for; `None` if each session makes its own frame.
     last: Option<(Variant, Option<Bytes>)>,
     others: Vec<(Variant, Option<Bytes>)>,
 }
 
-/// Those who get the same frame: listener, protocol of the listener, dialect.
+/// Connections that get the same frame: listener, protocol of the listener, dialect.
 type Variant = (u32, u8, u8);
 
 impl Conns {
-    /// Hands a message to the connections in these slots; `frames` are those that were made of it before.
+    /// Hands a message to the connections in these slots; `frames` are the frames that were made of it before.
     pub(crate) fn fan_out(
         &self,
         message: &Outgoing<'_>,
@@ -47,7 +47,7 @@ impl Conns {
         self.end_slow(slow);
     }
 
-    /// A push for every open connection of a listener.
+    /// Hands a push to every open connection of a listener.
     pub(crate) fn broadcast(&self, listener: u32, body: &Bytes, key: Option<u64>, posted: Time) {
         let push = Outgoing { content: Content::Push(body), key, posted, expires: Time::NEVER };
         let members = self.members.borrow();
@@ -56,7 +56,7 @@ impl Conns {
         self.end_slow(slow);
     }
 
-    /// Queues a message in the outboxes of these slots; those that are to be closed as slow.
+    /// Queues a message in the outboxes of these slots; returns the connections to close as slow.
     fn queue_for_each(
         &self,
         message: &Outgoing<'_>,
@@ -70,7 +70,7 @@ impl Conns {
         for slot in slots {
             let Some(conn) = table.slot(slot) else { continue };
             if !conn.core.is_open() {
-                // It ended in this very turn.
+                // It ended in this turn.
                 self.count_drop(conn, "closed");
                 continue;
             }
@@ -129,7 +129,7 @@ impl Frames {
 }
 
 impl Content<'_> {
-    /// The frame for all that are like `conn`, if there is such a one.
+    /// The frame that all connections like `conn` share, if they share one.
     fn encode(&self, conns: &Conns, conn: &Conn) -> Option<Bytes> {
         let protocol = conns.protocol(conn.listener()? as u32, conn.protocol()?);
         match self {

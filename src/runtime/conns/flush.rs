@@ -1,4 +1,4 @@
-//! Outboxes to the ring, and what comes back.
+//! From outboxes to the ring, and the completions.
 
 use std::io;
 
@@ -18,8 +18,8 @@ impl Conns {
         }
     }
 
-    /// Something was queued for `conn`: it is sent at the end of this turn, or behind the send in flight.
-    /// Then handles and counters get to know now, since it may be long until that send has ended.
+    /// Something was queued for `conn`: it is sent at the end of this turn, or after the send in flight. In the latter
+    /// case handles and counters are updated now, since that send may take long.
     #[inline]
     pub(crate) fn queue_changed(&self, conn: &mut Conn) {
         let outbox = conn.core.outbox();
@@ -61,7 +61,7 @@ impl Conns {
         self.count_drops(conn);
         self.publish_queue(conn);
         if conn.core.state() != State::Open {
-            self.settle_end(conn);
+            self.follow_up_end(conn);
         }
     }
 
@@ -89,7 +89,7 @@ impl Conns {
         }
     }
 
-    /// Tells handles and counters what waits now.
+    /// Updates handles and counters with what waits now.
     pub(super) fn publish_queue(&self, conn: &mut Conn) {
         let (bytes, messages) = (conn.core.outbox().bytes(), conn.core.outbox().messages());
         conn.handle.publish_waiting(conn.core.outbox().push_bytes(), conn.core.outbox().push_messages());
@@ -99,7 +99,7 @@ impl Conns {
         self.counters.queued_messages.add((messages as u64).wrapping_sub(before.1 as u64));
     }
 
-    /// Counts what was dropped since this was last asked.
+    /// Counts what was dropped since the last call.
     #[inline]
     pub(super) fn count_drops(&self, conn: &mut Conn) {
         let paced = conn.core.take_paced();

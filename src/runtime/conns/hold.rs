@@ -1,4 +1,4 @@
-//! The bound on the requests in progress of a shard: who is held by it, and who goes on.
+//! The bound on the requests in progress of a shard: which connections it holds, and which continue.
 
 use std::rc::Rc;
 
@@ -17,15 +17,15 @@ impl Conns {
         }
     }
 
-    /// As [`hold_if_full`](Self::hold_if_full), also where there is room, if others wait for it: they come first.
+    /// As [`hold_if_full`](Self::hold_if_full), and also holds if other connections wait for room: they come first.
     #[inline]
-    pub(super) fn queue_behind_waiting(&self, conn: &mut Conn) {
+    pub(super) fn hold_if_others_wait(&self, conn: &mut Conn) {
         if self.requests.borrow().is_full(self.shared.limits.requests_in_progress_shard_max()) {
             conn.core.handle_shard_full();
         }
     }
 
-    /// Counts the requests of a connection, of which one has begun; whether it may begin no other for now.
+    /// Counts the requests of a connection, of which one has begun; true if it may not begin another one for now.
     #[inline]
     pub(super) fn requests_are_full(&self, share: &mut RequestShare, in_progress: u32) -> bool {
         let mut requests = self.requests.borrow_mut();
@@ -33,7 +33,7 @@ impl Conns {
         requests.is_full(self.shared.limits.requests_in_progress_shard_max())
     }
 
-    /// Counts the requests of a connection after anything was done to it.
+    /// Counts the requests of a connection after it was changed.
     #[inline]
     pub(crate) fn count_requests(&self, conn: &mut Conn) {
         let mut requests = self.requests.borrow_mut();
@@ -52,8 +52,8 @@ impl Conns {
         }
     }
 
-    /// Reads on from connections that wait for room, in order, while there is any. Each begins one request at least, or
-    /// waits no more; one that is held again waits behind the others.
+    /// Resumes reading from connections that wait for room, in order, while there is room. Each begins at least one
+    /// request, or waits no longer; one that is held again waits after the others.
     fn resume_waiting(&self) {
         for _ in 0..RESUMED_PER_TURN {
             let bound = self.shared.limits.requests_in_progress_shard_max();
@@ -67,5 +67,5 @@ impl Conns {
     }
 }
 
-/// Connections that go on in one turn.
+/// Connections that are resumed in one turn.
 const RESUMED_PER_TURN: usize = 256;

@@ -12,9 +12,11 @@ use std::{
 use super::Conns;
 use crate::{CloseReason, ConnId, Connection, reactor::current::with_part, task};
 
-/// A connection as its own shard sees it: with state of the application's, and with its end and its room to be awaited.
+/// A connection as its own shard sees it: with state of the application, and with futures for its end and for room in
+/// its outbox.
 ///
-/// From [`Connection::local`]. It is not `Send`; it keeps no connection alive, and works on after the end.
+/// Returned by [`Connection::local`]. It is not `Send`. It does not keep the connection alive, and may be used after
+/// its end.
 ///
 /// # Examples
 /// ```
@@ -40,11 +42,11 @@ pub struct LocalConnection {
     local: Rc<Local>,
 }
 
-/// What a shard keeps for the connections whose application asked for it.
+/// State of connections whose application uses [`LocalConnection`].
 #[derive(Debug, Default)]
 pub(super) struct Locals {
     by_id: RefCell<HashMap<ConnId, Rc<Local>>>,
-    /// How many wakers wait for room.
+    /// Number of wakers that wait for room.
     waiting: Cell<usize>,
 }
 
@@ -53,20 +55,20 @@ struct Local {
     /// One of each type.
     states: RefCell<Vec<Rc<dyn Any>>>,
     ended: Cell<Option<CloseReason>>,
-    /// Who waits for the end.
+    /// Wakers that wait for the end.
     closing: RefCell<Vec<Waker>>,
-    /// Who waits for room.
+    /// Wakers that wait for room.
     filling: RefCell<Vec<Waker>>,
 }
 
 impl LocalConnection {
-    /// The state of type `T`; made by `make` when it is first asked for. It lives until the connection has ended, and
-    /// until it is not held any more.
+    /// The state of type `T`; the first call for a type makes it with `make`. It lives until the connection has ended
+    /// and nothing else holds it.
     pub fn state<T: 'static>(&self, make: impl FnOnce() -> T) -> Rc<T> {
         let known = || self.local.states.borrow().iter().find_map(|it| Rc::clone(it).downcast::<T>().ok());
         known().unwrap_or_else(|| {
             let made = Rc::new(make());
-            // `make` may have asked for the same.
+            // `make` may have made the same state.
             known().unwrap_or_else(|| {
                 self.local.states.borrow_mut().push(made.clone());
                 made
@@ -74,10 +76,10 @@ impl LocalConnection {
         })
     }
 
-    /// Waits for the end of the connection; why it ended.
+    /// Waits for the end of the connection, and returns why it ended.
     ///
     /// # Cancel safety
-    /// Nothing is lost: it can be asked again.
+    /// Dropping the future loses nothing: it can be called again.
     pub async fn closed(&self) -> CloseReason {
         poll_fn(|cx| match self.local.ended.get() {
             Some(why) => Poll::Ready(why),
@@ -89,13 +91,13 @@ impl LocalConnection {
         .await
     }
 
-    /// Waits until at most half of what may wait for the peer does.
+    /// Waits until the outbox is at most half full.
     ///
     /// # Errors
     /// The connection has ended.
     ///
     /// # Cancel safety
-    /// Nothing is lost: it can be asked again.
+    /// Dropping the future loses nothing: it can be called again.
     pub async fn ready(&self) -> Result<(), CloseReason> {
         poll_fn(|cx| {
             if let Some(why) = self.local.ended.get() {
@@ -112,15 +114,15 @@ impl LocalConnection {
         .await
     }
 
-    /// As [`task::spawn_for`] of this connection.
+    /// As [`task::spawn_for`], for this connection.
     pub fn spawn(&self, name: &str, future: impl Future<Output = ()> + 'static) {
         task::spawn_for(&self.connection, name, future);
     }
 }
 
 impl Connection {
-    /// This connection as its own shard sees it; `None` on any other thread, and after its end (but not yet in
-    /// [`Service::closed`](crate::Service::closed), if it was asked for before).
+    /// This connection as its own shard sees it. `None` on any other thread, and after the end of the connection. In
+    /// [`Service::closed`](crate::Service::closed) it is still available if it was used before.
     pub fn local(&self) -> Option<LocalConnection> {
         with_part(|conns: &Rc<Conns>| {
             let is_here = conns.reactor.id == self.id().shard && self.is_of(&conns.reactor.router);
@@ -151,13 +153,13 @@ impl Locals {
             local.ended.set(Some(why));
             wake_all(&local.closing);
             self.stop_expecting(wake_all(&local.filling));
-            // Handles may live on; what the application keeps for it ends here.
+            // Handles may continue to exist; the state of the application ends here.
             let states = local.states.take();
             drop(states);
         }
     }
 
-    /// Less waits for the peer of a connection than before.
+    /// Less waits in the outbox of a connection than before.
     #[inline]
     pub(super) fn sent(&self, connection: &Connection) {
         if self.waiting.get() > 0 && connection.has_room() {
@@ -173,7 +175,7 @@ impl Locals {
     }
 }
 
-/// Keeps `waker`, once; true when it was not there.
+/// Keeps `waker` once; true if it was not there before.
 fn remember(wakers: &RefCell<Vec<Waker>>, waker: &Waker) -> bool {
     let mut wakers = wakers.borrow_mut();
     let is_new = !wakers.iter().any(|it| it.will_wake(waker));
@@ -183,7 +185,7 @@ fn remember(wakers: &RefCell<Vec<Waker>>, waker: &Waker) -> bool {
     is_new
 }
 
-/// Wakes all of them; how many they were.
+/// Wakes all of them, and returns their number.
 fn wake_all(wakers: &RefCell<Vec<Waker>>) -> usize {
     let wakers = wakers.take();
     let count = wakers.len();

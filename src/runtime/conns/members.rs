@@ -1,4 +1,4 @@
-/// The slots of a listener's open connections: walked by every broadcast, so kept dense.
+/// The slots of a listener's open connections: every broadcast walks them, so they are kept dense.
 #[derive(Debug, Default)]
 pub(crate) struct Members {
     slots: Vec<u32>,
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_stay_dense_whoever_leaves() {
+    fn members_stay_dense_when_any_leaves() {
         let mut members = Members::default();
         [5, 0, 9, 3].into_iter().for_each(|slot| members.insert(slot));
         members.remove(0);

@@ -1,7 +1,7 @@
-//! Connections: from the socket that was accepted, or is to be connected, to the descriptor that is closed.
+//! Connections: from the socket that was accepted, or that connects, to the closed descriptor.
 //!
-//! What a connection is and does is decided by its core, `proto::connection`. Here is what drives it: bytes between ring
-//! and core, events to services and the hub, one timer, counters, and the way to another shard.
+//! The core, `proto::connection`, decides everything about a connection. This module drives it: bytes between ring and
+//! core, events to services and the hub, one timer, counters, and the move to another shard.
 //!
 //! What this deliberately is not: it knows the hub by the trait [`Topics`] only.
 
@@ -67,7 +67,7 @@ pub(crate) struct Conns {
     members: RefCell<Vec<Members>>,
     /// Per listener, a service for each of its protocols.
     services: OnceCell<Vec<Vec<Box<dyn Service>>>>,
-    /// Per listener, what each of its protocols keeps on this shard.
+    /// Per listener, the state of each of its protocols on this shard.
     protocol_states: Vec<Vec<Rc<dyn Any>>>,
     /// Per listener, the limits of its connections.
     limits: RefCell<Vec<Rc<Limits>>>,
@@ -75,19 +75,19 @@ pub(crate) struct Conns {
     /// Connections with something to send.
     dirty: RefCell<Vec<u32>>,
     just_sent: RefCell<JustSent>,
-    /// Connections with something new that is seen to in the next turn.
-    unsettled: RefCell<Vec<ConnId>>,
+    /// Connections to follow up in the next turn.
+    follow_ups: RefCell<Vec<ConnId>>,
     /// Connections that were cut.
     cutting: RefCell<Vec<u32>>,
     /// Connections on their way to another shard.
     moving: RefCell<Vec<u32>>,
     /// Connections whose application is to be called about their end.
     ended: RefCell<Vec<(EndedConnection, CloseReason)>>,
-    /// Connections that have not shown what they speak, the oldest first; may hold ids that are stale.
+    /// Connections that have not identified themselves, the oldest first. It may contain stale ids.
     unidentified: RefCell<VecDeque<ConnId>>,
-    /// The last ones that ended, and when.
+    /// The last connections that ended, and when.
     closed: RefCell<VecDeque<(Time, ConnectionInfo)>>,
-    /// What is kept for the connections whose application asked for it.
+    /// State of connections whose application uses [`LocalConnection`].
     locals: Locals,
 
     /// Buffers to be used again.
@@ -102,13 +102,13 @@ pub(crate) struct Conns {
     accept_delay: Cell<Duration>,
 }
 
-/// What connections are subscribed to, and what they publish: the hub, as seen from here. It may only queue: a connection is
-/// borrowed while it is called.
+/// Takes events about topics: the hub, as connections see it. It may only queue, because a connection is borrowed while
+/// it is called.
 pub(crate) trait Topics {
-    /// This connection gets the messages of its listener's topic, without having asked.
+    /// Makes the automatic subscription of this connection to its listener's topic.
     fn subscribe_to_listener(&self, listener: u32, slot: u32);
 
-    /// A session has an event that is no request to its service.
+    /// A session has an event that is not a request to its service.
     fn event(&self, listener: u32, connection: &Connection, event: Event<'_>) -> Outcome<'static>;
 
     /// The connection in this slot has ended.
@@ -119,15 +119,15 @@ pub(crate) trait Topics {
 pub(crate) struct Conn {
     pub(crate) handle: Connection,
     pub(crate) core: connection::Connection,
-    /// Those of its listener, or its own if it was made; replaced when they change.
+    /// The limits of its listener, or its own if this process opened it. Replaced when they change.
     pub(crate) limits: Rc<Limits>,
     transport: Transport,
     role: Role,
-    /// The shard that it is moving to, once the ring has let go.
+    /// The shard that it moves to, once the ring has released it.
     moving: Option<u16>,
     /// The one timer, if it is set.
     timer: TimerKey,
-    /// When that goes off: never later than the earliest deadline; [`Time::NEVER`] while it is not set.
+    /// When the timer goes off: never later than the earliest deadline. [`Time::NEVER`] while it is not set.
     timer_at: Time,
     /// It is in the list of connections to flush this turn.
     dirty: bool,
@@ -137,16 +137,16 @@ pub(crate) struct Conn {
     published: (usize, usize),
 }
 
-/// Who is at our end.
+/// The application of a connection.
 enum Role {
     /// A service, since the first bytes showed which protocol of the listener it is.
     Accepted { listener: u32, protocol: Option<u8> },
-    /// A client of ours.
+    /// A client of this process.
     Connecting { owner: Rc<dyn Owner>, is_open: bool },
 }
 
 impl Conns {
-    /// The table of a shard whose ring has so many slots.
+    /// The connections of a shard whose ring has this number of slots.
     pub(crate) fn new(reactor: Rc<Reactor>, shared: Arc<Shared>, slots: NonZero<u32>) -> Rc<Self> {
         let states = |listener: &ListenerShared| {
             listener.protocols.iter().map(|protocol| protocol.shard_state(reactor.id)).collect()
@@ -161,7 +161,7 @@ impl Conns {
             limits: RefCell::default(),
             dirty: RefCell::default(),
             just_sent: RefCell::default(),
-            unsettled: RefCell::default(),
+            follow_ups: RefCell::default(),
             cutting: RefCell::default(),
             moving: RefCell::default(),
             ended: RefCell::default(),
@@ -183,13 +183,13 @@ impl Conns {
         conns
     }
 
-    /// Who answers: for each listener, the service of each of its protocols.
+    /// Sets the service of each protocol of each listener.
     pub(crate) fn set_services(&self, services: Vec<Vec<Box<dyn Service>>>) {
         let set = self.services.set(services);
         debug_assert!(set.is_ok(), "services are made once");
     }
 
-    /// Who takes the events about topics.
+    /// Sets what takes the events about topics.
     pub(crate) fn set_topics(&self, topics: Weak<dyn Topics>) {
         let set = self.topics.set(topics);
         debug_assert!(set.is_ok(), "set once, at boot");
@@ -210,7 +210,7 @@ impl Conns {
         &*self.services.get().expect("set at boot, before anything is accepted")[listener as usize][protocol]
     }
 
-    /// What is counted of `conn` and its like.
+    /// The counters of `conn`'s listener, or of the clients.
     #[inline]
     fn counters_of(&self, conn: &Conn) -> &ListenerCounters {
         conn.listener().map_or(&self.counters.clients, |listener| &self.counters.listeners[listener])
@@ -221,25 +221,25 @@ impl Conns {
         Rc::clone(&self.limits.borrow()[listener])
     }
 
-    /// Reads the limits anew, which may have changed.
+    /// Reads the limits again, because they may have changed.
     fn read_limits(&self) {
         let of_listener = |it: &ListenerShared| Rc::new(self.shared.limits.of_connection(&it.limits));
         self.limits.replace(self.shared.listeners.iter().map(of_listener).collect());
     }
 
-    /// What runs from here on is the service of this listener, or the shard's own work: for the stall detector.
+    /// Records for the stall detector that the service of this listener runs from now on, or the shard's own work.
     #[inline]
     fn runs(&self, listener: Option<u32>) {
         let label = listener.map_or(0, |listener| self.shared.listeners[listener as usize].label);
         self.counters.run(label);
     }
 
-    /// Whether the turn has left something to do.
+    /// Whether the turn has left work.
     pub(crate) fn has_input(&self) -> bool {
         !self.dirty.borrow().is_empty()
             || !self.ended.borrow().is_empty()
             || !self.cutting.borrow().is_empty()
-            || !self.unsettled.borrow().is_empty()
+            || !self.follow_ups.borrow().is_empty()
     }
 
     /// Whether a connection waits for room on its way to another shard.
@@ -252,7 +252,7 @@ impl Conns {
         self.table.borrow().len() == 0
     }
 
-    /// A turn begins at `now`: what was sent in the one before is measured by that.
+    /// A turn begins at `now`, which is the time for measuring the sends of the turn before.
     pub(crate) fn begin_turn(&self, now: Time) {
         self.just_sent.borrow_mut().record(now, &self.counters.push_latency);
     }
@@ -288,7 +288,7 @@ impl Conn {
         }
     }
 
-    /// Which of its listener's protocols it speaks, since that is known.
+    /// The index of its protocol in its listener, once that is known.
     fn protocol(&self) -> Option<usize> {
         match self.role {
             Role::Accepted { protocol, .. } => protocol.map(usize::from),

@@ -1,4 +1,4 @@
-//! Connections that we make: the shard's side of a client.
+//! Connections that this process opens: the part of a client that belongs to its shard.
 
 use std::{
     any::Any,
@@ -24,16 +24,16 @@ use crate::{
     transport::{Detached, Transport},
 };
 
-/// The owner of a connection that we make. All calls come from its shard's pump, while the connection is borrowed: it may
-/// only note what happened.
+/// The owner of a connection that this process opens. All calls come from its shard's pump, while the connection is
+/// borrowed: the owner may only record what happened.
 pub(crate) trait Owner {
-    /// What is spoken there.
+    /// The protocol of the connection.
     fn protocol(&self) -> &Arc<dyn Protocol>;
 
-    /// What the protocol keeps on this shard.
+    /// The state of the protocol on this shard.
     fn state(&self) -> &Rc<dyn Any>;
 
-    /// The connection is there.
+    /// The connection was made.
     fn connected(&self, now: Time);
 
     /// The session has an event. [`Outcome::Full`]: no more until [`handle_room`](connection::Connection::handle_room).
@@ -59,7 +59,7 @@ impl Conns {
         owner: Rc<dyn Owner>,
     ) -> io::Result<ConnId> {
         if self.reactor.is_draining() {
-            // It would be one more to end, and nothing would end it.
+            // Nothing would end a connection that begins now.
             return Err(io::Error::other("the shard is stopping"));
         }
         let transport = Detached::connecting(to, options)?;
@@ -69,7 +69,7 @@ impl Conns {
         let transport = Transport::attach(transport, slot, ring).map_err(|(_, error)| error)?;
         transport.connect(to, ring);
         let id = ConnId { node: 0, shard: self.reactor.id, slot, generation };
-        // Its own, which never change; the idle time-out is the client's business.
+        // Its own limits, which never change; the client handles the idle time-out.
         let limits = Arc::new(ListenerLimits::new(&bounds, Duration::ZERO));
         let handle = Connection::new(id, to, limits, self.reactor.router.clone(), self.now());
         let core = connection::Connection::new(Side::Connecting, &Pace::NONE, self.now());
@@ -82,7 +82,7 @@ impl Conns {
     pub(crate) fn on_connected(&self, slot: u32, result: io::Result<()>) {
         self.with_slot(slot, |conn| {
             if conn.core.state() != State::Waiting {
-                // Given up meanwhile.
+                // The client has given up meanwhile.
                 return;
             }
             if let Err(error) = result {
@@ -116,7 +116,7 @@ impl Conns {
     }
 }
 
-/// Bounds of a connection that we make.
+/// Bounds of a connection that this process opens.
 pub(crate) const fn made_limits(outbox: OutboxBounds) -> Limits {
     Limits {
         outbox,
@@ -129,8 +129,8 @@ pub(crate) const fn made_limits(outbox: OutboxBounds) -> Limits {
     }
 }
 
-/// How long a server may leave everything unacknowledged that was sent to it.
+/// How long a server may acknowledge nothing.
 const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Longest time that what is queued for a connection that ends may take.
+/// The longest time to send what is queued for a connection that ends.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);

@@ -27,7 +27,7 @@ pub(crate) struct ListenerShared {
     pub(crate) name: String,
     /// The topic to which its connections are subscribed automatically.
     pub(crate) topic: TopicName,
-    /// What a stall of its service is reported under.
+    /// The label with which a stall of its service is reported.
     pub(crate) label: u32,
     pub(crate) address: SocketAddr,
     pub(crate) protocols: Vec<Arc<dyn Protocol>>,
@@ -41,7 +41,8 @@ impl Shared {
     }
 }
 
-/// Connections of the whole server, against its bounds. A lock, but only where connections come and go.
+/// The number of connections of the whole server, for its bounds. It has a lock, but only opening and closing a
+/// connection takes it.
 #[derive(Debug, Default)]
 pub(super) struct ConnectionQuota {
     total: AtomicUsize,
@@ -49,7 +50,7 @@ pub(super) struct ConnectionQuota {
 }
 
 impl ConnectionQuota {
-    /// Lets one connection in, or says which bound refuses it.
+    /// Admits one connection, or returns which bound refuses it.
     pub(super) fn enter(&self, ip: IpAddr, total_max: usize, per_ip_max: usize) -> Result<(), &'static str> {
         if self.total.fetch_add(1, Ordering::Relaxed) >= total_max {
             self.total.fetch_sub(1, Ordering::Relaxed);

@@ -3,8 +3,8 @@ use std::{collections::VecDeque, num::NonZero};
 use super::Conn;
 use crate::ConnId;
 
-/// The connections of a shard, by slot. Slots are used again in the order in which they became free, and
-/// each time with a new generation.
+/// The connections of a shard, by slot. Slots are reused in the order in which they became free, each time with a new
+/// generation.
 #[derive(Default)]
 pub(crate) struct Table {
     entries: Vec<Entry>,
@@ -29,7 +29,7 @@ impl Table {
         self.len
     }
 
-    /// Slots that are or were in use: all connections are below.
+    /// The number of slots that are or were in use: the slots of all connections are lower.
     pub(crate) fn slots(&self) -> u32 {
         self.entries.len() as u32
     }
@@ -44,7 +44,7 @@ impl Table {
         Some((slot, self.entries[slot as usize].generation))
     }
 
-    /// Puts a connection into the slot that [`vacant`](Self::vacant) just named.
+    /// Puts a connection into the slot that [`vacant`](Self::vacant) has just returned.
     pub(crate) fn insert(&mut self, conn: Box<Conn>) -> u32 {
         let slot = self.free.pop_front().expect("`vacant` was asked first");
         debug_assert_eq!(conn.handle.id().slot, slot);
@@ -53,7 +53,7 @@ impl Table {
         slot
     }
 
-    /// Frees a slot; ids of its connection are stale from here on.
+    /// Frees a slot; ids of its connection are stale from now on.
     pub(crate) fn remove(&mut self, slot: u32) -> Option<Box<Conn>> {
         let entry = self.entries.get_mut(slot as usize)?;
         let conn = entry.conn.take()?;

@@ -1,4 +1,5 @@
-//! The one timer of a connection: set anew only when a deadline moves before it, so that a message costs none.
+//! The one timer of a connection. It is reset only when a deadline moves before it, so that a message costs no timer
+//! operation.
 
 use std::rc::Rc;
 
@@ -19,7 +20,7 @@ impl Conns {
         }
     }
 
-    /// Only what is older than the timer needs it set anew: nearly never.
+    /// Only a deadline before the timer resets it, which is rare.
     #[inline]
     pub(super) fn arm_for_send(&self, conn: &mut Conn) {
         if let Some(deadline) = conn.core.poll_send_timeout(&conn.limits) {
@@ -60,7 +61,7 @@ impl Conns {
         });
     }
 
-    /// The limits have changed: gives them to all connections and sets their timers anew, some slots a turn.
+    /// The limits have changed: updates all connections and resets their timers, a few slots per turn.
     pub(crate) fn apply_limits(&self, from: u32) {
         if from == 0 {
             self.read_limits();
@@ -85,5 +86,5 @@ impl Conns {
     }
 }
 
-/// Connections looked at in one turn after a change of limits.
+/// Slots that are updated in one turn after a change of limits.
 const LIMITED_PER_TURN: u32 = 1024;

@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Numbers that one thread has asked for before, so that it takes no lock to ask again.
+/// Numbers that one thread has already looked up, so that it takes no lock again.
 #[derive(Debug, Default)]
 pub(crate) struct Labels(RefCell<HashMap<String, u32>>);
 
@@ -24,7 +24,7 @@ impl Labels {
 
 static NAMES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// The number of `name`. Names are never forgotten, so they are to be few: of listeners and kinds of task.
+/// The number of `name`. Names are never removed, so there must be few: those of listeners and kinds of task.
 pub(crate) fn number(name: &str) -> u32 {
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     let known = names.iter().position(|it| it == name);
@@ -38,12 +38,12 @@ pub(crate) fn number(name: &str) -> u32 {
     index as u32 + 1
 }
 
-/// The name behind a number; 0 is the shard's own work.
+/// The name that has this number; 0 is the shard's own work.
 pub(crate) fn name(number: u32) -> String {
     let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     let name = number.checked_sub(1).and_then(|index| names.get(index as usize));
     name.cloned().unwrap_or_else(|| "pump".to_owned())
 }
 
-/// From here on names share the last number.
+/// The greatest number of names; further names share the last number.
 const NAMES_MAX: usize = 4096;

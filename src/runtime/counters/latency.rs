@@ -1,7 +1,7 @@
-//! How long pushes take from being posted to being taken over by the kernel.
+//! The latency of pushes, from when they are posted to when the kernel takes them.
 //!
 //! Counts in buckets that are 1/128 of their values wide, from nanoseconds to minutes: one writer, no lock, no
-//! allocation, and percentiles that are true to 0.8 %. The layout is that of HdrHistogram
+//! allocation, and percentiles that are accurate to 0.8 %. The layout is that of HdrHistogram
 //! (<http://hdrhistogram.org>): below [`STEPS`] a bucket per value, above it as many per power of two.
 
 use shardcast_proto::Time;
@@ -9,7 +9,7 @@ use shardcast_proto::Time;
 use super::Counter;
 use crate::stats::LatencyStats;
 
-/// What one shard has measured.
+/// The measurements of one shard.
 #[derive(Debug)]
 pub(crate) struct Latency {
     buckets: Box<[Counter]>,
@@ -17,8 +17,8 @@ pub(crate) struct Latency {
     max_nanos: Counter,
 }
 
-/// Pushes that were sent in this turn, and are measured by the clock that begins the next one: so a turn reads
-/// the clock once, and its own time counts.
+/// Pushes that were sent in this turn. They are measured with the clock reading of the next turn: so a turn reads the
+/// clock once, and its own time counts.
 #[derive(Debug, Default)]
 pub(crate) struct JustSent(Vec<(Time, u64)>);
 
@@ -30,7 +30,7 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// Counts `pushes` that took so long.
+    /// Counts `pushes` with this latency.
     #[inline]
     pub(crate) fn record(&self, nanos: u64, pushes: u64) {
         self.buckets[bucket(nanos)].add(pushes);
@@ -66,7 +66,7 @@ impl JustSent {
     }
 }
 
-/// The bucket of a value; the last one has all that are larger.
+/// The bucket of a value; the last bucket has all greater values.
 #[inline]
 const fn bucket(nanos: u64) -> usize {
     if nanos < STEPS {

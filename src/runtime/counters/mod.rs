@@ -1,4 +1,4 @@
-//! What a shard counts. Written by the shard alone, read by anybody at any time.
+//! The counters of a shard. Only the shard writes them; any thread may read them at any time.
 
 pub(crate) mod label;
 pub(crate) mod latency;
@@ -60,7 +60,7 @@ pub(crate) struct ShardCounters {
     pub(crate) timers: Counter,
     /// How long pushes took.
     pub(crate) push_latency: Latency,
-    /// When the turn under way began, in nanoseconds of the process clock; 0 while the shard sleeps.
+    /// When the current turn began, in nanoseconds of the process clock; 0 while the shard sleeps.
     pub(crate) turn_started: Counter,
     /// What runs now, as [`label`](label) numbers it; changed by [`run`](Self::run).
     label: AtomicU32,
@@ -69,7 +69,7 @@ pub(crate) struct ShardCounters {
     /// CPU that the shard is pinned to.
     pub(crate) cpu: OnceLock<usize>,
     pub(crate) listeners: Vec<ListenerCounters>,
-    /// Of the connections that clients made.
+    /// Counters of the connections that clients made.
     pub(crate) clients: ListenerCounters,
     pub(crate) push: PushCounters,
 }
@@ -97,7 +97,7 @@ impl ShardCounters {
         Self { listeners: (0..listeners).map(|_| ListenerCounters::default()).collect(), ..Self::default() }
     }
 
-    /// Another thing runs now; what ran before.
+    /// Records what runs now, and returns what ran before.
     #[inline]
     pub(crate) fn run(&self, label: u32) -> u32 {
         let before = self.label.load(Ordering::Relaxed);
@@ -106,7 +106,7 @@ impl ShardCounters {
         before
     }
 
-    /// What runs now, and the number of this step: while it is the same, so is what runs.
+    /// What runs now, and the number of this step: while the number is the same, the same thing runs.
     pub(crate) fn running(&self) -> (u32, u64) {
         (self.label.load(Ordering::Relaxed), self.steps.read())
     }
@@ -140,7 +140,7 @@ pub(crate) const REJECTIONS: [&str; 5] =
 pub(crate) const DECODE_ERRORS: [&str; 6] =
     ["frame-too-large", "frame-too-small", "malformed", "refused", "timed-out", "unrecognised"];
 
-/// Why a push was dropped. `closed`: its connection ended first. `busy`: its shard's queue was full.
-/// `no-push`: the protocol of its connection cannot say it. `expired`: its time was over before it was sent.
+/// Why a push was dropped. `closed`: its connection ended first. `busy`: its shard's queue was full. `no-push`: the
+/// protocol of its connection has no pushes. `expired`: its TTL ended before it was sent.
 pub(crate) const DROP_POLICIES: [&str; 9] =
     ["disconnect", "drop-oldest", "drop-newest", "conflate", "block", "closed", "busy", "no-push", "expired"];

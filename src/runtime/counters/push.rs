@@ -1,4 +1,4 @@
-//! What a shard's hub counts.
+//! The counters of a shard's hub.
 
 use shardcast_proto::push::{HubCounters, HubGauges};
 
@@ -71,7 +71,19 @@ pub(crate) fn read(counters: &PushCounters) -> PushStats {
         stalls,
         waits @ ..,
     ] = all;
-    let [delayed, paced, repeated, missed, expired, outlived, closed, postponed, late, left, unasked] = waits;
+    let [
+        delayed,
+        paced,
+        repeated,
+        missed,
+        expired,
+        outlived,
+        closed,
+        postponed,
+        late,
+        left,
+        automatic_refused,
+    ] = waits;
     PushStats {
         topics,
         subscriptions,
@@ -108,6 +120,6 @@ pub(crate) fn read(counters: &PushCounters) -> PushStats {
             ("left", left),
         ],
         subscription_dropped: counters.subscription_dropped.read(),
-        unasked_refused: counters.unasked_refused.read() + unasked,
+        unasked_refused: counters.unasked_refused.read() + automatic_refused,
     }
 }

@@ -2,35 +2,35 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-/// What a request is answered with.
+/// The response to a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Answer {
     /// A result.
     Result {
-        /// What the protocol carries beside it, encoded; empty for none.
+        /// What the protocol carries in addition to the body, encoded; may be empty.
         head: Bytes,
         /// Encoded result.
         body: Bytes,
     },
     /// A result without a head, in a buffer that its shard uses again: see [`Reply::buffer`](crate::Reply::buffer).
     Buffer(Vec<u8>),
-    /// There is no result.
+    /// The request failed.
     Failure(Failure),
 }
 
-/// Why a request has no result: the peer gets it, where its protocol can carry it.
+/// Why a request has no result. The peer gets it if its protocol can carry it.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{text} (code {code})")]
 pub struct Failure {
-    /// Of the protocol's own numbering.
+    /// Code of the protocol.
     pub code: i32,
     /// One sentence.
     pub text: Cow<'static, str>,
 }
 
 impl Failure {
-    /// A failure with this code of the protocol, and a text for people.
+    /// A failure with this code of the protocol, and one sentence for people.
     pub fn new(code: i32, text: impl Into<Cow<'static, str>>) -> Self {
         Self { code, text: text.into() }
     }

@@ -17,10 +17,10 @@ use crate::{
     AnswerError, CloseError, CloseReason, ConnId, OverflowPolicy, SendError, limits::ListenerLimits,
 };
 
-/// A handle to one connection: cheap to clone, usable from any thread, kept as long as one likes.
+/// A handle to one connection: cheap to clone, and usable from any thread. It may be kept for any time.
 ///
-/// It names this connection only. When the connection has ended, whatever is sent with its handle fails with
-/// [`SendError::Closed`]; it never reaches another peer.
+/// It refers to this connection only. After the end of the connection, sending with its handle fails with
+/// [`SendError::Closed`]; nothing ever reaches another peer.
 #[derive(Clone)]
 pub struct Connection(Arc<Shared>);
 
@@ -31,18 +31,18 @@ pub(crate) struct Shared {
     limits: Arc<ListenerLimits>,
     router: Arc<Router>,
     closed: AtomicBool,
-    /// In messages that handles sent and the shard has not taken yet.
+    /// Bytes in messages that handles sent and the shard has not taken yet.
     travelling_bytes: AtomicUsize,
     travelling_messages: AtomicU32,
     /// Pushes in the outbox; written by the shard alone.
     waiting_bytes: AtomicUsize,
     waiting_messages: AtomicU32,
     received_nanos: AtomicU64,
-    /// Made when somebody waits there for the first time.
+    /// Made when a sender waits for the first time.
     gate: OnceLock<Box<Gate>>,
 }
 
-/// Where senders of a `Block` listener wait for room.
+/// Where senders wait for room under the policy `Block`.
 #[derive(Debug, Default)]
 struct Gate {
     waiting: AtomicUsize,
@@ -51,7 +51,7 @@ struct Gate {
 }
 
 impl Shared {
-    /// Wakes those who wait for room, or for the end.
+    /// Wakes the senders that wait for room, or for the end.
     fn notify(&self) {
         if let Some(gate) = self.gate.get()
             && gate.waiting.load(Ordering::Relaxed) > 0
@@ -94,7 +94,8 @@ impl Connection {
         self.0.peer
     }
 
-    /// When something was last received from the peer, in wall-clock time; inside of a request, when that was received.
+    /// When something was last received from the peer, in wall-clock time. During a request, this is when the request
+    /// was received.
     pub fn receive_time(&self) -> SystemTime {
         let ago = clock::now_nanos().saturating_sub(self.0.received_nanos.load(Ordering::Relaxed));
         SystemTime::now() - Duration::from_nanos(ago)
@@ -105,7 +106,7 @@ impl Connection {
         !self.0.closed.load(Ordering::Acquire)
     }
 
-    /// Bytes of pushes that wait for the peer, here or on the way to its shard.
+    /// Bytes of pushes that wait for the peer, in its outbox or on the way to its shard.
     pub fn queued_bytes(&self) -> usize {
         self.0.travelling_bytes.load(Ordering::Relaxed) + self.0.waiting_bytes.load(Ordering::Relaxed)
     }
@@ -113,13 +114,13 @@ impl Connection {
     /// Pushes `body` in the protocol of the connection.
     ///
     /// # Errors
-    /// Which bound was reached, or that the connection has ended. `Ok` says that the push is queued, not that the peer
-    /// has it: a policy that makes room may drop it yet, which is counted.
+    /// A bound was reached, or the connection has ended. `Ok` means that the push is queued, not that the peer has it:
+    /// a policy that makes room may still drop it, which is counted.
     pub fn push(&self, body: impl Into<Bytes>) -> Result<(), SendError> {
         self.post(Message::Push { body: body.into(), key: None })
     }
 
-    /// As [`push`](Self::push), with the key by which [`OverflowPolicy::Conflate`] replaces.
+    /// As [`push`](Self::push), with the key for [`OverflowPolicy::Conflate`].
     ///
     /// # Errors
     /// As for [`push`](Self::push).
@@ -127,8 +128,7 @@ impl Connection {
         self.post(Message::Push { body: body.into(), key: Some(key) })
     }
 
-    /// Sends bytes as they are: for custom protocols, whose application makes the frames. They count as a
-    /// push.
+    /// Sends bytes unchanged: for custom protocols, where the application makes the frames. They count as a push.
     ///
     /// # Errors
     /// As for [`push`](Self::push).
@@ -136,7 +136,7 @@ impl Connection {
         self.post(Message::Raw { frame: frame.into(), key: None })
     }
 
-    /// As [`send`](Self::send), with the key by which [`OverflowPolicy::Conflate`] replaces.
+    /// As [`send`](Self::send), with the key for [`OverflowPolicy::Conflate`].
     ///
     /// # Errors
     /// As for [`push`](Self::push).
@@ -147,7 +147,7 @@ impl Connection {
     /// Closes the connection once what is queued has been sent.
     ///
     /// # Errors
-    /// The connection has ended already, or its shard's queue has no room for this: then try again.
+    /// The connection has ended already, or the queue of its shard is full; in the latter case try again.
     pub fn close(&self) -> Result<(), CloseError> {
         self.close_because(CloseReason::Closed)
     }
@@ -160,14 +160,14 @@ impl Connection {
         self.0.router.post(self.0.id.shard, envelope).map_err(|_| CloseError::QueueFull)
     }
 
-    /// Says how a request ended; never refused for want of room, since requests in progress are bounded.
+    /// Reports how a request ended. There is always room for this, since requests in progress are bounded.
     pub(crate) fn respond(&self, id: RequestId, answered: Answered) -> Result<(), AnswerError> {
         if !self.is_open() {
             return Err(AnswerError::Closed);
         }
         let here = self.0.id.shard;
         let mut answered = Some(answered);
-        // What was sent before goes first.
+        // Messages that were sent before go first.
         let is_next = self.0.travelling_messages.load(Ordering::Relaxed) == 0;
         port::with(|port| {
             if is_next && port.id == here && self.is_of(&port.router) {
@@ -198,7 +198,7 @@ impl Connection {
         })
     }
 
-    /// Counts `len` bytes as travelling, or says why not.
+    /// Counts `len` bytes as travelling, or returns why not.
     fn reserve(&self, len: usize) -> Result<(), SendError> {
         if !self.is_open() {
             return Err(SendError::Closed);
@@ -208,12 +208,12 @@ impl Connection {
         if !makes_room && let Err(full) = self.check_room(len, &bounds) {
             self.wait_for_room(len, full)?;
         }
-        // What travels is bounded too: a shard that does not come to it must not gather a heap.
+        // What travels is bounded too: it must not pile up while the shard is busy.
         self.travels_within(&bounds, len)
     }
 
-    /// Counts a message of `len` bytes as travelling if it may: one may always. It is not counted first and taken back
-    /// then, since others would see that.
+    /// Counts a message of `len` bytes as travelling if it is within the bounds; a single message always is. It is not
+    /// counted first and taken back later, since other threads would see that.
     fn travels_within(&self, bounds: &OutboxBounds, len: usize) -> Result<(), SendError> {
         let messages = self.0.travelling_messages.load(Ordering::Relaxed) as usize;
         if messages > 0 && messages >= bounds.messages_max {
@@ -259,12 +259,12 @@ impl Connection {
         self.queued_bytes() <= bounds.bytes_max / 2 && messages <= bounds.messages_max / 2
     }
 
-    /// Whether it is one of this runtime's.
+    /// Whether it is a connection of this runtime.
     pub(crate) fn is_of(&self, router: &Arc<Router>) -> bool {
         Arc::ptr_eq(&self.0.router, router)
     }
 
-    /// Under `Block`, waits for room; a shard never waits. Without it, the answer is `full`.
+    /// Waits for room under the policy `Block`, except on a shard. Otherwise returns `full`.
     fn wait_for_room(&self, len: usize, full: SendError) -> Result<(), SendError> {
         let limit = match self.bounds().overflow {
             OverflowPolicy::Block(limit) if !port::is_shard() => limit,
@@ -274,7 +274,7 @@ impl Connection {
         let gate = self.0.gate.get_or_init(Box::default);
         let mut guard = gate.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         gate.waiting.fetch_add(1, Ordering::SeqCst);
-        // One look decides: what travels is counted nowhere for a moment while the shard takes it over.
+        // One check decides: while the shard takes a travelling message, it is counted nowhere for a moment.
         let outcome = loop {
             if !self.is_open() {
                 break Err(SendError::Closed);
@@ -284,7 +284,7 @@ impl Connection {
             if left.is_zero() {
                 break Err(full);
             }
-            // Woken by the shard; the slice bounds what a wake-up that raced with our look can cost.
+            // The shard wakes this; the slice bounds the cost of a wake-up that raced with our check.
             let waited = gate.room.wait_timeout(guard, left.min(GATE_SLICE));
             guard = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
         };
@@ -293,17 +293,17 @@ impl Connection {
         outcome
     }
 
-    /// A push found no room before it could travel: the policy's consequence, counted.
+    /// A push found no room before it could travel: counts it, and does what the policy says.
     fn overflowed(&self) {
         let policy = self.bounds().overflow;
         self.0.router.count_drop(self.0.id, policy_code(policy));
         if policy == OverflowPolicy::Disconnect {
-            // Refused: the next push that finds no room says it again.
+            // If this is refused, the next push that finds no room tries again.
             let _ = self.close_because(CloseReason::Slow);
         }
     }
 
-    /// The shard took a message of `len` bytes over.
+    /// The shard has taken a message of `len` bytes.
     pub(crate) fn arrived(&self, len: usize) {
         self.0.travelling_bytes.fetch_sub(len, Ordering::Relaxed);
         self.0.travelling_messages.fetch_sub(1, Ordering::Relaxed);
@@ -312,7 +312,7 @@ impl Connection {
     /// The shard publishes how much waits in the outbox now.
     pub(crate) fn publish_waiting(&self, bytes: usize, messages: usize) {
         self.0.waiting_bytes.store(bytes, Ordering::Relaxed);
-        // Not even a bound of messages is more than fits.
+        // No bound on messages exceeds this type.
         self.0.waiting_messages.store(u32::try_from(messages).unwrap_or(u32::MAX), Ordering::Relaxed);
         self.0.notify();
     }
@@ -353,5 +353,5 @@ pub(crate) const fn policy_code(policy: OverflowPolicy) -> &'static str {
     }
 }
 
-/// Longest time a blocked sender sleeps before it looks again by itself.
+/// The longest time that a blocked sender sleeps before it checks again.
 const GATE_SLICE: Duration = Duration::from_millis(5);

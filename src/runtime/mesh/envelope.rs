@@ -8,7 +8,7 @@ use crate::{CloseReason, ConnId, transport::Detached};
 
 /// What can be sent to a shard.
 pub(crate) enum Envelope {
-    /// A connection that belongs there.
+    /// A connection whose home is that shard.
     Adopt(Box<Adopted>),
     /// A message for one of its connections, and when it was posted.
     Deliver { to: Connection, message: Message, posted: Time },
@@ -16,15 +16,15 @@ pub(crate) enum Envelope {
     Broadcast { listener: u32, body: Bytes, key: Option<u64>, posted: Time },
     /// A message of a topic, for the subscribers there.
     Message(Arc<push::Publication>),
-    /// Anything else that hubs say to each other, or that is to be published.
+    /// Any other message between hubs, or a publication.
     Push { from: u16, envelope: Box<push::HubMessage> },
-    /// A connection of its to close.
+    /// A connection of that shard to close.
     Close { to: ConnId, why: CloseReason },
-    /// Anything that is not on a message's path.
+    /// A closure, for anything that is not on the path of a message.
     Run(Box<dyn FnOnce() + Send>),
 }
 
-/// A connection on its way home, with the bytes that showed where home is.
+/// A connection on its way to its home shard, with the bytes that determined it.
 #[derive(Debug)]
 pub(crate) struct Adopted {
     pub(crate) transport: Detached,
@@ -37,7 +37,7 @@ pub(crate) struct Adopted {
 /// A message for one connection.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// Bytes as they are.
+    /// Bytes to send unchanged.
     Raw { frame: Bytes, key: Option<u64> },
     /// A push, to be framed by the connection's protocol.
     Push { body: Bytes, key: Option<u64> },
@@ -49,11 +49,11 @@ pub(crate) enum Message {
 #[derive(Debug)]
 pub(crate) enum Answered {
     With(Answer),
-    /// It gets no answer.
+    /// It gets no response.
     Never,
-    /// Who was to answer it panicked.
+    /// The code that was to answer it panicked.
     Panicked,
-    /// No answer was expected.
+    /// No response was expected.
     Silently,
 }
 

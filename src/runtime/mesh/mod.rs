@@ -1,10 +1,10 @@
-//! How shards, and threads that are no shard, reach a shard and its connections: the handle of a connection, the
+//! How shards, and threads that are not shards, reach a shard and its connections: the handle of a connection, the
 //! envelopes that handles and shards send, the queues, and a shard's own ends of them.
 //!
-//! Between each ordered pair of shards runs one bounded queue with one producer and one consumer; the
-//! receiver's pump looks at it every turn. Threads that are no shard post to the inbox, one `flume`
-//! queue per shard. Wakes of tasks travel in a set of numbers, which cannot be full. All of them wake a sleeping
-//! shard through its ring's eventfd, and only when it sleeps.
+//! Between each ordered pair of shards runs one bounded queue with one producer and one consumer; the receiver's pump
+//! checks it every turn. Threads that are not shards post to the inbox, one `flume` queue per shard. Wake-ups of tasks
+//! travel in a set of numbers, which cannot be full. All of them wake the shard through the eventfd of its ring, only
+//! if it sleeps.
 //!
 //! A full queue is an error: the envelope comes back and is counted. No sender waits for a shard.
 
@@ -35,13 +35,13 @@ pub use responder::Responder;
 
 use crate::{ConnId, counters::DROP_POLICIES};
 
-/// The way to every shard of one runtime.
+/// The queues to every shard of one runtime.
 #[derive(Debug)]
 pub(crate) struct Router {
     peers: Vec<Arc<Peer>>,
     capacity: usize,
     draining: AtomicBool,
-    /// Number of the next thing that has one.
+    /// The next unused number.
     numbers: AtomicU64,
 }
 
@@ -52,13 +52,13 @@ struct Inbox {
     answers: flume::Receiver<Envelope>,
 }
 
-/// The outside of one shard.
+/// One shard, as seen from other threads.
 #[derive(Debug)]
 pub(crate) struct Peer {
     inbox: flume::Sender<Envelope>,
-    /// Answers that found no room elsewhere. Bounded by the requests in progress.
+    /// Responses that found no room in another queue. Bounded by the requests in progress.
     answers: flume::Sender<Envelope>,
-    /// Something is in the inbox; saves the shard from looking at an empty queue every turn.
+    /// Something is in the inbox. So the shard need not check an empty queue in every turn.
     notified: AtomicBool,
     pub(crate) sleeper: Sleeper,
     /// Its tasks that other threads have woken.
@@ -70,7 +70,7 @@ pub(crate) struct Peer {
     drops: [AtomicU64; DROP_POLICIES.len()],
 }
 
-/// The way to every shard of a runtime, and for each shard its ends of the queues.
+/// The queues to every shard of a runtime, and for each shard its ends of the queues.
 pub(crate) fn mesh(shards: usize, capacity: usize) -> (Router, Vec<Ends>) {
     let none = || (0..shards).map(|_| None).collect();
     let mut peers = Vec::with_capacity(shards);
@@ -96,7 +96,7 @@ impl Router {
         &self.peers[usize::from(shard)]
     }
 
-    /// As [`peer`](Self::peer), for what outlives the server.
+    /// As [`peer`](Self::peer), for values that outlive the server.
     pub(crate) fn peer_to_keep(&self, shard: u16) -> Arc<Peer> {
         Arc::clone(&self.peers[usize::from(shard)])
     }
@@ -110,7 +110,7 @@ impl Router {
         self.peers.len()
     }
 
-    /// Envelopes that each queue takes.
+    /// The capacity of each queue, in envelopes.
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
@@ -120,7 +120,7 @@ impl Router {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A shard for the thing with this number, in turn.
+    /// A shard for the thing with this number, round-robin.
     pub(crate) fn place(&self, number: u64) -> u16 {
         (number % self.shards() as u64) as u16
     }
@@ -143,7 +143,7 @@ impl Router {
         match (posted.flatten(), envelope) {
             (Some(result), _) => result,
             (None, Some(envelope)) => self.peer(shard).post_to_inbox(envelope),
-            (None, None) => unreachable!("an envelope is either posted or still here"),
+            (None, None) => unreachable!("an envelope is either posted or kept"),
         }
     }
 
@@ -167,8 +167,8 @@ impl Router {
         }
     }
 
-    /// Queues what ends something that is bounded by itself, such as a request in progress: there is always room for it.
-    /// A shard that has ended does not get it.
+    /// Queues an envelope that ends something bounded, such as a request in progress: there is always room for it. A
+    /// shard that has ended does not get it.
     pub(crate) fn post_answer(&self, shard: u16, envelope: Envelope) {
         if let Err(envelope) = self.post(shard, envelope) {
             self.peer(shard).post_answer(envelope);
@@ -203,11 +203,11 @@ impl Peer {
 
     /// The shard has a ring, and can be woken.
     pub(crate) fn set_waker(&self, waker: RingWaker) {
-        // Set once, by the shard itself, before anybody is told that it is ready.
+        // Set once, by the shard itself, before it reports that it is ready.
         let _ = self.waker.set(waker);
     }
 
-    /// Wakes the shard if it sleeps. Call after having queued something for it.
+    /// Wakes the shard if it sleeps. To be called after something was queued for it.
     pub(crate) fn wake(&self) {
         if self.sleeper.must_wake()
             && let Some(waker) = self.waker.get()
@@ -216,12 +216,12 @@ impl Peer {
         }
     }
 
-    /// Whether something was posted to the inbox since the last time this was asked.
+    /// Whether something was posted to the inbox since the last call.
     pub(crate) fn take_notified(&self) -> bool {
         self.notified.load(Ordering::Relaxed) && self.notified.swap(false, Ordering::Acquire)
     }
 
-    /// The hub says whether its backlog is full.
+    /// Publishes whether the backlog of the hub is full.
     pub(crate) fn set_backlog_full(&self, backlog_full: bool) {
         self.backlog_full.store(backlog_full, Ordering::Relaxed);
     }
@@ -231,22 +231,22 @@ impl Peer {
         self.backlog_full.load(Ordering::Relaxed)
     }
 
-    /// The shard has ended: nothing that is sent to it will ever be taken.
+    /// Whether the shard has ended, and takes no more envelopes.
     pub(crate) fn has_ended(&self) -> bool {
         self.inbox.is_disconnected()
     }
 
-    /// There is more in the inbox than one turn takes.
+    /// Notifies the shard again, because the inbox has more than one turn takes.
     pub(crate) fn notify_again(&self) {
         self.notified.store(true, Ordering::Release);
     }
 
-    /// As [`take_notified`](Self::take_notified), and it stays so.
+    /// As [`take_notified`](Self::take_notified), without resetting it.
     pub(crate) fn is_notified(&self) -> bool {
         self.notified.load(Ordering::Acquire)
     }
 
-    /// Messages dropped on their way here, in the order of `DROP_POLICIES`.
+    /// Messages dropped on their way to this shard, in the order of `DROP_POLICIES`.
     pub(crate) fn drops(&self) -> [u64; DROP_POLICIES.len()] {
         std::array::from_fn(|index| self.drops[index].load(Ordering::Relaxed))
     }
@@ -266,6 +266,6 @@ impl Peer {
     }
 }
 
-/// How often, and how long apart, a control message is offered to a shard whose queue is full.
+/// How often, and with which pause, a control message is offered to a shard whose queue is full.
 const RUN_TRIES: usize = 1000;
 const RUN_PAUSE: Duration = Duration::from_millis(1);

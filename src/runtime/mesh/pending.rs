@@ -6,9 +6,9 @@ use std::{
 
 use super::port;
 
-/// The outcome of something that was asked of a shard, when it comes: awaited in a task, or waited for on an
-/// ordinary thread. What was asked happens also when this is dropped; the outcome is dropped then, and what that stands
-/// for, such as a subscription, ends.
+/// The pending outcome of a request to a shard. Await it in a task, or wait for it on an ordinary thread. If it is
+/// dropped, the request is performed nevertheless; its outcome is dropped then, which ends what it represents, such as
+/// a subscription.
 ///
 /// # Examples
 /// ```
@@ -23,19 +23,19 @@ use super::port;
 #[derive(Debug)]
 pub struct Pending<T: 'static>(flume::r#async::RecvFut<'static, T>);
 
-/// The server has ended before it answered.
+/// The server has ended before the outcome was known.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the server has ended")]
 pub struct ServerEnded;
 
 impl<T> Pending<T> {
-    /// Who answers, and what waits for it.
+    /// The sender of the outcome, and its receiver.
     pub(crate) fn new() -> (flume::Sender<T>, Self) {
         let (answer, answered) = flume::bounded(1);
         (answer, Self(answered.into_recv_async()))
     }
 
-    /// One that is known already.
+    /// A pending outcome that is known already.
     pub(crate) fn known(outcome: T) -> Self {
         let (answer, reply) = Self::new();
         // There is room for one, and this end is held below.
@@ -43,13 +43,13 @@ impl<T> Pending<T> {
         reply
     }
 
-    /// Waits for it.
+    /// Waits for the outcome.
     ///
     /// # Errors
     /// The server has ended.
     ///
     /// # Panics
-    /// On a thread that is a shard: it must not wait. Await it there.
+    /// On a shard's thread, which must not wait. Await it there.
     pub fn wait(self) -> Result<T, ServerEnded> {
         assert!(!port::is_shard(), "a shard must not wait: await it");
         futures_lite::future::block_on(self)

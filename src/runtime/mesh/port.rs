@@ -21,7 +21,7 @@ pub(crate) struct Ends {
     pub(super) inbox: Inbox,
 }
 
-/// Those queues in use, on the thread of their shard.
+/// The queues in use, on the thread of their shard.
 pub(crate) struct Port {
     pub(crate) id: u16,
     pub(crate) router: Arc<Router>,
@@ -37,9 +37,9 @@ pub(crate) struct Port {
     answers: OnceCell<Weak<dyn AnswerNow>>,
 }
 
-/// Where answers to requests of this shard's connections go without a queue.
+/// Takes responses to requests of this shard's connections, without a queue.
 pub(crate) trait AnswerNow {
-    /// Ends a request at once, or hands the answer back where something is in the middle of its work.
+    /// Ends a request at once, or returns the response if something is in the middle of its work.
     fn answer_now(&self, to: ConnId, id: RequestId, answered: Answered) -> Result<(), Answered>;
 }
 
@@ -47,13 +47,13 @@ thread_local! {
     static PORT: RefCell<Option<Rc<Port>>> = const { RefCell::new(None) };
 }
 
-/// Calls `f` with the port of this thread's shard; `None` on a thread that is no shard.
+/// Calls `f` with the port of this thread's shard; `None` on a thread that is not a shard.
 pub(crate) fn with<R>(f: impl FnOnce(&Port) -> R) -> Option<R> {
-    // A thread that ends may still drop what asks here, after this value.
+    // While a thread ends, a destructor may still call this, after this value was dropped.
     PORT.try_with(|port| port.borrow().as_deref().map(f)).ok().flatten()
 }
 
-/// Makes `port` that of this thread, or nothing.
+/// Sets or removes the port of this thread.
 pub(crate) fn set(port: Option<Rc<Port>>) {
     PORT.set(port);
 }
@@ -63,7 +63,7 @@ pub(crate) fn is_shard() -> bool {
     with(|_| ()).is_some()
 }
 
-/// The time of this shard's turn; of the clock on a thread that is no shard.
+/// The time of this shard's turn; on a thread that is not a shard, the time of the clock.
 pub(crate) fn now() -> Time {
     with(Port::now).unwrap_or_else(|| Time::from_nanos(clock::now_nanos()))
 }
@@ -94,7 +94,7 @@ impl Port {
         self.now.set(now);
     }
 
-    /// Who takes answers to requests of this shard.
+    /// Sets what takes responses to requests of this shard.
     pub(crate) fn set_answers(&self, answers: Weak<dyn AnswerNow>) {
         let set = self.answers.set(answers);
         debug_assert!(set.is_ok(), "set once, at boot");
@@ -107,11 +107,11 @@ impl Port {
         }
     }
 
-    /// Queues an envelope for `target`, or hands it back when that queue is full.
+    /// Queues an envelope for `target`, or returns it if that queue is full.
     pub(crate) fn post(&self, target: u16, envelope: Envelope) -> Result<(), Envelope> {
         if target == self.id {
             let mut local = self.local.borrow_mut();
-            // Messages are bounded by their connections, answers by the requests in progress.
+            // Messages are bounded by their connections, responses by the requests in progress.
             let is_bounded = matches!(envelope, Envelope::Deliver { .. });
             if !is_bounded && local.len() >= self.router.capacity() {
                 self.counters.mesh_refused.add(1);
@@ -134,7 +134,7 @@ impl Port {
         Ok(())
     }
 
-    /// Something was queued for `target`: it is woken at the end of this turn if it sleeps.
+    /// Something was queued for `target`: the shard is woken at the end of this turn if it sleeps.
     #[inline]
     pub(crate) fn wake_later(&self, target: u16) {
         let mut to_wake = self.to_wake.borrow_mut();
@@ -143,15 +143,15 @@ impl Port {
         }
     }
 
-    /// Whether the queue to `target` would take one more.
+    /// Whether the queue to `target` has room for one more envelope.
     pub(crate) fn has_room_for(&self, target: u16) -> bool {
         let outgoing = self.outgoing.borrow();
         let queue = outgoing.get(usize::from(target)).and_then(Option::as_ref);
         queue.is_some_and(|queue| queue.len() < queue.capacity())
     }
 
-    /// Takes what other shards, threads and this shard itself have queued; bounded, so that the ring gets its turn. True
-    /// when there was anything.
+    /// Takes what other shards, threads and this shard itself have queued. This is bounded, so that the ring gets its
+    /// turn. True when there was anything.
     pub(crate) fn take(&self, take: impl Fn(Envelope)) -> bool {
         let mut taken = 0;
         let mut incoming = self.incoming.take();
@@ -177,7 +177,7 @@ impl Port {
                 }
             }
         }
-        // Only those that are there now: what they cause comes in the next turn.
+        // Only those that are queued now: what they cause is taken in the next turn.
         let local = self.local.borrow().len();
         for _ in 0..local {
             let Some(envelope) = self.local.borrow_mut().pop_front() else { break };
@@ -187,7 +187,7 @@ impl Port {
         taken > 0
     }
 
-    /// Wakes the sleeping ones among the shards that were sent something this turn.
+    /// Wakes those shards that sleep and were sent something this turn.
     pub(crate) fn wake_peers(&self) {
         let mut to_wake = self.to_wake.borrow_mut();
         for peer in to_wake.drain(..) {
@@ -200,7 +200,8 @@ impl Port {
         !self.local.borrow().is_empty()
     }
 
-    /// Whether anything is to be taken, or another shard to be woken; asked after having said that this shard sleeps.
+    /// Whether there is anything to take, or another shard to wake. Checked after this shard has published that it
+    /// sleeps.
     pub(crate) fn has_input(&self) -> bool {
         self.has_local()
             // A task may have sent something after this turn had woken its peers.

@@ -3,12 +3,12 @@ use shardcast_proto::RequestId;
 use super::{Answer, Answered, Connection};
 use crate::{AnswerError, Failure};
 
-/// Answers one request later, from any thread. Dropped unused, the request is answered with the protocol's failure for
-/// that, or with nothing where it has none. A server that drains waits for it, within its time.
+/// Sends the response to one request later, from any thread. If it is dropped unused, the request is answered with the
+/// protocol's failure for that, if it has one. A server that drains waits for it, within its time.
 #[derive(Debug)]
 #[must_use = "a responder that is dropped leaves its request without an answer"]
 pub struct Responder {
-    /// Taken when the answer was given.
+    /// Taken when the response was sent.
     connection: Option<Connection>,
     id: RequestId,
     expects_answer: bool,
@@ -24,11 +24,11 @@ impl Responder {
         self.connection.as_ref().is_some_and(Connection::is_open)
     }
 
-    /// Sends the answer, in whatever order. It finds room always: what bounds answers is the number of requests in
-    /// progress ([`Limits::requests_in_progress_max`](crate::Limits::requests_in_progress_max)).
+    /// Sends the response; responses may be sent in any order. There is always room for it, because the number of
+    /// requests in progress is bounded ([`Limits::requests_in_progress_max`](crate::Limits::requests_in_progress_max)).
     ///
     /// # Errors
-    /// The connection has ended: nothing waits for the answer any more.
+    /// The connection has ended, and the response is dropped.
     pub fn answer(mut self, answer: impl Into<Answer>) -> Result<(), AnswerError> {
         self.end(Answered::With(answer.into()))
     }
@@ -49,13 +49,13 @@ impl Responder {
         self.answer(failure)
     }
 
-    /// As [`answer`](Self::answer), for a task that is over with it.
+    /// As [`answer`](Self::answer), for a task that ends with it.
     pub(crate) fn end_with(&mut self, answer: Answer) {
-        // Gone: then nothing waits for it any more.
+        // If the connection has ended, nothing waits for the response.
         let _ = self.end(Answered::With(answer));
     }
 
-    /// What was to answer has panicked.
+    /// The code that was to answer has panicked.
     pub(crate) fn panicked(mut self) {
         let _ = self.end(Answered::Panicked);
     }
@@ -69,7 +69,7 @@ impl Responder {
 impl Drop for Responder {
     fn drop(&mut self) {
         let panics = std::thread::panicking();
-        // Gone: then nothing waits for it any more.
+        // If the connection has ended, nothing waits for the response.
         let _ = self.end(if panics { Answered::Panicked } else { Answered::Never });
     }
 }

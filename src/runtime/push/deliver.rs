@@ -1,4 +1,4 @@
-//! From a message of a topic to this shard's subscribers.
+//! The way of a message of a topic to this shard's subscribers.
 
 use std::sync::Arc;
 
@@ -30,8 +30,8 @@ impl Push {
         self.conns.fan_out(&outgoing, frames, slots);
     }
 
-    /// Hands a missed message to the subscriber that asked for it. It is an answer: never dropped, and while too much of
-    /// that waits, the peer is not read from.
+    /// Hands a missed message to the subscriber that requested it. It counts as a response: it is never dropped, and
+    /// while too many responses wait, nothing is read from the peer.
     pub(super) fn recover(&self, message: &Arc<Publication>, to: SubscriberId) {
         if to.0 & 1 == 1 {
             return self.hand_to_local(to.0 >> 1, message);

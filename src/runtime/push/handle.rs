@@ -1,4 +1,4 @@
-//! The library's doors to the hubs: from any thread, and from any shard.
+//! The library's access to the hubs, from any thread and from any shard.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -18,43 +18,44 @@ use crate::{
     mesh::{Envelope, Router, port},
 };
 
-/// What a publication may ask for besides being delivered.
+/// Options of a publication.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PublishOptions {
-    /// Under [`OverflowPolicy::Conflate`](crate::OverflowPolicy::Conflate), it replaces what waits with the same
-    /// key of the same topic.
+    /// Under [`OverflowPolicy::Conflate`](crate::OverflowPolicy::Conflate), the message replaces the waiting message
+    /// that has the same key and topic.
     pub key: Option<u64>,
-    /// It is published this much later, and gets its place in the topic then.
+    /// The time from the request to the publication; the message gets its position after that time.
     pub delay: Option<Duration>,
-    /// How long it is worth delivering, from when it was published or was to be: later, it is dropped.
+    /// The time after which the message is dropped instead of delivered, counted from its publication, or from when it
+    /// was to be published.
     pub ttl: Option<Duration>,
-    /// It is at least this urgent, and those of its topic that wait in front of it with it. Without one, it is as
-    /// urgent as its topic.
+    /// The least priority of the message. It also raises the priority of messages of the same topic that are queued
+    /// before it. Without it, the message has the priority of its topic.
     pub class: Option<Class>,
 }
 
 impl PublishOptions {
-    /// With a key to conflate by.
+    /// Options with a key for [`OverflowPolicy::Conflate`](crate::OverflowPolicy::Conflate).
     pub fn keyed(key: u64) -> Self {
         Self { key: Some(key), ..Self::default() }
     }
 
-    /// To be published this much later.
+    /// Sets the time from the request to the publication.
     #[must_use]
     pub const fn delay(mut self, delay: Duration) -> Self {
         self.delay = Some(delay);
         self
     }
 
-    /// Wanted for so long, from when it is published or was to be.
+    /// Sets the time after which the message is no longer delivered.
     #[must_use]
     pub const fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
         self
     }
 
-    /// At least this urgent.
+    /// Sets the least priority.
     #[must_use]
     pub const fn class(mut self, class: Class) -> Self {
         self.class = Some(class);
@@ -96,23 +97,23 @@ pub struct Publisher {
     backlog_max: usize,
 }
 
-/// Who is subscribed to a topic.
+/// The subscribers of a topic.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Presence {
-    /// Subscribers, each counted once however many of its subscriptions match.
+    /// Number of subscribers. Each counts once, even if several of its subscriptions match.
     pub count: u32,
-    /// The first ones, up to `HubConfig::presence_list_max` of each shard.
+    /// The first subscribers, up to `HubConfig::presence_list_max` of each shard.
     pub subscribers: Vec<Subscriber>,
 }
 
-/// One of those who are present.
+/// A subscriber of a topic.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Subscriber {
-    /// This connection.
+    /// A connection.
     Connection(ConnId),
-    /// A [`Subscription`](super::Subscription) of this process that lives on this shard.
+    /// A [`Subscription`](super::Subscription) of this process.
     Library {
-        /// Which shard.
+        /// The shard on which it lives.
         shard: u16,
     },
 }
@@ -129,18 +130,20 @@ impl Publisher {
         Self { topic, owner, router, backlog_max }
     }
 
-    /// The topic.
+    /// The topic that it publishes on.
     pub const fn topic(&self) -> &TopicName {
         &self.topic
     }
 
-    /// Publishes `body`. Those of one thread arrive in order, at every subscriber.
+    /// Publishes `body`. Messages of one thread arrive in order, at every subscriber.
     ///
-    /// It was taken when this returns, and is lost only if the owner's backlog is full when it gets there,
-    /// which is counted; [`publish_confirmed`](Self::publish_confirmed) returns the outcome.
+    /// When this returns `Ok`, the message is queued for the owner of the topic. It is lost only if the backlog of the
+    /// owner is full when it arrives there, which is counted. [`publish_confirmed`](Self::publish_confirmed) returns
+    /// the outcome.
     ///
     /// # Errors
-    /// The backlog of the topic's owner, or the queue to it, is full, or the server is stopping; then it was not taken.
+    /// The backlog of the topic's owner, or the queue to it, is full, or the server is stopping. Then the message was
+    /// not queued.
     pub fn publish(&self, body: impl Into<Bytes>) -> Result<(), PublishError> {
         self.publish_with(body, PublishOptions::default())
     }
@@ -157,7 +160,7 @@ impl Publisher {
         self.router.post(self.owner, envelope).map_err(|_| PublishError::QueueFull)
     }
 
-    /// Publishes `body`, and returns its position in the topic and how many subscriptions get it.
+    /// Publishes `body`, and returns its position in the topic and the number of subscriptions that get it.
     pub fn publish_confirmed(
         &self,
         body: impl Into<Bytes>,
@@ -168,7 +171,7 @@ impl Publisher {
         let publish = options.publish(self.topic.clone(), body.into());
         let run = Envelope::Run(Box::new(move || {
             let then = move |result: Result<_, Refusal>| {
-                // The reply may have been dropped.
+                // The receiver may have been dropped.
                 let _ = answer.send(result.map_err(PublishError::from));
             };
             with_push(|push| push.publish_confirmed(publish, then));
@@ -179,7 +182,7 @@ impl Publisher {
         reply
     }
 
-    /// Sends something to the owner of the topic, if that takes publications now.
+    /// Sends an envelope to the owner of the topic, if the owner takes publications now.
     pub(super) fn post(&self, envelope: Envelope) -> Result<(), PublishError> {
         self.check()?;
         self.router.post(self.owner, envelope).map_err(|_| PublishError::QueueFull)
@@ -196,7 +199,7 @@ impl Publisher {
     }
 }
 
-/// Asks the owner of a topic who is subscribed to it.
+/// Asks the owner of a topic for its subscribers.
 pub(crate) fn presence(router: &Arc<Router>, topic: &str) -> Pending<Result<Presence, PresenceError>> {
     let (answer, reply) = Pending::new();
     let late = answer.clone();
@@ -204,7 +207,7 @@ pub(crate) fn presence(router: &Arc<Router>, topic: &str) -> Pending<Result<Pres
         let owner = topic.owner(router.shards() as u16);
         let run = Envelope::Run(Box::new(move || {
             let then = move |result: Result<_, Refusal>| {
-                // The reply may have been dropped.
+                // The receiver may have been dropped.
                 let _ = answer.send(result.map_err(PresenceError::from));
             };
             with_push(|push| push.presence(&topic, then));

@@ -1,11 +1,11 @@
-//! The hub of a shard, coupled to its connections, to the mesh, and to callers of the library.
+//! The hub of a shard, connected to its connections, to the mesh, and to callers of the library.
 //!
-//! Everything here happens in the shard's turns. Sessions and the library only queue: what a peer asks goes into
-//! the hub at once, but answers, fan-out and envelopes are the hub's [turn](shardcast_proto::push::Hub::turn), in
-//! which nothing else is borrowed. A message is fanned out the way a broadcast is: over a dense list, each frame
-//! made once for a protocol and shared.
+//! Everything in this module happens in the turns of the shard. Requests of peers and of the library go into the hub at
+//! once, but they are only queued. Responses, fan-out and envelopes follow in the
+//! [turn](shardcast_proto::push::Hub::turn) of the hub, in which nothing else is borrowed. A message is fanned out like
+//! a broadcast: over a dense list, with frames that are made once per protocol and shared.
 //!
-//! What this deliberately is not: it knows no protocol, and decides nothing that the hub's core decides.
+//! What this deliberately is not: it knows no protocol, and leaves all decisions to the core of the hub.
 
 mod deliver;
 mod handle;
@@ -46,7 +46,7 @@ pub use crate::{
 use outlet::ShardOutlet;
 use subscription::Local;
 
-/// The hub of a shard, and what it needs there.
+/// The hub of a shard, and what it uses there.
 pub(crate) struct Push {
     reactor: Rc<Reactor>,
     conns: Rc<Conns>,
@@ -55,16 +55,16 @@ pub(crate) struct Push {
     mesh_capacity: u64,
     /// Borrow it with [`hub`](Self::hub).
     hub: RefCell<Hub<Frames>>,
-    /// Subscribers that have ended and that the hub does not know of yet. They may end while it is borrowed.
+    /// Subscribers that have ended, not yet reported to the hub. They may end while it is borrowed.
     left: RefCell<Vec<push::SubscriberId>>,
-    /// Subscriptions of the library that live with_push, by index.
+    /// Subscriptions of the library that live on this shard, by index.
     locals: RefCell<Vec<Option<Local>>>,
-    /// Whoever of the library waits for an answer.
+    /// Callers of the library that wait for an answer.
     waiting: RefCell<HashMap<u64, OnAnswer>>,
     next_ticket: Cell<u64>,
     /// When the timer of the hub goes off, if it is set.
     alarm: Cell<Option<Time>>,
-    /// It was used since its counters were last published.
+    /// The hub was used since its counters were last published.
     touched: Cell<bool>,
 }
 
@@ -100,13 +100,13 @@ impl Push {
         self.hub.borrow().is_stalled()
     }
 
-    /// Lets go of whatever waits, so that it learns that the shard has ended.
+    /// Drops what waits for an answer, so that it learns that the shard has ended.
     pub(crate) fn shut_down(&self) {
         self.waiting.take();
         self.locals.take();
     }
 
-    /// The hub, which knows by now of everybody who has left.
+    /// The hub, after all ended subscribers were reported to it.
     fn hub(&self) -> RefMut<'_, Hub<Frames>> {
         let mut hub = self.hub.borrow_mut();
         if !self.left.borrow().is_empty() {
@@ -140,7 +140,7 @@ impl Push {
         is_ready || after.backlog + after.outgoing < before.backlog + before.outgoing
     }
 
-    /// Copies the hub's counters to where anybody may read them, and sees to its timer.
+    /// Publishes the hub's counters, and sets its timer.
     fn publish_state(&self) {
         let hub = self.hub.borrow();
         self.reactor.counters.push.store(&hub.counters(), &hub.gauges());
@@ -153,13 +153,13 @@ impl Push {
         }
     }
 
-    /// The timer of the hub went off; one that was set for a later time does no harm.
+    /// The timer of the hub went off. A timer that was set for a later time does no harm.
     pub(crate) fn on_timer(&self) {
         self.alarm.set(None);
         self.hub().handle_timeout(self.reactor.now());
     }
 
-    /// Keeps `then` until the answer to the ticket that is returned has come.
+    /// Keeps `then` until the answer to the returned ticket has come.
     fn await_answer(&self, then: impl FnOnce(Answer) + 'static) -> Ticket {
         let number = self.next_ticket.get();
         self.next_ticket.set(number + 1);
@@ -173,12 +173,12 @@ impl Push {
     }
 }
 
-/// The subscriber that the connection in this slot is. Subscriptions of the library have the odd numbers.
+/// The number of the connection in this slot as a subscriber. Subscriptions of the library have odd numbers.
 const fn connection(slot: u32) -> push::SubscriberId {
     push::SubscriberId(slot << 1)
 }
 
-/// The first half of tickets that are not of connections: no slot has this number.
+/// The first half of tickets that do not belong to connections: no slot has this number.
 const LIBRARY: u64 = u64::MAX;
 
 /// What happens with an answer that the library waits for.

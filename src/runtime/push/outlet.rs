@@ -1,4 +1,4 @@
-//! What the hub does to its shard.
+//! The effects of the hub on its shard.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use shardcast_proto::{
 use super::{LIBRARY, Push};
 use crate::{ConnId, conns::Frames, mesh};
 
-/// What surrounds a hub on its shard.
+/// The shard, as its hub sees it.
 pub(super) struct ShardOutlet<'a>(pub(super) &'a Push);
 
 impl Outlet<Frames> for ShardOutlet<'_> {
@@ -38,7 +38,7 @@ impl Outlet<Frames> for ShardOutlet<'_> {
         self.0.reactor.port.post(shard, envelope).map_err(|refused| match refused {
             mesh::Envelope::Message(message) => HubMessage::Message(message),
             mesh::Envelope::Push { envelope, .. } => *envelope,
-            _ => unreachable!("it is handed back as it was"),
+            _ => unreachable!("it is returned unchanged"),
         })
     }
 
@@ -81,12 +81,13 @@ impl Push {
         }
         self.conns.count_requests(conn);
         if conn.core.has_news() {
-            // Going on calls the application, and that may ask the hub, which is in the middle of something.
-            self.conns.settle_later(id);
+            // Continuing calls the application, which may call the hub, which is in the middle of its work.
+            self.conns.follow_up_later(id);
         }
     }
 
-    /// What presence calls a subscriber: the upper half is the slot of a connection, or says that it is none.
+    /// The number of a subscriber in presence: the upper half is the slot of a connection, or shows that it is not a
+    /// connection.
     fn identity(&self, who: SubscriberId) -> u64 {
         if who.0 & 1 == 1 {
             return LIBRARY_IDENTITY;
@@ -98,16 +99,16 @@ impl Push {
     }
 }
 
-/// What the connection is called in tickets and presence.
+/// The number of the connection in tickets and presence.
 pub(super) const fn identity_of(slot: u32, generation: u32) -> u64 {
     (slot as u64) << 32 | generation as u64
 }
 
-/// Marks the ticket of a publication with a delay, which is no request in progress: its answer may be far off. Slots
-/// never have this bit.
+/// Marks the ticket of a publication with a delay, which does not count as a request in progress, because its response
+/// may come much later. Slots never have this bit.
 pub(super) const DELAYED: u64 = 1 << 63;
 
-/// The connection of this shard that is called so.
+/// The connection of this shard that has this number.
 pub(super) const fn connection_of(shard: u16, identity: u64) -> ConnId {
     let slot = ((identity & !DELAYED) >> 32) as u32;
     ConnId { node: 0, shard, slot, generation: identity as u32 }
@@ -126,5 +127,5 @@ fn command(id: RequestId, answer: &Answer) -> Command<'static> {
     }
 }
 
-/// What presence calls a subscription of the library.
+/// The number of a subscription of the library in presence.
 pub(super) const LIBRARY_IDENTITY: u64 = u64::MAX;

@@ -1,4 +1,4 @@
-//! Messages that are published on a topic again and again, and the end of what waits for its time.
+//! Periodic pushes, and the end of publications that wait for their time.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
     mesh::{Envelope, Router},
 };
 
-/// A repeated push. Dropping it stops it, unless it was [detached](Self::detach).
+/// A periodic push. Dropping it stops it, unless it was [detached](Self::detach).
 ///
 /// # Examples
 /// ```
@@ -37,19 +37,20 @@ use crate::{
 #[must_use = "dropping it stops it: detach it to let it run on"]
 pub struct PeriodicPush {
     number: u64,
-    /// Where its topic is owned.
+    /// The shard that owns its topic.
     shard: u16,
     /// Taken when it is detached.
     router: Option<Arc<Router>>,
 }
 
 impl Publisher {
-    /// Publishes `body` each `interval`, beginning one interval from now, until the [`PeriodicPush`] is dropped; with
-    /// the reply, if that is dropped first. The times are fixed by the first one, so that lateness does not add up; what was
-    /// missed by whole intervals is left out, and counted.
+    /// Publishes `body` at each `interval`, beginning one interval from now, until the [`PeriodicPush`] is dropped.
+    /// Dropping the [`Pending`] before that stops it too. The times are multiples of the interval from the start, so
+    /// that delays do not add up. Pushes that are late by a whole interval are left out, and counted.
     ///
-    /// Its outcome is an error for an interval of zero, for a delay or a ttl in the options, which do not apply with_push, when the owner of the topic has as many periodic pushes as it may
-    /// ([`PushEveryError::TooMany`]), and when it cannot be reached ([`PushEveryError::Publish`]).
+    /// The outcome is an error if the interval is zero, if the options have a delay or a TTL, which do not apply to
+    /// periodic pushes, if the owner of the topic has as many periodic pushes as it may ([`PushEveryError::TooMany`]),
+    /// or if the owner cannot be reached ([`PushEveryError::Publish`]).
     pub fn publish_every(
         &self,
         interval: Duration,
@@ -66,13 +67,13 @@ impl Publisher {
             return Pending::known(Err(PushEveryError::ZeroInterval));
         }
         let first = Time::from_nanos(clock::now_nanos()) + interval;
-        // Each is posted when it is its turn.
+        // Each is posted when it is due.
         let posted = Time::default();
         let publish = Publish { due: first, posted, ..options.publish(self.topic.clone(), body.into()) };
         let push = PeriodicPush { number, shard: self.owner, router: Some(Arc::clone(&self.router)) };
         let run = Envelope::Run(Box::new(move || {
             let added = with_push(|push| push.add_periodic(number, interval, publish));
-            // The reply may have been dropped: then the push is dropped with_push, which stops it.
+            // The caller may have dropped its end: then the push is dropped here, which stops it.
             let _ = match added {
                 Some(Ok(())) => answer.send(Ok(push)),
                 Some(Err(error)) => {
@@ -90,7 +91,7 @@ impl Publisher {
 }
 
 impl PeriodicPush {
-    /// Stops it, as dropping it does.
+    /// Stops it, like dropping it.
     pub fn stop(self) {}
 
     /// Lets it run on until the server stops.
@@ -127,7 +128,7 @@ impl Push {
         })
     }
 
-    /// The shard is stopping: nothing waits for its time any more.
+    /// The shard is stopping: ends everything that waits for its time.
     pub(crate) fn close_admission(&self) {
         self.hub().close(&mut ShardOutlet(self));
     }

@@ -1,4 +1,4 @@
-//! What peers ask of the hub, in whatever protocol.
+//! Requests of peers to the hub, in all protocols.
 
 use bytes::Bytes;
 use shardcast_proto::{
@@ -31,7 +31,7 @@ impl Topics for Push {
         let (operation, id, result) = match event {
             Event::Hello { id } => {
                 let topic = TopicFilter::Exact(self.conns.shared.listeners[listener as usize].topic.clone());
-                // It may never have been subscribed: not every protocol is.
+                // It may never have been subscribed: not all protocols subscribe automatically.
                 let _ = self.end_subscription(peer, &topic);
                 return Outcome::Say(Command::Welcome { id, epoch: self.epoch });
             }
@@ -70,7 +70,7 @@ impl Topics for Push {
     }
 
     fn left(&self, slot: u32) {
-        // The hub learns of it before it does anything else.
+        // It is reported to the hub before the hub does anything else.
         self.left.borrow_mut().push(connection(slot));
     }
 }
@@ -127,7 +127,7 @@ impl Push {
     }
 }
 
-/// By which the answer finds the connection and its request.
+/// The ticket by which the answer finds the connection and its request.
 fn ticket(peer: &Connection, id: RequestId) -> Ticket {
     Ticket(identity_of(peer.id().slot, peer.id().generation), id.0)
 }

@@ -1,4 +1,4 @@
-//! Subscribers that are no connections: programs that use the library.
+//! Subscribers that are not connections: programs that use the library.
 
 use std::{
     fmt,
@@ -20,19 +20,20 @@ use crate::{
     mesh::{Envelope, Router},
 };
 
-/// What a subscription may ask for.
+/// Options of a subscription.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SubscribeOptions {
-    /// Where the subscriber was before: it gets what it has missed since, or a report of the gap. For one topic only.
+    /// The last position that the subscriber received: it gets the messages that it has missed since, or a report of
+    /// the gap. For a topic only, not for a prefix.
     pub since: Option<Position>,
-    /// Messages that may wait to be received. When so many do, the newest is dropped: it is counted
-    /// ([`Subscription::dropped`]), and seen as a gap in the offsets.
+    /// Messages that may wait to be received. When it is full, the newest message is dropped: this is counted
+    /// ([`Subscription::dropped`]), and visible as a gap in the offsets.
     pub capacity: usize,
 }
 
 impl SubscribeOptions {
-    /// This, changed by `change`: how it is written in one expression.
+    /// Applies `change`, so that a value can be written in one expression.
     ///
     /// # Examples
     /// ```
@@ -54,7 +55,7 @@ impl Default for SubscribeOptions {
     }
 }
 
-/// Receives the messages of one topic, or of all that begin alike. Dropped, it ends.
+/// Receives the messages of a topic, or of all topics with a prefix. Dropping it ends the subscription.
 pub struct Subscription {
     messages: flume::Receiver<Arc<Publication>>,
     started: Subscribed,
@@ -78,7 +79,7 @@ pub(super) struct Local {
 }
 
 impl Subscription {
-    /// Where the topic stood when this began, and what became of [`SubscribeOptions::since`].
+    /// The position of the topic when this subscription began, and the outcome of [`SubscribeOptions::since`].
     pub const fn started(&self) -> Subscribed {
         self.started
     }
@@ -91,7 +92,7 @@ impl Subscription {
         self.messages.recv().map_err(|_| ServerEnded)
     }
 
-    /// As [`recv`](Self::recv), no longer than `patience`; `None` when there was none.
+    /// As [`recv`](Self::recv), but waits no longer than `patience`; `None` if no message came.
     ///
     /// # Errors
     /// As for [`recv`](Self::recv).
@@ -109,17 +110,17 @@ impl Subscription {
     /// As for [`recv`](Self::recv).
     ///
     /// # Cancel safety
-    /// A message is either returned or still there.
+    /// No message is lost.
     pub async fn next(&self) -> Result<Arc<Publication>, ServerEnded> {
         self.messages.recv_async().await.map_err(|_| ServerEnded)
     }
 
-    /// The next message, if it is there already.
+    /// The next message, if one waits.
     pub fn try_recv(&self) -> Option<Arc<Publication>> {
         self.messages.try_recv().ok()
     }
 
-    /// Messages dropped so far because too many waited.
+    /// Number of messages dropped so far because too many waited.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
@@ -137,7 +138,7 @@ impl Drop for Home {
         let end = Envelope::Run(Box::new(move || {
             with_push(|push| push.end_local(number));
         }));
-        // As many as there are subscriptions at most: there is room for it.
+        // There are at most as many as subscriptions, so there is room for it.
         self.router.post_answer(self.shard, end);
     }
 }
@@ -160,7 +161,7 @@ pub(crate) fn subscribe(
         let then = move |started: Result<Subscribed, Refusal>| {
             let subscription =
                 started.map(|started| Subscription { messages, started, dropped, _home: home });
-            // Whoever asked may not wait any more; then it ends by being dropped here.
+            // The caller may not wait any more; then the subscription is dropped here, which ends it.
             let _ = answer.send(subscription.map_err(SubscribeError::from));
         };
         with_push(|push| push.start_local(local, &filter, options.since, then));
@@ -226,7 +227,7 @@ impl Push {
         let locals = self.locals.borrow();
         let Some(Some(local)) = locals.get(index as usize) else { return };
         match local.messages.try_send(Arc::clone(message)) {
-            // Nobody receives any more: its end is on the way.
+            // The receiver is gone: the end of the subscription is on its way.
             Ok(()) | Err(flume::TrySendError::Disconnected(_)) => {}
             Err(flume::TrySendError::Full(_)) => {
                 local.dropped.fetch_add(1, Ordering::Relaxed);

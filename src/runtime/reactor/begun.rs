@@ -14,21 +14,21 @@ use super::{
 };
 use crate::{Answer, ConnId, Connection, Responder};
 
-/// A future on its shard that is no task yet. What wakes it meanwhile is remembered.
+/// A future on its shard that is not a task yet. A wake-up that comes meanwhile is remembered.
 pub(crate) struct Begun<'a, F> {
     reactor: &'a Reactor,
     kind: &'a Kind<F>,
-    /// Where it lies, and the ticket that it has, which are used where they are: moving them costs more than the rest of
-    /// what is done here.
+    /// The place of the future, and its ticket. They are used in place, since moving them costs more than the rest of
+    /// the work.
     next: &'a mut Next<F>,
-    /// They stay there for the next one.
+    /// Both stay there for the next future.
     is_over: bool,
 }
 
-/// A ticket that goes back, also if what is done meanwhile panics.
+/// Returns a ticket, also after a panic.
 struct GivesBack<'a>(&'a Tasks, Option<Ticket>);
 
-/// Calls `f` with `future`, which is where it stays.
+/// Calls `f` with `future`, which stays in its place.
 #[inline]
 pub(crate) fn begin<F: Future + 'static, R>(
     reactor: &Reactor,
@@ -38,7 +38,7 @@ pub(crate) fn begin<F: Future + 'static, R>(
     let kind = reactor.places.of::<F>();
     match kind.next.try_borrow_mut() {
         Ok(mut next) => f(Begun::new(reactor, &kind, &mut next, future)),
-        // One of this kind is being polled, and has brought about this one.
+        // A future of this type is being polled, and has started this one.
         Err(_) => {
             let mut own = None;
             let result = f(Begun::new(reactor, &kind, &mut own, future));
@@ -51,8 +51,8 @@ pub(crate) fn begin<F: Future + 'static, R>(
     }
 }
 
-/// Starts `future` on the shard of `reactor`, and polls it at once. It is dropped when `owner`, a connection of this shard,
-/// ends. A panic in it closes `closes`, if there is one, and nothing else.
+/// Starts `future` on the shard of `reactor`, and polls it at once. It is dropped when `owner`, a connection of this
+/// shard, ends. A panic in it closes only `closes`, if given.
 pub(crate) fn spawn(
     reactor: &Reactor,
     name: &str,
@@ -62,7 +62,7 @@ pub(crate) fn spawn(
 ) {
     begin(reactor, future, |mut begun| {
         let label = begun.label(name);
-        // A task may start another one, which is polled in here too.
+        // A task may start another task, which is polled here too.
         let outer = reactor.counters.run(label);
         let polled = catch_unwind(AssertUnwindSafe(|| {
             if reactor.tasks.is_ending() {
@@ -77,7 +77,7 @@ pub(crate) fn spawn(
             Ok(Poll::Ready(())) => begun.end(),
             Err(_) => {
                 panicked(reactor, label, closes.as_ref());
-                // Dropping what is left may panic as well; that was counted already.
+                // Dropping the rest may panic as well; the panic was already counted.
                 let _ = catch_unwind(AssertUnwindSafe(|| drop(begun)));
             }
         }
@@ -97,7 +97,7 @@ impl<'a, F: Future + 'static> Begun<'a, F> {
         Self { reactor, kind, next, is_over: false }
     }
 
-    /// There is no place, or its ticket is held elsewhere.
+    /// There is no place, or something else holds its ticket.
     #[cold]
     fn renew(reactor: &Reactor, kind: &Kind<F>, next: &mut Next<F>, future: F) {
         let (place, ticket) = (kind.place(future), reactor.tasks.ticket(reactor));
@@ -133,7 +133,7 @@ impl<'a, F: Future + 'static> Begun<'a, F> {
         self.is_over = true;
     }
 
-    /// Makes it a task of the connection `owner`, called `name`, whose output is the answer that `responder` gives.
+    /// Makes it a task of the connection `owner`, named `name`. `responder` answers with its output.
     pub(crate) fn answer(self, name: &str, owner: ConnId, responder: Responder)
     where
         F::Output: Into<Answer>,

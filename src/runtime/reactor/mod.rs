@@ -1,8 +1,7 @@
-//! What one shard works with, whatever lives there: the ring, the time of the turn, timers, tasks, counters, and its port
-//! to the mesh.
+//! The base of a shard: the ring, the time of the turn, timers, tasks, counters, and its port to the mesh.
 //!
-//! Nothing here is `Send`, and nothing on a message's path takes a lock. What this deliberately is not: it knows neither
-//! connections nor the hub; those use it, and the [shard](crate::shard) turns the crank of all three.
+//! Nothing in this module is `Send`, and nothing on a message's path takes a lock. What this deliberately is not: it
+//! knows neither connections nor the hub. Those use it, and the [shard](crate::shard) drives all three.
 
 mod begun;
 pub(crate) mod current;
@@ -42,7 +41,7 @@ use sources::Sources;
 use tasks::Tasks;
 use timer::TimerWheel;
 
-/// The ground of a shard, as seen from its own thread.
+/// The base of a shard, as seen from its own thread.
 pub(crate) struct Reactor {
     pub(crate) id: u16,
     pub(crate) router: Arc<Router>,
@@ -53,20 +52,20 @@ pub(crate) struct Reactor {
     pub(crate) tasks: Tasks,
     places: Places,
     sources: Sources,
-    /// Of the kinds of task that were started here, and of the sources.
+    /// Labels of the kinds of task that were started on this shard, and of its sources.
     labels: Labels,
-    /// What uses this reactor, by its type, so that an envelope finds its target.
+    /// The modules that use this reactor, by type, so that an envelope finds its target.
     parts: RefCell<Vec<Rc<dyn Any>>>,
-    /// Things that live here by number, for closures that are sent here.
+    /// Values that live on this shard, by number, for closures that are sent to it.
     locals: RefCell<HashMap<u64, Rc<dyn Any>>>,
-    /// What is to run in this turn once nothing is borrowed.
+    /// Closures that run in this turn once nothing is borrowed.
     deferred: RefCell<VecDeque<Box<dyn FnOnce()>>>,
     notices: RefCell<Notices>,
-    /// When the shard is to have stopped, if it is to.
+    /// When the shard must have stopped, if it is to stop.
     drain_deadline: Cell<Option<Time>>,
 }
 
-/// What a timer is for. The shard hands each to whom it belongs.
+/// What a timer is for. The shard hands each timer to its module.
 pub(crate) enum Timer {
     Connection(ConnId),
     ResumeAccept(u32),
@@ -102,7 +101,7 @@ impl Reactor {
         self.port.now()
     }
 
-    /// Adds something that uses this reactor, to be found by its type.
+    /// Adds a part that uses this reactor, to be found by its type.
     pub(crate) fn add_part(&self, part: Rc<dyn Any>) {
         self.parts.borrow_mut().push(part);
     }
@@ -124,7 +123,7 @@ impl Reactor {
         self.drain_deadline.get()
     }
 
-    /// The shard is to have stopped by then; true when that is sooner than it was.
+    /// Sets the time when the shard must have stopped; true if that is earlier than before.
     pub(crate) fn stop_by(&self, deadline: Time) -> bool {
         let is_sooner = self.drain_deadline.get().is_none_or(|at| deadline < at);
         if is_sooner {
@@ -133,7 +132,7 @@ impl Reactor {
         is_sooner
     }
 
-    /// Calls `f` later in this turn, when nothing is borrowed.
+    /// Calls `f` later in this turn, once nothing is borrowed.
     pub(crate) fn defer(&self, f: impl FnOnce() + 'static) {
         self.deferred.borrow_mut().push_back(Box::new(f));
     }
@@ -146,7 +145,7 @@ impl Reactor {
         }
     }
 
-    /// Runs `f`, which may call the application while nothing is borrowed, so that a panic ends nothing.
+    /// Runs `f`, which may call the application while nothing is borrowed, and contains a panic.
     pub(crate) fn contain(&self, what: &str, f: impl FnOnce()) {
         if catch_unwind(AssertUnwindSafe(f)).is_err() {
             self.counters.run(0);
@@ -157,7 +156,7 @@ impl Reactor {
         }
     }
 
-    /// Keeps `thing` under `number` until it is removed or the shard ends.
+    /// Keeps `thing` by `number` until it is removed or the shard ends.
     pub(crate) fn keep_local(&self, number: u64, thing: Rc<dyn Any>) {
         self.locals.borrow_mut().insert(number, thing);
     }
@@ -167,7 +166,7 @@ impl Reactor {
         drop(removed);
     }
 
-    /// What was kept under `number`.
+    /// The value that was kept by `number`.
     pub(crate) fn local<T: 'static>(&self, number: u64) -> Option<Rc<T>> {
         let thing = self.locals.borrow().get(&number).cloned();
         thing.and_then(|thing| thing.downcast().ok())
@@ -178,10 +177,11 @@ impl Reactor {
         self.timers.borrow_mut().insert(deadline, Timer::Call(Box::new(f)));
     }
 
-    /// Wakes `waker` at `deadline`. `timer` is what this answered the last time, if it did: then it is moved to this
+    /// Wakes `waker` at `deadline`. `timer` is what the last call returned, if there was one: that timer then gets this
     /// waker.
     pub(crate) fn wake_at(&self, deadline: Time, waker: &Waker, timer: Option<TimerKey>) -> TimerKey {
-        // Wakers of others may run anything when they are made or dropped: not while the wheel is borrowed.
+        // Foreign wakers may run any code when they are cloned or dropped, so this must not happen while the wheel is
+        // borrowed.
         let is_set = |known: &mut Timer| matches!(known, Timer::Wake(known) if known.will_wake(waker));
         if let Some(timer) = timer
             && self.timers.borrow_mut().get_mut(timer).is_some_and(is_set)
@@ -199,13 +199,13 @@ impl Reactor {
         timer.expect("found above")
     }
 
-    /// Takes out a timer of [`wake_at`](Self::wake_at) that is not needed any more.
+    /// Cancels a timer of [`wake_at`](Self::wake_at).
     pub(crate) fn cancel_wake(&self, timer: TimerKey) {
         let cancelled = self.timers.borrow_mut().cancel(timer);
         drop(cancelled);
     }
 
-    /// Whether something was left for this turn or a task is to be polled.
+    /// Whether closures wait for this turn, or a task is to be polled.
     pub(crate) fn has_input(&self) -> bool {
         !self.deferred.borrow().is_empty() || self.tasks.runnable() > 0 || self.port.has_input()
     }

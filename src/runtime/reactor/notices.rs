@@ -1,4 +1,4 @@
-//! Log lines that a peer can bring about: bounded per shard and kind, and counted beyond that.
+//! Log lines that a peer can cause: bounded per shard and kind, and counted beyond that.
 
 use shardcast_proto::Time;
 
@@ -6,7 +6,7 @@ use crate::LogLimit;
 
 use super::{Reactor, current};
 
-/// The kinds.
+/// A kind of log line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Notice {
     ConnectionRefused,
@@ -43,8 +43,8 @@ impl Notice {
 }
 
 impl Reactor {
-    /// Whether a line of this kind may be logged now. Those that may not are counted, and the count is logged when
-    /// the window of [`LogLimit`] is over.
+    /// Whether a line of this kind may be logged now. If not, it is counted, and the count is logged at the end of the
+    /// window of [`LogLimit`].
     pub(crate) fn may_log(&self, notice: Notice) -> bool {
         let mut notices = self.notices.borrow_mut();
         let limit = &mut notices[notice as usize];
@@ -60,7 +60,7 @@ impl Reactor {
         admitted
     }
 
-    /// The shard has ended: what is not due yet will never be.
+    /// The shard has ended: logs the counts that are not due yet.
     pub(super) fn log_all_left_out(&self) {
         Notice::ALL.into_iter().for_each(|notice| self.log_left_out(notice, Time::from_nanos(u64::MAX)));
     }

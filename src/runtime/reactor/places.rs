@@ -1,7 +1,7 @@
-//! Where the futures of tasks lie. A place is used again by the next future of its type, so that tasks that come and go
-//! need no memory of the allocator's.
+//! The memory for the futures of tasks. The next future of the same type reuses a place, so that starting and ending
+//! tasks allocates nothing.
 //!
-//! A place belongs to one type and is never moved, so a future is dropped and the next one put there without `unsafe`.
+//! A place belongs to one type and never moves, so replacing a future by the next one needs no `unsafe`.
 
 use std::{
     any::{Any, TypeId},
@@ -27,16 +27,16 @@ pub(super) type Next<F> = Option<(Place<F>, Ticket)>;
 #[derive(Default)]
 pub(crate) struct Places(RefCell<HashMap<TypeId, Rc<dyn Any>, BuildHasherDefault<ById>>>);
 
-/// What a shard knows of one type of future.
+/// The state of a shard for one type of future.
 pub(super) struct Kind<F> {
     spare: RefCell<Vec<Place<F>>>,
-    /// For the next future, which may be done at its first poll: then nothing else is touched.
+    /// The place for the next future. If that is ready at its first poll, nothing else is touched.
     pub(super) next: RefCell<Next<F>>,
-    /// What the last task of this type was called, and the number of that name.
+    /// The name of the last task of this type, and the number of that name.
     named: RefCell<(String, u32)>,
 }
 
-/// A place in use, whatever its type. `T` is what becomes of the future's output.
+/// A place in use, of any type. `T` is what the future's output becomes.
 pub(super) trait Run<T> {
     /// Polls the future, and drops it when it is done.
     fn run(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T>;
@@ -114,7 +114,7 @@ impl<T, F: Future<Output: Into<T>> + 'static> Run<T> for Option<F> {
     }
 }
 
-/// Takes the hash that an id of a type is already.
+/// Uses the id of a type as its hash, which it already is.
 #[derive(Default)]
 struct ById(u64);
 
@@ -134,5 +134,5 @@ impl Hasher for ById {
     }
 }
 
-/// Of the places that are kept for one type.
+/// Bytes of the places that are kept for one type.
 const SPARE_BYTES_MAX: usize = 256 * 1024;

@@ -1,11 +1,11 @@
-//! Poll sources: what a shard looks at in every turn, because no socket, timer or task announces it.
+//! Poll sources: queues in memory that a shard checks in every turn, because no socket, timer or task announces them.
 //!
-//! A queue in memory is such a thing: its producer writes to it, and no system call is made. A [`Source`] is polled once in
-//! every turn of its shard. Before the shard sleeps it asks each source [how long it may](Source::wait): until the
-//! [`Doorbell`] is rung, for a given time, or not at all.
+//! The producer of such a queue writes to it without a system call. A [`Source`] is polled once in every turn of its
+//! shard. Before the shard sleeps, it asks each source [how long it may sleep](Source::wait): until a producer rings
+//! the [`Doorbell`], for a given time, or not at all.
 //!
-//! It is not a way to wait for descriptors or for what long computations bring: those belong into tasks
-//! ([`task`](crate::task)) and threads.
+//! Do not wait for descriptors or for the results of long computations in a source: those belong in
+//! [tasks](crate::task) and threads.
 //!
 //! # Examples
 //! A queue that threads fill, drained on shard 0:
@@ -25,7 +25,7 @@
 //!     }
 //!
 //!     fn wait(&mut self) -> Wait {
-//!         // This queue can only be looked at by taking from it.
+//!         // This queue can be checked only by taking from it.
 //!         if self.poll() == Progress::Worked { Wait::Busy } else { Wait::Doorbell }
 //!     }
 //! }
@@ -55,11 +55,11 @@ use std::{fmt, rc::Rc, sync::Arc, time::Duration};
 use super::{Reactor, current, sources::Entry};
 use crate::mesh::Peer;
 
-/// Something that a shard looks at in every turn.
+/// A queue that a shard checks in every turn.
 ///
 /// Nothing of the shard is borrowed while it runs: it may send on connections, start tasks, and add and remove sources,
 /// itself included. It must not block, and the work of one call must be bounded: everything else on the shard waits
-/// meanwhile. What is left is done in the next turn. A call that takes too long is reported as a stall under the name of
+/// meanwhile. The rest is done in the next turn. A call that takes too long is reported as a stall, with the name of
 /// the source.
 ///
 /// A panic removes the source, and is logged and counted in [`ShardStats::panics`](crate::stats::ShardStats::panics).
@@ -67,12 +67,13 @@ pub trait Source {
     /// Looks for work, and does a bounded part of it. Called once in every turn.
     fn poll(&mut self) -> Progress;
 
-    /// How long the shard may sleep. Called when a turn found nothing to do, and before that perhaps never.
+    /// How long the shard may sleep. Called only after a turn that found nothing to do.
     ///
-    /// The shard has published that it sleeps before it calls this. So look for work here once more: what was queued
-    /// before is found here, and who queues after that sees that the shard must be woken. A source whose producers have
-    /// a sign of their own, for example in shared memory, sets that first and then looks. It need not take the work:
-    /// with [`Wait::Busy`] the next turn follows at once, and in every case [`poll`](Self::poll) is the next call.
+    /// The shard publishes that it sleeps before it calls this. So check for work here once more: this finds what was
+    /// queued before, and a producer that queues after that sees that it must wake the shard. If the producers use a
+    /// flag of their own, for example in shared memory, set the flag first and then check. This call need not take the
+    /// work: with [`Wait::Busy`] the next turn follows at once, and in every case [`poll`](Self::poll) is the next
+    /// call.
     fn wait(&mut self) -> Wait;
 }
 
@@ -88,16 +89,16 @@ pub enum Progress {
 /// How long a shard may sleep, as far as one [`Source`] goes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Wait {
-    /// Until something else wakes it: producers ring the [`Doorbell`].
+    /// Until something wakes the shard: producers ring the [`Doorbell`].
     Doorbell,
-    /// Until then, or for this long from the beginning of its turn: for producers that have no doorbell. A busy machine
-    /// may wake it later.
+    /// As [`Doorbell`](Self::Doorbell), but no longer than this, counted from the beginning of the turn: for producers
+    /// that have no doorbell. On a busy machine the shard may wake later.
     Within(Duration),
     /// Not at all: there is work.
     Busy,
 }
 
-/// Keeps a [`Source`] on its shard; dropping it removes the source at once, or after the call that is under way. From
+/// Keeps a [`Source`] on its shard. Dropping it removes the source at once, or after the call in progress. Returned by
 /// [`add`].
 ///
 /// It is not `Send`: it belongs to its shard. All sources of a shard are dropped when the server stops, once its
@@ -107,22 +108,22 @@ pub struct SourceHandle {
     entry: Rc<Entry>,
 }
 
-/// Wakes a shard for its sources, from any thread. From [`doorbell`].
+/// Wakes a shard for its sources, from any thread. Returned by [`doorbell`].
 ///
-/// It may be rung at any time and any number of times, also after the server has stopped. While the shard is awake, that
-/// costs a memory fence and a load; while it sleeps, one system call for the first that rings.
+/// It may ring at any time and any number of times, also after the server has stopped. While the shard is awake, that
+/// costs a memory fence and a load; while it sleeps, the first ring costs one system call.
 #[derive(Clone, Debug)]
 pub struct Doorbell {
     home: Arc<Peer>,
 }
 
-/// Adds a source to the current shard; `name` is what a stall is reported under. Sources are polled in the order in which
-/// they were added, at the beginning of a turn, so that what they send leaves in the same one.
+/// Adds a source to the current shard. Stalls are reported with `name`. Sources are polled in the order in which they
+/// were added, at the beginning of a turn, so that what they send leaves in the same turn.
 ///
-/// While the server stops, and its last connection has ended, nothing is added any more: the source is dropped.
+/// When the server stops and its last connection has ended, no source is added any more: `source` is dropped.
 ///
 /// # Panics
-/// On a thread that is no shard.
+/// On a thread that is not a shard.
 pub fn add(name: &str, source: impl Source + 'static) -> SourceHandle {
     let add = |reactor: &Rc<Reactor>| Reactor::add_source(reactor, name, Box::new(source));
     SourceHandle { entry: current::with(add).expect("sources live on shards") }
@@ -131,7 +132,7 @@ pub fn add(name: &str, source: impl Source + 'static) -> SourceHandle {
 /// The doorbell of the current shard, one for all its sources.
 ///
 /// # Panics
-/// On a thread that is no shard.
+/// On a thread that is not a shard.
 pub fn doorbell() -> Doorbell {
     current::with(|reactor| Doorbell { home: reactor.router.peer_to_keep(reactor.id) })
         .expect("sources live on shards")

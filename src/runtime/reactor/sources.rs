@@ -1,7 +1,7 @@
 //! The poll sources of a shard: [`source`](super::source), as the pump sees them.
 //!
-//! A source is taken out of its entry while it runs, so that it may do anything to itself and to others. Entries of sources
-//! that were removed stay until the next turn has looked at all of them, since others may be under way.
+//! A source is taken out of its entry while it runs, so that it may do anything to itself and to others. Entries of
+//! removed sources stay until the next turn has checked all of them, since other sources may be running.
 
 use std::{
     cell::{Cell, RefCell},
@@ -21,9 +21,9 @@ use crate::counters::label;
 #[derive(Default)]
 pub(crate) struct Sources {
     entries: RefCell<Vec<Rc<Entry>>>,
-    /// Of `entries`: a turn of a shard without sources looks at no more than this.
+    /// Length of `entries`: a turn of a shard without sources reads nothing else.
     len: Cell<usize>,
-    /// The shard ends, and takes no more.
+    /// The shard ends, and takes no more sources.
     has_ended: Cell<bool>,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Ends the source, which is to be dropped; one that runs is dropped after that by who runs it.
+    /// Ends the source, and returns it to be dropped. A source that runs is dropped after its call.
     pub(crate) fn remove(&self) -> Option<Box<dyn Source>> {
         self.is_removed.set(true);
         self.source.take()
@@ -53,7 +53,7 @@ impl Sources {
         self.entries.borrow().get(index).map(Rc::clone)
     }
 
-    fn let_go_of_removed(&self) {
+    fn drop_removed(&self) {
         let mut entries = self.entries.borrow_mut();
         entries.retain(|entry| !entry.is_removed.get());
         self.len.set(entries.len());
@@ -81,7 +81,7 @@ impl Reactor {
     fn poll_all_sources(&self) -> bool {
         let mut worked = false;
         let mut some_removed = false;
-        // Those that one of them adds come in the next turn.
+        // Sources that are added meanwhile are polled in the next turn.
         let len = self.sources.len.get();
         for index in 0..len {
             let Some(entry) = self.sources.get(index) else { break };
@@ -90,13 +90,13 @@ impl Reactor {
         }
         worked |= self.sources.len.get() > len;
         if some_removed {
-            self.sources.let_go_of_removed();
+            self.sources.drop_removed();
         }
         worked
     }
 
-    /// When the shard, which has published that it sleeps, is to look at its sources again, or [`Time::NEVER`]; `None` if
-    /// it must not sleep. The sources may queue anything, so whatever else keeps it from sleeping is looked at later.
+    /// When the shard, which has published that it sleeps, must poll its sources again, or [`Time::NEVER`]; `None` if
+    /// it must not sleep. The sources may queue anything, so all other reasons not to sleep are checked after this.
     pub(crate) fn ask_sources(&self) -> Option<Time> {
         let mut until = Time::NEVER;
         let len = self.sources.len.get();
@@ -121,7 +121,7 @@ impl Reactor {
         }
     }
 
-    /// Calls a source, unless it was removed. A panic removes it, and ends nothing else.
+    /// Calls a source, unless it was removed. A panic removes only this source.
     fn run_source<R>(&self, entry: &Entry, f: impl FnOnce(&mut dyn Source) -> R) -> Option<R> {
         let mut source = entry.source.take()?;
         let outer = self.counters.run(entry.label);

@@ -1,9 +1,9 @@
-//! Tasks of a shard: futures that wait for what takes long, while the pump goes on.
+//! Tasks of a shard: futures that wait for work that takes long, while the pump continues.
 //!
-//! A future is polled once before it is a task: one that is ready then never becomes one. The others lie in slots; the
-//! numbers of those that were woken are in a queue, which the pump goes through once in a turn. Nothing is borrowed while
-//! a future is polled or dropped: it is taken out of its slot meanwhile. [`shardcast_os::woken`] has the argument why no
-//! wake is lost.
+//! A future is polled once before it becomes a task; a future that is ready then never becomes one. The others are in
+//! slots. The numbers of woken tasks are in a queue, which the pump goes through once per turn. Nothing is borrowed
+//! while a future is polled or dropped, because it is taken out of its slot. [`shardcast_os::woken`] shows why no
+//! wake-up is lost.
 
 use std::{
     cell::{Cell, RefCell},
@@ -27,15 +27,16 @@ use crate::{Answer, CloseReason, Connection, Responder, counters::label};
 pub(crate) struct Tasks {
     /// By number.
     slots: RefCell<Vec<Option<Task>>>,
-    /// Numbers without a task, with their wakers, and those whose wakers are not kept.
+    /// Numbers without a task, with their wakers.
     tickets: RefCell<Vec<Ticket>>,
+    /// Numbers without a task and without a waker.
     free: RefCell<Vec<u32>>,
     /// In the order in which they are to be polled.
     queue: RefCell<Vec<u32>>,
-    /// The memory of the queue's last round.
+    /// The queue of the last round, kept for its memory.
     round: RefCell<Vec<u32>>,
-    /// The first task of the connection in each slot, or [`NONE`]. Invariant: the tasks of an open connection are linked
-    /// to each other, and no others are.
+    /// The first task of the connection in each slot, or [`NONE`]. Invariant: the tasks of an open connection are
+    /// linked to each other, and no others are.
     of_slot: RefCell<Vec<u32>>,
     alive: Cell<usize>,
     ending: Cell<bool>,
@@ -49,11 +50,11 @@ struct Task {
     scheduled: bool,
     /// It is dropped instead of being polled again.
     ends: bool,
-    /// The slot of its connection, and its neighbours among the tasks of that.
+    /// The slot of its connection, and its neighbours in the list of that connection's tasks.
     link: Option<Link>,
 }
 
-/// What it takes to poll a task.
+/// What is needed to poll a task.
 pub(super) struct Running {
     pub(super) body: Body,
     pub(super) waker: Waker,
@@ -72,11 +73,11 @@ pub(super) enum Body {
 struct Link {
     slot: u32,
     before: u32,
-    behind: u32,
+    after: u32,
 }
 
 impl Tasks {
-    /// Whether all are to end, and those that start as well.
+    /// Whether all tasks are to end, including those that start now.
     pub(super) fn is_ending(&self) -> bool {
         self.ending.get()
     }
@@ -90,7 +91,7 @@ impl Tasks {
         self.queue.borrow().len()
     }
 
-    /// Asks every task to end: each is dropped when it is next polled, which this brings about.
+    /// Makes every task end: schedules each, and it is dropped instead of being polled.
     pub(crate) fn end(&self) {
         if !self.ending.replace(true) {
             let mut slots = self.slots.borrow_mut();
@@ -110,7 +111,7 @@ impl Tasks {
         while let Some(Some(task)) = slots.get_mut(number as usize) {
             task.ends = true;
             self.schedule(task);
-            number = task.link.take().map_or(NONE, |link| link.behind);
+            number = task.link.take().map_or(NONE, |link| link.after);
         }
     }
 
@@ -120,12 +121,12 @@ impl Tasks {
         if heads.len() <= slot as usize {
             heads.resize(slot as usize + 1, NONE);
         }
-        let behind = std::mem::replace(&mut heads[slot as usize], number);
+        let after = std::mem::replace(&mut heads[slot as usize], number);
         let mut slots = self.slots.borrow_mut();
         if let Some(Some(task)) = slots.get_mut(number as usize) {
-            task.link = Some(Link { slot, before: NONE, behind });
+            task.link = Some(Link { slot, before: NONE, after });
         }
-        if let Some(Some(Task { link: Some(link), .. })) = slots.get_mut(behind as usize) {
+        if let Some(Some(Task { link: Some(link), .. })) = slots.get_mut(after as usize) {
             link.before = number;
         }
     }
@@ -133,12 +134,12 @@ impl Tasks {
     fn unlink(&self, link: Link) {
         let mut slots = self.slots.borrow_mut();
         if let Some(Some(Task { link: Some(before), .. })) = slots.get_mut(link.before as usize) {
-            before.behind = link.behind;
+            before.after = link.after;
         } else if let Some(head) = self.of_slot.borrow_mut().get_mut(link.slot as usize) {
-            *head = link.behind;
+            *head = link.after;
         }
-        if let Some(Some(Task { link: Some(behind), .. })) = slots.get_mut(link.behind as usize) {
-            behind.before = link.before;
+        if let Some(Some(Task { link: Some(after), .. })) = slots.get_mut(link.after as usize) {
+            after.before = link.before;
         }
     }
 
@@ -166,7 +167,7 @@ impl Tasks {
         }
     }
 
-    /// A number without a task; its waker wakes nothing yet, and is woken when it was used.
+    /// A number without a task. Its waker wakes nothing yet; its flag is up if the waker was used.
     pub(super) fn ticket(&self, reactor: &Reactor) -> Ticket {
         let known = self.tickets.borrow_mut().pop();
         let number = match known {
@@ -208,7 +209,7 @@ impl Tasks {
         }
     }
 
-    /// Takes out what is to be polled, or to be dropped, which is the second.
+    /// Takes a task out to be polled, or, if the second value is true, to be dropped.
     fn begin_poll(&self, number: u32) -> Option<(Running, bool)> {
         let mut slots = self.slots.borrow_mut();
         let task = slots[number as usize].as_mut()?;
@@ -217,7 +218,7 @@ impl Tasks {
         Some((task.running.take()?, task.ends))
     }
 
-    /// The task waits on.
+    /// The task still waits.
     fn end_poll(&self, number: u32, running: Running) {
         if let Some(task) = self.slots.borrow_mut()[number as usize].as_mut() {
             task.running = Some(running);
@@ -238,7 +239,7 @@ impl Tasks {
     }
 }
 
-/// Polls each task that was woken, once: what is woken meanwhile comes the next time. True when there was any.
+/// Polls each woken task once. Tasks that are woken meanwhile are polled the next time. True when there was any.
 pub(crate) fn run(reactor: &Reactor) -> bool {
     let mut round = reactor.tasks.round.take();
     std::mem::swap(&mut round, &mut *reactor.tasks.queue.borrow_mut());
@@ -270,14 +271,14 @@ fn poll(reactor: &Reactor, number: u32) {
     reactor.counters.tasks.set(reactor.tasks.alive() as u64);
 }
 
-/// Counts and logs a panic in a task, and closes what it costs.
+/// Counts and logs a panic in a task, and closes its connection, if any.
 pub(super) fn panicked(reactor: &Reactor, label: u32, closes: Option<&Connection>) {
     reactor.counters.panics.add(1);
     if reactor.may_log(Notice::Panic) {
         tracing::error!(shard = reactor.id, task = label::name(label), "a task panicked");
     }
     if let Some(connection) = closes {
-        // Refused: the shard has more urgent trouble, and the peer its time-outs.
+        // If this is refused, the shard is overloaded, and the time-outs of the peer remain.
         let _ = connection.close_because(CloseReason::Panic);
     }
 }
@@ -307,7 +308,7 @@ impl Body {
         }
     }
 
-    /// Drops the future, which has panicked. That may panic as well, and was counted already.
+    /// Drops the future, which has panicked. That may panic as well; the panic was already counted.
     fn end_after_panic(self) {
         let _ = match self {
             Self::Alone(place) => catch_unwind(AssertUnwindSafe(|| drop(place))),
@@ -320,7 +321,7 @@ impl Body {
     }
 }
 
-/// Wakers kept for tasks to come.
+/// Wakers kept for future tasks.
 const TICKETS_MAX: usize = 4096;
 
 /// No task has this number.

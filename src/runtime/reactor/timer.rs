@@ -1,6 +1,6 @@
 //! The deadlines of one shard: a hierarchical timer wheel.
 //!
-//! It reads no clock and wakes no task; the pump passes the time in and asks when to come back.
+//! It reads no clock and wakes no task; the pump passes the time in, and asks when to call again.
 //!
 //! Time is cut into ticks of 2^20 ns (1.05 ms). Level 0 has a slot for each of the 64 ticks around the present;
 //! a slot of level `n` covers 64^n ticks. A timer is put into the level of the highest digit (base 64) in which its
@@ -22,13 +22,13 @@ pub(crate) struct TimerWheel<T> {
     /// First timer of each slot, or `NONE`.
     slots: [[u32; SLOTS]; LEVELS],
     timers: Vec<Timer<T>>,
-    /// First unused place in `timers`, or `NONE`; the others follow by `next`.
+    /// First unused place in `timers`, or `NONE`; `next` links the others.
     free: u32,
     len: usize,
 }
 
-/// Names one timer. A key of a timer that fired or was cancelled names nothing, for ever after
-/// (until 2^32 others have used the same place).
+/// Refers to one timer. After that timer fired or was cancelled, the key refers to nothing (until 2^32 others have used
+/// the same place).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct TimerKey {
     index: u32,
@@ -41,7 +41,7 @@ impl TimerKey {
 }
 
 impl<T> TimerWheel<T> {
-    /// An empty wheel; `now` is the time from which it turns.
+    /// An empty wheel that begins at `now`.
     pub(crate) fn new(now: Time) -> Self {
         Self {
             elapsed: now.as_nanos() >> TICK_BITS,
@@ -53,7 +53,7 @@ impl<T> TimerWheel<T> {
         }
     }
 
-    /// Keeps `value` until `deadline`. One that has passed already fires at the next [`advance`](Self::advance);
+    /// Keeps `value` until `deadline`. A deadline that has passed already fires at the next [`advance`](Self::advance);
     /// [`Time::NEVER`] does not fire.
     ///
     /// # Panics
@@ -89,7 +89,8 @@ impl<T> TimerWheel<T> {
     }
 
     /// Hands every value whose deadline is a tick or more before `now` to `fire`, never one whose deadline is after
-    /// `now`, tick by tick; the order within one tick is not defined. A `now` before an earlier one is that one.
+    /// `now`, tick by tick; the order within one tick is not defined. A `now` that is before an earlier `now` counts as
+    /// that one.
     pub(crate) fn advance(&mut self, now: Time, fire: &mut impl FnMut(T)) {
         let target = (now.as_nanos() >> TICK_BITS).max(self.elapsed);
         while let Some((level, slot, tick)) = self.first_slot()
@@ -134,7 +135,7 @@ impl<T> TimerWheel<T> {
     }
 
     fn fire_slot(&mut self, slot: usize, fire: &mut impl FnMut(T)) {
-        // One by one, so that the wheel is whole whenever `fire` runs, should it panic.
+        // One by one, so that the wheel is consistent if `fire` panics.
         while self.slots[0][slot] != NONE {
             let index = self.slots[0][slot];
             self.unlink(index);
@@ -209,7 +210,7 @@ impl<T> TimerWheel<T> {
         index
     }
 
-    /// Takes the value of a timer that is in no slot any more, and lets its place be used again.
+    /// Takes the value of a timer that was removed from its slot, and frees its place.
     fn release(&mut self, index: u32) -> Option<T> {
         let timer = &mut self.timers[index as usize];
         timer.generation = timer.generation.wrapping_add(1);
@@ -237,7 +238,7 @@ const TICK_BITS: u32 = 20;
 const TICK_NANOS: u64 = 1 << TICK_BITS;
 const SLOT_BITS: usize = 6;
 const SLOTS: usize = 1 << SLOT_BITS;
-/// 48 bits of ticks, where 44 and the rounding up are all that `Time` can express.
+/// 48 bits of ticks; `Time` needs 44 of them, and the rounding up.
 const LEVELS: usize = 8;
 /// No timer.
 const NONE: u32 = u32::MAX;

@@ -1,5 +1,5 @@
-//! The wakers of tasks. One is used again by the next task of its number, unless it is still held elsewhere: then the next
-//! task gets a new one, and the old one wakes nothing any more.
+//! The wakers of tasks. The next task with the same number reuses a waker, unless something else still holds it: then
+//! the next task gets a new one, and the old one wakes nothing any more.
 
 use std::{
     sync::{
@@ -20,18 +20,19 @@ pub(super) struct Ticket {
     pub(super) waker: Waker,
 }
 
-/// Wakes one task of one shard: from any thread, any number of times, for as long as anybody likes.
+/// Wakes one task of one shard: from any thread, any number of times, and for any time.
 #[derive(Debug)]
 pub(super) struct TaskWaker {
     home: Arc<Peer>,
     shard: u16,
-    /// Belongs to another task once this one has ended; where a waker is left of this one, the flag tells the two apart.
+    /// Belongs to another task once this one has ended. If a waker of this task remains, the flag distinguishes the
+    /// two.
     pub(super) number: u32,
     pub(super) woken: Flag,
 }
 
 impl Ticket {
-    /// For a number that is used for the first time.
+    /// A ticket for a number that is used for the first time.
     pub(super) fn new(reactor: &Reactor, number: u32) -> Self {
         let home = reactor.router.peer_to_keep(reactor.id);
         home.woken.make_room(number);
@@ -39,21 +40,22 @@ impl Ticket {
         Self { waker: Arc::clone(&shared).into(), shared }
     }
 
-    /// Whether its waker may be the next task's: nothing else can wake that.
+    /// Whether the next task may use its waker, because nothing else holds it.
     #[inline]
     pub(super) fn is_held_here_only(&self) -> bool {
         let is_held_here_only = Arc::strong_count(&self.shared) == OF_A_TICKET;
-        // Pairs with the release of a waker that was dropped elsewhere: whatever it did with the flag comes before this.
+        // Pairs with the release of a waker that was dropped elsewhere: everything that it did with the flag comes
+        // before this.
         atomic::fence(Ordering::Acquire);
         is_held_here_only
     }
 }
 
 impl TaskWaker {
-    /// A future is about to be polled with it that is no task yet.
+    /// A future that is not a task yet is about to be polled with it.
     #[inline]
     pub(super) fn lower(&self) {
-        // Only who holds this waker raises the flag: mostly it is down, which costs less to see.
+        // Only a holder of this waker raises the flag. It is usually down, and checking that is cheaper.
         if self.woken.is_raised() {
             self.woken.lower();
         }

@@ -35,9 +35,9 @@ pub struct ListenerInfo<'a> {
     pub id: ListenerId,
     /// Its name.
     pub name: &'a str,
-    /// Names of the protocols that are spoken there.
+    /// Names of its protocols.
     pub protocols: Vec<&'static str>,
-    /// Address that it listens on, with the port that port 0 became.
+    /// Address that it listens on, with the actual port where port 0 was configured.
     pub address: SocketAddr,
 }
 
@@ -60,7 +60,7 @@ impl ServerHandle {
         self.router.shards()
     }
 
-    /// Address that this listener listens on, with the port that port 0 became.
+    /// Address that this listener listens on, with the actual port where port 0 was configured.
     ///
     /// # Errors
     /// The server has no such listener.
@@ -84,8 +84,8 @@ impl ServerHandle {
     /// The bytes are shared, not copied. Broadcasts of one thread arrive in order at every connection.
     ///
     /// # Errors
-    /// The server has no such listener, or the queue of a shard is full: its connections do not get this one, the
-    /// others do.
+    /// The server has no such listener, or the queue of a shard is full: the connections of that shard do not get the
+    /// push, all others do.
     pub fn broadcast<'a>(
         &self,
         listener: impl Into<ListenerRef<'a>>,
@@ -94,7 +94,8 @@ impl ServerHandle {
         self.broadcast_keyed(listener, None, body.into())
     }
 
-    /// As [`broadcast`](Self::broadcast), with the key by which [`OverflowPolicy::Conflate`](crate::OverflowPolicy::Conflate) replaces.
+    /// As [`broadcast`](Self::broadcast), with the key for
+    /// [`OverflowPolicy::Conflate`](crate::OverflowPolicy::Conflate).
     ///
     /// # Errors
     /// As for [`broadcast`](Self::broadcast).
@@ -112,8 +113,8 @@ impl ServerHandle {
         if full == 0 { Ok(()) } else { Err(BroadcastError::QueueFull { full, shards: self.shards() }) }
     }
 
-    /// Runs `f` on a shard, between two looks at the network: it must not block, and may
-    /// [start tasks](crate::task::spawn). What one thread sends to one shard runs in order.
+    /// Runs `f` on a shard, as part of a turn: it must not block, and may [start tasks](crate::task::spawn). Closures
+    /// that one thread sends to one shard run in order.
     ///
     /// # Errors
     /// The shard's queue is full, there is no such shard, or it has ended: `f` was dropped.
@@ -127,10 +128,10 @@ impl ServerHandle {
         })
     }
 
-    /// As [`run_on`](Self::run_on), and gives what `f` returns: to be awaited, or waited for.
+    /// As [`run_on`](Self::run_on), and returns the result of `f`, which can be awaited or waited for.
     ///
     /// # Errors
-    /// As for [`run_on`](Self::run_on). The reply is an error when the server ends before `f` has run, or `f` panics.
+    /// As for [`run_on`](Self::run_on). The result is an error if the server ends before `f` has run, or if `f` panics.
     pub fn call_on<T: Send + 'static>(
         &self,
         shard: u16,
@@ -149,8 +150,8 @@ impl ServerHandle {
         self.router.is_draining()
     }
 
-    /// For each shard, how long its turn has gone on by now; zero while it sleeps. More than a moment means
-    /// that it is stuck.
+    /// For each shard, how long its current turn has taken so far; zero while it sleeps. A long time means that the
+    /// shard is stuck.
     pub fn turn_times(&self) -> Vec<Duration> {
         let now = clock::now_nanos();
         let of_shard = self.shared.counters.iter().map(|it| match it.turn_started.read() {
@@ -160,33 +161,35 @@ impl ServerHandle {
         of_shard.collect()
     }
 
-    /// Begins to stop, and returns; see [`Server::drain`](crate::Server::drain). A shorter `timeout` may follow.
+    /// Begins to stop the server, and returns at once; see [`Server::drain`](crate::Server::drain). A later call may
+    /// shorten the time.
     pub fn begin_drain(&self, timeout: Duration) {
         self.router.begin_draining();
         let deadline = Time::from_nanos(clock::now_nanos()) + timeout;
         self.shared.stop_at.fetch_min(deadline.as_nanos(), Ordering::AcqRel);
-        // At once is whenever a shard hears of it, which may be in a turn that began before now.
+        // "At once" is when a shard receives this, which may be in a turn that began before now.
         let deadline = (!timeout.is_zero()).then_some(deadline);
         self.router.run_everywhere(move || {
             with_part(|shard: &Rc<Shard>| shard.begin_stop(deadline));
         });
-        // Whoever waits for the end has a deadline now.
+        // A thread that waits for the end has a deadline now.
         let _ = self.shared.lifecycle.send(Lifecycle::StopRequested);
     }
 
-    /// Changes the bounds of the whole server from now on, also for open connections:
-    /// `connections_max`, `connections_per_ip_max`, `unidentified_max`, `requests_in_progress_max`, `requests_in_progress_shard_max`, `identify_timeout`,
-    /// `frame_timeout`, `unacknowledged_timeout`. No connection is ended for a bound on a number: the bound applies to new ones.
+    /// Changes the bounds of the whole server from now on, also for open connections: `connections_max`,
+    /// `connections_per_ip_max`, `unidentified_max`, `requests_in_progress_max`, `requests_in_progress_shard_max`,
+    /// `identify_timeout`, `frame_timeout`, `unacknowledged_timeout`. A smaller bound on a number of connections ends
+    /// no open connection: it applies to new ones.
     ///
-    /// `connections_max` has no effect beyond what the server was started with: tables are made for that. The
-    /// other fields are those of a listener, or of the sockets that listen already, and are not looked at.
+    /// `connections_max` cannot exceed the value that the server was started with, because the tables have that size.
+    /// All other fields are ignored: they belong to a listener, or to the sockets that listen already.
     pub fn set_limits(&self, limits: &Limits) {
         self.shared.conns.limits.set(limits);
         self.apply_limits();
     }
 
-    /// Changes the bounds of one listener from now on, also for its open connections: `idle_timeout`,
-    /// `overflow` and the `outbox_` ones. What waits in an outbox beyond a smaller bound is sent.
+    /// Changes the bounds of one listener from now on, also for its open connections: `idle_timeout`, `overflow` and
+    /// the fields `outbox_*`. What already waits in an outbox beyond a smaller bound is still sent.
     ///
     /// # Errors
     /// The server has no such listener.
@@ -207,18 +210,17 @@ impl ServerHandle {
         Ok(())
     }
 
-    /// Ends the connection with this id, as [`CloseReason::Kicked`](crate::CloseReason::Kicked): what was
-    /// queued for it is sent, for a few seconds at most. Waits for its shard, up to `patience`; not to be called on a
-    /// shard.
+    /// Closes the connection with this id, as [`CloseReason::Kicked`](crate::CloseReason::Kicked), after sending what
+    /// was queued for it, for a few seconds at most. Waits for its shard, up to `patience`. Do not call it on a shard.
     ///
     /// # Errors
-    /// No such connection is open, or its shard did not answer; then the connection may end yet.
+    /// No such connection is open, or its shard did not answer in time; then the connection may still end.
     pub fn kick(&self, id: ConnId, patience: Duration) -> Result<(), KickError> {
         self.ask_to_kick(id, patience, Conns::kick)
     }
 
-    /// As [`kick`](Self::kick), but at once: what was queued is lost, and counted. It also cuts a connection that is
-    /// ending already.
+    /// As [`kick`](Self::kick), but at once: what was queued is lost, and counted. Also cuts a connection that is
+    /// already ending.
     ///
     /// # Errors
     /// As for [`kick`](Self::kick).
@@ -250,7 +252,8 @@ impl ServerHandle {
         stats::connections(self, patience)
     }
 
-    /// The last 1,000 connections that ended, the newest first; as for [`connections`](Self::connections).
+    /// The last 1,000 connections that ended, the newest first. A shard that does not answer within `patience` is left
+    /// out.
     pub fn closed_connections(&self, patience: Duration) -> Vec<ConnectionInfo> {
         stats::closed_connections(self, patience)
     }

@@ -11,16 +11,16 @@ pub type ServiceFactory = Arc<dyn Fn(&ServerHandle) -> Box<dyn Service> + Send +
 /// Which listener is meant: by its handle, or by its name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ListenerRef<'a> {
-    /// The one with this handle.
+    /// The listener with this handle.
     Id(ListenerId),
-    /// The one with this name.
+    /// The listener with this name.
     Name(&'a str),
 }
 
-/// An address, the protocols that are spoken there, and who answers.
+/// An address that the server accepts connections on, its protocols, and their services.
 ///
 /// # Examples
-/// Its handle names it without a text:
+/// Use the handle instead of the name:
 /// ```
 /// use shardcast::{Listener, Server, tars::Framed};
 /// # use shardcast::{Connection, Reply, Request, Service};
@@ -51,8 +51,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// A listener called `name` in metrics and logs, on `address`: `ip:port` or `host:port`, where port 0
-    /// takes any that is free.
+    /// A listener named `name` in metrics and logs, on `address`: `ip:port` or `host:port`. Port 0 selects any free
+    /// port.
     pub fn new(name: impl Into<String>, address: impl Into<String>) -> Self {
         Self {
             id: ListenerId::new(),
@@ -73,19 +73,19 @@ impl Listener {
         self.id
     }
 
-    /// Whether this listener may share its address with another server that listens there already, of the same user
-    /// (SO_REUSEPORT); false without it, and then such a server makes the start fail.
+    /// Whether this listener may share its address with a server of the same user that listens there already
+    /// (SO_REUSEPORT). The default is false: then the start fails if there is such a server.
     ///
-    /// For a hand-over from one server to the next: both get new connections until the first one stops, and what
-    /// waits in the backlog of the one that stops is reset.
+    /// This is for a hand-over from one server to the next: both get new connections until the first server stops.
+    /// Connections that wait in the backlog of the first server are reset when it stops.
     #[must_use]
     pub const fn reuse_port(mut self, reuse_port: bool) -> Self {
         self.reuse_port = reuse_port;
         self
     }
 
-    /// Speaks `protocol` here; `service` makes each shard's instance of who answers. With several
-    /// protocols, the first whose [`sniff`](Protocol::sniff) matches the first bytes takes a connection.
+    /// Adds a protocol; `service` makes the instance of its service for each shard. With several protocols, a
+    /// connection gets the first one whose [`sniff`](Protocol::sniff) matches the first bytes.
     #[must_use]
     pub fn protocol<S: Service>(
         mut self,
@@ -97,37 +97,38 @@ impl Listener {
         self
     }
 
-    /// The topic to which connections are subscribed automatically; by default the name of the listener. Several listeners may have the same.
+    /// The topic to which connections are subscribed automatically; by default the name of the listener. Several
+    /// listeners may have the same topic.
     #[must_use]
     pub fn topic(mut self, topic: impl Into<String>) -> Self {
         self.topic = Some(topic.into());
         self
     }
 
-    /// Idle time-out here, instead of [`Limits::idle_timeout`](crate::Limits::idle_timeout).
+    /// The idle time-out of this listener, instead of [`Limits::idle_timeout`](crate::Limits::idle_timeout).
     #[must_use]
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = Some(timeout);
         self
     }
 
-    /// How fast each connection here may be sent to, answers and pushes alike; without it, as fast as its peer
-    /// reads. What has to wait waits in its outbox, within its bounds in bytes and messages; how old it gets is
-    /// not the peer's fault, so the bound in age does not hold.
+    /// The rate limit of each connection, for responses and pushes. Without it, a connection is sent to as fast as its
+    /// peer reads. What has to wait stays in the outbox, within its bounds in bytes and messages. The bound in age does
+    /// not apply, because the peer does not cause the delay.
     #[must_use]
     pub const fn pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
         self
     }
 
-    /// Overflow policy here, instead of [`Limits::overflow`](crate::Limits::overflow).
+    /// The outbox policy of this listener, instead of [`Limits::overflow`](crate::Limits::overflow).
     #[must_use]
     pub const fn overflow(mut self, policy: OverflowPolicy) -> Self {
         self.overflow = Some(policy);
         self
     }
 
-    /// Outbox bounds here, instead of those of [`Limits`](crate::Limits).
+    /// The outbox bounds of this listener, instead of those of [`Limits`](crate::Limits).
     #[must_use]
     pub const fn outbox(mut self, limits: OutboxLimits) -> Self {
         self.outbox = Some(limits);

@@ -1,4 +1,4 @@
-//! How a server comes to be: the layout, the limits, the sockets, the queues, and then the shards.
+//! The start of a server: the layout, the limits, the sockets, the queues, and then the shards.
 
 use std::{
     io,
@@ -37,18 +37,18 @@ impl Server {
         let files =
             rlimit::raise_nofile().map_err(|error| StartError::Config(format!("RLIMIT_NOFILE: {error}")))?;
         needs::check_descriptors(shards, listeners.len(), files)?;
-        // Then the addresses: a second server ends here, before it takes anything else.
+        // Then the addresses: a second server fails here, before it takes anything else.
         let Bound { listeners, factories, mut sockets } = bind(&config, listeners, shards)?;
         let (ring, memory) = rings(&config, shards, files)?;
         let counters: Vec<_> = (0..shards).map(|_| Arc::new(ShardCounters::new(listeners.len()))).collect();
-        let (tell, lifecycle) = flume::unbounded();
+        let (lifecycle_sender, lifecycle) = flume::unbounded();
         let shared = Arc::new(Shared {
             conns: Arc::new(conns::Shared::new(listeners, ServerLimits::new(&config.limits))),
             config,
             watch: Arc::new(Watch::new(counters.clone())),
             counters,
             stop_at: AtomicU64::new(u64::MAX),
-            lifecycle: tell.clone(),
+            lifecycle: lifecycle_sender.clone(),
         });
         let (router, ends) = mesh::mesh(shards, shared.config.mesh_capacity);
         let router = Arc::new(router);
@@ -81,7 +81,7 @@ impl Server {
                 memory,
                 report: report.clone(),
             };
-            match seed.start(tell.clone()) {
+            match seed.start(lifecycle_sender.clone()) {
                 Ok(thread) => server.threads.push(thread),
                 Err(error) => {
                     return Err(server.abandon(StartError::Shard { shard: id as u16, error }));
@@ -96,8 +96,8 @@ impl Server {
         }
     }
 
-    /// Waits until every shard runs, or the first one has failed. Each thread reports that it runs or that it has
-    /// ended, whatever happens to it, so this waits no longer than the slowest service takes to be made.
+    /// Waits until every shard runs, or the first one has failed. Each thread reports in any case that it runs or that
+    /// it has ended. So this waits no longer than it takes to make the slowest service.
     fn await_shards(&self, reports: &flume::Receiver<Report>) -> Result<(), StartError> {
         let mut starting = self.threads.len();
         while starting > 0 {
@@ -110,8 +110,7 @@ impl Server {
         Ok(())
     }
 
-    /// Stops the shards that run, and gives `error` back. A shard that is stuck in the application's code is left
-    /// behind.
+    /// Stops the shards that run, and returns `error`. A shard that is stuck in the application's code is left running.
     fn abandon(mut self, error: StartError) -> StartError {
         self.handle.begin_drain(Duration::ZERO);
         if let Err(stuck) = self.join_within(ABANDON_GRACE) {
@@ -156,23 +155,23 @@ fn stall_nanos(config: &ServerConfig) -> u64 {
 
 fn spin(config: &ServerConfig, shared_cpus: bool) -> Spin {
     match config.spin {
-        // Looking again would take time from another shard, which may be the one with the work.
+        // Spinning would take time from another shard, which may have work.
         Spin::Adaptive(_) if shared_cpus => Spin::Never,
         spin => spin,
     }
 }
 
-/// The rings to make, as large as locked memory allows, and what of that they need.
+/// The rings to make, as large as locked memory allows, and how much of it they need.
 fn rings(config: &ServerConfig, shards: usize, files: u64) -> Result<(RingConfig, MemlockError), StartError> {
     let wanted = ring_config(config, files)?;
-    // What glommio demands comes first; the limit is raised further once it is known how much is needed.
+    // First the least that glommio needs. The limit is raised further once the need is known.
     let have_bytes = rlimit::raise_memlock(rlimit::MEMLOCK_BYTES_MIN);
     if have_bytes < rlimit::MEMLOCK_BYTES_MIN {
         let need_bytes = least_locked_bytes(shards, &wanted);
         return Err(MemlockError { have_bytes, need_bytes }.into());
     }
     let features = Ring::new(&wanted.probe())?.features();
-    say_what_is_missing(features, &wanted, config);
+    log_missing(features, &wanted, config);
     let charge = Charge::here();
     let have_bytes = rlimit::raise_memlock(needs::locked_bytes(shards, &wanted, features, charge));
     let ring = needs::fit(shards, &wanted, features, charge, have_bytes)?;
@@ -189,7 +188,7 @@ fn rings(config: &ServerConfig, shards: usize, files: u64) -> Result<(RingConfig
     Ok((ring, MemlockError { have_bytes, need_bytes }))
 }
 
-/// What the smallest rings need, before it is known what this kernel can do.
+/// The need of the smallest rings, before the features of this kernel are known.
 fn least_locked_bytes(shards: usize, ring: &RingConfig) -> u64 {
     let features = Features::ALL.minus(ring.disable);
     match needs::fit(shards, ring, features, Charge::here(), 0) {
@@ -211,8 +210,8 @@ fn ring_config(config: &ServerConfig, files: u64) -> Result<RingConfig, StartErr
     })
 }
 
-/// A log line for what this host, or the configuration, makes us do without.
-fn say_what_is_missing(features: Features, made: &RingConfig, config: &ServerConfig) {
+/// Logs what is missing on this host, or disabled by the configuration.
+fn log_missing(features: Features, made: &RingConfig, config: &ServerConfig) {
     let missing = Features::ALL.minus(features);
     if missing != Features::NONE {
         tracing::info!(%missing, disabled = %made.disable, "io_uring features not in use; the next best is");
@@ -223,7 +222,7 @@ fn say_what_is_missing(features: Features, made: &RingConfig, config: &ServerCon
         tracing::info!(
             slots,
             connections_max,
-            "a shard holds fewer connections than that: see RLIMIT_NOFILE"
+            "a shard holds fewer connections than connections_max: see RLIMIT_NOFILE"
         );
     }
 }
@@ -231,13 +230,13 @@ fn say_what_is_missing(features: Features, made: &RingConfig, config: &ServerCon
 /// Listeners that listen.
 struct Bound {
     listeners: Vec<ListenerShared>,
-    /// Of each listener, who makes the services of its protocols.
+    /// For each listener, the factories of the services of its protocols.
     factories: Arc<Vec<Vec<ServiceFactory>>>,
     /// Per shard, a socket of each listener.
     sockets: Vec<Vec<OwnedFd>>,
 }
 
-/// Opens listening sockets for every shard; port 0 is decided by the first shard's.
+/// Opens listening sockets for every shard. The socket of the first shard decides what port 0 becomes.
 fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Result<Bound, StartError> {
     let limits = &config.limits;
     let options = TcpOptions { keepalive: limits.keepalive };
@@ -291,8 +290,8 @@ fn check(listener: &Listener, others: &[ListenerShared]) -> Result<(), StartErro
     Ok(())
 }
 
-/// Listens, and looks a few times more where the address is in use: the kernel takes some milliseconds to close what
-/// the ring of a process held that was killed, such as the server that this one replaces.
+/// Listens, and tries a few times more if the address is in use: after a process with a ring was killed, such as the
+/// server that this one replaces, the kernel takes some milliseconds to close its sockets.
 fn listen(address: SocketAddr, share: Address, options: &TcpOptions) -> io::Result<OwnedFd> {
     for _ in 0..IN_USE_TRIES {
         match socket::listen(address, share, options) {
@@ -303,13 +302,13 @@ fn listen(address: SocketAddr, share: Address, options: &TcpOptions) -> io::Resu
     socket::listen(address, share, options)
 }
 
-/// The topic to which a listener's connections are subscribed automatically: the one set, or the listener's name.
+/// The topic to which a listener's connections are subscribed automatically: its own setting, or the listener's name.
 fn topic(listener: &Listener) -> Result<TopicName, StartError> {
     let name = listener.topic.as_deref().unwrap_or(&listener.name);
     TopicName::new(name).map_err(|error| StartError::Config(format!("listener {}: {error}", listener.name)))
 }
 
-/// Microseconds of the calendar: more than any earlier run had, however many topics it created.
+/// Microseconds since 1970: more than the epoch of any earlier run, however many topics that created.
 fn epoch() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(0)
@@ -322,12 +321,12 @@ fn resolve(listener: &Listener) -> Result<SocketAddr, StartError> {
     })
 }
 
-/// Connections of one shard; what the kernel's file table is made for.
+/// Connections of one shard, which is the size of the kernel's file table.
 const SLOTS_MAX: u64 = 65_536;
 
 /// A fifth of a second in all.
 const IN_USE_TRIES: usize = 10;
 const IN_USE_PAUSE: Duration = Duration::from_millis(20);
 
-/// What shards that run get to end when another one could not start.
+/// How long running shards may take to end when another one could not start.
 const ABANDON_GRACE: Duration = Duration::from_millis(300);

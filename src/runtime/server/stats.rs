@@ -89,7 +89,7 @@ pub(super) fn connections(server: &ServerHandle, patience: Duration) -> Vec<Conn
     let deadline = Instant::now() + patience;
     let mut all = Vec::new();
     for shard in 0..server.shards() as u16 {
-        // In pages: a shard with many connections goes on serving them between two of them.
+        // In pages: between two pages, a shard with many connections continues to serve them.
         let mut from = Some(0);
         while let Some(slot) = from {
             let Ok((page, next)) = ask(server, shard, deadline, move |conns| conns.connections(slot, PAGE))
@@ -113,7 +113,7 @@ pub(super) fn closed_connections(server: &ServerHandle, patience: Duration) -> V
     all
 }
 
-/// Asks a shard something, from a thread that is none.
+/// Asks a shard something, from a thread that is not a shard.
 pub(super) fn ask<T: Send + 'static>(
     server: &ServerHandle,
     shard: u16,
@@ -123,7 +123,7 @@ pub(super) fn ask<T: Send + 'static>(
     let (answer, answered) = flume::bounded(1);
     let run = Envelope::Run(Box::new(move || {
         with_part(|conns: &Rc<Conns>| {
-            // Whoever asked may have lost patience.
+            // The caller may have stopped waiting.
             let _ = answer.send(question(conns));
         });
     }));
@@ -137,5 +137,5 @@ pub(super) fn ask<T: Send + 'static>(
 /// Connections described in one turn of a shard.
 const PAGE: usize = 256;
 
-/// Ended connections in one answer.
+/// Ended connections in one response.
 const CLOSED_MAX: usize = 1000;

@@ -1,4 +1,4 @@
-//! Topics, as programs use them: from any thread, and from any shard.
+//! The topics of a server, for programs: from any thread, and from any shard.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,17 +13,17 @@ use crate::{
 };
 
 impl ServerHandle {
-    /// A publisher on the topic of this name.
+    /// A publisher on the topic with this name.
     ///
     /// # Errors
-    /// The text is no topic's name.
+    /// The text is not a valid name of a topic.
     pub fn publisher(&self, topic: &str) -> Result<Publisher, TopicError> {
         let topic = TopicName::new(topic)?;
         Ok(self.publisher_on(topic))
     }
 
-    /// Publishes `body` on a topic: to all who subscribed to it on any shard, in whatever protocol. See
-    /// [`Publisher::publish`], which is faster for many.
+    /// Publishes `body` on a topic, to its subscribers on all shards and in all protocols. For many messages,
+    /// [`Publisher::publish`] is faster.
     ///
     /// # Errors
     /// The name of the topic is invalid, or as for [`Publisher::publish`].
@@ -31,9 +31,9 @@ impl ServerHandle {
         self.publisher(topic)?.publish(body)
     }
 
-    /// Subscribes to a topic (`prices.gold`), or to all that begin alike (`prices.*`).
+    /// Subscribes to a topic (`prices.gold`), or to all topics with a prefix (`prices.*`).
     ///
-    /// The subscription lives on the shard that owns the topic, or on any for a prefix.
+    /// The subscription lives on the shard that owns the topic; for a prefix, on any shard.
     pub fn subscribe(
         &self,
         filter: &str,
@@ -51,13 +51,13 @@ impl ServerHandle {
         push::subscribe(&self.router, shard, number, filter, options)
     }
 
-    /// Who is subscribed to a topic, by its name or by a prefix of it, on all shards.
+    /// The subscribers of a topic, by its name or by a prefix of it, on all shards.
     pub fn presence(&self, topic: &str) -> Pending<Result<Presence, PresenceError>> {
         push::presence(&self.router, topic)
     }
 
-    /// Publishes `body` on the topic of this listener each `interval`: to all its connections, which
-    /// are subscribed to it automatically, and to all other subscribers. See [`Publisher::publish_every`].
+    /// Publishes `body` on the topic of this listener at each `interval`: to all its connections, which are subscribed
+    /// to it automatically, and to all other subscribers. See [`Publisher::publish_every`].
     ///
     /// # Errors
     /// The server has no such listener, or `interval` is zero.

@@ -1,4 +1,4 @@
-//! What applications implement, and what they answer with.
+//! What applications implement, and how they respond.
 
 mod reply;
 
@@ -9,23 +9,24 @@ use shardcast_proto::Request;
 
 use crate::{CloseReason, Connection};
 
-/// What an application does with the connections of a listener.
+/// Application code that handles the connections of a listener.
 ///
-/// Each shard has an instance of its own, made by the listener's factory on that shard's thread: it needs
-/// no locks, and may keep its state in cells. Its methods run between two looks at the network, so they
-/// must not block; what takes long is awaited: see [`Reply::answer_with`]. A panic costs the request that it served, or
-/// the connection where the protocol has no failure to say so, and nothing else.
+/// Each shard has its own instance, made by the listener's factory on that shard's thread. So it needs no locks, and
+/// may keep its state in cells. Its methods run as part of a turn, so they must not block; for work that takes long,
+/// see [`Reply::answer_with`]. A panic fails only the request that was served; if the protocol has no failure
+/// responses, it closes the connection.
 pub trait Service: 'static {
-    /// A connection identified itself as this service's.
+    /// A connection was opened whose first bytes match the protocol of this service.
     fn opened(&self, connection: &Connection) {
         let _ = connection;
     }
 
-    /// The peer asks. `reply` says what becomes of it: answered now, later, or as a failure. A request whose `reply` is
-    /// not touched is answered with the protocol's failure for that, or with nothing where it has none.
+    /// Handles a request. Use `reply` to answer it now, later, or with a failure. If `reply` is not used, the request
+    /// is answered with the protocol's failure for that, if it has one.
     fn request(&self, connection: &Connection, request: Request<'_>, reply: &mut Reply<'_>);
 
-    /// Calls [`request`](Self::request), where that is known at compile time: what it does not look at is not moved.
+    /// Calls [`request`](Self::request), which is known at compile time here: arguments that it does not use are not
+    /// moved.
     #[doc(hidden)]
     #[inline]
     fn request_in_place(&self, connection: &Connection, request: &Request<'_>, reply: &mut Reply<'_>) {

@@ -7,9 +7,9 @@ use crate::{
     reactor::{Reactor, begin},
 };
 
-/// Where the answer to one request goes.
+/// The response to one request, to be written or sent.
 ///
-/// It is not `Send`: it is answered, or turned into a [`Responder`], where the handler runs.
+/// It is not `Send`: use it, or turn it into a [`Responder`], where the handler runs.
 pub struct Reply<'a> {
     reactor: &'a Reactor,
     connection: &'a Connection,
@@ -25,11 +25,11 @@ pub struct Reply<'a> {
 pub(crate) struct Handling {
     pub(crate) id: RequestId,
     pub(crate) expects_answer: bool,
-    /// Responders that were made: each ends the request it was made for, also when the handler panics.
+    /// Number of responders that were made. Each ends the request it was made for, also when the handler panics.
     pub(crate) responders: u32,
 }
 
-/// What the handler of a request leaves behind; kept by its shard, to be used again.
+/// The outcome of a handler, and its buffers; kept by its shard, to be used again.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     pub(crate) head: Vec<u8>,
@@ -37,14 +37,14 @@ pub(crate) struct Scratch {
     pub(crate) written: Written,
 }
 
-/// What became of a request in its handler.
+/// How a handler has answered its request.
 #[derive(Debug, Default)]
 pub(crate) enum Written {
     #[default]
     Nothing,
     Result,
     Failure(Failure),
-    /// So many answers come later.
+    /// This number of responses come later.
     Later(u32),
 }
 
@@ -57,7 +57,7 @@ impl Scratch {
 }
 
 impl<'a> Reply<'a> {
-    /// For the handler of `request`. Buffers come from `spares`; `handling` is what a panic in the handler leaves behind.
+    /// For the handler of `request`. Buffers come from `spares`; `handling` remains if the handler panics.
     pub(crate) fn new(
         reactor: &'a Reactor,
         connection: &'a Connection,
@@ -72,31 +72,31 @@ impl<'a> Reply<'a> {
         Self { reactor, connection, id, expects_answer, scratch, spares, handling }
     }
 
-    /// The encoded result: append to it. Once this was called, the request is answered with what is there when the
-    /// handler returns, even if that is nothing.
+    /// The encoded result, to append to. Once this was called, the request is answered with its content when the
+    /// handler returns, even if that is empty.
     pub fn body(&mut self) -> &mut Vec<u8> {
         self.scratch.written = Written::Result;
         &mut self.scratch.body
     }
 
-    /// What the protocol carries beside the result, encoded: append to it.
+    /// What the protocol carries in addition to the result, encoded, to append to.
     pub const fn head(&mut self) -> &mut Vec<u8> {
         &mut self.scratch.head
     }
 
-    /// An empty buffer for a result that is made later, as by [`answer_with`](Self::answer_with): one that this shard has
-    /// used before, if there is any.
+    /// An empty buffer for a result that is made later, for example by [`answer_with`](Self::answer_with). It reuses a
+    /// buffer of this shard, if there is any.
     pub fn buffer(&mut self) -> Vec<u8> {
         self.spares.take()
     }
 
-    /// Answers with a failure; what was written so far is forgotten.
+    /// Answers with a failure; what was written so far is discarded.
     pub fn fail(&mut self, failure: Failure) {
         self.scratch.clear();
         self.scratch.written = Written::Failure(failure);
     }
 
-    /// Answers later, from any thread, instead of now; what was written so far is forgotten.
+    /// Returns a [`Responder`], which answers later, from any thread; what was written so far is discarded.
     pub fn later(&mut self) -> Responder {
         let others = match self.scratch.written {
             Written::Later(others) => others,
@@ -109,9 +109,9 @@ impl<'a> Reply<'a> {
         Responder::new(self.connection.clone(), self.id, self.expects_answer)
     }
 
-    /// Answers with what `future` gives. It is polled at once: if it is ready then, that costs next to nothing more than
-    /// an answer that is written here. Otherwise it goes on as a task of this connection, called `name`, which is dropped
-    /// when the connection ends.
+    /// Answers with the output of `future`. It is polled at once: if it is ready then, that costs hardly more than a
+    /// response that the handler writes itself. Otherwise it becomes a task of this connection, named `name`, which is
+    /// dropped when the connection ends.
     ///
     /// # Examples
     /// ```
@@ -144,7 +144,7 @@ impl<'a> Reply<'a> {
         });
     }
 
-    // Always inlined, so that the usual answer is a pointer and two lengths all the way.
+    // Always inlined, so that the usual response remains a pointer and two lengths.
     #[inline(always)]
     fn write(&mut self, answer: Answer) {
         match answer {

@@ -1,4 +1,4 @@
-//! A shard's life: made on its own thread, announced, pumped, and taken down in the reverse order.
+//! The life of a shard: it is made on its own thread, reports that it runs, is pumped, and ends in the reverse order.
 
 use std::{
     io,
@@ -28,7 +28,7 @@ use crate::{
     watch::Watch,
 };
 
-/// What a shard is made of, brought together on the thread that starts it.
+/// The parts of a shard, collected on the thread that starts it.
 pub(crate) struct Seed {
     pub(crate) id: u16,
     pub(crate) cpu: Option<usize>,
@@ -40,16 +40,16 @@ pub(crate) struct Seed {
     pub(crate) watch: Arc<Watch>,
     pub(crate) stall_nanos: u64,
     pub(crate) conns: Arc<conns::Shared>,
-    /// The hub's, and the first epoch of this run.
+    /// The configuration of the hub, and the first epoch of this run.
     pub(crate) push: HubConfig,
     pub(crate) epoch: u64,
     /// Makes the services, on this thread.
     pub(crate) services: MakeServices,
     /// A listening socket per listener.
     pub(crate) sockets: Vec<OwnedFd>,
-    /// What the rings of all shards need of locked memory: the error of one that gets none.
+    /// The locked memory that the rings of all shards need: the error of a ring that gets none.
     pub(crate) memory: MemlockError,
-    /// How the start went: the first report of a shard counts, and each makes one, whatever happens to it.
+    /// Reports how the start went. The first report of a shard counts, and each shard makes one in any case.
     pub(crate) report: flume::Sender<Report>,
 }
 
@@ -61,27 +61,27 @@ pub(crate) type MakeServices = Box<dyn FnOnce() -> Vec<Vec<Box<dyn Service>>> + 
 pub(crate) enum Report {
     /// It accepts.
     Runs,
-    /// It has ended, and why.
+    /// It has ended, with the reason.
     Failed(StartError),
 }
 
 /// Events that wake the thread which waits for a server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Lifecycle {
-    /// A stop was requested, or an earlier one.
+    /// A stop was requested, or a stop at an earlier time.
     StopRequested,
     /// One of its shards has ended.
     ShardEnded,
 }
 
 impl Seed {
-    /// Starts the shard's thread, which reports to `lifecycle` when it has ended, for whatever reason.
+    /// Starts the shard's thread, which reports to `lifecycle` when it has ended for any reason.
     pub(crate) fn start(self, lifecycle: flume::Sender<Lifecycle>) -> io::Result<JoinHandle<io::Result<()>>> {
         let name = format!("shardcast-{}", self.id);
         let (shard, memory, report) = (self.id, self.memory, self.report.clone());
         let ended = move |result: &io::Result<()>| {
             if let Err(error) = result {
-                // Once the shard runs, this is not read any more; then the thread's result counts.
+                // Once the shard runs, this is no longer read; then the result of the thread counts.
                 let _ = report.send(Report::Failed(from_executor(shard, memory, error)));
             }
             // The receiver may be gone already.
@@ -92,14 +92,14 @@ impl Seed {
 
     async fn live(self) {
         let (id, spin, report) = (self.id, self.spin, self.report.clone());
-        // Services are made in here, by the application.
+        // The application makes the services in here.
         let built = catch_unwind(AssertUnwindSafe(|| self.build())).unwrap_or_else(|panic| {
             Err(StartError::Shard { shard: id, error: executor::from_panic(&*panic) })
         });
         match built {
             Ok(shard) => {
                 current::set(Some(Rc::clone(&shard.reactor)));
-                // Whoever started us may be gone; then we are told to stop soon.
+                // The thread that started this shard may be gone; then a request to stop follows soon.
                 let _ = report.send(Report::Runs);
                 drop(report);
                 shard.pump(spin);
@@ -156,7 +156,7 @@ impl Seed {
     }
 }
 
-/// Why there is no executor, or that the shard panicked.
+/// The error for a failed executor, or for a panic of the shard.
 fn from_executor(shard: u16, memory: MemlockError, error: &io::Error) -> StartError {
     match error.kind() {
         io::ErrorKind::OutOfMemory => StartError::LockedMemory(memory),
@@ -165,7 +165,7 @@ fn from_executor(shard: u16, memory: MemlockError, error: &io::Error) -> StartEr
 }
 
 impl Shard {
-    /// The pump has ended: what still waits in the queues is let go.
+    /// The pump has ended: drops what still waits in the queues.
     fn shut_down(&self) {
         self.push.shut_down();
         self.reactor.shut_down();

@@ -1,8 +1,8 @@
-//! A shard: one pinned core and everything that lives there, brought together.
+//! A shard: one pinned core and everything that lives there.
 //!
 //! It uses its [reactor](crate::reactor): the [connections](crate::conns), and above them the [hub](crate::push). The
-//! [pump](pump) turns the crank of all three; what the application calls only queues, so that whatever is borrowed while
-//! its code runs stays ours.
+//! [pump](pump) drives all three. What the application calls only queues, so that application code never meets a
+//! borrowed value.
 
 mod boot;
 mod pump;

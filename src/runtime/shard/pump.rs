@@ -1,11 +1,10 @@
 //! The pump: the only place where a shard's thread waits.
 //!
-//! One turn: poll sources, take envelopes and wakes, flush outboxes, submit and reap the ring, run due timers, poll the
-//! tasks that were woken.
-//! A turn that found nothing is repeated for the configured spin, then the pump sleeps. Before it does, it
-//! says so to everybody who might wake it, *and then looks at everything once more*: whoever queued before
-//! is seen, and whoever queues after sees that it must wake. `os::park` has the argument in full, checked
-//! by loom.
+//! One turn: poll sources, take envelopes and wake-ups, flush outboxes, submit and reap the ring, run due timers, poll
+//! the tasks that were woken. If a turn finds nothing to do, the pump repeats it for the configured spin, and then
+//! sleeps. Before that, it publishes that it sleeps, *and then checks everything once more*: it sees what was queued
+//! before, and a sender that queues after that sees that it must wake the shard. `os::park` has the full argument, and
+//! loom checks it.
 
 use std::{rc::Rc, time::Duration};
 
@@ -28,7 +27,7 @@ impl Shard {
         loop {
             let now = self.begin_turn(worked);
             worked = self.turn(&mut alarms);
-            // Their time is part of this turn: a task that does not give way is a stall too.
+            // The time of tasks is part of this turn: a task that does not yield is a stall too.
             worked |= tasks::run(&self.reactor);
             if self.is_done() {
                 return;
@@ -54,13 +53,13 @@ impl Shard {
 
     /// One turn; true when it found anything to do.
     fn turn(self: &Rc<Self>, alarms: &mut Alarms) -> bool {
-        // First: what they send is taken below, and leaves in this turn.
+        // First, so that what they send is taken below and leaves in this turn.
         let mut worked = self.reactor.poll_sources();
         worked |= self.reactor.port.take(|envelope| self.take(envelope));
         self.take_wakes();
         self.reactor.run_deferred();
         worked |= self.push.turn();
-        worked |= self.conns.settle_unsettled();
+        worked |= self.conns.follow_up_pending();
         self.conns.flush();
         worked |= self.turn_ring(alarms);
         worked |= self.run_timers();
@@ -72,7 +71,7 @@ impl Shard {
         worked
     }
 
-    /// Reads the clock, the once in a turn, and accounts for the turn before, which `worked` or did not.
+    /// Reads the clock, once per turn, and accounts for the turn before; `worked` tells whether that found work.
     fn begin_turn(&self, worked: bool) -> Time {
         let nanos = clock::now_nanos();
         let now = Time::from_nanos(nanos);
@@ -92,8 +91,8 @@ impl Shard {
         now
     }
 
-    /// Schedules the tasks that other threads have woken. After the envelopes: a task that is woken before something else
-    /// is queued here runs before what is queued after that.
+    /// Schedules the tasks that other threads have woken. After the envelopes: a task that is woken before something
+    /// else is queued here runs before what is queued after that.
     fn take_wakes(&self) {
         let woken = &self.reactor.router.peer(self.reactor.id).woken;
         if !woken.is_empty() {
@@ -120,10 +119,10 @@ impl Shard {
             return false;
         }
         let mut reaped = 0;
-        // A burst of one peer is to be seen whole before it is acted on, so that it can leave whole.
+        // Receive the whole burst of a peer before acting on it, so that the responses leave together.
         for _ in 0..ENTERS_PER_TURN {
             if let Err(error) = self.reactor.ring.borrow_mut().enter() {
-                // Nothing can be received or sent any more: end what there is, and let the process know.
+                // Nothing can be received or sent any more: end everything, and report it.
                 tracing::error!(shard = self.reactor.id, %error, "the io_uring of this shard is broken");
                 self.begin_stop(Some(self.reactor.now()));
                 return false;
@@ -181,26 +180,26 @@ impl Shard {
         ran
     }
 
-    /// Sleeps in the ring until something happens. Nothing else runs on this thread meanwhile: tasks run when they were
-    /// woken, and that is one of the things that end the sleep.
+    /// Sleeps in the ring until something happens. Nothing else runs on this thread meanwhile: a wake-up of a task ends
+    /// the sleep.
     fn park(&self, alarms: &mut Alarms) {
         let sleeper = &self.reactor.router.peer(self.reactor.id).sleeper;
         sleeper.prepare();
-        // The sources first, since they may queue what the others look for. An alarm may come last: what it stirs up in
-        // the ring is there when the ring waits.
-        if let Some(look_again) = self.reactor.ask_sources()
+        // The sources first, since they may queue what the other checks find. The alarm may come last: it only prepares
+        // operations of the ring, which are there when the ring waits.
+        if let Some(poll_at) = self.reactor.ask_sources()
             && !self.has_input()
         {
-            self.set_alarm(alarms, look_again);
+            self.set_alarm(alarms, poll_at);
             self.reactor.counters.parks.add(1);
             self.reactor.counters.turn_started.set(0);
-            // What is wrong with the ring shows again in the next turn, which sees to it.
+            // An error of the ring occurs again in the next turn, which handles it.
             let _ = self.reactor.ring.borrow_mut().wait();
         }
         sleeper.awake();
     }
 
-    /// Everything that could have come in; asked after having said that this shard sleeps.
+    /// Whether anything has come in. Checked after this shard has published that it sleeps.
     fn has_input(&self) -> bool {
         self.reactor.has_input()
             || self.conns.has_input()
@@ -208,20 +207,21 @@ impl Shard {
             || self.reactor.ring.borrow_mut().has_work()
     }
 
-    /// Makes the ring wake us for the next timer, and at `look_again`. An earlier alarm that is under way serves as well.
-    fn set_alarm(&self, alarms: &mut Alarms, look_again: Time) {
+    /// Makes the ring wake the shard for the next timer, and at `poll_at`. An earlier alarm that is already set is
+    /// enough.
+    fn set_alarm(&self, alarms: &mut Alarms, poll_at: Time) {
         let next = self.reactor.timers.borrow().next_deadline();
         let waits_for_room = self.conns.waits_for_room() || self.push.is_stalled();
         let retry = waits_for_room.then(|| self.reactor.now() + RETRY);
-        let look_again = (look_again != Time::NEVER).then_some(look_again);
-        let Some(deadline) = [next, retry, look_again].into_iter().flatten().min() else { return };
+        let poll_at = (poll_at != Time::NEVER).then_some(poll_at);
+        let Some(deadline) = [next, retry, poll_at].into_iter().flatten().min() else { return };
         if alarms.add(deadline) {
             self.reactor.ring.borrow_mut().alarm(deadline - self.reactor.now());
         }
     }
 
-    /// Stops accepting, and ends the connections: by `deadline` at the latest; those with nothing left to
-    /// say at once.
+    /// Stops accepting, and ends the connections, by `deadline` at the latest. Connections with nothing left to send
+    /// end at once.
     pub(crate) fn begin_stop(&self, deadline: Option<Time>) {
         let deadline = deadline.unwrap_or_else(|| self.reactor.now());
         let was_draining = self.reactor.is_draining();
@@ -249,7 +249,7 @@ impl Shard {
         self.reactor.tasks.end();
     }
 
-    /// Told to stop, and nothing is left; tasks and sources are ended when the last connection is gone.
+    /// Whether the shard is to stop, and nothing is left. Ends tasks and sources once the last connection is gone.
     fn is_done(&self) -> bool {
         if !self.reactor.is_draining() || !self.conns.is_empty() || self.reactor.port.has_local() {
             return false;
@@ -260,12 +260,12 @@ impl Shard {
     }
 }
 
-/// The alarms of the ring that are under way, the earliest last: one is set only for what is due before all of them.
+/// The alarms that are set in the ring, the earliest last. A new one is set only if it is due before all of them.
 #[derive(Debug, Default)]
 struct Alarms(Vec<Time>);
 
 impl Alarms {
-    /// Notes an alarm for `deadline`; false when an earlier one serves.
+    /// Adds an alarm for `deadline`; false if an earlier one is enough.
     fn add(&mut self, deadline: Time) -> bool {
         let is_earliest = self.0.last().is_none_or(|at| *at > deadline);
         if is_earliest {
@@ -279,11 +279,11 @@ impl Alarms {
     }
 }
 
-/// How often the ring is entered in one turn, where the kernel stops in the middle of what there is to receive.
+/// How often the ring is entered in one turn, where the kernel stops before everything is received.
 const ENTERS_PER_TURN: usize = 4;
 
 /// Completions handled in one turn.
 const COMPLETIONS_PER_TURN: usize = 4096;
 
-/// What found no room on its way to another shard is tried again after this long.
+/// The pause before envelopes that found no room in the mesh are tried again.
 const RETRY: Duration = Duration::from_millis(1);

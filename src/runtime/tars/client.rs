@@ -36,17 +36,17 @@ pub struct Client {
     last_id: Arc<AtomicU32>,
 }
 
-/// What happens to a client besides the answers to its calls.
+/// Events of a client other than the responses to its calls.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ClientEvent {
-    /// A connection is there.
+    /// A connection was made.
     Connected,
     /// No endpoint could be connected to; the next attempt follows after a pause.
     ConnectFailed,
-    /// The connection is gone; calls in flight have failed.
+    /// The connection has ended; calls in flight have failed.
     Disconnected(Cause),
-    /// A heartbeat or registration was answered, or was not.
+    /// A heartbeat or registration got a response, or none.
     Heartbeat {
         /// Its request id.
         id: u32,
@@ -59,10 +59,10 @@ pub enum ClientEvent {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The object string cannot be read.
+    /// The object string is invalid.
     #[error(transparent)]
     Object(#[from] EndpointError),
-    /// The object has no endpoint of its own, or none over TCP: a registry would have to be asked.
+    /// The object names no endpoint over TCP. Registries are not supported.
     #[error("the object names no tcp endpoint")]
     NoEndpoint,
     /// The endpoint's host has no address.
@@ -71,13 +71,13 @@ pub enum ConnectError {
     /// The thread that clients of this process share could not be started, or no descriptor is free.
     #[error("cannot make a client: {0}")]
     Start(#[from] io::Error),
-    /// It lives on a shard, where [`ClientBuilder::callback_threads`] and [`ClientBuilder::spin`] mean nothing.
+    /// The client lives on a shard, where [`ClientBuilder::callback_threads`] and [`ClientBuilder::spin`] do not apply.
     #[error("`callback_threads` and `spin` are for clients that live on no shard")]
     OnShard,
-    /// The queue of the shard that it was to live on is full.
+    /// The queue of the shard on which it was to live is full.
     #[error("the queue of the client's shard is full")]
     QueueFull,
-    /// The shard that it was to live on has ended.
+    /// The shard on which it was to live has ended.
     #[error("the client's shard has ended")]
     Ended,
 }
@@ -89,12 +89,12 @@ type Answer = Result<Bytes, CallError>;
 pub struct ClientBuilder(Builder);
 
 impl Client {
-    /// Describes a client of `object`: `App.Server.Object@tcp -h HOST -p PORT -t MILLISECONDS`. Of several
-    /// endpoints, those over TCP are tried in order, with all addresses of their hosts. Looks names up, which may take a
-    /// while; each later attempt to connect looks them up again.
+    /// Describes a client of `object`: `App.Server.Object@tcp -h HOST -p PORT -t MILLISECONDS`. The endpoints over TCP
+    /// are tried in order, with all addresses of their hosts. This looks names up, which may take a while; each later
+    /// attempt to connect looks them up again.
     ///
     /// # Errors
-    /// The string cannot be read, or names nothing to connect to.
+    /// The string is invalid, or names nothing to connect to.
     pub fn builder(object: &str) -> Result<ClientBuilder, ConnectError> {
         let object: ObjectRef = object.parse()?;
         let over_tcp = object.endpoints.iter().filter(|it| it.transport == Transport::Tcp);
@@ -123,9 +123,9 @@ impl Client {
         ClientBuilder::new(vec![address.into()], vec![address])
     }
 
-    /// Describes a client of the server called so, such as `localhost:10099`. Each attempt to connect tries all
-    /// addresses of the name, in order. Looks the name up, which may take a while; each later attempt to connect looks
-    /// it up again.
+    /// Describes a client of the server with this name, such as `localhost:10099`. Each attempt to connect tries all
+    /// addresses of the name, in order. This looks the name up, which may take a while; each later attempt to connect
+    /// looks it up again.
     ///
     /// # Errors
     /// The name has no address.
@@ -134,36 +134,37 @@ impl Client {
         Ok(ClientBuilder::new(vec![Endpoint::name(name.to_string())], known))
     }
 
-    /// An id for the next call, unique among those of this client: counts up and is never 0. Heartbeats have
-    /// ids of their own, below, so that a call never meets one under way.
+    /// An id for the next call, unique among the calls of this client. Ids count up, and are never 0. Heartbeats have
+    /// separate, lower ids, so that they never conflict with a call in flight.
     pub fn gen_requestid(&self) -> u32 {
         self.last_id.fetch_add(1, Ordering::Relaxed) % CALL_IDS + CALL_IDS
     }
 
-    /// Calls, and waits for the answer.
+    /// Calls, and waits for the response.
     ///
     /// # Errors
     /// See [`CallError`].
     ///
     /// # Panics
-    /// On a thread that is a shard: it must not wait. Use [`call`](Self::call) there.
+    /// On a shard's thread, which must not wait. Use [`call`](Self::call) there.
     pub fn rpc_call(&self, id: u32, body: &[u8]) -> Answer {
         body_of(self.client.call_blocking_with(Route::Only, copy(body), options(id)))
     }
 
-    /// Calls; the answer is awaited.
+    /// Calls. Await the response.
     pub fn call(&self, id: u32, body: &[u8]) -> CallFuture {
         CallFuture(self.client.call_with(Route::Only, copy(body), options(id)))
     }
 
-    /// Calls; `callback` gets the answer exactly once, where pushes come too: see [`ClientBuilder::on_push`].
+    /// Calls; `callback` gets the response exactly once. It runs where the callback for pushes runs: see
+    /// [`ClientBuilder::on_push`].
     pub fn rpc_call_async(&self, id: u32, body: &[u8], callback: impl FnOnce(Answer) + Send + 'static) {
         let callback = |answer| callback(body_of(answer));
         self.client.call_then(Route::Only, copy(body), options(id), callback);
     }
 
-    /// As [`rpc_call_async`](Self::rpc_call_async), with a time-out and an id of its own, for a callback that neither
-    /// blocks nor calls.
+    /// As [`rpc_call_async`](Self::rpc_call_async), with a time-out and the next id, for a callback that neither blocks
+    /// nor calls.
     pub(super) fn call_within(
         &self,
         timeout: Duration,
@@ -175,20 +176,20 @@ impl Client {
         self.client.call_quickly(Route::Only, copy(body), options, callback);
     }
 
-    /// Waits for what our own callbacks get; see [`client::Client::receive`].
+    /// Waits for what callbacks of this crate get; see [`client::Client::receive`].
     pub(super) fn receive(&self, until: Time, is_there: impl Fn() -> bool) -> bool {
         self.client.receive(until, is_there)
     }
 
-    /// Runs `f`, which must not block, at this time; false when the client's shard is too busy to be asked.
+    /// Runs `f`, which must not block, at this time; false if the queue of the client's shard is full.
     pub(super) fn run_at(&self, time: Time, f: impl FnOnce() + Send + 'static) -> bool {
         self.client.run_at(time, f)
     }
 
-    /// Sends a request to which no answer is expected.
+    /// Sends a request that expects no response.
     ///
     /// # Errors
-    /// It could not be sent, or waited for a connection in vain.
+    /// It could not be sent, or there was no connection before its time-out.
     ///
     /// # Panics
     /// As [`rpc_call`](Self::rpc_call).
@@ -197,12 +198,12 @@ impl Client {
         self.client.call_blocking_with(Route::Only, copy(body), options).map(drop)
     }
 
-    /// Ends the client: calls under way fail as closed.
+    /// Ends the client: calls in flight fail as closed.
     pub fn close(&self) {
         self.client.close();
     }
 
-    /// The client without its types: counts, calls with more to choose.
+    /// The client below this typed layer, for counts and for calls with options.
     pub fn untyped(&self) -> &client::Client {
         &self.client
     }
@@ -220,63 +221,63 @@ impl ClientBuilder {
         Self(builder.known(known).config(ProxyConfig::default()))
     }
 
-    /// Heartbeats, reconnecting, bounds.
+    /// Sets heartbeats, reconnects, and bounds.
     #[must_use]
     pub fn config(self, config: ProxyConfig) -> Self {
         Self(self.0.config(config))
     }
 
-    /// How requests are made and responses read, instead of the push guide's frames.
+    /// Sets how requests are encoded and responses decoded, instead of the frames of the push guide.
     #[must_use]
     pub fn codec(self, codec: impl ClientCodec + 'static) -> Self {
         Self(self.0.protocol(FramedClient::new(codec)))
     }
 
-    /// How long a call may take; 5 s by default.
+    /// Sets the time-out of calls; 5 s by default.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self(self.0.timeout(timeout))
     }
 
-    /// Gets what the server pushes (id 0), in order; see [`client::ClientBuilder::on_push`].
+    /// Sets the callback that gets the pushes of the server (id 0), in order; see [`client::ClientBuilder::on_push`].
     #[must_use]
     pub fn on_push(self, mut callback: impl FnMut(Bytes) + Send + 'static) -> Self {
         Self(self.0.on_push(move |push: Push| callback(push.body)))
     }
 
-    /// Gets what else happens, in order with the pushes.
+    /// Sets the callback that gets all other events, in order with the pushes.
     #[must_use]
     pub fn on_event(self, mut callback: impl FnMut(ClientEvent) + Send + 'static) -> Self {
         Self(self.0.on_event(move |event| callback(event.into())))
     }
 
-    /// Its callbacks neither block nor call.
+    /// Declares that the callbacks neither block nor call.
     pub(super) fn quick(self) -> Self {
         Self(self.0.quick())
     }
 
-    /// Runs the callbacks; see [`client::ClientBuilder::callback_threads`].
+    /// Sets the threads that run the callbacks; see [`client::ClientBuilder::callback_threads`].
     #[must_use]
     pub fn callback_threads(self, threads: &client::CallbackThreads) -> Self {
         Self(self.0.callback_threads(threads))
     }
 
-    /// How long a blocking call looks for its answer before it sleeps; see [`client::ClientBuilder::spin`].
+    /// Sets how long a blocking call polls for its response before it sleeps; see [`client::ClientBuilder::spin`].
     #[must_use]
     pub fn spin(self, spin: Duration) -> Self {
         Self(self.0.spin(spin))
     }
 
-    /// Lives on a shard of this server; see [`client::ClientBuilder::on`].
+    /// Makes the client live on a shard of this server; see [`client::ClientBuilder::on`].
     #[must_use]
     pub fn on(self, server: &ServerHandle) -> Self {
         Self(self.0.on(server))
     }
 
-    /// Makes the client, which begins to connect; calls made meanwhile wait.
+    /// Makes the client, which begins to connect. Calls wait until it is connected.
     ///
     /// # Errors
-    /// There is no place for it to live in.
+    /// The client cannot live where it should.
     pub fn connect(self) -> Result<Client, ConnectError> {
         let client = self.0.connect().map_err(|error| match error {
             client::ConnectError::NoEndpoint => ConnectError::NoEndpoint,
@@ -318,12 +319,12 @@ fn copy(body: &[u8]) -> Bytes {
     Bytes::copy_from_slice(body)
 }
 
-/// Frames have no failures: what is answered is a body.
+/// Frames have no failures: each response is a body.
 fn body_of(answer: client::Answer) -> Answer {
     answer.map(|reply| reply.result.unwrap_or_default())
 }
 
-/// The answer to a call, when it comes.
+/// The response to a call, to be awaited.
 ///
 /// # Cancel safety
 /// As for [`client::CallFuture`].
@@ -339,5 +340,6 @@ impl Future for CallFuture {
     }
 }
 
-/// Ids of calls are from here to twice this; a heartbeat gets there after a century. Positive as an `i32` too.
+/// Ids of calls go from this number to twice its value, and are positive as an `i32` too. Heartbeats would need a
+/// century to reach it.
 const CALL_IDS: u32 = 1 << 30;

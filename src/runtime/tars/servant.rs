@@ -1,28 +1,26 @@
 use crate::{CloseReason, Connection, Reply, Request, Service};
 
-/// Who answers on a listener of a custom protocol: `doRequest` and `doClose` of a TarsCpp servant.
+/// A service of a listener with a custom protocol, with the callbacks of a TarsCpp servant: `doRequest` and `doClose`.
 ///
-/// Each shard has its own. Calls for one connection come in order, and never two at once.
+/// Each shard has its own instance. Calls for one connection come in order, never two at the same time.
 pub trait Servant: 'static {
-    /// A peer has connected. TarsCpp has no such call; here a servant need not wait for the first request
-    /// to know whom to push to.
+    /// A peer has connected. TarsCpp has no such call. It lets a servant push before the first request.
     fn do_connect(&self, current: &Current) {
         let _ = current;
     }
 
-    /// A packet, as the parser found it: header included. What is written to [`Reply::body`] is sent as it is; an
-    /// empty one is not sent. What takes long is awaited: [`Reply::answer_with`].
+    /// A packet as the parser found it, including its header. [`Reply::body`] is sent unchanged, unless it is empty.
+    /// For work that takes long, use [`Reply::answer_with`].
     fn do_request(&self, current: &Current, packet: &[u8], reply: &mut Reply<'_>);
 
-    /// The connection has ended. Called exactly once for each that was connected; nothing is called for it
-    /// afterwards.
+    /// The connection has ended. Called exactly once for each connection; no call for it follows.
     fn do_close(&self, current: &Current, why: CloseReason) {
         let _ = (current, why);
     }
 }
 
-/// What TarsCpp calls a connection in the hands of a servant: `peer()` is its address, `id()` its unique
-/// id, `receive_time()` when the packet came, `send()` the push, `close()` the end. Clone it to keep it.
+/// The TarsCpp name of the connection that a servant gets: `peer()` is its address, `id()` its unique id, and
+/// `receive_time()` the time when the packet came. `send()` pushes, and `close()` closes it. Clone it to keep it.
 pub type Current = Connection;
 
 /// A [`Service`] from a [`Servant`].

@@ -1,7 +1,7 @@
-//! What carries the bytes of a connection. A transport owns its descriptor and its slot of the ring, and knows nothing
-//! of what the bytes mean. Who drives it does not know which kind it is.
+//! Transports carry the bytes of connections. A transport owns its descriptor and its slot of the ring, and does not
+//! know what the bytes mean. Its users do not know which kind it is.
 //!
-//! A transport begins as a [`Detached`] one, which is bound to no shard: an accepted socket, or one that is to connect.
+//! A transport begins as a [`Detached`] one, which belongs to no shard: an accepted socket, or one that is to connect.
 //! A shard [attaches](Transport::attach) it to its ring. A connection that moves to another shard takes its transport
 //! there, [detached](Transport::detach), with all its state.
 
@@ -38,16 +38,16 @@ pub(crate) enum Detached {
     Tcp(OwnedFd),
 }
 
-/// How a transport has ended, as far as receiving goes.
+/// How receiving has ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum End {
-    /// The peer has ended its side.
+    /// The peer has ended its stream.
     Stream,
     Failed(CloseReason),
 }
 
 impl Detached {
-    /// Of a socket that a listener has accepted, and the address of its peer.
+    /// A transport over an accepted socket, and the address of its peer.
     ///
     /// # Errors
     /// The peer is gone already.
@@ -56,7 +56,7 @@ impl Detached {
         Ok((Self::Tcp(socket), peer))
     }
 
-    /// One that can [connect](Transport::connect) to `to` once it is attached.
+    /// A transport that can [connect](Transport::connect) to `to` once it is attached.
     ///
     /// # Errors
     /// No descriptor is free, or the system refuses an option.
@@ -75,7 +75,7 @@ impl Transport {
     /// Puts a transport into a free slot of this ring.
     ///
     /// # Errors
-    /// The ring refuses; the transport comes back as it was.
+    /// The ring refuses; the transport is returned unchanged.
     pub(crate) fn attach(
         detached: Detached,
         slot: u32,
@@ -94,13 +94,13 @@ impl Transport {
         Detached::Tcp(tcp.detach(ring))
     }
 
-    /// Begins to connect; the ring reports how that ended.
+    /// Begins to connect; the ring reports the outcome.
     pub(crate) fn connect(&self, to: SocketAddr, ring: &RefCell<Ring>) {
         let Self::Tcp(tcp) = self;
         tcp.connect(to, ring);
     }
 
-    /// Reads from the peer, or does not.
+    /// Starts or stops reading from the peer.
     #[inline]
     pub(crate) fn read(&mut self, wanted: bool, ring: &RefCell<Ring>) {
         let Self::Tcp(tcp) = self;
@@ -113,7 +113,8 @@ impl Transport {
         tcp.is_reading()
     }
 
-    /// The ring reads no more. What that means for the connection, if anything, and if that is known by now.
+    /// The ring has stopped reading. Returns what that means for the connection, if anything, and if it is known
+    /// already.
     pub(crate) fn reading_ended(&mut self, how: ReceiveEnd) -> Option<End> {
         let Self::Tcp(tcp) = self;
         tcp.reading_ended(how)
@@ -128,20 +129,21 @@ impl Transport {
     /// A send has ended.
     ///
     /// # Errors
-    /// It has failed; why, unless that will be known when reading has ended.
+    /// It has failed. The reason, unless that is known only when reading has ended.
     #[inline]
     pub(crate) fn sent(&mut self, result: io::Result<()>) -> Result<(), Option<CloseReason>> {
         let Self::Tcp(tcp) = self;
         tcp.sent(result)
     }
 
-    /// Says to the peer that nothing more comes.
+    /// Ends the stream to the peer.
     pub(crate) fn end_sending(&mut self) {
         let Self::Tcp(tcp) = self;
         tcp.end_sending();
     }
 
-    /// Shuts down both ways. With `reset`, what the peer has not taken is not sent any more, and it learns so.
+    /// Shuts down both directions. With `reset`, what the peer has not taken is not sent any more, and the peer sees a
+    /// reset.
     pub(crate) fn cut(&self, reset: bool) {
         let Self::Tcp(tcp) = self;
         tcp.cut(reset);
@@ -159,13 +161,13 @@ impl Transport {
         tcp.acknowledged()
     }
 
-    /// What is known of the peer. A transport that does not say counts as one whose peer is there.
+    /// What is known of the peer. If the transport does not know, the peer counts as alive.
     pub(crate) fn acknowledgement(&self) -> Acknowledgement {
         let Self::Tcp(tcp) = self;
         tcp.acknowledgement()
     }
 
-    /// Whether the kernel has nothing to do with it.
+    /// Whether the kernel has no operation on it.
     pub(crate) fn is_idle(&self, ring: &RefCell<Ring>) -> bool {
         let Self::Tcp(tcp) = self;
         tcp.is_idle(ring)

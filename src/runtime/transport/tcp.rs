@@ -13,15 +13,15 @@ use super::End;
 
 /// A TCP socket in a slot of its shard's ring.
 ///
-/// A socket that fails says why once, to whichever of receiving and sending comes first; to the other one it looks as if
-/// the peer had ended its side, or says `EPIPE`. So where one of them is still to report, it is waited for.
+/// A socket that fails reports the reason once, to receiving or to sending, whichever comes first. The other sees an
+/// end of the stream, or `EPIPE`. So this waits for the one that has not reported yet.
 #[derive(Debug)]
 pub(crate) struct Tcp {
     socket: OwnedFd,
     slot: u32,
     reading: Reading,
     is_sending: bool,
-    /// A send has failed, and the receive under way will say why.
+    /// A send has failed, and the receive in flight will report why.
     is_broken: bool,
     has_ended_sending: bool,
 }
@@ -30,7 +30,7 @@ pub(crate) struct Tcp {
 enum Reading {
     Off,
     On,
-    /// The ring was asked to stop, and has not answered.
+    /// The ring was asked to stop, and has not confirmed it.
     Stopping,
     /// There is nothing more to read.
     Over,
@@ -38,7 +38,7 @@ enum Reading {
 
 // What each function guarantees is documented at `Transport`, which calls it.
 impl Tcp {
-    /// Of a socket that is in this slot of the ring.
+    /// A transport over a socket that is in this slot of the ring.
     pub(super) const fn new(socket: OwnedFd, slot: u32) -> Self {
         Self {
             socket,
@@ -89,7 +89,7 @@ impl Tcp {
         matches!(self.reading, Reading::On | Reading::Stopping)
     }
 
-    /// Whether it is over though neither side has ended it.
+    /// Whether it has failed: it is over, although neither end has ended it.
     fn has_failed(&self) -> bool {
         !self.has_ended_sending && socket::tcp_info(&self.socket).is_ok_and(|info| info.is_closed)
     }
@@ -141,7 +141,7 @@ impl Tcp {
     }
 
     pub(super) fn detach(self, ring: &RefCell<Ring>) -> OwnedFd {
-        // Nothing can be done about a kernel that refuses; the slot is then refused to the next one.
+        // If the kernel refuses, nothing can be done; the next user of the slot is then refused.
         let _ = ring.borrow_mut().detach(self.slot);
         self.socket
     }
@@ -161,7 +161,7 @@ pub(crate) fn acknowledgement(socket: &OwnedFd) -> Acknowledgement {
     }
 }
 
-/// What an error of the socket means.
+/// The close reason for an error of the socket.
 pub(crate) fn failure(error: &io::Error) -> CloseReason {
     match error.kind() {
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
@@ -174,7 +174,7 @@ pub(crate) fn failure(error: &io::Error) -> CloseReason {
     }
 }
 
-/// What the ring sends; the core of the outbox does not know it.
+/// The payload for the ring, which the core of the outbox does not know.
 fn payload(parcel: Parcel) -> Payload {
     match parcel {
         Parcel::Gathered(bytes) => Payload::Gathered(bytes),

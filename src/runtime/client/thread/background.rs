@@ -1,5 +1,5 @@
-//! The thread that watches the sockets of all clients that live on no shard, while none of their callers does. It lives as
-//! long as there are such clients.
+//! The thread that watches the sockets of all clients that do not live on a shard, while none of their callers does. It
+//! runs as long as there are such clients.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -18,7 +18,7 @@ use super::{
     now,
 };
 
-/// A client's share of the thread.
+/// A reference of a client to the thread.
 pub(super) struct User(Arc<Background>);
 
 struct Background {
@@ -35,13 +35,13 @@ struct Shared {
     calls_made: u64,
     /// Connections that have ended for their clients, on their way to the thread.
     ending: Vec<Link>,
-    /// When the thread looks by itself.
+    /// When the thread wakes for its timers.
     wakes_at: Time,
 }
 
 static BACKGROUND: Mutex<Option<Arc<Background>>> = Mutex::new(None);
 
-/// Starts the thread, if it does not run.
+/// Starts the thread unless it runs.
 pub(super) fn join() -> io::Result<User> {
     let mut background = lock(&BACKGROUND);
     if let Some(background) = &*background {
@@ -77,7 +77,7 @@ impl User {
         }
     }
 
-    /// Has the client look at this time, instead of at `before`.
+    /// Sets the timer of the client to this time, instead of `before`.
     pub(super) fn set_timer(&self, number: u64, before: Time, at: Time) {
         let mut shared = self.shared();
         shared.timers.remove(&(before, number));
@@ -150,7 +150,7 @@ impl Background {
         }
     }
 
-    /// Does what is due; when to come back.
+    /// Does what is due, and returns when more is due.
     fn run_due(&self, ending: &mut Ending) -> Time {
         loop {
             let (now, mut shared) = (now(), lock(&self.shared));
@@ -186,7 +186,7 @@ impl Background {
         }
     }
 
-    /// Whether nothing is left to be done; then the next client starts another thread.
+    /// Whether nothing is left to do; then the next client starts another thread.
     fn is_over(&self, ending: &Ending) -> bool {
         let is_idle =
             |shared: &Shared| shared.users == 0 && shared.ending.is_empty() && ending.links.is_empty();
@@ -194,7 +194,7 @@ impl Background {
             return false;
         }
         let mut background = lock(&BACKGROUND);
-        // One may have joined just now.
+        // A client may have joined just now.
         let is_over = is_idle(&lock(&self.shared));
         if is_over {
             *background = None;
@@ -203,7 +203,7 @@ impl Background {
     }
 }
 
-/// Connections that have ended for their clients: what is queued is sent, and the peer is to take it.
+/// Connections that have ended for their clients: what is queued is still sent, until the peer has acknowledged it.
 #[derive(Default)]
 struct Ending {
     links: BTreeMap<u64, Link>,
@@ -218,7 +218,7 @@ impl Ending {
         self.drive(poller, token);
     }
 
-    /// Drives one on; false when it is none of these.
+    /// Drives one of them; false if the token belongs to none.
     fn drive(&mut self, poller: &Poller, token: u64) -> bool {
         let Some(link) = self.links.get_mut(&token) else { return token & ENDING != 0 };
         let now = now();
@@ -252,5 +252,5 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What tokens of ending connections have in common; numbers of clients are below.
+/// The bit that marks tokens of ending connections; numbers of clients are lower.
 const ENDING: u64 = 1 << 62;

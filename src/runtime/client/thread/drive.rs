@@ -1,4 +1,4 @@
-//! What is done with the client locked: the core's wishes, the socket, and what happened.
+//! What happens while the client is locked: the requests of the core, the socket, and the events.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -12,11 +12,11 @@ use super::{
 };
 use crate::{
     CloseReason,
-    client::{callbacks::Item, core::Happened, resolver},
+    client::{callbacks::Item, core::AppEvent, resolver},
 };
 
 impl ThreadClient {
-    /// The socket may be ready, or it is time.
+    /// Called when the socket may be ready, or a timer is due.
     pub(super) fn drive(self: &Arc<Self>, state: &mut State, now: Time) {
         let State { core, link, .. } = state;
         if let Some(link) = link {
@@ -33,7 +33,7 @@ impl ThreadClient {
         self.advance(state, now);
     }
 
-    /// Does what the core wants done, and sends what there is to send.
+    /// Does what the core wants done, and sends what waits.
     pub(super) fn advance(self: &Arc<Self>, state: &mut State, now: Time) {
         loop {
             let acted = self.act(state, now);
@@ -58,7 +58,7 @@ impl ThreadClient {
                 Action::Disconnect => {
                     if let Some(mut link) = state.link.take() {
                         link.end(now);
-                        self.let_go(link, now);
+                        self.finish_link(link, now);
                     }
                 }
             }
@@ -90,7 +90,7 @@ impl ThreadClient {
         let addresses = core.endpoints.found(addresses);
         core.caller.handle_resolved(addresses, now);
         self.advance(&mut state, now);
-        self.settle(state, now);
+        self.unlock_and_watch(state, now);
     }
 
     fn connect(&self, state: &mut State, address: SocketAddr, now: Time) {
@@ -104,20 +104,20 @@ impl ThreadClient {
         }
     }
 
-    /// Looks whether the connection has ended; true if so.
+    /// Checks whether the connection has ended; true if so.
     fn follow_link(&self, state: &mut State, now: Time) -> bool {
         let Some(fate) = state.link.as_mut().and_then(Link::fate) else { return false };
         if let Fate::Ended(why) = fate {
             state.core.handle_closed(why, now);
         }
         if let Some(link) = state.link.take() {
-            self.let_go(link, now);
+            self.finish_link(link, now);
         }
         true
     }
 
-    /// The background thread sends what is left, and waits until the peer has it.
-    fn let_go(&self, mut link: Link, now: Time) {
+    /// Passes the link to the background thread, which sends the rest and waits until the peer has it.
+    fn finish_link(&self, mut link: Link, now: Time) {
         link.flush(now);
         loop {
             match link.fate() {
@@ -128,8 +128,8 @@ impl ThreadClient {
         }
     }
 
-    /// Unlocks, once those that wait for the socket know what to wait for.
-    pub(super) fn settle(&self, mut state: Guard<'_>, now: Time) {
+    /// Updates what the leader, or the background thread, waits for, and unlocks.
+    pub(super) fn unlock_and_watch(&self, mut state: Guard<'_>, now: Time) {
         let mut wants = state.wants(now);
         let has_news = state.has_news;
         match &state.leader {
@@ -140,7 +140,7 @@ impl ThreadClient {
         unlock(state);
     }
 
-    /// Has the background thread watch.
+    /// Makes the background thread watch the socket.
     fn watch(&self, state: &mut State, wants: &mut Lead, now: Time) {
         if state.armed.is_none() && state.may_wait(wants, now) {
             wants.until = wants.until.min(state.led_at + GRACE);
@@ -156,7 +156,7 @@ impl ThreadClient {
         }
     }
 
-    /// Has the background thread not watch the socket.
+    /// Stops the background thread from watching the socket.
     pub(super) fn disarm(&self, state: &mut State) {
         if let Some(link) = &state.link
             && state.armed.is_some_and(|armed| armed != Interest::default())
@@ -168,7 +168,7 @@ impl ThreadClient {
 }
 
 impl State {
-    /// What there is to wait for.
+    /// What the leader, or the background thread, is to wait for.
     pub(super) fn wants(&self, now: Time) -> Lead {
         let link = self.link.as_ref();
         let timeouts = [self.core.caller.poll_timeout(), link.and_then(|link| link.poll_timeout(now))];
@@ -180,10 +180,10 @@ impl State {
         }
     }
 
-    /// Whether it is early enough if the background thread takes over in a moment.
+    /// Whether the background thread may take over a moment later.
     fn may_wait(&self, wants: &Lead, now: Time) -> bool {
         let only_receives = wants.interest == Interest { receive: true, send: false };
-        only_receives && !self.hears_pushes && !self.core.has_calls() && now < self.led_at + GRACE
+        only_receives && !self.wants_pushes && !self.core.has_calls() && now < self.led_at + GRACE
     }
 
     /// Gives requests to the connection while it has room, and sends what waits.
@@ -195,7 +195,7 @@ impl State {
         }
     }
 
-    /// Lets the peer be read from again, or not; true when there was something left of it.
+    /// Stops or resumes reading from the peer; true when received bytes were left over.
     fn resume(&mut self, now: Time) -> bool {
         let Self { core, link, queue, .. } = self;
         core.hold(queue.is_full());
@@ -206,46 +206,46 @@ impl State {
         link.resume(now, |event| core.handle_event(event))
     }
 
-    /// Passes on what happened.
+    /// Passes the events on.
     fn report(&mut self) {
-        while let Some(happened) = self.core.next() {
-            self.happened(happened);
+        while let Some(event) = self.core.next() {
+            self.pass_on(event);
         }
     }
 
-    pub(super) fn happened(&mut self, happened: Happened) {
+    pub(super) fn pass_on(&mut self, event: AppEvent) {
         let quick = self.quick.as_mut();
-        match (happened, quick) {
-            (Happened::Answer { callback, is_quick: false, answer }, _) => {
+        match (event, quick) {
+            (AppEvent::Answer { callback, is_quick: false, answer }, _) => {
                 self.queue.push(Item::Answer(callback, answer));
             }
-            (Happened::Answer { callback, answer, .. }, _) if callback.wakes_tasks() => {
+            (AppEvent::Answer { callback, answer, .. }, _) if callback.wakes_tasks() => {
                 self.answers.push((callback, answer));
             }
-            (Happened::Answer { callback, answer, .. }, _) => {
+            (AppEvent::Answer { callback, answer, .. }, _) => {
                 callback.answer(answer);
                 self.has_news = true;
             }
-            (Happened::Push(push), Some(quick)) => {
+            (AppEvent::Push(push), Some(quick)) => {
                 self.has_news = true;
                 if let Some(on_push) = &mut quick.on_push {
                     on_push(push);
                 }
             }
-            (Happened::Event(event), Some(quick)) => {
+            (AppEvent::Event(event), Some(quick)) => {
                 self.has_news = true;
                 if let Some(on_event) = &mut quick.on_event {
                     on_event(event);
                 }
             }
-            (Happened::Push(push), None) => self.queue.push(Item::Push(push)),
-            (Happened::Event(event), None) => self.queue.push(Item::Event(event)),
+            (AppEvent::Push(push), None) => self.queue.push(Item::Push(push)),
+            (AppEvent::Event(event), None) => self.queue.push(Item::Event(event)),
         }
     }
 }
 
 impl Lead {
-    /// Whether one who waits for this need not be woken for `other`.
+    /// Whether a thread that waits for this need not be woken for `other`.
     fn covers(&self, other: &Self) -> bool {
         let is_same = match (&self.socket, &other.socket) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),

@@ -1,4 +1,4 @@
-//! A connection that a client of ordinary threads has made.
+//! A connection of a client of ordinary threads.
 
 use std::{
     cell::RefCell,
@@ -37,11 +37,11 @@ pub(super) struct Link {
 
 struct Sending {
     parcel: Parcel,
-    /// Bytes of it that were taken.
+    /// Bytes of it that the kernel has taken.
     taken: usize,
 }
 
-/// What became of a link.
+/// How a link has ended.
 #[derive(Debug)]
 pub(super) enum Fate {
     /// It has ended for the client.
@@ -62,7 +62,7 @@ impl Link {
         self.connection.state() == State::Waiting
     }
 
-    /// Looks whether it has connected, and opens the session if so; true then.
+    /// Checks whether it has connected, and if so opens the session; true then.
     pub(super) fn open(&mut self, protocol: &dyn Protocol, now: Time) -> bool {
         match socket::has_connected(&*self.socket) {
             Ok(false) => return false,
@@ -95,7 +95,7 @@ impl Link {
         true
     }
 
-    /// What its socket is to be ready for, for it to be driven on.
+    /// The readiness of the socket for which the link must be driven.
     pub(super) fn interest(&self) -> Interest {
         let connecting = self.is_connecting();
         Interest {
@@ -104,7 +104,7 @@ impl Link {
         }
     }
 
-    /// Whether it takes another request.
+    /// Whether it has room for another request.
     pub(super) fn has_room(&self) -> bool {
         self.connection.is_open() && self.connection.outbox().response_bytes() < BOUNDS.bytes_max
     }
@@ -136,7 +136,7 @@ impl Link {
         });
     }
 
-    /// Goes on with what was received, where that was held; true when there was something.
+    /// Continues with received bytes that were held; true when there were any.
     pub(super) fn resume(&mut self, now: Time, mut take: impl FnMut(Event<'_>) -> Outcome<'static>) -> bool {
         let resumes = self.connection.take_resume();
         if resumes {
@@ -168,7 +168,7 @@ impl Link {
         self.connection.handle_room(now);
     }
 
-    /// Sends what waits, as far as the kernel takes it.
+    /// Sends what waits, as much as the kernel takes.
     pub(super) fn flush(&mut self, now: Time) {
         loop {
             if self.sending.is_none() {
@@ -227,7 +227,7 @@ impl Link {
         self.connection.end(CloseReason::Closed, &LIMITS, now);
     }
 
-    /// What became of it, if anything that matters.
+    /// How it has ended, if it has.
     pub(super) fn fate(&mut self) -> Option<Fate> {
         while let Some(action) = self.connection.poll_action() {
             match action {
@@ -235,7 +235,7 @@ impl Link {
                 Action::EndSending => socket::shutdown_send(&*self.socket),
                 Action::Cut(cut) => {
                     if cut.queued_bytes > 0 {
-                        // What the peer has not taken is lost, and it learns so.
+                        // What the peer has not taken is lost, and the peer is to see that.
                         socket::reset_on_close(&*self.socket);
                     }
                     socket::shutdown_both(&*self.socket);
@@ -247,7 +247,7 @@ impl Link {
     }
 }
 
-/// What is to be sent next of a parcel.
+/// The part of a parcel to send next.
 fn rest(parcel: &Parcel, mut taken: usize) -> &[u8] {
     match parcel {
         Parcel::Gathered(bytes) => &bytes[taken..],
@@ -265,7 +265,7 @@ fn rest(parcel: &Parcel, mut taken: usize) -> &[u8] {
 }
 
 thread_local! {
-    /// Where a thread receives; of the kernel's size of pieces, so that one is mostly enough.
+    /// The receive buffer of a thread, as large as the pieces of the kernel, so that one receive is usually enough.
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 

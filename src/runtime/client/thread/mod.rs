@@ -1,14 +1,15 @@
-//! A client of ordinary threads: the thread that calls, or waits for what the peer pushes, does the I/O.
+//! A client of ordinary threads: the thread that calls, or that waits for pushes, performs the I/O.
 //!
-//! A call writes its request itself. One caller at a time *leads*: it waits for the socket, takes what the peer sent, and
-//! answers the calls of others too. When it has its own answer, another caller that waits leads on; when there is none, the
+//! Each caller writes its own request. One caller at a time *leads*: it waits for the socket, takes what the peer sent,
+//! and serves other callers too. When it has its own response, another waiting caller leads; if there is none, the
 //! [background] thread watches the socket. So a blocking call costs one wake-up, that of its own thread. A thread that
-//! waits for pushes leads in the same way, until there is one.
+//! waits for pushes leads in the same way, until it has one.
 //!
-//! A leader looks again and again for a moment before it sleeps, while answers mostly come that soon ([spin]).
+//! A leader polls for a moment before it sleeps, as long as most responses come within that time ([spin]).
 //!
-//! To have the socket watched and to take it back are system calls, which a thread that calls again and again would make
-//! for nothing. Where no push and no other answer is waited for, the background thread thus takes over a moment later.
+//! Giving the socket to the background thread and taking it back are system calls, which would be wasted on a thread
+//! that calls repeatedly. So the background thread takes over a moment later, unless a push or another response is
+//! expected.
 
 pub(super) mod background;
 mod drive;
@@ -38,7 +39,7 @@ use super::{
     core::{Core, Counters, NewCall},
 };
 
-/// A [`Core`], and the connection that it wants. Ends with [`close`](Self::close).
+/// A [`Core`], and its connection. Ends with [`close`](Self::close).
 pub(super) struct ThreadClient {
     number: u64,
     background: User,
@@ -52,25 +53,25 @@ struct State {
     link: Option<Link>,
     /// What the background thread watches the socket for.
     armed: Option<Interest>,
-    /// When the background thread looks by itself.
+    /// When the timer in the background thread is due.
     timer_at: Time,
     leader: Option<Lead>,
     /// When a caller last led.
     led_at: Time,
     spin: Spin,
-    /// Pushes of the peer are wanted.
-    hears_pushes: bool,
+    /// There is a callback for pushes.
+    wants_pushes: bool,
     /// Callers that wait while another one leads.
     blocked: VecDeque<Arc<Slot>>,
-    /// Those of them that wait for what our own sinks get.
+    /// Callers among them that wait for what the sinks of this crate get.
     receivers: Vec<Arc<Slot>>,
-    /// Our own sinks got something that those who wait for it may not have seen.
+    /// The sinks of this crate got something that its receivers may not have seen.
     has_news: bool,
-    /// Our own sinks, which never block: called at once.
+    /// The sinks of this crate, which never block: called at once.
     quick: Option<Quick>,
-    /// What is called on a thread for callbacks.
+    /// Callbacks that run on a thread for callbacks.
     queue: Arc<Queue>,
-    /// Answers that are given once nothing is locked.
+    /// Responses to pass on once nothing is locked.
     answers: Vec<(Callback, Answer)>,
 }
 
@@ -86,16 +87,16 @@ struct Lead {
     socket: Option<Arc<OwnedFd>>,
     interest: Interest,
     until: Time,
-    /// It waits for what our own sinks get.
+    /// It waits for what the sinks of this crate get.
     receives: bool,
 }
 
 /// What a thread leads for.
 struct Goal<'g> {
     is_reached: &'g dyn Fn(Time) -> bool,
-    /// It may be reached then, whatever happens.
+    /// The lead ends then in any case.
     until: Time,
-    /// It is what our own sinks get, and not an answer.
+    /// The goal is what the sinks of this crate get, not a response.
     receives: bool,
 }
 
@@ -111,10 +112,10 @@ impl ThreadClient {
         counters: Arc<Counters>,
     ) -> Result<Arc<Self>, ConnectError> {
         let (now, wakeup) = (now(), Wakeup::new()?);
-        // Two clients must not come back at the same moment; the clock at birth tells them apart.
+        // Two clients must not reconnect at the same moment; the time of their start differs.
         let caller = Caller::new(builder.config, now.as_nanos() ^ number << 32, now);
         let (on_push, on_event) = (builder.on_push, builder.on_event);
-        let hears_pushes = on_push.is_some();
+        let wants_pushes = on_push.is_some();
         let core = Core::new(caller, builder.protocol, builder.endpoints, Arc::clone(&counters));
         let background = background::join()?;
         let client = Arc::new_cyclic(|client: &Weak<Self>| {
@@ -130,7 +131,7 @@ impl ThreadClient {
                 leader: None,
                 led_at: Time::default(),
                 spin: Spin::new(builder.spin.unwrap_or(SPIN)),
-                hears_pushes,
+                wants_pushes,
                 blocked: VecDeque::new(),
                 receivers: Vec::new(),
                 has_news: false,
@@ -143,29 +144,29 @@ impl ThreadClient {
         client.background.add(number, Arc::downgrade(&client));
         let mut state = client.lock();
         client.advance(&mut state, now);
-        client.settle(state, now);
+        client.unlock_and_watch(state, now);
         Ok(client)
     }
 
     pub(super) fn call(self: &Arc<Self>, call: NewCall) {
         let (mut state, now) = self.lock_now();
         self.begin(&mut state, call, now);
-        self.settle(state, now);
+        self.unlock_and_watch(state, now);
     }
 
-    /// Calls, and waits for the answer; `make` gets who is to be answered.
+    /// Calls, and waits for the response; `make` gets the callback for it.
     pub(super) fn call_blocking(self: &Arc<Self>, make: impl FnOnce(Callback) -> NewCall) -> Answer {
         let slot = Slot::new();
         let call = make(Callback::slot(Arc::clone(&slot)));
         let (mut state, mut now) = self.lock_now();
         if state.leader.is_none() {
-            // Before the answer can be there: it is to wake this thread alone.
+            // Before the response can arrive: it is to wake this thread only.
             self.disarm(&mut state);
         }
         self.begin(&mut state, call, now);
         loop {
             if slot.is_answered() {
-                self.settle(state, now);
+                self.unlock_and_watch(state, now);
                 break;
             }
             if state.leader.is_none() {
@@ -174,7 +175,7 @@ impl ThreadClient {
                 break;
             }
             state.blocked.push_back(Arc::clone(&slot));
-            self.settle(state, now);
+            self.unlock_and_watch(state, now);
             slot.wait();
             if let Some(answer) = slot.take() {
                 return answer;
@@ -184,14 +185,14 @@ impl ThreadClient {
         slot.take().expect("it was answered, and this is the only one who takes it")
     }
 
-    /// Does the client's I/O, or waits while another thread does, until our own sinks have got what `is_there` looks for,
-    /// or until this time; looks once in any case.
+    /// Performs the client's I/O, or waits while another thread does, until the sinks of this crate have got what
+    /// `is_there` checks for, or until this time. Polls once in any case.
     pub(super) fn receive(self: &Arc<Self>, until: Time, is_there: &dyn Fn() -> bool) {
         let is_reached = |now| now >= until || is_there();
         let slot = Slot::new();
         let (mut state, mut now) = self.lock_now();
         if is_reached(now) && state.leader.is_none() {
-            // There is no time to wait, but to look.
+            // There is no time to wait, but to poll once.
             self.drive(&mut state, now);
         }
         while !is_reached(now) {
@@ -200,14 +201,14 @@ impl ThreadClient {
             }
             state.blocked.push_back(Arc::clone(&slot));
             state.receivers.push(Arc::clone(&slot));
-            self.settle(state, now);
+            self.unlock_and_watch(state, now);
             slot.wait_for(until - now);
             (state, now) = self.lock_now();
             state.blocked.retain(|it| !Arc::ptr_eq(it, &slot));
             state.receivers.retain(|it| !Arc::ptr_eq(it, &slot));
         }
         match state.leader {
-            // It may have been this one's turn.
+            // This caller may have been promoted.
             None => self.hand_over(state, now),
             Some(_) => unlock(state),
         }
@@ -218,12 +219,12 @@ impl ThreadClient {
         state.core.forget(token);
     }
 
-    /// Ends it. Handles that are left find it closed.
+    /// Ends the client. Remaining handles find it closed.
     pub(super) fn close(self: &Arc<Self>) {
         let (mut state, now) = self.lock_now();
         state.core.caller.close();
         self.advance(&mut state, now);
-        self.settle(state, now);
+        self.unlock_and_watch(state, now);
         self.background.remove(self.number);
     }
 
@@ -232,7 +233,7 @@ impl ThreadClient {
         self.background.run_at(time, f);
     }
 
-    /// The background thread has seen that the socket is ready, or that the time has come that was asked for.
+    /// Called by the background thread when the socket is ready or the timer is due.
     fn handle_background(self: &Arc<Self>, why: Why) {
         let (mut state, now) = self.lock_now();
         match why {
@@ -242,27 +243,28 @@ impl ThreadClient {
         if state.leader.is_none() {
             self.drive(&mut state, now);
         }
-        self.settle(state, now);
+        self.unlock_and_watch(state, now);
     }
 
     /// Callbacks have run: there is room for more.
     pub(super) fn has_room(self: &Arc<Self>) {
         let (mut state, now) = self.lock_now();
         self.advance(&mut state, now);
-        self.settle(state, now);
+        self.unlock_and_watch(state, now);
     }
 
     fn begin(self: &Arc<Self>, state: &mut State, call: NewCall, now: Time) {
         if let Err(refused) = state.core.call(call, now) {
-            state.happened(refused);
+            state.pass_on(refused);
         }
         self.advance(state, now);
     }
 
-    /// Does the client's I/O until the goal is reached. Then another caller does, or the background thread watches.
+    /// Performs the client's I/O until the goal is reached. After that another caller leads, or the background thread
+    /// watches.
     fn lead<'s>(self: &'s Arc<Self>, mut state: Guard<'s>, goal: &Goal<'_>, mut last: Time) {
         self.disarm(&mut state);
-        // Pushes come when they come.
+        // Pushes may come at any time.
         let mut is_first = !goal.receives;
         while !(goal.is_reached)(last) {
             let wants = state.wants(last);
@@ -290,17 +292,17 @@ impl ThreadClient {
         self.hand_over(state, last);
     }
 
-    /// Lets a caller that waits lead, or the background thread watch.
+    /// Makes a waiting caller the leader, or makes the background thread watch.
     fn hand_over(&self, mut state: Guard<'_>, now: Time) {
         while let Some(next) = state.blocked.pop_front() {
             if next.promote() {
                 return unlock(state);
             }
         }
-        self.settle(state, now);
+        self.unlock_and_watch(state, now);
     }
 
-    /// The time is read once it is locked, so that it does not go back.
+    /// Locks, and then reads the time, so that time does not go back.
     fn lock_now(&self) -> (Guard<'_>, Time) {
         (self.lock(), now())
     }
@@ -310,7 +312,7 @@ impl ThreadClient {
     }
 }
 
-/// Gives the answers that wait for that, and has those look who wait for what our own sinks get.
+/// Unlocks, passes the responses on, and wakes the receivers that wait for the sinks of this crate.
 fn unlock(mut state: Guard<'_>) {
     if std::mem::take(&mut state.has_news) {
         state.receivers.iter().for_each(|receiver| _ = receiver.promote());
@@ -328,8 +330,8 @@ fn now() -> Time {
     Time::from_nanos(clock::now_nanos())
 }
 
-/// How soon the background thread takes over from a caller that has led, where nothing is in a hurry.
+/// How soon the background thread takes over after a caller has led, when nothing is urgent.
 const GRACE: Duration = Duration::from_millis(1);
 
-/// Before a wait that has failed is tried again.
+/// The pause before a failed wait is tried again.
 const PAUSE: Duration = Duration::from_millis(1);

@@ -5,8 +5,8 @@ use std::{
 
 use crate::client::Answer;
 
-/// Where a thread waits for the answer to its call, or for its turn to do the client's I/O. Where it waits for something
-/// else, to be promoted is to look again.
+/// Where a thread waits for the response to its call, or until it is promoted to perform the client's I/O. If it waits
+/// for something else, being promoted means to check again.
 #[derive(Debug, Default)]
 pub(in crate::client) struct Slot {
     state: Mutex<State>,
@@ -42,7 +42,7 @@ impl Slot {
         matches!(*self.lock(), State::Answered(_) | State::Taken)
     }
 
-    /// The answer, if it is there.
+    /// The response, if it has arrived.
     pub(super) fn take(&self) -> Option<Answer> {
         let mut state = self.lock();
         match std::mem::replace(&mut *state, State::Taken) {
@@ -54,7 +54,7 @@ impl Slot {
         }
     }
 
-    /// Makes its thread the leader; false when that has its answer already.
+    /// Makes its thread the leader; false if that has its response already.
     pub(super) fn promote(&self) -> bool {
         let mut state = self.lock();
         match *state {
@@ -67,7 +67,7 @@ impl Slot {
         }
     }
 
-    /// Waits for the answer, or to be promoted.
+    /// Waits for the response, or to be promoted.
     pub(super) fn wait(&self) {
         let mut state = self.lock();
         if matches!(*state, State::New) {

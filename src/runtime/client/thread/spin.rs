@@ -1,4 +1,4 @@
-//! Looking again and again before sleeping: to be woken takes longer than most answers of a server nearby.
+//! Polling before sleeping: a wake-up takes longer than most responses of a server nearby.
 
 use std::{os::fd::OwnedFd, thread, time::Duration};
 
@@ -7,18 +7,18 @@ use shardcast_proto::Time;
 
 use super::now;
 
-/// Whether to spin. It stops where answers do not come in time, but for a try now and then.
+/// Whether to spin. It stops when responses do not come in time, except for occasional tries.
 #[derive(Debug)]
 pub(super) struct Spin {
     limit: Duration,
-    /// How often in a row nothing came; at most [`MISSES_MAX`].
+    /// Number of consecutive misses; at most [`MISSES_MAX`].
     misses: u8,
     /// Calls since the last try, once it has stopped.
     calls: u8,
 }
 
 impl Spin {
-    /// `limit` is how long; zero is not at all.
+    /// `limit` is the time to spin; zero disables it.
     pub(super) const fn new(limit: Duration) -> Self {
         Self { limit, misses: 0, calls: 0 }
     }
@@ -46,7 +46,7 @@ impl Spin {
     }
 }
 
-/// Whether the socket has something by then. Lets others run meanwhile.
+/// Polls until the socket is readable or the time has come; true if readable. Yields to other threads meanwhile.
 pub(super) fn until_readable(socket: &OwnedFd, until: Time) -> bool {
     loop {
         if socket::is_readable(socket) {
@@ -61,7 +61,7 @@ pub(super) fn until_readable(socket: &OwnedFd, until: Time) -> bool {
 
 const MISSES_MAX: u8 = 4;
 
-/// One in so many calls tries again.
+/// Calls between two tries, once it has stopped.
 const CALLS_PER_TRY: u8 = 64;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 const START: Time = Time::from_nanos(987_654_321_012_345);
-/// Of a type that is said: numbers can be compared with JSON, too.
+/// Its type is given, because numbers can be compared with JSON too.
 const NOTHING: [u64; 0] = [];
 
 fn fired(wheel: &mut TimerWheel<u64>, now: Time) -> Vec<u64> {

@@ -1,4 +1,4 @@
-//! What comes from the connection, on its way to the thread or task that receives.
+//! Events of the connection on their way to the thread or task that receives.
 
 use std::{
     sync::{
@@ -13,12 +13,12 @@ use shardcast_proto::{Time, rpc::CallError};
 
 use crate::tars::ClientEvent;
 
-/// What may wait in a [`TopicClient`](super::TopicClient) to be received.
+/// Bounds of what may wait in a [`TopicClient`](super::TopicClient) to be received.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Waiting {
     /// Messages, at least 1.
     pub messages: usize,
-    /// Bytes of their frames. A single message may have more, when no other waits.
+    /// Bytes of their frames. A single message may exceed this if no other waits.
     pub bytes: usize,
 }
 
@@ -29,12 +29,12 @@ impl Default for Waiting {
     }
 }
 
-/// What came, in order.
+/// Events, in order.
 pub(super) enum Incoming {
     Event(ClientEvent),
     Push(Bytes),
     Answer(u64, Result<Bytes, CallError>),
-    /// This time has come. In line with everything else, so that an answer that came in time is seen before.
+    /// This time has come. It is queued with everything else, so that a response that came in time is handled before.
     Tick(Time),
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Inbox {
     waiting: Arc<Counts>,
 }
 
-/// The end that the callbacks of the client have.
+/// The sending end, for the callbacks of the client.
 #[derive(Clone)]
 pub(super) struct Outlet {
     sender: flume::Sender<Incoming>,
@@ -62,20 +62,20 @@ struct Counts {
 
 impl Inbox {
     pub(super) fn new(bounds: Waiting) -> (Outlet, Self) {
-        // Messages are bounded by the outlet; answers by the requests, ticks by one and those that are out of date.
+        // Messages are bounded by the outlet, and responses by the requests. There is one tick, besides outdated ones.
         let (sender, incoming) = flume::unbounded();
         let (weak, waiting) = (sender.downgrade(), Arc::new(Counts::default()));
         let outlet = Outlet { sender, waiting: Arc::clone(&waiting), bounds };
         (outlet, Self { incoming, sender: weak, waiting })
     }
 
-    /// `None` when nothing came until the deadline, or the client has ended.
+    /// `None` if nothing came until the deadline, or if the client has ended.
     pub(super) fn recv(&self, deadline: Instant) -> Option<Incoming> {
         match self.incoming.recv_deadline(deadline) {
             Ok(incoming) => Some(self.count(incoming)),
             Err(flume::RecvTimeoutError::Timeout) => None,
             Err(flume::RecvTimeoutError::Disconnected) => {
-                // Callers that wait in a loop must not run hot.
+                // Callers that wait in a loop must not spin.
                 std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
                 None
             }
@@ -87,22 +87,22 @@ impl Inbox {
         self.incoming.recv_async().await.ok().map(|incoming| self.count(incoming))
     }
 
-    /// What is here already.
+    /// The next event, if one waits.
     pub(super) fn try_recv(&self) -> Option<Incoming> {
         self.incoming.try_recv().ok().map(|incoming| self.count(incoming))
     }
 
-    /// Whether nothing is here.
+    /// Whether no event waits.
     pub(super) fn is_empty(&self) -> bool {
         self.incoming.is_empty()
     }
 
-    /// For the answer to one request; `None` when the client has ended.
+    /// The sender for the response to one request; `None` if the client has ended.
     pub(super) fn sender(&self) -> Option<flume::Sender<Incoming>> {
         self.sender.upgrade()
     }
 
-    /// For what need not be sent when the client has ended.
+    /// The sender for what need not be sent when the client has ended.
     pub(super) fn weak_sender(&self) -> flume::WeakSender<Incoming> {
         self.sender.clone()
     }
@@ -116,7 +116,7 @@ impl Inbox {
 }
 
 impl Outlet {
-    /// A push of the server: waits to be received, or is dropped when too many do.
+    /// Queues a push of the server, or drops it if too many wait.
     pub(super) fn push(&self, payload: Bytes) {
         let bytes = payload.len();
         let before = self.waiting.messages.fetch_add(1, Ordering::Relaxed);
@@ -126,7 +126,7 @@ impl Outlet {
         if before == 0 || has_room {
             return self.send(Incoming::Push(payload));
         }
-        // The gap in the offsets shows it.
+        // The gap in the offsets shows the loss.
         self.waiting.remove(bytes);
     }
 

@@ -1,7 +1,7 @@
-//! Clients of topics, over the framed protocol: one subscribes, one publishes.
+//! Clients of topics over the framed protocol: one that subscribes, and one that publishes.
 //!
-//! What this deliberately is not: the logic of subscriptions, which is in `shardcast_proto::topics`. Here it meets a
-//! connection, a clock, and threads or tasks that wait.
+//! What this deliberately is not: the logic of subscriptions, which is in `shardcast_proto::topics`. This module
+//! connects it to a connection, a clock, and threads or tasks that wait.
 
 mod inbox;
 mod publisher;
@@ -20,7 +20,7 @@ pub use inbox::Waiting;
 pub use publisher::TopicPublisher;
 pub use subscriber::{TopicClient, TopicOptions};
 
-/// A client whose every connection begins with HELLO.
+/// A client that begins each connection with HELLO.
 fn client(to: impl std::net::ToSocketAddrs + std::fmt::Display) -> Result<ClientBuilder, ConnectError> {
     let config = ProxyConfig {
         registration_body: Some(encode(&Request::Hello)),
@@ -37,5 +37,5 @@ fn encode(request: &Request<'_>) -> Bytes {
     payload.into()
 }
 
-/// What a server may be configured to take.
+/// The longest frame that a server may be configured to accept.
 const FRAME_LEN_MAX: u32 = 100 << 20;

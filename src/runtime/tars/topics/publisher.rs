@@ -15,16 +15,16 @@ use crate::tars::{Client, ConnectError};
 /// Publishes on topics of one server: cheap to clone, usable from any thread and any task.
 ///
 /// A publication that fails with an error that [is busy](RequestError::is_busy) was not made, and may be tried again a
-/// little later. It is not repeated by itself.
+/// little later. The publisher does not repeat it.
 #[derive(Clone, Debug)]
 pub struct TopicPublisher(Client);
 
 impl TopicPublisher {
-    /// A publisher on the server at `to`, an address or a name with a port, which begins to connect; what is published
-    /// meanwhile waits. For names see [`TopicClient::connect`](super::TopicClient::connect).
+    /// A publisher on the server at `to`, an address or a name with a port. It begins to connect; publications wait
+    /// until it is connected. For names see [`TopicClient::connect`](super::TopicClient::connect).
     ///
     /// # Errors
-    /// The name has no address, or there is no shard for the client to live on.
+    /// The name has no address, or the client could not be made.
     pub fn connect(to: impl ToSocketAddrs + fmt::Display) -> Result<Self, ConnectError> {
         super::client(to)?.connect().map(Self)
     }
@@ -36,10 +36,10 @@ impl TopicPublisher {
     /// Publishes, and waits for the position of the message and the number of subscriptions that get it.
     ///
     /// # Errors
-    /// It was refused; or no answer came, and it may have been published or not.
+    /// The publication was refused. Or no response came; then the message may have been published or not.
     ///
     /// # Panics
-    /// On a thread that is a shard: it must not wait. Use [`publish_async`](Self::publish_async) there.
+    /// On a shard's thread, which must not wait. Use [`publish_async`](Self::publish_async) there.
     pub fn publish(
         &self,
         topic: &TopicName,
@@ -50,14 +50,14 @@ impl TopicPublisher {
         receipt(self.0.rpc_call(self.0.gen_requestid(), &payload))
     }
 
-    /// As [`publish`](Self::publish), awaited. The message is sent by this call, whether or not the future is polled;
-    /// those of one thread are sent in order.
+    /// As [`publish`](Self::publish), awaited. The call sends the message, even if the future is never polled. Messages
+    /// of one thread are sent in order.
     ///
     /// # Errors
     /// As for [`publish`](Self::publish).
     ///
     /// # Cancel safety
-    /// Dropping the future forgets the answer, not the message.
+    /// Dropping the future discards the response, not the message.
     pub fn publish_async(
         &self,
         topic: &TopicName,
@@ -74,8 +74,9 @@ impl TopicPublisher {
         }
     }
 
-    /// Publishes; `then` gets the outcome. It runs where other callbacks of clients do: see
-    /// [`client::ClientBuilder::on_push`](crate::client::ClientBuilder::on_push). Those of one thread are sent in order.
+    /// Publishes; `then` gets the outcome. It runs where the callbacks of clients run: see
+    /// [`client::ClientBuilder::on_push`](crate::client::ClientBuilder::on_push). Messages of one thread are sent in
+    /// order.
     pub fn publish_then(
         &self,
         topic: &TopicName,
@@ -87,10 +88,10 @@ impl TopicPublisher {
         self.0.rpc_call_async(self.0.gen_requestid(), &payload, move |answer| then(receipt(answer)));
     }
 
-    /// How many are subscribed to a topic, by name or by prefix.
+    /// The number of subscribers of a topic, by its name or by a prefix of it.
     ///
     /// # Errors
-    /// It was refused, or no answer came.
+    /// The request was refused, or no response came.
     ///
     /// # Panics
     /// As for [`publish`](Self::publish); use [`presence_async`](Self::presence_async) there.

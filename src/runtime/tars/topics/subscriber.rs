@@ -24,10 +24,10 @@ use crate::{
 
 /// Receives the messages of topics of one server.
 ///
-/// All that happens comes out of [`recv`](Self::recv) or [`recv_async`](Self::recv_async), in order, and goes on only
-/// while one of them is called. When the connection drops, it is made again, and subscriptions by name go on behind the
-/// last message that was received here. A subscription that the server has no room for, or does not answer in time, is
-/// tried again until it is active or ended here. It all ends when this is dropped.
+/// [`recv`](Self::recv) and [`recv_async`](Self::recv_async) return all events in order, and the client makes progress
+/// only while one of them is called. When the connection drops, the client connects again, and subscriptions to a topic
+/// continue after the last message that was received here. A subscription that the server has no room for, or does not
+/// answer in time, is tried again until it is active or is ended here. Dropping the client ends everything.
 ///
 /// # Examples
 /// ```no_run
@@ -47,24 +47,25 @@ pub struct TopicClient {
     client: Client,
     topics: Subscriptions<ControlWire>,
     inbox: Inbox,
-    /// How long a request is kept open.
+    /// The time-out of requests.
     request_timeout: Duration,
-    /// The earliest time that the client's shard will report.
+    /// The earliest tick that is pending.
     tick_at: Time,
 }
 
-/// How a [`TopicClient`] receives and subscribes.
+/// Options of a [`TopicClient`].
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct TopicOptions {
-    /// What may wait to be received; more is dropped, the newest first, and reported as [`TopicEvent::Lost`].
+    /// Bounds of what may wait to be received. Beyond them, the newest message is dropped, and reported as
+    /// [`TopicEvent::Lost`].
     pub waiting: Waiting,
-    /// When requests are repeated, and how many are made at once.
+    /// When requests are repeated, and how many may be in flight.
     pub subscriptions: SubscriptionConfig,
 }
 
 impl TopicOptions {
-    /// This, changed by `change`: how it is written in one expression.
+    /// Applies `change`, so that a value can be written in one expression.
     ///
     /// # Examples
     /// ```
@@ -80,11 +81,11 @@ impl TopicOptions {
 }
 
 impl TopicClient {
-    /// A client of the server at `to`, an address or a name with a port, which begins to connect. Messages wait to be
-    /// received up to the bounds of `waiting`.
+    /// A client of the server at `to`, an address or a name with a port. It begins to connect. `waiting` bounds the
+    /// messages that wait to be received.
     ///
-    /// A name is looked up here, once, which may take a while: on a shard give an address. Each attempt to connect
-    /// tries all its addresses, in order.
+    /// A name is looked up once, in this call, which may take a while: on a shard, use an address. Each attempt to
+    /// connect tries all its addresses, in order.
     ///
     /// # Errors
     /// The name has no address, or there is no shard for the client to live on.
@@ -92,7 +93,7 @@ impl TopicClient {
         Self::connect_with(to, TopicOptions { waiting, ..TopicOptions::default() })
     }
 
-    /// As [`connect`](Self::connect), with more to choose.
+    /// As [`connect`](Self::connect), with options.
     ///
     /// # Errors
     /// As for [`connect`](Self::connect).
@@ -108,29 +109,30 @@ impl TopicClient {
             .connect()?;
         let config = options.subscriptions;
         let request_timeout = config.answer_timeout + config.late_answer_timeout;
-        // Clients must not return all at once; the clock tells them apart.
+        // Clients must not return all at once; the time of their start differs.
         let topics = Subscriptions::new(ControlWire, config, clock::now_nanos());
         Ok(Self { client, topics, inbox, request_timeout, tick_at: Time::NEVER })
     }
 
-    /// Subscribes; [`TopicEvent::Subscribed`] or [`TopicEvent::Refused`] is the outcome. `since` is the last message
-    /// that the subscriber has, and is for one topic only. What is subscribed to already stays as it is.
+    /// Subscribes; [`TopicEvent::Subscribed`] or [`TopicEvent::Refused`] is the outcome. `since` is the position of the
+    /// last message that the subscriber has; it is for topics only, not for prefixes. An existing subscription does not
+    /// change.
     pub fn subscribe(&mut self, filter: TopicFilter, since: Option<Position>) {
         self.topics.subscribe(filter, since);
         self.send();
     }
 
-    /// Ends a subscription. Messages that are on their way may still come.
+    /// Ends a subscription. Messages in flight may still come.
     pub fn unsubscribe(&mut self, filter: &TopicFilter) {
         self.topics.unsubscribe(filter);
         self.send();
     }
 
-    /// Waits for what happens next, no longer than `patience`; `None` when nothing did. Where the client lives on no
-    /// shard, this thread does its I/O meanwhile.
+    /// Waits for the next event, no longer than `patience`; `None` if there was none. If the client does not live on a
+    /// shard, this thread performs its I/O meanwhile.
     ///
     /// # Panics
-    /// On a thread that is a shard: it must not wait. Use [`recv_async`](Self::recv_async) there.
+    /// On a shard's thread, which must not wait. Use [`recv_async`](Self::recv_async) there.
     pub fn recv(&mut self, patience: Duration) -> Option<TopicEvent> {
         assert!(!port::is_shard(), "a shard must not wait: use TopicClient::recv_async");
         let deadline = now() + patience;
@@ -151,7 +153,7 @@ impl TopicClient {
         }
     }
 
-    /// Waits until there is something to take, or until the deadline or less; nothing is there.
+    /// Waits until there is an event to take, no longer than until the deadline. To be called when there is none.
     fn wait(&mut self, deadline: Time) {
         let due = self.topics.poll_timeout().unwrap_or(Time::NEVER);
         let Self { client, inbox, .. } = self;
@@ -169,11 +171,11 @@ impl TopicClient {
         }
     }
 
-    /// Waits for what happens next, in a task of a shard or of any other executor. `None` when the client's shard has
+    /// Waits for the next event, in a task of a shard or of any other executor. `None` when the client's shard has
     /// ended with its server.
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing: what happens comes out of the next call.
+    /// Dropping the future loses nothing: the next call returns the event.
     pub async fn recv_async(&mut self) -> Option<TopicEvent> {
         loop {
             self.send();
@@ -185,7 +187,7 @@ impl TopicClient {
                 let incoming = self.inbox.recv_async().await?;
                 self.take(incoming);
             } else {
-                // The client's shard is busy, and may be the one that this task is on.
+                // The client's shard is busy, and may be the shard of this task.
                 futures_lite::future::yield_now().await;
                 if let Some(incoming) = self.inbox.try_recv() {
                     self.take(incoming);
@@ -204,7 +206,7 @@ impl TopicClient {
         TopicPublisher::over(self.client.clone())
     }
 
-    /// Sends what is to be asked.
+    /// Sends the pending requests.
     fn send(&mut self) {
         let mut payload = Vec::new();
         while let Some(id) = self.topics.poll_request(&mut payload, now()) {
@@ -219,7 +221,7 @@ impl TopicClient {
         }
     }
 
-    /// Sees to it that the next time is reported; false when that was not possible.
+    /// Sets the next tick; false if that was not possible.
     fn set_tick(&mut self) -> bool {
         let Some(next) = self.topics.poll_timeout().filter(|next| *next < self.tick_at) else { return true };
         let sender = self.inbox.weak_sender();
@@ -247,7 +249,7 @@ impl TopicClient {
                 if time == self.tick_at {
                     self.tick_at = Time::NEVER;
                 }
-                // Not the present time: answers that came in time may be behind this in the inbox.
+                // Not the present time: responses that came in time may follow this in the inbox.
                 self.topics.handle_timeout(time);
             }
         }
@@ -274,5 +276,5 @@ fn now() -> Time {
     Time::from_nanos(clock::now_nanos())
 }
 
-/// When to ask a busy shard again.
+/// The pause before a busy shard is asked again.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);

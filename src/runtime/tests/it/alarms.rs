@@ -27,7 +27,7 @@ fn an_alarm_under_way_is_not_set_again_whenever_an_earlier_one_has_gone_off() {
     for _ in 0..300 {
         let parks = Totals::of(&handle).shards(|shard| shard.parks);
         sleep(&handle, Duration::from_millis(1)).recv_timeout(PATIENCE).expect("it ends");
-        // The long one is what the shard waits for then.
+        // The shard then waits for the long one.
         eventually(PATIENCE, || Totals::of(&handle).shards(|shard| shard.parks) > parks + 1);
     }
     let completions = || Totals::of(&handle).shards(|shard| shard.ring_completions);

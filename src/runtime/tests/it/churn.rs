@@ -1,4 +1,4 @@
-//! Connections that come and go, in every way: nothing of them stays.
+//! Connections that come and go in every way: nothing of them remains.
 
 use std::{fs, net::SocketAddr, thread, time::Duration};
 
@@ -11,11 +11,11 @@ use crate::support::{
 const CYCLES: u32 = 20_000;
 const THREADS: u32 = 4;
 
-/// One life of a connection, of some kind.
+/// Opens a connection, and ends it in the way of this kind.
 fn live(kind: u32, address: SocketAddr) {
     let Ok(mut peer) = Peer::connect_from(None, None, address) else { panic!("the server accepts") };
     match kind % 10 {
-        // Without a word.
+        // Without sending anything.
         0..=3 => peer.reset(),
         4 => drop(peer),
         5 | 6 => {
@@ -65,7 +65,7 @@ fn connections_that_come_and_go_leave_nothing_behind() {
 
         churn(CYCLES / 10, address);
         eventually(LONG, ended);
-        // The recorder keeps what it was told; that is all that may grow.
+        // The recorder keeps its events; nothing else may grow.
         let (before, memory) = (descriptors(), resident_bytes());
         churn(CYCLES, address);
         eventually(LONG, ended);
@@ -76,11 +76,11 @@ fn connections_that_come_and_go_leave_nothing_behind() {
         assert!(grown < MEMORY, "{grown} bytes more than before");
         let totals = Totals::of(&handle);
         assert_eq!(totals.listeners(|it| it.unidentified), 0);
-        // Who resets without a word may be gone before it is accepted.
+        // A peer that resets without sending anything may be gone before it is accepted.
         assert!(totals.listeners(|it| it.opened) >= u64::from(CYCLES / 10 * 6));
         let closed = totals.listeners(|it| it.closed.iter().map(|(_, count)| count).sum());
         assert_eq!(closed + 4, totals.listeners(|it| it.opened), "each ended once");
-        // The control connections ask on and on.
+        // The control connections keep sending requests.
         let waiting = || Totals::of(&handle).shards(|it| it.queued_bytes + it.queued_messages + it.tasks);
         eventually(LONG, || waiting() == 0);
 
@@ -96,5 +96,5 @@ fn connections_that_come_and_go_leave_nothing_behind() {
 
 const LONG: Duration = Duration::from_secs(40);
 
-/// What may come and go with the allocator's mood, and with what the recorder keeps.
+/// Memory that may vary with the allocator, and with what the recorder keeps.
 const MEMORY: usize = 32 << 20;

@@ -19,7 +19,7 @@ use crate::support::{
     Event, PATIENCE, PUSHES, Peer, Recorder, Totals, config, eventually, frame, framed, serve,
 };
 
-/// A client of whoever listens there, whose calls end long after everything else was given up.
+/// A client of the server at this address, whose calls time out long after everything else.
 fn builder(to: SocketAddr) -> ClientBuilder {
     let object = format!("Demo.Push.Obj@tcp -h {} -p {} -t 60000", to.ip(), to.port());
     Client::builder(&object).expect("an object string").timeout(LONG).config(quiet())
@@ -47,9 +47,9 @@ fn an_ordinary_thread_calls_in_three_ways() {
     let answer = block_on(client.call(client.gen_requestid(), b"awaited"));
     assert_eq!(answer.expect("an answer"), "awaited");
 
-    let (tell, told) = flume::bounded(1);
-    client.rpc_call_async(client.gen_requestid(), b"called back", move |answer| drop(tell.send(answer)));
-    assert_eq!(told.recv_timeout(PATIENCE).expect("told").expect("an answer"), "called back");
+    let (report, reported) = flume::bounded(1);
+    client.rpc_call_async(client.gen_requestid(), b"called back", move |answer| drop(report.send(answer)));
+    assert_eq!(reported.recv_timeout(PATIENCE).expect("called").expect("an answer"), "called back");
 
     client.rpc_call_oneway(client.gen_requestid(), b"silence").expect("sent");
     assert_eq!(call(&client, b"and on"), Ok(b"and on".to_vec()));
@@ -61,17 +61,17 @@ fn a_task_on_a_shard_calls_another_server_and_its_own() {
     let (server, here) = serve(config(), &Recorder::default());
     for to in [there, here] {
         for shard in 0..2 {
-            let (tell, told) = flume::bounded(1);
+            let (report, reported) = flume::bounded(1);
             let ask = move || {
                 let client = builder(to).connect().expect("this shard");
                 task::spawn("calls", async move {
                     let first = client.call(client.gen_requestid(), b"from a shard").await;
                     let second = client.call(client.gen_requestid(), b"again").await;
-                    drop(tell.send((first, second)));
+                    drop(report.send((first, second)));
                 });
             };
             server.handle().run_on(shard, ask).expect("room");
-            let (first, second) = told.recv_timeout(PATIENCE).expect("the task ended");
+            let (first, second) = reported.recv_timeout(PATIENCE).expect("the task ended");
             assert_eq!(first.expect("an answer"), "from a shard");
             assert_eq!(second.expect("an answer"), "again");
         }
@@ -174,9 +174,9 @@ fn a_client_comes_back_and_registers_again() {
 
     let (server, recorder) = serve_again(address);
     eventually(PATIENCE, || {
-        let told = recorder.events();
+        let reported = recorder.events();
         let registered = |it: &Event| matches!(it, Event::Requested(_, body) if body == b"I am number 7");
-        told.iter().filter(|it| matches!(it, Event::Requested(..))).any(registered)
+        reported.iter().filter(|it| matches!(it, Event::Requested(..))).any(registered)
     });
     assert_eq!(call(&client, b"hello again"), Ok(b"hello again".to_vec()));
     server.handle().broadcast("push", frame(0, b"welcome back")).expect("room");
@@ -185,7 +185,7 @@ fn a_client_comes_back_and_registers_again() {
     assert_eq!(connected, 2);
 }
 
-/// A server that begins where another one ended.
+/// A server on the address of one that has ended.
 fn serve_again(address: SocketAddr) -> (Server, Recorder) {
     let recorder = Recorder::default();
     let servant = recorder.clone();
@@ -198,7 +198,7 @@ fn serve_again(address: SocketAddr) -> (Server, Recorder) {
 }
 
 #[test]
-fn calls_made_while_nobody_listens_wait_for_a_connection() {
+fn calls_made_while_no_server_listens_wait_for_a_connection() {
     let (server, address) = serve(config(), &Recorder::default());
     drop(server);
     let client = connect(address);
@@ -210,7 +210,7 @@ fn calls_made_while_nobody_listens_wait_for_a_connection() {
 
 #[test]
 fn a_call_fails_when_there_was_no_connection_in_its_time() {
-    // It listens and never accepts more than its backlog, so that this port is nobody else's.
+    // It listened a moment ago, so no other process has this port.
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("bound");
     drop(taken);
@@ -281,7 +281,7 @@ fn a_client_that_is_closed_fails_its_calls_as_closed() {
 }
 
 #[test]
-fn an_answer_that_is_no_frame_drops_the_connection_and_the_calls() {
+fn an_answer_that_is_not_a_frame_drops_the_connection_and_the_calls() {
     let server = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = server.local_addr().expect("bound");
     let hostile = thread::spawn(move || {

@@ -62,12 +62,12 @@ fn a_task_and_a_thread_call_every_kind_of_peer_while_all_shards_spin() {
     let plain = plain_peer();
     let peers = [("@0 x", address, "0 "), ("@1 x", address, "1 "), ("x", plain, "9 ")];
     for (line, peer, from) in peers {
-        let (tell, told) = flume::bounded(1);
+        let (report, reported) = flume::bounded(1);
         let ask = move || {
             let client = builder(peer).connect().expect("this shard");
             task::spawn("calls", async move {
                 for _ in 0..10 {
-                    let _ = tell.send_async(text(client.call(Route::Only, line).await)).await;
+                    let _ = report.send_async(text(client.call(Route::Only, line).await)).await;
                 }
             });
         };
@@ -75,7 +75,7 @@ fn a_task_and_a_thread_call_every_kind_of_peer_while_all_shards_spin() {
         let client = builder(peer).connect().expect("it lives somewhere");
         for _ in 0..10 {
             let expected = Ok(format!("{from}{line}"));
-            assert_eq!(told.recv_timeout(PATIENCE).expect("an answer"), expected);
+            assert_eq!(reported.recv_timeout(PATIENCE).expect("an answer"), expected);
             assert_eq!(text(client.call_blocking(Route::Only, line)), expected);
             assert_eq!(text(block_on(client.call(Route::Only, line))), expected);
             assert_eq!(text(smol::block_on(client.call(Route::Only, line))), expected);

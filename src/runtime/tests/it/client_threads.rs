@@ -1,4 +1,5 @@
-//! Clients of ordinary threads: callers that do the I/O themselves, callbacks that block and call, and what is left behind.
+//! Clients of ordinary threads: callers that do the I/O themselves, callbacks that block and call, and what remains
+//! after them.
 
 use std::{
     fs,
@@ -56,7 +57,7 @@ fn a_callback_may_block_and_call() {
     for (number, (push, answer)) in lock(&answers).iter().enumerate() {
         assert_eq!((&push[..], answer), (&(number as u32).to_le_bytes()[..], &Ok(push.clone())), "in order");
     }
-    // Its callback keeps it.
+    // Its callback keeps the client alive.
     client.close();
 }
 
@@ -175,7 +176,7 @@ fn a_caller_with_an_answer_lets_another_one_lead() {
                 thread::spawn(move || call(&client, b"late"))
             })
             .collect();
-        // Some of them lead while this is under way, and leave before it is answered.
+        // Some of them lead while this call is in flight, and leave before its response.
         thread::sleep(Duration::from_millis(100));
         assert_eq!(call(&client, b"late"), Ok(b"late".to_vec()));
         for thread in quick {
@@ -268,7 +269,7 @@ fn what_was_handed_over_is_sent_when_the_client_ends_at_once() {
     }
 }
 
-/// Frames as usual, whose reader panics at some.
+/// The usual frames, with a reader that panics on some.
 struct Panicking;
 
 impl ClientCodec for Panicking {
@@ -330,8 +331,8 @@ fn a_call_is_awaited_on_any_executor_and_wakes_its_last_waker() {
 }
 
 #[test]
-fn no_thread_and_no_descriptor_is_left_behind() {
-    alone("client_threads::no_thread_and_no_descriptor_is_left_behind", || {
+fn no_thread_and_no_descriptor_remains() {
+    alone("client_threads::no_thread_and_no_descriptor_remains", || {
         let (server, address) = serve(config(), &Recorder::default());
         let open = || fs::read_dir("/proc/self/fd").expect("proc is mounted").count();
         let threads = || fs::read_dir("/proc/self/task").expect("proc is mounted").count();

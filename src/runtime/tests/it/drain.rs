@@ -1,4 +1,4 @@
-//! Stopping, with peers that do not help.
+//! Stopping, with peers that do not cooperate.
 
 use std::{
     net::TcpStream,
@@ -58,14 +58,14 @@ fn a_drain_under_load_keeps_its_deadline_and_delivers_what_was_queued() {
     assert!(took < timeout + PATIENCE / 2, "the deadline is kept: {took:?}");
     load.stop();
     assert!(matches!(recorder.why_closed(to_deaf_id), CloseReason::Drained | CloseReason::ShuttingDown));
-    assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
+    assert!(TcpStream::connect(address).is_err(), "it no longer listens");
     assert!(recorder.open().is_empty());
     assert_eq!(Totals::of(&handle).connections(), 0);
     drop(never_closes);
 }
 
 #[test]
-fn a_drain_waits_for_the_answers_that_are_owed() {
+fn a_drain_waits_for_pending_answers() {
     let (ask, asked) = flume::unbounded();
     let listener =
         Listener::new("later", "127.0.0.1:0").protocol(Framed::default(), move |_| Later(ask.clone()));
@@ -76,12 +76,12 @@ fn a_drain_waits_for_the_answers_that_are_owed() {
     let question = || asked.recv_timeout(PATIENCE).expect("it was asked");
     let ((one, body), (two, _)) = (question(), question());
     forgotten.send(&frame(1, b"never"));
-    let (nobody, _) = question();
+    let (unanswered, _) = question();
 
     let handle = server.handle();
     let draining = thread::spawn(move || server.drain(PATIENCE * 4));
     eventually(PATIENCE, || handle.is_draining());
-    drop(nobody);
+    drop(unanswered);
     assert_eq!(forgotten.read_to_end(), (Vec::new(), End::OfStream));
     assert!(one.is_open() && two.is_open());
     assert_eq!(one.respond(body), Ok(()));
@@ -91,7 +91,7 @@ fn a_drain_waits_for_the_answers_that_are_owed() {
     draining.join().expect("a thread that drains").expect("the shards end well");
 }
 
-/// Peers that come, ask and go.
+/// Peers that connect, send a request and leave.
 struct Load(Arc<AtomicBool>, Vec<thread::JoinHandle<()>>);
 
 impl Load {
@@ -124,7 +124,7 @@ impl Load {
     }
 }
 
-/// More than the kernel's buffers take; into an empty outbox goes one message of any size.
+/// More than the kernel's buffers take; an empty outbox takes one message of any size.
 #[track_caller]
 fn send_much(connection: &Connection) {
     eventually(PATIENCE, || connection.queued_bytes() == 0);
@@ -185,7 +185,7 @@ fn a_handle_to_a_server_that_has_ended_is_harmless() {
     assert!(handle.connections(Duration::from_millis(10)).is_empty());
     assert!(handle.is_draining());
     let took = began.elapsed();
-    assert!(took < Duration::from_secs(2), "nobody waits for shards that have ended: {took:?}");
+    assert!(took < Duration::from_secs(2), "no call waits for shards that have ended: {took:?}");
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn a_drain_waits_until_a_slow_reader_has_taken_everything() {
         assert_eq!(connection.send(frame(0, &number.to_be_bytes().repeat(250))), Ok(()));
     }
     let stopped = thread::spawn(move || server.drain(PATIENCE));
-    // Longer than a peer that has taken everything would be waited for.
+    // Longer than the server would wait for a peer that has taken everything.
     thread::sleep(Duration::from_millis(1_500));
     for number in 0..800_u32 {
         assert_eq!(slow.read_frame(), (0, number.to_be_bytes().repeat(250)));
@@ -261,7 +261,7 @@ fn a_drain_waits_until_a_slow_reader_has_taken_everything() {
 }
 
 #[test]
-fn what_a_peer_has_not_taken_when_it_is_cut_off_is_told() {
+fn what_a_peer_has_not_taken_when_it_is_cut_off_is_reported() {
     let recorder = Recorder::default();
     let limits = Limits::default().with(|it| it.outbox_bytes_max = 8 << 20);
     let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
@@ -279,11 +279,11 @@ fn what_a_peer_has_not_taken_when_it_is_cut_off_is_told() {
     assert_eq!(handle.kick_now(id, PATIENCE), Ok(()), "it is still being sent to");
     let closed = || handle.closed_connections(PATIENCE).into_iter().find(|it| it.id == id);
     eventually(PATIENCE, || closed().is_some_and(|it| it.undelivered_bytes > 0));
-    let told = closed().expect("it was found");
+    let ended = closed().expect("it was found");
     // The peer's own kernel has taken a part.
-    assert!((1_000_000..6_000_000).contains(&told.undelivered_bytes), "{told:?}");
-    let messages = told.undelivered_bytes / 1_000;
-    assert!((messages..=messages + 2).contains(&told.undelivered_messages), "{told:?}");
+    assert!((1_000_000..6_000_000).contains(&ended.undelivered_bytes), "{ended:?}");
+    let messages = ended.undelivered_bytes / 1_000;
+    assert!((messages..=messages + 2).contains(&ended.undelivered_messages), "{ended:?}");
     assert_eq!(deaf.read_to_end().1, End::Reset);
     server.stop().expect("a clean stop");
 }

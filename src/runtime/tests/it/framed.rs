@@ -79,7 +79,7 @@ fn a_periodic_push_reaches_everybody_until_it_is_stopped() {
         }
     }
     push.stop();
-    // What was pushed before `stop` arrived may still come, then silence.
+    // What was pushed before `stop` arrived may still come, then nothing.
     let quiet = |peer: &mut Peer| loop {
         peer.send(&frame(9, b"are you quiet?"));
         let mut pushes = 0;
@@ -95,19 +95,19 @@ fn a_periodic_push_reaches_everybody_until_it_is_stopped() {
 }
 
 #[test]
-fn a_push_to_nobody_and_a_push_without_an_interval_are_errors() {
+fn a_push_to_an_unknown_listener_and_a_push_without_an_interval_are_errors() {
     let (server, _) = serve(config(), &Recorder::default());
     let handle = server.handle();
-    let unknown = || UnknownListener("nobody".to_owned());
+    let unknown = || UnknownListener("unknown".to_owned());
     let push_every = |name: &str, interval| handle.push_every(name, interval, "lost").err();
     assert_eq!(
-        push_every("nobody", Duration::from_secs(1)),
+        push_every("unknown", Duration::from_secs(1)),
         Some(PushEveryError::UnknownListener(unknown()))
     );
     assert_eq!(push_every("push", Duration::ZERO), Some(PushEveryError::ZeroInterval));
-    let broadcast = handle.broadcast("nobody", frame(0, b"lost"));
+    let broadcast = handle.broadcast("unknown", frame(0, b"lost"));
     assert_eq!(broadcast, Err(BroadcastError::UnknownListener(unknown())));
-    let keyed = handle.broadcast_keyed("nobody", Some(1), frame(0, b"lost").into());
+    let keyed = handle.broadcast_keyed("unknown", Some(1), frame(0, b"lost").into());
     assert_eq!(keyed, Err(BroadcastError::UnknownListener(unknown())));
 }
 
@@ -129,7 +129,7 @@ fn ends(limits: Limits, why: CloseReason, end: impl FnOnce(&mut Peer, &Connectio
     let closed = handle.closed_connections(PATIENCE);
     assert_eq!(closed.len(), 1);
     assert_eq!((closed[0].id, closed[0].closed.map(|(code, _)| code)), (connection.id(), Some(why.code())));
-    assert_eq!(recorder.why_closed(connection.id()), why, "and nothing was told afterwards");
+    assert_eq!(recorder.why_closed(connection.id()), why, "and no event came afterwards");
     (peer, recorder)
 }
 
@@ -170,7 +170,7 @@ fn a_peer_that_never_ends_a_frame_is_not_waited_for() {
     let why = CloseReason::ProtocolError(Error::TimedOut("rest of a frame"));
     let (mut peer, _) = ends(limits, why, |peer, _| {
         let begun = frame(7, &[0; 100]);
-        // Bytes keep coming, so it is not idle; it is the frame that takes too long.
+        // Bytes keep coming, so it is not idle, but the frame takes too long.
         for byte in &begun[..50] {
             if std::io::Write::write_all(&mut peer.0, &[*byte]).is_err() {
                 break;
@@ -206,15 +206,15 @@ fn a_listener_has_its_own_idle_timeout() {
 }
 
 #[test]
-fn a_peer_that_breaks_the_protocol_is_told_nothing_and_closed() {
+fn a_peer_that_breaks_the_protocol_is_closed_without_a_message() {
     let why = CloseReason::ProtocolError(Error::FrameTooSmall { len: 3, min: 8 });
     let (mut peer, recorder) = ends(Limits::default(), why, |peer, _| {
-        peer.send(&[&frame(2, b"good")[..], &[0, 0, 0, 3], &frame(3, b"behind it")[..]].concat());
+        peer.send(&[&frame(2, b"good")[..], &[0, 0, 0, 3], &frame(3, b"after it")[..]].concat());
     });
     assert_eq!(peer.read_to_end(), (frame(2, b"good"), End::OfStream));
-    let behind =
-        recorder.events().iter().any(|it| matches!(it, Event::Requested(_, body) if body == b"behind it"));
-    assert!(!behind, "what is behind a malformed frame is never looked at");
+    let is_read =
+        recorder.events().iter().any(|it| matches!(it, Event::Requested(_, body) if body == b"after it"));
+    assert!(!is_read, "what follows a malformed frame is never read");
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn a_peer_whose_outbox_overflows_is_slow() {
 fn a_peer_that_does_not_take_what_waits_for_too_long_is_slow() {
     let limits = Limits::default().with(|it| it.outbox_age_max = Duration::from_millis(200));
     ends(limits, CloseReason::Slow, |_, connection| {
-        // More than the kernel's buffers take; into an empty outbox goes one message of any size.
+        // More than the kernel's buffers take; an empty outbox takes one message of any size.
         eventually(PATIENCE, || connection.queued_bytes() == 0);
         assert_eq!(connection.send(vec![0; 32 << 20]), Ok(()));
     });
@@ -263,7 +263,7 @@ fn a_handler_that_panics_ends_its_connection_as_panic() {
     ends(Limits::default(), CloseReason::Panic, |peer, _| peer.send(&frame(2, b"panic")));
 }
 
-/// Drains a server with one connection, and says what that was told.
+/// Drains a server with one connection; returns why that closed, and its peer.
 fn drained(timeout: Duration) -> (CloseReason, Peer) {
     let recorder = Recorder::default();
     let (server, address) = serve(config(), &recorder);

@@ -17,10 +17,10 @@ use shardcast::{
 
 use crate::support::{PATIENCE, Script, ScriptClient, config, eventually, start};
 
-/// Does what a word says; its first letters are the command, the rest is for the answer.
+/// Does what a word says: its first part is the command, the rest is for the answer.
 #[derive(Clone, Default)]
 struct Obedient {
-    /// What the futures that were dropped unfinished are counted in.
+    /// Counts the futures that were dropped unfinished.
     dropped: Arc<AtomicUsize>,
     ended: Option<flume::Sender<(CloseReason, Option<u64>)>>,
 }
@@ -113,7 +113,7 @@ fn a_handler_answers_at_once_or_when_it_is_done() {
     let (server, address) = serve(config(), &service);
     let mut client = ScriptClient::connect(address);
     client.say("wait 1;yield 2;ready 3;ready 4\n");
-    client.hears(&["3", "4", "2", "1"]);
+    client.receives(&["3", "4", "2", "1"]);
     eventually(PATIENCE, || service.dropped.load(Ordering::Relaxed) == 4);
     server.stop().expect("a clean stop");
 }
@@ -137,12 +137,12 @@ fn a_failure_reaches_the_peer_where_its_protocol_has_failures() {
         ("ready on", "on"),
     ] {
         client.say(&format!("{word}\n"));
-        client.hears(&[answer]);
+        client.receives(&[answer]);
     }
     assert_eq!(panics(&server), 4);
     let info = server.handle().connections(PATIENCE).pop().expect("it is open");
     assert_eq!(info.requests_in_progress, 0);
-    // A protocol without them has nothing to say, and after a panic only the end.
+    // A protocol without failures sends nothing; after a panic it only ends the connection.
     for (word, rest) in [
         ("fail;wait-fail;sync-fail;ignored;ready on;bye", &["on"][..]),
         ("panic", &[]),
@@ -169,7 +169,7 @@ fn nothing_is_said_about_a_request_that_expects_no_answer() {
     }
     eventually(PATIENCE, || service.dropped.load(Ordering::Relaxed) == words.len());
     client.say("ready on\n");
-    client.hears(&["on"]);
+    client.receives(&["on"]);
     let info = server.handle().connections(PATIENCE).pop().expect("it is open");
     assert_eq!(info.requests_in_progress, 0);
     server.stop().expect("a clean stop");
@@ -183,12 +183,12 @@ fn tasks_of_a_connection_end_with_it() {
     let mut other = ScriptClient::connect(address);
     other.say("closed;never\n");
     for round in 1..=20 {
-        // The slot of the one before is used again.
+        // The slot of the connection before is reused.
         let mut client = ScriptClient::connect(address);
         client.say("quit\n");
         client.say(&"never\n".repeat(5));
         client.say("yield a;never;wait b;ready c\n");
-        client.hears(&["c", "a", "b"]);
+        client.receives(&["c", "a", "b"]);
         eventually(PATIENCE, || tasks() == 8);
         client.stream.shutdown(Shutdown::Write).expect("connected");
         assert!(client.rest().is_empty());
@@ -196,7 +196,7 @@ fn tasks_of_a_connection_end_with_it() {
         assert_eq!(service.dropped.load(Ordering::Relaxed), round * 9);
     }
     drop(other);
-    // Not more time than that for what is never answered.
+    // The drain waits no longer than this for what is never answered.
     server.drain(Duration::from_millis(10)).expect("a clean stop");
     assert_eq!(service.dropped.load(Ordering::Relaxed), 20 * 9 + 2);
 }
@@ -210,7 +210,7 @@ fn a_connection_has_state_of_the_applications_until_it_has_ended() {
     for count in 1..=3 {
         for client in &mut clients {
             client.say("count\n");
-            client.hears(&[&count.to_string()]);
+            client.receives(&[&count.to_string()]);
         }
     }
     for mut client in clients {
@@ -240,7 +240,7 @@ impl Service for Pouring {
     fn request(&self, connection: &Connection, _request: Request<'_>, reply: &mut Reply<'_>) {
         let (sent, outcome) = (Arc::clone(&self.sent), self.outcome.clone());
         let local = connection.local().expect("a handler runs where the connection lives");
-        // Not a task of the connection: it sees the end.
+        // Not a task of the connection, so that it sees the end.
         task::spawn("pours", async move {
             let mut count = 0;
             let end = loop {
@@ -279,7 +279,7 @@ fn a_sender_waits_for_room_without_dropping_anything() {
     let mut client = ScriptClient::connect(address);
     client.say("pour\n");
     assert_eq!(client.line(), "go");
-    // Sockets hold what they hold; then the sender waits.
+    // Once the sockets are full, the sender waits.
     let mut before = usize::MAX;
     eventually(PATIENCE, || {
         std::thread::sleep(Duration::from_millis(20));
@@ -291,7 +291,7 @@ fn a_sender_waits_for_room_without_dropping_anything() {
     }
     assert_eq!(outcomes.recv_timeout(PATIENCE), Ok((LINES, Ok(()))));
 
-    // One that waits learns of the end.
+    // A task that waits sees the end.
     let mut client = ScriptClient::connect(address);
     client.say("pour\n");
     assert_eq!(client.line(), "go");

@@ -1,4 +1,4 @@
-//! Handles from any thread, at any time: they reach their connection, or nobody.
+//! Handles from any thread, at any time: they reach their connection or none.
 
 use std::{
     sync::{Arc, Barrier, Mutex, PoisonError},
@@ -14,16 +14,16 @@ use shardcast::{
 use crate::support::{Control, PATIENCE, Peer, Recorder, Totals, config, eventually, frame, serve, start};
 
 #[test]
-fn a_stale_handle_reaches_nobody_though_its_slot_is_used_again() {
+fn a_stale_handle_reaches_no_connection_though_its_slot_is_used_again() {
     let recorder = Recorder::default();
     let (server, address) = serve(config(), &recorder);
     let peer = Peer::connect(address);
     let stale = recorder.connection_of(&peer);
     peer.reset();
     recorder.why_closed(stale.id());
-    assert_eq!(stale.send(frame(0, b"to nobody")), Err(SendError::Closed));
+    assert_eq!(stale.send(frame(0, b"too late")), Err(SendError::Closed));
 
-    // Connects until somebody else has that slot.
+    // Connects until another peer has that slot.
     let mut others = Vec::new();
     let mut heir = None;
     eventually(PATIENCE, || {
@@ -41,15 +41,15 @@ fn a_stale_handle_reaches_nobody_though_its_slot_is_used_again() {
     });
     let (mut heir, connection) = heir.expect("awaited above");
     for _ in 0..100 {
-        assert_eq!(stale.send(frame(0, b"to nobody")), Err(SendError::Closed));
-        assert_eq!(stale.push(frame(0, b"to nobody")), Err(SendError::Closed));
+        assert_eq!(stale.send(frame(0, b"too late")), Err(SendError::Closed));
+        assert_eq!(stale.push(frame(0, b"too late")), Err(SendError::Closed));
         assert_eq!(stale.close(), Err(CloseError::Closed));
     }
     assert!(!stale.is_open() && connection.is_open());
     heir.echo(2, b"nothing came before this");
     others.iter_mut().for_each(|peer| peer.echo(2, b"nor this"));
     drop(server);
-    assert_eq!(connection.send(frame(0, b"to nobody")), Err(SendError::Closed));
+    assert_eq!(connection.send(frame(0, b"too late")), Err(SendError::Closed));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn pushes_that_race_with_the_end_reach_no_stranger() {
             victims.remove(0);
         }
         drop(victims);
-        // Whatever comes is for this connection.
+        // Everything that comes is for this connection.
         let mine = connection.id().to_string().into_bytes();
         assert_eq!(peer.read_frame(), (0, mine));
     }
@@ -125,7 +125,7 @@ fn what_one_thread_sends_arrives_in_its_order() {
     assert_eq!(next, [EACH; THREADS as usize]);
 }
 
-/// Leaves every answer to somebody else.
+/// Leaves every answer to another thread.
 pub(crate) struct Later(pub(crate) flume::Sender<(Responder, Vec<u8>)>);
 
 impl Service for Later {
@@ -160,13 +160,13 @@ fn another_thread_answers_later_in_any_order() {
     }
     ann.send(&frame(11, b"ann"));
     let (responder, question) = asked.recv_timeout(PATIENCE).expect("one more");
-    // Not only the end of its stream: then the answer would still be owed.
+    // A reset, since after the end of its stream alone the answer would still be pending.
     ann.reset();
     eventually(PATIENCE, || !responder.is_open());
     assert_eq!(responder.respond(question), Err(AnswerError::Closed));
 }
 
-/// Tells everybody what one says, from the shard where it was said.
+/// Broadcasts what one peer sends, from the shard of that peer.
 struct Chat(ServerHandle);
 
 impl Service for Chat {
@@ -214,7 +214,7 @@ fn broadcasts_of_one_thread_arrive_in_order_everywhere() {
     let handle = server.handle();
     let speaker = thread::spawn(move || {
         for number in 0..2000_u32 {
-            // Each shard answers for itself; the next one waits until both have room for it.
+            // Each shard has its own queue; the next broadcast waits until both have room.
             while handle.broadcast("push", frame(0, &number.to_le_bytes())).is_err() {
                 thread::sleep(Duration::from_millis(1));
             }
@@ -225,7 +225,7 @@ fn broadcasts_of_one_thread_arrive_in_order_everywhere() {
         while next < 2000 {
             let (_, payload) = peer.read_frame();
             let number = u32::from_le_bytes(payload[..].try_into().expect("four bytes"));
-            // A shard that had room got it again with the one that had none.
+            // A shard that had room got it again together with the one that had none.
             assert!(number == next || number + 1 == next, "{number} after {next}");
             next = number + 1;
         }
@@ -243,12 +243,12 @@ fn a_handle_tells_about_its_connection() {
     let connection = recorder.connection_of(&peer);
     assert_eq!(connection.peer(), peer.address());
     assert!(connection.receive_time() <= std::time::SystemTime::now());
-    let told = server.handle().connections(PATIENCE);
-    assert_eq!(told.len(), 1);
+    let connections = server.handle().connections(PATIENCE);
+    assert_eq!(connections.len(), 1);
     assert_eq!(
-        (told[0].id, told[0].peer, told[0].protocol),
+        (connections[0].id, connections[0].peer, connections[0].protocol),
         (connection.id(), peer.address(), Some("tars-framed"))
     );
-    assert_eq!((told[0].received_messages, told[0].received_bytes), (1, 13));
+    assert_eq!((connections[0].received_messages, connections[0].received_bytes), (1, 13));
     eventually(PATIENCE, || server.handle().connections(PATIENCE)[0].sent_bytes == 13);
 }

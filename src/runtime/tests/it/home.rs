@@ -1,4 +1,4 @@
-//! A toy protocol through the public door alone: its first bytes name the shard where a connection lives.
+//! A toy protocol that uses the public API only: its first bytes name the shard where a connection lives.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -28,7 +28,7 @@ fn read_lines(peer: &Peer, count: usize) -> Vec<String> {
 #[test]
 fn connections_are_served_by_the_shard_that_they_name() {
     let (server, address) = lines(config());
-    // Accepted by either shard, as the kernel likes.
+    // The kernel chooses the shard that accepts it.
     let peers: Vec<_> = (0..60_usize)
         .map(|number| {
             let (mut peer, home) = (Peer::connect(address), number % 2);
@@ -40,8 +40,9 @@ fn connections_are_served_by_the_shard_that_they_name() {
     let totals = Totals::of(&server.handle());
     assert_eq!((totals.connections(), totals.listeners(|it| it.opened)), (60, 60), "each counts once");
     assert!(totals.shards(|shard| shard.mesh_received) > 0, "some have moved");
-    let told = server.handle().connections(PATIENCE);
-    let on = |shard| told.iter().filter(|it| it.id.shard == shard && it.protocol == Some("line")).count();
+    let connections = server.handle().connections(PATIENCE);
+    let on =
+        |shard| connections.iter().filter(|it| it.id.shard == shard && it.protocol == Some("line")).count();
     assert_eq!((on(0), on(1)), (30, 30));
     drop(peers);
     eventually(PATIENCE, || Totals::of(&server.handle()).connections() == 0);
@@ -108,7 +109,7 @@ fn a_peer_that_asks_and_ends_its_side_at_once_is_answered_at_home() {
 fn a_goodbye_ends_the_connection_after_its_answers() {
     let (server, address) = lines(config());
     let mut peer = Peer::connect(address);
-    peer.send(b"hello\nbye\nnever looked at\n");
+    peer.send(b"hello\nbye\nnever handled\n");
     let (answers, end) = peer.read_to_end();
     assert_eq!((&answers[1..], end), (&b" hello\n"[..], End::OfStream));
     eventually(PATIENCE, || Totals::of(&server.handle()).closed("peer-closed") == 1);
@@ -130,7 +131,7 @@ fn what_a_session_says_itself_comes_in_order_however_the_bytes_are_split() {
 fn a_deadline_of_the_session_is_kept() {
     let (server, address) = lines(config());
     let mut peer = Peer::connect(address);
-    // Known as a line, which never ends.
+    // Identified as a line, which never ends.
     peer.send(b"half a li");
     assert_eq!(peer.read_to_end(), (Vec::new(), End::OfStream));
     assert_eq!(Totals::of(&server.handle()).decode_errors("timed-out"), 1);
@@ -161,7 +162,7 @@ fn two_protocols_share_a_listener() {
 #[test]
 fn a_crowd_moves_home_while_others_are_served() {
     let (server, address) = lines(config().with(|it| it.mesh_capacity = 8));
-    // More at once than the queue between the shards holds: those wait, and none is lost.
+    // More at once than the queue between the shards holds: the others wait, and none is lost.
     let mut peers: Vec<_> = (0..300).map(|_| Peer::connect(address)).collect();
     for (number, peer) in peers.iter_mut().enumerate() {
         let _ = peer.0.write_all(format!("@{} hello\n", number % 2).as_bytes());

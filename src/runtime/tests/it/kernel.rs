@@ -1,4 +1,4 @@
-//! Kernels that lack features: the next best does the same work.
+//! Kernels that lack features: the fallbacks do the same work.
 
 use shardcast::{CloseReason, ServerConfig, tars::Client};
 
@@ -58,7 +58,7 @@ fn it_works_with_the_least_that_a_kernel_may_have() {
 }
 
 #[test]
-fn a_feature_that_nobody_knows_is_an_error_of_the_configuration() {
+fn an_unknown_feature_is_an_error_of_the_configuration() {
     let config = config().with(|it| it.io_uring_disable = vec!["warp-drive".into()]);
     let error = shardcast::Server::builder().config(config).start().expect_err("no such feature");
     assert!(error.is_configuration() && error.to_string().contains("multishot-receive"), "{error}");

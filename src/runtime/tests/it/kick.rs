@@ -28,12 +28,12 @@ fn the_one_with_that_id_ends_after_what_was_queued_and_no_other() {
     others.iter_mut().for_each(|peer| peer.echo(2, b"still here"));
     eventually(PATIENCE, || handle.closed_connections(PATIENCE).iter().any(|it| it.id == id));
     let closed = handle.closed_connections(PATIENCE);
-    let told = closed.iter().find(|it| it.id == id).and_then(|it| it.closed);
-    assert_eq!(told.map(|(code, _)| code), Some("kicked"));
+    let closed_as = closed.iter().find(|it| it.id == id).and_then(|it| it.closed);
+    assert_eq!(closed_as.map(|(code, _)| code), Some("kicked"));
 }
 
 #[test]
-fn ids_that_name_nobody_end_nobody() {
+fn ids_that_name_no_connection_end_none() {
     let recorder = Recorder::default();
     let (server, address) = serve(config(), &recorder);
     let mut peer = Peer::connect(address);

@@ -21,7 +21,7 @@ fn limited(limits: Limits) -> ServerConfig {
     config().with(|it| it.limits = limits)
 }
 
-/// Whether a newcomer is let in and answered.
+/// Whether a new peer is admitted and answered.
 fn is_served(peer: &mut Peer) -> bool {
     peer.0.write_all(&frame(1, b"let me in")).is_ok()
         && peer.try_read_frame().is_ok_and(|frame| frame == (1, b"let me in".to_vec()))
@@ -69,7 +69,7 @@ fn one_address_may_not_take_all_places() {
     eventually(PATIENCE, || is_let_in(from(1)));
 }
 
-/// A server whose peers must say something first, and a witness that did.
+/// A server whose peers must send something first, and a witness that did.
 fn lines(limits: Limits) -> (shardcast::Server, SocketAddr) {
     let listener = Listener::new("lines", "127.0.0.1:0").protocol(Line, |_| WhoAmI);
     start(limited(limits), listener, "lines")
@@ -98,7 +98,7 @@ fn the_oldest_silent_connections_make_room() {
         totals.closed("unidentified") >= 92 && totals.listeners(|it| it.unidentified) <= 8
     });
     assert_eq!(Totals::of(&handle).rejected("unidentified-max"), Totals::of(&handle).closed("unidentified"));
-    assert_eq!(silent[0].read_to_end(), (Vec::new(), End::OfStream), "the oldest was told in order");
+    assert_eq!(silent[0].read_to_end(), (Vec::new(), End::OfStream), "the oldest was closed in order");
     ask(&mut honest, "still here");
     ask(silent.last_mut().expect("a hundred"), "the youngest may speak");
 }
@@ -113,8 +113,8 @@ fn connections_that_have_spoken_take_no_place_of_the_silent() {
     let (server, address) = lines(limits);
     let mut silent: Vec<_> = (0..10).map(|_| Peer::connect(address)).collect();
     eventually(PATIENCE, || Totals::of(&server.handle()).connections() == 10);
-    // Never more than a few silent ones at once, but many after each other, while one of each shard that is
-    // silent keeps those behind it in line.
+    // Never more than a few silent ones at once, but many in sequence, while a silent one of each shard keeps those
+    // after it in the queue.
     let mut spoken = Vec::new();
     for _ in 0..100 {
         let mut peer = Peer::connect(address);
@@ -166,12 +166,12 @@ fn accepting_goes_on_after_descriptors_ran_out() {
     let mut server = server.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("this binary");
     let mut questions = server.stdin.take().expect("piped");
     let mut lines = BufReader::new(server.stdout.take().expect("piped")).lines();
-    let mut told = move || {
+    let mut answer = move || {
         let mut lines = lines.by_ref().map(|line| line.expect("text"));
-        let line = lines.find(|line| line.starts_with("server ")).expect("the server tells");
+        let line = lines.find(|line| line.starts_with("server ")).expect("the server answers");
         line["server ".len()..].to_owned()
     };
-    let address: SocketAddr = told().parse().expect("an address");
+    let address: SocketAddr = answer().parse().expect("an address");
 
     let mut peers: Vec<_> = (0..2 * FEW).map(|_| Peer::connect(address)).collect();
     for peer in &mut peers {
@@ -179,16 +179,16 @@ fn accepting_goes_on_after_descriptors_ran_out() {
     }
     eventually(PATIENCE, || {
         writeln!(questions, "descriptors?").expect("the server listens");
-        told().parse::<u64>().expect("a number") > 0
+        answer().parse::<u64>().expect("a number") > 0
     });
-    // Those inside are served while those outside wait in the system's queue.
+    // Admitted peers are served while the others wait in the system's queue.
     eventually(PATIENCE, || peers.iter().any(has_answer));
     let (mut inside, mut outside): (Vec<_>, Vec<_>) = peers.into_iter().partition(has_answer);
     assert!(!outside.is_empty(), "all came in");
     inside.iter_mut().for_each(Peer::expect_entry);
     inside[0].echo(2, b"still here");
     while !outside.is_empty() {
-        // As descriptors become free, the next ones come in, until all have been.
+        // As descriptors become free, the next peers are admitted, until all were.
         inside.drain(..inside.len().min(10)).for_each(Peer::reset);
         let mut entered = Vec::new();
         eventually(PATIENCE, || {
@@ -217,7 +217,7 @@ impl Peer {
 }
 
 #[test]
-fn a_flood_over_the_bound_disturbs_nobody_inside() {
+fn a_flood_over_the_bound_disturbs_no_open_connection() {
     let recorder = Recorder::without_requests();
     let (server, address) = serve(limited(Limits::default().with(|it| it.connections_max = 16)), &recorder);
     let control = Control::start(address);

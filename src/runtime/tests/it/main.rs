@@ -1,8 +1,7 @@
-//! The runtime through its public door: real sockets, two shards, honest and hostile peers.
+//! The runtime through its public API: real sockets, two shards, honest and hostile peers.
 //!
-//! A test that is hostile keeps a [control connection](support::Control) beside it, which must notice
-//! nothing. Nothing here asserts a small time: conditions are awaited, with deadlines that only a hang
-//! reaches.
+//! A test with hostile peers also has a [control connection](support::Control), which must notice nothing. No test
+//! asserts a short time: tests await conditions, with deadlines that only a hang reaches.
 
 #![allow(clippy::print_stderr)]
 

@@ -12,7 +12,7 @@ use crate::{
     support::{Control, End, PATIENCE, Peer, Recorder, Totals, config, eventually, frame, serve},
 };
 
-/// Byte strings with the code of the error that each ends in.
+/// Byte strings, each with the code of its error.
 const TABLE: &str = include_str!("../../../proto/tests/vectors/tars/framed-malformed.txt");
 
 fn malformed() -> impl Iterator<Item = (Vec<u8>, &'static str)> {
@@ -52,7 +52,7 @@ fn each_malformed_frame_ends_its_own_connection_and_is_counted() {
 }
 
 #[test]
-fn malformed_frames_all_at_once_disturb_nobody() {
+fn malformed_frames_all_at_once_disturb_no_other_peer() {
     let recorder = Recorder::default();
     let (server, address) = serve(config(), &recorder);
     let control = Control::start(address);

@@ -16,8 +16,8 @@ fn a_service_that_panics_costs_that_connection_only() {
         let mut peer = Peer::connect(address);
         peer.echo(1, b"hello");
         let connection = recorder.connection_of(&peer);
-        peer.send(&[frame(4, b"answered"), frame(2, b"panic"), frame(3, b"never looked at")].concat());
-        // What was answered before it is sent.
+        peer.send(&[frame(4, b"answered"), frame(2, b"panic"), frame(3, b"never handled")].concat());
+        // Earlier responses are sent.
         assert_eq!(peer.read_frame(), (4, b"answered".to_vec()));
         assert_eq!(recorder.why_closed(connection.id()), CloseReason::Panic);
         assert_eq!(connection.send(frame(0, b"late")), Err(SendError::Closed));

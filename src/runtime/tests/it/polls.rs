@@ -65,7 +65,7 @@ fn tasks_that_yield_take_turns() {
     eventually(PATIENCE, || tasks(&server) == 0);
 }
 
-/// Starts a task that starts one of its own type, and so on; then each yields so many times.
+/// Starts a task that starts one of its own type, and so on; then each yields this many times.
 fn nest(depth: usize, yields: usize, log: Log) {
     task::spawn("nests", async move {
         log.add(format!("begins {depth}"));
@@ -117,7 +117,7 @@ fn a_wake_of_a_thread_during_the_first_poll_is_not_lost() {
     eventually(PATIENCE, || tasks(&server) == 0);
 }
 
-/// Gives its waker at each poll; done at the first one if it is to be.
+/// Gives its waker at each poll; ready at the first one if it should be.
 struct Gives {
     wakers: flume::Sender<Waker>,
     is_done: bool,
@@ -152,7 +152,7 @@ fn a_waker_is_used_again_unless_it_is_held() {
     let third = next(false);
     assert_eq!(third.data().addr(), released);
     assert_eq!(polls.load(Ordering::SeqCst), 3);
-    // Two futures have had the number of the third since.
+    // Since then, two futures have had the number of the third.
     first.wake();
     assert!(given.try_recv().is_err());
     third.wake_by_ref();

@@ -1,4 +1,4 @@
-//! Limits that change while connections stand.
+//! Limits that change while connections are open.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Requests that are answered later, events of frames that have several, and the end of a peer's stream: through a toy
-//! protocol that uses all of the contract.
+//! Requests that are answered later, events of frames that have several, and the end of a peer's stream: with a toy
+//! protocol that uses the whole contract.
 
 use std::{
     cell::RefCell,
@@ -18,19 +18,19 @@ use shardcast::{
 
 use crate::support::{PATIENCE, Script, ScriptClient, config, eventually, start};
 
-/// Who answers the words of a line, and when.
+/// How and when the words of a line are answered.
 enum Answers {
-    /// In the order of their coming, at once.
+    /// At once, in order.
     Now,
-    /// Whenever there are so many, the last first, from a task of the shard.
+    /// Whenever this many wait, the last first, from a task of the shard.
     Scrambled { batch: usize, waiting: RefCell<Vec<(Responder, String)>> },
-    /// From a thread that is no shard.
+    /// From a thread that is not a shard.
     Elsewhere(mpsc::Sender<(Responder, String)>),
-    /// After so long.
+    /// After this time.
     Late(Duration),
     /// Never: the responder is dropped.
     Never,
-    /// Nothing, but so many lines are sent to the connection itself.
+    /// No answer; this many lines are sent to the connection instead.
     Lines(usize),
 }
 
@@ -83,7 +83,7 @@ fn answer((responder, word): (Responder, String)) {
     let _ = responder.respond(word);
 }
 
-/// Words are `0` to `count - 1`, each answered once, in whatever order.
+/// Sends the words `0` to `count - 1`; each must be answered once, in any order.
 #[track_caller]
 fn all_are_answered(address: SocketAddr, count: usize) {
     let mut client = ScriptClient::connect(address);
@@ -108,7 +108,7 @@ fn every_pipelined_request_is_answered_however_small_the_mesh() {
     let (answers, asked) = mpsc::channel::<(Responder, String)>();
     let (server, address) = serve(config(), move || Answers::Elsewhere(answers.clone()));
     let answering = thread::spawn(move || {
-        // Gathered first, so that the shard is behind.
+        // Gathered first, so that the shard falls behind.
         while let Ok(first) = asked.recv() {
             let all: Vec<_> = std::iter::once(first).chain(asked.try_iter()).collect();
             all.into_iter().rev().for_each(answer);
@@ -138,8 +138,8 @@ fn requests_in_progress_are_bounded_by_not_reading() {
     assert_eq!(first.len(), 100, "no more were read");
     let rest = thread::spawn(move || asked.iter().for_each(answer));
     first.into_iter().for_each(answer);
-    let heard: BTreeSet<_> = (0..1_000).map(|_| client.line()).collect();
-    assert_eq!(heard.len(), 1_000);
+    let received: BTreeSet<_> = (0..1_000).map(|_| client.line()).collect();
+    assert_eq!(received.len(), 1_000);
     eventually(PATIENCE, || has(0, &[]));
     server.stop().expect("a clean stop");
     rest.join().expect("no panic");
@@ -187,11 +187,11 @@ fn requests_in_progress_of_a_shard_are_bounded_and_each_connection_may_have_one(
     let b0 = next();
     assert_eq!(b0.1, "b0");
     answer(b0);
-    // One that has none in progress may begin one.
+    // A connection without a request in progress may begin one.
     let b1 = next();
     assert_eq!(b1.1, "b1");
     all_are_held(&server, &[10, 1]);
-    // From here on there is room for one, in turn.
+    // From now on there is room for one request at a time.
     answer(waiting.remove(0));
     for expected in ["a10", "b2", "a11", "b3"] {
         answer(waiting.remove(0));
@@ -203,8 +203,8 @@ fn requests_in_progress_of_a_shard_are_bounded_and_each_connection_may_have_one(
     waiting.push(b1);
     waiting.into_iter().for_each(answer);
     let rest = thread::spawn(move || asked.iter().for_each(answer));
-    let heard: BTreeSet<_> = (0..100).map(|_| first.line()).collect();
-    assert_eq!(heard.len(), 100);
+    let received: BTreeSet<_> = (0..100).map(|_| first.line()).collect();
+    assert_eq!(received.len(), 100);
     (0..5).for_each(|_| assert!(second.line().starts_with('b')));
     eventually(PATIENCE, || {
         let infos = server.handle().connections(PATIENCE);
@@ -227,7 +227,7 @@ fn a_connection_that_ends_makes_room_for_those_that_wait() {
     assert_eq!(before.len(), 12);
     let mut ids: Vec<_> = server.handle().connections(PATIENCE).iter().map(|it| it.id).collect();
     ids.sort_by_key(|id| id.slot);
-    // They are not read from, so it is not their peers that can end them.
+    // They are not read from, so their peers cannot end them.
     let kick = |id| assert!(server.handle().kick(id, PATIENCE).is_ok());
     kick(ids[1]);
     assert!(asked.try_recv().is_err(), "there is no room yet");
@@ -261,15 +261,15 @@ fn every_request_of_many_connections_is_answered_however_few_may_be_in_progress(
     answering.join().expect("no panic");
 }
 
-/// Its answer comes in a day: nothing waits for that.
+/// The answer comes in a day, and nothing waits for it.
 #[test]
-fn a_publication_with_a_delay_is_no_request_in_progress() {
+fn a_publication_with_a_delay_is_not_a_request_in_progress() {
     let limits = Limits::default().with(|it| it.requests_in_progress_max = 10);
     let (server, address) = serve(config().with(|it| it.limits = limits), || Answers::Now);
     let mut client = ScriptClient::connect(address);
     client.say(&"later t\n".repeat(100));
     client.say("after\n");
-    client.hears(&["after"]);
+    client.receives(&["after"]);
     client.stream.shutdown(Shutdown::Write).expect("connected");
     assert!(client.rest().is_empty(), "it ends");
     server.stop().expect("a clean stop");
@@ -292,16 +292,16 @@ fn what_was_asked_before_the_end_of_the_stream_is_answered() {
         let mut client = ScriptClient::connect(address);
         client.say("one\ntwo;three\n");
         client.stream.shutdown(Shutdown::Write).expect("connected");
-        let mut heard = client.rest();
-        heard.sort();
-        assert_eq!(heard, ["one", "three", "two"]);
+        let mut received = client.rest();
+        received.sort();
+        assert_eq!(received, ["one", "three", "two"]);
     }
-    // The same for a goodbye in the words of the protocol; nothing behind it is looked at.
+    // The same for a goodbye of the protocol; nothing after it is handled.
     let mut client = ScriptClient::connect(address);
     client.say("one\nbye\ntwo\n");
     assert_eq!(client.rest(), ["one"]);
     server.stop().expect("a clean stop");
-    // Nobody will answer: that ends it too.
+    // No handler will answer: that ends it too.
     let (server, address) = serve(config(), || Answers::Never);
     let mut client = ScriptClient::connect(address);
     client.say("one\n");
@@ -310,7 +310,7 @@ fn what_was_asked_before_the_end_of_the_stream_is_answered() {
     server.stop().expect("a clean stop");
 }
 
-/// The end of the stream comes directly behind the last message, long before the application has got to it.
+/// The end of the stream follows directly after the last message, long before the application has reached it.
 #[test]
 fn a_slow_application_gets_every_message_and_then_the_end() {
     const MESSAGES: usize = 1_000;
@@ -332,10 +332,10 @@ fn a_slow_application_gets_every_message_and_then_the_end() {
         let words: Vec<_> = (0..MESSAGES).map(|number| number.to_string()).collect();
         client.say(&(words.join(separator) + "\n"));
         client.stream.shutdown(Shutdown::Write).expect("connected");
-        let mut heard: Vec<usize> =
+        let mut received: Vec<usize> =
             client.rest().iter().map(|line| line.parse().expect("a number")).collect();
-        heard.sort_unstable();
-        assert!(heard.into_iter().eq(0..MESSAGES), "each once");
+        received.sort_unstable();
+        assert!(received.into_iter().eq(0..MESSAGES), "each once");
     }
     server.stop().expect("a clean stop");
     answering.join().expect("no panic");
@@ -351,7 +351,7 @@ fn a_session_decides_what_the_end_of_the_stream_means() {
 
     let mut client = ScriptClient::connect(address);
     client.say("stay\nsub t\n");
-    client.hears(&["subscribed 0"]);
+    client.receives(&["subscribed 0"]);
     client.stream.shutdown(Shutdown::Write).expect("connected");
     for number in 1..=100 {
         server.handle().publish("t", number.to_string()).expect("room");
@@ -361,24 +361,24 @@ fn a_session_decides_what_the_end_of_the_stream_means() {
     assert!(client.rest().is_empty());
 }
 
-/// What is true of an event must not depend on where it came from.
+/// An event must have the same effects wherever it came from.
 #[test]
 fn events_of_one_frame_are_treated_as_those_of_many() {
     for separator in ["\n", ";"] {
         let (server, address) = serve(config(), || Answers::Now);
         let mut client = ScriptClient::connect(address);
         client.say(&(["hello", "sub t"].join(separator) + "\n"));
-        client.hears(&["welcome", "subscribed 0"]);
+        client.receives(&["welcome", "subscribed 0"]);
         server.handle().publish("t", "x").expect("room");
-        client.hears(&["dialect 1 t 1 x"]);
+        client.receives(&["dialect 1 t 1 x"]);
 
-        // One history at a time: what is asked behind it is answered behind it.
+        // One history at a time: later requests are answered after it.
         for number in 2..=500 {
             server.handle().publish("t", number.to_string()).expect("room");
         }
         assert!((2..=500).all(|number| client.line() == format!("dialect 1 t {number} {number}")));
         client.say(&(["unsub t", "since t", "after"].join(separator) + "\n"));
-        client.hears(&["unsubscribed", "subscribed 500"]);
+        client.receives(&["unsubscribed", "subscribed 500"]);
         let mut history = Vec::new();
         loop {
             match client.line() {
@@ -391,9 +391,9 @@ fn events_of_one_frame_are_treated_as_those_of_many() {
     }
 }
 
-/// What waited outside the bounds of a full outbox must not come behind the answer that ends a subscription.
+/// What waited outside the bounds of a full outbox must not come after the answer that ends a subscription.
 #[test]
-fn nothing_comes_behind_the_end_of_a_subscription() {
+fn nothing_comes_after_the_end_of_a_subscription() {
     for separator in ["\n", ";"] {
         let limits = Limits::default().with(|it| {
             it.overflow = OverflowPolicy::Block(Duration::from_secs(60));
@@ -402,7 +402,7 @@ fn nothing_comes_behind_the_end_of_a_subscription() {
         let (server, address) = serve(config().with(|it| it.limits = limits), || Answers::Now);
         let mut client = ScriptClient::connect(address);
         client.say("sub t\n");
-        client.hears(&["subscribed 0"]);
+        client.receives(&["subscribed 0"]);
         let body = "x".repeat(60_000);
         for _ in 0..200 {
             // More than sockets and outbox hold; what finds no room waits.
@@ -412,10 +412,10 @@ fn nothing_comes_behind_the_end_of_a_subscription() {
             server.handle().connections(PATIENCE).first().is_some_and(|it| it.queued_messages > 0)
         });
         client.say(&(["x", "unsub t", "bye"].join(separator) + "\n"));
-        let heard = client.rest();
-        let at = heard.iter().position(|line| line == "unsubscribed").expect("it is answered");
-        let behind = heard[at..].iter().filter(|line| line.starts_with("dialect")).count();
-        assert_eq!(behind, 0, "{} lines with {separator:?}", heard.len());
+        let received = client.rest();
+        let at = received.iter().position(|line| line == "unsubscribed").expect("it is answered");
+        let late = received[at..].iter().filter(|line| line.starts_with("dialect")).count();
+        assert_eq!(late, 0, "{} lines with {separator:?}", received.len());
         server.stop().expect("a clean stop");
     }
 }

@@ -1,5 +1,5 @@
-//! The scheduler end to end: delay, expiry, class, pace, repetition. Nothing here asserts how fast something is;
-//! what must not come too early is measured by the clock of the server, in the order of what arrives.
+//! The scheduler end to end: delay, expiry, priority, rate limit, periodic pushes. No test asserts how fast something
+//! is; what must not come too early is measured with the clock of the server.
 
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ fn counted(stats: &[ShardStats], code: &str) -> u64 {
 }
 
 #[test]
-fn a_delayed_publication_comes_behind_what_was_published_meanwhile() {
+fn a_delayed_publication_comes_after_what_was_published_meanwhile() {
     for count in [1, 2] {
         let (server, address) = serve(shards(count, HubConfig::default()), &Recorder::default());
         let mut peer = Topics::connect(address);
@@ -54,13 +54,13 @@ fn a_delayed_publication_comes_behind_what_was_published_meanwhile() {
         let later = PublishOptions::default().delay(60 * MILLI);
         let confirmed = publisher.publish_confirmed("library", later);
         publisher.publish("now").expect("room");
-        assert_eq!(peer.hear().body, b"now");
+        assert_eq!(peer.receive().body, b"now");
         let Ok(Answer::Published { position, receivers: 1 }) = peer.answer_to(late) else {
             panic!("published")
         };
         assert!(began.elapsed() >= 50 * MILLI, "it is answered when it is due");
         assert_eq!(position.offset, 2);
-        assert_eq!([peer.hear().body, peer.hear().body], [&b"wire"[..], b"library"]);
+        assert_eq!([peer.receive().body, peer.receive().body], [&b"wire"[..], b"library"]);
         let receipt = confirmed.wait().expect("it runs").expect("published");
         assert_eq!(receipt.position.offset, 3);
         eventually(PATIENCE, || counted(&handle.stats(), "delayed") == 2);
@@ -79,7 +79,7 @@ fn a_paced_topic_goes_at_its_pace_and_refuses_what_cannot_wait() {
             peer.send(&Request::Publish { topic: "slow/a", answer: true, options, body: &[number] })
         })
         .collect();
-    // One passes, three wait, and two are refused; the refusals come first.
+    // One is published, three wait, and two are refused; the refusals come first.
     let first = peer.answer_to(sent[0]);
     assert!(matches!(first, Ok(Answer::Published { .. })), "{first:?}");
     for id in &sent[4..] {
@@ -90,13 +90,13 @@ fn a_paced_topic_goes_at_its_pace_and_refuses_what_cannot_wait() {
         assert!(peer.answer_to(*id).is_ok());
     }
     assert!(began.elapsed() >= 300 * MILLI, "three more take three tenths of a second");
-    assert_eq!((0..4).map(|_| peer.hear().body[0]).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    assert_eq!((0..4).map(|_| peer.receive().body[0]).collect::<Vec<_>>(), [0, 1, 2, 3]);
     let handle = server.handle();
     eventually(PATIENCE, || counted(&handle.stats(), "paced") == 3);
 }
 
 #[test]
-fn what_expires_behind_a_pace_is_told_to_its_publisher() {
+fn what_expires_at_a_rate_limit_is_reported_to_its_publisher() {
     let (server, address) = serve(shards(1, paced()), &Recorder::default());
     let mut peer = Topics::connect(address);
     peer.subscribe("slow/a", None);
@@ -104,7 +104,7 @@ fn what_expires_behind_a_pace_is_told_to_its_publisher() {
     let options = PublishHeader { ttl: Some(MILLI), ..PublishHeader::default() };
     let refused = peer.ask(&Request::Publish { topic: "slow/a", answer: true, options, body: b"never" });
     assert_eq!(refused.expect_err("it expired").0, Refusal::Expired.status());
-    assert_eq!(peer.hear().body, b"first");
+    assert_eq!(peer.receive().body, b"first");
     let handle = server.handle();
     eventually(PATIENCE, || counted(&handle.stats(), "expired") == 1);
 }
@@ -141,9 +141,9 @@ fn a_fan_out_takes_several_turns_and_loses_nothing_of_any_class() {
     for peer in &mut peers {
         let mut next = [0; 2];
         for _ in 0..40 {
-            let heard = peer.hear();
-            let topic = classes.iter().position(|(topic, _)| *topic == heard.topic).expect("one of them");
-            assert_eq!(heard.body[0], next[topic], "{}", heard.topic);
+            let received = peer.receive();
+            let topic = classes.iter().position(|(topic, _)| *topic == received.topic).expect("one of them");
+            assert_eq!(received.body[0], next[topic], "{}", received.topic);
             next[topic] += 1;
         }
     }
@@ -161,16 +161,16 @@ fn a_topic_is_pushed_to_periodically_until_it_is_stopped() {
     let ticking = every(5 * MILLI).expect("it runs").expect("room for one");
     assert_eq!(every(MILLI).expect("it runs").err(), Some(PushEveryError::TooMany { max: 1 }));
     assert_eq!(every(Duration::ZERO).expect("it runs").err(), Some(PushEveryError::ZeroInterval));
-    let heard: Vec<_> = (0..5).map(|_| subscription.recv().expect("it runs")).collect();
-    let first = heard[0].published.as_nanos();
-    for (number, tick) in heard.iter().enumerate() {
+    let received: Vec<_> = (0..5).map(|_| subscription.recv().expect("it runs")).collect();
+    let first = received[0].published.as_nanos();
+    for (number, tick) in received.iter().enumerate() {
         // Never before its time; the first one may have been late.
         let after = Duration::from_nanos(tick.published.as_nanos() - first);
         assert!(after >= 5 * MILLI * (number as u32).saturating_sub(1), "{number}: {after:?}");
         assert_eq!((&*tick.body, tick.position.offset), (&b"tick"[..], number as u64 + 1));
     }
     ticking.stop();
-    // What was published before it stopped may still come; then nothing does.
+    // What was published before it stopped may still come; then nothing.
     eventually(PATIENCE, || subscription.recv_timeout(50 * MILLI).expect("it runs").is_none());
     assert!(every(5 * MILLI).expect("it runs").is_ok(), "its place is free again");
 }
@@ -189,7 +189,7 @@ fn a_periodic_push_ends_with_its_handle_unless_it_is_detached() {
     let is_quiet = || subscription.recv_timeout(100 * MILLI).expect("it runs").is_none();
     drop(start());
     eventually(PATIENCE, is_quiet);
-    // As does one whose reply nobody waits for.
+    // So does one whose outcome is dropped.
     drop(publisher.publish_every(5 * MILLI, "tick", PublishOptions::default()));
     eventually(PATIENCE, is_quiet);
     let delayed = publisher.publish_every(5 * MILLI, "tick", PublishOptions::default().delay(MILLI));
@@ -213,7 +213,7 @@ fn a_paced_connection_gets_everything_in_order_and_not_too_fast() {
     for number in 0..12_u8 {
         handle.publish("t", vec![number]).expect("room");
     }
-    assert_eq!((0..12).map(|_| peer.hear().body[0]).collect::<Vec<_>>(), (0..12).collect::<Vec<_>>());
+    assert_eq!((0..12).map(|_| peer.receive().body[0]).collect::<Vec<_>>(), (0..12).collect::<Vec<_>>());
     assert!(began.elapsed() >= 200 * MILLI, "eleven intervals of 20 ms, and some were saved up");
     let stats = handle.stats();
     let paced: u64 = stats.iter().flat_map(|shard| &shard.listeners).map(|listener| listener.paced).sum();
@@ -238,19 +238,19 @@ fn a_push_that_expires_in_the_outbox_of_a_paced_connection_is_counted_and_seen_a
         publisher.publish_with("short", short).expect("room");
     }
     publisher.publish("last").expect("room");
-    let mut heard = vec![peer.hear()];
-    while heard.last().is_some_and(|it| it.body != b"last") {
-        heard.push(peer.hear());
+    let mut received = vec![peer.receive()];
+    while received.last().is_some_and(|it| it.body != b"last") {
+        received.push(peer.receive());
     }
-    // Those whose time was over before they had a position, where this thread was slow, leave no gap.
-    assert!(heard.last().is_some_and(|it| (2..=7).contains(&it.position.offset)), "{heard:?}");
+    // If this thread was slow, some expired before they had a position: those leave no gap.
+    assert!(received.last().is_some_and(|it| (2..=7).contains(&it.position.offset)), "{received:?}");
     let dropped = || {
         let stats = handle.stats();
         let lists = stats.iter().flat_map(|shard| &shard.listeners).flat_map(|it| &it.push_dropped);
         let of_outbox: u64 = lists.filter(|(code, _)| *code == "expired").map(|(_, count)| count).sum();
         of_outbox + counted(&stats, "expired") + counted(&stats, "late")
     };
-    eventually(PATIENCE, || heard.len() as u64 + dropped() == 7);
+    eventually(PATIENCE, || received.len() as u64 + dropped() == 7);
 }
 
 #[test]

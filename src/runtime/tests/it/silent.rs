@@ -1,4 +1,4 @@
-//! Thousands of sockets that say nothing, beside one honest client.
+//! Thousands of silent sockets, and one honest client.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shardcast::Limits;
@@ -8,8 +8,8 @@ use crate::support::{Control, PATIENCE, Peer, Recorder, Totals, alone, config, e
 const SILENT: usize = 5000;
 
 #[test]
-fn thousands_of_silent_sockets_disturb_nobody() {
-    alone("silent::thousands_of_silent_sockets_disturb_nobody", || {
+fn thousands_of_silent_sockets_disturb_no_other_peer() {
+    alone("silent::thousands_of_silent_sockets_disturb_no_other_peer", || {
         let limit = getrlimit(Resource::Nofile);
         setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("up to the maximum");
         if limit.maximum.is_some_and(|maximum| maximum < 2 * SILENT as u64 + 500) {
@@ -26,7 +26,7 @@ fn thousands_of_silent_sockets_disturb_nobody() {
         eventually(PATIENCE, || Totals::of(&handle).connections() == SILENT as u64 + 4);
         assert_eq!(handle.connections(PATIENCE).len(), SILENT + 4);
         control.is_served();
-        // They are there, all of them.
+        // All of them are open.
         handle.broadcast("push", frame(0, b"anybody?")).expect("room");
         for peer in &mut silent {
             assert_eq!(peer.read_frame(), (0, b"anybody?".to_vec()));

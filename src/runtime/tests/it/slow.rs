@@ -46,7 +46,7 @@ impl Bench {
         Self { server, connection, peer, control, address }
     }
 
-    /// Runs `send` while watching that what waits stays within the bounds.
+    /// Runs `send`, and checks meanwhile that what waits stays within the bounds.
     fn watched<R>(&self, send: impl FnOnce() -> R) -> R {
         let watch = Watch::start(self.server.handle(), self.connection.clone());
         let result = send();
@@ -59,7 +59,7 @@ impl Bench {
         let reader = Reader::start(&self.peer);
         let handle = self.server.handle();
         eventually(PATIENCE, || reader.count() + Totals::of(&handle).dropped_at_all() >= sent);
-        // Nothing comes twice: what is behind the last one is the echo.
+        // Nothing comes twice: the echo follows the last one.
         self.peer.send(&frame(2, b"the end"));
         let received = reader.join();
         let dropped = Totals::of(&handle).dropped_at_all();
@@ -73,7 +73,7 @@ impl Bench {
     }
 }
 
-/// Looks at what waits, all the time.
+/// Measures what waits, all the time.
 struct Watch {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<(u64, usize)>,
@@ -98,15 +98,15 @@ impl Watch {
     fn stayed_bounded(self) {
         self.stop.store(true, Ordering::Relaxed);
         let (in_outboxes, for_peer) = self.thread.join().expect("it only looks");
-        // A message more may be there, and the witness has a few bytes of its own.
+        // One more message may wait, and the witness has a few bytes.
         let slack = PUSH_BYTES + 1024;
         assert!(in_outboxes <= (OUTBOX_BYTES + slack) as u64, "{in_outboxes} bytes in outboxes");
-        // What travels to the shard has the same bound once more.
+        // What travels to the shard has the same bound in addition.
         assert!(for_peer <= 2 * (OUTBOX_BYTES + slack), "{for_peer} bytes for the peer");
     }
 }
 
-/// Reads pushes, each a number and a key, until the frame that is none.
+/// Reads pushes, each a number and a key, until a frame that is not a push.
 struct Reader {
     count: Arc<AtomicU64>,
     thread: JoinHandle<Vec<(u64, u64)>>,
@@ -151,12 +151,12 @@ fn numbers(payload: &[u8]) -> (u64, u64) {
     (number(&payload[..8]), number(&payload[8..16]))
 }
 
-/// Sends all pushes; how many were not taken.
+/// Sends all pushes; returns how many were not taken.
 fn send_all(connection: &Connection) -> u64 {
     let full = (0..PUSHES).filter(|&number| match connection.send(push(number, 0)) {
         Ok(()) => false,
         Err(full) if full.is_full() => true,
-        Err(closed) => panic!("nobody closed it: {closed}"),
+        Err(closed) => panic!("it is open: {closed}"),
     });
     full.count() as u64
 }
@@ -165,7 +165,7 @@ fn send_all(connection: &Connection) -> u64 {
 fn drop_newest_keeps_what_came_first_and_tells_the_sender() {
     let mut bench = Bench::new(OverflowPolicy::DropNewest);
     let full = bench.watched(|| send_all(&bench.connection));
-    assert!(full > 0, "the sender is told");
+    assert!(full > 0, "the sender gets an error");
     let received = bench.received(PUSHES);
     assert_eq!(received[0].0, 0, "what came first was kept");
     let totals = Totals::of(&bench.server.handle());
@@ -196,7 +196,7 @@ fn drop_oldest_keeps_what_came_last() {
 
 #[test]
 fn conflate_keeps_the_newest_of_each_key() {
-    // So few that all of them fit twice: in flight, and behind it.
+    // So few that all of them fit twice: in flight, and queued after that.
     const KEYS: u64 = 4;
     let mut bench = Bench::new(OverflowPolicy::Conflate);
     let mut newest = HashMap::new();
@@ -230,12 +230,12 @@ fn conflating_larger_and_larger_messages_stays_within_the_bound() {
             for key in 0..8 {
                 let _ = bench.connection.send_keyed(key, push(0, key));
             }
-            // The witness says little.
+            // The witness sends little.
             still = if sent_bytes() - before < PUSH_BYTES as u64 { still + 1 } else { 0 };
             before = sent_bytes();
             still == 50
         });
-        // Nothing is taken from it any more.
+        // The server takes nothing from it any more.
         for bytes in (1..=48).map(|kib| kib << 10) {
             for key in 0..8 {
                 let _ = bench.connection.send_keyed(key, frame(0, &vec![0; bytes]));
@@ -279,7 +279,7 @@ fn block_makes_the_sender_wait_and_loses_nothing() {
     let sender = bench.connection.clone();
     let sending = thread::spawn(move || send_all(&sender));
     thread::sleep(Duration::from_millis(50));
-    assert!(!sending.is_finished(), "nobody reads, so the sender waits");
+    assert!(!sending.is_finished(), "the peer does not read, so the sender waits");
     let received = bench.received(PUSHES);
     assert_eq!(sending.join().expect("it was let through"), 0, "nothing was refused");
     assert_eq!(received.len() as u64, PUSHES);
@@ -301,7 +301,7 @@ fn block_gives_up_after_its_time() {
 }
 
 #[test]
-fn a_sender_that_waits_for_room_hears_of_the_end() {
+fn a_sender_that_waits_for_room_notices_the_end() {
     let bench = Bench::new(OverflowPolicy::Block(Duration::from_secs(600)));
     let sender = bench.connection.clone();
     let sending = thread::spawn(move || {
@@ -386,7 +386,7 @@ fn a_peer_that_asks_and_does_not_read_is_not_read_from_until_it_does() {
     });
     // Nothing is read from it any more, though much was sent.
     let served = || bench.server.handle().connections(PATIENCE);
-    let of_peer = |peer| served().into_iter().find(|it| it.id == peer).expect("it stands").received_messages;
+    let of_peer = |peer| served().into_iter().find(|it| it.id == peer).expect("it is open").received_messages;
     let (mut before, mut still) = (0, 0);
     eventually(PATIENCE, || {
         let now = of_peer(bench.connection.id());
@@ -424,7 +424,7 @@ fn a_peer_that_asks_much_and_ends_its_side_gets_every_answer() {
     bench.control.noticed_nothing();
 }
 
-/// A peer whose host is there takes as long as it likes, unless somebody has set a bound in time.
+/// A peer whose host is up may take any time, unless a bound in time is set.
 #[test]
 fn a_policy_that_drops_holds_for_stalls_of_any_length() {
     let recorder = Recorder::without_requests();
@@ -442,7 +442,7 @@ fn a_policy_that_drops_holds_for_stalls_of_any_length() {
     let mut sent = 0;
     // Sockets and outbox are full, and stay so for several times the time-out.
     for _ in 0..40 {
-        // Not more than may travel to its shard at once.
+        // No more than may travel to its shard at once.
         for _ in 0..8 {
             sent += 1;
             let mut frame = frame(0, &body);

@@ -1,4 +1,4 @@
-//! Poll sources are looked at in every turn, and no shard sleeps on what they have.
+//! Poll sources are polled in every turn, and no shard sleeps while they have work.
 
 use std::{
     cell::{Cell, RefCell},
@@ -47,7 +47,7 @@ fn stats(server: &ServerHandle, shard: u16) -> ShardStats {
     server.stats().swap_remove(shard.into())
 }
 
-/// Lets another shard do something for a while.
+/// Gives another shard some work, which takes a while.
 fn while_the_other_works(server: &ServerHandle) {
     for _ in 0..2000 {
         server.call_on(1, || ()).expect("room").wait().expect("the server runs");
@@ -130,7 +130,7 @@ impl<P: FnMut() -> Progress, W: FnMut() -> Wait> Source for Functions<P, W> {
     }
 }
 
-/// Counts what `poll` is called; waits for the doorbell.
+/// Counts the calls of `poll`; waits for the doorbell.
 fn counting(polls: &Arc<AtomicU64>) -> impl Source + Send + 'static {
     let polls = Arc::clone(polls);
     let poll = move || {
@@ -188,7 +188,7 @@ fn everything_arrives_in_order_though_the_shards_sleep() {
 }
 
 #[test]
-fn a_ring_behind_the_last_look_is_not_lost() {
+fn a_ring_after_the_last_check_is_not_lost() {
     let server = server();
     let (report, reported) = flume::bounded(1);
     let make = move || {
@@ -200,7 +200,7 @@ fn a_ring_behind_the_last_look_is_not_lost() {
             }
             Progress::Idle
         };
-        // Nothing there: and now something comes.
+        // Nothing was there, and now something comes.
         let wait = move || {
             if rounds.get() < 100 {
                 rounds.set(rounds.get() + 1);
@@ -269,7 +269,7 @@ fn a_source_that_panics_ends_alone() {
     eventually(PATIENCE, || panics() == 1);
     let (_, _asked) = add(&handle, 0, || Functions(|| Progress::Idle, || panic!("before it sleeps")));
     eventually(PATIENCE, || panics() == 2);
-    // Both counts: what it does, and what becomes of it.
+    // Both count: the panic of the source, and the panic when it is dropped.
     let (_, _dropped) = add(&handle, 0, || {
         let bomb = Bomb;
         let poll = move || {
@@ -318,7 +318,7 @@ fn dropping_the_handle_ends_the_source() {
     turn();
     assert!(polls.load(Ordering::Relaxed) > before);
     drop(keep);
-    // The source is all that holds this one.
+    // Only the source holds this one.
     eventually(PATIENCE, || Arc::strong_count(&polls) == 1);
     let before = polls.load(Ordering::Relaxed);
     turn();
@@ -421,5 +421,5 @@ impl Drop for AddsAnother {
 
 const ITEMS: u64 = 100_000;
 
-/// Longer than [`PATIENCE`]: a million wake-ups beside the rest of the tests on two cores.
+/// Longer than [`PATIENCE`]: a million wake-ups while other tests run on the same two cores.
 const LONG: Duration = Duration::from_secs(120);

@@ -1,4 +1,4 @@
-//! A shard that is kept from its work says by whom.
+//! A stalled shard reports what blocks it.
 
 use std::{
     io,
@@ -24,14 +24,14 @@ impl Log {
         String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 
-    /// Stalls a shard until a line about it names `culprit`: on a busy machine the detector may not get to look while
-    /// a stall lasts.
+    /// Stalls a shard until a line about it names `culprit`: on a busy machine the detector may not run while a stall
+    /// lasts.
     #[track_caller]
     fn tells_of(&self, culprit: &str, mut stall: impl FnMut()) {
-        let told = || self.text().lines().any(|line| line.contains("stalled") && line.contains(culprit));
+        let is_logged = || self.text().lines().any(|line| line.contains("stalled") && line.contains(culprit));
         eventually(PATIENCE, || {
             stall();
-            within(Duration::from_secs(1), told)
+            within(Duration::from_secs(1), is_logged)
         });
     }
 }
@@ -62,8 +62,8 @@ impl Source for Blocks {
 }
 
 #[test]
-fn whoever_blocks_a_shard_is_named_and_counted() {
-    alone("stall::whoever_blocks_a_shard_is_named_and_counted", || {
+fn what_blocks_a_shard_is_named_and_counted() {
+    alone("stall::what_blocks_a_shard_is_named_and_counted", || {
         let log = Log::default();
         let writer = log.clone();
         tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).init();

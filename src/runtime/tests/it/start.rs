@@ -1,4 +1,4 @@
-//! A start that fails says why, and leaves nothing behind; one that works needs what was computed.
+//! A failed start reports why, and nothing of it remains; a start that works needs what was computed.
 
 use std::{
     fs,
@@ -26,7 +26,7 @@ fn shards(shards: u16) -> ServerConfig {
     config().with(|it| it.shards = ShardCount::Exactly(shards))
 }
 
-/// A server with so many listeners, on ports of their own.
+/// A server with this many listeners, each on its own port.
 fn with_listeners(shard_count: u16, listeners: usize) -> Result<Server, StartError> {
     let recorder = Recorder::default();
     let mut builder = Server::builder().config(shards(shard_count));
@@ -60,7 +60,7 @@ fn a_server_without_enough_descriptors_is_refused_at_once() {
                 .expect("lower");
         };
         let mut refused = 0;
-        // As low as it goes, from the top: what was lowered stays so. With fewer, /proc cannot be looked at.
+        // From the top down, because the limit cannot be raised again. With fewer descriptors, /proc cannot be read.
         let least = open_files() + 2;
         for files in (least..least + 60).rev() {
             limit(files);

@@ -1,5 +1,5 @@
-//! Streams with a window, in a toy protocol: what a reader that sleeps has not consumed is never more than the window,
-//! whichever end sends. Through the public API alone.
+//! Streams with a window, in a toy protocol that uses the public API only: a slow reader has never more unconsumed
+//! messages than the window, whichever end sends.
 
 use std::{future::Future, net::SocketAddr, thread, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::support::{
     eventually, start,
 };
 
-/// The accepting end: sends what is pulled, and reads, slowly, what is opened.
+/// The accepting end: sends the streams that are pulled, and slowly reads the streams that are opened.
 struct Ends {
     counts: Counts,
     received: flume::Sender<Vec<String>>,
@@ -51,7 +51,7 @@ async fn send_all(sink: Sink) {
     sink.end();
 }
 
-/// Consumes everything, with a pause for each message, and says what came once the end has come.
+/// Consumes everything, with a pause for each message, and reports what came after the end.
 async fn read_all<F: Future<Output = ()>>(
     source: Source,
     peer: StreamPeer,
@@ -86,7 +86,7 @@ impl Stage {
         Self { server, address, counts, sender, received }
     }
 
-    /// Waits until everything was received, and looks at all that waits meanwhile.
+    /// Waits until everything was received, and checks all that waits meanwhile.
     #[track_caller]
     fn all_comes_in_order_within_the_window(self) {
         let handle = self.server.handle();
@@ -159,7 +159,7 @@ fn a_connecting_task_sends_to_a_task_that_sleeps() {
         let (table, peer) = connect(address);
         task::spawn("sends", async move {
             send_all(table.sink(1, peer.clone(), counts)).await;
-            // A client that ends does not wait for what it has to send.
+            // A client that ends does not wait until its data is sent.
             let _peer = peer;
             std::future::pending::<()>().await;
         });
@@ -195,7 +195,7 @@ const MESSAGES: usize = 400;
 
 const TEXT_BYTES: usize = 1000;
 
-/// Of a message; credit is much less.
+/// Bytes of a message; credit is much smaller.
 const FRAME_BYTES: usize = TEXT_BYTES + "data 1 \n".len();
 
 /// Between two messages.

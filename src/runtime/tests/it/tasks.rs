@@ -1,4 +1,4 @@
-//! Tasks are woken by whoever has something for them, from wherever, and leave nothing behind.
+//! Tasks are woken from any thread, and nothing remains of them.
 
 use std::{
     cell::RefCell,
@@ -88,14 +88,14 @@ fn a_sleep_holds_one_timer_however_often_it_is_polled() {
     let handle = server.handle();
     let timers = || Totals::of(&handle).shards(|shard| shard.timers);
     let before = timers();
-    let (go_on, told) = flume::bounded::<()>(1);
+    let (go_on, resumed) = flume::bounded::<()>(1);
     let polled = run(&handle, 0, || async move {
         let mut sleeps = [pin!(task::sleep(HOUR)), pin!(task::sleep(2 * HOUR))];
         for _ in 0..1000 {
             race(
                 task::yield_now(),
                 poll_fn(|cx| {
-                    // With another waker each time, as those who join futures have.
+                    // With another waker each time, like code that joins futures.
                     let waker = Waker::from(Arc::new(Wrapper(cx.waker().clone())));
                     let cx = &mut std::task::Context::from_waker(&waker);
                     for sleep in &mut sleeps {
@@ -106,7 +106,7 @@ fn a_sleep_holds_one_timer_however_often_it_is_polled() {
             )
             .await;
         }
-        let _ = told.recv_async().await;
+        let _ = resumed.recv_async().await;
     });
     eventually(PATIENCE, || timers() == before + 2);
     go_on.send(()).expect("the task waits");
@@ -114,7 +114,7 @@ fn a_sleep_holds_one_timer_however_often_it_is_polled() {
     eventually(PATIENCE, || timers() == before);
 }
 
-/// A waker that stands before another one.
+/// A waker that wraps another one.
 struct Wrapper(Waker);
 
 impl std::task::Wake for Wrapper {
@@ -129,7 +129,7 @@ fn a_sleep_wakes_the_waker_of_its_last_poll() {
     let slept = run(&server.handle(), 0, || async {
         let mut sleep = Box::pin(task::sleep(Duration::from_millis(20)));
         assert!(futures_lite::future::poll_once(&mut sleep).await.is_none());
-        // It moves to another task, which has another waker.
+        // The sleep moves to another task, which has another waker.
         let (done, awaited) = flume::bounded(1);
         task::spawn("sleeps on", async move {
             sleep.await;
@@ -140,7 +140,7 @@ fn a_sleep_wakes_the_waker_of_its_last_poll() {
     assert_eq!(result(&slept), Ok(()));
 }
 
-/// Counts the turns of a shard: the task that does is polled once in each.
+/// Counts the turns of a shard: its task is polled once in each.
 #[derive(Clone, Default)]
 struct Turns(Arc<AtomicU64>);
 
@@ -163,7 +163,7 @@ impl Turns {
     }
 }
 
-/// In which turns of a shard messages for it were sent, or later ones, and in which its task received them.
+/// The turns of a shard in which messages for it were sent (or later turns), and in which its task received them.
 #[derive(Default)]
 struct Messages {
     sent: Vec<u64>,
@@ -171,7 +171,7 @@ struct Messages {
 }
 
 impl Messages {
-    /// The turn under way when one is sent may have looked for wakes already; the next one has not.
+    /// The current turn may already have taken wake-ups when a message is sent; the next one has not.
     #[track_caller]
     fn were_in_time(sent: &[u64], received: &[u64]) {
         assert_eq!(sent.len(), received.len());
@@ -181,7 +181,7 @@ impl Messages {
     }
 }
 
-/// Answers each message. `here` counts the turns of its shard, `there` those of the one that asks.
+/// Answers each message. `here` counts the turns of its own shard, `there` those of the shard that asks.
 async fn answer(
     asked: flume::Receiver<u64>,
     answers: flume::Sender<u64>,
@@ -265,7 +265,7 @@ fn no_wake_of_four_threads_is_lost() {
                     } else {
                         wake_a_clone(&waker)
                     }
-                    // The task has to see each of them; the test hangs when it does not see one.
+                    // The task must see each of them; the test hangs if it misses one.
                     while flags[index].load(Ordering::SeqCst) {
                         thread::yield_now();
                     }
@@ -300,7 +300,7 @@ fn a_waker_outlives_its_task_and_wakes_no_other() {
     let polls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&polls);
     let (end, ended) = flume::bounded::<()>(1);
-    // Gets the number of the one that ended.
+    // It gets the number of the task that ended.
     let next = run(&handle, 0, move || async move {
         let mut end = pin!(ended.recv_async());
         let counting = poll_fn(|cx| {
@@ -317,7 +317,7 @@ fn a_waker_outlives_its_task_and_wakes_no_other() {
     result(&woken);
     let woken = run(&handle, 1, move || async move { old.wake() });
     result(&woken);
-    // A turn later all of them have been looked at.
+    // One turn later all of them were handled.
     result(&run(&handle, 0, task::yield_now));
     assert_eq!(polls.load(Ordering::SeqCst), 1);
     end.send(()).expect("the task waits");
@@ -366,7 +366,7 @@ fn a_waker_is_harmless_after_its_server_has_ended() {
         (0..1000).for_each(|_| wake_a_clone(&waker));
         waker.wake_by_ref();
         let elsewhere = thread::spawn(move || {
-            // A waker that is used while its thread ends, when this thread's own values may be gone.
+            // A waker that is used while its thread ends, when the thread-local values may be gone.
             LATE.set(Some(Dropped(waker.clone())));
             waker.wake();
         });
@@ -408,7 +408,7 @@ fn tasks_that_wait_do_not_keep_a_shard_awake() {
             for _ in 0..1000 {
                 let wakers = Arc::clone(&wakers);
                 let waits = poll_fn(move |cx| {
-                    wakers.lock().expect("nobody panics with it").push(cx.waker().clone());
+                    wakers.lock().expect("no thread panics with it").push(cx.waker().clone());
                     Poll::<()>::Pending
                 });
                 task::spawn("waits", waits);
@@ -416,10 +416,10 @@ fn tasks_that_wait_do_not_keep_a_shard_awake() {
         };
         handle.run_on(shard, body).expect("there is room");
     }
-    let known = || wakers.lock().expect("nobody panics with it").len();
+    let known = || wakers.lock().expect("no thread panics with it").len();
     eventually(PATIENCE, || known() == 2000);
     // All at once, from a thread: each is polled, which adds its waker again.
-    let woken = std::mem::take(&mut *wakers.lock().expect("nobody panics with it"));
+    let woken = std::mem::take(&mut *wakers.lock().expect("no thread panics with it"));
     woken.iter().for_each(Waker::wake_by_ref);
     eventually(PATIENCE, || known() == 2000);
     eventually(PATIENCE, || handle.turn_times().iter().all(Duration::is_zero));
@@ -428,5 +428,5 @@ fn tasks_that_wait_do_not_keep_a_shard_awake() {
 const TRIPS: u64 = 1000;
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Longer than [`PATIENCE`]: two shards that spin beside the rest of the tests on two cores.
+/// Longer than [`PATIENCE`]: two shards that spin while other tests run on the same two cores.
 const LONG: Duration = Duration::from_secs(120);

@@ -1,4 +1,4 @@
-//! Peers of the hub that speak badly or do not read: what they are told, and that others notice nothing.
+//! Peers of the hub that send malformed requests or do not read: what they receive, and that others notice nothing.
 
 use std::{collections::HashMap, thread, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::support::{
     Control, End, PATIENCE, Peer, Recorder, Topics, Totals, config, eventually, frame, serve,
 };
 
-/// What stands behind the magic, and the operation and status of the answer.
+/// The bytes after the magic, and the operation and status of the answer.
 const BAD: [(&[u8], u8, u8); 30] = [
     (b"", 0x80, 7),
     (b"\x00", 0x80, 6),
@@ -54,17 +54,17 @@ fn each_malformed_request_has_its_status_and_the_connection_goes_on() {
     let mut witness = Topics::connect(address);
     witness.subscribe("w", None);
     let mut peer = Topics::connect(address);
-    for (round, (behind, op, status)) in BAD.iter().enumerate() {
+    for (round, (rest, op, status)) in BAD.iter().enumerate() {
         let id = 1_000 + round as u32;
-        peer.peer.send(&frame(id, &[&MAGIC[..], behind].concat()));
+        peer.peer.send(&frame(id, &[&MAGIC[..], rest].concat()));
         let (of, payload) = peer.peer.read_frame();
-        assert_eq!((of, payload[4], payload[5]), (id, *op, *status), "{behind:02x?}");
+        assert_eq!((of, payload[4], payload[5]), (id, *op, *status), "{rest:02x?}");
         assert!(matches!(Said::load(&payload), Some(Said::Refused { text, .. }) if !text.is_empty()));
         peer.peer.echo(7, b"it goes on");
-        assert_eq!(witness.publish("w", behind).0.offset, round as u64 + 1);
-        assert_eq!(witness.hear().body, *behind);
+        assert_eq!(witness.publish("w", rest).0.offset, round as u64 + 1);
+        assert_eq!(witness.receive().body, *rest);
     }
-    // A push has the id 0, so an answer under it would not be one.
+    // A push has the id 0, so an answer with this id would look like a push.
     for payload in [&b"\x02\x00\x01a"[..], b"\x05\x01a", b"\x04\x00\x01a"] {
         peer.peer.send(&frame(0, &[&MAGIC[..], payload].concat()));
         let (id, answer) = peer.peer.read_frame();
@@ -85,7 +85,7 @@ fn a_hello_that_is_refused_decides_nothing() {
         assert_eq!((payload[4], payload[5]), (0x81, status));
     }
     Topics::over(peer).subscribe("t", None);
-    // Anything else first, and the magic means nothing any more.
+    // If anything else comes first, the magic has no meaning any more.
     let mut plain = Peer::connect(address);
     let subscribe = [&MAGIC[..], b"\x02\x00\x01t"].concat();
     plain.echo(1, &subscribe);
@@ -93,7 +93,7 @@ fn a_hello_that_is_refused_decides_nothing() {
 }
 
 #[test]
-fn bounds_on_subscriptions_and_topics_are_told() {
+fn bounds_on_subscriptions_and_topics_are_reported() {
     let mut config = config();
     config.push.subscriptions_per_subscriber_max = 3;
     config.push.topics_max = 4;
@@ -139,8 +139,8 @@ fn slow(overflow: OverflowPolicy) -> (shardcast::Server, Topics, Position) {
         let receipt =
             publisher.publish_confirmed(vec![number as u8; BODY_BYTES], PublishOptions::keyed(number % 7));
         receipt.wait().expect("it runs").expect("room");
-        // The brisk one reads while it comes, and so loses nothing, whatever the slow one does.
-        assert_eq!(brisk.hear().position.offset, number + 1);
+        // The brisk one reads at once, and so loses nothing, whatever the slow one does.
+        assert_eq!(brisk.receive().position.offset, number + 1);
     }
     (server, slow, head)
 }
@@ -158,13 +158,13 @@ fn gaps_match_the_counters(overflow: OverflowPolicy) -> Vec<u64> {
         if dropped(&handle) + offsets.len() as u64 == MESSAGES {
             break;
         }
-        offsets.push(slow.hear().position.offset);
+        offsets.push(slow.receive().position.offset);
     }
     slow.peer.echo(9, b"and nothing more");
     assert!(offsets.is_sorted_by(|a, b| a < b), "in order, and none twice");
     let lost = MESSAGES - offsets.len() as u64;
     assert!(lost > 0, "it was slow");
-    assert_eq!(dropped(&handle), lost, "what the offsets tell is what was counted");
+    assert_eq!(dropped(&handle), lost, "the gaps in the offsets are what was counted");
     offsets
 }
 
@@ -194,7 +194,7 @@ fn under_conflate_the_newest_of_each_key_arrives_and_gaps_match_the_counters() {
 }
 
 #[test]
-fn under_disconnect_the_slow_one_comes_back_and_is_told_what_it_lost() {
+fn under_disconnect_a_slow_peer_comes_back_and_learns_what_it_lost() {
     let (server, mut slow, head) = slow(OverflowPolicy::Disconnect);
     let handle = server.handle();
     eventually(PATIENCE, || Totals::of(&handle).closed("slow") == 1);
@@ -206,8 +206,8 @@ fn under_disconnect_the_slow_one_comes_back_and_is_told_what_it_lost() {
     let (now, recovery) = again.subscribe("t", Some(since));
     let Recovery::Gap { from: 4, to } = recovery else { panic!("{recovery:?}") };
     for offset in to + 1..=now.offset {
-        let heard = again.hear();
-        assert_eq!((heard.position.offset, heard.body[0]), (offset, (offset - 1) as u8));
+        let received = again.receive();
+        assert_eq!((received.position.offset, received.body[0]), (offset, (offset - 1) as u8));
     }
     assert_eq!(now.offset, MESSAGES);
 }
@@ -223,7 +223,7 @@ fn a_peer_that_asks_and_does_not_read_is_not_read_from() {
         let presence = frame(5, &[&MAGIC[..], b"\x05\x01t"].concat());
         let burst = presence.repeat(500);
         let mut sent = 0;
-        // It stops because nobody reads from it, or because it has sent enough.
+        // It stops because the server does not read, or because it has sent enough.
         while sent < 2_000 && std::io::Write::write_all(&mut writer.0, &burst).is_ok() {
             sent += 1;
         }
@@ -240,8 +240,8 @@ fn a_peer_that_asks_and_does_not_read_is_not_read_from() {
     sending.join().expect("it ended");
 }
 
-/// What a peer asks for when it comes back is more than its outbox holds: that holds its asking, and is no reason to cut
-/// it off while others publish.
+/// A peer that comes back asks for more than its outbox holds: its further requests wait, and it is not cut off while
+/// others publish.
 #[test]
 fn a_peer_that_resumes_many_topics_and_reads_is_not_slow() {
     const TOPICS: usize = 30;
@@ -282,7 +282,7 @@ fn a_peer_that_resumes_many_topics_and_reads_is_not_slow() {
     }
     assert_eq!((answers, missed), (TOPICS, TOPICS * MISSED));
     live.join().expect("no panic");
-    // What it has not read would be waited for.
+    // The stop would wait for what it has not read.
     drop(peer);
     server.stop().expect("a clean stop");
 }

@@ -1,4 +1,4 @@
-//! The library's client of topics: it goes on where it was, over one connection after another.
+//! The topic client of the library: it continues where it was, on each new connection.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -60,8 +60,8 @@ fn a_client_goes_on_where_it_was_when_its_connection_drops() {
         receipt.wait().expect("it runs").expect("room");
     };
     for round in 0..5_u64 {
-        publish("heard");
-        assert_eq!(message(&mut client), ("t".to_owned(), round * 3 + 1, b"heard".to_vec()));
+        publish("received");
+        assert_eq!(message(&mut client), ("t".to_owned(), round * 3 + 1, b"received".to_vec()));
         for connection in recorder.open() {
             let _ = connection.close();
         }
@@ -74,7 +74,7 @@ fn a_client_goes_on_where_it_was_when_its_connection_drops() {
     }
     assert_eq!(client.position("t").map(|at| at.offset), Some(15));
     client.unsubscribe(&filter("t"));
-    publish("for nobody, or on its way");
+    publish("for no subscriber, or on its way");
     client.subscribe(filter("u*"), None);
     assert_eq!(subscribed(&mut client).0, filter("u*"));
 }
@@ -106,7 +106,7 @@ fn a_server_that_was_restarted_has_new_epochs() {
 }
 
 #[test]
-fn what_waits_too_long_here_is_told_as_lost() {
+fn what_the_client_has_no_room_for_is_reported_as_lost() {
     let (server, address) = serve(config(), &Recorder::default());
     let mut client = TopicClient::connect(address, waiting(4)).expect("a shard");
     client.subscribe(filter("t"), None);
@@ -116,7 +116,7 @@ fn what_waits_too_long_here_is_told_as_lost() {
     let publisher = server.handle().publisher("t").expect("a name");
     for _ in 0..100 {
         publisher.publish_confirmed("x", Default::default()).wait().expect("it runs").expect("room");
-        after.hear();
+        after.receive();
     }
     let mut seen = BTreeSet::new();
     while seen.last() != Some(&100) {
@@ -124,16 +124,16 @@ fn what_waits_too_long_here_is_told_as_lost() {
             Some(TopicEvent::Message { position, .. }) => assert!(seen.insert(position.offset)),
             Some(TopicEvent::Lost { from, to, .. }) => assert!((from..=to).all(|offset| seen.insert(offset))),
             Some(other) => panic!("{other:?}"),
-            // The last ones were dropped here: the next message tells of it.
+            // The last ones were dropped here: the next message shows that.
             None => publisher.publish("y").expect("room"),
         }
         seen.retain(|offset| *offset <= 100);
     }
-    assert_eq!(seen.len(), 100, "each was received or told as lost");
+    assert_eq!(seen.len(), 100, "each was received or reported as lost");
 }
 
 #[test]
-fn requests_that_are_refused_are_told() {
+fn refusals_are_reported() {
     let (_server, address) = serve(config(), &Recorder::default());
     let publisher = TopicPublisher::connect(address).expect("a shard");
     let name = TopicName::new("t").expect("a name");
@@ -142,7 +142,7 @@ fn requests_that_are_refused_are_told() {
     let refused = publisher.publish(&name, no_class, b"x");
     assert!(matches!(refused, Err(RequestError::Refused { status: 7, .. })), "{refused:?}");
 
-    // Whoever echoes frames does not speak of topics.
+    // A server that echoes frames does not support topics.
     let echo = Listener::new("echo", "127.0.0.1:0")
         .protocol(Framed::new(shardcast::tars::LengthPrefixed::default(), 1_000_000), |_| {
             FramedService(Recorder::default())

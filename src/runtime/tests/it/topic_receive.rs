@@ -1,4 +1,4 @@
-//! Threads that receive do the I/O of their client, beside others that call.
+//! Threads that receive perform the I/O of their client, together with threads that call.
 
 use std::{fs, thread, time::Duration};
 
@@ -28,7 +28,7 @@ fn subscriber() -> (Server, TopicClient) {
     }
 }
 
-/// The next message, with as many looks as it takes.
+/// The next message, with as many polls as it takes.
 fn next(client: &mut TopicClient, patience: Duration) -> (u64, Vec<u8>) {
     let mut next = None;
     eventually(PATIENCE, || {
@@ -41,7 +41,7 @@ fn next(client: &mut TopicClient, patience: Duration) -> (u64, Vec<u8>) {
     }
 }
 
-/// How often the threads of this process that are called so went to sleep.
+/// How often the threads of this process with this name went to sleep.
 fn sleeps_of(name: &str) -> u64 {
     let tasks = fs::read_dir("/proc/self/task").expect("proc is mounted").map_while(Result::ok);
     let statuses = tasks.filter_map(|task| fs::read_to_string(task.path().join("status")).ok());
@@ -64,7 +64,7 @@ fn a_message_wakes_the_thread_that_receives_and_no_other() {
         let (received, go_on) = flume::bounded(1);
         let publishing = thread::spawn(move || {
             for number in 1..=MESSAGES {
-                // So that the other thread receives already.
+                // So that the other thread is already receiving.
                 thread::sleep(Duration::from_millis(2));
                 handle.publish("t", number.to_string()).expect("room");
                 assert_eq!(go_on.recv(), Ok(number));
@@ -102,7 +102,7 @@ fn others_publish_over_the_connection_that_a_thread_receives_from() {
         .collect();
     let mut counts = [0; THREADS];
     for offset in 1..=(THREADS * EACH) as u64 {
-        // Some waits end before anything comes, while others lead or wait to.
+        // Some waits end before anything comes, while other threads lead or wait to lead.
         let patience = [Duration::ZERO, Duration::from_micros(50), PATIENCE][offset as usize % 3];
         let (at, body) = next(&mut client, patience);
         assert_eq!(at, offset);

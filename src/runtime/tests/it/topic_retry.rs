@@ -43,7 +43,7 @@ fn all_of_many_subscriptions_succeed_at_a_server_with_room_for_one() {
     }
 }
 
-/// More than the client of the connection takes while there is none.
+/// More than the client takes while it has no connection.
 #[test]
 fn all_of_thousands_of_subscriptions_succeed() {
     let (_server, address) = serve(config(), &Recorder::default());
@@ -86,7 +86,7 @@ fn hasty() -> TopicOptions {
 }
 
 #[test]
-fn a_late_answer_is_no_end_and_nothing_is_doubled() {
+fn a_late_answer_ends_nothing_and_nothing_is_doubled() {
     // The answer to the first request comes before or after that to its repetition.
     for repetition_first in [false, true] {
         let address = hostile(move |_, attempt, _| match (attempt, repetition_first) {
@@ -153,7 +153,7 @@ fn a_client_is_awaited_on_any_executor() {
         client.subscribe(filter("t"), None);
         talk(&mut client).await;
         drop(server);
-        // Without its server the client goes on trying.
+        // Without its server the client keeps trying.
         while !matches!(client.recv_async().await, Some(TopicEvent::ConnectFailed)) {}
     });
 }
@@ -311,16 +311,16 @@ enum Reply {
     Refused(u8),
     /// A message of the topic `t`.
     Message(u64),
-    /// Nothing for so long.
+    /// Nothing for this time.
     Wait(Duration),
-    /// Answers the first request of the connection, whichever was asked now.
+    /// Answers the first request of the connection, whichever request this is.
     SubscribedFirst,
     /// The end of the connection.
     End,
 }
 
-/// A server that does about each SUBSCRIBE what `behave` says. It gets the number of the connection, that of the
-/// SUBSCRIBE on it, and `since`; both count from 1.
+/// A server that handles each SUBSCRIBE as `behave` says, which gets the number of the connection, the number of the
+/// SUBSCRIBE on it, and `since`. Both numbers count from 1.
 fn hostile(
     behave: impl Fn(usize, usize, Option<Position>) -> Vec<Reply> + Clone + Send + 'static,
 ) -> SocketAddr {
@@ -338,7 +338,7 @@ fn hostile(
 fn serve_one(peer: &mut Peer, behave: impl Fn(usize, Option<Position>) -> Vec<Reply>) {
     let mut subscribes = Vec::new();
     while let Ok((id, payload)) = peer.try_read_frame() {
-        match Request::load(&payload).expect("of the vocabulary") {
+        match Request::load(&payload).expect("a frame of the control protocol") {
             Request::Hello => peer.send(&answer(id, &Answer::Welcome { epoch: 7 })),
             Request::Ping => peer.send(&answer(id, &Answer::Pong)),
             Request::Subscribe { since, .. } => {

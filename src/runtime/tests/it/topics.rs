@@ -1,4 +1,4 @@
-//! Topics end to end: who subscribed gets what was published, whatever shard either is on.
+//! Topics end to end: subscribers get what was published, whatever the shards of both are.
 
 use std::{collections::BTreeMap, thread, time::Duration};
 
@@ -33,9 +33,9 @@ fn who_subscribed_gets_what_was_published_on_any_shard() {
         server.handle().publish("prices.gold", "6").expect("room");
         for peer in &mut peers {
             for offset in 1..=6 {
-                let heard = peer.hear();
-                assert_eq!((heard.topic.as_str(), heard.position.offset), ("prices.gold", offset));
-                assert_eq!(heard.body, format!("{offset}").into_bytes());
+                let received = peer.receive();
+                assert_eq!((received.topic.as_str(), received.position.offset), ("prices.gold", offset));
+                assert_eq!(received.body, format!("{offset}").into_bytes());
             }
         }
         let presence = server.handle().presence("prices.gold").wait().expect("it runs").expect("a topic");
@@ -94,23 +94,24 @@ fn order_holds_across_shards_with_many_publishers() {
         let mut next: BTreeMap<String, u64> = BTreeMap::new();
         let mut order: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
         for _ in 0..4 * MESSAGES {
-            let heard = subscriber.hear();
-            let next = next.entry(heard.topic.clone()).or_insert(1);
-            assert_eq!(heard.position.offset, *next, "no offset is left out");
+            let received = subscriber.receive();
+            let next = next.entry(received.topic.clone()).or_insert(1);
+            assert_eq!(received.position.offset, *next, "no offset is left out");
             *next += 1;
-            let word = |at: usize| u32::from_be_bytes(heard.body[at..at + 4].try_into().expect("four bytes"));
-            let before = last.insert((heard.topic.clone(), word(0)), word(4));
+            let word =
+                |at: usize| u32::from_be_bytes(received.body[at..at + 4].try_into().expect("four bytes"));
+            let before = last.insert((received.topic.clone(), word(0)), word(4));
             assert!(before.is_none_or(|before| before < word(4)), "publisher {} went back", word(0));
-            order.entry(heard.topic).or_default().push(heard.body);
+            order.entry(received.topic).or_default().push(received.body);
         }
         orders.push(order);
     }
     threads.into_iter().for_each(|thread| thread.join().expect("a publisher"));
-    assert!(orders.iter().all(|order| *order == orders[0]), "the order is the same for everybody");
+    assert!(orders.iter().all(|order| *order == orders[0]), "the order is the same for all subscribers");
 }
 
 #[test]
-fn who_comes_back_gets_what_it_missed_or_is_told_the_gap() {
+fn a_subscriber_that_comes_back_gets_what_it_missed_or_a_gap() {
     let push = HubConfig { history_messages_max: 4, ..HubConfig::default() };
     let (server, address) = serve(shards(2).with(|it| it.push = push), &Recorder::default());
     let mut first = Topics::connect(address);
@@ -119,7 +120,7 @@ fn who_comes_back_gets_what_it_missed_or_is_told_the_gap() {
     assert!(head.epoch >= first.epoch);
     for number in 1..=10 {
         first.publish("t", &[number]);
-        assert_eq!(first.hear().body, [number]);
+        assert_eq!(first.receive().body, [number]);
     }
     drop(first);
     let at = |offset| Position { offset, ..head };
@@ -131,12 +132,12 @@ fn who_comes_back_gets_what_it_missed_or_is_told_the_gap() {
         (at(0), Recovery::Gap { from: 1, to: 6 }, vec![7, 8, 9, 10]),
         (other_epoch, Recovery::Gap { from: 1, to: 6 }, vec![7, 8, 9, 10]),
     ] {
-        // Several, so that both shards are asked from.
+        // Several, so that both shards send requests.
         for _ in 0..4 {
             let mut again = Topics::connect(address);
             assert_eq!(again.subscribe("t", Some(since)), (at(10), recovery), "{since:?}");
-            let heard: Vec<_> = bodies.iter().map(|_| again.hear().body[0]).collect();
-            assert_eq!(heard, bodies, "{since:?}");
+            let received: Vec<_> = bodies.iter().map(|_| again.receive().body[0]).collect();
+            assert_eq!(received, bodies, "{since:?}");
             again.peer.echo(9, b"and nothing else");
         }
     }
@@ -162,10 +163,10 @@ fn subscribers_come_and_go_while_somebody_publishes() {
                 for round in 0..30 {
                     let mut peer = Topics::connect(address);
                     let (head, _) = peer.subscribe(if round % 2 == 0 { "t" } else { "*" }, None);
-                    let mut last = peer.hear().position.offset;
-                    assert!(round % 2 == 1 || last == head.offset + 1, "everything behind the head");
+                    let mut last = peer.receive().position.offset;
+                    assert!(round % 2 == 1 || last == head.offset + 1, "everything after the head");
                     for _ in 0..5 {
-                        let offset = peer.hear().position.offset;
+                        let offset = peer.receive().position.offset;
                         assert_eq!(offset, last + 1);
                         last = offset;
                     }
@@ -187,7 +188,7 @@ fn subscribers_come_and_go_while_somebody_publishes() {
     while churning.iter().any(|thread| !thread.is_finished()) {
         if publisher.publish("x").is_ok() {
             published += 1;
-            assert_eq!(steady.hear().position.offset, published);
+            assert_eq!(steady.receive().position.offset, published);
         }
     }
     churning.into_iter().for_each(|thread| thread.join().expect("nothing was lost or doubled"));
@@ -214,8 +215,8 @@ fn plain_and_control_peers_share_a_listener() {
     for peer in plain.iter_mut().chain([&mut spoken]) {
         assert_eq!(peer.read_frame(), (0, b"news".to_vec()), "a plain push of the guide");
     }
-    assert_eq!(control.hear().body, b"news");
-    // One that said HELLO gets nothing unasked, but its requests are answered as ever.
+    assert_eq!(control.receive().body, b"news");
+    // A peer that sent HELLO gets nothing automatically, but its requests are answered as before.
     aloof.peer.echo(7, b"plain request");
     // HELLO comes too late for one that has spoken: it is a payload like any other.
     let mut payload = Vec::new();
@@ -241,8 +242,8 @@ fn the_library_publishes_and_subscribes_from_any_thread_and_any_shard() {
     assert_eq!(peer.publish("t", b"2").1, 2);
     for shard in 0..3 {
         let theirs = handle.clone();
-        // From inside a shard: a task that awaits what a thread would wait for.
-        let (tell, told) = std::sync::mpsc::channel();
+        // On a shard: a task that awaits what a thread would wait for.
+        let (report, reported) = std::sync::mpsc::channel();
         handle
             .run_on(shard, move || {
                 shardcast::task::spawn("publishes", async move {
@@ -250,13 +251,13 @@ fn the_library_publishes_and_subscribes_from_any_thread_and_any_shard() {
                     let mine = theirs.subscribe("t", SubscribeOptions::default()).await.expect("it runs");
                     let receipt =
                         publisher.publish_confirmed("x", Default::default()).await.expect("it runs");
-                    let heard = mine.expect("room").next().await.expect("it runs");
-                    let _ = tell.send((receipt.expect("room").position, heard.position));
+                    let received = mine.expect("room").next().await.expect("it runs");
+                    let _ = report.send((receipt.expect("room").position, received.position));
                 });
             })
             .expect("room");
-        let (published, heard) = told.recv_timeout(PATIENCE).expect("it ran");
-        assert_eq!(published, heard);
+        let (published, received) = reported.recv_timeout(PATIENCE).expect("it ran");
+        assert_eq!(published, received);
     }
     let offsets = |subscription: &shardcast::push::Subscription| -> Vec<u64> {
         (0..5).map(|_| subscription.recv().expect("it runs").position.offset).collect()
@@ -275,7 +276,7 @@ fn the_library_publishes_and_subscribes_from_any_thread_and_any_shard() {
     assert_eq!(refused.expect_err("a prefix"), SubscribeError::Refused(Refusal::SinceOnPrefix));
     server.drain(Duration::from_secs(5)).expect("it ends");
     assert_eq!(handle.publish("t", "late"), Err(PublishError::Draining));
-    assert!(exact.recv().is_err(), "the end is told");
+    assert!(exact.recv().is_err(), "the end is reported");
 }
 
 #[test]
@@ -301,7 +302,7 @@ fn a_subscription_that_is_not_received_from_drops_the_newest_and_counts() {
 
 #[test]
 fn a_busy_hub_tells_the_publisher_how_much_waits() {
-    // Nothing may wait anywhere: one envelope on each way, one publication at each owner.
+    // The queues are as small as possible: one envelope per queue, one publication per owner.
     let push = HubConfig { backlog_max: 1, ..HubConfig::default() };
     let config = shards(2).with(|it| {
         it.push = push;
@@ -312,7 +313,7 @@ fn a_busy_hub_tells_the_publisher_how_much_waits() {
     let request =
         Request::Publish { topic: "t", answer: true, options: PublishHeader::default(), body: b"x" };
     let (mut published, mut refused) = (0, 0);
-    // In one breath, so that they arrive in one turn.
+    // In one write, so that they arrive in one turn.
     let mut payload = Vec::new();
     control::encode_request(&request, &mut payload);
     let burst: Vec<u8> = (0..64).flat_map(|id| frame(100 + id, &payload)).collect();
@@ -337,7 +338,7 @@ fn a_busy_hub_tells_the_publisher_how_much_waits() {
     assert_eq!((sum(|it| it.published), sum(|it| it.refused[0].1)), (published, refused));
 }
 
-/// What a stranger publishes must not become bytes of a protocol that only its application knows.
+/// What a foreign peer publishes must not become bytes of a protocol that only its application knows.
 #[test]
 fn custom_packets_are_subscribed_to_nothing_unless_their_application_says_how() {
     let line = |input: &[u8]| match input.iter().position(|byte| *byte == b'\n') {
@@ -363,10 +364,10 @@ fn custom_packets_are_subscribed_to_nothing_unless_their_application_says_how() 
             handle.publish(topic, body).expect("room");
         }
     }
-    news.hears(&["news: one", "news: three"]);
+    news.receives(&["news: one", "news: three"]);
     for client in [&mut quiet, &mut news] {
         client.say("echo\n");
-        client.hears(&["echo"]);
+        client.receives(&["echo"]);
     }
     let dropped = |name| {
         let stats = handle.stats();

@@ -1,4 +1,4 @@
-//! A peer that vanishes: no end of stream, no reset, nothing. Being pushed to is no sign of life.
+//! A peer that vanishes: no end of stream, no reset, nothing. A push to it does not show that it is alive.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -11,10 +11,10 @@ use shardcast::{CloseReason, Limits, SendError};
 
 use crate::support::{Control, PATIENCE, Peer, Recorder, child, config, eventually, frame, serve, within};
 
-/// Its packets can be made to disappear without those of others.
+/// The address whose packets the test can drop, without dropping those of others.
 const VANISHING: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 77));
 
-/// Runs the test `name` in a network of its own, if this machine lets us have one.
+/// Runs the test `name` in a separate network, if this machine allows one.
 fn in_a_network_of_its_own(name: &str) {
     let unshare = |options: &[&str]| {
         let mut command = Command::new("unshare");
@@ -37,7 +37,7 @@ fn in_a_network_of_its_own(name: &str) {
         command.env(key, value.unwrap_or_default());
     }
     let status = command.env(IN_NETWORK, "1").status().expect("tried above");
-    assert!(status.success(), "{name}, in a network of its own: {status}");
+    assert!(status.success(), "{name}, in a separate network: {status}");
 }
 
 const IN_NETWORK: &str = "SHARDCAST_IT_IN_NETWORK";
@@ -47,7 +47,7 @@ fn ip(arguments: &str) {
     assert!(status.success(), "ip {arguments}");
 }
 
-/// A peer connects, is pushed to, and vanishes; the server goes on pushing and finds out.
+/// A peer connects, gets pushes, and vanishes; the server keeps pushing, and notices.
 fn is_noticed(limits: Limits, push: &[u8], why: CloseReason) {
     let recorder = Recorder::without_requests();
     let (_server, address) = serve(config().with(|it| it.limits = limits), &recorder);
@@ -90,7 +90,7 @@ fn a_peer_that_vanishes_is_noticed_though_it_is_pushed_to() {
     is_noticed(never.with(|it| it.outbox_bytes_max = 1 << 20), &[0; 64 << 10], CloseReason::Slow);
 }
 
-/// The other side of the test below: connects, asks once, and hangs.
+/// The peer of the test below: connects, sends one request, and hangs.
 #[test]
 #[ignore = "the other process of the test below"]
 fn a_peer_in_another_process() {

@@ -1,13 +1,13 @@
 use std::{env, process::Command};
 
-/// Runs `body` in a process of its own: for what looks at, or changes, something of the whole process.
-/// `name` is the path of the calling test.
+/// Runs `body` in a separate process, because it reads or changes state of the whole process. `name` is the path of the
+/// calling test.
 pub(crate) fn alone(name: &str, body: impl FnOnce()) {
     if is_child(name) {
         return body();
     }
     let status = child(name).status().expect("this very binary can be run");
-    assert!(status.success(), "{name}, in a process of its own: {status}");
+    assert!(status.success(), "{name}, in a separate process: {status}");
 }
 
 /// Whether this process was started to run the test `name` alone.

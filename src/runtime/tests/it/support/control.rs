@@ -10,7 +10,7 @@ use std::{
 
 use super::{PATIENCE, Peer, eventually};
 
-/// Honest connections, one per shard most likely, that ask one thing after another while others misbehave.
+/// Honest connections, most likely one per shard, that send one request after another while others misbehave.
 pub(crate) struct Control {
     stop: Arc<AtomicBool>,
     peers: Vec<(Arc<AtomicU32>, JoinHandle<()>)>,
@@ -36,12 +36,12 @@ impl Control {
             })
             .collect();
         let control = Self { stop, peers };
-        // They are inside before anybody misbehaves.
+        // They are open before any peer misbehaves.
         control.is_served();
         control
     }
 
-    /// Each has got an answer to something asked from now on.
+    /// Waits until each got the answer to a request that it sends from now on.
     #[track_caller]
     pub(crate) fn is_served(&self) {
         let before: Vec<_> = self.peers.iter().map(|(count, _)| count.load(Ordering::Relaxed)).collect();
@@ -52,7 +52,7 @@ impl Control {
         });
     }
 
-    /// They have noticed nothing until now.
+    /// Checks that they have noticed nothing until now.
     #[track_caller]
     pub(crate) fn noticed_nothing(self) {
         self.is_served();

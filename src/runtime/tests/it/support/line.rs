@@ -8,8 +8,8 @@ use shardcast::{
     },
 };
 
-/// A toy protocol of text lines, added through the public door alone. A line is a request; `ping` is
-/// answered by the session itself, `bye` is a goodbye. A connection that begins with `@N ` lives on shard N.
+/// A toy protocol of text lines that uses the public API only. A line is a request; the session itself answers `ping`,
+/// and `bye` is a goodbye. A connection that begins with `@N ` lives on shard N.
 ///
 /// The connecting end takes a line that begins with `!` for a push, and any other for the answer to its oldest request.
 pub(crate) struct Line;

@@ -1,4 +1,4 @@
-//! Servers, peers and a witness, for the tests around.
+//! Servers, peers and a witness for the tests.
 
 mod alone;
 mod control;
@@ -36,10 +36,10 @@ pub(crate) use stream_ends::{Counts, Sink, Source, StreamPeer, StreamTable};
 pub(crate) use topics::Topics;
 pub(crate) use totals::Totals;
 
-/// Only a hang takes so long.
+/// Only a hang takes this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Two shards that run well beside others on two busy cores.
+/// Two shards that run well next to other tests on two busy cores.
 pub(crate) fn config() -> ServerConfig {
     ServerConfig::default().with(|it| {
         it.shards = ShardCount::Exactly(2);
@@ -49,13 +49,13 @@ pub(crate) fn config() -> ServerConfig {
     })
 }
 
-/// A listener called `name` of framed packets, answered by `recorder`.
+/// A listener named `name` of framed packets, with `recorder` as its servant.
 pub(crate) fn framed(name: &str, recorder: &Recorder) -> Listener {
     let recorder = recorder.clone();
     Listener::new(name, "127.0.0.1:0").protocol(Framed::default(), move |_| FramedService(recorder.clone()))
 }
 
-/// A server of one framed listener called `push`, as `config` says.
+/// A server with one framed listener named `push` and this configuration.
 pub(crate) fn serve(config: ServerConfig, recorder: &Recorder) -> (Server, SocketAddr) {
     start(config, framed("push", recorder), "push")
 }
@@ -67,13 +67,13 @@ pub(crate) fn start(config: ServerConfig, listener: Listener, name: &str) -> (Se
     (server, address)
 }
 
-/// Waits until `done`, which only a hang keeps from being so for `limit`.
+/// Waits until `done` is true; only a hang takes as long as `limit`.
 #[track_caller]
 pub(crate) fn eventually(limit: Duration, done: impl FnMut() -> bool) {
-    assert!(within(limit, done), "still not so after {limit:?}");
+    assert!(within(limit, done), "still false after {limit:?}");
 }
 
-/// Whether `done` came true within `limit`.
+/// Whether `done` became true within `limit`.
 pub(crate) fn within(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + limit;
     loop {
@@ -87,7 +87,7 @@ pub(crate) fn within(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     }
 }
 
-/// Memory that this process has resident.
+/// Resident memory of this process.
 pub(crate) fn resident_bytes() -> usize {
     let text = fs::read_to_string("/proc/self/statm").expect("proc is mounted");
     let pages = text.split_whitespace().nth(1).and_then(|it| it.parse::<usize>().ok());

@@ -22,7 +22,7 @@ pub(crate) enum End {
     Reset,
 }
 
-/// The frame that carries `payload` under `id`.
+/// The frame that carries `payload` with `id`.
 pub(crate) fn frame(id: u32, payload: &[u8]) -> Vec<u8> {
     wire::encode(id, payload).to_vec()
 }
@@ -32,7 +32,7 @@ impl Peer {
         Self::with(TcpStream::connect(to).expect("the server accepts"))
     }
 
-    /// Connects from a certain address of this host, perhaps with a small receive buffer.
+    /// Connects from this address of the host, if given, and with this receive buffer, if given.
     pub(crate) fn connect_from(
         from: Option<IpAddr>,
         receive_bytes: Option<usize>,
@@ -50,7 +50,7 @@ impl Peer {
         Ok(Self::with(TcpStream::from(socket)))
     }
 
-    /// A peer whose receive buffer is small, so that what it does not read waits with the server.
+    /// A peer with a small receive buffer, so that what it does not read waits in the server.
     pub(crate) fn narrow(to: SocketAddr) -> Self {
         Self::connect_from(None, Some(4096), to).expect("the server accepts")
     }
@@ -70,7 +70,7 @@ impl Peer {
         self.0.write_all(bytes).expect("the server reads");
     }
 
-    /// Sends a request and reads the next frame, which is to be its echo.
+    /// Sends a request and reads the next frame, which must be its echo.
     #[track_caller]
     pub(crate) fn echo(&mut self, id: u32, payload: &[u8]) {
         self.send(&frame(id, payload));
@@ -99,7 +99,7 @@ impl Peer {
         bytes
     }
 
-    /// Reads to the end; the bytes before it, and how it came.
+    /// Reads to the end; returns the bytes before it, and how it came.
     #[track_caller]
     pub(crate) fn read_to_end(&mut self) -> (Vec<u8>, End) {
         let mut bytes = Vec::new();
@@ -110,7 +110,7 @@ impl Peer {
         }
     }
 
-    /// Says that nothing more will be sent.
+    /// Ends the stream to the server.
     pub(crate) fn finish(&self) {
         self.0.shutdown(Shutdown::Write).expect("a connected socket");
     }

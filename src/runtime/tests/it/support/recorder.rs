@@ -12,8 +12,8 @@ use shardcast::{
 
 use super::{PATIENCE, Peer, eventually, frame as encode};
 
-/// A servant that echoes, does what some payloads ask for, and remembers what it was told. One for all
-/// shards of a server.
+/// A servant that echoes, does what some payloads ask for, and records its calls as events. All shards of a server
+/// share one.
 #[derive(Clone, Default)]
 pub(crate) struct Recorder(Arc<Inner>);
 
@@ -21,10 +21,10 @@ pub(crate) struct Recorder(Arc<Inner>);
 struct Inner {
     events: Mutex<Vec<Event>>,
     open: Mutex<Vec<Connection>>,
-    mute: bool,
+    without_requests: bool,
 }
 
-/// What a servant is told.
+/// A call of a servant.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Event {
     Connected(ConnId),
@@ -41,16 +41,16 @@ impl Event {
 }
 
 impl Recorder {
-    /// One that remembers no requests, for load.
+    /// A recorder that does not record requests, for load.
     pub(crate) fn without_requests() -> Self {
-        Self(Arc::new(Inner { mute: true, ..Inner::default() }))
+        Self(Arc::new(Inner { without_requests: true, ..Inner::default() }))
     }
 
     pub(crate) fn events(&self) -> Vec<Event> {
         lock(&self.0.events).clone()
     }
 
-    /// All that was told about one connection.
+    /// All events of one connection.
     pub(crate) fn events_of(&self, id: ConnId) -> Vec<Event> {
         self.events().into_iter().filter(|event| event.id() == id).collect()
     }
@@ -72,21 +72,21 @@ impl Recorder {
         found.expect("awaited above")
     }
 
-    /// Why the connection ended, once it has; nothing was told of it afterwards.
+    /// Why the connection ended, once it has; checks that no event follows.
     #[track_caller]
     pub(crate) fn why_closed(&self, id: ConnId) -> CloseReason {
         let mut why = None;
         eventually(PATIENCE, || {
-            let told = self.events_of(id);
-            let mut closed = told.iter().filter_map(|event| match event {
+            let events = self.events_of(id);
+            let mut closed = events.iter().filter_map(|event| match event {
                 Event::Closed(_, why) => Some(*why),
                 _ => None,
             });
             why = closed.next();
-            assert_eq!(closed.next(), None, "told once only: {told:?}");
+            assert_eq!(closed.next(), None, "closed once only: {events:?}");
             if why.is_some() {
-                assert!(matches!(told.first(), Some(Event::Connected(_))), "{told:?}");
-                assert!(matches!(told.last(), Some(Event::Closed(..))), "nothing afterwards: {told:?}");
+                assert!(matches!(events.first(), Some(Event::Connected(_))), "{events:?}");
+                assert!(matches!(events.last(), Some(Event::Closed(..))), "nothing afterwards: {events:?}");
             }
             why.is_some()
         });
@@ -106,7 +106,7 @@ impl Servant for Recorder {
 
     fn do_request(&self, current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
         let payload = frame::payload(packet).unwrap_or_default();
-        if !self.0.mute {
+        if !self.0.without_requests {
             self.note(Event::Requested(current.id(), payload.to_vec()));
         }
         match payload {
@@ -145,7 +145,7 @@ impl Servant for Recorder {
 
     fn do_close(&self, current: &Current, why: CloseReason) {
         lock(&self.0.open).retain(|connection| connection.id() != current.id());
-        // Whatever is done with it now reaches nobody.
+        // What is sent with it now reaches no connection.
         assert_eq!(current.send(encode(0, b"too late")), Err(SendError::Closed));
         self.note(Event::Closed(current.id(), why));
     }
@@ -155,7 +155,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Pushes that the request `push` brings about.
+/// Pushes that the request `push` causes.
 pub(crate) const PUSHES: u32 = 100;
 
 /// How long the requests `block` and `task-block` keep their shard.

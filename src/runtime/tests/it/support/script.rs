@@ -8,18 +8,18 @@ use shardcast::{
     },
 };
 
-/// A toy protocol that uses all of the contract, added through the public door alone. A line is one frame of one or
-/// more words, divided by `;`: the first comes out of `handle_input`, the others out of `poll_event`. Words:
+/// A toy protocol that uses the whole contract, through the public API only. A line is one frame of one or more words,
+/// divided by `;`: the first comes out of `handle_input`, the others out of `poll_event`. Words:
 ///
 /// | word | is |
 /// | --- | --- |
-/// | `hello` | HELLO; messages have the dialect 1 from there on |
+/// | `hello` | HELLO; later messages have the dialect 1 |
 /// | `sub T`, `since T`, `unsub T` | requests to the hub about the topic T; `since` asks for all its history |
 /// | `later T` | a publication on the topic T with a delay of a day, whose answer is wanted |
 /// | `bye` | a goodbye |
 /// | `stay`, only first | no event; the end of the stream will not end the connection |
 /// | `quit`, only first | no event; the end of the stream will end the connection at once |
-/// | `failures`, only first | no event; from there on the protocol has failures: `failed CODE TEXT`, `forgotten` |
+/// | `failures`, only first | no event; from now on the protocol has failures: `failed CODE TEXT`, `forgotten` |
 /// | `tell X` | a request to which no answer is expected |
 /// | any other | a request, answered by the service |
 pub(crate) struct Script;

@@ -31,12 +31,12 @@ impl ScriptClient {
     }
 
     #[track_caller]
-    pub(crate) fn hears(&mut self, expected: &[&str]) {
-        let heard: Vec<_> = expected.iter().map(|_| self.line()).collect();
-        assert_eq!(heard, expected);
+    pub(crate) fn receives(&mut self, expected: &[&str]) {
+        let received: Vec<_> = expected.iter().map(|_| self.line()).collect();
+        assert_eq!(received, expected);
     }
 
-    /// All that comes until the end of the stream.
+    /// All lines until the end of the stream.
     #[track_caller]
     pub(crate) fn rest(mut self) -> Vec<String> {
         let mut text = String::new();

@@ -4,8 +4,8 @@ use shardcast::proto::{
     Command, Error, Event, Home, Opening, Progress, Protocol, Request, RequestId, Route, Session, Sniff, Time,
 };
 
-/// A toy protocol of streams, added through the public API alone: the same session at both ends, and each end may send.
-/// A line is a frame:
+/// A toy protocol of streams that uses the public API only: the same session at both ends, and each end may send. A
+/// line is a frame:
 ///
 /// | line | is |
 /// | --- | --- |
@@ -15,12 +15,13 @@ use shardcast::proto::{
 /// | `credit N COUNT` | its receiver has consumed so many messages |
 /// | `end N` | there are no more |
 ///
-/// At the accepting end each line is a request, and the answer to a message of a stream says that it was consumed. At the
-/// connecting end each line is a push, and the one-way request `consumed N` says so. The session makes credit of that,
-/// half a window at a time. It refuses to send beyond the window, and a peer that does has broken the protocol.
+/// At the accepting end each line is a request, and the answer to a message of a stream reports that it was consumed.
+/// At the connecting end each line is a push, and the one-way request `consumed N` reports that. The session turns this
+/// into credit, half a window at a time. It refuses to send beyond the window, and a peer that does so has broken the
+/// protocol.
 pub(crate) struct Streams;
 
-/// Messages of a stream that may be under way or wait at its receiver.
+/// Messages of a stream that may be in flight or wait at its receiver.
 pub(crate) const WINDOW: usize = 50;
 
 impl Protocol for Streams {
@@ -66,7 +67,7 @@ struct StreamSession {
     receiving: HashMap<u64, Received>,
 }
 
-/// Messages that were received and have no credit back yet.
+/// Received messages whose credit was not returned yet.
 #[derive(Default)]
 struct Received {
     waiting: usize,
@@ -98,7 +99,7 @@ impl StreamSession {
         Ok(())
     }
 
-    /// A frame of the application; false when it may not be sent.
+    /// Sends a frame of the application; false if it may not be sent.
     fn send(&mut self, line: &[u8], out: &mut Vec<u8>) -> bool {
         let Some(frame) = Frame::parse(line) else { return false };
         match frame.verb {
@@ -122,7 +123,7 @@ impl StreamSession {
 
     /// The application has consumed a message.
     fn consume(&mut self, stream: u64, out: &mut Vec<u8>) {
-        // Behind the end of a stream no credit is needed.
+        // After the end of a stream no credit is needed.
         let Some(received) = self.receiving.get_mut(&stream) else { return };
         received.waiting -= 1;
         received.consumed += 1;

@@ -20,9 +20,9 @@ pub(crate) struct StreamTable(Arc<Mutex<Ends>>);
 
 #[derive(Default)]
 struct Ends {
-    /// By stream: where its credit goes.
+    /// By stream: the receiver of its credit.
     sinks: HashMap<u64, flume::Sender<()>>,
-    /// By stream: where its messages go.
+    /// By stream: the receiver of its messages.
     sources: HashMap<u64, flume::Sender<Item>>,
 }
 
@@ -53,11 +53,11 @@ pub(crate) struct Source {
 /// A message that waits for its application.
 pub(crate) struct Item {
     text: String,
-    /// At the accepting end, what says that it was consumed.
+    /// At the accepting end, the responder that reports that it was consumed.
     responder: Option<Responder>,
 }
 
-/// What both ends of a stream count.
+/// Counters of both ends of a stream.
 #[derive(Clone, Default)]
 pub(crate) struct Counts(Arc<CountCells>);
 
@@ -83,7 +83,7 @@ impl StreamTable {
         Sink { stream, peer, credit, counts }
     }
 
-    /// What will come on a stream.
+    /// The receiving end of a new stream.
     pub(crate) fn source(&self, stream: u64, counts: Counts) -> Source {
         // Its bound is what is tested.
         let (sender, items) = flume::unbounded();
@@ -91,7 +91,7 @@ impl StreamTable {
         Source { stream, items, counts }
     }
 
-    /// A frame that the session let through.
+    /// Handles a frame that the session passed on.
     pub(crate) fn receive(&self, line: &[u8], responder: Option<Responder>) {
         let frame = Frame::parse(line).expect("the session has checked it");
         let mut ends = self.0.lock().expect("no panic");
@@ -127,7 +127,7 @@ impl StreamPeer {
 impl Sink {
     /// Sends a message once the window has room for it.
     pub(crate) async fn send(&self, text: &str) {
-        self.credit.recv_async().await.expect("its table is there");
+        self.credit.recv_async().await.expect("its table exists");
         let Counts(counts) = &self.counts;
         let sent = counts.sent.fetch_add(1, SeqCst) + 1;
         counts.unconsumed_max.fetch_max(sent - counts.consumed.load(SeqCst), SeqCst);
@@ -150,7 +150,7 @@ impl Source {
         Some(item)
     }
 
-    /// The application is done with it; its text.
+    /// Reports that the application has consumed it, and returns its text.
     pub(crate) fn consume(&self, item: Item, peer: &StreamPeer) -> String {
         self.counts.0.consumed.fetch_add(1, SeqCst);
         match item.responder {

@@ -5,19 +5,19 @@ use shardcast::proto::{Position, PublishHeader, Recovery};
 
 use super::{Peer, frame};
 
-/// A peer that speaks the control vocabulary.
+/// A peer that uses the control protocol.
 #[derive(Debug)]
 pub(crate) struct Topics {
     pub(crate) peer: Peer,
     pub(crate) epoch: u64,
     last_id: u32,
     /// Messages that came while an answer was awaited.
-    early: std::collections::VecDeque<Heard>,
+    early: std::collections::VecDeque<Received>,
 }
 
 /// A message of a topic.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Heard {
+pub(crate) struct Received {
     pub(crate) topic: String,
     pub(crate) position: Position,
     pub(crate) body: Vec<u8>,
@@ -28,7 +28,7 @@ impl Topics {
         Self::over(Peer::connect(to))
     }
 
-    /// Says HELLO over a connection on which nothing was said yet.
+    /// Sends HELLO over a connection on which nothing was sent yet.
     #[track_caller]
     pub(crate) fn over(peer: Peer) -> Self {
         let mut topics = Self { peer, epoch: 0, last_id: 0, early: std::collections::VecDeque::new() };
@@ -55,7 +55,7 @@ impl Topics {
         self.answer_to(id)
     }
 
-    /// The answer to a request; the next one that comes is to be this.
+    /// The answer to a request; the next answer that comes must be this one.
     #[track_caller]
     pub(crate) fn answer_to(&mut self, id: u32) -> Result<Answer, (u8, String)> {
         loop {
@@ -65,10 +65,10 @@ impl Topics {
                 assert_eq!(of, 0);
                 continue;
             }
-            match Said::load(&payload).expect("of the vocabulary") {
+            match Said::load(&payload).expect("a frame of the control protocol") {
                 Said::Message { topic, position, body } => {
-                    let heard = Heard { topic: topic.to_owned(), position, body: body.to_vec() };
-                    self.early.push_back(heard);
+                    let received = Received { topic: topic.to_owned(), position, body: body.to_vec() };
+                    self.early.push_back(received);
                 }
                 Said::Answer(answer) => {
                     assert_eq!(of, id, "{answer:?}");
@@ -91,7 +91,7 @@ impl Topics {
         }
     }
 
-    /// Publishes and awaits where it stands, and how many get it.
+    /// Publishes; returns the position, and how many subscriptions get it.
     #[track_caller]
     pub(crate) fn publish(&mut self, topic: &str, body: &[u8]) -> (Position, u32) {
         let options = PublishHeader::default();
@@ -103,15 +103,15 @@ impl Topics {
 
     /// The next message.
     #[track_caller]
-    pub(crate) fn hear(&mut self) -> Heard {
-        self.early.pop_front().unwrap_or_else(|| self.hear_now().expect("a message"))
+    pub(crate) fn receive(&mut self) -> Received {
+        self.early.pop_front().unwrap_or_else(|| self.receive_now().expect("a message"))
     }
 
-    fn hear_now(&mut self) -> std::io::Result<Heard> {
+    fn receive_now(&mut self) -> std::io::Result<Received> {
         let (id, payload) = self.peer.try_read_frame()?;
         match Said::load(&payload) {
             Some(Said::Message { topic, position, body }) if id == 0 => {
-                Ok(Heard { topic: topic.to_owned(), position, body: body.to_vec() })
+                Ok(Received { topic: topic.to_owned(), position, body: body.to_vec() })
             }
             other => panic!("no message: {id} {other:?} {payload:?}"),
         }

@@ -3,7 +3,7 @@ use shardcast::{
     stats::{ListenerStats, ShardStats},
 };
 
-/// What all shards of a server counted, added up.
+/// The counters of all shards of a server, added up.
 pub(crate) struct Totals(Vec<ShardStats>);
 
 impl Totals {
@@ -41,7 +41,7 @@ impl Totals {
             + self.shards(|shard| coded(&shard.push_refused, code))
     }
 
-    /// Pushes dropped for whatever reason.
+    /// Pushes dropped for any reason.
     pub(crate) fn dropped_at_all(&self) -> u64 {
         let sum = |counts: &[(&str, u64)]| counts.iter().map(|(_, count)| count).sum::<u64>();
         self.listeners(|listener| sum(&listener.push_dropped)) + self.shards(|shard| sum(&shard.push_refused))
