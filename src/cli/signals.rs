@@ -92,7 +92,7 @@ mod tests {
         for (signal, name) in [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")] {
             raise(signal).expect("a signal to ourselves");
             let order = orders.recv_timeout(Duration::from_secs(20));
-            assert!(matches!(order, Ok(Order::Stop(told)) if told == name), "{order:?}");
+            assert!(matches!(order, Ok(Order::Stop(signal)) if signal == name), "{order:?}");
         }
         raise(SIGHUP).expect("a signal to ourselves");
         let order = orders.recv_timeout(Duration::from_secs(20));

@@ -4,7 +4,7 @@
 //! parameters; and it never runs on a shard, so that a slow browser costs no message a microsecond.
 //!
 //! [`http`] is the protocol of one connection without a socket, [`server`] the thread with the sockets,
-//! [`socket`] the Unix one, [`access`] who may act, [`pages`] and [`actions`] what is behind each path,
+//! [`socket`] the Unix one, [`access`] who may act, [`pages`] and [`actions`] the response for each path,
 //! [`metrics`] the text for Prometheus.
 
 mod access;

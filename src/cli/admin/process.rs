@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_name_with_spaces_and_parentheses_misleads_nobody() {
+    fn a_program_name_may_have_spaces_and_parentheses() {
         let numbers = (3..=52).map(|number| number.to_string()).collect::<Vec<_>>().join(" ");
         let stat = Stat::parse(&format!("1 (a) b) {numbers}\n")).expect("complete");
         assert_eq!((stat.user_ticks, stat.start_ticks, stat.resident_pages), (14, 22, 24));

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_not_told() {
+    fn a_token_is_not_shown() {
         let mut running = config("admin.token='0123456789abcdef'");
         let outcome = Outcome::take(&mut running, &config("admin.token='0123456789abcdeF'"), 9);
         assert!(!format!("{outcome:?}").contains("0123456789"), "{outcome:?}");

@@ -167,12 +167,12 @@ impl Demo {
         let mut slow = None;
         loop {
             // Never further ahead of those that read than their outboxes allow.
-            let behind = || {
+            let lag = || {
                 let slowest =
                     self.clients.iter().zip(&before).map(|(it, before)| it.count() - before.count).min();
                 count - slowest.unwrap_or(count)
             };
-            if !eventually(|| behind() < WINDOW) {
+            if !eventually(|| lag() < WINDOW) {
                 break;
             }
             self.publish(LARGE)?;

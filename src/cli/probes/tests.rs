@@ -208,7 +208,7 @@ fn who_may_raise_limits_has_them() {
 }
 
 #[test]
-fn a_reserved_port_is_nobody_elses() {
+fn a_reserved_port_is_not_used_for_outgoing_connections() {
     let host = host(&[
         ("proc/sys/net/ipv4/ip_local_port_range", "1024 65535"),
         ("proc/sys/net/ipv4/ip_local_reserved_ports", "80,10000-10100,x-y,9180"),

@@ -63,10 +63,10 @@ fn a_server_in_this_process_is_measured_and_compared_with_itself() {
         ["bench", "echo", "--connections", "4", "--rate", "1000", "--time", "0.5", "--shards", "1"];
     let files =
         ["--json", &json, "--hgrm", &hgrm, "--html", &html, "--assert", "lost=0,duplicated=0,corrupt=0"];
-    let told = shardcast(&[&arguments[..], &files].concat()).assert().success().get_output().clone();
-    let told = String::from_utf8(told.stdout).expect("text");
-    assert!(told.contains("lost 0, duplicated 0, reordered 0, corrupt 0 of 600 messages"), "{told}");
-    assert!(told.contains("pacing error: p50 "), "{told}");
+    let output = shardcast(&[&arguments[..], &files].concat()).assert().success().get_output().clone();
+    let printed = String::from_utf8(output.stdout).expect("text");
+    assert!(printed.contains("lost 0, duplicated 0, reordered 0, corrupt 0 of 600 messages"), "{printed}");
+    assert!(printed.contains("pacing error: p50 "), "{printed}");
 
     let report: Value = serde_json::from_str(&fs::read_to_string(&json).expect("written")).expect("JSON");
     assert_eq!(report["latency"]["count"], 500);
@@ -76,8 +76,8 @@ fn a_server_in_this_process_is_measured_and_compared_with_itself() {
     assert!(fs::read_to_string(&html).expect("written").ends_with("</html>\n"));
 
     let compare = ["bench", "compare", &json, &json];
-    let told = shardcast(&compare).assert().success().get_output().clone();
-    assert!(String::from_utf8(told.stdout).expect("text").contains("95 % confidence"));
+    let output = shardcast(&compare).assert().success().get_output().clone();
+    assert!(String::from_utf8(output.stdout).expect("text").contains("95 % confidence"));
     shardcast(&[&compare[..], &["--fail-if", "p99>+10%"]].concat()).assert().success();
     shardcast(&[&compare[..], &["--fail-if", "p99>1ns"]].concat()).assert().code(5);
 }

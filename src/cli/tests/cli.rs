@@ -53,7 +53,7 @@ fn the_schema_is_json_and_knows_the_options() {
 }
 
 #[test]
-fn exit_codes_tell_usage_from_failure() {
+fn exit_codes_distinguish_usage_errors_from_failures() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("bound").to_string();
     for (arguments, variable, code) in [
@@ -61,7 +61,7 @@ fn exit_codes_tell_usage_from_failure() {
         (["config", "show"], ("SHARDCAST_SERVER__SHARDS", "no"), 2),
         (["config", "show"], ("SHARDCAST_SERVER__SHADRS", "2"), 2),
         (["config", "show"], ("SHARDCAST_ANYTHING", "2"), 0),
-        (["serve", "--dev"], ("SHARDCAST_LOG__LEVEL", "loud"), 2),
+        (["serve", "--dev"], ("SHARDCAST_LOG__LEVEL", "noisy"), 2),
         (["serve", "--dev"], ("SHARDCAST_ADMIN__LISTEN", &address), 1),
         (["serve", "--prod"], ("HOME", "/"), 2),
         (["check", "--config=no-such-file.toml"], ("HOME", "/"), 2),
@@ -71,7 +71,7 @@ fn exit_codes_tell_usage_from_failure() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_error() {
+fn a_reader_that_stops_early_is_not_an_error() {
     let mut child =
         shardcast(&["config", "doc"]).stdout(std::process::Stdio::piped()).spawn().expect("started");
     drop(child.stdout.take());

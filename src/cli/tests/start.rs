@@ -217,14 +217,14 @@ fn alone(mut command: Command) -> Command {
 fn start(command: &mut Command) -> Started {
     let mut child = command.spawn().expect("a shell");
     let out = child.stdout.take().expect("piped");
-    let (tell, told) = flume::bounded(1);
+    let (sender, receiver) = flume::bounded(1);
     thread::spawn(move || {
         let mut line = String::new();
         let read = BufReader::new(out).read_line(&mut line);
-        let _ = tell.send(read.map(|_| line));
+        let _ = sender.send(read.map(|_| line));
     });
     let mut running = Running { child, ready: serde_json::Value::Null };
-    let line = told.recv_timeout(PATIENCE).expect("it neither started nor ended").expect("readable");
+    let line = receiver.recv_timeout(PATIENCE).expect("it neither started nor ended").expect("readable");
     if let Some(ready) = line.strip_prefix("ready ") {
         running.ready = serde_json::from_str(ready).expect("JSON");
         return Started::Ready(running);
@@ -240,7 +240,7 @@ fn start(command: &mut Command) -> Started {
     Started::Ended(code, running.end())
 }
 
-/// How long something on this machine has waited for I/O since it was started, where that is told.
+/// How long something on this machine has waited for I/O since it started, if the kernel reports that.
 fn waited_for_io() -> Option<Duration> {
     let text = fs::read_to_string("/proc/pressure/io").ok()?;
     let total = text.lines().next()?.split("total=").nth(1)?;

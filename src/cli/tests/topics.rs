@@ -19,10 +19,11 @@ fn what_is_published_is_printed() {
     let mut sub = server.command("sub", &["prices.*", "news", "--count", "4"]);
     let mut sub = sub.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it was built");
     let mut notes = BufReader::new(sub.stderr.take().expect("piped")).lines().map_while(Result::ok);
-    // In whatever order the owners of the topics answer.
-    let mut standing: Vec<_> = notes.by_ref().filter(|line| line.starts_with("subscribed")).take(2).collect();
-    standing.sort();
-    assert!(standing[0].starts_with("subscribed to news at ") && standing[1] == "subscribed to prices.*");
+    // The owners of the topics respond in any order.
+    let mut subscribed: Vec<_> =
+        notes.by_ref().filter(|line| line.starts_with("subscribed")).take(2).collect();
+    subscribed.sort();
+    assert!(subscribed[0].starts_with("subscribed to news at ") && subscribed[1] == "subscribed to prices.*");
     let output = server.run("pub", &["prices.gold", "2410.5"]);
     assert_eq!(output.status.code(), Some(0));
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -70,11 +71,11 @@ fn scripts_get_objects_and_resume_where_they_were() {
     assert_eq!((&published[3]["event"], &published[3]["published"]), (&json!("done"), &json!(3)));
 
     let since = format!("{epoch}:1");
-    let heard = server.objects("sub", &["t", "--json", "--since", &since, "--count", "2"]);
+    let received = server.objects("sub", &["t", "--json", "--since", &since, "--count", "2"]);
     let subscribed =
         json!({ "event": "subscribed", "topic": "t", "epoch": epoch, "offset": 3, "recovered": true });
     let message = |offset| json!({ "event": "message", "topic": "t", "epoch": epoch, "offset": offset, "body": "hello" });
-    assert_eq!(heard[..], [json!({ "event": "connected" }), subscribed, message(2), message(3)]);
+    assert_eq!(received[..], [json!({ "event": "connected" }), subscribed, message(2), message(3)]);
 
     let other = server.objects("sub", &["t", "--json", "--since", "1:9", "--count", "3"]);
     assert_eq!(
@@ -87,7 +88,7 @@ fn scripts_get_objects_and_resume_where_they_were() {
 }
 
 #[test]
-fn exit_codes_tell_usage_from_failure() {
+fn exit_codes_distinguish_usage_errors_from_failures() {
     let server = Server::start("codes");
     for (arguments, code) in [
         (&["sub", "a*b"][..], 2),
@@ -104,8 +105,9 @@ fn exit_codes_tell_usage_from_failure() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
     }
     for command in [&["sub", "t"][..], &["pub", "t", "x"]] {
-        let mut nobody = Command::new(env!("CARGO_BIN_EXE_shardcast"));
-        let output = nobody.args(command).args(["--connect", "127.0.0.1:1"]).output().expect("it was built");
+        let mut command_line = Command::new(env!("CARGO_BIN_EXE_shardcast"));
+        let output =
+            command_line.args(command).args(["--connect", "127.0.0.1:1"]).output().expect("it was built");
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         assert!(!output.stderr.is_empty());
     }
@@ -182,14 +184,14 @@ fn a_publication_may_be_delayed_expire_and_be_urgent() {
     let timed = ["t", "later", "--delay", "20ms", "--ttl", "1h", "--class", "urgent"];
     let output = server.run("pub", &timed);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    for (option, value, told) in [
+    for (option, value, reason) in [
         ("--class", "last", "expected urgent, high, normal or bulk"),
         ("--delay", "5", "has no unit"),
         ("--ttl", "-1s", "unexpected argument"),
     ] {
         let output = server.run("pub", &["t", "x", option, value]);
         let text = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(2) && text.contains(told), "{text}");
+        assert!(output.status.code() == Some(2) && text.contains(reason), "{text}");
     }
     let refused = server.run("pub", &["t", "never", "--ttl", "0s"]);
     assert!(
@@ -202,7 +204,7 @@ fn a_publication_may_be_delayed_expire_and_be_urgent() {
 fn a_reader_that_is_stuck_costs_bounded_memory_and_no_signal() {
     let server = Server::start("stuck");
     let mut sub = server.command("sub", &["t", "--json"]);
-    // Nobody reads `out`, and it holds 64 KiB.
+    // The pipe holds 64 KiB, and no one reads from it.
     let (_out, stdout) = pipe().expect("descriptors");
     let mut sub = sub.stdout(stdout).stderr(Stdio::null()).spawn().expect("it was built");
     let is_there = |output: &Output| String::from_utf8_lossy(&output.stdout).contains(" to 1 subscriptions");
@@ -237,13 +239,13 @@ fn a_signal_ends_a_publisher_between_two_messages() {
 fn a_terminal_obeys_nothing_that_a_server_says() {
     // ESC, OSC with BEL, and a right-to-left override.
     let evil = "\x1b]0;evil\x07\u{202e}";
-    let told = impostor(vec![subscribed(), message(evil.as_bytes())]);
-    let output = run(&["sub", "t", "--count", "1"], &told);
+    let address = impostor(vec![subscribed(), message(evil.as_bytes())]);
+    let output = run(&["sub", "t", "--count", "1"], &address);
     assert!(
         String::from_utf8_lossy(&output.stdout).ends_with(" \\u{1b}]0;evil\\u{7}\\u{202e}\n"),
         "{output:?}"
     );
-    let output = run(&["sub", "t", "--count", "1", "--json"], &told);
+    let output = run(&["sub", "t", "--count", "1", "--json"], &address);
     assert!(String::from_utf8_lossy(&output.stdout).contains("\\u001b]0;evil\\u0007\\u202e"), "{output:?}");
     // A bad topic, which is not tried again.
     let refused = |operation: u8| [b"\0SHC".as_slice(), &[operation, 4], evil.as_bytes()].concat();
@@ -321,7 +323,7 @@ fn impostor_in_rounds(rounds: Vec<Vec<Vec<u8>>>) -> String {
                 }
                 io::copy(&mut peer, &mut io::sink())
             };
-            // The command has seen enough.
+            // The command may stop early.
             let _ = talk();
         }
     });

@@ -49,7 +49,7 @@ struct Tour {
     folder: PathBuf,
     /// Where the binaries are.
     built: PathBuf,
-    /// What stands in the README, and what it is here.
+    /// Texts of the README, and what replaces each of them here.
     replaced: Vec<(String, String)>,
     background: Vec<Child>,
 }

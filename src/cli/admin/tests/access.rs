@@ -1,4 +1,4 @@
-//! Who may act, and what those who may not are told.
+//! Who may act, and the responses to those who may not.
 
 use super::*;
 
@@ -93,7 +93,7 @@ fn actions_say_what_is_wrong_with_their_parameters() {
 }
 
 #[test]
-fn a_reload_tells_what_came_of_it() {
+fn a_reload_returns_its_outcome() {
     let source = Fake::new();
     let reload = || {
         let request = Request { method: Method::Post, path: "/reload", ..GET };
@@ -101,9 +101,9 @@ fn a_reload_tells_what_came_of_it() {
         (answer.status, String::from_utf8(answer.body).expect("text"))
     };
     let (status, body) = reload();
-    let told: Outcome = serde_json::from_str(&body).expect("JSON");
+    let outcome: Outcome = serde_json::from_str(&body).expect("JSON");
     assert!(
-        status == 200 && matches!(told, Outcome::Taken { applied, .. } if applied[0].key == "a"),
+        status == 200 && matches!(outcome, Outcome::Taken { applied, .. } if applied[0].key == "a"),
         "{body}"
     );
     source.draining.store(true, Ordering::Relaxed);
@@ -121,8 +121,8 @@ fn a_token_comes_from_its_file() {
         Access::token(&options(&format!("token_file = '{}'", path.display())))
     };
     assert_eq!(with(format!("{TOKEN}\n").as_bytes()).expect("a token").reveal(), Some(TOKEN));
-    for wrong in [b"".as_slice(), b"\n", b"short\n", b"two words are no token\n", b"\xff\xfe"] {
-        let error = with(wrong).expect_err("no token");
+    for wrong in [b"".as_slice(), b"\n", b"short\n", b"two words are not one\n", b"\xff\xfe"] {
+        let error = with(wrong).expect_err("an invalid token");
         assert!(error.is_configuration() && error.to_string().contains("token_file"), "{error}");
     }
     std::fs::remove_file(&path).expect("ours");

@@ -69,7 +69,7 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
-fn half_a_request_and_a_vanished_peer_harm_nobody() {
+fn half_a_request_and_a_vanished_peer_are_harmless() {
     with_server(|address| {
         let half = connect(address);
         (&half).write_all(b"GET / HT").expect("taken");
@@ -90,7 +90,7 @@ fn silent_connections_give_way_to_an_honest_one() {
     with_server(|address| {
         let silent: Vec<TcpStream> = (0..200).map(|_| connect(address)).collect();
         for stream in &silent {
-            // Those that gave way already refuse it.
+            // Those that were closed already refuse it.
             let _ = (&*stream).write_all(b"GET /livez HTTP/1.1\r\nHost: ");
         }
         assert!(is_alive(address));
@@ -99,11 +99,11 @@ fn silent_connections_give_way_to_an_honest_one() {
 }
 
 #[test]
-fn a_flood_of_bodies_is_bounded_and_harms_nobody() {
+fn a_flood_of_bodies_is_bounded_and_harmless() {
     with_server(|address| {
         let half: Vec<TcpStream> = (0..200).map(|_| connect(address)).collect();
         for stream in &half {
-            // Those that gave way already refuse it.
+            // Those that were closed already refuse it.
             let _ =
                 (&*stream).write_all(b"POST /drain HTTP/1.1\r\nHost: x\r\nContent-Length: 1024\r\n\r\nabc");
         }
@@ -141,7 +141,7 @@ fn over_the_unix_socket_its_owner_acts() {
 }
 
 #[test]
-fn over_loopback_whoever_says_the_token_acts() {
+fn over_loopback_the_token_permits_actions() {
     let admin = Admin::bind(&options(&format!("{LOOPBACK}\ntoken = '{TOKEN}'"))).expect("a free port");
     let admin = admin.expect("somewhere to listen");
     let address = admin.address().expect("a port");
@@ -166,7 +166,7 @@ fn over_loopback_whoever_says_the_token_acts() {
 }
 
 #[test]
-fn the_thread_ends_when_it_is_told() {
+fn the_thread_ends_when_its_handle_is_dropped() {
     let admin = Admin::bind(&options(LOOPBACK)).expect("a free port").expect("somewhere to listen");
     let address = admin.address().expect("a port");
     let source = Fake::new();

@@ -31,7 +31,7 @@ pub(super) fn read(text: &str) -> Result<BTreeMap<String, f64>, String> {
                 check_histogram(part, labelled, value, &mut bucket)?;
             }
             Some((family, _)) if family == name => {}
-            _ => return Err(format!("{name} stands outside of its family")),
+            _ => return Err(format!("{name} is outside of its family")),
         }
         if value.is_nan() || value < 0.0 {
             return Err(format!("a strange number: {line}"));

@@ -47,7 +47,7 @@ fn a_canonical_text_is_the_shortest_exact_one() {
 }
 
 #[test]
-fn what_is_no_value_is_refused() {
+fn invalid_values_are_refused() {
     let long = "9".repeat(30);
     refused::<HumanDuration>(&[
         "",

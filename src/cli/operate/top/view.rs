@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_terminal_scrolls_and_harms_nobody() {
+    fn a_small_terminal_scrolls_and_never_panics() {
         let mut view = view();
         view.scroll = 100;
         let lines = screen(&view, 80, 6);

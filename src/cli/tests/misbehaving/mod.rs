@@ -25,7 +25,7 @@ pub(crate) fn serve(behaviour: Behaviour) -> SocketAddr {
     let address = listener.local_addr().expect("bound");
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // A client that has seen enough is no mistake.
+            // A client that stops early is not an error.
             thread::spawn(move || drop(echo(stream, behaviour)));
         }
     });

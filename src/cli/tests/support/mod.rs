@@ -148,7 +148,7 @@ pub(crate) fn shardcast(arguments: &[&str]) -> Command {
     command
 }
 
-/// Asks something, and reads the answer: the same bytes, behind whatever was pushed meanwhile.
+/// Sends a request and reads the response, which has the same bytes. Pushes that come before it are skipped.
 #[track_caller]
 pub(crate) fn echo(stream: &mut TcpStream) {
     let request = [0, 0, 0, 13, 0, 0, 0, 1, b'h', b'e', b'l', b'l', b'o'];
