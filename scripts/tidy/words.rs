@@ -129,13 +129,10 @@ const COVERED: &[&str] = &[
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
-    "docs/benchmarking.md",
-    "docs/glossary.md",
-    "docs/idl.md",
-    "docs/migrating-from-tarscpp.md",
-    "docs/push.md",
-    "docs/tars-codec.md",
+    "CHANGELOG.md",
+    "docs/",
     "examples/README.md",
+    "src/cli/",
     "src/codegen/",
     "src/os/",
     "src/proto/",
@@ -146,7 +143,13 @@ const fn avoided(phrases: &'static [&'static str], instead: &'static str) -> Avo
 }
 
 const AVOIDED: &[Avoided] = &[
-    avoided(&["mistake", "mistakes"], "write `error`"),
+    Avoided {
+        phrases: &["mistake", "mistakes"],
+        instead: "write `error`",
+        // A key of the JSON of a reload.
+        except: &["rename mistakes"],
+        not_in: &[],
+    },
     avoided(&["told", "untold"], "say who reports what to whom: `reported`, `returned`, `informed`"),
     avoided(&["heard", "hear", "hears", "unheard"], "write `received`, or what was received"),
     Avoided {
@@ -170,6 +173,8 @@ const AVOIDED: &[Avoided] = &[
             "were no longer",
             "is there no",
             "are there no",
+            // A message of `src/load`.
+            "json is no report",
         ],
         not_in: &[],
     },
@@ -200,14 +205,14 @@ const AVOIDED: &[Avoided] = &[
         instead: "write `rate limit`",
         except: &[],
         // Names of options, counters and types.
-        not_in: &["src/proto/"],
+        not_in: &["src/cli/", "src/proto/"],
     },
     Avoided {
         phrases: &["class", "classes"],
         instead: "write `priority`",
         except: &[],
-        // Names of options, flags of the wire and types; C++ and Java have classes.
-        not_in: &["src/proto/", "src/codegen/"],
+        // Names of options, flags of the wire and types; C++, Java and sysfs have classes.
+        not_in: &["src/cli/", "src/codegen/", "src/proto/"],
     },
     avoided(&["hole", "holes"], "write `gap`"),
     Avoided {
