@@ -41,7 +41,7 @@ fn one(page: &mut Page, name: &str, kind: &str, help: &str, value: f64) {
     page.sample(name, &[], value);
 }
 
-/// What is used of /proc/self/stat; see proc_pid_stat(5).
+/// The fields of /proc/self/stat that are used; see proc_pid_stat(5).
 struct Stat {
     user_ticks: u64,
     system_ticks: u64,

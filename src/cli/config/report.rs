@@ -1,4 +1,4 @@
-//! All that is wrong with a configuration, shown where it was written.
+//! All errors of a configuration, each shown at its place.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use super::layers::Inputs;
 pub(crate) struct Problem {
     /// Where it is.
     pub(crate) place: Place,
-    /// What is wrong.
+    /// The message.
     pub(crate) message: String,
     /// What to do about it.
     pub(crate) help: Option<String>,
@@ -28,7 +28,7 @@ pub(crate) enum Place {
     VariableName(String),
     /// This flag.
     Flag(&'static str),
-    /// Nowhere: it is about what is missing.
+    /// Nowhere: something is missing.
     Nowhere,
 }
 

@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[test]
-fn one_ready_line_tells_all_addresses() {
+fn one_ready_line_has_all_addresses() {
     let out = outcome(&["drain"], "[admin]\nlisten = '127.0.0.1:0'\nsocket = ''").out;
     let line = out.strip_suffix('\n').expect("one line");
     let ready: serde_json::Value =
@@ -106,7 +106,7 @@ fn a_signal_ends_a_start_that_hangs() {
     assert!(result.is_ok() && stopping.reason == "SIGTERM", "{result:?} {stopping:?}");
 }
 
-/// What a run with a scripted server did.
+/// The result of a run with a scripted server.
 struct Run {
     result: anyhow::Result<()>,
     out: String,
@@ -128,7 +128,7 @@ fn loaded_from(text: &str) -> Loaded {
     load(Registry::builtin().catalog(), Inputs { file: Some(file), ..Inputs::default() }).expect("valid")
 }
 
-/// As [`run`], with what the configuration is when it is read again.
+/// As [`run`], with the configuration for the next reload.
 fn run_and_read(given: &[Order], last: &str, config: &str, again: Result<String, String>) -> Run {
     let loaded = loaded_from(config);
     let (sender, orders) = flume::unbounded();
@@ -143,7 +143,7 @@ fn run_and_read(given: &[Order], last: &str, config: &str, again: Result<String,
     let orderer = sender.clone();
     let announce = |line: String| {
         out.lock().expect("no panic").push_str(&line);
-        // Not before: a signal ends a start.
+        // Not earlier, since a signal ends a start.
         given.iter().for_each(|order| orderer.send(order.clone()).expect("open"));
     };
     let again = || again.clone().map(|text| loaded_from(&text).config);

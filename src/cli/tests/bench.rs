@@ -30,7 +30,7 @@ fn a_stall_shows_in_the_open_loop_and_hides_in_the_closed_one() {
 }
 
 #[test]
-fn what_a_server_loses_doubles_swaps_and_changes_is_counted() {
+fn lost_duplicated_reordered_and_corrupt_messages_are_counted() {
     let server = serve(Behaviour::Unreliable);
     let report = measure(
         server,
@@ -83,7 +83,7 @@ fn a_server_in_this_process_is_measured_and_compared_with_itself() {
 }
 
 #[test]
-fn what_is_published_comes_to_every_subscriber_of_its_topic() {
+fn every_subscriber_of_a_topic_receives_its_messages() {
     let published = |arguments: &[&str]| {
         let all = [&["bench", "push", "--time", "0.4", "--warm-up", "0.1", "--json"], arguments].concat();
         let conditions = "lost=0,duplicated=0,reordered=0,corrupt=0,refused=0,unsent=0,disconnected=0";
@@ -107,7 +107,7 @@ fn what_is_published_comes_to_every_subscriber_of_its_topic() {
 }
 
 #[test]
-fn what_cannot_be_measured_or_read_is_an_error() {
+fn impossible_measurements_and_unreadable_files_are_errors() {
     let gone =
         std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").to_string();
     let knows_no_topics = serve(Behaviour::Unreliable).to_string();

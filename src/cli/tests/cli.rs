@@ -22,7 +22,7 @@ fn generated_files_are_up_to_date() {
             stale.push(file);
         }
     }
-    assert!(stale.is_empty(), "not what the options say: {stale:?}. They are now: look at git diff");
+    assert!(stale.is_empty(), "out of date: {stale:?}. They are updated now; see git diff");
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn the_file_with_every_option_is_valid_and_means_the_defaults() {
 }
 
 #[test]
-fn what_is_shown_can_be_used_as_a_file() {
+fn the_printed_configuration_can_be_used_as_a_file() {
     let shown = stdout(&["config", "show", "--origin", "--dev", "--shards", "3", "--drain", "5"]);
     let directory = env!("CARGO_TARGET_TMPDIR");
     let file = Path::new(directory).join("shown.toml");
@@ -79,7 +79,7 @@ fn a_reader_that_stops_early_is_not_an_error() {
 }
 
 #[test]
-fn gen_writes_a_file_for_each_module_and_says_which() {
+fn gen_writes_a_file_for_each_module_and_lists_them() {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gen/idl");
     let _ = fs::remove_dir_all(&out);
     let out = out.to_str().expect("the path is text");

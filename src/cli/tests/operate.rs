@@ -31,8 +31,8 @@ fn connections_are_listed_kicked_and_listed_as_closed() {
     assert_eq!(server.ok(&["kick", id]), format!("kicked {id}\n"));
     let mut rest = Vec::new();
     victim.read_to_end(&mut rest).expect("an end, not a reset");
-    let (code, said) = server.fails(&["kick", id]);
-    assert!(code == 1 && said.contains(&format!("no open connection {id}")), "{code} {said}");
+    let (code, stderr) = server.fails(&["kick", id]);
+    assert!(code == 1 && stderr.contains(&format!("no open connection {id}")), "{code} {stderr}");
     support::echo(&mut other);
     let closed = server.ok(&["conns", "--state", "closed", "--sort", "id"]);
     assert!(closed.contains(id) && closed.contains("kicked"), "{closed}");
@@ -91,9 +91,9 @@ fn a_drain_is_watched_to_the_end() {
 #[test]
 fn without_socket_and_token_actions_are_refused_and_the_error_names_the_fix() {
     let server = Server::start(&[("SHARDCAST_ADMIN__SOCKET", "")]);
-    let (code, said) = server.fails(&["drain"]);
+    let (code, stderr) = server.fails(&["drain"]);
     assert_eq!(code, 1);
-    assert!(said.contains("[admin] socket") && said.contains("[admin] token_file"), "{said}");
+    assert!(stderr.contains("[admin] socket") && stderr.contains("[admin] token_file"), "{stderr}");
     server.ok(&["conns"]);
     server.stop();
 }
@@ -107,8 +107,8 @@ fn the_token_permits_what_the_socket_does() {
     let (file, wrong) = (file.to_str().expect("text"), wrong.to_str().expect("text"));
     let server = Server::start(&[("SHARDCAST_ADMIN__SOCKET", ""), ("SHARDCAST_ADMIN__TOKEN_FILE", file)]);
     for arguments in [vec!["drain"], vec!["drain", "--token-file", wrong]] {
-        let (code, said) = server.fails(&arguments);
-        assert!(code == 1 && said.contains("token") && !said.contains(token), "{code} {said}");
+        let (code, stderr) = server.fails(&arguments);
+        assert!(code == 1 && stderr.contains("token") && !stderr.contains(token), "{code} {stderr}");
     }
     server.ok(&["drain", "--token-file", file]);
     assert!(server.wait().success());
@@ -154,8 +154,8 @@ fn a_reload_changes_what_can_change_and_lists_what_cannot() {
     client.read_to_end(&mut rest).expect("it is idle now, and ends");
 
     config("idle_timeout = 'soon'\noverflow = 'conflate'");
-    let (code, said) = server.fails(&["reload"]);
-    assert!(code == 1 && said.contains("f.toml:6:") && said.contains("soon"), "{code} {said}");
+    let (code, stderr) = server.fails(&["reload"]);
+    assert!(code == 1 && stderr.contains("f.toml:6:") && stderr.contains("soon"), "{code} {stderr}");
 
     config("");
     server.signal(Signal::HUP);
@@ -174,12 +174,12 @@ fn a_reload_changes_what_can_change_and_lists_what_cannot() {
 fn an_unreachable_server_is_reported_in_one_line() {
     for arguments in [["conns", "--admin", "unix:./none.sock"], ["drain", "--admin", "127.0.0.1:1"]] {
         let output = shardcast(&arguments).output().expect("it runs");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(
-            output.status.code() == Some(1) && said.starts_with("error: no server answers at "),
-            "{said}"
+            output.status.code() == Some(1) && stderr.starts_with("error: no server answers at "),
+            "{stderr}"
         );
-        assert_eq!(said.lines().count(), 1, "{said}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
 }
 
@@ -199,7 +199,7 @@ impl Server {
 }
 
 #[test]
-fn the_log_begins_with_what_runs_and_ends_with_why_it_stopped() {
+fn the_log_begins_with_the_version_and_ends_with_the_reason_for_the_stop() {
     let server =
         Server::start(&[("SHARDCAST_LOG__FORMAT", "json"), ("SHARDCAST_LIMITS__CONNECTIONS_MAX", "3")]);
     for _ in 0..30 {

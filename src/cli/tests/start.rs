@@ -20,19 +20,19 @@ use shardcast_os::{
 };
 
 #[test]
-fn with_too_few_descriptors_it_says_so_and_ends() {
+fn too_few_descriptors_are_reported_and_end_the_start() {
     let mut refused = 0;
     for files in (6..40).chain([17; 8]) {
         match start(&mut serve(&format!("ulimit -n {files}"), 2)) {
             Started::Ready(_) => assert!(files > 20, "{files} descriptors cannot be enough"),
-            Started::Ended(Some(1), said) => {
-                let names_it = said.contains("Too many open files") || said.contains("RLIMIT_NOFILE");
-                assert!(names_it, "{files}: {said}");
+            Started::Ended(Some(1), stderr) => {
+                let names_it = stderr.contains("Too many open files") || stderr.contains("RLIMIT_NOFILE");
+                assert!(names_it, "{files}: {stderr}");
                 refused += 1;
             }
             // So few that not even libraries can be loaded.
             Started::Ended(Some(127), _) => {}
-            Started::Ended(code, said) => panic!("{files}: {code:?} {said}"),
+            Started::Ended(code, stderr) => panic!("{files}: {code:?} {stderr}"),
         }
     }
     assert!(refused > 15, "{refused} starts were refused");
@@ -66,9 +66,9 @@ fn serve_and_doctor_agree_on_locked_memory() {
                 let log = server.end();
                 assert_eq!(log.contains("rings are smaller than usual"), shrinks, "{kib} KiB: {log}");
             }
-            Started::Ended(code, said) => {
-                assert!(!serves, "{kib} KiB: {code:?} {said}");
-                assert!(said.contains(&format!("{least} KiB are needed")), "{kib} KiB: {said}");
+            Started::Ended(code, stderr) => {
+                assert!(!serves, "{kib} KiB: {code:?} {stderr}");
+                assert!(stderr.contains(&format!("{least} KiB are needed")), "{kib} KiB: {stderr}");
             }
         }
         let mut doctor = alone(shell(&limit, "doctor --json --shards 2 --cpus none"));
@@ -89,8 +89,8 @@ fn a_port_that_is_taken_ends_the_start() {
         second.env("SHARDCAST_LISTENER__0__LISTEN", &address).env(variable.0, variable.1);
         start(&mut second)
     };
-    let Started::Ended(Some(1), said) = refused(2, ("HOME", "/")) else { panic!("{address} was free") };
-    assert!(said.contains("address in use") && said.contains(&address), "{said}");
+    let Started::Ended(Some(1), stderr) = refused(2, ("HOME", "/")) else { panic!("{address} was free") };
+    assert!(stderr.contains("address in use") && stderr.contains(&address), "{stderr}");
     let Started::Ready(mut second) = refused(2, ("SHARDCAST_LISTENER__0__REUSE_PORT", "true")) else {
         panic!("it was allowed to share {address}")
     };
@@ -103,8 +103,8 @@ fn a_port_that_is_taken_ends_the_start() {
     };
     third.end();
     let foreign = listen_on(&address);
-    let Started::Ended(Some(1), said) = refused(1, ("HOME", "/")) else { panic!("{address} was free") };
-    assert!(said.contains("address in use"), "{said}");
+    let Started::Ended(Some(1), stderr) = refused(1, ("HOME", "/")) else { panic!("{address} was free") };
+    assert!(stderr.contains("address in use"), "{stderr}");
     drop(foreign);
 }
 

@@ -140,7 +140,7 @@ impl Server {
             .expect("it was built");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("piped");
-        BufReader::new(stdout).read_line(&mut line).expect("it says that it is ready");
+        BufReader::new(stdout).read_line(&mut line).expect("it reports that it is ready");
         let ready: Value = serde_json::from_str(line.trim_start_matches("ready ")).expect("JSON");
         let address = ready["listeners"][0]["addr"].as_str().expect("an address").to_owned();
         Self { child, address }
@@ -201,7 +201,7 @@ fn a_publication_may_be_delayed_expire_and_be_urgent() {
 }
 
 #[test]
-fn a_reader_that_is_stuck_costs_bounded_memory_and_no_signal() {
+fn a_stuck_reader_costs_bounded_memory_and_signals_still_work() {
     let server = Server::start("stuck");
     let mut sub = server.command("sub", &["t", "--json"]);
     // The pipe holds 64 KiB, and no one reads from it.
@@ -236,7 +236,7 @@ fn a_signal_ends_a_publisher_between_two_messages() {
 }
 
 #[test]
-fn a_terminal_obeys_nothing_that_a_server_says() {
+fn terminal_sequences_of_servers_are_escaped() {
     // ESC, OSC with BEL, and a right-to-left override.
     let evil = "\x1b]0;evil\x07\u{202e}";
     let address = impostor(vec![subscribed(), message(evil.as_bytes())]);
@@ -272,7 +272,7 @@ fn a_busy_server_is_asked_again() {
 }
 
 #[test]
-fn a_server_may_be_called_by_its_name() {
+fn a_server_may_be_given_by_its_name() {
     let address = impostor(vec![subscribed(), message(b"x")]);
     let (_, port) = address.rsplit_once(':').expect("an address");
     let output = run(&["sub", "t", "--count", "1"], &format!("localhost:{port}"));
@@ -290,12 +290,12 @@ fn run(arguments: &[&str], address: &str) -> Output {
     command.args(arguments).args(["--connect", address]).output().expect("it was built")
 }
 
-/// A server that answers HELLO as one should, and then says this, whatever it is asked.
-fn impostor(says: Vec<Vec<u8>>) -> String {
-    impostor_in_rounds(vec![says])
+/// A server that answers HELLO correctly, and then the first request with these frames.
+fn impostor(frames: Vec<Vec<u8>>) -> String {
+    impostor_in_rounds(vec![frames])
 }
 
-/// A server that answers HELLO as one should, and each request after it with the next of these.
+/// A server that answers HELLO correctly, and each request after it with the next of these.
 fn impostor_in_rounds(rounds: Vec<Vec<Vec<u8>>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound").to_string();
@@ -311,12 +311,12 @@ fn impostor_in_rounds(rounds: Vec<Vec<Vec<u8>>>) -> String {
             let mut talk = || {
                 let hello = next(&mut peer)?;
                 peer.write_all(&frame(hello, &[b"\0SHC\x81\0\x01".as_slice(), &[0; 7], &[7]].concat()))?;
-                for says in rounds.clone() {
-                    let asked = next(&mut peer)?;
-                    for mut frame in says {
-                        // An answer is one to this request.
+                for frames in rounds.clone() {
+                    let request = next(&mut peer)?;
+                    for mut frame in frames {
+                        // A response is to this request.
                         if frame[4..8] != [0; 4] {
-                            frame[4..8].copy_from_slice(&asked.to_be_bytes());
+                            frame[4..8].copy_from_slice(&request.to_be_bytes());
                         }
                         peer.write_all(&frame)?;
                     }

@@ -72,7 +72,7 @@ fn interrupts_are_kept_off_the_cpus_of_shards() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn invalid_arguments_are_refused() {
     for arguments in [
         &["--aply"][..],
         &["--shard-cpus"],

@@ -1,4 +1,4 @@
-//! Over loopback: what strangers send, beside an honest client.
+//! Over loopback: hostile input, next to an honest client.
 
 use std::{
     io::{Read, Write},
@@ -148,17 +148,17 @@ fn over_loopback_the_token_permits_actions() {
     let source = Fake::new();
     let running = admin.start(source.clone()).expect("started");
     let longer = format!("{TOKEN}x");
-    for (said, status) in [
+    for (token, status) in [
         (None, "401"),
         (Some("a wrong one"), "401"),
         (Some(&TOKEN[1..]), "401"),
         (Some(&*longer), "401"),
         (Some(TOKEN), "200"),
     ] {
-        let header = said.map(|token| format!("Authorization: bearer {token}\r\n")).unwrap_or_default();
+        let header = token.map(|token| format!("Authorization: bearer {token}\r\n")).unwrap_or_default();
         let request = format!("POST /kick?id=0-1-2 HTTP/1.0\r\n{header}\r\n");
         let answer = ask(address, request.as_bytes());
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{said:?}: {answer}");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{token:?}: {answer}");
         assert!(!answer.contains(TOKEN), "{answer}");
     }
     assert_eq!(source.done(), ["kick 0-1-2"]);
@@ -188,10 +188,10 @@ fn is_alive(address: SocketAddr) -> bool {
     ask(address, b"GET /livez HTTP/1.0\r\n\r\n").ends_with("\r\n\r\nok\n")
 }
 
-/// Sends all, then reads until the server closes.
+/// Sends everything, then reads until the server closes.
 fn ask(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = connect(address);
-    // A refusing server may close before all is taken.
+    // A server that refuses may close before it has read everything.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("an end, not a reset");

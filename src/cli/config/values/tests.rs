@@ -27,7 +27,7 @@ fn a_secret_is_never_printed() {
 }
 
 #[test]
-fn values_mean_what_they_say() {
+fn valid_values_are_parsed() {
     let duration = |text: &str| text.parse::<HumanDuration>().map(|duration| duration.0);
     assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
     assert_eq!(duration("50µs"), Ok(Duration::from_micros(50)));

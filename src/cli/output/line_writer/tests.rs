@@ -6,7 +6,7 @@ use std::{
 
 use super::*;
 
-/// A descriptor that does what the test says with each write.
+/// A descriptor whose writes are scripted by the test.
 struct Scripted<F> {
     pipe: io::PipeWriter,
     next: F,
@@ -52,7 +52,7 @@ fn a_reader_that_reads_gets_every_line_in_order() {
 }
 
 #[test]
-fn a_reader_that_is_stuck_costs_lines_and_nothing_else() {
+fn a_stuck_reader_costs_only_lines() {
     let (mut reader, mut out) = pipe().expect("descriptors");
     // The pipe is full, so that no line leaves the queue.
     rustix::io::ioctl_fionbio(&out, true).expect("a pipe can");
@@ -134,7 +134,7 @@ fn lines_that_cannot_be_written_are_counted_and_reported_when_one_can() {
 }
 
 #[test]
-fn a_device_that_is_always_full_ends_nothing() {
+fn a_full_device_ends_nothing() {
     let out = File::options().write(true).open("/dev/full").expect("Linux has it");
     let writer = LineWriter::start("test", out, Bounds::default(), |_| {}).expect("a thread");
     (0..100).for_each(|number| writer.offer(line(number)));

@@ -65,16 +65,16 @@ impl Server {
     #[track_caller]
     pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().expect("it runs");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{arguments:?}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {stderr}");
         String::from_utf8(output.stdout).expect("text")
     }
 
     /// The exit code and the complaint of one that fails.
     pub(crate) fn fails(&self, arguments: &[&str]) -> (i32, String) {
         let output = self.command(arguments).output().expect("it runs");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        (output.status.code().expect("no signal"), said)
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code().expect("no signal"), stderr)
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
