@@ -1,4 +1,4 @@
-//! `shardcast bench` as a user meets it, against servers that misbehave on purpose.
+//! `shardcast bench` as a user runs it, against servers that misbehave on purpose.
 #![forbid(unsafe_code)]
 
 mod misbehaving;
@@ -9,7 +9,7 @@ use assert_cmd::assert::OutputAssertExt;
 use misbehaving::{Behaviour, serve};
 use serde_json::Value;
 
-/// The benchmark is honest: a stall that users would suffer from shows, unless one asks for the loop that
+/// The benchmark is honest: a stall that delays users is in the result, unless the user chooses the loop that
 /// hides it.
 #[test]
 fn a_stall_shows_in_the_open_loop_and_hides_in_the_closed_one() {
@@ -90,7 +90,7 @@ fn every_subscriber_of_a_topic_receives_its_messages() {
         let output = shardcast(&[&all[..], &["--assert", conditions]].concat()).assert().success();
         serde_json::from_slice::<Value>(&output.get_output().stdout).expect("JSON")
     };
-    // Connections, topics, shards, and what comes of 500 messages.
+    // Connections, topics, shards, and the messages received of 500.
     for (connections, topics, shards, received) in
         [("1", "1", "1", 500), ("10", "1", "2", 5000), ("10", "5", "1", 1000), ("3", "25", "2", 500)]
     {

@@ -1,4 +1,4 @@
-//! The binary as a user meets it: transcripts, exit codes, generated files.
+//! The binary as a user runs it: transcripts, exit codes, generated files.
 
 use std::{fs, path::Path, process::Command};
 

@@ -191,7 +191,7 @@ fn a_token_is_not_shown() {
 }
 
 impl Server {
-    /// Ends it as a service manager would.
+    /// Stops it like a service manager.
     fn stop(self) {
         self.signal(Signal::TERM);
         assert!(self.wait().success());
@@ -209,7 +209,7 @@ fn the_log_begins_with_the_version_and_ends_with_the_reason_for_the_stop() {
     }
     let clients: Vec<_> = (0..3).map(|_| server.client()).collect();
     for _ in 0..50 {
-        // One too many.
+        // Over the limit.
         let mut refused = server.connect();
         assert_eq!(refused.read(&mut [0]).unwrap_or_default(), 0);
     }

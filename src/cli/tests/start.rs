@@ -1,4 +1,4 @@
-//! How `serve` starts where limits are low or its port is taken, and what it does once it has nothing to do: the built
+//! How `serve` starts with low limits or a port in use, and what it costs while it is idle: the built
 //! binary, from outside.
 #![forbid(unsafe_code)]
 
@@ -45,7 +45,7 @@ fn serve_and_doctor_agree_on_locked_memory() {
         let ring = RingConfig { entries, ..RingConfig::default() };
         needs::locked_bytes(2, &ring, features, charge) / 1024
     };
-    // Who starts this may be exempt; those it starts are not, if it is root.
+    // The user of this test may be exempt; if it is root, the servers run as another user, which is not.
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let charge =
         if getuid().is_root() { Charge::of(&release, "CapEff: 0", "0 0 4294967295") } else { Charge::here() };
@@ -138,7 +138,7 @@ fn listen_on(address: &str) -> TcpListener {
     }
 }
 
-/// A server, or what came of trying to start one.
+/// A server, or the outcome of a failed start.
 enum Started {
     Ready(Running),
     /// Exit code, and what was written to standard error.
@@ -151,7 +151,7 @@ struct Running {
 }
 
 impl Running {
-    /// Ends it, and returns what it logged.
+    /// Stops it, and returns its log.
     fn end(&mut self) -> String {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -202,7 +202,7 @@ fn shell(before: &str, arguments: &str) -> Command {
     command
 }
 
-/// As a user who has nothing else, and no privileges: locked memory is counted for all processes of a user.
+/// As a user without other processes and privileges: locked memory is counted for all processes of a user.
 fn alone(mut command: Command) -> Command {
     static USERS: AtomicU32 = AtomicU32::new(0);
     if getuid().is_root() {
@@ -250,7 +250,7 @@ fn waited_for_io() -> Option<Duration> {
 /// Only a hang takes so long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long an idle server is looked at.
+/// How long an idle server is observed.
 const WINDOW: Duration = Duration::from_secs(2);
 
 /// What timers of a server without connections may cost in that time; polling for stalls alone would be 160.

@@ -156,7 +156,7 @@ impl Server {
         self.command(name, arguments).output().expect("it was built")
     }
 
-    /// What a command prints, as objects; it ends with 0.
+    /// The output of a command, as objects; the command must exit with 0.
     fn objects(&self, name: &str, arguments: &[&str]) -> Vec<Value> {
         let output = self.run(name, arguments);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -330,7 +330,7 @@ fn impostor_in_rounds(rounds: Vec<Vec<Vec<u8>>>) -> String {
     address
 }
 
-/// The answer to SUBSCRIBE: epoch 7, nothing published yet.
+/// The response to SUBSCRIBE: epoch 7, nothing published yet.
 fn subscribed() -> Vec<u8> {
     frame(1, &[b"\0SHC\x82\0\0".as_slice(), &[0; 7], &[7], &[0; 8]].concat())
 }

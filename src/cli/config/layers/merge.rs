@@ -89,7 +89,7 @@ pub(super) fn merge(layers: &mut Layers<'_>) -> Merged {
             let complaint = Complaint::new(&Key::default(), error.message().to_owned());
             layers.problems.push(complaint.at(Place::Nowhere));
         }
-        // A consequence of what is already reported.
+        // A consequence of an error that is already reported.
         Err(_) => {}
     }
     merged
