@@ -129,7 +129,7 @@ pub(crate) struct Overrides {
 }
 
 impl Overrides {
-    /// As settings, the weaker before the stronger.
+    /// As settings; later ones override earlier ones.
     pub(crate) fn flags(&self) -> Vec<Flag> {
         let mut flags = Vec::new();
         let mut add = |name, key: &str, text: &str, weak| {

@@ -1,4 +1,4 @@
-//! Tells the program which revision it is built from, where git knows.
+//! Sets the revision that the program is built from, if git knows it.
 #![forbid(unsafe_code)]
 
 use std::{path::Path, process::Command};
@@ -8,7 +8,7 @@ fn main() {
     if let Some(revision) = git(&["rev-parse", "--short=12", "HEAD"]) {
         println!("cargo:rustc-env=SHARDCAST_REVISION={revision}");
     }
-    // What changes when HEAD does: which branch it is, and the log of what it was.
+    // The files that change with HEAD: the name of the branch, and the log of earlier values.
     for name in ["HEAD", "logs/HEAD"] {
         if let Some(path) = git(&["rev-parse", "--git-path", name]).filter(|it| Path::new(it).exists()) {
             println!("cargo:rerun-if-changed={path}");
@@ -16,7 +16,7 @@ fn main() {
     }
 }
 
-/// What git prints; nothing where there is no git, or no checkout.
+/// The output of git; nothing without git or a checkout.
 fn git(arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();

@@ -9,5 +9,5 @@ pub(crate) const EXIT_CONFIGURATION: u8 = 2;
 pub(crate) const EXIT_WARNINGS: u8 = 3;
 pub(crate) const EXIT_FAILURES: u8 = 4;
 
-/// `bench`: a condition of `--assert` does not hold, or one of `--fail-if` does.
+/// `bench`: a condition of `--assert` is false, or one of `--fail-if` is true.
 pub(crate) const EXIT_THRESHOLD: u8 = 5;

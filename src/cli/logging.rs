@@ -1,7 +1,7 @@
 //! Log lines, on standard error.
 //!
-//! A [`LineWriter`] writes them: whatever becomes of its reader, a line costs its caller a copy into a queue.
-//! What found no room or could not be written is counted (`shardcast_log_lines_dropped_total`), and the count is
+//! A [`LineWriter`] writes them: a line costs its caller only a copy into a queue, even if the reader is stuck.
+//! Lines that do not fit or cannot be written are counted (`shardcast_log_lines_dropped_total`), and the count is
 //! logged when writing works again.
 
 use std::{
@@ -25,7 +25,7 @@ use crate::{
     output::{Bounds, Descriptor, LineWriter, Loss, PATIENCE, escape},
 };
 
-/// Begins to log; called once, before anything is worth a line.
+/// Begins to log; called once, before the first line.
 ///
 /// # Errors
 /// The system has no thread.
@@ -36,7 +36,7 @@ pub(crate) fn start(options: &LogOptions) -> io::Result<()> {
     let colours = options.format == LogFormat::Text && io::stderr().is_terminal();
     let filter = EnvFilter::new(&options.level.0);
     let builder = SubscriberBuilder::default()
-        // It would print a failed write to where it failed.
+        // It would report a failed write to the output that failed.
         .log_internal_errors(false)
         .with_ansi(colours)
         .with_writer(Lines { lines, format: options.format, colours });
@@ -56,19 +56,19 @@ pub(crate) fn start(options: &LogOptions) -> io::Result<()> {
     Ok(())
 }
 
-/// Logs by this level from now on.
+/// Changes the level of the log.
 pub(crate) fn set_level(level: &LogLevel) {
     if let Some(set) = FILTER.get() {
         set(EnvFilter::new(&level.0));
     }
 }
 
-/// Lines that were not written so far.
+/// Lines lost so far.
 pub(crate) fn loss() -> Loss {
     LINES.get().map(LineWriter::loss).unwrap_or_default()
 }
 
-/// Waits a moment for the last lines to be written.
+/// Waits for a short time until the last lines are written.
 pub(crate) fn flush() {
     if let Some(lines) = LINES.get() {
         lines.flush(PATIENCE);
@@ -91,7 +91,7 @@ impl<'a> MakeWriter<'a> for Lines {
 }
 
 impl Write for &Lines {
-    /// Takes a whole event: the subscriber writes each with one call.
+    /// Gets a whole event: the subscriber writes each with one call.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let safe = match self.format {
@@ -108,7 +108,7 @@ impl Write for &Lines {
     }
 }
 
-/// An error at every level but `off`: what is missing may have been one.
+/// An error at every level except `off`, since a lost line may have been an error.
 fn report(loss: Loss) {
     let Loss { queue_full, write_failed } = loss;
     tracing::error!(queue_full, write_failed, "log lines were dropped");

@@ -10,7 +10,7 @@ use signal_hook::{
 
 use crate::control::Order;
 
-/// Sends the server every signal that asks the process to end, or to read its configuration again, from now on.
+/// From now on, sends the server each signal to stop, or to read its configuration again.
 ///
 /// # Errors
 ///
@@ -42,7 +42,7 @@ impl Stop {
         let mut sender = Some(sender);
         on_each(&[SIGTERM, SIGINT], move |signal| {
             if sender.take().is_none() {
-                // It fails for signals that cannot be caught, and these are none.
+                // It fails only for signals that cannot be caught.
                 let _ = emulate_default_handler(signal);
             }
             true
@@ -54,13 +54,13 @@ impl Stop {
         self.0.is_disconnected()
     }
 
-    /// Fails to receive when it is requested, and from then on: for selectors.
+    /// For selectors: receiving fails once the end is requested.
     pub(crate) const fn requested(&self) -> &flume::Receiver<Infallible> {
         &self.0
     }
 }
 
-/// Calls `then` on a thread of its own for each of these signals, until it says that it wants no more.
+/// Calls `then` on a separate thread for each of these signals, until it returns false.
 fn on_each(signals: &[i32], mut then: impl FnMut(i32) -> bool + Send + 'static) -> io::Result<()> {
     let mut signals = Signals::new(signals)?;
     thread::Builder::new().name("signals".into()).spawn(move || {
@@ -92,7 +92,7 @@ mod tests {
         for (signal, name) in [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")] {
             raise(signal).expect("a signal to ourselves");
             let order = orders.recv_timeout(Duration::from_secs(20));
-            assert!(matches!(order, Ok(Order::Stop(told)) if told == name), "{order:?}");
+            assert!(matches!(order, Ok(Order::Stop(signal)) if signal == name), "{order:?}");
         }
         raise(SIGHUP).expect("a signal to ourselves");
         let order = orders.recv_timeout(Duration::from_secs(20));

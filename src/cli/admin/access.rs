@@ -37,11 +37,11 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// The token of the configuration, out of its file if it is in one.
+    /// The token of the configuration or of its token file.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or holds no token.
+    /// The file cannot be read, or does not contain a valid token.
     pub(super) fn token(options: &AdminOptions) -> Result<Secret, StartError> {
         if options.token_file.is_empty() {
             return Ok(options.token.clone());
@@ -50,7 +50,7 @@ impl Access {
             .map_err(|error| StartError::Config(format!("[admin] token_file: {error:#}")))
     }
 
-    /// Logs the number of refusals that were not, when it is due.
+    /// Logs the number of refusals that were left out, when it is due.
     pub(super) fn log_left_out(&self, now: Time) {
         if let Some(left_out) = self.refusals.borrow_mut().report(now) {
             let seconds = LogLimit::WINDOW.as_secs();
@@ -68,7 +68,7 @@ impl Access {
         }
     }
 
-    /// Whether `peer` may act; if not, what would help.
+    /// Whether `peer` may act; if not, how it could.
     pub(super) fn acts(&self, peer: &Peer, authorization: Option<&[u8]>) -> Result<(), Response> {
         self.reads(peer)?;
         let Peer::Address(ip) = peer else { return Ok(()) };
@@ -111,7 +111,7 @@ impl Access {
 ///
 /// # Errors
 ///
-/// The file cannot be read, or holds no token.
+/// The file cannot be read, or does not contain a valid token.
 pub(crate) fn read_token(path: &Path) -> anyhow::Result<Secret> {
     let name = path.display();
     let mut text = String::new();
@@ -133,7 +133,7 @@ fn bearer(header: &[u8]) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(BEARER).then(|| token.trim_ascii())
 }
 
-/// Compares in a time that depends on the length only.
+/// Compares in a time that depends only on the length.
 fn same(one: &[u8], other: &[u8]) -> bool {
     let differences = one.iter().zip(other).fold(0, |sum, (a, b)| std::hint::black_box(sum | (a ^ b)));
     one.len() == other.len() && differences == 0

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{config::HumanDuration, control::Outcome};
 
-/// One thing to do.
+/// An action.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Action {
     Kick,
@@ -21,7 +21,7 @@ pub(super) enum Action {
     Reload,
 }
 
-/// What is done by a POST to this path.
+/// The action of a POST to this path.
 pub(super) fn at(path: &str) -> Option<Action> {
     match path {
         "/kick" => Some(Action::Kick),
@@ -31,7 +31,7 @@ pub(super) fn at(path: &str) -> Option<Action> {
     }
 }
 
-/// Does it, if this peer may. Who did what is logged.
+/// Performs it, if this peer may. The action and the peer are logged.
 pub(super) fn answer(
     action: Action,
     request: Request<'_>,
@@ -99,7 +99,7 @@ fn done(body: &impl Serialize) -> Response {
     Response::json(200, body)
 }
 
-/// A parameter from the query or the body. Values here need no escapes, so none are read.
+/// A parameter from the query or the body. Values do not need escapes, so escapes are not supported.
 fn argument<'a>(request: &Request<'a>, name: &str) -> Option<&'a str> {
     let body = std::str::from_utf8(request.body).unwrap_or_default();
     parameter(request.query, name).or_else(|| parameter(body.trim_ascii(), name))

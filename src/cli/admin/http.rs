@@ -12,7 +12,7 @@ pub(super) struct Request<'a> {
     pub(super) method: Method,
     /// Without the query.
     pub(super) path: &'a str,
-    /// What follows `?`.
+    /// The part after `?`.
     pub(super) query: &'a str,
     /// The `Authorization` header.
     pub(super) authorization: Option<&'a [u8]>,
@@ -20,22 +20,22 @@ pub(super) struct Request<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// What a request may ask for.
+/// The method of a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Method {
     Get,
-    /// As GET, without the body of the answer.
+    /// As GET, without the body of the response.
     Head,
     Post,
 }
 
-/// An answer.
+/// A response.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Response {
     pub(super) status: u16,
     pub(super) content_type: &'static str,
     pub(super) body: Vec<u8>,
-    /// With 405: the methods that are answered at this path.
+    /// With 405: the methods of this path.
     pub(super) allow: &'static str,
 }
 
@@ -46,7 +46,7 @@ impl Response {
         Self::new(status, "text/plain; charset=utf-8", body.into_bytes())
     }
 
-    /// JSON, followed by a line end.
+    /// JSON and a line end.
     pub(super) fn json(status: u16, value: &impl Serialize) -> Self {
         match serde_json::to_string(value) {
             Ok(body) => {
@@ -57,7 +57,7 @@ impl Response {
         }
     }
 
-    /// The path has no such method.
+    /// The path does not have this method.
     pub(super) fn not_allowed(allow: &'static str) -> Self {
         Self { allow, ..Self::text(405, format!("method not allowed: use {allow}\n")) }
     }
@@ -79,13 +79,13 @@ impl Response {
 #[derive(Debug)]
 pub(super) struct Exchange {
     phase: Phase,
-    /// The next request, and what came after it. At most [`HEAD_BYTES_MAX`], body and all.
+    /// The next request, and the bytes after it. At most [`HEAD_BYTES_MAX`], including the body.
     input: Vec<u8>,
     output: Vec<u8>,
     sent: usize,
     keep_alive: bool,
     deadline: Instant,
-    /// Bytes thrown away while lingering.
+    /// Bytes discarded while lingering.
     discarded: usize,
 }
 
@@ -110,7 +110,7 @@ impl Exchange {
         }
     }
 
-    /// How many bytes it takes now.
+    /// How many bytes it can take now.
     pub(super) fn room(&self) -> usize {
         match self.phase {
             Phase::Head => HEAD_BYTES_MAX - self.input.len(),
@@ -139,7 +139,7 @@ impl Exchange {
         }
     }
 
-    /// Answers the next request, if its head is complete and the answer before is sent. False: nothing to
+    /// Answers the next request, if its head is complete and the last response is sent. False: nothing to
     /// do until more is received or sent.
     pub(super) fn advance(&mut self, now: Instant, answer: impl FnOnce(Request<'_>) -> Response) -> bool {
         if self.phase != Phase::Head || self.input.is_empty() {
@@ -165,7 +165,7 @@ impl Exchange {
         true
     }
 
-    /// What is to be sent.
+    /// Bytes to send.
     pub(super) fn output(&self) -> &[u8] {
         match self.phase {
             Phase::Sending => &self.output[self.sent..],
@@ -178,7 +178,7 @@ impl Exchange {
         self.output.len()
     }
 
-    /// So many bytes of [`output`](Self::output) are sent. True when the sending side is to be closed.
+    /// This number of bytes of [`output`](Self::output) is sent. True when the sending half is to be closed.
     pub(super) fn handle_sent(&mut self, bytes: usize, now: Instant) -> bool {
         self.sent += bytes;
         if self.phase != Phase::Sending || self.sent < self.output.len() {
@@ -198,7 +198,7 @@ impl Exchange {
         self.deadline
     }
 
-    /// Half a head gets an answer; the rest is closed.
+    /// An incomplete head gets a response; otherwise, the connection is closed.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         if now < self.deadline {
             return;
@@ -212,7 +212,7 @@ impl Exchange {
         }
     }
 
-    /// Whether it waits for a request, so that it may be closed when others need the place.
+    /// Whether it waits for a request, and may be closed to make room for others.
     pub(super) fn is_waiting(&self) -> bool {
         matches!(self.phase, Phase::Head | Phase::Lingering)
     }
@@ -226,12 +226,12 @@ impl Exchange {
         self.output = encode(response, self.keep_alive, with_body);
         self.sent = 0;
         self.phase = Phase::Sending;
-        // A slow reader may have as long as the answer is large, but not for ever.
+        // The time for a slow reader grows with the size of the response, but it is limited.
         self.deadline = now + TIMEOUT + Duration::from_secs((self.output.len() >> 20) as u64);
     }
 }
 
-/// An answer as bytes on the wire.
+/// A response as bytes on the wire.
 pub(super) fn encode(response: &Response, keep_alive: bool, with_body: bool) -> Vec<u8> {
     let Response { status, content_type, body, allow } = response;
     let reason = reason_of(*status);
@@ -262,7 +262,7 @@ struct Head<'a> {
     bytes: usize,
 }
 
-/// The first request of `input`; nothing when it is not complete; an answer when it never will be.
+/// The first request of `input`; nothing if it is not complete; a response if it is invalid.
 fn parse(input: &[u8]) -> Result<Option<Head<'_>>, Response> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut headers);
@@ -304,7 +304,7 @@ fn parse(input: &[u8]) -> Result<Option<Head<'_>>, Response> {
     }))
 }
 
-/// How many bytes of body follow.
+/// The length of the body.
 fn check_headers(
     headers: &[httparse::Header<'_>],
     http_1_1: bool,
@@ -338,7 +338,7 @@ fn check_headers(
     }
 }
 
-/// Digits only; too many of them are a large number.
+/// Digits only; a number that is too large becomes the greatest one.
 fn body_length(text: &[u8]) -> Result<usize, Response> {
     let digits = std::str::from_utf8(text)
         .ok()
@@ -396,8 +396,8 @@ pub(super) const HEAD_BYTES_MAX: usize = 8 << 10;
 /// Body of one request: room for the parameters of an action.
 pub(super) const BODY_BYTES_MAX: usize = 1 << 10;
 const HEADERS_MAX: usize = 64;
-/// For a head to be complete, for the next one to begin, and for an answer to be taken.
+/// Time for a head to be complete, for the next one to begin, and for a response to be sent.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
-/// For the peer to read the last answer: closing with unread bytes would destroy it on the way.
+/// Time for the peer to read the last response: closing with unread bytes would reset the connection and lose it.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 256 << 10;

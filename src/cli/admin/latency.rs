@@ -7,7 +7,7 @@ use shardcast::stats::{LatencyStats, ShardStats};
 
 use super::{Source, http::Response, metrics::Page};
 
-/// The page. Times are in microseconds, and absent while there was no push.
+/// The page. Times are in microseconds, and absent until there is a push.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Latencies {
     pub(crate) shards: Vec<OfShard>,
@@ -32,8 +32,8 @@ pub(crate) struct Times {
     pub(crate) p999_us: Option<f64>,
     pub(crate) p9999_us: Option<f64>,
     pub(crate) max_us: Option<f64>,
-    /// Highest value in nanoseconds and count of each bucket that is not empty: for readers that take the
-    /// difference of two looks.
+    /// Highest value in nanoseconds and count of each bucket that is not empty: for readers that compute the
+    /// difference of two samples.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) buckets: Vec<(u64, u64)>,
 }

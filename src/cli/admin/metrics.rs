@@ -88,7 +88,7 @@ fn render_listeners(shards: &[ShardStats], page: &mut Page) {
 fn for_each_listener(shards: &[ShardStats], mut then: impl FnMut(&str, &ListenerStats)) {
     for shard in shards {
         let number = shard.shard.to_string();
-        // A server of which no client was made says nothing of clients.
+        // Without clients on shards, there are no metrics of clients.
         let clients = (shard.clients.opened > 0).then_some(&shard.clients);
         shard.listeners.iter().chain(clients).for_each(|listener| then(&number, listener));
     }
@@ -156,7 +156,7 @@ fn render_hub(shards: &[ShardStats], page: &mut Page) {
     }
 }
 
-/// Messages that no listener could count, because they did not get as far.
+/// Messages that did not reach a listener, so that none could count them.
 fn render_refused(shards: &[ShardStats], page: &mut Page) {
     let name = "shardcast_push_refused_total";
     page.family(name, "counter", "Messages dropped on their way to the connection's shard, by policy.");

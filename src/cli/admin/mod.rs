@@ -1,10 +1,10 @@
-//! HTTP for operators, on a thread of its own: metrics, health, connections, and a few actions.
+//! HTTP for operators, on a separate thread: metrics, health, connections, and a few actions.
 //!
 //! What it deliberately is not: a web server. It has no files, no sessions, and bodies no longer than a few
-//! parameters; and it never runs on a shard, so that a slow browser costs no message a microsecond.
+//! parameters. It never runs on a shard, so that a slow browser cannot delay messages.
 //!
 //! [`http`] is the protocol of one connection without a socket, [`server`] the thread with the sockets,
-//! [`socket`] the Unix one, [`access`] who may act, [`pages`] and [`actions`] what is behind each path,
+//! [`socket`] the Unix one, [`access`] who may act, [`pages`] and [`actions`] the response for each path,
 //! [`metrics`] the text for Prometheus.
 
 mod access;
@@ -35,25 +35,25 @@ pub(crate) use server::Admin;
 pub(crate) use shards::{Row as ShardRow, Shards};
 pub(crate) use socket::find as find_socket;
 
-/// What the pages show of a running server, and do to it. Called on the admin thread only.
+/// The data of a running server that pages show, and the actions on it. Called on the admin thread only.
 pub(crate) trait Source: Send + Sync {
     /// Counters of every shard.
     fn shards(&self) -> Vec<ShardStats>;
-    /// Connections open now.
+    /// Open connections.
     fn connections(&self) -> Vec<ConnectionInfo>;
-    /// The connections that were closed last, the latest first.
+    /// The last closed connections, the latest first.
     fn closed(&self) -> Vec<ConnectionInfo>;
     /// Whether the server is stopping.
     fn draining(&self) -> bool;
-    /// Named conditions of being ready: what holds, or what does not.
+    /// Named conditions of readiness, each with a detail or an error.
     fn checks(&self) -> Vec<(String, Result<String, String>)>;
-    /// Ends a connection, `now` or when what is queued for it was sent.
+    /// Closes a connection, `now` or after its queued data is sent.
     fn kick(&self, id: ConnId, now: bool) -> Result<(), KickError>;
-    /// Begins to stop the server, within this time or that of the configuration, which is returned; none:
+    /// Begins to stop the server, within this time or that of the configuration, which is returned. `None`:
     /// too many requests are queued.
     fn drain(&self, timeout: Option<Duration>) -> Option<Duration>;
-    /// Reads the configuration again; none: the server is too busy to say what came of it.
+    /// Reads the configuration again. `None`: the server is too busy to report the outcome.
     fn reload(&self) -> Option<Outcome>;
-    /// What came of it so far.
+    /// Counters of reloads.
     fn reloads(&self) -> &Reloads;
 }

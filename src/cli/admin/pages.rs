@@ -54,7 +54,7 @@ fn not_found(path: &str) -> Response {
     Response::text(404, format!("no page at {path}\n\n{INDEX}"))
 }
 
-/// One line per check when `verbose`, as Kubernetes components answer.
+/// One line per check when `verbose`, like components of Kubernetes.
 fn readiness(source: &dyn Source, verbose: bool) -> Response {
     let mut checks = source.checks();
     let draining = source.draining();
@@ -95,13 +95,13 @@ pub(super) struct Row {
     pub(super) sent_messages: u64,
     pub(super) sent_bytes: u64,
     pub(super) dropped_messages: u64,
-    /// What was queued or sent when it was cut off, and that the peer had not taken.
+    /// Data queued or sent that the peer had not received when the connection was cut off.
     pub(super) undelivered_messages: u64,
     pub(super) undelivered_bytes: u64,
     pub(super) requests_in_progress: u64,
-    /// Why nothing is read from it at present.
+    /// Why it is not read at present.
     pub(super) held: Vec<&'static str>,
-    /// Why it was closed; left out while it is open.
+    /// Why it was closed; absent while it is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -41,7 +41,7 @@ fn one(page: &mut Page, name: &str, kind: &str, help: &str, value: f64) {
     page.sample(name, &[], value);
 }
 
-/// What is used of /proc/self/stat; see proc_pid_stat(5).
+/// The fields of /proc/self/stat that are used; see proc_pid_stat(5).
 struct Stat {
     user_ticks: u64,
     system_ticks: u64,
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_name_with_spaces_and_parentheses_misleads_nobody() {
+    fn a_program_name_may_have_spaces_and_parentheses() {
         let numbers = (3..=52).map(|number| number.to_string()).collect::<Vec<_>>().join(" ");
         let stat = Stat::parse(&format!("1 (a) b) {numbers}\n")).expect("complete");
         assert_eq!((stat.user_ticks, stat.start_ticks, stat.resident_pages), (14, 22, 24));

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 
-/// Open files that mean nothing, closed when their descriptors are needed.
+/// Unused open files, which are closed when their descriptors are needed.
 #[derive(Debug)]
 pub(super) struct Reserve(Vec<File>);
 
@@ -14,13 +14,13 @@ impl Reserve {
         reserve
     }
 
-    /// Frees a descriptor for the accept that follows at once: shards that wait for one look only now and then.
-    /// False: there is none left.
+    /// Frees a descriptor for the next accept, which must follow at once: waiting shards try only at intervals.
+    /// False: none is left.
     pub(super) fn spend(&mut self) -> bool {
         self.0.pop().is_some()
     }
 
-    /// Takes back what was spent, as far as there are descriptors: those of admin connections that have ended.
+    /// Fills the reserve again, as far as descriptors are free: those of admin connections that have ended.
     pub(super) fn refill(&mut self) {
         while self.0.len() < DESCRIPTORS {
             match File::open("/dev/null") {
@@ -31,5 +31,5 @@ impl Reserve {
     }
 }
 
-/// Admin connections that there is room for in any case.
+/// Admin connections that are always possible.
 const DESCRIPTORS: usize = 8;

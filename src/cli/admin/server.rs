@@ -29,7 +29,7 @@ use super::{
 };
 use crate::config::{AdminOptions, AdminSocket};
 
-/// The address and the Unix socket, bound before there is anything to show.
+/// The address and the Unix socket, bound before the server starts.
 #[derive(Debug)]
 pub(crate) struct Admin {
     listener: Option<TcpListener>,
@@ -47,11 +47,11 @@ pub(crate) struct Running {
 }
 
 impl Admin {
-    /// Listens where the configuration says, if anywhere; nothing is answered yet.
+    /// Binds the address and the socket of the configuration, if it has any. No request is answered yet.
     ///
     /// # Errors
     ///
-    /// An address or a path is taken, is not of this host, or may not be used; the token cannot be read.
+    /// An address or a path is in use, is not of this host, or is not permitted; the token cannot be read.
     pub(crate) fn bind(options: &AdminOptions) -> anyhow::Result<Option<Self>> {
         let token = Access::token(options)?;
         let listener = options.listen.0.map(listen).transpose()?;
@@ -75,7 +75,7 @@ impl Admin {
         self.socket.as_ref().map(|socket| socket.path.as_path())
     }
 
-    /// Begins to answer.
+    /// Starts the thread that answers requests.
     ///
     /// # Errors
     ///
@@ -114,7 +114,7 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     listen().with_context(|| format!("cannot listen on {address} for admin HTTP ([admin] listen)"))
 }
 
-/// A configured path must work; without the default one the server starts, too.
+/// A configured path must work; the server also starts without the default one.
 fn bind_socket(place: &AdminSocket, address: Option<SocketAddr>) -> anyhow::Result<Option<Socket>> {
     match (place, address) {
         (AdminSocket::At(path), _) => Socket::at(path)
@@ -152,7 +152,7 @@ struct Server {
     /// Set while accepting waits for a free descriptor.
     accept_at: Option<Instant>,
     reserve: Reserve,
-    /// That descriptors are short was logged.
+    /// Whether the shortage of descriptors was logged.
     short: bool,
 }
 
@@ -173,7 +173,7 @@ impl Server {
         loop {
             let ready = self.wait()?;
             if ready[0] {
-                // What is not due yet will never be.
+                // The thread ends: log also the counts that are not due yet.
                 self.access.log_left_out(Time::from_nanos(u64::MAX));
                 return Ok(());
             }
@@ -210,7 +210,7 @@ impl Server {
         let timeout = next.map(|at| timespec(at.saturating_duration_since(now)));
 
         let accepting = if self.accept_at.is_some() { PollFlags::empty() } else { PollFlags::IN };
-        // Where there is no such listener, the waker is looked at once more, for nothing.
+        // For a missing listener, the waker is polled twice, which is harmless.
         let (tcp, unix) =
             (self.listener.as_ref().map(AsFd::as_fd), self.socket.as_ref().map(|it| it.listener.as_fd()));
         let listeners = [tcp, unix].map(|fd| match fd {
@@ -233,7 +233,7 @@ impl Server {
         Ok(polled.iter().map(|fd| !fd.revents().is_empty()).collect())
     }
 
-    /// Moves what can be moved on each connection, and forgets those that ended.
+    /// Reads, answers and writes on each ready connection, and removes those that ended.
     fn drive(&mut self, ready: &[bool], now: Instant) {
         let held: usize = self.connections.iter().map(|connection| connection.exchange.held()).sum();
         let held = Cell::new(held);
@@ -281,7 +281,7 @@ impl Server {
         }
     }
 
-    /// Takes a connection. If there are too many, the oldest one without a request is closed: an honest one sends its
+    /// Accepts a connection. If there are too many, the oldest one without a request is closed: an honest one sends its
     /// request at once.
     fn admit(&mut self, mut stream: Stream, address: Option<SocketAddr>, now: Instant) {
         if self.connections.len() >= CONNECTIONS_MAX {
@@ -305,7 +305,7 @@ impl Server {
 }
 
 impl Connection {
-    /// Reads once, answers what is complete, writes what the socket takes.
+    /// Reads once, answers complete requests, writes as much as the socket accepts.
     fn drive(&mut self, now: Instant, answer: &impl Fn(&Peer, Request<'_>) -> Response) -> io::Result<()> {
         let mut bytes = [0; HEAD_BYTES_MAX];
         let room = self.exchange.room();
@@ -324,7 +324,7 @@ impl Connection {
                     Err(error) => return only_later(error),
                 }
             }
-            // Pipelined requests: as many as there are in one head's room.
+            // Pipelined requests: as many as fit into the buffer of one head.
             if !self.exchange.advance(now, |request| answer(&self.peer, request)) {
                 return Ok(());
             }
@@ -387,17 +387,17 @@ fn only_later(error: io::Error) -> io::Result<()> {
     }
 }
 
-/// Sends the reason, as far as that is possible without waiting.
+/// Sends the reason, if that is possible without blocking.
 fn refuse(stream: &mut Stream) {
     let response = Response::text(503, "too many admin connections\n");
-    // Best effort: the peer is closed in any case.
+    // Best effort: the connection is closed in any case.
     let _ = stream.set_nonblocking();
     let _ = stream.read(&mut [0; HEAD_BYTES_MAX]);
     let _ = stream.write(&encode(&response, false, true));
 }
 
 fn timespec(duration: Duration) -> Timespec {
-    // One millisecond more than asked, so that a deadline has passed when the poll returns.
+    // One millisecond more, so that the deadline has passed when the poll returns.
     let duration = duration + Duration::from_millis(1);
     Timespec {
         tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
@@ -407,10 +407,10 @@ fn timespec(duration: Duration) -> Timespec {
 
 /// One for TCP, one for the Unix socket.
 const LISTENERS: usize = 2;
-/// If all are answering, a further one gets 503.
+/// If all have a request in progress, a further one gets 503.
 const CONNECTIONS_MAX: usize = 64;
-/// Answers under way, of all connections together; further requests get 503.
+/// Bytes of responses not sent yet, of all connections together; further requests get 503.
 const HELD_BYTES_MAX: usize = 64 << 20;
 const ACCEPTS_PER_TURN: usize = 16;
-/// Without a free descriptor, accept again after this.
+/// Time until the next accept when no descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -1,4 +1,4 @@
-//! `/shards.json`: what `shardcast top` and `drain --watch` show, as totals that a reader subtracts.
+//! `/shards.json`: totals for `shardcast top` and `drain --watch`, which compute the difference of two samples.
 
 use std::fs;
 

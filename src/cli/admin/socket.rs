@@ -1,6 +1,6 @@
-//! The Unix socket where operators may act: where it lies, and who may use it.
+//! The Unix socket where operators may act: its path, and who may use it.
 //!
-//! Its directory and the socket are its owner's alone, and the uid of each peer is checked as
+//! Only the owner can use its directory and the socket, and the uid of each peer is checked as
 //! well: this server's own and root may act, others are refused.
 
 use std::{
@@ -24,14 +24,14 @@ pub(super) struct Socket {
     file: (u64, u64),
 }
 
-/// Where the socket of a server whose admin port is `port` may lie, the best place first.
+/// The possible paths of the socket of a server with the admin port `port`, the best one first.
 pub(crate) fn default_paths(port: u16) -> Vec<PathBuf> {
     let uid = rustix::process::geteuid().as_raw();
     let directories = directories(std::env::var_os("XDG_RUNTIME_DIR"), uid);
     directories.into_iter().map(|directory| directory.join(format!("admin-{port}.sock"))).collect()
 }
 
-/// The first of [`default_paths`] where a socket lies that only this user can have put there.
+/// The first of [`default_paths`] with a socket that only this user can have created.
 pub(crate) fn find(port: u16) -> Option<PathBuf> {
     let uid = rustix::process::geteuid().as_raw();
     default_paths(port).into_iter().find(|path| {
@@ -42,11 +42,11 @@ pub(crate) fn find(port: u16) -> Option<PathBuf> {
 }
 
 impl Socket {
-    /// Listens at the best of the default places.
+    /// Listens at the best of the default paths.
     ///
     /// # Errors
     ///
-    /// There is none: the last reason.
+    /// None of them can be used; this is the error of the last one.
     pub(super) fn at_default_path(port: u16) -> io::Result<Self> {
         let uid = rustix::process::geteuid().as_raw();
         let mut why = io::Error::from(io::ErrorKind::NotFound);
@@ -110,7 +110,7 @@ fn directories(runtime: Option<OsString>, uid: u32) -> Vec<PathBuf> {
     all
 }
 
-/// Makes the directory of `path`, but none above it, and makes sure that it is private.
+/// Creates the directory of `path`, but not its parents, and checks that it is private.
 fn make_directory(path: &Path, uid: u32) -> io::Result<()> {
     let Some(directory) = path.parent() else { return Err(io::ErrorKind::InvalidInput.into()) };
     match fs::DirBuilder::new().mode(0o700).create(directory) {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_took_the_place_of_the_socket_stays() {
+    fn a_file_that_replaced_the_socket_is_kept() {
         let place = folder();
         let path = place.path().join("s");
         let socket = Socket::at(&path).expect("a free path");
@@ -215,7 +215,7 @@ mod tests {
         assert!(path.exists());
     }
 
-    /// A folder with a short path of our own.
+    /// A private folder with a short path.
     fn folder() -> tempfile::TempDir {
         tempfile::tempdir().expect("a folder of our own")
     }

@@ -62,7 +62,7 @@ pub(crate) enum BenchCommand {
     },
 }
 
-/// What all measurements have in common.
+/// Options that all measurements have.
 #[derive(Args, Debug)]
 pub(crate) struct Common {
     /// Maximum throughput: a closed loop without a rate

@@ -1,4 +1,4 @@
-//! Who runs on which CPU during a measurement.
+//! The CPUs of shards and generator threads during a measurement.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use shardcast_os::cpu::Machine;
 /// CPUs of shards and of generator threads.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Layout {
-    /// Shards to start; nothing when the server is elsewhere.
+    /// Shards to start; none if the server is elsewhere.
     pub(super) shards: Option<u16>,
     /// Their CPUs; empty when the system places them.
     pub(super) shard_cpus: Vec<usize>,
@@ -31,7 +31,7 @@ impl Layout {
         }
     }
 
-    /// Half of the CPUs for shards, the others for the generator. Neither spins on a CPU of the other's.
+    /// Half of the CPUs for shards, the others for the generator. Neither spins on a CPU of the other.
     fn in_process(cpus: &[usize], shards: Option<u16>, threads: Option<usize>, connections: usize) -> Self {
         let shards = shards.unwrap_or_else(|| (cpus.len() / 2).clamp(1, usize::from(u16::MAX)) as u16);
         let (ours, rest) = cpus.split_at(usize::from(shards).min(cpus.len()));
@@ -46,7 +46,7 @@ impl Layout {
         }
     }
 
-    /// The last CPUs: a server of one shard is on the first. A server on this host may want all of them.
+    /// The last CPUs: a server with one shard uses the first. A server on this host may use all of them.
     fn remote(cpus: &[usize], address: SocketAddr, threads: Option<usize>, connections: usize) -> Self {
         let wanted =
             threads.unwrap_or_else(|| (cpus.len() / 2).clamp(1, REMOTE_THREADS_MAX)).min(connections);
@@ -65,10 +65,10 @@ impl Layout {
     }
 }
 
-/// A few threads load any server; more are there on request.
+/// A few threads can load any server; more are started on request.
 const REMOTE_THREADS_MAX: usize = 4;
 
-/// Beside a server on the same host: long enough to be awake under load, short enough to let it run.
+/// For a server on the same host: long enough to be awake under load, short enough to let the server run.
 const SPIN_NANOS: u64 = 50_000;
 
 #[cfg(test)]

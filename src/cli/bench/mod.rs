@@ -136,7 +136,7 @@ fn server_cpu(common: &Common) -> ServerCpu {
     }
 }
 
-/// Differs from run to run, so that messages of an earlier one are not taken for this one's.
+/// Differs between runs, so that messages of an earlier run are not counted in this one.
 fn run_number() -> u32 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     (since.as_nanos() as u32) ^ std::process::id().rotate_left(16)
@@ -201,7 +201,7 @@ fn read_report(file: &Path) -> anyhow::Result<Report> {
     Report::from_json(&text).map_err(|why| anyhow::anyhow!("{name} is {why}"))
 }
 
-/// Prints what failed to standard error: standard output may be JSON.
+/// Prints failed conditions to standard error, since standard output may be JSON.
 fn verdict(failures: &[String]) -> ExitCode {
     let colour = std::io::stderr().is_terminal();
     for failure in failures {
@@ -214,18 +214,18 @@ fn verdict(failures: &[String]) -> ExitCode {
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_THRESHOLD) }
 }
 
-/// Messages a second of an open loop for which none are given: rates that any host can serve.
+/// Default messages per second of an open loop: rates that any host can serve.
 const PUSH_RATE: f64 = 1_000.0;
 const ECHO_RATE: f64 = 10_000.0;
 
 /// Open files besides those of connections: rings, listeners, results.
 const DESCRIPTORS_BESIDE: u64 = 200;
 
-/// A shorter time has not one interval.
+/// A shorter time does not contain an interval.
 const TIME_MIN: Duration = Duration::from_millis(10);
 
 /// Longest default warm-up.
 const WARM_UP_MAX: Duration = Duration::from_secs(1);
 
-/// A result of 600 intervals has some two million bytes.
+/// A result with 600 intervals has about two million bytes.
 const REPORT_BYTES_MAX: u64 = 64 << 20;

@@ -1,4 +1,4 @@
-//! The server that is measured when none is named: the library as any program would use it.
+//! The server that is measured by default: the library, used as by any program.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::protocols::{Load, Registry};
 /// A running server, with one listener.
 pub(super) struct Measured(Server);
 
-/// Starts the shards of `layout`, with a listener that takes `load`.
+/// Starts the shards of `layout`, with a listener that supports `load`.
 pub(super) fn start(layout: &Layout, load: Load, registry: &Registry) -> anyhow::Result<Measured> {
     let cpus = match layout.shard_cpus.as_slice() {
         [] => CpuChoice::Auto,

@@ -1,4 +1,4 @@
-//! What options there are, read from the schema of [`Config`] and from those of the protocols: the one list from which
+//! The list of options, read from the schema of [`Config`] and from those of the protocols. With this one list,
 //! files are checked, printed and documented.
 
 use schemars::generate::SchemaSettings;
@@ -13,7 +13,7 @@ use super::{key::Key, options::Config, protocol::Protocol};
 pub(crate) struct Section {
     /// Its key, with `*` where it is one of several.
     pub(crate) key: Key,
-    /// What it is about.
+    /// Its description.
     pub(crate) doc: String,
     /// Its options, in the order of the struct.
     pub(crate) fields: Vec<Field>,
@@ -26,20 +26,20 @@ pub(crate) struct Field {
     pub(crate) key: Key,
     /// What it means.
     pub(crate) doc: String,
-    /// What kind of value it takes.
+    /// The kind of its value.
     pub(crate) kind: String,
-    /// The only texts it takes, each with its meaning, if there are few.
+    /// The texts that it accepts, each with its meaning, if there are few.
     pub(crate) choices: Vec<(String, String)>,
     /// Bounds of a number.
     pub(crate) range: Option<(i64, i64)>,
-    /// It must be written wherever its table is.
+    /// Whether each table must have it.
     pub(crate) required: bool,
     /// Its default in the default configuration; none if it is left out there.
     pub(crate) default: Option<Value>,
 }
 
 impl Field {
-    /// What it takes, within a sentence.
+    /// The values that it accepts, as part of a sentence.
     pub(crate) fn kind_in_words(&self) -> String {
         match self.kind.as_bytes() {
             [b'"', ..] | [b't', b'r', b'u', b'e', ..] => self.kind.clone(),
@@ -49,7 +49,7 @@ impl Field {
     }
 }
 
-/// All options that there are, those of the protocols included.
+/// All options, including those of the protocols.
 #[derive(Debug)]
 pub(crate) struct Catalog {
     protocols: Vec<Protocol>,
@@ -98,7 +98,7 @@ impl Catalog {
         fields.find_map(|field| Some((key.spelled_as(&field.key)?, field)))
     }
 
-    /// Options called `name` in the tables of `table`: where one may have been meant that is not in `table` itself.
+    /// Options named `name` in the tables inside `table`: suggestions for a name that is not in `table` itself.
     pub(crate) fn fields_inside(&self, table: &Key, name: &str) -> Vec<&Field> {
         let pattern = table.pattern();
         let is_inside = |section: &&Section| section.key.parent() == pattern && section.key.name() != "*";
@@ -131,7 +131,7 @@ impl Catalog {
         &self.protocols
     }
 
-    /// Gives a listener its protocol, and what belongs to that, where it was not given.
+    /// Adds to a listener its protocol and the defaults of the protocol, where they are missing.
     pub(super) fn complete(&self, listener: &mut Table) {
         if let Some(first) = self.protocols.first() {
             listener.entry("protocol").or_insert_with(|| first.name.into());
@@ -142,13 +142,13 @@ impl Catalog {
         }
     }
 
-    /// Removes from a listener what [`complete`](Self::complete) gives it, but for its protocol.
+    /// Removes from a listener what [`complete`](Self::complete) adds, except its protocol.
     pub(super) fn forget_protocol(&self, listener: &mut Table) {
         listener.remove("service");
         self.protocols.iter().for_each(|protocol| drop(listener.remove(protocol.name)));
     }
 
-    /// Whether `value` is one that the option `key` takes.
+    /// Checks whether the option `key` accepts `value`.
     ///
     /// # Errors
     /// Why not.
@@ -185,7 +185,7 @@ fn schema_with(protocols: &[Protocol], defaults: &Value) -> Json {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<Config>().to_value();
     let listener = &mut schema["properties"][LISTENER]["items"];
-    // Said here: serde does not deny what it collects into the tables of protocols.
+    // Set here, since serde accepts unknown keys when it collects the tables of protocols.
     listener["additionalProperties"] = false.into();
     let properties = &mut listener["properties"];
     let choice = |name: &str, doc: &str| json!({ "const": name, "description": doc });
@@ -275,7 +275,7 @@ fn read_field(schema: &Json, key: Key, required: bool, default: Option<Value>) -
     Field { key, doc: doc_of(schema), kind, choices, range, required, default }
 }
 
-/// The texts that an enum takes.
+/// The texts that an enum accepts.
 fn choices_of(schema: &Json) -> Vec<(String, String)> {
     let variants = schema["oneOf"].as_array().map(Vec::as_slice).unwrap_or_default();
     variants

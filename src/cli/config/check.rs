@@ -1,4 +1,4 @@
-//! Rules that concern more than the form of one value.
+//! Rules beyond the form of single values.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -21,34 +21,34 @@ use super::{
     values::HumanDuration,
 };
 
-/// Something wrong with one value.
+/// An error in one value.
 #[derive(Debug)]
 pub(crate) struct Complaint {
-    /// Which one.
+    /// Its key.
     pub(crate) key: Key,
     message: String,
     help: Option<String>,
 }
 
 impl Complaint {
-    /// A complaint without help: what is wrong.
+    /// An error without help.
     pub(crate) fn new(key: &Key, message: String) -> Self {
         Self { key: key.clone(), message, help: None }
     }
 
-    /// Adds what to do.
+    /// Adds help.
     pub(crate) fn help(mut self, help: String) -> Self {
         self.help = Some(help);
         self
     }
 
-    /// Says where it was written.
+    /// Adds the place where the value was written.
     pub(crate) fn at(self, place: Place) -> Problem {
         Problem { place, message: self.message, help: self.help }
     }
 }
 
-/// Checks all rules; empty if all hold. Complaints about a value in `bad` are left out: that one is invalid
+/// Checks all rules; returns the errors. Errors of a value in `bad` are left out: that value is invalid
 /// or missing, which is already reported, and `config` has its default instead.
 pub(crate) fn check(catalog: &Catalog, config: &Config, bad: &BTreeSet<Key>) -> Vec<Complaint> {
     let mut complaints = Complaints { found: Vec::new(), bad };
@@ -74,12 +74,12 @@ struct Complaints<'a> {
 }
 
 impl Complaints<'_> {
-    /// A complaint about one value.
+    /// An error in one value.
     fn add(&mut self, key: &str, message: impl Into<String>) {
         self.add_between(key, &[], message);
     }
 
-    /// A complaint about a value that contradicts `others`.
+    /// An error in a value that contradicts `others`.
     fn add_between(&mut self, key: &str, others: &[&str], message: impl Into<String>) {
         self.add_complaint(others, Complaint::new(&Key::new(key), message.into()));
     }
@@ -119,7 +119,7 @@ fn check_limits(config: &Config, complaints: &mut Complaints<'_>) {
     if limits.outbox_bytes_max.0 == 0 {
         complaints.add("limits.outbox_bytes_max", "must be more than 0, or nothing can be sent");
     }
-    // The kernel takes whole seconds, in 16 bits.
+    // The kernel accepts whole seconds, in 16 bits.
     let keepalive = Duration::from_secs(1)..=Duration::from_secs(9 * 3600);
     zero_or(limits.keepalive, keepalive, "limits.keepalive", complaints);
 }
@@ -171,7 +171,7 @@ fn check_listener(
     );
 }
 
-/// What the protocol of a listener makes of its options.
+/// Checks the options of a listener with the rules of its protocol.
 fn check_protocol(
     index: usize,
     listener: &ListenerOptions,
@@ -246,7 +246,7 @@ fn check_names(config: &Config, complaints: &mut Complaints<'_>) {
     }
 }
 
-/// Two sockets cannot share an address; each takes its own port where 0 is written.
+/// Two sockets cannot share an address; with port 0, each gets its own.
 fn check_addresses(config: &Config, complaints: &mut Complaints<'_>) {
     let mut seen: HashMap<SocketAddr, (String, String)> = HashMap::new();
     // The server can start without an optional one.
@@ -270,7 +270,7 @@ fn check_addresses(config: &Config, complaints: &mut Complaints<'_>) {
     }
 }
 
-/// What an idle time may save up.
+/// The permitted idle time that may be saved up.
 const BURST: RangeInclusive<Duration> = Duration::from_nanos(1)..=Duration::from_secs(86_400);
 
 /// Names are labels of every metric.

@@ -1,4 +1,4 @@
-//! From what a person wrote to what the library takes.
+//! Conversion of the configuration into that of the library.
 
 use shardcast::{
     Limits, ServerConfig,
@@ -95,12 +95,12 @@ impl TopicOptions {
 }
 
 impl ListenerOptions {
-    /// How fast each of its connections may be sent to.
+    /// The rate limit of each of its connections.
     pub(crate) fn pace(&self) -> Pace {
         pace(self.pace_messages_per_second, self.pace_bytes_per_second, self.pace_burst)
     }
 
-    /// The bounds of this listener: those of the server, with its own in their place.
+    /// The bounds of this listener: its own, and those of the server for the rest.
     pub(crate) fn limits(&self, server: &Limits) -> Limits {
         server.clone().with(|it| {
             it.outbox_bytes_max = self.outbox_bytes_max.map_or(server.outbox_bytes_max, |size| bytes(size.0));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_overrides_only_what_it_names() {
+    fn a_listener_overrides_only_its_own_options() {
         let server = Limits::default();
         let mut listener = ListenerOptions::default();
         assert_eq!(listener.limits(&server), server);

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// The way to one value, such as `server.shards` or `listener.0.push.interval`.
+/// The path of one value, such as `server.shards` or `listener.0.push.interval`.
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Key(pub(crate) Vec<String>);
 
@@ -9,7 +9,7 @@ impl Key {
         Self(dotted.split('.').map(str::to_owned).collect())
     }
 
-    /// This key with one part more.
+    /// This key with one more part.
     pub(crate) fn join(&self, part: impl fmt::Display) -> Self {
         let mut parts = self.0.clone();
         parts.push(part.to_string());
@@ -38,7 +38,7 @@ impl Key {
         Self(self.0.iter().map(fill).collect())
     }
 
-    /// As a table is called in the file: `[server]`, `[[listener]]`, `[listener.push]`.
+    /// As the header of a table in the file: `[server]`, `[[listener]]`, `[listener.push]`.
     pub(crate) fn header(&self) -> String {
         let names: Vec<&str> =
             self.0.iter().map(String::as_str).filter(|part| *part != "*" && !is_index(part)).collect();
@@ -53,14 +53,14 @@ impl Key {
         format!("{VARIABLE_PREFIX}{}", self.0.join("__").to_uppercase().replace('-', "_"))
     }
 
-    /// The key that an environment variable sets, if it is one of ours; with `_` where the key has `-`.
+    /// The key that an environment variable sets, if it is a Shardcast variable; with `_` where the key has `-`.
     pub(crate) fn of_variable(name: &str) -> Option<Self> {
         let rest = name.strip_prefix(VARIABLE_PREFIX)?;
         let key = Self(rest.to_lowercase().split("__").map(str::to_owned).collect());
         (key.variable() == name).then_some(key)
     }
 
-    /// This key with the names of `pattern`, if it is the same but for `-` and `_`.
+    /// This key with the names of `pattern`, if they differ only in `-` and `_`.
     pub(crate) fn spelled_as(&self, pattern: &Self) -> Option<Self> {
         let spell = |(part, wanted): (&String, &String)| match wanted.as_str() {
             "*" => is_index(part).then(|| part.clone()),
@@ -77,7 +77,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// Begins the name of every environment variable that is ours.
+/// The prefix of every Shardcast variable.
 pub(crate) const VARIABLE_PREFIX: &str = "SHARDCAST_";
 
 fn is_index(part: &str) -> bool {

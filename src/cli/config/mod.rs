@@ -1,8 +1,8 @@
-//! The configuration: one struct, four layers, and everything that is made from them.
+//! The configuration: one struct, four layers, and everything generated from them.
 //!
 //! [`options`] defines it, [`catalog`] lists it with what each [`protocol`] adds, [`layers`] reads it, [`check`](mod@check) judges it,
 //! [`print`](mod@print) and [`manual`](mod@manual) write it. What it deliberately is not: the library's
-//! configuration, which is plain data without a file format; [`convert`] leads there.
+//! configuration, which is plain data without a file format; [`convert`] builds it.
 
 mod catalog;
 mod check;

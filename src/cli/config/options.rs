@@ -159,7 +159,7 @@ pub(crate) struct HubOptions {
     #[schemars(range(min = 0, max = 16_777_216))]
     pub(crate) periodics_max: usize,
     /// Priority and rate limit of topics with a common prefix; one block per prefix. Only the block with the longest
-    /// matching prefix applies. A topic without a block has class "normal" and no rate limit.
+    /// matching prefix applies. A topic without a block has priority "normal" and no rate limit.
     pub(crate) topic: Vec<TopicOptions>,
 }
 
@@ -170,11 +170,11 @@ pub(crate) struct HubOptions {
 pub(crate) struct TopicOptions {
     /// Prefix of the names of the topics; "" matches all topics.
     pub(crate) prefix: String,
-    /// Priority. A shard divides its work between the classes, 8, 4, 2 and 1 parts of 15 while all have work, the more
-    /// urgent first.
+    /// Priority. While all priorities have work, a shard gives them 8, 4, 2 and 1 parts of 15; the more urgent comes
+    /// first.
     pub(crate) class: TopicClass,
     /// Messages per second of each topic; 0 means unlimited. Faster publications are queued, up to
-    /// paced_messages_max.
+    /// `paced_messages_max`.
     #[schemars(range(min = 0, max = 1_000_000_000))]
     pub(crate) messages_per_second: u64,
     /// Bytes per second of each topic; "0B" means unlimited.

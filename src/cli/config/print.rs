@@ -13,7 +13,7 @@ pub(crate) fn print_defaults(catalog: &Catalog) -> String {
     for section in catalog.sections() {
         text.push('\n');
         comment(&section.doc, &mut text);
-        // A block of which there is none by default is an example.
+        // A block that does not exist by default is an example.
         let is_example = value_at(defaults, &section.key.at(0)).is_none();
         let mark = if is_example { "# " } else { "" };
         text.push_str(&format!("{mark}{}\n", section.key.header()));
@@ -44,7 +44,7 @@ pub(crate) fn print_defaults(catalog: &Catalog) -> String {
     text
 }
 
-/// What is in effect; with `origins`, where each value came from.
+/// The configuration in effect; with `origins`, where each value came from.
 pub(crate) fn print_effective(loaded: &Loaded, catalog: &Catalog, origins: bool) -> String {
     let values = values_of(&loaded.config);
     let mut text = String::new();
@@ -52,7 +52,7 @@ pub(crate) fn print_effective(loaded: &Loaded, catalog: &Catalog, origins: bool)
     let (many, once): (Vec<_>, Vec<_>) =
         catalog.sections().iter().partition(|section| section.key.0[0] == LISTENER);
     for section in once {
-        // One of several blocks, or the only one: its number says nothing then.
+        // A section that is not a list has one block, and its key does not contain the index.
         let blocks = (0..).map(|index| section.key.at(index));
         let blocks = blocks.take_while(|key| value_at(&values, key).is_some());
         let count = if section.key.name() == "*" { usize::MAX } else { 1 };
@@ -68,7 +68,7 @@ pub(crate) fn print_effective(loaded: &Loaded, catalog: &Catalog, origins: bool)
     text
 }
 
-/// What an option is when it is left out, if that is the value of another one.
+/// The value of another option that is used when this one is left out, if any.
 pub(super) fn inherited<'a>(overriding: &Field, catalog: &'a Catalog) -> Option<&'a toml::Value> {
     let of_listener = overriding.key.parent() == Key::new(LISTENER).join("*");
     let field = of_listener.then(|| catalog.field(&Key::new("limits").join(overriding.key.name())));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_reads_back_as_the_same() {
+    fn the_printed_configuration_is_read_as_the_same() {
         let text = "server.shards = 3\nlimits.overflow = 'block:5ms'\n\
                     [[push.topic]]\nprefix = 'a'\n[[push.topic]]\nprefix = 'b'\nburst = '1s'\n[[listener]]\nname = 'a'\n\
                     listen = '[::1]:0'\nidle_timeout = '1h'\n[[listener]]\nname = 'b'\nlisten = '0.0.0.0:1'\n\

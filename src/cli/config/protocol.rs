@@ -1,4 +1,4 @@
-//! What the configuration has to know of a protocol: its name, its services, its options, its default listener.
+//! The description of a protocol for the configuration: its name, its services, its options, its default listener.
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Serialize, de::DeserializeOwned};
@@ -12,15 +12,15 @@ use super::options::{ListenerOptions, PushOptions};
 pub(crate) struct Protocol {
     /// As it is written in the file, with `-` between words.
     pub(crate) name: &'static str,
-    /// What it is, as sentences of the reference.
+    /// Its description, as sentences of the reference.
     pub(crate) doc: &'static str,
-    /// What can answer its requests; the first is the default. At least one.
+    /// The services that can answer its requests, at least one; the first is the default.
     pub(crate) services: &'static [Service],
-    /// The listener that it has while none is configured.
+    /// Its listener if none is configured.
     pub(crate) default_listener: Option<DefaultListener>,
     /// Bytes of a pushed frame besides its message.
     pub(crate) push_overhead: u64,
-    /// Errors in the options of a listener with this protocol beyond those of single values.
+    /// Checks the options of a listener with this protocol for errors that concern more than one value.
     pub(crate) check: fn(&ListenerOptions) -> Vec<Fault>,
     /// The table of its name inside a listener.
     pub(crate) options: Options,
@@ -31,11 +31,11 @@ pub(crate) struct Protocol {
 pub(crate) struct Service {
     /// As it is written in the file.
     pub(crate) name: &'static str,
-    /// What it does, as a sentence of the reference.
+    /// Its description, as a sentence of the reference.
     pub(crate) doc: &'static str,
 }
 
-/// A listener that exists while none is configured.
+/// A listener that exists if none is configured.
 #[derive(Debug)]
 pub(crate) struct DefaultListener {
     /// Its name.
@@ -49,15 +49,15 @@ pub(crate) struct DefaultListener {
 /// An error in the options of a listener.
 #[derive(Debug)]
 pub(crate) struct Fault {
-    /// The option that is wrong, from the listener on.
+    /// The key of the invalid option, relative to the listener.
     pub(crate) key: String,
     /// Options that it contradicts: while one of them is not of its type, nothing is reported.
     pub(crate) others: Vec<String>,
-    /// What is wrong.
+    /// The error.
     pub(crate) message: String,
 }
 
-/// Which options a protocol has: made from a struct like those of all other options.
+/// The options of a protocol, generated from a struct like all other options.
 #[derive(Debug)]
 pub(crate) struct Options {
     /// JSON Schema of the table.
@@ -106,7 +106,7 @@ impl Protocol {
         Some(options)
     }
 
-    /// Gives a listener of this protocol what it was not given.
+    /// Adds the missing options to a listener of this protocol.
     pub(super) fn complete(&self, listener: &mut Table) {
         if let Some(service) = self.services.first() {
             listener.entry("service").or_insert_with(|| service.name.into());

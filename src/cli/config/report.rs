@@ -1,4 +1,4 @@
-//! All that is wrong with a configuration, shown where it was written.
+//! All errors of a configuration, each shown at its place.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use super::layers::Inputs;
 pub(crate) struct Problem {
     /// Where it is.
     pub(crate) place: Place,
-    /// What is wrong.
+    /// The message.
     pub(crate) message: String,
     /// What to do about it.
     pub(crate) help: Option<String>,
@@ -28,7 +28,7 @@ pub(crate) enum Place {
     VariableName(String),
     /// This flag.
     Flag(&'static str),
-    /// Nowhere: it is about what is missing.
+    /// Nowhere: something is missing.
     Nowhere,
 }
 
@@ -112,16 +112,15 @@ impl Report {
     }
 }
 
-/// The text with what follows `token =` made unreadable, byte by byte, so that all places stay where they are:
-/// a report may end in a log.
+/// The text with each byte after `token =` replaced, since a report may end in a log. All positions stay the same.
 fn hide_tokens(text: &str) -> String {
     let mut hidden = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
-        let behind = line.match_indices("token").find_map(|(at, key)| {
+        let value_at = line.match_indices("token").find_map(|(at, key)| {
             let rest = line[at + key.len()..].trim_start_matches(['"', '\'', ' ', '\t']).strip_prefix('=')?;
             Some(line.len() - rest.len())
         });
-        let (shown, secret) = line.split_at(behind.unwrap_or(line.len()));
+        let (shown, secret) = line.split_at(value_at.unwrap_or(line.len()));
         hidden.push_str(shown);
         hidden.extend(secret.bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }));
     }

@@ -35,7 +35,7 @@ fn distance(source: &str, target: &str) -> usize {
     rows[source.len()][target.len()]
 }
 
-/// No key is longer, and a hostile one must not cost its square.
+/// No key is longer; the bound limits the cost, which is quadratic.
 const LONGEST: usize = 64;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a running server can be asked to do, by signals and by operators, and what came of it.
+//! Orders to a running server, by signals and by operators, and their outcomes.
 
 mod reload;
 
@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 pub(crate) use reload::{Change, Outcome, Reloads};
 
-/// What the running server can be asked to do.
+/// An order to the running server.
 #[derive(Clone, Debug)]
 pub(crate) enum Order {
     /// By this signal: to drain, and the second time to stop at once.
@@ -17,7 +17,7 @@ pub(crate) enum Order {
     Reload(Option<flume::Sender<Outcome>>),
 }
 
-/// What the admin pages need beside the engine.
+/// What the admin pages need in addition to the engine.
 #[derive(Clone, Debug)]
 pub(crate) struct Control {
     pub(crate) orders: flume::Sender<Order>,

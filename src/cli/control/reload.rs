@@ -1,4 +1,4 @@
-//! A configuration read anew: what differs, what of it takes effect now, and what needs a restart.
+//! Reloading the configuration: the differences, those that take effect now, and those that need a restart.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Key};
 
-/// One option that is not as it was.
+/// One option that has changed.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Change {
     pub(crate) key: String,
@@ -17,11 +17,11 @@ pub(crate) struct Change {
     pub(crate) after: String,
 }
 
-/// What came of reading the configuration anew.
+/// The outcome of a reload.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub(crate) enum Outcome {
-    /// It is valid. Nothing of what needs a restart has changed in the running server.
+    /// It is valid. Options that need a restart have not changed in the running server.
     Taken { applied: Vec<Change>, needs_restart: Vec<Change> },
     /// It has errors: nothing has changed.
     Rejected {
@@ -30,19 +30,19 @@ pub(crate) enum Outcome {
     },
 }
 
-/// What became of all of them so far.
+/// Counters of all reloads.
 #[derive(Debug, Default)]
 pub(crate) struct Reloads {
     pub(crate) applied: AtomicU64,
     pub(crate) unchanged: AtomicU64,
     pub(crate) rejected: AtomicU64,
-    /// Options that wait for a restart now.
+    /// Options that need a restart at present.
     pub(crate) needs_restart: AtomicU64,
 }
 
 impl Outcome {
-    /// Compares the configuration that runs with the one read; makes `running` what is in effect from now
-    /// on, whose limits and log level are still to be handed to those who keep them.
+    /// Compares the running configuration with the one read, and changes `running` to the one in effect from now
+    /// on. The caller must still apply its limits and its log level.
     pub(crate) fn take(running: &mut Config, next: &Config, connections_made_for: usize) -> Self {
         let (mut applied, mut needs_restart) = (Vec::new(), Vec::new());
         let effective = effective(running, next, connections_made_for);
@@ -79,7 +79,7 @@ impl Outcome {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Says it in the log.
+    /// Logs it.
     pub(crate) fn log(&self) {
         match self {
             Self::Taken { applied, needs_restart } => {
@@ -105,7 +105,7 @@ impl Outcome {
     }
 }
 
-/// What would run: of `next` what can change while running, of `running` the rest.
+/// The configuration after the reload: from `next` what can change at run time, from `running` the rest.
 fn effective(running: &Config, next: &Config, connections_made_for: usize) -> Config {
     let mut effective = running.clone();
     effective.log.level = next.log.level.clone();
@@ -113,7 +113,7 @@ fn effective(running: &Config, next: &Config, connections_made_for: usize) -> Co
     let keepalive = limits.keepalive;
     let connections_max = limits.connections_max;
     *limits = next.limits.clone();
-    // The sockets that listen have it, and those that are accepted inherit it.
+    // It is set on listening sockets, and accepted ones inherit it.
     limits.keepalive = keepalive;
     if limits.connections_max > connections_made_for {
         limits.connections_max = connections_max;
@@ -170,7 +170,7 @@ mod tests {
             .config
     }
 
-    /// Keys that were applied and those that need a restart, and what runs then.
+    /// Keys that were applied, keys that need a restart, and the configuration that runs then.
     fn reload(before: &str, after: &str) -> (Vec<String>, Vec<String>, Config) {
         let mut running = config(before);
         let made_for = running.limits.connections_max;
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_a_restart_is_said_each_time_until_it_is_taken_back() {
+    fn options_that_need_a_restart_are_listed_until_they_are_reverted() {
         let (mut running, changed) = (config(""), config("server.shards=2\nlimits.idle_timeout='5s'"));
         for (next, applied, needs_restart) in [(&changed, 1, 1), (&changed, 0, 1), (&config(""), 1, 0)] {
             let Outcome::Taken { applied: now, needs_restart: later } = Outcome::take(&mut running, next, 9)
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_not_told() {
+    fn a_token_is_not_shown() {
         let mut running = config("admin.token='0123456789abcdef'");
         let outcome = Outcome::take(&mut running, &config("admin.token='0123456789abcdeF'"), 9);
         assert!(!format!("{outcome:?}").contains("0123456789"), "{outcome:?}");

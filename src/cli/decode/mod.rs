@@ -1,6 +1,6 @@
 //! `shardcast decode`: Tars bytes as a tree.
 //!
-//! What it deliberately is not: a decoder of its own; it prints what the library reads.
+//! What it deliberately is not: another decoder. It prints what the library decodes.
 
 mod input;
 mod names;
@@ -21,7 +21,7 @@ use crate::flags::Reading;
 use names::{Names, Shape};
 use tree::Tree;
 
-/// What to decode, and as what.
+/// What to decode, and how.
 #[derive(Args, Debug)]
 pub(crate) struct DecodeArgs {
     /// The arguments of a TUP call, as the buffer of a packet holds them
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &DecodeArgs) -> anyhow::Result<Decoded> {
     Ok(decode(&bytes, what))
 }
 
-/// What the bytes are taken for.
+/// The form of the bytes.
 enum As<'n> {
     /// The arguments of one TUP call, maybe of a known function.
     Attributes(Shape<'n>),

@@ -1,4 +1,4 @@
-//! What is known of a value: the names of its fields, and what is in them. Packets are known always, anything
+//! What is known of a value: the names and the types of its fields. Packets are always known, anything
 //! else from .tars files.
 
 use shardcast_build::{
@@ -6,30 +6,30 @@ use shardcast_build::{
     schema::{Operation, Struct, Type},
 };
 
-/// Where names come from.
+/// The source of names.
 #[derive(Default)]
 pub(super) struct Names {
-    /// What the .tars files say, if there are any.
+    /// The content of the .tars files, if there are any.
     pub(super) schema: Option<Schema>,
 }
 
 impl Names {
-    /// The struct that is named so.
+    /// The struct with this name.
     pub(super) fn structure(&self, path: &str) -> Option<Shape<'_>> {
         let schema = self.schema.as_ref()?;
         let id = schema.find_struct(path)?;
         Some(Shape::Struct(schema, schema.structure(id)))
     }
 
-    /// The parameters and the result of the function that is named so; of the first, if there are several.
+    /// The parameters and the result of the function with this name; of the first, if there are several.
     pub(super) fn function<'s>(&'s self, func: &'s str) -> Option<Shape<'s>> {
         let schema = self.schema.as_ref()?;
         let (_, _, operation) = schema.find_operations(func).next()?;
         Some(Shape::Call(schema, operation))
     }
 
-    /// The parameters and the result of a method. Of several with this name it is that of the interface which
-    /// `servant` is called after, else the first.
+    /// The parameters and the result of a method. Of several with this name, it is that of the interface for which
+    /// `servant` is named, else the first.
     pub(super) fn call<'s>(&'s self, servant: &str, func: &'s str) -> Shape<'s> {
         let Some(schema) = &self.schema else { return Shape::Unknown };
         let object = servant.rsplit('.').next().unwrap_or_default();
@@ -42,10 +42,10 @@ impl Names {
     }
 }
 
-/// What a value is known to be.
+/// The known form of a value.
 #[derive(Clone, Copy)]
 pub(super) enum Shape<'s> {
-    /// Whatever its bytes say.
+    /// Unknown: its bytes alone are decoded.
     Unknown,
     /// A packet with these fields.
     Packet(&'static [(u8, &'static str)]),

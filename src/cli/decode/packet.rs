@@ -1,4 +1,4 @@
-//! Packets, and what is in their buffers.
+//! Packets and their buffers.
 
 use std::collections::HashMap;
 
@@ -16,8 +16,8 @@ use super::{
     tree::{Tree, hex, label, text},
 };
 
-/// Writes whole packets, one after the other. A response has no method in it; one that was called before
-/// under the same number lends its names.
+/// Writes whole packets, one after the other. A response has no method; a request with the same number before
+/// it gives the names.
 pub(super) fn print_frames(tree: &mut Tree, mut bytes: &[u8], names: &Names) -> Result<(), String> {
     let mut calls = HashMap::new();
     let mut number = 1;
@@ -108,7 +108,7 @@ impl<'b> Packet<'b> {
         r.finish()
     }
 
-    /// What a buffer holds in the packet's version; its bytes when it holds something else.
+    /// The values of a buffer, in the form of the packet's version; its bytes if it has another form.
     fn print_buffer(&self, tree: &mut Tree, label: &str, buffer: &[u8], call: Shape<'_>) {
         let mut inner = Tree::default();
         let (what, result) = match self.version {

@@ -24,7 +24,7 @@ fn keys_label_their_values() {
 }
 
 #[test]
-fn what_cannot_be_decoded_ends_the_tree() {
+fn undecodable_bytes_end_the_tree() {
     let cut = Some("tag 1, byte 5: length 5 with 0 bytes left");
     check(
         &[0x0C, 0x16, 2, 0xFF, b'z'],

@@ -115,7 +115,7 @@ impl Tree {
     }
 }
 
-/// The tag of a field with its name, and what is in it.
+/// The tag of a field with its name, and the form of its value.
 pub(super) fn label<'s>(tag: u8, shape: Shape<'s>) -> (String, Shape<'s>) {
     match shape.field(tag) {
         Some((name, inner)) => (format!("{tag} {name}"), inner),
@@ -123,7 +123,7 @@ pub(super) fn label<'s>(tag: u8, shape: Shape<'s>) -> (String, Shape<'s>) {
     }
 }
 
-/// The head of an element that the count says is there.
+/// The head of an element, which must exist since it is counted.
 fn element_head(r: &mut TarsReader<'_>, tag: u8) -> Result<Head, DecodeError> {
     let missing = DecodeError::new(DecodeErrorKind::MissingField, Some(tag), r.offset());
     r.seek(tag)?.ok_or(missing)

@@ -1,4 +1,4 @@
-//! The clients: those that listen and check every message, and one that never reads.
+//! The clients: subscribers that check every message, and one that never reads.
 
 use std::{
     net::{SocketAddr, TcpStream},
@@ -16,7 +16,7 @@ use shardcast::proto::{Position, Recovery, TopicFilter, topics::TopicEvent};
 
 use crate::protocols::Topics;
 
-/// A client that listens to one topic, on a thread of its own, until it is killed.
+/// A client that subscribes to one topic, on its own thread, until it is killed.
 pub(super) struct Client {
     stop: Arc<AtomicBool>,
     received: Arc<Mutex<Received>>,
@@ -28,27 +28,27 @@ pub(super) struct Client {
 pub(super) struct Received {
     /// Messages.
     pub(super) count: u64,
-    /// Messages that came again, and messages that came before one with a smaller offset.
+    /// Messages received twice, and messages received before one with a smaller offset.
     pub(super) twice: u64,
     pub(super) disordered: u64,
     /// Messages that were lost, by their offsets or as reported.
     pub(super) lost: u64,
     /// Position of the last one.
     pub(super) position: Option<Position>,
-    /// What became of the messages from before.
+    /// The outcome of the recovery.
     pub(super) recovery: Option<Recovery>,
-    /// Since they were published, in nanoseconds.
+    /// Times since they were published, in nanoseconds.
     pub(super) latencies: Vec<u64>,
     /// Times that the connection ended.
     pub(super) disconnections: u64,
 }
 
 impl Client {
-    /// Connects, and subscribes from after `since` if that is given. Payloads begin with the time since `epoch` at which
+    /// Connects and subscribes, after `since` if it is given. Payloads begin with the time since `epoch` at which
     /// they were published, in nanoseconds.
     ///
     /// # Errors
-    /// There is no shard for the client, or no thread.
+    /// The system has no shard or no thread for the client.
     pub(super) fn listen(
         topics: &Topics,
         to: SocketAddr,
@@ -83,14 +83,14 @@ impl Client {
         lock(&self.received).count
     }
 
-    /// Forgets what it has measured.
+    /// Deletes its measurements.
     pub(super) fn forget_latencies(&self) {
         lock(&self.received).latencies.clear();
     }
 }
 
 impl Drop for Client {
-    /// Without a goodbye.
+    /// Ends the connection without a goodbye.
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
@@ -123,7 +123,7 @@ impl Received {
         if let Some(last) = self.position.filter(|last| last.epoch == position.epoch) {
             match position.offset.checked_sub(last.offset) {
                 Some(0) => self.twice += 1,
-                // What is between them is reported as lost.
+                // The messages between them are reported as lost.
                 Some(_) => {}
                 None => self.disordered += 1,
             }
@@ -141,7 +141,7 @@ impl Sleeper {
     pub(super) fn subscribe(topics: &Topics, to: SocketAddr, topic: &str) -> anyhow::Result<Self> {
         let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        // A small one, so that what it does not read waits with the server soon.
+        // A small one, so that unread data soon waits at the server.
         sockopt::set_socket_recv_buffer_size(&socket, 4096)?;
         rustix::net::connect(&socket, &to)?;
         let mut stream = TcpStream::from(socket);
@@ -150,7 +150,7 @@ impl Sleeper {
         Ok(Self(stream))
     }
 
-    /// By which the server knows it.
+    /// Its address, as the server sees it.
     ///
     /// # Errors
     /// The socket is gone.
@@ -163,7 +163,7 @@ fn lock(received: &Mutex<Received>) -> std::sync::MutexGuard<'_, Received> {
     received.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Messages that may wait for a client's thread.
+/// Messages that may be queued for a client's thread.
 const WAITING_MAX: usize = 4096;
 /// How long a client may take to notice that it is killed.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -1,6 +1,6 @@
 //! `shardcast demo`: a server and its clients in one command, with checks.
 //!
-//! Every line is checked before it is printed; if a check fails, its line says so, and so does the exit code. What it
+//! Every line is checked before it is printed; a failed check is shown in its line and in the exit code. What it
 //! deliberately is not: a benchmark. Server and clients share this process and its CPUs; `shardcast bench` measures.
 
 mod clients;
@@ -29,11 +29,11 @@ pub(crate) struct DemoArgs {
     pub(crate) shards: u16,
 }
 
-/// What one step found.
+/// The result of one step.
 pub(super) struct Finding {
     /// Whether the check passed.
     holds: bool,
-    /// The claim, with its numbers; further lines are numbers without a claim.
+    /// The claim with its numbers; further lines have numbers without a claim.
     lines: Vec<String>,
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Demo {
     sleeper: Option<Sleeper>,
     /// Messages published.
     published: u64,
-    /// What the times in payloads count from.
+    /// The zero of the times in payloads.
     epoch: Instant,
     /// 99th percentile of the undisturbed pushes, in nanoseconds.
     undisturbed: u64,
@@ -74,7 +74,7 @@ impl Demo {
         Ok((demo, finding))
     }
 
-    /// The clients come, and the server counts them.
+    /// The clients subscribe, and the server counts them.
     pub(super) fn subscribe(&mut self, clients: u16) -> anyhow::Result<Finding> {
         for _ in 0..clients {
             self.clients.push(Client::listen(&self.topics, self.address, TOPIC, None, self.epoch)?);
@@ -96,7 +96,7 @@ impl Demo {
         let began = Instant::now();
         let count = u64::try_from((time.as_millis() / PUSH_INTERVAL.as_millis()).max(1))?;
         for number in 0..count {
-            // From the schedule, so that a late one does not make all later ones late.
+            // From the schedule, so that a late push does not delay all later ones.
             let due = began + PUSH_INTERVAL * u32::try_from(number)?;
             thread::sleep(due.saturating_duration_since(Instant::now()));
             self.publish(SMALL)?;
@@ -155,7 +155,7 @@ impl Demo {
         Ok(Finding { holds, lines })
     }
 
-    /// One never reads. It costs its bound, and the others nothing.
+    /// One client never reads. It fills its own outbox, and does not affect the others.
     pub(super) fn isolate(&mut self, time: Duration) -> anyhow::Result<Finding> {
         let sleeper = Sleeper::subscribe(&self.topics, self.address, TOPIC)?;
         let address = sleeper.address()?;
@@ -166,13 +166,13 @@ impl Demo {
         let (mut count, mut queued_most) = (0_u64, 0_u64);
         let mut slow = None;
         loop {
-            // Never further ahead of those that read than their outboxes allow.
-            let behind = || {
+            // Never further ahead of the readers than their outboxes permit.
+            let lag = || {
                 let slowest =
                     self.clients.iter().zip(&before).map(|(it, before)| it.count() - before.count).min();
                 count - slowest.unwrap_or(count)
             };
-            if !eventually(|| behind() < WINDOW) {
+            if !eventually(|| lag() < WINDOW) {
                 break;
             }
             self.publish(LARGE)?;
@@ -231,7 +231,7 @@ impl Demo {
         body[..8].copy_from_slice(&now.to_le_bytes());
         let mut tries = 0;
         while self.publisher.publish(body.clone()).is_err() {
-            // Busy is an answer: this publisher waits.
+            // A refusal as busy is expected: this publisher waits.
             tries += 1;
             anyhow::ensure!(tries < 10_000, "the server stays busy");
             thread::sleep(Duration::from_millis(1));
@@ -286,7 +286,7 @@ fn sorted(received: &[Received]) -> Vec<u64> {
     all
 }
 
-/// Of sorted times.
+/// A percentile of sorted times.
 fn percentile(times: &[u64], part: f64) -> u64 {
     let index = (times.len() as f64 * part).ceil() as usize;
     times.get(index.saturating_sub(1)).copied().unwrap_or_default()
@@ -306,7 +306,7 @@ fn micros(nanos: u64) -> String {
     format!("{} us", nanos / 1000)
 }
 
-/// Whether `done` came true before a hang is certain.
+/// Whether `done` became true before a hang is certain.
 fn eventually(mut done: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + PATIENCE;
     while !done() {
@@ -324,10 +324,10 @@ const SMALL: usize = 64;
 const LARGE: usize = 16 << 10;
 /// Messages that the killed client misses: fewer than the history keeps.
 const MISSED: u64 = 50;
-/// Messages on the way while one client sleeps: half of what an outbox takes.
+/// Messages in flight while one client sleeps: half of the bound of an outbox.
 const WINDOW: u64 = 32;
 const OUTBOX_BYTES_MAX: usize = 1 << 20;
 /// Only a hang takes so long.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The one that never reads takes all of it.
+/// The client that never reads fills it.
 const DRAIN: Duration = Duration::from_secs(2);

@@ -11,7 +11,7 @@ use crate::{
     probes::{Host, Needs, Severity, examine},
 };
 
-/// Prints what was found on this host, and says in the exit code how bad the worst of it is.
+/// Prints the findings on this host; the exit code is that of the most severe one.
 ///
 /// # Errors
 ///

@@ -2,7 +2,7 @@
 
 use crate::probes::{Finding, Severity};
 
-/// For people: at most 100 columns, whatever is in it.
+/// For people: never wider than 100 columns.
 pub(crate) fn report(findings: &[Finding]) -> String {
     let rows: Vec<[&str; 5]> = findings
         .iter()

@@ -15,7 +15,7 @@ use crate::{
     output::{complain, print, print_bytes},
 };
 
-/// Formats `files`, or lists those that are not formatted. One that cannot be read does not affect the others.
+/// Formats `files`, or lists those that are not formatted. A file that cannot be read does not affect the others.
 pub(super) fn run(files: &[PathBuf], only_check: bool) -> anyhow::Result<ExitCode> {
     let mut changed = String::new();
     let mut faults = 0;

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::client::Place;
 use crate::{config::HumanDuration, flags::seconds_or_unit};
 
-/// Which server, for commands that only read.
+/// The server, for commands that only read.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Server {
     /// Admin address of the server [default: 127.0.0.1:9180]
@@ -15,7 +15,7 @@ pub(crate) struct Server {
     pub(crate) admin: Option<Place>,
 }
 
-/// Which server, for those who act.
+/// The server, for commands that act.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Actor {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The client of admin HTTP: one request, one answer, one connection.
+//! The client of admin HTTP: one request, one response, one connection.
 
 use std::{
     env, fmt,
@@ -18,7 +18,7 @@ use crate::{
     config::{AdminOptions, Secret},
 };
 
-/// Where a server answers operators.
+/// The admin address of a server.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Place {
     /// Host and port.
@@ -26,14 +26,14 @@ pub(crate) enum Place {
     Unix(PathBuf),
 }
 
-/// A server to ask.
+/// A client of one server.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     place: Place,
     token: Secret,
 }
 
-/// The server cannot be reached: it is not there, or is there no more.
+/// The server cannot be reached: it is not running, or has stopped.
 #[derive(Debug, thiserror::Error)]
 #[error("no server answers at {place}: {error}")]
 pub(super) struct Unreachable {
@@ -71,16 +71,16 @@ impl Client {
         &self.place
     }
 
-    /// What is at this path.
+    /// Sends a GET request, and returns the body.
     ///
     /// # Errors
     ///
-    /// [`Unreachable`], a broken answer, or what the server says against it.
+    /// [`Unreachable`], an invalid response, or the error that the server returns.
     pub(super) fn get(&self, path: &str) -> anyhow::Result<Vec<u8>> {
         self.ask("GET", path)
     }
 
-    /// Does what is at this path.
+    /// Sends a POST request, and returns the body.
     ///
     /// # Errors
     ///
@@ -187,14 +187,14 @@ fn token_of_environment() -> anyhow::Result<Secret> {
     }
 }
 
-/// The port, if the address is one of this host.
+/// The port, if the address is on this host.
 fn local_port(address: &str) -> Option<u16> {
     let addresses = address.to_socket_addrs().ok()?;
     let mut local = addresses.filter(|it| it.ip().to_canonical().is_loopback() || it.ip().is_unspecified());
     local.next().map(|it| it.port())
 }
 
-/// What listens everywhere is asked here.
+/// For a server that listens on all addresses, connects to the loopback address.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip: IpAddr = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => [127, 0, 0, 1].into(),
@@ -204,7 +204,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// Status and body of a whole answer.
+/// Status and body of a complete response.
 fn read_answer(answer: &[u8]) -> anyhow::Result<(u16, &[u8])> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut response = httparse::Response::new(&mut headers);
@@ -220,7 +220,7 @@ fn read_answer(answer: &[u8]) -> anyhow::Result<(u16, &[u8])> {
     }
 }
 
-/// A server answers at once, or hangs.
+/// A server responds at once, or hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// More than the descriptions of all connections that a server can have.

@@ -14,7 +14,7 @@ use crate::output::{escape, print};
 ///
 /// # Errors
 ///
-/// The server cannot be reached, or its answer cannot be read.
+/// The server cannot be reached, or its response cannot be read.
 pub(crate) fn conns(args: &ConnsArgs) -> anyhow::Result<()> {
     let path = match args.state {
         State::Open => "/connections",
@@ -29,7 +29,7 @@ pub(crate) fn conns(args: &ConnsArgs) -> anyhow::Result<()> {
     print(&table(&rows, args.state))
 }
 
-/// Keeps those of the shard, in the order that was asked for; else in that of the server.
+/// Keeps those of the shard, in the given order; by default, in that of the server.
 fn choose(rows: &mut Vec<Value>, shard: Option<u16>, sort: Option<SortBy>) {
     rows.retain(|row| shard.is_none_or(|shard| row["shard"] == shard));
     let number = |row: &Value, field: &str| row[field].as_f64().unwrap_or_default();

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{admin::Shards, flags::seconds_or_unit, output::print};
 
-/// Makes a server stop, and watches it if asked to.
+/// Stops a server; with `--watch`, reports its progress.
 ///
 /// # Errors
 ///
@@ -27,7 +27,7 @@ pub(crate) fn drain(args: &DrainArgs) -> anyhow::Result<()> {
     if args.watch { watch(&client) } else { Ok(()) }
 }
 
-/// Prints a line after each change, until the server does not answer.
+/// Prints a line after each change, until the server does not respond.
 fn watch(client: &Client) -> anyhow::Result<()> {
     let mut printed = String::new();
     loop {
@@ -49,7 +49,7 @@ fn watch(client: &Client) -> anyhow::Result<()> {
     }
 }
 
-/// An answer that was cut short may be the last sign of life.
+/// The last response may have been cut short, so this tries once more.
 fn has_ended(client: &Client) -> bool {
     thread::sleep(PAUSE);
     client.get("/livez").is_err_and(|error| error.is::<Unreachable>())

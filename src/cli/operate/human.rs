@@ -1,4 +1,4 @@
-//! Numbers as people read them, in few columns.
+//! Numbers for people, in few columns.
 
 use crate::output::escape;
 
@@ -38,7 +38,7 @@ fn scaled(number: f64, base: f64) -> String {
     }
 }
 
-/// Columns as wide as they must be, each cell escaped; the first `left` of them are aligned at their left.
+/// Columns as wide as necessary, each cell escaped; the first `left` columns are aligned left.
 pub(super) fn table(rows: &[Vec<String>], left: usize) -> String {
     let escaped = |row: &Vec<String>| row.iter().map(|cell| escape::line(cell).into_owned()).collect();
     let rows: Vec<Vec<String>> = rows.iter().map(escaped).collect();

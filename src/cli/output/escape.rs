@@ -1,7 +1,7 @@
-//! Escapes what a terminal would obey, and what makes text look like other text.
+//! Escapes terminal sequences, and characters that make text look like other text.
 //!
 //! Control characters (C0, DEL, C1) start terminal sequences such as ESC and OSC; bidirectional controls reorder
-//! what is around them (Unicode Technical Report 36; "Trojan Source", CVE-2021-42574); line and paragraph
+//! the text around them (Unicode Technical Report 36; "Trojan Source", CVE-2021-42574); line and paragraph
 //! separators and the zero-width no-break space do not show. The form is that of Rust's `char::escape_unicode`,
 //! and that of JSON within JSON.
 
@@ -53,7 +53,7 @@ pub(crate) fn json(text: &str) -> Cow<'_, str> {
     )
 }
 
-/// Whether it moves the cursor, or hides or reorders what is around it.
+/// Whether it moves the cursor, or hides or reorders the text around it.
 fn is_unsafe(letter: char) -> bool {
     (letter.is_control() && letter != '\t')
         || matches!(letter,
@@ -86,7 +86,7 @@ fn unicode(letter: char, safe: &mut String) {
     }
 }
 
-/// Bytes of the colour sequence that `text` begins with; 0 when it begins with none.
+/// Length of the colour sequence at the start of `text`; 0 if there is none.
 fn colour_len(text: &str) -> usize {
     let Some(parameters) = text.strip_prefix("\x1b[") else { return 0 };
     let digits = parameters.bytes().take_while(|it| it.is_ascii_digit() || *it == b';').count();
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_terminal_obeys_nothing_that_a_peer_says() {
+    fn terminal_sequences_of_peers_are_escaped() {
         for (text, safe) in [
             ("plain \u{e4} \u{1f600}", "plain \u{e4} \u{1f600}"),
             ("t\x1b]0;evil\x07", "t\\u{1b}]0;evil\\u{7}"),

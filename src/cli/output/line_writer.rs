@@ -17,16 +17,16 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-/// Writes lines to one descriptor from a thread of its own, which ends with the last handle. Cheap to clone; any
+/// Writes lines to one descriptor on a separate thread, which ends with the last handle. Cheap to clone; any
 /// thread may use it.
 #[derive(Debug)]
 pub(crate) struct LineWriter(Arc<Shared>);
 
-/// What may wait to be written.
+/// Bounds on the queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(crate) lines: usize,
-    /// A single line may be longer, when nothing else waits.
+    /// A single line may be longer if the queue is empty.
     pub(crate) bytes: usize,
 }
 
@@ -39,17 +39,17 @@ impl Default for Bounds {
 /// Lines that were not written, since the start.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Loss {
-    /// There was no room for them in the queue.
+    /// The queue was full.
     pub(crate) queue_full: u64,
-    /// The descriptor did not take them.
+    /// They could not be written to the descriptor.
     pub(crate) write_failed: u64,
 }
 
-/// What became of a line that may wait for room.
+/// The outcome of a line that may wait for room.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Put {
     Queued,
-    /// The caller was asked to stop while there was no room.
+    /// The caller was to stop while the queue was full.
     Stopped,
     /// A write has failed for this reason: nothing more will be written.
     Failed(io::ErrorKind),
@@ -59,9 +59,9 @@ pub(crate) enum Put {
 struct Shared {
     state: Mutex<State>,
     bounds: Bounds,
-    /// Something waits to be written, or the last handle is gone.
+    /// A line is queued, or the last handle is gone.
     filled: Condvar,
-    /// There is room, or nothing is left.
+    /// The queue has room, or is empty.
     emptied: Condvar,
     queue_full: AtomicU64,
     write_failed: AtomicU64,
@@ -70,13 +70,13 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     lines: VecDeque<Vec<u8>>,
-    /// Of the lines that wait and of those being written.
+    /// Bytes of the queued lines and of those being written.
     bytes: usize,
     /// Lines being written.
     writing: usize,
     /// Why the last write failed, until one succeeds.
     failure: Option<io::ErrorKind>,
-    /// How many may still queue something.
+    /// Number of handles that may still queue lines.
     handles: usize,
 }
 
@@ -117,7 +117,7 @@ impl LineWriter {
         }
     }
 
-    /// Queues a line; waits for room until `stop` holds, which is looked at some times a second.
+    /// Queues a line; waits for room until `stop` returns true, which is checked several times per second.
     pub(crate) fn put(&self, line: Vec<u8>, mut stop: impl FnMut() -> bool) -> Put {
         let mut state = self.0.lock();
         loop {
@@ -132,11 +132,11 @@ impl LineWriter {
             if stop() {
                 return Put::Stopped;
             }
-            state = self.0.wait_emptied(state, LOOK);
+            state = self.0.wait_emptied(state, STOP_CHECK_INTERVAL);
         }
     }
 
-    /// Waits until everything is written, up to `patience`; says whether it was.
+    /// Waits until everything is written, up to `patience`; returns whether it was.
     pub(crate) fn flush(&self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
         let mut state = self.0.lock();
@@ -150,7 +150,7 @@ impl LineWriter {
         state.failure.is_none()
     }
 
-    /// Lines that were not written so far.
+    /// Lines lost so far.
     pub(crate) fn loss(&self) -> Loss {
         self.0.loss()
     }
@@ -162,7 +162,7 @@ impl LineWriter {
 }
 
 impl Shared {
-    /// Nothing that runs under this lock can panic halfway, so a poisoned one is as good as any.
+    /// No code under this lock can panic halfway, so the state is valid even if the lock is poisoned.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -195,13 +195,13 @@ impl State {
     }
 }
 
-/// The thread. A write of it may never return: it is not joined, and ends with the process at the latest.
+/// The thread. Its write may never return, so it is not joined, and ends with the process at the latest.
 struct Worker<W, R> {
     shared: Arc<Shared>,
     out: W,
     report: R,
     reported: Loss,
-    /// The last line was written in part: the next one begins on a line of its own.
+    /// The last line was written in part: the next one begins on a new line.
     torn: bool,
 }
 
@@ -230,7 +230,7 @@ impl<W: Write + AsFd, R: FnMut(Loss)> Worker<W, R> {
         }
     }
 
-    /// Waits for lines; takes as many as one write should have. `None`: the last handle is gone.
+    /// Waits for lines; returns as many as one write should have. `None`: the last handle is gone.
     fn take(&self) -> Option<Vec<Vec<u8>>> {
         let mut state = self.shared.lock();
         while state.lines.is_empty() {
@@ -253,7 +253,7 @@ impl<W: Write + AsFd, R: FnMut(Loss)> Worker<W, R> {
         Some(state.lines.drain(..count).collect())
     }
 
-    /// Writes the lines; says how many were written whole, and why not all of them.
+    /// Writes the lines; returns how many were written whole, and the error if not all were.
     fn write(&mut self, lines: &[Vec<u8>]) -> (usize, Option<io::ErrorKind>) {
         let mut bytes = Vec::with_capacity(lines.iter().map(Vec::len).sum::<usize>() + 1);
         bytes.extend(self.torn.then_some(b'\n'));
@@ -268,7 +268,7 @@ impl<W: Write + AsFd, R: FnMut(Loss)> Worker<W, R> {
                 Ok(0) => break Some(io::ErrorKind::WriteZero),
                 Ok(count) => written += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Somebody has made the descriptor non-blocking; its other owners rely on that.
+                // Another owner made the descriptor non-blocking, and relies on that.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait_for_room(),
                 Err(error) => break Some(error.kind()),
             }
@@ -286,7 +286,7 @@ impl<W: Write + AsFd, R: FnMut(Loss)> Worker<W, R> {
     }
 
     fn wait_for_room(&self) {
-        // What is wrong with the descriptor shows again in the next write.
+        // An error of the descriptor occurs again in the next write.
         let _ = poll(&mut [PollFd::new(&self.out, PollFlags::OUT)], None);
     }
 }
@@ -305,11 +305,11 @@ impl Drop for LineWriter {
     }
 }
 
-/// Bytes that are gathered for one write.
+/// Bytes collected for one write.
 const WRITE_BYTES: usize = 64 << 10;
 
-/// How often a caller that waits for room looks whether it should stop.
-const LOOK: Duration = Duration::from_millis(50);
+/// The interval at which a caller that waits for room checks whether it should stop.
+const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests;

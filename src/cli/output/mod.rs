@@ -28,7 +28,7 @@ pub(crate) use line_writer::{Bounds, LineWriter, Loss, Put};
 /// Writes to standard output. A reader that has closed it, such as `head`, is not an error.
 ///
 /// # Errors
-/// The text cannot be written: the disk is full, say.
+/// The text cannot be written, for example because the disk is full.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     print_bytes(text.as_bytes())
 }
@@ -47,14 +47,14 @@ pub(crate) fn complain(line: impl Display) {
     complain_raw(&(escape::lines(&line).into_owned() + "\n"));
 }
 
-/// As [`complain`], for text of our own that ends with a line break and may have colours.
+/// As [`complain`], for trusted text that ends with a line break and may have colours.
 pub(crate) fn complain_raw(text: &str) {
     match LineWriter::start("stderr", Descriptor::stderr(), Bounds::default(), |_| {}) {
         Ok(writer) => {
             writer.offer(text.as_bytes().to_vec());
             writer.flush(PATIENCE);
         }
-        // Without a thread to spare, the text is still worth the risk of waiting for its reader.
+        // Without a thread, it is better to risk waiting for the reader than to lose the text.
         Err(_) => drop(io::stderr().write_all(text.as_bytes())),
     }
 }

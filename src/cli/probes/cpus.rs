@@ -1,4 +1,4 @@
-//! CPUs: how fast they may run, who interrupts them, how much of them the process gets.
+//! CPUs: their frequency, their interrupts, and the quota of the process.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ pub(super) fn governor(host: &Host) -> Finding {
     }
 }
 
-/// Interrupts of network cards: with all of them on one CPU, the shard there works for all others.
+/// Interrupts of network cards: if one CPU handles all of them, its shard does the work of all others.
 pub(super) fn interrupts(host: &Host, needs: &Needs) -> Finding {
     let condition =
         Condition::new("interrupts", "of network cards: on several CPUs, or on those without a shard");
@@ -72,7 +72,7 @@ pub(super) fn quota(host: &Host, needs: &Needs) -> Finding {
 /// Real network cards, each with its interrupts.
 fn cards(host: &Host) -> Vec<(String, Vec<u32>)> {
     let interrupts = |card: &String| {
-        // Of a virtual card, the device above it has the interrupts.
+        // The interrupts of a virtual card belong to its parent device.
         let folders =
             ["device/msi_irqs", "device/../msi_irqs"].map(|it| format!("sys/class/net/{card}/{it}"));
         let names = folders.iter().map(|folder| host.names(folder)).find(|names| !names.is_empty());
@@ -85,7 +85,7 @@ fn cards(host: &Host) -> Vec<(String, Vec<u32>)> {
     cards.filter(|(_, interrupts)| !interrupts.is_empty()).collect()
 }
 
-/// CPUs that have got this interrupt, if any have; a card has some that never come.
+/// CPUs that have received this interrupt, if any; some interrupts of a card never occur.
 fn cpus_of(host: &Host, irq: u32) -> Vec<usize> {
     let table = host.read("proc/interrupts").unwrap_or_default();
     let label = format!("{irq}:");

@@ -1,4 +1,4 @@
-//! What is looked at, and for whose sake.
+//! The host that is examined, and the needs of the server.
 
 use std::{
     fs,
@@ -17,12 +17,12 @@ use crate::config::Config;
 #[derive(Debug)]
 pub(crate) struct Host {
     root: PathBuf,
-    /// What came of making a ring: the features that it lacks.
+    /// The result of creating a ring: the features that it lacks.
     pub(super) ring: Result<Features, RingError>,
 }
 
 impl Host {
-    /// This one.
+    /// This system.
     pub(crate) fn real() -> Self {
         let small = RingConfig { slots: 8, ..RingConfig::default().probe() };
         let ring = Ring::new(&small).map(|ring| Features::ALL.minus(ring.features()));
@@ -53,7 +53,7 @@ impl Host {
         self.read(path)?.parse().ok()
     }
 
-    /// Names of what is in a folder, sorted.
+    /// Names of the entries of a folder, sorted.
     pub(super) fn names(&self, path: &str) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.path(path)) else { return Vec::new() };
         let mut names: Vec<_> =
@@ -63,7 +63,7 @@ impl Host {
     }
 }
 
-/// What a server needs of its host.
+/// The needs of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct Needs {
     pub(crate) connections_max: u64,
@@ -80,7 +80,7 @@ pub(crate) struct Needs {
 }
 
 impl Needs {
-    /// Those of `serve` with this configuration.
+    /// The needs of `serve` with this configuration.
     pub(crate) fn of(config: &Config) -> Self {
         let admin = config.admin.listen.0.map(|address| address.port());
         let ports = config.listener.iter().map(|it| it.listen.0.port()).chain(admin);
@@ -91,7 +91,7 @@ impl Needs {
         }
     }
 
-    /// Those of a server of the library.
+    /// The needs of a server of the library.
     pub(crate) fn of_layout(config: &ServerConfig) -> Self {
         let count = match config.shards {
             ShardCount::Auto => cpu::Count::Auto,
@@ -102,7 +102,7 @@ impl Needs {
             CpuChoice::List(cpus) => cpu::Choice::List(cpus.clone()),
             CpuChoice::Unpinned => cpu::Choice::Unpinned,
         };
-        // A layout that is not possible here is `serve`'s to refuse.
+        // `serve` reports a layout that is not possible here.
         let plan = cpu::plan(count, &choice).unwrap_or_default();
         Self {
             connections_max: config.limits.connections_max as u64,
@@ -112,7 +112,7 @@ impl Needs {
             listeners: 1,
             ring: RingConfig {
                 buffers: config.receive_buffers,
-                // A feature that does not exist is `serve`'s to refuse.
+                // `serve` reports an unknown feature.
                 disable: config
                     .io_uring_disable
                     .iter()

@@ -22,7 +22,7 @@ pub(super) fn io_uring(host: &Host) -> Finding {
     let condition = Condition::new("io_uring", "allowed, with all features");
     match &host.ring {
         Ok(missing) if *missing == Features::NONE => condition.ok("works, with all features"),
-        // It costs no time: an idle server only looks, in /proc/pressure/io, as if it waited for I/O.
+        // It costs no time: without it, /proc/pressure/io only shows an idle server as waiting for I/O.
         Ok(missing) if *missing == Features::NONE.with(Feature::NoIowait) => {
             condition.ok(format!("works, without {missing}"))
         }

@@ -24,7 +24,7 @@ pub(super) fn nofile(host: &Host, needs: &Needs) -> Finding {
     }
 }
 
-/// What `serve` computes too: how much it wants, and whether it can do with less.
+/// As computed by `serve`: how much it wants, and whether it can run with less.
 pub(super) fn memlock(host: &Host, needs: &Needs) -> Finding {
     let read = |path| host.read(path).unwrap_or_default();
     let charge =

@@ -1,9 +1,9 @@
 //! Conditions of the host that the server depends on, and how this host meets them: for `doctor`, for the log of `serve`
 //! and for the reports of `bench`.
 //!
-//! Every probe reads files below a root, which tests replace by a tree of their own, and judges what it read. A
-//! file that cannot be read, as in a container or for a user without rights, makes a condition unknown, and
-//! never an error. It changes nothing: `scripts/tune-host.sh` does, and only with `--apply`.
+//! Every probe reads files below a root, which tests replace by their own tree, and judges their content. A
+//! file that cannot be read, as in a container or for a user without rights, makes a condition unknown; this is
+//! never an error. Probes change nothing: `scripts/tune-host.sh` does, and only with `--apply`.
 
 mod cpus;
 mod host;
@@ -24,31 +24,31 @@ pub(crate) struct Finding {
     pub(crate) required: String,
     pub(crate) current: String,
     pub(crate) severity: Severity,
-    /// What to do; empty when there is nothing.
+    /// What to do; empty if there is nothing to do.
     pub(crate) fix: String,
 }
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Severity {
     Ok,
     /// This host does not report it.
     Unknown,
-    /// It works, but not as well as it could, or not under load.
+    /// The server works, but not as well as it could, or not under load.
     Warning,
     /// The server does not start, or does not work.
     Failure,
 }
 
-/// What is not as it should be on this host, a line each: for logs and for reports of measurements.
+/// The conditions that this host does not meet, a line each: for logs and for reports of measurements.
 pub(crate) fn warnings(needs: &Needs) -> Vec<String> {
     let findings = examine(&Host::real(), needs);
     let bad = findings.into_iter().filter(|it| it.severity >= Severity::Warning);
     bad.map(|it| format!("{}: {} (should be {})", it.condition, it.current, it.required)).collect()
 }
 
-/// Looks at everything.
+/// Examines all conditions.
 pub(crate) fn examine(host: &Host, needs: &Needs) -> Vec<Finding> {
     vec![
         kernel::version(host),

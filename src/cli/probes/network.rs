@@ -1,4 +1,4 @@
-//! TCP: queues of connections that are being made, ports, congestion control.
+//! TCP: queues of new connections, ports, congestion control.
 
 use super::{Condition, Finding, Host, Needs};
 
@@ -82,5 +82,5 @@ fn is_listed(list: &str, port: u16) -> bool {
 
 /// What the server passes to listen(2).
 const BACKLOG: u64 = 4096;
-/// About what every system has by itself.
+/// About the default of most systems.
 const PORTS_MIN: u16 = 28_000;

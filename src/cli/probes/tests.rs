@@ -1,4 +1,4 @@
-//! Hosts made of files: good ones, bad ones, and some that tell nothing.
+//! Hosts made of files: good ones, bad ones, and some that report nothing.
 
 use std::{fs, ops::Deref, os::unix::fs::symlink};
 
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::doctor::print;
 
-/// A host on which there is nothing to complain about.
+/// A host without findings.
 const GOOD: &[(&str, &str)] = &[
     ("proc/sys/kernel/osrelease", "6.6.10-generic\n"),
     ("proc/self/limits", LIMITS),
@@ -138,12 +138,12 @@ fn each_bad_condition_is_found_and_has_a_fix() {
 }
 
 #[test]
-fn a_host_that_tells_nothing_is_unknown_and_no_error() {
+fn a_host_that_reports_nothing_is_unknown_and_not_an_error() {
     let findings = examine(&empty(Ok(Features::NONE)), &needs());
     for finding in &findings {
         let expected = match finding.condition {
             "io_uring" => Severity::Ok,
-            // What is not there needs no permission to be missed.
+            // A missing file is reported as missing even without permissions.
             "/dev/shm" => Severity::Warning,
             _ => Severity::Unknown,
         };
@@ -187,7 +187,7 @@ fn locked_memory_is_judged_by_what_the_rings_of_all_shards_need() {
         let finding = only(&host, "memlock");
         (finding.severity, finding.fix)
     };
-    // Of 2 shards: 772 KiB each, and 20 KiB for a moment while they start.
+    // For 2 shards: 772 KiB each, and 20 KiB while they start.
     assert_eq!(judged("6.18.1", 1564).0, Severity::Ok);
     let (severity, fix) = judged("6.18.1", 1563);
     assert_eq!(severity, Severity::Warning, "rings are smaller then");
@@ -208,7 +208,7 @@ fn who_may_raise_limits_has_them() {
 }
 
 #[test]
-fn a_reserved_port_is_nobody_elses() {
+fn a_reserved_port_is_not_used_for_outgoing_connections() {
     let host = host(&[
         ("proc/sys/net/ipv4/ip_local_port_range", "1024 65535"),
         ("proc/sys/net/ipv4/ip_local_reserved_ports", "80,10000-10100,x-y,9180"),
@@ -271,7 +271,7 @@ fn only(host: &Host, condition: &str) -> Finding {
     findings.into_iter().find(|it| it.condition == condition).expect("such a condition")
 }
 
-/// A host made of files, which go away with it.
+/// A host made of files, which are removed with it.
 struct Fake {
     host: Host,
     _files: TempDir,
@@ -285,7 +285,7 @@ impl Deref for Fake {
     }
 }
 
-/// The good host, with these files in place of its own.
+/// The good host with these files replaced.
 fn host(files: &[(&str, &str)]) -> Fake {
     with_ring(files, Ok(Features::NONE))
 }

@@ -1,8 +1,8 @@
 //! The protocols of this command: one list, from which listeners are built, `--via` and `bench` choose, and the
 //! configuration reference is made.
 //!
-//! A protocol is one module here, which makes one [`Entry`], and one line in [`Registry::builtin`]. Nothing else of the
-//! command knows its name.
+//! A protocol is one module here, which builds one [`Entry`], and one line in [`Registry::builtin`]. No other code of
+//! the command knows its name.
 
 mod tars_framed;
 #[cfg(test)]
@@ -17,20 +17,20 @@ use crate::config::{Catalog, ListenerOptions, Protocol};
 
 pub(crate) use topics::{TopicClient, TopicPublisher, Topics};
 
-/// One protocol: what the configuration knows of it, and what this command does with it.
+/// One protocol: its description for the configuration, and its functions for this command.
 #[derive(Clone)]
 pub(crate) struct Entry {
     /// Name, services, options, default listener.
     pub(crate) protocol: fn() -> Protocol,
-    /// Gives a listener the protocol and the service of its options.
+    /// Adds to a listener the protocol and the service of its options.
     pub(crate) listen: fn(Listener, &ListenerOptions) -> anyhow::Result<Listener>,
     /// How `sub` and `pub` reach the topics of a server, if it has topics.
     pub(crate) topics: Option<Topics>,
-    /// What `bench` can measure with it.
+    /// The loads that `bench` can measure with it.
     pub(crate) loads: &'static [Load],
 }
 
-/// What `bench` sends.
+/// The load of `bench`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Load {
     /// Requests that come back to their sender, from the service of a default listener.
@@ -47,12 +47,12 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// Those of this command. The first is that of listeners that name none.
+    /// The protocols of this command. The first is the default of listeners.
     pub(crate) fn builtin() -> Self {
         Self::new(vec![tars_framed::entry()])
     }
 
-    /// These, and one more.
+    /// These protocols and one more.
     #[cfg(test)]
     pub(crate) fn with(mut self, entry: Entry) -> Self {
         self.entries.push(entry);
@@ -82,14 +82,14 @@ impl Registry {
         (entry.listen)(Listener::new(&*options.name, options.listen.0.to_string()), options)
     }
 
-    /// Ways to topics: the values of `--via`, the first of which is its default. Each comes with a listener of its
+    /// The protocols with topics: the values of `--via`, the first of which is its default. Each has a listener of its
     /// protocol on a free port.
     pub(crate) fn topics(&self) -> impl Iterator<Item = (&Topics, ListenerOptions)> {
         self.iter()
             .filter_map(|(protocol, entry)| Some((entry.topics.as_ref()?, protocol.listener_options())))
     }
 
-    /// A listener on a free port for `bench` to measure with this load: of the first protocol that can take it.
+    /// A listener on a free port for `bench` to measure with this load, of the first protocol that supports it.
     pub(crate) fn bench_target(&self, load: Load) -> Option<ListenerOptions> {
         let (protocol, _) = self.iter().find(|(_, entry)| entry.loads.contains(&load))?;
         Some(protocol.listener_options())

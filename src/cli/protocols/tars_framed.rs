@@ -98,7 +98,7 @@ fn listen(listener: Listener, options: &ListenerOptions) -> anyhow::Result<Liste
     Ok(listener.protocol(Framed::length_prefixed(parser), |_| FramedService(Echo)))
 }
 
-/// The service `echo`: a packet is its own answer.
+/// The service `echo`: the response is the packet itself.
 struct Echo;
 
 impl Servant for Echo {
@@ -155,5 +155,5 @@ fn read_frame(stream: &mut TcpStream) -> anyhow::Result<()> {
 
 const NAME: &str = "tars-framed";
 
-/// Answers to requests of topics are shorter.
+/// Responses to requests about topics are shorter.
 const ANSWER_LEN_MAX: usize = 1024;

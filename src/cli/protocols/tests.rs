@@ -1,4 +1,4 @@
-//! A protocol that only this file knows: it is added to the registry, and everything else follows from that.
+//! A protocol that only this file has: it is added to the registry, and everything else follows from that.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -81,7 +81,7 @@ impl Servant for Toy {
     }
 }
 
-/// The port of its default listener, which belongs to somebody else.
+/// The port of its default listener, which another program uses.
 fn taken() -> SocketAddr {
     static TAKEN: LazyLock<TcpListener> =
         LazyLock::new(|| TcpListener::bind("127.0.0.1:0").expect("a free port"));
@@ -97,7 +97,7 @@ fn a_listener_of_an_added_protocol_is_served() {
         ));
         let server = start(&config).expect("it starts");
         assert_eq!(ask(server.listeners()[0].addr, "hello\n"), answer);
-        // Its own option is in effect: the longer line ends the connection.
+        // Its own option is in effect: a longer line ends the connection.
         assert_eq!(ask(server.listeners()[0].addr, &"x".repeat(65)), "");
         server.stop();
     }
@@ -166,12 +166,12 @@ fn any_configured_listener_replaces_all_default_ones() {
 }
 
 #[test]
-fn what_is_printed_of_several_default_listeners_means_the_same() {
+fn several_default_listeners_are_printed_with_the_same_meaning() {
     let registry = registry();
     let catalog = registry.catalog();
     let mut defaults = catalog.defaults().clone();
     assert!(defaults.listener[1].optional && !defaults.listener[0].optional);
-    // A listener that is written down is needed.
+    // A configured listener is required.
     defaults.listener[1].optional = false;
     let shown = print_effective(&loaded("", &[]).expect("valid"), catalog, true);
     for text in [print_defaults(catalog), shown] {
@@ -188,7 +188,7 @@ fn a_taken_port_costs_a_default_listener_and_ends_the_start_for_others() {
     assert_eq!(names, ["push"]);
     server.stop();
 
-    // The first one is needed, though it is a default one.
+    // The first one is required, although it is a default listener.
     config.listener[0].listen.0 = taken();
     let error = start(&config).err().expect("its port is taken");
     assert!(format!("{error:#}").contains("address in use"), "{error:#}");
@@ -229,7 +229,7 @@ fn start(config: &Config) -> anyhow::Result<Box<dyn Engine>> {
     engine::start(config, &registry())
 }
 
-/// The line that comes back, without one if the connection ends.
+/// The line of the response, empty if the connection ends.
 fn ask(server: SocketAddr, line: &str) -> String {
     let mut stream = TcpStream::connect(server).expect("it listens");
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("not zero");

@@ -1,4 +1,4 @@
-//! Clients of topics, whatever protocol they speak.
+//! Clients of topics, for any protocol.
 
 use std::{net::TcpStream, time::Duration};
 
@@ -10,28 +10,28 @@ use shardcast::{
     push::Receipt,
 };
 
-/// How the topics of a server are reached with one protocol.
+/// Access to the topics of a server with one protocol.
 #[derive(Clone)]
 pub(crate) struct Topics {
-    /// As `--via` names it.
+    /// Its name for `--via`.
     pub(crate) via: &'static str,
-    /// Begins to connect to an address, or to a name and a port. So many messages wait to be received; without a number,
-    /// as many as the library lets wait.
+    /// Begins to connect to an address, or to a name and a port. At most so many messages are queued; without a number,
+    /// as many as the library permits.
     pub(crate) connect: Connect,
-    /// Subscribes to one topic over a stream, and returns when the server has agreed. What the server pushes is not read.
+    /// Subscribes to one topic over a stream, and returns after the response of the server. Pushes are not read.
     pub(crate) subscribe_and_stop_reading: fn(&mut TcpStream, topic: &str) -> anyhow::Result<()>,
 }
 
-/// Connects to an address; the number is that of messages that may wait.
+/// Connects to an address; the number bounds the queued messages.
 pub(crate) type Connect = fn(to: &str, messages_max: Option<usize>) -> anyhow::Result<Box<dyn TopicClient>>;
 
-/// Receives the messages of topics of one server, and connects again where the connection ends. All ends when this is
+/// Receives the messages of topics of one server, and reconnects when the connection ends. Everything ends when this is
 /// dropped.
 pub(crate) trait TopicClient: Send {
-    /// What happened next; `None` if nothing did for this long.
+    /// The next event; `None` if there is none for this long.
     fn recv(&mut self, timeout: Duration) -> Option<TopicEvent>;
 
-    /// Subscribes, from after the message `since` on if that is given.
+    /// Subscribes; if `since` is given, from the message after it.
     fn subscribe(&mut self, filter: TopicFilter, since: Option<Position>);
 
     /// Publishes over the same connection.
@@ -40,9 +40,9 @@ pub(crate) trait TopicClient: Send {
 
 /// Publishes on topics of one server.
 pub(crate) trait TopicPublisher {
-    /// Publishes, and calls `then` with the outcome, on some other thread.
+    /// Publishes, and calls `then` with the outcome on another thread.
     fn publish(&self, topic: &TopicName, options: PublishHeader, body: &[u8], then: Outcome);
 }
 
-/// Takes the outcome of one publication.
+/// Receives the outcome of one publication.
 pub(crate) type Outcome = Box<dyn FnOnce(Result<Receipt, RequestError>) + Send>;

@@ -1,4 +1,4 @@
-//! The server of a configuration, as `serve` needs it.
+//! The server of a configuration, for `serve`.
 
 use std::{io::ErrorKind, sync::Arc, thread, time::Duration};
 
@@ -40,7 +40,7 @@ pub(crate) fn start(config: &Config, registry: &Registry) -> anyhow::Result<Box<
     Ok(Box::new(Running { handle, ended, drain: config.server.drain.0 }))
 }
 
-/// Starts the server with these listeners. An optional one whose port is taken is removed from them.
+/// Starts the server with these listeners. An optional one whose port is in use is removed from them.
 fn start_with(
     config: &ServerConfig,
     listeners: &mut Vec<(&ListenerOptions, Listener)>,
@@ -117,7 +117,7 @@ impl Engine for Running {
         self.handle.set_limits(&limits);
         for listener in &config.listener {
             let set = self.handle.set_listener_limits(&listener.name, &listener.limits(&limits));
-            // A listener that is new needs a restart, which is reported.
+            // A new listener needs a restart, which is reported.
             if let Err(error) = set {
                 tracing::debug!(%error, "limits are not applied");
             }
@@ -137,7 +137,7 @@ impl Engine for Running {
     }
 }
 
-/// What the admin pages show of a server, and do to it.
+/// The data of a server that admin pages show, and the actions on it.
 struct Pages {
     server: ServerHandle,
     drain: Duration,
@@ -192,5 +192,5 @@ impl Source for Pages {
 /// How long a page waits for the shards to describe their connections.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A shard whose turn takes longer cannot be called ready.
+/// A shard whose turn takes longer is not ready.
 const STUCK: Duration = Duration::from_secs(1);

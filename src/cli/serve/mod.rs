@@ -26,7 +26,7 @@ use crate::{
     signals,
 };
 
-/// Runs until the process is asked to end.
+/// Runs until a signal or an operator stops the server.
 ///
 /// # Errors
 ///
@@ -62,7 +62,7 @@ fn watch_and_serve(
     serve(config, again, start, (sender, orders), &announce, stopping)
 }
 
-/// The first line of the log: what runs here, and what it may use.
+/// The first line of the log: version, host and limits.
 fn log_start(config: &Config) {
     let needs = probes::Needs::of(config);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -81,7 +81,7 @@ fn log_start(config: &Config) {
     );
 }
 
-/// Why the server stops, and since when; for the last line of the log.
+/// The reason and the beginning of the stop, for the last line of the log.
 #[derive(Debug)]
 struct Stopping {
     reason: &'static str,
@@ -103,24 +103,24 @@ impl Stopping {
     }
 }
 
-/// Reads the configuration again, from where it came; an error is the errors in it, as text.
+/// Reads the configuration again from its sources; the error is the list of its errors, as text.
 pub(crate) type ReadAgain<'a> = &'a dyn Fn() -> Result<Config, String>;
 
-/// A running server, as this command needs it.
+/// The functions of a running server that this command needs.
 pub(crate) trait Engine: Send {
     /// How many shards run.
     fn shards(&self) -> usize;
-    /// The listeners, with the ports that they got.
+    /// The listeners, with their actual ports.
     fn listeners(&self) -> Vec<ReadyListener>;
-    /// What the admin pages show, and where they send requests.
+    /// The data of the admin pages, and the target of their requests.
     fn source(&self, control: Control) -> Arc<dyn Source>;
-    /// Makes the limits of this configuration those of the running server.
+    /// Applies the limits of this configuration to the running server.
     fn set_limits(&self, config: &Config);
     /// Begins to stop: refuses new connections, sends what is queued, for at most this long. Returns at once.
     fn drain(&self, timeout: Duration);
     /// Stops without waiting for peers. Returns at once.
     fn stop(&self);
-    /// Gets one message when the server has ended: by itself with the reason, or because it was asked to.
+    /// Receives one message when the server has ended: an error if it failed.
     fn ended(&self) -> &flume::Receiver<Result<(), String>>;
 }
 
@@ -148,7 +148,7 @@ fn serve(
     announce: &dyn Fn(String),
     stopping: &mut Stopping,
 ) -> anyhow::Result<()> {
-    // First the address: a second server on this host ends here, before it takes anything else.
+    // First the address: a second server on this host fails here, before it uses anything else.
     let admin = Admin::bind(&config.admin)?;
     let control = Control { orders: sender, reloads: Arc::default() };
     let admin_address = admin.as_ref().and_then(Admin::address);
@@ -171,12 +171,12 @@ fn serve(
         outcome
     };
     let result = wait(&*engine, config.server.drain.0, &orders, stopping, &mut reload);
-    // The pages answer until the end, so that the drain can be watched.
+    // The pages work until the end, so that the drain can be watched.
     drop(admin);
     result
 }
 
-/// Starts the server on a thread of its own, so that a signal can end a start that hangs. `None` if one did.
+/// Starts the server on a separate thread, so that a signal can end a start that hangs. `None` if one did.
 fn start_unless_stopped(
     config: &Config,
     start: impl FnOnce(&Config) -> anyhow::Result<Box<dyn Engine>> + Send + 'static,
@@ -252,7 +252,7 @@ fn wait(
     }
 }
 
-/// Takes the configuration as it is now: all that can change at once, or, if it has errors, nothing.
+/// Applies the present configuration: all options that can change at once, or nothing if it has errors.
 fn reload(running: &mut Config, started: &Config, again: ReadAgain<'_>, engine: &dyn Engine) -> Outcome {
     let outcome = match again() {
         Ok(next) => Outcome::take(running, &next, started.limits.connections_max),
@@ -281,7 +281,7 @@ fn next(orders: &flume::Receiver<Order>, ended: &flume::Receiver<Result<(), Stri
         .wait()
 }
 
-/// Orders that wait while one is carried out.
+/// Orders queued while another is carried out.
 const ORDERS_MAX: usize = 8;
 
 #[cfg(test)]

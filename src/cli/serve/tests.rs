@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[test]
-fn one_ready_line_tells_all_addresses() {
+fn one_ready_line_has_all_addresses() {
     let out = outcome(&["drain"], "[admin]\nlisten = '127.0.0.1:0'\nsocket = ''").out;
     let line = out.strip_suffix('\n').expect("one line");
     let ready: serde_json::Value =
@@ -40,20 +40,20 @@ fn the_first_signal_drains_and_the_second_stops() {
 }
 
 #[test]
-fn an_operators_drain_is_no_signal() {
+fn an_operators_drain_does_not_count_as_a_signal() {
     let config = "[admin]\nlisten = ''\n[server]\ndrain = '7s'";
-    let told = [Order::Drain(Duration::from_secs(9)), Order::Stop("SIGTERM"), Order::Stop("SIGTERM")];
-    assert_eq!(run(&told, "stop", config).calls, ["drain 9s", "drain 7s", "stop"]);
+    let given = [Order::Drain(Duration::from_secs(9)), Order::Stop("SIGTERM"), Order::Stop("SIGTERM")];
+    assert_eq!(run(&given, "stop", config).calls, ["drain 9s", "drain 7s", "stop"]);
 }
 
 #[test]
-fn a_reload_changes_limits_or_nothing_and_tells_whoever_asked() {
+fn a_reload_changes_limits_or_nothing_and_reports_to_the_requester() {
     let config = "[admin]\nlisten = ''\n";
     let (answer, answered) = flume::unbounded();
-    let told = [Order::Reload(Some(answer)), Order::Reload(None), Order::Drain(Duration::from_secs(1))];
+    let given = [Order::Reload(Some(answer)), Order::Reload(None), Order::Drain(Duration::from_secs(1))];
     let with = |again: Result<&str, &str>| {
         let again = again.map(|text| format!("{config}{text}")).map_err(str::to_owned);
-        run_and_read(&told, "drain", config, again).calls
+        run_and_read(&given, "drain", config, again).calls
     };
     assert_eq!(
         with(Ok("[limits]\nidle_timeout = '5s'")),
@@ -106,22 +106,21 @@ fn a_signal_ends_a_start_that_hangs() {
     assert!(result.is_ok() && stopping.reason == "SIGTERM", "{result:?} {stopping:?}");
 }
 
-/// What a run with a scripted server did.
+/// The result of a run with a scripted server.
 struct Run {
     result: anyhow::Result<()>,
     out: String,
     calls: Vec<String>,
 }
 
-/// Runs with as many signals as `until` has words; the server ends at the last of these calls, or fails by
-/// itself when there are none.
+/// Runs with as many signals as `until` has words. The server ends at the last of these calls; without any, it fails.
 fn outcome(until: &[&str], config: &str) -> Run {
     run(&vec![Order::Stop("SIGTERM"); until.len()], until.last().copied().unwrap_or_default(), config)
 }
 
 /// Runs with these orders, until the call `last`.
-fn run(told: &[Order], last: &str, config: &str) -> Run {
-    run_and_read(told, last, config, Err("unreadable".into()))
+fn run(given: &[Order], last: &str, config: &str) -> Run {
+    run_and_read(given, last, config, Err("unreadable".into()))
 }
 
 fn loaded_from(text: &str) -> Loaded {
@@ -129,12 +128,12 @@ fn loaded_from(text: &str) -> Loaded {
     load(Registry::builtin().catalog(), Inputs { file: Some(file), ..Inputs::default() }).expect("valid")
 }
 
-/// As [`run`], with what the configuration is when it is read again.
-fn run_and_read(told: &[Order], last: &str, config: &str, again: Result<String, String>) -> Run {
+/// As [`run`], with the configuration for the next reload.
+fn run_and_read(given: &[Order], last: &str, config: &str, again: Result<String, String>) -> Run {
     let loaded = loaded_from(config);
     let (sender, orders) = flume::unbounded();
     let (end, ended) = flume::unbounded();
-    if told.is_empty() {
+    if given.is_empty() {
         end.send(Err("shard 1 is gone".into())).expect("open");
     }
     let calls = Arc::new(Mutex::new(Vec::new()));
@@ -144,8 +143,8 @@ fn run_and_read(told: &[Order], last: &str, config: &str, again: Result<String, 
     let orderer = sender.clone();
     let announce = |line: String| {
         out.lock().expect("no panic").push_str(&line);
-        // Not before: a signal ends a start.
-        told.iter().for_each(|order| orderer.send(order.clone()).expect("open"));
+        // Not earlier, since a signal ends a start.
+        given.iter().for_each(|order| orderer.send(order.clone()).expect("open"));
     };
     let again = || again.clone().map(|text| loaded_from(&text).config);
     let result = serve(

@@ -1,4 +1,4 @@
-//! `shardcast bench` as a user meets it, against servers that misbehave on purpose.
+//! `shardcast bench` as a user runs it, against servers that misbehave on purpose.
 #![forbid(unsafe_code)]
 
 mod misbehaving;
@@ -9,7 +9,7 @@ use assert_cmd::assert::OutputAssertExt;
 use misbehaving::{Behaviour, serve};
 use serde_json::Value;
 
-/// The benchmark is honest: a stall that users would suffer from shows, unless one asks for the loop that
+/// The benchmark is honest: a stall that delays users is in the result, unless the user chooses the loop that
 /// hides it.
 #[test]
 fn a_stall_shows_in_the_open_loop_and_hides_in_the_closed_one() {
@@ -30,7 +30,7 @@ fn a_stall_shows_in_the_open_loop_and_hides_in_the_closed_one() {
 }
 
 #[test]
-fn what_a_server_loses_doubles_swaps_and_changes_is_counted() {
+fn lost_duplicated_reordered_and_corrupt_messages_are_counted() {
     let server = serve(Behaviour::Unreliable);
     let report = measure(
         server,
@@ -63,10 +63,10 @@ fn a_server_in_this_process_is_measured_and_compared_with_itself() {
         ["bench", "echo", "--connections", "4", "--rate", "1000", "--time", "0.5", "--shards", "1"];
     let files =
         ["--json", &json, "--hgrm", &hgrm, "--html", &html, "--assert", "lost=0,duplicated=0,corrupt=0"];
-    let told = shardcast(&[&arguments[..], &files].concat()).assert().success().get_output().clone();
-    let told = String::from_utf8(told.stdout).expect("text");
-    assert!(told.contains("lost 0, duplicated 0, reordered 0, corrupt 0 of 600 messages"), "{told}");
-    assert!(told.contains("pacing error: p50 "), "{told}");
+    let output = shardcast(&[&arguments[..], &files].concat()).assert().success().get_output().clone();
+    let printed = String::from_utf8(output.stdout).expect("text");
+    assert!(printed.contains("lost 0, duplicated 0, reordered 0, corrupt 0 of 600 messages"), "{printed}");
+    assert!(printed.contains("pacing error: p50 "), "{printed}");
 
     let report: Value = serde_json::from_str(&fs::read_to_string(&json).expect("written")).expect("JSON");
     assert_eq!(report["latency"]["count"], 500);
@@ -76,21 +76,21 @@ fn a_server_in_this_process_is_measured_and_compared_with_itself() {
     assert!(fs::read_to_string(&html).expect("written").ends_with("</html>\n"));
 
     let compare = ["bench", "compare", &json, &json];
-    let told = shardcast(&compare).assert().success().get_output().clone();
-    assert!(String::from_utf8(told.stdout).expect("text").contains("95 % confidence"));
+    let output = shardcast(&compare).assert().success().get_output().clone();
+    assert!(String::from_utf8(output.stdout).expect("text").contains("95 % confidence"));
     shardcast(&[&compare[..], &["--fail-if", "p99>+10%"]].concat()).assert().success();
     shardcast(&[&compare[..], &["--fail-if", "p99>1ns"]].concat()).assert().code(5);
 }
 
 #[test]
-fn what_is_published_comes_to_every_subscriber_of_its_topic() {
+fn every_subscriber_of_a_topic_receives_its_messages() {
     let published = |arguments: &[&str]| {
         let all = [&["bench", "push", "--time", "0.4", "--warm-up", "0.1", "--json"], arguments].concat();
         let conditions = "lost=0,duplicated=0,reordered=0,corrupt=0,refused=0,unsent=0,disconnected=0";
         let output = shardcast(&[&all[..], &["--assert", conditions]].concat()).assert().success();
         serde_json::from_slice::<Value>(&output.get_output().stdout).expect("JSON")
     };
-    // Connections, topics, shards, and what comes of 500 messages.
+    // Connections, topics, shards, and the messages received of 500.
     for (connections, topics, shards, received) in
         [("1", "1", "1", 500), ("10", "1", "2", 5000), ("10", "5", "1", 1000), ("3", "25", "2", 500)]
     {
@@ -107,7 +107,7 @@ fn what_is_published_comes_to_every_subscriber_of_its_topic() {
 }
 
 #[test]
-fn what_cannot_be_measured_or_read_is_an_error() {
+fn impossible_measurements_and_unreadable_files_are_errors() {
     let gone =
         std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").to_string();
     let knows_no_topics = serve(Behaviour::Unreliable).to_string();

@@ -1,4 +1,4 @@
-//! The binary as a user meets it: transcripts, exit codes, generated files.
+//! The binary as a user runs it: transcripts, exit codes, generated files.
 
 use std::{fs, path::Path, process::Command};
 
@@ -22,7 +22,7 @@ fn generated_files_are_up_to_date() {
             stale.push(file);
         }
     }
-    assert!(stale.is_empty(), "not what the options say: {stale:?}. They are now: look at git diff");
+    assert!(stale.is_empty(), "out of date: {stale:?}. They are updated now; see git diff");
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn the_file_with_every_option_is_valid_and_means_the_defaults() {
 }
 
 #[test]
-fn what_is_shown_can_be_used_as_a_file() {
+fn the_printed_configuration_can_be_used_as_a_file() {
     let shown = stdout(&["config", "show", "--origin", "--dev", "--shards", "3", "--drain", "5"]);
     let directory = env!("CARGO_TARGET_TMPDIR");
     let file = Path::new(directory).join("shown.toml");
@@ -53,7 +53,7 @@ fn the_schema_is_json_and_knows_the_options() {
 }
 
 #[test]
-fn exit_codes_tell_usage_from_failure() {
+fn exit_codes_distinguish_usage_errors_from_failures() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("bound").to_string();
     for (arguments, variable, code) in [
@@ -61,7 +61,7 @@ fn exit_codes_tell_usage_from_failure() {
         (["config", "show"], ("SHARDCAST_SERVER__SHARDS", "no"), 2),
         (["config", "show"], ("SHARDCAST_SERVER__SHADRS", "2"), 2),
         (["config", "show"], ("SHARDCAST_ANYTHING", "2"), 0),
-        (["serve", "--dev"], ("SHARDCAST_LOG__LEVEL", "loud"), 2),
+        (["serve", "--dev"], ("SHARDCAST_LOG__LEVEL", "noisy"), 2),
         (["serve", "--dev"], ("SHARDCAST_ADMIN__LISTEN", &address), 1),
         (["serve", "--prod"], ("HOME", "/"), 2),
         (["check", "--config=no-such-file.toml"], ("HOME", "/"), 2),
@@ -71,7 +71,7 @@ fn exit_codes_tell_usage_from_failure() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_error() {
+fn a_reader_that_stops_early_is_not_an_error() {
     let mut child =
         shardcast(&["config", "doc"]).stdout(std::process::Stdio::piped()).spawn().expect("started");
     drop(child.stdout.take());
@@ -79,7 +79,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 }
 
 #[test]
-fn gen_writes_a_file_for_each_module_and_says_which() {
+fn gen_writes_a_file_for_each_module_and_lists_them() {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gen/idl");
     let _ = fs::remove_dir_all(&out);
     let out = out.to_str().expect("the path is text");

@@ -1,4 +1,4 @@
-//! A running server and those who operate it, each a process of its own.
+//! A running server and the commands that operate it, each in its own process.
 #![forbid(unsafe_code)]
 
 mod support;
@@ -16,7 +16,7 @@ use rustix::{
 use support::{Server, shardcast};
 
 #[test]
-fn connections_are_shown_kicked_and_told_as_closed() {
+fn connections_are_listed_kicked_and_listed_as_closed() {
     let server = Server::start(&[]);
     let (mut victim, mut other) = (server.client(), server.client());
     let rows: serde_json::Value = serde_json::from_str(&server.ok(&["conns", "--json"])).expect("JSON");
@@ -31,8 +31,8 @@ fn connections_are_shown_kicked_and_told_as_closed() {
     assert_eq!(server.ok(&["kick", id]), format!("kicked {id}\n"));
     let mut rest = Vec::new();
     victim.read_to_end(&mut rest).expect("an end, not a reset");
-    let (code, said) = server.fails(&["kick", id]);
-    assert!(code == 1 && said.contains(&format!("no open connection {id}")), "{code} {said}");
+    let (code, stderr) = server.fails(&["kick", id]);
+    assert!(code == 1 && stderr.contains(&format!("no open connection {id}")), "{code} {stderr}");
     support::echo(&mut other);
     let closed = server.ok(&["conns", "--state", "closed", "--sort", "id"]);
     assert!(closed.contains(id) && closed.contains("kicked"), "{closed}");
@@ -40,18 +40,18 @@ fn connections_are_shown_kicked_and_told_as_closed() {
 }
 
 #[test]
-fn top_tells_rates_without_a_terminal() {
+fn top_prints_rates_without_a_terminal() {
     let server = Server::start(&[("SHARDCAST_LISTENER__0__PUSH__INTERVAL", "10ms")]);
     let clients = [server.client(), server.client()];
-    let told = server.ok(&["top", "--json", "--once", "--interval", "500ms"]);
-    let rates: serde_json::Value = serde_json::from_str(&told).expect("one line of JSON");
+    let printed = server.ok(&["top", "--json", "--once", "--interval", "500ms"]);
+    let rates: serde_json::Value = serde_json::from_str(&printed).expect("one line of JSON");
     assert_eq!(
         (rates["shards"].as_array().map(Vec::len), &rates["total"]["connections"]),
         (Some(2), &2.into())
     );
-    assert!(rates["total"]["p99_us"].as_f64().is_some_and(|time| time > 0.0), "{told}");
-    assert!(rates["total"]["sent_messages"].as_f64().is_some_and(|rate| rate > 0.0), "{told}");
-    // Standard output is no terminal here, so that is as with --once.
+    assert!(rates["total"]["p99_us"].as_f64().is_some_and(|time| time > 0.0), "{printed}");
+    assert!(rates["total"]["sent_messages"].as_f64().is_some_and(|rate| rate > 0.0), "{printed}");
+    // Standard output is not a terminal here, so `--once` is implied.
     let table = server.ok(&["top", "--interval", "100ms"]);
     assert!(table.starts_with("SHARD ") && table.lines().count() == 4, "{table}");
     assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
@@ -81,25 +81,25 @@ fn top_ends_in_order_when_its_terminal_is_closed() {
 fn a_drain_is_watched_to_the_end() {
     let server = Server::start(&[]);
     let client = server.client();
-    let told = server.ok(&["drain", "--timeout", "500ms", "--watch"]);
-    assert!(told.starts_with("draining, for 500ms at most\n"), "{told}");
-    assert!(told.ends_with("the server has stopped\n"), "{told}");
+    let printed = server.ok(&["drain", "--timeout", "500ms", "--watch"]);
+    assert!(printed.starts_with("draining, for 500ms at most\n"), "{printed}");
+    assert!(printed.ends_with("the server has stopped\n"), "{printed}");
     assert!(server.wait().success(), "as a signal does, it ends with 0");
     drop(client);
 }
 
 #[test]
-fn without_socket_and_token_nobody_acts_and_the_fix_is_named() {
+fn without_socket_and_token_actions_are_refused_and_the_error_names_the_fix() {
     let server = Server::start(&[("SHARDCAST_ADMIN__SOCKET", "")]);
-    let (code, said) = server.fails(&["drain"]);
+    let (code, stderr) = server.fails(&["drain"]);
     assert_eq!(code, 1);
-    assert!(said.contains("[admin] socket") && said.contains("[admin] token_file"), "{said}");
+    assert!(stderr.contains("[admin] socket") && stderr.contains("[admin] token_file"), "{stderr}");
     server.ok(&["conns"]);
     server.stop();
 }
 
 #[test]
-fn the_token_opens_what_the_socket_would() {
+fn the_token_permits_what_the_socket_does() {
     let (place, token) = (support::folder(), "PdQ8o7Zr2nVYxk5J");
     let [file, wrong] = ["token", "wrong"].map(|name| place.path().join(name));
     fs::write(&file, format!("{token}\n")).expect("a place for the test");
@@ -107,30 +107,30 @@ fn the_token_opens_what_the_socket_would() {
     let (file, wrong) = (file.to_str().expect("text"), wrong.to_str().expect("text"));
     let server = Server::start(&[("SHARDCAST_ADMIN__SOCKET", ""), ("SHARDCAST_ADMIN__TOKEN_FILE", file)]);
     for arguments in [vec!["drain"], vec!["drain", "--token-file", wrong]] {
-        let (code, said) = server.fails(&arguments);
-        assert!(code == 1 && said.contains("token") && !said.contains(token), "{code} {said}");
+        let (code, stderr) = server.fails(&arguments);
+        assert!(code == 1 && stderr.contains("token") && !stderr.contains(token), "{code} {stderr}");
     }
     server.ok(&["drain", "--token-file", file]);
     assert!(server.wait().success());
 }
 
 #[test]
-fn a_socket_of_ones_own_is_named() {
+fn a_configured_socket_is_used_when_named() {
     let place = support::folder();
     let path = place.path().join("admin.sock");
     let path = path.to_str().expect("text");
     let server = Server::start(&[("SHARDCAST_ADMIN__SOCKET", path)]);
     let admin = format!("unix:{path}");
-    let told = shardcast(&["conns", "--admin", &admin]).output().expect("it runs");
-    assert!(told.status.success(), "{told:?}");
-    let told = shardcast(&["drain", "--admin", &admin]).output().expect("it runs");
-    assert!(told.status.success(), "{told:?}");
+    for command in ["conns", "drain"] {
+        let output = shardcast(&[command, "--admin", &admin]).output().expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+    }
     assert!(server.wait().success());
     assert!(!fs::exists(path).expect("readable"), "the file goes with the server");
 }
 
 #[test]
-fn a_reload_changes_what_can_change_and_says_what_cannot() {
+fn a_reload_changes_what_can_change_and_lists_what_cannot() {
     let place = support::folder();
     let config = |text: &str| {
         let head = "[admin]\nlisten = '127.0.0.1:0'\n[[listener]]\nname = 'push'\nlisten = '127.0.0.1:0'\n";
@@ -142,20 +142,20 @@ fn a_reload_changes_what_can_change_and_says_what_cannot() {
     assert_eq!(server.ok(&["reload"]), "no changes\n");
 
     config("idle_timeout = '1ms'\n[server]\nmesh_capacity = 77\n[log]\nlevel = 'debug'");
-    let told = server.ok(&["reload"]);
+    let printed = server.ok(&["reload"]);
     for line in [
         "listener.0.idle_timeout: (not set) -> \"1ms\"",
         "log.level: \"info\" -> \"debug\"",
         "server.mesh_capacity: 1024 -> 77  (needs a restart)",
     ] {
-        assert!(told.contains(&format!("{line}\n")), "{line} in {told}");
+        assert!(printed.contains(&format!("{line}\n")), "{line} in {printed}");
     }
     let mut rest = Vec::new();
     client.read_to_end(&mut rest).expect("it is idle now, and ends");
 
     config("idle_timeout = 'soon'\noverflow = 'conflate'");
-    let (code, said) = server.fails(&["reload"]);
-    assert!(code == 1 && said.contains("f.toml:6:") && said.contains("soon"), "{code} {said}");
+    let (code, stderr) = server.fails(&["reload"]);
+    assert!(code == 1 && stderr.contains("f.toml:6:") && stderr.contains("soon"), "{code} {stderr}");
 
     config("");
     server.signal(Signal::HUP);
@@ -171,24 +171,27 @@ fn a_reload_changes_what_can_change_and_says_what_cannot() {
 }
 
 #[test]
-fn nobody_at_home_is_said_in_one_line() {
+fn an_unreachable_server_is_reported_in_one_line() {
     for arguments in [["conns", "--admin", "unix:./none.sock"], ["drain", "--admin", "127.0.0.1:1"]] {
-        let told = shardcast(&arguments).output().expect("it runs");
-        let said = String::from_utf8_lossy(&told.stderr).into_owned();
-        assert!(told.status.code() == Some(1) && said.starts_with("error: no server answers at "), "{said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
+        let output = shardcast(&arguments).output().expect("it runs");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            output.status.code() == Some(1) && stderr.starts_with("error: no server answers at "),
+            "{stderr}"
+        );
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
 }
 
 #[test]
 fn a_token_is_not_shown() {
-    let told = shardcast(&["config", "show"]).env("SHARDCAST_ADMIN__TOKEN", "PdQ8o7Zr2nVYxk5J").output();
-    let told = String::from_utf8(told.expect("it runs").stdout).expect("text");
-    assert!(told.contains("token = \"<redacted>\"") && !told.contains("PdQ8"), "{told}");
+    let output = shardcast(&["config", "show"]).env("SHARDCAST_ADMIN__TOKEN", "PdQ8o7Zr2nVYxk5J").output();
+    let printed = String::from_utf8(output.expect("it runs").stdout).expect("text");
+    assert!(printed.contains("token = \"<redacted>\"") && !printed.contains("PdQ8"), "{printed}");
 }
 
 impl Server {
-    /// Ends it as a service manager would.
+    /// Stops it like a service manager.
     fn stop(self) {
         self.signal(Signal::TERM);
         assert!(self.wait().success());
@@ -196,17 +199,17 @@ impl Server {
 }
 
 #[test]
-fn the_log_begins_with_what_runs_and_ends_with_why_it_stopped() {
+fn the_log_begins_with_the_version_and_ends_with_the_reason_for_the_stop() {
     let server =
         Server::start(&[("SHARDCAST_LOG__FORMAT", "json"), ("SHARDCAST_LIMITS__CONNECTIONS_MAX", "3")]);
     for _ in 0..30 {
-        // Anybody on this host may ask, and is refused without the token.
+        // Any user of this host may send a request; without the token, it is refused.
         let output = shardcast(&["drain", "--admin", &server.admin_address()]).output().expect("it runs");
         assert_eq!(output.status.code(), Some(1), "{output:?}");
     }
     let clients: Vec<_> = (0..3).map(|_| server.client()).collect();
     for _ in 0..50 {
-        // One too many.
+        // Over the limit.
         let mut refused = server.connect();
         assert_eq!(refused.read(&mut [0]).unwrap_or_default(), 0);
     }
@@ -225,7 +228,7 @@ fn the_log_begins_with_what_runs_and_ends_with_why_it_stopped() {
     assert_eq!((&last["message"], &last["reason"]), (&"stopped".into(), &"SIGTERM".into()), "{log}");
     assert!(!last["took"].is_null() && !last["uptime"].is_null(), "{log}");
     for (line, count_of_all) in [("an action of an operator was refused", 30), ("connection refused", 50)] {
-        let told: Vec<_> = lines.iter().filter(|it| it["fields"]["message"] == line).collect();
+        let logged: Vec<_> = lines.iter().filter(|it| it["fields"]["message"] == line).collect();
         let left_out: u64 = lines
             .iter()
             .filter(|it| {
@@ -234,8 +237,8 @@ fn the_log_begins_with_what_runs_and_ends_with_why_it_stopped() {
             .filter_map(|it| it["fields"]["left_out"].as_u64())
             .sum();
         // Ten of each kind from each thread.
-        assert!((10..=20).contains(&told.len()), "{line}: {log}");
-        assert_eq!(told.len() as u64 + left_out, count_of_all, "{line}: {log}");
+        assert!((10..=20).contains(&logged.len()), "{line}: {log}");
+        assert_eq!(logged.len() as u64 + left_out, count_of_all, "{line}: {log}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! How `serve` starts where limits are low or its port is taken, and what it does once it has nothing to do: the built
+//! How `serve` starts with low limits or a port in use, and what it costs while it is idle: the built
 //! binary, from outside.
 #![forbid(unsafe_code)]
 
@@ -20,19 +20,19 @@ use shardcast_os::{
 };
 
 #[test]
-fn with_too_few_descriptors_it_says_so_and_ends() {
+fn too_few_descriptors_are_reported_and_end_the_start() {
     let mut refused = 0;
     for files in (6..40).chain([17; 8]) {
         match start(&mut serve(&format!("ulimit -n {files}"), 2)) {
             Started::Ready(_) => assert!(files > 20, "{files} descriptors cannot be enough"),
-            Started::Ended(Some(1), said) => {
-                let names_it = said.contains("Too many open files") || said.contains("RLIMIT_NOFILE");
-                assert!(names_it, "{files}: {said}");
+            Started::Ended(Some(1), stderr) => {
+                let names_it = stderr.contains("Too many open files") || stderr.contains("RLIMIT_NOFILE");
+                assert!(names_it, "{files}: {stderr}");
                 refused += 1;
             }
             // So few that not even libraries can be loaded.
             Started::Ended(Some(127), _) => {}
-            Started::Ended(code, said) => panic!("{files}: {code:?} {said}"),
+            Started::Ended(code, stderr) => panic!("{files}: {code:?} {stderr}"),
         }
     }
     assert!(refused > 15, "{refused} starts were refused");
@@ -45,7 +45,7 @@ fn serve_and_doctor_agree_on_locked_memory() {
         let ring = RingConfig { entries, ..RingConfig::default() };
         needs::locked_bytes(2, &ring, features, charge) / 1024
     };
-    // Who starts this may be exempt; those it starts are not, if it is root.
+    // The user of this test may be exempt; if it is root, the servers run as another user, which is not.
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let charge =
         if getuid().is_root() { Charge::of(&release, "CapEff: 0", "0 0 4294967295") } else { Charge::here() };
@@ -66,9 +66,9 @@ fn serve_and_doctor_agree_on_locked_memory() {
                 let log = server.end();
                 assert_eq!(log.contains("rings are smaller than usual"), shrinks, "{kib} KiB: {log}");
             }
-            Started::Ended(code, said) => {
-                assert!(!serves, "{kib} KiB: {code:?} {said}");
-                assert!(said.contains(&format!("{least} KiB are needed")), "{kib} KiB: {said}");
+            Started::Ended(code, stderr) => {
+                assert!(!serves, "{kib} KiB: {code:?} {stderr}");
+                assert!(stderr.contains(&format!("{least} KiB are needed")), "{kib} KiB: {stderr}");
             }
         }
         let mut doctor = alone(shell(&limit, "doctor --json --shards 2 --cpus none"));
@@ -89,8 +89,8 @@ fn a_port_that_is_taken_ends_the_start() {
         second.env("SHARDCAST_LISTENER__0__LISTEN", &address).env(variable.0, variable.1);
         start(&mut second)
     };
-    let Started::Ended(Some(1), said) = refused(2, ("HOME", "/")) else { panic!("{address} was free") };
-    assert!(said.contains("address in use") && said.contains(&address), "{said}");
+    let Started::Ended(Some(1), stderr) = refused(2, ("HOME", "/")) else { panic!("{address} was free") };
+    assert!(stderr.contains("address in use") && stderr.contains(&address), "{stderr}");
     let Started::Ready(mut second) = refused(2, ("SHARDCAST_LISTENER__0__REUSE_PORT", "true")) else {
         panic!("it was allowed to share {address}")
     };
@@ -103,8 +103,8 @@ fn a_port_that_is_taken_ends_the_start() {
     };
     third.end();
     let foreign = listen_on(&address);
-    let Started::Ended(Some(1), said) = refused(1, ("HOME", "/")) else { panic!("{address} was free") };
-    assert!(said.contains("address in use"), "{said}");
+    let Started::Ended(Some(1), stderr) = refused(1, ("HOME", "/")) else { panic!("{address} was free") };
+    assert!(stderr.contains("address in use"), "{stderr}");
     drop(foreign);
 }
 
@@ -138,7 +138,7 @@ fn listen_on(address: &str) -> TcpListener {
     }
 }
 
-/// A server, or what came of trying to start one.
+/// A server, or the outcome of a failed start.
 enum Started {
     Ready(Running),
     /// Exit code, and what was written to standard error.
@@ -151,7 +151,7 @@ struct Running {
 }
 
 impl Running {
-    /// Ends it, and returns what it logged.
+    /// Stops it, and returns its log.
     fn end(&mut self) -> String {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -202,7 +202,7 @@ fn shell(before: &str, arguments: &str) -> Command {
     command
 }
 
-/// As a user who has nothing else, and no privileges: locked memory is counted for all processes of a user.
+/// As a user without other processes and privileges: locked memory is counted for all processes of a user.
 fn alone(mut command: Command) -> Command {
     static USERS: AtomicU32 = AtomicU32::new(0);
     if getuid().is_root() {
@@ -217,14 +217,14 @@ fn alone(mut command: Command) -> Command {
 fn start(command: &mut Command) -> Started {
     let mut child = command.spawn().expect("a shell");
     let out = child.stdout.take().expect("piped");
-    let (tell, told) = flume::bounded(1);
+    let (sender, receiver) = flume::bounded(1);
     thread::spawn(move || {
         let mut line = String::new();
         let read = BufReader::new(out).read_line(&mut line);
-        let _ = tell.send(read.map(|_| line));
+        let _ = sender.send(read.map(|_| line));
     });
     let mut running = Running { child, ready: serde_json::Value::Null };
-    let line = told.recv_timeout(PATIENCE).expect("it neither started nor ended").expect("readable");
+    let line = receiver.recv_timeout(PATIENCE).expect("it neither started nor ended").expect("readable");
     if let Some(ready) = line.strip_prefix("ready ") {
         running.ready = serde_json::from_str(ready).expect("JSON");
         return Started::Ready(running);
@@ -240,7 +240,7 @@ fn start(command: &mut Command) -> Started {
     Started::Ended(code, running.end())
 }
 
-/// How long something on this machine has waited for I/O since it was started, where that is told.
+/// How long something on this machine has waited for I/O since it started, if the kernel reports that.
 fn waited_for_io() -> Option<Duration> {
     let text = fs::read_to_string("/proc/pressure/io").ok()?;
     let total = text.lines().next()?.split("total=").nth(1)?;
@@ -250,7 +250,7 @@ fn waited_for_io() -> Option<Duration> {
 /// Only a hang takes so long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long an idle server is looked at.
+/// How long an idle server is observed.
 const WINDOW: Duration = Duration::from_secs(2);
 
 /// What timers of a server without connections may cost in that time; polling for stalls alone would be 160.

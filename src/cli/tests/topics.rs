@@ -19,10 +19,11 @@ fn what_is_published_is_printed() {
     let mut sub = server.command("sub", &["prices.*", "news", "--count", "4"]);
     let mut sub = sub.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it was built");
     let mut notes = BufReader::new(sub.stderr.take().expect("piped")).lines().map_while(Result::ok);
-    // In whatever order the owners of the topics answer.
-    let mut standing: Vec<_> = notes.by_ref().filter(|line| line.starts_with("subscribed")).take(2).collect();
-    standing.sort();
-    assert!(standing[0].starts_with("subscribed to news at ") && standing[1] == "subscribed to prices.*");
+    // The owners of the topics respond in any order.
+    let mut subscribed: Vec<_> =
+        notes.by_ref().filter(|line| line.starts_with("subscribed")).take(2).collect();
+    subscribed.sort();
+    assert!(subscribed[0].starts_with("subscribed to news at ") && subscribed[1] == "subscribed to prices.*");
     let output = server.run("pub", &["prices.gold", "2410.5"]);
     assert_eq!(output.status.code(), Some(0));
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -70,11 +71,11 @@ fn scripts_get_objects_and_resume_where_they_were() {
     assert_eq!((&published[3]["event"], &published[3]["published"]), (&json!("done"), &json!(3)));
 
     let since = format!("{epoch}:1");
-    let heard = server.objects("sub", &["t", "--json", "--since", &since, "--count", "2"]);
+    let received = server.objects("sub", &["t", "--json", "--since", &since, "--count", "2"]);
     let subscribed =
         json!({ "event": "subscribed", "topic": "t", "epoch": epoch, "offset": 3, "recovered": true });
     let message = |offset| json!({ "event": "message", "topic": "t", "epoch": epoch, "offset": offset, "body": "hello" });
-    assert_eq!(heard[..], [json!({ "event": "connected" }), subscribed, message(2), message(3)]);
+    assert_eq!(received[..], [json!({ "event": "connected" }), subscribed, message(2), message(3)]);
 
     let other = server.objects("sub", &["t", "--json", "--since", "1:9", "--count", "3"]);
     assert_eq!(
@@ -87,7 +88,7 @@ fn scripts_get_objects_and_resume_where_they_were() {
 }
 
 #[test]
-fn exit_codes_tell_usage_from_failure() {
+fn exit_codes_distinguish_usage_errors_from_failures() {
     let server = Server::start("codes");
     for (arguments, code) in [
         (&["sub", "a*b"][..], 2),
@@ -104,8 +105,9 @@ fn exit_codes_tell_usage_from_failure() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
     }
     for command in [&["sub", "t"][..], &["pub", "t", "x"]] {
-        let mut nobody = Command::new(env!("CARGO_BIN_EXE_shardcast"));
-        let output = nobody.args(command).args(["--connect", "127.0.0.1:1"]).output().expect("it was built");
+        let mut command_line = Command::new(env!("CARGO_BIN_EXE_shardcast"));
+        let output =
+            command_line.args(command).args(["--connect", "127.0.0.1:1"]).output().expect("it was built");
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         assert!(!output.stderr.is_empty());
     }
@@ -138,7 +140,7 @@ impl Server {
             .expect("it was built");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("piped");
-        BufReader::new(stdout).read_line(&mut line).expect("it says that it is ready");
+        BufReader::new(stdout).read_line(&mut line).expect("it reports that it is ready");
         let ready: Value = serde_json::from_str(line.trim_start_matches("ready ")).expect("JSON");
         let address = ready["listeners"][0]["addr"].as_str().expect("an address").to_owned();
         Self { child, address }
@@ -154,7 +156,7 @@ impl Server {
         self.command(name, arguments).output().expect("it was built")
     }
 
-    /// What a command prints, as objects; it ends with 0.
+    /// The output of a command, as objects; the command must exit with 0.
     fn objects(&self, name: &str, arguments: &[&str]) -> Vec<Value> {
         let output = self.run(name, arguments);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -182,14 +184,14 @@ fn a_publication_may_be_delayed_expire_and_be_urgent() {
     let timed = ["t", "later", "--delay", "20ms", "--ttl", "1h", "--class", "urgent"];
     let output = server.run("pub", &timed);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    for (option, value, told) in [
+    for (option, value, reason) in [
         ("--class", "last", "expected urgent, high, normal or bulk"),
         ("--delay", "5", "has no unit"),
         ("--ttl", "-1s", "unexpected argument"),
     ] {
         let output = server.run("pub", &["t", "x", option, value]);
         let text = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(2) && text.contains(told), "{text}");
+        assert!(output.status.code() == Some(2) && text.contains(reason), "{text}");
     }
     let refused = server.run("pub", &["t", "never", "--ttl", "0s"]);
     assert!(
@@ -199,10 +201,10 @@ fn a_publication_may_be_delayed_expire_and_be_urgent() {
 }
 
 #[test]
-fn a_reader_that_is_stuck_costs_bounded_memory_and_no_signal() {
+fn a_stuck_reader_costs_bounded_memory_and_signals_still_work() {
     let server = Server::start("stuck");
     let mut sub = server.command("sub", &["t", "--json"]);
-    // Nobody reads `out`, and it holds 64 KiB.
+    // The pipe holds 64 KiB, and no one reads from it.
     let (_out, stdout) = pipe().expect("descriptors");
     let mut sub = sub.stdout(stdout).stderr(Stdio::null()).spawn().expect("it was built");
     let is_there = |output: &Output| String::from_utf8_lossy(&output.stdout).contains(" to 1 subscriptions");
@@ -234,16 +236,16 @@ fn a_signal_ends_a_publisher_between_two_messages() {
 }
 
 #[test]
-fn a_terminal_obeys_nothing_that_a_server_says() {
+fn terminal_sequences_of_servers_are_escaped() {
     // ESC, OSC with BEL, and a right-to-left override.
     let evil = "\x1b]0;evil\x07\u{202e}";
-    let told = impostor(vec![subscribed(), message(evil.as_bytes())]);
-    let output = run(&["sub", "t", "--count", "1"], &told);
+    let address = impostor(vec![subscribed(), message(evil.as_bytes())]);
+    let output = run(&["sub", "t", "--count", "1"], &address);
     assert!(
         String::from_utf8_lossy(&output.stdout).ends_with(" \\u{1b}]0;evil\\u{7}\\u{202e}\n"),
         "{output:?}"
     );
-    let output = run(&["sub", "t", "--count", "1", "--json"], &told);
+    let output = run(&["sub", "t", "--count", "1", "--json"], &address);
     assert!(String::from_utf8_lossy(&output.stdout).contains("\\u001b]0;evil\\u0007\\u202e"), "{output:?}");
     // A bad topic, which is not tried again.
     let refused = |operation: u8| [b"\0SHC".as_slice(), &[operation, 4], evil.as_bytes()].concat();
@@ -270,7 +272,7 @@ fn a_busy_server_is_asked_again() {
 }
 
 #[test]
-fn a_server_may_be_called_by_its_name() {
+fn a_server_may_be_given_by_its_name() {
     let address = impostor(vec![subscribed(), message(b"x")]);
     let (_, port) = address.rsplit_once(':').expect("an address");
     let output = run(&["sub", "t", "--count", "1"], &format!("localhost:{port}"));
@@ -288,12 +290,12 @@ fn run(arguments: &[&str], address: &str) -> Output {
     command.args(arguments).args(["--connect", address]).output().expect("it was built")
 }
 
-/// A server that answers HELLO as one should, and then says this, whatever it is asked.
-fn impostor(says: Vec<Vec<u8>>) -> String {
-    impostor_in_rounds(vec![says])
+/// A server that answers HELLO correctly, and then the first request with these frames.
+fn impostor(frames: Vec<Vec<u8>>) -> String {
+    impostor_in_rounds(vec![frames])
 }
 
-/// A server that answers HELLO as one should, and each request after it with the next of these.
+/// A server that answers HELLO correctly, and each request after it with the next of these.
 fn impostor_in_rounds(rounds: Vec<Vec<Vec<u8>>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound").to_string();
@@ -309,26 +311,26 @@ fn impostor_in_rounds(rounds: Vec<Vec<Vec<u8>>>) -> String {
             let mut talk = || {
                 let hello = next(&mut peer)?;
                 peer.write_all(&frame(hello, &[b"\0SHC\x81\0\x01".as_slice(), &[0; 7], &[7]].concat()))?;
-                for says in rounds.clone() {
-                    let asked = next(&mut peer)?;
-                    for mut frame in says {
-                        // An answer is one to this request.
+                for frames in rounds.clone() {
+                    let request = next(&mut peer)?;
+                    for mut frame in frames {
+                        // A response is to this request.
                         if frame[4..8] != [0; 4] {
-                            frame[4..8].copy_from_slice(&asked.to_be_bytes());
+                            frame[4..8].copy_from_slice(&request.to_be_bytes());
                         }
                         peer.write_all(&frame)?;
                     }
                 }
                 io::copy(&mut peer, &mut io::sink())
             };
-            // The command has seen enough.
+            // The command may stop early.
             let _ = talk();
         }
     });
     address
 }
 
-/// The answer to SUBSCRIBE: epoch 7, nothing published yet.
+/// The response to SUBSCRIBE: epoch 7, nothing published yet.
 fn subscribed() -> Vec<u8> {
     frame(1, &[b"\0SHC\x82\0\0".as_slice(), &[0; 7], &[7], &[0; 8]].concat())
 }

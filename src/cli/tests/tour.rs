@@ -1,7 +1,7 @@
-//! Executes the README's five-minute tour: what it shows is what happens.
+//! Executes the README's five-minute tour, and compares the output.
 //!
 //! A `console` block has commands (`$ …`) and what they print; `...` stands for anything, on a line or as one.
-//! A command that ends in `&` goes on in the background until the tour is over, and must end with 0 then.
+//! A command that ends in `&` runs in the background until the tour is over, and must then exit with 0.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -49,7 +49,7 @@ struct Tour {
     folder: PathBuf,
     /// Where the binaries are.
     built: PathBuf,
-    /// What stands in the README, and what it is here.
+    /// Texts of the README, and what replaces each of them here.
     replaced: Vec<(String, String)>,
     background: Vec<Child>,
 }
@@ -65,7 +65,7 @@ impl Tour {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tour-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder of our own");
         let replaced = [
-            // The shell puts the paths in, whatever characters they have.
+            // The shell inserts the paths, so they may have any characters.
             ("target/release/examples/".to_owned(), "\"$BUILT\"/examples/".to_owned()),
             ("target/release/shardcast".to_owned(), "\"$BUILT\"/shardcast".to_owned()),
             ("10099".to_owned(), free_port().to_string()),
@@ -98,7 +98,7 @@ impl Tour {
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
     }
 
-    /// Starts `command` on ports of our own, and waits until it has printed as many lines as expected.
+    /// Starts `command` on free ports, and waits until it has printed as many lines as expected.
     fn start(&mut self, command: &str, expected: &[String]) -> String {
         let log = self.folder.join(format!("background-{}", self.background.len()));
         let file = fs::File::create(&log).expect("a file of our own");
@@ -162,7 +162,7 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port is free").port()
 }
 
-/// What a page says as soon as it is what a reader would see: pages follow events by a moment.
+/// The content of a page once it is as expected: pages follow events with a short delay.
 fn get_until(url: &str, is_expected: impl Fn(&[&str]) -> bool) -> String {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -191,7 +191,7 @@ fn get(url: &str) -> String {
     answer.split_once("\r\n\r\n").expect("a head and a body").1.to_owned()
 }
 
-/// Whether the lines are as expected, where a line `...` is any number of lines.
+/// Whether the lines are as expected; a line `...` means any number of lines.
 fn lines_match(expected: &[String], lines: &[&str]) -> bool {
     match expected.split_first() {
         None => lines.is_empty(),
@@ -202,7 +202,7 @@ fn lines_match(expected: &[String], lines: &[&str]) -> bool {
     }
 }
 
-/// Whether a line is as expected, where `...` is any text.
+/// Whether a line is as expected; `...` means any text.
 fn line_matches(expected: &str, line: &str) -> bool {
     let mut parts = expected.split("...");
     let Some(mut rest) = parts.next().and_then(|start| line.strip_prefix(start)) else { return false };
@@ -217,5 +217,5 @@ fn line_matches(expected: &str, line: &str) -> bool {
     rest.is_empty()
 }
 
-/// How long a server may take to say that it is ready, and a page to show what happened.
+/// How long a server may take to be ready, and a page to show an event.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,4 +1,4 @@
-//! scripts/tune-host.sh against trees of files: it tells first, and does only when told to.
+//! scripts/tune-host.sh against trees of files: it prints what it would change, and changes it only with `--apply`.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -11,11 +11,11 @@ use std::{
 use tempfile::TempDir;
 
 #[test]
-fn without_apply_it_only_tells() {
+fn without_apply_it_only_prints() {
     let host = host();
     let output = tune(host.path(), &["--persist"]);
-    let told = String::from_utf8(output.stdout).expect("text");
-    assert!(output.status.success(), "{told}");
+    let printed = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{printed}");
     for line in [
         "would   echo '4096' > /proc/sys/net/core/somaxconn    # now 128",
         "ok      /proc/sys/net/ipv4/tcp_max_syn_backlog = 8192",
@@ -25,22 +25,22 @@ fn without_apply_it_only_tells() {
         "            net.core.somaxconn = 4096",
         "nothing was changed; --apply does it",
     ] {
-        assert!(told.contains(&format!("{line}\n")), "{line:?} in\n{told}");
+        assert!(printed.contains(&format!("{line}\n")), "{line:?} in\n{printed}");
     }
-    assert!(!told.contains("done"), "{told}");
+    assert!(!printed.contains("done"), "{printed}");
     assert_eq!(read(host.path(), "proc/sys/net/core/somaxconn"), "128");
     assert!(!host.path().join("etc/sysctl.d/60-shardcast.conf").exists());
 }
 
 #[test]
-fn what_it_tells_is_what_it_does() {
+fn what_it_prints_is_what_it_does() {
     let host = host();
-    let told = String::from_utf8(tune(host.path(), &["--persist"]).stdout).expect("text");
+    let printed = String::from_utf8(tune(host.path(), &["--persist"]).stdout).expect("text");
     let output = tune(host.path(), &["--persist", "--apply"]);
     let done = String::from_utf8(output.stdout).expect("text");
     assert!(output.status.success(), "{done}");
     let count = |text: &str, word: &str| text.lines().filter(|line| line.starts_with(word)).count();
-    assert_eq!(count(&told, "would "), count(&done, "done "), "{told}\n{done}");
+    assert_eq!(count(&printed, "would "), count(&done, "done "), "{printed}\n{done}");
     for (path, value) in [
         ("proc/sys/net/core/somaxconn", "4096"),
         ("proc/sys/net/ipv4/tcp_max_syn_backlog", "8192"),
@@ -72,7 +72,7 @@ fn interrupts_are_kept_off_the_cpus_of_shards() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn invalid_arguments_are_refused() {
     for arguments in [
         &["--aply"][..],
         &["--shard-cpus"],
@@ -89,7 +89,7 @@ fn what_makes_no_sense_is_refused() {
 }
 
 #[test]
-fn a_host_with_nothing_to_tune_is_no_error() {
+fn a_host_with_nothing_to_tune_is_not_an_error() {
     let host = tempfile::tempdir().expect("a folder of our own");
     let output = tune(host.path(), &["--apply"]);
     assert!(output.status.success(), "{output:?}");

@@ -1,6 +1,6 @@
 //! `shardcast sub` and `shardcast pub`: topics of a running server, from a terminal or a script.
 //!
-//! What it deliberately is not: a client of its own. The clients are in the library; entries of the registry connect
+//! What it deliberately is not: another client. The clients are in the library; entries of the registry connect
 //! them.
 
 mod output;
@@ -31,7 +31,7 @@ pub(crate) struct Connect {
 }
 
 impl Connect {
-    /// Begins to connect. So many messages wait to be received, or as many as the library lets wait.
+    /// Begins to connect. At most so many messages are queued, by default as many as the library permits.
     fn client(
         &self,
         registry: &Registry,

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Writes lines to standard output, and notes to standard error, so that a reader that is stuck delays only the next
-/// line, and only until the command is asked to stop.
+/// line, and only until the command is to stop.
 pub(super) struct Output {
     json: bool,
     out: LineWriter,
@@ -22,7 +22,7 @@ pub(super) struct Output {
 /// Nothing more is to be written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(super) enum Ended {
-    /// A signal asked for it while a line waited for its reader.
+    /// A signal requested the end while a line waited for its reader.
     #[error("asked to stop")]
     Stopped,
     /// The reader has closed it, such as `head`.
@@ -75,7 +75,7 @@ impl Output {
         Ok(())
     }
 
-    /// Waits for the last lines to be written: for as long as it takes, but after a signal for a moment only.
+    /// Waits until the last lines are written: for as long as it takes, but only briefly after a signal.
     ///
     /// # Errors
     /// Not all of them were; why.
@@ -119,7 +119,7 @@ pub(super) fn message(topic: &str, at: Position, body: &[u8]) -> Value {
     fields
 }
 
-/// A body on a line of its own: bytes that are not UTF-8 are escaped here, control characters in [`Output`].
+/// A body on a separate line: bytes that are not UTF-8 are escaped here, control characters in [`Output`].
 pub(super) fn printable(body: &[u8]) -> String {
     match str::from_utf8(body) {
         Ok(text) => text.to_owned(),

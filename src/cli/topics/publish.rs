@@ -58,7 +58,7 @@ pub(crate) struct PubArgs {
     class: Option<Class>,
 }
 
-/// What became of one publication.
+/// The outcome of one publication.
 type Outcome = Result<Receipt, RequestError>;
 
 /// Publishes, and prints the position of each message.
@@ -68,7 +68,7 @@ type Outcome = Result<Receipt, RequestError>;
 pub(crate) fn run(args: &PubArgs, registry: &Registry) -> anyhow::Result<ExitCode> {
     let body = body(&args.payload)?;
     let publisher = connect(&args.connect, registry)?;
-    // Not before: what waits above has nothing to finish, and ends at once.
+    // Not before: until here, there is nothing to finish, and a signal ends the process at once.
     let stop = Stop::watch().context("cannot watch for signals")?;
     let output = Output::new(args.connect.json, stop.clone()).context("cannot start a thread")?;
     let mut run = Run::new(args, output, stop);
@@ -113,7 +113,7 @@ impl<'a> Run<'a> {
         Self { args, output, stop, sender, outcomes, asked, answered, published, last, unreachable: false }
     }
 
-    /// Publishes the requested number of times, or until it is asked to stop.
+    /// Publishes the requested number of times, or until a signal.
     fn publish_all(&mut self, publisher: &dyn TopicPublisher, body: &[u8]) -> Result<(), Ended> {
         let options = PublishHeader {
             key: self.args.key,
@@ -148,7 +148,7 @@ impl<'a> Run<'a> {
             publisher.publish(&self.args.topic, options, body, Box::new(then));
         }
         while self.answered < self.asked && self.wait(started + FOR_EVER)? {}
-        // Asked to stop: what is on its way may still be answered.
+        // After a signal, pending publications may still get their responses.
         let deadline = Instant::now() + PATIENCE;
         while self.answered < self.asked
             && let Ok(outcome) = self.outcomes.recv_deadline(deadline)
@@ -158,7 +158,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Waits for an answer, up to `until`; false when it is asked to stop.
+    /// Waits for a response, up to `until`; false after a signal.
     fn wait(&mut self, until: Instant) -> Result<bool, Ended> {
         if self.stop.is_requested() {
             return Ok(false);
@@ -250,9 +250,9 @@ const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Publications whose answers are awaited at once, and their bytes; one may always be. The client itself takes more.
+/// The bounds on pending publications and their bytes; one is always permitted. The client itself permits more.
 const IN_FLIGHT_MAX: u64 = 256;
 const IN_FLIGHT_BYTES_MAX: u64 = 1 << 20;
 
-/// More than any server takes in one frame.
+/// More than any server accepts in one frame.
 const PAYLOAD_BYTES_MAX: u64 = 128 << 20;

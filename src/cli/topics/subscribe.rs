@@ -30,7 +30,7 @@ pub(crate) struct SubArgs {
     count: Option<u64>,
 }
 
-/// Prints messages until it is asked to stop.
+/// Prints messages until a signal.
 ///
 /// # Errors
 /// The server cannot be reached at first, or refuses.
@@ -139,5 +139,5 @@ impl Printer {
     }
 }
 
-/// How long a request to stop may go unnoticed.
+/// The greatest delay of a signal.
 const PATIENCE: Duration = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! Who may act, and what those who may not are told.
+//! Who may act, and the responses to those who may not.
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn acting_takes_the_socket_or_the_token_and_this_host() {
     let address = |text: &str| Peer::Address(text.parse().expect("an address"));
     let bearer = format!("Bearer {TOKEN}");
     let right = Some(bearer.as_bytes());
-    for (token, peer, said, status) in [
+    for (token, peer, header, status) in [
         ("", Peer::Owner, None, 200),
         (TOKEN, Peer::Owner, None, 200),
         ("", Peer::Stranger("uid 7".into()), None, 403),
@@ -32,17 +32,17 @@ fn acting_takes_the_socket_or_the_token_and_this_host() {
             method: Method::Post,
             path: "/kick",
             query: "id=0-1-2",
-            authorization: said,
+            authorization: header,
             body: b"",
         };
         let answer = answer(request, &peer, &access, &*source);
-        assert_eq!(answer.status, status, "{token:?} {peer:?} {said:?}");
+        assert_eq!(answer.status, status, "{token:?} {peer:?} {header:?}");
         assert_eq!(source.done().len(), usize::from(status == 200));
     }
 }
 
 #[test]
-fn a_refusal_names_what_would_help() {
+fn a_refusal_names_the_remedy() {
     let refusal = |token: &str, socket: Option<&str>| {
         let access = Access {
             token: token.parse().expect("a token"),
@@ -59,7 +59,7 @@ fn a_refusal_names_what_would_help() {
 }
 
 #[test]
-fn a_stranger_on_the_socket_reads_nothing() {
+fn another_user_on_the_socket_reads_nothing() {
     let stranger = Peer::Stranger("uid 7".into());
     let answer = answer(Request { path: "/metrics", ..GET }, &stranger, &Access::default(), &*Fake::new());
     assert_eq!(answer.status, 403);
@@ -67,8 +67,8 @@ fn a_stranger_on_the_socket_reads_nothing() {
 }
 
 #[test]
-fn actions_say_what_is_wrong_with_their_parameters() {
-    for (path, query, body, status, said) in [
+fn invalid_parameters_of_actions_are_reported() {
+    for (path, query, body, status, part) in [
         ("/kick", "id=0-1-2", "", 200, "\"kicked\":\"0-1-2\""),
         ("/kick", "", "id=0-1-2\n", 200, "\"kicked\":\"0-1-2\""),
         ("/kick", "id=0-1-3", "", 404, "0-1-3"),
@@ -85,7 +85,7 @@ fn actions_say_what_is_wrong_with_their_parameters() {
         let answer = answer(request, &Peer::Owner, &Access::default(), &*Fake::new());
         let text = String::from_utf8(answer.body).expect("text");
         assert!(
-            answer.status == status && text.contains(said),
+            answer.status == status && text.contains(part),
             "{path}?{query} {body}: {} {text}",
             answer.status
         );
@@ -93,7 +93,7 @@ fn actions_say_what_is_wrong_with_their_parameters() {
 }
 
 #[test]
-fn a_reload_tells_what_came_of_it() {
+fn a_reload_returns_its_outcome() {
     let source = Fake::new();
     let reload = || {
         let request = Request { method: Method::Post, path: "/reload", ..GET };
@@ -101,9 +101,9 @@ fn a_reload_tells_what_came_of_it() {
         (answer.status, String::from_utf8(answer.body).expect("text"))
     };
     let (status, body) = reload();
-    let told: Outcome = serde_json::from_str(&body).expect("JSON");
+    let outcome: Outcome = serde_json::from_str(&body).expect("JSON");
     assert!(
-        status == 200 && matches!(told, Outcome::Taken { applied, .. } if applied[0].key == "a"),
+        status == 200 && matches!(outcome, Outcome::Taken { applied, .. } if applied[0].key == "a"),
         "{body}"
     );
     source.draining.store(true, Ordering::Relaxed);
@@ -121,8 +121,8 @@ fn a_token_comes_from_its_file() {
         Access::token(&options(&format!("token_file = '{}'", path.display())))
     };
     assert_eq!(with(format!("{TOKEN}\n").as_bytes()).expect("a token").reveal(), Some(TOKEN));
-    for wrong in [b"".as_slice(), b"\n", b"short\n", b"two words are no token\n", b"\xff\xfe"] {
-        let error = with(wrong).expect_err("no token");
+    for wrong in [b"".as_slice(), b"\n", b"short\n", b"two words are not one\n", b"\xff\xfe"] {
+        let error = with(wrong).expect_err("an invalid token");
         assert!(error.is_configuration() && error.to_string().contains("token_file"), "{error}");
     }
     std::fs::remove_file(&path).expect("ours");

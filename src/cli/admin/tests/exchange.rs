@@ -1,4 +1,4 @@
-//! HTTP without a socket, on a clock of our own.
+//! HTTP without a socket, on a simulated clock.
 
 use std::time::{Duration, Instant};
 
@@ -109,7 +109,7 @@ fn a_slow_head_gets_408_and_silence_gets_nothing() {
     let mut slow = Exchange::new(start);
     slow.handle_input(b"GET / HT", start);
     assert!(!slow.advance(start, page));
-    // More bytes win no time.
+    // More bytes do not extend the deadline.
     let late = start + TIMEOUT - Duration::from_millis(1);
     slow.handle_input(b"T", late);
     slow.handle_timeout(late);
@@ -150,7 +150,7 @@ fn after_the_last_answer_a_peer_may_not_talk_for_ever() {
     }
 }
 
-/// All that is answered to these pieces, read at once.
+/// All responses to these pieces of input.
 fn answers(pieces: &[&str]) -> String {
     let now = Instant::now();
     let mut exchange = Exchange::new(now);

@@ -1,4 +1,4 @@
-//! Over loopback: what strangers send, beside an honest client.
+//! Over loopback: hostile input, next to an honest client.
 
 use std::{
     io::{Read, Write},
@@ -69,7 +69,7 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
-fn half_a_request_and_a_vanished_peer_harm_nobody() {
+fn half_a_request_and_a_vanished_peer_are_harmless() {
     with_server(|address| {
         let half = connect(address);
         (&half).write_all(b"GET / HT").expect("taken");
@@ -90,7 +90,7 @@ fn silent_connections_give_way_to_an_honest_one() {
     with_server(|address| {
         let silent: Vec<TcpStream> = (0..200).map(|_| connect(address)).collect();
         for stream in &silent {
-            // Those that gave way already refuse it.
+            // Those that were closed already refuse it.
             let _ = (&*stream).write_all(b"GET /livez HTTP/1.1\r\nHost: ");
         }
         assert!(is_alive(address));
@@ -99,11 +99,11 @@ fn silent_connections_give_way_to_an_honest_one() {
 }
 
 #[test]
-fn a_flood_of_bodies_is_bounded_and_harms_nobody() {
+fn a_flood_of_bodies_is_bounded_and_harmless() {
     with_server(|address| {
         let half: Vec<TcpStream> = (0..200).map(|_| connect(address)).collect();
         for stream in &half {
-            // Those that gave way already refuse it.
+            // Those that were closed already refuse it.
             let _ =
                 (&*stream).write_all(b"POST /drain HTTP/1.1\r\nHost: x\r\nContent-Length: 1024\r\n\r\nabc");
         }
@@ -141,24 +141,24 @@ fn over_the_unix_socket_its_owner_acts() {
 }
 
 #[test]
-fn over_loopback_whoever_says_the_token_acts() {
+fn over_loopback_the_token_permits_actions() {
     let admin = Admin::bind(&options(&format!("{LOOPBACK}\ntoken = '{TOKEN}'"))).expect("a free port");
     let admin = admin.expect("somewhere to listen");
     let address = admin.address().expect("a port");
     let source = Fake::new();
     let running = admin.start(source.clone()).expect("started");
     let longer = format!("{TOKEN}x");
-    for (said, status) in [
+    for (token, status) in [
         (None, "401"),
         (Some("a wrong one"), "401"),
         (Some(&TOKEN[1..]), "401"),
         (Some(&*longer), "401"),
         (Some(TOKEN), "200"),
     ] {
-        let header = said.map(|token| format!("Authorization: bearer {token}\r\n")).unwrap_or_default();
+        let header = token.map(|token| format!("Authorization: bearer {token}\r\n")).unwrap_or_default();
         let request = format!("POST /kick?id=0-1-2 HTTP/1.0\r\n{header}\r\n");
         let answer = ask(address, request.as_bytes());
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{said:?}: {answer}");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{token:?}: {answer}");
         assert!(!answer.contains(TOKEN), "{answer}");
     }
     assert_eq!(source.done(), ["kick 0-1-2"]);
@@ -166,7 +166,7 @@ fn over_loopback_whoever_says_the_token_acts() {
 }
 
 #[test]
-fn the_thread_ends_when_it_is_told() {
+fn the_thread_ends_when_its_handle_is_dropped() {
     let admin = Admin::bind(&options(LOOPBACK)).expect("a free port").expect("somewhere to listen");
     let address = admin.address().expect("a port");
     let source = Fake::new();
@@ -188,10 +188,10 @@ fn is_alive(address: SocketAddr) -> bool {
     ask(address, b"GET /livez HTTP/1.0\r\n\r\n").ends_with("\r\n\r\nok\n")
 }
 
-/// Sends all, then reads until the server closes.
+/// Sends everything, then reads until the server closes.
 fn ask(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = connect(address);
-    // A refusing server may close before all is taken.
+    // A server that refuses may close before it has read everything.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("an end, not a reset");

@@ -33,7 +33,7 @@ use crate::protocols::Registry;
 struct Fake {
     draining: AtomicBool,
     broken: AtomicBool,
-    /// What operators did.
+    /// The actions of operators.
     done: Mutex<Vec<String>>,
     reloads: Reloads,
 }
@@ -52,7 +52,7 @@ impl Fake {
     }
 }
 
-/// Connection 0-1-2 is open, shard 1 does not answer, and drains of more than a day are too much.
+/// Connection 0-1-2 is open, shard 1 does not respond, and drains of more than a day are refused.
 impl Source for Fake {
     fn shards(&self) -> Vec<ShardStats> {
         (0..2).map(shard).collect()

@@ -95,13 +95,13 @@ fn a_path_has_its_methods() {
 }
 
 #[test]
-fn latencies_are_told_per_shard_and_in_all() {
+fn latencies_are_reported_per_shard_and_in_total() {
     let (status, body) = get("/latency.json", "", &Fake::new());
     let page: crate::admin::Latencies = serde_json::from_str(&body).expect("JSON");
     assert_eq!((status, page.shards.len(), page.total.count), (200, 2, 200));
     let times = &page.shards[1].times;
-    let told = [times.p50_us, times.p90_us, times.p99_us, times.p999_us, times.p9999_us, times.max_us];
-    assert_eq!(told, [9.0, 9.0, 30.0, 5000.0, 5000.0, 5000.0].map(Some));
+    let reported = [times.p50_us, times.p90_us, times.p99_us, times.p999_us, times.p9999_us, times.max_us];
+    assert_eq!(reported, [9.0, 9.0, 30.0, 5000.0, 5000.0, 5000.0].map(Some));
     assert!(times.buckets.is_empty());
     let (_, body) = get("/latency.json", "buckets", &Fake::new());
     let page: crate::admin::Latencies = serde_json::from_str(&body).expect("JSON");
@@ -111,7 +111,7 @@ fn latencies_are_told_per_shard_and_in_all() {
 }
 
 #[test]
-fn shards_are_told_as_totals() {
+fn shards_are_reported_as_totals() {
     let (status, body) = get("/shards.json", "", &Fake::new());
     let page: crate::admin::Shards = serde_json::from_str(&body).expect("JSON");
     assert_eq!((status, page.draining, page.shards.len()), (200, false, 2));

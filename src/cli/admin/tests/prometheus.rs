@@ -1,8 +1,8 @@
-//! A strict reader of the text format, as far as we write it.
+//! A strict reader of the part of the text format that the server writes.
 
 use std::collections::{BTreeMap, HashSet};
 
-/// Every series and its value, or what breaks the rules.
+/// Every series and its value, or the violation of a rule.
 pub(super) fn read(text: &str) -> Result<BTreeMap<String, f64>, String> {
     let mut series = BTreeMap::new();
     let mut families = HashSet::new();
@@ -31,7 +31,7 @@ pub(super) fn read(text: &str) -> Result<BTreeMap<String, f64>, String> {
                 check_histogram(part, labelled, value, &mut bucket)?;
             }
             Some((family, _)) if family == name => {}
-            _ => return Err(format!("{name} stands outside of its family")),
+            _ => return Err(format!("{name} is outside of its family")),
         }
         if value.is_nan() || value < 0.0 {
             return Err(format!("a strange number: {line}"));
@@ -62,7 +62,7 @@ fn check_family(name: &str, typed: &str, kind: &str, help: &str) -> Result<(), S
     Ok(())
 }
 
-/// Buckets rise, end with +Inf, and then come their sum and their count. `bucket` is the limit and the count of
+/// Buckets rise, end with +Inf, and are followed by their sum and their count. `bucket` is the limit and the count of
 /// the last one.
 fn check_histogram(
     part: &str,

@@ -9,9 +9,9 @@ use crate::config::{
     suggest::closest,
 };
 
-/// Takes the values of all variables that are ours, and reports those that are unknown.
+/// Reads the values of all Shardcast variables, and reports unknown ones.
 ///
-/// Ours are those that begin with `SHARDCAST_` and have two underscores after that.
+/// A Shardcast variable begins with `SHARDCAST_` and has two consecutive underscores after that.
 pub(super) fn read(variables: &[(String, String)], layers: &mut Layers<'_>) {
     let catalog = layers.catalog;
     let mut ours: Vec<_> = variables.iter().filter(|(name, _)| is_ours(name)).collect();

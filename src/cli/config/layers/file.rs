@@ -19,14 +19,14 @@ use crate::config::{
 /// A table of a list of tables, and its place.
 type Block<'a> = (Range<usize>, &'a DeTable<'a>);
 
-/// Takes all values of `text`, and reports all that is wrong with it.
+/// Reads all values of `text`, and reports all errors.
 pub(super) fn read(text: &str, layers: &mut Layers<'_>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     read_table(table.get_ref(), &Key::default(), layers);
     let spans: Vec<_> = errors.iter().map(|error| error.span().unwrap_or(0..0)).collect();
     if let Some(first) = spans.iter().map(|span| span.start).min() {
         layers.broken = true;
-        // What comes after may look wrong only because of it.
+        // Later errors may be consequences of this one.
         layers.problems.retain(|problem| matches!(&problem.place, Place::File(span) if span.start < first));
     }
     for (error, span) in errors.iter().zip(spans) {
@@ -95,7 +95,7 @@ fn not_a_list(key: &Key) -> Complaint {
         .help(format!("write [[{key}]], with two brackets on each side, once for each table"))
 }
 
-/// Reports an unknown key, and what may have been meant.
+/// Reports an unknown key, with a suggestion.
 fn unknown(catalog: &Catalog, table: &Key, name: &str) -> Complaint {
     let child = table.join(name);
     if table.0.is_empty() {

@@ -14,9 +14,9 @@ use crate::config::{
     report::Place,
 };
 
-/// What came out.
+/// The merged configuration.
 pub(super) struct Merged {
-    /// The configuration, from the values that are right.
+    /// The configuration, from the valid values.
     pub(super) config: Option<Config>,
     /// Where its values came from.
     pub(super) origins: BTreeMap<Key, Origin>,
@@ -25,7 +25,7 @@ pub(super) struct Merged {
 }
 
 impl Merged {
-    /// Where to point at when something is wrong with `key`.
+    /// The place to show for an error about `key`.
     pub(super) fn place_of(&self, key: &Key) -> Place {
         let exact = self.origins.get(key);
         let near =
@@ -42,7 +42,7 @@ pub(super) fn merge(layers: &mut Layers<'_>) -> Merged {
     if layers.own_listeners {
         blocks.clear();
     } else if !defaults_stay {
-        // What is not written of it is that of the first default one, but for what depends on the protocol.
+        // Missing options are those of the first default listener, except those that depend on the protocol.
         blocks.truncate(1);
         let blocks = blocks.iter_mut().filter_map(Value::as_table_mut);
         blocks.for_each(|block| layers.catalog.forget_protocol(block));
@@ -89,7 +89,7 @@ pub(super) fn merge(layers: &mut Layers<'_>) -> Merged {
             let complaint = Complaint::new(&Key::default(), error.message().to_owned());
             layers.problems.push(complaint.at(Place::Nowhere));
         }
-        // A consequence of what is already reported.
+        // A consequence of an error that is already reported.
         Err(_) => {}
     }
     merged
@@ -114,7 +114,7 @@ fn require_all(table: &Key, layers: &mut Layers<'_>, merged: &mut Merged) {
     }
 }
 
-/// The table with this key, made if it is not there yet. A new block goes at the end of its list.
+/// The table with this key, created if it does not exist. A new block is added at the end of its list.
 fn open<'a>(root: &'a mut Value, key: &Key) -> &'a mut Value {
     key.0.iter().fold(root, |value, part| match value {
         Value::Array(blocks) => {

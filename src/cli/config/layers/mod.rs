@@ -18,12 +18,12 @@ use super::{
     report::{Place, Problem, Report},
 };
 
-/// What the configuration is made of.
+/// The sources of the configuration.
 #[derive(Debug, Default)]
 pub(crate) struct Inputs {
     /// The file, if there is one.
     pub(crate) file: Option<SourceFile>,
-    /// All environment variables; those that are not ours are ignored.
+    /// All environment variables; only Shardcast variables are used.
     pub(crate) variables: Vec<(String, String)>,
     /// Options from the command line.
     pub(crate) flags: Vec<Flag>,
@@ -34,14 +34,14 @@ pub(crate) struct Inputs {
 pub(crate) struct SourceFile {
     /// As the user named it.
     pub(crate) name: String,
-    /// What is in it.
+    /// Its content.
     pub(crate) text: String,
 }
 
 /// A value from the command line.
 #[derive(Clone, Debug)]
 pub(crate) struct Flag {
-    /// As it is typed, with its dashes.
+    /// Its name, with the dashes.
     pub(crate) name: &'static str,
     /// The option that it sets.
     pub(crate) key: Key,
@@ -73,7 +73,7 @@ pub(crate) struct Loaded {
     pub(crate) file: Option<SourceFile>,
 }
 
-/// Puts the layers together.
+/// Merges the layers.
 ///
 /// # Errors
 ///
@@ -133,7 +133,7 @@ impl From<Origin> for Place {
 /// What the layers contain, weakest first.
 #[derive(Debug)]
 struct Layers<'a> {
-    /// All options that there are.
+    /// All options.
     catalog: &'a Catalog,
     settings: Vec<Setting>,
     /// Tables that the file opens, with the place where it does.
@@ -165,7 +165,7 @@ impl<'a> Layers<'a> {
         }
     }
 
-    /// Takes a value, or reports what is wrong with it.
+    /// Adds a value, or reports its error.
     fn set(&mut self, key: Key, value: Result<toml::Value, check::Complaint>, origin: Origin) {
         let value = value.map_err(|complaint| self.problems.push(complaint.at(origin.clone().into()))).ok();
         self.settings.push(Setting { key, value, origin });

@@ -9,7 +9,7 @@ use super::*;
 use crate::protocols::Registry;
 
 #[test]
-fn with_nothing_there_are_the_defaults() {
+fn without_layers_there_are_the_defaults() {
     let registry = Registry::builtin();
     let loaded = load(Inputs::default()).expect("valid");
     assert_eq!(&loaded.config, registry.catalog().defaults());
@@ -180,7 +180,7 @@ fn errors_of_all_layers_are_reported_together() {
 }
 
 #[test]
-fn a_broken_line_hides_only_what_comes_after_it() {
+fn an_invalid_line_hides_only_the_lines_after_it() {
     let report = errors(inputs("[limits]\nkeepalif = 1\n[log\nlevel = 'info'\nx = 1\n", &[]));
     assert!(report.contains("did you mean `keepalive`"), "{report}");
     assert!(report.contains("f.toml:3:5"), "{report}");

@@ -43,7 +43,7 @@ pub(super) fn checked(catalog: &Catalog, field: &Field, key: &Key, value: Value)
         ))
     };
     match catalog.check_value(key, value.clone()) {
-        // A date without quotes would pass for text.
+        // A date without quotes would be accepted as text.
         Ok(_) if !value.is_datetime() => Ok(value),
         Ok(_) => Err(unfit()),
         Err(error) if error.message().starts_with("invalid type") || value.is_datetime() => Err(unfit()),
@@ -51,7 +51,7 @@ pub(super) fn checked(catalog: &Catalog, field: &Field, key: &Key, value: Value)
     }
 }
 
-/// Makes a value of a text from the environment or the command line, where everything is text.
+/// Parses a value from the environment or the command line, where all values are text.
 pub(super) fn from_text(catalog: &Catalog, field: &Field, key: &Key, text: &str) -> Result<Value, Complaint> {
     let value = if field.range.is_some() {
         let number = text.parse().map_err(|_| {

@@ -1,4 +1,4 @@
-//! Values of a few forms: shards, cpus, spin, overflow.
+//! Values with several forms: shards, cpus, spin, overflow.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -257,7 +257,7 @@ fn cpu_list(list: &str) -> Result<Vec<usize>, String> {
     Ok(cpus)
 }
 
-/// Shard pairs each have a queue, so their memory grows with the square.
+/// Each pair of shards has a queue, so memory grows with the square of the number of shards.
 const SHARDS_MAX: u16 = 1024;
 
 /// CONFIG_NR_CPUS of the largest kernels.

@@ -48,7 +48,7 @@ impl fmt::Display for HumanDuration {
         if nanos == 0 {
             return f.write_str("0s");
         }
-        // One minute is read more often as 60 seconds.
+        // One minute is usually written as 60 seconds.
         let fits = |(name, unit): &&(&str, u64)| {
             nanos.is_multiple_of(u128::from(*unit)) && (*name != "m" || nanos >= 2 * u128::from(*unit))
         };
@@ -68,5 +68,5 @@ const UNITS: [(&str, u64); 7] = [
     ("ns", 1),
 ];
 
-/// Keeps every sum of a time and a duration far from overflow.
+/// The sum of a time and a duration cannot overflow.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);

@@ -1,6 +1,6 @@
 //! Types of single values: what a person writes in the file, in the environment or on the command line.
 //!
-//! Each reads from text and prints the same text again, and says in its error what to write instead.
+//! Each parses a text and prints the same text again; its error names what is expected.
 
 mod address;
 mod choice;

@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use super::text::{TextValue, text_value};
 
-/// A word that only its owner should read. It prints as [`REDACTED`], so that neither `config show` nor a
+/// A secret. It prints as [`REDACTED`], so that neither `config show` nor a
 /// log line shows it.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub(crate) struct Secret(String);

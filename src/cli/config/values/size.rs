@@ -56,5 +56,5 @@ impl fmt::Display for ByteSize {
 /// From the largest to the smallest.
 const UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
-/// No bound of this server is sensibly larger, and sums of a few stay far from overflow.
+/// Larger bounds make no sense, and sums of a few cannot overflow.
 const LARGEST: u64 = 1 << 40;

@@ -27,7 +27,7 @@ fn a_secret_is_never_printed() {
 }
 
 #[test]
-fn values_mean_what_they_say() {
+fn valid_values_are_parsed() {
     let duration = |text: &str| text.parse::<HumanDuration>().map(|duration| duration.0);
     assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
     assert_eq!(duration("50µs"), Ok(Duration::from_micros(50)));
@@ -47,7 +47,7 @@ fn a_canonical_text_is_the_shortest_exact_one() {
 }
 
 #[test]
-fn what_is_no_value_is_refused() {
+fn invalid_values_are_refused() {
     let long = "9".repeat(30);
     refused::<HumanDuration>(&[
         "",

@@ -7,9 +7,9 @@ use serde::{Deserializer, de};
 
 /// A value written as text.
 pub(crate) trait TextValue: FromStr<Err = String> + fmt::Display {
-    /// What it is called in messages and in the reference, as in "expected TITLE".
+    /// Its name in messages and in the reference, as in "expected TITLE".
     const TITLE: &'static str;
-    /// Texts that are such a value.
+    /// Examples of valid texts.
     const EXAMPLES: &'static [&'static str];
 
     /// The value of a plain integer, or what to write instead of it.

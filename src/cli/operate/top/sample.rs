@@ -1,4 +1,4 @@
-//! Two looks at a server, and what went on between them.
+//! Two samples of a server, and the rates between them.
 
 use std::{
     collections::BTreeMap,
@@ -16,13 +16,13 @@ use crate::{
 
 /// The counters of a server at one moment.
 #[derive(Debug)]
-pub(super) struct Look {
+pub(super) struct Sample {
     at: Instant,
     shards: Shards,
     latencies: BTreeMap<u16, LatencyStats>,
 }
 
-/// What went on between two looks.
+/// The rates between two samples.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Rates {
     pub(super) seconds: f64,
@@ -42,22 +42,22 @@ pub(super) struct Rate {
     pub(super) received_messages: f64,
     pub(super) sent_messages: f64,
     pub(super) dropped_messages: f64,
-    /// Of the pushes between the looks; none when there were none.
+    /// Of the pushes between the samples; `None` if there were none.
     pub(super) p50_us: Option<f64>,
     pub(super) p99_us: Option<f64>,
     pub(super) queued_bytes: u64,
-    /// Part of a CPU that its thread took; more than one in the total. `None` if the system does not report it.
+    /// CPU time of its thread as a part of one CPU; the total may exceed 1. `None` if the system does not report it.
     pub(super) cpu_used: Option<f64>,
     /// Part of the time in turns that found work.
     pub(super) busy: f64,
 }
 
-impl Look {
-    /// Asks the server.
+impl Sample {
+    /// Reads the counters of the server.
     ///
     /// # Errors
     ///
-    /// It cannot be reached, or its answers cannot be read.
+    /// It cannot be reached, or its responses cannot be read.
     pub(super) fn take(client: &Client) -> anyhow::Result<Self> {
         let (shards, latencies) = (client.get("/shards.json")?, client.get("/latency.json?buckets")?);
         let shards = serde_json::from_slice(&shards).context("/shards.json cannot be read")?;
@@ -73,19 +73,19 @@ impl Look {
 }
 
 impl Rates {
-    pub(super) fn between(before: &Look, now: &Look) -> Self {
+    pub(super) fn between(before: &Sample, now: &Sample) -> Self {
         Self::over(before, now, now.at.saturating_duration_since(before.at))
     }
 
-    fn over(before: &Look, now: &Look, time: Duration) -> Self {
+    fn over(before: &Sample, now: &Sample, time: Duration) -> Self {
         let seconds = time.as_secs_f64().max(1e-9);
         let mut all = LatencyStats::default();
         let mut shards = Vec::new();
         for row in &now.shards.shards {
-            // A server that was started again begins at nothing.
+            // A restarted server counts from zero.
             let earlier =
                 before.shards.shards.iter().find(|it| it.shard == row.shard && it.opened <= row.opened);
-            let latency = |look: &Look| look.latencies.get(&row.shard).cloned().unwrap_or_default();
+            let latency = |sample: &Sample| sample.latencies.get(&row.shard).cloned().unwrap_or_default();
             let pushes = match earlier {
                 Some(_) => latency(now).since(&latency(before)),
                 None => latency(now),
@@ -164,9 +164,9 @@ pub(super) mod tests {
         }
     }
 
-    fn look(messages: [u64; 2], buckets: &[(u64, u64)]) -> Look {
+    fn sample(messages: [u64; 2], buckets: &[(u64, u64)]) -> Sample {
         let latency = LatencyStats::from_buckets(buckets.to_vec());
-        Look {
+        Sample {
             at: Instant::now(),
             shards: Shards { draining: false, shards: vec![row(0, messages[0]), row(1, messages[1])] },
             latencies: [(0, latency)].into(),
@@ -175,13 +175,13 @@ pub(super) mod tests {
 
     /// Two shards over two seconds; the first one pushes.
     pub(in crate::operate::top) fn rates() -> Rates {
-        let before = look([1000, 0], &[(10_000, 5), (900_000, 5)]);
-        let now = look([3000, 50], &[(10_000, 5), (20_000, 99), (900_000, 6)]);
+        let before = sample([1000, 0], &[(10_000, 5), (900_000, 5)]);
+        let now = sample([3000, 50], &[(10_000, 5), (20_000, 99), (900_000, 6)]);
         Rates::over(&before, &now, Duration::from_secs(2))
     }
 
     #[test]
-    fn what_is_shown_is_what_went_on_between_two_looks() {
+    fn rates_are_differences_of_two_samples() {
         let rates = rates();
         let shard = &rates.shards[0];
         assert_eq!(
@@ -200,8 +200,8 @@ pub(super) mod tests {
     #[test]
     fn a_server_that_was_started_again_has_no_negative_rates() {
         let rates = Rates::over(
-            &look([3000, 50], &[(20_000, 99)]),
-            &look([10, 0], &[(20_000, 7)]),
+            &sample([3000, 50], &[(20_000, 99)]),
+            &sample([10, 0], &[(20_000, 7)]),
             Duration::from_secs(1),
         );
         let shard = &rates.shards[0];

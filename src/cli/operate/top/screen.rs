@@ -1,4 +1,4 @@
-//! The screen: keys, and looks at the server that never make it wait.
+//! The screen: keys, and samples of the server that never block it.
 
 use std::{thread, time::Duration};
 
@@ -10,7 +10,7 @@ use ratatui::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{
-    sample::{Look, Rates},
+    sample::{Rates, Sample},
     view::View,
 };
 use crate::operate::client::Client;
@@ -20,18 +20,18 @@ use crate::operate::client::Client;
 /// # Errors
 ///
 /// The terminal cannot be used.
-pub(super) fn show(client: Client, first: Look, interval: Duration) -> anyhow::Result<()> {
+pub(super) fn show(client: Client, first: Sample, interval: Duration) -> anyhow::Result<()> {
     let server = client.place().to_string();
     let (sender, samples) = flume::bounded(1);
-    // It may wait for a server that hangs; the screen does not.
+    // This thread may wait for a server that hangs; the screen does not.
     thread::Builder::new()
-        .name("looks".into())
-        .spawn(move || look_again(&client, first, interval, &sender))?;
+        .name("samples".into())
+        .spawn(move || keep_sampling(&client, first, interval, &sender))?;
     let mut terminal = ratatui::try_init().context("this terminal cannot be used; see --once and --json")?;
     let view = View { server, rates: None, trouble: None, scroll: 0 };
     let shown = run(&mut terminal, view, &samples);
-    // It fails when the terminal is gone, and then there is nothing to restore; dropping it would print that, and
-    // panic because that cannot be printed.
+    // It fails when the terminal is gone, and then there is nothing to restore; dropping it would print an error, and
+    // panic because the error cannot be printed.
     let _ = ratatui::try_restore();
     if terminal.show_cursor().is_err() {
         std::mem::forget(terminal);
@@ -39,13 +39,13 @@ pub(super) fn show(client: Client, first: Look, interval: Duration) -> anyhow::R
     shown
 }
 
-type Sample = Result<Rates, String>;
+type Update = Result<Rates, String>;
 
-fn look_again(client: &Client, first: Look, interval: Duration, sender: &flume::Sender<Sample>) {
+fn keep_sampling(client: &Client, first: Sample, interval: Duration, sender: &flume::Sender<Update>) {
     let mut before = first;
     loop {
         thread::sleep(interval);
-        let sample = match Look::take(client) {
+        let sample = match Sample::take(client) {
             Ok(now) => {
                 let rates = Rates::between(&before, &now);
                 before = now;
@@ -62,7 +62,7 @@ fn look_again(client: &Client, first: Look, interval: Duration, sender: &flume::
 fn run(
     terminal: &mut DefaultTerminal,
     mut view: View,
-    samples: &flume::Receiver<Sample>,
+    samples: &flume::Receiver<Update>,
 ) -> anyhow::Result<()> {
     loop {
         let drawn = terminal.draw(|frame| view.draw(frame)).map(drop);
@@ -93,7 +93,7 @@ fn is_gone_within(limit: Duration) -> bool {
     asked.is_ok_and(|ready| ready > 0) && terminal[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }
 
-/// False: the user has seen enough.
+/// False: the user wants to quit.
 fn act(view: &mut View, key: KeyEvent) -> bool {
     if key.kind == KeyEventKind::Release {
         return true;
@@ -109,7 +109,7 @@ fn act(view: &mut View, key: KeyEvent) -> bool {
     true
 }
 
-/// How long a key may wait to be seen, and a look to be drawn.
+/// The greatest delay of a key, and of drawing a sample.
 const KEY_PAUSE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]

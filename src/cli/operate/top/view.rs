@@ -17,9 +17,9 @@ pub(super) struct View {
     /// The server, as it was named.
     pub(super) server: String,
     pub(super) rates: Option<Rates>,
-    /// Why there is nothing new.
+    /// Why the numbers are not updated.
     pub(super) trouble: Option<String>,
-    /// First shard that is shown, where there are more than lines.
+    /// The first shard shown, if there are more shards than lines.
     pub(super) scroll: usize,
 }
 
@@ -112,7 +112,7 @@ fn right(cell: &str, width: u16) -> String {
 const COLUMNS: usize = 11;
 const HEAD: [&str; COLUMNS] =
     ["SHARD", "CPU", "CONNS", "IN/s", "OUT/s", "P50", "P99", "QUEUED", "DROP/s", "CPU%", "BUSY"];
-/// With a blank between two of them, 80 in all.
+/// With a blank between two of them, 80 in total.
 const WIDTHS: [u16; COLUMNS] = [5, 4, 7, 6, 6, 7, 7, 8, 7, 6, 7];
 
 #[cfg(test)]
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_terminal_scrolls_and_harms_nobody() {
+    fn a_small_terminal_scrolls_and_never_panics() {
         let mut view = view();
         view.scroll = 100;
         let lines = screen(&view, 80, 6);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn trouble_is_said() {
+    fn trouble_is_shown() {
         let lines = screen(&View { trouble: Some("no server answers".into()), ..view() }, 80, 24);
         assert_eq!(lines[1], "no server answers");
     }

@@ -6,7 +6,7 @@ use std::{
 
 use super::*;
 
-/// A descriptor that does what the test says with each write.
+/// A descriptor whose writes are scripted by the test.
 struct Scripted<F> {
     pipe: io::PipeWriter,
     next: F,
@@ -52,7 +52,7 @@ fn a_reader_that_reads_gets_every_line_in_order() {
 }
 
 #[test]
-fn a_reader_that_is_stuck_costs_lines_and_nothing_else() {
+fn a_stuck_reader_costs_only_lines() {
     let (mut reader, mut out) = pipe().expect("descriptors");
     // The pipe is full, so that no line leaves the queue.
     rustix::io::ioctl_fionbio(&out, true).expect("a pipe can");
@@ -61,9 +61,9 @@ fn a_reader_that_is_stuck_costs_lines_and_nothing_else() {
         before += count;
     }
     rustix::io::ioctl_fionbio(&out, false).expect("a pipe can");
-    let (tell, told) = mpsc::channel();
+    let (report_to, reported) = mpsc::channel();
     let bounds = Bounds { lines: 100, bytes: 1 << 20 };
-    let writer = LineWriter::start("test", out, bounds, move |loss| tell.send(loss).unwrap_or_default())
+    let writer = LineWriter::start("test", out, bounds, move |loss| report_to.send(loss).unwrap_or_default())
         .expect("a thread");
     let filler = vec![b'x'; 4096];
     (0..1_000).for_each(|_| writer.offer(filler.clone()));
@@ -73,7 +73,7 @@ fn a_reader_that_is_stuck_costs_lines_and_nothing_else() {
     assert!(!writer.flush(Duration::from_millis(1)));
     // The reader reads again.
     reader.read_exact(&mut vec![0; before + 100 * 4096]).expect("all that was kept");
-    assert_eq!(told.recv().expect("reported"), lost);
+    assert_eq!(reported.recv().expect("a report"), lost);
     assert_eq!(writer.put(line(1), || true), Put::Queued);
 }
 
@@ -104,7 +104,7 @@ fn the_bound_in_bytes_holds_and_a_longer_line_goes_alone() {
 #[test]
 fn lines_that_cannot_be_written_are_counted_and_reported_when_one_can() {
     let (reader, out) = pipe().expect("descriptors");
-    let (tell, told) = mpsc::channel();
+    let (report_to, reported) = mpsc::channel();
     let mut writes = 0;
     let next = move |bytes: &[u8]| {
         writes += 1;
@@ -116,7 +116,7 @@ fn lines_that_cannot_be_written_are_counted_and_reported_when_one_can() {
         }
     };
     let out = Scripted { pipe: out, next };
-    let report = move |loss| tell.send(loss).unwrap_or_default();
+    let report = move |loss| report_to.send(loss).unwrap_or_default();
     let writer = LineWriter::start("test", out, Bounds::default(), report).expect("a thread");
     for number in 0..4 {
         writer.offer(line(number));
@@ -126,7 +126,7 @@ fn lines_that_cannot_be_written_are_counted_and_reported_when_one_can() {
     assert_eq!(writer.put(line(4), || false), Put::Failed(io::ErrorKind::StorageFull));
     writer.offer(line(5));
     assert!(writer.flush(Duration::from_secs(60)));
-    assert_eq!(told.recv().expect("reported"), Loss { queue_full: 0, write_failed: 4 });
+    assert_eq!(reported.recv().expect("a report"), Loss { queue_full: 0, write_failed: 4 });
     drop(writer);
     let mut text = String::new();
     BufReader::new(reader).read_to_string(&mut text).expect("text");
@@ -134,7 +134,7 @@ fn lines_that_cannot_be_written_are_counted_and_reported_when_one_can() {
 }
 
 #[test]
-fn a_device_that_is_always_full_ends_nothing() {
+fn a_full_device_ends_nothing() {
     let out = File::options().write(true).open("/dev/full").expect("Linux has it");
     let writer = LineWriter::start("test", out, Bounds::default(), |_| {}).expect("a thread");
     (0..100).for_each(|number| writer.offer(line(number)));

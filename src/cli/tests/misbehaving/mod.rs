@@ -1,4 +1,4 @@
-//! An echo server for frames of `[u32 BE length][u32 BE id][payload]` that does one thing wrong on purpose.
+//! An echo server for frames of `[u32 BE length][u32 BE id][payload]` with one deliberate fault.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-/// What is wrong with it.
+/// Its fault.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Behaviour {
-    /// Does nothing for 100 ms after each so many messages.
+    /// Pauses for 100 ms after this number of messages.
     StallAfterEach {
         /// How many.
         messages: usize,
@@ -25,15 +25,15 @@ pub(crate) fn serve(behaviour: Behaviour) -> SocketAddr {
     let address = listener.local_addr().expect("bound");
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // A client that has seen enough is no mistake.
+            // A client that stops early is not an error.
             thread::spawn(move || drop(echo(stream, behaviour)));
         }
     });
     address
 }
 
-/// How many of the first `messages` an unreliable server loses, doubles, swaps with the next, and changes.
-/// What it changes is lost as well.
+/// How many of the first `messages` an unreliable server loses, duplicates, swaps with the next, and changes.
+/// Changed messages count as lost, too.
 pub(crate) fn faults(messages: usize) -> [u64; 4] {
     let count = |fate_is: Fate| (0..messages).filter(|&number| fate(number) == fate_is).count() as u64;
     let [lost, doubled, swapped, changed] =

@@ -1,4 +1,4 @@
-//! A server of the built binary, on ports and in a folder of its own.
+//! A server of the built binary, on free ports and in its own folder.
 
 use std::{
     fs,
@@ -54,27 +54,27 @@ impl Server {
         Self { child, listen, admin: address(&ready["admin"]), runtime, log }
     }
 
-    /// A client that has been answered.
+    /// A client that has received a response.
     pub(crate) fn client(&self) -> TcpStream {
         let mut stream = self.connect();
         echo(&mut stream);
         stream
     }
 
-    /// What a command prints that succeeds.
+    /// The output of a command that succeeds.
     #[track_caller]
     pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().expect("it runs");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{arguments:?}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {stderr}");
         String::from_utf8(output.stdout).expect("text")
     }
 
-    /// The exit code and the complaint of one that fails.
+    /// The exit code and the error of a command that fails.
     pub(crate) fn fails(&self, arguments: &[&str]) -> (i32, String) {
         let output = self.command(arguments).output().expect("it runs");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        (output.status.code().expect("no signal"), said)
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code().expect("no signal"), stderr)
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -86,7 +86,7 @@ impl Server {
         self.child.wait().expect("it was started")
     }
 
-    /// Ends it, and gives all that it logged.
+    /// Stops it, and returns its log.
     pub(crate) fn stop_and_read_log(self) -> String {
         self.signal(Signal::TERM);
         let is_last = |log: &str| log.lines().last().is_some_and(|line| line.contains("stopped"));
@@ -96,7 +96,7 @@ impl Server {
         log
     }
 
-    /// Where it takes connections.
+    /// The address of its listener.
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.listen).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
@@ -107,7 +107,7 @@ impl Server {
         self.admin.expect("it has an admin address").to_string()
     }
 
-    /// What it logged so far.
+    /// Its log so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().expect("no panic").clone()
     }
@@ -136,7 +136,7 @@ impl Drop for Server {
     }
 }
 
-/// The binary, in an environment without settings of ours.
+/// The binary, in an environment without Shardcast variables.
 pub(crate) fn shardcast(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shardcast"));
     command.args(arguments).current_dir(env!("CARGO_TARGET_TMPDIR")).stdin(Stdio::null());
@@ -148,7 +148,7 @@ pub(crate) fn shardcast(arguments: &[&str]) -> Command {
     command
 }
 
-/// Asks something, and reads the answer: the same bytes, behind whatever was pushed meanwhile.
+/// Sends a request and reads the response, which has the same bytes. Pushes that come before it are skipped.
 #[track_caller]
 pub(crate) fn echo(stream: &mut TcpStream) {
     let request = [0, 0, 0, 13, 0, 0, 0, 1, b'h', b'e', b'l', b'l', b'o'];
@@ -164,7 +164,7 @@ pub(crate) fn echo(stream: &mut TcpStream) {
     }
 }
 
-/// What `curl -s` would print.
+/// The same output as `curl -s`.
 fn get(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
@@ -174,7 +174,7 @@ fn get(address: SocketAddr, path: &str) -> String {
     answer.split_once("\r\n\r\n").expect("a head and a body").1.to_owned()
 }
 
-/// Waits until `done`, which only a hang keeps from being so.
+/// Waits until `done` returns true, which only a hang prevents.
 #[track_caller]
 pub(crate) fn eventually(mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
@@ -189,7 +189,7 @@ pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder of our own")
 }
 
-/// Reads all that is logged, so that the writer never waits.
+/// Reads the whole log, so that the writer never waits.
 fn gather(from: impl std::io::Read + Send + 'static) -> Arc<Mutex<String>> {
     let log = Arc::new(Mutex::new(String::new()));
     let gathered = Arc::clone(&log);
