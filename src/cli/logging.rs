@@ -15,9 +15,12 @@ use std::{
 use shardcast::{LogLimit, proto::Time};
 use shardcast_os::clock;
 use tracing_subscriber::{
-    EnvFilter,
-    fmt::{MakeWriter, SubscriberBuilder},
-    reload::Handle,
+    Layer as _, Registry,
+    filter::Targets,
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt as _,
+    reload::{self, Handle},
+    util::SubscriberInitExt as _,
 };
 
 use crate::{
@@ -34,32 +37,28 @@ pub(crate) fn start(options: &LogOptions) -> io::Result<()> {
     let kept = LINES.set(lines.clone());
     debug_assert!(kept.is_ok(), "logging is started once");
     let colours = options.format == LogFormat::Text && io::stderr().is_terminal();
-    let filter = EnvFilter::new(&options.level.0);
-    let builder = SubscriberBuilder::default()
-        // It would report a failed write to the output that failed.
+    let (filter, handle) = reload::Layer::new(options.level.targets());
+    let kept = FILTER.set(handle);
+    debug_assert!(kept.is_ok(), "logging is started once");
+    let layer = fmt::layer()
+        // It would print a failed write to the descriptor that failed.
         .log_internal_errors(false)
         .with_ansi(colours)
         .with_writer(Lines { lines, format: options.format, colours });
-    match options.format {
-        LogFormat::Text => {
-            let builder = builder.with_env_filter(filter).with_filter_reloading();
-            keep(builder.reload_handle());
-            builder.init();
-        }
-        LogFormat::Json => {
-            let builder = builder.json().with_env_filter(filter).with_filter_reloading();
-            keep(builder.reload_handle());
-            builder.init();
-        }
-    }
+    let layer = match options.format {
+        LogFormat::Text => layer.boxed(),
+        LogFormat::Json => layer.json().boxed(),
+    };
+    tracing_subscriber::registry().with(layer.with_filter(filter)).init();
     panic::set_hook(Box::new(log_panic));
     Ok(())
 }
 
 /// Changes the level of the log.
 pub(crate) fn set_level(level: &LogLevel) {
-    if let Some(set) = FILTER.get() {
-        set(EnvFilter::new(&level.0));
+    if let Some(handle) = FILTER.get() {
+        // It fails if the subscriber is gone; then there is nothing to filter.
+        let _ = handle.reload(level.targets());
     }
 }
 
@@ -134,17 +133,6 @@ fn log_panic(info: &PanicHookInfo<'_>) {
     tracing::error!(thread, location, left_out, backtrace, "panicked: {message}");
 }
 
-fn keep<S: 'static>(handle: Handle<EnvFilter, S>) {
-    let set = move |filter| {
-        // It fails if the subscriber is gone, and then there is nothing to filter.
-        let _ = handle.reload(filter);
-    };
-    let kept = FILTER.set(Box::new(set));
-    debug_assert!(kept.is_ok(), "logging is started once");
-}
-
-type SetFilter = Box<dyn Fn(EnvFilter) + Send + Sync>;
-
-static FILTER: OnceLock<SetFilter> = OnceLock::new();
+static FILTER: OnceLock<Handle<Targets, Registry>> = OnceLock::new();
 
 static LINES: OnceLock<LineWriter> = OnceLock::new();

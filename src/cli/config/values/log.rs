@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 use super::text::{TextValue, text_value};
 use crate::config::suggest::closest;
@@ -10,6 +10,13 @@ use crate::config::suggest::closest;
 /// What is logged: a level, and levels of single modules.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct LogLevel(pub(crate) String);
+
+impl LogLevel {
+    /// The filter. Every value of this type is one.
+    pub(crate) fn targets(&self) -> Targets {
+        self.0.parse().unwrap_or_default()
+    }
+}
 
 text_value!(LogLevel);
 
@@ -27,7 +34,7 @@ impl FromStr for LogLevel {
 
     fn from_str(text: &str) -> Result<Self, String> {
         // A single word would be taken for the name of a module, and a mistyped level would log nothing.
-        for word in text.split(',').map(str::trim).filter(|word| !word.contains(['=', '['])) {
+        for word in text.split(',').map(str::trim).filter(|word| !word.contains('=')) {
             if !LEVELS.contains(&word.to_ascii_lowercase().as_str()) {
                 return Err(match closest(word, LEVELS) {
                     Some(level) => format!("unknown log level `{word}`: did you mean `{level}`?"),
@@ -35,8 +42,7 @@ impl FromStr for LogLevel {
                 });
             }
         }
-        EnvFilter::builder()
-            .parse(text)
+        text.parse::<Targets>()
             .map(|_| Self(text.to_owned()))
             .map_err(|error| format!("invalid log filter `{text}`: {error}"))
     }
