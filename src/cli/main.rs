@@ -1,37 +1,8 @@
-//! The `shardcast` command: reads flags, environment and file, runs the server, answers operators.
-//!
-//! What it deliberately is not: a place for behaviour that a program with its own `main` would miss. All
-//! that moves messages is in the library; only here are TOML, command line, HTTP and signals.
+//! The `shardcast` program.
 #![forbid(unsafe_code)]
-
-mod admin;
-mod args;
-mod bench;
-mod commands;
-mod config;
-mod control;
-mod decode;
-mod demo;
-mod doctor;
-mod exit;
-mod flags;
-mod idl;
-mod logging;
-mod operate;
-mod output;
-mod probes;
-mod protocols;
-mod serve;
-mod signals;
-mod topics;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    commands::run(args::Args::parse()).unwrap_or_else(|error| {
-        output::complain(format_args!("error: {error:#}"));
-        ExitCode::from(exit::EXIT_RUNTIME)
-    })
+    shardcast_cli::main()
 }

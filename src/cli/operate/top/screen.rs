@@ -1,17 +1,24 @@
 //! The screen: keys, and samples of the server that never block it.
 
-use std::{thread, time::Duration};
+use std::{
+    io::{self, Write},
+    thread,
+    time::Duration,
+};
 
 use anyhow::Context;
-use ratatui::{
-    DefaultTerminal,
-    crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers},
+use crossterm::{
+    cursor::{Hide, MoveTo, Show},
+    event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers},
+    execute, queue,
+    style::{Attribute, Color, Print, ResetColor, SetAttribute, SetForegroundColor},
+    terminal::{self, Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen},
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{
     sample::{Rates, Sample},
-    view::View,
+    view::{Line, Look, View},
 };
 use crate::operate::client::Client;
 
@@ -27,16 +34,61 @@ pub(super) fn show(client: Client, first: Sample, interval: Duration) -> anyhow:
     thread::Builder::new()
         .name("samples".into())
         .spawn(move || keep_sampling(&client, first, interval, &sender))?;
-    let mut terminal = ratatui::try_init().context("this terminal cannot be used; see --once and --json")?;
+    let mut screen = Screen::open().context("this terminal cannot be used; see --once and --json")?;
     let view = View { server, rates: None, trouble: None, scroll: 0 };
-    let shown = run(&mut terminal, view, &samples);
-    // It fails when the terminal is gone, and then there is nothing to restore; dropping it would print an error, and
-    // panic because the error cannot be printed.
-    let _ = ratatui::try_restore();
-    if terminal.show_cursor().is_err() {
-        std::mem::forget(terminal);
+    run(&mut screen, view, &samples)
+}
+
+/// The alternate screen of the terminal. Dropping it restores the terminal.
+#[derive(Debug)]
+struct Screen {
+    /// What is on it.
+    lines: Vec<Line>,
+}
+
+impl Screen {
+    fn open() -> io::Result<Self> {
+        terminal::enable_raw_mode()?;
+        let screen = Self { lines: Vec::new() };
+        execute!(io::stdout(), EnterAlternateScreen, Hide)?;
+        Ok(screen)
     }
-    shown
+
+    fn draw(&mut self, view: &View) -> io::Result<()> {
+        let (width, height) = terminal::size()?;
+        let lines = view.lines(width, height);
+        if lines == self.lines {
+            return Ok(());
+        }
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        for (row, line) in (0..height).zip(&lines) {
+            queue!(out, MoveTo(0, row))?;
+            put(&mut out, line)?;
+            queue!(out, Clear(ClearType::UntilNewLine))?;
+        }
+        self.lines = lines;
+        out.flush()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // Both fail when the terminal is gone, and then there is nothing to restore.
+        let _ = execute!(io::stdout(), Show, LeaveAlternateScreen);
+        let _ = terminal::disable_raw_mode();
+    }
+}
+
+fn put(out: &mut impl Write, line: &Line) -> io::Result<()> {
+    match line.look {
+        Look::Plain => {}
+        Look::Bold => queue!(out, SetAttribute(Attribute::Bold))?,
+        Look::Dim => queue!(out, SetAttribute(Attribute::Dim))?,
+        Look::Reversed => queue!(out, SetAttribute(Attribute::Reverse))?,
+        Look::Warning => queue!(out, SetForegroundColor(Color::DarkYellow))?,
+        Look::Error => queue!(out, SetForegroundColor(Color::DarkRed))?,
+    }
+    queue!(out, Print(&line.text), SetAttribute(Attribute::Reset), ResetColor)
 }
 
 type Update = Result<Rates, String>;
@@ -59,13 +111,9 @@ fn keep_sampling(client: &Client, first: Sample, interval: Duration, sender: &fl
     }
 }
 
-fn run(
-    terminal: &mut DefaultTerminal,
-    mut view: View,
-    samples: &flume::Receiver<Update>,
-) -> anyhow::Result<()> {
+fn run(screen: &mut Screen, mut view: View, samples: &flume::Receiver<Update>) -> anyhow::Result<()> {
     loop {
-        let drawn = terminal.draw(|frame| view.draw(frame)).map(drop);
+        let drawn = screen.draw(&view);
         if is_gone_within(KEY_PAUSE) {
             return Ok(());
         }

@@ -1,15 +1,9 @@
 //! The rates as a table: for a terminal of 80 columns, and as plain text.
 
-use ratatui::{
-    Frame,
-    layout::{Constraint, Layout},
-    style::{Style, Stylize},
-    text::Line,
-    widgets::{Paragraph, Row, Table},
-};
+use std::iter;
 
 use super::sample::{Rate, Rates};
-use crate::operate::human;
+use crate::{operate::human, output::escape};
 
 /// What is on the screen.
 #[derive(Debug)]
@@ -23,54 +17,85 @@ pub(super) struct View {
     pub(super) scroll: usize,
 }
 
+/// One line of the screen, without control characters.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) look: Look,
+    pub(super) text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Plain,
+    Bold,
+    Dim,
+    Reversed,
+    Warning,
+    Error,
+}
+
 impl View {
-    pub(super) fn draw(&self, frame: &mut Frame<'_>) {
-        let [head, body, foot] =
-            Layout::vertical([Constraint::Length(2), Constraint::Min(3), Constraint::Length(1)])
-                .areas(frame.area());
-        frame.render_widget(Paragraph::new(self.head()), head);
+    /// The lines of a screen of that many columns and lines.
+    pub(super) fn lines(&self, width: u16, height: u16) -> Vec<Line> {
+        let height = usize::from(height);
+        let (title, state) = (format!("shardcast top   {}", self.server), self.state());
+        let mut lines = vec![Look::Bold.line(&title), state];
+        // Without the two lines above, the head and the total of the table, and the line below it.
+        let room = height.saturating_sub(5).max(1);
         if let Some(rates) = &self.rates {
-            let room = usize::from(body.height).saturating_sub(2);
             let most = rates.shards.len().saturating_sub(room);
             let shown = rates.shards.iter().skip(self.scroll.min(most)).take(room);
-            let rows = shown.map(|it| Row::new(cells(it)).style(style(it)));
-            let total = Row::new(cells(&rates.total)).bold();
-            let table = Table::new(rows, WIDTHS.map(Constraint::Length))
-                .header(Row::new(HEAD.iter().zip(WIDTHS).map(|(cell, width)| right(cell, width))).reversed())
-                .footer(total)
-                .column_spacing(1);
-            frame.render_widget(table, body);
+            lines.push(Look::Reversed.line(&row(&HEAD.map(str::to_owned))));
+            lines.extend(shown.map(|it| look(it).line(&row(&cells(it)))));
+            lines.extend(iter::repeat_with(|| Look::Plain.line("")).take(room + 3 - lines.len()));
+            lines.push(Look::Bold.line(&row(&cells(&rates.total))));
         }
-        frame.render_widget(Paragraph::new("q quit   up/down scroll").dim(), foot);
+        lines.truncate(height.saturating_sub(1));
+        lines.extend(
+            iter::repeat_with(|| Look::Plain.line(""))
+                .take((height.saturating_sub(1)).saturating_sub(lines.len())),
+        );
+        lines.push(Look::Dim.line("q quit   up/down scroll"));
+        for line in &mut lines {
+            line.text = line.text.chars().take(usize::from(width)).collect();
+        }
+        lines
     }
 
-    fn head(&self) -> Vec<Line<'_>> {
-        let state = match (&self.trouble, &self.rates) {
-            (Some(trouble), _) => Line::from(trouble.as_str()).red(),
-            (None, None) => Line::from("one moment"),
-            (None, Some(rates)) if rates.draining => Line::from("draining").yellow(),
+    fn state(&self) -> Line {
+        match (&self.trouble, &self.rates) {
+            (Some(trouble), _) => Look::Error.line(trouble),
+            (None, None) => Look::Plain.line("one moment"),
+            (None, Some(rates)) if rates.draining => Look::Warning.line("draining"),
             (None, Some(rates)) => {
                 let count = rates.shards.len();
                 let shards = if count == 1 { "1 shard".to_owned() } else { format!("{count} shards") };
-                Line::from(format!("{shards}, the last {:.1} s", rates.seconds))
+                Look::Plain.line(&format!("{shards}, the last {:.1} s", rates.seconds))
             }
-        };
-        vec![Line::from(format!("shardcast top   {}", self.server)).bold(), state]
+        }
+    }
+}
+
+impl Look {
+    fn line(self, text: &str) -> Line {
+        Line { look: self, text: escape::line(text).into_owned() }
     }
 }
 
 /// As plain text.
 pub(super) fn table(rates: &Rates) -> String {
     let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
-    rows.extend(rates.shards.iter().chain([&rates.total]).map(|it| raw_cells(it).to_vec()));
+    rows.extend(rates.shards.iter().chain([&rates.total]).map(|it| cells(it).to_vec()));
     human::table(&rows, 0)
 }
 
-fn cells(rate: &Rate) -> Vec<String> {
-    raw_cells(rate).iter().zip(WIDTHS).map(|(cell, width)| right(cell, width)).collect()
+/// A row of the table: each cell at the right of its column.
+fn row(cells: &[String; COLUMNS]) -> String {
+    let columns = cells.iter().zip(WIDTHS).map(|(cell, width)| format!("{cell:>width$}"));
+    columns.collect::<Vec<_>>().join(" ")
 }
 
-fn raw_cells(rate: &Rate) -> [String; COLUMNS] {
+fn cells(rate: &Rate) -> [String; COLUMNS] {
     let per_second = human::count;
     [
         rate.shard.map_or_else(|| "all".to_owned(), |shard| shard.to_string()),
@@ -87,8 +112,8 @@ fn raw_cells(rate: &Rate) -> [String; COLUMNS] {
     ]
 }
 
-fn style(rate: &Rate) -> Style {
-    if rate.dropped_messages > 0.0 { Style::new().yellow() } else { Style::new() }
+fn look(rate: &Rate) -> Look {
+    if rate.dropped_messages > 0.0 { Look::Warning } else { Look::Plain }
 }
 
 fn micros(time: Option<f64>) -> String {
@@ -105,29 +130,22 @@ fn percent(part: f64) -> String {
     format!("{:.0}%", part * 100.0)
 }
 
-fn right(cell: &str, width: u16) -> String {
-    format!("{cell:>width$}", width = usize::from(width))
-}
-
 const COLUMNS: usize = 11;
 const HEAD: [&str; COLUMNS] =
     ["SHARD", "CPU", "CONNS", "IN/s", "OUT/s", "P50", "P99", "QUEUED", "DROP/s", "CPU%", "BUSY"];
 /// With a blank between two of them, 80 in total.
-const WIDTHS: [u16; COLUMNS] = [5, 4, 7, 6, 6, 7, 7, 8, 7, 6, 7];
+const WIDTHS: [usize; COLUMNS] = [5, 4, 7, 6, 6, 7, 7, 8, 7, 6, 7];
 
 #[cfg(test)]
 mod tests {
-    use ratatui::{Terminal, backend::TestBackend};
-
     use super::*;
     use crate::operate::top::sample::tests::rates;
 
     fn screen(view: &View, width: u16, height: u16) -> Vec<String> {
-        let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("memory is there");
-        terminal.draw(|frame| view.draw(frame)).expect("memory is there");
-        let buffer = terminal.backend().buffer();
-        let line = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
-        (0..height).map(line).collect()
+        let lines = view.lines(width, height);
+        assert_eq!(lines.len(), usize::from(height));
+        assert!(lines.iter().all(|line| line.text.chars().count() <= usize::from(width)));
+        lines.into_iter().map(|line| line.text).collect()
     }
 
     fn view() -> View {
@@ -136,7 +154,7 @@ mod tests {
 
     #[test]
     fn eighty_columns_are_enough() {
-        assert_eq!(WIDTHS.iter().sum::<u16>() + COLUMNS as u16 - 1, 80);
+        assert_eq!(WIDTHS.iter().sum::<usize>() + COLUMNS - 1, 80);
         let lines = screen(&view(), 80, 24);
         assert_eq!(
             lines[..5],
@@ -156,20 +174,30 @@ mod tests {
     }
 
     #[test]
+    fn what_drops_messages_is_marked() {
+        let mut view = view();
+        view.rates.as_mut().expect("the view has rates").shards[1].dropped_messages = 1.0;
+        let looks = view.lines(80, 24).into_iter().map(|line| line.look).collect::<Vec<_>>();
+        assert_eq!(looks[..5], [Look::Bold, Look::Plain, Look::Reversed, Look::Plain, Look::Warning]);
+        assert_eq!(looks[22..], [Look::Bold, Look::Dim]);
+    }
+
+    #[test]
     fn a_small_terminal_scrolls_and_never_panics() {
         let mut view = view();
         view.scroll = 100;
         let lines = screen(&view, 80, 6);
         assert!(lines[3].starts_with("    1 "), "the last shard stays in sight: {lines:?}");
-        for (width, height) in [(1, 1), (10, 3), (79, 2), (300, 100)] {
+        for (width, height) in [(0, 1), (1, 1), (10, 3), (79, 2), (80, 4), (80, 5), (300, 100)] {
             screen(&view, width, height);
         }
     }
 
     #[test]
     fn trouble_is_shown() {
-        let lines = screen(&View { trouble: Some("no server answers".into()), ..view() }, 80, 24);
-        assert_eq!(lines[1], "no server answers");
+        let view = View { trouble: Some("no server answers\x1b[2J".into()), ..view() };
+        let line = &view.lines(80, 24)[1];
+        assert_eq!((line.look, line.text.as_str()), (Look::Error, "no server answers\\u{1b}[2J"));
     }
 
     #[test]
