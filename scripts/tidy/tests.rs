@@ -248,12 +248,19 @@ fn every_error_code_is_documented() {
     let rule = texts::error_codes_are_documented;
     let document = ("docs/errors.md", "| `slow` | a peer that does not read |\n");
     let source = "/// Not `code`, \"this\",\nSelf::Slow => \"slow\",\nSelf::A(b) => f(b, \"x y\"),\n";
-    accept(rule, &[document, ("src/runtime/error.rs", source)]);
+    accept(rule, &[document, ("src/proto/session/error.rs", source)]);
     assert_eq!(
-        reject(rule, &[document, ("src/runtime/error.rs", "[\n\"idle\",\n]")]),
-        "src/runtime/error.rs:2"
+        reject(rule, &[document, ("src/proto/connection/reason.rs", "[\n\"idle\",\n]")]),
+        "src/proto/connection/reason.rs:2"
     );
-    reject(rule, &[document, ("src/proto/session.rs", "Self::Malformed(_) => \"malformed\",")]);
+    reject(rule, &[document, ("src/proto/session/error.rs", "Self::Malformed(_) => \"malformed\",")]);
+}
+
+#[test]
+fn the_sources_of_error_codes_exist() {
+    for path in texts::CODES_SOURCES {
+        assert!(crate::root().join(path).is_file(), "{path}");
+    }
 }
 
 #[test]

@@ -123,7 +123,8 @@ fn exists(tree: &Tree, path: &str) -> bool {
 
 const CHANGELOG: &str = "CHANGELOG.md";
 const CODES_DOCUMENT: &str = "docs/errors.md";
-const CODES_SOURCES: &[&str] = &["src/proto/session.rs", "src/proto/refusal.rs", "src/runtime/error.rs"];
+pub(super) const CODES_SOURCES: &[&str] =
+    &["src/proto/connection/reason.rs", "src/proto/refusal.rs", "src/proto/session/error.rs"];
 
 /// In two pieces each, so that this file does not violate its own rule.
 pub(super) const MACHINE_PATHS: &[&str] = &[

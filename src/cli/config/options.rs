@@ -19,7 +19,7 @@ use super::values::{
 pub(crate) struct Config {
     /// How the server is laid out on the machine.
     pub(crate) server: ServerOptions,
-    /// Bounds. Every queue has one; these options also say what happens when it is full.
+    /// Bounds of connections and their queues, and what happens when they are reached.
     pub(crate) limits: LimitOptions,
     /// Topics: how many there may be, and how much history they keep. Bounds are per shard.
     pub(crate) push: HubOptions,
@@ -27,8 +27,9 @@ pub(crate) struct Config {
     pub(crate) admin: AdminOptions,
     /// Log lines, on standard error.
     pub(crate) log: LogOptions,
-    /// Where clients connect; one block per address. Without any, there are the default listeners shown here. One
-    /// block, or one variable SHARDCAST_LISTENER__..., replaces all of them.
+    /// Where clients connect; one block per address. Without any block, the server has the default listeners, which
+    /// `shardcast config init` prints. One block replaces all of them. One variable SHARDCAST_LISTENER__... changes
+    /// the first one, and removes the others.
     pub(crate) listener: Vec<ListenerOptions>,
 }
 
@@ -39,15 +40,16 @@ pub(crate) struct ServerOptions {
     /// How many shards to run: "auto" is one per physical core that the process may use. More shards than CPUs
     /// are allowed, with a warning.
     pub(crate) shards: Shards,
-    /// Which CPUs shards are pinned to: "auto" takes those of the affinity mask and the cgroup, one per
-    /// physical core first; "none" pins nothing; a list such as "0-3,6" takes these, in this order.
+    /// CPUs that shards are pinned to: "auto" takes those that the affinity mask and the cgroup permit, starting with
+    /// one per physical core; "none" pins no shard; a list such as "0-3,6" takes these, in this order.
     pub(crate) cpus: Cpus,
-    /// How long an idle shard polls for work before it sleeps: "adaptive:50us" for up to that long, "0" not at
-    /// all, "always" without end, for CPUs dedicated to shards.
+    /// How long an idle shard polls for work before it sleeps. "adaptive:50us": for up to 50us. "0": not at all.
+    /// "always": it never sleeps; for CPUs that are dedicated to shards.
     pub(crate) spin: Spin,
-    /// A turn of a shard that takes longer than this is logged with the name of what ran. "0s" turns this off.
+    /// A turn of a shard (one iteration of its loop) that takes longer than this is logged with the name of what ran.
+    /// "0s" turns this off.
     pub(crate) stall_threshold: HumanDuration,
-    /// How long stopping may take before remaining connections are cut.
+    /// How long stopping may take before remaining connections are cut off.
     pub(crate) drain: HumanDuration,
     /// Messages that may be queued between one pair of shards; when the queue is full, the sender gets an error.
     #[schemars(range(min = 1, max = 1_048_576))]
@@ -57,8 +59,8 @@ pub(crate) struct ServerOptions {
     pub(crate) receive_buffers: u16,
     /// Size of one receive buffer, from "512B" to "1MiB".
     pub(crate) receive_buffer_bytes: ByteSize,
-    /// Kernel features of io_uring not to use, for comparisons and for kernels with bugs:
-    /// "defer-taskrun", "coop-taskrun", "multishot-accept", "multishot-receive", "no-sqarray", "no-iowait".
+    /// Features of io_uring that are not used, for comparisons and for kernels with bugs: "defer-taskrun",
+    /// "coop-taskrun", "multishot-accept", "multishot-receive", "no-sqarray", "no-iowait".
     pub(crate) io_uring_disable: Vec<String>,
 }
 
@@ -69,7 +71,8 @@ pub(crate) struct LimitOptions {
     /// Connections open at once, over all shards; further ones are closed as soon as they are accepted.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub(crate) connections_max: usize,
-    /// Connections of one IP address open at once; further ones are closed at once. 0 means unlimited.
+    /// Connections of one IP address open at once; further ones are closed as soon as they are accepted. 0 means
+    /// unlimited.
     #[schemars(range(min = 0, max = 4_294_967_295_u32))]
     pub(crate) connections_per_ip_max: usize,
     /// Connections that have not sent a recognized first frame yet; beyond this number, the oldest is closed.
@@ -128,14 +131,16 @@ pub(crate) struct HubOptions {
     /// further ones are refused (busy).
     #[schemars(range(min = 1, max = 16_777_216))]
     pub(crate) backlog_max: usize,
-    /// Requests of one shard's connections that may wait for answers of other shards; further ones are refused (busy).
+    /// Requests of one shard's connections that may wait for responses of other shards; further ones are refused
+    /// (busy).
     #[schemars(range(min = 1, max = 16_777_216))]
     pub(crate) requests_max: usize,
-    /// Messages kept per topic, for subscribers that resume; beyond it, the oldest is removed. 0 keeps none.
+    /// Messages kept per topic, for subscribers that return with their last position; beyond this number, the oldest
+    /// is removed. 0 keeps none.
     #[schemars(range(min = 0, max = 16_777_216))]
     pub(crate) history_messages_max: usize,
-    /// Bytes kept per topic; beyond it, the oldest message is removed. Less than half of outbox_bytes_max leaves a
-    /// resuming subscriber room for new messages.
+    /// Bytes kept per topic; beyond this, the oldest message is removed. A subscriber that returns may get this much
+    /// at once, in addition to the pushes in its outbox.
     pub(crate) history_bytes_max: ByteSize,
     /// How long a message is kept. "0s" means unlimited.
     pub(crate) history_age_max: HumanDuration,
@@ -236,15 +241,15 @@ pub(crate) struct ListenerOptions {
     pub(crate) name: String,
     /// Address to listen on; port 0 takes a free port.
     pub(crate) listen: ListenAddr,
-    /// Share the address (SO_REUSEPORT) with another server of the same user that already listens there, for a
-    /// hand-over: both get new connections, and those in the backlog of the one that stops are lost. If false, such
-    /// a server is an error: address in use.
+    /// Share the address (SO_REUSEPORT) with another server of the same user that already listens there, to replace
+    /// it: both get new connections, and those in the backlog of the one that stops are lost. If false and another
+    /// server listens there, the start fails: address in use.
     pub(crate) reuse_port: bool,
     /// Topic that clients are subscribed to automatically when they connect; defaults to the listener's name.
     pub(crate) topic: String,
     /// Protocol of this listener. Its own options are in a table of the protocol's name inside this one.
     pub(crate) protocol: String,
-    /// What answers requests. Defaults to the first service of the protocol.
+    /// Service that answers requests. Defaults to the first service of the protocol.
     pub(crate) service: String,
     /// Overrides the option of `[limits]` for this listener.
     #[schemars(with = "HumanDuration")]
@@ -274,7 +279,7 @@ pub(crate) struct ListenerOptions {
     pub(crate) pace_bytes_per_second: ByteSize,
     /// Idle time that may be saved up for a burst, up to "1d"; at least one message is always sent.
     pub(crate) pace_burst: HumanDuration,
-    /// A message that is pushed to every connected client at intervals. Without this block, there is none.
+    /// A message that is pushed to every connected client at intervals. Without this block, no message is pushed.
     #[schemars(with = "PushOptions")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) push: Option<PushOptions>,
