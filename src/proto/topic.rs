@@ -173,8 +173,8 @@ pub struct PublishHeader {
     pub delay: Option<Duration>,
     /// It expires after this time.
     pub ttl: Option<Duration>,
-    /// Its priority class.
-    pub class: Option<u8>,
+    /// The least priority of the message, as its number on the wire.
+    pub priority: Option<u8>,
 }
 
 /// The text is not the name of a topic.

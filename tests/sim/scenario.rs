@@ -8,7 +8,7 @@ use shardcast_proto::{
     push::{
         HubConfig,
         schedule::{
-            AdmissionLimits, Bounds, Class, FanOutLimits, Pace, TopicRule, TopicRules, delivery_cost,
+            AdmissionLimits, Bounds, FanOutLimits, Pace, Priority, TopicRule, TopicRules, delivery_cost,
         },
     },
 };
@@ -153,7 +153,7 @@ fn rules(random: &mut Random) -> TopicRules {
     let count = random.within(0..4);
     let rules = (0..count).map(|_| TopicRule {
         prefix: (*random.pick(&PREFIXES)).to_owned(),
-        class: *random.pick(&Class::ALL),
+        priority: *random.pick(&Priority::ALL),
         pace: if random.chance(50) { rate_limit(random) } else { Pace::NONE },
     });
     TopicRules::new(rules.collect::<Vec<_>>())

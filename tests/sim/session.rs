@@ -175,7 +175,7 @@ impl Session for Wire {
                     key: some(word(1)),
                     delay: some(word(2)).map(Duration::from_nanos),
                     ttl: some(word(3)).map(Duration::from_nanos),
-                    class: Some(word(4) as u8),
+                    priority: Some(word(4) as u8),
                 };
                 let is_quiet = word(4) & QUIET != 0;
                 Event::Publish { id: (!is_quiet).then_some(id), topic, options, body }

@@ -2,11 +2,11 @@
 
 use shardcast::{
     Limits, ServerConfig,
-    push::{AdmissionLimits, Bounds, Class, HubConfig, Pace, TopicRule, TopicRules},
+    push::{AdmissionLimits, Bounds, HubConfig, Pace, Priority, TopicRule, TopicRules},
 };
 
 use super::{
-    options::{Config, HubOptions, LimitOptions, ListenerOptions, TopicClass, TopicOptions},
+    options::{Config, HubOptions, LimitOptions, ListenerOptions, TopicOptions, TopicPriority},
     values::{ByteSize, HumanDuration},
 };
 
@@ -83,14 +83,14 @@ impl HubOptions {
 
 impl TopicOptions {
     fn library(&self) -> TopicRule {
-        let class = match self.class {
-            TopicClass::Urgent => Class::Urgent,
-            TopicClass::High => Class::High,
-            TopicClass::Normal => Class::Normal,
-            TopicClass::Bulk => Class::Bulk,
+        let priority = match self.priority {
+            TopicPriority::Urgent => Priority::Urgent,
+            TopicPriority::High => Priority::High,
+            TopicPriority::Normal => Priority::Normal,
+            TopicPriority::Bulk => Priority::Bulk,
         };
         let pace = pace(self.messages_per_second, self.bytes_per_second, self.burst);
-        TopicRule { prefix: self.prefix.clone(), class, pace }
+        TopicRule { prefix: self.prefix.clone(), priority, pace }
     }
 }
 

@@ -172,7 +172,7 @@ pub(crate) struct TopicOptions {
     pub(crate) prefix: String,
     /// Priority. While all priorities have work, a shard gives them 8, 4, 2 and 1 parts of 15; the more urgent comes
     /// first.
-    pub(crate) class: TopicClass,
+    pub(crate) priority: TopicPriority,
     /// Messages per second of each topic; 0 means unlimited. Faster publications are queued, up to
     /// `paced_messages_max`.
     #[schemars(range(min = 0, max = 1_000_000_000))]
@@ -186,7 +186,7 @@ pub(crate) struct TopicOptions {
 /// How urgent a topic is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum TopicClass {
+pub(crate) enum TopicPriority {
     /// Alarms and control: before all others.
     Urgent,
     /// What a user waits for.
@@ -392,7 +392,7 @@ impl Default for TopicOptions {
     fn default() -> Self {
         Self {
             prefix: String::new(),
-            class: TopicClass::Normal,
+            priority: TopicPriority::Normal,
             messages_per_second: 0,
             bytes_per_second: ByteSize(0),
             burst: HumanDuration(Pace::BURST),

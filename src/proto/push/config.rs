@@ -32,7 +32,7 @@ pub struct HubConfig {
     pub presence_list_max: usize,
     /// Publications that wait for their time or for the pace of their topic; more are refused with `Busy`.
     pub admission: AdmissionLimits,
-    /// Class and pace of the topics.
+    /// Priority and pace of the topics.
     pub rules: TopicRules,
     /// How much is delivered in one turn, and how much may wait for a later one.
     pub fan_out: FanOutLimits,

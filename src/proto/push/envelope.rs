@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::schedule::Class;
+use super::schedule::Priority;
 use crate::{Position, Recovery, Refusal, Time, TopicFilter, TopicName};
 
 /// A subscriber of this shard: a small number that the driver chose and reuses only after
@@ -33,7 +33,7 @@ pub struct Publish {
     /// Its expiry: a subscriber that has not received it by then will not receive it.
     pub expires: Time,
     /// How urgent it is, if more urgent than its topic.
-    pub class: Class,
+    pub priority: Priority,
 }
 
 impl Publish {
@@ -47,7 +47,7 @@ impl Publish {
             posted,
             due: Time::default(),
             expires: Time::NEVER,
-            class: Class::Bulk,
+            priority: Priority::Bulk,
         }
     }
 
@@ -82,7 +82,7 @@ pub struct Publication {
     /// Its expiry.
     pub expires: Time,
     /// How urgent it is.
-    pub class: Class,
+    pub priority: Priority,
 }
 
 /// The result of a request, or its refusal.

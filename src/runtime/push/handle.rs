@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use shardcast_proto::{
     Refusal, TopicName,
-    push::{self, Answer, Publish, Receipt, schedule::Class},
+    push::{self, Answer, Publish, Receipt, schedule::Priority},
 };
 
 use super::{
@@ -32,7 +32,7 @@ pub struct PublishOptions {
     pub ttl: Option<Duration>,
     /// The least priority of the message. It also raises the priority of messages of the same topic that are queued
     /// before it. Without it, the message has the priority of its topic.
-    pub class: Option<Class>,
+    pub priority: Option<Priority>,
 }
 
 impl PublishOptions {
@@ -57,15 +57,15 @@ impl PublishOptions {
 
     /// Sets the least priority.
     #[must_use]
-    pub const fn class(mut self, class: Class) -> Self {
-        self.class = Some(class);
+    pub const fn priority(mut self, priority: Priority) -> Self {
+        self.priority = Some(priority);
         self
     }
 
     pub(super) fn publish(self, topic: TopicName, body: Bytes) -> Publish {
-        let class = self.class.unwrap_or(Class::Bulk);
+        let priority = self.priority.unwrap_or(Priority::Bulk);
         let posted = port::now();
-        let publish = Publish { key: self.key, class, posted, ..Publish::new(topic, body) };
+        let publish = Publish { key: self.key, priority, posted, ..Publish::new(topic, body) };
         if self.delay.is_none() && self.ttl.is_none() {
             return publish;
         }

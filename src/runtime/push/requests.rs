@@ -5,7 +5,7 @@ use shardcast_proto::{
     Command, Event, Operation, Position, PublishHeader, Refusal, RequestId, TopicFilter, TopicName,
     TopicPrefix,
     connection::Outcome,
-    push::{Publish, Ticket, schedule::Class},
+    push::{Publish, Ticket, schedule::Priority},
 };
 
 use super::{
@@ -102,12 +102,12 @@ impl Push {
         body: &[u8],
     ) -> Result<(), Refusal> {
         self.refuse_while_draining()?;
-        let PublishHeader { key, delay, ttl, class } = options;
-        let class =
-            class.map_or(Ok(Class::Bulk), |number| Class::from_number(number).ok_or(Refusal::Malformed))?;
+        let PublishHeader { key, delay, ttl, priority } = options;
+        let priority = priority
+            .map_or(Ok(Priority::Bulk), |number| Priority::from_number(number).ok_or(Refusal::Malformed))?;
         let topic = TopicName::new(topic).map_err(|_| Refusal::BadTopic)?;
         let posted = self.reactor.now();
-        let publish = Publish { key, class, posted, ..Publish::new(topic, Bytes::copy_from_slice(body)) };
+        let publish = Publish { key, priority, posted, ..Publish::new(topic, Bytes::copy_from_slice(body)) };
         let publish = publish.timed(delay, ttl, self.reactor.now());
         let mark = if delay.is_some() { DELAYED } else { 0 };
         let ticket = id.map(|id| {

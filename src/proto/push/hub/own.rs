@@ -8,7 +8,7 @@ use crate::{
     push::{
         Answer, HubMessage, Publication, Receipt, Subscribed, Ticket,
         history::History,
-        schedule::{Admitted, Class, Full, Pace, Submission, Submitted},
+        schedule::{Admitted, Full, Pace, Priority, Submission, Submitted},
     },
 };
 
@@ -24,7 +24,7 @@ pub(super) struct Owned {
     /// prefixes.
     pub(super) targets: Vec<u16>,
     /// Its rule in the configuration.
-    pub(super) class: Class,
+    pub(super) priority: Priority,
     pub(super) pace: Pace,
 }
 
@@ -199,7 +199,7 @@ impl<F: Default> Hub<F> {
             posted: if publish.posted == Time::default() { now } else { publish.posted.max(publish.due) },
             published: now,
             expires: publish.expires,
-            class: owned.class.min(publish.class),
+            priority: owned.priority.min(publish.priority),
         });
         owned.history.push(Arc::clone(&message), &self.config, &mut self.history_bytes);
         self.counters.published += 1;
@@ -304,7 +304,7 @@ impl<F: Default> Hub<F> {
         }
         let index = known.unwrap_or_else(|| self.topic_or_new(name, now));
         let head = Position { epoch: self.epoch, offset: 0 };
-        let (class, pace) = self.config.rules.of(name);
+        let (priority, pace) = self.config.rules.of(name);
         self.epoch += 1;
         self.owned_count += 1;
         if let Some(topic) = self.topics.get_mut(index) {
@@ -313,7 +313,7 @@ impl<F: Default> Hub<F> {
                 history: History::default(),
                 interest: Vec::new(),
                 targets: Vec::new(),
-                class,
+                priority,
                 pace,
             }));
             topic.used = now;

@@ -9,7 +9,7 @@ use crate::{
     Refusal, Time, TopicName,
     push::{
         Answer, HubConfig, Publish, Ticket,
-        schedule::{AdmissionLimits, Bounds, Class, Pace, TopicRule, TopicRules},
+        schedule::{AdmissionLimits, Bounds, Pace, Priority, TopicRule, TopicRules},
     },
 };
 
@@ -22,7 +22,7 @@ fn publish(topic: &str, body: &'static str) -> Publish {
 /// One shard, on which `news/…` may have one message in 10 ms.
 fn world() -> World {
     let pace = Pace { messages_per_second: 100, bytes_per_second: 0, burst: 10 * MILLI };
-    let rule = TopicRule { prefix: "news/".into(), class: Class::High, pace };
+    let rule = TopicRule { prefix: "news/".into(), priority: Priority::High, pace };
     let bounds = Bounds { messages_max: 2, bytes_max: 1000 };
     let admission = AdmissionLimits { delayed: bounds, paced: bounds, periodics_max: 1 };
     World::new(1, 4, HubConfig { rules: TopicRules::new([rule]), admission, ..HubConfig::default() })
@@ -79,7 +79,9 @@ fn a_paced_topic_keeps_its_order_and_refuses_what_it_cannot_keep() {
     assert_eq!(world.bodies(0, 0), ["1", "5", "2", "3"]);
     let counters = world.hubs[0].counters();
     assert_eq!((counters.paced, counters.busy, counters.published), (2, 1, 4));
-    assert!(world.got[&(0, 0)].iter().all(|it| (it.class == Class::High) == it.topic.starts_with("news/")));
+    assert!(
+        world.got[&(0, 0)].iter().all(|it| (it.priority == Priority::High) == it.topic.starts_with("news/"))
+    );
 }
 
 #[test]

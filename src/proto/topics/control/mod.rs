@@ -51,7 +51,7 @@ pub(crate) mod flag {
     pub(crate) const KEY: u8 = 2;
     pub(crate) const DELAY: u8 = 4;
     pub(crate) const TTL: u8 = 8;
-    pub(crate) const CLASS: u8 = 16;
+    pub(crate) const PRIORITY: u8 = 16;
 }
 
 /// Whether a payload is a control message.

@@ -99,7 +99,7 @@ fn load_unsubscribe(mut reader: Reader<'_>) -> Read<'_> {
 }
 
 fn load_publish(mut reader: Reader<'_>) -> Read<'_> {
-    let flags = known(reader.u8()?, flag::QUIET | flag::KEY | flag::DELAY | flag::TTL | flag::CLASS)?;
+    let flags = known(reader.u8()?, flag::QUIET | flag::KEY | flag::DELAY | flag::TTL | flag::PRIORITY)?;
     let topic = reader.text8()?;
     let mut options = PublishHeader::default();
     if flags & flag::KEY != 0 {
@@ -111,8 +111,8 @@ fn load_publish(mut reader: Reader<'_>) -> Read<'_> {
     if flags & flag::TTL != 0 {
         options.ttl = Some(Duration::from_millis(reader.u32()?.into()));
     }
-    if flags & flag::CLASS != 0 {
-        options.class = Some(reader.u8()?);
+    if flags & flag::PRIORITY != 0 {
+        options.priority = Some(reader.u8()?);
     }
     let (answer, body) = (flags & flag::QUIET == 0, reader.rest());
     Some(text(topic).map(|topic| Request::Publish { topic, answer, options, body }))
@@ -169,7 +169,7 @@ fn put_publish(topic: &str, answer: bool, options: &PublishHeader, body: &[u8], 
             | bit(options.key.is_some(), flag::KEY)
             | bit(options.delay.is_some(), flag::DELAY)
             | bit(options.ttl.is_some(), flag::TTL)
-            | bit(options.class.is_some(), flag::CLASS),
+            | bit(options.priority.is_some(), flag::PRIORITY),
     );
     put_text(topic, out);
     if let Some(key) = options.key {
@@ -179,7 +179,7 @@ fn put_publish(topic: &str, answer: bool, options: &PublishHeader, body: &[u8], 
         let millis = u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
         out.extend_from_slice(&millis.to_be_bytes());
     }
-    out.extend(options.class);
+    out.extend(options.priority);
     out.extend_from_slice(body);
 }
 

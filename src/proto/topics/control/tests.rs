@@ -15,7 +15,7 @@ fn requests_are_the_bytes_of_the_document_and_read_back() {
         key: Some(7),
         delay: Some(Duration::from_millis(1)),
         ttl: Some(Duration::from_millis(2)),
-        class: Some(3),
+        priority: Some(3),
     };
     let none = PublishHeader::default();
     let cases = [

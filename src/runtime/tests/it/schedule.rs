@@ -8,7 +8,7 @@ use shardcast::{
     PublishError, PushEveryError, ServerConfig, ShardCount,
     proto::{PublishHeader, Refusal},
     push::{
-        AdmissionLimits, Bounds, Class, HubConfig, Pace, PublishOptions, SubscribeOptions, TopicRule,
+        AdmissionLimits, Bounds, HubConfig, Pace, Priority, PublishOptions, SubscribeOptions, TopicRule,
         TopicRules,
     },
     stats::ShardStats,
@@ -28,7 +28,7 @@ fn shards(count: u16, push: HubConfig) -> ServerConfig {
 /// Ten messages a second on topics that begin with `slow/`.
 fn paced() -> HubConfig {
     let pace = Pace { messages_per_second: 10, bytes_per_second: 0, burst: 100 * MILLI };
-    let rule = TopicRule { prefix: "slow/".into(), class: Class::Bulk, pace };
+    let rule = TopicRule { prefix: "slow/".into(), priority: Priority::Bulk, pace };
     let paced = Bounds { messages_max: 3, bytes_max: 1 << 20 };
     let admission = AdmissionLimits { paced, periodics_max: 1, ..AdmissionLimits::default() };
     HubConfig { rules: TopicRules::new([rule]), admission, ..HubConfig::default() }
@@ -110,18 +110,18 @@ fn what_expires_at_a_rate_limit_is_reported_to_its_publisher() {
 }
 
 #[test]
-fn a_class_that_there_is_not_is_refused() {
+fn an_unknown_priority_is_refused() {
     let (_server, address) = serve(shards(1, HubConfig::default()), &Recorder::default());
     let mut peer = Topics::connect(address);
-    for (class, is_right) in [(0, true), (3, true), (4, false), (255, false)] {
-        let options = PublishHeader { class: Some(class), ..PublishHeader::default() };
+    for (priority, is_right) in [(0, true), (3, true), (4, false), (255, false)] {
+        let options = PublishHeader { priority: Some(priority), ..PublishHeader::default() };
         let answer = peer.ask(&Request::Publish { topic: "t", answer: true, options, body: b"x" });
-        assert_eq!(answer.is_ok(), is_right, "{class}: {answer:?}");
+        assert_eq!(answer.is_ok(), is_right, "{priority}: {answer:?}");
     }
 }
 
 #[test]
-fn a_fan_out_takes_several_turns_and_loses_nothing_of_any_class() {
+fn a_fan_out_takes_several_turns_and_loses_nothing_of_any_priority() {
     const SUBSCRIBERS: usize = 300;
     let (server, address) = serve(shards(1, HubConfig::default()), &Recorder::default());
     let mut peers: Vec<_> = (0..SUBSCRIBERS).map(|_| Topics::connect(address)).collect();
@@ -129,20 +129,21 @@ fn a_fan_out_takes_several_turns_and_loses_nothing_of_any_class() {
         peer.subscribe("*", None);
     }
     let handle = server.handle();
-    let classes = [("bulk", Class::Bulk), ("urgent", Class::Urgent)];
+    let priorities = [("bulk", Priority::Bulk), ("urgent", Priority::Urgent)];
     let body = vec![7; 8 << 10];
     for number in 0..20_u8 {
-        for (topic, class) in classes {
+        for (topic, priority) in priorities {
             let publisher = handle.publisher(topic).expect("a name");
             let body = [&[number][..], &body].concat();
-            publisher.publish_with(body, PublishOptions::default().class(class)).expect("room");
+            publisher.publish_with(body, PublishOptions::default().priority(priority)).expect("room");
         }
     }
     for peer in &mut peers {
         let mut next = [0; 2];
         for _ in 0..40 {
             let received = peer.receive();
-            let topic = classes.iter().position(|(topic, _)| *topic == received.topic).expect("one of them");
+            let topic =
+                priorities.iter().position(|(topic, _)| *topic == received.topic).expect("one of them");
             assert_eq!(received.body[0], next[topic], "{}", received.topic);
             next[topic] += 1;
         }

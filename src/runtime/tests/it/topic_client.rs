@@ -138,8 +138,8 @@ fn refusals_are_reported() {
     let publisher = TopicPublisher::connect(address).expect("a shard");
     let name = TopicName::new("t").expect("a name");
     assert_eq!(publisher.presence(&name), Ok(0));
-    let no_class = PublishHeader { class: Some(4), ..PublishHeader::default() };
-    let refused = publisher.publish(&name, no_class, b"x");
+    let no_priority = PublishHeader { priority: Some(4), ..PublishHeader::default() };
+    let refused = publisher.publish(&name, no_priority, b"x");
     assert!(matches!(refused, Err(RequestError::Refused { status: 7, .. })), "{refused:?}");
 
     // A server that echoes frames does not support topics.

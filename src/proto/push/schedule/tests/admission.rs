@@ -118,21 +118,21 @@ fn closing_hands_out_what_waits() {
 
 #[test]
 fn the_longest_prefix_decides() {
-    let rule = |prefix: &str, class| TopicRule { prefix: prefix.into(), class, pace: Pace::NONE };
+    let rule = |prefix: &str, priority| TopicRule { prefix: prefix.into(), priority, pace: Pace::NONE };
     let rules = TopicRules::new([
-        rule("", Class::Bulk),
-        rule("news/", Class::High),
-        rule("news/sport/", Class::Urgent),
-        rule("news/sport/", Class::Normal),
+        rule("", Priority::Bulk),
+        rule("news/", Priority::High),
+        rule("news/sport/", Priority::Urgent),
+        rule("news/sport/", Priority::Normal),
     ]);
-    for (topic, class) in [
-        ("weather", Class::Bulk),
-        ("news", Class::Bulk),
-        ("news/", Class::High),
-        ("news/sports", Class::High),
-        ("news/sport/x", Class::Normal),
+    for (topic, priority) in [
+        ("weather", Priority::Bulk),
+        ("news", Priority::Bulk),
+        ("news/", Priority::High),
+        ("news/sports", Priority::High),
+        ("news/sport/x", Priority::Normal),
     ] {
-        assert_eq!(rules.of(topic).0, class, "{topic}");
+        assert_eq!(rules.of(topic).0, priority, "{topic}");
     }
-    assert_eq!(TopicRules::default().of("x"), (Class::Normal, Pace::NONE));
+    assert_eq!(TopicRules::default().of("x"), (Priority::Normal, Pace::NONE));
 }
