@@ -9,7 +9,7 @@ use shardcast_proto::{
         Acknowledgement, CloseReason, Connection as Core, Limits, RequestShare, Side, Spares, State as Life,
     },
     outbox::{Parcel, Pushed, Pushing},
-    push::{SubscriberId, schedule::Pace},
+    push::{SubscriberId, schedule::RateLimit},
 };
 
 use crate::{
@@ -55,7 +55,7 @@ impl Connection {
         let (limits, mut rate_limit) = (character.limits, character.rate_limit);
         let meter = Meter::new(&rate_limit, 0);
         if !rate_limit.is_none() && model.sabotage.is_habit(Fault::ForgetRateLimit) {
-            rate_limit = Pace::NONE;
+            rate_limit = RateLimit::NONE;
         }
         let written = Rc::new(Written::default());
         let at_end = AT_END[client.life as usize % AT_END.len()];

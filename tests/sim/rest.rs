@@ -25,7 +25,7 @@ impl World {
         for (number, shard) in self.shards.iter().enumerate() {
             let gauges = shard.hub.gauges();
             let waits_max = limits.admission.delayed.messages_max
-                + (limits.admission.paced.messages_max + limits.admission.delayed.messages_max)
+                + (limits.admission.rate_limited.messages_max + limits.admission.delayed.messages_max)
                     * TOPICS.len();
             for (what, is, most) in [
                 ("topics", gauges.topics, limits.topics_max),

@@ -197,7 +197,7 @@ const LISTENER_NUMBERS: [Number<ListenerStats>; 9] = [
         "shardcast_connection_paced_total",
         "counter",
         "Times that a connection had to wait for its rate limit.",
-        |l| l.paced,
+        |l| l.rate_limited,
     ),
 ];
 

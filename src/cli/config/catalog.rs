@@ -301,7 +301,14 @@ fn doc_of(schema: &Json) -> String {
 pub(super) const LISTENER: &str = "listener";
 
 /// Earlier keys, and the last part of the present ones.
-const RENAMED: &[(&str, &str)] = &[("push.topic.*.class", "priority")];
+const RENAMED: &[(&str, &str)] = &[
+    ("push.topic.*.class", "priority"),
+    ("push.paced_messages_max", "rate_limited_messages_max"),
+    ("push.paced_bytes_max", "rate_limited_bytes_max"),
+    ("listener.*.pace_messages_per_second", "rate_limit_messages_per_second"),
+    ("listener.*.pace_bytes_per_second", "rate_limit_bytes_per_second"),
+    ("listener.*.pace_burst", "rate_limit_burst"),
+];
 
 #[cfg(test)]
 mod tests {

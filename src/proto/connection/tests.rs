@@ -179,20 +179,20 @@ impl Rig {
     }
 
     fn with(toy: Toy) -> Self {
-        Self::on(Side::Accepting, &Pace::NONE, toy)
+        Self::on(Side::Accepting, &RateLimit::NONE, toy)
     }
 
-    fn on(side: Side, pace: &Pace, toy: Toy) -> Self {
-        let mut rig = Self::waiting(side, pace);
+    fn on(side: Side, rate_limit: &RateLimit, toy: Toy) -> Self {
+        let mut rig = Self::waiting(side, rate_limit);
         rig.core.open(Box::new(toy), rig.now);
         rig
     }
 
     /// Without a session.
-    fn waiting(side: Side, pace: &Pace) -> Self {
+    fn waiting(side: Side, rate_limit: &RateLimit) -> Self {
         let now = at(0);
         Self {
-            core: Connection::new(side, pace, now),
+            core: Connection::new(side, rate_limit, now),
             limits: limits(),
             spares: Spares::default(),
             now,

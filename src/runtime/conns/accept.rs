@@ -78,7 +78,7 @@ impl Conns {
         let shared = &self.shared.listeners[listener as usize];
         let handle =
             Connection::new(id, peer, Arc::clone(&shared.limits), self.reactor.router.clone(), self.now());
-        let core = connection::Connection::adopted(&shared.pace, opened, bytes, self.now());
+        let core = connection::Connection::adopted(&shared.rate_limit, opened, bytes, self.now());
         let role = Role::Accepted { listener, protocol: None };
         let conn = Conn::new(handle, core, self.limits(listener as usize), transport, role);
         table.insert(Box::new(conn));

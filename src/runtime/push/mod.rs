@@ -30,7 +30,7 @@ pub use handle::{Presence, PublishOptions, Publisher, Subscriber};
 pub use periodic::PeriodicPush;
 pub use shardcast_proto::push::{
     HubConfig, Publication, Receipt, Subscribed,
-    schedule::{AdmissionLimits, Bounds, Pace, Priority, TopicRule, TopicRules},
+    schedule::{AdmissionLimits, Bounds, Priority, RateLimit, TopicRule, TopicRules},
 };
 pub(crate) use subscription::subscribe;
 pub use subscription::{SubscribeOptions, Subscription};

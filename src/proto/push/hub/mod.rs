@@ -104,7 +104,7 @@ pub struct Hub<F = ()> {
     backlog: VecDeque<Waiting>,
     /// An admitted publication that found no room on its way.
     admitted: Option<Waiting>,
-    /// Those that wait for their time or for the pace of their topic.
+    /// Those that wait for their time or for the rate limit of their topic.
     admission: Admission<TopicName, Waiting>,
     /// Messages on their way to subscribers of this shard.
     fan_out: FanOut<F>,
@@ -175,15 +175,15 @@ pub struct HubCounters {
     pub busy: u64,
     /// Publications with a delay.
     pub delayed: u64,
-    /// Publications that had to wait for the pace of their topic.
-    pub paced: u64,
+    /// Publications that had to wait for the rate limit of their topic.
+    pub rate_limited: u64,
     /// Publications of periodic pushes.
     pub repeated: u64,
     /// Publications of periodic pushes that were skipped because the shard was too late.
     pub missed: u64,
     /// Publications that expired before they got their position.
     pub expired: u64,
-    /// Publications that waited for their time or their pace when the server began to stop.
+    /// Publications that waited for their time or their rate limit when the server began to stop.
     pub closed: u64,
     /// Missed messages that had expired when a subscriber returned for them, counting each subscription.
     pub outlived: u64,
@@ -215,7 +215,7 @@ pub struct HubGauges {
     pub subscriptions: u64,
     /// Publications that wait for their position here.
     pub backlog: u64,
-    /// Publications that wait for their time or for the pace of their topic.
+    /// Publications that wait for their time or for the rate limit of their topic.
     pub waiting: u64,
     /// Envelopes that wait for room on their way to other shards.
     pub outgoing: u64,
@@ -359,7 +359,7 @@ impl<F: Default> Hub<F> {
         let (waits, fan_out) = (self.admission.counts(), self.fan_out.counts());
         HubCounters {
             delayed: waits.delayed,
-            paced: waits.paced,
+            rate_limited: waits.rate_limited,
             repeated: waits.repeated,
             missed: self.admission.missed(),
             expired: self.counters.expired + waits.expired,

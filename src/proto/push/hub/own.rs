@@ -8,7 +8,7 @@ use crate::{
     push::{
         Answer, HubMessage, Publication, Receipt, Subscribed, Ticket,
         history::History,
-        schedule::{Admitted, Full, Pace, Priority, Submission, Submitted},
+        schedule::{Admitted, Full, Priority, RateLimit, Submission, Submitted},
     },
 };
 
@@ -25,7 +25,7 @@ pub(super) struct Owned {
     pub(super) targets: Vec<u16>,
     /// Its rule in the configuration.
     pub(super) priority: Priority,
-    pub(super) pace: Pace,
+    pub(super) rate_limit: RateLimit,
 }
 
 impl<F: Default> Hub<F> {
@@ -149,7 +149,7 @@ impl<F: Default> Hub<F> {
                     let limits = &self.config.admission;
                     let (waiting, max) = match full {
                         Full::Delayed { messages, .. } => (messages, limits.delayed.messages_max),
-                        Full::Paced { messages } => (messages, limits.paced.messages_max),
+                        Full::RateLimited { messages } => (messages, limits.rate_limited.messages_max),
                     };
                     let refusal = Refusal::Busy { waiting: waiting as u64, max: max as u64 };
                     self.tell(ticket, Err(refusal), outlet);
@@ -162,10 +162,10 @@ impl<F: Default> Hub<F> {
     pub(super) fn submission(&self, waiting: Waiting) -> Submission<TopicName, Waiting> {
         let Publish { topic, body, due, expires, .. } = &waiting.publish;
         let owned = self.names.get(topic).and_then(|index| self.topics.get(*index)?.owned.as_deref());
-        let pace = owned.map_or_else(|| self.config.rules.of(topic).1, |owned| owned.pace);
+        let rate_limit = owned.map_or_else(|| self.config.rules.of(topic).1, |owned| owned.rate_limit);
         Submission {
             key: topic.clone(),
-            pace,
+            rate_limit,
             bytes: body.len(),
             due: *due,
             expires: *expires,
@@ -304,7 +304,7 @@ impl<F: Default> Hub<F> {
         }
         let index = known.unwrap_or_else(|| self.topic_or_new(name, now));
         let head = Position { epoch: self.epoch, offset: 0 };
-        let (priority, pace) = self.config.rules.of(name);
+        let (priority, rate_limit) = self.config.rules.of(name);
         self.epoch += 1;
         self.owned_count += 1;
         if let Some(topic) = self.topics.get_mut(index) {
@@ -314,7 +314,7 @@ impl<F: Default> Hub<F> {
                 interest: Vec::new(),
                 targets: Vec::new(),
                 priority,
-                pace,
+                rate_limit,
             }));
             topic.used = now;
         }

@@ -1,6 +1,6 @@
 //! The configured rules for topics: priority and rate limit, by prefix.
 
-use super::{Pace, Priority};
+use super::{Priority, RateLimit};
 
 /// The rule for the topics that begin with `prefix`. Plain data.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -10,7 +10,7 @@ pub struct TopicRule {
     /// How urgent they are.
     pub priority: Priority,
     /// The rate limit of each of them.
-    pub pace: Pace,
+    pub rate_limit: RateLimit,
 }
 
 /// All rules. The longest matching prefix decides, alone: rules do not add up.
@@ -31,9 +31,9 @@ impl TopicRules {
 
     /// The rule for this topic. It checks each rule: call it once per topic and keep the result, not per
     /// message.
-    pub fn of(&self, topic: &str) -> (Priority, Pace) {
+    pub fn of(&self, topic: &str) -> (Priority, RateLimit) {
         let rule = self.rules.iter().find(|rule| topic.starts_with(&rule.prefix));
-        rule.map_or_else(Default::default, |rule| (rule.priority, rule.pace))
+        rule.map_or_else(Default::default, |rule| (rule.priority, rule.rate_limit))
     }
 
     /// No rules: every topic has the normal priority and no rate limit.

@@ -1,4 +1,4 @@
-//! Publications that have a time, and topics that have a pace.
+//! Publications that have a time, and topics that have a rate limit.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{
     Refusal, Time, TopicName,
     push::{
         Answer, HubConfig, Publish, Ticket,
-        schedule::{AdmissionLimits, Bounds, Pace, Priority, TopicRule, TopicRules},
+        schedule::{AdmissionLimits, Bounds, Priority, RateLimit, TopicRule, TopicRules},
     },
 };
 
@@ -21,10 +21,10 @@ fn publish(topic: &str, body: &'static str) -> Publish {
 
 /// One shard, on which `news/…` may have one message in 10 ms.
 fn world() -> World {
-    let pace = Pace { messages_per_second: 100, bytes_per_second: 0, burst: 10 * MILLI };
-    let rule = TopicRule { prefix: "news/".into(), priority: Priority::High, pace };
+    let rate_limit = RateLimit { messages_per_second: 100, bytes_per_second: 0, burst: 10 * MILLI };
+    let rule = TopicRule { prefix: "news/".into(), priority: Priority::High, rate_limit };
     let bounds = Bounds { messages_max: 2, bytes_max: 1000 };
-    let admission = AdmissionLimits { delayed: bounds, paced: bounds, periodics_max: 1 };
+    let admission = AdmissionLimits { delayed: bounds, rate_limited: bounds, periodics_max: 1 };
     World::new(1, 4, HubConfig { rules: TopicRules::new([rule]), admission, ..HubConfig::default() })
 }
 
@@ -66,7 +66,7 @@ fn a_delayed_publication_gets_its_place_and_its_answer_when_it_is_due() {
 }
 
 #[test]
-fn a_paced_topic_keeps_its_order_and_refuses_what_it_cannot_keep() {
+fn a_rate_limited_topic_keeps_its_order_and_refuses_what_it_cannot_keep() {
     let mut world = world();
     world.subscribe(0, 0, "*", None).expect("room");
     world.run_until_idle();
@@ -78,7 +78,7 @@ fn a_paced_topic_keeps_its_order_and_refuses_what_it_cannot_keep() {
     assert_eq!(advance_to_timeout(&mut world), first + 10 * MILLI);
     assert_eq!(world.bodies(0, 0), ["1", "5", "2", "3"]);
     let counters = world.hubs[0].counters();
-    assert_eq!((counters.paced, counters.busy, counters.published), (2, 1, 4));
+    assert_eq!((counters.rate_limited, counters.busy, counters.published), (2, 1, 4));
     assert!(
         world.got[&(0, 0)].iter().all(|it| (it.priority == Priority::High) == it.topic.starts_with("news/"))
     );

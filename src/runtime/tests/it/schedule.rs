@@ -8,7 +8,7 @@ use shardcast::{
     PublishError, PushEveryError, ServerConfig, ShardCount,
     proto::{PublishHeader, Refusal},
     push::{
-        AdmissionLimits, Bounds, HubConfig, Pace, Priority, PublishOptions, SubscribeOptions, TopicRule,
+        AdmissionLimits, Bounds, HubConfig, Priority, PublishOptions, RateLimit, SubscribeOptions, TopicRule,
         TopicRules,
     },
     stats::ShardStats,
@@ -26,11 +26,11 @@ fn shards(count: u16, push: HubConfig) -> ServerConfig {
 }
 
 /// Ten messages a second on topics that begin with `slow/`.
-fn paced() -> HubConfig {
-    let pace = Pace { messages_per_second: 10, bytes_per_second: 0, burst: 100 * MILLI };
-    let rule = TopicRule { prefix: "slow/".into(), priority: Priority::Bulk, pace };
-    let paced = Bounds { messages_max: 3, bytes_max: 1 << 20 };
-    let admission = AdmissionLimits { paced, periodics_max: 1, ..AdmissionLimits::default() };
+fn rate_limited() -> HubConfig {
+    let rate_limit = RateLimit { messages_per_second: 10, bytes_per_second: 0, burst: 100 * MILLI };
+    let rule = TopicRule { prefix: "slow/".into(), priority: Priority::Bulk, rate_limit };
+    let rate_limited = Bounds { messages_max: 3, bytes_max: 1 << 20 };
+    let admission = AdmissionLimits { rate_limited, periodics_max: 1, ..AdmissionLimits::default() };
     HubConfig { rules: TopicRules::new([rule]), admission, ..HubConfig::default() }
 }
 
@@ -68,8 +68,8 @@ fn a_delayed_publication_comes_after_what_was_published_meanwhile() {
 }
 
 #[test]
-fn a_paced_topic_goes_at_its_pace_and_refuses_what_cannot_wait() {
-    let (server, address) = serve(shards(2, paced()), &Recorder::default());
+fn a_rate_limited_topic_goes_at_its_rate_and_refuses_what_cannot_wait() {
+    let (server, address) = serve(shards(2, rate_limited()), &Recorder::default());
     let mut peer = Topics::connect(address);
     peer.subscribe("slow/a", None);
     let began = Instant::now();
@@ -97,7 +97,7 @@ fn a_paced_topic_goes_at_its_pace_and_refuses_what_cannot_wait() {
 
 #[test]
 fn what_expires_at_a_rate_limit_is_reported_to_its_publisher() {
-    let (server, address) = serve(shards(1, paced()), &Recorder::default());
+    let (server, address) = serve(shards(1, rate_limited()), &Recorder::default());
     let mut peer = Topics::connect(address);
     peer.subscribe("slow/a", None);
     peer.publish("slow/a", b"first");
@@ -153,7 +153,7 @@ fn a_fan_out_takes_several_turns_and_loses_nothing_of_any_priority() {
 
 #[test]
 fn a_topic_is_pushed_to_periodically_until_it_is_stopped() {
-    let (server, _) = serve(shards(2, paced()), &Recorder::default());
+    let (server, _) = serve(shards(2, rate_limited()), &Recorder::default());
     let handle = server.handle();
     let subscription = handle.subscribe("tick", SubscribeOptions::default()).wait();
     let subscription = subscription.expect("it runs").expect("room");
@@ -178,7 +178,7 @@ fn a_topic_is_pushed_to_periodically_until_it_is_stopped() {
 
 #[test]
 fn a_periodic_push_ends_with_its_handle_unless_it_is_detached() {
-    let (server, _) = serve(shards(2, paced()), &Recorder::default());
+    let (server, _) = serve(shards(2, rate_limited()), &Recorder::default());
     let handle = server.handle();
     let subscription = handle.subscribe("tick", SubscribeOptions::default()).wait();
     let subscription = subscription.expect("it runs").expect("room");
@@ -200,8 +200,8 @@ fn a_periodic_push_ends_with_its_handle_unless_it_is_detached() {
 }
 
 #[test]
-fn a_paced_connection_gets_everything_in_order_and_not_too_fast() {
-    let listener = framed("push", &Recorder::default()).pace(Pace {
+fn a_rate_limited_connection_gets_everything_in_order_and_not_too_fast() {
+    let listener = framed("push", &Recorder::default()).rate_limit(RateLimit {
         messages_per_second: 50,
         bytes_per_second: 0,
         burst: Duration::ZERO,
@@ -217,13 +217,14 @@ fn a_paced_connection_gets_everything_in_order_and_not_too_fast() {
     assert_eq!((0..12).map(|_| peer.receive().body[0]).collect::<Vec<_>>(), (0..12).collect::<Vec<_>>());
     assert!(began.elapsed() >= 200 * MILLI, "eleven intervals of 20 ms, and some were saved up");
     let stats = handle.stats();
-    let paced: u64 = stats.iter().flat_map(|shard| &shard.listeners).map(|listener| listener.paced).sum();
-    assert!(paced > 0);
+    let rate_limited: u64 =
+        stats.iter().flat_map(|shard| &shard.listeners).map(|listener| listener.rate_limited).sum();
+    assert!(rate_limited > 0);
 }
 
 #[test]
-fn a_push_that_expires_in_the_outbox_of_a_paced_connection_is_counted_and_seen_as_a_gap() {
-    let listener = framed("push", &Recorder::default()).pace(Pace {
+fn a_push_that_expires_in_the_outbox_of_a_rate_limited_connection_is_counted_and_seen_as_a_gap() {
+    let listener = framed("push", &Recorder::default()).rate_limit(RateLimit {
         messages_per_second: 20,
         bytes_per_second: 0,
         burst: Duration::ZERO,
