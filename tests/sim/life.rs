@@ -80,8 +80,8 @@ impl World {
         }
     }
 
-    fn send(&mut self, client: usize, sending: Sending, wants_answer: bool) {
-        let request = Request::new(sending.kind, wants_answer);
+    fn send(&mut self, client: usize, sending: Sending, wants_response: bool) {
+        let request = Request::new(sending.kind, wants_response);
         self.send_about(client, sending, request);
     }
 

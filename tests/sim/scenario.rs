@@ -53,7 +53,7 @@ pub(crate) enum Habit {
     Named,
     /// Prefixes and names, which overlap.
     Wide,
-    /// One topic, by an automatic subscription: no answer has the position where it begins. It may send a request
+    /// One topic, by an automatic subscription: no response has the position where it begins. It may send a request
     /// later.
     Automatic,
 }

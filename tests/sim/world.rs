@@ -266,5 +266,5 @@ pub(crate) fn body(id: u64, bytes: usize) -> Bytes {
     body.into()
 }
 
-/// The answer to a thread when the inbox is full.
+/// The response to a thread when the inbox is full.
 pub(crate) const INBOX_FULL: Refusal = Refusal::Busy { waiting: u64::MAX, max: 0 };

@@ -148,7 +148,7 @@ impl Session for Toy {
     }
 
     fn handle_end_of_stream(&mut self, _now: Time) -> EndOfStream {
-        let decision = self.end_of_stream.unwrap_or(EndOfStream::Answer);
+        let decision = self.end_of_stream.unwrap_or(EndOfStream::Respond);
         if decision != EndOfStream::Close {
             self.words.push("end seen\n");
         }
@@ -391,7 +391,7 @@ fn limits() -> Limits {
     }
 }
 
-/// An answer of half the bounds, with its end of line.
+/// A response of half the bounds, with its end of line.
 const LONG: &str = "0123456789012345678901234567890123456789012345678";
 
 /// What the transport says of a peer that gives signs of life.

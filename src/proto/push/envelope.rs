@@ -12,7 +12,7 @@ use crate::{Position, Recovery, Refusal, Time, TopicFilter, TopicName};
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SubscriberId(pub u32);
 
-/// The driver's key of a request; returned with the [`Answer`], on the shard that made the request.
+/// The driver's key of a request; returned with the [`HubResponse`], on the shard that made the request.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Ticket(pub u64, pub u64);
 
@@ -87,13 +87,13 @@ pub struct Publication {
 
 /// The result of a request, or its refusal.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Answer {
+pub enum HubResponse {
     /// Of a subscription.
     Subscribed(Result<Subscribed, Refusal>),
     /// Of a publication.
     Published(Result<Receipt, Refusal>),
     /// Of a presence request.
-    Presence(PresenceAnswer),
+    Presence(PresenceResponse),
 }
 
 /// The subscription is active: from here on, every message published after `head` arrives.
@@ -118,7 +118,7 @@ pub struct Receipt {
 
 /// The subscribers of a topic.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct PresenceAnswer {
+pub struct PresenceResponse {
     /// Number of subscribers; each counts once, however many of its subscriptions match.
     pub count: u32,
     /// Shard and [identity](super::Outlet::identify) of the first ones; empty when only the count was
@@ -161,7 +161,7 @@ pub enum HubMessage {
         members: u32,
     },
     /// The subscription is active, or was refused.
-    Answer {
+    Response {
         /// From the request.
         ask: AskId,
         /// Head and recovery.
@@ -186,10 +186,10 @@ pub enum HubMessage {
         list: bool,
     },
     /// The subscribers of a topic.
-    PresenceAnswer {
+    PresenceResponse {
         /// From the request.
         ask: AskId,
         /// Of the sender's shard.
-        presence: PresenceAnswer,
+        presence: PresenceResponse,
     },
 }

@@ -170,7 +170,7 @@ pub trait Session {
     /// connection. The session may have events and final messages, as after any `handle_`.
     fn handle_end_of_stream(&mut self, now: Time) -> EndOfStream {
         let _ = now;
-        EndOfStream::Answer
+        EndOfStream::Respond
     }
 
     /// The encoding in which the peer gets messages. Changes with [`Event::Hello`] only.
@@ -185,7 +185,7 @@ pub enum EndOfStream {
     /// It ends now. Queued data is still sent; requests in progress get no response.
     Close,
     /// Requests in progress get their responses, and then it ends.
-    Answer,
+    Respond,
     /// It continues in the other direction, until the session returns [`Event::Closing`].
     Stay,
 }

@@ -81,7 +81,7 @@ pub fn control(data: &[u8]) {
     }
     out.clear();
     match control::Said::load(data) {
-        Some(control::Said::Answer(answer)) => control::encode_answer(&answer, &mut out),
+        Some(control::Said::Response(response)) => control::encode_response(&response, &mut out),
         Some(control::Said::Message { topic, position, body }) => {
             let body = &bytes::Bytes::copy_from_slice(body);
             control::encode_message(&Message { topic, position, body }, &mut out);
@@ -100,7 +100,7 @@ fn topics(data: &[u8]) {
     let received = |event: &TopicEvent| matches!(event, TopicEvent::Message { .. });
     client.handle_message(&payload);
     let id = client.poll_request(&mut out, now).expect("it subscribes");
-    client.handle_answer(id, Ok(data), now);
+    client.handle_response(id, Ok(data), now);
     client.handle_message(&payload);
     let messages = std::iter::from_fn(|| client.poll_event()).filter(received).count();
     assert!(messages <= 1, "the same message is received once");

@@ -127,7 +127,7 @@ impl Push {
     }
 }
 
-/// The ticket by which the answer finds the connection and its request.
+/// The ticket by which the response finds the connection and its request.
 fn ticket(peer: &Connection, id: RequestId) -> Ticket {
     Ticket(identity_of(peer.id().slot, peer.id().generation), id.0)
 }

@@ -9,7 +9,7 @@ mod shared;
 use std::collections::VecDeque;
 
 use shardcast::proto::PublishHeader;
-use shardcast::proto::topics::control::{Answer, Request, Said, encode_request, is_control};
+use shardcast::proto::topics::control::{Request, Said, TopicResponse, encode_request, is_control};
 use shardcast_os::clock;
 
 use super::{
@@ -160,7 +160,7 @@ impl<'a> Push<'a> {
         let body = self.stamper.stamp(stamp);
         self.frame.clear();
         let options = PublishHeader::default();
-        let request = Request::Publish { topic: &topic.name, answer: true, options, body };
+        let request = Request::Publish { topic: &topic.name, expects_response: true, options, body };
         put_frame(id, &mut self.frame, |out| encode_request(&request, out));
         links.send(self.subscribers.len() as u32, &self.frame);
     }
@@ -175,7 +175,7 @@ impl<'a> Push<'a> {
         let topic = &mut self.topics[index];
         topic.pending -= 1;
         match Said::load(&frame[HEADER_BYTES..]) {
-            Some(Said::Answer(Answer::Published { .. })) => {}
+            Some(Said::Response(TopicResponse::Published { .. })) => {}
             _ => {
                 self.counts.refused += 1;
                 self.shared.refuse(topic.number);

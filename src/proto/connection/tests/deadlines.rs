@@ -94,7 +94,7 @@ fn the_rest_of_a_frame_is_not_expected_where_it_cannot_come() {
     rig.receive("later\npar");
     rig.core.drain(&rig.limits, rig.now);
     assert_eq!(rig.deadline(), None, "nothing more is read");
-    for end_of_stream in [EndOfStream::Answer, EndOfStream::Stay] {
+    for end_of_stream in [EndOfStream::Respond, EndOfStream::Stay] {
         let mut rig = Rig::with(Toy { end_of_stream: Some(end_of_stream), ..Toy::default() });
         rig.limits.frame_timeout = millis(30);
         rig.receive("later\npar");

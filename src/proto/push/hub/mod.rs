@@ -18,7 +18,7 @@ use std::{
 };
 
 use super::{
-    Answer, AskId, HubConfig, HubMessage, Publication, Publish, SubscriberId, Ticket,
+    AskId, HubConfig, HubMessage, HubResponse, Publication, Publish, SubscriberId, Ticket,
     group::Group,
     schedule::{Admission, FanOut},
     slab::Slab,
@@ -51,7 +51,7 @@ pub trait Outlet<F: Default = ()> {
     fn post(&mut self, shard: u16, envelope: HubMessage) -> Result<(), HubMessage>;
 
     /// Reports a result to the holder of `ticket`.
-    fn answer(&mut self, ticket: Ticket, answer: Answer);
+    fn respond(&mut self, ticket: Ticket, response: HubResponse);
 
     /// How many envelopes may wait between two shards; reported to a publisher when they do.
     fn capacity(&self) -> u64 {
@@ -292,18 +292,18 @@ impl<F: Default> Hub<F> {
             }
             HubMessage::Published { ticket, result } => {
                 self.published_elsewhere -= 1;
-                outlet.answer(ticket, Answer::Published(result));
+                outlet.respond(ticket, HubResponse::Published(result));
             }
             HubMessage::Ask { ask, filter, since, members } => {
-                self.answer_ask(from, ask, filter, since, members, now);
+                self.handle_ask(from, ask, filter, since, members, now);
             }
-            HubMessage::Answer { ask, result, missed } => self.complete(ask, result, &missed, now, outlet),
+            HubMessage::Response { ask, result, missed } => self.complete(ask, result, &missed, now, outlet),
             HubMessage::Interest { filter, members } => self.note_interest(from, &filter, members, now),
             HubMessage::AskPresence { ask, topic, list } => {
                 let presence = self.local_presence(&topic, list, outlet);
-                self.send(from, HubMessage::PresenceAnswer { ask, presence });
+                self.send(from, HubMessage::PresenceResponse { ask, presence });
             }
-            HubMessage::PresenceAnswer { ask, presence } => self.gathered(ask, presence, outlet),
+            HubMessage::PresenceResponse { ask, presence } => self.gathered(ask, presence, outlet),
         }
     }
 

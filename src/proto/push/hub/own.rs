@@ -6,7 +6,7 @@ use super::{AskId, Hub, Outlet, Publish, Waiting};
 use crate::{
     Position, Recovery, Refusal, Time, TopicFilter, TopicName,
     push::{
-        Answer, HubMessage, Publication, Receipt, Subscribed, Ticket,
+        HubMessage, HubResponse, Publication, Receipt, Subscribed, Ticket,
         history::History,
         schedule::{Admitted, Full, Priority, RateLimit, Submission, Submitted},
     },
@@ -30,12 +30,12 @@ pub(super) struct Owned {
 
 impl<F: Default> Hub<F> {
     /// Takes a publication of this shard. If this shard [owns](TopicName::owner) the topic, it waits for its
-    /// turn here; otherwise it is sent to the owner. The [`Answer`] goes to `ticket`, if there is one. Only
+    /// turn here; otherwise it is sent to the owner. The [`HubResponse`] goes to `ticket`, if there is one. Only
     /// the ways to other shards in `outlet` are used.
     ///
     /// # Errors
     /// [`Refusal::Busy`]: the owner's backlog is full if it is here, or the way there is full, or too many
-    /// requests wait. There will be no answer for `ticket`.
+    /// requests wait. There will be no response for `ticket`.
     pub fn publish(
         &mut self,
         publish: Publish,
@@ -228,7 +228,7 @@ impl<F: Default> Hub<F> {
     ) {
         let Some((shard, ticket)) = ticket else { return };
         if shard == self.shard {
-            return outlet.answer(ticket, Answer::Published(result));
+            return outlet.respond(ticket, HubResponse::Published(result));
         }
         self.send(shard, HubMessage::Published { ticket, result });
     }
@@ -242,7 +242,7 @@ impl<F: Default> Hub<F> {
     }
 
     /// A shard subscribes.
-    pub(super) fn answer_ask(
+    pub(super) fn handle_ask(
         &mut self,
         from: u16,
         ask: AskId,
@@ -264,7 +264,7 @@ impl<F: Default> Hub<F> {
                 Err(refusal) => result = Err(refusal),
             },
         }
-        self.send(from, HubMessage::Answer { ask, result, missed });
+        self.send(from, HubMessage::Response { ask, result, missed });
     }
 
     fn recover(

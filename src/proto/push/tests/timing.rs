@@ -8,7 +8,7 @@ use super::world::World;
 use crate::{
     Refusal, Time, TopicName,
     push::{
-        Answer, HubConfig, Publish, Ticket,
+        HubConfig, HubResponse, Publish, Ticket,
         schedule::{AdmissionLimits, Bounds, Priority, RateLimit, TopicRule, TopicRules},
     },
 };
@@ -43,8 +43,8 @@ fn advance_to_timeout(world: &mut World) -> Time {
 }
 
 fn refusal(world: &World, ticket: Ticket) -> Option<Refusal> {
-    match world.answers.get(&(0, ticket.0)) {
-        Some(Answer::Published(result)) => result.err(),
+    match world.responses.get(&(0, ticket.0)) {
+        Some(HubResponse::Published(result)) => result.err(),
         other => panic!("not answered: {other:?}"),
     }
 }
@@ -58,10 +58,12 @@ fn a_delayed_publication_gets_its_place_and_its_answer_when_it_is_due() {
     let later = send(&mut world, Publish { due, ..publish("a", "later") });
     send(&mut world, publish("a", "now"));
     assert_eq!(world.bodies(0, 0), ["now"]);
-    assert!(!world.answers.contains_key(&(0, later.0)));
+    assert!(!world.responses.contains_key(&(0, later.0)));
     assert_eq!(advance_to_timeout(&mut world), due);
     assert_eq!(world.bodies(0, 0), ["now", "later"]);
-    let Some(Answer::Published(Ok(receipt))) = world.answers.get(&(0, later.0)) else { panic!("answered") };
+    let Some(HubResponse::Published(Ok(receipt))) = world.responses.get(&(0, later.0)) else {
+        panic!("answered")
+    };
     assert_eq!(receipt.position.offset, 2);
 }
 

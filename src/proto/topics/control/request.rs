@@ -31,7 +31,7 @@ pub enum Request<'a> {
         /// The topic.
         topic: &'a str,
         /// Whether a response is expected.
-        answer: bool,
+        expects_response: bool,
         /// The options.
         options: PublishHeader,
         /// The body.
@@ -114,8 +114,8 @@ fn load_publish(mut reader: Reader<'_>) -> Read<'_> {
     if flags & flag::PRIORITY != 0 {
         options.priority = Some(reader.u8()?);
     }
-    let (answer, body) = (flags & flag::QUIET == 0, reader.rest());
-    Some(text(topic).map(|topic| Request::Publish { topic, answer, options, body }))
+    let (expects_response, body) = (flags & flag::QUIET == 0, reader.rest());
+    Some(text(topic).map(|topic| Request::Publish { topic, expects_response, options, body }))
 }
 
 fn load_presence(mut reader: Reader<'_>) -> Read<'_> {
@@ -153,7 +153,9 @@ pub fn encode_request(request: &Request<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(&[op::UNSUBSCRIBE, bit(prefix, flag::PREFIX)]);
             put_text(topic, out);
         }
-        Request::Publish { topic, answer, options, body } => put_publish(topic, answer, &options, body, out),
+        Request::Publish { topic, expects_response, options, body } => {
+            put_publish(topic, expects_response, &options, body, out)
+        }
         Request::Presence { topic } => {
             out.push(op::PRESENCE);
             put_text(topic, out);
@@ -162,10 +164,10 @@ pub fn encode_request(request: &Request<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn put_publish(topic: &str, answer: bool, options: &PublishHeader, body: &[u8], out: &mut Vec<u8>) {
+fn put_publish(topic: &str, expects_response: bool, options: &PublishHeader, body: &[u8], out: &mut Vec<u8>) {
     out.push(op::PUBLISH);
     out.push(
-        bit(!answer, flag::QUIET)
+        bit(!expects_response, flag::QUIET)
             | bit(options.key.is_some(), flag::KEY)
             | bit(options.delay.is_some(), flag::DELAY)
             | bit(options.ttl.is_some(), flag::TTL)

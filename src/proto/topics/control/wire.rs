@@ -23,7 +23,7 @@ impl Wire for ControlWire {
                 Request::Unsubscribe { topic, prefix }
             }
             topics::Request::Publish { topic, options, body } => {
-                Request::Publish { topic, answer: true, options, body }
+                Request::Publish { topic, expects_response: true, options, body }
             }
             topics::Request::Presence { topic } => Request::Presence { topic },
             topics::Request::Ping => Request::Ping,
@@ -36,7 +36,7 @@ impl Wire for ControlWire {
             return None;
         }
         Some(match Said::load(payload)? {
-            Said::Answer(answer) => Incoming::Answer(answer),
+            Said::Response(response) => Incoming::Response(response),
             Said::Refused { status, text } => Incoming::Refused { status, text },
             Said::Message { topic, position, body } => Incoming::Message { topic, position, body },
         })

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use shardcast::proto::topics::control::{Answer, Request};
+use shardcast::proto::topics::control::{Request, TopicResponse};
 use shardcast::{
     PublishError, PushEveryError, ServerConfig, ShardCount,
     proto::{PublishHeader, Refusal},
@@ -48,14 +48,15 @@ fn a_delayed_publication_comes_after_what_was_published_meanwhile() {
         peer.subscribe("t", None);
         let began = Instant::now();
         let options = PublishHeader { delay: Some(50 * MILLI), ..PublishHeader::default() };
-        let late = peer.send(&Request::Publish { topic: "t", answer: true, options, body: b"wire" });
+        let late =
+            peer.send(&Request::Publish { topic: "t", expects_response: true, options, body: b"wire" });
         let handle = server.handle();
         let publisher = handle.publisher("t").expect("a name");
         let later = PublishOptions::default().delay(60 * MILLI);
         let confirmed = publisher.publish_confirmed("library", later);
         publisher.publish("now").expect("room");
         assert_eq!(peer.receive().body, b"now");
-        let Ok(Answer::Published { position, receivers: 1 }) = peer.answer_to(late) else {
+        let Ok(TopicResponse::Published { position, receivers: 1 }) = peer.answer_to(late) else {
             panic!("published")
         };
         assert!(began.elapsed() >= 50 * MILLI, "it is answered when it is due");
@@ -76,12 +77,12 @@ fn a_rate_limited_topic_goes_at_its_rate_and_refuses_what_cannot_wait() {
     let sent: Vec<_> = (0..6_u8)
         .map(|number| {
             let options = PublishHeader::default();
-            peer.send(&Request::Publish { topic: "slow/a", answer: true, options, body: &[number] })
+            peer.send(&Request::Publish { topic: "slow/a", expects_response: true, options, body: &[number] })
         })
         .collect();
     // One is published, three wait, and two are refused; the refusals come first.
     let first = peer.answer_to(sent[0]);
-    assert!(matches!(first, Ok(Answer::Published { .. })), "{first:?}");
+    assert!(matches!(first, Ok(TopicResponse::Published { .. })), "{first:?}");
     for id in &sent[4..] {
         let refused = peer.answer_to(*id).expect_err("there is no room");
         assert_eq!(refused.0, Refusal::Busy { waiting: 3, max: 3 }.status(), "{}", refused.1);
@@ -102,7 +103,8 @@ fn what_expires_at_a_rate_limit_is_reported_to_its_publisher() {
     peer.subscribe("slow/a", None);
     peer.publish("slow/a", b"first");
     let options = PublishHeader { ttl: Some(MILLI), ..PublishHeader::default() };
-    let refused = peer.ask(&Request::Publish { topic: "slow/a", answer: true, options, body: b"never" });
+    let refused =
+        peer.ask(&Request::Publish { topic: "slow/a", expects_response: true, options, body: b"never" });
     assert_eq!(refused.expect_err("it expired").0, Refusal::Expired.status());
     assert_eq!(peer.receive().body, b"first");
     let handle = server.handle();
@@ -115,7 +117,7 @@ fn an_unknown_priority_is_refused() {
     let mut peer = Topics::connect(address);
     for (priority, is_right) in [(0, true), (3, true), (4, false), (255, false)] {
         let options = PublishHeader { priority: Some(priority), ..PublishHeader::default() };
-        let answer = peer.ask(&Request::Publish { topic: "t", answer: true, options, body: b"x" });
+        let answer = peer.ask(&Request::Publish { topic: "t", expects_response: true, options, body: b"x" });
         assert_eq!(answer.is_ok(), is_right, "{priority}: {answer:?}");
     }
 }
@@ -260,7 +262,7 @@ fn stopping_refuses_what_waits_for_its_time() {
     let (server, address) = serve(shards(2, HubConfig::default()), &Recorder::default());
     let mut peer = Topics::connect(address);
     let options = PublishHeader { delay: Some(3600 * 1000 * MILLI), ..PublishHeader::default() };
-    let id = peer.send(&Request::Publish { topic: "t", answer: true, options, body: b"x" });
+    let id = peer.send(&Request::Publish { topic: "t", expects_response: true, options, body: b"x" });
     let handle = server.handle();
     let hour = PublishOptions::default().delay(3600 * 1000 * MILLI);
     let confirmed = handle.publisher("t").expect("a name").publish_confirmed("y", hour);

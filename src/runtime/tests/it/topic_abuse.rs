@@ -13,7 +13,7 @@ use crate::support::{
     Control, End, PATIENCE, Peer, Recorder, Topics, Totals, config, eventually, frame, serve,
 };
 
-/// The bytes after the magic, and the operation and status of the answer.
+/// The bytes after the magic, and the operation and status of the response.
 const BAD: [(&[u8], u8, u8); 30] = [
     (b"", 0x80, 7),
     (b"\x00", 0x80, 6),
@@ -64,7 +64,7 @@ fn each_malformed_request_has_its_status_and_the_connection_goes_on() {
         assert_eq!(witness.publish("w", rest).0.offset, round as u64 + 1);
         assert_eq!(witness.receive().body, *rest);
     }
-    // A push has the id 0, so an answer with this id would look like a push.
+    // A push has the id 0, so a response with this id would look like a push.
     for payload in [&b"\x02\x00\x01a"[..], b"\x05\x01a", b"\x04\x00\x01a"] {
         peer.peer.send(&frame(0, &[&MAGIC[..], payload].concat()));
         let (id, answer) = peer.peer.read_frame();
@@ -111,7 +111,7 @@ fn bounds_on_subscriptions_and_topics_are_reported() {
     let refused = (0..64)
         .map(|number| format!("t{number}"))
         .filter(|topic| {
-            let request = Request::Publish { topic, answer: true, options, body: b"x" };
+            let request = Request::Publish { topic, expects_response: true, options, body: b"x" };
             status(publisher.ask(&request)) == Err(2)
         })
         .count();
