@@ -6,7 +6,7 @@ use bytes::Bytes;
 use shardcast_proto::{
     Command, EndOfStream, RequestId, Time,
     connection::{
-        Acknowledgement, CloseReason, Connection as Core, Limits, RequestShare, Side, Spares, State as Life,
+        Acknowledgement, CloseReason, Connection as Core, Limits, RequestShare, Role, Spares, State as Life,
     },
     outbox::{Parcel, Pushed, Pushing},
     push::{SubscriberId, schedule::RateLimit},
@@ -60,7 +60,7 @@ impl Connection {
         let written = Rc::new(Written::default());
         let at_end = AT_END[client.life as usize % AT_END.len()];
         let first_by = character.first_request.map(|timeout| now + timeout);
-        let mut core: Core = Core::new(Side::Accepting, &rate_limit, now);
+        let mut core: Core = Core::new(Role::Accepting, &rate_limit, now);
         let mut account = Account::new(client.number, limits, at_end, Rc::clone(&written), now);
         account.causes.extend(first_by.map(|_| "late"));
         core.open(Box::new(Wire::new(written, at_end, first_by, character.beats_every, now)), now);

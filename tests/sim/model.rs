@@ -179,7 +179,7 @@ impl Model {
         let head = response.head;
         let is_known = |since: Position| since.epoch == head.epoch && since.offset <= head.offset;
         let before = match (since, response.recovery) {
-            (None, Recovery::NotAsked) => head.offset,
+            (None, Recovery::NotRequested) => head.offset,
             (Some(since), Recovery::Recovered) if is_known(since) => since.offset,
             (Some(since), Recovery::Gap { from, to }) => {
                 let first = if is_known(since) { since.offset + 1 } else { 1 };

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, net::SocketAddr};
 
-use shardcast::proto::topics::control::{Request, Said, TopicResponse, encode_request, is_control};
+use shardcast::proto::topics::control::{Request, ServerPayload, TopicResponse, encode_request, is_control};
 use shardcast::proto::{Position, PublishHeader, Recovery};
 
 use crate::{
@@ -104,10 +104,12 @@ impl Subscriber {
             let Some((id, payload)) = self.peer.receive()? else {
                 return Err(Failure("the connection ended where an answer was due".into()));
             };
-            match Said::load(&payload).filter(|_| is_control(&payload)) {
-                Some(Said::Message { .. }) if id == 0 => self.early.push_back(read_message(&payload)?),
-                Some(Said::Response(answer)) if id == self.last_id => return Ok(Ok(answer)),
-                Some(Said::Refused { status, .. }) if id == self.last_id => return Ok(Err(status)),
+            match ServerPayload::load(&payload).filter(|_| is_control(&payload)) {
+                Some(ServerPayload::Message { .. }) if id == 0 => {
+                    self.early.push_back(read_message(&payload)?)
+                }
+                Some(ServerPayload::Response(answer)) if id == self.last_id => return Ok(Ok(answer)),
+                Some(ServerPayload::Refused { status, .. }) if id == self.last_id => return Ok(Err(status)),
                 _ => {
                     return Err(Failure(format!(
                         "frame {id} is not an answer to {}: {payload:02x?}",
@@ -120,8 +122,8 @@ impl Subscriber {
 }
 
 fn read_message(payload: &[u8]) -> Outcome<Received> {
-    match Said::load(payload).filter(|_| is_control(payload)) {
-        Some(Said::Message { topic, position, body }) => {
+    match ServerPayload::load(payload).filter(|_| is_control(payload)) {
+        Some(ServerPayload::Message { topic, position, body }) => {
             Ok(Received { topic: topic.to_owned(), position, body: body.to_vec() })
         }
         _ => Err(Failure(format!("not a message: {payload:02x?}"))),

@@ -296,7 +296,7 @@ const HUB_NUMBERS: [Number<PushStats>; 16] = [
         "shardcast_push_unasked_refused_total",
         "counter",
         "Connections whose automatic subscription was refused: too many subscriptions.",
-        |p| p.unasked_refused,
+        |p| p.automatic_refused,
     ),
 ];
 

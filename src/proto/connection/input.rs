@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{CloseReason, Connection, Drops, Ending, Hold, Holds, Limits, Side, Spares, State, Unconfirmed};
+use super::{CloseReason, Connection, Drops, Ending, Hold, Holds, Limits, Role, Spares, State, Unconfirmed};
 use crate::{
     Command, EndOfStream, Error, Event, Progress, Request, RequestId, Session, Time,
     outbox::{Outbox, Run},
@@ -240,8 +240,8 @@ impl<S: Session + ?Sized> Input<'_, S> {
     #[inline]
     fn goes_on(&mut self) -> bool {
         let has_room = self.has_room();
-        let Connection { side, holds, requests, state, .. } = &mut *self.connection;
-        if !has_room && *side == Side::Accepting {
+        let Connection { role, holds, requests, state, .. } = &mut *self.connection;
+        if !has_room && *role == Role::Accepting {
             holds.place(Hold::Outbox);
         }
         if *requests as usize >= self.limits.requests_in_progress_max {

@@ -45,7 +45,7 @@ pub use spares::Spares;
 /// [`poll_action`](Self::poll_action), [`wants_input`](Self::wants_input), [`is_ready`](Self::is_ready) and
 /// [`poll_timeout`](Self::poll_timeout). Time never goes backwards.
 pub struct Connection<S: ?Sized = dyn Session> {
-    side: Side,
+    role: Role,
     state: State,
     holds: Holds,
     /// The session has events that a hold delayed.
@@ -92,7 +92,7 @@ pub struct Connection<S: ?Sized = dyn Session> {
 
 /// Which end of a connection this is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Side {
+pub enum Role {
     /// The peer connected. The session's output is responses: while too many wait, nothing is read, and so no
     /// more are caused.
     Accepting,
@@ -212,9 +212,9 @@ impl From<Ending> for CloseReason {
 
 impl<S: Session + ?Sized> Connection<S> {
     /// Creates a connection without a session: its received bytes are kept until [`open`](Self::open).
-    pub fn new(side: Side, rate_limit: &RateLimit, now: Time) -> Self {
+    pub fn new(role: Role, rate_limit: &RateLimit, now: Time) -> Self {
         Self {
-            side,
+            role,
             state: State::Waiting,
             holds: Holds::default(),
             more: false,
@@ -251,7 +251,7 @@ impl<S: Session + ?Sized> Connection<S> {
     /// Like [`new`](Self::new), for a connection accepted elsewhere, with the time of that and the bytes
     /// received so far.
     pub fn adopted(rate_limit: &RateLimit, opened: Time, bytes: Vec<u8>, now: Time) -> Self {
-        Self { opened, assembly: bytes, ..Self::new(Side::Accepting, rate_limit, now) }
+        Self { opened, assembly: bytes, ..Self::new(Role::Accepting, rate_limit, now) }
     }
 
     /// The bytes received while there is no session.

@@ -179,20 +179,20 @@ impl Rig {
     }
 
     fn with(toy: Toy) -> Self {
-        Self::on(Side::Accepting, &RateLimit::NONE, toy)
+        Self::on(Role::Accepting, &RateLimit::NONE, toy)
     }
 
-    fn on(side: Side, rate_limit: &RateLimit, toy: Toy) -> Self {
-        let mut rig = Self::waiting(side, rate_limit);
+    fn on(role: Role, rate_limit: &RateLimit, toy: Toy) -> Self {
+        let mut rig = Self::waiting(role, rate_limit);
         rig.core.open(Box::new(toy), rig.now);
         rig
     }
 
     /// Without a session.
-    fn waiting(side: Side, rate_limit: &RateLimit) -> Self {
+    fn waiting(role: Role, rate_limit: &RateLimit) -> Self {
         let now = at(0);
         Self {
-            core: Connection::new(side, rate_limit, now),
+            core: Connection::new(role, rate_limit, now),
             limits: limits(),
             spares: Spares::default(),
             now,

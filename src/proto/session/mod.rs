@@ -67,7 +67,7 @@ pub trait Protocol: Send + Sync {
 
     /// Whether peers are subscribed to their listener's topic automatically, until they send
     /// [`Event::Hello`].
-    fn subscribes_unasked(&self) -> bool {
+    fn subscribes_automatically(&self) -> bool {
         false
     }
 }
@@ -102,7 +102,7 @@ pub enum Sniff {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Home {
     /// Any shard: stay on the accepting one.
-    Here,
+    AnyShard,
     /// This shard, modulo the number of shards: a Seastar stream goes to the shard of its parent.
     Shard(u16),
     /// The shard that owns this key: a tcpshm name always meets the same queues.

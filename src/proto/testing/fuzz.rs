@@ -80,15 +80,15 @@ pub fn control(data: &[u8]) {
         assert_eq!(out, data);
     }
     out.clear();
-    match control::Said::load(data) {
-        Some(control::Said::Response(response)) => control::encode_response(&response, &mut out),
-        Some(control::Said::Message { topic, position, body }) => {
+    match control::ServerPayload::load(data) {
+        Some(control::ServerPayload::Response(response)) => control::encode_response(&response, &mut out),
+        Some(control::ServerPayload::Message { topic, position, body }) => {
             let body = &bytes::Bytes::copy_from_slice(body);
             control::encode_message(&Message { topic, position, body }, &mut out);
         }
         _ => return,
     }
-    assert_eq!(control::Said::load(&out), control::Said::load(data));
+    assert_eq!(control::ServerPayload::load(&out), control::ServerPayload::load(data));
 }
 
 fn topics(data: &[u8]) {

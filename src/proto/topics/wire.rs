@@ -25,7 +25,7 @@ use crate::{Position, PublishHeader, Recovery, TopicFilter, TopicName};
 ///     fn decode<'a>(&self, payload: &'a [u8]) -> Option<Incoming<'a>> {
 ///         let head = Position { epoch: 1, offset: 0 };
 ///         match payload {
-///             b"ok" => Some(Incoming::Response(TopicResponse::Subscribed { head, recovery: Recovery::NotAsked })),
+///             b"ok" => Some(Incoming::Response(TopicResponse::Subscribed { head, recovery: Recovery::NotRequested })),
 ///             body => Some(Incoming::Message { topic: "t", position: Position { epoch: 1, offset: 1 }, body }),
 ///         }
 ///     }
@@ -63,7 +63,7 @@ pub trait Wire {
             Some(Incoming::Refused { status, text }) => {
                 Err(RequestError::Refused { status, text: text.to_owned() })
             }
-            Some(Incoming::Message { .. }) | None => Err(RequestError::NotSpoken),
+            Some(Incoming::Message { .. }) | None => Err(RequestError::Unsupported),
         }
     }
 }

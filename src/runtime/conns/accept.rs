@@ -129,7 +129,7 @@ impl Conns {
     fn go_home(&self, conn: &mut Conn, protocol: usize, home: Home) {
         let shards = self.reactor.router.shards() as u64;
         let target = match home {
-            Home::Here => self.reactor.id,
+            Home::AnyShard => self.reactor.id,
             Home::Shard(shard) => (u64::from(shard) % shards) as u16,
             Home::Key(key) => (key % shards) as u16,
         };
@@ -157,7 +157,7 @@ impl Conns {
         conn.core.open(session, self.now());
         self.members.borrow_mut()[listener as usize].insert(conn.slot());
         self.counters.listeners[listener as usize].unidentified.sub(1);
-        if self.protocol(listener, protocol).subscribes_unasked()
+        if self.protocol(listener, protocol).subscribes_automatically()
             && let Some(topics) = self.topics()
         {
             topics.subscribe_to_listener(listener, conn.slot());

@@ -12,7 +12,7 @@ pub(crate) struct PushCounters {
     counters: [Counter; 21],
     pub(crate) quiet_refused: Counter,
     pub(crate) subscription_dropped: Counter,
-    pub(crate) unasked_refused: Counter,
+    pub(crate) automatic_refused: Counter,
 }
 
 impl PushCounters {
@@ -48,7 +48,7 @@ impl PushCounters {
             postponed,
             late,
             left,
-            counters.unasked_refused,
+            counters.automatic_refused,
         ];
         self.counters.iter().zip(counters).for_each(|(counter, value)| counter.set(value));
     }
@@ -121,6 +121,6 @@ pub(crate) fn read(counters: &PushCounters) -> PushStats {
             ("left", left),
         ],
         subscription_dropped: counters.subscription_dropped.read(),
-        unasked_refused: counters.unasked_refused.read() + automatic_refused,
+        automatic_refused: counters.automatic_refused.read() + automatic_refused,
     }
 }

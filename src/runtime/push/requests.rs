@@ -19,7 +19,7 @@ impl Topics for Push {
         let topic = TopicFilter::Exact(self.conns.shared.listeners[listener as usize].topic.clone());
         let subscribed = self.hub().subscribe(connection(slot), &topic, None, None, self.reactor.now());
         if let Err(refusal) = subscribed {
-            self.reactor.counters.push.unasked_refused.add(1);
+            self.reactor.counters.push.automatic_refused.add(1);
             if self.reactor.may_log(Notice::SubscriptionRefused) {
                 let listener = &self.conns.shared.listeners[listener as usize].name;
                 tracing::warn!(shard = self.reactor.id, %listener, %refusal, "automatic subscription refused");

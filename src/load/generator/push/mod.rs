@@ -9,7 +9,7 @@ mod shared;
 use std::collections::VecDeque;
 
 use shardcast::proto::PublishHeader;
-use shardcast::proto::topics::control::{Request, Said, TopicResponse, encode_request, is_control};
+use shardcast::proto::topics::control::{Request, ServerPayload, TopicResponse, encode_request, is_control};
 use shardcast_os::clock;
 
 use super::{
@@ -174,8 +174,8 @@ impl<'a> Push<'a> {
         let index = index as usize;
         let topic = &mut self.topics[index];
         topic.pending -= 1;
-        match Said::load(&frame[HEADER_BYTES..]) {
-            Some(Said::Response(TopicResponse::Published { .. })) => {}
+        match ServerPayload::load(&frame[HEADER_BYTES..]) {
+            Some(ServerPayload::Response(TopicResponse::Published { .. })) => {}
             _ => {
                 self.counts.refused += 1;
                 self.shared.refuse(topic.number);
@@ -196,7 +196,7 @@ impl<'a> Push<'a> {
             // A push to all connections, which is not part of the load.
             return false;
         }
-        let Some(Said::Message { body, .. }) = Said::load(payload) else {
+        let Some(ServerPayload::Message { body, .. }) = ServerPayload::load(payload) else {
             self.counts.corrupt += 1;
             return false;
         };

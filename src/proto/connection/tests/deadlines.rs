@@ -9,7 +9,7 @@ fn without_deadlines_there_is_no_timer() {
 
 #[test]
 fn first_bytes_come_in_time() {
-    let mut rig = Rig::waiting(Side::Accepting, &RateLimit::NONE);
+    let mut rig = Rig::waiting(Role::Accepting, &RateLimit::NONE);
     rig.limits.identify_timeout = millis(30);
     rig.receive("o");
     assert_eq!(rig.deadline(), Some(at(30)));
@@ -126,7 +126,7 @@ fn what_is_queued_does_not_grow_old() {
 #[test]
 fn under_a_rate_limit_waiting_is_what_was_asked_for() {
     let rate_limit = RateLimit { messages_per_second: 100, bytes_per_second: 0, burst: Duration::ZERO };
-    let mut rig = Rig::on(Side::Accepting, &rate_limit, Toy::default());
+    let mut rig = Rig::on(Role::Accepting, &rate_limit, Toy::default());
     rig.limits.outbox.age_max = millis(5);
     assert_eq!((rig.push("one\n"), rig.push("two\n")), (Pushed::Queued, Pushed::Queued));
     assert_eq!(rig.send().as_deref(), Some("one\n"));
@@ -143,7 +143,7 @@ fn under_a_rate_limit_waiting_is_what_was_asked_for() {
 #[test]
 fn what_ends_is_not_rate_limited() {
     let rate_limit = RateLimit { messages_per_second: 1, bytes_per_second: 0, burst: Duration::ZERO };
-    let mut rig = Rig::on(Side::Accepting, &rate_limit, Toy::default());
+    let mut rig = Rig::on(Role::Accepting, &rate_limit, Toy::default());
     assert_eq!((rig.push("one\n"), rig.push("two\n")), (Pushed::Queued, Pushed::Queued));
     rig.end(CloseReason::Closed);
     rig.flush();

@@ -93,7 +93,7 @@ fn after_a_goodbye_it_changes_nothing() {
 
 #[test]
 fn without_a_session_it_is_the_end() {
-    let mut rig = Rig::waiting(Side::Accepting, &RateLimit::NONE);
+    let mut rig = Rig::waiting(Role::Accepting, &RateLimit::NONE);
     rig.receive("par");
     rig.end_of_stream();
     assert_eq!(rig.why(), Some(CloseReason::PeerClosed));

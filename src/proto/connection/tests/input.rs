@@ -47,7 +47,7 @@ fn a_byte_at_a_time_gives_the_same_result() {
 
 #[test]
 fn first_bytes_are_taken_when_there_is_a_session() {
-    let mut rig = Rig::waiting(Side::Accepting, &RateLimit::NONE);
+    let mut rig = Rig::waiting(Role::Accepting, &RateLimit::NONE);
     rig.receive("one\nt");
     assert_eq!(rig.core.first_bytes(), b"one\nt");
     rig.core.open(Box::new(Toy::default()), rig.now);

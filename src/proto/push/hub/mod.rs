@@ -190,7 +190,7 @@ pub struct HubCounters {
     /// Publications refused because there were too many topics.
     pub topics_refused: u64,
     /// Refused subscriptions whose subscriber had not asked for a response.
-    pub unasked_refused: u64,
+    pub automatic_refused: u64,
     /// Subscriptions that recovered everything they had missed.
     pub recovered: u64,
     /// Subscriptions that got a gap.

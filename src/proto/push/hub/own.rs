@@ -252,7 +252,7 @@ impl<F: Default> Hub<F> {
         now: Time,
     ) {
         let (mut result, mut missed) =
-            (Ok(Subscribed { head: Position::default(), recovery: Recovery::NotAsked }), Vec::new());
+            (Ok(Subscribed { head: Position::default(), recovery: Recovery::NotRequested }), Vec::new());
         match &filter {
             TopicFilter::Prefix(_) => self.note_interest(from, &filter, members, now),
             TopicFilter::Exact(name) => match self.owned_or_new(name, now) {
@@ -277,7 +277,7 @@ impl<F: Default> Hub<F> {
         let owned = owned.expect("the caller made sure");
         let head = owned.head;
         let Some(since) = since else {
-            return (Subscribed { head, recovery: Recovery::NotAsked }, Vec::new());
+            return (Subscribed { head, recovery: Recovery::NotRequested }, Vec::new());
         };
         owned.history.expire(now, &self.config, &mut self.history_bytes);
         let (recovery, mut missed) = owned.history.since(since, head);

@@ -177,7 +177,7 @@ impl<F: Default> Hub<F> {
                 self.fan_out.pass(now, &mut |message, made, to| outlet.deliver(message, made, to));
                 outlet.respond(ticket, HubResponse::Subscribed(result));
             }
-            None => self.counters.unasked_refused += u64::from(result.is_err() && who.is_some()),
+            None => self.counters.automatic_refused += u64::from(result.is_err() && who.is_some()),
         }
         let Some((who, back)) = who else {
             // Perhaps the route has no interest any more.

@@ -103,7 +103,7 @@ impl Run {
                 panic!("an active subscription was answered")
             };
             let first = match (standing.since, response.recovery) {
-                (None, Recovery::NotAsked) => response.head.offset + 1,
+                (None, Recovery::NotRequested) => response.head.offset + 1,
                 (Some(since), Recovery::Recovered) => since.offset + 1,
                 (Some(_), Recovery::Gap { to, .. }) => to + 1,
                 other => panic!("{other:?}"),

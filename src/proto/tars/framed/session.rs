@@ -100,7 +100,7 @@ impl<P: Parser + 'static> Protocol for Framed<P> {
     /// for a byte: a subscriber need not send anything. On a listener with several protocols it must be the
     /// last.
     fn sniff(&self, _prefix: &[u8]) -> Sniff {
-        Sniff::Match(Home::Here)
+        Sniff::Match(Home::AnyShard)
     }
 
     fn accept(&self, _opening: &Opening<'_>) -> Box<dyn Session> {
@@ -144,7 +144,7 @@ impl<P: Parser + 'static> Protocol for Framed<P> {
     }
 
     /// Every peer is a subscriber of its listener, as in the push guide, if messages can reach it.
-    fn subscribes_unasked(&self) -> bool {
+    fn subscribes_automatically(&self) -> bool {
         !matches!(self.messages, Messages::None)
     }
 }

@@ -130,9 +130,9 @@ fn sent_by_the_server() -> Vec<u8> {
         frame::push(b"plain"),
         answer(1, control::TopicResponse::Welcome { epoch: 7 }),
         frame::encode(2, &refused),
-        answer(4, control::TopicResponse::Subscribed { head: nothing, recovery: Recovery::NotAsked }),
+        answer(4, control::TopicResponse::Subscribed { head: nothing, recovery: Recovery::NotRequested }),
         message("p.x", 1),
-        answer(3, control::TopicResponse::Subscribed { head: AT, recovery: Recovery::NotAsked }),
+        answer(3, control::TopicResponse::Subscribed { head: AT, recovery: Recovery::NotRequested }),
         message("t", 5),
         message("t", 8),
         message("t", 8),
@@ -153,7 +153,7 @@ fn the_same_bytes_in_any_pieces_are_the_same_events() {
         body: Bytes::from_static(b"body"),
     };
     let subscribed =
-        |text, head| TopicEvent::Subscribed { filter: filter(text), head, recovery: Recovery::NotAsked };
+        |text, head| TopicEvent::Subscribed { filter: filter(text), head, recovery: Recovery::NotRequested };
     assert!(matches!(whole.events[..2], [TopicEvent::Connected, TopicEvent::Retrying { .. }]));
     let expected = [
         subscribed("p*", Position::default()),

@@ -14,7 +14,7 @@ mod wire;
 pub use super::TopicResponse;
 pub use request::{Request, encode_request};
 pub(crate) use response::{MESSAGE_OVERHEAD, encode_refusal, number};
-pub use response::{Said, encode_message, encode_response};
+pub use response::{ServerPayload, encode_message, encode_response};
 pub use wire::ControlWire;
 
 /// The beginning of a control message. The first byte is zero, which no text has.

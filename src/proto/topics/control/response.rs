@@ -9,7 +9,7 @@ use crate::{Message, Operation, Position, Recovery, Refusal, topics::TopicRespon
 
 /// One payload of a server, as a client reads it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Said<'a> {
+pub enum ServerPayload<'a> {
     /// The request succeeded.
     Response(TopicResponse),
     /// The request was refused.
@@ -30,7 +30,7 @@ pub enum Said<'a> {
     },
 }
 
-impl<'a> Said<'a> {
+impl<'a> ServerPayload<'a> {
     /// Reads a payload of the [control protocol](super::is_control); `None` when it is malformed.
     pub fn load(payload: &'a [u8]) -> Option<Self> {
         let mut reader = Reader::new(payload.get(MAGIC.len()..)?);
@@ -68,7 +68,7 @@ fn load_subscribed(reader: &mut Reader<'_>) -> Option<TopicResponse> {
     let recovered = reader.u8()?;
     let head = load_position(reader)?;
     let recovery = match recovered {
-        0 => Recovery::NotAsked,
+        0 => Recovery::NotRequested,
         1 => Recovery::Recovered,
         2 => Recovery::Gap { from: reader.u64()?, to: reader.u64()? },
         _ => return None,
@@ -95,7 +95,7 @@ pub fn encode_response(response: &TopicResponse, out: &mut Vec<u8>) {
         TopicResponse::Subscribed { head: at, recovery } => {
             head(op::SUBSCRIBE, out);
             out.push(match recovery {
-                Recovery::NotAsked => 0,
+                Recovery::NotRequested => 0,
                 Recovery::Recovered => 1,
                 Recovery::Gap { .. } => 2,
             });

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{MAGIC, Request, Said, TopicResponse, encode_message, encode_request, encode_response};
+use super::{MAGIC, Request, ServerPayload, TopicResponse, encode_message, encode_request, encode_response};
 use crate::{Message, Position, PublishHeader, Recovery, Refusal};
 
 const AT: Position = Position { epoch: 0x0102, offset: 0x0304 };
@@ -51,7 +51,7 @@ fn answers_are_the_bytes_of_the_document_and_read_back() {
     let cases = [
         (TopicResponse::Welcome { epoch: 0x0102 }, format!("810001{epoch}")),
         (
-            TopicResponse::Subscribed { head: AT, recovery: Recovery::NotAsked },
+            TopicResponse::Subscribed { head: AT, recovery: Recovery::NotRequested },
             format!("820000{epoch}{offset}"),
         ),
         (
@@ -71,17 +71,23 @@ fn answers_are_the_bytes_of_the_document_and_read_back() {
         let mut out = Vec::new();
         encode_response(&response, &mut out);
         assert_eq!(hex(&out), format!("00534843{expected}"), "{response:?}");
-        assert_eq!(Said::load(&out), Some(Said::Response(response)));
-        assert_eq!(Said::load(&out[..out.len() - 1]), None, "cut off");
+        assert_eq!(ServerPayload::load(&out), Some(ServerPayload::Response(response)));
+        assert_eq!(ServerPayload::load(&out[..out.len() - 1]), None, "cut off");
     }
     let mut out = Vec::new();
     let body = bytes::Bytes::from_static(b"hi");
     encode_message(&Message { topic: "a", position: AT, body: &body }, &mut out);
     assert_eq!(hex(&out), format!("005348431000 0161{epoch}{offset}6869").replace(' ', ""));
-    assert_eq!(Said::load(&out), Some(Said::Message { topic: "a", position: AT, body: b"hi" }));
+    assert_eq!(
+        ServerPayload::load(&out),
+        Some(ServerPayload::Message { topic: "a", position: AT, body: b"hi" })
+    );
     out.clear();
     super::encode_refusal(4, Refusal::Draining, &mut out);
-    assert_eq!(Said::load(&out), Some(Said::Refused { status: 8, text: "the server is stopping" }));
+    assert_eq!(
+        ServerPayload::load(&out),
+        Some(ServerPayload::Refused { status: 8, text: "the server is stopping" })
+    );
 }
 
 /// What is not a request, and the status that it is answered with.

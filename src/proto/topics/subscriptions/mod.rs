@@ -125,7 +125,11 @@ impl<W: Wire> Subscriptions<W> {
         if let Some(known) = self.wanted.get(&filter) {
             if known.state == State::Active {
                 let head = self.known_position(&filter);
-                self.events.push_back(TopicEvent::Subscribed { filter, head, recovery: Recovery::NotAsked });
+                self.events.push_back(TopicEvent::Subscribed {
+                    filter,
+                    head,
+                    recovery: Recovery::NotRequested,
+                });
             }
             return;
         }

@@ -33,7 +33,7 @@ impl<W: Wire> Subscriptions<W> {
                 }
                 return;
             }
-            Ok(_) => RequestError::NotSpoken,
+            Ok(_) => RequestError::Unsupported,
             Err(error) => error,
         };
         // A refusal changes nothing: an earlier success remains, and a later response will decide.
@@ -45,7 +45,7 @@ impl<W: Wire> Subscriptions<W> {
             Verdict::Already if has_unanswered => self.pause(&filter, None, now),
             Verdict::Already => {
                 let head = self.known_position(&filter);
-                self.activate(filter, life, head, Recovery::NotAsked);
+                self.activate(filter, life, head, Recovery::NotRequested);
             }
             Verdict::Again => self.pause(&filter, Some(error), now),
             Verdict::NextConnection if self.connected => self.pause(&filter, Some(error), now),

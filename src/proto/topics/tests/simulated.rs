@@ -138,7 +138,8 @@ impl World {
             TopicEvent::Subscribed { filter: TopicFilter::Exact(topic), head, recovery, .. } => {
                 assert!(self.wanted.contains(&TopicFilter::Exact(topic.clone())));
                 // What was missed follows, or another subscription goes on.
-                if let (Recovery::NotAsked, Some(known)) = (recovery, self.bench.client.position(&topic)) {
+                if let (Recovery::NotRequested, Some(known)) = (recovery, self.bench.client.position(&topic))
+                {
                     assert!(known.offset <= head.offset);
                     self.last.insert(topic.to_string(), known.offset);
                 }

@@ -29,7 +29,7 @@ impl Wire for Words {
         let subscribed =
             |recovery| Some(Incoming::Response(TopicResponse::Subscribed { head: position(1), recovery }));
         match words[0] {
-            "subscribed" => subscribed(Recovery::NotAsked),
+            "subscribed" => subscribed(Recovery::NotRequested),
             "recovered" => subscribed(Recovery::Recovered),
             "gap" => subscribed(Recovery::Gap { from: number(3), to: number(4) }),
             "unsubscribed" => Some(Incoming::Response(TopicResponse::Unsubscribed)),

@@ -120,13 +120,13 @@ impl TopicPublisher {
 fn receipt(response: Result<Bytes, CallError>) -> Result<Receipt, RequestError> {
     match ControlWire.decode_response(&response?)? {
         TopicResponse::Published { position, receivers } => Ok(Receipt { position, receivers }),
-        _ => Err(RequestError::NotSpoken),
+        _ => Err(RequestError::Unsupported),
     }
 }
 
 fn count(response: Result<Bytes, CallError>) -> Result<u32, RequestError> {
     match ControlWire.decode_response(&response?)? {
         TopicResponse::Present { count } => Ok(count),
-        _ => Err(RequestError::NotSpoken),
+        _ => Err(RequestError::Unsupported),
     }
 }

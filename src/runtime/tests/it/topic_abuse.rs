@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, thread, time::Duration};
 
-use shardcast::proto::topics::control::{self, MAGIC, Request, Said};
+use shardcast::proto::topics::control::{self, MAGIC, Request, ServerPayload};
 use shardcast::{
     Limits, OverflowPolicy, ServerHandle,
     proto::{Position, Recovery},
@@ -59,7 +59,9 @@ fn each_malformed_request_has_its_status_and_the_connection_goes_on() {
         peer.peer.send(&frame(id, &[&MAGIC[..], rest].concat()));
         let (of, payload) = peer.peer.read_frame();
         assert_eq!((of, payload[4], payload[5]), (id, *op, *status), "{rest:02x?}");
-        assert!(matches!(Said::load(&payload), Some(Said::Refused { text, .. }) if !text.is_empty()));
+        assert!(
+            matches!(ServerPayload::load(&payload), Some(ServerPayload::Refused { text, .. }) if !text.is_empty())
+        );
         peer.peer.echo(7, b"it goes on");
         assert_eq!(witness.publish("w", rest).0.offset, round as u64 + 1);
         assert_eq!(witness.receive().body, *rest);

@@ -346,9 +346,9 @@ fn serve_one(peer: &mut Peer, behave: impl Fn(usize, Option<Position>) -> Vec<Re
                 for reply in behave(subscribes.len(), since) {
                     let subscribed = |recovery| TopicResponse::Subscribed { head: at(0), recovery };
                     let frame = match reply {
-                        Reply::Subscribed => answer(id, &subscribed(Recovery::NotAsked)),
+                        Reply::Subscribed => answer(id, &subscribed(Recovery::NotRequested)),
                         Reply::Recovered => answer(id, &subscribed(Recovery::Recovered)),
-                        Reply::SubscribedFirst => answer(subscribes[0], &subscribed(Recovery::NotAsked)),
+                        Reply::SubscribedFirst => answer(subscribes[0], &subscribed(Recovery::NotRequested)),
                         Reply::Refused(status) => {
                             frame(id, &[&control::MAGIC[..], &[0x82, status], b"no"].concat())
                         }

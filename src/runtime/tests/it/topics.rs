@@ -119,7 +119,7 @@ fn a_subscriber_that_comes_back_gets_what_it_missed_or_a_gap() {
     let (server, address) = serve(shards(2).with(|it| it.push = push), &Recorder::default());
     let mut first = Topics::connect(address);
     let (head, recovery) = first.subscribe("t", None);
-    assert_eq!((head.offset, recovery), (0, Recovery::NotAsked));
+    assert_eq!((head.offset, recovery), (0, Recovery::NotRequested));
     assert!(head.epoch >= first.epoch);
     for number in 1..=10 {
         first.publish("t", &[number]);
@@ -328,9 +328,9 @@ fn a_busy_hub_tells_the_publisher_how_much_waits() {
         peer.peer.send(&burst);
         for _ in 0..64 {
             let (_, payload) = peer.peer.read_frame();
-            match control::Said::load(&payload) {
-                Some(control::Said::Response(TopicResponse::Published { .. })) => published += 1,
-                Some(control::Said::Refused { status: 1, text }) => {
+            match control::ServerPayload::load(&payload) {
+                Some(control::ServerPayload::Response(TopicResponse::Published { .. })) => published += 1,
+                Some(control::ServerPayload::Refused { status: 1, text }) => {
                     assert!(text.contains("1 of 1"), "{text}");
                     refused += 1;
                 }

@@ -22,7 +22,7 @@ impl Protocol for Line {
     fn sniff(&self, prefix: &[u8]) -> Sniff {
         match prefix.first() {
             None => Sniff::NeedBytes(1),
-            Some(b'a'..=b'z') => Sniff::Match(Home::Here),
+            Some(b'a'..=b'z') => Sniff::Match(Home::AnyShard),
             Some(b'@') => sniff_home(prefix),
             Some(_) => Sniff::Refuse,
         }

@@ -30,7 +30,7 @@ impl Protocol for Streams {
     }
 
     fn sniff(&self, _prefix: &[u8]) -> Sniff {
-        Sniff::Match(Home::Here)
+        Sniff::Match(Home::AnyShard)
     }
 
     fn accept(&self, _opening: &Opening<'_>) -> Box<dyn Session> {

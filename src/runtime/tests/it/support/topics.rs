@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-use shardcast::proto::topics::control::{self, Request, Said, TopicResponse};
+use shardcast::proto::topics::control::{self, Request, ServerPayload, TopicResponse};
 use shardcast::proto::{Position, PublishHeader, Recovery};
 
 use super::{Peer, frame};
@@ -65,16 +65,16 @@ impl Topics {
                 assert_eq!(of, 0);
                 continue;
             }
-            match Said::load(&payload).expect("a frame of the control protocol") {
-                Said::Message { topic, position, body } => {
+            match ServerPayload::load(&payload).expect("a frame of the control protocol") {
+                ServerPayload::Message { topic, position, body } => {
                     let received = Received { topic: topic.to_owned(), position, body: body.to_vec() };
                     self.early.push_back(received);
                 }
-                Said::Response(answer) => {
+                ServerPayload::Response(answer) => {
                     assert_eq!(of, id, "{answer:?}");
                     return Ok(answer);
                 }
-                Said::Refused { status, text } => {
+                ServerPayload::Refused { status, text } => {
                     assert_eq!(of, id, "{text}");
                     return Err((status, text.to_owned()));
                 }
@@ -109,8 +109,8 @@ impl Topics {
 
     fn receive_now(&mut self) -> std::io::Result<Received> {
         let (id, payload) = self.peer.try_read_frame()?;
-        match Said::load(&payload) {
-            Some(Said::Message { topic, position, body }) if id == 0 => {
+        match ServerPayload::load(&payload) {
+            Some(ServerPayload::Message { topic, position, body }) if id == 0 => {
                 Ok(Received { topic: topic.to_owned(), position, body: body.to_vec() })
             }
             other => panic!("no message: {id} {other:?} {payload:?}"),
