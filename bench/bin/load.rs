@@ -6,7 +6,7 @@ use std::{error::Error, net::SocketAddr, time::Duration};
 
 use clap::{Parser, Subcommand};
 use shardcast_bench::{idle::Spin, machine, outcome::Outcome, silent};
-use shardcast_load::generator::{self, Caller, Load, Pace, Plan, ServerCpu, Wait};
+use shardcast_load::generator::{self, Caller, Load, LoopKind, Plan, ServerCpu, Wait};
 use shardcast_os::rlimit;
 
 #[derive(Parser)]
@@ -120,7 +120,7 @@ impl Args {
             load,
             connections,
             depth,
-            pace: Pace::Closed { rate: None },
+            loop_kind: LoopKind::Closed { rate: None },
             size: self.size,
             warm_up: WARM_UP,
             time: Duration::try_from_secs_f64(self.seconds)?,

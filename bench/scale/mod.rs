@@ -10,7 +10,7 @@ mod server;
 use std::{error::Error, process, time::Duration};
 
 use serde::Serialize;
-use shardcast_load::generator::{self, Load, Measured, Pace, Plan, Progress, ServerCpu, Sockets, Wait};
+use shardcast_load::generator::{self, Load, LoopKind, Measured, Plan, Progress, ServerCpu, Sockets, Wait};
 use shardcast_os::clock;
 
 use server::Counters;
@@ -129,7 +129,7 @@ pub fn run(task: &Task, layout: &Layout) -> Result<Run> {
         },
         connections: task.connections * shards,
         depth: task.depth,
-        pace: Pace::Bursts,
+        loop_kind: LoopKind::Bursts,
         size: task.size,
         warm_up: WARM_UP,
         time: task.time,

@@ -300,9 +300,16 @@ fn words_are_standard() {
         reject(rule, &[("src/os/a.rs", &format!("const TEXT: &str = \"{bad}\";\n"))]);
         accept(rule, &[("LICENSE", bad)]);
     }
-    for name in
-        ["fn who_is_told() {}", "struct LoudSleeper;", "fn is_no_policy() {}", "enum Side {}", "struct Here;"]
-    {
+    for name in [
+        "fn who_is_told() {}",
+        "struct LoudSleeper;",
+        "fn is_no_policy() {}",
+        "enum Side {}",
+        "struct Here;",
+        "enum Answer {}",
+        "struct TopicClass;",
+        "const PACE: u8 = 1;",
+    ] {
         reject(rule, &[("src/os/a.rs", name)]);
     }
     // Over the end of a line.
@@ -323,7 +330,11 @@ fn ordinary_uses_of_words_to_avoid_are_accepted() {
     }
     accept(rule, &[("docs/push.md", "`class` and\n```console\n$ it is no policy\n```\n")]);
     accept(rule, &[("src/os/a.rs", "// Here it is, on the other side.\nlet x = a.floor() as u64;\n")]);
-    accept(rule, &[("src/proto/push/schedule/classes.rs", "pub enum Class {}\n")]);
+    accept(
+        rule,
+        &[("src/os/a.rs", "// An answer that keeps pace.\nconst CARDS: &str = \"sys/class/net\";\n")],
+    );
+    accept(rule, &[("src/load/report/html/a.rs", "const NAME: &str = \"<p class=name>\";\n")]);
 }
 
 #[test]

@@ -20,11 +20,8 @@ pub(super) fn words_are_standard(tree: &Tree) -> Vec<Finding> {
             }
         }
         for token in file.code.iter().flat_map(|code| &code.tokens) {
-            let is_meant = |name: &&Name| {
-                token.text == name.text && !name.not_in.iter().any(|path| file.path.starts_with(path))
-            };
-            if let Some(name) = NAMES.iter().find(is_meant) {
-                findings.push(file.finding(token.line, format!("the name `{}`", name.text), NAME_TODO));
+            if let Some(name) = NAMES.iter().find(|name| token.text == **name) {
+                findings.push(file.finding(token.line, format!("the name `{name}`"), NAME_TODO));
             }
         }
     }
@@ -195,13 +192,7 @@ const AVOIDED: &[Avoided] = &[
         except: &["stands for", "stand for"],
         not_in: &[],
     },
-    Avoided {
-        phrases: &["speak of", "speaks of", "spoken of", "spoken here", "not spoken"],
-        instead: "write `support`",
-        except: &[],
-        // The name of an error.
-        not_in: &["src/proto/topics/", "src/runtime/tars/topics/", "src/runtime/tests/it/topic_client.rs"],
-    },
+    avoided(&["speak of", "speaks of", "spoken of", "spoken here", "not spoken"], "write `support`"),
     avoided(&["called as"], "write `named`"),
     avoided(&["without a word", "a last word"], "say what happens, for example `unexpectedly`"),
     avoided(&["what there is", "is what there"], "name the thing, and its bound"),
@@ -210,41 +201,39 @@ const AVOIDED: &[Avoided] = &[
     avoided(&["owe", "owes", "owed", "owing"], "write `pending`, `pending response`"),
     avoided(&["settle", "settles", "settled", "settling"], "write `finish`, `report`, or what is decided"),
     Avoided {
-        phrases: &["pace", "paces", "paced"],
+        phrases: &["pace", "paces", "paced", "pacer"],
         instead: "write `rate limit`",
-        except: &[],
-        // Names of options, counters and types.
+        // A metric.
+        except: &["keep pace", "keeps pace", "connection paced total"],
+        // Earlier keys of the configuration, and the label of a metric.
         not_in: &[
-            "bench/bin/load.rs",
-            "bench/scale/mod.rs",
-            "src/cli/",
-            "src/load/generator/",
-            "src/load/report/mod.rs",
-            "src/proto/",
-            "src/runtime/",
-            "tests/sim/",
+            "src/cli/config/catalog.rs",
+            "src/cli/config/layers/tests.rs",
+            "src/runtime/counters/push.rs",
+            "src/runtime/stats/push.rs",
+            "src/runtime/tests/it/schedule.rs",
         ],
     },
     Avoided {
         phrases: &["class", "classes"],
         instead: "write `priority`",
-        except: &[],
-        // Names of options, flags of the wire and types; C++, Java, HTML and sysfs have classes.
+        // A folder of sysfs, and the earlier name of an option.
+        except: &["sys class", "alias class"],
+        // Earlier keys of the configuration, the option, sysfs, and HTML.
         not_in: &[
-            "src/cli/",
-            "src/codegen/",
+            "src/cli/config/catalog.rs",
+            "src/cli/config/layers/tests.rs",
+            "src/cli/tests/topics.rs",
+            "src/cli/tests/tune.rs",
             "src/load/report/html/",
-            "src/proto/",
-            "src/runtime/",
-            "tests/sim/",
         ],
     },
     avoided(&["hole", "holes"], "write `gap`"),
     Avoided {
         phrases: &["unasked"],
         instead: "write `automatic`, or `without a request`",
-        // Names of a method and of a counter.
-        except: &["subscribes unasked", "unasked refused"],
+        // A metric.
+        except: &["push unasked refused total"],
         not_in: &[],
     },
     avoided(&["errand", "errands"], "write `task`"),
@@ -275,34 +264,7 @@ const AVOIDED: &[Avoided] = &[
     avoided(&["as ever"], "leave it out"),
 ];
 
-/// A name that says nothing about what it names.
-struct Name {
-    text: &'static str,
-    /// Where it is part of an interface, with the enum that gives it its meaning.
-    not_in: &'static [&'static str],
-}
-
-const NAMES: &[Name] = &[
-    Name { text: "Behind", not_in: &[] },
-    // `Home::Here`.
-    Name { text: "Here", not_in: &["src/proto/", "src/runtime/"] },
-    // The payloads of a server, in the control protocol.
-    Name {
-        text: "Said",
-        not_in: &[
-            "src/load/generator/push/",
-            "src/proto/testing/",
-            "src/proto/topics/control/",
-            "src/runtime/tests/",
-            "tests/stress/",
-        ],
-    },
-    // The two sides of a connection.
-    Name {
-        text: "Side",
-        not_in: &["src/proto/connection/", "src/proto/testing/", "src/runtime/", "tests/sim/connection.rs"],
-    },
-    Name { text: "Told", not_in: &[] },
-];
+/// Names that say nothing about what they name.
+const NAMES: &[&str] = &["Answer", "Behind", "Here", "Said", "Side", "Told"];
 
 const NAME_TODO: &str = "name what it is";

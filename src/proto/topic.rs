@@ -150,8 +150,8 @@ pub struct Position {
 /// What a subscriber that returns has missed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Recovery {
-    /// It did not ask for missed messages.
-    NotAsked,
+    /// It did not request missed messages.
+    NotRequested,
     /// Nothing is lost: every missed message follows.
     Recovered,
     /// The messages `from ..= to` of the current epoch are lost; later ones follow. `to < from`: no message
@@ -173,8 +173,8 @@ pub struct PublishHeader {
     pub delay: Option<Duration>,
     /// It expires after this time.
     pub ttl: Option<Duration>,
-    /// Its priority class.
-    pub class: Option<u8>,
+    /// The least priority of the message, as its number on the wire.
+    pub priority: Option<u8>,
 }
 
 /// The text is not the name of a topic.

@@ -49,7 +49,7 @@ pub enum CloseError {
 /// A response that cannot reach its peer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum AnswerError {
+pub enum RespondError {
     /// The connection has ended.
     #[error("the connection has ended")]
     Closed,

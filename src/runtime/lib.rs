@@ -69,11 +69,11 @@ pub use shardcast_proto::{
 pub use config::{CpuChoice, Limits, ListenerId, OutboxLimits, ServerConfig, ShardCount, Spin};
 pub use conns::LocalConnection;
 pub use error::{
-    AnswerError, BroadcastError, CloseError, KickError, PresenceError, PublishError, PushEveryError,
+    BroadcastError, CloseError, KickError, PresenceError, PublishError, PushEveryError, RespondError,
     RunError, SendError, StartError, SubscribeError, UnknownListener,
 };
 pub use log_limit::LogLimit;
-pub use mesh::{Answer, Connection, Failure, Responder};
+pub use mesh::{Connection, Failure, Responder, ServiceResponse};
 pub use push::PeriodicPush;
 pub use reactor::source;
 pub use server::{Listener, ListenerInfo, ListenerRef, Server, ServerBuilder, ServerHandle, ServiceFactory};

@@ -172,7 +172,7 @@ pub struct ListenerStats {
     /// Pushes accepted for a connection of this listener.
     pub push_queued: u64,
     /// Times that a connection had to wait for its rate limit.
-    pub paced: u64,
+    pub rate_limited: u64,
     /// Pushes dropped, per policy: `disconnect`, `drop-oldest`, `drop-newest`, `conflate`, `block`, `closed` (the
     /// connection ended first), `no-push` (its protocol has no pushes), `expired` (its TTL ended before it was sent).
     pub push_dropped: Vec<(&'static str, u64)>,

@@ -9,7 +9,7 @@ use shardcast_proto::{
 };
 
 use crate::{
-    frame::{AnswerKind, Frame, frames},
+    frame::{Frame, ResponseKind, frames},
     model::Model,
     session::{Kind, Written},
 };
@@ -26,14 +26,14 @@ pub(crate) struct Account {
     /// The requests before this one were taken.
     next: usize,
     in_progress: u32,
-    /// The requested history whose answer is pending.
+    /// The requested history whose response is pending.
     history: Option<u64>,
     outbox_holds: bool,
     requests_hold: bool,
     shard_hold: bool,
     /// From now on, requests may not be taken.
     pub(crate) is_ending: bool,
-    /// Answers, as the session wrote them.
+    /// Responses, as the session wrote them.
     written: Rc<Written>,
     /// Pushes that were handed over.
     handed: Sum,
@@ -81,11 +81,11 @@ pub(crate) struct Request {
     /// The state of a subscription.
     pub(crate) state: State,
     /// It must be answered.
-    pub(crate) wants_answer: bool,
+    pub(crate) wants_response: bool,
     /// It was answered before the next one was taken.
     pub(crate) at_once: bool,
     pub(crate) is_taken: bool,
-    /// The answer was given.
+    /// The response was given.
     pub(crate) is_answered: bool,
     pub(crate) received: u32,
     /// Where it ends among the bytes of the client.
@@ -118,7 +118,7 @@ pub(crate) struct Sum {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Traffic {
     pushes: Sum,
-    answers: Sum,
+    responses: Sum,
 }
 
 impl Traffic {
@@ -129,21 +129,21 @@ impl Traffic {
     }
 
     fn add(&mut self, frame: Frame, len: usize) {
-        let sum = if frame.is_push() { &mut self.pushes } else { &mut self.answers };
+        let sum = if frame.is_push() { &mut self.pushes } else { &mut self.responses };
         sum.add(1, len as u64);
     }
 
     fn add_all(&mut self, other: Self) {
         self.pushes.add(other.pushes.messages, other.pushes.bytes);
-        self.answers.add(other.answers.messages, other.answers.bytes);
+        self.responses.add(other.responses.messages, other.responses.bytes);
     }
 
     const fn messages(self) -> u64 {
-        self.pushes.messages + self.answers.messages
+        self.pushes.messages + self.responses.messages
     }
 
     const fn bytes(self) -> u64 {
-        self.pushes.bytes + self.answers.bytes
+        self.pushes.bytes + self.responses.bytes
     }
 }
 
@@ -155,7 +155,7 @@ impl Sum {
 }
 
 impl Request {
-    pub(crate) const fn new(kind: Kind, wants_answer: bool) -> Self {
+    pub(crate) const fn new(kind: Kind, wants_response: bool) -> Self {
         Self {
             kind,
             topic: "",
@@ -163,7 +163,7 @@ impl Request {
             filter: None,
             since: None,
             state: State::Sent,
-            wants_answer,
+            wants_response,
             at_once: false,
             is_taken: false,
             is_answered: false,
@@ -182,15 +182,15 @@ impl Request {
         matches!(self.kind, Kind::Bye | Kind::Broken)
     }
 
-    const fn fits(&self, answer: AnswerKind) -> bool {
+    const fn fits(&self, response: ResponseKind) -> bool {
         matches!(
-            (self.kind, answer),
-            (Kind::Subscribe, AnswerKind::Subscribed | AnswerKind::Refused)
-                | (Kind::Unsubscribe, AnswerKind::Unsubscribed | AnswerKind::Refused)
-                | (Kind::Publish, AnswerKind::Published | AnswerKind::Refused)
-                | (Kind::Presence, AnswerKind::Present | AnswerKind::Refused)
-                | (Kind::Hello, AnswerKind::Welcome)
-                | (Kind::Request | Kind::Pair, AnswerKind::Response)
+            (self.kind, response),
+            (Kind::Subscribe, ResponseKind::Subscribed | ResponseKind::Refused)
+                | (Kind::Unsubscribe, ResponseKind::Unsubscribed | ResponseKind::Refused)
+                | (Kind::Publish, ResponseKind::Published | ResponseKind::Refused)
+                | (Kind::Presence, ResponseKind::Present | ResponseKind::Refused)
+                | (Kind::Hello, ResponseKind::Welcome)
+                | (Kind::Request | Kind::Pair, ResponseKind::Plain)
         )
     }
 }
@@ -258,9 +258,9 @@ impl Account {
         self.requests_hold |= self.in_progress as usize >= self.limits.requests_in_progress_max;
     }
 
-    /// Answers that were written and not sent.
+    /// Responses that were written and not sent.
     fn unsent_bytes(&self) -> u64 {
-        let sent = self.sent.answers.bytes + self.failed.answers.bytes;
+        let sent = self.sent.responses.bytes + self.failed.responses.bytes;
         // After a fault, it may have been more.
         self.written.bytes.get().saturating_sub(sent)
     }
@@ -304,7 +304,7 @@ impl Account {
         self.history
     }
 
-    /// A request gets its answer.
+    /// A request gets its response.
     pub(crate) fn answer(&mut self, number: usize, at_once: bool, model: &mut Model) {
         let client = self.client;
         let Some(request) = self.requests.get_mut(number) else {
@@ -383,7 +383,7 @@ impl Account {
     pub(crate) fn receive(&mut self, frame: Frame, len: usize, model: &mut Model) {
         self.received.add(frame, len);
         match frame {
-            Frame::Answer { request, kind } => self.receive_answer(request as usize, kind, model),
+            Frame::Response { request, kind } => self.receive_response(request as usize, kind, model),
             Frame::Own { pings, notes, .. } => {
                 (0..pings).for_each(|_| self.receive_own(Kind::Ping, model));
                 (0..notes).for_each(|_| self.receive_own(Kind::Note, model));
@@ -392,13 +392,13 @@ impl Account {
         }
     }
 
-    fn receive_answer(&mut self, number: usize, kind: AnswerKind, model: &mut Model) {
+    fn receive_response(&mut self, number: usize, kind: ResponseKind, model: &mut Model) {
         let client = self.client;
         let Some(request) = self.requests.get_mut(number) else {
             return model.fail(|| format!("client {client} got {kind:?} to {number}, which it never sent"));
         };
         request.received += 1;
-        let is_right = request.wants_answer && request.received == 1 && request.fits(kind);
+        let is_right = request.wants_response && request.received == 1 && request.fits(kind);
         let at_once = request.at_once;
         model.require(is_right, || {
             format!("client {client} got {kind:?} to {number}: {:?}", self.requests[number])
@@ -413,7 +413,8 @@ impl Account {
         let client = self.client;
         let next = if kind == Kind::Ping { &mut self.ping } else { &mut self.note };
         let Some(passed) = self.requests[*next..].iter().position(|it| it.kind == kind) else {
-            return model.fail(|| format!("client {client} got an answer to a {kind:?} that it never sent"));
+            return model
+                .fail(|| format!("client {client} got an response to a {kind:?} that it never sent"));
         };
         let number = *next + passed;
         *next = number + 1;
@@ -428,7 +429,7 @@ impl Account {
     fn receive_at_once(&mut self, number: usize, model: &mut Model) {
         let last = self.last_at_once.replace(number);
         model.require(last.is_none_or(|last| last < number), || {
-            format!("client {} got the answer to {number} after that to {last:?}", self.client)
+            format!("client {} got the response to {number} after that to {last:?}", self.client)
         });
     }
 
@@ -458,7 +459,7 @@ impl Account {
         let (is, expected) = (core.requests_in_progress(), self.in_progress);
         model.require(is == expected, || format!("client {client}: {is} requests, and {expected} expected"));
         let (is, expected) = (core.outbox().response_bytes() as u64, self.unsent_bytes());
-        model.require(is == expected, || format!("client {client}: {is} of answers, not {expected}"));
+        model.require(is == expected, || format!("client {client}: {is} of responses, not {expected}"));
     }
 
     /// Checks that a client that could send, and has not for too long, is disconnected.
@@ -518,9 +519,9 @@ impl Account {
         };
         if is_answered {
             let missing = self.requests.iter().position(|it| {
-                // The answer to a publication with a delay may be far off; a drain refuses it at once.
+                // The response to a publication with a delay may be far off; a drain refuses it at once.
                 let is_waited_for = it.kind != Kind::Publish || why == CloseReason::Drained;
-                it.is_taken && it.wants_answer && !it.is_answered && is_waited_for
+                it.is_taken && it.wants_response && !it.is_answered && is_waited_for
             });
             model.require(self.in_progress == 0 && missing.is_none(), || {
                 format!("client {client} ended before request {missing:?} was answered")
@@ -568,8 +569,8 @@ impl Account {
             )
         });
         let pushes = self.handed.messages - sent.pushes.messages - failed.pushes.messages - self.dropped;
-        let answers = self.written.frames.get() - sent.answers.messages - failed.answers.messages;
-        let expected = pushes + answers;
+        let responses = self.written.frames.get() - sent.responses.messages - failed.responses.messages;
+        let expected = pushes + responses;
         // Only the outbox knows how many wait outside the bounds.
         let least = if self.is_blocked { flight.messages() } else { expected };
         let is_right = (least..=expected).contains(&cut.queued_messages);
@@ -620,7 +621,7 @@ impl Account {
         });
         self.require_all_taken(model);
         let wrong = self.requests.iter().position(|it| {
-            let expected = u32::from(it.wants_answer || matches!(it.kind, Kind::Ping | Kind::Note));
+            let expected = u32::from(it.wants_response || matches!(it.kind, Kind::Ping | Kind::Note));
             it.received != expected && !it.is_last()
         });
         model.require(wrong.is_none(), || {

@@ -7,7 +7,7 @@ use shardcast_proto::{Position, TopicFilter};
 use crate::{
     account::Request,
     connection::Connection,
-    frame::{AnswerKind, Frame, frames},
+    frame::{Frame, ResponseKind, frames},
     model::Model,
     scenario::{Character, Habit, TOPICS},
     session::{Kind, Sending},
@@ -72,8 +72,8 @@ impl Client {
         connection.account.send(request.clone(), bytes.len());
         if is_pair {
             // The second event ends where the frame does.
-            let wants_answer = sending.words[1] == 0 || sending.words[1] == 2;
-            connection.account.send(Request { wants_answer, ..request }, 0);
+            let wants_response = sending.words[1] == 0 || sending.words[1] == 2;
+            connection.account.send(Request { wants_response, ..request }, 0);
         }
         connection.transport.up.extend(bytes);
     }
@@ -106,7 +106,7 @@ impl Client {
         let Some(connection) = &mut self.connection else { return };
         connection.account.receive(frame, len, model);
         match frame {
-            Frame::Answer { request, kind } => self.receive_answer(request as usize, kind),
+            Frame::Response { request, kind } => self.receive_response(request as usize, kind),
             Frame::Message { topic, position, id, dialect, .. } => {
                 self.receive_message(topic, position, id, dialect, model);
             }
@@ -114,13 +114,13 @@ impl Client {
         }
     }
 
-    fn receive_answer(&mut self, number: usize, kind: AnswerKind) {
+    fn receive_response(&mut self, number: usize, kind: ResponseKind) {
         let Some(connection) = &self.connection else { return };
         let Some(request) = connection.account.requests.get(number) else { return };
         match (kind, &request.filter) {
-            (AnswerKind::Welcome, _) => self.view.is_welcome = true,
-            (AnswerKind::Subscribed, Some(filter)) => self.view.begin(number, filter, request.since),
-            (AnswerKind::Unsubscribed, Some(filter)) => {
+            (ResponseKind::Welcome, _) => self.view.is_welcome = true,
+            (ResponseKind::Subscribed, Some(filter)) => self.view.begin(number, filter, request.since),
+            (ResponseKind::Unsubscribed, Some(filter)) => {
                 let requests = &connection.account.requests;
                 let is_other = |other: &usize| requests[*other].filter.as_ref() != Some(filter);
                 self.view.subscriptions.retain(is_other);

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use shardcast_proto::{
     Command, EndOfStream, RequestId, Time,
     connection::{
-        Acknowledgement, CloseReason, Connection as Core, Limits, RequestShare, Side, Spares, State as Life,
+        Acknowledgement, CloseReason, Connection as Core, Limits, RequestShare, Role, Spares, State as Life,
     },
     outbox::{Parcel, Pushed, Pushing},
-    push::{SubscriberId, schedule::Pace},
+    push::{SubscriberId, schedule::RateLimit},
 };
 
 use crate::{
@@ -55,12 +55,12 @@ impl Connection {
         let (limits, mut rate_limit) = (character.limits, character.rate_limit);
         let meter = Meter::new(&rate_limit, 0);
         if !rate_limit.is_none() && model.sabotage.is_habit(Fault::ForgetRateLimit) {
-            rate_limit = Pace::NONE;
+            rate_limit = RateLimit::NONE;
         }
         let written = Rc::new(Written::default());
         let at_end = AT_END[client.life as usize % AT_END.len()];
         let first_by = character.first_request.map(|timeout| now + timeout);
-        let mut core: Core = Core::new(Side::Accepting, &rate_limit, now);
+        let mut core: Core = Core::new(Role::Accepting, &rate_limit, now);
         let mut account = Account::new(client.number, limits, at_end, Rc::clone(&written), now);
         account.causes.extend(first_by.map(|_| "late"));
         core.open(Box::new(Wire::new(written, at_end, first_by, character.beats_every, now)), now);
@@ -113,11 +113,11 @@ impl Connection {
     /// Lets the session send the client a response.
     pub(crate) fn say(&mut self, command: Command<'_>, spares: &Spares, now: Time) {
         let said = self.core.say(command, spares, now);
-        debug_assert!(said, "the protocol can answer its own requests");
+        debug_assert!(said, "the protocol can response its own requests");
         self.queue_changed();
     }
 
-    /// The answer to a request has arrived.
+    /// The response to a request has arrived.
     pub(crate) fn answer(
         &mut self,
         number: u64,
@@ -127,10 +127,10 @@ impl Connection {
         model: &mut Model,
     ) {
         if self.core.is_open() {
-            if !model.strikes(Fault::LoseAnswer) {
+            if !model.strikes(Fault::LoseResponse) {
                 self.say(command, spares, now);
             }
-            if model.strikes(Fault::DoubleAnswer) {
+            if model.strikes(Fault::DoubleResponse) {
                 self.say(command, spares, now);
             }
             let is_kept = self.account.history() == Some(number) && model.strikes(Fault::KeepHistory);
@@ -290,7 +290,7 @@ fn bytes_of(parcel: Parcel) -> Vec<u8> {
     }
 }
 
-/// Measures a send as the rate limit does: message by message, and consecutive answers as one.
+/// Measures a send as the rate limit does: message by message, and consecutive responses as one.
 fn meter_all(meter: &mut Meter, bytes: &[u8], now: Time) -> Result<(), String> {
     let mut run = (0, 0);
     for (frame, len) in frames(bytes) {
@@ -306,4 +306,4 @@ fn meter_all(meter: &mut Meter, bytes: &[u8], now: Time) -> Result<(), String> {
 }
 
 /// What sessions decide about the end of a client's stream, one connection after the other.
-const AT_END: [EndOfStream; 3] = [EndOfStream::Answer, EndOfStream::Stay, EndOfStream::Close];
+const AT_END: [EndOfStream; 3] = [EndOfStream::Respond, EndOfStream::Stay, EndOfStream::Close];

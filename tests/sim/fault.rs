@@ -38,10 +38,10 @@ pub(crate) enum Fault {
     KeepHistory,
     /// The hold of a history is lifted before it was answered.
     LiftEarly,
-    /// An answer is lost on its way to the session.
-    LoseAnswer,
-    /// An answer is given twice.
-    DoubleAnswer,
+    /// A response is lost on its way to the session.
+    LoseResponse,
+    /// A response is given twice.
+    DoubleResponse,
     /// The core is not informed that a request has ended.
     ForgetRequestEnd,
     /// A send is lost, and reported as done.
@@ -86,8 +86,8 @@ impl Fault {
         Self::ForgetShardRoom,
         Self::KeepHistory,
         Self::LiftEarly,
-        Self::LoseAnswer,
-        Self::DoubleAnswer,
+        Self::LoseResponse,
+        Self::DoubleResponse,
         Self::ForgetRequestEnd,
         Self::LoseParcel,
         Self::CutInsteadOfFlush,

@@ -6,20 +6,20 @@ use shardcast_proto::Position;
 /// One frame. Each is one message to the outbox.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Frame {
-    /// A message of a topic, in a dialect; a missed one arrives as an answer.
+    /// A message of a topic, in a dialect; a missed one arrives as a response.
     Message { topic: usize, position: Position, id: u64, was_missed: bool, dialect: u8 },
-    /// The answer to the request with this number.
-    Answer { request: u64, kind: AnswerKind },
+    /// The response to the request with this number.
+    Response { request: u64, kind: ResponseKind },
     /// A frame of the session itself: the number of pings and notes that it answers, and whether it is a beat.
     Own { pings: u64, notes: u64, is_beat: bool },
     /// The session's last frame to a client that violated the protocol.
     LastWord,
 }
 
-/// The kind of an answer.
+/// The kind of a response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum AnswerKind {
-    Response,
+pub(crate) enum ResponseKind {
+    Plain,
     Welcome,
     Subscribed,
     Unsubscribed,
@@ -36,7 +36,7 @@ impl Frame {
                 let flags = u64::from(was_missed) | u64::from(dialect) << 1;
                 [0, topic as u64, position.epoch, position.offset, id, flags]
             }
-            Self::Answer { request, kind } => [1, request, kind as u64, 0, 0, 0],
+            Self::Response { request, kind } => [1, request, kind as u64, 0, 0, 0],
             Self::Own { pings, notes, is_beat } => [2, pings, notes, is_beat.into(), 0, 0],
             Self::LastWord => [3, 0, 0, 0, 0, 0],
         };
@@ -65,7 +65,7 @@ impl Frame {
                 was_missed: word(6)? & 1 == 1,
                 dialect: (word(6)? >> 1) as u8,
             },
-            1 => Self::Answer { request: word(2)?, kind: AnswerKind::ALL[word(3)? as usize] },
+            1 => Self::Response { request: word(2)?, kind: ResponseKind::ALL[word(3)? as usize] },
             2 => Self::Own { pings: word(2)?, notes: word(3)?, is_beat: word(4)? == 1 },
             _ => Self::LastWord,
         };
@@ -78,10 +78,10 @@ impl Frame {
     }
 }
 
-impl AnswerKind {
+impl ResponseKind {
     /// All of them, in the order of their numbers.
     const ALL: [Self; 7] = [
-        Self::Response,
+        Self::Plain,
         Self::Welcome,
         Self::Subscribed,
         Self::Unsubscribed,

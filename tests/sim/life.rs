@@ -3,7 +3,7 @@
 use shardcast_proto::{
     Position, RequestId, TopicFilter,
     connection::{Action, CloseReason, Cut, State as Life},
-    push::schedule::Class,
+    push::schedule::Priority,
 };
 
 use crate::{
@@ -80,8 +80,8 @@ impl World {
         }
     }
 
-    fn send(&mut self, client: usize, sending: Sending, wants_answer: bool) {
-        let request = Request::new(sending.kind, wants_answer);
+    fn send(&mut self, client: usize, sending: Sending, wants_response: bool) {
+        let request = Request::new(sending.kind, wants_response);
         self.send_about(client, sending, request);
     }
 
@@ -158,9 +158,9 @@ impl World {
         let expires = self.scenario.with_expiry && self.random.chance(40);
         let ttl = if expires { *self.random.pick(&[0, 10_000, 500_000, 20_000_000]) } else { NONE };
         let key = if self.random.chance(50) { self.random.within(0..3) } else { NONE };
-        let class = self.random.pick(&Class::ALL).number();
+        let priority = self.random.pick(&Priority::ALL).number();
         let is_quiet = self.random.chance(20);
-        let last = u64::from(class) | if is_quiet { QUIET } else { 0 };
+        let last = u64::from(priority) | if is_quiet { QUIET } else { 0 };
         let sending = Sending {
             words: [key, delay, ttl, last],
             topic: TOPICS[self.random.index(TOPICS.len())],

@@ -1,6 +1,6 @@
 //! Checks a rate limit from outside, with a leaky bucket that fills by what passes.
 
-use shardcast_proto::{Time, push::schedule::Pace};
+use shardcast_proto::{Time, push::schedule::RateLimit};
 
 /// The buckets of one rate limit: for messages and for bytes.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ struct Bucket {
 
 impl Meter {
     /// `delayed` messages of the largest size may pass in addition, because the rate limit delayed them.
-    pub(crate) fn new(limit: &Pace, delayed: u128) -> Self {
+    pub(crate) fn new(limit: &RateLimit, delayed: u128) -> Self {
         let bucket = |rate: u64| {
             (rate > 0).then(|| Bucket {
                 rate: rate.into(),

@@ -23,7 +23,7 @@ pub(crate) struct Model {
     stamps: BTreeMap<(usize, Position), Stamp>,
     skipped: Vec<Skipped>,
     gaps: Vec<Gap>,
-    /// Answers to presence requests: ticket and count.
+    /// Responses to presence requests: ticket and count.
     pub(crate) presence: Vec<(u64, u32)>,
     pub(crate) violation: Option<String>,
     pub(crate) trace: Trace,
@@ -41,7 +41,7 @@ pub(crate) struct Published {
     pub(crate) is_delayed: bool,
     pub(crate) bytes: usize,
     pub(crate) fate: Fate,
-    /// The connection that expects an answer.
+    /// The connection that expects a response.
     pub(crate) asker: Option<Asker>,
 }
 
@@ -118,7 +118,7 @@ impl Model {
         }
     }
 
-    /// A publisher got the answer to its publication.
+    /// A publisher got the response to its publication.
     pub(crate) fn answered(&mut self, id: u64, result: Result<Receipt, Refusal>) {
         let Some(publication) = self.publications.get_mut(id as usize) else {
             return self.fail(|| format!("publication {id} was answered and never made"));
@@ -173,13 +173,13 @@ impl Model {
         &mut self,
         topic: usize,
         since: Option<Position>,
-        answer: Subscribed,
+        response: Subscribed,
         now: Time,
     ) -> Position {
-        let head = answer.head;
+        let head = response.head;
         let is_known = |since: Position| since.epoch == head.epoch && since.offset <= head.offset;
-        let before = match (since, answer.recovery) {
-            (None, Recovery::NotAsked) => head.offset,
+        let before = match (since, response.recovery) {
+            (None, Recovery::NotRequested) => head.offset,
             (Some(since), Recovery::Recovered) if is_known(since) => since.offset,
             (Some(since), Recovery::Gap { from, to }) => {
                 let first = if is_known(since) { since.offset + 1 } else { 1 };

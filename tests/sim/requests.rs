@@ -6,7 +6,7 @@ use shardcast_proto::{
     Command, Event, Operation, Position, PublishHeader, Refusal, Request, RequestId, Route, Time,
     TopicFilter, TopicName, TopicPrefix,
     connection::{Advance, CloseReason, Outcome, ShardRequests, Spares},
-    push::{Publish, SubscriberId, Ticket, schedule::Class},
+    push::{Publish, SubscriberId, Ticket, schedule::Priority},
 };
 
 use crate::{
@@ -228,11 +228,11 @@ impl World {
         options: PublishHeader,
         sent: &[u8],
     ) -> Result<(), Refusal> {
-        let PublishHeader { key, delay, ttl, class } = options;
+        let PublishHeader { key, delay, ttl, priority } = options;
         let id = self.model.publications.len() as u64;
-        let class = class.and_then(Class::from_number).unwrap_or(Class::Bulk);
+        let priority = priority.and_then(Priority::from_number).unwrap_or(Priority::Bulk);
         let name = TopicName::new(topic).expect("a name");
-        let publish = Publish { key, class, ..Publish::new(name, body(id, sent.len())) };
+        let publish = Publish { key, priority, ..Publish::new(name, body(id, sent.len())) };
         let mut publish = publish.timed(delay, ttl, self.now);
         let is_delayed = delay.is_some_and(|delay| !delay.is_zero());
         self.model.publications.push(Published {

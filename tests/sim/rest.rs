@@ -25,7 +25,7 @@ impl World {
         for (number, shard) in self.shards.iter().enumerate() {
             let gauges = shard.hub.gauges();
             let waits_max = limits.admission.delayed.messages_max
-                + (limits.admission.paced.messages_max + limits.admission.delayed.messages_max)
+                + (limits.admission.rate_limited.messages_max + limits.admission.delayed.messages_max)
                     * TOPICS.len();
             for (what, is, most) in [
                 ("topics", gauges.topics, limits.topics_max),
@@ -129,12 +129,12 @@ impl World {
             self.come_to_rest();
             // Some clients may have reached their idle time-out meanwhile.
             let expected = self.subscribed(topic)..=before;
-            let answer = self.model.presence.first().copied();
-            let is_right = answer.is_some_and(|(ticket, count)| ticket == 0 && expected.contains(&count));
-            // A presence request without a client gets no answer either when there are too many topics.
+            let response = self.model.presence.first().copied();
+            let is_right = response.is_some_and(|(ticket, count)| ticket == 0 && expected.contains(&count));
+            // A presence request without a client gets no response either when there are too many topics.
             let is_known = self.scenario.hub.topics_max >= TOPICS.len();
             self.model.require(asked.is_err() || !is_known || is_right, || {
-                format!("{expected:?} are subscribed to {name}, and presence answers {answer:?}")
+                format!("{expected:?} are subscribed to {name}, and presence responses {response:?}")
             });
         }
     }

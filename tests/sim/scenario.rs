@@ -8,7 +8,7 @@ use shardcast_proto::{
     push::{
         HubConfig,
         schedule::{
-            AdmissionLimits, Bounds, Class, FanOutLimits, Pace, TopicRule, TopicRules, delivery_cost,
+            AdmissionLimits, Bounds, FanOutLimits, Priority, RateLimit, TopicRule, TopicRules, delivery_cost,
         },
     },
 };
@@ -39,7 +39,7 @@ pub(crate) struct Scenario {
 pub(crate) struct Character {
     pub(crate) habit: Habit,
     pub(crate) limits: Limits,
-    pub(crate) rate_limit: Pace,
+    pub(crate) rate_limit: RateLimit,
     /// The interval at which its sessions send data by themselves.
     pub(crate) beats_every: Option<Duration>,
     /// The time by which its sessions require a first request.
@@ -53,7 +53,7 @@ pub(crate) enum Habit {
     Named,
     /// Prefixes and names, which overlap.
     Wide,
-    /// One topic, by an automatic subscription: no answer has the position where it begins. It may send a request
+    /// One topic, by an automatic subscription: no response has the position where it begins. It may send a request
     /// later.
     Automatic,
 }
@@ -81,7 +81,11 @@ impl Scenario {
             history_total_bytes_max: if random.chance(15) { 800 } else { 10_000_000 },
             topic_idle_timeout: Duration::from_millis(*random.pick(&[1, 20, 1000])),
             presence_list_max: 100,
-            admission: AdmissionLimits { delayed: bounds(random), paced: bounds(random), periodics_max: 2 },
+            admission: AdmissionLimits {
+                delayed: bounds(random),
+                rate_limited: bounds(random),
+                periodics_max: 2,
+            },
             rules: rules(random),
             fan_out: FanOutLimits {
                 turn_cost_max: delivery_cost(0) * *random.pick(&[0, 1, 3, 10, 1000]),
@@ -138,7 +142,7 @@ impl Character {
         Self {
             habit,
             limits,
-            rate_limit: if random.chance(30) { rate_limit(random) } else { Pace::NONE },
+            rate_limit: if random.chance(30) { rate_limit(random) } else { RateLimit::NONE },
             beats_every: random.chance(20).then(|| Duration::from_millis(random.within(40..100))),
             first_request: random.chance(10).then(|| Duration::from_millis(random.within(5..100))),
         }
@@ -153,14 +157,14 @@ fn rules(random: &mut Random) -> TopicRules {
     let count = random.within(0..4);
     let rules = (0..count).map(|_| TopicRule {
         prefix: (*random.pick(&PREFIXES)).to_owned(),
-        class: *random.pick(&Class::ALL),
-        pace: if random.chance(50) { rate_limit(random) } else { Pace::NONE },
+        priority: *random.pick(&Priority::ALL),
+        rate_limit: if random.chance(50) { rate_limit(random) } else { RateLimit::NONE },
     });
     TopicRules::new(rules.collect::<Vec<_>>())
 }
 
-fn rate_limit(random: &mut Random) -> Pace {
-    Pace {
+fn rate_limit(random: &mut Random) -> RateLimit {
+    RateLimit {
         messages_per_second: *random.pick(&[0, 50, 1000, 20_000]),
         bytes_per_second: *random.pick(&[0, 5_000, 300_000]),
         burst: Duration::from_micros(*random.pick(&[0, 1000, 50_000])),

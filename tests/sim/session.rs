@@ -8,7 +8,7 @@ use shardcast_proto::{
 };
 
 use crate::{
-    frame::{AnswerKind, Frame},
+    frame::{Frame, ResponseKind},
     model::id_of,
     scenario::TOPICS,
 };
@@ -20,7 +20,7 @@ pub(crate) enum Kind {
     Subscribe,
     /// The last word says whether the topic is a prefix.
     Unsubscribe,
-    /// `words`: key, delay and time to live ([`NONE`] for none), priority, and whether no answer is expected.
+    /// `words`: key, delay and time to live ([`NONE`] for none), priority, and whether no response is expected.
     Publish,
     Presence,
     Hello,
@@ -175,7 +175,7 @@ impl Session for Wire {
                     key: some(word(1)),
                     delay: some(word(2)).map(Duration::from_nanos),
                     ttl: some(word(3)).map(Duration::from_nanos),
-                    class: Some(word(4) as u8),
+                    priority: Some(word(4) as u8),
                 };
                 let is_quiet = word(4) & QUIET != 0;
                 Event::Publish { id: (!is_quiet).then_some(id), topic, options, body }
@@ -224,16 +224,16 @@ impl Session for Wire {
         _now: Time,
     ) -> Result<(), Command<'c>> {
         let (id, kind, len) = match command {
-            Command::Respond { id, body, .. } => (id, AnswerKind::Response, body.len()),
+            Command::Respond { id, body, .. } => (id, ResponseKind::Plain, body.len()),
             Command::Welcome { id, .. } => {
                 self.dialect = Dialect(1);
-                (id, AnswerKind::Welcome, 0)
+                (id, ResponseKind::Welcome, 0)
             }
-            Command::Subscribed { id, .. } => (id, AnswerKind::Subscribed, 0),
-            Command::Unsubscribed { id } => (id, AnswerKind::Unsubscribed, 0),
-            Command::Published { id, .. } => (id, AnswerKind::Published, 0),
-            Command::Present { id, .. } => (id, AnswerKind::Present, 0),
-            Command::Refused { id, .. } => (id, AnswerKind::Refused, 0),
+            Command::Subscribed { id, .. } => (id, ResponseKind::Subscribed, 0),
+            Command::Unsubscribed { id } => (id, ResponseKind::Unsubscribed, 0),
+            Command::Published { id, .. } => (id, ResponseKind::Published, 0),
+            Command::Present { id, .. } => (id, ResponseKind::Present, 0),
+            Command::Refused { id, .. } => (id, ResponseKind::Refused, 0),
             Command::Message(message) => {
                 let topic = TOPICS.iter().position(|topic| *topic == message.topic).expect("one of ours");
                 let (position, id) = (message.position, id_of(message.body));
@@ -244,7 +244,7 @@ impl Session for Wire {
             }
             other => return Err(other),
         };
-        self.write(Frame::Answer { request: id.0, kind }, len, out);
+        self.write(Frame::Response { request: id.0, kind }, len, out);
         Ok(())
     }
 
@@ -311,7 +311,7 @@ impl Ask {
 /// In a frame: no value.
 pub(crate) const NONE: u64 = u64::MAX;
 
-/// In the last word of a publication, above the priority: no answer is expected.
+/// In the last word of a publication, above the priority: no response is expected.
 pub(crate) const QUIET: u64 = 1 << 8;
 
 /// Length, kind, length of the topic, number and four words.

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use shardcast_proto::{
     Command, Message, Operation, Position, Recovery, Refusal, RequestId, Time, TopicFilter,
     connection::{ShardRequests, Spares},
-    push::{Answer, Hub, HubMessage, Outlet, Publication, Publish, Subscribed, SubscriberId, Ticket},
+    push::{Hub, HubMessage, HubResponse, Outlet, Publication, Publish, Subscribed, SubscriberId, Ticket},
 };
 
 use crate::{
@@ -105,7 +105,7 @@ impl Mesh {
                 }
             }
             HubMessage::Publish { .. } if model.strikes(Fault::LosePublish) => return,
-            HubMessage::Answer { result: Ok(subscribed), missed, .. } => {
+            HubMessage::Response { result: Ok(subscribed), missed, .. } => {
                 if !missed.is_empty() && model.strikes(Fault::LoseMissed) {
                     missed.remove(0);
                 }
@@ -182,21 +182,21 @@ impl Outlet for ShardOutlet<'_> {
         Ok(())
     }
 
-    fn answer(&mut self, ticket: Ticket, answer: Answer) {
+    fn respond(&mut self, ticket: Ticket, response: HubResponse) {
         let model = &mut *self.room.model;
-        model.trace.note("answer", &[self.shard.into(), ticket.0, ticket.1]);
-        let asker = match &answer {
-            Answer::Published(result) => {
+        model.trace.note("response", &[self.shard.into(), ticket.0, ticket.1]);
+        let asker = match &response {
+            HubResponse::Published(result) => {
                 model.answered(ticket.0, *result);
                 model.publications.get(ticket.0 as usize).and_then(|publication| publication.asker)
             }
-            Answer::Presence(presence) if ticket.0 & PEER == 0 => {
+            HubResponse::Presence(presence) if ticket.0 & PEER == 0 => {
                 let listed = presence.subscribers.len();
                 model.require(listed == presence.count as usize, || format!("{presence:?} does not add up"));
                 model.presence.push((ticket.0, presence.count));
                 None
             }
-            Answer::Presence(_) | Answer::Subscribed(_) => Some(Asker {
+            HubResponse::Presence(_) | HubResponse::Subscribed(_) => Some(Asker {
                 client: (ticket.0 & !PEER) as usize,
                 life: ticket.1 >> 32,
                 request: ticket.1 & u64::from(u32::MAX),
@@ -204,7 +204,7 @@ impl Outlet for ShardOutlet<'_> {
             }),
         };
         if let Some(asker) = asker {
-            self.answer_to(asker, &answer);
+            self.answer_to(asker, &response);
         }
     }
 
@@ -215,17 +215,17 @@ impl Outlet for ShardOutlet<'_> {
 
 impl ShardOutlet<'_> {
     /// Answers a connection, if it still exists.
-    fn answer_to(&mut self, asker: Asker, answer: &Answer) {
+    fn answer_to(&mut self, asker: Asker, response: &HubResponse) {
         let Asker { client: number, life, request, is_delayed } = asker;
         let Room { spares, clients, answered, model, .. } = &mut self.room;
         let client = &mut clients[number];
-        // It may be the answer to an earlier connection of the same client.
+        // It may be the response to an earlier connection of the same client.
         let is_present = client.life == life;
         let Some(connection) = client.connection.as_mut().filter(|_| is_present) else { return };
-        if let Answer::Subscribed(result) = answer {
+        if let HubResponse::Subscribed(result) = response {
             begin_subscription(connection, request as usize, *result, (self.heads, self.now), model);
         }
-        let command = command(RequestId(request), answer);
+        let command = command(RequestId(request), response);
         connection.answer(request, is_delayed, command, (spares, self.now), model);
         answered.push(number);
     }
@@ -261,16 +261,16 @@ fn begin_subscription(
     }
 }
 
-fn command(id: RequestId, answer: &Answer) -> Command<'static> {
+fn command(id: RequestId, response: &HubResponse) -> Command<'static> {
     let refused = |operation, refusal: Refusal| Command::Refused { id, operation, refusal };
-    match answer {
-        Answer::Subscribed(Ok(it)) => Command::Subscribed { id, head: it.head, recovery: it.recovery },
-        Answer::Subscribed(Err(refusal)) => refused(Operation::Subscribe, *refusal),
-        Answer::Published(Ok(it)) => {
+    match response {
+        HubResponse::Subscribed(Ok(it)) => Command::Subscribed { id, head: it.head, recovery: it.recovery },
+        HubResponse::Subscribed(Err(refusal)) => refused(Operation::Subscribe, *refusal),
+        HubResponse::Published(Ok(it)) => {
             Command::Published { id, position: it.position, receivers: it.receivers }
         }
-        Answer::Published(Err(refusal)) => refused(Operation::Publish, *refusal),
-        Answer::Presence(presence) => Command::Present { id, count: presence.count },
+        HubResponse::Published(Err(refusal)) => refused(Operation::Publish, *refusal),
+        HubResponse::Presence(presence) => Command::Present { id, count: presence.count },
     }
 }
 

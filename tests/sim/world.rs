@@ -8,7 +8,7 @@ use shardcast_proto::{
     connection::CloseReason,
     push::{
         Publish, Ticket,
-        schedule::{Class, TopicRules},
+        schedule::{Priority, TopicRules},
     },
 };
 
@@ -167,7 +167,7 @@ impl World {
             key: self.random.chance(50).then(|| self.random.within(0..3)),
             due: if is_delayed { due } else { Time::default() },
             expires,
-            class: *self.random.pick(&Class::ALL),
+            priority: *self.random.pick(&Priority::ALL),
             ..Publish::new(topic_name(topic), body(id, bytes))
         };
         self.model.trace.note("publish", &[source, id, topic as u64, delay, expires.as_nanos()]);
@@ -266,5 +266,5 @@ pub(crate) fn body(id: u64, bytes: usize) -> Bytes {
     body.into()
 }
 
-/// The answer to a thread when the inbox is full.
+/// The response to a thread when the inbox is full.
 pub(crate) const INBOX_FULL: Refusal = Refusal::Busy { waiting: u64::MAX, max: 0 };

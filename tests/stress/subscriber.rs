@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, net::SocketAddr};
 
-use shardcast::proto::topics::control::{Answer, Request, Said, encode_request, is_control};
+use shardcast::proto::topics::control::{Request, ServerPayload, TopicResponse, encode_request, is_control};
 use shardcast::proto::{Position, PublishHeader, Recovery};
 
 use crate::{
@@ -27,13 +27,13 @@ pub(crate) struct Received {
 }
 
 /// What the server did, or the status of its refusal.
-pub(crate) type Answered = Result<Answer, u8>;
+pub(crate) type RequestResult = Result<TopicResponse, u8>;
 
 impl Subscriber {
     pub(crate) fn connect(to: SocketAddr) -> Outcome<Self> {
         let mut it = Self { peer: Peer::connect(to)?, last_id: 0, early: VecDeque::new() };
         match it.ask(&Request::Hello)? {
-            Ok(Answer::Welcome { .. }) => Ok(it),
+            Ok(TopicResponse::Welcome { .. }) => Ok(it),
             other => Err(Failure(format!("HELLO was answered {other:?}"))),
         }
     }
@@ -53,7 +53,7 @@ impl Subscriber {
 
     pub(crate) fn unsubscribe(&mut self, topic: &str) -> Outcome<()> {
         match self.ask(&Request::Unsubscribe { topic, prefix: false })? {
-            Ok(Answer::Unsubscribed) => Ok(()),
+            Ok(TopicResponse::Unsubscribed) => Ok(()),
             other => Err(Failure(format!("UNSUBSCRIBE was answered {other:?}"))),
         }
     }
@@ -66,8 +66,8 @@ impl Subscriber {
         options: PublishHeader,
     ) -> Outcome<(Position, u32)> {
         loop {
-            match self.ask(&Request::Publish { topic, answer: true, options, body })? {
-                Ok(Answer::Published { position, receivers }) => return Ok((position, receivers)),
+            match self.ask(&Request::Publish { topic, expects_response: true, options, body })? {
+                Ok(TopicResponse::Published { position, receivers }) => return Ok((position, receivers)),
                 Err(BUSY) => std::thread::yield_now(),
                 other => return Err(Failure(format!("PUBLISH was answered {other:?}"))),
             }
@@ -90,12 +90,12 @@ impl Subscriber {
 
     fn subscribe_as(&mut self, request: &Request<'_>) -> Outcome<(Position, Recovery)> {
         match self.ask(request)? {
-            Ok(Answer::Subscribed { head, recovery }) => Ok((head, recovery)),
+            Ok(TopicResponse::Subscribed { head, recovery }) => Ok((head, recovery)),
             other => Err(Failure(format!("SUBSCRIBE was answered {other:?}"))),
         }
     }
 
-    fn ask(&mut self, request: &Request<'_>) -> Outcome<Answered> {
+    fn ask(&mut self, request: &Request<'_>) -> Outcome<RequestResult> {
         self.last_id += 1;
         let mut payload = Vec::new();
         encode_request(request, &mut payload);
@@ -104,10 +104,12 @@ impl Subscriber {
             let Some((id, payload)) = self.peer.receive()? else {
                 return Err(Failure("the connection ended where an answer was due".into()));
             };
-            match Said::load(&payload).filter(|_| is_control(&payload)) {
-                Some(Said::Message { .. }) if id == 0 => self.early.push_back(read_message(&payload)?),
-                Some(Said::Answer(answer)) if id == self.last_id => return Ok(Ok(answer)),
-                Some(Said::Refused { status, .. }) if id == self.last_id => return Ok(Err(status)),
+            match ServerPayload::load(&payload).filter(|_| is_control(&payload)) {
+                Some(ServerPayload::Message { .. }) if id == 0 => {
+                    self.early.push_back(read_message(&payload)?)
+                }
+                Some(ServerPayload::Response(answer)) if id == self.last_id => return Ok(Ok(answer)),
+                Some(ServerPayload::Refused { status, .. }) if id == self.last_id => return Ok(Err(status)),
                 _ => {
                     return Err(Failure(format!(
                         "frame {id} is not an answer to {}: {payload:02x?}",
@@ -120,8 +122,8 @@ impl Subscriber {
 }
 
 fn read_message(payload: &[u8]) -> Outcome<Received> {
-    match Said::load(payload).filter(|_| is_control(payload)) {
-        Some(Said::Message { topic, position, body }) => {
+    match ServerPayload::load(payload).filter(|_| is_control(payload)) {
+        Some(ServerPayload::Message { topic, position, body }) => {
             Ok(Received { topic: topic.to_owned(), position, body: body.to_vec() })
         }
         _ => Err(Failure(format!("not a message: {payload:02x?}"))),

@@ -197,7 +197,7 @@ const LISTENER_NUMBERS: [Number<ListenerStats>; 9] = [
         "shardcast_connection_paced_total",
         "counter",
         "Times that a connection had to wait for its rate limit.",
-        |l| l.paced,
+        |l| l.rate_limited,
     ),
 ];
 
@@ -296,7 +296,7 @@ const HUB_NUMBERS: [Number<PushStats>; 16] = [
         "shardcast_push_unasked_refused_total",
         "counter",
         "Connections whose automatic subscription was refused: too many subscriptions.",
-        |p| p.unasked_refused,
+        |p| p.automatic_refused,
     ),
 ];
 

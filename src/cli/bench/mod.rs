@@ -17,7 +17,7 @@ use std::{
 use anyhow::Context;
 use shardcast::ServerConfig;
 use shardcast_load::{
-    generator::{self, Load, Pace, Plan, ServerCpu},
+    generator::{self, Load, LoopKind, Plan, ServerCpu},
     report::{self, Environment, Report, Test, compare},
 };
 
@@ -39,12 +39,20 @@ use layout::Layout;
 pub(crate) fn run(command: BenchCommand, registry: &Registry) -> anyhow::Result<ExitCode> {
     match command {
         BenchCommand::Push { connections, topics, depth, rate, common } => {
-            let pace = pace(&common, rate, PUSH_RATE);
-            measure(protocols::Load::Push, Load::Push { topics }, connections, depth, pace, &common, registry)
+            let loop_kind = loop_kind(&common, rate, PUSH_RATE);
+            measure(
+                protocols::Load::Push,
+                Load::Push { topics },
+                connections,
+                depth,
+                loop_kind,
+                &common,
+                registry,
+            )
         }
         BenchCommand::Echo { connections, depth, rate, common } => {
-            let pace = pace(&common, rate, ECHO_RATE);
-            measure(protocols::Load::Echo, Load::Echo, connections, depth, pace, &common, registry)
+            let loop_kind = loop_kind(&common, rate, ECHO_RATE);
+            measure(protocols::Load::Echo, Load::Echo, connections, depth, loop_kind, &common, registry)
         }
         BenchCommand::Compare { a, b, fail_if, json } => {
             let (a, b) = (read_report(&a)?, read_report(&b)?);
@@ -64,7 +72,7 @@ fn measure(
     load: Load,
     connections: usize,
     depth: u32,
-    pace: Pace,
+    loop_kind: LoopKind,
     common: &Common,
     registry: &Registry,
 ) -> anyhow::Result<ExitCode> {
@@ -84,7 +92,7 @@ fn measure(
         load,
         connections,
         depth,
-        pace,
+        loop_kind,
         size: common.size,
         warm_up: common.warm_up.unwrap_or_else(|| (common.time / 5).min(WARM_UP_MAX)),
         time: common.time.max(TIME_MIN),
@@ -121,10 +129,10 @@ fn check_descriptors(connections: usize, both_ends: bool) -> anyhow::Result<()> 
     Ok(())
 }
 
-fn pace(common: &Common, rate: Option<f64>, default: f64) -> Pace {
+fn loop_kind(common: &Common, rate: Option<f64>, default: f64) -> LoopKind {
     match (common.closed || common.max, rate) {
-        (true, rate) => Pace::Closed { rate },
-        (false, rate) => Pace::Open { rate: rate.unwrap_or(default) },
+        (true, rate) => LoopKind::Closed { rate },
+        (false, rate) => LoopKind::Open { rate: rate.unwrap_or(default) },
     }
 }
 

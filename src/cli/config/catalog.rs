@@ -106,6 +106,14 @@ impl Catalog {
         fields.filter(|field| field.key.name() == name).collect()
     }
 
+    /// The key that replaced `old`, if an earlier version had this option.
+    pub(crate) fn renamed(&self, old: &Key) -> Option<Key> {
+        let pattern = old.pattern();
+        let (_, name) = RENAMED.iter().find(|(key, _)| Key::new(key) == pattern)?;
+        let key = old.parent().join(name);
+        self.field(&key).is_some().then_some(key)
+    }
+
     /// The JSON Schema of the configuration file.
     pub(crate) const fn schema(&self) -> &Json {
         &self.schema
@@ -292,6 +300,16 @@ fn doc_of(schema: &Json) -> String {
 /// The list of listeners.
 pub(super) const LISTENER: &str = "listener";
 
+/// Earlier keys, and the last part of the present ones.
+const RENAMED: &[(&str, &str)] = &[
+    ("push.topic.*.class", "priority"),
+    ("push.paced_messages_max", "rate_limited_messages_max"),
+    ("push.paced_bytes_max", "rate_limited_bytes_max"),
+    ("listener.*.pace_messages_per_second", "rate_limit_messages_per_second"),
+    ("listener.*.pace_bytes_per_second", "rate_limit_bytes_per_second"),
+    ("listener.*.pace_burst", "rate_limit_burst"),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,5 +341,15 @@ mod tests {
         }
         assert!(field(&Key::new("listener.0.name")).is_some_and(|field| field.required));
         assert!(field(&Key::new("listener.0.protocol")).is_some_and(|field| !field.required));
+    }
+
+    #[test]
+    fn a_renamed_option_is_an_option() {
+        let registry = Registry::builtin();
+        for (old, _) in RENAMED {
+            let old = Key::new(old);
+            assert!(registry.catalog().field(&old).is_none(), "{old}");
+            assert!(registry.catalog().renamed(&old).is_some(), "{old}");
+        }
     }
 }

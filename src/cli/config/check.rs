@@ -161,7 +161,7 @@ fn check_listener(
     if outbox_bytes.0 == 0 && listener.outbox_bytes_max.is_some() {
         complaints.add(&key("outbox_bytes_max"), "must be more than 0, or nothing can be sent");
     }
-    zero_or(listener.pace_burst, BURST, &key("pace_burst"), complaints);
+    zero_or(listener.rate_limit_burst, BURST, &key("rate_limit_burst"), complaints);
     let Some(push) = &listener.push else { return };
     zero_or(
         push.interval,

@@ -2,11 +2,11 @@
 
 use shardcast::{
     Limits, ServerConfig,
-    push::{AdmissionLimits, Bounds, Class, HubConfig, Pace, TopicRule, TopicRules},
+    push::{AdmissionLimits, Bounds, HubConfig, Priority, RateLimit, TopicRule, TopicRules},
 };
 
 use super::{
-    options::{Config, HubOptions, LimitOptions, ListenerOptions, TopicClass, TopicOptions},
+    options::{Config, HubOptions, LimitOptions, ListenerOptions, TopicOptions, TopicPriority},
     values::{ByteSize, HumanDuration},
 };
 
@@ -69,9 +69,9 @@ impl HubOptions {
                     messages_max: self.delayed_messages_max,
                     bytes_max: bytes(self.delayed_bytes_max.0),
                 },
-                paced: Bounds {
-                    messages_max: self.paced_messages_max,
-                    bytes_max: bytes(self.paced_bytes_max.0),
+                rate_limited: Bounds {
+                    messages_max: self.rate_limited_messages_max,
+                    bytes_max: bytes(self.rate_limited_bytes_max.0),
                 },
                 periodics_max: self.periodics_max,
             },
@@ -83,21 +83,25 @@ impl HubOptions {
 
 impl TopicOptions {
     fn library(&self) -> TopicRule {
-        let class = match self.class {
-            TopicClass::Urgent => Class::Urgent,
-            TopicClass::High => Class::High,
-            TopicClass::Normal => Class::Normal,
-            TopicClass::Bulk => Class::Bulk,
+        let priority = match self.priority {
+            TopicPriority::Urgent => Priority::Urgent,
+            TopicPriority::High => Priority::High,
+            TopicPriority::Normal => Priority::Normal,
+            TopicPriority::Bulk => Priority::Bulk,
         };
-        let pace = pace(self.messages_per_second, self.bytes_per_second, self.burst);
-        TopicRule { prefix: self.prefix.clone(), class, pace }
+        let rate_limit = rate_limit(self.messages_per_second, self.bytes_per_second, self.burst);
+        TopicRule { prefix: self.prefix.clone(), priority, rate_limit }
     }
 }
 
 impl ListenerOptions {
     /// The rate limit of each of its connections.
-    pub(crate) fn pace(&self) -> Pace {
-        pace(self.pace_messages_per_second, self.pace_bytes_per_second, self.pace_burst)
+    pub(crate) fn rate_limit(&self) -> RateLimit {
+        rate_limit(
+            self.rate_limit_messages_per_second,
+            self.rate_limit_bytes_per_second,
+            self.rate_limit_burst,
+        )
     }
 
     /// The bounds of this listener: its own, and those of the server for the rest.
@@ -112,8 +116,8 @@ impl ListenerOptions {
     }
 }
 
-const fn pace(messages_per_second: u64, bytes: ByteSize, burst: HumanDuration) -> Pace {
-    Pace { messages_per_second, bytes_per_second: bytes.0, burst: burst.0 }
+const fn rate_limit(messages_per_second: u64, bytes: ByteSize, burst: HumanDuration) -> RateLimit {
+    RateLimit { messages_per_second, bytes_per_second: bytes.0, burst: burst.0 }
 }
 
 /// On a 32-bit machine, a larger bound has no effect.

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use shardcast::push::Pace;
+use shardcast::push::RateLimit;
 
 use super::values::{
     AdminListen, AdminSocket, ByteSize, Cpus, HumanDuration, ListenAddr, LogFormat, LogLevel, Overflow,
@@ -157,9 +157,9 @@ pub(crate) struct HubOptions {
     pub(crate) delayed_bytes_max: ByteSize,
     /// Publications of one topic that may be queued by its rate limit; further ones are refused (busy).
     #[schemars(range(min = 0, max = 16_777_216))]
-    pub(crate) paced_messages_max: usize,
+    pub(crate) rate_limited_messages_max: usize,
     /// Bytes of the publications of one topic that may be queued by its rate limit; further ones are refused (busy).
-    pub(crate) paced_bytes_max: ByteSize,
+    pub(crate) rate_limited_bytes_max: ByteSize,
     /// Periodic pushes on the topics of one shard; further ones are refused (busy).
     #[schemars(range(min = 0, max = 16_777_216))]
     pub(crate) periodics_max: usize,
@@ -177,9 +177,9 @@ pub(crate) struct TopicOptions {
     pub(crate) prefix: String,
     /// Priority. While all priorities have work, a shard gives them 8, 4, 2 and 1 parts of 15; the more urgent comes
     /// first.
-    pub(crate) class: TopicClass,
+    pub(crate) priority: TopicPriority,
     /// Messages per second of each topic; 0 means unlimited. Faster publications are queued, up to
-    /// `paced_messages_max`.
+    /// `rate_limited_messages_max`.
     #[schemars(range(min = 0, max = 1_000_000_000))]
     pub(crate) messages_per_second: u64,
     /// Bytes per second of each topic; "0B" means unlimited.
@@ -191,7 +191,7 @@ pub(crate) struct TopicOptions {
 /// How urgent a topic is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum TopicClass {
+pub(crate) enum TopicPriority {
     /// Alarms and control: before all others.
     Urgent,
     /// What a user waits for.
@@ -274,11 +274,11 @@ pub(crate) struct ListenerOptions {
     /// Rate limit of each connection in messages per second, responses and pushes together; 0 means unlimited.
     /// Messages over the limit are queued in the outbox, where outbox_age_max does not apply to them.
     #[schemars(range(min = 0, max = 1_000_000_000))]
-    pub(crate) pace_messages_per_second: u64,
+    pub(crate) rate_limit_messages_per_second: u64,
     /// Rate limit of each connection in bytes per second; "0B" means unlimited.
-    pub(crate) pace_bytes_per_second: ByteSize,
+    pub(crate) rate_limit_bytes_per_second: ByteSize,
     /// Idle time that may be saved up for a burst, up to "1d"; at least one message is always sent.
-    pub(crate) pace_burst: HumanDuration,
+    pub(crate) rate_limit_burst: HumanDuration,
     /// A message that is pushed to every connected client at intervals. Without this block, no message is pushed.
     #[schemars(with = "PushOptions")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -385,8 +385,8 @@ impl Default for HubOptions {
             topic_idle_timeout: HumanDuration(library.topic_idle_timeout),
             delayed_messages_max: library.admission.delayed.messages_max,
             delayed_bytes_max: ByteSize(library.admission.delayed.bytes_max as u64),
-            paced_messages_max: library.admission.paced.messages_max,
-            paced_bytes_max: ByteSize(library.admission.paced.bytes_max as u64),
+            rate_limited_messages_max: library.admission.rate_limited.messages_max,
+            rate_limited_bytes_max: ByteSize(library.admission.rate_limited.bytes_max as u64),
             periodics_max: library.admission.periodics_max,
             topic: Vec::new(),
         }
@@ -397,10 +397,10 @@ impl Default for TopicOptions {
     fn default() -> Self {
         Self {
             prefix: String::new(),
-            class: TopicClass::Normal,
+            priority: TopicPriority::Normal,
             messages_per_second: 0,
             bytes_per_second: ByteSize(0),
-            burst: HumanDuration(Pace::BURST),
+            burst: HumanDuration(RateLimit::BURST),
         }
     }
 }
@@ -436,9 +436,9 @@ impl Default for ListenerOptions {
             outbox_bytes_max: None,
             outbox_messages_max: None,
             outbox_age_max: None,
-            pace_messages_per_second: 0,
-            pace_bytes_per_second: ByteSize(0),
-            pace_burst: HumanDuration(Pace::BURST),
+            rate_limit_messages_per_second: 0,
+            rate_limit_bytes_per_second: ByteSize(0),
+            rate_limit_burst: HumanDuration(RateLimit::BURST),
             push: None,
             tables: BTreeMap::new(),
             optional: false,

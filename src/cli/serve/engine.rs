@@ -73,7 +73,7 @@ fn listener(
         .topic(if options.topic.is_empty() { &options.name } else { &options.topic })
         .reuse_port(options.reuse_port)
         .idle_timeout(limits.idle_timeout)
-        .pace(options.pace())
+        .rate_limit(options.rate_limit())
         .overflow(limits.overflow)
         .outbox(limits.outbox());
     Ok(listener)

@@ -181,11 +181,13 @@ fn end(child: &Child) {
 #[test]
 fn a_publication_may_be_delayed_expire_and_be_urgent() {
     let server = Server::start("scheduled");
-    let timed = ["t", "later", "--delay", "20ms", "--ttl", "1h", "--class", "urgent"];
+    let timed = ["t", "later", "--delay", "20ms", "--ttl", "1h", "--priority", "urgent"];
     let output = server.run("pub", &timed);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let earlier_name = server.run("pub", &["t", "later", "--class", "urgent"]);
+    assert_eq!(earlier_name.status.code(), Some(0), "{earlier_name:?}");
     for (option, value, reason) in [
-        ("--class", "last", "expected urgent, high, normal or bulk"),
+        ("--priority", "last", "expected urgent, high, normal or bulk"),
         ("--delay", "5", "has no unit"),
         ("--ttl", "-1s", "unexpected argument"),
     ] {

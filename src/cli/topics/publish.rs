@@ -14,7 +14,7 @@ use shardcast::{
         Position, PublishHeader, TopicName,
         topics::{RequestError, TopicEvent},
     },
-    push::{Class, Receipt},
+    push::{Priority, Receipt},
 };
 
 use super::{
@@ -54,8 +54,8 @@ pub(crate) struct PubArgs {
     #[arg(long, value_name = "TIME")]
     ttl: Option<HumanDuration>,
     /// Minimum priority: urgent, high, normal or bulk
-    #[arg(long, value_parser = parse_class)]
-    class: Option<Class>,
+    #[arg(long, alias = "class", value_parser = parse_priority)]
+    priority: Option<Priority>,
 }
 
 /// The outcome of one publication.
@@ -119,7 +119,7 @@ impl<'a> Run<'a> {
             key: self.args.key,
             delay: self.args.delay.map(|delay| delay.0),
             ttl: self.args.ttl.map(|ttl| ttl.0),
-            class: self.args.class.map(Class::number),
+            priority: self.args.priority.map(Priority::number),
         };
         let in_flight_max = (IN_FLIGHT_BYTES_MAX / body.len().max(1) as u64).clamp(1, IN_FLIGHT_MAX);
         let started = Instant::now();
@@ -234,9 +234,9 @@ fn body(payload: &str) -> anyhow::Result<Vec<u8>> {
     Ok(body)
 }
 
-fn parse_class(text: &str) -> Result<Class, String> {
-    let class = Class::ALL.into_iter().find(|class| class.name() == text);
-    class.ok_or_else(|| format!("invalid class `{text}`: expected urgent, high, normal or bulk"))
+fn parse_priority(text: &str) -> Result<Priority, String> {
+    let priority = Priority::ALL.into_iter().find(|priority| priority.name() == text);
+    priority.ok_or_else(|| format!("invalid priority `{text}`: expected urgent, high, normal or bulk"))
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {

@@ -121,7 +121,7 @@ impl Printer {
             text += &format!(" at {}:{}", head.epoch, head.offset);
         }
         match recovery {
-            Recovery::NotAsked => {}
+            Recovery::NotRequested => {}
             Recovery::Recovered => {
                 fields["recovered"] = true.into();
                 text += ", recovered";

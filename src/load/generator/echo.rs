@@ -3,8 +3,8 @@
 use shardcast_os::clock;
 
 use super::{
-    Counts, Pace, drive::Load, payload::Stamp, recorder::Recorder, schedule::Schedule, sequence::Sequence,
-    stamper::Stamper,
+    Counts, LoopKind, drive::Load, payload::Stamp, recorder::Recorder, schedule::Schedule,
+    sequence::Sequence, stamper::Stamper,
 };
 use crate::{frame, links::Links};
 
@@ -16,7 +16,7 @@ pub(super) struct Echo<S> {
     /// Number of the first connection among those of all threads.
     first: u32,
     depth: u32,
-    pace: Pace,
+    loop_kind: LoopKind,
     schedule: Option<Schedule>,
     recorder: Recorder,
     counts: Counts,
@@ -40,7 +40,7 @@ impl<S: Stamper> Echo<S> {
         stamper: S,
         (first, connections): (usize, usize),
         depth: u32,
-        pace: Pace,
+        loop_kind: LoopKind,
         schedule: Option<Schedule>,
         recorder: Recorder,
     ) -> Self {
@@ -49,7 +49,7 @@ impl<S: Stamper> Echo<S> {
             peers: vec![Peer::default(); connections],
             first: first as u32,
             depth,
-            pace,
+            loop_kind,
             schedule,
             recorder,
             counts: Counts::default(),
@@ -130,21 +130,21 @@ impl<S: Stamper> Load for Echo<S> {
         let slot = (index % self.peers.len() as u64) as u32;
         let peer = &mut self.peers[slot as usize];
         let has_room = peer.in_progress < self.depth && peer.waiting == 0 && links.is_open(slot);
-        match self.pace {
-            Pace::Open { .. } if has_room => {
+        match self.loop_kind {
+            LoopKind::Open { .. } if has_room => {
                 self.recorder.sent(intended, now, false);
                 self.send(links, slot, intended, now);
             }
-            Pace::Open { .. } => {
+            LoopKind::Open { .. } => {
                 peer.waiting += 1;
                 self.waiting += 1;
             }
-            Pace::Closed { .. } | Pace::Bursts if has_room => {
+            LoopKind::Closed { .. } | LoopKind::Bursts if has_room => {
                 self.recorder.sent(intended, now, false);
                 // The clock of a closed loop starts when the message leaves; this is the weakness of closed loops.
                 self.send(links, slot, now, now);
             }
-            Pace::Closed { .. } | Pace::Bursts => self.counts.omitted += 1,
+            LoopKind::Closed { .. } | LoopKind::Bursts => self.counts.omitted += 1,
         }
     }
 

@@ -54,7 +54,7 @@ pub struct Plan {
     /// for a fan-out; without meaning for calls.
     pub depth: u32,
     /// When messages are sent.
-    pub pace: Pace,
+    pub loop_kind: LoopKind,
     /// Bytes of a payload; at least [`payload::PAYLOAD_BYTES_MIN`]. Of a frame for [plain](Load::is_plain) loads; at
     /// least [`FRAME_BYTES_MIN`](crate::frame::FRAME_BYTES_MIN).
     pub size: usize,
@@ -131,7 +131,7 @@ impl Load {
 
 /// When messages are sent. Rates are messages per second over all connections.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Pace {
+pub enum LoopKind {
     /// By a schedule; a message without room waits while its clock runs. No message is left out.
     Open {
         /// Messages per second.
@@ -148,7 +148,7 @@ pub enum Pace {
     Bursts,
 }
 
-impl Pace {
+impl LoopKind {
     /// The requested messages per second.
     pub const fn rate(self) -> Option<f64> {
         match self {

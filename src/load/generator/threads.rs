@@ -11,7 +11,7 @@ use std::{
 use shardcast_os::{clock, cpu, ring::RingConfig};
 
 use super::{
-    Counts, Load, Measured, Pace, Plan, Progress, Recorder, Result, Window,
+    Counts, Load, LoopKind, Measured, Plan, Progress, Recorder, Result, Window,
     calls::Calls,
     cpu::{CpuMeter, CpuShare},
     drive::{Timing, drive},
@@ -173,9 +173,9 @@ impl Thread<'_> {
     }
 
     fn echo(&mut self, stamper: impl Stamper, recorder: Recorder) -> Result<Found> {
-        let Plan { depth, pace, .. } = *self.plan;
+        let Plan { depth, loop_kind, .. } = *self.plan;
         let connections = (self.share.first, self.share.connections);
-        let mut echo = Echo::new(stamper, connections, depth, pace, self.timing.schedule, recorder);
+        let mut echo = Echo::new(stamper, connections, depth, loop_kind, self.timing.schedule, recorder);
         echo.begin(&mut self.links);
         let worked_nanos = drive(&mut self.links, &mut echo, &self.timing, self.live)?;
         let (recorder, counts) = echo.finish(&self.links);
@@ -183,10 +183,10 @@ impl Thread<'_> {
     }
 
     fn push(&mut self, stamper: payload::Stamper) -> Result<Found> {
-        let Plan { depth, pace, run, .. } = *self.plan;
-        let (stamper, pace) = ((stamper, run), (pace, self.timing.schedule));
+        let Plan { depth, loop_kind, run, .. } = *self.plan;
+        let (stamper, loop_kind) = ((stamper, run), (loop_kind, self.timing.schedule));
         let recorder = Recorder::new(self.timing.window);
-        let mut push = Push::new(stamper, self.shared, self.share, depth, pace, recorder);
+        let mut push = Push::new(stamper, self.shared, self.share, depth, loop_kind, recorder);
         let worked_nanos = drive(&mut self.links, &mut push, &self.timing, self.live)?;
         let push::Found { recorder, counts, subscriptions } = push.finish(&self.links);
         Ok(Found { recorder, counts, subscriptions, worked_nanos })
@@ -203,7 +203,7 @@ impl Thread<'_> {
 
 /// Plain loads have no schedule, and a fan-out one thread.
 fn check(plan: &Plan) -> Result<()> {
-    if plan.load.is_plain() && plan.pace != (Pace::Closed { rate: None }) {
+    if plan.load.is_plain() && plan.loop_kind != (LoopKind::Closed { rate: None }) {
         return Err("this load is a closed loop without a rate".into());
     }
     if plan.load == Load::Fanout && plan.threads.len() != 1 {
@@ -221,7 +221,7 @@ fn share(plan: &Plan, number: usize) -> Share {
 
 /// The thread's part of the whole rate; `None` without a rate.
 fn schedule(plan: &Plan, shared: &Shared, share: Share, begin: u64) -> Option<Schedule> {
-    let rate = plan.pace.rate()?;
+    let rate = plan.loop_kind.rate()?;
     let part = match plan.load {
         Load::Echo | Load::PlainEcho | Load::Fanout | Load::Calls(_) => {
             share.connections as f64 / plan.connections as f64

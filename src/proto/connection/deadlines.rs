@@ -40,7 +40,7 @@ impl<S: Session + ?Sized> Connection<S> {
             self.frame_deadline(limits),
             session,
             self.outbox.blocked_deadline(),
-            self.pace_deadline(now),
+            self.rate_limit_deadline(now),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -151,17 +151,17 @@ impl<S: Session + ?Sized> Connection<S> {
     /// Under a rate limit, the wait is intended.
     #[inline]
     fn age_deadline(&self, limits: &Limits) -> Option<Time> {
-        if self.pace.is_some() {
+        if self.rate_limit.is_some() {
             return None;
         }
         bounded(self.outbox.oldest()?, limits.outbox.age_max)
     }
 
     /// When a connection that waits for its rate limit may continue.
-    fn pace_deadline(&self, now: Time) -> Option<Time> {
-        let paced = self.pace.as_deref().filter(|_| self.outbox.is_ready())?;
+    fn rate_limit_deadline(&self, now: Time) -> Option<Time> {
+        let active = self.rate_limit.as_deref().filter(|_| self.outbox.is_ready())?;
         let (messages, bytes) = self.outbox.next()?;
-        Some(paced.pacer.ready_at(messages, bytes, now))
+        Some(active.limiter.ready_at(messages, bytes, now))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CloseReason, Connection, Ending, Hold, Limits, Linger, Side, State};
+use super::{CloseReason, Connection, Ending, Hold, Limits, Linger, Role, State};
 use crate::{Session, Time};
 
 /// What the driver must do about the life of a connection.
@@ -57,7 +57,7 @@ impl<S: Session + ?Sized> Connection<S> {
         if !matches!(self.state, State::Waiting | State::Open) {
             return;
         }
-        let is_connecting = self.state == State::Waiting && self.side == Side::Connecting;
+        let is_connecting = self.state == State::Waiting && self.role == Role::Connecting;
         self.state = State::Flushing(now + limits.flush_timeout);
         self.ended = Some(Box::new(why));
         self.ends_abruptly = is_connecting || !why.is_gentle();

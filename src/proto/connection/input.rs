@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{CloseReason, Connection, Drops, Ending, Hold, Holds, Limits, Side, Spares, State, Unconfirmed};
+use super::{CloseReason, Connection, Drops, Ending, Hold, Holds, Limits, Role, Spares, State, Unconfirmed};
 use crate::{
     Command, EndOfStream, Error, Event, Progress, Request, RequestId, Session, Time,
     outbox::{Outbox, Run},
@@ -29,7 +29,7 @@ pub struct Input<'c, S: Session + ?Sized = dyn Session> {
     waiting: usize,
     /// Where the session writes; `None` after it was put back.
     run: Option<Run>,
-    answers: usize,
+    responses: usize,
     requests: u64,
     /// The last event asks for a history.
     history: Option<RequestId>,
@@ -139,7 +139,7 @@ impl<S: Session + ?Sized> Connection<S> {
             needs_more: false,
             waiting: self.outbox.response_bytes(),
             run: Some(run),
-            answers: 0,
+            responses: 0,
             requests: 0,
             history: None,
             transmits: false,
@@ -240,8 +240,8 @@ impl<S: Session + ?Sized> Input<'_, S> {
     #[inline]
     fn goes_on(&mut self) -> bool {
         let has_room = self.has_room();
-        let Connection { side, holds, requests, state, .. } = &mut *self.connection;
-        if !has_room && *side == Side::Accepting {
+        let Connection { role, holds, requests, state, .. } = &mut *self.connection;
+        if !has_room && *role == Role::Accepting {
             holds.place(Hold::Outbox);
         }
         if *requests as usize >= self.limits.requests_in_progress_max {
@@ -350,7 +350,7 @@ impl<S: Session + ?Sized> Input<'_, S> {
         let before = run.bytes.len();
         let said = session.handle_command(command, &mut run.bytes, self.now).is_ok();
         debug_assert!(said || may_be_refused, "a protocol can answer its own requests");
-        self.answers += usize::from(run.bytes.len() > before);
+        self.responses += usize::from(run.bytes.len() > before);
         if may_change_dialect {
             *dialect = session.dialect();
         }
@@ -396,7 +396,7 @@ impl<S: Session + ?Sized> Input<'_, S> {
         *transmit_waits = false;
         let before = run.bytes.len();
         session.poll_transmit(&mut run.bytes);
-        self.answers += usize::from(run.bytes.len() > before);
+        self.responses += usize::from(run.bytes.len() > before);
     }
 
     #[inline]
@@ -405,7 +405,7 @@ impl<S: Session + ?Sized> Input<'_, S> {
         if !run.bytes.is_empty() {
             self.connection.outbox.lend(|| self.spares.take_queue());
         }
-        if let Some(unused) = self.connection.outbox.put_run(run, self.answers) {
+        if let Some(unused) = self.connection.outbox.put_run(run, self.responses) {
             self.spares.keep(unused);
         }
     }
@@ -453,7 +453,7 @@ impl<S: Session + ?Sized> Connection<S> {
         let Some(decision) = self.end_of_stream.filter(|_| !self.more) else { return };
         match decision {
             EndOfStream::Close => self.end(CloseReason::PeerClosed, limits, now),
-            EndOfStream::Answer => self.end_once_answered(Ending::PeerClosed, limits, now),
+            EndOfStream::Respond => self.end_once_answered(Ending::PeerClosed, limits, now),
             EndOfStream::Stay => {}
         }
     }

@@ -26,7 +26,7 @@ use bytes::Bytes;
 use crate::{
     Command, Dialect, EndOfStream, RequestId, Session, Time,
     outbox::{Outbox, OutboxBounds, Parcel, Pushed, Pushing},
-    push::schedule::{Pace, Pacer},
+    push::schedule::{RateLimit, RateLimiter},
 };
 
 pub use deadlines::Acknowledgement;
@@ -45,7 +45,7 @@ pub use spares::Spares;
 /// [`poll_action`](Self::poll_action), [`wants_input`](Self::wants_input), [`is_ready`](Self::is_ready) and
 /// [`poll_timeout`](Self::poll_timeout). Time never goes backwards.
 pub struct Connection<S: ?Sized = dyn Session> {
-    side: Side,
+    role: Role,
     state: State,
     holds: Holds,
     /// The session has events that a hold delayed.
@@ -63,7 +63,7 @@ pub struct Connection<S: ?Sized = dyn Session> {
     frame_began: Time,
     outbox: Outbox,
     /// The rate at which the outbox may empty, if there is a rate limit.
-    pace: Option<Box<Paced>>,
+    rate_limit: Option<Box<ActiveRateLimit>>,
     /// The request for the history of a topic, which holds reading, and whether it has its response.
     history_asked: RequestId,
     history_answered: bool,
@@ -87,12 +87,12 @@ pub struct Connection<S: ?Sized = dyn Session> {
     unconfirmed: Unconfirmed,
     traffic: Traffic,
     drops: Drops,
-    paced_count: u32,
+    rate_limit_waits: u32,
 }
 
 /// Which end of a connection this is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Side {
+pub enum Role {
     /// The peer connected. The session's output is responses: while too many wait, nothing is read, and so no
     /// more are caused.
     Accepting,
@@ -175,8 +175,8 @@ pub struct Drops {
 
 /// An active rate limit.
 #[derive(Debug)]
-struct Paced {
-    pacer: Pacer,
+struct ActiveRateLimit {
+    limiter: RateLimiter,
     /// It waits, and the wait was counted.
     waits: bool,
 }
@@ -212,9 +212,9 @@ impl From<Ending> for CloseReason {
 
 impl<S: Session + ?Sized> Connection<S> {
     /// Creates a connection without a session: its received bytes are kept until [`open`](Self::open).
-    pub fn new(side: Side, pace: &Pace, now: Time) -> Self {
+    pub fn new(role: Role, rate_limit: &RateLimit, now: Time) -> Self {
         Self {
-            side,
+            role,
             state: State::Waiting,
             holds: Holds::default(),
             more: false,
@@ -226,7 +226,9 @@ impl<S: Session + ?Sized> Connection<S> {
             assembly: Vec::new(),
             frame_began: Time::NEVER,
             outbox: Outbox::default(),
-            pace: (!pace.is_none()).then(|| Box::new(Paced { pacer: Pacer::new(pace, now), waits: false })),
+            rate_limit: (!rate_limit.is_none()).then(|| {
+                Box::new(ActiveRateLimit { limiter: RateLimiter::new(rate_limit, now), waits: false })
+            }),
             history_asked: RequestId::default(),
             history_answered: false,
             requests: 0,
@@ -242,14 +244,14 @@ impl<S: Session + ?Sized> Connection<S> {
             unconfirmed: Unconfirmed::NONE,
             traffic: Traffic::default(),
             drops: Drops::default(),
-            paced_count: 0,
+            rate_limit_waits: 0,
         }
     }
 
     /// Like [`new`](Self::new), for a connection accepted elsewhere, with the time of that and the bytes
     /// received so far.
-    pub fn adopted(pace: &Pace, opened: Time, bytes: Vec<u8>, now: Time) -> Self {
-        Self { opened, assembly: bytes, ..Self::new(Side::Accepting, pace, now) }
+    pub fn adopted(rate_limit: &RateLimit, opened: Time, bytes: Vec<u8>, now: Time) -> Self {
+        Self { opened, assembly: bytes, ..Self::new(Role::Accepting, rate_limit, now) }
     }
 
     /// The bytes received while there is no session.
@@ -350,8 +352,8 @@ impl<S: Session + ?Sized> Connection<S> {
 
     /// How often the rate limit made it wait since the last call.
     #[inline]
-    pub const fn take_paced(&mut self) -> u32 {
-        std::mem::replace(&mut self.paced_count, 0)
+    pub const fn take_rate_limit_waits(&mut self) -> u32 {
+        std::mem::replace(&mut self.rate_limit_waits, 0)
     }
 
     /// Queues a push, or applies the policy; dropped pushes are in [`take_drops`](Self::take_drops). On
@@ -497,7 +499,7 @@ impl<S: Session + ?Sized> Connection<S> {
     #[inline]
     fn take_parcel(&mut self, limits: &Limits, spares: &Spares, now: Time) -> Option<Parcel> {
         match self.state {
-            State::Open if self.pace.is_some() => self.take_paced_parcel(limits, spares, now),
+            State::Open if self.rate_limit.is_some() => self.take_limited_parcel(limits, spares, now),
             // A connection that ends is not delayed further.
             State::Open | State::Flushing(_) => self.outbox.take(&limits.outbox, now, || spares.take()),
             State::Waiting | State::Lingering(_) | State::Cut => None,
@@ -505,25 +507,25 @@ impl<S: Session + ?Sized> Connection<S> {
     }
 
     #[cold]
-    fn take_paced_parcel(&mut self, limits: &Limits, spares: &Spares, now: Time) -> Option<Parcel> {
-        let Paced { pacer, waits } = self.pace.as_deref_mut()?;
+    fn take_limited_parcel(&mut self, limits: &Limits, spares: &Spares, now: Time) -> Option<Parcel> {
+        let ActiveRateLimit { limiter, waits } = self.rate_limit.as_deref_mut()?;
         let mut must_wait = false;
         let parcel = self.outbox.take_while(
             &limits.outbox,
             now,
             || spares.take(),
             |messages, bytes| {
-                if pacer.ready_at(messages, bytes, now) > now {
+                if limiter.ready_at(messages, bytes, now) > now {
                     must_wait = true;
                     return false;
                 }
-                pacer.take(messages, bytes, now);
+                limiter.take(messages, bytes, now);
                 true
             },
         );
         must_wait &= parcel.is_none();
         if !std::mem::replace(waits, must_wait) && must_wait {
-            self.paced_count += 1;
+            self.rate_limit_waits += 1;
         }
         parcel
     }

@@ -148,7 +148,7 @@ impl Session for Toy {
     }
 
     fn handle_end_of_stream(&mut self, _now: Time) -> EndOfStream {
-        let decision = self.end_of_stream.unwrap_or(EndOfStream::Answer);
+        let decision = self.end_of_stream.unwrap_or(EndOfStream::Respond);
         if decision != EndOfStream::Close {
             self.words.push("end seen\n");
         }
@@ -179,20 +179,20 @@ impl Rig {
     }
 
     fn with(toy: Toy) -> Self {
-        Self::on(Side::Accepting, &Pace::NONE, toy)
+        Self::on(Role::Accepting, &RateLimit::NONE, toy)
     }
 
-    fn on(side: Side, pace: &Pace, toy: Toy) -> Self {
-        let mut rig = Self::waiting(side, pace);
+    fn on(role: Role, rate_limit: &RateLimit, toy: Toy) -> Self {
+        let mut rig = Self::waiting(role, rate_limit);
         rig.core.open(Box::new(toy), rig.now);
         rig
     }
 
     /// Without a session.
-    fn waiting(side: Side, pace: &Pace) -> Self {
+    fn waiting(role: Role, rate_limit: &RateLimit) -> Self {
         let now = at(0);
         Self {
-            core: Connection::new(side, pace, now),
+            core: Connection::new(role, rate_limit, now),
             limits: limits(),
             spares: Spares::default(),
             now,
@@ -391,7 +391,7 @@ fn limits() -> Limits {
     }
 }
 
-/// An answer of half the bounds, with its end of line.
+/// A response of half the bounds, with its end of line.
 const LONG: &str = "0123456789012345678901234567890123456789012345678";
 
 /// What the transport says of a peer that gives signs of life.

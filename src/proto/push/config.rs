@@ -30,9 +30,9 @@ pub struct HubConfig {
     pub topic_idle_timeout: Duration,
     /// Subscribers of one shard that presence lists; the count is always complete.
     pub presence_list_max: usize,
-    /// Publications that wait for their time or for the pace of their topic; more are refused with `Busy`.
+    /// Publications that wait for their time or for the rate limit of their topic; more are refused with `Busy`.
     pub admission: AdmissionLimits,
-    /// Class and pace of the topics.
+    /// Priority and rate limit of the topics.
     pub rules: TopicRules,
     /// How much is delivered in one turn, and how much may wait for a later one.
     pub fan_out: FanOutLimits,

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::schedule::Class;
+use super::schedule::Priority;
 use crate::{Position, Recovery, Refusal, Time, TopicFilter, TopicName};
 
 /// A subscriber of this shard: a small number that the driver chose and reuses only after
@@ -12,7 +12,7 @@ use crate::{Position, Recovery, Refusal, Time, TopicFilter, TopicName};
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SubscriberId(pub u32);
 
-/// The driver's key of a request; returned with the [`Answer`], on the shard that made the request.
+/// The driver's key of a request; returned with the [`HubResponse`], on the shard that made the request.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Ticket(pub u64, pub u64);
 
@@ -33,7 +33,7 @@ pub struct Publish {
     /// Its expiry: a subscriber that has not received it by then will not receive it.
     pub expires: Time,
     /// How urgent it is, if more urgent than its topic.
-    pub class: Class,
+    pub priority: Priority,
 }
 
 impl Publish {
@@ -47,7 +47,7 @@ impl Publish {
             posted,
             due: Time::default(),
             expires: Time::NEVER,
-            class: Class::Bulk,
+            priority: Priority::Bulk,
         }
     }
 
@@ -82,18 +82,18 @@ pub struct Publication {
     /// Its expiry.
     pub expires: Time,
     /// How urgent it is.
-    pub class: Class,
+    pub priority: Priority,
 }
 
 /// The result of a request, or its refusal.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Answer {
+pub enum HubResponse {
     /// Of a subscription.
     Subscribed(Result<Subscribed, Refusal>),
     /// Of a publication.
     Published(Result<Receipt, Refusal>),
     /// Of a presence request.
-    Presence(PresenceAnswer),
+    Presence(PresenceResponse),
 }
 
 /// The subscription is active: from here on, every message published after `head` arrives.
@@ -118,7 +118,7 @@ pub struct Receipt {
 
 /// The subscribers of a topic.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct PresenceAnswer {
+pub struct PresenceResponse {
     /// Number of subscribers; each counts once, however many of its subscriptions match.
     pub count: u32,
     /// Shard and [identity](super::Outlet::identify) of the first ones; empty when only the count was
@@ -161,7 +161,7 @@ pub enum HubMessage {
         members: u32,
     },
     /// The subscription is active, or was refused.
-    Answer {
+    Response {
         /// From the request.
         ask: AskId,
         /// Head and recovery.
@@ -186,10 +186,10 @@ pub enum HubMessage {
         list: bool,
     },
     /// The subscribers of a topic.
-    PresenceAnswer {
+    PresenceResponse {
         /// From the request.
         ask: AskId,
         /// Of the sender's shard.
-        presence: PresenceAnswer,
+        presence: PresenceResponse,
     },
 }

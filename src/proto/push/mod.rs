@@ -8,7 +8,7 @@
 //! ```text
 //!   publish --> owner: backlog -> stamp -> history -> fan-out to local subscribers
 //!                                                  \-> HubMessage::Message to each interested shard -> fan-out
-//!   subscribe --> HubMessage::Ask --> owner: interest --> HubMessage::Answer (head, missed messages) --> active
+//!   subscribe --> HubMessage::Ask --> owner: interest --> HubMessage::Response (head, missed messages) --> active
 //! ```
 //!
 //! Hubs communicate through [`HubMessage`]s. Between any two shards, the driver must deliver them in order and
@@ -33,7 +33,7 @@ mod tests;
 
 pub use config::HubConfig;
 pub use envelope::{
-    Answer, AskId, HubMessage, PresenceAnswer, Publication, Publish, Receipt, Subscribed, SubscriberId,
-    Ticket,
+    AskId, HubMessage, HubResponse, PresenceResponse, Publication, Publish, Receipt, Subscribed,
+    SubscriberId, Ticket,
 };
 pub use hub::{Hub, HubCounters, HubGauges, Outlet};

@@ -16,9 +16,9 @@ use crate::Time;
 /// calls.insert(1, "slow", start + Duration::from_secs(5));
 /// calls.insert(2, "quick", start + Duration::from_secs(1));
 /// assert_eq!(calls.next_deadline(), Some(start + Duration::from_secs(1)));
-/// assert_eq!(calls.remove(&2), Some("quick")); // its answer came
+/// assert_eq!(calls.remove(&2), Some("quick")); // its response came
 /// assert_eq!(calls.pop_expired(start + Duration::from_secs(5)), Some((1, "slow")));
-/// assert_eq!(calls.remove(&1), None); // its answer comes too late
+/// assert_eq!(calls.remove(&1), None); // its response comes too late
 /// ```
 //
 // Invariant: `deadlines` holds `(deadline, id)` of each entry of `by_id`, and nothing else.

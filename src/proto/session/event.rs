@@ -5,9 +5,9 @@ use crate::{Position, PublishHeader};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A request of the peer. If it [expects an answer](Request::expects_answer), it gets
+    /// A request of the peer. If it [expects a response](Request::expects_response), it gets
     /// [`Command::Respond`](crate::Command::Respond), [`Command::Fail`](crate::Command::Fail) or, if there is
-    /// no answer, [`Command::Forget`](crate::Command::Forget).
+    /// no response, [`Command::Forget`](crate::Command::Forget).
     Request(Request<'a>),
     /// The peer's response to a [`Command::Request`](crate::Command::Request).
     Response(Response<'a>),

@@ -67,7 +67,7 @@ pub trait Protocol: Send + Sync {
 
     /// Whether peers are subscribed to their listener's topic automatically, until they send
     /// [`Event::Hello`].
-    fn subscribes_unasked(&self) -> bool {
+    fn subscribes_automatically(&self) -> bool {
         false
     }
 }
@@ -102,7 +102,7 @@ pub enum Sniff {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Home {
     /// Any shard: stay on the accepting one.
-    Here,
+    AnyShard,
     /// This shard, modulo the number of shards: a Seastar stream goes to the shard of its parent.
     Shard(u16),
     /// The shard that owns this key: a tcpshm name always meets the same queues.
@@ -170,7 +170,7 @@ pub trait Session {
     /// connection. The session may have events and final messages, as after any `handle_`.
     fn handle_end_of_stream(&mut self, now: Time) -> EndOfStream {
         let _ = now;
-        EndOfStream::Answer
+        EndOfStream::Respond
     }
 
     /// The encoding in which the peer gets messages. Changes with [`Event::Hello`] only.
@@ -185,7 +185,7 @@ pub enum EndOfStream {
     /// It ends now. Queued data is still sent; requests in progress get no response.
     Close,
     /// Requests in progress get their responses, and then it ends.
-    Answer,
+    Respond,
     /// It continues in the other direction, until the session returns [`Event::Closing`].
     Stay,
 }

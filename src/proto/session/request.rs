@@ -63,19 +63,19 @@ pub struct Request<'a> {
     /// When the requester stops waiting.
     pub deadline: Option<Time>,
     /// Whether the requester expects a response.
-    pub expects_answer: bool,
+    pub expects_response: bool,
 }
 
 impl<'a> Request<'a> {
     /// A request without a head and without a deadline that expects a response.
     pub const fn new(id: RequestId, route: Route<'a>, body: &'a [u8]) -> Self {
-        Self { id, route, head: &[], body, deadline: None, expects_answer: true }
+        Self { id, route, head: &[], body, deadline: None, expects_response: true }
     }
 
     /// The same, without a response.
     #[must_use]
     pub const fn one_way(self) -> Self {
-        Self { expects_answer: false, ..self }
+        Self { expects_response: false, ..self }
     }
 }
 

@@ -80,15 +80,15 @@ pub fn control(data: &[u8]) {
         assert_eq!(out, data);
     }
     out.clear();
-    match control::Said::load(data) {
-        Some(control::Said::Answer(answer)) => control::encode_answer(&answer, &mut out),
-        Some(control::Said::Message { topic, position, body }) => {
+    match control::ServerPayload::load(data) {
+        Some(control::ServerPayload::Response(response)) => control::encode_response(&response, &mut out),
+        Some(control::ServerPayload::Message { topic, position, body }) => {
             let body = &bytes::Bytes::copy_from_slice(body);
             control::encode_message(&Message { topic, position, body }, &mut out);
         }
         _ => return,
     }
-    assert_eq!(control::Said::load(&out), control::Said::load(data));
+    assert_eq!(control::ServerPayload::load(&out), control::ServerPayload::load(data));
 }
 
 fn topics(data: &[u8]) {
@@ -100,7 +100,7 @@ fn topics(data: &[u8]) {
     let received = |event: &TopicEvent| matches!(event, TopicEvent::Message { .. });
     client.handle_message(&payload);
     let id = client.poll_request(&mut out, now).expect("it subscribes");
-    client.handle_answer(id, Ok(data), now);
+    client.handle_response(id, Ok(data), now);
     client.handle_message(&payload);
     let messages = std::iter::from_fn(|| client.poll_event()).filter(received).count();
     assert!(messages <= 1, "the same message is received once");

@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use crate::{
     Command, Event, Session, Time,
-    connection::{Action, Advance, CloseReason, Connection, Limits, Outcome, Side, Spares},
+    connection::{Action, Advance, CloseReason, Connection, Limits, Outcome, Role, Spares},
     outbox::{OutboxBounds, OverflowPolicy, Parcel},
-    push::schedule::Pace,
+    push::schedule::RateLimit,
 };
 
 /// The result of driving a session as a connection does.
@@ -32,7 +32,7 @@ pub fn talk<'a>(
 ) -> Talk {
     let limits = limits(outbox_bytes_max);
     let spares = Spares::default();
-    let mut connection = Connection::new(Side::Accepting, &Pace::NONE, now);
+    let mut connection = Connection::new(Role::Accepting, &RateLimit::NONE, now);
     let mut talk = Talk { events: Vec::new(), sent: Vec::new(), why: CloseReason::Internal };
     connection.open(session, now);
     pass(&mut connection, &[], &limits, &spares, &mut talk, now);

@@ -4,10 +4,10 @@ use std::time::Duration;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SubscriptionConfig {
     /// How long a request may be without a response before it is repeated.
-    pub answer_timeout: Duration,
+    pub response_timeout: Duration,
     /// How long after that its response is still recognised. A driver keeps a request open for both times
     /// together.
-    pub late_answer_timeout: Duration,
+    pub late_response_timeout: Duration,
     /// Longest pause before the first repetition of a request; doubles with each. The pause varies by half.
     pub backoff_min: Duration,
     /// Longest pause between repetitions.
@@ -21,8 +21,8 @@ impl Default for SubscriptionConfig {
     /// ms at first and up to 10 s later, and sends 256 requests at once.
     fn default() -> Self {
         Self {
-            answer_timeout: Duration::from_secs(5),
-            late_answer_timeout: Duration::from_secs(30),
+            response_timeout: Duration::from_secs(5),
+            late_response_timeout: Duration::from_secs(30),
             backoff_min: Duration::from_millis(100),
             backoff_max: Duration::from_secs(10),
             requests_max: 256,

@@ -17,7 +17,7 @@ pub enum RequestError {
     Call(#[from] CallError),
     /// The server does not support topics, or not in this protocol.
     #[error("server does not support topics: its response is not of the control protocol")]
-    NotSpoken,
+    Unsupported,
     /// The text is not the name of a topic.
     #[error(transparent)]
     Topic(#[from] TopicError),
@@ -42,7 +42,7 @@ impl RequestError {
         match self {
             Self::Refused { .. } => self.code() == Some("busy"),
             Self::Call(error) => *error == CallError::QueueFull,
-            Self::NotSpoken | Self::Topic(_) => false,
+            Self::Unsupported | Self::Topic(_) => false,
         }
     }
 
@@ -59,7 +59,7 @@ impl RequestError {
                 CallError::Disconnected | CallError::ConnectFailed => Verdict::NextConnection,
                 CallError::Closed | CallError::TooLarge => Verdict::Final,
             },
-            Self::NotSpoken | Self::Topic(_) => Verdict::Final,
+            Self::Unsupported | Self::Topic(_) => Verdict::Final,
         }
     }
 

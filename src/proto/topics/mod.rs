@@ -8,7 +8,7 @@
 //! ```text
 //!  application   subscribe, unsubscribe ──▶ ┌───────────────┐ ──▶ poll_event    application
 //!  connection    handle_connected, …    ──▶ │ Subscriptions │ ──▶ poll_request  connection
-//!                handle_message/answer  ──▶ │    over W     │
+//!                handle_response, …     ──▶ │    over W     │
 //!  clock         handle_timeout         ──▶ └───────────────┘ ──▶ poll_timeout  clock
 //! ```
 //!
@@ -33,4 +33,4 @@ pub use config::SubscriptionConfig;
 pub use error::RequestError;
 pub use event::TopicEvent;
 pub use subscriptions::Subscriptions;
-pub use wire::{Answer, Incoming, Request, Wire};
+pub use wire::{Incoming, Request, TopicResponse, Wire};

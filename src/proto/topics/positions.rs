@@ -42,8 +42,8 @@ impl Positions {
     ) {
         match recovery {
             // The position of the other subscription shows what was lost on the way.
-            Recovery::NotAsked if is_followed && self.0.contains_key(topic) => {}
-            Recovery::NotAsked => self.set(topic, head),
+            Recovery::NotRequested if is_followed && self.0.contains_key(topic) => {}
+            Recovery::NotRequested => self.set(topic, head),
             // The missed messages follow the last one received.
             Recovery::Recovered => {}
             Recovery::Gap { to, .. } => {
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_noticed_and_nothing_is_received_twice() {
         let mut positions = Positions::default();
-        positions.handle_subscribed("t", at(1, 4), Recovery::NotAsked, false);
+        positions.handle_subscribed("t", at(1, 4), Recovery::NotRequested, false);
         for (position, arrival) in [
             (at(1, 5), Arrival::Next),
             (at(1, 6), Arrival::Next),
@@ -123,8 +123,8 @@ mod tests {
     #[test]
     fn an_answer_moves_the_position_where_it_says_what_follows() {
         for (recovery, is_followed, expected) in [
-            (Recovery::NotAsked, false, at(1, 9)),
-            (Recovery::NotAsked, true, at(1, 5)),
+            (Recovery::NotRequested, false, at(1, 9)),
+            (Recovery::NotRequested, true, at(1, 5)),
             (Recovery::Recovered, false, at(1, 5)),
             (Recovery::Gap { from: 6, to: 7 }, false, at(1, 7)),
             (Recovery::Gap { from: 6, to: 7 }, true, at(1, 7)),

@@ -10,7 +10,7 @@ use crate::{Position, PublishHeader, Recovery, TopicFilter, TopicName};
 /// use bytes::Bytes;
 /// use shardcast_proto::{
 ///     Position, Recovery, Time,
-///     topics::{Answer, Incoming, Request, SubscriptionConfig, Subscriptions, TopicEvent, Wire},
+///     topics::{TopicResponse, Incoming, Request, SubscriptionConfig, Subscriptions, TopicEvent, Wire},
 /// };
 ///
 /// struct Lines;
@@ -25,7 +25,7 @@ use crate::{Position, PublishHeader, Recovery, TopicFilter, TopicName};
 ///     fn decode<'a>(&self, payload: &'a [u8]) -> Option<Incoming<'a>> {
 ///         let head = Position { epoch: 1, offset: 0 };
 ///         match payload {
-///             b"ok" => Some(Incoming::Answer(Answer::Subscribed { head, recovery: Recovery::NotAsked })),
+///             b"ok" => Some(Incoming::Response(TopicResponse::Subscribed { head, recovery: Recovery::NotRequested })),
 ///             body => Some(Incoming::Message { topic: "t", position: Position { epoch: 1, offset: 1 }, body }),
 ///         }
 ///     }
@@ -39,7 +39,7 @@ use crate::{Position, PublishHeader, Recovery, TopicFilter, TopicName};
 /// let mut payload = Vec::new();
 /// let id = client.poll_request(&mut payload, now).expect("it subscribes");
 /// assert_eq!(payload, b"subscribe t");
-/// client.handle_answer(id, Ok(b"ok"), now);
+/// client.handle_response(id, Ok(b"ok"), now);
 /// client.handle_message(&Bytes::from_static(b"hello"));
 ///
 /// let events: Vec<_> = std::iter::from_fn(|| client.poll_event()).collect();
@@ -57,13 +57,13 @@ pub trait Wire {
     ///
     /// # Errors
     /// The request was refused, or this is not a response.
-    fn decode_answer(&self, payload: &[u8]) -> Result<Answer, RequestError> {
+    fn decode_response(&self, payload: &[u8]) -> Result<TopicResponse, RequestError> {
         match self.decode(payload) {
-            Some(Incoming::Answer(answer)) => Ok(answer),
+            Some(Incoming::Response(response)) => Ok(response),
             Some(Incoming::Refused { status, text }) => {
                 Err(RequestError::Refused { status, text: text.to_owned() })
             }
-            Some(Incoming::Message { .. }) | None => Err(RequestError::NotSpoken),
+            Some(Incoming::Message { .. }) | None => Err(RequestError::Unsupported),
         }
     }
 }
@@ -107,7 +107,7 @@ pub enum Request<'a> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Incoming<'a> {
     /// The request succeeded.
-    Answer(Answer),
+    Response(TopicResponse),
     /// The request was refused.
     Refused {
         /// A number of `docs/errors.md`.
@@ -128,7 +128,7 @@ pub enum Incoming<'a> {
 
 /// The response to a successful request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Answer {
+pub enum TopicResponse {
     /// To [`Request::Hello`].
     Welcome {
         /// Grows from one run of the server to the next.

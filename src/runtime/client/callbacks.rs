@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Answer, ClientEvent, EventCallback, Push, PushCallback, callback::Callback, core::Counters,
+    CallResult, ClientEvent, EventCallback, Push, PushCallback, callback::Callback, core::Counters,
     thread::ThreadClient,
 };
 
@@ -74,7 +74,7 @@ pub(super) type Sinks = (Option<PushCallback>, Option<EventCallback>);
 pub(super) enum Item {
     Push(Push),
     Event(ClientEvent),
-    Answer(Callback, Answer),
+    CallResult(Callback, CallResult),
 }
 
 impl CallbackThreads {
@@ -170,19 +170,19 @@ impl Queue {
         Arc::new(Self { threads, client, counters, state: Mutex::new(state) })
     }
 
-    /// Queues a callback. Answers are bounded by the calls; other callbacks are dropped, the newest first, when far too
+    /// Queues a callback. Results are bounded by the calls; other callbacks are dropped, the newest first, when far too
     /// many wait.
     pub(super) fn push(self: &Arc<Self>, item: Item) {
         let mut state = self.lock();
         let is_unwanted = match &item {
             Item::Push(_) => state.sinks.0.is_none() && !state.is_scheduled,
             Item::Event(_) => state.sinks.1.is_none() && !state.is_scheduled,
-            Item::Answer(..) => false,
+            Item::CallResult(..) => false,
         };
         if is_unwanted {
             return;
         }
-        if state.items.len() >= ITEMS_MAX && !matches!(item, Item::Answer(..)) {
+        if state.items.len() >= ITEMS_MAX && !matches!(item, Item::CallResult(..)) {
             self.counters.pushes_dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
@@ -240,7 +240,7 @@ impl Item {
         match self {
             Self::Push(push) => on_push.iter_mut().for_each(|callback| callback(push.clone())),
             Self::Event(event) => on_event.iter_mut().for_each(|callback| callback(event.clone())),
-            Self::Answer(callback, answer) => callback.answer(answer),
+            Self::CallResult(callback, result) => callback.answer(result),
         }
     }
 }

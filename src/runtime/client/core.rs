@@ -14,7 +14,7 @@ use shardcast_proto::{
     rpc::{Call, CallError, Caller, CallerEvent, Cause},
 };
 
-use super::{Answer, ClientEvent, ClientStats, Push, callback::Callback, endpoint::Endpoints};
+use super::{CallResult, ClientEvent, ClientStats, Push, callback::Callback, endpoint::Endpoints};
 
 /// What every client has, wherever it lives: the calls, and what gets their responses.
 pub(super) struct Core {
@@ -54,7 +54,7 @@ struct Waiting {
 
 /// An event for the application.
 pub(super) enum AppEvent {
-    Answer { callback: Callback, is_quick: bool, answer: Answer },
+    CallResult { callback: Callback, is_quick: bool, result: CallResult },
     Push(Push),
     Event(ClientEvent),
 }
@@ -101,7 +101,7 @@ impl Core {
                 self.waiting.insert(token, Waiting { id, callback, is_quick });
                 Ok(())
             }
-            Err(error) => Err(AppEvent::Answer { callback, is_quick, answer: Err(error) }),
+            Err(error) => Err(AppEvent::CallResult { callback, is_quick, result: Err(error) }),
         }
     }
 
@@ -119,7 +119,7 @@ impl Core {
             Event::Response(response) => self.caller.handle_response(&response),
             Event::Push { route, body } => self.caller.handle_push(route, body),
             // There is no service at this end.
-            Event::Request(request) if request.expects_answer => {
+            Event::Request(request) if request.expects_response => {
                 return Outcome::Say(Command::Forget { id: request.id });
             }
             _ => {}
@@ -163,7 +163,7 @@ impl Core {
                     let Some(Waiting { callback, is_quick, .. }) = self.waiting.remove(&token) else {
                         continue;
                     };
-                    AppEvent::Answer { callback, is_quick, answer: result }
+                    AppEvent::CallResult { callback, is_quick, result }
                 }
                 CallerEvent::Push { route, body } => AppEvent::Push(Push { route, body }),
                 CallerEvent::Connected => AppEvent::Event(ClientEvent::Connected),

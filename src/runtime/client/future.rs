@@ -7,7 +7,7 @@ use std::{
 
 use shardcast_proto::rpc::CallError;
 
-use super::{Answer, Inner};
+use super::{CallResult, Inner};
 
 /// The response to a call, to be awaited.
 ///
@@ -17,26 +17,26 @@ use super::{Answer, Inner};
 #[must_use]
 #[derive(Debug)]
 pub struct CallFuture {
-    answered: flume::r#async::RecvFut<'static, Answer>,
+    answered: flume::r#async::RecvFut<'static, CallResult>,
     /// The client and its number for the call, until the call has ended.
     call: Option<(Weak<Inner>, u64)>,
 }
 
 impl CallFuture {
-    pub(super) fn new(answered: flume::Receiver<Answer>, client: Weak<Inner>, token: u64) -> Self {
+    pub(super) fn new(answered: flume::Receiver<CallResult>, client: Weak<Inner>, token: u64) -> Self {
         Self { answered: answered.into_recv_async(), call: Some((client, token)) }
     }
 }
 
 impl Future for CallFuture {
-    type Output = Answer;
+    type Output = CallResult;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CallResult> {
         let answered = Pin::new(&mut self.answered).poll(cx);
         if answered.is_ready() {
             self.call = None;
         }
-        answered.map(|answer| answer.unwrap_or(Err(CallError::Closed)))
+        answered.map(|result| result.unwrap_or(Err(CallError::Closed)))
     }
 }
 

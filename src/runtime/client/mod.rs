@@ -88,7 +88,7 @@ struct ShardHome {
 }
 
 /// The result of a call: the response of the peer, or why there is none.
-pub type Answer = Result<OwnedResponse, CallError>;
+pub type CallResult = Result<OwnedResponse, CallError>;
 
 /// A message that the peer sent without a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -114,7 +114,7 @@ pub enum ClientEvent {
         /// Its request id.
         id: u64,
         /// The response of the peer, or why there is none.
-        result: Answer,
+        result: CallResult,
     },
 }
 
@@ -185,7 +185,7 @@ impl Client {
     ///
     /// # Panics
     /// On a shard's thread, which must not wait. Use [`call`](Self::call) there.
-    pub fn call_blocking(&self, route: Route<'_>, body: impl Into<Bytes>) -> Answer {
+    pub fn call_blocking(&self, route: Route<'_>, body: impl Into<Bytes>) -> CallResult {
         self.call_blocking_with(route, body, CallOptions::default())
     }
 
@@ -201,7 +201,7 @@ impl Client {
         route: Route<'_>,
         body: impl Into<Bytes>,
         options: CallOptions,
-    ) -> Answer {
+    ) -> CallResult {
         assert!(!port::is_shard(), "a shard must not wait: await the call there");
         if let Home::Threads(client) = &self.0.home {
             return client.call_blocking(|callback| self.0.describe(route, body.into(), options, callback));
@@ -219,7 +219,7 @@ impl Client {
         route: Route<'_>,
         body: impl Into<Bytes>,
         options: CallOptions,
-        callback: impl FnOnce(Answer) + Send + 'static,
+        callback: impl FnOnce(CallResult) + Send + 'static,
     ) {
         let call = self.0.describe(route, body.into(), options, Callback::new(callback));
         self.0.post(NewCall { is_quick: false, ..call });
@@ -232,7 +232,7 @@ impl Client {
         route: Route<'_>,
         body: Bytes,
         options: CallOptions,
-        callback: impl FnOnce(Answer) + Send + 'static,
+        callback: impl FnOnce(CallResult) + Send + 'static,
     ) {
         self.0.post(self.0.describe(route, body, options, Callback::new(callback)));
     }
@@ -275,9 +275,14 @@ impl Client {
         self.0.close();
     }
 
-    fn start(&self, route: Route<'_>, body: Bytes, options: CallOptions) -> (flume::Receiver<Answer>, u64) {
-        let (answer, answered) = flume::bounded(1);
-        let call = self.0.describe(route, body, options, Callback::channel(answer));
+    fn start(
+        &self,
+        route: Route<'_>,
+        body: Bytes,
+        options: CallOptions,
+    ) -> (flume::Receiver<CallResult>, u64) {
+        let (result, answered) = flume::bounded(1);
+        let call = self.0.describe(route, body, options, Callback::channel(result));
         let token = call.token;
         self.0.post(call);
         (answered, token)
@@ -341,7 +346,7 @@ impl Inner {
         match &self.home {
             Home::Shard(home) => {
                 let forget = home.envelope(move |_, client| client.forget(token));
-                home.router.post_answer(home.shard, forget);
+                home.router.post_response(home.shard, forget);
             }
             Home::Threads(client) => client.forget(token),
         }

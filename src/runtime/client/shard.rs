@@ -203,7 +203,7 @@ impl ShardClient {
 
     fn run(&self, event: AppEvent) {
         match event {
-            AppEvent::Answer { callback, answer, .. } => callback.answer(answer),
+            AppEvent::CallResult { callback, result, .. } => callback.answer(result),
             AppEvent::Push(push) => {
                 if let Some(callback) = &mut *self.on_push.borrow_mut() {
                     callback(push);

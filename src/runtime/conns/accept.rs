@@ -78,7 +78,7 @@ impl Conns {
         let shared = &self.shared.listeners[listener as usize];
         let handle =
             Connection::new(id, peer, Arc::clone(&shared.limits), self.reactor.router.clone(), self.now());
-        let core = connection::Connection::adopted(&shared.pace, opened, bytes, self.now());
+        let core = connection::Connection::adopted(&shared.rate_limit, opened, bytes, self.now());
         let role = Role::Accepted { listener, protocol: None };
         let conn = Conn::new(handle, core, self.limits(listener as usize), transport, role);
         table.insert(Box::new(conn));
@@ -129,7 +129,7 @@ impl Conns {
     fn go_home(&self, conn: &mut Conn, protocol: usize, home: Home) {
         let shards = self.reactor.router.shards() as u64;
         let target = match home {
-            Home::Here => self.reactor.id,
+            Home::AnyShard => self.reactor.id,
             Home::Shard(shard) => (u64::from(shard) % shards) as u16,
             Home::Key(key) => (key % shards) as u16,
         };
@@ -157,7 +157,7 @@ impl Conns {
         conn.core.open(session, self.now());
         self.members.borrow_mut()[listener as usize].insert(conn.slot());
         self.counters.listeners[listener as usize].unidentified.sub(1);
-        if self.protocol(listener, protocol).subscribes_unasked()
+        if self.protocol(listener, protocol).subscribes_automatically()
             && let Some(topics) = self.topics()
         {
             topics.subscribe_to_listener(listener, conn.slot());

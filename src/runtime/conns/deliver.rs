@@ -9,8 +9,8 @@ use shardcast_proto::{
 
 use super::{Conn, Conns, Content, Frames};
 use crate::{
-    Answer, ConnId, Connection, Failure,
-    mesh::{AnswerNow, Answered, Message},
+    ConnId, Connection, Failure, ServiceResponse,
+    mesh::{Message, RequestEnd, ResponseSink},
 };
 
 impl Conns {
@@ -27,8 +27,8 @@ impl Conns {
                         None => self.count_drop(conn, "no-push"),
                     }
                 }
-                Message::Answer { id, answered } => {
-                    self.guarded(conn, |conn| self.end_request(conn, id, answered));
+                Message::RequestEnd { id, end } => {
+                    self.guarded(conn, |conn| self.end_request(conn, id, end));
                 }
             })
         });
@@ -53,31 +53,31 @@ impl Conns {
         true
     }
 
-    fn end_request(&self, conn: &mut Conn, id: RequestId, answered: Answered) {
+    fn end_request(&self, conn: &mut Conn, id: RequestId, end: RequestEnd) {
         let (spares, now) = (&self.spares, self.now());
-        match answered {
-            Answered::With(Answer::Result { head, body }) => {
+        match end {
+            RequestEnd::Response(ServiceResponse::Result { head, body }) => {
                 self.say(conn, Command::Respond { id, head: &head, body: &body });
             }
-            Answered::With(Answer::Buffer(body)) => {
+            RequestEnd::Response(ServiceResponse::Buffer(body)) => {
                 self.say(conn, Command::respond(id, &body));
                 spares.keep(body);
             }
-            Answered::With(Answer::Failure(Failure { code, text })) => {
+            RequestEnd::Response(ServiceResponse::Failure(Failure { code, text })) => {
                 // A protocol without failure responses sends nothing.
                 let failure = proto::Failure { code, text: &text };
                 conn.core.say(Command::Fail { id, failure }, spares, now);
                 self.queue_changed(conn);
             }
-            Answered::Never => {
+            RequestEnd::Never => {
                 conn.core.say(Command::Forget { id }, spares, now);
                 self.queue_changed(conn);
             }
-            Answered::Panicked => {
+            RequestEnd::Panicked => {
                 conn.core.handle_panic(id, &conn.limits, spares, now);
                 self.queue_changed(conn);
             }
-            Answered::Silently => {}
+            RequestEnd::Silently => {}
         }
         conn.core.handle_request_ended(&conn.limits, now);
     }
@@ -107,13 +107,13 @@ impl Conns {
     }
 }
 
-impl AnswerNow for Conns {
+impl ResponseSink for Conns {
     /// As [`deliver`](Conns::deliver) of a response, if nothing is borrowed, as in a task. Further effects, such as
     /// reading more, wait for the next turn: the application is not called while it answers.
-    fn answer_now(&self, to: ConnId, id: RequestId, answered: Answered) -> Result<(), Answered> {
-        let Ok(mut table) = self.table.try_borrow_mut() else { return Err(answered) };
+    fn respond_now(&self, to: ConnId, id: RequestId, end: RequestEnd) -> Result<(), RequestEnd> {
+        let Ok(mut table) = self.table.try_borrow_mut() else { return Err(end) };
         if let Some(conn) = table.get(to).filter(|conn| conn.core.is_open()) {
-            self.guarded(conn, |conn| self.end_request(conn, id, answered));
+            self.guarded(conn, |conn| self.end_request(conn, id, end));
             self.count_requests(conn);
             if conn.core.has_news() {
                 self.follow_up_later(to);

@@ -113,19 +113,19 @@ impl Conns {
         loop {
             let ask = |request: &Request<'_>| {
                 application.ask_service(request);
-                (request.id, request.expects_answer)
+                (request.id, request.expects_response)
             };
             let outcome = match input.advance_with(ask) {
                 Advance::Done => break,
                 Advance::Silent => continue,
                 Advance::Event(event) => application.ask_hub(event),
-                Advance::Request((id, expects_answer)) => {
+                Advance::Request((id, expects_response)) => {
                     let Scratch { head, body, written } = &application.scratch;
-                    if expects_answer && matches!(written, Written::Result) {
+                    if expects_response && matches!(written, Written::Result) {
                         input.respond(id, head, body);
                         continue;
                     }
-                    application.outcome(id, expects_answer)
+                    application.outcome(id, expects_response)
                 }
             };
             let begins = matches!(outcome, Outcome::InProgress(_));
@@ -191,7 +191,7 @@ impl Conns {
             Some(Handling { responders: responders @ 1.., .. }) => {
                 conn.core.handle_requests_begun(responders)
             }
-            Some(Handling { id, expects_answer: true, .. }) => {
+            Some(Handling { id, expects_response: true, .. }) => {
                 conn.core.handle_panic(id, &conn.limits, &self.spares, now);
             }
             // It is lost, and counted.
@@ -236,11 +236,11 @@ impl Application<'_> {
     }
 
     /// How the service has answered its last request.
-    fn outcome(&self, id: RequestId, expects_answer: bool) -> Outcome<'_> {
+    fn outcome(&self, id: RequestId, expects_response: bool) -> Outcome<'_> {
         let Scratch { head, body, written } = &self.scratch;
         match written {
             Written::Later(requests) => Outcome::InProgress(*requests),
-            _ if !expects_answer => Outcome::Nothing,
+            _ if !expects_response => Outcome::Nothing,
             Written::Nothing => Outcome::Say(Command::Forget { id }),
             Written::Result => Outcome::Say(Command::Respond { id, head, body }),
             Written::Failure(Failure { code, text }) => {

@@ -102,12 +102,12 @@ impl Conns {
     /// Counts what was dropped since the last call.
     #[inline]
     pub(super) fn count_drops(&self, conn: &mut Conn) {
-        let paced = conn.core.take_paced();
+        let waits = conn.core.take_rate_limit_waits();
         let drops = conn.core.take_drops();
         let Some(listener) = conn.listener() else { return };
         let counters = &self.counters.listeners[listener];
-        if paced > 0 {
-            counters.paced.add(paced.into());
+        if waits > 0 {
+            counters.rate_limited.add(waits.into());
         }
         if let Some(drops) = drops {
             let overflow = policy_code(conn.limits.outbox.overflow);

@@ -43,7 +43,7 @@ pub(crate) use shared::{ListenerShared, Shared};
 use crate::{
     ConnId, Connection,
     counters::{ListenerCounters, ShardCounters, latency::JustSent},
-    mesh::AnswerNow,
+    mesh::ResponseSink,
     reactor::{Reactor, TimerKey},
     service::{Handling, Scratch, Service},
     stats::ConnectionInfo,
@@ -178,8 +178,8 @@ impl Conns {
             reactor,
         });
         conns.read_limits();
-        let answers = Rc::downgrade(&conns) as Weak<dyn AnswerNow>;
-        conns.reactor.port.set_answers(answers);
+        let sink = Rc::downgrade(&conns) as Weak<dyn ResponseSink>;
+        conns.reactor.port.set_response_sink(sink);
         conns
     }
 

@@ -12,9 +12,9 @@ use std::{
 use shardcast_os::socket::TcpOptions;
 use shardcast_proto::{
     Event, Opening, Protocol, Time,
-    connection::{self, CloseReason, Limits, Outcome, Side, State},
+    connection::{self, CloseReason, Limits, Outcome, State},
     outbox::OutboxBounds,
-    push::schedule::Pace,
+    push::schedule::RateLimit,
 };
 
 use super::{Conn, Conns, Role};
@@ -72,7 +72,7 @@ impl Conns {
         // Its own limits, which never change; the client handles the idle time-out.
         let limits = Arc::new(ListenerLimits::new(&bounds, Duration::ZERO));
         let handle = Connection::new(id, to, limits, self.reactor.router.clone(), self.now());
-        let core = connection::Connection::new(Side::Connecting, &Pace::NONE, self.now());
+        let core = connection::Connection::new(connection::Role::Connecting, &RateLimit::NONE, self.now());
         let role = Role::Connecting { owner, is_open: false };
         let conn = Conn::new(handle, core, Rc::new(made_limits(bounds)), transport, role);
         table.insert(Box::new(conn));

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use shardcast_proto::{Protocol, TopicName, push::schedule::Pace};
+use shardcast_proto::{Protocol, TopicName, push::schedule::RateLimit};
 
 use crate::{
     ListenerId,
@@ -32,7 +32,7 @@ pub(crate) struct ListenerShared {
     pub(crate) address: SocketAddr,
     pub(crate) protocols: Vec<Arc<dyn Protocol>>,
     pub(crate) limits: Arc<ListenerLimits>,
-    pub(crate) pace: Pace,
+    pub(crate) rate_limit: RateLimit,
 }
 
 impl Shared {

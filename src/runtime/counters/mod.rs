@@ -88,7 +88,7 @@ pub(crate) struct ListenerCounters {
     pub(crate) sent_bytes: Counter,
     pub(crate) decode_errors: [Counter; DECODE_ERRORS.len()],
     pub(crate) push_queued: Counter,
-    pub(crate) paced: Counter,
+    pub(crate) rate_limited: Counter,
     pub(crate) push_dropped: [Counter; DROP_POLICIES.len()],
 }
 

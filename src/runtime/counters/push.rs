@@ -12,7 +12,7 @@ pub(crate) struct PushCounters {
     counters: [Counter; 21],
     pub(crate) quiet_refused: Counter,
     pub(crate) subscription_dropped: Counter,
-    pub(crate) unasked_refused: Counter,
+    pub(crate) automatic_refused: Counter,
 }
 
 impl PushCounters {
@@ -24,7 +24,8 @@ impl PushCounters {
         self.gauges.iter().zip(gauges).for_each(|(counter, value)| counter.set(value));
         let HubCounters { published, delivered, forwarded, received, unwanted, .. } = *counters;
         let HubCounters { busy, topics_refused, recovered, gaps, stalls, .. } = *counters;
-        let HubCounters { delayed, paced, repeated, missed, expired, outlived, closed, .. } = *counters;
+        let HubCounters { delayed, rate_limited, repeated, missed, expired, outlived, closed, .. } =
+            *counters;
         let HubCounters { postponed, late, left, .. } = *counters;
         let counters = [
             published,
@@ -38,7 +39,7 @@ impl PushCounters {
             gaps,
             stalls,
             delayed,
-            paced,
+            rate_limited,
             repeated,
             missed,
             expired,
@@ -47,7 +48,7 @@ impl PushCounters {
             postponed,
             late,
             left,
-            counters.unasked_refused,
+            counters.automatic_refused,
         ];
         self.counters.iter().zip(counters).for_each(|(counter, value)| counter.set(value));
     }
@@ -73,7 +74,7 @@ pub(crate) fn read(counters: &PushCounters) -> PushStats {
     ] = all;
     let [
         delayed,
-        paced,
+        rate_limited,
         repeated,
         missed,
         expired,
@@ -107,7 +108,7 @@ pub(crate) fn read(counters: &PushCounters) -> PushStats {
         fanning_out,
         scheduled: vec![
             ("delayed", delayed),
-            ("paced", paced),
+            ("paced", rate_limited),
             ("repeated", repeated),
             ("postponed", postponed),
         ],
@@ -120,6 +121,6 @@ pub(crate) fn read(counters: &PushCounters) -> PushStats {
             ("left", left),
         ],
         subscription_dropped: counters.subscription_dropped.read(),
-        unasked_refused: counters.unasked_refused.read() + automatic_refused,
+        automatic_refused: counters.automatic_refused.read() + automatic_refused,
     }
 }

@@ -12,9 +12,9 @@ use bytes::Bytes;
 use shardcast_os::clock;
 use shardcast_proto::{RequestId, Time, outbox::OutboxBounds};
 
-use super::{Answered, Envelope, Message, Router, port};
+use super::{Envelope, Message, RequestEnd, Router, port};
 use crate::{
-    AnswerError, CloseError, CloseReason, ConnId, OverflowPolicy, SendError, limits::ListenerLimits,
+    CloseError, CloseReason, ConnId, OverflowPolicy, RespondError, SendError, limits::ListenerLimits,
 };
 
 /// A handle to one connection: cheap to clone, and usable from any thread. It may be kept for any time.
@@ -161,24 +161,24 @@ impl Connection {
     }
 
     /// Reports how a request ended. There is always room for this, since requests in progress are bounded.
-    pub(crate) fn respond(&self, id: RequestId, answered: Answered) -> Result<(), AnswerError> {
+    pub(crate) fn respond(&self, id: RequestId, end: RequestEnd) -> Result<(), RespondError> {
         if !self.is_open() {
-            return Err(AnswerError::Closed);
+            return Err(RespondError::Closed);
         }
         let here = self.0.id.shard;
-        let mut answered = Some(answered);
+        let mut end = Some(end);
         // Messages that were sent before go first.
         let is_next = self.0.travelling_messages.load(Ordering::Relaxed) == 0;
         port::with(|port| {
             if is_next && port.id == here && self.is_of(&port.router) {
-                answered = answered.take().and_then(|it| port.answer_now(self.0.id, id, it).err());
+                end = end.take().and_then(|it| port.respond_now(self.0.id, id, it).err());
             }
         });
-        let Some(answered) = answered else { return Ok(()) };
-        let message = Message::Answer { id, answered };
+        let Some(end) = end else { return Ok(()) };
+        let message = Message::RequestEnd { id, end };
         self.travels(message.len());
         let envelope = Envelope::Deliver { to: self.clone(), message, posted: port::now() };
-        self.0.router.post_answer(self.0.id.shard, envelope);
+        self.0.router.post_response(self.0.id.shard, envelope);
         Ok(())
     }
 

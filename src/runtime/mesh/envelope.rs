@@ -3,7 +3,7 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 use bytes::Bytes;
 use shardcast_proto::{RequestId, Time, push};
 
-use super::{Answer, Connection};
+use super::{Connection, ServiceResponse};
 use crate::{CloseReason, ConnId, transport::Detached};
 
 /// What can be sent to a shard.
@@ -42,13 +42,13 @@ pub(crate) enum Message {
     /// A push, to be framed by the connection's protocol.
     Push { body: Bytes, key: Option<u64> },
     /// A request has ended.
-    Answer { id: RequestId, answered: Answered },
+    RequestEnd { id: RequestId, end: RequestEnd },
 }
 
 /// How a request ended.
 #[derive(Debug)]
-pub(crate) enum Answered {
-    With(Answer),
+pub(crate) enum RequestEnd {
+    Response(ServiceResponse),
     /// It gets no response.
     Never,
     /// The code that was to answer it panicked.
@@ -61,13 +61,13 @@ impl Message {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Raw { frame: body, .. } | Self::Push { body, .. } => body.len(),
-            Self::Answer { answered: Answered::With(answer), .. } => answer.len(),
-            Self::Answer { .. } => 0,
+            Self::RequestEnd { end: RequestEnd::Response(response), .. } => response.len(),
+            Self::RequestEnd { .. } => 0,
         }
     }
 
     pub(crate) const fn is_push(&self) -> bool {
-        !matches!(self, Self::Answer { .. })
+        !matches!(self, Self::RequestEnd { .. })
     }
 }
 

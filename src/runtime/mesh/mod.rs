@@ -8,12 +8,12 @@
 //!
 //! A full queue is an error: the envelope comes back and is counted. No sender waits for a shard.
 
-mod answer;
 mod connection;
 mod envelope;
 mod pending;
 pub(crate) mod port;
 mod responder;
+mod response;
 
 use std::{
     sync::{
@@ -25,13 +25,13 @@ use std::{
 
 use shardcast_os::{park::Sleeper, ring::RingWaker, spsc, woken::WokenSet};
 
-pub use answer::{Answer, Failure};
 pub use connection::Connection;
 pub(crate) use connection::policy_code;
-pub(crate) use envelope::{Adopted, Answered, Envelope, Message};
+pub(crate) use envelope::{Adopted, Envelope, Message, RequestEnd};
 pub use pending::{Pending, ServerEnded};
-pub(crate) use port::{AnswerNow, Ends, Port};
+pub(crate) use port::{Ends, Port, ResponseSink};
 pub use responder::Responder;
+pub use response::{Failure, ServiceResponse};
 
 use crate::{ConnId, counters::DROP_POLICIES};
 
@@ -49,7 +49,7 @@ pub(crate) struct Router {
 #[derive(Debug)]
 struct Inbox {
     envelopes: flume::Receiver<Envelope>,
-    answers: flume::Receiver<Envelope>,
+    responses: flume::Receiver<Envelope>,
 }
 
 /// One shard, as seen from other threads.
@@ -57,7 +57,7 @@ struct Inbox {
 pub(crate) struct Peer {
     inbox: flume::Sender<Envelope>,
     /// Responses that found no room in another queue. Bounded by the requests in progress.
-    answers: flume::Sender<Envelope>,
+    responses: flume::Sender<Envelope>,
     /// Something is in the inbox. So the shard need not check an empty queue in every turn.
     notified: AtomicBool,
     pub(crate) sleeper: Sleeper,
@@ -169,9 +169,9 @@ impl Router {
 
     /// Queues an envelope that ends something bounded, such as a request in progress: there is always room for it. A
     /// shard that has ended does not get it.
-    pub(crate) fn post_answer(&self, shard: u16, envelope: Envelope) {
+    pub(crate) fn post_response(&self, shard: u16, envelope: Envelope) {
         if let Err(envelope) = self.post(shard, envelope) {
-            self.peer(shard).post_answer(envelope);
+            self.peer(shard).post_response(envelope);
         }
     }
 
@@ -187,10 +187,10 @@ impl Router {
 impl Peer {
     fn new(capacity: usize) -> (Self, Inbox) {
         let (inbox, envelopes) = flume::bounded(capacity);
-        let (answers, inside) = flume::unbounded();
+        let (responses, inside) = flume::unbounded();
         let peer = Self {
             inbox,
-            answers,
+            responses,
             notified: AtomicBool::new(false),
             sleeper: Sleeper::new(),
             woken: WokenSet::new(),
@@ -198,7 +198,7 @@ impl Peer {
             backlog_full: AtomicBool::new(false),
             drops: Default::default(),
         };
-        (peer, Inbox { envelopes, answers: inside })
+        (peer, Inbox { envelopes, responses: inside })
     }
 
     /// The shard has a ring, and can be woken.
@@ -251,8 +251,8 @@ impl Peer {
         std::array::from_fn(|index| self.drops[index].load(Ordering::Relaxed))
     }
 
-    fn post_answer(&self, envelope: Envelope) {
-        if self.answers.send(envelope).is_ok() {
+    fn post_response(&self, envelope: Envelope) {
+        if self.responses.send(envelope).is_ok() {
             self.notified.store(true, Ordering::Release);
             self.wake();
         }

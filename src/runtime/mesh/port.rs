@@ -10,7 +10,7 @@ use std::{
 use shardcast_os::{clock, spsc};
 use shardcast_proto::{RequestId, Time};
 
-use super::{Answered, Envelope, Inbox, Router};
+use super::{Envelope, Inbox, RequestEnd, Router};
 use crate::{ConnId, counters::ShardCounters};
 
 /// The queues to and from one shard; made by [`mesh`](super::mesh), and sent to its thread.
@@ -34,13 +34,13 @@ pub(crate) struct Port {
     inbox: Inbox,
     /// Shards that were sent something this turn.
     to_wake: RefCell<Vec<u16>>,
-    answers: OnceCell<Weak<dyn AnswerNow>>,
+    response_sink: OnceCell<Weak<dyn ResponseSink>>,
 }
 
 /// Takes responses to requests of this shard's connections, without a queue.
-pub(crate) trait AnswerNow {
+pub(crate) trait ResponseSink {
     /// Ends a request at once, or returns the response if something is in the middle of its work.
-    fn answer_now(&self, to: ConnId, id: RequestId, answered: Answered) -> Result<(), Answered>;
+    fn respond_now(&self, to: ConnId, id: RequestId, end: RequestEnd) -> Result<(), RequestEnd>;
 }
 
 thread_local! {
@@ -80,7 +80,7 @@ impl Port {
             incoming: RefCell::new(ends.incoming),
             inbox: ends.inbox,
             to_wake: RefCell::default(),
-            answers: OnceCell::new(),
+            response_sink: OnceCell::new(),
         }
     }
 
@@ -95,15 +95,15 @@ impl Port {
     }
 
     /// Sets what takes responses to requests of this shard.
-    pub(crate) fn set_answers(&self, answers: Weak<dyn AnswerNow>) {
-        let set = self.answers.set(answers);
+    pub(crate) fn set_response_sink(&self, sink: Weak<dyn ResponseSink>) {
+        let set = self.response_sink.set(sink);
         debug_assert!(set.is_ok(), "set once, at boot");
     }
 
-    pub(super) fn answer_now(&self, to: ConnId, id: RequestId, answered: Answered) -> Result<(), Answered> {
-        match self.answers.get().and_then(Weak::upgrade) {
-            Some(answers) => answers.answer_now(to, id, answered),
-            None => Err(answered),
+    pub(super) fn respond_now(&self, to: ConnId, id: RequestId, end: RequestEnd) -> Result<(), RequestEnd> {
+        match self.response_sink.get().and_then(Weak::upgrade) {
+            Some(sink) => sink.respond_now(to, id, end),
+            None => Err(end),
         }
     }
 
@@ -165,7 +165,7 @@ impl Port {
         }
         self.incoming.replace(incoming);
         if self.router.peer(self.id).take_notified() {
-            for queue in [&self.inbox.envelopes, &self.inbox.answers] {
+            for queue in [&self.inbox.envelopes, &self.inbox.responses] {
                 for index in 0.. {
                     let Ok(envelope) = queue.try_recv() else { break };
                     take(envelope);
@@ -213,7 +213,7 @@ impl Port {
 
     /// The shard has ended: drops what still waits, and its ends of the queues.
     pub(crate) fn shut_down(&self) {
-        while self.inbox.envelopes.try_recv().is_ok() || self.inbox.answers.try_recv().is_ok() {}
+        while self.inbox.envelopes.try_recv().is_ok() || self.inbox.responses.try_recv().is_ok() {}
         self.local.take();
         self.incoming.take();
         self.outgoing.take();

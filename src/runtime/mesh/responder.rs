@@ -1,22 +1,22 @@
 use shardcast_proto::RequestId;
 
-use super::{Answer, Answered, Connection};
-use crate::{AnswerError, Failure};
+use super::{Connection, RequestEnd, ServiceResponse};
+use crate::{Failure, RespondError};
 
 /// Sends the response to one request later, from any thread. If it is dropped unused, the request is answered with the
 /// protocol's failure for that, if it has one. A server that drains waits for it, within its time.
 #[derive(Debug)]
-#[must_use = "a responder that is dropped leaves its request without an answer"]
+#[must_use = "a responder that is dropped leaves its request without a response"]
 pub struct Responder {
     /// Taken when the response was sent.
     connection: Option<Connection>,
     id: RequestId,
-    expects_answer: bool,
+    expects_response: bool,
 }
 
 impl Responder {
-    pub(crate) const fn new(connection: Connection, id: RequestId, expects_answer: bool) -> Self {
-        Self { connection: Some(connection), id, expects_answer }
+    pub(crate) const fn new(connection: Connection, id: RequestId, expects_response: bool) -> Self {
+        Self { connection: Some(connection), id, expects_response }
     }
 
     /// Whether the connection still exists.
@@ -29,40 +29,40 @@ impl Responder {
     ///
     /// # Errors
     /// The connection has ended, and the response is dropped.
-    pub fn answer(mut self, answer: impl Into<Answer>) -> Result<(), AnswerError> {
-        self.end(Answered::With(answer.into()))
+    pub fn answer(mut self, response: impl Into<ServiceResponse>) -> Result<(), RespondError> {
+        self.end(RequestEnd::Response(response.into()))
     }
 
     /// As [`answer`](Self::answer), with a result without a head.
     ///
     /// # Errors
     /// As for [`answer`](Self::answer).
-    pub fn respond(self, body: impl Into<bytes::Bytes>) -> Result<(), AnswerError> {
-        self.answer(Answer::result(body))
+    pub fn respond(self, body: impl Into<bytes::Bytes>) -> Result<(), RespondError> {
+        self.answer(ServiceResponse::result(body))
     }
 
     /// As [`answer`](Self::answer), with a failure.
     ///
     /// # Errors
     /// As for [`answer`](Self::answer).
-    pub fn fail(self, failure: Failure) -> Result<(), AnswerError> {
+    pub fn fail(self, failure: Failure) -> Result<(), RespondError> {
         self.answer(failure)
     }
 
     /// As [`answer`](Self::answer), for a task that ends with it.
-    pub(crate) fn end_with(&mut self, answer: Answer) {
+    pub(crate) fn end_with(&mut self, response: ServiceResponse) {
         // If the connection has ended, nothing waits for the response.
-        let _ = self.end(Answered::With(answer));
+        let _ = self.end(RequestEnd::Response(response));
     }
 
     /// The code that was to answer has panicked.
     pub(crate) fn panicked(mut self) {
-        let _ = self.end(Answered::Panicked);
+        let _ = self.end(RequestEnd::Panicked);
     }
 
-    fn end(&mut self, answered: Answered) -> Result<(), AnswerError> {
-        let Some(connection) = self.connection.take() else { return Err(AnswerError::Closed) };
-        connection.respond(self.id, if self.expects_answer { answered } else { Answered::Silently })
+    fn end(&mut self, end: RequestEnd) -> Result<(), RespondError> {
+        let Some(connection) = self.connection.take() else { return Err(RespondError::Closed) };
+        connection.respond(self.id, if self.expects_response { end } else { RequestEnd::Silently })
     }
 }
 
@@ -70,6 +70,6 @@ impl Drop for Responder {
     fn drop(&mut self) {
         let panics = std::thread::panicking();
         // If the connection has ended, nothing waits for the response.
-        let _ = self.end(if panics { Answered::Panicked } else { Answered::Never });
+        let _ = self.end(if panics { RequestEnd::Panicked } else { RequestEnd::Never });
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use shardcast_proto::{
     Refusal, TopicName,
-    push::{self, Answer, Publish, Receipt, schedule::Class},
+    push::{self, HubResponse, Publish, Receipt, schedule::Priority},
 };
 
 use super::{
@@ -32,7 +32,7 @@ pub struct PublishOptions {
     pub ttl: Option<Duration>,
     /// The least priority of the message. It also raises the priority of messages of the same topic that are queued
     /// before it. Without it, the message has the priority of its topic.
-    pub class: Option<Class>,
+    pub priority: Option<Priority>,
 }
 
 impl PublishOptions {
@@ -57,15 +57,15 @@ impl PublishOptions {
 
     /// Sets the least priority.
     #[must_use]
-    pub const fn class(mut self, class: Class) -> Self {
-        self.class = Some(class);
+    pub const fn priority(mut self, priority: Priority) -> Self {
+        self.priority = Some(priority);
         self
     }
 
     pub(super) fn publish(self, topic: TopicName, body: Bytes) -> Publish {
-        let class = self.class.unwrap_or(Class::Bulk);
+        let priority = self.priority.unwrap_or(Priority::Bulk);
         let posted = port::now();
-        let publish = Publish { key: self.key, class, posted, ..Publish::new(topic, body) };
+        let publish = Publish { key: self.key, priority, posted, ..Publish::new(topic, body) };
         if self.delay.is_none() && self.ttl.is_none() {
             return publish;
         }
@@ -166,13 +166,13 @@ impl Publisher {
         body: impl Into<Bytes>,
         options: PublishOptions,
     ) -> Pending<Result<Receipt, PublishError>> {
-        let (answer, reply) = Pending::new();
-        let late = answer.clone();
+        let (response, reply) = Pending::new();
+        let late = response.clone();
         let publish = options.publish(self.topic.clone(), body.into());
         let run = Envelope::Run(Box::new(move || {
             let then = move |result: Result<_, Refusal>| {
                 // The receiver may have been dropped.
-                let _ = answer.send(result.map_err(PublishError::from));
+                let _ = response.send(result.map_err(PublishError::from));
             };
             with_push(|push| push.publish_confirmed(publish, then));
         }));
@@ -201,14 +201,14 @@ impl Publisher {
 
 /// Asks the owner of a topic for its subscribers.
 pub(crate) fn presence(router: &Arc<Router>, topic: &str) -> Pending<Result<Presence, PresenceError>> {
-    let (answer, reply) = Pending::new();
-    let late = answer.clone();
+    let (response, reply) = Pending::new();
+    let late = response.clone();
     let posted = TopicName::new(topic).map_err(PresenceError::from).and_then(|topic| {
         let owner = topic.owner(router.shards() as u16);
         let run = Envelope::Run(Box::new(move || {
             let then = move |result: Result<_, Refusal>| {
                 // The receiver may have been dropped.
-                let _ = answer.send(result.map_err(PresenceError::from));
+                let _ = response.send(result.map_err(PresenceError::from));
             };
             with_push(|push| push.presence(&topic, then));
         }));
@@ -226,35 +226,35 @@ impl Push {
         publish: Publish,
         then: impl FnOnce(Result<Receipt, Refusal>) + Clone + 'static,
     ) {
-        let on_answer = then.clone();
-        let ticket = self.await_answer(move |answer| {
-            if let Answer::Published(result) = answer {
-                on_answer(result);
+        let on_response = then.clone();
+        let ticket = self.await_response(move |response| {
+            if let HubResponse::Published(result) = response {
+                on_response(result);
             }
         });
         let published = self.hub().publish(publish, Some(ticket), &mut ShardOutlet(self));
         if let Err(refusal) = published {
-            self.forget_answer(ticket);
+            self.forget_response(ticket);
             then(Err(refusal));
         }
     }
 
     fn presence(&self, topic: &TopicName, then: impl FnOnce(Result<Presence, Refusal>) + Clone + 'static) {
-        let on_answer = then.clone();
-        let ticket = self.await_answer(move |answer| {
-            if let Answer::Presence(presence) = answer {
-                on_answer(Ok(named(presence)));
+        let on_response = then.clone();
+        let ticket = self.await_response(move |response| {
+            if let HubResponse::Presence(presence) = response {
+                on_response(Ok(named(presence)));
             }
         });
         let asked = self.hub().presence(topic, true, ticket);
         if let Err(refusal) = asked {
-            self.forget_answer(ticket);
+            self.forget_response(ticket);
             then(Err(refusal));
         }
     }
 }
 
-fn named(presence: push::PresenceAnswer) -> Presence {
+fn named(presence: push::PresenceResponse) -> Presence {
     let subscribers = presence.subscribers.into_iter().map(|(shard, identity)| match identity {
         LIBRARY_IDENTITY => Subscriber::Library { shard },
         identity => Subscriber::Connection(connection_of(shard, identity)),

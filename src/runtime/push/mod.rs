@@ -22,7 +22,7 @@ use std::{
 
 use shardcast_proto::{
     Time,
-    push::{self, Answer, Hub, Ticket},
+    push::{self, Hub, HubResponse, Ticket},
 };
 
 pub(crate) use handle::presence;
@@ -30,7 +30,7 @@ pub use handle::{Presence, PublishOptions, Publisher, Subscriber};
 pub use periodic::PeriodicPush;
 pub use shardcast_proto::push::{
     HubConfig, Publication, Receipt, Subscribed,
-    schedule::{AdmissionLimits, Bounds, Class, Pace, TopicRule, TopicRules},
+    schedule::{AdmissionLimits, Bounds, Priority, RateLimit, TopicRule, TopicRules},
 };
 pub(crate) use subscription::subscribe;
 pub use subscription::{SubscribeOptions, Subscription};
@@ -59,8 +59,8 @@ pub(crate) struct Push {
     left: RefCell<Vec<push::SubscriberId>>,
     /// Subscriptions of the library that live on this shard, by index.
     locals: RefCell<Vec<Option<Local>>>,
-    /// Callers of the library that wait for an answer.
-    waiting: RefCell<HashMap<u64, OnAnswer>>,
+    /// Callers of the library that wait for a response.
+    waiting: RefCell<HashMap<u64, OnResponse>>,
     next_ticket: Cell<u64>,
     /// When the timer of the hub goes off, if it is set.
     alarm: Cell<Option<Time>>,
@@ -100,7 +100,7 @@ impl Push {
         self.hub.borrow().is_stalled()
     }
 
-    /// Drops what waits for an answer, so that it learns that the shard has ended.
+    /// Drops what waits for a response, so that it learns that the shard has ended.
     pub(crate) fn shut_down(&self) {
         self.waiting.take();
         self.locals.take();
@@ -159,15 +159,15 @@ impl Push {
         self.hub().handle_timeout(self.reactor.now());
     }
 
-    /// Keeps `then` until the answer to the returned ticket has come.
-    fn await_answer(&self, then: impl FnOnce(Answer) + 'static) -> Ticket {
+    /// Keeps `then` until the response to the returned ticket has come.
+    fn await_response(&self, then: impl FnOnce(HubResponse) + 'static) -> Ticket {
         let number = self.next_ticket.get();
         self.next_ticket.set(number + 1);
         self.waiting.borrow_mut().insert(number, Box::new(then));
         Ticket(LIBRARY, number)
     }
 
-    fn forget_answer(&self, ticket: Ticket) {
+    fn forget_response(&self, ticket: Ticket) {
         let forgotten = self.waiting.borrow_mut().remove(&ticket.1);
         drop(forgotten);
     }
@@ -181,8 +181,8 @@ const fn connection(slot: u32) -> push::SubscriberId {
 /// The first half of tickets that do not belong to connections: no slot has this number.
 const LIBRARY: u64 = u64::MAX;
 
-/// What happens with an answer that the library waits for.
-type OnAnswer = Box<dyn FnOnce(Answer)>;
+/// What happens with a response that the library waits for.
+type OnResponse = Box<dyn FnOnce(HubResponse)>;
 
 /// Calls `f` with the hub of this thread's shard, unless that has ended.
 fn with_push<R>(f: impl FnOnce(&Rc<Push>) -> R) -> Option<R> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shardcast_proto::{
     Command, Operation, Refusal, RequestId,
-    push::{Answer, HubMessage, Outlet, Publication, SubscriberId, Ticket},
+    push::{HubMessage, HubResponse, Outlet, Publication, SubscriberId, Ticket},
 };
 
 use super::{LIBRARY, Push};
@@ -46,18 +46,18 @@ impl Outlet<Frames> for ShardOutlet<'_> {
         self.0.mesh_capacity
     }
 
-    fn answer(&mut self, ticket: Ticket, answer: Answer) {
+    fn respond(&mut self, ticket: Ticket, response: HubResponse) {
         if ticket.0 == LIBRARY {
             let waiting = self.0.waiting.borrow_mut().remove(&ticket.1);
             if let Some(then) = waiting {
-                then(answer);
+                then(response);
             }
             return;
         }
         let id = connection_of(self.0.reactor.id, ticket.0);
         let is_request = ticket.0 & DELAYED == 0;
         let request = RequestId(ticket.1);
-        self.0.say_answer(id, request, is_request, command(request, &answer));
+        self.0.send_response(id, request, is_request, command(request, &response));
     }
 
     fn identify(&self, who: SubscriberId) -> u64 {
@@ -67,7 +67,7 @@ impl Outlet<Frames> for ShardOutlet<'_> {
 
 impl Push {
     /// Answers a connection's request, if the connection is still open.
-    fn say_answer(&self, id: ConnId, request: RequestId, is_request: bool, command: Command<'_>) {
+    fn send_response(&self, id: ConnId, request: RequestId, is_request: bool, command: Command<'_>) {
         let mut table = self.conns.table.borrow_mut();
         let Some(conn) = table.get(id) else { return };
         if conn.core.is_open() {
@@ -114,16 +114,16 @@ pub(super) const fn connection_of(shard: u16, identity: u64) -> ConnId {
     ConnId { node: 0, shard, slot, generation: identity as u32 }
 }
 
-fn command(id: RequestId, answer: &Answer) -> Command<'static> {
+fn command(id: RequestId, response: &HubResponse) -> Command<'static> {
     let refused = |operation, refusal: Refusal| Command::Refused { id, operation, refusal };
-    match answer {
-        Answer::Subscribed(Ok(it)) => Command::Subscribed { id, head: it.head, recovery: it.recovery },
-        Answer::Subscribed(Err(refusal)) => refused(Operation::Subscribe, *refusal),
-        Answer::Published(Ok(it)) => {
+    match response {
+        HubResponse::Subscribed(Ok(it)) => Command::Subscribed { id, head: it.head, recovery: it.recovery },
+        HubResponse::Subscribed(Err(refusal)) => refused(Operation::Subscribe, *refusal),
+        HubResponse::Published(Ok(it)) => {
             Command::Published { id, position: it.position, receivers: it.receivers }
         }
-        Answer::Published(Err(refusal)) => refused(Operation::Publish, *refusal),
-        Answer::Presence(presence) => Command::Present { id, count: presence.count },
+        HubResponse::Published(Err(refusal)) => refused(Operation::Publish, *refusal),
+        HubResponse::Presence(presence) => Command::Present { id, count: presence.count },
     }
 }
 

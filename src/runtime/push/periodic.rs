@@ -57,8 +57,8 @@ impl Publisher {
         body: impl Into<Bytes>,
         options: PublishOptions,
     ) -> Pending<Result<PeriodicPush, PushEveryError>> {
-        let (answer, reply) = Pending::new();
-        let late = answer.clone();
+        let (response, reply) = Pending::new();
+        let late = response.clone();
         let number = self.router.next_number();
         if options.delay.is_some() || options.ttl.is_some() {
             return Pending::known(Err(PushEveryError::DelayOrTtl));
@@ -75,10 +75,10 @@ impl Publisher {
             let added = with_push(|push| push.add_periodic(number, interval, publish));
             // The caller may have dropped its end: then the push is dropped here, which stops it.
             let _ = match added {
-                Some(Ok(())) => answer.send(Ok(push)),
+                Some(Ok(())) => response.send(Ok(push)),
                 Some(Err(error)) => {
                     push.detach();
-                    answer.send(Err(error))
+                    response.send(Err(error))
                 }
                 None => return,
             };
@@ -107,7 +107,7 @@ impl Drop for PeriodicPush {
         let end = Envelope::Run(Box::new(move || {
             with_push(|push| push.hub().remove_periodic(number));
         }));
-        router.post_answer(self.shard, end);
+        router.post_response(self.shard, end);
     }
 }
 

@@ -5,7 +5,7 @@ use shardcast_proto::{
     Command, Event, Operation, Position, PublishHeader, Refusal, RequestId, TopicFilter, TopicName,
     TopicPrefix,
     connection::Outcome,
-    push::{Publish, Ticket, schedule::Class},
+    push::{Publish, Ticket, schedule::Priority},
 };
 
 use super::{
@@ -19,7 +19,7 @@ impl Topics for Push {
         let topic = TopicFilter::Exact(self.conns.shared.listeners[listener as usize].topic.clone());
         let subscribed = self.hub().subscribe(connection(slot), &topic, None, None, self.reactor.now());
         if let Err(refusal) = subscribed {
-            self.reactor.counters.push.unasked_refused.add(1);
+            self.reactor.counters.push.automatic_refused.add(1);
             if self.reactor.may_log(Notice::SubscriptionRefused) {
                 let listener = &self.conns.shared.listeners[listener as usize].name;
                 tracing::warn!(shard = self.reactor.id, %listener, %refusal, "automatic subscription refused");
@@ -102,12 +102,12 @@ impl Push {
         body: &[u8],
     ) -> Result<(), Refusal> {
         self.refuse_while_draining()?;
-        let PublishHeader { key, delay, ttl, class } = options;
-        let class =
-            class.map_or(Ok(Class::Bulk), |number| Class::from_number(number).ok_or(Refusal::Malformed))?;
+        let PublishHeader { key, delay, ttl, priority } = options;
+        let priority = priority
+            .map_or(Ok(Priority::Bulk), |number| Priority::from_number(number).ok_or(Refusal::Malformed))?;
         let topic = TopicName::new(topic).map_err(|_| Refusal::BadTopic)?;
         let posted = self.reactor.now();
-        let publish = Publish { key, class, posted, ..Publish::new(topic, Bytes::copy_from_slice(body)) };
+        let publish = Publish { key, priority, posted, ..Publish::new(topic, Bytes::copy_from_slice(body)) };
         let publish = publish.timed(delay, ttl, self.reactor.now());
         let mark = if delay.is_some() { DELAYED } else { 0 };
         let ticket = id.map(|id| {
@@ -127,7 +127,7 @@ impl Push {
     }
 }
 
-/// The ticket by which the answer finds the connection and its request.
+/// The ticket by which the response finds the connection and its request.
 fn ticket(peer: &Connection, id: RequestId) -> Ticket {
     Ticket(identity_of(peer.id().slot, peer.id().generation), id.0)
 }

@@ -11,7 +11,7 @@ use std::{
 
 use shardcast_proto::{
     Position, Refusal, TopicFilter,
-    push::{Answer, Publication, Subscribed, SubscriberId},
+    push::{HubResponse, Publication, Subscribed, SubscriberId},
 };
 
 use super::{Pending, Push, ServerEnded, with_push};
@@ -139,7 +139,7 @@ impl Drop for Home {
             with_push(|push| push.end_local(number));
         }));
         // There are at most as many as subscriptions, so there is room for it.
-        self.router.post_answer(self.shard, end);
+        self.router.post_response(self.shard, end);
     }
 }
 
@@ -151,8 +151,8 @@ pub(crate) fn subscribe(
     filter: TopicFilter,
     options: SubscribeOptions,
 ) -> Pending<Result<Subscription, SubscribeError>> {
-    let (answer, reply) = Pending::new();
-    let (router, theirs, late) = (Arc::clone(router), Arc::clone(router), answer.clone());
+    let (response, reply) = Pending::new();
+    let (router, theirs, late) = (Arc::clone(router), Arc::clone(router), response.clone());
     let run = Envelope::Run(Box::new(move || {
         let (sender, messages) = flume::bounded(options.capacity.max(1));
         let dropped = Arc::new(AtomicU64::new(0));
@@ -162,7 +162,7 @@ pub(crate) fn subscribe(
             let subscription =
                 started.map(|started| Subscription { messages, started, dropped, _home: home });
             // The caller may not wait any more; then the subscription is dropped here, which ends it.
-            let _ = answer.send(subscription.map_err(SubscribeError::from));
+            let _ = response.send(subscription.map_err(SubscribeError::from));
         };
         with_push(|push| push.start_local(local, &filter, options.since, then));
     }));
@@ -194,16 +194,16 @@ impl Push {
             free as u32
         };
         let then = std::rc::Rc::new(std::cell::Cell::new(Some(then)));
-        let on_answer = std::rc::Rc::clone(&then);
-        let ticket = self.await_answer(move |answer| {
-            if let (Some(then), Answer::Subscribed(started)) = (on_answer.take(), answer) {
+        let on_response = std::rc::Rc::clone(&then);
+        let ticket = self.await_response(move |response| {
+            if let (Some(then), HubResponse::Subscribed(started)) = (on_response.take(), response) {
                 then(started);
             }
         });
         let asked =
             self.hub().subscribe(local_subscriber(index), filter, since, Some(ticket), self.reactor.now());
         if let Err(refusal) = asked {
-            self.forget_answer(ticket);
+            self.forget_response(ticket);
             self.end_local(number);
             if let Some(then) = then.take() {
                 then(Err(refusal));

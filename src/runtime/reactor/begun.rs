@@ -12,7 +12,7 @@ use super::{
     tasks::{Body, Running, Tasks, panicked},
     waker::Ticket,
 };
-use crate::{Answer, ConnId, Connection, Responder};
+use crate::{ConnId, Connection, Responder, ServiceResponse};
 
 /// A future on its shard that is not a task yet. A wake-up that comes meanwhile is remembered.
 pub(crate) struct Begun<'a, F> {
@@ -136,7 +136,7 @@ impl<'a, F: Future + 'static> Begun<'a, F> {
     /// Makes it a task of the connection `owner`, named `name`. `responder` answers with its output.
     pub(crate) fn answer(self, name: &str, owner: ConnId, responder: Responder)
     where
-        F::Output: Into<Answer>,
+        F::Output: Into<ServiceResponse>,
     {
         let label = self.label(name);
         self.go_on(label, Some(owner), None, |place| Body::Answers(place, responder));

@@ -18,7 +18,7 @@ use super::{
     places::{Places, Run},
     waker::{TaskWaker, Ticket},
 };
-use crate::{Answer, CloseReason, Connection, Responder, counters::label};
+use crate::{CloseReason, Connection, Responder, ServiceResponse, counters::label};
 
 /// The tasks alive on one shard.
 ///
@@ -66,7 +66,7 @@ pub(super) struct Running {
 /// The future of a task, and what its output is for.
 pub(super) enum Body {
     Alone(Pin<Box<dyn Run<()>>>),
-    Answers(Pin<Box<dyn Run<Answer>>>, Responder),
+    Answers(Pin<Box<dyn Run<ServiceResponse>>>, Responder),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -292,7 +292,7 @@ impl Running {
             Body::Answers(place, _) if ends => place.as_mut().clear(),
             Body::Alone(place) => return place.as_mut().run(cx),
             Body::Answers(place, responder) => {
-                return place.as_mut().run(cx).map(|answer| responder.end_with(answer));
+                return place.as_mut().run(cx).map(|response| responder.end_with(response));
             }
         }
         Poll::Ready(())

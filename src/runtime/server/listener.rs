@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use shardcast_proto::{Protocol, push::schedule::Pace};
+use shardcast_proto::{Protocol, push::schedule::RateLimit};
 
 use super::ServerHandle;
 use crate::{ListenerId, OutboxLimits, OverflowPolicy, service::Service};
@@ -45,7 +45,7 @@ pub struct Listener {
     pub(super) reuse_port: bool,
     pub(super) protocols: Vec<(Arc<dyn Protocol>, ServiceFactory)>,
     pub(super) idle_timeout: Option<Duration>,
-    pub(super) pace: Pace,
+    pub(super) rate_limit: RateLimit,
     pub(super) overflow: Option<OverflowPolicy>,
     pub(super) outbox: Option<OutboxLimits>,
 }
@@ -62,7 +62,7 @@ impl Listener {
             reuse_port: false,
             protocols: Vec::new(),
             idle_timeout: None,
-            pace: Pace::NONE,
+            rate_limit: RateLimit::NONE,
             overflow: None,
             outbox: None,
         }
@@ -116,8 +116,8 @@ impl Listener {
     /// peer reads. What has to wait stays in the outbox, within its bounds in bytes and messages. The bound in age does
     /// not apply, because the peer does not cause the delay.
     #[must_use]
-    pub const fn pace(mut self, pace: Pace) -> Self {
-        self.pace = pace;
+    pub const fn rate_limit(mut self, rate_limit: RateLimit) -> Self {
+        self.rate_limit = rate_limit;
         self
     }
 

@@ -265,7 +265,7 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
         let (protocols, makers) = listener.protocols.into_iter().unzip();
         bound.push(ListenerShared {
             limits: Arc::new(ListenerLimits::new(&bounds, idle_timeout)),
-            pace: listener.pace,
+            rate_limit: listener.rate_limit,
             topic,
             label: label::number(&listener.name),
             id: listener.id,

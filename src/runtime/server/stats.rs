@@ -76,7 +76,7 @@ fn read_listener(listener: String, protocol: &'static str, counters: &ListenerCo
         sent_bytes: counters.sent_bytes.read(),
         decode_errors: coded(&DECODE_ERRORS, &counters.decode_errors),
         push_queued: counters.push_queued.read(),
-        paced: counters.paced.read(),
+        rate_limited: counters.rate_limited.read(),
         push_dropped: coded(&DROP_POLICIES, &counters.push_dropped),
     }
 }

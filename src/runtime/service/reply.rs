@@ -3,7 +3,7 @@ use std::{cell::Cell, fmt, future::Future, task::Poll};
 use shardcast_proto::{Request, RequestId, connection::Spares};
 
 use crate::{
-    Answer, Connection, Failure, Responder,
+    Connection, Failure, Responder, ServiceResponse,
     reactor::{Reactor, begin},
 };
 
@@ -14,7 +14,7 @@ pub struct Reply<'a> {
     reactor: &'a Reactor,
     connection: &'a Connection,
     id: RequestId,
-    expects_answer: bool,
+    expects_response: bool,
     scratch: &'a mut Scratch,
     spares: &'a Spares,
     handling: &'a Cell<Option<Handling>>,
@@ -24,7 +24,7 @@ pub struct Reply<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handling {
     pub(crate) id: RequestId,
-    pub(crate) expects_answer: bool,
+    pub(crate) expects_response: bool,
     /// Number of responders that were made. Each ends the request it was made for, also when the handler panics.
     pub(crate) responders: u32,
 }
@@ -67,9 +67,9 @@ impl<'a> Reply<'a> {
         handling: &'a Cell<Option<Handling>>,
     ) -> Self {
         scratch.clear();
-        let (id, expects_answer) = (request.id, request.expects_answer);
-        handling.set(Some(Handling { id, expects_answer, responders: 0 }));
-        Self { reactor, connection, id, expects_answer, scratch, spares, handling }
+        let (id, expects_response) = (request.id, request.expects_response);
+        handling.set(Some(Handling { id, expects_response, responders: 0 }));
+        Self { reactor, connection, id, expects_response, scratch, spares, handling }
     }
 
     /// The encoded result, to append to. Once this was called, the request is answered with its content when the
@@ -106,7 +106,7 @@ impl<'a> Reply<'a> {
         self.scratch.written = Written::Later(others + 1);
         let counted = self.handling.get().map(|it| Handling { responders: others + 1, ..it });
         self.handling.set(counted);
-        Responder::new(self.connection.clone(), self.id, self.expects_answer)
+        Responder::new(self.connection.clone(), self.id, self.expects_response)
     }
 
     /// Answers with the output of `future`. It is polled at once: if it is ready then, that costs hardly more than a
@@ -132,12 +132,12 @@ impl<'a> Reply<'a> {
     /// ```
     pub fn answer_with<F>(&mut self, name: &'static str, future: F)
     where
-        F: Future<Output: Into<Answer>> + 'static,
+        F: Future<Output: Into<ServiceResponse>> + 'static,
     {
         begin(self.reactor, future, |mut begun| {
-            if let Poll::Ready(answer) = begun.poll() {
+            if let Poll::Ready(response) = begun.poll() {
                 begun.end();
-                return self.write(answer.into());
+                return self.write(response.into());
             }
             let responder = self.later();
             begun.answer(name, self.connection.id(), responder);
@@ -146,19 +146,19 @@ impl<'a> Reply<'a> {
 
     // Always inlined, so that the usual response remains a pointer and two lengths.
     #[inline(always)]
-    fn write(&mut self, answer: Answer) {
-        match answer {
-            Answer::Buffer(mut body) => {
+    fn write(&mut self, response: ServiceResponse) {
+        match response {
+            ServiceResponse::Buffer(mut body) => {
                 self.scratch.clear();
                 std::mem::swap(self.body(), &mut body);
                 self.spares.keep(body);
             }
-            Answer::Result { head, body } => {
+            ServiceResponse::Result { head, body } => {
                 self.scratch.clear();
                 self.scratch.head.extend_from_slice(&head);
                 self.body().extend_from_slice(&body);
             }
-            Answer::Failure(failure) => self.fail(failure),
+            ServiceResponse::Failure(failure) => self.fail(failure),
         }
     }
 }
@@ -168,7 +168,7 @@ impl fmt::Debug for Reply<'_> {
         f.debug_struct("Reply")
             .field("connection", &self.connection.id())
             .field("id", &self.id)
-            .field("expects_answer", &self.expects_answer)
+            .field("expects_response", &self.expects_response)
             .finish_non_exhaustive()
     }
 }

@@ -47,5 +47,5 @@ pub struct PushStats {
     pub subscription_dropped: u64,
     /// Connections without the automatic subscription to their listener's topic, because there were too many
     /// subscriptions or topics.
-    pub unasked_refused: u64,
+    pub automatic_refused: u64,
 }

@@ -82,7 +82,7 @@ pub enum ConnectError {
     Ended,
 }
 
-type Answer = Result<Bytes, CallError>;
+type BodyResult = Result<Bytes, CallError>;
 
 /// Describes a client before it connects.
 #[derive(Debug)]
@@ -147,7 +147,7 @@ impl Client {
     ///
     /// # Panics
     /// On a shard's thread, which must not wait. Use [`call`](Self::call) there.
-    pub fn rpc_call(&self, id: u32, body: &[u8]) -> Answer {
+    pub fn rpc_call(&self, id: u32, body: &[u8]) -> BodyResult {
         body_of(self.client.call_blocking_with(Route::Only, copy(body), options(id)))
     }
 
@@ -158,8 +158,8 @@ impl Client {
 
     /// Calls; `callback` gets the response exactly once. It runs where the callback for pushes runs: see
     /// [`ClientBuilder::on_push`].
-    pub fn rpc_call_async(&self, id: u32, body: &[u8], callback: impl FnOnce(Answer) + Send + 'static) {
-        let callback = |answer| callback(body_of(answer));
+    pub fn rpc_call_async(&self, id: u32, body: &[u8], callback: impl FnOnce(BodyResult) + Send + 'static) {
+        let callback = |response| callback(body_of(response));
         self.client.call_then(Route::Only, copy(body), options(id), callback);
     }
 
@@ -169,10 +169,10 @@ impl Client {
         &self,
         timeout: Duration,
         body: &[u8],
-        callback: impl FnOnce(Answer) + Send + 'static,
+        callback: impl FnOnce(BodyResult) + Send + 'static,
     ) {
         let options = CallOptions { timeout: Some(timeout), ..options(self.gen_requestid()) };
-        let callback = |answer| callback(body_of(answer));
+        let callback = |response| callback(body_of(response));
         self.client.call_quickly(Route::Only, copy(body), options, callback);
     }
 
@@ -320,8 +320,8 @@ fn copy(body: &[u8]) -> Bytes {
 }
 
 /// Frames have no failures: each response is a body.
-fn body_of(answer: client::Answer) -> Answer {
-    answer.map(|reply| reply.result.unwrap_or_default())
+fn body_of(response: client::CallResult) -> BodyResult {
+    response.map(|reply| reply.result.unwrap_or_default())
 }
 
 /// The response to a call, to be awaited.
@@ -333,9 +333,9 @@ fn body_of(answer: client::Answer) -> Answer {
 pub struct CallFuture(client::CallFuture);
 
 impl Future for CallFuture {
-    type Output = Answer;
+    type Output = BodyResult;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<BodyResult> {
         Pin::new(&mut self.0).poll(cx).map(body_of)
     }
 }

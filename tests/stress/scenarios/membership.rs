@@ -58,7 +58,7 @@ fn visit(address: SocketAddr, visits: u32, mut random: Random) -> Outcome<u64> {
         let since = known[topic].filter(|_| !random.one_in(4));
         let (head, recovery) = subscriber.subscribe(TOPICS[topic], since)?;
         let mut next = match (since, recovery) {
-            (None, Recovery::NotAsked) => head.offset,
+            (None, Recovery::NotRequested) => head.offset,
             (Some(since), Recovery::Recovered) => since.offset,
             (Some(since), Recovery::Gap { from, to }) => {
                 same("the front of the gap", since.offset + 1, from)?;

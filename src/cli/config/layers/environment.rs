@@ -36,6 +36,9 @@ fn unknown(catalog: &Catalog, name: &str) -> Complaint {
     let key = Key::of_variable(name).unwrap_or_default();
     let index = key.0.get(1).and_then(|part| part.parse().ok()).unwrap_or(0);
     let complaint = Complaint::new(&key, format!("unknown environment variable `{name}`"));
+    if let Some(key) = catalog.renamed(&key) {
+        return complaint.help(format!("write `{}` instead", key.variable()));
+    }
     let inside = catalog.fields_inside(&key.parent(), key.name());
     if !inside.is_empty() {
         let meant: Vec<_> = inside.iter().map(|it| format!("`{}`", it.key.at(index).variable())).collect();

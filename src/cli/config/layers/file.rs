@@ -108,6 +108,9 @@ fn unknown(catalog: &Catalog, table: &Key, name: &str) -> Complaint {
         };
     }
     let complaint = Complaint::new(&child, format!("unknown key `{name}` in {}", table.header()));
+    if let Some(key) = catalog.renamed(&child) {
+        return complaint.help(format!("write `{}` instead", key.name()));
+    }
     let inside = catalog.fields_inside(table, name);
     if !inside.is_empty() {
         let below = |key: &Key| Key(key.0[table.0.len()..].to_vec());

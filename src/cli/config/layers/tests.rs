@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use shardcast::{
     CpuChoice, ShardCount,
-    push::{Class, Pace},
+    push::{Priority, RateLimit},
 };
 
 use super::*;
@@ -211,27 +211,31 @@ fn a_listener_far_away_is_refused() {
 
 #[test]
 fn topics_have_rules_by_their_beginnings() {
-    let file = "[[push.topic]]\nprefix = 'alarm/'\nclass = 'urgent'\n[[push.topic]]\nprefix = ''\n\
+    let file = "[[push.topic]]\nprefix = 'alarm/'\npriority = 'urgent'\n[[push.topic]]\nprefix = ''\n\
                 messages_per_second = 100\nbytes_per_second = '1MiB'\nburst = '1s'\n\
-                [[listener]]\nname = 'a'\nlisten = '127.0.0.1:0'\npace_messages_per_second = 5\n";
+                [[listener]]\nname = 'a'\nlisten = '127.0.0.1:0'\nrate_limit_messages_per_second = 5\n";
     let variables = [("SHARDCAST_PUSH__TOPIC__0__BURST", "2s"), ("SHARDCAST_PUSH__TOPIC__2__PREFIX", "x")];
     let config = load(inputs(file, &variables)).expect("valid").config;
     let rules = config.server_config().push.rules;
-    let pace = Pace { messages_per_second: 100, bytes_per_second: 1 << 20, burst: Duration::from_secs(1) };
-    assert_eq!(rules.of("else"), (Class::Normal, pace));
-    assert_eq!(rules.of("alarm/fire"), (Class::Urgent, Pace { burst: Duration::from_secs(2), ..Pace::NONE }));
-    assert_eq!(rules.of("xy"), (Class::Normal, Pace::NONE));
+    let rate_limit =
+        RateLimit { messages_per_second: 100, bytes_per_second: 1 << 20, burst: Duration::from_secs(1) };
+    assert_eq!(rules.of("else"), (Priority::Normal, rate_limit));
+    assert_eq!(
+        rules.of("alarm/fire"),
+        (Priority::Urgent, RateLimit { burst: Duration::from_secs(2), ..RateLimit::NONE })
+    );
+    assert_eq!(rules.of("xy"), (Priority::Normal, RateLimit::NONE));
     assert_eq!(config.listener.len(), 1);
-    assert_eq!(config.listener[0].pace(), Pace { messages_per_second: 5, ..Pace::NONE });
+    assert_eq!(config.listener[0].rate_limit(), RateLimit { messages_per_second: 5, ..RateLimit::NONE });
 }
 
 #[test]
 fn invalid_topics_are_reported() {
     for (topics, words) in [
-        ("[[push.topic]]\nclass = 'high'\n", "missing key `prefix`"),
+        ("[[push.topic]]\npriority = 'high'\n", "missing key `prefix`"),
         ("[[push.topic]]\nprefix = 'a*'\n", "without a `*`"),
         ("[[push.topic]]\nprefix = 'a'\n[[push.topic]]\nprefix = 'a'\n", "first used in push.topic[0]"),
-        ("[[push.topic]]\nprefix = 'a'\nclass = 'urgnt'\n", "did you mean \"urgent\"?"),
+        ("[[push.topic]]\nprefix = 'a'\npriority = 'urgnt'\n", "did you mean \"urgent\"?"),
         ("[[push.topic]]\nprefix = 'a'\nburst = '2d'\n", "out of range"),
         ("[push]\ntopic = 3\n", "`push.topic` is a list of tables"),
         ("[[push.topics]]\nprefix = 'a'\n", "did you mean"),
@@ -241,6 +245,31 @@ fn invalid_topics_are_reported() {
     }
     let far = errors(inputs("", &[("SHARDCAST_PUSH__TOPIC__1__PREFIX", "x")]));
     assert!(far.contains("there are 0 topics: the next index is 0"), "{far}");
+}
+
+#[test]
+fn an_earlier_name_is_an_error_with_the_present_one() {
+    for (file, variable, place, words) in [
+        ("[[push.topic]]\nprefix = 'a'\nclass = 'high'\n", None, "f.toml:3:1", "write `priority` instead"),
+        ("[push]\npaced_bytes_max = '1B'\n", None, "f.toml:2:1", "write `rate_limited_bytes_max` instead"),
+        (
+            "[[push.topic]]\nprefix = 'a'\n",
+            Some(("SHARDCAST_PUSH__TOPIC__0__CLASS", "high")),
+            "SHARDCAST_PUSH__TOPIC__0__CLASS=high",
+            "write `SHARDCAST_PUSH__TOPIC__0__PRIORITY` instead",
+        ),
+        (
+            "",
+            Some(("SHARDCAST_LISTENER__0__PACE_BURST", "1s")),
+            "SHARDCAST_LISTENER__0__PACE_BURST=1s",
+            "write `SHARDCAST_LISTENER__0__RATE_LIMIT_BURST` instead",
+        ),
+    ] {
+        let report = errors(inputs(file, variable.as_slice()));
+        for words in [place, words, "1 error\n"] {
+            assert!(report.contains(words), "{words}\n{report}");
+        }
+    }
 }
 
 #[test]

@@ -9,11 +9,11 @@ mod shared;
 use std::collections::VecDeque;
 
 use shardcast::proto::PublishHeader;
-use shardcast::proto::topics::control::{Answer, Request, Said, encode_request, is_control};
+use shardcast::proto::topics::control::{Request, ServerPayload, TopicResponse, encode_request, is_control};
 use shardcast_os::clock;
 
 use super::{
-    Counts, Pace, Result, drive,
+    Counts, LoopKind, Result, drive,
     payload::{Stamp, Stamper},
     recorder::Recorder,
     schedule::Schedule,
@@ -44,7 +44,7 @@ pub(super) struct Push<'a> {
     /// Where a closed loop continues to look for room.
     next_topic: usize,
     depth: u64,
-    pace: Pace,
+    loop_kind: LoopKind,
     schedule: Option<Schedule>,
     recorder: Recorder,
     counts: Counts,
@@ -99,7 +99,7 @@ impl<'a> Push<'a> {
         shared: &'a Shared,
         share: Share,
         depth: u32,
-        (pace, schedule): (Pace, Option<Schedule>),
+        (loop_kind, schedule): (LoopKind, Option<Schedule>),
         recorder: Recorder,
     ) -> Self {
         let subscribers = (share.first..share.first + share.connections)
@@ -121,7 +121,7 @@ impl<'a> Push<'a> {
             next_id: 1,
             next_topic: 0,
             depth: depth.into(),
-            pace,
+            loop_kind,
             schedule,
             recorder,
             counts: Counts::default(),
@@ -160,7 +160,7 @@ impl<'a> Push<'a> {
         let body = self.stamper.stamp(stamp);
         self.frame.clear();
         let options = PublishHeader::default();
-        let request = Request::Publish { topic: &topic.name, answer: true, options, body };
+        let request = Request::Publish { topic: &topic.name, expects_response: true, options, body };
         put_frame(id, &mut self.frame, |out| encode_request(&request, out));
         links.send(self.subscribers.len() as u32, &self.frame);
     }
@@ -174,8 +174,8 @@ impl<'a> Push<'a> {
         let index = index as usize;
         let topic = &mut self.topics[index];
         topic.pending -= 1;
-        match Said::load(&frame[HEADER_BYTES..]) {
-            Some(Said::Answer(Answer::Published { .. })) => {}
+        match ServerPayload::load(&frame[HEADER_BYTES..]) {
+            Some(ServerPayload::Response(TopicResponse::Published { .. })) => {}
             _ => {
                 self.counts.refused += 1;
                 self.shared.refuse(topic.number);
@@ -196,7 +196,7 @@ impl<'a> Push<'a> {
             // A push to all connections, which is not part of the load.
             return false;
         }
-        let Some(Said::Message { body, .. }) = Said::load(payload) else {
+        let Some(ServerPayload::Message { body, .. }) = ServerPayload::load(payload) else {
             self.counts.corrupt += 1;
             return false;
         };
@@ -232,17 +232,19 @@ impl drive::Load for Push<'_> {
     fn due(&mut self, links: &mut Links, index: u64, intended: u64, now: u64) {
         let index = (index % self.topics.len() as u64) as usize;
         let topic = &mut self.topics[index];
-        match self.pace {
-            Pace::Open { .. } if topic.waiting == 0 && topic.pending < PENDING_MAX => {
+        match self.loop_kind {
+            LoopKind::Open { .. } if topic.waiting == 0 && topic.pending < PENDING_MAX => {
                 self.recorder.sent(intended, now, false);
                 self.publish(links, index, intended, now);
             }
-            Pace::Open { .. } => topic.waiting += 1,
-            Pace::Closed { .. } | Pace::Bursts if self.shared.in_progress(topic.number) < self.depth => {
+            LoopKind::Open { .. } => topic.waiting += 1,
+            LoopKind::Closed { .. } | LoopKind::Bursts
+                if self.shared.in_progress(topic.number) < self.depth =>
+            {
                 self.recorder.sent(intended, now, false);
                 self.publish(links, index, now, now);
             }
-            Pace::Closed { .. } | Pace::Bursts => self.counts.omitted += 1,
+            LoopKind::Closed { .. } | LoopKind::Bursts => self.counts.omitted += 1,
         }
     }
 
@@ -256,7 +258,7 @@ impl drive::Load for Push<'_> {
             let index = self.next_topic;
             self.next_topic = (index + 1) % self.topics.len();
             let in_progress = self.shared.in_progress(self.topics[index].number);
-            if self.pace == Pace::Bursts && in_progress > 0 {
+            if self.loop_kind == LoopKind::Bursts && in_progress > 0 {
                 continue;
             }
             for _ in in_progress..self.depth {

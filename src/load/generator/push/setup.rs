@@ -1,6 +1,6 @@
 //! Subscribes connections: HELLO, then SUBSCRIBE, and all the responses.
 
-use shardcast::proto::topics::control::{Answer, Request, Said, encode_request};
+use shardcast::proto::topics::control::{Request, ServerPayload, TopicResponse, encode_request};
 use shardcast_os::clock;
 
 use super::{Shared, put_frame, topic_name};
@@ -103,9 +103,11 @@ fn load_reply(frame: &[u8]) -> Reply {
     if frame::id(frame) == 0 {
         return Reply::Push;
     }
-    match Said::load(&frame[HEADER_BYTES..]) {
-        Some(Said::Answer(Answer::Welcome { .. } | Answer::Subscribed { .. })) => Reply::Accepted,
-        Some(Said::Refused { status, text }) => {
+    match ServerPayload::load(&frame[HEADER_BYTES..]) {
+        Some(ServerPayload::Response(TopicResponse::Welcome { .. } | TopicResponse::Subscribed { .. })) => {
+            Reply::Accepted
+        }
+        Some(ServerPayload::Refused { status, text }) => {
             Reply::Refused(format!("the server refused ({status}): {text}"))
         }
         _ => Reply::Refused(

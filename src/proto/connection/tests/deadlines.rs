@@ -9,7 +9,7 @@ fn without_deadlines_there_is_no_timer() {
 
 #[test]
 fn first_bytes_come_in_time() {
-    let mut rig = Rig::waiting(Side::Accepting, &Pace::NONE);
+    let mut rig = Rig::waiting(Role::Accepting, &RateLimit::NONE);
     rig.limits.identify_timeout = millis(30);
     rig.receive("o");
     assert_eq!(rig.deadline(), Some(at(30)));
@@ -94,7 +94,7 @@ fn the_rest_of_a_frame_is_not_expected_where_it_cannot_come() {
     rig.receive("later\npar");
     rig.core.drain(&rig.limits, rig.now);
     assert_eq!(rig.deadline(), None, "nothing more is read");
-    for end_of_stream in [EndOfStream::Answer, EndOfStream::Stay] {
+    for end_of_stream in [EndOfStream::Respond, EndOfStream::Stay] {
         let mut rig = Rig::with(Toy { end_of_stream: Some(end_of_stream), ..Toy::default() });
         rig.limits.frame_timeout = millis(30);
         rig.receive("later\npar");
@@ -125,25 +125,25 @@ fn what_is_queued_does_not_grow_old() {
 
 #[test]
 fn under_a_rate_limit_waiting_is_what_was_asked_for() {
-    let pace = Pace { messages_per_second: 100, bytes_per_second: 0, burst: Duration::ZERO };
-    let mut rig = Rig::on(Side::Accepting, &pace, Toy::default());
+    let rate_limit = RateLimit { messages_per_second: 100, bytes_per_second: 0, burst: Duration::ZERO };
+    let mut rig = Rig::on(Role::Accepting, &rate_limit, Toy::default());
     rig.limits.outbox.age_max = millis(5);
     assert_eq!((rig.push("one\n"), rig.push("two\n")), (Pushed::Queued, Pushed::Queued));
     assert_eq!(rig.send().as_deref(), Some("one\n"));
     rig.was_sent();
     assert_eq!(rig.send(), None);
-    assert_eq!((rig.deadline(), rig.core.take_paced()), (Some(at(10)), 1));
+    assert_eq!((rig.deadline(), rig.core.take_rate_limit_waits()), (Some(at(10)), 1));
     rig.advance(9);
-    assert_eq!((rig.send(), rig.core.take_paced()), (None, 0), "one wait is counted once");
+    assert_eq!((rig.send(), rig.core.take_rate_limit_waits()), (None, 0), "one wait is counted once");
     rig.advance(10);
     assert_eq!(rig.send().as_deref(), Some("two\n"));
     assert_eq!(rig.why(), None);
 }
 
 #[test]
-fn what_ends_is_not_paced() {
-    let pace = Pace { messages_per_second: 1, bytes_per_second: 0, burst: Duration::ZERO };
-    let mut rig = Rig::on(Side::Accepting, &pace, Toy::default());
+fn what_ends_is_not_rate_limited() {
+    let rate_limit = RateLimit { messages_per_second: 1, bytes_per_second: 0, burst: Duration::ZERO };
+    let mut rig = Rig::on(Role::Accepting, &rate_limit, Toy::default());
     assert_eq!((rig.push("one\n"), rig.push("two\n")), (Pushed::Queued, Pushed::Queued));
     rig.end(CloseReason::Closed);
     rig.flush();

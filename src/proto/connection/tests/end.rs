@@ -225,7 +225,7 @@ fn answers_in_a_send_that_fails_are_not_dropped_pushes() {
 
 #[test]
 fn without_a_session_there_is_no_request_to_wait_for() {
-    let mut rig = Rig::waiting(Side::Accepting, &Pace::NONE);
+    let mut rig = Rig::waiting(Role::Accepting, &RateLimit::NONE);
     rig.core.drain(&rig.limits, rig.now);
     rig.run_until_idle();
     assert_eq!(rig.why(), Some(CloseReason::Drained));
@@ -233,12 +233,12 @@ fn without_a_session_there_is_no_request_to_wait_for() {
 
 #[test]
 fn a_connection_that_could_not_be_made_has_nothing_to_send() {
-    let mut rig = Rig::waiting(Side::Connecting, &Pace::NONE);
+    let mut rig = Rig::waiting(Role::Connecting, &RateLimit::NONE);
     rig.core.handle_failed(CloseReason::ConnectFailed, &rig.limits, rig.now);
     rig.run_until_idle();
     let ended = Action::Ended(CloseReason::ConnectFailed);
     assert_eq!(rig.actions, [ended, Action::Cut(Cut::default())]);
-    let mut rig = Rig::waiting(Side::Connecting, &Pace::NONE);
+    let mut rig = Rig::waiting(Role::Connecting, &RateLimit::NONE);
     rig.end(CloseReason::Closed);
     assert_eq!(rig.actions, [Action::Ended(CloseReason::Closed), Action::Cut(Cut::default())]);
 }

@@ -22,7 +22,7 @@ fn close_ends_at_once_and_sends_what_is_queued() {
 #[test]
 fn answer_waits_for_what_is_in_progress() {
     for partial in ["", "par"] {
-        let mut rig = rig(EndOfStream::Answer);
+        let mut rig = rig(EndOfStream::Respond);
         rig.receive(&format!("later\n{partial}"));
         rig.end_of_stream();
         assert_eq!(rig.why(), None);
@@ -52,7 +52,7 @@ fn stay_goes_on_until_the_session_leaves() {
 
 #[test]
 fn what_waits_while_held_is_taken_before_the_session_decides() {
-    for decision in [EndOfStream::Close, EndOfStream::Answer, EndOfStream::Stay] {
+    for decision in [EndOfStream::Close, EndOfStream::Respond, EndOfStream::Stay] {
         let mut rig = rig(decision);
         rig.receive("history a\none\ntwo|three\npar");
         rig.end_of_stream();
@@ -68,7 +68,7 @@ fn what_waits_while_held_is_taken_before_the_session_decides() {
 
 #[test]
 fn the_last_request_may_hold_before_the_end_is_seen() {
-    let mut rig = rig(EndOfStream::Answer);
+    let mut rig = rig(EndOfStream::Respond);
     rig.receive("history a\nhistory b\n");
     rig.end_of_stream();
     rig.answer_by(1, subscribed(1));
@@ -93,7 +93,7 @@ fn after_a_goodbye_it_changes_nothing() {
 
 #[test]
 fn without_a_session_it_is_the_end() {
-    let mut rig = Rig::waiting(Side::Accepting, &Pace::NONE);
+    let mut rig = Rig::waiting(Role::Accepting, &RateLimit::NONE);
     rig.receive("par");
     rig.end_of_stream();
     assert_eq!(rig.why(), Some(CloseReason::PeerClosed));

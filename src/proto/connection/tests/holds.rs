@@ -236,7 +236,7 @@ fn what_a_session_has_to_say_waits_for_room_alone() {
 
 #[test]
 fn a_connecting_side_is_not_held_by_its_own_requests() {
-    let mut rig = Rig::on(Side::Connecting, &Pace::NONE, Toy::default());
+    let mut rig = Rig::on(Role::Connecting, &RateLimit::NONE, Toy::default());
     rig.receive("long\nlong\nlong\nping\n");
     check(&rig, &[], &["long", "long", "long"]);
     assert_eq!(rig.core.outbox().messages(), 3, "the session is asked for more when half was sent");
@@ -248,7 +248,7 @@ fn a_connecting_side_is_not_held_by_its_own_requests() {
 
 #[test]
 fn a_connecting_side_transmits_again_when_half_was_sent() {
-    let mut rig = Rig::on(Side::Connecting, &Pace::NONE, Toy::default());
+    let mut rig = Rig::on(Role::Connecting, &RateLimit::NONE, Toy::default());
     rig.receive("long\nlong\n");
     rig.core.transmit(&rig.limits, &rig.spares, rig.now);
     assert!(!rig.core.has_news());

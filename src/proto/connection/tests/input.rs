@@ -47,7 +47,7 @@ fn a_byte_at_a_time_gives_the_same_result() {
 
 #[test]
 fn first_bytes_are_taken_when_there_is_a_session() {
-    let mut rig = Rig::waiting(Side::Accepting, &Pace::NONE);
+    let mut rig = Rig::waiting(Role::Accepting, &RateLimit::NONE);
     rig.receive("one\nt");
     assert_eq!(rig.core.first_bytes(), b"one\nt");
     rig.core.open(Box::new(Toy::default()), rig.now);
@@ -59,7 +59,7 @@ fn first_bytes_are_taken_when_there_is_a_session() {
 #[test]
 fn a_connection_that_was_adopted_goes_on_with_its_bytes() {
     let mut rig = Rig::new();
-    rig.core = Connection::adopted(&Pace::NONE, at(0), b"one\n".to_vec(), at(5));
+    rig.core = Connection::adopted(&RateLimit::NONE, at(0), b"one\n".to_vec(), at(5));
     assert_eq!(rig.core.opened(), at(0));
     rig.core.open(Box::new(Toy::default()), at(5));
     rig.pass(&[]);

@@ -18,7 +18,7 @@ use std::{
 };
 
 use super::{
-    Answer, AskId, HubConfig, HubMessage, Publication, Publish, SubscriberId, Ticket,
+    AskId, HubConfig, HubMessage, HubResponse, Publication, Publish, SubscriberId, Ticket,
     group::Group,
     schedule::{Admission, FanOut},
     slab::Slab,
@@ -51,7 +51,7 @@ pub trait Outlet<F: Default = ()> {
     fn post(&mut self, shard: u16, envelope: HubMessage) -> Result<(), HubMessage>;
 
     /// Reports a result to the holder of `ticket`.
-    fn answer(&mut self, ticket: Ticket, answer: Answer);
+    fn respond(&mut self, ticket: Ticket, response: HubResponse);
 
     /// How many envelopes may wait between two shards; reported to a publisher when they do.
     fn capacity(&self) -> u64 {
@@ -104,7 +104,7 @@ pub struct Hub<F = ()> {
     backlog: VecDeque<Waiting>,
     /// An admitted publication that found no room on its way.
     admitted: Option<Waiting>,
-    /// Those that wait for their time or for the pace of their topic.
+    /// Those that wait for their time or for the rate limit of their topic.
     admission: Admission<TopicName, Waiting>,
     /// Messages on their way to subscribers of this shard.
     fan_out: FanOut<F>,
@@ -175,22 +175,22 @@ pub struct HubCounters {
     pub busy: u64,
     /// Publications with a delay.
     pub delayed: u64,
-    /// Publications that had to wait for the pace of their topic.
-    pub paced: u64,
+    /// Publications that had to wait for the rate limit of their topic.
+    pub rate_limited: u64,
     /// Publications of periodic pushes.
     pub repeated: u64,
     /// Publications of periodic pushes that were skipped because the shard was too late.
     pub missed: u64,
     /// Publications that expired before they got their position.
     pub expired: u64,
-    /// Publications that waited for their time or their pace when the server began to stop.
+    /// Publications that waited for their time or their rate limit when the server began to stop.
     pub closed: u64,
     /// Missed messages that had expired when a subscriber returned for them, counting each subscription.
     pub outlived: u64,
     /// Publications refused because there were too many topics.
     pub topics_refused: u64,
     /// Refused subscriptions whose subscriber had not asked for a response.
-    pub unasked_refused: u64,
+    pub automatic_refused: u64,
     /// Subscriptions that recovered everything they had missed.
     pub recovered: u64,
     /// Subscriptions that got a gap.
@@ -215,7 +215,7 @@ pub struct HubGauges {
     pub subscriptions: u64,
     /// Publications that wait for their position here.
     pub backlog: u64,
-    /// Publications that wait for their time or for the pace of their topic.
+    /// Publications that wait for their time or for the rate limit of their topic.
     pub waiting: u64,
     /// Envelopes that wait for room on their way to other shards.
     pub outgoing: u64,
@@ -292,18 +292,18 @@ impl<F: Default> Hub<F> {
             }
             HubMessage::Published { ticket, result } => {
                 self.published_elsewhere -= 1;
-                outlet.answer(ticket, Answer::Published(result));
+                outlet.respond(ticket, HubResponse::Published(result));
             }
             HubMessage::Ask { ask, filter, since, members } => {
-                self.answer_ask(from, ask, filter, since, members, now);
+                self.handle_ask(from, ask, filter, since, members, now);
             }
-            HubMessage::Answer { ask, result, missed } => self.complete(ask, result, &missed, now, outlet),
+            HubMessage::Response { ask, result, missed } => self.complete(ask, result, &missed, now, outlet),
             HubMessage::Interest { filter, members } => self.note_interest(from, &filter, members, now),
             HubMessage::AskPresence { ask, topic, list } => {
                 let presence = self.local_presence(&topic, list, outlet);
-                self.send(from, HubMessage::PresenceAnswer { ask, presence });
+                self.send(from, HubMessage::PresenceResponse { ask, presence });
             }
-            HubMessage::PresenceAnswer { ask, presence } => self.gathered(ask, presence, outlet),
+            HubMessage::PresenceResponse { ask, presence } => self.gathered(ask, presence, outlet),
         }
     }
 
@@ -359,7 +359,7 @@ impl<F: Default> Hub<F> {
         let (waits, fan_out) = (self.admission.counts(), self.fan_out.counts());
         HubCounters {
             delayed: waits.delayed,
-            paced: waits.paced,
+            rate_limited: waits.rate_limited,
             repeated: waits.repeated,
             missed: self.admission.missed(),
             expired: self.counters.expired + waits.expired,

@@ -6,9 +6,9 @@ use super::{AskId, Hub, Outlet, Publish, Waiting};
 use crate::{
     Position, Recovery, Refusal, Time, TopicFilter, TopicName,
     push::{
-        Answer, HubMessage, Publication, Receipt, Subscribed, Ticket,
+        HubMessage, HubResponse, Publication, Receipt, Subscribed, Ticket,
         history::History,
-        schedule::{Admitted, Class, Full, Pace, Submission, Submitted},
+        schedule::{Admitted, Full, Priority, RateLimit, Submission, Submitted},
     },
 };
 
@@ -24,18 +24,18 @@ pub(super) struct Owned {
     /// prefixes.
     pub(super) targets: Vec<u16>,
     /// Its rule in the configuration.
-    pub(super) class: Class,
-    pub(super) pace: Pace,
+    pub(super) priority: Priority,
+    pub(super) rate_limit: RateLimit,
 }
 
 impl<F: Default> Hub<F> {
     /// Takes a publication of this shard. If this shard [owns](TopicName::owner) the topic, it waits for its
-    /// turn here; otherwise it is sent to the owner. The [`Answer`] goes to `ticket`, if there is one. Only
+    /// turn here; otherwise it is sent to the owner. The [`HubResponse`] goes to `ticket`, if there is one. Only
     /// the ways to other shards in `outlet` are used.
     ///
     /// # Errors
     /// [`Refusal::Busy`]: the owner's backlog is full if it is here, or the way there is full, or too many
-    /// requests wait. There will be no answer for `ticket`.
+    /// requests wait. There will be no response for `ticket`.
     pub fn publish(
         &mut self,
         publish: Publish,
@@ -149,7 +149,7 @@ impl<F: Default> Hub<F> {
                     let limits = &self.config.admission;
                     let (waiting, max) = match full {
                         Full::Delayed { messages, .. } => (messages, limits.delayed.messages_max),
-                        Full::Paced { messages } => (messages, limits.paced.messages_max),
+                        Full::RateLimited { messages } => (messages, limits.rate_limited.messages_max),
                     };
                     let refusal = Refusal::Busy { waiting: waiting as u64, max: max as u64 };
                     self.tell(ticket, Err(refusal), outlet);
@@ -162,10 +162,10 @@ impl<F: Default> Hub<F> {
     pub(super) fn submission(&self, waiting: Waiting) -> Submission<TopicName, Waiting> {
         let Publish { topic, body, due, expires, .. } = &waiting.publish;
         let owned = self.names.get(topic).and_then(|index| self.topics.get(*index)?.owned.as_deref());
-        let pace = owned.map_or_else(|| self.config.rules.of(topic).1, |owned| owned.pace);
+        let rate_limit = owned.map_or_else(|| self.config.rules.of(topic).1, |owned| owned.rate_limit);
         Submission {
             key: topic.clone(),
-            pace,
+            rate_limit,
             bytes: body.len(),
             due: *due,
             expires: *expires,
@@ -199,7 +199,7 @@ impl<F: Default> Hub<F> {
             posted: if publish.posted == Time::default() { now } else { publish.posted.max(publish.due) },
             published: now,
             expires: publish.expires,
-            class: owned.class.min(publish.class),
+            priority: owned.priority.min(publish.priority),
         });
         owned.history.push(Arc::clone(&message), &self.config, &mut self.history_bytes);
         self.counters.published += 1;
@@ -228,7 +228,7 @@ impl<F: Default> Hub<F> {
     ) {
         let Some((shard, ticket)) = ticket else { return };
         if shard == self.shard {
-            return outlet.answer(ticket, Answer::Published(result));
+            return outlet.respond(ticket, HubResponse::Published(result));
         }
         self.send(shard, HubMessage::Published { ticket, result });
     }
@@ -242,7 +242,7 @@ impl<F: Default> Hub<F> {
     }
 
     /// A shard subscribes.
-    pub(super) fn answer_ask(
+    pub(super) fn handle_ask(
         &mut self,
         from: u16,
         ask: AskId,
@@ -252,7 +252,7 @@ impl<F: Default> Hub<F> {
         now: Time,
     ) {
         let (mut result, mut missed) =
-            (Ok(Subscribed { head: Position::default(), recovery: Recovery::NotAsked }), Vec::new());
+            (Ok(Subscribed { head: Position::default(), recovery: Recovery::NotRequested }), Vec::new());
         match &filter {
             TopicFilter::Prefix(_) => self.note_interest(from, &filter, members, now),
             TopicFilter::Exact(name) => match self.owned_or_new(name, now) {
@@ -264,7 +264,7 @@ impl<F: Default> Hub<F> {
                 Err(refusal) => result = Err(refusal),
             },
         }
-        self.send(from, HubMessage::Answer { ask, result, missed });
+        self.send(from, HubMessage::Response { ask, result, missed });
     }
 
     fn recover(
@@ -277,7 +277,7 @@ impl<F: Default> Hub<F> {
         let owned = owned.expect("the caller made sure");
         let head = owned.head;
         let Some(since) = since else {
-            return (Subscribed { head, recovery: Recovery::NotAsked }, Vec::new());
+            return (Subscribed { head, recovery: Recovery::NotRequested }, Vec::new());
         };
         owned.history.expire(now, &self.config, &mut self.history_bytes);
         let (recovery, mut missed) = owned.history.since(since, head);
@@ -304,7 +304,7 @@ impl<F: Default> Hub<F> {
         }
         let index = known.unwrap_or_else(|| self.topic_or_new(name, now));
         let head = Position { epoch: self.epoch, offset: 0 };
-        let (class, pace) = self.config.rules.of(name);
+        let (priority, rate_limit) = self.config.rules.of(name);
         self.epoch += 1;
         self.owned_count += 1;
         if let Some(topic) = self.topics.get_mut(index) {
@@ -313,8 +313,8 @@ impl<F: Default> Hub<F> {
                 history: History::default(),
                 interest: Vec::new(),
                 targets: Vec::new(),
-                class,
-                pace,
+                priority,
+                rate_limit,
             }));
             topic.used = now;
         }

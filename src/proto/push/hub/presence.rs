@@ -3,7 +3,7 @@
 use super::{AskId, Hub, Outlet};
 use crate::{
     Refusal, TopicName,
-    push::{Answer, HubMessage, PresenceAnswer, SubscriberId, Ticket},
+    push::{HubMessage, HubResponse, PresenceResponse, SubscriberId, Ticket},
 };
 
 /// A request that not all shards have answered yet.
@@ -11,18 +11,18 @@ use crate::{
 pub(super) struct Gather {
     ticket: Ticket,
     due: u16,
-    presence: PresenceAnswer,
+    presence: PresenceResponse,
 }
 
 impl<F: Default> Hub<F> {
     /// Requests the subscribers of `topic`, by name or by prefix; with `list` also their identities. The
-    /// [`Answer`] goes to `ticket`.
+    /// [`HubResponse`] goes to `ticket`.
     ///
     /// # Errors
     /// Too many requests wait ([`Refusal::Busy`]).
     pub fn presence(&mut self, topic: &TopicName, list: bool, ticket: Ticket) -> Result<(), Refusal> {
         self.may_ask()?;
-        let gather = Gather { ticket, due: self.shards, presence: PresenceAnswer::default() };
+        let gather = Gather { ticket, due: self.shards, presence: PresenceResponse::default() };
         let gather = self.gathers.insert(gather);
         let ask = AskId(self.gathers.key(gather));
         for shard in 0..self.shards {
@@ -36,14 +36,14 @@ impl<F: Default> Hub<F> {
         topic: &TopicName,
         list: bool,
         outlet: &impl Outlet<F>,
-    ) -> PresenceAnswer {
+    ) -> PresenceResponse {
         let members = self.subscribers_of(topic);
         let named = if list { self.config.presence_list_max } else { 0 };
         let subscribers = members.iter().take(named).map(|who| (self.shard, outlet.identify(*who))).collect();
-        PresenceAnswer { count: members.len() as u32, subscribers }
+        PresenceResponse { count: members.len() as u32, subscribers }
     }
 
-    pub(super) fn gathered(&mut self, ask: AskId, presence: PresenceAnswer, outlet: &mut impl Outlet<F>) {
+    pub(super) fn gathered(&mut self, ask: AskId, presence: PresenceResponse, outlet: &mut impl Outlet<F>) {
         let Some(index) = self.gathers.find(ask.0) else { return };
         let Some(gather) = self.gathers.get_mut(index) else { return };
         gather.presence.count += presence.count;
@@ -52,7 +52,7 @@ impl<F: Default> Hub<F> {
         if gather.due == 0
             && let Some(Gather { ticket, presence, .. }) = self.gathers.remove(index)
         {
-            outlet.answer(ticket, Answer::Presence(presence));
+            outlet.respond(ticket, HubResponse::Presence(presence));
         }
     }
 

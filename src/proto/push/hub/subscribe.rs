@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{AskId, Hub, Outlet, Route};
 use crate::{
     Position, Refusal, Time, TopicFilter,
-    push::{Answer, HubMessage, Publication, Subscribed, SubscriberId, Ticket, group::Group},
+    push::{HubMessage, HubResponse, Publication, Subscribed, SubscriberId, Ticket, group::Group},
 };
 
 /// One entry in the list of a subscriber.
@@ -32,12 +32,12 @@ pub(super) struct Pending {
 }
 
 impl<F: Default> Hub<F> {
-    /// Subscribes `who`. The [`Answer`] goes to `ticket`, if there is one; messages begin after it.
+    /// Subscribes `who`. The [`HubResponse`] goes to `ticket`, if there is one; messages begin after it.
     ///
     /// Several subscriptions of one subscriber may match a topic; it gets each message once.
     ///
     /// # Errors
-    /// Nothing was done; there will be no answer for `ticket`.
+    /// Nothing was done; there will be no response for `ticket`.
     pub fn subscribe(
         &mut self,
         who: SubscriberId,
@@ -175,9 +175,9 @@ impl<F: Default> Hub<F> {
                 // Earlier messages, which another subscription of the same peer may match, must not come
                 // after it.
                 self.fan_out.pass(now, &mut |message, made, to| outlet.deliver(message, made, to));
-                outlet.answer(ticket, Answer::Subscribed(result));
+                outlet.respond(ticket, HubResponse::Subscribed(result));
             }
-            None => self.counters.unasked_refused += u64::from(result.is_err() && who.is_some()),
+            None => self.counters.automatic_refused += u64::from(result.is_err() && who.is_some()),
         }
         let Some((who, back)) = who else {
             // Perhaps the route has no interest any more.

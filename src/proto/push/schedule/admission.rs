@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AddError, Bounds, DelayQueue, Pace, PacedTopics, Periodics, paced};
+use super::{AddError, Bounds, DelayQueue, Periodics, RateLimit, RateLimitedTopics, rate_limited};
 use crate::Time;
 
 /// The publications of one shard that wait before they get their position. It lives on the owner shard of
@@ -14,7 +14,7 @@ use crate::Time;
 #[derive(Debug)]
 pub struct Admission<K, T> {
     delayed: DelayQueue<Submission<K, T>>,
-    paced: PacedTopics<K, T>,
+    rate_limited: RateLimitedTopics<K, T>,
     periodic: Periodics<Submission<K, T>>,
     /// When the first of the three is due; needed for every publication, so it is cached.
     due: Time,
@@ -28,7 +28,7 @@ pub struct AdmissionLimits {
     pub delayed: Bounds,
     /// Messages of each topic that wait for its rate limit. When full: refused. Delayed messages that became
     /// due are added regardless.
-    pub paced: Bounds,
+    pub rate_limited: Bounds,
     /// Periodic pushes. At this number: refused.
     pub periodics_max: usize,
 }
@@ -37,7 +37,7 @@ impl Default for AdmissionLimits {
     fn default() -> Self {
         Self {
             delayed: Bounds { messages_max: 65_536, bytes_max: 64 << 20 },
-            paced: Bounds { messages_max: 1024, bytes_max: 4 << 20 },
+            rate_limited: Bounds { messages_max: 1024, bytes_max: 4 << 20 },
             periodics_max: 16_384,
         }
     }
@@ -48,8 +48,8 @@ impl Default for AdmissionLimits {
 pub struct Submission<K, T> {
     /// Its topic.
     pub key: K,
-    /// Pace of the topic.
-    pub pace: Pace,
+    /// The rate limit of the topic.
+    pub rate_limit: RateLimit,
     /// Bytes of its body.
     pub bytes: usize,
     /// When it is due; [`Time::default`] is at once.
@@ -86,7 +86,7 @@ pub enum Full {
     },
     /// At the rate limit of its topic.
     #[error("{messages} messages wait for the rate limit of the topic")]
-    Paced {
+    RateLimited {
         /// Messages that wait.
         messages: usize,
     },
@@ -110,7 +110,7 @@ pub struct Counts {
     /// Submissions that were delayed.
     pub delayed: u64,
     /// Submissions that had to wait for the rate limit of their topic.
-    pub paced: u64,
+    pub rate_limited: u64,
     /// Repetitions of periodic pushes.
     pub repeated: u64,
     /// Submissions that expired before they could be published.
@@ -124,7 +124,7 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
     pub fn new(limits: AdmissionLimits) -> Self {
         Self {
             delayed: DelayQueue::new(limits.delayed),
-            paced: PacedTopics::new(limits.paced),
+            rate_limited: RateLimitedTopics::new(limits.rate_limited),
             periodic: Periodics::new(limits.periodics_max),
             due: Time::NEVER,
             counts: Counts::default(),
@@ -134,8 +134,8 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
     /// Takes a publication. One with a delay does not delay later ones; it takes its place when it is due.
     #[inline]
     pub fn submit(&mut self, submission: Submission<K, T>, now: Time) -> Submitted<T> {
-        let is_plain = submission.due <= now && submission.expires > now && submission.pace.is_none();
-        if is_plain && self.paced.waiting() == 0 {
+        let is_plain = submission.due <= now && submission.expires > now && submission.rate_limit.is_none();
+        if is_plain && self.rate_limited.waiting() == 0 {
             return Submitted::Passes(submission.item);
         }
         let submitted = self.submit_slow(submission, now);
@@ -175,20 +175,25 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
 
     fn next(&mut self, now: Time) -> Option<Admitted<T>> {
         // Submissions that have waited for a rate limit are older than those that become due now.
-        if let Some(came) = self.paced.pop(now) {
+        if let Some(came) = self.rate_limited.pop(now) {
             return Some(match came {
-                paced::Came::Passes(item) => Admitted::Publish(item),
-                paced::Came::Expired(item) => self.expire(item),
+                rate_limited::Came::Passes(item) => Admitted::Publish(item),
+                rate_limited::Came::Expired(item) => self.expire(item),
             });
         }
         while let Some((_, submission)) = self.delayed.pop_due(now) {
-            let Submission { key, pace, bytes, expires, item, .. } = submission;
+            let Submission { key, rate_limit, bytes, expires, item, .. } = submission;
             if expires <= now {
                 return Some(self.expire(item));
             }
-            match self.paced.insist(key, &pace, paced::Message { bytes, expires, item }, now) {
+            match self.rate_limited.insist(
+                key,
+                &rate_limit,
+                rate_limited::Message { bytes, expires, item },
+                now,
+            ) {
                 Some(item) => return Some(Admitted::Publish(item)),
-                None => self.counts.paced += 1,
+                None => self.counts.rate_limited += 1,
             }
         }
         while let Some((_, submission)) = self.periodic.pop_due(now) {
@@ -211,13 +216,13 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
     }
 
     fn set_due(&mut self) {
-        let all = [self.paced.next_due(), self.delayed.next_due(), self.periodic.next_due()];
+        let all = [self.rate_limited.next_due(), self.delayed.next_due(), self.periodic.next_due()];
         self.due = all.into_iter().flatten().min().unwrap_or(Time::NEVER);
     }
 
-    /// Messages that wait: delayed ones and paced ones.
+    /// Messages that wait: delayed ones and rate-limited ones.
     pub fn waiting(&self) -> usize {
-        self.delayed.len() + self.paced.waiting()
+        self.delayed.len() + self.rate_limited.waiting()
     }
 
     /// The counters.
@@ -232,14 +237,14 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
 
     /// Forgets topics whose buckets are full again; call it occasionally.
     pub fn forget_rested(&mut self, now: Time) {
-        self.paced.forget_rested(now);
+        self.rate_limited.forget_rested(now);
     }
 
     /// Ends all repetitions, and returns everything that waits; none of it will be published.
     pub fn close(&mut self) -> Vec<T> {
         self.periodic.clear();
         let mut left = Vec::with_capacity(self.waiting());
-        left.extend(self.paced.drain());
+        left.extend(self.rate_limited.drain());
         while let Some((_, submission)) = self.delayed.pop_due(Time::NEVER) {
             left.push(submission.item);
         }
@@ -262,23 +267,23 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
                 }
             };
         }
-        let Submission { key, pace, bytes, expires, item, .. } = submission;
+        let Submission { key, rate_limit, bytes, expires, item, .. } = submission;
         if expires <= now {
             self.counts.expired += 1;
             return Submitted::Expired(item);
         }
-        if pace.is_none() && !self.paced.has_waiting(&key) {
+        if rate_limit.is_none() && !self.rate_limited.has_waiting(&key) {
             return Submitted::Passes(item);
         }
-        match self.paced.offer(key, &pace, paced::Message { bytes, expires, item }, now) {
-            paced::Offered::Passes(item) => Submitted::Passes(item),
-            paced::Offered::Waits => {
-                self.counts.paced += 1;
+        match self.rate_limited.offer(key, &rate_limit, rate_limited::Message { bytes, expires, item }, now) {
+            rate_limited::Offered::Passes(item) => Submitted::Passes(item),
+            rate_limited::Offered::Waits => {
+                self.counts.rate_limited += 1;
                 Submitted::Waits
             }
-            paced::Offered::Full(item, messages) => {
+            rate_limited::Offered::Full(item, messages) => {
                 self.counts.refused += 1;
-                Submitted::Refused(item, Full::Paced { messages })
+                Submitted::Refused(item, Full::RateLimited { messages })
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    ClassQueue, Piece,
+    Piece, PriorityQueue,
     batch::{Batch, Left},
     gathered::Gathered,
 };
@@ -16,7 +16,7 @@ use crate::{
 ///
 /// The messages of a turn are collected first, because the first message of a burst does not say how many
 /// follow. If nothing waits and they fit into the budget of the turn, they are delivered directly. Otherwise
-/// they wait in a [`ClassQueue`] by topic, for this turn and later ones. Messages of a topic that wait for
+/// they wait in a [`PriorityQueue`] by topic, for this turn and later ones. Messages of a topic that wait for
 /// the same subscribers form a batch, which is delivered by subscriber: a piece of work delivers all of them
 /// to a few. So a burst may take many turns, but each outbox gets it complete, in one turn, and sends it at
 /// once.
@@ -30,7 +30,7 @@ use crate::{
 pub struct FanOut<F = ()> {
     /// The messages of this turn.
     gathered: Gathered,
-    queue: ClassQueue<TopicName, Batch<F>>,
+    queue: PriorityQueue<TopicName, Batch<F>>,
     /// Deliveries that wait. Invariant: the sum over the collected messages and the batches.
     waiting: usize,
     /// Bytes of the bodies that wait; a body counts once.
@@ -82,7 +82,7 @@ impl<F: Default> FanOut<F> {
         limits.turn_cost_max = limits.turn_cost_max.max(1);
         Self {
             gathered: Gathered::default(),
-            queue: ClassQueue::new(),
+            queue: PriorityQueue::new(),
             waiting: 0,
             bytes: 0,
             spent: 0,
@@ -194,7 +194,7 @@ impl<F: Default> FanOut<F> {
         for (message, to) in gathered.iter() {
             queue.push_or_join(
                 message.topic.clone(),
-                message.class,
+                message.priority,
                 |batch| batch.join(message, to, *departures, *turn),
                 || Batch::new(message, to, *departures, *turn),
             );

@@ -2,35 +2,35 @@
 //!
 //! It has two parts. [`Admission`] is on the owner shard of a topic, before a message gets its position: it
 //! keeps delayed publications, those over the rate limit of their topic, and repetitions, and drops expired
-//! ones. [`FanOut`] is on every shard, after that: with a [`ClassQueue`] it decides which fan-out is next,
+//! ones. [`FanOut`] is on every shard, after that: with a [`PriorityQueue`] it decides which fan-out is next,
 //! and how much of it, so that neither a fan-out to 10,000 nor a flood of less urgent topics delays the
 //! others. The messages of a burst go to some subscribers together, then to the next ones, so that each
-//! outbox sends them at once. [`Pacer`] is also the rate limit of a connection.
+//! outbox sends them at once. [`RateLimiter`] is also the rate limit of a connection.
 //!
 //! It deliberately knows no connection, no clock and no timer; its driver passes the time in and asks when to
 //! call again.
 //!
-//! A class belongs to a topic, so that a topic stays in order. A publication that asks for a more urgent
-//! class also promotes messages of that topic queued ahead of it.
+//! A priority belongs to a topic, so that a topic stays in order. A publication that asks for a more urgent
+//! priority also promotes messages of that topic queued ahead of it.
 
 mod admission;
 mod batch;
-mod classes;
 mod delay;
 mod fanout;
 mod gathered;
-mod pace;
-mod paced;
 mod periodic;
+mod priority;
+mod rate_limit;
+mod rate_limited;
 mod rules;
 
 pub use admission::{Admission, AdmissionLimits, Admitted, Counts, Full, Submission, Submitted};
-pub use classes::{Class, ClassQueue, Piece, delivery_cost};
 pub use delay::{Bounds, DelayQueue};
 pub use fanout::{FanOut, FanOutCounts, FanOutLimits};
-pub use pace::{Pace, Pacer, TokenBucket};
-pub use paced::{Came, Message, Offered, PacedTopics};
 pub use periodic::{AddError, Periodics};
+pub use priority::{Piece, Priority, PriorityQueue, delivery_cost};
+pub use rate_limit::{RateLimit, RateLimiter, TokenBucket};
+pub use rate_limited::{Came, Message, Offered, RateLimitedTopics};
 pub use rules::{TopicRule, TopicRules};
 
 #[cfg(test)]

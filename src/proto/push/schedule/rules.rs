@@ -1,6 +1,6 @@
-//! The configured rules for topics: class and rate limit, by prefix.
+//! The configured rules for topics: priority and rate limit, by prefix.
 
-use super::{Class, Pace};
+use super::{Priority, RateLimit};
 
 /// The rule for the topics that begin with `prefix`. Plain data.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -8,9 +8,9 @@ pub struct TopicRule {
     /// The prefix of their names; empty for all topics.
     pub prefix: String,
     /// How urgent they are.
-    pub class: Class,
+    pub priority: Priority,
     /// The rate limit of each of them.
-    pub pace: Pace,
+    pub rate_limit: RateLimit,
 }
 
 /// All rules. The longest matching prefix decides, alone: rules do not add up.
@@ -31,12 +31,12 @@ impl TopicRules {
 
     /// The rule for this topic. It checks each rule: call it once per topic and keep the result, not per
     /// message.
-    pub fn of(&self, topic: &str) -> (Class, Pace) {
+    pub fn of(&self, topic: &str) -> (Priority, RateLimit) {
         let rule = self.rules.iter().find(|rule| topic.starts_with(&rule.prefix));
-        rule.map_or_else(Default::default, |rule| (rule.class, rule.pace))
+        rule.map_or_else(Default::default, |rule| (rule.priority, rule.rate_limit))
     }
 
-    /// No rules: every topic has the normal class and no rate limit.
+    /// No rules: every topic has the normal priority and no rate limit.
     pub const fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }

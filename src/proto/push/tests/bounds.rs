@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::world::World;
 use crate::{
     Position, Refusal,
-    push::{Answer, HubConfig, SubscriberId},
+    push::{HubConfig, HubResponse, SubscriberId},
 };
 
 #[test]
@@ -61,12 +61,12 @@ fn every_bound_has_its_refusal() {
     world.run_until_idle();
     let refused = world.subscribe(0, 2, "d", None).expect("not known yet");
     world.run_until_idle();
-    let answer = world.answers.get(&(0, refused.0));
-    assert_eq!(answer, Some(&Answer::Subscribed(Err(Refusal::TooManyTopics { max: 3 }))));
+    let response = world.responses.get(&(0, refused.0));
+    assert_eq!(response, Some(&HubResponse::Subscribed(Err(Refusal::TooManyTopics { max: 3 }))));
     let ticket = world.publish(0, "d", "x").expect("not known yet");
     world.run_until_idle();
-    let answer = world.answers.get(&(0, ticket.0));
-    assert_eq!(answer, Some(&Answer::Published(Err(Refusal::TooManyTopics { max: 3 }))));
+    let response = world.responses.get(&(0, ticket.0));
+    assert_eq!(response, Some(&HubResponse::Published(Err(Refusal::TooManyTopics { max: 3 }))));
     world.subscribe(0, 2, "a", None).expect("room");
     world.run_until_idle();
     assert_eq!(world.subscribe(0, 3, "a", None), Err(Refusal::TooManySubscriptions { max: 5 }));

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::world::World;
 use crate::{
     Position, Recovery, Refusal, TopicName,
-    push::{Answer, HubConfig, Subscribed, SubscriberId},
+    push::{HubConfig, HubResponse, Subscribed, SubscriberId},
 };
 
 fn world(shards: u16) -> World {
@@ -12,8 +12,8 @@ fn world(shards: u16) -> World {
 
 #[track_caller]
 fn subscribed(world: &World, shard: u16, ticket: crate::push::Ticket) -> Subscribed {
-    match world.answers.get(&(shard, ticket.0)) {
-        Some(Answer::Subscribed(Ok(subscribed))) => *subscribed,
+    match world.responses.get(&(shard, ticket.0)) {
+        Some(HubResponse::Subscribed(Ok(subscribed))) => *subscribed,
         other => panic!("{other:?}"),
     }
 }
@@ -66,7 +66,7 @@ fn a_burst_from_another_shard_is_published_in_one_turn() {
     for number in 0..16 {
         world.publish(1, &topic, &number.to_string()).expect("room");
     }
-    // The answer to each goes where the next message goes: it must not be in the way of that.
+    // The response to each goes where the next message goes: it must not be in the way of that.
     world.turn(0, 64);
     assert_eq!(world.hubs[0].counters().published, 16);
     world.turn(1, 64);
@@ -82,7 +82,7 @@ fn earlier_messages_of_the_turn_come_before_the_answer_to_a_subscription() {
     world.publish(0, &topic, "before").expect("room");
     world.turn(0, 4);
     let ticket = world.subscribe(1, 0, &topic, None).expect("room");
-    // The question goes out, and its answer is queued after the message: both are taken in one turn.
+    // The question goes out, and its response is queued after the message: both are taken in one turn.
     world.turn(1, 0);
     world.turn(0, 4);
     world.turn(1, 4);
@@ -101,7 +101,7 @@ fn a_publisher_gets_the_position_and_the_number_of_receivers() {
     for offset in 1..=3 {
         let ticket = world.publish(2, "t", "x").expect("room");
         world.run_until_idle();
-        let Some(Answer::Published(Ok(receipt))) = world.answers.get(&(2, ticket.0)) else {
+        let Some(HubResponse::Published(Ok(receipt))) = world.responses.get(&(2, ticket.0)) else {
             panic!("no receipt")
         };
         assert_eq!((receipt.position.offset, receipt.receivers), (offset, 3));
@@ -161,8 +161,8 @@ fn who_comes_back_gets_what_it_missed() {
         let ticket = world.subscribe(shards - 1, 9, "t", Some(since)).expect("room");
         world.publish(0, "t", "6").expect("room");
         world.run_until_idle();
-        let answer = subscribed(&world, shards - 1, ticket);
-        assert_eq!(answer.recovery, Recovery::Recovered);
+        let response = subscribed(&world, shards - 1, ticket);
+        assert_eq!(response.recovery, Recovery::Recovered);
         assert_eq!(world.bodies(shards - 1, 9), ["3", "4", "5", "6"]);
     }
 }
@@ -191,8 +191,12 @@ fn a_subscriber_that_returns_too_late_gets_the_exact_gap() {
     ] {
         let ticket = world.subscribe(1, who, "t", Some(since)).expect("room");
         world.run_until_idle();
-        let answer = subscribed(&world, 1, ticket);
-        assert_eq!((answer.recovery, answer.head), (recovery, Position { epoch, offset: 10 }), "{since:?}");
+        let response = subscribed(&world, 1, ticket);
+        assert_eq!(
+            (response.recovery, response.head),
+            (recovery, Position { epoch, offset: 10 }),
+            "{since:?}"
+        );
         assert_eq!(world.bodies(1, who), bodies, "{since:?}");
     }
 }
@@ -221,9 +225,9 @@ fn history_has_an_age_and_a_forgotten_topic_begins_a_new_epoch() {
     assert_eq!(world.hubs[0].poll_timeout(), None, "a hub without topics wants no time");
     let again = world.subscribe(0, 0, "t", Some(Position { offset: 1, ..head })).expect("room");
     world.run_until_idle();
-    let answer = subscribed(&world, 0, again);
-    assert!(answer.head.epoch > head.epoch);
-    assert_eq!((answer.head.offset, answer.recovery), (0, Recovery::Gap { from: 1, to: 0 }));
+    let response = subscribed(&world, 0, again);
+    assert!(response.head.epoch > head.epoch);
+    assert_eq!((response.head.offset, response.recovery), (0, Recovery::Gap { from: 1, to: 0 }));
 }
 
 #[test]
@@ -252,7 +256,7 @@ fn a_subscriber_that_leaves_is_removed_and_its_number_is_free() {
     let ticket = world.subscribe(1, 0, "t", None).expect("another one");
     world.run_until_idle();
     subscribed(&world, 1, ticket);
-    assert_eq!(world.answers.len(), 1, "the one that left is not answered");
+    assert_eq!(world.responses.len(), 1, "the one that left is not answered");
     world.publish(0, "t", "for the new one").expect("room");
     world.publish(0, "u", "for none").expect("room");
     world.run_until_idle();

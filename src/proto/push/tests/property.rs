@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::world::World;
 use crate::{
     Position, Recovery,
-    push::{Answer, HubConfig, SubscriberId, Ticket},
+    push::{HubConfig, HubResponse, SubscriberId, Ticket},
 };
 
 #[derive(Clone, Debug)]
@@ -97,11 +97,13 @@ impl Run {
     fn check(&self, world: &World) {
         let heads = self.heads(world);
         for ((shard, who, topic), standing) in &self.standing {
-            let Some(Answer::Subscribed(Ok(answer))) = world.answers.get(&(*shard, standing.ticket.0)) else {
+            let Some(HubResponse::Subscribed(Ok(response))) =
+                world.responses.get(&(*shard, standing.ticket.0))
+            else {
                 panic!("an active subscription was answered")
             };
-            let first = match (standing.since, answer.recovery) {
-                (None, Recovery::NotAsked) => answer.head.offset + 1,
+            let first = match (standing.since, response.recovery) {
+                (None, Recovery::NotRequested) => response.head.offset + 1,
                 (Some(since), Recovery::Recovered) => since.offset + 1,
                 (Some(_), Recovery::Gap { to, .. }) => to + 1,
                 other => panic!("{other:?}"),
@@ -124,8 +126,8 @@ impl Run {
     fn heads(&self, world: &World) -> BTreeMap<String, u64> {
         let mut heads: BTreeMap<String, u64> = BTreeMap::new();
         let mut stamped = 0;
-        for answer in world.answers.values() {
-            if let Answer::Published(result) = answer {
+        for response in world.responses.values() {
+            if let HubResponse::Published(result) = response {
                 result.expect("no bound is reached");
                 stamped += 1;
             }

@@ -1,4 +1,4 @@
-//! Publications that have a time, and topics that have a pace.
+//! Publications that have a time, and topics that have a rate limit.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use super::world::World;
 use crate::{
     Refusal, Time, TopicName,
     push::{
-        Answer, HubConfig, Publish, Ticket,
-        schedule::{AdmissionLimits, Bounds, Class, Pace, TopicRule, TopicRules},
+        HubConfig, HubResponse, Publish, Ticket,
+        schedule::{AdmissionLimits, Bounds, Priority, RateLimit, TopicRule, TopicRules},
     },
 };
 
@@ -21,10 +21,10 @@ fn publish(topic: &str, body: &'static str) -> Publish {
 
 /// One shard, on which `news/…` may have one message in 10 ms.
 fn world() -> World {
-    let pace = Pace { messages_per_second: 100, bytes_per_second: 0, burst: 10 * MILLI };
-    let rule = TopicRule { prefix: "news/".into(), class: Class::High, pace };
+    let rate_limit = RateLimit { messages_per_second: 100, bytes_per_second: 0, burst: 10 * MILLI };
+    let rule = TopicRule { prefix: "news/".into(), priority: Priority::High, rate_limit };
     let bounds = Bounds { messages_max: 2, bytes_max: 1000 };
-    let admission = AdmissionLimits { delayed: bounds, paced: bounds, periodics_max: 1 };
+    let admission = AdmissionLimits { delayed: bounds, rate_limited: bounds, periodics_max: 1 };
     World::new(1, 4, HubConfig { rules: TopicRules::new([rule]), admission, ..HubConfig::default() })
 }
 
@@ -43,8 +43,8 @@ fn advance_to_timeout(world: &mut World) -> Time {
 }
 
 fn refusal(world: &World, ticket: Ticket) -> Option<Refusal> {
-    match world.answers.get(&(0, ticket.0)) {
-        Some(Answer::Published(result)) => result.err(),
+    match world.responses.get(&(0, ticket.0)) {
+        Some(HubResponse::Published(result)) => result.err(),
         other => panic!("not answered: {other:?}"),
     }
 }
@@ -58,15 +58,17 @@ fn a_delayed_publication_gets_its_place_and_its_answer_when_it_is_due() {
     let later = send(&mut world, Publish { due, ..publish("a", "later") });
     send(&mut world, publish("a", "now"));
     assert_eq!(world.bodies(0, 0), ["now"]);
-    assert!(!world.answers.contains_key(&(0, later.0)));
+    assert!(!world.responses.contains_key(&(0, later.0)));
     assert_eq!(advance_to_timeout(&mut world), due);
     assert_eq!(world.bodies(0, 0), ["now", "later"]);
-    let Some(Answer::Published(Ok(receipt))) = world.answers.get(&(0, later.0)) else { panic!("answered") };
+    let Some(HubResponse::Published(Ok(receipt))) = world.responses.get(&(0, later.0)) else {
+        panic!("answered")
+    };
     assert_eq!(receipt.position.offset, 2);
 }
 
 #[test]
-fn a_paced_topic_keeps_its_order_and_refuses_what_it_cannot_keep() {
+fn a_rate_limited_topic_keeps_its_order_and_refuses_what_it_cannot_keep() {
     let mut world = world();
     world.subscribe(0, 0, "*", None).expect("room");
     world.run_until_idle();
@@ -78,8 +80,10 @@ fn a_paced_topic_keeps_its_order_and_refuses_what_it_cannot_keep() {
     assert_eq!(advance_to_timeout(&mut world), first + 10 * MILLI);
     assert_eq!(world.bodies(0, 0), ["1", "5", "2", "3"]);
     let counters = world.hubs[0].counters();
-    assert_eq!((counters.paced, counters.busy, counters.published), (2, 1, 4));
-    assert!(world.got[&(0, 0)].iter().all(|it| (it.class == Class::High) == it.topic.starts_with("news/")));
+    assert_eq!((counters.rate_limited, counters.busy, counters.published), (2, 1, 4));
+    assert!(
+        world.got[&(0, 0)].iter().all(|it| (it.priority == Priority::High) == it.topic.starts_with("news/"))
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::{
     Position, Refusal, Time, TopicFilter, TopicName,
-    push::{Answer, Hub, HubConfig, HubMessage, Outlet, Publication, Publish, SubscriberId, Ticket},
+    push::{Hub, HubConfig, HubMessage, HubResponse, Outlet, Publication, Publish, SubscriberId, Ticket},
 };
 
 pub(super) struct World {
@@ -19,8 +19,8 @@ pub(super) struct World {
     pub(super) now: Time,
     /// What each subscriber got, in order, by shard and number.
     pub(super) got: BTreeMap<(u16, u32), Vec<Arc<Publication>>>,
-    pub(super) answers: BTreeMap<(u16, u64), Answer>,
-    /// How many messages its shard had delivered when each answer came.
+    pub(super) responses: BTreeMap<(u16, u64), HubResponse>,
+    /// How many messages its shard had delivered when each response came.
     pub(super) delivered_before: BTreeMap<(u16, u64), usize>,
     tickets: u64,
 }
@@ -36,7 +36,7 @@ struct WorldOutlet<'a> {
     shard: u16,
     queues: &'a mut Queues,
     got: &'a mut BTreeMap<(u16, u32), Vec<Arc<Publication>>>,
-    answers: &'a mut BTreeMap<(u16, u64), Answer>,
+    responses: &'a mut BTreeMap<(u16, u64), HubResponse>,
     delivered_before: &'a mut BTreeMap<(u16, u64), usize>,
 }
 
@@ -60,8 +60,8 @@ impl Outlet for WorldOutlet<'_> {
         Ok(())
     }
 
-    fn answer(&mut self, ticket: Ticket, answer: Answer) {
-        let before = self.answers.insert((self.shard, ticket.0), answer);
+    fn respond(&mut self, ticket: Ticket, response: HubResponse) {
+        let before = self.responses.insert((self.shard, ticket.0), response);
         assert_eq!(before, None, "answered once");
         let here = self.got.iter().filter(|((shard, _), _)| *shard == self.shard);
         let delivered = here.map(|(_, got)| got.len()).sum();
@@ -78,7 +78,7 @@ impl World {
             queues: Queues { capacity, waiting },
             now: Time::from_nanos(1),
             got: BTreeMap::new(),
-            answers: BTreeMap::new(),
+            responses: BTreeMap::new(),
             delivered_before: BTreeMap::new(),
             tickets: 0,
         }
@@ -168,8 +168,8 @@ impl World {
         let topic = TopicName::new(topic).expect("a name");
         self.hubs[usize::from(shard)].presence(&topic, true, ticket).expect("room for a question");
         self.run_until_idle();
-        match self.answers.get(&(shard, ticket.0)) {
-            Some(Answer::Presence(presence)) => {
+        match self.responses.get(&(shard, ticket.0)) {
+            Some(HubResponse::Presence(presence)) => {
                 assert_eq!(presence.count as usize, presence.subscribers.len());
                 presence.count
             }
@@ -182,7 +182,7 @@ impl World {
             shard,
             queues: &mut self.queues,
             got: &mut self.got,
-            answers: &mut self.answers,
+            responses: &mut self.responses,
             delivered_before: &mut self.delivered_before,
         };
         f(&mut self.hubs[usize::from(shard)], self.now, &mut outlet);

@@ -77,7 +77,7 @@ impl Caller {
             head: &head,
             body: &body,
             deadline: Some(deadline),
-            expects_answer: !one_way,
+            expects_response: !one_way,
         };
         if !say(request) {
             self.end(id, Err(CallError::TooLarge));

@@ -100,7 +100,7 @@ impl<P: Parser + 'static> Protocol for Framed<P> {
     /// for a byte: a subscriber need not send anything. On a listener with several protocols it must be the
     /// last.
     fn sniff(&self, _prefix: &[u8]) -> Sniff {
-        Sniff::Match(Home::Here)
+        Sniff::Match(Home::AnyShard)
     }
 
     fn accept(&self, _opening: &Opening<'_>) -> Box<dyn Session> {
@@ -144,7 +144,7 @@ impl<P: Parser + 'static> Protocol for Framed<P> {
     }
 
     /// Every peer is a subscriber of its listener, as in the push guide, if messages can reach it.
-    fn subscribes_unasked(&self) -> bool {
+    fn subscribes_automatically(&self) -> bool {
         !matches!(self.messages, Messages::None)
     }
 }
@@ -223,7 +223,9 @@ impl<P: Parser> Session for FramedSession<P> {
     fn poll_transmit(&mut self, out: &mut Vec<u8>) {
         match self.own.take().map(|own| *own) {
             Some((id, op, Some(refusal))) => framed(id, out, |out| control::encode_refusal(op, refusal, out)),
-            Some((id, _, None)) => framed(id, out, |out| control::encode_answer(&control::Answer::Pong, out)),
+            Some((id, _, None)) => {
+                framed(id, out, |out| control::encode_response(&control::TopicResponse::Pong, out))
+            }
             None => {}
         }
     }
@@ -279,7 +281,7 @@ impl<P> FramedSession<P> {
     fn event<'a>(&mut self, id: u32, payload: &'a [u8]) -> Result<Option<Event<'a>>, (u8, Refusal)> {
         let request = Request::load(payload)?;
         // Pushes have this id: a response with it would look like one.
-        let wants_answer = !matches!(request, Request::Publish { answer: false, .. });
+        let wants_response = !matches!(request, Request::Publish { expects_response: false, .. });
         let (frame_id, id) = (id, RequestId(id.into()));
         let refuse = |operation| Err((operation, Refusal::Malformed));
         Ok(Some(match request {
@@ -290,11 +292,13 @@ impl<P> FramedSession<P> {
                 self.speech = Speech::Control;
                 Event::Hello { id }
             }
-            _ if wants_answer && frame_id == frame::PUSH_ID => return refuse(payload[control::MAGIC.len()]),
+            _ if wants_response && frame_id == frame::PUSH_ID => {
+                return refuse(payload[control::MAGIC.len()]);
+            }
             Request::Subscribe { topic, prefix, since } => Event::Subscribe { id, topic, prefix, since },
             Request::Unsubscribe { topic, prefix } => Event::Unsubscribe { id, topic, prefix },
-            Request::Publish { topic, answer, options, body } => {
-                Event::Publish { id: answer.then_some(id), topic, options, body }
+            Request::Publish { topic, expects_response, options, body } => {
+                Event::Publish { id: expects_response.then_some(id), topic, options, body }
             }
             Request::Presence { topic } => Event::Presence { id, topic },
             // The session responds itself.
@@ -307,16 +311,16 @@ impl<P> FramedSession<P> {
         if self.speech != Speech::Control {
             return Err(command);
         }
-        let (id, answer) = match command {
-            Command::Welcome { id, epoch } => (id, control::Answer::Welcome { epoch }),
+        let (id, response) = match command {
+            Command::Welcome { id, epoch } => (id, control::TopicResponse::Welcome { epoch }),
             Command::Subscribed { id, head, recovery } => {
-                (id, control::Answer::Subscribed { head, recovery })
+                (id, control::TopicResponse::Subscribed { head, recovery })
             }
-            Command::Unsubscribed { id } => (id, control::Answer::Unsubscribed),
+            Command::Unsubscribed { id } => (id, control::TopicResponse::Unsubscribed),
             Command::Published { id, position, receivers } => {
-                (id, control::Answer::Published { position, receivers })
+                (id, control::TopicResponse::Published { position, receivers })
             }
-            Command::Present { id, count } => (id, control::Answer::Present { count }),
+            Command::Present { id, count } => (id, control::TopicResponse::Present { count }),
             Command::Refused { id: RequestId(id), operation, refusal } => {
                 let op = control::number(operation);
                 framed(id as u32, out, |out| control::encode_refusal(op, refusal, out));
@@ -328,7 +332,7 @@ impl<P> FramedSession<P> {
             }
             _ => return Err(command),
         };
-        framed(id.0 as u32, out, |out| control::encode_answer(&answer, out));
+        framed(id.0 as u32, out, |out| control::encode_response(&response, out));
         Ok(())
     }
 
@@ -348,7 +352,7 @@ fn framed(id: u32, out: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     frame::Header { len: 0, id }.encode(out);
     payload(out);
-    let len = u32::try_from(out.len() - start).expect("answers are short");
+    let len = u32::try_from(out.len() - start).expect("responses are short");
     out[start..start + 4].copy_from_slice(&len.to_be_bytes());
 }
 

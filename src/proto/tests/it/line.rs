@@ -21,7 +21,7 @@ impl Protocol for Line {
     fn sniff(&self, prefix: &[u8]) -> Sniff {
         match prefix.first() {
             None => Sniff::NeedBytes(1),
-            Some(b'a'..=b'z') => Sniff::Match(Home::Here),
+            Some(b'a'..=b'z') => Sniff::Match(Home::AnyShard),
             Some(b'@' | b'#') => sniff_home(prefix),
             Some(_) => Sniff::Refuse,
         }
@@ -159,7 +159,7 @@ session_conformance!(
 fn first_bytes_choose_the_home() {
     let check = |prefix: &[u8], expected: Sniff| assert_eq!(Line.sniff(prefix), expected);
     check(b"", Sniff::NeedBytes(1));
-    check(b"hello", Sniff::Match(Home::Here));
+    check(b"hello", Sniff::Match(Home::AnyShard));
     check(b"@3", Sniff::NeedBytes(3));
     check(b"@3 hello\n", Sniff::Match(Home::Shard(3)));
     check(b"#ann hello\n", Sniff::Match(Home::Key(hash(b"ann"))));

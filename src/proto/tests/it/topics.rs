@@ -9,7 +9,7 @@ use shardcast_proto::{
     TopicName,
     rpc::{Action, Call, Caller, CallerConfig, CallerEvent},
     tars::framed::{FramedClient, FramedClientSession, frame},
-    topics::{Answer, Incoming, Request, SubscriptionConfig, Subscriptions, TopicEvent, Wire},
+    topics::{Incoming, Request, SubscriptionConfig, Subscriptions, TopicEvent, TopicResponse, Wire},
 };
 
 const NOW: Time = Time::from_nanos(0);
@@ -68,7 +68,7 @@ impl Client {
                 CallerEvent::Push { body, .. } => self.topics.handle_message(&body),
                 CallerEvent::Done { token, result, .. } => {
                     let body = result.map(|reply| reply.result.expect("this protocol has no failures"));
-                    self.topics.handle_answer(token, body.as_deref().map_err(|error| *error), NOW);
+                    self.topics.handle_response(token, body.as_deref().map_err(|error| *error), NOW);
                 }
                 _ => {}
             }
@@ -109,11 +109,11 @@ impl Client {
     }
 }
 
-/// What a server sends to it: answers, a refusal, a push from before HELLO, and messages.
+/// What a server sends to it: responses, a refusal, a push from before HELLO, and messages.
 fn sent_by_the_server() -> Vec<u8> {
-    let answer = |id, answer: control::Answer| {
+    let answer = |id, answer: control::TopicResponse| {
         let mut payload = Vec::new();
-        control::encode_answer(&answer, &mut payload);
+        control::encode_response(&answer, &mut payload);
         frame::encode(id, &payload)
     };
     let message = |topic, offset| {
@@ -128,11 +128,11 @@ fn sent_by_the_server() -> Vec<u8> {
     let nothing = Position::default();
     [
         frame::push(b"plain"),
-        answer(1, control::Answer::Welcome { epoch: 7 }),
+        answer(1, control::TopicResponse::Welcome { epoch: 7 }),
         frame::encode(2, &refused),
-        answer(4, control::Answer::Subscribed { head: nothing, recovery: Recovery::NotAsked }),
+        answer(4, control::TopicResponse::Subscribed { head: nothing, recovery: Recovery::NotRequested }),
         message("p.x", 1),
-        answer(3, control::Answer::Subscribed { head: AT, recovery: Recovery::NotAsked }),
+        answer(3, control::TopicResponse::Subscribed { head: AT, recovery: Recovery::NotRequested }),
         message("t", 5),
         message("t", 8),
         message("t", 8),
@@ -153,7 +153,7 @@ fn the_same_bytes_in_any_pieces_are_the_same_events() {
         body: Bytes::from_static(b"body"),
     };
     let subscribed =
-        |text, head| TopicEvent::Subscribed { filter: filter(text), head, recovery: Recovery::NotAsked };
+        |text, head| TopicEvent::Subscribed { filter: filter(text), head, recovery: Recovery::NotRequested };
     assert!(matches!(whole.events[..2], [TopicEvent::Connected, TopicEvent::Retrying { .. }]));
     let expected = [
         subscribed("p*", Position::default()),
@@ -195,7 +195,7 @@ fn requests_of_the_client_are_those_of_the_control_protocol() {
         ),
         (
             Request::Publish { topic: &topic, options, body: b"x" },
-            control::Request::Publish { topic: "t", answer: true, options, body: b"x" },
+            control::Request::Publish { topic: "t", expects_response: true, options, body: b"x" },
         ),
         (Request::Presence { topic: &topic }, control::Request::Presence { topic: "t" }),
         (Request::Ping, control::Request::Ping),
@@ -207,23 +207,23 @@ fn requests_of_the_client_are_those_of_the_control_protocol() {
 #[test]
 fn answers_of_the_control_protocol_are_those_of_the_client() {
     for (answer, expected) in [
-        (control::Answer::Welcome { epoch: 7 }, Answer::Welcome { epoch: 7 }),
+        (control::TopicResponse::Welcome { epoch: 7 }, TopicResponse::Welcome { epoch: 7 }),
         (
-            control::Answer::Subscribed { head: AT, recovery: Recovery::Gap { from: 2, to: 3 } },
-            Answer::Subscribed { head: AT, recovery: Recovery::Gap { from: 2, to: 3 } },
+            control::TopicResponse::Subscribed { head: AT, recovery: Recovery::Gap { from: 2, to: 3 } },
+            TopicResponse::Subscribed { head: AT, recovery: Recovery::Gap { from: 2, to: 3 } },
         ),
-        (control::Answer::Unsubscribed, Answer::Unsubscribed),
+        (control::TopicResponse::Unsubscribed, TopicResponse::Unsubscribed),
         (
-            control::Answer::Published { position: AT, receivers: 9 },
-            Answer::Published { position: AT, receivers: 9 },
+            control::TopicResponse::Published { position: AT, receivers: 9 },
+            TopicResponse::Published { position: AT, receivers: 9 },
         ),
-        (control::Answer::Present { count: 9 }, Answer::Present { count: 9 }),
-        (control::Answer::Pong, Answer::Pong),
+        (control::TopicResponse::Present { count: 9 }, TopicResponse::Present { count: 9 }),
+        (control::TopicResponse::Pong, TopicResponse::Pong),
     ] {
         let mut payload = Vec::new();
-        control::encode_answer(&answer, &mut payload);
-        assert_eq!(ControlWire.decode(&payload), Some(Incoming::Answer(expected)));
-        assert_eq!(ControlWire.decode_answer(&payload), Ok(expected));
+        control::encode_response(&answer, &mut payload);
+        assert_eq!(ControlWire.decode(&payload), Some(Incoming::Response(expected)));
+        assert_eq!(ControlWire.decode_response(&payload), Ok(expected));
         assert_eq!(ControlWire.decode(&payload[1..]), None);
     }
 }

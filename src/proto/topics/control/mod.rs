@@ -6,15 +6,15 @@
 //!
 //! It deliberately knows no hub and no connection. It reads and writes payloads.
 
-mod answer;
 mod reader;
 mod request;
+mod response;
 mod wire;
 
-pub use super::Answer;
-pub(crate) use answer::{MESSAGE_OVERHEAD, encode_refusal, number};
-pub use answer::{Said, encode_answer, encode_message};
+pub use super::TopicResponse;
 pub use request::{Request, encode_request};
+pub(crate) use response::{MESSAGE_OVERHEAD, encode_refusal, number};
+pub use response::{ServerPayload, encode_message, encode_response};
 pub use wire::ControlWire;
 
 /// The beginning of a control message. The first byte is zero, which no text has.
@@ -40,7 +40,7 @@ pub mod op {
     /// Server to client: a message of a topic.
     pub const MESSAGE: u8 = 0x10;
     /// Added to the number of a request for its response.
-    pub const ANSWER: u8 = 0x80;
+    pub const RESPONSE: u8 = 0x80;
 }
 
 /// Bits of the flags byte.
@@ -51,7 +51,7 @@ pub(crate) mod flag {
     pub(crate) const KEY: u8 = 2;
     pub(crate) const DELAY: u8 = 4;
     pub(crate) const TTL: u8 = 8;
-    pub(crate) const CLASS: u8 = 16;
+    pub(crate) const PRIORITY: u8 = 16;
 }
 
 /// Whether a payload is a control message.

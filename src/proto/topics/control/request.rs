@@ -31,7 +31,7 @@ pub enum Request<'a> {
         /// The topic.
         topic: &'a str,
         /// Whether a response is expected.
-        answer: bool,
+        expects_response: bool,
         /// The options.
         options: PublishHeader,
         /// The body.
@@ -99,7 +99,7 @@ fn load_unsubscribe(mut reader: Reader<'_>) -> Read<'_> {
 }
 
 fn load_publish(mut reader: Reader<'_>) -> Read<'_> {
-    let flags = known(reader.u8()?, flag::QUIET | flag::KEY | flag::DELAY | flag::TTL | flag::CLASS)?;
+    let flags = known(reader.u8()?, flag::QUIET | flag::KEY | flag::DELAY | flag::TTL | flag::PRIORITY)?;
     let topic = reader.text8()?;
     let mut options = PublishHeader::default();
     if flags & flag::KEY != 0 {
@@ -111,11 +111,11 @@ fn load_publish(mut reader: Reader<'_>) -> Read<'_> {
     if flags & flag::TTL != 0 {
         options.ttl = Some(Duration::from_millis(reader.u32()?.into()));
     }
-    if flags & flag::CLASS != 0 {
-        options.class = Some(reader.u8()?);
+    if flags & flag::PRIORITY != 0 {
+        options.priority = Some(reader.u8()?);
     }
-    let (answer, body) = (flags & flag::QUIET == 0, reader.rest());
-    Some(text(topic).map(|topic| Request::Publish { topic, answer, options, body }))
+    let (expects_response, body) = (flags & flag::QUIET == 0, reader.rest());
+    Some(text(topic).map(|topic| Request::Publish { topic, expects_response, options, body }))
 }
 
 fn load_presence(mut reader: Reader<'_>) -> Read<'_> {
@@ -153,7 +153,9 @@ pub fn encode_request(request: &Request<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(&[op::UNSUBSCRIBE, bit(prefix, flag::PREFIX)]);
             put_text(topic, out);
         }
-        Request::Publish { topic, answer, options, body } => put_publish(topic, answer, &options, body, out),
+        Request::Publish { topic, expects_response, options, body } => {
+            put_publish(topic, expects_response, &options, body, out)
+        }
         Request::Presence { topic } => {
             out.push(op::PRESENCE);
             put_text(topic, out);
@@ -162,14 +164,14 @@ pub fn encode_request(request: &Request<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn put_publish(topic: &str, answer: bool, options: &PublishHeader, body: &[u8], out: &mut Vec<u8>) {
+fn put_publish(topic: &str, expects_response: bool, options: &PublishHeader, body: &[u8], out: &mut Vec<u8>) {
     out.push(op::PUBLISH);
     out.push(
-        bit(!answer, flag::QUIET)
+        bit(!expects_response, flag::QUIET)
             | bit(options.key.is_some(), flag::KEY)
             | bit(options.delay.is_some(), flag::DELAY)
             | bit(options.ttl.is_some(), flag::TTL)
-            | bit(options.class.is_some(), flag::CLASS),
+            | bit(options.priority.is_some(), flag::PRIORITY),
     );
     put_text(topic, out);
     if let Some(key) = options.key {
@@ -179,7 +181,7 @@ fn put_publish(topic: &str, answer: bool, options: &PublishHeader, body: &[u8], 
         let millis = u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
         out.extend_from_slice(&millis.to_be_bytes());
     }
-    out.extend(options.class);
+    out.extend(options.priority);
     out.extend_from_slice(body);
 }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Answer, MAGIC, Request, Said, encode_answer, encode_message, encode_request};
+use super::{MAGIC, Request, ServerPayload, TopicResponse, encode_message, encode_request, encode_response};
 use crate::{Message, Position, PublishHeader, Recovery, Refusal};
 
 const AT: Position = Position { epoch: 0x0102, offset: 0x0304 };
@@ -15,7 +15,7 @@ fn requests_are_the_bytes_of_the_document_and_read_back() {
         key: Some(7),
         delay: Some(Duration::from_millis(1)),
         ttl: Some(Duration::from_millis(2)),
-        class: Some(3),
+        priority: Some(3),
     };
     let none = PublishHeader::default();
     let cases = [
@@ -27,11 +27,11 @@ fn requests_are_the_bytes_of_the_document_and_read_back() {
         ),
         (Request::Unsubscribe { topic: "", prefix: true }, "030100".to_owned()),
         (
-            Request::Publish { topic: "a", answer: true, options: none, body: b"xy" },
+            Request::Publish { topic: "a", expects_response: true, options: none, body: b"xy" },
             "040001617879".to_owned(),
         ),
         (
-            Request::Publish { topic: "a", answer: false, options, body: b"" },
+            Request::Publish { topic: "a", expects_response: false, options, body: b"" },
             "041f0161".to_owned() + "0000000000000007" + "00000001" + "00000002" + "03",
         ),
         (Request::Presence { topic: "a" }, "050161".to_owned()),
@@ -49,33 +49,45 @@ fn requests_are_the_bytes_of_the_document_and_read_back() {
 fn answers_are_the_bytes_of_the_document_and_read_back() {
     let (epoch, offset) = ("0000000000000102", "0000000000000304");
     let cases = [
-        (Answer::Welcome { epoch: 0x0102 }, format!("810001{epoch}")),
-        (Answer::Subscribed { head: AT, recovery: Recovery::NotAsked }, format!("820000{epoch}{offset}")),
-        (Answer::Subscribed { head: AT, recovery: Recovery::Recovered }, format!("820001{epoch}{offset}")),
+        (TopicResponse::Welcome { epoch: 0x0102 }, format!("810001{epoch}")),
         (
-            Answer::Subscribed { head: AT, recovery: Recovery::Gap { from: 1, to: 2 } },
+            TopicResponse::Subscribed { head: AT, recovery: Recovery::NotRequested },
+            format!("820000{epoch}{offset}"),
+        ),
+        (
+            TopicResponse::Subscribed { head: AT, recovery: Recovery::Recovered },
+            format!("820001{epoch}{offset}"),
+        ),
+        (
+            TopicResponse::Subscribed { head: AT, recovery: Recovery::Gap { from: 1, to: 2 } },
             format!("820002{epoch}{offset}00000000000000010000000000000002"),
         ),
-        (Answer::Unsubscribed, "8300".to_owned()),
-        (Answer::Published { position: AT, receivers: 5 }, format!("8400{epoch}{offset}00000005")),
-        (Answer::Present { count: 9 }, "850000000009".to_owned()),
-        (Answer::Pong, "8600".to_owned()),
+        (TopicResponse::Unsubscribed, "8300".to_owned()),
+        (TopicResponse::Published { position: AT, receivers: 5 }, format!("8400{epoch}{offset}00000005")),
+        (TopicResponse::Present { count: 9 }, "850000000009".to_owned()),
+        (TopicResponse::Pong, "8600".to_owned()),
     ];
-    for (answer, expected) in cases {
+    for (response, expected) in cases {
         let mut out = Vec::new();
-        encode_answer(&answer, &mut out);
-        assert_eq!(hex(&out), format!("00534843{expected}"), "{answer:?}");
-        assert_eq!(Said::load(&out), Some(Said::Answer(answer)));
-        assert_eq!(Said::load(&out[..out.len() - 1]), None, "cut off");
+        encode_response(&response, &mut out);
+        assert_eq!(hex(&out), format!("00534843{expected}"), "{response:?}");
+        assert_eq!(ServerPayload::load(&out), Some(ServerPayload::Response(response)));
+        assert_eq!(ServerPayload::load(&out[..out.len() - 1]), None, "cut off");
     }
     let mut out = Vec::new();
     let body = bytes::Bytes::from_static(b"hi");
     encode_message(&Message { topic: "a", position: AT, body: &body }, &mut out);
     assert_eq!(hex(&out), format!("005348431000 0161{epoch}{offset}6869").replace(' ', ""));
-    assert_eq!(Said::load(&out), Some(Said::Message { topic: "a", position: AT, body: b"hi" }));
+    assert_eq!(
+        ServerPayload::load(&out),
+        Some(ServerPayload::Message { topic: "a", position: AT, body: b"hi" })
+    );
     out.clear();
     super::encode_refusal(4, Refusal::Draining, &mut out);
-    assert_eq!(Said::load(&out), Some(Said::Refused { status: 8, text: "the server is stopping" }));
+    assert_eq!(
+        ServerPayload::load(&out),
+        Some(ServerPayload::Refused { status: 8, text: "the server is stopping" })
+    );
 }
 
 /// What is not a request, and the status that it is answered with.

@@ -1,6 +1,6 @@
 //! The control protocol as a wire of the topic client.
 
-use super::{Request, Said, encode_request, is_control};
+use super::{Request, ServerPayload, encode_request, is_control};
 use crate::{
     TopicFilter,
     topics::{self, Incoming, Wire},
@@ -23,7 +23,7 @@ impl Wire for ControlWire {
                 Request::Unsubscribe { topic, prefix }
             }
             topics::Request::Publish { topic, options, body } => {
-                Request::Publish { topic, answer: true, options, body }
+                Request::Publish { topic, expects_response: true, options, body }
             }
             topics::Request::Presence { topic } => Request::Presence { topic },
             topics::Request::Ping => Request::Ping,
@@ -35,10 +35,10 @@ impl Wire for ControlWire {
         if !is_control(payload) {
             return None;
         }
-        Some(match Said::load(payload)? {
-            Said::Answer(answer) => Incoming::Answer(answer),
-            Said::Refused { status, text } => Incoming::Refused { status, text },
-            Said::Message { topic, position, body } => Incoming::Message { topic, position, body },
+        Some(match ServerPayload::load(payload)? {
+            ServerPayload::Response(response) => Incoming::Response(response),
+            ServerPayload::Refused { status, text } => Incoming::Refused { status, text },
+            ServerPayload::Message { topic, position, body } => Incoming::Message { topic, position, body },
         })
     }
 }

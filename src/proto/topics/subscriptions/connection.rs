@@ -61,9 +61,10 @@ impl<W: Wire> Subscriptions<W> {
 
     /// A request of [`poll_request`](Self::poll_request) has its response, or failed. Unknown ids are
     /// ignored.
-    pub fn handle_answer(&mut self, id: u64, answer: Result<&[u8], CallError>, now: Time) {
+    pub fn handle_response(&mut self, id: u64, response: Result<&[u8], CallError>, now: Time) {
         let Some(task) = self.calls.remove(&id).or_else(|| self.late.remove(&id)) else { return };
-        let outcome = answer.map_err(RequestError::Call).and_then(|payload| self.wire.decode_answer(payload));
+        let outcome =
+            response.map_err(RequestError::Call).and_then(|payload| self.wire.decode_response(payload));
         match task {
             Task::Subscribe { filter, life } => self.subscribe_ended(id, filter, life, outcome, now),
             Task::Unsubscribe { filter } => self.unsubscribe_ended(id, filter, outcome, now),
@@ -73,7 +74,7 @@ impl<W: Wire> Subscriptions<W> {
     /// The time from [`poll_timeout`](Self::poll_timeout) has come.
     pub fn handle_timeout(&mut self, now: Time) {
         while let Some((id, task)) = self.calls.pop_expired(now) {
-            self.late.insert(id, task.clone(), now + self.config.late_answer_timeout);
+            self.late.insert(id, task.clone(), now + self.config.late_response_timeout);
             self.timed_out(id, task, now);
         }
         while let Some((id, task)) = self.late.pop_expired(now) {
@@ -93,7 +94,7 @@ impl<W: Wire> Subscriptions<W> {
     }
 
     /// Appends the payload of the next request to `out`, and returns its id for
-    /// [`handle_answer`](Self::handle_answer). Send the requests in this order.
+    /// [`handle_response`](Self::handle_response). Send the requests in this order.
     pub fn poll_request(&mut self, out: &mut Vec<u8>, now: Time) -> Option<u64> {
         while self.connected && self.calls.len() < self.config.requests_max.max(1) {
             let task = self.ready.pop_front()?;
@@ -104,7 +105,7 @@ impl<W: Wire> Subscriptions<W> {
             };
             if is_due {
                 self.last_id = id;
-                self.calls.insert(id, task, now + self.config.answer_timeout);
+                self.calls.insert(id, task, now + self.config.response_timeout);
                 return Some(id);
             }
         }

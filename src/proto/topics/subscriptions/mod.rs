@@ -17,7 +17,7 @@ use crate::{
 ///              poll_request          Subscribed
 ///  Waiting ───────────────▶ Asked ───────────────▶ Active
 ///   ▲  ▲                      │                      │
-///   │  └── busy, no answer ───┤        disconnected  │
+///   │  └── busy, no response ─┤        disconnected  │
 ///   └─────────────────────────┼──────────────────────┘
 ///                             └── refused ──▶ ended
 /// ```
@@ -34,7 +34,7 @@ use crate::{
 ///
 /// After anything else, poll [`poll_request`](Self::poll_request) until there is none,
 /// [`poll_event`](Self::poll_event) likewise, and [`poll_timeout`](Self::poll_timeout). The driver calls in
-/// the order of the events: each request that it took ends with one [`handle_answer`](Self::handle_answer),
+/// the order of the events: each request that it took ends with one [`handle_response`](Self::handle_response),
 /// including failures, and responses of a connection come before its
 /// [`handle_disconnected`](Self::handle_disconnected).
 #[derive(Debug)]
@@ -125,7 +125,11 @@ impl<W: Wire> Subscriptions<W> {
         if let Some(known) = self.wanted.get(&filter) {
             if known.state == State::Active {
                 let head = self.known_position(&filter);
-                self.events.push_back(TopicEvent::Subscribed { filter, head, recovery: Recovery::NotAsked });
+                self.events.push_back(TopicEvent::Subscribed {
+                    filter,
+                    head,
+                    recovery: Recovery::NotRequested,
+                });
             }
             return;
         }

@@ -2,7 +2,7 @@ use super::{State, Subscription, Subscriptions, Task};
 use crate::{
     Position, Recovery, Time, TopicFilter,
     rpc::CallError,
-    topics::{Answer, RequestError, TopicEvent, Wire, error::Verdict},
+    topics::{RequestError, TopicEvent, TopicResponse, Wire, error::Verdict},
 };
 
 /// The results of requests, with a response or without.
@@ -12,7 +12,7 @@ impl<W: Wire> Subscriptions<W> {
         id: u64,
         filter: TopicFilter,
         life: u64,
-        outcome: Result<Answer, RequestError>,
+        outcome: Result<TopicResponse, RequestError>,
         now: Time,
     ) {
         self.is_answered(&filter, id);
@@ -27,13 +27,13 @@ impl<W: Wire> Subscriptions<W> {
         let is_last = state == State::Asked(id);
         let error = match outcome {
             // Of several requests, the first successful one counts. It may be one from before the pause.
-            Ok(Answer::Subscribed { head, recovery }) => {
+            Ok(TopicResponse::Subscribed { head, recovery }) => {
                 if state != State::Active {
                     self.activate(filter, life, head, recovery);
                 }
                 return;
             }
-            Ok(_) => RequestError::NotSpoken,
+            Ok(_) => RequestError::Unsupported,
             Err(error) => error,
         };
         // A refusal changes nothing: an earlier success remains, and a later response will decide.
@@ -45,7 +45,7 @@ impl<W: Wire> Subscriptions<W> {
             Verdict::Already if has_unanswered => self.pause(&filter, None, now),
             Verdict::Already => {
                 let head = self.known_position(&filter);
-                self.activate(filter, life, head, Recovery::NotAsked);
+                self.activate(filter, life, head, Recovery::NotRequested);
             }
             Verdict::Again => self.pause(&filter, Some(error), now),
             Verdict::NextConnection if self.connected => self.pause(&filter, Some(error), now),
@@ -64,7 +64,7 @@ impl<W: Wire> Subscriptions<W> {
         &mut self,
         id: u64,
         filter: TopicFilter,
-        outcome: Result<Answer, RequestError>,
+        outcome: Result<TopicResponse, RequestError>,
         now: Time,
     ) {
         let Some(leaving) = self.leaving.get_mut(&filter).filter(|it| it.asked == Some(id)) else { return };

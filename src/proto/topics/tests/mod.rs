@@ -32,8 +32,8 @@ const fn position(epoch: u64, offset: u64) -> Position {
 /// Times that are easy to tell apart: repeated after 1 s, recognised for 10 s more, pauses from 100 ms to 400 ms.
 fn config() -> SubscriptionConfig {
     SubscriptionConfig {
-        answer_timeout: Duration::from_secs(1),
-        late_answer_timeout: Duration::from_secs(10),
+        response_timeout: Duration::from_secs(1),
+        late_response_timeout: Duration::from_secs(10),
         backoff_min: Duration::from_millis(100),
         backoff_max: Duration::from_millis(400),
         requests_max: 4,
@@ -80,11 +80,11 @@ impl Bench {
     }
 
     fn answer(&mut self, id: u64, words: &str) {
-        self.client.handle_answer(id, Ok(words.as_bytes()), self.now);
+        self.client.handle_response(id, Ok(words.as_bytes()), self.now);
     }
 
     fn fail(&mut self, id: u64, error: CallError) {
-        self.client.handle_answer(id, Err(error), self.now);
+        self.client.handle_response(id, Err(error), self.now);
     }
 
     fn message(&mut self, words: &str) {

@@ -22,7 +22,7 @@ fn a_busy_server_is_asked_again_after_growing_pauses_until_it_has_room() {
     }
     let id = bench.request("subscribe t");
     bench.answer(id, "subscribed 1 5");
-    assert_eq!(bench.events(), [subscribed("t", position(1, 5), Recovery::NotAsked)]);
+    assert_eq!(bench.events(), [subscribed("t", position(1, 5), Recovery::NotRequested)]);
     assert!(bench.client.is_active(&filter("t")));
     assert_eq!((bench.client.poll_timeout(), bench.requests()), (None, vec![]));
 }
@@ -58,7 +58,7 @@ fn an_invalid_answer_ends_the_subscription() {
         let mut bench = Bench::asking(&["t"]);
         let id = bench.request("subscribe t");
         bench.answer(id, words);
-        let expected = TopicEvent::Refused { filter: filter("t"), error: RequestError::NotSpoken };
+        let expected = TopicEvent::Refused { filter: filter("t"), error: RequestError::Unsupported };
         assert_eq!(bench.events(), [expected], "{words}");
     }
     for error in [CallError::Closed, CallError::TooLarge] {
@@ -100,7 +100,7 @@ fn a_late_answer_counts_and_that_of_the_repetition_does_not() {
             assert!(!bench.client.is_active(&filter("t")));
             bench.answer(first, "subscribed 1 5");
         }
-        assert_eq!(bench.events(), [subscribed("t", position(1, 5), Recovery::NotAsked)]);
+        assert_eq!(bench.events(), [subscribed("t", position(1, 5), Recovery::NotRequested)]);
         for offset in 6..9 {
             bench.message(&format!("message t 1 {offset} x"));
             assert_eq!(bench.events(), [message("t", position(1, offset))]);
@@ -117,7 +117,7 @@ fn a_late_answer_during_the_pause_ends_the_pause() {
     bench.pass(SECOND);
     bench.retrying();
     bench.answer(id, "subscribed 1 5");
-    assert_eq!(bench.events(), [subscribed("t", position(1, 5), Recovery::NotAsked)]);
+    assert_eq!(bench.events(), [subscribed("t", position(1, 5), Recovery::NotRequested)]);
     bench.answer(id, "subscribed 1 5");
     bench.pass(60 * SECOND);
     assert_eq!((bench.requests(), bench.events()), (vec![], vec![]));
@@ -148,7 +148,7 @@ fn a_late_refusal_is_not_the_last_word() {
     bench.answer(first, "refused 3");
     assert_eq!(bench.events(), []);
     bench.answer(second, "subscribed 1 5");
-    assert_eq!(bench.events(), [subscribed("t", position(1, 5), Recovery::NotAsked)]);
+    assert_eq!(bench.events(), [subscribed("t", position(1, 5), Recovery::NotRequested)]);
 
     // The repetition found the first request under way, which then was refused after all.
     let mut bench = Bench::asking(&["t"]);
@@ -161,7 +161,7 @@ fn a_late_refusal_is_not_the_last_word() {
     let third = bench.request("subscribe t");
     bench.events();
     bench.answer(third, "subscribed 1 7");
-    assert_eq!(bench.events(), [subscribed("t", position(1, 7), Recovery::NotAsked)]);
+    assert_eq!(bench.events(), [subscribed("t", position(1, 7), Recovery::NotRequested)]);
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn an_answer_that_never_comes_is_replaced_by_already_subscribed() {
         assert!(bench.now < at(20_000), "the first is forgotten 11 s after it was sent");
     }
     assert!((20..60).contains(&repetitions), "{repetitions}");
-    assert_eq!(bench.events().last(), Some(&subscribed("t", position(0, 0), Recovery::NotAsked)));
+    assert_eq!(bench.events().last(), Some(&subscribed("t", position(0, 0), Recovery::NotRequested)));
     // Where the subscription began is not known; what is lost after the first message is.
     bench.message("message t 1 7 x");
     bench.message("message t 1 9 x");

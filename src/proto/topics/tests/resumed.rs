@@ -55,7 +55,7 @@ fn requests_that_fail_with_their_connection_are_repeated_on_the_next() {
         bench.answer(id, "subscribed 1 5");
         assert_eq!(
             bench.events(),
-            [TopicEvent::Connected, subscribed("t", position(1, 5), Recovery::NotAsked)]
+            [TopicEvent::Connected, subscribed("t", position(1, 5), Recovery::NotRequested)]
         );
     }
 }
@@ -79,7 +79,7 @@ fn a_request_that_waited_for_the_next_connection_is_not_doubled() {
     bench.events();
     bench.answer(first, "subscribed 1 5");
     bench.answer(second, "refused 10");
-    assert_eq!(bench.events(), [subscribed("t", position(1, 5), Recovery::NotAsked)]);
+    assert_eq!(bench.events(), [subscribed("t", position(1, 5), Recovery::NotRequested)]);
     bench.pass(60 * SECOND);
     assert_eq!((bench.requests(), bench.events()), (vec![], vec![]));
 }
@@ -94,7 +94,7 @@ fn subscribing_to_what_is_subscribed_to_changes_nothing() {
     bench.events();
     bench.client.subscribe(filter("t"), Some(position(1, 1)));
     assert_eq!(bench.requests(), []);
-    assert_eq!(bench.events(), [subscribed("t", position(1, 6), Recovery::NotAsked)]);
+    assert_eq!(bench.events(), [subscribed("t", position(1, 6), Recovery::NotRequested)]);
     bench.message("message t 1 7 x");
     assert_eq!(bench.events(), [message("t", position(1, 7))]);
 }

@@ -21,7 +21,7 @@ pub(super) struct Server {
 
 #[derive(Clone, Debug)]
 pub(super) enum Sent {
-    Answer(u64, String),
+    Response(u64, String),
     Message(String),
 }
 
@@ -54,14 +54,14 @@ impl Server {
                 None => "refused 11",
             },
         };
-        self.sent.push_back(Sent::Answer(id, answer.to_owned()));
+        self.sent.push_back(Sent::Response(id, answer.to_owned()));
     }
 
     /// The owner of a topic answers the subscription that waits longest. `is_busy` refuses it.
     pub(super) fn own(&mut self, is_busy: bool) {
         let Some((id, filter, since, is_wanted)) = self.pending.pop_front() else { return };
         if is_busy {
-            return self.sent.push_back(Sent::Answer(id, "refused 1".to_owned()));
+            return self.sent.push_back(Sent::Response(id, "refused 1".to_owned()));
         }
         let (topic, head) = match &filter {
             TopicFilter::Exact(topic) => (Some(topic.to_string()), self.head(topic)),
@@ -72,7 +72,7 @@ impl Server {
             (Some(_), None) => format!("subscribed 1 {head}"),
             (Some(_), Some(_)) => format!("recovered 1 {head}"),
         };
-        self.sent.push_back(Sent::Answer(id, answer));
+        self.sent.push_back(Sent::Response(id, answer));
         if is_wanted {
             if let Some((topic, since)) = topic.zip(since) {
                 for offset in since + 1..=head {

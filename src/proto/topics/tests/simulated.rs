@@ -46,7 +46,7 @@ struct World {
     /// Requests whose outcome the driver still has to report.
     under_way: BTreeSet<u64>,
     wanted: BTreeSet<TopicFilter>,
-    /// The last offset of each topic that was received, reported as lost, or named by an answer.
+    /// The last offset of each topic that was received, reported as lost, or named by a response.
     last: BTreeMap<String, u64>,
     received: BTreeMap<String, u64>,
 }
@@ -99,7 +99,7 @@ impl World {
 
     fn arrive(&mut self) {
         match self.server.arrive() {
-            Some(Sent::Answer(id, words)) => {
+            Some(Sent::Response(id, words)) => {
                 self.under_way.remove(&id);
                 self.bench.answer(id, &words);
             }
@@ -138,7 +138,8 @@ impl World {
             TopicEvent::Subscribed { filter: TopicFilter::Exact(topic), head, recovery, .. } => {
                 assert!(self.wanted.contains(&TopicFilter::Exact(topic.clone())));
                 // What was missed follows, or another subscription goes on.
-                if let (Recovery::NotAsked, Some(known)) = (recovery, self.bench.client.position(&topic)) {
+                if let (Recovery::NotRequested, Some(known)) = (recovery, self.bench.client.position(&topic))
+                {
                     assert!(known.offset <= head.offset);
                     self.last.insert(topic.to_string(), known.offset);
                 }
@@ -183,7 +184,7 @@ fn a_request_of_an_earlier_life_that_fails_is_not_taken_for_a_subscription() {
     use Step::{Own, Reconnect, Subscribe, Unsubscribe, Work};
 
     let mut world = World::new();
-    // The first request waits for its owner, the end of it is refused as busy, and the second request gets the answer that there is
+    // The first request waits for its owner, the end of it is refused as busy, and the second request gets the response that there is
     // one already; then the owner refuses the first.
     let steps = [
         Subscribe(3),

@@ -2,7 +2,7 @@
 
 use crate::{
     Position, Recovery,
-    topics::{Answer, Incoming, Request, Wire},
+    topics::{Incoming, Request, TopicResponse, Wire},
 };
 
 #[derive(Debug)]
@@ -27,13 +27,13 @@ impl Wire for Words {
         let number = |index: usize| words[index].parse::<u64>().expect("a number");
         let position = |index| Position { epoch: number(index), offset: number(index + 1) };
         let subscribed =
-            |recovery| Some(Incoming::Answer(Answer::Subscribed { head: position(1), recovery }));
+            |recovery| Some(Incoming::Response(TopicResponse::Subscribed { head: position(1), recovery }));
         match words[0] {
-            "subscribed" => subscribed(Recovery::NotAsked),
+            "subscribed" => subscribed(Recovery::NotRequested),
             "recovered" => subscribed(Recovery::Recovered),
             "gap" => subscribed(Recovery::Gap { from: number(3), to: number(4) }),
-            "unsubscribed" => Some(Incoming::Answer(Answer::Unsubscribed)),
-            "pong" => Some(Incoming::Answer(Answer::Pong)),
+            "unsubscribed" => Some(Incoming::Response(TopicResponse::Unsubscribed)),
+            "pong" => Some(Incoming::Response(TopicResponse::Pong)),
             "refused" => Some(Incoming::Refused { status: words[1].parse().expect("a status"), text: "no" }),
             // "message TOPIC EPOCH OFFSET x": the body is a part of the payload.
             "message" => {

@@ -216,14 +216,14 @@ impl State {
     pub(super) fn pass_on(&mut self, event: AppEvent) {
         let quick = self.quick.as_mut();
         match (event, quick) {
-            (AppEvent::Answer { callback, is_quick: false, answer }, _) => {
-                self.queue.push(Item::Answer(callback, answer));
+            (AppEvent::CallResult { callback, is_quick: false, result }, _) => {
+                self.queue.push(Item::CallResult(callback, result));
             }
-            (AppEvent::Answer { callback, answer, .. }, _) if callback.wakes_tasks() => {
-                self.answers.push((callback, answer));
+            (AppEvent::CallResult { callback, result, .. }, _) if callback.wakes_tasks() => {
+                self.results.push((callback, result));
             }
-            (AppEvent::Answer { callback, answer, .. }, _) => {
-                callback.answer(answer);
+            (AppEvent::CallResult { callback, result, .. }, _) => {
+                callback.answer(result);
                 self.has_news = true;
             }
             (AppEvent::Push(push), Some(quick)) => {

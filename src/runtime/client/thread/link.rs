@@ -14,9 +14,9 @@ use std::{
 use shardcast_os::{poll::Interest, socket};
 use shardcast_proto::{
     Command, ConnId, Event, Opening, Protocol, Request, Session, Time,
-    connection::{Action, Advance, CloseReason, Connection, Limits, Outcome, Side, Spares, State},
+    connection::{Action, Advance, CloseReason, Connection, Limits, Outcome, Role, Spares, State},
     outbox::Parcel,
-    push::schedule::Pace,
+    push::schedule::RateLimit,
 };
 
 use crate::{
@@ -54,7 +54,7 @@ impl Link {
     /// Begins to connect.
     pub(super) fn connect(peer: SocketAddr, now: Time) -> io::Result<Self> {
         let socket = Arc::new(socket::connect(peer, &OPTIONS)?);
-        let connection = Connection::new(Side::Connecting, &Pace::NONE, now);
+        let connection = Connection::new(Role::Connecting, &RateLimit::NONE, now);
         Ok(Self { socket, peer, connection, sending: None, spares: Spares::default() })
     }
 

@@ -32,7 +32,7 @@ use shardcast_proto::{Time, rpc::Caller};
 
 use self::{background::User, link::Link, slot::Slot, spin::Spin};
 use super::{
-    Answer, ClientBuilder, ConnectError, EventCallback, PushCallback,
+    CallResult, ClientBuilder, ConnectError, EventCallback, PushCallback,
     builder::SPIN,
     callback::Callback,
     callbacks::Queue,
@@ -72,7 +72,7 @@ struct State {
     /// Callbacks that run on a thread for callbacks.
     queue: Arc<Queue>,
     /// Responses to pass on once nothing is locked.
-    answers: Vec<(Callback, Answer)>,
+    results: Vec<(Callback, CallResult)>,
 }
 
 /// Why the background thread drives a client.
@@ -137,7 +137,7 @@ impl ThreadClient {
                 has_news: false,
                 quick,
                 queue: Queue::new(builder.threads.unwrap_or_default(), sinks, client.clone(), counters),
-                answers: Vec::new(),
+                results: Vec::new(),
             };
             Self { number, background, wakeup, state: Mutex::new(state) }
         });
@@ -155,7 +155,7 @@ impl ThreadClient {
     }
 
     /// Calls, and waits for the response; `make` gets the callback for it.
-    pub(super) fn call_blocking(self: &Arc<Self>, make: impl FnOnce(Callback) -> NewCall) -> Answer {
+    pub(super) fn call_blocking(self: &Arc<Self>, make: impl FnOnce(Callback) -> NewCall) -> CallResult {
         let slot = Slot::new();
         let call = make(Callback::slot(Arc::clone(&slot)));
         let (mut state, mut now) = self.lock_now();
@@ -177,8 +177,8 @@ impl ThreadClient {
             state.blocked.push_back(Arc::clone(&slot));
             self.unlock_and_watch(state, now);
             slot.wait();
-            if let Some(answer) = slot.take() {
-                return answer;
+            if let Some(result) = slot.take() {
+                return result;
             }
             (state, now) = self.lock_now();
         }
@@ -317,10 +317,10 @@ fn unlock(mut state: Guard<'_>) {
     if std::mem::take(&mut state.has_news) {
         state.receivers.iter().for_each(|receiver| _ = receiver.promote());
     }
-    let answers = std::mem::take(&mut state.answers);
+    let results = std::mem::take(&mut state.results);
     drop(state);
-    for (callback, answer) in answers {
-        callback.answer(answer);
+    for (callback, result) in results {
+        callback.answer(result);
     }
 }
 

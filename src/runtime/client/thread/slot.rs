@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use crate::client::Answer;
+use crate::client::CallResult;
 
 /// Where a thread waits for the response to its call, or until it is promoted to perform the client's I/O. If it waits
 /// for something else, being promoted means to check again.
@@ -21,7 +21,7 @@ enum State {
     Waiting,
     /// It is to lead.
     Promoted,
-    Answered(Answer),
+    Answered(CallResult),
     Taken,
 }
 
@@ -30,8 +30,8 @@ impl Slot {
         Arc::default()
     }
 
-    pub(in crate::client) fn answer(&self, answer: Answer) {
-        let before = std::mem::replace(&mut *self.lock(), State::Answered(answer));
+    pub(in crate::client) fn answer(&self, result: CallResult) {
+        let before = std::mem::replace(&mut *self.lock(), State::Answered(result));
         // That would be a system call each time.
         if matches!(before, State::Waiting) {
             self.changed.notify_one();
@@ -43,10 +43,10 @@ impl Slot {
     }
 
     /// The response, if it has arrived.
-    pub(super) fn take(&self) -> Option<Answer> {
+    pub(super) fn take(&self) -> Option<CallResult> {
         let mut state = self.lock();
         match std::mem::replace(&mut *state, State::Taken) {
-            State::Answered(answer) => Some(answer),
+            State::Answered(result) => Some(result),
             other => {
                 *state = other;
                 None

@@ -84,7 +84,7 @@ mod tests {
         }
         assert_eq!(tries, 10);
         spin.has_ended(true);
-        assert!(spin.is_worth_it(), "an answer came in time");
+        assert!(spin.is_worth_it(), "a result came in time");
         assert!(!Spin::new(Duration::ZERO).is_worth_it());
     }
 }

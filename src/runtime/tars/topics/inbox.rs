@@ -33,7 +33,7 @@ impl Default for Waiting {
 pub(super) enum Incoming {
     Event(ClientEvent),
     Push(Bytes),
-    Answer(u64, Result<Bytes, CallError>),
+    Response(u64, Result<Bytes, CallError>),
     /// This time has come. It is queued with everything else, so that a response that came in time is handled before.
     Tick(Time),
 }

@@ -6,7 +6,7 @@ use shardcast_proto::{
     PublishHeader, TopicName,
     push::Receipt,
     rpc::CallError,
-    topics::{Answer, Request, RequestError, Wire as _},
+    topics::{Request, RequestError, TopicResponse, Wire as _},
 };
 
 use super::encode;
@@ -67,10 +67,10 @@ impl TopicPublisher {
         let payload = encode(&Request::Publish { topic, options, body });
         let (client, call) = (self.0.clone(), self.0.call(self.0.gen_requestid(), &payload));
         async move {
-            let answer = call.await;
+            let response = call.await;
             // Its last handle would end it.
             drop(client);
-            receipt(answer)
+            receipt(response)
         }
     }
 
@@ -85,7 +85,7 @@ impl TopicPublisher {
         then: impl FnOnce(Result<Receipt, RequestError>) + Send + 'static,
     ) {
         let payload = encode(&Request::Publish { topic, options, body });
-        self.0.rpc_call_async(self.0.gen_requestid(), &payload, move |answer| then(receipt(answer)));
+        self.0.rpc_call_async(self.0.gen_requestid(), &payload, move |response| then(receipt(response)));
     }
 
     /// The number of subscribers of a topic, by its name or by a prefix of it.
@@ -110,23 +110,23 @@ impl TopicPublisher {
         let payload = encode(&Request::Presence { topic });
         let (client, call) = (self.0.clone(), self.0.call(self.0.gen_requestid(), &payload));
         async move {
-            let answer = call.await;
+            let response = call.await;
             drop(client);
-            count(answer)
+            count(response)
         }
     }
 }
 
-fn receipt(answer: Result<Bytes, CallError>) -> Result<Receipt, RequestError> {
-    match ControlWire.decode_answer(&answer?)? {
-        Answer::Published { position, receivers } => Ok(Receipt { position, receivers }),
-        _ => Err(RequestError::NotSpoken),
+fn receipt(response: Result<Bytes, CallError>) -> Result<Receipt, RequestError> {
+    match ControlWire.decode_response(&response?)? {
+        TopicResponse::Published { position, receivers } => Ok(Receipt { position, receivers }),
+        _ => Err(RequestError::Unsupported),
     }
 }
 
-fn count(answer: Result<Bytes, CallError>) -> Result<u32, RequestError> {
-    match ControlWire.decode_answer(&answer?)? {
-        Answer::Present { count } => Ok(count),
-        _ => Err(RequestError::NotSpoken),
+fn count(response: Result<Bytes, CallError>) -> Result<u32, RequestError> {
+    match ControlWire.decode_response(&response?)? {
+        TopicResponse::Present { count } => Ok(count),
+        _ => Err(RequestError::Unsupported),
     }
 }

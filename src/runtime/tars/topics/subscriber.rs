@@ -108,7 +108,7 @@ impl TopicClient {
             .on_event(move |event| events.event(event))
             .connect()?;
         let config = options.subscriptions;
-        let request_timeout = config.answer_timeout + config.late_answer_timeout;
+        let request_timeout = config.response_timeout + config.late_response_timeout;
         // Clients must not return all at once; the time of their start differs.
         let topics = Subscriptions::new(ControlWire, config, clock::now_nanos());
         Ok(Self { client, topics, inbox, request_timeout, tick_at: Time::NEVER })
@@ -211,11 +211,11 @@ impl TopicClient {
         let mut payload = Vec::new();
         while let Some(id) = self.topics.poll_request(&mut payload, now()) {
             match self.inbox.sender() {
-                Some(sender) => self.client.call_within(self.request_timeout, &payload, move |answer| {
+                Some(sender) => self.client.call_within(self.request_timeout, &payload, move |response| {
                     // The receiver is gone: the client is about to end.
-                    let _ = sender.send(Incoming::Answer(id, answer));
+                    let _ = sender.send(Incoming::Response(id, response));
                 }),
-                None => self.topics.handle_answer(id, Err(CallError::Closed), now()),
+                None => self.topics.handle_response(id, Err(CallError::Closed), now()),
             }
             payload.clear();
         }
@@ -240,9 +240,9 @@ impl TopicClient {
     fn take(&mut self, incoming: Incoming) {
         match incoming {
             Incoming::Push(payload) => self.topics.handle_message(&payload),
-            Incoming::Answer(id, answer) => {
-                let answer = answer.as_ref().map(Bytes::as_ref).map_err(|error| *error);
-                self.topics.handle_answer(id, answer, now());
+            Incoming::Response(id, response) => {
+                let response = response.as_ref().map(Bytes::as_ref).map_err(|error| *error);
+                self.topics.handle_response(id, response, now());
             }
             Incoming::Event(event) => self.take_event(event),
             Incoming::Tick(time) => {

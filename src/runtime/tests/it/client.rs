@@ -143,7 +143,7 @@ fn a_call_without_an_answer_times_out_and_a_late_answer_is_ignored() {
     for _ in 0..3 {
         assert_eq!(call(&client, b"late"), Err(CallError::TimedOut));
     }
-    // Their answers come meanwhile, and none is taken for another.
+    // Their responses come meanwhile, and none is taken for another.
     let until = Instant::now() + Duration::from_millis(400);
     while Instant::now() < until {
         match call(&client, b"hello") {

@@ -32,7 +32,7 @@ fn builder(to: SocketAddr) -> ClientBuilder {
     Client::builder(Line, [Endpoint::from(to)]).timeout(Duration::from_secs(60))
 }
 
-fn text(answer: shardcast::client::Answer) -> Result<String, CallError> {
+fn text(answer: shardcast::client::CallResult) -> Result<String, CallError> {
     answer.map(|reply| {
         String::from_utf8(reply.result.expect("lines do not fail").to_vec()).expect("it is text")
     })

@@ -115,7 +115,7 @@ fn a_peer_is_not_read_from_while_too_many_callbacks_wait() {
     eventually(PATIENCE, || stats().callbacks_waiting >= 1024);
     thread::sleep(Duration::from_millis(50));
     assert!(stats().callbacks_waiting < 2048, "{:?}", stats());
-    // A callback that waits for an answer gets it.
+    // A callback that waits for a response gets it.
     assert_eq!(call(&client, b"hello"), Ok(b"hello".to_vec()));
     drop(release);
     eventually(PATIENCE, || lock(&got).len() == PUSHED as usize);

@@ -11,13 +11,13 @@ use std::{
 };
 
 use shardcast::{
-    Answer, CloseReason, Connection, Failure, Limits, Listener, OverflowPolicy, Reply, Request, Server,
-    ServerConfig, Service, task,
+    CloseReason, Connection, Failure, Limits, Listener, OverflowPolicy, Reply, Request, Server, ServerConfig,
+    Service, ServiceResponse, task,
 };
 
 use crate::support::{PATIENCE, Script, ScriptClient, config, eventually, start};
 
-/// Does what a word says: its first part is the command, the rest is for the answer.
+/// Does what a word says: its first part is the command, the rest is for the response.
 #[derive(Clone, Default)]
 struct Obedient {
     /// Counts the futures that were dropped unfinished.
@@ -257,7 +257,7 @@ impl Service for Pouring {
             };
             let _ = outcome.send((count, end));
         });
-        reply.answer_with("nothing", async { Answer::result("go") });
+        reply.answer_with("nothing", async { ServiceResponse::result("go") });
     }
 }
 

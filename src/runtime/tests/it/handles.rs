@@ -7,7 +7,7 @@ use std::{
 };
 
 use shardcast::{
-    AnswerError, CloseError, Connection, Listener, Reply, Request, Responder, SendError, ServerHandle,
+    CloseError, Connection, Listener, Reply, Request, RespondError, Responder, SendError, ServerHandle,
     Service, tars::Framed, task,
 };
 
@@ -105,7 +105,7 @@ fn what_one_thread_sends_arrives_in_its_order() {
                 start.wait();
                 for number in 0..EACH {
                     let push = frame(0, &[thread.to_le_bytes(), number.to_le_bytes()].concat());
-                    // The shard's queue is bounded: `Full` is an answer, and the next try keeps the order.
+                    // The shard's queue is bounded: a message that it refused is tried again, in order.
                     while connection.send(push.clone()) != Ok(()) {
                         assert!(connection.is_open());
                         thread::sleep(Duration::from_micros(100));
@@ -125,7 +125,7 @@ fn what_one_thread_sends_arrives_in_its_order() {
     assert_eq!(next, [EACH; THREADS as usize]);
 }
 
-/// Leaves every answer to another thread.
+/// Leaves every response to another thread.
 pub(crate) struct Later(pub(crate) flume::Sender<(Responder, Vec<u8>)>);
 
 impl Service for Later {
@@ -160,10 +160,10 @@ fn another_thread_answers_later_in_any_order() {
     }
     ann.send(&frame(11, b"ann"));
     let (responder, question) = asked.recv_timeout(PATIENCE).expect("one more");
-    // A reset, since after the end of its stream alone the answer would still be pending.
+    // A reset, since after the end of its stream alone the response would still be pending.
     ann.reset();
     eventually(PATIENCE, || !responder.is_open());
-    assert_eq!(responder.respond(question), Err(AnswerError::Closed));
+    assert_eq!(responder.respond(question), Err(RespondError::Closed));
 }
 
 /// Broadcasts what one peer sends, from the shard of that peer.

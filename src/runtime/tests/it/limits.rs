@@ -202,7 +202,7 @@ fn accepting_goes_on_after_descriptors_ran_out() {
     assert!(server.wait().expect("our child").success());
 }
 
-/// Whether an answer has come by now.
+/// Whether a response has come by now.
 fn has_answer(peer: &Peer) -> bool {
     peer.0.set_nonblocking(true).expect("a socket");
     let has = peer.0.peek(&mut [0]).is_ok_and(|len| len > 0);

@@ -30,7 +30,7 @@ enum Answers {
     Late(Duration),
     /// Never: the responder is dropped.
     Never,
-    /// No answer; this many lines are sent to the connection instead.
+    /// No response; this many lines are sent to the connection instead.
     Lines(usize),
 }
 
@@ -261,7 +261,7 @@ fn every_request_of_many_connections_is_answered_however_few_may_be_in_progress(
     answering.join().expect("no panic");
 }
 
-/// The answer comes in a day, and nothing waits for it.
+/// The response comes in a day, and nothing waits for it.
 #[test]
 fn a_publication_with_a_delay_is_not_a_request_in_progress() {
     let limits = Limits::default().with(|it| it.requests_in_progress_max = 10);
@@ -391,7 +391,7 @@ fn events_of_one_frame_are_treated_as_those_of_many() {
     }
 }
 
-/// What waited outside the bounds of a full outbox must not come after the answer that ends a subscription.
+/// What waited outside the bounds of a full outbox must not come after the response that ends a subscription.
 #[test]
 fn nothing_comes_after_the_end_of_a_subscription() {
     for separator in ["\n", ";"] {

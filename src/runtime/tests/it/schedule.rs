@@ -3,12 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use shardcast::proto::topics::control::{Answer, Request};
+use shardcast::proto::topics::control::{Request, TopicResponse};
 use shardcast::{
     PublishError, PushEveryError, ServerConfig, ShardCount,
     proto::{PublishHeader, Refusal},
     push::{
-        AdmissionLimits, Bounds, Class, HubConfig, Pace, PublishOptions, SubscribeOptions, TopicRule,
+        AdmissionLimits, Bounds, HubConfig, Priority, PublishOptions, RateLimit, SubscribeOptions, TopicRule,
         TopicRules,
     },
     stats::ShardStats,
@@ -26,11 +26,11 @@ fn shards(count: u16, push: HubConfig) -> ServerConfig {
 }
 
 /// Ten messages a second on topics that begin with `slow/`.
-fn paced() -> HubConfig {
-    let pace = Pace { messages_per_second: 10, bytes_per_second: 0, burst: 100 * MILLI };
-    let rule = TopicRule { prefix: "slow/".into(), class: Class::Bulk, pace };
-    let paced = Bounds { messages_max: 3, bytes_max: 1 << 20 };
-    let admission = AdmissionLimits { paced, periodics_max: 1, ..AdmissionLimits::default() };
+fn rate_limited() -> HubConfig {
+    let rate_limit = RateLimit { messages_per_second: 10, bytes_per_second: 0, burst: 100 * MILLI };
+    let rule = TopicRule { prefix: "slow/".into(), priority: Priority::Bulk, rate_limit };
+    let rate_limited = Bounds { messages_max: 3, bytes_max: 1 << 20 };
+    let admission = AdmissionLimits { rate_limited, periodics_max: 1, ..AdmissionLimits::default() };
     HubConfig { rules: TopicRules::new([rule]), admission, ..HubConfig::default() }
 }
 
@@ -48,14 +48,15 @@ fn a_delayed_publication_comes_after_what_was_published_meanwhile() {
         peer.subscribe("t", None);
         let began = Instant::now();
         let options = PublishHeader { delay: Some(50 * MILLI), ..PublishHeader::default() };
-        let late = peer.send(&Request::Publish { topic: "t", answer: true, options, body: b"wire" });
+        let late =
+            peer.send(&Request::Publish { topic: "t", expects_response: true, options, body: b"wire" });
         let handle = server.handle();
         let publisher = handle.publisher("t").expect("a name");
         let later = PublishOptions::default().delay(60 * MILLI);
         let confirmed = publisher.publish_confirmed("library", later);
         publisher.publish("now").expect("room");
         assert_eq!(peer.receive().body, b"now");
-        let Ok(Answer::Published { position, receivers: 1 }) = peer.answer_to(late) else {
+        let Ok(TopicResponse::Published { position, receivers: 1 }) = peer.answer_to(late) else {
             panic!("published")
         };
         assert!(began.elapsed() >= 50 * MILLI, "it is answered when it is due");
@@ -68,20 +69,20 @@ fn a_delayed_publication_comes_after_what_was_published_meanwhile() {
 }
 
 #[test]
-fn a_paced_topic_goes_at_its_pace_and_refuses_what_cannot_wait() {
-    let (server, address) = serve(shards(2, paced()), &Recorder::default());
+fn a_rate_limited_topic_goes_at_its_rate_and_refuses_what_cannot_wait() {
+    let (server, address) = serve(shards(2, rate_limited()), &Recorder::default());
     let mut peer = Topics::connect(address);
     peer.subscribe("slow/a", None);
     let began = Instant::now();
     let sent: Vec<_> = (0..6_u8)
         .map(|number| {
             let options = PublishHeader::default();
-            peer.send(&Request::Publish { topic: "slow/a", answer: true, options, body: &[number] })
+            peer.send(&Request::Publish { topic: "slow/a", expects_response: true, options, body: &[number] })
         })
         .collect();
     // One is published, three wait, and two are refused; the refusals come first.
     let first = peer.answer_to(sent[0]);
-    assert!(matches!(first, Ok(Answer::Published { .. })), "{first:?}");
+    assert!(matches!(first, Ok(TopicResponse::Published { .. })), "{first:?}");
     for id in &sent[4..] {
         let refused = peer.answer_to(*id).expect_err("there is no room");
         assert_eq!(refused.0, Refusal::Busy { waiting: 3, max: 3 }.status(), "{}", refused.1);
@@ -97,12 +98,13 @@ fn a_paced_topic_goes_at_its_pace_and_refuses_what_cannot_wait() {
 
 #[test]
 fn what_expires_at_a_rate_limit_is_reported_to_its_publisher() {
-    let (server, address) = serve(shards(1, paced()), &Recorder::default());
+    let (server, address) = serve(shards(1, rate_limited()), &Recorder::default());
     let mut peer = Topics::connect(address);
     peer.subscribe("slow/a", None);
     peer.publish("slow/a", b"first");
     let options = PublishHeader { ttl: Some(MILLI), ..PublishHeader::default() };
-    let refused = peer.ask(&Request::Publish { topic: "slow/a", answer: true, options, body: b"never" });
+    let refused =
+        peer.ask(&Request::Publish { topic: "slow/a", expects_response: true, options, body: b"never" });
     assert_eq!(refused.expect_err("it expired").0, Refusal::Expired.status());
     assert_eq!(peer.receive().body, b"first");
     let handle = server.handle();
@@ -110,18 +112,18 @@ fn what_expires_at_a_rate_limit_is_reported_to_its_publisher() {
 }
 
 #[test]
-fn a_class_that_there_is_not_is_refused() {
+fn an_unknown_priority_is_refused() {
     let (_server, address) = serve(shards(1, HubConfig::default()), &Recorder::default());
     let mut peer = Topics::connect(address);
-    for (class, is_right) in [(0, true), (3, true), (4, false), (255, false)] {
-        let options = PublishHeader { class: Some(class), ..PublishHeader::default() };
-        let answer = peer.ask(&Request::Publish { topic: "t", answer: true, options, body: b"x" });
-        assert_eq!(answer.is_ok(), is_right, "{class}: {answer:?}");
+    for (priority, is_right) in [(0, true), (3, true), (4, false), (255, false)] {
+        let options = PublishHeader { priority: Some(priority), ..PublishHeader::default() };
+        let answer = peer.ask(&Request::Publish { topic: "t", expects_response: true, options, body: b"x" });
+        assert_eq!(answer.is_ok(), is_right, "{priority}: {answer:?}");
     }
 }
 
 #[test]
-fn a_fan_out_takes_several_turns_and_loses_nothing_of_any_class() {
+fn a_fan_out_takes_several_turns_and_loses_nothing_of_any_priority() {
     const SUBSCRIBERS: usize = 300;
     let (server, address) = serve(shards(1, HubConfig::default()), &Recorder::default());
     let mut peers: Vec<_> = (0..SUBSCRIBERS).map(|_| Topics::connect(address)).collect();
@@ -129,20 +131,21 @@ fn a_fan_out_takes_several_turns_and_loses_nothing_of_any_class() {
         peer.subscribe("*", None);
     }
     let handle = server.handle();
-    let classes = [("bulk", Class::Bulk), ("urgent", Class::Urgent)];
+    let priorities = [("bulk", Priority::Bulk), ("urgent", Priority::Urgent)];
     let body = vec![7; 8 << 10];
     for number in 0..20_u8 {
-        for (topic, class) in classes {
+        for (topic, priority) in priorities {
             let publisher = handle.publisher(topic).expect("a name");
             let body = [&[number][..], &body].concat();
-            publisher.publish_with(body, PublishOptions::default().class(class)).expect("room");
+            publisher.publish_with(body, PublishOptions::default().priority(priority)).expect("room");
         }
     }
     for peer in &mut peers {
         let mut next = [0; 2];
         for _ in 0..40 {
             let received = peer.receive();
-            let topic = classes.iter().position(|(topic, _)| *topic == received.topic).expect("one of them");
+            let topic =
+                priorities.iter().position(|(topic, _)| *topic == received.topic).expect("one of them");
             assert_eq!(received.body[0], next[topic], "{}", received.topic);
             next[topic] += 1;
         }
@@ -152,7 +155,7 @@ fn a_fan_out_takes_several_turns_and_loses_nothing_of_any_class() {
 
 #[test]
 fn a_topic_is_pushed_to_periodically_until_it_is_stopped() {
-    let (server, _) = serve(shards(2, paced()), &Recorder::default());
+    let (server, _) = serve(shards(2, rate_limited()), &Recorder::default());
     let handle = server.handle();
     let subscription = handle.subscribe("tick", SubscribeOptions::default()).wait();
     let subscription = subscription.expect("it runs").expect("room");
@@ -177,7 +180,7 @@ fn a_topic_is_pushed_to_periodically_until_it_is_stopped() {
 
 #[test]
 fn a_periodic_push_ends_with_its_handle_unless_it_is_detached() {
-    let (server, _) = serve(shards(2, paced()), &Recorder::default());
+    let (server, _) = serve(shards(2, rate_limited()), &Recorder::default());
     let handle = server.handle();
     let subscription = handle.subscribe("tick", SubscribeOptions::default()).wait();
     let subscription = subscription.expect("it runs").expect("room");
@@ -199,8 +202,8 @@ fn a_periodic_push_ends_with_its_handle_unless_it_is_detached() {
 }
 
 #[test]
-fn a_paced_connection_gets_everything_in_order_and_not_too_fast() {
-    let listener = framed("push", &Recorder::default()).pace(Pace {
+fn a_rate_limited_connection_gets_everything_in_order_and_not_too_fast() {
+    let listener = framed("push", &Recorder::default()).rate_limit(RateLimit {
         messages_per_second: 50,
         bytes_per_second: 0,
         burst: Duration::ZERO,
@@ -216,13 +219,14 @@ fn a_paced_connection_gets_everything_in_order_and_not_too_fast() {
     assert_eq!((0..12).map(|_| peer.receive().body[0]).collect::<Vec<_>>(), (0..12).collect::<Vec<_>>());
     assert!(began.elapsed() >= 200 * MILLI, "eleven intervals of 20 ms, and some were saved up");
     let stats = handle.stats();
-    let paced: u64 = stats.iter().flat_map(|shard| &shard.listeners).map(|listener| listener.paced).sum();
-    assert!(paced > 0);
+    let rate_limited: u64 =
+        stats.iter().flat_map(|shard| &shard.listeners).map(|listener| listener.rate_limited).sum();
+    assert!(rate_limited > 0);
 }
 
 #[test]
-fn a_push_that_expires_in_the_outbox_of_a_paced_connection_is_counted_and_seen_as_a_gap() {
-    let listener = framed("push", &Recorder::default()).pace(Pace {
+fn a_push_that_expires_in_the_outbox_of_a_rate_limited_connection_is_counted_and_seen_as_a_gap() {
+    let listener = framed("push", &Recorder::default()).rate_limit(RateLimit {
         messages_per_second: 20,
         bytes_per_second: 0,
         burst: Duration::ZERO,
@@ -258,7 +262,7 @@ fn stopping_refuses_what_waits_for_its_time() {
     let (server, address) = serve(shards(2, HubConfig::default()), &Recorder::default());
     let mut peer = Topics::connect(address);
     let options = PublishHeader { delay: Some(3600 * 1000 * MILLI), ..PublishHeader::default() };
-    let id = peer.send(&Request::Publish { topic: "t", answer: true, options, body: b"x" });
+    let id = peer.send(&Request::Publish { topic: "t", expects_response: true, options, body: b"x" });
     let handle = server.handle();
     let hour = PublishOptions::default().delay(3600 * 1000 * MILLI);
     let confirmed = handle.publisher("t").expect("a name").publish_confirmed("y", hour);

@@ -36,7 +36,7 @@ impl Service for Ends {
             }
             _ => {}
         }
-        table.receive(request.body, request.expects_answer.then(|| reply.later()));
+        table.receive(request.body, request.expects_response.then(|| reply.later()));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, thread, time::Duration};
 
-use shardcast::proto::topics::control::{self, MAGIC, Request, Said};
+use shardcast::proto::topics::control::{self, MAGIC, Request, ServerPayload};
 use shardcast::{
     Limits, OverflowPolicy, ServerHandle,
     proto::{Position, Recovery},
@@ -13,7 +13,7 @@ use crate::support::{
     Control, End, PATIENCE, Peer, Recorder, Topics, Totals, config, eventually, frame, serve,
 };
 
-/// The bytes after the magic, and the operation and status of the answer.
+/// The bytes after the magic, and the operation and status of the response.
 const BAD: [(&[u8], u8, u8); 30] = [
     (b"", 0x80, 7),
     (b"\x00", 0x80, 6),
@@ -59,12 +59,14 @@ fn each_malformed_request_has_its_status_and_the_connection_goes_on() {
         peer.peer.send(&frame(id, &[&MAGIC[..], rest].concat()));
         let (of, payload) = peer.peer.read_frame();
         assert_eq!((of, payload[4], payload[5]), (id, *op, *status), "{rest:02x?}");
-        assert!(matches!(Said::load(&payload), Some(Said::Refused { text, .. }) if !text.is_empty()));
+        assert!(
+            matches!(ServerPayload::load(&payload), Some(ServerPayload::Refused { text, .. }) if !text.is_empty())
+        );
         peer.peer.echo(7, b"it goes on");
         assert_eq!(witness.publish("w", rest).0.offset, round as u64 + 1);
         assert_eq!(witness.receive().body, *rest);
     }
-    // A push has the id 0, so an answer with this id would look like a push.
+    // A push has the id 0, so a response with this id would look like a push.
     for payload in [&b"\x02\x00\x01a"[..], b"\x05\x01a", b"\x04\x00\x01a"] {
         peer.peer.send(&frame(0, &[&MAGIC[..], payload].concat()));
         let (id, answer) = peer.peer.read_frame();
@@ -111,7 +113,7 @@ fn bounds_on_subscriptions_and_topics_are_reported() {
     let refused = (0..64)
         .map(|number| format!("t{number}"))
         .filter(|topic| {
-            let request = Request::Publish { topic, answer: true, options, body: b"x" };
+            let request = Request::Publish { topic, expects_response: true, options, body: b"x" };
             status(publisher.ask(&request)) == Err(2)
         })
         .count();

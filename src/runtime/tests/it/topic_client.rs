@@ -53,7 +53,7 @@ fn a_client_goes_on_where_it_was_when_its_connection_drops() {
     let (server, address) = serve(config(), &recorder);
     let mut client = TopicClient::connect(address, waiting(1_000)).expect("a shard");
     client.subscribe(filter("t"), None);
-    assert_eq!(subscribed(&mut client), (filter("t"), Recovery::NotAsked));
+    assert_eq!(subscribed(&mut client), (filter("t"), Recovery::NotRequested));
     let publisher = server.handle().publisher("t").expect("a name");
     let publish = |body: &'static str| {
         let receipt = publisher.publish_confirmed(body, Default::default());
@@ -138,8 +138,8 @@ fn refusals_are_reported() {
     let publisher = TopicPublisher::connect(address).expect("a shard");
     let name = TopicName::new("t").expect("a name");
     assert_eq!(publisher.presence(&name), Ok(0));
-    let no_class = PublishHeader { class: Some(4), ..PublishHeader::default() };
-    let refused = publisher.publish(&name, no_class, b"x");
+    let no_priority = PublishHeader { priority: Some(4), ..PublishHeader::default() };
+    let refused = publisher.publish(&name, no_priority, b"x");
     assert!(matches!(refused, Err(RequestError::Refused { status: 7, .. })), "{refused:?}");
 
     // A server that echoes frames does not support topics.
@@ -150,14 +150,14 @@ fn refusals_are_reported() {
     let server = Server::builder().config(config()).listen(echo).start().expect("it starts");
     let address = server.address("echo").expect("it listens");
     let publisher = TopicPublisher::connect(address).expect("a shard");
-    assert_eq!(publisher.publish(&name, PublishHeader::default(), b"x"), Err(RequestError::NotSpoken));
+    assert_eq!(publisher.publish(&name, PublishHeader::default(), b"x"), Err(RequestError::Unsupported));
     let mut client = TopicClient::connect(address, waiting(10)).expect("a shard");
     client.subscribe(filter("t"), None);
     let error = next(&mut client, |event| match event {
         TopicEvent::Refused { error, .. } => Some(error),
         _ => None,
     });
-    assert_eq!(error, RequestError::NotSpoken);
+    assert_eq!(error, RequestError::Unsupported);
 }
 
 #[test]

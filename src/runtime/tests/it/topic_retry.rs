@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use shardcast::proto::topics::control::{self, Answer, Request};
+use shardcast::proto::topics::control::{self, Request, TopicResponse};
 use shardcast::{
     Bytes,
     proto::{Message, Position, PublishHeader, Recovery, TopicFilter, TopicName},
@@ -78,7 +78,7 @@ fn a_subscription_survives_a_busy_server_after_a_reconnect() {
 /// Repetitions after 200 ms instead of 5 s.
 fn hasty() -> TopicOptions {
     let subscriptions = SubscriptionConfig {
-        answer_timeout: Duration::from_millis(200),
+        response_timeout: Duration::from_millis(200),
         backoff_min: Duration::from_millis(20),
         ..SubscriptionConfig::default()
     };
@@ -87,7 +87,7 @@ fn hasty() -> TopicOptions {
 
 #[test]
 fn a_late_answer_ends_nothing_and_nothing_is_doubled() {
-    // The answer to the first request comes before or after that to its repetition.
+    // The response to the first request comes before or after that to its repetition.
     for repetition_first in [false, true] {
         let address = hostile(move |_, attempt, _| match (attempt, repetition_first) {
             (1, false) => vec![Reply::Wait(Duration::from_millis(500)), Reply::Subscribed, Reply::Message(1)],
@@ -339,16 +339,16 @@ fn serve_one(peer: &mut Peer, behave: impl Fn(usize, Option<Position>) -> Vec<Re
     let mut subscribes = Vec::new();
     while let Ok((id, payload)) = peer.try_read_frame() {
         match Request::load(&payload).expect("a frame of the control protocol") {
-            Request::Hello => peer.send(&answer(id, &Answer::Welcome { epoch: 7 })),
-            Request::Ping => peer.send(&answer(id, &Answer::Pong)),
+            Request::Hello => peer.send(&answer(id, &TopicResponse::Welcome { epoch: 7 })),
+            Request::Ping => peer.send(&answer(id, &TopicResponse::Pong)),
             Request::Subscribe { since, .. } => {
                 subscribes.push(id);
                 for reply in behave(subscribes.len(), since) {
-                    let subscribed = |recovery| Answer::Subscribed { head: at(0), recovery };
+                    let subscribed = |recovery| TopicResponse::Subscribed { head: at(0), recovery };
                     let frame = match reply {
-                        Reply::Subscribed => answer(id, &subscribed(Recovery::NotAsked)),
+                        Reply::Subscribed => answer(id, &subscribed(Recovery::NotRequested)),
                         Reply::Recovered => answer(id, &subscribed(Recovery::Recovered)),
-                        Reply::SubscribedFirst => answer(subscribes[0], &subscribed(Recovery::NotAsked)),
+                        Reply::SubscribedFirst => answer(subscribes[0], &subscribed(Recovery::NotRequested)),
                         Reply::Refused(status) => {
                             frame(id, &[&control::MAGIC[..], &[0x82, status], b"no"].concat())
                         }
@@ -367,9 +367,9 @@ fn serve_one(peer: &mut Peer, behave: impl Fn(usize, Option<Position>) -> Vec<Re
     }
 }
 
-fn answer(id: u32, answer: &Answer) -> Vec<u8> {
+fn answer(id: u32, answer: &TopicResponse) -> Vec<u8> {
     let mut payload = Vec::new();
-    control::encode_answer(answer, &mut payload);
+    control::encode_response(answer, &mut payload);
     frame(id, &payload)
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, thread, time::Duration};
 
-use shardcast::proto::topics::control::{self, Answer, Request};
+use shardcast::proto::topics::control::{self, Request, TopicResponse};
 use shardcast::{
     Listener, PublishError, Server, ServerConfig, ShardCount, SubscribeError,
     proto::{Position, PublishHeader, Recovery, Refusal},
@@ -43,9 +43,12 @@ fn who_subscribed_gets_what_was_published_on_any_shard() {
         assert!(presence.subscribers.iter().all(|it| matches!(it, Subscriber::Connection(_))));
         assert_eq!(
             peers[0].ask(&Request::Presence { topic: "prices.gold" }),
-            Ok(Answer::Present { count: 12 })
+            Ok(TopicResponse::Present { count: 12 })
         );
-        assert_eq!(peers[0].ask(&Request::Presence { topic: "prices.x" }), Ok(Answer::Present { count: 4 }));
+        assert_eq!(
+            peers[0].ask(&Request::Presence { topic: "prices.x" }),
+            Ok(TopicResponse::Present { count: 4 })
+        );
         peers.truncate(4);
         let handle = server.handle();
         eventually(PATIENCE, || {
@@ -116,7 +119,7 @@ fn a_subscriber_that_comes_back_gets_what_it_missed_or_a_gap() {
     let (server, address) = serve(shards(2).with(|it| it.push = push), &Recorder::default());
     let mut first = Topics::connect(address);
     let (head, recovery) = first.subscribe("t", None);
-    assert_eq!((head.offset, recovery), (0, Recovery::NotAsked));
+    assert_eq!((head.offset, recovery), (0, Recovery::NotRequested));
     assert!(head.epoch >= first.epoch);
     for number in 1..=10 {
         first.publish("t", &[number]);
@@ -175,7 +178,7 @@ fn subscribers_come_and_go_while_somebody_publishes() {
                             topic: if round % 2 == 0 { "t" } else { "" },
                             prefix: round % 2 == 1,
                         });
-                        assert_eq!(peer.answer_to(id), Ok(Answer::Unsubscribed));
+                        assert_eq!(peer.answer_to(id), Ok(TopicResponse::Unsubscribed));
                     } else if round % 3 == 1 {
                         peer.peer.reset();
                     }
@@ -310,8 +313,12 @@ fn a_busy_hub_tells_the_publisher_how_much_waits() {
     });
     let (server, address) = serve(config, &Recorder::default());
     let mut peer = Topics::connect(address);
-    let request =
-        Request::Publish { topic: "t", answer: true, options: PublishHeader::default(), body: b"x" };
+    let request = Request::Publish {
+        topic: "t",
+        expects_response: true,
+        options: PublishHeader::default(),
+        body: b"x",
+    };
     let (mut published, mut refused) = (0, 0);
     // In one write, so that they arrive in one turn.
     let mut payload = Vec::new();
@@ -321,9 +328,9 @@ fn a_busy_hub_tells_the_publisher_how_much_waits() {
         peer.peer.send(&burst);
         for _ in 0..64 {
             let (_, payload) = peer.peer.read_frame();
-            match control::Said::load(&payload) {
-                Some(control::Said::Answer(Answer::Published { .. })) => published += 1,
-                Some(control::Said::Refused { status: 1, text }) => {
+            match control::ServerPayload::load(&payload) {
+                Some(control::ServerPayload::Response(TopicResponse::Published { .. })) => published += 1,
+                Some(control::ServerPayload::Refused { status: 1, text }) => {
                     assert!(text.contains("1 of 1"), "{text}");
                     refused += 1;
                 }

@@ -4,19 +4,27 @@ use super::{super::*, SECOND, START, after};
 use crate::Time;
 
 fn plain(key: u8, item: u32) -> Submission<u8, u32> {
-    Submission { key, pace: Pace::NONE, bytes: 1, due: Time::default(), expires: Time::NEVER, item }
+    Submission {
+        key,
+        rate_limit: RateLimit::NONE,
+        bytes: 1,
+        due: Time::default(),
+        expires: Time::NEVER,
+        item,
+    }
 }
 
-const PACE: Pace = Pace { messages_per_second: 10, bytes_per_second: 0, burst: Duration::from_millis(100) };
+const RATE_LIMIT: RateLimit =
+    RateLimit { messages_per_second: 10, bytes_per_second: 0, burst: Duration::from_millis(100) };
 
-fn paced(key: u8, item: u32) -> Submission<u8, u32> {
-    Submission { pace: PACE, ..plain(key, item) }
+fn rate_limited(key: u8, item: u32) -> Submission<u8, u32> {
+    Submission { rate_limit: RATE_LIMIT, ..plain(key, item) }
 }
 
 fn small() -> Admission<u8, u32> {
     Admission::new(AdmissionLimits {
         delayed: Bounds { messages_max: 2, bytes_max: 100 },
-        paced: Bounds { messages_max: 2, bytes_max: 100 },
+        rate_limited: Bounds { messages_max: 2, bytes_max: 100 },
         periodics_max: 2,
     })
 }
@@ -50,14 +58,14 @@ fn a_delayed_publish_takes_its_place_when_it_is_due() {
 }
 
 #[test]
-fn what_is_due_and_paced_waits_after_its_topic_and_is_never_refused() {
+fn what_is_due_and_rate_limited_waits_after_its_topic_and_is_never_refused() {
     let mut admission = small();
-    assert_eq!(admission.submit(paced(1, 1), START), Submitted::Passes(1));
-    assert_eq!(admission.submit(Submission { due: after(5), ..paced(1, 4) }, START), Submitted::Waits);
-    assert_eq!(admission.submit(paced(1, 2), START), Submitted::Waits);
-    assert_eq!(admission.submit(paced(1, 3), START), Submitted::Waits);
-    let full = Full::Paced { messages: 2 };
-    assert_eq!(admission.submit(paced(1, 9), START), Submitted::Refused(9, full));
+    assert_eq!(admission.submit(rate_limited(1, 1), START), Submitted::Passes(1));
+    assert_eq!(admission.submit(Submission { due: after(5), ..rate_limited(1, 4) }, START), Submitted::Waits);
+    assert_eq!(admission.submit(rate_limited(1, 2), START), Submitted::Waits);
+    assert_eq!(admission.submit(rate_limited(1, 3), START), Submitted::Waits);
+    let full = Full::RateLimited { messages: 2 };
+    assert_eq!(admission.submit(rate_limited(1, 9), START), Submitted::Refused(9, full));
     assert_eq!(all_by(&mut admission, after(5)), []);
     assert_eq!(admission.waiting(), 3);
     let published: Vec<_> = (1..=3).flat_map(|n| all_by(&mut admission, after(n * SECOND / 10))).collect();
@@ -72,27 +80,30 @@ fn what_expires_while_it_waits_is_handed_out_as_expired() {
     let delayed = Submission { due: after(10), expires: after(20), ..plain(1, 2) };
     assert_eq!(admission.submit(delayed, START), Submitted::Waits);
     assert_eq!(all_by(&mut admission, after(20)), [Admitted::Expired(2)], "it was asked for too late");
-    assert_eq!(admission.submit(paced(1, 3), START), Submitted::Passes(3));
-    assert_eq!(admission.submit(Submission { expires: after(50), ..paced(1, 4) }, START), Submitted::Waits);
+    assert_eq!(admission.submit(rate_limited(1, 3), START), Submitted::Passes(3));
+    assert_eq!(
+        admission.submit(Submission { expires: after(50), ..rate_limited(1, 4) }, START),
+        Submitted::Waits
+    );
     assert_eq!(admission.poll_timeout(), Some(after(50)));
     assert_eq!(all_by(&mut admission, after(50)), [Admitted::Expired(4)]);
-    assert_eq!(admission.counts(), Counts { expired: 3, paced: 1, delayed: 1, ..Counts::default() });
+    assert_eq!(admission.counts(), Counts { expired: 3, rate_limited: 1, delayed: 1, ..Counts::default() });
 }
 
 #[test]
-fn a_topic_that_loses_its_pace_stays_in_order() {
+fn a_topic_that_loses_its_rate_limit_stays_in_order() {
     let mut admission = small();
-    admission.submit(paced(1, 1), START);
-    assert_eq!(admission.submit(paced(1, 2), START), Submitted::Waits);
+    admission.submit(rate_limited(1, 1), START);
+    assert_eq!(admission.submit(rate_limited(1, 2), START), Submitted::Waits);
     assert_eq!(admission.submit(plain(2, 3), START), Submitted::Passes(3));
     assert_eq!(admission.submit(plain(1, 4), START), Submitted::Waits);
     assert_eq!(all_by(&mut admission, START), [2, 4].map(Admitted::Publish));
 }
 
 #[test]
-fn periodic_pushes_obey_the_pace_of_their_topic_and_are_refused_when_it_is_full() {
+fn periodic_pushes_obey_the_rate_limit_of_their_topic_and_are_refused_when_it_is_full() {
     let mut admission = small();
-    let every = |due, item| Submission { due: after(due), ..paced(1, item) };
+    let every = |due, item| Submission { due: after(due), ..rate_limited(1, item) };
     admission.add_periodic(1, Duration::from_millis(1), every(0, 7)).expect("there is room");
     assert_eq!(all_by(&mut admission, START), [Admitted::Publish(7)]);
     let mut seen = Vec::new();
@@ -102,15 +113,18 @@ fn periodic_pushes_obey_the_pace_of_their_topic_and_are_refused_when_it_is_full(
     assert_eq!(seen, [(); 97].map(|()| Admitted::Refused(7)), "two wait, the others find no room");
     assert_eq!(admission.remove_periodic(1), Some(7));
     assert_eq!(all_by(&mut admission, after(SECOND)), [Admitted::Publish(7)]);
-    assert_eq!(admission.counts(), Counts { paced: 2, repeated: 100, refused: 97, ..Counts::default() });
+    assert_eq!(
+        admission.counts(),
+        Counts { rate_limited: 2, repeated: 100, refused: 97, ..Counts::default() }
+    );
 }
 
 #[test]
 fn closing_hands_out_what_waits() {
     let mut admission = small();
     admission.add_periodic(1, Duration::from_millis(1), plain(1, 7)).expect("there is room");
-    admission.submit(paced(1, 1), START);
-    admission.submit(paced(1, 2), START);
+    admission.submit(rate_limited(1, 1), START);
+    admission.submit(rate_limited(1, 2), START);
     admission.submit(Submission { due: after(5), ..plain(2, 3) }, START);
     assert_eq!(admission.close(), [2, 3]);
     assert_eq!((admission.poll_timeout(), admission.waiting()), (None, 0));
@@ -118,21 +132,22 @@ fn closing_hands_out_what_waits() {
 
 #[test]
 fn the_longest_prefix_decides() {
-    let rule = |prefix: &str, class| TopicRule { prefix: prefix.into(), class, pace: Pace::NONE };
+    let rule =
+        |prefix: &str, priority| TopicRule { prefix: prefix.into(), priority, rate_limit: RateLimit::NONE };
     let rules = TopicRules::new([
-        rule("", Class::Bulk),
-        rule("news/", Class::High),
-        rule("news/sport/", Class::Urgent),
-        rule("news/sport/", Class::Normal),
+        rule("", Priority::Bulk),
+        rule("news/", Priority::High),
+        rule("news/sport/", Priority::Urgent),
+        rule("news/sport/", Priority::Normal),
     ]);
-    for (topic, class) in [
-        ("weather", Class::Bulk),
-        ("news", Class::Bulk),
-        ("news/", Class::High),
-        ("news/sports", Class::High),
-        ("news/sport/x", Class::Normal),
+    for (topic, priority) in [
+        ("weather", Priority::Bulk),
+        ("news", Priority::Bulk),
+        ("news/", Priority::High),
+        ("news/sports", Priority::High),
+        ("news/sport/x", Priority::Normal),
     ] {
-        assert_eq!(rules.of(topic).0, class, "{topic}");
+        assert_eq!(rules.of(topic).0, priority, "{topic}");
     }
-    assert_eq!(TopicRules::default().of("x"), (Class::Normal, Pace::NONE));
+    assert_eq!(TopicRules::default().of("x"), (Priority::Normal, RateLimit::NONE));
 }

@@ -16,7 +16,7 @@ use crate::{
     push::{Publication, SubscriberId},
 };
 
-fn message(topic: &str, offset: u64, class: Class, expires: Time) -> Arc<Publication> {
+fn message(topic: &str, offset: u64, priority: Priority, expires: Time) -> Arc<Publication> {
     Arc::new(Publication {
         topic: TopicName::new(topic).expect("a name"),
         position: Position { epoch: 1, offset },
@@ -25,7 +25,7 @@ fn message(topic: &str, offset: u64, class: Class, expires: Time) -> Arc<Publica
         posted: START,
         published: START,
         expires,
-        class,
+        priority,
     })
 }
 
@@ -53,7 +53,7 @@ impl Sink {
     }
 
     fn send(&mut self, topic: &str, offset: u64, count: u32) {
-        self.deliver(&message(topic, offset, Class::Normal, Time::NEVER), &crowd(count));
+        self.deliver(&message(topic, offset, Priority::Normal, Time::NEVER), &crowd(count));
     }
 
     fn work(&mut self) {
@@ -142,8 +142,8 @@ fn a_turn_delivers_what_it_may_and_the_rest_comes_in_later_turns() {
 #[test]
 fn what_fits_into_a_turn_goes_straight_through_in_the_order_of_the_calls() {
     let mut sink = Sink::new(limits(6));
-    for (topic, class) in [("a", Class::Bulk), ("b", Class::Urgent), ("a", Class::Bulk)] {
-        sink.deliver(&message(topic, 1, class, Time::NEVER), &crowd(2));
+    for (topic, priority) in [("a", Priority::Bulk), ("b", Priority::Urgent), ("a", Priority::Bulk)] {
+        sink.deliver(&message(topic, 1, priority, Time::NEVER), &crowd(2));
     }
     sink.work();
     let topics: Vec<_> = sink.reached.iter().map(|(topic, ..)| topic.as_str()).collect();
@@ -212,7 +212,7 @@ fn a_message_joins_those_that_wait_for_the_same_subscribers_and_are_not_begun() 
 fn a_message_for_as_many_others_does_not_join() {
     let mut sink = Sink::new(limits(1));
     for (offset, to) in [(1, [0, 1]), (2, [0, 2]), (3, [0, 2])] {
-        let message = message("a", offset, Class::Normal, Time::NEVER);
+        let message = message("a", offset, Priority::Normal, Time::NEVER);
         sink.deliver(&message, &to.map(SubscriberId));
     }
     sink.drain();
@@ -232,7 +232,7 @@ fn what_is_made_of_a_message_is_made_once_for_all_pieces() {
         deliveries += to.len();
     };
     for offset in 1..=5 {
-        fan_out.deliver(&message("a", offset, Class::Normal, Time::NEVER), &crowd(40), START, &mut sink);
+        fan_out.deliver(&message("a", offset, Priority::Normal, Time::NEVER), &crowd(40), START, &mut sink);
     }
     while !fan_out.is_empty() {
         fan_out.work(START, &mut sink);
@@ -247,7 +247,7 @@ fn an_urgent_message_overtakes_a_crowd_and_its_own_topic_does_not() {
     sink.send("crowd", 1, 10_000);
     sink.turn();
     sink.send("crowd", 2, 5);
-    sink.deliver(&message("alarm", 1, Class::Urgent, Time::NEVER), &crowd(5));
+    sink.deliver(&message("alarm", 1, Priority::Urgent, Time::NEVER), &crowd(5));
     sink.turn();
     assert_eq!(sink.count("alarm"), 5);
     sink.drain();
@@ -263,7 +263,7 @@ fn an_urgent_message_waits_for_a_bounded_piece_of_a_burst() {
     }
     sink.turn();
     let before = sink.reached.len();
-    sink.deliver(&message("alarm", 1, Class::Urgent, Time::NEVER), &crowd(5));
+    sink.deliver(&message("alarm", 1, Priority::Urgent, Time::NEVER), &crowd(5));
     sink.turn();
     let first = sink.reached[before..].iter().position(|it| it.0 == "alarm").expect("it is urgent");
     assert!(first <= 512, "{first} deliveries before it");
@@ -280,7 +280,7 @@ fn at_its_bound_it_works_instead_of_dropping() {
     sink.drain();
     assert_eq!(sink.reached.len(), 500);
     let heavy = |offset| {
-        let plain = Arc::into_inner(message("b", offset, Class::Normal, Time::NEVER)).expect("not shared");
+        let plain = Arc::into_inner(message("b", offset, Priority::Normal, Time::NEVER)).expect("not shared");
         Arc::new(Publication { body: Bytes::from_static(b"xx"), ..plain })
     };
     let mut sink = Sink::new(FanOutLimits { bytes_max: 5, ..limits(1) });
@@ -337,7 +337,7 @@ fn who_leaves_in_the_middle_of_a_turn_gets_nothing_that_was_gathered_before() {
 #[test]
 fn a_message_that_expires_while_it_waits_is_counted_for_each_who_does_not_get_it() {
     let mut sink = Sink::new(limits(1));
-    let soon = message("a", 1, Class::Normal, after(5));
+    let soon = message("a", 1, Priority::Normal, after(5));
     sink.deliver(&soon, &crowd(4));
     sink.turn();
     sink.now = after(5);
@@ -350,7 +350,7 @@ fn a_message_that_expires_while_it_waits_is_counted_for_each_who_does_not_get_it
 fn a_message_of_a_burst_expires_by_itself() {
     let mut sink = Sink::new(limits_of_burst(1, 3));
     for (offset, expires) in [(1, Time::NEVER), (2, after(5)), (3, Time::NEVER)] {
-        sink.deliver(&message("a", offset, Class::Normal, expires), &crowd(3));
+        sink.deliver(&message("a", offset, Priority::Normal, expires), &crowd(3));
     }
     sink.turn();
     sink.now = after(5);
@@ -387,7 +387,7 @@ proptest! {
     ) {
         let mut sink = Sink::new(FanOutLimits { deliveries_max, ..limits(turn) });
         let (mut offsets, mut sent) = ([0; 3], 0);
-        for (kind, topic, number, class) in steps {
+        for (kind, topic, number, priority) in steps {
             let name = ["a", "b", "c"][topic];
             match kind {
                 0..5 => {
@@ -395,9 +395,9 @@ proptest! {
                     // Most have the same subscribers, so that there are batches.
                     let number = if number < 30 { 10 } else { number };
                     let expires = if kind == 4 { sink.now + Duration::from_nanos(2) } else { Time::NEVER };
-                    let class = Class::from_number(class).expect("there are four");
+                    let priority = Priority::from_number(priority).expect("there are four");
                     sent += u64::from(number);
-                    sink.deliver(&message(name, offsets[topic], class, expires), &crowd(number));
+                    sink.deliver(&message(name, offsets[topic], priority, expires), &crowd(number));
                 }
                 5 => sink.fan_out.leave(SubscriberId(number)),
                 6 => sink.fan_out.withdraw(SubscriberId(number), |it| **it == *name),

@@ -1,7 +1,7 @@
 mod admission;
-mod classes;
 mod fanout;
-mod pace;
+mod priority;
+mod rate_limit;
 mod waiting;
 
 use std::time::Duration;

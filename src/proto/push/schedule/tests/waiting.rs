@@ -1,4 +1,4 @@
-//! Delayed, periodic and paced: what waits, in order and within bounds.
+//! Delayed, periodic and rate-limited: what waits, in order and within bounds.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -80,15 +80,16 @@ fn message(item: u32, bytes: usize, expires: Time) -> Message<u32> {
     Message { bytes, expires, item }
 }
 
-fn all_by(topics: &mut PacedTopics<u8, u32>, now: Time) -> Vec<Came<u32>> {
+fn all_by(topics: &mut RateLimitedTopics<u8, u32>, now: Time) -> Vec<Came<u32>> {
     std::iter::from_fn(|| topics.pop(now)).collect()
 }
 
-const TEN: Pace = Pace { messages_per_second: 10, bytes_per_second: 0, burst: Duration::from_millis(100) };
+const TEN: RateLimit =
+    RateLimit { messages_per_second: 10, bytes_per_second: 0, burst: Duration::from_millis(100) };
 
 #[test]
-fn one_topic_waits_for_its_pace_and_delays_no_other() {
-    let mut topics = PacedTopics::new(Bounds { messages_max: 2, bytes_max: 100 });
+fn one_topic_waits_for_its_rate_limit_and_delays_no_other() {
+    let mut topics = RateLimitedTopics::new(Bounds { messages_max: 2, bytes_max: 100 });
     assert_eq!(topics.offer(1, &TEN, message(1, 1, Time::NEVER), START), Offered::Passes(1));
     assert_eq!(topics.offer(1, &TEN, message(2, 1, Time::NEVER), START), Offered::Waits);
     assert_eq!(topics.offer(1, &TEN, message(3, 1, Time::NEVER), START), Offered::Waits);
@@ -105,7 +106,7 @@ fn one_topic_waits_for_its_pace_and_delays_no_other() {
 
 #[test]
 fn what_expires_comes_out_at_its_time_and_gives_its_room_back() {
-    let mut topics = PacedTopics::new(Bounds { messages_max: 3, bytes_max: 100 });
+    let mut topics = RateLimitedTopics::new(Bounds { messages_max: 3, bytes_max: 100 });
     assert_eq!(topics.offer(1, &TEN, message(1, 1, Time::NEVER), START), Offered::Passes(1));
     assert_eq!(topics.offer(1, &TEN, message(2, 1, Time::NEVER), START), Offered::Waits);
     assert_eq!(topics.offer(1, &TEN, message(3, 1, after(50)), START), Offered::Waits);
@@ -118,10 +119,10 @@ fn what_expires_comes_out_at_its_time_and_gives_its_room_back() {
 }
 
 #[test]
-fn a_pace_that_changes_takes_effect_with_the_next_message() {
-    let mut topics = PacedTopics::new(Bounds { messages_max: 3, bytes_max: 100 });
+fn a_rate_limit_that_changes_takes_effect_with_the_next_message() {
+    let mut topics = RateLimitedTopics::new(Bounds { messages_max: 3, bytes_max: 100 });
     topics.offer(1, &TEN, message(1, 1, Time::NEVER), START);
-    let faster = Pace { messages_per_second: 100, ..TEN };
+    let faster = RateLimit { messages_per_second: 100, ..TEN };
     assert_eq!(topics.offer(1, &faster, message(2, 1, Time::NEVER), START), Offered::Passes(2));
     for n in 0..9 {
         assert_eq!(topics.offer(1, &faster, message(n, 1, Time::NEVER), START), Offered::Passes(n));
@@ -133,19 +134,19 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Against a model: everything offered passes in order, or expired, or was refused; nothing twice; the
-    /// bounds hold; nothing passes faster than its pace.
+    /// bounds hold; nothing passes faster than its rate limit allows.
     #[test]
-    fn paced_topics_lose_and_reorder_nothing(
+    fn rate_limited_topics_lose_and_reorder_nothing(
         steps in prop::collection::vec((0u8..3, 0u64..60_000_000, 0usize..40, 0u64..400_000_000), 1..200),
     ) {
         let bounds = Bounds { messages_max: 8, bytes_max: 200 };
-        let pace = Pace { messages_per_second: 50, bytes_per_second: 1000, burst: Duration::from_millis(50) };
-        let mut topics = PacedTopics::new(bounds);
+        let rate_limit = RateLimit { messages_per_second: 50, bytes_per_second: 1000, burst: Duration::from_millis(50) };
+        let mut topics = RateLimitedTopics::new(bounds);
         let mut now = START;
         let mut waiting: [VecDeque<u32>; 3] = Default::default();
         let mut passed: [Vec<(Time, usize)>; 3] = Default::default();
         let mut sizes = Vec::new();
-        let run_until_idle = |topics: &mut PacedTopics<u8, u32>, waiting: &mut [VecDeque<u32>; 3],
+        let run_until_idle = |topics: &mut RateLimitedTopics<u8, u32>, waiting: &mut [VecDeque<u32>; 3],
                           passed: &mut [Vec<(Time, usize)>; 3], sizes: &[(u8, usize, Time)], now: Time| {
             while let Some(came) = topics.pop(now) {
                 match came {
@@ -172,7 +173,7 @@ proptest! {
             let expires = if ttl < 200_000_000 { now + Duration::from_nanos(ttl + 1) } else { Time::NEVER };
             sizes.push((key, bytes, expires));
             let index = usize::from(key);
-            match topics.offer(key, &pace, message(item as u32, bytes, expires), now) {
+            match topics.offer(key, &rate_limit, message(item as u32, bytes, expires), now) {
                 Offered::Passes(_) => {
                     prop_assert!(waiting[index].is_empty());
                     passed[index].push((now, bytes));

@@ -41,7 +41,7 @@ impl Control {
         control
     }
 
-    /// Waits until each got the answer to a request that it sends from now on.
+    /// Waits until each got the response to a request that it sends from now on.
     #[track_caller]
     pub(crate) fn is_served(&self) {
         let before: Vec<_> = self.peers.iter().map(|(count, _)| count.load(Ordering::Relaxed)).collect();

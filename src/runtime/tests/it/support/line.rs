@@ -11,7 +11,7 @@ use shardcast::{
 /// A toy protocol of text lines that uses the public API only. A line is a request; the session itself answers `ping`,
 /// and `bye` is a goodbye. A connection that begins with `@N ` lives on shard N.
 ///
-/// The connecting end takes a line that begins with `!` for a push, and any other for the answer to its oldest request.
+/// The connecting end takes a line that begins with `!` for a push, and any other for the response to its oldest request.
 pub(crate) struct Line;
 
 impl Protocol for Line {
@@ -22,7 +22,7 @@ impl Protocol for Line {
     fn sniff(&self, prefix: &[u8]) -> Sniff {
         match prefix.first() {
             None => Sniff::NeedBytes(1),
-            Some(b'a'..=b'z') => Sniff::Match(Home::Here),
+            Some(b'a'..=b'z') => Sniff::Match(Home::AnyShard),
             Some(b'@') => sniff_home(prefix),
             Some(_) => Sniff::Refuse,
         }
@@ -139,7 +139,7 @@ impl Session for LineClientSession {
         if request.body.contains(&b'\n') || request.route != Route::Only {
             return Err(command);
         }
-        if request.expects_answer {
+        if request.expects_response {
             self.asked.push_back(request.id);
         }
         out.extend_from_slice(request.body);

@@ -132,7 +132,7 @@ impl Servant for Recorder {
                     let _ = current.send(packet);
                 });
             }
-            // Several pushes, in order, before the answer.
+            // Several pushes, in order, before the response.
             b"push" => {
                 for number in 0..PUSHES {
                     let _ = current.send(encode(0, &number.to_le_bytes()));

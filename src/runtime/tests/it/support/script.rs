@@ -15,12 +15,12 @@ use shardcast::{
 /// | --- | --- |
 /// | `hello` | HELLO; later messages have the dialect 1 |
 /// | `sub T`, `since T`, `unsub T` | requests to the hub about the topic T; `since` asks for all its history |
-/// | `later T` | a publication on the topic T with a delay of a day, whose answer is wanted |
+/// | `later T` | a publication on the topic T with a delay of a day, whose response is wanted |
 /// | `bye` | a goodbye |
 /// | `stay`, only first | no event; the end of the stream will not end the connection |
 /// | `quit`, only first | no event; the end of the stream will end the connection at once |
 /// | `failures`, only first | no event; from now on the protocol has failures: `failed CODE TEXT`, `forgotten` |
-/// | `tell X` | a request to which no answer is expected |
+/// | `tell X` | a request to which no response is expected |
 /// | any other | a request, answered by the service |
 pub(crate) struct Script;
 
@@ -30,7 +30,7 @@ impl Protocol for Script {
     }
 
     fn sniff(&self, _prefix: &[u8]) -> Sniff {
-        Sniff::Match(Home::Here)
+        Sniff::Match(Home::AnyShard)
     }
 
     fn accept(&self, _opening: &Opening<'_>) -> Box<dyn Session> {
@@ -68,7 +68,7 @@ struct State {
 
 impl Default for State {
     fn default() -> Self {
-        Self { requests: 0, dialect: Dialect(0), end: EndOfStream::Answer, has_failures: false }
+        Self { requests: 0, dialect: Dialect(0), end: EndOfStream::Respond, has_failures: false }
     }
 }
 

@@ -15,7 +15,7 @@ use shardcast::proto::{
 /// | `credit N COUNT` | its receiver has consumed so many messages |
 /// | `end N` | there are no more |
 ///
-/// At the accepting end each line is a request, and the answer to a message of a stream reports that it was consumed.
+/// At the accepting end each line is a request, and the response to a message of a stream reports that it was consumed.
 /// At the connecting end each line is a push, and the one-way request `consumed N` reports that. The session turns this
 /// into credit, half a window at a time. It refuses to send beyond the window, and a peer that does so has broken the
 /// protocol.
@@ -30,7 +30,7 @@ impl Protocol for Streams {
     }
 
     fn sniff(&self, _prefix: &[u8]) -> Sniff {
-        Sniff::Match(Home::Here)
+        Sniff::Match(Home::AnyShard)
     }
 
     fn accept(&self, _opening: &Opening<'_>) -> Box<dyn Session> {
@@ -163,7 +163,7 @@ impl Session for StreamSession {
                 true
             }
             Command::Push { body, .. } => self.send(body, out),
-            Command::Request(request) if !request.expects_answer => self.send(request.body, out),
+            Command::Request(request) if !request.expects_response => self.send(request.body, out),
             _ => false,
         };
         if is_done { Ok(()) } else { Err(command) }

@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-use shardcast::proto::topics::control::{self, Answer, Request, Said};
+use shardcast::proto::topics::control::{self, Request, ServerPayload, TopicResponse};
 use shardcast::proto::{Position, PublishHeader, Recovery};
 
 use super::{Peer, frame};
@@ -11,7 +11,7 @@ pub(crate) struct Topics {
     pub(crate) peer: Peer,
     pub(crate) epoch: u64,
     last_id: u32,
-    /// Messages that came while an answer was awaited.
+    /// Messages that came while a response was awaited.
     early: std::collections::VecDeque<Received>,
 }
 
@@ -33,7 +33,7 @@ impl Topics {
     pub(crate) fn over(peer: Peer) -> Self {
         let mut topics = Self { peer, epoch: 0, last_id: 0, early: std::collections::VecDeque::new() };
         match topics.ask(&Request::Hello) {
-            Ok(Answer::Welcome { epoch }) => topics.epoch = epoch,
+            Ok(TopicResponse::Welcome { epoch }) => topics.epoch = epoch,
             other => panic!("{other:?}"),
         }
         topics
@@ -48,16 +48,16 @@ impl Topics {
         self.last_id
     }
 
-    /// Sends a request and awaits its answer, or the status and text of its refusal.
+    /// Sends a request and awaits its response, or the status and text of its refusal.
     #[track_caller]
-    pub(crate) fn ask(&mut self, request: &Request<'_>) -> Result<Answer, (u8, String)> {
+    pub(crate) fn ask(&mut self, request: &Request<'_>) -> Result<TopicResponse, (u8, String)> {
         let id = self.send(request);
         self.answer_to(id)
     }
 
-    /// The answer to a request; the next answer that comes must be this one.
+    /// The response to a request; the next response that comes must be this one.
     #[track_caller]
-    pub(crate) fn answer_to(&mut self, id: u32) -> Result<Answer, (u8, String)> {
+    pub(crate) fn answer_to(&mut self, id: u32) -> Result<TopicResponse, (u8, String)> {
         loop {
             let (of, payload) = self.peer.read_frame();
             if !control::is_control(&payload) {
@@ -65,16 +65,16 @@ impl Topics {
                 assert_eq!(of, 0);
                 continue;
             }
-            match Said::load(&payload).expect("a frame of the control protocol") {
-                Said::Message { topic, position, body } => {
+            match ServerPayload::load(&payload).expect("a frame of the control protocol") {
+                ServerPayload::Message { topic, position, body } => {
                     let received = Received { topic: topic.to_owned(), position, body: body.to_vec() };
                     self.early.push_back(received);
                 }
-                Said::Answer(answer) => {
+                ServerPayload::Response(answer) => {
                     assert_eq!(of, id, "{answer:?}");
                     return Ok(answer);
                 }
-                Said::Refused { status, text } => {
+                ServerPayload::Refused { status, text } => {
                     assert_eq!(of, id, "{text}");
                     return Err((status, text.to_owned()));
                 }
@@ -86,7 +86,7 @@ impl Topics {
     pub(crate) fn subscribe(&mut self, filter: &str, since: Option<Position>) -> (Position, Recovery) {
         let (topic, prefix) = filter.strip_suffix('*').map_or((filter, false), |front| (front, true));
         match self.ask(&Request::Subscribe { topic, prefix, since }) {
-            Ok(Answer::Subscribed { head, recovery }) => (head, recovery),
+            Ok(TopicResponse::Subscribed { head, recovery }) => (head, recovery),
             other => panic!("{other:?}"),
         }
     }
@@ -95,8 +95,8 @@ impl Topics {
     #[track_caller]
     pub(crate) fn publish(&mut self, topic: &str, body: &[u8]) -> (Position, u32) {
         let options = PublishHeader::default();
-        match self.ask(&Request::Publish { topic, answer: true, options, body }) {
-            Ok(Answer::Published { position, receivers }) => (position, receivers),
+        match self.ask(&Request::Publish { topic, expects_response: true, options, body }) {
+            Ok(TopicResponse::Published { position, receivers }) => (position, receivers),
             other => panic!("{other:?}"),
         }
     }
@@ -109,8 +109,8 @@ impl Topics {
 
     fn receive_now(&mut self) -> std::io::Result<Received> {
         let (id, payload) = self.peer.try_read_frame()?;
-        match Said::load(&payload) {
-            Some(Said::Message { topic, position, body }) if id == 0 => {
+        match ServerPayload::load(&payload) {
+            Some(ServerPayload::Message { topic, position, body }) if id == 0 => {
                 Ok(Received { topic: topic.to_owned(), position, body: body.to_vec() })
             }
             other => panic!("no message: {id} {other:?} {payload:?}"),

@@ -66,14 +66,15 @@ fn the_largest_numbers_overflow_nothing() {
 
 #[test]
 fn the_slower_of_messages_and_bytes_decides() {
-    let pace = Pace { messages_per_second: 10, bytes_per_second: 1000, burst: Duration::from_millis(100) };
-    let mut pacer = Pacer::new(&pace, START);
-    assert!(pacer.is_full(START));
-    assert_eq!(pacer.ready_at(1, 100, START), START);
-    pacer.take(1, 50, START);
-    assert_eq!(pacer.ready_at(1, 1, START), after(SECOND / 10), "messages");
-    assert_eq!(pacer.ready_at(0, 100, START), after(SECOND / 20), "bytes");
-    assert!(Pacer::new(&Pace::NONE, START).ready_at(usize::MAX, usize::MAX, START) == START);
+    let rate_limit =
+        RateLimit { messages_per_second: 10, bytes_per_second: 1000, burst: Duration::from_millis(100) };
+    let mut limiter = RateLimiter::new(&rate_limit, START);
+    assert!(limiter.is_full(START));
+    assert_eq!(limiter.ready_at(1, 100, START), START);
+    limiter.take(1, 50, START);
+    assert_eq!(limiter.ready_at(1, 1, START), after(SECOND / 10), "messages");
+    assert_eq!(limiter.ready_at(0, 100, START), after(SECOND / 20), "bytes");
+    assert!(RateLimiter::new(&RateLimit::NONE, START).ready_at(usize::MAX, usize::MAX, START) == START);
 }
 
 proptest! {

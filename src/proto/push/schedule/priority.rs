@@ -1,12 +1,12 @@
-//! What a shard works on first: priority classes, and fairness within each.
+//! What a shard works on first: priorities, and fairness within each.
 //!
 //! The work is in jobs, such as the fan-out of some messages to the subscribers of their topic. A job is done
 //! in pieces, so that a fan-out to 10,000 delays others by one piece at most. Jobs with the same key (the
-//! topic) are done one after the other, whatever their classes; this keeps a topic in order.
+//! topic) are done one after the other, whatever their priorities; this keeps a topic in order.
 //!
-//! Each class has a share of every round, and the more urgent ones use theirs first (deficit round robin with
+//! Each priority has a share of every round, and the higher ones use theirs first (deficit round robin with
 //! the most urgent first). An urgent topic waits for one piece at most, and a flood of urgent ones takes no
-//! more than its share from the rest. Within a class, keys take turns, also by cost. A deficit may go below
+//! more than its share from the rest. Within a priority, keys take turns, also by cost. A deficit may go below
 //! zero by one piece, so that costs need not be known in advance; the overdraft is subtracted in the next
 //! round (surplus round robin: Adiseshu, Parulkar, Varghese, "A reliable and scalable striping protocol",
 //! 1996).
@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// How urgent a topic is.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Class {
+pub enum Priority {
     /// Before all others: 8 parts of 15.
     Urgent,
     /// 4 parts of 15.
@@ -27,11 +27,11 @@ pub enum Class {
     Bulk,
 }
 
-impl Class {
-    /// All of them, the most urgent first; the index is what stands for a class on the wire.
+impl Priority {
+    /// All of them, the most urgent first; the index is the number on the wire.
     pub const ALL: [Self; 4] = [Self::Urgent, Self::High, Self::Normal, Self::Bulk];
 
-    /// The class that a number on the wire stands for.
+    /// The priority with this number on the wire.
     pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.get(usize::from(number)).copied()
     }
@@ -62,22 +62,22 @@ impl Class {
     }
 }
 
-/// Jobs of one shard, by key and class. [`FanOut`](super::FanOut), which fills it, bounds it.
+/// Jobs of one shard, by key and priority. [`FanOut`](super::FanOut), which fills it, bounds it.
 #[derive(Debug)]
-pub struct ClassQueue<K, J> {
-    lanes: [Lane<K>; Class::ALL.len()],
+pub struct PriorityQueue<K, J> {
+    lanes: [Lane<K>; Priority::ALL.len()],
     flows: BTreeMap<K, Flow<J>>,
     jobs: usize,
     tickets: u64,
 }
 
-/// One class.
+/// One priority.
 #[derive(Debug)]
 struct Lane<K> {
     /// What is left of this round, in units of cost.
     deficit: i64,
     /// Keys that wait for their turn, in order, with the tickets of their flows. An entry whose flow has
-    /// another ticket by now is stale: the flow moved to another class, or ended. Invariant: one entry in all
+    /// another ticket by now is stale: the flow moved to another priority, or ended. Invariant: one entry in all
     /// lanes has the ticket of its flow.
     turns: VecDeque<(K, u64)>,
 }
@@ -85,8 +85,8 @@ struct Lane<K> {
 /// The jobs of one key.
 #[derive(Debug)]
 struct Flow<J> {
-    /// The most urgent class of its jobs: earlier jobs delay an urgent one, so they become as urgent.
-    class: Class,
+    /// The highest priority of its jobs: earlier jobs delay an urgent one, so they become as urgent.
+    priority: Priority,
     deficit: i64,
     ticket: u64,
     jobs: VecDeque<J>,
@@ -106,11 +106,11 @@ pub const fn delivery_cost(bytes: usize) -> u64 {
     DELIVERY_COST + bytes as u64
 }
 
-impl<K: Clone + Ord, J> ClassQueue<K, J> {
+impl<K: Clone + Ord, J> PriorityQueue<K, J> {
     /// Nothing waits.
     pub fn new() -> Self {
-        let lane = |class: Class| Lane { deficit: class.weight() * QUANTUM, turns: VecDeque::new() };
-        Self { lanes: Class::ALL.map(lane), flows: BTreeMap::new(), jobs: 0, tickets: 0 }
+        let lane = |priority: Priority| Lane { deficit: priority.weight() * QUANTUM, turns: VecDeque::new() };
+        Self { lanes: Priority::ALL.map(lane), flows: BTreeMap::new(), jobs: 0, tickets: 0 }
     }
 
     /// Nothing waits: a job may be done at once instead of being queued.
@@ -135,8 +135,8 @@ impl<K: Clone + Ord, J> ClassQueue<K, J> {
 
     /// Queues a job after those with the same key. If it is more urgent than they are, they become as urgent,
     /// until none is left.
-    pub fn push(&mut self, key: K, class: Class, job: J) {
-        self.push_or_join(key, class, |_| false, || job);
+    pub fn push(&mut self, key: K, priority: Priority, job: J) {
+        self.push_or_join(key, priority, |_| false, || job);
     }
 
     /// Like [`push`](Self::push), but the work may `join` the newest job with the same key, which then
@@ -144,25 +144,25 @@ impl<K: Clone + Ord, J> ClassQueue<K, J> {
     pub fn push_or_join(
         &mut self,
         key: K,
-        class: Class,
+        priority: Priority,
         join: impl FnOnce(&mut J) -> bool,
         begin: impl FnOnce() -> J,
     ) {
         let ticket = self.tickets;
         let flow = self.flows.entry(key.clone()).or_insert_with(|| {
             self.tickets += 1;
-            self.lanes[class as usize].turns.push_back((key.clone(), ticket));
-            Flow { class, deficit: 0, ticket, jobs: VecDeque::new() }
+            self.lanes[priority as usize].turns.push_back((key.clone(), ticket));
+            Flow { priority, deficit: 0, ticket, jobs: VecDeque::new() }
         });
         if !flow.jobs.back_mut().is_some_and(join) {
             flow.jobs.push_back(begin());
             self.jobs += 1;
         }
-        if class < flow.class {
-            flow.class = class;
+        if priority < flow.priority {
+            flow.priority = priority;
             flow.ticket = ticket;
             self.tickets += 1;
-            self.lanes[class as usize].turns.push_back((key, ticket));
+            self.lanes[priority as usize].turns.push_back((key, ticket));
         }
     }
 
@@ -171,7 +171,7 @@ impl<K: Clone + Ord, J> ClassQueue<K, J> {
     pub fn run(&mut self, work: impl FnOnce(&K, &mut J, u64) -> Piece) -> Option<u64> {
         let (key, ticket) = self.next_turn()?;
         let flow = self.flows.get_mut(&key)?;
-        let lane = &mut self.lanes[flow.class as usize];
+        let lane = &mut self.lanes[flow.priority as usize];
         let allowance = flow.deficit.clamp(1, QUANTUM).unsigned_abs();
         let piece = work(&key, flow.jobs.front_mut()?, allowance);
         let cost = i64::try_from(piece.cost).unwrap_or(COST_MAX).clamp(1, COST_MAX);
@@ -222,16 +222,16 @@ impl<K: Clone + Ord, J> ClassQueue<K, J> {
         }
     }
 
-    /// Every class gets its share; none is saved up.
+    /// Every priority gets its share; none is saved up.
     fn begin_round(&mut self) {
-        for (lane, class) in self.lanes.iter_mut().zip(Class::ALL) {
-            let part = class.weight() * QUANTUM;
+        for (lane, priority) in self.lanes.iter_mut().zip(Priority::ALL) {
+            let part = priority.weight() * QUANTUM;
             lane.deficit = (lane.deficit + part).min(part);
         }
     }
 }
 
-impl<K: Clone + Ord, J> Default for ClassQueue<K, J> {
+impl<K: Clone + Ord, J> Default for PriorityQueue<K, J> {
     fn default() -> Self {
         Self::new()
     }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 /// The response to a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Answer {
+pub enum ServiceResponse {
     /// A result.
     Result {
         /// What the protocol carries in addition to the body, encoded; may be empty.
@@ -36,7 +36,7 @@ impl Failure {
     }
 }
 
-impl Answer {
+impl ServiceResponse {
     /// A result without a head.
     pub fn result(body: impl Into<Bytes>) -> Self {
         Self::Result { head: Bytes::new(), body: body.into() }
@@ -51,43 +51,43 @@ impl Answer {
     }
 }
 
-impl From<Bytes> for Answer {
+impl From<Bytes> for ServiceResponse {
     fn from(body: Bytes) -> Self {
         Self::result(body)
     }
 }
 
-impl From<Vec<u8>> for Answer {
+impl From<Vec<u8>> for ServiceResponse {
     fn from(body: Vec<u8>) -> Self {
         Self::Buffer(body)
     }
 }
 
-impl From<String> for Answer {
+impl From<String> for ServiceResponse {
     fn from(body: String) -> Self {
         Self::result(body)
     }
 }
 
-impl From<&'static [u8]> for Answer {
+impl From<&'static [u8]> for ServiceResponse {
     fn from(body: &'static [u8]) -> Self {
         Self::result(body)
     }
 }
 
-impl From<&'static str> for Answer {
+impl From<&'static str> for ServiceResponse {
     fn from(body: &'static str) -> Self {
         Self::result(body)
     }
 }
 
-impl From<Failure> for Answer {
+impl From<Failure> for ServiceResponse {
     fn from(failure: Failure) -> Self {
         Self::Failure(failure)
     }
 }
 
-impl<T: Into<Self>> From<Result<T, Failure>> for Answer {
+impl<T: Into<Self>> From<Result<T, Failure>> for ServiceResponse {
     fn from(result: Result<T, Failure>) -> Self {
         result.map_or_else(Self::Failure, Into::into)
     }

@@ -25,7 +25,7 @@ fn piece(job: &mut Job, allowance: u64) -> Piece {
 }
 
 /// Runs one piece; returns key, name of the job, and cost.
-fn step(queue: &mut ClassQueue<u8, Job>) -> Option<(u8, u32, u64)> {
+fn step(queue: &mut PriorityQueue<u8, Job>) -> Option<(u8, u32, u64)> {
     let mut ran = None;
     let cost = queue.run(|key, job, allowance| {
         ran = Some((*key, job.name));
@@ -35,10 +35,12 @@ fn step(queue: &mut ClassQueue<u8, Job>) -> Option<(u8, u32, u64)> {
 }
 
 #[test]
-fn jobs_of_one_key_are_done_in_order_whatever_their_classes() {
-    let mut queue = ClassQueue::new();
-    for (name, class) in [Class::Bulk, Class::Urgent, Class::Normal, Class::Bulk].into_iter().enumerate() {
-        queue.push(1, class, job(name as u32, 300));
+fn jobs_of_one_key_are_done_in_order_whatever_their_priorities() {
+    let mut queue = PriorityQueue::new();
+    for (name, priority) in
+        [Priority::Bulk, Priority::Urgent, Priority::Normal, Priority::Bulk].into_iter().enumerate()
+    {
+        queue.push(1, priority, job(name as u32, 300));
     }
     let mut names: Vec<_> = std::iter::from_fn(|| step(&mut queue)).map(|(_, name, _)| name).collect();
     names.dedup();
@@ -47,34 +49,34 @@ fn jobs_of_one_key_are_done_in_order_whatever_their_classes() {
 
 #[test]
 fn an_urgent_job_waits_for_one_piece_of_a_fan_out_to_ten_thousand() {
-    for ahead in [Class::High, Class::Normal, Class::Bulk] {
-        let mut queue = ClassQueue::new();
+    for ahead in [Priority::High, Priority::Normal, Priority::Bulk] {
+        let mut queue = PriorityQueue::new();
         queue.push(1, ahead, job(0, 10_000));
         let (key, _, cost) = step(&mut queue).expect("there is a job");
         assert!(key == 1 && cost <= 33 << 10, "a piece costs {cost}");
-        queue.push(2, Class::Urgent, job(1, 1));
+        queue.push(2, Priority::Urgent, job(1, 1));
         assert_eq!(step(&mut queue).map(|(key, ..)| key), Some(2), "{ahead:?}");
     }
 }
 
 #[test]
 fn an_urgent_job_takes_those_of_its_key_along() {
-    let mut queue = ClassQueue::new();
-    queue.push(1, Class::Normal, job(0, 10_000));
-    queue.push(2, Class::Bulk, job(1, 10));
-    queue.push(2, Class::Urgent, job(2, 10));
+    let mut queue = PriorityQueue::new();
+    queue.push(1, Priority::Normal, job(0, 10_000));
+    queue.push(2, Priority::Bulk, job(1, 10));
+    queue.push(2, Priority::Urgent, job(2, 10));
     let order: Vec<_> = (0..2).filter_map(|_| step(&mut queue)).map(|(_, name, _)| name).collect();
     assert_eq!(order, [1, 2]);
     // And it is over with them: the next one is what it was.
-    queue.push(2, Class::Bulk, job(3, 10));
+    queue.push(2, Priority::Bulk, job(3, 10));
     assert_eq!(step(&mut queue).map(|(_, name, _)| name), Some(0));
 }
 
 #[test]
-fn classes_that_all_have_work_get_their_parts() {
-    let mut queue = ClassQueue::new();
-    for class in Class::ALL {
-        queue.push(class.number(), class, job(0, u64::MAX));
+fn all_priorities_with_work_get_their_parts() {
+    let mut queue = PriorityQueue::new();
+    for priority in Priority::ALL {
+        queue.push(priority.number(), priority, job(0, u64::MAX));
     }
     let mut spent = [0; 4];
     for _ in 0..15_000 {
@@ -89,10 +91,10 @@ fn classes_that_all_have_work_get_their_parts() {
 }
 
 #[test]
-fn keys_of_one_class_share_by_cost_and_not_by_number() {
-    let mut queue = ClassQueue::new();
+fn keys_of_one_priority_share_by_cost_and_not_by_number() {
+    let mut queue = PriorityQueue::new();
     for (key, bytes) in [(1, 0), (2, 1 << 10), (3, 100 << 10)] {
-        queue.push(key, Class::Normal, Job { name: 0, deliveries: u64::MAX, bytes });
+        queue.push(key, Priority::Normal, Job { name: 0, deliveries: u64::MAX, bytes });
     }
     let mut spent = BTreeMap::new();
     for _ in 0..30_000 {
@@ -105,9 +107,9 @@ fn keys_of_one_class_share_by_cost_and_not_by_number() {
 
 #[test]
 fn a_huge_delivery_is_paid_for_and_ends() {
-    let mut queue = ClassQueue::new();
-    queue.push(1, Class::Bulk, Job { name: 0, deliveries: 3, bytes: usize::MAX / 4 });
-    queue.push(2, Class::Bulk, job(1, 10_000));
+    let mut queue = PriorityQueue::new();
+    queue.push(1, Priority::Bulk, Job { name: 0, deliveries: 3, bytes: usize::MAX / 4 });
+    queue.push(2, Priority::Bulk, job(1, 10_000));
     assert_eq!(step(&mut queue).map(|(key, ..)| key), Some(1));
     let mut between = 0;
     while step(&mut queue).expect("not done yet").0 == 2 {
@@ -130,10 +132,10 @@ proptest! {
     fn no_job_is_lost_doubled_or_starved(
         steps in prop::collection::vec((0u8..6, 0u8..4, 1u64..400, 0usize..3000, any::<bool>()), 1..300),
     ) {
-        let mut queue = ClassQueue::new();
+        let mut queue = PriorityQueue::new();
         let mut model: BTreeMap<u8, VecDeque<u32>> = BTreeMap::new();
         let mut waited: BTreeMap<u8, u64> = BTreeMap::new();
-        let run = |queue: &mut ClassQueue<u8, Job>, model: &mut BTreeMap<u8, VecDeque<u32>>,
+        let run = |queue: &mut PriorityQueue<u8, Job>, model: &mut BTreeMap<u8, VecDeque<u32>>,
                    waited: &mut BTreeMap<u8, u64>| {
             let before = queue.len();
             let Some((key, name, cost)) = step(queue) else { return false };
@@ -151,9 +153,9 @@ proptest! {
             }
             true
         };
-        for (name, (key, class, deliveries, bytes, runs)) in steps.into_iter().enumerate() {
-            let class = Class::from_number(class).expect("there are four");
-            queue.push(key, class, Job { name: name as u32, deliveries, bytes });
+        for (name, (key, priority, deliveries, bytes, runs)) in steps.into_iter().enumerate() {
+            let priority = Priority::from_number(priority).expect("there are four");
+            queue.push(key, priority, Job { name: name as u32, deliveries, bytes });
             model.entry(key).or_default().push_back(name as u32);
             prop_assert!(queue.has(&key));
             if runs {

@@ -9,7 +9,7 @@ use crate::Time;
 
 /// How much may pass per second, and how much at once after a pause. Plain data.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Pace {
+pub struct RateLimit {
     /// Messages per second; 0 means no bound.
     pub messages_per_second: u64,
     /// Bytes per second; 0 means no bound.
@@ -18,7 +18,7 @@ pub struct Pace {
     pub burst: Duration,
 }
 
-impl Pace {
+impl RateLimit {
     /// No bound at all.
     pub const NONE: Self = Self { messages_per_second: 0, bytes_per_second: 0, burst: Self::BURST };
 
@@ -31,7 +31,7 @@ impl Pace {
     }
 }
 
-impl Default for Pace {
+impl Default for RateLimit {
     fn default() -> Self {
         Self::NONE
     }
@@ -42,16 +42,16 @@ impl Default for Pace {
 /// that alone is larger than a burst: it passes when the bucket is full, and later ones wait until its debt
 /// is paid.
 #[derive(Clone, Debug)]
-pub struct Pacer {
+pub struct RateLimiter {
     messages: Option<TokenBucket>,
     bytes: Option<TokenBucket>,
 }
 
-impl Pacer {
+impl RateLimiter {
     /// Full buckets.
-    pub fn new(pace: &Pace, now: Time) -> Self {
-        let bucket = |rate| (rate > 0).then(|| TokenBucket::new(rate, pace.burst, now));
-        Self { messages: bucket(pace.messages_per_second), bytes: bucket(pace.bytes_per_second) }
+    pub fn new(limit: &RateLimit, now: Time) -> Self {
+        let bucket = |rate| (rate > 0).then(|| TokenBucket::new(rate, limit.burst, now));
+        Self { messages: bucket(limit.messages_per_second), bytes: bucket(limit.bytes_per_second) }
     }
 
     /// When this many messages, of this many bytes together, may pass; `now` if they may already.

@@ -5,13 +5,13 @@ use super::{
     reader::Reader,
     request::{put_position, put_text},
 };
-use crate::{Message, Operation, Position, Recovery, Refusal, topics::Answer};
+use crate::{Message, Operation, Position, Recovery, Refusal, topics::TopicResponse};
 
 /// One payload of a server, as a client reads it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Said<'a> {
+pub enum ServerPayload<'a> {
     /// The request succeeded.
-    Answer(Answer),
+    Response(TopicResponse),
     /// The request was refused.
     Refused {
         /// A number of `docs/errors.md`.
@@ -30,7 +30,7 @@ pub enum Said<'a> {
     },
 }
 
-impl<'a> Said<'a> {
+impl<'a> ServerPayload<'a> {
     /// Reads a payload of the [control protocol](super::is_control); `None` when it is malformed.
     pub fn load(payload: &'a [u8]) -> Option<Self> {
         let mut reader = Reader::new(payload.get(MAGIC.len()..)?);
@@ -44,36 +44,36 @@ impl<'a> Said<'a> {
         let status = reader.u8()?;
         if status != OK {
             let text = str::from_utf8(reader.rest()).ok()?;
-            return (op & op::ANSWER != 0).then_some(Self::Refused { status, text });
+            return (op & op::RESPONSE != 0).then_some(Self::Refused { status, text });
         }
-        let answer = match op ^ op::ANSWER {
+        let response = match op ^ op::RESPONSE {
             op::HELLO => {
                 let _version = reader.u8()?;
-                Answer::Welcome { epoch: reader.u64()? }
+                TopicResponse::Welcome { epoch: reader.u64()? }
             }
             op::SUBSCRIBE => load_subscribed(&mut reader)?,
-            op::UNSUBSCRIBE => Answer::Unsubscribed,
+            op::UNSUBSCRIBE => TopicResponse::Unsubscribed,
             op::PUBLISH => {
-                Answer::Published { position: load_position(&mut reader)?, receivers: reader.u32()? }
+                TopicResponse::Published { position: load_position(&mut reader)?, receivers: reader.u32()? }
             }
-            op::PRESENCE => Answer::Present { count: reader.u32()? },
-            op::PING => Answer::Pong,
+            op::PRESENCE => TopicResponse::Present { count: reader.u32()? },
+            op::PING => TopicResponse::Pong,
             _ => return None,
         };
-        reader.end(Self::Answer(answer))
+        reader.end(Self::Response(response))
     }
 }
 
-fn load_subscribed(reader: &mut Reader<'_>) -> Option<Answer> {
+fn load_subscribed(reader: &mut Reader<'_>) -> Option<TopicResponse> {
     let recovered = reader.u8()?;
     let head = load_position(reader)?;
     let recovery = match recovered {
-        0 => Recovery::NotAsked,
+        0 => Recovery::NotRequested,
         1 => Recovery::Recovered,
         2 => Recovery::Gap { from: reader.u64()?, to: reader.u64()? },
         _ => return None,
     };
-    Some(Answer::Subscribed { head, recovery })
+    Some(TopicResponse::Subscribed { head, recovery })
 }
 
 fn load_position(reader: &mut Reader<'_>) -> Option<Position> {
@@ -81,21 +81,21 @@ fn load_position(reader: &mut Reader<'_>) -> Option<Position> {
 }
 
 /// Appends the payload of a response.
-pub fn encode_answer(answer: &Answer, out: &mut Vec<u8>) {
+pub fn encode_response(response: &TopicResponse, out: &mut Vec<u8>) {
     let head = |op: u8, out: &mut Vec<u8>| {
         out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&[op | op::ANSWER, OK]);
+        out.extend_from_slice(&[op | op::RESPONSE, OK]);
     };
-    match *answer {
-        Answer::Welcome { epoch } => {
+    match *response {
+        TopicResponse::Welcome { epoch } => {
             head(op::HELLO, out);
             out.push(VERSION);
             out.extend_from_slice(&epoch.to_be_bytes());
         }
-        Answer::Subscribed { head: at, recovery } => {
+        TopicResponse::Subscribed { head: at, recovery } => {
             head(op::SUBSCRIBE, out);
             out.push(match recovery {
-                Recovery::NotAsked => 0,
+                Recovery::NotRequested => 0,
                 Recovery::Recovered => 1,
                 Recovery::Gap { .. } => 2,
             });
@@ -105,24 +105,24 @@ pub fn encode_answer(answer: &Answer, out: &mut Vec<u8>) {
                 out.extend_from_slice(&to.to_be_bytes());
             }
         }
-        Answer::Unsubscribed => head(op::UNSUBSCRIBE, out),
-        Answer::Published { position, receivers } => {
+        TopicResponse::Unsubscribed => head(op::UNSUBSCRIBE, out),
+        TopicResponse::Published { position, receivers } => {
             head(op::PUBLISH, out);
             put_position(position, out);
             out.extend_from_slice(&receivers.to_be_bytes());
         }
-        Answer::Present { count } => {
+        TopicResponse::Present { count } => {
             head(op::PRESENCE, out);
             out.extend_from_slice(&count.to_be_bytes());
         }
-        Answer::Pong => head(op::PING, out),
+        TopicResponse::Pong => head(op::PING, out),
     }
 }
 
 /// Appends the payload that refuses a request with this operation number.
 pub(crate) fn encode_refusal(op: u8, refusal: Refusal, out: &mut Vec<u8>) {
     out.extend_from_slice(&MAGIC);
-    out.extend_from_slice(&[op | op::ANSWER, refusal.status()]);
+    out.extend_from_slice(&[op | op::RESPONSE, refusal.status()]);
     out.extend_from_slice(refusal.to_string().as_bytes());
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{Bounds, Pace, Pacer};
+use super::{Bounds, RateLimit, RateLimiter};
 use crate::Time;
 
 /// The rate-limited topics of one shard, by a key of the caller's choice.
@@ -10,8 +10,8 @@ use crate::Time;
 /// An offered item passes at once while nothing of its topic waits and the limit allows it. Otherwise it
 /// waits in order, within bounds per topic, and comes out when the limit allows it or when it has expired.
 #[derive(Debug)]
-pub struct PacedTopics<K, T> {
-    topics: BTreeMap<K, PacedTopic<T>>,
+pub struct RateLimitedTopics<K, T> {
+    topics: BTreeMap<K, RateLimitedTopic<T>>,
     /// When to check each topic with waiting items. Invariant: the `(next, key)` of those.
     due: BTreeSet<(Time, K)>,
     waiting: usize,
@@ -19,9 +19,9 @@ pub struct PacedTopics<K, T> {
 }
 
 #[derive(Debug)]
-struct PacedTopic<T> {
-    pace: Pace,
-    pacer: Pacer,
+struct RateLimitedTopic<T> {
+    rate_limit: RateLimit,
+    limiter: RateLimiter,
     queue: VecDeque<Waiting<T>>,
     /// Invariant: the sum of the bytes of `queue`.
     bytes: usize,
@@ -57,21 +57,27 @@ pub enum Came<T> {
     Expired(T),
 }
 
-impl<K: Clone + Ord, T> PacedTopics<K, T> {
+impl<K: Clone + Ord, T> RateLimitedTopics<K, T> {
     /// Creates an empty set; `bounds` apply to each topic.
     pub const fn new(bounds: Bounds) -> Self {
         Self { topics: BTreeMap::new(), due: BTreeSet::new(), waiting: 0, bounds }
     }
 
     /// Offers a message of the topic `key`, whose body has this many bytes. It must not pass after `expires`.
-    pub fn offer(&mut self, key: K, pace: &Pace, message: Message<T>, now: Time) -> Offered<T> {
-        self.admit(key, pace, message, now, Some(self.bounds))
+    pub fn offer(&mut self, key: K, rate_limit: &RateLimit, message: Message<T>, now: Time) -> Offered<T> {
+        self.admit(key, rate_limit, message, now, Some(self.bounds))
     }
 
     /// Like [`offer`](Self::offer), for an item that was accepted earlier and must not be refused any more.
     /// The number of such items is bounded where they waited before.
-    pub(super) fn insist(&mut self, key: K, pace: &Pace, message: Message<T>, now: Time) -> Option<T> {
-        match self.admit(key, pace, message, now, None) {
+    pub(super) fn insist(
+        &mut self,
+        key: K,
+        rate_limit: &RateLimit,
+        message: Message<T>,
+        now: Time,
+    ) -> Option<T> {
+        match self.admit(key, rate_limit, message, now, None) {
             Offered::Passes(item) | Offered::Full(item, _) => Some(item),
             Offered::Waits => None,
         }
@@ -80,16 +86,16 @@ impl<K: Clone + Ord, T> PacedTopics<K, T> {
     fn admit(
         &mut self,
         key: K,
-        pace: &Pace,
+        rate_limit: &RateLimit,
         message: Message<T>,
         now: Time,
         bounds: Option<Bounds>,
     ) -> Offered<T> {
         let Message { bytes, expires, item } = message;
-        let topic = self.topics.entry(key.clone()).or_insert_with(|| PacedTopic::new(pace, now));
-        topic.set_pace(pace, now);
-        if topic.queue.is_empty() && topic.pacer.ready_at(1, bytes, now) <= now {
-            topic.pacer.take(1, bytes, now);
+        let topic = self.topics.entry(key.clone()).or_insert_with(|| RateLimitedTopic::new(rate_limit, now));
+        topic.set_limit(rate_limit, now);
+        if topic.queue.is_empty() && topic.limiter.ready_at(1, bytes, now) <= now {
+            topic.limiter.take(1, bytes, now);
             return Offered::Passes(item);
         }
         if bounds.is_some_and(|bounds| !bounds.admit(topic.queue.len(), topic.bytes, bytes)) {
@@ -149,14 +155,14 @@ impl<K: Clone + Ord, T> PacedTopics<K, T> {
 
     /// Forgets the topics with full buckets. Cheap enough to be called occasionally, not per message.
     pub fn forget_rested(&mut self, now: Time) {
-        self.topics.retain(|_, topic| !topic.queue.is_empty() || !topic.pacer.is_full(now));
+        self.topics.retain(|_, topic| !topic.queue.is_empty() || !topic.limiter.is_full(now));
     }
 
     fn set_due(&mut self, key: &K, now: Time) {
         let Some(topic) = self.topics.get_mut(key) else { return };
         self.due.remove(&(topic.next, key.clone()));
         let Some(first) = topic.queue.front() else { return };
-        topic.next = topic.pacer.ready_at(1, first.bytes, now).min(topic.expires);
+        topic.next = topic.limiter.ready_at(1, first.bytes, now).min(topic.expires);
         self.due.insert((topic.next, key.clone()));
     }
 }
@@ -172,11 +178,11 @@ pub struct Message<T> {
     pub item: T,
 }
 
-impl<T> PacedTopic<T> {
-    fn new(pace: &Pace, now: Time) -> Self {
+impl<T> RateLimitedTopic<T> {
+    fn new(rate_limit: &RateLimit, now: Time) -> Self {
         Self {
-            pace: *pace,
-            pacer: Pacer::new(pace, now),
+            rate_limit: *rate_limit,
+            limiter: RateLimiter::new(rate_limit, now),
             queue: VecDeque::new(),
             bytes: 0,
             next: Time::NEVER,
@@ -185,10 +191,10 @@ impl<T> PacedTopic<T> {
     }
 
     /// A changed limit begins with full buckets.
-    fn set_pace(&mut self, pace: &Pace, now: Time) {
-        if self.pace != *pace {
-            self.pace = *pace;
-            self.pacer = Pacer::new(pace, now);
+    fn set_limit(&mut self, rate_limit: &RateLimit, now: Time) {
+        if self.rate_limit != *rate_limit {
+            self.rate_limit = *rate_limit;
+            self.limiter = RateLimiter::new(rate_limit, now);
         }
     }
 
@@ -203,12 +209,12 @@ impl<T> PacedTopic<T> {
             self.expires = self.queue.iter().map(|it| it.expires).min().unwrap_or(Time::NEVER);
         }
         let first = self.queue.front()?;
-        if self.pacer.ready_at(1, first.bytes, now) > now {
+        if self.limiter.ready_at(1, first.bytes, now) > now {
             return None;
         }
         let it = self.queue.pop_front()?;
         self.bytes -= it.bytes;
-        self.pacer.take(1, it.bytes, now);
+        self.limiter.take(1, it.bytes, now);
         Some(Came::Passes(it.item))
     }
 }
