@@ -98,6 +98,19 @@ pub struct Publisher {
 }
 
 /// The subscribers of a topic.
+///
+/// # Examples
+/// ```
+/// use shardcast::{Server, push::{Presence, SubscribeOptions, Subscriber, Subscription}};
+///
+/// let server = Server::builder().shards(1).start()?;
+/// let handle = server.handle();
+/// let subscription: Subscription = handle.subscribe("news", SubscribeOptions::default()).wait()??;
+/// let Presence { count, subscribers } = handle.presence("news").wait()??;
+/// assert_eq!((count, subscribers), (1, vec![Subscriber::Library { shard: 0 }]));
+/// assert_eq!(subscription.dropped(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Presence {
     /// Number of subscribers. Each counts once, even if several of its subscriptions match.

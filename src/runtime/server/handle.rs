@@ -21,6 +21,45 @@ use crate::{
 };
 
 /// A handle to a running server: cheap to clone, usable from any thread.
+///
+/// # Examples
+/// Errors that a program can react to:
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast::{
+///     Connection, Listener, PresenceError, PublishError, PushEveryError, Reply, Request, Server, Service,
+///     StartError, SubscribeError, UnknownListener,
+///     proto::TopicError,
+///     push::{Presence, ServerEnded, SubscribeOptions},
+///     tars::Framed,
+/// };
+///
+/// # struct Silent;
+/// # impl Service for Silent {
+/// #     fn request(&self, _: &Connection, _: Request<'_>, _: &mut Reply<'_>) {}
+/// # }
+/// let listen = |name: &str, address: &str| Listener::new(name, address).protocol(Framed::default(), |_| Silent);
+/// let server = Server::builder().listen(listen("push", "127.0.0.1:0")).shards(1).start()?;
+/// let handle = server.handle();
+///
+/// assert_eq!(handle.address("other"), Err(UnknownListener("other".into())));
+/// let every = handle.push_every("push", Duration::ZERO, "tick");
+/// assert_eq!(every.err(), Some(PushEveryError::ZeroInterval));
+/// let invalid = TopicError::Character;
+/// assert_eq!(handle.publish("prices.*.gold", "2410"), Err(PublishError::InvalidTopic(invalid)));
+/// let subscription = handle.subscribe("prices.*.gold", SubscribeOptions::default()).wait()?;
+/// assert_eq!(subscription.err(), Some(SubscribeError::InvalidFilter(invalid)));
+/// let presence: Result<Result<Presence, PresenceError>, ServerEnded> = handle.presence("prices.*").wait();
+/// assert_eq!(presence, Ok(Err(PresenceError::InvalidTopic(invalid))));
+///
+/// let address = server.address("push")?.to_string();
+/// match Server::builder().listen(listen("second", &address)).shards(1).start() {
+///     Err(StartError::Listen { name, .. }) => assert_eq!(name, "second"),
+///     other => panic!("the address is in use: {other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct ServerHandle {
     pub(super) shared: Arc<Shared>,
