@@ -101,6 +101,24 @@ pub struct Builder {
 
 impl Builder {
     /// The default options: servers and clients, written to `OUT_DIR`.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_build::Builder;
+    ///
+    /// let builder = Builder::new()
+    ///     .include("idl")
+    ///     .charset("gbk")
+    ///     .module_prefix("crate::idl")
+    ///     .type_attribute("Demo::User", "#[derive(Hash)]")
+    ///     .field_attribute("Demo::User.name", "#[allow(unused)]")
+    ///     .extern_path("Common::Money", "crate::money::Money")
+    ///     .optional_fields(true)
+    ///     .elide_defaults(false)
+    ///     .keep_names(true)
+    ///     .serde(true)
+    ///     .deny_warnings(true);
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
