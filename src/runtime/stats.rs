@@ -99,6 +99,24 @@ pub struct ShardStats {
 
 /// Latency of pushes since the start: from the time when the sender posted them to the time when the kernel's TCP took
 /// them. Percentiles are accurate to 0.8 %; count and maximum are exact.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast::stats::LatencyStats;
+///
+/// // Two shards, whose buckets hold times up to 10, 20 and 30 us.
+/// let mut all = LatencyStats::from_buckets(vec![(10_000, 98), (30_000, 1)]);
+/// all.merge(&LatencyStats::from_buckets(vec![(20_000, 1)]));
+/// assert_eq!((all.count(), all.max()), (100, Duration::from_micros(30)));
+/// assert_eq!(all.quantile(0.99), Some(Duration::from_micros(20)));
+/// assert_eq!(all.count_within(Duration::from_micros(10)), 98);
+///
+/// // The pushes of the last second.
+/// let a_second_ago = LatencyStats::from_buckets(vec![(10_000, 98)]);
+/// assert_eq!(all.since(&a_second_ago).buckets(), [(20_000, 1), (30_000, 1)]);
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct LatencyStats {
     /// Highest value in nanoseconds and count of each bucket that is not empty, in order.

@@ -103,6 +103,13 @@ pub enum ConnectError {
 /// let stats: ClientStats = client.stats();
 /// assert_eq!((stats.calls, stats.late_responses), (0, 0));
 ///
+/// // A client whose I/O and callbacks are on a shard.
+/// let endpoint = Endpoint::from(server.address("echo")?);
+/// let client = Client::builder(FramedClient::default(), [endpoint]).on(&server.handle()).connect()?;
+/// let (answers, received) = mpsc::channel();
+/// client.call_then(Route::Only, "hello", CallOptions::default(), move |answer| _ = answers.send(answer));
+/// assert_eq!(received.recv()??.result?, "hello");
+///
 /// let nowhere = Client::builder(FramedClient::default(), []).connect();
 /// assert!(matches!(nowhere, Err(ConnectError::NoEndpoint)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

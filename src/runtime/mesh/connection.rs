@@ -160,6 +160,16 @@ impl Connection {
     ///
     /// # Errors
     /// As for [`push`](Self::push).
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::{Connection, SendError};
+    ///
+    /// /// Pushes a price. A peer that does not read gets only the last price of each symbol later.
+    /// fn push_price(connection: &Connection, symbol: u32, price: String) -> Result<(), SendError> {
+    ///     connection.push_keyed(u64::from(symbol), price)
+    /// }
+    /// ```
     pub fn push_keyed(&self, key: u64, body: impl Into<Bytes>) -> Result<(), SendError> {
         self.post(Message::Push { body: body.into(), key: Some(key) })
     }

@@ -19,6 +19,22 @@ use crate::{
 };
 
 /// Options of a publication.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast::{Server, push::{PublishOptions, SubscribeOptions}};
+///
+/// let server = Server::builder().shards(1).start()?;
+/// let handle = server.handle();
+/// let news = handle.subscribe("news", SubscribeOptions::default()).wait()??;
+/// let publisher = handle.publisher("news")?;
+/// let later = PublishOptions::default().delay(Duration::from_millis(5)).ttl(Duration::from_secs(10));
+/// publisher.publish_with("later", later)?;
+/// assert_eq!(news.recv()?.body, "later");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PublishOptions {

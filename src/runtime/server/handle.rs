@@ -202,6 +202,23 @@ impl ServerHandle {
 
     /// Begins to stop the server, and returns at once; see [`Server::drain`](crate::Server::drain). A later call may
     /// shorten the time.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use shardcast::Server;
+    ///
+    /// let server = Server::builder().shards(1).start()?;
+    /// let handle = server.handle();
+    /// // For example, when a thread gets a signal:
+    /// std::thread::spawn(move || handle.begin_drain(Duration::from_secs(5)));
+    /// // The main thread waits for the end.
+    /// let handle = server.handle();
+    /// server.wait()?;
+    /// assert!(handle.is_draining());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn begin_drain(&self, timeout: Duration) {
         self.router.begin_draining();
         let deadline = Time::from_nanos(clock::now_nanos()) + timeout;
@@ -263,6 +280,35 @@ impl ServerHandle {
     ///
     /// # Errors
     /// As for [`kick`](Self::kick).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{net::TcpStream, time::Duration};
+    ///
+    /// use shardcast::{Connection, KickError, Listener, Reply, Request, Server, Service, tars::Framed};
+    ///
+    /// # struct Silent;
+    /// # impl Service for Silent {
+    /// #     fn request(&self, _: &Connection, _: Request<'_>, _: &mut Reply<'_>) {}
+    /// # }
+    /// let listener = Listener::new("push", "127.0.0.1:0").protocol(Framed::default(), |_| Silent);
+    /// let server = Server::builder().listen(listener).shards(1).start()?;
+    /// let peer = TcpStream::connect(server.address("push")?)?;
+    ///
+    /// let (handle, patience) = (server.handle(), Duration::from_secs(5));
+    /// let id = loop {
+    ///     // The kernel may have accepted it before the server.
+    ///     if let Some(connection) = handle.connections(patience).first() {
+    ///         break connection.id;
+    ///     }
+    /// };
+    /// handle.kick_now(id, patience)?;
+    /// assert_eq!(handle.kick(id, patience), Err(KickError::NotFound));
+    /// let ended = handle.closed_connections(patience);
+    /// assert_eq!(ended[0].closed.map(|(why, _ago)| why), Some("kicked"));
+    /// # drop(peer);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn kick_now(&self, id: ConnId, patience: Duration) -> Result<(), KickError> {
         self.ask_to_kick(id, patience, Conns::kick_now)
     }

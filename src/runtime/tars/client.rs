@@ -65,6 +65,12 @@ use crate::{
 /// let call: CallFuture = client.call(client.gen_requestid(), b"hello again");
 /// assert_eq!(smol::block_on(call)?, "hello again");
 ///
+/// // Or a callback gets the response.
+/// let (answers, received) = std::sync::mpsc::channel();
+/// client.rpc_call_async(client.gen_requestid(), b"and again", move |answer| _ = answers.send(answer));
+/// assert_eq!(received.recv()??, "and again");
+/// assert_eq!(client.untyped().stats().late_responses, 0);
+///
 /// // A registry, which would know the endpoints, is not supported.
 /// assert!(matches!(Client::builder("Demo.EchoServer.EchoObj"), Err(ConnectError::NoEndpoint)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -40,6 +40,11 @@ use crate::tars::{Client, ConnectError};
 /// assert_eq!((receipt.position.offset, receipt.receivers), (1, 1));
 /// assert_eq!(publisher.presence(&gold)?, 1);
 /// assert_eq!(subscription.recv()?.body, "2410");
+///
+/// // Or a callback gets the outcome, so that the next message need not wait for it.
+/// let (outcomes, received) = std::sync::mpsc::channel();
+/// publisher.publish_then(&gold, PublishHeader::default(), b"2411", move |it| _ = outcomes.send(it));
+/// assert_eq!(received.recv()??.position.offset, 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
