@@ -2,6 +2,7 @@
 //! test that shows it rejecting a bad sample.
 
 mod cores;
+mod examples;
 mod layers;
 mod modules;
 mod rust;
@@ -37,6 +38,7 @@ const RULES: &[Rule] = &[
     layers::unsafe_is_forbidden_in_crate_roots,
     cores::know_no_sibling,
     cores::read_no_clock_and_do_no_io,
+    examples::public_items_are_shown,
     modules::modules_have_no_cycle,
     modules::commands_use_no_other,
     sources::unsafe_stays_in_os,

@@ -215,7 +215,7 @@ pub(super) fn attribute_end(tokens: &[Token], at: usize) -> usize {
 }
 
 /// Index after the item that begins at `at`: its `;`, or its block.
-fn item_end(tokens: &[Token], mut at: usize) -> usize {
+pub(super) fn item_end(tokens: &[Token], mut at: usize) -> usize {
     while at < tokens.len() {
         match text_at(tokens, at) {
             ";" => return at + 1,
@@ -228,7 +228,7 @@ fn item_end(tokens: &[Token], mut at: usize) -> usize {
 }
 
 /// Index after the bracket that closes the one at `at`.
-fn group_end(tokens: &[Token], at: usize) -> usize {
+pub(super) fn group_end(tokens: &[Token], at: usize) -> usize {
     let mut depth = 0;
     for (index, token) in tokens.iter().enumerate().skip(at) {
         match token.text.as_str() {

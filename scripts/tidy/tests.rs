@@ -1,4 +1,4 @@
-use super::{File, Finding, Rule, Tree, cores, layers, modules, rust, sources, texts, words};
+use super::{File, Finding, Rule, Tree, cores, examples, layers, modules, rust, sources, texts, words};
 
 #[test]
 fn imports_go_up_in_no_manifest() {
@@ -135,6 +135,65 @@ fn what_moves_messages_names_no_protocol() {
     for at_home in ["protocols/tars_framed.rs", "decode/mod.rs", "args.rs", "serve/tests.rs"] {
         accept(rule, &[(&format!("src/cli/{at_home}"), "use shardcast::tars;")]);
     }
+}
+
+#[test]
+fn a_public_item_is_shown_in_an_example() {
+    let rule = examples::public_items_are_shown;
+    let check = |docs: &str| format!("use std::fmt;\n\n/// One.\n{docs}#[derive(Debug)]\npub struct One;\n");
+    let (shown, other) = ("/// ```\n/// let one = One;\n/// ```\n", "/// ```\n/// let other = 1;\n/// ```\n");
+    accept(rule, &[("src/proto/a.rs", &check(shown))]);
+    accept(rule, &[("src/proto/a.rs", &check(other))]);
+    for (path, text) in [
+        ("src/proto/lib.rs", "//! ```\n//! use shardcast_proto::One;\n//! ```\n"),
+        ("examples/one.rs", "use shardcast::proto::One;"),
+        ("README.md", "```rust,no_run\nuse shardcast::proto::One;\n```\n"),
+    ] {
+        accept(rule, &[("src/proto/a.rs", &check("")), (path, text)]);
+    }
+    for (path, text) in [
+        ("src/proto/lib.rs", "//! ```ignore\n//! use shardcast_proto::One;\n//! ```\n"),
+        ("src/proto/lib.rs", "//! One.\n//! ```\n//! // One\n//! let text = \"One\";\n//! ```\n"),
+        ("src/proto/tests/it/main.rs", "/// ```\n/// One\n/// ```\nfn f() {}"),
+        ("examples/tests/one.rs", "use shardcast::proto::One;"),
+        ("README.md", "```console\n$ One\n```\n"),
+    ] {
+        assert_eq!(reject(rule, &[("src/proto/a.rs", &check("")), (path, text)]), "src/proto/a.rs:5");
+    }
+    for item in [
+        "pub enum E { A }",
+        "pub trait T {}",
+        "pub const fn f() {}",
+        "pub const C: u8 = 1;",
+        "pub type T = u8;",
+        "#![allow(x)]\npub mod op { pub const A: u8 = 1; }",
+        "#[macro_export]\nmacro_rules! m { () => {}; }",
+    ] {
+        reject(rule, &[("src/codegen/a.rs", item)]);
+    }
+    for item in [
+        "pub(crate) struct S;",
+        "pub use a::S;",
+        "pub mod a;",
+        "macro_rules! m { () => { pub struct S; }; }",
+        "impl S { pub fn f() {} }",
+        "#[doc(hidden)]\npub fn f() {}",
+        "#[cfg(test)]\nmod tests { pub fn f() {} }",
+    ] {
+        accept(rule, &[("src/runtime/a.rs", item)]);
+    }
+    accept(rule, &[("src/os/a.rs", &check("")), ("src/proto/testing/mod.rs", &check(""))]);
+}
+
+#[test]
+fn a_name_of_several_items_is_shown_near_each() {
+    let rule = examples::public_items_are_shown;
+    let (a, b) = (("src/proto/a/one.rs", "pub struct One;"), ("src/proto/b/one.rs", "pub enum One {}"));
+    let in_a = ("src/proto/a/mod.rs", "//! ```\n//! use shardcast_proto::a::One;\n//! ```\n");
+    let in_b = ("src/proto/b/two/mod.rs", "//! ```\n//! use shardcast_proto::b::One;\n//! ```\n");
+    accept(rule, &[a, in_a]);
+    accept(rule, &[a, b, in_a, in_b]);
+    assert_eq!(reject(rule, &[a, b, in_a, ("examples/one.rs", "use One;")]), "src/proto/b/one.rs:1");
 }
 
 #[test]

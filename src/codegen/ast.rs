@@ -2,6 +2,113 @@
 //!
 //! It is deliberately not the meaning of the file. That is [`schema`](crate::schema), which is built from all
 //! files together.
+//!
+//! # Examples
+//! ```
+//! use shardcast_build::{
+//!     Span,
+//!     ast::{
+//!         Const, Definition, Direction, Docs, Enum, Enumerator, Field, File, Form, Include, Initializer,
+//!         InitializerKind, Interface, Item, Key, Member, Module, Name, Operation, Parameter, Path, Struct, Type,
+//!         TypeKind,
+//!     },
+//!     parser::parse,
+//! };
+//!
+//! let source = br#"
+//!     #include "common.tars"
+//!     module Demo
+//!     {
+//!         const int LEVEL = 3;
+//!         enum Source { APP, PARTNER = 5 };
+//!         // A user.
+//!         struct User { 0 require long id; 1 optional vector<Common::Tag> tags[8]; };
+//!         key[User, id];
+//!         interface Hello { bool hello(string name, out User user); };
+//!     };
+//! "#;
+//! let (file, faults): (File, _) = parse(source);
+//! assert!(faults.is_empty());
+//! let [Include { name, .. }] = &file.includes[..] else { panic!("one include") };
+//! assert_eq!(name, b"common.tars");
+//!
+//! let [Item::Module(Module { name: Name { text, span }, definitions, .. })] = &file.items[..] else {
+//!     panic!("one module")
+//! };
+//! let Span { start, end } = *span;
+//! assert_eq!((&**text, &source[start..end]), ("Demo", &b"Demo"[..]));
+//! let lines: Vec<String> = definitions.iter().map(line).collect();
+//! assert_eq!(
+//!     lines,
+//!     [
+//!         "const LEVEL = 3",
+//!         "enum Source { APP, PARTNER = 5 }",
+//!         "struct User { 0 long id, 1 vector<Common::Tag> tags[8] } // A user.",
+//!         "key User by id",
+//!         "bool hello(string name, out User user)",
+//!     ]
+//! );
+//!
+//! /// A definition in one line.
+//! fn line(definition: &Definition) -> String {
+//!     match definition {
+//!         Definition::Const(Const { member, value, .. }) => format!("const {} = {}", member.name.text, value_text(value)),
+//!         Definition::Enum(Enum { name, enumerators, .. }) => {
+//!             let each = |Enumerator { name, value, .. }: &Enumerator| match value {
+//!                 Some(value) => format!("{} = {}", name.text, value_text(value)),
+//!                 None => name.text.clone(),
+//!             };
+//!             let all: Vec<_> = enumerators.iter().map(each).collect();
+//!             format!("enum {} {{ {} }}", name.text, all.join(", "))
+//!         }
+//!         Definition::Struct(Struct { name, docs, fields }) => {
+//!             let each = |Field { tag: (tag, _), member, .. }: &Field| format!("{tag} {}", declaration(member));
+//!             let all: Vec<_> = fields.iter().map(each).collect();
+//!             let docs: &Docs = docs;
+//!             format!("struct {} {{ {} }} // {}", name.text, all.join(", "), docs.join(" "))
+//!         }
+//!         Definition::Key(Key { of, members }) => {
+//!             let members: Vec<_> = members.iter().map(|member| &*member.text).collect();
+//!             format!("key {of} by {}", members.join(", "))
+//!         }
+//!         Definition::Interface(Interface { operations, .. }) => {
+//!             operations.iter().map(operation).collect::<Vec<_>>().join("; ")
+//!         }
+//!     }
+//! }
+//!
+//! fn operation(Operation { name, result, parameters, .. }: &Operation) -> String {
+//!     let each = |Parameter { direction, member }: &Parameter| match direction {
+//!         Direction::Out => format!("out {}", declaration(member)),
+//!         Direction::In | Direction::RouteKey => declaration(member),
+//!     };
+//!     let all: Vec<_> = parameters.iter().map(each).collect();
+//!     format!("{} {}({})", result.as_ref().map_or("void".into(), type_text), name.text, all.join(", "))
+//! }
+//!
+//! fn declaration(Member { ty, name, form }: &Member) -> String {
+//!     match form {
+//!         Form::Array(len, _) => format!("{} {}[{len}]", type_text(ty), name.text),
+//!         Form::Plain | Form::Pointer(_) => format!("{} {}", type_text(ty), name.text),
+//!     }
+//! }
+//!
+//! fn type_text(ty: &Type) -> String {
+//!     match &ty.kind {
+//!         TypeKind::Vector(of) => format!("vector<{}>", type_text(of)),
+//!         TypeKind::Named(path) => path.to_string(),
+//!         kind => format!("{kind:?}").to_lowercase(),
+//!     }
+//! }
+//!
+//! fn value_text(value: &Initializer) -> String {
+//!     match &value.kind {
+//!         InitializerKind::Integer(number) => number.to_string(),
+//!         InitializerKind::Named(Path { segments, .. }) => segments.join("::"),
+//!         kind => format!("{kind:?}"),
+//!     }
+//! }
+//! ```
 
 use crate::diagnostic::Span;
 

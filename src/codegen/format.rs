@@ -2,6 +2,21 @@
 //!
 //! It works on tokens, not on the tree, so that nothing can get lost, and on bytes, so that comments stay in
 //! their character set. One of several blank lines between definitions is kept.
+//!
+//! # Examples
+//! ```
+//! use std::path::Path;
+//!
+//! use shardcast_build::format::format;
+//!
+//! let formatted = format(Path::new("demo.tars"), b"module Demo{enum Source{APP,PARTNER=5};};");
+//! let formatted = String::from_utf8(formatted.expect("a valid file"))?;
+//! assert!(formatted.starts_with("module Demo\n{\n"));
+//!
+//! let diagnostics = format(Path::new("demo.tars"), b"module Demo { struct; };").unwrap_err();
+//! assert_eq!((diagnostics[0].line, diagnostics[0].column), (1, 21));
+//! # Ok::<(), std::string::FromUtf8Error>(())
+//! ```
 
 use std::path::Path;
 

@@ -4,6 +4,28 @@
 //! nothing silently: comments are tokens, for the formatter and for doc comments. It continues after a fault,
 //! so that one run reports several. It deliberately knows no grammar: an identifier in the wrong place is a
 //! matter for the parser.
+//!
+//! # Examples
+//! ```
+//! use shardcast_build::{
+//!     Fault, Span,
+//!     lexer::{FAULTS_MAX, Keyword, Token, TokenKind, tokenize},
+//! };
+//!
+//! let source = b"module Demo { }; // empty";
+//! let (tokens, faults) = tokenize(source);
+//! assert_eq!(faults, []);
+//! assert_eq!(tokens[0], Token { kind: TokenKind::Keyword(Keyword::Module), span: Span { start: 0, end: 6 } });
+//! let kinds: Vec<TokenKind> = tokens[1..].iter().map(|token| token.kind.clone()).collect();
+//! let symbol = TokenKind::Symbol;
+//! let expected = [TokenKind::Identifier, symbol(b'{'), symbol(b'}'), symbol(b';'), TokenKind::Comment];
+//! assert_eq!(kinds, expected);
+//!
+//! // A file that is anything else has many faults: not all of them are kept.
+//! let (_, faults) = tokenize(&[b'?'; 1000]);
+//! let (Span { start, .. }, Fault { message, .. }) = &faults[0];
+//! assert_eq!((*start, faults.len(), message.is_empty()), (0, FAULTS_MAX, false));
+//! ```
 
 use crate::diagnostic::{Fault, Span};
 

@@ -57,11 +57,43 @@ use charset::Charset;
 ///
 /// # Errors
 /// As for [`Builder::compile`].
+///
+/// # Examples
+/// ```no_run
+/// // build.rs
+/// fn main() -> Result<(), shardcast_build::Error> {
+///     shardcast_build::compile(&["idl/hello.tars"])
+/// }
+/// ```
 pub fn compile(files: &[impl AsRef<Path>]) -> Result<(), Error> {
     Builder::new().compile(files)
 }
 
 /// Configures what to generate, and where.
+///
+/// # Examples
+/// ```
+/// use shardcast_build::{Builder, Diagnostic, Error, Generated, Severity};
+///
+/// # let directory = std::env::temp_dir().join(format!("shardcast-builder-{}", std::process::id()));
+/// # std::fs::create_dir_all(&directory).expect("the directory is writable");
+/// let file = directory.join("demo.tars");
+/// let builder = Builder::new().out_dir(&directory).emit_rerun_if_changed(false);
+/// std::fs::write(&file, "module Demo { struct User { 0 require int id; }; };").expect("it is writable");
+/// let Generated { files, warnings, .. } = builder.generate(&[&file])?;
+/// assert_eq!((files, warnings), (vec![directory.join("demo.rs"), directory.join("mod.rs")], vec![]));
+///
+/// std::fs::write(&file, "module Demo { struct User { 0 require Level id; }; };").expect("it is writable");
+/// match builder.check(&[&file]) {
+///     Err(Error::Invalid(diagnostics)) => {
+///         let Diagnostic { severity, line, column, .. } = &diagnostics[0];
+///         assert_eq!((*severity, *line, *column), (Severity::Error, 1, 39));
+///     }
+///     other => panic!("an unknown type: {other:?}"),
+/// }
+/// # std::fs::remove_dir_all(&directory).expect("this example created it");
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     options: Options,
@@ -69,6 +101,24 @@ pub struct Builder {
 
 impl Builder {
     /// The default options: servers and clients, written to `OUT_DIR`.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_build::Builder;
+    ///
+    /// let builder = Builder::new()
+    ///     .include("idl")
+    ///     .charset("gbk")
+    ///     .module_prefix("crate::idl")
+    ///     .type_attribute("Demo::User", "#[derive(Hash)]")
+    ///     .field_attribute("Demo::User.name", "#[allow(unused)]")
+    ///     .extern_path("Common::Money", "crate::money::Money")
+    ///     .optional_fields(true)
+    ///     .elide_defaults(false)
+    ///     .keep_names(true)
+    ///     .serde(true)
+    ///     .deny_warnings(true);
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }

@@ -1,6 +1,19 @@
 use std::path::PathBuf;
 
 /// All options of [`Builder`](crate::Builder), as plain data; its methods describe each.
+///
+/// # Examples
+/// ```
+/// use shardcast_build::{Builder, BytesType, MapType, Options, StringType};
+///
+/// // As a command line has them.
+/// let mut options = Options::default();
+/// options.map_type = MapType::Hash;
+/// options.string_type = StringType::Lossy;
+/// options.bytes_type = BytesType::Bytes;
+/// options.include_dirs.push("idl".into());
+/// let builder = Builder::with_options(options);
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each field is a method of the builder, documented there")]

@@ -3,6 +3,17 @@ use std::{fmt, str::FromStr};
 /// Identifies one connection forever: because of `generation`, a stale id never refers to another connection.
 ///
 /// Printed and parsed as `shard-slot-generation`, with a leading `node/` when the node is not 0.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::{ConnId, ParseConnIdError};
+///
+/// let id: ConnId = "3-70000-9".parse()?;
+/// assert_eq!(id, ConnId { node: 0, shard: 3, slot: 70_000, generation: 9 });
+/// assert_eq!(id.to_string(), "3-70000-9");
+/// assert_eq!("3-70000".parse::<ConnId>(), Err(ParseConnIdError));
+/// # Ok::<(), ParseConnIdError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ConnId {
     /// Host within a cluster; 0 until there is one.

@@ -6,6 +6,52 @@
 //! Responses are collected into runs as they are written. Pushes are kept separately and by reference, so
 //! that they can be dropped or replaced. Data taken for a send has left the queue, but counts until the
 //! kernel's TCP has taken it: a stalled peer costs its bounds, not twice that.
+//!
+//! # Examples
+//! ```
+//! use std::time::Duration;
+//!
+//! use bytes::Bytes;
+//! use shardcast_proto::{
+//!     Time,
+//!     outbox::{Outbox, OutboxBounds, OverflowPolicy, Parcel, Pushed, Pushing, Queue, Run},
+//! };
+//!
+//! let bounds = OutboxBounds {
+//!     bytes_max: 8,
+//!     messages_max: 2,
+//!     age_max: Duration::from_secs(5),
+//!     overflow: OverflowPolicy::DropOldest,
+//! };
+//! let now = Time::from_nanos(0);
+//! let pushing = |text: &'static str| Pushing {
+//!     frame: Bytes::from_static(text.as_bytes()),
+//!     key: None,
+//!     posted: now,
+//!     expires: Time::NEVER,
+//! };
+//! let mut outbox = Outbox::default();
+//! assert_eq!(outbox.push(pushing("one"), now, &bounds), Pushed::Queued);
+//! assert_eq!(outbox.push(pushing("two"), now, &bounds), Pushed::Queued);
+//! assert_eq!(outbox.push(pushing("three"), now, &bounds), Pushed::QueuedDroppingOldest(1));
+//!
+//! // A response has room in any case.
+//! let mut run: Run = outbox.take_run(now, Vec::new);
+//! run.bytes.extend_from_slice(b"response");
+//! outbox.put_run(run, 1);
+//!
+//! // One send carries at most half of the bounds: here, one of the messages.
+//! let mut parcels: Vec<Parcel> = Vec::new();
+//! while let Some(parcel) = outbox.take(&bounds, now, Vec::new) {
+//!     parcels.push(parcel);
+//!     outbox.sent();
+//! }
+//! assert_eq!(parcels.iter().map(Parcel::len).collect::<Vec<_>>(), [3, 5, 8]);
+//!
+//! // Another outbox can use the memory of the empty queue.
+//! let queue: Option<Queue> = outbox.reclaim();
+//! Outbox::default().lend(|| queue.unwrap_or_default());
+//! ```
 
 use std::{
     collections::{HashMap, VecDeque},

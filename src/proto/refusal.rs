@@ -1,4 +1,13 @@
 /// Why a hub refuses a request. Nothing was done; the requester is informed, and the refusal is counted.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::Refusal;
+///
+/// let refusal = Refusal::Busy { waiting: 4096, max: 4096 };
+/// assert_eq!((refusal.status(), refusal.code()), (1, "busy"));
+/// assert_eq!(refusal.to_string(), "busy: 4096 of 4096 places are taken; try again");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {

@@ -6,6 +6,20 @@ use std::{
 /// A point of monotonic time, in nanoseconds since an origin that the driver chose.
 ///
 /// Cores never read a clock: their driver passes the time in, and a test passes any time it likes.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast_proto::Time;
+///
+/// let start = Time::from_nanos(1_000_000);
+/// let deadline = start + Duration::from_secs(1);
+/// assert_eq!(deadline.saturating_since(start), Duration::from_secs(1));
+/// assert_eq!(start - deadline, Duration::ZERO);
+/// assert_eq!(deadline.earlier(Duration::from_secs(1)).as_nanos(), 1_000_000);
+/// assert!(deadline < Time::NEVER);
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Time(u64);
 

@@ -71,6 +71,19 @@ impl fmt::Display for TopicName {
 }
 
 /// The topics of a subscription. As text: a name, or a prefix followed by `*`.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::{TopicError, TopicFilter, TopicName, TopicPrefix};
+///
+/// let gold = TopicName::new("prices.gold")?;
+/// let prices: TopicFilter = "prices.*".parse()?;
+/// assert_eq!(prices, TopicFilter::Prefix(TopicPrefix::new("prices.")?));
+/// assert!(prices.matches(&gold) && !prices.matches("news"));
+/// assert!(TopicFilter::Exact(gold).matches("prices.gold"));
+/// assert_eq!("prices.*.gold".parse::<TopicFilter>(), Err(TopicError::Character));
+/// # Ok::<(), TopicError>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum TopicFilter {
     /// This topic.

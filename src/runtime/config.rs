@@ -97,6 +97,17 @@ pub enum ShardCount {
 }
 
 /// Which CPUs shards may be pinned to.
+///
+/// # Examples
+/// ```
+/// use shardcast::{CpuChoice, ServerConfig, ShardCount};
+///
+/// // One shard on each of two CPUs.
+/// let config = ServerConfig::default().with(|it| {
+///     it.shards = ShardCount::Exactly(2);
+///     it.cpus = CpuChoice::List(vec![2, 3]);
+/// });
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum CpuChoice {
     /// Those of the affinity mask and the cgroup, one per physical core first.

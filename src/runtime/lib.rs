@@ -76,7 +76,7 @@ pub use log_limit::LogLimit;
 pub use mesh::{Connection, Failure, Responder, ServiceResponse};
 pub use push::PeriodicPush;
 pub use reactor::source;
-pub use server::{Listener, ListenerInfo, ListenerRef, Server, ServerBuilder, ServerHandle, ServiceFactory};
+pub use server::{Listener, ListenerInfo, ListenerRef, Server, ServerBuilder, ServerHandle};
 pub use service::{Reply, Service};
 
 /// Compiles the README's example.

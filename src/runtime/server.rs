@@ -20,7 +20,7 @@ use std::{
 use shardcast_os::{clock, executor};
 
 pub use handle::{ListenerInfo, ServerHandle};
-pub use listener::{Listener, ListenerRef, ServiceFactory};
+pub use listener::{Listener, ListenerRef};
 
 use crate::{
     ServerConfig, ShardCount, StartError, UnknownListener, conns, counters::ShardCounters, shard::Lifecycle,
@@ -28,6 +28,38 @@ use crate::{
 };
 
 /// Describes a server before it runs.
+///
+/// # Examples
+/// ```
+/// use std::net::SocketAddr;
+///
+/// use shardcast::{
+///     Connection, Listener, ListenerId, ListenerInfo, ListenerRef, Reply, Request, Server, ServerBuilder, Service,
+///     UnknownListener, tars::Framed,
+/// };
+///
+/// # struct Silent;
+/// # impl Service for Silent {
+/// #     fn request(&self, _: &Connection, _: Request<'_>, _: &mut Reply<'_>) {}
+/// # }
+/// let mut builder: ServerBuilder = Server::builder().shards(1);
+/// for name in ["public", "internal"] {
+///     builder = builder.listen(Listener::new(name, "127.0.0.1:0").protocol(Framed::default(), |_| Silent));
+/// }
+/// let server = builder.start()?;
+///
+/// /// Either the name of a listener or its handle.
+/// fn port<'a>(server: &Server, listener: impl Into<ListenerRef<'a>>) -> Result<u16, UnknownListener> {
+///     server.address(listener).map(|address| address.port())
+/// }
+///
+/// let handle = server.handle();
+/// let listeners: Vec<ListenerInfo<'_>> = handle.listeners().collect();
+/// assert_eq!((listeners[0].name, listeners[1].name), ("public", "internal"));
+/// let internal: ListenerId = listeners[1].id;
+/// assert_eq!(port(&server, internal), port(&server, "internal"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct ServerBuilder {
     config: ServerConfig,

@@ -1,4 +1,42 @@
 //! Counters and connections of a server: plain copies, read without stopping the shards.
+//!
+//! # Examples
+//! ```
+//! use std::time::Duration;
+//!
+//! use shardcast::{
+//!     Connection, Listener, Reply, Request, Server, Service,
+//!     client::{Client, Endpoint},
+//!     proto::Route,
+//!     stats::{CLIENT, ConnectionInfo, LatencyStats, ListenerStats, PushStats, ShardStats},
+//!     tars::{Framed, framed::FramedClient},
+//! };
+//!
+//! # struct Echo;
+//! # impl Service for Echo {
+//! #     fn request(&self, _: &Connection, request: Request<'_>, reply: &mut Reply<'_>) {
+//! #         reply.body().extend_from_slice(request.body);
+//! #     }
+//! # }
+//! let listener = Listener::new("echo", "127.0.0.1:0").protocol(Framed::default(), |_| Echo);
+//! let server = Server::builder().listen(listener).shards(1).start()?;
+//! let endpoint = Endpoint::from(server.address("echo")?);
+//! let client = Client::builder(FramedClient::default(), [endpoint]).connect()?;
+//! client.call_blocking(Route::Only, "hello")?;
+//!
+//! let handle = server.handle();
+//! let connections: Vec<ConnectionInfo> = handle.connections(Duration::from_secs(1));
+//! assert_eq!((connections.len(), &*connections[0].listener), (1, "echo"));
+//!
+//! let shards: Vec<ShardStats> = handle.stats();
+//! let echo: &ListenerStats = &shards[0].listeners[0];
+//! assert_eq!((&*echo.listener, echo.opened, echo.received_messages), ("echo", 1, 1));
+//! // The client lives on no shard.
+//! assert_eq!((&*shards[0].clients.listener, shards[0].clients.opened), (CLIENT, 0));
+//! let (push, latency): (&PushStats, &LatencyStats) = (&shards[0].push, &shards[0].push_latency);
+//! assert_eq!((push.published, latency.count(), latency.quantile(0.99)), (0, 0, None));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod push;
 
@@ -61,6 +99,24 @@ pub struct ShardStats {
 
 /// Latency of pushes since the start: from the time when the sender posted them to the time when the kernel's TCP took
 /// them. Percentiles are accurate to 0.8 %; count and maximum are exact.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast::stats::LatencyStats;
+///
+/// // Two shards, whose buckets hold times up to 10, 20 and 30 us.
+/// let mut all = LatencyStats::from_buckets(vec![(10_000, 98), (30_000, 1)]);
+/// all.merge(&LatencyStats::from_buckets(vec![(20_000, 1)]));
+/// assert_eq!((all.count(), all.max()), (100, Duration::from_micros(30)));
+/// assert_eq!(all.quantile(0.99), Some(Duration::from_micros(20)));
+/// assert_eq!(all.count_within(Duration::from_micros(10)), 98);
+///
+/// // The pushes of the last second.
+/// let a_second_ago = LatencyStats::from_buckets(vec![(10_000, 98)]);
+/// assert_eq!(all.since(&a_second_ago).buckets(), [(20_000, 1), (30_000, 1)]);
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct LatencyStats {
     /// Highest value in nanoseconds and count of each bucket that is not empty, in order.

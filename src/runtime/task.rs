@@ -81,6 +81,34 @@ pub async fn yield_now() {
 ///
 /// # Cancel safety
 /// Dropping it cancels the timer; nothing remains.
+///
+/// # Examples
+/// ```
+/// use std::{sync::mpsc, time::Duration};
+///
+/// use shardcast::{Server, task::{self, Sleep}};
+///
+/// /// The output of `future`, if it comes in time.
+/// async fn within<T>(limit: Sleep, future: impl Future<Output = T>) -> Option<T> {
+///     let in_time = async { Some(future.await) };
+///     let too_late = async {
+///         limit.await;
+///         None
+///     };
+///     futures_lite::future::or(in_time, too_late).await
+/// }
+///
+/// let server = Server::builder().shards(1).start()?;
+/// let (outcome, received) = mpsc::channel();
+/// server.handle().run_on(0, move || {
+///     task::spawn("waits", async move {
+///         let endless = std::future::pending::<()>();
+///         let _ = outcome.send(within(task::sleep(Duration::from_millis(1)), endless).await);
+///     });
+/// })?;
+/// assert_eq!(received.recv()?, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "futures do nothing unless awaited"]
 #[derive(Debug)]
 pub struct Sleep {

@@ -14,6 +14,36 @@ use std::{collections::HashMap, fmt, path::PathBuf};
 use crate::schema::{Const, Definition, Enum, Interface, Module, Schema, Site, Struct};
 
 /// All breaking changes from `old` to `new`, in the order of the old files.
+///
+/// # Examples
+/// ```
+/// use std::{fs, path::Path};
+///
+/// use shardcast_build::{
+///     Builder, Error, Schema,
+///     breaking::{Change, Code, Location, compare},
+/// };
+///
+/// fn schema(file: &Path, text: &str) -> Result<Schema, Error> {
+///     fs::write(file, text).expect("the directory is writable");
+///     let (schema, _warnings) = Builder::new().emit_rerun_if_changed(false).schema(&[file])?;
+///     Ok(schema)
+/// }
+///
+/// # let directory = std::env::temp_dir().join(format!("shardcast-breaking-{}", std::process::id()));
+/// # fs::create_dir_all(&directory).expect("the directory is writable");
+/// let (old, new) = (directory.join("old.tars"), directory.join("new.tars"));
+/// let old = schema(&old, "module Demo { struct User { 0 require int id; 1 optional string name; }; };")?;
+/// let new = schema(&new, "module Demo { struct User { 0 require long id; 2 optional int level; }; };")?;
+/// let changes: Vec<Change> = compare(&old, &new);
+/// let codes: Vec<Code> = changes.iter().map(|change| change.code).collect();
+/// assert_eq!(codes, [Code::TypeChanged, Code::FieldRemoved]);
+/// assert_eq!(changes[0].path, "Demo::User.id");
+/// let Some(Location { line, column, .. }) = &changes[0].new else { panic!("it is still there") };
+/// assert_eq!((*line, *column), (1, 44));
+/// # fs::remove_dir_all(&directory).expect("this example created it");
+/// # Ok::<(), Error>(())
+/// ```
 pub fn compare(old: &Schema, new: &Schema) -> Vec<Change> {
     let mut comparison = Comparison { old, new, changes: Vec::new() };
     let modules = by_name(&new.modules, |module| &module.name);

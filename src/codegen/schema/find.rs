@@ -18,6 +18,30 @@ impl Schema {
     }
 
     /// The operations with this name, each with its interface and the interface's module.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_build::{Builder, Error};
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("shardcast-operations-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&directory).expect("the directory is writable");
+    /// let file = directory.join("demo.tars");
+    /// let text = "module Demo
+    /// {
+    ///     enum Source { APP, PARTNER = 5 };
+    ///     interface Hello { int hello(string name, out Source source); };
+    /// };";
+    /// std::fs::write(&file, text).expect("the directory is writable");
+    /// let (schema, _warnings) = Builder::new().emit_rerun_if_changed(false).schema(&[&file])?;
+    /// let found: Vec<_> = schema.find_operations("hello").collect();
+    /// let [("Demo", interface, operation)] = found[..] else { panic!("one operation") };
+    /// assert_eq!(interface.name, "Hello");
+    /// // Data on the wire has the tags of parameters, and the values of enumerators.
+    /// assert_eq!(operation.parameter(2).map(|it| &*it.name), Some("source"));
+    /// assert_eq!(schema.enums()[0].name_of(5), Some("PARTNER"));
+    /// # std::fs::remove_dir_all(&directory).expect("this example created it");
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn find_operations<'a>(
         &'a self,
         name: &'a str,

@@ -4,6 +4,107 @@
 //! The generator writes Rust from a [`Schema`], [`breaking`](crate::breaking) compares two, and the decoder
 //! takes the names of fields from it. [`Builder::schema`](crate::Builder::schema) makes one. It deliberately
 //! does not contain Rust: names are those of the files.
+//!
+//! # Examples
+//! ```
+//! use shardcast_build::{
+//!     Builder, Error, Schema,
+//!     ast::Direction,
+//!     schema::{
+//!         Const, Definition, Enum, EnumId, Enumerator, Field, Interface, Module, Operation, Parameter, Struct,
+//!         StructId, Type, Value,
+//!     },
+//! };
+//!
+//! # let directory = std::env::temp_dir().join(format!("shardcast-schema-{}", std::process::id()));
+//! # std::fs::create_dir_all(&directory).expect("the directory is writable");
+//! let file = directory.join("demo.tars");
+//! let text = "module Demo
+//! {
+//!     enum Source { APP, PARTNER = 5 };
+//!     struct User { 1 optional Source source = PARTNER; 0 require long id; };
+//!     const int LEVEL = 3;
+//!     interface Hello { bool hello(string name, out vector<User> users); };
+//! };";
+//! std::fs::write(&file, text).expect("the directory is writable");
+//! let (schema, _warnings) = Builder::new().emit_rerun_if_changed(false).schema(&[&file])?;
+//! let lines: Vec<String> = schema.modules.iter().flat_map(|module| lines(&schema, module)).collect();
+//! assert_eq!(
+//!     lines,
+//!     [
+//!         "enum Demo.Source: APP=0 PARTNER=5",
+//!         "struct Demo.User: 0 id: long, 1 source: Source = PARTNER",
+//!         "const LEVEL: int = 3",
+//!         "Hello.hello(name: string, out users: list of User) -> bool",
+//!     ]
+//! );
+//! let user: StructId = schema.find_struct("User").expect("there is one");
+//! assert_eq!(schema.structure(user).field(1).map(|field| &*field.name), Some("source"));
+//! # std::fs::remove_dir_all(&directory).expect("this example created it");
+//!
+//! /// The definitions of a module, in one line each.
+//! fn lines(schema: &Schema, module: &Module) -> Vec<String> {
+//!     let mut lines = Vec::new();
+//!     for definition in &module.definitions {
+//!         match definition {
+//!             Definition::Enum(id) => {
+//!                 let Enum { module, name, enumerators, .. } = schema.enumeration(*id);
+//!                 let each = |Enumerator { name, value, .. }: &Enumerator| format!(" {name}={value}");
+//!                 lines.push(format!("enum {module}.{name}:{}", enumerators.iter().map(each).collect::<String>()));
+//!             }
+//!             Definition::Struct(id) => {
+//!                 let Struct { module, name, fields, .. } = schema.structure(*id);
+//!                 let each = |Field { tag, name, ty, default, .. }: &Field| {
+//!                     let default = default.as_ref().map(|value| format!(" = {}", value_text(schema, value)));
+//!                     format!("{tag} {name}: {}{}", type_text(schema, ty), default.unwrap_or_default())
+//!                 };
+//!                 let all: Vec<String> = fields.iter().map(each).collect();
+//!                 lines.push(format!("struct {module}.{name}: {}", all.join(", ")));
+//!             }
+//!             Definition::Const(Const { name, ty, value, .. }) => {
+//!                 let (ty, value) = (type_text(schema, ty), value_text(schema, value));
+//!                 lines.push(format!("const {name}: {ty} = {value}"));
+//!             }
+//!             Definition::Interface(Interface { name, operations, .. }) => {
+//!                 lines.extend(operations.iter().map(|it| format!("{name}.{}", operation(schema, it))));
+//!             }
+//!         }
+//!     }
+//!     lines
+//! }
+//!
+//! fn operation(schema: &Schema, Operation { name, result, parameters, .. }: &Operation) -> String {
+//!     let each = |Parameter { name, ty, direction, .. }: &Parameter| {
+//!         let out = if *direction == Direction::Out { "out " } else { "" };
+//!         format!("{out}{name}: {}", type_text(schema, ty))
+//!     };
+//!     let all: Vec<String> = parameters.iter().map(each).collect();
+//!     let result = result.as_ref().map_or("void".into(), |ty| type_text(schema, ty));
+//!     format!("{name}({}) -> {result}", all.join(", "))
+//! }
+//!
+//! fn type_text(schema: &Schema, ty: &Type) -> String {
+//!     match ty {
+//!         Type::Vector(of) => format!("list of {}", type_text(schema, of)),
+//!         Type::Struct(id) => schema.structure(*id).name.clone(),
+//!         Type::Enum(id) => enum_name(schema, *id),
+//!         ty => format!("{ty:?}").to_lowercase(),
+//!     }
+//! }
+//!
+//! fn enum_name(schema: &Schema, id: EnumId) -> String {
+//!     schema.enumeration(id).name.clone()
+//! }
+//!
+//! fn value_text(schema: &Schema, value: &Value) -> String {
+//!     match value {
+//!         Value::Integer(number) => number.to_string(),
+//!         Value::Enumerator(id, index) => schema.enumeration(*id).enumerators[*index].name.clone(),
+//!         value => format!("{value:?}"),
+//!     }
+//! }
+//! # Ok::<(), Error>(())
+//! ```
 
 mod checks;
 mod declare;

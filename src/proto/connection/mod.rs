@@ -10,6 +10,80 @@
 //! on reading, the deadlines and the end of life. Its driver moves bytes, calls the application, sets one
 //! timer, and performs what [`poll_action`](Connection::poll_action) returns. The runtime drives it over TCP,
 //! and the simulation over simulated links.
+//!
+//! # Examples
+//! ```
+//! use std::time::Duration;
+//!
+//! use shardcast_proto::{
+//!     Command, Session, Time,
+//!     connection::{
+//!         Acknowledgement, Action, Advance, CloseReason, Connection, Cut, Drops, Handled, Input, Limits, Linger,
+//!         Outcome, Role, Spares, State, Traffic,
+//!     },
+//!     outbox::{OutboxBounds, OverflowPolicy, Pushed, Pushing},
+//!     push::schedule::RateLimit,
+//!     tars::framed::{Framed, frame},
+//! };
+//!
+//! let limits = Limits {
+//!     outbox: OutboxBounds {
+//!         bytes_max: 1 << 20,
+//!         messages_max: 1000,
+//!         age_max: Duration::from_secs(5),
+//!         overflow: OverflowPolicy::Disconnect,
+//!     },
+//!     requests_in_progress_max: 100,
+//!     identify_timeout: Duration::from_secs(5),
+//!     frame_timeout: Duration::from_secs(10),
+//!     idle_timeout: Duration::from_secs(60),
+//!     unacknowledged_timeout: Duration::from_secs(60),
+//!     flush_timeout: Duration::from_secs(5),
+//! };
+//! let (spares, now) = (Spares::default(), Time::from_nanos(0));
+//! let session: Box<dyn Session> = Box::new(Framed::default().session());
+//! let mut connection = Connection::new(Role::Accepting, &RateLimit::NONE, now);
+//! connection.open(session, now);
+//!
+//! // Bytes of the peer: a pass over them returns events, and takes what the application does about each.
+//! let received = frame::encode(1, b"hello");
+//! connection.handle_received(&received, now);
+//! let mut input: Input<'_> = connection.input(&received, &limits, &spares, now).expect("reading is not held");
+//! loop {
+//!     let body;
+//!     let outcome = match input.advance() {
+//!         Advance::Request(request) => {
+//!             body = request.body.to_vec();
+//!             Outcome::Say(Command::respond(request.id, &body))
+//!         }
+//!         Advance::Event(_) => Outcome::Nothing,
+//!         Advance::Silent => continue,
+//!         Advance::Done => break,
+//!     };
+//!     input.conclude(outcome);
+//! }
+//! assert_eq!(input.finish(), Handled { requests: 1 });
+//!
+//! // A push of the application; it leaves together with the response.
+//! let news = Pushing { frame: frame::push(b"news"), key: None, posted: now, expires: Time::NEVER };
+//! assert_eq!(connection.push(news, &limits, &spares, now), Pushed::Queued);
+//! let sent = connection.poll_transmit(&limits, &spares, now).map(|parcel| parcel.len());
+//! assert_eq!(sent, Some(received.len() + 12));
+//! connection.handle_sent(&limits, now);
+//! let traffic: &Traffic = connection.traffic();
+//! assert_eq!((traffic.received_messages, traffic.sent_messages), (1, 2));
+//! assert_eq!(connection.take_drops(), None::<Drops>);
+//!
+//! // The server stops: the stream ends, and the connection waits until the peer has acknowledged everything.
+//! connection.drain(&limits, now);
+//! assert_eq!(connection.poll_action(), Some(Action::Ended(CloseReason::Drained)));
+//! assert!(connection.poll_transmit(&limits, &spares, now).is_none());
+//! assert_eq!(connection.poll_action(), Some(Action::EndSending));
+//! connection.handle_acknowledgement(Acknowledgement::default(), &limits, now);
+//! assert_eq!(connection.state(), State::Lingering(Linger { deadline: now + limits.flush_timeout, taken: now }));
+//! connection.handle_end_of_stream(&limits, now);
+//! assert_eq!(connection.poll_action(), Some(Action::Cut(Cut { end_was_sent: true, ..Cut::default() })));
+//! ```
 
 mod deadlines;
 mod end;

@@ -17,6 +17,19 @@ use crate::Session;
 /// [`Input::handle_shard_full`](super::Input::handle_shard_full) within one. While
 /// [`has_next`](Self::has_next), it takes the [`next`](Self::next) connection and calls
 /// [`Connection::handle_shard_room`].
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::connection::{RequestShare, ShardRequests};
+///
+/// let mut requests = ShardRequests::<u32>::default();
+/// let (mut one, mut other) = (RequestShare::default(), RequestShare::default());
+/// requests.count(&mut one, 2);
+/// requests.count(&mut other, 1);
+/// assert_eq!((requests.in_progress(), requests.is_full(3)), (3, true));
+/// requests.count(&mut one, 0);
+/// assert_eq!((requests.in_progress(), requests.is_full(3)), (1, false));
+/// ```
 #[derive(Debug)]
 pub struct ShardRequests<K> {
     in_progress: usize,

@@ -19,6 +19,94 @@
 //! The hub deliberately has no connections, no wire format and no clock. A [`SubscriberId`] is a number of the
 //! driver's. The driver counts what happens to a message after its delivery (the outbox may be full). Nothing
 //! is stored on disk: a topic lives while it has subscribers or history, and returns with a new epoch.
+//!
+//! # Examples
+//! ```
+//! use std::{collections::VecDeque, mem, sync::Arc};
+//!
+//! use shardcast_proto::{
+//!     Position, Recovery, Time, TopicFilter, TopicName,
+//!     push::{
+//!         AskId, Hub, HubConfig, HubCounters, HubGauges, HubMessage, HubResponse, Outlet, PresenceResponse,
+//!         Publication, Publish, Receipt, Subscribed, SubscriberId, Ticket,
+//!     },
+//! };
+//!
+//! /// The output of one of two hubs.
+//! #[derive(Default)]
+//! struct Output {
+//!     to_other: VecDeque<HubMessage>,
+//!     delivered: Vec<(SubscriberId, Arc<Publication>)>,
+//!     responses: Vec<(Ticket, HubResponse)>,
+//! }
+//!
+//! impl Outlet for Output {
+//!     fn deliver(&mut self, message: &Arc<Publication>, (): &mut (), to: &[SubscriberId]) {
+//!         self.delivered.extend(to.iter().map(|who| (*who, Arc::clone(message))));
+//!     }
+//!
+//!     fn has_room(&self, _shard: u16) -> bool {
+//!         true
+//!     }
+//!
+//!     fn post(&mut self, _shard: u16, envelope: HubMessage) -> Result<(), HubMessage> {
+//!         self.to_other.push_back(envelope);
+//!         Ok(())
+//!     }
+//!
+//!     fn respond(&mut self, ticket: Ticket, response: HubResponse) {
+//!         self.responses.push((ticket, response));
+//!     }
+//! }
+//!
+//! /// Delivers all envelopes, and returns the requests among them.
+//! fn run(hubs: &mut [Hub; 2], outputs: &mut [Output; 2], now: Time) -> Vec<AskId> {
+//!     let mut asks = Vec::new();
+//!     for shard in [0, 1, 0, 1, 0, 1] {
+//!         hubs[shard].turn(now, &mut outputs[shard]);
+//!         for envelope in mem::take(&mut outputs[shard].to_other) {
+//!             if let HubMessage::Ask { ask, .. } | HubMessage::AskPresence { ask, .. } = &envelope {
+//!                 asks.push(*ask);
+//!             }
+//!             hubs[1 - shard].handle_envelope(shard as u16, envelope, now, &mut outputs[1 - shard]);
+//!         }
+//!     }
+//!     asks
+//! }
+//!
+//! let now = Time::from_nanos(1);
+//! let mut hubs = [0, 1].map(|shard| Hub::new(HubConfig::default(), shard, 2, 100));
+//! let mut outputs = [Output::default(), Output::default()];
+//!
+//! // A topic that one shard owns, with a subscriber on the other.
+//! let topic = TopicName::new("prices.gold")?;
+//! let owner = usize::from(topic.owner(2));
+//! let other = 1 - owner;
+//! let (subscriber, filter) = (SubscriberId(0), TopicFilter::Exact(topic.clone()));
+//! hubs[other].subscribe(subscriber, &filter, None, Some(Ticket(1, 0)), now)?;
+//! assert_eq!(run(&mut hubs, &mut outputs, now).len(), 1);
+//! let head = Position { epoch: 100, offset: 0 };
+//! let subscribed = HubResponse::Subscribed(Ok(Subscribed { head, recovery: Recovery::NotRequested }));
+//! assert_eq!(outputs[other].responses, [(Ticket(1, 0), subscribed)]);
+//!
+//! let publish = Publish::new(topic.clone(), "2410".into());
+//! hubs[owner].publish(publish, Some(Ticket(2, 0)), &mut outputs[owner])?;
+//! run(&mut hubs, &mut outputs, now);
+//! let [(who, message)] = &outputs[other].delivered[..] else { panic!("one delivery") };
+//! assert_eq!((*who, &message.body[..]), (subscriber, &b"2410"[..]));
+//! assert_eq!(message.position, Position { epoch: 100, offset: 1 });
+//! let receipt = Receipt { position: message.position, receivers: 1 };
+//! assert_eq!(outputs[owner].responses, [(Ticket(2, 0), HubResponse::Published(Ok(receipt)))]);
+//!
+//! hubs[owner].presence(&topic, false, Ticket(3, 0))?;
+//! run(&mut hubs, &mut outputs, now);
+//! let presence = PresenceResponse { count: 1, subscribers: Vec::new() };
+//! assert_eq!(outputs[owner].responses.pop(), Some((Ticket(3, 0), HubResponse::Presence(presence))));
+//!
+//! let (counters, gauges): (HubCounters, HubGauges) = (hubs[owner].counters(), hubs[owner].gauges());
+//! assert_eq!((counters.published, counters.forwarded, gauges.topics), (1, 1, 1));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod config;
 mod envelope;

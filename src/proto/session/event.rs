@@ -67,6 +67,28 @@ pub enum Event<'a> {
 }
 
 /// The requests to the hub.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::{Command, Event, Operation, Refusal, RequestId};
+///
+/// /// What a server without topics responds.
+/// fn refuse(event: &Event<'_>) -> Option<Command<'static>> {
+///     let (id, operation) = match *event {
+///         Event::Hello { id } => (id, Operation::Hello),
+///         Event::Subscribe { id, .. } => (id, Operation::Subscribe),
+///         Event::Unsubscribe { id, .. } => (id, Operation::Unsubscribe),
+///         Event::Publish { id, .. } => (id?, Operation::Publish),
+///         Event::Presence { id, .. } => (id, Operation::Presence),
+///         _ => return None,
+///     };
+///     Some(Command::Refused { id, operation, refusal: Refusal::Unsupported })
+/// }
+///
+/// let (id, operation, refusal) = (RequestId(1), Operation::Presence, Refusal::Unsupported);
+/// let presence = Event::Presence { id, topic: "prices.gold" };
+/// assert_eq!(refuse(&presence), Some(Command::Refused { id, operation, refusal }));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Operation {
     /// [`Event::Hello`].

@@ -21,6 +21,105 @@ pub use request::{Failure, OwnedRoute, Request, RequestId, Response, Route};
 /// A wire protocol: recognises its peers and opens sessions for them.
 ///
 /// One value serves a listener on all shards.
+///
+/// # Examples
+/// ```
+/// use std::{net::SocketAddr, time::Duration};
+///
+/// use bytes::Bytes;
+/// use shardcast_proto::{
+///     Command, ConnId, Dialect, EndOfStream, Error, Event, Failure, Home, Message, Opening, Progress, Protocol,
+///     Request, RequestId, Route, Session, Sniff, Time,
+/// };
+///
+/// /// A line is a request, and so is its response.
+/// struct Lines;
+///
+/// impl Protocol for Lines {
+///     fn name(&self) -> &'static str {
+///         "lines"
+///     }
+///
+///     fn sniff(&self, prefix: &[u8]) -> Sniff {
+///         match prefix.first() {
+///             None => Sniff::NeedBytes(1),
+///             Some(b' '..=b'~') => Sniff::Match(Home::AnyShard),
+///             Some(_) => Sniff::Refuse,
+///         }
+///     }
+///
+///     fn accept(&self, _opening: &Opening<'_>) -> Box<dyn Session> {
+///         Box::new(LineSession { count: 0 })
+///     }
+///
+///     fn encode_message(&self, _dialect: Dialect, message: Message<'_>) -> Option<Bytes> {
+///         Some([message.topic.as_bytes(), b": ", message.body, b"\n"].concat().into())
+///     }
+/// }
+///
+/// struct LineSession {
+///     count: u64,
+/// }
+///
+/// impl Session for LineSession {
+///     fn handle_input<'a>(&'a mut self, input: &'a [u8], _now: Time) -> Result<Progress<'a>, Error> {
+///         let Some(end) = input.iter().take(LINE_MAX).position(|byte| *byte == b'\n') else {
+///             return match input.len() {
+///                 ..LINE_MAX => Ok(Progress::NEED_MORE),
+///                 _ => Err(Error::FrameTooLarge { len: LINE_MAX as u64 + 1, max: LINE_MAX as u64 }),
+///             };
+///         };
+///         self.count += 1;
+///         let request = Request::new(RequestId(self.count), Route::Only, &input[..end]);
+///         Ok(Progress::event(end + 1, Event::Request(request)))
+///     }
+///
+///     fn handle_command<'c>(
+///         &mut self,
+///         command: Command<'c>,
+///         out: &mut Vec<u8>,
+///         _now: Time,
+///     ) -> Result<(), Command<'c>> {
+///         match command {
+///             Command::Respond { body, .. } => out.extend_from_slice(body),
+///             Command::Fail { failure, .. } => out.extend_from_slice(format!("! {}", failure.text).as_bytes()),
+///             _ => return Err(command),
+///         }
+///         out.push(b'\n');
+///         Ok(())
+///     }
+///
+///     fn handle_end_of_stream(&mut self, _now: Time) -> EndOfStream {
+///         EndOfStream::Close
+///     }
+/// }
+///
+/// const LINE_MAX: usize = 80;
+///
+/// // A driver opens a session, passes what was received, and sends what the session encodes.
+/// let now = Time::from_nanos(0);
+/// let opening = Opening {
+///     id: ConnId { node: 0, shard: 0, slot: 0, generation: 0 },
+///     peer: SocketAddr::from(([127, 0, 0, 1], 5000)),
+///     shards: 1,
+///     now,
+///     wall: Duration::ZERO,
+///     state: &Lines.shard_state(0),
+/// };
+/// assert_eq!(Lines.sniff(b"hello\n"), Sniff::Match(Home::AnyShard));
+/// let mut session = Lines.accept(&opening);
+/// assert_eq!(session.handle_input(b"hel", now), Ok(Progress::NEED_MORE));
+///
+/// let progress = session.handle_input(b"hello\nnext", now)?;
+/// let Some(Event::Request(request)) = progress.event else { panic!("a line is a request") };
+/// assert_eq!((progress.taken, request.id, request.body), (6, RequestId(1), &b"hello"[..]));
+///
+/// let (id, mut sent) = (request.id, Vec::new());
+/// let failure = Failure { code: 1, text: "unknown word" };
+/// assert_eq!(session.handle_command(Command::Fail { id, failure }, &mut sent, now), Ok(()));
+/// assert_eq!(sent, b"! unknown word\n");
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Protocol: Send + Sync {
     /// Short lower-case name used in configuration, metrics and logs.
     fn name(&self) -> &'static str;

@@ -16,6 +16,14 @@ pub enum Route<'a> {
 }
 
 /// A [`Route`] that borrows nothing.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::{OwnedRoute, Route};
+///
+/// let kept = OwnedRoute::from(Route::Named("Demo.HelloServer.HelloObj", "hello"));
+/// assert_eq!(kept.as_route(), Route::Named("Demo.HelloServer.HelloObj", "hello"));
+/// ```
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub enum OwnedRoute {
     /// The protocol has one handler.
@@ -80,6 +88,22 @@ impl<'a> Request<'a> {
 }
 
 /// The response to one request.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::{Failure, RequestId, Response};
+///
+/// /// The text of a response, for a log.
+/// fn text(response: &Response<'_>) -> String {
+///     match response.result {
+///         Ok(body) => format!("{}: {} bytes", response.id.0, body.len()),
+///         Err(Failure { code, text }) => format!("{}: failed with code {code}: {text}", response.id.0),
+///     }
+/// }
+///
+/// let response = Response { id: RequestId(7), head: &[], result: Ok(b"2410") };
+/// assert_eq!(text(&response), "7: 4 bytes");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Response<'a> {
     /// The id of the request.

@@ -46,6 +46,74 @@ pub enum ConnectError {
 }
 
 /// Describes a client before it connects.
+///
+/// # Examples
+/// ```
+/// use std::{io, net::SocketAddr, sync::mpsc, time::Duration};
+///
+/// use shardcast::{
+///     Connection, Listener, Reply, Request, Server, Service,
+///     client::{
+///         CallFuture, CallOptions, CallResult, Client, ClientBuilder, ClientEvent, ClientStats, ConnectError, Endpoint,
+///         Push, Resolve,
+///     },
+///     proto::Route,
+///     tars::{Framed, framed::FramedClient},
+/// };
+///
+/// # struct Echo;
+/// # impl Service for Echo {
+/// #     fn request(&self, _: &Connection, request: Request<'_>, reply: &mut Reply<'_>) {
+/// #         reply.body().extend_from_slice(request.body);
+/// #     }
+/// # }
+/// let listener = Listener::new("echo", "127.0.0.1:0").protocol(Framed::default(), |_| Echo);
+/// let server = Server::builder().listen(listener).shards(1).start()?;
+///
+/// /// Finds services by names of its own.
+/// struct Registry(SocketAddr);
+///
+/// impl Resolve for Registry {
+///     fn resolve(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
+///         match name {
+///             "echo:0" => Ok(vec![self.0]),
+///             _ => Err(io::ErrorKind::NotFound.into()),
+///         }
+///     }
+/// }
+///
+/// let (events, received) = mpsc::channel();
+/// let builder: ClientBuilder = Client::builder(FramedClient::default(), [Endpoint::name("echo:0")])
+///     .resolver(Registry(server.address("echo")?))
+///     .timeout(Duration::from_secs(5))
+///     .on_push(|push: Push| println!("{} bytes", push.body.len()))
+///     .on_event(move |event| _ = events.send(event));
+/// let client: Client = builder.connect()?;
+/// let answer: CallResult = client.call_blocking(Route::Only, "hello");
+/// assert_eq!(answer?.result?, "hello");
+/// assert_eq!(received.recv()?, ClientEvent::Connected);
+///
+/// // In a task, a call is awaited.
+/// async fn ask(client: &Client) -> CallResult {
+///     let options = CallOptions::default().with(|it| it.timeout = Some(Duration::from_secs(1)));
+///     let call: CallFuture = client.call_with(Route::Only, "hello again", options);
+///     call.await
+/// }
+/// assert_eq!(smol::block_on(ask(&client))?.result?, "hello again");
+/// let stats: ClientStats = client.stats();
+/// assert_eq!((stats.calls, stats.late_responses), (0, 0));
+///
+/// // A client whose I/O and callbacks are on a shard.
+/// let endpoint = Endpoint::from(server.address("echo")?);
+/// let client = Client::builder(FramedClient::default(), [endpoint]).on(&server.handle()).connect()?;
+/// let (answers, received) = mpsc::channel();
+/// client.call_then(Route::Only, "hello", CallOptions::default(), move |answer| _ = answers.send(answer));
+/// assert_eq!(received.recv()??.result?, "hello");
+///
+/// let nowhere = Client::builder(FramedClient::default(), []).connect();
+/// assert!(matches!(nowhere, Err(ConnectError::NoEndpoint)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct ClientBuilder {
     pub(super) protocol: Arc<dyn Protocol>,
     pub(super) config: CallerConfig,

@@ -21,6 +21,42 @@ use crate::{
 ///
 /// It refers to this connection only. After the end of the connection, sending with its handle fails with
 /// [`SendError::Closed`]; nothing ever reaches another peer.
+///
+/// # Examples
+/// ```
+/// use std::cell::RefCell;
+///
+/// use shardcast::{CloseError, CloseReason, Connection, Reply, Request, Service};
+///
+/// /// Pushes what a peer sends to all others of this shard, until it says `bye`.
+/// #[derive(Default)]
+/// struct Room(RefCell<Vec<Connection>>);
+///
+/// impl Service for Room {
+///     fn opened(&self, connection: &Connection) {
+///         self.0.borrow_mut().push(connection.clone());
+///     }
+///
+///     fn request(&self, connection: &Connection, request: Request<'_>, _reply: &mut Reply<'_>) {
+///         if request.body == b"bye" {
+///             match connection.close() {
+///                 Ok(()) | Err(CloseError::Closed) => {}
+///                 Err(error) => println!("{}: {error}", connection.id()),
+///             }
+///             return;
+///         }
+///         for other in self.0.borrow().iter().filter(|it| it.id() != connection.id()) {
+///             if let Err(error) = other.push(request.body.to_vec()) {
+///                 println!("{} does not get it: {error}", other.id());
+///             }
+///         }
+///     }
+///
+///     fn closed(&self, connection: &Connection, _why: CloseReason) {
+///         self.0.borrow_mut().retain(|it| it.id() != connection.id());
+///     }
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Connection(Arc<Shared>);
 
@@ -124,6 +160,16 @@ impl Connection {
     ///
     /// # Errors
     /// As for [`push`](Self::push).
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::{Connection, SendError};
+    ///
+    /// /// Pushes a price. A peer that does not read gets only the last price of each symbol later.
+    /// fn push_price(connection: &Connection, symbol: u32, price: String) -> Result<(), SendError> {
+    ///     connection.push_keyed(u64::from(symbol), price)
+    /// }
+    /// ```
     pub fn push_keyed(&self, key: u64, body: impl Into<Bytes>) -> Result<(), SendError> {
         self.post(Message::Push { body: body.into(), key: Some(key) })
     }

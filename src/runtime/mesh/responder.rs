@@ -5,6 +5,40 @@ use crate::{Failure, RespondError};
 
 /// Sends the response to one request later, from any thread. If it is dropped unused, the request is answered with the
 /// protocol's failure for that, if it has one. A server that drains waits for it, within its time.
+///
+/// # Examples
+/// ```
+/// use std::sync::mpsc::{Receiver, Sender};
+///
+/// use shardcast::{Connection, Failure, Reply, Request, RespondError, Responder, Service, ServiceResponse};
+///
+/// /// Leaves the work to another thread.
+/// struct Queued(Sender<(Vec<u8>, Responder)>);
+///
+/// impl Service for Queued {
+///     fn request(&self, _connection: &Connection, request: Request<'_>, reply: &mut Reply<'_>) {
+///         // If that thread has ended, the responder is dropped, and the request is answered with a failure.
+///         let _ = self.0.send((request.body.to_vec(), reply.later()));
+///     }
+/// }
+///
+/// fn work(queue: &Receiver<(Vec<u8>, Responder)>) {
+///     for (body, responder) in queue {
+///         match responder.answer(answer(&body)) {
+///             Ok(()) => {}
+///             Err(RespondError::Closed) => println!("the connection has ended"),
+///             Err(error) => println!("{error}"),
+///         }
+///     }
+/// }
+///
+/// fn answer(body: &[u8]) -> ServiceResponse {
+///     match body {
+///         b"" => Failure::new(1, "an empty request").into(),
+///         body => ServiceResponse::result(body.to_ascii_uppercase()),
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use = "a responder that is dropped leaves its request without a response"]
 pub struct Responder {

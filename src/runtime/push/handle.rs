@@ -19,6 +19,22 @@ use crate::{
 };
 
 /// Options of a publication.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast::{Server, push::{PublishOptions, SubscribeOptions}};
+///
+/// let server = Server::builder().shards(1).start()?;
+/// let handle = server.handle();
+/// let news = handle.subscribe("news", SubscribeOptions::default()).wait()??;
+/// let publisher = handle.publisher("news")?;
+/// let later = PublishOptions::default().delay(Duration::from_millis(5)).ttl(Duration::from_secs(10));
+/// publisher.publish_with("later", later)?;
+/// assert_eq!(news.recv()?.body, "later");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PublishOptions {
@@ -98,6 +114,19 @@ pub struct Publisher {
 }
 
 /// The subscribers of a topic.
+///
+/// # Examples
+/// ```
+/// use shardcast::{Server, push::{Presence, SubscribeOptions, Subscriber, Subscription}};
+///
+/// let server = Server::builder().shards(1).start()?;
+/// let handle = server.handle();
+/// let subscription: Subscription = handle.subscribe("news", SubscribeOptions::default()).wait()??;
+/// let Presence { count, subscribers } = handle.presence("news").wait()??;
+/// assert_eq!((count, subscribers), (1, vec![Subscriber::Library { shard: 0 }]));
+/// assert_eq!(subscription.dropped(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Presence {
     /// Number of subscribers. Each counts once, even if several of its subscriptions match.

@@ -56,6 +56,36 @@ impl Default for SubscribeOptions {
 }
 
 /// Receives the messages of a topic, or of all topics with a prefix. Dropping it ends the subscription.
+///
+/// # Examples
+/// A subscriber that returns gets what it has missed:
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast::{
+///     Server,
+///     proto::{Position, Recovery},
+///     push::{PublishOptions, SubscribeOptions, Subscribed, Subscription},
+/// };
+///
+/// let server = Server::builder().shards(1).start()?;
+/// let handle = server.handle();
+/// let before: Subscription = handle.subscribe("prices.gold", SubscribeOptions::default()).wait()??;
+/// handle.publish("prices.gold", "2410")?;
+/// let last: Position = before.recv()?.position;
+/// drop(before);
+///
+/// let publisher = handle.publisher("prices.gold")?;
+/// publisher.publish_confirmed("2411", PublishOptions::default()).wait()??;
+/// let options = SubscribeOptions::default().with(|it| it.since = Some(last));
+/// let after = handle.subscribe("prices.gold", options).wait()??;
+/// let Subscribed { head, recovery } = after.started();
+/// assert_eq!((head.offset, recovery), (2, Recovery::Recovered));
+/// let missed = after.recv_timeout(Duration::from_secs(5))?.expect("it is in the history");
+/// assert_eq!((&missed.body[..], after.dropped()), (&b"2411"[..], 0));
+/// assert!(after.try_recv().is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Subscription {
     messages: flume::Receiver<Arc<Publication>>,
     started: Subscribed,

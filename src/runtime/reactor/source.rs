@@ -12,7 +12,7 @@
 //! ```
 //! use std::sync::mpsc;
 //!
-//! use shardcast::{Server, source::{self, Progress, Source, Wait}, task};
+//! use shardcast::{Server, source::{self, Progress, Source, SourceHandle, Wait}, task};
 //!
 //! struct Numbers(mpsc::Receiver<u64>, mpsc::Sender<u64>);
 //!
@@ -35,7 +35,7 @@
 //! let (numbers, queue) = mpsc::channel();
 //! let (results, doubled) = mpsc::channel();
 //! handle.run_on(0, || {
-//!     let source = source::add("numbers", Numbers(queue, results));
+//!     let source: SourceHandle = source::add("numbers", Numbers(queue, results));
 //!     // It stays as long as the handle does: here until the server stops.
 //!     task::spawn("keeps the numbers", async move {
 //!         let _source = source;

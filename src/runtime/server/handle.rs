@@ -21,6 +21,45 @@ use crate::{
 };
 
 /// A handle to a running server: cheap to clone, usable from any thread.
+///
+/// # Examples
+/// Errors that a program can react to:
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast::{
+///     Connection, Listener, PresenceError, PublishError, PushEveryError, Reply, Request, Server, Service,
+///     StartError, SubscribeError, UnknownListener,
+///     proto::TopicError,
+///     push::{Presence, ServerEnded, SubscribeOptions},
+///     tars::Framed,
+/// };
+///
+/// # struct Silent;
+/// # impl Service for Silent {
+/// #     fn request(&self, _: &Connection, _: Request<'_>, _: &mut Reply<'_>) {}
+/// # }
+/// let listen = |name: &str, address: &str| Listener::new(name, address).protocol(Framed::default(), |_| Silent);
+/// let server = Server::builder().listen(listen("push", "127.0.0.1:0")).shards(1).start()?;
+/// let handle = server.handle();
+///
+/// assert_eq!(handle.address("other"), Err(UnknownListener("other".into())));
+/// let every = handle.push_every("push", Duration::ZERO, "tick");
+/// assert_eq!(every.err(), Some(PushEveryError::ZeroInterval));
+/// let invalid = TopicError::Character;
+/// assert_eq!(handle.publish("prices.*.gold", "2410"), Err(PublishError::InvalidTopic(invalid)));
+/// let subscription = handle.subscribe("prices.*.gold", SubscribeOptions::default()).wait()?;
+/// assert_eq!(subscription.err(), Some(SubscribeError::InvalidFilter(invalid)));
+/// let presence: Result<Result<Presence, PresenceError>, ServerEnded> = handle.presence("prices.*").wait();
+/// assert_eq!(presence, Ok(Err(PresenceError::InvalidTopic(invalid))));
+///
+/// let address = server.address("push")?.to_string();
+/// match Server::builder().listen(listen("second", &address)).shards(1).start() {
+///     Err(StartError::Listen { name, .. }) => assert_eq!(name, "second"),
+///     other => panic!("the address is in use: {other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct ServerHandle {
     pub(super) shared: Arc<Shared>,
@@ -163,6 +202,23 @@ impl ServerHandle {
 
     /// Begins to stop the server, and returns at once; see [`Server::drain`](crate::Server::drain). A later call may
     /// shorten the time.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use shardcast::Server;
+    ///
+    /// let server = Server::builder().shards(1).start()?;
+    /// let handle = server.handle();
+    /// // For example, when a thread gets a signal:
+    /// std::thread::spawn(move || handle.begin_drain(Duration::from_secs(5)));
+    /// // The main thread waits for the end.
+    /// let handle = server.handle();
+    /// server.wait()?;
+    /// assert!(handle.is_draining());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn begin_drain(&self, timeout: Duration) {
         self.router.begin_draining();
         let deadline = Time::from_nanos(clock::now_nanos()) + timeout;
@@ -224,6 +280,35 @@ impl ServerHandle {
     ///
     /// # Errors
     /// As for [`kick`](Self::kick).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{net::TcpStream, time::Duration};
+    ///
+    /// use shardcast::{Connection, KickError, Listener, Reply, Request, Server, Service, tars::Framed};
+    ///
+    /// # struct Silent;
+    /// # impl Service for Silent {
+    /// #     fn request(&self, _: &Connection, _: Request<'_>, _: &mut Reply<'_>) {}
+    /// # }
+    /// let listener = Listener::new("push", "127.0.0.1:0").protocol(Framed::default(), |_| Silent);
+    /// let server = Server::builder().listen(listener).shards(1).start()?;
+    /// let peer = TcpStream::connect(server.address("push")?)?;
+    ///
+    /// let (handle, patience) = (server.handle(), Duration::from_secs(5));
+    /// let id = loop {
+    ///     // The kernel may have accepted it before the server.
+    ///     if let Some(connection) = handle.connections(patience).first() {
+    ///         break connection.id;
+    ///     }
+    /// };
+    /// handle.kick_now(id, patience)?;
+    /// assert_eq!(handle.kick(id, patience), Err(KickError::NotFound));
+    /// let ended = handle.closed_connections(patience);
+    /// assert_eq!(ended[0].closed.map(|(why, _ago)| why), Some("kicked"));
+    /// # drop(peer);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn kick_now(&self, id: ConnId, patience: Duration) -> Result<(), KickError> {
         self.ask_to_kick(id, patience, Conns::kick_now)
     }

@@ -6,7 +6,7 @@ use super::ServerHandle;
 use crate::{ListenerId, OutboxLimits, OverflowPolicy, service::Service};
 
 /// Makes the service of a listener on one shard.
-pub type ServiceFactory = Arc<dyn Fn(&ServerHandle) -> Box<dyn Service> + Send + Sync>;
+pub(super) type ServiceFactory = Arc<dyn Fn(&ServerHandle) -> Box<dyn Service> + Send + Sync>;
 
 /// Which listener is meant: by its handle, or by its name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -18,7 +18,7 @@ use shardcast_os::{
 };
 use shardcast_proto::{TopicName, outbox::OutboxBounds};
 
-use super::{Listener, Server, ServerHandle, ServiceFactory, Shared};
+use super::{Listener, Server, ServerHandle, Shared, listener::ServiceFactory};
 use crate::{
     CpuChoice, ServerConfig, ShardCount, Spin, StartError,
     conns::{self, ListenerShared},

@@ -30,6 +30,51 @@ use crate::{
 
 /// A handle to a client: cheap to clone, usable from any thread and from any shard. The client ends when
 /// its last handle is dropped.
+///
+/// # Examples
+/// ```
+/// use shardcast::{
+///     Listener, Reply, Server,
+///     tars::{
+///         CallFuture, Client, ClientBuilder, ClientEvent, ConnectError, Current, Framed, FramedService, Servant,
+///     },
+/// };
+///
+/// # struct Echo;
+/// # impl Servant for Echo {
+/// #     fn do_request(&self, _: &Current, packet: &[u8], reply: &mut Reply<'_>) {
+/// #         reply.body().extend_from_slice(packet);
+/// #     }
+/// # }
+/// let listener = Listener::new("echo", "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Echo));
+/// let server = Server::builder().listen(listener).shards(1).start()?;
+///
+/// let port = server.address("echo")?.port();
+/// let object = format!("Demo.EchoServer.EchoObj@tcp -h 127.0.0.1 -p {port}");
+/// let builder: ClientBuilder = Client::builder(&object)?
+///     .on_push(|body| println!("{} bytes", body.len()))
+///     .on_event(|event| {
+///         if let ClientEvent::Disconnected(cause) = event {
+///             println!("disconnected: {cause:?}");
+///         }
+///     });
+/// let client: Client = builder.connect()?;
+/// assert_eq!(client.rpc_call(client.gen_requestid(), b"hello")?, "hello");
+///
+/// // In a task, a call is awaited.
+/// let call: CallFuture = client.call(client.gen_requestid(), b"hello again");
+/// assert_eq!(smol::block_on(call)?, "hello again");
+///
+/// // Or a callback gets the response.
+/// let (answers, received) = std::sync::mpsc::channel();
+/// client.rpc_call_async(client.gen_requestid(), b"and again", move |answer| _ = answers.send(answer));
+/// assert_eq!(received.recv()??, "and again");
+/// assert_eq!(client.untyped().stats().late_responses, 0);
+///
+/// // A registry, which would know the endpoints, is not supported.
+/// assert!(matches!(Client::builder("Demo.EchoServer.EchoObj"), Err(ConnectError::NoEndpoint)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Client {
     client: client::Client,

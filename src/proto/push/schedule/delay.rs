@@ -6,6 +6,21 @@ use crate::Time;
 
 /// Items that come out when they are due: in the order of their times, and of arrival for equal times.
 /// Bounded in number and in bytes.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast_proto::{Time, push::schedule::{Bounds, DelayQueue}};
+///
+/// let (start, second) = (Time::from_nanos(0), Duration::from_secs(1));
+/// let mut queue = DelayQueue::new(Bounds { messages_max: 2, bytes_max: 100 });
+/// assert_eq!(queue.push(start + 2 * second, 5, "later"), Ok(()));
+/// assert_eq!(queue.push(start + second, 4, "soon"), Ok(()));
+/// assert_eq!(queue.push(start, 4, "full"), Err("full"));
+/// assert_eq!(queue.pop_due(start + second), Some((start + second, "soon")));
+/// assert_eq!((queue.pop_due(start + second), queue.next_due()), (None, Some(start + 2 * second)));
+/// ```
 #[derive(Debug)]
 pub struct DelayQueue<T> {
     /// By due time and order of arrival.

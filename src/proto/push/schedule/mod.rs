@@ -12,6 +12,67 @@
 //!
 //! A priority belongs to a topic, so that a topic stays in order. A publication that asks for a more urgent
 //! priority also promotes messages of that topic queued ahead of it.
+//!
+//! # Examples
+//! ```
+//! use std::{sync::Arc, time::Duration};
+//!
+//! use shardcast_proto::{
+//!     Position, Time, TopicName,
+//!     push::{
+//!         Publication, SubscriberId,
+//!         schedule::{
+//!             Admission, AdmissionLimits, Admitted, Bounds, Priority, Counts, FanOut, FanOutCounts, FanOutLimits, Full,
+//!             RateLimit, Submission, Submitted, TopicRule, TopicRules,
+//!         },
+//!     },
+//! };
+//!
+//! let (start, second) = (Time::from_nanos(0), Duration::from_secs(1));
+//! let slow = RateLimit { messages_per_second: 1, bytes_per_second: 0, burst: Duration::ZERO };
+//! let rules = TopicRules::new([TopicRule { prefix: "prices.".into(), priority: Priority::High, rate_limit: slow }]);
+//! let (priority, rate_limit) = rules.of("prices.gold");
+//! assert_eq!((priority, rate_limit), (Priority::High, slow));
+//!
+//! // Before a message has its position: one at once, one at the rate limit, one later.
+//! let bounds = Bounds { messages_max: 10, bytes_max: 1000 };
+//! let limits = AdmissionLimits { delayed: bounds, rate_limited: bounds, periodics_max: 10 };
+//! let mut admission = Admission::new(limits);
+//! let submission =
+//!     |item, due| Submission { key: "prices.gold", rate_limit, bytes: 4, due, expires: Time::NEVER, item };
+//! assert_eq!(admission.submit(submission("2410", start), start), Submitted::Passes("2410"));
+//! assert_eq!(admission.submit(submission("2411", start), start), Submitted::Waits);
+//! assert_eq!(admission.submit(submission("2409", start + 10 * second), start), Submitted::Waits);
+//! let large = Submission { bytes: 1000, ..submission("large", start + second) };
+//! let full = Full::Delayed { messages: 1, bytes: 4 };
+//! assert_eq!(admission.submit(large, start), Submitted::Refused("large", full));
+//! assert_eq!(admission.poll_timeout(), Some(start + second));
+//! assert_eq!(admission.poll(start + second), Some(Admitted::Publish("2411")));
+//! assert_eq!(admission.poll(start + 10 * second), Some(Admitted::Publish("2409")));
+//! assert_eq!(admission.counts(), Counts { delayed: 1, rate_limited: 1, refused: 1, ..Counts::default() });
+//!
+//! // After that: to the subscribers of a shard, as much in one turn as the limits allow.
+//! let mut fan_out: FanOut = FanOut::new(FanOutLimits::default());
+//! let message = Arc::new(Publication {
+//!     topic: TopicName::new("prices.gold")?,
+//!     position: Position { epoch: 1, offset: 1 },
+//!     body: "2410".into(),
+//!     key: None,
+//!     posted: start,
+//!     published: start,
+//!     expires: Time::NEVER,
+//!     priority,
+//! });
+//! let mut delivered = Vec::new();
+//! let mut deliver = |message: &Arc<Publication>, _: &mut (), to: &[SubscriberId]| {
+//!     delivered.extend(to.iter().map(|who| (*who, message.position.offset)));
+//! };
+//! fan_out.deliver(&message, &[SubscriberId(3), SubscriberId(5)], start, &mut deliver);
+//! fan_out.work(start, &mut deliver);
+//! assert_eq!(delivered, [(SubscriberId(3), 1), (SubscriberId(5), 1)]);
+//! assert_eq!(fan_out.counts(), FanOutCounts::default());
+//! # Ok::<(), shardcast_proto::TopicError>(())
+//! ```
 
 mod admission;
 mod batch;

@@ -9,6 +9,24 @@ use crate::Time;
 
 /// Items with an interval each. The first time fixes all others, `first + n * interval`, so that delays never
 /// accumulate; whole missed intervals are skipped and counted.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast_proto::{Time, push::schedule::{AddError, Periodics}};
+///
+/// let (start, second) = (Time::from_nanos(0), Duration::from_secs(1));
+/// let mut periodics = Periodics::new(10);
+/// assert_eq!(periodics.add(1, start, second, "tick"), Ok(()));
+/// assert_eq!(periodics.add(1, start, second, "tock"), Err(AddError::Taken));
+/// assert_eq!(periodics.pop_due(start), Some((start, &"tick")));
+/// assert_eq!(periodics.pop_due(start), None);
+/// assert_eq!(periodics.next_due(), Some(start + second));
+/// // Two intervals have passed: one of them is skipped.
+/// assert_eq!(periodics.pop_due(start + 2 * second), Some((start + second, &"tick")));
+/// assert_eq!(periodics.missed(), 1);
+/// ```
 #[derive(Debug)]
 pub struct Periodics<T> {
     entries: BTreeMap<u64, Periodic<T>>,

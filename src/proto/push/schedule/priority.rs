@@ -63,6 +63,26 @@ impl Priority {
 }
 
 /// Jobs of one shard, by key and priority. [`FanOut`](super::FanOut), which fills it, bounds it.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::push::schedule::{Priority, PriorityQueue, Piece, delivery_cost};
+///
+/// // A job is a number of deliveries of 100 bytes; a piece is one of them.
+/// let mut queue = PriorityQueue::new();
+/// queue.push("log", Priority::Bulk, 2);
+/// queue.push("alarm", Priority::Urgent, 1);
+/// let mut order = Vec::new();
+/// while queue
+///     .run(|topic, left, _allowance| {
+///         order.push(*topic);
+///         *left -= 1;
+///         Piece { cost: delivery_cost(100), is_done: *left == 0 }
+///     })
+///     .is_some()
+/// {}
+/// assert_eq!(order, ["alarm", "log", "log"]);
+/// ```
 #[derive(Debug)]
 pub struct PriorityQueue<K, J> {
     lanes: [Lane<K>; Priority::ALL.len()],

@@ -41,6 +41,25 @@ impl Default for RateLimit {
 /// In any time `t`, at most `rate * (t + burst)` passes (plus what a nanosecond brings), plus one message if
 /// that alone is larger than a burst: it passes when the bucket is full, and later ones wait until its debt
 /// is paid.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast_proto::{Time, push::schedule::{RateLimit, RateLimiter, TokenBucket}};
+///
+/// let (start, second) = (Time::from_nanos(0), Duration::from_secs(1));
+/// let limit = RateLimit { messages_per_second: 0, bytes_per_second: 1000, burst: second };
+/// let mut limiter = RateLimiter::new(&limit, start);
+/// assert_eq!(limiter.ready_at(10, 1000, start), start);
+/// limiter.take(10, 1000, start);
+/// assert_eq!(limiter.ready_at(1, 500, start), start + second / 2);
+///
+/// // The same, for one of the two bounds.
+/// let mut bucket = TokenBucket::new(1000, second, start);
+/// bucket.take(1000, start);
+/// assert_eq!(bucket.ready_at(500, start), start + second / 2);
+/// ```
 #[derive(Clone, Debug)]
 pub struct RateLimiter {
     messages: Option<TokenBucket>,

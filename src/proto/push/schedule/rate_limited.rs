@@ -9,6 +9,26 @@ use crate::Time;
 ///
 /// An offered item passes at once while nothing of its topic waits and the limit allows it. Otherwise it
 /// waits in order, within bounds per topic, and comes out when the limit allows it or when it has expired.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast_proto::{
+///     Time,
+///     push::schedule::{Bounds, Came, Message, Offered, RateLimit, RateLimitedTopics},
+/// };
+///
+/// let (start, second) = (Time::from_nanos(0), Duration::from_secs(1));
+/// let limit = RateLimit { messages_per_second: 1, bytes_per_second: 0, burst: Duration::ZERO };
+/// let mut topics = RateLimitedTopics::new(Bounds { messages_max: 1, bytes_max: 100 });
+/// let message = |item| Message { bytes: 4, expires: Time::NEVER, item };
+/// assert_eq!(topics.offer("gold", &limit, message("2410"), start), Offered::Passes("2410"));
+/// assert_eq!(topics.offer("gold", &limit, message("2411"), start), Offered::Waits);
+/// assert_eq!(topics.offer("gold", &limit, message("2409"), start), Offered::Full("2409", 1));
+/// assert_eq!(topics.next_due(), Some(start + second));
+/// assert_eq!(topics.pop(start + second), Some(Came::Passes("2411")));
+/// ```
 #[derive(Debug)]
 pub struct RateLimitedTopics<K, T> {
     topics: BTreeMap<K, RateLimitedTopic<T>>,

@@ -41,6 +41,62 @@ use request::Waiting;
 /// refuses, the next is tried at once. Every connection begins with the registration or a heartbeat, so that
 /// a server that pushes to its known clients recognises this one. When the connection is lost, calls in
 /// flight fail at once; calls that no connection has taken yet wait for the next one until their deadline.
+///
+/// # Examples
+/// ```
+/// use std::{net::SocketAddr, time::Duration};
+///
+/// use bytes::Bytes;
+/// use shardcast_proto::{
+///     OwnedRoute, RequestId, Response, Route, Time,
+///     rpc::{Action, Call, CallError, Caller, CallerConfig, CallerEvent, Cause, Failed, OwnedResponse},
+/// };
+///
+/// let now = Time::from_nanos(0);
+/// let peer = SocketAddr::from(([127, 0, 0, 1], 10099));
+/// let mut caller = Caller::new(CallerConfig::quiet(), 1, now);
+///
+/// // The driver resolves and connects.
+/// assert_eq!(caller.poll_action(), Some(Action::Resolve));
+/// caller.handle_resolved([peer], now);
+/// assert_eq!(caller.poll_action(), Some(Action::Connect(peer)));
+/// caller.handle_connected(now);
+/// assert_eq!(caller.poll_event(), Some(CallerEvent::Connected));
+///
+/// // A call, whose request a session encodes.
+/// let id = caller.next_id();
+/// let call = |token, id| Call {
+///     token,
+///     id,
+///     route: OwnedRoute::Only,
+///     head: Bytes::new(),
+///     body: Bytes::from_static(b"price?"),
+///     deadline: now + Duration::from_secs(5),
+///     one_way: false,
+/// };
+/// caller.call(call(7, id), now)?;
+/// assert!(caller.poll_request(|request| request.body == b"price?"));
+///
+/// // The response that a session has decoded.
+/// caller.handle_response(&Response { id: RequestId(id), head: &[], result: Ok(b"2410") });
+/// let result = Ok(OwnedResponse::new("2410".into()));
+/// assert_eq!(caller.poll_event(), Some(CallerEvent::Done { token: 7, id, result }));
+///
+/// // Another call fails with its connection; the next attempt comes after a pause.
+/// let id = caller.next_id();
+/// caller.call(call(8, id), now)?;
+/// caller.poll_request(|_| true);
+/// caller.handle_closed(Cause::Peer, now);
+/// assert_eq!(caller.poll_event(), Some(CallerEvent::Disconnected(Cause::Peer)));
+/// let result = Err(CallError::Disconnected);
+/// assert_eq!(caller.poll_event(), Some(CallerEvent::Done { token: 8, id, result }));
+/// assert!(caller.poll_timeout().is_some());
+///
+/// // A peer may also respond that it has no result.
+/// let failed = Failed { code: -3, text: "no such function".into() };
+/// assert_eq!(failed.to_string(), "the call failed with code -3: no such function");
+/// # Ok::<(), CallError>(())
+/// ```
 #[derive(Debug)]
 pub struct Caller {
     config: CallerConfig,

@@ -51,6 +51,99 @@
 //! of the .tars file. The traits of serde take one line each on top of them.
 //!
 //! `src/proto/tests/it/generated_shape.rs` is a complete example.
+//!
+//! # Examples
+//! ```
+//! use shardcast_proto::tars::codec::{
+//!     ByteString, Decode, DecodeError, DecodeErrorKind, DecodeLimits, DecodeOwned, DecodeStruct, Encode, Head, Pairs,
+//!     TarsEnum, TarsReader, TarsStruct, TarsWriter, TypeCode, UnsignedBytes, Utf8Policy, Wanted,
+//! };
+//!
+//! /// `enum Source { APP, PARTNER };`
+//! #[derive(Clone, Copy, Debug, Default, PartialEq)]
+//! struct Source(i32);
+//!
+//! impl TarsEnum for Source {
+//!     const NAME: &'static str = "Demo.Source";
+//!     const MEMBERS: &'static [(&'static str, i32)] = &[("APP", 0), ("PARTNER", 1)];
+//!
+//!     fn from_i32(number: i32) -> Self {
+//!         Self(number)
+//!     }
+//!
+//!     fn to_i32(self) -> i32 {
+//!         self.0
+//!     }
+//! }
+//!
+//! impl Encode for Source {
+//!     fn encode(&self, w: &mut TarsWriter, tag: u8) {
+//!         self.0.encode(w, tag);
+//!     }
+//!
+//!     fn type_name(out: &mut String) {
+//!         i32::type_name(out);
+//!     }
+//! }
+//!
+//! impl<'de> Decode<'de> for Source {
+//!     fn decode(r: &mut TarsReader<'de>, head: Head) -> Result<Self, DecodeError> {
+//!         i32::decode(r, head).map(Self)
+//!     }
+//! }
+//!
+//! #[derive(Debug, Default, PartialEq)]
+//! struct User {
+//!     id: i64,                       // 0 require long id;
+//!     name: ByteString,              // 1 optional string name;
+//!     source: Source,                // 2 optional Source source;
+//!     icon: UnsignedBytes,           // 3 optional vector<unsigned byte> icon;
+//!     labels: Pairs<String, String>, // 4 optional map<string, string> labels;
+//! }
+//!
+//! impl TarsStruct for User {
+//!     const NAME: &'static str = "Demo.User";
+//!
+//!     fn write_fields(&self, w: &mut TarsWriter) {
+//!         w.field(0, &self.id);
+//!         w.optional(1, &self.name);
+//!         w.field(2, &self.source);
+//!         w.optional(3, &self.icon);
+//!         w.optional(4, &self.labels);
+//!     }
+//! }
+//!
+//! impl<'de> DecodeStruct<'de> for User {
+//!     fn read_fields(r: &mut TarsReader<'de>) -> Result<Self, DecodeError> {
+//!         Ok(Self {
+//!             id: r.require(0)?,
+//!             name: r.optional(1)?,
+//!             source: r.optional(2)?,
+//!             icon: r.optional(3)?,
+//!             labels: r.optional(4)?,
+//!         })
+//!     }
+//! }
+//!
+//! let user = User { id: 7, name: "Ann".into(), source: Source(1), ..User::default() };
+//! let bytes = user.to_vec();
+//! assert_eq!(bytes, [0x00, 7, 0x16, 3, b'A', b'n', b'n', 0x20, 1]);
+//! assert_eq!(User::from_slice(&bytes)?, user);
+//! assert_eq!(user.source.name(), Some("PARTNER"));
+//!
+//! // An error names the field and the place.
+//! let error = User::from_slice(&[0x06, 1, b'7']).unwrap_err();
+//! let kind = DecodeErrorKind::TypeMismatch { wanted: Wanted::Int64, found: TypeCode::String1 };
+//! assert_eq!((error.kind(), error.tag(), error.offset()), (kind, Some(0), 0));
+//!
+//! /// Reads a value of a file that may be from anyone, in any encoding of text.
+//! fn first_field<T: DecodeOwned>(file: &[u8]) -> Result<T, DecodeError> {
+//!     let limits = DecodeLimits { depth_max: 4, memory_max: 1 << 20 };
+//!     TarsReader::new(file).limits(limits).utf8(Utf8Policy::Lossy).require(0)
+//! }
+//! assert_eq!(first_field::<i64>(&bytes)?, 7);
+//! # Ok::<(), DecodeError>(())
+//! ```
 
 mod error;
 mod head;

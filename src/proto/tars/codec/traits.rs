@@ -67,6 +67,24 @@ pub trait DecodeOwned: for<'de> Decode<'de> {}
 impl<T: for<'de> Decode<'de>> DecodeOwned for T {}
 
 /// A value that can be left out if it equals the default in its declaration, of type `D`.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::tars::codec::{Elements, Elide, TarsWriter};
+///
+/// /// An optional field whose declaration has a default.
+/// fn write<D: ?Sized, T: Elide<D>>(w: &mut TarsWriter, tag: u8, value: &T, default: &D) {
+///     w.optional_or(tag, value, default);
+/// }
+///
+/// let mut w = TarsWriter::new();
+/// write(&mut w, 0, &5, &5);
+/// write(&mut w, 1, &"a".to_owned(), "b");
+/// assert_eq!(w.as_bytes(), [0x16, 1, b'a']);
+///
+/// // The size of a value that is declared with a fixed one.
+/// assert_eq!(vec![1, 2, 3].count(), 3);
+/// ```
 pub trait Elide<D: ?Sized = Self>: Encode {
     /// Whether readers that use `default` in its place would see exactly the same value.
     fn is_same(&self, default: &D) -> bool;

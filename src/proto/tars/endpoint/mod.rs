@@ -131,6 +131,23 @@ impl fmt::Display for Transport {
 /// value of an option. So a host name may contain those letters, even be one of those words, and an IPv6
 /// address keeps its colons. TarsCpp splits at the letters wherever they are; lists without such names mean
 /// the same in both.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast_proto::tars::{Endpoint, EndpointError, EndpointReason, ObjectRef, Transport};
+///
+/// let object: ObjectRef = "Demo.HelloServer.HelloObj@tcp -h 10.0.0.1 -p 10099 -t 60000:ssl -h ::1 -p 10100".parse()?;
+/// assert_eq!(object.name, "Demo.HelloServer.HelloObj");
+/// let [first, second]: &[Endpoint] = &object.endpoints else { panic!("two endpoints") };
+/// assert_eq!((&*first.host, first.port, first.timeout), ("10.0.0.1", 10099, Duration::from_secs(60)));
+/// assert_eq!((second.transport, &*second.host), (Transport::Ssl, "::1"));
+///
+/// let error: EndpointError = "Demo.HelloServer.HelloObj@".parse::<ObjectRef>().unwrap_err();
+/// assert_eq!(error.reason, EndpointReason::NoEndpoint);
+/// # Ok::<(), EndpointError>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct ObjectRef {
     /// `App.Server.Object`.

@@ -163,6 +163,32 @@ impl<P: fmt::Debug> fmt::Debug for Framed<P> {
 /// Each packet is an [`Event::Request`] whose body is the complete packet; requests are numbered from 1 in
 /// the order of arrival. A response or push is the bytes of its body, unchanged. After HELLO, payloads of the
 /// [control protocol](control) are separate events, and keep the ids of their frames.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::{
+///     Command, Dialect, Event, Operation, Refusal, RequestId, Session, Time,
+///     tars::framed::{Framed, FramedSession, LengthPrefixed, frame},
+///     topics::control::{Request, ServerPayload, encode_request},
+/// };
+///
+/// let now = Time::from_nanos(0);
+/// let mut session: FramedSession<LengthPrefixed> = Framed::default().session();
+/// assert_eq!(session.dialect(), Dialect(0));
+/// let mut hello = Vec::new();
+/// encode_request(&Request::Hello, &mut hello);
+/// let hello = frame::encode(1, &hello);
+/// let id = RequestId(1);
+/// assert_eq!(session.handle_input(&hello, now)?.event, Some(Event::Hello { id }));
+/// assert_eq!(session.dialect(), Dialect(1));
+///
+/// let refused = Command::Refused { id, operation: Operation::Hello, refusal: Refusal::Draining };
+/// let mut sent = Vec::new();
+/// assert_eq!(session.handle_command(refused, &mut sent, now), Ok(()));
+/// let text = "the server is stopping";
+/// assert_eq!(frame::payload(&sent).and_then(ServerPayload::load), Some(ServerPayload::Refused { status: 8, text }));
+/// # Ok::<(), shardcast_proto::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct FramedSession<P> {
     parser: Arc<P>,

@@ -18,6 +18,52 @@
 //!
 //! It is deliberately not fast. Members come in any order, so an object is parsed into a tree before its
 //! struct is built.
+//!
+//! # Examples
+//! ```
+//! use serde::{Deserialize, Deserializer, Serializer};
+//! use shardcast_proto::tars::json::{
+//!     self, FromJson, Json, JsonError, JsonErrorKind, JsonObject, JsonObjectWriter, JsonValue, ToJson,
+//! };
+//!
+//! #[derive(Debug, PartialEq)]
+//! struct User {
+//!     id: i64,
+//!     name: String,
+//! }
+//!
+//! impl ToJson for User {
+//!     fn to_json<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+//!         let mut object = JsonObjectWriter::begin(serializer, "User", 2)?;
+//!         object.field("id", &self.id)?;
+//!         object.field("name", &self.name)?;
+//!         object.end()
+//!     }
+//! }
+//!
+//! impl FromJson for User {
+//!     fn from_json(value: JsonValue) -> Result<Self, JsonError> {
+//!         let mut object = JsonObject::new(value)?;
+//!         Ok(Self { id: object.require("id")?, name: object.optional_or_else("name", || "unknown".into())? })
+//!     }
+//! }
+//!
+//! let user = User { id: 7, name: "Ann".into() };
+//! let text = json::to_vec(&user)?;
+//! assert_eq!(text, br#"{"id":7,"name":"Ann"}"#);
+//! assert_eq!(json::from_slice::<User>(&text)?, user);
+//! let error = json::from_slice::<Vec<User>>(br#"[{"id":7},{}]"#).unwrap_err();
+//! assert_eq!((error.path(), error.kind()), ("[1].id", &JsonErrorKind::MissingMember));
+//!
+//! // With serde: `Json` writes, and `deserialize` reads.
+//! impl<'de> Deserialize<'de> for User {
+//!     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+//!         json::deserialize(deserializer)
+//!     }
+//! }
+//! assert_eq!(serde_json::from_str::<User>(&serde_json::to_string(&Json(&user))?)?, user);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod error;
 mod impls;

@@ -12,6 +12,53 @@
 //!
 //! It is deliberately not a session. It matches no response with its request, and does not decide what to do
 //! with a valid packet.
+//!
+//! # Examples
+//! ```
+//! use shardcast_proto::tars::packet::{
+//!     FRAME_LEN_MAX_DEFAULT, FRAME_LEN_MAX_TARSCPP, FrameError, PacketTooLarge, Request, RequestPacket,
+//!     RequestRef, Response, ResponsePacket, ResponseRef, ReturnCode, StringMap, StringMapRef, Version,
+//!     message_type, packet_type, split_frame, status_key,
+//! };
+//!
+//! fn encoded(request: &RequestPacket) -> Result<Vec<u8>, PacketTooLarge> {
+//!     let mut out = Vec::new();
+//!     request.encode(&mut out)?;
+//!     Ok(out)
+//! }
+//!
+//! let request: RequestPacket = Request {
+//!     version: Version::TARS,
+//!     packet_type: packet_type::NORMAL,
+//!     message_type: message_type::DYED,
+//!     request_id: 7,
+//!     servant: "Demo.HelloServer.HelloObj".into(),
+//!     func: "hello".into(),
+//!     buffer: b"\x10\x02".as_slice().into(),
+//!     timeout_ms: 3000,
+//!     context: StringMap::new(),
+//!     status: StringMap::from([(status_key::DYED.into(), "user 5".into())]),
+//! };
+//! let sent = encoded(&request)?;
+//!
+//! let (body, taken) = split_frame(&sent, FRAME_LEN_MAX_DEFAULT)?.expect("a whole packet");
+//! let received: RequestRef<'_> = RequestRef::decode(body)?;
+//! assert_eq!((taken, &*received.func, &*received.buffer), (sent.len(), "hello", &b"\x10\x02"[..]));
+//! let status: StringMapRef<'_> = received.status;
+//! assert_eq!(status.get(status_key::DYED).as_deref(), Some("user 5"));
+//!
+//! let (request_id, ret) = (received.request_id, ReturnCode::NO_FUNCTION);
+//! let response: ResponsePacket = Response { request_id, ret, ..Response::default() };
+//! let mut sent = Vec::new();
+//! response.encode(&mut sent)?;
+//! let (body, _) = split_frame(&sent, FRAME_LEN_MAX_DEFAULT)?.expect("a whole packet");
+//! assert_eq!(ResponseRef::decode(body)?.ret.name(), Some("TARSSERVERNOFUNCERR"));
+//!
+//! // An impossible length is noticed before anything else has arrived.
+//! let (len, max) = (u32::MAX, FRAME_LEN_MAX_TARSCPP);
+//! assert_eq!(split_frame(&len.to_be_bytes(), max), Err(FrameError::TooLarge { len, max }));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod codes;
 mod frame;

@@ -14,6 +14,29 @@ use crate::tars::{
 ///
 /// Encoded in the order of names or tags, which for versions 1 and 3 gives the bytes of TarsCpp. Version 2 is
 /// written with TarsCpp's type names; when reading, type names are ignored.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::tars::{
+///     packet::Version,
+///     tup::{Attribute, Attributes, Key, TupError, TupErrorKind},
+/// };
+///
+/// let mut attributes = Attributes::new(Version::TUP);
+/// attributes.put("no", &1000)?.put("name", "hello")?;
+/// let encoded = attributes.encode().into();
+///
+/// let attributes = Attributes::decode(Version::TUP, &encoded)?;
+/// assert_eq!(attributes.require::<i32>("no")?, 1000);
+/// assert_eq!(attributes.get_or("count", 1)?, 1);
+/// let missing = TupError { key: r#""count""#.into(), kind: TupErrorKind::Missing };
+/// assert_eq!(attributes.require::<i32>("count"), Err(missing));
+///
+/// // An argument as it is encoded, for example to pass it on.
+/// let (key, attribute): (&Key, &Attribute) = attributes.iter().next().expect("there are two");
+/// assert_eq!((key, &attribute.field[..]), (&Key::Name("name".into()), &b"\x06\x05hello"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Attributes {
     version: Version,

@@ -10,6 +10,30 @@ use crate::tars::{
 
 /// A response and its results, in the layout of its version: that of a request in versions 2 and 3, where
 /// the return code and its description are in the status.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::tars::{
+///     packet::{FRAME_LEN_MAX_DEFAULT, ReturnCode, Version, split_frame},
+///     tup::{Key, TupEncodeError, UniPacket, UniResponse},
+/// };
+///
+/// let mut call = UniPacket::new(Version::TARS, "Demo.HelloServer.HelloObj", "");
+/// assert_eq!(call.encode(&mut Vec::new()), Err(TupEncodeError::NoFunc));
+/// call.request.func = "hello".into();
+///
+/// let mut response = call.create_response();
+/// response.put_result(&5);
+/// response.attributes.put(Key::Tag(2), "hello")?;
+/// let mut sent = Vec::new();
+/// response.encode(&mut sent)?;
+///
+/// let (body, _) = split_frame(&sent, FRAME_LEN_MAX_DEFAULT)?.expect("a whole packet");
+/// let received = UniResponse::decode(body)?;
+/// assert_eq!((received.ret, received.result::<i32>()?), (ReturnCode::SUCCESS, 5));
+/// assert_eq!(received.attributes.require::<String>(Key::Tag(2))?, "hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct UniResponse {
     /// That of the request.

@@ -16,6 +16,20 @@ use super::codec::{
 ///
 /// Decoding and encoding again gives the same bytes, if they were written in the usual way: integers in the
 /// narrowest form, tags below 15 in one byte.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::tars::{TarsFields, TarsValue, codec::TarsStruct};
+///
+/// // 7 as field 0, "Ann" as field 1.
+/// let body = [0x00, 7, 0x16, 3, b'A', b'n', b'n'];
+/// let mut fields = TarsFields::read_all(&body)?;
+/// assert_eq!(fields.get(0), Some(&TarsValue::Int(7)));
+/// assert_eq!(fields.get(1), Some(&TarsValue::from("Ann")));
+/// fields.0.push((2, TarsValue::List(vec![TarsValue::Int(1)])));
+/// assert_eq!(fields.to_vec()[body.len()..], [0x29, 0x00, 1, 0x00, 1]);
+/// # Ok::<(), shardcast_proto::tars::codec::DecodeError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum TarsValue {
     /// `bool`, an integer of any width, or an enum. Also a zero, of any type, that came as ZERO_TAG.

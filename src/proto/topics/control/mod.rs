@@ -5,6 +5,44 @@
 //! and for clients; [`ControlWire`] is the interface for the core of topic clients.
 //!
 //! It deliberately knows no hub and no connection. It reads and writes payloads.
+//!
+//! # Examples
+//! ```
+//! use std::time::Duration;
+//!
+//! use shardcast_proto::{
+//!     Message, Position, PublishHeader, Refusal,
+//!     topics::control::{
+//!         MAGIC, Request, ServerPayload, TopicResponse, VERSION, encode_message, encode_request, encode_response,
+//!         is_control, is_hello, op,
+//!     },
+//! };
+//!
+//! // Payloads of a client.
+//! let mut hello = Vec::new();
+//! encode_request(&Request::Hello, &mut hello);
+//! assert_eq!(hello, [&MAGIC[..], &[op::HELLO, VERSION, 0]].concat());
+//! assert!(is_control(&hello) && is_hello(&hello) && !is_control(b"text"));
+//!
+//! let options = PublishHeader { ttl: Some(Duration::from_secs(5)), ..PublishHeader::default() };
+//! let publish = Request::Publish { topic: "prices.gold", expects_response: true, options, body: b"2410" };
+//! let mut payload = Vec::new();
+//! encode_request(&publish, &mut payload);
+//! assert_eq!(Request::load(&payload), Ok(publish));
+//! let cut = [&MAGIC[..], &[op::PRESENCE]].concat();
+//! assert_eq!(Request::load(&cut), Err((op::PRESENCE, Refusal::Malformed)));
+//!
+//! // Payloads of a server.
+//! let position = Position { epoch: 1, offset: 9 };
+//! let published = TopicResponse::Published { position, receivers: 3 };
+//! payload.clear();
+//! encode_response(&published, &mut payload);
+//! assert_eq!(payload[4], op::PUBLISH | op::RESPONSE);
+//! assert_eq!(ServerPayload::load(&payload), Some(ServerPayload::Response(published)));
+//! payload.clear();
+//! encode_message(&Message { topic: "prices.gold", position, body: &"2410".into() }, &mut payload);
+//! assert_eq!(ServerPayload::load(&payload), Some(ServerPayload::Message { topic: "prices.gold", position, body: b"2410" }));
+//! ```
 
 mod reader;
 mod request;

@@ -7,6 +7,24 @@ use crate::{
 };
 
 /// Encodes the requests of a topic client, and decodes the payloads of a server, in the control protocol.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::{
+///     Time,
+///     topics::{SubscriptionConfig, Subscriptions, control::{ControlWire, Request, op}},
+/// };
+///
+/// let mut client = Subscriptions::new(ControlWire, SubscriptionConfig::default(), 1);
+/// client.subscribe("prices.*".parse()?, None);
+/// client.handle_connected();
+/// let mut payload = Vec::new();
+/// assert!(client.poll_request(&mut payload, Time::from_nanos(0)).is_some());
+/// assert_eq!(payload[4], op::SUBSCRIBE);
+/// let subscribe = Request::Subscribe { topic: "prices.", prefix: true, since: None };
+/// assert_eq!(Request::load(&payload), Ok(subscribe));
+/// # Ok::<(), shardcast_proto::TopicError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ControlWire;
 

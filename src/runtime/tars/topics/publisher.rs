@@ -16,6 +16,37 @@ use crate::tars::{Client, ConnectError};
 ///
 /// A publication that fails with an error that [is busy](RequestError::is_busy) was not made, and may be tried again a
 /// little later. The publisher does not repeat it.
+///
+/// # Examples
+/// ```
+/// use shardcast::{
+///     Connection, Listener, Reply, Request, Server, Service,
+///     proto::{PublishHeader, TopicName},
+///     push::SubscribeOptions,
+///     tars::{Framed, TopicPublisher},
+/// };
+///
+/// # struct Silent;
+/// # impl Service for Silent {
+/// #     fn request(&self, _: &Connection, _: Request<'_>, _: &mut Reply<'_>) {}
+/// # }
+/// let listener = Listener::new("push", "127.0.0.1:0").protocol(Framed::default(), |_| Silent);
+/// let server = Server::builder().listen(listener).shards(1).start()?;
+/// let subscription = server.handle().subscribe("prices.*", SubscribeOptions::default()).wait()??;
+///
+/// let publisher = TopicPublisher::connect(server.address("push")?)?;
+/// let gold = TopicName::new("prices.gold")?;
+/// let receipt = publisher.publish(&gold, PublishHeader::default(), b"2410")?;
+/// assert_eq!((receipt.position.offset, receipt.receivers), (1, 1));
+/// assert_eq!(publisher.presence(&gold)?, 1);
+/// assert_eq!(subscription.recv()?.body, "2410");
+///
+/// // Or a callback gets the outcome, so that the next message need not wait for it.
+/// let (outcomes, received) = std::sync::mpsc::channel();
+/// publisher.publish_then(&gold, PublishHeader::default(), b"2411", move |it| _ = outcomes.send(it));
+/// assert_eq!(received.recv()??.position.offset, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TopicPublisher(Client);
 

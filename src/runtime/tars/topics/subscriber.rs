@@ -69,9 +69,14 @@ impl TopicOptions {
     ///
     /// # Examples
     /// ```
-    /// use shardcast::tars::{TopicOptions, Waiting};
+    /// use shardcast::tars::{TopicClient, TopicOptions, Waiting};
     ///
-    /// let options = TopicOptions::default().with(|it| it.waiting = Waiting::default());
+    /// // A mebibyte may wait; if the client is slower than the server, it loses messages.
+    /// let options = TopicOptions::default().with(|it| it.waiting = Waiting { messages: 1_000, bytes: 1 << 20 });
+    /// let mut client = TopicClient::connect_with("127.0.0.1:10099", options)?;
+    /// client.subscribe("prices.*".parse()?, None);
+    /// client.unsubscribe(&"prices.*".parse()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {

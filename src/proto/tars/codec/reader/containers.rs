@@ -11,6 +11,35 @@ impl<'de> TarsReader<'de> {
     ///
     /// # Errors
     /// It is not a list, is nested too deeply, or claims more elements than there are bytes left.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::tars::codec::{DecodeError, Head, TarsReader, TarsWriter, TypeCode};
+    ///
+    /// let mut w = TarsWriter::new();
+    /// w.begin_struct(3);
+    /// w.write_string(0, b"id");
+    /// w.begin_list(1, 2);
+    /// w.write_int(0, 70_000);
+    /// w.write_int(0, 0);
+    /// w.end_struct();
+    /// let bytes = w.into_vec();
+    ///
+    /// // Without a type that implements `Decode`: the head of each field is taken first.
+    /// let mut r = TarsReader::new(&bytes);
+    /// let head = r.next_head()?.expect("a field");
+    /// assert_eq!(head, Head { tag: 3, code: TypeCode::StructBegin });
+    /// r.begin_struct(head)?;
+    /// let head = r.seek(0)?.expect("the string");
+    /// assert_eq!(r.read_str(head)?, "id");
+    /// let head = r.seek(1)?.expect("the list");
+    /// let len = r.begin_list(head)?;
+    /// let numbers = (0..len).map(|_| r.require::<i32>(0)).collect::<Result<Vec<_>, _>>()?;
+    /// r.leave();
+    /// r.end_struct()?;
+    /// assert_eq!((numbers, r.finish()), (vec![70_000, 0], Ok(())));
+    /// # Ok::<(), DecodeError>(())
+    /// ```
     #[inline]
     pub fn begin_list(&mut self, head: Head) -> Result<usize, DecodeError> {
         if head.code != TypeCode::List {
