@@ -72,7 +72,7 @@ fn run_threads(
 ) -> Result<Measured> {
     check(plan)?;
     let live: Vec<ThreadLive> = plan.threads.iter().map(|_| ThreadLive::default()).collect();
-    let shared = &Shared::new(plan.connections, plan.load.describe().1.max(1));
+    let shared = &Shared::new(plan.connections, plan.load.describe().1.max(1), plan.threads.len());
     thread::scope(|scope| {
         let mut threads = Vec::new();
         for (number, (live, sockets)) in live.iter().zip(sockets).enumerate() {

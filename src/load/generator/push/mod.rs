@@ -5,6 +5,8 @@
 
 mod setup;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
@@ -24,7 +26,7 @@ use crate::{
     links::Links,
 };
 
-use shared::Reached;
+use shared::{Publishing, Reached};
 
 pub(super) use shared::Shared;
 
@@ -51,6 +53,8 @@ pub(super) struct Push<'a> {
     reached: Reached,
     frame: Vec<u8>,
     stopped: bool,
+    /// `None` when this thread publishes nothing more.
+    publishing: Option<Publishing<'a>>,
 }
 
 #[derive(Debug)]
@@ -128,6 +132,7 @@ impl<'a> Push<'a> {
             reached: Reached::default(),
             frame: Vec::new(),
             stopped: false,
+            publishing: Some(Publishing::of(shared)),
         }
     }
 
@@ -286,6 +291,13 @@ impl drive::Load for Push<'_> {
 
     fn stop(&mut self) {
         self.stopped = true;
+        if self.topics.iter().all(|it| it.waiting == 0) {
+            self.publishing = None;
+        }
+    }
+
+    fn may_grow(&self) -> bool {
+        self.shared.publishing() > usize::from(self.publishing.is_some())
     }
 
     fn outstanding(&self) -> u64 {
