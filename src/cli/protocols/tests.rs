@@ -1,7 +1,7 @@
 //! A protocol that only this file has: it is added to the registry, and everything else follows from that.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::LazyLock,
     time::Duration,
@@ -13,6 +13,7 @@ use shardcast::{
     Listener, Reply,
     tars::{Current, Framed, FramedService, Parsed, Servant},
 };
+use shardcast_os::cpu::Machine;
 
 use super::*;
 use crate::{
@@ -203,6 +204,26 @@ fn a_taken_port_costs_a_default_listener_and_ends_the_start_for_others() {
         format!("{error:#}").contains("toy") && format!("{error:#}").contains("address in use"),
         "{error:#}"
     );
+}
+
+#[test]
+fn a_start_without_a_default_listener_logs_the_layout_once() {
+    // Two shards on one CPU, which is worth a warning.
+    let cpu = Machine::read().allowed[0];
+    let text = format!("server.shards = 2\nserver.cpus = '{cpu}'\nserver.spin = '0'\n");
+    let mut config = loaded(&text, &[]).expect("valid").config;
+    config.listener[0].listen.0.set_port(0);
+
+    let file = Arc::new(tempfile::tempfile().expect("a file of our own"));
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Arc::clone(&file)).finish();
+    let server = tracing::subscriber::with_default(subscriber, || start(&config)).expect("it starts");
+    server.stop();
+
+    let (mut log, mut file) = (String::new(), &*file);
+    file.rewind().expect("a file");
+    file.read_to_string(&mut log).expect("text");
+    assert_eq!(log.matches("starting without this listener").count(), 1, "{log}");
+    assert_eq!(log.matches("2 shards share 1 CPUs").count(), 1, "{log}");
 }
 
 fn registry() -> Registry {
