@@ -19,7 +19,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 fn the_readme_tour_is_true() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let readme = fs::read_to_string(root.join("README.md")).expect("the README is there");
-    let mut tour = Tour::new(&root);
+    let mut tour = Tour::new(&root, &readme);
     for (command, expected) in commands(&readme) {
         tour.step(&command, &expected);
     }
@@ -55,13 +55,14 @@ struct Tour {
 }
 
 impl Tour {
-    fn new(root: &Path) -> Self {
+    fn new(root: &Path, readme: &str) -> Self {
         let shardcast = PathBuf::from(env!("CARGO_BIN_EXE_shardcast"));
         let built = shardcast.parent().expect("binaries are in a folder").to_owned();
         let client = built.join("examples/tars_push_client");
         if !client.exists() {
-            build_examples(root);
+            build(root, readme);
         }
+        assert!(client.exists(), "the README builds what the tour runs");
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tour-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder of our own");
         let replaced = [
@@ -152,10 +153,13 @@ fn signal(child: &Child, signal: Signal) {
     }
 }
 
-fn build_examples(root: &Path) {
+/// Builds what the README builds, in the profile of this test.
+fn build(root: &Path, readme: &str) {
+    let line = readme.lines().find_map(|line| line.strip_prefix("cargo build "));
+    let arguments = line.expect("the README builds").split_whitespace().filter(|it| *it != "--release");
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "-q", "-p", "shardcast-examples", "--examples"]).current_dir(root);
-    assert!(cargo.status().expect("cargo is there").success(), "the examples build");
+    cargo.args(["build", "-q"]).args(arguments).current_dir(root);
+    assert!(cargo.status().expect("cargo is there").success(), "it builds");
 }
 
 fn free_port() -> u16 {
