@@ -31,7 +31,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     commands::run(args::Args::parse()).unwrap_or_else(|error| {
-        output::complain(format_args!("error: {error:#}"));
+        output::print_error(format_args!("error: {error:#}"));
         ExitCode::from(exit::EXIT_RUNTIME)
     })
 }

@@ -68,7 +68,7 @@ pub(crate) struct Common {
     /// Maximum throughput: a closed loop without a rate
     #[arg(long, conflicts_with = "rate")]
     pub(crate) max: bool,
-    /// Closed loop: skip messages that are due while waiting for answers
+    /// Closed loop: skip messages that are due while waiting for responses
     #[arg(long)]
     pub(crate) closed: bool,
     /// Bytes of a payload
@@ -146,7 +146,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 fn address(text: &str) -> Result<SocketAddr, String> {
     let mut found = text.to_socket_addrs().map_err(|error| format!("expected HOST:PORT: {error}"))?;
-    found.next().ok_or_else(|| "the name has no address".to_owned())
+    found.next().ok_or_else(|| format!("no address for {text}"))
 }
 
 /// The server of this command accepts frames of a million bytes, headers included.

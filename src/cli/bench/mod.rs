@@ -25,7 +25,7 @@ pub(crate) use args::{BENCH_EXAMPLES, BenchCommand};
 
 use crate::{
     exit::EXIT_THRESHOLD,
-    output::{complain, complain_raw, escape, print},
+    output::{print_error, print_error_raw, escape, print},
     probes::{self, Needs},
     protocols::{self, Registry},
 };
@@ -198,7 +198,7 @@ fn read_report(file: &Path) -> anyhow::Result<Report> {
     fs::File::open(file)
         .and_then(|file| file.take(REPORT_BYTES_MAX).read_to_string(&mut text))
         .with_context(|| format!("cannot read {name}"))?;
-    Report::from_json(&text).map_err(|why| anyhow::anyhow!("{name} is {why}"))
+    Report::from_json(&text).map_err(|why| anyhow::anyhow!("invalid report {name}: {why}"))
 }
 
 /// Prints failed conditions to standard error, since standard output may be JSON.
@@ -206,9 +206,9 @@ fn verdict(failures: &[String]) -> ExitCode {
     let colour = std::io::stderr().is_terminal();
     for failure in failures {
         if colour {
-            complain_raw(&format!("\x1b[31mfailed:\x1b[0m {}\n", escape::lines(failure)));
+            print_error_raw(&format!("\x1b[31mfailed:\x1b[0m {}\n", escape::lines(failure)));
         } else {
-            complain(format_args!("failed: {failure}"));
+            print_error(format_args!("failed: {failure}"));
         }
     }
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_THRESHOLD) }

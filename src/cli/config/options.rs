@@ -128,7 +128,7 @@ pub(crate) struct HubOptions {
     /// further ones are refused (busy).
     #[schemars(range(min = 1, max = 16_777_216))]
     pub(crate) backlog_max: usize,
-    /// Requests of one shard's connections that may wait for answers of other shards; further ones are refused (busy).
+    /// Requests of one shard's connections that may wait for responses of other shards; further ones are refused (busy).
     #[schemars(range(min = 1, max = 16_777_216))]
     pub(crate) requests_max: usize,
     /// Messages kept per topic, for subscribers that resume; beyond it, the oldest is removed. 0 keeps none.

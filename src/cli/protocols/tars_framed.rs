@@ -59,7 +59,7 @@ fn protocol() -> Protocol {
     Protocol {
         name: NAME,
         doc: "The push protocol of Tars: a big-endian 32-bit length that counts itself, a request id, the body.",
-        services: &[Service { name: "echo", doc: "Answers each request with its own bytes." }],
+        services: &[Service { name: "echo", doc: "Returns the bytes of each request." }],
         default_listener: Some(DefaultListener { name: "push", port: 10099, pushes: true }),
         push_overhead: HEADER_LEN.into(),
         check,
@@ -140,7 +140,7 @@ fn subscribe_and_stop_reading(stream: &mut TcpStream, topic: &str) -> anyhow::Re
         let mut payload = Vec::new();
         control::encode_request(request, &mut payload);
         stream.write_all(&frame::encode(id, &payload))?;
-        read_frame(stream).context("the server does not answer")?;
+        read_frame(stream).context("no response from the server")?;
     }
     Ok(())
 }
@@ -149,11 +149,11 @@ fn read_frame(stream: &mut TcpStream) -> anyhow::Result<()> {
     let mut head = [0; HEADER_LEN as usize];
     stream.read_exact(&mut head)?;
     let header = frame::Header::load(&head).context("invalid frame")?;
-    let mut body = vec![0; (header.len as usize).saturating_sub(head.len()).min(ANSWER_LEN_MAX)];
+    let mut body = vec![0; (header.len as usize).saturating_sub(head.len()).min(RESPONSE_LEN_MAX)];
     Ok(stream.read_exact(&mut body)?)
 }
 
 const NAME: &str = "tars-framed";
 
 /// Responses to requests about topics are shorter.
-const ANSWER_LEN_MAX: usize = 1024;
+const RESPONSE_LEN_MAX: usize = 1024;

@@ -49,7 +49,7 @@ fn protocol() -> Protocol {
         doc: "Lines of text.",
         services: &[
             Service { name: "shout", doc: "Answers in capitals." },
-            Service { name: "echo", doc: "Answers each request with its own bytes." },
+            Service { name: "echo", doc: "Returns the bytes of each request." },
         ],
         default_listener: Some(DefaultListener { name: "toy", port: taken().port(), pushes: false }),
         push_overhead: 1,

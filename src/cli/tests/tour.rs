@@ -190,9 +190,9 @@ fn get(url: &str) -> String {
     stream.set_read_timeout(Some(PATIENCE)).expect("a time that is not zero");
     write!(stream, "GET /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
         .expect("it is read");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it answers");
-    answer.split_once("\r\n\r\n").expect("a head and a body").1.to_owned()
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("it responds");
+    response.split_once("\r\n\r\n").expect("a head and a body").1.to_owned()
 }
 
 /// Whether the lines are as expected; a line `...` means any number of lines.

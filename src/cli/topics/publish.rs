@@ -41,13 +41,13 @@ pub(crate) struct PubArgs {
     /// How many times
     #[arg(long, value_name = "N", default_value_t = 1)]
     count: u64,
-    /// At most this many per second; without it, as fast as the server answers
+    /// At most this many per second; without it, as fast as the server responds
     #[arg(long, value_name = "R", value_parser = parse_rate)]
     rate: Option<f64>,
     /// In outboxes that conflate, replaces the queued message with this key
     #[arg(long, value_name = "KEY")]
     key: Option<u64>,
-    /// Publish after this delay, such as 500ms; the server answers then
+    /// Publish after this delay, such as 500ms; the server responds then
     #[arg(long, value_name = "TIME")]
     delay: Option<HumanDuration>,
     /// Expires this long after it is published

@@ -12,7 +12,7 @@ use super::{
     output::{self, Ended, Output},
     parse_position,
 };
-use crate::{exit, output::complain, protocols::Registry, signals::Stop};
+use crate::{exit, output::print_error, protocols::Registry, signals::Stop};
 
 /// Arguments of `sub`.
 #[derive(Args, Debug)]
@@ -36,7 +36,7 @@ pub(crate) struct SubArgs {
 /// The server cannot be reached at first, or refuses.
 pub(crate) fn run(args: &SubArgs, registry: &Registry) -> anyhow::Result<ExitCode> {
     if args.since.is_some() && !matches!(args.topics[..], [TopicFilter::Exact(_)]) {
-        complain("error: --since needs exactly one topic");
+        print_error("error: --since needs exactly one topic");
         return Ok(ExitCode::from(exit::EXIT_CONFIGURATION));
     }
     let stop = Stop::watch().context("cannot watch for signals")?;

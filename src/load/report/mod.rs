@@ -184,11 +184,11 @@ impl Report {
     /// Reads what [`to_json`](Self::to_json) wrote.
     ///
     /// # Errors
-    /// `text` is not such JSON; the message has the position.
+    /// `text` is not such JSON, or of another format. The message is for people, and has the position.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        let report: Self = serde_json::from_str(text).map_err(|error| format!("no report: {error}"))?;
+        let report: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if report.format != FORMAT {
-            return Err(format!("no report of the format {FORMAT}, but of `{}`", report.format));
+            return Err(format!("unknown format `{}`: expected `{FORMAT}`", report.format));
         }
         Ok(report)
     }

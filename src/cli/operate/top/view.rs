@@ -168,8 +168,8 @@ mod tests {
 
     #[test]
     fn trouble_is_shown() {
-        let lines = screen(&View { trouble: Some("no server answers".into()), ..view() }, 80, 24);
-        assert_eq!(lines[1], "no server answers");
+        let lines = screen(&View { trouble: Some("connection refused".into()), ..view() }, 80, 24);
+        assert_eq!(lines[1], "connection refused");
     }
 
     #[test]

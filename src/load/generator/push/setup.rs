@@ -59,7 +59,7 @@ pub(super) fn subscribe(
             );
         }
         if links.closed() > 0 {
-            return Err("the server closed a connection that subscribed: does it support topics?".into());
+            return Err("the server closed the connection of a subscriber: does it support topics?".into());
         }
     }
     refused.map_or(Ok(()), |why| Err(why.into()))
@@ -106,11 +106,9 @@ fn load_reply(frame: &[u8]) -> Reply {
     match Said::load(&frame[HEADER_BYTES..]) {
         Some(Said::Answer(Answer::Welcome { .. } | Answer::Subscribed { .. })) => Reply::Accepted,
         Some(Said::Refused { status, text }) => {
-            Reply::Refused(format!("the server refused ({status}): {text}"))
+            Reply::Refused(format!("refused by the server: {text} (status {status})"))
         }
-        _ => Reply::Refused(
-            "the server does not know topics: it answered HELLO with something else".to_owned(),
-        ),
+        _ => Reply::Refused("the server does not support topics: unexpected response to HELLO".to_owned()),
     }
 }
 

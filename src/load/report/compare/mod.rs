@@ -69,7 +69,7 @@ impl Comparison {
             });
             match found {
                 Some(row) if row.fulfils(condition) => {
-                    failures.push(format!("{condition} is the case: {}", row.sentence()));
+                    failures.push(format!("{condition} holds: {}", row.sentence()));
                 }
                 Some(_) => {}
                 None => failures.push(format!("{condition}: {} was not measured in both", condition.metric)),
@@ -180,7 +180,7 @@ fn differences(a: &Report, b: &Report) -> Vec<String> {
     for (name, report) in [("A", a), ("B", b)] {
         warnings.extend(report.warnings.iter().map(|warning| format!("{name}: {warning}")));
         if report.intervals.len() < INTERVALS_MIN {
-            warnings.push(format!("{name} is too short for confidence in intervals: run it longer"));
+            warnings.push(format!("{name} is too short for confidence intervals: measure for longer"));
         }
     }
     warnings

@@ -77,7 +77,7 @@ fn fail_if_wants_a_change_beyond_the_value() {
     ] {
         assert_eq!(!failures(conditions, &a, &b).is_empty(), fails, "{conditions}");
     }
-    assert!(failures("p99<-10%", &b, &a)[0].starts_with("p99<-10% is the case: p99 went from "));
+    assert!(failures("p99<-10%", &b, &a)[0].starts_with("p99<-10% holds: p99 went from "));
     assert_eq!(
         failures("service.p99>+10%", &a, &b),
         ["service.p99>+10%: service.p99 was not measured in both"]
@@ -90,7 +90,7 @@ fn a_count_that_was_zero_has_grown_beyond_any_part() {
     let mut b = run(10_000, 1);
     assert_eq!(failures("lost>+10%", &a, &b), [""; 0]);
     b.totals.lost = 1;
-    assert_eq!(failures("lost>+10%", &a, &b), ["lost>+10% is the case: lost went from 0 to 1"]);
+    assert_eq!(failures("lost>+10%", &a, &b), ["lost>+10% holds: lost went from 0 to 1"]);
 }
 
 #[test]
