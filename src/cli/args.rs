@@ -1,18 +1,19 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
-    bench::{BENCH_EXAMPLES, BenchCommand},
+    bench::{self, BENCH_EXAMPLES, BenchCommand},
     config::{Flag, Key},
     decode::DecodeArgs,
     demo::DemoArgs,
     flags::seconds_or_unit,
     idl,
     operate::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs, TopArgs},
-    topics::{PubArgs, SubArgs},
+    protocols::Registry,
+    topics::{self, PubArgs, SubArgs},
 };
 
 /// Thread-per-core push and RPC server.
@@ -22,6 +23,28 @@ use crate::{
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Args {
+    /// Reads a command line. The values of `--via` are the protocols of the registry.
+    ///
+    /// # Errors
+    /// It is not valid, or asks for help.
+    pub(crate) fn read<T: Into<OsString> + Clone>(
+        line: impl IntoIterator<Item = T>,
+        registry: &Registry,
+    ) -> Result<Self, clap::Error> {
+        let mut command = command(registry);
+        let mut matches = command.try_get_matches_from_mut(line)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+fn command(registry: &Registry) -> clap::Command {
+    Args::command()
+        .mut_subcommand("sub", |it| topics::with_protocols(it, registry))
+        .mut_subcommand("pub", |it| topics::with_protocols(it, registry))
+        .mut_subcommand("bench", |it| bench::with_protocols(it, registry))
 }
 
 #[derive(Debug, Subcommand)]
@@ -282,13 +305,11 @@ Examples:
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Args::command().debug_assert();
+        command(&Registry::builtin()).debug_assert();
     }
 
     #[test]

@@ -29,8 +29,7 @@ use crate::{
 /// # Errors
 ///
 /// What failed while running. Errors in the configuration are printed here.
-pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let registry = &Registry::builtin();
+pub(crate) fn run(args: Args, registry: &Registry) -> anyhow::Result<ExitCode> {
     let catalog = registry.catalog();
     match args.command {
         Command::Serve(overrides) => with_configuration(catalog, &overrides, |loaded| {

@@ -25,12 +25,12 @@ mod serve;
 mod signals;
 mod topics;
 
-use std::process::ExitCode;
-
-use clap::Parser;
+use std::{env, process::ExitCode};
 
 fn main() -> ExitCode {
-    commands::run(args::Args::parse()).unwrap_or_else(|error| {
+    let registry = protocols::Registry::builtin();
+    let args = args::Args::read(env::args_os(), &registry).unwrap_or_else(|error| error.exit());
+    commands::run(args, &registry).unwrap_or_else(|error| {
         output::print_error(format_args!("error: {error:#}"));
         ExitCode::from(exit::EXIT_RUNTIME)
     })

@@ -6,13 +6,15 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args, Subcommand};
+use clap::{Args, Command, Subcommand};
 use shardcast_load::report::condition::Conditions;
+
+use crate::protocols::{LoadKind, Registry, add_values};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
     /// Measure from publish to delivery
-    #[command(after_help = PUSH_EXAMPLES)]
+    #[command(after_help = PUSH_EXAMPLES, help_template = TEMPLATE)]
     Push {
         /// Subscribers
         #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
@@ -30,7 +32,7 @@ pub(crate) enum BenchCommand {
         common: Common,
     },
     /// Measure messages that are echoed to their sender
-    #[command(after_help = ECHO_EXAMPLES)]
+    #[command(after_help = ECHO_EXAMPLES, help_template = TEMPLATE)]
     Echo {
         /// Connections
         #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
@@ -83,6 +85,9 @@ pub(crate) struct Common {
     /// Measure this server instead
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(crate) connect: Option<SocketAddr>,
+    /// Protocol to use
+    #[arg(long, value_name = "PROTOCOL", required = false)]
+    pub(crate) via: String,
     /// Exit with 5 unless all of these hold, such as 'p99<200us,lost=0'
     #[arg(long = "assert", value_name = "CONDITIONS")]
     pub(crate) conditions: Option<Conditions>,
@@ -104,6 +109,13 @@ pub(crate) struct Common {
     /// Time before measuring
     #[arg(long, value_name = "S", hide = true, value_parser = seconds)]
     pub(crate) warm_up: Option<Duration>,
+}
+
+/// Adds the protocols of the registry to the loads.
+pub(crate) fn with_protocols(command: Command, registry: &Registry) -> Command {
+    command
+        .mut_subcommand("push", |it| add_values(it, registry.loads(LoadKind::Push)))
+        .mut_subcommand("echo", |it| add_values(it, registry.loads(LoadKind::Echo)))
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
@@ -149,8 +161,11 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     found.next().ok_or_else(|| format!("no address for {text}"))
 }
 
-/// The server of this command accepts frames of a million bytes, headers included.
+/// The longest message with any protocol. One protocol may permit less.
 const SIZE_MAX: usize = 999_000;
+
+/// Without an empty line before the usage, so that all options fit on a screen.
+const TEMPLATE: &str = "{about-with-newline}{usage-heading} {usage}\n\n{all-args}{after-help}";
 
 pub(crate) const BENCH_EXAMPLES: &str = "\
 Latency counts from when a message should have been sent; see docs/benchmarking.md.

@@ -17,17 +17,17 @@ use std::{
 use anyhow::Context;
 use shardcast::ServerConfig;
 use shardcast_load::{
-    generator::{self, Load, Pace, Plan, ServerCpu},
+    generator::{Load, Pace, Plan, ServerCpu, Wait},
     report::{self, Environment, Report, Test, compare},
 };
 
-pub(crate) use args::{BENCH_EXAMPLES, BenchCommand};
+pub(crate) use args::{BENCH_EXAMPLES, BenchCommand, with_protocols};
 
 use crate::{
     exit::EXIT_THRESHOLD,
-    output::{print_error, print_error_raw, escape, print},
+    output::{escape, print, print_error, print_error_raw},
     probes::{self, Needs},
-    protocols::{self, Registry},
+    protocols::{self, LoadKind, Registry},
 };
 use args::Common;
 use layout::Layout;
@@ -40,11 +40,11 @@ pub(crate) fn run(command: BenchCommand, registry: &Registry) -> anyhow::Result<
     match command {
         BenchCommand::Push { connections, topics, depth, rate, common } => {
             let pace = pace(&common, rate, PUSH_RATE);
-            measure(protocols::Load::Push, Load::Push { topics }, connections, depth, pace, &common, registry)
+            measure(LoadKind::Push, Load::Push { topics }, connections, depth, pace, &common, registry)
         }
         BenchCommand::Echo { connections, depth, rate, common } => {
             let pace = pace(&common, rate, ECHO_RATE);
-            measure(protocols::Load::Echo, Load::Echo, connections, depth, pace, &common, registry)
+            measure(LoadKind::Echo, Load::Echo, connections, depth, pace, &common, registry)
         }
         BenchCommand::Compare { a, b, fail_if, json } => {
             let (a, b) = (read_report(&a)?, read_report(&b)?);
@@ -60,7 +60,7 @@ pub(crate) fn run(command: BenchCommand, registry: &Registry) -> anyhow::Result<
 }
 
 fn measure(
-    target: protocols::Load,
+    kind: LoadKind,
     load: Load,
     connections: usize,
     depth: u32,
@@ -68,11 +68,12 @@ fn measure(
     common: &Common,
     registry: &Registry,
 ) -> anyhow::Result<ExitCode> {
+    let via = protocols::find(registry.loads(kind), &common.via)?;
     let layout = Layout::plan(common.connect, common.shards, common.threads, connections);
     check_descriptors(connections, common.connect.is_none())?;
     let server = match common.connect {
         Some(_) => None,
-        None => Some(server::start(&layout, target, registry).context("cannot start the server to measure")?),
+        None => Some(server::start(&layout, &via, registry).context("cannot start the server to measure")?),
     };
     let address = match (&server, common.connect) {
         (Some(server), _) => server.address()?,
@@ -96,14 +97,14 @@ fn measure(
     let mut environment = environment(&layout, connections);
     let steal = report::steal_seconds();
     let bar = progress::Bar::new();
-    let measured = generator::run(&plan, |progress| bar.show(&progress));
+    let measured = (via.part.run)(&plan, &mut |progress| bar.show(&progress));
     bar.finish();
     let measured = measured.map_err(|error| anyhow::anyhow!("{error}"))?;
     environment.steal = (report::steal_seconds() - steal) / (plan.warm_up + plan.time).as_secs_f64();
     if let Some(server) = server {
         server.stop().context("the server that was measured failed")?;
     }
-    let test = Test::new(&plan, common.connect.map(|address| address.to_string()));
+    let test = Test::new(&plan, via.name, common.connect.map(|address| address.to_string()));
     let report = Report::new(&plan, test, &measured, environment);
     put_report(&report, common)?;
     Ok(verdict(&common.conditions.clone().unwrap_or_default().violations(&report)))
@@ -159,7 +160,7 @@ fn environment(layout: &Layout, connections: usize) -> Environment {
         shard_cpus: layout.shard_cpus.clone(),
         generator_threads: layout.threads.len(),
         generator_cpus: layout.threads.iter().flatten().copied().collect(),
-        generator_spins: layout.wait == generator::Wait::Spin,
+        generator_spins: layout.wait == Wait::Spin,
         doctor: probes::warnings(&needs),
         ..Environment::read()
     }

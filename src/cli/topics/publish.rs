@@ -84,10 +84,11 @@ pub(crate) fn run(args: &PubArgs, registry: &Registry) -> anyhow::Result<ExitCod
 
 /// Connects, or fails at once.
 fn connect(connect: &Connect, registry: &Registry) -> anyhow::Result<Box<dyn TopicPublisher>> {
-    let mut client = connect.client(registry, Some(1))?;
+    let server = connect.server(registry)?;
+    let mut client = server.client(Some(1))?;
     match client.recv(CONNECT_TIMEOUT) {
         Some(TopicEvent::Connected) => Ok(client.publisher()),
-        _ => anyhow::bail!("cannot connect to {}", connect.connect),
+        _ => anyhow::bail!("cannot connect to {}", server.address),
     }
 }
 

@@ -40,7 +40,8 @@ pub(crate) fn run(args: &SubArgs, registry: &Registry) -> anyhow::Result<ExitCod
         return Ok(ExitCode::from(exit::EXIT_CONFIGURATION));
     }
     let stop = Stop::watch().context("cannot watch for signals")?;
-    let mut client = args.connect.client(registry, None)?;
+    let server = args.connect.server(registry)?;
+    let mut client = server.client(None)?;
     let mut topics = args.topics.clone();
     if topics.is_empty() {
         topics.push("*".parse()?);
@@ -53,7 +54,7 @@ pub(crate) fn run(args: &SubArgs, registry: &Registry) -> anyhow::Result<ExitCod
     let mut outcome = Ok(());
     while outcome.is_ok() && args.count.is_none_or(|count| print.messages < count) && !stop.is_requested() {
         if let Some(event) = client.recv(PATIENCE) {
-            outcome = print.event(event, &args.connect.connect);
+            outcome = print.event(event, &server.address);
         }
     }
     let written = print.output.finish();

@@ -60,6 +60,9 @@ pub const FORMAT: &str = "shardcast-bench-1";
 pub struct Test {
     /// `echo` or `push`.
     pub kind: String,
+    /// The name of the protocol; empty in results of a version that had only one.
+    #[serde(default)]
+    pub protocol: String,
     /// Connections; for pushes, subscribers.
     pub connections: usize,
     /// The most messages in progress on each connection; for pushes, on each topic.
@@ -210,11 +213,12 @@ impl Report {
 }
 
 impl Test {
-    /// What `plan` runs, against `server` or in this process.
-    pub fn new(plan: &Plan, server: Option<String>) -> Self {
+    /// What `plan` runs over `protocol`, against `server` or in this process.
+    pub fn new(plan: &Plan, protocol: &str, server: Option<String>) -> Self {
         let (kind, topics) = plan.load.describe();
         Self {
             kind: kind.to_owned(),
+            protocol: protocol.to_owned(),
             connections: plan.connections,
             depth: plan.depth,
             topics,

@@ -1,13 +1,18 @@
+use shardcast::proto::topics::control::ControlWire;
+
 use super::{
     super::{drive::Load as _, recorder::Window},
     *,
 };
+use crate::frame::Framed;
 
 /// The push load of one of two threads, each with one subscriber and one topic.
-fn of_two(number: usize, shared: &Shared) -> Push<'_> {
+fn of_two(number: usize, shared: &Shared) -> Push<'_, Framed, ControlWire> {
     let share = Share { number, of: 2, first: number, connections: 1 };
     let recorder = Recorder::new(Window { begin: 0, end: 1, interval: 1 });
-    Push::new((Stamper::new(1, 64), 1), shared, share, 1, (Pace::Open { rate: 1.0 }, None), recorder)
+    let (protocol, stamper) = ((Framed, ControlWire), (Stamper::new(1, 64), 1));
+    Push::new(protocol, stamper, shared, share, 1, (Pace::Open { rate: 1.0 }, None), recorder)
+        .expect("valid topics")
 }
 
 #[test]

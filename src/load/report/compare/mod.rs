@@ -174,6 +174,9 @@ fn differences(a: &Report, b: &Report) -> Vec<String> {
         }
     };
     differ("what was run", &text::title(&a.test), &text::title(&b.test));
+    if !a.test.protocol.is_empty() && !b.test.protocol.is_empty() {
+        differ("the protocol", &a.test.protocol, &b.test.protocol);
+    }
     differ("the kernel", &a.environment.kernel, &b.environment.kernel);
     differ("the CPU", &a.environment.cpu_model, &b.environment.cpu_model);
     differ("congestion control", &a.environment.congestion_control, &b.environment.congestion_control);

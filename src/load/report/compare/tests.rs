@@ -98,7 +98,13 @@ fn runs_that_cannot_be_compared_are_reported() {
     let a = run(10_000, 1);
     let mut b = run(10_000, 1);
     b.environment.kernel = "6".to_owned();
+    b.test.protocol = "other".to_owned();
     b.intervals.truncate(5);
     let warnings = compare(&a, &b).warnings.join("\n");
     assert!(warnings.contains("differ in the kernel") && warnings.contains("B is too short"), "{warnings}");
+    assert!(!warnings.contains("protocol"), "an earlier version had only one: {warnings}");
+    let mut a = a;
+    a.test.protocol = "one".to_owned();
+    let warnings = compare(&a, &b).warnings.join("\n");
+    assert!(warnings.contains("differ in the protocol: one and other"), "{warnings}");
 }
