@@ -52,32 +52,32 @@ pub(crate) enum Command {
     /// Run the server until SIGTERM or SIGINT
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(Overrides),
-    /// Report all errors of a configuration file
+    /// Check a configuration file and report all its errors
     #[command(after_help = CHECK_EXAMPLES)]
     Check {
         /// The file to check
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Show in 20 seconds what a server and its clients do, and check it
+    /// Run a server with clients for 20 seconds and check what they do
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArgs),
-    /// Print messages published on topics of a running server
+    /// Subscribe to topics of a running server and print the messages
     #[command(after_help = SUB_EXAMPLES)]
     Sub(SubArgs),
-    /// Publish on a topic of a running server
+    /// Publish messages on a topic of a running server
     #[command(after_help = PUB_EXAMPLES)]
     Pub(PubArgs),
     /// Show and explain the configuration
     #[command(subcommand, after_help = CONFIG_EXAMPLES)]
     Config(ConfigCommand),
-    /// Print Tars bytes as a tree
+    /// Decode Tars bytes and print them as a tree
     #[command(after_help = DECODE_EXAMPLES)]
     Decode(DecodeArgs),
-    /// Check whether this host is fit for the server, and what to change
+    /// Check whether this host is set up well for the server, and what to change
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor {
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -86,7 +86,7 @@ pub(crate) enum Command {
     /// Show the connections of a running server
     #[command(after_help = CONNS_EXAMPLES)]
     Conns(ConnsArgs),
-    /// Show what each shard of a running server does
+    /// Show the load of each shard of a running server
     #[command(after_help = TOP_EXAMPLES)]
     Top(TopArgs),
     /// Close connections of a running server
@@ -272,8 +272,8 @@ Examples:
   shardcast conns --state closed --json | jq -r '.[].reason' | sort | uniq -c";
 
 const TOP_EXAMPLES: &str = "\
-P50 and P99 are the latencies of pushes since the last sample, from post to send. CPU% is the
-CPU time of the shard's thread, polling included; BUSY is the part that found work.
+P50 and P99 are the latencies of pushes since the last sample, from the publication to the send.
+CPU% is the CPU time of the shard's thread, polling included; BUSY leaves out polling without work.
 
 Examples:
   shardcast top
@@ -281,7 +281,7 @@ Examples:
   shardcast top --json --interval 5 | jq .total.p99_us";
 
 const KICK_EXAMPLES: &str = "\
-Push clients reconnect by themselves. Exit code 1: one of the connections was not open.
+Push clients reconnect by themselves. Exit code 1: a connection was not open.
 
 Examples:
   shardcast kick 0-12-3
@@ -297,7 +297,7 @@ Examples:
   shardcast reload --json | jq .needs_restart";
 
 const DRAIN_EXAMPLES: &str = "\
-Like SIGTERM, except that a SIGTERM after it counts as the first signal.
+Like SIGTERM. A SIGTERM after it counts as the first signal, and does not stop the server at once.
 
 Examples:
   shardcast drain --watch

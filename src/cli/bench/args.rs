@@ -13,7 +13,7 @@ use crate::protocols::{LoadKind, Registry, add_values};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
-    /// Measure from publish to delivery
+    /// Measure the time from publication to delivery
     #[command(after_help = PUSH_EXAMPLES, help_template = TEMPLATE)]
     Push {
         /// Subscribers
@@ -31,7 +31,7 @@ pub(crate) enum BenchCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// Measure messages that are echoed to their sender
+    /// Measure round trips of messages that the server echoes
     #[command(after_help = ECHO_EXAMPLES, help_template = TEMPLATE)]
     Echo {
         /// Connections
@@ -46,19 +46,19 @@ pub(crate) enum BenchCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// Compare two results that --json wrote
+    /// Compare two results in JSON
     #[command(after_help = COMPARE_EXAMPLES)]
     Compare {
-        /// The first result
+        /// The first result, written with --json
         #[arg(value_name = "A.json")]
         a: PathBuf,
-        /// The second
+        /// The second result
         #[arg(value_name = "B.json")]
         b: PathBuf,
         /// Exit with 5 if one of these is true, such as 'p99>+10%'
         #[arg(long, value_name = "CONDITIONS")]
         fail_if: Option<Conditions>,
-        /// JSON instead of a table, or into a file
+        /// Print JSON instead of the table, or write it to a file
         #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
         json: Option<PathBuf>,
     },
@@ -73,7 +73,7 @@ pub(crate) struct Common {
     /// Closed loop: skip messages that are due while waiting for responses
     #[arg(long)]
     pub(crate) closed: bool,
-    /// Bytes of a payload
+    /// Size of a payload in bytes
     #[arg(long, value_name = "B", default_value_t = 64, value_parser = size)]
     pub(crate) size: usize,
     /// Time to measure: seconds, or with a unit such as 500ms
@@ -82,7 +82,7 @@ pub(crate) struct Common {
     /// Shards of the server in this process
     #[arg(long, value_name = "N", conflicts_with = "connect", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) shards: Option<u16>,
-    /// Measure this server instead
+    /// Measure the server at this address instead
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(crate) connect: Option<SocketAddr>,
     /// Protocol to use
@@ -91,13 +91,13 @@ pub(crate) struct Common {
     /// Exit with 5 unless all of these hold, such as 'p99<200us,lost=0'
     #[arg(long = "assert", value_name = "CONDITIONS")]
     pub(crate) conditions: Option<Conditions>,
-    /// JSON instead of text, or into a file
+    /// Print JSON instead of text, or write it to a file
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     pub(crate) json: Option<PathBuf>,
-    /// Write percentiles for HdrHistogram's plotter
+    /// Write percentiles for the plotter of HdrHistogram
     #[arg(long, value_name = "FILE")]
     pub(crate) hgrm: Option<PathBuf>,
-    /// Write a page with plots
+    /// Write an HTML page with plots
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
     /// Threads of the generator
@@ -185,8 +185,8 @@ Examples:
   shardcast bench echo --connect 127.0.0.1:10099 --max --depth 1 --json";
 
 const COMPARE_EXAMPLES: &str = "\
-Confidence comes from resampling the intervals of each result a thousand times. A change that may
-be chance fails no condition.
+The confidence intervals come from resampling each result a thousand times. A change that may be
+chance does not count for --fail-if.
 
 Examples:
   shardcast bench compare before.json after.json

@@ -38,19 +38,19 @@ pub(crate) struct PubArgs {
     payload: String,
     #[command(flatten)]
     connect: Connect,
-    /// How many times
+    /// Number of messages to publish, all with this body
     #[arg(long, value_name = "N", default_value_t = 1)]
     count: u64,
-    /// At most this many per second; without it, as fast as the server responds
+    /// Messages per second; by default, as fast as the server responds
     #[arg(long, value_name = "R", value_parser = parse_rate)]
     rate: Option<f64>,
-    /// In outboxes that conflate, replaces the queued message with this key
+    /// Key for conflation: replaces the queued message with the same key
     #[arg(long, value_name = "KEY")]
     key: Option<u64>,
-    /// Publish after this delay, such as 500ms; the server responds then
+    /// Publish after this delay, such as 500ms; the response comes afterwards
     #[arg(long, value_name = "TIME")]
     delay: Option<HumanDuration>,
-    /// Expires this long after it is published
+    /// Do not deliver later than this time after publication, such as 5s
     #[arg(long, value_name = "TIME")]
     ttl: Option<HumanDuration>,
     /// Minimum priority: urgent, high, normal or bulk

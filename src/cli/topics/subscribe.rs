@@ -17,12 +17,12 @@ use crate::{exit, output::print_error, protocols::Registry, signals::Stop};
 /// Arguments of `sub`.
 #[derive(Args, Debug)]
 pub(crate) struct SubArgs {
-    /// Topics: names, or prefixes followed by `*`; all topics if there are none
+    /// Names of topics, or prefixes followed by `*` [default: all topics]
     #[arg(value_name = "TOPIC")]
     topics: Vec<TopicFilter>,
     #[command(flatten)]
     connect: Connect,
-    /// Start after this message of the topic, or report what is lost
+    /// Resume after this position of the topic; lost messages are reported
     #[arg(long, value_name = "EPOCH:OFFSET", value_parser = parse_position)]
     since: Option<Position>,
     /// Exit after this many messages
