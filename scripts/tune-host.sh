@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tunes a Linux host for shardcast, in the order of `shardcast doctor`. It prints the changes, and makes them
-# only with --apply; then it prints the previous value of each.
+# Tunes a Linux host for shardcast, in the order of `shardcast doctor`. By default it only prints the changes. With
+# --apply it also makes them, and prints the previous values.
 #
 # It is deliberately not a profile for every host: it changes only what doctor checks. Limits of a service belong
 # in its unit, and are only printed.

@@ -178,11 +178,8 @@ const AVOIDED: &[Avoided] = &[
             "were no longer",
             "is there no",
             "are there no",
-            // A message of `src/load`.
-            "json is no report",
         ],
-        // Messages that a transcript of `src/cli` has.
-        not_in: &["src/load/report/condition.rs"],
+        not_in: &[],
     },
     avoided(&["hold up", "holds up", "held up", "holding up"], "write `delay`"),
     avoided(&["let go", "lets go", "letting go"], "write `released`, `closed` or `removed`"),

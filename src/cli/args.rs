@@ -1,18 +1,19 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
-    bench::{BENCH_EXAMPLES, BenchCommand},
+    bench::{self, BENCH_EXAMPLES, BenchCommand},
     config::{Flag, Key},
     decode::DecodeArgs,
     demo::DemoArgs,
     flags::seconds_or_unit,
     idl,
     operate::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs, TopArgs},
-    topics::{PubArgs, SubArgs},
+    protocols::Registry,
+    topics::{self, PubArgs, SubArgs},
 };
 
 /// Thread-per-core push and RPC server.
@@ -24,37 +25,59 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
+impl Args {
+    /// Reads a command line. The values of `--via` are the protocols of the registry.
+    ///
+    /// # Errors
+    /// It is not valid, or asks for help.
+    pub(crate) fn read<T: Into<OsString> + Clone>(
+        line: impl IntoIterator<Item = T>,
+        registry: &Registry,
+    ) -> Result<Self, clap::Error> {
+        let mut command = command(registry);
+        let mut matches = command.try_get_matches_from_mut(line)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+fn command(registry: &Registry) -> clap::Command {
+    Args::command()
+        .mut_subcommand("sub", |it| topics::with_protocols(it, registry))
+        .mut_subcommand("pub", |it| topics::with_protocols(it, registry))
+        .mut_subcommand("bench", |it| bench::with_protocols(it, registry))
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the server until SIGTERM or SIGINT
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(Overrides),
-    /// Report all errors of a configuration file
+    /// Check a configuration file and report all its errors
     #[command(after_help = CHECK_EXAMPLES)]
     Check {
         /// The file to check
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Show in 20 seconds what a server and its clients do, and check it
+    /// Run a server with clients for 20 seconds and check what they do
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArgs),
-    /// Print messages published on topics of a running server
+    /// Subscribe to topics of a running server and print the messages
     #[command(after_help = SUB_EXAMPLES)]
     Sub(SubArgs),
-    /// Publish on a topic of a running server
+    /// Publish messages on a topic of a running server
     #[command(after_help = PUB_EXAMPLES)]
     Pub(PubArgs),
     /// Show and explain the configuration
     #[command(subcommand, after_help = CONFIG_EXAMPLES)]
     Config(ConfigCommand),
-    /// Print Tars bytes as a tree
+    /// Decode Tars bytes and print them as a tree
     #[command(after_help = DECODE_EXAMPLES)]
     Decode(DecodeArgs),
-    /// Check whether this host is fit for the server, and what to change
+    /// Check whether this host is set up well for the server, and what to change
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor {
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -63,7 +86,7 @@ pub(crate) enum Command {
     /// Show the connections of a running server
     #[command(after_help = CONNS_EXAMPLES)]
     Conns(ConnsArgs),
-    /// Show what each shard of a running server does
+    /// Show the load of each shard of a running server
     #[command(after_help = TOP_EXAMPLES)]
     Top(TopArgs),
     /// Close connections of a running server
@@ -249,8 +272,8 @@ Examples:
   shardcast conns --state closed --json | jq -r '.[].reason' | sort | uniq -c";
 
 const TOP_EXAMPLES: &str = "\
-P50 and P99 are the latencies of pushes since the last sample, from post to send. CPU% is the
-CPU time of the shard's thread, polling included; BUSY is the part that found work.
+P50 and P99 are the latencies of pushes since the last sample, from the publication to the send.
+CPU% is the CPU time of the shard's thread, polling included; BUSY leaves out polling without work.
 
 Examples:
   shardcast top
@@ -258,7 +281,7 @@ Examples:
   shardcast top --json --interval 5 | jq .total.p99_us";
 
 const KICK_EXAMPLES: &str = "\
-Push clients reconnect by themselves. Exit code 1: one of the connections was not open.
+Push clients reconnect by themselves. Exit code 1: a connection was not open.
 
 Examples:
   shardcast kick 0-12-3
@@ -274,7 +297,7 @@ Examples:
   shardcast reload --json | jq .needs_restart";
 
 const DRAIN_EXAMPLES: &str = "\
-Like SIGTERM, except that a SIGTERM after it counts as the first signal.
+Like SIGTERM. A SIGTERM after it counts as the first signal, and does not stop the server at once.
 
 Examples:
   shardcast drain --watch
@@ -282,13 +305,11 @@ Examples:
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Args::command().debug_assert();
+        command(&Registry::builtin()).debug_assert();
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::{
     demo, doctor,
     exit::EXIT_CONFIGURATION,
     idl, logging, operate,
-    output::{complain, complain_raw, print},
+    output::{print, print_error, print_error_raw},
     protocols::Registry,
     serve, topics,
 };
@@ -29,8 +29,7 @@ use crate::{
 /// # Errors
 ///
 /// What failed while running. Errors in the configuration are printed here.
-pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let registry = &Registry::builtin();
+pub(crate) fn run(args: Args, registry: &Registry) -> anyhow::Result<ExitCode> {
     let catalog = registry.catalog();
     match args.command {
         Command::Serve(overrides) => with_configuration(catalog, &overrides, |loaded| {
@@ -89,7 +88,7 @@ fn decode(args: &DecodeArgs) -> anyhow::Result<ExitCode> {
     let decoded = match decode::run(args) {
         Ok(decoded) => decoded,
         Err(error) => {
-            complain(format_args!("error: {error:#}"));
+            print_error(format_args!("error: {error:#}"));
             return Ok(ExitCode::from(EXIT_CONFIGURATION));
         }
     };
@@ -104,7 +103,7 @@ fn decode(args: &DecodeArgs) -> anyhow::Result<ExitCode> {
 fn unless_the_machine_is_not_fit(error: anyhow::Error) -> anyhow::Result<ExitCode> {
     match error.downcast_ref::<StartError>() {
         Some(start) if start.is_configuration() => {
-            complain(format_args!("error: {error:#}"));
+            print_error(format_args!("error: {error:#}"));
             Ok(ExitCode::from(EXIT_CONFIGURATION))
         }
         _ => Err(error),
@@ -120,7 +119,7 @@ fn with_configuration(
     match configuration(catalog, overrides) {
         Ok(loaded) => go_on(&loaded),
         Err(invalid) => {
-            complain_raw(&invalid.render(io::stderr().is_terminal()));
+            print_error_raw(&invalid.render(io::stderr().is_terminal()));
             Ok(ExitCode::from(EXIT_CONFIGURATION))
         }
     }

@@ -28,15 +28,15 @@ mod serve;
 mod signals;
 mod topics;
 
-use std::process::ExitCode;
-
-use clap::Parser;
+use std::{env, process::ExitCode};
 
 /// Runs the command with the arguments of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    commands::run(args::Args::parse()).unwrap_or_else(|error| {
-        output::complain(format_args!("error: {error:#}"));
+    let registry = protocols::Registry::builtin();
+    let args = args::Args::read(env::args_os(), &registry).unwrap_or_else(|error| error.exit());
+    commands::run(args, &registry).unwrap_or_else(|error| {
+        output::print_error(format_args!("error: {error:#}"));
         ExitCode::from(exit::EXIT_RUNTIME)
     })
 }

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use shardcast_os::ring::{Completion, Payload, Ring, RingConfig, RingError};
 
-use crate::frame;
+use crate::{frame, framing::InvalidFrame};
 
 /// Connections, and the ring that moves their bytes.
 #[derive(Debug)]
@@ -152,11 +152,23 @@ impl Links {
         Ok(worked)
     }
 
-    /// Cuts received bytes into frames. A connection with an invalid frame is closed.
+    /// Cuts received bytes into frames of the [framed protocol](frame). A connection with an invalid frame is closed.
     #[inline]
-    pub fn frames(&mut self, slot: u32, bytes: &[u8], mut each: impl FnMut(&mut Self, &[u8])) {
+    pub fn frames(&mut self, slot: u32, bytes: &[u8], each: impl FnMut(&mut Self, &[u8])) {
+        self.frames_by(frame::first, slot, bytes, each);
+    }
+
+    /// As [`frames`](Self::frames), where `first` finds the first frame of its input.
+    #[inline]
+    pub fn frames_by(
+        &mut self,
+        first: impl Fn(&[u8]) -> Result<Option<&[u8]>, InvalidFrame>,
+        slot: u32,
+        bytes: &[u8],
+        mut each: impl FnMut(&mut Self, &[u8]),
+    ) {
         if self.links[slot as usize].partial.is_empty() {
-            let rest = self.cut(slot, bytes, &mut each);
+            let rest = self.cut(&first, slot, bytes, &mut each);
             if !rest.is_empty() {
                 self.links[slot as usize].partial.extend_from_slice(rest);
             }
@@ -164,7 +176,7 @@ impl Links {
         }
         let mut input = std::mem::take(&mut self.links[slot as usize].partial);
         input.extend_from_slice(bytes);
-        let rest = self.cut(slot, &input, &mut each).len();
+        let rest = self.cut(&first, slot, &input, &mut each).len();
         input.drain(..input.len() - rest);
         self.links[slot as usize].partial = input;
     }
@@ -172,18 +184,19 @@ impl Links {
     #[inline]
     fn cut<'a>(
         &mut self,
+        first: &impl Fn(&[u8]) -> Result<Option<&[u8]>, InvalidFrame>,
         slot: u32,
         mut input: &'a [u8],
         each: &mut impl FnMut(&mut Self, &[u8]),
     ) -> &'a [u8] {
         loop {
-            match frame::first(input) {
+            match first(input) {
                 Ok(Some(frame)) => {
                     each(self, frame);
                     input = &input[frame.len()..];
                 }
                 Ok(None) => return input,
-                Err(frame::Broken) => {
+                Err(InvalidFrame) => {
                     if let Some(socket) = &self.links[slot as usize].socket {
                         shardcast_os::socket::shutdown_both(socket);
                     }

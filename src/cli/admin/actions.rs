@@ -68,7 +68,7 @@ fn kick(request: Request<'_>, source: &dyn Source) -> Response {
         Ok(()) => done(&json!({ "kicked": id.to_string() })),
         Err(KickError::NotFound) => Response::text(404, format!("no open connection {id}\n")),
         Err(_) => {
-            Response::text(503, format!("shard {} did not answer in time; look at /connections\n", id.shard))
+            Response::text(503, format!("shard {} did not respond in time; look at /connections\n", id.shard))
         }
     }
 }

@@ -290,7 +290,7 @@ fn parse(input: &[u8]) -> Result<Option<Head<'_>>, Response> {
     }
     let target = request.path.unwrap_or_default();
     let Some(target) = origin_form(target) else {
-        return Err(Response::text(400, "the request names no path\n"));
+        return Err(Response::text(400, "the request has no path\n"));
     };
     let Some(body) = input.get(head_bytes..bytes) else { return Ok(None) };
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -311,30 +311,30 @@ fn check_headers(
     method: Method,
 ) -> Result<usize, Response> {
     if http_1_1 && named(headers, "host").count() != 1 {
-        return Err(Response::text(400, "HTTP/1.1 wants exactly one Host header\n"));
+        return Err(Response::text(400, "HTTP/1.1 requires exactly one Host header\n"));
     }
     if named(headers, "authorization").count() > 1 {
-        return Err(Response::text(400, "there is more than one Authorization header\n"));
+        return Err(Response::text(400, "more than one Authorization header\n"));
     }
     if named(headers, "transfer-encoding").next().is_some() {
-        return Err(Response::text(411, "a body is taken with its Content-Length only\n"));
+        return Err(Response::text(411, "Transfer-Encoding is not supported: send Content-Length\n"));
     }
     if named(headers, "expect").next().is_some() {
-        return Err(Response::text(417, "nothing is promised before a request is there\n"));
+        return Err(Response::text(417, "Expect is not supported\n"));
     }
     let mut lengths = named(headers, "content-length").map(|header| header.value.trim_ascii());
     let length = match (lengths.next(), lengths.next()) {
         (None, _) => 0,
         (Some(length), None) => body_length(length)?,
         (Some(_), Some(_)) => {
-            return Err(Response::text(400, "there is more than one Content-Length header\n"));
+            return Err(Response::text(400, "more than one Content-Length header\n"));
         }
     };
     match (method, length) {
         (_, 0) => Ok(0),
         (Method::Post, 1..=BODY_BYTES_MAX) => Ok(length),
         (Method::Post, _) => Err(Response::text(413, format!("a body has at most {BODY_BYTES_MAX} bytes\n"))),
-        (Method::Get | Method::Head, _) => Err(Response::text(413, "only a POST has a body here\n")),
+        (Method::Get | Method::Head, _) => Err(Response::text(413, "only POST may have a body\n")),
     }
 }
 

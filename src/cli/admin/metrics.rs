@@ -264,7 +264,7 @@ const HUB_NUMBERS: [Number<PushStats>; 16] = [
     ("shardcast_push_outgoing", "gauge", "Envelopes of the hub that wait for room to other shards.", |p| {
         p.outgoing
     }),
-    ("shardcast_push_requests", "gauge", "Requests that wait for answers of other shards.", |p| p.requests),
+    ("shardcast_push_requests", "gauge", "Requests that wait for responses of other shards.", |p| p.requests),
     ("shardcast_push_history_bytes", "gauge", "Bytes of history that the shard keeps.", |p| p.history_bytes),
     ("shardcast_push_published_total", "counter", "Publications that got a position in a topic.", |p| {
         p.published

@@ -6,13 +6,15 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args, Subcommand};
+use clap::{Args, Command, Subcommand};
 use shardcast_load::report::condition::Conditions;
+
+use crate::protocols::{LoadKind, Registry, add_values};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
-    /// Measure from publish to delivery
-    #[command(after_help = PUSH_EXAMPLES)]
+    /// Measure the time from publication to delivery
+    #[command(after_help = PUSH_EXAMPLES, help_template = TEMPLATE)]
     Push {
         /// Subscribers
         #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
@@ -29,8 +31,8 @@ pub(crate) enum BenchCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// Measure messages that are echoed to their sender
-    #[command(after_help = ECHO_EXAMPLES)]
+    /// Measure round trips of messages that the server echoes
+    #[command(after_help = ECHO_EXAMPLES, help_template = TEMPLATE)]
     Echo {
         /// Connections
         #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
@@ -44,19 +46,19 @@ pub(crate) enum BenchCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// Compare two results that --json wrote
+    /// Compare two results in JSON
     #[command(after_help = COMPARE_EXAMPLES)]
     Compare {
-        /// The first result
+        /// The first result, written with --json
         #[arg(value_name = "A.json")]
         a: PathBuf,
-        /// The second
+        /// The second result
         #[arg(value_name = "B.json")]
         b: PathBuf,
         /// Exit with 5 if one of these is true, such as 'p99>+10%'
         #[arg(long, value_name = "CONDITIONS")]
         fail_if: Option<Conditions>,
-        /// JSON instead of a table, or into a file
+        /// Print JSON instead of the table, or write it to a file
         #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
         json: Option<PathBuf>,
     },
@@ -68,10 +70,10 @@ pub(crate) struct Common {
     /// Maximum throughput: a closed loop without a rate
     #[arg(long, conflicts_with = "rate")]
     pub(crate) max: bool,
-    /// Closed loop: skip messages that are due while waiting for answers
+    /// Closed loop: skip messages that are due while waiting for responses
     #[arg(long)]
     pub(crate) closed: bool,
-    /// Bytes of a payload
+    /// Size of a payload in bytes
     #[arg(long, value_name = "B", default_value_t = 64, value_parser = size)]
     pub(crate) size: usize,
     /// Time to measure: seconds, or with a unit such as 500ms
@@ -80,19 +82,22 @@ pub(crate) struct Common {
     /// Shards of the server in this process
     #[arg(long, value_name = "N", conflicts_with = "connect", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) shards: Option<u16>,
-    /// Measure this server instead
+    /// Measure the server at this address instead
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(crate) connect: Option<SocketAddr>,
+    /// Protocol to use
+    #[arg(long, value_name = "PROTOCOL", required = false)]
+    pub(crate) via: String,
     /// Exit with 5 unless all of these hold, such as 'p99<200us,lost=0'
     #[arg(long = "assert", value_name = "CONDITIONS")]
     pub(crate) conditions: Option<Conditions>,
-    /// JSON instead of text, or into a file
+    /// Print JSON instead of text, or write it to a file
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     pub(crate) json: Option<PathBuf>,
-    /// Write percentiles for HdrHistogram's plotter
+    /// Write percentiles for the plotter of HdrHistogram
     #[arg(long, value_name = "FILE")]
     pub(crate) hgrm: Option<PathBuf>,
-    /// Write a page with plots
+    /// Write an HTML page with plots
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
     /// Threads of the generator
@@ -104,6 +109,13 @@ pub(crate) struct Common {
     /// Time before measuring
     #[arg(long, value_name = "S", hide = true, value_parser = seconds)]
     pub(crate) warm_up: Option<Duration>,
+}
+
+/// Adds the protocols of the registry to the loads.
+pub(crate) fn with_protocols(command: Command, registry: &Registry) -> Command {
+    command
+        .mut_subcommand("push", |it| add_values(it, registry.loads(LoadKind::Push)))
+        .mut_subcommand("echo", |it| add_values(it, registry.loads(LoadKind::Echo)))
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
@@ -146,11 +158,14 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 fn address(text: &str) -> Result<SocketAddr, String> {
     let mut found = text.to_socket_addrs().map_err(|error| format!("expected HOST:PORT: {error}"))?;
-    found.next().ok_or_else(|| "the name has no address".to_owned())
+    found.next().ok_or_else(|| format!("no address for {text}"))
 }
 
-/// The server of this command accepts frames of a million bytes, headers included.
+/// The longest message with any protocol. One protocol may permit less.
 const SIZE_MAX: usize = 999_000;
+
+/// Without an empty line before the usage, so that all options fit on a screen.
+const TEMPLATE: &str = "{about-with-newline}{usage-heading} {usage}\n\n{all-args}{after-help}";
 
 pub(crate) const BENCH_EXAMPLES: &str = "\
 Latency counts from when a message should have been sent; see docs/benchmarking.md.
@@ -170,8 +185,8 @@ Examples:
   shardcast bench echo --connect 127.0.0.1:10099 --max --depth 1 --json";
 
 const COMPARE_EXAMPLES: &str = "\
-Confidence comes from resampling the intervals of each result a thousand times. A change that may
-be chance fails no condition.
+The confidence intervals come from resampling each result a thousand times. A change that may be
+chance does not count for --fail-if.
 
 Examples:
   shardcast bench compare before.json after.json

@@ -17,17 +17,17 @@ use std::{
 use anyhow::Context;
 use shardcast::ServerConfig;
 use shardcast_load::{
-    generator::{self, Load, LoopKind, Plan, ServerCpu},
+    generator::{Load, LoopKind, Plan, ServerCpu, Wait},
     report::{self, Environment, Report, Test, compare},
 };
 
-pub(crate) use args::{BENCH_EXAMPLES, BenchCommand};
+pub(crate) use args::{BENCH_EXAMPLES, BenchCommand, with_protocols};
 
 use crate::{
     exit::EXIT_THRESHOLD,
-    output::{complain, complain_raw, escape, print},
+    output::{escape, print, print_error, print_error_raw},
     probes::{self, Needs},
-    protocols::{self, Registry},
+    protocols::{self, LoadKind, Registry},
 };
 use args::Common;
 use layout::Layout;
@@ -40,19 +40,11 @@ pub(crate) fn run(command: BenchCommand, registry: &Registry) -> anyhow::Result<
     match command {
         BenchCommand::Push { connections, topics, depth, rate, common } => {
             let loop_kind = loop_kind(&common, rate, PUSH_RATE);
-            measure(
-                protocols::Load::Push,
-                Load::Push { topics },
-                connections,
-                depth,
-                loop_kind,
-                &common,
-                registry,
-            )
+            measure(LoadKind::Push, Load::Push { topics }, connections, depth, loop_kind, &common, registry)
         }
         BenchCommand::Echo { connections, depth, rate, common } => {
             let loop_kind = loop_kind(&common, rate, ECHO_RATE);
-            measure(protocols::Load::Echo, Load::Echo, connections, depth, loop_kind, &common, registry)
+            measure(LoadKind::Echo, Load::Echo, connections, depth, loop_kind, &common, registry)
         }
         BenchCommand::Compare { a, b, fail_if, json } => {
             let (a, b) = (read_report(&a)?, read_report(&b)?);
@@ -68,7 +60,7 @@ pub(crate) fn run(command: BenchCommand, registry: &Registry) -> anyhow::Result<
 }
 
 fn measure(
-    target: protocols::Load,
+    kind: LoadKind,
     load: Load,
     connections: usize,
     depth: u32,
@@ -76,11 +68,12 @@ fn measure(
     common: &Common,
     registry: &Registry,
 ) -> anyhow::Result<ExitCode> {
+    let via = protocols::find(registry.loads(kind), &common.via)?;
     let layout = Layout::plan(common.connect, common.shards, common.threads, connections);
     check_descriptors(connections, common.connect.is_none())?;
     let server = match common.connect {
         Some(_) => None,
-        None => Some(server::start(&layout, target, registry).context("cannot start the server to measure")?),
+        None => Some(server::start(&layout, &via, registry).context("cannot start the server to measure")?),
     };
     let address = match (&server, common.connect) {
         (Some(server), _) => server.address()?,
@@ -104,14 +97,14 @@ fn measure(
     let mut environment = environment(&layout, connections);
     let steal = report::steal_seconds();
     let bar = progress::Bar::new();
-    let measured = generator::run(&plan, |progress| bar.show(&progress));
+    let measured = (via.part.run)(&plan, &mut |progress| bar.show(&progress));
     bar.finish();
     let measured = measured.map_err(|error| anyhow::anyhow!("{error}"))?;
     environment.steal = (report::steal_seconds() - steal) / (plan.warm_up + plan.time).as_secs_f64();
     if let Some(server) = server {
         server.stop().context("the server that was measured failed")?;
     }
-    let test = Test::new(&plan, common.connect.map(|address| address.to_string()));
+    let test = Test::new(&plan, via.name, common.connect.map(|address| address.to_string()));
     let report = Report::new(&plan, test, &measured, environment);
     put_report(&report, common)?;
     Ok(verdict(&common.conditions.clone().unwrap_or_default().violations(&report)))
@@ -167,7 +160,7 @@ fn environment(layout: &Layout, connections: usize) -> Environment {
         shard_cpus: layout.shard_cpus.clone(),
         generator_threads: layout.threads.len(),
         generator_cpus: layout.threads.iter().flatten().copied().collect(),
-        generator_spins: layout.wait == generator::Wait::Spin,
+        generator_spins: layout.wait == Wait::Spin,
         doctor: probes::warnings(&needs),
         ..Environment::read()
     }
@@ -206,7 +199,7 @@ fn read_report(file: &Path) -> anyhow::Result<Report> {
     fs::File::open(file)
         .and_then(|file| file.take(REPORT_BYTES_MAX).read_to_string(&mut text))
         .with_context(|| format!("cannot read {name}"))?;
-    Report::from_json(&text).map_err(|why| anyhow::anyhow!("{name} is {why}"))
+    Report::from_json(&text).map_err(|why| anyhow::anyhow!("invalid report {name}: {why}"))
 }
 
 /// Prints failed conditions to standard error, since standard output may be JSON.
@@ -214,9 +207,9 @@ fn verdict(failures: &[String]) -> ExitCode {
     let colour = std::io::stderr().is_terminal();
     for failure in failures {
         if colour {
-            complain_raw(&format!("\x1b[31mfailed:\x1b[0m {}\n", escape::lines(failure)));
+            print_error_raw(&format!("\x1b[31mfailed:\x1b[0m {}\n", escape::lines(failure)));
         } else {
-            complain(format_args!("failed: {failure}"));
+            print_error(format_args!("failed: {failure}"));
         }
     }
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_THRESHOLD) }

@@ -6,13 +6,13 @@ use anyhow::Context;
 use shardcast::{CpuChoice, Limits, Server, ServerConfig, ShardCount, push::HubConfig};
 
 use super::layout::Layout;
-use crate::protocols::{Load, Registry};
+use crate::protocols::{Load, Registry, Via};
 
 /// A running server, with one listener.
 pub(super) struct Measured(Server);
 
-/// Starts the shards of `layout`, with a listener that supports `load`.
-pub(super) fn start(layout: &Layout, load: Load, registry: &Registry) -> anyhow::Result<Measured> {
+/// Starts the shards of `layout`, with a listener for the load.
+pub(super) fn start(layout: &Layout, via: &Via<'_, Load>, registry: &Registry) -> anyhow::Result<Measured> {
     let cpus = match layout.shard_cpus.as_slice() {
         [] => CpuChoice::Auto,
         cpus => CpuChoice::List(cpus.to_vec()),
@@ -31,8 +31,9 @@ pub(super) fn start(layout: &Layout, load: Load, registry: &Registry) -> anyhow:
             ..HubConfig::default()
         };
     });
-    let mut options = registry.bench_target(load).context("no protocol takes this load")?;
+    let mut options = via.listener_options();
     options.name = NAME.into();
+    options.service = via.part.service.into();
     let listener = registry.listener(&options)?;
     Ok(Measured(Server::builder().config(config).listen(listener).start()?))
 }

@@ -97,7 +97,7 @@ impl Protocol {
     }
 
     /// The options of its default listener.
-    pub(super) fn default_listener_options(&self) -> Option<ListenerOptions> {
+    pub(crate) fn default_listener_options(&self) -> Option<ListenerOptions> {
         let DefaultListener { name, port, pushes } = self.default_listener.as_ref()?;
         let mut options = self.listener_options();
         options.name = (*name).to_owned();

@@ -24,10 +24,10 @@ use tree::Tree;
 /// What to decode, and how.
 #[derive(Args, Debug)]
 pub(crate) struct DecodeArgs {
-    /// The arguments of a TUP call, as the buffer of a packet holds them
+    /// The input has the arguments of a TUP call, as in the buffer of a packet
     #[arg(long, conflicts_with = "frames")]
     tup: bool,
-    /// Whole packets; without this flag, packets are recognized by their lengths
+    /// The input has whole packets; by default, they are recognized by length
     #[arg(long)]
     frames: bool,
     /// .tars file with the names of fields; may be repeated

@@ -48,7 +48,8 @@ impl Demo {
             it.spin = Spin::Never;
             it.limits = limits;
         });
-        let (topics, mut options) = registry.topics().next().context("no protocol has topics")?;
+        let via = registry.topics().next().context("no protocol has topics")?;
+        let mut options = via.listener_options();
         options.name = "demo".into();
         let listener = registry.listener(&options)?;
         let server = Server::builder().config(config).listen(listener).start()?;
@@ -60,7 +61,7 @@ impl Demo {
         };
         let publisher = handle.publisher(TOPIC)?;
         let demo = Self {
-            topics: topics.clone(),
+            topics: via.part.clone(),
             server: Some(server),
             handle,
             address,

@@ -29,16 +29,16 @@ pub(crate) struct Generate {
     /// Type of a vector<byte>
     #[arg(long, value_name = "TYPE", default_value = "vec")]
     pub(crate) bytes: Bytes,
-    /// Use RUST for a type or module of the files instead of generating it
+    /// Use the Rust path RUST for a type or module, and do not generate it
     #[arg(long = "extern", value_name = "NAME=RUST", value_parser = pair)]
     pub(crate) externs: Vec<(String, String)>,
-    /// Make optional fields Option
+    /// Use Option for optional fields
     #[arg(long)]
     pub(crate) optional: bool,
-    /// Derive serde's traits, with the JSON mapping of Tars
+    /// Derive Serialize and Deserialize, with the JSON mapping of Tars
     #[arg(long)]
     pub(crate) serde: bool,
-    /// Keep the names of the files
+    /// Keep names as they are in the files, not by the conventions of Rust
     #[arg(long)]
     pub(crate) keep_names: bool,
 }
@@ -104,7 +104,7 @@ pub(crate) enum IdlCommand {
         /// Treat warnings as errors
         #[arg(long)]
         deny_warnings: bool,
-        /// Print them as a JSON array
+        /// Print errors and warnings as a JSON array
         #[arg(long)]
         json: bool,
     },
@@ -118,7 +118,7 @@ pub(crate) enum IdlCommand {
         #[arg(long)]
         check: bool,
     },
-    /// Report what breaks peers or code between two versions
+    /// Report changes between two versions that break peers or code
     #[command(after_help = BREAKING_EXAMPLES)]
     Breaking {
         /// .tars file, or directory of such files, before the change

@@ -12,7 +12,7 @@ use shardcast_build::format::format;
 
 use crate::{
     exit::{EXIT_CONFIGURATION, EXIT_RUNTIME},
-    output::{complain, print, print_bytes},
+    output::{print, print_bytes, print_error},
 };
 
 /// Formats `files`, or lists those that are not formatted. A file that cannot be read does not affect the others.
@@ -23,14 +23,14 @@ pub(super) fn run(files: &[PathBuf], only_check: bool) -> anyhow::Result<ExitCod
         let source = match read(path) {
             Ok(source) => source,
             Err(error) => {
-                complain(format_args!("error: {error:#}"));
+                print_error(format_args!("error: {error:#}"));
                 faults += 1;
                 continue;
             }
         };
         match format(path, &source) {
             Err(diagnostics) => {
-                diagnostics.iter().for_each(|diagnostic| complain(format_args!("{diagnostic}\n")));
+                diagnostics.iter().for_each(|diagnostic| print_error(format_args!("{diagnostic}\n")));
                 faults += diagnostics.len();
             }
             Ok(text) if is_standard(path) && !only_check => print_bytes(&text)?,

@@ -13,7 +13,7 @@ pub(crate) use args::{GEN_EXAMPLES, Generate, IDL_EXAMPLES, IdlCommand};
 
 use crate::{
     exit::EXIT_CONFIGURATION,
-    output::{complain, print},
+    output::{print, print_error},
 };
 
 /// Runs `shardcast gen`: prints the names of the files that it wrote.
@@ -41,7 +41,7 @@ pub(crate) fn run(command: &IdlCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn warn(warnings: &[Diagnostic]) {
-    warnings.iter().for_each(|warning| complain(format_args!("{warning}\n")));
+    warnings.iter().for_each(|warning| print_error(format_args!("{warning}\n")));
 }
 
 /// Prints the errors of the files. Errors of the system are returned.
@@ -49,11 +49,11 @@ fn refuse(error: Error) -> anyhow::Result<ExitCode> {
     match error {
         Error::Write { .. } => Err(error.into()),
         Error::Invalid(_) => {
-            complain(error);
+            print_error(error);
             Ok(ExitCode::from(EXIT_CONFIGURATION))
         }
         error => {
-            complain(format_args!("error: {error}"));
+            print_error(format_args!("error: {error}"));
             Ok(ExitCode::from(EXIT_CONFIGURATION))
         }
     }

@@ -20,7 +20,7 @@ pub(crate) struct Server {
 pub(crate) struct Actor {
     #[command(flatten)]
     pub(crate) server: Server,
-    /// File with the server's token [default: act over its Unix socket]
+    /// File with the server's token [default: use its Unix socket]
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 }
@@ -29,16 +29,16 @@ pub(crate) struct Actor {
 pub(crate) struct ConnsArgs {
     #[command(flatten)]
     pub(crate) server: Server,
-    /// id, peer, listener, age, idle, queued, received, sent, dropped
+    /// By id, peer, listener, age, idle, queued, received, sent or dropped
     #[arg(long, value_name = "BY", hide_possible_values = true)]
     pub(crate) sort: Option<SortBy>,
     /// Only connections of this shard
     #[arg(long, value_name = "N")]
     pub(crate) shard: Option<u16>,
-    /// "open", or "closed": the last 1000, with the reason
+    /// "open", or "closed" (the last 1000, with the reason)
     #[arg(long, default_value = "open", hide_possible_values = true)]
     pub(crate) state: State,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -72,7 +72,7 @@ pub(crate) struct TopArgs {
     /// Print one table as plain text; the default without a terminal
     #[arg(long)]
     pub(crate) once: bool,
-    /// A line of JSON per interval
+    /// Print a line of JSON per interval
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -97,7 +97,7 @@ pub(crate) struct KickArgs {
 pub(crate) struct ReloadArgs {
     #[command(flatten)]
     pub(crate) actor: Actor,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -35,7 +35,7 @@ pub(super) struct Client {
 
 /// The server cannot be reached: it is not running, or has stopped.
 #[derive(Debug, thiserror::Error)]
-#[error("no server answers at {place}: {error}")]
+#[error("cannot reach a server at {place}: {error}")]
 pub(super) struct Unreachable {
     place: Place,
     error: io::Error,
@@ -99,13 +99,13 @@ impl Client {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: shardcast\r\n{token}Content-Length: 0\r\nConnection: close\r\n\r\n"
         );
-        let mut answer = Vec::new();
-        let talked = stream
+        let mut response = Vec::new();
+        let received = stream
             .write_all(request.as_bytes())
-            .and_then(|()| stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer));
-        talked.with_context(|| format!("{} did not answer", self.place))?;
-        let (status, body) = read_answer(&answer)
-            .with_context(|| format!("{} does not answer like a shardcast server", self.place))?;
+            .and_then(|()| stream.take(RESPONSE_BYTES_MAX).read_to_end(&mut response));
+        received.with_context(|| format!("no response from {}", self.place))?;
+        let (status, body) = read_response(&response)
+            .with_context(|| format!("{} is not the admin address of a shardcast server", self.place))?;
         match status {
             200..300 => Ok(body.to_vec()),
             _ => bail!("{}", String::from_utf8_lossy(body).trim_end()),
@@ -205,18 +205,16 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// Status and body of a complete response.
-fn read_answer(answer: &[u8]) -> anyhow::Result<(u16, &[u8])> {
+fn read_response(bytes: &[u8]) -> anyhow::Result<(u16, &[u8])> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut response = httparse::Response::new(&mut headers);
-    let httparse::Status::Complete(head) = response.parse(answer)? else {
-        bail!("incomplete answer from the server")
-    };
+    let httparse::Status::Complete(head) = response.parse(bytes)? else { bail!("incomplete response") };
     let length = response.headers.iter().find(|it| it.name.eq_ignore_ascii_case("content-length"));
     let length = length.and_then(|it| std::str::from_utf8(it.value).ok()?.trim().parse::<usize>().ok());
-    let body = &answer[head..];
+    let body = &bytes[head..];
     match length {
         Some(length) if length == body.len() => Ok((response.code.unwrap_or_default(), body)),
-        _ => bail!("incomplete answer from the server"),
+        _ => bail!("incomplete response"),
     }
 }
 
@@ -224,7 +222,7 @@ fn read_answer(answer: &[u8]) -> anyhow::Result<(u16, &[u8])> {
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// More than the descriptions of all connections that a server can have.
-const ANSWER_BYTES_MAX: u64 = 256 << 20;
+const RESPONSE_BYTES_MAX: u64 = 256 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -257,18 +255,18 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_not_whole_is_none() {
+    fn an_incomplete_response_is_an_error() {
         let whole = "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno";
-        assert_eq!(read_answer(whole.as_bytes()).expect("whole"), (404, b"no".as_slice()));
+        assert_eq!(read_response(whole.as_bytes()).expect("whole"), (404, b"no".as_slice()));
         for end in 0..whole.len() {
-            assert!(read_answer(&whole.as_bytes()[..end]).is_err(), "{end}");
+            assert!(read_response(&whole.as_bytes()[..end]).is_err(), "{end}");
         }
         for other in [
             "HTTP/1.1 200 OK\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\n",
             "ready\n",
         ] {
-            assert!(read_answer(other.as_bytes()).is_err(), "{other}");
+            assert!(read_response(other.as_bytes()).is_err(), "{other}");
         }
     }
 }

@@ -21,7 +21,8 @@ pub(crate) fn conns(args: &ConnsArgs) -> anyhow::Result<()> {
         State::Closed => "/connections?state=closed",
     };
     let body = Client::reader(&args.server).get(path)?;
-    let mut rows: Vec<Value> = serde_json::from_slice(&body).context("the server's answer is not a list")?;
+    let mut rows: Vec<Value> =
+        serde_json::from_slice(&body).context("the server's response is not a list")?;
     choose(&mut rows, args.shard, args.sort);
     if args.json {
         return print(&(escape::json(&serde_json::to_string(&rows)?).into_owned() + "\n"));

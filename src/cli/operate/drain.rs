@@ -20,9 +20,10 @@ use crate::{admin::Shards, flags::seconds_or_unit, output::print};
 pub(crate) fn drain(args: &DrainArgs) -> anyhow::Result<()> {
     let client = Client::actor(&args.actor)?;
     let timeout = args.timeout.as_deref().map(|text| format!("?timeout={}", seconds_or_unit(text)));
-    let answer = client.post(&format!("/drain{}", timeout.unwrap_or_default()))?;
-    let answer: Value = serde_json::from_slice(&answer).context("the server's answer is not valid JSON")?;
-    let seconds = answer["timeout_seconds"].as_f64().unwrap_or_default();
+    let response = client.post(&format!("/drain{}", timeout.unwrap_or_default()))?;
+    let response: Value =
+        serde_json::from_slice(&response).context("the server's response is not valid JSON")?;
+    let seconds = response["timeout_seconds"].as_f64().unwrap_or_default();
     print(&format!("draining, for {} at most\n", human::seconds(seconds)))?;
     if args.watch { watch(&client) } else { Ok(()) }
 }
@@ -37,7 +38,7 @@ fn watch(client: &Client) -> anyhow::Result<()> {
             Err(error) => return Err(error),
         };
         let shards: Shards =
-            serde_json::from_slice(&page).context("the server's answer is not valid JSON")?;
+            serde_json::from_slice(&page).context("the server's response is not valid JSON")?;
         let sum = |value: fn(&crate::admin::ShardRow) -> u64| shards.shards.iter().map(value).sum::<u64>();
         let queued = human::bytes(sum(|it| it.queued_bytes));
         let line = format!("{} connections, {queued} bytes queued\n", sum(|it| it.connections));

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::{args::KickArgs, client::Client};
 use crate::{
     exit::EXIT_RUNTIME,
-    output::{complain, print},
+    output::{print, print_error},
 };
 
 /// Closes connections, and prints for each whether it was open.
@@ -21,7 +21,7 @@ pub(crate) fn kick(args: &KickArgs) -> anyhow::Result<ExitCode> {
         match client.post(&format!("/kick?id={id}{now}")) {
             Ok(_) => print(&format!("kicked {id}\n"))?,
             Err(error) => {
-                complain(format_args!("error: {error:#}"));
+                print_error(format_args!("error: {error:#}"));
                 code = ExitCode::from(EXIT_RUNTIME);
             }
         }

@@ -16,12 +16,12 @@ use crate::{
 ///
 /// The server cannot be reached, or found errors: then nothing has changed.
 pub(crate) fn reload(args: &ReloadArgs) -> anyhow::Result<ExitCode> {
-    let answer = Client::actor(&args.actor)?.post("/reload")?;
+    let response = Client::actor(&args.actor)?.post("/reload")?;
     if args.json {
-        return print(&escape::json(&String::from_utf8_lossy(&answer))).map(|()| ExitCode::SUCCESS);
+        return print(&escape::json(&String::from_utf8_lossy(&response))).map(|()| ExitCode::SUCCESS);
     }
     let outcome: Outcome =
-        serde_json::from_slice(&answer).context("the server's answer is not valid JSON")?;
+        serde_json::from_slice(&response).context("the server's response is not valid JSON")?;
     print(&escape::lines(&text(&outcome))).map(|()| ExitCode::SUCCESS)
 }
 

@@ -3,7 +3,7 @@
 //! The reader may stop reading, go away, or have no room left. None of that may cause a panic, block a thread that
 //! has other work, or end the process unless that is the documented behaviour:
 //!
-//! * a command that only prints uses [`print`] and [`complain`]: a closed reader is not an error, and the
+//! * a command that only prints uses [`print`] and [`print_error`]: a closed reader is not an error, and the
 //!   default action of SIGTERM ends a command that is blocked in a write;
 //! * a command that handles signals or serves connections writes through a [`LineWriter`], whose thread is the only
 //!   one that can block.
@@ -42,13 +42,13 @@ pub(crate) fn print_bytes(text: &[u8]) -> anyhow::Result<()> {
 }
 
 /// Writes one line to standard error, escaped; gives up after [`PATIENCE`]; there is nowhere to report a failure to.
-pub(crate) fn complain(line: impl Display) {
+pub(crate) fn print_error(line: impl Display) {
     let line = line.to_string();
-    complain_raw(&(escape::lines(&line).into_owned() + "\n"));
+    print_error_raw(&(escape::lines(&line).into_owned() + "\n"));
 }
 
-/// As [`complain`], for trusted text that ends with a line break and may have colours.
-pub(crate) fn complain_raw(text: &str) {
+/// As [`print_error`], for trusted text that ends with a line break and may have colours.
+pub(crate) fn print_error_raw(text: &str) {
     match LineWriter::start("stderr", Descriptor::stderr(), Bounds::default(), |_| {}) {
         Ok(writer) => {
             writer.offer(text.as_bytes().to_vec());

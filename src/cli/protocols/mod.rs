@@ -4,10 +4,12 @@
 //! A protocol is one module here, which builds one [`Entry`], and one line in [`Registry::builtin`]. No other code of
 //! the command knows its name.
 
+mod loads;
 mod tars_framed;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod via;
 
 use std::sync::Arc;
 
@@ -15,28 +17,23 @@ use shardcast::Listener;
 
 use crate::config::{Catalog, ListenerOptions, Protocol};
 
+pub(crate) use loads::{Load, LoadKind, Loads};
 pub(crate) use topics::{TopicClient, TopicPublisher, Topics};
+pub(crate) use via::{Via, add_addresses, add_values, find};
 
 /// One protocol: its description for the configuration, and its functions for this command.
 #[derive(Clone)]
 pub(crate) struct Entry {
     /// Name, services, options, default listener.
     pub(crate) protocol: fn() -> Protocol,
+    /// Its name for `--via`.
+    pub(crate) via: &'static str,
     /// Adds to a listener the protocol and the service of its options.
     pub(crate) listen: fn(Listener, &ListenerOptions) -> anyhow::Result<Listener>,
     /// How `sub` and `pub` reach the topics of a server, if it has topics.
     pub(crate) topics: Option<Topics>,
     /// The loads that `bench` can measure with it.
-    pub(crate) loads: &'static [Load],
-}
-
-/// The load of `bench`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Load {
-    /// Requests that come back to their sender, from the service of a default listener.
-    Echo,
-    /// Publications, which come to the subscribers of their topics.
-    Push,
+    pub(crate) loads: Loads,
 }
 
 /// All protocols. Cheap to clone.
@@ -82,17 +79,24 @@ impl Registry {
         (entry.listen)(Listener::new(&*options.name, options.listen.0.to_string()), options)
     }
 
-    /// The protocols with topics: the values of `--via`, the first of which is its default. Each has a listener of its
-    /// protocol on a free port.
-    pub(crate) fn topics(&self) -> impl Iterator<Item = (&Topics, ListenerOptions)> {
-        self.iter()
-            .filter_map(|(protocol, entry)| Some((entry.topics.as_ref()?, protocol.listener_options())))
+    /// The protocols with topics.
+    pub(crate) fn topics(&self) -> impl Iterator<Item = Via<'_, Topics>> {
+        self.vias(|entry| entry.topics.as_ref())
     }
 
-    /// A listener on a free port for `bench` to measure with this load, of the first protocol that supports it.
-    pub(crate) fn bench_target(&self, load: Load) -> Option<ListenerOptions> {
-        let (protocol, _) = self.iter().find(|(_, entry)| entry.loads.contains(&load))?;
-        Some(protocol.listener_options())
+    /// The protocols with a load of this kind.
+    pub(crate) fn loads(&self, kind: LoadKind) -> impl Iterator<Item = Via<'_, Load>> {
+        self.vias(move |entry| entry.loads.of(kind))
+    }
+
+    fn vias<'a, T: 'a>(
+        &'a self,
+        part: impl Fn(&'a Entry) -> Option<&'a T>,
+    ) -> impl Iterator<Item = Via<'a, T>> {
+        let via = move |(protocol, entry): (&'a Protocol, &'a Entry)| {
+            Some(Via { name: entry.via, part: part(entry)?, protocol })
+        };
+        self.iter().filter_map(via)
     }
 
     fn iter(&self) -> impl Iterator<Item = (&Protocol, &Entry)> {

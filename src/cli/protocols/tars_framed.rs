@@ -15,7 +15,7 @@ use shardcast::{
         Position, PublishHeader, TopicFilter, TopicName,
         topics::{
             TopicEvent,
-            control::{self, Request},
+            control::{self, ControlWire, Request},
         },
     },
     tars::{
@@ -23,16 +23,27 @@ use shardcast::{
         framed::frame::{self, HEADER_LEN},
     },
 };
+use shardcast_load::{frame as load, generator};
 
-use super::{Entry, Load, TopicClient, TopicPublisher, Topics, topics::Outcome};
+use super::{Entry, Load, Loads, TopicClient, TopicPublisher, Topics, topics::Outcome};
 use crate::config::{DefaultListener, Fault, ListenerOptions, Options, Protocol, Service};
 
 pub(super) fn entry() -> Entry {
     Entry {
         protocol,
+        via: "framed",
         listen,
-        topics: Some(Topics { via: "framed", connect, subscribe_and_stop_reading }),
-        loads: &[Load::Echo, Load::Push],
+        topics: Some(Topics { connect, subscribe_and_stop_reading }),
+        loads: Loads {
+            echo: Some(Load {
+                service: ECHO,
+                run: |plan, watch| generator::run_echo(plan, load::Framed, watch),
+            }),
+            push: Some(Load {
+                service: ECHO,
+                run: |plan, watch| generator::run_push(plan, (load::Framed, ControlWire), watch),
+            }),
+        },
     }
 }
 
@@ -59,7 +70,7 @@ fn protocol() -> Protocol {
     Protocol {
         name: NAME,
         doc: "The push protocol of Tars: a big-endian 32-bit length that counts itself, a request id, the body.",
-        services: &[Service { name: "echo", doc: "Answers each request with its own bytes." }],
+        services: &[Service { name: ECHO, doc: "Returns the bytes of each request." }],
         default_listener: Some(DefaultListener { name: "push", port: 10099, pushes: true }),
         push_overhead: HEADER_LEN.into(),
         check,
@@ -140,7 +151,7 @@ fn subscribe_and_stop_reading(stream: &mut TcpStream, topic: &str) -> anyhow::Re
         let mut payload = Vec::new();
         control::encode_request(request, &mut payload);
         stream.write_all(&frame::encode(id, &payload))?;
-        read_frame(stream).context("the server does not answer")?;
+        read_frame(stream).context("no response from the server")?;
     }
     Ok(())
 }
@@ -149,11 +160,14 @@ fn read_frame(stream: &mut TcpStream) -> anyhow::Result<()> {
     let mut head = [0; HEADER_LEN as usize];
     stream.read_exact(&mut head)?;
     let header = frame::Header::load(&head).context("invalid frame")?;
-    let mut body = vec![0; (header.len as usize).saturating_sub(head.len()).min(ANSWER_LEN_MAX)];
+    let mut body = vec![0; (header.len as usize).saturating_sub(head.len()).min(RESPONSE_LEN_MAX)];
     Ok(stream.read_exact(&mut body)?)
 }
 
 const NAME: &str = "tars-framed";
 
+/// Its only service.
+const ECHO: &str = "echo";
+
 /// Responses to requests about topics are shorter.
-const ANSWER_LEN_MAX: usize = 1024;
+const RESPONSE_LEN_MAX: usize = 1024;

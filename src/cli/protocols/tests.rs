@@ -1,8 +1,10 @@
 //! A protocol that only this file has: it is added to the registry, and everything else follows from that.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
+    process::ExitCode,
     sync::LazyLock,
     time::Duration,
 };
@@ -13,9 +15,16 @@ use shardcast::{
     Listener, Reply,
     tars::{Current, Framed, FramedService, Parsed, Servant},
 };
+use shardcast_load::{
+    framing::{Framing, InvalidFrame, Received},
+    generator,
+};
+use shardcast_os::cpu::Machine;
 
 use super::*;
 use crate::{
+    args::Args,
+    commands,
     config::{
         Config, DefaultListener, Inputs, Loaded, Options, Report, Service, SourceFile, load, manual,
         print_defaults, print_effective,
@@ -24,7 +33,52 @@ use crate::{
 };
 
 fn toy() -> Entry {
-    Entry { protocol, listen, topics: None, loads: &[] }
+    Entry {
+        protocol,
+        via: "toy",
+        listen,
+        topics: Some(Topics {
+            connect: |to, _| anyhow::bail!("toys do not connect to {to}"),
+            subscribe_and_stop_reading: |_, _| anyhow::bail!("toys do not subscribe"),
+        }),
+        loads: Loads {
+            echo: Some(Load {
+                service: "echo",
+                run: |plan, watch| generator::run_echo(plan, Lines::default(), watch),
+            }),
+            push: None,
+        },
+    }
+}
+
+/// The protocol for the generator, with payloads in hexadecimal.
+#[derive(Clone, Default)]
+struct Lines {
+    payload: Vec<u8>,
+}
+
+impl Framing for Lines {
+    /// Two digits for each byte, and the end of the line.
+    const MESSAGE_BYTES_MAX: usize = 63;
+
+    fn first(input: &[u8]) -> Result<Option<&[u8]>, InvalidFrame> {
+        Ok(input.iter().position(|byte| *byte == b'\n').map(|end| &input[..=end]))
+    }
+
+    fn encode(&mut self, _id: u32, payload: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>) {
+        self.payload.clear();
+        payload(&mut self.payload);
+        for byte in &self.payload {
+            write!(out, "{byte:02x}").expect("memory");
+        }
+        out.push(b'\n');
+    }
+
+    fn decode<'a>(&'a mut self, frame: &'a [u8]) -> Received<'a> {
+        let digits = frame.trim_ascii_end().chunks(2).map_while(|pair| str::from_utf8(pair).ok());
+        self.payload = digits.map_while(|pair| u8::from_str_radix(pair, 16).ok()).collect();
+        Received::Response { id: 0, payload: &self.payload }
+    }
 }
 
 /// Options of the protocol `toy-lines`.
@@ -48,7 +102,7 @@ fn protocol() -> Protocol {
         doc: "Lines of text.",
         services: &[
             Service { name: "shout", doc: "Answers in capitals." },
-            Service { name: "echo", doc: "Answers each request with its own bytes." },
+            Service { name: "echo", doc: "Returns the bytes of each request." },
         ],
         default_listener: Some(DefaultListener { name: "toy", port: taken().port(), pushes: false }),
         push_overhead: 1,
@@ -101,6 +155,54 @@ fn a_listener_of_an_added_protocol_is_served() {
         assert_eq!(ask(server.listeners()[0].addr, &"x".repeat(65)), "");
         server.stop();
     }
+}
+
+#[test]
+fn a_load_of_an_added_protocol_is_measured() {
+    let elsewhere = config(
+        "[[listener]]\nname = 'a'\nlisten = '127.0.0.1:0'\nprotocol = 'toy-lines'\nservice = 'echo'\n",
+    );
+    let server = start(&elsewhere).expect("it starts");
+    let address = server.listeners()[0].addr.to_string();
+    let folder = tempfile::tempdir().expect("a folder of our own");
+    let json = folder.path().join("result.json");
+    let json = json.to_str().expect("text");
+    let echo = ["bench", "echo", "--via", "toy", "--connections", "4"];
+    let measure = ["--size", "36", "--rate", "500", "--time", "0.4", "--warm-up", "0", "--json", json];
+    for server in [&["--shards", "1"], &["--connect", &*address]] {
+        let exact = ["--assert", "sent=200,received=200,lost=0,duplicated=0,corrupt=0"];
+        let code = run(&[&echo[..], &measure, server, &exact].concat()).expect("it is measured");
+        assert_eq!(code, ExitCode::SUCCESS, "{server:?}");
+        let report: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(json).expect("written")).expect("JSON");
+        assert_eq!((&report["test"]["kind"], &report["test"]["protocol"]), (&"echo".into(), &"toy".into()));
+    }
+    server.stop();
+    let error = run(&[&echo[..], &["--size", "64"]].concat()).expect_err("its lines are shorter");
+    assert!(error.to_string().contains("64 bytes are too many for this protocol: at most 63"), "{error}");
+}
+
+#[test]
+fn an_added_protocol_is_a_value_of_via_with_its_own_address() {
+    let (framed, toy) = ("127.0.0.1:10099", taken());
+    for (command, help) in [
+        ("sub", vec![format!("[default: {framed} (framed), {toy} (toy)]"), "framed, toy]".into()]),
+        ("pub", vec![format!("[default: {framed} (framed), {toy} (toy)]"), "framed, toy]".into()]),
+        ("bench echo", vec!["[default: framed] [possible values: framed, toy]".into()]),
+        ("bench push", vec!["[default: framed] [possible values: framed]".into()]),
+    ] {
+        let line = format!("shardcast {command} --help");
+        let shown = Args::read(line.split(' '), &registry()).expect_err("its help").to_string();
+        let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.iter().all(|part| shown.contains(part)), "{help:?}: {shown}");
+    }
+    for (connect, to) in [(&[][..], toy.to_string()), (&["--connect", "localhost:1"], "localhost:1".into())] {
+        let error = run(&[&["pub", "t", "x", "--via", "toy"], connect].concat()).expect_err("it is a toy");
+        assert_eq!(error.to_string(), format!("toys do not connect to {to}"));
+    }
+    let error =
+        Args::read(["shardcast", "bench", "push", "--via", "toy"], &registry()).expect_err("no such load");
+    assert!(error.to_string().contains("[possible values: framed]"), "{error}");
 }
 
 #[test]
@@ -205,6 +307,26 @@ fn a_taken_port_costs_a_default_listener_and_ends_the_start_for_others() {
     );
 }
 
+#[test]
+fn a_start_without_a_default_listener_logs_the_layout_once() {
+    // Two shards on one CPU, which is worth a warning.
+    let cpu = Machine::read().allowed[0];
+    let text = format!("server.shards = 2\nserver.cpus = '{cpu}'\nserver.spin = '0'\n");
+    let mut config = loaded(&text, &[]).expect("valid").config;
+    config.listener[0].listen.0.set_port(0);
+
+    let file = Arc::new(tempfile::tempfile().expect("a file of our own"));
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Arc::clone(&file)).finish();
+    let server = tracing::subscriber::with_default(subscriber, || start(&config)).expect("it starts");
+    server.stop();
+
+    let (mut log, mut file) = (String::new(), &*file);
+    file.rewind().expect("a file");
+    file.read_to_string(&mut log).expect("text");
+    assert_eq!(log.matches("starting without this listener").count(), 1, "{log}");
+    assert_eq!(log.matches("2 shards share 1 CPUs").count(), 1, "{log}");
+}
+
 fn registry() -> Registry {
     Registry::builtin().with(toy())
 }
@@ -217,6 +339,12 @@ fn loaded(file: &str, variables: &[(&str, &str)]) -> Result<Loaded, Report> {
         flags: Vec::new(),
     };
     load(registry().catalog(), inputs)
+}
+
+/// Runs a command with the added protocol.
+fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
+    let line = ["shardcast"].iter().chain(arguments);
+    commands::run(Args::read(line, &registry()).expect("a valid command line"), &registry())
 }
 
 /// A configuration for servers of tests.

@@ -13,8 +13,6 @@ use shardcast::{
 /// Access to the topics of a server with one protocol.
 #[derive(Clone)]
 pub(crate) struct Topics {
-    /// Its name for `--via`.
-    pub(crate) via: &'static str,
     /// Begins to connect to an address, or to a name and a port. At most so many messages are queued; without a number,
     /// as many as the library permits.
     pub(crate) connect: Connect,

@@ -176,7 +176,7 @@ fn an_unreachable_server_is_reported_in_one_line() {
         let output = shardcast(&arguments).output().expect("it runs");
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(
-            output.status.code() == Some(1) && stderr.starts_with("error: no server answers at "),
+            output.status.code() == Some(1) && stderr.starts_with("error: cannot reach a server at "),
             "{stderr}"
         );
         assert_eq!(stderr.lines().count(), 1, "{stderr}");

@@ -19,7 +19,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 fn the_readme_tour_is_true() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let readme = fs::read_to_string(root.join("README.md")).expect("the README is there");
-    let mut tour = Tour::new(&root);
+    let mut tour = Tour::new(&root, &readme);
     for (command, expected) in commands(&readme) {
         tour.step(&command, &expected);
     }
@@ -55,13 +55,14 @@ struct Tour {
 }
 
 impl Tour {
-    fn new(root: &Path) -> Self {
+    fn new(root: &Path, readme: &str) -> Self {
         let shardcast = PathBuf::from(env!("CARGO_BIN_EXE_shardcast"));
         let built = shardcast.parent().expect("binaries are in a folder").to_owned();
         let client = built.join("examples/tars_push_client");
         if !client.exists() {
-            build_examples(root);
+            build(root, readme);
         }
+        assert!(client.exists(), "the README builds what the tour runs");
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tour-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder of our own");
         let replaced = [
@@ -152,10 +153,13 @@ fn signal(child: &Child, signal: Signal) {
     }
 }
 
-fn build_examples(root: &Path) {
+/// Builds what the README builds, in the profile of this test.
+fn build(root: &Path, readme: &str) {
+    let line = readme.lines().find_map(|line| line.strip_prefix("cargo build "));
+    let arguments = line.expect("the README builds").split_whitespace().filter(|it| *it != "--release");
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "-q", "-p", "shardcast-examples", "--examples"]).current_dir(root);
-    assert!(cargo.status().expect("cargo is there").success(), "the examples build");
+    cargo.args(["build", "-q"]).args(arguments).current_dir(root);
+    assert!(cargo.status().expect("cargo is there").success(), "it builds");
 }
 
 fn free_port() -> u16 {
@@ -186,9 +190,9 @@ fn get(url: &str) -> String {
     stream.set_read_timeout(Some(PATIENCE)).expect("a time that is not zero");
     write!(stream, "GET /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
         .expect("it is read");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it answers");
-    answer.split_once("\r\n\r\n").expect("a head and a body").1.to_owned()
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("it responds");
+    response.split_once("\r\n\r\n").expect("a head and a body").1.to_owned()
 }
 
 /// Whether the lines are as expected; a line `...` means any number of lines.

@@ -7,11 +7,10 @@ mod output;
 mod publish;
 mod subscribe;
 
-use anyhow::Context;
-use clap::{Args, builder::PossibleValuesParser};
+use clap::{Args, Command};
 use shardcast::proto::Position;
 
-use crate::protocols::{Registry, TopicClient};
+use crate::protocols::{self, Registry, TopicClient, Topics};
 
 pub(crate) use publish::{PubArgs, run as publish};
 pub(crate) use subscribe::{SubArgs, run as subscribe};
@@ -20,31 +19,44 @@ pub(crate) use subscribe::{SubArgs, run as subscribe};
 #[derive(Args, Debug)]
 pub(crate) struct Connect {
     /// Address of the server, or its name and port
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:10099")]
-    connect: String,
+    #[arg(long, value_name = "ADDR")]
+    connect: Option<String>,
     /// Protocol to use
-    #[arg(long, value_name = "PROTOCOL", value_parser = PossibleValuesParser::new(vias()), default_value = vias().first().copied())]
+    #[arg(long, value_name = "PROTOCOL", required = false)]
     via: String,
     /// Print JSON, one object per line
     #[arg(long)]
     json: bool,
 }
 
+/// Adds the protocols of the registry to `sub` or `pub`.
+pub(crate) fn with_protocols(command: Command, registry: &Registry) -> Command {
+    protocols::add_addresses(protocols::add_values(command, registry.topics()), registry.topics())
+}
+
+/// The server of a command.
+struct Server<'a> {
+    topics: &'a Topics,
+    address: String,
+}
+
 impl Connect {
-    /// Begins to connect. At most so many messages are queued, by default as many as the library permits.
-    fn client(
-        &self,
-        registry: &Registry,
-        messages_max: Option<usize>,
-    ) -> anyhow::Result<Box<dyn TopicClient>> {
-        let topics = registry.topics().find(|(topics, _)| topics.via == self.via);
-        let (topics, _) = topics.with_context(|| format!("unknown protocol `{}`", self.via))?;
-        (topics.connect)(&self.connect, messages_max)
+    /// The server of the flags, by default the default listener of the protocol on this host.
+    fn server<'a>(&self, registry: &'a Registry) -> anyhow::Result<Server<'a>> {
+        let via = protocols::find(registry.topics(), &self.via)?;
+        let address = match &self.connect {
+            Some(address) => address.clone(),
+            None => via.default_address()?.to_string(),
+        };
+        Ok(Server { topics: via.part, address })
     }
 }
 
-fn vias() -> Vec<&'static str> {
-    Registry::builtin().topics().map(|(topics, _)| topics.via).collect()
+impl Server<'_> {
+    /// Begins to connect. At most so many messages are queued, by default as many as the library permits.
+    fn client(&self, messages_max: Option<usize>) -> anyhow::Result<Box<dyn TopicClient>> {
+        (self.topics.connect)(&self.address, messages_max)
+    }
 }
 
 /// Reads `EPOCH:OFFSET`.

@@ -38,19 +38,19 @@ pub(crate) struct PubArgs {
     payload: String,
     #[command(flatten)]
     connect: Connect,
-    /// How many times
+    /// Number of messages to publish, all with this body
     #[arg(long, value_name = "N", default_value_t = 1)]
     count: u64,
-    /// At most this many per second; without it, as fast as the server answers
+    /// Messages per second; by default, as fast as the server responds
     #[arg(long, value_name = "R", value_parser = parse_rate)]
     rate: Option<f64>,
-    /// In outboxes that conflate, replaces the queued message with this key
+    /// Key for conflation: replaces the queued message with the same key
     #[arg(long, value_name = "KEY")]
     key: Option<u64>,
-    /// Publish after this delay, such as 500ms; the server answers then
+    /// Publish after this delay, such as 500ms; the response comes afterwards
     #[arg(long, value_name = "TIME")]
     delay: Option<HumanDuration>,
-    /// Expires this long after it is published
+    /// Do not deliver later than this time after publication, such as 5s
     #[arg(long, value_name = "TIME")]
     ttl: Option<HumanDuration>,
     /// Minimum priority: urgent, high, normal or bulk
@@ -84,10 +84,11 @@ pub(crate) fn run(args: &PubArgs, registry: &Registry) -> anyhow::Result<ExitCod
 
 /// Connects, or fails at once.
 fn connect(connect: &Connect, registry: &Registry) -> anyhow::Result<Box<dyn TopicPublisher>> {
-    let mut client = connect.client(registry, Some(1))?;
+    let server = connect.server(registry)?;
+    let mut client = server.client(Some(1))?;
     match client.recv(CONNECT_TIMEOUT) {
         Some(TopicEvent::Connected) => Ok(client.publisher()),
-        _ => anyhow::bail!("cannot connect to {}", connect.connect),
+        _ => anyhow::bail!("cannot connect to {}", server.address),
     }
 }
 

@@ -12,17 +12,17 @@ use super::{
     output::{self, Ended, Output},
     parse_position,
 };
-use crate::{exit, output::complain, protocols::Registry, signals::Stop};
+use crate::{exit, output::print_error, protocols::Registry, signals::Stop};
 
 /// Arguments of `sub`.
 #[derive(Args, Debug)]
 pub(crate) struct SubArgs {
-    /// Topics: names, or prefixes followed by `*`; all topics if there are none
+    /// Names of topics, or prefixes followed by `*` [default: all topics]
     #[arg(value_name = "TOPIC")]
     topics: Vec<TopicFilter>,
     #[command(flatten)]
     connect: Connect,
-    /// Start after this message of the topic, or report what is lost
+    /// Resume after this position of the topic; lost messages are reported
     #[arg(long, value_name = "EPOCH:OFFSET", value_parser = parse_position)]
     since: Option<Position>,
     /// Exit after this many messages
@@ -36,11 +36,12 @@ pub(crate) struct SubArgs {
 /// The server cannot be reached at first, or refuses.
 pub(crate) fn run(args: &SubArgs, registry: &Registry) -> anyhow::Result<ExitCode> {
     if args.since.is_some() && !matches!(args.topics[..], [TopicFilter::Exact(_)]) {
-        complain("error: --since needs exactly one topic");
+        print_error("error: --since needs exactly one topic");
         return Ok(ExitCode::from(exit::EXIT_CONFIGURATION));
     }
     let stop = Stop::watch().context("cannot watch for signals")?;
-    let mut client = args.connect.client(registry, None)?;
+    let server = args.connect.server(registry)?;
+    let mut client = server.client(None)?;
     let mut topics = args.topics.clone();
     if topics.is_empty() {
         topics.push("*".parse()?);
@@ -53,7 +54,7 @@ pub(crate) fn run(args: &SubArgs, registry: &Registry) -> anyhow::Result<ExitCod
     let mut outcome = Ok(());
     while outcome.is_ok() && args.count.is_none_or(|count| print.messages < count) && !stop.is_requested() {
         if let Some(event) = client.recv(PATIENCE) {
-            outcome = print.event(event, &args.connect.connect);
+            outcome = print.event(event, &server.address);
         }
     }
     let written = print.output.finish();

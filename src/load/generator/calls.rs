@@ -79,26 +79,26 @@ impl Calls {
 pub(super) struct Socket {
     stream: TcpStream,
     stamper: Stamper,
-    answer: Vec<u8>,
+    response: Vec<u8>,
 }
 
 impl Socket {
     fn connect(plan: &Plan, is_polling: bool) -> Result<Self> {
         let mut stamper = Stamper::new(plan.size);
-        let answer = stamper.stamp(0, 0).to_vec();
+        let response = stamper.stamp(0, 0).to_vec();
         let stream = TcpStream::connect(plan.address)
             .map_err(|error| format!("cannot connect to {}: {error}", plan.address))?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(is_polling)?;
-        Ok(Self { stream, stamper, answer })
+        Ok(Self { stream, stamper, response })
     }
 
     #[inline]
     fn call(&mut self, id: u32, now: u64) -> Result<bool> {
         self.stream.write_all(self.stamper.stamp(id, now))?;
         let mut filled = 0;
-        while filled < self.answer.len() {
-            match self.stream.read(&mut self.answer[filled..]) {
+        while filled < self.response.len() {
+            match self.stream.read(&mut self.response[filled..]) {
                 Ok(0) => return Err("the server closed the connection".into()),
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -110,7 +110,7 @@ impl Socket {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(self.stamper.read(&self.answer) == Some((id, now)))
+        Ok(self.stamper.read(&self.response) == Some((id, now)))
     }
 }
 

@@ -25,6 +25,10 @@ pub(super) trait Load {
     fn receive(&mut self, links: &mut Links, slot: u32, bytes: &[u8]);
     /// No more messages may begin; messages that are already due are still sent.
     fn stop(&mut self);
+    /// Whether another thread may still send messages that this one receives.
+    fn may_grow(&self) -> bool {
+        false
+    }
     /// Messages that are in progress, or due and not sent.
     fn outstanding(&self) -> u64;
     /// Messages sent and received so far.
@@ -81,10 +85,9 @@ pub(super) fn drive(
             if received != last_received || last_received_nanos == 0 {
                 (last_received, last_received_nanos) = (received, now);
             }
-            if load.outstanding() == 0
-                || now - last_received_nanos > PATIENCE_NANOS
-                || now > window.end + COLLECT_NANOS
-            {
+            // In this order: what another thread sent before it ended is outstanding.
+            let is_done = !load.may_grow() && load.outstanding() == 0;
+            if is_done || now - last_received_nanos > PATIENCE_NANOS || now > window.end + COLLECT_NANOS {
                 live.report(load.progress(), thread_cpu_nanos());
                 return Ok(worked_nanos);
             }
@@ -118,3 +121,43 @@ const PATIENCE_NANOS: u64 = 2_000_000_000;
 
 /// The longest time to wait for messages in progress.
 const COLLECT_NANOS: u64 = 30_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use shardcast_os::ring::RingConfig;
+
+    use super::*;
+
+    /// Everything has been received, and another thread still sends while it is asked a few times.
+    #[derive(Default)]
+    struct Idle {
+        asked: std::cell::Cell<u32>,
+    }
+
+    impl Load for Idle {
+        fn receive(&mut self, _links: &mut Links, _slot: u32, _bytes: &[u8]) {}
+        fn stop(&mut self) {}
+        fn may_grow(&self) -> bool {
+            self.asked.set(self.asked.get() + 1);
+            self.asked.get() < 5
+        }
+        fn outstanding(&self) -> u64 {
+            assert!(self.asked.get() > 0, "whether others may send is known before what is outstanding");
+            0
+        }
+        fn progress(&self) -> (u64, u64) {
+            (1, 1)
+        }
+    }
+
+    #[test]
+    fn a_thread_does_not_end_while_another_may_send_to_it() {
+        let mut links = Links::new(&RingConfig::default()).expect("io_uring works here");
+        let end = clock::now_nanos();
+        let window = Window { begin: 0, end, interval: end };
+        let timing = Timing { schedule: None, window, wait: Wait::Sleep { spin_nanos: 0 } };
+        let mut load = Idle::default();
+        drive(&mut links, &mut load, &timing, &ThreadLive::default()).expect("the ring works");
+        assert_eq!(load.asked.get(), 5);
+    }
+}

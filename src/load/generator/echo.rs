@@ -3,10 +3,15 @@
 use shardcast_os::clock;
 
 use super::{
-    Counts, LoopKind, drive::Load, payload::Stamp, recorder::Recorder, schedule::Schedule,
-    sequence::Sequence, stamper::Stamper,
+    Counts, LoopKind,
+    drive::Load,
+    payload::Stamp,
+    recorder::Recorder,
+    schedule::Schedule,
+    sequence::Sequence,
+    stamper::{NotAnEcho, Stamper},
 };
-use crate::{frame, links::Links};
+use crate::links::Links;
 
 /// The echo load of one thread; slots count from 0.
 #[derive(Debug)]
@@ -91,11 +96,13 @@ impl<S: Stamper> Echo<S> {
     #[inline]
     fn receive_frame(&mut self, links: &mut Links, slot: u32, frame: &[u8], now: u64) {
         let peer = &mut self.peers[slot as usize];
-        let stamp = self.stamper.read(frame, self.first + slot, peer.sequence.next());
-        let Some(stamp) = stamp.filter(|it| it.sequence < peer.next) else {
-            // 0 is the id of pushes.
-            self.counts.corrupt += u64::from(frame::id(frame) != 0);
-            return;
+        let stamp = match self.stamper.read(frame, self.first + slot, peer.sequence.next()) {
+            Ok(stamp) if stamp.sequence < peer.next => stamp,
+            Err(NotAnEcho::Push) => return,
+            Ok(_) | Err(NotAnEcho::Corrupt) => {
+                self.counts.corrupt += 1;
+                return;
+            }
         };
         if !peer.sequence.see(stamp.sequence) {
             return;
@@ -151,7 +158,7 @@ impl<S: Stamper> Load for Echo<S> {
     #[inline]
     fn receive(&mut self, links: &mut Links, slot: u32, bytes: &[u8]) {
         let now = clock::now_nanos();
-        links.frames(slot, bytes, |links, frame| self.receive_frame(links, slot, frame, now));
+        links.frames_by(S::first, slot, bytes, |links, frame| self.receive_frame(links, slot, frame, now));
     }
 
     fn stop(&mut self) {

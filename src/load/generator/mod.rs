@@ -13,7 +13,8 @@
 //! possible on each message themselves. Their frames carry a number and one time, all other bytes are compared,
 //! and only latency is recorded.
 //!
-//! It is deliberately not a client: it implements as little of the protocol as it needs, and never reconnects.
+//! It is deliberately not a client: it implements as little of a protocol as it needs ([`Framing`](crate::framing::Framing)), and never
+//! reconnects.
 
 mod calls;
 mod cpu;
@@ -29,6 +30,7 @@ mod schedule;
 mod sequence;
 mod stamper;
 mod threads;
+mod work;
 
 use std::{error::Error, net::SocketAddr, time::Duration};
 
@@ -37,9 +39,10 @@ pub use pause::Wait;
 pub use recorder::{Interval, NANOS_MAX, Recorder, Window};
 pub use schedule::Schedule;
 pub use sequence::Sequence;
-pub use threads::{Sockets, run, run_over};
+pub use threads::{Sockets, run, run_echo, run_over, run_push};
 
-pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+/// Why a run has failed, in words for people.
+pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// What to run. Plain data.
 #[derive(Clone, Debug)]

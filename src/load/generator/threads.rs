@@ -2,36 +2,59 @@
 
 use std::{
     net::TcpStream,
-    os::fd::OwnedFd,
     sync::mpsc::{self, Receiver, Sender},
     thread,
     time::Duration,
 };
 
-use shardcast_os::{clock, cpu, ring::RingConfig};
+use shardcast::proto::topics::{Wire, control::ControlWire};
+use shardcast_os::{clock, cpu};
 
 use super::{
     Counts, Load, LoopKind, Measured, Plan, Progress, Recorder, Result, Window,
-    calls::Calls,
     cpu::{CpuMeter, CpuShare},
-    drive::{Timing, drive},
-    echo::Echo,
-    fanout::Fanout,
+    drive::Timing,
     live::{ThreadLive, totals},
-    payload,
-    push::{self, Push, Share, Shared},
+    push::{Share, Shared},
     schedule::Schedule,
-    sequence::Sequence,
-    stamper::{Checked, Plain, Stamper},
+    work::{CallsBy, EchoOver, FanoutOnce, Found, Part, PlainEcho, PushOver, Work},
 };
-use crate::{frame, links::Links};
+use crate::{frame::Framed, framing::Framing};
 
-/// Runs `plan`, and calls `watch` about ten times per second.
+/// Runs `plan` over the framed protocol, and calls `watch` about ten times per second.
 ///
 /// # Errors
 /// The server cannot be reached, or the machine does not meet the requirements.
 pub fn run(plan: &Plan, watch: impl FnMut(Progress)) -> Result<Measured> {
-    run_threads(plan, plan.threads.iter().map(|_| None).collect(), watch)
+    run_framed(plan, unconnected(plan), watch)
+}
+
+/// As [`run`], for [`Load::Echo`] over any protocol.
+///
+/// # Errors
+/// As for [`run`], or the plan has another load.
+pub fn run_echo<F: Framing>(plan: &Plan, framing: F, watch: impl FnMut(Progress)) -> Result<Measured> {
+    if plan.load != Load::Echo {
+        return Err("the load of this plan is not an echo".into());
+    }
+    check_size::<F>(plan)?;
+    run_threads(plan, &EchoOver(framing), unconnected(plan), watch)
+}
+
+/// As [`run`], for [`Load::Push`] over any protocol with topics, whose encoding is `wire`.
+///
+/// # Errors
+/// As for [`run`], or the plan has another load.
+pub fn run_push<F: Framing, W: Wire + Clone + Sync>(
+    plan: &Plan,
+    (framing, wire): (F, W),
+    watch: impl FnMut(Progress),
+) -> Result<Measured> {
+    if !matches!(plan.load, Load::Push { .. }) {
+        return Err("the load of this plan is not a push".into());
+    }
+    check_size::<F>(plan)?;
+    run_threads(plan, &PushOver(framing, wire), unconnected(plan), watch)
 }
 
 /// As [`run`], over existing connections: the caller decides which shard each one is on.
@@ -52,7 +75,7 @@ pub fn run_over(plan: &Plan, sockets: Sockets, watch: impl FnMut(Progress)) -> R
         let own = connections.by_ref().take(share(plan, number).connections);
         Some(own.chain(publishers.next()).collect())
     };
-    run_threads(plan, (0..plan.threads.len()).map(of_thread).collect(), watch)
+    run_framed(plan, (0..plan.threads.len()).map(of_thread).collect(), watch)
 }
 
 /// Connections to the server of a plan.
@@ -64,22 +87,40 @@ pub struct Sockets {
     pub publishers: Vec<TcpStream>,
 }
 
-/// `sockets`: the connections of each thread; a thread without them connects itself.
+/// The connections of each thread; a thread without them connects itself.
+type OfThreads = Vec<Option<Vec<TcpStream>>>;
+
+fn unconnected(plan: &Plan) -> OfThreads {
+    plan.threads.iter().map(|_| None).collect()
+}
+
+fn run_framed(plan: &Plan, sockets: OfThreads, watch: impl FnMut(Progress)) -> Result<Measured> {
+    match plan.load {
+        Load::Echo => run_threads(plan, &EchoOver(Framed), sockets, watch),
+        Load::Push { .. } => run_threads(plan, &PushOver(Framed, ControlWire), sockets, watch),
+        Load::PlainEcho => run_threads(plan, &PlainEcho, sockets, watch),
+        Load::Fanout => run_threads(plan, &FanoutOnce, sockets, watch),
+        Load::Calls(caller) => run_threads(plan, &CallsBy(caller), sockets, watch),
+    }
+}
+
 fn run_threads(
     plan: &Plan,
-    sockets: Vec<Option<Vec<TcpStream>>>,
+    work: &impl Work,
+    sockets: OfThreads,
     mut watch: impl FnMut(Progress),
 ) -> Result<Measured> {
     check(plan)?;
     let live: Vec<ThreadLive> = plan.threads.iter().map(|_| ThreadLive::default()).collect();
-    let shared = &Shared::new(plan.connections, plan.load.describe().1.max(1));
+    let shared = &Shared::new(plan.connections, plan.load.describe().1.max(1), plan.threads.len());
     thread::scope(|scope| {
         let mut threads = Vec::new();
         for (number, (live, sockets)) in live.iter().zip(sockets).enumerate() {
             let (ready, is_ready) = mpsc::channel();
             let (go, gone) = mpsc::channel();
             let name = format!("generator-{number}");
-            let body = move || run_thread(plan, shared, (number, sockets), live, &ready, &gone);
+            let part = Part { plan, shared, share: share(plan, number), live };
+            let body = move || run_thread(&part, work, sockets, &ready, &gone);
             let thread = thread::Builder::new().name(name).spawn_scoped(scope, body)?;
             threads.push((thread, is_ready, go));
         }
@@ -104,101 +145,28 @@ fn run_threads(
     })
 }
 
-/// The result of one thread.
-struct Found {
-    recorder: Recorder,
-    counts: Counts,
-    subscriptions: Vec<(usize, Sequence)>,
-    worked_nanos: u64,
-}
-
+/// When a thread begins, and the measured time.
 type Start = (u64, Window);
 
 fn run_thread(
-    plan: &Plan,
-    shared: &Shared,
-    (number, sockets): (usize, Option<Vec<TcpStream>>),
-    live: &ThreadLive,
+    part: &Part<'_>,
+    work: &impl Work,
+    sockets: Option<Vec<TcpStream>>,
     ready: &Sender<()>,
     go: &Receiver<Start>,
 ) -> Result<Option<Found>> {
-    if let Some(cpu) = plan.threads[number]
+    let Part { plan, shared, share, .. } = *part;
+    if let Some(cpu) = plan.threads[share.number]
         && !cpu::pin_current_thread(cpu)
     {
         return Err(format!("cannot pin the generator to CPU {cpu}").into());
     }
-    let start = || {
-        // The other end may have ended.
-        let _ = ready.send(());
-        go.recv().ok()
-    };
-    if let Load::Calls(caller) = plan.load {
-        let mut calls = Calls::connect(plan, caller)?;
-        let Some((_, window)) = start() else { return Ok(None) };
-        let (recorder, counts) = calls.run(Recorder::latency_only(window), window, live)?;
-        return Ok(Some(Found { recorder, counts, subscriptions: Vec::new(), worked_nanos: 0 }));
-    }
-    let share = share(plan, number);
-    let mut links = connect(plan, share.connections + plan.load.publishers(), sockets)?;
-    if plan.load.publishers() > 0 {
-        Push::subscribe(&mut links, shared, share, plan.run)?;
-    }
-    let Some((begin, window)) = start() else { return Ok(None) };
+    let connections = work.connect(part, sockets)?;
+    // The other end may have ended.
+    let _ = ready.send(());
+    let Ok((begin, window)) = go.recv() else { return Ok(None) };
     let timing = Timing { schedule: schedule(plan, shared, share, begin), window, wait: plan.wait };
-    let mut thread = Thread { plan, shared, share, links, timing, live };
-    thread.run().map(Some)
-}
-
-/// One thread with its connections, when it begins.
-struct Thread<'a> {
-    plan: &'a Plan,
-    shared: &'a Shared,
-    share: Share,
-    links: Links,
-    timing: Timing,
-    live: &'a ThreadLive,
-}
-
-impl Thread<'_> {
-    fn run(&mut self) -> Result<Found> {
-        let plan = self.plan;
-        let checked = || payload::Stamper::new(plan.run, plan.size);
-        let plain = || frame::Stamper::new(plan.size);
-        match plan.load {
-            Load::Echo => self.echo(Checked::new(checked()), Recorder::new(self.timing.window)),
-            Load::PlainEcho => self.echo(Plain(plain()), Recorder::latency_only(self.timing.window)),
-            Load::Push { .. } => self.push(checked()),
-            Load::Fanout | Load::Calls(_) => self.fanout(plain()),
-        }
-    }
-
-    fn echo(&mut self, stamper: impl Stamper, recorder: Recorder) -> Result<Found> {
-        let Plan { depth, loop_kind, .. } = *self.plan;
-        let connections = (self.share.first, self.share.connections);
-        let mut echo = Echo::new(stamper, connections, depth, loop_kind, self.timing.schedule, recorder);
-        echo.begin(&mut self.links);
-        let worked_nanos = drive(&mut self.links, &mut echo, &self.timing, self.live)?;
-        let (recorder, counts) = echo.finish(&self.links);
-        Ok(Found { recorder, counts, subscriptions: Vec::new(), worked_nanos })
-    }
-
-    fn push(&mut self, stamper: payload::Stamper) -> Result<Found> {
-        let Plan { depth, loop_kind, run, .. } = *self.plan;
-        let (stamper, loop_kind) = ((stamper, run), (loop_kind, self.timing.schedule));
-        let recorder = Recorder::new(self.timing.window);
-        let mut push = Push::new(stamper, self.shared, self.share, depth, loop_kind, recorder);
-        let worked_nanos = drive(&mut self.links, &mut push, &self.timing, self.live)?;
-        let push::Found { recorder, counts, subscriptions } = push.finish(&self.links);
-        Ok(Found { recorder, counts, subscriptions, worked_nanos })
-    }
-
-    fn fanout(&mut self, stamper: frame::Stamper) -> Result<Found> {
-        let recorder = Recorder::latency_only(self.timing.window);
-        let mut fanout = Fanout::new(stamper, self.share.connections, self.plan.depth, recorder);
-        let worked_nanos = drive(&mut self.links, &mut fanout, &self.timing, self.live)?;
-        let (recorder, counts) = fanout.finish(&self.links);
-        Ok(Found { recorder, counts, subscriptions: Vec::new(), worked_nanos })
-    }
+    work.run(part, connections, &timing).map(Some)
 }
 
 /// Plain loads have no schedule, and a fan-out one thread.
@@ -208,6 +176,15 @@ fn check(plan: &Plan) -> Result<()> {
     }
     if plan.load == Load::Fanout && plan.threads.len() != 1 {
         return Err("a fan-out has one thread".into());
+    }
+    Ok(())
+}
+
+/// A longer message would end its connection.
+fn check_size<F: Framing>(plan: &Plan) -> Result<()> {
+    if plan.size > F::MESSAGE_BYTES_MAX {
+        let max = F::MESSAGE_BYTES_MAX;
+        return Err(format!("{} bytes are too many for this protocol: at most {max}", plan.size).into());
     }
     Ok(())
 }
@@ -229,28 +206,6 @@ fn schedule(plan: &Plan, shared: &Shared, share: Share, begin: u64) -> Option<Sc
         Load::Push { topics } => share.topics(shared).count() as f64 / topics as f64,
     };
     (part > 0.0).then(|| Schedule::new(begin, rate * part, share.number, share.of))
-}
-
-fn connect(plan: &Plan, connections: usize, sockets: Option<Vec<TcpStream>>) -> Result<Links> {
-    let buffers = (BUFFERS / plan.threads.len().next_power_of_two()).max(BUFFERS_MIN) as u16;
-    let slots = u32::try_from(connections)?.max(1);
-    let mut links = Links::new(&RingConfig { buffers, slots, ..RingConfig::default() })?;
-    if let Some(sockets) = sockets {
-        for stream in sockets {
-            links.adopt(OwnedFd::from(stream))?;
-        }
-        return Ok(links);
-    }
-    for number in 0..connections {
-        if number % CONNECTS == CONNECTS - 1 {
-            thread::sleep(CONNECTS_PAUSE);
-        }
-        let stream = TcpStream::connect(plan.address)
-            .map_err(|error| format!("cannot connect to {}: {error}", plan.address))?;
-        stream.set_nodelay(true)?;
-        links.adopt(OwnedFd::from(stream))?;
-    }
-    Ok(links)
 }
 
 fn window(plan: &Plan, begin: u64) -> Window {
@@ -326,15 +281,6 @@ fn add_up(window: Window, cpu: Vec<CpuShare>, found: &[Option<Found>], shared: &
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 4)
 }
-
-/// Receive buffers of all threads together, and the least of one thread.
-const BUFFERS: usize = 4096;
-const BUFFERS_MIN: usize = 512;
-
-/// The number of connections after which to pause: when the queue of the listener is full, the kernel tries again only
-/// after seconds.
-const CONNECTS: usize = 64;
-const CONNECTS_PAUSE: Duration = Duration::from_millis(1);
 
 /// Time for a server to accept the last connection.
 const ACCEPT_TIME: Duration = Duration::from_millis(200);

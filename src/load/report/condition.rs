@@ -67,7 +67,7 @@ impl Conditions {
 impl Condition {
     fn violation(&self, report: &Report) -> Option<String> {
         let Value::Absolute(wanted) = self.value else {
-            return Some(format!("{self} is about two results, and this is one"));
+            return Some(format!("{self} is a change between two results: use it with `bench compare`"));
         };
         match self.metric.value(report) {
             Some(value) if self.op.holds(value, wanted) => None,
@@ -107,18 +107,16 @@ impl FromStr for Condition {
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let at = text.find(['<', '>', '=', '!']).ok_or_else(|| {
-            format!(
-                "invalid condition `{text}`: it has none of < <= > >= = !=; write `p99<200us` or `lost=0`"
-            )
+            format!("invalid condition `{text}`: expected a comparison such as `p99<200us` or `lost=0`")
         })?;
         let (metric, rest) = text.split_at(at);
         let (symbol, op) = OPS
             .iter()
             .find(|(symbol, _)| rest.starts_with(symbol))
-            .ok_or_else(|| format!("`{text}` has none of < <= > >= = !="))?;
+            .ok_or_else(|| format!("invalid condition `{text}`: expected one of < <= > >= = !="))?;
         let metric: Metric = metric.trim().parse()?;
         let value = rest[symbol.len()..].trim();
-        let value = parse_value(value, metric).map_err(|why| format!("`{text}`: {why}"))?;
+        let value = parse_value(value, metric).map_err(|why| format!("invalid condition `{text}`: {why}"))?;
         Ok(Self { metric, op: *op, value, text: text.to_owned() })
     }
 }
@@ -133,13 +131,13 @@ fn parse_value(text: &str, metric: Metric) -> Result<Value, String> {
     let is_change = text.starts_with(['+', '-']);
     let unit_at = text.find(|c: char| !(c.is_ascii_digit() || ".+-".contains(c))).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
-    let number: f64 = number.parse().map_err(|_| format!("`{text}` does not begin with a number"))?;
+    let number: f64 = number.parse().map_err(|_| format!("invalid value `{text}`: expected a number"))?;
     let unit = unit.trim();
     if unit == "%" {
         return if is_change {
             Ok(Value::Relative(number / 100.0))
         } else {
-            Err(format!("a change has a sign: +{text} or -{text}"))
+            Err(format!("invalid change `{text}`: write +{text} or -{text}"))
         };
     }
     let factor = match (metric.is_time(), unit) {
@@ -147,8 +145,10 @@ fn parse_value(text: &str, metric: Metric) -> Result<Value, String> {
         (true, "us" | "µs") | (false, "k") => 1e3,
         (true, "ms") | (false, "M") => 1e6,
         (true, "s") => 1e9,
-        (true, _) => return Err(format!("`{text}` is no time: write it with ns, us, ms or s")),
-        (false, _) => return Err(format!("`{text}` is no count: write a number, or one with k or M")),
+        (true, _) => {
+            return Err(format!("invalid duration `{text}`: expected a number with ns, us, ms or s"));
+        }
+        (false, _) => return Err(format!("invalid count `{text}`: expected a number, or one with k or M")),
     };
     let value = number * factor;
     Ok(if is_change { Value::Difference(value) } else { Value::Absolute(value) })
@@ -213,7 +213,10 @@ mod tests {
             violations("service.p50<1s"),
             ["service.p50<1s does not hold: service.p50 was not measured"]
         );
-        assert_eq!(violations("p99<+10%"), ["p99<+10% is about two results, and this is one"]);
+        assert_eq!(
+            violations("p99<+10%"),
+            ["p99<+10% is a change between two results: use it with `bench compare`"]
+        );
     }
 
     #[test]
@@ -221,15 +224,15 @@ mod tests {
         for (conditions, part) in [
             ("", "invalid condition"),
             ("p99", "invalid condition"),
-            ("p99<", "does not begin with a number"),
-            ("p99<200", "write it with ns, us, ms or s"),
-            ("lost<2us", "is no count"),
-            ("p101<1s", "no figure `p101`"),
-            ("p-1<1s", "no figure"),
-            ("pnan<1s", "no figure"),
-            ("speed>1", "there are p50"),
-            ("p99!1us", "has none of"),
-            ("p99>10%", "has a sign"),
+            ("p99<", "expected a number"),
+            ("p99<200", "invalid duration `200`: expected a number with ns, us, ms or s"),
+            ("lost<2us", "invalid count `2us`"),
+            ("p101<1s", "unknown figure `p101`"),
+            ("p-1<1s", "unknown figure"),
+            ("pnan<1s", "unknown figure"),
+            ("speed>1", "expected p50"),
+            ("p99!1us", "expected one of"),
+            ("p99>10%", "write +10% or -10%"),
             ("lost=0,,", "invalid condition"),
         ] {
             let error = conditions.parse::<Conditions>().expect_err(conditions);

@@ -119,7 +119,7 @@ impl FromStr for Metric {
         statistic.map(|it| Self::Time(series, it)).ok_or_else(|| {
             let totals: Vec<_> = TOTALS.iter().map(|(name, _)| *name).collect();
             format!(
-                "no figure `{text}`; there are p50, p99.9 and any other percentile, min, max, mean, stddev \
+                "unknown figure `{text}`: expected p50, p99.9 or any other percentile, min, max, mean, stddev \
                  (also as service.p99 or pacing.p99), rate, cpu, {}",
                 totals.join(", ")
             )

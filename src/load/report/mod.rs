@@ -60,6 +60,9 @@ pub const FORMAT: &str = "shardcast-bench-1";
 pub struct Test {
     /// `echo` or `push`.
     pub kind: String,
+    /// The name of the protocol; empty in results of a version that had only one.
+    #[serde(default)]
+    pub protocol: String,
     /// Connections; for pushes, subscribers.
     pub connections: usize,
     /// The most messages in progress on each connection; for pushes, on each topic.
@@ -184,11 +187,11 @@ impl Report {
     /// Reads what [`to_json`](Self::to_json) wrote.
     ///
     /// # Errors
-    /// `text` is not such JSON; the message has the position.
+    /// `text` is not such JSON, or of another format. The message is for people, and has the position.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        let report: Self = serde_json::from_str(text).map_err(|error| format!("no report: {error}"))?;
+        let report: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if report.format != FORMAT {
-            return Err(format!("no report of the format {FORMAT}, but of `{}`", report.format));
+            return Err(format!("unknown format `{}`: expected `{FORMAT}`", report.format));
         }
         Ok(report)
     }
@@ -210,11 +213,12 @@ impl Report {
 }
 
 impl Test {
-    /// What `plan` runs, against `server` or in this process.
-    pub fn new(plan: &Plan, server: Option<String>) -> Self {
+    /// What `plan` runs over `protocol`, against `server` or in this process.
+    pub fn new(plan: &Plan, protocol: &str, server: Option<String>) -> Self {
         let (kind, topics) = plan.load.describe();
         Self {
             kind: kind.to_owned(),
+            protocol: protocol.to_owned(),
             connections: plan.connections,
             depth: plan.depth,
             topics,

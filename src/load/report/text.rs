@@ -20,11 +20,12 @@ pub(super) fn render(report: &Report) -> String {
         let _ = writeln!(out, "  {name:<8}{:>14}{:>14}", time(of_latency), time(of_service));
     }
     let _ = writeln!(out, "  latency counts {latency}, service {service}\n");
-    let asked = report.test.rate.map_or_else(String::new, |rate| format!(" of {} asked for", count(rate)));
+    let requested =
+        report.test.rate.map_or_else(String::new, |rate| format!(" of {} requested", count(rate)));
     let [sent, received] = report.test.verbs();
     let _ = writeln!(
         out,
-        "{sent} {}/s{asked}, {received} {}/s",
+        "{sent} {}/s{requested}, {received} {}/s",
         count(report.rate.sent_per_s),
         count(report.rate.received_per_s)
     );

@@ -30,8 +30,8 @@ fn lost(report: &Report, warnings: &mut Vec<String>) {
     }
     if totals.unsent > 0 {
         warnings.push(format!(
-            "{} messages could not be sent at all: the server is slower than the rate that was asked for, and \
-             latency without them is too good",
+            "{} messages could not be sent: the server is slower than the requested rate, and the latency does \
+             not include them",
             totals.unsent
         ));
     }
@@ -49,7 +49,7 @@ fn generator(report: &Report, warnings: &mut Vec<String>) {
     if report.cpu.generator_busy > BUSY_MAX {
         warnings.push(format!(
             "the generator is the bottleneck: a thread of it was busy {:.0} % of the time; give it more \
-             CPUs (--threads), or ask for less",
+             CPUs (--threads), or reduce the rate",
             report.cpu.generator_busy * 100.0
         ));
     }
@@ -58,7 +58,7 @@ fn generator(report: &Report, warnings: &mut Vec<String>) {
     if has_both && (is_late(pacing.p50, latency.p50) || is_late(pacing.p99, latency.p99)) {
         warnings.push(format!(
             "the generator sent late: its pacing error (p50 {}, p99 {}) is more than a tenth of the latency \
-             (p50 {}, p99 {}); free its CPU, or ask for less",
+             (p50 {}, p99 {}); free its CPU, or reduce the rate",
             time(pacing.p50 as f64),
             time(pacing.p99 as f64),
             time(latency.p50 as f64),

@@ -32,13 +32,14 @@ use crate::{
 impl Server {
     pub(super) fn start(config: ServerConfig, listeners: Vec<Listener>) -> Result<Self, StartError> {
         let plan = plan(&config)?;
-        plan.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let shards = plan.cpus.len();
         let files =
             rlimit::raise_nofile().map_err(|error| StartError::Config(format!("RLIMIT_NOFILE: {error}")))?;
         needs::check_descriptors(shards, listeners.len(), files)?;
         // Then the addresses: a second server fails here, before it takes anything else.
         let Bound { listeners, factories, mut sockets } = bind(&config, listeners, shards)?;
+        // Not earlier: without one of its addresses, the same layout may be tried again.
+        plan.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let (ring, memory) = rings(&config, shards, files)?;
         let counters: Vec<_> = (0..shards).map(|_| Arc::new(ShardCounters::new(listeners.len()))).collect();
         let (lifecycle_sender, lifecycle) = flume::unbounded();

@@ -54,7 +54,7 @@ fn check_family(name: &str, typed: &str, kind: &str, help: &str) -> Result<(), S
     let unit = name.ends_with("_seconds") || name.ends_with("_bytes");
     let fits = ["counter", "gauge"].contains(&kind) || (kind == "histogram" && unit);
     if !fits || (kind == "counter") != name.ends_with("_total") {
-        return Err(format!("{name} is no {kind}"));
+        return Err(format!("{name} is not a {kind}"));
     }
     if help.is_empty() || !help.ends_with('.') {
         return Err(format!("{name} is not explained"));

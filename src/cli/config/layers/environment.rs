@@ -3,7 +3,7 @@
 use super::{Layers, Origin, value::from_text};
 use crate::config::{
     catalog::Catalog,
-    check::Complaint,
+    check::ValueError,
     key::{Key, VARIABLE_PREFIX},
     report::Place,
     suggest::closest,
@@ -32,23 +32,23 @@ fn is_ours(name: &str) -> bool {
     name.strip_prefix(VARIABLE_PREFIX).is_some_and(|rest| rest.contains("__"))
 }
 
-fn unknown(catalog: &Catalog, name: &str) -> Complaint {
+fn unknown(catalog: &Catalog, name: &str) -> ValueError {
     let key = Key::of_variable(name).unwrap_or_default();
     let index = key.0.get(1).and_then(|part| part.parse().ok()).unwrap_or(0);
-    let complaint = Complaint::new(&key, format!("unknown environment variable `{name}`"));
+    let error = ValueError::new(&key, format!("unknown environment variable `{name}`"));
     if let Some(key) = catalog.renamed(&key) {
-        return complaint.help(format!("write `{}` instead", key.variable()));
+        return error.help(format!("write `{}` instead", key.variable()));
     }
     let inside = catalog.fields_inside(&key.parent(), key.name());
     if !inside.is_empty() {
         let meant: Vec<_> = inside.iter().map(|it| format!("`{}`", it.key.at(index).variable())).collect();
-        return complaint.help(format!("write {} instead", meant.join(" or ")));
+        return error.help(format!("write {} instead", meant.join(" or ")));
     }
     let fields = catalog.sections().iter().flat_map(|section| &section.fields);
     let known: Vec<String> = fields.map(|field| field.key.at(index).variable()).collect();
     match closest(name, known.iter().map(String::as_str)) {
-        Some(meant) => complaint.help(format!("did you mean `{meant}`?")),
-        None => complaint
+        Some(meant) => error.help(format!("did you mean `{meant}`?")),
+        None => error
             .help(format!("expected {VARIABLE_PREFIX}SECTION__KEY; `shardcast config doc` lists all keys")),
     }
 }

@@ -10,7 +10,7 @@ use toml::{
 use super::{Layers, Origin, value::checked};
 use crate::config::{
     catalog::{Catalog, LISTENER, Section},
-    check::Complaint,
+    check::ValueError,
     key::Key,
     report::Place,
     suggest::closest,
@@ -31,7 +31,7 @@ pub(super) fn read(text: &str, layers: &mut Layers<'_>) {
     }
     for (error, span) in errors.iter().zip(spans) {
         let message = format!("invalid TOML: {}", error.message());
-        layers.problems.push(Complaint::new(&Key::default(), message).at(Place::File(span)));
+        layers.problems.push(ValueError::new(&Key::default(), message).at(Place::File(span)));
     }
 }
 
@@ -41,8 +41,8 @@ fn read_table(table: &DeTable<'_>, key: &Key, layers: &mut Layers<'_>) {
     entries.sort_by_key(|(name, _)| name.span().start);
     for (name, value) in entries {
         let child = key.join(name.get_ref());
-        let complain = |layers: &mut Layers<'_>, span: Range<usize>, complaint: Complaint| {
-            layers.problems.push(complaint.at(Place::File(span)));
+        let report = |layers: &mut Layers<'_>, span: Range<usize>, error: ValueError| {
+            layers.problems.push(error.at(Place::File(span)));
         };
         if let Some(field) = catalog.field(&child) {
             let origin = Origin::File(value.span());
@@ -51,7 +51,7 @@ fn read_table(table: &DeTable<'_>, key: &Key, layers: &mut Layers<'_>) {
         } else if catalog.section(&child.join("*")).is_some() {
             match blocks_of(value) {
                 Ok(blocks) => read_blocks(&blocks, &child, layers),
-                Err(span) => complain(layers, span.unwrap_or_else(|| name.span()), not_a_list(&child)),
+                Err(span) => report(layers, span.unwrap_or_else(|| name.span()), not_a_list(&child)),
             }
         } else if catalog.section(&child).is_some() {
             match value.get_ref() {
@@ -62,11 +62,11 @@ fn read_table(table: &DeTable<'_>, key: &Key, layers: &mut Layers<'_>) {
                 _ => {
                     let message =
                         format!("`{child}` is a table: write {} and its options below", child.header());
-                    complain(layers, value.span(), Complaint::new(&child, message));
+                    report(layers, value.span(), ValueError::new(&child, message));
                 }
             }
         } else {
-            complain(layers, name.span(), unknown(catalog, key, name.get_ref()));
+            report(layers, name.span(), unknown(catalog, key, name.get_ref()));
         }
     }
 }
@@ -90,32 +90,32 @@ fn read_blocks(blocks: &[Block<'_>], key: &Key, layers: &mut Layers<'_>) {
     }
 }
 
-fn not_a_list(key: &Key) -> Complaint {
-    Complaint::new(key, format!("`{key}` is a list of tables"))
+fn not_a_list(key: &Key) -> ValueError {
+    ValueError::new(key, format!("`{key}` is a list of tables"))
         .help(format!("write [[{key}]], with two brackets on each side, once for each table"))
 }
 
 /// Reports an unknown key, with a suggestion.
-fn unknown(catalog: &Catalog, table: &Key, name: &str) -> Complaint {
+fn unknown(catalog: &Catalog, table: &Key, name: &str) -> ValueError {
     let child = table.join(name);
     if table.0.is_empty() {
-        let complaint = Complaint::new(&child, format!("unknown section `{name}`"));
+        let error = ValueError::new(&child, format!("unknown section `{name}`"));
         let tops: Vec<&str> = catalog.sections().iter().map(|section| section.key.0[0].as_str()).collect();
         return match (closest(name, tops), home_of(catalog, name)) {
-            (Some(meant), _) => complaint.help(format!("did you mean `{meant}`?")),
-            (None, Some(home)) => complaint.help(format!("`{name}` belongs in {}", home.key.header())),
-            (None, None) => complaint.help(format!("expected one of {}", headers(catalog))),
+            (Some(meant), _) => error.help(format!("did you mean `{meant}`?")),
+            (None, Some(home)) => error.help(format!("`{name}` belongs in {}", home.key.header())),
+            (None, None) => error.help(format!("expected one of {}", headers(catalog))),
         };
     }
-    let complaint = Complaint::new(&child, format!("unknown key `{name}` in {}", table.header()));
+    let error = ValueError::new(&child, format!("unknown key `{name}` in {}", table.header()));
     if let Some(key) = catalog.renamed(&child) {
-        return complaint.help(format!("write `{}` instead", key.name()));
+        return error.help(format!("write `{}` instead", key.name()));
     }
     let inside = catalog.fields_inside(table, name);
     if !inside.is_empty() {
         let below = |key: &Key| Key(key.0[table.0.len()..].to_vec());
         let meant: Vec<_> = inside.iter().map(|it| format!("`{}`", below(&it.key))).collect();
-        return complaint.help(format!("write {} instead", meant.join(" or ")));
+        return error.help(format!("write {} instead", meant.join(" or ")));
     }
     let names = catalog.section(table).map(|section| section.fields.iter().map(|field| field.key.name()));
     // Tables inside of this one may be meant too.
@@ -124,9 +124,9 @@ fn unknown(catalog: &Catalog, table: &Key, name: &str) -> Complaint {
         catalog.sections().iter().filter_map(|section| section.key.0.strip_prefix(&*pattern.0)?.first());
     let inside = inside.map(String::as_str).filter(|part| *part != "*");
     match (closest(name, names.into_iter().flatten().chain(inside)), home_of(catalog, name)) {
-        (Some(meant), _) => complaint.help(format!("did you mean `{meant}`?")),
-        (None, Some(home)) => complaint.help(format!("`{name}` belongs in {}", home.key.header())),
-        (None, None) => complaint.help("`shardcast config doc` lists all keys".to_owned()),
+        (Some(meant), _) => error.help(format!("did you mean `{meant}`?")),
+        (None, Some(home)) => error.help(format!("`{name}` belongs in {}", home.key.header())),
+        (None, None) => error.help("`shardcast config doc` lists all keys".to_owned()),
     }
 }
 
@@ -140,12 +140,12 @@ fn headers(catalog: &Catalog) -> String {
 }
 
 /// The value without its places.
-fn plain(value: &Spanned<DeValue<'_>>, key: &Key) -> Result<Value, Complaint> {
+fn plain(value: &Spanned<DeValue<'_>>, key: &Key) -> Result<Value, ValueError> {
     Ok(match value.get_ref() {
         DeValue::String(text) => Value::String(text.to_string()),
         DeValue::Integer(number) => {
             let parsed = i64::from_str_radix(number.as_str(), number.radix());
-            Value::Integer(parsed.map_err(|_| Complaint::new(key, format!("{number} is too large")))?)
+            Value::Integer(parsed.map_err(|_| ValueError::new(key, format!("{number} is too large")))?)
         }
         DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
         DeValue::Boolean(truth) => Value::Boolean(*truth),
@@ -157,7 +157,7 @@ fn plain(value: &Spanned<DeValue<'_>>, key: &Key) -> Result<Value, Complaint> {
             table
                 .iter()
                 .map(|(name, item)| Ok((name.get_ref().to_string(), plain(item, key)?)))
-                .collect::<Result<_, Complaint>>()?,
+                .collect::<Result<_, ValueError>>()?,
         ),
     })
 }

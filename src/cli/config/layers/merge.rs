@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::{Layers, Origin, Setting};
 use crate::config::{
     catalog::{LISTENER, mark_optional, value_at},
-    check::Complaint,
+    check::ValueError,
     key::Key,
     options::Config,
     report::Place,
@@ -58,8 +58,8 @@ pub(super) fn merge(layers: &mut Layers<'_>) -> Merged {
             && index > count
         {
             let message = format!("there are {count} {}s: the next index is {count}", list.name());
-            let complaint = Complaint::new(&setting.key, message);
-            layers.problems.push(complaint.at(setting.origin.clone().into()));
+            let error = ValueError::new(&setting.key, message);
+            layers.problems.push(error.at(setting.origin.clone().into()));
             continue;
         }
         if let (Value::Table(table), Some(value)) = (open(&mut root, &setting.key.parent()), &setting.value) {
@@ -86,8 +86,8 @@ pub(super) fn merge(layers: &mut Layers<'_>) -> Merged {
             merged.config = Some(config);
         }
         Err(error) if layers.problems.is_empty() => {
-            let complaint = Complaint::new(&Key::default(), error.message().to_owned());
-            layers.problems.push(complaint.at(Place::Nowhere));
+            let error = ValueError::new(&Key::default(), error.message().to_owned());
+            layers.problems.push(error.at(Place::Nowhere));
         }
         // A consequence of an error that is already reported.
         Err(_) => {}
@@ -108,8 +108,8 @@ fn require_all(table: &Key, layers: &mut Layers<'_>, merged: &mut Merged) {
             None => merged.place_of(table),
         };
         let message = format!("missing key `{}` in {}", key.name(), table.header());
-        let complaint = Complaint::new(&key, message).help(format!("expected {}", field.kind_in_words()));
-        layers.problems.push(complaint.at(place));
+        let error = ValueError::new(&key, message).help(format!("expected {}", field.kind_in_words()));
+        layers.problems.push(error.at(place));
         merged.bad.insert(key);
     }
 }

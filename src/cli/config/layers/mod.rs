@@ -91,9 +91,9 @@ pub(crate) fn load(catalog: &Catalog, inputs: Inputs) -> Result<Loaded, Report> 
     }
     let merged = merge::merge(&mut layers);
     if let Some(config) = &merged.config {
-        for complaint in check::check(catalog, config, &merged.bad) {
-            let place = merged.place_of(&complaint.key);
-            layers.problems.push(complaint.at(place));
+        for error in check::check(catalog, config, &merged.bad) {
+            let place = merged.place_of(&error.key);
+            layers.problems.push(error.at(place));
         }
     }
     match merged.config {
@@ -166,8 +166,8 @@ impl<'a> Layers<'a> {
     }
 
     /// Adds a value, or reports its error.
-    fn set(&mut self, key: Key, value: Result<toml::Value, check::Complaint>, origin: Origin) {
-        let value = value.map_err(|complaint| self.problems.push(complaint.at(origin.clone().into()))).ok();
+    fn set(&mut self, key: Key, value: Result<toml::Value, check::ValueError>, origin: Origin) {
+        let value = value.map_err(|error| self.problems.push(error.at(origin.clone().into()))).ok();
         self.settings.push(Setting { key, value, origin });
     }
 }

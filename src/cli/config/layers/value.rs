@@ -4,58 +4,59 @@ use toml::Value;
 
 use crate::config::{
     catalog::{Catalog, Field},
-    check::Complaint,
+    check::ValueError,
     key::Key,
     suggest::closest,
 };
 
 /// Checks a value from the file.
-pub(super) fn checked(catalog: &Catalog, field: &Field, key: &Key, value: Value) -> Result<Value, Complaint> {
-    let complaint = |message: String| Complaint::new(key, message);
+pub(super) fn checked(
+    catalog: &Catalog,
+    field: &Field,
+    key: &Key,
+    value: Value,
+) -> Result<Value, ValueError> {
+    let invalid = |message: String| ValueError::new(key, message);
     if let (Some(_), Value::String(text)) = (field.range, &value) {
-        return Err(complaint(format!(
-            "`{}`: expected {}, without quotes",
-            key.name(),
-            field.kind_in_words()
-        ))
-        .help(format!("found the text {text:?}")));
+        return Err(invalid(format!("`{}`: expected {}, without quotes", key.name(), field.kind_in_words()))
+            .help(format!("found the text {text:?}")));
     }
     if let (Some((min, max)), Value::Integer(number)) = (field.range, &value)
         && !(min..=max).contains(number)
     {
-        return Err(complaint(format!("{number} is out of range: `{}` must be {min} to {max}", key.name())));
+        return Err(invalid(format!("{number} is out of range: `{}` must be {min} to {max}", key.name())));
     }
     if let (false, Value::String(text)) = (field.choices.is_empty(), &value)
         && !field.choices.iter().any(|(choice, _)| choice == text)
     {
-        let found = complaint(format!("invalid {} `{text}`: expected {}", key.name(), field.kind_in_words()));
+        let found = invalid(format!("invalid {} `{text}`: expected {}", key.name(), field.kind_in_words()));
         return Err(match closest(text, field.choices.iter().map(|(choice, _)| choice.as_str())) {
             Some(choice) => found.help(format!("did you mean \"{choice}\"?")),
             None => found,
         });
     }
     let unfit = || {
-        complaint(format!(
-            "`{}`: expected {}, found {}",
-            key.name(),
-            field.kind_in_words(),
-            described(&value)
-        ))
+        invalid(format!("`{}`: expected {}, found {}", key.name(), field.kind_in_words(), described(&value)))
     };
     match catalog.check_value(key, value.clone()) {
         // A date without quotes would be accepted as text.
         Ok(_) if !value.is_datetime() => Ok(value),
         Ok(_) => Err(unfit()),
         Err(error) if error.message().starts_with("invalid type") || value.is_datetime() => Err(unfit()),
-        Err(error) => Err(complaint(error.message().to_owned())),
+        Err(error) => Err(invalid(error.message().to_owned())),
     }
 }
 
 /// Parses a value from the environment or the command line, where all values are text.
-pub(super) fn from_text(catalog: &Catalog, field: &Field, key: &Key, text: &str) -> Result<Value, Complaint> {
+pub(super) fn from_text(
+    catalog: &Catalog,
+    field: &Field,
+    key: &Key,
+    text: &str,
+) -> Result<Value, ValueError> {
     let value = if field.range.is_some() {
         let number = text.parse().map_err(|_| {
-            Complaint::new(
+            ValueError::new(
                 key,
                 format!("`{text}` is not a number: `{}` must be {}", key.name(), field.kind_in_words()),
             )

@@ -195,9 +195,9 @@ mod tests {
 
     #[test]
     fn trouble_is_shown() {
-        let view = View { trouble: Some("no server answers\x1b[2J".into()), ..view() };
+        let view = View { trouble: Some("connection refused\x1b[2J".into()), ..view() };
         let line = &view.lines(80, 24)[1];
-        assert_eq!((line.look, line.text.as_str()), (Look::Error, "no server answers\\u{1b}[2J"));
+        assert_eq!((line.look, line.text.as_str()), (Look::Error, "connection refused\\u{1b}[2J"));
     }
 
     #[test]

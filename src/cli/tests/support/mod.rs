@@ -155,9 +155,9 @@ pub(crate) fn echo(stream: &mut TcpStream) {
     stream.write_all(&request).expect("it is read");
     loop {
         let mut head = [0; 8];
-        stream.read_exact(&mut head).expect("an answer");
+        stream.read_exact(&mut head).expect("a response");
         let mut body = vec![0; usize::from(head[3]) - 8];
-        stream.read_exact(&mut body).expect("an answer");
+        stream.read_exact(&mut body).expect("a response");
         if head[..] == request[..8] {
             return assert_eq!(body, request[8..]);
         }
@@ -169,9 +169,9 @@ fn get(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
     write!(stream, "GET {path} HTTP/1.0\r\n\r\n").expect("it is read");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it answers");
-    answer.split_once("\r\n\r\n").expect("a head and a body").1.to_owned()
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("it responds");
+    response.split_once("\r\n\r\n").expect("a head and a body").1.to_owned()
 }
 
 /// Waits until `done` returns true, which only a hang prevents.

@@ -5,11 +5,15 @@
 
 mod setup;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
-use shardcast::proto::PublishHeader;
-use shardcast::proto::topics::control::{Request, ServerPayload, TopicResponse, encode_request, is_control};
+use shardcast::proto::{
+    PublishHeader, TopicError, TopicName,
+    topics::{Incoming, Request, TopicResponse, Wire},
+};
 use shardcast_os::clock;
 
 use super::{
@@ -20,17 +24,20 @@ use super::{
     sequence::Sequence,
 };
 use crate::{
-    frame::{self, HEADER_BYTES},
+    framing::{Framing, Received},
     links::Links,
 };
 
-use shared::Reached;
+use shared::{Publishing, Reached};
 
+pub(super) use setup::subscribe;
 pub(super) use shared::Shared;
 
 /// The push load of one thread. Subscribers have the first slots, the publisher the next one.
 #[derive(Debug)]
-pub(super) struct Push<'a> {
+pub(super) struct Push<'a, F, W> {
+    framing: F,
+    wire: W,
     shared: &'a Shared,
     stamper: Stamper,
     /// Number of the first subscriber among those of all threads.
@@ -51,12 +58,14 @@ pub(super) struct Push<'a> {
     reached: Reached,
     frame: Vec<u8>,
     stopped: bool,
+    /// `None` when this thread publishes nothing more.
+    publishing: Option<Publishing<'a>>,
 }
 
 #[derive(Debug)]
 struct Topic {
     number: usize,
-    name: String,
+    name: TopicName,
     next: u64,
     /// Published, with the response pending.
     pending: u64,
@@ -88,35 +97,29 @@ impl Share {
     }
 }
 
-impl<'a> Push<'a> {
-    /// Subscribes the connections.
-    pub(super) fn subscribe(links: &mut Links, shared: &Shared, share: Share, run: u32) -> Result<()> {
-        setup::subscribe(links, shared, share.first, share.connections, run)
-    }
-
+impl<'a, F: Framing, W: Wire> Push<'a, F, W> {
     pub(super) fn new(
+        (framing, wire): (F, W),
         (stamper, run): (Stamper, u32),
         shared: &'a Shared,
         share: Share,
         depth: u32,
         (loop_kind, schedule): (LoopKind, Option<Schedule>),
         recorder: Recorder,
-    ) -> Self {
+    ) -> Result<Self> {
         let subscribers = (share.first..share.first + share.connections)
             .map(|connection| vec![Sequence::default(); shared.topics_of(connection).count()]);
-        let topics = share.topics(shared).map(|number| Topic {
-            number,
-            name: topic_name(run, number),
-            next: 0,
-            pending: 0,
-            waiting: 0,
+        let topics = share.topics(shared).map(|number| -> Result<Topic> {
+            Ok(Topic { number, name: topic_name(run, number)?, next: 0, pending: 0, waiting: 0 })
         });
-        Self {
+        Ok(Self {
+            framing,
+            wire,
             shared,
             stamper,
             first: share.first,
             subscribers: subscribers.collect(),
-            topics: topics.collect(),
+            topics: topics.collect::<Result<_>>()?,
             pending: VecDeque::new(),
             next_id: 1,
             next_topic: 0,
@@ -128,7 +131,8 @@ impl<'a> Push<'a> {
             reached: Reached::default(),
             frame: Vec::new(),
             stopped: false,
-        }
+            publishing: Some(Publishing::of(shared)),
+        })
     }
 
     pub(super) fn finish(mut self, links: &Links) -> Found {
@@ -160,26 +164,25 @@ impl<'a> Push<'a> {
         let body = self.stamper.stamp(stamp);
         self.frame.clear();
         let options = PublishHeader::default();
-        let request = Request::Publish { topic: &topic.name, expects_response: true, options, body };
-        put_frame(id, &mut self.frame, |out| encode_request(&request, out));
+        let request = Request::Publish { topic: &topic.name, options, body };
+        self.framing.encode(id, |out| self.wire.encode(&request, out), &mut self.frame);
         links.send(self.subscribers.len() as u32, &self.frame);
     }
 
     /// Takes the response to a publication.
-    fn answered(&mut self, links: &mut Links, frame: &[u8], now: u64) {
-        let id = frame::id(frame);
+    fn responded(&mut self, links: &mut Links, frame: &[u8], now: u64) {
+        let Received::Response { id, payload } = self.framing.decode(frame) else { return };
+        let is_published =
+            matches!(self.wire.decode(payload), Some(Incoming::Response(TopicResponse::Published { .. })));
         // Responses arrive in order, so it is the first.
         let Some(at) = self.pending.iter().position(|(pending, _)| *pending == id) else { return };
         let Some((_, index)) = self.pending.remove(at) else { return };
         let index = index as usize;
         let topic = &mut self.topics[index];
         topic.pending -= 1;
-        match ServerPayload::load(&frame[HEADER_BYTES..]) {
-            Some(ServerPayload::Response(TopicResponse::Published { .. })) => {}
-            _ => {
-                self.counts.refused += 1;
-                self.shared.refuse(topic.number);
-            }
+        if !is_published {
+            self.counts.refused += 1;
+            self.shared.refuse(topic.number);
         }
         if topic.waiting > 0 {
             topic.waiting -= 1;
@@ -191,14 +194,14 @@ impl<'a> Push<'a> {
 
     #[inline]
     fn delivered(&mut self, slot: u32, frame: &[u8], now: u64) -> bool {
-        let payload = &frame[HEADER_BYTES..];
-        if !is_control(payload) {
-            // A push to all connections, which is not part of the load.
-            return false;
-        }
-        let Some(ServerPayload::Message { body, .. }) = ServerPayload::load(payload) else {
-            self.counts.corrupt += 1;
-            return false;
+        let body = match self.framing.decode(frame) {
+            Received::Push(payload) => match self.wire.decode(payload) {
+                Some(Incoming::Message { body, .. }) => body,
+                Some(Incoming::Response(_) | Incoming::Refused { .. }) => &[],
+                // A push to all connections, which is not part of the load.
+                None => return false,
+            },
+            Received::Response { .. } => &[],
         };
         let connection = self.first + slot as usize;
         let found = self.stamper.read(body).and_then(|stamp| {
@@ -227,7 +230,7 @@ impl<'a> Push<'a> {
     }
 }
 
-impl drive::Load for Push<'_> {
+impl<F: Framing, W: Wire> drive::Load for Push<'_, F, W> {
     #[inline]
     fn due(&mut self, links: &mut Links, index: u64, intended: u64, now: u64) {
         let index = (index % self.topics.len() as u64) as usize;
@@ -277,17 +280,26 @@ impl drive::Load for Push<'_> {
     fn receive(&mut self, links: &mut Links, slot: u32, bytes: &[u8]) {
         let now = clock::now_nanos();
         if slot == self.publisher() {
-            links.frames(slot, bytes, |links, frame| self.answered(links, frame, now));
+            links.frames_by(F::first, slot, bytes, |links, frame| self.responded(links, frame, now));
             return;
         }
         let mut deliveries = 0;
-        links.frames(slot, bytes, |_, frame| deliveries += u64::from(self.delivered(slot, frame, now)));
+        links.frames_by(F::first, slot, bytes, |_, frame| {
+            deliveries += u64::from(self.delivered(slot, frame, now));
+        });
         self.reached.flush(self.shared);
         self.shared.receive(deliveries);
     }
 
     fn stop(&mut self) {
         self.stopped = true;
+        if self.topics.iter().all(|it| it.waiting == 0) {
+            self.publishing = None;
+        }
+    }
+
+    fn may_grow(&self) -> bool {
+        self.shared.publishing() > usize::from(self.publishing.is_some())
     }
 
     fn outstanding(&self) -> u64 {
@@ -301,18 +313,8 @@ impl drive::Load for Push<'_> {
 }
 
 /// Each run has separate topics.
-fn topic_name(run: u32, number: usize) -> String {
-    format!("bench/{run:08x}/{number}")
-}
-
-/// Appends a frame with the payload that `payload` writes.
-fn put_frame(id: u32, out: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) {
-    let start = out.len();
-    out.extend_from_slice(&[0; 4]);
-    out.extend_from_slice(&id.to_be_bytes());
-    payload(out);
-    let len = (out.len() - start) as u32;
-    out[start..start + 4].copy_from_slice(&len.to_be_bytes());
+fn topic_name(run: u32, number: usize) -> std::result::Result<TopicName, TopicError> {
+    TopicName::new(&format!("bench/{run:08x}/{number}"))
 }
 
 const ID_MASK: u32 = (1 << 30) - 1;

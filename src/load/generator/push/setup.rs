@@ -1,54 +1,46 @@
 //! Subscribes connections: HELLO, then SUBSCRIBE, and all the responses.
 
-use shardcast::proto::topics::control::{Request, ServerPayload, TopicResponse, encode_request};
+use shardcast::proto::{
+    TopicFilter,
+    topics::{Incoming, Request, TopicResponse, Wire},
+};
 use shardcast_os::clock;
 
-use super::{Shared, put_frame, topic_name};
+use super::{Share, Shared, topic_name};
 use crate::{
-    frame::{self, HEADER_BYTES},
+    framing::{Framing, Received},
     generator::Result,
     links::Links,
 };
 
-/// Subscribes the connections in the first `subscribers` slots, the first of which has the number `first`;
-/// the slots after them only send HELLO.
+/// Subscribes the connections in the first slots, which are those of `share`; the slots after them only send HELLO.
 ///
 /// # Errors
 /// The server does not support topics, refuses, or does not respond.
-pub(super) fn subscribe(
+pub(in crate::generator) fn subscribe(
     links: &mut Links,
+    (framing, wire): (impl Framing, impl Wire),
     shared: &Shared,
-    first: usize,
-    subscribers: usize,
+    share: Share,
     run: u32,
 ) -> Result<()> {
-    let mut wanted = Wanted {
-        topics: (first..first + subscribers).map(|connection| shared.topics_of(connection)).collect(),
-        awaited: 0,
-        run,
-        out: Vec::new(),
-    };
+    let Share { first, connections, .. } = share;
+    let topics = (first..first + connections).map(|connection| shared.topics_of(connection)).collect();
+    let mut wanted = Wanted { framing, wire, topics, awaited: 0, run, out: Vec::new() };
     for slot in 0..links.slots() {
         wanted.request(links, slot, &Request::Hello);
     }
     // The response to HELLO causes the first of these.
-    let window = (UNANSWERED_MAX / subscribers.max(1)).clamp(1, UNANSWERED_MAX);
-    for slot in 0..subscribers as u32 {
-        (1..window).for_each(|_| wanted.request_next(links, slot));
+    let window = (PENDING_MAX / connections.max(1)).clamp(1, PENDING_MAX);
+    for slot in 0..connections as u32 {
+        for _ in 1..window {
+            wanted.request_next(links, slot)?;
+        }
     }
-    let mut refused = None;
+    let mut outcome = Ok(());
     let mut worked_at = clock::now_nanos();
-    while wanted.awaited > 0 && refused.is_none() {
-        let worked = links.turn(|links, slot, bytes| {
-            links.frames(slot, bytes, |links, frame| match load_reply(frame) {
-                Reply::Accepted => {
-                    wanted.awaited = wanted.awaited.saturating_sub(1);
-                    wanted.request_next(links, slot);
-                }
-                Reply::Push => {}
-                Reply::Refused(why) => refused = Some(why),
-            });
-        })?;
+    while wanted.awaited > 0 && outcome.is_ok() {
+        let worked = links.turn(|links, slot, bytes| wanted.receive(links, slot, bytes, &mut outcome))?;
         let now = clock::now_nanos();
         if worked {
             worked_at = now;
@@ -59,14 +51,16 @@ pub(super) fn subscribe(
             );
         }
         if links.closed() > 0 {
-            return Err("the server closed a connection that subscribed: does it support topics?".into());
+            return Err("the server closed the connection of a subscriber: does it support topics?".into());
         }
     }
-    refused.map_or(Ok(()), |why| Err(why.into()))
+    outcome
 }
 
 /// Subscriptions to request, and requests without a response.
-struct Wanted<I> {
+struct Wanted<F, W, I> {
+    framing: F,
+    wire: W,
     /// For each subscriber, those that it has not requested.
     topics: Vec<I>,
     awaited: u64,
@@ -74,50 +68,53 @@ struct Wanted<I> {
     out: Vec<u8>,
 }
 
-impl<I: Iterator<Item = usize>> Wanted<I> {
+impl<F: Framing, W: Wire, I: Iterator<Item = usize>> Wanted<F, W, I> {
     /// Requests the next topic of a subscriber, if there is one.
-    fn request_next(&mut self, links: &mut Links, slot: u32) {
+    fn request_next(&mut self, links: &mut Links, slot: u32) -> Result<()> {
         if let Some(topic) = self.topics.get_mut(slot as usize).and_then(Iterator::next) {
-            let topic = &topic_name(self.run, topic);
-            self.request(links, slot, &Request::Subscribe { topic, prefix: false, since: None });
+            let filter = &TopicFilter::Exact(topic_name(self.run, topic)?);
+            self.request(links, slot, &Request::Subscribe { filter, since: None });
         }
+        Ok(())
     }
 
     fn request(&mut self, links: &mut Links, slot: u32, request: &Request<'_>) {
         self.awaited += 1;
         self.out.clear();
         // Responses arrive in order, so ids need not differ.
-        put_frame(1, &mut self.out, |out| encode_request(request, out));
+        self.framing.encode(1, |out| self.wire.encode(request, out), &mut self.out);
         links.send(slot, &self.out);
     }
-}
 
-enum Reply {
-    Accepted,
-    /// Not a response: a server may push before HELLO has arrived.
-    Push,
-    Refused(String),
-}
-
-fn load_reply(frame: &[u8]) -> Reply {
-    if frame::id(frame) == 0 {
-        return Reply::Push;
+    /// Takes the responses in received bytes; the first error remains in `outcome`.
+    fn receive(&mut self, links: &mut Links, slot: u32, bytes: &[u8], outcome: &mut Result<()>) {
+        links.frames_by(F::first, slot, bytes, |links, frame| match self.framing.decode(frame) {
+            Received::Response { payload, .. } => {
+                let accepted = accepted(&self.wire, payload).and_then(|()| self.request_next(links, slot));
+                self.awaited = self.awaited.saturating_sub(1);
+                if outcome.is_ok() {
+                    *outcome = accepted;
+                }
+            }
+            // A server may push before HELLO has arrived.
+            Received::Push(_) => {}
+        });
     }
-    match ServerPayload::load(&frame[HEADER_BYTES..]) {
-        Some(ServerPayload::Response(TopicResponse::Welcome { .. } | TopicResponse::Subscribed { .. })) => {
-            Reply::Accepted
+}
+
+/// Whether the response to HELLO or to a subscription is not a refusal.
+fn accepted(wire: &impl Wire, payload: &[u8]) -> Result<()> {
+    match wire.decode(payload) {
+        Some(Incoming::Response(TopicResponse::Welcome { .. } | TopicResponse::Subscribed { .. })) => Ok(()),
+        Some(Incoming::Refused { status, text }) => {
+            Err(format!("refused by the server: {text} (status {status})").into())
         }
-        Some(ServerPayload::Refused { status, text }) => {
-            Reply::Refused(format!("the server refused ({status}): {text}"))
-        }
-        _ => Reply::Refused(
-            "the server does not know topics: it answered HELLO with something else".to_owned(),
-        ),
+        _ => Err("the server does not support topics: unexpected response to HELLO".into()),
     }
 }
 
 /// The most requests without a response, because servers have bounds.
-const UNANSWERED_MAX: usize = 2048;
+const PENDING_MAX: usize = 2048;
 
 /// How long a server may stay silent: the kernel tries a connection again for some seconds.
 const PATIENCE_NANOS: u64 = 20_000_000_000;

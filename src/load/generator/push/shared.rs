@@ -1,8 +1,9 @@
 //! Counts that the threads of one push benchmark share.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Topics, and the progress of each. Relaxed everywhere: these are counts, and nothing else depends on them.
+/// Topics, and the progress of each. Counts are relaxed: nothing depends on them while threads publish, and afterwards
+/// `publishing` orders them.
 #[derive(Debug)]
 pub(in crate::generator) struct Shared {
     connections: usize,
@@ -11,6 +12,8 @@ pub(in crate::generator) struct Shared {
     expected: Padded,
     /// Deliveries received.
     received: Padded,
+    /// Threads that may still publish.
+    publishing: AtomicUsize,
 }
 
 /// On separate cache lines: otherwise the threads that write to one topic would slow those that write to the next.
@@ -29,12 +32,14 @@ struct Topic {
 struct Padded(AtomicU64);
 
 impl Shared {
-    pub(in crate::generator) fn new(connections: usize, topics: usize) -> Self {
+    /// `threads`: each of them [publishes](Publishing) until it has ended.
+    pub(in crate::generator) fn new(connections: usize, topics: usize, threads: usize) -> Self {
         Self {
             connections,
             topics: (0..topics).map(|_| Topic::default()).collect(),
             expected: Padded::default(),
             received: Padded::default(),
+            publishing: AtomicUsize::new(threads),
         }
     }
 
@@ -84,6 +89,12 @@ impl Shared {
         self.received.0.fetch_add(deliveries, Ordering::Relaxed);
     }
 
+    /// Threads that may still publish. Without any, no delivery is added to those [outstanding](Self::outstanding).
+    pub(super) fn publishing(&self) -> usize {
+        // "Published": with 0, all publications of the threads that have ended are counted.
+        self.publishing.load(Ordering::Acquire)
+    }
+
     /// Deliveries that are missing.
     pub(super) fn outstanding(&self) -> u64 {
         self.expected.0.load(Ordering::Relaxed).saturating_sub(self.received.0.load(Ordering::Relaxed))
@@ -106,6 +117,24 @@ impl Shared {
     pub(in crate::generator) fn refused_deliveries(&self) -> u64 {
         let of = |topic: usize| self.topics[topic].refused.load(Ordering::Relaxed) * self.subscribers(topic);
         (0..self.topics.len()).map(of).sum()
+    }
+}
+
+/// A thread that may still publish. The others wait for its messages until this is dropped.
+#[derive(Debug)]
+pub(super) struct Publishing<'a>(&'a Shared);
+
+impl<'a> Publishing<'a> {
+    /// Of one of the threads of `shared`, which has one each.
+    pub(super) const fn of(shared: &'a Shared) -> Self {
+        Self(shared)
+    }
+}
+
+impl Drop for Publishing<'_> {
+    fn drop(&mut self) {
+        // "Published": a thread that reads this also reads the counts of this thread's publications.
+        self.0.publishing.fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -142,7 +171,7 @@ mod tests {
     #[test]
     fn every_topic_has_the_number_of_subscribers_that_is_reported() {
         for (connections, topics) in [(1, 1), (10, 1), (10, 3), (10, 10), (3, 10), (1, 5)] {
-            let shared = Shared::new(connections, topics);
+            let shared = Shared::new(connections, topics, 1);
             let mut subscribers = vec![0; topics];
             for connection in 0..connections {
                 for (index, topic) in shared.topics_of(connection).enumerate() {
@@ -159,14 +188,14 @@ mod tests {
 
     #[test]
     fn a_stranger_is_not_subscribed() {
-        let shared = Shared::new(4, 2);
+        let shared = Shared::new(4, 2, 1);
         assert_eq!(shared.index_of(1, 0), None);
-        assert_eq!(Shared::new(2, 4).index_of(0, 4), None);
+        assert_eq!(Shared::new(2, 4, 1).index_of(0, 4), None);
     }
 
     #[test]
     fn a_refused_publication_is_not_awaited() {
-        let shared = Shared::new(4, 1);
+        let shared = Shared::new(4, 1, 1);
         shared.publish(0);
         shared.publish(0);
         shared.refuse(0);
@@ -178,7 +207,7 @@ mod tests {
 
     #[test]
     fn what_was_reached_counts_for_its_topic() {
-        let shared = Shared::new(4, 2);
+        let shared = Shared::new(4, 2, 1);
         (0..4).for_each(|it| shared.publish(it % 2));
         let mut reached = Reached::default();
         for (topic, further) in [(0, 1), (0, 1), (1, 2), (0, 2)] {

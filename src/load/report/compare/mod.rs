@@ -69,7 +69,7 @@ impl Comparison {
             });
             match found {
                 Some(row) if row.fulfils(condition) => {
-                    failures.push(format!("{condition} is the case: {}", row.sentence()));
+                    failures.push(format!("{condition} holds: {}", row.sentence()));
                 }
                 Some(_) => {}
                 None => failures.push(format!("{condition}: {} was not measured in both", condition.metric)),
@@ -174,13 +174,16 @@ fn differences(a: &Report, b: &Report) -> Vec<String> {
         }
     };
     differ("what was run", &text::title(&a.test), &text::title(&b.test));
+    if !a.test.protocol.is_empty() && !b.test.protocol.is_empty() {
+        differ("the protocol", &a.test.protocol, &b.test.protocol);
+    }
     differ("the kernel", &a.environment.kernel, &b.environment.kernel);
     differ("the CPU", &a.environment.cpu_model, &b.environment.cpu_model);
     differ("congestion control", &a.environment.congestion_control, &b.environment.congestion_control);
     for (name, report) in [("A", a), ("B", b)] {
         warnings.extend(report.warnings.iter().map(|warning| format!("{name}: {warning}")));
         if report.intervals.len() < INTERVALS_MIN {
-            warnings.push(format!("{name} is too short for confidence in intervals: run it longer"));
+            warnings.push(format!("{name} is too short for confidence intervals: measure for longer"));
         }
     }
     warnings

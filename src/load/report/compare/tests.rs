@@ -77,7 +77,7 @@ fn fail_if_wants_a_change_beyond_the_value() {
     ] {
         assert_eq!(!failures(conditions, &a, &b).is_empty(), fails, "{conditions}");
     }
-    assert!(failures("p99<-10%", &b, &a)[0].starts_with("p99<-10% is the case: p99 went from "));
+    assert!(failures("p99<-10%", &b, &a)[0].starts_with("p99<-10% holds: p99 went from "));
     assert_eq!(
         failures("service.p99>+10%", &a, &b),
         ["service.p99>+10%: service.p99 was not measured in both"]
@@ -90,7 +90,7 @@ fn a_count_that_was_zero_has_grown_beyond_any_part() {
     let mut b = run(10_000, 1);
     assert_eq!(failures("lost>+10%", &a, &b), [""; 0]);
     b.totals.lost = 1;
-    assert_eq!(failures("lost>+10%", &a, &b), ["lost>+10% is the case: lost went from 0 to 1"]);
+    assert_eq!(failures("lost>+10%", &a, &b), ["lost>+10% holds: lost went from 0 to 1"]);
 }
 
 #[test]
@@ -98,7 +98,13 @@ fn runs_that_cannot_be_compared_are_reported() {
     let a = run(10_000, 1);
     let mut b = run(10_000, 1);
     b.environment.kernel = "6".to_owned();
+    b.test.protocol = "other".to_owned();
     b.intervals.truncate(5);
     let warnings = compare(&a, &b).warnings.join("\n");
     assert!(warnings.contains("differ in the kernel") && warnings.contains("B is too short"), "{warnings}");
+    assert!(!warnings.contains("protocol"), "an earlier version had only one: {warnings}");
+    let mut a = a;
+    a.test.protocol = "one".to_owned();
+    let warnings = compare(&a, &b).warnings.join("\n");
+    assert!(warnings.contains("differ in the protocol: one and other"), "{warnings}");
 }

@@ -40,7 +40,7 @@ pub(super) fn render(report: &Report) -> String {
         ),
         section(
             "Rate",
-            "Messages a second; dashed, what was asked for.",
+            "Messages per second; dashed, the requested rate.",
             &[("latency", received), ("service", to_come)],
             &over_time::rate(report, &columns),
         ),

@@ -1,0 +1,43 @@
+//! Loads of `bench`, for any protocol.
+
+use shardcast_load::generator::{self, Measured, Plan, Progress};
+
+/// The loads that `bench` can measure with one protocol.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Loads {
+    /// Requests that come back to their sender.
+    pub(crate) echo: Option<Load>,
+    /// Publications, which come to the subscribers of their topics.
+    pub(crate) push: Option<Load>,
+}
+
+/// One load with one protocol.
+#[derive(Clone, Copy)]
+pub(crate) struct Load {
+    /// The service of the listener that `bench` starts to measure.
+    pub(crate) service: &'static str,
+    /// Runs the generator, which is compiled for the protocol.
+    pub(crate) run: Run,
+}
+
+/// Runs a plan, and reports its progress.
+pub(crate) type Run = fn(&Plan, &mut dyn FnMut(Progress)) -> generator::Result<Measured>;
+
+/// A load of any protocol.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum LoadKind {
+    /// [`Loads::echo`].
+    Echo,
+    /// [`Loads::push`].
+    Push,
+}
+
+impl Loads {
+    /// The load of this kind, if the protocol has it.
+    pub(super) const fn of(&self, kind: LoadKind) -> Option<&Load> {
+        match kind {
+            LoadKind::Echo => self.echo.as_ref(),
+            LoadKind::Push => self.push.as_ref(),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The flag `--via`: which protocol a command uses.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use clap::{Command, builder::PossibleValuesParser};
+
+use crate::config::{ListenerOptions, Protocol};
+
+/// A protocol that a command can use, with the part of its entry that the command needs.
+pub(crate) struct Via<'a, T> {
+    /// The value of `--via`.
+    pub(crate) name: &'static str,
+    /// The part of the entry.
+    pub(crate) part: &'a T,
+    pub(super) protocol: &'a Protocol,
+}
+
+impl<T> Via<'_, T> {
+    /// A listener of the protocol without a name, on a free port.
+    pub(crate) fn listener_options(&self) -> ListenerOptions {
+        self.protocol.listener_options()
+    }
+
+    /// The address of the protocol's default listener.
+    ///
+    /// # Errors
+    /// The protocol has no default listener.
+    pub(crate) fn default_address(&self) -> anyhow::Result<SocketAddr> {
+        let listener = self.protocol.default_listener_options();
+        let name = self.name;
+        listener
+            .map(|it| it.listen.0)
+            .with_context(|| format!("{name} has no default address: use --connect"))
+    }
+}
+
+/// The protocol of this name.
+///
+/// # Errors
+/// There is none. The command line accepts only names of `vias`.
+pub(crate) fn find<'a, T: 'a>(
+    mut vias: impl Iterator<Item = Via<'a, T>>,
+    name: &str,
+) -> anyhow::Result<Via<'a, T>> {
+    vias.find(|it| it.name == name).with_context(|| format!("unknown protocol `{name}`"))
+}
+
+/// The values of `--via` of a command; the first is the default.
+pub(crate) fn add_values<'a, T: 'a>(command: Command, vias: impl Iterator<Item = Via<'a, T>>) -> Command {
+    let names: Vec<&str> = vias.map(|it| it.name).collect();
+    let default = names.first().copied();
+    command.mut_arg("via", |it| it.value_parser(PossibleValuesParser::new(names)).default_value(default))
+}
+
+/// Adds the default address of each protocol to the help of `--connect`.
+pub(crate) fn add_addresses<'a, T: 'a>(command: Command, vias: impl Iterator<Item = Via<'a, T>>) -> Command {
+    let all: Vec<_> = vias.filter_map(|it| Some((it.name, it.default_address().ok()?))).collect();
+    let defaults = match &all[..] {
+        [(_, address)] => address.to_string(),
+        all => all.iter().map(|(name, address)| format!("{address} ({name})")).collect::<Vec<_>>().join(", "),
+    };
+    command.mut_arg("connect", |it| {
+        let help = it.get_help().map(ToString::to_string).unwrap_or_default();
+        it.help(format!("{help} [default: {defaults}]"))
+    })
+}
