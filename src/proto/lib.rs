@@ -21,6 +21,7 @@ pub mod testing;
 mod time;
 mod topic;
 pub mod topics;
+mod with;
 
 pub use id::{ConnId, ParseConnIdError};
 pub use refusal::Refusal;

@@ -36,9 +36,7 @@ pub struct ServerConfig {
     pub push: HubConfig,
 }
 
-impl ServerConfig {
-    /// Applies `change`, so that a value can be written in one expression.
-    ///
+shardcast_proto::with! {
     /// # Examples
     /// ```
     /// use shardcast::{ServerConfig, ShardCount, Spin};
@@ -50,12 +48,10 @@ impl ServerConfig {
     /// });
     /// assert_eq!(config.limits.connections_max, 1_000);
     /// ```
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
+    impl ServerConfig
+}
 
+impl ServerConfig {
     /// Features of io_uring that [`io_uring_disable`](Self::io_uring_disable) knows.
     pub const IO_URING_FEATURES: [&'static str; Feature::ALL.len()] = {
         let mut names = [""; Feature::ALL.len()];
@@ -150,9 +146,7 @@ pub struct OutboxLimits {
     pub age_max: Duration,
 }
 
-impl OutboxLimits {
-    /// Applies `change`, so that a value can be written in one expression.
-    ///
+shardcast_proto::with! {
     /// # Examples
     /// ```
     /// use shardcast::OutboxLimits;
@@ -160,11 +154,7 @@ impl OutboxLimits {
     /// let small = OutboxLimits::default().with(|it| it.bytes_max = 64 << 10);
     /// assert_eq!(small.bytes_max, 64 << 10);
     /// ```
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
+    impl OutboxLimits
 }
 
 impl Default for OutboxLimits {
@@ -173,9 +163,7 @@ impl Default for OutboxLimits {
     }
 }
 
-impl Limits {
-    /// Applies `change`, so that a value can be written in one expression.
-    ///
+shardcast_proto::with! {
     /// # Examples
     /// ```
     /// use shardcast::{Limits, OverflowPolicy};
@@ -183,12 +171,10 @@ impl Limits {
     /// let limits = Limits::default().with(|it| it.overflow = OverflowPolicy::DropOldest);
     /// assert_eq!(limits.overflow, OverflowPolicy::DropOldest);
     /// ```
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
+    impl Limits
+}
 
+impl Limits {
     /// The bounds of outboxes.
     pub const fn outbox(&self) -> OutboxLimits {
         OutboxLimits {

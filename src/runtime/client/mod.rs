@@ -132,9 +132,7 @@ pub struct CallOptions {
     pub one_way: bool,
 }
 
-impl CallOptions {
-    /// Applies `change`, so that a value can be written in one expression.
-    ///
+shardcast_proto::with! {
     /// # Examples
     /// ```
     /// use shardcast::client::CallOptions;
@@ -142,11 +140,7 @@ impl CallOptions {
     /// let one_way = CallOptions::default().with(|it| it.one_way = true);
     /// assert!(one_way.one_way);
     /// ```
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
+    impl CallOptions
 }
 
 /// Counts of a client at one moment.

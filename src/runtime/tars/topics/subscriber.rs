@@ -64,20 +64,14 @@ pub struct TopicOptions {
     pub subscriptions: SubscriptionConfig,
 }
 
-impl TopicOptions {
-    /// Applies `change`, so that a value can be written in one expression.
-    ///
+shardcast_proto::with! {
     /// # Examples
     /// ```
     /// use shardcast::tars::{TopicOptions, Waiting};
     ///
     /// let options = TopicOptions::default().with(|it| it.waiting = Waiting::default());
     /// ```
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
+    impl TopicOptions
 }
 
 impl TopicClient {
