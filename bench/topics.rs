@@ -22,7 +22,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use shardcast::proto::topics::control::{self, Request};
 use shardcast::{
-    CpuChoice, Limits, Listener, Reply, Server, ServerConfig, ShardCount, Spin,
+    CpuChoice, Listener, Reply, Server, ServerConfig, ShardCount, Spin,
     push::{HubConfig, Publisher},
     tars::{Current, Framed, FramedService, Servant, framed::frame},
 };
@@ -96,7 +96,7 @@ impl Running {
             it.shards = ShardCount::Exactly(1);
             it.cpus = CpuChoice::List(vec![plan.cpu]);
             it.spin = Spin::Never;
-            it.limits = Limits::default().with(|it| it.idle_timeout = Duration::ZERO);
+            it.listener_limits.idle_timeout = Duration::ZERO;
             it.push = HubConfig { subscriptions_per_subscriber_max: usize::MAX, ..HubConfig::default() };
         });
         let listener =

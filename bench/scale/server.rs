@@ -9,7 +9,7 @@ use std::{
 };
 
 use shardcast::{
-    CpuChoice, Limits, Listener, Server, ServerConfig, ShardCount,
+    CpuChoice, Listener, Server, ServerConfig, ShardCount,
     push::HubConfig,
     stats::ShardStats,
     tars::{Framed, FramedService},
@@ -50,12 +50,10 @@ impl Measured {
             it.cpus = CpuChoice::List(cpus.to_vec());
 
             // Connections are silent until all of them exist.
-            it.limits = Limits::default().with(|it| {
-                it.connections_max = usize::MAX;
-                it.unidentified_max = usize::MAX;
-                it.identify_timeout = Duration::from_secs(60);
-                it.idle_timeout = Duration::ZERO;
-            });
+            it.limits.connections_max = usize::MAX;
+            it.limits.unidentified_max = usize::MAX;
+            it.limits.identify_timeout = Duration::from_secs(60);
+            it.listener_limits.idle_timeout = Duration::ZERO;
             it.push = HubConfig {
                 topics_max: usize::MAX,
                 subscriptions_max: usize::MAX,

@@ -101,7 +101,8 @@ struct InFlight {
 
 /// The bounds of an outbox, and what happens at them. They apply to pushes. While responses of as many bytes
 /// wait, the peer is not read from, so that it causes no more of them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct OutboxBounds {
     /// Bytes of pushes that may wait, including those in flight.
     pub bytes_max: usize,
@@ -112,6 +113,33 @@ pub struct OutboxBounds {
     pub age_max: Duration,
     /// The policy for a push that finds no room.
     pub overflow: OverflowPolicy,
+}
+
+impl OutboxBounds {
+    /// The default, for constants: 1 MiB and 16,384 pushes of any age; a peer that is too slow is disconnected.
+    pub const DEFAULT: Self = Self {
+        bytes_max: 1 << 20,
+        messages_max: 16_384,
+        age_max: Duration::ZERO,
+        overflow: OverflowPolicy::Disconnect,
+    };
+}
+
+crate::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::outbox::OutboxBounds;
+    ///
+    /// let small = OutboxBounds::default().with(|it| it.bytes_max = 64 << 10);
+    /// assert_eq!(small.bytes_max, 64 << 10);
+    /// ```
+    impl OutboxBounds
+}
+
+impl Default for OutboxBounds {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
 }
 
 /// The data of one send.

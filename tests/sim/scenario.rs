@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shardcast_proto::{
     connection::Limits,
-    outbox::{OutboxBounds, OverflowPolicy},
+    outbox::OverflowPolicy,
     push::{
         HubConfig,
         schedule::{
@@ -115,21 +115,18 @@ impl Character {
             3 => OverflowPolicy::Block(Duration::from_millis(random.within(1..20))),
             _ => OverflowPolicy::DropOldest,
         };
-        let bounds = OutboxBounds {
-            bytes_max: *random.pick(&[200, 1000, 100_000]),
-            messages_max: *random.pick(&[2, 8, 1000]),
-            age_max: Duration::from_millis(*random.pick(&[0, 0, 0, 20])),
-            overflow,
-        };
-        let limits = Limits {
-            outbox: bounds,
-            requests_in_progress_max: *random.pick(&[1, 2, 5, 1000]),
-            identify_timeout: Duration::ZERO,
-            frame_timeout: Duration::from_millis(*random.pick(&[0, 30, 1000])),
-            idle_timeout: Duration::from_millis(*random.pick(&[0, 0, 0, 50, 1000])),
-            unacknowledged_timeout: Duration::ZERO,
-            flush_timeout: Duration::from_millis(*random.pick(&[5, 200, 5000])),
-        };
+        let limits = Limits::default().with(|it| {
+            it.outbox.bytes_max = *random.pick(&[200, 1000, 100_000]);
+            it.outbox.messages_max = *random.pick(&[2, 8, 1000]);
+            it.outbox.age_max = Duration::from_millis(*random.pick(&[0, 0, 0, 20]));
+            it.outbox.overflow = overflow;
+            it.requests_in_progress_max = *random.pick(&[1, 2, 5, 1000]);
+            it.identify_timeout = Duration::ZERO;
+            it.frame_timeout = Duration::from_millis(*random.pick(&[0, 30, 1000]));
+            it.idle_timeout = Duration::from_millis(*random.pick(&[0, 0, 0, 50, 1000]));
+            it.unacknowledged_timeout = Duration::ZERO;
+            it.flush_timeout = Duration::from_millis(*random.pick(&[5, 200, 5000]));
+        });
         let habit = match random.within(0..10) {
             0..5 => Habit::Named,
             5..8 => Habit::Wide,

@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use anyhow::Context;
-use shardcast::{CpuChoice, Limits, Server, ServerConfig, ShardCount, push::HubConfig};
+use shardcast::{CpuChoice, Server, ServerConfig, ShardCount, push::HubConfig};
 
 use super::layout::Layout;
 use crate::protocols::{Load, Registry};
@@ -20,10 +20,8 @@ pub(super) fn start(layout: &Layout, load: Load, registry: &Registry) -> anyhow:
     let config = ServerConfig::default().with(|it| {
         it.shards = layout.shards.map_or(ShardCount::Auto, ShardCount::Exactly);
         it.cpus = cpus;
-        it.limits = Limits::default().with(|it| {
-            it.connections_max = usize::MAX;
-            it.idle_timeout = Duration::ZERO;
-        });
+        it.limits.connections_max = usize::MAX;
+        it.listener_limits.idle_timeout = Duration::ZERO;
         it.push = HubConfig {
             topics_max: usize::MAX,
             subscriptions_max: usize::MAX,

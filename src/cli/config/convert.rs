@@ -1,7 +1,7 @@
 //! Conversion of the configuration into that of the library.
 
 use shardcast::{
-    Limits, ServerConfig,
+    ListenerLimits, ServerConfig, ServerLimits,
     push::{AdmissionLimits, Bounds, Class, HubConfig, Pace, TopicRule, TopicRules},
 };
 
@@ -24,15 +24,17 @@ impl Config {
             it.receive_buffers = server.receive_buffers;
             it.receive_buffer_bytes = u32::try_from(server.receive_buffer_bytes.0).unwrap_or(u32::MAX);
             it.io_uring_disable = server.io_uring_disable.clone();
-            it.limits = self.limits.library();
+            it.limits = self.limits.server();
+            it.listener_limits = self.limits.listener();
+            it.keepalive = self.limits.keepalive.0;
             it.push = self.push.library();
         })
     }
 }
 
 impl LimitOptions {
-    fn library(&self) -> Limits {
-        Limits::default().with(|it| {
+    fn server(&self) -> ServerLimits {
+        ServerLimits::default().with(|it| {
             it.connections_max = self.connections_max;
             it.connections_per_ip_max = self.connections_per_ip_max;
             it.unidentified_max = self.unidentified_max;
@@ -40,13 +42,18 @@ impl LimitOptions {
             it.requests_in_progress_shard_max = self.requests_in_progress_shard_max;
             it.identify_timeout = self.identify_timeout.0;
             it.frame_timeout = self.frame_timeout.0;
-            it.outbox_bytes_max = bytes(self.outbox_bytes_max.0);
-            it.outbox_messages_max = self.outbox_messages_max;
-            it.outbox_age_max = self.outbox_age_max.0;
-            it.overflow = self.overflow.0;
-            it.idle_timeout = self.idle_timeout.0;
             it.unacknowledged_timeout = self.unacknowledged_timeout.0;
-            it.keepalive = self.keepalive.0;
+        })
+    }
+
+    /// Those of listeners that set none.
+    fn listener(&self) -> ListenerLimits {
+        ListenerLimits::default().with(|it| {
+            it.outbox.bytes_max = bytes(self.outbox_bytes_max.0);
+            it.outbox.messages_max = self.outbox_messages_max;
+            it.outbox.age_max = self.outbox_age_max.0;
+            it.outbox.overflow = self.overflow.0;
+            it.idle_timeout = self.idle_timeout.0;
         })
     }
 }
@@ -100,14 +107,15 @@ impl ListenerOptions {
         pace(self.pace_messages_per_second, self.pace_bytes_per_second, self.pace_burst)
     }
 
-    /// The bounds of this listener: its own, and those of the server for the rest.
-    pub(crate) fn limits(&self, server: &Limits) -> Limits {
-        server.clone().with(|it| {
-            it.outbox_bytes_max = self.outbox_bytes_max.map_or(server.outbox_bytes_max, |size| bytes(size.0));
-            it.outbox_messages_max = self.outbox_messages_max.unwrap_or(server.outbox_messages_max);
-            it.outbox_age_max = self.outbox_age_max.map_or(server.outbox_age_max, |age| age.0);
-            it.overflow = self.overflow.map_or(server.overflow, |policy| policy.0);
-            it.idle_timeout = self.idle_timeout.map_or(server.idle_timeout, |time| time.0);
+    /// The limits of this listener: its own, and `defaults` for the rest.
+    pub(crate) fn limits(&self, defaults: &ListenerLimits) -> ListenerLimits {
+        defaults.clone().with(|it| {
+            let outbox = &mut it.outbox;
+            outbox.bytes_max = self.outbox_bytes_max.map_or(outbox.bytes_max, |size| bytes(size.0));
+            outbox.messages_max = self.outbox_messages_max.unwrap_or(outbox.messages_max);
+            outbox.age_max = self.outbox_age_max.map_or(outbox.age_max, |age| age.0);
+            outbox.overflow = self.overflow.map_or(outbox.overflow, |policy| policy.0);
+            it.idle_timeout = self.idle_timeout.map_or(it.idle_timeout, |time| time.0);
         })
     }
 }
@@ -134,16 +142,16 @@ mod tests {
 
     #[test]
     fn a_listener_overrides_only_its_own_options() {
-        let server = Limits::default();
+        let defaults = ListenerLimits::default();
         let mut listener = ListenerOptions::default();
-        assert_eq!(listener.limits(&server), server);
+        assert_eq!(listener.limits(&defaults), defaults);
 
         listener.idle_timeout = Some(HumanDuration(Duration::from_secs(1)));
         listener.outbox_bytes_max = Some(ByteSize(10));
-        let expected = server.clone().with(|it| {
+        let expected = defaults.clone().with(|it| {
             it.idle_timeout = Duration::from_secs(1);
-            it.outbox_bytes_max = 10;
+            it.outbox.bytes_max = 10;
         });
-        assert_eq!(listener.limits(&server), expected);
+        assert_eq!(listener.limits(&defaults), expected);
     }
 }

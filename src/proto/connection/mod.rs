@@ -126,7 +126,8 @@ pub struct Linger {
 }
 
 /// Bounds of a connection. Plain data, which may differ in every call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Of the outbox.
     pub outbox: OutboxBounds,
@@ -143,6 +144,38 @@ pub struct Limits {
     pub unacknowledged_timeout: Duration,
     /// How long sending the queued data may take after the connection has ended.
     pub flush_timeout: Duration,
+}
+
+impl Limits {
+    /// The default, for constants.
+    pub const DEFAULT: Self = Self {
+        outbox: OutboxBounds::DEFAULT,
+        requests_in_progress_max: 16_384,
+        identify_timeout: Duration::from_secs(3),
+        frame_timeout: Duration::from_secs(30),
+        idle_timeout: Duration::from_secs(60),
+        unacknowledged_timeout: Duration::from_secs(20),
+        flush_timeout: Duration::from_secs(5),
+    };
+}
+
+crate::with! {
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use shardcast_proto::connection::Limits;
+    ///
+    /// let patient = Limits::default().with(|it| it.idle_timeout = Duration::ZERO);
+    /// assert!(patient.idle_timeout.is_zero());
+    /// ```
+    impl Limits
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
 }
 
 /// Traffic of one connection.

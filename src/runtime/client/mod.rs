@@ -376,9 +376,11 @@ const CLOSE_TRIES: usize = 1000;
 const OPTIONS: TcpOptions = TcpOptions { keepalive: Duration::from_secs(30) };
 
 /// Requests beyond this wait in the caller, which has its own bounds.
-const BOUNDS: OutboxBounds = OutboxBounds {
-    bytes_max: 1 << 20,
-    messages_max: usize::MAX,
-    age_max: Duration::from_secs(30),
-    overflow: OverflowPolicy::Disconnect,
+const BOUNDS: OutboxBounds = {
+    let mut bounds = OutboxBounds::DEFAULT;
+    bounds.bytes_max = 1 << 20;
+    bounds.messages_max = usize::MAX;
+    bounds.age_max = Duration::from_secs(30);
+    bounds.overflow = OverflowPolicy::Disconnect;
+    bounds
 };

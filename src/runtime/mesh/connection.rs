@@ -13,9 +13,7 @@ use shardcast_os::clock;
 use shardcast_proto::{RequestId, Time, outbox::OutboxBounds};
 
 use super::{Answered, Envelope, Message, Router, port};
-use crate::{
-    AnswerError, CloseError, CloseReason, ConnId, OverflowPolicy, SendError, limits::ListenerLimits,
-};
+use crate::{AnswerError, CloseError, CloseReason, ConnId, OverflowPolicy, SendError, limits::ListenerCells};
 
 /// A handle to one connection: cheap to clone, and usable from any thread. It may be kept for any time.
 ///
@@ -28,7 +26,7 @@ pub struct Connection(Arc<Shared>);
 pub(crate) struct Shared {
     id: ConnId,
     peer: SocketAddr,
-    limits: Arc<ListenerLimits>,
+    limits: Arc<ListenerCells>,
     router: Arc<Router>,
     closed: AtomicBool,
     /// Bytes in messages that handles sent and the shard has not taken yet.
@@ -65,7 +63,7 @@ impl Connection {
     pub(crate) fn new(
         id: ConnId,
         peer: SocketAddr,
-        limits: Arc<ListenerLimits>,
+        limits: Arc<ListenerCells>,
         router: Arc<Router>,
         now: Time,
     ) -> Self {

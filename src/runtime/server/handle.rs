@@ -8,11 +8,12 @@ use std::{
 
 use bytes::Bytes;
 use shardcast_os::clock;
-use shardcast_proto::{Time, outbox::OutboxBounds};
+use shardcast_proto::Time;
 
 use super::{ListenerRef, Shared, stats};
 use crate::{
-    BroadcastError, ConnId, KickError, Limits, ListenerId, RunError, UnknownListener,
+    BroadcastError, ConnId, KickError, LimitsError, ListenerId, ListenerLimits, RunError, ServerLimits,
+    UnknownListener,
     conns::Conns,
     mesh::{Envelope, Pending, Router, port},
     reactor::current::with_part,
@@ -176,36 +177,29 @@ impl ServerHandle {
         let _ = self.shared.lifecycle.send(Lifecycle::StopRequested);
     }
 
-    /// Changes the bounds of the whole server from now on, also for open connections: `connections_max`,
-    /// `connections_per_ip_max`, `unidentified_max`, `requests_in_progress_max`, `requests_in_progress_shard_max`,
-    /// `identify_timeout`, `frame_timeout`, `unacknowledged_timeout`. A smaller bound on a number of connections ends
-    /// no open connection: it applies to new ones.
+    /// Changes the bounds of the whole server from now on, also for open connections. A smaller bound on a number of
+    /// connections ends no open connection: it applies to new ones.
     ///
-    /// `connections_max` cannot exceed the value that the server was started with, because the tables have that size.
-    /// All other fields are ignored: they belong to a listener, or to the sockets that listen already.
-    pub fn set_limits(&self, limits: &Limits) {
-        self.shared.conns.limits.set(limits);
+    /// # Errors
+    /// `connections_max` exceeds the value that the server was started with. Nothing has changed.
+    pub fn set_limits(&self, limits: &ServerLimits) -> Result<(), LimitsError> {
+        self.shared.conns.limits.set(limits)?;
         self.apply_limits();
+        Ok(())
     }
 
-    /// Changes the bounds of one listener from now on, also for its open connections: `idle_timeout`, `overflow` and
-    /// the fields `outbox_*`. What already waits in an outbox beyond a smaller bound is still sent.
+    /// Changes the bounds of one listener from now on, also for its open connections. What already waits in an outbox
+    /// beyond a smaller bound is still sent.
     ///
     /// # Errors
     /// The server has no such listener.
     pub fn set_listener_limits<'a>(
         &self,
         listener: impl Into<ListenerRef<'a>>,
-        limits: &Limits,
+        limits: &ListenerLimits,
     ) -> Result<(), UnknownListener> {
         let listener = self.listener(listener.into())?;
-        let bounds = OutboxBounds {
-            bytes_max: limits.outbox_bytes_max,
-            messages_max: limits.outbox_messages_max,
-            age_max: limits.outbox_age_max,
-            overflow: limits.overflow,
-        };
-        self.shared.conns.listeners[listener as usize].limits.set(&bounds, limits.idle_timeout);
+        self.shared.conns.listeners[listener as usize].limits.set(limits);
         self.apply_limits();
         Ok(())
     }
