@@ -136,7 +136,7 @@ fn open_some(server: &Server, count: usize) -> Result<Vec<(TcpStream, u16)>> {
     let deadline = Instant::now() + PATIENCE;
     let mut placed = Vec::new();
     while !opened.is_empty() {
-        for info in server.handle().connections(PATIENCE) {
+        for info in server.handle().connections(PATIENCE).list {
             placed.extend(opened.remove(&info.peer).map(|stream| (stream, info.id.shard)));
         }
         if Instant::now() > deadline {

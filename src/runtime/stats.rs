@@ -181,6 +181,17 @@ pub struct ListenerStats {
 /// The listener name of connections that a [client](crate::client) made.
 pub const CLIENT: &str = "client";
 
+/// Connections of all shards, as far as the shards responded.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+#[non_exhaustive]
+pub struct Connections {
+    /// Those of the shards that responded.
+    pub list: Vec<ConnectionInfo>,
+    /// Shards that did not respond in time, or have ended. Their connections are not in the list, or not all of them.
+    pub missing_shards: Vec<u16>,
+}
+
 /// One connection at one moment, or as it ended.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -178,7 +178,7 @@ impl Demo {
             self.publish(LARGE)?;
             count += 1;
             if count.is_multiple_of(64) {
-                let all = self.handle.connections(PATIENCE);
+                let all = self.handle.connections(PATIENCE).list;
                 slow = all.into_iter().find(|it| it.peer == address).or(slow);
                 queued_most = slow.as_ref().map_or(0, |it| it.queued_bytes).max(queued_most);
             }

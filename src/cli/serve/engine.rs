@@ -5,7 +5,7 @@ use std::{io::ErrorKind, sync::Arc, thread, time::Duration};
 use anyhow::Context;
 use shardcast::{
     ConnId, KickError, Listener, ListenerLimits, Server, ServerConfig, ServerHandle, StartError,
-    stats::{ConnectionInfo, ShardStats},
+    stats::{Connections, ShardStats},
 };
 
 use super::{Engine, ReadyListener};
@@ -149,11 +149,11 @@ impl Source for Pages {
         self.server.stats()
     }
 
-    fn connections(&self) -> Vec<ConnectionInfo> {
+    fn connections(&self) -> Connections {
         self.server.connections(PATIENCE)
     }
 
-    fn closed(&self) -> Vec<ConnectionInfo> {
+    fn closed(&self) -> Connections {
         self.server.closed_connections(PATIENCE)
     }
 

@@ -18,7 +18,7 @@ use crate::{
     mesh::{Envelope, Pending, Router, port},
     reactor::current::with_part,
     shard::{Lifecycle, Shard},
-    stats::{ConnectionInfo, ShardStats},
+    stats::{Connections, ShardStats},
 };
 
 /// A handle to a running server: cheap to clone, usable from any thread.
@@ -241,14 +241,15 @@ impl ServerHandle {
         stats::read(&self.shared, &self.router)
     }
 
-    /// The open connections. A shard that does not answer within `patience` is left out.
-    pub fn connections(&self, patience: Duration) -> Vec<ConnectionInfo> {
+    /// The open connections. Waits for the shards, up to `patience`; the result names those that did not respond. Do not
+    /// call it on a shard.
+    pub fn connections(&self, patience: Duration) -> Connections {
         stats::connections(self, patience)
     }
 
-    /// The last 1,000 connections that ended, the newest first. A shard that does not answer within `patience` is left
-    /// out.
-    pub fn closed_connections(&self, patience: Duration) -> Vec<ConnectionInfo> {
+    /// The last 1,000 connections that ended, the newest first. As [`connections`](Self::connections), it names the
+    /// shards that did not respond.
+    pub fn closed_connections(&self, patience: Duration) -> Connections {
         stats::closed_connections(self, patience)
     }
 

@@ -182,7 +182,7 @@ fn a_handle_to_a_server_that_has_ended_is_harmless() {
     assert_eq!(connection.send(frame(0, b"late")), Err(SendError::Closed));
     assert_eq!(connection.close(), Err(CloseError::Closed));
     assert!(handle.broadcast("push", frame(0, b"late")).is_err());
-    assert!(handle.connections(Duration::from_millis(10)).is_empty());
+    assert!(handle.connections(Duration::from_millis(10)).list.is_empty());
     assert!(handle.is_draining());
     let took = began.elapsed();
     assert!(took < Duration::from_secs(2), "no call waits for shards that have ended: {took:?}");
@@ -277,7 +277,7 @@ fn what_a_peer_has_not_taken_when_it_is_cut_off_is_reported() {
     }
     assert_eq!(handle.kick(id, PATIENCE), Ok(()));
     assert_eq!(handle.kick_now(id, PATIENCE), Ok(()), "it is still being sent to");
-    let closed = || handle.closed_connections(PATIENCE).into_iter().find(|it| it.id == id);
+    let closed = || handle.closed_connections(PATIENCE).list.into_iter().find(|it| it.id == id);
     eventually(PATIENCE, || closed().is_some_and(|it| it.undelivered_bytes > 0));
     let ended = closed().expect("it was found");
     // The peer's own kernel has taken a part.

@@ -130,7 +130,7 @@ fn ends(
     let handle = server.handle();
     eventually(PATIENCE, || Totals::of(&handle).connections() == 0);
     assert_eq!(Totals::of(&handle).closed(why.code()), 1);
-    let closed = handle.closed_connections(PATIENCE);
+    let closed = handle.closed_connections(PATIENCE).list;
     assert_eq!(closed.len(), 1);
     assert_eq!((closed[0].id, closed[0].closed.map(|(code, _)| code)), (connection.id(), Some(why.code())));
     assert_eq!(recorder.why_closed(connection.id()), why, "and no event came afterwards");

@@ -140,7 +140,7 @@ fn a_failure_reaches_the_peer_where_its_protocol_has_failures() {
         client.receives(&[answer]);
     }
     assert_eq!(panics(&server), 4);
-    let info = server.handle().connections(PATIENCE).pop().expect("it is open");
+    let info = server.handle().connections(PATIENCE).list.pop().expect("it is open");
     assert_eq!(info.requests_in_progress, 0);
     // A protocol without failures sends nothing; after a panic it only ends the connection.
     for (word, rest) in [
@@ -170,7 +170,7 @@ fn nothing_is_said_about_a_request_that_expects_no_answer() {
     eventually(PATIENCE, || service.dropped.load(Ordering::Relaxed) == words.len());
     client.say("ready on\n");
     client.receives(&["on"]);
-    let info = server.handle().connections(PATIENCE).pop().expect("it is open");
+    let info = server.handle().connections(PATIENCE).list.pop().expect("it is open");
     assert_eq!(info.requests_in_progress, 0);
     server.stop().expect("a clean stop");
 }

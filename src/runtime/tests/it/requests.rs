@@ -130,7 +130,7 @@ fn requests_in_progress_are_bounded_by_not_reading() {
     client.say(&words);
     // It may not be open yet.
     let has = |requests, held: &[&str]| {
-        let info = server.handle().connections(PATIENCE).pop();
+        let info = server.handle().connections(PATIENCE).list.pop();
         info.is_some_and(|it| it.requests_in_progress == requests && it.held == held)
     };
     eventually(PATIENCE, || has(100, &["requests"]));
@@ -168,7 +168,7 @@ fn asking(address: SocketAddr, name: &str, count: usize) -> ScriptClient {
 #[track_caller]
 fn all_are_held(server: &Server, requests: &[u64]) {
     eventually(PATIENCE, || {
-        let mut infos = server.handle().connections(PATIENCE);
+        let mut infos = server.handle().connections(PATIENCE).list;
         infos.sort_by_key(|it| it.id.slot);
         infos.iter().map(|it| it.requests_in_progress).eq(requests.iter().copied())
             && infos.iter().all(|it| it.held == ["shard-requests"])
@@ -207,7 +207,7 @@ fn requests_in_progress_of_a_shard_are_bounded_and_each_connection_may_have_one(
     assert_eq!(received.len(), 100);
     (0..5).for_each(|_| assert!(second.line().starts_with('b')));
     eventually(PATIENCE, || {
-        let infos = server.handle().connections(PATIENCE);
+        let infos = server.handle().connections(PATIENCE).list;
         infos.iter().all(|it| it.requests_in_progress == 0 && it.held.is_empty())
     });
     server.stop().expect("a clean stop");
@@ -225,7 +225,7 @@ fn a_connection_that_ends_makes_room_for_those_that_wait() {
     all_are_held(&server, &[10, 1, 1]);
     let before: Vec<_> = asked.try_iter().collect();
     assert_eq!(before.len(), 12);
-    let mut ids: Vec<_> = server.handle().connections(PATIENCE).iter().map(|it| it.id).collect();
+    let mut ids: Vec<_> = server.handle().connections(PATIENCE).list.iter().map(|it| it.id).collect();
     ids.sort_by_key(|id| id.slot);
     // They are not read from, so their peers cannot end them.
     let kick = |id| assert!(server.handle().kick(id, PATIENCE).is_ok());
@@ -410,7 +410,7 @@ fn nothing_comes_after_the_end_of_a_subscription() {
             let _ = server.handle().publish("t", body.clone());
         }
         eventually(PATIENCE, || {
-            server.handle().connections(PATIENCE).first().is_some_and(|it| it.queued_messages > 0)
+            server.handle().connections(PATIENCE).list.first().is_some_and(|it| it.queued_messages > 0)
         });
         client.say(&(["x", "unsub t", "bye"].join(separator) + "\n"));
         let received = client.rest();

@@ -385,7 +385,7 @@ fn a_peer_that_asks_and_does_not_read_is_not_read_from_until_it_does() {
         }
     });
     // Nothing is read from it any more, though much was sent.
-    let served = || bench.server.handle().connections(PATIENCE);
+    let served = || bench.server.handle().connections(PATIENCE).list;
     let of_peer = |peer| served().into_iter().find(|it| it.id == peer).expect("it is open").received_messages;
     let (mut before, mut still) = (0, 0);
     eventually(PATIENCE, || {
