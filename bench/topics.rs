@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use shardcast::proto::topics::control::{self, Request};
 use shardcast::{
     CpuChoice, Listener, Reply, Server, ServerConfig, ShardCount, Spin,
-    push::{HubConfig, Publisher},
+    push::Publisher,
     tars::{Current, Framed, FramedService, Servant, framed::frame},
 };
 use shardcast_load::{links::Links, process::resident_bytes};
@@ -97,7 +97,7 @@ impl Running {
             it.cpus = CpuChoice::List(vec![plan.cpu]);
             it.spin = Spin::Never;
             it.listener_limits.idle_timeout = Duration::ZERO;
-            it.push = HubConfig { subscriptions_per_subscriber_max: usize::MAX, ..HubConfig::default() };
+            it.push.subscriptions_per_subscriber_max = usize::MAX;
         });
         let listener =
             Listener::new(NAME, "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(NoRequests));

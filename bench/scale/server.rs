@@ -10,7 +10,6 @@ use std::{
 
 use shardcast::{
     CpuChoice, Listener, Server, ServerConfig, ShardCount,
-    push::HubConfig,
     stats::ShardStats,
     tars::{Framed, FramedService},
 };
@@ -54,12 +53,9 @@ impl Measured {
             it.limits.unidentified_max = usize::MAX;
             it.limits.identify_timeout = Duration::from_secs(60);
             it.listener_limits.idle_timeout = Duration::ZERO;
-            it.push = HubConfig {
-                topics_max: usize::MAX,
-                subscriptions_max: usize::MAX,
-                subscriptions_per_subscriber_max: usize::MAX,
-                ..HubConfig::default()
-            };
+            it.push.topics_max = usize::MAX;
+            it.push.subscriptions_max = usize::MAX;
+            it.push.subscriptions_per_subscriber_max = usize::MAX;
         });
         let listener =
             Listener::new(NAME, "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Echo));

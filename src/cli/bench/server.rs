@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use anyhow::Context;
-use shardcast::{CpuChoice, Server, ServerConfig, ShardCount, push::HubConfig};
+use shardcast::{CpuChoice, Server, ServerConfig, ShardCount};
 
 use super::layout::Layout;
 use crate::protocols::{Load, Registry};
@@ -22,12 +22,9 @@ pub(super) fn start(layout: &Layout, load: Load, registry: &Registry) -> anyhow:
         it.cpus = cpus;
         it.limits.connections_max = usize::MAX;
         it.listener_limits.idle_timeout = Duration::ZERO;
-        it.push = HubConfig {
-            topics_max: usize::MAX,
-            subscriptions_max: usize::MAX,
-            subscriptions_per_subscriber_max: usize::MAX,
-            ..HubConfig::default()
-        };
+        it.push.topics_max = usize::MAX;
+        it.push.subscriptions_max = usize::MAX;
+        it.push.subscriptions_per_subscriber_max = usize::MAX;
     });
     let mut options = registry.bench_target(load).context("no protocol takes this load")?;
     options.name = NAME.into();

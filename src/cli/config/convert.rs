@@ -2,7 +2,7 @@
 
 use shardcast::{
     ListenerLimits, ServerConfig, ServerLimits,
-    push::{AdmissionLimits, Bounds, Class, HubConfig, Pace, TopicRule, TopicRules},
+    push::{Class, HubConfig, Pace, TopicRule, TopicRules},
 };
 
 use super::{
@@ -60,44 +60,39 @@ impl LimitOptions {
 
 impl HubOptions {
     fn library(&self) -> HubConfig {
-        HubConfig {
-            topics_max: self.topics_max,
-            subscriptions_max: self.subscriptions_max,
-            subscriptions_per_subscriber_max: self.subscriptions_per_connection_max,
-            backlog_max: self.backlog_max,
-            requests_max: self.requests_max,
-            history_messages_max: self.history_messages_max,
-            history_bytes_max: bytes(self.history_bytes_max.0),
-            history_age_max: self.history_age_max.0,
-            history_total_bytes_max: bytes(self.history_total_bytes_max.0),
-            topic_idle_timeout: self.topic_idle_timeout.0,
-            admission: AdmissionLimits {
-                delayed: Bounds {
-                    messages_max: self.delayed_messages_max,
-                    bytes_max: bytes(self.delayed_bytes_max.0),
-                },
-                paced: Bounds {
-                    messages_max: self.paced_messages_max,
-                    bytes_max: bytes(self.paced_bytes_max.0),
-                },
-                periodics_max: self.periodics_max,
-            },
-            rules: TopicRules::new(self.topic.iter().map(TopicOptions::library)),
-            ..HubConfig::default()
-        }
+        HubConfig::default().with(|it| {
+            it.topics_max = self.topics_max;
+            it.subscriptions_max = self.subscriptions_max;
+            it.subscriptions_per_subscriber_max = self.subscriptions_per_connection_max;
+            it.backlog_max = self.backlog_max;
+            it.requests_max = self.requests_max;
+            it.history_messages_max = self.history_messages_max;
+            it.history_bytes_max = bytes(self.history_bytes_max.0);
+            it.history_age_max = self.history_age_max.0;
+            it.history_total_bytes_max = bytes(self.history_total_bytes_max.0);
+            it.topic_idle_timeout = self.topic_idle_timeout.0;
+            it.admission.delayed.messages_max = self.delayed_messages_max;
+            it.admission.delayed.bytes_max = bytes(self.delayed_bytes_max.0);
+            it.admission.paced.messages_max = self.paced_messages_max;
+            it.admission.paced.bytes_max = bytes(self.paced_bytes_max.0);
+            it.admission.periodics_max = self.periodics_max;
+            it.rules = TopicRules::new(self.topic.iter().map(TopicOptions::library));
+        })
     }
 }
 
 impl TopicOptions {
     fn library(&self) -> TopicRule {
-        let class = match self.class {
-            TopicClass::Urgent => Class::Urgent,
-            TopicClass::High => Class::High,
-            TopicClass::Normal => Class::Normal,
-            TopicClass::Bulk => Class::Bulk,
-        };
-        let pace = pace(self.messages_per_second, self.bytes_per_second, self.burst);
-        TopicRule { prefix: self.prefix.clone(), class, pace }
+        TopicRule::default().with(|it| {
+            it.prefix = self.prefix.clone();
+            it.class = match self.class {
+                TopicClass::Urgent => Class::Urgent,
+                TopicClass::High => Class::High,
+                TopicClass::Normal => Class::Normal,
+                TopicClass::Bulk => Class::Bulk,
+            };
+            it.pace = pace(self.messages_per_second, self.bytes_per_second, self.burst);
+        })
     }
 }
 
@@ -120,8 +115,12 @@ impl ListenerOptions {
     }
 }
 
-const fn pace(messages_per_second: u64, bytes: ByteSize, burst: HumanDuration) -> Pace {
-    Pace { messages_per_second, bytes_per_second: bytes.0, burst: burst.0 }
+fn pace(messages_per_second: u64, bytes: ByteSize, burst: HumanDuration) -> Pace {
+    Pace::default().with(|it| {
+        it.messages_per_second = messages_per_second;
+        it.bytes_per_second = bytes.0;
+        it.burst = burst.0;
+    })
 }
 
 /// On a 32-bit machine, a larger bound has no effect.

@@ -217,12 +217,17 @@ fn topics_have_rules_by_their_beginnings() {
     let variables = [("SHARDCAST_PUSH__TOPIC__0__BURST", "2s"), ("SHARDCAST_PUSH__TOPIC__2__PREFIX", "x")];
     let config = load(inputs(file, &variables)).expect("valid").config;
     let rules = config.server_config().push.rules;
-    let pace = Pace { messages_per_second: 100, bytes_per_second: 1 << 20, burst: Duration::from_secs(1) };
+    let pace = Pace::NONE.with(|it| {
+        it.messages_per_second = 100;
+        it.bytes_per_second = 1 << 20;
+        it.burst = Duration::from_secs(1);
+    });
     assert_eq!(rules.of("else"), (Class::Normal, pace));
-    assert_eq!(rules.of("alarm/fire"), (Class::Urgent, Pace { burst: Duration::from_secs(2), ..Pace::NONE }));
+    let urgent = (Class::Urgent, Pace::NONE.with(|it| it.burst = Duration::from_secs(2)));
+    assert_eq!(rules.of("alarm/fire"), urgent);
     assert_eq!(rules.of("xy"), (Class::Normal, Pace::NONE));
     assert_eq!(config.listener.len(), 1);
-    assert_eq!(config.listener[0].pace(), Pace { messages_per_second: 5, ..Pace::NONE });
+    assert_eq!(config.listener[0].pace(), Pace::NONE.with(|it| it.messages_per_second = 5));
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub struct DelayQueue<T> {
 
 /// How much may wait.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Bounds {
     /// In messages.
     pub messages_max: usize,

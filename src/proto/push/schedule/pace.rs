@@ -9,6 +9,7 @@ use crate::Time;
 
 /// How much may pass per second, and how much at once after a pause. Plain data.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Pace {
     /// Messages per second; 0 means no bound.
     pub messages_per_second: u64,
@@ -16,6 +17,17 @@ pub struct Pace {
     pub bytes_per_second: u64,
     /// A pause saves up what would have passed in this time, and no more; at least one message always passes.
     pub burst: Duration,
+}
+
+crate::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::push::schedule::Pace;
+    ///
+    /// let pace = Pace::default().with(|it| it.messages_per_second = 100);
+    /// assert!(!pace.is_none());
+    /// ```
+    impl Pace
 }
 
 impl Pace {

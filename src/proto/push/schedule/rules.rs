@@ -3,7 +3,8 @@
 use super::{Class, Pace};
 
 /// The rule for the topics that begin with `prefix`. Plain data.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct TopicRule {
     /// The prefix of their names; empty for all topics.
     pub prefix: String,
@@ -11,6 +12,20 @@ pub struct TopicRule {
     pub class: Class,
     /// The rate limit of each of them.
     pub pace: Pace,
+}
+
+crate::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::push::schedule::{Class, TopicRule};
+    ///
+    /// let rule = TopicRule::default().with(|it| {
+    ///     it.prefix = "alarm/".into();
+    ///     it.class = Class::Urgent;
+    /// });
+    /// assert!(rule.pace.is_none());
+    /// ```
+    impl TopicRule
 }
 
 /// All rules. The longest matching prefix decides, alone: rules do not add up.

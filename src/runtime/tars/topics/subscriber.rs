@@ -67,9 +67,9 @@ pub struct TopicOptions {
 shardcast_proto::with! {
     /// # Examples
     /// ```
-    /// use shardcast::tars::{TopicOptions, Waiting};
+    /// use shardcast::tars::TopicOptions;
     ///
-    /// let options = TopicOptions::default().with(|it| it.waiting = Waiting::default());
+    /// let options = TopicOptions::default().with(|it| it.waiting.messages = 100);
     /// ```
     impl TopicOptions
 }

@@ -7,10 +7,7 @@ use shardcast::proto::topics::control::{Answer, Request};
 use shardcast::{
     PublishError, PushEveryError, ServerConfig, ShardCount,
     proto::{PublishHeader, Refusal},
-    push::{
-        AdmissionLimits, Bounds, Class, HubConfig, Pace, PublishOptions, SubscribeOptions, TopicRule,
-        TopicRules,
-    },
+    push::{Class, HubConfig, Pace, PublishOptions, SubscribeOptions, TopicRule, TopicRules},
     stats::ShardStats,
 };
 
@@ -27,11 +24,18 @@ fn shards(count: u16, push: HubConfig) -> ServerConfig {
 
 /// Ten messages a second on topics that begin with `slow/`.
 fn paced() -> HubConfig {
-    let pace = Pace { messages_per_second: 10, bytes_per_second: 0, burst: 100 * MILLI };
-    let rule = TopicRule { prefix: "slow/".into(), class: Class::Bulk, pace };
-    let paced = Bounds { messages_max: 3, bytes_max: 1 << 20 };
-    let admission = AdmissionLimits { paced, periodics_max: 1, ..AdmissionLimits::default() };
-    HubConfig { rules: TopicRules::new([rule]), admission, ..HubConfig::default() }
+    let rule = TopicRule::default().with(|it| {
+        it.prefix = "slow/".into();
+        it.class = Class::Bulk;
+        it.pace.messages_per_second = 10;
+        it.pace.burst = 100 * MILLI;
+    });
+    HubConfig::default().with(|it| {
+        it.rules = TopicRules::new([rule]);
+        it.admission.paced.messages_max = 3;
+        it.admission.paced.bytes_max = 1 << 20;
+        it.admission.periodics_max = 1;
+    })
 }
 
 /// A number that the hubs counted under `code`, over all shards.
@@ -200,11 +204,11 @@ fn a_periodic_push_ends_with_its_handle_unless_it_is_detached() {
 
 #[test]
 fn a_paced_connection_gets_everything_in_order_and_not_too_fast() {
-    let listener = framed("push", &Recorder::default()).pace(Pace {
-        messages_per_second: 50,
-        bytes_per_second: 0,
-        burst: Duration::ZERO,
+    let pace = Pace::default().with(|it| {
+        it.messages_per_second = 50;
+        it.burst = Duration::ZERO;
     });
+    let listener = framed("push", &Recorder::default()).pace(pace);
     let (server, address) = start(shards(1, HubConfig::default()), listener, "push");
     let mut peer = Topics::connect(address);
     peer.subscribe("t", None);
@@ -222,11 +226,11 @@ fn a_paced_connection_gets_everything_in_order_and_not_too_fast() {
 
 #[test]
 fn a_push_that_expires_in_the_outbox_of_a_paced_connection_is_counted_and_seen_as_a_gap() {
-    let listener = framed("push", &Recorder::default()).pace(Pace {
-        messages_per_second: 20,
-        bytes_per_second: 0,
-        burst: Duration::ZERO,
+    let pace = Pace::default().with(|it| {
+        it.messages_per_second = 20;
+        it.burst = Duration::ZERO;
     });
+    let listener = framed("push", &Recorder::default()).pace(pace);
     let (server, address) = start(shards(1, HubConfig::default()), listener, "push");
     let mut peer = Topics::connect(address);
     peer.subscribe("t", None);

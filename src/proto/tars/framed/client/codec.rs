@@ -34,11 +34,23 @@ pub struct Decoded<'a> {
 
 /// The built-in codec: the frames of the push guide, `[u32 BE total length][u32 BE id][body]`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct LengthPrefixedCodec {
     /// Longest request frame in bytes, including the header.
     pub request_len_max: u32,
     /// Longest response or push frame in bytes, including the header.
     pub response_len_max: u32,
+}
+
+crate::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::tars::framed::LengthPrefixedCodec;
+    ///
+    /// let codec = LengthPrefixedCodec::default().with(|it| it.response_len_max = 1_000_000);
+    /// assert_eq!(codec.response_len_max, 1_000_000);
+    /// ```
+    impl LengthPrefixedCodec
 }
 
 impl Default for LengthPrefixedCodec {
