@@ -8,6 +8,7 @@
 //! another (`cargo xtask tidy` checks it).
 #![forbid(unsafe_code)]
 
+mod amount;
 pub mod connection;
 mod id;
 pub mod outbox;
@@ -23,6 +24,7 @@ mod topic;
 pub mod topics;
 mod with;
 
+pub use amount::Amount;
 pub use id::{ConnId, ParseConnIdError};
 pub use refusal::Refusal;
 pub use session::{

@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::Time;
+use crate::{Amount, Time};
 
 /// The data that waits for one peer. It lives and ends with its connection.
 #[derive(Debug, Default)]
@@ -399,25 +399,25 @@ impl Outbox {
         now: Time,
         spare: impl FnOnce() -> Vec<u8>,
     ) -> Option<Parcel> {
-        self.take_while(bounds, now, spare, |_, _| true)
+        self.take_while(bounds, now, spare, |_| true)
     }
 
-    /// Like [`take`](Self::take), as long as `admit` accepts the messages and bytes of the next item: this
-    /// applies the rate limit of a connection. Accepted data is always sent.
+    /// Like [`take`](Self::take), as long as `admit` accepts the amount of the next item: this applies the
+    /// rate limit of a connection. Accepted data is always sent.
     pub fn take_while(
         &mut self,
         bounds: &OutboxBounds,
         now: Time,
         spare: impl FnOnce() -> Vec<u8>,
-        mut admit: impl FnMut(usize, usize) -> bool,
+        mut admit: impl FnMut(Amount) -> bool,
     ) -> Option<Parcel> {
         if self.in_flight.is_some() {
             return None;
         }
         self.drop_expired(now);
         let since = self.oldest()?;
-        let (messages, bytes) = self.next()?;
-        if !admit(messages, bytes) {
+        let next = self.next()?;
+        if !admit(next) {
             return None;
         }
         let mut sum = InFlight {
@@ -428,7 +428,7 @@ impl Outbox {
             since,
             posted: (since, 0),
         };
-        let parcel = if self.items.len() == 1 || bytes >= SEND_BYTES_MAX {
+        let parcel = if self.items.len() == 1 || next.bytes >= SEND_BYTES_MAX {
             self.take_front(&mut sum)
         } else {
             self.gather(spare(), &mut sum, bounds, now, admit)
@@ -444,20 +444,20 @@ impl Outbox {
         first.into_iter().chain(later).map(|(posted, pushes)| (posted, pushes.into()))
     }
 
-    /// The send in flight has ended; returns its bytes and messages.
-    pub fn sent(&mut self) -> (usize, usize) {
+    /// The send in flight has ended; returns what it was.
+    pub fn sent(&mut self) -> Amount {
         if let Some(rare) = &mut self.rare {
             match rare.posted_later.capacity() {
                 ..=POSTED_KEPT => rare.posted_later.clear(),
                 _ => rare.posted_later = Vec::new(),
             }
         }
-        let Some(in_flight) = self.in_flight.take() else { return (0, 0) };
+        let Some(in_flight) = self.in_flight.take() else { return Amount::default() };
         self.bytes -= in_flight.bytes;
         self.response_bytes -= in_flight.response_bytes;
         self.messages -= in_flight.messages;
         self.response_messages -= in_flight.response_messages;
-        (in_flight.bytes, in_flight.messages as usize)
+        Amount { messages: in_flight.messages as usize, bytes: in_flight.bytes }
     }
 
     /// Takes the memory of a queue in which nothing waits, to [lend](Self::lend) it again: most connections
@@ -476,9 +476,9 @@ impl Outbox {
         }
     }
 
-    /// Messages and bytes of the next item: a push, or responses that are sent together.
-    pub fn next(&self) -> Option<(usize, usize)> {
-        self.items.front().map(|item| (item.messages(), item.len()))
+    /// The next item: a push, or responses that are sent together.
+    pub fn next(&self) -> Option<Amount> {
+        self.items.front().map(Item::amount)
     }
 
     /// How many pushes expired since the last call.
@@ -660,7 +660,7 @@ impl Outbox {
         sum: &mut InFlight,
         bounds: &OutboxBounds,
         now: Time,
-        mut admit: impl FnMut(usize, usize) -> bool,
+        mut admit: impl FnMut(Amount) -> bool,
     ) -> Parcel {
         let (bytes_max, messages_max) = (SEND_BYTES_MAX.min(bounds.bytes_max / 2), bounds.messages_max / 2);
         let mut pieces = Vec::new();
@@ -672,7 +672,7 @@ impl Outbox {
             if full || pieces.len() + 2 > Parcel::PIECES_MAX {
                 break;
             }
-            if !is_first && !admit(item.messages(), item.len()) {
+            if !is_first && !admit(item.amount()) {
                 break;
             }
             sum.add(item);
@@ -744,6 +744,10 @@ impl Item {
             Self::Push(_) => 1,
             Self::Gone => 0,
         }
+    }
+
+    const fn amount(&self) -> Amount {
+        Amount { messages: self.messages(), bytes: self.len() }
     }
 }
 

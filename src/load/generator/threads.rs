@@ -20,7 +20,7 @@ use super::{
     live::{ThreadLive, totals},
     payload,
     push::{self, Push, Share, Shared},
-    schedule::Schedule,
+    schedule::{Part, Schedule},
     sequence::Sequence,
     stamper::{Checked, Plain, Stamper},
 };
@@ -228,7 +228,8 @@ fn schedule(plan: &Plan, shared: &Shared, share: Share, begin: u64) -> Option<Sc
         }
         Load::Push { topics } => share.topics(shared).count() as f64 / topics as f64,
     };
-    (part > 0.0).then(|| Schedule::new(begin, rate * part, share.number, share.of))
+    let sender = Part { number: share.number, of: share.of };
+    (part > 0.0).then(|| Schedule::new(begin, rate * part, sender))
 }
 
 fn connect(plan: &Plan, connections: usize, sockets: Option<Vec<TcpStream>>) -> Result<Links> {

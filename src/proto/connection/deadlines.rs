@@ -160,8 +160,7 @@ impl<S: Session + ?Sized> Connection<S> {
     /// When a connection that waits for its rate limit may continue.
     fn pace_deadline(&self, now: Time) -> Option<Time> {
         let paced = self.pace.as_deref().filter(|_| self.outbox.is_ready())?;
-        let (messages, bytes) = self.outbox.next()?;
-        Some(paced.pacer.ready_at(messages, bytes, now))
+        Some(paced.pacer.ready_at(self.outbox.next()?, now))
     }
 }
 

@@ -24,7 +24,7 @@ use std::{fmt, time::Duration};
 use bytes::Bytes;
 
 use crate::{
-    Command, Dialect, EndOfStream, RequestId, Session, Time,
+    Amount, Command, Dialect, EndOfStream, RequestId, Session, Time,
     outbox::{Outbox, OutboxBounds, Parcel, Pushed, Pushing},
     push::schedule::{Pace, Pacer},
 };
@@ -545,12 +545,12 @@ impl<S: Session + ?Sized> Connection<S> {
             &limits.outbox,
             now,
             || spares.take(),
-            |messages, bytes| {
-                if pacer.ready_at(messages, bytes, now) > now {
+            |amount| {
+                if pacer.ready_at(amount, now) > now {
                     must_wait = true;
                     return false;
                 }
-                pacer.take(messages, bytes, now);
+                pacer.take(amount, now);
                 true
             },
         );
@@ -561,17 +561,17 @@ impl<S: Session + ?Sized> Connection<S> {
         parcel
     }
 
-    /// The transport took all of the last parcel; returns its bytes and messages.
-    pub fn handle_sent(&mut self, limits: &Limits, now: Time) -> (usize, usize) {
-        let (bytes, messages) = self.outbox.sent();
-        self.traffic.sent_bytes += bytes as u64;
-        self.traffic.sent_messages += messages as u64;
+    /// The transport took all of the last parcel; returns what it was.
+    pub fn handle_sent(&mut self, limits: &Limits, now: Time) -> Amount {
+        let sent = self.outbox.sent();
+        self.traffic.sent_bytes += sent.bytes as u64;
+        self.traffic.sent_messages += sent.messages as u64;
         self.unblock(limits, now);
         if self.outbox.response_bytes() <= limits.outbox.bytes_max / 2 {
             self.resumes |= self.transmit_waits && self.state == State::Open;
             self.lift(Hold::Outbox, now);
         }
-        (bytes, messages)
+        sent
     }
 
     /// Admits blocked pushes that have room now, and drops those that have waited too long.

@@ -33,7 +33,7 @@ mod tests;
 
 pub use config::HubConfig;
 pub use envelope::{
-    Answer, AskId, HubMessage, PresenceAnswer, Publication, Publish, Receipt, Subscribed, SubscriberId,
-    Ticket,
+    Answer, AskId, HubMessage, PresenceAnswer, PresentSubscriber, Publication, Publish, Receipt, Subscribed,
+    SubscriberId, Ticket,
 };
-pub use hub::{Hub, HubCounters, HubGauges, Outlet};
+pub use hub::{Hub, HubCounters, HubGauges, HubStart, Outlet};

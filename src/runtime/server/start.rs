@@ -36,7 +36,7 @@ impl Server {
         let shards = plan.cpus.len();
         let files =
             rlimit::raise_nofile().map_err(|error| StartError::Config(format!("RLIMIT_NOFILE: {error}")))?;
-        needs::check_descriptors(shards, listeners.len(), files)?;
+        needs::check_descriptors(needs::Size { shards, listeners: listeners.len() }, files)?;
         // Then the addresses: a second server fails here, before it takes anything else.
         let Bound { listeners, factories, mut sockets } = bind(&config, listeners, shards)?;
         let (ring, memory) = rings(&config, shards, files)?;

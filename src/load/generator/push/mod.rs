@@ -13,7 +13,7 @@ use shardcast::proto::topics::control::{Answer, Request, Said, encode_request, i
 use shardcast_os::clock;
 
 use super::{
-    Counts, Pace, Result, drive,
+    Counts, Pace, Result, Times, drive,
     payload::{Stamp, Stamper},
     recorder::Recorder,
     schedule::Schedule,
@@ -184,7 +184,7 @@ impl<'a> Push<'a> {
         if topic.waiting > 0 {
             topic.waiting -= 1;
             let intended = self.intended(index);
-            self.recorder.sent(intended, now, true);
+            self.recorder.sent(Times { intended, sent: now }, true);
             self.publish(links, index, intended, now);
         }
     }
@@ -216,7 +216,7 @@ impl<'a> Push<'a> {
         }
         self.reached.add(self.shared, stamp.stream as usize, sequence.next() - before);
         self.counts.received += 1;
-        self.recorder.received(stamp.intended, stamp.sent, now);
+        self.recorder.received(stamp.times(), now);
         true
     }
 
@@ -234,12 +234,12 @@ impl drive::Load for Push<'_> {
         let topic = &mut self.topics[index];
         match self.pace {
             Pace::Open { .. } if topic.waiting == 0 && topic.pending < PENDING_MAX => {
-                self.recorder.sent(intended, now, false);
+                self.recorder.sent(Times { intended, sent: now }, false);
                 self.publish(links, index, intended, now);
             }
             Pace::Open { .. } => topic.waiting += 1,
             Pace::Closed { .. } | Pace::Bursts if self.shared.in_progress(topic.number) < self.depth => {
-                self.recorder.sent(intended, now, false);
+                self.recorder.sent(Times { intended, sent: now }, false);
                 self.publish(links, index, now, now);
             }
             Pace::Closed { .. } | Pace::Bursts => self.counts.omitted += 1,
@@ -260,7 +260,7 @@ impl drive::Load for Push<'_> {
                 continue;
             }
             for _ in in_progress..self.depth {
-                self.recorder.sent(now, now, true);
+                self.recorder.sent(Times::at(now), true);
                 self.publish(links, index, now, now);
                 published += 1;
             }

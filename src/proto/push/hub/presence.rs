@@ -3,7 +3,7 @@
 use super::{AskId, Hub, Outlet};
 use crate::{
     Refusal, TopicName,
-    push::{Answer, HubMessage, PresenceAnswer, SubscriberId, Ticket},
+    push::{Answer, HubMessage, PresenceAnswer, PresentSubscriber, SubscriberId, Ticket},
 };
 
 /// A request that not all shards have answered yet.
@@ -39,8 +39,10 @@ impl<F: Default> Hub<F> {
     ) -> PresenceAnswer {
         let members = self.subscribers_of(topic);
         let named = if list { self.config.presence_list_max } else { 0 };
-        let subscribers = members.iter().take(named).map(|who| (self.shard, outlet.identify(*who))).collect();
-        PresenceAnswer { count: members.len() as u32, subscribers }
+        let named = members.iter().take(named);
+        let subscribers =
+            named.map(|who| PresentSubscriber { shard: self.shard, identity: outlet.identify(*who) });
+        PresenceAnswer { count: members.len() as u32, subscribers: subscribers.collect() }
     }
 
     pub(super) fn gathered(&mut self, ask: AskId, presence: PresenceAnswer, outlet: &mut impl Outlet<F>) {

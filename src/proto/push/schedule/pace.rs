@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::Time;
+use crate::{Amount, Time};
 
 /// How much may pass per second, and how much at once after a pause. Plain data.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,17 +66,17 @@ impl Pacer {
         Self { messages: bucket(pace.messages_per_second), bytes: bucket(pace.bytes_per_second) }
     }
 
-    /// When this many messages, of this many bytes together, may pass; `now` if they may already.
-    pub fn ready_at(&self, messages: usize, bytes: usize, now: Time) -> Time {
+    /// When this much may pass; `now` if it may already.
+    pub fn ready_at(&self, amount: Amount, now: Time) -> Time {
         let ready = |bucket: &Option<TokenBucket>, cost: usize| {
             bucket.as_ref().map_or(now, |it| it.ready_at(cost as u64, now))
         };
-        ready(&self.messages, messages).max(ready(&self.bytes, bytes))
+        ready(&self.messages, amount.messages).max(ready(&self.bytes, amount.bytes))
     }
 
-    /// Takes the tokens for them.
-    pub fn take(&mut self, messages: usize, bytes: usize, now: Time) {
-        for (bucket, cost) in [(&mut self.messages, messages), (&mut self.bytes, bytes)] {
+    /// Takes the tokens for this much.
+    pub fn take(&mut self, amount: Amount, now: Time) {
+        for (bucket, cost) in [(&mut self.messages, amount.messages), (&mut self.bytes, amount.bytes)] {
             if let Some(bucket) = bucket {
                 bucket.take(cost as u64, now);
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{Bounds, Pace, Pacer};
-use crate::Time;
+use crate::{Amount, Time};
 
 /// The rate-limited topics of one shard, by a key of the caller's choice.
 ///
@@ -88,13 +88,13 @@ impl<K: Clone + Ord, T> PacedTopics<K, T> {
         let Message { bytes, expires, item } = message;
         let topic = self.topics.entry(key.clone()).or_insert_with(|| PacedTopic::new(pace, now));
         topic.set_pace(pace, now);
-        if topic.queue.is_empty() && topic.pacer.ready_at(1, bytes, now) <= now {
-            topic.pacer.take(1, bytes, now);
+        if topic.queue.is_empty() && topic.pacer.ready_at(Amount::one(bytes), now) <= now {
+            topic.pacer.take(Amount::one(bytes), now);
             return Offered::Passes(item);
         }
-        if bounds.is_some_and(|bounds| !bounds.admit(topic.queue.len(), topic.bytes, bytes)) {
-            let waiting = topic.queue.len();
-            return Offered::Full(item, waiting);
+        let waiting = Amount { messages: topic.queue.len(), bytes: topic.bytes };
+        if bounds.is_some_and(|bounds| !bounds.admit(waiting, bytes)) {
+            return Offered::Full(item, waiting.messages);
         }
         topic.expires = if topic.queue.is_empty() { expires } else { topic.expires.min(expires) };
         topic.queue.push_back(Waiting { bytes, expires, item });
@@ -156,7 +156,7 @@ impl<K: Clone + Ord, T> PacedTopics<K, T> {
         let Some(topic) = self.topics.get_mut(key) else { return };
         self.due.remove(&(topic.next, key.clone()));
         let Some(first) = topic.queue.front() else { return };
-        topic.next = topic.pacer.ready_at(1, first.bytes, now).min(topic.expires);
+        topic.next = topic.pacer.ready_at(Amount::one(first.bytes), now).min(topic.expires);
         self.due.insert((topic.next, key.clone()));
     }
 }
@@ -203,12 +203,12 @@ impl<T> PacedTopic<T> {
             self.expires = self.queue.iter().map(|it| it.expires).min().unwrap_or(Time::NEVER);
         }
         let first = self.queue.front()?;
-        if self.pacer.ready_at(1, first.bytes, now) > now {
+        if self.pacer.ready_at(Amount::one(first.bytes), now) > now {
             return None;
         }
         let it = self.queue.pop_front()?;
         self.bytes -= it.bytes;
-        self.pacer.take(1, it.bytes, now);
+        self.pacer.take(Amount::one(it.bytes), now);
         Some(Came::Passes(it.item))
     }
 }

@@ -62,8 +62,8 @@ impl Default for LengthPrefixedCodec {
 
 impl ClientCodec for LengthPrefixedCodec {
     fn encode_request(&self, id: u32, body: &[u8], out: &mut Vec<u8>) -> Result<(), CallError> {
-        let header = frame::Header::new(id, body.len()).filter(|header| header.len <= self.request_len_max);
-        header.ok_or(CallError::TooLarge)?.encode(out);
+        let header = frame::Header::push(body.len()).filter(|header| header.len <= self.request_len_max);
+        header.ok_or(CallError::TooLarge)?.with_id(id).encode(out);
         out.extend_from_slice(body);
         Ok(())
     }
