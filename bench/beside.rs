@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use shardcast::{
-    CpuChoice, Limits, Listener, Reply, Server, ServerConfig, ShardCount,
+    CpuChoice, Listener, Reply, Server, ServerConfig, ShardCount,
     push::Publisher,
     stats::ShardStats,
     tars::{Current, Framed, FramedService, LengthPrefixed, Servant},
@@ -103,7 +103,7 @@ fn start(plan: &Plan) -> Result<Server> {
         it.shards = ShardCount::Exactly(1);
         it.cpus = CpuChoice::List(vec![plan.cpu]);
         it.stall_threshold = TURN_MAX;
-        it.limits = Limits::default().with(|it| it.idle_timeout = Duration::ZERO);
+        it.listener_limits.idle_timeout = Duration::ZERO;
     });
     let listener = |name: &'static str| {
         let framed = Framed::new(LengthPrefixed::default(), FRAME_BYTES_MAX)

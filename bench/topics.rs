@@ -22,8 +22,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use shardcast::proto::topics::control::{self, Request};
 use shardcast::{
-    CpuChoice, Limits, Listener, Reply, Server, ServerConfig, ShardCount, Spin,
-    push::{HubConfig, Publisher},
+    CpuChoice, Listener, Reply, Server, ServerConfig, ShardCount, Spin,
+    push::Publisher,
     tars::{Current, Framed, FramedService, Servant, framed::frame},
 };
 use shardcast_load::{links::Links, process::resident_bytes};
@@ -96,8 +96,8 @@ impl Running {
             it.shards = ShardCount::Exactly(1);
             it.cpus = CpuChoice::List(vec![plan.cpu]);
             it.spin = Spin::Never;
-            it.limits = Limits::default().with(|it| it.idle_timeout = Duration::ZERO);
-            it.push = HubConfig { subscriptions_per_subscriber_max: usize::MAX, ..HubConfig::default() };
+            it.listener_limits.idle_timeout = Duration::ZERO;
+            it.push.subscriptions_per_subscriber_max = usize::MAX;
         });
         let listener =
             Listener::new(NAME, "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(NoRequests));

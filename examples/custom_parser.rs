@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use shardcast::{
-    CloseReason, Listener, Reply, Server, ServerHandle,
+    CloseReason, Listener, ListenerLimits, Reply, Server, ServerHandle,
     tars::{Current, Framed, FramedService, Parsed, Servant},
 };
 use shardcast_examples::{End, note, ready, say};
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let end = End::watch()?;
     let listener = Listener::new("lines", "127.0.0.1:0")
         .protocol(Framed::new(line, 1024), |server| FramedService(Shout(server.clone())))
-        .idle_timeout(Duration::from_secs(300));
+        .limits(ListenerLimits::default().with(|it| it.idle_timeout = Duration::from_secs(300)));
     let server = Server::builder().listen(listener).start()?;
     ready(server.address("lines")?);
     end.wait(None);

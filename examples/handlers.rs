@@ -8,7 +8,7 @@
 use std::{cell::Cell, time::Duration};
 
 use shardcast::{
-    Failure, Listener, Reply, Server, ServerHandle,
+    Failure, Listener, ListenerLimits, Reply, Server, ServerHandle,
     proto::Message,
     push::Publisher,
     tars::{Current, Framed, FramedService, Parsed, Servant},
@@ -107,7 +107,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let news = server.publisher("words").expect("a topic's name");
             FramedService(Words { server: server.clone(), news })
         })
-        .idle_timeout(Duration::from_secs(300));
+        .limits(ListenerLimits::default().with(|it| it.idle_timeout = Duration::from_secs(300)));
     let server = Server::builder().listen(listener).start()?;
     ready(server.address("words")?);
     end.wait(None);

@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let heartbeat = Some(Duration::from_millis(args.heartbeat_ms)).filter(|it| !it.is_zero());
     let start = || {
         Client::builder(&object)?
-            .config(ProxyConfig { heartbeat, ..ProxyConfig::default() })
+            .config(ProxyConfig::default().with(|it| it.heartbeat = heartbeat))
             .on_push(|body| say(format_args!("push message: {}", String::from_utf8_lossy(&body))))
             .on_event(print)
             .connect()

@@ -7,7 +7,7 @@ use std::{error::Error, time::Duration};
 
 use clap::Parser;
 use shardcast::{
-    Listener, Reply, Server,
+    Listener, ListenerLimits, Reply, Server,
     tars::{Current, Framed, FramedService, Servant},
 };
 use shardcast_examples::{End, ready};
@@ -42,9 +42,10 @@ impl Servant for Echo {
 fn main() -> Result<(), Box<dyn Error>> {
     let end = End::watch()?;
     let args = Args::parse();
+    let idle_timeout = Duration::from_millis(args.idle_timeout_ms);
     let listener = Listener::new("push", args.listen)
         .protocol(Framed::default(), |_| FramedService(Echo))
-        .idle_timeout(Duration::from_millis(args.idle_timeout_ms));
+        .limits(ListenerLimits::default().with(|it| it.idle_timeout = idle_timeout));
     let mut builder = Server::builder().listen(listener);
     if let Some(shards) = args.shards {
         builder = builder.shards(shards);

@@ -6,7 +6,7 @@ use std::{error::Error, time::Duration};
 use bytes::Bytes;
 use clap::{Parser, ValueEnum};
 use shardcast::{
-    CpuChoice, Limits, Listener, Reply, Server, ServerConfig, ServerHandle, ShardCount,
+    CpuChoice, Listener, Reply, Server, ServerConfig, ServerHandle, ShardCount,
     push::Publisher,
     tars::{Current, Framed, FramedService, LengthPrefixed, Servant},
     task,
@@ -115,7 +115,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         it.spin = spin(args.spin);
         it.receive_buffers = args.buffers;
         it.receive_buffer_bytes = args.buffer_bytes;
-        it.limits = Limits::default().with(|it| it.idle_timeout = Duration::ZERO);
+        it.listener_limits.idle_timeout = Duration::ZERO;
     });
     let server = Server::builder().config(config).listen(listener).start()?;
     ready(server.address(NAME)?);

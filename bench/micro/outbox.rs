@@ -83,8 +83,13 @@ fn send(outbox: &mut Outbox, bounds: &OutboxBounds, spare: &mut Vec<u8>) {
     }
 }
 
-const fn bounds(overflow: OverflowPolicy) -> OutboxBounds {
-    OutboxBounds { bytes_max: 1 << 20, messages_max: 1024, age_max: Duration::ZERO, overflow }
+fn bounds(overflow: OverflowPolicy) -> OutboxBounds {
+    OutboxBounds::default().with(|it| {
+        it.bytes_max = 1 << 20;
+        it.messages_max = 1024;
+        it.age_max = Duration::ZERO;
+        it.overflow = overflow;
+    })
 }
 
 const NOW: Time = Time::from_nanos(1);

@@ -9,8 +9,7 @@ use std::{
 };
 
 use shardcast::{
-    CpuChoice, Limits, Listener, Server, ServerConfig, ShardCount,
-    push::HubConfig,
+    CpuChoice, Listener, Server, ServerConfig, ShardCount,
     stats::ShardStats,
     tars::{Framed, FramedService},
 };
@@ -50,18 +49,13 @@ impl Measured {
             it.cpus = CpuChoice::List(cpus.to_vec());
 
             // Connections are silent until all of them exist.
-            it.limits = Limits::default().with(|it| {
-                it.connections_max = usize::MAX;
-                it.unidentified_max = usize::MAX;
-                it.identify_timeout = Duration::from_secs(60);
-                it.idle_timeout = Duration::ZERO;
-            });
-            it.push = HubConfig {
-                topics_max: usize::MAX,
-                subscriptions_max: usize::MAX,
-                subscriptions_per_subscriber_max: usize::MAX,
-                ..HubConfig::default()
-            };
+            it.limits.connections_max = usize::MAX;
+            it.limits.unidentified_max = usize::MAX;
+            it.limits.identify_timeout = Duration::from_secs(60);
+            it.listener_limits.idle_timeout = Duration::ZERO;
+            it.push.topics_max = usize::MAX;
+            it.push.subscriptions_max = usize::MAX;
+            it.push.subscriptions_per_subscriber_max = usize::MAX;
         });
         let listener =
             Listener::new(NAME, "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(Echo));
@@ -138,7 +132,7 @@ fn open_some(server: &Server, count: usize) -> Result<Vec<(TcpStream, u16)>> {
     let deadline = Instant::now() + PATIENCE;
     let mut placed = Vec::new();
     while !opened.is_empty() {
-        for info in server.handle().connections(PATIENCE) {
+        for info in server.handle().connections(PATIENCE).list {
             placed.extend(opened.remove(&info.peer).map(|stream| (stream, info.id.shard)));
         }
         if Instant::now() > deadline {

@@ -11,9 +11,21 @@ use crate::{
     rlimit::{DescriptorError, MEMLOCK_BYTES_MIN, MemlockError},
 };
 
-/// Descriptors of a running server without connections: those of its shards and of their listening sockets.
-pub const fn descriptors(shards: usize, listeners: usize) -> u64 {
-    (shards * (executor::DESCRIPTORS + ring::DESCRIPTORS + listeners)) as u64
+/// A server, as far as its descriptors depend on it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Size {
+    /// The number of shards.
+    pub shards: usize,
+    /// The number of listeners.
+    pub listeners: usize,
+}
+
+impl Size {
+    /// Descriptors of the running server without connections: those of its shards and of their listening
+    /// sockets.
+    pub const fn descriptors(self) -> u64 {
+        (self.shards * (executor::DESCRIPTORS + ring::DESCRIPTORS + self.listeners)) as u64
+    }
 }
 
 /// Checks that `limit` (RLIMIT_NOFILE) leaves enough descriptors for a server besides those that this process
@@ -21,10 +33,11 @@ pub const fn descriptors(shards: usize, listeners: usize) -> u64 {
 ///
 /// # Errors
 /// There are too few; the error says how many are needed.
-pub fn check_descriptors(shards: usize, listeners: usize, limit: u64) -> Result<(), DescriptorError> {
+pub fn check_descriptors(size: Size, limit: u64) -> Result<(), DescriptorError> {
     // Without /proc the number of open descriptors is unknown. If there are too few, a later creation fails.
     let open = fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count().saturating_sub(1) as u64);
-    let need = open + descriptors(shards, listeners) + DESCRIPTORS_SPARE;
+    let need = open + size.descriptors() + DESCRIPTORS_SPARE;
+    let Size { shards, listeners } = size;
     if limit >= need { Ok(()) } else { Err(DescriptorError { have: limit, open, need, shards, listeners }) }
 }
 

@@ -8,6 +8,7 @@
 //! another (`cargo xtask tidy` checks it).
 #![forbid(unsafe_code)]
 
+mod amount;
 pub mod connection;
 mod id;
 pub mod outbox;
@@ -21,7 +22,9 @@ pub mod testing;
 mod time;
 mod topic;
 pub mod topics;
+mod with;
 
+pub use amount::Amount;
 pub use id::{ConnId, ParseConnIdError};
 pub use refusal::Refusal;
 pub use session::{

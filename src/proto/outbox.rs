@@ -9,20 +9,17 @@
 //!
 //! # Examples
 //! ```
-//! use std::time::Duration;
-//!
 //! use bytes::Bytes;
 //! use shardcast_proto::{
 //!     Time,
 //!     outbox::{Outbox, OutboxBounds, OverflowPolicy, Parcel, Pushed, Pushing, Queue, Run},
 //! };
 //!
-//! let bounds = OutboxBounds {
-//!     bytes_max: 8,
-//!     messages_max: 2,
-//!     age_max: Duration::from_secs(5),
-//!     overflow: OverflowPolicy::DropOldest,
-//! };
+//! let bounds = OutboxBounds::default().with(|it| {
+//!     it.bytes_max = 8;
+//!     it.messages_max = 2;
+//!     it.overflow = OverflowPolicy::DropOldest;
+//! });
 //! let now = Time::from_nanos(0);
 //! let pushing = |text: &'static str| Pushing {
 //!     frame: Bytes::from_static(text.as_bytes()),
@@ -53,14 +50,15 @@
 //! Outbox::default().lend(|| queue.unwrap_or_default());
 //! ```
 
-use std::{
-    collections::{HashMap, VecDeque},
-    time::Duration,
-};
+mod bounds;
+
+use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 
-use crate::Time;
+pub use bounds::{OutboxBounds, OverflowPolicy};
+
+use crate::{Amount, Time};
 
 /// The data that waits for one peer. It lives and ends with its connection.
 #[derive(Debug, Default)]
@@ -145,21 +143,6 @@ struct InFlight {
     posted: (Time, u32),
 }
 
-/// The bounds of an outbox, and what happens at them. They apply to pushes. While responses of as many bytes
-/// wait, the peer is not read from, so that it causes no more of them.
-#[derive(Clone, Copy, Debug)]
-pub struct OutboxBounds {
-    /// Bytes of pushes that may wait, including those in flight.
-    pub bytes_max: usize,
-    /// Pushes that may wait, including those in flight.
-    pub messages_max: usize,
-    /// How long the oldest push may wait; zero means no bound. The outbox only reports [how old it
-    /// is](Outbox::oldest).
-    pub age_max: Duration,
-    /// The policy for a push that finds no room.
-    pub overflow: OverflowPolicy,
-}
-
 /// The data of one send.
 #[derive(Debug)]
 pub enum Parcel {
@@ -188,27 +171,6 @@ impl Parcel {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-}
-
-/// What happens to a push when the outbox of its receiver is full. Responses are never dropped: a peer that
-/// sends requests and does not read is not read from until it does.
-///
-/// Data in flight can be neither dropped nor replaced; it is half of the bounds at most. A sender that is
-/// ahead of the receiver's shard by more than the bounds gets `Full` under every policy.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum OverflowPolicy {
-    /// The peer is disconnected as `slow`; the sender gets `Full`.
-    Disconnect,
-    /// The oldest waiting pushes are dropped; the sender gets `Queued`.
-    DropOldest,
-    /// This push is dropped; the sender gets `Full`.
-    DropNewest,
-    /// The push replaces the waiting one with the same key; without one, like `DropNewest`.
-    Conflate,
-    /// The sender waits this long for room, then gets `Full`; a sender on a shard gets it at once. A
-    /// broadcast does not wait: each full outbox keeps it for this long, up to 1,024 of them, and then drops
-    /// it.
-    Block(Duration),
 }
 
 /// The result of a push.
@@ -417,25 +379,25 @@ impl Outbox {
         now: Time,
         spare: impl FnOnce() -> Vec<u8>,
     ) -> Option<Parcel> {
-        self.take_while(bounds, now, spare, |_, _| true)
+        self.take_while(bounds, now, spare, |_| true)
     }
 
-    /// Like [`take`](Self::take), as long as `admit` accepts the messages and bytes of the next item: this
-    /// applies the rate limit of a connection. Accepted data is always sent.
+    /// Like [`take`](Self::take), as long as `admit` accepts the amount of the next item: this applies the
+    /// rate limit of a connection. Accepted data is always sent.
     pub fn take_while(
         &mut self,
         bounds: &OutboxBounds,
         now: Time,
         spare: impl FnOnce() -> Vec<u8>,
-        mut admit: impl FnMut(usize, usize) -> bool,
+        mut admit: impl FnMut(Amount) -> bool,
     ) -> Option<Parcel> {
         if self.in_flight.is_some() {
             return None;
         }
         self.drop_expired(now);
         let since = self.oldest()?;
-        let (messages, bytes) = self.next()?;
-        if !admit(messages, bytes) {
+        let next = self.next()?;
+        if !admit(next) {
             return None;
         }
         let mut sum = InFlight {
@@ -446,7 +408,7 @@ impl Outbox {
             since,
             posted: (since, 0),
         };
-        let parcel = if self.items.len() == 1 || bytes >= SEND_BYTES_MAX {
+        let parcel = if self.items.len() == 1 || next.bytes >= SEND_BYTES_MAX {
             self.take_front(&mut sum)
         } else {
             self.gather(spare(), &mut sum, bounds, now, admit)
@@ -462,20 +424,20 @@ impl Outbox {
         first.into_iter().chain(later).map(|(posted, pushes)| (posted, pushes.into()))
     }
 
-    /// The send in flight has ended; returns its bytes and messages.
-    pub fn sent(&mut self) -> (usize, usize) {
+    /// The send in flight has ended; returns what it was.
+    pub fn sent(&mut self) -> Amount {
         if let Some(rare) = &mut self.rare {
             match rare.posted_later.capacity() {
                 ..=POSTED_KEPT => rare.posted_later.clear(),
                 _ => rare.posted_later = Vec::new(),
             }
         }
-        let Some(in_flight) = self.in_flight.take() else { return (0, 0) };
+        let Some(in_flight) = self.in_flight.take() else { return Amount::default() };
         self.bytes -= in_flight.bytes;
         self.response_bytes -= in_flight.response_bytes;
         self.messages -= in_flight.messages;
         self.response_messages -= in_flight.response_messages;
-        (in_flight.bytes, in_flight.messages as usize)
+        Amount { messages: in_flight.messages as usize, bytes: in_flight.bytes }
     }
 
     /// Takes the memory of a queue in which nothing waits, to [lend](Self::lend) it again: most connections
@@ -494,9 +456,9 @@ impl Outbox {
         }
     }
 
-    /// Messages and bytes of the next item: a push, or responses that are sent together.
-    pub fn next(&self) -> Option<(usize, usize)> {
-        self.items.front().map(|item| (item.messages(), item.len()))
+    /// The next item: a push, or responses that are sent together.
+    pub fn next(&self) -> Option<Amount> {
+        self.items.front().map(Item::amount)
     }
 
     /// How many pushes expired since the last call.
@@ -678,7 +640,7 @@ impl Outbox {
         sum: &mut InFlight,
         bounds: &OutboxBounds,
         now: Time,
-        mut admit: impl FnMut(usize, usize) -> bool,
+        mut admit: impl FnMut(Amount) -> bool,
     ) -> Parcel {
         let (bytes_max, messages_max) = (SEND_BYTES_MAX.min(bounds.bytes_max / 2), bounds.messages_max / 2);
         let mut pieces = Vec::new();
@@ -690,7 +652,7 @@ impl Outbox {
             if full || pieces.len() + 2 > Parcel::PIECES_MAX {
                 break;
             }
-            if !is_first && !admit(item.messages(), item.len()) {
+            if !is_first && !admit(item.amount()) {
                 break;
             }
             sum.add(item);
@@ -762,6 +724,10 @@ impl Item {
             Self::Push(_) => 1,
             Self::Gone => 0,
         }
+    }
+
+    const fn amount(&self) -> Amount {
+        Amount { messages: self.messages(), bytes: self.len() }
     }
 }
 

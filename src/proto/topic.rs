@@ -192,6 +192,7 @@ pub struct PublishHeader {
 
 /// The text is not the name of a topic.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TopicError {
     /// The text is empty.
     #[error("the name of a topic must not be empty")]

@@ -4,7 +4,7 @@ use std::{
 };
 
 use shardcast_os::ring::Feature;
-use shardcast_proto::{outbox::OverflowPolicy, push::HubConfig};
+use shardcast_proto::{connection, outbox::OutboxBounds, push::HubConfig};
 
 /// How a server is laid out on the machine, and its bounds. Plain data; no file format.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,14 +31,16 @@ pub struct ServerConfig {
     /// kernels with errors.
     pub io_uring_disable: Vec<String>,
     /// Bounds of the whole server.
-    pub limits: Limits,
+    pub limits: ServerLimits,
+    /// Bounds of the connections of each listener without [its own](crate::Listener::limits).
+    pub listener_limits: ListenerLimits,
+    /// Idle time before TCP keepalive probes; zero disables them.
+    pub keepalive: Duration,
     /// Bounds of each shard's hub: topics, subscriptions, history.
     pub push: HubConfig,
 }
 
-impl ServerConfig {
-    /// Applies `change`, so that a value can be written in one expression.
-    ///
+shardcast_proto::with! {
     /// # Examples
     /// ```
     /// use shardcast::{ServerConfig, ShardCount, Spin};
@@ -50,12 +52,10 @@ impl ServerConfig {
     /// });
     /// assert_eq!(config.limits.connections_max, 1_000);
     /// ```
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
+    impl ServerConfig
+}
 
+impl ServerConfig {
     /// Features of io_uring that [`io_uring_disable`](Self::io_uring_disable) knows.
     pub const IO_URING_FEATURES: [&'static str; Feature::ALL.len()] = {
         let mut names = [""; Feature::ALL.len()];
@@ -80,7 +80,9 @@ impl Default for ServerConfig {
             receive_buffers: 1024,
             receive_buffer_bytes: 4096,
             io_uring_disable: Vec::new(),
-            limits: Limits::default(),
+            limits: ServerLimits::default(),
+            listener_limits: ListenerLimits::default(),
+            keepalive: Duration::from_secs(30),
             push: HubConfig::default(),
         }
     }
@@ -149,72 +151,13 @@ impl ListenerId {
 /// Number of the next listener of this process.
 static NEXT_LISTENER: AtomicU64 = AtomicU64::new(0);
 
-/// Bounds of what may wait for one peer.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct OutboxLimits {
-    /// Bytes of pushes: see [`Limits::outbox_bytes_max`].
-    pub bytes_max: usize,
-    /// Pushes: see [`Limits::outbox_messages_max`].
-    pub messages_max: usize,
-    /// How long the oldest may wait: see [`Limits::outbox_age_max`].
-    pub age_max: Duration,
-}
-
-impl OutboxLimits {
-    /// Applies `change`, so that a value can be written in one expression.
-    ///
-    /// # Examples
-    /// ```
-    /// use shardcast::OutboxLimits;
-    ///
-    /// let small = OutboxLimits::default().with(|it| it.bytes_max = 64 << 10);
-    /// assert_eq!(small.bytes_max, 64 << 10);
-    /// ```
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
-}
-
-impl Default for OutboxLimits {
-    fn default() -> Self {
-        Limits::default().outbox()
-    }
-}
-
-impl Limits {
-    /// Applies `change`, so that a value can be written in one expression.
-    ///
-    /// # Examples
-    /// ```
-    /// use shardcast::{Limits, OverflowPolicy};
-    ///
-    /// let limits = Limits::default().with(|it| it.overflow = OverflowPolicy::DropOldest);
-    /// assert_eq!(limits.overflow, OverflowPolicy::DropOldest);
-    /// ```
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
-
-    /// The bounds of outboxes.
-    pub const fn outbox(&self) -> OutboxLimits {
-        OutboxLimits {
-            bytes_max: self.outbox_bytes_max,
-            messages_max: self.outbox_messages_max,
-            age_max: self.outbox_age_max,
-        }
-    }
-}
-
-/// Bounds of the whole server. Every queue has one; each field documents what happens when it is full.
+/// Bounds of the whole server, which [`ServerHandle::set_limits`](crate::ServerHandle::set_limits) may change while it
+/// runs. Every queue has a bound; each field documents what happens when it is full.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Limits {
-    /// Open connections, over all shards; more are closed as soon as they are accepted.
+pub struct ServerLimits {
+    /// Open connections, over all shards; more are closed as soon as they are accepted. While the server runs, it cannot
+    /// exceed the value of the start, because the tables have that size.
     pub connections_max: usize,
     /// Open connections from one IP address; 0 means unlimited. More are closed as soon as they are accepted.
     pub connections_per_ip_max: usize,
@@ -225,50 +168,74 @@ pub struct Limits {
     /// How long the rest of a frame may take after its first byte, so that a peer cannot hold memory by never ending a
     /// frame; zero means unlimited. A peer that takes longer has broken the protocol (`timed-out`).
     pub frame_timeout: Duration,
-    /// Requests in progress of one connection. At the bound, reading from it stops until half of them are answered. A
-    /// publication with a delay does not count, because its response may come much later.
+    /// Requests in progress of one connection, at least 1. At the bound, reading from it stops until half of them are
+    /// answered. A publication with a delay does not count, because its response may come much later.
     pub requests_in_progress_max: usize,
-    /// Requests in progress of one shard, over all its connections. At the bound, reading stops from connections that
-    /// have one, until there are fewer. A connection that has none may always begin one.
+    /// Requests in progress of one shard, over all its connections, at least 1. At the bound, reading stops from
+    /// connections that have one, until there are fewer. A connection that has none may always begin one.
     pub requests_in_progress_shard_max: usize,
-    /// Bytes of pushes that may wait for one peer: see [`OverflowPolicy`]. While responses of as many bytes wait,
-    /// nothing is read from it.
-    pub outbox_bytes_max: usize,
-    /// Pushes that may wait for one peer: see [`OverflowPolicy`].
-    pub outbox_messages_max: usize,
-    /// How long the oldest message may wait; zero means unlimited. If it waits longer, the peer is too slow and is
-    /// disconnected, whatever the policy. Without this bound, a policy that drops applies to stalls of any length.
-    pub outbox_age_max: Duration,
-    /// What happens to a push when one of the outbox bounds is reached.
-    pub overflow: OverflowPolicy,
-    /// A peer from which no byte was received for this long is disconnected; zero means never. Bytes sent to it do not
-    /// count.
-    pub idle_timeout: Duration,
     /// How long a peer's TCP may acknowledge nothing while sent data is unacknowledged; zero leaves that to the system,
     /// which takes some 15 minutes. A peer that does not read but whose host is up does acknowledge: only its outbox
     /// bounds how long it may do so.
     pub unacknowledged_timeout: Duration,
-    /// Idle time before TCP keepalive probes; zero disables them.
-    pub keepalive: Duration,
 }
 
-impl Default for Limits {
+shardcast_proto::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast::ServerLimits;
+    ///
+    /// let limits = ServerLimits::default().with(|it| it.connections_max = 1_000);
+    /// assert_eq!(limits.connections_max, 1_000);
+    /// ```
+    impl ServerLimits
+}
+
+impl Default for ServerLimits {
     fn default() -> Self {
+        let connection = connection::Limits::DEFAULT;
         Self {
             connections_max: 65_536,
             connections_per_ip_max: 0,
             unidentified_max: 1024,
-            identify_timeout: Duration::from_secs(3),
-            frame_timeout: Duration::from_secs(30),
-            requests_in_progress_max: 16_384,
+            identify_timeout: connection.identify_timeout,
+            frame_timeout: connection.frame_timeout,
+            requests_in_progress_max: connection.requests_in_progress_max,
             requests_in_progress_shard_max: 65_536,
-            outbox_bytes_max: 1 << 20,
-            outbox_messages_max: 16_384,
-            outbox_age_max: Duration::ZERO,
-            overflow: OverflowPolicy::Disconnect,
-            idle_timeout: Duration::from_secs(60),
-            unacknowledged_timeout: Duration::from_secs(20),
-            keepalive: Duration::from_secs(30),
+            unacknowledged_timeout: connection.unacknowledged_timeout,
         }
+    }
+}
+
+/// Bounds of the connections of one listener, which
+/// [`ServerHandle::set_listener_limits`](crate::ServerHandle::set_listener_limits) may change while it runs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ListenerLimits {
+    /// Pushes that may wait for one peer, in bytes and number, at least 1, and what happens to a push at these bounds.
+    /// While as many bytes of responses wait, nothing is read from the peer. If the oldest message waits longer than
+    /// `age_max`, the peer is too slow and is disconnected, whatever the policy. Without that bound, a policy that drops
+    /// applies to stalls of any length.
+    pub outbox: OutboxBounds,
+    /// A peer from which no byte was received for this long is disconnected; zero means never. Bytes sent to it do not
+    /// count.
+    pub idle_timeout: Duration,
+}
+
+shardcast_proto::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast::{ListenerLimits, OverflowPolicy};
+    ///
+    /// let limits = ListenerLimits::default().with(|it| it.outbox.overflow = OverflowPolicy::DropOldest);
+    /// assert_eq!(limits.outbox.overflow, OverflowPolicy::DropOldest);
+    /// ```
+    impl ListenerLimits
+}
+
+impl Default for ListenerLimits {
+    fn default() -> Self {
+        let connection = connection::Limits::DEFAULT;
+        Self { outbox: connection.outbox, idle_timeout: connection.idle_timeout }
     }
 }

@@ -11,10 +11,10 @@ use shardcast_proto::{Refusal, TopicError};
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// [`Limits::outbox_bytes_max`](crate::Limits::outbox_bytes_max) is reached, and the overflow policy makes no room.
+    /// [`OutboxBounds::bytes_max`](crate::OutboxBounds::bytes_max) is reached, and the overflow policy makes no room.
     #[error("the outbox has no room: its bound in bytes is reached")]
     OutboxBytesFull,
-    /// [`Limits::outbox_messages_max`](crate::Limits::outbox_messages_max) is reached, and the overflow policy makes no
+    /// [`OutboxBounds::messages_max`](crate::OutboxBounds::messages_max) is reached, and the overflow policy makes no
     /// room.
     #[error("the outbox has no room: its bound in messages is reached")]
     OutboxMessagesFull,
@@ -92,6 +92,18 @@ pub enum KickError {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("unknown listener {0:?}")]
 pub struct UnknownListener(pub String);
+
+/// The limits of the server were not changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LimitsError {
+    /// [`ServerLimits::connections_max`](crate::ServerLimits::connections_max) exceeds the size of the tables.
+    #[error("connections_max must not exceed {max}, with which the server was started")]
+    ConnectionsMax {
+        /// The value that the server was started with.
+        max: usize,
+    },
+}
 
 /// A broadcast reached only some of the shards, or none.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

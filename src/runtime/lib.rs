@@ -12,7 +12,7 @@
 //! | clients of any protocol | [`client`] |
 //! | work that takes long, on a shard | [`task`] |
 //! | queues in memory that a shard polls | [`source`] |
-//! | layout and limits | [`ServerConfig`], [`Limits`], [`OverflowPolicy`] |
+//! | layout and limits | [`ServerConfig`], [`ServerLimits`], [`ListenerLimits`], [`OverflowPolicy`] |
 //! | counters and connections | [`stats`] |
 //!
 //! What this crate deliberately does not do: it parses no command line, no configuration file and no HTTP (the
@@ -63,14 +63,16 @@ mod watch;
 pub use bytes::Bytes;
 pub use shardcast_proto as proto;
 pub use shardcast_proto::{
-    ConnId, ParseConnIdError, Request, connection::CloseReason, outbox::OverflowPolicy,
+    ConnId, ParseConnIdError, Request,
+    connection::CloseReason,
+    outbox::{OutboxBounds, OverflowPolicy},
 };
 
-pub use config::{CpuChoice, Limits, ListenerId, OutboxLimits, ServerConfig, ShardCount, Spin};
+pub use config::{CpuChoice, ListenerId, ListenerLimits, ServerConfig, ServerLimits, ShardCount, Spin};
 pub use conns::LocalConnection;
 pub use error::{
-    BroadcastError, CloseError, KickError, PresenceError, PublishError, PushEveryError, RespondError,
-    RunError, SendError, StartError, SubscribeError, UnknownListener,
+    BroadcastError, CloseError, KickError, LimitsError, PresenceError, PublishError, PushEveryError,
+    RespondError, RunError, SendError, StartError, SubscribeError, UnknownListener,
 };
 pub use log_limit::LogLimit;
 pub use mesh::{Connection, Failure, Responder, ServiceResponse};

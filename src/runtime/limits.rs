@@ -11,11 +11,11 @@ use std::{
 
 use shardcast_proto::{connection, outbox::OutboxBounds};
 
-use crate::{Limits, OverflowPolicy};
+use crate::{LimitsError, ListenerLimits, OverflowPolicy, ServerLimits};
 
 /// The limits of the whole server.
 #[derive(Debug)]
-pub(crate) struct ServerLimits {
+pub(crate) struct ServerCells {
     connections_max: AtomicUsize,
     connections_per_ip_max: AtomicUsize,
     unidentified_max: AtomicUsize,
@@ -30,7 +30,7 @@ pub(crate) struct ServerLimits {
 
 /// The limits of the connections of one listener.
 #[derive(Debug)]
-pub(crate) struct ListenerLimits {
+pub(crate) struct ListenerCells {
     bytes_max: AtomicUsize,
     messages_max: AtomicUsize,
     age_max: DurationCell,
@@ -42,8 +42,8 @@ pub(crate) struct ListenerLimits {
 #[derive(Debug)]
 struct DurationCell(AtomicU64);
 
-impl ServerLimits {
-    pub(crate) fn new(limits: &Limits) -> Self {
+impl ServerCells {
+    pub(crate) fn new(limits: &ServerLimits) -> Self {
         let made = Self {
             connections_max: AtomicUsize::default(),
             connections_per_ip_max: AtomicUsize::default(),
@@ -55,12 +55,22 @@ impl ServerLimits {
             unacknowledged_timeout: DurationCell(AtomicU64::default()),
             connections_made_for: limits.connections_max,
         };
-        made.set(limits);
+        made.store(limits);
         made
     }
 
-    pub(crate) fn set(&self, limits: &Limits) {
-        self.connections_max.store(limits.connections_max.min(self.connections_made_for), Relaxed);
+    /// Changes them, or nothing.
+    pub(crate) fn set(&self, limits: &ServerLimits) -> Result<(), LimitsError> {
+        let max = self.connections_made_for;
+        if limits.connections_max > max {
+            return Err(LimitsError::ConnectionsMax { max });
+        }
+        self.store(limits);
+        Ok(())
+    }
+
+    fn store(&self, limits: &ServerLimits) {
+        self.connections_max.store(limits.connections_max, Relaxed);
         self.connections_per_ip_max.store(limits.connections_per_ip_max, Relaxed);
         self.unidentified_max.store(limits.unidentified_max, Relaxed);
         self.requests_in_progress_max.store(limits.requests_in_progress_max.max(1), Relaxed);
@@ -88,23 +98,23 @@ impl ServerLimits {
     }
 }
 
-impl ServerLimits {
-    /// The limits of each connection of a listener, at this moment.
-    pub(crate) fn of_connection(&self, listener: &ListenerLimits) -> connection::Limits {
-        connection::Limits {
-            outbox: listener.bounds(),
-            requests_in_progress_max: self.requests_in_progress_max.load(Relaxed),
-            identify_timeout: self.identify_timeout.read(),
-            frame_timeout: self.frame_timeout.read(),
-            idle_timeout: listener.idle_timeout.read(),
-            unacknowledged_timeout: self.unacknowledged_timeout.read(),
-            flush_timeout: FLUSH_TIMEOUT,
-        }
+impl ServerCells {
+    /// The limits of each connection of a listener, at this moment. The time to flush is the default: a drain has a
+    /// deadline of its own.
+    pub(crate) fn of_connection(&self, listener: &ListenerCells) -> connection::Limits {
+        connection::Limits::DEFAULT.with(|it| {
+            it.outbox = listener.bounds();
+            it.requests_in_progress_max = self.requests_in_progress_max.load(Relaxed);
+            it.identify_timeout = self.identify_timeout.read();
+            it.frame_timeout = self.frame_timeout.read();
+            it.idle_timeout = listener.idle_timeout.read();
+            it.unacknowledged_timeout = self.unacknowledged_timeout.read();
+        })
     }
 }
 
-impl ListenerLimits {
-    pub(crate) fn new(bounds: &OutboxBounds, idle_timeout: Duration) -> Self {
+impl ListenerCells {
+    pub(crate) fn new(limits: &ListenerLimits) -> Self {
         let made = Self {
             bytes_max: AtomicUsize::default(),
             messages_max: AtomicUsize::default(),
@@ -112,27 +122,28 @@ impl ListenerLimits {
             overflow: AtomicU64::default(),
             idle_timeout: DurationCell(AtomicU64::default()),
         };
-        made.set(bounds, idle_timeout);
+        made.set(limits);
         made
     }
 
-    pub(crate) fn set(&self, bounds: &OutboxBounds, idle_timeout: Duration) {
-        self.bytes_max.store(bounds.bytes_max.max(1), Relaxed);
-        self.messages_max.store(bounds.messages_max.max(1), Relaxed);
-        self.age_max.set(bounds.age_max);
-        self.overflow.store(pack(bounds.overflow), Relaxed);
-        self.idle_timeout.set(idle_timeout);
+    pub(crate) fn set(&self, limits: &ListenerLimits) {
+        let outbox = &limits.outbox;
+        self.bytes_max.store(outbox.bytes_max.max(1), Relaxed);
+        self.messages_max.store(outbox.messages_max.max(1), Relaxed);
+        self.age_max.set(outbox.age_max);
+        self.overflow.store(pack(outbox.overflow), Relaxed);
+        self.idle_timeout.set(limits.idle_timeout);
     }
 
     /// The bounds of an outbox at this moment.
     #[inline]
     pub(crate) fn bounds(&self) -> OutboxBounds {
-        OutboxBounds {
-            bytes_max: self.bytes_max.load(Relaxed),
-            messages_max: self.messages_max.load(Relaxed),
-            age_max: self.age_max.read(),
-            overflow: unpack(self.overflow.load(Relaxed)),
-        }
+        OutboxBounds::DEFAULT.with(|it| {
+            it.bytes_max = self.bytes_max.load(Relaxed);
+            it.messages_max = self.messages_max.load(Relaxed);
+            it.age_max = self.age_max.read();
+            it.overflow = unpack(self.overflow.load(Relaxed));
+        })
     }
 }
 
@@ -172,9 +183,6 @@ const fn unpack(word: u64) -> OverflowPolicy {
     }
 }
 
-/// The longest time to send what is queued for a connection that ends. A drain has a deadline of its own.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
-
 const CODE_BITS: u32 = 3;
 const BLOCK: u64 = 4;
 
@@ -201,10 +209,11 @@ mod tests {
 
     #[test]
     fn connections_max_does_not_exceed_the_size_of_the_tables() {
-        let limits = |connections_max| Limits { connections_max, ..Limits::default() };
-        let cells = ServerLimits::new(&limits(10));
-        for (asked, given) in [(5, 5), (20, 10), (10, 10)] {
-            cells.set(&limits(asked));
+        let limits = |connections_max| ServerLimits { connections_max, ..ServerLimits::default() };
+        let cells = ServerCells::new(&limits(10));
+        let refused = Err(LimitsError::ConnectionsMax { max: 10 });
+        for (asked, outcome, given) in [(5, Ok(()), 5), (20, refused, 5), (10, Ok(()), 10)] {
+            assert_eq!(cells.set(&limits(asked)), outcome);
             assert_eq!(cells.connections_max(), given);
         }
     }

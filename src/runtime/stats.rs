@@ -8,7 +8,7 @@
 //!     Connection, Listener, Reply, Request, Server, Service,
 //!     client::{Client, Endpoint},
 //!     proto::Route,
-//!     stats::{CLIENT, ConnectionInfo, LatencyStats, ListenerStats, PushStats, ShardStats},
+//!     stats::{CLIENT, ConnectionInfo, Connections, LatencyStats, ListenerStats, PushStats, ShardStats},
 //!     tars::{Framed, framed::FramedClient},
 //! };
 //!
@@ -25,8 +25,9 @@
 //! client.call_blocking(Route::Only, "hello")?;
 //!
 //! let handle = server.handle();
-//! let connections: Vec<ConnectionInfo> = handle.connections(Duration::from_secs(1));
-//! assert_eq!((connections.len(), &*connections[0].listener), (1, "echo"));
+//! let connections: Connections = handle.connections(Duration::from_secs(1));
+//! let open: &ConnectionInfo = &connections.list[0];
+//! assert_eq!((connections.list.len(), &*open.listener, connections.missing_shards), (1, "echo", vec![]));
 //!
 //! let shards: Vec<ShardStats> = handle.stats();
 //! let echo: &ListenerStats = &shards[0].listeners[0];
@@ -236,6 +237,17 @@ pub struct ListenerStats {
 
 /// The listener name of connections that a [client](crate::client) made.
 pub const CLIENT: &str = "client";
+
+/// Connections of all shards, as far as the shards responded.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+#[non_exhaustive]
+pub struct Connections {
+    /// Those of the shards that responded.
+    pub list: Vec<ConnectionInfo>,
+    /// Shards that did not respond in time, or have ended. Their connections are not in the list, or not all of them.
+    pub missing_shards: Vec<u16>,
+}
 
 /// One connection at one moment, or as it ended.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use shardcast_proto::{
-    EndOfStream, Event, Position, Time, TopicFilter,
+    Amount, EndOfStream, Event, Position, Time, TopicFilter,
     connection::{CloseReason, Connection as Core, Cut, Drops, Hold, Limits},
 };
 
@@ -359,9 +359,9 @@ impl Account {
     }
 
     /// The transport took a send. `by_core`: its bytes and messages as the core counts them.
-    pub(crate) fn sent(&mut self, bytes: &[u8], by_core: (usize, usize), model: &mut Model) {
+    pub(crate) fn sent(&mut self, bytes: &[u8], by_core: Amount, model: &mut Model) {
         let traffic = Traffic::of(bytes);
-        let is_same = (bytes.len(), traffic.messages()) == (by_core.0, by_core.1 as u64);
+        let is_same = (bytes.len(), traffic.messages()) == (by_core.bytes, by_core.messages as u64);
         model.require(is_same, || format!("client {}: {traffic:?} was sent as {by_core:?}", self.client));
         self.sent.add_all(traffic);
         if self.unsent_bytes() <= self.limits.outbox.bytes_max as u64 / 2 {

@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use shardcast_proto::{
     connection::Limits,
-    outbox::{OutboxBounds, OverflowPolicy},
+    outbox::OverflowPolicy,
     push::{
         HubConfig,
-        schedule::{
-            AdmissionLimits, Bounds, FanOutLimits, Priority, RateLimit, TopicRule, TopicRules, delivery_cost,
-        },
+        schedule::{Bounds, Priority, RateLimit, TopicRule, TopicRules, delivery_cost},
     },
 };
 
@@ -69,30 +67,26 @@ impl Scenario {
 
     pub(crate) fn new(random: &mut Random) -> Self {
         let history_messages_max = *random.pick(&[0, 1, 3, 8, 64]);
-        let hub = HubConfig {
-            topics_max: if random.chance(10) { 2 } else { 100 },
-            subscriptions_max: if random.chance(5) { 4 } else { 10_000 },
-            subscriptions_per_subscriber_max: if random.chance(10) { 2 } else { 100 },
-            backlog_max: *random.pick(&[1, 3, 20, 1000]),
-            requests_max: if random.chance(5) { 2 } else { 1000 },
-            history_messages_max,
-            history_bytes_max: *random.pick(&[300, 2000, 100_000]),
-            history_age_max: Duration::from_millis(*random.pick(&[0, 5, 200])),
-            history_total_bytes_max: if random.chance(15) { 800 } else { 10_000_000 },
-            topic_idle_timeout: Duration::from_millis(*random.pick(&[1, 20, 1000])),
-            presence_list_max: 100,
-            admission: AdmissionLimits {
-                delayed: bounds(random),
-                rate_limited: bounds(random),
-                periodics_max: 2,
-            },
-            rules: rules(random),
-            fan_out: FanOutLimits {
-                turn_cost_max: delivery_cost(0) * *random.pick(&[0, 1, 3, 10, 1000]),
-                deliveries_max: *random.pick(&[0, 4, 30, 1000]),
-                bytes_max: *random.pick(&[100, 5000]),
-            },
-        };
+        let hub = HubConfig::default().with(|it| {
+            it.topics_max = if random.chance(10) { 2 } else { 100 };
+            it.subscriptions_max = if random.chance(5) { 4 } else { 10_000 };
+            it.subscriptions_per_subscriber_max = if random.chance(10) { 2 } else { 100 };
+            it.backlog_max = *random.pick(&[1, 3, 20, 1000]);
+            it.requests_max = if random.chance(5) { 2 } else { 1000 };
+            it.history_messages_max = history_messages_max;
+            it.history_bytes_max = *random.pick(&[300, 2000, 100_000]);
+            it.history_age_max = Duration::from_millis(*random.pick(&[0, 5, 200]));
+            it.history_total_bytes_max = if random.chance(15) { 800 } else { 10_000_000 };
+            it.topic_idle_timeout = Duration::from_millis(*random.pick(&[1, 20, 1000]));
+            it.presence_list_max = 100;
+            draw(random, &mut it.admission.delayed);
+            draw(random, &mut it.admission.rate_limited);
+            it.admission.periodics_max = 2;
+            it.rules = rules(random);
+            it.fan_out.turn_cost_max = delivery_cost(0) * *random.pick(&[0, 1, 3, 10, 1000]);
+            it.fan_out.deliveries_max = *random.pick(&[0, 4, 30, 1000]);
+            it.fan_out.bytes_max = *random.pick(&[100, 5000]);
+        });
         Self {
             shards: random.within(1..5) as u16,
             clients: random.within(1..24) as usize,
@@ -119,21 +113,18 @@ impl Character {
             3 => OverflowPolicy::Block(Duration::from_millis(random.within(1..20))),
             _ => OverflowPolicy::DropOldest,
         };
-        let bounds = OutboxBounds {
-            bytes_max: *random.pick(&[200, 1000, 100_000]),
-            messages_max: *random.pick(&[2, 8, 1000]),
-            age_max: Duration::from_millis(*random.pick(&[0, 0, 0, 20])),
-            overflow,
-        };
-        let limits = Limits {
-            outbox: bounds,
-            requests_in_progress_max: *random.pick(&[1, 2, 5, 1000]),
-            identify_timeout: Duration::ZERO,
-            frame_timeout: Duration::from_millis(*random.pick(&[0, 30, 1000])),
-            idle_timeout: Duration::from_millis(*random.pick(&[0, 0, 0, 50, 1000])),
-            unacknowledged_timeout: Duration::ZERO,
-            flush_timeout: Duration::from_millis(*random.pick(&[5, 200, 5000])),
-        };
+        let limits = Limits::default().with(|it| {
+            it.outbox.bytes_max = *random.pick(&[200, 1000, 100_000]);
+            it.outbox.messages_max = *random.pick(&[2, 8, 1000]);
+            it.outbox.age_max = Duration::from_millis(*random.pick(&[0, 0, 0, 20]));
+            it.outbox.overflow = overflow;
+            it.requests_in_progress_max = *random.pick(&[1, 2, 5, 1000]);
+            it.identify_timeout = Duration::ZERO;
+            it.frame_timeout = Duration::from_millis(*random.pick(&[0, 30, 1000]));
+            it.idle_timeout = Duration::from_millis(*random.pick(&[0, 0, 0, 50, 1000]));
+            it.unacknowledged_timeout = Duration::ZERO;
+            it.flush_timeout = Duration::from_millis(*random.pick(&[5, 200, 5000]));
+        });
         let habit = match random.within(0..10) {
             0..5 => Habit::Named,
             5..8 => Habit::Wide,
@@ -149,24 +140,27 @@ impl Character {
     }
 }
 
-fn bounds(random: &mut Random) -> Bounds {
-    Bounds { messages_max: *random.pick(&[0, 2, 100]), bytes_max: *random.pick(&[200, 100_000]) }
+fn draw(random: &mut Random, bounds: &mut Bounds) {
+    bounds.messages_max = *random.pick(&[0, 2, 100]);
+    bounds.bytes_max = *random.pick(&[200, 100_000]);
 }
 
 fn rules(random: &mut Random) -> TopicRules {
     let count = random.within(0..4);
-    let rules = (0..count).map(|_| TopicRule {
-        prefix: (*random.pick(&PREFIXES)).to_owned(),
-        priority: *random.pick(&Priority::ALL),
-        rate_limit: if random.chance(50) { rate_limit(random) } else { RateLimit::NONE },
+    let rules = (0..count).map(|_| {
+        TopicRule::default().with(|it| {
+            it.prefix = (*random.pick(&PREFIXES)).to_owned();
+            it.priority = *random.pick(&Priority::ALL);
+            it.rate_limit = if random.chance(50) { rate_limit(random) } else { RateLimit::NONE };
+        })
     });
     TopicRules::new(rules.collect::<Vec<_>>())
 }
 
 fn rate_limit(random: &mut Random) -> RateLimit {
-    RateLimit {
-        messages_per_second: *random.pick(&[0, 50, 1000, 20_000]),
-        bytes_per_second: *random.pick(&[0, 5_000, 300_000]),
-        burst: Duration::from_micros(*random.pick(&[0, 1000, 50_000])),
-    }
+    RateLimit::NONE.with(|it| {
+        it.messages_per_second = *random.pick(&[0, 50, 1000, 20_000]);
+        it.bytes_per_second = *random.pick(&[0, 5_000, 300_000]);
+        it.burst = Duration::from_micros(*random.pick(&[0, 1000, 50_000]));
+    })
 }

@@ -5,7 +5,10 @@ use std::{collections::VecDeque, sync::Arc};
 use shardcast_proto::{
     Command, Message, Operation, Position, Recovery, Refusal, RequestId, Time, TopicFilter,
     connection::{ShardRequests, Spares},
-    push::{Hub, HubMessage, HubResponse, Outlet, Publication, Publish, Subscribed, SubscriberId, Ticket},
+    push::{
+        Hub, HubMessage, HubResponse, HubStart, Outlet, Publication, Publish, Subscribed, SubscriberId,
+        Ticket,
+    },
 };
 
 use crate::{
@@ -43,8 +46,9 @@ pub(crate) struct Mesh {
 
 impl Shard {
     pub(crate) fn new(scenario: &Scenario, number: u16) -> Self {
+        let start = HubStart { shard: number, shards: scenario.shards, epoch: EPOCH };
         Self {
-            hub: Hub::new(scenario.hub.clone(), number, scenario.shards, EPOCH),
+            hub: Hub::new(scenario.hub.clone(), start),
             spares: Spares::default(),
             requests: ShardRequests::default(),
             inbox: VecDeque::new(),

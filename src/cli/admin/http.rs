@@ -35,8 +35,8 @@ pub(super) struct Response {
     pub(super) status: u16,
     pub(super) content_type: &'static str,
     pub(super) body: Vec<u8>,
-    /// With 405: the methods of this path.
-    pub(super) allow: &'static str,
+    /// A header of this response only.
+    pub(super) header: Option<(&'static str, String)>,
 }
 
 impl Response {
@@ -59,11 +59,16 @@ impl Response {
 
     /// The path does not have this method.
     pub(super) fn not_allowed(allow: &'static str) -> Self {
-        Self { allow, ..Self::text(405, format!("method not allowed: use {allow}\n")) }
+        let response = Self::text(405, format!("method not allowed: use {allow}\n"));
+        response.with_header("Allow", allow.to_owned())
     }
 
     pub(super) const fn new(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
-        Self { status, content_type, body, allow: "" }
+        Self { status, content_type, body, header: None }
+    }
+
+    pub(super) fn with_header(self, name: &'static str, value: String) -> Self {
+        Self { header: Some((name, value)), ..self }
     }
 }
 
@@ -233,12 +238,12 @@ impl Exchange {
 
 /// A response as bytes on the wire.
 pub(super) fn encode(response: &Response, keep_alive: bool, with_body: bool) -> Vec<u8> {
-    let Response { status, content_type, body, allow } = response;
+    let Response { status, content_type, body, header } = response;
     let reason = reason_of(*status);
-    let more = match status {
-        401 => "WWW-Authenticate: Bearer\r\n".to_owned(),
-        405 => format!("Allow: {allow}\r\n"),
-        _ => String::new(),
+    let more = match header {
+        Some((name, value)) => format!("{name}: {value}\r\n"),
+        None if *status == 401 => "WWW-Authenticate: Bearer\r\n".to_owned(),
+        None => String::new(),
     };
     let connection = if keep_alive { "keep-alive" } else { "close" };
     let mut bytes = format!(
@@ -390,6 +395,9 @@ fn reason_of(status: u16) -> &'static str {
         _ => "",
     }
 }
+
+/// The header that names the shards whose part is missing in a response.
+pub(crate) const MISSING_SHARDS: &str = "Missing-Shards";
 
 /// Head of one request; with the body, if there is one.
 pub(super) const HEAD_BYTES_MAX: usize = 8 << 10;

@@ -25,11 +25,12 @@ use std::time::Duration;
 
 use shardcast::{
     ConnId, KickError,
-    stats::{ConnectionInfo, ShardStats},
+    stats::{Connections, ShardStats},
 };
 
 use crate::control::{Outcome, Reloads};
 pub(crate) use access::read_token;
+pub(crate) use http::MISSING_SHARDS;
 pub(crate) use latency::Latencies;
 pub(crate) use server::Admin;
 pub(crate) use shards::{Row as ShardRow, Shards};
@@ -40,9 +41,9 @@ pub(crate) trait Source: Send + Sync {
     /// Counters of every shard.
     fn shards(&self) -> Vec<ShardStats>;
     /// Open connections.
-    fn connections(&self) -> Vec<ConnectionInfo>;
+    fn connections(&self) -> Connections;
     /// The last closed connections, the latest first.
-    fn closed(&self) -> Vec<ConnectionInfo>;
+    fn closed(&self) -> Connections;
     /// Whether the server is stopping.
     fn draining(&self) -> bool;
     /// Named conditions of readiness, each with a detail or an error.

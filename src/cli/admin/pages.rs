@@ -1,13 +1,13 @@
 //! The page at each path.
 
 use serde::Serialize;
-use shardcast::stats::ConnectionInfo;
+use shardcast::stats::{ConnectionInfo, Connections};
 
 use super::{
     Source,
     access::{Access, Peer},
     actions,
-    http::{Method, Request, Response},
+    http::{MISSING_SHARDS, Method, Request, Response},
     latency, metrics, shards,
 };
 
@@ -41,8 +41,9 @@ fn page(request: Request<'_>, source: &dyn Source) -> Response {
         "/connections" => match parameter(request.query, "state") {
             None | Some("open") => connections(&source.connections()),
             Some("closed") => {
-                let closed = source.closed();
-                connections(&closed[..closed.len().min(CLOSED_MAX)])
+                let mut closed = source.closed();
+                closed.list.truncate(CLOSED_MAX);
+                connections(&closed)
             }
             Some(_) => Response::text(400, "invalid state: expected open or closed\n"),
         },
@@ -73,9 +74,15 @@ fn readiness(source: &dyn Source, verbose: bool) -> Response {
     Response::text(if ready { 200 } else { 503 }, text)
 }
 
-fn connections(infos: &[ConnectionInfo]) -> Response {
-    let rows: Vec<Row> = infos.iter().map(Row::from).collect();
-    Response::json(200, &rows)
+/// A list of rows; shards that did not respond are named in a header.
+fn connections(connections: &Connections) -> Response {
+    let rows: Vec<Row> = connections.list.iter().map(Row::from).collect();
+    let response = Response::json(200, &rows);
+    if connections.missing_shards.is_empty() {
+        return response;
+    }
+    let shards: Vec<_> = connections.missing_shards.iter().map(u16::to_string).collect();
+    response.with_header(MISSING_SHARDS, shards.join(", "))
 }
 
 /// One connection, as JSON.

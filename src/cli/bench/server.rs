@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use anyhow::Context;
-use shardcast::{CpuChoice, Limits, Server, ServerConfig, ShardCount, push::HubConfig};
+use shardcast::{CpuChoice, Server, ServerConfig, ShardCount};
 
 use super::layout::Layout;
 use crate::protocols::{Load, Registry, Via};
@@ -20,16 +20,11 @@ pub(super) fn start(layout: &Layout, via: &Via<'_, Load>, registry: &Registry) -
     let config = ServerConfig::default().with(|it| {
         it.shards = layout.shards.map_or(ShardCount::Auto, ShardCount::Exactly);
         it.cpus = cpus;
-        it.limits = Limits::default().with(|it| {
-            it.connections_max = usize::MAX;
-            it.idle_timeout = Duration::ZERO;
-        });
-        it.push = HubConfig {
-            topics_max: usize::MAX,
-            subscriptions_max: usize::MAX,
-            subscriptions_per_subscriber_max: usize::MAX,
-            ..HubConfig::default()
-        };
+        it.limits.connections_max = usize::MAX;
+        it.listener_limits.idle_timeout = Duration::ZERO;
+        it.push.topics_max = usize::MAX;
+        it.push.subscriptions_max = usize::MAX;
+        it.push.subscriptions_per_subscriber_max = usize::MAX;
     });
     let mut options = via.listener_options();
     options.name = NAME.into();

@@ -345,10 +345,11 @@ impl Default for ServerOptions {
     }
 }
 
-/// The numbers are those of the library; see `shardcast::Limits`.
+/// The numbers are those of the library; see `shardcast::ServerLimits` and `ListenerLimits`.
 impl Default for LimitOptions {
     fn default() -> Self {
-        let library = shardcast::Limits::default();
+        let shardcast::ServerConfig { limits: library, listener_limits: listener, keepalive, .. } =
+            shardcast::ServerConfig::default();
         Self {
             connections_max: library.connections_max,
             connections_per_ip_max: library.connections_per_ip_max,
@@ -357,13 +358,13 @@ impl Default for LimitOptions {
             requests_in_progress_shard_max: library.requests_in_progress_shard_max,
             identify_timeout: HumanDuration(library.identify_timeout),
             frame_timeout: HumanDuration(library.frame_timeout),
-            outbox_bytes_max: ByteSize(library.outbox_bytes_max as u64),
-            outbox_messages_max: library.outbox_messages_max,
-            outbox_age_max: HumanDuration(library.outbox_age_max),
-            overflow: Overflow(library.overflow),
-            idle_timeout: HumanDuration(library.idle_timeout),
+            outbox_bytes_max: ByteSize(listener.outbox.bytes_max as u64),
+            outbox_messages_max: listener.outbox.messages_max,
+            outbox_age_max: HumanDuration(listener.outbox.age_max),
+            overflow: Overflow(listener.outbox.overflow),
+            idle_timeout: HumanDuration(listener.idle_timeout),
             unacknowledged_timeout: HumanDuration(library.unacknowledged_timeout),
-            keepalive: HumanDuration(library.keepalive),
+            keepalive: HumanDuration(keepalive),
         }
     }
 }

@@ -8,8 +8,8 @@ use std::{
 
 use anyhow::Context;
 use shardcast::{
-    CpuChoice, Limits, OverflowPolicy, Server, ServerConfig, ServerHandle, ShardCount, Spin, proto::Recovery,
-    push::Publisher, stats::LatencyStats,
+    CpuChoice, ListenerLimits, OverflowPolicy, Server, ServerConfig, ServerHandle, ShardCount, Spin,
+    proto::Recovery, push::Publisher, stats::LatencyStats,
 };
 
 use super::{
@@ -37,16 +37,16 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) fn start(shards: u16, registry: &Registry) -> anyhow::Result<(Self, Finding)> {
-        let limits = Limits::default().with(|it| {
-            it.outbox_bytes_max = OUTBOX_BYTES_MAX;
-            it.overflow = OverflowPolicy::DropOldest;
+        let limits = ListenerLimits::default().with(|it| {
+            it.outbox.bytes_max = OUTBOX_BYTES_MAX;
+            it.outbox.overflow = OverflowPolicy::DropOldest;
         });
         let config = ServerConfig::default().with(|it| {
             it.shards = ShardCount::Exactly(shards);
             // The clients need the CPUs too.
             it.cpus = CpuChoice::Unpinned;
             it.spin = Spin::Never;
-            it.limits = limits;
+            it.listener_limits = limits;
         });
         let via = registry.topics().next().context("no protocol has topics")?;
         let mut options = via.listener_options();
@@ -179,7 +179,7 @@ impl Demo {
             self.publish(LARGE)?;
             count += 1;
             if count.is_multiple_of(64) {
-                let all = self.handle.connections(PATIENCE);
+                let all = self.handle.connections(PATIENCE).list;
                 slow = all.into_iter().find(|it| it.peer == address).or(slow);
                 queued_most = slow.as_ref().map_or(0, |it| it.queued_bytes).max(queued_most);
             }

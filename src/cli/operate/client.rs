@@ -33,6 +33,14 @@ pub(super) struct Client {
     token: Secret,
 }
 
+/// A page of a server.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Page {
+    pub(super) body: Vec<u8>,
+    /// The shards whose part is missing, as the server names them.
+    pub(super) missing_shards: Option<String>,
+}
+
 /// The server cannot be reached: it is not running, or has stopped.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot reach a server at {place}: {error}")]
@@ -77,6 +85,15 @@ impl Client {
     ///
     /// [`Unreachable`], an invalid response, or the error that the server returns.
     pub(super) fn get(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        Ok(self.get_page(path)?.body)
+    }
+
+    /// As [`get`](Self::get), with what the headers say.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get).
+    pub(super) fn get_page(&self, path: &str) -> anyhow::Result<Page> {
         self.ask("GET", path)
     }
 
@@ -86,10 +103,10 @@ impl Client {
     ///
     /// As for [`get`](Self::get).
     pub(super) fn post(&self, path: &str) -> anyhow::Result<Vec<u8>> {
-        self.ask("POST", path)
+        Ok(self.ask("POST", path)?.body)
     }
 
-    fn ask(&self, method: &str, path: &str) -> anyhow::Result<Vec<u8>> {
+    fn ask(&self, method: &str, path: &str) -> anyhow::Result<Page> {
         let mut stream =
             self.place.connect().map_err(|error| Unreachable { place: self.place.clone(), error })?;
         let token = match self.token.reveal() {
@@ -104,11 +121,11 @@ impl Client {
             .write_all(request.as_bytes())
             .and_then(|()| stream.take(RESPONSE_BYTES_MAX).read_to_end(&mut response));
         received.with_context(|| format!("no response from {}", self.place))?;
-        let (status, body) = read_response(&response)
+        let (status, page) = read_response(&response)
             .with_context(|| format!("{} is not the admin address of a shardcast server", self.place))?;
         match status {
-            200..300 => Ok(body.to_vec()),
-            _ => bail!("{}", String::from_utf8_lossy(body).trim_end()),
+            200..300 => Ok(page),
+            _ => bail!("{}", String::from_utf8_lossy(&page.body).trim_end()),
         }
     }
 }
@@ -204,16 +221,22 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// Status and body of a complete response.
-fn read_response(bytes: &[u8]) -> anyhow::Result<(u16, &[u8])> {
+/// Status and page of a complete response.
+fn read_response(bytes: &[u8]) -> anyhow::Result<(u16, Page)> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut response = httparse::Response::new(&mut headers);
     let httparse::Status::Complete(head) = response.parse(bytes)? else { bail!("incomplete response") };
-    let length = response.headers.iter().find(|it| it.name.eq_ignore_ascii_case("content-length"));
-    let length = length.and_then(|it| std::str::from_utf8(it.value).ok()?.trim().parse::<usize>().ok());
-    let body = &bytes[head..];
+    let header = |name: &str| {
+        let header = response.headers.iter().find(|it| it.name.eq_ignore_ascii_case(name))?;
+        std::str::from_utf8(header.value).ok().map(str::trim)
+    };
+    let length = header("Content-Length").and_then(|it| it.parse::<usize>().ok());
+    let missing_shards = header(admin::MISSING_SHARDS).map(str::to_owned);
+    let body = bytes[head..].to_vec();
     match length {
-        Some(length) if length == body.len() => Ok((response.code.unwrap_or_default(), body)),
+        Some(length) if length == body.len() => {
+            Ok((response.code.unwrap_or_default(), Page { body, missing_shards }))
+        }
         _ => bail!("incomplete response"),
     }
 }
@@ -257,7 +280,11 @@ mod tests {
     #[test]
     fn an_incomplete_response_is_an_error() {
         let whole = "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno";
-        assert_eq!(read_response(whole.as_bytes()).expect("whole"), (404, b"no".as_slice()));
+        let page = Page { body: b"no".to_vec(), missing_shards: None };
+        assert_eq!(read_response(whole.as_bytes()).expect("whole"), (404, page));
+        let partial = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nMissing-Shards: 1, 3\r\n\r\n[]";
+        let (_, page) = read_response(partial.as_bytes()).expect("whole");
+        assert_eq!(page.missing_shards.as_deref(), Some("1, 3"));
         for end in 0..whole.len() {
             assert!(read_response(&whole.as_bytes()[..end]).is_err(), "{end}");
         }

@@ -8,7 +8,7 @@ use super::{
     client::Client,
     human,
 };
-use crate::output::{escape, print};
+use crate::output::{escape, print, print_error};
 
 /// Prints the connections of a server.
 ///
@@ -20,9 +20,14 @@ pub(crate) fn conns(args: &ConnsArgs) -> anyhow::Result<()> {
         State::Open => "/connections",
         State::Closed => "/connections?state=closed",
     };
-    let body = Client::reader(&args.server).get(path)?;
+    let page = Client::reader(&args.server).get_page(path)?;
     let mut rows: Vec<Value> =
-        serde_json::from_slice(&body).context("the server's response is not a list")?;
+        serde_json::from_slice(&page.body).context("the server's response is not a list")?;
+    if let Some(shards) = page.missing_shards {
+        print_error(format_args!(
+            "warning: connections of these shards are missing, they do not respond: {shards}"
+        ));
+    }
     choose(&mut rows, args.shard, args.sort);
     if args.json {
         return print(&(escape::json(&serde_json::to_string(&rows)?).into_owned() + "\n"));

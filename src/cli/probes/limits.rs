@@ -15,11 +15,10 @@ pub(super) fn nofile(host: &Host, needs: &Needs) -> Finding {
         return condition.unknown("not in /proc");
     };
     let fix = format!("LimitNOFILE={wanted} in the systemd unit, or `docker run --ulimit nofile={wanted}`");
+    let size = needs::Size { shards: needs.shards, listeners: needs.listeners };
     match hard {
         _ if hard >= wanted => condition.ok(number(hard)),
-        _ if hard < needs::descriptors(needs.shards, needs.listeners) + FILES_BESIDE_MIN => {
-            condition.failure(number(hard), fix)
-        }
+        _ if hard < size.descriptors() + FILES_BESIDE_MIN => condition.failure(number(hard), fix),
         _ => condition.warning(number(hard), fix + ", or a smaller limits.connections_max"),
     }
 }

@@ -61,7 +61,7 @@ struct FramedOptions {
 
 impl Default for FramedOptions {
     fn default() -> Self {
-        let LengthPrefixed { frame_len_min, frame_len_max } = LengthPrefixed::default();
+        let LengthPrefixed { frame_len_min, frame_len_max, .. } = LengthPrefixed::default();
         Self { frame_len_min, frame_len_max }
     }
 }
@@ -105,7 +105,10 @@ fn check(listener: &ListenerOptions) -> Vec<Fault> {
 /// There is one service.
 fn listen(listener: Listener, options: &ListenerOptions) -> anyhow::Result<Listener> {
     let FramedOptions { frame_len_min, frame_len_max } = options.protocol_options()?;
-    let parser = LengthPrefixed { frame_len_min, frame_len_max };
+    let parser = LengthPrefixed::default().with(|it| {
+        it.frame_len_min = frame_len_min;
+        it.frame_len_max = frame_len_max;
+    });
     Ok(listener.protocol(Framed::length_prefixed(parser), |_| FramedService(Echo)))
 }
 

@@ -4,8 +4,8 @@ use std::{io::ErrorKind, sync::Arc, thread, time::Duration};
 
 use anyhow::Context;
 use shardcast::{
-    ConnId, KickError, Listener, Server, ServerConfig, ServerHandle, StartError,
-    stats::{ConnectionInfo, ShardStats},
+    ConnId, KickError, Listener, ListenerLimits, Server, ServerConfig, ServerHandle, StartError,
+    stats::{Connections, ShardStats},
 };
 
 use super::{Engine, ReadyListener};
@@ -18,13 +18,13 @@ use crate::{
 
 /// Starts the server of this configuration.
 pub(crate) fn start(config: &Config, registry: &Registry) -> anyhow::Result<Box<dyn Engine>> {
-    let limits = config.server_config();
+    let server = config.server_config();
     let listeners = config.listener.iter().map(|options| {
-        let listener = listener(options, &limits.limits, registry)?;
+        let listener = listener(options, &server.listener_limits, registry)?;
         Ok((options, listener))
     });
     let mut listeners = listeners.collect::<anyhow::Result<Vec<_>>>()?;
-    let server = start_with(&limits, &mut listeners)?;
+    let server = start_with(&server, &mut listeners)?;
     for (options, _) in &listeners {
         start_pushing(options, &server.handle())?;
     }
@@ -64,18 +64,15 @@ fn start_with(
 
 fn listener(
     options: &ListenerOptions,
-    server: &shardcast::Limits,
+    defaults: &ListenerLimits,
     registry: &Registry,
 ) -> anyhow::Result<Listener> {
-    let limits = options.limits(server);
     let listener = registry.listener(options)?;
     let listener = listener
         .topic(if options.topic.is_empty() { &options.name } else { &options.topic })
         .reuse_port(options.reuse_port)
-        .idle_timeout(limits.idle_timeout)
         .rate_limit(options.rate_limit())
-        .overflow(limits.overflow)
-        .outbox(limits.outbox());
+        .limits(options.limits(defaults));
     Ok(listener)
 }
 
@@ -113,10 +110,13 @@ impl Engine for Running {
     }
 
     fn set_limits(&self, config: &Config) {
-        let limits = config.server_config().limits;
-        self.handle.set_limits(&limits);
+        let server = config.server_config();
+        if let Err(error) = self.handle.set_limits(&server.limits) {
+            tracing::error!(%error, "limits are not applied");
+        }
         for listener in &config.listener {
-            let set = self.handle.set_listener_limits(&listener.name, &listener.limits(&limits));
+            let limits = listener.limits(&server.listener_limits);
+            let set = self.handle.set_listener_limits(&listener.name, &limits);
             // A new listener needs a restart, which is reported.
             if let Err(error) = set {
                 tracing::debug!(%error, "limits are not applied");
@@ -149,11 +149,11 @@ impl Source for Pages {
         self.server.stats()
     }
 
-    fn connections(&self) -> Vec<ConnectionInfo> {
+    fn connections(&self) -> Connections {
         self.server.connections(PATIENCE)
     }
 
-    fn closed(&self) -> Vec<ConnectionInfo> {
+    fn closed(&self) -> Connections {
         self.server.closed_connections(PATIENCE)
     }
 

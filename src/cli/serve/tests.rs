@@ -2,7 +2,7 @@ use std::sync::Mutex;
 
 use shardcast::{
     ConnId, KickError,
-    stats::{ConnectionInfo, ShardStats},
+    stats::{Connections, ShardStats},
 };
 
 use super::*;
@@ -212,11 +212,11 @@ impl Source for Nothing {
     fn shards(&self) -> Vec<ShardStats> {
         Vec::new()
     }
-    fn connections(&self) -> Vec<ConnectionInfo> {
-        Vec::new()
+    fn connections(&self) -> Connections {
+        Connections::default()
     }
-    fn closed(&self) -> Vec<ConnectionInfo> {
-        Vec::new()
+    fn closed(&self) -> Connections {
+        Connections::default()
     }
     fn draining(&self) -> bool {
         false

@@ -11,7 +11,7 @@ use shardcast::tars::{Client, ProxyConfig};
 use shardcast_os::clock;
 
 use super::{
-    Caller, Counts, Plan, Recorder, Result,
+    Caller, Counts, Plan, Recorder, Result, Times,
     drive::{REPORT_NANOS, thread_cpu_nanos},
     live::ThreadLive,
     recorder::Window,
@@ -53,7 +53,7 @@ impl Calls {
             counts.sent += 1;
             if is_right {
                 counts.received += 1;
-                recorder.received(began, began, now);
+                recorder.received(Times::at(began), now);
             } else {
                 counts.corrupt += 1;
             }

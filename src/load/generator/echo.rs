@@ -3,7 +3,7 @@
 use shardcast_os::clock;
 
 use super::{
-    Counts, LoopKind,
+    Counts, LoopKind, Times,
     drive::Load,
     payload::Stamp,
     recorder::Recorder,
@@ -109,17 +109,17 @@ impl<S: Stamper> Echo<S> {
         }
         peer.in_progress -= 1;
         self.counts.received += 1;
-        self.recorder.received(stamp.intended, stamp.sent, now);
+        self.recorder.received(stamp.times(), now);
         if self.schedule.is_none() {
             if !self.stopped {
-                self.recorder.sent(now, now, true);
+                self.recorder.sent(Times::at(now), true);
                 self.send(links, slot, now, now);
             }
         } else if peer.waiting > 0 {
             peer.waiting -= 1;
             self.waiting -= 1;
             let intended = self.intended(slot);
-            self.recorder.sent(intended, now, true);
+            self.recorder.sent(Times { intended, sent: now }, true);
             self.send(links, slot, intended, now);
         }
     }
@@ -139,7 +139,7 @@ impl<S: Stamper> Load for Echo<S> {
         let has_room = peer.in_progress < self.depth && peer.waiting == 0 && links.is_open(slot);
         match self.loop_kind {
             LoopKind::Open { .. } if has_room => {
-                self.recorder.sent(intended, now, false);
+                self.recorder.sent(Times { intended, sent: now }, false);
                 self.send(links, slot, intended, now);
             }
             LoopKind::Open { .. } => {
@@ -147,7 +147,7 @@ impl<S: Stamper> Load for Echo<S> {
                 self.waiting += 1;
             }
             LoopKind::Closed { .. } | LoopKind::Bursts if has_room => {
-                self.recorder.sent(intended, now, false);
+                self.recorder.sent(Times { intended, sent: now }, false);
                 // The clock of a closed loop starts when the message leaves; this is the weakness of closed loops.
                 self.send(links, slot, now, now);
             }

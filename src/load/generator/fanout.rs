@@ -3,7 +3,7 @@
 
 use shardcast_os::clock;
 
-use super::{Counts, Recorder, drive::Load};
+use super::{Counts, Recorder, Times, drive::Load};
 use crate::{frame::Stamper, links::Links};
 
 /// The fan-out load of the one thread that it has; slots count from 0.
@@ -70,7 +70,7 @@ impl Load for Fanout {
             match self.stamper.read(frame) {
                 Some((id, sent)) if id == *expected => {
                     self.counts.received += 1;
-                    self.recorder.received(sent, sent, now);
+                    self.recorder.received(Times::at(sent), now);
                 }
                 _ => self.counts.corrupt += 1,
             }

@@ -36,8 +36,8 @@ use std::{error::Error, net::SocketAddr, time::Duration};
 
 pub use cpu::{CpuShare, ServerCpu};
 pub use pause::Wait;
-pub use recorder::{Interval, NANOS_MAX, Recorder, Window};
-pub use schedule::Schedule;
+pub use recorder::{Interval, NANOS_MAX, Recorder, Times, Window};
+pub use schedule::{Schedule, Sender};
 pub use sequence::Sequence;
 pub use threads::{Sockets, run, run_echo, run_over, run_push};
 

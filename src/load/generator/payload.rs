@@ -4,6 +4,8 @@
 //! `[u32 CRC-32 of the rest][u32 run][u32 stream][u64 sequence][u64 intended][u64 sent][filler]`, integers
 //! big-endian, times in nanoseconds of this host's monotonic clock.
 
+use super::Times;
+
 /// Shortest payload.
 pub const PAYLOAD_BYTES_MIN: usize = 36;
 
@@ -18,6 +20,13 @@ pub struct Stamp {
     pub intended: u64,
     /// When it was sent, in nanoseconds.
     pub sent: u64,
+}
+
+impl Stamp {
+    /// Its times.
+    pub const fn times(&self) -> Times {
+        Times { intended: self.intended, sent: self.sent }
+    }
 }
 
 /// Makes the payloads of one run, and recognises them.

@@ -28,6 +28,22 @@ impl Window {
     }
 }
 
+/// The times of a message, in nanoseconds of the monotonic clock.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Times {
+    /// When it was due.
+    pub intended: u64,
+    /// When it left.
+    pub sent: u64,
+}
+
+impl Times {
+    /// Of a message that left when it was due.
+    pub const fn at(sent: u64) -> Self {
+        Self { intended: sent, sent }
+    }
+}
+
 /// One interval of the measured time.
 #[derive(Clone, Debug)]
 pub struct Interval {
@@ -82,7 +98,8 @@ impl Recorder {
 
     /// A message left. `delayed`: by the server or by the rule of the loop, not by the generator.
     #[inline]
-    pub fn sent(&mut self, intended: u64, sent: u64, delayed: bool) {
+    pub fn sent(&mut self, times: Times, delayed: bool) {
+        let Times { intended, sent } = times;
         if !self.is_detailed {
             return;
         }
@@ -96,7 +113,8 @@ impl Recorder {
 
     /// A message was received for the first time.
     #[inline]
-    pub fn received(&mut self, intended: u64, sent: u64, received: u64) {
+    pub fn received(&mut self, times: Times, received: u64) {
+        let Times { intended, sent } = times;
         if !self.is_detailed {
             if (self.window.begin..self.window.end).contains(&received) {
                 self.intervals[0].received += 1;
@@ -147,8 +165,9 @@ mod tests {
         let mut recorder = Recorder::new(Window { begin: 1000, end: 2000, interval: 300 });
         assert_eq!(recorder.intervals.len(), 4);
         for intended in [0, 999, 1000, 1299, 1300, 1999, 2000] {
-            recorder.sent(intended, intended + 1, false);
-            recorder.received(intended, intended + 1, intended + 10);
+            let times = Times { intended, sent: intended + 1 };
+            recorder.sent(times, false);
+            recorder.received(times, intended + 10);
         }
         let in_intervals = |of: fn(&Interval) -> u64| recorder.intervals.iter().map(of).collect::<Vec<_>>();
         assert_eq!(recorder.latency.len(), 4);
@@ -163,8 +182,8 @@ mod tests {
     fn without_details_the_receipts_in_the_window_count() {
         let mut recorder = Recorder::latency_only(Window { begin: 1000, end: 2000, interval: 1000 });
         for received in [999, 1000, 1999, 2000] {
-            recorder.sent(received - 10, received - 10, false);
-            recorder.received(received - 10, received - 10, received);
+            recorder.sent(Times::at(received - 10), false);
+            recorder.received(Times::at(received - 10), received);
         }
         assert_eq!((recorder.latency.len(), recorder.latency.max()), (2, 10));
         assert_eq!((recorder.intervals[0].received, recorder.intervals[0].sent), (2, 0));
@@ -175,8 +194,8 @@ mod tests {
     fn merging_adds_counts() {
         let window = Window { begin: 0, end: 100, interval: 10 };
         let (mut one, mut other) = (Recorder::new(window), Recorder::new(window));
-        one.received(1, 1, 11);
-        other.received(1, 1, 1_000_001);
+        one.received(Times::at(1), 11);
+        other.received(Times::at(1), 1_000_001);
         one.merge(&other);
         assert_eq!(one.latency.len(), 2);
         assert_eq!(one.latency.value_at_quantile(0.5), 10);
@@ -186,7 +205,7 @@ mod tests {
     #[test]
     fn a_wait_without_end_is_recorded_as_the_longest() {
         let mut recorder = Recorder::new(Window { begin: 0, end: 100, interval: 10 });
-        recorder.received(1, 1, u64::MAX);
+        recorder.received(Times::at(1), u64::MAX);
         assert_eq!(recorder.latency.len(), 1);
     }
 }

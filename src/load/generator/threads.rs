@@ -16,7 +16,7 @@ use super::{
     drive::Timing,
     live::{ThreadLive, totals},
     push::{Share, Shared},
-    schedule::Schedule,
+    schedule::{self, Schedule},
     work::{CallsBy, EchoOver, FanoutOnce, Found, Part, PlainEcho, PushOver, Work},
 };
 use crate::{frame::Framed, framing::Framing};
@@ -205,7 +205,8 @@ fn schedule(plan: &Plan, shared: &Shared, share: Share, begin: u64) -> Option<Sc
         }
         Load::Push { topics } => share.topics(shared).count() as f64 / topics as f64,
     };
-    (part > 0.0).then(|| Schedule::new(begin, rate * part, share.number, share.of))
+    let sender = schedule::Sender { number: share.number, of: share.of };
+    (part > 0.0).then(|| Schedule::new(begin, rate * part, sender))
 }
 
 fn window(plan: &Plan, begin: u64) -> Window {

@@ -160,8 +160,7 @@ impl<S: Session + ?Sized> Connection<S> {
     /// When a connection that waits for its rate limit may continue.
     fn rate_limit_deadline(&self, now: Time) -> Option<Time> {
         let active = self.rate_limit.as_deref().filter(|_| self.outbox.is_ready())?;
-        let (messages, bytes) = self.outbox.next()?;
-        Some(active.limiter.ready_at(messages, bytes, now))
+        Some(active.limiter.ready_at(self.outbox.next()?, now))
     }
 }
 

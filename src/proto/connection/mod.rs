@@ -21,25 +21,15 @@
 //!         Acknowledgement, Action, Advance, CloseReason, Connection, Cut, Drops, Handled, Input, Limits, Linger,
 //!         Outcome, Role, Spares, State, Traffic,
 //!     },
-//!     outbox::{OutboxBounds, OverflowPolicy, Pushed, Pushing},
+//!     outbox::{OverflowPolicy, Pushed, Pushing},
 //!     push::schedule::RateLimit,
 //!     tars::framed::{Framed, frame},
 //! };
 //!
-//! let limits = Limits {
-//!     outbox: OutboxBounds {
-//!         bytes_max: 1 << 20,
-//!         messages_max: 1000,
-//!         age_max: Duration::from_secs(5),
-//!         overflow: OverflowPolicy::Disconnect,
-//!     },
-//!     requests_in_progress_max: 100,
-//!     identify_timeout: Duration::from_secs(5),
-//!     frame_timeout: Duration::from_secs(10),
-//!     idle_timeout: Duration::from_secs(60),
-//!     unacknowledged_timeout: Duration::from_secs(60),
-//!     flush_timeout: Duration::from_secs(5),
-//! };
+//! let limits = Limits::default().with(|it| {
+//!     it.outbox.overflow = OverflowPolicy::DropOldest;
+//!     it.idle_timeout = Duration::from_secs(60);
+//! });
 //! let (spares, now) = (Spares::default(), Time::from_nanos(0));
 //! let session: Box<dyn Session> = Box::new(Framed::default().session());
 //! let mut connection = Connection::new(Role::Accepting, &RateLimit::NONE, now);
@@ -98,7 +88,7 @@ use std::{fmt, time::Duration};
 use bytes::Bytes;
 
 use crate::{
-    Command, Dialect, EndOfStream, RequestId, Session, Time,
+    Amount, Command, Dialect, EndOfStream, RequestId, Session, Time,
     outbox::{Outbox, OutboxBounds, Parcel, Pushed, Pushing},
     push::schedule::{RateLimit, RateLimiter},
 };
@@ -200,7 +190,8 @@ pub struct Linger {
 }
 
 /// Bounds of a connection. Plain data, which may differ in every call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Of the outbox.
     pub outbox: OutboxBounds,
@@ -217,6 +208,38 @@ pub struct Limits {
     pub unacknowledged_timeout: Duration,
     /// How long sending the queued data may take after the connection has ended.
     pub flush_timeout: Duration,
+}
+
+impl Limits {
+    /// The default, for constants.
+    pub const DEFAULT: Self = Self {
+        outbox: OutboxBounds::DEFAULT,
+        requests_in_progress_max: 16_384,
+        identify_timeout: Duration::from_secs(3),
+        frame_timeout: Duration::from_secs(30),
+        idle_timeout: Duration::from_secs(60),
+        unacknowledged_timeout: Duration::from_secs(20),
+        flush_timeout: Duration::from_secs(5),
+    };
+}
+
+crate::with! {
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use shardcast_proto::connection::Limits;
+    ///
+    /// let patient = Limits::default().with(|it| it.idle_timeout = Duration::ZERO);
+    /// assert!(patient.idle_timeout.is_zero());
+    /// ```
+    impl Limits
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
 }
 
 /// Traffic of one connection.
@@ -588,12 +611,12 @@ impl<S: Session + ?Sized> Connection<S> {
             &limits.outbox,
             now,
             || spares.take(),
-            |messages, bytes| {
-                if limiter.ready_at(messages, bytes, now) > now {
+            |amount| {
+                if limiter.ready_at(amount, now) > now {
                     must_wait = true;
                     return false;
                 }
-                limiter.take(messages, bytes, now);
+                limiter.take(amount, now);
                 true
             },
         );
@@ -604,17 +627,17 @@ impl<S: Session + ?Sized> Connection<S> {
         parcel
     }
 
-    /// The transport took all of the last parcel; returns its bytes and messages.
-    pub fn handle_sent(&mut self, limits: &Limits, now: Time) -> (usize, usize) {
-        let (bytes, messages) = self.outbox.sent();
-        self.traffic.sent_bytes += bytes as u64;
-        self.traffic.sent_messages += messages as u64;
+    /// The transport took all of the last parcel; returns what it was.
+    pub fn handle_sent(&mut self, limits: &Limits, now: Time) -> Amount {
+        let sent = self.outbox.sent();
+        self.traffic.sent_bytes += sent.bytes as u64;
+        self.traffic.sent_messages += sent.messages as u64;
         self.unblock(limits, now);
         if self.outbox.response_bytes() <= limits.outbox.bytes_max / 2 {
             self.resumes |= self.transmit_waits && self.state == State::Open;
             self.lift(Hold::Outbox, now);
         }
-        (bytes, messages)
+        sent
     }
 
     /// Admits blocked pushes that have room now, and drops those that have waited too long.

@@ -160,7 +160,7 @@ fn what_is_in_flight_counts_and_is_never_dropped() {
     assert_eq!(outbox.messages(), 4);
     assert_eq!(push(&mut outbox, 8, None, OverflowPolicy::DropOldest), Pushed::QueuedDroppingOldest(1));
     assert_eq!(push(&mut outbox, 9, None, OverflowPolicy::DropOldest), Pushed::QueuedDroppingOldest(1));
-    assert_eq!(outbox.sent(), (20, 2));
+    assert_eq!(outbox.sent(), Amount { messages: 2, bytes: 20 });
     assert_eq!(fills(&mut outbox), [8, 9]);
 }
 
@@ -316,11 +316,11 @@ fn what_is_taken_is_what_was_admitted() {
     let mut outbox = Outbox::default();
     let all = OutboxBounds { messages_max: 100, bytes_max: 1000, ..bounds(OverflowPolicy::Disconnect) };
     (1..=5).for_each(|fill| _ = outbox.push(pushing(frame(10, fill), None), Time::default(), &all));
-    assert!(outbox.take_while(&all, Time::default(), Vec::new, |_, _| false).is_none());
+    assert!(outbox.take_while(&all, Time::default(), Vec::new, |_| false).is_none());
     for expected in [30, 20] {
         let mut tokens = 3;
-        let parcel = outbox.take_while(&all, Time::default(), Vec::new, |messages, bytes| {
-            assert_eq!((messages, bytes), (1, 10));
+        let parcel = outbox.take_while(&all, Time::default(), Vec::new, |amount| {
+            assert_eq!(amount, Amount::one(10));
             tokens -= i32::from(tokens >= 0);
             tokens >= 0
         });

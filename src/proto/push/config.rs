@@ -4,6 +4,7 @@ use super::schedule::{AdmissionLimits, FanOutLimits, TopicRules};
 
 /// Bounds of one hub. Each names the refusal at the bound.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct HubConfig {
     /// Topics that one shard owns; more are refused with `TooManyTopics`.
     pub topics_max: usize,
@@ -36,6 +37,17 @@ pub struct HubConfig {
     pub rules: TopicRules,
     /// How much is delivered in one turn, and how much may wait for a later one.
     pub fan_out: FanOutLimits,
+}
+
+crate::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::push::HubConfig;
+    ///
+    /// let config = HubConfig::default().with(|it| it.history_messages_max = 0);
+    /// assert_eq!(config.history_messages_max, 0);
+    /// ```
+    impl HubConfig
 }
 
 impl Default for HubConfig {

@@ -121,9 +121,17 @@ pub struct Receipt {
 pub struct PresenceResponse {
     /// Number of subscribers; each counts once, however many of its subscriptions match.
     pub count: u32,
-    /// Shard and [identity](super::Outlet::identify) of the first ones; empty when only the count was
-    /// requested.
-    pub subscribers: Vec<(u16, u64)>,
+    /// The first ones; empty when only the count was requested.
+    pub subscribers: Vec<PresentSubscriber>,
+}
+
+/// A subscriber that is present.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PresentSubscriber {
+    /// Its shard.
+    pub shard: u16,
+    /// Its [identity](super::Outlet::identify).
+    pub identity: u64,
 }
 
 /// A request from one hub to another; stale ones are recognised.

@@ -27,8 +27,8 @@
 //! use shardcast_proto::{
 //!     Position, Recovery, Time, TopicFilter, TopicName,
 //!     push::{
-//!         AskId, Hub, HubConfig, HubCounters, HubGauges, HubMessage, HubResponse, Outlet, PresenceResponse,
-//!         Publication, Publish, Receipt, Subscribed, SubscriberId, Ticket,
+//!         AskId, Hub, HubConfig, HubCounters, HubGauges, HubMessage, HubResponse, HubStart, Outlet,
+//!         PresenceResponse, PresentSubscriber, Publication, Publish, Receipt, Subscribed, SubscriberId, Ticket,
 //!     },
 //! };
 //!
@@ -75,7 +75,7 @@
 //! }
 //!
 //! let now = Time::from_nanos(1);
-//! let mut hubs = [0, 1].map(|shard| Hub::new(HubConfig::default(), shard, 2, 100));
+//! let mut hubs = [0, 1].map(|shard| Hub::new(HubConfig::default(), HubStart { shard, shards: 2, epoch: 100 }));
 //! let mut outputs = [Output::default(), Output::default()];
 //!
 //! // A topic that one shard owns, with a subscriber on the other.
@@ -98,9 +98,10 @@
 //! let receipt = Receipt { position: message.position, receivers: 1 };
 //! assert_eq!(outputs[owner].responses, [(Ticket(2, 0), HubResponse::Published(Ok(receipt)))]);
 //!
-//! hubs[owner].presence(&topic, false, Ticket(3, 0))?;
+//! hubs[owner].presence(&topic, true, Ticket(3, 0))?;
 //! run(&mut hubs, &mut outputs, now);
-//! let presence = PresenceResponse { count: 1, subscribers: Vec::new() };
+//! let who = PresentSubscriber { shard: other as u16, identity: 0 };
+//! let presence = PresenceResponse { count: 1, subscribers: vec![who] };
 //! assert_eq!(outputs[owner].responses.pop(), Some((Ticket(3, 0), HubResponse::Presence(presence))));
 //!
 //! let (counters, gauges): (HubCounters, HubGauges) = (hubs[owner].counters(), hubs[owner].gauges());
@@ -121,7 +122,7 @@ mod tests;
 
 pub use config::HubConfig;
 pub use envelope::{
-    AskId, HubMessage, HubResponse, PresenceResponse, Publication, Publish, Receipt, Subscribed,
-    SubscriberId, Ticket,
+    AskId, HubMessage, HubResponse, PresenceResponse, PresentSubscriber, Publication, Publish, Receipt,
+    Subscribed, SubscriberId, Ticket,
 };
-pub use hub::{Hub, HubCounters, HubGauges, Outlet};
+pub use hub::{Hub, HubCounters, HubGauges, HubStart, Outlet};

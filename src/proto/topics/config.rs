@@ -2,6 +2,7 @@ use std::time::Duration;
 
 /// How long [`Subscriptions`](super::Subscriptions) wait, and how many requests they send at once.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct SubscriptionConfig {
     /// How long a request may be without a response before it is repeated.
     pub response_timeout: Duration,
@@ -14,6 +15,17 @@ pub struct SubscriptionConfig {
     pub backoff_max: Duration,
     /// Requests that may wait for their responses at once, at least 1; others wait for their turn.
     pub requests_max: usize,
+}
+
+crate::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::topics::SubscriptionConfig;
+    ///
+    /// let config = SubscriptionConfig::default().with(|it| it.requests_max = 16);
+    /// assert_eq!(config.requests_max, 16);
+    /// ```
+    impl SubscriptionConfig
 }
 
 impl Default for SubscriptionConfig {

@@ -132,9 +132,7 @@ pub struct CallOptions {
     pub one_way: bool,
 }
 
-impl CallOptions {
-    /// Applies `change`, so that a value can be written in one expression.
-    ///
+shardcast_proto::with! {
     /// # Examples
     /// ```
     /// use shardcast::client::CallOptions;
@@ -142,11 +140,7 @@ impl CallOptions {
     /// let one_way = CallOptions::default().with(|it| it.one_way = true);
     /// assert!(one_way.one_way);
     /// ```
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
+    impl CallOptions
 }
 
 /// Counts of a client at one moment.
@@ -387,9 +381,11 @@ const CLOSE_TRIES: usize = 1000;
 const OPTIONS: TcpOptions = TcpOptions { keepalive: Duration::from_secs(30) };
 
 /// Requests beyond this wait in the caller, which has its own bounds.
-const BOUNDS: OutboxBounds = OutboxBounds {
-    bytes_max: 1 << 20,
-    messages_max: usize::MAX,
-    age_max: Duration::from_secs(30),
-    overflow: OverflowPolicy::Disconnect,
+const BOUNDS: OutboxBounds = {
+    let mut bounds = OutboxBounds::DEFAULT;
+    bounds.bytes_max = 1 << 20;
+    bounds.messages_max = usize::MAX;
+    bounds.age_max = Duration::from_secs(30);
+    bounds.overflow = OverflowPolicy::Disconnect;
+    bounds
 };

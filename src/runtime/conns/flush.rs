@@ -80,10 +80,10 @@ impl Conns {
         let mut just_sent = self.just_sent.borrow_mut();
         conn.core.outbox().posted().for_each(|(posted, pushes)| just_sent.add(posted, pushes));
         drop(just_sent);
-        let (bytes, messages) = conn.core.handle_sent(&conn.limits, self.now());
+        let sent = conn.core.handle_sent(&conn.limits, self.now());
         let counters = self.counters_of(conn);
-        counters.sent_bytes.add(bytes as u64);
-        counters.sent_messages.add(messages as u64);
+        counters.sent_bytes.add(sent.bytes as u64);
+        counters.sent_messages.add(sent.messages as u64);
         if let Role::Connecting { owner, .. } = &conn.role {
             owner.has_room();
         }

@@ -19,8 +19,8 @@ use shardcast_proto::{
 
 use super::{Conn, Conns, Role};
 use crate::{
-    ConnId, Connection,
-    limits::ListenerLimits,
+    ConnId, Connection, ListenerLimits,
+    limits::ListenerCells,
     transport::{Detached, Transport},
 };
 
@@ -70,7 +70,8 @@ impl Conns {
         transport.connect(to, ring);
         let id = ConnId { node: 0, shard: self.reactor.id, slot, generation };
         // Its own limits, which never change; the client handles the idle time-out.
-        let limits = Arc::new(ListenerLimits::new(&bounds, Duration::ZERO));
+        let limits = ListenerLimits { outbox: bounds, idle_timeout: Duration::ZERO };
+        let limits = Arc::new(ListenerCells::new(&limits));
         let handle = Connection::new(id, to, limits, self.reactor.router.clone(), self.now());
         let core = connection::Connection::new(connection::Role::Connecting, &RateLimit::NONE, self.now());
         let role = Role::Connecting { owner, is_open: false };
@@ -118,19 +119,11 @@ impl Conns {
 
 /// Bounds of a connection that this process opens.
 pub(crate) const fn made_limits(outbox: OutboxBounds) -> Limits {
-    Limits {
-        outbox,
-        requests_in_progress_max: usize::MAX,
-        identify_timeout: Duration::ZERO,
-        frame_timeout: Duration::ZERO,
-        idle_timeout: Duration::ZERO,
-        unacknowledged_timeout: UNACKNOWLEDGED_TIMEOUT,
-        flush_timeout: FLUSH_TIMEOUT,
-    }
+    let mut limits = Limits::DEFAULT;
+    limits.outbox = outbox;
+    limits.requests_in_progress_max = usize::MAX;
+    limits.identify_timeout = Duration::ZERO;
+    limits.frame_timeout = Duration::ZERO;
+    limits.idle_timeout = Duration::ZERO;
+    limits
 }
-
-/// How long a server may acknowledge nothing.
-const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The longest time to send what is queued for a connection that ends.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);

@@ -13,12 +13,12 @@ use shardcast_proto::{Protocol, TopicName, push::schedule::RateLimit};
 
 use crate::{
     ListenerId,
-    limits::{ListenerLimits, ServerLimits},
+    limits::{ListenerCells, ServerCells},
 };
 
 pub(crate) struct Shared {
     pub(crate) listeners: Vec<ListenerShared>,
-    pub(crate) limits: ServerLimits,
+    pub(crate) limits: ServerCells,
     pub(super) quota: ConnectionQuota,
 }
 
@@ -31,12 +31,12 @@ pub(crate) struct ListenerShared {
     pub(crate) label: u32,
     pub(crate) address: SocketAddr,
     pub(crate) protocols: Vec<Arc<dyn Protocol>>,
-    pub(crate) limits: Arc<ListenerLimits>,
+    pub(crate) limits: Arc<ListenerCells>,
     pub(crate) rate_limit: RateLimit,
 }
 
 impl Shared {
-    pub(crate) fn new(listeners: Vec<ListenerShared>, limits: ServerLimits) -> Self {
+    pub(crate) fn new(listeners: Vec<ListenerShared>, limits: ServerCells) -> Self {
         Self { listeners, limits, quota: ConnectionQuota::default() }
     }
 }

@@ -14,7 +14,7 @@ use shardcast_proto::{RequestId, Time, outbox::OutboxBounds};
 
 use super::{Envelope, Message, RequestEnd, Router, port};
 use crate::{
-    CloseError, CloseReason, ConnId, OverflowPolicy, RespondError, SendError, limits::ListenerLimits,
+    CloseError, CloseReason, ConnId, OverflowPolicy, RespondError, SendError, limits::ListenerCells,
 };
 
 /// A handle to one connection: cheap to clone, and usable from any thread. It may be kept for any time.
@@ -64,7 +64,7 @@ pub struct Connection(Arc<Shared>);
 pub(crate) struct Shared {
     id: ConnId,
     peer: SocketAddr,
-    limits: Arc<ListenerLimits>,
+    limits: Arc<ListenerCells>,
     router: Arc<Router>,
     closed: AtomicBool,
     /// Bytes in messages that handles sent and the shard has not taken yet.
@@ -101,7 +101,7 @@ impl Connection {
     pub(crate) fn new(
         id: ConnId,
         peer: SocketAddr,
-        limits: Arc<ListenerLimits>,
+        limits: Arc<ListenerCells>,
         router: Arc<Router>,
         now: Time,
     ) -> Self {

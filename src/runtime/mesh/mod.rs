@@ -165,6 +165,7 @@ impl Router {
             }
             std::thread::sleep(RUN_PAUSE);
         }
+        tracing::error!(shard, "a control message was dropped: the queue of the shard stays full");
     }
 
     /// Queues an envelope that ends something bounded, such as a request in progress: there is always room for it. A

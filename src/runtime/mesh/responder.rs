@@ -59,7 +59,8 @@ impl Responder {
     }
 
     /// Sends the response; responses may be sent in any order. There is always room for it, because the number of
-    /// requests in progress is bounded ([`Limits::requests_in_progress_max`](crate::Limits::requests_in_progress_max)).
+    /// requests in progress is bounded
+    /// ([`ServerLimits::requests_in_progress_max`](crate::ServerLimits::requests_in_progress_max)).
     ///
     /// # Errors
     /// The connection has ended, and the response is dropped.

@@ -284,9 +284,9 @@ impl Push {
 }
 
 fn named(presence: push::PresenceResponse) -> Presence {
-    let subscribers = presence.subscribers.into_iter().map(|(shard, identity)| match identity {
-        LIBRARY_IDENTITY => Subscriber::Library { shard },
-        identity => Subscriber::Connection(connection_of(shard, identity)),
+    let subscribers = presence.subscribers.into_iter().map(|it| match it.identity {
+        LIBRARY_IDENTITY => Subscriber::Library { shard: it.shard },
+        identity => Subscriber::Connection(connection_of(it.shard, identity)),
     });
     Presence { count: presence.count, subscribers: subscribers.collect() }
 }

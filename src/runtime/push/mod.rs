@@ -22,7 +22,7 @@ use std::{
 
 use shardcast_proto::{
     Time,
-    push::{self, Hub, HubResponse, Ticket},
+    push::{self, Hub, HubResponse, HubStart, Ticket},
 };
 
 pub(crate) use handle::presence;
@@ -71,11 +71,11 @@ pub(crate) struct Push {
 impl Push {
     /// The hub of the shard that has these connections.
     pub(crate) fn new(reactor: Rc<Reactor>, conns: Rc<Conns>, config: HubConfig, epoch: u64) -> Rc<Self> {
-        let shards = reactor.router.shards() as u16;
+        let start = HubStart { shard: reactor.id, shards: reactor.router.shards() as u16, epoch };
         let push = Rc::new(Self {
             epoch,
             mesh_capacity: reactor.router.capacity() as u64,
-            hub: RefCell::new(Hub::new(config, reactor.id, shards, epoch)),
+            hub: RefCell::new(Hub::new(config, start)),
             left: RefCell::default(),
             locals: RefCell::default(),
             waiting: RefCell::default(),

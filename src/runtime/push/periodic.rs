@@ -124,7 +124,8 @@ impl Push {
         added.map_err(|error| match error {
             AddError::Full { max } => PushEveryError::TooMany { max },
             AddError::Interval => PushEveryError::ZeroInterval,
-            AddError::Taken => unreachable!("numbers are never used twice"),
+            // `Taken`: but numbers are never used twice.
+            error => unreachable!("{error}"),
         })
     }
 

@@ -32,9 +32,7 @@ pub struct SubscribeOptions {
     pub capacity: usize,
 }
 
-impl SubscribeOptions {
-    /// Applies `change`, so that a value can be written in one expression.
-    ///
+shardcast_proto::with! {
     /// # Examples
     /// ```
     /// use shardcast::push::SubscribeOptions;
@@ -42,11 +40,7 @@ impl SubscribeOptions {
     /// let small = SubscribeOptions::default().with(|it| it.capacity = 16);
     /// assert_eq!(small.capacity, 16);
     /// ```
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
+    impl SubscribeOptions
 }
 
 impl Default for SubscribeOptions {

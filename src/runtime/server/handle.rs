@@ -8,16 +8,17 @@ use std::{
 
 use bytes::Bytes;
 use shardcast_os::clock;
-use shardcast_proto::{Time, outbox::OutboxBounds};
+use shardcast_proto::Time;
 
 use super::{ListenerRef, Shared, stats};
 use crate::{
-    BroadcastError, ConnId, KickError, Limits, ListenerId, RunError, UnknownListener,
+    BroadcastError, ConnId, KickError, LimitsError, ListenerId, ListenerLimits, RunError, ServerLimits,
+    UnknownListener,
     conns::Conns,
     mesh::{Envelope, Pending, Router, port},
     reactor::current::with_part,
     shard::{Lifecycle, Shard},
-    stats::{ConnectionInfo, ShardStats},
+    stats::{Connections, ShardStats},
 };
 
 /// A handle to a running server: cheap to clone, usable from any thread.
@@ -232,36 +233,44 @@ impl ServerHandle {
         let _ = self.shared.lifecycle.send(Lifecycle::StopRequested);
     }
 
-    /// Changes the bounds of the whole server from now on, also for open connections: `connections_max`,
-    /// `connections_per_ip_max`, `unidentified_max`, `requests_in_progress_max`, `requests_in_progress_shard_max`,
-    /// `identify_timeout`, `frame_timeout`, `unacknowledged_timeout`. A smaller bound on a number of connections ends
-    /// no open connection: it applies to new ones.
+    /// Changes the bounds of the whole server from now on, also for open connections. A smaller bound on a number of
+    /// connections ends no open connection: it applies to new ones.
     ///
-    /// `connections_max` cannot exceed the value that the server was started with, because the tables have that size.
-    /// All other fields are ignored: they belong to a listener, or to the sockets that listen already.
-    pub fn set_limits(&self, limits: &Limits) {
-        self.shared.conns.limits.set(limits);
+    /// # Errors
+    /// `connections_max` exceeds the value that the server was started with. Nothing has changed.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::{LimitsError, Server, ServerConfig, ServerLimits};
+    ///
+    /// let limits = ServerLimits::default().with(|it| it.connections_max = 1000);
+    /// let config = ServerConfig::default().with(|it| it.limits = limits.clone());
+    /// let server = Server::builder().config(config).shards(1).start()?;
+    ///
+    /// let fewer = limits.clone().with(|it| it.connections_max = 100);
+    /// assert_eq!(server.handle().set_limits(&fewer), Ok(()));
+    /// let more = limits.with(|it| it.connections_max = 2000);
+    /// assert_eq!(server.handle().set_limits(&more), Err(LimitsError::ConnectionsMax { max: 1000 }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_limits(&self, limits: &ServerLimits) -> Result<(), LimitsError> {
+        self.shared.conns.limits.set(limits)?;
         self.apply_limits();
+        Ok(())
     }
 
-    /// Changes the bounds of one listener from now on, also for its open connections: `idle_timeout`, `overflow` and
-    /// the fields `outbox_*`. What already waits in an outbox beyond a smaller bound is still sent.
+    /// Changes the bounds of one listener from now on, also for its open connections. What already waits in an outbox
+    /// beyond a smaller bound is still sent.
     ///
     /// # Errors
     /// The server has no such listener.
     pub fn set_listener_limits<'a>(
         &self,
         listener: impl Into<ListenerRef<'a>>,
-        limits: &Limits,
+        limits: &ListenerLimits,
     ) -> Result<(), UnknownListener> {
         let listener = self.listener(listener.into())?;
-        let bounds = OutboxBounds {
-            bytes_max: limits.outbox_bytes_max,
-            messages_max: limits.outbox_messages_max,
-            age_max: limits.outbox_age_max,
-            overflow: limits.overflow,
-        };
-        self.shared.conns.listeners[listener as usize].limits.set(&bounds, limits.idle_timeout);
+        self.shared.conns.listeners[listener as usize].limits.set(limits);
         self.apply_limits();
         Ok(())
     }
@@ -298,14 +307,14 @@ impl ServerHandle {
     /// let (handle, patience) = (server.handle(), Duration::from_secs(5));
     /// let id = loop {
     ///     // The kernel may have accepted it before the server.
-    ///     if let Some(connection) = handle.connections(patience).first() {
+    ///     if let Some(connection) = handle.connections(patience).list.first() {
     ///         break connection.id;
     ///     }
     /// };
     /// handle.kick_now(id, patience)?;
     /// assert_eq!(handle.kick(id, patience), Err(KickError::NotFound));
     /// let ended = handle.closed_connections(patience);
-    /// assert_eq!(ended[0].closed.map(|(why, _ago)| why), Some("kicked"));
+    /// assert_eq!(ended.list[0].closed.map(|(why, _ago)| why), Some("kicked"));
     /// # drop(peer);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -332,14 +341,15 @@ impl ServerHandle {
         stats::read(&self.shared, &self.router)
     }
 
-    /// The open connections. A shard that does not answer within `patience` is left out.
-    pub fn connections(&self, patience: Duration) -> Vec<ConnectionInfo> {
+    /// The open connections. Waits for the shards, up to `patience`; the result names those that did not respond. Do not
+    /// call it on a shard.
+    pub fn connections(&self, patience: Duration) -> Connections {
         stats::connections(self, patience)
     }
 
-    /// The last 1,000 connections that ended, the newest first. A shard that does not answer within `patience` is left
-    /// out.
-    pub fn closed_connections(&self, patience: Duration) -> Vec<ConnectionInfo> {
+    /// The last 1,000 connections that ended, the newest first. As [`connections`](Self::connections), it names the
+    /// shards that did not respond.
+    pub fn closed_connections(&self, patience: Duration) -> Connections {
         stats::closed_connections(self, patience)
     }
 

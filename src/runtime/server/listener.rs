@@ -1,9 +1,9 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use shardcast_proto::{Protocol, push::schedule::RateLimit};
 
 use super::ServerHandle;
-use crate::{ListenerId, OutboxLimits, OverflowPolicy, service::Service};
+use crate::{ListenerId, ListenerLimits, service::Service};
 
 /// Makes the service of a listener on one shard.
 pub(super) type ServiceFactory = Arc<dyn Fn(&ServerHandle) -> Box<dyn Service> + Send + Sync>;
@@ -44,10 +44,8 @@ pub struct Listener {
     pub(super) address: String,
     pub(super) reuse_port: bool,
     pub(super) protocols: Vec<(Arc<dyn Protocol>, ServiceFactory)>,
-    pub(super) idle_timeout: Option<Duration>,
     pub(super) rate_limit: RateLimit,
-    pub(super) overflow: Option<OverflowPolicy>,
-    pub(super) outbox: Option<OutboxLimits>,
+    pub(super) limits: Option<ListenerLimits>,
 }
 
 impl Listener {
@@ -61,10 +59,8 @@ impl Listener {
             address: address.into(),
             reuse_port: false,
             protocols: Vec::new(),
-            idle_timeout: None,
             rate_limit: RateLimit::NONE,
-            overflow: None,
-            outbox: None,
+            limits: None,
         }
     }
 
@@ -105,13 +101,6 @@ impl Listener {
         self
     }
 
-    /// The idle time-out of this listener, instead of [`Limits::idle_timeout`](crate::Limits::idle_timeout).
-    #[must_use]
-    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.idle_timeout = Some(timeout);
-        self
-    }
-
     /// The rate limit of each connection, for responses and pushes. Without it, a connection is sent to as fast as its
     /// peer reads. What has to wait stays in the outbox, within its bounds in bytes and messages. The bound in age does
     /// not apply, because the peer does not cause the delay.
@@ -121,17 +110,20 @@ impl Listener {
         self
     }
 
-    /// The outbox policy of this listener, instead of [`Limits::overflow`](crate::Limits::overflow).
+    /// The limits of this listener, instead of [`ServerConfig::listener_limits`](crate::ServerConfig::listener_limits).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use shardcast::{Listener, ListenerLimits};
+    ///
+    /// let limits = ListenerLimits::default().with(|it| it.idle_timeout = Duration::from_secs(300));
+    /// let listener = Listener::new("push", "127.0.0.1:0").limits(limits);
+    /// ```
     #[must_use]
-    pub const fn overflow(mut self, policy: OverflowPolicy) -> Self {
-        self.overflow = Some(policy);
-        self
-    }
-
-    /// The outbox bounds of this listener, instead of those of [`Limits`](crate::Limits).
-    #[must_use]
-    pub const fn outbox(mut self, limits: OutboxLimits) -> Self {
-        self.outbox = Some(limits);
+    pub fn limits(mut self, limits: ListenerLimits) -> Self {
+        self.limits = Some(limits);
         self
     }
 }

@@ -16,14 +16,14 @@ use shardcast_os::{
     rlimit::{self, MemlockError},
     socket::{self, Address, TcpOptions},
 };
-use shardcast_proto::{TopicName, outbox::OutboxBounds};
+use shardcast_proto::TopicName;
 
 use super::{Listener, Server, ServerHandle, Shared, listener::ServiceFactory};
 use crate::{
     CpuChoice, ServerConfig, ShardCount, Spin, StartError,
     conns::{self, ListenerShared},
     counters::{ShardCounters, label},
-    limits::{ListenerLimits, ServerLimits},
+    limits::{ListenerCells, ServerCells},
     mesh,
     shard::{Report, Seed},
     watch::Watch,
@@ -35,7 +35,7 @@ impl Server {
         let shards = plan.cpus.len();
         let files =
             rlimit::raise_nofile().map_err(|error| StartError::Config(format!("RLIMIT_NOFILE: {error}")))?;
-        needs::check_descriptors(shards, listeners.len(), files)?;
+        needs::check_descriptors(needs::Size { shards, listeners: listeners.len() }, files)?;
         // Then the addresses: a second server fails here, before it takes anything else.
         let Bound { listeners, factories, mut sockets } = bind(&config, listeners, shards)?;
         // Not earlier: without one of its addresses, the same layout may be tried again.
@@ -44,7 +44,7 @@ impl Server {
         let counters: Vec<_> = (0..shards).map(|_| Arc::new(ShardCounters::new(listeners.len()))).collect();
         let (lifecycle_sender, lifecycle) = flume::unbounded();
         let shared = Arc::new(Shared {
-            conns: Arc::new(conns::Shared::new(listeners, ServerLimits::new(&config.limits))),
+            conns: Arc::new(conns::Shared::new(listeners, ServerCells::new(&config.limits))),
             config,
             watch: Arc::new(Watch::new(counters.clone())),
             counters,
@@ -239,8 +239,7 @@ struct Bound {
 
 /// Opens listening sockets for every shard. The socket of the first shard decides what port 0 becomes.
 fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Result<Bound, StartError> {
-    let limits = &config.limits;
-    let options = TcpOptions { keepalive: limits.keepalive };
+    let options = TcpOptions { keepalive: config.keepalive };
     let mut sockets: Vec<Vec<OwnedFd>> = (0..shards).map(|_| Vec::new()).collect();
     let (mut bound, mut factories) = (Vec::new(), Vec::new());
     for listener in listeners {
@@ -254,18 +253,12 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
             share = Address::Shared;
             sockets.push(socket);
         }
-        let outbox = listener.outbox.unwrap_or_else(|| limits.outbox());
-        let bounds = OutboxBounds {
-            bytes_max: outbox.bytes_max,
-            messages_max: outbox.messages_max,
-            age_max: outbox.age_max,
-            overflow: listener.overflow.unwrap_or(limits.overflow),
-        };
-        let idle_timeout = listener.idle_timeout.unwrap_or(limits.idle_timeout);
+        let limits = listener.limits.as_ref().unwrap_or(&config.listener_limits);
+        let limits = Arc::new(ListenerCells::new(limits));
         let topic = topic(&listener)?;
         let (protocols, makers) = listener.protocols.into_iter().unzip();
         bound.push(ListenerShared {
-            limits: Arc::new(ListenerLimits::new(&bounds, idle_timeout)),
+            limits,
             rate_limit: listener.rate_limit,
             topic,
             label: label::number(&listener.name),

@@ -12,7 +12,7 @@ use crate::{
     counters::{self, Counter, DECODE_ERRORS, DROP_POLICIES, ListenerCounters, REJECTIONS, ShardCounters},
     mesh::{Envelope, Router, port},
     reactor::current::with_part,
-    stats::{CLIENT, ConnectionInfo, ListenerStats, ShardStats},
+    stats::{CLIENT, Connections, ListenerStats, ShardStats},
 };
 
 pub(super) fn read(shared: &Shared, router: &Router) -> Vec<ShardStats> {
@@ -85,31 +85,36 @@ fn coded(codes: &[&'static str], counters: &[Counter]) -> Vec<(&'static str, u64
     codes.iter().copied().zip(counters.iter().map(Counter::read)).collect()
 }
 
-pub(super) fn connections(server: &ServerHandle, patience: Duration) -> Vec<ConnectionInfo> {
+pub(super) fn connections(server: &ServerHandle, patience: Duration) -> Connections {
     let deadline = Instant::now() + patience;
-    let mut all = Vec::new();
+    let mut all = Connections::default();
     for shard in 0..server.shards() as u16 {
         // In pages: between two pages, a shard with many connections continues to serve them.
         let mut from = Some(0);
         while let Some(slot) = from {
             let Ok((page, next)) = ask(server, shard, deadline, move |conns| conns.connections(slot, PAGE))
             else {
+                all.missing_shards.push(shard);
                 break;
             };
-            all.extend(page);
+            all.list.extend(page);
             from = next;
         }
     }
     all
 }
 
-pub(super) fn closed_connections(server: &ServerHandle, patience: Duration) -> Vec<ConnectionInfo> {
+pub(super) fn closed_connections(server: &ServerHandle, patience: Duration) -> Connections {
     let deadline = Instant::now() + patience;
-    let of_shards = (0..server.shards() as u16)
-        .filter_map(|shard| ask(server, shard, deadline, Conns::closed_connections).ok());
-    let mut all: Vec<_> = of_shards.flatten().collect();
-    all.sort_by_key(|info| info.closed.map(|(_, ago)| ago));
-    all.truncate(CLOSED_MAX);
+    let mut all = Connections::default();
+    for shard in 0..server.shards() as u16 {
+        match ask(server, shard, deadline, Conns::closed_connections) {
+            Ok(closed) => all.list.extend(closed),
+            Err(_) => all.missing_shards.push(shard),
+        }
+    }
+    all.list.sort_by_key(|info| info.closed.map(|(_, ago)| ago));
+    all.list.truncate(CLOSED_MAX);
     all
 }
 

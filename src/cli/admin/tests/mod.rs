@@ -15,7 +15,7 @@ use std::{
 
 use shardcast::{
     ConnId, KickError,
-    stats::{ConnectionInfo, LatencyStats, ListenerStats, ShardStats},
+    stats::{Connections, LatencyStats, ListenerStats, ShardStats},
 };
 
 use super::{
@@ -58,12 +58,14 @@ impl Source for Fake {
         (0..2).map(shard).collect()
     }
 
-    fn connections(&self) -> Vec<ConnectionInfo> {
-        Vec::new()
+    fn connections(&self) -> Connections {
+        let mut none = Connections::default();
+        none.missing_shards = vec![1, 3];
+        none
     }
 
-    fn closed(&self) -> Vec<ConnectionInfo> {
-        Vec::new()
+    fn closed(&self) -> Connections {
+        Connections::default()
     }
 
     fn draining(&self) -> bool {

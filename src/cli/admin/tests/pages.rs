@@ -31,6 +31,16 @@ fn connections_are_json() {
 }
 
 #[test]
+fn shards_whose_connections_are_missing_are_named() {
+    let header = |query| {
+        let request = Request { path: "/connections", query, ..GET };
+        answer(request, &Peer::Owner, &Access::default(), &*Fake::new()).header
+    };
+    assert_eq!(header("state=open"), Some(("Missing-Shards", "1, 3".into())));
+    assert_eq!(header("state=closed"), None);
+}
+
+#[test]
 fn a_closed_connection_has_a_reason_and_an_open_one_has_none() {
     let mut row = Row {
         id: "1-2-3".into(),
@@ -90,7 +100,8 @@ fn a_path_has_its_methods() {
         let request = Request { method, path, ..GET };
         let response = answer(request, &Peer::Owner, &Access::default(), &*Fake::new());
         assert_eq!(response.status, status, "{method:?} {path}");
-        assert_eq!(response.allow.is_empty(), status != 405, "{method:?} {path}");
+        let allow = response.header.filter(|(name, _)| *name == "Allow");
+        assert_eq!(allow.is_some(), status == 405, "{method:?} {path}");
     }
 }
 

@@ -17,7 +17,7 @@ use shardcast::proto::{
 use shardcast_os::clock;
 
 use super::{
-    Counts, LoopKind, Result, drive,
+    Counts, LoopKind, Result, Times, drive,
     payload::{Stamp, Stamper},
     recorder::Recorder,
     schedule::Schedule,
@@ -187,7 +187,7 @@ impl<'a, F: Framing, W: Wire> Push<'a, F, W> {
         if topic.waiting > 0 {
             topic.waiting -= 1;
             let intended = self.intended(index);
-            self.recorder.sent(intended, now, true);
+            self.recorder.sent(Times { intended, sent: now }, true);
             self.publish(links, index, intended, now);
         }
     }
@@ -219,7 +219,7 @@ impl<'a, F: Framing, W: Wire> Push<'a, F, W> {
         }
         self.reached.add(self.shared, stamp.stream as usize, sequence.next() - before);
         self.counts.received += 1;
-        self.recorder.received(stamp.intended, stamp.sent, now);
+        self.recorder.received(stamp.times(), now);
         true
     }
 
@@ -237,14 +237,14 @@ impl<F: Framing, W: Wire> drive::Load for Push<'_, F, W> {
         let topic = &mut self.topics[index];
         match self.loop_kind {
             LoopKind::Open { .. } if topic.waiting == 0 && topic.pending < PENDING_MAX => {
-                self.recorder.sent(intended, now, false);
+                self.recorder.sent(Times { intended, sent: now }, false);
                 self.publish(links, index, intended, now);
             }
             LoopKind::Open { .. } => topic.waiting += 1,
             LoopKind::Closed { .. } | LoopKind::Bursts
                 if self.shared.in_progress(topic.number) < self.depth =>
             {
-                self.recorder.sent(intended, now, false);
+                self.recorder.sent(Times { intended, sent: now }, false);
                 self.publish(links, index, now, now);
             }
             LoopKind::Closed { .. } | LoopKind::Bursts => self.counts.omitted += 1,
@@ -265,7 +265,7 @@ impl<F: Framing, W: Wire> drive::Load for Push<'_, F, W> {
                 continue;
             }
             for _ in in_progress..self.depth {
-                self.recorder.sent(now, now, true);
+                self.recorder.sent(Times::at(now), true);
                 self.publish(links, index, now, now);
                 published += 1;
             }

@@ -11,7 +11,7 @@ fn one_send_at_a_time() {
     rig.receive("two\n");
     assert!(!rig.core.is_ready());
     assert_eq!(rig.send(), None);
-    assert_eq!(rig.core.handle_sent(&rig.limits, rig.now), (4, 1));
+    assert_eq!(rig.core.handle_sent(&rig.limits, rig.now), Amount::one(4));
     assert!(rig.core.is_ready());
     rig.flush();
     let traffic = rig.core.traffic();

@@ -64,6 +64,18 @@ pub trait Outlet<F: Default = ()> {
     }
 }
 
+/// Where and when a hub starts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct HubStart {
+    /// Its shard.
+    pub shard: u16,
+    /// The number of shards.
+    pub shards: u16,
+    /// The first epoch of this run. It must be larger than that of any earlier run plus the number of topics
+    /// created since; microseconds of the calendar are.
+    pub epoch: u64,
+}
+
 /// The hub of one shard. See the [module](crate::push) for what it is, and what not.
 ///
 /// `F` is what the driver makes of a message, such as its frames: made once, and kept until all subscribers
@@ -230,11 +242,9 @@ pub struct HubGauges {
 }
 
 impl<F: Default> Hub<F> {
-    /// Creates the hub of `shard`, one of `shards`.
-    ///
-    /// `epoch` is the first epoch of this run. It must be larger than that of any earlier run plus the number
-    /// of topics created since; microseconds of the calendar are.
-    pub fn new(config: HubConfig, shard: u16, shards: u16, epoch: u64) -> Self {
+    /// Creates the hub of one shard.
+    pub fn new(config: HubConfig, start: HubStart) -> Self {
+        let HubStart { shard, shards, epoch } = start;
         let (admission, fan_out) = (Admission::new(config.admission), FanOut::new(config.fan_out));
         Self {
             config,

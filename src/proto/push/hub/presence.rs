@@ -3,7 +3,7 @@
 use super::{AskId, Hub, Outlet};
 use crate::{
     Refusal, TopicName,
-    push::{HubMessage, HubResponse, PresenceResponse, SubscriberId, Ticket},
+    push::{HubMessage, HubResponse, PresenceResponse, PresentSubscriber, SubscriberId, Ticket},
 };
 
 /// A request that not all shards have answered yet.
@@ -39,8 +39,10 @@ impl<F: Default> Hub<F> {
     ) -> PresenceResponse {
         let members = self.subscribers_of(topic);
         let named = if list { self.config.presence_list_max } else { 0 };
-        let subscribers = members.iter().take(named).map(|who| (self.shard, outlet.identify(*who))).collect();
-        PresenceResponse { count: members.len() as u32, subscribers }
+        let named = members.iter().take(named);
+        let subscribers =
+            named.map(|who| PresentSubscriber { shard: self.shard, identity: outlet.identify(*who) });
+        PresenceResponse { count: members.len() as u32, subscribers: subscribers.collect() }
     }
 
     pub(super) fn gathered(&mut self, ask: AskId, presence: PresenceResponse, outlet: &mut impl Outlet<F>) {

@@ -23,6 +23,7 @@ pub struct Admission<K, T> {
 
 /// How much may wait, on one shard.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct AdmissionLimits {
     /// Messages with a delay, all topics together. When full: refused.
     pub delayed: Bounds,
@@ -31,6 +32,17 @@ pub struct AdmissionLimits {
     pub rate_limited: Bounds,
     /// Periodic pushes. At this number: refused.
     pub periodics_max: usize,
+}
+
+crate::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::push::schedule::AdmissionLimits;
+    ///
+    /// let limits = AdmissionLimits::default().with(|it| it.delayed.messages_max = 100);
+    /// assert_eq!(limits.delayed.messages_max, 100);
+    /// ```
+    impl AdmissionLimits
 }
 
 impl Default for AdmissionLimits {
@@ -75,6 +87,7 @@ pub enum Submitted<T> {
 
 /// Where there was no room, and how much waits there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Full {
     /// Among the delayed ones.
     #[error("{messages} delayed messages of {bytes} bytes wait already")]

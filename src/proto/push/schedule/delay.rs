@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::Time;
+use crate::{Amount, Time};
 
 /// Items that come out when they are due: in the order of their times, and of arrival for equal times.
 /// Bounded in number and in bytes.
@@ -42,8 +42,8 @@ pub struct Bounds {
 
 impl Bounds {
     /// Whether one more message of `bytes` stays within the bounds.
-    pub(super) const fn admit(&self, messages: usize, bytes: usize, more: usize) -> bool {
-        messages < self.messages_max && bytes.saturating_add(more) <= self.bytes_max
+    pub(super) const fn admit(&self, waiting: Amount, bytes: usize) -> bool {
+        waiting.messages < self.messages_max && waiting.bytes.saturating_add(bytes) <= self.bytes_max
     }
 }
 
@@ -58,7 +58,8 @@ impl<T> DelayQueue<T> {
     /// # Errors
     /// There is no room: returns the item.
     pub fn push(&mut self, due: Time, bytes: usize, item: T) -> Result<(), T> {
-        if !self.bounds.admit(self.items.len(), self.bytes, bytes) {
+        let waiting = Amount { messages: self.items.len(), bytes: self.bytes };
+        if !self.bounds.admit(waiting, bytes) {
             return Err(item);
         }
         self.items.insert((due, self.arrivals), (bytes, item));

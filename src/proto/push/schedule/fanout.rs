@@ -48,6 +48,7 @@ pub struct FanOut<F = ()> {
 
 /// Bounds of the fan-outs of one shard.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct FanOutLimits {
     /// Cost of one turn, by [`delivery_cost`](super::delivery_cost) plus 512 for all deliveries to one
     /// subscriber together. After that, other work has its turn.
@@ -56,6 +57,17 @@ pub struct FanOutLimits {
     pub deliveries_max: usize,
     /// Bytes of the messages that may wait. When there are more, the turn continues until there are fewer.
     pub bytes_max: usize,
+}
+
+crate::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::push::schedule::FanOutLimits;
+    ///
+    /// let limits = FanOutLimits::default().with(|it| it.deliveries_max = 1_000);
+    /// assert_eq!(limits.deliveries_max, 1_000);
+    /// ```
+    impl FanOutLimits
 }
 
 impl Default for FanOutLimits {

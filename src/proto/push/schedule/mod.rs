@@ -29,14 +29,18 @@
 //! };
 //!
 //! let (start, second) = (Time::from_nanos(0), Duration::from_secs(1));
-//! let slow = RateLimit { messages_per_second: 1, bytes_per_second: 0, burst: Duration::ZERO };
-//! let rules = TopicRules::new([TopicRule { prefix: "prices.".into(), priority: Priority::High, rate_limit: slow }]);
+//! let slow = RateLimit::default().with(|it| (it.messages_per_second, it.burst) = (1, Duration::ZERO));
+//! let rule = TopicRule::default().with(|it| {
+//!     it.prefix = "prices.".into();
+//!     (it.priority, it.rate_limit) = (Priority::High, slow);
+//! });
+//! let rules = TopicRules::new([rule]);
 //! let (priority, rate_limit) = rules.of("prices.gold");
 //! assert_eq!((priority, rate_limit), (Priority::High, slow));
 //!
 //! // Before a message has its position: one at once, one at the rate limit, one later.
 //! let bounds = Bounds { messages_max: 10, bytes_max: 1000 };
-//! let limits = AdmissionLimits { delayed: bounds, rate_limited: bounds, periodics_max: 10 };
+//! let limits = AdmissionLimits::default().with(|it| (it.delayed, it.rate_limited) = (bounds, bounds));
 //! let mut admission = Admission::new(limits);
 //! let submission =
 //!     |item, due| Submission { key: "prices.gold", rate_limit, bytes: 4, due, expires: Time::NEVER, item };

@@ -45,6 +45,7 @@ struct Periodic<T> {
 
 /// Why a periodic push was not added.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum AddError {
     /// The greatest number was reached.
     #[error("there are {max} periodic pushes already")]

@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-use crate::Time;
+use crate::{Amount, Time};
 
 /// How much may pass per second, and how much at once after a pause. Plain data.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct RateLimit {
     /// Messages per second; 0 means no bound.
     pub messages_per_second: u64,
@@ -16,6 +17,17 @@ pub struct RateLimit {
     pub bytes_per_second: u64,
     /// A pause saves up what would have passed in this time, and no more; at least one message always passes.
     pub burst: Duration,
+}
+
+crate::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::push::schedule::RateLimit;
+    ///
+    /// let rate_limit = RateLimit::default().with(|it| it.messages_per_second = 100);
+    /// assert!(!rate_limit.is_none());
+    /// ```
+    impl RateLimit
 }
 
 impl RateLimit {
@@ -46,14 +58,14 @@ impl Default for RateLimit {
 /// ```
 /// use std::time::Duration;
 ///
-/// use shardcast_proto::{Time, push::schedule::{RateLimit, RateLimiter, TokenBucket}};
+/// use shardcast_proto::{Amount, Time, push::schedule::{RateLimit, RateLimiter, TokenBucket}};
 ///
 /// let (start, second) = (Time::from_nanos(0), Duration::from_secs(1));
-/// let limit = RateLimit { messages_per_second: 0, bytes_per_second: 1000, burst: second };
+/// let limit = RateLimit::default().with(|it| (it.bytes_per_second, it.burst) = (1000, second));
 /// let mut limiter = RateLimiter::new(&limit, start);
-/// assert_eq!(limiter.ready_at(10, 1000, start), start);
-/// limiter.take(10, 1000, start);
-/// assert_eq!(limiter.ready_at(1, 500, start), start + second / 2);
+/// assert_eq!(limiter.ready_at(Amount { messages: 10, bytes: 1000 }, start), start);
+/// limiter.take(Amount { messages: 10, bytes: 1000 }, start);
+/// assert_eq!(limiter.ready_at(Amount::one(500), start), start + second / 2);
 ///
 /// // The same, for one of the two bounds.
 /// let mut bucket = TokenBucket::new(1000, second, start);
@@ -73,17 +85,17 @@ impl RateLimiter {
         Self { messages: bucket(limit.messages_per_second), bytes: bucket(limit.bytes_per_second) }
     }
 
-    /// When this many messages, of this many bytes together, may pass; `now` if they may already.
-    pub fn ready_at(&self, messages: usize, bytes: usize, now: Time) -> Time {
+    /// When this much may pass; `now` if it may already.
+    pub fn ready_at(&self, amount: Amount, now: Time) -> Time {
         let ready = |bucket: &Option<TokenBucket>, cost: usize| {
             bucket.as_ref().map_or(now, |it| it.ready_at(cost as u64, now))
         };
-        ready(&self.messages, messages).max(ready(&self.bytes, bytes))
+        ready(&self.messages, amount.messages).max(ready(&self.bytes, amount.bytes))
     }
 
-    /// Takes the tokens for them.
-    pub fn take(&mut self, messages: usize, bytes: usize, now: Time) {
-        for (bucket, cost) in [(&mut self.messages, messages), (&mut self.bytes, bytes)] {
+    /// Takes the tokens for this much.
+    pub fn take(&mut self, amount: Amount, now: Time) {
+        for (bucket, cost) in [(&mut self.messages, amount.messages), (&mut self.bytes, amount.bytes)] {
             if let Some(bucket) = bucket {
                 bucket.take(cost as u64, now);
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{Bounds, RateLimit, RateLimiter};
-use crate::Time;
+use crate::{Amount, Time};
 
 /// The rate-limited topics of one shard, by a key of the caller's choice.
 ///
@@ -20,7 +20,7 @@ use crate::Time;
 /// };
 ///
 /// let (start, second) = (Time::from_nanos(0), Duration::from_secs(1));
-/// let limit = RateLimit { messages_per_second: 1, bytes_per_second: 0, burst: Duration::ZERO };
+/// let limit = RateLimit::default().with(|it| (it.messages_per_second, it.burst) = (1, Duration::ZERO));
 /// let mut topics = RateLimitedTopics::new(Bounds { messages_max: 1, bytes_max: 100 });
 /// let message = |item| Message { bytes: 4, expires: Time::NEVER, item };
 /// assert_eq!(topics.offer("gold", &limit, message("2410"), start), Offered::Passes("2410"));
@@ -114,13 +114,13 @@ impl<K: Clone + Ord, T> RateLimitedTopics<K, T> {
         let Message { bytes, expires, item } = message;
         let topic = self.topics.entry(key.clone()).or_insert_with(|| RateLimitedTopic::new(rate_limit, now));
         topic.set_limit(rate_limit, now);
-        if topic.queue.is_empty() && topic.limiter.ready_at(1, bytes, now) <= now {
-            topic.limiter.take(1, bytes, now);
+        if topic.queue.is_empty() && topic.limiter.ready_at(Amount::one(bytes), now) <= now {
+            topic.limiter.take(Amount::one(bytes), now);
             return Offered::Passes(item);
         }
-        if bounds.is_some_and(|bounds| !bounds.admit(topic.queue.len(), topic.bytes, bytes)) {
-            let waiting = topic.queue.len();
-            return Offered::Full(item, waiting);
+        let waiting = Amount { messages: topic.queue.len(), bytes: topic.bytes };
+        if bounds.is_some_and(|bounds| !bounds.admit(waiting, bytes)) {
+            return Offered::Full(item, waiting.messages);
         }
         topic.expires = if topic.queue.is_empty() { expires } else { topic.expires.min(expires) };
         topic.queue.push_back(Waiting { bytes, expires, item });
@@ -182,7 +182,7 @@ impl<K: Clone + Ord, T> RateLimitedTopics<K, T> {
         let Some(topic) = self.topics.get_mut(key) else { return };
         self.due.remove(&(topic.next, key.clone()));
         let Some(first) = topic.queue.front() else { return };
-        topic.next = topic.limiter.ready_at(1, first.bytes, now).min(topic.expires);
+        topic.next = topic.limiter.ready_at(Amount::one(first.bytes), now).min(topic.expires);
         self.due.insert((topic.next, key.clone()));
     }
 }
@@ -229,12 +229,12 @@ impl<T> RateLimitedTopic<T> {
             self.expires = self.queue.iter().map(|it| it.expires).min().unwrap_or(Time::NEVER);
         }
         let first = self.queue.front()?;
-        if self.limiter.ready_at(1, first.bytes, now) > now {
+        if self.limiter.ready_at(Amount::one(first.bytes), now) > now {
             return None;
         }
         let it = self.queue.pop_front()?;
         self.bytes -= it.bytes;
-        self.limiter.take(1, it.bytes, now);
+        self.limiter.take(Amount::one(it.bytes), now);
         Some(Came::Passes(it.item))
     }
 }

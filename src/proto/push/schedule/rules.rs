@@ -3,7 +3,8 @@
 use super::{Priority, RateLimit};
 
 /// The rule for the topics that begin with `prefix`. Plain data.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct TopicRule {
     /// The prefix of their names; empty for all topics.
     pub prefix: String,
@@ -11,6 +12,20 @@ pub struct TopicRule {
     pub priority: Priority,
     /// The rate limit of each of them.
     pub rate_limit: RateLimit,
+}
+
+crate::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::push::schedule::{Priority, TopicRule};
+    ///
+    /// let rule = TopicRule::default().with(|it| {
+    ///     it.prefix = "alarm/".into();
+    ///     it.priority = Priority::Urgent;
+    /// });
+    /// assert!(rule.rate_limit.is_none());
+    /// ```
+    impl TopicRule
 }
 
 /// All rules. The longest matching prefix decides, alone: rules do not add up.

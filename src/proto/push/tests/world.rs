@@ -10,7 +10,9 @@ use bytes::Bytes;
 
 use crate::{
     Position, Refusal, Time, TopicFilter, TopicName,
-    push::{Hub, HubConfig, HubMessage, HubResponse, Outlet, Publication, Publish, SubscriberId, Ticket},
+    push::{
+        Hub, HubConfig, HubMessage, HubResponse, HubStart, Outlet, Publication, Publish, SubscriberId, Ticket,
+    },
 };
 
 pub(super) struct World {
@@ -71,7 +73,8 @@ impl Outlet for WorldOutlet<'_> {
 
 impl World {
     pub(super) fn new(shards: u16, capacity: usize, config: HubConfig) -> Self {
-        let hubs = (0..shards).map(|shard| Hub::new(config.clone(), shard, shards, EPOCH)).collect();
+        let start = |shard| HubStart { shard, shards, epoch: EPOCH };
+        let hubs = (0..shards).map(|shard| Hub::new(config.clone(), start(shard))).collect();
         let waiting = (0..shards).map(|_| (0..shards).map(|_| VecDeque::new()).collect()).collect();
         Self {
             hubs,

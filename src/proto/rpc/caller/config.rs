@@ -6,6 +6,7 @@ use crate::OwnedRoute;
 
 /// How a [`Caller`](super::Caller) maintains its connection, and its bounds.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct CallerConfig {
     /// Time between two heartbeats on a connection, the first directly after connecting; at least 1 ms;
     /// `None` sends none.
@@ -41,6 +42,17 @@ pub struct CallerConfig {
     /// Events waiting for `poll_event`; above this number no more input is processed. Calls that end without
     /// a response do not wait: the queue holds at most `events_max + calls_max` and a few more.
     pub events_max: usize,
+}
+
+crate::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::rpc::CallerConfig;
+    ///
+    /// let config = CallerConfig::default().with(|it| it.heartbeat = None);
+    /// assert_eq!(config.heartbeat, None);
+    /// ```
+    impl CallerConfig
 }
 
 impl Default for CallerConfig {

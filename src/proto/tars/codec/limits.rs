@@ -5,6 +5,7 @@
 /// Decoded strings and bytes are never larger than the input. These bounds limit what a few bytes could
 /// otherwise cost: stack, and elements that take more memory than input.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct DecodeLimits {
     /// The nesting depth of structs, lists and maps, including skipped fields. Default 64; real messages stay
     /// below 10. Decoding, and dropping the result, recurse to this depth.
@@ -12,6 +13,17 @@ pub struct DecodeLimits {
     /// The memory of the elements of all lists and maps; each counts as its size in memory, without what it
     /// owns. Default 128 MiB. Two bytes on the wire can be a struct of some hundred bytes in memory.
     pub memory_max: usize,
+}
+
+crate::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::tars::codec::DecodeLimits;
+    ///
+    /// let limits = DecodeLimits::default().with(|it| it.depth_max = 10);
+    /// assert_eq!(limits.depth_max, 10);
+    /// ```
+    impl DecodeLimits
 }
 
 impl Default for DecodeLimits {

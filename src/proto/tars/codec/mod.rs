@@ -138,7 +138,7 @@
 //!
 //! /// Reads a value of a file that may be from anyone, in any encoding of text.
 //! fn first_field<T: DecodeOwned>(file: &[u8]) -> Result<T, DecodeError> {
-//!     let limits = DecodeLimits { depth_max: 4, memory_max: 1 << 20 };
+//!     let limits = DecodeLimits::default().with(|it| (it.depth_max, it.memory_max) = (4, 1 << 20));
 //!     TarsReader::new(file).limits(limits).utf8(Utf8Policy::Lossy).require(0)
 //! }
 //! assert_eq!(first_field::<i64>(&bytes)?, 7);

@@ -18,10 +18,16 @@ pub struct Header {
 }
 
 impl Header {
-    /// The header of a frame with `payload_len` bytes, or `None` when the length field cannot hold it.
-    pub fn new(id: u32, payload_len: usize) -> Option<Self> {
+    /// The header of a push with `payload_len` bytes, or `None` when the length field cannot hold it.
+    pub fn push(payload_len: usize) -> Option<Self> {
         let len = u32::try_from(payload_len).ok()?.checked_add(HEADER_LEN)?;
-        Some(Self { len, id })
+        Some(Self { len, id: PUSH_ID })
+    }
+
+    /// The header of a request or a response of the same length.
+    #[must_use]
+    pub const fn with_id(self, id: u32) -> Self {
+        Self { id, ..self }
     }
 
     /// Reads a header from the front of `input`; `None` when its eight bytes are incomplete.
@@ -43,7 +49,7 @@ impl Header {
 /// # Panics
 /// The payload is longer than the length field allows: `u32::MAX - 8` bytes.
 pub fn encode(id: u32, payload: &[u8]) -> Bytes {
-    let header = Header::new(id, payload.len()).expect("a payload shorter than 4 GiB");
+    let header = Header::push(payload.len()).expect("a payload shorter than 4 GiB").with_id(id);
     let mut out = Vec::with_capacity(HEADER_LEN as usize + payload.len());
     header.encode(&mut out);
     out.extend_from_slice(payload);

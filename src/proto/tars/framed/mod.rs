@@ -25,7 +25,7 @@
 //!
 //! // A client of the push guide, with a bound of its own for what it receives.
 //! let now = Time::from_nanos(0);
-//! let codec = LengthPrefixedCodec { response_len_max: 1000, ..LengthPrefixedCodec::default() };
+//! let codec = LengthPrefixedCodec::default().with(|it| it.response_len_max = 1000);
 //! let mut client: FramedClientSession = FramedClient::new(codec).session();
 //! let mut sent = Vec::new();
 //! let request = Request::new(RequestId(7), Route::Only, b"price?");

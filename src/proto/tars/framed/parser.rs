@@ -51,11 +51,23 @@ impl Parser for Box<dyn Parser> {
 /// The length is checked as soon as its four bytes have arrived, and it is unsigned: the peer cannot make the
 /// connection wait for a packet that will never be accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct LengthPrefixed {
     /// Shortest frame in bytes, including the length. Below 4 counts as 4.
     pub frame_len_min: u32,
     /// Longest frame in bytes, including the length. Bounds the receive buffer of a connection.
     pub frame_len_max: u32,
+}
+
+crate::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::tars::framed::LengthPrefixed;
+    ///
+    /// let parser = LengthPrefixed::default().with(|it| it.frame_len_max = 1024);
+    /// assert!(parser.check(1025).is_err());
+    /// ```
+    impl LengthPrefixed
 }
 
 impl Default for LengthPrefixed {

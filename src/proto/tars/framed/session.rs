@@ -128,13 +128,13 @@ impl<P: Parser + 'static> Protocol for Framed<P> {
             (Messages::Custom(encode), _) => return encode(message),
             (Messages::Guide, CONTROL) => {
                 let len = control::MESSAGE_OVERHEAD + message.topic.len() + message.body.len();
-                let header = frame::Header::new(frame::PUSH_ID, len)?;
+                let header = frame::Header::push(len)?;
                 out.reserve_exact(frame::HEADER_LEN as usize + len);
                 header.encode(&mut out);
                 control::encode_message(&message, &mut out);
             }
             (Messages::Guide, _) => {
-                let header = frame::Header::new(frame::PUSH_ID, message.body.len())?;
+                let header = frame::Header::push(message.body.len())?;
                 out.reserve_exact(frame::HEADER_LEN as usize + message.body.len());
                 header.encode(&mut out);
                 out.extend_from_slice(message.body);

@@ -23,6 +23,7 @@ pub fn split_frame(input: &[u8], frame_len_max: u32) -> Result<Option<(&[u8], us
 
 /// An invalid packet length. The stream cannot be read any further.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FrameError {
     /// Longer than this side allows.
     #[error("a packet of {len} bytes, where at most {max} are allowed")]

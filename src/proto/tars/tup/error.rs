@@ -36,6 +36,7 @@ pub enum TupErrorKind {
 
 /// A packet that cannot be sent.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TupEncodeError {
     /// Requests name a servant.
     #[error("the request names no servant")]

@@ -186,7 +186,10 @@ proptest! {
         input in any_input(),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..10),
     ) {
-        let limits = LengthPrefixed { frame_len_min: 8, frame_len_max: 64 };
+        let limits = LengthPrefixed::default().with(|it| {
+            it.frame_len_min = 8;
+            it.frame_len_max = 64;
+        });
         for protocol in [&Framed::length_prefixed(limits) as &dyn Protocol, &Framed::new(records, 32)] {
             let whole = converse(&mut *accept(protocol, NOW), [&input[..]], NOW);
             let pieces = cut(&input, &cuts);

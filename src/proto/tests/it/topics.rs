@@ -36,11 +36,10 @@ struct Client {
 
 impl Client {
     fn connected() -> Self {
-        let config = CallerConfig {
-            registration_body: Some(encoded(&Request::Hello).into()),
-            heartbeat: None,
-            ..CallerConfig::default()
-        };
+        let config = CallerConfig::default().with(|it| {
+            it.registration_body = Some(encoded(&Request::Hello).into());
+            it.heartbeat = None;
+        });
         let mut caller = Caller::new(config, 7, NOW);
         assert_eq!(caller.poll_action(), Some(Action::Resolve));
         caller.handle_resolved([([127, 0, 0, 1], 1).into()], NOW);

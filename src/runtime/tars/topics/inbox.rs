@@ -15,11 +15,23 @@ use crate::tars::ClientEvent;
 
 /// Bounds of what may wait in a [`TopicClient`](super::TopicClient) to be received.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Waiting {
     /// Messages, at least 1.
     pub messages: usize,
     /// Bytes of their frames. A single message may exceed this if no other waits.
     pub bytes: usize,
+}
+
+shardcast_proto::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast::tars::Waiting;
+    ///
+    /// let few = Waiting::default().with(|it| it.messages = 100);
+    /// assert_eq!(few.messages, 100);
+    /// ```
+    impl Waiting
 }
 
 impl Default for Waiting {

@@ -22,12 +22,14 @@ pub use subscriber::{TopicClient, TopicOptions};
 
 /// A client that begins each connection with HELLO.
 fn client(to: impl std::net::ToSocketAddrs + std::fmt::Display) -> Result<ClientBuilder, ConnectError> {
-    let config = ProxyConfig {
-        registration_body: Some(encode(&Request::Hello)),
-        heartbeat_body: encode(&Request::Ping),
-        ..ProxyConfig::default()
-    };
-    let codec = LengthPrefixedCodec { request_len_max: FRAME_LEN_MAX, response_len_max: FRAME_LEN_MAX };
+    let config = ProxyConfig::default().with(|it| {
+        it.registration_body = Some(encode(&Request::Hello));
+        it.heartbeat_body = encode(&Request::Ping);
+    });
+    let codec = LengthPrefixedCodec::default().with(|it| {
+        it.request_len_max = FRAME_LEN_MAX;
+        it.response_len_max = FRAME_LEN_MAX;
+    });
     Ok(Client::at_name(to)?.config(config).codec(codec).quick())
 }
 

@@ -64,25 +64,19 @@ pub struct TopicOptions {
     pub subscriptions: SubscriptionConfig,
 }
 
-impl TopicOptions {
-    /// Applies `change`, so that a value can be written in one expression.
-    ///
+shardcast_proto::with! {
     /// # Examples
     /// ```
-    /// use shardcast::tars::{TopicClient, TopicOptions, Waiting};
+    /// use shardcast::tars::{TopicClient, TopicOptions};
     ///
     /// // A mebibyte may wait; if the client is slower than the server, it loses messages.
-    /// let options = TopicOptions::default().with(|it| it.waiting = Waiting { messages: 1_000, bytes: 1 << 20 });
+    /// let options = TopicOptions::default().with(|it| it.waiting.bytes = 1 << 20);
     /// let mut client = TopicClient::connect_with("127.0.0.1:10099", options)?;
     /// client.subscribe("prices.*".parse()?, None);
     /// client.unsubscribe(&"prices.*".parse()?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
+    impl TopicOptions
 }
 
 impl TopicClient {

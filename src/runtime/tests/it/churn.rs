@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr, thread, time::Duration};
 
-use shardcast::Limits;
+use shardcast::ServerLimits;
 
 use crate::support::{
     Control, Peer, Recorder, Totals, alone, config, eventually, frame, resident_bytes, serve,
@@ -57,7 +57,7 @@ fn descriptors() -> usize {
 fn connections_that_come_and_go_leave_nothing_behind() {
     alone("churn::connections_that_come_and_go_leave_nothing_behind", || {
         let recorder = Recorder::without_requests();
-        let limits = Limits::default().with(|it| it.connections_per_ip_max = 4000);
+        let limits = ServerLimits::default().with(|it| it.connections_per_ip_max = 4000);
         let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
         let handle = server.handle();
         let control = Control::start(address);

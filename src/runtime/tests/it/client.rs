@@ -27,7 +27,10 @@ fn builder(to: SocketAddr) -> ClientBuilder {
 
 /// No heartbeats, and short pauses between attempts.
 fn quiet() -> ProxyConfig {
-    ProxyConfig { heartbeat: None, backoff_max: Duration::from_millis(200), ..ProxyConfig::default() }
+    ProxyConfig::default().with(|it| {
+        it.heartbeat = None;
+        it.backoff_max = Duration::from_millis(200);
+    })
 }
 
 fn connect(to: SocketAddr) -> Client {
@@ -108,7 +111,7 @@ fn ids_are_unique_however_many_threads_ask() {
 fn the_first_call_never_meets_the_first_heartbeat() {
     let (_server, address) = serve(config(), &Recorder::default());
     for _ in 0..50 {
-        let config = ProxyConfig { registration_body: Some("me".into()), ..ProxyConfig::default() };
+        let config = ProxyConfig::default().with(|it| it.registration_body = Some("me".into()));
         let client = builder(address).config(config).connect().expect("a shard to live on");
         assert_eq!(call(&client, b"hello"), Ok(b"hello".to_vec()));
     }
@@ -158,7 +161,7 @@ fn a_client_comes_back_and_registers_again() {
     let (server, address) = serve(config(), &Recorder::default());
     let events = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&events);
-    let config = ProxyConfig { registration_body: Some("I am number 7".into()), ..quiet() };
+    let config = quiet().with(|it| it.registration_body = Some("I am number 7".into()));
     let pushes = Arc::new(Mutex::new(Vec::new()));
     let pushed = Arc::clone(&pushes);
     let client = builder(address)
@@ -242,7 +245,7 @@ fn a_client_that_takes_one_event_at_a_time_gets_all_in_order() {
     for on_shard in [false, true] {
         let (pushed, pushes) = flume::unbounded();
         let client = builder(address)
-            .config(ProxyConfig { events_max: 1, ..quiet() })
+            .config(quiet().with(|it| it.events_max = 1))
             .on_push(move |body| drop(pushed.send(body)));
         let client = if on_shard { client.on(&server.handle()) } else { client };
         let client = client.connect().expect("a place to live in");

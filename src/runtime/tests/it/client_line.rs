@@ -91,7 +91,7 @@ fn connections_that_clients_made_are_listed_and_counted() {
     let handle = server.handle();
     let client = builder(address).on(&handle).connect().expect("a shard");
     assert_eq!(text(client.call_blocking(Route::Only, "hello")).map(|it| it.len()), Ok(7));
-    let listed = handle.connections(PATIENCE);
+    let listed = handle.connections(PATIENCE).list;
     let ours: Vec<_> = listed.iter().filter(|it| it.listener == CLIENT).collect();
     assert_eq!((listed.len(), ours.len()), (2, 1));
     assert_eq!((ours[0].peer, ours[0].protocol), (address, Some("line")));
@@ -103,7 +103,7 @@ fn connections_that_clients_made_are_listed_and_counted() {
     assert_eq!((count(|it| it.sent_bytes), count(|it| it.received_messages)), (6, 1));
     assert!(matches!(handle.kick(ours[0].id, PATIENCE), Ok(())), "an operator may end it");
     eventually(PATIENCE, || count(|it| it.opened) == 2);
-    let closed = handle.closed_connections(PATIENCE);
+    let closed = handle.closed_connections(PATIENCE).list;
     let ours = closed.iter().find(|it| it.listener == CLIENT).expect("it is remembered");
     assert_eq!(ours.closed.map(|(code, _)| code), Some("kicked"));
     drop(client);

@@ -189,8 +189,8 @@ fn a_caller_with_an_answer_lets_another_one_lead() {
 fn threads_that_call_get_on_with_connections_that_drop() {
     let recorder = Recorder::without_requests();
     let (_server, address) = serve(config(), &recorder);
-    let client = builder(address)
-        .config(ProxyConfig { backoff_max: Duration::from_millis(5), ..ProxyConfig::quiet() });
+    let client =
+        builder(address).config(ProxyConfig::quiet().with(|it| it.backoff_max = Duration::from_millis(5)));
     let client = client.connect().expect("a client");
     let is_over = Arc::new(AtomicBool::new(false));
     let callers: Vec<_> = (0..4_u32)
@@ -238,7 +238,7 @@ fn what_happens_between_two_calls_is_seen_without_a_third() {
     let (server, address) = serve(config(), &Recorder::default());
     let (happened, events) = flume::unbounded();
     let heartbeat = Some(Duration::from_millis(5));
-    let config = ProxyConfig { heartbeat, ..ProxyConfig::default() };
+    let config = ProxyConfig::default().with(|it| it.heartbeat = heartbeat);
     let client = builder(address).config(config).on_event(move |event| drop(happened.send(event)));
     let client = client.connect().expect("a client");
     let next = || events.recv_timeout(PATIENCE).expect("something happens");

@@ -11,7 +11,7 @@ use std::{
 };
 
 use shardcast::{
-    CloseError, CloseReason, Connection, Limits, Listener, SendError,
+    CloseError, CloseReason, Connection, Listener, ListenerLimits, SendError,
     tars::{Client, Framed},
 };
 
@@ -23,8 +23,8 @@ use crate::support::{
 #[test]
 fn a_drain_under_load_keeps_its_deadline_and_delivers_what_was_queued() {
     let recorder = Recorder::without_requests();
-    let limits = Limits::default().with(|it| it.outbox_bytes_max = 8 << 20);
-    let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
+    let limits = ListenerLimits::default().with(|it| it.outbox.bytes_max = 8 << 20);
+    let (server, address) = serve(config().with(|it| it.listener_limits = limits), &recorder);
     let handle = server.handle();
 
     let mut never_closes = Peer::connect(address);
@@ -182,7 +182,7 @@ fn a_handle_to_a_server_that_has_ended_is_harmless() {
     assert_eq!(connection.send(frame(0, b"late")), Err(SendError::Closed));
     assert_eq!(connection.close(), Err(CloseError::Closed));
     assert!(handle.broadcast("push", frame(0, b"late")).is_err());
-    assert!(handle.connections(Duration::from_millis(10)).is_empty());
+    assert!(handle.connections(Duration::from_millis(10)).list.is_empty());
     assert!(handle.is_draining());
     let took = began.elapsed();
     assert!(took < Duration::from_secs(2), "no call waits for shards that have ended: {took:?}");
@@ -241,8 +241,8 @@ fn a_client_that_lives_on_a_draining_server_does_not_come_back() {
 #[test]
 fn a_drain_waits_until_a_slow_reader_has_taken_everything() {
     let recorder = Recorder::default();
-    let limits = Limits::default().with(|it| it.outbox_bytes_max = 8 << 20);
-    let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
+    let limits = ListenerLimits::default().with(|it| it.outbox.bytes_max = 8 << 20);
+    let (server, address) = serve(config().with(|it| it.listener_limits = limits), &recorder);
     let mut slow = Peer::narrow(address);
     slow.echo(1, b"hello");
     let connection = recorder.connection_of(&slow);
@@ -263,8 +263,8 @@ fn a_drain_waits_until_a_slow_reader_has_taken_everything() {
 #[test]
 fn what_a_peer_has_not_taken_when_it_is_cut_off_is_reported() {
     let recorder = Recorder::default();
-    let limits = Limits::default().with(|it| it.outbox_bytes_max = 8 << 20);
-    let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
+    let limits = ListenerLimits::default().with(|it| it.outbox.bytes_max = 8 << 20);
+    let (server, address) = serve(config().with(|it| it.listener_limits = limits), &recorder);
     let handle = server.handle();
     let mut deaf = Peer::narrow(address);
     deaf.echo(1, b"hello");
@@ -277,7 +277,7 @@ fn what_a_peer_has_not_taken_when_it_is_cut_off_is_reported() {
     }
     assert_eq!(handle.kick(id, PATIENCE), Ok(()));
     assert_eq!(handle.kick_now(id, PATIENCE), Ok(()), "it is still being sent to");
-    let closed = || handle.closed_connections(PATIENCE).into_iter().find(|it| it.id == id);
+    let closed = || handle.closed_connections(PATIENCE).list.into_iter().find(|it| it.id == id);
     eventually(PATIENCE, || closed().is_some_and(|it| it.undelivered_bytes > 0));
     let ended = closed().expect("it was found");
     // The peer's own kernel has taken a part.

@@ -3,8 +3,8 @@
 use std::{thread, time::Duration};
 
 use shardcast::{
-    BroadcastError, CloseReason, Connection, Limits, OverflowPolicy, PushEveryError, SendError,
-    UnknownListener, proto::Error,
+    BroadcastError, CloseReason, Connection, ListenerLimits, OverflowPolicy, PushEveryError, SendError,
+    ServerConfig, UnknownListener, proto::Error,
 };
 
 use crate::support::{
@@ -113,9 +113,13 @@ fn a_push_to_an_unknown_listener_and_a_push_without_an_interval_are_errors() {
 
 /// A server with one connection, which `end` brings to its end for the reason `why`.
 #[track_caller]
-fn ends(limits: Limits, why: CloseReason, end: impl FnOnce(&mut Peer, &Connection)) -> (Peer, Recorder) {
+fn ends(
+    config: ServerConfig,
+    why: CloseReason,
+    end: impl FnOnce(&mut Peer, &Connection),
+) -> (Peer, Recorder) {
     let recorder = Recorder::default();
-    let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
+    let (server, address) = serve(config, &recorder);
     let mut peer = Peer::narrow(address);
     peer.echo(1, b"hello");
     let connection = recorder.connection_of(&peer);
@@ -126,20 +130,20 @@ fn ends(limits: Limits, why: CloseReason, end: impl FnOnce(&mut Peer, &Connectio
     let handle = server.handle();
     eventually(PATIENCE, || Totals::of(&handle).connections() == 0);
     assert_eq!(Totals::of(&handle).closed(why.code()), 1);
-    let closed = handle.closed_connections(PATIENCE);
+    let closed = handle.closed_connections(PATIENCE).list;
     assert_eq!(closed.len(), 1);
     assert_eq!((closed[0].id, closed[0].closed.map(|(code, _)| code)), (connection.id(), Some(why.code())));
     assert_eq!(recorder.why_closed(connection.id()), why, "and no event came afterwards");
     (peer, recorder)
 }
 
-fn idle_after(timeout: Duration) -> Limits {
-    Limits::default().with(|it| it.idle_timeout = timeout)
+fn idle_after(timeout: Duration) -> ServerConfig {
+    config().with(|it| it.listener_limits.idle_timeout = timeout)
 }
 
 #[test]
 fn a_peer_that_ends_its_side_gets_its_answers_and_is_peer_closed() {
-    let (mut peer, _) = ends(Limits::default(), CloseReason::PeerClosed, |peer, _| {
+    let (mut peer, _) = ends(config(), CloseReason::PeerClosed, |peer, _| {
         peer.send(&frame(2, b"last words"));
         peer.finish();
     });
@@ -166,9 +170,9 @@ fn a_silent_peer_is_idle() {
 
 #[test]
 fn a_peer_that_never_ends_a_frame_is_not_waited_for() {
-    let limits = Limits::default().with(|it| it.frame_timeout = Duration::from_millis(200));
+    let config = config().with(|it| it.limits.frame_timeout = Duration::from_millis(200));
     let why = CloseReason::ProtocolError(Error::TimedOut("rest of a frame"));
-    let (mut peer, _) = ends(limits, why, |peer, _| {
+    let (mut peer, _) = ends(config, why, |peer, _| {
         let begun = frame(7, &[0; 100]);
         // Bytes keep coming, so it is not idle, but the frame takes too long.
         for byte in &begun[..50] {
@@ -184,8 +188,7 @@ fn a_peer_that_never_ends_a_frame_is_not_waited_for() {
 #[test]
 fn a_peer_that_speaks_is_not_idle() {
     let recorder = Recorder::default();
-    let limits = idle_after(Duration::from_millis(500));
-    let (_server, address) = serve(config().with(|it| it.limits = limits), &recorder);
+    let (_server, address) = serve(idle_after(Duration::from_millis(500)), &recorder);
     let mut peer = Peer::connect(address);
     // A byte of a frame now and then is enough: bytes count, not packets.
     for byte in frame(5, b"0123456789") {
@@ -198,7 +201,8 @@ fn a_peer_that_speaks_is_not_idle() {
 #[test]
 fn a_listener_has_its_own_idle_timeout() {
     let recorder = Recorder::default();
-    let listener = framed("brief", &recorder).idle_timeout(Duration::from_millis(50));
+    let limits = ListenerLimits::default().with(|it| it.idle_timeout = Duration::from_millis(50));
+    let listener = framed("brief", &recorder).limits(limits);
     let (_server, address) = start(config(), listener, "brief");
     let peer = Peer::connect(address);
     let id = recorder.connection_of(&peer).id();
@@ -208,7 +212,7 @@ fn a_listener_has_its_own_idle_timeout() {
 #[test]
 fn a_peer_that_breaks_the_protocol_is_closed_without_a_message() {
     let why = CloseReason::ProtocolError(Error::FrameTooSmall { len: 3, min: 8 });
-    let (mut peer, recorder) = ends(Limits::default(), why, |peer, _| {
+    let (mut peer, recorder) = ends(config(), why, |peer, _| {
         peer.send(&[&frame(2, b"good")[..], &[0, 0, 0, 3], &frame(3, b"after it")[..]].concat());
     });
     assert_eq!(peer.read_to_end(), (frame(2, b"good"), End::OfStream));
@@ -219,11 +223,11 @@ fn a_peer_that_breaks_the_protocol_is_closed_without_a_message() {
 
 #[test]
 fn a_peer_whose_outbox_overflows_is_slow() {
-    let limits = Limits::default().with(|it| {
-        it.outbox_bytes_max = 64 << 10;
-        it.overflow = OverflowPolicy::Disconnect;
+    let config = config().with(|it| {
+        it.listener_limits.outbox.bytes_max = 64 << 10;
+        it.listener_limits.outbox.overflow = OverflowPolicy::Disconnect;
     });
-    ends(limits, CloseReason::Slow, |_, connection| {
+    ends(config, CloseReason::Slow, |_, connection| {
         let push = frame(0, &[7; 8 << 10]);
         eventually(PATIENCE, || connection.send(push.clone()) == Err(SendError::Closed));
     });
@@ -231,8 +235,8 @@ fn a_peer_whose_outbox_overflows_is_slow() {
 
 #[test]
 fn a_peer_that_does_not_take_what_waits_for_too_long_is_slow() {
-    let limits = Limits::default().with(|it| it.outbox_age_max = Duration::from_millis(200));
-    ends(limits, CloseReason::Slow, |_, connection| {
+    let config = config().with(|it| it.listener_limits.outbox.age_max = Duration::from_millis(200));
+    ends(config, CloseReason::Slow, |_, connection| {
         // More than the kernel's buffers take; an empty outbox takes one message of any size.
         eventually(PATIENCE, || connection.queued_bytes() == 0);
         assert_eq!(connection.send(vec![0; 32 << 20]), Ok(()));
@@ -241,7 +245,7 @@ fn a_peer_that_does_not_take_what_waits_for_too_long_is_slow() {
 
 #[test]
 fn a_connection_that_the_application_closes_is_closed_after_what_was_queued() {
-    let (mut peer, _) = ends(Limits::default(), CloseReason::Closed, |_, connection| {
+    let (mut peer, _) = ends(config(), CloseReason::Closed, |_, connection| {
         assert_eq!(connection.send(frame(0, b"farewell")), Ok(()));
         let _ = connection.close();
         let _ = connection.close();
@@ -251,7 +255,7 @@ fn a_connection_that_the_application_closes_is_closed_after_what_was_queued() {
 
 #[test]
 fn a_servant_can_close_within_a_request() {
-    let (mut peer, recorder) = ends(Limits::default(), CloseReason::Closed, |peer, _| {
+    let (mut peer, recorder) = ends(config(), CloseReason::Closed, |peer, _| {
         peer.send(&frame(2, b"close"));
     });
     assert_eq!(peer.read_to_end(), (Vec::new(), End::OfStream));
@@ -260,7 +264,7 @@ fn a_servant_can_close_within_a_request() {
 
 #[test]
 fn a_handler_that_panics_ends_its_connection_as_panic() {
-    ends(Limits::default(), CloseReason::Panic, |peer, _| peer.send(&frame(2, b"panic")));
+    ends(config(), CloseReason::Panic, |peer, _| peer.send(&frame(2, b"panic")));
 }
 
 /// Drains a server with one connection; returns why that closed, and its peer.
@@ -308,7 +312,7 @@ fn a_listener_is_named_by_its_handle_as_well() {
     let _ = recorder.connection_of(&peer);
     handle.broadcast(id, frame(0, b"to all")).expect("room");
     assert_eq!(peer.read_frame(), (0, b"to all".to_vec()));
-    assert_eq!(handle.set_listener_limits(id, &Limits::default()), Ok(()));
+    assert_eq!(handle.set_listener_limits(id, &ListenerLimits::default()), Ok(()));
     let push = handle.push_every(id, Duration::from_millis(10), "tick").expect("a listener");
     let _push = push.wait().expect("it runs").expect("room");
     assert_eq!(peer.read_frame(), (0, b"tick".to_vec()));

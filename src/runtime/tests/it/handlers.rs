@@ -11,8 +11,8 @@ use std::{
 };
 
 use shardcast::{
-    CloseReason, Connection, Failure, Limits, Listener, OverflowPolicy, Reply, Request, Server, ServerConfig,
-    Service, ServiceResponse, task,
+    CloseReason, Connection, Failure, Listener, ListenerLimits, OverflowPolicy, Reply, Request, Server,
+    ServerConfig, Service, ServiceResponse, task,
 };
 
 use crate::support::{PATIENCE, Script, ScriptClient, config, eventually, start};
@@ -140,7 +140,7 @@ fn a_failure_reaches_the_peer_where_its_protocol_has_failures() {
         client.receives(&[answer]);
     }
     assert_eq!(panics(&server), 4);
-    let info = server.handle().connections(PATIENCE).pop().expect("it is open");
+    let info = server.handle().connections(PATIENCE).list.pop().expect("it is open");
     assert_eq!(info.requests_in_progress, 0);
     // A protocol without failures sends nothing; after a panic it only ends the connection.
     for (word, rest) in [
@@ -170,7 +170,7 @@ fn nothing_is_said_about_a_request_that_expects_no_answer() {
     eventually(PATIENCE, || service.dropped.load(Ordering::Relaxed) == words.len());
     client.say("ready on\n");
     client.receives(&["on"]);
-    let info = server.handle().connections(PATIENCE).pop().expect("it is open");
+    let info = server.handle().connections(PATIENCE).list.pop().expect("it is open");
     assert_eq!(info.requests_in_progress, 0);
     server.stop().expect("a clean stop");
 }
@@ -265,9 +265,9 @@ impl Service for Pouring {
 fn a_sender_waits_for_room_without_dropping_anything() {
     let (outcome, outcomes) = flume::unbounded();
     let sent = Arc::new(AtomicUsize::new(0));
-    let limits = Limits::default().with(|it| {
-        it.outbox_bytes_max = 100_000;
-        it.overflow = OverflowPolicy::DropNewest;
+    let limits = ListenerLimits::default().with(|it| {
+        it.outbox.bytes_max = 100_000;
+        it.outbox.overflow = OverflowPolicy::DropNewest;
     });
     let counter = Arc::clone(&sent);
     let listener = Listener::new("script", "127.0.0.1:0").protocol(Script, move |_| Pouring {
@@ -275,7 +275,7 @@ fn a_sender_waits_for_room_without_dropping_anything() {
         outcome: outcome.clone(),
         connections: RefCell::default(),
     });
-    let (server, address) = start(config().with(|it| it.limits = limits), listener, "script");
+    let (server, address) = start(config().with(|it| it.listener_limits = limits), listener, "script");
     let mut client = ScriptClient::connect(address);
     client.say("pour\n");
     assert_eq!(client.line(), "go");

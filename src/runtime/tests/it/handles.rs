@@ -243,12 +243,26 @@ fn a_handle_tells_about_its_connection() {
     let connection = recorder.connection_of(&peer);
     assert_eq!(connection.peer(), peer.address());
     assert!(connection.receive_time() <= std::time::SystemTime::now());
-    let connections = server.handle().connections(PATIENCE);
+    let connections = server.handle().connections(PATIENCE).list;
     assert_eq!(connections.len(), 1);
     assert_eq!(
         (connections[0].id, connections[0].peer, connections[0].protocol),
         (connection.id(), peer.address(), Some("tars-framed"))
     );
     assert_eq!((connections[0].received_messages, connections[0].received_bytes), (1, 13));
-    eventually(PATIENCE, || server.handle().connections(PATIENCE)[0].sent_bytes == 13);
+    eventually(PATIENCE, || server.handle().connections(PATIENCE).list[0].sent_bytes == 13);
+}
+
+#[test]
+fn shards_that_do_not_respond_are_named() {
+    let (server, _) = serve(config(), &Recorder::default());
+    let handle = server.handle();
+    let (go_on, blocked) = flume::bounded::<()>(1);
+    handle.run_on(1, move || assert!(blocked.recv().is_err())).expect("there is room");
+    let moment = Duration::from_millis(500);
+    for listed in [handle.connections(moment), handle.closed_connections(moment)] {
+        assert_eq!((listed.list.len(), listed.missing_shards), (0, vec![1]));
+    }
+    drop(go_on);
+    assert!(handle.connections(PATIENCE).missing_shards.is_empty());
 }

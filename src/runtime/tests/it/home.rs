@@ -40,7 +40,7 @@ fn connections_are_served_by_the_shard_that_they_name() {
     let totals = Totals::of(&server.handle());
     assert_eq!((totals.connections(), totals.listeners(|it| it.opened)), (60, 60), "each counts once");
     assert!(totals.shards(|shard| shard.mesh_received) > 0, "some have moved");
-    let connections = server.handle().connections(PATIENCE);
+    let connections = server.handle().connections(PATIENCE).list;
     let on =
         |shard| connections.iter().filter(|it| it.id.shard == shard && it.protocol == Some("line")).count();
     assert_eq!((on(0), on(1)), (30, 30));

@@ -26,8 +26,8 @@ fn the_one_with_that_id_ends_after_what_was_queued_and_no_other() {
 
     assert_eq!(handle.kick(id, PATIENCE), Err(KickError::NotFound), "it is gone");
     others.iter_mut().for_each(|peer| peer.echo(2, b"still here"));
-    eventually(PATIENCE, || handle.closed_connections(PATIENCE).iter().any(|it| it.id == id));
-    let closed = handle.closed_connections(PATIENCE);
+    eventually(PATIENCE, || handle.closed_connections(PATIENCE).list.iter().any(|it| it.id == id));
+    let closed = handle.closed_connections(PATIENCE).list;
     let closed_as = closed.iter().find(|it| it.id == id).and_then(|it| it.closed);
     assert_eq!(closed_as.map(|(code, _)| code), Some("kicked"));
 }

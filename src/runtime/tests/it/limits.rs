@@ -10,14 +10,14 @@ use std::{
 };
 
 use rustix::process::{Resource, Rlimit, setrlimit};
-use shardcast::{CloseReason, Limits, Listener, ServerConfig};
+use shardcast::{CloseReason, Listener, ServerConfig, ServerLimits};
 
 use crate::support::{
     Control, End, Line, PATIENCE, Peer, Recorder, Totals, WhoAmI, child, config, eventually, frame, is_child,
     serve, start,
 };
 
-fn limited(limits: Limits) -> ServerConfig {
+fn limited(limits: ServerLimits) -> ServerConfig {
     config().with(|it| it.limits = limits)
 }
 
@@ -35,7 +35,8 @@ fn is_let_in(peer: io::Result<Peer>) -> bool {
 #[test]
 fn connections_over_the_bound_are_refused_until_one_ends() {
     let recorder = Recorder::default();
-    let (server, address) = serve(limited(Limits::default().with(|it| it.connections_max = 8)), &recorder);
+    let (server, address) =
+        serve(limited(ServerLimits::default().with(|it| it.connections_max = 8)), &recorder);
     let handle = server.handle();
     let mut inside: Vec<_> = (0..8).map(|_| Peer::connect(address)).collect();
     inside.iter_mut().for_each(|peer| assert!(is_served(peer)));
@@ -52,7 +53,7 @@ fn connections_over_the_bound_are_refused_until_one_ends() {
 #[test]
 fn one_address_may_not_take_all_places() {
     let recorder = Recorder::default();
-    let limits = Limits::default().with(|it| it.connections_per_ip_max = 3);
+    let limits = ServerLimits::default().with(|it| it.connections_per_ip_max = 3);
     let (server, address) = serve(limited(limits), &recorder);
     let handle = server.handle();
     let from = |last: u8| {
@@ -70,7 +71,7 @@ fn one_address_may_not_take_all_places() {
 }
 
 /// A server whose peers must send something first, and a witness that did.
-fn lines(limits: Limits) -> (shardcast::Server, SocketAddr) {
+fn lines(limits: ServerLimits) -> (shardcast::Server, SocketAddr) {
     let listener = Listener::new("lines", "127.0.0.1:0").protocol(Line, |_| WhoAmI);
     start(limited(limits), listener, "lines")
 }
@@ -84,7 +85,7 @@ fn ask(peer: &mut Peer, line: &str) {
 #[test]
 fn the_oldest_silent_connections_make_room() {
     let identify_timeout = Duration::from_secs(600);
-    let limits = Limits::default().with(|it| {
+    let limits = ServerLimits::default().with(|it| {
         it.unidentified_max = 8;
         it.identify_timeout = identify_timeout;
     });
@@ -106,7 +107,7 @@ fn the_oldest_silent_connections_make_room() {
 #[test]
 fn connections_that_have_spoken_take_no_place_of_the_silent() {
     let identify_timeout = Duration::from_secs(600);
-    let limits = Limits::default().with(|it| {
+    let limits = ServerLimits::default().with(|it| {
         it.unidentified_max = 40;
         it.identify_timeout = identify_timeout;
     });
@@ -127,7 +128,7 @@ fn connections_that_have_spoken_take_no_place_of_the_silent() {
 
 #[test]
 fn who_says_nothing_for_too_long_is_unidentified() {
-    let limits = Limits::default().with(|it| it.identify_timeout = Duration::from_millis(100));
+    let limits = ServerLimits::default().with(|it| it.identify_timeout = Duration::from_millis(100));
     let (server, address) = lines(limits);
     let (mut silent, mut undecided) = (Peer::connect(address), Peer::connect(address));
     undecided.send(b"@");
@@ -219,7 +220,8 @@ impl Peer {
 #[test]
 fn a_flood_over_the_bound_disturbs_no_open_connection() {
     let recorder = Recorder::without_requests();
-    let (server, address) = serve(limited(Limits::default().with(|it| it.connections_max = 16)), &recorder);
+    let (server, address) =
+        serve(limited(ServerLimits::default().with(|it| it.connections_max = 16)), &recorder);
     let control = Control::start(address);
     let threads: Vec<_> = (0..2)
         .map(|_| thread::spawn(move || (0..500).for_each(|_| drop(Peer::connect_from(None, None, address)))))

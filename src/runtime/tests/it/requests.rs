@@ -12,8 +12,8 @@ use std::{
 };
 
 use shardcast::{
-    CloseReason, Connection, Limits, Listener, OverflowPolicy, Reply, Request, Responder, Server,
-    ServerConfig, Service, ShardCount, task,
+    CloseReason, Connection, Listener, ListenerLimits, OverflowPolicy, Reply, Request, Responder, Server,
+    ServerConfig, ServerLimits, Service, ShardCount, task,
 };
 
 use crate::support::{PATIENCE, Script, ScriptClient, config, eventually, start};
@@ -121,7 +121,7 @@ fn every_pipelined_request_is_answered_however_small_the_mesh() {
 
 #[test]
 fn requests_in_progress_are_bounded_by_not_reading() {
-    let limits = Limits::default().with(|it| it.requests_in_progress_max = 100);
+    let limits = ServerLimits::default().with(|it| it.requests_in_progress_max = 100);
     let (answers, asked) = mpsc::channel::<(Responder, String)>();
     let (server, address) =
         serve(config().with(|it| it.limits = limits), move || Answers::Elsewhere(answers.clone()));
@@ -130,7 +130,7 @@ fn requests_in_progress_are_bounded_by_not_reading() {
     client.say(&words);
     // It may not be open yet.
     let has = |requests, held: &[&str]| {
-        let info = server.handle().connections(PATIENCE).pop();
+        let info = server.handle().connections(PATIENCE).list.pop();
         info.is_some_and(|it| it.requests_in_progress == requests && it.held == held)
     };
     eventually(PATIENCE, || has(100, &["requests"]));
@@ -147,7 +147,7 @@ fn requests_in_progress_are_bounded_by_not_reading() {
 
 /// One shard, which may have ten requests in progress.
 fn serve_with_a_bound_for_the_shard() -> (Server, SocketAddr, mpsc::Receiver<(Responder, String)>) {
-    let limits = Limits::default().with(|it| it.requests_in_progress_shard_max = 10);
+    let limits = ServerLimits::default().with(|it| it.requests_in_progress_shard_max = 10);
     let config = config().with(|it| {
         it.shards = ShardCount::Exactly(1);
         it.limits = limits;
@@ -168,7 +168,7 @@ fn asking(address: SocketAddr, name: &str, count: usize) -> ScriptClient {
 #[track_caller]
 fn all_are_held(server: &Server, requests: &[u64]) {
     eventually(PATIENCE, || {
-        let mut infos = server.handle().connections(PATIENCE);
+        let mut infos = server.handle().connections(PATIENCE).list;
         infos.sort_by_key(|it| it.id.slot);
         infos.iter().map(|it| it.requests_in_progress).eq(requests.iter().copied())
             && infos.iter().all(|it| it.held == ["shard-requests"])
@@ -207,7 +207,7 @@ fn requests_in_progress_of_a_shard_are_bounded_and_each_connection_may_have_one(
     assert_eq!(received.len(), 100);
     (0..5).for_each(|_| assert!(second.line().starts_with('b')));
     eventually(PATIENCE, || {
-        let infos = server.handle().connections(PATIENCE);
+        let infos = server.handle().connections(PATIENCE).list;
         infos.iter().all(|it| it.requests_in_progress == 0 && it.held.is_empty())
     });
     server.stop().expect("a clean stop");
@@ -225,7 +225,7 @@ fn a_connection_that_ends_makes_room_for_those_that_wait() {
     all_are_held(&server, &[10, 1, 1]);
     let before: Vec<_> = asked.try_iter().collect();
     assert_eq!(before.len(), 12);
-    let mut ids: Vec<_> = server.handle().connections(PATIENCE).iter().map(|it| it.id).collect();
+    let mut ids: Vec<_> = server.handle().connections(PATIENCE).list.iter().map(|it| it.id).collect();
     ids.sort_by_key(|id| id.slot);
     // They are not read from, so their peers cannot end them.
     let kick = |id| assert!(server.handle().kick(id, PATIENCE).is_ok());
@@ -243,7 +243,8 @@ fn a_larger_bound_lets_those_that_wait_go_on() {
     let (server, address, asked) = serve_with_a_bound_for_the_shard();
     let _client = asking(address, "a", 100);
     all_are_held(&server, &[10]);
-    server.handle().set_limits(&Limits::default().with(|it| it.requests_in_progress_shard_max = 20));
+    let limits = ServerLimits::default().with(|it| it.requests_in_progress_shard_max = 20);
+    assert_eq!(server.handle().set_limits(&limits), Ok(()));
     all_are_held(&server, &[20]);
     assert_eq!(asked.try_iter().count(), 20);
     drop(asked);
@@ -264,7 +265,7 @@ fn every_request_of_many_connections_is_answered_however_few_may_be_in_progress(
 /// The response comes in a day, and nothing waits for it.
 #[test]
 fn a_publication_with_a_delay_is_not_a_request_in_progress() {
-    let limits = Limits::default().with(|it| it.requests_in_progress_max = 10);
+    let limits = ServerLimits::default().with(|it| it.requests_in_progress_max = 10);
     let (server, address) = serve(config().with(|it| it.limits = limits), || Answers::Now);
     let mut client = ScriptClient::connect(address);
     client.say(&"later t\n".repeat(100));
@@ -314,7 +315,7 @@ fn what_was_asked_before_the_end_of_the_stream_is_answered() {
 #[test]
 fn a_slow_application_gets_every_message_and_then_the_end() {
     const MESSAGES: usize = 1_000;
-    let limits = Limits::default().with(|it| it.requests_in_progress_max = 2);
+    let limits = ServerLimits::default().with(|it| it.requests_in_progress_max = 2);
     let (answers, asked) = mpsc::channel::<(Responder, String)>();
     let (server, address) =
         serve(config().with(|it| it.limits = limits), move || Answers::Elsewhere(answers.clone()));
@@ -395,11 +396,11 @@ fn events_of_one_frame_are_treated_as_those_of_many() {
 #[test]
 fn nothing_comes_after_the_end_of_a_subscription() {
     for separator in ["\n", ";"] {
-        let limits = Limits::default().with(|it| {
-            it.overflow = OverflowPolicy::Block(Duration::from_secs(60));
-            it.outbox_bytes_max = 64 << 10;
+        let limits = ListenerLimits::default().with(|it| {
+            it.outbox.overflow = OverflowPolicy::Block(Duration::from_secs(60));
+            it.outbox.bytes_max = 64 << 10;
         });
-        let (server, address) = serve(config().with(|it| it.limits = limits), || Answers::Now);
+        let (server, address) = serve(config().with(|it| it.listener_limits = limits), || Answers::Now);
         let mut client = ScriptClient::connect(address);
         client.say("sub t\n");
         client.receives(&["subscribed 0"]);
@@ -409,7 +410,7 @@ fn nothing_comes_after_the_end_of_a_subscription() {
             let _ = server.handle().publish("t", body.clone());
         }
         eventually(PATIENCE, || {
-            server.handle().connections(PATIENCE).first().is_some_and(|it| it.queued_messages > 0)
+            server.handle().connections(PATIENCE).list.first().is_some_and(|it| it.queued_messages > 0)
         });
         client.say(&(["x", "unsub t", "bye"].join(separator) + "\n"));
         let received = client.rest();

@@ -7,10 +7,7 @@ use shardcast::proto::topics::control::{Request, TopicResponse};
 use shardcast::{
     PublishError, PushEveryError, ServerConfig, ShardCount,
     proto::{PublishHeader, Refusal},
-    push::{
-        AdmissionLimits, Bounds, HubConfig, Priority, PublishOptions, RateLimit, SubscribeOptions, TopicRule,
-        TopicRules,
-    },
+    push::{HubConfig, Priority, PublishOptions, RateLimit, SubscribeOptions, TopicRule, TopicRules},
     stats::ShardStats,
 };
 
@@ -27,11 +24,18 @@ fn shards(count: u16, push: HubConfig) -> ServerConfig {
 
 /// Ten messages a second on topics that begin with `slow/`.
 fn rate_limited() -> HubConfig {
-    let rate_limit = RateLimit { messages_per_second: 10, bytes_per_second: 0, burst: 100 * MILLI };
-    let rule = TopicRule { prefix: "slow/".into(), priority: Priority::Bulk, rate_limit };
-    let rate_limited = Bounds { messages_max: 3, bytes_max: 1 << 20 };
-    let admission = AdmissionLimits { rate_limited, periodics_max: 1, ..AdmissionLimits::default() };
-    HubConfig { rules: TopicRules::new([rule]), admission, ..HubConfig::default() }
+    let rule = TopicRule::default().with(|it| {
+        it.prefix = "slow/".into();
+        it.priority = Priority::Bulk;
+        it.rate_limit.messages_per_second = 10;
+        it.rate_limit.burst = 100 * MILLI;
+    });
+    HubConfig::default().with(|it| {
+        it.rules = TopicRules::new([rule]);
+        it.admission.rate_limited.messages_max = 3;
+        it.admission.rate_limited.bytes_max = 1 << 20;
+        it.admission.periodics_max = 1;
+    })
 }
 
 /// A number that the hubs counted under `code`, over all shards.
@@ -203,11 +207,11 @@ fn a_periodic_push_ends_with_its_handle_unless_it_is_detached() {
 
 #[test]
 fn a_rate_limited_connection_gets_everything_in_order_and_not_too_fast() {
-    let listener = framed("push", &Recorder::default()).rate_limit(RateLimit {
-        messages_per_second: 50,
-        bytes_per_second: 0,
-        burst: Duration::ZERO,
+    let rate_limit = RateLimit::default().with(|it| {
+        it.messages_per_second = 50;
+        it.burst = Duration::ZERO;
     });
+    let listener = framed("push", &Recorder::default()).rate_limit(rate_limit);
     let (server, address) = start(shards(1, HubConfig::default()), listener, "push");
     let mut peer = Topics::connect(address);
     peer.subscribe("t", None);
@@ -226,11 +230,11 @@ fn a_rate_limited_connection_gets_everything_in_order_and_not_too_fast() {
 
 #[test]
 fn a_push_that_expires_in_the_outbox_of_a_rate_limited_connection_is_counted_and_seen_as_a_gap() {
-    let listener = framed("push", &Recorder::default()).rate_limit(RateLimit {
-        messages_per_second: 20,
-        bytes_per_second: 0,
-        burst: Duration::ZERO,
+    let rate_limit = RateLimit::default().with(|it| {
+        it.messages_per_second = 20;
+        it.burst = Duration::ZERO;
     });
+    let listener = framed("push", &Recorder::default()).rate_limit(rate_limit);
     let (server, address) = start(shards(1, HubConfig::default()), listener, "push");
     let mut peer = Topics::connect(address);
     peer.subscribe("t", None);

@@ -1,7 +1,7 @@
 //! Thousands of silent sockets, and one honest client.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use shardcast::Limits;
+use shardcast::ServerLimits;
 
 use crate::support::{Control, PATIENCE, Peer, Recorder, Totals, alone, config, eventually, frame, serve};
 
@@ -17,14 +17,14 @@ fn thousands_of_silent_sockets_disturb_no_other_peer() {
             return;
         }
         let recorder = Recorder::without_requests();
-        let limits = Limits::default().with(|it| it.connections_max = SILENT + 100);
+        let limits = ServerLimits::default().with(|it| it.connections_max = SILENT + 100);
         let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
         let handle = server.handle();
         let control = Control::start(address);
         let mut silent: Vec<_> = (0..SILENT).map(|_| Peer::connect(address)).collect();
         control.is_served();
         eventually(PATIENCE, || Totals::of(&handle).connections() == SILENT as u64 + 4);
-        assert_eq!(handle.connections(PATIENCE).len(), SILENT + 4);
+        assert_eq!(handle.connections(PATIENCE).list.len(), SILENT + 4);
         control.is_served();
         // All of them are open.
         handle.broadcast("push", frame(0, b"anybody?")).expect("room");

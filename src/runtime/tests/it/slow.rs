@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use shardcast::{CloseReason, Connection, Limits, OverflowPolicy, SendError, Server, ServerHandle};
+use shardcast::{CloseReason, Connection, ListenerLimits, OverflowPolicy, SendError, Server, ServerHandle};
 
 use crate::support::{Control, End, PATIENCE, Peer, Recorder, Totals, config, eventually, frame, serve};
 
@@ -33,12 +33,12 @@ struct Bench {
 impl Bench {
     fn new(overflow: OverflowPolicy) -> Self {
         let recorder = Recorder::without_requests();
-        let limits = Limits::default().with(|it| {
-            it.outbox_bytes_max = OUTBOX_BYTES;
-            it.outbox_messages_max = OUTBOX_MESSAGES;
-            it.overflow = overflow;
+        let limits = ListenerLimits::default().with(|it| {
+            it.outbox.bytes_max = OUTBOX_BYTES;
+            it.outbox.messages_max = OUTBOX_MESSAGES;
+            it.outbox.overflow = overflow;
         });
-        let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
+        let (server, address) = serve(config().with(|it| it.listener_limits = limits), &recorder);
         let control = Control::start(address);
         let mut peer = Peer::narrow(address);
         peer.echo(1, b"hello");
@@ -353,11 +353,11 @@ fn a_broadcast_is_bounded_for_each_slow_reader_under_every_policy() {
 fn a_peer_that_is_not_read_from_is_not_idle() {
     const REQUESTS: u32 = 32_768;
     let recorder = Recorder::without_requests();
-    let limits = Limits::default().with(|it| {
-        it.outbox_bytes_max = OUTBOX_BYTES;
+    let limits = ListenerLimits::default().with(|it| {
+        it.outbox.bytes_max = OUTBOX_BYTES;
         it.idle_timeout = Duration::from_millis(400);
     });
-    let (_server, address) = serve(config().with(|it| it.limits = limits), &recorder);
+    let (_server, address) = serve(config().with(|it| it.listener_limits = limits), &recorder);
     let mut peer = Peer::narrow(address);
     let mut asking = peer.0.try_clone().expect("a descriptor");
     let asker = thread::spawn(move || {
@@ -385,7 +385,7 @@ fn a_peer_that_asks_and_does_not_read_is_not_read_from_until_it_does() {
         }
     });
     // Nothing is read from it any more, though much was sent.
-    let served = || bench.server.handle().connections(PATIENCE);
+    let served = || bench.server.handle().connections(PATIENCE).list;
     let of_peer = |peer| served().into_iter().find(|it| it.id == peer).expect("it is open").received_messages;
     let (mut before, mut still) = (0, 0);
     eventually(PATIENCE, || {
@@ -429,12 +429,12 @@ fn a_peer_that_asks_much_and_ends_its_side_gets_every_answer() {
 fn a_policy_that_drops_holds_for_stalls_of_any_length() {
     let recorder = Recorder::without_requests();
     let timeout = Duration::from_millis(300);
-    let limits = Limits::default().with(|it| {
-        it.outbox_bytes_max = OUTBOX_BYTES;
-        it.overflow = OverflowPolicy::DropOldest;
-        it.unacknowledged_timeout = timeout;
+    let config = config().with(|it| {
+        it.listener_limits.outbox.bytes_max = OUTBOX_BYTES;
+        it.listener_limits.outbox.overflow = OverflowPolicy::DropOldest;
+        it.limits.unacknowledged_timeout = timeout;
     });
-    let (server, address) = serve(config().with(|it| it.limits = limits), &recorder);
+    let (server, address) = serve(config, &recorder);
     let mut peer = Peer::narrow(address);
     peer.echo(1, b"hello");
     let connection = recorder.connection_of(&peer);

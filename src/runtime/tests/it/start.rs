@@ -45,7 +45,7 @@ fn a_server_opens_as_many_files_as_was_computed() {
             let opened = open_files() - before;
             assert_eq!(
                 opened,
-                needs::descriptors(usize::from(shards), listeners),
+                needs::Size { shards: shards.into(), listeners }.descriptors(),
                 "{shards} shards, {listeners} listeners"
             );
         }
@@ -71,7 +71,9 @@ fn a_server_without_enough_descriptors_is_refused_at_once() {
                     refused += 1;
                     assert_eq!((error.have, open_files()), (files, before), "{error}");
                     assert!(
-                        error.need > files && error.need - error.open >= needs::descriptors(2, 1),
+                        error.need > files
+                            && error.need - error.open
+                                >= needs::Size { shards: 2, listeners: 1 }.descriptors(),
                         "{error}"
                     );
                     assert!(error.to_string().contains("RLIMIT_NOFILE"), "{error}");

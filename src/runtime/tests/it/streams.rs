@@ -94,7 +94,7 @@ impl Stage {
         let received = loop {
             queued_bytes_max = queued_bytes_max.max(Totals::of(&handle).shards(|it| it.queued_bytes));
             let in_progress =
-                handle.connections(PATIENCE).iter().map(|it| it.requests_in_progress).max().unwrap_or(0);
+                handle.connections(PATIENCE).list.iter().map(|it| it.requests_in_progress).max().unwrap_or(0);
             assert!(in_progress <= WINDOW as u64, "{in_progress} messages wait in a session");
             match self.received.recv_timeout(Duration::from_millis(1)) {
                 Ok(received) => break received,

@@ -4,7 +4,7 @@ use std::{collections::HashMap, thread, time::Duration};
 
 use shardcast::proto::topics::control::{self, MAGIC, Request, ServerPayload};
 use shardcast::{
-    Limits, OverflowPolicy, ServerHandle,
+    ListenerLimits, OverflowPolicy, ServerHandle,
     proto::{Position, Recovery},
     push::PublishOptions,
 };
@@ -126,12 +126,13 @@ const BODY_BYTES: usize = 4 << 10;
 
 /// A subscriber that reads nothing until everything was published, under `overflow`.
 fn slow(overflow: OverflowPolicy) -> (shardcast::Server, Topics, Position) {
-    let limits = Limits::default().with(|it| {
-        it.outbox_bytes_max = 64 << 10;
-        it.outbox_messages_max = 32;
-        it.overflow = overflow;
+    let limits = ListenerLimits::default().with(|it| {
+        it.outbox.bytes_max = 64 << 10;
+        it.outbox.messages_max = 32;
+        it.outbox.overflow = overflow;
     });
-    let (server, address) = serve(config().with(|it| it.limits = limits), &Recorder::without_requests());
+    let (server, address) =
+        serve(config().with(|it| it.listener_limits = limits), &Recorder::without_requests());
     let mut slow = Topics::over(Peer::narrow(address));
     let (head, _) = slow.subscribe("t", None);
     let mut brisk = Topics::connect(address);
@@ -216,8 +217,9 @@ fn under_disconnect_a_slow_peer_comes_back_and_learns_what_it_lost() {
 
 #[test]
 fn a_peer_that_asks_and_does_not_read_is_not_read_from() {
-    let limits = Limits::default().with(|it| it.outbox_bytes_max = 16 << 10);
-    let (server, address) = serve(config().with(|it| it.limits = limits), &Recorder::without_requests());
+    let limits = ListenerLimits::default().with(|it| it.outbox.bytes_max = 16 << 10);
+    let (server, address) =
+        serve(config().with(|it| it.listener_limits = limits), &Recorder::without_requests());
     let control = Control::start(address);
     let greedy = Topics::over(Peer::narrow(address));
     let mut writer = Peer(greedy.peer.0.try_clone().expect("a descriptor"));
@@ -248,8 +250,9 @@ fn a_peer_that_asks_and_does_not_read_is_not_read_from() {
 fn a_peer_that_resumes_many_topics_and_reads_is_not_slow() {
     const TOPICS: usize = 30;
     const MISSED: usize = 200;
-    let limits = Limits::default().with(|it| it.outbox_bytes_max = 64 << 10);
-    let (server, address) = serve(config().with(|it| it.limits = limits), &Recorder::without_requests());
+    let limits = ListenerLimits::default().with(|it| it.outbox.bytes_max = 64 << 10);
+    let (server, address) =
+        serve(config().with(|it| it.listener_limits = limits), &Recorder::without_requests());
     let handle = server.handle();
     let names: Vec<_> = (0..TOPICS).map(|topic| format!("t{topic}")).collect();
     let mut asker = Topics::connect(address);

@@ -10,8 +10,11 @@ use shardcast::{
 
 use crate::support::{PATIENCE, Peer, Recorder, Topics, config, framed, serve};
 
-const fn waiting(messages: usize) -> Waiting {
-    Waiting { messages, bytes: usize::MAX }
+fn waiting(messages: usize) -> Waiting {
+    Waiting::default().with(|it| {
+        it.messages = messages;
+        it.bytes = usize::MAX;
+    })
 }
 
 fn filter(text: &str) -> TopicFilter {

@@ -11,10 +11,7 @@ use shardcast::proto::topics::control::{self, Request, TopicResponse};
 use shardcast::{
     Bytes,
     proto::{Message, Position, PublishHeader, Recovery, TopicFilter, TopicName},
-    tars::{
-        CallError, RequestError, SubscriptionConfig, TopicClient, TopicEvent, TopicOptions, TopicPublisher,
-        Waiting,
-    },
+    tars::{CallError, RequestError, TopicClient, TopicEvent, TopicOptions, TopicPublisher, Waiting},
     task,
 };
 
@@ -77,12 +74,10 @@ fn a_subscription_survives_a_busy_server_after_a_reconnect() {
 
 /// Repetitions after 200 ms instead of 5 s.
 fn hasty() -> TopicOptions {
-    let subscriptions = SubscriptionConfig {
-        response_timeout: Duration::from_millis(200),
-        backoff_min: Duration::from_millis(20),
-        ..SubscriptionConfig::default()
-    };
-    TopicOptions::default().with(|it| it.subscriptions = subscriptions)
+    TopicOptions::default().with(|it| {
+        it.subscriptions.response_timeout = Duration::from_millis(200);
+        it.subscriptions.backoff_min = Duration::from_millis(20);
+    })
 }
 
 #[test]

@@ -6,7 +6,7 @@ use shardcast::proto::topics::control::{self, Request, TopicResponse};
 use shardcast::{
     Listener, PublishError, Server, ServerConfig, ShardCount, SubscribeError,
     proto::{Position, PublishHeader, Recovery, Refusal},
-    push::{HubConfig, SubscribeOptions, Subscriber},
+    push::{SubscribeOptions, Subscriber},
     tars::{Framed, FramedService, Parsed},
 };
 
@@ -115,8 +115,8 @@ fn order_holds_across_shards_with_many_publishers() {
 
 #[test]
 fn a_subscriber_that_comes_back_gets_what_it_missed_or_a_gap() {
-    let push = HubConfig { history_messages_max: 4, ..HubConfig::default() };
-    let (server, address) = serve(shards(2).with(|it| it.push = push), &Recorder::default());
+    let config = shards(2).with(|it| it.push.history_messages_max = 4);
+    let (server, address) = serve(config, &Recorder::default());
     let mut first = Topics::connect(address);
     let (head, recovery) = first.subscribe("t", None);
     assert_eq!((head.offset, recovery), (0, Recovery::NotRequested));
@@ -306,9 +306,8 @@ fn a_subscription_that_is_not_received_from_drops_the_newest_and_counts() {
 #[test]
 fn a_busy_hub_tells_the_publisher_how_much_waits() {
     // The queues are as small as possible: one envelope per queue, one publication per owner.
-    let push = HubConfig { backlog_max: 1, ..HubConfig::default() };
     let config = shards(2).with(|it| {
-        it.push = push;
+        it.push.backlog_max = 1;
         it.mesh_capacity = 1;
     });
     let (server, address) = serve(config, &Recorder::default());

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use shardcast::{CloseReason, Limits, SendError};
+use shardcast::{CloseReason, SendError, ServerConfig};
 
 use crate::support::{Control, PATIENCE, Peer, Recorder, child, config, eventually, frame, serve, within};
 
@@ -48,9 +48,9 @@ fn ip(arguments: &str) {
 }
 
 /// A peer connects, gets pushes, and vanishes; the server keeps pushing, and notices.
-fn is_noticed(limits: Limits, push: &[u8], why: CloseReason) {
+fn is_noticed(config: ServerConfig, push: &[u8], why: CloseReason) {
     let recorder = Recorder::without_requests();
-    let (_server, address) = serve(config().with(|it| it.limits = limits), &recorder);
+    let (_server, address) = serve(config, &recorder);
     let control = Control::start(address);
     let mut peer = Peer::connect_from(Some(VANISHING), Some(4096), address).expect("the server accepts");
     peer.echo(1, b"hello");
@@ -72,22 +72,25 @@ fn a_peer_that_vanishes_is_noticed_though_it_is_pushed_to() {
         return in_a_network_of_its_own(NAME);
     }
     ip("link set lo up");
-    let never = Limits::default().with(|it| {
-        it.idle_timeout = Duration::ZERO;
-        it.outbox_age_max = Duration::ZERO;
-        it.outbox_bytes_max = 1 << 30;
-        it.outbox_messages_max = 1 << 30;
-        it.unacknowledged_timeout = Duration::ZERO;
+    let never = config().with(|it| {
+        it.listener_limits.idle_timeout = Duration::ZERO;
+        it.listener_limits.outbox.age_max = Duration::ZERO;
+        it.listener_limits.outbox.bytes_max = 1 << 30;
+        it.listener_limits.outbox.messages_max = 1 << 30;
+        it.limits.unacknowledged_timeout = Duration::ZERO;
         it.keepalive = Duration::ZERO;
     });
     let bound = Duration::from_secs(1);
-    is_noticed(never.clone().with(|it| it.idle_timeout = bound), b"tick", CloseReason::Idle);
-    let unacknowledged = never.clone().with(|it| it.unacknowledged_timeout = bound);
+    let idle = never.clone().with(|it| it.listener_limits.idle_timeout = bound);
+    is_noticed(idle, b"tick", CloseReason::Idle);
+    let unacknowledged = never.clone().with(|it| it.limits.unacknowledged_timeout = bound);
     is_noticed(unacknowledged.clone(), b"tick", CloseReason::Unacknowledged);
     // A send is in flight when it is noticed.
     is_noticed(unacknowledged, &[0; 64 << 10], CloseReason::Unacknowledged);
-    is_noticed(never.clone().with(|it| it.outbox_age_max = bound), &[0; 64 << 10], CloseReason::Slow);
-    is_noticed(never.with(|it| it.outbox_bytes_max = 1 << 20), &[0; 64 << 10], CloseReason::Slow);
+    let old = never.clone().with(|it| it.listener_limits.outbox.age_max = bound);
+    is_noticed(old, &[0; 64 << 10], CloseReason::Slow);
+    let large = never.with(|it| it.listener_limits.outbox.bytes_max = 1 << 20);
+    is_noticed(large, &[0; 64 << 10], CloseReason::Slow);
 }
 
 /// The peer of the test below: connects, sends one request, and hangs.
@@ -106,8 +109,8 @@ fn a_peer_in_another_process() {
 #[test]
 fn a_peer_that_hangs_is_idle_though_its_kernel_acknowledges() {
     let recorder = Recorder::without_requests();
-    let limits = Limits::default().with(|it| it.idle_timeout = Duration::from_millis(500));
-    let (_server, address) = serve(config().with(|it| it.limits = limits), &recorder);
+    let config = config().with(|it| it.listener_limits.idle_timeout = Duration::from_millis(500));
+    let (_server, address) = serve(config, &recorder);
     let control = Control::start(address);
     let mut process = child("vanish::a_peer_in_another_process");
     process.env("SHARDCAST_IT_ADDRESS", address.to_string()).stdout(Stdio::null());

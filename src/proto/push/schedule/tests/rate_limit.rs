@@ -3,7 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{super::*, SECOND, START, after};
-use crate::Time;
+use crate::{Amount, Time};
 
 /// Sends `costs` one after the other, each as soon as it may; returns when.
 fn send_all(bucket: &mut TokenBucket, costs: &[u64]) -> Vec<Time> {
@@ -70,11 +70,12 @@ fn the_slower_of_messages_and_bytes_decides() {
         RateLimit { messages_per_second: 10, bytes_per_second: 1000, burst: Duration::from_millis(100) };
     let mut limiter = RateLimiter::new(&rate_limit, START);
     assert!(limiter.is_full(START));
-    assert_eq!(limiter.ready_at(1, 100, START), START);
-    limiter.take(1, 50, START);
-    assert_eq!(limiter.ready_at(1, 1, START), after(SECOND / 10), "messages");
-    assert_eq!(limiter.ready_at(0, 100, START), after(SECOND / 20), "bytes");
-    assert!(RateLimiter::new(&RateLimit::NONE, START).ready_at(usize::MAX, usize::MAX, START) == START);
+    assert_eq!(limiter.ready_at(Amount::one(100), START), START);
+    limiter.take(Amount::one(50), START);
+    assert_eq!(limiter.ready_at(Amount::one(1), START), after(SECOND / 10), "messages");
+    assert_eq!(limiter.ready_at(Amount { messages: 0, bytes: 100 }, START), after(SECOND / 20), "bytes");
+    let most = Amount { messages: usize::MAX, bytes: usize::MAX };
+    assert!(RateLimiter::new(&RateLimit::NONE, START).ready_at(most, START) == START);
 }
 
 proptest! {

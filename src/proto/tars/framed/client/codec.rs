@@ -34,11 +34,23 @@ pub struct Decoded<'a> {
 
 /// The built-in codec: the frames of the push guide, `[u32 BE total length][u32 BE id][body]`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct LengthPrefixedCodec {
     /// Longest request frame in bytes, including the header.
     pub request_len_max: u32,
     /// Longest response or push frame in bytes, including the header.
     pub response_len_max: u32,
+}
+
+crate::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::tars::framed::LengthPrefixedCodec;
+    ///
+    /// let codec = LengthPrefixedCodec::default().with(|it| it.response_len_max = 1_000_000);
+    /// assert_eq!(codec.response_len_max, 1_000_000);
+    /// ```
+    impl LengthPrefixedCodec
 }
 
 impl Default for LengthPrefixedCodec {
@@ -50,8 +62,8 @@ impl Default for LengthPrefixedCodec {
 
 impl ClientCodec for LengthPrefixedCodec {
     fn encode_request(&self, id: u32, body: &[u8], out: &mut Vec<u8>) -> Result<(), CallError> {
-        let header = frame::Header::new(id, body.len()).filter(|header| header.len <= self.request_len_max);
-        header.ok_or(CallError::TooLarge)?.encode(out);
+        let header = frame::Header::push(body.len()).filter(|header| header.len <= self.request_len_max);
+        header.ok_or(CallError::TooLarge)?.with_id(id).encode(out);
         out.extend_from_slice(body);
         Ok(())
     }

@@ -45,7 +45,7 @@ fn ten_megabytes_of_openings_are_refused_at_once() {
 
 #[test]
 fn a_depth_of_ones_own_holds() {
-    let limits = DecodeLimits { depth_max: 1, ..DecodeLimits::default() };
+    let limits = DecodeLimits::default().with(|it| it.depth_max = 1);
     let read = |input: &[u8]| TarsFields::read_fields(&mut TarsReader::new(input).limits(limits));
     read(&bytes("0a0b")).expect("one level");
     assert_eq!(kind(read(&bytes("0a0a0b0b"))), DecodeErrorKind::TooDeep(1));
@@ -56,7 +56,7 @@ fn a_depth_of_ones_own_holds() {
 fn elements_take_no_more_memory_than_allowed() {
     let mut w = TarsWriter::new();
     w.field(0, &vec![P::default(); 1000]);
-    let limits = |memory_max| DecodeLimits { memory_max, ..DecodeLimits::default() };
+    let limits = |memory_max| DecodeLimits::default().with(|it| it.memory_max = memory_max);
     let need = 1000 * size_of::<P>();
     let read = |memory_max| {
         TarsReader::new(w.as_bytes()).limits(limits(memory_max)).require::<Vec<P>>(0).map(|list| list.len())

@@ -92,7 +92,10 @@ proptest! {
 
     #[test]
     fn any_limit_is_kept(shape in shape(), depth_max in 0_u16..6, memory_max in 0_usize..1000) {
-        let limits = DecodeLimits { depth_max, memory_max };
+        let limits = DecodeLimits::default().with(|it| {
+            it.depth_max = depth_max;
+            it.memory_max = memory_max;
+        });
         let written = shape.to_vec();
         if let Ok(found) = Shape::read_fields(&mut TarsReader::new(&written).limits(limits)) {
             prop_assert!(size_of_val(&*found.inner) + size_of_val(&*found.list) <= memory_max);
