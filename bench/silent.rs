@@ -26,7 +26,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 /// The server cannot be reached, or there are too few descriptors or ports.
 pub fn measure(plan: &Plan, connections: usize, subscribed: bool) -> Result<Outcome> {
     let plan = Plan { load: Load::Calls(Caller::Polling), ..plan.clone() };
-    let alone = Outcome::new("rtt".to_owned(), &generator::run(&plan, |_| {})?);
+    let alone = Outcome::new("rtt".to_owned(), &generator::run(&plan, &mut |_| {})?);
     let resident = resident_bytes(&plan);
     let mut silent = Vec::with_capacity(connections);
     for _ in 0..connections {
@@ -34,7 +34,7 @@ pub fn measure(plan: &Plan, connections: usize, subscribed: bool) -> Result<Outc
     }
     thread::sleep(ACCEPT_ALL);
     let grown = resident_bytes(&plan).saturating_sub(resident);
-    let beside = generator::run(&plan, |_| {})?;
+    let beside = generator::run(&plan, &mut |_| {})?;
     let beside = Outcome::new(format!("rtt beside {connections} idle"), &beside);
     let lost = silent.iter().filter(|stream| is_closed(stream)).count() as u64;
     let idle = IdleCost {

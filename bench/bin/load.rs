@@ -110,7 +110,7 @@ impl Args {
         connections: usize,
         depth: u32,
     ) -> Result<Outcome, Box<dyn Error + Send + Sync>> {
-        let measured = generator::run(&self.plan(load, connections, depth)?, |_| {})?;
+        let measured = generator::run(&self.plan(load, connections, depth)?, &mut |_| {})?;
         Ok(Outcome::new(test, &measured))
     }
 

@@ -149,7 +149,7 @@ pub fn run(task: &Task, layout: &Layout) -> Result<Run> {
     let mut connections = server.connect(&wanted.collect::<Vec<_>>())?;
     let publishers = connections.split_off(plan.connections);
     let mut looks = Looks { ends: None };
-    let measured = generator::run_over(&plan, Sockets { connections, publishers }, |progress| {
+    let measured = generator::run_over(&plan, Sockets { connections, publishers }, &mut |progress| {
         looks.look(&plan, progress, || server.counters());
     })?;
     server.stop()?;

@@ -1,8 +1,8 @@
-//! The servant that receives an echo load.
+//! The service `echo`, which receives an echo load.
 
 use shardcast::{
-    Reply,
-    tars::{Current, Servant},
+    Listener, Reply,
+    tars::{Current, Framed, FramedService, LengthPrefixed, Servant},
 };
 
 /// A packet is its own response.
@@ -14,4 +14,9 @@ impl Servant for Echo {
     fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
         reply.body().extend_from_slice(packet);
     }
+}
+
+/// `listener` with the framed protocol and the service `echo`, which is compiled, and optimized, here.
+pub fn framed(listener: Listener, parser: LengthPrefixed) -> Listener {
+    listener.protocol(Framed::length_prefixed(parser), |_| FramedService(Echo))
 }

@@ -1,6 +1,6 @@
 //! Loads of `bench`, for any protocol.
 
-use shardcast_load::generator::{self, Measured, Plan, Progress};
+use shardcast_load::generator::{self, Measured, Plan, Watch};
 
 /// The loads that `bench` can measure with one protocol.
 #[derive(Clone, Copy, Default)]
@@ -21,7 +21,7 @@ pub(crate) struct Load {
 }
 
 /// Runs a plan, and reports its progress.
-pub(crate) type Run = fn(&Plan, &mut dyn FnMut(Progress)) -> generator::Result<Measured>;
+pub(crate) type Run = fn(&Plan, Watch<'_>) -> generator::Result<Measured>;
 
 /// A load of any protocol.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

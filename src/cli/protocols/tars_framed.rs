@@ -10,20 +10,20 @@ use anyhow::Context;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shardcast::{
-    Listener, Reply,
+    Listener,
     proto::{
         Position, PublishHeader, TopicFilter, TopicName,
         topics::{
             TopicEvent,
-            control::{self, ControlWire, Request},
+            control::{self, Request},
         },
     },
     tars::{
-        self, Current, Framed, FramedService, LengthPrefixed, Servant, Waiting,
+        self, LengthPrefixed, Waiting,
         framed::frame::{self, HEADER_LEN},
     },
 };
-use shardcast_load::{frame as load, generator};
+use shardcast_load::{echo, generator};
 
 use super::{Entry, Load, Loads, TopicClient, TopicPublisher, Topics, topics::Outcome};
 use crate::config::{DefaultListener, Fault, ListenerOptions, Options, Protocol, Service};
@@ -35,14 +35,8 @@ pub(super) fn entry() -> Entry {
         listen,
         topics: Some(Topics { connect, subscribe_and_stop_reading }),
         loads: Loads {
-            echo: Some(Load {
-                service: ECHO,
-                run: |plan, watch| generator::run_echo(plan, load::Framed, watch),
-            }),
-            push: Some(Load {
-                service: ECHO,
-                run: |plan, watch| generator::run_push(plan, (load::Framed, ControlWire), watch),
-            }),
+            echo: Some(Load { service: ECHO, run: generator::run }),
+            push: Some(Load { service: ECHO, run: generator::run }),
         },
     }
 }
@@ -109,17 +103,7 @@ fn listen(listener: Listener, options: &ListenerOptions) -> anyhow::Result<Liste
         it.frame_len_min = frame_len_min;
         it.frame_len_max = frame_len_max;
     });
-    Ok(listener.protocol(Framed::length_prefixed(parser), |_| FramedService(Echo)))
-}
-
-/// The service `echo`: the response is the packet itself.
-struct Echo;
-
-impl Servant for Echo {
-    #[inline]
-    fn do_request(&self, _current: &Current, packet: &[u8], reply: &mut Reply<'_>) {
-        reply.body().extend_from_slice(packet);
-    }
+    Ok(echo::framed(listener, parser))
 }
 
 fn connect(to: &str, messages_max: Option<usize>) -> anyhow::Result<Box<dyn TopicClient>> {

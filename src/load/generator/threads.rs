@@ -21,11 +21,14 @@ use super::{
 };
 use crate::{frame::Framed, framing::Framing};
 
+/// What is called with the progress of a run. A trait object, so that the generator is compiled, and optimized, here.
+pub type Watch<'a> = &'a mut dyn FnMut(Progress);
+
 /// Runs `plan` over the framed protocol, and calls `watch` about ten times per second.
 ///
 /// # Errors
 /// The server cannot be reached, or the machine does not meet the requirements.
-pub fn run(plan: &Plan, watch: impl FnMut(Progress)) -> Result<Measured> {
+pub fn run(plan: &Plan, watch: Watch<'_>) -> Result<Measured> {
     run_framed(plan, unconnected(plan), watch)
 }
 
@@ -33,7 +36,7 @@ pub fn run(plan: &Plan, watch: impl FnMut(Progress)) -> Result<Measured> {
 ///
 /// # Errors
 /// As for [`run`], or the plan has another load.
-pub fn run_echo<F: Framing>(plan: &Plan, framing: F, watch: impl FnMut(Progress)) -> Result<Measured> {
+pub fn run_echo<F: Framing>(plan: &Plan, framing: F, watch: Watch<'_>) -> Result<Measured> {
     if plan.load != Load::Echo {
         return Err("the load of this plan is not an echo".into());
     }
@@ -48,7 +51,7 @@ pub fn run_echo<F: Framing>(plan: &Plan, framing: F, watch: impl FnMut(Progress)
 pub fn run_push<F: Framing, W: Wire + Clone + Sync>(
     plan: &Plan,
     (framing, wire): (F, W),
-    watch: impl FnMut(Progress),
+    watch: Watch<'_>,
 ) -> Result<Measured> {
     if !matches!(plan.load, Load::Push { .. }) {
         return Err("the load of this plan is not a push".into());
@@ -62,7 +65,7 @@ pub fn run_push<F: Framing, W: Wire + Clone + Sync>(
 /// # Errors
 /// As for [`run`], or the number of connections differs from the plan's, or the load is calls, which connect
 /// themselves.
-pub fn run_over(plan: &Plan, sockets: Sockets, watch: impl FnMut(Progress)) -> Result<Measured> {
+pub fn run_over(plan: &Plan, sockets: Sockets, watch: Watch<'_>) -> Result<Measured> {
     if matches!(plan.load, Load::Calls(_)) {
         return Err("calls open their own connections".into());
     }
@@ -94,7 +97,7 @@ fn unconnected(plan: &Plan) -> OfThreads {
     plan.threads.iter().map(|_| None).collect()
 }
 
-fn run_framed(plan: &Plan, sockets: OfThreads, watch: impl FnMut(Progress)) -> Result<Measured> {
+fn run_framed(plan: &Plan, sockets: OfThreads, watch: Watch<'_>) -> Result<Measured> {
     match plan.load {
         Load::Echo => run_threads(plan, &EchoOver(Framed), sockets, watch),
         Load::Push { .. } => run_threads(plan, &PushOver(Framed, ControlWire), sockets, watch),
@@ -104,12 +107,7 @@ fn run_framed(plan: &Plan, sockets: OfThreads, watch: impl FnMut(Progress)) -> R
     }
 }
 
-fn run_threads(
-    plan: &Plan,
-    work: &impl Work,
-    sockets: OfThreads,
-    mut watch: impl FnMut(Progress),
-) -> Result<Measured> {
+fn run_threads(plan: &Plan, work: &impl Work, sockets: OfThreads, watch: Watch<'_>) -> Result<Measured> {
     check(plan)?;
     let live: Vec<ThreadLive> = plan.threads.iter().map(|_| ThreadLive::default()).collect();
     let shared = &Shared::new(plan.connections, plan.load.describe().1.max(1), plan.threads.len());
@@ -133,7 +131,7 @@ fn run_threads(
                 // A thread that has ended returns the reason when it is joined.
                 let _ = go.send((begin, window));
             }
-            let cpu = observe(plan, &live, begin, window, &mut watch);
+            let cpu = observe(plan, &live, begin, window, watch);
             let found = threads.into_iter().map(|(thread, ..)| join(thread)).collect::<Result<Vec<_>>>()?;
             return Ok(add_up(window, cpu, &found, shared));
         }
@@ -220,13 +218,7 @@ fn window(plan: &Plan, begin: u64) -> Window {
 }
 
 /// Reads the CPU times at the ends of the intervals, and reports the progress to `watch`.
-fn observe(
-    plan: &Plan,
-    live: &[ThreadLive],
-    begin: u64,
-    window: Window,
-    watch: &mut impl FnMut(Progress),
-) -> Vec<CpuShare> {
+fn observe(plan: &Plan, live: &[ThreadLive], begin: u64, window: Window, watch: Watch<'_>) -> Vec<CpuShare> {
     let total = plan.warm_up + plan.time;
     let mut report = || {
         let elapsed = Duration::from_nanos(clock::now_nanos().saturating_sub(begin)).min(total);
