@@ -176,6 +176,7 @@ impl<'de> TarsReader<'de> {
     }
 
     /// Whether `levels` more may be entered.
+    #[inline]
     pub(super) fn check_depth(&self, levels: usize, tag: u8) -> Result<(), DecodeError> {
         let depth_max = self.limits.depth_max;
         if levels <= depth_max.saturating_sub(self.depth).into() {
@@ -201,6 +202,7 @@ impl<'de> TarsReader<'de> {
         u32::try_from(size).map_err(|_| self.negative(size, tag))
     }
 
+    #[inline]
     pub(super) fn check_at_most<T: Elements>(&self, tag: u8, value: T, max: usize) -> Result<T, DecodeError> {
         let len = value.count();
         if len <= max {

@@ -45,6 +45,7 @@ pub struct TarsReader<'de> {
 
 impl<'de> TarsReader<'de> {
     /// Reads `input` with the default limits.
+    #[inline]
     pub fn new(input: &'de [u8]) -> Self {
         let (limits, utf8) = (DecodeLimits::default(), Utf8Policy::Strict);
         Self { rest: input, input_len: input.len(), owner: None, limits, depth: 0, memory_used: 0, utf8 }
@@ -57,6 +58,7 @@ impl<'de> TarsReader<'de> {
 
     /// The same reader with other limits.
     #[must_use]
+    #[inline]
     pub const fn limits(mut self, limits: DecodeLimits) -> Self {
         self.limits = limits;
         self
@@ -164,6 +166,7 @@ impl<'de> TarsReader<'de> {
     ///
     /// # Errors
     /// There is no complete head, or its type does not exist.
+    #[inline]
     pub fn next_head(&mut self) -> Result<Option<Head>, DecodeError> {
         let Some((head, len)) = self.peek()? else { return Ok(None) };
         self.rest = &self.rest[len..];
@@ -174,6 +177,7 @@ impl<'de> TarsReader<'de> {
     ///
     /// # Errors
     /// Bytes are left.
+    #[inline]
     pub fn finish(&self) -> Result<(), DecodeError> {
         if self.rest.is_empty() {
             Ok(())
@@ -193,6 +197,7 @@ impl<'de> TarsReader<'de> {
     }
 
     /// The next head, without taking it, and its length.
+    #[inline]
     fn peek(&self) -> Result<Option<(Head, usize)>, DecodeError> {
         if self.rest.is_empty() {
             return Ok(None);

@@ -136,6 +136,7 @@ impl<'de> TarsReader<'de> {
         self.owner.map_or_else(|| Bytes::copy_from_slice(bytes), |owner| owner.slice_ref(bytes))
     }
 
+    #[inline]
     pub(in crate::tars::codec) const fn is_lossy(&self) -> bool {
         matches!(self.utf8, Utf8Policy::Lossy)
     }
