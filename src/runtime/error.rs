@@ -251,6 +251,15 @@ pub enum StartError {
 impl StartError {
     /// Whether the operator must change the configuration, or the limits of this host, before another try can work.
     /// False for a resource that is short now, such as descriptors or an address: it may be available the next time.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::{Listener, Server};
+    ///
+    /// let listener = Listener::new("push", "127.0.0.1:0");
+    /// let error = Server::builder().listen(listener).shards(1).start().expect_err("it has no protocol");
+    /// assert!(error.is_configuration());
+    /// ```
     pub const fn is_configuration(&self) -> bool {
         match self {
             Self::Ring(error) => !matches!(error, RingError::Io(_) | RingError::Slots { .. }),

@@ -138,6 +138,19 @@ impl Connection {
     }
 
     /// Whether it is open. It may end at any moment after.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use shardcast::Connection;
+    ///
+    /// /// Whether to offer more to a peer: it is there, and reads what it gets.
+    /// fn keeps_up(connection: &Connection) -> bool {
+    ///     let silent = connection.receive_time().elapsed().unwrap_or_default();
+    ///     connection.is_open() && connection.queued_bytes() < 64 << 10 && silent < Duration::from_secs(60)
+    /// }
+    /// ```
     pub fn is_open(&self) -> bool {
         !self.0.closed.load(Ordering::Acquire)
     }
@@ -186,6 +199,16 @@ impl Connection {
     ///
     /// # Errors
     /// As for [`push`](Self::push).
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::{Connection, SendError};
+    ///
+    /// /// Sends a line of a protocol of text; a later line about the same symbol replaces it while it waits.
+    /// fn send_price(connection: &Connection, symbol: u32, price: f64) -> Result<(), SendError> {
+    ///     connection.send_keyed(u64::from(symbol), format!("{symbol} {price}\n"))
+    /// }
+    /// ```
     pub fn send_keyed(&self, key: u64, frame: impl Into<Bytes>) -> Result<(), SendError> {
         self.post(Message::Raw { frame: frame.into(), key: Some(key) })
     }

@@ -24,6 +24,9 @@ use crate::{Failure, RespondError};
 ///
 /// fn work(queue: &Receiver<(Vec<u8>, Responder)>) {
 ///     for (body, responder) in queue {
+///         if !responder.is_open() {
+///             continue; // Its peer has disconnected.
+///         }
 ///         match responder.answer(answer(&body)) {
 ///             Ok(()) => {}
 ///             Err(RespondError::Closed) => println!("the connection has ended"),

@@ -131,7 +131,7 @@ impl ServerHandle {
         listener: impl Into<ListenerRef<'a>>,
         body: impl Into<Bytes>,
     ) -> Result<(), BroadcastError> {
-        self.broadcast_keyed(listener, None, body.into())
+        self.broadcast_with(listener.into(), None, body.into())
     }
 
     /// As [`broadcast`](Self::broadcast), with the key for
@@ -142,10 +142,19 @@ impl ServerHandle {
     pub fn broadcast_keyed<'a>(
         &self,
         listener: impl Into<ListenerRef<'a>>,
+        key: u64,
+        body: impl Into<Bytes>,
+    ) -> Result<(), BroadcastError> {
+        self.broadcast_with(listener.into(), Some(key), body.into())
+    }
+
+    fn broadcast_with(
+        &self,
+        listener: ListenerRef<'_>,
         key: Option<u64>,
         body: Bytes,
     ) -> Result<(), BroadcastError> {
-        let listener = self.listener(listener.into())?;
+        let listener = self.listener(listener)?;
         let posted = port::now();
         let envelope = || Envelope::Broadcast { listener, body: body.clone(), key, posted };
         let full =
@@ -192,6 +201,18 @@ impl ServerHandle {
 
     /// For each shard, how long its current turn has taken so far; zero while it sleeps. A long time means that the
     /// shard is stuck.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use shardcast::ServerHandle;
+    ///
+    /// fn stuck_shards(handle: &ServerHandle) -> Vec<usize> {
+    ///     let turns = handle.turn_times().into_iter().enumerate();
+    ///     turns.filter(|(_, turn)| *turn > Duration::from_secs(1)).map(|(shard, _)| shard).collect()
+    /// }
+    /// ```
     pub fn turn_times(&self) -> Vec<Duration> {
         let now = clock::now_nanos();
         let of_shard = self.shared.counters.iter().map(|it| match it.turn_started.read() {

@@ -33,7 +33,14 @@ pub enum ListenerRef<'a> {
 /// let push = listener.id();
 /// let server = Server::builder().listen(listener).shards(1).start()?;
 /// assert_eq!(server.address(push)?, server.address("push")?);
-/// server.handle().broadcast(push, "to all its connections")?;
+/// let handle = server.handle();
+/// handle.broadcast(push, "to all its connections")?;
+/// handle.broadcast_keyed(push, 7, "replaces what waits with the key 7, under the policy conflate")?;
+///
+/// // Another server cannot have its address, unless both have `reuse_port`.
+/// let address = server.address(push)?.to_string();
+/// let listener = |reuse| Listener::new("push", &*address).protocol(Framed::default(), |_| Silent).reuse_port(reuse);
+/// assert!(Server::builder().listen(listener(false)).shards(1).start().is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]

@@ -71,6 +71,10 @@ use crate::{
 /// assert_eq!(received.recv()??, "and again");
 /// assert_eq!(client.untyped().stats().late_responses, 0);
 ///
+/// // A request that expects no response, of a client that knows the server by a name.
+/// let client = Client::at_name(format!("localhost:{port}"))?.connect()?;
+/// client.rpc_call_oneway(client.gen_requestid(), b"no response")?;
+///
 /// // A registry, which would know the endpoints, is not supported.
 /// assert!(matches!(Client::builder("Demo.EchoServer.EchoObj"), Err(ConnectError::NoEndpoint)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -39,6 +39,7 @@ use crate::tars::{Client, ConnectError};
 /// let receipt = publisher.publish(&gold, PublishHeader::default(), b"2410")?;
 /// assert_eq!((receipt.position.offset, receipt.receivers), (1, 1));
 /// assert_eq!(publisher.presence(&gold)?, 1);
+/// assert_eq!(smol::block_on(publisher.presence_async(&gold))?, 1);
 /// assert_eq!(subscription.recv()?.body, "2410");
 ///
 /// // Or a callback gets the outcome, so that the next message need not wait for it.

@@ -107,7 +107,7 @@ fn a_push_to_an_unknown_listener_and_a_push_without_an_interval_are_errors() {
     assert_eq!(push_every("push", Duration::ZERO), Some(PushEveryError::ZeroInterval));
     let broadcast = handle.broadcast("unknown", frame(0, b"lost"));
     assert_eq!(broadcast, Err(BroadcastError::UnknownListener(unknown())));
-    let keyed = handle.broadcast_keyed("unknown", Some(1), frame(0, b"lost").into());
+    let keyed = handle.broadcast_keyed("unknown", 1, frame(0, b"lost"));
     assert_eq!(keyed, Err(BroadcastError::UnknownListener(unknown())));
 }
 

@@ -334,7 +334,7 @@ fn a_broadcast_is_bounded_for_each_slow_reader_under_every_policy() {
         eventually(PATIENCE, || Totals::of(&handle).connections() >= 15);
         let (mut most, bodies) = (0, shardcast::Bytes::from(push(0, 0)));
         for number in 0..2000 {
-            let _ = handle.broadcast_keyed("push", Some(number % 4), bodies.clone());
+            let _ = handle.broadcast_keyed("push", number % 4, bodies.clone());
             most = most.max(Totals::of(&handle).shards(|shard| shard.queued_bytes));
         }
         let bound =
