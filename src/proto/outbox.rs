@@ -9,6 +9,8 @@
 //!
 //! # Examples
 //! ```
+//! use std::time::Duration;
+//!
 //! use bytes::Bytes;
 //! use shardcast_proto::{
 //!     Time,
@@ -36,6 +38,8 @@
 //! let mut run: Run = outbox.take_run(now, Vec::new);
 //! run.bytes.extend_from_slice(b"response");
 //! outbox.put_run(run, 1);
+//! assert_eq!((outbox.push_bytes(), outbox.push_messages(), outbox.response_bytes()), (8, 2, 8));
+//! assert!(outbox.is_ready());
 //!
 //! // One send carries at most half of the bounds: here, one of the messages.
 //! let mut parcels: Vec<Parcel> = Vec::new();
@@ -48,6 +52,33 @@
 //! // Another outbox can use the memory of the empty queue.
 //! let queue: Option<Queue> = outbox.reclaim();
 //! Outbox::default().lend(|| queue.unwrap_or_default());
+//!
+//! // A newer value replaces the older one, and takes its place at the end.
+//! let conflate = bounds.with(|it| it.overflow = OverflowPolicy::Conflate);
+//! let price = |text| Pushing { key: Some(7), ..pushing(text) };
+//! let mut outbox = Outbox::default();
+//! assert_eq!(outbox.push_in_order(price("2410"), now, &conflate), Pushed::Queued);
+//! assert_eq!(outbox.push_in_order(pushing("on"), now, &conflate), Pushed::Queued);
+//! assert_eq!(outbox.push_in_order(price("2411"), now, &conflate), Pushed::Replaced);
+//! // A rate limit admits the next item, or not.
+//! assert!(outbox.take_while(&conflate, now, Vec::new, |next| next.bytes < 2).is_none());
+//! assert!(outbox.take_while(&conflate, now, Vec::new, |next| next.bytes <= 2).is_some());
+//! assert_eq!((outbox.in_flight_bytes(), outbox.bytes()), (2, 6));
+//!
+//! // A push waits outside the bounds for a second, and an older one expires meanwhile.
+//! let second = Duration::from_secs(1);
+//! let block = bounds.with(|it| it.overflow = OverflowPolicy::Block(second));
+//! let mut outbox = Outbox::default();
+//! let brief = Pushing { expires: now + second / 2, ..pushing("brief") };
+//! assert_eq!(outbox.push(brief, now, &block), Pushed::Queued);
+//! assert_eq!(outbox.push(pushing("long"), now, &block), Pushed::Blocked);
+//! assert_eq!(outbox.blocked_deadline(), Some(now + second));
+//! assert!(outbox.take(&block, now + second / 2, Vec::new).is_none());
+//! assert_eq!((outbox.take_expired(), outbox.unblock(now + second / 2, &block)), (1, 0));
+//! assert!(outbox.is_ready() && !outbox.is_blocked());
+//! // Nothing that waits outside may come after the response to the end of a subscription.
+//! assert_eq!(outbox.push(pushing("later"), now, &block), Pushed::Blocked);
+//! assert_eq!(outbox.drop_blocked(), 1);
 //! ```
 
 mod bounds;

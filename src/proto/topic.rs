@@ -5,6 +5,17 @@ use std::{fmt, ops::Deref, str::FromStr, sync::Arc, time::Duration};
 /// The name of a topic: 1 to 255 bytes of UTF-8 without control characters and without `*`.
 ///
 /// Cheap to clone: the text is shared.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::{TopicError, TopicName};
+///
+/// let name = TopicName::new("a")?;
+/// assert_eq!(name.digest(), 0xaf63_dc4c_8601_ec8c);
+/// assert_eq!(name.owner(4), 0); // the digest modulo 4
+/// assert_eq!(TopicName::new("a*"), Err(TopicError::Character));
+/// # Ok::<(), TopicError>(())
+/// ```
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TopicName(Arc<str>);
 

@@ -38,6 +38,7 @@
 //!         "Hello.hello(name: string, out users: list of User) -> bool",
 //!     ]
 //! );
+//! assert_eq!(schema.structs().iter().map(|it| &*it.name).collect::<Vec<_>>(), ["User"]);
 //! let user: StructId = schema.find_struct("User").expect("there is one");
 //! assert_eq!(schema.structure(user).field(1).map(|field| &*field.name), Some("source"));
 //! # std::fs::remove_dir_all(&directory).expect("this example created it");

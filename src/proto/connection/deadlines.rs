@@ -6,6 +6,37 @@ use super::{CloseReason, Connection, Limits, Spares, State, Unconfirmed};
 use crate::{Error, Session, Time};
 
 /// What a transport knows about its peer.
+///
+/// # Examples
+/// A peer that is gone silently:
+/// ```
+/// use shardcast_proto::{
+///     Time,
+///     connection::{Acknowledgement, Action, CloseReason, Connection, Limits, Role, Spares},
+///     outbox::Pushing,
+///     push::schedule::RateLimit,
+///     tars::framed::{Framed, frame},
+/// };
+///
+/// let (limits, spares, now) = (Limits::default(), Spares::default(), Time::from_nanos(0));
+/// let mut connection = Connection::new(Role::Accepting, &RateLimit::NONE, now);
+/// connection.open(Box::new(Framed::default().session()), now);
+/// let news = Pushing { frame: frame::push(b"news"), key: None, posted: now, expires: Time::NEVER };
+/// connection.push(news, &limits, &spares, now);
+/// assert!(connection.poll_transmit(&limits, &spares, now).is_some());
+/// let deadline = now + limits.unacknowledged_timeout;
+/// assert_eq!(connection.poll_send_timeout(&limits), Some(deadline));
+///
+/// assert!(connection.wants_acknowledgement(&limits, deadline));
+/// let known = Acknowledgement {
+///     unacknowledged_bytes: 12,
+///     acknowledged_bytes: 0,
+///     ago: limits.unacknowledged_timeout,
+///     unanswered: 7,
+/// };
+/// connection.handle_acknowledgement(known, &limits, deadline);
+/// assert_eq!(connection.poll_action(), Some(Action::Ended(CloseReason::Unacknowledged)));
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Acknowledgement {
     /// Bytes that were sent and that the peer's transport has not acknowledged; the end of the stream counts as one.
@@ -21,6 +52,37 @@ pub struct Acknowledgement {
 impl<S: Session + ?Sized> Connection<S> {
     /// When to call [`handle_timeout`](Self::handle_timeout), if ever: never later than the earliest
     /// deadline. A timer that is set may stay as long as it is not later than this.
+    ///
+    /// # Examples
+    /// A connection that waits for its rate limit:
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use shardcast_proto::{
+    ///     Time,
+    ///     connection::{Connection, Limits, Role, Spares},
+    ///     outbox::Pushing,
+    ///     push::schedule::RateLimit,
+    ///     tars::framed::{Framed, frame},
+    /// };
+    ///
+    /// let (limits, spares, now) = (Limits::default(), Spares::default(), Time::from_nanos(0));
+    /// let slow = RateLimit::default().with(|it| (it.messages_per_second, it.burst) = (1, Duration::ZERO));
+    /// let mut connection = Connection::new(Role::Accepting, &slow, now);
+    /// connection.open(Box::new(Framed::default().session()), now);
+    /// for text in [&b"2410"[..], b"2411"] {
+    ///     let pushing = Pushing { frame: frame::push(text), key: None, posted: now, expires: Time::NEVER };
+    ///     connection.push_in_order(pushing, &limits, &spares, now);
+    /// }
+    /// assert!(connection.poll_transmit(&limits, &spares, now).is_some());
+    /// connection.handle_sent(&limits, now);
+    /// assert!(connection.is_ready() && connection.poll_transmit(&limits, &spares, now).is_none());
+    /// assert_eq!(connection.take_rate_limit_waits(), 1);
+    ///
+    /// let second = now + Duration::from_secs(1);
+    /// assert_eq!(connection.poll_timeout(&limits, now), Some(second));
+    /// assert!(connection.poll_transmit(&limits, &spares, second).is_some());
+    /// ```
     pub fn poll_timeout(&self, limits: &Limits, now: Time) -> Option<Time> {
         match self.state {
             State::Waiting => bounded(self.opened, limits.identify_timeout),

@@ -6,6 +6,57 @@ use super::{CloseReason, Connection, Ending, Hold, Limits, Linger, Role, State};
 use crate::{Session, Time};
 
 /// What the driver must do about the life of a connection.
+///
+/// # Examples
+/// How a connection ends, and what is lost with it:
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast_proto::{
+///     Time,
+///     connection::{Action, CloseReason, Connection, Cut, Limits, Role, Spares},
+///     outbox::Pushing,
+///     push::schedule::RateLimit,
+///     tars::framed::{Framed, frame},
+/// };
+///
+/// let (limits, spares, now) = (Limits::default(), Spares::default(), Time::from_nanos(0));
+/// let open = || {
+///     let mut connection = Connection::new(Role::Accepting, &RateLimit::NONE, now);
+///     connection.open(Box::new(Framed::default().session()), now);
+///     let news = Pushing { frame: frame::push(b"news"), key: None, posted: now, expires: Time::NEVER };
+///     connection.push(news, &limits, &spares, now);
+///     connection
+/// };
+///
+/// // An operator ends it: what waits is still sent, until the server stops.
+/// let mut connection = open();
+/// connection.end(CloseReason::Kicked, &limits, now);
+/// let deadline = now + Duration::from_secs(1);
+/// connection.flush_until(deadline);
+/// assert_eq!(connection.poll_timeout(&limits, now), Some(deadline));
+/// assert_eq!(connection.poll_action(), Some(Action::Ended(CloseReason::Kicked)));
+/// assert!(connection.poll_transmit(&limits, &spares, now).is_some());
+/// // But the peer has reset it in the meantime.
+/// connection.handle_send_failed(CloseReason::Reset, &limits, now);
+/// assert_eq!(connection.poll_action(), Some(Action::Cut(Cut::default())));
+/// assert_eq!(connection.take_drops().map(|drops| drops.total()), Some(1));
+///
+/// // After a failure of the transport nothing can be sent.
+/// assert!(CloseReason::Kicked.is_gentle() && !CloseReason::Reset.is_gentle());
+/// let mut connection = open();
+/// connection.handle_failed(CloseReason::Reset, &limits, now);
+/// assert!(connection.peer_has_ended());
+/// assert_eq!(connection.poll_action(), Some(Action::Ended(CloseReason::Reset)));
+/// let cut = Cut { queued_bytes: 12, queued_messages: 1, end_was_sent: false };
+/// assert_eq!(connection.poll_action(), Some(Action::Cut(cut)));
+///
+/// // The drain time is over.
+/// let mut connection = open();
+/// connection.cut_now(CloseReason::ShuttingDown, &limits, now);
+/// assert_eq!(connection.poll_action(), Some(Action::Ended(CloseReason::ShuttingDown)));
+/// assert_eq!(connection.poll_action(), Some(Action::Cut(cut)));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Action {
     /// The connection has ended for the application: report it, once. Queued data may still be sent.
@@ -76,6 +127,31 @@ impl<S: Session + ?Sized> Connection<S> {
 
     /// Ends the connection as [`CloseReason::Drained`] when none of its requests is in progress. Until then
     /// nothing more is read from it.
+    ///
+    /// # Examples
+    /// It also waits for the response to a publication with a delay, which the hub refuses now:
+    /// ```
+    /// use shardcast_proto::{
+    ///     Time,
+    ///     connection::{Action, Advance, CloseReason, Connection, Limits, Outcome, Role, Spares},
+    ///     push::schedule::RateLimit,
+    ///     tars::framed::{Framed, frame},
+    /// };
+    ///
+    /// let (limits, spares, now) = (Limits::default(), Spares::default(), Time::from_nanos(0));
+    /// let mut connection = Connection::new(Role::Accepting, &RateLimit::NONE, now);
+    /// connection.open(Box::new(Framed::default().session()), now);
+    /// let received = frame::encode(1, b"publish in a minute");
+    /// let mut input = connection.input(&received, &limits, &spares, now).expect("reading is not held");
+    /// assert!(matches!(input.advance(), Advance::Request(_)));
+    /// input.conclude(Outcome::Delayed);
+    /// input.finish();
+    ///
+    /// connection.drain(&limits, now);
+    /// assert!(connection.is_open() && connection.requests_in_progress() == 0);
+    /// connection.handle_delayed_ended(&limits, now);
+    /// assert_eq!(connection.poll_action(), Some(Action::Ended(CloseReason::Drained)));
+    /// ```
     pub fn drain(&mut self, limits: &Limits, now: Time) {
         self.end_once_answered(Ending::Drained, limits, now);
     }

@@ -1,6 +1,81 @@
 use std::fmt;
 
 /// Why a peer is not read from at present.
+///
+/// # Examples
+/// Requests in progress, a history, and a client that is busy:
+/// ```
+/// use shardcast_proto::{
+///     Command, Event, Position, Recovery, RequestId, Time,
+///     connection::{Advance, Connection, Hold, Limits, Outcome, Role, Spares},
+///     push::schedule::RateLimit,
+///     tars::framed::{Framed, frame},
+///     topics::control::{Request, encode_request},
+/// };
+///
+/// let limits = Limits::default().with(|it| it.requests_in_progress_max = 1);
+/// let (spares, now) = (Spares::default(), Time::from_nanos(0));
+/// let open = |role| {
+///     let mut connection = Connection::new(role, &RateLimit::NONE, now);
+///     connection.open(Box::new(Framed::default().session()), now);
+///     connection
+/// };
+///
+/// // The response to the first request comes later, and the second one must wait for it.
+/// let mut connection = open(Role::Accepting);
+/// let received = [frame::encode(1, b"one"), frame::encode(2, b"two")].concat();
+/// let mut input = connection.input(&received, &limits, &spares, now).expect("reading is not held");
+/// assert!(matches!(input.advance(), Advance::Request(_)));
+/// input.conclude(Outcome::InProgress(1));
+/// assert!(matches!(input.advance(), Advance::Done));
+/// input.finish();
+/// assert!(connection.holds().has(Hold::Requests) && !connection.wants_input());
+/// assert!(connection.say(Command::respond(RequestId(1), b"done"), &spares, now));
+/// connection.handle_request_ended(&limits, now);
+/// assert!(connection.has_news() && connection.take_resume());
+/// let mut input = connection.input(&[], &limits, &spares, now).expect("the hold is lifted");
+/// assert!(matches!(input.advance(), Advance::Request(_)));
+/// input.conclude(Outcome::Nothing);
+/// input.finish();
+///
+/// // A peer that subscribes with `since` is read from again after it has the response.
+/// let mut connection = open(Role::Accepting);
+/// let since = Some(Position::default());
+/// let mut received = Vec::new();
+/// for request in [Request::Hello, Request::Subscribe { topic: "prices.gold", prefix: false, since }] {
+///     let mut payload = Vec::new();
+///     encode_request(&request, &mut payload);
+///     received.extend_from_slice(&frame::encode(7, &payload));
+/// }
+/// let mut input = connection.input(&received, &limits, &spares, now).expect("reading is not held");
+/// loop {
+///     let outcome = match input.advance() {
+///         Advance::Event(Event::Hello { id }) => Outcome::Say(Command::Welcome { id, epoch: 1 }),
+///         Advance::Event(_) | Advance::Request(_) => Outcome::InProgress(1),
+///         Advance::Silent => continue,
+///         Advance::Done => break,
+///     };
+///     input.conclude(outcome);
+/// }
+/// input.finish();
+/// assert!(connection.holds().has(Hold::History));
+/// let (id, recovery) = (RequestId(7), Recovery::Recovered);
+/// assert!(connection.say(Command::Subscribed { id, head: Position::default(), recovery }, &spares, now));
+/// connection.handle_history(id, now);
+/// connection.handle_request_ended(&limits, now);
+/// assert!(connection.take_resume());
+///
+/// // A client whose application accepts no more events reads no more of them.
+/// let mut connection = open(Role::Connecting);
+/// let received = frame::push(b"news");
+/// let mut input = connection.input(&received, &limits, &spares, now).expect("reading is not held");
+/// assert!(matches!(input.advance(), Advance::Request(_)));
+/// input.conclude(Outcome::Full);
+/// input.finish();
+/// assert!(connection.holds().has(Hold::Events));
+/// connection.handle_room(now);
+/// assert!(connection.take_resume() && connection.wants_input());
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub enum Hold {

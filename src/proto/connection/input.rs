@@ -14,6 +14,44 @@ use crate::{
 /// with the application's outcome; after the last, call [`finish`](Self::finish). If a pass is dropped
 /// instead, because the application panicked, the earlier responses and the unprocessed bytes are kept: see
 /// [`Connection::handle_panic`].
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::{
+///     Time,
+///     connection::{Action, Advance, CloseReason, Connection, Limits, Outcome, Role, Spares},
+///     push::schedule::RateLimit,
+///     tars::framed::{Framed, frame},
+/// };
+///
+/// let (limits, spares, now) = (Limits::default(), Spares::default(), Time::from_nanos(0));
+/// let mut connection = Connection::new(Role::Accepting, &RateLimit::NONE, now);
+/// connection.open(Box::new(Framed::default().session()), now);
+/// let received = [&b"slow"[..], b"quick", b"bad", b"worse"].map(|it| frame::encode(1, it)).concat();
+/// let mut input = connection.input(&received, &limits, &spares, now).expect("reading is not held");
+///
+/// // The response to the first request comes later, that to the second one now.
+/// assert!(matches!(input.advance_with(|request| request.body.len()), Advance::Request(12)));
+/// input.conclude(Outcome::InProgress(1));
+/// assert_eq!(input.requests_in_progress(), 1);
+/// let Advance::Request(id) = input.advance_with(|request| request.id) else { panic!("a request") };
+/// input.respond(id, &[], b"2410");
+///
+/// // The handler of the third one panics; no response is expected, and the rest is processed.
+/// assert!(matches!(input.advance(), Advance::Request(_)));
+/// drop(input);
+/// connection.resume();
+/// assert!(connection.take_resume());
+/// let mut input = connection.input(&[], &limits, &spares, now).expect("reading is not held");
+///
+/// // The handler of the fourth one panics too. This protocol has no failure response, so the connection ends;
+/// // what was said before is sent.
+/// let Advance::Request(id) = input.advance_with(|request| request.id) else { panic!("a request") };
+/// drop(input);
+/// connection.handle_panic(id, &limits, &spares, now);
+/// assert_eq!(connection.poll_action(), Some(Action::Ended(CloseReason::Panic)));
+/// assert_eq!(connection.poll_transmit(&limits, &spares, now).map(|parcel| parcel.len()), Some(4));
+/// ```
 pub struct Input<'c, S: Session + ?Sized = dyn Session> {
     connection: &'c mut Connection<S>,
     limits: &'c Limits,

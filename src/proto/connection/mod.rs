@@ -347,6 +347,21 @@ impl<S: Session + ?Sized> Connection<S> {
 
     /// Like [`new`](Self::new), for a connection accepted elsewhere, with the time of that and the bytes
     /// received so far.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::{Time, connection::Connection, push::schedule::RateLimit};
+    ///
+    /// // Another thread has accepted it, and received its first bytes.
+    /// let (accepted, now) = (Time::from_nanos(1), Time::from_nanos(2));
+    /// let mut connection: Connection = Connection::adopted(&RateLimit::NONE, accepted, b"GE".to_vec(), now);
+    /// connection.handle_received(b"T /", now);
+    /// assert_eq!((connection.opened(), connection.received_at()), (accepted, now));
+    /// assert!(connection.wants_input() && !connection.is_open());
+    /// // They do not identify a protocol of this shard: it continues elsewhere.
+    /// assert_eq!(connection.first_bytes(), b"GET /");
+    /// assert_eq!(connection.into_first_bytes(), b"GET /");
+    /// ```
     pub fn adopted(rate_limit: &RateLimit, opened: Time, bytes: Vec<u8>, now: Time) -> Self {
         Self { opened, assembly: bytes, ..Self::new(Role::Accepting, rate_limit, now) }
     }
@@ -483,6 +498,21 @@ impl<S: Session + ?Sized> Connection<S> {
     }
 
     /// Counts a push that cannot be encoded for this peer, or that came too late.
+    ///
+    /// # Examples
+    /// ```
+    /// # use shardcast_proto::{Command, Route, Time, connection::{Connection, Role}};
+    /// # use shardcast_proto::{push::schedule::RateLimit, tars::framed::Framed};
+    /// # let now = Time::from_nanos(0);
+    /// # let mut connection = Connection::new(Role::Accepting, &RateLimit::NONE, now);
+    /// # connection.open(Box::new(Framed::default().session()), now);
+    /// // The frames of this protocol have no route.
+    /// let push = Command::Push { route: Route::Numbered(1), body: b"news" };
+    /// if connection.encode(push, now).is_none() {
+    ///     connection.count_drop();
+    /// }
+    /// assert_eq!(connection.traffic().dropped_messages, 1);
+    /// ```
     pub const fn count_drop(&mut self) {
         self.traffic.dropped_messages += 1;
     }

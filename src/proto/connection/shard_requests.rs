@@ -30,6 +30,30 @@ use crate::Session;
 /// requests.count(&mut one, 0);
 /// assert_eq!((requests.in_progress(), requests.is_full(3)), (1, false));
 /// ```
+///
+/// A connection with a request in progress waits until a request of another one has ended:
+/// ```
+/// # use shardcast_proto::{Time, connection::{Connection, Hold, RequestShare, Role, ShardRequests}};
+/// # use shardcast_proto::{push::schedule::RateLimit, tars::framed::Framed};
+/// # let now = Time::from_nanos(0);
+/// # let mut connection = Connection::new(Role::Accepting, &RateLimit::NONE, now);
+/// # connection.open(Box::new(Framed::default().session()), now);
+/// let mut requests = ShardRequests::default();
+/// let (mut share, mut other) = (RequestShare::default(), RequestShare::default());
+/// requests.count(&mut other, 1);
+/// connection.handle_requests_begun(1);
+/// requests.update(&mut share, 7, &connection);
+/// assert!(requests.is_full(2));
+/// connection.handle_shard_full();
+/// requests.update(&mut share, 7, &connection);
+/// assert!(connection.holds().has(Hold::ShardRequests) && !requests.has_next(2));
+///
+/// requests.count(&mut other, 0);
+/// assert!(requests.has_next(2));
+/// assert_eq!(requests.next(2), Some(7));
+/// connection.handle_shard_room(now);
+/// assert!(connection.take_resume() && connection.wants_input());
+/// ```
 #[derive(Debug)]
 pub struct ShardRequests<K> {
     in_progress: usize,

@@ -3,6 +3,24 @@ use std::cell::RefCell;
 use crate::outbox::Queue;
 
 /// Memory for reuse by all connections of one thread, most of which are idle most of the time.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::{
+///     Time,
+///     connection::Spares,
+///     outbox::{Outbox, OutboxBounds, Pushing},
+/// };
+///
+/// let (spares, now) = (Spares::default(), Time::from_nanos(0));
+/// let (mut outbox, bounds) = (Outbox::default(), OutboxBounds::default());
+/// outbox.lend(|| spares.take_queue());
+/// outbox.push(Pushing { frame: "news".into(), key: None, posted: now, expires: Time::NEVER }, now, &bounds);
+/// assert!(outbox.take(&bounds, now, || spares.take()).is_some());
+///
+/// // Nothing waits: another connection may use the memory of the queue.
+/// spares.keep_queue(outbox.reclaim().expect("it has memory"));
+/// ```
 #[derive(Debug, Default)]
 pub struct Spares {
     buffers: RefCell<Vec<Vec<u8>>>,

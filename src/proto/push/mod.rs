@@ -22,7 +22,7 @@
 //!
 //! # Examples
 //! ```
-//! use std::{collections::VecDeque, mem, sync::Arc};
+//! use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
 //!
 //! use shardcast_proto::{
 //!     Position, Recovery, Time, TopicFilter, TopicName,
@@ -106,6 +106,20 @@
 //!
 //! let (counters, gauges): (HubCounters, HubGauges) = (hubs[owner].counters(), hubs[owner].gauges());
 //! assert_eq!((counters.published, counters.forwarded, gauges.topics), (1, 1, 1));
+//! assert!(hubs[other].is_subscribed(subscriber, &topic));
+//! assert_eq!(hubs[other].subscriptions_of(subscriber), 1);
+//!
+//! // A periodic push: once a minute, first in a second.
+//! let second = Duration::from_secs(1);
+//! let publish = Publish::new(topic.clone(), "2411".into()).timed(Some(second), None, now);
+//! hubs[owner].add_periodic(7, 60 * second, publish)?;
+//! assert!(!hubs[owner].is_ready());
+//! hubs[owner].handle_timeout(now + second);
+//! assert!(hubs[owner].is_ready());
+//! run(&mut hubs, &mut outputs, now + second);
+//! assert_eq!(outputs[other].delivered.len(), 2);
+//! assert!(hubs[owner].remove_periodic(7));
+//! assert!(hubs[owner].has_backlog_room() && !hubs[owner].is_stalled());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

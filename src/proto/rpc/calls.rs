@@ -19,6 +19,15 @@ use crate::Time;
 /// assert_eq!(calls.remove(&2), Some("quick")); // its response came
 /// assert_eq!(calls.pop_expired(start + Duration::from_secs(5)), Some((1, "slow")));
 /// assert_eq!(calls.remove(&1), None); // its response comes too late
+///
+/// // A call that was sent fails with its connection; the other one waits for the next connection.
+/// calls.insert(3, "waits", start + Duration::from_secs(9));
+/// calls.insert(4, "waits", start + Duration::from_secs(9));
+/// if let Some(call) = calls.get_mut(&4) {
+///     *call = "sent";
+/// }
+/// assert_eq!(calls.drain_where(|call| *call == "sent"), [(4, "sent")]);
+/// assert!(calls.contains(&3));
 /// ```
 //
 // Invariant: `deadlines` holds `(deadline, id)` of each entry of `by_id`, and nothing else.

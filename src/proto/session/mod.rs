@@ -250,6 +250,38 @@ pub trait Session {
 
     /// Appends the session's own output to `out`: negotiation, acknowledgements, final messages. Called once
     /// after all frames of a receive, and after each frame for which [`Progress::more`] is true.
+    ///
+    /// # Examples
+    /// A session whose peer expects a greeting at first:
+    /// ```
+    /// use shardcast_proto::{
+    ///     Command, Error, Progress, Session, Time,
+    ///     connection::{Connection, Limits, Role, Spares},
+    ///     push::schedule::RateLimit,
+    /// };
+    ///
+    /// struct Greeting(&'static [u8]);
+    ///
+    /// impl Session for Greeting {
+    ///     fn handle_input<'a>(&'a mut self, _: &'a [u8], _: Time) -> Result<Progress<'a>, Error> {
+    ///         Ok(Progress::NEED_MORE)
+    ///     }
+    ///
+    ///     fn handle_command<'c>(&mut self, it: Command<'c>, _: &mut Vec<u8>, _: Time) -> Result<(), Command<'c>> {
+    ///         Err(it)
+    ///     }
+    ///
+    ///     fn poll_transmit(&mut self, out: &mut Vec<u8>) {
+    ///         out.extend_from_slice(std::mem::take(&mut self.0));
+    ///     }
+    /// }
+    ///
+    /// let (limits, spares, now) = (Limits::default(), Spares::default(), Time::from_nanos(0));
+    /// let mut connection = Connection::new(Role::Connecting, &RateLimit::NONE, now);
+    /// connection.open(Box::new(Greeting(b"hello")), now);
+    /// connection.transmit(&limits, &spares, now);
+    /// assert_eq!(connection.poll_transmit(&limits, &spares, now).map(|parcel| parcel.len()), Some(5));
+    /// ```
     fn poll_transmit(&mut self, out: &mut Vec<u8>) {
         let _ = out;
     }
@@ -311,6 +343,15 @@ impl<'a> Progress<'a> {
     }
 
     /// The same, with more to poll: see [`more`](Self::more).
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::Progress;
+    ///
+    /// // A ping of four bytes: the session has a response, to be sent before the next frame is handled.
+    /// let progress = Progress::silent(4).and_more();
+    /// assert_eq!((progress.taken, progress.event, progress.more), (4, None, true));
+    /// ```
     #[must_use]
     pub const fn and_more(self) -> Self {
         Self { more: true, ..self }

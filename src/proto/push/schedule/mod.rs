@@ -22,8 +22,8 @@
 //!     push::{
 //!         Publication, SubscriberId,
 //!         schedule::{
-//!             Admission, AdmissionLimits, Admitted, Bounds, Priority, Counts, FanOut, FanOutCounts, FanOutLimits, Full,
-//!             RateLimit, Submission, Submitted, TopicRule, TopicRules,
+//!             Admission, AdmissionLimits, Admitted, Bounds, Priority, Counts, FanOut, FanOutCounts, FanOutLimits,
+//!             Full, RateLimit, Submission, Submitted, TopicRule, TopicRules,
 //!         },
 //!     },
 //! };
@@ -55,11 +55,21 @@
 //! assert_eq!(admission.poll(start + 10 * second), Some(Admitted::Publish("2409")));
 //! assert_eq!(admission.counts(), Counts { delayed: 1, rate_limited: 1, refused: 1, ..Counts::default() });
 //!
+//! // A periodic push, first at its due time.
+//! let tick = submission("tick", start + 20 * second);
+//! assert_eq!(admission.add_periodic(7, 60 * second, tick), Ok(()));
+//! assert_eq!(admission.poll(start + 20 * second), Some(Admitted::Publish("tick")));
+//! assert_eq!(admission.poll_timeout(), Some(start + 80 * second));
+//! assert_eq!(admission.remove_periodic(7), Some("tick"));
+//! // Occasionally, such as here: what is known of idle topics.
+//! admission.forget_rested(start + 30 * second);
+//!
 //! // After that: to the subscribers of a shard, as much in one turn as the limits allow.
 //! let mut fan_out: FanOut = FanOut::new(FanOutLimits::default());
-//! let message = Arc::new(Publication {
-//!     topic: TopicName::new("prices.gold")?,
-//!     position: Position { epoch: 1, offset: 1 },
+//! let topic = TopicName::new("prices.gold")?;
+//! let message = |offset| Arc::new(Publication {
+//!     topic: topic.clone(),
+//!     position: Position { epoch: 1, offset },
 //!     body: "2410".into(),
 //!     key: None,
 //!     posted: start,
@@ -71,10 +81,16 @@
 //! let mut deliver = |message: &Arc<Publication>, _: &mut (), to: &[SubscriberId]| {
 //!     delivered.extend(to.iter().map(|who| (*who, message.position.offset)));
 //! };
-//! fan_out.deliver(&message, &[SubscriberId(3), SubscriberId(5)], start, &mut deliver);
+//! let both = [SubscriberId(3), SubscriberId(5)];
+//! fan_out.deliver(&message(1), &both, start, &mut deliver);
 //! fan_out.work(start, &mut deliver);
-//! assert_eq!(delivered, [(SubscriberId(3), 1), (SubscriberId(5), 1)]);
-//! assert_eq!(fan_out.counts(), FanOutCounts::default());
+//! // In the next turn, one of them ends its subscription before the message is delivered.
+//! fan_out.begin_turn();
+//! fan_out.deliver(&message(2), &both, start, &mut deliver);
+//! fan_out.withdraw(SubscriberId(3), |ended| *ended == topic);
+//! fan_out.work(start, &mut deliver);
+//! assert_eq!(delivered, [(SubscriberId(3), 1), (SubscriberId(5), 1), (SubscriberId(5), 2)]);
+//! assert_eq!(fan_out.counts(), FanOutCounts { left: 1, ..FanOutCounts::default() });
 //! # Ok::<(), shardcast_proto::TopicError>(())
 //! ```
 

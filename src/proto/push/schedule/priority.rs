@@ -14,6 +14,16 @@
 use std::collections::{BTreeMap, VecDeque};
 
 /// How urgent a topic is.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::push::schedule::Priority;
+///
+/// assert_eq!(Priority::from_number(0), Some(Priority::Urgent));
+/// assert_eq!(Priority::from_number(Priority::Bulk.number()), Some(Priority::Bulk));
+/// assert_eq!(Priority::from_number(4), None);
+/// assert!(Priority::Urgent < Priority::Bulk, "the most urgent is first");
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Priority {
     /// Before all others: 8 parts of 15.
@@ -82,6 +92,15 @@ impl Priority {
 ///     .is_some()
 /// {}
 /// assert_eq!(order, ["alarm", "log", "log"]);
+///
+/// // More deliveries join the waiting job.
+/// queue.push("log", Priority::Bulk, 2);
+/// let join = |job: &mut i32| {
+///     *job += 3;
+///     true
+/// };
+/// queue.push_or_join("log", Priority::Bulk, join, || 3);
+/// assert_eq!((queue.len(), queue.keys().collect::<Vec<_>>()), (1, vec![&"log"]));
 /// ```
 #[derive(Debug)]
 pub struct PriorityQueue<K, J> {

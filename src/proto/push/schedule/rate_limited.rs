@@ -27,7 +27,14 @@ use crate::{Amount, Time};
 /// assert_eq!(topics.offer("gold", &limit, message("2411"), start), Offered::Waits);
 /// assert_eq!(topics.offer("gold", &limit, message("2409"), start), Offered::Full("2409", 1));
 /// assert_eq!(topics.next_due(), Some(start + second));
+/// assert!(topics.has_waiting(&"gold"));
 /// assert_eq!(topics.pop(start + second), Some(Came::Passes("2411")));
+///
+/// // A topic with a full bucket need not be remembered.
+/// topics.forget_rested(start + second);
+/// assert_eq!(topics.topics(), 1);
+/// topics.forget_rested(start + 2 * second);
+/// assert_eq!(topics.topics(), 0);
 /// ```
 #[derive(Debug)]
 pub struct RateLimitedTopics<K, T> {

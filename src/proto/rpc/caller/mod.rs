@@ -82,6 +82,24 @@ use request::Waiting;
 /// let result = Ok(OwnedResponse::new("2410".into()));
 /// assert_eq!(caller.poll_event(), Some(CallerEvent::Done { token: 7, id, result }));
 ///
+/// // A push. The owner takes no events for a while, so nothing is read; then it continues.
+/// caller.handle_push(Route::Only, b"2411");
+/// caller.handle_held(true);
+/// let push = CallerEvent::Push { route: OwnedRoute::Only, body: "2411".into() };
+/// assert_eq!(caller.poll_event(), Some(push));
+/// assert!(caller.wants_input());
+/// caller.handle_held(false);
+///
+/// // The owner gives up a call in flight, whose response then comes too late.
+/// let id = caller.next_id();
+/// caller.call(call(9, id), now)?;
+/// assert!(caller.has_requests());
+/// caller.poll_request(|_| true);
+/// assert!(caller.forget(id));
+/// assert_eq!(caller.call_count(), 0);
+/// caller.handle_response(&Response { id: RequestId(id), head: &[], result: Ok(b"2410") });
+/// assert_eq!((caller.poll_event(), caller.late_response_count()), (None, 1));
+///
 /// // Another call fails with its connection; the next attempt comes after a pause.
 /// let id = caller.next_id();
 /// caller.call(call(8, id), now)?;
@@ -90,7 +108,7 @@ use request::Waiting;
 /// assert_eq!(caller.poll_event(), Some(CallerEvent::Disconnected(Cause::Peer)));
 /// let result = Err(CallError::Disconnected);
 /// assert_eq!(caller.poll_event(), Some(CallerEvent::Done { token: 8, id, result }));
-/// assert!(caller.poll_timeout().is_some());
+/// assert!(!caller.is_connected() && caller.poll_timeout().is_some());
 ///
 /// // A peer may also respond that it has no result.
 /// let failed = Failed { code: -3, text: "no such function".into() };

@@ -38,6 +38,15 @@ pub enum TypeCode {
 
 impl TypeCode {
     /// The type in the low half of a head's first byte; 14 and 15 are invalid.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::tars::codec::TypeCode;
+    ///
+    /// // The head of a string with tag 1.
+    /// assert_eq!(TypeCode::from_low_half(0x16), Some(TypeCode::String1));
+    /// assert_eq!(TypeCode::from_low_half(0x1E), None);
+    /// ```
     #[inline]
     pub const fn from_low_half(byte: u8) -> Option<Self> {
         Some(match byte & 0x0F {

@@ -19,12 +19,30 @@ use super::{Elide, Encode, TarsStruct, TypeCode, head::LONG_FORM, short};
 ///
 /// # Examples
 /// ```
-/// use shardcast_proto::tars::codec::TarsWriter;
+/// use std::collections::BTreeMap;
+///
+/// use shardcast_proto::tars::codec::{DecodeError, TarsReader, TarsWriter};
 ///
 /// let mut w = TarsWriter::new();
 /// w.field(0, &70_000);
 /// w.field(1, "zz");
 /// assert_eq!(w.as_bytes(), [0x02, 0, 1, 0x11, 0x70, 0x16, 2, b'z', b'z']);
+///
+/// // Without a type that implements `Encode`.
+/// let mut w = TarsWriter::with_capacity(64);
+/// w.write_float(0, 0.5);
+/// w.write_double(1, 0.25);
+/// w.write_bytes(2, b"icon");
+/// w.write_bytes_with(3, |w| w.field(0, "fields within bytes"));
+/// w.begin_map(4, 1);
+/// w.write_encoded(&[0x00, 7, 0x16, 1, b'z']); // a key and its value
+///
+/// let mut r = TarsReader::new(w.as_bytes());
+/// assert_eq!((r.require::<f32>(0)?, r.require::<f64>(1)?), (0.5, 0.25));
+/// assert_eq!(r.require::<&[u8]>(2)?, b"icon");
+/// assert_eq!(TarsReader::new(r.require(3)?).require::<&str>(0)?, "fields within bytes");
+/// assert_eq!(r.require::<BTreeMap<i32, &str>>(4)?, BTreeMap::from([(7, "z")]));
+/// # Ok::<(), DecodeError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct TarsWriter {

@@ -143,6 +143,7 @@ impl fmt::Display for Transport {
 /// let [first, second]: &[Endpoint] = &object.endpoints else { panic!("two endpoints") };
 /// assert_eq!((&*first.host, first.port, first.timeout), ("10.0.0.1", 10099, Duration::from_secs(60)));
 /// assert_eq!((second.transport, &*second.host), (Transport::Ssl, "::1"));
+/// assert_eq!(second.transport.as_str(), "ssl");
 ///
 /// let error: EndpointError = "Demo.HelloServer.HelloObj@".parse::<ObjectRef>().unwrap_err();
 /// assert_eq!(error.reason, EndpointReason::NoEndpoint);

@@ -25,6 +25,16 @@ impl Header {
     }
 
     /// The header of a request or a response of the same length.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::tars::framed::frame::{self, Header};
+    ///
+    /// let mut out = Vec::new();
+    /// Header::push(5).expect("a short payload").with_id(7).encode(&mut out);
+    /// out.extend_from_slice(b"price");
+    /// assert_eq!(out, frame::encode(7, b"price"));
+    /// ```
     #[must_use]
     pub const fn with_id(self, id: u32) -> Self {
         Self { id, ..self }

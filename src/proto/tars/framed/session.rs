@@ -39,6 +39,20 @@ impl Default for Framed {
 impl Framed {
     /// Frames that begin with their own length, within the limits of `parser`: those of the push guide. A
     /// peer whose first frame is HELLO uses the [control protocol](control).
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::{
+    ///     Error, Session, Time,
+    ///     tars::framed::{Framed, LengthPrefixed, frame},
+    /// };
+    ///
+    /// let parser = LengthPrefixed::default().with(|it| it.frame_len_max = 1024);
+    /// let mut session = Framed::length_prefixed(parser).session();
+    /// let frame = frame::encode(1, &[0; 1017]);
+    /// let refused = session.handle_input(&frame, Time::from_nanos(0)).err();
+    /// assert_eq!(refused, Some(Error::FrameTooLarge { len: 1025, max: 1024 }));
+    /// ```
     pub fn length_prefixed(parser: LengthPrefixed) -> Self {
         let packet_len_max = usize::try_from(parser.frame_len_max).unwrap_or(usize::MAX);
         Self { messages: Messages::Guide, ..Self::new(parser, packet_len_max) }

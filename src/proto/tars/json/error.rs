@@ -5,6 +5,15 @@ use std::fmt;
 use super::JsonValue;
 
 /// JSON that is not the expected value: the error, and its member.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::tars::json::{JsonError, JsonErrorKind};
+///
+/// let error = JsonError::new(JsonErrorKind::MissingMember).in_member("id").at_index(3).in_member("users");
+/// assert_eq!(error.path(), "users[3].id");
+/// assert_eq!(error.to_string(), "users[3].id: required member is missing");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct JsonError {
     path: String,

@@ -126,6 +126,21 @@ impl JsonObject {
     ///
     /// # Errors
     /// It is missing, has another type, or has more elements.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::tars::json::{JsonError, JsonErrorKind, JsonObject};
+    ///
+    /// let mut object = JsonObject::parse(br#"{"codes": [1, 2, 3]}"#)?;
+    /// let error = object.clone().require_at_most::<Vec<i32>>("codes", 2).unwrap_err();
+    /// assert_eq!(error.kind(), &JsonErrorKind::TooManyElements { len: 3, max: 2 });
+    /// assert_eq!(object.require_at_most::<Vec<i32>>("codes", 3)?, [1, 2, 3]);
+    ///
+    /// // Optional ones that are missing.
+    /// assert!(object.optional_at_most::<Vec<i32>>("flags", 3)?.is_empty());
+    /// assert_eq!(object.option_at_most::<Vec<i32>>("flags", 3)?, None);
+    /// # Ok::<(), JsonError>(())
+    /// ```
     pub fn require_at_most<T: FromJson + Elements>(
         &mut self,
         name: &str,

@@ -46,6 +46,8 @@
 //! assert_eq!((taken, &*received.func, &*received.buffer), (sent.len(), "hello", &b"\x10\x02"[..]));
 //! let status: StringMapRef<'_> = received.status;
 //! assert_eq!(status.get(status_key::DYED).as_deref(), Some("user 5"));
+//! assert_eq!((status.to_map(), received.to_owned()), (request.status.clone(), request));
+//! assert!(!received.is_one_way() && !received.version.is_tup());
 //!
 //! let (request_id, ret) = (received.request_id, ReturnCode::NO_FUNCTION);
 //! let response: ResponsePacket = Response { request_id, ret, ..Response::default() };

@@ -81,6 +81,21 @@ impl RequestPacket {
     ///
     /// # Errors
     /// As [`decode`](Self::decode).
+    ///
+    /// # Examples
+    /// ```
+    /// use bytes::Bytes;
+    /// use shardcast_proto::tars::packet::RequestPacket;
+    ///
+    /// let request = RequestPacket { request_id: 7, buffer: b"\x10\x02".as_slice().into(), ..Default::default() };
+    /// let mut packet = Vec::new();
+    /// request.encode(&mut packet)?;
+    /// let body = Bytes::from(packet).slice(4..);
+    /// let received = RequestPacket::decode_shared(&body)?;
+    /// assert_eq!(received, request);
+    /// assert!(body.as_ptr_range().contains(&received.buffer.as_ptr()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn decode_shared(body: &Bytes) -> Result<Self, DecodeError> {
         Self::read_fields(&mut TarsReader::shared(body).utf8(Utf8Policy::Lossy))
     }

@@ -74,6 +74,21 @@ impl ResponsePacket {
     ///
     /// # Errors
     /// As [`decode`](Self::decode).
+    ///
+    /// # Examples
+    /// ```
+    /// use bytes::Bytes;
+    /// use shardcast_proto::tars::packet::ResponsePacket;
+    ///
+    /// let response = ResponsePacket { request_id: 7, buffer: b"\x06\x02ok".as_slice().into(), ..Default::default() };
+    /// let mut packet = Vec::new();
+    /// response.encode(&mut packet)?;
+    /// let body = Bytes::from(packet).slice(4..);
+    /// let received = ResponsePacket::decode_shared(&body)?;
+    /// assert_eq!(received, response);
+    /// assert!(body.as_ptr_range().contains(&received.buffer.as_ptr()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn decode_shared(body: &Bytes) -> Result<Self, DecodeError> {
         Self::read_fields(&mut TarsReader::shared(body).utf8(Utf8Policy::Lossy))
     }

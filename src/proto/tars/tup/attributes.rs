@@ -35,6 +35,9 @@ use crate::tars::{
 /// // An argument as it is encoded, for example to pass it on.
 /// let (key, attribute): (&Key, &Attribute) = attributes.iter().next().expect("there are two");
 /// assert_eq!((key, &attribute.field[..]), (&Key::Name("name".into()), &b"\x06\x05hello"[..]));
+/// let mut passed_on = Attributes::new(Version::TUP);
+/// passed_on.put_encoded(key.clone(), attribute.clone())?;
+/// assert!(passed_on.contains_key("name") && !passed_on.contains_key("no"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -37,6 +37,44 @@ use crate::{
 /// the order of the events: each request that it took ends with one [`handle_response`](Self::handle_response),
 /// including failures, and responses of a connection come before its
 /// [`handle_disconnected`](Self::handle_disconnected).
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::{
+///     Position, Recovery, Time, TopicFilter,
+///     rpc::Cause,
+///     topics::{
+///         SubscriptionConfig, Subscriptions, TopicEvent, TopicResponse,
+///         control::{ControlWire, encode_response},
+///     },
+/// };
+///
+/// let now = Time::from_nanos(0);
+/// let mut client = Subscriptions::new(ControlWire, SubscriptionConfig::default(), 7);
+/// let gold: TopicFilter = "prices.gold".parse()?;
+/// client.subscribe(gold.clone(), None);
+/// client.handle_connect_failed();
+/// client.handle_connected();
+///
+/// let mut request = Vec::new();
+/// let id = client.poll_request(&mut request, now).expect("it subscribes");
+/// let head = Position { epoch: 1, offset: 9 };
+/// let mut response = Vec::new();
+/// encode_response(&TopicResponse::Subscribed { head, recovery: Recovery::NotRequested }, &mut response);
+/// client.handle_response(id, Ok(&response), now);
+/// assert!(client.is_active(&gold));
+///
+/// // It survives the connection, and is requested again on the next one.
+/// client.handle_disconnected(Cause::Peer);
+/// assert!(!client.is_active(&gold) && client.filters().eq([&gold]));
+/// client.handle_connected();
+/// assert!(client.poll_request(&mut request, now).is_some());
+///
+/// let events: Vec<_> = std::iter::from_fn(|| client.poll_event()).collect();
+/// assert_eq!(events[0], TopicEvent::ConnectFailed);
+/// assert!(matches!(events[3..], [TopicEvent::Disconnected(Cause::Peer), TopicEvent::Connected]));
+/// # Ok::<(), shardcast_proto::TopicError>(())
+/// ```
 #[derive(Debug)]
 pub struct Subscriptions<W> {
     wire: W,

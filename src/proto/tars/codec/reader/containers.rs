@@ -54,6 +54,35 @@ impl<'de> TarsReader<'de> {
     ///
     /// # Errors
     /// It is not a map, is nested too deeply, or claims more pairs than the remaining bytes can hold.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::tars::codec::{Decode, DecodeError, Head, Pairs, TarsReader, TarsWriter};
+    ///
+    /// /// The keys of a map with strings as keys; the values are skipped.
+    /// struct Keys(Vec<String>);
+    ///
+    /// impl<'de> Decode<'de> for Keys {
+    ///     fn decode(r: &mut TarsReader<'de>, head: Head) -> Result<Self, DecodeError> {
+    ///         let len = r.begin_map(head)?;
+    ///         let mut keys = Vec::with_capacity(r.reserve::<String>(len, head.tag)?);
+    ///         for _ in 0..len {
+    ///             keys.push(r.require(0)?);
+    ///             if let Some(value) = r.seek(1)? {
+    ///                 r.skip(value)?;
+    ///             }
+    ///         }
+    ///         r.leave();
+    ///         Ok(Self(keys))
+    ///     }
+    /// }
+    ///
+    /// let mut w = TarsWriter::new();
+    /// w.field(0, &Pairs(vec![("a", vec![1, 2]), ("b", vec![])]));
+    /// let keys: Keys = TarsReader::new(w.as_bytes()).require(0)?;
+    /// assert_eq!(keys.0, ["a", "b"]);
+    /// # Ok::<(), DecodeError>(())
+    /// ```
     #[inline]
     pub fn begin_map(&mut self, head: Head) -> Result<usize, DecodeError> {
         if head.code != TypeCode::Map {
@@ -108,6 +137,20 @@ impl<'de> TarsReader<'de> {
     ///
     /// # Errors
     /// The limit is exceeded.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::tars::codec::{DecodeError, DecodeErrorKind, DecodeLimits, TarsReader};
+    ///
+    /// let limits = DecodeLimits::default().with(|it| it.depth_max = 1);
+    /// let mut r = TarsReader::new(&[]).limits(limits);
+    /// r.enter(0)?;
+    /// let error = r.clone().enter(3).unwrap_err();
+    /// assert_eq!((error.kind(), error.tag()), (DecodeErrorKind::TooDeep(1), Some(3)));
+    /// r.leave();
+    /// r.enter(3)?;
+    /// # Ok::<(), DecodeError>(())
+    /// ```
     #[inline]
     pub fn enter(&mut self, tag: u8) -> Result<(), DecodeError> {
         self.check_depth(1, tag)?;
@@ -140,6 +183,23 @@ impl<'de> TarsReader<'de> {
     ///
     /// # Errors
     /// It is missing, cannot be read, or has more elements.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::tars::codec::{DecodeError, DecodeErrorKind, TarsReader, TarsWriter};
+    ///
+    /// let mut w = TarsWriter::new();
+    /// w.field(0, &vec![1, 2, 3]);
+    /// let mut r = TarsReader::new(w.as_bytes());
+    /// let error = r.clone().require_at_most::<Vec<i32>>(0, 2).unwrap_err();
+    /// assert_eq!(error.kind(), DecodeErrorKind::TooManyElements { len: 3, max: 2 });
+    /// assert_eq!(r.require_at_most::<Vec<i32>>(0, 3)?, [1, 2, 3]);
+    ///
+    /// // Optional ones that are missing.
+    /// assert!(r.optional_at_most::<Vec<i32>>(1, 3)?.is_empty());
+    /// assert_eq!(r.option_at_most::<Vec<i32>>(2, 3)?, None);
+    /// # Ok::<(), DecodeError>(())
+    /// ```
     pub fn require_at_most<T: Decode<'de> + Elements>(
         &mut self,
         tag: u8,

@@ -52,6 +52,19 @@ impl<'de> TarsReader<'de> {
     }
 
     /// Reads `input`; every decoded [`Bytes`] is a part of it instead of a copy.
+    ///
+    /// # Examples
+    /// ```
+    /// use bytes::Bytes;
+    /// use shardcast_proto::tars::codec::{DecodeError, TarsReader, TarsWriter};
+    ///
+    /// let mut w = TarsWriter::new();
+    /// w.field(0, &Bytes::from_static(b"icon"));
+    /// let input: Bytes = w.into();
+    /// let icon: Bytes = TarsReader::shared(&input).require(0)?;
+    /// assert_eq!((&icon[..], icon.as_ptr_range().end), (&b"icon"[..], input.as_ptr_range().end));
+    /// # Ok::<(), DecodeError>(())
+    /// ```
     pub fn shared(input: &'de Bytes) -> Self {
         Self { owner: Some(input), ..Self::new(input) }
     }
@@ -133,6 +146,16 @@ impl<'de> TarsReader<'de> {
     ///
     /// # Errors
     /// The errors of `decode`.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::tars::codec::{DecodeError, DecodeErrorKind, TarsReader};
+    ///
+    /// let mut r = TarsReader::new(&[0x06, 2, b'a', 0xFF]);
+    /// assert_eq!(r.clone().require::<String>(0).unwrap_err().kind(), DecodeErrorKind::InvalidUtf8);
+    /// assert_eq!(r.lossy(|r| r.require::<String>(0))?, "a\u{FFFD}");
+    /// # Ok::<(), DecodeError>(())
+    /// ```
     pub fn lossy<T>(
         &mut self,
         decode: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
@@ -166,6 +189,41 @@ impl<'de> TarsReader<'de> {
     ///
     /// # Errors
     /// There is no complete head, or its type does not exist.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::tars::codec::{DecodeError, Head, TarsReader, TarsWriter, TypeCode, Wanted};
+    ///
+    /// /// The value of a field as text, without its .tars file.
+    /// fn text(r: &mut TarsReader<'_>, head: Head) -> Result<String, DecodeError> {
+    ///     Ok(match head.code {
+    ///         TypeCode::Float => r.read_float(head)?.to_string(),
+    ///         TypeCode::Double => r.read_double(head)?.to_string(),
+    ///         TypeCode::String1 | TypeCode::String4 => String::from_utf8_lossy(r.read_string(head)?).into(),
+    ///         TypeCode::SimpleList => format!("{:?}", r.read_simple_list(head)?),
+    ///         TypeCode::Map | TypeCode::List | TypeCode::StructBegin => {
+    ///             r.skip(head)?;
+    ///             head.code.name().into()
+    ///         }
+    ///         _ => r.read_int(head, Wanted::Int64)?.to_string(),
+    ///     })
+    /// }
+    ///
+    /// let mut w = TarsWriter::new();
+    /// w.field(0, &70_000);
+    /// w.field(1, "zz");
+    /// w.field(2, &0.5_f32);
+    /// w.field(3, &0.25_f64);
+    /// w.field(4, &vec![1_i8, 2]);
+    /// w.field(5, &vec![1, 2]);
+    /// let mut r = TarsReader::new(w.as_bytes());
+    /// let mut found = Vec::new();
+    /// while let Some(head) = r.next_head()? {
+    ///     found.push(text(&mut r, head)?);
+    /// }
+    /// assert_eq!(found, ["70000", "zz", "0.5", "0.25", "[1, 2]", "LIST"]);
+    /// # Ok::<(), DecodeError>(())
+    /// ```
     #[inline]
     pub fn next_head(&mut self) -> Result<Option<Head>, DecodeError> {
         let Some((head, len)) = self.peek()? else { return Ok(None) };
