@@ -16,6 +16,7 @@ pub mod push;
 mod refusal;
 pub mod rpc;
 mod session;
+mod shares;
 pub mod tars;
 #[doc(hidden)]
 pub mod testing;
@@ -31,5 +32,6 @@ pub use session::{
     Command, Dialect, EndOfStream, Error, Event, Failure, Home, Message, Opening, Operation, OwnedRoute,
     Progress, Protocol, Request, RequestId, Response, Route, Session, Sniff,
 };
+pub use shares::{Holder, NoRoom, Shares};
 pub use time::Time;
 pub use topic::{Position, PublishHeader, Recovery, TopicError, TopicFilter, TopicName, TopicPrefix};

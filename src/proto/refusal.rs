@@ -1,3 +1,5 @@
+use crate::NoRoom;
+
 /// Why a hub refuses a request. Nothing was done; the requester is informed, and the refusal is counted.
 ///
 /// # Examples
@@ -11,7 +13,8 @@
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The publications that wait for other shards are at their bound. Try again, or reduce the load.
+    /// The publications or requests that wait are at their bound, or those of this connection or address at their
+    /// share. Try again, or reduce the load.
     #[error("busy: {waiting} of {max} places are taken; try again")]
     Busy {
         /// Publications or requests that wait.
@@ -61,11 +64,20 @@ pub enum Refusal {
     /// The publication expired before it could be published.
     #[error("the publication expired before it could be published")]
     Expired,
+    /// The delay is longer than allowed.
+    #[error("the delay is too long: {max_ms} ms is the limit")]
+    DelayTooLong {
+        /// The longest delay in milliseconds.
+        max_ms: u64,
+    },
+    /// The connection ended before its delayed publication was due. Counted only: the publisher is gone.
+    #[error("the publisher has left")]
+    PublisherLeft,
 }
 
 impl Refusal {
     /// All codes, in the order of their [numbers](Self::status).
-    pub const CODES: [&'static str; 13] = [
+    pub const CODES: [&'static str; 15] = [
         "busy",
         "too-many-topics",
         "too-many-subscriptions",
@@ -79,6 +91,8 @@ impl Refusal {
         "not-subscribed",
         "unsupported",
         "expired",
+        "delay-too-long",
+        "publisher-left",
     ];
 
     /// The number of the code, from 1: the status on the wire.
@@ -97,11 +111,19 @@ impl Refusal {
             Self::NotSubscribed => 11,
             Self::Unsupported => 12,
             Self::Expired => 13,
+            Self::DelayTooLong { .. } => 14,
+            Self::PublisherLeft => 15,
         }
     }
 
     /// Stable short name, as in `docs/errors.md`.
     pub const fn code(self) -> &'static str {
         Self::CODES[self.status() as usize - 1]
+    }
+}
+
+impl From<NoRoom> for Refusal {
+    fn from(NoRoom { taken, max }: NoRoom) -> Self {
+        Self::Busy { waiting: taken, max }
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use bytes::Bytes;
 use shardcast_proto::{
-    Command, EndOfStream, RequestId, Time,
+    Command, EndOfStream, Holder, RequestId, Time,
     connection::{
         Acknowledgement, CloseReason, Connection as Core, Limits, RequestShare, Role, Spares, State as Life,
     },
@@ -29,6 +29,8 @@ use crate::{
 pub(crate) struct Connection {
     pub(crate) shard: u16,
     pub(crate) who: SubscriberId,
+    /// What it holds counts for this connection.
+    pub(crate) holder: Holder,
     pub(crate) core: Core,
     pub(crate) limits: Limits,
     pub(crate) transport: Transport,
@@ -64,9 +66,13 @@ impl Connection {
         let mut account = Account::new(client.number, limits, at_end, Rc::clone(&written), now);
         account.causes.extend(first_by.map(|_| "late"));
         core.open(Box::new(Wire::new(written, at_end, first_by, character.beats_every, now)), now);
+        let owner = if model.sabotage.is_habit(Fault::ShareOfAnother) { 0 } else { client.number as u64 };
+        // Each client has its own address, and each of its connections its own number.
+        let holder = Holder::connection(shard, client.life << 32 | owner, [10, 0, 0, owner as u8].into());
         Self {
             shard,
             who,
+            holder,
             core,
             limits,
             transport: Transport::default(),

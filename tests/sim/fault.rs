@@ -52,6 +52,10 @@ pub(crate) enum Fault {
     HideLoss,
     /// A frame is sent after the end.
     SendAfterEnd,
+    /// The owner of a delayed publication is not informed that the publisher has left.
+    LoseEnded,
+    /// Habit: the hub is not informed that publishers have left.
+    ForgetPublisherLeft,
     /// Habit: expired messages are delivered anyway.
     ForgetExpiry,
     /// Habit: connections have no rate limit.
@@ -62,13 +66,17 @@ pub(crate) enum Fault {
     ForgetDelay,
     /// Habit: a queue between two shards gets more than its capacity.
     OverfillMesh,
+    /// Habit: requests fill the queue between two shards.
+    OverfillWithRequests,
+    /// Habit: what each connection holds counts for the same one.
+    ShareOfAnother,
     /// Habit: the timers of connections never go off.
     ForgetTimers,
 }
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 30] = [
+    pub(crate) const ALL: [Self; 34] = [
         Self::LoseMessage,
         Self::SwapMessages,
         Self::DoubleMessage,
@@ -93,11 +101,15 @@ impl Fault {
         Self::CutInsteadOfFlush,
         Self::HideLoss,
         Self::SendAfterEnd,
+        Self::LoseEnded,
+        Self::ForgetPublisherLeft,
         Self::ForgetExpiry,
         Self::ForgetRateLimit,
         Self::ForgetTopicRateLimit,
         Self::ForgetDelay,
         Self::OverfillMesh,
+        Self::OverfillWithRequests,
+        Self::ShareOfAnother,
         Self::ForgetTimers,
     ];
 }

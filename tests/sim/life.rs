@@ -11,7 +11,7 @@ use crate::{
     connection::Connection,
     fault::Fault,
     frame::Frame,
-    requests::filter,
+    requests::{filter, source_of},
     scenario::{Habit, PREFIXES, TOPICS},
     session::{Ask, Kind, NONE, QUIET, Sending},
     world::{World, topic_name},
@@ -31,10 +31,11 @@ impl World {
         it.begin();
         it.is_polite = self.random.chance(70);
         let mut connection = Connection::new(it, number, who, self.now, &mut self.model);
+        let holder = connection.holder;
         if it.is_automatic() {
             let topic = client % TOPICS.len();
             let filter = TopicFilter::Exact(topic_name(topic));
-            if shard.hub.subscribe(who, &filter, None, None, self.now).is_ok() {
+            if shard.hub.subscribe(who, &filter, None, None, &holder, self.now).is_ok() {
                 connection.streams.entry(topic).or_default().begin_anywhere();
                 connection.automatic = Some(topic);
             }
@@ -154,7 +155,8 @@ impl World {
 
     fn ask_to_publish_on(&mut self, client: usize) {
         let is_delayed = self.scenario.with_delays && self.random.chance(20);
-        let delay = if is_delayed { self.random.within(1..40_000_000) } else { NONE };
+        let most = *self.random.pick(&[40_000_000, 800_000_000]);
+        let delay = if is_delayed { self.random.within(1..most) } else { NONE };
         let expires = self.scenario.with_expiry && self.random.chance(40);
         let ttl = if expires { *self.random.pick(&[0, 10_000, 500_000, 20_000_000]) } else { NONE };
         let key = if self.random.chance(50) { self.random.within(0..3) } else { NONE };
@@ -433,8 +435,9 @@ impl World {
     /// A connection has ended for the application, and for the hub.
     fn ended(&mut self, client: usize, why: CloseReason) {
         self.model.trace.note("ended", &[client as u64, why.index() as u64]);
+        let life = self.clients[client].life;
         let Some(connection) = &mut self.clients[client].connection else { return };
-        let Connection { core, account, limits, shard, who, .. } = connection;
+        let Connection { core, account, limits, shard, who, holder, .. } = connection;
         account.end_for(why, self.now, &mut self.model);
         let can_flush = why.is_gentle() && !core.outbox().is_empty() && !account.is_cut_on_purpose;
         if can_flush && self.model.strikes(Fault::CutInsteadOfFlush) {
@@ -442,6 +445,10 @@ impl World {
         }
         let shard = &mut self.shards[usize::from(*shard)];
         shard.hub.leave(*who);
+        if !self.model.sabotage.is_armed_habit(Fault::ForgetPublisherLeft) {
+            shard.hub.publisher_left(holder);
+        }
+        self.model.publisher_left(source_of(client, life));
         shard.subscribers[who.0 as usize] = None;
         connection.forget_subscriptions();
         self.count_requests(client);

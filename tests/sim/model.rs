@@ -11,7 +11,8 @@ use shardcast_proto::{
 use crate::{
     fault::{Fault, Sabotage},
     meter::Meter,
-    scenario::TOPICS,
+    requests::client_of,
+    scenario::{Scenario, TOPICS},
     trace::Trace,
 };
 
@@ -25,6 +26,14 @@ pub(crate) struct Model {
     gaps: Vec<Gap>,
     /// Responses to presence requests: ticket and count.
     pub(crate) presence: Vec<(u64, u32)>,
+    /// Turns of each shard.
+    turns: Vec<u64>,
+    /// Connections that ended, by source of publications.
+    left: BTreeMap<u64, Left>,
+    /// How many publications there were when each got its fate.
+    decided: BTreeMap<u64, usize>,
+    /// Bounds at which a publication is refused although its holder has nothing else.
+    bounds: Vec<u64>,
     pub(crate) violation: Option<String>,
     pub(crate) trace: Trace,
     pub(crate) sabotage: Sabotage,
@@ -68,6 +77,15 @@ struct Stamp {
     published: Option<Time>,
 }
 
+/// A publisher that has left.
+#[derive(Debug)]
+struct Left {
+    /// The turns of the shards then.
+    turns: Vec<u64>,
+    /// When every shard certainly knew it.
+    known: Option<Time>,
+}
+
 /// A client received nothing of a topic between two positions, the last by this time.
 #[derive(Debug)]
 struct Skipped {
@@ -90,13 +108,25 @@ struct Gap {
 }
 
 impl Model {
-    pub(crate) const fn new(trace: Trace, sabotage: Sabotage) -> Self {
+    pub(crate) fn new(trace: Trace, sabotage: Sabotage, scenario: &Scenario) -> Self {
+        let hub = &scenario.hub;
+        let bounds = [
+            hub.backlog_max,
+            hub.requests_max,
+            hub.admission.delayed.messages_max,
+            hub.admission.rate_limited.messages_max,
+        ];
         Self {
             publications: Vec::new(),
             stamps: BTreeMap::new(),
             skipped: Vec::new(),
             gaps: Vec::new(),
             presence: Vec::new(),
+            turns: vec![0; scenario.shards.into()],
+            left: BTreeMap::new(),
+            decided: BTreeMap::new(),
+            // A share of two requests may be taken by a subscription.
+            bounds: if hub.requests_max > 2 { bounds.map(|it| it as u64).to_vec() } else { Vec::new() },
             violation: None,
             trace,
             sabotage,
@@ -118,8 +148,49 @@ impl Model {
         }
     }
 
+    /// A shard has a turn.
+    pub(crate) fn turn(&mut self, shard: u16, now: Time) {
+        self.turns[usize::from(shard)] += 1;
+        for left in self.left.values_mut().filter(|left| left.known.is_none()) {
+            let is_known =
+                self.turns.iter().zip(&left.turns).all(|(turns, then)| turns - then >= KNOWN_TURNS);
+            left.known = is_known.then_some(now);
+        }
+    }
+
+    /// The connection with this source has ended.
+    pub(crate) fn publisher_left(&mut self, source: u64) {
+        self.left.insert(source, Left { turns: self.turns.clone(), known: None });
+    }
+
+    /// Whether a refusal is right for a publication of this source.
+    fn judge_refusal(&mut self, id: u64, source: u64, is_delayed: bool, refusal: Refusal) {
+        match refusal {
+            Refusal::PublisherLeft => {
+                let is_right = is_delayed && self.left.contains_key(&source);
+                self.require(is_right, || {
+                    format!("publication {id} was withdrawn, and its publisher is there")
+                });
+            }
+            Refusal::Busy { max, .. }
+                if !self.bounds.is_empty() && !self.bounds.contains(&max) && max > 0 =>
+            {
+                let client = client_of(source);
+                // The refusal may have been decided when those that were published meanwhile still waited.
+                let was_open = |other: u64| self.decided.get(&other).is_none_or(|made| *made > id as usize);
+                let mut others = (0..).zip(&self.publications).filter(|(other, _)| *other != id);
+                let holds_more = others.any(|(other, it)| client_of(it.source) == client && was_open(other));
+                self.require(client.is_some() && holds_more, || {
+                    format!("publication {id} of {source} was refused with a share of {max}, and it is the only one")
+                });
+            }
+            _ => {}
+        }
+    }
+
     /// A publisher got the response to its publication.
     pub(crate) fn answered(&mut self, id: u64, result: Result<Receipt, Refusal>) {
+        let made = self.publications.len();
         let Some(publication) = self.publications.get_mut(id as usize) else {
             return self.fail(|| format!("publication {id} was answered and never made"));
         };
@@ -128,6 +199,9 @@ impl Model {
             Ok(receipt) => self.stamped(topic, receipt.position, Stamp { id, bytes, published: None }),
             Err(refusal) => {
                 publication.fate = Fate::Refused(refusal);
+                self.decided.entry(id).or_insert(made);
+                let (source, is_delayed) = (publication.source, publication.is_delayed);
+                self.judge_refusal(id, source, is_delayed, refusal);
                 self.require(fate == Fate::Open, || format!("publication {id} was {fate:?}, then {refusal}"));
             }
         }
@@ -153,9 +227,14 @@ impl Model {
         known.published = known.published.or(stamp.published);
         let (known, id) = (known.id, stamp.id);
         self.require(known == id, || format!("{position:?} of {} is {known} and {id}", TOPICS[topic]));
+        let made = self.publications.len();
         let Some(publication) = self.publications.get_mut(id as usize) else { return };
         let (before, right) = (publication.fate, publication.topic == topic);
         publication.fate = Fate::Stamped(position);
+        self.decided.entry(id).or_insert(made);
+        let left = self.left.get(&publication.source).and_then(|left| left.known);
+        let is_withdrawn = publication.is_delayed && left.is_some_and(|known| publication.due > known);
+        self.require(!is_withdrawn, || format!("publication {id} was published, and its publisher had left"));
         let same = before == Fate::Open || before == Fate::Stamped(position);
         self.require(same && right, || format!("publication {id} was {before:?}, then at {position:?}"));
     }
@@ -320,3 +399,6 @@ pub(crate) fn id_of(body: &[u8]) -> u64 {
 
 /// The first id of periodic pushes.
 pub(crate) const REPETITION: u64 = 1 << 32;
+
+/// After as many turns of every shard, an envelope has arrived.
+const KNOWN_TURNS: u64 = 40;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use shardcast_proto::{
-    Command, Event, Operation, Position, PublishHeader, Refusal, Request, RequestId, Route, Time,
+    Command, Event, Holder, Operation, Position, PublishHeader, Refusal, Request, RequestId, Route, Time,
     TopicFilter, TopicName, TopicPrefix,
     connection::{Advance, CloseReason, Outcome, ShardRequests, Spares},
     push::{Publish, SubscriberId, Ticket, schedule::Priority},
@@ -26,6 +26,7 @@ struct Peer<'a> {
     life: u64,
     shard: u16,
     who: SubscriberId,
+    holder: Holder,
     account: &'a mut Account,
     jobs: &'a mut Vec<(u64, bool)>,
     automatic: &'a mut Option<usize>,
@@ -58,10 +59,30 @@ impl World {
     ) {
         let (now, life) = (self.now, self.clients[client].life);
         let Connection {
-            shard, who, core, limits, account, requests: share, jobs, automatic, streams, ..
+            shard,
+            who,
+            holder,
+            core,
+            limits,
+            account,
+            requests: share,
+            jobs,
+            automatic,
+            streams,
+            ..
         } = connection;
         let Some(mut input) = core.input(bytes, limits, spares, now) else { return };
-        let mut peer = Peer { client, life, shard: *shard, who: *who, account, jobs, automatic, streams };
+        let mut peer = Peer {
+            client,
+            life,
+            shard: *shard,
+            who: *who,
+            holder: *holder,
+            account,
+            jobs,
+            automatic,
+            streams,
+        };
         loop {
             peer.account.before_step();
             let outcome = match input.advance() {
@@ -153,7 +174,8 @@ impl World {
             Event::Presence { id, topic } => {
                 let topic = TopicName::new(topic).expect("a name");
                 let ticket = Ticket(PEER | peer.client as u64, peer.life << 32 | id.0);
-                let asked = self.shards[usize::from(peer.shard)].hub.presence(&topic, false, ticket);
+                let asked =
+                    self.shards[usize::from(peer.shard)].hub.presence(&topic, false, ticket, &peer.holder);
                 (Operation::Presence, id, asked)
             }
             _ => return Outcome::Nothing,
@@ -181,7 +203,7 @@ impl World {
         let ticket = Ticket(PEER | client as u64, peer.life << 32 | number as u64);
         let had = peer.account.active_subscription(&filter).is_some();
         let hub = &mut self.shards[usize::from(peer.shard)].hub;
-        let taken = hub.subscribe(peer.who, &filter, since, Some(ticket), self.now);
+        let taken = hub.subscribe(peer.who, &filter, since, Some(ticket), &peer.holder, self.now);
         match taken {
             Ok(()) => {
                 self.model.require(!had, || format!("client {client} subscribed twice to {filter}"));
@@ -232,12 +254,13 @@ impl World {
         let id = self.model.publications.len() as u64;
         let priority = priority.and_then(Priority::from_number).unwrap_or(Priority::Bulk);
         let name = TopicName::new(topic).expect("a name");
-        let publish = Publish { key, priority, ..Publish::new(name, body(id, sent.len())) };
+        let holder = peer.holder;
+        let publish = Publish { key, priority, holder, ..Publish::new(name, body(id, sent.len())) };
         let mut publish = publish.timed(delay, ttl, self.now);
         let is_delayed = delay.is_some_and(|delay| !delay.is_zero());
         self.model.publications.push(Published {
             topic: TOPICS.iter().position(|it| *it == topic).expect("one of ours"),
-            source: CLIENTS + peer.client as u64 + (peer.life << 32),
+            source: source_of(peer.client, peer.life),
             due: publish.due.max(self.now),
             expires: publish.expires,
             is_delayed,
@@ -295,6 +318,17 @@ pub(crate) fn filter(topic: &str, prefix: bool) -> TopicFilter {
 
 /// Marks the tickets of connections.
 pub(crate) const PEER: u64 = 1 << 63;
+
+/// The source of the publications of a connection.
+pub(crate) const fn source_of(client: usize, life: u64) -> u64 {
+    CLIENTS + client as u64 + (life << 32)
+}
+
+/// The client of a source, if that is a connection.
+pub(crate) const fn client_of(source: u64) -> Option<u64> {
+    let low = source & u32::MAX as u64;
+    if low >= CLIENTS { Some(low - CLIENTS) } else { None }
+}
 
 /// Sources of publications from this number on are connections.
 const CLIENTS: u64 = 1 << 16;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shardcast_proto::{
-    Refusal,
+    Holder, Refusal,
     connection::CloseReason,
     push::{HubCounters, Ticket},
 };
@@ -125,7 +125,12 @@ impl World {
             let shard = (topic % usize::from(self.scenario.shards)) as u16;
             self.model.presence.clear();
             let before = self.subscribed(topic);
-            let asked = self.shards[usize::from(shard)].hub.presence(&topic_name(topic), true, Ticket(0, 0));
+            let asked = self.shards[usize::from(shard)].hub.presence(
+                &topic_name(topic),
+                true,
+                Ticket(0, 0),
+                &Holder::PROGRAM,
+            );
             self.come_to_rest();
             // Some clients may have reached their idle time-out meanwhile.
             let expected = self.subscribed(topic)..=before;
@@ -151,6 +156,7 @@ impl World {
         let (forwarded, received) = (sum(|it| it.forwarded), sum(|it| it.received));
         let (published, repeated, busy) = (sum(|it| it.published), sum(|it| it.repeated), sum(|it| it.busy));
         let (expired, topics_refused) = (sum(|it| it.expired), sum(|it| it.topics_refused));
+        let withdrawn = sum(|it| it.withdrawn);
         let delivered = sum(|it| it.delivered);
         let of_fan_out = self.shards.iter().map(|it| {
             let counts = it.hub.counters();
@@ -163,12 +169,14 @@ impl World {
         let refused_busy = model.refused_count(|it| matches!(it, Refusal::Busy { .. }) && it != INBOX_FULL);
         let refused_topics = model.refused_count(|it| matches!(it, Refusal::TooManyTopics { .. }));
         let refused_expired = model.refused_count(|it| it == Refusal::Expired);
+        let refused_left = model.refused_count(|it| it == Refusal::PublisherLeft);
         let of_repetitions =
             (published - stamped) + (busy.saturating_sub(refused_busy)) + (topics_refused - refused_topics);
         for (what, is, other) in [
             ("messages forwarded and received", forwarded, received),
             ("deliveries counted and made", delivered, handed),
             ("publications expired and reported as such", expired, refused_expired),
+            ("publications withdrawn and reported as such", withdrawn, refused_left),
             ("repetitions and their outcomes", repeated, of_repetitions),
         ] {
             model.require(is == other, || format!("{what}: {is} and {other}"));

@@ -72,6 +72,7 @@ impl Scenario {
             it.subscriptions_max = if random.chance(5) { 4 } else { 10_000 };
             it.subscriptions_per_subscriber_max = if random.chance(10) { 2 } else { 100 };
             it.backlog_max = *random.pick(&[1, 3, 20, 1000]);
+            it.backlog_bytes_max = *random.pick(&[400, 5000, 1 << 20]);
             it.requests_max = if random.chance(5) { 2 } else { 1000 };
             it.history_messages_max = history_messages_max;
             it.history_bytes_max = *random.pick(&[300, 2000, 100_000]);

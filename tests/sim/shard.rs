@@ -15,7 +15,7 @@ use crate::{
     account::State,
     client::Client,
     connection::Connection,
-    fault::Fault,
+    fault::{Fault, Sabotage},
     frame::Frame,
     model::{Asker, Model},
     requests::PEER,
@@ -41,6 +41,8 @@ pub(crate) struct Shard {
 #[derive(Debug)]
 pub(crate) struct Mesh {
     capacity: usize,
+    /// Habit: requests fill it.
+    is_overfilled: bool,
     queues: Vec<Vec<VecDeque<HubMessage>>>,
 }
 
@@ -69,10 +71,11 @@ impl Shard {
 }
 
 impl Mesh {
-    pub(crate) fn new(scenario: &Scenario) -> Self {
+    pub(crate) fn new(scenario: &Scenario, sabotage: &mut Sabotage) -> Self {
+        let is_overfilled = sabotage.is_habit(Fault::OverfillWithRequests);
         let shards = usize::from(scenario.shards);
         let queues = (0..shards).map(|_| (0..shards).map(|_| VecDeque::new()).collect()).collect();
-        Self { capacity: scenario.mesh_capacity, queues }
+        Self { capacity: scenario.mesh_capacity, is_overfilled, queues }
     }
 
     pub(crate) fn pop(&mut self, from: u16, to: u16) -> Option<HubMessage> {
@@ -109,6 +112,7 @@ impl Mesh {
                 }
             }
             HubMessage::Publish { .. } if model.strikes(Fault::LosePublish) => return,
+            HubMessage::Ended { .. } if model.strikes(Fault::LoseEnded) => return,
             HubMessage::Response { result: Ok(subscribed), missed, .. } => {
                 if !missed.is_empty() && model.strikes(Fault::LoseMissed) {
                     missed.remove(0);
@@ -178,10 +182,23 @@ impl Outlet for ShardOutlet<'_> {
         queue.len() < self.mesh.capacity
     }
 
+    fn has_room_for_request(&self, shard: u16) -> bool {
+        let queue = &self.mesh.queues[usize::from(self.shard)][usize::from(shard)];
+        queue.len() * 2 < self.mesh.capacity || self.mesh.is_overfilled
+    }
+
     fn post(&mut self, shard: u16, envelope: HubMessage) -> Result<(), HubMessage> {
         if !self.has_room(shard) && !self.room.model.strikes(Fault::OverfillMesh) {
             return Err(envelope);
         }
+        let is_request = matches!(
+            envelope,
+            HubMessage::Publish { .. } | HubMessage::Ask { .. } | HubMessage::AskPresence { .. }
+        );
+        let waiting = self.mesh.queues[usize::from(self.shard)][usize::from(shard)].len();
+        self.room.model.require(!is_request || waiting * 2 < self.mesh.capacity, || {
+            format!("a request was sent to a queue with {waiting} of {}", self.mesh.capacity)
+        });
         self.mesh.push(self.shard, shard, envelope, self.room.model);
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use shardcast_proto::{
-    Position, Refusal, Time, TopicName,
+    Holder, Position, Refusal, Time, TopicName,
     connection::CloseReason,
     push::{
         Publish, Ticket,
@@ -55,8 +55,8 @@ impl World {
         Self {
             clients: clients.collect(),
             shards: (0..scenario.shards).map(|number| Shard::new(&built, number)).collect(),
-            mesh: Mesh::new(&scenario),
-            model: Model::new(Trace::new(is_traced), sabotage),
+            mesh: Mesh::new(&scenario, &mut sabotage),
+            model: Model::new(Trace::new(is_traced), sabotage, &scenario),
             now: Time::from_nanos(1_000_000_000),
             periodics: Vec::new(),
             owners: owners.collect(),
@@ -111,6 +111,7 @@ impl World {
     /// One turn of one shard, as the pump does it.
     pub(crate) fn turn(&mut self, shard: u16) {
         self.model.trace.note("turn", &[shard.into(), self.now.as_nanos()]);
+        self.model.turn(shard, self.now);
         let envelopes = self.random.within(0..5);
         for from in 0..self.scenario.shards {
             for _ in 0..envelopes {
@@ -222,7 +223,7 @@ impl World {
     fn ask_presence(&mut self, shard: u16) {
         let topic = topic_name(self.random.index(TOPICS.len()));
         // Presence changes while it is gathered: the number is known only at rest.
-        let _ = self.shards[usize::from(shard)].hub.presence(&topic, true, Ticket(1, 0));
+        let _ = self.shards[usize::from(shard)].hub.presence(&topic, true, Ticket(1, 0), &Holder::PROGRAM);
     }
 
     /// Calls `f` with the hub of one shard and its outlet.

@@ -250,20 +250,23 @@ const SHARD_NUMBERS: [Number<ShardStats>; 13] = [
     ),
 ];
 
-const HUB_NUMBERS: [Number<PushStats>; 16] = [
+const HUB_NUMBERS: [Number<PushStats>; 19] = [
     ("shardcast_topics", "gauge", "Topics that the shard owns.", |p| p.topics),
     ("shardcast_subscriptions", "gauge", "Subscriptions of the shard's subscribers.", |p| p.subscriptions),
     ("shardcast_push_backlog", "gauge", "Publications that wait for their turn.", |p| p.backlog),
+    ("shardcast_push_backlog_bytes", "gauge", "Bytes of those.", |p| p.backlog_bytes),
     (
         "shardcast_push_waiting",
         "gauge",
         "Publications that wait for their time or for the rate limit of their topic.",
         |p| p.waiting,
     ),
+    ("shardcast_push_waiting_bytes", "gauge", "Bytes of those.", |p| p.waiting_bytes),
     ("shardcast_push_fanning_out", "gauge", "Deliveries that wait for a later turn.", |p| p.fanning_out),
     ("shardcast_push_outgoing", "gauge", "Envelopes of the hub that wait for room to other shards.", |p| {
         p.outgoing
     }),
+    ("shardcast_push_outgoing_bytes", "gauge", "Bytes of the publications among them.", |p| p.outgoing_bytes),
     ("shardcast_push_requests", "gauge", "Requests that wait for responses of other shards.", |p| p.requests),
     ("shardcast_push_history_bytes", "gauge", "Bytes of history that the shard keeps.", |p| p.history_bytes),
     ("shardcast_push_published_total", "counter", "Publications that got a position in a topic.", |p| {

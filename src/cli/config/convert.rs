@@ -65,6 +65,7 @@ impl HubOptions {
             it.subscriptions_max = self.subscriptions_max;
             it.subscriptions_per_subscriber_max = self.subscriptions_per_connection_max;
             it.backlog_max = self.backlog_max;
+            it.backlog_bytes_max = bytes(self.backlog_bytes_max.0);
             it.requests_max = self.requests_max;
             it.history_messages_max = self.history_messages_max;
             it.history_bytes_max = bytes(self.history_bytes_max.0);
@@ -73,6 +74,7 @@ impl HubOptions {
             it.topic_idle_timeout = self.topic_idle_timeout.0;
             it.admission.delayed.messages_max = self.delayed_messages_max;
             it.admission.delayed.bytes_max = bytes(self.delayed_bytes_max.0);
+            it.admission.delay_max = self.delay_max.0;
             it.admission.rate_limited.messages_max = self.rate_limited_messages_max;
             it.admission.rate_limited.bytes_max = bytes(self.rate_limited_bytes_max.0);
             it.admission.periodics_max = self.periodics_max;

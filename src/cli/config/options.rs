@@ -127,12 +127,14 @@ pub(crate) struct HubOptions {
     /// Subscriptions of one connection; further ones are refused (too-many-subscriptions).
     #[schemars(range(min = 1, max = 65_536))]
     pub(crate) subscriptions_per_connection_max: usize,
-    /// Publications that may be queued on the shard that owns their topic, for room in the queues to other shards;
+    /// Publications that may be queued on the shard that owns their topic, and on their way to each other shard;
     /// further ones are refused (busy).
     #[schemars(range(min = 1, max = 16_777_216))]
     pub(crate) backlog_max: usize,
+    /// Bytes of those; further ones are refused (busy). A larger publication passes when nothing is queued.
+    pub(crate) backlog_bytes_max: ByteSize,
     /// Requests of one shard's connections that may wait for responses of other shards; further ones are refused
-    /// (busy).
+    /// (busy). A publication with a delay does not count.
     #[schemars(range(min = 1, max = 16_777_216))]
     pub(crate) requests_max: usize,
     /// Messages kept per topic, for subscribers that return with their last position; beyond this number, the oldest
@@ -155,6 +157,8 @@ pub(crate) struct HubOptions {
     pub(crate) delayed_messages_max: usize,
     /// Bytes of the delayed publications that may be queued on one shard; further ones are refused (busy).
     pub(crate) delayed_bytes_max: ByteSize,
+    /// The longest delay of a publication; a longer one is refused (delay-too-long).
+    pub(crate) delay_max: HumanDuration,
     /// Publications of one topic that may be queued by its rate limit; further ones are refused (busy).
     #[schemars(range(min = 0, max = 16_777_216))]
     pub(crate) rate_limited_messages_max: usize,
@@ -378,6 +382,7 @@ impl Default for HubOptions {
             subscriptions_max: library.subscriptions_max,
             subscriptions_per_connection_max: library.subscriptions_per_subscriber_max,
             backlog_max: library.backlog_max,
+            backlog_bytes_max: ByteSize(library.backlog_bytes_max as u64),
             requests_max: library.requests_max,
             history_messages_max: library.history_messages_max,
             history_bytes_max: ByteSize(library.history_bytes_max as u64),
@@ -386,6 +391,7 @@ impl Default for HubOptions {
             topic_idle_timeout: HumanDuration(library.topic_idle_timeout),
             delayed_messages_max: library.admission.delayed.messages_max,
             delayed_bytes_max: ByteSize(library.admission.delayed.bytes_max as u64),
+            delay_max: HumanDuration(library.admission.delay_max),
             rate_limited_messages_max: library.admission.rate_limited.messages_max,
             rate_limited_bytes_max: ByteSize(library.admission.rate_limited.bytes_max as u64),
             periodics_max: library.admission.periodics_max,

@@ -2,21 +2,25 @@ use std::time::Duration;
 
 use super::schedule::{AdmissionLimits, FanOutLimits, TopicRules};
 
-/// Bounds of one hub. Each names the refusal at the bound.
+/// Bounds of one hub. Each names the refusal at the bound. Of those that many connections have in common, each
+/// connection and each address has a [share](crate::Shares): what is over it is refused in the same way.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct HubConfig {
-    /// Topics that one shard owns; more are refused with `TooManyTopics`.
+    /// Topics that one shard owns; more are refused with `TooManyTopics`. A topic is in the share of the connection
+    /// that published or subscribed to it first.
     pub topics_max: usize,
     /// Subscriptions of one shard's subscribers; more are refused with `TooManySubscriptions`.
     pub subscriptions_max: usize,
     /// Subscriptions of one subscriber; more are refused with `TooManySubscriptions`.
     pub subscriptions_per_subscriber_max: usize,
-    /// Publications that may wait at their owner for room on the way to other shards; more are refused with
+    /// Publications that may wait at their owner, and on their way to each other shard; more are refused with
     /// `Busy`.
     pub backlog_max: usize,
+    /// Bytes of those; more are refused with `Busy`. A publication that is larger passes when nothing waits.
+    pub backlog_bytes_max: usize,
     /// Requests of one shard's subscribers that may wait for responses of other shards; more are refused with
-    /// `Busy`.
+    /// `Busy`. A publication with a delay does not count.
     pub requests_max: usize,
     /// Messages kept per topic; the oldest is removed. 0 keeps none.
     pub history_messages_max: usize,
@@ -56,7 +60,8 @@ impl Default for HubConfig {
             topics_max: 262_144,
             subscriptions_max: 1_048_576,
             subscriptions_per_subscriber_max: 4_096,
-            backlog_max: 4_096,
+            backlog_max: 16_384,
+            backlog_bytes_max: 16 << 20,
             requests_max: 16_384,
             history_messages_max: 256,
             history_bytes_max: 256 << 10,

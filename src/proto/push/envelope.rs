@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 
 use super::schedule::Priority;
-use crate::{Position, Recovery, Refusal, Time, TopicFilter, TopicName};
+use crate::{Holder, Position, Recovery, Refusal, Time, TopicFilter, TopicName};
 
 /// A subscriber of this shard: a small number that the driver chose and reuses only after
 /// [`Hub::leave`](super::Hub::leave). Numbers index tables, so they should be dense.
@@ -34,10 +34,12 @@ pub struct Publish {
     pub expires: Time,
     /// How urgent it is, if more urgent than its topic.
     pub priority: Priority,
+    /// The connection that it comes from, or the program.
+    pub holder: Holder,
 }
 
 impl Publish {
-    /// A publication that is published at once, never expires, and is as urgent as its topic.
+    /// A publication of the program that is published at once, never expires, and is as urgent as its topic.
     pub fn new(topic: TopicName, body: Bytes) -> Self {
         let posted = Time::default();
         Self {
@@ -48,6 +50,7 @@ impl Publish {
             due: Time::default(),
             expires: Time::NEVER,
             priority: Priority::Bulk,
+            holder: Holder::PROGRAM,
         }
     }
 
@@ -146,12 +149,12 @@ pub enum HubMessage {
         /// The publication.
         publish: Publish,
         /// The request on the sender's shard that waits for the result.
-        ticket: Option<Ticket>,
+        ask: Option<AskId>,
     },
     /// The result of a publication.
     Published {
         /// From the request.
-        ticket: Ticket,
+        ask: AskId,
         /// Its position.
         result: Result<Receipt, Refusal>,
     },
@@ -165,8 +168,10 @@ pub enum HubMessage {
         filter: TopicFilter,
         /// The last position that it received.
         since: Option<Position>,
-        /// Subscriptions to the same filter on the sender's shard, including this one.
+        /// Subscriptions to the same filter on the sender's shard when this was sent, including this one.
         members: u32,
+        /// The subscriber's connection, or the program: the topic may begin with this.
+        holder: Holder,
     },
     /// The subscription is active, or was refused.
     Response {
@@ -192,6 +197,11 @@ pub enum HubMessage {
         topic: TopicName,
         /// Whether to list them too.
         list: bool,
+    },
+    /// A connection of the sender's shard has ended: what it has delayed is withdrawn.
+    Ended {
+        /// The connection.
+        holder: Holder,
     },
     /// The subscribers of a topic.
     PresenceResponse {

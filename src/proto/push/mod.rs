@@ -25,7 +25,7 @@
 //! use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
 //!
 //! use shardcast_proto::{
-//!     Position, Recovery, Time, TopicFilter, TopicName,
+//!     Holder, Position, Recovery, Time, TopicFilter, TopicName,
 //!     push::{
 //!         AskId, Hub, HubConfig, HubCounters, HubGauges, HubMessage, HubResponse, HubStart, Outlet,
 //!         PresenceResponse, PresentSubscriber, Publication, Publish, Receipt, Subscribed, SubscriberId, Ticket,
@@ -83,7 +83,7 @@
 //! let owner = usize::from(topic.owner(2));
 //! let other = 1 - owner;
 //! let (subscriber, filter) = (SubscriberId(0), TopicFilter::Exact(topic.clone()));
-//! hubs[other].subscribe(subscriber, &filter, None, Some(Ticket(1, 0)), now)?;
+//! hubs[other].subscribe(subscriber, &filter, None, Some(Ticket(1, 0)), &Holder::PROGRAM, now)?;
 //! assert_eq!(run(&mut hubs, &mut outputs, now).len(), 1);
 //! let head = Position { epoch: 100, offset: 0 };
 //! let subscribed = HubResponse::Subscribed(Ok(Subscribed { head, recovery: Recovery::NotRequested }));
@@ -98,7 +98,7 @@
 //! let receipt = Receipt { position: message.position, receivers: 1 };
 //! assert_eq!(outputs[owner].responses, [(Ticket(2, 0), HubResponse::Published(Ok(receipt)))]);
 //!
-//! hubs[owner].presence(&topic, true, Ticket(3, 0))?;
+//! hubs[owner].presence(&topic, true, Ticket(3, 0), &Holder::PROGRAM)?;
 //! run(&mut hubs, &mut outputs, now);
 //! let who = PresentSubscriber { shard: other as u16, identity: 0 };
 //! let presence = PresenceResponse { count: 1, subscribers: vec![who] };
@@ -108,6 +108,15 @@
 //! assert_eq!((counters.published, counters.forwarded, gauges.topics), (1, 1, 1));
 //! assert!(hubs[other].is_subscribed(subscriber, &topic));
 //! assert_eq!(hubs[other].subscriptions_of(subscriber), 1);
+//!
+//! // A connection publishes with a delay, and ends before that.
+//! let peer = Holder::connection(other as u16, 7, [192, 0, 2, 1].into());
+//! let later = Publish { holder: peer, ..Publish::new(topic.clone(), "2412".into()) };
+//! let later = later.timed(Some(Duration::from_secs(3600)), None, now);
+//! hubs[other].publish(later, None, &mut outputs[other])?;
+//! hubs[other].publisher_left(&peer);
+//! run(&mut hubs, &mut outputs, now);
+//! assert_eq!((hubs[owner].gauges().waiting, hubs[owner].counters().withdrawn), (0, 1));
 //!
 //! // A periodic push: once a minute, first in a second.
 //! let second = Duration::from_secs(1);

@@ -160,7 +160,7 @@ impl Conns {
         if self.protocol(listener, protocol).subscribes_automatically()
             && let Some(topics) = self.topics()
         {
-            topics.subscribe_to_listener(listener, conn.slot());
+            topics.subscribe_to_listener(listener, &conn.handle);
         }
         self.runs(Some(listener));
         self.service(listener, protocol).opened(&conn.handle);

@@ -108,7 +108,7 @@ impl Conns {
                 protocol.map(|protocol| {
                     self.members.borrow_mut()[*listener as usize].remove(conn.slot());
                     if let Some(topics) = self.topics() {
-                        topics.left(conn.slot());
+                        topics.left(&conn.handle);
                     }
                     EndedConnection::Service {
                         listener: *listener,

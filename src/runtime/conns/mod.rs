@@ -106,13 +106,13 @@ pub(crate) struct Conns {
 /// it is called.
 pub(crate) trait Topics {
     /// Makes the automatic subscription of this connection to its listener's topic.
-    fn subscribe_to_listener(&self, listener: u32, slot: u32);
+    fn subscribe_to_listener(&self, listener: u32, connection: &Connection);
 
     /// A session has an event that is not a request to its service.
     fn event(&self, listener: u32, connection: &Connection, event: Event<'_>) -> Outcome<'static>;
 
-    /// The connection in this slot has ended.
-    fn left(&self, slot: u32);
+    /// This connection has ended.
+    fn left(&self, connection: &Connection);
 }
 
 /// One connection. Lives on one shard, in one slot of its table, which is its slot of the ring too.

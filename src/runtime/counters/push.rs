@@ -8,8 +8,8 @@ use crate::stats::PushStats;
 /// [`PushStats`], as the shard writes them.
 #[derive(Debug, Default)]
 pub(crate) struct PushCounters {
-    gauges: [Counter; 8],
-    counters: [Counter; 21],
+    gauges: [Counter; 11],
+    counters: [Counter; 22],
     pub(crate) quiet_refused: Counter,
     pub(crate) subscription_dropped: Counter,
     pub(crate) automatic_refused: Counter,
@@ -19,8 +19,20 @@ impl PushCounters {
     pub(crate) fn store(&self, counters: &HubCounters, gauges: &HubGauges) {
         let HubGauges { topics, subscriptions, backlog, outgoing, requests, history_bytes, waiting, .. } =
             *gauges;
-        let gauges =
-            [topics, subscriptions, backlog, outgoing, requests, history_bytes, waiting, gauges.deliveries];
+        let HubGauges { deliveries, backlog_bytes, outgoing_bytes, waiting_bytes, .. } = *gauges;
+        let gauges = [
+            topics,
+            subscriptions,
+            backlog,
+            outgoing,
+            requests,
+            history_bytes,
+            waiting,
+            deliveries,
+            backlog_bytes,
+            outgoing_bytes,
+            waiting_bytes,
+        ];
         self.gauges.iter().zip(gauges).for_each(|(counter, value)| counter.set(value));
         let HubCounters { published, delivered, forwarded, received, unwanted, .. } = *counters;
         let HubCounters { busy, topics_refused, recovered, gaps, stalls, .. } = *counters;
@@ -49,6 +61,7 @@ impl PushCounters {
             late,
             left,
             counters.automatic_refused,
+            counters.withdrawn,
         ];
         self.counters.iter().zip(counters).for_each(|(counter, value)| counter.set(value));
     }
@@ -56,9 +69,20 @@ impl PushCounters {
 
 /// The counters at this moment.
 pub(crate) fn read(counters: &PushCounters) -> PushStats {
-    let [topics, subscriptions, backlog, outgoing, requests, history_bytes, waiting, fanning_out] =
-        std::array::from_fn(|index| counters.gauges[index].read());
-    let all: [u64; 21] = std::array::from_fn(|index| counters.counters[index].read());
+    let [
+        topics,
+        subscriptions,
+        backlog,
+        outgoing,
+        requests,
+        history_bytes,
+        waiting,
+        fanning_out,
+        backlog_bytes,
+        outgoing_bytes,
+        waiting_bytes,
+    ] = std::array::from_fn(|index| counters.gauges[index].read());
+    let all: [u64; 22] = std::array::from_fn(|index| counters.counters[index].read());
     let [
         published,
         delivered,
@@ -84,12 +108,15 @@ pub(crate) fn read(counters: &PushCounters) -> PushStats {
         late,
         left,
         automatic_refused,
+        withdrawn,
     ] = waits;
     PushStats {
         topics,
         subscriptions,
         backlog,
+        backlog_bytes,
         outgoing,
+        outgoing_bytes,
         requests,
         history_bytes,
         published,
@@ -105,6 +132,7 @@ pub(crate) fn read(counters: &PushCounters) -> PushStats {
         resumed: vec![("recovered", recovered), ("gap", gaps)],
         stalls,
         waiting,
+        waiting_bytes,
         fanning_out,
         scheduled: vec![
             ("delayed", delayed),
@@ -119,6 +147,7 @@ pub(crate) fn read(counters: &PushCounters) -> PushStats {
             ("closed", closed),
             ("late", late),
             ("left", left),
+            ("withdrawn", withdrawn),
         ],
         subscription_dropped: counters.subscription_dropped.read(),
         automatic_refused: counters.automatic_refused.read() + automatic_refused,

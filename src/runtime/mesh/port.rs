@@ -150,6 +150,13 @@ impl Port {
         queue.is_some_and(|queue| queue.len() < queue.capacity())
     }
 
+    /// Whether the queue to `target` is at most half full: requests leave the rest to what answers them.
+    pub(crate) fn has_room_for_request(&self, target: u16) -> bool {
+        let outgoing = self.outgoing.borrow();
+        let queue = outgoing.get(usize::from(target)).and_then(Option::as_ref);
+        queue.is_some_and(|queue| queue.len() * 2 < queue.capacity())
+    }
+
     /// Takes what other shards, threads and this shard itself have queued. This is bounded, so that the ring gets its
     /// turn. True when there was anything.
     pub(crate) fn take(&self, take: impl Fn(Envelope)) -> bool {
@@ -220,5 +227,6 @@ impl Port {
     }
 }
 
-/// Envelopes taken from one queue in one turn.
-const ENVELOPES_PER_TURN: usize = 256;
+/// Envelopes taken from one queue in one turn: a whole queue of the default size, so that the shards that fill it never
+/// wait for more than one turn.
+const ENVELOPES_PER_TURN: usize = 1024;

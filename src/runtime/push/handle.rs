@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use shardcast_proto::{
-    Refusal, TopicName,
-    push::{self, HubResponse, Publish, Receipt, schedule::Priority},
+    Holder, Refusal, TopicName,
+    push::{self, HubConfig, HubResponse, Publish, Receipt, schedule::Priority},
 };
 
 use super::{
@@ -111,6 +111,7 @@ pub struct Publisher {
     pub(super) owner: u16,
     pub(super) router: Arc<Router>,
     backlog_max: usize,
+    delay_max: Duration,
 }
 
 /// The subscribers of a topic.
@@ -154,9 +155,10 @@ impl fmt::Debug for Publisher {
 }
 
 impl Publisher {
-    pub(crate) fn new(topic: TopicName, router: Arc<Router>, backlog_max: usize) -> Self {
+    pub(crate) fn new(topic: TopicName, router: Arc<Router>, config: &HubConfig) -> Self {
         let owner = topic.owner(router.shards() as u16);
-        Self { topic, owner, router, backlog_max }
+        let (backlog_max, delay_max) = (config.backlog_max, config.admission.delay_max);
+        Self { topic, owner, router, backlog_max, delay_max }
     }
 
     /// The topic that it publishes on.
@@ -171,8 +173,8 @@ impl Publisher {
     /// the outcome.
     ///
     /// # Errors
-    /// The backlog of the topic's owner, or the queue to it, is full, or the server is stopping. Then the message was
-    /// not queued.
+    /// The backlog of the topic's owner, or the queue to it, is full, the delay is too long, or the server is stopping.
+    /// Then the message was not queued.
     pub fn publish(&self, body: impl Into<Bytes>) -> Result<(), PublishError> {
         self.publish_with(body, PublishOptions::default())
     }
@@ -183,8 +185,12 @@ impl Publisher {
     /// As for [`publish`](Self::publish).
     pub fn publish_with(&self, body: impl Into<Bytes>, options: PublishOptions) -> Result<(), PublishError> {
         self.check()?;
+        if options.delay.is_some_and(|delay| delay > self.delay_max) {
+            let max_ms = u64::try_from(self.delay_max.as_millis()).unwrap_or(u64::MAX);
+            return Err(Refusal::DelayTooLong { max_ms }.into());
+        }
         let publish = options.publish(self.topic.clone(), body.into());
-        let envelope = Box::new(push::HubMessage::Publish { publish, ticket: None });
+        let envelope = Box::new(push::HubMessage::Publish { publish, ask: None });
         let envelope = Envelope::Push { from: self.owner, envelope };
         self.router.post(self.owner, envelope).map_err(|_| PublishError::QueueFull)
     }
@@ -275,7 +281,7 @@ impl Push {
                 on_response(Ok(named(presence)));
             }
         });
-        let asked = self.hub().presence(topic, true, ticket);
+        let asked = self.hub().presence(topic, true, ticket, &Holder::PROGRAM);
         if let Err(refusal) = asked {
             self.forget_response(ticket);
             then(Err(refusal));

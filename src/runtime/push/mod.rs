@@ -21,7 +21,7 @@ use std::{
 };
 
 use shardcast_proto::{
-    Time,
+    Holder, Time,
     push::{self, Hub, HubResponse, HubStart, Ticket},
 };
 
@@ -56,7 +56,7 @@ pub(crate) struct Push {
     /// Borrow it with [`hub`](Self::hub).
     hub: RefCell<Hub<Frames>>,
     /// Subscribers that have ended, not yet reported to the hub. They may end while it is borrowed.
-    left: RefCell<Vec<push::SubscriberId>>,
+    left: RefCell<Vec<(push::SubscriberId, Holder)>>,
     /// Subscriptions of the library that live on this shard, by index.
     locals: RefCell<Vec<Option<Local>>>,
     /// Callers of the library that wait for a response.
@@ -110,7 +110,10 @@ impl Push {
     fn hub(&self) -> RefMut<'_, Hub<Frames>> {
         let mut hub = self.hub.borrow_mut();
         if !self.left.borrow().is_empty() {
-            self.left.borrow_mut().drain(..).for_each(|who| hub.leave(who));
+            for (who, holder) in self.left.borrow_mut().drain(..) {
+                hub.leave(who);
+                hub.publisher_left(&holder);
+            }
         }
         self.touched.set(true);
         hub

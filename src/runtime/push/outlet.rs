@@ -27,6 +27,10 @@ impl Outlet<Frames> for ShardOutlet<'_> {
         self.0.reactor.port.has_room_for(shard)
     }
 
+    fn has_room_for_request(&self, shard: u16) -> bool {
+        self.0.reactor.port.has_room_for_request(shard)
+    }
+
     fn post(&mut self, shard: u16, envelope: HubMessage) -> Result<(), HubMessage> {
         if !self.0.reactor.port.has_room_for(shard) {
             return Err(envelope);

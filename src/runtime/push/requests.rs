@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use shardcast_proto::{
-    Command, Event, Operation, Position, PublishHeader, Refusal, RequestId, TopicFilter, TopicName,
+    Command, Event, Holder, Operation, Position, PublishHeader, Refusal, RequestId, TopicFilter, TopicName,
     TopicPrefix,
     connection::Outcome,
     push::{Publish, Ticket, schedule::Priority},
@@ -15,9 +15,10 @@ use super::{
 use crate::{Connection, conns::Topics, reactor::Notice};
 
 impl Topics for Push {
-    fn subscribe_to_listener(&self, listener: u32, slot: u32) {
+    fn subscribe_to_listener(&self, listener: u32, peer: &Connection) {
         let topic = TopicFilter::Exact(self.conns.shared.listeners[listener as usize].topic.clone());
-        let subscribed = self.hub().subscribe(connection(slot), &topic, None, None, self.reactor.now());
+        let (who, now) = (connection(peer.id().slot), self.reactor.now());
+        let subscribed = self.hub().subscribe(who, &topic, None, None, &holder(peer), now);
         if let Err(refusal) = subscribed {
             self.reactor.counters.push.automatic_refused.add(1);
             if self.reactor.may_log(Notice::SubscriptionRefused) {
@@ -69,9 +70,9 @@ impl Topics for Push {
         }
     }
 
-    fn left(&self, slot: u32) {
+    fn left(&self, peer: &Connection) {
         // It is reported to the hub before the hub does anything else.
-        self.left.borrow_mut().push(connection(slot));
+        self.left.borrow_mut().push((connection(peer.id().slot), holder(peer)));
     }
 }
 
@@ -90,7 +91,7 @@ impl Push {
     ) -> Result<(), Refusal> {
         self.refuse_while_draining()?;
         let (who, filter) = (connection(peer.id().slot), filter(topic, prefix)?);
-        self.hub().subscribe(who, &filter, since, Some(ticket(peer, id)), self.reactor.now())
+        self.hub().subscribe(who, &filter, since, Some(ticket(peer, id)), &holder(peer), self.reactor.now())
     }
 
     fn ask_to_publish(
@@ -107,7 +108,9 @@ impl Push {
             .map_or(Ok(Priority::Bulk), |number| Priority::from_number(number).ok_or(Refusal::Malformed))?;
         let topic = TopicName::new(topic).map_err(|_| Refusal::BadTopic)?;
         let posted = self.reactor.now();
-        let publish = Publish { key, priority, posted, ..Publish::new(topic, Bytes::copy_from_slice(body)) };
+        let holder = holder(peer);
+        let publish =
+            Publish { key, priority, posted, holder, ..Publish::new(topic, Bytes::copy_from_slice(body)) };
         let publish = publish.timed(delay, ttl, self.reactor.now());
         let mark = if delay.is_some() { DELAYED } else { 0 };
         let ticket = id.map(|id| {
@@ -119,12 +122,18 @@ impl Push {
 
     fn ask_for_presence(&self, peer: &Connection, id: RequestId, topic: &str) -> Result<(), Refusal> {
         let topic = TopicName::new(topic).map_err(|_| Refusal::BadTopic)?;
-        self.hub().presence(&topic, false, ticket(peer, id))
+        self.hub().presence(&topic, false, ticket(peer, id), &holder(peer))
     }
 
     pub(super) fn refuse_while_draining(&self) -> Result<(), Refusal> {
         if self.reactor.is_draining() { Err(Refusal::Draining) } else { Ok(()) }
     }
+}
+
+/// The connection, as far as shares are concerned.
+fn holder(peer: &Connection) -> Holder {
+    let id = peer.id();
+    Holder::connection(id.shard, identity_of(id.slot, id.generation), peer.peer().ip())
 }
 
 /// The ticket by which the response finds the connection and its request.

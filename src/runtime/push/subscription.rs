@@ -10,7 +10,7 @@ use std::{
 };
 
 use shardcast_proto::{
-    Position, Refusal, TopicFilter,
+    Holder, Position, Refusal, TopicFilter,
     push::{HubResponse, Publication, Subscribed, SubscriberId},
 };
 
@@ -224,8 +224,9 @@ impl Push {
                 then(started);
             }
         });
+        let who = local_subscriber(index);
         let asked =
-            self.hub().subscribe(local_subscriber(index), filter, since, Some(ticket), self.reactor.now());
+            self.hub().subscribe(who, filter, since, Some(ticket), &Holder::PROGRAM, self.reactor.now());
         if let Err(refusal) = asked {
             self.forget_response(ticket);
             self.end_local(number);

@@ -76,6 +76,6 @@ impl ServerHandle {
     }
 
     fn publisher_on(&self, topic: TopicName) -> Publisher {
-        Publisher::new(topic, Arc::clone(&self.router), self.shared.config.push.backlog_max)
+        Publisher::new(topic, Arc::clone(&self.router), &self.shared.config.push)
     }
 }

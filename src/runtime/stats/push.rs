@@ -8,8 +8,12 @@ pub struct PushStats {
     pub subscriptions: u64,
     /// Publications in the backlog of this shard.
     pub backlog: u64,
+    /// Bytes of those.
+    pub backlog_bytes: u64,
     /// Envelopes of the hub that wait for room in the mesh.
     pub outgoing: u64,
+    /// Bytes of the publications among them.
+    pub outgoing_bytes: u64,
     /// Requests that wait for responses of other shards.
     pub requests: u64,
     /// Bytes of history that this shard keeps.
@@ -33,6 +37,8 @@ pub struct PushStats {
     pub stalls: u64,
     /// Publications that wait for their time or for the rate limit of their topic.
     pub waiting: u64,
+    /// Bytes of those.
+    pub waiting_bytes: u64,
     /// Deliveries that wait for a later turn.
     pub fanning_out: u64,
     /// What was not sent at once: publications with a delay (`delayed`), over the rate limit of their topic (`paced`),
@@ -41,7 +47,8 @@ pub struct PushStats {
     /// What the scheduler dropped: publications that expired before they were published (`expired`), or that still
     /// waited when the server stopped (`closed`); periodic pushes that the shard was too late for (`missed`); messages
     /// that had expired when a subscriber returned for them (`outlived`); and deliveries whose message expired (`late`)
-    /// or whose subscriber left (`left`) between two turns.
+    /// or whose subscriber left (`left`) between two turns. Delayed publications whose connection ended before they were
+    /// due are `withdrawn`.
     pub undelivered: Vec<(&'static str, u64)>,
     /// Messages that subscriptions of the library had no room for.
     pub subscription_dropped: u64,

@@ -1,7 +1,7 @@
 //! The interest of each shard in filters, as far as other shards must know it: announced once per turn, if it
 //! has changed.
 
-use super::{Hub, Route, Topic, routes::Way};
+use super::{Hub, Outlet, Route, Topic, routes::Way};
 use crate::{Time, TopicFilter, push::HubMessage};
 
 impl<F: Default> Hub<F> {
@@ -15,31 +15,44 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// Informs owners how many subscriptions this shard has, if the number has changed, and removes routes
-    /// without interest.
-    pub(super) fn announce(&mut self) {
+    /// Informs owners how many subscriptions this shard has, if the number has changed, and removes routes without
+    /// interest. A number is sent at once or in a later turn, so that it is never older than one that is sent with a
+    /// subscription.
+    pub(super) fn announce(&mut self, outlet: &mut impl Outlet<F>) {
         for route in std::mem::take(&mut self.dirty) {
             let Some(filter) = self.filter(route) else { continue };
+            let targets = match &filter {
+                TopicFilter::Exact(name) => name.owner(self.shards)..name.owner(self.shards) + 1,
+                TopicFilter::Prefix(_) => 0..self.shards,
+            };
             let Some(group) = self.group(route) else { continue };
-            group.dirty = false;
             let members = group.len();
             if group.announced != members {
-                group.announced = members;
-                match &filter {
-                    TopicFilter::Exact(name) => {
-                        self.send(name.owner(self.shards), HubMessage::Interest { filter, members });
-                    }
-                    TopicFilter::Prefix(_) => {
-                        for shard in 0..self.shards {
-                            self.send(shard, HubMessage::Interest { filter: filter.clone(), members });
-                        }
+                if !targets.clone().all(|shard| self.has_room(shard, outlet) && self.is_clear(shard)) {
+                    self.dirty.push(route);
+                    continue;
+                }
+                for shard in targets {
+                    let interest = HubMessage::Interest { filter: filter.clone(), members };
+                    if shard == self.shard {
+                        self.inbox.push_back(interest);
+                    } else if let Err(interest) = outlet.post(shard, interest) {
+                        // There was room a moment ago; in any case it is not lost.
+                        self.send(shard, interest);
                     }
                 }
             }
+            let Some(group) = self.group(route) else { continue };
+            group.dirty = false;
+            group.announced = members;
             if members == 0 {
                 self.forget_unless_wanted(route);
             }
         }
+    }
+
+    fn is_clear(&self, shard: u16) -> bool {
+        self.ways[usize::from(shard)].is_clear()
     }
 
     fn forget_unless_wanted(&mut self, route: Route) {

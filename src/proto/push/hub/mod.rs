@@ -4,6 +4,7 @@
 //! `handle_*` for envelopes of other hubs and for time; and [`turn`](Hub::turn), which performs everything
 //! queued. While the hub calls an [`Outlet`], it is borrowed: the driver must not call it from there.
 
+mod backlog;
 mod fanout;
 mod interest;
 mod own;
@@ -11,6 +12,7 @@ mod periodic;
 mod presence;
 mod routes;
 mod subscribe;
+mod way;
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -23,11 +25,13 @@ use super::{
     schedule::{Admission, FanOut},
     slab::Slab,
 };
-use crate::{Position, Refusal, Time, TopicName, TopicPrefix};
-use own::Owned;
+use crate::{Amount, Holder, Position, Refusal, Shares, Time, TopicName, TopicPrefix};
+use backlog::{Account, Backlog};
+use own::{Elsewhere, Owned};
 use presence::Gather;
 use routes::Route;
 use subscribe::{Pending, Subscription};
+use way::Way;
 
 /// The outputs of a hub. The driver implements it.
 pub trait Outlet<F: Default = ()> {
@@ -44,10 +48,16 @@ pub trait Outlet<F: Default = ()> {
     /// Whether `shard`, which is another one, accepts an envelope now.
     fn has_room(&self, shard: u16) -> bool;
 
+    /// Whether `shard` accepts a request now: earlier than it is full, so that responses and messages have room too.
+    fn has_room_for_request(&self, shard: u16) -> bool {
+        self.has_room(shard)
+    }
+
     /// Sends an envelope to another shard: in order, and never lost.
     ///
     /// # Errors
     /// There is no room: returns the envelope; the hub tries again in a later turn.
+    #[expect(clippy::result_large_err, reason = "it is moved into a queue, or stays where it was")]
     fn post(&mut self, shard: u16, envelope: HubMessage) -> Result<(), HubMessage>;
 
     /// Reports a result to the holder of `ticket`.
@@ -103,8 +113,12 @@ pub struct Hub<F = ()> {
     /// Subscriptions that wait for the owner's response.
     pending: Slab<Pending>,
     gathers: Slab<Gather>,
-    /// Publications without a response of their owner.
-    published_elsewhere: usize,
+    /// Publications without a response of their owner, which is another shard.
+    elsewhere: Slab<Elsewhere>,
+    /// The shares of all three.
+    requests: Shares,
+    /// Other shards that have delayed publications of a connection.
+    delayed_at: HashMap<u64, Vec<u16>>,
     /// Routes whose number of subscriptions has changed.
     dirty: Vec<Route>,
     /// The last fan-out that reached each subscriber; used only if several filters match one topic.
@@ -112,22 +126,19 @@ pub struct Hub<F = ()> {
     stamp: u32,
     scratch: Vec<SubscriberId>,
 
-    /// Publications that wait for their turn at their owner, which is this shard.
-    backlog: VecDeque<Waiting>,
-    /// An admitted publication that found no room on its way.
-    admitted: Option<Waiting>,
+    /// Publications that wait for their turn or for room at their owner, which is this shard.
+    backlog: Backlog,
     /// Those that wait for their time or for the rate limit of their topic.
     admission: Admission<TopicName, Waiting>,
     /// Messages on their way to subscribers of this shard.
     fan_out: FanOut<F>,
     /// Envelopes of this shard to itself.
     inbox: VecDeque<HubMessage>,
-    /// Per other shard, envelopes that found no room; they go first. Bounded by the requests of others, and
-    /// by the number of subscriptions.
-    outgoing: Vec<VecDeque<HubMessage>>,
-    outgoing_count: usize,
+    /// Per other shard, envelopes that found no room.
+    ways: Vec<Way>,
     history_bytes: usize,
-    owned_count: usize,
+    /// The topics owned here.
+    owned: Shares,
 
     sweep_at: Option<Time>,
     sweep_from: u32,
@@ -165,8 +176,18 @@ struct Prefix {
 #[derive(Clone, Debug)]
 struct Waiting {
     publish: Publish,
-    /// Who waits for the result, and on which shard.
-    ticket: Option<(u16, Ticket)>,
+    /// Who waits for the result.
+    asker: Option<Asker>,
+    account: Account,
+}
+
+/// Who waits for the result of a publication.
+#[derive(Clone, Copy, Debug)]
+enum Asker {
+    /// The holder of this ticket on this shard.
+    Local(Ticket),
+    /// A request of another shard.
+    Remote(u16, AskId),
 }
 
 /// Counters of a hub since its creation.
@@ -195,6 +216,8 @@ pub struct HubCounters {
     pub missed: u64,
     /// Publications that expired before they got their position.
     pub expired: u64,
+    /// Publications with a delay whose connection ended before they were due.
+    pub withdrawn: u64,
     /// Publications that waited for their time or their rate limit when the server began to stop.
     pub closed: u64,
     /// Missed messages that had expired when a subscriber returned for them, counting each subscription.
@@ -227,10 +250,16 @@ pub struct HubGauges {
     pub subscriptions: u64,
     /// Publications that wait for their position here.
     pub backlog: u64,
+    /// Bytes of those.
+    pub backlog_bytes: u64,
     /// Publications that wait for their time or for the rate limit of their topic.
     pub waiting: u64,
+    /// Bytes of those.
+    pub waiting_bytes: u64,
     /// Envelopes that wait for room on their way to other shards.
     pub outgoing: u64,
+    /// Bytes of the publications among them.
+    pub outgoing_bytes: u64,
     /// Requests that wait for responses.
     pub requests: u64,
     /// Bytes of history kept here.
@@ -246,7 +275,12 @@ impl<F: Default> Hub<F> {
     pub fn new(config: HubConfig, start: HubStart) -> Self {
         let HubStart { shard, shards, epoch } = start;
         let (admission, fan_out) = (Admission::new(config.admission), FanOut::new(config.fan_out));
+        let backlog_max = Amount { messages: config.backlog_max, bytes: config.backlog_bytes_max };
+        let shares = |messages| Shares::new(Amount { messages, bytes: usize::MAX });
         Self {
+            requests: shares(config.requests_max),
+            owned: shares(config.topics_max),
+            backlog: Backlog::new(backlog_max, shards),
             config,
             shard,
             shards: shards.max(1),
@@ -261,20 +295,17 @@ impl<F: Default> Hub<F> {
             subscription_count: 0,
             pending: Slab::default(),
             gathers: Slab::default(),
-            published_elsewhere: 0,
+            elsewhere: Slab::default(),
+            delayed_at: HashMap::new(),
             dirty: Vec::new(),
             stamps: Vec::new(),
             stamp: 0,
             scratch: Vec::new(),
-            backlog: VecDeque::new(),
-            admitted: None,
             admission,
             fan_out,
             inbox: VecDeque::new(),
-            outgoing: (0..shards).map(|_| VecDeque::new()).collect(),
-            outgoing_count: 0,
+            ways: (0..shards).map(|_| Way::default()).collect(),
             history_bytes: 0,
-            owned_count: 0,
             sweep_at: None,
             sweep_from: 0,
             ready: false,
@@ -293,19 +324,16 @@ impl<F: Default> Hub<F> {
     ) {
         match envelope {
             HubMessage::Message(message) => self.receive(&message, now, outlet),
-            HubMessage::Publish { publish, ticket } => {
-                if let Err((refusal, ticket)) = self.accept(publish, ticket.map(|ticket| (from, ticket)))
-                    && let Some((shard, ticket)) = ticket
-                {
-                    self.send(shard, HubMessage::Published { ticket, result: Err(refusal) });
+            HubMessage::Publish { publish, ask } => {
+                let asker = ask.map(|ask| Asker::Remote(from, ask));
+                if let Err((refusal, asker)) = self.accept(publish, asker) {
+                    self.tell(asker, Err(refusal), outlet);
                 }
             }
-            HubMessage::Published { ticket, result } => {
-                self.published_elsewhere -= 1;
-                outlet.respond(ticket, HubResponse::Published(result));
-            }
-            HubMessage::Ask { ask, filter, since, members } => {
-                self.handle_ask(from, ask, filter, since, members, now);
+            HubMessage::Published { ask, result } => self.published(ask, result, outlet),
+            HubMessage::Ended { holder } => self.withdraw_delayed(holder),
+            HubMessage::Ask { ask, filter, since, members, holder } => {
+                self.handle_ask(from, ask, filter, since, (members, holder), now);
             }
             HubMessage::Response { ask, result, missed } => self.complete(ask, result, &missed, now, outlet),
             HubMessage::Interest { filter, members } => self.note_interest(from, &filter, members, now),
@@ -321,16 +349,20 @@ impl<F: Default> Hub<F> {
     /// of large fan-outs it does a part, so that a turn is bounded.
     pub fn turn(&mut self, now: Time, outlet: &mut impl Outlet<F>) {
         self.ready = false;
-        self.announce();
-        self.send_outgoing(outlet);
+        self.announce(outlet);
+        let unannounced = self.dirty.len();
+        self.send_waiting(outlet);
         while let Some(envelope) = self.inbox.pop_front() {
             self.handle_envelope(self.shard, envelope, now, outlet);
         }
-        let found_no_room = !self.publish_waiting(now, outlet);
-        self.send_outgoing(outlet);
-        let waits = !self.backlog.is_empty() || self.is_admission_due(now);
-        self.ready = !self.inbox.is_empty() || (waits && !found_no_room);
-        self.stalled = self.outgoing_count > 0 || found_no_room;
+        self.publish_waiting(now, outlet);
+        self.send_waiting(outlet);
+        self.ready = !self.inbox.is_empty()
+            || self.backlog.has_next()
+            || self.can_admit(now)
+            || self.dirty.len() > unannounced;
+        let waits_for_room = !self.dirty.is_empty() || self.ways.iter().any(|way| way.len() > 0);
+        self.stalled = waits_for_room || self.backlog.is_blocked();
         self.counters.stalls += u64::from(self.stalled);
         self.fan_out.work(now, &mut |message, made, to| outlet.deliver(message, made, to));
         // Later work belongs to the next turn, which has a full budget.
@@ -373,6 +405,7 @@ impl<F: Default> Hub<F> {
             repeated: waits.repeated,
             missed: self.admission.missed(),
             expired: self.counters.expired + waits.expired,
+            withdrawn: waits.withdrawn,
             busy: self.counters.busy + waits.refused,
             postponed: fan_out.postponed,
             late: fan_out.expired,
@@ -384,12 +417,15 @@ impl<F: Default> Hub<F> {
     /// The current contents.
     pub fn gauges(&self) -> HubGauges {
         HubGauges {
-            topics: self.owned_count as u64,
+            topics: self.owned.held().messages as u64,
             subscriptions: self.subscription_count as u64,
-            backlog: self.backlog_len() as u64,
+            backlog: self.backlog.held().messages as u64,
+            backlog_bytes: self.backlog.held().bytes as u64,
             waiting: self.admission.waiting() as u64,
-            outgoing: self.outgoing_count as u64,
-            requests: self.requests() as u64,
+            waiting_bytes: self.admission.waiting_bytes() as u64,
+            outgoing: self.ways.iter().map(Way::len).sum::<usize>() as u64,
+            outgoing_bytes: self.ways.iter().map(Way::bytes).sum::<usize>() as u64,
+            requests: self.requests.held().messages as u64,
             history_bytes: self.history_bytes as u64,
             deliveries: self.fan_out.waiting() as u64,
             delivery_bytes: self.fan_out.bytes() as u64,
@@ -408,50 +444,89 @@ impl<F: Default> Hub<F> {
         (self.topics.len(), self.prefixes.len())
     }
 
-    /// Sends an envelope to a shard, which may be this one: in order, in this turn or as soon as there is
-    /// room.
+    /// Sends a response to a shard, which may be this one: in order, in this turn or as soon as there is room.
     fn send(&mut self, shard: u16, envelope: HubMessage) {
         self.ready = true;
         if shard == self.shard {
             return self.inbox.push_back(envelope);
         }
-        if let Some(queue) = self.outgoing.get_mut(usize::from(shard)) {
-            queue.push_back(envelope);
-            self.outgoing_count += 1;
+        if let Some(way) = self.ways.get_mut(usize::from(shard)) {
+            way.push(envelope);
         }
     }
 
-    fn send_outgoing(&mut self, outlet: &mut impl Outlet<F>) {
-        if self.outgoing_count == 0 {
-            return;
+    /// As [`send`](Self::send), for a request of `holder`: on the way to another shard, holders take turns.
+    fn request(&mut self, shard: u16, holder: &Holder, envelope: HubMessage) {
+        self.ready = true;
+        if shard == self.shard {
+            return self.inbox.push_back(envelope);
         }
-        for (shard, queue) in self.outgoing.iter_mut().enumerate() {
-            while let Some(envelope) = queue.pop_front() {
-                if let Err(envelope) = outlet.post(shard as u16, envelope) {
-                    queue.push_front(envelope);
+        if let Some(way) = self.ways.get_mut(usize::from(shard)) {
+            way.push_request(holder, envelope);
+        }
+    }
+
+    /// Sends what waits, as far as there is room: a few requests first, so that responses and messages cannot take all
+    /// of it, then those, then more requests.
+    fn send_waiting(&mut self, outlet: &mut impl Outlet<F>) {
+        for shard in 0..self.shards {
+            if self.ways[usize::from(shard)].len() == 0 {
+                continue;
+            }
+            let first = match outlet.capacity() {
+                // One place: requests and the rest take turns.
+                0..2 => self.ways[usize::from(shard)].take_turn().into(),
+                capacity => capacity.div_ceil(4).min(REQUESTS_FIRST),
+            };
+            for _ in 0..first {
+                if !outlet.has_room_for_request(shard) || !self.send_request(shard, outlet) {
                     break;
                 }
-                self.outgoing_count -= 1;
             }
+            let way = &mut self.ways[usize::from(shard)];
+            while let Some(envelope) = way.pop() {
+                if let Err(envelope) = outlet.post(shard, envelope) {
+                    way.put_back(envelope);
+                    break;
+                }
+            }
+            while self.ways[usize::from(shard)].is_clear()
+                && outlet.has_room_for_request(shard)
+                && self.send_request(shard, outlet)
+            {}
         }
     }
 
-    /// Whether a message for `shard` would find room after everything already sent there.
+    /// Sends the next request to a shard that has room; false if there is none.
+    fn send_request(&mut self, shard: u16, outlet: &mut impl Outlet<F>) -> bool {
+        let Some(mut request) = self.ways[usize::from(shard)].pop_request() else { return false };
+        if let HubMessage::Ask { ask, members, .. } = &mut request {
+            *members = self.members_of(*ask);
+        }
+        if let Err(request) = outlet.post(shard, request) {
+            // There was room a moment ago; in any case it is not lost.
+            self.ways[usize::from(shard)].push(request);
+        }
+        true
+    }
+
+    /// Whether a message for `shard` would find room after everything that must come before it.
     fn has_room(&self, shard: u16, outlet: &impl Outlet<F>) -> bool {
-        shard == self.shard || (self.outgoing[usize::from(shard)].is_empty() && outlet.has_room(shard))
+        let way = &self.ways[usize::from(shard)];
+        shard == self.shard
+            || if way.is_clear() { outlet.has_room(shard) } else { way.has_room_for_message() }
     }
 
-    /// Requests without a response yet.
-    fn requests(&self) -> usize {
-        self.pending.len() + self.gathers.len() + self.published_elsewhere
+    /// Counts a request of `holder` that waits for a response, or refuses it while too many wait. It is
+    /// [no longer counted](Self::responded) when it has its response.
+    fn ask(&mut self, holder: &Holder) -> Result<(), Refusal> {
+        self.requests.take(holder, Amount::one(0)).map_err(Refusal::from)
     }
 
-    /// Refuses another request while too many wait for their responses.
-    fn may_ask(&self) -> Result<(), Refusal> {
-        let waiting = self.requests();
-        match waiting < self.config.requests_max {
-            true => Ok(()),
-            false => Err(Refusal::Busy { waiting: waiting as u64, max: self.config.requests_max as u64 }),
-        }
+    fn responded(&mut self, holder: &Holder) {
+        self.requests.give_back(holder, Amount::one(0));
     }
 }
+
+/// Requests that are sent before responses and messages, of a queue between shards that has room.
+const REQUESTS_FIRST: u64 = 16;

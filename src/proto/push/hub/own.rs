@@ -1,10 +1,10 @@
 //! The owner's role: one order per topic, its history, and the interested shards.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use super::{AskId, Hub, Outlet, Publish, Waiting};
+use super::{AskId, Asker, Hub, Outlet, Publish, Waiting, backlog::Item};
 use crate::{
-    Position, Recovery, Refusal, Time, TopicFilter, TopicName,
+    Amount, Holder, Position, Recovery, Refusal, Time, TopicFilter, TopicName,
     push::{
         HubMessage, HubResponse, Publication, Receipt, Subscribed, Ticket,
         history::History,
@@ -26,6 +26,18 @@ pub(super) struct Owned {
     /// Its rule in the configuration.
     pub(super) priority: Priority,
     pub(super) rate_limit: RateLimit,
+    /// Publications that wait for room on the way to one of `targets`, in order. They count in the backlog.
+    pub(super) parked: VecDeque<Waiting>,
+    /// Who published or subscribed to it first: it is in that share.
+    pub(super) creator: Holder,
+}
+
+/// A publication that waits for the response of its owner, which is another shard.
+#[derive(Debug)]
+pub(super) struct Elsewhere {
+    ticket: Ticket,
+    /// The holder in whose share of requests it counts: not if it is delayed.
+    holder: Option<Holder>,
 }
 
 impl<F: Default> Hub<F> {
@@ -44,115 +56,232 @@ impl<F: Default> Hub<F> {
     ) -> Result<(), Refusal> {
         let owner = publish.topic.owner(self.shards);
         if owner == self.shard {
-            let shard = self.shard;
-            let ticket = ticket.map(|ticket| (shard, ticket));
-            return self.accept(publish, ticket).map_err(|(refusal, _)| refusal);
+            return self.accept(publish, ticket.map(Asker::Local)).map_err(|(refusal, _)| refusal);
         }
+        let (holder, is_delayed) = (publish.holder, publish.due != Time::default());
+        let counted = (!is_delayed).then_some(holder);
         if ticket.is_some()
-            && let Err(refusal) = self.may_ask()
+            && let Some(holder) = &counted
+            && let Err(refusal) = self.ask(holder)
         {
             self.counters.busy += 1;
             return Err(refusal);
         }
-        // Earlier requests go first.
-        self.send_outgoing(outlet);
-        let has_room = self.outgoing[usize::from(owner)].is_empty();
-        if !has_room || outlet.post(owner, HubMessage::Publish { publish, ticket }).is_err() {
+        let ask = ticket.map(|ticket| {
+            let index = self.elsewhere.insert(Elsewhere { ticket, holder: counted });
+            AskId(self.elsewhere.key(index))
+        });
+        let publication = HubMessage::Publish { publish, ask };
+        if let Err(refusal) = self.send_publication(owner, publication, outlet) {
             self.counters.busy += 1;
-            let max = outlet.capacity();
-            return Err(Refusal::Busy { waiting: max, max });
+            if let Some(index) = ask.and_then(|ask| self.elsewhere.find(ask.0)) {
+                self.forget_elsewhere(index);
+            }
+            return Err(refusal);
         }
-        self.published_elsewhere += usize::from(ticket.is_some());
+        if is_delayed && holder != Holder::PROGRAM {
+            let shards = self.delayed_at.entry(holder.connection).or_default();
+            if !shards.contains(&owner) {
+                shards.push(owner);
+            }
+        }
         Ok(())
     }
 
-    /// Whether this shard's backlog would take one more.
-    pub fn has_backlog_room(&self) -> bool {
-        self.backlog_len() < self.config.backlog_max
+    /// Sends a publication to its owner: at once if nothing is before it and there is room.
+    fn send_publication(
+        &mut self,
+        owner: u16,
+        publication: HubMessage,
+        outlet: &mut impl Outlet<F>,
+    ) -> Result<(), Refusal> {
+        let max = Amount { messages: self.config.backlog_max, bytes: self.config.backlog_bytes_max };
+        let way = &mut self.ways[usize::from(owner)];
+        let is_clear = way.is_clear() && way.has_no_request() && outlet.has_room_for_request(owner);
+        let publication = match is_clear {
+            true => match outlet.post(owner, publication) {
+                Ok(()) => return Ok(()),
+                Err(publication) => publication,
+            },
+            false => publication,
+        };
+        self.ready = true;
+        Ok(way.push_publication(publication, max)?)
     }
 
-    /// Publications that wait for their turn, or for room.
-    pub(super) fn backlog_len(&self) -> usize {
-        self.backlog.len() + usize::from(self.admitted.is_some())
+    /// Handles the response of an owner.
+    pub(super) fn published(
+        &mut self,
+        ask: AskId,
+        result: Result<Receipt, Refusal>,
+        outlet: &mut impl Outlet<F>,
+    ) {
+        let Some(index) = self.elsewhere.find(ask.0) else { return };
+        if let Some(ticket) = self.forget_elsewhere(index) {
+            outlet.respond(ticket, HubResponse::Published(result));
+        }
+    }
+
+    fn forget_elsewhere(&mut self, index: u32) -> Option<Ticket> {
+        let Elsewhere { ticket, holder } = self.elsewhere.remove(index)?;
+        if let Some(holder) = holder {
+            self.responded(&holder);
+        }
+        Some(ticket)
+    }
+
+    /// A connection of this shard has ended: what it has delayed is withdrawn, on all shards.
+    pub fn publisher_left(&mut self, holder: &Holder) {
+        for shard in self.delayed_at.remove(&holder.connection).unwrap_or_default() {
+            // After the publications of this connection.
+            self.request(shard, holder, HubMessage::Ended { holder: *holder });
+        }
+        if self.admission.waiting() > 0 || self.backlog.has_next() {
+            self.withdraw_delayed(*holder);
+        }
+    }
+
+    /// What this connection has delayed here is withdrawn, after all of its publications have been looked at.
+    pub(super) fn withdraw_delayed(&mut self, holder: Holder) {
+        self.ready = true;
+        self.backlog.push_end(holder);
+    }
+
+    /// Whether this shard's backlog would take one more.
+    pub const fn has_backlog_room(&self) -> bool {
+        self.backlog.has_room()
     }
 
     #[inline]
     pub(super) fn accept(
         &mut self,
         publish: Publish,
-        ticket: Option<(u16, Ticket)>,
-    ) -> Result<(), (Refusal, Option<(u16, Ticket)>)> {
-        if !self.has_backlog_room() {
-            self.counters.busy += 1;
-            let (waiting, max) = (self.backlog_len() as u64, self.config.backlog_max as u64);
-            return Err((Refusal::Busy { waiting, max }, ticket));
-        }
-        self.backlog.push_back(Waiting { publish, ticket });
+        asker: Option<Asker>,
+    ) -> Result<(), (Refusal, Option<Asker>)> {
         self.ready = true;
-        Ok(())
+        self.backlog.push(publish, asker).map_err(|(no_room, asker)| {
+            self.counters.busy += 1;
+            (no_room.into(), asker)
+        })
     }
 
-    /// Publishes what waits, in order; false when one found no room on its way.
-    pub(super) fn publish_waiting(&mut self, now: Time, outlet: &mut impl Outlet<F>) -> bool {
-        for _ in 0..PUBLICATIONS_PER_TURN {
-            let Some(waiting) = self.next_admitted(now, outlet) else { break };
-            // The response to the one before, which goes the same way, must not take its room.
-            self.send_outgoing(outlet);
-            match self.owned_or_new(&waiting.publish.topic, now) {
-                Ok(_) if waiting.publish.expires <= now => {
-                    self.counters.expired += 1;
-                    self.tell(waiting.ticket, Err(Refusal::Expired), outlet);
+    /// Publishes what waits, as far as there is room on the way to other shards. Of a long backlog it publishes a part.
+    pub(super) fn publish_waiting(&mut self, now: Time, outlet: &mut impl Outlet<F>) {
+        let mut budget = PUBLICATIONS_PER_TURN;
+        if self.backlog.is_blocked() {
+            self.publish_parked(&mut budget, now, outlet);
+        }
+        while budget > 0
+            && let Some(waiting) = self.next_admitted(now, outlet)
+        {
+            budget -= 1;
+            self.publish_or_park(waiting, now, outlet);
+        }
+    }
+
+    fn publish_or_park(&mut self, mut waiting: Waiting, now: Time, outlet: &mut impl Outlet<F>) {
+        match self.owned_or_new(&waiting.publish.topic, &waiting.publish.holder, now) {
+            Ok(index) => match self.blocked_by(index, outlet) {
+                None => self.publish_now(index, waiting, now, outlet),
+                Some(shard) => {
+                    self.backlog.keep(&mut waiting);
+                    let owned = self.topics.get_mut(index).and_then(|topic| topic.owned.as_deref_mut());
+                    let Some(owned) = owned else { return };
+                    if owned.parked.is_empty() {
+                        self.backlog.block(index, shard);
+                        if !owned.rate_limit.is_none() {
+                            let topic = waiting.publish.topic.clone();
+                            self.admission.suspend(topic, &owned.rate_limit, now);
+                        }
+                    }
+                    owned.parked.push_back(waiting);
                 }
-                Ok(index) if self.has_room_for_all(index, outlet) => {
+            },
+            Err(refusal) => {
+                self.counters.topics_refused += 1;
+                self.refuse(waiting, refusal, outlet);
+            }
+        }
+    }
+
+    /// Publishes what waits with its topic, for each shard that has room again: a few of each topic in turn.
+    fn publish_parked(&mut self, budget: &mut usize, now: Time, outlet: &mut impl Outlet<F>) {
+        for shard in 0..self.shards {
+            while *budget > 0
+                && self.has_room(shard, outlet)
+                && let Some(index) = self.backlog.unblock(shard)
+            {
+                let mut blocked_by = None;
+                for _ in 0..PARKED_PER_TURN {
+                    let Some(owned) = self.owned_mut(index) else { break };
+                    let Some(waiting) = owned.parked.pop_front() else { break };
+                    blocked_by = self.blocked_by_target(index, outlet);
+                    if blocked_by.is_some() {
+                        if let Some(owned) = self.owned_mut(index) {
+                            owned.parked.push_front(waiting);
+                        }
+                        break;
+                    }
                     self.publish_now(index, waiting, now, outlet);
+                    *budget = budget.saturating_sub(1);
                 }
-                Ok(_) => {
-                    self.admitted = Some(waiting);
-                    return false;
-                }
-                Err(refusal) => {
-                    self.counters.topics_refused += 1;
-                    self.tell(waiting.ticket, Err(refusal), outlet);
+                let Some(topic) = self.topics.get(index) else { continue };
+                let Some(owned) = topic.owned.as_deref() else { continue };
+                if !owned.parked.is_empty() {
+                    self.backlog.block(index, blocked_by.unwrap_or(shard));
+                } else if !owned.rate_limit.is_none() {
+                    self.admission.resume(&topic.name, now);
                 }
             }
         }
-        true
     }
 
-    /// The next publication that is due: first the one that found no room, then those that have waited, then
-    /// new ones.
+    fn owned_mut(&mut self, index: u32) -> Option<&mut Owned> {
+        self.topics.get_mut(index)?.owned.as_deref_mut()
+    }
+
+    /// The next publication that is due: first those that have waited for that, then new ones.
     fn next_admitted(&mut self, now: Time, outlet: &mut impl Outlet<F>) -> Option<Waiting> {
-        if let Some(waiting) = self.admitted.take() {
-            return Some(waiting);
-        }
-        while self.is_admission_due(now)
+        while self.can_admit(now)
             && let Some(admitted) = self.admission.poll(now)
         {
             match admitted {
                 Admitted::Publish(waiting) => return Some(waiting),
-                Admitted::Expired(waiting) => self.tell(waiting.ticket, Err(Refusal::Expired), outlet),
+                Admitted::Expired(waiting) => self.tell(waiting.asker, Err(Refusal::Expired), outlet),
                 Admitted::Refused(_) => {} // A repetition: no publisher waits for it. It is counted.
             }
         }
         loop {
-            let waiting = self.backlog.pop_front()?;
+            let mut waiting = match self.backlog.pop()? {
+                Item::Publication(waiting) => waiting,
+                Item::Ended(holder) => {
+                    for waiting in self.admission.withdraw(&holder) {
+                        self.tell(waiting.asker, Err(Refusal::PublisherLeft), outlet);
+                    }
+                    continue;
+                }
+            };
             let is_plain = waiting.publish.due <= now && waiting.publish.expires > now;
             if is_plain && self.config.rules.is_empty() && self.admission.waiting() == 0 {
                 return Some(waiting);
             }
-            let ticket = waiting.ticket;
+            self.backlog.finish(&mut waiting);
+            let asker = waiting.asker;
             match self.admission.submit(self.submission(waiting), now) {
-                Submitted::Passes(waiting) => return Some(waiting),
+                Submitted::Passes(mut waiting) => {
+                    self.backlog.keep(&mut waiting);
+                    return Some(waiting);
+                }
                 Submitted::Waits => {}
-                Submitted::Expired(_) => self.tell(ticket, Err(Refusal::Expired), outlet),
+                Submitted::Expired(_) => self.tell(asker, Err(Refusal::Expired), outlet),
                 Submitted::Refused(_, full) => {
-                    let limits = &self.config.admission;
-                    let (waiting, max) = match full {
-                        Full::Delayed { messages, .. } => (messages, limits.delayed.messages_max),
-                        Full::RateLimited { messages } => (messages, limits.rate_limited.messages_max),
+                    let refusal = match full {
+                        Full::Delayed(no_room) | Full::RateLimited(no_room) => no_room.into(),
+                        Full::DelayTooLong { max } => Refusal::DelayTooLong {
+                            max_ms: u64::try_from(max.as_millis()).unwrap_or(u64::MAX),
+                        },
                     };
-                    let refusal = Refusal::Busy { waiting: waiting as u64, max: max as u64 };
-                    self.tell(ticket, Err(refusal), outlet);
+                    self.tell(asker, Err(refusal), outlet);
                 }
             }
         }
@@ -160,13 +289,14 @@ impl<F: Default> Hub<F> {
 
     /// The data of a publication that decides when it is published.
     pub(super) fn submission(&self, waiting: Waiting) -> Submission<TopicName, Waiting> {
-        let Publish { topic, body, due, expires, .. } = &waiting.publish;
+        let Publish { topic, body, due, expires, holder, .. } = &waiting.publish;
         let owned = self.names.get(topic).and_then(|index| self.topics.get(*index)?.owned.as_deref());
         let rate_limit = owned.map_or_else(|| self.config.rules.of(topic).1, |owned| owned.rate_limit);
         Submission {
             key: topic.clone(),
             rate_limit,
             bytes: body.len(),
+            holder: *holder,
             due: *due,
             expires: *expires,
             item: waiting,
@@ -178,14 +308,42 @@ impl<F: Default> Hub<F> {
         self.admission.poll_timeout().is_some_and(|due| due <= now)
     }
 
-    fn has_room_for_all(&self, index: u32, outlet: &impl Outlet<F>) -> bool {
-        let owned = self.topics.get(index).and_then(|topic| topic.owned.as_deref());
-        owned.is_none_or(|owned| owned.targets.iter().all(|shard| self.has_room(*shard, outlet)))
+    /// Whether a publication that has waited is due, and there would be room to let it wait for other shards.
+    #[inline]
+    pub(super) fn can_admit(&self, now: Time) -> bool {
+        self.is_admission_due(now) && (self.backlog.has_room() || !self.backlog.is_blocked())
+    }
+
+    /// A shard for which a publication of this topic has to wait: one without room, or that of the topic's earlier ones.
+    #[inline]
+    fn blocked_by(&self, index: u32, outlet: &impl Outlet<F>) -> Option<u16> {
+        let owned = self.topics.get(index).and_then(|topic| topic.owned.as_deref())?;
+        if !owned.parked.is_empty() {
+            return Some(self.shard);
+        }
+        self.blocked_by_target(index, outlet)
+    }
+
+    #[inline]
+    fn blocked_by_target(&self, index: u32, outlet: &impl Outlet<F>) -> Option<u16> {
+        let owned = self.topics.get(index).and_then(|topic| topic.owned.as_deref())?;
+        owned.targets.iter().copied().find(|shard| !self.has_room(*shard, outlet))
+    }
+
+    /// Refuses a publication of the backlog.
+    fn refuse(&mut self, mut waiting: Waiting, refusal: Refusal, outlet: &mut impl Outlet<F>) {
+        self.backlog.finish(&mut waiting);
+        self.tell(waiting.asker, Err(refusal), outlet);
     }
 
     /// Gives a publication its position, keeps it in the history, and sends it to all interested shards.
-    fn publish_now(&mut self, index: u32, waiting: Waiting, now: Time, outlet: &mut impl Outlet<F>) {
-        let Waiting { publish, ticket } = waiting;
+    fn publish_now(&mut self, index: u32, mut waiting: Waiting, now: Time, outlet: &mut impl Outlet<F>) {
+        if waiting.publish.expires <= now {
+            self.counters.expired += 1;
+            return self.refuse(waiting, Refusal::Expired, outlet);
+        }
+        self.backlog.finish(&mut waiting);
+        let Waiting { publish, asker, .. } = waiting;
         let Some(topic) = self.topics.get_mut(index) else { return };
         let Some(owned) = topic.owned.as_deref_mut() else { return };
         topic.used = now;
@@ -206,31 +364,44 @@ impl<F: Default> Hub<F> {
         self.counters.forwarded += owned.targets.len() as u64;
         let mut returned = Vec::new();
         for shard in &owned.targets {
-            if let Err(envelope) = outlet.post(*shard, HubMessage::Message(Arc::clone(&message))) {
+            let envelope = HubMessage::Message(Arc::clone(&message));
+            if !self.ways[usize::from(*shard)].is_clear() {
+                returned.push((*shard, envelope));
+            } else if let Err(envelope) = outlet.post(*shard, envelope) {
                 returned.push((*shard, envelope));
             }
         }
-        // There was room a moment ago; in any case they are not lost.
+        // They wait after the responses before them.
         returned.into_iter().for_each(|(shard, envelope)| self.send(shard, envelope));
         self.fan_out(index, &message, now, outlet);
-        if ticket.is_some() {
+        if asker.is_some() {
             let receipt = Receipt { position: message.position, receivers: self.receivers(index) };
-            self.tell(ticket, Ok(receipt), outlet);
+            self.tell(asker, Ok(receipt), outlet);
         }
     }
 
     /// Reports the result to the publisher, if it waits for one.
     pub(super) fn tell(
         &mut self,
-        ticket: Option<(u16, Ticket)>,
+        asker: Option<Asker>,
         result: Result<Receipt, Refusal>,
         outlet: &mut impl Outlet<F>,
     ) {
-        let Some((shard, ticket)) = ticket else { return };
-        if shard == self.shard {
-            return outlet.respond(ticket, HubResponse::Published(result));
+        match asker {
+            Some(Asker::Local(ticket)) => outlet.respond(ticket, HubResponse::Published(result)),
+            Some(Asker::Remote(shard, ask)) => {
+                let response = HubMessage::Published { ask, result };
+                // At once, so that the next message need not wait after it.
+                let response = match self.ways[usize::from(shard)].is_clear() {
+                    true => outlet.post(shard, response),
+                    false => Err(response),
+                };
+                if let Err(response) = response {
+                    self.send(shard, response);
+                }
+            }
+            None => {}
         }
-        self.send(shard, HubMessage::Published { ticket, result });
     }
 
     /// Subscriptions that get the messages of a topic, on all shards.
@@ -248,14 +419,14 @@ impl<F: Default> Hub<F> {
         ask: AskId,
         filter: TopicFilter,
         since: Option<Position>,
-        members: u32,
+        (members, holder): (u32, Holder),
         now: Time,
     ) {
         let (mut result, mut missed) =
             (Ok(Subscribed { head: Position::default(), recovery: Recovery::NotRequested }), Vec::new());
         match &filter {
             TopicFilter::Prefix(_) => self.note_interest(from, &filter, members, now),
-            TopicFilter::Exact(name) => match self.owned_or_new(name, now) {
+            TopicFilter::Exact(name) => match self.owned_or_new(name, &holder, now) {
                 Ok(index) => {
                     self.note_interest(from, &filter, members, now);
                     let (subscribed, messages) = self.recover(index, since, now);
@@ -292,21 +463,20 @@ impl<F: Default> Hub<F> {
     }
 
     /// The topic with this name, which is owned here from now on.
-    fn owned_or_new(&mut self, name: &TopicName, now: Time) -> Result<u32, Refusal> {
+    fn owned_or_new(&mut self, name: &TopicName, holder: &Holder, now: Time) -> Result<u32, Refusal> {
         let known = self.names.get(name).copied();
         if let Some(index) = known
             && self.topics.get(index).is_some_and(|topic| topic.owned.is_some())
         {
             return Ok(index);
         }
-        if self.owned_count >= self.config.topics_max {
-            return Err(Refusal::TooManyTopics { max: self.config.topics_max as u64 });
+        if let Err(no_room) = self.owned.take(holder, Amount::one(0)) {
+            return Err(Refusal::TooManyTopics { max: no_room.max });
         }
         let index = known.unwrap_or_else(|| self.topic_or_new(name, now));
         let head = Position { epoch: self.epoch, offset: 0 };
         let (priority, rate_limit) = self.config.rules.of(name);
         self.epoch += 1;
-        self.owned_count += 1;
         if let Some(topic) = self.topics.get_mut(index) {
             topic.owned = Some(Box::new(Owned {
                 head,
@@ -315,6 +485,8 @@ impl<F: Default> Hub<F> {
                 targets: Vec::new(),
                 priority,
                 rate_limit,
+                parked: VecDeque::new(),
+                creator: *holder,
             }));
             topic.used = now;
         }
@@ -338,8 +510,7 @@ impl<F: Default> Hub<F> {
             if let Some(owned) = &mut topic.owned {
                 owned.history.expire(now, &self.config, &mut self.history_bytes);
             }
-            let wanted = topic.group.is_wanted()
-                || topic.owned.as_deref().is_some_and(|it| !it.interest.is_empty() || !it.history.is_empty());
+            let wanted = topic.group.is_wanted() || topic.owned.as_deref().is_some_and(is_needed);
             if !wanted && now - topic.used >= self.config.topic_idle_timeout {
                 self.forget_topic(index);
             }
@@ -362,8 +533,15 @@ impl<F: Default> Hub<F> {
     }
 }
 
+fn is_needed(owned: &Owned) -> bool {
+    !owned.interest.is_empty() || !owned.history.is_empty() || !owned.parked.is_empty()
+}
+
 /// Publications that get their position in one turn, so that other work on the shard gets its time.
 const PUBLICATIONS_PER_TURN: usize = 256;
+
+/// Publications of one topic that had no room, before another topic gets its turn.
+const PARKED_PER_TURN: usize = 8;
 
 /// Topics checked in one sweep, and the pause before the next.
 const SWEEP_TOPICS: u32 = 4096;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Hub, Outlet, Publish, Waiting};
+use super::{Account, Hub, Outlet, Publish, Waiting};
 use crate::{Refusal, push::schedule::AddError};
 
 impl<F: Default> Hub<F> {
@@ -19,7 +19,7 @@ impl<F: Default> Hub<F> {
         publish: Publish,
     ) -> Result<(), AddError> {
         debug_assert_eq!(publish.topic.owner(self.shards), self.shard, "added at its owner");
-        let submission = self.submission(Waiting { publish, ticket: None });
+        let submission = self.submission(Waiting { publish, asker: None, account: Account::Outside });
         self.admission.add_periodic(number, interval, submission)
     }
 
@@ -28,7 +28,7 @@ impl<F: Default> Hub<F> {
     pub fn close(&mut self, outlet: &mut impl Outlet<F>) {
         for waiting in self.admission.close() {
             self.counters.closed += 1;
-            self.tell(waiting.ticket, Err(Refusal::Draining), outlet);
+            self.tell(waiting.asker, Err(Refusal::Draining), outlet);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{AskId, Hub, Outlet};
 use crate::{
-    Refusal, TopicName,
+    Holder, Refusal, TopicName,
     push::{HubMessage, HubResponse, PresenceResponse, PresentSubscriber, SubscriberId, Ticket},
 };
 
@@ -10,23 +10,31 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Gather {
     ticket: Ticket,
+    holder: Holder,
     due: u16,
     presence: PresenceResponse,
 }
 
 impl<F: Default> Hub<F> {
-    /// Requests the subscribers of `topic`, by name or by prefix; with `list` also their identities. The
-    /// [`HubResponse`] goes to `ticket`.
+    /// Requests the subscribers of `topic`, by name or by prefix, for `holder`; with `list` also their identities.
+    /// The [`HubResponse`] goes to `ticket`.
     ///
     /// # Errors
     /// Too many requests wait ([`Refusal::Busy`]).
-    pub fn presence(&mut self, topic: &TopicName, list: bool, ticket: Ticket) -> Result<(), Refusal> {
-        self.may_ask()?;
-        let gather = Gather { ticket, due: self.shards, presence: PresenceResponse::default() };
+    pub fn presence(
+        &mut self,
+        topic: &TopicName,
+        list: bool,
+        ticket: Ticket,
+        holder: &Holder,
+    ) -> Result<(), Refusal> {
+        self.ask(holder)?;
+        let presence = PresenceResponse::default();
+        let gather = Gather { ticket, holder: *holder, due: self.shards, presence };
         let gather = self.gathers.insert(gather);
         let ask = AskId(self.gathers.key(gather));
         for shard in 0..self.shards {
-            self.send(shard, HubMessage::AskPresence { ask, topic: topic.clone(), list });
+            self.request(shard, holder, HubMessage::AskPresence { ask, topic: topic.clone(), list });
         }
         Ok(())
     }
@@ -52,8 +60,9 @@ impl<F: Default> Hub<F> {
         gather.presence.subscribers.extend(presence.subscribers);
         gather.due -= 1;
         if gather.due == 0
-            && let Some(Gather { ticket, presence, .. }) = self.gathers.remove(index)
+            && let Some(Gather { ticket, holder, presence, .. }) = self.gathers.remove(index)
         {
+            self.responded(&holder);
             outlet.respond(ticket, HubResponse::Presence(presence));
         }
     }

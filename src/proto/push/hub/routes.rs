@@ -4,7 +4,7 @@
 use std::ops::Bound;
 
 use super::{Group, Hub, Prefix, Topic};
-use crate::{Time, TopicFilter, TopicName, TopicPrefix};
+use crate::{Amount, Time, TopicFilter, TopicName, TopicPrefix};
 
 /// A topic or a prefix of this hub, by its place. The highest bit says which.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -92,7 +92,7 @@ impl<F: Default> Hub<F> {
         self.ordered.remove(&topic.name);
         if let Some(mut owned) = topic.owned {
             owned.history.clear(&mut self.history_bytes);
-            self.owned_count -= 1;
+            self.owned.give_back(&owned.creator, Amount::one(0));
         }
     }
 

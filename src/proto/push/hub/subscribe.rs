@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{AskId, Hub, Outlet, Route};
+use super::{AskId, Hub, Outlet, Route, routes::Way};
 use crate::{
-    Position, Refusal, Time, TopicFilter,
+    Holder, Position, Refusal, Time, TopicFilter,
     push::{HubMessage, HubResponse, Publication, Subscribed, SubscriberId, Ticket, group::Group},
 };
 
@@ -27,12 +27,13 @@ pub(super) struct Pending {
     who: Option<(SubscriberId, u32)>,
     route: Route,
     ticket: Option<Ticket>,
+    holder: Holder,
     /// Responses still to come.
     due: u16,
 }
 
 impl<F: Default> Hub<F> {
-    /// Subscribes `who`. The [`HubResponse`] goes to `ticket`, if there is one; messages begin after it.
+    /// Subscribes `who`, whose connection is `holder`. The [`HubResponse`] goes to `ticket`, if there is one; messages begin after it.
     ///
     /// Several subscriptions of one subscriber may match a topic; it gets each message once.
     ///
@@ -44,6 +45,7 @@ impl<F: Default> Hub<F> {
         filter: &TopicFilter,
         since: Option<Position>,
         ticket: Option<Ticket>,
+        holder: &Holder,
         now: Time,
     ) -> Result<(), Refusal> {
         if since.is_some() && matches!(filter, TopicFilter::Prefix(_)) {
@@ -75,25 +77,51 @@ impl<F: Default> Hub<F> {
             self.touch(route);
             return Ok(());
         }
-        self.may_ask()?;
+        self.ask(holder)?;
         let route = known.unwrap_or_else(|| self.route_or_new(filter, now));
         self.subscription_count += 1;
         let back = self.list(who).len() as u32;
         let group = self.group(route).expect("found or made above");
         group.waiting += 1;
         group.asked += 1;
-        group.announced = group.len();
-        let members = group.announced;
+        let members = group.len();
         let due = if matches!(filter, TopicFilter::Exact(_)) { 1 } else { self.shards };
-        let pending = self.pending.insert(Pending { who: Some((who, back)), route, ticket, due });
+        let pending =
+            self.pending.insert(Pending { who: Some((who, back)), route, ticket, holder: *holder, due });
         self.list(who).push(Subscription { route, place: Place::pending(pending) });
         let ask = AskId(self.pending.key(pending));
-        let envelope = HubMessage::Ask { ask, filter: filter.clone(), since, members };
+        let envelope = HubMessage::Ask { ask, filter: filter.clone(), since, members, holder: *holder };
         match filter {
-            TopicFilter::Exact(name) => self.send(name.owner(self.shards), envelope),
-            TopicFilter::Prefix(_) => (0..self.shards).for_each(|shard| self.send(shard, envelope.clone())),
+            TopicFilter::Exact(name) => {
+                let owner = name.owner(self.shards);
+                if owner == self.shard {
+                    self.members_of(ask);
+                }
+                self.request(owner, holder, envelope);
+            }
+            TopicFilter::Prefix(_) => {
+                // One of the requests is for this shard.
+                self.members_of(ask);
+                (0..self.shards).for_each(|shard| self.request(shard, holder, envelope.clone()));
+            }
         }
         Ok(())
+    }
+
+    /// The number of subscriptions that a request for a subscription reports, now that it is sent.
+    pub(super) fn members_of(&mut self, ask: AskId) -> u32 {
+        let pending = self.pending.find(ask.0).and_then(|index| self.pending.get(index));
+        let Some(route) = pending.map(|pending| pending.route) else { return 0 };
+        let Some(group) = self.group(route) else { return 0 };
+        let members = group.len();
+        if matches!(route.way(), Way::Topic(_)) {
+            group.announced = members;
+        } else if group.announced != members {
+            // The shards get these requests at different times: all of them must be informed once more.
+            group.announced = Group::UNKNOWN;
+            self.touch(route);
+        }
+        members
     }
 
     /// Ends a subscription: `who` gets nothing more through it, including messages that wait for a later
@@ -166,7 +194,8 @@ impl<F: Default> Hub<F> {
         if pending.due > 0 && result.is_ok() {
             return;
         }
-        let Some(Pending { who, route, ticket, .. }) = self.pending.remove(index) else { return };
+        let Some(Pending { who, route, ticket, holder, .. }) = self.pending.remove(index) else { return };
+        self.responded(&holder);
         if let Some(group) = self.group(route) {
             group.asked -= 1;
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{AddError, Bounds, DelayQueue, Periodics, RateLimit, RateLimitedTopics, rate_limited};
-use crate::Time;
+use crate::{Holder, NoRoom, Time};
 
 /// The publications of one shard that wait before they get their position. It lives on the owner shard of
 /// their topics.
@@ -18,6 +18,7 @@ pub struct Admission<K, T> {
     periodic: Periodics<Submission<K, T>>,
     /// When the first of the three is due; needed for every publication, so it is cached.
     due: Time,
+    delay_max: Duration,
     counts: Counts,
 }
 
@@ -25,9 +26,12 @@ pub struct Admission<K, T> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct AdmissionLimits {
-    /// Messages with a delay, all topics together. When full: refused.
+    /// Messages with a delay, all topics together; each connection and address has a
+    /// [share](crate::Shares). When full: refused.
     pub delayed: Bounds,
-    /// Messages of each topic that wait for its rate limit. When full: refused. Delayed messages that became
+    /// The longest delay; a longer one is refused.
+    pub delay_max: Duration,
+    /// Messages of each topic that wait for its rate limit, with shares too. When full: refused. Delayed messages that became
     /// due are added regardless.
     pub rate_limited: Bounds,
     /// Periodic pushes. At this number: refused.
@@ -49,6 +53,7 @@ impl Default for AdmissionLimits {
     fn default() -> Self {
         Self {
             delayed: Bounds { messages_max: 65_536, bytes_max: 64 << 20 },
+            delay_max: Duration::from_secs(24 * 3600),
             rate_limited: Bounds { messages_max: 1024, bytes_max: 4 << 20 },
             periodics_max: 16_384,
         }
@@ -64,6 +69,8 @@ pub struct Submission<K, T> {
     pub rate_limit: RateLimit,
     /// Bytes of its body.
     pub bytes: usize,
+    /// Whose it is.
+    pub holder: Holder,
     /// When it is due; [`Time::default`] is at once.
     pub due: Time,
     /// When it expires; [`Time::NEVER`] is never.
@@ -85,23 +92,21 @@ pub enum Submitted<T> {
     Refused(T, Full),
 }
 
-/// Where there was no room, and how much waits there.
+/// Why a submission was refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Full {
-    /// Among the delayed ones.
-    #[error("{messages} delayed messages of {bytes} bytes wait already")]
-    Delayed {
-        /// Messages that wait.
-        messages: usize,
-        /// Bytes of their bodies.
-        bytes: usize,
-    },
-    /// At the rate limit of its topic.
-    #[error("{messages} messages wait for the rate limit of the topic")]
-    RateLimited {
-        /// Messages that wait.
-        messages: usize,
+    /// There is no room among the delayed ones.
+    #[error("delayed messages: {0}")]
+    Delayed(NoRoom),
+    /// There is no room at the rate limit of its topic.
+    #[error("messages that wait for the rate limit of the topic: {0}")]
+    RateLimited(NoRoom),
+    /// Its delay is longer than allowed.
+    #[error("the delay is longer than {max:?}")]
+    DelayTooLong {
+        /// The longest delay.
+        max: Duration,
     },
 }
 
@@ -128,8 +133,10 @@ pub struct Counts {
     pub repeated: u64,
     /// Submissions that expired before they could be published.
     pub expired: u64,
-    /// Submissions that found no room.
+    /// Submissions that found no room, or had a delay that is too long.
     pub refused: u64,
+    /// Delayed submissions of connections that ended.
+    pub withdrawn: u64,
 }
 
 impl<K: Clone + Ord, T: Clone> Admission<K, T> {
@@ -140,6 +147,7 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
             rate_limited: RateLimitedTopics::new(limits.rate_limited),
             periodic: Periodics::new(limits.periodics_max),
             due: Time::NEVER,
+            delay_max: limits.delay_max,
             counts: Counts::default(),
         }
     }
@@ -195,14 +203,14 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
             });
         }
         while let Some((_, submission)) = self.delayed.pop_due(now) {
-            let Submission { key, rate_limit, bytes, expires, item, .. } = submission;
+            let Submission { key, rate_limit, bytes, holder, expires, item, .. } = submission;
             if expires <= now {
                 return Some(self.expire(item));
             }
             match self.rate_limited.insist(
                 key,
                 &rate_limit,
-                rate_limited::Message { bytes, expires, item },
+                rate_limited::Message { bytes, holder, expires, item },
                 now,
             ) {
                 Some(item) => return Some(Admitted::Publish(item)),
@@ -253,6 +261,33 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
         self.rate_limited.forget_rested(now);
     }
 
+    /// Takes out the delayed submissions of a connection, because it has ended. Those that are due already, and
+    /// wait for a rate limit only, stay.
+    pub fn withdraw(&mut self, holder: &Holder) -> impl Iterator<Item = T> + use<K, T> {
+        let withdrawn = self.delayed.withdraw(holder);
+        self.counts.withdrawn += withdrawn.len() as u64;
+        self.set_due();
+        withdrawn.into_iter().map(|submission| submission.item)
+    }
+
+    /// Bytes of the messages that wait.
+    pub const fn waiting_bytes(&self) -> usize {
+        self.delayed.bytes() + self.rate_limited.bytes()
+    }
+
+    /// What was published last on this topic has to wait for something else: nothing more of it passes its rate limit
+    /// until it is [resumed](Self::resume), so that what is delayed does not come out faster than the limit.
+    pub fn suspend(&mut self, key: K, rate_limit: &RateLimit, now: Time) {
+        self.rate_limited.suspend(key, rate_limit, now);
+        self.set_due();
+    }
+
+    /// Ends a suspension.
+    pub fn resume(&mut self, key: &K, now: Time) {
+        self.rate_limited.resume(key, now);
+        self.set_due();
+    }
+
     /// Ends all repetitions, and returns everything that waits; none of it will be published.
     pub fn close(&mut self) -> Vec<T> {
         self.periodic.clear();
@@ -267,20 +302,23 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
 
     fn submit_slow(&mut self, submission: Submission<K, T>, now: Time) -> Submitted<T> {
         if submission.due > now {
-            let (due, bytes) = (submission.due, submission.bytes);
-            return match self.delayed.push(due, bytes, submission) {
+            let Submission { due, bytes, holder, .. } = submission;
+            if due - now > self.delay_max {
+                self.counts.refused += 1;
+                return Submitted::Refused(submission.item, Full::DelayTooLong { max: self.delay_max });
+            }
+            return match self.delayed.push(due, bytes, &holder, submission) {
                 Ok(()) => {
                     self.counts.delayed += 1;
                     Submitted::Waits
                 }
-                Err(submission) => {
+                Err((submission, no_room)) => {
                     self.counts.refused += 1;
-                    let full = Full::Delayed { messages: self.delayed.len(), bytes: self.delayed.bytes() };
-                    Submitted::Refused(submission.item, full)
+                    Submitted::Refused(submission.item, Full::Delayed(no_room))
                 }
             };
         }
-        let Submission { key, rate_limit, bytes, expires, item, .. } = submission;
+        let Submission { key, rate_limit, bytes, holder, expires, item, .. } = submission;
         if expires <= now {
             self.counts.expired += 1;
             return Submitted::Expired(item);
@@ -288,15 +326,16 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
         if rate_limit.is_none() && !self.rate_limited.has_waiting(&key) {
             return Submitted::Passes(item);
         }
-        match self.rate_limited.offer(key, &rate_limit, rate_limited::Message { bytes, expires, item }, now) {
+        let message = rate_limited::Message { bytes, holder, expires, item };
+        match self.rate_limited.offer(key, &rate_limit, message, now) {
             rate_limited::Offered::Passes(item) => Submitted::Passes(item),
             rate_limited::Offered::Waits => {
                 self.counts.rate_limited += 1;
                 Submitted::Waits
             }
-            rate_limited::Offered::Full(item, messages) => {
+            rate_limited::Offered::Full(item, no_room) => {
                 self.counts.refused += 1;
-                Submitted::Refused(item, Full::RateLimited { messages })
+                Submitted::Refused(item, Full::RateLimited(no_room))
             }
         }
     }

@@ -1,34 +1,46 @@
 //! Publications with a delay.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Amount, Time};
+use crate::{Amount, Holder, NoRoom, Shares, Time};
 
 /// Items that come out when they are due: in the order of their times, and of arrival for equal times.
-/// Bounded in number and in bytes.
+/// Bounded in number and in bytes, with a [share](Shares) for each holder.
 ///
 /// # Examples
 /// ```
 /// use std::time::Duration;
 ///
-/// use shardcast_proto::{Time, push::schedule::{Bounds, DelayQueue}};
+/// use shardcast_proto::{Holder, NoRoom, Time, push::schedule::{Bounds, DelayQueue}};
 ///
 /// let (start, second) = (Time::from_nanos(0), Duration::from_secs(1));
 /// let mut queue = DelayQueue::new(Bounds { messages_max: 2, bytes_max: 100 });
-/// assert_eq!(queue.push(start + 2 * second, 5, "later"), Ok(()));
-/// assert_eq!(queue.push(start + second, 4, "soon"), Ok(()));
-/// assert_eq!(queue.push(start, 4, "full"), Err("full"));
+/// let (program, peer) = (Holder::PROGRAM, Holder::connection(0, 7, [192, 0, 2, 1].into()));
+/// assert_eq!(queue.push(start + 2 * second, 5, &peer, "later"), Ok(()));
+/// assert_eq!(queue.push(start + second, 4, &program, "soon"), Ok(()));
+/// assert_eq!(queue.push(start, 4, &program, "full"), Err(("full", NoRoom { taken: 2, max: 2 })));
 /// assert_eq!(queue.pop_due(start + second), Some((start + second, "soon")));
 /// assert_eq!((queue.pop_due(start + second), queue.next_due()), (None, Some(start + 2 * second)));
+/// // The connection has ended.
+/// assert_eq!((queue.withdraw(&peer), queue.len()), (vec!["later"], 0));
 /// ```
 #[derive(Debug)]
 pub struct DelayQueue<T> {
     /// By due time and order of arrival.
-    items: BTreeMap<(Time, u64), (usize, T)>,
-    /// Invariant: the sum of the bytes of `items`.
-    bytes: usize,
+    items: BTreeMap<Place, Delayed<T>>,
+    /// The places of each connection. Invariant: those of `items`, without those of the program.
+    places: BTreeSet<((u16, u64), Place)>,
     arrivals: u64,
-    bounds: Bounds,
+    shares: Shares,
+}
+
+type Place = (Time, u64);
+
+#[derive(Debug)]
+struct Delayed<T> {
+    bytes: usize,
+    holder: Holder,
+    item: T,
 }
 
 /// How much may wait.
@@ -49,31 +61,47 @@ impl Bounds {
 
 impl<T> DelayQueue<T> {
     /// Creates an empty queue.
-    pub const fn new(bounds: Bounds) -> Self {
-        Self { items: BTreeMap::new(), bytes: 0, arrivals: 0, bounds }
+    pub fn new(bounds: Bounds) -> Self {
+        let max = Amount { messages: bounds.messages_max, bytes: bounds.bytes_max };
+        Self { items: BTreeMap::new(), places: BTreeSet::new(), arrivals: 0, shares: Shares::new(max) }
     }
 
-    /// Keeps `item`, whose body has this many bytes, until `due`.
+    /// Keeps `item` of `holder`, whose body has this many bytes, until `due`.
     ///
     /// # Errors
-    /// There is no room: returns the item.
-    pub fn push(&mut self, due: Time, bytes: usize, item: T) -> Result<(), T> {
-        let waiting = Amount { messages: self.items.len(), bytes: self.bytes };
-        if !self.bounds.admit(waiting, bytes) {
-            return Err(item);
+    /// There is no room for it: returns the item.
+    pub fn push(&mut self, due: Time, bytes: usize, holder: &Holder, item: T) -> Result<(), (T, NoRoom)> {
+        if let Err(no_room) = self.shares.take(holder, Amount::one(bytes)) {
+            return Err((item, no_room));
         }
-        self.items.insert((due, self.arrivals), (bytes, item));
+        let place = (due, self.arrivals);
         self.arrivals += 1;
-        self.bytes += bytes;
+        self.items.insert(place, Delayed { bytes, holder: *holder, item });
+        if *holder != Holder::PROGRAM {
+            self.places.insert(((holder.shard, holder.connection), place));
+        }
         Ok(())
     }
 
     /// Takes out the next due item, with its due time.
     pub fn pop_due(&mut self, now: Time) -> Option<(Time, T)> {
-        let entry = self.items.first_entry().filter(|entry| entry.key().0 <= now)?;
-        let ((due, _), (bytes, item)) = entry.remove_entry();
-        self.bytes -= bytes;
-        Some((due, item))
+        let place = *self.items.first_key_value().filter(|((due, _), _)| *due <= now)?.0;
+        self.remove(place).map(|item| (place.0, item))
+    }
+
+    /// Takes out all items of a connection, because it has ended.
+    pub fn withdraw(&mut self, holder: &Holder) -> Vec<T> {
+        let connection = (holder.shard, holder.connection);
+        let all = (connection, (Time::default(), 0))..=(connection, (Time::NEVER, u64::MAX));
+        let places: Vec<_> = self.places.range(all).map(|(_, place)| *place).collect();
+        places.into_iter().filter_map(|place| self.remove(place)).collect()
+    }
+
+    fn remove(&mut self, place: Place) -> Option<T> {
+        let Delayed { bytes, holder, item } = self.items.remove(&place)?;
+        self.places.remove(&((holder.shard, holder.connection), place));
+        self.shares.give_back(&holder, Amount::one(bytes));
+        Some(item)
     }
 
     /// When the next one is due.
@@ -93,6 +121,6 @@ impl<T> DelayQueue<T> {
 
     /// Bytes of their bodies.
     pub const fn bytes(&self) -> usize {
-        self.bytes
+        self.shares.held().bytes
     }
 }

@@ -18,7 +18,7 @@
 //! use std::{sync::Arc, time::Duration};
 //!
 //! use shardcast_proto::{
-//!     Position, Time, TopicName,
+//!     Holder, NoRoom, Position, Time, TopicName,
 //!     push::{
 //!         Publication, SubscriberId,
 //!         schedule::{
@@ -43,17 +43,24 @@
 //! let limits = AdmissionLimits::default().with(|it| (it.delayed, it.rate_limited) = (bounds, bounds));
 //! let mut admission = Admission::new(limits);
 //! let submission =
-//!     |item, due| Submission { key: "prices.gold", rate_limit, bytes: 4, due, expires: Time::NEVER, item };
+//!     |item, due| Submission { key: "prices.gold", rate_limit, bytes: 4, holder: Holder::PROGRAM, due, expires: Time::NEVER, item };
 //! assert_eq!(admission.submit(submission("2410", start), start), Submitted::Passes("2410"));
 //! assert_eq!(admission.submit(submission("2411", start), start), Submitted::Waits);
 //! assert_eq!(admission.submit(submission("2409", start + 10 * second), start), Submitted::Waits);
 //! let large = Submission { bytes: 1000, ..submission("large", start + second) };
-//! let full = Full::Delayed { messages: 1, bytes: 4 };
+//! let full = Full::Delayed(NoRoom { taken: 1, max: 10 });
 //! assert_eq!(admission.submit(large, start), Submitted::Refused("large", full));
 //! assert_eq!(admission.poll_timeout(), Some(start + second));
 //! assert_eq!(admission.poll(start + second), Some(Admitted::Publish("2411")));
 //! assert_eq!(admission.poll(start + 10 * second), Some(Admitted::Publish("2409")));
 //! assert_eq!(admission.counts(), Counts { delayed: 1, rate_limited: 1, refused: 1, ..Counts::default() });
+//!
+//! // While there is no room for what passed, nothing follows it.
+//! admission.suspend("prices.gold", &slow, start + 12 * second);
+//! assert_eq!(admission.submit(submission("2412", start), start + 12 * second), Submitted::Waits);
+//! assert_eq!(admission.poll(start + 12 * second), None);
+//! admission.resume(&"prices.gold", start + 12 * second);
+//! assert_eq!(admission.poll(start + 12 * second), Some(Admitted::Publish("2412")));
 //!
 //! // A periodic push, first at its due time.
 //! let tick = submission("tick", start + 20 * second);
@@ -97,6 +104,7 @@
 mod admission;
 mod batch;
 mod delay;
+mod fair;
 mod fanout;
 mod gathered;
 mod periodic;
@@ -107,6 +115,7 @@ mod rules;
 
 pub use admission::{Admission, AdmissionLimits, Admitted, Counts, Full, Submission, Submitted};
 pub use delay::{Bounds, DelayQueue};
+pub use fair::FairQueue;
 pub use fanout::{FanOut, FanOutCounts, FanOutLimits};
 pub use periodic::{AddError, Periodics};
 pub use priority::{Piece, Priority, PriorityQueue, delivery_cost};

@@ -3,37 +3,47 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{Bounds, RateLimit, RateLimiter};
-use crate::{Amount, Time};
+use crate::{
+    Amount, Holder, NoRoom, Time,
+    shares::{Holders, less},
+};
 
 /// The rate-limited topics of one shard, by a key of the caller's choice.
 ///
 /// An offered item passes at once while nothing of its topic waits and the limit allows it. Otherwise it
-/// waits in order, within bounds per topic, and comes out when the limit allows it or when it has expired.
+/// waits in order, within bounds per topic, of which each holder has a [share](crate::Shares), and comes out when the limit allows it or when it has expired.
 ///
 /// # Examples
 /// ```
 /// use std::time::Duration;
 ///
 /// use shardcast_proto::{
-///     Time,
+///     Holder, NoRoom, Time,
 ///     push::schedule::{Bounds, Came, Message, Offered, RateLimit, RateLimitedTopics},
 /// };
 ///
 /// let (start, second) = (Time::from_nanos(0), Duration::from_secs(1));
 /// let limit = RateLimit::default().with(|it| (it.messages_per_second, it.burst) = (1, Duration::ZERO));
 /// let mut topics = RateLimitedTopics::new(Bounds { messages_max: 1, bytes_max: 100 });
-/// let message = |item| Message { bytes: 4, expires: Time::NEVER, item };
+/// let message = |item| Message { bytes: 4, holder: Holder::PROGRAM, expires: Time::NEVER, item };
 /// assert_eq!(topics.offer("gold", &limit, message("2410"), start), Offered::Passes("2410"));
 /// assert_eq!(topics.offer("gold", &limit, message("2411"), start), Offered::Waits);
-/// assert_eq!(topics.offer("gold", &limit, message("2409"), start), Offered::Full("2409", 1));
+/// assert_eq!(topics.offer("gold", &limit, message("2409"), start), Offered::Full("2409", NoRoom { taken: 1, max: 1 }));
 /// assert_eq!(topics.next_due(), Some(start + second));
 /// assert!(topics.has_waiting(&"gold"));
 /// assert_eq!(topics.pop(start + second), Some(Came::Passes("2411")));
 ///
+/// // What follows a suspended topic has no room now.
+/// topics.suspend("gold", &limit, start + 2 * second);
+/// assert_eq!(topics.offer("gold", &limit, message("2408"), start + 2 * second), Offered::Waits);
+/// assert_eq!((topics.pop(start + 2 * second), topics.bytes()), (None, 4));
+/// topics.resume(&"gold", start + 2 * second);
+/// assert_eq!(topics.pop(start + 2 * second), Some(Came::Passes("2408")));
+///
 /// // A topic with a full bucket need not be remembered.
-/// topics.forget_rested(start + second);
-/// assert_eq!(topics.topics(), 1);
 /// topics.forget_rested(start + 2 * second);
+/// assert_eq!(topics.topics(), 1);
+/// topics.forget_rested(start + 3 * second);
 /// assert_eq!(topics.topics(), 0);
 /// ```
 #[derive(Debug)]
@@ -42,6 +52,8 @@ pub struct RateLimitedTopics<K, T> {
     /// When to check each topic with waiting items. Invariant: the `(next, key)` of those.
     due: BTreeSet<(Time, K)>,
     waiting: usize,
+    /// Bytes of those.
+    bytes: usize,
     bounds: Bounds,
 }
 
@@ -52,7 +64,10 @@ struct RateLimitedTopic<T> {
     queue: VecDeque<Waiting<T>>,
     /// Invariant: the sum of the bytes of `queue`.
     bytes: usize,
+    holders: Holders,
     next: Time,
+    /// Nothing passes for now.
+    is_suspended: bool,
     /// Not later than the first expiry in `queue`.
     expires: Time,
 }
@@ -60,6 +75,8 @@ struct RateLimitedTopic<T> {
 #[derive(Debug)]
 struct Waiting<T> {
     bytes: usize,
+    /// The holder in whose share it counts, if it does.
+    holder: Option<Holder>,
     expires: Time,
     item: T,
 }
@@ -71,8 +88,8 @@ pub enum Offered<T> {
     Passes(T),
     /// It waits.
     Waits,
-    /// The queue of its topic is full: the item is returned, with the number of waiting messages.
-    Full(T, usize),
+    /// There is no room for it in the queue of its topic: the item is returned.
+    Full(T, NoRoom),
 }
 
 /// An output.
@@ -87,7 +104,7 @@ pub enum Came<T> {
 impl<K: Clone + Ord, T> RateLimitedTopics<K, T> {
     /// Creates an empty set; `bounds` apply to each topic.
     pub const fn new(bounds: Bounds) -> Self {
-        Self { topics: BTreeMap::new(), due: BTreeSet::new(), waiting: 0, bounds }
+        Self { topics: BTreeMap::new(), due: BTreeSet::new(), waiting: 0, bytes: 0, bounds }
     }
 
     /// Offers a message of the topic `key`, whose body has this many bytes. It must not pass after `expires`.
@@ -118,21 +135,32 @@ impl<K: Clone + Ord, T> RateLimitedTopics<K, T> {
         now: Time,
         bounds: Option<Bounds>,
     ) -> Offered<T> {
-        let Message { bytes, expires, item } = message;
+        let Message { bytes, holder, expires, item } = message;
         let topic = self.topics.entry(key.clone()).or_insert_with(|| RateLimitedTopic::new(rate_limit, now));
         topic.set_limit(rate_limit, now);
-        if topic.queue.is_empty() && topic.limiter.ready_at(Amount::one(bytes), now) <= now {
+        let passes = topic.queue.is_empty() && !topic.is_suspended;
+        if passes && topic.limiter.ready_at(Amount::one(bytes), now) <= now {
             topic.limiter.take(Amount::one(bytes), now);
             return Offered::Passes(item);
         }
         let waiting = Amount { messages: topic.queue.len(), bytes: topic.bytes };
-        if bounds.is_some_and(|bounds| !bounds.admit(waiting, bytes)) {
-            return Offered::Full(item, waiting.messages);
+        if let Some(bounds) = bounds {
+            if !bounds.admit(waiting, bytes) {
+                let max = bounds.messages_max as u64;
+                return Offered::Full(item, NoRoom { taken: waiting.messages as u64, max });
+            }
+            let bound = Amount { messages: bounds.messages_max, bytes: bounds.bytes_max };
+            let taken = topic.holders.take(&holder, Amount::one(bytes), less(bound, waiting));
+            if let Err(no_room) = taken {
+                return Offered::Full(item, no_room);
+            }
         }
+        let holder = bounds.map(|_| holder);
         topic.expires = if topic.queue.is_empty() { expires } else { topic.expires.min(expires) };
-        topic.queue.push_back(Waiting { bytes, expires, item });
+        topic.queue.push_back(Waiting { bytes, holder, expires, item });
         topic.bytes += bytes;
         self.waiting += 1;
+        self.bytes += bytes;
         self.set_due(&key, now);
         Offered::Waits
     }
@@ -142,13 +170,30 @@ impl<K: Clone + Ord, T> RateLimitedTopics<K, T> {
         loop {
             let (_, key) = self.due.first().filter(|(due, _)| *due <= now)?.clone();
             let topic = self.topics.get_mut(&key)?;
+            let before = topic.bytes;
             let came = topic.pop(now);
+            self.bytes -= before - topic.bytes;
             // A topic without an output is due later than now after this.
             self.set_due(&key, now);
             if came.is_some() {
                 self.waiting -= 1;
                 return came;
             }
+        }
+    }
+
+    /// Lets nothing of this topic pass until it is [resumed](Self::resume): what is offered waits, and no token is used.
+    pub fn suspend(&mut self, key: K, rate_limit: &RateLimit, now: Time) {
+        let topic = self.topics.entry(key.clone()).or_insert_with(|| RateLimitedTopic::new(rate_limit, now));
+        topic.is_suspended = true;
+        self.set_due(&key, now);
+    }
+
+    /// Ends a suspension.
+    pub fn resume(&mut self, key: &K, now: Time) {
+        if let Some(topic) = self.topics.get_mut(key) {
+            topic.is_suspended = false;
+            self.set_due(key, now);
         }
     }
 
@@ -162,6 +207,11 @@ impl<K: Clone + Ord, T> RateLimitedTopics<K, T> {
         self.waiting
     }
 
+    /// Bytes of their bodies.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether something of this topic waits.
     pub fn has_waiting(&self, key: &K) -> bool {
         self.waiting > 0 && self.topics.get(key).is_some_and(|topic| !topic.queue.is_empty())
@@ -169,7 +219,7 @@ impl<K: Clone + Ord, T> RateLimitedTopics<K, T> {
 
     /// Takes out all waiting items, those of one topic in order.
     pub fn drain(&mut self) -> impl Iterator<Item = T> {
-        self.waiting = 0;
+        (self.waiting, self.bytes) = (0, 0);
         self.due.clear();
         std::mem::take(&mut self.topics).into_values().flat_map(|topic| topic.queue).map(|it| it.item)
     }
@@ -182,13 +232,14 @@ impl<K: Clone + Ord, T> RateLimitedTopics<K, T> {
 
     /// Forgets the topics with full buckets. Cheap enough to be called occasionally, not per message.
     pub fn forget_rested(&mut self, now: Time) {
-        self.topics.retain(|_, topic| !topic.queue.is_empty() || !topic.limiter.is_full(now));
+        let rests = |topic: &RateLimitedTopic<T>| topic.queue.is_empty() && topic.limiter.is_full(now);
+        self.topics.retain(|_, topic| topic.is_suspended || !rests(topic));
     }
 
     fn set_due(&mut self, key: &K, now: Time) {
         let Some(topic) = self.topics.get_mut(key) else { return };
         self.due.remove(&(topic.next, key.clone()));
-        let Some(first) = topic.queue.front() else { return };
+        let Some(first) = topic.queue.front().filter(|_| !topic.is_suspended) else { return };
         topic.next = topic.limiter.ready_at(Amount::one(first.bytes), now).min(topic.expires);
         self.due.insert((topic.next, key.clone()));
     }
@@ -199,6 +250,8 @@ impl<K: Clone + Ord, T> RateLimitedTopics<K, T> {
 pub struct Message<T> {
     /// Bytes of its body.
     pub bytes: usize,
+    /// Whose it is.
+    pub holder: Holder,
     /// Its expiry; [`Time::NEVER`] is never.
     pub expires: Time,
     /// The caller's.
@@ -212,7 +265,9 @@ impl<T> RateLimitedTopic<T> {
             limiter: RateLimiter::new(rate_limit, now),
             queue: VecDeque::new(),
             bytes: 0,
+            holders: Holders::default(),
             next: Time::NEVER,
+            is_suspended: false,
             expires: Time::NEVER,
         }
     }
@@ -230,7 +285,7 @@ impl<T> RateLimitedTopic<T> {
         if self.expires <= now {
             let expired = self.queue.iter().position(|it| it.expires <= now);
             if let Some(it) = expired.and_then(|at| self.queue.remove(at)) {
-                self.bytes -= it.bytes;
+                self.removed(&it);
                 return Some(Came::Expired(it.item));
             }
             self.expires = self.queue.iter().map(|it| it.expires).min().unwrap_or(Time::NEVER);
@@ -240,8 +295,15 @@ impl<T> RateLimitedTopic<T> {
             return None;
         }
         let it = self.queue.pop_front()?;
-        self.bytes -= it.bytes;
+        self.removed(&it);
         self.limiter.take(Amount::one(it.bytes), now);
         Some(Came::Passes(it.item))
+    }
+
+    fn removed(&mut self, it: &Waiting<T>) {
+        self.bytes -= it.bytes;
+        if let Some(holder) = &it.holder {
+            self.holders.give_back(holder, Amount::one(it.bytes));
+        }
     }
 }

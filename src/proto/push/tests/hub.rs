@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::world::World;
 use crate::{
-    Position, Recovery, Refusal, TopicName,
+    Holder, Position, Recovery, Refusal, TopicName,
     push::{HubConfig, HubResponse, Subscribed, SubscriberId},
 };
 
@@ -287,7 +287,7 @@ fn a_subscription_without_an_answer_still_gets_everything_from_its_begin() {
     let automatic = |world: &mut World, who| {
         let filter = "t".parse().expect("a filter");
         world.hubs[usize::from(shard)]
-            .subscribe(SubscriberId(who), &filter, None, None, world.now)
+            .subscribe(SubscriberId(who), &filter, None, None, &Holder::PROGRAM, world.now)
             .expect("room");
     };
     world.subscribe(shard, 9, "t", None).expect("room");

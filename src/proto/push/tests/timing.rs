@@ -24,7 +24,12 @@ fn world() -> World {
     let rate_limit = RateLimit { messages_per_second: 100, bytes_per_second: 0, burst: 10 * MILLI };
     let rule = TopicRule { prefix: "news/".into(), priority: Priority::High, rate_limit };
     let bounds = Bounds { messages_max: 2, bytes_max: 1000 };
-    let admission = AdmissionLimits { delayed: bounds, rate_limited: bounds, periodics_max: 1 };
+    let admission = AdmissionLimits {
+        delayed: bounds,
+        rate_limited: bounds,
+        periodics_max: 1,
+        ..AdmissionLimits::default()
+    };
     World::new(1, 4, HubConfig { rules: TopicRules::new([rule]), admission, ..HubConfig::default() })
 }
 

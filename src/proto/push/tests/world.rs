@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    Position, Refusal, Time, TopicFilter, TopicName,
+    Holder, Position, Refusal, Time, TopicFilter, TopicName,
     push::{
         Hub, HubConfig, HubMessage, HubResponse, HubStart, Outlet, Publication, Publish, SubscriberId, Ticket,
     },
@@ -101,7 +101,8 @@ impl World {
     ) -> Result<Ticket, Refusal> {
         let (ticket, filter) = (self.ticket(), filter.parse::<TopicFilter>().expect("a filter"));
         let hub = &mut self.hubs[usize::from(shard)];
-        hub.subscribe(SubscriberId(who), &filter, since, Some(ticket), self.now).map(|()| ticket)
+        hub.subscribe(SubscriberId(who), &filter, since, Some(ticket), &Holder::PROGRAM, self.now)
+            .map(|()| ticket)
     }
 
     pub(super) fn unsubscribe(&mut self, shard: u16, who: u32, filter: &str) -> Result<(), Refusal> {
@@ -169,7 +170,9 @@ impl World {
     pub(super) fn presence(&mut self, shard: u16, topic: &str) -> u32 {
         let ticket = self.ticket();
         let topic = TopicName::new(topic).expect("a name");
-        self.hubs[usize::from(shard)].presence(&topic, true, ticket).expect("room for a question");
+        self.hubs[usize::from(shard)]
+            .presence(&topic, true, ticket, &Holder::PROGRAM)
+            .expect("room for a question");
         self.run_until_idle();
         match self.responses.get(&(shard, ticket.0)) {
             Some(HubResponse::Presence(presence)) => {

@@ -32,7 +32,8 @@ fn rate_limited() -> HubConfig {
     });
     HubConfig::default().with(|it| {
         it.rules = TopicRules::new([rule]);
-        it.admission.rate_limited.messages_max = 3;
+        // One connection may have a third of them.
+        it.admission.rate_limited.messages_max = 9;
         it.admission.rate_limited.bytes_max = 1 << 20;
         it.admission.periodics_max = 1;
     })
@@ -275,4 +276,50 @@ fn stopping_refuses_what_waits_for_its_time() {
     assert_eq!(peer.answer_to(id).expect_err("refused").0, Refusal::Draining.status());
     assert_eq!(confirmed.wait().expect("it runs"), Err(PublishError::Draining));
     server.wait().expect("it ends before its deadline");
+}
+
+#[test]
+fn what_one_connection_delays_is_its_share_and_goes_with_it() {
+    let push = HubConfig::default().with(|it| it.admission.delayed.messages_max = 90);
+    let (server, address) = serve(shards(2, push), &Recorder::default());
+    let handle = server.handle();
+    let waiting = || handle.stats().iter().map(|shard| shard.push.waiting).sum::<u64>();
+    let later = PublishHeader { delay: Some(Duration::from_secs(3600)), ..PublishHeader::default() };
+    let publish =
+        |topic, expects_response| Request::Publish { topic, expects_response, options: later, body: b"x" };
+    let mut greedy = Topics::connect(address);
+    for _ in 0..200 {
+        greedy.send(&publish("a", true));
+    }
+    greedy.send(&publish("a", false));
+    eventually(PATIENCE, || waiting() == 30);
+    // Neither its requests nor its delayed publications are in the way of others.
+    let mut other = Topics::connect(address);
+    other.subscribe("a", None);
+    let options = PublishHeader { delay: Some(MILLI), ..PublishHeader::default() };
+    let soon = Request::Publish { topic: "a", expects_response: true, options, body: b"soon" };
+    assert!(other.ask(&soon).is_ok());
+    assert_eq!(handle.stats().iter().map(|shard| shard.push.requests).sum::<u64>(), 0);
+    drop(greedy);
+    eventually(PATIENCE, || waiting() == 0 && counted(&handle.stats(), "withdrawn") == 30);
+}
+
+#[test]
+fn a_delay_has_a_maximum() {
+    let push = HubConfig::default().with(|it| it.admission.delay_max = Duration::from_secs(60));
+    let (server, address) = serve(shards(2, push), &Recorder::default());
+    let mut peer = Topics::connect(address);
+    for topic in ["a", "b", "c", "d"] {
+        let options =
+            PublishHeader { delay: Some(Duration::from_millis(60_001)), ..PublishHeader::default() };
+        let late = Request::Publish { topic, expects_response: true, options, body: b"x" };
+        let refused = peer.ask(&late).expect_err("it is too long");
+        assert_eq!(refused.0, Refusal::DelayTooLong { max_ms: 60_000 }.status(), "{}", refused.1);
+    }
+    let publisher = server.handle().publisher("a").expect("a name");
+    let too_long = Err(PublishError::Refused(Refusal::DelayTooLong { max_ms: 60_000 }));
+    let options = PublishOptions::default().delay(Duration::from_secs(61));
+    assert_eq!(publisher.publish_with("x", options), too_long);
+    let confirmed = publisher.publish_confirmed("x", options).wait().expect("it runs");
+    assert_eq!(confirmed.map(|_| ()), too_long);
 }

@@ -1,13 +1,14 @@
 use std::time::Duration;
 
 use super::{super::*, SECOND, START, after};
-use crate::Time;
+use crate::{Holder, NoRoom, Time};
 
 fn plain(key: u8, item: u32) -> Submission<u8, u32> {
     Submission {
         key,
         rate_limit: RateLimit::NONE,
         bytes: 1,
+        holder: Holder::PROGRAM,
         due: Time::default(),
         expires: Time::NEVER,
         item,
@@ -21,11 +22,14 @@ fn rate_limited(key: u8, item: u32) -> Submission<u8, u32> {
     Submission { rate_limit: RATE_LIMIT, ..plain(key, item) }
 }
 
+const A_SECOND: Duration = Duration::from_secs(1);
+
 fn small() -> Admission<u8, u32> {
     Admission::new(AdmissionLimits {
         delayed: Bounds { messages_max: 2, bytes_max: 100 },
         rate_limited: Bounds { messages_max: 2, bytes_max: 100 },
         periodics_max: 2,
+        delay_max: A_SECOND,
     })
 }
 
@@ -49,7 +53,7 @@ fn a_delayed_publish_takes_its_place_when_it_is_due() {
     assert_eq!(admission.submit(later(20, 1), START), Submitted::Waits);
     assert_eq!(admission.submit(later(10, 2), START), Submitted::Waits);
     assert_eq!(admission.submit(plain(1, 3), START), Submitted::Passes(3));
-    let full = Full::Delayed { messages: 2, bytes: 2 };
+    let full = Full::Delayed(NoRoom { taken: 2, max: 2 });
     assert_eq!(admission.submit(later(30, 4), START), Submitted::Refused(4, full));
     assert_eq!(admission.poll_timeout(), Some(after(10)));
     assert_eq!(all_by(&mut admission, after(15)), [Admitted::Publish(2)]);
@@ -64,7 +68,7 @@ fn what_is_due_and_rate_limited_waits_after_its_topic_and_is_never_refused() {
     assert_eq!(admission.submit(Submission { due: after(5), ..rate_limited(1, 4) }, START), Submitted::Waits);
     assert_eq!(admission.submit(rate_limited(1, 2), START), Submitted::Waits);
     assert_eq!(admission.submit(rate_limited(1, 3), START), Submitted::Waits);
-    let full = Full::RateLimited { messages: 2 };
+    let full = Full::RateLimited(NoRoom { taken: 2, max: 2 });
     assert_eq!(admission.submit(rate_limited(1, 9), START), Submitted::Refused(9, full));
     assert_eq!(all_by(&mut admission, after(5)), []);
     assert_eq!(admission.waiting(), 3);
@@ -150,4 +154,47 @@ fn the_longest_prefix_decides() {
         assert_eq!(rules.of(topic).0, priority, "{topic}");
     }
     assert_eq!(TopicRules::default().of("x"), (Priority::Normal, RateLimit::NONE));
+}
+
+#[test]
+fn a_delay_has_a_maximum() {
+    let mut admission = small();
+    let late = |due| Submission { due, ..plain(1, 1) };
+    let refused = Submitted::Refused(1, Full::DelayTooLong { max: A_SECOND });
+    assert_eq!(admission.submit(late(START + A_SECOND + Duration::from_nanos(1)), START), refused);
+    assert_eq!(admission.submit(late(START + A_SECOND), START), Submitted::Waits);
+}
+
+#[test]
+fn what_a_connection_delays_is_within_its_share_and_goes_with_it() {
+    let delayed = Bounds { messages_max: 90, bytes_max: 1000 };
+    let mut admission =
+        Admission::new(AdmissionLimits { delayed, rate_limited: delayed, ..AdmissionLimits::default() });
+    let holder = |number| Holder::connection(0, number, [192, 0, 2, 1].into());
+    let of = |number, item| Submission { holder: holder(number), due: after(10), ..plain(1, item) };
+    let taken = (0..90).filter(|item| admission.submit(of(7, *item), START) == Submitted::Waits).count();
+    assert_eq!(taken, 30);
+    assert_eq!(admission.submit(of(8, 90), START), Submitted::Waits);
+    assert_eq!(admission.withdraw(&holder(7)).collect::<Vec<_>>(), (0..30).collect::<Vec<_>>());
+    assert_eq!(admission.withdraw(&holder(7)).count(), 0);
+    assert_eq!((admission.waiting(), admission.counts().withdrawn), (1, 30));
+    assert_eq!(all_by(&mut admission, after(10)), [Admitted::Publish(90)]);
+}
+
+#[test]
+fn a_rate_limited_topic_has_room_for_every_connection() {
+    let rate_limited_bounds = Bounds { messages_max: 90, bytes_max: 1000 };
+    let mut admission =
+        Admission::new(AdmissionLimits { rate_limited: rate_limited_bounds, ..AdmissionLimits::default() });
+    let of = |number, item| Submission {
+        holder: Holder::connection(0, number, [192, 0, 2, 1].into()),
+        ..rate_limited(1, item)
+    };
+    assert_eq!(admission.submit(of(7, 0), START), Submitted::Passes(0));
+    let waits = (1..100).filter(|item| admission.submit(of(7, *item), START) == Submitted::Waits).count();
+    assert_eq!(waits, 30);
+    assert_eq!(admission.submit(of(8, 100), START), Submitted::Waits);
+    let came = all_by(&mut admission, after(SECOND / 10));
+    assert_eq!(came.len(), 1, "one for each tenth of a second, in order");
+    assert_eq!(admission.waiting_bytes(), 30);
 }

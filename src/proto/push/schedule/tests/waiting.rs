@@ -5,13 +5,13 @@ use std::{collections::VecDeque, time::Duration};
 use proptest::prelude::*;
 
 use super::{super::*, SECOND, START, after};
-use crate::Time;
+use crate::{Holder, NoRoom, Time};
 
 #[test]
 fn delayed_ones_come_when_due_in_the_order_of_their_times() {
     let mut queue = DelayQueue::new(Bounds { messages_max: 10, bytes_max: 100 });
     for (due, name) in [(30, 'c'), (10, 'a'), (30, 'd'), (20, 'b')] {
-        queue.push(after(due), 1, name).expect("there is room");
+        queue.push(after(due), 1, &Holder::PROGRAM, name).expect("there is room");
     }
     assert_eq!((queue.next_due(), queue.len(), queue.bytes()), (Some(after(10)), 4, 4));
     assert_eq!(queue.pop_due(after(9)), None);
@@ -23,11 +23,13 @@ fn delayed_ones_come_when_due_in_the_order_of_their_times() {
 #[test]
 fn a_full_delay_queue_gives_back_what_it_cannot_keep() {
     let mut queue = DelayQueue::new(Bounds { messages_max: 2, bytes_max: 10 });
-    assert_eq!(queue.push(START, 11, 'a'), Err('a'), "bytes");
-    assert_eq!(queue.push(START, usize::MAX, 'b'), Err('b'), "bytes");
-    assert_eq!(queue.push(START, 5, 'c'), Ok(()));
-    assert_eq!(queue.push(START, 0, 'd'), Ok(()));
-    assert_eq!(queue.push(START, 0, 'e'), Err('e'), "messages");
+    let mut push = |bytes, name| queue.push(START, bytes, &Holder::PROGRAM, name);
+    let no_room = |taken| NoRoom { taken, max: 2 };
+    assert_eq!(push(11, 'a'), Err(('a', no_room(0))), "bytes");
+    assert_eq!(push(usize::MAX, 'b'), Err(('b', no_room(0))), "bytes");
+    assert_eq!(push(5, 'c'), Ok(()));
+    assert_eq!(push(0, 'd'), Ok(()));
+    assert_eq!(push(0, 'e'), Err(('e', no_room(2))), "messages");
 }
 
 #[test]
@@ -77,7 +79,7 @@ fn periodics_are_added_and_removed_at_any_time_within_their_bound() {
 }
 
 fn message(item: u32, bytes: usize, expires: Time) -> Message<u32> {
-    Message { bytes, expires, item }
+    Message { bytes, holder: Holder::PROGRAM, expires, item }
 }
 
 fn all_by(topics: &mut RateLimitedTopics<u8, u32>, now: Time) -> Vec<Came<u32>> {
@@ -93,7 +95,10 @@ fn one_topic_waits_for_its_rate_limit_and_delays_no_other() {
     assert_eq!(topics.offer(1, &TEN, message(1, 1, Time::NEVER), START), Offered::Passes(1));
     assert_eq!(topics.offer(1, &TEN, message(2, 1, Time::NEVER), START), Offered::Waits);
     assert_eq!(topics.offer(1, &TEN, message(3, 1, Time::NEVER), START), Offered::Waits);
-    assert_eq!(topics.offer(1, &TEN, message(4, 1, Time::NEVER), START), Offered::Full(4, 2));
+    assert_eq!(
+        topics.offer(1, &TEN, message(4, 1, Time::NEVER), START),
+        Offered::Full(4, NoRoom { taken: 2, max: 2 })
+    );
     assert_eq!(topics.offer(2, &TEN, message(5, 1, Time::NEVER), START), Offered::Passes(5));
     assert_eq!(topics.next_due(), Some(after(SECOND / 10)));
     assert_eq!(all_by(&mut topics, after(SECOND / 10)), [Came::Passes(2)]);
@@ -179,7 +184,9 @@ proptest! {
                     passed[index].push((now, bytes));
                 }
                 Offered::Waits => waiting[index].push_back(item as u32),
-                Offered::Full(_, count) => prop_assert_eq!(count, waiting[index].len()),
+                Offered::Full(_, no_room) => {
+                        prop_assert_eq!(no_room.taken, waiting[index].len() as u64);
+                    }
             }
             prop_assert!(waiting[index].len() <= bounds.messages_max);
             prop_assert_eq!(topics.waiting(), waiting.iter().map(VecDeque::len).sum::<usize>());
