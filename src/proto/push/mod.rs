@@ -128,6 +128,7 @@ mod envelope;
 mod group;
 mod history;
 mod hub;
+mod prefix_index;
 pub mod schedule;
 mod slab;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Hub, Outlet};
+use super::{Hub, Outlet, Prefix, Slab, Topic, routes::chain};
 use crate::{
     Time,
     push::{Publication, SubscriberId},
@@ -15,7 +15,7 @@ impl<F: Default> Hub<F> {
         let index = match self.names.get(&message.topic) {
             Some(index) => *index,
             // Wanted by a prefix, or no longer wanted.
-            None if self.prefixes_of(&message.topic).is_empty() => {
+            None if self.prefix_index.prefixes_of(&message.topic).next().is_none() => {
                 self.counters.unwanted += 1;
                 return;
             }
@@ -36,15 +36,18 @@ impl<F: Default> Hub<F> {
         now: Time,
         outlet: &mut impl Outlet<F>,
     ) {
+        self.resolve(index);
         let Some(topic) = self.topics.get(index) else { return };
         let mut sink = |message: &Arc<Publication>, made: &mut F, to: &[SubscriberId]| {
             outlet.deliver(message, made, to);
         };
-        if topic.prefixes.is_empty() {
-            let members = topic.group.members();
+        let mut groups = groups(topic, &self.prefixes);
+        let members = groups.next().unwrap_or_default();
+        if groups.next().is_none() {
             self.counters.delivered += members.len() as u64;
             return self.fan_out.deliver(message, members, now, &mut sink);
         }
+        drop(groups);
         let members = self.everybody(index);
         self.counters.delivered += members.len() as u64;
         self.fan_out.deliver(message, &members, now, &mut sink);
@@ -55,12 +58,9 @@ impl<F: Default> Hub<F> {
     pub(super) fn everybody(&mut self, index: u32) -> Vec<SubscriberId> {
         let mut members = std::mem::take(&mut self.scratch);
         members.clear();
+        self.resolve(index);
         let Some(topic) = self.topics.get(index) else { return members };
-        let by_prefix = topic.prefixes.iter().filter_map(|prefix| self.prefixes.get(*prefix));
-        let groups = by_prefix.map(|prefix| prefix.group.members());
-        for group in [topic.group.members()].into_iter().chain(groups).filter(|group| !group.is_empty()) {
-            members.extend_from_slice(group);
-        }
+        groups(topic, &self.prefixes).for_each(|group| members.extend_from_slice(group));
         self.once(&mut members);
         members
     }
@@ -76,4 +76,10 @@ impl<F: Default> Hub<F> {
         self.stamps.resize(self.subscribers.len(), 0);
         members.retain(|who| std::mem::replace(&mut self.stamps[who.0 as usize], self.stamp) != self.stamp);
     }
+}
+
+/// The subscribers of a resolved topic, by its name and by each of its prefixes that has any.
+fn groups<'a>(topic: &'a Topic, prefixes: &'a Slab<Prefix>) -> impl Iterator<Item = &'a [SubscriberId]> {
+    let by_prefix = chain(prefixes, topic.longest).map(|prefix| prefix.group.members());
+    std::iter::once(topic.group.members()).chain(by_prefix).filter(|group| !group.is_empty())
 }

@@ -63,38 +63,21 @@ impl<F: Default> Hub<F> {
                 topic.used = now;
                 let Some(owned) = &mut topic.owned else { return };
                 if set_members(&mut owned.interest, from, members) {
-                    self.aim(index);
+                    self.unresolve(index);
                 }
             }
             TopicFilter::Prefix(text) => {
-                if members == 0 && !self.prefix_names.contains_key(text) {
+                if members == 0 && self.prefix_index.get(text).is_none() {
                     return;
                 }
                 let index = self.prefix_or_new(text);
                 let Some(prefix) = self.prefixes.get_mut(index) else { return };
                 if set_members(&mut prefix.interest, from, members) {
-                    for topic in self.topics_of(text) {
-                        self.aim(topic);
-                    }
+                    self.prefixes_changed();
                 }
                 self.forget_prefix_unless_wanted(index);
             }
         }
-    }
-
-    /// Finds the shards that a topic's messages go to.
-    pub(super) fn aim(&mut self, index: u32) {
-        let Some(topic) = self.topics.get_mut(index) else { return };
-        let Some(owned) = topic.owned.as_deref_mut() else { return };
-        owned.targets.clear();
-        owned.targets.extend(owned.interest.iter().map(|(shard, _)| *shard));
-        for prefix in &topic.prefixes {
-            let interest = self.prefixes.get(*prefix).map_or(&[][..], |prefix| &prefix.interest);
-            owned.targets.extend(interest.iter().map(|(shard, _)| *shard));
-        }
-        owned.targets.sort_unstable();
-        owned.targets.dedup();
-        owned.targets.retain(|shard| *shard != self.shard);
     }
 }
 

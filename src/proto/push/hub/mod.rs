@@ -13,13 +13,14 @@ mod routes;
 mod subscribe;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
 };
 
 use super::{
     AskId, HubConfig, HubMessage, HubResponse, Publication, Publish, SubscriberId, Ticket,
     group::Group,
+    prefix_index::PrefixIndex,
     schedule::{Admission, FanOut},
     slab::Slab,
 };
@@ -90,12 +91,11 @@ pub struct Hub<F = ()> {
 
     topics: Slab<Topic>,
     names: HashMap<TopicName, u32>,
-    /// The same, in order: for prefixes.
-    ordered: BTreeMap<TopicName, u32>,
     prefixes: Slab<Prefix>,
-    prefix_names: HashMap<TopicPrefix, u32>,
-    /// The number of prefixes of each length, so that only those lengths are searched.
-    prefix_lengths: BTreeMap<usize, u32>,
+    prefix_index: PrefixIndex,
+    /// Changes when a prefix appears or disappears, and when the shards that are interested in one change: what
+    /// topics know of their prefixes holds for one generation.
+    generation: u64,
 
     /// The subscriptions of each subscriber.
     subscribers: Vec<Vec<Subscription>>,
@@ -144,8 +144,9 @@ struct Topic {
     name: TopicName,
     /// Subscribers of this shard by name.
     group: Group,
-    /// Its matching prefixes, as far as this shard knows them.
-    prefixes: Vec<u32>,
+    /// The longest of its prefixes that this shard knows, in the generation `resolved`.
+    longest: Option<u32>,
+    resolved: u64,
     /// The owner's data.
     owned: Option<Box<Owned>>,
     /// When it last had a message.
@@ -159,6 +160,8 @@ struct Prefix {
     group: Group,
     /// Shards that are interested in matching topics owned here, and their numbers of subscriptions.
     interest: Vec<(u16, u32)>,
+    /// The next shorter prefix of the same topics, in the generation in which such a topic was resolved.
+    shorter: Option<u32>,
 }
 
 /// A publication at its owner, without a position yet.
@@ -253,10 +256,9 @@ impl<F: Default> Hub<F> {
             epoch,
             topics: Slab::default(),
             names: HashMap::new(),
-            ordered: BTreeMap::new(),
             prefixes: Slab::default(),
-            prefix_names: HashMap::new(),
-            prefix_lengths: BTreeMap::new(),
+            prefix_index: PrefixIndex::default(),
+            generation: 1,
             subscribers: Vec::new(),
             subscription_count: 0,
             pending: Slab::default(),

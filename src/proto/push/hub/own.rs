@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{AskId, Hub, Outlet, Publish, Waiting};
+use super::{AskId, Hub, Outlet, Publish, Waiting, routes::chain};
 use crate::{
     Position, Recovery, Refusal, Time, TopicFilter, TopicName,
     push::{
@@ -21,7 +21,7 @@ pub(super) struct Owned {
     /// Shards that subscribed to it by name, and their numbers of subscriptions.
     pub(super) interest: Vec<(u16, u32)>,
     /// Other shards that its messages go to: those above, and those that are interested in one of its
-    /// prefixes.
+    /// prefixes. They are known while the topic is [resolved](Hub::resolve).
     pub(super) targets: Vec<u16>,
     /// Its rule in the configuration.
     pub(super) priority: Priority,
@@ -178,7 +178,8 @@ impl<F: Default> Hub<F> {
         self.admission.poll_timeout().is_some_and(|due| due <= now)
     }
 
-    fn has_room_for_all(&self, index: u32, outlet: &impl Outlet<F>) -> bool {
+    fn has_room_for_all(&mut self, index: u32, outlet: &impl Outlet<F>) -> bool {
+        self.resolve(index);
         let owned = self.topics.get(index).and_then(|topic| topic.owned.as_deref());
         owned.is_none_or(|owned| owned.targets.iter().all(|shard| self.has_room(*shard, outlet)))
     }
@@ -236,9 +237,9 @@ impl<F: Default> Hub<F> {
     /// Subscriptions that get the messages of a topic, on all shards.
     fn receivers(&self, index: u32) -> u32 {
         let Some(topic) = self.topics.get(index) else { return 0 };
-        let by_prefix = topic.prefixes.iter().filter_map(|prefix| self.prefixes.get(*prefix));
+        let by_prefix = chain(&self.prefixes, topic.longest).flat_map(|prefix| &prefix.interest);
         let by_name = topic.owned.iter().flat_map(|owned| &owned.interest);
-        by_name.chain(by_prefix.flat_map(|prefix| &prefix.interest)).map(|(_, members)| *members).sum()
+        by_name.chain(by_prefix).map(|(_, members)| *members).sum()
     }
 
     /// A shard subscribes.
@@ -318,7 +319,7 @@ impl<F: Default> Hub<F> {
             }));
             topic.used = now;
         }
-        self.aim(index);
+        self.unresolve(index);
         Ok(index)
     }
 

@@ -1,5 +1,6 @@
 mod bounds;
 mod hub;
+mod prefixes;
 mod property;
 mod timing;
 mod world;
