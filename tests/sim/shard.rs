@@ -168,7 +168,7 @@ impl Outlet for ShardOutlet<'_> {
         };
         let Some(connection) = client.connection.as_mut().filter(|it| it.core.is_open()) else { return };
         let stream = connection.streams.entry(topic).or_default();
-        stream.hand(client.number, topic, message.position, self.now, model);
+        stream.recover(client.number, topic, message.position, self.now, model);
         let (topic, position, body) = (&*message.topic, message.position, &message.body);
         connection.say(Command::Message(Message { topic, position, body }), spares, self.now);
     }
@@ -255,12 +255,15 @@ fn begin_subscription(
     let (filter, since) = (request.filter.clone().expect("it has one"), request.since);
     for (topic, name) in TOPICS.iter().enumerate().filter(|(_, name)| filter.matches(name)) {
         let stream = connection.streams.entry(topic).or_default();
-        if matches!(filter, TopicFilter::Exact(_)) {
-            let before = model.recovered(topic, since, subscribed, now);
-            stream.begin_after(before);
-        } else {
-            model.trace.note(name, &[heads[topic].offset]);
-            stream.begin_not_after(heads[topic]);
+        match &filter {
+            TopicFilter::Exact(_) => {
+                let before = model.recovered(topic, since, subscribed, now);
+                stream.begin_after(before, subscribed.head);
+            }
+            TopicFilter::Prefix(prefix) => {
+                model.trace.note(name, &[heads[topic].offset]);
+                stream.begin_not_after(prefix, heads[topic]);
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ mod interest;
 mod own;
 mod periodic;
 mod presence;
+mod received;
 mod routes;
 mod subscribe;
 
@@ -27,6 +28,7 @@ use super::{
 use crate::{Position, Refusal, Time, TopicName, TopicPrefix};
 use own::Owned;
 use presence::Gather;
+use received::{Received, Starts};
 use routes::Route;
 use subscribe::{Pending, Subscription};
 
@@ -105,6 +107,8 @@ pub struct Hub<F = ()> {
     gathers: Slab<Gather>,
     /// Publications without a response of their owner.
     published_elsewhere: usize,
+    /// The last publication of each shard that came here.
+    received: Received,
     /// Routes whose number of subscriptions has changed.
     dirty: Vec<Route>,
     /// The last fan-out that reached each subscriber; used only if several filters match one topic.
@@ -162,6 +166,8 @@ struct Prefix {
     interest: Vec<(u16, u32)>,
     /// The next shorter prefix of the same topics, in the generation in which such a topic was resolved.
     shorter: Option<u32>,
+    /// Where the subscriptions of its members began.
+    starts: Starts,
 }
 
 /// A publication at its owner, without a position yet.
@@ -264,6 +270,7 @@ impl<F: Default> Hub<F> {
             pending: Slab::default(),
             gathers: Slab::default(),
             published_elsewhere: 0,
+            received: Received::new(shards.max(1)),
             dirty: Vec::new(),
             stamps: Vec::new(),
             stamp: 0,
@@ -309,7 +316,10 @@ impl<F: Default> Hub<F> {
             HubMessage::Ask { ask, filter, since, members } => {
                 self.handle_ask(from, ask, filter, since, members, now);
             }
-            HubMessage::Response { ask, result, missed } => self.complete(ask, result, &missed, now, outlet),
+            HubMessage::Response { ask, result, missed, sequence } => {
+                self.received.note(from, sequence);
+                self.complete(ask, result, &missed, now, outlet);
+            }
             HubMessage::Interest { filter, members } => self.note_interest(from, &filter, members, now),
             HubMessage::AskPresence { ask, topic, list } => {
                 let presence = self.local_presence(&topic, list, outlet);

@@ -201,6 +201,8 @@ impl<F: Default> Hub<F> {
             published: now,
             expires: publish.expires,
             priority: owned.priority.min(publish.priority),
+            owner: self.shard,
+            sequence: self.received.count(self.shard),
         });
         owned.history.push(Arc::clone(&message), &self.config, &mut self.history_bytes);
         self.counters.published += 1;
@@ -265,7 +267,8 @@ impl<F: Default> Hub<F> {
                 Err(refusal) => result = Err(refusal),
             },
         }
-        self.send(from, HubMessage::Response { ask, result, missed });
+        let sequence = self.received.of(self.shard);
+        self.send(from, HubMessage::Response { ask, result, missed, sequence });
     }
 
     fn recover(

@@ -2,7 +2,7 @@
 //! prefix appears or disappears. A topic finds its prefixes when it is used and they may have changed: so a new prefix
 //! costs the same however many topics it matches.
 
-use super::{Group, Hub, Prefix, Slab, Topic};
+use super::{Group, Hub, Prefix, Slab, Starts, Topic};
 use crate::{Time, TopicFilter, TopicName, TopicPrefix};
 
 /// A topic or a prefix of this hub, by its place. The highest bit says which.
@@ -103,8 +103,13 @@ impl<F: Default> Hub<F> {
         if let Some(index) = self.prefix_index.get(text) {
             return index;
         }
-        let prefix =
-            Prefix { text: text.clone(), group: Group::default(), interest: Vec::new(), shorter: None };
+        let prefix = Prefix {
+            text: text.clone(),
+            group: Group::default(),
+            interest: Vec::new(),
+            shorter: None,
+            starts: Starts::default(),
+        };
         let index = self.prefixes.insert(prefix);
         self.prefix_index.insert(text.clone(), index);
         self.prefixes_changed();

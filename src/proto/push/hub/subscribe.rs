@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{AskId, Hub, Outlet, Route};
+use super::{
+    AskId, Hub, Outlet, Prefix, Route, Slab,
+    routes::{Way, chain},
+};
 use crate::{
     Position, Refusal, Time, TopicFilter,
     push::{HubMessage, HubResponse, Publication, Subscribed, SubscriberId, Ticket, group::Group},
@@ -34,7 +37,8 @@ pub(super) struct Pending {
 impl<F: Default> Hub<F> {
     /// Subscribes `who`. The [`HubResponse`] goes to `ticket`, if there is one; messages begin after it.
     ///
-    /// Several subscriptions of one subscriber may match a topic; it gets each message once.
+    /// Several subscriptions of one subscriber may match a topic; it gets each message once, also if one of them
+    /// asks for missed messages.
     ///
     /// # Errors
     /// Nothing was done; there will be no response for `ticket`.
@@ -69,7 +73,7 @@ impl<F: Default> Hub<F> {
         {
             // Messages arrive already, and the subscriber did not ask for a position.
             let back = self.list(who).len() as u32;
-            let place = Place::active(self.group(route).expect("it is announced").insert(who, back));
+            let place = self.enter(route, who, back);
             self.list(who).push(Subscription { route, place });
             self.subscription_count += 1;
             self.touch(route);
@@ -185,11 +189,13 @@ impl<F: Default> Hub<F> {
         };
         match result {
             Ok(_) => {
-                let group = self.group(route).expect("a waiting subscription keeps its route");
-                group.waiting -= 1;
-                let place = group.insert(who, back);
-                self.subscribers[who.0 as usize][back as usize].place = Place::active(place);
-                for message in missed {
+                if let Some(group) = self.group(route) {
+                    group.waiting -= 1;
+                }
+                let place = self.enter(route, who, back);
+                self.subscribers[who.0 as usize][back as usize].place = place;
+                let delivered = self.delivered_from(who, route, missed);
+                for message in missed.iter().filter(|message| message.sequence <= delivered) {
                     self.counters.delivered += 1;
                     outlet.recover(message, who);
                 }
@@ -205,6 +211,25 @@ impl<F: Default> Hub<F> {
                 self.remove_subscription(who, back as usize, false);
             }
         }
+    }
+
+    /// Makes `who` a member of the group of `route`: messages that come from now on are delivered to it.
+    fn enter(&mut self, route: Route, who: SubscriberId, back: u32) -> Place {
+        if let Some(prefix) = prefix_of(&mut self.prefixes, route) {
+            prefix.starts.insert(who, self.received.snapshot());
+        }
+        Place::active(self.group(route).expect("a subscription keeps its route").insert(who, back))
+    }
+
+    /// Messages with a higher sequence number than this were delivered to `who` already, by a prefix that matches the
+    /// topic of `route`: they came here after that subscription had begun.
+    fn delivered_from(&mut self, who: SubscriberId, route: Route, missed: &[Arc<Publication>]) -> u64 {
+        let (Some(message), Way::Topic(index)) = (missed.first(), route.way()) else { return u64::MAX };
+        self.resolve(index);
+        let Some(topic) = self.topics.get(index) else { return u64::MAX };
+        let starts =
+            chain(&self.prefixes, topic.longest).filter_map(|prefix| prefix.starts.of(who, message.owner));
+        starts.min().unwrap_or(u64::MAX)
     }
 
     /// The subscriptions of `who`.
@@ -225,6 +250,9 @@ impl<F: Default> Hub<F> {
         }
         self.subscription_count -= 1;
         if let Some(place) = removed.place.as_active() {
+            if let Some(prefix) = prefix_of(&mut self.prefixes, removed.route) {
+                prefix.starts.remove(who);
+            }
             let moved = self.group(removed.route).and_then(|group| group.remove(place));
             if let Some((other, back)) = moved {
                 self.subscribers[other.0 as usize][back as usize].place = Place::active(place);
@@ -252,6 +280,13 @@ impl<F: Default> Hub<F> {
         {
             pending.who = Some((who, index));
         }
+    }
+}
+
+fn prefix_of(prefixes: &mut Slab<Prefix>, route: Route) -> Option<&mut Prefix> {
+    match route.way() {
+        Way::Topic(_) => None,
+        Way::Prefix(index) => prefixes.get_mut(index),
     }
 }
 

@@ -1,5 +1,6 @@
 mod bounds;
 mod hub;
+mod once;
 mod prefixes;
 mod property;
 mod timing;

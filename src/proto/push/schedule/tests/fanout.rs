@@ -26,6 +26,8 @@ fn message(topic: &str, offset: u64, priority: Priority, expires: Time) -> Arc<P
         published: START,
         expires,
         priority,
+        owner: 0,
+        sequence: offset,
     })
 }
 
