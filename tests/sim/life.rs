@@ -445,6 +445,7 @@ impl World {
         let shard = &mut self.shards[usize::from(*shard)];
         shard.hub.leave(*who);
         shard.subscribers[who.0 as usize] = None;
+        shard.leaving.insert(who.0);
         connection.forget_subscriptions();
         self.count_requests(client);
     }

@@ -1,6 +1,9 @@
 //! The shards: a hub each, the queues between them, and the inbox for other threads.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use shardcast_proto::{
     Command, Message, Operation, Position, Recovery, Refusal, RequestId, Time, TopicFilter,
@@ -33,6 +36,8 @@ pub(crate) struct Shard {
     pub(crate) inbox: VecDeque<(Publish, u64)>,
     /// The client of each subscriber.
     pub(crate) subscribers: Vec<Option<usize>>,
+    /// Numbers of subscribers that have left, which the hub may still use.
+    pub(crate) leaving: BTreeSet<u32>,
     /// Deliveries of the fan-out, including those that were added or left out on purpose.
     pub(crate) handed: u64,
 }
@@ -53,18 +58,28 @@ impl Shard {
             requests: ShardRequests::default(),
             inbox: VecDeque::new(),
             subscribers: Vec::new(),
+            leaving: BTreeSet::new(),
             handed: 0,
         }
     }
 
     /// A number for a new subscriber: the lowest free one, so that numbers are reused soon.
     pub(crate) fn enter(&mut self, client: usize) -> SubscriberId {
-        let free = self.subscribers.iter().position(Option::is_none).unwrap_or_else(|| {
+        let is_free =
+            |index: &usize| self.subscribers[*index].is_none() && !self.leaving.contains(&(*index as u32));
+        let free = (0..self.subscribers.len()).find(is_free).unwrap_or_else(|| {
             self.subscribers.push(None);
             self.subscribers.len() - 1
         });
         self.subscribers[free] = Some(client);
         SubscriberId(free as u32)
+    }
+
+    /// The numbers of subscribers that have left completely are free.
+    pub(crate) fn free_left(&mut self) {
+        while let Some(who) = self.hub.poll_left() {
+            self.leaving.remove(&who.0);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Hub, Outlet, Prefix, Slab, Topic, routes::chain};
+use super::{Hub, Outlet, Prefix, Slab, Topic, routes::chain, work::LIST_PER_UNIT};
 use crate::{
     Time,
     push::{Publication, SubscriberId},
@@ -44,7 +44,8 @@ impl<F: Default> Hub<F> {
         };
         let mut groups = groups(topic, &self.prefixes);
         let members = groups.next().unwrap_or_default();
-        if groups.next().is_none() {
+        if groups.next().is_none() && self.leavers.is_empty() {
+            self.work = self.work.saturating_add(members.len() / COPIES_PER_UNIT);
             self.counters.delivered += members.len() as u64;
             return self.fan_out.deliver(message, members, now, &mut sink);
         }
@@ -62,11 +63,12 @@ impl<F: Default> Hub<F> {
         self.resolve(index);
         let Some(topic) = self.topics.get(index) else { return members };
         groups(topic, &self.prefixes).for_each(|group| members.extend_from_slice(group));
+        self.spend(members.len() / LIST_PER_UNIT);
         self.once(&mut members);
         members
     }
 
-    /// Removes duplicate subscribers from the list.
+    /// Removes duplicate subscribers from the list, and those that have left.
     pub(super) fn once(&mut self, members: &mut Vec<SubscriberId>) {
         self.stamp = self.stamp.wrapping_add(1);
         if self.stamp == 0 {
@@ -75,7 +77,12 @@ impl<F: Default> Hub<F> {
             self.stamp = 1;
         }
         self.stamps.resize(self.subscribers.len(), 0);
-        members.retain(|who| std::mem::replace(&mut self.stamps[who.0 as usize], self.stamp) != self.stamp);
+        self.leaving.resize(self.subscribers.len(), false);
+        let Self { stamps, stamp, leaving, .. } = self;
+        members.retain(|who| {
+            let index = who.0 as usize;
+            std::mem::replace(&mut stamps[index], *stamp) != *stamp && !leaving[index]
+        });
     }
 }
 
@@ -84,3 +91,6 @@ fn groups<'a>(topic: &'a Topic, prefixes: &'a Slab<Prefix>) -> impl Iterator<Ite
     let by_prefix = chain(prefixes, topic.longest).map(|prefix| prefix.group.members());
     std::iter::once(topic.group.members()).chain(by_prefix).filter(|group| !group.is_empty())
 }
+
+/// Subscribers in a list that is copied as a whole.
+const COPIES_PER_UNIT: usize = 512;

@@ -11,14 +11,18 @@ impl<F: Default> Hub<F> {
         let Some(group) = self.group(route) else { return };
         if !group.dirty {
             group.dirty = true;
-            self.dirty.push(route);
+            self.dirty.push_back(route);
         }
     }
 
     /// Informs owners how many subscriptions this shard has, if the number has changed, and removes routes
     /// without interest.
     pub(super) fn announce(&mut self) {
-        for route in std::mem::take(&mut self.dirty) {
+        self.begin_stage();
+        while self.may_work()
+            && let Some(route) = self.dirty.pop_front()
+        {
+            self.spend(1);
             let Some(filter) = self.filter(route) else { continue };
             let Some(group) = self.group(route) else { continue };
             group.dirty = false;
@@ -30,6 +34,7 @@ impl<F: Default> Hub<F> {
                         self.send(name.owner(self.shards), HubMessage::Interest { filter, members });
                     }
                     TopicFilter::Prefix(_) => {
+                        self.spend(self.shards.into());
                         for shard in 0..self.shards {
                             self.send(shard, HubMessage::Interest { filter: filter.clone(), members });
                         }

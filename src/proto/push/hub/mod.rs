@@ -6,12 +6,14 @@
 
 mod fanout;
 mod interest;
+mod list;
 mod own;
 mod periodic;
 mod presence;
 mod received;
 mod routes;
 mod subscribe;
+mod work;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -26,11 +28,12 @@ use super::{
     slab::Slab,
 };
 use crate::{Position, Refusal, Time, TopicName, TopicPrefix};
+use list::List;
 use own::Owned;
 use presence::Gather;
 use received::{Received, Starts};
 use routes::Route;
-use subscribe::{Pending, Subscription};
+use subscribe::Pending;
 
 /// The outputs of a hub. The driver implements it.
 pub trait Outlet<F: Default = ()> {
@@ -100,7 +103,12 @@ pub struct Hub<F = ()> {
     generation: u64,
 
     /// The subscriptions of each subscriber.
-    subscribers: Vec<Vec<Subscription>>,
+    subscribers: Vec<List>,
+    /// Subscribers that have left and still have subscriptions, and whether each subscriber is one of them.
+    leavers: VecDeque<SubscriberId>,
+    leaving: Vec<bool>,
+    /// Those that have none any more, for the driver.
+    gone: Vec<SubscriberId>,
     subscription_count: usize,
     /// Subscriptions that wait for the owner's response.
     pending: Slab<Pending>,
@@ -110,7 +118,7 @@ pub struct Hub<F = ()> {
     /// The last publication of each shard that came here.
     received: Received,
     /// Routes whose number of subscriptions has changed.
-    dirty: Vec<Route>,
+    dirty: VecDeque<Route>,
     /// The last fan-out that reached each subscriber; used only if several filters match one topic.
     stamps: Vec<u32>,
     stamp: u32,
@@ -135,6 +143,8 @@ pub struct Hub<F = ()> {
 
     sweep_at: Option<Time>,
     sweep_from: u32,
+    /// The work of this stage of the turn, or of the envelopes before the turn, in units.
+    work: usize,
     /// The next turn has work.
     ready: bool,
     /// Something waits for room.
@@ -252,7 +262,8 @@ pub struct HubGauges {
 
 impl<F: Default> Hub<F> {
     /// Creates the hub of one shard.
-    pub fn new(config: HubConfig, start: HubStart) -> Self {
+    pub fn new(mut config: HubConfig, start: HubStart) -> Self {
+        config.turn_work_max = config.turn_work_max.max(1);
         let HubStart { shard, shards, epoch } = start;
         let (admission, fan_out) = (Admission::new(config.admission), FanOut::new(config.fan_out));
         Self {
@@ -266,12 +277,15 @@ impl<F: Default> Hub<F> {
             prefix_index: PrefixIndex::default(),
             generation: 1,
             subscribers: Vec::new(),
+            leavers: VecDeque::new(),
+            leaving: Vec::new(),
+            gone: Vec::new(),
             subscription_count: 0,
             pending: Slab::default(),
             gathers: Slab::default(),
             published_elsewhere: 0,
             received: Received::new(shards.max(1)),
-            dirty: Vec::new(),
+            dirty: VecDeque::new(),
             stamps: Vec::new(),
             stamp: 0,
             scratch: Vec::new(),
@@ -286,6 +300,7 @@ impl<F: Default> Hub<F> {
             owned_count: 0,
             sweep_at: None,
             sweep_from: 0,
+            work: 0,
             ready: false,
             stalled: false,
             counters: HubCounters::default(),
@@ -300,6 +315,7 @@ impl<F: Default> Hub<F> {
         now: Time,
         outlet: &mut impl Outlet<F>,
     ) {
+        self.spend(self.cost_of(&envelope));
         match envelope {
             HubMessage::Message(message) => self.receive(&message, now, outlet),
             HubMessage::Publish { publish, ticket } => {
@@ -314,7 +330,12 @@ impl<F: Default> Hub<F> {
                 outlet.respond(ticket, HubResponse::Published(result));
             }
             HubMessage::Ask { ask, filter, since, members } => {
-                self.handle_ask(from, ask, filter, since, members, now);
+                let response = self.handle_ask(from, ask, filter, since, members, now);
+                match from == self.shard {
+                    // At once: no publication of this shard may come between.
+                    true => self.handle_envelope(from, response, now, outlet),
+                    false => self.send(from, response),
+                }
             }
             HubMessage::Response { ask, result, missed, sequence } => {
                 self.received.note(from, sequence);
@@ -333,26 +354,30 @@ impl<F: Default> Hub<F> {
     /// of large fan-outs it does a part, so that a turn is bounded.
     pub fn turn(&mut self, now: Time, outlet: &mut impl Outlet<F>) {
         self.ready = false;
+        self.work_on_leavers();
         self.announce();
         self.send_outgoing(outlet);
-        while let Some(envelope) = self.inbox.pop_front() {
-            self.handle_envelope(self.shard, envelope, now, outlet);
-        }
+        self.work_on_inbox(now, outlet);
+        self.begin_stage();
         let found_no_room = !self.publish_waiting(now, outlet);
         self.send_outgoing(outlet);
         let waits = !self.backlog.is_empty() || self.is_admission_due(now);
-        self.ready = !self.inbox.is_empty() || (waits && !found_no_room);
+        self.ready = !self.inbox.is_empty()
+            || !self.dirty.is_empty()
+            || !self.leavers.is_empty()
+            || (waits && !found_no_room);
         self.stalled = self.outgoing_count > 0 || found_no_room;
         self.counters.stalls += u64::from(self.stalled);
         self.fan_out.work(now, &mut |message, made, to| outlet.deliver(message, made, to));
+        self.begin_stage();
         // Later work belongs to the next turn, which has a full budget.
         self.fan_out.begin_turn();
     }
 
     /// Whether [`turn`](Self::turn) has work.
     #[inline]
-    pub const fn is_ready(&self) -> bool {
-        self.ready || !self.fan_out.is_empty()
+    pub fn is_ready(&self) -> bool {
+        self.ready || !self.fan_out.is_empty() || !self.may_work() || !self.gone.is_empty()
     }
 
     /// Whether something waits for room on the way to another shard: call [`turn`](Self::turn) again soon, in

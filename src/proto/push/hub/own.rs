@@ -95,6 +95,9 @@ impl<F: Default> Hub<F> {
     /// Publishes what waits, in order; false when one found no room on its way.
     pub(super) fn publish_waiting(&mut self, now: Time, outlet: &mut impl Outlet<F>) -> bool {
         for _ in 0..PUBLICATIONS_PER_TURN {
+            if !self.may_take() {
+                break;
+            }
             let Some(waiting) = self.next_admitted(now, outlet) else { break };
             // The response to the one before, which goes the same way, must not take its room.
             self.send_outgoing(outlet);
@@ -244,7 +247,7 @@ impl<F: Default> Hub<F> {
         by_name.chain(by_prefix).map(|(_, members)| *members).sum()
     }
 
-    /// A shard subscribes.
+    /// A shard subscribes. Returns the response.
     pub(super) fn handle_ask(
         &mut self,
         from: u16,
@@ -253,7 +256,7 @@ impl<F: Default> Hub<F> {
         since: Option<Position>,
         members: u32,
         now: Time,
-    ) {
+    ) -> HubMessage {
         let (mut result, mut missed) =
             (Ok(Subscribed { head: Position::default(), recovery: Recovery::NotRequested }), Vec::new());
         match &filter {
@@ -268,7 +271,7 @@ impl<F: Default> Hub<F> {
             },
         }
         let sequence = self.received.of(self.shard);
-        self.send(from, HubMessage::Response { ask, result, missed, sequence });
+        HubMessage::Response { ask, result, missed, sequence }
     }
 
     fn recover(
@@ -336,11 +339,16 @@ impl<F: Default> Hub<F> {
     /// Checks some topics: their history may be too old, and they may be idle.
     pub(super) fn sweep(&mut self, now: Time) {
         let end = self.topics.end();
-        let until = end.min(self.sweep_from.saturating_add(SWEEP_TOPICS));
+        let mut until = end.min(self.sweep_from.saturating_add(SWEEP_TOPICS));
+        let mut removed = 0;
         for index in self.sweep_from..until {
+            if removed >= SWEEP_MESSAGES {
+                until = index;
+                break;
+            }
             let Some(topic) = self.topics.get_mut(index) else { continue };
             if let Some(owned) = &mut topic.owned {
-                owned.history.expire(now, &self.config, &mut self.history_bytes);
+                removed += owned.history.expire(now, &self.config, &mut self.history_bytes);
             }
             let wanted = topic.group.is_wanted()
                 || topic.owned.as_deref().is_some_and(|it| !it.interest.is_empty() || !it.history.is_empty());
@@ -371,6 +379,9 @@ const PUBLICATIONS_PER_TURN: usize = 256;
 
 /// Topics checked in one sweep, and the pause before the next.
 const SWEEP_TOPICS: u32 = 4096;
+
+/// Messages after which a sweep ends; those of one more topic may be added.
+const SWEEP_MESSAGES: usize = 4096;
 const SWEEP_PAUSE: Duration = Duration::from_millis(1);
 
 const SWEEP_INTERVAL_MIN: Duration = Duration::from_millis(10);

@@ -6,7 +6,7 @@ use super::{Group, Hub, Prefix, Slab, Starts, Topic};
 use crate::{Time, TopicFilter, TopicName, TopicPrefix};
 
 /// A topic or a prefix of this hub, by its place. The highest bit says which.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) struct Route(u32);
 
 /// The same, resolved.

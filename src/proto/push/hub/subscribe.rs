@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    AskId, Hub, Outlet, Prefix, Route, Slab,
+    AskId, Hub, List, Outlet, Prefix, Route, Slab,
     routes::{Way, chain},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 /// One entry in the list of a subscriber.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subscription {
-    route: Route,
+    pub(super) route: Route,
     place: Place,
 }
 
@@ -54,12 +54,17 @@ impl<F: Default> Hub<F> {
             return Err(Refusal::SinceOnPrefix);
         }
         let known = self.route(filter);
-        let list = self.subscribers.get(who.0 as usize).map_or(&[][..], Vec::as_slice);
-        if known.is_some_and(|route| list.iter().any(|it| it.route == route)) {
+        if self.is_leaving(who) {
+            // The driver did not wait: it has the number already.
+            while self.end_last_subscription(who) {}
+            self.leaving[who.0 as usize] = false;
+        }
+        let list = self.subscribers.get(who.0 as usize);
+        if known.is_some_and(|route| list.is_some_and(|list| list.find(route).is_some())) {
             return Err(Refusal::AlreadySubscribed);
         }
         for (count, max) in [
-            (list.len(), self.config.subscriptions_per_subscriber_max),
+            (list.map_or(0, List::len), self.config.subscriptions_per_subscriber_max),
             (self.subscription_count, self.config.subscriptions_max),
         ] {
             if count >= max {
@@ -106,8 +111,8 @@ impl<F: Default> Hub<F> {
     /// # Errors
     /// There is no such subscription ([`Refusal::NotSubscribed`]).
     pub fn unsubscribe(&mut self, who: SubscriberId, filter: &TopicFilter) -> Result<(), Refusal> {
-        let list = self.subscribers.get(who.0 as usize).map_or(&[][..], Vec::as_slice);
-        let found = self.route(filter).and_then(|route| list.iter().position(|it| it.route == route));
+        let list = self.subscribers.get(who.0 as usize).filter(|_| !self.is_leaving(who));
+        let found = self.route(filter).and_then(|route| list?.find(route));
         match found {
             Some(index) => {
                 self.remove_subscription(who, index, true);
@@ -118,17 +123,37 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// Ends all subscriptions of `who`, which has left; its number may be reused. Pending responses do not
-    /// come.
+    /// `who` has left: it gets nothing more, and pending responses do not come. Its subscriptions end in the next
+    /// turns; its number may be reused when [`poll_left`](Self::poll_left) has returned it.
     pub fn leave(&mut self, who: SubscriberId) {
-        let count = self.subscribers.get(who.0 as usize).map_or(0, Vec::len);
-        for index in (0..count).rev() {
-            self.remove_subscription(who, index, false);
-        }
-        if let Some(list) = self.subscribers.get_mut(who.0 as usize) {
-            *list = Vec::new();
-        }
         self.fan_out.leave(who);
+        let index = who.0 as usize;
+        if self.subscribers.get(index).is_none_or(|list| list.len() == 0) {
+            return self.gone.push(who);
+        }
+        self.leaving.resize(self.subscribers.len(), false);
+        if !std::mem::replace(&mut self.leaving[index], true) {
+            self.leavers.push_back(who);
+        }
+        self.ready = true;
+    }
+
+    /// Whether `who` has left, and still has subscriptions.
+    pub(super) fn is_leaving(&self, who: SubscriberId) -> bool {
+        self.leaving.get(who.0 as usize).copied().unwrap_or_default()
+    }
+
+    /// Ends one subscription of a subscriber that has left; false if there is none.
+    pub(super) fn end_last_subscription(&mut self, who: SubscriberId) -> bool {
+        let Some(last) = self.subscribers[who.0 as usize].len().checked_sub(1) else { return false };
+        self.remove_subscription(who, last, false);
+        true
+    }
+
+    pub(super) fn finish_leaving(&mut self, who: SubscriberId) {
+        if std::mem::take(&mut self.leaving[who.0 as usize]) {
+            self.gone.push(who);
+        }
     }
 
     /// Messages that wait for `who`, and that only this filter matched, are not delivered.
@@ -144,14 +169,14 @@ impl<F: Default> Hub<F> {
 
     /// Whether `who` gets the messages of `topic`.
     pub fn is_subscribed(&self, who: SubscriberId, topic: &str) -> bool {
-        let list = self.subscribers.get(who.0 as usize).map_or(&[][..], Vec::as_slice);
-        let standing = list.iter().filter(|it| it.place.as_active().is_some());
+        let list = self.subscribers.get(who.0 as usize).filter(|_| !self.is_leaving(who));
+        let standing = list.into_iter().flat_map(List::iter).filter(|it| it.place.as_active().is_some());
         standing.filter_map(|it| self.filter(it.route)).any(|filter| filter.matches(topic))
     }
 
     /// How many subscriptions `who` has.
     pub fn subscriptions_of(&self, who: SubscriberId) -> usize {
-        self.subscribers.get(who.0 as usize).map_or(0, Vec::len)
+        self.subscribers.get(who.0 as usize).filter(|_| !self.is_leaving(who)).map_or(0, List::len)
     }
 
     /// Handles the owner's response.
@@ -169,6 +194,11 @@ impl<F: Default> Hub<F> {
         pending.due -= 1;
         if pending.due > 0 && result.is_ok() {
             return;
+        }
+        if let Some((who, back)) = pending.who
+            && self.is_leaving(who)
+        {
+            self.remove_subscription(who, back as usize, false);
         }
         let Some(Pending { who, route, ticket, .. }) = self.pending.remove(index) else { return };
         if let Some(group) = self.group(route) {
@@ -193,7 +223,7 @@ impl<F: Default> Hub<F> {
                     group.waiting -= 1;
                 }
                 let place = self.enter(route, who, back);
-                self.subscribers[who.0 as usize][back as usize].place = place;
+                self.subscribers[who.0 as usize].get_mut(back).place = place;
                 let delivered = self.delivered_from(who, route, missed);
                 for message in missed.iter().filter(|message| message.sequence <= delivered) {
                     self.counters.delivered += 1;
@@ -202,7 +232,7 @@ impl<F: Default> Hub<F> {
             }
             Err(_) => {
                 // It is no longer in `pending`.
-                self.subscribers[who.0 as usize][back as usize].place = Place::NOWHERE;
+                self.subscribers[who.0 as usize].get_mut(back).place = Place::NOWHERE;
                 if let Some(group) = self.group(route) {
                     group.waiting -= 1;
                     // The owner has not recorded this one; perhaps it has recorded later ones.
@@ -233,10 +263,10 @@ impl<F: Default> Hub<F> {
     }
 
     /// The subscriptions of `who`.
-    fn list(&mut self, who: SubscriberId) -> &mut Vec<Subscription> {
+    fn list(&mut self, who: SubscriberId) -> &mut List {
         let index = who.0 as usize;
         if self.subscribers.len() <= index {
-            self.subscribers.resize_with(index + 1, Vec::new);
+            self.subscribers.resize_with(index + 1, List::default);
         }
         &mut self.subscribers[index]
     }
@@ -245,7 +275,7 @@ impl<F: Default> Hub<F> {
     /// requester still gets the result.
     fn remove_subscription(&mut self, who: SubscriberId, index: usize, answered: bool) {
         let removed = self.subscribers[who.0 as usize].swap_remove(index);
-        if let Some(moved) = self.subscribers[who.0 as usize].get(index).copied() {
+        if let Some(moved) = self.subscribers[who.0 as usize].get(index) {
             self.moved_in_list(moved, who, index as u32);
         }
         self.subscription_count -= 1;
@@ -255,7 +285,7 @@ impl<F: Default> Hub<F> {
             }
             let moved = self.group(removed.route).and_then(|group| group.remove(place));
             if let Some((other, back)) = moved {
-                self.subscribers[other.0 as usize][back as usize].place = Place::active(place);
+                self.subscribers[other.0 as usize].get_mut(back).place = Place::active(place);
             }
         } else if let Some(pending) = removed.place.as_pending()
             && let Some(pending) = self.pending.get_mut(pending)

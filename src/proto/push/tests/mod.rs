@@ -4,4 +4,5 @@ mod once;
 mod prefixes;
 mod property;
 mod timing;
+mod work;
 mod world;

@@ -73,10 +73,11 @@ proptest! {
     fn what_came_by_a_prefix_is_not_recovered_again_and_nothing_is_lost(
         steps in prop::collection::vec(step(), 1..100),
         capacity in 1_usize..6,
+        work in 1_usize..20,
         history in 2_usize..20,
         ends_prefixes in prop::bool::weighted(0.3),
     ) {
-        let mut world = World::new(SHARDS, capacity, HubConfig { history_messages_max: history, ..HubConfig::default() });
+        let mut world = World::new(SHARDS, capacity, HubConfig { history_messages_max: history, turn_work_max: work, ..HubConfig::default() });
         let mut asked: BTreeMap<(u32, usize), (Ticket, Option<Position>)> = BTreeMap::new();
         for step in &steps {
             match *step {
