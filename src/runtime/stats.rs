@@ -67,6 +67,8 @@ pub struct ShardStats {
     pub busy_nanos: u64,
     /// Turns that took longer than the stall threshold.
     pub stalls: u64,
+    /// The longest turn, in nanoseconds.
+    pub turn_max_nanos: u64,
     /// Tasks that panicked. Each panic ended one connection at most.
     pub panics: u64,
     /// Calls of `io_uring_enter`.

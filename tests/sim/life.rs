@@ -105,8 +105,10 @@ impl World {
         let topic = self.random.index(TOPICS.len());
         if self.clients[client].character.habit != Habit::Named {
             let is_prefix = self.random.chance(50);
-            let text = if is_prefix { *self.random.pick(&PREFIXES) } else { TOPICS[topic] };
-            return self.ask_to_subscribe_to(client, text, is_prefix, None);
+            if is_prefix {
+                let prefix = *self.random.pick(&PREFIXES);
+                return self.ask_to_subscribe_to(client, prefix, true, None);
+            }
         }
         let seen = self.clients[client].seen.get(&topic).copied();
         let since = match self.random.within(0..10) {
@@ -450,6 +452,7 @@ impl World {
         }
         self.model.publisher_left(source_of(client, life));
         shard.subscribers[who.0 as usize] = None;
+        shard.leaving.insert(who.0);
         connection.forget_subscriptions();
         self.count_requests(client);
     }

@@ -304,8 +304,12 @@ impl World {
 }
 
 fn end_streams(streams: &mut BTreeMap<usize, Stream>, filter: &TopicFilter) {
+    let prefix = match filter {
+        TopicFilter::Prefix(prefix) => Some(prefix),
+        TopicFilter::Exact(_) => None,
+    };
     for (topic, _) in TOPICS.iter().enumerate().filter(|(_, name)| filter.matches(name)) {
-        streams.entry(topic).or_default().end();
+        streams.entry(topic).or_default().end(prefix);
     }
 }
 

@@ -35,8 +35,9 @@ impl World {
                 ("requests", gauges.requests, limits.requests_max),
                 ("history bytes", gauges.history_bytes, limits.history_total_bytes_max),
                 ("waiting", gauges.waiting, waits_max),
-                ("deliveries", gauges.deliveries, self.scenario.hub.fan_out.deliveries_max),
-                ("fan-out bytes", gauges.delivery_bytes, self.scenario.hub.fan_out.bytes_max),
+                // One message may exceed the bounds.
+                ("deliveries", gauges.deliveries, limits.fan_out.deliveries_max + self.clients.len()),
+                ("fan-out bytes", gauges.delivery_bytes, limits.fan_out.bytes_max + BODY_MAX),
                 ("inbox", shard.inbox.len() as u64, self.scenario.inbox_capacity),
             ] {
                 model.require(is <= most as u64, || {
@@ -205,3 +206,6 @@ impl World {
 
 /// Turns of all shards after which something must have gone wrong.
 const REST_TURNS_MAX: usize = 20_000;
+
+/// The largest body of a publication.
+const BODY_MAX: usize = 300;

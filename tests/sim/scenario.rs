@@ -84,6 +84,7 @@ impl Scenario {
             draw(random, &mut it.admission.rate_limited);
             it.admission.periodics_max = 2;
             it.rules = rules(random);
+            it.turn_work_max = *random.pick(&[1, 3, 20, 4096]);
             it.fan_out.turn_cost_max = delivery_cost(0) * *random.pick(&[0, 1, 3, 10, 1000]);
             it.fan_out.deliveries_max = *random.pick(&[0, 4, 30, 1000]);
             it.fan_out.bytes_max = *random.pick(&[100, 5000]);

@@ -1,6 +1,9 @@
 //! The shards: a hub each, the queues between them, and the inbox for other threads.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use shardcast_proto::{
     Command, Message, Operation, Position, Recovery, Refusal, RequestId, Time, TopicFilter,
@@ -33,6 +36,8 @@ pub(crate) struct Shard {
     pub(crate) inbox: VecDeque<(Publish, u64)>,
     /// The client of each subscriber.
     pub(crate) subscribers: Vec<Option<usize>>,
+    /// Numbers of subscribers that have left, which the hub may still use.
+    pub(crate) leaving: BTreeSet<u32>,
     /// Deliveries of the fan-out, including those that were added or left out on purpose.
     pub(crate) handed: u64,
 }
@@ -55,18 +60,28 @@ impl Shard {
             requests: ShardRequests::default(),
             inbox: VecDeque::new(),
             subscribers: Vec::new(),
+            leaving: BTreeSet::new(),
             handed: 0,
         }
     }
 
     /// A number for a new subscriber: the lowest free one, so that numbers are reused soon.
     pub(crate) fn enter(&mut self, client: usize) -> SubscriberId {
-        let free = self.subscribers.iter().position(Option::is_none).unwrap_or_else(|| {
+        let is_free =
+            |index: &usize| self.subscribers[*index].is_none() && !self.leaving.contains(&(*index as u32));
+        let free = (0..self.subscribers.len()).find(is_free).unwrap_or_else(|| {
             self.subscribers.push(None);
             self.subscribers.len() - 1
         });
         self.subscribers[free] = Some(client);
         SubscriberId(free as u32)
+    }
+
+    /// The numbers of subscribers that have left completely are free.
+    pub(crate) fn free_left(&mut self) {
+        while let Some(who) = self.hub.poll_left() {
+            self.leaving.remove(&who.0);
+        }
     }
 }
 
@@ -172,7 +187,7 @@ impl Outlet for ShardOutlet<'_> {
         };
         let Some(connection) = client.connection.as_mut().filter(|it| it.core.is_open()) else { return };
         let stream = connection.streams.entry(topic).or_default();
-        stream.hand(client.number, topic, message.position, self.now, model);
+        stream.recover(client.number, topic, message.position, self.now, model);
         let (topic, position, body) = (&*message.topic, message.position, &message.body);
         connection.say(Command::Message(Message { topic, position, body }), spares, self.now);
     }
@@ -272,12 +287,15 @@ fn begin_subscription(
     let (filter, since) = (request.filter.clone().expect("it has one"), request.since);
     for (topic, name) in TOPICS.iter().enumerate().filter(|(_, name)| filter.matches(name)) {
         let stream = connection.streams.entry(topic).or_default();
-        if matches!(filter, TopicFilter::Exact(_)) {
-            let before = model.recovered(topic, since, subscribed, now);
-            stream.begin_after(before);
-        } else {
-            model.trace.note(name, &[heads[topic].offset]);
-            stream.begin_not_after(heads[topic]);
+        match &filter {
+            TopicFilter::Exact(_) => {
+                let before = model.recovered(topic, since, subscribed, now);
+                stream.begin_after(before, subscribed.head);
+            }
+            TopicFilter::Prefix(prefix) => {
+                model.trace.note(name, &[heads[topic].offset]);
+                stream.begin_not_after(prefix, heads[topic]);
+            }
         }
     }
 }

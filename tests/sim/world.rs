@@ -115,6 +115,9 @@ impl World {
         let envelopes = self.random.within(0..5);
         for from in 0..self.scenario.shards {
             for _ in 0..envelopes {
+                if !self.shards[usize::from(shard)].hub.may_take() {
+                    break;
+                }
                 let Some(envelope) = self.mesh.pop(from, shard) else { break };
                 self.with(shard, |hub, now, outlet| hub.handle_envelope(from, envelope, now, outlet));
             }
@@ -127,6 +130,7 @@ impl World {
             hub.handle_timeout(now);
             hub.turn(now, outlet);
         });
+        self.shards[usize::from(shard)].free_left();
         self.note_heads();
         let slow = std::mem::take(&mut self.slow);
         slow.into_iter().for_each(|client| self.end_for(client, CloseReason::Slow));

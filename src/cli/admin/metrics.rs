@@ -106,6 +106,11 @@ fn render_shards(shards: &[ShardStats], page: &mut Page) {
         let labels = [("shard", &*shard.shard.to_string())];
         page.sample("shardcast_shard_busy_seconds_total", &labels, shard.busy_nanos as f64 / 1e9);
     }
+    page.family("shardcast_shard_turn_max_seconds", "gauge", "The longest turn since the start.");
+    for shard in shards {
+        let labels = [("shard", &*shard.shard.to_string())];
+        page.sample("shardcast_shard_turn_max_seconds", &labels, shard.turn_max_nanos as f64 / 1e9);
+    }
     render_refused(shards, page);
     latency::render(shards, page);
     render_hub(shards, page);

@@ -39,6 +39,8 @@ pub struct HubConfig {
     pub admission: AdmissionLimits,
     /// Priority and rate limit of the topics.
     pub rules: TopicRules,
+    /// Units of work, about one look-up each, that a stage of one turn does; the next turn continues.
+    pub turn_work_max: usize,
     /// How much is delivered in one turn, and how much may wait for a later one.
     pub fan_out: FanOutLimits,
 }
@@ -71,6 +73,7 @@ impl Default for HubConfig {
             presence_list_max: 1_000,
             admission: AdmissionLimits::default(),
             rules: TopicRules::default(),
+            turn_work_max: 4_096,
             fan_out: FanOutLimits::default(),
         }
     }

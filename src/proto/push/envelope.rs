@@ -86,6 +86,10 @@ pub struct Publication {
     pub expires: Time,
     /// How urgent it is.
     pub priority: Priority,
+    /// The shard that owns the topic, and the number of this publication among all that it has published, from 1.
+    pub owner: u16,
+    /// See `owner`.
+    pub sequence: u64,
 }
 
 /// The result of a request, or its refusal.
@@ -101,7 +105,8 @@ pub enum HubResponse {
 
 /// The subscription is active: from here on, every message published after `head` arrives.
 ///
-/// If the subscription asked for missed messages, they follow this response, before anything newer.
+/// If the subscription asked for missed messages, they follow this response, before anything newer; those that came
+/// through a prefix of the same subscriber, which was active then, are not repeated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Subscribed {
     /// Position of the topic's newest message at that time; 0 and 0 for a prefix.
@@ -181,6 +186,8 @@ pub enum HubMessage {
         result: Result<Subscribed, Refusal>,
         /// The missed messages, oldest first.
         missed: Vec<Arc<Publication>>,
+        /// The sequence number of the owner's last publication.
+        sequence: u64,
     },
     /// How many subscriptions to a filter the sender's shard has now; 0 ends the interest.
     Interest {

@@ -40,14 +40,16 @@ impl History {
         self.messages.push_back(message);
     }
 
-    /// Removes messages that are too old.
-    pub(super) fn expire(&mut self, now: Time, config: &HubConfig, total: &mut usize) {
+    /// Removes messages that are too old; returns how many.
+    pub(super) fn expire(&mut self, now: Time, config: &HubConfig, total: &mut usize) -> usize {
         if config.history_age_max.is_zero() {
-            return;
+            return 0;
         }
+        let before = self.messages.len();
         while self.messages.front().is_some_and(|oldest| now - oldest.published >= config.history_age_max) {
             self.pop(total);
         }
+        before - self.messages.len()
     }
 
     pub(super) fn clear(&mut self, total: &mut usize) {

@@ -65,6 +65,7 @@
 //!     for shard in [0, 1, 0, 1, 0, 1] {
 //!         hubs[shard].turn(now, &mut outputs[shard]);
 //!         for envelope in mem::take(&mut outputs[shard].to_other) {
+//!             assert!(hubs[1 - shard].may_take(), "only few have come in this turn");
 //!             if let HubMessage::Ask { ask, .. } | HubMessage::AskPresence { ask, .. } = &envelope {
 //!                 asks.push(*ask);
 //!             }
@@ -129,6 +130,12 @@
 //! assert_eq!(outputs[other].delivered.len(), 2);
 //! assert!(hubs[owner].remove_periodic(7));
 //! assert!(hubs[owner].has_backlog_room() && !hubs[owner].is_stalled());
+//!
+//! // A subscriber leaves; its number is free when its subscriptions have ended.
+//! hubs[other].leave(subscriber);
+//! assert_eq!(hubs[other].poll_left(), None);
+//! run(&mut hubs, &mut outputs, now + second);
+//! assert_eq!(hubs[other].poll_left(), Some(subscriber));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -137,6 +144,7 @@ mod envelope;
 mod group;
 mod history;
 mod hub;
+mod prefix_index;
 pub mod schedule;
 mod slab;
 

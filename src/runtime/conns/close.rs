@@ -94,6 +94,7 @@ impl Conns {
         self.count_requests(conn);
         self.reactor.tasks.end_of(conn.slot());
         conn.moving = None;
+        let mut withheld = false;
         let ended = match &conn.role {
             Role::Accepted { listener, protocol } => {
                 let counters = &self.counters.listeners[*listener as usize];
@@ -108,6 +109,7 @@ impl Conns {
                 protocol.map(|protocol| {
                     self.members.borrow_mut()[*listener as usize].remove(conn.slot());
                     if let Some(topics) = self.topics() {
+                        withheld = true;
                         topics.left(&conn.handle);
                     }
                     EndedConnection::Service {
@@ -127,6 +129,7 @@ impl Conns {
                 Some(EndedConnection::Owner { owner: Rc::clone(owner), connection: conn.handle.clone() })
             }
         };
+        conn.is_withheld = withheld;
         if let Some(ended) = ended {
             self.ended.borrow_mut().push((ended, why));
         }

@@ -111,7 +111,7 @@ pub(crate) trait Topics {
     /// A session has an event that is not a request to its service.
     fn event(&self, listener: u32, connection: &Connection, event: Event<'_>) -> Outcome<'static>;
 
-    /// This connection has ended.
+    /// This connection has ended. Its slot is not used again before it is [given back](Conns::give_back).
     fn left(&self, connection: &Connection);
 }
 
@@ -131,6 +131,8 @@ pub(crate) struct Conn {
     timer_at: Time,
     /// It is in the list of connections to flush this turn.
     dirty: bool,
+    /// It has left its topics, which still use the number of its slot.
+    is_withheld: bool,
     /// Its requests in progress, as its shard counts them.
     requests: RequestShare,
     /// Bytes and messages waiting, as last reported to handles and counters.
@@ -198,6 +200,11 @@ impl Conns {
     #[inline]
     fn topics(&self) -> Option<Rc<dyn Topics>> {
         self.topics.get().and_then(Weak::upgrade)
+    }
+
+    /// The topics do not use the number of this slot any more; see [`Topics::left`].
+    pub(crate) fn give_back(&self, slot: u32) {
+        self.table.borrow_mut().give_back(slot);
     }
 
     /// Time of this turn.
@@ -276,6 +283,7 @@ impl Conn {
             timer: TimerKey::NONE,
             timer_at: Time::NEVER,
             dirty: false,
+            is_withheld: false,
             requests: RequestShare::default(),
             published: (0, 0),
         }

@@ -4,7 +4,7 @@ use super::Conn;
 use crate::ConnId;
 
 /// The connections of a shard, by slot. Slots are reused in the order in which they became free, each time with a new
-/// generation.
+/// generation. A slot whose number the topics still use is withheld.
 #[derive(Default)]
 pub(crate) struct Table {
     entries: Vec<Entry>,
@@ -17,6 +17,8 @@ pub(crate) struct Table {
 struct Entry {
     generation: u32,
     conn: Option<Box<Conn>>,
+    /// Its last connection is gone, and the topics still use the number of the slot.
+    is_withheld: bool,
 }
 
 impl Table {
@@ -53,14 +55,27 @@ impl Table {
         slot
     }
 
-    /// Frees a slot; ids of its connection are stale from now on.
+    /// Takes a connection out; its ids are stale from now on. Its slot is free, unless it is withheld.
     pub(crate) fn remove(&mut self, slot: u32) -> Option<Box<Conn>> {
         let entry = self.entries.get_mut(slot as usize)?;
         let conn = entry.conn.take()?;
         entry.generation = entry.generation.wrapping_add(1);
-        self.free.push_back(slot);
         self.len -= 1;
+        entry.is_withheld = conn.is_withheld;
+        if !entry.is_withheld {
+            self.free.push_back(slot);
+        }
         Some(conn)
+    }
+
+    /// A withheld slot may be used again, once its connection is gone.
+    pub(crate) fn give_back(&mut self, slot: u32) {
+        let Some(entry) = self.entries.get_mut(slot as usize) else { return };
+        if let Some(conn) = &mut entry.conn {
+            conn.is_withheld = false;
+        } else if std::mem::take(&mut entry.is_withheld) {
+            self.free.push_back(slot);
+        }
     }
 
     #[inline]

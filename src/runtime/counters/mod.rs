@@ -47,6 +47,11 @@ pub(crate) struct ShardCounters {
     pub(crate) parks: Counter,
     pub(crate) busy_nanos: Counter,
     pub(crate) stalls: Counter,
+    /// The longest turn.
+    pub(crate) turn_max_nanos: Counter,
+    /// When the last stalled turn began, and how long it took; written by [`stalled`](Self::stalled).
+    stall_began: AtomicU64,
+    stall_nanos: Counter,
     pub(crate) panics: Counter,
     pub(crate) ring_enters: Counter,
     pub(crate) ring_completions: Counter,
@@ -104,6 +109,20 @@ impl ShardCounters {
         self.steps.add(1);
         self.label.store(label, Ordering::Relaxed);
         before
+    }
+
+    /// A turn that began at `began` has taken too long.
+    pub(crate) fn stalled(&self, began: u64, took: u64) {
+        self.stalls.add(1);
+        self.stall_nanos.set(took);
+        // Pairs with the load in `last_stall`: who sees the begin sees the length of this stall, or of a later one.
+        self.stall_began.store(began, Ordering::Release);
+    }
+
+    /// When the last stalled turn began, and how long it took. If another one ends meanwhile, the length may be of that.
+    pub(crate) fn last_stall(&self) -> (u64, u64) {
+        let began = self.stall_began.load(Ordering::Acquire);
+        (began, self.stall_nanos.read())
     }
 
     /// What runs now, and the number of this step: while the number is the same, the same thing runs.

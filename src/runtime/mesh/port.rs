@@ -157,13 +157,16 @@ impl Port {
         queue.is_some_and(|queue| queue.len() * 2 < queue.capacity())
     }
 
-    /// Takes what other shards, threads and this shard itself have queued. This is bounded, so that the ring gets its
-    /// turn. True when there was anything.
-    pub(crate) fn take(&self, take: impl Fn(Envelope)) -> bool {
+    /// Takes what other shards, threads and this shard itself have queued, while it `may`. This is bounded, so that the
+    /// ring gets its turn. True when there was anything.
+    pub(crate) fn take(&self, may: impl Fn() -> bool, take: impl Fn(Envelope)) -> bool {
         let mut taken = 0;
         let mut incoming = self.incoming.take();
         for queue in incoming.iter_mut().flatten() {
             for _ in 0..ENVELOPES_PER_TURN {
+                if !may() {
+                    break;
+                }
                 let Some(envelope) = queue.pop() else { break };
                 self.counters.mesh_received.add(1);
                 take(envelope);
@@ -174,19 +177,22 @@ impl Port {
         if self.router.peer(self.id).take_notified() {
             for queue in [&self.inbox.envelopes, &self.inbox.responses] {
                 for index in 0.. {
-                    let Ok(envelope) = queue.try_recv() else { break };
-                    take(envelope);
-                    taken += 1;
-                    if index == ENVELOPES_PER_TURN {
+                    if index == ENVELOPES_PER_TURN || !may() {
                         self.router.peer(self.id).notify_again();
                         break;
                     }
+                    let Ok(envelope) = queue.try_recv() else { break };
+                    take(envelope);
+                    taken += 1;
                 }
             }
         }
         // Only those that are queued now: what they cause is taken in the next turn.
-        let local = self.local.borrow().len();
+        let local = self.local.borrow().len().min(LOCAL_PER_TURN);
         for _ in 0..local {
+            if !may() {
+                break;
+            }
             let Some(envelope) = self.local.borrow_mut().pop_front() else { break };
             take(envelope);
             taken += 1;
@@ -230,3 +236,6 @@ impl Port {
 /// Envelopes taken from one queue in one turn: a whole queue of the default size, so that the shards that fill it never
 /// wait for more than one turn.
 const ENVELOPES_PER_TURN: usize = 1024;
+
+/// Envelopes of this shard to itself taken in one turn.
+const LOCAL_PER_TURN: usize = 1024;

@@ -119,6 +119,11 @@ impl Push {
         hub
     }
 
+    /// Whether the hub takes another envelope before its turn.
+    pub(crate) fn may_take(&self) -> bool {
+        self.hub.borrow().may_take()
+    }
+
     /// An envelope of another hub, or of a thread that publishes here.
     pub(crate) fn take(&self, from: u16, envelope: push::HubMessage) {
         self.hub().handle_envelope(from, envelope, self.reactor.now(), &mut ShardOutlet(self));
@@ -137,6 +142,11 @@ impl Push {
         let before = hub.gauges();
         hub.turn(self.reactor.now(), &mut ShardOutlet(self));
         let after = hub.gauges();
+        while let Some(who) = hub.poll_left() {
+            if who.0 & 1 == 0 {
+                self.conns.give_back(who.0 >> 1);
+            }
+        }
         drop(hub);
         self.touched.set(false);
         self.publish_state();

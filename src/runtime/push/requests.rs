@@ -54,7 +54,9 @@ impl Topics for Push {
                     }
                     Some(id) => (Operation::Publish, id, result),
                     None => {
-                        self.reactor.counters.push.quiet_refused.add(u64::from(result.is_err()));
+                        // The hub has counted its own refusals.
+                        let is_quiet = result.is_err_and(|refusal| !matches!(refusal, Refusal::Busy { .. }));
+                        self.reactor.counters.push.quiet_refused.add(is_quiet.into());
                         return Outcome::Nothing;
                     }
                 }

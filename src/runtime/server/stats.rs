@@ -44,6 +44,7 @@ fn read_shard(shard: u16, counters: &ShardCounters) -> ShardStats {
         parks: counters.parks.read(),
         busy_nanos: counters.busy_nanos.read(),
         stalls: counters.stalls.read(),
+        turn_max_nanos: counters.turn_max_nanos.read(),
         panics: counters.panics.read(),
         ring_enters: counters.ring_enters.read(),
         ring_completions: counters.ring_completions.read(),

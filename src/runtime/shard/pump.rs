@@ -55,7 +55,7 @@ impl Shard {
     fn turn(self: &Rc<Self>, alarms: &mut Alarms) -> bool {
         // First, so that what they send is taken below and leaves in this turn.
         let mut worked = self.reactor.poll_sources();
-        worked |= self.reactor.port.take(|envelope| self.take(envelope));
+        worked |= self.reactor.port.take(|| self.push.may_take(), |envelope| self.take(envelope));
         self.take_wakes();
         self.reactor.run_deferred();
         worked |= self.push.turn();
@@ -75,20 +75,32 @@ impl Shard {
     fn begin_turn(&self, worked: bool) -> Time {
         let nanos = clock::now_nanos();
         let now = Time::from_nanos(nanos);
-        let began = self.reactor.counters.turn_started.read();
-        if worked && began != 0 {
-            let took = nanos.saturating_sub(began);
-            self.reactor.counters.turns.add(1);
-            self.reactor.counters.busy_nanos.add(took);
-            if took > self.stall_nanos {
-                self.reactor.counters.stalls.add(1);
-            }
-        }
+        self.end_turn(nanos, worked);
         self.reactor.counters.turn_started.set(nanos);
         self.reactor.port.set_now(now);
         self.reactor.counters.timers.set(self.reactor.timers.borrow().len() as u64);
         self.conns.begin_turn(now);
         now
+    }
+
+    /// Accounts for the turn that ends now, if there is one.
+    fn end_turn(&self, nanos: u64, worked: bool) {
+        let counters = &self.reactor.counters;
+        let began = counters.turn_started.read();
+        if began == 0 {
+            return;
+        }
+        let took = nanos.saturating_sub(began);
+        if worked {
+            counters.turns.add(1);
+            counters.busy_nanos.add(took);
+        }
+        if took > counters.turn_max_nanos.read() {
+            counters.turn_max_nanos.set(took);
+        }
+        if took > self.stall_nanos {
+            counters.stalled(began, took);
+        }
     }
 
     /// Schedules the tasks that other threads have woken. After the envelopes: a task that is woken before something
@@ -192,6 +204,7 @@ impl Shard {
         {
             self.set_alarm(alarms, poll_at);
             self.reactor.counters.parks.add(1);
+            self.end_turn(clock::now_nanos(), false);
             self.reactor.counters.turn_started.set(0);
             // An error of the ring occurs again in the next turn, which handles it.
             let _ = self.reactor.ring.borrow_mut().wait();

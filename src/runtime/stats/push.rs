@@ -28,8 +28,8 @@ pub struct PushStats {
     pub received: u64,
     /// Received messages that no longer had a subscriber on this shard.
     pub unwanted: u64,
-    /// Refused publications, per code of `Refusal`: `busy`, `too-many-topics`. `quiet` counts publications that were
-    /// refused for any reason and whose publisher requested no response.
+    /// Refused publications, per code of `Refusal`: `busy`, `too-many-topics`. `quiet` counts those that were
+    /// refused for another reason and whose publisher requested no response.
     pub refused: Vec<(&'static str, u64)>,
     /// Subscriptions with a request for missed messages: `recovered` or `gap`.
     pub resumed: Vec<(&'static str, u64)>,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Hub, Outlet};
+use super::{Hub, Outlet, Prefix, Slab, Topic, routes::chain, work::LIST_PER_UNIT};
 use crate::{
     Time,
     push::{Publication, SubscriberId},
@@ -12,10 +12,11 @@ impl<F: Default> Hub<F> {
     /// Handles a message of a topic that another shard owns.
     pub(super) fn receive(&mut self, message: &Arc<Publication>, now: Time, outlet: &mut impl Outlet<F>) {
         self.counters.received += 1;
+        self.received.note(message.owner, message.sequence);
         let index = match self.names.get(&message.topic) {
             Some(index) => *index,
             // Wanted by a prefix, or no longer wanted.
-            None if self.prefixes_of(&message.topic).is_empty() => {
+            None if self.prefix_index.prefixes_of(&message.topic).next().is_none() => {
                 self.counters.unwanted += 1;
                 return;
             }
@@ -36,15 +37,19 @@ impl<F: Default> Hub<F> {
         now: Time,
         outlet: &mut impl Outlet<F>,
     ) {
+        self.resolve(index);
         let Some(topic) = self.topics.get(index) else { return };
         let mut sink = |message: &Arc<Publication>, made: &mut F, to: &[SubscriberId]| {
             outlet.deliver(message, made, to);
         };
-        if topic.prefixes.is_empty() {
-            let members = topic.group.members();
+        let mut groups = groups(topic, &self.prefixes);
+        let members = groups.next().unwrap_or_default();
+        if groups.next().is_none() && self.leavers.is_empty() {
+            self.work = self.work.saturating_add(members.len() / COPIES_PER_UNIT);
             self.counters.delivered += members.len() as u64;
             return self.fan_out.deliver(message, members, now, &mut sink);
         }
+        drop(groups);
         let members = self.everybody(index);
         self.counters.delivered += members.len() as u64;
         self.fan_out.deliver(message, &members, now, &mut sink);
@@ -55,17 +60,15 @@ impl<F: Default> Hub<F> {
     pub(super) fn everybody(&mut self, index: u32) -> Vec<SubscriberId> {
         let mut members = std::mem::take(&mut self.scratch);
         members.clear();
+        self.resolve(index);
         let Some(topic) = self.topics.get(index) else { return members };
-        let by_prefix = topic.prefixes.iter().filter_map(|prefix| self.prefixes.get(*prefix));
-        let groups = by_prefix.map(|prefix| prefix.group.members());
-        for group in [topic.group.members()].into_iter().chain(groups).filter(|group| !group.is_empty()) {
-            members.extend_from_slice(group);
-        }
+        groups(topic, &self.prefixes).for_each(|group| members.extend_from_slice(group));
+        self.spend(members.len() / LIST_PER_UNIT);
         self.once(&mut members);
         members
     }
 
-    /// Removes duplicate subscribers from the list.
+    /// Removes duplicate subscribers from the list, and those that have left.
     pub(super) fn once(&mut self, members: &mut Vec<SubscriberId>) {
         self.stamp = self.stamp.wrapping_add(1);
         if self.stamp == 0 {
@@ -74,6 +77,20 @@ impl<F: Default> Hub<F> {
             self.stamp = 1;
         }
         self.stamps.resize(self.subscribers.len(), 0);
-        members.retain(|who| std::mem::replace(&mut self.stamps[who.0 as usize], self.stamp) != self.stamp);
+        self.leaving.resize(self.subscribers.len(), false);
+        let Self { stamps, stamp, leaving, .. } = self;
+        members.retain(|who| {
+            let index = who.0 as usize;
+            std::mem::replace(&mut stamps[index], *stamp) != *stamp && !leaving[index]
+        });
     }
 }
+
+/// The subscribers of a resolved topic, by its name and by each of its prefixes that has any.
+fn groups<'a>(topic: &'a Topic, prefixes: &'a Slab<Prefix>) -> impl Iterator<Item = &'a [SubscriberId]> {
+    let by_prefix = chain(prefixes, topic.longest).map(|prefix| prefix.group.members());
+    std::iter::once(topic.group.members()).chain(by_prefix).filter(|group| !group.is_empty())
+}
+
+/// Subscribers in a list that is copied as a whole.
+const COPIES_PER_UNIT: usize = 512;

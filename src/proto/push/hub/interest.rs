@@ -11,15 +11,21 @@ impl<F: Default> Hub<F> {
         let Some(group) = self.group(route) else { return };
         if !group.dirty {
             group.dirty = true;
-            self.dirty.push(route);
+            self.dirty.push_back(route);
         }
     }
 
     /// Informs owners how many subscriptions this shard has, if the number has changed, and removes routes without
     /// interest. A number is sent at once or in a later turn, so that it is never older than one that is sent with a
-    /// subscription.
-    pub(super) fn announce(&mut self, outlet: &mut impl Outlet<F>) {
-        for route in std::mem::take(&mut self.dirty) {
+    /// subscription. Returns whether work is left, apart from what waits for room.
+    pub(super) fn announce(&mut self, outlet: &mut impl Outlet<F>) -> bool {
+        self.begin_stage();
+        for _ in 0..self.dirty.len() {
+            if !self.may_work() {
+                return true;
+            }
+            let Some(route) = self.dirty.pop_front() else { break };
+            self.spend(1);
             let Some(filter) = self.filter(route) else { continue };
             let targets = match &filter {
                 TopicFilter::Exact(name) => name.owner(self.shards)..name.owner(self.shards) + 1,
@@ -29,9 +35,10 @@ impl<F: Default> Hub<F> {
             let members = group.len();
             if group.announced != members {
                 if !targets.clone().all(|shard| self.has_room(shard, outlet) && self.is_clear(shard)) {
-                    self.dirty.push(route);
+                    self.dirty.push_back(route);
                     continue;
                 }
+                self.spend(targets.len());
                 for shard in targets {
                     let interest = HubMessage::Interest { filter: filter.clone(), members };
                     if shard == self.shard {
@@ -49,6 +56,7 @@ impl<F: Default> Hub<F> {
                 self.forget_unless_wanted(route);
             }
         }
+        false
     }
 
     fn is_clear(&self, shard: u16) -> bool {
@@ -76,38 +84,21 @@ impl<F: Default> Hub<F> {
                 topic.used = now;
                 let Some(owned) = &mut topic.owned else { return };
                 if set_members(&mut owned.interest, from, members) {
-                    self.aim(index);
+                    self.unresolve(index);
                 }
             }
             TopicFilter::Prefix(text) => {
-                if members == 0 && !self.prefix_names.contains_key(text) {
+                if members == 0 && self.prefix_index.get(text).is_none() {
                     return;
                 }
                 let index = self.prefix_or_new(text);
                 let Some(prefix) = self.prefixes.get_mut(index) else { return };
                 if set_members(&mut prefix.interest, from, members) {
-                    for topic in self.topics_of(text) {
-                        self.aim(topic);
-                    }
+                    self.prefixes_changed();
                 }
                 self.forget_prefix_unless_wanted(index);
             }
         }
-    }
-
-    /// Finds the shards that a topic's messages go to.
-    pub(super) fn aim(&mut self, index: u32) {
-        let Some(topic) = self.topics.get_mut(index) else { return };
-        let Some(owned) = topic.owned.as_deref_mut() else { return };
-        owned.targets.clear();
-        owned.targets.extend(owned.interest.iter().map(|(shard, _)| *shard));
-        for prefix in &topic.prefixes {
-            let interest = self.prefixes.get(*prefix).map_or(&[][..], |prefix| &prefix.interest);
-            owned.targets.extend(interest.iter().map(|(shard, _)| *shard));
-        }
-        owned.targets.sort_unstable();
-        owned.targets.dedup();
-        owned.targets.retain(|shard| *shard != self.shard);
     }
 }
 

@@ -7,30 +7,36 @@
 mod backlog;
 mod fanout;
 mod interest;
+mod list;
 mod own;
 mod periodic;
 mod presence;
+mod received;
 mod routes;
 mod subscribe;
 mod way;
+mod work;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
 };
 
 use super::{
     AskId, HubConfig, HubMessage, HubResponse, Publication, Publish, SubscriberId, Ticket,
     group::Group,
+    prefix_index::PrefixIndex,
     schedule::{Admission, FanOut},
     slab::Slab,
 };
 use crate::{Amount, Holder, Position, Refusal, Shares, Time, TopicName, TopicPrefix};
 use backlog::{Account, Backlog};
+use list::List;
 use own::{Elsewhere, Owned};
 use presence::Gather;
+use received::{Received, Starts};
 use routes::Route;
-use subscribe::{Pending, Subscription};
+use subscribe::Pending;
 use way::Way;
 
 /// The outputs of a hub. The driver implements it.
@@ -100,15 +106,19 @@ pub struct Hub<F = ()> {
 
     topics: Slab<Topic>,
     names: HashMap<TopicName, u32>,
-    /// The same, in order: for prefixes.
-    ordered: BTreeMap<TopicName, u32>,
     prefixes: Slab<Prefix>,
-    prefix_names: HashMap<TopicPrefix, u32>,
-    /// The number of prefixes of each length, so that only those lengths are searched.
-    prefix_lengths: BTreeMap<usize, u32>,
+    prefix_index: PrefixIndex,
+    /// Changes when a prefix appears or disappears, and when the shards that are interested in one change: what
+    /// topics know of their prefixes holds for one generation.
+    generation: u64,
 
     /// The subscriptions of each subscriber.
-    subscribers: Vec<Vec<Subscription>>,
+    subscribers: Vec<List>,
+    /// Subscribers that have left and still have subscriptions, and whether each subscriber is one of them.
+    leavers: VecDeque<SubscriberId>,
+    leaving: Vec<bool>,
+    /// Those that have none any more, for the driver.
+    gone: Vec<SubscriberId>,
     subscription_count: usize,
     /// Subscriptions that wait for the owner's response.
     pending: Slab<Pending>,
@@ -119,8 +129,10 @@ pub struct Hub<F = ()> {
     requests: Shares,
     /// Other shards that have delayed publications of a connection.
     delayed_at: HashMap<u64, Vec<u16>>,
+    /// The last publication of each shard that came here.
+    received: Received,
     /// Routes whose number of subscriptions has changed.
-    dirty: Vec<Route>,
+    dirty: VecDeque<Route>,
     /// The last fan-out that reached each subscriber; used only if several filters match one topic.
     stamps: Vec<u32>,
     stamp: u32,
@@ -142,6 +154,8 @@ pub struct Hub<F = ()> {
 
     sweep_at: Option<Time>,
     sweep_from: u32,
+    /// The work of this stage of the turn, or of the envelopes before the turn, in units.
+    work: usize,
     /// The next turn has work.
     ready: bool,
     /// Something waits for room.
@@ -155,8 +169,9 @@ struct Topic {
     name: TopicName,
     /// Subscribers of this shard by name.
     group: Group,
-    /// Its matching prefixes, as far as this shard knows them.
-    prefixes: Vec<u32>,
+    /// The longest of its prefixes that this shard knows, in the generation `resolved`.
+    longest: Option<u32>,
+    resolved: u64,
     /// The owner's data.
     owned: Option<Box<Owned>>,
     /// When it last had a message.
@@ -170,6 +185,10 @@ struct Prefix {
     group: Group,
     /// Shards that are interested in matching topics owned here, and their numbers of subscriptions.
     interest: Vec<(u16, u32)>,
+    /// The next shorter prefix of the same topics, in the generation in which such a topic was resolved.
+    shorter: Option<u32>,
+    /// Where the subscriptions of its members began.
+    starts: Starts,
 }
 
 /// A publication at its owner, without a position yet.
@@ -272,7 +291,8 @@ pub struct HubGauges {
 
 impl<F: Default> Hub<F> {
     /// Creates the hub of one shard.
-    pub fn new(config: HubConfig, start: HubStart) -> Self {
+    pub fn new(mut config: HubConfig, start: HubStart) -> Self {
+        config.turn_work_max = config.turn_work_max.max(1);
         let HubStart { shard, shards, epoch } = start;
         let (admission, fan_out) = (Admission::new(config.admission), FanOut::new(config.fan_out));
         let backlog_max = Amount { messages: config.backlog_max, bytes: config.backlog_bytes_max };
@@ -287,17 +307,20 @@ impl<F: Default> Hub<F> {
             epoch,
             topics: Slab::default(),
             names: HashMap::new(),
-            ordered: BTreeMap::new(),
             prefixes: Slab::default(),
-            prefix_names: HashMap::new(),
-            prefix_lengths: BTreeMap::new(),
+            prefix_index: PrefixIndex::default(),
+            generation: 1,
             subscribers: Vec::new(),
+            leavers: VecDeque::new(),
+            leaving: Vec::new(),
+            gone: Vec::new(),
             subscription_count: 0,
             pending: Slab::default(),
             gathers: Slab::default(),
             elsewhere: Slab::default(),
             delayed_at: HashMap::new(),
-            dirty: Vec::new(),
+            received: Received::new(shards.max(1)),
+            dirty: VecDeque::new(),
             stamps: Vec::new(),
             stamp: 0,
             scratch: Vec::new(),
@@ -308,6 +331,7 @@ impl<F: Default> Hub<F> {
             history_bytes: 0,
             sweep_at: None,
             sweep_from: 0,
+            work: 0,
             ready: false,
             stalled: false,
             counters: HubCounters::default(),
@@ -322,6 +346,7 @@ impl<F: Default> Hub<F> {
         now: Time,
         outlet: &mut impl Outlet<F>,
     ) {
+        self.spend(self.cost_of(&envelope));
         match envelope {
             HubMessage::Message(message) => self.receive(&message, now, outlet),
             HubMessage::Publish { publish, ask } => {
@@ -333,9 +358,17 @@ impl<F: Default> Hub<F> {
             HubMessage::Published { ask, result } => self.published(ask, result, outlet),
             HubMessage::Ended { holder } => self.withdraw_delayed(holder),
             HubMessage::Ask { ask, filter, since, members, holder } => {
-                self.handle_ask(from, ask, filter, since, (members, holder), now);
+                let response = self.handle_ask(from, ask, filter, since, (members, holder), now);
+                match from == self.shard {
+                    // At once: no publication of this shard may come between.
+                    true => self.handle_envelope(from, response, now, outlet),
+                    false => self.send(from, response),
+                }
             }
-            HubMessage::Response { ask, result, missed } => self.complete(ask, result, &missed, now, outlet),
+            HubMessage::Response { ask, result, missed, sequence } => {
+                self.received.note(from, sequence);
+                self.complete(ask, result, &missed, now, outlet);
+            }
             HubMessage::Interest { filter, members } => self.note_interest(from, &filter, members, now),
             HubMessage::AskPresence { ask, topic, list } => {
                 let presence = self.local_presence(&topic, list, outlet);
@@ -349,30 +382,33 @@ impl<F: Default> Hub<F> {
     /// of large fan-outs it does a part, so that a turn is bounded.
     pub fn turn(&mut self, now: Time, outlet: &mut impl Outlet<F>) {
         self.ready = false;
-        self.announce(outlet);
+        self.work_on_leavers();
+        let is_cut_short = self.announce(outlet);
         let unannounced = self.dirty.len();
         self.send_waiting(outlet);
-        while let Some(envelope) = self.inbox.pop_front() {
-            self.handle_envelope(self.shard, envelope, now, outlet);
-        }
+        self.work_on_inbox(now, outlet);
+        self.begin_stage();
         self.publish_waiting(now, outlet);
         self.send_waiting(outlet);
         self.ready = !self.inbox.is_empty()
+            || !self.leavers.is_empty()
             || self.backlog.has_next()
             || self.can_admit(now)
+            || is_cut_short
             || self.dirty.len() > unannounced;
         let waits_for_room = !self.dirty.is_empty() || self.ways.iter().any(|way| way.len() > 0);
         self.stalled = waits_for_room || self.backlog.is_blocked();
         self.counters.stalls += u64::from(self.stalled);
         self.fan_out.work(now, &mut |message, made, to| outlet.deliver(message, made, to));
+        self.begin_stage();
         // Later work belongs to the next turn, which has a full budget.
         self.fan_out.begin_turn();
     }
 
     /// Whether [`turn`](Self::turn) has work.
     #[inline]
-    pub const fn is_ready(&self) -> bool {
-        self.ready || !self.fan_out.is_empty()
+    pub fn is_ready(&self) -> bool {
+        self.ready || !self.fan_out.is_empty() || !self.may_work() || !self.gone.is_empty()
     }
 
     /// Whether something waits for room on the way to another shard: call [`turn`](Self::turn) again soon, in

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use super::{AskId, Asker, Hub, Outlet, Publish, Waiting, backlog::Item};
+use super::{AskId, Asker, Hub, Outlet, Publish, Waiting, backlog::Item, routes::chain};
 use crate::{
     Amount, Holder, Position, Recovery, Refusal, Time, TopicFilter, TopicName,
     push::{
@@ -21,7 +21,7 @@ pub(super) struct Owned {
     /// Shards that subscribed to it by name, and their numbers of subscriptions.
     pub(super) interest: Vec<(u16, u32)>,
     /// Other shards that its messages go to: those above, and those that are interested in one of its
-    /// prefixes.
+    /// prefixes. They are known while the topic is [resolved](Hub::resolve).
     pub(super) targets: Vec<u16>,
     /// Its rule in the configuration.
     pub(super) priority: Priority,
@@ -172,6 +172,7 @@ impl<F: Default> Hub<F> {
             self.publish_parked(&mut budget, now, outlet);
         }
         while budget > 0
+            && self.may_take()
             && let Some(waiting) = self.next_admitted(now, outlet)
         {
             budget -= 1;
@@ -208,6 +209,7 @@ impl<F: Default> Hub<F> {
     fn publish_parked(&mut self, budget: &mut usize, now: Time, outlet: &mut impl Outlet<F>) {
         for shard in 0..self.shards {
             while *budget > 0
+                && self.may_take()
                 && self.has_room(shard, outlet)
                 && let Some(index) = self.backlog.unblock(shard)
             {
@@ -316,7 +318,7 @@ impl<F: Default> Hub<F> {
 
     /// A shard for which a publication of this topic has to wait: one without room, or that of the topic's earlier ones.
     #[inline]
-    fn blocked_by(&self, index: u32, outlet: &impl Outlet<F>) -> Option<u16> {
+    fn blocked_by(&mut self, index: u32, outlet: &impl Outlet<F>) -> Option<u16> {
         let owned = self.topics.get(index).and_then(|topic| topic.owned.as_deref())?;
         if !owned.parked.is_empty() {
             return Some(self.shard);
@@ -325,7 +327,8 @@ impl<F: Default> Hub<F> {
     }
 
     #[inline]
-    fn blocked_by_target(&self, index: u32, outlet: &impl Outlet<F>) -> Option<u16> {
+    fn blocked_by_target(&mut self, index: u32, outlet: &impl Outlet<F>) -> Option<u16> {
+        self.resolve(index);
         let owned = self.topics.get(index).and_then(|topic| topic.owned.as_deref())?;
         owned.targets.iter().copied().find(|shard| !self.has_room(*shard, outlet))
     }
@@ -358,6 +361,8 @@ impl<F: Default> Hub<F> {
             published: now,
             expires: publish.expires,
             priority: owned.priority.min(publish.priority),
+            owner: self.shard,
+            sequence: self.received.count(self.shard),
         });
         owned.history.push(Arc::clone(&message), &self.config, &mut self.history_bytes);
         self.counters.published += 1;
@@ -407,12 +412,12 @@ impl<F: Default> Hub<F> {
     /// Subscriptions that get the messages of a topic, on all shards.
     fn receivers(&self, index: u32) -> u32 {
         let Some(topic) = self.topics.get(index) else { return 0 };
-        let by_prefix = topic.prefixes.iter().filter_map(|prefix| self.prefixes.get(*prefix));
+        let by_prefix = chain(&self.prefixes, topic.longest).flat_map(|prefix| &prefix.interest);
         let by_name = topic.owned.iter().flat_map(|owned| &owned.interest);
-        by_name.chain(by_prefix.flat_map(|prefix| &prefix.interest)).map(|(_, members)| *members).sum()
+        by_name.chain(by_prefix).map(|(_, members)| *members).sum()
     }
 
-    /// A shard subscribes.
+    /// A shard subscribes. Returns the response.
     pub(super) fn handle_ask(
         &mut self,
         from: u16,
@@ -421,7 +426,7 @@ impl<F: Default> Hub<F> {
         since: Option<Position>,
         (members, holder): (u32, Holder),
         now: Time,
-    ) {
+    ) -> HubMessage {
         let (mut result, mut missed) =
             (Ok(Subscribed { head: Position::default(), recovery: Recovery::NotRequested }), Vec::new());
         match &filter {
@@ -435,7 +440,8 @@ impl<F: Default> Hub<F> {
                 Err(refusal) => result = Err(refusal),
             },
         }
-        self.send(from, HubMessage::Response { ask, result, missed });
+        let sequence = self.received.of(self.shard);
+        HubMessage::Response { ask, result, missed, sequence }
     }
 
     fn recover(
@@ -490,7 +496,7 @@ impl<F: Default> Hub<F> {
             }));
             topic.used = now;
         }
-        self.aim(index);
+        self.unresolve(index);
         Ok(index)
     }
 
@@ -504,11 +510,16 @@ impl<F: Default> Hub<F> {
     /// Checks some topics: their history may be too old, and they may be idle.
     pub(super) fn sweep(&mut self, now: Time) {
         let end = self.topics.end();
-        let until = end.min(self.sweep_from.saturating_add(SWEEP_TOPICS));
+        let mut until = end.min(self.sweep_from.saturating_add(SWEEP_TOPICS));
+        let mut removed = 0;
         for index in self.sweep_from..until {
+            if removed >= SWEEP_MESSAGES {
+                until = index;
+                break;
+            }
             let Some(topic) = self.topics.get_mut(index) else { continue };
             if let Some(owned) = &mut topic.owned {
-                owned.history.expire(now, &self.config, &mut self.history_bytes);
+                removed += owned.history.expire(now, &self.config, &mut self.history_bytes);
             }
             let wanted = topic.group.is_wanted() || topic.owned.as_deref().is_some_and(is_needed);
             if !wanted && now - topic.used >= self.config.topic_idle_timeout {
@@ -545,6 +556,9 @@ const PARKED_PER_TURN: usize = 8;
 
 /// Topics checked in one sweep, and the pause before the next.
 const SWEEP_TOPICS: u32 = 4096;
+
+/// Messages after which a sweep ends; those of one more topic may be added.
+const SWEEP_MESSAGES: usize = 4096;
 const SWEEP_PAUSE: Duration = Duration::from_millis(1);
 
 const SWEEP_INTERVAL_MIN: Duration = Duration::from_millis(10);

@@ -72,8 +72,7 @@ impl<F: Default> Hub<F> {
         if let Some(index) = self.names.get(topic) {
             return self.everybody(*index);
         }
-        let prefixes = self.prefixes_of(topic);
-        let groups = prefixes.into_iter().filter_map(|prefix| self.prefixes.get(prefix));
+        let groups = self.prefix_index.prefixes_of(topic).filter_map(|prefix| self.prefixes.get(prefix));
         let mut members: Vec<_> = groups.flat_map(|prefix| prefix.group.members()).copied().collect();
         self.once(&mut members);
         members

@@ -1,13 +1,12 @@
-//! Maps names to topics and prefixes, and topics and prefixes to each other. All maps change only when one of
-//! them appears or disappears.
+//! Maps names to topics and prefixes, and topics to their prefixes. The maps of names change only when a topic or a
+//! prefix appears or disappears. A topic finds its prefixes when it is used and they may have changed: so a new prefix
+//! costs the same however many topics it matches.
 
-use std::ops::Bound;
-
-use super::{Group, Hub, Prefix, Topic};
+use super::{Group, Hub, Prefix, Slab, Starts, Topic};
 use crate::{Amount, Time, TopicFilter, TopicName, TopicPrefix};
 
 /// A topic or a prefix of this hub, by its place. The highest bit says which.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) struct Route(u32);
 
 /// The same, resolved.
@@ -39,7 +38,7 @@ impl<F: Default> Hub<F> {
     pub(super) fn route(&self, filter: &TopicFilter) -> Option<Route> {
         match filter {
             TopicFilter::Exact(name) => self.names.get(name).copied().map(Route::topic),
-            TopicFilter::Prefix(prefix) => self.prefix_names.get(prefix).copied().map(Route::prefix),
+            TopicFilter::Prefix(prefix) => self.prefix_index.get(prefix).map(Route::prefix),
         }
     }
 
@@ -77,11 +76,16 @@ impl<F: Default> Hub<F> {
         if let Some(index) = self.names.get(name) {
             return *index;
         }
-        let prefixes = self.prefixes_of(name);
-        let topic = Topic { name: name.clone(), group: Group::default(), prefixes, owned: None, used: now };
+        let topic = Topic {
+            name: name.clone(),
+            group: Group::default(),
+            longest: None,
+            resolved: STALE,
+            owned: None,
+            used: now,
+        };
         let index = self.topics.insert(topic);
         self.names.insert(name.clone(), index);
-        self.ordered.insert(name.clone(), index);
         self.sweep_by(now);
         index
     }
@@ -89,7 +93,6 @@ impl<F: Default> Hub<F> {
     pub(super) fn forget_topic(&mut self, index: u32) {
         let Some(topic) = self.topics.remove(index) else { return };
         self.names.remove(&topic.name);
-        self.ordered.remove(&topic.name);
         if let Some(mut owned) = topic.owned {
             owned.history.clear(&mut self.history_bytes);
             self.owned.give_back(&owned.creator, Amount::one(0));
@@ -97,18 +100,19 @@ impl<F: Default> Hub<F> {
     }
 
     pub(super) fn prefix_or_new(&mut self, text: &TopicPrefix) -> u32 {
-        if let Some(index) = self.prefix_names.get(text) {
-            return *index;
+        if let Some(index) = self.prefix_index.get(text) {
+            return index;
         }
-        let prefix = Prefix { text: text.clone(), group: Group::default(), interest: Vec::new() };
+        let prefix = Prefix {
+            text: text.clone(),
+            group: Group::default(),
+            interest: Vec::new(),
+            shorter: None,
+            starts: Starts::default(),
+        };
         let index = self.prefixes.insert(prefix);
-        self.prefix_names.insert(text.clone(), index);
-        *self.prefix_lengths.entry(text.len()).or_default() += 1;
-        for topic in self.topics_of(text) {
-            if let Some(topic) = self.topics.get_mut(topic) {
-                topic.prefixes.push(index);
-            }
-        }
+        self.prefix_index.insert(text.clone(), index);
+        self.prefixes_changed();
         index
     }
 
@@ -119,32 +123,66 @@ impl<F: Default> Hub<F> {
             return;
         }
         let Some(prefix) = self.prefixes.remove(index) else { return };
-        self.prefix_names.remove(&prefix.text);
-        if let Some(count) = self.prefix_lengths.get_mut(&prefix.text.len()) {
-            *count -= 1;
-            if *count == 0 {
-                self.prefix_lengths.remove(&prefix.text.len());
-            }
-        }
-        for topic in self.topics_of(&prefix.text) {
-            if let Some(topic) = self.topics.get_mut(topic) {
-                topic.prefixes.retain(|it| *it != index);
-            }
+        self.prefix_index.remove(&prefix.text);
+        // The number may belong to another prefix soon.
+        self.prefixes_changed();
+    }
+
+    /// What the topics know of their prefixes does not hold any more.
+    pub(super) const fn prefixes_changed(&mut self) {
+        self.generation += 1;
+    }
+
+    /// Ensures that a topic knows its prefixes, and the shards that its messages go to.
+    #[inline]
+    pub(super) fn resolve(&mut self, index: u32) {
+        if self.topics.get(index).is_some_and(|topic| topic.resolved != self.generation) {
+            self.resolve_now(index);
         }
     }
 
-    /// The matching prefixes of a name that are known here.
-    pub(super) fn prefixes_of(&self, name: &str) -> Vec<u32> {
-        let lengths = self.prefix_lengths.keys().take_while(|len| **len <= name.len());
-        lengths.filter_map(|len| self.prefix_names.get(name.get(..*len)?).copied()).collect()
+    fn resolve_now(&mut self, index: u32) {
+        let Some(topic) = self.topics.get_mut(index) else { return };
+        topic.resolved = self.generation;
+        topic.longest = None;
+        for index in self.prefix_index.prefixes_of(&topic.name) {
+            if let Some(prefix) = self.prefixes.get_mut(index) {
+                prefix.shorter = topic.longest.replace(index);
+            }
+        }
+        if let Some(owned) = topic.owned.as_deref_mut() {
+            let by_prefix = chain(&self.prefixes, topic.longest).flat_map(|prefix| &prefix.interest);
+            owned.targets.clear();
+            owned.targets.extend(owned.interest.iter().chain(by_prefix).map(|(shard, _)| *shard));
+            owned.targets.sort_unstable();
+            owned.targets.dedup();
+            owned.targets.retain(|shard| *shard != self.shard);
+        }
     }
 
-    /// The matching topics of a prefix that are known here.
-    pub(super) fn topics_of(&self, prefix: &TopicPrefix) -> Vec<u32> {
-        let from = (Bound::Included(&**prefix), Bound::Unbounded);
-        let topics = self.ordered.range::<str, _>(from);
-        topics.take_while(|(name, _)| name.starts_with(&**prefix)).map(|(_, index)| *index).collect()
+    /// Topics that know their prefixes.
+    #[cfg(test)]
+    pub(in crate::push) fn resolved_topics(&self) -> usize {
+        let topics = (0..self.topics.end()).filter_map(|index| self.topics.get(index));
+        topics.filter(|topic| topic.resolved == self.generation).count()
+    }
+
+    /// The shards that are interested in a topic by its name have changed.
+    pub(super) fn unresolve(&mut self, index: u32) {
+        if let Some(topic) = self.topics.get_mut(index) {
+            topic.resolved = STALE;
+        }
     }
 }
 
+/// The prefixes of a topic, the longest first. The topic must be [resolved](Hub::resolve): all topics with the same
+/// longest prefix have the same prefixes, so each prefix leads to the next shorter one.
+pub(super) fn chain(prefixes: &Slab<Prefix>, longest: Option<u32>) -> impl Iterator<Item = &Prefix> {
+    let find = |index: Option<u32>| prefixes.get(index?);
+    std::iter::successors(find(longest), move |prefix| find(prefix.shorter))
+}
+
 const PREFIX_BIT: u32 = 1 << 31;
+
+/// No generation of the prefixes.
+const STALE: u64 = 0;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{AskId, Hub, Outlet, Route, routes::Way};
+use super::{
+    AskId, Hub, List, Outlet, Prefix, Route, Slab,
+    routes::{Way, chain},
+};
 use crate::{
     Holder, Position, Refusal, Time, TopicFilter,
     push::{HubMessage, HubResponse, Publication, Subscribed, SubscriberId, Ticket, group::Group},
@@ -11,7 +14,7 @@ use crate::{
 /// One entry in the list of a subscriber.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subscription {
-    route: Route,
+    pub(super) route: Route,
     place: Place,
 }
 
@@ -35,7 +38,8 @@ pub(super) struct Pending {
 impl<F: Default> Hub<F> {
     /// Subscribes `who`, whose connection is `holder`. The [`HubResponse`] goes to `ticket`, if there is one; messages begin after it.
     ///
-    /// Several subscriptions of one subscriber may match a topic; it gets each message once.
+    /// Several subscriptions of one subscriber may match a topic; it gets each message once, also if one of them
+    /// asks for missed messages.
     ///
     /// # Errors
     /// Nothing was done; there will be no response for `ticket`.
@@ -52,12 +56,17 @@ impl<F: Default> Hub<F> {
             return Err(Refusal::SinceOnPrefix);
         }
         let known = self.route(filter);
-        let list = self.subscribers.get(who.0 as usize).map_or(&[][..], Vec::as_slice);
-        if known.is_some_and(|route| list.iter().any(|it| it.route == route)) {
+        if self.is_leaving(who) {
+            // The driver did not wait: it has the number already.
+            while self.end_last_subscription(who) {}
+            self.leaving[who.0 as usize] = false;
+        }
+        let list = self.subscribers.get(who.0 as usize);
+        if known.is_some_and(|route| list.is_some_and(|list| list.find(route).is_some())) {
             return Err(Refusal::AlreadySubscribed);
         }
         for (count, max) in [
-            (list.len(), self.config.subscriptions_per_subscriber_max),
+            (list.map_or(0, List::len), self.config.subscriptions_per_subscriber_max),
             (self.subscription_count, self.config.subscriptions_max),
         ] {
             if count >= max {
@@ -71,7 +80,7 @@ impl<F: Default> Hub<F> {
         {
             // Messages arrive already, and the subscriber did not ask for a position.
             let back = self.list(who).len() as u32;
-            let place = Place::active(self.group(route).expect("it is announced").insert(who, back));
+            let place = self.enter(route, who, back);
             self.list(who).push(Subscription { route, place });
             self.subscription_count += 1;
             self.touch(route);
@@ -130,8 +139,8 @@ impl<F: Default> Hub<F> {
     /// # Errors
     /// There is no such subscription ([`Refusal::NotSubscribed`]).
     pub fn unsubscribe(&mut self, who: SubscriberId, filter: &TopicFilter) -> Result<(), Refusal> {
-        let list = self.subscribers.get(who.0 as usize).map_or(&[][..], Vec::as_slice);
-        let found = self.route(filter).and_then(|route| list.iter().position(|it| it.route == route));
+        let list = self.subscribers.get(who.0 as usize).filter(|_| !self.is_leaving(who));
+        let found = self.route(filter).and_then(|route| list?.find(route));
         match found {
             Some(index) => {
                 self.remove_subscription(who, index, true);
@@ -142,17 +151,37 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// Ends all subscriptions of `who`, which has left; its number may be reused. Pending responses do not
-    /// come.
+    /// `who` has left: it gets nothing more, and pending responses do not come. Its subscriptions end in the next
+    /// turns; its number may be reused when [`poll_left`](Self::poll_left) has returned it.
     pub fn leave(&mut self, who: SubscriberId) {
-        let count = self.subscribers.get(who.0 as usize).map_or(0, Vec::len);
-        for index in (0..count).rev() {
-            self.remove_subscription(who, index, false);
-        }
-        if let Some(list) = self.subscribers.get_mut(who.0 as usize) {
-            *list = Vec::new();
-        }
         self.fan_out.leave(who);
+        let index = who.0 as usize;
+        if self.subscribers.get(index).is_none_or(|list| list.len() == 0) {
+            return self.gone.push(who);
+        }
+        self.leaving.resize(self.subscribers.len(), false);
+        if !std::mem::replace(&mut self.leaving[index], true) {
+            self.leavers.push_back(who);
+        }
+        self.ready = true;
+    }
+
+    /// Whether `who` has left, and still has subscriptions.
+    pub(super) fn is_leaving(&self, who: SubscriberId) -> bool {
+        self.leaving.get(who.0 as usize).copied().unwrap_or_default()
+    }
+
+    /// Ends one subscription of a subscriber that has left; false if there is none.
+    pub(super) fn end_last_subscription(&mut self, who: SubscriberId) -> bool {
+        let Some(last) = self.subscribers[who.0 as usize].len().checked_sub(1) else { return false };
+        self.remove_subscription(who, last, false);
+        true
+    }
+
+    pub(super) fn finish_leaving(&mut self, who: SubscriberId) {
+        if std::mem::take(&mut self.leaving[who.0 as usize]) {
+            self.gone.push(who);
+        }
     }
 
     /// Messages that wait for `who`, and that only this filter matched, are not delivered.
@@ -168,14 +197,14 @@ impl<F: Default> Hub<F> {
 
     /// Whether `who` gets the messages of `topic`.
     pub fn is_subscribed(&self, who: SubscriberId, topic: &str) -> bool {
-        let list = self.subscribers.get(who.0 as usize).map_or(&[][..], Vec::as_slice);
-        let standing = list.iter().filter(|it| it.place.as_active().is_some());
+        let list = self.subscribers.get(who.0 as usize).filter(|_| !self.is_leaving(who));
+        let standing = list.into_iter().flat_map(List::iter).filter(|it| it.place.as_active().is_some());
         standing.filter_map(|it| self.filter(it.route)).any(|filter| filter.matches(topic))
     }
 
     /// How many subscriptions `who` has.
     pub fn subscriptions_of(&self, who: SubscriberId) -> usize {
-        self.subscribers.get(who.0 as usize).map_or(0, Vec::len)
+        self.subscribers.get(who.0 as usize).filter(|_| !self.is_leaving(who)).map_or(0, List::len)
     }
 
     /// Handles the owner's response.
@@ -193,6 +222,11 @@ impl<F: Default> Hub<F> {
         pending.due -= 1;
         if pending.due > 0 && result.is_ok() {
             return;
+        }
+        if let Some((who, back)) = pending.who
+            && self.is_leaving(who)
+        {
+            self.remove_subscription(who, back as usize, false);
         }
         let Some(Pending { who, route, ticket, holder, .. }) = self.pending.remove(index) else { return };
         self.responded(&holder);
@@ -214,18 +248,20 @@ impl<F: Default> Hub<F> {
         };
         match result {
             Ok(_) => {
-                let group = self.group(route).expect("a waiting subscription keeps its route");
-                group.waiting -= 1;
-                let place = group.insert(who, back);
-                self.subscribers[who.0 as usize][back as usize].place = Place::active(place);
-                for message in missed {
+                if let Some(group) = self.group(route) {
+                    group.waiting -= 1;
+                }
+                let place = self.enter(route, who, back);
+                self.subscribers[who.0 as usize].get_mut(back).place = place;
+                let delivered = self.delivered_from(who, route, missed);
+                for message in missed.iter().filter(|message| message.sequence <= delivered) {
                     self.counters.delivered += 1;
                     outlet.recover(message, who);
                 }
             }
             Err(_) => {
                 // It is no longer in `pending`.
-                self.subscribers[who.0 as usize][back as usize].place = Place::NOWHERE;
+                self.subscribers[who.0 as usize].get_mut(back).place = Place::NOWHERE;
                 if let Some(group) = self.group(route) {
                     group.waiting -= 1;
                     // The owner has not recorded this one; perhaps it has recorded later ones.
@@ -236,11 +272,30 @@ impl<F: Default> Hub<F> {
         }
     }
 
+    /// Makes `who` a member of the group of `route`: messages that come from now on are delivered to it.
+    fn enter(&mut self, route: Route, who: SubscriberId, back: u32) -> Place {
+        if let Some(prefix) = prefix_of(&mut self.prefixes, route) {
+            prefix.starts.insert(who, self.received.snapshot());
+        }
+        Place::active(self.group(route).expect("a subscription keeps its route").insert(who, back))
+    }
+
+    /// Messages with a higher sequence number than this were delivered to `who` already, by a prefix that matches the
+    /// topic of `route`: they came here after that subscription had begun.
+    fn delivered_from(&mut self, who: SubscriberId, route: Route, missed: &[Arc<Publication>]) -> u64 {
+        let (Some(message), Way::Topic(index)) = (missed.first(), route.way()) else { return u64::MAX };
+        self.resolve(index);
+        let Some(topic) = self.topics.get(index) else { return u64::MAX };
+        let starts =
+            chain(&self.prefixes, topic.longest).filter_map(|prefix| prefix.starts.of(who, message.owner));
+        starts.min().unwrap_or(u64::MAX)
+    }
+
     /// The subscriptions of `who`.
-    fn list(&mut self, who: SubscriberId) -> &mut Vec<Subscription> {
+    fn list(&mut self, who: SubscriberId) -> &mut List {
         let index = who.0 as usize;
         if self.subscribers.len() <= index {
-            self.subscribers.resize_with(index + 1, Vec::new);
+            self.subscribers.resize_with(index + 1, List::default);
         }
         &mut self.subscribers[index]
     }
@@ -249,14 +304,17 @@ impl<F: Default> Hub<F> {
     /// requester still gets the result.
     fn remove_subscription(&mut self, who: SubscriberId, index: usize, answered: bool) {
         let removed = self.subscribers[who.0 as usize].swap_remove(index);
-        if let Some(moved) = self.subscribers[who.0 as usize].get(index).copied() {
+        if let Some(moved) = self.subscribers[who.0 as usize].get(index) {
             self.moved_in_list(moved, who, index as u32);
         }
         self.subscription_count -= 1;
         if let Some(place) = removed.place.as_active() {
+            if let Some(prefix) = prefix_of(&mut self.prefixes, removed.route) {
+                prefix.starts.remove(who);
+            }
             let moved = self.group(removed.route).and_then(|group| group.remove(place));
             if let Some((other, back)) = moved {
-                self.subscribers[other.0 as usize][back as usize].place = Place::active(place);
+                self.subscribers[other.0 as usize].get_mut(back).place = Place::active(place);
             }
         } else if let Some(pending) = removed.place.as_pending()
             && let Some(pending) = self.pending.get_mut(pending)
@@ -281,6 +339,13 @@ impl<F: Default> Hub<F> {
         {
             pending.who = Some((who, index));
         }
+    }
+}
+
+fn prefix_of(prefixes: &mut Slab<Prefix>, route: Route) -> Option<&mut Prefix> {
+    match route.way() {
+        Way::Topic(_) => None,
+        Way::Prefix(index) => prefixes.get_mut(index),
     }
 }
 

@@ -21,8 +21,9 @@ use crate::{
 /// to a few. So a burst may take many turns, but each outbox gets it complete, in one turn, and sends it at
 /// once.
 ///
-/// Waiting messages have their position and are never dropped for lack of room. At a bound, the work
-/// continues regardless of the budget: outboxes have policies, so there is nothing to wait for.
+/// Waiting messages have their position and are never dropped for lack of room. While it is
+/// [full](Self::is_full), nothing more should be added; the last message may exceed the bounds. If something is
+/// added nevertheless, the work continues regardless of the budget.
 ///
 /// `F` is what the driver makes of a message, such as its frames: made once, and kept until all subscribers
 /// have it.
@@ -53,9 +54,9 @@ pub struct FanOutLimits {
     /// Cost of one turn, by [`delivery_cost`](super::delivery_cost) plus 512 for all deliveries to one
     /// subscriber together. After that, other work has its turn.
     pub turn_cost_max: u64,
-    /// Deliveries that may wait. When there are more, the turn continues until there are fewer.
+    /// Deliveries that may wait. When there are more, further messages wait on their way.
     pub deliveries_max: usize,
-    /// Bytes of the messages that may wait. When there are more, the turn continues until there are fewer.
+    /// Bytes of the messages that may wait. When there are more, further messages wait on their way.
     pub bytes_max: usize,
 }
 
@@ -123,10 +124,11 @@ impl<F: Default> FanOut<F> {
         if to.is_empty() {
             return;
         }
+        let was_full = self.is_full();
         self.waiting += to.len();
         self.bytes += message.body.len();
         self.gathered.push(message, to);
-        if self.is_over_bounds() {
+        if was_full {
             self.make_room(now, sink);
         }
     }
@@ -214,14 +216,10 @@ impl<F: Default> FanOut<F> {
         gathered.clear();
     }
 
-    const fn is_over_bounds(&self) -> bool {
-        self.waiting > self.limits.deliveries_max || self.bytes > self.limits.bytes_max
-    }
-
     #[cold]
     fn make_room(&mut self, now: Time, sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[SubscriberId])) {
         self.queue_gathered();
-        while self.is_over_bounds() && self.run(u64::MAX, now, sink).is_some() {}
+        while self.is_full() && self.run(u64::MAX, now, sink).is_some() {}
     }
 
     /// Does one piece, for about `budget` at most; `None` when nothing waits.
@@ -262,6 +260,12 @@ impl<F> FanOut<F> {
     #[inline]
     pub const fn is_empty(&self) -> bool {
         self.gathered.is_empty() && self.queue.is_empty()
+    }
+
+    /// Whether more waits than should.
+    #[inline]
+    pub const fn is_full(&self) -> bool {
+        self.waiting > self.limits.deliveries_max || self.bytes > self.limits.bytes_max
     }
 
     /// Deliveries that wait.

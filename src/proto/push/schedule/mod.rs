@@ -83,6 +83,8 @@
 //!     published: start,
 //!     expires: Time::NEVER,
 //!     priority,
+//!     owner: 0,
+//!     sequence: offset,
 //! });
 //! let mut delivered = Vec::new();
 //! let mut deliver = |message: &Arc<Publication>, _: &mut (), to: &[SubscriberId]| {

@@ -1,5 +1,8 @@
 mod bounds;
 mod hub;
+mod once;
+mod prefixes;
 mod property;
 mod timing;
+mod work;
 mod world;

@@ -149,9 +149,10 @@ proptest! {
     fn a_subscription_gets_everything_after_its_head_once_and_in_order(
         steps in prop::collection::vec(step(), 1..120),
         capacity in 1_usize..6,
+        work in 1_usize..20,
         history in 0_usize..6,
     ) {
-        let config = HubConfig { history_messages_max: history, ..HubConfig::default() };
+        let config = HubConfig { history_messages_max: history, turn_work_max: work, ..HubConfig::default() };
         let mut world = World::new(SHARDS, capacity, config);
         let mut run = Run::default();
         for step in &steps {

@@ -24,6 +24,8 @@ pub(super) struct World {
     pub(super) responses: BTreeMap<(u16, u64), HubResponse>,
     /// How many messages its shard had delivered when each response came.
     pub(super) delivered_before: BTreeMap<(u16, u64), usize>,
+    /// Subscribers that have left completely.
+    pub(super) left: Vec<(u16, SubscriberId)>,
     tickets: u64,
 }
 
@@ -83,6 +85,7 @@ impl World {
             got: BTreeMap::new(),
             responses: BTreeMap::new(),
             delivered_before: BTreeMap::new(),
+            left: Vec::new(),
             tickets: 0,
         }
     }
@@ -132,6 +135,9 @@ impl World {
     pub(super) fn turn(&mut self, shard: u16, envelopes: usize) {
         for from in 0..self.hubs.len() as u16 {
             for _ in 0..envelopes {
+                if !self.hubs[usize::from(shard)].may_take() {
+                    break;
+                }
                 let Some(envelope) = self.queues.waiting[usize::from(from)][usize::from(shard)].pop_front()
                 else {
                     break;
@@ -143,6 +149,8 @@ impl World {
             hub.handle_timeout(now);
             hub.turn(now, side);
         });
+        let gone = std::iter::from_fn(|| self.hubs[usize::from(shard)].poll_left());
+        self.left.extend(gone.map(|who| (shard, who)));
     }
 
     /// Turns until nothing is left to do.
@@ -155,6 +163,11 @@ impl World {
             }
         }
         panic!("it never comes to rest");
+    }
+
+    /// Envelopes on their way.
+    pub(super) fn queued(&self) -> usize {
+        self.queues.waiting.iter().flatten().map(VecDeque::len).sum()
     }
 
     pub(super) fn advance(&mut self, by: Duration) {

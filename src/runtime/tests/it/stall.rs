@@ -74,6 +74,25 @@ fn what_blocks_a_shard_is_named_and_counted() {
 
         log.tells_of("slow-listener", || peer.echo(1, b"block"));
         eventually(PATIENCE, || stalls() >= 1);
+        let longest = || server.handle().stats().iter().map(|shard| shard.turn_max_nanos).max();
+        assert!(longest() >= Some(100_000_000), "{:?}", longest());
+        eventually(PATIENCE, || {
+            let log = log.text();
+            log.lines().any(|line| line.contains("no longer stalled") && line.contains("slow-listener"))
+        });
+
+        // While it lasts: the line must come before the end.
+        let lasting =
+            || log.text().lines().any(|line| line.contains("still stalled") && line.contains("a long one"));
+        let (ended, end) = flume::bounded(1);
+        let run = server.handle().run_on(0, move || {
+            task::spawn("a long one", async move {
+                let _ = end.recv_timeout(PATIENCE);
+            });
+        });
+        run.expect("room");
+        eventually(PATIENCE, lasting);
+        ended.send(()).expect("it waits");
 
         let before = stalls();
         log.tells_of("a task that blocks", || peer.send(&frame(2, b"task-block")));

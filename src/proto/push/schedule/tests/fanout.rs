@@ -26,6 +26,8 @@ fn message(topic: &str, offset: u64, priority: Priority, expires: Time) -> Arc<P
         published: START,
         expires,
         priority,
+        owner: 0,
+        sequence: offset,
     })
 }
 
@@ -270,11 +272,13 @@ fn an_urgent_message_waits_for_a_bounded_piece_of_a_burst() {
 }
 
 #[test]
-fn at_its_bound_it_works_instead_of_dropping() {
+fn when_it_is_full_it_works_instead_of_dropping() {
     let mut sink = Sink::new(FanOutLimits { deliveries_max: 100, ..limits(10) });
     for offset in 1..=10 {
         sink.send("a", offset, 50);
-        assert!(sink.fan_out.waiting() <= 100);
+        // One message may exceed the bound.
+        assert!(sink.fan_out.waiting() <= 150);
+        assert_eq!(sink.fan_out.is_full(), sink.fan_out.waiting() > 100);
     }
     assert_eq!(sink.reached.len() + sink.fan_out.waiting(), 500);
     sink.drain();
@@ -284,11 +288,11 @@ fn at_its_bound_it_works_instead_of_dropping() {
         Arc::new(Publication { body: Bytes::from_static(b"xx"), ..plain })
     };
     let mut sink = Sink::new(FanOutLimits { bytes_max: 5, ..limits(1) });
-    for (offset, bytes) in [(1, 2), (2, 4), (3, 0)] {
+    for (offset, bytes) in [(1, 2), (2, 4), (3, 6), (4, 0)] {
         sink.deliver(&heavy(offset), &crowd(3));
         assert_eq!(sink.fan_out.bytes(), bytes, "a batch is there until all have got it");
     }
-    assert_eq!(sink.reached.len(), 9);
+    assert_eq!(sink.reached.len(), 12);
 }
 
 #[test]
@@ -406,7 +410,7 @@ proptest! {
                     sink.now = sink.now + Duration::from_nanos(1);
                 }
             }
-            prop_assert!(sink.fan_out.waiting() <= deliveries_max);
+            prop_assert!(sink.fan_out.waiting() <= deliveries_max + 40, "one message more at most");
             let FanOutCounts { left, expired, .. } = sink.fan_out.counts();
             let known = sink.reached.len() + sink.fan_out.waiting();
             prop_assert_eq!(known as u64 + left + expired, sent);

@@ -1,0 +1,92 @@
+//! The bounds of a turn: each stage does a part of what waits, and the next turn continues.
+//!
+//! Work is counted in units, each about one look-up or one change of a list; never in time, so that a core needs no
+//! clock. Each stage has the whole budget, so that none takes it from the others.
+
+use std::sync::Arc;
+
+use super::{Hub, Outlet};
+use crate::{
+    Time,
+    push::{HubMessage, Publication, SubscriberId},
+};
+
+impl<F: Default> Hub<F> {
+    /// Whether the hub takes another envelope before its next [`turn`](Self::turn). The driver should ask before each:
+    /// envelopes that it does not take yet wait on their way, in order.
+    #[inline]
+    pub fn may_take(&self) -> bool {
+        self.may_work() && !self.fan_out.is_full()
+    }
+
+    /// A subscriber that has [left](Self::leave) and has no subscription any more: the driver may use its number again.
+    pub fn poll_left(&mut self) -> Option<SubscriberId> {
+        self.gone.pop()
+    }
+
+    pub(super) const fn begin_stage(&mut self) {
+        self.work = 0;
+    }
+
+    #[inline]
+    pub(super) const fn spend(&mut self, units: usize) {
+        self.work = self.work.saturating_add(units);
+    }
+
+    #[inline]
+    pub(super) const fn may_work(&self) -> bool {
+        self.work < self.config.turn_work_max
+    }
+
+    /// Ends subscriptions of subscribers that have left.
+    pub(super) fn work_on_leavers(&mut self) {
+        self.begin_stage();
+        while self.may_work()
+            && let Some(who) = self.leavers.front().copied()
+        {
+            // It may have been finished meanwhile, because its number was used again.
+            if !self.is_leaving(who) || !self.end_last_subscription(who) {
+                self.leavers.pop_front();
+                self.finish_leaving(who);
+            }
+            self.spend(1);
+        }
+    }
+
+    /// Handles envelopes of this shard to itself.
+    pub(super) fn work_on_inbox(&mut self, now: Time, outlet: &mut impl Outlet<F>) {
+        self.begin_stage();
+        while self.may_work()
+            && let Some(envelope) = self.inbox.pop_front()
+        {
+            self.handle_envelope(self.shard, envelope, now, outlet);
+        }
+    }
+
+    /// What it costs to handle an envelope, besides a fan-out.
+    pub(super) fn cost_of(&self, envelope: &HubMessage) -> usize {
+        match envelope {
+            HubMessage::Response { missed, .. } => 1 + cost_of_recovery(missed),
+            HubMessage::Ask { since: Some(_), .. } => 1 + self.config.history_messages_max.min(ASK_COST_MAX),
+            HubMessage::AskPresence { list: true, .. } => 1 + self.config.presence_list_max / LIST_PER_UNIT,
+            _ => 1,
+        }
+    }
+}
+
+/// What it costs to hand these messages to a subscriber that asked for them.
+fn cost_of_recovery(missed: &[Arc<Publication>]) -> usize {
+    missed.iter().map(|message| RECOVERY_COST + message.body.len() / BYTES_PER_UNIT).sum()
+}
+
+/// The cost of a recovered message, which is framed for its subscriber alone.
+const RECOVERY_COST: usize = 4;
+
+/// The cost of a copy.
+const BYTES_PER_UNIT: usize = 1 << 10;
+
+/// The most that finding the missed messages costs; copying references to them is quick.
+const ASK_COST_MAX: usize = 16;
+
+/// Subscribers that are put into a list.
+pub(super) const LIST_PER_UNIT: usize = 64;

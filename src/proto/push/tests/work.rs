@@ -1,0 +1,185 @@
+//! A turn does a bounded part of what waits, and the next turns the rest. Work is counted, not timed.
+
+use std::time::Duration;
+
+use super::world::World;
+use crate::{
+    Position, TopicName,
+    push::{HubConfig, SubscriberId},
+};
+
+const WORK: usize = 20;
+
+fn world(shards: u16) -> World {
+    World::new(shards, 1_000, HubConfig { turn_work_max: WORK, ..HubConfig::default() })
+}
+
+/// Topics that `owner` owns.
+fn owned_by(owner: u16, shards: u16) -> impl Iterator<Item = String> {
+    let names = (0..).map(|number| format!("t{number}"));
+    names.filter(move |it| TopicName::new(it).expect("a name").owner(shards) == owner)
+}
+
+#[test]
+fn many_that_leave_together_end_their_subscriptions_in_pieces() {
+    let mut world = world(1);
+    for who in 0..5 {
+        (0..60).for_each(|topic| {
+            world.subscribe(0, who, &format!("t{topic}"), None).expect("room");
+        });
+        world.subscribe(0, who, "t*", None).expect("room");
+    }
+    world.run_until_idle();
+    (1..5).for_each(|who| world.hubs[0].leave(SubscriberId(who)));
+    let mut left = world.hubs[0].gauges().subscriptions;
+    assert_eq!(left, 5 * 61);
+    let mut turns = 0;
+    while left > 61 {
+        world.publish(0, "t0", "x").expect("room");
+        world.turn(0, 1);
+        let now = world.hubs[0].gauges().subscriptions;
+        assert!(left - now <= WORK as u64, "{left} to {now}");
+        left = now;
+        turns += 1;
+        assert!(turns < 100, "it advances");
+    }
+    assert!(turns >= 4 * 61 / WORK);
+    world.run_until_idle();
+    assert_eq!((world.bodies(0, 0).len(), world.bodies(0, 1).len()), (turns, 0), "the others get nothing");
+    assert_eq!(world.presence(0, "t0"), 1);
+}
+
+#[test]
+fn a_subscriber_that_leaves_is_gone_at_once_and_its_number_is_free_when_nothing_uses_it() {
+    let mut world = world(2);
+    (0..50).for_each(|topic| {
+        world.subscribe(1, 7, &format!("t{topic}"), None).expect("room");
+    });
+    // Some wait for their response.
+    world.turn(1, 10);
+    world.turn(0, 10);
+    world.hubs[1].leave(SubscriberId(7));
+    assert_eq!(world.hubs[1].poll_left(), None, "its subscriptions exist");
+    assert_eq!(world.hubs[1].subscriptions_of(SubscriberId(7)), 0);
+    assert!(world.unsubscribe(1, 7, "t0").is_err() && !world.hubs[1].is_subscribed(SubscriberId(7), "t0"));
+    world.run_until_idle();
+    assert_eq!(world.left, [(1, SubscriberId(7))]);
+    world.hubs[1].leave(SubscriberId(8));
+    assert_eq!(world.hubs[1].poll_left(), Some(SubscriberId(8)), "it had none");
+    world.run_until_idle();
+    assert_eq!(world.hubs[1].gauges().subscriptions, 0);
+    world.subscribe(1, 7, "t0", None).expect("room");
+    world.run_until_idle();
+    world.publish(0, "t0", "x").expect("room");
+    world.run_until_idle();
+    assert_eq!(world.bodies(1, 7), ["x"]);
+}
+
+#[test]
+fn interest_is_announced_in_pieces() {
+    let mut world = world(2);
+    let topics: Vec<_> = owned_by(0, 2).take(100).collect();
+    for topic in &topics {
+        world.subscribe(1, 0, topic, None).expect("room");
+    }
+    world.run_until_idle();
+    for topic in &topics {
+        world.unsubscribe(1, 0, topic).expect("subscribed");
+    }
+    for turn in 1..=100 / WORK {
+        world.turn(1, 0);
+        assert_eq!((world.queued(), world.hubs[1].remains().0), (turn * WORK, 100 - turn * WORK));
+    }
+}
+
+#[test]
+fn many_that_return_together_recover_in_pieces() {
+    for (shards, owner) in [(1, 0), (2, 1)] {
+        let mut world = world(shards);
+        let topics: Vec<_> = owned_by(owner, shards).take(30).collect();
+        for topic in &topics {
+            (0..10).for_each(|_| {
+                world.publish(owner, topic, "x").expect("room");
+                world.run_until_idle();
+            });
+        }
+        for topic in &topics {
+            let head = world.hubs[usize::from(owner)].head(topic).expect("published");
+            world.subscribe(0, 0, topic, Some(Position { offset: 0, ..head })).expect("room");
+        }
+        let (mut before, mut turns) = (0, 0);
+        while before < 300 && turns < 1_000 {
+            (0..shards).for_each(|shard| world.turn(shard, 100));
+            let got = world.bodies(0, 0).len();
+            // The last response before the bound may exceed it. Both before the turn and in it.
+            assert!(got - before <= 2 * (WORK + 10), "{got} after {before}");
+            before = got;
+            turns += 1;
+        }
+        assert!(before == 300 && turns >= 300 / (2 * (WORK + 10)), "{before} in {turns}");
+    }
+}
+
+#[test]
+fn old_messages_of_many_topics_are_removed_in_pieces() {
+    let mut world = World::new(1, 1_000, HubConfig::default());
+    for topic in 0..50 {
+        for _ in 0..200 {
+            world.publish(0, &format!("t{topic}"), "x").expect("room");
+            world.run_until_idle();
+        }
+    }
+    let each = world.hubs[0].gauges().history_bytes / (50 * 200);
+    world.advance(Duration::from_secs(100));
+    let (mut before, mut sweeps) = (world.hubs[0].gauges().history_bytes, 0);
+    while before > 0 && sweeps < 1_000 {
+        world.hubs[0].handle_timeout(world.now);
+        let now = world.hubs[0].gauges().history_bytes;
+        assert!((before - now) / each <= 4_096 + 200, "{before} to {now}");
+        before = now;
+        sweeps += 1;
+        world.advance(Duration::from_millis(10));
+    }
+    assert!(before == 0 && sweeps >= 3, "{before} {sweeps}");
+}
+
+#[test]
+fn while_fan_outs_wait_publications_wait_too() {
+    let mut config = HubConfig::default();
+    (config.fan_out.turn_cost_max, config.fan_out.deliveries_max) = (1, 50);
+    let mut world = World::new(1, 1_000, config);
+    (0..40).for_each(|who| {
+        world.subscribe(0, who, "t", None).expect("room");
+    });
+    world.run_until_idle();
+    for number in 0..20 {
+        world.publish(0, "t", &number.to_string()).expect("room");
+    }
+    let mut delivered = 0;
+    while delivered < 40 * 20 {
+        world.turn(0, 0);
+        let now = world.got.values().map(Vec::len).sum();
+        // One piece: a burst for one subscriber.
+        assert!(now - delivered <= 20 && world.hubs[0].gauges().deliveries <= 50 + 40);
+        delivered = now;
+    }
+    let expected: Vec<_> = (0..20).map(|number| number.to_string()).collect();
+    (0..40).for_each(|who| assert_eq!(world.bodies(0, who), expected));
+}
+
+#[test]
+fn a_subscriber_with_many_subscriptions_finds_each() {
+    let mut world = World::new(1, 1_000, HubConfig::default());
+    let topics: Vec<_> = (0..100).map(|number| format!("t{number}")).collect();
+    for topic in &topics {
+        world.subscribe(0, 0, topic, None).expect("room");
+        assert!(world.subscribe(0, 0, topic, None).is_err(), "already subscribed");
+    }
+    world.run_until_idle();
+    for index in 0..topics.len() {
+        let topic = &topics[index * 37 % 100];
+        world.unsubscribe(0, 0, topic).expect("subscribed");
+        assert!(world.unsubscribe(0, 0, topic).is_err());
+        assert_eq!(world.hubs[0].subscriptions_of(SubscriberId(0)), 99 - index);
+    }
+}
