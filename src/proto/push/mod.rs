@@ -25,7 +25,7 @@
 //! use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
 //!
 //! use shardcast_proto::{
-//!     Position, Recovery, Time, TopicFilter, TopicName,
+//!     Position, Recovery, Refusal, Time, TopicFilter, TopicName,
 //!     push::{
 //!         AskId, Hub, HubConfig, HubCounters, HubGauges, HubMessage, HubResponse, HubStart, Outlet,
 //!         PresenceResponse, PresentSubscriber, Publication, Publish, Receipt, Subscribed, SubscriberId, Ticket,
@@ -120,6 +120,13 @@
 //! assert_eq!(outputs[other].delivered.len(), 2);
 //! assert!(hubs[owner].remove_periodic(7));
 //! assert!(hubs[owner].has_backlog_room() && !hubs[owner].is_stalled());
+//!
+//! // The server stops: nothing is left to wait for.
+//! hubs[owner].close(&mut outputs[owner]);
+//! assert!(hubs[owner].is_idle() && !hubs[owner].has_deliveries() && !hubs[owner].has_requests());
+//! hubs[owner].end_publishing();
+//! let late = hubs[owner].publish(Publish::new(topic, "2412".into()), None, &mut outputs[owner]);
+//! assert_eq!(late, Err(Refusal::Draining));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -130,6 +137,7 @@ mod history;
 mod hub;
 pub mod schedule;
 mod slab;
+pub mod stop;
 
 #[cfg(test)]
 mod tests;

@@ -82,6 +82,10 @@ impl<F: Default> Hub<F> {
         publish: Publish,
         ticket: Option<(u16, Ticket)>,
     ) -> Result<(), (Refusal, Option<(u16, Ticket)>)> {
+        if self.is_closed {
+            self.counters.closed += 1;
+            return Err((Refusal::Draining, ticket));
+        }
         if !self.has_backlog_room() {
             self.counters.busy += 1;
             let (waiting, max) = (self.backlog_len() as u64, self.config.backlog_max as u64);
