@@ -52,6 +52,14 @@ pub(crate) enum Fault {
     HideLoss,
     /// A frame is sent after the end.
     SendAfterEnd,
+    /// A shard closes its connections without waiting for others.
+    SkipBarrier,
+    /// Habit: the markers of a stop arrive before what was sent earlier.
+    HurryMarkers,
+    /// Habit: the markers of a stop are lost between shards.
+    LoseMarkers,
+    /// Habit: a shard that has sent its last message still takes publications.
+    PublishLate,
     /// Habit: expired messages are delivered anyway.
     ForgetExpiry,
     /// Habit: connections have no rate limit.
@@ -68,7 +76,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 30] = [
+    pub(crate) const ALL: [Self; 34] = [
         Self::LoseMessage,
         Self::SwapMessages,
         Self::DoubleMessage,
@@ -93,6 +101,10 @@ impl Fault {
         Self::CutInsteadOfFlush,
         Self::HideLoss,
         Self::SendAfterEnd,
+        Self::SkipBarrier,
+        Self::HurryMarkers,
+        Self::LoseMarkers,
+        Self::PublishLate,
         Self::ForgetExpiry,
         Self::ForgetRateLimit,
         Self::ForgetTopicRateLimit,

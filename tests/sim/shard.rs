@@ -8,6 +8,7 @@ use shardcast_proto::{
     push::{
         Hub, HubMessage, HubResponse, HubStart, Outlet, Publication, Publish, Subscribed, SubscriberId,
         Ticket,
+        stop::{Marker, Stop},
     },
 };
 
@@ -35,13 +36,25 @@ pub(crate) struct Shard {
     pub(crate) subscribers: Vec<Option<usize>>,
     /// Deliveries of the fan-out, including those that were added or left out on purpose.
     pub(crate) handed: u64,
+    pub(crate) stop: Stop,
+    /// It has stopped: it takes no more turns.
+    pub(crate) has_ended: bool,
 }
 
 /// The queues between shards, by sender and receiver.
 #[derive(Debug)]
 pub(crate) struct Mesh {
     capacity: usize,
-    queues: Vec<Vec<VecDeque<HubMessage>>>,
+    queues: Vec<Vec<VecDeque<Envelope>>>,
+    /// Shards that take nothing any more.
+    ended: Vec<u16>,
+}
+
+/// An entry of such a queue.
+#[derive(Debug)]
+pub(crate) enum Envelope {
+    Hub(HubMessage),
+    Marker(Marker),
 }
 
 impl Shard {
@@ -54,6 +67,8 @@ impl Shard {
             inbox: VecDeque::new(),
             subscribers: Vec::new(),
             handed: 0,
+            stop: Stop::new(number, scenario.shards),
+            has_ended: false,
         }
     }
 
@@ -72,11 +87,21 @@ impl Mesh {
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let shards = usize::from(scenario.shards);
         let queues = (0..shards).map(|_| (0..shards).map(|_| VecDeque::new()).collect()).collect();
-        Self { capacity: scenario.mesh_capacity, queues }
+        Self { capacity: scenario.mesh_capacity, queues, ended: Vec::new() }
     }
 
-    pub(crate) fn pop(&mut self, from: u16, to: u16) -> Option<HubMessage> {
+    pub(crate) fn pop(&mut self, from: u16, to: u16) -> Option<Envelope> {
         self.queue(from, to).pop_front()
+    }
+
+    /// A shard has ended: drops what is sent to it.
+    pub(crate) fn end(&mut self, shard: u16) {
+        self.ended.push(shard);
+        self.queues.iter_mut().for_each(|queues| queues[usize::from(shard)].clear());
+    }
+
+    pub(crate) fn is_empty_from(&self, from: u16, to: u16) -> bool {
+        self.queues[usize::from(from)][usize::from(to)].is_empty()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -87,11 +112,32 @@ impl Mesh {
         self.queues.iter().flatten().map(VecDeque::len).max().unwrap_or(0)
     }
 
-    fn queue(&mut self, from: u16, to: u16) -> &mut VecDeque<HubMessage> {
+    fn queue(&mut self, from: u16, to: u16) -> &mut VecDeque<Envelope> {
         &mut self.queues[usize::from(from)][usize::from(to)]
     }
 
+    /// Queues a marker, if there is room.
+    pub(crate) fn push_marker(&mut self, from: u16, to: u16, marker: Marker, model: &mut Model) -> bool {
+        let capacity = self.capacity;
+        let queue = self.queue(from, to);
+        if queue.len() >= capacity {
+            return false;
+        }
+        if model.sabotage.is_armed_habit(Fault::LoseMarkers) {
+            return true;
+        }
+        if model.sabotage.is_armed_habit(Fault::HurryMarkers) {
+            queue.push_front(Envelope::Marker(marker));
+        } else {
+            queue.push_back(Envelope::Marker(marker));
+        }
+        true
+    }
+
     fn push(&mut self, from: u16, to: u16, mut envelope: HubMessage, model: &mut Model) {
+        if self.ended.contains(&to) {
+            return;
+        }
         let queue = self.queue(from, to);
         match &mut envelope {
             HubMessage::Message(message) => {
@@ -99,9 +145,9 @@ impl Mesh {
                     return;
                 }
                 if model.strikes(Fault::DoubleMessage) {
-                    queue.push_back(HubMessage::Message(Arc::clone(message)));
+                    queue.push_back(Envelope::Hub(HubMessage::Message(Arc::clone(message))));
                 }
-                if let Some(HubMessage::Message(last)) = queue.back_mut()
+                if let Some(Envelope::Hub(HubMessage::Message(last))) = queue.back_mut()
                     && last.topic == message.topic
                     && model.strikes(Fault::SwapMessages)
                 {
@@ -126,7 +172,7 @@ impl Mesh {
             }
             _ => {}
         }
-        queue.push_back(envelope);
+        queue.push_back(Envelope::Hub(envelope));
     }
 }
 

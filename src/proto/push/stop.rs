@@ -148,7 +148,7 @@ impl Stop {
         }
     }
 
-    /// Another shard has ended: nothing more comes from there.
+    /// Another shard has ended, and everything that it had sent has been taken: nothing more comes from there.
     pub fn handle_ended(&mut self, shard: u16) {
         for markers in [&mut self.came, &mut self.sent] {
             if let Some(markers) = markers.get_mut(usize::from(shard)) {
@@ -169,7 +169,7 @@ impl Stop {
             Phase::Publishing => (remaining.publications || !self.came(Marker::Finished), Phase::Delivering),
             Phase::Delivering => {
                 let comes = remaining.deliveries || !self.came(Marker::Published);
-                (comes || remaining.publications || self.must_send(), Phase::Closing)
+                (comes || self.must_send(), Phase::Closing)
             }
         };
         let (is_left, phase) = next;

@@ -44,7 +44,7 @@ impl Shard {
             return false;
         }
         let shards = self.reactor.router.shards() as u16;
-        for shard in (0..shards).filter(|&shard| self.reactor.router.peer(shard).has_ended()) {
+        for shard in (0..shards).filter(|&shard| self.reactor.port.nothing_comes_from(shard)) {
             stop.handle_ended(shard);
         }
         if !self.push.is_idle() {
