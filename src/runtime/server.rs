@@ -254,7 +254,7 @@ impl Shared {
                     format!("application code, the service of listener {}, for {turn:.1?} so far", it.name)
                 }
                 (label, None) => {
-                    format!("application code, the task {}, for {turn:.1?} so far", label::name(label))
+                    format!("application code, {:?}, for {turn:.1?} so far", label::name(label))
                 }
             };
             format!("shard {shard} does not stop: {cause}")

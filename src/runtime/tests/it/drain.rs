@@ -407,6 +407,17 @@ fn publish_until_refused(handle: &ServerHandle, index: usize) -> BTreeSet<Id> {
     acked
 }
 
+#[test]
+fn a_closure_that_keeps_a_shard_from_stopping_is_named() {
+    let (server, _) = serve(config(), &Recorder::default());
+    let handle = server.handle();
+    handle.run_on(1, || thread::sleep(Duration::from_secs(2))).expect("it runs");
+    eventually(PATIENCE, || handle.turn_times()[1] > Duration::from_millis(100));
+    let error = server.drain(Duration::from_millis(100)).expect_err("a shard is stuck").to_string();
+    let expected = "shard 1 does not stop: application code, \"a closure of run_on\", for ";
+    assert!(error.starts_with(expected), "{error}");
+}
+
 /// Keeps its shard from everything else, for longer than the drain.
 struct Stuck;
 
