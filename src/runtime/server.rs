@@ -7,6 +7,7 @@ mod stats;
 mod topics;
 
 use std::{
+    collections::BTreeSet,
     fmt, io,
     net::SocketAddr,
     sync::{
@@ -18,12 +19,15 @@ use std::{
 };
 
 use shardcast_os::{clock, executor};
+use shardcast_proto::Time;
 
 pub use handle::{ListenerInfo, ServerHandle};
 pub use listener::{Listener, ListenerRef};
 
 use crate::{
-    ServerConfig, ShardCount, StartError, UnknownListener, conns, counters::ShardCounters, shard::Lifecycle,
+    ServerConfig, ShardCount, StartError, UnknownListener, conns,
+    counters::{ShardCounters, label},
+    shard::Lifecycle,
     watch::Watch,
 };
 
@@ -164,10 +168,10 @@ impl Server {
     }
 
     fn join(&mut self) -> io::Result<()> {
-        self.join_within(STOP_GRACE)
+        self.join_within(Grace::STOP)
     }
 
-    fn join_within(&mut self, grace: Duration) -> io::Result<()> {
+    fn join_within(&mut self, grace: Grace) -> io::Result<()> {
         let outcome = self.await_end(grace).and_then(|()| {
             let results = self.threads.drain(..).map(JoinHandle::join);
             let results = results.map(|it| it.unwrap_or_else(|panic| Err(executor::from_panic(&*panic))));
@@ -183,34 +187,79 @@ impl Server {
     }
 
     /// Waits until every shard has ended, or until the deadline of the stop and `grace` have passed.
-    fn await_end(&self, grace: Duration) -> io::Result<()> {
-        let mut running = self.threads.len();
-        while running > 0 {
-            let event = match self.handle.shared.stop_at.load(Ordering::Acquire) {
+    fn await_end(&self, grace: Grace) -> io::Result<()> {
+        let shared = &self.handle.shared;
+        let mut running: BTreeSet<_> = (0..self.threads.len() as u16).collect();
+        while !running.is_empty() {
+            let event = match shared.stop_at.load(Ordering::Acquire) {
                 u64::MAX => self.lifecycle.recv().map_err(|_| flume::RecvTimeoutError::Disconnected),
                 stop_at => {
-                    let left = Duration::from_nanos(stop_at.saturating_sub(clock::now_nanos()));
-                    self.lifecycle.recv_timeout(left + grace)
+                    let now = clock::now_nanos();
+                    let of_running = running.iter().map(|&shard| shared.last_moment(shard, stop_at, grace));
+                    let last = of_running.min().unwrap_or(stop_at);
+                    if last <= now {
+                        let text = shared.describe_stuck(&running, now);
+                        return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+                    }
+                    self.lifecycle.recv_timeout(Duration::from_nanos(last - now))
                 }
             };
             match event {
-                Ok(Lifecycle::ShardEnded) => {
-                    running -= 1;
+                Ok(Lifecycle::ShardEnded(shard)) => {
+                    running.remove(&shard);
                     if !self.handle.is_draining() {
                         // Its connections are gone, and its peers cannot come back to it: stop all, so that all can
                         // reconnect.
-                        tracing::error!("a shard ended unexpectedly; the server stops");
+                        tracing::error!(shard, "a shard ended unexpectedly; the server stops");
                         self.handle.begin_drain(Duration::ZERO);
                     }
+                    // They may have waited for it.
+                    running.iter().for_each(|&other| self.handle.router.peer(other).wake());
                 }
-                Ok(Lifecycle::StopRequested) => {}
-                Err(_) => {
-                    let text = format!("{running} shards do not stop: application code keeps them busy");
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+                Ok(Lifecycle::StopRequested) | Err(flume::RecvTimeoutError::Timeout) => {}
+                Err(flume::RecvTimeoutError::Disconnected) => {
+                    return Err(io::Error::other("the shards ended unexpectedly"));
                 }
             }
         }
         Ok(())
+    }
+}
+
+impl Shared {
+    /// When a shard that is to stop at `stop_at` must have ended, in nanoseconds of the process clock.
+    fn last_moment(&self, shard: u16, stop_at: u64, grace: Grace) -> u64 {
+        let after = |nanos: u64, time: Duration| Time::from_nanos(nanos) + time;
+        let last = match self.counters[usize::from(shard)].turn_started.read() {
+            0 => Time::NEVER,
+            turn_started => after(stop_at.max(turn_started), grace.of_turn),
+        };
+        last.min(after(stop_at, grace.of_all)).as_nanos()
+    }
+
+    /// What keeps these shards from ending, as far as it is known.
+    fn describe_stuck(&self, shards: &BTreeSet<u16>, now: u64) -> String {
+        let of_shard = shards.iter().map(|&shard| {
+            let counters = &self.counters[usize::from(shard)];
+            let turn = match counters.turn_started.read() {
+                0 => Duration::ZERO,
+                started => Duration::from_nanos(now.saturating_sub(started)),
+            };
+            let (label, _) = counters.running();
+            let listener = self.conns.listeners.iter().find(|it| it.label == label);
+            let cause = match (label, listener) {
+                _ if turn < Grace::STOP.of_turn => "it still ends its connections".to_owned(),
+                (0, _) => format!("a long turn of the shard's own work, {turn:.1?} so far"),
+                (_, Some(it)) => {
+                    format!("application code, the service of listener {}, for {turn:.1?} so far", it.name)
+                }
+                (label, None) => {
+                    format!("application code, {:?}, for {turn:.1?} so far", label::name(label))
+                }
+            };
+            format!("shard {shard} does not stop: {cause}")
+        });
+        of_shard.collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -229,5 +278,18 @@ impl Drop for Server {
     }
 }
 
-/// The time that shards get after the deadline, so that the kernel can end what was cut.
-const STOP_GRACE: Duration = Duration::from_secs(2);
+/// How long shards may take to end after the deadline of a stop.
+#[derive(Clone, Copy)]
+struct Grace {
+    /// For a turn that began before the deadline, or for a later one: a shard that is stuck does not delay the end.
+    of_turn: Duration,
+    /// For the other shards, so that the kernel can end what was cut.
+    of_all: Duration,
+}
+
+impl Grace {
+    const STOP: Self = Self { of_turn: Duration::from_millis(500), of_all: Duration::from_secs(2) };
+
+    /// When a shard could not start: the others have nothing to end.
+    const ABANDON: Self = Self { of_turn: Duration::from_millis(300), of_all: Duration::from_millis(300) };
+}

@@ -442,7 +442,8 @@ impl Account {
     pub(crate) fn agree(&mut self, core: &Core, now: Time, model: &mut Model) {
         let client = self.client;
         let is_held = self.holds();
-        if self.is_held && !is_held {
+        // One that is to end stays held.
+        if self.is_held && !is_held && !self.is_ending {
             self.lifted_at = now;
         }
         self.is_held = is_held;

@@ -56,6 +56,14 @@ pub(crate) enum Fault {
     LoseEnded,
     /// Habit: the hub is not informed that publishers have left.
     ForgetPublisherLeft,
+    /// A shard closes its connections without waiting for others.
+    SkipBarrier,
+    /// Habit: the markers of a stop arrive before what was sent earlier.
+    HurryMarkers,
+    /// Habit: the markers of a stop are lost between shards.
+    LoseMarkers,
+    /// Habit: a shard that has sent its last message still takes publications.
+    PublishLate,
     /// Habit: expired messages are delivered anyway.
     ForgetExpiry,
     /// Habit: connections have no rate limit.
@@ -76,7 +84,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 34] = [
+    pub(crate) const ALL: [Self; 38] = [
         Self::LoseMessage,
         Self::SwapMessages,
         Self::DoubleMessage,
@@ -103,6 +111,10 @@ impl Fault {
         Self::SendAfterEnd,
         Self::LoseEnded,
         Self::ForgetPublisherLeft,
+        Self::SkipBarrier,
+        Self::HurryMarkers,
+        Self::LoseMarkers,
+        Self::PublishLate,
         Self::ForgetExpiry,
         Self::ForgetRateLimit,
         Self::ForgetTopicRateLimit,

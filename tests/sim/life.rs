@@ -24,6 +24,9 @@ impl World {
             return;
         }
         let number = self.random.within(0..self.scenario.shards.into()) as u16;
+        if self.is_stopping(number) {
+            return;
+        }
         let shard = &mut self.shards[usize::from(number)];
         let who = shard.enter(client);
         let it = &mut self.clients[client];

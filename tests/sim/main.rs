@@ -12,6 +12,9 @@
 //! dropped and counted, or lost with the connection; the end has a cause, flushes the queue where it must, is in time,
 //! and is the last event.
 //!
+//! Some runs end with a stop of all shards in the middle of the traffic, as the runtime stops: then every message that
+//! got its position must reach every subscriber.
+//!
 //! Two runs of one seed are identical, so a failure can be repeated.
 #![forbid(unsafe_code)]
 // A tool for developers: when its output is closed, it ends.
@@ -31,6 +34,7 @@ mod rest;
 mod scenario;
 mod session;
 mod shard;
+mod stop;
 mod stream;
 mod trace;
 mod transport;

@@ -90,12 +90,14 @@ impl World {
     }
 
     /// Advances to the next time at which something happens by itself; a little if that is now.
-    fn advance(&mut self) {
-        let of_hubs = self.shards.iter().filter_map(|shard| shard.hub.poll_timeout());
+    pub(crate) fn advance(&mut self) {
+        let running = || self.shards.iter().filter(|shard| !shard.has_ended);
+        let of_hubs = running().filter_map(|shard| shard.hub.poll_timeout());
+        let of_stops = running().filter_map(|shard| shard.stop.poll_timeout(self.now));
         let connections = self.clients.iter().filter_map(|it| it.connection.as_ref());
-        let next = of_hubs.chain(connections.filter_map(|it| it.timer)).min();
+        let next = of_hubs.chain(of_stops).chain(connections.filter_map(|it| it.timer)).min();
         let soon = self.now + Duration::from_micros(10);
-        let is_busy = self.shards.iter().any(|it| it.hub.is_ready() || it.hub.is_stalled());
+        let is_busy = running().any(|it| it.hub.is_ready() || it.hub.is_stalled());
         self.now = match next {
             Some(next) if !is_busy && self.mesh.is_empty() && next > soon => next,
             _ => soon,

@@ -30,6 +30,8 @@ pub(crate) struct Scenario {
     pub(crate) with_stalls: bool,
     /// Percent of steps that jump far ahead in time.
     pub(crate) jumps: u64,
+    /// The step at which the server begins to stop, if it does.
+    pub(crate) stops_at: Option<u64>,
 }
 
 /// The properties of a client during the run.
@@ -89,7 +91,7 @@ impl Scenario {
             it.fan_out.deliveries_max = *random.pick(&[0, 4, 30, 1000]);
             it.fan_out.bytes_max = *random.pick(&[100, 5000]);
         });
-        Self {
+        let mut scenario = Self {
             shards: random.within(1..5) as u16,
             clients: random.within(1..24) as usize,
             steps: random.within(200..2500),
@@ -102,7 +104,12 @@ impl Scenario {
             with_periodics: random.chance(30),
             with_stalls: random.chance(70),
             jumps: *random.pick(&[0, 1, 5]),
+            stops_at: None,
+        };
+        if random.chance(30) {
+            scenario.stops_at = Some(random.within(scenario.steps / 2..scenario.steps));
         }
+        scenario
     }
 }
 

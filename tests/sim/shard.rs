@@ -11,6 +11,7 @@ use shardcast_proto::{
     push::{
         Hub, HubMessage, HubResponse, HubStart, Outlet, Publication, Publish, Subscribed, SubscriberId,
         Ticket,
+        stop::{Marker, Stop},
     },
 };
 
@@ -40,6 +41,9 @@ pub(crate) struct Shard {
     pub(crate) leaving: BTreeSet<u32>,
     /// Deliveries of the fan-out, including those that were added or left out on purpose.
     pub(crate) handed: u64,
+    pub(crate) stop: Stop,
+    /// It has stopped: it takes no more turns.
+    pub(crate) has_ended: bool,
 }
 
 /// The queues between shards, by sender and receiver.
@@ -48,7 +52,16 @@ pub(crate) struct Mesh {
     capacity: usize,
     /// Habit: requests fill it.
     is_overfilled: bool,
-    queues: Vec<Vec<VecDeque<HubMessage>>>,
+    queues: Vec<Vec<VecDeque<Envelope>>>,
+    /// Shards that take nothing any more.
+    ended: Vec<u16>,
+}
+
+/// An entry of such a queue.
+#[derive(Debug)]
+pub(crate) enum Envelope {
+    Hub(HubMessage),
+    Marker(Marker),
 }
 
 impl Shard {
@@ -62,6 +75,8 @@ impl Shard {
             subscribers: Vec::new(),
             leaving: BTreeSet::new(),
             handed: 0,
+            stop: Stop::new(number, scenario.shards),
+            has_ended: false,
         }
     }
 
@@ -90,11 +105,21 @@ impl Mesh {
         let is_overfilled = sabotage.is_habit(Fault::OverfillWithRequests);
         let shards = usize::from(scenario.shards);
         let queues = (0..shards).map(|_| (0..shards).map(|_| VecDeque::new()).collect()).collect();
-        Self { capacity: scenario.mesh_capacity, is_overfilled, queues }
+        Self { capacity: scenario.mesh_capacity, is_overfilled, queues, ended: Vec::new() }
     }
 
-    pub(crate) fn pop(&mut self, from: u16, to: u16) -> Option<HubMessage> {
+    pub(crate) fn pop(&mut self, from: u16, to: u16) -> Option<Envelope> {
         self.queue(from, to).pop_front()
+    }
+
+    /// A shard has ended: drops what is sent to it.
+    pub(crate) fn end(&mut self, shard: u16) {
+        self.ended.push(shard);
+        self.queues.iter_mut().for_each(|queues| queues[usize::from(shard)].clear());
+    }
+
+    pub(crate) fn is_empty_from(&self, from: u16, to: u16) -> bool {
+        self.queues[usize::from(from)][usize::from(to)].is_empty()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -105,11 +130,32 @@ impl Mesh {
         self.queues.iter().flatten().map(VecDeque::len).max().unwrap_or(0)
     }
 
-    fn queue(&mut self, from: u16, to: u16) -> &mut VecDeque<HubMessage> {
+    fn queue(&mut self, from: u16, to: u16) -> &mut VecDeque<Envelope> {
         &mut self.queues[usize::from(from)][usize::from(to)]
     }
 
+    /// Queues a marker, if there is room.
+    pub(crate) fn push_marker(&mut self, from: u16, to: u16, marker: Marker, model: &mut Model) -> bool {
+        let capacity = self.capacity;
+        let queue = self.queue(from, to);
+        if queue.len() >= capacity {
+            return false;
+        }
+        if model.sabotage.is_armed_habit(Fault::LoseMarkers) {
+            return true;
+        }
+        if model.sabotage.is_armed_habit(Fault::HurryMarkers) {
+            queue.push_front(Envelope::Marker(marker));
+        } else {
+            queue.push_back(Envelope::Marker(marker));
+        }
+        true
+    }
+
     fn push(&mut self, from: u16, to: u16, mut envelope: HubMessage, model: &mut Model) {
+        if self.ended.contains(&to) {
+            return;
+        }
         let queue = self.queue(from, to);
         match &mut envelope {
             HubMessage::Message(message) => {
@@ -117,9 +163,9 @@ impl Mesh {
                     return;
                 }
                 if model.strikes(Fault::DoubleMessage) {
-                    queue.push_back(HubMessage::Message(Arc::clone(message)));
+                    queue.push_back(Envelope::Hub(HubMessage::Message(Arc::clone(message))));
                 }
-                if let Some(HubMessage::Message(last)) = queue.back_mut()
+                if let Some(Envelope::Hub(HubMessage::Message(last))) = queue.back_mut()
                     && last.topic == message.topic
                     && model.strikes(Fault::SwapMessages)
                 {
@@ -145,7 +191,7 @@ impl Mesh {
             }
             _ => {}
         }
-        queue.push_back(envelope);
+        queue.push_back(Envelope::Hub(envelope));
     }
 }
 

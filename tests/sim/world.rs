@@ -18,7 +18,7 @@ use crate::{
     model::{Fate, Model, Published, REPETITION},
     random::Random,
     scenario::{Character, Scenario, TOPICS},
-    shard::{Mesh, Room, Shard, ShardOutlet},
+    shard::{Envelope, Mesh, Room, Shard, ShardOutlet},
     trace::Trace,
 };
 
@@ -39,6 +39,8 @@ pub(crate) struct World {
     slow: Vec<usize>,
     answered: Vec<usize>,
     numbers: u64,
+    /// When the first shard began to stop.
+    pub(crate) stop_began: Option<Time>,
 }
 
 impl World {
@@ -64,6 +66,7 @@ impl World {
             slow: Vec::new(),
             answered: Vec::new(),
             numbers: 0,
+            stop_began: None,
             scenario,
             random,
         }
@@ -75,11 +78,17 @@ impl World {
             if step == self.scenario.steps / 2 {
                 self.model.sabotage.arm();
             }
+            if self.scenario.stops_at.is_some_and(|at| at <= step) {
+                self.stop_sometimes();
+            }
             self.step();
             self.check_bounds();
             if self.model.violation.is_some() {
                 return;
             }
+        }
+        if self.scenario.stops_at.is_some() {
+            return self.come_to_stop();
         }
         self.come_to_rest();
         if self.model.violation.is_none() {
@@ -110,6 +119,9 @@ impl World {
 
     /// One turn of one shard, as the pump does it.
     pub(crate) fn turn(&mut self, shard: u16) {
+        if self.shards[usize::from(shard)].has_ended {
+            return;
+        }
         self.model.trace.note("turn", &[shard.into(), self.now.as_nanos()]);
         self.model.turn(shard, self.now);
         let envelopes = self.random.within(0..5);
@@ -119,7 +131,14 @@ impl World {
                     break;
                 }
                 let Some(envelope) = self.mesh.pop(from, shard) else { break };
-                self.with(shard, |hub, now, outlet| hub.handle_envelope(from, envelope, now, outlet));
+                match envelope {
+                    Envelope::Hub(message) => {
+                        self.with(shard, |hub, now, outlet| hub.handle_envelope(from, message, now, outlet));
+                    }
+                    Envelope::Marker(marker) => {
+                        self.shards[usize::from(shard)].stop.handle_marker(from, marker);
+                    }
+                }
             }
         }
         for _ in 0..envelopes {
@@ -134,10 +153,16 @@ impl World {
         self.note_heads();
         let slow = std::mem::take(&mut self.slow);
         slow.into_iter().for_each(|client| self.end_for(client, CloseReason::Slow));
-        let answered = std::mem::take(&mut self.answered);
-        answered.into_iter().for_each(|client| self.apply_actions(client));
+        self.apply_answered();
         self.turn_connections(shard);
         self.resume_waiting(shard);
+        self.advance_stop(shard);
+    }
+
+    /// The hub has answered some clients.
+    pub(crate) fn apply_answered(&mut self) {
+        let answered = std::mem::take(&mut self.answered);
+        answered.into_iter().for_each(|client| self.apply_actions(client));
     }
 
     fn publish(&mut self, shard: u16) {
@@ -151,7 +176,8 @@ impl World {
             false => Time::NEVER,
         };
         let bytes = *self.random.pick(&[8, 20, 60, 300]);
-        let by_thread = self.random.chance(30);
+        // A thread may not have noticed yet that the server stops.
+        let by_thread = self.random.chance(30) || self.is_stopping(shard);
         // Threads are separate sources, with other numbers than shards.
         let source = if by_thread { 100 + self.random.within(0..2) } else { shard.into() };
         let fate = Fate::Open;
@@ -180,7 +206,7 @@ impl World {
             return self.submit(shard, publish, id);
         }
         let owner = usize::from(publish.topic.owner(self.scenario.shards));
-        if self.shards[owner].inbox.len() < self.scenario.inbox_capacity {
+        if self.shards[owner].inbox.len() < self.scenario.inbox_capacity && !self.shards[owner].has_ended {
             self.shards[owner].inbox.push_back((publish, id));
         } else {
             self.model.answered(id, Err(INBOX_FULL));
@@ -196,7 +222,7 @@ impl World {
     }
 
     fn periodic(&mut self) {
-        if !self.scenario.with_periodics {
+        if !self.scenario.with_periodics || (0..self.scenario.shards).any(|shard| self.is_stopping(shard)) {
             return;
         }
         if let Some(index) = (!self.periodics.is_empty()).then(|| self.random.index(self.periodics.len()))
@@ -226,6 +252,9 @@ impl World {
 
     fn ask_presence(&mut self, shard: u16) {
         let topic = topic_name(self.random.index(TOPICS.len()));
+        if self.is_stopping(shard) {
+            return;
+        }
         // Presence changes while it is gathered: the number is known only at rest.
         let _ = self.shards[usize::from(shard)].hub.presence(&topic, true, Ticket(1, 0), &Holder::PROGRAM);
     }

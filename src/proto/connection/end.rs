@@ -125,6 +125,13 @@ impl<S: Session + ?Sized> Connection<S> {
         }
     }
 
+    /// The server stops, and [`drain`](Self::drain) will follow: nothing more is read from the peer. The
+    /// connection stays open, because messages may still come for it.
+    pub fn begin_drain(&mut self) {
+        self.ending.get_or_insert(Ending::Stopping);
+        self.holds.place(Hold::Ending);
+    }
+
     /// Ends the connection as [`CloseReason::Drained`] when none of its requests is in progress. Until then
     /// nothing more is read from it.
     ///
@@ -147,6 +154,8 @@ impl<S: Session + ?Sized> Connection<S> {
     /// input.conclude(Outcome::Delayed);
     /// input.finish();
     ///
+    /// connection.begin_drain();
+    /// assert!(connection.is_open() && !connection.wants_input());
     /// connection.drain(&limits, now);
     /// assert!(connection.is_open() && connection.requests_in_progress() == 0);
     /// connection.handle_delayed_ended(&limits, now);
@@ -157,13 +166,16 @@ impl<S: Session + ?Sized> Connection<S> {
     }
 
     pub(super) fn end_once_answered(&mut self, why: Ending, limits: &Limits, now: Time) {
-        self.ending.get_or_insert(why);
+        if matches!(self.ending, None | Some(Ending::Stopping)) {
+            self.ending = Some(why);
+        }
         self.holds.place(Hold::Ending);
         self.end_if_answered(limits, now);
     }
 
     pub(super) fn end_if_answered(&mut self, limits: &Limits, now: Time) {
         if let Some(why) = self.ending
+            && why != Ending::Stopping
             && matches!(self.state, State::Waiting | State::Open)
             && self.requests == 0
             // A drain has refused them, and the refusals are on their way.

@@ -295,6 +295,8 @@ impl Unconfirmed {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Ending {
     PeerClosed,
+    /// But not yet: see [`Connection::drain`].
+    Stopping,
     Drained,
 }
 
@@ -302,7 +304,7 @@ impl From<Ending> for CloseReason {
     fn from(ending: Ending) -> Self {
         match ending {
             Ending::PeerClosed => Self::PeerClosed,
-            Ending::Drained => Self::Drained,
+            Ending::Stopping | Ending::Drained => Self::Drained,
         }
     }
 }

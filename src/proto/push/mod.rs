@@ -25,7 +25,7 @@
 //! use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
 //!
 //! use shardcast_proto::{
-//!     Holder, Position, Recovery, Time, TopicFilter, TopicName,
+//!     Holder, Position, Recovery, Refusal, Time, TopicFilter, TopicName,
 //!     push::{
 //!         AskId, Hub, HubConfig, HubCounters, HubGauges, HubMessage, HubResponse, HubStart, Outlet,
 //!         PresenceResponse, PresentSubscriber, Publication, Publish, Receipt, Subscribed, SubscriberId, Ticket,
@@ -136,6 +136,13 @@
 //! assert_eq!(hubs[other].poll_left(), None);
 //! run(&mut hubs, &mut outputs, now + second);
 //! assert_eq!(hubs[other].poll_left(), Some(subscriber));
+//!
+//! // The server stops: nothing is left to wait for.
+//! hubs[owner].close(&mut outputs[owner]);
+//! assert!(hubs[owner].is_idle() && !hubs[owner].has_deliveries() && !hubs[owner].has_requests());
+//! hubs[owner].end_publishing();
+//! let late = hubs[owner].publish(Publish::new(topic, "2412".into()), None, &mut outputs[owner]);
+//! assert_eq!(late, Err(Refusal::Draining));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -147,6 +154,7 @@ mod hub;
 mod prefix_index;
 pub mod schedule;
 mod slab;
+pub mod stop;
 
 #[cfg(test)]
 mod tests;

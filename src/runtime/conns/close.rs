@@ -54,26 +54,35 @@ impl Conns {
         kicked.unwrap_or(false)
     }
 
-    /// Ends a connection once its requests are answered, because the server stops.
-    fn drain_connection(&self, id: ConnId) {
-        self.with_conn(id, |conn| {
-            conn.core.drain(&conn.limits, self.now());
+    /// The server stops: takes no more requests, and ends the connections that no service knows. The others stay open,
+    /// because messages may still come for them; so do those of clients, whose responses a service may wait for.
+    pub(crate) fn begin_drain(&self) {
+        for id in self.ids(|conn| conn.moving.is_none() && conn.listener().is_some()) {
+            self.with_conn(id, |conn| match conn.core.state() {
+                State::Waiting => conn.core.end(CloseReason::Drained, &conn.limits, self.now()),
+                _ => conn.core.begin_drain(),
+            });
+        }
+    }
+
+    /// The connections for which `is_meant` returns true.
+    fn ids(&self, is_meant: impl Fn(&Conn) -> bool) -> Vec<ConnId> {
+        let mut table = self.table.borrow_mut();
+        let ids = (0..table.slots()).filter_map(|slot| {
+            let conn = table.slot(slot)?;
+            is_meant(conn).then(|| conn.handle.id())
         });
+        ids.collect()
     }
 
     /// Ends all connections; with [`CloseReason::Drained`], once their requests are answered.
     pub(crate) fn close_all(&self, why: CloseReason) {
-        let ids: Vec<_> = {
-            let mut table = self.table.borrow_mut();
-            let describe = |conn: &mut Conn| (conn.handle.id(), conn.core.is_open(), conn.moving.is_some());
-            (0..table.slots()).filter_map(|slot| table.slot(slot).map(describe)).collect()
-        };
-        for (id, is_open, is_moving) in ids {
-            match why {
-                CloseReason::Drained if is_moving => {}
-                CloseReason::Drained if is_open => self.drain_connection(id),
-                _ => self.close(id, why),
-            }
+        for id in self.ids(|conn| why != CloseReason::Drained || conn.moving.is_none()) {
+            self.with_conn(id, |conn| match why {
+                CloseReason::Drained if conn.core.is_open() => conn.core.drain(&conn.limits, self.now()),
+                CloseReason::Drained => conn.core.end(why, &conn.limits, self.now()),
+                _ => conn.core.cut_now(why, &conn.limits, self.now()),
+            });
         }
     }
 

@@ -222,8 +222,12 @@ struct Application<'a> {
 
 impl Application<'_> {
     fn ask_hub(&self, event: Event<'_>) -> Outcome<'static> {
-        let topics = self.conns.topics();
-        topics.map_or(Outcome::Nothing, |it| it.event(self.listener, self.connection, event))
+        let Some(topics) = self.conns.topics() else { return Outcome::Nothing };
+        // This is not the application's work.
+        self.conns.runs(None);
+        let outcome = topics.event(self.listener, self.connection, event);
+        self.conns.runs(Some(self.listener));
+        outcome
     }
 
     #[inline]

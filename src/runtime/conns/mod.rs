@@ -254,6 +254,11 @@ impl Conns {
         !self.moving.borrow().is_empty()
     }
 
+    /// Whether requests of connections are in progress.
+    pub(crate) fn has_requests(&self) -> bool {
+        self.requests.borrow().in_progress() > 0
+    }
+
     /// Whether there is no connection.
     pub(crate) fn is_empty(&self) -> bool {
         self.table.borrow().len() == 0

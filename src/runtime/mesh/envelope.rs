@@ -20,6 +20,8 @@ pub(crate) enum Envelope {
     Push { from: u16, envelope: Box<push::HubMessage> },
     /// A connection of that shard to close.
     Close { to: ConnId, why: CloseReason },
+    /// The shard `from` is stopping, and has come this far.
+    Marker { from: u16, marker: push::stop::Marker },
     /// A closure, for anything that is not on the path of a message.
     Run(Box<dyn FnOnce() + Send>),
 }
@@ -80,6 +82,7 @@ impl fmt::Debug for Envelope {
             Self::Message(_) => "Message",
             Self::Push { .. } => "Push",
             Self::Close { .. } => "Close",
+            Self::Marker { .. } => "Marker",
             Self::Run(_) => "Run",
         })
     }

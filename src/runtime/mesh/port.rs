@@ -200,6 +200,14 @@ impl Port {
         taken > 0
     }
 
+    /// Whether `shard` has ended, and everything that it had sent was taken.
+    pub(crate) fn nothing_comes_from(&self, shard: u16) -> bool {
+        let has_ended = self.router.peer(shard).has_ended();
+        // What it sent, it sent before it ended.
+        let is_empty = |queue: &mut spsc::Consumer<Envelope>| queue.is_empty();
+        has_ended && self.incoming.borrow_mut()[usize::from(shard)].as_mut().is_none_or(is_empty)
+    }
+
     /// Wakes those shards that sleep and were sent something this turn.
     pub(crate) fn wake_peers(&self) {
         let mut to_wake = self.to_wake.borrow_mut();

@@ -24,7 +24,7 @@ impl Outlet<Frames> for ShardOutlet<'_> {
     }
 
     fn has_room(&self, shard: u16) -> bool {
-        self.0.reactor.port.has_room_for(shard)
+        self.0.reactor.port.has_room_for(shard) || self.0.has_ended(shard)
     }
 
     fn has_room_for_request(&self, shard: u16) -> bool {
@@ -33,7 +33,8 @@ impl Outlet<Frames> for ShardOutlet<'_> {
 
     fn post(&mut self, shard: u16, envelope: HubMessage) -> Result<(), HubMessage> {
         if !self.0.reactor.port.has_room_for(shard) {
-            return Err(envelope);
+            // Nothing waits for room on the way to a shard that has ended.
+            return if self.0.has_ended(shard) { Ok(()) } else { Err(envelope) };
         }
         let envelope = match envelope {
             HubMessage::Message(message) => mesh::Envelope::Message(message),
@@ -70,6 +71,10 @@ impl Outlet<Frames> for ShardOutlet<'_> {
 }
 
 impl Push {
+    fn has_ended(&self, shard: u16) -> bool {
+        self.reactor.router.peer(shard).has_ended()
+    }
+
     /// Answers a connection's request, if the connection is still open.
     fn send_response(&self, id: ConnId, request: RequestId, is_request: bool, command: Command<'_>) {
         let mut table = self.conns.table.borrow_mut();

@@ -133,4 +133,24 @@ impl Push {
     pub(crate) fn close_admission(&self) {
         self.hub().close(&mut ShardOutlet(self));
     }
+
+    /// The shard takes no more publications.
+    pub(crate) fn end_publishing(&self) {
+        self.hub().end_publishing();
+    }
+
+    /// As [`Hub::is_idle`](shardcast_proto::push::Hub::is_idle).
+    pub(crate) fn is_idle(&self) -> bool {
+        self.hub.borrow().is_idle()
+    }
+
+    /// As [`Hub::has_deliveries`](shardcast_proto::push::Hub::has_deliveries).
+    pub(crate) fn has_deliveries(&self) -> bool {
+        self.hub.borrow().has_deliveries()
+    }
+
+    /// As [`Hub::has_requests`](shardcast_proto::push::Hub::has_requests).
+    pub(crate) fn has_requests(&self) -> bool {
+        self.hub.borrow().has_requests()
+    }
 }

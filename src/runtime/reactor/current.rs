@@ -25,6 +25,15 @@ pub(crate) fn with_part<T: 'static, R>(f: impl FnOnce(&Rc<T>) -> R) -> Option<R>
     part().map(|part| f(&part))
 }
 
+/// Runs code of the application on its shard, so that a stall is reported as `name`.
+pub(crate) fn run_named(name: &str, f: impl FnOnce()) {
+    let Some(reactor) = with(Rc::clone) else { return f() };
+    // After a panic, which is contained elsewhere, nothing runs.
+    let outer = reactor.counters.run(reactor.labels.number(name));
+    f();
+    reactor.counters.run(outer);
+}
+
 /// Sets or removes the reactor of this thread.
 pub(crate) fn set(reactor: Option<Rc<Reactor>>) {
     port::set(reactor.as_ref().map(|reactor| Rc::clone(&reactor.port)));

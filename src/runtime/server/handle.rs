@@ -16,7 +16,7 @@ use crate::{
     UnknownListener,
     conns::Conns,
     mesh::{Envelope, Pending, Router, port},
-    reactor::current::with_part,
+    reactor::current::{self, with_part},
     shard::{Lifecycle, Shard},
     stats::{Connections, ShardStats},
 };
@@ -171,7 +171,8 @@ impl ServerHandle {
         if usize::from(shard) >= self.shards() {
             return Err(RunError::UnknownShard(shard));
         }
-        self.router.post(shard, Envelope::Run(Box::new(f))).map_err(|_| {
+        let run = || current::run_named("a closure of run_on", f);
+        self.router.post(shard, Envelope::Run(Box::new(run))).map_err(|_| {
             let has_ended = self.router.peer(shard).has_ended();
             if has_ended { RunError::Ended } else { RunError::QueueFull }
         })

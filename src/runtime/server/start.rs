@@ -18,7 +18,7 @@ use shardcast_os::{
 };
 use shardcast_proto::TopicName;
 
-use super::{Listener, Server, ServerHandle, Shared, listener::ServiceFactory};
+use super::{Grace, Listener, Server, ServerHandle, Shared, listener::ServiceFactory};
 use crate::{
     CpuChoice, ServerConfig, ShardCount, Spin, StartError,
     conns::{self, ListenerShared},
@@ -114,7 +114,7 @@ impl Server {
     /// Stops the shards that run, and returns `error`. A shard that is stuck in the application's code is left running.
     fn abandon(mut self, error: StartError) -> StartError {
         self.handle.begin_drain(Duration::ZERO);
-        if let Err(stuck) = self.join_within(ABANDON_GRACE) {
+        if let Err(stuck) = self.join_within(Grace::ABANDON) {
             tracing::debug!(%stuck, "while a start was given up");
         }
         error
@@ -321,6 +321,3 @@ const SLOTS_MAX: u64 = 65_536;
 /// A fifth of a second in all.
 const IN_USE_TRIES: usize = 10;
 const IN_USE_PAUSE: Duration = Duration::from_millis(20);
-
-/// How long running shards may take to end when another one could not start.
-const ABANDON_GRACE: Duration = Duration::from_millis(300);

@@ -1,6 +1,7 @@
 //! The life of a shard: it is made on its own thread, reports that it runs, is pumped, and ends in the reverse order.
 
 use std::{
+    cell::RefCell,
     io,
     num::NonZero,
     os::fd::OwnedFd,
@@ -15,6 +16,7 @@ use shardcast_os::{
     ring::{Ring, RingConfig, RingError},
     rlimit::MemlockError,
 };
+use shardcast_proto::push::stop::Stop;
 
 use super::Shard;
 use crate::{
@@ -70,8 +72,8 @@ pub(crate) enum Report {
 pub(crate) enum Lifecycle {
     /// A stop was requested, or a stop at an earlier time.
     StopRequested,
-    /// One of its shards has ended.
-    ShardEnded,
+    /// This shard has ended.
+    ShardEnded(u16),
 }
 
 impl Seed {
@@ -85,7 +87,7 @@ impl Seed {
                 let _ = report.send(Report::Failed(from_executor(shard, memory, error)));
             }
             // The receiver may be gone already.
-            let _ = lifecycle.send(Lifecycle::ShardEnded);
+            let _ = lifecycle.send(Lifecycle::ShardEnded(shard));
         };
         executor::spawn(&name, move || self.live(), ended)
     }
@@ -144,7 +146,8 @@ impl Seed {
         let conns = Conns::new(Rc::clone(&reactor), self.conns, slots);
         let push = Push::new(Rc::clone(&reactor), Rc::clone(&conns), self.push, self.epoch);
         let (watch, stall_nanos) = (self.watch, self.stall_nanos);
-        let shard = Rc::new(Shard { reactor, conns, push, watch, stall_nanos });
+        let stop = RefCell::new(Stop::new(self.id, reactor.router.shards() as u16));
+        let shard = Rc::new(Shard { reactor, conns, push, watch, stop, stall_nanos });
         shard.conns.set_services((self.services)());
         shard.reactor.add_part(Rc::clone(&shard) as _);
         shard.reactor.add_part(Rc::clone(&shard.conns) as _);

@@ -6,10 +6,12 @@
 
 mod boot;
 mod pump;
+mod stop;
 
-use std::{rc::Rc, sync::Arc};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 pub(crate) use boot::{Lifecycle, Report, Seed};
+use shardcast_proto::push::stop::Stop;
 
 use crate::{conns::Conns, push::Push, reactor::Reactor, watch::Watch};
 
@@ -19,6 +21,7 @@ pub(crate) struct Shard {
     conns: Rc<Conns>,
     push: Rc<Push>,
     watch: Arc<Watch>,
+    stop: RefCell<Stop>,
     /// A turn that takes longer is a stall.
     stall_nanos: u64,
 }

@@ -13,9 +13,9 @@ use shardcast_proto::{Time, push};
 
 use super::Shard;
 use crate::{
-    CloseReason, Spin,
+    Spin,
     mesh::Envelope,
-    reactor::{Timer, current, tasks},
+    reactor::{Timer, tasks},
 };
 
 impl Shard {
@@ -67,6 +67,7 @@ impl Shard {
         self.reactor.run_deferred();
         self.conns.release_cut();
         self.conns.send_home();
+        worked |= self.advance_stop();
         self.reactor.port.wake_peers();
         worked
     }
@@ -122,6 +123,7 @@ impl Shard {
             Envelope::Push { from, envelope } => self.push.take(from, *envelope),
             Envelope::Adopt(adopted) => self.conns.adopt(*adopted),
             Envelope::Close { to, why } => self.conns.close(to, why),
+            Envelope::Marker { from, marker } => self.stop.borrow_mut().handle_marker(from, marker),
             Envelope::Run(run) => run(),
         });
     }
@@ -224,52 +226,15 @@ impl Shard {
     /// enough.
     fn set_alarm(&self, alarms: &mut Alarms, poll_at: Time) {
         let next = self.reactor.timers.borrow().next_deadline();
-        let waits_for_room = self.conns.waits_for_room() || self.push.is_stalled();
+        let stop = self.stop.borrow();
+        let waits_for_room = self.conns.waits_for_room() || self.push.is_stalled() || stop.must_send();
         let retry = waits_for_room.then(|| self.reactor.now() + RETRY);
         let poll_at = (poll_at != Time::NEVER).then_some(poll_at);
-        let Some(deadline) = [next, retry, poll_at].into_iter().flatten().min() else { return };
+        let goes_on = stop.poll_timeout(self.reactor.now());
+        let Some(deadline) = [next, retry, poll_at, goes_on].into_iter().flatten().min() else { return };
         if alarms.add(deadline) {
             self.reactor.ring.borrow_mut().alarm(deadline - self.reactor.now());
         }
-    }
-
-    /// Stops accepting, and ends the connections, by `deadline` at the latest. Connections with nothing left to send
-    /// end at once.
-    pub(crate) fn begin_stop(&self, deadline: Option<Time>) {
-        let deadline = deadline.unwrap_or_else(|| self.reactor.now());
-        let was_draining = self.reactor.is_draining();
-        if self.reactor.stop_by(deadline) {
-            self.reactor.call_at(deadline, || {
-                current::with_part(|shard: &Rc<Self>| shard.cut_all());
-            });
-        }
-        if !was_draining {
-            for listener in 0..self.conns.shared.listeners.len() as u32 {
-                self.reactor.ring.borrow_mut().unlisten(listener);
-            }
-            self.push.close_admission();
-            if deadline > self.reactor.now() {
-                self.conns.close_all(CloseReason::Drained);
-            }
-        }
-        if deadline <= self.reactor.now() {
-            self.cut_all();
-        }
-    }
-
-    fn cut_all(&self) {
-        self.conns.close_all(CloseReason::ShuttingDown);
-        self.reactor.tasks.end();
-    }
-
-    /// Whether the shard is to stop, and nothing is left. Ends tasks and sources once the last connection is gone.
-    fn is_done(&self) -> bool {
-        if !self.reactor.is_draining() || !self.conns.is_empty() || self.reactor.port.has_local() {
-            return false;
-        }
-        self.reactor.tasks.end();
-        self.reactor.end_sources();
-        self.reactor.tasks.alive() == 0
     }
 }
 

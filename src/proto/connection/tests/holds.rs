@@ -196,6 +196,29 @@ fn one_that_is_to_end_is_never_read_again() {
 }
 
 #[test]
+fn one_that_will_drain_reads_nothing_and_still_gets_pushes() {
+    let mut rig = Rig::new();
+    rig.receive("later\n");
+    rig.core.begin_drain();
+    rig.receive("one\n");
+    rig.answer(1, "yes");
+    check(&rig, &[Hold::Ending], &["later"]);
+    assert_eq!((rig.why(), rig.push("push\n")), (None, Pushed::Queued));
+    rig.core.begin_drain();
+    rig.core.drain(&rig.limits, rig.now);
+    rig.flush();
+    assert_eq!((rig.why(), &*rig.sent), (Some(CloseReason::Drained), "yes\npush\n"));
+
+    // Its peer said goodbye before that.
+    let mut rig = Rig::new();
+    rig.receive("later\nbye\n");
+    rig.core.begin_drain();
+    assert_eq!(rig.why(), None);
+    rig.answer(1, "yes");
+    assert_eq!(rig.why(), Some(CloseReason::PeerClosed));
+}
+
+#[test]
 fn a_drain_waits_for_delayed_publications_and_a_goodbye_does_not() {
     let mut rig = Rig::new();
     rig.receive("publish a\n");

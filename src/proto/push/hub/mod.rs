@@ -160,6 +160,8 @@ pub struct Hub<F = ()> {
     ready: bool,
     /// Something waits for room.
     stalled: bool,
+    /// It refuses publications.
+    is_closed: bool,
     counters: HubCounters,
 }
 
@@ -237,7 +239,7 @@ pub struct HubCounters {
     pub expired: u64,
     /// Publications with a delay whose connection ended before they were due.
     pub withdrawn: u64,
-    /// Publications that waited for their time or their rate limit when the server began to stop.
+    /// Publications that waited for their time or their rate limit when the server began to stop, or that came too late.
     pub closed: u64,
     /// Missed messages that had expired when a subscriber returned for them, counting each subscription.
     pub outlived: u64,
@@ -334,6 +336,7 @@ impl<F: Default> Hub<F> {
             work: 0,
             ready: false,
             stalled: false,
+            is_closed: false,
             counters: HubCounters::default(),
         }
     }
@@ -416,6 +419,22 @@ impl<F: Default> Hub<F> {
     #[inline]
     pub fn is_stalled(&self) -> bool {
         self.stalled
+    }
+
+    /// Whether nothing waits for its position, or for its way to another shard.
+    pub fn is_idle(&self) -> bool {
+        let waits = self.backlog.held().messages + self.admission.waiting() + self.inbox.len();
+        waits == 0 && !self.backlog.has_next() && self.ways.iter().all(|way| way.len() == 0)
+    }
+
+    /// Whether messages wait for their fan-out here.
+    pub const fn has_deliveries(&self) -> bool {
+        !self.fan_out.is_empty()
+    }
+
+    /// Whether a request of this shard has no response yet.
+    pub fn has_requests(&self) -> bool {
+        self.requests.held().messages + self.elsewhere.len() > 0
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next, if ever.

@@ -158,6 +158,10 @@ impl<F: Default> Hub<F> {
         publish: Publish,
         asker: Option<Asker>,
     ) -> Result<(), (Refusal, Option<Asker>)> {
+        if self.is_closed {
+            self.counters.closed += 1;
+            return Err((Refusal::Draining, asker));
+        }
         self.ready = true;
         self.backlog.push(publish, asker).map_err(|(no_room, asker)| {
             self.counters.busy += 1;

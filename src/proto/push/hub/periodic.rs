@@ -24,12 +24,17 @@ impl<F: Default> Hub<F> {
     }
 
     /// Ends all periodic pushes, and refuses the publications that wait for their time or rate limit: the
-    /// server is draining.
+    /// server is draining. Publications that come later may wait again, until the next call.
     pub fn close(&mut self, outlet: &mut impl Outlet<F>) {
         for waiting in self.admission.close() {
             self.counters.closed += 1;
             self.tell(waiting.asker, Err(Refusal::Draining), outlet);
         }
+    }
+
+    /// Refuses publications from now on: no other shard would wait for their messages.
+    pub const fn end_publishing(&mut self) {
+        self.is_closed = true;
     }
 
     /// Ends a periodic push. Its earlier publications may still wait for the rate limit of the topic. False:

@@ -217,11 +217,16 @@ impl<K: Clone + Ord, T> RateLimitedTopics<K, T> {
         self.waiting > 0 && self.topics.get(key).is_some_and(|topic| !topic.queue.is_empty())
     }
 
-    /// Takes out all waiting items, those of one topic in order.
+    /// Takes out all waiting items, those of one topic in order. What their topics have used of their limits still
+    /// counts.
     pub fn drain(&mut self) -> impl Iterator<Item = T> {
         (self.waiting, self.bytes) = (0, 0);
         self.due.clear();
-        std::mem::take(&mut self.topics).into_values().flat_map(|topic| topic.queue).map(|it| it.item)
+        let queues = self.topics.values_mut().flat_map(|topic| {
+            topic.bytes = 0;
+            std::mem::take(&mut topic.queue)
+        });
+        queues.map(|it| it.item)
     }
 
     /// Number of remembered topics: those with waiting items, and those that used some of their burst lately.

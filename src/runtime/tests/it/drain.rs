@@ -1,7 +1,8 @@
 //! Stopping, with peers that do not cooperate.
 
 use std::{
-    net::TcpStream,
+    collections::BTreeSet,
+    net::{SocketAddr, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,13 +12,20 @@ use std::{
 };
 
 use shardcast::{
-    CloseError, CloseReason, Connection, Listener, ListenerLimits, SendError,
+    CloseError, CloseReason, Connection, Listener, ListenerLimits, Reply, Request, SendError, ServerHandle,
+    Service, ShardCount, Spin,
+    proto::{
+        PublishHeader,
+        topics::control::{self, ServerPayload, TopicResponse},
+    },
+    push::PublishOptions,
     tars::{Client, Framed},
 };
 
 use crate::handles::Later;
 use crate::support::{
-    End, Line, PATIENCE, Peer, Recorder, Totals, WhoAmI, config, eventually, frame, serve, start, within,
+    End, Line, PATIENCE, Peer, Recorder, Topics, Totals, WhoAmI, config, eventually, frame, serve, start,
+    within,
 };
 
 #[test]
@@ -95,7 +103,7 @@ fn a_drain_waits_for_pending_answers() {
 struct Load(Arc<AtomicBool>, Vec<thread::JoinHandle<()>>);
 
 impl Load {
-    fn start(address: std::net::SocketAddr) -> Self {
+    fn start(address: SocketAddr) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let threads = (0..2).map(|_| {
             let stop = Arc::clone(&stop);
@@ -286,4 +294,164 @@ fn what_a_peer_has_not_taken_when_it_is_cut_off_is_reported() {
     assert!((messages..=messages + 2).contains(&ended.undelivered_messages), "{ended:?}");
     assert_eq!(deaf.read_to_end().1, End::Reset);
     server.stop().expect("a clean stop");
+}
+
+/// The topic and the offset of a message.
+type Id = (String, u64);
+
+/// Topics with different owners.
+const TOPICS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
+
+#[test]
+fn what_was_acknowledged_before_a_drain_reaches_all_subscribers() {
+    let mut acknowledged = 0;
+    for round in 0..6 {
+        let spin = if round % 2 == 0 { Spin::Never } else { Spin::Always };
+        let config = config().with(|it| {
+            (it.shards, it.spin) = (ShardCount::Exactly(4), spin);
+            // Envelopes find no room, so that markers must wait too.
+            it.mesh_capacity = if round < 3 { 16 } else { it.mesh_capacity };
+        });
+        let (server, address) = serve(config, &Recorder::default());
+        let handle = server.handle();
+        let subscribers: Vec<_> = (0..12)
+            .map(|index| {
+                let mut subscriber = Topics::connect(address);
+                match index % 3 {
+                    0 => {
+                        subscriber.subscribe("*", None);
+                    }
+                    _ => TOPICS.iter().for_each(|topic| {
+                        subscriber.subscribe(topic, None);
+                    }),
+                }
+                thread::spawn(move || received_until_the_end(subscriber.peer))
+            })
+            .collect();
+        let peers = (0..6).map(|index| thread::spawn(move || publish_until_the_end(address, index)));
+        let handles = (0..2).map(|index| {
+            let handle = handle.clone();
+            thread::spawn(move || publish_until_refused(&handle, index))
+        });
+        let publishers: Vec<_> = peers.chain(handles).collect();
+        let published = || Totals::of(&handle).shards(|shard| shard.push.published);
+        eventually(PATIENCE, || published() > 500 + round * 100);
+
+        server.drain(PATIENCE).expect("the shards end well");
+        let acked: BTreeSet<Id> =
+            publishers.into_iter().flat_map(|it| it.join().expect("no panic")).collect();
+        acknowledged += acked.len();
+        for subscriber in subscribers {
+            let received = subscriber.join().expect("no panic");
+            let missing: Vec<_> = acked.difference(&received).collect();
+            assert!(
+                missing.is_empty(),
+                "round {round}: {} of {} miss: {missing:?}",
+                missing.len(),
+                acked.len()
+            );
+        }
+    }
+    assert!(acknowledged > 500, "the rounds had traffic: {acknowledged}");
+}
+
+fn received_until_the_end(mut peer: Peer) -> BTreeSet<Id> {
+    let mut received = BTreeSet::new();
+    while let Ok((_, payload)) = peer.try_read_frame() {
+        if let Some(ServerPayload::Message { topic, position, .. }) = ServerPayload::load(&payload) {
+            received.insert((topic.to_owned(), position.offset));
+        }
+    }
+    received
+}
+
+/// Publishes some at a time, and returns what was acknowledged.
+fn publish_until_the_end(address: SocketAddr, index: usize) -> BTreeSet<Id> {
+    let mut publisher = Topics::connect(address);
+    let mut acked = BTreeSet::new();
+    for number in index.. {
+        let topic = TOPICS[number % TOPICS.len()];
+        let request = control::Request::Publish {
+            topic,
+            expects_response: true,
+            options: PublishHeader::default(),
+            body: b"news",
+        };
+        // The server may have ended the connection.
+        if (0..5).any(|_| publisher.try_send(&request).is_err()) {
+            break;
+        }
+        for _ in 0..5 {
+            let Ok((_, payload)) = publisher.peer.try_read_frame() else { return acked };
+            if let Some(ServerPayload::Response(TopicResponse::Published { position, .. })) =
+                ServerPayload::load(&payload)
+            {
+                acked.insert((topic.to_owned(), position.offset));
+            }
+        }
+    }
+    acked
+}
+
+fn publish_until_refused(handle: &ServerHandle, index: usize) -> BTreeSet<Id> {
+    let mut acked = BTreeSet::new();
+    for number in index.. {
+        let topic = TOPICS[number % TOPICS.len()];
+        let publisher = handle.publisher(topic).expect("a name");
+        match publisher.publish_confirmed("news", PublishOptions::default()).wait() {
+            Ok(Ok(receipt)) => drop(acked.insert((topic.to_owned(), receipt.position.offset))),
+            Ok(Err(error)) if !handle.is_draining() => panic!("{error}"),
+            _ => break,
+        }
+    }
+    acked
+}
+
+#[test]
+fn a_closure_that_keeps_a_shard_from_stopping_is_named() {
+    let (server, _) = serve(config(), &Recorder::default());
+    let handle = server.handle();
+    handle.run_on(1, || thread::sleep(Duration::from_secs(2))).expect("it runs");
+    eventually(PATIENCE, || handle.turn_times()[1] > Duration::from_millis(100));
+    let error = server.drain(Duration::from_millis(100)).expect_err("a shard is stuck").to_string();
+    let expected = "shard 1 does not stop: application code, \"a closure of run_on\", for ";
+    assert!(error.starts_with(expected), "{error}");
+}
+
+/// Keeps its shard from everything else, for longer than the drain.
+struct Stuck;
+
+impl Service for Stuck {
+    fn request(&self, _connection: &Connection, _request: Request<'_>, reply: &mut Reply<'_>) {
+        thread::sleep(Duration::from_secs(3));
+        reply.body().extend_from_slice(b"late");
+    }
+}
+
+#[test]
+fn a_drain_keeps_its_deadline_while_a_shard_is_stuck_and_says_what_runs_there() {
+    let listener = Listener::new("slow", "127.0.0.1:0").protocol(Framed::default(), |_| Stuck);
+    let (server, address) = start(config(), listener, "slow");
+    let handle = server.handle();
+    let mut others: Vec<_> = (0..8).map(|_| Topics::connect(address)).collect();
+    let mut peer = Peer::connect(address);
+    peer.send(&frame(1, b"request"));
+    let is_stuck = |turn: &Duration| *turn > Duration::from_millis(100);
+    eventually(PATIENCE, || handle.turn_times().iter().any(is_stuck));
+    let stuck = handle.turn_times().iter().position(is_stuck).expect("found above");
+
+    let began = Instant::now();
+    let error = server.drain(Duration::from_millis(400)).expect_err("a shard is stuck");
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    let expected =
+        format!("shard {stuck} does not stop: application code, the service of listener slow, for ");
+    assert!(error.to_string().starts_with(&expected), "{error}");
+    // Those of the other shard were closed in order.
+    let ended = others.iter_mut().filter_map(|other| {
+        other.peer.0.set_read_timeout(Some(Duration::from_millis(10))).expect("not zero");
+        other.peer.try_read_frame().err()
+    });
+    let ends = ended.filter(|error| error.kind() == std::io::ErrorKind::UnexpectedEof).count();
+    assert!(ends > 0, "no connection of the other shard was closed");
 }

@@ -132,6 +132,9 @@ fn closing_hands_out_what_waits() {
     admission.submit(Submission { due: after(5), ..plain(2, 3) }, START);
     assert_eq!(admission.close(), [2, 3]);
     assert_eq!((admission.poll_timeout(), admission.waiting()), (None, 0));
+    // The rate limit still holds for what comes later.
+    assert_eq!(admission.submit(rate_limited(1, 4), START), Submitted::Waits);
+    assert_eq!(admission.close(), [4]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::{io::Write as _, net::SocketAddr};
 
 use shardcast::proto::topics::control::{self, Request, ServerPayload, TopicResponse};
 use shardcast::proto::{Position, PublishHeader, Recovery};
@@ -41,11 +41,16 @@ impl Topics {
 
     /// Sends a request, and returns its id.
     pub(crate) fn send(&mut self, request: &Request<'_>) -> u32 {
+        self.try_send(request).expect("the server reads")
+    }
+
+    /// Like [`send`](Self::send), when the server may have ended the connection.
+    pub(crate) fn try_send(&mut self, request: &Request<'_>) -> std::io::Result<u32> {
         let mut payload = Vec::new();
         control::encode_request(request, &mut payload);
         self.last_id += 1;
-        self.peer.send(&frame(self.last_id, &payload));
-        self.last_id
+        self.peer.0.write_all(&frame(self.last_id, &payload))?;
+        Ok(self.last_id)
     }
 
     /// Sends a request and awaits its response, or the status and text of its refusal.

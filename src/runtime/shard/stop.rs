@@ -1,0 +1,100 @@
+//! How a shard stops. The core, [`push::stop`](shardcast_proto::push::stop), decides the order; this module carries it
+//! out.
+
+use std::rc::Rc;
+
+use shardcast_proto::{
+    Time,
+    push::stop::{Phase, Remaining},
+};
+
+use super::Shard;
+use crate::{CloseReason, mesh::Envelope, reactor::current};
+
+impl Shard {
+    /// Begins to stop: accepts no connections and no requests, and ends everything by `deadline`, or at once.
+    pub(crate) fn begin_stop(&self, deadline: Option<Time>) {
+        let now = self.reactor.now();
+        let deadline = deadline.unwrap_or(now);
+        let was_draining = self.reactor.is_draining();
+        if self.reactor.stop_by(deadline) {
+            self.reactor.call_at(deadline, || {
+                current::with_part(|shard: &Rc<Self>| shard.cut_all());
+            });
+        }
+        self.stop.borrow_mut().begin(deadline, now);
+        if !was_draining {
+            for listener in 0..self.conns.shared.listeners.len() as u32 {
+                self.reactor.ring.borrow_mut().unlisten(listener);
+            }
+            self.push.close_admission();
+            if deadline > now {
+                self.conns.begin_drain();
+            }
+        }
+        if deadline <= now {
+            self.cut_all();
+        }
+    }
+
+    /// Goes on with the stop, as far as nothing is left to wait for. True if there was something to do.
+    pub(super) fn advance_stop(&self) -> bool {
+        let mut stop = self.stop.borrow_mut();
+        if stop.phase() == Phase::Running || (stop.phase() == Phase::Closing && !stop.must_send()) {
+            return false;
+        }
+        let shards = self.reactor.router.shards() as u16;
+        for shard in (0..shards).filter(|&shard| self.reactor.port.nothing_comes_from(shard)) {
+            stop.handle_ended(shard);
+        }
+        if !self.push.is_idle() {
+            // Some that other shards have sent since may wait for their time.
+            self.push.close_admission();
+        }
+        let before = stop.phase();
+        // The markers that the first phases allow are among the conditions of the last one.
+        for _ in 0..2 {
+            while let Some(phase) = stop.advance(&self.remaining(), self.reactor.now()) {
+                if phase == Phase::Delivering {
+                    self.push.end_publishing();
+                }
+            }
+            stop.send_markers(|to, marker| {
+                let envelope = Envelope::Marker { from: self.reactor.id, marker };
+                self.reactor.port.has_room_for(to) && self.reactor.port.post(to, envelope).is_ok()
+            });
+        }
+        let phase = stop.phase();
+        drop(stop);
+        if phase == Phase::Closing && before != phase {
+            self.conns.close_all(CloseReason::Drained);
+        }
+        before != phase
+    }
+
+    /// What is left to do before connections may end.
+    fn remaining(&self) -> Remaining {
+        Remaining {
+            requests: self.conns.has_requests(),
+            hub_requests: self.push.has_requests(),
+            publications: !self.push.is_idle(),
+            deliveries: self.push.has_deliveries() || self.reactor.port.has_local(),
+        }
+    }
+
+    fn cut_all(&self) {
+        self.conns.close_all(CloseReason::ShuttingDown);
+        self.reactor.tasks.end();
+    }
+
+    /// Whether the shard is to stop, and nothing is left. Ends tasks and sources once the last connection is gone.
+    pub(super) fn is_done(&self) -> bool {
+        let is_closing = self.stop.borrow().phase() == Phase::Closing;
+        if !is_closing || !self.conns.is_empty() || self.reactor.port.has_local() {
+            return false;
+        }
+        self.reactor.tasks.end();
+        self.reactor.end_sources();
+        self.reactor.tasks.alive() == 0
+    }
+}
