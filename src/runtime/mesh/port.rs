@@ -7,17 +7,20 @@ use std::{
     sync::Arc,
 };
 
-use shardcast_os::{clock, spsc};
+use shardcast_os::clock;
 use shardcast_proto::{RequestId, Time};
 
-use super::{Envelope, Inbox, RequestEnd, Router};
+use super::{
+    Envelope, Inbox, RequestEnd, Router,
+    queue::{Receiver, Sender},
+};
 use crate::{ConnId, counters::ShardCounters};
 
 /// The queues to and from one shard; made by [`mesh`](super::mesh), and sent to its thread.
 #[derive(Debug)]
 pub(crate) struct Ends {
-    pub(super) outgoing: Vec<Option<spsc::Producer<Envelope>>>,
-    pub(super) incoming: Vec<Option<spsc::Consumer<Envelope>>>,
+    pub(super) outgoing: Vec<Option<Sender>>,
+    pub(super) incoming: Vec<Option<Receiver>>,
     pub(super) inbox: Inbox,
 }
 
@@ -29,8 +32,10 @@ pub(crate) struct Port {
     now: Cell<Time>,
     /// Envelopes to this very shard.
     local: RefCell<VecDeque<Envelope>>,
-    outgoing: RefCell<Vec<Option<spsc::Producer<Envelope>>>>,
-    incoming: RefCell<Vec<Option<spsc::Consumer<Envelope>>>>,
+    /// Bytes of the bodies of those.
+    local_bytes: Cell<u64>,
+    outgoing: RefCell<Vec<Option<Sender>>>,
+    incoming: RefCell<Vec<Option<Receiver>>>,
     inbox: Inbox,
     /// Shards that were sent something this turn.
     to_wake: RefCell<Vec<u16>>,
@@ -76,6 +81,7 @@ impl Port {
             counters,
             now: Cell::new(Time::from_nanos(clock::now_nanos())),
             local: RefCell::default(),
+            local_bytes: Cell::new(0),
             outgoing: RefCell::new(ends.outgoing),
             incoming: RefCell::new(ends.incoming),
             inbox: ends.inbox,
@@ -113,10 +119,14 @@ impl Port {
             let mut local = self.local.borrow_mut();
             // Messages are bounded by their connections, responses by the requests in progress.
             let is_bounded = matches!(envelope, Envelope::Deliver { .. });
-            if !is_bounded && local.len() >= self.router.capacity() {
+            let bytes = envelope.bytes();
+            let is_full = local.len() >= self.router.capacity()
+                || (bytes > 0 && self.local_bytes.get() >= self.router.bytes_max());
+            if !is_bounded && is_full {
                 self.counters.mesh_refused.add(1);
                 return Err(envelope);
             }
+            self.local_bytes.set(self.local_bytes.get() + bytes);
             local.push_back(envelope);
             return Ok(());
         }
@@ -145,9 +155,9 @@ impl Port {
 
     /// Whether the queue to `target` has room for one more envelope.
     pub(crate) fn has_room_for(&self, target: u16) -> bool {
-        let outgoing = self.outgoing.borrow();
-        let queue = outgoing.get(usize::from(target)).and_then(Option::as_ref);
-        queue.is_some_and(|queue| queue.len() < queue.capacity())
+        let mut outgoing = self.outgoing.borrow_mut();
+        let queue = outgoing.get_mut(usize::from(target)).and_then(Option::as_mut);
+        queue.is_some_and(Sender::has_room)
     }
 
     /// Takes what other shards, threads and this shard itself have queued. This is bounded, so that the ring gets its
@@ -165,9 +175,12 @@ impl Port {
         }
         self.incoming.replace(incoming);
         if self.router.peer(self.id).take_notified() {
-            for queue in [&self.inbox.envelopes, &self.inbox.responses] {
+            for (queue, is_counted) in [(&self.inbox.envelopes, true), (&self.inbox.responses, false)] {
                 for index in 0.. {
                     let Ok(envelope) = queue.try_recv() else { break };
+                    if is_counted {
+                        self.router.peer(self.id).taken_from_inbox(&envelope);
+                    }
                     take(envelope);
                     taken += 1;
                     if index == ENVELOPES_PER_TURN {
@@ -181,6 +194,7 @@ impl Port {
         let local = self.local.borrow().len();
         for _ in 0..local {
             let Some(envelope) = self.local.borrow_mut().pop_front() else { break };
+            self.local_bytes.set(self.local_bytes.get() - envelope.bytes());
             take(envelope);
             taken += 1;
         }

@@ -63,6 +63,7 @@ impl Shard {
         self.conns.flush();
         worked |= self.turn_ring(alarms);
         worked |= self.run_timers();
+        self.conns.follow_memory();
         self.conns.report_ended();
         self.reactor.run_deferred();
         self.conns.release_cut();
@@ -235,6 +236,7 @@ impl Shard {
                 self.reactor.ring.borrow_mut().unlisten(listener);
             }
             self.push.close_admission();
+            self.conns.refuse_held();
             if deadline > self.reactor.now() {
                 self.conns.close_all(CloseReason::Drained);
             }
