@@ -9,6 +9,7 @@
 //! | [`ring`] | the kernel reads and writes memory that Rust must keep alive and unchanged during the operation |
 //! | [`spsc`] | two threads share slots, in turn, controlled by their indices |
 //! | [`socket`] | makes calls on sockets that rustix does not have |
+//! | [`memory`] | asks the allocator to return free memory |
 //!
 //! This crate knows no protocol and no policy. Under `cfg(loom)` it has only the model-checked parts:
 //! [`spsc`], [`park`] and [`woken`].
@@ -19,6 +20,8 @@ pub mod clock;
 pub mod cpu;
 #[cfg(not(loom))]
 pub mod executor;
+#[cfg(not(loom))]
+pub mod memory;
 #[cfg(not(loom))]
 pub mod needs;
 pub mod park;

@@ -174,6 +174,10 @@ pub struct ServerLimits {
     /// Requests in progress of one shard, over all its connections, at least 1. At the bound, reading stops from
     /// connections that have one, until there are fewer. A connection that has none may always begin one.
     pub requests_in_progress_shard_max: usize,
+    /// Memory of the process, that of the application included. Of what is left for peers, 80 % are used freely; then
+    /// new frames and connections wait. At 90 %, new connections and publications are refused. At the bound, the
+    /// connections that hold the most are cut ([`CloseReason::Memory`](crate::CloseReason::Memory)).
+    pub memory_max: MemoryMax,
     /// How long a peer's TCP may acknowledge nothing while sent data is unacknowledged; zero leaves that to the system,
     /// which takes some 15 minutes. A peer that does not read but whose host is up does acknowledge: only its outbox
     /// bounds how long it may do so.
@@ -202,9 +206,29 @@ impl Default for ServerLimits {
             frame_timeout: connection.frame_timeout,
             requests_in_progress_max: connection.requests_in_progress_max,
             requests_in_progress_shard_max: 65_536,
+            memory_max: MemoryMax::Auto,
             unacknowledged_timeout: connection.unacknowledged_timeout,
         }
     }
+}
+
+/// The bound on the memory of the process.
+///
+/// # Examples
+/// ```
+/// use shardcast::{MemoryMax, ServerLimits};
+///
+/// let limits = ServerLimits::default().with(|it| it.memory_max = MemoryMax::Bytes(512 << 20));
+/// assert_ne!(limits.memory_max, MemoryMax::Auto);
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum MemoryMax {
+    /// Three quarters of the limit of the cgroup, or half of the memory of the machine; less if `RLIMIT_AS` or
+    /// `RLIMIT_DATA` leave less.
+    #[default]
+    Auto,
+    /// That many bytes.
+    Bytes(u64),
 }
 
 /// Bounds of the connections of one listener, which

@@ -48,6 +48,7 @@ mod counters;
 mod error;
 mod limits;
 mod log_limit;
+mod memory;
 mod mesh;
 pub mod push;
 mod reactor;
@@ -68,7 +69,9 @@ pub use shardcast_proto::{
     outbox::{OutboxBounds, OverflowPolicy},
 };
 
-pub use config::{CpuChoice, ListenerId, ListenerLimits, ServerConfig, ServerLimits, ShardCount, Spin};
+pub use config::{
+    CpuChoice, ListenerId, ListenerLimits, MemoryMax, ServerConfig, ServerLimits, ShardCount, Spin,
+};
 pub use conns::LocalConnection;
 pub use error::{
     BroadcastError, CloseError, KickError, LimitsError, PresenceError, PublishError, PushEveryError,

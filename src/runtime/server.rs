@@ -107,6 +107,7 @@ pub struct Server {
     threads: Vec<JoinHandle<io::Result<()>>>,
     lifecycle: flume::Receiver<Lifecycle>,
     watch: Option<JoinHandle<()>>,
+    memory: Option<JoinHandle<()>>,
 }
 
 /// What a server and its handles have in common. Immutable, or atomic.
@@ -181,6 +182,10 @@ impl Server {
         self.threads.clear();
         if let Some(thread) = self.watch.take() {
             self.handle.shared.watch.stop(thread.thread());
+            let _ = thread.join();
+        }
+        if let Some(thread) = self.memory.take() {
+            self.handle.shared.conns.memory.stop(thread.thread());
             let _ = thread.join();
         }
         outcome

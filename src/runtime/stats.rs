@@ -8,7 +8,7 @@
 //!     Connection, Listener, Reply, Request, Server, Service,
 //!     client::{Client, Endpoint},
 //!     proto::Route,
-//!     stats::{CLIENT, ConnectionInfo, Connections, LatencyStats, ListenerStats, PushStats, ShardStats},
+//!     stats::{CLIENT, ConnectionInfo, Connections, LatencyStats, ListenerStats, MemoryStats, PushStats, ShardStats},
 //!     tars::{Framed, framed::FramedClient},
 //! };
 //!
@@ -35,6 +35,8 @@
 //! // The client lives on no shard.
 //! assert_eq!((&*shards[0].clients.listener, shards[0].clients.opened), (CLIENT, 0));
 //! let (push, latency): (&PushStats, &LatencyStats) = (&shards[0].push, &shards[0].push_latency);
+//! let memory: MemoryStats = handle.memory();
+//! assert!(memory.base_bytes < memory.max_bytes && memory.pressure == 0);
 //! assert_eq!((push.published, latency.count(), latency.quantile(0.99)), (0, 0, None));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -87,6 +89,12 @@ pub struct ShardStats {
     pub queued_bytes: u64,
     /// Messages waiting in outboxes now.
     pub queued_messages: u64,
+    /// Bytes that its connections hold: frames that are not complete, and responses that are not sent.
+    pub memory_bytes: u64,
+    /// Times that a connection was held, or had to wait to be admitted, because memory was short.
+    pub memory_holds: u64,
+    /// Connections cut because memory was short.
+    pub memory_cuts: u64,
     /// Tasks alive now.
     pub tasks: u64,
     /// Timers set now, of connections, tasks and everything else.
@@ -199,6 +207,27 @@ impl LatencyStats {
     }
 }
 
+/// The memory of a server at one moment, in bytes: see [`ServerLimits::memory_max`](crate::ServerLimits::memory_max).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct MemoryStats {
+    /// The bound of the process.
+    pub max_bytes: u64,
+    /// What the process uses without peers.
+    pub base_bytes: u64,
+    /// What is used for peers, at the last comparison of the accounts with the resident memory.
+    pub used_bytes: u64,
+    /// The sum of the accounts of the shards.
+    pub accounted_bytes: u64,
+    /// The resident memory of the process.
+    pub resident_bytes: u64,
+    /// 0: there is enough; 1: new frames and connections wait; 2: new connections and publications are refused; 3: the
+    /// connections that hold the most are cut.
+    pub pressure: u8,
+    /// Times that freed memory was returned to the system.
+    pub returned: u64,
+}
+
 /// Counters of one listener on one shard.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -216,7 +245,7 @@ pub struct ListenerStats {
     /// Connections closed, per reason: the codes of `CloseReason`.
     pub closed: Vec<(&'static str, u64)>,
     /// Connections refused when accepted, per bound: `connections-max`, `per-ip-max`, `unidentified-max`, `draining`,
-    /// and `descriptors`, which counts the times that accepting had to wait for a free descriptor.
+    /// `memory`, and `descriptors`, which counts the times that accepting had to wait for a free descriptor.
     pub rejected: Vec<(&'static str, u64)>,
     /// Messages received.
     pub received_messages: u64,

@@ -5,7 +5,7 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use shardcast::stats::{ListenerStats, PushStats, ShardStats};
+use shardcast::stats::{ListenerStats, MemoryStats, PushStats, ShardStats};
 
 use super::{latency, process};
 use crate::{control::Reloads, logging, output::Loss};
@@ -14,10 +14,16 @@ use crate::{control::Reloads, logging, output::Loss};
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All metrics of the process.
-pub(super) fn render(shards: &[ShardStats], draining: bool, reloads: &Reloads) -> String {
+pub(super) fn render(
+    shards: &[ShardStats],
+    memory: &MemoryStats,
+    draining: bool,
+    reloads: &Reloads,
+) -> String {
     let mut page = Page { text: String::new() };
     render_listeners(shards, &mut page);
     render_shards(shards, &mut page);
+    render_memory(memory, &mut page);
     page.family("shardcast_draining", "gauge", "1 while the server is stopping.");
     page.sample("shardcast_draining", &[], u8::from(draining));
     render_reloads(reloads, &mut page);
@@ -134,6 +140,14 @@ fn render_reloads(reloads: &Reloads, page: &mut Page) {
     page.sample(name, &[], reloads.needs_restart.load(Ordering::Relaxed));
 }
 
+/// The bound on memory, and what is used of it.
+fn render_memory(memory: &MemoryStats, page: &mut Page) {
+    for (name, kind, help, value) in MEMORY_NUMBERS {
+        page.family(name, kind, help);
+        page.sample(name, &[], value(memory));
+    }
+}
+
 /// Log lines that were lost.
 fn render_log(page: &mut Page) {
     let name = "shardcast_log_lines_dropped_total";
@@ -220,7 +234,25 @@ const LISTENER_LISTS: [List<ListenerStats>; 4] = [
     ("shardcast_push_dropped_total", "policy", "Pushes dropped, by policy.", |l| &l.push_dropped),
 ];
 
-const SHARD_NUMBERS: [Number<ShardStats>; 13] = [
+const MEMORY_NUMBERS: [Number<MemoryStats>; 5] = [
+    ("shardcast_memory_max_bytes", "gauge", "Bound of the memory of the process.", |m| m.max_bytes),
+    ("shardcast_memory_base_bytes", "gauge", "Memory that the process uses without peers.", |m| m.base_bytes),
+    ("shardcast_memory_used_bytes", "gauge", "Memory used for peers.", |m| m.used_bytes),
+    (
+        "shardcast_memory_pressure",
+        "gauge",
+        "0: enough; 1: new frames and connections wait; 2: refused; 3: the largest holders are cut.",
+        |m| m.pressure.into(),
+    ),
+    (
+        "shardcast_memory_returned_total",
+        "counter",
+        "Times that freed memory was returned to the system.",
+        |m| m.returned,
+    ),
+];
+
+const SHARD_NUMBERS: [Number<ShardStats>; 16] = [
     ("shardcast_queue_bytes", "gauge", "Bytes waiting in outboxes now.", |s| s.queued_bytes),
     ("shardcast_queue_messages", "gauge", "Messages waiting in outboxes now.", |s| s.queued_messages),
     ("shardcast_shard_polls_total", "counter", "Turns of the pump.", |s| s.turns),
@@ -229,6 +261,21 @@ const SHARD_NUMBERS: [Number<ShardStats>; 13] = [
         s.stalls
     }),
     ("shardcast_shard_task_panics_total", "counter", "Tasks that panicked.", |s| s.panics),
+    (
+        "shardcast_shard_memory_bytes",
+        "gauge",
+        "Bytes of incomplete frames and of unsent responses that connections hold.",
+        |s| s.memory_bytes,
+    ),
+    (
+        "shardcast_shard_memory_holds_total",
+        "counter",
+        "Times that a connection had to wait because memory was short.",
+        |s| s.memory_holds,
+    ),
+    ("shardcast_shard_memory_cuts_total", "counter", "Connections cut because memory was short.", |s| {
+        s.memory_cuts
+    }),
     ("shardcast_shard_tasks", "gauge", "Tasks alive now.", |s| s.tasks),
     ("shardcast_shard_ring_enters_total", "counter", "io_uring_enter calls.", |s| s.ring_enters),
     ("shardcast_shard_ring_completions_total", "counter", "Completions of io_uring handled.", |s| {

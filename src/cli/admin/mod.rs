@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use shardcast::{
     ConnId, KickError,
-    stats::{Connections, ShardStats},
+    stats::{Connections, MemoryStats, ShardStats},
 };
 
 use crate::control::{Outcome, Reloads};
@@ -40,6 +40,8 @@ pub(crate) use socket::find as find_socket;
 pub(crate) trait Source: Send + Sync {
     /// Counters of every shard.
     fn shards(&self) -> Vec<ShardStats>;
+    /// The memory of the process, and its bound.
+    fn memory(&self) -> MemoryStats;
     /// Open connections.
     fn connections(&self) -> Connections;
     /// The last closed connections, the latest first.

@@ -31,7 +31,8 @@ fn page(request: Request<'_>, source: &dyn Source) -> Response {
     match request.path {
         "/" => Response::text(200, INDEX),
         "/metrics" => {
-            let text = metrics::render(&source.shards(), source.draining(), source.reloads());
+            let text =
+                metrics::render(&source.shards(), &source.memory(), source.draining(), source.reloads());
             Response::new(200, metrics::CONTENT_TYPE, text.into_bytes())
         }
         "/latency.json" => latency::answer(source, has(request.query, "buckets")),

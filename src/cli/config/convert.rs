@@ -40,6 +40,7 @@ impl LimitOptions {
             it.unidentified_max = self.unidentified_max;
             it.requests_in_progress_max = self.requests_in_progress_max;
             it.requests_in_progress_shard_max = self.requests_in_progress_shard_max;
+            it.memory_max = self.memory_max.0;
             it.identify_timeout = self.identify_timeout.0;
             it.frame_timeout = self.frame_timeout.0;
             it.unacknowledged_timeout = self.unacknowledged_timeout.0;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shardcast::push::RateLimit;
 
 use super::values::{
-    AdminListen, AdminSocket, ByteSize, Cpus, HumanDuration, ListenAddr, LogFormat, LogLevel, Overflow,
-    Secret, Shards, Spin,
+    AdminListen, AdminSocket, ByteSize, Cpus, HumanDuration, ListenAddr, LogFormat, LogLevel, MemorySize,
+    Overflow, Secret, Shards, Spin,
 };
 
 /// Configuration of `shardcast serve`.
@@ -90,6 +90,11 @@ pub(crate) struct LimitOptions {
     /// connections that have one, until there are fewer. A connection without one may always start one.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub(crate) requests_in_progress_shard_max: usize,
+    /// Memory of the process. "auto" is three quarters of the limit of the cgroup, or half of the machine's memory; less
+    /// where `ulimit -v` or `ulimit -d` leave less. Of the part for peers, 80 % are used freely. Then new large frames
+    /// and new connections wait; at 90 %, new connections (memory) and publications (busy) are refused; at the bound,
+    /// the connections that hold the most are cut (memory).
+    pub(crate) memory_max: MemorySize,
     /// Bytes of pushes that may be queued for one peer. While as many bytes of responses are queued, nothing is read
     /// from it.
     pub(crate) outbox_bytes_max: ByteSize,
@@ -360,6 +365,7 @@ impl Default for LimitOptions {
             unidentified_max: library.unidentified_max,
             requests_in_progress_max: library.requests_in_progress_max,
             requests_in_progress_shard_max: library.requests_in_progress_shard_max,
+            memory_max: MemorySize(library.memory_max),
             identify_timeout: HumanDuration(library.identify_timeout),
             frame_timeout: HumanDuration(library.frame_timeout),
             outbox_bytes_max: ByteSize(listener.outbox.bytes_max as u64),

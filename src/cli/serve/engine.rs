@@ -5,7 +5,7 @@ use std::{io::ErrorKind, sync::Arc, thread, time::Duration};
 use anyhow::Context;
 use shardcast::{
     ConnId, KickError, Listener, ListenerLimits, Server, ServerConfig, ServerHandle, StartError,
-    stats::{Connections, ShardStats},
+    stats::{Connections, MemoryStats, ShardStats},
 };
 
 use super::{Engine, ReadyListener};
@@ -147,6 +147,10 @@ struct Pages {
 impl Source for Pages {
     fn shards(&self) -> Vec<ShardStats> {
         self.server.stats()
+    }
+
+    fn memory(&self) -> MemoryStats {
+        self.server.memory()
     }
 
     fn connections(&self) -> Connections {

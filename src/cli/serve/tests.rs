@@ -2,7 +2,7 @@ use std::sync::Mutex;
 
 use shardcast::{
     ConnId, KickError,
-    stats::{Connections, ShardStats},
+    stats::{Connections, MemoryStats, ShardStats},
 };
 
 use super::*;
@@ -211,6 +211,9 @@ struct Nothing(Control);
 impl Source for Nothing {
     fn shards(&self) -> Vec<ShardStats> {
         Vec::new()
+    }
+    fn memory(&self) -> MemoryStats {
+        MemoryStats::default()
     }
     fn connections(&self) -> Connections {
         Connections::default()

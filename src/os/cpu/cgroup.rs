@@ -1,4 +1,4 @@
-//! What cgroups (version 1 and 2) say about CPUs. Each file is parsed by a function of its text.
+//! What cgroups (version 1 and 2) say about CPUs and memory. Each file is parsed by a function of its text.
 
 use std::{
     fs,
@@ -9,16 +9,17 @@ use super::list::parse_list;
 
 /// The folders of this process's cgroups, from its own up to the highest that is visible.
 #[derive(Debug, Default, Eq, PartialEq)]
-pub(super) struct Groups {
+pub(crate) struct Groups {
     /// The root of the system; empty for the real one.
     root: PathBuf,
     cpu: Vec<PathBuf>,
     cpuset: Vec<PathBuf>,
+    memory: Vec<PathBuf>,
     unified: Vec<PathBuf>,
 }
 
 impl Groups {
-    pub(super) fn read() -> Self {
+    pub(crate) fn read() -> Self {
         Self::read_under(Path::new("/"))
     }
 
@@ -43,6 +44,7 @@ impl Groups {
         Self {
             cpu: folders(Hierarchy::Controller("cpu")),
             cpuset: folders(Hierarchy::Controller("cpuset")),
+            memory: folders(Hierarchy::Controller("memory")),
             unified: folders(Hierarchy::Unified),
             root: PathBuf::new(),
         }
@@ -68,6 +70,13 @@ impl Groups {
             self.read_file(folder, "cpuset.effective_cpus").or_else(|| self.read_file(folder, "cpuset.cpus"))
         });
         unified.chain(first).find_map(|text| parse_list(&text).ok().filter(|cpus| !cpus.is_empty()))
+    }
+
+    /// The smallest memory limit, in bytes, of all groups that contain this process.
+    pub(crate) fn memory_max(&self) -> Option<u64> {
+        let unified = self.unified.iter().filter_map(|folder| self.read_file(folder, "memory.max"));
+        let first = self.memory.iter().filter_map(|folder| self.read_file(folder, "memory.limit_in_bytes"));
+        unified.chain(first).filter_map(|text| memory_limit(&text)).min()
     }
 
     fn read_file(&self, folder: &Path, file: &str) -> Option<String> {
@@ -134,6 +143,12 @@ fn cfs_quota(quota: &str, period: &str) -> Option<f64> {
     (quota > 0 && period > 0).then(|| quota as f64 / period as f64)
 }
 
+/// Bytes of a `memory.max` (version 2) or `memory.limit_in_bytes`; `None` when there is no limit, which version 1
+/// writes as the largest multiple of a page, or when the text is invalid.
+fn memory_limit(text: &str) -> Option<u64> {
+    text.trim().parse().ok().filter(|limit| *limit < u64::MAX >> 2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,6 +200,15 @@ mod tests {
             for mounts in ["", " - ", "1 2 3", "1 2 3 4 - cgroup2", "1 2 3 / /a - cgroup2 x"] {
                 assert_eq!(Groups::find(own, mounts), Groups::default(), "{own:?} {mounts:?}");
             }
+        }
+    }
+
+    #[test]
+    fn memory_limits_are_read_in_both_versions() {
+        for (text, limit) in
+            [("max\n", None), ("536870912\n", Some(512 << 20)), ("9223372036854771712\n", None), ("", None)]
+        {
+            assert_eq!(memory_limit(text), limit, "{text:?}");
         }
     }
 

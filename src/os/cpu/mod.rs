@@ -2,7 +2,7 @@
 //!
 //! The functions report the present state. Nothing here watches for CPUs that appear or disappear.
 
-mod cgroup;
+pub(crate) mod cgroup;
 mod list;
 mod plan;
 

@@ -194,7 +194,7 @@ impl<S: Session + ?Sized> Connection<S> {
             State::Open => {
                 // From now on the idle time-out is the usual one.
                 self.received_at = now;
-                self.resumes = self.holds.is_empty();
+                self.resumes = !self.holds.stop_passes();
             }
             State::Lingering(_) => self.cut(),
             State::Flushing(_) | State::Cut => {}

@@ -91,12 +91,22 @@ pub enum Hold {
     Events,
     /// It has requests in progress, and all connections of its shard together have as many as allowed.
     ShardRequests,
+    /// It holds more memory than its share, or its address does. What it has sent completely is processed
+    /// nevertheless.
+    Memory,
 }
 
 impl Hold {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Outbox, Self::History, Self::Requests, Self::Ending, Self::Events, Self::ShardRequests];
+    pub const ALL: [Self; 7] = [
+        Self::Outbox,
+        Self::History,
+        Self::Requests,
+        Self::Ending,
+        Self::Events,
+        Self::ShardRequests,
+        Self::Memory,
+    ];
 
     /// Stable short name, as in `/connections`.
     pub const fn name(self) -> &'static str {
@@ -107,6 +117,7 @@ impl Hold {
             Self::Ending => "ending",
             Self::Events => "events",
             Self::ShardRequests => "shard-requests",
+            Self::Memory => "memory",
         }
     }
 }
@@ -124,6 +135,9 @@ impl Hold {
 /// assert!(!holds.lift(Hold::Outbox));
 /// assert!(holds.lift(Hold::History) && holds.is_empty());
 /// assert!(!holds.lift(Hold::History), "it was not held by that");
+///
+/// holds.place(Hold::Memory);
+/// assert!(!holds.is_empty() && !holds.stop_passes());
 /// ```
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
 pub struct Holds(u8);
@@ -133,6 +147,12 @@ impl Holds {
     #[inline]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// Whether received bytes are not processed either: by any hold but [`Hold::Memory`].
+    #[inline]
+    pub const fn stop_passes(self) -> bool {
+        self.0 & !(1 << Hold::Memory as u8) != 0
     }
 
     /// Whether this hold is placed.
@@ -146,12 +166,13 @@ impl Holds {
         self.0 |= 1 << hold as u8;
     }
 
-    /// Lifts a hold; true when it was the last one, so that reading continues.
-    #[must_use = "when the last one is lifted, reading must continue"]
+    /// Lifts a hold; true when it was the last one that [stops passes](Self::stop_passes), so that processing
+    /// continues.
+    #[must_use = "when the last one is lifted, processing must continue"]
     pub const fn lift(&mut self, hold: Hold) -> bool {
         let held = self.has(hold);
         self.0 &= !(1 << hold as u8);
-        held && self.0 == 0
+        held && !self.stop_passes()
     }
 
     /// The placed holds.

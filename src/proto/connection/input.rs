@@ -157,13 +157,15 @@ impl<S: Session + ?Sized> Connection<S> {
         if self.state != State::Open {
             return None;
         }
-        if !self.holds.is_empty() {
+        if self.holds.stop_passes() {
             self.hold(bytes, limits, spares, now);
             return None;
         }
         let mut fresh = bytes;
         if !self.assembly.is_empty() {
-            self.assembly.extend_from_slice(bytes);
+            if !self.keep(bytes, limits, now) {
+                return None;
+            }
             fresh = &[];
         }
         // It may hold earlier responses, which must not count twice.
@@ -190,8 +192,8 @@ impl<S: Session + ?Sized> Connection<S> {
     /// Keeps what may not be processed now. Only reading is held: the session may still send its own output.
     #[cold]
     fn hold(&mut self, bytes: &[u8], limits: &Limits, spares: &Spares, now: Time) {
-        if self.ending.is_none() {
-            self.assembly.extend_from_slice(bytes);
+        if self.ending.is_none() && !self.keep(bytes, limits, now) {
+            return;
         }
         if self.transmit_waits {
             self.transmit(limits, spares, now);
@@ -285,7 +287,7 @@ impl<S: Session + ?Sized> Input<'_, S> {
         if *requests as usize >= self.limits.requests_in_progress_max {
             holds.place(Hold::Requests);
         }
-        holds.is_empty() && *state == State::Open && self.fault.is_none()
+        !holds.stop_passes() && *state == State::Open && self.fault.is_none()
     }
 
     /// Whether there is room for more output.
@@ -465,7 +467,9 @@ impl<S: Session + ?Sized> Connection<S> {
         if self.assembly.is_empty() {
             if taken < fresh.len() {
                 self.assembly = spares.take();
-                self.assembly.extend_from_slice(&fresh[taken..]);
+                if !self.keep(&fresh[taken..], limits, now) {
+                    return;
+                }
             }
         } else {
             self.assembly.drain(..taken);

@@ -79,6 +79,7 @@ mod deadlines;
 mod end;
 mod holds;
 mod input;
+mod memory;
 mod reason;
 mod shard_requests;
 mod spares;
@@ -97,6 +98,7 @@ pub use deadlines::Acknowledgement;
 pub use end::{Action, Cut};
 pub use holds::{Hold, Holds};
 pub use input::{Advance, Handled, Input, Outcome};
+pub use memory::{MemoryRoom, MemoryShare, ShardMemory};
 pub use reason::CloseReason;
 pub use shard_requests::{RequestShare, ShardRequests};
 pub use spares::Spares;
@@ -402,7 +404,12 @@ impl<S: Session + ?Sized> Connection<S> {
     /// Whether the driver should read from the peer now.
     #[inline]
     pub fn wants_input(&self) -> bool {
-        !self.peer_ended && (self.state != State::Open || self.holds.is_empty())
+        match self.state {
+            State::Open => !self.peer_ended && self.holds.is_empty(),
+            // Nothing comes of it, and a receive that begins on a socket after its reset may never end.
+            State::Cut => false,
+            _ => !self.peer_ended,
+        }
     }
 
     /// Whether there is something to send and nothing in flight: see [`poll_transmit`](Self::poll_transmit).
@@ -562,7 +569,7 @@ impl<S: Session + ?Sized> Connection<S> {
 
     /// Continues with the waiting input after an interruption that the connection did not cause.
     pub fn resume(&mut self) {
-        self.resumes |= self.state == State::Open && self.holds.is_empty();
+        self.resumes |= self.state == State::Open && !self.holds.stop_passes();
     }
 
     /// Asks the session for its own output. If too much waits, it is asked after half of that was sent.

@@ -32,13 +32,15 @@ pub enum CloseReason {
     Unidentified,
     /// The connection could not be established.
     ConnectFailed,
+    /// It was among those that held the most memory when the server had too little.
+    Memory,
     /// An internal error; the log has the details.
     Internal,
 }
 
 impl CloseReason {
     /// All codes, by [`index`](Self::index).
-    pub const CODES: [&'static str; 14] = [
+    pub const CODES: [&'static str; 15] = [
         "peer-closed",
         "reset",
         "idle",
@@ -53,6 +55,7 @@ impl CloseReason {
         "connect-failed",
         "internal",
         "kicked",
+        "memory",
     ];
 
     /// Stable short name, as in metrics and `docs/errors.md`.
@@ -77,6 +80,7 @@ impl CloseReason {
             Self::ConnectFailed => 11,
             Self::Internal => 12,
             Self::Kicked => 13,
+            Self::Memory => 14,
         }
     }
 

@@ -24,12 +24,19 @@ use crate::{
 impl Conns {
     pub(crate) fn on_accepted(&self, listener: u32, socket: OwnedFd) {
         self.accept_delay.set(ACCEPT_DELAY_MIN);
+        let (socket, has_memory) = match self.admission(listener, socket) {
+            Ok(Some(socket)) => (socket, true),
+            Ok(None) => return,
+            Err(socket) => (socket, false),
+        };
         // A peer that is gone already needs no response.
         let Ok((transport, peer)) = Detached::accepted(socket) else { return };
         let counters = &self.counters.listeners[listener as usize];
         let limits = &self.shared.limits;
         let admitted = if self.reactor.is_draining() {
             Err("draining")
+        } else if !has_memory {
+            Err("memory")
         } else {
             self.shared.quota.enter(peer.ip(), limits.connections_max(), limits.connections_per_ip_max())
         };
@@ -192,8 +199,9 @@ impl Conns {
         if !self.reactor.port.has_room_for(target) {
             return false;
         }
-        let Some(conn) = table.remove(slot) else { return true };
+        let Some(mut conn) = table.remove(slot) else { return true };
         drop(table);
+        self.forget_memory(&mut conn);
         self.cancel_timer(conn.timer);
         conn.handle.mark_closed();
         let counters = &self.counters.listeners[listener];

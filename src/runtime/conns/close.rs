@@ -236,6 +236,7 @@ impl Conns {
         }
         let Some(mut conn) = table.remove(slot) else { return };
         self.publish_queue(&mut conn);
+        self.forget_memory(&mut conn);
         self.cancel_timer(conn.timer);
         if let Role::Accepted { .. } = conn.role {
             self.shared.quota.leave(conn.handle.peer().ip());

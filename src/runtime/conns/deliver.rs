@@ -115,6 +115,7 @@ impl ResponseSink for Conns {
         if let Some(conn) = table.get(to).filter(|conn| conn.core.is_open()) {
             self.guarded(conn, |conn| self.end_request(conn, id, end));
             self.count_requests(conn);
+            self.count_memory(conn);
             if conn.core.has_news() {
                 self.follow_up_later(to);
             }

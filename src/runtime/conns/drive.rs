@@ -142,14 +142,23 @@ impl Conns {
 
     /// Does what a connection wants done after it was changed.
     pub(crate) fn follow_up(&self, conn: &mut Conn) {
-        while conn.core.take_resume() {
-            self.drive(conn, &[]);
+        loop {
+            while conn.core.take_resume() {
+                self.drive(conn, &[]);
+            }
+            self.count_drops(conn);
+            self.follow_up_end(conn);
+            self.count_requests(conn);
+            self.count_memory(conn);
+            let reads = conn.moving.is_none() && conn.core.wants_input();
+            if let Some(End::Failed(why)) = conn.transport.read(reads, &self.reactor.ring) {
+                conn.core.handle_failed(why, &conn.limits, self.now());
+            }
+            // A hold may be lifted, or the transport has failed while reading was held.
+            if !conn.core.has_news() {
+                break;
+            }
         }
-        self.count_drops(conn);
-        self.follow_up_end(conn);
-        self.count_requests(conn);
-        let reads = conn.moving.is_none() && conn.core.wants_input();
-        conn.transport.read(reads, &self.reactor.ring);
         self.queue_changed(conn);
         // While it is open, a deadline moves to an earlier time only in a pass or when something is sent, and both
         // handle that.

@@ -120,7 +120,8 @@ impl Frames {
         }
         let known = self.others.iter().position(|(it, _)| *it == variant);
         let entry = known.map(|index| self.others.swap_remove(index));
-        let (_, frame) = self.last.insert(entry.unwrap_or_else(|| (variant, content.encode(conns, conn))));
+        let (_, frame) =
+            self.last.insert(entry.unwrap_or_else(|| (variant, content.encode_shared(conns, conn))));
         match frame {
             Some(frame) => Some(frame.clone()),
             None => content.encode_for(conn, conns.now()),
@@ -129,6 +130,12 @@ impl Frames {
 }
 
 impl Content<'_> {
+    /// As [`encode`](Self::encode); counts as memory of this shard.
+    fn encode_shared(&self, conns: &Conns, conn: &Conn) -> Option<Bytes> {
+        let frame = self.encode(conns, conn)?;
+        Some(conns.shared.memory.count(conns.reactor.id, frame))
+    }
+
     /// The frame that all connections like `conn` share, if they share one.
     fn encode(&self, conns: &Conns, conn: &Conn) -> Option<Bytes> {
         let protocol = conns.protocol(conn.listener()? as u32, conn.protocol()?);

@@ -15,6 +15,7 @@ mod flush;
 mod hold;
 mod local;
 mod members;
+mod memory;
 mod outbound;
 mod shared;
 mod table;
@@ -32,7 +33,7 @@ use std::{
 
 use shardcast_proto::{
     Event, Time,
-    connection::{self, CloseReason, Limits, Outcome, RequestShare, ShardRequests, Spares},
+    connection::{self, CloseReason, Limits, MemoryShare, Outcome, RequestShare, ShardRequests, Spares},
 };
 
 pub(crate) use fan_out::{Content, Frames, Outgoing};
@@ -53,6 +54,7 @@ use accept::ACCEPT_DELAY_MIN;
 use close::EndedConnection;
 use local::Locals;
 use members::Members;
+use memory::MemoryState;
 use table::Table;
 
 /// The connections of one shard.
@@ -100,6 +102,7 @@ pub(crate) struct Conns {
     /// The request whose handler runs.
     handling: Cell<Option<Handling>>,
     accept_delay: Cell<Duration>,
+    memory: MemoryState,
 }
 
 /// Takes events about topics: the hub, as connections see it. It may only queue, because a connection is borrowed while
@@ -135,6 +138,8 @@ pub(crate) struct Conn {
     is_withheld: bool,
     /// Its requests in progress, as its shard counts them.
     requests: RequestShare,
+    /// What it holds, as its shard counts that.
+    memory: MemoryShare,
     /// Bytes and messages waiting, as last reported to handles and counters.
     published: (usize, usize),
 }
@@ -176,6 +181,7 @@ impl Conns {
             resumes_waiting: Cell::new(false),
             handling: Cell::default(),
             accept_delay: Cell::new(ACCEPT_DELAY_MIN),
+            memory: MemoryState::default(),
             shared,
             reactor,
         });
@@ -247,6 +253,7 @@ impl Conns {
             || !self.ended.borrow().is_empty()
             || !self.cutting.borrow().is_empty()
             || !self.follow_ups.borrow().is_empty()
+            || self.has_memory_news()
     }
 
     /// Whether a connection waits for room on its way to another shard.
@@ -290,6 +297,7 @@ impl Conn {
             dirty: false,
             is_withheld: false,
             requests: RequestShare::default(),
+            memory: MemoryShare::default(),
             published: (0, 0),
         }
     }

@@ -14,11 +14,13 @@ use shardcast_proto::{Protocol, TopicName, push::schedule::RateLimit};
 use crate::{
     ListenerId,
     limits::{ListenerCells, ServerCells},
+    memory::Memory,
 };
 
 pub(crate) struct Shared {
     pub(crate) listeners: Vec<ListenerShared>,
     pub(crate) limits: ServerCells,
+    pub(crate) memory: Arc<Memory>,
     pub(super) quota: ConnectionQuota,
 }
 
@@ -36,8 +38,8 @@ pub(crate) struct ListenerShared {
 }
 
 impl Shared {
-    pub(crate) fn new(listeners: Vec<ListenerShared>, limits: ServerCells) -> Self {
-        Self { listeners, limits, quota: ConnectionQuota::default() }
+    pub(crate) fn new(listeners: Vec<ListenerShared>, limits: ServerCells, memory: Arc<Memory>) -> Self {
+        Self { listeners, limits, memory, quota: ConnectionQuota::default() }
     }
 }
 

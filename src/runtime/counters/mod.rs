@@ -61,6 +61,10 @@ pub(crate) struct ShardCounters {
     pub(crate) mesh_refused: Counter,
     pub(crate) queued_bytes: Counter,
     pub(crate) queued_messages: Counter,
+    /// What its connections hold, times that a connection was held or had to wait for that, and connections cut.
+    pub(crate) memory_bytes: Counter,
+    pub(crate) memory_holds: Counter,
+    pub(crate) memory_cuts: Counter,
     pub(crate) tasks: Counter,
     pub(crate) timers: Counter,
     /// How long pushes took.
@@ -152,8 +156,8 @@ fn count(codes: &[&str], counters: &[Counter], code: &str, n: u64) {
 }
 
 /// Why a connection was refused when it was accepted.
-pub(crate) const REJECTIONS: [&str; 5] =
-    ["connections-max", "per-ip-max", "unidentified-max", "draining", "descriptors"];
+pub(crate) const REJECTIONS: [&str; 6] =
+    ["connections-max", "per-ip-max", "unidentified-max", "draining", "descriptors", "memory"];
 
 /// The codes of `shardcast_proto::Error`.
 pub(crate) const DECODE_ERRORS: [&str; 6] =

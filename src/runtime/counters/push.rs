@@ -11,6 +11,7 @@ pub(crate) struct PushCounters {
     gauges: [Counter; 11],
     counters: [Counter; 22],
     pub(crate) quiet_refused: Counter,
+    pub(crate) memory_refused: Counter,
     pub(crate) subscription_dropped: Counter,
     pub(crate) automatic_refused: Counter,
 }
@@ -64,6 +65,15 @@ impl PushCounters {
             counters.withdrawn,
         ];
         self.counters.iter().zip(counters).for_each(|(counter, value)| counter.set(value));
+    }
+
+    /// Bytes of memory that the hub needs for its entries, roughly. Large bodies are counted where they are made.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        let [topics, subscriptions, backlog, outgoing, requests, _, waiting, _] =
+            std::array::from_fn(|index| self.gauges[index].read());
+        topics * TOPIC_BYTES
+            + subscriptions * SUBSCRIPTION_BYTES
+            + (backlog + outgoing + requests + waiting) * ENTRY_BYTES
     }
 }
 
@@ -128,6 +138,7 @@ pub(crate) fn read(counters: &PushCounters) -> PushStats {
             ("busy", busy),
             ("too-many-topics", topics_refused),
             ("quiet", counters.quiet_refused.read()),
+            ("memory", counters.memory_refused.read()),
         ],
         resumed: vec![("recovered", recovered), ("gap", gaps)],
         stalls,
@@ -153,3 +164,8 @@ pub(crate) fn read(counters: &PushCounters) -> PushStats {
         automatic_refused: counters.automatic_refused.read() + automatic_refused,
     }
 }
+
+/// Estimates of what a topic, a subscription, and an entry of a queue need.
+const TOPIC_BYTES: u64 = 768;
+const SUBSCRIPTION_BYTES: u64 = 256;
+const ENTRY_BYTES: u64 = 512;

@@ -59,6 +59,26 @@ pub(crate) enum RequestEnd {
     Silently,
 }
 
+impl Envelope {
+    /// Bytes of its body: what a peer or a program makes it hold.
+    pub(crate) fn bytes(&self) -> u64 {
+        let bytes = match self {
+            Self::Adopt(adopted) => adopted.bytes.len(),
+            Self::Deliver { message, .. } => message.len(),
+            Self::Broadcast { body, .. } => body.len(),
+            Self::Message(message) => message.body.len(),
+            Self::Push { envelope, .. } => match &**envelope {
+                push::HubMessage::Publish { publish, .. } => publish.body.len(),
+                push::HubMessage::Message(message) => message.body.len(),
+                push::HubMessage::Response { missed, .. } => missed.iter().map(|it| it.body.len()).sum(),
+                _ => 0,
+            },
+            Self::Close { .. } | Self::Run(_) | Self::Marker { .. } => 0,
+        };
+        bytes as u64
+    }
+}
+
 impl Message {
     pub(crate) fn len(&self) -> usize {
         match self {

@@ -6,12 +6,13 @@
 //! travel in a set of numbers, which cannot be full. All of them wake the shard through the eventfd of its ring, only
 //! if it sleeps.
 //!
-//! A full queue is an error: the envelope comes back and is counted. No sender waits for a shard.
+//! Each queue is bounded in envelopes and in the bytes of their bodies. A full queue is an error: the envelope comes back and is counted. No sender waits for a shard.
 
 mod connection;
 mod envelope;
 mod pending;
 pub(crate) mod port;
+mod queue;
 mod responder;
 mod response;
 
@@ -23,7 +24,7 @@ use std::{
     time::Duration,
 };
 
-use shardcast_os::{park::Sleeper, ring::RingWaker, spsc, woken::WokenSet};
+use shardcast_os::{park::Sleeper, ring::RingWaker, woken::WokenSet};
 
 pub use connection::Connection;
 pub(crate) use connection::policy_code;
@@ -40,6 +41,8 @@ use crate::{ConnId, counters::DROP_POLICIES};
 pub(crate) struct Router {
     peers: Vec<Arc<Peer>>,
     capacity: usize,
+    /// Bytes of bodies that may wait in each queue.
+    bytes_max: u64,
     draining: AtomicBool,
     /// The next unused number.
     numbers: AtomicU64,
@@ -56,6 +59,8 @@ struct Inbox {
 #[derive(Debug)]
 pub(crate) struct Peer {
     inbox: flume::Sender<Envelope>,
+    /// Bytes of bodies in the inbox.
+    inbox_bytes: AtomicU64,
     /// Responses that found no room in another queue. Bounded by the requests in progress.
     responses: flume::Sender<Envelope>,
     /// Something is in the inbox. So the shard need not check an empty queue in every turn.
@@ -71,7 +76,7 @@ pub(crate) struct Peer {
 }
 
 /// The queues to every shard of a runtime, and for each shard its ends of the queues.
-pub(crate) fn mesh(shards: usize, capacity: usize) -> (Router, Vec<Ends>) {
+pub(crate) fn mesh(shards: usize, capacity: usize, bytes_max: u64) -> (Router, Vec<Ends>) {
     let none = || (0..shards).map(|_| None).collect();
     let mut peers = Vec::with_capacity(shards);
     let mut ends: Vec<Ends> = Vec::with_capacity(shards);
@@ -82,12 +87,13 @@ pub(crate) fn mesh(shards: usize, capacity: usize) -> (Router, Vec<Ends>) {
     }
     for from in 0..shards {
         for to in (0..shards).filter(|&to| to != from) {
-            let (producer, consumer) = spsc::channel(capacity);
+            let (producer, consumer) = queue::queue(capacity, bytes_max);
             ends[from].outgoing[to] = Some(producer);
             ends[to].incoming[from] = Some(consumer);
         }
     }
-    let router = Router { peers, capacity, draining: AtomicBool::new(false), numbers: AtomicU64::new(0) };
+    let router =
+        Router { peers, capacity, bytes_max, draining: AtomicBool::new(false), numbers: AtomicU64::new(0) };
     (router, ends)
 }
 
@@ -113,6 +119,11 @@ impl Router {
     /// The capacity of each queue, in envelopes.
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
+    }
+
+    /// The bytes of bodies that may wait in each queue; one more envelope may be added below that.
+    pub(crate) fn bytes_max(&self) -> u64 {
+        self.bytes_max
     }
 
     /// A number that nothing else of this runtime has.
@@ -142,7 +153,7 @@ impl Router {
         });
         match (posted.flatten(), envelope) {
             (Some(result), _) => result,
-            (None, Some(envelope)) => self.peer(shard).post_to_inbox(envelope),
+            (None, Some(envelope)) => self.peer(shard).post_to_inbox(envelope, self.bytes_max),
             (None, None) => unreachable!("an envelope is either posted or kept"),
         }
     }
@@ -191,6 +202,7 @@ impl Peer {
         let (responses, inside) = flume::unbounded();
         let peer = Self {
             inbox,
+            inbox_bytes: AtomicU64::new(0),
             responses,
             notified: AtomicBool::new(false),
             sleeper: Sleeper::new(),
@@ -252,6 +264,11 @@ impl Peer {
         std::array::from_fn(|index| self.drops[index].load(Ordering::Relaxed))
     }
 
+    /// An envelope was taken from the inbox.
+    fn taken_from_inbox(&self, envelope: &Envelope) {
+        self.inbox_bytes.fetch_sub(envelope.bytes(), Ordering::Relaxed);
+    }
+
     fn post_response(&self, envelope: Envelope) {
         if self.responses.send(envelope).is_ok() {
             self.notified.store(true, Ordering::Release);
@@ -259,8 +276,17 @@ impl Peer {
         }
     }
 
-    fn post_to_inbox(&self, envelope: Envelope) -> Result<(), Envelope> {
-        self.inbox.try_send(envelope).map_err(flume::TrySendError::into_inner)?;
+    fn post_to_inbox(&self, envelope: Envelope, bytes_max: u64) -> Result<(), Envelope> {
+        let bytes = envelope.bytes();
+        if bytes > 0 && self.inbox_bytes.load(Ordering::Relaxed) >= bytes_max {
+            return Err(envelope);
+        }
+        // Before it is there: the shard subtracts it.
+        self.inbox_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.inbox.try_send(envelope).map_err(|error| {
+            self.inbox_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            error.into_inner()
+        })?;
         self.notified.store(true, Ordering::Release);
         self.wake();
         Ok(())

@@ -7,17 +7,20 @@ use std::{
     sync::Arc,
 };
 
-use shardcast_os::{clock, spsc};
+use shardcast_os::clock;
 use shardcast_proto::{RequestId, Time};
 
-use super::{Envelope, Inbox, RequestEnd, Router};
+use super::{
+    Envelope, Inbox, RequestEnd, Router,
+    queue::{Receiver, Sender},
+};
 use crate::{ConnId, counters::ShardCounters};
 
 /// The queues to and from one shard; made by [`mesh`](super::mesh), and sent to its thread.
 #[derive(Debug)]
 pub(crate) struct Ends {
-    pub(super) outgoing: Vec<Option<spsc::Producer<Envelope>>>,
-    pub(super) incoming: Vec<Option<spsc::Consumer<Envelope>>>,
+    pub(super) outgoing: Vec<Option<Sender>>,
+    pub(super) incoming: Vec<Option<Receiver>>,
     pub(super) inbox: Inbox,
 }
 
@@ -29,8 +32,10 @@ pub(crate) struct Port {
     now: Cell<Time>,
     /// Envelopes to this very shard.
     local: RefCell<VecDeque<Envelope>>,
-    outgoing: RefCell<Vec<Option<spsc::Producer<Envelope>>>>,
-    incoming: RefCell<Vec<Option<spsc::Consumer<Envelope>>>>,
+    /// Bytes of the bodies of those.
+    local_bytes: Cell<u64>,
+    outgoing: RefCell<Vec<Option<Sender>>>,
+    incoming: RefCell<Vec<Option<Receiver>>>,
     inbox: Inbox,
     /// Shards that were sent something this turn.
     to_wake: RefCell<Vec<u16>>,
@@ -76,6 +81,7 @@ impl Port {
             counters,
             now: Cell::new(Time::from_nanos(clock::now_nanos())),
             local: RefCell::default(),
+            local_bytes: Cell::new(0),
             outgoing: RefCell::new(ends.outgoing),
             incoming: RefCell::new(ends.incoming),
             inbox: ends.inbox,
@@ -113,10 +119,14 @@ impl Port {
             let mut local = self.local.borrow_mut();
             // Messages are bounded by their connections, responses by the requests in progress.
             let is_bounded = matches!(envelope, Envelope::Deliver { .. });
-            if !is_bounded && local.len() >= self.router.capacity() {
+            let bytes = envelope.bytes();
+            let is_full = local.len() >= self.router.capacity()
+                || (bytes > 0 && self.local_bytes.get() >= self.router.bytes_max());
+            if !is_bounded && is_full {
                 self.counters.mesh_refused.add(1);
                 return Err(envelope);
             }
+            self.local_bytes.set(self.local_bytes.get() + bytes);
             local.push_back(envelope);
             return Ok(());
         }
@@ -145,16 +155,16 @@ impl Port {
 
     /// Whether the queue to `target` has room for one more envelope.
     pub(crate) fn has_room_for(&self, target: u16) -> bool {
-        let outgoing = self.outgoing.borrow();
-        let queue = outgoing.get(usize::from(target)).and_then(Option::as_ref);
-        queue.is_some_and(|queue| queue.len() < queue.capacity())
+        let mut outgoing = self.outgoing.borrow_mut();
+        let queue = outgoing.get_mut(usize::from(target)).and_then(Option::as_mut);
+        queue.is_some_and(Sender::has_room)
     }
 
     /// Whether the queue to `target` is at most half full: requests leave the rest to what answers them.
     pub(crate) fn has_room_for_request(&self, target: u16) -> bool {
-        let outgoing = self.outgoing.borrow();
-        let queue = outgoing.get(usize::from(target)).and_then(Option::as_ref);
-        queue.is_some_and(|queue| queue.len() * 2 < queue.capacity())
+        let mut outgoing = self.outgoing.borrow_mut();
+        let queue = outgoing.get_mut(usize::from(target)).and_then(Option::as_mut);
+        queue.is_some_and(Sender::has_room_for_request)
     }
 
     /// Takes what other shards, threads and this shard itself have queued, while it `may`. This is bounded, so that the
@@ -175,13 +185,16 @@ impl Port {
         }
         self.incoming.replace(incoming);
         if self.router.peer(self.id).take_notified() {
-            for queue in [&self.inbox.envelopes, &self.inbox.responses] {
+            for (queue, is_counted) in [(&self.inbox.envelopes, true), (&self.inbox.responses, false)] {
                 for index in 0.. {
                     if index == ENVELOPES_PER_TURN || !may() {
                         self.router.peer(self.id).notify_again();
                         break;
                     }
                     let Ok(envelope) = queue.try_recv() else { break };
+                    if is_counted {
+                        self.router.peer(self.id).taken_from_inbox(&envelope);
+                    }
                     take(envelope);
                     taken += 1;
                 }
@@ -194,6 +207,7 @@ impl Port {
                 break;
             }
             let Some(envelope) = self.local.borrow_mut().pop_front() else { break };
+            self.local_bytes.set(self.local_bytes.get() - envelope.bytes());
             take(envelope);
             taken += 1;
         }
@@ -204,8 +218,7 @@ impl Port {
     pub(crate) fn nothing_comes_from(&self, shard: u16) -> bool {
         let has_ended = self.router.peer(shard).has_ended();
         // What it sent, it sent before it ended.
-        let is_empty = |queue: &mut spsc::Consumer<Envelope>| queue.is_empty();
-        has_ended && self.incoming.borrow_mut()[usize::from(shard)].as_mut().is_none_or(is_empty)
+        has_ended && self.incoming.borrow_mut()[usize::from(shard)].as_mut().is_none_or(Receiver::is_empty)
     }
 
     /// Wakes those shards that sleep and were sent something this turn.

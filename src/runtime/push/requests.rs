@@ -105,14 +105,15 @@ impl Push {
         body: &[u8],
     ) -> Result<(), Refusal> {
         self.refuse_while_draining()?;
+        self.refuse_for_memory(body.len())?;
         let PublishHeader { key, delay, ttl, priority } = options;
         let priority = priority
             .map_or(Ok(Priority::Bulk), |number| Priority::from_number(number).ok_or(Refusal::Malformed))?;
         let topic = TopicName::new(topic).map_err(|_| Refusal::BadTopic)?;
         let posted = self.reactor.now();
         let holder = holder(peer);
-        let publish =
-            Publish { key, priority, posted, holder, ..Publish::new(topic, Bytes::copy_from_slice(body)) };
+        let body: Bytes = self.conns.shared.memory.count(self.reactor.id, body.to_vec());
+        let publish = Publish { key, priority, posted, holder, ..Publish::new(topic, body) };
         let publish = publish.timed(delay, ttl, self.reactor.now());
         let mark = if delay.is_some() { DELAYED } else { 0 };
         let ticket = id.map(|id| {
@@ -125,6 +126,16 @@ impl Push {
     fn ask_for_presence(&self, peer: &Connection, id: RequestId, topic: &str) -> Result<(), Refusal> {
         let topic = TopicName::new(topic).map_err(|_| Refusal::BadTopic)?;
         self.hub().presence(&topic, false, ticket(peer, id), &holder(peer))
+    }
+
+    /// Refuses a body of this size if memory is short.
+    fn refuse_for_memory(&self, bytes: usize) -> Result<(), Refusal> {
+        if !self.conns.refuses_for_memory(bytes) {
+            return Ok(());
+        }
+        self.reactor.counters.push.memory_refused.add(1);
+        let (waiting, max) = self.conns.shared.memory.used_and_max();
+        Err(Refusal::Busy { waiting, max })
     }
 
     pub(super) fn refuse_while_draining(&self) -> Result<(), Refusal> {

@@ -15,19 +15,21 @@ pub(crate) enum Notice {
     SlowConsumer,
     Undelivered,
     Panic,
+    Memory,
 }
 
 /// A limit for each kind.
 pub(crate) type Notices = [LogLimit; Notice::ALL.len()];
 
 impl Notice {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::ConnectionRefused,
         Self::CannotAccept,
         Self::SubscriptionRefused,
         Self::SlowConsumer,
         Self::Undelivered,
         Self::Panic,
+        Self::Memory,
     ];
 
     const fn name(self) -> &'static str {
@@ -37,6 +39,7 @@ impl Notice {
             Self::SubscriptionRefused => "automatic subscription refused",
             Self::SlowConsumer => "slow consumer",
             Self::Undelivered => "closed before the peer had taken everything",
+            Self::Memory => "connections cut for memory",
             Self::Panic => "panic",
         }
     }

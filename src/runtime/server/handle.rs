@@ -10,7 +10,7 @@ use bytes::Bytes;
 use shardcast_os::clock;
 use shardcast_proto::Time;
 
-use super::{ListenerRef, Shared, stats};
+use super::{ListenerRef, Shared, start::memory_max, stats};
 use crate::{
     BroadcastError, ConnId, KickError, LimitsError, ListenerId, ListenerLimits, RunError, ServerLimits,
     UnknownListener,
@@ -18,7 +18,7 @@ use crate::{
     mesh::{Envelope, Pending, Router, port},
     reactor::current::{self, with_part},
     shard::{Lifecycle, Shard},
-    stats::{Connections, ShardStats},
+    stats::{Connections, MemoryStats, ShardStats},
 };
 
 /// A handle to a running server: cheap to clone, usable from any thread.
@@ -277,6 +277,7 @@ impl ServerHandle {
     /// ```
     pub fn set_limits(&self, limits: &ServerLimits) -> Result<(), LimitsError> {
         self.shared.conns.limits.set(limits)?;
+        self.shared.conns.memory.set_max(memory_max(limits.memory_max));
         self.apply_limits();
         Ok(())
     }
@@ -356,6 +357,11 @@ impl ServerHandle {
         let deadline = Instant::now() + patience;
         let was_open = stats::ask(self, id.shard, deadline, move |conns| kick(conns, id))?;
         if was_open { Ok(()) } else { Err(KickError::NotFound) }
+    }
+
+    /// The memory of the server, and its bound.
+    pub fn memory(&self) -> MemoryStats {
+        self.shared.conns.memory.stats()
     }
 
     /// Counters of every shard.

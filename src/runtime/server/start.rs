@@ -11,19 +11,21 @@ use std::{
 
 use shardcast_os::{
     cpu,
+    memory::{Bounds, Usage},
     needs::{self, Charge},
     ring::{Feature, Features, Ring, RingConfig},
     rlimit::{self, MemlockError},
     socket::{self, Address, TcpOptions},
 };
-use shardcast_proto::TopicName;
+use shardcast_proto::{TopicName, push::HubConfig};
 
 use super::{Grace, Listener, Server, ServerHandle, Shared, listener::ServiceFactory};
 use crate::{
-    CpuChoice, ServerConfig, ShardCount, Spin, StartError,
+    CpuChoice, MemoryMax, ServerConfig, ShardCount, Spin, StartError,
     conns::{self, ListenerShared},
     counters::{ShardCounters, label},
     limits::{ListenerCells, ServerCells},
+    memory::{BUDGET_BYTES_MIN, Memory},
     mesh,
     shard::{Report, Seed},
     watch::Watch,
@@ -41,23 +43,29 @@ impl Server {
         // Not earlier: without one of its addresses, the same layout may be tried again.
         plan.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let (ring, memory) = rings(&config, shards, files)?;
+        let shares = MemoryPlan::new(&config, shards)?;
         let counters: Vec<_> = (0..shards).map(|_| Arc::new(ShardCounters::new(listeners.len()))).collect();
         let (lifecycle_sender, lifecycle) = flume::unbounded();
         let shared = Arc::new(Shared {
-            conns: Arc::new(conns::Shared::new(listeners, ServerCells::new(&config.limits))),
+            conns: Arc::new(conns::Shared::new(
+                listeners,
+                ServerCells::new(&config.limits),
+                Arc::new(Memory::new(shares.max, shares.base, shards)),
+            )),
             config,
             watch: Arc::new(Watch::new(counters.clone())),
             counters,
             stop_at: AtomicU64::new(u64::MAX),
             lifecycle: lifecycle_sender.clone(),
         });
-        let (router, ends) = mesh::mesh(shards, shared.config.mesh_capacity);
+        let (router, ends) = mesh::mesh(shards, shared.config.mesh_capacity, shares.queue_bytes());
         let router = Arc::new(router);
         let mut server = Self {
             handle: ServerHandle::new(Arc::clone(&shared), Arc::clone(&router)),
             threads: Vec::with_capacity(shards),
             lifecycle,
             watch: None,
+            memory: None,
         };
         let (report, reports) = flume::unbounded();
         let epoch = epoch();
@@ -75,7 +83,7 @@ impl Server {
                 watch: Arc::clone(&shared.watch),
                 stall_nanos: stall_nanos(&shared.config),
                 conns: Arc::clone(&shared.conns),
-                push: shared.config.push.clone(),
+                push: shares.hub(&shared.config.push),
                 epoch,
                 services: Box::new(move || factories.iter().map(of_listener).collect()),
                 sockets: std::mem::take(&mut sockets[id]),
@@ -91,6 +99,7 @@ impl Server {
         }
         drop(report);
         let started = server.await_shards(&reports).and_then(|()| server.start_watch());
+        let started = started.and_then(|()| server.start_memory(&shares));
         match started {
             Ok(()) => Ok(server),
             Err(error) => Err(server.abandon(error)),
@@ -120,6 +129,19 @@ impl Server {
         error
     }
 
+    fn start_memory(&mut self, shares: &MemoryPlan) -> Result<(), StartError> {
+        let memory = Arc::clone(&self.handle.shared.conns.memory);
+        memory.set_base(shares.base.max(Usage::read().resident_bytes + shares.buffers));
+        let router = Arc::clone(&self.handle.router);
+        let thread = thread::Builder::new()
+            .name("shardcast-memory".into())
+            .stack_size(MEMORY_STACK_BYTES)
+            .spawn(move || memory.run(|shard| router.peer(shard).wake()))
+            .map_err(|error| StartError::Shard { shard: 0, error })?;
+        self.memory = Some(thread);
+        Ok(())
+    }
+
     fn start_watch(&mut self) -> Result<(), StartError> {
         let threshold = self.handle.shared.config.stall_threshold;
         if threshold.is_zero() {
@@ -132,6 +154,70 @@ impl Server {
             .map_err(|error| StartError::Shard { shard: 0, error })?;
         self.watch = Some(thread);
         Ok(())
+    }
+}
+
+/// How the memory of the process is divided.
+struct MemoryPlan {
+    /// The bound of the process.
+    max: u64,
+    /// What it uses without peers.
+    base: u64,
+    /// Receive buffers of all shards, which become resident when they are first used.
+    buffers: u64,
+    shards: u64,
+}
+
+impl MemoryPlan {
+    fn new(config: &ServerConfig, shards: usize) -> Result<Self, StartError> {
+        let shards = shards as u64;
+        let buffers = shards * u64::from(config.receive_buffers) * u64::from(config.receive_buffer_bytes);
+        let base = Usage::read().resident_bytes + buffers + shards * SHARD_BYTES;
+        let need = base + BUDGET_BYTES_MIN;
+        let max = match config.limits.memory_max {
+            MemoryMax::Auto => memory_max(MemoryMax::Auto).max(need),
+            MemoryMax::Bytes(max) if max >= need => max,
+            MemoryMax::Bytes(max) => {
+                return Err(StartError::Config(format!(
+                    "limits.memory_max is {} MiB, and at least {} MiB are needed: {} MiB for {shards} shards and their \
+                     receive buffers, and {} MiB for peers",
+                    max >> 20,
+                    need.div_ceil(1 << 20),
+                    base.div_ceil(1 << 20),
+                    BUDGET_BYTES_MIN >> 20,
+                )));
+            }
+        };
+        tracing::debug!(max, base, "memory");
+        Ok(Self { max, base, buffers, shards })
+    }
+
+    /// What one shard has for its peers.
+    fn shard(&self) -> u64 {
+        self.max.saturating_sub(self.base).max(BUDGET_BYTES_MIN) / self.shards
+    }
+
+    /// The bytes of bodies that may wait between two shards.
+    fn queue_bytes(&self) -> u64 {
+        (self.shard() / 4 / self.shards).clamp(QUEUE_BYTES_MIN, QUEUE_BYTES_MAX)
+    }
+
+    /// The bounds of a hub: what it keeps must fit into the shard's part.
+    fn hub(&self, config: &HubConfig) -> HubConfig {
+        let part = |of: u64| usize::try_from(self.shard() / of).unwrap_or(usize::MAX);
+        config.clone().with(|it| {
+            it.history_total_bytes_max = it.history_total_bytes_max.min(part(4));
+            it.admission.delayed.bytes_max = it.admission.delayed.bytes_max.min(part(8));
+            it.fan_out.bytes_max = it.fan_out.bytes_max.min(part(8));
+        })
+    }
+}
+
+/// The bound of the process, in bytes.
+pub(super) fn memory_max(max: MemoryMax) -> u64 {
+    match max {
+        MemoryMax::Auto => Bounds::read().suggested(Usage::read()),
+        MemoryMax::Bytes(bytes) => bytes,
     }
 }
 
@@ -314,6 +400,14 @@ fn resolve(listener: &Listener) -> Result<SocketAddr, StartError> {
         StartError::Config(format!("listener {}: no such address: {}", listener.name, listener.address))
     })
 }
+
+/// What a shard uses without peers, besides its receive buffers.
+const SHARD_BYTES: u64 = 3 << 20;
+
+const QUEUE_BYTES_MIN: u64 = 256 << 10;
+const QUEUE_BYTES_MAX: u64 = 64 << 20;
+
+const MEMORY_STACK_BYTES: usize = 256 << 10;
 
 /// Connections of one shard, which is the size of the kernel's file table.
 const SLOTS_MAX: u64 = 65_536;

@@ -63,6 +63,7 @@ impl Shard {
         self.conns.flush();
         worked |= self.turn_ring(alarms);
         worked |= self.run_timers();
+        self.conns.follow_memory();
         self.conns.report_ended();
         self.reactor.run_deferred();
         self.conns.release_cut();

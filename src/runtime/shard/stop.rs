@@ -28,6 +28,7 @@ impl Shard {
                 self.reactor.ring.borrow_mut().unlisten(listener);
             }
             self.push.close_admission();
+            self.conns.refuse_held();
             if deadline > now {
                 self.conns.begin_drain();
             }

@@ -100,11 +100,12 @@ impl Transport {
         tcp.connect(to, ring);
     }
 
-    /// Starts or stops reading from the peer.
+    /// Starts or stops reading from the peer. Returns how the transport has ended meanwhile, if reading cannot start
+    /// for that.
     #[inline]
-    pub(crate) fn read(&mut self, wanted: bool, ring: &RefCell<Ring>) {
+    pub(crate) fn read(&mut self, wanted: bool, ring: &RefCell<Ring>) -> Option<End> {
         let Self::Tcp(tcp) = self;
-        tcp.read(wanted, ring);
+        tcp.read(wanted, ring)
     }
 
     /// Whether a completion of reading is still to come.

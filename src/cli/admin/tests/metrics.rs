@@ -3,7 +3,7 @@ use crate::admin::metrics::render;
 
 #[test]
 fn the_metrics_keep_the_rules_of_the_format() {
-    let page = render(&Fake::default().shards(), false, &Reloads::default());
+    let page = render(&Fake::default().shards(), &Fake::default().memory(), false, &Reloads::default());
     let series = read(&page).unwrap_or_else(|error| panic!("{error}\n{page}"));
     let listener = "shard=\"1\",listener=\"push \\\"a\\\\b\\\"\\n\",proto=\"tars-framed\"";
     for (name, value) in [
@@ -17,6 +17,8 @@ fn the_metrics_keep_the_rules_of_the_format() {
         ("shardcast_topics{shard=\"1\"}".into(), 12.0),
         ("shardcast_push_delivered_total{shard=\"0\"}".into(), 34.0),
         ("shardcast_resumes_total{shard=\"1\",result=\"gap\"}".into(), 6.0),
+        ("shardcast_memory_max_bytes".into(), 1_073_741_824.0),
+        ("shardcast_memory_pressure".into(), 2.0),
         ("shardcast_draining".into(), 0.0),
         (format!("shardcast_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1.0),
         ("shardcast_push_latency_seconds_bucket{shard=\"1\",le=\"0.00001\"}".into(), 98.0),
@@ -30,10 +32,16 @@ fn the_metrics_keep_the_rules_of_the_format() {
 
 #[test]
 fn every_metric_of_a_shard_has_its_label() {
-    let page = render(&Fake::default().shards(), true, &Reloads::default());
+    let page = render(&Fake::default().shards(), &Fake::default().memory(), true, &Reloads::default());
     for name in read(&page).expect("the rules are kept").keys() {
-        let whole_process =
-            ["process_", "shardcast_draining", "shardcast_build_info", "shardcast_config_", "shardcast_log_"];
+        let whole_process = [
+            "process_",
+            "shardcast_memory_",
+            "shardcast_draining",
+            "shardcast_build_info",
+            "shardcast_config_",
+            "shardcast_log_",
+        ];
         if !whole_process.iter().any(|prefix| name.starts_with(prefix)) {
             assert!(name.contains("{shard=\""), "{name}");
         }
@@ -42,7 +50,8 @@ fn every_metric_of_a_shard_has_its_label() {
 
 #[test]
 fn the_process_is_measured() {
-    let series = read(&render(&[], false, &Reloads::default())).expect("the rules are kept");
+    let series = read(&render(&[], &Fake::default().memory(), false, &Reloads::default()))
+        .expect("the rules are kept");
     for name in [
         "process_cpu_seconds_total",
         "process_resident_memory_bytes",

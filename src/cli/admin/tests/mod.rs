@@ -15,7 +15,7 @@ use std::{
 
 use shardcast::{
     ConnId, KickError,
-    stats::{Connections, LatencyStats, ListenerStats, ShardStats},
+    stats::{Connections, LatencyStats, ListenerStats, MemoryStats, ShardStats},
 };
 
 use super::{
@@ -56,6 +56,12 @@ impl Fake {
 impl Source for Fake {
     fn shards(&self) -> Vec<ShardStats> {
         (0..2).map(shard).collect()
+    }
+
+    fn memory(&self) -> MemoryStats {
+        let mut memory = MemoryStats::default();
+        (memory.max_bytes, memory.pressure) = (1 << 30, 2);
+        memory
     }
 
     fn connections(&self) -> Connections {

@@ -17,4 +17,4 @@ pub(crate) use choice::{Cpus, Overflow, Shards, Spin};
 pub(crate) use duration::HumanDuration;
 pub(crate) use log::{LogFormat, LogLevel};
 pub(crate) use secret::Secret;
-pub(crate) use size::ByteSize;
+pub(crate) use size::{ByteSize, MemorySize};

@@ -1,5 +1,7 @@
 use std::{fmt, str::FromStr};
 
+use shardcast::MemoryMax;
+
 use super::text::{TextValue, text_value};
 
 /// A number of bytes with its unit, such as `512B`, `4KiB` or `1MiB`.
@@ -50,6 +52,41 @@ impl fmt::Display for ByteSize {
         let (name, unit) =
             UNITS.iter().find(|(_, unit)| self.0.is_multiple_of(*unit)).expect("the last unit is one byte");
         write!(f, "{}{name}", self.0 / unit)
+    }
+}
+
+/// `"auto"` or a number of bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct MemorySize(pub(crate) MemoryMax);
+
+text_value!(MemorySize);
+
+impl TextValue for MemorySize {
+    const TITLE: &'static str = "\"auto\", or a byte size";
+    const EXAMPLES: &'static [&'static str] = &["auto", "512MiB", "8GiB"];
+
+    fn from_integer(number: i64) -> Result<Self, String> {
+        ByteSize::from_integer(number).map(|size| Self(MemoryMax::Bytes(size.0)))
+    }
+}
+
+impl FromStr for MemorySize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self(MemoryMax::Auto)),
+            text => text.parse().map(|size: ByteSize| Self(MemoryMax::Bytes(size.0))),
+        }
+    }
+}
+
+impl fmt::Display for MemorySize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            MemoryMax::Auto => f.write_str("auto"),
+            MemoryMax::Bytes(bytes) => ByteSize(bytes).fmt(f),
+        }
     }
 }
 

@@ -22,6 +22,7 @@ mod kick;
 mod latency;
 mod limits;
 mod malformed;
+mod memory;
 mod panic;
 mod polls;
 mod reload;
