@@ -61,7 +61,8 @@ impl Admin {
             return Ok(None);
         }
         let socket_path = socket.as_ref().map(|it| it.path.clone());
-        let access = Access { token, socket: socket_path, ..Access::default() };
+        let hosts = options.hosts.clone();
+        let access = Access { token, hosts, socket: socket_path, ..Access::default() };
         Ok(Some(Self { listener, address, socket, access }))
     }
 

@@ -209,6 +209,10 @@ pub(crate) struct AdminOptions {
     /// Address of /metrics, /livez, /readyz, /connections and the other pages; "" turns it off. Reading needs no
     /// password: use an address that only operators can reach.
     pub(crate) listen: AdminListen,
+    /// Names by which clients reach `listen`, such as "push-1.example.com". A request for another name gets 421, so that
+    /// a web page in an operator's browser cannot read the pages (DNS rebinding). IP addresses and `localhost` are
+    /// always accepted, and the Unix socket accepts every name.
+    pub(crate) hosts: Vec<String>,
     /// Unix socket with the same pages, where this user and root may also act: `shardcast kick`, `drain`,
     /// `reload`. "auto" is shardcast/admin-PORT.sock in $XDG_RUNTIME_DIR or /run/user/UID, else
     /// /tmp/shardcast-UID/admin-PORT.sock, with the port of `listen`; the commands find it there.
@@ -410,6 +414,7 @@ impl Default for AdminOptions {
     fn default() -> Self {
         Self {
             listen: AdminListen(Some(([127, 0, 0, 1], 9180).into())),
+            hosts: Vec::new(),
             socket: AdminSocket::Auto,
             token: Secret::default(),
             token_file: String::new(),

@@ -114,7 +114,8 @@ impl Client {
             None => String::new(),
         };
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: shardcast\r\n{token}Content-Length: 0\r\nConnection: close\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{token}Content-Length: 0\r\nConnection: close\r\n\r\n",
+            self.place.host()
         );
         let mut response = Vec::new();
         let received = stream
@@ -131,6 +132,14 @@ impl Client {
 }
 
 impl Place {
+    /// The `Host` header.
+    fn host(&self) -> &str {
+        match self {
+            Self::Tcp(address) => address,
+            Self::Unix(_) => "localhost",
+        }
+    }
+
     fn connect(&self) -> io::Result<Box<dyn ReadWrite>> {
         match self {
             Self::Unix(path) => {

@@ -119,7 +119,7 @@ fn options(lines: &str) -> AdminOptions {
 }
 
 const GET: Request<'static> =
-    Request { method: Method::Get, path: "/", query: "", authorization: None, body: b"" };
+    Request { method: Method::Get, path: "/", query: "", host: None, authorization: None, body: b"" };
 
 fn shard(number: u16) -> ShardStats {
     let mut listener = ListenerStats::default();
