@@ -25,7 +25,9 @@ impl Conns {
     pub(crate) fn on_accepted(&self, listener: u32, socket: OwnedFd) {
         self.accept_delay.set(ACCEPT_DELAY_MIN);
         // A peer that is gone already needs no response.
-        let Ok((transport, peer)) = Detached::accepted(socket) else { return };
+        let Ok((transport, peer)) = Detached::accepted(socket) else {
+            return self.on_accept_aborted(listener);
+        };
         let counters = &self.counters.listeners[listener as usize];
         let limits = &self.shared.limits;
         let admitted = if self.reactor.is_draining() {
@@ -40,6 +42,11 @@ impl Conns {
         }
         let opened = self.now();
         self.admit(Adopted { transport, peer, listener, opened, bytes: Vec::new() });
+    }
+
+    /// The peer reset a connection before it was accepted.
+    pub(crate) fn on_accept_aborted(&self, listener: u32) {
+        self.counters.listeners[listener as usize].count_rejection("reset");
     }
 
     /// Accepting failed because a resource is short, most likely descriptors: tries again a little later.

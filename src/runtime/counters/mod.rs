@@ -133,8 +133,8 @@ fn count(codes: &[&str], counters: &[Counter], code: &str, n: u64) {
 }
 
 /// Why a connection was refused when it was accepted.
-pub(crate) const REJECTIONS: [&str; 5] =
-    ["connections-max", "per-ip-max", "unidentified-max", "draining", "descriptors"];
+pub(crate) const REJECTIONS: [&str; 6] =
+    ["connections-max", "per-ip-max", "unidentified-max", "draining", "descriptors", "reset"];
 
 /// The codes of `shardcast_proto::Error`.
 pub(crate) const DECODE_ERRORS: [&str; 6] =
