@@ -29,6 +29,7 @@ use crate::{
 /// connection.open(Box::new(Framed::default().session()), now);
 /// let received = [&b"slow"[..], b"quick", b"bad", b"worse"].map(|it| frame::encode(1, it)).concat();
 /// let mut input = connection.input(&received, &limits, &spares, now).expect("reading is not held");
+/// assert!(input.is_established());
 ///
 /// // The response to the first request comes later, that to the second one now.
 /// assert!(matches!(input.advance_with(|request| request.body.len()), Advance::Request(12)));
@@ -365,6 +366,11 @@ impl<S: Session + ?Sized> Input<'_, S> {
     #[inline(never)]
     pub fn respond(&mut self, id: RequestId, head: &[u8], body: &[u8]) {
         self.say(Command::Respond { id, head, body });
+    }
+
+    /// Like [`Connection::is_established`], within the pass.
+    pub fn is_established(&mut self) -> bool {
+        self.connection.is_established()
     }
 
     /// Requests of this connection without a response yet.

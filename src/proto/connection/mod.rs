@@ -121,6 +121,8 @@ pub struct Connection<S: ?Sized = dyn Session> {
     resumes: bool,
     dialect: Dialect,
     session: Option<Box<S>>,
+    /// The session was established when it was last asked.
+    established: bool,
     /// Received bytes that are a partial frame, or that wait while reading is held.
     assembly: Vec<u8>,
     /// Since when the assembly has waited for the rest of its frame; [`Time::NEVER`] if it does not wait.
@@ -197,7 +199,8 @@ pub struct Limits {
     pub outbox: OutboxBounds,
     /// Requests that may be in progress; then nothing more is read until half of them have their responses.
     pub requests_in_progress_max: usize,
-    /// How long there may be no session; zero means no bound.
+    /// How long there may be no session, or one that is not [established](Session::is_established) and states no time of
+    /// its own; zero means no bound.
     pub identify_timeout: Duration,
     /// How long the rest of a frame may take; zero means no bound.
     pub frame_timeout: Duration,
@@ -320,6 +323,7 @@ impl<S: Session + ?Sized> Connection<S> {
             resumes: false,
             dialect: Dialect::default(),
             session: None,
+            established: false,
             assembly: Vec::new(),
             frame_began: Time::NEVER,
             outbox: Outbox::default(),
@@ -380,6 +384,7 @@ impl<S: Session + ?Sized> Connection<S> {
     pub fn open(&mut self, session: Box<S>, now: Time) {
         debug_assert_eq!(self.state, State::Waiting);
         self.dialect = session.dialect();
+        self.established = session.is_established();
         self.session = Some(session);
         self.state = State::Open;
         self.received_at = now;

@@ -6,7 +6,7 @@ mod event;
 mod opening;
 mod request;
 
-use std::{any::Any, rc::Rc};
+use std::{any::Any, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 
@@ -302,6 +302,62 @@ pub trait Session {
     fn handle_end_of_stream(&mut self, now: Time) -> EndOfStream {
         let _ = now;
         EndOfStream::Respond
+    }
+
+    /// Whether the first exchange that the protocol demands is complete: a handshake, a negotiation, a login. A protocol
+    /// that demands none is established at once.
+    ///
+    /// Until then, the connection counts as unidentified, and the application does not know it: the session returns no
+    /// event, nor does the frame with which it is established. It is asked after each frame and each time-out, and never
+    /// becomes false again.
+    ///
+    /// # Examples
+    /// A session whose peer must send a password first:
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use shardcast_proto::{Command, Error, Progress, Session, Time};
+    ///
+    /// #[derive(Default)]
+    /// struct Guarded {
+    ///     is_established: bool,
+    /// }
+    ///
+    /// impl Session for Guarded {
+    ///     fn handle_input<'a>(&'a mut self, input: &'a [u8], _: Time) -> Result<Progress<'a>, Error> {
+    ///         if self.is_established || input.len() < 6 {
+    ///             return Ok(Progress::NEED_MORE);
+    ///         }
+    ///         self.is_established = input.starts_with(b"sesame");
+    ///         if self.is_established { Ok(Progress::silent(6)) } else { Err(Error::Refused) }
+    ///     }
+    ///
+    ///     fn handle_command<'c>(&mut self, it: Command<'c>, _: &mut Vec<u8>, _: Time) -> Result<(), Command<'c>> {
+    ///         Err(it)
+    ///     }
+    ///
+    ///     fn is_established(&self) -> bool {
+    ///         self.is_established
+    ///     }
+    ///
+    ///     fn establish_timeout(&self) -> Option<Duration> {
+    ///         Some(Duration::from_secs(10))
+    ///     }
+    /// }
+    ///
+    /// let (mut session, now) = (Guarded::default(), Time::from_nanos(0));
+    /// assert!(!session.is_established());
+    /// assert_eq!(session.handle_input(b"sesame", now), Ok(Progress::silent(6)));
+    /// assert!(session.is_established());
+    /// ```
+    fn is_established(&self) -> bool {
+        true
+    }
+
+    /// How long that exchange may take, from the time when the connection was accepted; then the connection ends as
+    /// unidentified. `None`: as long as a connection may take to identify itself.
+    fn establish_timeout(&self) -> Option<Duration> {
+        None
     }
 
     /// The encoding in which the peer gets messages. Changes with [`Event::Hello`] only.

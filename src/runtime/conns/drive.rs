@@ -88,10 +88,12 @@ impl Conns {
 
     fn pass(&self, conn: &mut Conn, bytes: &[u8]) {
         self.hold_if_full(conn);
-        let Conn { core, handle, limits, role, requests, .. } = conn;
+        let Conn { core, handle, limits, role, requests, unidentified, .. } = conn;
         let Some(mut input) = core.input(bytes, limits, &self.spares, self.now()) else { return };
-        let (listener, protocol) = match role {
-            Role::Accepted { listener, protocol: Some(protocol) } => (*listener, *protocol),
+        let (listener, protocol, established) = match role {
+            Role::Accepted { listener, protocol: Some(protocol), established } => {
+                (*listener, *protocol, established)
+            }
             Role::Accepted { protocol: None, .. } => return,
             Role::Connecting { owner, .. } => {
                 loop {
@@ -117,7 +119,14 @@ impl Conns {
             };
             let outcome = match input.advance_with(ask) {
                 Advance::Done => break,
-                Advance::Silent => continue,
+                Advance::Silent => {
+                    if !*established && input.is_established() {
+                        *established = true;
+                        self.establish(handle, listener, protocol.into(), unidentified.take());
+                        self.runs(Some(listener));
+                    }
+                    continue;
+                }
                 Advance::Event(event) => application.ask_hub(event),
                 Advance::Request((id, expects_response)) => {
                     let Scratch { head, body, written } = &application.scratch;

@@ -13,6 +13,7 @@ mod client;
 mod client_line;
 mod client_threads;
 mod drain;
+mod first_exchange;
 mod framed;
 mod handlers;
 mod handles;
