@@ -61,11 +61,19 @@ pub enum Refusal {
     /// The publication expired before it could be published.
     #[error("the publication expired before it could be published")]
     Expired,
+    /// The frame of the message would be longer than the limit of the publisher's own listener.
+    #[error("message too large: {len} bytes; the limit on this topic is {max}")]
+    TooLarge {
+        /// Bytes of the body.
+        len: u64,
+        /// The longest body on this topic.
+        max: u64,
+    },
 }
 
 impl Refusal {
     /// All codes, in the order of their [numbers](Self::status).
-    pub const CODES: [&'static str; 13] = [
+    pub const CODES: [&'static str; 16] = [
         "busy",
         "too-many-topics",
         "too-many-subscriptions",
@@ -79,6 +87,9 @@ impl Refusal {
         "not-subscribed",
         "unsupported",
         "expired",
+        "delay-too-long",
+        "publisher-left",
+        "too-large",
     ];
 
     /// The number of the code, from 1: the status on the wire.
@@ -97,6 +108,7 @@ impl Refusal {
             Self::NotSubscribed => 11,
             Self::Unsupported => 12,
             Self::Expired => 13,
+            Self::TooLarge { .. } => 16,
         }
     }
 

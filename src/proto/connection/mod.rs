@@ -76,6 +76,7 @@
 //! ```
 
 mod deadlines;
+mod drops;
 mod end;
 mod holds;
 mod input;
@@ -94,6 +95,7 @@ use crate::{
 };
 
 pub use deadlines::Acknowledgement;
+pub use drops::Drops;
 pub use end::{Action, Cut};
 pub use holds::{Hold, Holds};
 pub use input::{Advance, Handled, Input, Outcome};
@@ -258,19 +260,6 @@ pub struct Traffic {
     pub sent_bytes: u64,
     /// Pushes that were dropped.
     pub dropped_messages: u64,
-}
-
-/// Dropped pushes, by reason.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Drops {
-    /// The outbox policy dropped it.
-    pub overflow: u32,
-    /// It expired.
-    pub expired: u32,
-    /// It waited outside the bounds when a response had to come after everything.
-    pub blocked: u32,
-    /// The connection was cut.
-    pub closed: u32,
 }
 
 /// An active rate limit.
@@ -535,7 +524,7 @@ impl<S: Session + ?Sized> Connection<S> {
         let mut run = self.outbox.take_run(now, || spares.take());
         self.outbox.lend(|| spares.take_queue());
         let before = run.bytes.len();
-        let said = session.handle_command(command, &mut run.bytes, now).is_ok();
+        let said = input::encode(session, command, &mut run.bytes, &mut self.drops, now);
         let between = run.bytes.len();
         session.poll_transmit(&mut run.bytes);
         let messages = usize::from(between > before) + usize::from(run.bytes.len() > between);
@@ -770,13 +759,6 @@ impl<S: ?Sized> fmt::Debug for Connection<S> {
             .field("requests", &self.requests)
             .field("outbox", &self.outbox)
             .finish_non_exhaustive()
-    }
-}
-
-impl Drops {
-    /// All of them.
-    pub fn total(&self) -> u64 {
-        [self.overflow, self.expired, self.blocked, self.closed].into_iter().map(u64::from).sum()
     }
 }
 

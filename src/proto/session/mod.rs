@@ -164,6 +164,35 @@ pub trait Protocol: Send + Sync {
         None
     }
 
+    /// The longest body of a push whose frame is within the limit that this protocol states to its peers. A longer one is
+    /// dropped and counted (`too-large`), not sent: [`encode_push`](Self::encode_push) and the sessions refuse it.
+    ///
+    /// # Examples
+    /// ```
+    /// use bytes::Bytes;
+    /// use shardcast_proto::{
+    ///     Protocol, Refusal, Route,
+    ///     tars::framed::{Framed, LengthPrefixed},
+    /// };
+    ///
+    /// let framed = Framed::length_prefixed(LengthPrefixed::default().with(|it| it.frame_len_max = 1000));
+    /// assert_eq!((framed.push_len_max(), framed.message_len_max("prices")), (1000, 1000 - 31 - 6));
+    /// assert_eq!(framed.encode_push(Route::Only, &Bytes::from(vec![0; 1001])), None);
+    /// let refusal = Refusal::TooLarge { len: 970, max: 963 };
+    /// assert_eq!(refusal.to_string(), "message too large: 970 bytes; the limit on this topic is 963");
+    /// ```
+    fn push_len_max(&self) -> usize {
+        usize::MAX
+    }
+
+    /// The longest body of a message on `topic` whose frame is within that limit, in every dialect. The hub refuses a
+    /// publication of a peer of this protocol that is longer ([`Refusal::TooLarge`](crate::Refusal::TooLarge)). For a
+    /// subscriber of this protocol, the message of another publisher is dropped and counted.
+    fn message_len_max(&self, topic: &str) -> usize {
+        let _ = topic;
+        usize::MAX
+    }
+
     /// Whether peers are subscribed to their listener's topic automatically, until they send
     /// [`Event::Hello`].
     fn subscribes_automatically(&self) -> bool {
@@ -240,7 +269,7 @@ pub trait Session {
     ///
     /// # Errors
     /// Returns the command, with nothing appended, when this protocol cannot encode it: either never, or
-    /// because a field does not fit into its frame.
+    /// because a field does not fit into its frame. A response that does not fit becomes a [`Command::Fail`].
     fn handle_command<'c>(
         &mut self,
         command: Command<'c>,

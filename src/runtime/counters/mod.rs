@@ -142,5 +142,15 @@ pub(crate) const DECODE_ERRORS: [&str; 6] =
 
 /// Why a push was dropped. `closed`: its connection ended first. `busy`: its shard's queue was full. `no-push`: the
 /// protocol of its connection has no pushes. `expired`: its TTL ended before it was sent.
-pub(crate) const DROP_POLICIES: [&str; 9] =
-    ["disconnect", "drop-oldest", "drop-newest", "conflate", "block", "closed", "busy", "no-push", "expired"];
+pub(crate) const DROP_POLICIES: [&str; 10] = [
+    "disconnect",
+    "drop-oldest",
+    "drop-newest",
+    "conflate",
+    "block",
+    "closed",
+    "busy",
+    "no-push",
+    "expired",
+    "too-large",
+];
