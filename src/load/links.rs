@@ -146,7 +146,7 @@ impl Links {
                     self.adopt(socket)?;
                 }
                 Completion::AcceptFailed { error, .. } => return Err(error),
-                Completion::Connected { .. } | Completion::Alarm => {}
+                Completion::AcceptAborted { .. } | Completion::Connected { .. } | Completion::Alarm => {}
             }
         }
         Ok(worked)

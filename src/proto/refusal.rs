@@ -73,11 +73,19 @@ pub enum Refusal {
     /// The connection ended before its delayed publication was due. Counted only: the publisher is gone.
     #[error("the publisher has left")]
     PublisherLeft,
+    /// The frame of the message would be longer than the limit of the publisher's own listener.
+    #[error("message too large: {len} bytes; the limit on this topic is {max}")]
+    TooLarge {
+        /// Bytes of the body.
+        len: u64,
+        /// The longest body on this topic.
+        max: u64,
+    },
 }
 
 impl Refusal {
     /// All codes, in the order of their [numbers](Self::status).
-    pub const CODES: [&'static str; 15] = [
+    pub const CODES: [&'static str; 16] = [
         "busy",
         "too-many-topics",
         "too-many-subscriptions",
@@ -93,6 +101,7 @@ impl Refusal {
         "expired",
         "delay-too-long",
         "publisher-left",
+        "too-large",
     ];
 
     /// The number of the code, from 1: the status on the wire.
@@ -113,6 +122,7 @@ impl Refusal {
             Self::Expired => 13,
             Self::DelayTooLong { .. } => 14,
             Self::PublisherLeft => 15,
+            Self::TooLarge { .. } => 16,
         }
     }
 

@@ -161,9 +161,13 @@ pub struct ServerLimits {
     pub connections_max: usize,
     /// Open connections from one IP address; 0 means unlimited. More are closed as soon as they are accepted.
     pub connections_per_ip_max: usize,
-    /// Connections that have not sent a recognisable first frame. At the bound, the oldest of them is closed.
+    /// Connections that have not sent a recognisable first frame, or whose session is not
+    /// [established](crate::proto::Session::is_established). At the bound, one of the address that has the most is closed,
+    /// the oldest first. All addresses of an IPv6 network of 64 bits count as one.
     pub unidentified_max: usize,
-    /// How long a connection may remain unidentified.
+    /// How long a connection may remain unidentified, unless its protocol states another time for its first exchange. Then
+    /// a peer that has sent nothing belongs to the first protocol of its listener that needs no bytes, if there is one;
+    /// any other is closed.
     pub identify_timeout: Duration,
     /// How long the rest of a frame may take after its first byte, so that a peer cannot hold memory by never ending a
     /// frame; zero means unlimited. A peer that takes longer has broken the protocol (`timed-out`).

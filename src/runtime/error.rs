@@ -112,6 +112,15 @@ pub enum BroadcastError {
     /// Nothing was sent.
     #[error(transparent)]
     UnknownListener(#[from] UnknownListener),
+    /// No protocol of the listener can carry it: its frame would be longer than the limit that the protocol states. Nothing
+    /// was sent.
+    #[error("the push has {len} bytes; the limit of the listener is {max}")]
+    TooLarge {
+        /// Its bytes.
+        len: usize,
+        /// The bound.
+        max: usize,
+    },
     /// The queues of some shards are full: the connections of these shards do not get the push, all others do. Try
     /// again, or shed load.
     #[error("the queues of {full} of {shards} shards are full")]

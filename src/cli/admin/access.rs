@@ -1,11 +1,15 @@
 //! Who may act. Reading needs no permission; acting is for this user and root over the Unix socket, and over
 //! loopback with the token.
+//!
+//! Over TCP, the host that a request names is checked. A web page can let its own name resolve to this server's
+//! address (DNS rebinding), and a browser then lets the page read the responses. Such a request names the host of the
+//! page.
 
 use std::{
     cell::RefCell,
     fs,
     io::{self, Read},
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     path::{Path, PathBuf},
 };
 
@@ -30,6 +34,8 @@ pub(super) enum Peer {
 #[derive(Debug, Default)]
 pub(super) struct Access {
     pub(super) token: Secret,
+    /// Names of this server, besides `localhost`.
+    pub(super) hosts: Vec<String>,
     /// Where the Unix socket is, if there is one.
     pub(super) socket: Option<PathBuf>,
     /// Limits log lines about refused actions: any process on this host can cause them.
@@ -56,6 +62,24 @@ impl Access {
             let seconds = LogLimit::WINDOW.as_secs();
             tracing::warn!(left_out, seconds, "more actions of operators were refused");
         }
+    }
+
+    /// Whether a request of `peer` for this host is for this server.
+    pub(super) fn names_us(&self, peer: &Peer, host: Option<&[u8]>) -> Result<(), Response> {
+        let (Peer::Address(_), Some(host)) = (peer, host) else { return Ok(()) };
+        let ours = |name: &str| {
+            let names = self.hosts.iter().map(String::as_str).chain(["localhost"]);
+            is_address(name) || names.into_iter().any(|ours| ours.eq_ignore_ascii_case(name))
+        };
+        if std::str::from_utf8(host).is_ok_and(|host| ours(without_port(host))) {
+            return Ok(());
+        }
+        let host = String::from_utf8_lossy(host);
+        let text = format!(
+            "`{host}` is not a name of this server\n\
+             use an IP address or `localhost`, or add the name to `hosts` in [admin]\n"
+        );
+        Err(Response::text(421, text))
     }
 
     /// Whether `peer` may read at all.
@@ -125,6 +149,27 @@ pub(crate) fn read_token(path: &Path) -> anyhow::Result<Secret> {
         text.trim_end().parse().map_err(|error: String| anyhow::anyhow!("{name}: invalid token: {error}"))?;
     anyhow::ensure!(secret.reveal().is_some(), "{name} is empty");
     Ok(secret)
+}
+
+/// The host of `HOST` or `HOST:PORT`. An IPv6 address without brackets has no port.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port))
+            if port.bytes().all(|byte| byte.is_ascii_digit()) && host.parse::<Ipv6Addr>().is_err() =>
+        {
+            name
+        }
+        _ => host,
+    }
+}
+
+/// Whether it is an IP address, which DNS does not resolve; one of IPv6 may have brackets.
+fn is_address(host: &str) -> bool {
+    let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    match inner {
+        Some(inner) => inner.parse::<Ipv6Addr>().is_ok(),
+        None => host.parse::<IpAddr>().is_ok(),
+    }
 }
 
 /// The token of `Bearer TOKEN`; the scheme has no case.

@@ -14,6 +14,8 @@ pub(super) struct Request<'a> {
     pub(super) path: &'a str,
     /// The part after `?`.
     pub(super) query: &'a str,
+    /// The host of the target or, if it has none, the `Host` header; HTTP/1.1 always has one.
+    pub(super) host: Option<&'a [u8]>,
     /// The `Authorization` header.
     pub(super) authorization: Option<&'a [u8]>,
     /// At most [`BODY_BYTES_MAX`]; only a POST has any.
@@ -294,15 +296,17 @@ fn parse(input: &[u8]) -> Result<Option<Head<'_>>, Response> {
         return Err(Response::text(413, format!("a request has at most {HEAD_BYTES_MAX} bytes\n")));
     }
     let target = request.path.unwrap_or_default();
-    let Some(target) = origin_form(target) else {
+    let Some((authority, target)) = split_target(target) else {
         return Err(Response::text(400, "the request has no path\n"));
     };
     let Some(body) = input.get(head_bytes..bytes) else { return Ok(None) };
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let authorization = named(request.headers, "authorization").next().map(|header| header.value);
+    let header = named(request.headers, "host").next().map(|header| header.value);
+    let host = authority.map(str::as_bytes).or(header);
     let close = header_has(request.headers, "connection", "close");
     Ok(Some(Head {
-        request: Request { method, path, query, authorization, body },
+        request: Request { method, path, query, host, authorization, body },
         keep_alive: http_1_1 && !close,
         with_body: method != Method::Head,
         bytes,
@@ -315,7 +319,8 @@ fn check_headers(
     http_1_1: bool,
     method: Method,
 ) -> Result<usize, Response> {
-    if http_1_1 && named(headers, "host").count() != 1 {
+    let hosts = named(headers, "host").count();
+    if hosts > 1 || (http_1_1 && hosts == 0) {
         return Err(Response::text(400, "HTTP/1.1 requires exactly one Host header\n"));
     }
     if named(headers, "authorization").count() > 1 {
@@ -354,11 +359,11 @@ fn body_length(text: &[u8]) -> Result<usize, Response> {
     Ok(digits.parse().unwrap_or(usize::MAX))
 }
 
-/// The path of a target, which proxies write with the host in front.
-fn origin_form(target: &str) -> Option<&str> {
+/// The host and the path of a target, which proxies write with the host in front.
+fn split_target(target: &str) -> Option<(Option<&str>, &str)> {
     match target.strip_prefix("http://") {
-        Some(rest) => rest.find('/').map(|start| &rest[start..]),
-        None => Some(target).filter(|target| target.starts_with('/')),
+        Some(rest) => rest.find('/').map(|start| (Some(&rest[..start]), &rest[start..])),
+        None => target.starts_with('/').then_some((None, target)),
     }
 }
 
@@ -389,6 +394,7 @@ fn reason_of(status: u16) -> &'static str {
         411 => "Length Required",
         413 => "Content Too Large",
         417 => "Expectation Failed",
+        421 => "Misdirected Request",
         422 => "Unprocessable Content",
         431 => "Request Header Fields Too Large",
         503 => "Service Unavailable",

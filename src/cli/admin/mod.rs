@@ -4,11 +4,12 @@
 //! parameters. It never runs on a shard, so that a slow browser cannot delay messages.
 //!
 //! [`http`] is the protocol of one connection without a socket, [`server`] the thread with the sockets,
-//! [`socket`] the Unix one, [`access`] who may act, [`pages`] and [`actions`] the response for each path,
+//! [`connections`] their bounds, [`socket`] the Unix socket, [`access`] who may act, [`pages`] and [`actions`] the response for each path,
 //! [`metrics`] the text for Prometheus.
 
 mod access;
 mod actions;
+mod connections;
 mod http;
 mod latency;
 mod metrics;

@@ -13,7 +13,7 @@ use super::{
 
 /// Answers one request.
 pub(super) fn answer(request: Request<'_>, peer: &Peer, access: &Access, source: &dyn Source) -> Response {
-    if let Err(refusal) = access.reads(peer) {
+    if let Err(refusal) = access.names_us(peer, request.host).and_then(|()| access.reads(peer)) {
         return refusal;
     }
     match (actions::at(request.path), request.method) {

@@ -16,8 +16,13 @@ impl Reserve {
 
     /// Frees a descriptor for the next accept, which must follow at once: waiting shards try only at intervals.
     /// False: none is left.
-    pub(super) fn spend(&mut self) -> bool {
+    pub(super) fn spend_all(&mut self) -> bool {
         self.0.pop().is_some()
+    }
+
+    /// As [`spend_all`](Self::spend_all), but leaves those that are for the owner.
+    pub(super) fn spend_some(&mut self) -> bool {
+        self.0.len() > OWNER_DESCRIPTORS && self.spend_all()
     }
 
     /// Fills the reserve again, as far as descriptors are free: those of admin connections that have ended.
@@ -33,3 +38,5 @@ impl Reserve {
 
 /// Admin connections that are always possible.
 const DESCRIPTORS: usize = 8;
+/// Those of them that only the owner can have.
+const OWNER_DESCRIPTORS: usize = 4;

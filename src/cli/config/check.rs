@@ -130,6 +130,13 @@ fn check_admin(config: &Config, errors: &mut Errors<'_>) {
         let message = "`token` is set, too: remove one of them";
         errors.add_between("admin.token_file", &["admin.token"], message);
     }
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    for name in admin.hosts.iter().filter(|name| name.is_empty() || !name.bytes().all(fits)) {
+        let message = format!(
+            "invalid host name \"{name}\": expected letters, digits, `-`, `_` and `.`, without a port"
+        );
+        errors.add("admin.hosts", message);
+    }
 }
 
 fn zero_or(found: HumanDuration, range: RangeInclusive<Duration>, key: &str, errors: &mut Errors<'_>) {

@@ -75,10 +75,15 @@ pub(crate) struct LimitOptions {
     /// unlimited.
     #[schemars(range(min = 0, max = 4_294_967_295_u32))]
     pub(crate) connections_per_ip_max: usize,
-    /// Connections that have not sent a recognized first frame yet; beyond this number, the oldest is closed.
+    /// Connections that have not sent a recognized first frame yet, or whose protocol demands a first exchange that is
+    /// not complete; beyond this number, one of the address that has the most is closed, the oldest first. All addresses
+    /// of an IPv6 /64 network count as one. Protocols that demand no first message have no such
+    /// connections: `connections_max`, `connections_per_ip_max` and `idle_timeout` bound their silent ones.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub(crate) unidentified_max: usize,
-    /// How long a connection may take to send a recognized first frame.
+    /// How long a connection may take to send a recognized first frame, and to complete the first exchange if its
+    /// protocol states no other time. Then it is closed; but if it has sent nothing, and the listener has a protocol that
+    /// demands no first message, it belongs to that one.
     pub(crate) identify_timeout: HumanDuration,
     /// How long the rest of a frame may take after its first bytes; "0s" means unlimited.
     pub(crate) frame_timeout: HumanDuration,
@@ -218,6 +223,10 @@ pub(crate) struct AdminOptions {
     /// Address of /metrics, /livez, /readyz, /connections and the other pages; "" turns it off. Reading needs no
     /// password: use an address that only operators can reach.
     pub(crate) listen: AdminListen,
+    /// Names by which clients reach `listen`, such as "push-1.example.com". A request for another name gets 421, so that
+    /// a web page in an operator's browser cannot read the pages (DNS rebinding). IP addresses and `localhost` are
+    /// always accepted, and the Unix socket accepts every name.
+    pub(crate) hosts: Vec<String>,
     /// Unix socket with the same pages, where this user and root may also act: `shardcast kick`, `drain`,
     /// `reload`. "auto" is shardcast/admin-PORT.sock in $XDG_RUNTIME_DIR or /run/user/UID, else
     /// /tmp/shardcast-UID/admin-PORT.sock, with the port of `listen`; the commands find it there.
@@ -422,6 +431,7 @@ impl Default for AdminOptions {
     fn default() -> Self {
         Self {
             listen: AdminListen(Some(([127, 0, 0, 1], 9180).into())),
+            hosts: Vec::new(),
             socket: AdminSocket::Auto,
             token: Secret::default(),
             token_file: String::new(),

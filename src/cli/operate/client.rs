@@ -30,6 +30,8 @@ pub(crate) enum Place {
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     place: Place,
+    /// The Unix socket of that server, if it is on this host: there it answers its own user before others.
+    socket: Option<PathBuf>,
     token: Secret,
 }
 
@@ -52,7 +54,9 @@ pub(super) struct Unreachable {
 impl Client {
     /// For commands that read.
     pub(super) fn reader(server: &Server) -> Self {
-        Self { place: place(server), token: Secret::default() }
+        let place = place(server);
+        let socket = socket_of(&place);
+        Self { place, socket, token: Secret::default() }
     }
 
     /// For commands that act: with a token if there is one, else over the Unix socket of a server on this
@@ -67,11 +71,8 @@ impl Client {
             Some(path) => admin::read_token(path)?,
             None => token_of_environment()?,
         };
-        let socket = match (&place, token.reveal()) {
-            (Place::Tcp(address), None) => local_port(address).and_then(admin::find_socket),
-            _ => None,
-        };
-        Ok(Self { place: socket.map_or(place, Place::Unix), token })
+        let socket = socket_of(&place).filter(|_| token.reveal().is_none());
+        Ok(Self { place: socket.map_or(place, Place::Unix), socket: None, token })
     }
 
     /// Where the server is.
@@ -107,14 +108,14 @@ impl Client {
     }
 
     fn ask(&self, method: &str, path: &str) -> anyhow::Result<Page> {
-        let mut stream =
-            self.place.connect().map_err(|error| Unreachable { place: self.place.clone(), error })?;
+        let (mut stream, host) = self.connect()?;
         let token = match self.token.reveal() {
             Some(token) => format!("Authorization: Bearer {token}\r\n"),
             None => String::new(),
         };
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: shardcast\r\n{token}Content-Length: 0\r\nConnection: close\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{token}Content-Length: 0\r\nConnection: close\r\n\r\n",
+            host
         );
         let mut response = Vec::new();
         let received = stream
@@ -128,9 +129,26 @@ impl Client {
             _ => bail!("{}", String::from_utf8_lossy(&page.body).trim_end()),
         }
     }
+
+    /// A connection, with the host to name.
+    fn connect(&self) -> Result<(Box<dyn ReadWrite>, &str), Unreachable> {
+        // A server that was killed leaves its socket in place.
+        let socket = self.socket.clone().map(Place::Unix).and_then(|socket| socket.connect().ok());
+        let stream = socket.map_or_else(|| self.place.connect(), Ok);
+        let stream = stream.map_err(|error| Unreachable { place: self.place.clone(), error })?;
+        Ok((stream, self.place.host()))
+    }
 }
 
 impl Place {
+    /// The `Host` header.
+    fn host(&self) -> &str {
+        match self {
+            Self::Tcp(address) => address,
+            Self::Unix(_) => "localhost",
+        }
+    }
+
     fn connect(&self) -> io::Result<Box<dyn ReadWrite>> {
         match self {
             Self::Unix(path) => {
@@ -192,6 +210,14 @@ fn place(server: &Server) -> Place {
     let from_environment = || env::var("SHARDCAST_ADMIN__LISTEN").ok()?.parse().ok();
     let default = || AdminOptions::default().listen.to_string().parse().expect("the default is an address");
     server.admin.clone().or_else(from_environment).unwrap_or_else(default)
+}
+
+/// The Unix socket of a server on this host, if it is of this user.
+fn socket_of(place: &Place) -> Option<PathBuf> {
+    match place {
+        Place::Tcp(address) => local_port(address).and_then(admin::find_socket),
+        Place::Unix(_) => None,
+    }
 }
 
 fn token_of_environment() -> anyhow::Result<Secret> {

@@ -48,7 +48,8 @@ struct FramedOptions {
     /// Shortest frame that is accepted, with its 8-byte header; a shorter one ends the connection.
     #[schemars(range(min = 8, max = 104_857_600))]
     frame_len_min: u32,
-    /// Longest frame that is accepted, with its header; a longer one ends the connection.
+    /// Longest frame in both directions, with its header. A longer one that is received ends the connection; what would
+    /// need a longer one is not sent (too-large). Below 128, clients cannot use topics.
     #[schemars(range(min = 8, max = 104_857_600))]
     frame_len_max: u32,
 }

@@ -57,9 +57,12 @@ impl Ring {
                     self.resume_accept(listener);
                     None
                 }
-                // The connection ended before it was accepted, or the call was interrupted: this is not an
-                // error.
-                Some(libc::ECONNABORTED | libc::EINTR | libc::EPROTO | libc::EAGAIN) => {
+                Some(libc::ECONNABORTED | libc::EPROTO) => {
+                    self.resume_accept(listener);
+                    Some(Completion::AcceptAborted { listener })
+                }
+                // The call was interrupted: this is not an error.
+                Some(libc::EINTR | libc::EAGAIN) => {
                     self.resume_accept(listener);
                     None
                 }

@@ -78,6 +78,11 @@ pub enum Completion {
         /// The connection.
         socket: OwnedFd,
     },
+    /// A connection was reset before it was accepted. Accepting continues.
+    AcceptAborted {
+        /// From [`Ring::listen`].
+        listener: u32,
+    },
     /// Accepting ended. Call [`Ring::resume_accept`] when it is likely to work again.
     AcceptFailed {
         /// From [`Ring::listen`].

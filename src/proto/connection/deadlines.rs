@@ -100,6 +100,7 @@ impl<S: Session + ?Sized> Connection<S> {
             self.age_deadline(limits),
             self.unacknowledged_deadline(limits),
             self.frame_deadline(limits),
+            self.establish_deadline(limits),
             session,
             self.outbox.blocked_deadline(),
             self.rate_limit_deadline(now),
@@ -151,6 +152,9 @@ impl<S: Session + ?Sized> Connection<S> {
             State::Waiting if is_due(self.poll_timeout(limits, now)) => {
                 self.end(CloseReason::Unidentified, limits, now);
             }
+            State::Open if is_due(self.establish_deadline(limits)) => {
+                self.end(CloseReason::Unidentified, limits, now);
+            }
             State::Flushing(deadline) if deadline <= now => self.cut(),
             State::Open if is_due(self.idle_deadline(limits)) => self.end(CloseReason::Idle, limits, now),
             State::Open if is_due(self.age_deadline(limits)) => self.end(CloseReason::Slow, limits, now),
@@ -164,6 +168,41 @@ impl<S: Session + ?Sized> Connection<S> {
             }
             State::Waiting | State::Flushing(_) | State::Lingering(_) | State::Cut => {}
         }
+    }
+
+    /// Whether its session is [established](Session::is_established): the application may know it.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::{
+    ///     Time,
+    ///     connection::{Connection, Role},
+    ///     push::schedule::RateLimit,
+    ///     tars::framed::Framed,
+    /// };
+    ///
+    /// let now = Time::from_nanos(0);
+    /// let mut connection = Connection::new(Role::Accepting, &RateLimit::NONE, now);
+    /// assert!(!connection.is_established());
+    /// // This protocol demands no first exchange.
+    /// connection.open(Box::new(Framed::default().session()), now);
+    /// assert!(connection.is_established());
+    /// ```
+    pub fn is_established(&mut self) -> bool {
+        self.established = self.established || self.session.as_deref().is_some_and(S::is_established);
+        self.established
+    }
+
+    /// When the first exchange must be complete. It is not on the path of a message.
+    fn establish_deadline(&self, limits: &Limits) -> Option<Time> {
+        if self.established {
+            return None;
+        }
+        let session = self.session.as_deref()?;
+        if session.is_established() {
+            return None;
+        }
+        bounded(self.opened, session.establish_timeout().unwrap_or(limits.identify_timeout))
     }
 
     fn session_timeout(&mut self, limits: &Limits, spares: &Spares, now: Time) {

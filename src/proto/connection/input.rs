@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{CloseReason, Connection, Drops, Ending, Hold, Holds, Limits, Role, Spares, State, Unconfirmed};
 use crate::{
-    Command, EndOfStream, Error, Event, Progress, Request, RequestId, Session, Time,
+    Command, EndOfStream, Error, Event, Failure, Progress, Request, RequestId, Session, Time,
     outbox::{Outbox, Run},
 };
 
@@ -29,6 +29,7 @@ use crate::{
 /// connection.open(Box::new(Framed::default().session()), now);
 /// let received = [&b"slow"[..], b"quick", b"bad", b"worse"].map(|it| frame::encode(1, it)).concat();
 /// let mut input = connection.input(&received, &limits, &spares, now).expect("reading is not held");
+/// assert!(input.is_established());
 ///
 /// // The response to the first request comes later, that to the second one now.
 /// assert!(matches!(input.advance_with(|request| request.body.len()), Advance::Request(12)));
@@ -369,6 +370,11 @@ impl<S: Session + ?Sized> Input<'_, S> {
         self.say(Command::Respond { id, head, body });
     }
 
+    /// Like [`Connection::is_established`], within the pass.
+    pub fn is_established(&mut self) -> bool {
+        self.connection.is_established()
+    }
+
     /// Requests of this connection without a response yet.
     #[inline]
     pub const fn requests_in_progress(&self) -> u32 {
@@ -383,12 +389,13 @@ impl<S: Session + ?Sized> Input<'_, S> {
 
     #[inline]
     fn say(&mut self, command: Command<'_>) {
-        let Connection { session: Some(session), dialect, .. } = &mut *self.connection else { return };
+        let Connection { session: Some(session), dialect, drops, .. } = &mut *self.connection else { return };
         let Some(run) = &mut self.run else { return };
-        let may_be_refused = matches!(command, Command::Fail { .. } | Command::Forget { .. });
+        let may_be_refused =
+            matches!(command, Command::Fail { .. } | Command::Forget { .. } | Command::Respond { .. });
         let may_change_dialect = matches!(command, Command::Welcome { .. });
         let before = run.bytes.len();
-        let said = session.handle_command(command, &mut run.bytes, self.now).is_ok();
+        let said = encode(&mut **session, command, &mut run.bytes, drops, self.now);
         debug_assert!(said || may_be_refused, "a protocol can answer its own requests");
         self.responses += usize::from(run.bytes.len() > before);
         if may_change_dialect {
@@ -534,6 +541,35 @@ impl Notes<'_> {
         }
     }
 }
+
+/// Lets the session encode a command. A response that it cannot encode is too large for its frames: it becomes a
+/// failure if the protocol has those, and is counted. So is a missed message.
+#[inline]
+pub(super) fn encode<S: Session + ?Sized>(
+    session: &mut S,
+    command: Command<'_>,
+    out: &mut Vec<u8>,
+    drops: &mut Drops,
+    now: Time,
+) -> bool {
+    match session.handle_command(command, out, now) {
+        Ok(()) => true,
+        Err(Command::Respond { id, .. }) => {
+            drops.too_large += 1;
+            let failure = Failure { code: TOO_LARGE, text: "the response is too large" };
+            // Nothing is sent if the protocol has no failures.
+            let _ = session.handle_command(Command::Fail { id, failure }, out, now);
+            false
+        }
+        Err(command) => {
+            drops.too_large += u32::from(matches!(command, Command::Message(_)));
+            false
+        }
+    }
+}
+
+/// The code of the failure that replaces a response whose frame would be too large.
+const TOO_LARGE: i32 = -1;
 
 /// How much may wait for the rest of its frame: far more than any protocol's own limit.
 const ASSEMBLY_BYTES_MAX: usize = 128 << 20;

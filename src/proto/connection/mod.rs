@@ -76,6 +76,7 @@
 //! ```
 
 mod deadlines;
+mod drops;
 mod end;
 mod holds;
 mod input;
@@ -95,6 +96,7 @@ use crate::{
 };
 
 pub use deadlines::Acknowledgement;
+pub use drops::Drops;
 pub use end::{Action, Cut};
 pub use holds::{Hold, Holds};
 pub use input::{Advance, Handled, Input, Outcome};
@@ -123,6 +125,8 @@ pub struct Connection<S: ?Sized = dyn Session> {
     resumes: bool,
     dialect: Dialect,
     session: Option<Box<S>>,
+    /// The session was established when it was last asked.
+    established: bool,
     /// Received bytes that are a partial frame, or that wait while reading is held.
     assembly: Vec<u8>,
     /// Since when the assembly has waited for the rest of its frame; [`Time::NEVER`] if it does not wait.
@@ -199,7 +203,8 @@ pub struct Limits {
     pub outbox: OutboxBounds,
     /// Requests that may be in progress; then nothing more is read until half of them have their responses.
     pub requests_in_progress_max: usize,
-    /// How long there may be no session; zero means no bound.
+    /// How long there may be no session, or one that is not [established](Session::is_established) and states no time of
+    /// its own; zero means no bound.
     pub identify_timeout: Duration,
     /// How long the rest of a frame may take; zero means no bound.
     pub frame_timeout: Duration,
@@ -259,19 +264,6 @@ pub struct Traffic {
     pub dropped_messages: u64,
 }
 
-/// Dropped pushes, by reason.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Drops {
-    /// The outbox policy dropped it.
-    pub overflow: u32,
-    /// It expired.
-    pub expired: u32,
-    /// It waited outside the bounds when a response had to come after everything.
-    pub blocked: u32,
-    /// The connection was cut.
-    pub closed: u32,
-}
-
 /// An active rate limit.
 #[derive(Debug)]
 struct ActiveRateLimit {
@@ -324,6 +316,7 @@ impl<S: Session + ?Sized> Connection<S> {
             resumes: false,
             dialect: Dialect::default(),
             session: None,
+            established: false,
             assembly: Vec::new(),
             frame_began: Time::NEVER,
             outbox: Outbox::default(),
@@ -384,6 +377,7 @@ impl<S: Session + ?Sized> Connection<S> {
     pub fn open(&mut self, session: Box<S>, now: Time) {
         debug_assert_eq!(self.state, State::Waiting);
         self.dialect = session.dialect();
+        self.established = session.is_established();
         self.session = Some(session);
         self.state = State::Open;
         self.received_at = now;
@@ -539,7 +533,7 @@ impl<S: Session + ?Sized> Connection<S> {
         let mut run = self.outbox.take_run(now, || spares.take());
         self.outbox.lend(|| spares.take_queue());
         let before = run.bytes.len();
-        let said = session.handle_command(command, &mut run.bytes, now).is_ok();
+        let said = input::encode(session, command, &mut run.bytes, &mut self.drops, now);
         let between = run.bytes.len();
         session.poll_transmit(&mut run.bytes);
         let messages = usize::from(between > before) + usize::from(run.bytes.len() > between);
@@ -774,13 +768,6 @@ impl<S: ?Sized> fmt::Debug for Connection<S> {
             .field("requests", &self.requests)
             .field("outbox", &self.outbox)
             .finish_non_exhaustive()
-    }
-}
-
-impl Drops {
-    /// All of them.
-    pub fn total(&self) -> u64 {
-        [self.overflow, self.expired, self.blocked, self.closed].into_iter().map(u64::from).sum()
     }
 }
 

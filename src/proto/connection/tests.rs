@@ -32,6 +32,8 @@ struct Toy {
     at_deadline: AtDeadline,
     is_leaving: bool,
     dialect: Dialect,
+    /// The line `login` must come first, within this time.
+    login: Option<Option<Duration>>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -68,6 +70,11 @@ impl Session for Toy {
         let line = str::from_utf8(&input[..end]).expect("tests write text");
         let taken = end + 1;
         match line {
+            "login" => {
+                self.login = None;
+                Ok(Progress::silent(taken))
+            }
+            _ if self.login.is_some() => Err(Error::Malformed("login")),
             "bye" => Ok(Progress::event(taken, Event::Closing)),
             "ping" => {
                 self.words.push("pong\n");
@@ -153,6 +160,14 @@ impl Session for Toy {
             self.words.push("end seen\n");
         }
         decision
+    }
+
+    fn is_established(&self) -> bool {
+        self.login.is_none()
+    }
+
+    fn establish_timeout(&self) -> Option<Duration> {
+        self.login?
     }
 
     fn dialect(&self) -> Dialect {

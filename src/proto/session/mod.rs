@@ -6,7 +6,7 @@ mod event;
 mod opening;
 mod request;
 
-use std::{any::Any, rc::Rc};
+use std::{any::Any, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 
@@ -164,6 +164,35 @@ pub trait Protocol: Send + Sync {
         None
     }
 
+    /// The longest body of a push whose frame is within the limit that this protocol states to its peers. A longer one is
+    /// dropped and counted (`too-large`), not sent: [`encode_push`](Self::encode_push) and the sessions refuse it.
+    ///
+    /// # Examples
+    /// ```
+    /// use bytes::Bytes;
+    /// use shardcast_proto::{
+    ///     Protocol, Refusal, Route,
+    ///     tars::framed::{Framed, LengthPrefixed},
+    /// };
+    ///
+    /// let framed = Framed::length_prefixed(LengthPrefixed::default().with(|it| it.frame_len_max = 1000));
+    /// assert_eq!((framed.push_len_max(), framed.message_len_max("prices")), (1000, 1000 - 31 - 6));
+    /// assert_eq!(framed.encode_push(Route::Only, &Bytes::from(vec![0; 1001])), None);
+    /// let refusal = Refusal::TooLarge { len: 970, max: 963 };
+    /// assert_eq!(refusal.to_string(), "message too large: 970 bytes; the limit on this topic is 963");
+    /// ```
+    fn push_len_max(&self) -> usize {
+        usize::MAX
+    }
+
+    /// The longest body of a message on `topic` whose frame is within that limit, in every dialect. The hub refuses a
+    /// publication of a peer of this protocol that is longer ([`Refusal::TooLarge`](crate::Refusal::TooLarge)). For a
+    /// subscriber of this protocol, the message of another publisher is dropped and counted.
+    fn message_len_max(&self, topic: &str) -> usize {
+        let _ = topic;
+        usize::MAX
+    }
+
     /// Whether peers are subscribed to their listener's topic automatically, until they send
     /// [`Event::Hello`].
     fn subscribes_automatically(&self) -> bool {
@@ -240,7 +269,7 @@ pub trait Session {
     ///
     /// # Errors
     /// Returns the command, with nothing appended, when this protocol cannot encode it: either never, or
-    /// because a field does not fit into its frame.
+    /// because a field does not fit into its frame. A response that does not fit becomes a [`Command::Fail`].
     fn handle_command<'c>(
         &mut self,
         command: Command<'c>,
@@ -302,6 +331,62 @@ pub trait Session {
     fn handle_end_of_stream(&mut self, now: Time) -> EndOfStream {
         let _ = now;
         EndOfStream::Respond
+    }
+
+    /// Whether the first exchange that the protocol demands is complete: a handshake, a negotiation, a login. A protocol
+    /// that demands none is established at once.
+    ///
+    /// Until then, the connection counts as unidentified, and the application does not know it: the session returns no
+    /// event, nor does the frame with which it is established. It is asked after each frame and each time-out, and never
+    /// becomes false again.
+    ///
+    /// # Examples
+    /// A session whose peer must send a password first:
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use shardcast_proto::{Command, Error, Progress, Session, Time};
+    ///
+    /// #[derive(Default)]
+    /// struct Guarded {
+    ///     is_established: bool,
+    /// }
+    ///
+    /// impl Session for Guarded {
+    ///     fn handle_input<'a>(&'a mut self, input: &'a [u8], _: Time) -> Result<Progress<'a>, Error> {
+    ///         if self.is_established || input.len() < 6 {
+    ///             return Ok(Progress::NEED_MORE);
+    ///         }
+    ///         self.is_established = input.starts_with(b"sesame");
+    ///         if self.is_established { Ok(Progress::silent(6)) } else { Err(Error::Refused) }
+    ///     }
+    ///
+    ///     fn handle_command<'c>(&mut self, it: Command<'c>, _: &mut Vec<u8>, _: Time) -> Result<(), Command<'c>> {
+    ///         Err(it)
+    ///     }
+    ///
+    ///     fn is_established(&self) -> bool {
+    ///         self.is_established
+    ///     }
+    ///
+    ///     fn establish_timeout(&self) -> Option<Duration> {
+    ///         Some(Duration::from_secs(10))
+    ///     }
+    /// }
+    ///
+    /// let (mut session, now) = (Guarded::default(), Time::from_nanos(0));
+    /// assert!(!session.is_established());
+    /// assert_eq!(session.handle_input(b"sesame", now), Ok(Progress::silent(6)));
+    /// assert!(session.is_established());
+    /// ```
+    fn is_established(&self) -> bool {
+        true
+    }
+
+    /// How long that exchange may take, from the time when the connection was accepted; then the connection ends as
+    /// unidentified. `None`: as long as a connection may take to identify itself.
+    fn establish_timeout(&self) -> Option<Duration> {
+        None
     }
 
     /// The encoding in which the peer gets messages. Changes with [`Event::Hello`] only.

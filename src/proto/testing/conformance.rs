@@ -36,6 +36,26 @@ impl Conformance<'_> {
         self.same_however_split(self.conversation, &whole);
     }
 
+    /// The application gets nothing before the session is established, and nothing with the frame that establishes it.
+    pub fn no_event_before_it_is_established(&self) {
+        let mut session = (self.accept)();
+        let mut input = self.conversation;
+        loop {
+            let was_established = session.is_established();
+            let Ok(progress) = session.handle_input(input, START) else { return };
+            let (taken, has_event) = (progress.taken, progress.event.is_some());
+            let has_more = session.poll_event().is_some();
+            assert!(was_established || !(has_event || has_more), "an event too early: {:02x?}", head(input));
+            assert!(!was_established || session.is_established(), "it stays established");
+            if taken == 0 {
+                return;
+            }
+            while session.poll_event().is_some() {}
+            session.poll_transmit(&mut Vec::new());
+            input = &input[taken..];
+        }
+    }
+
     /// Also through a connection, every split gives the same events and the same bytes, even if hardly
     /// anything may wait for the peer, so that reading is held after nearly every response.
     pub fn same_bytes_through_a_connection(&self) {
@@ -139,6 +159,11 @@ macro_rules! session_conformance {
             #[test]
             fn same_events_however_the_bytes_are_split() {
                 $conformance.same_events_however_the_bytes_are_split();
+            }
+
+            #[test]
+            fn no_event_before_it_is_established() {
+                $conformance.no_event_before_it_is_established();
             }
 
             #[test]

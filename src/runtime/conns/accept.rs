@@ -13,7 +13,7 @@ use shardcast_proto::{
     connection::{self, CloseReason, State},
 };
 
-use super::{Conn, Conns, Role};
+use super::{Conn, Conns, Place, Role};
 use crate::{
     ConnId, Connection,
     mesh::{Adopted, Envelope},
@@ -30,7 +30,9 @@ impl Conns {
             Err(socket) => (socket, false),
         };
         // A peer that is gone already needs no response.
-        let Ok((transport, peer)) = Detached::accepted(socket) else { return };
+        let Ok((transport, peer)) = Detached::accepted(socket) else {
+            return self.on_accept_aborted(listener);
+        };
         let counters = &self.counters.listeners[listener as usize];
         let limits = &self.shared.limits;
         let admitted = if self.reactor.is_draining() {
@@ -47,6 +49,11 @@ impl Conns {
         }
         let opened = self.now();
         self.admit(Adopted { transport, peer, listener, opened, bytes: Vec::new() });
+    }
+
+    /// The peer reset a connection before it was accepted.
+    pub(crate) fn on_accept_aborted(&self, listener: u32) {
+        self.counters.listeners[listener as usize].count_rejection("reset");
     }
 
     /// Accepting failed because a resource is short, most likely descriptors: tries again a little later.
@@ -86,7 +93,7 @@ impl Conns {
         let handle =
             Connection::new(id, peer, Arc::clone(&shared.limits), self.reactor.router.clone(), self.now());
         let core = connection::Connection::adopted(&shared.rate_limit, opened, bytes, self.now());
-        let role = Role::Accepted { listener, protocol: None };
+        let role = Role::Accepted { listener, protocol: None, established: false };
         let conn = Conn::new(handle, core, self.limits(listener as usize), transport, role);
         table.insert(Box::new(conn));
         drop(table);
@@ -95,11 +102,11 @@ impl Conns {
         counters.connections.add(1);
         counters.unidentified.add(1);
         self.with_conn(id, |conn| self.guarded(conn, |conn| self.identify(conn)));
-        let is_waiting = |conn: &mut Conn| conn.core.state() == State::Waiting && conn.moving.is_none();
-        if self.table.borrow_mut().get(id).is_some_and(is_waiting) {
-            self.unidentified.borrow_mut().push_back(id);
-            self.evict_unidentified();
-        }
+        let mut table = self.table.borrow_mut();
+        let Some(conn) = table.get(id).filter(|conn| conn.is_unidentified()) else { return };
+        conn.unidentified = Some(self.unidentified.borrow_mut().insert(peer.ip(), id));
+        drop(table);
+        self.evict_unidentified();
     }
 
     fn refuse(&self, transport: Detached, peer: SocketAddr, listener: u32) {
@@ -133,6 +140,25 @@ impl Conns {
         conn.core.end(why, &conn.limits, self.now());
     }
 
+    /// The time to identify itself is over. A peer that has sent nothing belongs to the protocol that would take it
+    /// without a byte, if the listener has one: only those before it have waited for bytes.
+    pub(super) fn identify_silent(&self, conn: &mut Conn) {
+        let Role::Accepted { listener, .. } = conn.role else { return };
+        let deadline = conn.core.poll_timeout(&conn.limits, self.now());
+        let is_due = deadline.is_some_and(|deadline| deadline <= self.now());
+        if conn.core.state() != State::Waiting || !conn.core.first_bytes().is_empty() || !is_due {
+            return;
+        }
+        let protocols = &self.shared.listeners[listener as usize].protocols;
+        let found = protocols.iter().enumerate().find_map(|(index, protocol)| match protocol.sniff(&[]) {
+            Sniff::Match(home) => Some((index, home)),
+            Sniff::NeedBytes(_) | Sniff::Refuse => None,
+        });
+        if let Some((protocol, home)) = found {
+            self.go_home(conn, protocol, home);
+        }
+    }
+
     fn go_home(&self, conn: &mut Conn, protocol: usize, home: Home) {
         let shards = self.reactor.router.shards() as u64;
         let target = match home {
@@ -144,13 +170,16 @@ impl Conns {
             return self.open(conn, protocol);
         }
         conn.moving = Some(target);
+        if let Some(place) = conn.unidentified.take() {
+            self.unidentified.borrow_mut().remove(place);
+        }
         if !conn.transport.is_reading() {
             self.moving.borrow_mut().push(conn.slot());
         }
     }
 
     fn open(&self, conn: &mut Conn, protocol: usize) {
-        let Role::Accepted { listener, protocol: known } = &mut conn.role else { return };
+        let Role::Accepted { listener, protocol: known, .. } = &mut conn.role else { return };
         let listener = *listener;
         *known = Some(protocol as u8);
         let session = self.protocol(listener, protocol).accept(&Opening {
@@ -162,17 +191,37 @@ impl Conns {
             state: &self.protocol_states[listener as usize][protocol],
         });
         conn.core.open(session, self.now());
-        self.members.borrow_mut()[listener as usize].insert(conn.slot());
+        if let Role::Accepted { established, .. } = &mut conn.role
+            && conn.core.is_established()
+        {
+            *established = true;
+            self.establish(&conn.handle, listener, protocol, conn.unidentified.take());
+        }
+        self.drive(conn, &[]);
+    }
+
+    /// The session of an accepted connection is established: the service and the hub get to know the connection.
+    pub(super) fn establish(
+        &self,
+        connection: &Connection,
+        listener: u32,
+        protocol: usize,
+        place: Option<Place>,
+    ) {
+        if let Some(place) = place {
+            self.unidentified.borrow_mut().remove(place);
+        }
+        let slot = connection.id().slot;
+        self.members.borrow_mut()[listener as usize].insert(slot);
         self.counters.listeners[listener as usize].unidentified.sub(1);
         if self.protocol(listener, protocol).subscribes_automatically()
             && let Some(topics) = self.topics()
         {
-            topics.subscribe_to_listener(listener, &conn.handle);
+            topics.subscribe_to_listener(listener, connection);
         }
         self.runs(Some(listener));
-        self.service(listener, protocol).opened(&conn.handle);
+        self.service(listener, protocol).opened(connection);
         self.runs(None);
-        self.drive(conn, &[]);
     }
 
     pub(crate) fn protocol(&self, listener: u32, protocol: usize) -> &dyn Protocol {
@@ -231,34 +280,19 @@ impl Conns {
         true
     }
 
-    /// Makes room among unidentified connections: the oldest is closed.
+    /// Makes room among the connections that are not established.
     fn evict_unidentified(&self) {
         let share = (self.shared.limits.unidentified_max() / self.reactor.router.shards()).max(1);
         loop {
-            let oldest = {
-                let mut waiting = self.unidentified.borrow_mut();
-                let mut table = self.table.borrow_mut();
-                let waits = |id: &ConnId, table: &mut super::table::Table| {
-                    let is_waiting =
-                        |conn: &mut Conn| conn.core.state() == State::Waiting && conn.moving.is_none();
-                    table.get(*id).is_some_and(is_waiting)
-                };
-                while waiting.front().is_some_and(|id| !waits(id, &mut table)) {
-                    waiting.pop_front();
-                }
-                if waiting.len() > share * 2 {
-                    waiting.retain(|id| waits(id, &mut table));
-                }
-                // Connections in the queue that have identified themselves meanwhile do not count.
-                let count: u64 = self.counters.listeners.iter().map(|it| it.unidentified.read()).sum();
-                if count <= share as u64 {
+            let evicted = {
+                let mut unidentified = self.unidentified.borrow_mut();
+                if unidentified.count() <= share {
                     return;
                 }
-                let oldest = waiting.pop_front();
-                oldest.and_then(|id| table.get(id)).map(|conn| (conn.handle.id(), conn.listener()))
+                unidentified.pop()
             };
-            let Some((id, listener)) = oldest else { return };
-            if let Some(listener) = listener {
+            let Some(id) = evicted else { return };
+            if let Some(listener) = self.table.borrow_mut().get(id).and_then(|conn| conn.listener()) {
                 self.counters.listeners[listener].count_rejection("unidentified-max");
             }
             self.close(id, CloseReason::Unidentified);

@@ -105,17 +105,20 @@ impl Conns {
         conn.moving = None;
         let mut withheld = false;
         let ended = match &conn.role {
-            Role::Accepted { listener, protocol } => {
+            Role::Accepted { listener, protocol, established } => {
                 let counters = &self.counters.listeners[*listener as usize];
                 counters.closed[why.index()].add(1);
                 counters.connections.sub(1);
                 if let CloseReason::ProtocolError(error) = why {
                     counters.count_decode_error(error.code());
                 }
-                if protocol.is_none() {
+                if !established {
                     counters.unidentified.sub(1);
+                    if let Some(place) = conn.unidentified.take() {
+                        self.unidentified.borrow_mut().remove(place);
+                    }
                 }
-                protocol.map(|protocol| {
+                protocol.filter(|_| *established).map(|protocol| {
                     self.members.borrow_mut()[*listener as usize].remove(conn.slot());
                     if let Some(topics) = self.topics() {
                         withheld = true;

@@ -20,11 +20,15 @@ impl Conns {
         let is_push = message.is_push();
         let delivered = self.with_conn(to.id(), |conn| {
             conn.core.is_open().then(|| match message {
-                Message::Raw { frame, key } => self.push_frame(conn, frame, key, posted),
+                Message::Raw { frame, key } => match self.is_sent_whole(conn, &frame) {
+                    true => self.push_frame(conn, frame, key, posted),
+                    false => self.count_drop(conn, "too-large"),
+                },
                 Message::Push { body, key } => {
-                    match Frames::default().frame(self, conn, &Content::Push(&body)) {
+                    let content = Content::Push(&body);
+                    match Frames::default().frame(self, conn, &content) {
                         Some(frame) => self.push_frame(conn, frame, key, posted),
-                        None => self.count_drop(conn, "no-push"),
+                        None => self.count_unencoded(conn, &content),
                     }
                 }
                 Message::RequestEnd { id, end } => {
@@ -35,6 +39,14 @@ impl Conns {
         if delivered.flatten().is_none() && is_push {
             self.reactor.router.count_drop(to.id(), "closed");
         }
+    }
+
+    /// Whether a frame is within the limit that the protocol of an accepted connection states.
+    fn is_sent_whole(&self, conn: &Conn, frame: &Bytes) -> bool {
+        let protocol = conn.listener().zip(conn.protocol());
+        protocol.is_none_or(|(listener, index)| {
+            frame.len() <= self.protocol(listener as u32, index).push_len_max()
+        })
     }
 
     /// Follows up this connection in the next turn, because something is in the middle of its work now.

@@ -60,7 +60,7 @@ impl Conns {
 
     fn describe(&self, conn: &Conn) -> ConnectionInfo {
         let (listener, protocol) = match &conn.role {
-            Role::Accepted { listener, protocol } => {
+            Role::Accepted { listener, protocol, .. } => {
                 let listener = &self.shared.listeners[*listener as usize];
                 let name = |index: u8| listener.protocols[usize::from(index)].name();
                 (listener.name.as_str(), protocol.map(name))

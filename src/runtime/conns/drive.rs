@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use shardcast_os::ring::{Filled, ReceiveEnd};
 use shardcast_proto::{
-    self as proto, Command, Event, RequestId,
+    self as proto, Command, Event, Operation, Refusal, RequestId,
     connection::{Action, Advance, CloseReason, Outcome, State},
 };
 
@@ -88,10 +88,12 @@ impl Conns {
 
     fn pass(&self, conn: &mut Conn, bytes: &[u8]) {
         self.hold_if_full(conn);
-        let Conn { core, handle, limits, role, requests, .. } = conn;
+        let Conn { core, handle, limits, role, requests, unidentified, .. } = conn;
         let Some(mut input) = core.input(bytes, limits, &self.spares, self.now()) else { return };
-        let (listener, protocol) = match role {
-            Role::Accepted { listener, protocol: Some(protocol) } => (*listener, *protocol),
+        let (listener, protocol, established) = match role {
+            Role::Accepted { listener, protocol: Some(protocol), established } => {
+                (*listener, *protocol, established)
+            }
             Role::Accepted { protocol: None, .. } => return,
             Role::Connecting { owner, .. } => {
                 loop {
@@ -108,7 +110,14 @@ impl Conns {
         };
         let service = self.service(listener, protocol.into());
         let scratch = self.scratch.take();
-        let mut application = Application { conns: self, listener, service, connection: handle, scratch };
+        let mut application = Application {
+            conns: self,
+            listener,
+            protocol: protocol.into(),
+            service,
+            connection: handle,
+            scratch,
+        };
         self.runs(Some(listener));
         loop {
             let ask = |request: &Request<'_>| {
@@ -117,7 +126,14 @@ impl Conns {
             };
             let outcome = match input.advance_with(ask) {
                 Advance::Done => break,
-                Advance::Silent => continue,
+                Advance::Silent => {
+                    if !*established && input.is_established() {
+                        *established = true;
+                        self.establish(handle, listener, protocol.into(), unidentified.take());
+                        self.runs(Some(listener));
+                    }
+                    continue;
+                }
                 Advance::Event(event) => application.ask_hub(event),
                 Advance::Request((id, expects_response)) => {
                     let Scratch { head, body, written } = &application.scratch;
@@ -184,8 +200,13 @@ impl Conns {
 
     /// Sends the response to a command of the peer.
     pub(crate) fn say(&self, conn: &mut Conn, command: Command<'_>) {
+        let may_be_refused = matches!(command, Command::Respond { .. } | Command::Message(_));
         let said = conn.core.say(command, &self.spares, self.now());
-        debug_assert!(said || !conn.core.is_open(), "a protocol can answer its own requests");
+        debug_assert!(
+            may_be_refused || said || !conn.core.is_open(),
+            "a protocol can answer its own requests"
+        );
+        self.count_drops(conn);
         self.queue_changed(conn);
     }
 
@@ -223,6 +244,8 @@ impl Conns {
 struct Application<'a> {
     conns: &'a Conns,
     listener: u32,
+    /// The index of its protocol in the listener.
+    protocol: usize,
     service: &'a dyn Service,
     connection: &'a Connection,
     /// The buffers that the service writes into.
@@ -231,12 +254,30 @@ struct Application<'a> {
 
 impl Application<'_> {
     fn ask_hub(&self, event: Event<'_>) -> Outcome<'static> {
+        if let Event::Publish { id, topic, body, .. } = event
+            && let Err(refusal) = self.check_len(topic, body)
+        {
+            let Some(id) = id else {
+                self.conns.counters.push.quiet_refused.add(1);
+                return Outcome::Nothing;
+            };
+            return Outcome::Say(Command::Refused { id, operation: Operation::Publish, refusal });
+        }
         let Some(topics) = self.conns.topics() else { return Outcome::Nothing };
         // This is not the application's work.
         self.conns.runs(None);
         let outcome = topics.event(self.listener, self.connection, event);
         self.conns.runs(Some(self.listener));
         outcome
+    }
+
+    /// Whether the peer could get its own message.
+    fn check_len(&self, topic: &str, body: &[u8]) -> Result<(), Refusal> {
+        let max = self.conns.protocol(self.listener, self.protocol).message_len_max(topic);
+        if body.len() <= max {
+            return Ok(());
+        }
+        Err(Refusal::TooLarge { len: body.len() as u64, max: max as u64 })
     }
 
     #[inline]

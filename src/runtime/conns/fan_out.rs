@@ -75,7 +75,7 @@ impl Conns {
                 continue;
             }
             let Some(frame) = frames.frame(self, conn, &content) else {
-                self.count_drop(conn, "no-push");
+                self.count_unencoded(conn, &content);
                 continue;
             };
             let pushing = Pushing { frame, key, posted, expires };
@@ -88,6 +88,17 @@ impl Conns {
             }
         }
         slow
+    }
+
+    /// Counts a push that the protocol cannot carry, or only in a frame that would be too large.
+    pub(super) fn count_unencoded(&self, conn: &mut Conn, content: &Content<'_>) {
+        let protocol =
+            conn.listener().zip(conn.protocol()).map(|(it, protocol)| self.protocol(it as u32, protocol));
+        let is_too_large = protocol.is_some_and(|protocol| match content {
+            Content::Push(body) => body.len() > protocol.push_len_max(),
+            Content::Message(message) => message.body.len() > protocol.message_len_max(message.topic),
+        });
+        self.count_drop(conn, if is_too_large { "too-large" } else { "no-push" });
     }
 
     fn end_slow(&self, slots: Vec<u32>) {

@@ -115,6 +115,7 @@ impl Conns {
             counters.count_drops("expired", drops.expired as usize);
             counters.count_drops("block", drops.blocked as usize);
             counters.count_drops("closed", drops.closed as usize);
+            counters.count_drops("too-large", drops.too_large as usize);
         }
     }
 

@@ -20,6 +20,7 @@ mod outbound;
 mod shared;
 mod table;
 mod timer;
+mod unidentified;
 
 use std::{
     any::Any,
@@ -33,7 +34,9 @@ use std::{
 
 use shardcast_proto::{
     Event, Time,
-    connection::{self, CloseReason, Limits, MemoryShare, Outcome, RequestShare, ShardRequests, Spares},
+    connection::{
+        self, CloseReason, Limits, MemoryShare, Outcome, RequestShare, ShardRequests, Spares, State,
+    },
 };
 
 pub(crate) use fan_out::{Content, Frames, Outgoing};
@@ -56,6 +59,7 @@ use local::Locals;
 use members::Members;
 use memory::MemoryState;
 use table::Table;
+use unidentified::{Place, Unidentified};
 
 /// The connections of one shard.
 pub(crate) struct Conns {
@@ -85,8 +89,8 @@ pub(crate) struct Conns {
     moving: RefCell<Vec<u32>>,
     /// Connections whose application is to be called about their end.
     ended: RefCell<Vec<(EndedConnection, CloseReason)>>,
-    /// Connections that have not identified themselves, the oldest first. It may contain stale ids.
-    unidentified: RefCell<VecDeque<ConnId>>,
+    /// Accepted connections that are not established yet.
+    unidentified: RefCell<Unidentified>,
     /// The last connections that ended, and when.
     closed: RefCell<VecDeque<(Time, ConnectionInfo)>>,
     /// State of connections whose application uses [`LocalConnection`].
@@ -126,6 +130,8 @@ pub(crate) struct Conn {
     pub(crate) limits: Rc<Limits>,
     transport: Transport,
     role: Role,
+    /// Where it is among those that are not established, if it is.
+    unidentified: Option<Place>,
     /// The shard that it moves to, once the ring has released it.
     moving: Option<u16>,
     /// The one timer, if it is set.
@@ -146,8 +152,9 @@ pub(crate) struct Conn {
 
 /// The application of a connection.
 enum Role {
-    /// A service, since the first bytes showed which protocol of the listener it is.
-    Accepted { listener: u32, protocol: Option<u8> },
+    /// A service: the first bytes showed which protocol of the listener it is. The service knows the connection once
+    /// its session is established.
+    Accepted { listener: u32, protocol: Option<u8>, established: bool },
     /// A client of this process.
     Connecting { owner: Rc<dyn Owner>, is_open: bool },
 }
@@ -291,6 +298,7 @@ impl Conn {
             limits,
             transport,
             role,
+            unidentified: None,
             moving: None,
             timer: TimerKey::NONE,
             timer_at: Time::NEVER,
@@ -307,6 +315,12 @@ impl Conn {
             Role::Accepted { listener, .. } => Some(listener as usize),
             Role::Connecting { .. } => None,
         }
+    }
+
+    /// Whether it waits to be established on this shard.
+    fn is_unidentified(&self) -> bool {
+        let ends = !matches!(self.core.state(), State::Waiting | State::Open);
+        matches!(self.role, Role::Accepted { established: false, .. }) && self.moving.is_none() && !ends
     }
 
     /// The index of its protocol in its listener, once that is known.

@@ -52,6 +52,10 @@ impl Conns {
             if conn.moving.is_some() {
                 return;
             }
+            self.guarded(conn, |conn| self.identify_silent(conn));
+            if conn.moving.is_some() {
+                return;
+            }
             let now = self.now();
             if conn.core.wants_acknowledgement(&conn.limits, now) {
                 conn.core.handle_acknowledgement(conn.transport.acknowledgement(), &conn.limits, now);

@@ -156,8 +156,8 @@ fn count(codes: &[&str], counters: &[Counter], code: &str, n: u64) {
 }
 
 /// Why a connection was refused when it was accepted.
-pub(crate) const REJECTIONS: [&str; 6] =
-    ["connections-max", "per-ip-max", "unidentified-max", "draining", "descriptors", "memory"];
+pub(crate) const REJECTIONS: [&str; 7] =
+    ["connections-max", "per-ip-max", "unidentified-max", "draining", "descriptors", "memory", "reset"];
 
 /// The codes of `shardcast_proto::Error`.
 pub(crate) const DECODE_ERRORS: [&str; 6] =
@@ -165,5 +165,15 @@ pub(crate) const DECODE_ERRORS: [&str; 6] =
 
 /// Why a push was dropped. `closed`: its connection ended first. `busy`: its shard's queue was full. `no-push`: the
 /// protocol of its connection has no pushes. `expired`: its TTL ended before it was sent.
-pub(crate) const DROP_POLICIES: [&str; 9] =
-    ["disconnect", "drop-oldest", "drop-newest", "conflate", "block", "closed", "busy", "no-push", "expired"];
+pub(crate) const DROP_POLICIES: [&str; 10] = [
+    "disconnect",
+    "drop-oldest",
+    "drop-newest",
+    "conflate",
+    "block",
+    "closed",
+    "busy",
+    "no-push",
+    "expired",
+    "too-large",
+];

@@ -155,6 +155,11 @@ impl ServerHandle {
         body: Bytes,
     ) -> Result<(), BroadcastError> {
         let listener = self.listener(listener)?;
+        let protocols = &self.shared.conns.listeners[listener as usize].protocols;
+        let max = protocols.iter().map(|it| it.push_len_max()).max().unwrap_or(usize::MAX);
+        if body.len() > max {
+            return Err(BroadcastError::TooLarge { len: body.len(), max });
+        }
         let posted = port::now();
         let envelope = || Envelope::Broadcast { listener, body: body.clone(), key, posted };
         let full =

@@ -165,6 +165,7 @@ impl Shard {
             Completion::Sent { slot, payload, result } => self.conns.on_sent(slot, payload, result),
             Completion::ReceiveEnded { slot, how } => self.conns.on_receive_ended(slot, how),
             Completion::Accepted { listener, socket } => self.conns.on_accepted(listener, socket),
+            Completion::AcceptAborted { listener } => self.conns.on_accept_aborted(listener),
             Completion::AcceptFailed { listener, error } => self.conns.on_accept_failed(listener, &error),
             Completion::Connected { slot, result } => self.conns.on_connected(slot, result),
             Completion::Alarm => alarms.went_off(),

@@ -28,17 +28,52 @@ fn acting_takes_the_socket_or_the_token_and_this_host() {
     ] {
         let source = Fake::new();
         let access = Access { token: token.parse().expect("a token"), ..Access::default() };
-        let request = Request {
-            method: Method::Post,
-            path: "/kick",
-            query: "id=0-1-2",
-            authorization: header,
-            body: b"",
-        };
+        let request =
+            Request { method: Method::Post, path: "/kick", query: "id=0-1-2", authorization: header, ..GET };
         let answer = answer(request, &peer, &access, &*source);
         assert_eq!(answer.status, status, "{token:?} {peer:?} {header:?}");
         assert_eq!(source.done().len(), usize::from(status == 200));
     }
+}
+
+#[test]
+fn a_request_for_another_host_is_refused() {
+    let access = Access { hosts: vec!["push-1.example.com".into()], ..Access::default() };
+    let status = |peer: &Peer, host: &str| {
+        let request = Request { path: "/livez", host: Some(host.as_bytes()), ..GET };
+        answer(request, peer, &access, &*Fake::new()).status
+    };
+    let browser = Peer::Address([127, 0, 0, 1].into());
+    for (host, expected) in [
+        ("localhost", 200),
+        ("LocalHost:9180", 200),
+        ("127.0.0.1", 200),
+        ("192.0.2.1:9180", 200),
+        ("[::1]", 200),
+        ("[2001:db8::1]:9180", 200),
+        ("::1", 200),
+        ("push-1.example.com", 200),
+        ("Push-1.Example.Com:80", 200),
+        ("localhost:", 200),
+        ("", 421),
+        (":9180", 421),
+        ("attacker.example", 421),
+        ("attacker.example:9180", 421),
+        ("localhost.attacker.example", 421),
+        ("127.0.0.1.attacker.example", 421),
+        ("[::1].attacker.example", 421),
+        ("[127.0.0.1]", 421),
+        ("localhost:x", 421),
+        ("user@localhost", 421),
+        ("push-1.example.com.attacker.example", 421),
+    ] {
+        assert_eq!(status(&browser, host), expected, "{host:?}");
+        assert_eq!(status(&Peer::Owner, host), 200, "{host:?}");
+    }
+    let request = Request { path: "/metrics", host: Some(b"\xff\xfe"), ..GET };
+    let refusal = answer(request, &browser, &access, &*Fake::new());
+    let text = String::from_utf8(refusal.body).expect("text");
+    assert!(refusal.status == 421 && text.contains("`hosts` in [admin]"), "{text}");
 }
 
 #[test]
@@ -80,8 +115,7 @@ fn invalid_parameters_of_actions_are_reported() {
         ("/drain", "timeout=soon", "", 400, "timeout"),
         ("/drain", "timeout=300d", "", 503, "busy"),
     ] {
-        let request =
-            Request { method: Method::Post, path, query, body: body.as_bytes(), authorization: None };
+        let request = Request { method: Method::Post, path, query, body: body.as_bytes(), ..GET };
         let answer = answer(request, &Peer::Owner, &Access::default(), &*Fake::new());
         let text = String::from_utf8(answer.body).expect("text");
         assert!(

@@ -33,6 +33,7 @@ fn each_bad_request_has_its_answer() {
         ("GET http://x HTTP/1.1\r\nHost: x\r\n\r\n", "400"),
         ("GET / HTTP/1.1\r\n\r\n", "400"),
         ("GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "400"),
+        ("GET / HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n", "400"),
         ("GET / HTTP/1.1\r\nHost: x\r\nA : b\r\n\r\n", "400"),
         ("\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}", "400"),
         ("PUT / HTTP/1.1\r\nHost: x\r\n\r\n", "405"),
@@ -55,6 +56,24 @@ fn each_bad_request_has_its_answer() {
         let text = answers(&[request]);
         assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{request:?}: {text}");
         assert!(text.contains("Connection: close\r\n"), "{text}");
+    }
+}
+
+#[test]
+fn the_host_is_that_of_the_target_or_of_the_header() {
+    for (request, expected) in [
+        ("GET / HTTP/1.1\r\nHost: a:1\r\n\r\n", Some("a:1")),
+        ("GET http://b:2/ HTTP/1.1\r\nHost: a:1\r\n\r\n", Some("b:2")),
+        ("GET / HTTP/1.0\r\nHost: a:1\r\n\r\n", Some("a:1")),
+        ("GET / HTTP/1.0\r\n\r\n", None),
+    ] {
+        let now = Instant::now();
+        let mut exchange = Exchange::new(now);
+        exchange.handle_input(request.as_bytes(), now);
+        exchange.advance(now, |it| {
+            assert_eq!(it.host, expected.map(str::as_bytes), "{request}");
+            page(it)
+        });
     }
 }
 

@@ -16,7 +16,7 @@ fn an_honest_client_is_answered_and_may_ask_again() {
     with_server(|address| {
         let mut stream = connect(address);
         for _ in 0..3 {
-            stream.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").expect("taken");
+            stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("taken");
             let mut answer = vec![0; 4096];
             let mut length = 0;
             while !answer[..length].ends_with(b"ok\n") {
@@ -25,7 +25,7 @@ fn an_honest_client_is_answered_and_may_ask_again() {
                 length += count;
             }
         }
-        let metrics = ask(address, b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let metrics = ask(address, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         assert!(metrics.contains("text/plain; version=0.0.4"), "{metrics}");
         assert!(metrics.contains("\nshardcast_draining 0\n"), "{metrics}");
     });
@@ -38,8 +38,10 @@ fn hostile_bytes_get_their_answer() {
         for (bytes, status) in [
             (b"\x00\x00\x00\x08\x00\x00\x00\x01".as_slice(), "400"),
             (b"\x16\x03\x01\x02\x00", "400"),
-            (b"DELETE / HTTP/1.1\r\nHost: x\r\n\r\n", "405"),
+            (b"DELETE / HTTP/1.1\r\nHost: localhost\r\n\r\n", "405"),
             (b"GET /none HTTP/1.0\r\n\r\n", "404"),
+            (b"GET /connections HTTP/1.1\r\nHost: attacker.example:9180\r\nConnection: close\r\n\r\n", "421"),
+            (b"GET http://attacker.example/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "421"),
             (b"GET / HTTP/1.0\r\nContent-Length: 99999999999\r\n\r\n", "413"),
             (b"POST /drain HTTP/1.0\r\nContent-Length: 99999999999\r\n\r\n", "413"),
             (b"POST /drain HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\n", "411"),
@@ -58,8 +60,8 @@ fn hostile_bytes_get_their_answer() {
 #[test]
 fn pipelined_requests_are_answered_in_order() {
     with_server(|address| {
-        let one = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
-        let last = "GET /none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let one = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let last = "GET /none HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
         let answer = ask(address, format!("{}{last}", one.repeat(100)).as_bytes());
         assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 100);
         assert!(
@@ -79,7 +81,7 @@ fn half_a_request_and_a_vanished_peer_are_harmless() {
         assert_eq!(rest, "");
         for _ in 0..100 {
             let gone = connect(address);
-            (&gone).write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").expect("taken");
+            (&gone).write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("taken");
         }
         assert!(is_alive(address));
     });
@@ -104,8 +106,8 @@ fn a_flood_of_bodies_is_bounded_and_harmless() {
         let half: Vec<TcpStream> = (0..200).map(|_| connect(address)).collect();
         for stream in &half {
             // Those that were closed already refuse it.
-            let _ =
-                (&*stream).write_all(b"POST /drain HTTP/1.1\r\nHost: x\r\nContent-Length: 1024\r\n\r\nabc");
+            let _ = (&*stream)
+                .write_all(b"POST /drain HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1024\r\n\r\nabc");
         }
         assert!(is_alive(address));
         drop(half);

@@ -2,13 +2,14 @@ mod access;
 mod exchange;
 mod hostile;
 mod metrics;
+mod owner;
 mod pages;
 mod prometheus;
 
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -33,6 +34,8 @@ use crate::protocols::Registry;
 struct Fake {
     draining: AtomicBool,
     broken: AtomicBool,
+    /// Length of the detail of a check: with `?verbose`, /readyz is as large.
+    detail_bytes: AtomicUsize,
     /// The actions of operators.
     done: Mutex<Vec<String>>,
     reloads: Reloads,
@@ -83,7 +86,10 @@ impl Source for Fake {
             true => Err("shard 1 does not turn".into()),
             false => Ok("2 of 2 turn".into()),
         };
-        vec![("shards".into(), shards)]
+        let detail = "x".repeat(self.detail_bytes.load(Ordering::Relaxed));
+        let mut checks = vec![("shards".into(), shards), ("detail".into(), Ok(detail))];
+        checks.retain(|(_, result)| result.as_ref().map_or(true, |detail| !detail.is_empty()));
+        checks
     }
 
     fn kick(&self, id: ConnId, now: bool) -> Result<(), KickError> {
@@ -125,7 +131,7 @@ fn options(lines: &str) -> AdminOptions {
 }
 
 const GET: Request<'static> =
-    Request { method: Method::Get, path: "/", query: "", authorization: None, body: b"" };
+    Request { method: Method::Get, path: "/", query: "", host: None, authorization: None, body: b"" };
 
 fn shard(number: u16) -> ShardStats {
     let mut listener = ListenerStats::default();

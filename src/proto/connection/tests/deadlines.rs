@@ -20,6 +20,34 @@ fn first_bytes_come_in_time() {
 }
 
 #[test]
+fn a_first_exchange_is_complete_in_time() {
+    // The protocol's own time comes before that of the limits.
+    for (own, by) in [(None, 30), (Some(millis(50)), 50), (Some(Duration::ZERO), 0)] {
+        let mut rig = Rig::with(Toy { login: Some(own), ..Toy::default() });
+        rig.limits.identify_timeout = millis(30);
+        rig.limits.idle_timeout = Duration::ZERO;
+        rig.receive("log");
+        assert!(!rig.core.is_established());
+        if by == 0 {
+            assert_eq!(rig.deadline(), None, "zero means unlimited");
+            continue;
+        }
+        assert_eq!(rig.deadline(), Some(at(by)));
+        rig.advance(by - 1);
+        assert_eq!(rig.why(), None);
+        rig.advance(by);
+        assert_eq!(rig.why(), Some(CloseReason::Unidentified));
+    }
+    let mut rig = Rig::with(Toy { login: Some(None), ..Toy::default() });
+    rig.limits.identify_timeout = millis(30);
+    rig.receive("login\none\n");
+    assert!(rig.core.is_established());
+    rig.advance(100);
+    rig.flush();
+    assert_eq!((rig.why(), rig.sent.as_str()), (None, "yes\n"));
+}
+
+#[test]
 fn a_peer_is_idle_from_its_last_byte_on() {
     let mut rig = Rig::new();
     rig.limits.idle_timeout = millis(30);

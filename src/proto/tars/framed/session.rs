@@ -93,13 +93,25 @@ impl<P: Parser> Framed<P> {
         matches!(self.messages, Messages::Guide)
     }
 
+    /// The longest frame that it sends. Frames of the push guide have one limit in both directions; for the
+    /// application's own packets, only the application knows.
+    const fn sent_len_max(&self) -> usize {
+        if self.is_guide() { self.packet_len_max } else { usize::MAX }
+    }
+
+    /// Whether peers may use the control protocol: all of its responses must be within the limit.
+    const fn has_control(&self) -> bool {
+        self.is_guide() && self.packet_len_max >= CONTROL_LEN_MIN
+    }
+
     /// Opens an unboxed session.
     pub fn session(&self) -> FramedSession<P> {
         FramedSession {
             parser: self.parser.clone(),
             packet_len_max: self.packet_len_max,
+            sent_len_max: self.sent_len_max(),
             request_count: 0,
-            speech: if self.is_guide() { Speech::Unknown } else { Speech::Plain },
+            speech: if self.has_control() { Speech::Unknown } else { Speech::Plain },
             own: None,
         }
     }
@@ -131,24 +143,38 @@ impl<P: Parser + 'static> Protocol for Framed<P> {
 
     /// The body unchanged: framing is the application's, and the same for every peer.
     fn encode_push(&self, route: Route<'_>, body: &Bytes) -> Option<Bytes> {
-        (route == Route::Only).then(|| body.clone())
+        (route == Route::Only && body.len() <= self.sent_len_max()).then(|| body.clone())
     }
 
     /// Plain peers get a push frame of the guide, or the application's packet.
+    fn push_len_max(&self) -> usize {
+        self.sent_len_max()
+    }
+
+    fn message_len_max(&self, topic: &str) -> usize {
+        let overhead = match self.has_control() {
+            true => frame::HEADER_LEN as usize + control::MESSAGE_OVERHEAD + topic.len(),
+            false => frame::HEADER_LEN as usize,
+        };
+        // Nothing is known of the application's own packets.
+        if self.is_guide() { self.packet_len_max.saturating_sub(overhead) } else { usize::MAX }
+    }
+
     fn encode_message(&self, dialect: Dialect, message: Message<'_>) -> Option<Bytes> {
+        let fits = |header: &frame::Header| header.len as usize <= self.packet_len_max;
         let mut out = Vec::new();
         match (&self.messages, dialect) {
             (Messages::None, _) => return None,
             (Messages::Custom(encode), _) => return encode(message),
             (Messages::Guide, CONTROL) => {
                 let len = control::MESSAGE_OVERHEAD + message.topic.len() + message.body.len();
-                let header = frame::Header::push(len)?;
+                let header = frame::Header::push(len).filter(fits)?;
                 out.reserve_exact(frame::HEADER_LEN as usize + len);
                 header.encode(&mut out);
                 control::encode_message(&message, &mut out);
             }
             (Messages::Guide, _) => {
-                let header = frame::Header::push(message.body.len())?;
+                let header = frame::Header::push(message.body.len()).filter(fits)?;
                 out.reserve_exact(frame::HEADER_LEN as usize + message.body.len());
                 header.encode(&mut out);
                 out.extend_from_slice(message.body);
@@ -207,6 +233,8 @@ impl<P: fmt::Debug> fmt::Debug for Framed<P> {
 pub struct FramedSession<P> {
     parser: Arc<P>,
     packet_len_max: usize,
+    /// The longest frame to send.
+    sent_len_max: usize,
     request_count: u64,
     speech: Speech,
     /// The session's own response: frame id, operation, and refusal. Boxed, because it is rare and
@@ -250,12 +278,14 @@ impl<P: Parser> Session for FramedSession<P> {
         _now: Time,
     ) -> Result<(), Command<'c>> {
         match command {
-            Command::Respond { body, .. } | Command::Push { route: Route::Only, body } => {
+            Command::Respond { body, .. } | Command::Push { route: Route::Only, body }
+                if body.len() <= self.sent_len_max =>
+            {
                 out.extend_from_slice(body);
                 Ok(())
             }
             // The wire has no field for a route: without it the push would be delivered to the wrong place.
-            Command::Push { .. } => Err(command),
+            Command::Respond { .. } | Command::Push { .. } => Err(command),
             _ => self.answer(command, out),
         }
     }
@@ -367,6 +397,10 @@ impl<P> FramedSession<P> {
                 return Ok(());
             }
             Command::Message(message) => {
+                let len = control::MESSAGE_OVERHEAD + message.topic.len() + message.body.len();
+                if len.saturating_add(frame::HEADER_LEN as usize) > self.sent_len_max {
+                    return Err(command);
+                }
                 framed(frame::PUSH_ID, out, |out| control::encode_message(&message, out));
                 return Ok(());
             }
@@ -395,6 +429,9 @@ fn framed(id: u32, out: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) {
     let len = u32::try_from(out.len() - start).expect("responses are short");
     out[start..start + 4].copy_from_slice(&len.to_be_bytes());
 }
+
+/// Longer than every response of the control protocol.
+pub(super) const CONTROL_LEN_MIN: usize = 128;
 
 /// Messages with topic and position, for peers that sent HELLO.
 const CONTROL: Dialect = Dialect(1);

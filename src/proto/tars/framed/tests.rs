@@ -1,7 +1,9 @@
 use super::*;
+use bytes::Bytes;
+
 use crate::{
-    Command, Error, Event, Home, Progress, Protocol, Request, RequestId, Route, Session, Sniff, Time,
-    testing::accept,
+    Command, Dialect, Error, Event, Home, Message, Position, Progress, Protocol, Refusal, Request, RequestId,
+    Route, Session, Sniff, Time, testing::accept, topics::control,
 };
 
 const NOW: Time = Time::from_nanos(0);
@@ -127,6 +129,63 @@ fn push_with_a_route_comes_back() {
     assert_eq!(Framed::default().session().handle_command(command, &mut out, NOW), Err(command));
     assert_eq!(out, b"");
     assert_eq!(Framed::default().encode_push(Route::Named("a", "b"), &bytes::Bytes::new()), None);
+}
+
+#[test]
+fn no_frame_that_is_sent_exceeds_the_limit() {
+    for frame_len_max in [8, 127, 128, 200, 1_000_000] {
+        let framed = Framed::length_prefixed(LengthPrefixed { frame_len_max, ..LengthPrefixed::default() });
+        let max = frame_len_max as usize;
+        let mut session = framed.session();
+        let bodies = [max - 8, max, max + 1].map(|len| Bytes::from(vec![0; len]));
+        for (body, fits) in bodies.iter().zip([true, true, false]) {
+            let mut out = Vec::new();
+            let said = session.handle_command(Command::respond(RequestId(1), body), &mut out, NOW).is_ok();
+            assert_eq!((said, out.is_empty()), (fits, !fits || body.is_empty()));
+            assert_eq!(framed.encode_push(Route::Only, body).is_some(), fits);
+            let push = Command::Push { route: Route::Only, body };
+            assert_eq!(session.handle_command(push, &mut out, NOW).is_ok(), fits);
+        }
+        for topic in ["a", &"t".repeat(255)] {
+            let longest = framed.message_len_max(topic);
+            for dialect in [Dialect(0), Dialect(1)].into_iter().take(if max < 128 { 1 } else { 2 }) {
+                for len in [longest, longest + 1, max] {
+                    let body = Bytes::from(vec![0; len]);
+                    let message = Message { topic, position: Position::default(), body: &body };
+                    let frame = framed.encode_message(dialect, message);
+                    assert!(frame.as_ref().is_none_or(|frame| frame.len() <= max), "{dialect:?} {len}");
+                    // Of a long topic, not even an empty message may fit.
+                    let fits = len <= longest && (len > 0 || max > 300 || dialect == Dialect(0));
+                    assert!(frame.is_some() || !fits, "{dialect:?} {topic} {len}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_responses_to_topic_requests_are_short() {
+    let refusals = [
+        Refusal::Busy { waiting: u64::MAX, max: u64::MAX },
+        Refusal::TooManyTopics { max: u64::MAX },
+        Refusal::TooManySubscriptions { max: u64::MAX },
+        Refusal::BadTopic,
+        Refusal::SinceOnPrefix,
+        Refusal::Expired,
+        Refusal::TooLarge { len: u64::MAX, max: u64::MAX },
+    ];
+    for refusal in refusals {
+        let mut payload = Vec::new();
+        control::encode_refusal(4, refusal, &mut payload);
+        assert!(payload.len() + 8 <= session::CONTROL_LEN_MIN, "{refusal}");
+    }
+    // Below that limit, HELLO is a request like any other.
+    let parser = LengthPrefixed { frame_len_max: 127, ..LengthPrefixed::default() };
+    let mut session = Framed::length_prefixed(parser).session();
+    let mut hello = Vec::new();
+    control::encode_request(&control::Request::Hello, &mut hello);
+    let hello = frame::encode(1, &hello);
+    assert_eq!(session.handle_input(&hello, NOW), Ok(packet(1, &hello)));
 }
 
 #[test]

@@ -12,20 +12,19 @@ use std::{
 };
 
 use shardcast::{
-    CloseError, CloseReason, Connection, Listener, ListenerLimits, Reply, Request, SendError, ServerHandle,
-    Service, ShardCount, Spin,
+    CloseError, CloseReason, Connection, Listener, ListenerLimits, Reply, Request, SendError, Server,
+    ServerConfig, ServerHandle, Service, ShardCount, Spin,
     proto::{
         PublishHeader,
         topics::control::{self, ServerPayload, TopicResponse},
     },
     push::PublishOptions,
-    tars::{Client, Framed},
+    tars::{Client, Framed, FramedService, LengthPrefixed},
 };
 
 use crate::handles::Later;
 use crate::support::{
-    End, Line, PATIENCE, Peer, Recorder, Topics, Totals, WhoAmI, config, eventually, frame, serve, start,
-    within,
+    End, Line, PATIENCE, Peer, Recorder, Topics, Totals, WhoAmI, config, eventually, frame, start, within,
 };
 
 #[test]
@@ -130,6 +129,15 @@ impl Load {
         self.0.store(true, Ordering::Relaxed);
         self.1.into_iter().for_each(|thread| thread.join().expect("it gives up in order"));
     }
+}
+
+/// As [`support::serve`](crate::support::serve), with room for a frame that the kernel does not take at once.
+fn serve(config: ServerConfig, recorder: &Recorder) -> (Server, SocketAddr) {
+    let parser = LengthPrefixed::default().with(|it| it.frame_len_max = 64 << 20);
+    let recorder = recorder.clone();
+    let listener = Listener::new("push", "127.0.0.1:0")
+        .protocol(Framed::length_prefixed(parser), move |_| FramedService(recorder.clone()));
+    start(config, listener, "push")
 }
 
 /// More than the kernel's buffers take; an empty outbox takes one message of any size.

@@ -20,7 +20,7 @@ fn works_without(features: &[&str]) {
     peer.send(&all);
     assert!(peer.read_exactly(all.len()) == all, "{features:?}");
 
-    let large = frame(0, &vec![5; 1 << 20]);
+    let large = frame(0, &vec![5; 900_000]);
     let connection = recorder.connection_of(&peer);
     eventually(PATIENCE, || connection.queued_bytes() == 0);
     let _ = connection.send(large.clone());

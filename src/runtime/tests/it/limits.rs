@@ -10,7 +10,7 @@ use std::{
 };
 
 use rustix::process::{Resource, Rlimit, setrlimit};
-use shardcast::{CloseReason, Listener, ServerConfig, ServerLimits};
+use shardcast::{CloseReason, Listener, ServerConfig, ServerLimits, ShardCount};
 
 use crate::support::{
     Control, End, Line, PATIENCE, Peer, Recorder, Totals, WhoAmI, child, config, eventually, frame, is_child,
@@ -68,6 +68,28 @@ fn one_address_may_not_take_all_places() {
     eventually(PATIENCE, || Totals::of(&handle).rejected("per-ip-max") >= 1);
     greedy.pop().expect("three of them").reset();
     eventually(PATIENCE, || is_let_in(from(1)));
+}
+
+#[test]
+fn connections_that_are_reset_before_they_are_accepted_are_counted() {
+    let config = config().with(|it| it.shards = ShardCount::Exactly(1));
+    let (server, address) = serve(config, &Recorder::default());
+    let handle = server.handle();
+    let (release, released) = flume::bounded::<()>(1);
+    let (begin, began) = flume::bounded(1);
+    let blocked = handle.run_on(0, move || {
+        let _ = begin.send(());
+        let _ = released.recv();
+    });
+    blocked.expect("room");
+    began.recv().expect("the shard runs");
+    for _ in 0..10 {
+        Peer::connect(address).reset();
+    }
+    release.send(()).expect("it waits");
+    eventually(PATIENCE, || Totals::of(&handle).rejected("reset") == 10);
+    assert_eq!(Totals::of(&handle).listeners(|it| it.opened), 0);
+    Peer::connect(address).echo(1, b"hello");
 }
 
 /// A server whose peers must send something first, and a witness that did.

@@ -13,6 +13,8 @@ mod client;
 mod client_line;
 mod client_threads;
 mod drain;
+mod first_exchange;
+mod frame_limit;
 mod framed;
 mod handlers;
 mod handles;
