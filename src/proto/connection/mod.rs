@@ -400,7 +400,13 @@ impl<S: Session + ?Sized> Connection<S> {
     /// Whether the driver should read from the peer now.
     #[inline]
     pub fn wants_input(&self) -> bool {
-        !self.peer_ended && (self.state != State::Open || self.holds.is_empty())
+        let state_allows = match self.state {
+            State::Open => self.holds.is_empty(),
+            // A read in flight is taken back: the kernel may never end it by itself.
+            State::Cut => false,
+            _ => true,
+        };
+        !self.peer_ended && state_allows
     }
 
     /// Whether there is something to send and nothing in flight: see [`poll_transmit`](Self::poll_transmit).
