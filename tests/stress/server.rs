@@ -161,6 +161,23 @@ impl Server {
         }
     }
 
+    /// Stops all its threads in whatever they do, until the next `SIGCONT`.
+    pub(crate) fn suspend(&self) -> Outcome<()> {
+        self.signal(Signal::STOP);
+        let is_stopped = |task: fs::DirEntry| {
+            let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+            status.lines().any(|line| line.starts_with("State:\tT"))
+        };
+        let deadline = Instant::now() + PATIENCE;
+        while !fs::read_dir(format!("/proc/{}/task", self.child.id()))?.flatten().all(is_stopped) {
+            if Instant::now() > deadline {
+                return Err(Failure("the server does not stop at SIGSTOP".into()));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
     /// Waits for its end, at most for `limit`.
     pub(crate) fn wait(&mut self, limit: Duration) -> Outcome<ExitStatus> {
         let deadline = Instant::now() + limit;

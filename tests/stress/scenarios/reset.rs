@@ -12,7 +12,7 @@ pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
     let opened = server.metric("shardcast_connections_opened_total", &[])?;
     for round in 1..=u64::from(rounds) {
         // While it is stopped, connections wait in the backlog.
-        server.signal(Signal::STOP);
+        server.suspend()?;
         for _ in 0..each {
             Peer::connect(address)?.reset();
         }
