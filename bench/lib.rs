@@ -10,6 +10,7 @@
 //! | [`machine`] | CPUs, and CPU time of threads |
 //! | [`topics`] | what topics cost |
 //! | [`beside`] | what bursts on one topic do to another |
+//! | [`flood`] | what a flood of one connection does to the publications of others |
 //! | [`scale`] | how throughput grows with shards |
 //! | [`runner`] | servers and load generators as processes |
 //!
@@ -17,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 pub mod beside;
+pub mod flood;
 pub mod hop;
 pub mod idle;
 pub mod machine;

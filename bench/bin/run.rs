@@ -8,6 +8,7 @@ use clap::Parser;
 use serde::Deserialize;
 use shardcast_bench::{
     beside::Beside,
+    flood::{self, Floods},
     hop::Hop,
     machine,
     outcome::Outcome,
@@ -72,6 +73,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     if "quiet topic beside bursts".contains(&args.only) {
         quiet_beside_bursts(&args)?;
+    }
+    if "publications beside a flood".contains(&args.only) {
+        beside_floods(&args)?;
     }
     if "idle".contains(&args.only) {
         idle(&bench, args.rounds)?;
@@ -151,6 +155,31 @@ fn quiet_beside_bursts(args: &Args) -> Result<(), Box<dyn Error>> {
     line("  a turn meanwhile, mean, ms", each(|it| it.turn_ms), Target::AtMost(10.0));
     let long = each(|it| it.long_turns as f64 / it.turns.max(1) as f64 * 1e3);
     shardcast_bench::say!("{:<47} {:>10} {long:>10.3}", "  of 1,000 turns, longer than 10 ms", "");
+    Ok(())
+}
+
+fn beside_floods(args: &Args) -> Result<(), Box<dyn Error>> {
+    let mut found: Vec<Floods> = Vec::new();
+    for _ in 0..args.rounds {
+        let Args { server_cpu, load_cpu, seconds, .. } = args;
+        let words = format!("--cpus {server_cpu},{load_cpu} --seconds {seconds}");
+        found.push(runner::run_alone(&format!("bench-flood --json {words}"))?);
+    }
+    let alone = median(found.iter().map(|it| it.alone.p99_us));
+    for (number, name) in flood::NAMES.iter().enumerate() {
+        let each = || found.iter().map(|it| (&it.beside[number].publications, &it.alone));
+        let ratio = median(each().map(|(beside, alone)| beside.p99_us / alone.p99_us));
+        shardcast_bench::say!(
+            "{:<47} {:>10} {:>10} {ratio:>7.3} {}",
+            format!("publications beside a flood of {name}, p99 us"),
+            short(alone),
+            short(median(each().map(|(beside, _)| beside.p99_us))),
+            Target::AtMost(10.0).verdict(ratio)
+        );
+        let lost: u64 = each().map(|(beside, _)| beside.refused + beside.unanswered).sum();
+        let due: u64 = each().map(|(beside, _)| beside.due).sum();
+        line(&format!("  refused or unanswered, of {due}"), lost as f64, Target::AtMost(0.0));
+    }
     Ok(())
 }
 

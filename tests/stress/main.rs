@@ -7,7 +7,9 @@
 // A tool for developers: when its output is closed, it ends.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bystanders;
 mod control;
+mod flood;
 mod peer;
 mod random;
 mod scenarios;
@@ -44,7 +46,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let chosen: Vec<_> = SCENARIOS.iter().filter(|it| it.name.contains(&args.only)).collect();
     if args.list {
-        chosen.iter().for_each(|it| println!("{:<16} {}", it.name, it.about));
+        chosen.iter().for_each(|it| println!("{:<17} {}", it.name, it.about));
         return ExitCode::SUCCESS;
     }
     if chosen.is_empty() {
@@ -75,9 +77,9 @@ fn run(scenario: &Scenario, seed: u64, short: bool) -> bool {
     });
     let seconds = began.elapsed().as_secs_f64();
     match &outcome {
-        Ok(notes) => println!("stress: {:<16} ok      {seconds:5.1} s  {notes}", scenario.name),
+        Ok(notes) => println!("stress: {:<17} ok      {seconds:5.1} s  {notes}", scenario.name),
         Err(failure) => {
-            println!("stress: {:<16} FAILED  {seconds:5.1} s  {failure}", scenario.name);
+            println!("stress: {:<17} FAILED  {seconds:5.1} s  {failure}", scenario.name);
             let short = if short { " --short" } else { "" };
             println!("        again: cargo xtask stress --only {} --seed {seed}{short}", scenario.name);
         }

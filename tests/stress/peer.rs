@@ -2,11 +2,11 @@
 
 use std::{
     io::{self, Read as _, Write as _},
-    net::{Shutdown, SocketAddr, TcpStream},
+    net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream},
     time::Duration,
 };
 
-use rustix::net::sockopt;
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket, sockopt};
 
 use crate::{
     scenarios::{Failure, Outcome},
@@ -24,11 +24,35 @@ pub(crate) type Frame = (u32, Vec<u8>);
 
 impl Peer {
     pub(crate) fn connect(to: SocketAddr) -> Outcome<Self> {
-        let stream = TcpStream::connect_timeout(&to, PATIENCE)?;
+        Self::over(TcpStream::connect_timeout(&to, PATIENCE)?)
+    }
+
+    /// Connects from another address of this host's loopback.
+    pub(crate) fn connect_from(from: IpAddr, to: SocketAddr) -> Outcome<Self> {
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        bind(&socket, &SocketAddr::new(from, 0))?;
+        connect(&socket, &to)?;
+        Self::over(socket.into())
+    }
+
+    /// Connects with the smallest receive buffer, which is full after a few KiB that are not read.
+    pub(crate) fn connect_narrow(to: SocketAddr) -> Outcome<Self> {
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        sockopt::set_socket_recv_buffer_size(&socket, 1)?;
+        connect(&socket, &to)?;
+        Self::over(socket.into())
+    }
+
+    fn over(stream: TcpStream) -> Outcome<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         Ok(Self { stream, input: Vec::new() })
+    }
+
+    /// The same stream, for another thread.
+    pub(crate) fn stream(&self) -> Outcome<TcpStream> {
+        Ok(self.stream.try_clone()?)
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -88,6 +112,21 @@ impl Peer {
         }
     }
 
+    /// Writes as much of `bytes` as is accepted without a pause of `pause`; how much that was.
+    pub(crate) fn write_up_to(&mut self, bytes: &[u8], pause: Duration) -> Outcome<usize> {
+        self.stream.set_write_timeout(Some(pause))?;
+        let mut written = 0;
+        while written < bytes.len() {
+            match self.stream.write(&bytes[written..]) {
+                Ok(len) => written += len,
+                // A time-out, or the end.
+                Err(_) => break,
+            }
+        }
+        self.stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(written)
+    }
+
     /// Ends its direction of the stream.
     pub(crate) fn finish(&self) {
         let _ = self.stream.shutdown(Shutdown::Write);
@@ -128,3 +167,6 @@ pub(crate) fn frame(id: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 const FRAME_BYTES_MAX: usize = 1_000_000;
+
+/// An address of this host that the other peers of a scenario do not have.
+pub(crate) const ANOTHER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));

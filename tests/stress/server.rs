@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -20,8 +20,12 @@ pub(crate) struct Setup {
     pub(crate) limits: String,
     /// Lines of `[server]`.
     pub(crate) server: String,
+    /// Lines of `[admin]`.
+    pub(crate) admin: String,
     /// Additional sections.
     pub(crate) sections: String,
+    /// Environment variables, which take precedence over the file.
+    pub(crate) environment: Vec<(&'static str, String)>,
     /// RLIMIT_NOFILE.
     pub(crate) descriptors: Option<u32>,
     /// The log level; `error` by default.
@@ -56,10 +60,11 @@ impl Server {
         let config =
             std::env::temp_dir().join(format!("shardcast-stress-{}-{number}.toml", std::process::id()));
         let text = format!(
-            "[server]\nshards = 2\nspin = \"0\"\n{}\n[limits]\n{}\n[admin]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"{}\"\n{}\n\
+            "[server]\nshards = 2\nspin = \"0\"\n{}\n[limits]\n{}\n[admin]\nlisten = \"127.0.0.1:0\"\n{}\n[log]\nlevel = \"{}\"\n{}\n\
              [[listener]]\nname = \"push\"\nlisten = \"127.0.0.1:0\"\n[listener.push]\ninterval = \"0s\"\n",
             setup.server,
             setup.limits,
+            setup.admin,
             setup.log_level.as_deref().unwrap_or("error"),
             setup.sections
         );
@@ -67,6 +72,7 @@ impl Server {
         let limit = setup.descriptors.map_or_else(String::new, |count| format!("ulimit -n {count}; "));
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("{limit}exec \"$0\" serve --config \"$1\"")]).arg(program).arg(&config);
+        shell.envs(setup.environment.iter().map(|(name, value)| (name, value)));
         let mut child = shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()?;
         let mut line = String::new();
         if let Some(out) = child.stdout.take() {
@@ -88,6 +94,20 @@ impl Server {
         let pid = self.child.id();
         let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
         Footprint { descriptors, resident_bytes: shardcast_load::process::resident_bytes(pid) }
+    }
+
+    /// The most memory that was ever resident.
+    pub(crate) fn peak_resident_bytes(&self) -> Outcome<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        kib.map(|kib| kib * 1024)
+            .ok_or_else(|| Failure("the system reports no peak of resident memory".into()))
+    }
+
+    /// The file of the configuration, which a scenario may change.
+    pub(crate) fn config(&self) -> &Path {
+        &self.config
     }
 
     /// The sum of all samples of the metric `name` whose labels contain all of `labels`, each written `key="value"`.
@@ -115,6 +135,14 @@ impl Server {
         body.ok_or_else(|| Failure(format!("no response from {path}")))
     }
 
+    /// Waits until the metric has this value.
+    pub(crate) fn eventually_metric(&self, name: &str, labels: &[&str], expected: u64) -> Outcome<()> {
+        self.eventually(|server| {
+            let observed = server.metric(name, labels)?;
+            Ok((observed != expected).then(|| format!("{name}: expected {expected}, observed {observed}")))
+        })
+    }
+
     /// Waits until `holds` returns `None`; fails with its last message at the deadline.
     pub(crate) fn eventually(&self, mut holds: impl FnMut(&Self) -> Outcome<Option<String>>) -> Outcome<()> {
         let deadline = Instant::now() + PATIENCE;
@@ -131,6 +159,23 @@ impl Server {
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             let _ = kill_process(pid, signal);
         }
+    }
+
+    /// Stops all its threads in whatever they do, until the next `SIGCONT`.
+    pub(crate) fn suspend(&self) -> Outcome<()> {
+        self.signal(Signal::STOP);
+        let is_stopped = |task: fs::DirEntry| {
+            let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+            status.lines().any(|line| line.starts_with("State:\tT"))
+        };
+        let deadline = Instant::now() + PATIENCE;
+        while !fs::read_dir(format!("/proc/{}/task", self.child.id()))?.flatten().all(is_stopped) {
+            if Instant::now() > deadline {
+                return Err(Failure("the server does not stop at SIGSTOP".into()));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     /// Waits for its end, at most for `limit`.

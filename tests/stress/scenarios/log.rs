@@ -94,8 +94,10 @@ fn one(trial: &mut Trial, destination: Destination, level: &str) -> Outcome<u64>
 fn forbidden(server: &Server) -> Outcome<bool> {
     let mut stream = TcpStream::connect(server.admin)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(
-        b"POST /drain HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    write!(
+        stream,
+        "POST /drain HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+        server.admin
     )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

@@ -1,16 +1,31 @@
 //! The scenarios, and their common parts.
 
+mod admin;
 mod churn;
+mod conflate;
 mod descriptors;
 mod drain;
+mod expiry;
+mod flood;
+mod leave;
 mod log;
 mod malformed;
 mod membership;
+mod memory;
+mod once;
 mod order;
+mod prefixes;
+mod reload;
+mod requests;
+mod reset;
 mod resume;
+mod shares;
 mod silent;
 mod slow;
 mod start;
+mod stop;
+mod streams;
+mod stuck_log;
 
 use std::{error::Error, fmt, thread::JoinHandle};
 
@@ -42,7 +57,66 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "descriptors", about: "more connections than descriptors", run: descriptors::run },
     Scenario { name: "log", about: "a log that cannot be written or is not read", run: log::run },
     Scenario { name: "start", about: "starts with fewer descriptors than needed", run: start::run },
+    Scenario {
+        name: "flood-publish",
+        about: "publications without pause, beside others",
+        run: flood::publish,
+    },
+    Scenario { name: "flood-presence", about: "the same with PRESENCE", run: flood::presence },
+    Scenario {
+        name: "flood-subscribe",
+        about: "the same with subscriptions to everything",
+        run: flood::subscribe,
+    },
+    Scenario { name: "flood-echo", about: "the same with requests to the service", run: flood::echo },
+    Scenario { name: "flood-ping", about: "the same with heartbeats", run: flood::ping },
+    Scenario {
+        name: "requests",
+        about: "requests that wait as long as possible, and a reset",
+        run: requests::run,
+    },
+    Scenario {
+        name: "delayed",
+        about: "one address delays all it may, beside another",
+        run: shares::delayed,
+    },
+    Scenario {
+        name: "rate-limited",
+        about: "the same over the rate limit of a topic",
+        run: shares::rate_limited,
+    },
+    Scenario { name: "topics", about: "the same with topics", run: shares::topics },
+    Scenario { name: "subscriptions", about: "the same with subscriptions", run: shares::subscriptions },
+    Scenario { name: "address", about: "the same with connections", run: shares::connections },
+    Scenario { name: "prefixes", about: "many topics, and every prefix of their names", run: prefixes::run },
+    Scenario { name: "leave", about: "many subscriptions that end together", run: leave::run },
+    Scenario { name: "once", about: "a prefix and a topic below it, from a position", run: once::run },
+    Scenario { name: "expiry", about: "publications that expire on their way", run: expiry::run },
+    Scenario { name: "conflate", about: "the last value of every key", run: conflate::run },
+    Scenario {
+        name: "assembly",
+        about: "largest frames without their end, in bounded memory",
+        run: memory::assembly,
+    },
+    Scenario { name: "large-bodies", about: "large publications, in bounded memory", run: memory::bodies },
+    Scenario { name: "trickle", about: "requests in pieces of a few bytes", run: streams::trickle },
+    Scenario {
+        name: "half-closed",
+        about: "requests, and the end of the stream at once",
+        run: streams::half_closed,
+    },
+    Scenario { name: "unread", about: "requests whose answers are read last", run: streams::unread },
+    Scenario { name: "reset", about: "connections that are reset before they are accepted", run: reset::run },
+    Scenario { name: "admin", about: "slow HTTP clients, and operators", run: admin::run },
+    Scenario { name: "reload", about: "limits that change all the time", run: reload::run },
+    Scenario { name: "stuck-log", about: "a log without room from the start", run: stuck_log::run },
     Scenario { name: "drain", about: "SIGTERM under load, with clients that never close", run: drain::run },
+    Scenario {
+        name: "stop-acknowledged",
+        about: "SIGTERM between publications and their delivery",
+        run: stop::acknowledged,
+    },
+    Scenario { name: "stop-mixed", about: "SIGTERM with peers that never finish", run: stop::mixed },
 ];
 
 /// A failed check: expected and observed, in one line.

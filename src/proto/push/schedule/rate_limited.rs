@@ -223,7 +223,7 @@ impl<K: Clone + Ord, T> RateLimitedTopics<K, T> {
         (self.waiting, self.bytes) = (0, 0);
         self.due.clear();
         let queues = self.topics.values_mut().flat_map(|topic| {
-            topic.bytes = 0;
+            (topic.bytes, topic.holders) = (0, Holders::default());
             std::mem::take(&mut topic.queue)
         });
         queues.map(|it| it.item)

@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    net::{SocketAddr, TcpStream},
+    io::Write as _,
+    net::{Shutdown, SocketAddr, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -274,6 +275,24 @@ fn a_drain_waits_until_a_slow_reader_has_taken_everything() {
     assert_eq!(slow.read_to_end(), (Vec::new(), End::OfStream));
     drop(slow);
     stopped.join().expect("no panic").expect("a clean stop");
+}
+
+/// A peer that reads nothing is not read from. When it ends both directions and resets, reading must not begin again.
+#[test]
+fn a_peer_that_was_not_read_from_leaves_nothing_when_it_resets() {
+    let recorder = Recorder::default();
+    let (server, address) = serve(config(), &recorder);
+    for _ in 0..4 {
+        let mut peer = Peer::narrow(address);
+        let requests = frame(1, b"").repeat(8_000);
+        peer.0.set_write_timeout(Some(Duration::from_millis(100))).expect("not zero");
+        while peer.0.write(&requests).is_ok() {}
+        peer.0.shutdown(Shutdown::Both).expect("it is connected");
+        peer.reset();
+    }
+    let (done, is_done) = flume::bounded(1);
+    thread::spawn(move || done.send(server.drain(Duration::from_secs(600))));
+    is_done.recv_timeout(PATIENCE).expect("nothing is left to drain").expect("the shards end well");
 }
 
 #[test]
