@@ -140,11 +140,13 @@ impl Server {
         self.handle.address(listener)
     }
 
-    /// Stops the server in order: accepts no new connections, sends what is queued, and then closes each connection.
-    /// Connections that are still open after `timeout` are cut. Returns when everything has ended.
+    /// Stops the server in order: accepts no new connections and reads no more requests, answers those that it has read,
+    /// sends what is queued, and then closes each connection. What was acknowledged to a publisher reaches every
+    /// subscriber that reads. Connections that are still open after `timeout` are cut. Returns when everything has ended.
     ///
     /// # Errors
-    /// Why the first of the failed shards failed.
+    /// Why the first of the failed shards failed, or which shards have not stopped in time and what they run: they are
+    /// left running.
     pub fn drain(mut self, timeout: Duration) -> io::Result<()> {
         self.handle.begin_drain(timeout);
         self.join()

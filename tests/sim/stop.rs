@@ -89,6 +89,7 @@ impl World {
             requests: shard.requests.in_progress() > 0,
             hub_requests: shard.hub.has_requests(),
             publications: !shard.hub.is_idle(),
+            envelopes: false,
             deliveries: shard.hub.has_deliveries(),
         };
         while let Some(phase) = shard.stop.advance(&remaining, now) {

@@ -55,7 +55,7 @@ use crate::Time;
 /// assert!(stop.must_send());
 /// stop.send_markers(|_, marker| marker == Marker::Published);
 /// assert_eq!(stop.advance(&nothing, now), Some(Phase::Closing));
-/// assert!(!stop.must_send());
+/// assert!(!stop.must_send() && !stop.has_given_up());
 /// assert_eq!(stop.poll_timeout(now), None);
 /// ```
 ///
@@ -73,9 +73,12 @@ use crate::Time;
 pub struct Stop {
     shard: u16,
     phase: Phase,
-    /// Until when it waits for requests of services, and for anything.
+    /// Until when it waits for requests of services, and for other shards, and until when it does its own work.
     services_until: Time,
     waits_until: Time,
+    deadline: Time,
+    /// It has gone on although something was left.
+    has_given_up: bool,
     /// Per shard, how many markers have come from there, and how many were sent there.
     came: Vec<u8>,
     sent: Vec<u8>,
@@ -115,7 +118,9 @@ pub struct Remaining {
     pub hub_requests: bool,
     /// The hub has publications without a position, or envelopes for other shards.
     pub publications: bool,
-    /// Messages wait for their fan-out, or the shard has sent itself something.
+    /// The shard has sent itself something.
+    pub envelopes: bool,
+    /// Messages wait for their fan-out.
     pub deliveries: bool,
 }
 
@@ -123,8 +128,16 @@ impl Stop {
     /// Creates the value for one of `shards` shards, which runs.
     pub fn new(shard: u16, shards: u16) -> Self {
         let none = vec![0; usize::from(shards)];
-        let (services_until, waits_until) = (Time::NEVER, Time::NEVER);
-        Self { shard, phase: Phase::Running, services_until, waits_until, came: none.clone(), sent: none }
+        Self {
+            shard,
+            phase: Phase::Running,
+            services_until: Time::NEVER,
+            waits_until: Time::NEVER,
+            deadline: Time::NEVER,
+            has_given_up: false,
+            came: none.clone(),
+            sent: none,
+        }
     }
 
     /// The shard is to stop by `deadline`. A later call may shorten the time.
@@ -132,6 +145,7 @@ impl Stop {
         let time = deadline - now;
         self.services_until = self.services_until.min(now + (time / 4).min(SERVICES_TIME_MAX));
         self.waits_until = self.waits_until.min(now + time / 4 * 3);
+        self.deadline = self.deadline.min(deadline);
         self.phase = self.phase.max(Phase::Finishing);
     }
 
@@ -159,8 +173,7 @@ impl Stop {
 
     /// Goes on to the next phase, if nothing is left to wait for; returns that phase.
     pub fn advance(&mut self, remaining: &Remaining, now: Time) -> Option<Phase> {
-        let waits = now < self.waits_until;
-        let next = match self.phase {
+        let (is_left, phase) = match self.phase {
             Phase::Running | Phase::Closing => return None,
             Phase::Finishing => {
                 let requests = remaining.requests && now < self.services_until;
@@ -168,14 +181,18 @@ impl Stop {
             }
             Phase::Publishing => (remaining.publications || !self.came(Marker::Finished), Phase::Delivering),
             Phase::Delivering => {
-                let comes = remaining.deliveries || !self.came(Marker::Published);
-                (comes || self.must_send(), Phase::Closing)
+                // No other shard delays its own deliveries.
+                if remaining.deliveries && now < self.deadline {
+                    return None;
+                }
+                let comes = remaining.envelopes || !self.came(Marker::Published);
+                (comes || remaining.deliveries || self.must_send(), Phase::Closing)
             }
         };
-        let (is_left, phase) = next;
-        if is_left && waits {
+        if is_left && now < self.waits_until {
             return None;
         }
+        self.has_given_up |= is_left;
         self.phase = phase;
         Some(phase)
     }
@@ -198,13 +215,20 @@ impl Stop {
         others.into_iter().any(|sent| sent < due)
     }
 
+    /// Whether it has gone on without waiting for everything: messages may be lost.
+    #[inline]
+    pub const fn has_given_up(&self) -> bool {
+        self.has_given_up
+    }
+
     /// When [`advance`](Self::advance) may go on although nothing else happens.
     pub fn poll_timeout(&self, now: Time) -> Option<Time> {
         let waits_for_services = self.phase == Phase::Finishing && now < self.services_until;
         match self.phase {
             Phase::Running | Phase::Closing => None,
             _ if waits_for_services => Some(self.services_until.min(self.waits_until)),
-            _ => Some(self.waits_until),
+            _ if now < self.waits_until => Some(self.waits_until),
+            _ => Some(self.deadline),
         }
     }
 
@@ -244,8 +268,21 @@ const SERVICES_TIME_MAX: Duration = Duration::from_secs(1);
 mod tests {
     use super::*;
 
-    const NOTHING: Remaining =
-        Remaining { requests: false, hub_requests: false, publications: false, deliveries: false };
+    const NOTHING: Remaining = Remaining {
+        requests: false,
+        hub_requests: false,
+        publications: false,
+        envelopes: false,
+        deliveries: false,
+    };
+
+    const EVERYTHING: Remaining = Remaining {
+        requests: true,
+        hub_requests: true,
+        publications: true,
+        envelopes: true,
+        deliveries: true,
+    };
 
     fn at(millis: u64) -> Time {
         Time::from_nanos(millis * 1_000_000)
@@ -264,14 +301,17 @@ mod tests {
         let requests = Remaining { requests: true, ..NOTHING };
         let hub_requests = Remaining { hub_requests: true, ..NOTHING };
         let publications = Remaining { publications: true, ..NOTHING };
+        let envelopes = Remaining { envelopes: true, ..NOTHING };
         let deliveries = Remaining { deliveries: true, ..NOTHING };
         for (came, remaining, expected) in [
             (None, requests, Phase::Finishing),
             (None, hub_requests, Phase::Finishing),
             (None, publications, Phase::Finishing),
+            (None, envelopes, Phase::Publishing),
             (None, deliveries, Phase::Publishing),
             (Some(Marker::Finished), NOTHING, Phase::Delivering),
             (Some(Marker::Published), publications, Phase::Finishing),
+            (Some(Marker::Published), envelopes, Phase::Delivering),
             (Some(Marker::Published), deliveries, Phase::Delivering),
             (Some(Marker::Published), NOTHING, Phase::Closing),
         ] {
@@ -310,25 +350,32 @@ mod tests {
 
     #[test]
     fn a_shard_that_is_stuck_delays_others_for_three_quarters_of_the_time() {
-        let everything =
-            Remaining { requests: true, hub_requests: true, publications: true, deliveries: true };
         let mut stop = Stop::new(0, 2);
         stop.begin(at(8000), at(0));
-        assert_eq!(run(&mut stop, &everything, at(5999)), Phase::Finishing);
-        assert_eq!(stop.poll_timeout(at(5999)), Some(at(6000)));
-        assert_eq!(run(&mut stop, &everything, at(6000)), Phase::Closing);
+        let others = Remaining { deliveries: false, ..EVERYTHING };
+        assert_eq!(run(&mut stop, &others, at(5999)), Phase::Finishing);
+        assert_eq!((stop.poll_timeout(at(5999)), stop.has_given_up()), (Some(at(6000)), false));
+        assert_eq!(run(&mut stop, &others, at(6000)), Phase::Closing);
+        assert!(stop.has_given_up());
         assert!(!stop.must_send(), "others need not wait for this one");
     }
 
     #[test]
-    fn a_stop_at_once_waits_for_nothing_even_if_a_drain_has_begun() {
-        let everything =
-            Remaining { requests: true, hub_requests: true, publications: true, deliveries: true };
+    fn a_shard_delivers_what_it_has_until_the_deadline() {
         let mut stop = Stop::new(0, 2);
         stop.begin(at(8000), at(0));
-        assert_eq!(run(&mut stop, &everything, at(10)), Phase::Finishing);
+        assert_eq!(run(&mut stop, &EVERYTHING, at(7999)), Phase::Delivering);
+        assert_eq!(stop.poll_timeout(at(7999)), Some(at(8000)));
+        assert_eq!(run(&mut stop, &EVERYTHING, at(8000)), Phase::Closing);
+    }
+
+    #[test]
+    fn a_stop_at_once_waits_for_nothing_even_if_a_drain_has_begun() {
+        let mut stop = Stop::new(0, 2);
+        stop.begin(at(8000), at(0));
+        assert_eq!(run(&mut stop, &EVERYTHING, at(10)), Phase::Finishing);
         stop.begin(at(10), at(10));
-        assert_eq!(run(&mut stop, &everything, at(10)), Phase::Closing);
+        assert_eq!(run(&mut stop, &EVERYTHING, at(10)), Phase::Closing);
         stop.begin(at(20_000), at(11));
         assert_eq!((stop.phase(), stop.poll_timeout(at(11))), (Phase::Closing, None));
     }

@@ -169,7 +169,7 @@ impl Publisher {
     /// Publishes `body`. Messages of one thread arrive in order, at every subscriber.
     ///
     /// When this returns `Ok`, the message is queued for the owner of the topic. It is lost only if the backlog of the
-    /// owner is full when it arrives there, which is counted. [`publish_confirmed`](Self::publish_confirmed) returns
+    /// owner is full when it arrives there, or the server is stopping then, which is counted. [`publish_confirmed`](Self::publish_confirmed) returns
     /// the outcome.
     ///
     /// # Errors

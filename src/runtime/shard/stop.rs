@@ -65,9 +65,17 @@ impl Shard {
                 self.reactor.port.has_room_for(to) && self.reactor.port.post(to, envelope).is_ok()
             });
         }
-        let phase = stop.phase();
+        let (phase, has_given_up) = (stop.phase(), stop.has_given_up());
         drop(stop);
         if phase == Phase::Closing && before != phase {
+            if has_given_up
+                && self.reactor.drain_deadline().is_some_and(|deadline| deadline > self.reactor.now())
+            {
+                tracing::warn!(
+                    shard = self.reactor.id,
+                    "closes its connections without waiting for other shards any longer: messages may be lost"
+                );
+            }
             self.conns.close_all(CloseReason::Drained);
         }
         before != phase
@@ -79,7 +87,8 @@ impl Shard {
             requests: self.conns.has_requests(),
             hub_requests: self.push.has_requests(),
             publications: !self.push.is_idle(),
-            deliveries: self.push.has_deliveries() || self.reactor.port.has_local(),
+            envelopes: self.reactor.port.has_local(),
+            deliveries: self.push.has_deliveries(),
         }
     }
 
