@@ -15,14 +15,12 @@ mod routes;
 mod subscribe;
 mod work;
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     AskId, HubConfig, HubMessage, HubResponse, Publication, Publish, SubscriberId, Ticket,
     group::Group,
+    names::Names,
     prefix_index::PrefixIndex,
     schedule::{Admission, FanOut},
     slab::Slab,
@@ -95,7 +93,7 @@ pub struct Hub<F = ()> {
     epoch: u64,
 
     topics: Slab<Topic>,
-    names: HashMap<TopicName, u32>,
+    names: Names,
     prefixes: Slab<Prefix>,
     prefix_index: PrefixIndex,
     /// Changes when a prefix appears or disappears, and when the shards that are interested in one change: what
@@ -272,7 +270,7 @@ impl<F: Default> Hub<F> {
             shards: shards.max(1),
             epoch,
             topics: Slab::default(),
-            names: HashMap::new(),
+            names: Names::default(),
             prefixes: Slab::default(),
             prefix_index: PrefixIndex::default(),
             generation: 1,
