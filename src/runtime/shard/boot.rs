@@ -1,6 +1,7 @@
 //! The life of a shard: it is made on its own thread, reports that it runs, is pumped, and ends in the reverse order.
 
 use std::{
+    cell::RefCell,
     io,
     num::NonZero,
     os::fd::OwnedFd,
@@ -144,7 +145,7 @@ impl Seed {
         let conns = Conns::new(Rc::clone(&reactor), self.conns, slots);
         let push = Push::new(Rc::clone(&reactor), Rc::clone(&conns), self.push, self.epoch);
         let (watch, stall_nanos) = (self.watch, self.stall_nanos);
-        let shard = Rc::new(Shard { reactor, conns, push, watch, stall_nanos });
+        let shard = Rc::new(Shard { reactor, conns, push, watch, due: RefCell::default(), stall_nanos });
         shard.conns.set_services((self.services)());
         shard.reactor.add_part(Rc::clone(&shard) as _);
         shard.reactor.add_part(Rc::clone(&shard.conns) as _);

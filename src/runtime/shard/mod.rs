@@ -7,11 +7,16 @@
 mod boot;
 mod pump;
 
-use std::{rc::Rc, sync::Arc};
+use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
 
 pub(crate) use boot::{Lifecycle, Report, Seed};
 
-use crate::{conns::Conns, push::Push, reactor::Reactor, watch::Watch};
+use crate::{
+    conns::Conns,
+    push::Push,
+    reactor::{Reactor, Timer},
+    watch::Watch,
+};
 
 /// A shard, as seen from its own thread.
 pub(crate) struct Shard {
@@ -19,6 +24,8 @@ pub(crate) struct Shard {
     conns: Rc<Conns>,
     push: Rc<Push>,
     watch: Arc<Watch>,
+    /// Timers that have gone off, which the turn had no time for.
+    due: RefCell<VecDeque<Timer>>,
     /// A turn that takes longer is a stall.
     stall_nanos: u64,
 }
