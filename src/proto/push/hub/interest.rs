@@ -19,7 +19,9 @@ impl<F: Default> Hub<F> {
     /// without interest.
     pub(super) fn announce(&mut self) {
         self.begin_stage();
-        while self.may_work()
+        // While subscribers leave, most numbers will change again: one announcement is enough for many of them.
+        let share = if self.leavers.is_empty() { 1 } else { LEAVING_SHARE };
+        while self.work < self.config.turn_work_max.div_ceil(share)
             && let Some(route) = self.dirty.pop_front()
         {
             self.spend(1);
@@ -109,3 +111,6 @@ fn set_members(interest: &mut Vec<(u16, u32)>, shard: u16, members: u32) -> bool
         }
     }
 }
+
+/// While subscribers leave, this part of a turn's work announces interest.
+const LEAVING_SHARE: usize = 16;
