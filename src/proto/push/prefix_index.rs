@@ -14,9 +14,17 @@ use crate::TopicPrefix;
 #[derive(Debug, Default)]
 pub(super) struct PrefixIndex {
     hashes: RandomState,
-    prefixes: HashTable<(TopicPrefix, u32)>,
+    prefixes: HashTable<Entry>,
     /// The number of prefixes of each length.
     lengths: BTreeMap<usize, u32>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// So that nothing is hashed again when the table grows.
+    hash: u64,
+    text: TopicPrefix,
+    number: u32,
 }
 
 impl PrefixIndex {
@@ -29,15 +37,14 @@ impl PrefixIndex {
     pub(super) fn insert(&mut self, text: TopicPrefix, number: u32) {
         debug_assert_eq!(self.get(&text), None, "each text once");
         *self.lengths.entry(text.len()).or_default() += 1;
-        let hashes = self.hashes.clone();
-        let hash = hash(&hashes, &text);
-        self.prefixes.insert_unique(hash, (text, number), |(text, _)| self::hash(&hashes, text));
+        let hash = self.hash(&text);
+        self.prefixes.insert_unique(hash, Entry { hash, text, number }, |entry| entry.hash);
     }
 
     /// Removes the prefix with this text.
     pub(super) fn remove(&mut self, text: &str) {
         let hash = self.hash(text);
-        let Ok(entry) = self.prefixes.find_entry(hash, |(it, _)| **it == *text) else { return };
+        let Ok(entry) = self.prefixes.find_entry(hash, |entry| *entry.text == *text) else { return };
         entry.remove();
         if let Some(count) = self.lengths.get_mut(&text.len()) {
             *count -= 1;
@@ -47,8 +54,7 @@ impl PrefixIndex {
         }
         // Many come and go: a few prefixes do not keep the memory of a crowd.
         if self.prefixes.len() * 4 < self.prefixes.capacity() && self.prefixes.capacity() > CAPACITY_KEPT {
-            let hashes = &self.hashes;
-            self.prefixes.shrink_to(self.prefixes.len() * 2, |(text, _)| self::hash(hashes, text));
+            self.prefixes.shrink_to(self.prefixes.len() * 2, |entry| entry.hash);
         }
     }
 
@@ -63,18 +69,14 @@ impl PrefixIndex {
     }
 
     fn find(&self, hash: u64, text: &[u8]) -> Option<u32> {
-        self.prefixes.find(hash, |(it, _)| it.as_bytes() == text).map(|(_, number)| *number)
+        self.prefixes.find(hash, |entry| entry.text.as_bytes() == text).map(|entry| entry.number)
     }
 
     fn hash(&self, text: &str) -> u64 {
-        hash(&self.hashes, text)
+        let mut hasher = self.hashes.build_hasher();
+        text.bytes().for_each(|byte| hasher.write_u8(byte));
+        hasher.finish()
     }
-}
-
-fn hash(hashes: &RandomState, text: &str) -> u64 {
-    let mut hasher = hashes.build_hasher();
-    text.bytes().for_each(|byte| hasher.write_u8(byte));
-    hasher.finish()
 }
 
 const CAPACITY_KEPT: usize = 64;

@@ -9,6 +9,7 @@ mod notices;
 mod places;
 pub mod source;
 mod sources;
+mod stage;
 pub(crate) mod tasks;
 pub(crate) mod timer;
 mod waker;
@@ -28,6 +29,7 @@ use shardcast_proto::Time;
 
 pub(crate) use begun::{begin, spawn};
 pub(crate) use notices::Notice;
+pub(crate) use stage::Stage;
 pub(crate) use timer::TimerKey;
 
 use crate::{

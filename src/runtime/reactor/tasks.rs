@@ -7,6 +7,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
@@ -14,7 +15,7 @@ use std::{
 };
 
 use super::{
-    Notice, Reactor,
+    Notice, Reactor, Stage,
     places::{Places, Run},
     waker::{TaskWaker, Ticket},
 };
@@ -32,9 +33,7 @@ pub(crate) struct Tasks {
     /// Numbers without a task and without a waker.
     free: RefCell<Vec<u32>>,
     /// In the order in which they are to be polled.
-    queue: RefCell<Vec<u32>>,
-    /// The queue of the last round, kept for its memory.
-    round: RefCell<Vec<u32>>,
+    queue: RefCell<VecDeque<u32>>,
     /// The first task of the connection in each slot, or [`NONE`]. Invariant: the tasks of an open connection are
     /// linked to each other, and no others are.
     of_slot: RefCell<Vec<u32>>,
@@ -163,7 +162,7 @@ impl Tasks {
 
     fn schedule(&self, task: &mut Task) {
         if !std::mem::replace(&mut task.scheduled, true) && task.running.is_some() {
-            self.queue.borrow_mut().push(task.waker.number);
+            self.queue.borrow_mut().push_back(task.waker.number);
         }
     }
 
@@ -199,7 +198,7 @@ impl Tasks {
         let ends = self.ending.get();
         let scheduled = ends || shared.woken.is_raised();
         if scheduled {
-            self.queue.borrow_mut().push(number);
+            self.queue.borrow_mut().push_back(number);
         }
         let task = Task { waker: shared, running: Some(running), scheduled, ends, link: None };
         self.slots.borrow_mut()[number as usize] = Some(task);
@@ -223,7 +222,7 @@ impl Tasks {
         if let Some(task) = self.slots.borrow_mut()[number as usize].as_mut() {
             task.running = Some(running);
             if task.scheduled {
-                self.queue.borrow_mut().push(number);
+                self.queue.borrow_mut().push_back(number);
             }
         }
     }
@@ -239,16 +238,20 @@ impl Tasks {
     }
 }
 
-/// Polls each woken task once. Tasks that are woken meanwhile are polled the next time. True when there was any.
+/// Polls each woken task once, as far as there is time. Tasks that are woken meanwhile are polled the next time. True
+/// when there was any.
 pub(crate) fn run(reactor: &Reactor) -> bool {
-    let mut round = reactor.tasks.round.take();
-    std::mem::swap(&mut round, &mut *reactor.tasks.queue.borrow_mut());
-    let found = !round.is_empty();
-    for number in round.drain(..) {
+    let round = reactor.tasks.runnable();
+    let mut stage = Stage::default();
+    for _ in 0..round {
+        if !stage.takes_next() {
+            break;
+        }
+        let next = reactor.tasks.queue.borrow_mut().pop_front();
+        let Some(number) = next else { break };
         poll(reactor, number);
     }
-    reactor.tasks.round.replace(round);
-    found
+    round > 0
 }
 
 fn poll(reactor: &Reactor, number: u32) {

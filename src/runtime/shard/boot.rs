@@ -147,7 +147,8 @@ impl Seed {
         let push = Push::new(Rc::clone(&reactor), Rc::clone(&conns), self.push, self.epoch);
         let (watch, stall_nanos) = (self.watch, self.stall_nanos);
         let stop = RefCell::new(Stop::new(self.id, reactor.router.shards() as u16));
-        let shard = Rc::new(Shard { reactor, conns, push, watch, stop, stall_nanos });
+        let shard =
+            Rc::new(Shard { reactor, conns, push, watch, stop, due: RefCell::default(), stall_nanos });
         shard.conns.set_services((self.services)());
         shard.reactor.add_part(Rc::clone(&shard) as _);
         shard.reactor.add_part(Rc::clone(&shard.conns) as _);

@@ -8,12 +8,17 @@ mod boot;
 mod pump;
 mod stop;
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
 
 pub(crate) use boot::{Lifecycle, Report, Seed};
 use shardcast_proto::push::stop::Stop;
 
-use crate::{conns::Conns, push::Push, reactor::Reactor, watch::Watch};
+use crate::{
+    conns::Conns,
+    push::Push,
+    reactor::{Reactor, Timer},
+    watch::Watch,
+};
 
 /// A shard, as seen from its own thread.
 pub(crate) struct Shard {
@@ -22,6 +27,8 @@ pub(crate) struct Shard {
     push: Rc<Push>,
     watch: Arc<Watch>,
     stop: RefCell<Stop>,
+    /// Timers that have gone off, which the turn had no time for.
+    due: RefCell<VecDeque<Timer>>,
     /// A turn that takes longer is a stall.
     stall_nanos: u64,
 }

@@ -15,7 +15,7 @@ use super::Shard;
 use crate::{
     Spin,
     mesh::Envelope,
-    reactor::{Timer, tasks},
+    reactor::{Stage, Timer, tasks},
 };
 
 impl Shard {
@@ -134,6 +134,8 @@ impl Shard {
             return false;
         }
         let mut reaped = 0;
+        let mut stage = Stage::default();
+        let mut has_time = true;
         // Receive the whole burst of a peer before acting on it, so that the responses leave together.
         for _ in 0..ENTERS_PER_TURN {
             if let Err(error) = self.reactor.ring.borrow_mut().enter() {
@@ -143,11 +145,15 @@ impl Shard {
                 return false;
             }
             while reaped < COMPLETIONS_PER_TURN {
+                has_time = stage.takes_next();
+                if !has_time {
+                    break;
+                }
                 let Some(completion) = self.reactor.ring.borrow_mut().next_completion() else { break };
                 reaped += 1;
                 self.complete(completion, alarms);
             }
-            if !self.reactor.ring.borrow_mut().is_cut_short() {
+            if !has_time || !self.reactor.ring.borrow_mut().is_cut_short() {
                 break;
             }
         }
@@ -174,13 +180,16 @@ impl Shard {
 
     fn run_timers(self: &Rc<Self>) -> bool {
         let now = self.reactor.now();
-        if self.reactor.timers.borrow().next_deadline().is_none_or(|deadline| deadline > now) {
-            return false;
+        if self.reactor.timers.borrow().next_deadline().is_some_and(|deadline| deadline <= now) {
+            let mut due = self.due.borrow_mut();
+            self.reactor.timers.borrow_mut().advance(now, &mut |timer| due.push_back(timer));
         }
-        let mut due = Vec::new();
-        self.reactor.timers.borrow_mut().advance(now, &mut |timer| due.push(timer));
-        let ran = !due.is_empty();
-        for timer in due {
+        let mut stage = Stage::default();
+        let mut ran = false;
+        while stage.takes_next() {
+            let next = self.due.borrow_mut().pop_front();
+            let Some(timer) = next else { break };
+            ran = true;
             match timer {
                 Timer::Connection(id) => self.conns.on_connection_timer(id),
                 Timer::ResumeAccept(listener) => {
@@ -219,6 +228,7 @@ impl Shard {
     /// Whether anything has come in. Checked after this shard has published that it sleeps.
     fn has_input(&self) -> bool {
         self.reactor.has_input()
+            || !self.due.borrow().is_empty()
             || self.conns.has_input()
             || self.push.is_ready()
             || self.reactor.ring.borrow_mut().has_work()

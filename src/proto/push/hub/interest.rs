@@ -20,8 +20,10 @@ impl<F: Default> Hub<F> {
     /// subscription. Returns whether work is left, apart from what waits for room.
     pub(super) fn announce(&mut self, outlet: &mut impl Outlet<F>) -> bool {
         self.begin_stage();
+        // While subscribers leave, most numbers will change again: one announcement is enough for many of them.
+        let share = if self.leavers.is_empty() { 1 } else { LEAVING_SHARE };
         for _ in 0..self.dirty.len() {
-            if !self.may_work() {
+            if self.work >= self.config.turn_work_max.div_ceil(share) {
                 return true;
             }
             let Some(route) = self.dirty.pop_front() else { break };
@@ -125,3 +127,6 @@ fn set_members(interest: &mut Vec<(u16, u32)>, shard: u16, members: u32) -> bool
         }
     }
 }
+
+/// While subscribers leave, this part of a turn's work announces interest.
+const LEAVING_SHARE: usize = 16;

@@ -25,10 +25,6 @@ impl List {
         &mut self.entries[place as usize]
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Subscription> {
-        self.entries.iter()
-    }
-
     /// The place of the subscription to this route.
     pub(super) fn find(&self, route: Route) -> Option<usize> {
         match &self.places {

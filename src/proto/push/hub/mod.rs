@@ -25,6 +25,7 @@ use std::{
 use super::{
     AskId, HubConfig, HubMessage, HubResponse, Publication, Publish, SubscriberId, Ticket,
     group::Group,
+    names::Names,
     prefix_index::PrefixIndex,
     schedule::{Admission, FanOut},
     slab::Slab,
@@ -105,7 +106,7 @@ pub struct Hub<F = ()> {
     epoch: u64,
 
     topics: Slab<Topic>,
-    names: HashMap<TopicName, u32>,
+    names: Names,
     prefixes: Slab<Prefix>,
     prefix_index: PrefixIndex,
     /// Changes when a prefix appears or disappears, and when the shards that are interested in one change: what
@@ -308,7 +309,7 @@ impl<F: Default> Hub<F> {
             shards: shards.max(1),
             epoch,
             topics: Slab::default(),
-            names: HashMap::new(),
+            names: Names::default(),
             prefixes: Slab::default(),
             prefix_index: PrefixIndex::default(),
             generation: 1,

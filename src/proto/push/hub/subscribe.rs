@@ -7,7 +7,7 @@ use super::{
     routes::{Way, chain},
 };
 use crate::{
-    Holder, Position, Refusal, Time, TopicFilter,
+    Holder, Position, Refusal, Time, TopicFilter, TopicName,
     push::{HubMessage, HubResponse, Publication, Subscribed, SubscriberId, Ticket, group::Group},
 };
 
@@ -191,15 +191,26 @@ impl<F: Default> Hub<F> {
         }
         // Taken out, so that the subscriptions can be read meanwhile.
         let mut fan_out = std::mem::take(&mut self.fan_out);
-        fan_out.withdraw(who, |topic| filter.matches(topic) && !self.is_subscribed(who, topic));
+        match filter {
+            TopicFilter::Exact(topic) if self.is_subscribed(who, topic) => {}
+            TopicFilter::Exact(topic) => fan_out.withdraw_topic(who, topic),
+            TopicFilter::Prefix(prefix) => {
+                let is_meant =
+                    |topic: &TopicName| topic.starts_with(&**prefix) && !self.is_subscribed(who, topic);
+                fan_out.withdraw(who, is_meant);
+            }
+        }
         self.fan_out = fan_out;
     }
 
     /// Whether `who` gets the messages of `topic`.
     pub fn is_subscribed(&self, who: SubscriberId, topic: &str) -> bool {
         let list = self.subscribers.get(who.0 as usize).filter(|_| !self.is_leaving(who));
-        let standing = list.into_iter().flat_map(List::iter).filter(|it| it.place.as_active().is_some());
-        standing.filter_map(|it| self.filter(it.route)).any(|filter| filter.matches(topic))
+        let Some(list) = list else { return false };
+        let by_name = self.names.get(topic).copied().map(Route::topic);
+        let by_prefix = self.prefix_index.prefixes_of(topic).map(Route::prefix);
+        let mut places = by_name.into_iter().chain(by_prefix).filter_map(|route| list.get(list.find(route)?));
+        places.any(|it| it.place.as_active().is_some())
     }
 
     /// How many subscriptions `who` has.

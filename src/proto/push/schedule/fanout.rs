@@ -187,6 +187,14 @@ impl<F: Default> FanOut<F> {
         self.left.topics.extend(topics.map(|topic| ((who, topic.clone()), self.departures)));
     }
 
+    /// As [`withdraw`](Self::withdraw), for one topic.
+    pub fn withdraw_topic(&mut self, who: SubscriberId, topic: &TopicName) {
+        self.depart();
+        if self.queue.has(topic) {
+            self.left.topics.insert((who, topic.clone()), self.departures);
+        }
+    }
+
     /// A subscriber has left: messages that wait for it are not delivered, not even to a later subscriber
     /// with the same number.
     #[inline]

@@ -97,6 +97,8 @@
 //! fan_out.begin_turn();
 //! fan_out.deliver(&message(2), &both, start, &mut deliver);
 //! fan_out.withdraw(SubscriberId(3), |ended| *ended == topic);
+//! fan_out.withdraw_topic(SubscriberId(3), &topic);
+//! assert!(!fan_out.is_full());
 //! fan_out.work(start, &mut deliver);
 //! assert_eq!(delivered, [(SubscriberId(3), 1), (SubscriberId(5), 1), (SubscriberId(5), 2)]);
 //! assert_eq!(fan_out.counts(), FanOutCounts { left: 1, ..FanOutCounts::default() });

@@ -93,6 +93,24 @@ fn interest_is_announced_in_pieces() {
 }
 
 #[test]
+fn many_that_leave_together_cause_few_announcements() {
+    let mut world = world(2);
+    let topics: Vec<_> = owned_by(0, 2).take(100).collect();
+    for who in 0..20 {
+        topics.iter().for_each(|topic| {
+            world.subscribe(1, who, topic, None).expect("room");
+        });
+    }
+    world.run_until_idle();
+    (0..20).for_each(|who| world.hubs[1].leave(SubscriberId(who)));
+    while world.hubs[1].is_ready() {
+        world.turn(1, 0);
+    }
+    assert_eq!((world.hubs[1].gauges().subscriptions, world.hubs[1].remains().0), (0, 0));
+    assert!(world.queued() <= 2_000 / 5, "{} of 2,000 are announced", world.queued());
+}
+
+#[test]
 fn many_that_return_together_recover_in_pieces() {
     for (shards, owner) in [(1, 0), (2, 1)] {
         let mut world = world(shards);

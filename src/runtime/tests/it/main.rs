@@ -41,5 +41,6 @@ mod topic_abuse;
 mod topic_client;
 mod topic_receive;
 mod topic_retry;
+mod topic_work;
 mod topics;
 mod vanish;
