@@ -133,6 +133,7 @@ impl World {
         answered.into_iter().for_each(|client| self.apply_actions(client));
         self.turn_connections(shard);
         self.resume_waiting(shard);
+        self.follow_memory(shard);
     }
 
     fn publish(&mut self, shard: u16) {

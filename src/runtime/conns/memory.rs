@@ -135,7 +135,7 @@ impl Conns {
                 // A large outbox of pushes holds memory too, perhaps together with others.
                 let held = conn.core.held_bytes() + conn.core.outbox().push_bytes();
                 let may_be_cut = conn.moving.is_none() && conn.core.state() != State::Cut;
-                (may_be_cut && held > ShardMemory::<ConnId>::SMALL_BYTES).then(|| (conn.handle.id(), held))
+                (may_be_cut && held > MemoryRoom::SMALL_BYTES).then(|| (conn.handle.id(), held))
             };
             (0..table.slots()).filter_map(|slot| table.slot(slot).and_then(holder)).collect()
         };
