@@ -55,6 +55,7 @@ impl Usage {
 /// // Sockets use memory of the group too.
 /// assert_eq!(Bounds { group: Some(1024 * MIB), ..machine }.suggested(usage), 768 * MIB);
 /// // Of the address space that is left, the allocator cannot use all.
+/// assert!(!machine.limit_address_space());
 /// assert_eq!(Bounds { address_space: Some(600 * MIB), ..machine }.suggested(usage), 220 * MIB);
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -81,6 +82,11 @@ impl Bounds {
         }
     }
 
+    /// Whether the address space of the process is limited.
+    pub const fn limit_address_space(&self) -> bool {
+        self.address_space.is_some() || self.data.is_some()
+    }
+
     /// How much memory a process that uses `usage` should use at most: three quarters of what its group may, or half
     /// of the machine's, and half of the address space that is left.
     pub fn suggested(&self, usage: Usage) -> u64 {
@@ -101,6 +107,22 @@ pub fn give_back() {
         libc::malloc_trim(0);
     }
 }
+
+/// Makes the allocator use little address space, for a process in which that is limited: one heap for all threads,
+/// instead of 64 MiB of address space for each, and a mapping of its own for each large block. Call it before other
+/// threads start; it costs speed where threads allocate at the same time.
+pub fn save_address_space() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: mallopt(3) changes two numbers of the allocator, which it reads under its own locks.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
+    }
+}
+
+/// Blocks of this size get a mapping of their own.
+#[cfg(target_env = "gnu")]
+const MAPPED_BYTES_MIN: libc::c_int = 128 << 10;
 
 fn machine_bytes(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;

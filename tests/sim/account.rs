@@ -29,6 +29,8 @@ pub(crate) struct Account {
     /// The requested history whose response is pending.
     history: Option<u64>,
     outbox_holds: bool,
+    /// It holds more memory than its share. What it has sent completely is processed nevertheless.
+    pub(crate) memory_holds: bool,
     requests_hold: bool,
     shard_hold: bool,
     /// From now on, requests may not be taken.
@@ -212,6 +214,7 @@ impl Account {
             in_progress: 0,
             history: None,
             outbox_holds: false,
+            memory_holds: false,
             requests_hold: false,
             shard_hold: false,
             is_ending: false,
@@ -441,7 +444,7 @@ impl Account {
     /// Checks that the core agrees with this account.
     pub(crate) fn agree(&mut self, core: &Core, now: Time, model: &mut Model) {
         let client = self.client;
-        let is_held = self.holds();
+        let is_held = self.holds() || self.memory_holds;
         // One that is to end stays held.
         if self.is_held && !is_held && !self.is_ending {
             self.lifted_at = now;
@@ -451,6 +454,7 @@ impl Account {
             (Hold::Outbox, self.outbox_holds),
             (Hold::Requests, self.requests_hold),
             (Hold::ShardRequests, self.shard_hold),
+            (Hold::Memory, self.memory_holds),
             (Hold::History, self.history.is_some()),
         ] {
             model.require(core.holds().has(hold) == expected, || {
@@ -502,7 +506,7 @@ impl Account {
             CloseReason::Idle => {
                 let timeout = self.limits.idle_timeout;
                 // A client that is held may be waiting to send, unless it has ended its side.
-                let may_send = !self.holds() && !self.is_ending;
+                let may_send = !self.holds() && !self.memory_holds && !self.is_ending;
                 let is_silent = now - self.delivered_at.max(self.lifted_at) >= timeout;
                 !timeout.is_zero() && is_silent && (may_send || self.caused("peer-closed"))
             }

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use shardcast_proto::{
     Command, EndOfStream, Holder, RequestId, Time,
     connection::{
-        Acknowledgement, CloseReason, Connection as Core, Limits, RequestShare, Role, Spares, State as Life,
+        Acknowledgement, CloseReason, Connection as Core, Limits, MemoryShare, RequestShare, Role, Spares,
+        State as Life,
     },
     outbox::{Parcel, Pushed, Pushing},
     push::{SubscriberId, schedule::RateLimit},
@@ -37,6 +38,8 @@ pub(crate) struct Connection {
     pub(crate) account: Account,
     /// Its requests that the shard counts.
     pub(crate) requests: RequestShare,
+    /// What it holds, as the shard counts that.
+    pub(crate) memory: MemoryShare,
     /// When its one timer goes off.
     pub(crate) timer: Option<Time>,
     /// It must be flushed at the end of the turn.
@@ -78,6 +81,7 @@ impl Connection {
             transport: Transport::default(),
             account,
             requests: RequestShare::default(),
+            memory: MemoryShare::default(),
             timer: None,
             is_dirty: false,
             meter,

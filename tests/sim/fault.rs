@@ -34,6 +34,8 @@ pub(crate) enum Fault {
     ForgetResume,
     /// A connection that waits for its shard does not continue when there is room.
     ForgetShardRoom,
+    /// What a connection held is not returned to the account of its shard.
+    KeepMemory,
     /// A history was answered, and its hold is not lifted.
     KeepHistory,
     /// The hold of a history is lifted before it was answered.
@@ -64,6 +66,8 @@ pub(crate) enum Fault {
     LoseMarkers,
     /// Habit: a shard that has sent its last message still takes publications.
     PublishLate,
+    /// Habit: connections that wait for memory do not continue when there is room.
+    ForgetMemoryRoom,
     /// Habit: expired messages are delivered anyway.
     ForgetExpiry,
     /// Habit: connections have no rate limit.
@@ -84,7 +88,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 38] = [
+    pub(crate) const ALL: [Self; 40] = [
         Self::LoseMessage,
         Self::SwapMessages,
         Self::DoubleMessage,
@@ -100,6 +104,8 @@ impl Fault {
         Self::DoubleInput,
         Self::ForgetResume,
         Self::ForgetShardRoom,
+        Self::ForgetMemoryRoom,
+        Self::KeepMemory,
         Self::KeepHistory,
         Self::LiftEarly,
         Self::LoseResponse,

@@ -11,6 +11,7 @@ use crate::{
     connection::Connection,
     fault::Fault,
     frame::Frame,
+    memory::address,
     requests::{filter, source_of},
     scenario::{Habit, PREFIXES, TOPICS},
     session::{Ask, Kind, NONE, QUIET, Sending},
@@ -353,16 +354,24 @@ impl World {
 
     /// Carries out the actions of a connection, after each change to it.
     pub(crate) fn apply_actions(&mut self, client: usize) {
-        while let Some(connection) = &mut self.clients[client].connection {
-            if !connection.core.take_resume() {
+        loop {
+            while let Some(connection) = &mut self.clients[client].connection {
+                if !connection.core.take_resume() {
+                    break;
+                }
+                if !self.model.strikes(Fault::ForgetResume) {
+                    self.pass(client, &[]);
+                }
+            }
+            self.finish_end(client);
+            self.count_requests(client);
+            self.count_memory(client);
+            // Its hold may be lifted.
+            let connection = self.clients[client].connection.as_ref();
+            if !connection.is_some_and(|it| it.core.has_news()) {
                 break;
             }
-            if !self.model.strikes(Fault::ForgetResume) {
-                self.pass(client, &[]);
-            }
         }
-        self.finish_end(client);
-        self.count_requests(client);
         let Some(connection) = &mut self.clients[client].connection else { return };
         connection.account.require_cut(&mut self.model);
         if let Some(asked) = connection.account.history()
@@ -479,6 +488,10 @@ impl World {
             it.read(&mut self.model);
         }
         let Some(mut connection) = it.connection.take() else { return };
+        if !self.model.strikes(Fault::KeepMemory) {
+            let memory = &mut self.shards[usize::from(connection.shard)].memory;
+            memory.remove(&mut connection.memory, address(client));
+        }
         connection.account.lost(&connection.transport.down);
         connection.account.check_sent(&mut self.model);
     }

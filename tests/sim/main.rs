@@ -26,6 +26,7 @@ mod connection;
 mod fault;
 mod frame;
 mod life;
+mod memory;
 mod meter;
 mod model;
 mod random;

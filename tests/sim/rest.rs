@@ -95,7 +95,8 @@ impl World {
         let of_hubs = running().filter_map(|shard| shard.hub.poll_timeout());
         let of_stops = running().filter_map(|shard| shard.stop.poll_timeout(self.now));
         let connections = self.clients.iter().filter_map(|it| it.connection.as_ref());
-        let next = of_hubs.chain(of_stops).chain(connections.filter_map(|it| it.timer)).min();
+        let timers = connections.filter_map(|it| it.timer);
+        let next = of_hubs.chain(of_stops).chain(timers).chain(self.next_memory_cut()).min();
         let soon = self.now + Duration::from_micros(10);
         let is_busy = running().any(|it| it.hub.is_ready() || it.hub.is_stalled());
         self.now = match next {
@@ -200,6 +201,8 @@ impl World {
             let topics = if keeps_for_ever { 0 } else { gauges.topics + gauges.history_bytes };
             let rest = topics + gauges.subscriptions + gauges.requests + gauges.outgoing + gauges.waiting;
             self.model.require(rest == 0, || format!("shard {number} keeps {gauges:?} without clients"));
+            let held = shard.memory.held_bytes();
+            self.model.require(held == 0, || format!("shard {number} keeps {held} bytes without clients"));
         }
         let open = self.clients.iter().position(|it| it.connection.is_some());
         self.model.require(open.is_none(), || format!("the connection of client {open:?} never ends"));

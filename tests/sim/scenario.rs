@@ -22,6 +22,9 @@ pub(crate) struct Scenario {
     pub(crate) inbox_capacity: usize,
     /// Requests that may be in progress on one shard.
     pub(crate) requests_max: usize,
+    /// Bytes that the connections of one shard may hold, and those that each may hold in any case.
+    pub(crate) memory_max: usize,
+    pub(crate) memory_small: usize,
     pub(crate) hub: HubConfig,
     /// What may happen at all, so that runs differ by more than chance.
     pub(crate) with_delays: bool,
@@ -98,6 +101,8 @@ impl Scenario {
             mesh_capacity: *random.pick(&[1, 2, 5, 64]),
             inbox_capacity: *random.pick(&[1, 4, 64]),
             requests_max: *random.pick(&[1, 2, 5, 1000]),
+            memory_max: *random.pick(&[300, 1000, 5000, usize::MAX]),
+            memory_small: *random.pick(&[0, 50, 200]),
             hub,
             with_delays: random.chance(50),
             with_expiry: random.chance(50),

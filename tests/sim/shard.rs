@@ -7,7 +7,7 @@ use std::{
 
 use shardcast_proto::{
     Command, Message, Operation, Position, Recovery, Refusal, RequestId, Time, TopicFilter,
-    connection::{ShardRequests, Spares},
+    connection::{ShardMemory, ShardRequests, Spares},
     push::{
         Hub, HubMessage, HubResponse, HubStart, Outlet, Publication, Publish, Subscribed, SubscriberId,
         Ticket,
@@ -33,6 +33,8 @@ pub(crate) struct Shard {
     pub(crate) spares: Spares,
     /// Requests in progress, and the clients whose connections wait until there are fewer.
     pub(crate) requests: ShardRequests<usize>,
+    /// What its connections hold, and the clients whose connections wait until there is room.
+    pub(crate) memory: ShardMemory<usize>,
     /// Publications of threads.
     pub(crate) inbox: VecDeque<(Publish, u64)>,
     /// The client of each subscriber.
@@ -71,6 +73,7 @@ impl Shard {
             hub: Hub::new(scenario.hub.clone(), start),
             spares: Spares::default(),
             requests: ShardRequests::default(),
+            memory: ShardMemory::default(),
             inbox: VecDeque::new(),
             subscribers: Vec::new(),
             leaving: BTreeSet::new(),

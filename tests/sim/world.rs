@@ -156,6 +156,7 @@ impl World {
         self.apply_answered();
         self.turn_connections(shard);
         self.resume_waiting(shard);
+        self.follow_memory(shard);
         self.advance_stop(shard);
     }
 

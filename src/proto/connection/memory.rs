@@ -24,6 +24,8 @@ use crate::{Session, Time};
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct MemoryRoom {
+    /// Bytes that each connection may hold in any case, so that small frames always pass.
+    pub small_bytes: usize,
     /// Bytes that one connection may hold.
     pub connection_bytes: usize,
     /// Bytes that the connections of one address may hold on this shard.
@@ -31,10 +33,17 @@ pub struct MemoryRoom {
 }
 
 impl MemoryRoom {
+    /// The usual [`small_bytes`](Self::small_bytes).
+    pub const SMALL_BYTES: usize = 16 << 10;
+
     /// The room while `free` bytes are free, for all shards together.
     pub const fn of(free: usize, shards: usize) -> Self {
         let shards = if shards == 0 { 1 } else { shards };
-        Self { connection_bytes: free / 2, address_bytes: (free / shards).saturating_mul(4) }
+        Self {
+            small_bytes: Self::SMALL_BYTES,
+            connection_bytes: free / 2,
+            address_bytes: (free / shards).saturating_mul(4),
+        }
     }
 }
 
@@ -42,8 +51,7 @@ impl MemoryRoom {
 /// driver's key of a connection.
 ///
 /// A connection over its share, or that of its address, is held by [`Hold::Memory`]. What it has sent completely is
-/// processed nevertheless. Up to [`SMALL_BYTES`](Self::SMALL_BYTES), a connection is never held, so that small frames
-/// always pass.
+/// processed nevertheless.
 ///
 /// The driver calls [`update`](Self::update) after anything was done to a connection. When there is more room, it
 /// calls it for those that [wait](Self::waiting).
@@ -121,9 +129,6 @@ impl MemoryShare {
 }
 
 impl<K: Copy> ShardMemory<K> {
-    /// A connection may hold this much in any case.
-    pub const SMALL_BYTES: usize = 16 << 10;
-
     /// Bytes that all connections hold.
     #[inline]
     pub const fn held_bytes(&self) -> usize {
@@ -149,20 +154,18 @@ impl<K: Copy> ShardMemory<K> {
         key: K,
         address: IpAddr,
         connection: &mut Connection<S>,
-        room: impl FnOnce(usize) -> MemoryRoom,
+        room: impl Fn(usize) -> MemoryRoom,
         now: Time,
     ) {
         let held = connection.held_bytes();
-        if held == share.held && held <= Self::SMALL_BYTES {
+        if held == share.held && share.counted == 0 {
             return;
         }
-        self.count(share, address, held);
-        let room = room(self.held);
-        if !self.fits(share, address, room) {
+        if !self.fits(share, address, held, &room) {
             connection.shrink();
-            self.count(share, address, connection.held_bytes());
         }
-        let is_waiting = connection.is_open() && !self.fits(share, address, room);
+        let fits = self.fits(share, address, connection.held_bytes(), &room);
+        let is_waiting = connection.is_open() && !fits;
         match (is_waiting, share.place) {
             (true, 0) => {
                 connection.handle_memory_full();
@@ -180,7 +183,7 @@ impl<K: Copy> ShardMemory<K> {
 
     /// Notes that a connection is gone, and holds nothing.
     pub fn remove(&mut self, share: &mut MemoryShare, address: IpAddr) {
-        self.count(share, address, 0);
+        self.count(share, address, 0, 0);
         self.waiting.remove(&std::mem::take(&mut share.place));
     }
 
@@ -197,10 +200,25 @@ impl<K: Copy> ShardMemory<K> {
         chosen.map(|(key, _)| key).collect()
     }
 
-    fn count(&mut self, share: &mut MemoryShare, address: IpAddr, held: usize) {
+    /// Notes what a connection holds, and returns whether it may.
+    fn fits(
+        &mut self,
+        share: &mut MemoryShare,
+        address: IpAddr,
+        held: usize,
+        room: impl Fn(usize) -> MemoryRoom,
+    ) -> bool {
+        let room = room(self.held + held - share.held);
+        self.count(share, address, held, room.small_bytes);
+        share.counted == 0
+            || (held <= room.connection_bytes
+                && self.addresses.get(&address).is_none_or(|sum| *sum <= room.address_bytes))
+    }
+
+    fn count(&mut self, share: &mut MemoryShare, address: IpAddr, held: usize, small: usize) {
         self.held = self.held + held - share.held;
         share.held = held;
-        let counted = if held > Self::SMALL_BYTES { held } else { 0 };
+        let counted = if held > small { held } else { 0 };
         if counted != share.counted {
             let sum = self.addresses.entry(address).or_default();
             *sum = *sum + counted - share.counted;
@@ -209,12 +227,6 @@ impl<K: Copy> ShardMemory<K> {
                 self.addresses.remove(&address);
             }
         }
-    }
-
-    fn fits(&self, share: &MemoryShare, address: IpAddr, room: MemoryRoom) -> bool {
-        share.counted == 0
-            || (share.held <= room.connection_bytes
-                && self.addresses.get(&address).is_none_or(|sum| *sum <= room.address_bytes))
     }
 }
 

@@ -5,6 +5,7 @@ mod end;
 mod end_of_stream;
 mod holds;
 mod input;
+mod memory;
 mod outgoing;
 
 use std::time::Duration;

@@ -71,13 +71,9 @@ impl Conns {
         self.shared.memory.number() != self.memory.seen.get()
     }
 
-    /// Whether a publication with so large a body is refused. Small ones pass as long as possible.
+    /// Whether a publication with so large a body is refused. Small ones always pass: the hub has bounds for them.
     pub(crate) fn refuses_for_memory(&self, bytes: usize) -> bool {
-        match self.memory.verdict.get().pressure {
-            Pressure::None | Pressure::Hold => false,
-            Pressure::Refuse => bytes > SMALL_BODY_BYTES,
-            Pressure::Cut => true,
-        }
+        bytes > SMALL_BODY_BYTES && self.memory.verdict.get().pressure >= Pressure::Refuse
     }
 
     /// Publishes the account of this shard, and follows the last result.
@@ -135,7 +131,7 @@ impl Conns {
                 // A large outbox of pushes holds memory too, perhaps together with others.
                 let held = conn.core.held_bytes() + conn.core.outbox().push_bytes();
                 let may_be_cut = conn.moving.is_none() && conn.core.state() != State::Cut;
-                (may_be_cut && held > ShardMemory::<ConnId>::SMALL_BYTES).then(|| (conn.handle.id(), held))
+                (may_be_cut && held > MemoryRoom::SMALL_BYTES).then(|| (conn.handle.id(), held))
             };
             (0..table.slots()).filter_map(|slot| table.slot(slot).and_then(holder)).collect()
         };
@@ -187,7 +183,7 @@ impl Conns {
     }
 }
 
-/// Bodies up to this size are accepted until memory is exhausted.
+/// Bodies up to this size are accepted under any pressure.
 const SMALL_BODY_BYTES: usize = 4 << 10;
 
 /// What a connection without any data costs, roughly.

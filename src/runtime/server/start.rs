@@ -11,7 +11,7 @@ use std::{
 
 use shardcast_os::{
     cpu,
-    memory::{Bounds, Usage},
+    memory::{self, Bounds, Usage},
     needs::{self, Charge},
     ring::{Feature, Features, Ring, RingConfig},
     rlimit::{self, MemlockError},
@@ -132,6 +132,12 @@ impl Server {
     fn start_memory(&mut self, shares: &MemoryPlan) -> Result<(), StartError> {
         let memory = Arc::clone(&self.handle.shared.conns.memory);
         memory.set_base(shares.base.max(Usage::read().resident_bytes + shares.buffers));
+        if self.handle.shared.config.limits.memory_max == MemoryMax::Auto
+            && Bounds::read().limit_address_space()
+        {
+            // The threads have taken theirs.
+            memory.set_max(memory_max(MemoryMax::Auto).min(shares.max));
+        }
         let router = Arc::clone(&self.handle.router);
         let thread = thread::Builder::new()
             .name("shardcast-memory".into())
@@ -171,6 +177,9 @@ struct MemoryPlan {
 impl MemoryPlan {
     fn new(config: &ServerConfig, shards: usize) -> Result<Self, StartError> {
         let shards = shards as u64;
+        if Bounds::read().limit_address_space() {
+            memory::save_address_space();
+        }
         let buffers = shards * u64::from(config.receive_buffers) * u64::from(config.receive_buffer_bytes);
         let base = Usage::read().resident_bytes + buffers + shards * SHARD_BYTES;
         let need = base + BUDGET_BYTES_MIN;
