@@ -1,4 +1,5 @@
 use std::{
+    path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -38,6 +39,10 @@ pub struct ServerConfig {
     pub keepalive: Duration,
     /// Bounds of each shard's hub: topics, subscriptions, history.
     pub push: HubConfig,
+    /// File in which the first epoch of the next run is kept, so that epochs grow from run to run also if the clock was
+    /// set back. It is read and replaced at each start; servers may share it. Without a file, and with a warning if it
+    /// cannot be used, epochs are times of the calendar only.
+    pub epoch_file: Option<PathBuf>,
 }
 
 shardcast_proto::with! {
@@ -84,6 +89,7 @@ impl Default for ServerConfig {
             listener_limits: ListenerLimits::default(),
             keepalive: Duration::from_secs(30),
             push: HubConfig::default(),
+            epoch_file: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A server: listeners, shards, and a handle to them.
 
+mod epoch;
 mod handle;
 mod listener;
 mod start;

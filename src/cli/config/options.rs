@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shardcast::push::RateLimit;
 
 use super::values::{
-    AdminListen, AdminSocket, ByteSize, Cpus, HumanDuration, ListenAddr, LogFormat, LogLevel, MemorySize,
-    Overflow, Secret, Shards, Spin,
+    AdminListen, AdminSocket, ByteSize, Cpus, EpochFile, HumanDuration, ListenAddr, LogFormat, LogLevel,
+    MemorySize, Overflow, Secret, Shards, Spin,
 };
 
 /// Configuration of `shardcast serve`.
@@ -62,6 +62,10 @@ pub(crate) struct ServerOptions {
     /// Features of io_uring that are not used, for comparisons and for kernels with bugs: "defer-taskrun",
     /// "coop-taskrun", "multishot-accept", "multishot-receive", "no-sqarray", "no-iowait".
     pub(crate) io_uring_disable: Vec<String>,
+    /// File that keeps the first epoch of the next run, so that epochs of topics grow over restarts also if the clock was
+    /// set back. "auto" is `epoch` in $STATE_DIRECTORY (systemd), else in shardcast of $XDG_STATE_HOME or of
+    /// $HOME/.local/state. Servers may share it. "" turns it off: then only the clock counts.
+    pub(crate) epoch_file: EpochFile,
 }
 
 /// Section `[limits]`.
@@ -359,6 +363,7 @@ impl Default for ServerOptions {
             receive_buffers: library.receive_buffers,
             receive_buffer_bytes: ByteSize(library.receive_buffer_bytes.into()),
             io_uring_disable: library.io_uring_disable,
+            epoch_file: EpochFile::Auto,
         }
     }
 }

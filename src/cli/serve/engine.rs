@@ -18,7 +18,7 @@ use crate::{
 
 /// Starts the server of this configuration.
 pub(crate) fn start(config: &Config, registry: &Registry) -> anyhow::Result<Box<dyn Engine>> {
-    let server = config.server_config();
+    let server = config.server_config().with(|it| it.epoch_file = config.server.epoch_file.path());
     let listeners = config.listener.iter().map(|options| {
         let listener = listener(options, &server.listener_limits, registry)?;
         Ok((options, listener))

@@ -6,7 +6,7 @@ use std::{
     os::fd::OwnedFd,
     sync::{Arc, atomic::AtomicU64},
     thread,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use shardcast_os::{
@@ -19,7 +19,7 @@ use shardcast_os::{
 };
 use shardcast_proto::{TopicName, push::HubConfig};
 
-use super::{Grace, Listener, Server, ServerHandle, Shared, listener::ServiceFactory};
+use super::{Grace, Listener, Server, ServerHandle, Shared, epoch, listener::ServiceFactory};
 use crate::{
     CpuChoice, MemoryMax, ServerConfig, ShardCount, Spin, StartError,
     conns::{self, ListenerShared},
@@ -68,7 +68,8 @@ impl Server {
             memory: None,
         };
         let (report, reports) = flume::unbounded();
-        let epoch = epoch();
+        // Before anything is accepted.
+        let epoch = epoch::first(shared.config.epoch_file.as_deref());
         for (id, ends) in ends.into_iter().enumerate() {
             let (factories, handle) = (Arc::clone(&factories), server.handle.clone());
             let of_listener = move |it: &Vec<ServiceFactory>| it.iter().map(|make| make(&handle)).collect();
@@ -395,12 +396,6 @@ fn listen(address: SocketAddr, share: Address, options: &TcpOptions) -> io::Resu
 fn topic(listener: &Listener) -> Result<TopicName, StartError> {
     let name = listener.topic.as_deref().unwrap_or(&listener.name);
     TopicName::new(name).map_err(|error| StartError::Config(format!("listener {}: {error}", listener.name)))
-}
-
-/// Microseconds since 1970: more than the epoch of any earlier run, however many topics that created.
-fn epoch() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(0)
 }
 
 fn resolve(listener: &Listener) -> Result<SocketAddr, StartError> {

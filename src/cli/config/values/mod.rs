@@ -5,6 +5,7 @@
 mod address;
 mod choice;
 mod duration;
+mod epoch_file;
 mod log;
 mod secret;
 mod size;
@@ -15,6 +16,7 @@ mod text;
 pub(crate) use address::{AdminListen, AdminSocket, ListenAddr, SOCKET_PATH_MAX};
 pub(crate) use choice::{Cpus, Overflow, Shards, Spin};
 pub(crate) use duration::HumanDuration;
+pub(crate) use epoch_file::EpochFile;
 pub(crate) use log::{LogFormat, LogLevel};
 pub(crate) use secret::Secret;
 pub(crate) use size::{ByteSize, MemorySize};

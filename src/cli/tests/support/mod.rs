@@ -34,6 +34,7 @@ impl Server {
         let mut command = shardcast(&["serve", "--shards", "2", "--cpus", "none"]);
         command.args(arguments);
         command.env("SHARDCAST_SERVER__SPIN", "0").env("XDG_RUNTIME_DIR", runtime.path());
+        command.env("SHARDCAST_SERVER__EPOCH_FILE", "");
         if !arguments.contains(&"--config") {
             command.env("SHARDCAST_LISTENER__0__LISTEN", "127.0.0.1:0");
             command.env("SHARDCAST_ADMIN__LISTEN", "127.0.0.1:0");
