@@ -49,10 +49,10 @@ pub(super) fn ping(trial: &mut Trial) -> Outcome<String> {
 
 /// The flood may be among the receivers of a message up to `other_receivers` times.
 fn beside(trial: &mut Trial, requests: &[u8], other_receivers: u32) -> Outcome<String> {
-    let (each, random) = (u64::from(trial.size(1_000)), trial.random.clone());
+    let (each, random) = (u64::from(trial.size(200)), trial.random.clone());
     let address = trial.start(&Setup::default())?.address;
     let mut bystanders = Bystanders::start(address, BYSTANDERS, other_receivers, &random)?;
-    bystanders.publish_more(each / 10)?;
+    bystanders.publish_more(each / 10 + 1)?;
     let mut written = 0;
     for connections in 1..=FLOODING {
         let flooding = (0..connections).map(|_| Subscriber::connect(address)).collect::<Outcome<_>>()?;
@@ -63,7 +63,7 @@ fn beside(trial: &mut Trial, requests: &[u8], other_receivers: u32) -> Outcome<S
     if written == 0 {
         return Err(Failure("the flood could not write its first requests".into()));
     }
-    bystanders.publish_more(each / 10)?;
+    bystanders.publish_more(each / 10 + 1)?;
     let published = bystanders.end()?;
     let requests = written / requests.len() as u64;
     Ok(format!("{published} publications beside {requests} times the requests of the flood"))
