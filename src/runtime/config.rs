@@ -165,7 +165,9 @@ pub struct ServerLimits {
     /// Open connections, over all shards; more are closed as soon as they are accepted. While the server runs, it cannot
     /// exceed the value of the start, because the tables have that size.
     pub connections_max: usize,
-    /// Open connections from one IP address; 0 means unlimited. More are closed as soon as they are accepted.
+    /// Open connections from one IP address, or from one network of 64 bits with IPv6; 0 means unlimited. More are closed
+    /// as soon as they are accepted. There is no other share of `connections_max`, since many peers may be behind one
+    /// address.
     pub connections_per_ip_max: usize,
     /// Connections that have not sent a recognisable first frame, or whose session is not
     /// [established](crate::proto::Session::is_established). At the bound, one of the address that has the most is closed,

@@ -254,7 +254,7 @@ impl Memory {
                 }
             }
             let is_steady = before == (seen.pressure, seen.accounted);
-            let must_look = is_waited_for || seen.pressure != Pressure::None;
+            let must_look = is_waited_for || seen.returns_later || seen.pressure != Pressure::None;
             pause = if must_look || !is_steady { PAUSE_MIN } else { pause * 2 };
             thread::sleep(PAUSE_LEAST);
         }
@@ -287,6 +287,7 @@ impl Memory {
         let interval = if is_short { RETURN_INTERVAL_SHORT } else { RETURN_INTERVAL };
         let is_rested = seen.returned_at.is_none_or(|at| at.elapsed() >= interval);
         let mut is_fresh = unexplained < RETURNED_BYTES_MIN;
+        seen.returns_later = !is_fresh && has_fallen && !is_rested;
         if !is_fresh && (is_short || has_fallen) && is_rested {
             memory::give_back();
             self.returned.add(1);
@@ -319,6 +320,8 @@ struct Seen {
     /// The largest sum of the accounts since free memory was returned.
     peak: u64,
     returned_at: Option<Instant>,
+    /// There is more to return, a little later.
+    returns_later: bool,
 }
 
 /// Bytes that count until they are dropped.

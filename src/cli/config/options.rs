@@ -75,8 +75,9 @@ pub(crate) struct LimitOptions {
     /// Connections open at once, over all shards; further ones are closed as soon as they are accepted.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub(crate) connections_max: usize,
-    /// Connections of one IP address open at once; further ones are closed as soon as they are accepted. 0 means
-    /// unlimited.
+    /// Connections of one IP address open at once, or of one IPv6 /64 network; further ones are closed as soon as they
+    /// are accepted. 0 means unlimited: many peers may be behind one address. Set it where that is not so, because one
+    /// address can take all of `connections_max` otherwise.
     #[schemars(range(min = 0, max = 4_294_967_295_u32))]
     pub(crate) connections_per_ip_max: usize,
     /// Connections that have not sent a recognized first frame yet, or whose protocol demands a first exchange that is

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use shardcast_proto::{Protocol, TopicName, push::schedule::RateLimit};
+use shardcast_proto::{Holder, Protocol, TopicName, push::schedule::RateLimit};
 
 use crate::{
     ListenerId,
@@ -48,7 +48,8 @@ impl Shared {
 #[derive(Debug, Default)]
 pub(super) struct ConnectionQuota {
     total: AtomicUsize,
-    per_ip: Mutex<HashMap<IpAddr, usize>>,
+    /// By [`Holder::address`].
+    per_address: Mutex<HashMap<u64, usize>>,
 }
 
 impl ConnectionQuota {
@@ -59,24 +60,29 @@ impl ConnectionQuota {
             return Err("connections-max");
         }
         // Counted even where there is no bound: one may be set while they are open.
-        let mut per_ip = self.per_ip.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = per_ip.entry(ip).or_default();
-        if per_ip_max > 0 && *count >= per_ip_max {
+        let mut per_address = self.per_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = per_address.get(&address(ip)).copied().unwrap_or_default();
+        if per_ip_max > 0 && count >= per_ip_max {
             self.total.fetch_sub(1, Ordering::Relaxed);
             return Err("per-ip-max");
         }
-        *count += 1;
+        per_address.insert(address(ip), count + 1);
         Ok(())
     }
 
     pub(super) fn leave(&self, ip: IpAddr) {
         self.total.fetch_sub(1, Ordering::Relaxed);
-        let mut per_ip = self.per_ip.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = per_ip.get_mut(&ip) {
+        let mut per_address = self.per_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = per_address.get_mut(&address(ip)) {
             *count -= 1;
             if *count == 0 {
-                per_ip.remove(&ip);
+                per_address.remove(&address(ip));
             }
         }
     }
+}
+
+/// The address of a connection: that of IPv4, or the network of IPv6.
+fn address(ip: IpAddr) -> u64 {
+    Holder::connection(0, 0, ip).address
 }

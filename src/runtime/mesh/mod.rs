@@ -30,7 +30,7 @@ pub use connection::Connection;
 pub(crate) use connection::policy_code;
 pub(crate) use envelope::{Adopted, Envelope, Message, RequestEnd};
 pub use pending::{Pending, ServerEnded};
-pub(crate) use port::{Ends, Port, ResponseSink};
+pub(crate) use port::{Budget, Ends, Port, ResponseSink};
 pub use responder::Responder;
 pub use response::{Failure, ServiceResponse};
 

@@ -42,6 +42,18 @@ pub(crate) struct Port {
     response_sink: OnceCell<Weak<dyn ResponseSink>>,
 }
 
+/// How much the receiver of envelopes takes in a turn.
+pub(crate) trait Budget {
+    /// Another queue has its turn.
+    fn begin(&self);
+
+    /// Whether it takes another envelope, which may be a message.
+    fn takes_messages(&self) -> bool;
+
+    /// Whether it takes another envelope of a queue without messages.
+    fn takes_more(&self) -> bool;
+}
+
 /// Takes responses to requests of this shard's connections, without a queue.
 pub(crate) trait ResponseSink {
     /// Ends a request at once, or returns the response if something is in the middle of its work.
@@ -167,14 +179,15 @@ impl Port {
         queue.is_some_and(Sender::has_room_for_request)
     }
 
-    /// Takes what other shards, threads and this shard itself have queued, while it `may`. This is bounded, so that the
-    /// ring gets its turn. True when there was anything.
-    pub(crate) fn take(&self, may: impl Fn() -> bool, take: impl Fn(Envelope)) -> bool {
+    /// Takes what other shards, threads and this shard itself have queued, within the `budget` of each queue. This is
+    /// bounded, so that the ring gets its turn. True when there was anything.
+    pub(crate) fn take(&self, budget: &impl Budget, take: impl Fn(Envelope)) -> bool {
         let mut taken = 0;
         let mut incoming = self.incoming.take();
         for queue in incoming.iter_mut().flatten() {
+            budget.begin();
             for _ in 0..ENVELOPES_PER_TURN {
-                if !may() {
+                if !budget.takes_messages() {
                     break;
                 }
                 let Some(envelope) = queue.pop() else { break };
@@ -186,8 +199,9 @@ impl Port {
         self.incoming.replace(incoming);
         if self.router.peer(self.id).take_notified() {
             for (queue, is_counted) in [(&self.inbox.envelopes, true), (&self.inbox.responses, false)] {
+                budget.begin();
                 for index in 0.. {
-                    if index == ENVELOPES_PER_TURN || !may() {
+                    if index == ENVELOPES_PER_TURN || !budget.takes_more() {
                         self.router.peer(self.id).notify_again();
                         break;
                     }
@@ -202,8 +216,9 @@ impl Port {
         }
         // Only those that are queued now: what they cause is taken in the next turn.
         let local = self.local.borrow().len().min(LOCAL_PER_TURN);
+        budget.begin();
         for _ in 0..local {
-            if !may() {
+            if !budget.takes_more() {
                 break;
             }
             let Some(envelope) = self.local.borrow_mut().pop_front() else { break };

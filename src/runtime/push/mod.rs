@@ -35,6 +35,7 @@ pub use shardcast_proto::push::{
 pub(crate) use subscription::subscribe;
 pub use subscription::{SubscribeOptions, Subscription};
 
+use crate::mesh::Budget;
 use crate::{
     conns::{Conns, Frames, Topics},
     reactor::{Reactor, Timer, current},
@@ -119,11 +120,6 @@ impl Push {
         hub
     }
 
-    /// Whether the hub takes another envelope before its turn.
-    pub(crate) fn may_take(&self) -> bool {
-        self.hub.borrow().may_take()
-    }
-
     /// An envelope of another hub, or of a thread that publishes here.
     pub(crate) fn take(&self, from: u16, envelope: push::HubMessage) {
         self.hub().handle_envelope(from, envelope, self.reactor.now(), &mut ShardOutlet(self));
@@ -183,6 +179,20 @@ impl Push {
     fn forget_response(&self, ticket: Ticket) {
         let forgotten = self.waiting.borrow_mut().remove(&ticket.1);
         drop(forgotten);
+    }
+}
+
+impl Budget for Push {
+    fn begin(&self) {
+        self.hub.borrow_mut().begin_stage();
+    }
+
+    fn takes_messages(&self) -> bool {
+        self.hub.borrow().may_take()
+    }
+
+    fn takes_more(&self) -> bool {
+        self.hub.borrow().may_work()
     }
 }
 

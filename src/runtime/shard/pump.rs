@@ -55,7 +55,7 @@ impl Shard {
     fn turn(self: &Rc<Self>, alarms: &mut Alarms) -> bool {
         // First, so that what they send is taken below and leaves in this turn.
         let mut worked = self.reactor.poll_sources();
-        worked |= self.reactor.port.take(|| self.push.may_take(), |envelope| self.take(envelope));
+        worked |= self.reactor.port.take(&*self.push, |envelope| self.take(envelope));
         self.take_wakes();
         self.reactor.run_deferred();
         worked |= self.push.turn();

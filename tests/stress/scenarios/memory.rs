@@ -1,14 +1,17 @@
 //! Peers that make the server hold as much memory as they can, with a bound of its memory: it stays within that bound, and
 //! others are served.
 
-use std::time::Duration;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use super::{Failure, Outcome, Trial};
 use crate::{
     bystanders::Bystanders,
     flood::Flood,
     peer::Peer,
-    server::{Server, Setup},
+    server::{PATIENCE, Server, Setup},
     subscriber::{Subscriber, publication, request},
 };
 
@@ -30,8 +33,15 @@ pub(super) fn assembly(trial: &mut Trial) -> Outcome<String> {
     bystanders.publish_more(each)?;
     within_the_bound(trial.server()?)?;
     crowd.into_iter().for_each(Peer::reset);
-    // There is room for a whole frame again.
-    Peer::connect(address)?.echo(1, &whole[8..])?;
+    // There is room for a whole frame again, as soon as the server has noticed that they are gone.
+    let echo = || Peer::connect(address)?.echo(1, &whole[8..]);
+    let began = Instant::now();
+    while let Err(failure) = echo() {
+        if began.elapsed() > PATIENCE {
+            return Err(failure);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
     bystanders.publish_more(each)?;
     let peak = within_the_bound(trial.server()?)?;
     bystanders.end()?;

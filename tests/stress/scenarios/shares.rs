@@ -144,7 +144,7 @@ pub(super) fn subscriptions(trial: &mut Trial) -> Outcome<String> {
 
 /// Connections: each is served, or closed as soon as it is accepted.
 pub(super) fn connections(trial: &mut Trial) -> Outcome<String> {
-    let limits = format!("connections_max = {SHARED}");
+    let limits = format!("connections_max = {SHARED}\nconnections_per_ip_max = {}", SHARED / 2);
     let address = trial.start(&Setup { limits, ..Setup::default() })?.address;
     let wanted = 2 * SHARED;
     let (mut served, mut refused) = (Vec::new(), 0);

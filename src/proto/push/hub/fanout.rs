@@ -12,6 +12,7 @@ impl<F: Default> Hub<F> {
     /// Handles a message of a topic that another shard owns.
     pub(super) fn receive(&mut self, message: &Arc<Publication>, now: Time, outlet: &mut impl Outlet<F>) {
         self.counters.received += 1;
+        self.note_taken();
         self.received.note(message.owner, message.sequence);
         let index = match self.names.get(&message.topic) {
             Some(index) => *index,

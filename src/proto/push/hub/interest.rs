@@ -40,7 +40,7 @@ impl<F: Default> Hub<F> {
                     self.dirty.push_back(route);
                     continue;
                 }
-                self.spend(targets.len());
+                self.spend(targets.len() - 1);
                 for shard in targets {
                     let interest = HubMessage::Interest { filter: filter.clone(), members };
                     if shard == self.shard {

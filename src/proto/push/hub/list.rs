@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 
 use super::{Route, subscribe::Subscription};
+use crate::Holder;
 
 /// The subscriptions of a subscriber, in no order. Many of them are found through an index.
 #[derive(Debug, Default)]
 pub(super) struct List {
+    /// In whose share they are.
+    pub(super) holder: Holder,
     entries: Vec<Subscription>,
     /// Invariant: if it exists, it has the place of each entry by its route.
     places: Option<HashMap<Route, u32>>,

@@ -120,7 +120,7 @@ pub struct Hub<F = ()> {
     leaving: Vec<bool>,
     /// Those that have none any more, for the driver.
     gone: Vec<SubscriberId>,
-    subscription_count: usize,
+    subscriptions: Shares,
     /// Subscriptions that wait for the owner's response.
     pending: Slab<Pending>,
     gathers: Slab<Gather>,
@@ -157,6 +157,8 @@ pub struct Hub<F = ()> {
     sweep_from: u32,
     /// The work of this stage of the turn, or of the envelopes before the turn, in units.
     work: usize,
+    /// Messages taken in this stage while too many deliveries waited.
+    taken_while_full: u8,
     /// The next turn has work.
     ready: bool,
     /// Something waits for room.
@@ -303,6 +305,7 @@ impl<F: Default> Hub<F> {
         Self {
             requests: shares(config.requests_max),
             owned: shares(config.topics_max),
+            subscriptions: shares(config.subscriptions_max),
             backlog: Backlog::new(backlog_max, shards),
             config,
             shard,
@@ -317,7 +320,6 @@ impl<F: Default> Hub<F> {
             leavers: VecDeque::new(),
             leaving: Vec::new(),
             gone: Vec::new(),
-            subscription_count: 0,
             pending: Slab::default(),
             gathers: Slab::default(),
             elsewhere: Slab::default(),
@@ -335,6 +337,7 @@ impl<F: Default> Hub<F> {
             sweep_at: None,
             sweep_from: 0,
             work: 0,
+            taken_while_full: 0,
             ready: false,
             stalled: false,
             is_closed: false,
@@ -474,7 +477,7 @@ impl<F: Default> Hub<F> {
     pub fn gauges(&self) -> HubGauges {
         HubGauges {
             topics: self.owned.held().messages as u64,
-            subscriptions: self.subscription_count as u64,
+            subscriptions: self.subscriptions.held().messages as u64,
             backlog: self.backlog.held().messages as u64,
             backlog_bytes: self.backlog.held().bytes as u64,
             waiting: self.admission.waiting() as u64,

@@ -349,6 +349,7 @@ impl<F: Default> Hub<F> {
             self.counters.expired += 1;
             return self.refuse(waiting, Refusal::Expired, outlet);
         }
+        self.note_taken();
         self.backlog.finish(&mut waiting);
         let Waiting { publish, asker, .. } = waiting;
         let Some(topic) = self.topics.get_mut(index) else { return };

@@ -7,7 +7,7 @@ use super::{
     routes::{Way, chain},
 };
 use crate::{
-    Holder, Position, Refusal, Time, TopicFilter, TopicName,
+    Amount, Holder, Position, Refusal, Time, TopicFilter, TopicName,
     push::{HubMessage, HubResponse, Publication, Subscribed, SubscriberId, Ticket, group::Group},
 };
 
@@ -65,14 +65,14 @@ impl<F: Default> Hub<F> {
         if known.is_some_and(|route| list.is_some_and(|list| list.find(route).is_some())) {
             return Err(Refusal::AlreadySubscribed);
         }
-        for (count, max) in [
-            (list.map_or(0, List::len), self.config.subscriptions_per_subscriber_max),
-            (self.subscription_count, self.config.subscriptions_max),
-        ] {
-            if count >= max {
-                return Err(Refusal::TooManySubscriptions { max: max as u64 });
-            }
+        let max = self.config.subscriptions_per_subscriber_max;
+        if list.map_or(0, List::len) >= max {
+            return Err(Refusal::TooManySubscriptions { max: max as u64 });
         }
+        if let Err(no_room) = self.subscriptions.take(holder, Amount::one(0)) {
+            return Err(Refusal::TooManySubscriptions { max: no_room.max });
+        }
+        self.list(who).holder = *holder;
         let is_receiving = |route| self.group_of(route).is_some_and(Group::is_receiving);
         if ticket.is_none()
             && since.is_none()
@@ -82,13 +82,14 @@ impl<F: Default> Hub<F> {
             let back = self.list(who).len() as u32;
             let place = self.enter(route, who, back);
             self.list(who).push(Subscription { route, place });
-            self.subscription_count += 1;
             self.touch(route);
             return Ok(());
         }
-        self.ask(holder)?;
+        if let Err(refusal) = self.ask(holder) {
+            self.subscriptions.give_back(holder, Amount::one(0));
+            return Err(refusal);
+        }
         let route = known.unwrap_or_else(|| self.route_or_new(filter, now));
-        self.subscription_count += 1;
         let back = self.list(who).len() as u32;
         let group = self.group(route).expect("found or made above");
         group.waiting += 1;
@@ -314,11 +315,12 @@ impl<F: Default> Hub<F> {
     /// Removes a subscription from the subscriber's list and from its group. `answered`: if it waits, the
     /// requester still gets the result.
     fn remove_subscription(&mut self, who: SubscriberId, index: usize, answered: bool) {
+        let holder = self.subscribers[who.0 as usize].holder;
         let removed = self.subscribers[who.0 as usize].swap_remove(index);
         if let Some(moved) = self.subscribers[who.0 as usize].get(index) {
             self.moved_in_list(moved, who, index as u32);
         }
-        self.subscription_count -= 1;
+        self.subscriptions.give_back(&holder, Amount::one(0));
         if let Some(place) = removed.place.as_active() {
             if let Some(prefix) = prefix_of(&mut self.prefixes, removed.route) {
                 prefix.starts.remove(who);

@@ -12,11 +12,19 @@ use crate::{
 };
 
 impl<F: Default> Hub<F> {
-    /// Whether the hub takes another envelope before its next [`turn`](Self::turn). The driver should ask before each:
-    /// envelopes that it does not take yet wait on their way, in order.
+    /// Whether the hub takes another envelope of this queue before its next [`turn`](Self::turn). The driver should ask
+    /// before each, and [begin](Self::begin_stage) before each queue: envelopes that the hub does not take yet wait on
+    /// their way, in order. While too many deliveries wait, it takes a few of each queue in a turn, so that no queue
+    /// keeps the others from it.
     #[inline]
     pub fn may_take(&self) -> bool {
-        self.may_work() && !self.fan_out.is_full()
+        self.may_work() && (!self.fan_out.is_full() || self.taken_while_full < TAKEN_WHILE_FULL)
+    }
+
+    /// A message joins the deliveries.
+    #[inline]
+    pub(super) fn note_taken(&mut self) {
+        self.taken_while_full += u8::from(self.fan_out.is_full());
     }
 
     /// A subscriber that has [left](Self::leave) and has no subscription any more: the driver may use its number again.
@@ -24,8 +32,9 @@ impl<F: Default> Hub<F> {
         self.gone.pop()
     }
 
-    pub(super) const fn begin_stage(&mut self) {
-        self.work = 0;
+    /// What follows has a budget of its own: envelopes of another queue, or another part of the turn.
+    pub const fn begin_stage(&mut self) {
+        (self.work, self.taken_while_full) = (0, 0);
     }
 
     #[inline]
@@ -33,8 +42,9 @@ impl<F: Default> Hub<F> {
         self.work = self.work.saturating_add(units);
     }
 
+    /// Whether the budget has something left: as [`may_take`](Self::may_take), for envelopes that are not messages.
     #[inline]
-    pub(super) const fn may_work(&self) -> bool {
+    pub const fn may_work(&self) -> bool {
         self.work < self.config.turn_work_max
     }
 
@@ -78,6 +88,9 @@ impl<F: Default> Hub<F> {
 fn cost_of_recovery(missed: &[Arc<Publication>]) -> usize {
     missed.iter().map(|message| RECOVERY_COST + message.body.len() / BYTES_PER_UNIT).sum()
 }
+
+/// Messages of one queue that are taken in a turn while too many deliveries wait.
+const TAKEN_WHILE_FULL: u8 = 4;
 
 /// The cost of a recovered message, which is framed for its subscriber alone.
 const RECOVERY_COST: usize = 4;

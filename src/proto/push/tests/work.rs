@@ -162,7 +162,7 @@ fn old_messages_of_many_topics_are_removed_in_pieces() {
 }
 
 #[test]
-fn while_fan_outs_wait_publications_wait_too() {
+fn while_fan_outs_wait_only_few_publications_are_made_in_a_turn() {
     let mut config = HubConfig::default();
     (config.fan_out.turn_cost_max, config.fan_out.deliveries_max) = (1, 50);
     let mut world = World::new(1, 1_000, config);
@@ -177,8 +177,8 @@ fn while_fan_outs_wait_publications_wait_too() {
     while delivered < 40 * 20 {
         world.turn(0, 0);
         let now = world.got.values().map(Vec::len).sum();
-        // One piece: a burst for one subscriber.
-        assert!(now - delivered <= 20 && world.hubs[0].gauges().deliveries <= 50 + 40);
+        // One piece, a burst for one subscriber, and room for a few new ones.
+        assert!(now - delivered <= 20 + 4 * 40 && world.hubs[0].gauges().deliveries <= 50 + 40);
         delivered = now;
     }
     let expected: Vec<_> = (0..20).map(|number| number.to_string()).collect();

@@ -347,7 +347,8 @@ fn no_thread_and_no_descriptor_remains() {
             assert_eq!(pushes.recv_timeout(PATIENCE).expect("a push"), "pushed");
             let others: Vec<_> = (0..round).map(|_| client.clone()).collect();
             drop((client, others));
-            eventually(PATIENCE, || (open(), threads()) == before);
+            // The server itself opens a file now and then.
+            eventually(PATIENCE, || open() <= before.0 && threads() <= before.1);
         }
     });
 }
