@@ -16,7 +16,8 @@ pub(super) const GROUP: u16 = 0;
 /// Receive buffers that the kernel fills, shared by all connections of a shard.
 ///
 /// The kernel fills its buffers in turn, so that all of them are soon resident. It gets few at first, and
-/// twice as many whenever most of them are in use, so a shard that receives little uses little memory.
+/// twice as many whenever several connections wait for one. So a shard that receives little uses little memory,
+/// and what one connection sends without a pause never fills many of them, before the data of others.
 ///
 /// Invariant: a buffer is with the kernel (in the ring of entries), or in exactly one [`Filled`], or was never given
 /// (`given` and above).
@@ -97,11 +98,8 @@ impl Buffers {
         self.give(data.id);
     }
 
-    /// Publishes the recycled buffers to the kernel, and adds new ones where most are in use.
+    /// Publishes the recycled buffers to the kernel.
     pub(super) fn publish(&mut self) {
-        if self.free < usize::from(self.given / 4) {
-            self.grow();
-        }
         if self.published == self.tail {
             return;
         }

@@ -73,7 +73,7 @@ impl Default for HubConfig {
             presence_list_max: 1_000,
             admission: AdmissionLimits::default(),
             rules: TopicRules::default(),
-            turn_work_max: 4_096,
+            turn_work_max: 1_024,
             fan_out: FanOutLimits::default(),
         }
     }

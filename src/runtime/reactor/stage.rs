@@ -27,10 +27,10 @@ impl Stage {
 }
 
 /// The items between two looks at the clock: together at most about a millisecond.
-const CHECKED_EVERY: u32 = 16;
+const CHECKED_EVERY: u32 = 8;
 
-/// A turn has several stages, and all of them should stay below the threshold of a stall.
-const STAGE_MAX: Duration = Duration::from_millis(3);
+/// A turn has several stages. What arrives meanwhile waits for them, so this bounds how much a flood delays others.
+const STAGE_MAX: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests {

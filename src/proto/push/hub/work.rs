@@ -14,17 +14,19 @@ use crate::{
 impl<F: Default> Hub<F> {
     /// Whether the hub takes another envelope of this queue before its next [`turn`](Self::turn). The driver should ask
     /// before each, and [begin](Self::begin_stage) before each queue: envelopes that the hub does not take yet wait on
-    /// their way, in order. While too many deliveries wait, it takes a few of each queue in a turn, so that no queue
+    /// their way, in order. When too many deliveries wait, it takes a few more of each queue in a turn, so that no queue
     /// keeps the others from it.
     #[inline]
     pub fn may_take(&self) -> bool {
-        self.may_work() && (!self.fan_out.is_full() || self.taken_while_full < TAKEN_WHILE_FULL)
+        self.may_work() && self.taken_while_full < TAKEN_WHILE_FULL
     }
 
     /// A message joins the deliveries.
     #[inline]
     pub(super) fn note_taken(&mut self) {
-        self.taken_while_full += u8::from(self.fan_out.is_full());
+        if self.taken_while_full > 0 || self.fan_out.is_full() {
+            self.taken_while_full += 1;
+        }
     }
 
     /// A subscriber that has [left](Self::leave) and has no subscription any more: the driver may use its number again.
