@@ -74,7 +74,7 @@ impl Default for Holder {
 ///
 /// let other = Holder::connection(0, 2, [192, 0, 2, 2].into());
 /// assert_eq!(shares.take(&other, Amount::one(1)), Ok(()));
-/// assert_eq!(shares.take(&other, Amount::one(9_000)), Err(NoRoom { taken: 1, max: 29 }));
+/// assert_eq!(shares.take(&other, Amount::one(5_000)), Err(NoRoom { taken: 1, max: 29 }));
 /// shares.give_back(&greedy, Amount { messages: 30, bytes: 30 });
 /// assert_eq!(shares.held(), Amount::one(1));
 /// ```
