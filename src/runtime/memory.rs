@@ -181,10 +181,12 @@ impl Memory {
         (verdict, u64::try_from(part).unwrap_or(u64::MAX))
     }
 
-    /// A shard's account has changed by so much that a new result is worth its cost.
+    /// A shard's account has changed by so much that a new result is worth its cost: also that memory may be returned,
+    /// however large the budget is.
     pub(crate) fn step(&self) -> u64 {
         let budget = self.known(0, 0).budget();
-        (budget / STEPS / self.shards.len().max(1) as u64).max(STEP_BYTES_MIN)
+        let shards = self.shards.len().max(1) as u64;
+        (budget / STEPS).min(RETURNED_BYTES_MIN / 2).div_ceil(shards).max(STEP_BYTES_MIN)
     }
 
     pub(crate) fn shards(&self) -> usize {
@@ -254,7 +256,8 @@ impl Memory {
                 }
             }
             let is_steady = before == (seen.pressure, seen.accounted);
-            let must_look = is_waited_for || seen.returns_later || seen.pressure != Pressure::None;
+            let must_look =
+                is_waited_for || seen.returns_later || seen.returns_again || seen.pressure != Pressure::None;
             pause = if must_look || !is_steady { PAUSE_MIN } else { pause * 2 };
             thread::sleep(PAUSE_LEAST);
         }
@@ -283,13 +286,16 @@ impl Memory {
         seen.peak = seen.peak.max(accounted);
         let unexplained = known.resident.saturating_sub(known.base + accounted);
         let is_short = known.judge().pressure != Pressure::None;
-        let has_fallen = seen.peak - accounted >= RETURNED_BYTES_MIN;
+        // Once more after each return: a part may have become free a moment too late.
+        let has_fallen = seen.peak - accounted >= RETURNED_BYTES_MIN || seen.returns_again;
         let interval = if is_short { RETURN_INTERVAL_SHORT } else { RETURN_INTERVAL };
         let is_rested = seen.returned_at.is_none_or(|at| at.elapsed() >= interval);
         let mut is_fresh = unexplained < RETURNED_BYTES_MIN;
+        seen.returns_again &= !is_fresh;
         seen.returns_later = !is_fresh && has_fallen && !is_rested;
         if !is_fresh && (is_short || has_fallen) && is_rested {
             memory::give_back();
+            seen.returns_again = !seen.returns_again;
             self.returned.add(1);
             (seen.returned_at, seen.peak) = (Some(Instant::now()), accounted);
             known.resident = Usage::read().resident_bytes;
@@ -322,6 +328,8 @@ struct Seen {
     returned_at: Option<Instant>,
     /// There is more to return, a little later.
     returns_later: bool,
+    /// Memory was returned, and is returned once more.
+    returns_again: bool,
 }
 
 /// Bytes that count until they are dropped.
