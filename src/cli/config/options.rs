@@ -54,7 +54,8 @@ pub(crate) struct ServerOptions {
     /// Messages that may be queued between one pair of shards; when the queue is full, the sender gets an error.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub(crate) mesh_capacity: usize,
-    /// Receive buffers per shard, shared by its connections. A power of two.
+    /// Receive buffers per shard, shared by its connections. A power of two. Connections that always have more to
+    /// receive use larger ones, which take a quarter of the memory of these.
     #[schemars(range(min = 1, max = 32_768))]
     pub(crate) receive_buffers: u16,
     /// Size of one receive buffer, from "512B" to "1MiB".

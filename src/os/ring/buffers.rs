@@ -1,4 +1,5 @@
 use std::{
+    collections::VecDeque,
     ptr::NonNull,
     rc::Rc,
     slice,
@@ -8,12 +9,59 @@ use std::{
 use io_uring::{IoUring, types};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
-use super::features::RingError;
+use super::{RingConfig, features::RingError};
 
-/// The one buffer group of a ring.
-pub(super) const GROUP: u16 = 0;
+/// The two groups of buffers of a ring.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Group {
+    /// For connections that send now and then: each receives as often as it has data.
+    #[default]
+    Small,
+    /// For connections that always have more: each receives once per turn.
+    Large,
+}
 
-/// Receive buffers that the kernel fills, shared by all connections of a shard.
+impl Group {
+    pub(super) const ALL: [Self; 2] = [Self::Small, Self::Large];
+
+    /// Its number in the kernel.
+    pub(super) const fn id(self) -> u16 {
+        self as u16
+    }
+
+    /// How many buffers of how many bytes a ring of this configuration has.
+    pub(super) fn sizes(self, config: &RingConfig) -> (u16, u32) {
+        let RingConfig { buffers, buffer_bytes, .. } = *config;
+        match self {
+            Self::Small => (buffers, buffer_bytes),
+            Self::Large => {
+                let bytes = buffer_bytes.max(LARGE_BYTES);
+                let count = u64::from(buffers) * u64::from(buffer_bytes) / u64::from(bytes) / LARGE_PART;
+                // At most as many as there are small ones.
+                (1 << count.max(1).ilog2(), bytes)
+            }
+        }
+    }
+
+    /// Buffers that the kernel gets at first.
+    const fn count_first(self) -> u16 {
+        match self {
+            Self::Small => 64,
+            Self::Large => 4,
+        }
+    }
+
+    /// How many connections wait for a buffer before the kernel gets more. A few that wait for small ones are busy
+    /// connections, which wait for their turn.
+    const fn waiting_max(self) -> usize {
+        match self {
+            Self::Small => 4,
+            Self::Large => 0,
+        }
+    }
+}
+
+/// Receive buffers of one group that the kernel fills, shared by all connections of a shard.
 ///
 /// The kernel fills its buffers in turn, so that all of them are soon resident. It gets few at first, and
 /// twice as many whenever several connections wait for one. So a shard that receives little uses little memory,
@@ -23,6 +71,7 @@ pub(super) const GROUP: u16 = 0;
 /// (`given` and above).
 #[derive(Debug)]
 pub(super) struct Buffers {
+    group: Group,
     memory: Rc<Memory>,
     count: u16,
     /// Buffers that the kernel has had at least once.
@@ -33,10 +82,13 @@ pub(super) struct Buffers {
     published: u16,
     /// Buffers with the kernel, as far as completions have shown.
     free: usize,
+    /// Slots that found none of them free, and receive again once one is.
+    waiting: VecDeque<u32>,
 }
 
 impl Buffers {
-    pub(super) fn register(io: &IoUring, count: u16, buffer_bytes: u32) -> Result<Self, RingError> {
+    pub(super) fn register(io: &IoUring, group: Group, config: &RingConfig) -> Result<Self, RingError> {
+        let (count, buffer_bytes) = group.sizes(config);
         if !count.is_power_of_two() || count > COUNT_MAX || buffer_bytes == 0 {
             return Err(RingError::BufferCount { count, max: COUNT_MAX });
         }
@@ -44,10 +96,11 @@ impl Buffers {
         // SAFETY: the entries are page-aligned, as long as `count` entries, and stay mapped until after
         // `unregister`.
         unsafe {
-            io.submitter().register_buf_ring_with_flags(memory.entries.as_ptr() as u64, count, GROUP, 0)
+            io.submitter().register_buf_ring_with_flags(memory.entries.as_ptr() as u64, count, group.id(), 0)
         }
         .map_err(RingError::from_buffer_registration)?;
         let mut buffers = Self {
+            group,
             memory: Rc::new(memory),
             count,
             given: 0,
@@ -55,8 +108,9 @@ impl Buffers {
             tail: 0,
             published: u16::MAX,
             free: 0,
+            waiting: VecDeque::new(),
         };
-        buffers.grow_to(COUNT_FIRST);
+        buffers.grow_to(group.count_first());
         buffers.publish();
         Ok(buffers)
     }
@@ -65,9 +119,27 @@ impl Buffers {
         self.buffer_bytes
     }
 
-    /// Buffers that the kernel can fill.
-    pub(super) const fn free(&self) -> usize {
-        self.free
+    /// This slot found no free buffer; `false` if the kernel has them all already.
+    pub(super) fn wait(&mut self, slot: u32) -> bool {
+        let has_more = self.waiting.len() < self.group.waiting_max() || self.grow();
+        self.waiting.push_back(slot);
+        has_more
+    }
+
+    /// How many waiting slots may receive again now: one for each free buffer.
+    pub(super) fn resumable(&self) -> usize {
+        self.waiting.len().min(self.free)
+    }
+
+    /// The slot that has waited the longest.
+    pub(super) fn next_waiting(&mut self) -> Option<u32> {
+        self.waiting.pop_front()
+    }
+
+    /// This slot does not wait any more; `false` if it did not.
+    pub(super) fn stop_waiting(&mut self, slot: u32) -> bool {
+        let index = self.waiting.iter().position(|waiting| *waiting == slot);
+        index.and_then(|index| self.waiting.remove(index)).is_some()
     }
 
     /// Gives new buffers to the kernel, up to `count` in total.
@@ -80,7 +152,7 @@ impl Buffers {
     }
 
     /// The kernel has no buffer left: gives it more; `false` when it has had all.
-    pub(super) fn grow(&mut self) -> bool {
+    fn grow(&mut self) -> bool {
         let before = self.given;
         self.grow_to(self.given.saturating_mul(2));
         self.given > before
@@ -93,9 +165,16 @@ impl Buffers {
         Filled { memory: Rc::clone(&self.memory), id, len }
     }
 
-    pub(super) fn recycle(&mut self, data: Filled) {
-        assert!(Rc::ptr_eq(&data.memory, &self.memory), "a buffer goes back to the ring it came from");
+    /// Gives a buffer back to the kernel.
+    ///
+    /// # Errors
+    /// It is not one of these.
+    pub(super) fn recycle(&mut self, data: Filled) -> Result<(), Filled> {
+        if !Rc::ptr_eq(&data.memory, &self.memory) {
+            return Err(data);
+        }
         self.give(data.id);
+        Ok(())
     }
 
     /// Publishes the recycled buffers to the kernel.
@@ -113,7 +192,7 @@ impl Buffers {
 
     /// Unregisters the buffers; afterwards they may be unmapped.
     pub(super) fn unregister(&self, io: &IoUring) {
-        if io.submitter().unregister_buf_ring(GROUP).is_err() {
+        if io.submitter().unregister_buf_ring(self.group.id()).is_err() {
             // The kernel may still write: leak the memory rather than let the kernel write into other data.
             std::mem::forget(Rc::clone(&self.memory));
         }
@@ -204,8 +283,12 @@ fn unmap(address: NonNull<u8>, len: usize) {
     let _ = unsafe { munmap(address.as_ptr().cast(), len) };
 }
 
-/// Buffers that the kernel has at first.
-const COUNT_FIRST: u16 = 64;
+/// The least size of a large buffer. It is what a busy connection gets of a turn: about half a millisecond, if it sends
+/// small requests.
+const LARGE_BYTES: u32 = 16 << 10;
+
+/// The small buffers take that many times the memory of the large ones.
+const LARGE_PART: u64 = 4;
 
 /// Bounds of a buffer ring.
 const COUNT_MAX: u16 = 1 << 15;

@@ -9,6 +9,7 @@ use io_uring::cqueue;
 
 use super::{
     Completion, Feature, ReceiveEnd, Ring,
+    buffers::Group,
     flights::Flights,
     kind::{Kind, decode},
 };
@@ -80,10 +81,14 @@ impl Ring {
         let buffer = cqueue::buffer_select(flags);
         match (received, buffer) {
             (Ok(len), Some(id)) if len > 0 => {
-                let data = self.buffers.take(id, len);
-                self.leaves_bytes = cqueue::sock_nonempty(flags);
                 let it = &mut self.slots[slot as usize];
+                let data = self.buffers[usize::from(it.group.id())].take(id, len);
+                let leaves_bytes = cqueue::sock_nonempty(flags);
+                // A busy connection waits for the next turn, and for nothing else.
+                self.leaves_bytes = leaves_bytes && it.group == Group::Small;
+                let changes = it.turns.note_received(leaves_bytes);
                 match (it.receiving, it.stopping) {
+                    (true, false) if changes => self.cancel(Kind::Receive, slot),
                     (true, _) => {}
                     (false, true) => self.stopped = Some(slot),
                     (false, false) => {
@@ -95,8 +100,9 @@ impl Ring {
             }
             (Ok(_), buffer) => {
                 if let Some(id) = buffer {
-                    let unused = self.buffers.take(id, 0);
-                    self.buffers.recycle(unused);
+                    let group = self.slots[slot as usize].group;
+                    let unused = self.buffers[usize::from(group.id())].take(id, 0);
+                    self.recycle(unused);
                 }
                 Some(Completion::ReceiveEnded { slot, how: ReceiveEnd::EndOfStream })
             }
@@ -109,12 +115,9 @@ impl Ring {
         let how = match error.raw_os_error() {
             _ if it.stopping => ReceiveEnd::Stopped,
             Some(libc::ENOBUFS) => {
-                // A few busy connections wait for their turn; many get more.
-                if self.starved.len() >= STARVED_MAX && !self.buffers.grow() {
-                    self.counters.starvations += 1;
-                }
                 it.receiving = true;
-                self.starved.push_back(slot);
+                let has_more = self.buffers[usize::from(it.group.id())].wait(slot);
+                self.counters.starvations += u64::from(!has_more);
                 return None;
             }
             Some(libc::EINVAL) if self.features.has(Feature::MultishotReceive) => {
@@ -124,6 +127,12 @@ impl Ring {
                 return None;
             }
             Some(libc::EINTR | libc::EAGAIN) => {
+                it.receiving = true;
+                self.arm_receive(slot);
+                return None;
+            }
+            // It becomes a busy one, or another code path has cancelled it: it goes on in the new way.
+            Some(libc::ECANCELED) if it.group != it.turns.group() => {
                 it.receiving = true;
                 self.arm_receive(slot);
                 return None;
@@ -160,6 +169,3 @@ fn result(entry: &cqueue::Entry) -> io::Result<u32> {
     let result = entry.result();
     if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(result as u32) }
 }
-
-/// Connections that may wait for a buffer before the kernel gets more.
-const STARVED_MAX: usize = 4;

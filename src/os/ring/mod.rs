@@ -1,6 +1,6 @@
 //! One io_uring per shard: accepts, connects, receives and sends TCP.
 //!
-//! Multishot accept and receive, receive buffers provided by the shard and shared by its connections,
+//! Multishot accept and receive, receive buffers provided by the shard and shared by its connections ([`Turns`]),
 //! registered files, and at most one send in flight per connection. Operations only queue; one
 //! [`Ring::enter`] per turn submits everything and runs the kernel's deferred work.
 //!
@@ -13,9 +13,9 @@ mod features;
 mod flights;
 mod kind;
 mod payload;
+mod turns;
 
 use std::{
-    collections::VecDeque,
     io,
     net::SocketAddr,
     os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
@@ -32,10 +32,11 @@ pub use features::{Feature, Features, RingError};
 pub use payload::Payload;
 
 use crate::needs::{SHORT_PAUSE, SHORT_TRIES};
-use buffers::Buffers;
+use buffers::{Buffers, Group};
 use flights::Flights;
 use kind::{Kind, encode};
 use payload::InFlight;
+use turns::Turns;
 
 /// Sizes of a ring. Plain data.
 #[derive(Clone, Debug)]
@@ -43,7 +44,8 @@ pub struct RingConfig {
     /// Operations that can wait for one `enter`; more are submitted early. A power of two; at least
     /// [`ENTRIES_MIN`] for a ring that serves connections.
     pub entries: u32,
-    /// Receive buffers; a power of two, at most 32,768.
+    /// Receive buffers; a power of two, at most 32,768. A ring has large ones too, with a quarter of the memory of
+    /// these, for connections that always have more to receive.
     pub buffers: u16,
     /// Bytes of one receive buffer.
     pub buffer_bytes: u32,
@@ -151,9 +153,8 @@ impl RingWaker {
 pub struct Ring {
     slots: Vec<Slot>,
     listeners: Vec<Option<Listener>>,
-    buffers: Buffers,
-    /// Slots whose multishot receive ran out of buffers; retried once some are free.
-    starved: VecDeque<u32>,
+    /// In the order of [`Group::ALL`].
+    buffers: [Buffers; 2],
     /// A slot whose last bytes came after a request to stop: the bytes are reported first, then the stop.
     stopped: Option<u32>,
     /// The last receive left bytes in its socket.
@@ -189,6 +190,9 @@ struct Slot {
     attached: bool,
     receiving: bool,
     stopping: bool,
+    turns: Turns,
+    /// The group of the receive in flight.
+    group: Group,
     /// The number of its send in `Ring::flights`, or [`Flights::NONE`].
     in_flight: u32,
     connecting: Option<Box<payload::Address>>,
@@ -210,14 +214,13 @@ impl Ring {
         io.submitter()
             .register_files_sparse(config.slots)
             .map_err(|error| RingError::Slots { slots: config.slots, error })?;
-        let buffers = Buffers::register(&io, config.buffers, config.buffer_bytes)?;
+        let [small, large] = Group::ALL.map(|group| Buffers::register(&io, group, config));
         let eventfd = eventfd(0, EventfdFlags::CLOEXEC).map_err(|error| RingError::Io(error.into()))?;
         io.submitter().register_eventfd(eventfd.as_raw_fd()).map_err(RingError::Io)?;
         let mut ring = Self {
             slots: Vec::new(),
             listeners: Vec::new(),
-            buffers,
-            starved: VecDeque::new(),
+            buffers: [small?, large?],
             stopped: None,
             leaves_bytes: false,
             flights: Flights::default(),
@@ -343,7 +346,7 @@ impl Ring {
             return Err(io::Error::from(io::ErrorKind::ResourceBusy));
         }
         self.io.submitter().register_files_update(slot, &[socket.as_raw_fd()])?;
-        it.attached = true;
+        (it.attached, it.turns) = (true, Turns::default());
         Ok(())
     }
 
@@ -419,7 +422,9 @@ impl Ring {
 
     /// Returns a receive buffer to the kernel.
     pub fn recycle(&mut self, data: Filled) {
-        self.buffers.recycle(data);
+        let [small, large] = &mut self.buffers;
+        let foreign = small.recycle(data).or_else(|data| large.recycle(data));
+        assert!(foreign.is_ok(), "a buffer goes back to the ring it came from");
     }
 
     /// Whether [`enter`](Self::enter) would do anything. Reads memory shared with the kernel only.
@@ -431,7 +436,7 @@ impl Ring {
         drop(queue);
         !self.io.completion().is_empty()
             || self.stopped.is_some()
-            || (!self.starved.is_empty() && self.buffers.free() > 0)
+            || self.buffers.iter().any(|it| it.resumable() > 0)
     }
 
     /// Submits the queued operations and lets the kernel run its deferred work; never waits.
@@ -462,8 +467,10 @@ impl Ring {
     }
 
     fn submit(&mut self, want: u32) -> io::Result<()> {
-        self.feed_starved();
-        self.buffers.publish();
+        for group in Group::ALL {
+            self.resume_receives(group);
+            self.buffers[usize::from(group.id())].publish();
+        }
         let queued = self.io.submission().len() as u32;
         let mut flags = EnterFlags::GETEVENTS;
         flags.set(EnterFlags::NO_IOWAIT, want > 0 && self.features.has(Feature::NoIowait));
@@ -503,11 +510,14 @@ impl Ring {
     }
 
     fn arm_receive(&mut self, slot: u32) {
-        let entry = if self.features.has(Feature::MultishotReceive) {
-            opcode::RecvMulti::new(types::Fixed(slot), buffers::GROUP).build()
+        let it = &mut self.slots[slot as usize];
+        it.group = it.turns.group();
+        let entry = if self.features.has(Feature::MultishotReceive) && it.group == Group::Small {
+            opcode::RecvMulti::new(types::Fixed(slot), it.group.id()).build()
         } else {
-            opcode::Recv::new(types::Fixed(slot), std::ptr::null_mut(), self.buffers.buffer_bytes())
-                .buf_group(buffers::GROUP)
+            let bytes = self.buffers[usize::from(it.group.id())].buffer_bytes();
+            opcode::Recv::new(types::Fixed(slot), std::ptr::null_mut(), bytes)
+                .buf_group(it.group.id())
                 .build()
                 .flags(squeue::Flags::BUFFER_SELECT)
         };
@@ -520,20 +530,22 @@ impl Ring {
         self.push(entry, Kind::Send, slot);
     }
 
-    fn feed_starved(&mut self) {
-        for _ in 0..self.starved.len().min(self.buffers.free()) {
-            let Some(slot) = self.starved.pop_front() else { return };
-            if self.slots[slot as usize].receiving {
+    /// Slots that wait for a buffer of this group receive again, as far as some are free.
+    fn resume_receives(&mut self, group: Group) {
+        let index = usize::from(group.id());
+        for _ in 0..self.buffers[index].resumable() {
+            if let Some(slot) = self.buffers[index].next_waiting()
+                && self.slots[slot as usize].receiving
+            {
                 self.arm_receive(slot);
             }
         }
     }
 
     fn cancel(&mut self, kind: Kind, index: u32) {
-        // A starved receive is not with the kernel. There is nothing to cancel, so it is completed here.
         let entry = opcode::AsyncCancel::new(encode(kind, index)).build().flags(squeue::Flags::SKIP_SUCCESS);
-        if kind == Kind::Receive && self.starved.contains(&index) {
-            self.starved.retain(|&slot| slot != index);
+        // A receive that waits for a buffer is not with the kernel: it goes there first, so that it is completed.
+        if kind == Kind::Receive && self.buffers.iter_mut().any(|it| it.stop_waiting(index)) {
             self.arm_receive(index);
         }
         self.push(entry, Kind::Cancel, index);
@@ -557,6 +569,8 @@ impl Default for Slot {
             attached: false,
             receiving: false,
             stopping: false,
+            turns: Turns::default(),
+            group: Group::default(),
             in_flight: Flights::NONE,
             connecting: None,
         }
@@ -597,7 +611,7 @@ impl Drop for Ring {
         if self.awaiting_wake {
             std::mem::forget(std::mem::take(&mut self.wake_count));
         }
-        self.buffers.unregister(&self.io);
+        self.buffers.iter().for_each(|it| it.unregister(&self.io));
     }
 }
 
@@ -605,7 +619,13 @@ impl Drop for Ring {
 pub fn locked_bytes(config: &RingConfig, features: Features) -> u64 {
     let has_array = !features.has(Feature::NoSqArray);
     region_bytes(config.entries, config.entries.saturating_mul(CQ_FACTOR), has_array)
-        + pages(u64::from(config.buffers) * size_of::<types::BufRingEntry>() as u64)
+        + Group::ALL.map(|it| pages(u64::from(it.sizes(config).0) * ENTRY_BYTES)).iter().sum::<u64>()
+}
+
+/// The memory of the receive buffers of one ring, in bytes.
+pub fn buffer_bytes(config: &RingConfig) -> u64 {
+    let sizes = Group::ALL.map(|it| it.sizes(config));
+    sizes.iter().map(|(count, bytes)| u64::from(*count) * u64::from(*bytes)).sum()
 }
 
 /// Like [`locked_bytes`], for a ring of the kernel with queues of these lengths, without buffers.
@@ -638,6 +658,7 @@ const CQ_MAX: u32 = 1 << 16;
 const HEADER_BYTES: u64 = 64;
 const CQE_BYTES: u64 = 16;
 const SQE_BYTES: u64 = 64;
+const ENTRY_BYTES: u64 = size_of::<types::BufRingEntry>() as u64;
 
 /// The size of a read from an eventfd.
 const WAKE_BYTES: u32 = 8;

@@ -13,7 +13,7 @@ use shardcast_os::{
     cpu,
     memory::{self, Bounds, Usage},
     needs::{self, Charge},
-    ring::{Feature, Features, Ring, RingConfig},
+    ring::{self, Feature, Features, Ring, RingConfig},
     rlimit::{self, MemlockError},
     socket::{self, Address, TcpOptions},
 };
@@ -181,7 +181,7 @@ impl MemoryPlan {
         if Bounds::read().limit_address_space() {
             memory::save_address_space();
         }
-        let buffers = shards * u64::from(config.receive_buffers) * u64::from(config.receive_buffer_bytes);
+        let buffers = shards * ring::buffer_bytes(&ring_config(config, u64::MAX)?);
         let base = Usage::read().resident_bytes + buffers + shards * SHARD_BYTES;
         let need = base + BUDGET_BYTES_MIN;
         let max = match config.limits.memory_max {
