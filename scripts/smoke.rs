@@ -52,6 +52,7 @@ impl Server {
         let mut serve = Command::new(binary);
         serve.args(["serve", "--shards", "1"]).stdout(Stdio::piped());
         serve.env("SHARDCAST_LISTENER__0__LISTEN", ANY_PORT).env("SHARDCAST_ADMIN__LISTEN", ANY_PORT);
+        serve.env("SHARDCAST_SERVER__EPOCH_FILE", "");
         let mut process = serve.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
         let stdout = process.stdout.take().expect("stdout is piped");
         Ok(Self { process, lines: read_lines(stdout) })

@@ -57,15 +57,7 @@ impl World {
         }
         self.clients.iter_mut().for_each(|it| it.is_stalled = false);
         for _ in 0..REST_TURNS_MAX {
-            for shard in 0..self.scenario.shards {
-                self.turn(shard);
-            }
-            for client in 0..self.clients.len() {
-                self.do_job(client);
-                self.deliver(client);
-                self.arrive(client);
-            }
-            self.check_bounds();
+            self.turn_all();
             if self.model.violation.is_some() || self.is_at_rest() {
                 return;
             }
@@ -77,6 +69,19 @@ impl World {
             connections.filter(|(_, it)| !it.is_quiet()).map(|(client, it)| (client, &it.core)).collect();
         let what = format!("it never comes to rest: clients {clients:?}, {hubs:?}");
         self.model.fail(|| what);
+    }
+
+    /// A turn of every shard and of every client.
+    pub(crate) fn turn_all(&mut self) {
+        for shard in 0..self.scenario.shards {
+            self.turn(shard);
+        }
+        for client in 0..self.clients.len() {
+            self.do_job(client);
+            self.deliver(client);
+            self.arrive(client);
+        }
+        self.check_bounds();
     }
 
     fn is_at_rest(&self) -> bool {

@@ -129,15 +129,7 @@ impl World {
             }
         }
         for _ in 0..STOP_TURNS_MAX {
-            for shard in 0..self.scenario.shards {
-                self.turn(shard);
-            }
-            for client in 0..self.clients.len() {
-                self.do_job(client);
-                self.deliver(client);
-                self.arrive(client);
-            }
-            self.check_bounds();
+            self.turn_all();
             if self.model.violation.is_some() {
                 return;
             }

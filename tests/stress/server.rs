@@ -60,7 +60,7 @@ impl Server {
         let config =
             std::env::temp_dir().join(format!("shardcast-stress-{}-{number}.toml", std::process::id()));
         let text = format!(
-            "[server]\nshards = 2\nspin = \"0\"\n{}\n[limits]\n{}\n[admin]\nlisten = \"127.0.0.1:0\"\n{}\n[log]\nlevel = \"{}\"\n{}\n\
+            "[server]\nshards = 2\nspin = \"0\"\nepoch_file = \"\"\n{}\n[limits]\n{}\n[admin]\nlisten = \"127.0.0.1:0\"\n{}\n[log]\nlevel = \"{}\"\n{}\n\
              [[listener]]\nname = \"push\"\nlisten = \"127.0.0.1:0\"\n[listener.push]\ninterval = \"0s\"\n",
             setup.server,
             setup.limits,

@@ -311,7 +311,8 @@ fn a_taken_port_costs_a_default_listener_and_ends_the_start_for_others() {
 fn a_start_without_a_default_listener_logs_the_layout_once() {
     // Two shards on one CPU, which is worth a warning.
     let cpu = Machine::read().allowed[0];
-    let text = format!("server.shards = 2\nserver.cpus = '{cpu}'\nserver.spin = '0'\n");
+    let text =
+        format!("server.shards = 2\nserver.cpus = '{cpu}'\nserver.spin = '0'\nserver.epoch_file = ''\n");
     let mut config = loaded(&text, &[]).expect("valid").config;
     config.listener[0].listen.0.set_port(0);
 
@@ -349,7 +350,8 @@ fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
 
 /// A configuration for servers of tests.
 fn config(text: &str) -> Config {
-    let text = format!("server.shards = 1\nserver.cpus = 'none'\nserver.spin = '0'\n{text}");
+    let text =
+        format!("server.shards = 1\nserver.cpus = 'none'\nserver.spin = '0'\nserver.epoch_file = ''\n{text}");
     loaded(&text, &[]).unwrap_or_else(|report| panic!("{}", report.render(false))).config
 }
 

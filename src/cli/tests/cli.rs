@@ -165,7 +165,7 @@ fn stdout(arguments: &[&str]) -> String {
 
 fn shardcast(arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
-    command.args(arguments);
+    command.args(arguments).env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 

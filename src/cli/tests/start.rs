@@ -187,6 +187,7 @@ fn serve(before: &str, shards: u16) -> Command {
         ("SHARDCAST_LISTENER__0__LISTEN", "127.0.0.1:0"),
         ("SHARDCAST_ADMIN__LISTEN", "127.0.0.1:0"),
         ("SHARDCAST_ADMIN__SOCKET", ""),
+        ("SHARDCAST_SERVER__EPOCH_FILE", ""),
     ]);
     command
 }

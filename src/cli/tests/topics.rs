@@ -129,7 +129,7 @@ impl Server {
     fn start(name: &str) -> Self {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("topics-{name}.toml"));
         let text = "admin.listen = ''\nlog.level = 'warn'\nserver.shards = 2\nserver.cpus = 'none'\n\
-                    server.spin = '0'\n[[listener]]\nname = 'push'\nlisten = '127.0.0.1:0'\n";
+                    server.spin = '0'\nserver.epoch_file = ''\n[[listener]]\nname = 'push'\nlisten = '127.0.0.1:0'\n";
         fs::write(&file, text).expect("a place for the test");
         let mut serve = Command::new(env!("CARGO_BIN_EXE_shardcast"));
         let mut child = serve

@@ -123,7 +123,7 @@ impl Tour {
     fn shell(&self, command: &str) -> Command {
         use std::os::unix::process::CommandExt as _;
         let mut shell = Command::new("sh");
-        shell.arg("-c").arg(command).env("BUILT", &self.built);
+        shell.arg("-c").arg(command).env("BUILT", &self.built).env("XDG_STATE_HOME", &self.folder);
         shell.current_dir(&self.folder).process_group(0).stdin(Stdio::null());
         shell
     }
@@ -134,6 +134,7 @@ impl Tour {
             let status = child.wait().expect("it was started");
             assert!(status.success(), "SIGTERM ends a server with 0, not {status}");
         }
+        assert!(self.folder.join("shardcast/epoch").is_file(), "a server keeps the epoch of its next run");
         let _ = fs::remove_dir_all(&self.folder);
     }
 }

@@ -6,7 +6,7 @@ mod end_of_stream;
 mod holds;
 mod input;
 mod memory;
-mod outgoing;
+mod output;
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::{
-    Error, Event, Operation, Position, Progress, PublishHeader, Recovery, Refusal, Request, Route,
-    outbox::OverflowPolicy,
+    Amount, Error, Event, Operation, Position, Progress, PublishHeader, Recovery, Refusal, Request, Route,
+    outbox::{OutboxBounds, OverflowPolicy, Parcel, Pushed, Pushing},
 };
 
 /// A protocol of lines. `a|b` are two requests in one frame; `ping` is answered by the session itself before the next

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::*;
+use super::{keyed::GONE_MAX, send::BY_REFERENCE_MIN, *};
 
 fn bounds(overflow: OverflowPolicy) -> OutboxBounds {
     OutboxBounds { bytes_max: 100, messages_max: 4, age_max: Duration::ZERO, overflow }

@@ -1,51 +1,29 @@
 //! Subscribers that come, go and return on a topic with constant publications: the messages of each begin after the
 //! position in the response, and have no gap.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-};
+use std::net::SocketAddr;
 
 use shardcast::proto::{Position, PublishHeader, Recovery};
 
-use super::{Failure, Outcome, Trial, join_all, same};
+use super::{
+    Failure, Outcome, Trial, same,
+    visitors::{VISITORS, during_publications},
+};
 use crate::{random::Random, server::Setup, subscriber::Subscriber};
 
 pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
     let visits = trial.size(2_000) / VISITORS;
     let random = trial.random.clone();
     let address = trial.start(&Setup::default())?.address;
-    let stop = Arc::new(AtomicBool::new(false));
-    let publisher = thread::spawn({
-        let stop = Arc::clone(&stop);
-        move || publish(address, &stop)
-    });
-    let visitors = (0..VISITORS).map(|number| {
-        let random = random.fork(u64::from(number));
-        thread::spawn(move || visit(address, visits, random))
-    });
-    let visited = join_all(visitors.collect());
-    stop.store(true, Ordering::Relaxed);
-    let published = join_all(vec![publisher])?[0];
-    let seen: u64 = visited?.into_iter().sum();
+    let publish = |publisher: &mut Subscriber, round: u64| {
+        TOPICS.iter().try_for_each(|topic| {
+            publisher.publish(topic, &round.to_be_bytes(), PublishHeader::default()).map(drop)
+        })
+    };
+    let visit = move |random| visit(address, visits, random);
+    let (rounds, seen) = during_publications(address, &random, publish, visit)?;
+    let published = rounds * TOPICS.len() as u64;
     Ok(format!("{} visits, {published} messages, {seen} seen", visits * VISITORS))
-}
-
-fn publish(address: SocketAddr, stop: &AtomicBool) -> Outcome<u64> {
-    let mut publisher = Subscriber::connect(address)?;
-    let mut count: u64 = 0;
-    while !stop.load(Ordering::Relaxed) {
-        for topic in TOPICS {
-            publisher.publish(topic, &count.to_be_bytes(), PublishHeader::default())?;
-        }
-        count += 1;
-    }
-    publisher.peer.finish();
-    Ok(count * TOPICS.len() as u64)
 }
 
 /// Subscribes, reads for a while, and leaves; the next time it mostly continues from its last position.
@@ -88,5 +66,4 @@ fn visit(address: SocketAddr, visits: u32, mut random: Random) -> Outcome<u64> {
     Ok(seen)
 }
 
-const VISITORS: u32 = 8;
 const TOPICS: [&str; 5] = ["a", "b", "c", "d", "e"];

@@ -26,6 +26,7 @@ mod start;
 mod stop;
 mod streams;
 mod stuck_log;
+mod visitors;
 
 use std::{error::Error, fmt, thread::JoinHandle};
 
@@ -43,81 +44,53 @@ pub(crate) struct Scenario {
 }
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "churn", about: "connections that come and go in every way", run: churn::run },
-    Scenario { name: "malformed", about: "invalid bytes, from many at once", run: malformed::run },
-    Scenario { name: "silent", about: "sockets that send nothing, beside one that does", run: silent::run },
-    Scenario { name: "order", about: "many publishers on many topics over all shards", run: order::run },
-    Scenario { name: "resume", about: "a crowd that is cut off and comes back at once", run: resume::run },
-    Scenario {
-        name: "membership",
-        about: "subscribers that come and go during publications",
-        run: membership::run,
-    },
-    Scenario { name: "slow", about: "readers that stop, under each policy", run: slow::run },
-    Scenario { name: "descriptors", about: "more connections than descriptors", run: descriptors::run },
-    Scenario { name: "log", about: "a log that cannot be written or is not read", run: log::run },
-    Scenario { name: "start", about: "starts with fewer descriptors than needed", run: start::run },
-    Scenario {
-        name: "flood-publish",
-        about: "publications without pause, beside others",
-        run: flood::publish,
-    },
-    Scenario { name: "flood-presence", about: "the same with PRESENCE", run: flood::presence },
-    Scenario {
-        name: "flood-subscribe",
-        about: "the same with subscriptions to everything",
-        run: flood::subscribe,
-    },
-    Scenario { name: "flood-echo", about: "the same with requests to the service", run: flood::echo },
-    Scenario { name: "flood-ping", about: "the same with heartbeats", run: flood::ping },
-    Scenario {
-        name: "requests",
-        about: "requests that wait as long as possible, and a reset",
-        run: requests::run,
-    },
-    Scenario {
-        name: "delayed",
-        about: "one address delays all it may, beside another",
-        run: shares::delayed,
-    },
-    Scenario {
-        name: "rate-limited",
-        about: "the same over the rate limit of a topic",
-        run: shares::rate_limited,
-    },
-    Scenario { name: "topics", about: "the same with topics", run: shares::topics },
-    Scenario { name: "subscriptions", about: "the same with subscriptions", run: shares::subscriptions },
-    Scenario { name: "address", about: "the same with connections", run: shares::connections },
-    Scenario { name: "prefixes", about: "many topics, and every prefix of their names", run: prefixes::run },
-    Scenario { name: "leave", about: "many subscriptions that end together", run: leave::run },
-    Scenario { name: "once", about: "a prefix and a topic below it, from a position", run: once::run },
-    Scenario { name: "expiry", about: "publications that expire on their way", run: expiry::run },
-    Scenario { name: "conflate", about: "the last value of every key", run: conflate::run },
-    Scenario {
-        name: "assembly",
-        about: "largest frames without their end, in bounded memory",
-        run: memory::assembly,
-    },
-    Scenario { name: "large-bodies", about: "large publications, in bounded memory", run: memory::bodies },
-    Scenario { name: "trickle", about: "requests in pieces of a few bytes", run: streams::trickle },
-    Scenario {
-        name: "half-closed",
-        about: "requests, and the end of the stream at once",
-        run: streams::half_closed,
-    },
-    Scenario { name: "unread", about: "requests whose answers are read last", run: streams::unread },
-    Scenario { name: "reset", about: "connections that are reset before they are accepted", run: reset::run },
-    Scenario { name: "admin", about: "slow HTTP clients, and operators", run: admin::run },
-    Scenario { name: "reload", about: "limits that change all the time", run: reload::run },
-    Scenario { name: "stuck-log", about: "a log without room from the start", run: stuck_log::run },
-    Scenario { name: "drain", about: "SIGTERM under load, with clients that never close", run: drain::run },
-    Scenario {
-        name: "stop-acknowledged",
-        about: "SIGTERM between publications and their delivery",
-        run: stop::acknowledged,
-    },
-    Scenario { name: "stop-mixed", about: "SIGTERM with peers that never finish", run: stop::mixed },
+    scenario("churn", "connections that come and go in every way", churn::run),
+    scenario("malformed", "invalid bytes, from many at once", malformed::run),
+    scenario("silent", "sockets that send nothing, beside one that does", silent::run),
+    scenario("order", "many publishers on many topics over all shards", order::run),
+    scenario("resume", "a crowd that is cut off and comes back at once", resume::run),
+    scenario("membership", "subscribers that come and go during publications", membership::run),
+    scenario("slow", "readers that stop, under each policy", slow::run),
+    scenario("descriptors", "more connections than descriptors", descriptors::run),
+    scenario("log", "a log that cannot be written or is not read", log::run),
+    scenario("start", "starts with fewer descriptors than needed", start::run),
+    scenario("flood-publish", "publications without pause, beside others", flood::publish),
+    scenario("flood-presence", "the same with PRESENCE", flood::presence),
+    scenario("flood-subscribe", "the same with subscriptions to everything", flood::subscribe),
+    scenario("flood-echo", "the same with requests to the service", flood::echo),
+    scenario("flood-ping", "the same with heartbeats", flood::ping),
+    scenario("requests", "requests that wait as long as possible, and a reset", requests::run),
+    scenario("delayed", "one address delays all it may, beside another", shares::delayed),
+    scenario("rate-limited", "the same over the rate limit of a topic", shares::rate_limited),
+    scenario("topics", "the same with topics", shares::topics),
+    scenario("subscriptions", "the same with subscriptions", shares::subscriptions),
+    scenario("address", "the same with connections", shares::connections),
+    scenario("prefixes", "many topics, and every prefix of their names", prefixes::run),
+    scenario("leave", "many subscriptions that end together", leave::run),
+    scenario("once", "a prefix and a topic below it, from a position", once::run),
+    scenario("expiry", "publications that expire on their way", expiry::run),
+    scenario("conflate", "the last value of every key", conflate::run),
+    scenario("assembly", "largest frames without their end, in bounded memory", memory::assembly),
+    scenario("large-bodies", "large publications, in bounded memory", memory::bodies),
+    scenario("trickle", "requests in pieces of a few bytes", streams::trickle),
+    scenario("half-closed", "requests, and the end of the stream at once", streams::half_closed),
+    scenario("unread", "requests whose answers are read last", streams::unread),
+    scenario("reset", "connections that are reset before they are accepted", reset::run),
+    scenario("admin", "slow HTTP clients, and operators", admin::run),
+    scenario("reload", "limits that change all the time", reload::run),
+    scenario("stuck-log", "a log without room from the start", stuck_log::run),
+    scenario("drain", "SIGTERM under load, with clients that never close", drain::run),
+    scenario("stop-acknowledged", "SIGTERM between publications and their delivery", stop::acknowledged),
+    scenario("stop-mixed", "SIGTERM with peers that never finish", stop::mixed),
 ];
+
+const fn scenario(
+    name: &'static str,
+    about: &'static str,
+    run: fn(&mut Trial) -> Outcome<String>,
+) -> Scenario {
+    Scenario { name, about, run }
+}
 
 /// A failed check: expected and observed, in one line.
 pub(crate) struct Failure(pub(crate) String);

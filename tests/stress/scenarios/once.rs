@@ -1,22 +1,17 @@
 //! Connections that subscribe to a prefix and to a topic below it from a position, during publications: each message after
 //! that position arrives exactly once.
 
-use std::{
-    collections::HashSet,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-};
+use std::{collections::HashSet, net::SocketAddr, thread, time::Duration};
 
 use shardcast::proto::{
     Position, PublishHeader, Recovery,
     topics::control::{Request, TopicResponse},
 };
 
-use super::{Failure, Outcome, Trial, join_all, same};
+use super::{
+    Failure, Outcome, Trial, same,
+    visitors::{VISITORS, during_publications},
+};
 use crate::{
     random::Random,
     server::Setup,
@@ -30,37 +25,19 @@ pub(super) fn run(trial: &mut Trial) -> Outcome<String> {
     let sections =
         "[push]\nhistory_messages_max = 1000000\nhistory_bytes_max = \"64MiB\"\nhistory_age_max = \"0s\"\n";
     let address = trial.start(&Setup { sections: sections.into(), ..Setup::default() })?.address;
-    let stop = Arc::new(AtomicBool::new(false));
     let mut first = Subscriber::connect(address)?;
     let (position, _) = first.publish(TOPIC, b"", PublishHeader::default())?;
     first.peer.finish();
-    let publisher = thread::spawn({
-        let stop = Arc::clone(&stop);
-        move || publish(address, &stop)
-    });
-    let visitors = (0..VISITORS).map(|number| {
-        let mut random = random.fork(u64::from(number));
-        thread::spawn(move || {
-            (0..visits).try_fold(0, |seen, _| Ok(seen + visit(address, position, &mut random)?))
-        })
-    });
-    let seen = join_all(visitors.collect());
-    stop.store(true, Ordering::Relaxed);
-    let published = join_all(vec![publisher])?[0];
-    let seen: u64 = seen?.into_iter().sum();
+    let publish = |publisher: &mut Subscriber, round: u64| {
+        publisher.publish(TOPIC, &round.to_be_bytes(), PublishHeader::default())?;
+        thread::sleep(Duration::from_micros(500));
+        Ok(())
+    };
+    let visit = move |mut random: Random| {
+        (0..visits).try_fold(0, |seen, _| Ok(seen + visit(address, position, &mut random)?))
+    };
+    let (published, seen) = during_publications(address, &random, publish, visit)?;
     Ok(format!("{} visits, {published} messages, {seen} seen once", visits * VISITORS))
-}
-
-fn publish(address: SocketAddr, stop: &AtomicBool) -> Outcome<u64> {
-    let mut publisher = Subscriber::connect(address)?;
-    let mut count: u64 = 1;
-    while !stop.load(Ordering::Relaxed) {
-        publisher.publish(TOPIC, &count.to_be_bytes(), PublishHeader::default())?;
-        count += 1;
-        thread::sleep(std::time::Duration::from_micros(500));
-    }
-    publisher.peer.finish();
-    Ok(count)
 }
 
 /// Returns as a client that has received everything up to some position, with both subscriptions in either order, and reads
@@ -134,6 +111,5 @@ fn answered(subscriber: &mut Subscriber, upto: &mut u64) -> Outcome<()> {
     }
 }
 
-const VISITORS: u32 = 8;
 const TOPIC: &str = "once.topic";
 const MISSED_MAX: u64 = 50;
