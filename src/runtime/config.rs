@@ -183,6 +183,10 @@ pub struct ServerLimits {
     /// Requests in progress of one connection, at least 1. At the bound, reading from it stops until half of them are
     /// answered. A publication with a delay does not count, because its response may come much later.
     pub requests_in_progress_max: usize,
+    /// Those of them that are about topics (subscriptions, publications, presence), at least 1. The requests of all
+    /// connections wait in the same queues, so this bounds how much the requests of one connection delay those of
+    /// others. At the bound, reading from it stops until half of them are answered.
+    pub topic_requests_max: usize,
     /// Requests in progress of one shard, over all its connections, at least 1. At the bound, reading stops from
     /// connections that have one, until there are fewer. A connection that has none may always begin one.
     pub requests_in_progress_shard_max: usize,
@@ -217,6 +221,7 @@ impl Default for ServerLimits {
             identify_timeout: connection.identify_timeout,
             frame_timeout: connection.frame_timeout,
             requests_in_progress_max: connection.requests_in_progress_max,
+            topic_requests_max: connection.topic_requests_max,
             requests_in_progress_shard_max: 65_536,
             memory_max: MemoryMax::Auto,
             unacknowledged_timeout: connection.unacknowledged_timeout,

@@ -20,6 +20,7 @@ pub(crate) struct ServerCells {
     connections_per_ip_max: AtomicUsize,
     unidentified_max: AtomicUsize,
     requests_in_progress_max: AtomicUsize,
+    topic_requests_max: AtomicUsize,
     requests_in_progress_shard_max: AtomicUsize,
     identify_timeout: DurationCell,
     frame_timeout: DurationCell,
@@ -49,6 +50,7 @@ impl ServerCells {
             connections_per_ip_max: AtomicUsize::default(),
             unidentified_max: AtomicUsize::default(),
             requests_in_progress_max: AtomicUsize::default(),
+            topic_requests_max: AtomicUsize::default(),
             requests_in_progress_shard_max: AtomicUsize::default(),
             identify_timeout: DurationCell(AtomicU64::default()),
             frame_timeout: DurationCell(AtomicU64::default()),
@@ -74,6 +76,7 @@ impl ServerCells {
         self.connections_per_ip_max.store(limits.connections_per_ip_max, Relaxed);
         self.unidentified_max.store(limits.unidentified_max, Relaxed);
         self.requests_in_progress_max.store(limits.requests_in_progress_max.max(1), Relaxed);
+        self.topic_requests_max.store(limits.topic_requests_max.max(1), Relaxed);
         self.requests_in_progress_shard_max.store(limits.requests_in_progress_shard_max.max(1), Relaxed);
         self.identify_timeout.set(limits.identify_timeout);
         self.frame_timeout.set(limits.frame_timeout);
@@ -105,6 +108,7 @@ impl ServerCells {
         connection::Limits::DEFAULT.with(|it| {
             it.outbox = listener.bounds();
             it.requests_in_progress_max = self.requests_in_progress_max.load(Relaxed);
+            it.topic_requests_max = self.topic_requests_max.load(Relaxed);
             it.identify_timeout = self.identify_timeout.read();
             it.frame_timeout = self.frame_timeout.read();
             it.idle_timeout = listener.idle_timeout.read();

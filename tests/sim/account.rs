@@ -26,12 +26,14 @@ pub(crate) struct Account {
     /// The requests before this one were taken.
     next: usize,
     in_progress: u32,
+    topics_in_progress: u32,
     /// The requested history whose response is pending.
     history: Option<u64>,
     outbox_holds: bool,
     /// It holds more memory than its share. What it has sent completely is processed nevertheless.
     pub(crate) memory_holds: bool,
     requests_hold: bool,
+    topic_requests_hold: bool,
     shard_hold: bool,
     /// From now on, requests may not be taken.
     pub(crate) is_ending: bool,
@@ -212,10 +214,12 @@ impl Account {
             requests: Vec::new(),
             next: 0,
             in_progress: 0,
+            topics_in_progress: 0,
             history: None,
             outbox_holds: false,
             memory_holds: false,
             requests_hold: false,
+            topic_requests_hold: false,
             shard_hold: false,
             is_ending: false,
             written,
@@ -259,6 +263,7 @@ impl Account {
     pub(crate) fn before_step(&mut self) {
         self.outbox_holds |= self.unsent_bytes() >= self.limits.outbox.bytes_max as u64;
         self.requests_hold |= self.in_progress as usize >= self.limits.requests_in_progress_max;
+        self.topic_requests_hold |= self.topics_in_progress as usize >= self.limits.topic_requests_max;
     }
 
     /// Responses that were written and not sent.
@@ -294,8 +299,14 @@ impl Account {
     }
 
     /// A request is in progress from now on.
-    pub(crate) fn begin(&mut self, number: usize) {
+    pub(crate) const fn begin(&mut self) {
         self.in_progress += 1;
+    }
+
+    /// As [`begin`](Self::begin), for one about a topic.
+    pub(crate) fn begin_topic(&mut self, number: usize) {
+        self.begin();
+        self.topics_in_progress += 1;
         let request = &self.requests[number];
         if request.kind == Kind::Subscribe && request.since.is_some() {
             self.history = Some(number as u64);
@@ -323,10 +334,14 @@ impl Account {
     }
 
     /// A request is no longer in progress.
-    pub(crate) const fn end(&mut self) {
+    pub(crate) const fn end(&mut self, is_about_topic: bool) {
         self.in_progress = self.in_progress.saturating_sub(1);
+        self.topics_in_progress = self.topics_in_progress.saturating_sub(is_about_topic as u32);
         if self.in_progress as usize <= self.limits.requests_in_progress_max / 2 {
             self.requests_hold = false;
+        }
+        if self.topics_in_progress as usize <= self.limits.topic_requests_max / 2 {
+            self.topic_requests_hold = false;
         }
         if self.in_progress == 0 {
             self.shard_hold = false;
@@ -438,7 +453,8 @@ impl Account {
 
     /// Whether there is a temporary hold on reading.
     const fn holds(&self) -> bool {
-        self.outbox_holds || self.requests_hold || self.shard_hold || self.history.is_some()
+        let by_requests = self.requests_hold || self.topic_requests_hold || self.shard_hold;
+        self.outbox_holds || by_requests || self.history.is_some()
     }
 
     /// Checks that the core agrees with this account.
@@ -453,6 +469,7 @@ impl Account {
         for (hold, expected) in [
             (Hold::Outbox, self.outbox_holds),
             (Hold::Requests, self.requests_hold),
+            (Hold::TopicRequests, self.topic_requests_hold),
             (Hold::ShardRequests, self.shard_hold),
             (Hold::Memory, self.memory_holds),
             (Hold::History, self.history.is_some()),

@@ -25,6 +25,15 @@ use crate::{
     transport::Transport,
 };
 
+/// Who has a request in progress.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Asked {
+    Service,
+    Topics,
+    /// A publication with a delay: it is not in progress.
+    Delayed,
+}
+
 /// A connection as its shard has it. It ends when the core is cut.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -131,7 +140,7 @@ impl Connection {
     pub(crate) fn answer(
         &mut self,
         number: u64,
-        is_delayed: bool,
+        kind: Asked,
         command: Command<'_>,
         (spares, now): (&Spares, Time),
         model: &mut Model,
@@ -149,7 +158,7 @@ impl Connection {
             }
             self.account.answer(number as usize, false, model);
         }
-        self.end_request(is_delayed, now, model);
+        self.end_request(kind, now, model);
     }
 
     /// Its shard has as many requests in progress as it may.
@@ -165,13 +174,17 @@ impl Connection {
     }
 
     /// A request has ended, answered or not.
-    pub(crate) fn end_request(&mut self, is_delayed: bool, now: Time, model: &mut Model) {
-        if is_delayed {
+    pub(crate) fn end_request(&mut self, kind: Asked, now: Time, model: &mut Model) {
+        if kind == Asked::Delayed {
             return self.core.handle_delayed_ended(&self.limits, now);
         }
-        self.account.end();
-        if !model.strikes(Fault::ForgetRequestEnd) {
-            self.core.handle_request_ended(&self.limits, now);
+        self.account.end(kind == Asked::Topics);
+        if model.strikes(Fault::ForgetRequestEnd) {
+            return;
+        }
+        match kind {
+            Asked::Topics => self.core.handle_topic_request_ended(&self.limits, now),
+            Asked::Service | Asked::Delayed => self.core.handle_request_ended(&self.limits, now),
         }
     }
 

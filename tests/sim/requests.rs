@@ -11,7 +11,7 @@ use shardcast_proto::{
 
 use crate::{
     account::{Account, State},
-    connection::Connection,
+    connection::{Asked, Connection},
     fault::Fault,
     model::{Asker, Fate, Published},
     scenario::TOPICS,
@@ -96,7 +96,7 @@ impl World {
                 drop(input);
                 return connection.end(CloseReason::Panic, now);
             };
-            let begins = matches!(outcome, Outcome::InProgress(_));
+            let begins = matches!(outcome, Outcome::InProgress(_) | Outcome::TopicInProgress);
             input.conclude(outcome);
             if begins {
                 requests.count(share, input.requests_in_progress());
@@ -137,7 +137,7 @@ impl World {
             Ask::OneWay => Some(Outcome::Nothing),
             ask @ (Ask::Later | Ask::Never) => {
                 peer.jobs.push((id.0, ask == Ask::Later));
-                peer.account.begin(number);
+                peer.account.begin();
                 Some(Outcome::InProgress(1))
             }
             Ask::Panic => None,
@@ -182,8 +182,8 @@ impl World {
         };
         match result {
             Ok(()) => {
-                peer.account.begin(number);
-                Outcome::InProgress(1)
+                peer.account.begin_topic(number);
+                Outcome::TopicInProgress
             }
             Err(refusal) => {
                 peer.account.answer(number, true, &mut self.model);
@@ -296,8 +296,10 @@ impl World {
         let bytes = *self.random.pick(&[0, 10, 200]);
         let command = Command::respond(RequestId(number), &BODY[..bytes]);
         match is_answered {
-            true => connection.answer(number, false, command, (&shard.spares, self.now), &mut self.model),
-            false => connection.end_request(false, self.now, &mut self.model),
+            true => {
+                connection.answer(number, Asked::Service, command, (&shard.spares, self.now), &mut self.model)
+            }
+            false => connection.end_request(Asked::Service, self.now, &mut self.model),
         }
         self.apply_actions(client);
     }

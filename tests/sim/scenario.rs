@@ -133,6 +133,7 @@ impl Character {
             it.outbox.age_max = Duration::from_millis(*random.pick(&[0, 0, 0, 20]));
             it.outbox.overflow = overflow;
             it.requests_in_progress_max = *random.pick(&[1, 2, 5, 1000]);
+            it.topic_requests_max = *random.pick(&[1, 2, 5, 1000]);
             it.identify_timeout = Duration::ZERO;
             it.frame_timeout = Duration::from_millis(*random.pick(&[0, 30, 1000]));
             it.idle_timeout = Duration::from_millis(*random.pick(&[0, 0, 0, 50, 1000]));

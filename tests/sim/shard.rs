@@ -18,7 +18,7 @@ use shardcast_proto::{
 use crate::{
     account::State,
     client::Client,
-    connection::Connection,
+    connection::{Asked, Connection},
     fault::{Fault, Sabotage},
     frame::Frame,
     model::{Asker, Model},
@@ -311,7 +311,8 @@ impl ShardOutlet<'_> {
             begin_subscription(connection, request as usize, *result, (self.heads, self.now), model);
         }
         let command = command(RequestId(request), response);
-        connection.answer(request, is_delayed, command, (spares, self.now), model);
+        let kind = if is_delayed { Asked::Delayed } else { Asked::Topics };
+        connection.answer(request, kind, command, (spares, self.now), model);
         answered.push(number);
     }
 }

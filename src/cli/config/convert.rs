@@ -39,6 +39,7 @@ impl LimitOptions {
             it.connections_per_ip_max = self.connections_per_ip_max;
             it.unidentified_max = self.unidentified_max;
             it.requests_in_progress_max = self.requests_in_progress_max;
+            it.topic_requests_max = self.topic_requests_max;
             it.requests_in_progress_shard_max = self.requests_in_progress_shard_max;
             it.memory_max = self.memory_max.0;
             it.identify_timeout = self.identify_timeout.0;

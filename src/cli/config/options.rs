@@ -97,6 +97,11 @@ pub(crate) struct LimitOptions {
     /// them are answered.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub(crate) requests_in_progress_max: usize,
+    /// Those of them that may be about topics: subscriptions, publications, presence. At this number, nothing is read
+    /// from the connection until half of them are answered. The requests of one connection delay those of others by no
+    /// more than that.
+    #[schemars(range(min = 1, max = 4_294_967_295_u32))]
+    pub(crate) topic_requests_max: usize,
     /// Requests that may be in progress on one shard, over all its connections; at this number, nothing is read from
     /// connections that have one, until there are fewer. A connection without one may always start one.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
@@ -380,6 +385,7 @@ impl Default for LimitOptions {
             connections_per_ip_max: library.connections_per_ip_max,
             unidentified_max: library.unidentified_max,
             requests_in_progress_max: library.requests_in_progress_max,
+            topic_requests_max: library.topic_requests_max,
             requests_in_progress_shard_max: library.requests_in_progress_shard_max,
             memory_max: MemorySize(library.memory_max),
             identify_timeout: HumanDuration(library.identify_timeout),

@@ -1,8 +1,8 @@
 //! Who receives how often.
 //!
 //! A multishot receive takes whatever has arrived, buffer after buffer. If one connection always has more, its data fills
-//! the buffers of its shard, and the data of others waits behind it. So a connection that is never empty is *busy*: it
-//! receives one large buffer per turn, and all others find their turn behind at most one buffer of each busy one.
+//! the buffers of its shard, and the data of others waits for that. So a connection that always has more is *busy*: it
+//! receives one large buffer per turn, and others wait for at most one buffer of each busy one.
 
 use super::buffers::Group;
 

@@ -51,7 +51,7 @@ use std::fmt;
 /// loop {
 ///     let outcome = match input.advance() {
 ///         Advance::Event(Event::Hello { id }) => Outcome::Say(Command::Welcome { id, epoch: 1 }),
-///         Advance::Event(_) | Advance::Request(_) => Outcome::InProgress(1),
+///         Advance::Event(_) | Advance::Request(_) => Outcome::TopicInProgress,
 ///         Advance::Silent => continue,
 ///         Advance::Done => break,
 ///     };
@@ -62,7 +62,7 @@ use std::fmt;
 /// let (id, recovery) = (RequestId(7), Recovery::Recovered);
 /// assert!(connection.say(Command::Subscribed { id, head: Position::default(), recovery }, &spares, now));
 /// connection.handle_history(id, now);
-/// connection.handle_request_ended(&limits, now);
+/// connection.handle_topic_request_ended(&limits, now);
 /// assert!(connection.take_resume());
 ///
 /// // A client whose application accepts no more events reads no more of them.
@@ -85,6 +85,8 @@ pub enum Hold {
     History,
     /// It has as many requests in progress as allowed.
     Requests,
+    /// It has as many requests about topics in progress as allowed.
+    TopicRequests,
     /// It will close after its requests are answered; this hold is never lifted.
     Ending,
     /// The client at this end accepts no more events for now.
@@ -98,10 +100,11 @@ pub enum Hold {
 
 impl Hold {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Outbox,
         Self::History,
         Self::Requests,
+        Self::TopicRequests,
         Self::Ending,
         Self::Events,
         Self::ShardRequests,
@@ -114,6 +117,7 @@ impl Hold {
             Self::Outbox => "outbox",
             Self::History => "history",
             Self::Requests => "requests",
+            Self::TopicRequests => "topic-requests",
             Self::Ending => "ending",
             Self::Events => "events",
             Self::ShardRequests => "shard-requests",

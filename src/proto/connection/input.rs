@@ -121,6 +121,8 @@ pub enum Outcome<'a> {
     Say(Command<'a>),
     /// That many more requests are in progress; their responses come later.
     InProgress(u32),
+    /// A request about a topic is in progress; its response comes later.
+    TopicInProgress,
     /// The response comes when a publication is due.
     Delayed,
 }
@@ -281,12 +283,15 @@ impl<S: Session + ?Sized> Input<'_, S> {
     #[inline]
     fn goes_on(&mut self) -> bool {
         let has_room = self.has_room();
-        let Connection { role, holds, requests, state, .. } = &mut *self.connection;
+        let Connection { role, holds, requests, topic_requests, state, .. } = &mut *self.connection;
         if !has_room && *role == Role::Accepting {
             holds.place(Hold::Outbox);
         }
         if *requests as usize >= self.limits.requests_in_progress_max {
             holds.place(Hold::Requests);
+        }
+        if *topic_requests as usize >= self.limits.topic_requests_max {
+            holds.place(Hold::TopicRequests);
         }
         !holds.stop_passes() && *state == State::Open && self.fault.is_none()
     }
@@ -349,8 +354,10 @@ impl<S: Session + ?Sized> Input<'_, S> {
             Outcome::Nothing => {}
             Outcome::Full => self.connection.holds.place(Hold::Events),
             Outcome::Say(command) => self.say(command),
-            Outcome::InProgress(requests) => {
-                self.connection.requests += requests;
+            Outcome::InProgress(requests) => self.connection.requests += requests,
+            Outcome::TopicInProgress => {
+                self.connection.requests += 1;
+                self.connection.topic_requests += 1;
                 if let Some(asked) = history {
                     // One history at a time: further requests are read after the peer has received this one.
                     self.connection.history_asked = asked;

@@ -10,6 +10,9 @@ pub struct Limits {
     pub outbox: OutboxBounds,
     /// Requests that may be in progress; then nothing more is read until half of them have their responses.
     pub requests_in_progress_max: usize,
+    /// Those of them that are about topics: the hub handles the requests of all connections in the order in which they
+    /// come, so a connection waits for its own before it adds more.
+    pub topic_requests_max: usize,
     /// How long there may be no session, or one that is not [established](crate::Session::is_established) and states no time of
     /// its own; zero means no bound.
     pub identify_timeout: Duration,
@@ -29,6 +32,7 @@ impl Limits {
     pub const DEFAULT: Self = Self {
         outbox: OutboxBounds::DEFAULT,
         requests_in_progress_max: 16_384,
+        topic_requests_max: 256,
         identify_timeout: Duration::from_secs(3),
         frame_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(60),

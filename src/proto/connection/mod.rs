@@ -139,6 +139,8 @@ pub struct Connection<S: ?Sized = dyn Session> {
     history_answered: bool,
     /// Requests without a response yet.
     requests: u32,
+    /// Those of them that are about topics.
+    topic_requests: u32,
     /// Publications with a delay that have no response yet. They are not requests in progress: neither
     /// reading nor the end of the peer's stream waits for them. A drain does, because it refuses them at
     /// once.
@@ -262,6 +264,7 @@ impl<S: Session + ?Sized> Connection<S> {
             history_asked: RequestId::default(),
             history_answered: false,
             requests: 0,
+            topic_requests: 0,
             delayed: 0,
             ending: None,
             ended: None,
@@ -420,6 +423,12 @@ impl<S: Session + ?Sized> Connection<S> {
         self.requests_changed(limits, now);
     }
 
+    /// As [`handle_request_ended`](Self::handle_request_ended), for a request about a topic.
+    pub fn handle_topic_request_ended(&mut self, limits: &Limits, now: Time) {
+        self.topic_requests = self.topic_requests.saturating_sub(1);
+        self.handle_request_ended(limits, now);
+    }
+
     /// The response to a publication with a delay was sent.
     pub fn handle_delayed_ended(&mut self, limits: &Limits, now: Time) {
         self.delayed = self.delayed.saturating_sub(1);
@@ -465,6 +474,11 @@ impl<S: Session + ?Sized> Connection<S> {
         }
         if self.holds.has(Hold::Requests) && self.requests as usize <= limits.requests_in_progress_max / 2 {
             self.lift(Hold::Requests, now);
+        }
+        if self.holds.has(Hold::TopicRequests)
+            && self.topic_requests as usize <= limits.topic_requests_max / 2
+        {
+            self.lift(Hold::TopicRequests, now);
         }
         self.end_if_answered(limits, now);
     }

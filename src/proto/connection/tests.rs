@@ -289,9 +289,13 @@ impl Rig {
     }
 
     fn answer_by(&mut self, id: u64, command: Command<'_>) {
+        let is_about_topic = matches!(command, Command::Subscribed { .. });
         self.core.say(command, &self.spares, self.now);
         self.core.handle_history(RequestId(id), self.now);
-        self.core.handle_request_ended(&self.limits, self.now);
+        match is_about_topic {
+            true => self.core.handle_topic_request_ended(&self.limits, self.now),
+            false => self.core.handle_request_ended(&self.limits, self.now),
+        }
         self.run_until_idle();
     }
 
@@ -375,7 +379,7 @@ fn outcome(event: Event<'_>) -> Option<Outcome<'static>> {
             let (operation, refusal) = (Operation::Subscribe, Refusal::BadTopic);
             Outcome::Say(Command::Refused { id, operation, refusal })
         }
-        Event::Subscribe { .. } => Outcome::InProgress(1),
+        Event::Subscribe { .. } => Outcome::TopicInProgress,
         Event::Unsubscribe { id, .. } => Outcome::Say(Command::Unsubscribed { id }),
         Event::Publish { .. } => Outcome::Delayed,
         _ => Outcome::Nothing,
@@ -399,6 +403,7 @@ fn limits() -> Limits {
             overflow: OverflowPolicy::DropNewest,
         },
         requests_in_progress_max: 4,
+        topic_requests_max: 2,
         identify_timeout: Duration::ZERO,
         frame_timeout: Duration::ZERO,
         idle_timeout: Duration::ZERO,

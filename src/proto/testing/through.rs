@@ -102,6 +102,7 @@ fn limits(outbox_bytes_max: usize) -> Limits {
             overflow: OverflowPolicy::Disconnect,
         },
         requests_in_progress_max: 1000,
+        topic_requests_max: 1000,
         identify_timeout: Duration::ZERO,
         frame_timeout: Duration::ZERO,
         idle_timeout: Duration::ZERO,

@@ -144,7 +144,7 @@ impl Conns {
                     application.outcome(id, expects_response)
                 }
             };
-            let begins = matches!(outcome, Outcome::InProgress(_));
+            let begins = matches!(outcome, Outcome::InProgress(_) | Outcome::TopicInProgress);
             input.conclude(outcome);
             if begins && self.requests_are_full(requests, input.requests_in_progress()) {
                 input.handle_shard_full();

@@ -84,7 +84,7 @@ impl Push {
             conn.core.handle_history(request, self.reactor.now());
         }
         if is_request {
-            conn.core.handle_request_ended(&conn.limits, self.reactor.now());
+            conn.core.handle_topic_request_ended(&conn.limits, self.reactor.now());
         } else {
             conn.core.handle_delayed_ended(&conn.limits, self.reactor.now());
         }

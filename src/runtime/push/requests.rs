@@ -67,7 +67,7 @@ impl Topics for Push {
             _ => return Outcome::Nothing,
         };
         match result {
-            Ok(()) => Outcome::InProgress(1),
+            Ok(()) => Outcome::TopicInProgress,
             Err(refusal) => Outcome::Say(Command::Refused { id, operation, refusal }),
         }
     }

@@ -156,6 +156,21 @@ fn a_subscription_without_a_history_holds_nothing() {
 }
 
 #[test]
+fn requests_about_topics_hold_reading_until_half_of_them_have_ended() {
+    let mut rig = Rig::new();
+    rig.receive("later\nsubscribe a\nsubscribe b\none\nsubscribe c\n");
+    check(&rig, &[Hold::TopicRequests], &["later", "subscribe a", "subscribe b"]);
+    rig.answer(1, "yes");
+    check(&rig, &[Hold::TopicRequests], &["later", "subscribe a", "subscribe b"]);
+    rig.answer_by(2, subscribed(2));
+    check(&rig, &[Hold::TopicRequests], &["later", "subscribe a", "subscribe b", "one", "subscribe c"]);
+    rig.answer_by(3, subscribed(3));
+    rig.answer_by(5, subscribed(5));
+    check(&rig, &[], &["later", "subscribe a", "subscribe b", "one", "subscribe c"]);
+    assert_eq!(rig.core.requests_in_progress(), 0);
+}
+
+#[test]
 fn two_histories_come_one_after_the_other() {
     let mut rig = Rig::new();
     rig.receive("history a\nhistory b\none\n");

@@ -191,8 +191,14 @@ fn a_periodic_push_ends_with_its_handle_unless_it_is_detached() {
     let subscription = subscription.expect("it runs").expect("room");
     let publisher = handle.publisher("tick").expect("a name");
     let start = || {
-        let push = publisher.publish_every(5 * MILLI, "tick", PublishOptions::default());
-        push.wait().expect("it runs").expect("room for one")
+        let mut started = None;
+        // There is room for one, as soon as the one before has ended.
+        eventually(PATIENCE, || {
+            let push = publisher.publish_every(5 * MILLI, "tick", PublishOptions::default());
+            started = push.wait().expect("it runs").ok();
+            started.is_some()
+        });
+        started.expect("it has started")
     };
     let is_quiet = || subscription.recv_timeout(100 * MILLI).expect("it runs").is_none();
     drop(start());
