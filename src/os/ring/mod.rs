@@ -156,6 +156,8 @@ pub struct Ring {
     starved: VecDeque<u32>,
     /// A slot whose last bytes came after a request to stop: the bytes are reported first, then the stop.
     stopped: Option<u32>,
+    /// Slots whose receive has taken everything for the first time since it began: see `recheck`.
+    unsure: Vec<u32>,
     /// The last receive left bytes in its socket.
     leaves_bytes: bool,
     /// The payloads in flight.
@@ -189,6 +191,12 @@ struct Slot {
     attached: bool,
     receiving: bool,
     stopping: bool,
+    /// The receive has not taken everything yet since it began.
+    began: bool,
+    /// The receive was cancelled, to begin again.
+    restarting: bool,
+    /// The descriptor of its socket, or -1.
+    socket: i32,
     /// The number of its send in `Ring::flights`, or [`Flights::NONE`].
     in_flight: u32,
     connecting: Option<Box<payload::Address>>,
@@ -219,6 +227,7 @@ impl Ring {
             buffers,
             starved: VecDeque::new(),
             stopped: None,
+            unsure: Vec::new(),
             leaves_bytes: false,
             flights: Flights::default(),
             alarm: Box::default(),
@@ -344,6 +353,7 @@ impl Ring {
         }
         self.io.submitter().register_files_update(slot, &[socket.as_raw_fd()])?;
         it.attached = true;
+        it.socket = socket.as_raw_fd();
         Ok(())
     }
 
@@ -357,6 +367,7 @@ impl Ring {
         }
         let Some(it) = self.slots.get_mut(slot as usize).filter(|it| it.attached) else { return Ok(()) };
         it.attached = false;
+        it.socket = -1;
         self.io.submitter().register_files_update(slot, &[-1]).map(drop)
     }
 
@@ -462,6 +473,7 @@ impl Ring {
     }
 
     fn submit(&mut self, want: u32) -> io::Result<()> {
+        self.recheck();
         self.feed_starved();
         self.buffers.publish();
         let queued = self.io.submission().len() as u32;
@@ -494,7 +506,10 @@ impl Ring {
             return Some(Completion::ReceiveEnded { slot, how: ReceiveEnd::Stopped });
         }
         loop {
-            let entry = self.io.completion().next()?;
+            let Some(entry) = self.io.completion().next() else {
+                self.recheck();
+                return None;
+            };
             self.counters.completions += 1;
             if let Some(completion) = self.complete(&entry) {
                 return Some(completion);
@@ -503,6 +518,8 @@ impl Ring {
     }
 
     fn arm_receive(&mut self, slot: u32) {
+        let it = &mut self.slots[slot as usize];
+        (it.began, it.restarting) = (true, false);
         let entry = if self.features.has(Feature::MultishotReceive) {
             opcode::RecvMulti::new(types::Fixed(slot), buffers::GROUP).build()
         } else {
@@ -557,6 +574,9 @@ impl Default for Slot {
             attached: false,
             receiving: false,
             stopping: false,
+            began: false,
+            restarting: false,
+            socket: -1,
             in_flight: Flights::NONE,
             connecting: None,
         }
