@@ -3,7 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
-    os::fd::{AsFd, AsRawFd as _, OwnedFd},
+    os::fd::{AsFd, AsRawFd as _, OwnedFd, RawFd},
     time::Duration,
 };
 
@@ -103,6 +103,16 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Option<usize>
 pub fn is_readable(socket: impl AsFd) -> bool {
     let peeked = rustix::net::recv(&socket, &mut [0], RecvFlags::PEEK | RecvFlags::DONTWAIT);
     !matches!(peeked, Err(Errno::AGAIN | Errno::INTR))
+}
+
+/// Whether the socket with this descriptor has failed, or both its directions have ended. False without one (-1).
+pub(crate) fn is_over(descriptor: RawFd) -> bool {
+    // A failure and the end of both directions are reported although no event is asked for.
+    let mut it = libc::pollfd { fd: descriptor, events: 0, revents: 0 };
+    // SAFETY: the pointer is to one `pollfd`, as the count says; poll(2) writes to its `revents`, and with a time-out
+    // of 0 does not wait.
+    let found = unsafe { libc::poll(&raw mut it, 1, 0) };
+    found > 0 && it.revents & (libc::POLLHUP | libc::POLLERR) != 0
 }
 
 /// Sends to a non-blocking socket: the number of bytes it took; `None` when there is no room now.

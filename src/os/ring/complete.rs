@@ -13,6 +13,7 @@ use super::{
     flights::Flights,
     kind::{Kind, decode},
 };
+use crate::socket;
 
 impl Ring {
     pub(super) fn complete(&mut self, entry: &cqueue::Entry) -> Option<Completion> {
@@ -88,7 +89,11 @@ impl Ring {
                 self.leaves_bytes = leaves_bytes && it.group == Group::Small;
                 let changes = it.turns.note_received(leaves_bytes);
                 match (it.receiving, it.stopping) {
-                    (true, false) if changes => self.cancel(Kind::Receive, slot),
+                    (true, false) if changes => self.restart_receive(slot),
+                    (true, _) if it.began && !leaves_bytes => {
+                        it.began = false;
+                        self.unsure.push(slot);
+                    }
                     (true, _) => {}
                     (false, true) => self.stopped = Some(slot),
                     (false, false) => {
@@ -131,8 +136,7 @@ impl Ring {
                 self.arm_receive(slot);
                 return None;
             }
-            // It becomes a busy one, or another code path has cancelled it: it goes on in the new way.
-            Some(libc::ECANCELED) if it.group != it.turns.group() => {
+            Some(libc::ECANCELED) if it.restarting => {
                 it.receiving = true;
                 self.arm_receive(slot);
                 return None;
@@ -141,6 +145,29 @@ impl Ring {
             _ => ReceiveEnd::Failed(error),
         };
         Some(Completion::ReceiveEnded { slot, how })
+    }
+
+    /// Finds receives that wait for an event that has been, and begins them again.
+    ///
+    /// A multishot receive that begins takes what is there, much of it in several steps. Before each step but the
+    /// first, the kernel looks at the state of the socket: bytes, and perhaps a failure. The last step takes the last
+    /// bytes; then the receive waits for the next event. After a failure there is none. So the ring looks at the
+    /// socket once, when the receive has taken everything for the first time. A later failure is an event. The end of
+    /// the stream needs nothing: before it, the kernel never reports that it has taken everything.
+    pub(super) fn recheck(&mut self) {
+        while let Some(slot) = self.unsure.pop() {
+            let it = &mut self.slots[slot as usize];
+            let waits = it.receiving && !it.stopping && !it.began;
+            if waits && socket::is_over(it.socket) {
+                self.restart_receive(slot);
+            }
+        }
+    }
+
+    /// Ends the receive in flight; it begins again when that is known.
+    fn restart_receive(&mut self, slot: u32) {
+        self.slots[slot as usize].restarting = true;
+        self.cancel(Kind::Receive, slot);
     }
 
     fn complete_send(&mut self, slot: u32, entry: &cqueue::Entry) -> Option<Completion> {

@@ -24,12 +24,10 @@ impl Flights {
     }
 
     /// No payload has this number. A send completes once, and its memory stays here until then.
-    /// Nothing has this number: a send completes once, and its memory waits for that.
     pub(super) fn get(&mut self, number: u32) -> &mut InFlight {
         self.all[number as usize].as_mut().expect("a send completes once, and its memory waits for that")
     }
 
-    /// Like [`get`](Self::get).
     /// As [`get`](Self::get).
     pub(super) fn remove(&mut self, number: u32) -> InFlight {
         let payload = self.all[number as usize].take();

@@ -157,6 +157,8 @@ pub struct Ring {
     buffers: [Buffers; 2],
     /// A slot whose last bytes came after a request to stop: the bytes are reported first, then the stop.
     stopped: Option<u32>,
+    /// Slots whose receive has taken everything for the first time since it began: see `recheck`.
+    unsure: Vec<u32>,
     /// The last receive left bytes in its socket.
     leaves_bytes: bool,
     /// The payloads in flight.
@@ -193,6 +195,12 @@ struct Slot {
     turns: Turns,
     /// The group of the receive in flight.
     group: Group,
+    /// The receive has not taken everything yet since it began.
+    began: bool,
+    /// The receive was cancelled, to begin again.
+    restarting: bool,
+    /// The descriptor of its socket, or -1.
+    socket: i32,
     /// The number of its send in `Ring::flights`, or [`Flights::NONE`].
     in_flight: u32,
     connecting: Option<Box<payload::Address>>,
@@ -222,6 +230,7 @@ impl Ring {
             listeners: Vec::new(),
             buffers: [small?, large?],
             stopped: None,
+            unsure: Vec::new(),
             leaves_bytes: false,
             flights: Flights::default(),
             alarm: Box::default(),
@@ -346,7 +355,7 @@ impl Ring {
             return Err(io::Error::from(io::ErrorKind::ResourceBusy));
         }
         self.io.submitter().register_files_update(slot, &[socket.as_raw_fd()])?;
-        (it.attached, it.turns) = (true, Turns::default());
+        (it.attached, it.turns, it.socket) = (true, Turns::default(), socket.as_raw_fd());
         Ok(())
     }
 
@@ -360,6 +369,7 @@ impl Ring {
         }
         let Some(it) = self.slots.get_mut(slot as usize).filter(|it| it.attached) else { return Ok(()) };
         it.attached = false;
+        it.socket = -1;
         self.io.submitter().register_files_update(slot, &[-1]).map(drop)
     }
 
@@ -467,6 +477,7 @@ impl Ring {
     }
 
     fn submit(&mut self, want: u32) -> io::Result<()> {
+        self.recheck();
         for group in Group::ALL {
             self.resume_receives(group);
             self.buffers[usize::from(group.id())].publish();
@@ -501,7 +512,10 @@ impl Ring {
             return Some(Completion::ReceiveEnded { slot, how: ReceiveEnd::Stopped });
         }
         loop {
-            let entry = self.io.completion().next()?;
+            let Some(entry) = self.io.completion().next() else {
+                self.recheck();
+                return None;
+            };
             self.counters.completions += 1;
             if let Some(completion) = self.complete(&entry) {
                 return Some(completion);
@@ -511,6 +525,7 @@ impl Ring {
 
     fn arm_receive(&mut self, slot: u32) {
         let it = &mut self.slots[slot as usize];
+        (it.began, it.restarting) = (true, false);
         it.group = it.turns.group();
         let entry = if self.features.has(Feature::MultishotReceive) && it.group == Group::Small {
             opcode::RecvMulti::new(types::Fixed(slot), it.group.id()).build()
@@ -571,6 +586,9 @@ impl Default for Slot {
             stopping: false,
             turns: Turns::default(),
             group: Group::default(),
+            began: false,
+            restarting: false,
+            socket: -1,
             in_flight: Flights::NONE,
             connecting: None,
         }

@@ -167,10 +167,8 @@ impl Conns {
             self.count_requests(conn);
             self.count_memory(conn);
             let reads = conn.moving.is_none() && conn.core.wants_input();
-            if let Some(End::Failed(why)) = conn.transport.read(reads, &self.reactor.ring) {
-                conn.core.handle_failed(why, &conn.limits, self.now());
-            }
-            // A hold may be lifted, or the transport has failed while reading was held.
+            conn.transport.read(reads, &self.reactor.ring);
+            // A hold may be lifted.
             if !conn.core.has_news() {
                 break;
             }

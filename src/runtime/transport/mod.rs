@@ -100,12 +100,11 @@ impl Transport {
         tcp.connect(to, ring);
     }
 
-    /// Starts or stops reading from the peer. Returns how the transport has ended meanwhile, if reading cannot start
-    /// for that.
+    /// Starts or stops reading from the peer.
     #[inline]
-    pub(crate) fn read(&mut self, wanted: bool, ring: &RefCell<Ring>) -> Option<End> {
+    pub(crate) fn read(&mut self, wanted: bool, ring: &RefCell<Ring>) {
         let Self::Tcp(tcp) = self;
-        tcp.read(wanted, ring)
+        tcp.read(wanted, ring);
     }
 
     /// Whether a completion of reading is still to come.

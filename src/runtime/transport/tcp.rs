@@ -23,8 +23,6 @@ pub(crate) struct Tcp {
     is_sending: bool,
     /// A send has failed, and the receive in flight will report why.
     is_broken: bool,
-    /// Reading was stopped before.
-    was_stopped: bool,
     has_ended_sending: bool,
 }
 
@@ -48,7 +46,6 @@ impl Tcp {
             reading: Reading::Off,
             is_sending: false,
             is_broken: false,
-            was_stopped: false,
             has_ended_sending: false,
         }
     }
@@ -58,11 +55,8 @@ impl Tcp {
     }
 
     #[inline]
-    pub(super) fn read(&mut self, wanted: bool, ring: &RefCell<Ring>) -> Option<End> {
+    pub(super) fn read(&mut self, wanted: bool, ring: &RefCell<Ring>) {
         match (wanted, self.reading) {
-            (true, Reading::Off) if self.was_stopped && self.has_failed() => {
-                return self.failed_while_stopped();
-            }
             (true, Reading::Off) => {
                 self.reading = Reading::On;
                 ring.borrow_mut().receive(self.slot);
@@ -73,15 +67,6 @@ impl Tcp {
             }
             _ => {}
         }
-        None
-    }
-
-    /// It was reset while reading was stopped. A multishot receive that begins now would return what is left, and then
-    /// wait for an event that has been.
-    #[cold]
-    fn failed_while_stopped(&mut self) -> Option<End> {
-        self.reading = Reading::Over;
-        Some(End::Failed(CloseReason::Reset))
     }
 
     pub(super) fn reading_ended(&mut self, how: ReceiveEnd) -> Option<End> {
@@ -91,7 +76,6 @@ impl Tcp {
             _ if self.is_broken => Some(End::Failed(CloseReason::Reset)),
             ReceiveEnd::Stopped => {
                 self.reading = Reading::Off;
-                self.was_stopped = true;
                 None
             }
             ReceiveEnd::EndOfStream if self.has_failed() => {
