@@ -154,7 +154,8 @@ pub struct Hub<F = ()> {
     owned: Shares,
 
     sweep_at: Option<Time>,
-    sweep_from: u32,
+    /// Where it goes on: after all topics, with their rate limits.
+    sweep_from: Option<u32>,
     /// The work of this stage of the turn, or of the envelopes before the turn, in units.
     work: usize,
     /// Messages taken in this stage while too many deliveries waited.
@@ -335,7 +336,7 @@ impl<F: Default> Hub<F> {
             ways: (0..shards).map(|_| Way::default()).collect(),
             history_bytes: 0,
             sweep_at: None,
-            sweep_from: 0,
+            sweep_from: Some(0),
             work: 0,
             taken_while_full: 0,
             ready: false,
@@ -501,6 +502,12 @@ impl<F: Default> Hub<F> {
     #[cfg(test)]
     pub(super) fn remains(&self) -> (usize, usize) {
         (self.topics.len(), self.prefixes.len())
+    }
+
+    /// Topics that wait for room on the way to `shard`.
+    #[cfg(test)]
+    pub(super) fn blocked_on(&self, shard: u16) -> usize {
+        self.backlog.blocked_on(shard)
     }
 
     /// Sends a response to a shard, which may be this one: in order, in this turn or as soon as there is room.

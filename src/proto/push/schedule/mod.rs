@@ -69,7 +69,7 @@
 //! assert_eq!(admission.poll_timeout(), Some(start + 80 * second));
 //! assert_eq!(admission.remove_periodic(7), Some("tick"));
 //! // Occasionally, such as here: what is known of idle topics.
-//! admission.forget_rested(start + 30 * second);
+//! assert!(admission.forget_rested(start + 30 * second, 100));
 //!
 //! // After that: to the subscribers of a shard, as much in one turn as the limits allow.
 //! let mut fan_out: FanOut = FanOut::new(FanOutLimits::default());
