@@ -37,7 +37,7 @@ use own::{Elsewhere, Owned};
 use presence::Gather;
 use received::{Received, Starts};
 use routes::Route;
-use subscribe::Pending;
+use subscribe::{Pending, counter};
 use way::Way;
 
 /// The outputs of a hub. The driver implements it.
@@ -407,7 +407,8 @@ impl<F: Default> Hub<F> {
         let waits_for_room = !self.dirty.is_empty() || self.ways.iter().any(|way| way.len() > 0);
         self.stalled = waits_for_room || self.backlog.is_blocked();
         self.counters.stalls += u64::from(self.stalled);
-        self.fan_out.work(now, &mut |message, made, to| outlet.deliver(message, made, to));
+        let subscriptions = counter(&self.subscribers, &self.names, &self.prefix_index);
+        self.fan_out.work(now, &subscriptions, &mut |message, made, to| outlet.deliver(message, made, to));
         self.begin_stage();
         // Later work belongs to the next turn, which has a full budget.
         self.fan_out.begin_turn();
@@ -502,6 +503,12 @@ impl<F: Default> Hub<F> {
     #[cfg(test)]
     pub(super) fn remains(&self) -> (usize, usize) {
         (self.topics.len(), self.prefixes.len())
+    }
+
+    /// Departures that the fan-out remembers.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.fan_out.remembered()
     }
 
     /// Topics that wait for room on the way to `shard`.

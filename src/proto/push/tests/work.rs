@@ -240,6 +240,32 @@ fn what_waits_when_the_server_stops_is_refused_in_pieces() {
 }
 
 #[test]
+fn the_end_of_a_prefix_looks_at_no_topic_that_waits() {
+    let mut config = HubConfig::default();
+    config.fan_out.turn_cost_max = 1;
+    let mut world = World::new(1, 1_000, config);
+    for who in 0..3 {
+        world.subscribe(0, who, "t*", None).expect("room");
+    }
+    world.subscribe(0, 1, "t2*", None).expect("room");
+    world.run_until_idle();
+    for topic in 0..300 {
+        world.publish(0, &format!("t{topic}"), "x").expect("room");
+    }
+    (0..3).for_each(|_| world.turn(0, 0));
+    let gone = world.bodies(0, 1).len();
+    world.unsubscribe(0, 1, "t*").expect("subscribed");
+    assert_eq!(world.hubs[0].remembered(), 1);
+    // It subscribes again: what waited is not for this subscription.
+    world.subscribe(0, 1, "t*", None).expect("room");
+    world.run_until_idle();
+    let matched = (0..300).filter(|it: &u32| it.to_string().starts_with('2')).count();
+    let got = world.bodies(0, 1).len();
+    assert!((matched..=matched + gone).contains(&got), "{got} of {matched}");
+    assert_eq!((world.bodies(0, 0).len(), world.bodies(0, 2).len()), (300, 300));
+}
+
+#[test]
 fn topics_that_wait_for_room_change_their_shard_in_pieces() {
     let mut world = World::new(3, 1, HubConfig { turn_work_max: WORK, ..HubConfig::default() });
     let topics: Vec<_> = owned_by(0, 3).take(100).collect();
