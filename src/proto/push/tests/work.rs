@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::world::World;
 use crate::{
     Holder, Position, TopicName,
-    push::{HubConfig, Publish, SubscriberId},
+    push::{HubConfig, HubResponse, PresenceResponse, Publish, SubscriberId},
 };
 
 const WORK: usize = 20;
@@ -263,6 +263,25 @@ fn the_end_of_a_prefix_looks_at_no_topic_that_waits() {
     let got = world.bodies(0, 1).len();
     assert!((matched..=matched + gone).contains(&got), "{got} of {matched}");
     assert_eq!((world.bodies(0, 0).len(), world.bodies(0, 2).len()), (300, 300));
+}
+
+#[test]
+fn the_presence_of_a_topic_with_one_filter_costs_the_same_however_many_it_has() {
+    let mut world = world(1);
+    for who in 0..2_000 {
+        world.subscribe(0, who, "t*", None).expect("room");
+    }
+    world.run_until_idle();
+    let topic = TopicName::new("t1").expect("a name");
+    for _ in 0..WORK {
+        let ticket = world.ticket();
+        world.hubs[0].presence(&topic, false, ticket, &Holder::PROGRAM).expect("room");
+    }
+    // Two envelopes for each: the request, and the response of this shard.
+    (0..2).for_each(|_| world.turn(0, 0));
+    let presence = PresenceResponse { count: 2_000, subscribers: Vec::new() };
+    let counts = world.responses.values().filter(|it| **it == HubResponse::Presence(presence.clone()));
+    assert_eq!(counts.count(), WORK);
 }
 
 #[test]
