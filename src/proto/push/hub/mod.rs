@@ -25,6 +25,7 @@ use std::{
 use super::{
     AskId, HubConfig, HubMessage, HubResponse, Publication, Publish, SubscriberId, Ticket,
     group::Group,
+    kept::Kept,
     names::Names,
     prefix_index::PrefixIndex,
     schedule::{Admission, FanOut},
@@ -149,7 +150,8 @@ pub struct Hub<F = ()> {
     inbox: VecDeque<HubMessage>,
     /// Per other shard, envelopes that found no room.
     ways: Vec<Way>,
-    history_bytes: usize,
+    /// The histories of all topics together.
+    kept: Kept,
     /// The topics owned here.
     owned: Shares,
 
@@ -247,6 +249,9 @@ pub struct HubCounters {
     pub closed: u64,
     /// Missed messages that had expired when a subscriber returned for them, counting each subscription.
     pub outlived: u64,
+    /// Messages that were removed from the history before their time, or not kept, because the histories of all topics
+    /// were full or their publisher had its share.
+    pub displaced: u64,
     /// Publications refused because there were too many topics.
     pub topics_refused: u64,
     /// Refused subscriptions whose subscriber had not asked for a response.
@@ -308,6 +313,7 @@ impl<F: Default> Hub<F> {
             owned: shares(config.topics_max),
             subscriptions: shares(config.subscriptions_max),
             backlog: Backlog::new(backlog_max, shards),
+            kept: Kept::new(config.history_total_bytes_max),
             config,
             shard,
             shards: shards.max(1),
@@ -334,7 +340,6 @@ impl<F: Default> Hub<F> {
             fan_out,
             inbox: VecDeque::new(),
             ways: (0..shards).map(|_| Way::default()).collect(),
-            history_bytes: 0,
             sweep_at: None,
             sweep_from: Some(0),
             work: 0,
@@ -487,7 +492,7 @@ impl<F: Default> Hub<F> {
             outgoing: self.ways.iter().map(Way::len).sum::<usize>() as u64,
             outgoing_bytes: self.ways.iter().map(Way::bytes).sum::<usize>() as u64,
             requests: self.requests.held().messages as u64,
-            history_bytes: self.history_bytes as u64,
+            history_bytes: self.kept.held().bytes as u64,
             deliveries: self.fan_out.waiting() as u64,
             delivery_bytes: self.fan_out.bytes() as u64,
         }

@@ -393,7 +393,9 @@ impl<F: Default> Hub<F> {
             owner: self.shard,
             sequence: self.received.count(self.shard),
         });
-        owned.history.push(Arc::clone(&message), &self.config, &mut self.history_bytes);
+        let kept = &mut self.kept;
+        let displaced = owned.history.push(Arc::clone(&message), &publish.holder, &self.config, kept);
+        self.counters.displaced += displaced;
         self.counters.published += 1;
         self.counters.forwarded += owned.targets.len() as u64;
         let mut returned = Vec::new();
@@ -485,7 +487,7 @@ impl<F: Default> Hub<F> {
         let Some(since) = since else {
             return (Subscribed { head, recovery: Recovery::NotRequested }, Vec::new());
         };
-        owned.history.expire(now, &self.config, &mut self.history_bytes);
+        owned.history.expire(now, &self.config, &mut self.kept);
         let (recovery, mut missed) = owned.history.since(since, head);
         let kept = missed.len();
         missed.retain(|message| message.expires > now);
@@ -563,7 +565,7 @@ impl<F: Default> Hub<F> {
             }
             let Some(topic) = self.topics.get_mut(index) else { continue };
             if let Some(owned) = &mut topic.owned {
-                removed += owned.history.expire(now, &self.config, &mut self.history_bytes);
+                removed += owned.history.expire(now, &self.config, &mut self.kept);
             }
             let wanted = topic.group.is_wanted() || topic.owned.as_deref().is_some_and(is_needed);
             if !wanted && now - topic.used >= self.config.topic_idle_timeout {
