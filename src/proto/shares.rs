@@ -143,10 +143,8 @@ impl Holders {
         let key = (holder.shard, holder.connection);
         let connection = self.connections.get(&key).copied().unwrap_or_default();
         let address = self.addresses.get(&holder.address).copied().unwrap_or_default();
-        let half = Amount { messages: free.messages / 2, bytes: free.bytes / 2 };
-        let four = Amount { messages: free.messages.saturating_mul(4), bytes: free.bytes.saturating_mul(4) };
-        for (held, share) in [(connection, half), (address, four)] {
-            if held.messages > 0 && !fits(more(held, amount), share) {
+        for (held, share) in [connection, address].into_iter().zip(parts(free)) {
+            if would_exceed(held, amount, share) {
                 return Err(NoRoom { taken: held.messages as u64, max: share.messages as u64 });
             }
         }
@@ -179,6 +177,18 @@ impl Holders {
     pub(crate) fn is_empty(&self) -> bool {
         self.connections.is_empty() && self.addresses.is_empty()
     }
+}
+
+/// What a connection, and what an address, may hold while this much is free.
+pub(crate) const fn parts(free: Amount) -> [Amount; 2] {
+    let half = Amount { messages: free.messages / 2, bytes: free.bytes / 2 };
+    let four = Amount { messages: free.messages.saturating_mul(4), bytes: free.bytes.saturating_mul(4) };
+    [half, four]
+}
+
+/// Whether `amount` is too much for who holds that much, and may hold `share`.
+pub(crate) const fn would_exceed(held: Amount, amount: Amount, share: Amount) -> bool {
+    held.messages > 0 && !fits(more(held, amount), share)
 }
 
 const fn fits(amount: Amount, room: Amount) -> bool {

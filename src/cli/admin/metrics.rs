@@ -302,7 +302,7 @@ const SHARD_NUMBERS: [Number<ShardStats>; 16] = [
     ),
 ];
 
-const HUB_NUMBERS: [Number<PushStats>; 19] = [
+const HUB_NUMBERS: [Number<PushStats>; 20] = [
     ("shardcast_topics", "gauge", "Topics that the shard owns.", |p| p.topics),
     ("shardcast_subscriptions", "gauge", "Subscriptions of the shard's subscribers.", |p| p.subscriptions),
     ("shardcast_push_backlog", "gauge", "Publications that wait for their turn.", |p| p.backlog),
@@ -321,6 +321,12 @@ const HUB_NUMBERS: [Number<PushStats>; 19] = [
     ("shardcast_push_outgoing_bytes", "gauge", "Bytes of the publications among them.", |p| p.outgoing_bytes),
     ("shardcast_push_requests", "gauge", "Requests that wait for responses of other shards.", |p| p.requests),
     ("shardcast_push_history_bytes", "gauge", "Bytes of history that the shard keeps.", |p| p.history_bytes),
+    (
+        "shardcast_push_history_displaced_total",
+        "counter",
+        "Messages that no history keeps, because of a share or because all histories are full.",
+        |p| p.history_displaced,
+    ),
     ("shardcast_push_published_total", "counter", "Publications that got a position in a topic.", |p| {
         p.published
     }),

@@ -167,8 +167,8 @@ pub(crate) struct HubOptions {
     pub(crate) history_bytes_max: ByteSize,
     /// How long a message is kept. "0s" means unlimited.
     pub(crate) history_age_max: HumanDuration,
-    /// Bytes kept by all topics that one shard owns. At this bound, a topic removes its own oldest messages for its
-    /// newest.
+    /// Bytes kept by all topics that one shard owns; each connection has a share for what it publishes. Beyond either,
+    /// a message takes the place of the oldest messages of its topic, or is delivered and not kept.
     pub(crate) history_total_bytes_max: ByteSize,
     /// A topic without subscribers and history is removed when nothing was published for this long; if it is used
     /// again, it gets a new epoch.

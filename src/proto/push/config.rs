@@ -28,8 +28,9 @@ pub struct HubConfig {
     pub history_bytes_max: usize,
     /// How long a message is kept; zero means no bound.
     pub history_age_max: Duration,
-    /// Bytes kept by all topics that one shard owns. At this bound a topic removes its own oldest messages
-    /// for its newest, or keeps none.
+    /// Bytes kept by all topics that one shard owns. A message is in the share of the connection that published it. At
+    /// this bound, or at its share, it takes the place of the oldest messages of its topic, as many bytes; if those are
+    /// not enough, the topic keeps none.
     pub history_total_bytes_max: usize,
     /// A topic without subscribers and history is forgotten when nothing was published for this long.
     pub topic_idle_timeout: Duration,

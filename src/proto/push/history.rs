@@ -1,14 +1,17 @@
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{HubConfig, Publication};
-use crate::{Position, Recovery, Time};
+use super::{
+    HubConfig, Publication,
+    kept::{AccountId, Kept},
+};
+use crate::{Holder, Position, Recovery, Time};
 
 /// The last messages of one topic.
 ///
 /// Invariant: offsets follow each other without a gap, up to the head of the topic; `bytes` is their sum.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    messages: VecDeque<Arc<Publication>>,
+    messages: VecDeque<(Arc<Publication>, AccountId)>,
     bytes: usize,
 }
 
@@ -17,44 +20,66 @@ impl History {
         self.messages.is_empty()
     }
 
-    /// Keeps `message`, and removes the oldest messages according to the bounds. `total` counts the bytes of
-    /// all topics together, and is updated.
-    pub(super) fn push(&mut self, message: Arc<Publication>, config: &HubConfig, total: &mut usize) {
+    /// Keeps `message` of `holder`, and removes the oldest messages according to the bounds. `kept` counts those of
+    /// all topics together. Without room there, or at the share of the holder, the message takes the place of as many
+    /// bytes of older ones of its topic; if those are not enough, the topic keeps none. Returns how many messages are
+    /// not kept because of that.
+    pub(super) fn push(
+        &mut self,
+        message: Arc<Publication>,
+        holder: &Holder,
+        config: &HubConfig,
+        kept: &mut Kept,
+    ) -> u64 {
         let cost = cost(&message);
-        self.expire(message.published, config, total);
+        self.expire(message.published, config, kept);
         if config.history_messages_max == 0 || cost > config.history_bytes_max {
-            return self.clear(total);
+            self.clear(kept);
+            return 0;
         }
+        let mut freed = 0;
         while !self.messages.is_empty()
             && (self.messages.len() >= config.history_messages_max
-                || self.bytes + cost > config.history_bytes_max
-                || *total + cost > config.history_total_bytes_max)
+                || self.bytes + cost > config.history_bytes_max)
         {
-            self.pop(total);
+            freed += self.pop(kept);
         }
-        if *total + cost > config.history_total_bytes_max {
-            return;
-        }
+        let mut displaced = 0;
+        let account = loop {
+            let taken = match freed >= cost {
+                true => Some(kept.replace(holder, cost)),
+                false => kept.take(holder, cost),
+            };
+            if let Some(account) = taken {
+                break account;
+            }
+            displaced += 1;
+            if self.messages.is_empty() {
+                return displaced;
+            }
+            freed += self.pop(kept);
+        };
         self.bytes += cost;
-        *total += cost;
-        self.messages.push_back(message);
+        self.messages.push_back((message, account));
+        displaced
     }
 
     /// Removes messages that are too old; returns how many.
-    pub(super) fn expire(&mut self, now: Time, config: &HubConfig, total: &mut usize) -> usize {
+    pub(super) fn expire(&mut self, now: Time, config: &HubConfig, kept: &mut Kept) -> usize {
         if config.history_age_max.is_zero() {
             return 0;
         }
         let before = self.messages.len();
-        while self.messages.front().is_some_and(|oldest| now - oldest.published >= config.history_age_max) {
-            self.pop(total);
+        let is_old = |message: &Publication| now - message.published >= config.history_age_max;
+        while self.messages.front().is_some_and(|(oldest, _)| is_old(oldest)) {
+            self.pop(kept);
         }
         before - self.messages.len()
     }
 
-    pub(super) fn clear(&mut self, total: &mut usize) {
+    pub(super) fn clear(&mut self, kept: &mut Kept) {
         while !self.messages.is_empty() {
-            self.pop(total);
+            self.pop(kept);
         }
     }
 
@@ -68,13 +93,16 @@ impl History {
             _ => Recovery::Gap { from: wanted, to: oldest - 1 },
         };
         let skipped = usize::try_from(wanted.saturating_sub(oldest)).unwrap_or(usize::MAX);
-        (recovery, self.messages.iter().skip(skipped).cloned().collect())
+        (recovery, self.messages.iter().skip(skipped).map(|(message, _)| Arc::clone(message)).collect())
     }
 
-    fn pop(&mut self, total: &mut usize) {
-        let Some(message) = self.messages.pop_front() else { return };
-        self.bytes -= cost(&message);
-        *total -= cost(&message);
+    /// Removes the oldest message; returns its bytes.
+    fn pop(&mut self, kept: &mut Kept) -> usize {
+        let Some((message, account)) = self.messages.pop_front() else { return 0 };
+        let cost = cost(&message);
+        self.bytes -= cost;
+        kept.give_back(account, cost);
+        cost
     }
 }
 

@@ -151,6 +151,7 @@ mod envelope;
 mod group;
 mod history;
 mod hub;
+mod kept;
 mod names;
 mod prefix_index;
 pub mod schedule;

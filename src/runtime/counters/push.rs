@@ -9,7 +9,7 @@ use crate::stats::PushStats;
 #[derive(Debug, Default)]
 pub(crate) struct PushCounters {
     gauges: [Counter; 11],
-    counters: [Counter; 22],
+    counters: [Counter; 23],
     pub(crate) quiet_refused: Counter,
     pub(crate) memory_refused: Counter,
     pub(crate) subscription_dropped: Counter,
@@ -63,6 +63,7 @@ impl PushCounters {
             left,
             counters.automatic_refused,
             counters.withdrawn,
+            counters.displaced,
         ];
         self.counters.iter().zip(counters).for_each(|(counter, value)| counter.set(value));
     }
@@ -92,7 +93,7 @@ pub(crate) fn read(counters: &PushCounters) -> PushStats {
         outgoing_bytes,
         waiting_bytes,
     ] = std::array::from_fn(|index| counters.gauges[index].read());
-    let all: [u64; 22] = std::array::from_fn(|index| counters.counters[index].read());
+    let all: [u64; 23] = std::array::from_fn(|index| counters.counters[index].read());
     let [
         published,
         delivered,
@@ -119,6 +120,7 @@ pub(crate) fn read(counters: &PushCounters) -> PushStats {
         left,
         automatic_refused,
         withdrawn,
+        history_displaced,
     ] = waits;
     PushStats {
         topics,
@@ -129,6 +131,7 @@ pub(crate) fn read(counters: &PushCounters) -> PushStats {
         outgoing_bytes,
         requests,
         history_bytes,
+        history_displaced,
         published,
         delivered,
         forwarded,

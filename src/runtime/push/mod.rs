@@ -45,7 +45,7 @@ pub use crate::{
     stats::PushStats,
 };
 use outlet::ShardOutlet;
-use subscription::Local;
+use subscription::Locals;
 
 /// The hub of a shard, and what it uses there.
 pub(crate) struct Push {
@@ -58,8 +58,8 @@ pub(crate) struct Push {
     hub: RefCell<Hub<Frames>>,
     /// Subscribers that have ended, not yet reported to the hub. They may end while it is borrowed.
     left: RefCell<Vec<(push::SubscriberId, Holder)>>,
-    /// Subscriptions of the library that live on this shard, by index.
-    locals: RefCell<Vec<Option<Local>>>,
+    /// Subscriptions of the library that live on this shard.
+    locals: RefCell<Locals>,
     /// Callers of the library that wait for a response.
     waiting: RefCell<HashMap<u64, OnResponse>>,
     next_ticket: Cell<u64>,
@@ -101,7 +101,7 @@ impl Push {
         self.hub.borrow().is_stalled()
     }
 
-    /// Drops what waits for a response, so that it learns that the shard has ended.
+    /// Drops what waits for a response, so that it learns that the shard has ended. All of it at once: no turn follows.
     pub(crate) fn shut_down(&self) {
         self.waiting.take();
         self.locals.take();

@@ -1,6 +1,7 @@
 //! Subscribers that are not connections: programs that use the library.
 
 use std::{
+    collections::HashMap,
     fmt,
     sync::{
         Arc,
@@ -100,6 +101,44 @@ pub(super) struct Local {
     number: u64,
     messages: flume::Sender<Arc<Publication>>,
     dropped: Arc<AtomicU64>,
+}
+
+/// The subscriptions of the library on one shard, by index, and by number.
+#[derive(Default)]
+pub(super) struct Locals {
+    entries: Vec<Option<Local>>,
+    free: Vec<u32>,
+    /// Invariant: the index of each entry by its number.
+    places: HashMap<u64, u32>,
+}
+
+impl Locals {
+    fn insert(&mut self, local: Local) -> u32 {
+        let number = local.number;
+        let index = match self.free.pop() {
+            Some(index) => {
+                self.entries[index as usize] = Some(local);
+                index
+            }
+            None => {
+                self.entries.push(Some(local));
+                self.entries.len() as u32 - 1
+            }
+        };
+        self.places.insert(number, index);
+        index
+    }
+
+    fn remove(&mut self, number: u64) -> Option<(u32, Local)> {
+        let index = self.places.remove(&number)?;
+        let local = self.entries[index as usize].take()?;
+        self.free.push(index);
+        Some((index, local))
+    }
+
+    fn get(&self, index: u32) -> Option<&Local> {
+        self.entries.get(index as usize)?.as_ref()
+    }
 }
 
 impl Subscription {
@@ -208,15 +247,7 @@ impl Push {
             return then(Err(refusal));
         }
         let number = local.number;
-        let index = {
-            let mut locals = self.locals.borrow_mut();
-            let free = locals.iter().position(Option::is_none).unwrap_or(locals.len());
-            if free == locals.len() {
-                locals.push(None);
-            }
-            locals[free] = Some(local);
-            free as u32
-        };
+        let index = self.locals.borrow_mut().insert(local);
         let then = std::rc::Rc::new(std::cell::Cell::new(Some(then)));
         let on_response = std::rc::Rc::clone(&then);
         let ticket = self.await_response(move |response| {
@@ -238,19 +269,16 @@ impl Push {
 
     /// Ends a subscription of the library, if it still exists.
     fn end_local(&self, number: u64) {
-        let mut locals = self.locals.borrow_mut();
-        let is_it = |local: &Option<Local>| local.as_ref().is_some_and(|local| local.number == number);
-        let Some(index) = locals.iter().position(is_it) else { return };
-        let ended = locals[index].take();
-        drop(locals);
-        drop(ended);
-        self.hub().leave(local_subscriber(index as u32));
+        let ended = self.locals.borrow_mut().remove(number);
+        let Some((index, local)) = ended else { return };
+        drop(local);
+        self.hub().leave(local_subscriber(index));
     }
 
     #[cold]
     pub(super) fn hand_to_local(&self, index: u32, message: &Arc<Publication>) {
         let locals = self.locals.borrow();
-        let Some(Some(local)) = locals.get(index as usize) else { return };
+        let Some(local) = locals.get(index) else { return };
         match local.messages.try_send(Arc::clone(message)) {
             // The receiver is gone: the end of the subscription is on its way.
             Ok(()) | Err(flume::TrySendError::Disconnected(_)) => {}

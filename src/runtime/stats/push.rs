@@ -18,6 +18,9 @@ pub struct PushStats {
     pub requests: u64,
     /// Bytes of history that this shard keeps.
     pub history_bytes: u64,
+    /// Messages that were not kept in the history, or not for as long as they might be, because all histories together
+    /// were full or their publisher had its share.
+    pub history_displaced: u64,
     /// Publications that got their position in a topic of this shard.
     pub published: u64,
     /// Deliveries to subscribers of this shard.

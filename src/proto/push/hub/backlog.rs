@@ -135,6 +135,12 @@ impl Backlog {
         Some(topic)
     }
 
+    /// How many topics wait for room on the way to `shard`.
+    #[cfg(test)]
+    pub(super) fn blocked_on(&self, shard: u16) -> usize {
+        self.blocked[usize::from(shard)].len()
+    }
+
     /// Whether a topic waits for room.
     pub(super) const fn is_blocked(&self) -> bool {
         self.blocked_count > 0

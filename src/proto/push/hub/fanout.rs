@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Hub, Outlet, Prefix, Slab, Topic, routes::chain, work::LIST_PER_UNIT};
+use super::{Hub, Outlet, Prefix, Slab, Topic, routes::chain, subscribe::counter, work::LIST_PER_UNIT};
 use crate::{
     Time,
     push::{Publication, SubscriberId},
@@ -48,12 +48,14 @@ impl<F: Default> Hub<F> {
         if groups.next().is_none() && self.leavers.is_empty() {
             self.work = self.work.saturating_add(members.len() / COPIES_PER_UNIT);
             self.counters.delivered += members.len() as u64;
-            return self.fan_out.deliver(message, members, now, &mut sink);
+            let subscriptions = counter(&self.subscribers, &self.names, &self.prefix_index);
+            return self.fan_out.deliver(message, members, now, &subscriptions, &mut sink);
         }
         drop(groups);
         let members = self.everybody(index);
         self.counters.delivered += members.len() as u64;
-        self.fan_out.deliver(message, &members, now, &mut sink);
+        let subscriptions = counter(&self.subscribers, &self.names, &self.prefix_index);
+        self.fan_out.deliver(message, &members, now, &subscriptions, &mut sink);
         self.scratch = members;
     }
 

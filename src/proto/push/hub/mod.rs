@@ -25,6 +25,7 @@ use std::{
 use super::{
     AskId, HubConfig, HubMessage, HubResponse, Publication, Publish, SubscriberId, Ticket,
     group::Group,
+    kept::Kept,
     names::Names,
     prefix_index::PrefixIndex,
     schedule::{Admission, FanOut},
@@ -37,7 +38,7 @@ use own::{Elsewhere, Owned};
 use presence::Gather;
 use received::{Received, Starts};
 use routes::Route;
-use subscribe::Pending;
+use subscribe::{Pending, counter};
 use way::Way;
 
 /// The outputs of a hub. The driver implements it.
@@ -149,12 +150,14 @@ pub struct Hub<F = ()> {
     inbox: VecDeque<HubMessage>,
     /// Per other shard, envelopes that found no room.
     ways: Vec<Way>,
-    history_bytes: usize,
+    /// The histories of all topics together.
+    kept: Kept,
     /// The topics owned here.
     owned: Shares,
 
     sweep_at: Option<Time>,
-    sweep_from: u32,
+    /// Where it goes on: after all topics, with their rate limits.
+    sweep_from: Option<u32>,
     /// The work of this stage of the turn, or of the envelopes before the turn, in units.
     work: usize,
     /// Messages taken in this stage while too many deliveries waited.
@@ -246,6 +249,9 @@ pub struct HubCounters {
     pub closed: u64,
     /// Missed messages that had expired when a subscriber returned for them, counting each subscription.
     pub outlived: u64,
+    /// Messages that were removed from the history before their time, or not kept, because the histories of all topics
+    /// were full or their publisher had its share.
+    pub displaced: u64,
     /// Publications refused because there were too many topics.
     pub topics_refused: u64,
     /// Refused subscriptions whose subscriber had not asked for a response.
@@ -307,6 +313,7 @@ impl<F: Default> Hub<F> {
             owned: shares(config.topics_max),
             subscriptions: shares(config.subscriptions_max),
             backlog: Backlog::new(backlog_max, shards),
+            kept: Kept::new(config.history_total_bytes_max),
             config,
             shard,
             shards: shards.max(1),
@@ -333,9 +340,8 @@ impl<F: Default> Hub<F> {
             fan_out,
             inbox: VecDeque::new(),
             ways: (0..shards).map(|_| Way::default()).collect(),
-            history_bytes: 0,
             sweep_at: None,
-            sweep_from: 0,
+            sweep_from: Some(0),
             work: 0,
             taken_while_full: 0,
             ready: false,
@@ -406,7 +412,8 @@ impl<F: Default> Hub<F> {
         let waits_for_room = !self.dirty.is_empty() || self.ways.iter().any(|way| way.len() > 0);
         self.stalled = waits_for_room || self.backlog.is_blocked();
         self.counters.stalls += u64::from(self.stalled);
-        self.fan_out.work(now, &mut |message, made, to| outlet.deliver(message, made, to));
+        let subscriptions = counter(&self.subscribers, &self.names, &self.prefix_index);
+        self.fan_out.work(now, &subscriptions, &mut |message, made, to| outlet.deliver(message, made, to));
         self.begin_stage();
         // Later work belongs to the next turn, which has a full budget.
         self.fan_out.begin_turn();
@@ -485,7 +492,7 @@ impl<F: Default> Hub<F> {
             outgoing: self.ways.iter().map(Way::len).sum::<usize>() as u64,
             outgoing_bytes: self.ways.iter().map(Way::bytes).sum::<usize>() as u64,
             requests: self.requests.held().messages as u64,
-            history_bytes: self.history_bytes as u64,
+            history_bytes: self.kept.held().bytes as u64,
             deliveries: self.fan_out.waiting() as u64,
             delivery_bytes: self.fan_out.bytes() as u64,
         }
@@ -501,6 +508,18 @@ impl<F: Default> Hub<F> {
     #[cfg(test)]
     pub(super) fn remains(&self) -> (usize, usize) {
         (self.topics.len(), self.prefixes.len())
+    }
+
+    /// Departures that the fan-out remembers.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.fan_out.remembered()
+    }
+
+    /// Topics that wait for room on the way to `shard`.
+    #[cfg(test)]
+    pub(super) fn blocked_on(&self, shard: u16) -> usize {
+        self.backlog.blocked_on(shard)
     }
 
     /// Sends a response to a shard, which may be this one: in order, in this turn or as soon as there is room.

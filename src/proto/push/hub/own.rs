@@ -40,6 +40,14 @@ pub(super) struct Elsewhere {
     holder: Option<Holder>,
 }
 
+/// A step towards the next publication.
+#[derive(Debug)]
+enum Next {
+    Publish(Waiting),
+    /// Another one was refused, or waits: there may be more.
+    Done,
+}
+
 impl<F: Default> Hub<F> {
     /// Takes a publication of this shard. If this shard [owns](TopicName::owner) the topic, it waits for its
     /// turn here; otherwise it is sent to the owner. The [`HubResponse`] goes to `ticket`, if there is one. Only
@@ -177,10 +185,15 @@ impl<F: Default> Hub<F> {
         }
         while budget > 0
             && self.may_take()
-            && let Some(waiting) = self.next_admitted(now, outlet)
+            && let Some(next) = self.next_admitted(now, outlet)
         {
-            budget -= 1;
-            self.publish_or_park(waiting, now, outlet);
+            match next {
+                Next::Publish(waiting) => {
+                    budget -= 1;
+                    self.publish_or_park(waiting, now, outlet);
+                }
+                Next::Done => self.spend(1),
+            }
         }
     }
 
@@ -217,6 +230,7 @@ impl<F: Default> Hub<F> {
                 && self.has_room(shard, outlet)
                 && let Some(index) = self.backlog.unblock(shard)
             {
+                self.spend(1);
                 let mut blocked_by = None;
                 for _ in 0..PARKED_PER_TURN {
                     let Some(owned) = self.owned_mut(index) else { break };
@@ -246,51 +260,61 @@ impl<F: Default> Hub<F> {
         self.topics.get_mut(index)?.owned.as_deref_mut()
     }
 
-    /// The next publication that is due: first those that have waited for that, then new ones.
-    fn next_admitted(&mut self, now: Time, outlet: &mut impl Outlet<F>) -> Option<Waiting> {
-        while self.can_admit(now)
+    /// One step towards the next publication that is due: first those that have waited for that, then new ones. `None`
+    /// when there is none.
+    #[inline]
+    fn next_admitted(&mut self, now: Time, outlet: &mut impl Outlet<F>) -> Option<Next> {
+        if self.can_admit(now)
             && let Some(admitted) = self.admission.poll(now)
         {
             match admitted {
-                Admitted::Publish(waiting) => return Some(waiting),
+                Admitted::Publish(waiting) => return Some(Next::Publish(waiting)),
                 Admitted::Expired(waiting) => self.tell(waiting.asker, Err(Refusal::Expired), outlet),
-                Admitted::Refused(_) => {} // A repetition: no publisher waits for it. It is counted.
+                // A repetition: no publisher waits for it. It is counted.
+                Admitted::Refused(_) | Admitted::Waits => {}
             }
+            return Some(Next::Done);
         }
-        loop {
-            let mut waiting = match self.backlog.pop()? {
-                Item::Publication(waiting) => waiting,
-                Item::Ended(holder) => {
-                    for waiting in self.admission.withdraw(&holder) {
-                        self.tell(waiting.asker, Err(Refusal::PublisherLeft), outlet);
+        let waiting = match self.backlog.pop()? {
+            Item::Publication(waiting) => waiting,
+            Item::Ended(holder) => {
+                if let Some(waiting) = self.admission.withdraw(&holder) {
+                    self.tell(waiting.asker, Err(Refusal::PublisherLeft), outlet);
+                    // There may be more.
+                    self.backlog.push_end(holder);
+                }
+                return Some(Next::Done);
+            }
+        };
+        let is_plain = waiting.publish.due <= now && waiting.publish.expires > now;
+        if is_plain && self.config.rules.is_empty() && self.admission.waiting() == 0 {
+            return Some(Next::Publish(waiting));
+        }
+        Some(self.admit(waiting, now, outlet))
+    }
+
+    /// A new publication that may have to wait for its time or for the rate limit of its topic.
+    fn admit(&mut self, mut waiting: Waiting, now: Time, outlet: &mut impl Outlet<F>) -> Next {
+        self.backlog.finish(&mut waiting);
+        let asker = waiting.asker;
+        match self.admission.submit(self.submission(waiting), now) {
+            Submitted::Passes(mut waiting) => {
+                self.backlog.keep(&mut waiting);
+                return Next::Publish(waiting);
+            }
+            Submitted::Waits => {}
+            Submitted::Expired(_) => self.tell(asker, Err(Refusal::Expired), outlet),
+            Submitted::Refused(_, full) => {
+                let refusal = match full {
+                    Full::Delayed(no_room) | Full::RateLimited(no_room) => no_room.into(),
+                    Full::DelayTooLong { max } => {
+                        Refusal::DelayTooLong { max_ms: u64::try_from(max.as_millis()).unwrap_or(u64::MAX) }
                     }
-                    continue;
-                }
-            };
-            let is_plain = waiting.publish.due <= now && waiting.publish.expires > now;
-            if is_plain && self.config.rules.is_empty() && self.admission.waiting() == 0 {
-                return Some(waiting);
-            }
-            self.backlog.finish(&mut waiting);
-            let asker = waiting.asker;
-            match self.admission.submit(self.submission(waiting), now) {
-                Submitted::Passes(mut waiting) => {
-                    self.backlog.keep(&mut waiting);
-                    return Some(waiting);
-                }
-                Submitted::Waits => {}
-                Submitted::Expired(_) => self.tell(asker, Err(Refusal::Expired), outlet),
-                Submitted::Refused(_, full) => {
-                    let refusal = match full {
-                        Full::Delayed(no_room) | Full::RateLimited(no_room) => no_room.into(),
-                        Full::DelayTooLong { max } => Refusal::DelayTooLong {
-                            max_ms: u64::try_from(max.as_millis()).unwrap_or(u64::MAX),
-                        },
-                    };
-                    self.tell(asker, Err(refusal), outlet);
-                }
+                };
+                self.tell(asker, Err(refusal), outlet);
             }
         }
+        Next::Done
     }
 
     /// The data of a publication that decides when it is published.
@@ -369,7 +393,9 @@ impl<F: Default> Hub<F> {
             owner: self.shard,
             sequence: self.received.count(self.shard),
         });
-        owned.history.push(Arc::clone(&message), &self.config, &mut self.history_bytes);
+        let kept = &mut self.kept;
+        let displaced = owned.history.push(Arc::clone(&message), &publish.holder, &self.config, kept);
+        self.counters.displaced += displaced;
         self.counters.published += 1;
         self.counters.forwarded += owned.targets.len() as u64;
         let mut returned = Vec::new();
@@ -461,7 +487,7 @@ impl<F: Default> Hub<F> {
         let Some(since) = since else {
             return (Subscribed { head, recovery: Recovery::NotRequested }, Vec::new());
         };
-        owned.history.expire(now, &self.config, &mut self.history_bytes);
+        owned.history.expire(now, &self.config, &mut self.kept);
         let (recovery, mut missed) = owned.history.since(since, head);
         let kept = missed.len();
         missed.retain(|message| message.expires > now);
@@ -512,33 +538,41 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// Checks some topics: their history may be too old, and they may be idle.
+    /// Checks some topics: their history may be too old, and they may be idle. After all of them, some rate limits.
     pub(super) fn sweep(&mut self, now: Time) {
+        if let Some(from) = self.sweep_from {
+            self.sweep_from = self.sweep_topics(from, now);
+        }
+        let is_done = self.sweep_from.is_none() && self.admission.forget_rested(now, SWEEP_TOPICS as usize);
+        self.sweep_at = match is_done {
+            false => Some(now + SWEEP_PAUSE),
+            true => {
+                self.sweep_from = Some(0);
+                (self.topics.len() > 0).then(|| now + self.sweep_interval())
+            }
+        };
+    }
+
+    /// Checks some topics from this place on; returns the place of the next one.
+    fn sweep_topics(&mut self, from: u32, now: Time) -> Option<u32> {
         let end = self.topics.end();
-        let mut until = end.min(self.sweep_from.saturating_add(SWEEP_TOPICS));
+        let mut until = end.min(from.saturating_add(SWEEP_TOPICS));
         let mut removed = 0;
-        for index in self.sweep_from..until {
+        for index in from..until {
             if removed >= SWEEP_MESSAGES {
                 until = index;
                 break;
             }
             let Some(topic) = self.topics.get_mut(index) else { continue };
             if let Some(owned) = &mut topic.owned {
-                removed += owned.history.expire(now, &self.config, &mut self.history_bytes);
+                removed += owned.history.expire(now, &self.config, &mut self.kept);
             }
             let wanted = topic.group.is_wanted() || topic.owned.as_deref().is_some_and(is_needed);
             if !wanted && now - topic.used >= self.config.topic_idle_timeout {
                 self.forget_topic(index);
             }
         }
-        self.sweep_from = if until == end { 0 } else { until };
-        if until == end {
-            self.admission.forget_rested(now);
-        }
-        self.sweep_at = match until == end {
-            false => Some(now + SWEEP_PAUSE),
-            true => (self.topics.len() > 0).then(|| now + self.sweep_interval()),
-        };
+        (until < end).then_some(until)
     }
 
     /// Often enough to keep ages accurate to a quarter.
@@ -559,7 +593,7 @@ const PUBLICATIONS_PER_TURN: usize = 256;
 /// Publications of one topic that had no room, before another topic gets its turn.
 const PARKED_PER_TURN: usize = 8;
 
-/// Topics checked in one sweep, and the pause before the next.
+/// Topics, or rate limits of topics, checked in one sweep, and the pause before the next.
 const SWEEP_TOPICS: u32 = 4096;
 
 /// Messages after which a sweep ends; those of one more topic may be added.

@@ -23,13 +23,16 @@ impl<F: Default> Hub<F> {
         self.admission.add_periodic(number, interval, submission)
     }
 
-    /// Ends all periodic pushes, and refuses the publications that wait for their time or rate limit: the
-    /// server is draining. Publications that come later may wait again, until the next call.
+    /// Ends all periodic pushes, and refuses publications that wait for their time or rate limit: the
+    /// server is draining. It refuses a part of them, and publications that come later may wait again: call it in
+    /// each turn until the hub is [idle](Self::is_idle).
     pub fn close(&mut self, outlet: &mut impl Outlet<F>) {
-        for waiting in self.admission.close() {
+        for _ in 0..self.config.turn_work_max {
+            let Some(waiting) = self.admission.close() else { return };
             self.counters.closed += 1;
             self.tell(waiting.asker, Err(Refusal::Draining), outlet);
         }
+        self.ready |= self.admission.waiting() > 0;
     }
 
     /// Refuses publications from now on: no other shard would wait for their messages.

@@ -1,6 +1,6 @@
 //! Presence: the subscribers of a topic, requested from all shards and added up.
 
-use super::{AskId, Hub, Outlet};
+use super::{AskId, Group, Hub, Outlet, work::LIST_PER_UNIT};
 use crate::{
     Holder, Refusal, TopicName,
     push::{HubMessage, HubResponse, PresenceResponse, PresentSubscriber, SubscriberId, Ticket},
@@ -45,12 +45,19 @@ impl<F: Default> Hub<F> {
         list: bool,
         outlet: &impl Outlet<F>,
     ) -> PresenceResponse {
+        let (shard, named) = (self.shard, if list { self.config.presence_list_max } else { 0 });
+        let response = |members: &[SubscriberId]| {
+            let named = members.iter().take(named);
+            let subscribers = named.map(|who| PresentSubscriber { shard, identity: outlet.identify(*who) });
+            PresenceResponse { count: members.len() as u32, subscribers: subscribers.collect() }
+        };
+        if self.leavers.is_empty()
+            && let Some(members) = self.only_group(topic)
+        {
+            return response(members);
+        }
         let members = self.subscribers_of(topic);
-        let named = if list { self.config.presence_list_max } else { 0 };
-        let named = members.iter().take(named);
-        let subscribers =
-            named.map(|who| PresentSubscriber { shard: self.shard, identity: outlet.identify(*who) });
-        PresenceResponse { count: members.len() as u32, subscribers: subscribers.collect() }
+        response(&members)
     }
 
     pub(super) fn gathered(&mut self, ask: AskId, presence: PresenceResponse, outlet: &mut impl Outlet<F>) {
@@ -67,6 +74,17 @@ impl<F: Default> Hub<F> {
         }
     }
 
+    /// The subscribers of a topic, if one filter has all of them: then none is there twice.
+    fn only_group(&self, topic: &TopicName) -> Option<&[SubscriberId]> {
+        let by_name = self.names.get(topic).and_then(|index| self.topics.get(*index));
+        let by_prefix = self.prefix_index.prefixes_of(topic).filter_map(|prefix| self.prefixes.get(prefix));
+        let groups =
+            by_name.map(|topic| &topic.group).into_iter().chain(by_prefix.map(|prefix| &prefix.group));
+        let mut groups = groups.map(Group::members).filter(|members| !members.is_empty());
+        let first = groups.next().unwrap_or_default();
+        groups.next().is_none().then_some(first)
+    }
+
     /// The subscribers of a topic, whether it is known here or only its prefixes are.
     fn subscribers_of(&mut self, topic: &TopicName) -> Vec<SubscriberId> {
         if let Some(index) = self.names.get(topic) {
@@ -74,6 +92,7 @@ impl<F: Default> Hub<F> {
         }
         let groups = self.prefix_index.prefixes_of(topic).filter_map(|prefix| self.prefixes.get(prefix));
         let mut members: Vec<_> = groups.flat_map(|prefix| prefix.group.members()).copied().collect();
+        self.spend(members.len() / LIST_PER_UNIT);
         self.once(&mut members);
         members
     }

@@ -94,7 +94,7 @@ impl<F: Default> Hub<F> {
         let Some(topic) = self.topics.remove(index) else { return };
         self.names.remove(&topic.name);
         if let Some(mut owned) = topic.owned {
-            owned.history.clear(&mut self.history_bytes);
+            owned.history.clear(&mut self.kept);
             self.owned.give_back(&owned.creator, Amount::one(0));
         }
     }

@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     Amount, Holder, Position, Refusal, Time, TopicFilter, TopicName,
-    push::{HubMessage, HubResponse, Publication, Subscribed, SubscriberId, Ticket, group::Group},
+    push::{
+        HubMessage, HubResponse, Publication, Subscribed, SubscriberId, Ticket, group::Group, names::Names,
+        prefix_index::PrefixIndex,
+    },
 };
 
 /// One entry in the list of a subscriber.
@@ -144,8 +147,14 @@ impl<F: Default> Hub<F> {
         let found = self.route(filter).and_then(|route| list?.find(route));
         match found {
             Some(index) => {
-                self.remove_subscription(who, index, true);
-                self.withdraw(who, filter);
+                let removed = self.remove_subscription(who, index, true);
+                if removed.place.as_active().is_some() && !self.fan_out.is_empty() {
+                    let others = match filter {
+                        TopicFilter::Exact(topic) => self.matching(who, topic),
+                        TopicFilter::Prefix(_) => 0,
+                    };
+                    self.fan_out.end(who, filter, others);
+                }
                 Ok(())
             }
             None => Err(Refusal::NotSubscribed),
@@ -185,33 +194,14 @@ impl<F: Default> Hub<F> {
         }
     }
 
-    /// Messages that wait for `who`, and that only this filter matched, are not delivered.
-    fn withdraw(&mut self, who: SubscriberId, filter: &TopicFilter) {
-        if self.fan_out.is_empty() {
-            return;
-        }
-        // Taken out, so that the subscriptions can be read meanwhile.
-        let mut fan_out = std::mem::take(&mut self.fan_out);
-        match filter {
-            TopicFilter::Exact(topic) if self.is_subscribed(who, topic) => {}
-            TopicFilter::Exact(topic) => fan_out.withdraw_topic(who, topic),
-            TopicFilter::Prefix(prefix) => {
-                let is_meant =
-                    |topic: &TopicName| topic.starts_with(&**prefix) && !self.is_subscribed(who, topic);
-                fan_out.withdraw(who, is_meant);
-            }
-        }
-        self.fan_out = fan_out;
-    }
-
     /// Whether `who` gets the messages of `topic`.
     pub fn is_subscribed(&self, who: SubscriberId, topic: &str) -> bool {
-        let list = self.subscribers.get(who.0 as usize).filter(|_| !self.is_leaving(who));
-        let Some(list) = list else { return false };
-        let by_name = self.names.get(topic).copied().map(Route::topic);
-        let by_prefix = self.prefix_index.prefixes_of(topic).map(Route::prefix);
-        let mut places = by_name.into_iter().chain(by_prefix).filter_map(|route| list.get(list.find(route)?));
-        places.any(|it| it.place.as_active().is_some())
+        !self.is_leaving(who) && self.matching(who, topic) > 0
+    }
+
+    /// Active subscriptions of `who` that match `topic`.
+    fn matching(&self, who: SubscriberId, topic: &str) -> usize {
+        matching(&self.subscribers, &self.names, &self.prefix_index, who, topic)
     }
 
     /// How many subscriptions `who` has.
@@ -286,6 +276,11 @@ impl<F: Default> Hub<F> {
 
     /// Makes `who` a member of the group of `route`: messages that come from now on are delivered to it.
     fn enter(&mut self, route: Route, who: SubscriberId, back: u32) -> Place {
+        if self.fan_out.notes_changes(who)
+            && let Some(filter) = self.filter(route)
+        {
+            self.fan_out.begin(who, &filter);
+        }
         if let Some(prefix) = prefix_of(&mut self.prefixes, route) {
             prefix.starts.insert(who, self.received.snapshot());
         }
@@ -313,8 +308,8 @@ impl<F: Default> Hub<F> {
     }
 
     /// Removes a subscription from the subscriber's list and from its group. `answered`: if it waits, the
-    /// requester still gets the result.
-    fn remove_subscription(&mut self, who: SubscriberId, index: usize, answered: bool) {
+    /// requester still gets the result. Returns it.
+    fn remove_subscription(&mut self, who: SubscriberId, index: usize, answered: bool) -> Subscription {
         let holder = self.subscribers[who.0 as usize].holder;
         let removed = self.subscribers[who.0 as usize].swap_remove(index);
         if let Some(moved) = self.subscribers[who.0 as usize].get(index) {
@@ -339,6 +334,7 @@ impl<F: Default> Hub<F> {
             }
         }
         self.touch(removed.route);
+        removed
     }
 
     /// A subscription has moved to another place in its subscriber's list.
@@ -353,6 +349,29 @@ impl<F: Default> Hub<F> {
             pending.who = Some((who, index));
         }
     }
+}
+
+/// How many active subscriptions of a subscriber match a topic.
+pub(super) fn counter<'a>(
+    subscribers: &'a [List],
+    names: &'a Names,
+    prefix_index: &'a PrefixIndex,
+) -> impl Fn(SubscriberId, &TopicName) -> usize + Copy {
+    move |who, topic| matching(subscribers, names, prefix_index, who, topic)
+}
+
+fn matching(
+    subscribers: &[List],
+    names: &Names,
+    prefix_index: &PrefixIndex,
+    who: SubscriberId,
+    topic: &str,
+) -> usize {
+    let Some(list) = subscribers.get(who.0 as usize) else { return 0 };
+    let by_name = names.get(topic).copied().map(Route::topic);
+    let routes = by_name.into_iter().chain(prefix_index.prefixes_of(topic).map(Route::prefix));
+    let found = routes.filter_map(|route| list.get(list.find(route)?));
+    found.filter(|it| it.place.as_active().is_some()).count()
 }
 
 fn prefix_of(prefixes: &mut Slab<Prefix>, route: Route) -> Option<&mut Prefix> {

@@ -119,6 +119,8 @@ pub enum Admitted<T> {
     Expired(T),
     /// A repetition that found no room at the rate limit of its topic.
     Refused(T),
+    /// Nothing: what was due waits for the rate limit of its topic. Another one may be due.
+    Waits,
 }
 
 /// Counters since the beginning. Every submission, including repetitions, is returned by
@@ -187,7 +189,7 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
         removed
     }
 
-    /// The next submission that must be published or has expired.
+    /// The next submission that must be published or has expired: one look-up per call, however many are due.
     pub fn poll(&mut self, now: Time) -> Option<Admitted<T>> {
         let admitted = self.next(now);
         self.set_due();
@@ -200,34 +202,28 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
             return Some(match came {
                 rate_limited::Came::Passes(item) => Admitted::Publish(item),
                 rate_limited::Came::Expired(item) => self.expire(item),
+                rate_limited::Came::Nothing => Admitted::Waits,
             });
         }
-        while let Some((_, submission)) = self.delayed.pop_due(now) {
+        if let Some((_, submission)) = self.delayed.pop_due(now) {
             let Submission { key, rate_limit, bytes, holder, expires, item, .. } = submission;
             if expires <= now {
                 return Some(self.expire(item));
             }
-            match self.rate_limited.insist(
-                key,
-                &rate_limit,
-                rate_limited::Message { bytes, holder, expires, item },
-                now,
-            ) {
-                Some(item) => return Some(Admitted::Publish(item)),
-                None => self.counts.rate_limited += 1,
-            }
+            let message = rate_limited::Message { bytes, holder, expires, item };
+            let passed = self.rate_limited.insist(key, &rate_limit, message, now);
+            self.counts.rate_limited += u64::from(passed.is_none());
+            return Some(passed.map_or(Admitted::Waits, Admitted::Publish));
         }
-        while let Some((_, submission)) = self.periodic.pop_due(now) {
-            let submission = Submission { due: now, expires: Time::NEVER, ..submission.clone() };
-            self.counts.repeated += 1;
-            match self.submit(submission, now) {
-                Submitted::Passes(item) => return Some(Admitted::Publish(item)),
-                Submitted::Refused(item, _) => return Some(Admitted::Refused(item)),
-                Submitted::Expired(item) => return Some(Admitted::Expired(item)),
-                Submitted::Waits => {}
-            }
-        }
-        None
+        let (_, submission) = self.periodic.pop_due(now)?;
+        let submission = Submission { due: now, expires: Time::NEVER, ..submission.clone() };
+        self.counts.repeated += 1;
+        Some(match self.submit(submission, now) {
+            Submitted::Passes(item) => Admitted::Publish(item),
+            Submitted::Refused(item, _) => Admitted::Refused(item),
+            Submitted::Expired(item) => Admitted::Expired(item),
+            Submitted::Waits => Admitted::Waits,
+        })
     }
 
     /// When [`poll`](Self::poll) will return something.
@@ -256,18 +252,19 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
         self.periodic.missed()
     }
 
-    /// Forgets topics whose buckets are full again; call it occasionally.
-    pub fn forget_rested(&mut self, now: Time) {
-        self.rate_limited.forget_rested(now);
+    /// Looks at the next `max` topics with a rate limit, and forgets those whose buckets are full again; true when it
+    /// was at the last one.
+    pub fn forget_rested(&mut self, now: Time, max: usize) -> bool {
+        self.rate_limited.forget_rested(now, max)
     }
 
-    /// Takes out the delayed submissions of a connection, because it has ended. Those that are due already, and
+    /// Takes out a delayed submission of a connection, because it has ended. Those that are due already, and
     /// wait for a rate limit only, stay.
-    pub fn withdraw(&mut self, holder: &Holder) -> impl Iterator<Item = T> + use<K, T> {
-        let withdrawn = self.delayed.withdraw(holder);
-        self.counts.withdrawn += withdrawn.len() as u64;
+    pub fn withdraw(&mut self, holder: &Holder) -> Option<T> {
+        let withdrawn = self.delayed.withdraw(holder)?;
+        self.counts.withdrawn += 1;
         self.set_due();
-        withdrawn.into_iter().map(|submission| submission.item)
+        Some(withdrawn.item)
     }
 
     /// Bytes of the messages that wait.
@@ -288,14 +285,12 @@ impl<K: Clone + Ord, T: Clone> Admission<K, T> {
         self.set_due();
     }
 
-    /// Ends all repetitions, and returns everything that waits; none of it will be published.
-    pub fn close(&mut self) -> Vec<T> {
+    /// Ends all repetitions, and takes out something that waits; it will not be published.
+    pub fn close(&mut self) -> Option<T> {
+        // All at once: the program alone has some, and the server stops.
         self.periodic.clear();
-        let mut left = Vec::with_capacity(self.waiting());
-        left.extend(self.rate_limited.drain());
-        while let Some((_, submission)) = self.delayed.pop_due(Time::NEVER) {
-            left.push(submission.item);
-        }
+        let delayed = |queue: &mut DelayQueue<Submission<K, T>>| Some(queue.pop_due(Time::NEVER)?.1.item);
+        let left = self.rate_limited.pop_any().or_else(|| delayed(&mut self.delayed));
         self.set_due();
         left
     }

@@ -1,10 +1,13 @@
 //! Messages of one topic that wait for the same subscribers.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use super::{FanOutCounts, delivery_cost};
 use crate::{
-    Time, TopicName,
+    Time, TopicFilter, TopicName,
     push::{Publication, SubscriberId},
 };
 
@@ -79,7 +82,7 @@ impl<F: Default> Batch<F> {
         &mut self,
         count: usize,
         topic: &TopicName,
-        left: &Left,
+        present: &Present<'_, impl Fn(SubscriberId, &TopicName) -> usize>,
         turn: u64,
         counts: &mut FanOutCounts,
         sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[SubscriberId]),
@@ -87,7 +90,7 @@ impl<F: Default> Batch<F> {
         let rest = &mut self.to[self.done..];
         let count = count.min(rest.len());
         let part = &mut rest[..count];
-        let present = left.keep_present(part, topic, self.number);
+        let present = present.keep(part, topic, self.number);
         counts.left += ((count - present) * self.messages.len()) as u64;
         if present > 0 {
             for Item { message, made, .. } in &mut self.messages {
@@ -142,23 +145,94 @@ impl<F> Batch<F> {
     }
 }
 
-/// Subscribers that left, or left a topic, with the number of that departure. Batches with this number and
-/// later ones are for a new subscriber with the same number.
+/// Subscribers that left, or ended a subscription, with the number of that departure. Batches with this number and
+/// later ones are for a new subscriber with the same number, or for a new subscription.
 #[derive(Debug, Default)]
 pub(super) struct Left {
-    pub(super) all: BTreeMap<SubscriberId, u64>,
-    pub(super) topics: BTreeMap<(SubscriberId, TopicName), u64>,
+    /// Those that left.
+    all: BTreeMap<SubscriberId, u64>,
+    /// Those that left a topic of which something waits.
+    topics: BTreeMap<TopicName, BTreeMap<SubscriberId, u64>>,
+    /// Those that left a prefix: how their subscriptions have changed since, the newest change last.
+    changes: BTreeMap<SubscriberId, VecDeque<Change>>,
+}
+
+#[derive(Debug)]
+struct Change {
+    filter: TopicFilter,
+    has_begun: bool,
+    number: u64,
 }
 
 impl Left {
+    /// All messages that wait are not for `who`.
+    pub(super) fn leave(&mut self, who: SubscriberId, number: u64) {
+        self.changes.remove(&who);
+        self.all.insert(who, number);
+    }
+
+    /// Those of this topic are not for `who`.
+    pub(super) fn leave_topic(&mut self, who: SubscriberId, topic: &TopicName, number: u64) {
+        match self.topics.get_mut(topic) {
+            Some(who_left) => _ = who_left.insert(who, number),
+            None => _ = self.topics.insert(topic.clone(), BTreeMap::from([(who, number)])),
+        }
+    }
+
+    /// Nothing of this topic waits any more.
+    pub(super) fn forget_topic(&mut self, topic: &TopicName) {
+        self.topics.remove(topic);
+    }
+
+    pub(super) fn has_topics(&self) -> bool {
+        !self.topics.is_empty()
+    }
+
+    /// Whether the changes of its subscriptions are noted: since it has left a prefix.
+    pub(super) fn has_changes(&self, who: SubscriberId) -> bool {
+        self.changes.contains_key(&who)
+    }
+
+    /// Notes a change of its subscriptions.
+    pub(super) fn change(&mut self, who: SubscriberId, filter: &TopicFilter, has_begun: bool, number: u64) {
+        let changes = self.changes.entry(who).or_default();
+        if changes.len() >= CHANGES_MAX {
+            changes.pop_front();
+        }
+        changes.push_back(Change { filter: filter.clone(), has_begun, number });
+    }
+
+    /// What is remembered.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        let topics = self.topics.values().map(BTreeMap::len).sum::<usize>();
+        self.all.len() + topics + self.changes.values().map(VecDeque::len).sum::<usize>()
+    }
+}
+
+/// Who is part of a batch still.
+pub(super) struct Present<'a, S> {
+    pub(super) left: &'a Left,
+    /// How many active subscriptions of a subscriber match a topic now.
+    pub(super) subscriptions: &'a S,
+}
+
+impl<S: Fn(SubscriberId, &TopicName) -> usize> Present<'_, S> {
     /// Moves the subscribers that are part of the batch to the front, in order; returns how many they are.
-    fn keep_present(&self, part: &mut [SubscriberId], topic: &TopicName, batch: u64) -> usize {
-        if self.all.is_empty() && self.topics.is_empty() {
+    fn keep(&self, part: &mut [SubscriberId], topic: &TopicName, batch: u64) -> usize {
+        let Left { all, topics, changes } = self.left;
+        let left_topic = if topics.is_empty() { None } else { topics.get(topic) };
+        if all.is_empty() && left_topic.is_none() && changes.is_empty() {
             return part.len();
         }
+        let is_new = |first: Option<&u64>| first.is_none_or(|first| *first <= batch);
         let mut kept = 0;
         for index in 0..part.len() {
-            if self.is_part_of(part[index], topic, batch) {
+            let who = part[index];
+            if is_new(all.get(&who))
+                && is_new(left_topic.and_then(|left| left.get(&who)))
+                && changes.get(&who).is_none_or(|changes| self.was_subscribed(who, changes, topic, batch))
+            {
                 part.swap(kept, index);
                 kept += 1;
             }
@@ -166,12 +240,38 @@ impl Left {
         kept
     }
 
-    fn is_part_of(&self, who: SubscriberId, topic: &TopicName, batch: u64) -> bool {
-        let is_new = |first: Option<&u64>| first.is_none_or(|first| *first <= batch);
-        is_new(self.all.get(&who))
-            && (self.topics.is_empty() || is_new(self.topics.get(&(who, topic.clone()))))
+    /// Whether `who` has been subscribed to the topic all the time since this batch: goes back from now to then. A
+    /// batch from before the changes that are known is judged by those.
+    fn was_subscribed(
+        &self,
+        who: SubscriberId,
+        changes: &VecDeque<Change>,
+        topic: &TopicName,
+        batch: u64,
+    ) -> bool {
+        let mut matching = changes
+            .iter()
+            .rev()
+            .take_while(|change| change.number > batch)
+            .filter(|change| change.filter.matches(topic))
+            .peekable();
+        if matching.peek().is_none() {
+            return true;
+        }
+        let mut count = (self.subscriptions)(who, topic);
+        for change in matching {
+            if count == 0 {
+                return false;
+            }
+            count = if change.has_begun { count - 1 } else { count + 1 };
+        }
+        count > 0
     }
 }
+
+/// Changes that are known of a subscriber. What waits since before the last so many may reach it although it has not
+/// been subscribed meanwhile.
+const CHANGES_MAX: usize = 256;
 
 /// Cost of one subscriber's part of a batch: about 400 small messages, or half of what one send carries. A
 /// piece of work is one subscriber at least, so this bounds how long an urgent topic may have to wait.

@@ -22,7 +22,7 @@ use crate::{Amount, Holder, NoRoom, Shares, Time};
 /// assert_eq!(queue.pop_due(start + second), Some((start + second, "soon")));
 /// assert_eq!((queue.pop_due(start + second), queue.next_due()), (None, Some(start + 2 * second)));
 /// // The connection has ended.
-/// assert_eq!((queue.withdraw(&peer), queue.len()), (vec!["later"], 0));
+/// assert_eq!((queue.withdraw(&peer), queue.len()), (Some("later"), 0));
 /// ```
 #[derive(Debug)]
 pub struct DelayQueue<T> {
@@ -89,12 +89,12 @@ impl<T> DelayQueue<T> {
         self.remove(place).map(|item| (place.0, item))
     }
 
-    /// Takes out all items of a connection, because it has ended.
-    pub fn withdraw(&mut self, holder: &Holder) -> Vec<T> {
+    /// Takes out an item of a connection, because it has ended.
+    pub fn withdraw(&mut self, holder: &Holder) -> Option<T> {
         let connection = (holder.shard, holder.connection);
         let all = (connection, (Time::default(), 0))..=(connection, (Time::NEVER, u64::MAX));
-        let places: Vec<_> = self.places.range(all).map(|(_, place)| *place).collect();
-        places.into_iter().filter_map(|place| self.remove(place)).collect()
+        let place = self.places.range(all).next()?.1;
+        self.remove(place)
     }
 
     fn remove(&mut self, place: Place) -> Option<T> {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::{
     Piece, PriorityQueue,
-    batch::{Batch, Left},
+    batch::{Batch, Left, Present},
     gathered::Gathered,
 };
 use crate::{
-    Time, TopicName,
+    Time, TopicFilter, TopicName,
     push::{Publication, SubscriberId},
 };
 
@@ -115,6 +115,7 @@ impl<F: Default> FanOut<F> {
         message: &Arc<Publication>,
         to: &[SubscriberId],
         now: Time,
+        subscriptions: &impl Fn(SubscriberId, &TopicName) -> usize,
         sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[SubscriberId]),
     ) {
         if message.expires <= now {
@@ -129,19 +130,25 @@ impl<F: Default> FanOut<F> {
         self.bytes += message.body.len();
         self.gathered.push(message, to);
         if was_full {
-            self.make_room(now, sink);
+            self.make_room(now, subscriptions, sink);
         }
     }
 
-    /// Works on the collected messages and on the waiting ones, within the budget of the turn.
-    pub fn work(&mut self, now: Time, sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[SubscriberId])) {
+    /// Works on the collected messages and on the waiting ones, within the budget of the turn. `subscriptions` is how
+    /// many active subscriptions of a subscriber match a topic now.
+    pub fn work(
+        &mut self,
+        now: Time,
+        subscriptions: &impl Fn(SubscriberId, &TopicName) -> usize,
+        sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[SubscriberId]),
+    ) {
         if self.pass(now, sink) {
             return;
         }
         self.queue_gathered();
         while self.spent < self.limits.turn_cost_max {
             let budget = self.limits.turn_cost_max - self.spent;
-            if self.run(budget, now, sink).is_none() {
+            if self.run(budget, now, subscriptions, sink).is_none() {
                 return;
             }
         }
@@ -179,19 +186,35 @@ impl<F: Default> FanOut<F> {
         self.turn += 1;
     }
 
-    /// A subscription of `who` has ended: waiting messages of the topics for which `is_meant` holds are not
-    /// delivered to it. Messages published after it has subscribed again are.
-    pub fn withdraw(&mut self, who: SubscriberId, is_meant: impl Fn(&TopicName) -> bool) {
+    /// An active subscription of `who` has ended. Waiting messages that no other of its subscriptions has matched
+    /// since they came are not delivered to it, also if it subscribes again. `others` of them match the topic, if it
+    /// was a subscription to a topic. However many topics wait, it is noted once.
+    pub fn end(&mut self, who: SubscriberId, filter: &TopicFilter, others: usize) {
+        if self.is_empty() {
+            return;
+        }
         self.depart();
-        let topics = self.queue.keys().filter(|topic| is_meant(topic));
-        self.left.topics.extend(topics.map(|topic| ((who, topic.clone()), self.departures)));
+        match filter {
+            TopicFilter::Exact(topic) if !self.left.has_changes(who) => {
+                if others == 0 && self.queue.has(topic) {
+                    self.left.leave_topic(who, topic, self.departures);
+                }
+            }
+            _ => self.left.change(who, filter, false, self.departures),
+        }
     }
 
-    /// As [`withdraw`](Self::withdraw), for one topic.
-    pub fn withdraw_topic(&mut self, who: SubscriberId, topic: &TopicName) {
-        self.depart();
-        if self.queue.has(topic) {
-            self.left.topics.insert((who, topic.clone()), self.departures);
+    /// Whether a subscription of `who` that begins must be [reported](Self::begin).
+    #[inline]
+    pub fn notes_changes(&self, who: SubscriberId) -> bool {
+        self.left.has_changes(who)
+    }
+
+    /// A subscription of `who` is active from now on.
+    pub fn begin(&mut self, who: SubscriberId, filter: &TopicFilter) {
+        if self.left.has_changes(who) {
+            self.depart();
+            self.left.change(who, filter, true, self.departures);
         }
     }
 
@@ -201,7 +224,7 @@ impl<F: Default> FanOut<F> {
     pub fn leave(&mut self, who: SubscriberId) {
         if !self.is_empty() {
             self.depart();
-            self.left.all.insert(who, self.departures);
+            self.left.leave(who, self.departures);
         }
     }
 
@@ -225,9 +248,14 @@ impl<F: Default> FanOut<F> {
     }
 
     #[cold]
-    fn make_room(&mut self, now: Time, sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[SubscriberId])) {
+    fn make_room(
+        &mut self,
+        now: Time,
+        subscriptions: &impl Fn(SubscriberId, &TopicName) -> usize,
+        sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[SubscriberId]),
+    ) {
         self.queue_gathered();
-        while self.is_full() && self.run(u64::MAX, now, sink).is_some() {}
+        while self.is_full() && self.run(u64::MAX, now, subscriptions, sink).is_some() {}
     }
 
     /// Does one piece, for about `budget` at most; `None` when nothing waits.
@@ -235,9 +263,11 @@ impl<F: Default> FanOut<F> {
         &mut self,
         budget: u64,
         now: Time,
+        subscriptions: &impl Fn(SubscriberId, &TopicName) -> usize,
         sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[SubscriberId]),
     ) -> Option<u64> {
         let Self { queue, waiting, bytes, spent, turn, left, counts, .. } = self;
+        let (present, mut done_topic) = (Present { left, subscriptions }, None);
         let cost = queue.run(|topic, batch, allowance| {
             (*waiting, *bytes) = (*waiting - batch.waiting(), *bytes - batch.bytes());
             batch.drop_expired(now, *turn, counts);
@@ -245,13 +275,16 @@ impl<F: Default> FanOut<F> {
             let with_send = each.saturating_add(SEND_COST);
             let affordable = allowance.div_ceil(each.max(1)).min(budget.div_ceil(with_send));
             let count = usize::try_from(affordable).unwrap_or(usize::MAX);
-            let done = batch.step(count, topic, left, *turn, counts, sink) as u64;
+            let done = batch.step(count, topic, &present, *turn, counts, sink) as u64;
             (*waiting, *bytes) = (*waiting + batch.waiting(), *bytes + batch.bytes());
             *spent = spent.saturating_add(with_send.saturating_mul(done));
+            done_topic = (batch.is_done() && left.has_topics()).then(|| topic.clone());
             Piece { cost: each.saturating_mul(done), is_done: batch.is_done() }
         });
         if self.queue.is_empty() {
             self.left = Left::default();
+        } else if let Some(topic) = done_topic.filter(|topic| !self.queue.has(topic)) {
+            self.left.forget_topic(&topic);
         }
         cost
     }
@@ -284,6 +317,12 @@ impl<F> FanOut<F> {
     /// Bytes of the messages that wait.
     pub const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Departures and changes that are remembered.
+    #[cfg(test)]
+    pub(in crate::push) fn remembered(&self) -> usize {
+        self.left.len()
     }
 
     /// The counters.

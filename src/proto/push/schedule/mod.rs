@@ -18,7 +18,7 @@
 //! use std::{sync::Arc, time::Duration};
 //!
 //! use shardcast_proto::{
-//!     Holder, NoRoom, Position, Time, TopicName,
+//!     Holder, NoRoom, Position, Time, TopicFilter, TopicName,
 //!     push::{
 //!         Publication, SubscriberId,
 //!         schedule::{
@@ -69,7 +69,7 @@
 //! assert_eq!(admission.poll_timeout(), Some(start + 80 * second));
 //! assert_eq!(admission.remove_periodic(7), Some("tick"));
 //! // Occasionally, such as here: what is known of idle topics.
-//! admission.forget_rested(start + 30 * second);
+//! assert!(admission.forget_rested(start + 30 * second, 100));
 //!
 //! // After that: to the subscribers of a shard, as much in one turn as the limits allow.
 //! let mut fan_out: FanOut = FanOut::new(FanOutLimits::default());
@@ -91,15 +91,17 @@
 //!     delivered.extend(to.iter().map(|who| (*who, message.position.offset)));
 //! };
 //! let both = [SubscriberId(3), SubscriberId(5)];
-//! fan_out.deliver(&message(1), &both, start, &mut deliver);
-//! fan_out.work(start, &mut deliver);
-//! // In the next turn, one of them ends its subscription before the message is delivered.
+//! let subscriptions = |who, _: &TopicName| usize::from(who == SubscriberId(5));
+//! fan_out.deliver(&message(1), &both, start, &subscriptions, &mut deliver);
+//! fan_out.work(start, &subscriptions, &mut deliver);
+//! // In the next turn, one of them ends its subscriptions before the message is delivered.
 //! fan_out.begin_turn();
-//! fan_out.deliver(&message(2), &both, start, &mut deliver);
-//! fan_out.withdraw(SubscriberId(3), |ended| *ended == topic);
-//! fan_out.withdraw_topic(SubscriberId(3), &topic);
+//! fan_out.deliver(&message(2), &both, start, &subscriptions, &mut deliver);
+//! fan_out.end(SubscriberId(3), &"prices.*".parse::<TopicFilter>()?, 0);
+//! fan_out.end(SubscriberId(3), &TopicFilter::Exact(topic), 0);
+//! fan_out.begin(SubscriberId(3), &"gold.*".parse::<TopicFilter>()?);
 //! assert!(!fan_out.is_full());
-//! fan_out.work(start, &mut deliver);
+//! fan_out.work(start, &subscriptions, &mut deliver);
 //! assert_eq!(delivered, [(SubscriberId(3), 1), (SubscriberId(5), 1), (SubscriberId(5), 2)]);
 //! assert_eq!(fan_out.counts(), FanOutCounts { left: 1, ..FanOutCounts::default() });
 //! # Ok::<(), shardcast_proto::TopicError>(())

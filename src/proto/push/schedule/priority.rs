@@ -100,7 +100,7 @@ impl Priority {
 ///     true
 /// };
 /// queue.push_or_join("log", Priority::Bulk, join, || 3);
-/// assert_eq!((queue.len(), queue.keys().collect::<Vec<_>>()), (1, vec![&"log"]));
+/// assert_eq!((queue.len(), queue.has(&"log"), queue.has(&"alarm")), (1, true, false));
 /// ```
 #[derive(Debug)]
 pub struct PriorityQueue<K, J> {
@@ -165,11 +165,6 @@ impl<K: Clone + Ord, J> PriorityQueue<K, J> {
     /// Whether a job of this key waits: then another one has to wait after it.
     pub fn has(&self, key: &K) -> bool {
         !self.is_empty() && self.flows.contains_key(key)
-    }
-
-    /// Keys of which a job waits.
-    pub fn keys(&self) -> impl Iterator<Item = &K> {
-        self.flows.keys()
     }
 
     /// Queues a job after those with the same key. If it is more urgent than they are, they become as urgent,

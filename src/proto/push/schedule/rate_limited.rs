@@ -1,6 +1,9 @@
 //! Rate-limited topics: a queue for each that publishes faster than its limit.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    ops::Bound,
+};
 
 use super::{Bounds, RateLimit, RateLimiter};
 use crate::{
@@ -41,16 +44,19 @@ use crate::{
 /// assert_eq!(topics.pop(start + 2 * second), Some(Came::Passes("2408")));
 ///
 /// // A topic with a full bucket need not be remembered.
-/// topics.forget_rested(start + 2 * second);
+/// assert!(topics.forget_rested(start + 2 * second, 100));
 /// assert_eq!(topics.topics(), 1);
-/// topics.forget_rested(start + 3 * second);
+/// assert!(topics.forget_rested(start + 3 * second, 100));
 /// assert_eq!(topics.topics(), 0);
 /// ```
 #[derive(Debug)]
 pub struct RateLimitedTopics<K, T> {
     topics: BTreeMap<K, RateLimitedTopic<T>>,
-    /// When to check each topic with waiting items. Invariant: the `(next, key)` of those.
+    /// When to check each topic with waiting items: never, while it is suspended. Invariant: the `(next, key)` of
+    /// those.
     due: BTreeSet<(Time, K)>,
+    /// Where [`forget_rested`](Self::forget_rested) continues; `None` is at the first topic.
+    rested_after: Option<K>,
     waiting: usize,
     /// Bytes of those.
     bytes: usize,
@@ -99,12 +105,21 @@ pub enum Came<T> {
     Passes(T),
     /// It expired before it could pass.
     Expired(T),
+    /// Nothing of the topic that was due: there may be more of others.
+    Nothing,
 }
 
 impl<K: Clone + Ord, T> RateLimitedTopics<K, T> {
     /// Creates an empty set; `bounds` apply to each topic.
     pub const fn new(bounds: Bounds) -> Self {
-        Self { topics: BTreeMap::new(), due: BTreeSet::new(), waiting: 0, bytes: 0, bounds }
+        Self {
+            topics: BTreeMap::new(),
+            due: BTreeSet::new(),
+            rested_after: None,
+            waiting: 0,
+            bytes: 0,
+            bounds,
+        }
     }
 
     /// Offers a message of the topic `key`, whose body has this many bytes. It must not pass after `expires`.
@@ -167,19 +182,15 @@ impl<K: Clone + Ord, T> RateLimitedTopics<K, T> {
 
     /// The next item that may pass, or has expired: one per call, and those of one topic in order.
     pub fn pop(&mut self, now: Time) -> Option<Came<T>> {
-        loop {
-            let (_, key) = self.due.first().filter(|(due, _)| *due <= now)?.clone();
-            let topic = self.topics.get_mut(&key)?;
-            let before = topic.bytes;
-            let came = topic.pop(now);
-            self.bytes -= before - topic.bytes;
-            // A topic without an output is due later than now after this.
-            self.set_due(&key, now);
-            if came.is_some() {
-                self.waiting -= 1;
-                return came;
-            }
-        }
+        let (_, key) = self.due.first().filter(|(due, _)| *due <= now)?.clone();
+        let topic = self.topics.get_mut(&key)?;
+        let before = topic.bytes;
+        let came = topic.pop(now);
+        self.bytes -= before - topic.bytes;
+        // A topic without an output is due later than now after this.
+        self.set_due(&key, now);
+        self.waiting -= usize::from(came.is_some());
+        Some(came.unwrap_or(Came::Nothing))
     }
 
     /// Lets nothing of this topic pass until it is [resumed](Self::resume): what is offered waits, and no token is used.
@@ -199,7 +210,7 @@ impl<K: Clone + Ord, T> RateLimitedTopics<K, T> {
 
     /// When [`pop`](Self::pop) will return something.
     pub fn next_due(&self) -> Option<Time> {
-        self.due.first().map(|(due, _)| *due)
+        self.due.first().map(|(due, _)| *due).filter(|due| *due != Time::NEVER)
     }
 
     /// How many wait, over all topics.
@@ -217,16 +228,19 @@ impl<K: Clone + Ord, T> RateLimitedTopics<K, T> {
         self.waiting > 0 && self.topics.get(key).is_some_and(|topic| !topic.queue.is_empty())
     }
 
-    /// Takes out all waiting items, those of one topic in order. What their topics have used of their limits still
-    /// counts.
-    pub fn drain(&mut self) -> impl Iterator<Item = T> {
-        (self.waiting, self.bytes) = (0, 0);
-        self.due.clear();
-        let queues = self.topics.values_mut().flat_map(|topic| {
-            (topic.bytes, topic.holders) = (0, Holders::default());
-            std::mem::take(&mut topic.queue)
-        });
-        queues.map(|it| it.item)
+    /// Takes out a waiting item, whatever its limit: those of one topic in order. What their topics have used of their
+    /// limits still counts.
+    pub fn pop_any(&mut self) -> Option<T> {
+        let (_, key) = self.due.first()?.clone();
+        let topic = self.topics.get_mut(&key)?;
+        let it = topic.queue.pop_front()?;
+        topic.removed(&it);
+        self.bytes -= it.bytes;
+        self.waiting -= 1;
+        if topic.queue.is_empty() {
+            self.due.pop_first();
+        }
+        Some(it.item)
     }
 
     /// Number of remembered topics: those with waiting items, and those that used some of their burst lately.
@@ -235,17 +249,36 @@ impl<K: Clone + Ord, T> RateLimitedTopics<K, T> {
         self.topics.len()
     }
 
-    /// Forgets the topics with full buckets. Cheap enough to be called occasionally, not per message.
-    pub fn forget_rested(&mut self, now: Time) {
-        let rests = |topic: &RateLimitedTopic<T>| topic.queue.is_empty() && topic.limiter.is_full(now);
-        self.topics.retain(|_, topic| topic.is_suspended || !rests(topic));
+    /// Looks at the next `max` topics, and forgets those with full buckets; true when it was at the last one. Then the
+    /// next call begins again. For a call now and then, not for each message.
+    pub fn forget_rested(&mut self, now: Time, max: usize) -> bool {
+        let rests = |topic: &RateLimitedTopic<T>| {
+            topic.queue.is_empty() && !topic.is_suspended && topic.limiter.is_full(now)
+        };
+        let from = self.rested_after.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rested = Vec::new();
+        let mut seen = 0;
+        for (key, topic) in self.topics.range((from, Bound::Unbounded)).take(max) {
+            seen += 1;
+            if rests(topic) {
+                rested.push(key.clone());
+            }
+            if seen == max {
+                self.rested_after = Some(key.clone());
+            }
+        }
+        rested.iter().for_each(|key| drop(self.topics.remove(key)));
+        seen < max
     }
 
     fn set_due(&mut self, key: &K, now: Time) {
         let Some(topic) = self.topics.get_mut(key) else { return };
         self.due.remove(&(topic.next, key.clone()));
-        let Some(first) = topic.queue.front().filter(|_| !topic.is_suspended) else { return };
-        topic.next = topic.limiter.ready_at(Amount::one(first.bytes), now).min(topic.expires);
+        let Some(first) = topic.queue.front() else { return };
+        topic.next = match topic.is_suspended {
+            true => Time::NEVER,
+            false => topic.limiter.ready_at(Amount::one(first.bytes), now).min(topic.expires),
+        };
         self.due.insert((topic.next, key.clone()));
     }
 }

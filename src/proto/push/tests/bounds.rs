@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use super::world::World;
 use crate::{
-    Position, Refusal,
-    push::{HubConfig, HubResponse, SubscriberId},
+    Holder, Position, Recovery, Refusal, TopicName,
+    push::{HubConfig, HubResponse, Publish, SubscriberId},
 };
 
 #[test]
@@ -94,6 +94,61 @@ fn history_is_bounded_by_messages_by_bytes_and_by_all_topics_together() {
     assert!((9_000 - one..=10_000).contains(&all), "{all}");
     assert_eq!(kept(HubConfig { history_messages_max: 0, ..HubConfig::default() }, 1, 10), 0);
     assert_eq!(kept(HubConfig { history_bytes_max: 10, ..HubConfig::default() }, 1, 10), 0);
+}
+
+/// A connection publishes 1,000 bytes.
+fn publish_by(world: &mut World, connection: u64, topic: &str) {
+    let holder = Holder::connection(0, connection, [192, 0, 2, 1].into());
+    let body = vec![b'x'; 1_000].into();
+    let publish = Publish { holder, ..Publish::new(TopicName::new(topic).expect("a name"), body) };
+    let ticket = world.ticket();
+    world.publish_as(0, publish, ticket).expect("room");
+    world.run_until_idle();
+}
+
+/// What a subscriber gets that has received nothing of a topic yet, or everything before the last `messages`.
+fn recovery(world: &mut World, who: u32, topic: &str, messages: u64) -> Recovery {
+    let head = world.hubs[0].head(topic).expect("it is known");
+    let since = Position { offset: head.offset - messages, ..head };
+    let ticket = world.subscribe(0, who, topic, Some(since)).expect("room");
+    world.run_until_idle();
+    match world.responses.get(&(0, ticket.0)) {
+        Some(HubResponse::Subscribed(Ok(subscribed))) => subscribed.recovery,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_one_connection_publishes_leaves_room_in_the_history_for_others() {
+    let config = HubConfig { history_total_bytes_max: 100_000, ..HubConfig::default() };
+    let mut world = World::new(1, 4, config);
+    // It publishes on its own topics, on one that another connection has made, and on many of its own.
+    for number in 0..10 {
+        publish_by(&mut world, 2, "theirs");
+        publish_by(&mut world, 1, &format!("own.{number}"));
+    }
+    for number in 0..200 {
+        publish_by(&mut world, 1, &format!("many.{number}"));
+    }
+    let kept = world.hubs[0].gauges().history_bytes;
+    assert!((30_000..50_000).contains(&kept), "a third, and what the other one has: {kept}");
+    assert_eq!(recovery(&mut world, 0, "theirs", 10), Recovery::Recovered);
+    assert_eq!(recovery(&mut world, 0, "own.3", 1), Recovery::Recovered);
+    assert_eq!(recovery(&mut world, 0, "many.199", 1), Recovery::Gap { from: 1, to: 1 });
+    assert!(world.hubs[0].counters().displaced > 150);
+    for _ in 0..10 {
+        publish_by(&mut world, 3, "new");
+    }
+    assert_eq!(recovery(&mut world, 0, "new", 10), Recovery::Recovered);
+
+    // At its share, a topic keeps as much as before: the newest.
+    for _ in 0..30 {
+        publish_by(&mut world, 1, "own.4");
+        publish_by(&mut world, 1, "theirs");
+    }
+    assert_eq!(recovery(&mut world, 1, "own.4", 1), Recovery::Recovered);
+    assert_eq!(recovery(&mut world, 1, "theirs", 10), Recovery::Recovered);
+    assert_eq!(recovery(&mut world, 1, "own.3", 1), Recovery::Recovered);
 }
 
 #[test]

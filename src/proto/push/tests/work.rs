@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::world::World;
 use crate::{
-    Position, TopicName,
-    push::{HubConfig, SubscriberId},
+    Holder, Position, TopicName,
+    push::{HubConfig, HubResponse, PresenceResponse, Publish, SubscriberId},
 };
 
 const WORK: usize = 20;
@@ -159,6 +159,156 @@ fn old_messages_of_many_topics_are_removed_in_pieces() {
         world.advance(Duration::from_millis(10));
     }
     assert!(before == 0 && sweeps >= 3, "{before} {sweeps}");
+}
+
+/// A publication of a connection on topic `t`, for later.
+fn later(connection: u64, delay: u64, ttl: Option<Duration>, world: &World) -> Publish {
+    let holder = Holder::connection(0, connection, [192, 0, 2, 1].into());
+    let topic = TopicName::new("t").expect("a name");
+    Publish { holder, ..Publish::new(topic, "x".into()) }.timed(
+        Some(Duration::from_secs(delay)),
+        ttl,
+        world.now,
+    )
+}
+
+#[test]
+fn delayed_publications_wait_and_expire_in_pieces() {
+    let mut world = world(1);
+    for number in 0..200 {
+        let ttl = (number % 2 == 0).then_some(Duration::from_secs(1));
+        let (publish, ticket) = (later(number, 1, ttl, &world), world.ticket());
+        world.publish_as(0, publish, ticket).expect("room");
+    }
+    let mut before = 0;
+    while before < 200 {
+        world.turn(0, 0);
+        let now = world.hubs[0].counters().delayed;
+        assert!((1..=WORK as u64).contains(&(now - before)), "{before} to {now} begin to wait");
+        before = now;
+    }
+    world.advance(Duration::from_secs(10));
+    let mut answered = 0;
+    while answered < 200 {
+        world.turn(0, 0);
+        let now = world.responses.len();
+        assert!((1..=2 * WORK).contains(&(now - answered)), "{answered} to {now} are answered");
+        answered = now;
+    }
+    let counters = world.hubs[0].counters();
+    assert_eq!((counters.expired, counters.published), (100, 100));
+}
+
+#[test]
+fn what_an_ended_connection_has_delayed_is_withdrawn_in_pieces() {
+    let mut world = world(1);
+    for number in 0..300 {
+        // Another connection keeps what it has.
+        let (publish, ticket) = (later(number / 200, 1, None, &world), world.ticket());
+        world.publish_as(0, publish, ticket).expect("room");
+    }
+    world.run_until_idle();
+    world.hubs[0].publisher_left(&Holder::connection(0, 0, [192, 0, 2, 1].into()));
+    let mut before = 0;
+    while world.hubs[0].is_ready() {
+        world.turn(0, 0);
+        let now = world.responses.len();
+        assert!(now - before <= WORK, "{before} to {now} are withdrawn");
+        before = now;
+    }
+    assert_eq!((before, world.hubs[0].counters().withdrawn, world.hubs[0].gauges().waiting), (200, 200, 100));
+}
+
+#[test]
+fn what_waits_when_the_server_stops_is_refused_in_pieces() {
+    let mut world = world(1);
+    for _ in 0..200 {
+        let (publish, ticket) = (later(0, 1, None, &world), world.ticket());
+        world.publish_as(0, publish, ticket).expect("room");
+    }
+    world.run_until_idle();
+    let mut before = 0;
+    while !world.hubs[0].is_idle() {
+        world.close(0);
+        let now = world.responses.len();
+        assert!((1..=WORK).contains(&(now - before)), "{before} to {now} are refused");
+        assert!(world.hubs[0].is_ready() || world.hubs[0].is_idle(), "a turn follows while some are left");
+        before = now;
+        world.turn(0, 0);
+    }
+    assert_eq!((before, world.hubs[0].counters().closed), (200, 200));
+}
+
+#[test]
+fn the_end_of_a_prefix_looks_at_no_topic_that_waits() {
+    let mut config = HubConfig::default();
+    config.fan_out.turn_cost_max = 1;
+    let mut world = World::new(1, 1_000, config);
+    for who in 0..3 {
+        world.subscribe(0, who, "t*", None).expect("room");
+    }
+    world.subscribe(0, 1, "t2*", None).expect("room");
+    world.run_until_idle();
+    for topic in 0..300 {
+        world.publish(0, &format!("t{topic}"), "x").expect("room");
+    }
+    (0..3).for_each(|_| world.turn(0, 0));
+    let gone = world.bodies(0, 1).len();
+    world.unsubscribe(0, 1, "t*").expect("subscribed");
+    assert_eq!(world.hubs[0].remembered(), 1);
+    // It subscribes again: what waited is not for this subscription.
+    world.subscribe(0, 1, "t*", None).expect("room");
+    world.run_until_idle();
+    let matched = (0..300).filter(|it: &u32| it.to_string().starts_with('2')).count();
+    let got = world.bodies(0, 1).len();
+    assert!((matched..=matched + gone).contains(&got), "{got} of {matched}");
+    assert_eq!((world.bodies(0, 0).len(), world.bodies(0, 2).len()), (300, 300));
+}
+
+#[test]
+fn the_presence_of_a_topic_with_one_filter_costs_the_same_however_many_it_has() {
+    let mut world = world(1);
+    for who in 0..2_000 {
+        world.subscribe(0, who, "t*", None).expect("room");
+    }
+    world.run_until_idle();
+    let topic = TopicName::new("t1").expect("a name");
+    for _ in 0..WORK {
+        let ticket = world.ticket();
+        world.hubs[0].presence(&topic, false, ticket, &Holder::PROGRAM).expect("room");
+    }
+    // Two envelopes for each: the request, and the response of this shard.
+    (0..2).for_each(|_| world.turn(0, 0));
+    let presence = PresenceResponse { count: 2_000, subscribers: Vec::new() };
+    let counts = world.responses.values().filter(|it| **it == HubResponse::Presence(presence.clone()));
+    assert_eq!(counts.count(), WORK);
+}
+
+#[test]
+fn topics_that_wait_for_room_change_their_shard_in_pieces() {
+    let mut world = World::new(3, 1, HubConfig { turn_work_max: WORK, ..HubConfig::default() });
+    let topics: Vec<_> = owned_by(0, 3).take(100).collect();
+    for topic in &topics {
+        (1..3).for_each(|shard| {
+            world.subscribe(shard, 0, topic, None).expect("room");
+        });
+    }
+    world.run_until_idle();
+    // Both ways are full: all of them wait for the first.
+    for topic in &topics {
+        world.publish(0, topic, "x").expect("room");
+        world.turn(0, 0);
+    }
+    while world.hubs[0].is_ready() {
+        world.turn(0, 0);
+    }
+    world.turn(1, 1);
+    let before = world.hubs[0].blocked_on(2);
+    world.turn(0, 0);
+    let moved = world.hubs[0].blocked_on(2) - before;
+    assert!((1..=WORK).contains(&moved), "{moved} wait for the second now");
+    world.run_until_idle();
+    assert_eq!((world.bodies(1, 0).len(), world.bodies(2, 0).len()), (100, 100));
 }
 
 #[test]

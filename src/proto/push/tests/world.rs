@@ -153,6 +153,11 @@ impl World {
         self.left.extend(gone.map(|who| (shard, who)));
     }
 
+    /// The server stops: one call.
+    pub(super) fn close(&mut self, shard: u16) {
+        self.with(shard, |hub, _, side| hub.close(side));
+    }
+
     /// Turns until nothing is left to do.
     pub(super) fn run_until_idle(&mut self) {
         for _ in 0..100_000 {

@@ -156,6 +156,35 @@ fn a_subscriber_that_comes_back_gets_what_it_missed_or_a_gap() {
 }
 
 #[test]
+fn what_one_peer_publishes_leaves_room_in_the_history_for_others() {
+    let config = shards(1).with(|it| it.push.history_total_bytes_max = 100_000);
+    let (server, address) = serve(config, &Recorder::default());
+    let (mut greedy, mut other) = (Topics::connect(address), Topics::connect(address));
+    for number in 0..150 {
+        greedy.publish(&format!("many.{number}"), &[0; 1_000]);
+    }
+    let (first, _) = other.publish("t", &[1; 1_000]);
+    for number in 2..=10 {
+        other.publish("t", &[number; 1_000]);
+        greedy.publish("many.0", &[number; 1_000]);
+    }
+    drop((greedy, other));
+    let push = || server.handle().stats()[0].push.clone();
+    eventually(PATIENCE, || push().history_displaced >= 100);
+    assert!(push().history_bytes < 60_000, "a third, and what the other one has");
+    let mut again = Topics::connect(address);
+    let (head, recovery) = again.subscribe("t", Some(Position { offset: 0, ..first }));
+    assert_eq!((head.offset, recovery), (10, Recovery::Recovered));
+    assert!((1..=10).all(|number| again.receive().body[0] == number));
+    // What is over the share takes the place of older messages of its topic.
+    let (head, _) = again.subscribe("many.0", None);
+    let mut last = Topics::connect(address);
+    let since = Position { offset: head.offset - 1, ..head };
+    assert_eq!(last.subscribe("many.0", Some(since)), (head, Recovery::Recovered));
+    assert_eq!(last.receive().body[0], 10);
+}
+
+#[test]
 fn subscribers_come_and_go_while_somebody_publishes() {
     let (server, address) = serve(shards(4), &Recorder::default());
     let mut steady = Topics::connect(address);

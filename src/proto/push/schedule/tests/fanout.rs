@@ -12,7 +12,7 @@ use super::{
     START, after,
 };
 use crate::{
-    Position, Time, TopicName,
+    Position, Time, TopicFilter, TopicName,
     push::{Publication, SubscriberId},
 };
 
@@ -38,6 +38,8 @@ fn crowd(count: u32) -> Vec<SubscriberId> {
 /// A fan-out, and what reached whom, in order.
 struct Sink {
     fan_out: FanOut,
+    /// The subscriptions of those that have changed them. All others have one to each topic.
+    subscriptions: BTreeMap<SubscriberId, Vec<TopicFilter>>,
     reached: Vec<(String, u64, u32)>,
     /// What had been reached when each turn began.
     turns: Vec<usize>,
@@ -46,12 +48,37 @@ struct Sink {
 
 impl Sink {
     fn new(limits: FanOutLimits) -> Self {
-        Self { fan_out: FanOut::new(limits), reached: Vec::new(), turns: vec![0], now: START }
+        let (subscriptions, reached) = (BTreeMap::new(), Vec::new());
+        Self { fan_out: FanOut::new(limits), subscriptions, reached, turns: vec![0], now: START }
+    }
+
+    /// A subscription begins, or ends if there is one.
+    fn change(&mut self, who: u32, filter: &str) {
+        let (who, filter) = (SubscriberId(who), filter.parse().expect("a filter"));
+        let all = || vec!["*".parse().expect("a filter")];
+        let mut filters = self.subscriptions.remove(&who).unwrap_or_else(all);
+        if let Some(place) = filters.iter().position(|it| *it == filter) {
+            filters.remove(place);
+            let matching = |topic: &TopicName| filters.iter().filter(|it| it.matches(topic)).count();
+            let others = if let TopicFilter::Exact(topic) = &filter { matching(topic) } else { 0 };
+            self.fan_out.end(who, &filter, others);
+        } else {
+            if self.fan_out.notes_changes(who) {
+                self.fan_out.begin(who, &filter);
+            }
+            filters.push(filter);
+        }
+        self.subscriptions.insert(who, filters);
+    }
+
+    fn matching(&self, who: u32, topic: &str) -> usize {
+        count(&self.subscriptions, SubscriberId(who), topic)
     }
 
     fn deliver(&mut self, message: &Arc<Publication>, to: &[SubscriberId]) {
-        let Self { fan_out, reached, now, .. } = self;
-        fan_out.deliver(message, to, *now, &mut |message, (), to| take(reached, message, to));
+        let Self { fan_out, subscriptions, reached, now, .. } = self;
+        let matching = |who, topic: &TopicName| count(subscriptions, who, topic);
+        fan_out.deliver(message, to, *now, &matching, &mut |message, (), to| take(reached, message, to));
     }
 
     fn send(&mut self, topic: &str, offset: u64, count: u32) {
@@ -59,8 +86,9 @@ impl Sink {
     }
 
     fn work(&mut self) {
-        let Self { fan_out, reached, now, .. } = self;
-        fan_out.work(*now, &mut |message, (), to| take(reached, message, to));
+        let Self { fan_out, subscriptions, reached, now, .. } = self;
+        let matching = |who, topic: &TopicName| count(subscriptions, who, topic);
+        fan_out.work(*now, &matching, &mut |message, (), to| take(reached, message, to));
     }
 
     /// Ends a turn, and begins the next.
@@ -103,6 +131,11 @@ impl Sink {
     fn count(&self, topic: &str) -> usize {
         self.reached.iter().filter(|(it, ..)| it == topic).count()
     }
+}
+
+fn count(subscriptions: &BTreeMap<SubscriberId, Vec<TopicFilter>>, who: SubscriberId, topic: &str) -> usize {
+    let filters = subscriptions.get(&who);
+    filters.map_or(1, |filters| filters.iter().filter(|it| it.matches(topic)).count())
 }
 
 fn take(reached: &mut Vec<(String, u64, u32)>, message: &Arc<Publication>, to: &[SubscriberId]) {
@@ -234,10 +267,11 @@ fn what_is_made_of_a_message_is_made_once_for_all_pieces() {
         deliveries += to.len();
     };
     for offset in 1..=5 {
-        fan_out.deliver(&message("a", offset, Priority::Normal, Time::NEVER), &crowd(40), START, &mut sink);
+        let message = message("a", offset, Priority::Normal, Time::NEVER);
+        fan_out.deliver(&message, &crowd(40), START, &|_, _: &TopicName| 1, &mut sink);
     }
     while !fan_out.is_empty() {
-        fan_out.work(START, &mut sink);
+        fan_out.work(START, &|_, _: &TopicName| 1, &mut sink);
         fan_out.begin_turn();
     }
     assert_eq!((made, deliveries), (5, 200));
@@ -364,18 +398,59 @@ fn a_message_of_a_burst_expires_by_itself() {
 }
 
 #[test]
-fn who_ends_a_subscription_gets_nothing_more_of_it_until_it_subscribes_again() {
+fn who_ends_a_subscription_gets_nothing_more_of_it_also_if_it_subscribes_again() {
     let mut sink = Sink::new(limits(1));
     for topic in ["z", "a", "a/b", "b"] {
         sink.send(topic, 1, 2);
     }
-    sink.fan_out.withdraw(SubscriberId(1), |topic| topic.starts_with('a'));
+    for filter in ["a*", "z", "b", "*", "b"] {
+        sink.change(1, filter);
+    }
+    // It has subscriptions to all but "b", and ends the rest.
+    sink.change(1, "z");
+    sink.change(1, "a*");
+    sink.change(1, "a*");
     sink.send("a", 2, 2);
     sink.drain();
     let mut got: Vec<_> = sink.reached.iter().filter(|it| it.2 == 1).map(|it| (&*it.0, it.1)).collect();
     got.sort_unstable();
-    assert_eq!(got, [("a", 2), ("b", 1), ("z", 1)]);
-    assert_eq!(sink.fan_out.counts().left, 2);
+    assert_eq!(got, [("a", 2)]);
+    assert_eq!(sink.fan_out.counts().left, 4);
+}
+
+#[test]
+fn who_changes_to_another_prefix_gets_what_both_match() {
+    let mut sink = Sink::new(limits(1));
+    for topic in ["a1", "a2", "b"] {
+        sink.send(topic, 1, 2);
+    }
+    // From all to some, then to fewer, each before the end of the one before.
+    for filter in ["a*", "*", "a1*", "a*", "a1", "a1*"] {
+        sink.change(1, filter);
+    }
+    sink.drain();
+    let got: Vec<_> = sink.reached.iter().filter(|it| it.2 == 1).map(|it| &*it.0).collect();
+    assert_eq!(got, ["a1"]);
+    assert_eq!(sink.fan_out.remembered(), 0, "nothing waits");
+}
+
+#[test]
+fn the_end_of_a_prefix_is_noted_once_however_many_topics_wait() {
+    let mut sink = Sink::new(limits(1));
+    for topic in 0..500 {
+        sink.send(&format!("t{topic}"), 1, 3);
+    }
+    for changes in 1..=1_000 {
+        sink.change(1, "*");
+        assert_eq!(sink.fan_out.remembered(), changes.min(256));
+    }
+    // Those of a topic are forgotten when nothing of it waits.
+    sink.fan_out.end(SubscriberId(0), &"t0".parse().expect("a filter"), 0);
+    assert_eq!(sink.fan_out.remembered(), 257);
+    while sink.fan_out.remembered() == 257 {
+        sink.turn();
+    }
+    assert!(!sink.fan_out.is_empty() && sink.count("t0") > 0);
 }
 
 proptest! {
@@ -404,7 +479,7 @@ proptest! {
                     sink.deliver(&message(name, offsets[topic], priority, expires), &crowd(number));
                 }
                 5 => sink.fan_out.leave(SubscriberId(number)),
-                6 => sink.fan_out.withdraw(SubscriberId(number), |it| **it == *name),
+                6 => sink.change(number, name),
                 _ => {
                     sink.turn();
                     sink.now = sink.now + Duration::from_nanos(1);
@@ -430,6 +505,42 @@ proptest! {
         }
     }
 
+    /// A message reaches those that have been subscribed to its topic all the time since it came.
+    #[test]
+    fn who_is_subscribed_all_the_time_gets_it(
+        steps in prop::collection::vec((0u8..10, 0u32..3, 0usize..3, 0usize..6), 1..80),
+        turn in 0u64..4,
+    ) {
+        let mut sink = Sink::new(limits(turn));
+        // Messages on their way, and whether each will come.
+        let (mut sent, mut expected) = (Vec::<(String, u64, u32, bool)>::new(), Vec::new());
+        for (offset, (kind, who, topic, filter)) in (1..).zip(steps) {
+            match kind {
+                0..4 => {
+                    let topic = ["a", "ab", "b"][topic];
+                    let to: Vec<_> = (0..3).filter(|who| sink.matching(*who, topic) > 0).collect();
+                    sent.extend(to.iter().map(|who| (topic.to_owned(), offset, *who, true)));
+                    let to: Vec<_> = to.into_iter().map(SubscriberId).collect();
+                    sink.deliver(&message(topic, offset, Priority::Normal, Time::NEVER), &to);
+                }
+                4..9 => {
+                    let before: BTreeSet<_> = sink.reached.iter().cloned().collect();
+                    sink.change(who, ["*", "a*", "ab*", "a", "ab", "b*"][filter]);
+                    for (topic, offset, to, comes) in &mut sent {
+                        let is_covered = *to != who || sink.matching(who, topic) > 0;
+                        *comes &= is_covered || before.contains(&(topic.clone(), *offset, *to));
+                    }
+                }
+                _ => sink.turn(),
+            }
+        }
+        sink.drain();
+        expected.extend(sent.into_iter().filter(|it| it.3).map(|(topic, offset, to, _)| (topic, offset, to)));
+        sink.reached.sort();
+        expected.sort();
+        prop_assert_eq!(&sink.reached, &expected);
+    }
+
     /// A subscriber that stays gets all messages, whatever the others do.
     #[test]
     fn who_stays_gets_everything(
@@ -445,7 +556,7 @@ proptest! {
                     sink.send("a", offset, if kind < 3 { 30 } else { number });
                 }
                 4 => sink.fan_out.leave(SubscriberId(number)),
-                5 => sink.fan_out.withdraw(SubscriberId(number), |_| true),
+                5 => sink.change(number, "*"),
                 _ => sink.turn(),
             }
         }

@@ -83,7 +83,7 @@ fn message(item: u32, bytes: usize, expires: Time) -> Message<u32> {
 }
 
 fn all_by(topics: &mut RateLimitedTopics<u8, u32>, now: Time) -> Vec<Came<u32>> {
-    std::iter::from_fn(|| topics.pop(now)).collect()
+    std::iter::from_fn(|| topics.pop(now)).filter(|it| *it != Came::Nothing).collect()
 }
 
 const TEN: RateLimit =
@@ -105,7 +105,7 @@ fn one_topic_waits_for_its_rate_limit_and_delays_no_other() {
     assert_eq!(all_by(&mut topics, after(SECOND / 10)), []);
     assert_eq!(all_by(&mut topics, after(SECOND)), [Came::Passes(3)]);
     assert_eq!((topics.next_due(), topics.waiting(), topics.topics()), (None, 0, 2));
-    topics.forget_rested(after(2 * SECOND));
+    assert!(topics.forget_rested(after(2 * SECOND), 100));
     assert_eq!(topics.topics(), 0);
 }
 
@@ -121,6 +121,29 @@ fn what_expires_comes_out_at_its_time_and_gives_its_room_back() {
     assert_eq!(topics.offer(1, &TEN, message(5, 1, Time::NEVER), after(50)), Offered::Waits);
     assert_eq!(all_by(&mut topics, after(SECOND)), [Came::Expired(4), Came::Passes(2)]);
     assert_eq!(all_by(&mut topics, after(2 * SECOND)), [Came::Passes(5)]);
+}
+
+#[test]
+fn topics_that_rest_are_forgotten_in_pieces_and_those_that_wait_are_not() {
+    let mut topics = RateLimitedTopics::new(Bounds { messages_max: 3, bytes_max: 100 });
+    for key in 0..25 {
+        topics.offer(key, &TEN, message(1, 1, Time::NEVER), START);
+    }
+    let slow = RateLimit { messages_per_second: 1, ..TEN };
+    topics.offer(10, &slow, message(2, 1, Time::NEVER), START);
+    topics.offer(10, &slow, message(3, 1, Time::NEVER), START);
+    topics.suspend(20, &TEN, START);
+    let now = after(SECOND / 2);
+    let mut pieces = Vec::new();
+    while !topics.forget_rested(now, 10) {
+        pieces.push(topics.topics());
+        assert!(pieces.len() < 100, "it comes to the end");
+    }
+    assert_eq!((pieces, topics.topics()), (vec![15, 6], 2));
+    // It begins again.
+    topics.resume(&20, now);
+    assert!(topics.forget_rested(now, 10));
+    assert_eq!((topics.topics(), topics.waiting()), (1, 1));
 }
 
 #[test]
@@ -153,7 +176,7 @@ proptest! {
         let mut sizes = Vec::new();
         let run_until_idle = |topics: &mut RateLimitedTopics<u8, u32>, waiting: &mut [VecDeque<u32>; 3],
                           passed: &mut [Vec<(Time, usize)>; 3], sizes: &[(u8, usize, Time)], now: Time| {
-            while let Some(came) = topics.pop(now) {
+            for came in all_by(topics, now) {
                 match came {
                     Came::Passes(item) => {
                         let (key, bytes, expires) = sizes[item as usize];
@@ -169,6 +192,7 @@ proptest! {
                         let at = queue.iter().position(|it| *it == item).expect("it waited");
                         queue.remove(at);
                     }
+                    Came::Nothing => unreachable!("left out"),
                 }
             }
         };
