@@ -48,7 +48,7 @@ pub(super) fn nothing_is_left_over(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// A test that does not run has a reason.
+/// A test that does not run has a reason; one that never runs by itself, also the command that runs it.
 pub(super) fn ignored_tests_say_why(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (file, code) in tree.rust() {
@@ -57,10 +57,14 @@ pub(super) fn ignored_tests_say_why(tree: &Tree) -> Vec<Finding> {
             if !matches!(code.text(start + 2), "ignore" | "cfg_attr") {
                 continue;
             }
+            let is_conditional = code.text(start + 2) == "cfg_attr";
             for index in attribute.filter(|&index| code.text(index) == "ignore") {
-                if code.text(index + 1) != "=" {
-                    let todo = "write `#[ignore = \"why, and how to run it\"]`";
-                    findings.push(file.finding(code.tokens[index].line, "ignored without a reason", todo));
+                let line = code.tokens[index].line;
+                let has_command =
+                    || file.text.lines().nth(line - 1).is_some_and(|it| it.contains("run with `"));
+                if code.text(index + 1) != "=" || !is_conditional && !has_command() {
+                    let todo = "write `#[ignore = \"why; run with `command`\"]`";
+                    findings.push(file.finding(line, "ignored without a reason or a command", todo));
                 }
             }
         }

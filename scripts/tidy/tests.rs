@@ -212,10 +212,11 @@ fn an_ignored_test_says_why() {
     let rule = sources::ignored_tests_say_why;
     accept(
         rule,
-        &[("a.rs", "#[ignore = \"takes an hour\"]\nfn a() {}\n#[cfg_attr(miri, ignore = \"I/O\")]")],
+        &[("a.rs", "#[ignore = \"an hour; run with `x`\"]\nfn a() {}\n#[cfg_attr(miri, ignore = \"I/O\")]")],
     );
     accept(rule, &[("a.rs", "fn ignore(ignore: u8) { v[ignore]; }")]);
     reject(rule, &[("a.rs", "#[ignore]\nfn a() {}")]);
+    reject(rule, &[("a.rs", "#[ignore = \"takes an hour\"]\nfn a() {}")]);
     reject(rule, &[("a.rs", "#[cfg_attr(miri, ignore)]\nfn a() {}")]);
 }
 

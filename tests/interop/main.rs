@@ -24,7 +24,7 @@ mod full {
 }
 
 #[test]
-#[ignore = "needs `npm ci` in tests/interop; `cargo xtask interop` does both"]
+#[ignore = "needs `npm ci` in tests/interop; run with `cargo xtask interop`, which does both"]
 fn javascript_writes_what_rust_wrote_again() {
     let mut cases = Vec::new();
     add(&mut cases, values::integers());
@@ -42,7 +42,7 @@ fn javascript_writes_what_rust_wrote_again() {
 }
 
 #[test]
-#[ignore = "needs `npm ci` in tests/interop; `cargo xtask interop` does both"]
+#[ignore = "needs `npm ci` in tests/interop; run with `cargo xtask interop`, which does both"]
 fn rust_writes_what_javascript_wrote_again() {
     check_random::<Integers>();
     check_random::<Floats>();
@@ -55,7 +55,7 @@ fn rust_writes_what_javascript_wrote_again() {
 }
 
 #[test]
-#[ignore = "needs `npm ci` in tests/interop; `cargo xtask interop` does both"]
+#[ignore = "needs `npm ci` in tests/interop; run with `cargo xtask interop`, which does both"]
 fn fields_that_are_left_out_have_the_same_defaults_on_both_sides() {
     let mut cases = Vec::new();
     add(&mut cases, values::defaults());
@@ -71,7 +71,7 @@ fn fields_that_are_left_out_have_the_same_defaults_on_both_sides() {
 }
 
 #[test]
-#[ignore = "needs `npm ci` in tests/interop; `cargo xtask interop` does both"]
+#[ignore = "needs `npm ci` in tests/interop; run with `cargo xtask interop`, which does both"]
 fn the_two_disagree_where_it_is_documented() {
     let floats = Floats { single: 0.0, twice: -0.0, ..Floats::default() };
     let maps = Maps { by_number: [(-1, vec![]), (1, vec![])].into(), ..Maps::default() };

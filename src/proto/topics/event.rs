@@ -42,7 +42,8 @@ pub enum TopicEvent {
         /// The reason.
         error: RequestError,
     },
-    /// A message.
+    /// A message. Those of a topic come in order; but missed ones, from before an active prefix, come with the
+    /// response to the subscription to their topic, after newer ones of the prefix.
     Message {
         /// Its topic.
         topic: String,

@@ -8,70 +8,59 @@ use crate::stats::PushStats;
 /// [`PushStats`], as the shard writes them.
 #[derive(Debug, Default)]
 pub(crate) struct PushCounters {
-    gauges: [Counter; 11],
-    counters: [Counter; 23],
+    gauges: Gauges,
+    counters: Counters,
     pub(crate) quiet_refused: Counter,
     pub(crate) memory_refused: Counter,
     pub(crate) subscription_dropped: Counter,
     pub(crate) automatic_refused: Counter,
 }
 
+/// Numbers of the hub, each with a counter of the same name.
+macro_rules! copied {
+    ($name:ident of $numbers:ident: $($field:ident)*) => {
+        #[derive(Debug, Default)]
+        struct $name {
+            $($field: Counter,)*
+        }
+
+        impl $name {
+            fn store(&self, numbers: &$numbers) {
+                $(self.$field.set(numbers.$field);)*
+            }
+
+            fn read(&self) -> $numbers {
+                let mut numbers = $numbers::default();
+                $(numbers.$field = self.$field.read();)*
+                numbers
+            }
+        }
+    };
+}
+
+copied! {
+    Gauges of HubGauges:
+    topics subscriptions backlog backlog_bytes waiting waiting_bytes outgoing outgoing_bytes requests
+    history_bytes deliveries
+}
+
+copied! {
+    Counters of HubCounters:
+    published delivered forwarded received unwanted busy delayed rate_limited repeated missed expired
+    withdrawn closed outlived displaced topics_refused automatic_refused recovered gaps stalls postponed late
+    left
+}
+
 impl PushCounters {
     pub(crate) fn store(&self, counters: &HubCounters, gauges: &HubGauges) {
-        let HubGauges { topics, subscriptions, backlog, outgoing, requests, history_bytes, waiting, .. } =
-            *gauges;
-        let HubGauges { deliveries, backlog_bytes, outgoing_bytes, waiting_bytes, .. } = *gauges;
-        let gauges = [
-            topics,
-            subscriptions,
-            backlog,
-            outgoing,
-            requests,
-            history_bytes,
-            waiting,
-            deliveries,
-            backlog_bytes,
-            outgoing_bytes,
-            waiting_bytes,
-        ];
-        self.gauges.iter().zip(gauges).for_each(|(counter, value)| counter.set(value));
-        let HubCounters { published, delivered, forwarded, received, unwanted, .. } = *counters;
-        let HubCounters { busy, topics_refused, recovered, gaps, stalls, .. } = *counters;
-        let HubCounters { delayed, rate_limited, repeated, missed, expired, outlived, closed, .. } =
-            *counters;
-        let HubCounters { postponed, late, left, .. } = *counters;
-        let counters = [
-            published,
-            delivered,
-            forwarded,
-            received,
-            unwanted,
-            busy,
-            topics_refused,
-            recovered,
-            gaps,
-            stalls,
-            delayed,
-            rate_limited,
-            repeated,
-            missed,
-            expired,
-            outlived,
-            closed,
-            postponed,
-            late,
-            left,
-            counters.automatic_refused,
-            counters.withdrawn,
-            counters.displaced,
-        ];
-        self.counters.iter().zip(counters).for_each(|(counter, value)| counter.set(value));
+        self.counters.store(counters);
+        self.gauges.store(gauges);
     }
 
     /// Bytes of memory that the hub needs for its entries, roughly. Large bodies are counted where they are made.
     pub(crate) fn held_bytes(&self) -> u64 {
-        let [topics, subscriptions, backlog, outgoing, requests, _, waiting, _] =
-            std::array::from_fn(|index| self.gauges[index].read());
+        let HubGauges { topics, subscriptions, backlog, outgoing, requests, waiting, .. } =
+            self.gauges.read();
         topics * TOPIC_BYTES
             + subscriptions * SUBSCRIPTION_BYTES
             + (backlog + outgoing + requests + waiting) * ENTRY_BYTES
@@ -80,91 +69,50 @@ impl PushCounters {
 
 /// The counters at this moment.
 pub(crate) fn read(counters: &PushCounters) -> PushStats {
-    let [
-        topics,
-        subscriptions,
-        backlog,
-        outgoing,
-        requests,
-        history_bytes,
-        waiting,
-        fanning_out,
-        backlog_bytes,
-        outgoing_bytes,
-        waiting_bytes,
-    ] = std::array::from_fn(|index| counters.gauges[index].read());
-    let all: [u64; 23] = std::array::from_fn(|index| counters.counters[index].read());
-    let [
-        published,
-        delivered,
-        forwarded,
-        received,
-        unwanted,
-        busy,
-        topics_refused,
-        recovered,
-        gaps,
-        stalls,
-        waits @ ..,
-    ] = all;
-    let [
-        delayed,
-        rate_limited,
-        repeated,
-        missed,
-        expired,
-        outlived,
-        closed,
-        postponed,
-        late,
-        left,
-        automatic_refused,
-        withdrawn,
-        history_displaced,
-    ] = waits;
+    let (gauges, hub) = (counters.gauges.read(), counters.counters.read());
     PushStats {
-        topics,
-        subscriptions,
-        backlog,
-        backlog_bytes,
-        outgoing,
-        outgoing_bytes,
-        requests,
-        history_bytes,
-        history_displaced,
-        published,
-        delivered,
-        forwarded,
-        received,
-        unwanted,
+        topics: gauges.topics,
+        subscriptions: gauges.subscriptions,
+        backlog: gauges.backlog,
+        backlog_bytes: gauges.backlog_bytes,
+        outgoing: gauges.outgoing,
+        outgoing_bytes: gauges.outgoing_bytes,
+        requests: gauges.requests,
+        history_bytes: gauges.history_bytes,
+        history_displaced: hub.displaced,
+        published: hub.published,
+        delivered: hub.delivered,
+        forwarded: hub.forwarded,
+        received: hub.received,
+        unwanted: hub.unwanted,
         refused: vec![
-            ("busy", busy),
-            ("too-many-topics", topics_refused),
+            ("busy", hub.busy),
+            ("too-many-topics", hub.topics_refused),
             ("quiet", counters.quiet_refused.read()),
             ("memory", counters.memory_refused.read()),
         ],
-        resumed: vec![("recovered", recovered), ("gap", gaps)],
-        stalls,
-        waiting,
-        waiting_bytes,
-        fanning_out,
+        resumed: vec![("recovered", hub.recovered), ("gap", hub.gaps)],
+        stalls: hub.stalls,
+        waiting: gauges.waiting,
+        waiting_bytes: gauges.waiting_bytes,
+        fanning_out: gauges.deliveries,
         scheduled: vec![
-            ("delayed", delayed),
-            ("paced", rate_limited),
-            ("repeated", repeated),
-            ("postponed", postponed),
+            ("delayed", hub.delayed),
+            ("paced", hub.rate_limited),
+            ("repeated", hub.repeated),
+            ("postponed", hub.postponed),
         ],
         undelivered: vec![
-            ("expired", expired),
-            ("missed", missed),
-            ("outlived", outlived),
-            ("closed", closed),
-            ("late", late),
-            ("left", left),
-            ("withdrawn", withdrawn),
+            ("expired", hub.expired),
+            ("missed", hub.missed),
+            ("outlived", hub.outlived),
+            ("closed", hub.closed),
+            ("late", hub.late),
+            ("left", hub.left),
+            ("withdrawn", hub.withdrawn),
         ],
         subscription_dropped: counters.subscription_dropped.read(),
-        automatic_refused: counters.automatic_refused.read() + automatic_refused,
+        automatic_refused: counters.automatic_refused.read() + hub.automatic_refused,
     }
 }
 

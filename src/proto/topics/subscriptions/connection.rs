@@ -2,7 +2,7 @@ use bytes::Bytes;
 
 use super::{State, Subscriptions, Task};
 use crate::{
-    Time, TopicFilter,
+    Time, TopicFilter, TopicName,
     rpc::{CallError, Cause},
     topics::{Incoming, Request, RequestError, TopicEvent, Wire, positions::Arrival},
 };
@@ -48,11 +48,22 @@ impl<W: Wire> Subscriptions<W> {
         // Anything else is a push from before the server had read HELLO.
         let Some(Incoming::Message { topic, position, body }) = self.wire.decode(payload) else { return };
         let (topic, epoch) = (topic.to_owned(), position.epoch);
-        match self.positions.handle_message(&topic, position) {
+        let is_awaited = || {
+            let filter = TopicName::new(&topic).map(TopicFilter::Exact);
+            let subscription = filter.ok().and_then(|filter| self.wanted.get(&filter));
+            subscription.is_some_and(|it| it.state != State::Active)
+        };
+        match self.positions.handle_message(&topic, position, is_awaited) {
             Arrival::Next => {}
             Arrival::Duplicate => return,
-            Arrival::After { from, to } => {
-                self.events.push_back(TopicEvent::Lost { topic: topic.clone(), epoch, from, to });
+            Arrival::After(lost) => {
+                let lost = lost.into_iter().map(|(from, to)| TopicEvent::Lost {
+                    topic: topic.clone(),
+                    epoch,
+                    from,
+                    to,
+                });
+                self.events.extend(lost);
             }
             Arrival::NewEpoch => self.events.push_back(TopicEvent::NewEpoch { topic: topic.clone(), epoch }),
         }

@@ -172,7 +172,7 @@ impl<W: Wire> Subscriptions<W> {
             return;
         }
         if let (TopicFilter::Exact(topic), Some(since)) = (&filter, since) {
-            self.positions.set(topic, since);
+            self.positions.resume(topic, since);
         }
         let unsubscribe = Task::Unsubscribe { filter: filter.clone() };
         if self.pauses.remove(&unsubscribe).is_some() {
@@ -213,7 +213,7 @@ impl<W: Wire> Subscriptions<W> {
         self.wanted.get(filter).is_some_and(|it| it.state == State::Active)
     }
 
-    /// The position of the last message received on a topic.
+    /// The position of the last message received on a topic before which nothing is still to come.
     pub fn position(&self, topic: &str) -> Option<Position> {
         self.positions.get(topic)
     }

@@ -131,3 +131,27 @@ fn other_payloads_are_ignored() {
     bench.answer(u64::MAX, "refused 4");
     assert_eq!((bench.events(), bench.requests()), (vec![], vec![]));
 }
+
+#[test]
+fn missed_messages_that_come_after_those_of_a_prefix_are_neither_lost_nor_repeated() {
+    // The server has 1 to 9; the client has 1 to 5, and its prefix becomes active before 8 is published.
+    let mut bench = Bench::new();
+    bench.client.subscribe(filter("px"), Some(position(1, 5)));
+    bench.client.subscribe(filter("p*"), None);
+    bench.client.handle_connected();
+    let requests = bench.requests();
+    let (exact, prefix) = (requests[0].0, requests[1].0);
+    bench.answer(prefix, "subscribed 0 0");
+    bench.events();
+    bench.message("message px 1 8 x");
+    bench.message("message px 1 9 x");
+    assert_eq!(bench.events(), [8, 9].map(|offset| message("px", position(1, offset))));
+    assert_eq!(bench.client.position("px"), Some(position(1, 5)), "the rest is still to come");
+    bench.answer(exact, "recovered 1 9");
+    bench.events();
+    for offset in [6, 7, 8, 10] {
+        bench.message(&format!("message px 1 {offset} x"));
+    }
+    assert_eq!(bench.events(), [6, 7, 10].map(|offset| message("px", position(1, offset))));
+    assert_eq!(bench.client.position("px"), Some(position(1, 10)));
+}

@@ -10,8 +10,8 @@ use super::filter;
 pub(super) struct Server {
     /// The newest offset of each topic. History has everything.
     heads: BTreeMap<String, u64>,
-    /// Subscriptions of the connection.
-    active: BTreeSet<TopicFilter>,
+    /// Subscriptions of the connection, and the newest offset of each topic when they began.
+    active: BTreeMap<TopicFilter, BTreeMap<String, u64>>,
     /// Those that wait for the owner of their topic, under the id of their request; `None` when ended meanwhile.
     pending: VecDeque<(u64, TopicFilter, Option<u64>, bool)>,
     requests: VecDeque<(u64, String)>,
@@ -37,14 +37,14 @@ impl Server {
         let filter = filter(words[1]);
         let waits = self.pending.iter().position(|it| it.1 == filter && it.3);
         let answer = match words[0] {
-            "subscribe" if self.active.contains(&filter) || waits.is_some() => "refused 10",
+            "subscribe" if self.active.contains_key(&filter) || waits.is_some() => "refused 10",
             "subscribe" if is_busy => "refused 1",
             "subscribe" => {
                 let since = words.get(3).map(|offset| offset.parse().expect("an offset"));
                 return self.pending.push_back((id, filter, since, true));
             }
             _ if is_busy => "refused 1",
-            _ if self.active.remove(&filter) => "unsubscribed",
+            _ if self.active.remove(&filter).is_some() => "unsubscribed",
             _ => match waits {
                 // Its request is answered all the same.
                 Some(index) => {
@@ -75,11 +75,14 @@ impl Server {
         self.sent.push_back(Sent::Response(id, answer));
         if is_wanted {
             if let Some((topic, since)) = topic.zip(since) {
-                for offset in since + 1..=head {
+                // What was published since a prefix began has come already.
+                let prefixes = self.active.iter().filter(|(active, _)| active.matches(&topic));
+                let starts = prefixes.map(|(_, heads)| heads.get(&topic).copied().unwrap_or_default());
+                for offset in since + 1..=starts.min().unwrap_or(head) {
                     self.sent.push_back(Sent::Message(format!("message {topic} 1 {offset} x")));
                 }
             }
-            self.active.insert(filter);
+            self.active.insert(filter, self.heads.clone());
         }
     }
 
@@ -87,7 +90,7 @@ impl Server {
     pub(super) fn publish(&mut self, topic: &str, is_dropped: bool) {
         let offset = self.head(topic) + 1;
         self.heads.insert(topic.to_owned(), offset);
-        if !is_dropped && self.active.iter().any(|filter| filter.matches(topic)) {
+        if !is_dropped && self.active.keys().any(|filter| filter.matches(topic)) {
             self.sent.push_back(Sent::Message(format!("message {topic} 1 {offset} x")));
         }
     }
@@ -113,7 +116,7 @@ impl Server {
         self.pending.is_empty() && self.requests.is_empty() && self.sent.is_empty()
     }
 
-    pub(super) fn active(&self) -> &BTreeSet<TopicFilter> {
-        &self.active
+    pub(super) fn active(&self) -> BTreeSet<TopicFilter> {
+        self.active.keys().cloned().collect()
     }
 }

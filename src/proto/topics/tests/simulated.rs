@@ -1,6 +1,9 @@
 //! Any order of events: in the end client and server agree, and each message was received once or reported as lost.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
 
 use proptest::prelude::*;
 
@@ -11,7 +14,8 @@ use super::{
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Subscribe(usize),
+    /// To a filter, after an offset if it is given and the filter is a topic.
+    Subscribe(usize, Option<u64>),
     Unsubscribe(usize),
     Publish(usize, bool),
     Work(bool),
@@ -27,7 +31,7 @@ const TOPICS: [&str; 3] = ["a.x", "a.y", "b"];
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        3 => (0..FILTERS.len()).prop_map(Step::Subscribe),
+        3 => (0..FILTERS.len(), prop::option::of(0..8_u64)).prop_map(|(index, since)| Step::Subscribe(index, since)),
         2 => (0..FILTERS.len()).prop_map(Step::Unsubscribe),
         6 => (0..TOPICS.len(), prop::bool::weighted(0.1)).prop_map(|(topic, drop)| Step::Publish(topic, drop)),
         8 => prop::bool::weighted(0.3).prop_map(Step::Work),
@@ -46,8 +50,10 @@ struct World {
     /// Requests whose outcome the driver still has to report.
     under_way: BTreeSet<u64>,
     wanted: BTreeSet<TopicFilter>,
-    /// The last offset of each topic that was received, reported as lost, or named by a response.
-    last: BTreeMap<String, u64>,
+    /// After this offset, every message of the topic must be received or reported as lost.
+    base: BTreeMap<String, u64>,
+    /// Offsets that were received or reported as lost.
+    seen: BTreeMap<String, BTreeSet<u64>>,
     received: BTreeMap<String, u64>,
 }
 
@@ -59,21 +65,20 @@ impl World {
             connected: false,
             under_way: BTreeSet::new(),
             wanted: BTreeSet::new(),
-            last: BTreeMap::new(),
+            base: BTreeMap::new(),
+            seen: BTreeMap::new(),
             received: BTreeMap::new(),
         }
     }
 
     fn step(&mut self, step: Step) {
         match step {
-            Step::Subscribe(index) => {
-                self.bench.client.subscribe(filter(FILTERS[index]), None);
-                self.wanted.insert(filter(FILTERS[index]));
-            }
+            Step::Subscribe(index, since) => self.subscribe(filter(FILTERS[index]), since),
             Step::Unsubscribe(index) => {
                 self.bench.client.unsubscribe(&filter(FILTERS[index]));
                 self.wanted.remove(&filter(FILTERS[index]));
-                self.last.retain(|topic, _| self.bench.client.position(topic).is_some());
+                self.base.retain(|topic, _| self.bench.client.position(topic).is_some());
+                self.seen.retain(|topic, _| self.bench.client.position(topic).is_some());
             }
             Step::Publish(topic, is_dropped) => self.server.publish(TOPICS[topic], is_dropped),
             Step::Work(is_busy) => self.server.work(is_busy),
@@ -95,6 +100,25 @@ impl World {
             Step::Reconnect | Step::Drop => {}
         }
         self.run_until_idle();
+    }
+
+    fn subscribe(&mut self, filter: TopicFilter, since: Option<u64>) {
+        let mut since = since;
+        if let TopicFilter::Exact(topic) = &filter
+            && self.wanted.insert(filter.clone())
+            && let Some(since) = &mut since
+        {
+            *since = self.server.head(topic).min(*since);
+            let position = self.bench.client.position(topic).map_or(0, |it| it.offset);
+            let base = self.base.entry(topic.to_string()).or_insert(*since);
+            if *since < *base {
+                // What it had before it may receive again.
+                self.seen.entry(topic.to_string()).or_default().retain(|offset| *offset > *base);
+            }
+            *base = if *since > position { *since } else { (*base).min(*since) };
+        }
+        self.wanted.insert(filter.clone());
+        self.bench.client.subscribe(filter, since.map(|offset| position(1, offset)));
     }
 
     fn arrive(&mut self) {
@@ -123,17 +147,17 @@ impl World {
     fn check(&mut self, event: TopicEvent) {
         match event {
             TopicEvent::Message { topic, position, .. } => {
-                let last = self.last.insert(topic.clone(), position.offset);
                 // The first after nothing is known begins the count.
-                assert!(
-                    last.is_none_or(|last| last + 1 == position.offset),
-                    "{position:?} of {topic} after {last:?}"
-                );
-                *self.received.entry(topic).or_default() += 1;
+                self.base.entry(topic.clone()).or_insert(position.offset - 1);
+                *self.received.entry(topic.clone()).or_default() += 1;
+                self.see(topic, position.offset..=position.offset);
             }
             TopicEvent::Lost { topic, from, to, .. } => {
-                assert_eq!(self.last.insert(topic, to), Some(from - 1));
                 assert!(from <= to);
+                let exact = filter(&topic);
+                let is_awaited = self.wanted.contains(&exact) && !self.bench.client.is_active(&exact);
+                assert!(!is_awaited, "{from} to {to} of {topic} are still to come");
+                self.see(topic, from..=to);
             }
             TopicEvent::Subscribed { filter: TopicFilter::Exact(topic), head, recovery, .. } => {
                 assert!(self.wanted.contains(&TopicFilter::Exact(topic.clone())));
@@ -141,12 +165,27 @@ impl World {
                 if let (Recovery::NotRequested, Some(known)) = (recovery, self.bench.client.position(&topic))
                 {
                     assert!(known.offset <= head.offset);
-                    self.last.insert(topic.to_string(), known.offset);
+                    self.base.entry(topic.to_string()).or_insert(known.offset);
+                    if self.missing(&topic, known.offset).is_some() {
+                        self.base.insert(topic.to_string(), known.offset);
+                    }
                 }
             }
             TopicEvent::Refused { .. } => panic!("{event:?}"),
             _ => {}
         }
+    }
+
+    fn see(&mut self, topic: String, offsets: RangeInclusive<u64>) {
+        let seen = self.seen.entry(topic.clone()).or_default();
+        for offset in offsets {
+            assert!(seen.insert(offset), "{offset} of {topic} twice");
+        }
+    }
+
+    fn missing(&self, topic: &str, last: u64) -> Option<u64> {
+        let is_seen = |offset: &u64| self.seen.get(topic).is_some_and(|seen| seen.contains(offset));
+        (self.base[topic] + 1..=last).find(|offset| !is_seen(offset))
     }
 
     /// From now on all goes well.
@@ -163,7 +202,7 @@ impl World {
             self.server.own(false);
             self.arrive();
         }
-        assert_eq!(self.server.active(), &self.wanted, "what the server has");
+        assert_eq!(self.server.active(), self.wanted, "what the server has");
         assert!(self.wanted.iter().all(|filter| self.bench.client.is_active(filter)), "what the client has");
         for topic in TOPICS {
             let before = self.received.get(topic).copied().unwrap_or_default();
@@ -173,7 +212,9 @@ impl World {
             let is_wanted = self.wanted.iter().any(|filter| filter.matches(topic));
             assert_eq!(after - before, u64::from(is_wanted), "{topic}");
             if is_wanted {
-                assert_eq!(self.last.get(topic), Some(&self.server.head(topic)));
+                let head = self.server.head(topic);
+                assert_eq!(self.bench.client.position(topic), Some(position(1, head)));
+                assert_eq!(self.missing(topic, head), None, "of {topic}");
             }
         }
     }
@@ -187,14 +228,14 @@ fn a_request_of_an_earlier_life_that_fails_is_not_taken_for_a_subscription() {
     // The first request waits for its owner, the end of it is refused as busy, and the second request gets the response that there is
     // one already; then the owner refuses the first.
     let steps = [
-        Subscribe(3),
-        Subscribe(0),
+        Subscribe(3, None),
+        Subscribe(0, None),
         Reconnect,
         Work(false),
         Own(false),
         Unsubscribe(3),
         Work(false),
-        Subscribe(3),
+        Subscribe(3, None),
         Work(true),
         Work(false),
         Own(true),

@@ -195,7 +195,7 @@ impl TopicClient {
         }
     }
 
-    /// The position of the last message that was received on a topic.
+    /// The position of the last message that was received on a topic before which nothing is still to come.
     pub fn position(&self, topic: &str) -> Option<Position> {
         self.topics.position(topic)
     }

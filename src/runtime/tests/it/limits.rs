@@ -167,7 +167,7 @@ fn who_says_nothing_for_too_long_is_unidentified() {
 const FEW: u64 = 100;
 
 #[test]
-#[ignore = "the other process of the test below"]
+#[ignore = "the other process of the test below; run with `cargo nextest run -p shardcast -E 'test(accepting_goes_on)'`"]
 fn a_server_with_few_descriptors() {
     if !is_child("limits::a_server_with_few_descriptors") {
         return;

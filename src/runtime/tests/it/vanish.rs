@@ -95,7 +95,7 @@ fn a_peer_that_vanishes_is_noticed_though_it_is_pushed_to() {
 
 /// The peer of the test below: connects, sends one request, and hangs.
 #[test]
-#[ignore = "the other process of the test below"]
+#[ignore = "the other process of the test below; run with `cargo nextest run -p shardcast -E 'test(a_peer_that_hangs)'`"]
 fn a_peer_in_another_process() {
     let Ok(address) = std::env::var("SHARDCAST_IT_ADDRESS") else { return };
     let address: SocketAddr = address.parse().expect("an address");
