@@ -350,7 +350,8 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
             sockets.push(socket);
         }
         let limits = listener.limits.as_ref().unwrap_or(&config.listener_limits);
-        let limits = Arc::new(ListenerCells::new(limits));
+        let push_len_max = listener.protocols.iter().map(|(protocol, _)| protocol.push_len_max()).max();
+        let limits = Arc::new(ListenerCells::of_listener(limits, push_len_max.unwrap_or(usize::MAX)));
         let topic = topic(&listener)?;
         let (protocols, makers) = listener.protocols.into_iter().unzip();
         bound.push(ListenerShared {
