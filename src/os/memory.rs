@@ -2,7 +2,7 @@
 //!
 //! What this deliberately is not: an allocator, and an account of what the memory is used for.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use rustix::process::{Resource, getrlimit};
 
@@ -47,6 +47,7 @@ impl Usage {
 /// use shardcast_os::memory::{Bounds, Usage};
 ///
 /// assert!(Bounds::read().suggested(Usage::read()) > 0);
+/// assert_eq!(Bounds::under("/".as_ref()).machine, Bounds::read().machine);
 ///
 /// const MIB: u64 = 1 << 20;
 /// let machine = Bounds { machine: Some(4096 * MIB), ..Bounds::default() };
@@ -73,12 +74,20 @@ pub struct Bounds {
 impl Bounds {
     /// Those of this process.
     pub fn read() -> Self {
-        let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| machine_bytes(&text));
         Self {
-            machine,
-            group: Groups::read().memory_max(),
             address_space: getrlimit(Resource::As).current,
             data: getrlimit(Resource::Data).current,
+            ..Self::under(Path::new("/"))
+        }
+    }
+
+    /// Those of the machine and of the cgroups, for the system whose root is `root` (`/` is this one).
+    pub fn under(root: &Path) -> Self {
+        let meminfo = fs::read_to_string(root.join("proc/meminfo")).ok();
+        Self {
+            machine: meminfo.and_then(|text| machine_bytes(&text)),
+            group: Groups::read_under(root).memory_max(),
+            ..Self::default()
         }
     }
 

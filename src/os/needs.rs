@@ -1,4 +1,4 @@
-//! What a server needs from the limits of its process: descriptors and locked memory. It is computed before
+//! What a server needs from the limits of its process: descriptors and memory. It is computed before
 //! anything is created, so that an impossible start is refused with the number.
 //!
 //! This module changes no limit; [`rlimit`](crate::rlimit) does.
@@ -90,6 +90,14 @@ pub fn locked_bytes(shards: usize, ring: &RingConfig, features: Features, charge
     charged.max(MEMLOCK_BYTES_MIN)
 }
 
+/// Memory that a server uses without peers, in bytes, besides what its process has used before.
+pub fn memory_bytes(shards: usize, ring: &RingConfig) -> u64 {
+    shards as u64 * (SHARD_BYTES + ring::buffer_bytes(ring))
+}
+
+/// The least memory that a server must have for its peers.
+pub const PEERS_BYTES_MIN: u64 = 8 << 20;
+
 /// The rings of a server that fit into `limit` bytes of locked memory: `ring` itself, or with fewer entries,
 /// down to [`ring::ENTRIES_MIN`].
 ///
@@ -126,6 +134,9 @@ pub(crate) fn retry_while_short<T>(mut make: impl FnMut() -> io::Result<T>) -> i
     }
     make()
 }
+
+/// What a shard uses without peers, besides its receive buffers.
+const SHARD_BYTES: u64 = 3 << 20;
 
 /// For the first connections, and for descriptors that are open briefly.
 const DESCRIPTORS_SPARE: u64 = 8;

@@ -22,6 +22,15 @@ pub enum SendError {
     /// [`ServerConfig::mesh_capacity`](crate::ServerConfig::mesh_capacity).
     #[error("the queue of the connection's shard is full")]
     QueueFull,
+    /// No protocol of the connection's listener can carry it: its frame would be longer than the limit that the protocol
+    /// states.
+    #[error("the message has {len} bytes; the limit of the listener is {max}")]
+    TooLarge {
+        /// Its bytes.
+        len: usize,
+        /// The bound.
+        max: usize,
+    },
     /// The connection has ended; its id will never name another one.
     #[error("the connection has ended")]
     Closed,
@@ -30,7 +39,7 @@ pub enum SendError {
 impl SendError {
     /// Whether a bound was reached, so that a later try may succeed.
     pub const fn is_full(self) -> bool {
-        !matches!(self, Self::Closed)
+        !matches!(self, Self::TooLarge { .. } | Self::Closed)
     }
 }
 

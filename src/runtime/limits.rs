@@ -38,6 +38,8 @@ pub(crate) struct ListenerCells {
     /// Code and time, as [`pack`] puts them.
     overflow: AtomicU64,
     idle_timeout: DurationCell,
+    /// The longest push that one of the listener's protocols can carry.
+    push_len_max: usize,
 }
 
 #[derive(Debug)]
@@ -118,13 +120,19 @@ impl ServerCells {
 }
 
 impl ListenerCells {
+    /// Without a listener.
     pub(crate) fn new(limits: &ListenerLimits) -> Self {
+        Self::of_listener(limits, usize::MAX)
+    }
+
+    pub(crate) fn of_listener(limits: &ListenerLimits, push_len_max: usize) -> Self {
         let made = Self {
             bytes_max: AtomicUsize::default(),
             messages_max: AtomicUsize::default(),
             age_max: DurationCell(AtomicU64::default()),
             overflow: AtomicU64::default(),
             idle_timeout: DurationCell(AtomicU64::default()),
+            push_len_max,
         };
         made.set(limits);
         made
@@ -137,6 +145,11 @@ impl ListenerCells {
         self.age_max.set(outbox.age_max);
         self.overflow.store(pack(outbox.overflow), Relaxed);
         self.idle_timeout.set(limits.idle_timeout);
+    }
+
+    #[inline]
+    pub(crate) const fn push_len_max(&self) -> usize {
+        self.push_len_max
     }
 
     /// The bounds of an outbox at this moment.

@@ -18,7 +18,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use shardcast_os::memory::{self, Usage};
+use shardcast_os::{
+    memory::{self, Usage},
+    needs::PEERS_BYTES_MIN,
+};
 
 use crate::{counters::Counter, stats::MemoryStats};
 
@@ -95,7 +98,7 @@ struct Known {
 impl Known {
     /// The bytes for peers.
     fn budget(&self) -> u64 {
-        self.max.saturating_sub(self.base).max(BUDGET_BYTES_MIN)
+        self.max.saturating_sub(self.base).max(PEERS_BYTES_MIN)
     }
 
     fn judge(&self) -> Verdict {
@@ -358,9 +361,6 @@ const CUT_PERCENT: u64 = 100;
 
 /// Peers may hold one part of so many, whatever else the process uses.
 const LEAST_PART: u64 = 8;
-
-/// The least that peers get.
-pub(crate) const BUDGET_BYTES_MIN: u64 = 8 << 20;
 
 /// A shard asks for a new result when its account has changed by one part of so many.
 const STEPS: u64 = 64;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use shardcast::{CpuChoice, ServerConfig, ShardCount};
+use shardcast::{CpuChoice, MemoryMax, ServerConfig, ShardCount};
 use shardcast_os::{
     cpu,
     ring::{Feature, Features, Ring, RingConfig, RingError},
@@ -77,6 +77,8 @@ pub(crate) struct Needs {
     pub(crate) listeners: usize,
     /// The ring of each.
     pub(crate) ring: RingConfig,
+    /// The bound of its memory.
+    pub(crate) memory_max: MemoryMax,
 }
 
 impl Needs {
@@ -112,6 +114,7 @@ impl Needs {
             listeners: 1,
             ring: RingConfig {
                 buffers: config.receive_buffers,
+                buffer_bytes: config.receive_buffer_bytes,
                 // `serve` reports an unknown feature.
                 disable: config
                     .io_uring_disable
@@ -120,6 +123,7 @@ impl Needs {
                     .collect(),
                 ..RingConfig::default()
             },
+            memory_max: config.limits.memory_max,
         }
     }
 }

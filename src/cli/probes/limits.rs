@@ -1,6 +1,8 @@
-//! Limits of the process: open files, locked memory, shared memory.
+//! Limits of the process: open files, memory, locked memory, shared memory.
 
+use shardcast::MemoryMax;
 use shardcast_os::{
+    memory::{Bounds, Usage},
     needs::{self, Charge},
     ring::Features,
 };
@@ -54,6 +56,50 @@ pub(super) fn memlock(host: &Host, needs: &Needs) -> Finding {
     }
 }
 
+/// The bound of the memory of `serve`, and what it comes from.
+pub(super) fn memory(host: &Host, needs: &Needs) -> Finding {
+    // A server begins with about the memory of this process.
+    let usage = Usage::read();
+    let least =
+        usage.resident_bytes + needs::memory_bytes(needs.shards, &needs.ring) + needs::PEERS_BYTES_MIN;
+    let condition = Condition::new("memory", format!("about {} for {} shards", mib(least), needs.shards));
+    let limit = |name| limit(host, name).map(|(soft, _)| soft).filter(|bytes| *bytes != u64::MAX);
+    let Bounds { machine, group, .. } = Bounds::under(host.root());
+    let (address_space, data) = (limit("Max address space"), limit("Max data size"));
+    let none = Bounds::default();
+    let automatic = [
+        ("3/4 of the cgroup's", Bounds { group, ..none }),
+        ("half of the machine's", Bounds { machine, ..none }),
+        ("half of what ulimit -v or -d leaves", Bounds { address_space, data, ..none }),
+    ];
+    let automatic = automatic.into_iter().filter(|(_, bounds)| *bounds != none);
+    let automatic = automatic.map(|(source, bounds)| (bounds.suggested(usage), source)).min();
+    match needs.memory_max {
+        MemoryMax::Auto => {
+            let Some((bytes, source)) = automatic else { return condition.unknown("no bound in /proc") };
+            let current = format!("{}: {source}", mib(bytes));
+            if bytes >= least {
+                return condition.ok(current);
+            }
+            condition.warning(current, "raise it, or run fewer shards: the server uses more than this")
+        }
+        MemoryMax::Bytes(max) => {
+            let current = format!("{}: limits.memory_max", mib(max));
+            let most = [group, machine, address_space, data].into_iter().flatten().min();
+            match most {
+                _ if max < least => {
+                    condition.failure(current, "a greater limits.memory_max, or fewer shards")
+                }
+                Some(most) if max > most => condition.warning(
+                    current,
+                    format!("limits.memory_max = \"auto\": only {} may be used here", mib(most)),
+                ),
+                _ => condition.ok(current),
+            }
+        }
+    }
+}
+
 pub(super) fn shared_memory(host: &Host) -> Finding {
     let condition = Condition::new("/dev/shm", format!("{} MiB or more, writable", SHM_BYTES_MIN >> 20));
     let path = host.path("dev/shm");
@@ -85,6 +131,10 @@ fn may_raise_limits(host: &Host) -> bool {
     let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     let bits = effective.and_then(|text| u64::from_str_radix(text.trim(), 16).ok()).unwrap_or_default();
     bits & 1 << CAP_SYS_RESOURCE != 0
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{} MiB", bytes.div_ceil(1 << 20))
 }
 
 fn number(limit: u64) -> String {

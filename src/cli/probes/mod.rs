@@ -55,6 +55,7 @@ pub(crate) fn examine(host: &Host, needs: &Needs) -> Vec<Finding> {
         kernel::io_uring(host),
         limits::nofile(host, needs),
         limits::memlock(host, needs),
+        limits::memory(host, needs),
         network::somaxconn(host),
         network::syn_backlog(host),
         network::port_range(host, needs),

@@ -2,6 +2,7 @@
 
 use std::{fs, ops::Deref, os::unix::fs::symlink};
 
+use shardcast::MemoryMax;
 use shardcast_os::ring::{Feature, Features, RingConfig, RingError};
 use tempfile::TempDir;
 
@@ -32,6 +33,8 @@ const GOOD: &[(&str, &str)] = &[
     ("proc/self/cgroup", "0::/app\n"),
     ("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"),
     ("sys/fs/cgroup/app/cpu.max", "max 100000\n"),
+    ("sys/fs/cgroup/app/memory.max", "max\n"),
+    ("proc/meminfo", "MemTotal:        8388608 kB\n"),
     ("dev/shm/x", ""),
 ];
 
@@ -77,6 +80,14 @@ fn each_bad_condition_is_found_and_has_a_fix() {
             Failure,
             "64 KiB",
             "LimitMEMLOCK",
+        ),
+        (
+            "memory",
+            "proc/meminfo",
+            "MemTotal: 32768 kB",
+            Warning,
+            "16 MiB: half of the machine",
+            "fewer shards",
         ),
         ("somaxconn", "proc/sys/net/core/somaxconn", "128", Warning, "128", "net.core.somaxconn=4096"),
         (
@@ -208,6 +219,30 @@ fn who_may_raise_limits_has_them() {
 }
 
 #[test]
+fn the_bound_of_memory_comes_from_the_smallest_limit_or_from_the_configuration() {
+    let limited = "Max address space 68719476736 68719476736 bytes\nMax data size unlimited unlimited bytes";
+    let group = ("sys/fs/cgroup/app/memory.max", "2147483648");
+    let judged = |files: &[(&str, &str)], memory_max| {
+        let findings = examine(&host(files), &Needs { memory_max, ..needs() });
+        let finding = findings.into_iter().find(|it| it.condition == "memory").expect("listed");
+        (finding.severity, finding.current)
+    };
+    for (files, current) in [
+        (&[][..], "4096 MiB: half of the machine's"),
+        (&[group], "1536 MiB: 3/4 of the cgroup's"),
+        (&[("proc/self/limits", limited)], "4096 MiB: half of the machine's"),
+    ] {
+        assert_eq!(judged(files, MemoryMax::Auto), (Severity::Ok, current.to_owned()));
+    }
+    for (max, severity) in
+        [(1 << 20, Severity::Failure), (1 << 30, Severity::Ok), (3 << 30, Severity::Warning)]
+    {
+        let current = format!("{} MiB: limits.memory_max", max >> 20);
+        assert_eq!(judged(&[group], MemoryMax::Bytes(max)), (severity, current));
+    }
+}
+
+#[test]
 fn a_reserved_port_is_not_used_for_outgoing_connections() {
     let host = host(&[
         ("proc/sys/net/ipv4/ip_local_port_range", "1024 65535"),
@@ -246,7 +281,7 @@ fn quotas_of_both_versions_count() {
 #[test]
 fn this_host_can_be_examined() {
     let findings = examine(&Host::real(), &needs());
-    assert_eq!(findings.len(), 14);
+    assert_eq!(findings.len(), 15);
     assert!(print::report(&findings).lines().all(|line| line.chars().count() <= 100));
     let json = serde_json::to_value(&findings).expect("JSON");
     for key in ["condition", "required", "current", "severity", "fix"] {
@@ -262,6 +297,7 @@ fn needs() -> Needs {
         cpus: vec![0, 1],
         listeners: 1,
         ring: RingConfig::default(),
+        memory_max: MemoryMax::Auto,
     }
 }
 

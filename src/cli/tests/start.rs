@@ -81,6 +81,30 @@ fn serve_and_doctor_agree_on_locked_memory() {
 }
 
 #[test]
+fn serve_and_doctor_agree_on_the_bound_of_memory() {
+    let doctor = |limit: &str, max: &str| {
+        let mut command = shell(limit, "doctor --json --shards 2 --cpus none");
+        let output = command.env("SHARDCAST_LIMITS__MEMORY_MAX", max).output().expect("it runs");
+        let found: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let finding = found.as_array().and_then(|all| all.iter().find(|it| it["condition"] == "memory"));
+        finding.expect("it was looked at").clone()
+    };
+    let small = doctor("true", "16MiB");
+    assert_eq!(
+        (&small["severity"], &small["current"]),
+        (&"failure".into(), &"16 MiB: limits.memory_max".into())
+    );
+    let mut server = serve("true", 2);
+    let Started::Ended(Some(2), stderr) = start(server.env("SHARDCAST_LIMITS__MEMORY_MAX", "16MiB")) else {
+        panic!("16 MiB are enough")
+    };
+    assert!(stderr.contains("limits.memory_max is 16 MiB, and at least"), "{stderr}");
+    let limited = doctor("ulimit -v 400000", "auto");
+    let current = limited["current"].as_str().expect("text");
+    assert!(current.contains("ulimit -v") && limited["severity"] == "ok", "{limited}");
+}
+
+#[test]
 fn a_port_that_is_taken_ends_the_start() {
     let Started::Ready(mut first) = start(&mut serve("true", 1)) else { panic!("it does not start") };
     let address = first.ready["listeners"][0]["addr"].as_str().expect("an address").to_owned();

@@ -24,7 +24,7 @@ impl Groups {
     }
 
     /// Like [`read`](Self::read), for the system whose root is `root`.
-    pub(super) fn read_under(root: &Path) -> Self {
+    pub(crate) fn read_under(root: &Path) -> Self {
         let text = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
         let found = Self::find(&text("proc/self/cgroup"), &text("proc/self/mountinfo"));
         Self { root: root.to_owned(), ..found }

@@ -163,8 +163,10 @@ impl Connection {
     /// Pushes `body` in the protocol of the connection.
     ///
     /// # Errors
-    /// A bound was reached, or the connection has ended. `Ok` means that the push is queued, not that the peer has it:
-    /// a policy that makes room may still drop it, which is counted.
+    /// A bound was reached, the push is too large, or the connection has ended. `Ok` means that the push is queued, not
+    /// that the peer has it: a policy that makes room may still drop it, and so does a shard if the listener has several
+    /// protocols and the push is too large only for that of the connection. Both are counted in
+    /// `shardcast_push_dropped_total`.
     pub fn push(&self, body: impl Into<Bytes>) -> Result<(), SendError> {
         self.post(Message::Push { body: body.into(), key: None })
     }
@@ -252,7 +254,11 @@ impl Connection {
     }
 
     fn post(&self, message: Message) -> Result<(), SendError> {
-        let len = message.len();
+        let (len, max) = (message.len(), self.0.limits.push_len_max());
+        if len > max && self.is_open() {
+            self.0.router.count_drop(self.0.id, "too-large");
+            return Err(SendError::TooLarge { len, max });
+        }
         if let Err(error) = self.reserve(len) {
             if error.is_full() {
                 self.overflowed();

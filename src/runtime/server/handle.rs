@@ -155,8 +155,7 @@ impl ServerHandle {
         body: Bytes,
     ) -> Result<(), BroadcastError> {
         let listener = self.listener(listener)?;
-        let protocols = &self.shared.conns.listeners[listener as usize].protocols;
-        let max = protocols.iter().map(|it| it.push_len_max()).max().unwrap_or(usize::MAX);
+        let max = self.shared.conns.listeners[listener as usize].limits.push_len_max();
         if body.len() > max {
             return Err(BroadcastError::TooLarge { len: body.len(), max });
         }

@@ -25,7 +25,7 @@ use crate::{
     conns::{self, ListenerShared},
     counters::{ShardCounters, label},
     limits::{ListenerCells, ServerCells},
-    memory::{BUDGET_BYTES_MIN, Memory},
+    memory::Memory,
     mesh,
     shard::{Report, Seed},
     watch::Watch,
@@ -43,7 +43,7 @@ impl Server {
         // Not earlier: without one of its addresses, the same layout may be tried again.
         plan.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let (ring, memory) = rings(&config, shards, files)?;
-        let shares = MemoryPlan::new(&config, shards)?;
+        let shares = MemoryPlan::new(&config, shards, &ring)?;
         let counters: Vec<_> = (0..shards).map(|_| Arc::new(ShardCounters::new(listeners.len()))).collect();
         let (lifecycle_sender, lifecycle) = flume::unbounded();
         let shared = Arc::new(Shared {
@@ -176,14 +176,14 @@ struct MemoryPlan {
 }
 
 impl MemoryPlan {
-    fn new(config: &ServerConfig, shards: usize) -> Result<Self, StartError> {
-        let shards = shards as u64;
+    fn new(config: &ServerConfig, shards: usize, ring: &RingConfig) -> Result<Self, StartError> {
         if Bounds::read().limit_address_space() {
             memory::save_address_space();
         }
-        let buffers = shards * ring::buffer_bytes(&ring_config(config, u64::MAX)?);
-        let base = Usage::read().resident_bytes + buffers + shards * SHARD_BYTES;
-        let need = base + BUDGET_BYTES_MIN;
+        let base = Usage::read().resident_bytes + needs::memory_bytes(shards, ring);
+        let shards = shards as u64;
+        let buffers = shards * ring::buffer_bytes(ring);
+        let need = base + needs::PEERS_BYTES_MIN;
         let max = match config.limits.memory_max {
             MemoryMax::Auto => memory_max(MemoryMax::Auto).max(need),
             MemoryMax::Bytes(max) if max >= need => max,
@@ -194,7 +194,7 @@ impl MemoryPlan {
                     max >> 20,
                     need.div_ceil(1 << 20),
                     base.div_ceil(1 << 20),
-                    BUDGET_BYTES_MIN >> 20,
+                    needs::PEERS_BYTES_MIN >> 20,
                 )));
             }
         };
@@ -204,7 +204,7 @@ impl MemoryPlan {
 
     /// What one shard has for its peers.
     fn shard(&self) -> u64 {
-        self.max.saturating_sub(self.base).max(BUDGET_BYTES_MIN) / self.shards
+        self.max.saturating_sub(self.base).max(needs::PEERS_BYTES_MIN) / self.shards
     }
 
     /// The bytes of bodies that may wait between two shards.
@@ -350,7 +350,8 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
             sockets.push(socket);
         }
         let limits = listener.limits.as_ref().unwrap_or(&config.listener_limits);
-        let limits = Arc::new(ListenerCells::new(limits));
+        let push_len_max = listener.protocols.iter().map(|(protocol, _)| protocol.push_len_max()).max();
+        let limits = Arc::new(ListenerCells::of_listener(limits, push_len_max.unwrap_or(usize::MAX)));
         let topic = topic(&listener)?;
         let (protocols, makers) = listener.protocols.into_iter().unzip();
         bound.push(ListenerShared {
@@ -404,9 +405,6 @@ fn resolve(listener: &Listener) -> Result<SocketAddr, StartError> {
         StartError::Config(format!("listener {}: no such address: {}", listener.name, listener.address))
     })
 }
-
-/// What a shard uses without peers, besides its receive buffers.
-const SHARD_BYTES: u64 = 3 << 20;
 
 const QUEUE_BYTES_MIN: u64 = 256 << 10;
 const QUEUE_BYTES_MAX: u64 = 64 << 20;

@@ -1,23 +1,24 @@
 //! The server sends no frame above the limit of its listener, and says so where something does not fit.
 
 use shardcast::{
-    BroadcastError, Connection, Listener, Reply, Request, Server, Service,
+    BroadcastError, Connection, Listener, Reply, Request, SendError, Server, Service,
     proto::{PublishHeader, Recovery, Refusal, topics::control},
     tars::{Framed, FramedService, LengthPrefixed},
 };
 
-use crate::support::{PATIENCE, Peer, Recorder, Topics, Totals, config, eventually, frame};
+use crate::support::{Line, PATIENCE, Peer, Recorder, Topics, Totals, WhoAmI, config, eventually, frame};
 
 const MAX: u32 = 1000;
 
-/// A listener `small` with this limit, and one `large` with the usual one.
+/// A listener `small` with this limit, one `large` with the usual one, and one `mixed` with this limit and a protocol
+/// without one.
 fn serve() -> Server {
-    let small = LengthPrefixed::default().with(|it| it.frame_len_max = MAX);
-    let small = Framed::length_prefixed(small);
+    let small = || Framed::length_prefixed(LengthPrefixed::default().with(|it| it.frame_len_max = MAX));
     let recorder = Recorder::default();
     Server::builder()
         .config(config())
-        .listen(Listener::new("small", "127.0.0.1:0").protocol(small, |_| Sized))
+        .listen(Listener::new("small", "127.0.0.1:0").protocol(small(), |_| Sized))
+        .listen(Listener::new("mixed", "127.0.0.1:0").protocol(small(), |_| Sized).protocol(Line, |_| WhoAmI))
         .listen(
             Listener::new("large", "127.0.0.1:0")
                 .protocol(Framed::default(), move |_| FramedService(recorder.clone())),
@@ -30,15 +31,23 @@ fn peer(server: &Server, listener: &str) -> Peer {
     Peer::connect(server.address(listener).expect("a listener"))
 }
 
-/// Answers each packet with one of as many bytes as it asks for, or `push` with pushes that are too large.
+/// Answers each packet with one of as many bytes as it asks for, or `push` and `queue` with pushes that are too large.
 struct Sized;
 
 impl Service for Sized {
     fn request(&self, connection: &Connection, request: Request<'_>, reply: &mut Reply<'_>) {
         if request.body.ends_with(b"push") {
             let too_large = frame(0, &[0; MAX as usize]);
-            connection.send(too_large.clone()).expect("it is queued");
-            connection.push(too_large).expect("it is queued");
+            let refused = SendError::TooLarge { len: too_large.len(), max: MAX as usize };
+            assert_eq!(connection.send(too_large.clone()), Err(refused));
+            assert_eq!(connection.push(too_large), Err(refused));
+            assert!(!refused.is_full());
+            return connection.send(frame(0, b"after them")).expect("room");
+        }
+        if request.body.ends_with(b"queue") {
+            let too_large = frame(0, &[0; MAX as usize]);
+            connection.send(too_large.clone()).expect("the other protocol could carry it");
+            connection.push(too_large).expect("the other protocol could carry it");
             return connection.send(frame(0, b"after them")).expect("room");
         }
         let text = str::from_utf8(&request.body[8..]).expect("a number");
@@ -115,7 +124,7 @@ fn a_message_that_is_too_large_for_a_subscriber_is_dropped_and_counted() {
 }
 
 #[test]
-fn a_push_that_is_too_large_is_an_error_or_counted() {
+fn a_push_that_is_too_large_is_an_error_and_counted() {
     let server = serve();
     let mut small = peer(&server, "small");
     small.send(&frame(1, b"20"));
@@ -130,6 +139,10 @@ fn a_push_that_is_too_large_is_an_error_or_counted() {
     small.send(&frame(1, b"push"));
     assert_eq!(small.read_frame(), (0, b"after them".to_vec()));
     assert_eq!(Totals::of(&server.handle()).dropped("too-large"), 2);
+    let mut mixed = peer(&server, "mixed");
+    mixed.send(&frame(1, b"queue"));
+    assert_eq!(mixed.read_frame(), (0, b"after them".to_vec()));
+    assert_eq!(Totals::of(&server.handle()).dropped("too-large"), 4);
 }
 
 #[test]
