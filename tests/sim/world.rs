@@ -125,7 +125,9 @@ impl World {
         self.model.trace.note("turn", &[shard.into(), self.now.as_nanos()]);
         self.model.turn(shard, self.now);
         let envelopes = self.random.within(0..5);
-        for from in 0..self.scenario.shards {
+        let first = self.random.within(0..self.scenario.shards.into()) as u16;
+        for number in 0..self.scenario.shards {
+            let from = (first + number) % self.scenario.shards;
             for _ in 0..envelopes {
                 if !self.shards[usize::from(shard)].hub.may_take() {
                     break;

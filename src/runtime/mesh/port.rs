@@ -36,6 +36,8 @@ pub(crate) struct Port {
     local_bytes: Cell<u64>,
     outgoing: RefCell<Vec<Option<Sender>>>,
     incoming: RefCell<Vec<Option<Receiver>>>,
+    /// The queue that comes first in this turn: another one in each, so that none takes all the room.
+    first: Cell<usize>,
     inbox: Inbox,
     /// Shards that were sent something this turn.
     to_wake: RefCell<Vec<u16>>,
@@ -96,6 +98,7 @@ impl Port {
             local_bytes: Cell::new(0),
             outgoing: RefCell::new(ends.outgoing),
             incoming: RefCell::new(ends.incoming),
+            first: Cell::new(0),
             inbox: ends.inbox,
             to_wake: RefCell::default(),
             response_sink: OnceCell::new(),
@@ -184,7 +187,10 @@ impl Port {
     pub(crate) fn take(&self, budget: &impl Budget, take: impl Fn(Envelope)) -> bool {
         let mut taken = 0;
         let mut incoming = self.incoming.take();
-        for queue in incoming.iter_mut().flatten() {
+        let start = self.first.get();
+        self.first.set((start + 1) % incoming.len().max(1));
+        let (last, first) = incoming.split_at_mut(start);
+        for queue in first.iter_mut().chain(last).flatten() {
             budget.begin();
             for _ in 0..ENVELOPES_PER_TURN {
                 if !budget.takes_messages() {

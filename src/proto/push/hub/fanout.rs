@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Hub, Outlet, Prefix, Slab, Topic, routes::chain, subscribe::counter, work::LIST_PER_UNIT};
+use super::{Hub, Prefix, Slab, Topic, routes::chain, work::LIST_PER_UNIT};
 use crate::{
     Time,
     push::{Publication, SubscriberId},
@@ -10,9 +10,8 @@ use crate::{
 
 impl<F: Default> Hub<F> {
     /// Handles a message of a topic that another shard owns.
-    pub(super) fn receive(&mut self, message: &Arc<Publication>, now: Time, outlet: &mut impl Outlet<F>) {
+    pub(super) fn receive(&mut self, message: &Arc<Publication>, now: Time) {
         self.counters.received += 1;
-        self.note_taken();
         self.received.note(message.owner, message.sequence);
         let index = match self.names.get(&message.topic) {
             Some(index) => *index,
@@ -26,36 +25,25 @@ impl<F: Default> Hub<F> {
         if let Some(topic) = self.topics.get_mut(index) {
             topic.used = message.published;
         }
-        self.fan_out(index, message, now, outlet);
+        self.fan_out(index, message, now);
     }
 
     /// Takes a message for each subscriber of its topic here, once.
     #[inline]
-    pub(super) fn fan_out(
-        &mut self,
-        index: u32,
-        message: &Arc<Publication>,
-        now: Time,
-        outlet: &mut impl Outlet<F>,
-    ) {
+    pub(super) fn fan_out(&mut self, index: u32, message: &Arc<Publication>, now: Time) {
         self.resolve(index);
         let Some(topic) = self.topics.get(index) else { return };
-        let mut sink = |message: &Arc<Publication>, made: &mut F, to: &[SubscriberId]| {
-            outlet.deliver(message, made, to);
-        };
         let mut groups = groups(topic, &self.prefixes);
         let members = groups.next().unwrap_or_default();
         if groups.next().is_none() && self.leavers.is_empty() {
             self.work = self.work.saturating_add(members.len() / COPIES_PER_UNIT);
             self.counters.delivered += members.len() as u64;
-            let subscriptions = counter(&self.subscribers, &self.names, &self.prefix_index);
-            return self.fan_out.deliver(message, members, now, &subscriptions, &mut sink);
+            return self.fan_out.deliver(message, members, now);
         }
         drop(groups);
         let members = self.everybody(index);
         self.counters.delivered += members.len() as u64;
-        let subscriptions = counter(&self.subscribers, &self.names, &self.prefix_index);
-        self.fan_out.deliver(message, &members, now, &subscriptions, &mut sink);
+        self.fan_out.deliver(message, &members, now);
         self.scratch = members;
     }
 

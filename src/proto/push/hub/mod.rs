@@ -160,8 +160,9 @@ pub struct Hub<F = ()> {
     sweep_from: Option<u32>,
     /// The work of this stage of the turn, or of the envelopes before the turn, in units.
     work: usize,
-    /// Messages taken in this stage while too many deliveries waited.
-    taken_while_full: u8,
+    /// If deliveries and messages had to wait in the last turn: whether publications of this shard come first.
+    is_own_turn: bool,
+    publications_wait: bool,
     /// The next turn has work.
     ready: bool,
     /// Something waits for room.
@@ -343,7 +344,8 @@ impl<F: Default> Hub<F> {
             sweep_at: None,
             sweep_from: Some(0),
             work: 0,
-            taken_while_full: 0,
+            is_own_turn: false,
+            publications_wait: false,
             ready: false,
             stalled: false,
             is_closed: false,
@@ -361,7 +363,7 @@ impl<F: Default> Hub<F> {
     ) {
         self.spend(self.cost_of(&envelope));
         match envelope {
-            HubMessage::Message(message) => self.receive(&message, now, outlet),
+            HubMessage::Message(message) => self.receive(&message, now),
             HubMessage::Publish { publish, ask } => {
                 let asker = ask.map(|ask| Asker::Remote(from, ask));
                 if let Err((refusal, asker)) = self.accept(publish, asker) {
@@ -409,6 +411,7 @@ impl<F: Default> Hub<F> {
             || self.can_admit(now)
             || is_cut_short
             || self.dirty.len() > unannounced;
+        self.take_turns(self.backlog.has_next() || self.can_admit(now));
         let waits_for_room = !self.dirty.is_empty() || self.ways.iter().any(|way| way.len() > 0);
         self.stalled = waits_for_room || self.backlog.is_blocked();
         self.counters.stalls += u64::from(self.stalled);
@@ -502,6 +505,12 @@ impl<F: Default> Hub<F> {
     pub fn head(&self, topic: &str) -> Option<Position> {
         let topic = self.topics.get(*self.names.get(topic)?)?;
         Some(topic.owned.as_deref()?.head)
+    }
+
+    /// The number of the last message that came from a shard.
+    #[cfg(test)]
+    pub(super) fn received_from(&self, shard: u16) -> u64 {
+        self.received.of(shard)
     }
 
     /// Topics and prefixes that are known here, whatever shard owns them.

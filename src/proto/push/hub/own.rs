@@ -184,7 +184,7 @@ impl<F: Default> Hub<F> {
             self.publish_parked(&mut budget, now, outlet);
         }
         while budget > 0
-            && self.may_take()
+            && self.may_publish()
             && let Some(next) = self.next_admitted(now, outlet)
         {
             match next {
@@ -226,13 +226,16 @@ impl<F: Default> Hub<F> {
     fn publish_parked(&mut self, budget: &mut usize, now: Time, outlet: &mut impl Outlet<F>) {
         for shard in 0..self.shards {
             while *budget > 0
-                && self.may_take()
+                && self.may_publish()
                 && self.has_room(shard, outlet)
                 && let Some(index) = self.backlog.unblock(shard)
             {
                 self.spend(1);
                 let mut blocked_by = None;
                 for _ in 0..PARKED_PER_TURN {
+                    if self.fan_out.is_full() {
+                        break;
+                    }
                     let Some(owned) = self.owned_mut(index) else { break };
                     let Some(waiting) = owned.parked.pop_front() else { break };
                     blocked_by = self.blocked_by_target(index, outlet);
@@ -373,7 +376,6 @@ impl<F: Default> Hub<F> {
             self.counters.expired += 1;
             return self.refuse(waiting, Refusal::Expired, outlet);
         }
-        self.note_taken();
         self.backlog.finish(&mut waiting);
         let Waiting { publish, asker, .. } = waiting;
         let Some(topic) = self.topics.get_mut(index) else { return };
@@ -409,7 +411,7 @@ impl<F: Default> Hub<F> {
         }
         // They wait after the responses before them.
         returned.into_iter().for_each(|(shard, envelope)| self.send(shard, envelope));
-        self.fan_out(index, &message, now, outlet);
+        self.fan_out(index, &message, now);
         if asker.is_some() {
             let receipt = Receipt { position: message.position, receivers: self.receivers(index) };
             self.tell(asker, Ok(receipt), outlet);

@@ -14,19 +14,24 @@ use crate::{
 impl<F: Default> Hub<F> {
     /// Whether the hub takes another envelope of this queue before its next [`turn`](Self::turn). The driver should ask
     /// before each, and [begin](Self::begin_stage) before each queue: envelopes that the hub does not take yet wait on
-    /// their way, in order. When too many deliveries wait, it takes a few more of each queue in a turn, so that no queue
-    /// keeps the others from it.
+    /// their way, in order. While too many deliveries wait, it takes none, since the next one may be a message. As soon
+    /// as there is room, this shard's own publications and the queues of others come first in turns; the driver should
+    /// begin with another queue in each turn.
     #[inline]
     pub fn may_take(&self) -> bool {
-        self.may_work() && self.taken_while_full < TAKEN_WHILE_FULL
+        self.may_publish() && !(self.is_own_turn && self.publications_wait)
     }
 
-    /// A message joins the deliveries.
+    /// As [`may_take`](Self::may_take), for publications of this shard itself.
     #[inline]
-    pub(super) fn note_taken(&mut self) {
-        if self.taken_while_full > 0 || self.fan_out.is_full() {
-            self.taken_while_full += 1;
-        }
+    pub(super) fn may_publish(&self) -> bool {
+        self.may_work() && !self.fan_out.is_full()
+    }
+
+    /// Notes at the end of a turn who comes first in the next one, if messages had to wait in this one.
+    pub(super) fn take_turns(&mut self, publications_wait: bool) {
+        self.publications_wait = publications_wait && self.fan_out.is_full();
+        self.is_own_turn = !self.is_own_turn;
     }
 
     /// A subscriber that has [left](Self::leave) and has no subscription any more: the driver may use its number again.
@@ -36,7 +41,7 @@ impl<F: Default> Hub<F> {
 
     /// What follows has a budget of its own: envelopes of another queue, or another part of the turn.
     pub const fn begin_stage(&mut self) {
-        (self.work, self.taken_while_full) = (0, 0);
+        self.work = 0;
     }
 
     #[inline]
@@ -90,9 +95,6 @@ impl<F: Default> Hub<F> {
 fn cost_of_recovery(missed: &[Arc<Publication>]) -> usize {
     missed.iter().map(|message| RECOVERY_COST + message.body.len() / BYTES_PER_UNIT).sum()
 }
-
-/// Messages of one queue that are taken in a turn while too many deliveries wait.
-const TAKEN_WHILE_FULL: u8 = 4;
 
 /// The cost of a recovered message, which is framed for its subscriber alone.
 const RECOVERY_COST: usize = 4;

@@ -22,8 +22,7 @@ use crate::{
 /// once.
 ///
 /// Waiting messages have their position and are never dropped for lack of room. While it is
-/// [full](Self::is_full), nothing more should be added; the last message may exceed the bounds. If something is
-/// added nevertheless, the work continues regardless of the budget.
+/// [full](Self::is_full), nothing more should be added; the last message may exceed the bounds.
 ///
 /// `F` is what the driver makes of a message, such as its frames: made once, and kept until all subscribers
 /// have it.
@@ -108,16 +107,9 @@ impl<F: Default> FanOut<F> {
     }
 
     /// Takes a message for these subscribers. Messages of one topic reach each subscriber in the order of the
-    /// calls: when [`work`](Self::work) is called, which must be in the same turn, or now if too much waits.
+    /// calls, when [`work`](Self::work) is called, which must be in the same turn.
     #[inline]
-    pub fn deliver(
-        &mut self,
-        message: &Arc<Publication>,
-        to: &[SubscriberId],
-        now: Time,
-        subscriptions: &impl Fn(SubscriberId, &TopicName) -> usize,
-        sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[SubscriberId]),
-    ) {
+    pub fn deliver(&mut self, message: &Arc<Publication>, to: &[SubscriberId], now: Time) {
         if message.expires <= now {
             self.counts.expired += to.len() as u64;
             return;
@@ -125,13 +117,9 @@ impl<F: Default> FanOut<F> {
         if to.is_empty() {
             return;
         }
-        let was_full = self.is_full();
         self.waiting += to.len();
         self.bytes += message.body.len();
         self.gathered.push(message, to);
-        if was_full {
-            self.make_room(now, subscriptions, sink);
-        }
     }
 
     /// Works on the collected messages and on the waiting ones, within the budget of the turn. `subscriptions` is how
@@ -245,17 +233,6 @@ impl<F: Default> FanOut<F> {
             );
         }
         gathered.clear();
-    }
-
-    #[cold]
-    fn make_room(
-        &mut self,
-        now: Time,
-        subscriptions: &impl Fn(SubscriberId, &TopicName) -> usize,
-        sink: &mut impl FnMut(&Arc<Publication>, &mut F, &[SubscriberId]),
-    ) {
-        self.queue_gathered();
-        while self.is_full() && self.run(u64::MAX, now, subscriptions, sink).is_some() {}
     }
 
     /// Does one piece, for about `budget` at most; `None` when nothing waits.

@@ -92,11 +92,11 @@
 //! };
 //! let both = [SubscriberId(3), SubscriberId(5)];
 //! let subscriptions = |who, _: &TopicName| usize::from(who == SubscriberId(5));
-//! fan_out.deliver(&message(1), &both, start, &subscriptions, &mut deliver);
+//! fan_out.deliver(&message(1), &both, start);
 //! fan_out.work(start, &subscriptions, &mut deliver);
 //! // In the next turn, one of them ends its subscriptions before the message is delivered.
 //! fan_out.begin_turn();
-//! fan_out.deliver(&message(2), &both, start, &subscriptions, &mut deliver);
+//! fan_out.deliver(&message(2), &both, start);
 //! fan_out.end(SubscriberId(3), &"prices.*".parse::<TopicFilter>()?, 0);
 //! fan_out.end(SubscriberId(3), &TopicFilter::Exact(topic), 0);
 //! fan_out.begin(SubscriberId(3), &"gold.*".parse::<TopicFilter>()?);

@@ -27,6 +27,7 @@ pub(super) struct World {
     /// Subscribers that have left completely.
     pub(super) left: Vec<(u16, SubscriberId)>,
     tickets: u64,
+    turns: usize,
 }
 
 struct Queues {
@@ -87,6 +88,7 @@ impl World {
             delivered_before: BTreeMap::new(),
             left: Vec::new(),
             tickets: 0,
+            turns: 0,
         }
     }
 
@@ -133,16 +135,17 @@ impl World {
 
     /// One turn of one shard: takes up to `envelopes` of each queue.
     pub(super) fn turn(&mut self, shard: u16, envelopes: usize) {
-        for from in 0..self.hubs.len() as u16 {
+        self.turns += 1;
+        for number in 0..self.hubs.len() {
+            let from = (self.turns + number) % self.hubs.len();
             for _ in 0..envelopes {
                 if !self.hubs[usize::from(shard)].may_take() {
                     break;
                 }
-                let Some(envelope) = self.queues.waiting[usize::from(from)][usize::from(shard)].pop_front()
-                else {
+                let Some(envelope) = self.queues.waiting[from][usize::from(shard)].pop_front() else {
                     break;
                 };
-                self.with(shard, |hub, now, side| hub.handle_envelope(from, envelope, now, side));
+                self.with(shard, |hub, now, side| hub.handle_envelope(from as u16, envelope, now, side));
             }
         }
         self.with(shard, |hub, now, side| {
