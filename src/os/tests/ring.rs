@@ -85,7 +85,7 @@ fn a_busy_connection_stops_and_ends() {
 /// More busy connections than large buffers: each has its turn.
 #[test]
 fn busy_connections_share_few_buffers() {
-    // One large buffer.
+    // Two large buffers.
     let mut ring = Ring::new(&RingConfig { buffers: 16, slots: 8, ..RingConfig::default() }).unwrap();
     let senders = [0, 1, 2, 3].map(|slot| {
         let mut peer = connect(&mut ring, slot);

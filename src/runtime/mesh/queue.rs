@@ -53,9 +53,10 @@ impl Sender {
         self.queue.len() < self.queue.capacity() && self.has_bytes()
     }
 
-    /// Whether it is at most half full: requests leave the rest to what answers them.
+    /// Whether it is at most a quarter full: requests leave the rest to what answers them, and wait where connections
+    /// take turns.
     pub(super) fn has_room_for_request(&mut self) -> bool {
-        self.queue.len() * 2 < self.queue.capacity() && self.has_bytes()
+        self.queue.len() * 4 < self.queue.capacity() && self.has_bytes()
     }
 
     fn has_bytes(&mut self) -> bool {
