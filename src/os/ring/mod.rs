@@ -1,6 +1,6 @@
 //! One io_uring per shard: accepts, connects, receives and sends TCP.
 //!
-//! Multishot accept and receive, receive buffers provided by the shard and shared by its connections ([`Turns`]),
+//! Multishot accept and receive, receive buffers provided by the shard and shared by its connections (`turns.rs`),
 //! registered files, and at most one send in flight per connection. Operations only queue; one
 //! [`Ring::enter`] per turn submits everything and runs the kernel's deferred work.
 //!
