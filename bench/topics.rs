@@ -98,6 +98,8 @@ impl Running {
             it.spin = Spin::Never;
             it.listener_limits.idle_timeout = Duration::ZERO;
             it.push.subscriptions_per_subscriber_max = usize::MAX;
+            // All peers have one address, which may hold four fifths.
+            it.push.subscriptions_max *= 2;
         });
         let listener =
             Listener::new(NAME, "127.0.0.1:0").protocol(Framed::default(), |_| FramedService(NoRequests));
