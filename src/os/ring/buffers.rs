@@ -29,6 +29,11 @@ impl Group {
         self as u16
     }
 
+    /// Its place in [`ALL`](Self::ALL).
+    pub(super) const fn index(self) -> usize {
+        self as usize
+    }
+
     /// How many buffers of how many bytes a ring of this configuration has.
     pub(super) fn sizes(self, config: &RingConfig) -> (u16, u32) {
         let RingConfig { buffers, buffer_bytes, .. } = *config;

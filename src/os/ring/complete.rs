@@ -83,7 +83,7 @@ impl Ring {
         match (received, buffer) {
             (Ok(len), Some(id)) if len > 0 => {
                 let it = &mut self.slots[slot as usize];
-                let data = self.buffers[usize::from(it.group.id())].take(id, len);
+                let data = self.buffers[it.group.index()].take(id, len);
                 let leaves_bytes = cqueue::sock_nonempty(flags);
                 // A busy connection waits for the next turn, and for nothing else.
                 self.leaves_bytes = leaves_bytes && it.group == Group::Small;
@@ -106,7 +106,7 @@ impl Ring {
             (Ok(_), buffer) => {
                 if let Some(id) = buffer {
                     let group = self.slots[slot as usize].group;
-                    let unused = self.buffers[usize::from(group.id())].take(id, 0);
+                    let unused = self.buffers[group.index()].take(id, 0);
                     self.recycle(unused);
                 }
                 Some(Completion::ReceiveEnded { slot, how: ReceiveEnd::EndOfStream })
@@ -121,7 +121,7 @@ impl Ring {
             _ if it.stopping => ReceiveEnd::Stopped,
             Some(libc::ENOBUFS) => {
                 it.receiving = true;
-                let has_more = self.buffers[usize::from(it.group.id())].wait(slot);
+                let has_more = self.buffers[it.group.index()].wait(slot);
                 self.counters.starvations += u64::from(!has_more);
                 return None;
             }

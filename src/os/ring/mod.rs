@@ -480,7 +480,7 @@ impl Ring {
         self.recheck();
         for group in Group::ALL {
             self.resume_receives(group);
-            self.buffers[usize::from(group.id())].publish();
+            self.buffers[group.index()].publish();
         }
         let queued = self.io.submission().len() as u32;
         let mut flags = EnterFlags::GETEVENTS;
@@ -530,7 +530,7 @@ impl Ring {
         let entry = if self.features.has(Feature::MultishotReceive) && it.group == Group::Small {
             opcode::RecvMulti::new(types::Fixed(slot), it.group.id()).build()
         } else {
-            let bytes = self.buffers[usize::from(it.group.id())].buffer_bytes();
+            let bytes = self.buffers[it.group.index()].buffer_bytes();
             opcode::Recv::new(types::Fixed(slot), std::ptr::null_mut(), bytes)
                 .buf_group(it.group.id())
                 .build()
@@ -547,7 +547,7 @@ impl Ring {
 
     /// Slots that wait for a buffer of this group receive again, as far as some are free.
     fn resume_receives(&mut self, group: Group) {
-        let index = usize::from(group.id());
+        let index = group.index();
         for _ in 0..self.buffers[index].resumable() {
             if let Some(slot) = self.buffers[index].next_waiting()
                 && self.slots[slot as usize].receiving
