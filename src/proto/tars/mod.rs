@@ -1,9 +1,8 @@
 //! Tars: the formats that its clients and servers exchange.
 //!
 //! [`codec`] is the encoding, [`packet`] the requests and responses, [`tup`] and [`json`] two ways to encode
-//! arguments in them; [`framed`] is push mode over a custom protocol (`not_tars`).
-//!
-//! It has no session for packets (`protocol = tars`) yet.
+//! arguments in them. [`rpc`] is the protocol of servants and proxies (`tars`), [`framed`] push mode over a custom
+//! protocol (`not_tars`).
 
 #[doc(hidden)]
 #[path = "codegen.rs"]
@@ -13,6 +12,7 @@ mod endpoint;
 pub mod framed;
 pub mod json;
 pub mod packet;
+pub mod rpc;
 pub mod tup;
 mod value;
 

@@ -32,6 +32,16 @@ impl<'de> StringMapRef<'de> {
         self.iter().filter(|(found, _)| found == key).last().map(|(_, value)| value)
     }
 
+    /// Its encoded pairs, without their number.
+    pub(in crate::tars) const fn encoded(&self) -> &'de [u8] {
+        self.pairs
+    }
+
+    /// `len` pairs that were validated when they were encoded or decoded.
+    pub(in crate::tars) const fn from_encoded(len: usize, pairs: &'de [u8]) -> Self {
+        Self { len, pairs }
+    }
+
     /// The pairs in the order of the wire, with U+FFFD for invalid UTF-8.
     pub fn iter(&self) -> impl Iterator<Item = (Cow<'de, str>, Cow<'de, str>)> + use<'de> {
         let mut r = TarsReader::new(self.pairs);

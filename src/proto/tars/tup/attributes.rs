@@ -76,7 +76,7 @@ impl Attributes {
     }
 
     /// [`put`](Self::put) with a key of the version.
-    pub(super) fn insert<T: Encode + ?Sized>(&mut self, key: Key, value: &T) {
+    pub(in crate::tars) fn insert<T: Encode + ?Sized>(&mut self, key: Key, value: &T) {
         let mut type_name = String::new();
         if self.version == Version::TUP_TYPED {
             T::type_name(&mut type_name);
@@ -101,9 +101,13 @@ impl Attributes {
     /// # Errors
     /// It cannot be read as a `T`, or the version requires a tag.
     pub fn get<'a, T: Decode<'a>>(&'a self, key: impl Into<Key>) -> Result<Option<T>, TupError> {
-        let key = key.into().of_version(self.version)?;
+        self.get_with(key.into(), Utf8Policy::default())
+    }
+
+    fn get_with<'a, T: Decode<'a>>(&'a self, key: Key, utf8: Utf8Policy) -> Result<Option<T>, TupError> {
+        let key = key.of_version(self.version)?;
         let Some(attribute) = self.entries.get(&key) else { return Ok(None) };
-        let value = TarsReader::shared(&attribute.field).require(key.field_tag());
+        let value = TarsReader::shared(&attribute.field).utf8(utf8).require(key.field_tag());
         value.map(Some).map_err(|error| TupError::new(&key, TupErrorKind::Malformed(error)))
     }
 
@@ -112,8 +116,16 @@ impl Attributes {
     /// # Errors
     /// It is missing, or cannot be read as a `T`, or the version requires a tag.
     pub fn require<'a, T: Decode<'a>>(&'a self, key: impl Into<Key>) -> Result<T, TupError> {
-        let key = key.into();
-        self.get(key.clone())?.ok_or_else(|| TupError::new(&key, TupErrorKind::Missing))
+        self.require_with(key.into(), Utf8Policy::default())
+    }
+
+    /// [`require`](Self::require), with a choice for strings.
+    pub(in crate::tars) fn require_with<'a, T: Decode<'a>>(
+        &'a self,
+        key: Key,
+        utf8: Utf8Policy,
+    ) -> Result<T, TupError> {
+        self.get_with(key.clone(), utf8)?.ok_or_else(|| TupError::new(&key, TupErrorKind::Missing))
     }
 
     /// Reads an argument; `default` when there is none.

@@ -1,9 +1,10 @@
-//! Tars: its encoding, packets, TUP and JSON.
+//! Tars: its encoding, packets, TUP, JSON and RPC.
 
 mod decode_cases;
 mod hostile;
 mod packets;
 mod properties;
+mod rpc;
 mod tup;
 mod types;
 mod vectors;

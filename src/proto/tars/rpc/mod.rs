@@ -1,0 +1,138 @@
+//! Tars RPC: the protocol of servants and proxies, `protocol = tars` in TarsCpp.
+//!
+//! [`Tars`] opens sessions that exchange [packets](super::packet) of all versions. [`ArgumentReader`] and
+//! [`ArgumentWriter`] are for what a packet's buffer holds; [`CallHead`] and [`ResponseHead`] are what a packet carries
+//! besides.
+//!
+//! It deliberately knows no servant: which objects exist, and what a request means, is decided by the application.
+
+mod arguments;
+mod head;
+mod pending;
+mod server;
+
+use bytes::Bytes;
+
+use super::packet::{FRAME_LEN_MAX_TARSCPP, FrameError, ResponsePacket, StringMap, Version, status_key};
+use crate::{Error, Home, Opening, Protocol, Route, Session, Sniff};
+
+pub use arguments::{ArgumentError, ArgumentReader, ArgumentWriter, EncodeError};
+pub use head::{CallHead, ResponseHead};
+pub use server::TarsSession;
+
+/// The protocol of a listener for Tars clients, and of clients of Tars servers.
+///
+/// A push is a complete packet; [`encode_push`] makes one.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::{Protocol, Sniff, Home, tars::rpc::Tars};
+///
+/// let tars = Tars::default().with(|it| it.frame_len_max = 10 << 20);
+/// assert_eq!((tars.name(), tars.push_len_max()), ("tars", 10 << 20));
+/// // A client may connect and wait for pushes.
+/// assert_eq!(tars.sniff(b""), Sniff::Match(Home::AnyShard));
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Tars {
+    /// The longest packet that is received and sent, in bytes. Default: 100 MiB, as in TarsCpp.
+    pub frame_len_max: u32,
+}
+
+crate::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::tars::rpc::Tars;
+    ///
+    /// let tars = Tars::default().with(|it| it.frame_len_max = 1 << 20);
+    /// ```
+    impl Tars
+}
+
+impl Default for Tars {
+    fn default() -> Self {
+        Self { frame_len_max: FRAME_LEN_MAX_TARSCPP }
+    }
+}
+
+impl Tars {
+    /// Opens an unboxed session of an accepted connection.
+    pub fn session(&self) -> TarsSession {
+        TarsSession::new(self.frame_len_max)
+    }
+}
+
+impl Protocol for Tars {
+    fn name(&self) -> &'static str {
+        "tars"
+    }
+
+    /// A client may connect and wait, so no byte is demanded. If there are any, the first one is the high byte of a
+    /// length.
+    fn sniff(&self, prefix: &[u8]) -> Sniff {
+        let high = self.frame_len_max.to_be_bytes()[0];
+        if prefix.first().is_some_and(|first| *first > high) {
+            Sniff::Refuse
+        } else {
+            Sniff::Match(Home::AnyShard)
+        }
+    }
+
+    fn accept(&self, _opening: &Opening<'_>) -> Box<dyn Session> {
+        Box::new(self.session())
+    }
+
+    /// The body unchanged: it is a packet.
+    fn encode_push(&self, route: Route<'_>, body: &Bytes) -> Option<Bytes> {
+        (route == Route::Only && body.len() <= self.push_len_max()).then(|| body.clone())
+    }
+
+    fn push_len_max(&self) -> usize {
+        usize::try_from(self.frame_len_max).unwrap_or(usize::MAX)
+    }
+}
+
+/// The packet that carries a push: a response with the id 0, whose status names the function. `body` are its parameters
+/// in version 1, as [`ArgumentWriter`] writes them.
+///
+/// A client dispatches it to the callback of that function, as those that generated code of C++ sends.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::tars::{packet::Version, rpc::{ArgumentWriter, encode_push}};
+///
+/// let mut w = ArgumentWriter::new(Version::TARS, Vec::new());
+/// w.put(1, "msg", "hello");
+/// let packet = encode_push("pushMsg", w.finish()?);
+/// assert_eq!((packet.len(), &packet[..4]), (44, &[0, 0, 0, 44][..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn encode_push(function: &str, body: impl Into<Bytes>) -> Bytes {
+    let packet = ResponsePacket {
+        version: Version::TARS,
+        buffer: body.into(),
+        status: StringMap::from([(status_key::PUSH_FUNC.to_owned(), function.to_owned())]),
+        ..ResponsePacket::default()
+    };
+    let mut out = Vec::with_capacity(packet.buffer.len() + function.len() + PUSH_OVERHEAD);
+    match packet.encode(&mut out) {
+        Ok(()) => out.into(),
+        // Longer than any listener permits: sending it is refused because of its length.
+        Err(_) => packet.buffer,
+    }
+}
+
+/// The bytes of a push besides the name of its function and its parameters: at most so many.
+const PUSH_OVERHEAD: usize = 48;
+
+impl From<FrameError> for Error {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::TooLarge { len, max } => Self::FrameTooLarge { len: len.into(), max: max.into() },
+            FrameError::TooSmall { len } => Self::FrameTooSmall { len: len.into(), min: FRAME_LEN_MIN },
+        }
+    }
+}
+
+const FRAME_LEN_MIN: u64 = 5;

@@ -1,0 +1,229 @@
+//! The accepting end.
+
+use std::borrow::Cow;
+
+use super::{
+    CallHead, ResponseHead,
+    pending::{Pending, PendingTable},
+};
+use crate::{
+    Command, Error, Event, Failure, Progress, Request, Route, Session, Time,
+    tars::packet::{self, RequestRef, Response, ReturnCode, StringMapRef, split_frame, status_key},
+};
+
+/// One accepted connection.
+///
+/// Each packet is an [`Event::Request`] with the route (servant, function), the buffer as its body, and a [`CallHead`].
+/// The ids of requests are numbers of the session; the peer's id, whatever it is, is in the head, and in the response.
+///
+/// A response is encoded in the form of the version of its request. The code of a failure is sent if it is between -99
+/// and -1 or above 0; otherwise -99 is, since clients close the connection on less.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::{
+///     Command, Event, Route, Session, Time,
+///     tars::{packet::{RequestPacket, ResponseRef}, rpc::{CallHead, Tars, TarsSession}},
+/// };
+///
+/// let mut session: TarsSession = Tars::default().session();
+/// let packet = RequestPacket { request_id: -7, servant: "App.S.Obj".into(), func: "ping".into(), ..Default::default() };
+/// let (mut sent, now) = (Vec::new(), Time::from_nanos(0));
+/// packet.encode(&mut sent)?;
+/// let progress = session.handle_input(&sent, now)?;
+/// let Some(Event::Request(request)) = progress.event else { panic!("a packet is a request") };
+/// assert_eq!(request.route, Route::Named("App.S.Obj", "ping"));
+/// assert_eq!(CallHead::decode(request.head).map(|head| head.request_id), Some(-7));
+///
+/// let (id, mut out) = (request.id, Vec::new());
+/// assert_eq!(session.handle_command(Command::respond(id, b"\x0c"), &mut out, now), Ok(()));
+/// let response = ResponseRef::decode(&out[4..])?;
+/// assert_eq!((response.request_id, &*response.buffer), (-7, &b"\x0c"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct TarsSession {
+    frame_len_max: u32,
+    pending: PendingTable,
+    /// What the last event borrows, if it is not in the input as it should be.
+    scratch: Scratch,
+}
+
+#[derive(Debug, Default)]
+struct Scratch {
+    head: Vec<u8>,
+    servant: String,
+    function: String,
+    body: Vec<u8>,
+}
+
+impl TarsSession {
+    pub(super) fn new(frame_len_max: u32) -> Self {
+        Self { frame_len_max, pending: PendingTable::default(), scratch: Scratch::default() }
+    }
+
+    /// How many requests wait for their response.
+    pub fn pending_requests(&self) -> usize {
+        self.pending.len()
+    }
+
+    fn request<'a>(&'a mut self, packet: RequestRef<'a>, now: Time) -> Request<'a> {
+        let expects_response = !packet.is_one_way();
+        let id = if expects_response { self.pending.insert(&packet) } else { self.pending.one_way() };
+        let Scratch { head, servant, function, body } = &mut self.scratch;
+        head.clear();
+        CallHead {
+            version: packet.version,
+            packet_type: packet.packet_type,
+            message_type: packet.message_type,
+            request_id: packet.request_id,
+            timeout_ms: packet.timeout_ms,
+            context: packet.context,
+            status: packet.status,
+        }
+        .encode(head);
+        let wait = u64::try_from(packet.timeout_ms).ok().filter(|ms| *ms > 0);
+        Request {
+            id,
+            route: Route::Named(text(packet.servant, servant), text(packet.func, function)),
+            head,
+            body: match packet.buffer {
+                Cow::Borrowed(bytes) => bytes,
+                // A list of bytes in place of bytes.
+                Cow::Owned(bytes) => {
+                    *body = bytes;
+                    body
+                }
+            },
+            deadline: wait.map(|ms| now + std::time::Duration::from_millis(ms)),
+            expects_response,
+        }
+    }
+
+    /// Appends a response, if it fits.
+    fn respond(&self, pending: &Pending, head: &[u8], body: &[u8], out: &mut Vec<u8>) -> bool {
+        let Some(ResponseHead { context, status }) = ResponseHead::decode(head) else { return false };
+        let packet = Response {
+            version: pending.version,
+            packet_type: packet::packet_type::NORMAL,
+            request_id: pending.request_id,
+            message_type: pending.message_type,
+            ret: ReturnCode::SUCCESS,
+            buffer: body,
+            status,
+            result_desc: "",
+            context,
+        };
+        self.fits(body.len() + head.len()) && encode(pending, packet, out)
+    }
+
+    fn fail(&self, pending: &Pending, failure: Failure<'_>, out: &mut Vec<u8>) -> bool {
+        let is_valid = failure.code >= ReturnCode::UNKNOWN.0 && failure.code != ReturnCode::SUCCESS.0;
+        let ret = if is_valid { ReturnCode(failure.code) } else { ReturnCode::UNKNOWN };
+        let packet = Response {
+            version: pending.version,
+            packet_type: packet::packet_type::NORMAL,
+            request_id: pending.request_id,
+            message_type: pending.message_type,
+            ret,
+            buffer: if pending.version.is_tup() { NO_ATTRIBUTES } else { &[] },
+            status: StringMapRef::default(),
+            result_desc: failure.text,
+            context: StringMapRef::default(),
+        };
+        self.fits(failure.text.len()) && encode(pending, packet, out)
+    }
+
+    /// Whether a packet with so many bytes of its own is within the limit. What is around them is small.
+    fn fits(&self, len: usize) -> bool {
+        len.saturating_add(RESPONSE_OVERHEAD) <= self.frame_len_max as usize
+    }
+}
+
+impl Session for TarsSession {
+    #[inline]
+    fn handle_input<'a>(&'a mut self, input: &'a [u8], now: Time) -> Result<Progress<'a>, Error> {
+        let Some((body, taken)) = split_frame(input, self.frame_len_max)? else {
+            return Ok(Progress::NEED_MORE);
+        };
+        let packet = RequestRef::decode(body).map_err(|_| Error::Malformed("request packet"))?;
+        Ok(Progress::event(taken, Event::Request(self.request(packet, now))))
+    }
+
+    fn handle_command<'c>(
+        &mut self,
+        command: Command<'c>,
+        out: &mut Vec<u8>,
+        _now: Time,
+    ) -> Result<(), Command<'c>> {
+        let (id, is_done) = match command {
+            Command::Respond { id, head, body } => {
+                let Some(pending) = self.pending.get(id) else { return Ok(()) };
+                (id, self.respond(pending, head, body, out))
+            }
+            Command::Fail { id, failure } => {
+                let Some(pending) = self.pending.get(id) else { return Ok(()) };
+                (id, self.fail(pending, failure, out))
+            }
+            Command::Forget { id } => {
+                let Some(pending) = self.pending.get(id) else { return Ok(()) };
+                (id, self.fail(pending, FORGOTTEN, out))
+            }
+            Command::Push { route: Route::Only, body } if body.len() <= self.frame_len_max as usize => {
+                out.extend_from_slice(body);
+                return Ok(());
+            }
+            _ => return Err(command),
+        };
+        if !is_done {
+            return Err(command);
+        }
+        self.pending.remove(id);
+        Ok(())
+    }
+}
+
+/// Appends a response in the form of its version: in TUP that of a request.
+fn encode(pending: &Pending, packet: Response<&str, &[u8], StringMapRef<'_>>, out: &mut Vec<u8>) -> bool {
+    let Some(names) = &pending.names else { return packet.encode(out).is_ok() };
+    let mut status = packet.status.to_map();
+    if packet.ret != ReturnCode::SUCCESS {
+        status.insert(status_key::RESULT_CODE.to_owned(), packet.ret.0.to_string());
+        if !packet.result_desc.is_empty() {
+            status.insert(status_key::RESULT_DESC.to_owned(), packet.result_desc.to_owned());
+        }
+    }
+    let packet = packet::Request {
+        version: packet.version,
+        packet_type: packet.packet_type,
+        message_type: packet.message_type,
+        request_id: packet.request_id,
+        servant: names.0.as_str(),
+        func: names.1.as_str(),
+        buffer: packet.buffer,
+        timeout_ms: 0,
+        context: packet.context.to_map(),
+        status,
+    };
+    packet.encode(out).is_ok()
+}
+
+/// The text, in `scratch` if the peer's is not UTF-8.
+fn text<'a>(text: Cow<'a, str>, scratch: &'a mut String) -> &'a str {
+    match text {
+        Cow::Borrowed(text) => text,
+        Cow::Owned(text) => {
+            *scratch = text;
+            scratch
+        }
+    }
+}
+
+/// The response to a request that the application has dropped.
+const FORGOTTEN: Failure<'_> = Failure { code: ReturnCode::UNKNOWN.0, text: "no response from the servant" };
+
+/// A map without attributes in field 0. Some clients cannot read an empty buffer.
+const NO_ATTRIBUTES: &[u8] = &[0x08, 0x0c];
+
+/// The fields of a response besides its buffer, its maps and its text.
+const RESPONSE_OVERHEAD: usize = 64;
