@@ -244,8 +244,8 @@ pub struct ListenerStats {
     pub opened: u64,
     /// Connections closed, per reason: the codes of `CloseReason`.
     pub closed: Vec<(&'static str, u64)>,
-    /// Connections refused when accepted, per bound: `connections-max`, `per-ip-max`, `unidentified-max`, `draining`,
-    /// `memory`, and `descriptors`, which counts the times that accepting had to wait for a free descriptor. Those that
+    /// Connections refused when accepted, per bound: `connections-max`, `per-ip-max`, `listener-max`, `denied`,
+    /// `unidentified-max`, `draining`, `memory`, and `descriptors`, which counts the times that accepting had to wait for a free descriptor. Those that
     /// their peers reset before they were accepted are `reset`.
     pub rejected: Vec<(&'static str, u64)>,
     /// Messages received.

@@ -34,13 +34,12 @@ impl Conns {
             return self.on_accept_aborted(listener);
         };
         let counters = &self.counters.listeners[listener as usize];
-        let limits = &self.shared.limits;
         let admitted = if self.reactor.is_draining() {
             Err("draining")
         } else if !has_memory {
             Err("memory")
         } else {
-            self.shared.quota.enter(peer.ip(), limits.connections_max(), limits.connections_per_ip_max())
+            self.shared.enter(listener, peer.ip())
         };
         if let Err(code) = admitted {
             counters.count_rejection(code);
@@ -73,7 +72,7 @@ impl Conns {
             return self.admit(adopted);
         }
         self.counters.listeners[adopted.listener as usize].count_rejection("draining");
-        self.shared.quota.leave(adopted.peer.ip());
+        self.shared.leave(adopted.listener, adopted.peer.ip());
         adopted.transport.reset();
     }
 
@@ -112,7 +111,7 @@ impl Conns {
     fn refuse(&self, transport: Detached, peer: SocketAddr, listener: u32) {
         self.counters.listeners[listener as usize].count_rejection("connections-max");
         self.log_refusal(listener, peer, "connections-max");
-        self.shared.quota.leave(peer.ip());
+        self.shared.leave(listener, peer.ip());
         transport.reset();
     }
 
@@ -275,7 +274,7 @@ impl Conns {
                 target,
                 "a connection was lost on its way to its home shard"
             );
-            self.shared.quota.leave(peer.ip());
+            self.shared.leave(listener as u32, peer.ip());
         }
         true
     }

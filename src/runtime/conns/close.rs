@@ -241,8 +241,8 @@ impl Conns {
         self.publish_queue(&mut conn);
         self.forget_memory(&mut conn);
         self.cancel_timer(conn.timer);
-        if let Role::Accepted { .. } = conn.role {
-            self.shared.quota.leave(conn.handle.peer().ip());
+        if let Role::Accepted { listener, .. } = conn.role {
+            self.shared.leave(listener, conn.handle.peer().ip());
         }
         drop(conn.transport.detach(&self.reactor.ring));
     }

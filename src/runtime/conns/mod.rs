@@ -42,7 +42,7 @@ use shardcast_proto::{
 pub(crate) use fan_out::{Content, Frames, Outgoing};
 pub use local::LocalConnection;
 pub(crate) use outbound::{Owner, made_limits};
-pub(crate) use shared::{ListenerShared, Shared};
+pub(crate) use shared::{Admission, ListenerShared, Shared};
 
 use crate::{
     ConnId, Connection,

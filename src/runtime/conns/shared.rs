@@ -21,7 +21,7 @@ pub(crate) struct Shared {
     pub(crate) listeners: Vec<ListenerShared>,
     pub(crate) limits: ServerCells,
     pub(crate) memory: Arc<Memory>,
-    pub(super) quota: ConnectionQuota,
+    quota: ConnectionQuota,
 }
 
 pub(crate) struct ListenerShared {
@@ -35,18 +35,68 @@ pub(crate) struct ListenerShared {
     pub(crate) protocols: Vec<Arc<dyn Protocol>>,
     pub(crate) limits: Arc<ListenerCells>,
     pub(crate) rate_limit: RateLimit,
+    pub(crate) admission: Admission,
+}
+
+/// Which connections a listener takes, apart from the bounds of the server.
+pub(crate) struct Admission {
+    /// Whether a peer of this address may connect.
+    pub(crate) permits: Option<Arc<dyn Fn(IpAddr) -> bool + Send + Sync>>,
+    /// At most so many, on all shards together.
+    pub(crate) connections_max: usize,
+    connections: AtomicUsize,
+}
+
+impl Admission {
+    pub(crate) fn new(
+        permits: Option<Arc<dyn Fn(IpAddr) -> bool + Send + Sync>>,
+        connections_max: usize,
+    ) -> Self {
+        Self { permits, connections_max, connections: AtomicUsize::new(0) }
+    }
+
+    fn enter(&self, ip: IpAddr) -> Result<(), &'static str> {
+        if self.permits.as_ref().is_some_and(|permits| !permits(ip)) {
+            return Err("denied");
+        }
+        if self.connections.fetch_add(1, Ordering::Relaxed) >= self.connections_max {
+            self.leave();
+            return Err("listener-max");
+        }
+        Ok(())
+    }
+
+    fn leave(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Shared {
     pub(crate) fn new(listeners: Vec<ListenerShared>, limits: ServerCells, memory: Arc<Memory>) -> Self {
         Self { listeners, limits, memory, quota: ConnectionQuota::default() }
     }
+
+    /// Admits a connection to a listener, or returns what refuses it. One that is admitted must
+    /// [leave](Self::leave).
+    pub(super) fn enter(&self, listener: u32, ip: IpAddr) -> Result<(), &'static str> {
+        let admission = &self.listeners[listener as usize].admission;
+        admission.enter(ip)?;
+        let entered =
+            self.quota.enter(ip, self.limits.connections_max(), self.limits.connections_per_ip_max());
+        entered.inspect_err(|_| admission.leave())
+    }
+
+    /// A connection that was admitted has ended.
+    pub(super) fn leave(&self, listener: u32, ip: IpAddr) {
+        self.listeners[listener as usize].admission.leave();
+        self.quota.leave(ip);
+    }
 }
 
 /// The number of connections of the whole server, for its bounds. It has a lock, but only opening and closing a
 /// connection takes it.
 #[derive(Debug, Default)]
-pub(super) struct ConnectionQuota {
+struct ConnectionQuota {
     total: AtomicUsize,
     /// By [`Holder::address`].
     per_address: Mutex<HashMap<u64, usize>>,
@@ -54,7 +104,7 @@ pub(super) struct ConnectionQuota {
 
 impl ConnectionQuota {
     /// Admits one connection, or returns which bound refuses it.
-    pub(super) fn enter(&self, ip: IpAddr, total_max: usize, per_ip_max: usize) -> Result<(), &'static str> {
+    fn enter(&self, ip: IpAddr, total_max: usize, per_ip_max: usize) -> Result<(), &'static str> {
         if self.total.fetch_add(1, Ordering::Relaxed) >= total_max {
             self.total.fetch_sub(1, Ordering::Relaxed);
             return Err("connections-max");
@@ -70,7 +120,7 @@ impl ConnectionQuota {
         Ok(())
     }
 
-    pub(super) fn leave(&self, ip: IpAddr) {
+    fn leave(&self, ip: IpAddr) {
         self.total.fetch_sub(1, Ordering::Relaxed);
         let mut per_address = self.per_address.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = per_address.get_mut(&address(ip)) {

@@ -156,8 +156,17 @@ fn count(codes: &[&str], counters: &[Counter], code: &str, n: u64) {
 }
 
 /// Why a connection was refused when it was accepted.
-pub(crate) const REJECTIONS: [&str; 7] =
-    ["connections-max", "per-ip-max", "unidentified-max", "draining", "descriptors", "memory", "reset"];
+pub(crate) const REJECTIONS: [&str; 9] = [
+    "connections-max",
+    "per-ip-max",
+    "listener-max",
+    "denied",
+    "unidentified-max",
+    "draining",
+    "descriptors",
+    "memory",
+    "reset",
+];
 
 /// The codes of `shardcast_proto::Error`.
 pub(crate) const DECODE_ERRORS: [&str; 6] =

@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use shardcast_proto::{Protocol, push::schedule::RateLimit};
 
@@ -53,7 +53,12 @@ pub struct Listener {
     pub(super) protocols: Vec<(Arc<dyn Protocol>, ServiceFactory)>,
     pub(super) rate_limit: RateLimit,
     pub(super) limits: Option<ListenerLimits>,
+    pub(super) permits: Option<Arc<Permits>>,
+    pub(super) connections_max: usize,
 }
+
+/// Whether a peer of an address may connect.
+type Permits = dyn Fn(IpAddr) -> bool + Send + Sync;
 
 impl Listener {
     /// A listener named `name` in metrics and logs, on `address`: `ip:port` or `host:port`. Port 0 selects any free
@@ -68,6 +73,8 @@ impl Listener {
             protocols: Vec::new(),
             rate_limit: RateLimit::NONE,
             limits: None,
+            permits: None,
+            connections_max: usize::MAX,
         }
     }
 
@@ -131,6 +138,36 @@ impl Listener {
     #[must_use]
     pub fn limits(mut self, limits: ListenerLimits) -> Self {
         self.limits = Some(limits);
+        self
+    }
+
+    /// Accepts connections only from addresses for which `permits` is true. Others are reset, and counted
+    /// (`denied`). Default: all.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::Listener;
+    ///
+    /// let local = Listener::new("push", "0.0.0.0:10099").admit(|address| address.is_loopback());
+    /// ```
+    #[must_use]
+    pub fn admit(mut self, permits: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        self.permits = Some(Arc::new(permits));
+        self
+    }
+
+    /// Accepts at most so many connections, on all shards together. More are reset, and counted (`listener-max`).
+    /// Default: the bounds of the server only.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::Listener;
+    ///
+    /// let small = Listener::new("push", "127.0.0.1:0").connections_max(100);
+    /// ```
+    #[must_use]
+    pub const fn connections_max(mut self, connections_max: usize) -> Self {
+        self.connections_max = connections_max;
         self
     }
 }

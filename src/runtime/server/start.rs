@@ -22,7 +22,7 @@ use shardcast_proto::{TopicName, push::HubConfig};
 use super::{Grace, Listener, Server, ServerHandle, Shared, epoch, listener::ServiceFactory};
 use crate::{
     CpuChoice, MemoryMax, ServerConfig, ShardCount, Spin, StartError,
-    conns::{self, ListenerShared},
+    conns::{self, Admission, ListenerShared},
     counters::{ShardCounters, label},
     limits::{ListenerCells, ServerCells},
     memory::Memory,
@@ -363,6 +363,7 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
             name: listener.name,
             address,
             protocols,
+            admission: Admission::new(listener.permits, listener.connections_max),
         });
         factories.push(makers);
     }

@@ -13,8 +13,8 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use shardcast::{CloseReason, Listener, ServerConfig, ServerLimits, ShardCount};
 
 use crate::support::{
-    Control, End, Line, PATIENCE, Peer, Recorder, Totals, WhoAmI, child, config, eventually, frame, is_child,
-    serve, start,
+    Control, End, Line, PATIENCE, Peer, Recorder, Totals, WhoAmI, child, config, eventually, frame, framed,
+    is_child, serve, start,
 };
 
 fn limited(limits: ServerLimits) -> ServerConfig {
@@ -68,6 +68,24 @@ fn one_address_may_not_take_all_places() {
     eventually(PATIENCE, || Totals::of(&handle).rejected("per-ip-max") >= 1);
     greedy.pop().expect("three of them").reset();
     eventually(PATIENCE, || is_let_in(from(1)));
+}
+
+#[test]
+fn a_listener_admits_whom_it_permits_up_to_its_own_bound() {
+    let recorder = Recorder::default();
+    let even = |address: IpAddr| matches!(address, IpAddr::V4(address) if address.octets()[3] % 2 == 0);
+    let few = framed("few", &recorder).admit(even).connections_max(3);
+    let (server, address) = start(config(), few, "few");
+    let handle = server.handle();
+    let from = |last: u8| Peer::connect_from(Some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))), None, address);
+    assert!(!is_let_in(from(1)) && !is_let_in(from(3)));
+    eventually(PATIENCE, || Totals::of(&handle).rejected("denied") == 2);
+    let mut peers: Vec<_> = (0..3).map(|_| from(2).expect("there is room")).collect();
+    peers.iter_mut().for_each(|peer| assert!(is_served(peer)));
+    assert!(!is_let_in(from(4)));
+    eventually(PATIENCE, || Totals::of(&handle).rejected("listener-max") == 1);
+    peers.pop().expect("three of them").reset();
+    eventually(PATIENCE, || is_let_in(from(4)));
 }
 
 #[test]
