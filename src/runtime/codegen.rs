@@ -2,7 +2,14 @@
 //!
 //! It is not an interface for people.
 
+pub use crate::{
+    CloseReason, Connection, Failure,
+    tars::rpc::{
+        ArgumentError, ArgumentReader, ArgumentWriter, CallContext, Dispatcher, IncomingCall, PushPacket,
+    },
+};
 pub use shardcast_proto::tars::__codegen::*;
+pub use std::{future::Future, rc::Rc, sync::Arc};
 
 /// Includes the code that `shardcast_build` generated in the build script: a module for each module of the .tars files.
 ///

@@ -82,7 +82,7 @@ pub use mesh::{Connection, Failure, Responder, ServiceResponse};
 pub use push::PeriodicPush;
 pub use reactor::source;
 pub use server::{Listener, ListenerInfo, ListenerRef, Server, ServerBuilder, ServerHandle};
-pub use service::{Reply, Service};
+pub use service::{Context, Reply, Service};
 
 /// Compiles the README's example.
 #[cfg(doctest)]

@@ -137,6 +137,11 @@ impl Connection {
         SystemTime::now() - Duration::from_nanos(ago)
     }
 
+    /// The same on the monotonic clock.
+    pub(crate) fn received_at(&self) -> Time {
+        Time::from_nanos(self.0.received_nanos.load(Ordering::Relaxed))
+    }
+
     /// Whether it is open. It may end at any moment after.
     ///
     /// # Examples

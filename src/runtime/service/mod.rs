@@ -1,7 +1,9 @@
 //! What applications implement, and how they respond.
 
+mod context;
 mod reply;
 
+pub use context::Context;
 pub use reply::Reply;
 pub(crate) use reply::{Handling, Scratch, Written};
 

@@ -36,6 +36,7 @@ mod sources;
 mod stall;
 mod start;
 mod streams;
+mod tars_rpc;
 mod tasks;
 mod topic_abuse;
 mod topic_client;
