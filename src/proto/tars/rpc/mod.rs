@@ -10,34 +10,39 @@ mod arguments;
 mod head;
 mod pending;
 mod server;
+mod topics;
 
 use bytes::Bytes;
 
 use super::packet::{FRAME_LEN_MAX_TARSCPP, FrameError, ResponsePacket, StringMap, Version, status_key};
-use crate::{Error, Home, Opening, Protocol, Route, Session, Sniff};
+use crate::{Dialect, Error, Home, Message, Opening, Protocol, Route, Session, Sniff};
 
 pub use arguments::{ArgumentError, ArgumentReader, ArgumentWriter, EncodeError};
 pub use head::{CallHead, ResponseHead};
 pub use server::TarsSession;
+pub use topics::PUSH_OBJECT;
 
 /// The protocol of a listener for Tars clients, and of clients of Tars servers.
 ///
-/// A push is a complete packet; [`encode_push`] makes one.
+/// A push is a complete packet; [`encode_push`] makes one. Calls of the object [`PUSH_OBJECT`] are events of the hub.
 ///
 /// # Examples
 /// ```
-/// use shardcast_proto::{Protocol, Sniff, Home, tars::rpc::Tars};
+/// use shardcast_proto::{Home, Protocol, Sniff, tars::rpc::{PUSH_OBJECT, Tars}};
 ///
 /// let tars = Tars::default().with(|it| it.frame_len_max = 10 << 20);
 /// assert_eq!((tars.name(), tars.push_len_max()), ("tars", 10 << 20));
 /// // A client may connect and wait for pushes.
 /// assert_eq!(tars.sniff(b""), Sniff::Match(Home::AnyShard));
+/// assert!(tars.topics && PUSH_OBJECT == "Shardcast.Push.PushObj");
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Tars {
     /// The longest packet that is received and sent, in bytes. Default: 100 MiB, as in TarsCpp.
     pub frame_len_max: u32,
+    /// Whether the object [`PUSH_OBJECT`] exists, through which clients use topics. Default: yes.
+    pub topics: bool,
 }
 
 crate::with! {
@@ -52,14 +57,14 @@ crate::with! {
 
 impl Default for Tars {
     fn default() -> Self {
-        Self { frame_len_max: FRAME_LEN_MAX_TARSCPP }
+        Self { frame_len_max: FRAME_LEN_MAX_TARSCPP, topics: true }
     }
 }
 
 impl Tars {
     /// Opens an unboxed session of an accepted connection.
     pub fn session(&self) -> TarsSession {
-        TarsSession::new(self.frame_len_max)
+        TarsSession::new(self)
     }
 }
 
@@ -86,6 +91,15 @@ impl Protocol for Tars {
     /// The body unchanged: it is a packet.
     fn encode_push(&self, route: Route<'_>, body: &Bytes) -> Option<Bytes> {
         (route == Route::Only && body.len() <= self.push_len_max()).then(|| body.clone())
+    }
+
+    fn encode_message(&self, _dialect: Dialect, message: Message<'_>) -> Option<Bytes> {
+        let fits = message.body.len() <= self.message_len_max(message.topic);
+        (self.topics && fits).then(|| topics::encode_message(&message))
+    }
+
+    fn message_len_max(&self, topic: &str) -> usize {
+        self.push_len_max().saturating_sub(topics::message_overhead(topic))
     }
 
     fn push_len_max(&self) -> usize {

@@ -3,12 +3,17 @@
 use std::borrow::Cow;
 
 use super::{
-    CallHead, ResponseHead,
+    ArgumentWriter, CallHead, PUSH_OBJECT, ResponseHead, Tars,
     pending::{Pending, PendingTable},
+    topics::{self, Call, Parameters, Receipt, Subscribed},
 };
 use crate::{
     Command, Error, Event, Failure, Progress, Request, Route, Session, Time,
-    tars::packet::{self, RequestRef, Response, ReturnCode, StringMapRef, split_frame, status_key},
+    tars::{
+        codec::Encode,
+        json::ToJson,
+        packet::{self, RequestRef, Response, ReturnCode, StringMapRef, split_frame, status_key},
+    },
 };
 
 /// One accepted connection.
@@ -44,9 +49,13 @@ use crate::{
 #[derive(Debug)]
 pub struct TarsSession {
     frame_len_max: u32,
+    has_topics: bool,
     pending: PendingTable,
     /// What the last event borrows, if it is not in the input as it should be.
     scratch: Scratch,
+    parameters: Parameters,
+    /// A response of the session itself.
+    own: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
@@ -58,8 +67,15 @@ struct Scratch {
 }
 
 impl TarsSession {
-    pub(super) fn new(frame_len_max: u32) -> Self {
-        Self { frame_len_max, pending: PendingTable::default(), scratch: Scratch::default() }
+    pub(super) fn new(protocol: &Tars) -> Self {
+        Self {
+            frame_len_max: protocol.frame_len_max,
+            has_topics: protocol.topics,
+            pending: PendingTable::default(),
+            scratch: Scratch::default(),
+            parameters: Parameters::default(),
+            own: Vec::new(),
+        }
     }
 
     /// How many requests wait for their response.
@@ -98,6 +114,86 @@ impl TarsSession {
             deadline: wait.map(|ms| now + std::time::Duration::from_millis(ms)),
             expects_response,
         }
+    }
+
+    /// A call of [`PUSH_OBJECT`].
+    fn topic_call(&mut self, packet: &RequestRef<'_>, taken: usize) -> Progress<'_> {
+        let expects_response = !packet.is_one_way();
+        let id = if expects_response { self.pending.insert(packet) } else { self.pending.one_way() };
+        let own = match Call::read(packet, &mut self.parameters) {
+            Ok(None) => Ok(()),
+            Ok(Some(call)) => {
+                return Progress::event(taken, call.event(id, expects_response, &self.parameters));
+            }
+            Err(failed) => Err(failed),
+        };
+        let mut out = std::mem::take(&mut self.own);
+        let command = match &own {
+            Ok(()) => Command::respond(id, &[]),
+            Err((ReturnCode(code), text)) => Command::Fail { id, failure: Failure { code: *code, text } },
+        };
+        // A short one always fits.
+        let _ = self.respond_to(command, &mut out);
+        self.own = out;
+        Progress::silent(taken).and_more()
+    }
+
+    fn respond_to<'c>(&mut self, command: Command<'c>, out: &mut Vec<u8>) -> Result<(), Command<'c>> {
+        let id = match command {
+            Command::Respond { id, .. }
+            | Command::Fail { id, .. }
+            | Command::Forget { id }
+            | Command::Subscribed { id, .. }
+            | Command::Unsubscribed { id }
+            | Command::Published { id, .. }
+            | Command::Present { id, .. }
+            | Command::Refused { id, .. } => id,
+            Command::Push { route: Route::Only, body } if body.len() <= self.frame_len_max as usize => {
+                out.extend_from_slice(body);
+                return Ok(());
+            }
+            Command::Message(message) if self.has_topics => {
+                let packet = topics::encode_message(&message);
+                if packet.len() > self.frame_len_max as usize {
+                    return Err(command);
+                }
+                out.extend_from_slice(&packet);
+                return Ok(());
+            }
+            _ => return Err(command),
+        };
+        // One-way calls have none.
+        let Some(pending) = self.pending.get(id) else { return Ok(()) };
+        let is_done = match command {
+            Command::Respond { head, body, .. } => self.respond(pending, head, body, out),
+            Command::Fail { failure, .. } => self.fail(pending, failure, out),
+            Command::Forget { .. } => self.fail(pending, FORGOTTEN, out),
+            Command::Subscribed { head, recovery, .. } => {
+                self.result(pending, &Subscribed { head, recovery }, out)
+            }
+            Command::Unsubscribed { .. } => self.respond(pending, &[], &[], out),
+            Command::Published { position, receivers, .. } => {
+                self.result(pending, &Receipt { position, receivers }, out)
+            }
+            Command::Present { count, .. } => self.result(pending, &count.cast_signed(), out),
+            Command::Refused { refusal, .. } => {
+                let (code, text) = (refusal.status().into(), refusal.to_string());
+                self.fail(pending, Failure { code, text: &text }, out)
+            }
+            _ => false,
+        };
+        if !is_done {
+            return Err(command);
+        }
+        self.pending.remove(id);
+        Ok(())
+    }
+
+    /// Appends a response with this result.
+    fn result<T: Encode + ToJson>(&self, pending: &Pending, value: &T, out: &mut Vec<u8>) -> bool {
+        let mut w = ArgumentWriter::new(pending.version, Vec::new());
+        w.put_result(value);
+        w.finish().is_ok_and(|body| self.respond(pending, &[], &body, out))
     }
 
     /// Appends a response, if it fits.
@@ -147,6 +243,9 @@ impl Session for TarsSession {
             return Ok(Progress::NEED_MORE);
         };
         let packet = RequestRef::decode(body).map_err(|_| Error::Malformed("request packet"))?;
+        if self.has_topics && packet.servant == PUSH_OBJECT {
+            return Ok(self.topic_call(&packet, taken));
+        }
         Ok(Progress::event(taken, Event::Request(self.request(packet, now))))
     }
 
@@ -156,30 +255,11 @@ impl Session for TarsSession {
         out: &mut Vec<u8>,
         _now: Time,
     ) -> Result<(), Command<'c>> {
-        let (id, is_done) = match command {
-            Command::Respond { id, head, body } => {
-                let Some(pending) = self.pending.get(id) else { return Ok(()) };
-                (id, self.respond(pending, head, body, out))
-            }
-            Command::Fail { id, failure } => {
-                let Some(pending) = self.pending.get(id) else { return Ok(()) };
-                (id, self.fail(pending, failure, out))
-            }
-            Command::Forget { id } => {
-                let Some(pending) = self.pending.get(id) else { return Ok(()) };
-                (id, self.fail(pending, FORGOTTEN, out))
-            }
-            Command::Push { route: Route::Only, body } if body.len() <= self.frame_len_max as usize => {
-                out.extend_from_slice(body);
-                return Ok(());
-            }
-            _ => return Err(command),
-        };
-        if !is_done {
-            return Err(command);
-        }
-        self.pending.remove(id);
-        Ok(())
+        self.respond_to(command, out)
+    }
+
+    fn poll_transmit(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.own);
     }
 }
 

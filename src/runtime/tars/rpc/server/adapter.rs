@@ -44,6 +44,9 @@ pub struct AdapterOptions {
     pub queue_timeout: Duration,
     /// The longest packet that is received and sent, in bytes. Default: 100 MiB.
     pub frame_len_max: u32,
+    /// Whether the object [`PUSH_OBJECT`](super::super::PUSH_OBJECT) exists, through which clients use the topics of the
+    /// server. Its calls do not pass interceptors or the bound on handlers. Default: yes.
+    pub topics: bool,
 }
 
 shardcast_proto::with! {
@@ -68,6 +71,7 @@ impl Default for AdapterOptions {
             queue_bytes_max: 64 << 20,
             queue_timeout: Duration::from_secs(10),
             frame_len_max: FRAME_LEN_MAX_TARSCPP,
+            topics: true,
         }
     }
 }
@@ -221,10 +225,10 @@ impl Adapter {
     /// The listener, for [`ServerBuilder::listen`](crate::ServerBuilder::listen).
     pub fn listener(self) -> Listener {
         let Self { name, endpoint, servants, interceptors, options, limits, stats } = self;
-        let AdapterOptions { access, connections_max, frame_len_max, .. } = options.clone();
+        let AdapterOptions { access, connections_max, frame_len_max, topics, .. } = options.clone();
         let host = endpoint.host;
         let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host };
-        let protocol = Tars::default().with(|it| it.frame_len_max = frame_len_max);
+        let protocol = Tars::default().with(|it| (it.frame_len_max, it.topics) = (frame_len_max, topics));
         let listener = Listener::new(name, format!("{host}:{}", endpoint.port))
             .protocol(protocol, move |server| service(server, &servants, &interceptors, &options, &stats))
             .limits(limits)
