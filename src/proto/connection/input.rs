@@ -563,7 +563,7 @@ pub(super) fn encode<S: Session + ?Sized>(
         Ok(()) => true,
         Err(Command::Respond { id, .. }) => {
             drops.too_large += 1;
-            let failure = Failure { code: TOO_LARGE, text: "the response is too large" };
+            let failure = Failure { code: Failure::RESPONSE_TOO_LARGE, text: "the response is too large" };
             // Nothing is sent if the protocol has no failures.
             let _ = session.handle_command(Command::Fail { id, failure }, out, now);
             false
@@ -574,9 +574,6 @@ pub(super) fn encode<S: Session + ?Sized>(
         }
     }
 }
-
-/// The code of the failure that replaces a response whose frame would be too large.
-const TOO_LARGE: i32 = -1;
 
 /// How much may wait for the rest of its frame: far more than any protocol's own limit.
 const ASSEMBLY_BYTES_MAX: usize = 128 << 20;

@@ -38,6 +38,9 @@ pub enum Command<'a> {
         /// Encoded payload.
         body: &'a [u8],
     },
+    /// The server stops: it takes no more requests of this peer, responds to those in progress, and then ends the
+    /// connection. A protocol that has a notice for that appends it; others return this command.
+    Draining,
     /// The response to [`Event::Hello`](crate::Event::Hello).
     Welcome {
         /// From the request.

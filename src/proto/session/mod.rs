@@ -269,7 +269,8 @@ pub trait Session {
     ///
     /// # Errors
     /// Returns the command, with nothing appended, when this protocol cannot encode it: either never, or
-    /// because a field does not fit into its frame. A response that does not fit becomes a [`Command::Fail`].
+    /// because a field does not fit into its frame. A response that does not fit becomes a [`Command::Fail`] with
+    /// [`Failure::RESPONSE_TOO_LARGE`].
     fn handle_command<'c>(
         &mut self,
         command: Command<'c>,

@@ -122,3 +122,20 @@ pub struct Failure<'a> {
     /// One sentence; may be empty.
     pub text: &'a str,
 }
+
+impl Failure<'_> {
+    /// The code in place of a response that the protocol returned because its frame would be too large. A protocol
+    /// sends its own code for that.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::{Command, Failure, RequestId};
+    ///
+    /// /// The code that a protocol sends.
+    /// fn code(failure: Failure<'_>) -> i32 {
+    ///     if failure.code == Failure::RESPONSE_TOO_LARGE { 413 } else { failure.code }
+    /// }
+    /// assert_eq!(code(Failure { code: Failure::RESPONSE_TOO_LARGE, text: "the response is too large" }), 413);
+    /// ```
+    pub const RESPONSE_TOO_LARGE: i32 = i32::MIN;
+}

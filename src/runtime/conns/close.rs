@@ -2,7 +2,10 @@
 
 use std::rc::Rc;
 
-use shardcast_proto::connection::{CloseReason, Cut, State};
+use shardcast_proto::{
+    Command,
+    connection::{CloseReason, Cut, State},
+};
 
 use super::{Conn, Conns, Role, outbound::Owner};
 use crate::{ConnId, Connection, reactor::Notice};
@@ -60,7 +63,10 @@ impl Conns {
         for id in self.ids(|conn| conn.moving.is_none() && conn.listener().is_some()) {
             self.with_conn(id, |conn| match conn.core.state() {
                 State::Waiting => conn.core.end(CloseReason::Drained, &conn.limits, self.now()),
-                _ => conn.core.begin_drain(),
+                _ => {
+                    self.say(conn, Command::Draining);
+                    conn.core.begin_drain();
+                }
             });
         }
     }

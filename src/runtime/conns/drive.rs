@@ -198,7 +198,8 @@ impl Conns {
 
     /// Sends the response to a command of the peer.
     pub(crate) fn say(&self, conn: &mut Conn, command: Command<'_>) {
-        let may_be_refused = matches!(command, Command::Respond { .. } | Command::Message(_));
+        let may_be_refused =
+            matches!(command, Command::Respond { .. } | Command::Message(_) | Command::Draining);
         let said = conn.core.say(command, &self.spares, self.now());
         debug_assert!(
             may_be_refused || said || !conn.core.is_open(),

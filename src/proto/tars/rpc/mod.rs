@@ -22,6 +22,13 @@ pub use head::{CallHead, ResponseHead};
 pub use server::TarsSession;
 pub use topics::PUSH_OBJECT;
 
+/// A client that sends a request with this key in its status gets a notice when the server begins to drain: a push whose
+/// description is `_reconnect_`. It should connect to another server then; its calls in progress are still answered.
+pub const RECONNECT_NOTICE_KEY: &str = "STATUS_RECONNECT_NOTICE";
+
+/// The description of that notice.
+const RECONNECT: &str = "_reconnect_";
+
 /// The protocol of a listener for Tars clients, and of clients of Tars servers.
 ///
 /// A push is a complete packet; [`encode_push`] makes one. Calls of the object [`PUSH_OBJECT`] are events of the hub.
@@ -43,6 +50,10 @@ pub struct Tars {
     pub frame_len_max: u32,
     /// Whether the object [`PUSH_OBJECT`] exists, through which clients use topics. Default: yes.
     pub topics: bool,
+    /// Whether all clients get a notice when the server begins to drain, and not only those that ask for it: a push
+    /// whose description is `_reconnect_`, as from servers in Go. Clients in C++ without a push callback close the
+    /// connection when they get it. Default: no.
+    pub reconnect_notice: bool,
 }
 
 crate::with! {
@@ -57,7 +68,7 @@ crate::with! {
 
 impl Default for Tars {
     fn default() -> Self {
-        Self { frame_len_max: FRAME_LEN_MAX_TARSCPP, topics: true }
+        Self { frame_len_max: FRAME_LEN_MAX_TARSCPP, topics: true, reconnect_notice: false }
     }
 }
 

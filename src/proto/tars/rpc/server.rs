@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    ArgumentWriter, CallHead, PUSH_OBJECT, ResponseHead, Tars,
+    ArgumentWriter, CallHead, PUSH_OBJECT, RECONNECT, RECONNECT_NOTICE_KEY, ResponseHead, Tars,
     pending::{Pending, PendingTable},
     topics::{self, Call, Parameters, Receipt, Subscribed},
 };
@@ -12,7 +12,7 @@ use crate::{
     tars::{
         codec::Encode,
         json::ToJson,
-        packet::{self, RequestRef, Response, ReturnCode, StringMapRef, split_frame, status_key},
+        packet::{self, RequestRef, Response, ReturnCode, StringMapRef, Version, split_frame, status_key},
     },
 };
 
@@ -50,6 +50,8 @@ use crate::{
 pub struct TarsSession {
     frame_len_max: u32,
     has_topics: bool,
+    /// The peer gets a notice when the server begins to drain.
+    wants_notice: bool,
     pending: PendingTable,
     /// What the last event borrows, if it is not in the input as it should be.
     scratch: Scratch,
@@ -71,6 +73,7 @@ impl TarsSession {
         Self {
             frame_len_max: protocol.frame_len_max,
             has_topics: protocol.topics,
+            wants_notice: protocol.reconnect_notice,
             pending: PendingTable::default(),
             scratch: Scratch::default(),
             parameters: Parameters::default(),
@@ -152,6 +155,20 @@ impl TarsSession {
                 out.extend_from_slice(body);
                 return Ok(());
             }
+            Command::Draining if self.wants_notice => {
+                let notice = Response::<_, &[u8], _> {
+                    version: Version::TARS,
+                    packet_type: packet::packet_type::NORMAL,
+                    request_id: 0,
+                    message_type: 0,
+                    ret: ReturnCode::SUCCESS,
+                    buffer: &[],
+                    status: StringMapRef::default(),
+                    result_desc: RECONNECT,
+                    context: StringMapRef::default(),
+                };
+                return notice.encode(out).map_err(|_| command);
+            }
             Command::Message(message) if self.has_topics => {
                 let packet = topics::encode_message(&message);
                 if packet.len() > self.frame_len_max as usize {
@@ -214,8 +231,11 @@ impl TarsSession {
     }
 
     fn fail(&self, pending: &Pending, failure: Failure<'_>, out: &mut Vec<u8>) -> bool {
-        let is_valid = failure.code >= ReturnCode::UNKNOWN.0 && failure.code != ReturnCode::SUCCESS.0;
-        let ret = if is_valid { ReturnCode(failure.code) } else { ReturnCode::UNKNOWN };
+        let ret = match ReturnCode(failure.code) {
+            ReturnCode(Failure::RESPONSE_TOO_LARGE) => ReturnCode::SERVER_ENCODE,
+            ReturnCode::SUCCESS => ReturnCode::UNKNOWN,
+            ret => ret.max(ReturnCode::UNKNOWN),
+        };
         let packet = Response {
             version: pending.version,
             packet_type: packet::packet_type::NORMAL,
@@ -243,6 +263,9 @@ impl Session for TarsSession {
             return Ok(Progress::NEED_MORE);
         };
         let packet = RequestRef::decode(body).map_err(|_| Error::Malformed("request packet"))?;
+        if !packet.status.is_empty() && packet.status.get(RECONNECT_NOTICE_KEY).is_some() {
+            self.wants_notice = true;
+        }
         if self.has_topics && packet.servant == PUSH_OBJECT {
             return Ok(self.topic_call(&packet, taken));
         }

@@ -90,8 +90,8 @@ mod push;
 mod server;
 
 pub use shardcast_proto::tars::rpc::{
-    ArgumentError, ArgumentReader, ArgumentWriter, CallHead, EncodeError, PUSH_OBJECT, ResponseHead, Tars,
-    encode_push,
+    ArgumentError, ArgumentReader, ArgumentWriter, CallHead, EncodeError, PUSH_OBJECT, RECONNECT_NOTICE_KEY,
+    ResponseHead, Tars, encode_push,
 };
 
 pub use push::PushPacket;

@@ -4,7 +4,7 @@ use shardcast_proto::{
     Command, Event, Failure, Progress, Request, RequestId, Route, Session, Time, session_conformance,
     tars::{
         packet::{RequestPacket, RequestRef, ResponseRef, StringMap, Version, packet_type},
-        rpc::{ArgumentReader, ArgumentWriter, CallHead, ResponseHead, Tars},
+        rpc::{ArgumentReader, ArgumentWriter, CallHead, RECONNECT_NOTICE_KEY, ResponseHead, Tars},
         tup::Attributes,
     },
     testing::{Conformance, accept},
@@ -145,7 +145,7 @@ fn ids_are_returned_as_they_were_sent() {
 #[test]
 fn failures_have_a_code_that_clients_accept() {
     for (code, expected) in
-        [(0, -99), (-100, -99), (i32::MIN, -99), (-99, -99), (-9, -9), (1, 1), (i32::MAX, i32::MAX)]
+        [(0, -99), (-100, -99), (i32::MIN + 1, -99), (-99, -99), (-9, -9), (1, 1), (i32::MAX, i32::MAX)]
     {
         for version in [Version::TARS, Version::TUP, Version::TUP_TYPED, Version::JSON, Version(9)] {
             let mut session = Tars::default().session();
@@ -297,4 +297,33 @@ fn maps_of_heads_come_back() {
             assert_eq!(ResponseHead::decode(&out[..len]), None);
         }
     }
+}
+
+/// Only those get it that ask for it, unless the listener decides: some clients close the connection when they get it.
+#[test]
+fn a_notice_of_draining_is_sent_to_those_that_want_it() {
+    let asks = StringMap::from([(RECONNECT_NOTICE_KEY.to_owned(), "1".to_owned())]);
+    for (to_all, status, is_sent) in
+        [(false, StringMap::new(), false), (false, asks, true), (true, StringMap::new(), true)]
+    {
+        let mut session = Tars::default().with(|it| it.reconnect_notice = to_all).session();
+        let (mut frame, mut out) = (Vec::new(), Vec::new());
+        RequestPacket { status, ..packet(Version::TARS, 1) }.encode(&mut frame).expect("it is short");
+        session.handle_input(&frame, NOW).expect("a packet");
+        let sent = session.handle_command(Command::Draining, &mut out, NOW);
+        assert_eq!(sent.is_ok(), is_sent);
+        if is_sent {
+            assert_eq!(hex(&out), hex(&recorded_frame("90_tarsgo_reconnect_push")));
+        }
+    }
+}
+
+#[test]
+fn a_response_that_is_too_large_fails_as_one_that_cannot_be_encoded() {
+    let mut session = Tars::default().session();
+    let id = begin(&mut session, Version::TARS, 5);
+    let (mut out, code) = (Vec::new(), Failure::RESPONSE_TOO_LARGE);
+    let command = Command::Fail { id, failure: Failure { code, text: "too large" } };
+    assert_eq!(session.handle_command(command, &mut out, NOW), Ok(()));
+    assert_eq!(ResponseRef::decode(whole(&out)).map(|packet| packet.ret.0), Ok(-2));
 }

@@ -47,6 +47,8 @@ pub struct AdapterOptions {
     /// Whether the object [`PUSH_OBJECT`](super::super::PUSH_OBJECT) exists, through which clients use the topics of the
     /// server. Its calls do not pass interceptors or the bound on handlers. Default: yes.
     pub topics: bool,
+    /// Whether all clients get a notice when the server begins to drain: see [`Tars::reconnect_notice`].
+    pub reconnect_notice: bool,
 }
 
 shardcast_proto::with! {
@@ -72,6 +74,7 @@ impl Default for AdapterOptions {
             queue_timeout: Duration::from_secs(10),
             frame_len_max: FRAME_LEN_MAX_TARSCPP,
             topics: true,
+            reconnect_notice: false,
         }
     }
 }
@@ -225,10 +228,15 @@ impl Adapter {
     /// The listener, for [`ServerBuilder::listen`](crate::ServerBuilder::listen).
     pub fn listener(self) -> Listener {
         let Self { name, endpoint, servants, interceptors, options, limits, stats } = self;
-        let AdapterOptions { access, connections_max, frame_len_max, topics, .. } = options.clone();
+        let access = options.access.clone();
+        let connections_max = options.connections_max;
+        let protocol = Tars::default().with(|it| {
+            it.frame_len_max = options.frame_len_max;
+            it.topics = options.topics;
+            it.reconnect_notice = options.reconnect_notice;
+        });
         let host = endpoint.host;
         let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host };
-        let protocol = Tars::default().with(|it| (it.frame_len_max, it.topics) = (frame_len_max, topics));
         let listener = Listener::new(name, format!("{host}:{}", endpoint.port))
             .protocol(protocol, move |server| service(server, &servants, &interceptors, &options, &stats))
             .limits(limits)

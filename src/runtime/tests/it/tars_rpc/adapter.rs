@@ -13,7 +13,9 @@ use shardcast::{
     Failure,
     tars::{
         packet::{RequestPacket, StringMap},
-        rpc::{Access, AdapterOptions, CallContext, Interceptor, PushPacket, RawServant},
+        rpc::{
+            Access, AdapterOptions, CallContext, Interceptor, PushPacket, RECONNECT_NOTICE_KEY, RawServant,
+        },
     },
 };
 
@@ -194,6 +196,44 @@ fn pushes_reach_all_connections_of_a_listener() {
             ("pushMsg", &b"\x16\x06to all"[..])
         );
     }
+}
+
+/// Calls in progress are answered after it, and then the connection ends.
+#[test]
+fn clients_that_ask_for_it_are_informed_that_the_server_drains() {
+    let (server, address) = start(config(), adapter().listener(), "bench");
+    let (mut asks, mut does_not) = (PacketPeer::connect(address), PacketPeer::connect(address));
+    let status = StringMap::from([(RECONNECT_NOTICE_KEY.into(), "1".into())]);
+    asks.call(&RequestPacket { status, ..slow(1, 1) });
+    assert_eq!(asks.response().request_id, 1);
+    for peer in [&mut asks, &mut does_not] {
+        peer.call(&slow(2, 300));
+    }
+    eventually(PATIENCE, || Totals::of(&server.handle()).shards(|shard| shard.tasks) == 2);
+    let drained = std::thread::spawn(move || server.drain(PATIENCE));
+    let notice = asks.response();
+    assert_eq!((notice.request_id, notice.result_desc.as_str()), (0, "_reconnect_"));
+    for peer in [&mut asks, &mut does_not] {
+        assert_eq!(peer.response().request_id, 2);
+        assert_eq!(peer.frame(), None);
+    }
+    drained.join().expect("no panic").expect("within its time");
+}
+
+#[test]
+fn a_result_that_is_too_large_fails_and_the_connection_stays() {
+    let options = AdapterOptions::default().with(|it| it.frame_len_max = 1_000);
+    let (_server, address) = start(config(), adapter().options(options).listener(), "bench");
+    let mut peer = PacketPeer::connect(address);
+    // The response repeats less of the request than it adds.
+    let packet = call(1, "hello", |w| {
+        w.put(1, "name", &"x".repeat(850)[..]);
+        w.put(2, "m", &std::collections::BTreeMap::<String, String>::new());
+    });
+    peer.call(&RequestPacket { context: StringMap::from([("k".into(), "v".repeat(50))]), ..packet });
+    assert_eq!(peer.response().ret.0, -2);
+    peer.call(&slow(2, 0));
+    assert_eq!(peer.response().ret.0, 0);
 }
 
 fn one_shard(config: &mut shardcast::ServerConfig) {
