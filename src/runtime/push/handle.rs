@@ -11,6 +11,7 @@ use shardcast_proto::{
 use super::{
     Pending, Push, ShardOutlet,
     outlet::{LIBRARY_IDENTITY, connection_of},
+    requests::check_delay,
     with_push,
 };
 use crate::{
@@ -185,10 +186,7 @@ impl Publisher {
     /// As for [`publish`](Self::publish).
     pub fn publish_with(&self, body: impl Into<Bytes>, options: PublishOptions) -> Result<(), PublishError> {
         self.check()?;
-        if options.delay.is_some_and(|delay| delay > self.delay_max) {
-            let max_ms = u64::try_from(self.delay_max.as_millis()).unwrap_or(u64::MAX);
-            return Err(Refusal::DelayTooLong { max_ms }.into());
-        }
+        check_delay(options.delay, self.delay_max)?;
         let publish = options.publish(self.topic.clone(), body.into());
         let envelope = Box::new(push::HubMessage::Publish { publish, ask: None });
         let envelope = Envelope::Push { from: self.owner, envelope };
@@ -202,6 +200,10 @@ impl Publisher {
         options: PublishOptions,
     ) -> Pending<Result<Receipt, PublishError>> {
         let (response, reply) = Pending::new();
+        if let Err(refusal) = check_delay(options.delay, self.delay_max) {
+            let _ = response.send(Err(refusal.into()));
+            return reply;
+        }
         let late = response.clone();
         let publish = options.publish(self.topic.clone(), body.into());
         let run = Envelope::Run(Box::new(move || {

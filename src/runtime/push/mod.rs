@@ -18,6 +18,7 @@ use std::{
     cell::{Cell, RefCell, RefMut},
     collections::HashMap,
     rc::{Rc, Weak},
+    time::Duration,
 };
 
 use shardcast_proto::{
@@ -54,6 +55,7 @@ pub(crate) struct Push {
     /// First epoch of this run.
     epoch: u64,
     mesh_capacity: u64,
+    delay_max: Duration,
     /// Borrow it with [`hub`](Self::hub).
     hub: RefCell<Hub<Frames>>,
     /// Subscribers that have ended, not yet reported to the hub. They may end while it is borrowed.
@@ -76,6 +78,7 @@ impl Push {
         let push = Rc::new(Self {
             epoch,
             mesh_capacity: reactor.router.capacity() as u64,
+            delay_max: config.admission.delay_max,
             hub: RefCell::new(Hub::new(config, start)),
             left: RefCell::default(),
             locals: RefCell::default(),

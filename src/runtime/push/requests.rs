@@ -1,5 +1,7 @@
 //! Requests of peers to the hub, in all protocols.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use shardcast_proto::{
     Command, Event, Holder, Operation, Position, PublishHeader, Refusal, RequestId, TopicFilter, TopicName,
@@ -107,6 +109,7 @@ impl Push {
         self.refuse_while_draining()?;
         self.refuse_for_memory(body.len())?;
         let PublishHeader { key, delay, ttl, priority } = options;
+        check_delay(delay, self.delay_max)?;
         let priority = priority
             .map_or(Ok(Priority::Bulk), |number| Priority::from_number(number).ok_or(Refusal::Malformed))?;
         let topic = TopicName::new(topic).map_err(|_| Refusal::BadTopic)?;
@@ -141,6 +144,15 @@ impl Push {
     pub(super) fn refuse_while_draining(&self) -> Result<(), Refusal> {
         if self.reactor.is_draining() { Err(Refusal::Draining) } else { Ok(()) }
     }
+}
+
+/// Whether a publication may wait so long. The owner of its topic knows only how much of the delay is left, which is less
+/// than was requested.
+pub(super) fn check_delay(delay: Option<Duration>, max: Duration) -> Result<(), Refusal> {
+    if delay.is_none_or(|delay| delay <= max) {
+        return Ok(());
+    }
+    Err(Refusal::DelayTooLong { max_ms: u64::try_from(max.as_millis()).unwrap_or(u64::MAX) })
 }
 
 /// The connection, as far as shares are concerned.
