@@ -7,8 +7,9 @@ pub enum CallError {
     /// The connection was lost while the call was in flight; the peer may or may not have processed it.
     #[error("the connection was lost before the response")]
     Disconnected,
-    /// There was no connection until the deadline; the request was never sent.
-    #[error("no connection before the deadline")]
+    /// There was no connection until the deadline, or no endpoint could be connected to and the client
+    /// [fails fast](super::CallerConfig::fail_fast); the request was never sent.
+    #[error("no connection")]
     ConnectFailed,
     /// The request was sent, and no response came before the deadline. (At once: the deadline had passed
     /// already, and nothing was sent.)

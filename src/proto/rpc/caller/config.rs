@@ -30,6 +30,9 @@ pub struct CallerConfig {
     pub backoff_min: Duration,
     /// Longest pause between attempts to connect.
     pub backoff_max: Duration,
+    /// Calls fail at once while no endpoint can be connected to: those that wait when an attempt has failed, and others
+    /// until the next attempt begins. Otherwise they wait for a later attempt, until their deadline.
+    pub fail_fast: bool,
     /// Calls waiting or in flight; another call is refused
     /// ([`CallError::QueueFull`](super::CallError::QueueFull)). Heartbeats count, but are not refused: there
     /// are at most `heartbeat_timeout / heartbeat + 2`.
@@ -68,6 +71,7 @@ impl Default for CallerConfig {
             connect_timeout: Duration::from_millis(1500),
             backoff_min: Duration::from_millis(100),
             backoff_max: Duration::from_secs(10),
+            fail_fast: false,
             calls_max: 4096,
             queue_max: 1024,
             queue_bytes_max: 4 << 20,

@@ -108,7 +108,7 @@ use request::Waiting;
 /// assert_eq!(caller.poll_event(), Some(CallerEvent::Disconnected(Cause::Peer)));
 /// let result = Err(CallError::Disconnected);
 /// assert_eq!(caller.poll_event(), Some(CallerEvent::Done { token: 8, id, result }));
-/// assert!(!caller.is_connected() && caller.poll_timeout().is_some());
+/// assert!(!caller.is_connected() && !caller.refuses_calls() && caller.poll_timeout().is_some());
 ///
 /// // A peer may also respond that it has no result.
 /// let failed = Failed { code: -3, text: "no such function".into() };
@@ -142,10 +142,21 @@ pub struct Caller {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum State {
-    Resolving { deadline: Time },
-    Connecting { to: SocketAddr, deadline: Time },
-    Connected { heartbeat_at: Time },
-    Pausing { until: Time },
+    Resolving {
+        deadline: Time,
+    },
+    Connecting {
+        to: SocketAddr,
+        deadline: Time,
+    },
+    Connected {
+        heartbeat_at: Time,
+    },
+    /// Calls fail meanwhile if `refuses`.
+    Pausing {
+        until: Time,
+        refuses: bool,
+    },
     Closed,
 }
 
@@ -252,7 +263,7 @@ impl Caller {
         match self.state {
             State::Resolving { deadline } if deadline <= now => {
                 self.action = None;
-                self.pause(CallerEvent::ConnectFailed, now);
+                self.fail_attempt(now);
             }
             State::Connecting { deadline, .. } if deadline <= now => {
                 self.abandon();
@@ -262,7 +273,7 @@ impl Caller {
             State::Connected { heartbeat_at } if heartbeat_at <= now => {
                 self.heartbeat(self.config.heartbeat_body.clone(), now);
             }
-            State::Pausing { until } if until <= now => {
+            State::Pausing { until, .. } if until <= now => {
                 self.state = State::Resolving { deadline: now + self.config.connect_timeout };
                 self.action = Some(Action::Resolve);
             }
@@ -294,7 +305,7 @@ impl Caller {
         let state = match self.state {
             State::Resolving { deadline } | State::Connecting { deadline, .. } => deadline,
             State::Connected { heartbeat_at } => heartbeat_at,
-            State::Pausing { until } => until,
+            State::Pausing { until, .. } => until,
             State::Closed => return None,
         };
         let next = self.calls.next_deadline().map_or(state, |deadline| deadline.min(state));
@@ -322,6 +333,11 @@ impl Caller {
     /// Whether there is a connection.
     pub fn is_connected(&self) -> bool {
         matches!(self.state, State::Connected { .. })
+    }
+
+    /// Whether calls fail, because no endpoint could be connected to; see [`CallerConfig::fail_fast`].
+    pub fn refuses_calls(&self) -> bool {
+        matches!(self.state, State::Pausing { refuses: true, .. } | State::Closed)
     }
 
     /// Ignored responses: to calls that had ended already, or to no call.
@@ -375,7 +391,20 @@ impl Caller {
                 self.state = State::Connecting { to, deadline: now + self.config.connect_timeout };
                 self.action = Some(Action::Connect(to));
             }
-            None => self.pause(CallerEvent::ConnectFailed, now),
+            None => self.fail_attempt(now),
+        }
+    }
+
+    /// No endpoint could be connected to.
+    fn fail_attempt(&mut self, now: Time) {
+        let refuses = self.config.fail_fast;
+        self.pause(CallerEvent::ConnectFailed, refuses, now);
+        if refuses {
+            self.waiting.clear();
+            self.waiting_bytes = 0;
+            for (id, pending) in self.calls.drain() {
+                self.events.extend(pending.done(id, Err(CallError::ConnectFailed)));
+            }
         }
     }
 
@@ -387,7 +416,7 @@ impl Caller {
 
     /// Calls in flight fail; those that no session has taken wait for the next connection.
     fn drop_connection(&mut self, cause: Cause, now: Time) {
-        self.pause(CallerEvent::Disconnected(cause), now);
+        self.pause(CallerEvent::Disconnected(cause), false, now);
         let in_flight = |pending: &Pending| !pending.waits || pending.purpose == Purpose::Heartbeat;
         for (id, pending) in self.calls.drain_where(in_flight) {
             self.events.extend(pending.done(id, Err(CallError::Disconnected)));
@@ -395,8 +424,8 @@ impl Caller {
         self.keep_waiting();
     }
 
-    fn pause(&mut self, event: CallerEvent, now: Time) {
-        self.state = State::Pausing { until: now + self.backoff.pause() };
+    fn pause(&mut self, event: CallerEvent, refuses: bool, now: Time) {
+        self.state = State::Pausing { until: now + self.backoff.pause(), refuses };
         self.addresses.clear();
         self.events.push_back(event);
     }

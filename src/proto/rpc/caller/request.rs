@@ -26,6 +26,9 @@ impl Caller {
         if self.state == State::Closed {
             return Err(CallError::Closed);
         }
+        if self.refuses_calls() {
+            return Err(CallError::ConnectFailed);
+        }
         if self.calls.len() >= self.config.calls_max {
             return Err(CallError::QueueFull);
         }

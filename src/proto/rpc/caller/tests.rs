@@ -430,3 +430,25 @@ fn close_before_the_driver_began_leaves_nothing_to_do() {
     caller.close();
     assert_eq!((caller.poll_action(), caller.poll_event()), (None, None));
 }
+
+#[test]
+fn calls_of_a_client_that_fails_fast_do_not_wait_for_a_later_attempt() {
+    let mut bench = Bench::new(CallerConfig { fail_fast: true, ..quiet() });
+    assert_eq!((bench.call(1, "a", 5000), bench.call(2, "b", 5000)), (Ok(1), Ok(2)));
+    bench.caller.handle_closed(Cause::Peer, at(0));
+    let failed = |token| done(token, token, Err(CallError::ConnectFailed));
+    assert_eq!(bench.events(), [CallerEvent::ConnectFailed, failed(1), failed(2)]);
+    assert_eq!(bench.call(3, "c", 5000), Err(CallError::ConnectFailed));
+    assert_eq!((bench.caller.call_count(), bench.caller.has_requests()), (0, false));
+    assert!(bench.caller.refuses_calls());
+
+    // During an attempt, and after a connection was lost, they wait.
+    let until = bench.pauses();
+    assert!(!bench.caller.refuses_calls());
+    assert!(bench.call(4, "d", 5000).is_ok());
+    bench.begins(&[1], 0);
+    bench.caller.handle_connected(until);
+    bench.caller.handle_closed(Cause::Peer, until);
+    assert!(bench.call(5, "e", 5000).is_ok());
+    assert_eq!(bench.caller.call_count(), 2);
+}
