@@ -7,6 +7,7 @@
 //! It deliberately knows no servant: which objects exist, and what a request means, is decided by the application.
 
 mod arguments;
+mod client;
 mod head;
 mod pending;
 mod server;
@@ -18,6 +19,7 @@ use super::packet::{FRAME_LEN_MAX_TARSCPP, FrameError, ResponsePacket, StringMap
 use crate::{Dialect, Error, Home, Message, Opening, Protocol, Route, Session, Sniff};
 
 pub use arguments::{ArgumentError, ArgumentReader, ArgumentWriter, EncodeError};
+pub use client::{RECONNECT, TarsClientSession};
 pub use head::{CallHead, ResponseHead};
 pub use server::TarsSession;
 pub use topics::PUSH_OBJECT;
@@ -77,6 +79,11 @@ impl Tars {
     pub fn session(&self) -> TarsSession {
         TarsSession::new(self)
     }
+
+    /// Opens an unboxed session of a connection to a server.
+    pub fn client_session(&self) -> TarsClientSession {
+        TarsClientSession::new(self.frame_len_max)
+    }
 }
 
 impl Protocol for Tars {
@@ -97,6 +104,10 @@ impl Protocol for Tars {
 
     fn accept(&self, _opening: &Opening<'_>) -> Box<dyn Session> {
         Box::new(self.session())
+    }
+
+    fn connect(&self, _opening: &Opening<'_>) -> Option<Box<dyn Session + Send>> {
+        Some(Box::new(self.client_session()))
     }
 
     /// The body unchanged: it is a packet.

@@ -5,6 +5,7 @@ mod hostile;
 mod packets;
 mod properties;
 mod rpc;
+mod rpc_client;
 mod tup;
 mod types;
 mod vectors;
