@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     ServerHandle,
-    mesh::{Envelope, port},
+    mesh::{Envelope, Router, port},
     reactor::current,
 };
 
@@ -131,7 +131,32 @@ pub struct ClientBuilder {
     known: Vec<SocketAddr>,
     resolver: Arc<dyn Resolve>,
     timeout: Duration,
-    server: Option<ServerHandle>,
+    place: Option<Place>,
+    /// Pushes may wait until no thread calls.
+    pub(super) is_patient: bool,
+}
+
+/// Where a client is to live.
+#[derive(Clone)]
+pub(crate) enum Place {
+    /// On the ordinary threads that call.
+    Threads,
+    /// On this shard.
+    Shard(Arc<Router>, u16),
+    /// On one of the shards.
+    AnyShard(Arc<Router>),
+}
+
+impl Place {
+    /// The current shard, or ordinary threads.
+    pub(crate) fn here() -> Self {
+        port::with(|port| Self::Shard(Arc::clone(&port.router), port.id)).unwrap_or(Self::Threads)
+    }
+
+    /// A shard of this server.
+    pub(crate) fn on(server: &ServerHandle) -> Self {
+        Self::AnyShard(Arc::clone(server.router()))
+    }
 }
 
 impl Client {
@@ -163,7 +188,8 @@ impl ClientBuilder {
             is_quick: false,
             threads: None,
             spin: None,
-            server: None,
+            place: None,
+            is_patient: false,
         }
     }
 
@@ -176,6 +202,18 @@ impl ClientBuilder {
     /// Declares that the callbacks neither block nor call: they run on the thread that reads the pushes.
     pub(crate) const fn quick(mut self) -> Self {
         self.is_quick = true;
+        self
+    }
+
+    /// Declares that pushes may wait a moment for threads that call: a call then costs less.
+    pub(crate) const fn patient(mut self) -> Self {
+        self.is_patient = true;
+        self
+    }
+
+    /// Makes the client live there.
+    pub(crate) fn place(mut self, place: Place) -> Self {
+        self.place = Some(place);
         self
     }
 
@@ -242,9 +280,8 @@ impl ClientBuilder {
     /// Makes the client live on a shard of this server. By default it lives on the current shard. On an ordinary thread
     /// it lives on no shard: then the calling threads perform its I/O, and one thread of the process does the rest.
     #[must_use]
-    pub fn on(mut self, server: &ServerHandle) -> Self {
-        self.server = Some(server.clone());
-        self
+    pub fn on(self, server: &ServerHandle) -> Self {
+        self.place(Place::on(server))
     }
 
     /// Makes the client, which begins to connect. Calls wait until it is connected.
@@ -258,14 +295,17 @@ impl ClientBuilder {
         let known = std::mem::take(&mut self.known);
         self.endpoints = Endpoints::new(std::mem::take(&mut self.list), Arc::clone(&self.resolver), known);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let here = port::with(|port| (Arc::clone(&port.router), port.id));
+        let place = match self.place.take().unwrap_or_else(Place::here) {
+            Place::Threads => None,
+            Place::Shard(router, shard) => Some((router, shard)),
+            Place::AnyShard(router) => {
+                let shard = router.place(number);
+                Some((router, shard))
+            }
+        };
         let (counters, timeout) = (Arc::new(Counters::default()), self.timeout);
         let counts = Arc::clone(&counters);
-        let place = self.server.as_ref().map(|server| {
-            let router = server.router();
-            (Arc::clone(router), router.place(number))
-        });
-        let home = match place.or(here) {
+        let home = match place {
             Some(_) if self.threads.is_some() || self.spin.is_some() => return Err(ConnectError::OnShard),
             Some((router, shard)) => {
                 let start = move || {

@@ -2,7 +2,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -64,6 +64,8 @@ pub(super) enum AppEvent {
 pub(super) struct Counters {
     calls: AtomicUsize,
     late_responses: AtomicU64,
+    /// The last attempt to connect has failed at all endpoints.
+    is_unreachable: AtomicBool,
     pub(super) callbacks_waiting: AtomicUsize,
     pub(super) pushes_dropped: AtomicU64,
 }
@@ -166,8 +168,14 @@ impl Core {
                     AppEvent::CallResult { callback, is_quick, result }
                 }
                 CallerEvent::Push { route, body } => AppEvent::Push(Push { route, body }),
-                CallerEvent::Connected => AppEvent::Event(ClientEvent::Connected),
-                CallerEvent::ConnectFailed => AppEvent::Event(ClientEvent::ConnectFailed),
+                CallerEvent::Connected => {
+                    self.counters.is_unreachable.store(false, Ordering::Relaxed);
+                    AppEvent::Event(ClientEvent::Connected)
+                }
+                CallerEvent::ConnectFailed => {
+                    self.counters.is_unreachable.store(true, Ordering::Relaxed);
+                    AppEvent::Event(ClientEvent::ConnectFailed)
+                }
                 CallerEvent::Disconnected(cause) => AppEvent::Event(ClientEvent::Disconnected(cause)),
                 CallerEvent::Heartbeat { id, result } => {
                     AppEvent::Event(ClientEvent::Heartbeat { id, result })
@@ -195,6 +203,10 @@ impl Drop for Core {
 }
 
 impl Counters {
+    pub(super) fn is_unreachable(&self) -> bool {
+        self.is_unreachable.load(Ordering::Relaxed)
+    }
+
     pub(super) fn read(&self) -> ClientStats {
         ClientStats {
             calls: self.calls.load(Ordering::Relaxed),

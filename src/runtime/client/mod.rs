@@ -43,6 +43,7 @@ use shardcast_proto::{OwnedRoute, Route, Time, outbox::OutboxBounds};
 
 pub use shardcast_proto::rpc::{CallError, CallerConfig, Cause, Failed, OwnedResponse};
 
+pub(crate) use builder::Place;
 pub use builder::{ClientBuilder, ConnectError};
 pub use callbacks::CallbackThreads;
 pub use endpoint::{Endpoint, Resolve};
@@ -262,6 +263,11 @@ impl Client {
     /// The current counts of the client.
     pub fn stats(&self) -> ClientStats {
         self.0.counters.read()
+    }
+
+    /// Whether the last attempt to connect has failed at all endpoints.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        self.0.counters.is_unreachable()
     }
 
     /// Ends the client: calls in flight fail as closed.

@@ -59,7 +59,7 @@ struct State {
     /// When a caller last led.
     led_at: Time,
     spin: Spin,
-    /// There is a callback for pushes.
+    /// Pushes are to be read at once.
     wants_pushes: bool,
     /// Callers that wait while another one leads.
     blocked: VecDeque<Arc<Slot>>,
@@ -115,7 +115,7 @@ impl ThreadClient {
         // Two clients must not reconnect at the same moment; the time of their start differs.
         let caller = Caller::new(builder.config, now.as_nanos() ^ number << 32, now);
         let (on_push, on_event) = (builder.on_push, builder.on_event);
-        let wants_pushes = on_push.is_some();
+        let wants_pushes = on_push.is_some() && !builder.is_patient;
         let core = Core::new(caller, builder.protocol, builder.endpoints, Arc::clone(&counters));
         let background = background::join()?;
         let client = Arc::new_cyclic(|client: &Weak<Self>| {

@@ -1,9 +1,11 @@
-//! Tars RPC: servants, which proxies of any language call.
+//! Tars RPC: servants, which proxies of any language call, and proxies, which call servants of any language.
 //!
 //! A servant is one object of a server: an implementation of a generated trait ([`Dispatcher`]), or a [`RawServant`].
 //! An [`Adapter`] is the listener for the calls of one or several servants. Each shard has its own instance of each
 //! servant, so servants need no locks, and their state may be in cells. Handlers are async: a call that waits delays no
 //! other.
+//!
+//! A [`Proxy`] of a [`Communicator`] describes each [`Call`], which then blocks, gets a callback, or is awaited.
 //!
 //! # What the options of an adapter mean on shards
 //!
@@ -86,6 +88,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod client;
 mod push;
 mod server;
 
@@ -94,6 +97,10 @@ pub use shardcast_proto::tars::rpc::{
     ResponseHead, Tars, encode_push,
 };
 
+pub use client::{
+    BreakerConfig, Call, CallFuture, Communicator, CommunicatorBuilder, CommunicatorConfig, EndpointList,
+    EndpointSource, IncomingPush, Proxy, ProxyError, PushHandler, Reply, ReplyFuture, RpcError,
+};
 pub use push::PushPacket;
 pub use server::{
     Access, AccessError, Adapter, AdapterError, AdapterOptions, AdapterStats, CallContext, CallInfo,

@@ -36,6 +36,8 @@ mod sources;
 mod stall;
 mod start;
 mod streams;
+mod tars_balance;
+mod tars_calls;
 mod tars_rpc;
 mod tasks;
 mod topic_abuse;
