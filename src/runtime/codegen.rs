@@ -5,7 +5,8 @@
 pub use crate::{
     CloseReason, Connection, Failure,
     tars::rpc::{
-        ArgumentError, ArgumentReader, ArgumentWriter, CallContext, Dispatcher, IncomingCall, PushPacket,
+        ArgumentError, ArgumentReader, ArgumentWriter, Call, CallContext, CallFuture, Dispatcher,
+        IncomingCall, IncomingPush, Proxy, PushHandler, PushPacket, RpcError,
     },
 };
 pub use shardcast_proto::tars::__codegen::*;

@@ -1,8 +1,9 @@
-//! Tars RPC: servants of adapters, called with packets.
+//! Tars RPC: servants of adapters, called with packets and by proxies.
 
 mod adapter;
 mod calls;
 mod peer;
+mod proxies;
 mod recorded;
 mod servant;
 mod topics;

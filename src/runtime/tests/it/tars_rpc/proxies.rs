@@ -1,0 +1,137 @@
+//! Proxies call servants.
+
+use std::{net::SocketAddr, sync::mpsc, time::Duration};
+
+use futures_lite::future::{block_on, try_zip};
+use shardcast::{
+    CloseReason,
+    tars::{
+        packet::{StringMap, Version},
+        rpc::{Call, Communicator, Proxy, PushHandler, PushPacket, Reply, RpcError},
+    },
+};
+
+use super::servant::{Echo, OBJECT, adapter};
+use crate::support::{PATIENCE, Totals, config, eventually, start};
+
+const VERSIONS: [Version; 4] = [Version::TARS, Version::TUP_TYPED, Version::TUP, Version::JSON];
+
+fn proxy(address: SocketAddr) -> Proxy {
+    let object = format!("{OBJECT}@tcp -h {} -p {} -t 60000", address.ip(), address.port());
+    Communicator::new().proxy(&object).expect("a valid object").with_timeout(PATIENCE * 3)
+}
+
+fn echo(proxy: &Proxy, s: &str) -> Call<(i32, String)> {
+    proxy.call("echo", |w| w.put(1, "s", s), |r| Ok((r.take_result()?, r.take(2, "r")?)))
+}
+
+fn number(proxy: &Proxy, function: &'static str, name: &'static str, number: i32) -> Call<i32> {
+    proxy.call(function, |w| w.put(1, name, &number), |r| r.take_result())
+}
+
+#[test]
+fn results_contexts_and_failures_arrive_in_every_version() {
+    let (_server, address) = start(config(), adapter().listener(), "bench");
+    for version in VERSIONS {
+        let proxy = proxy(address).with_version(version).with_context("user", "ann");
+        let long = "long ".repeat(30_000);
+        for s in ["", "hi", "żółw", &long] {
+            assert_eq!(echo(&proxy, s).wait(), Ok((0, s.to_owned())), "{version}");
+        }
+        let hello: Call<(i32, String)> = proxy.call(
+            "hello",
+            |w| {
+                w.put(1, "name", "bob");
+                w.put(2, "m", &StringMap::new());
+            },
+            |r| Ok((r.take_result()?, r.take(3, "greeting")?)),
+        );
+        let Reply { value, context } = block_on(hello.with_context()).expect("a response");
+        assert_eq!(value, (7, "hello bob".into()), "{version}");
+        let expected =
+            [("echo.user", "ann"), ("srv", "bench")].map(|(key, value)| (key.into(), value.into()));
+        assert_eq!(context, StringMap::from(expected), "{version}");
+
+        let failure = RpcError::Server { code: -99, text: "boom: user exception".into() };
+        assert_eq!(number(&proxy, "fail", "mode", 1).wait(), Err(failure), "{version}");
+        assert_eq!(number(&proxy, "fail", "mode", 7).wait(), Ok(-7), "{version}");
+        let code = |call: Call<i32>| call.wait().expect_err("a failure").code();
+        assert_eq!(code(number(&proxy, "fail", "mode", 55)), 55, "{version}");
+        assert_eq!(code(number(&proxy, "fail", "mode", 8)), -99, "{version}");
+        assert_eq!(code(number(&proxy, "unknown", "mode", 8)), -3, "{version}");
+        let undecodable: Call<i32> = proxy.call("slow", |w| w.put(1, "ms", "soon"), |r| r.take_result());
+        assert_eq!(code(undecodable), -1, "{version}");
+        assert_eq!(proxy.ping().wait(), Ok(()), "{version}");
+    }
+    let object = format!("Bench.BenchServer.OtherObj@tcp -h 127.0.0.1 -p {}", address.port());
+    let other = Communicator::new().proxy(&object).expect("a valid object");
+    assert_eq!(other.ping().wait().expect_err("no such servant").code(), -4);
+}
+
+#[test]
+fn responses_come_in_any_order() {
+    let (_server, address) = start(config(), adapter().listener(), "bench");
+    let proxy = proxy(address);
+    let (done, ended) = mpsc::channel();
+    for ms in [400, 1, 200] {
+        let done = done.clone();
+        number(&proxy, "slow", "ms", ms).then(move |result| _ = done.send(result));
+    }
+    let both = try_zip(number(&proxy, "slow", "ms", 100).into_future(), echo(&proxy, "now").into_future());
+    assert_eq!(block_on(both), Ok((100, (0, "now".into()))));
+    assert_eq!([(); 3].map(|()| ended.recv_timeout(PATIENCE)), [Ok(Ok(1)), Ok(Ok(200)), Ok(Ok(400))]);
+    let expired = number(&proxy, "slow", "ms", 300).timeout(Duration::from_millis(20)).wait();
+    assert_eq!(expired, Err(RpcError::TimedOut));
+    eventually(PATIENCE, || proxy.stats().late_responses == 1);
+}
+
+#[test]
+fn one_way_calls_arrive_and_the_end_of_a_client_is_the_peers() {
+    let ((texts, said), (ended, ends)) = (flume::unbounded(), flume::unbounded());
+    let echo = Echo { texts: Some(texts), ended: Some(ended) };
+    let adapter = adapter().servant("Bench.BenchServer.TellObj", move |_| echo.clone());
+    let (_server, address) = start(config(), adapter.listener(), "bench");
+    let object = format!("Bench.BenchServer.TellObj@tcp -h 127.0.0.1 -p {}", address.port());
+    let proxy = Communicator::new().proxy(&object).expect("a valid object");
+    for number in 0..100 {
+        let tell: Call<()> = proxy.call("tell", |w| w.put(1, "s", &number.to_string()), |_| Ok(()));
+        tell.one_way().expect("it is queued");
+    }
+    for number in 0..100 {
+        assert_eq!(said.recv_timeout(PATIENCE), Ok(number.to_string()));
+    }
+    drop(proxy);
+    assert_eq!(ends.recv_timeout(PATIENCE), Ok(CloseReason::PeerClosed));
+}
+
+#[test]
+fn a_push_to_all_reaches_the_handlers_of_all_proxies() {
+    let (server, address) = start(config(), adapter().listener(), "bench");
+    let (pushed, pushes) = flume::unbounded();
+    let proxies: Vec<_> = (0..3)
+        .map(|_| {
+            let (proxy, pushed) = (proxy(address), pushed.clone());
+            proxy.on_push(PushHandler::new(move |push| {
+                let message: String = push.arguments()?.take(1, "msg")?;
+                _ = pushed.send((push.function().to_owned(), message));
+                Ok(true)
+            }));
+            assert_eq!(proxy.ping().wait(), Ok(()));
+            proxy
+        })
+        .collect();
+    eventually(PATIENCE, || Totals::of(&server.handle()).connections() == 3);
+    let push = |number: i32| PushPacket::new("pushMsg", |w| w.put(1, "msg", &format!("push {number}")));
+    for number in 0..100 {
+        eventually(PATIENCE, || server.handle().broadcast("bench", push(number)).is_ok());
+    }
+    let mut seen = Vec::new();
+    while seen.len() < 300 {
+        seen.push(pushes.recv_timeout(PATIENCE).expect("it reaches all"));
+    }
+    for number in 0..100 {
+        let count = seen.iter().filter(|it| **it == ("pushMsg".into(), format!("push {number}"))).count();
+        assert_eq!(count, 3);
+    }
+    drop(proxies);
+}
