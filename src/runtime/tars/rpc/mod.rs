@@ -98,8 +98,9 @@ pub use shardcast_proto::tars::rpc::{
 };
 
 pub use client::{
-    BreakerConfig, Call, CallFuture, Communicator, CommunicatorBuilder, CommunicatorConfig, EndpointList,
-    EndpointSource, IncomingPush, Proxy, ProxyError, PushHandler, Reply, ReplyFuture, RpcError,
+    BreakerConfig, Call, CallFuture, CallInterceptor, Communicator, CommunicatorBuilder, CommunicatorConfig,
+    EndpointList, EndpointSource, IncomingPush, OutgoingCall, Proxy, ProxyError, PushHandler, Reply,
+    ReplyFuture, RpcError,
 };
 pub use push::PushPacket;
 pub use server::{

@@ -12,11 +12,15 @@ pub(super) enum Choice {
     Hash(u64),
     /// The same one for the same key, also when most other endpoints change.
     ConsistentHash(u64),
+    /// The one with this hash of its name.
+    Only(u64),
 }
 
 /// Chooses among endpoints, which are numbers here.
 #[derive(Debug)]
 pub(super) struct Balance {
+    /// By number: the hash of its name.
+    names: Vec<u64>,
     /// By number: how often it is chosen in comparison.
     weights: Vec<u32>,
     /// Smooth weighted round robin: by number, the weight that it has gathered.
@@ -47,13 +51,15 @@ impl Balance {
             .collect();
         ring.sort_unstable();
         let turns = Mutex::new(vec![0; weights.len()]);
-        Self { weights, turns, by_name, ring }
+        let names = endpoints.iter().map(|(name, _)| hash_text(name)).collect();
+        Self { names, weights, turns, by_name, ring }
     }
 
     /// The endpoint for a call among those that are `usable`, if there is one.
     pub(super) fn choose(&self, choice: Choice, usable: impl Fn(usize) -> bool) -> Option<usize> {
         match choice {
             Choice::RoundRobin => self.next_turn(usable),
+            Choice::Only(name) => self.names.iter().position(|it| *it == name).filter(|it| usable(*it)),
             Choice::Hash(key) => {
                 let first = *pick(&self.by_name, key)?;
                 if usable(first) {

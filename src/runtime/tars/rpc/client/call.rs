@@ -1,16 +1,17 @@
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use shardcast_proto::tars::{
+    Endpoint,
     packet::{StringMap, Version, status_key},
     rpc::{ArgumentError, ArgumentReader, CallHead, EncodeError, ResponseHead},
 };
 
 use super::{
-    CallFuture, Proxy, ReplyFuture, RpcError,
+    CallFuture, OutgoingCall, Proxy, ReplyFuture, RpcError,
     attempts::{Attempts, ResponseResult},
     balance::{Choice, hash_text},
-    peer::now,
+    peer::{Peer, now},
 };
 
 /// A call that is described, and does nothing until one of these begins it: [`wait`](Self::wait), [`then`](Self::then),
@@ -65,6 +66,7 @@ pub struct Call<T> {
     timeout: Option<Duration>,
     choice: Choice,
     status: StringMap,
+    message_type: i32,
 }
 
 /// A result, and what the server sent with it.
@@ -83,6 +85,8 @@ pub(super) struct Reader<T> {
     read: Read<T>,
     version: Version,
     is_lossy: bool,
+    /// For interceptors, if there are any.
+    call: Option<Box<OutgoingCall>>,
 }
 
 impl<T> Call<T> {
@@ -93,7 +97,7 @@ impl<T> Call<T> {
         read: Read<T>,
     ) -> Self {
         let (choice, status) = (Choice::RoundRobin, StringMap::new());
-        Self { proxy, function, body, read, timeout: None, choice, status }
+        Self { proxy, function, body, read, timeout: None, choice, status, message_type: 0 }
     }
 
     /// Adds a header of the application to the request.
@@ -108,9 +112,22 @@ impl<T> Call<T> {
         self
     }
 
+    /// Sets bits of `iMessageType`; see [`message_type`](shardcast_proto::tars::packet::message_type).
+    pub fn message_type(mut self, bits: i32) -> Self {
+        self.message_type |= bits;
+        self
+    }
+
     /// Sets the time-out, instead of that of the proxy.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Calls this endpoint of the object and no other, for example the one that has just been
+    /// [connected](Proxy::on_connect) to.
+    pub fn at(mut self, endpoint: &Endpoint) -> Self {
+        self.choice = Choice::Only(hash_text(&Peer::address(endpoint)));
         self
     }
 
@@ -155,7 +172,7 @@ impl<T> Call<T> {
     pub fn wait_with_context(self) -> Result<Reply<T>, RpcError> {
         let default = self.proxy.object.shared.config.sync_timeout;
         let (mut attempts, reader) = self.prepare(default)?;
-        reader.read(attempts.wait())
+        reader.end(attempts.wait())
     }
 
     /// Calls; `callback` gets the result exactly once. It runs where pushes are handled, see [`Proxy::on_push`]; on the
@@ -173,7 +190,7 @@ impl<T> Call<T> {
         T: 'static,
     {
         match self.prepare_async() {
-            Ok((attempts, reader)) => attempts.then(move |response| callback(reader.read(response))),
+            Ok((attempts, reader)) => attempts.then(move |response| callback(reader.end(response))),
             Err(error) => callback(Err(error)),
         }
     }
@@ -189,8 +206,10 @@ impl<T> Call<T> {
     /// # Errors
     /// It cannot be encoded, or there is no endpoint to which it could be sent.
     pub fn one_way(self) -> Result<(), RpcError> {
-        let (attempts, _) = self.prepare_async()?;
-        attempts.send()
+        let (attempts, reader) = self.prepare_async()?;
+        let sent = attempts.send();
+        reader.note(sent.as_ref().copied());
+        sent
     }
 
     fn prepare_async(self) -> Result<(Attempts, Reader<T>), RpcError> {
@@ -199,27 +218,33 @@ impl<T> Call<T> {
     }
 
     fn prepare(self, default: Duration) -> Result<(Attempts, Reader<T>), RpcError> {
-        let Self { proxy, function, body, read, timeout, choice, status } = self;
+        let Self { proxy, function, body, read, timeout, choice, status, message_type } = self;
         let Proxy { object, version, timeout: proxy_timeout, context, is_lossy } = proxy;
         let timeout = timeout.or(proxy_timeout).unwrap_or(default);
+        let body = Bytes::from(body?);
+        let began = now();
+        let mut call =
+            OutgoingCall { context, status, message_type, object: Arc::clone(&object), function, began };
+        call.before()?;
         let mut head = Vec::new();
-        let request = CallHead { version, ..CallHead::default() };
+        let request = CallHead { version, message_type: call.message_type, ..CallHead::default() };
         // An empty head means the same.
-        if request != CallHead::default() || !context.is_empty() || !status.is_empty() {
-            request.encode_with(&context, &status, &mut head);
+        if request != CallHead::default() || !call.context.is_empty() || !call.status.is_empty() {
+            request.encode_with(&call.context, &call.status, &mut head);
         }
+        let call = (!object.shared.interceptors.0.is_empty()).then(|| Box::new(call));
         let attempts = Attempts {
             object,
             function,
             head: head.into(),
-            body: Bytes::from(body?),
+            body,
             choice,
             timeout,
-            deadline: now() + timeout,
+            deadline: began + timeout,
             peer: None,
             tried: Vec::new(),
         };
-        Ok((attempts, Reader { read, version, is_lossy }))
+        Ok((attempts, Reader { read, version, is_lossy, call }))
     }
 }
 
@@ -234,7 +259,27 @@ impl<T> IntoFuture for Call<T> {
 }
 
 impl<T> Reader<T> {
-    pub(super) fn read(&self, response: ResponseResult) -> Result<Reply<T>, RpcError> {
+    /// The result for the application.
+    pub(super) fn end(&self, response: ResponseResult) -> Result<Reply<T>, RpcError> {
+        let result = self.read(response);
+        self.note(result.as_ref().map(|_| ()));
+        result
+    }
+
+    /// The call has failed before it was sent.
+    pub(super) fn fail(&self, error: RpcError) -> RpcError {
+        self.note(Err(&error));
+        error
+    }
+
+    /// Informs the interceptors of the end.
+    fn note(&self, outcome: Result<(), &RpcError>) {
+        if let Some(call) = &self.call {
+            call.after(outcome);
+        }
+    }
+
+    fn read(&self, response: ResponseResult) -> Result<Reply<T>, RpcError> {
         let response = response?;
         let body = response.result.map_err(|it| RpcError::Server { code: it.code, text: it.text })?;
         let mut results = ArgumentReader::new(self.version, &body)?;

@@ -8,7 +8,8 @@ use std::{
 use shardcast_proto::tars::{ObjectRef, packet::FRAME_LEN_MAX_TARSCPP};
 
 use super::{
-    BreakerConfig, EndpointList, EndpointSource, Proxy, ProxyError,
+    BreakerConfig, CallInterceptor, EndpointList, EndpointSource, Proxy, ProxyError,
+    intercept::Interceptors,
     object::{Hooks, Object, Shared},
     source::watch_direct,
 };
@@ -57,6 +58,7 @@ struct Inner {
     place: Place,
     threads: CallbackThreads,
     source: Option<Arc<dyn EndpointSource>>,
+    interceptors: Interceptors,
     /// By object string.
     objects: Mutex<HashMap<String, Weak<Object>>>,
 }
@@ -125,6 +127,7 @@ pub struct CommunicatorBuilder {
     place: Option<Place>,
     threads: Option<CallbackThreads>,
     source: Option<Arc<dyn EndpointSource>>,
+    interceptors: Interceptors,
 }
 
 impl Communicator {
@@ -152,7 +155,7 @@ impl Communicator {
         if let Some(known) = self.0.objects().get(&key).and_then(Weak::upgrade) {
             return Ok(Proxy::new(known));
         }
-        let Inner { config, breaker, place, threads, source, .. } = &*self.0;
+        let Inner { config, breaker, place, threads, source, interceptors, .. } = &*self.0;
         let made = Object::new(Shared {
             servant: object.name.clone(),
             config: config.clone(),
@@ -160,6 +163,7 @@ impl Communicator {
             place: place.clone(),
             threads: threads.clone(),
             hooks: Hooks::default(),
+            interceptors: interceptors.clone(),
         });
         let list = EndpointList(Arc::downgrade(&made));
         match source {
@@ -228,6 +232,13 @@ impl CommunicatorBuilder {
         self
     }
 
+    /// Adds code around all calls.
+    #[must_use]
+    pub fn interceptor(mut self, interceptor: impl CallInterceptor + 'static) -> Self {
+        self.interceptors.0.push(Arc::new(interceptor));
+        self
+    }
+
     /// Has the connections on the shards of this server.
     #[must_use]
     pub fn on(mut self, server: &ServerHandle) -> Self {
@@ -237,13 +248,14 @@ impl CommunicatorBuilder {
 
     /// Makes the communicator.
     pub fn build(self) -> Communicator {
-        let Self { config, breaker, place, threads, source } = self;
+        let Self { config, breaker, place, threads, source, interceptors } = self;
         Communicator(Arc::new(Inner {
             config,
             breaker,
             place: place.unwrap_or_else(Place::here),
             threads: threads.unwrap_or_else(|| CallbackThreads::new(CALLBACK_THREADS)),
             source,
+            interceptors,
             objects: Mutex::default(),
         }))
     }

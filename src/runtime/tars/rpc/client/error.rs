@@ -41,6 +41,9 @@ pub enum RpcError {
     /// The communicator has ended.
     #[error("the communicator has ended")]
     Closed,
+    /// An interceptor refused the call. The request was not sent.
+    #[error("an interceptor refused the call: {0}")]
+    Refused(String),
     /// The arguments cannot be encoded.
     #[error("cannot encode the arguments: {0}")]
     Encode(#[from] EncodeError),
@@ -58,7 +61,9 @@ impl RpcError {
             Self::TimedOut => ReturnCode::TIMEOUT.0,
             Self::Disconnected | Self::Unreachable => ReturnCode::CONNECT.0,
             Self::NoEndpoint => ReturnCode::NO_ENDPOINT.0,
-            Self::QueueFull | Self::TooLarge | Self::Closed | Self::Encode(_) => ReturnCode::SEND_REQUEST.0,
+            Self::QueueFull | Self::TooLarge | Self::Closed | Self::Refused(_) | Self::Encode(_) => {
+                ReturnCode::SEND_REQUEST.0
+            }
             Self::Decode(_) => ReturnCode::CLIENT_DECODE.0,
         }
     }

@@ -39,11 +39,13 @@ impl<T> CallFuture<T> {
 impl<T> ReplyFuture<T> {
     /// Begins the call.
     pub(super) fn new(prepared: Result<(Attempts, Reader<T>), RpcError>) -> Self {
-        let begun = prepared.and_then(|(mut attempts, reader)| {
-            let call = attempts.start()?;
-            Ok(State::Waiting { call, attempts: Box::new(attempts), reader })
-        });
-        Self(begun.unwrap_or_else(State::Failed))
+        Self(match prepared {
+            Ok((mut attempts, reader)) => match attempts.start() {
+                Ok(call) => State::Waiting { call, attempts: Box::new(attempts), reader },
+                Err(error) => State::Failed(reader.fail(error)),
+            },
+            Err(error) => State::Failed(error),
+        })
     }
 }
 
@@ -62,7 +64,7 @@ impl<T> Future for ReplyFuture<T> {
         let result = match &mut self.0 {
             State::Waiting { call, attempts, reader } => {
                 let response = ready!(poll_attempts(call, attempts, cx));
-                reader.read(response)
+                reader.end(response)
             }
             State::Failed(error) => Err(error.clone()),
             State::Ended => return Poll::Pending,

@@ -10,6 +10,7 @@ use shardcast_proto::{rpc::Cause, tars::Endpoint};
 use super::{
     BreakerConfig, CommunicatorConfig, IncomingPush, PushHandler, RpcError,
     balance::{Balance, Choice},
+    intercept::Interceptors,
     peer::{Peer, now},
     source::is_supported,
 };
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     pub(super) place: Place,
     pub(super) threads: CallbackThreads,
     pub(super) hooks: Hooks,
+    pub(super) interceptors: Interceptors,
 }
 
 #[derive(Debug)]
@@ -93,7 +95,7 @@ impl Object {
     ) -> Result<(Arc<Peer>, Client), RpcError> {
         let (table, now) = (self.table(), now());
         let peer = match (&table.peers[..], tried) {
-            ([only], []) => only,
+            ([only], []) if !matches!(choice, Choice::Only(_)) => only,
             (peers, _) => {
                 let usable = |number: usize| peers[number].is_usable(now);
                 let is_new = |number: usize| !tried.iter().any(|it| Arc::ptr_eq(it, &peers[number]));

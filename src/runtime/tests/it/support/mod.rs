@@ -9,7 +9,6 @@ mod script;
 mod script_client;
 mod stream;
 mod stream_ends;
-mod tars_peer;
 mod topics;
 mod totals;
 
@@ -34,7 +33,6 @@ pub(crate) use script::Script;
 pub(crate) use script_client::ScriptClient;
 pub(crate) use stream::{Frame, Streams, WINDOW};
 pub(crate) use stream_ends::{Counts, Sink, Source, StreamPeer, StreamTable};
-pub(crate) use tars_peer::{PEER_OBJECT, TarsPeer, tars_object};
 pub(crate) use topics::Topics;
 pub(crate) use totals::Totals;
 

@@ -32,8 +32,8 @@ use shardcast::{
 /// | `break()` | the end of the connection |
 /// | `bad()` | bytes that are not a string |
 /// | `tars_ping` | an empty one |
-pub(crate) struct TarsPeer {
-    pub(crate) address: SocketAddr,
+pub(super) struct TarsPeer {
+    pub(super) address: SocketAddr,
     shared: Arc<Shared>,
 }
 
@@ -46,11 +46,11 @@ struct Shared {
 }
 
 impl TarsPeer {
-    pub(crate) fn start() -> Self {
+    pub(super) fn start() -> Self {
         Self::at("127.0.0.1:0".parse().expect("an address"))
     }
 
-    pub(crate) fn at(address: SocketAddr) -> Self {
+    pub(super) fn at(address: SocketAddr) -> Self {
         let listener = TcpListener::bind(address).expect("a free port");
         let address = listener.local_addr().expect("bound");
         let shared = Arc::<Shared>::default();
@@ -74,27 +74,27 @@ impl TarsPeer {
     }
 
     /// Its endpoint, with more options.
-    pub(crate) fn endpoint(&self, options: &str) -> String {
+    pub(super) fn endpoint(&self, options: &str) -> String {
         format!("tcp -h 127.0.0.1 -p {} -t 60000 {options}", self.address.port())
     }
 
     /// Connections so far.
-    pub(crate) fn accepted(&self) -> usize {
+    pub(super) fn accepted(&self) -> usize {
         self.shared.accepted.load(Ordering::SeqCst)
     }
 
     /// Connections now.
-    pub(crate) fn open(&self) -> usize {
+    pub(super) fn open(&self) -> usize {
         lock(&self.shared.open).len()
     }
 
     /// All requests so far, and forgets them.
-    pub(crate) fn take_requests(&self) -> Vec<RequestPacket> {
+    pub(super) fn take_requests(&self) -> Vec<RequestPacket> {
         std::mem::take(&mut *lock(&self.shared.requests))
     }
 
     /// Ends all connections and accepts no more.
-    pub(crate) fn kill(&self) {
+    pub(super) fn kill(&self) {
         self.shared.is_killed.store(true, Ordering::SeqCst);
         // The listener ends with the next connection.
         drop(TcpStream::connect(self.address));
@@ -105,7 +105,7 @@ impl TarsPeer {
     }
 
     /// Ends all connections.
-    pub(crate) fn disconnect(&self) {
+    pub(super) fn disconnect(&self) {
         for (_, stream) in &*lock(&self.shared.open) {
             let _ = stream.shutdown(Shutdown::Both);
         }
@@ -113,11 +113,11 @@ impl TarsPeer {
 }
 
 /// The object string of a proxy of these endpoints.
-pub(crate) fn tars_object<const N: usize>(endpoints: [String; N]) -> String {
+pub(super) fn object_of<const N: usize>(endpoints: [String; N]) -> String {
     format!("{PEER_OBJECT}@{}", endpoints.join(":"))
 }
 
-pub(crate) const PEER_OBJECT: &str = "Test.PeerServer.PeerObj";
+pub(super) const PEER_OBJECT: &str = "Test.PeerServer.PeerObj";
 
 impl Shared {
     fn serve(self: &Arc<Self>, mut stream: TcpStream) {

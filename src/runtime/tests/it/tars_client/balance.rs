@@ -15,7 +15,8 @@ use shardcast::{
     task,
 };
 
-use crate::support::{PATIENCE, PEER_OBJECT, Recorder, TarsPeer, config, eventually, framed, tars_object};
+use super::peer::{PEER_OBJECT, TarsPeer, object_of};
+use crate::support::{PATIENCE, Recorder, config, eventually, framed};
 
 fn hello(proxy: &Proxy) -> Call<String> {
     proxy.call("hello", |w| w.put(1, "name", "ann"), |r| r.take_result())
@@ -26,7 +27,7 @@ fn number(proxy: &Proxy, function: &'static str, number: i32) -> Call<i32> {
 }
 
 fn proxy<const N: usize>(peers: [(&TarsPeer, &str); N]) -> Proxy {
-    let object = tars_object(peers.map(|(peer, options)| peer.endpoint(options)));
+    let object = object_of(peers.map(|(peer, options)| peer.endpoint(options)));
     Communicator::new().proxy(&object).expect("a valid object").with_timeout(PATIENCE * 3)
 }
 
@@ -89,7 +90,7 @@ fn calls_avoid_an_endpoint_that_does_not_respond_until_it_does() {
     let pause = Duration::from_millis(200);
     let breaker = BreakerConfig::default().with(|it| (it.failures_in_row, it.pause) = (3, pause));
     let communicator = Communicator::builder().breaker(breaker).build();
-    let object = tars_object([good.endpoint(""), bad.endpoint("")]);
+    let object = object_of([good.endpoint(""), bad.endpoint("")]);
     let proxy = communicator.proxy(&object).expect("a valid object").with_timeout(PATIENCE * 3);
     // `hash` finds the peer for a key.
     let key_of_bad = (0..2).find(|key| {
@@ -219,7 +220,7 @@ fn endpoints_that_are_not_supported_are_errors_unless_there_are_others() {
 #[test]
 fn tasks_of_shards_call_over_connections_of_shards_and_of_threads() {
     let peer = TarsPeer::start();
-    let object = tars_object([peer.endpoint("")]);
+    let object = object_of([peer.endpoint("")]);
     let server = Server::builder().config(config()).listen(framed("push", &Recorder::default())).start();
     let server = server.expect("it starts");
     let elsewhere = Communicator::new().proxy(&object).expect("a valid object");
