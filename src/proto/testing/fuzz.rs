@@ -1,5 +1,6 @@
 //! The functions that the fuzz targets in `src/proto/fuzz` run; a test replays their corpus through them.
 
+mod rpc;
 mod shape;
 mod tars;
 
@@ -9,6 +10,7 @@ use std::{collections::BTreeSet, time::Duration};
 use bytes::Bytes;
 
 pub use self::{
+    rpc::session as tars_session,
     shape::{BorrowedShape, Shape},
     tars::{json as tars_json, packet as tars_packet, reader as tars_reader, tup as tars_tup},
 };

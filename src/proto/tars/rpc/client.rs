@@ -18,7 +18,7 @@ use crate::{
 ///
 /// A packet with the id 0 is an [`Event::Push`], any other an [`Event::Response`]; late ones are valid. Responses are read
 /// in both layouts, whatever the version of their request was. The route of a push is its function, without a servant:
-/// [`Route::Only`] if it has none, and [`RECONNECT`] if the server asks its clients to leave. The head of a response is a
+/// [`Route::Only`] if it has none, and [`RECONNECT_PUSH`] if the server asks its clients to leave. The head of a response is a
 /// [`ResponseHead`].
 ///
 /// The head of a request is a [`CallHead`]. If it names no time-out, the packet has what is left of the request's
@@ -32,7 +32,7 @@ use crate::{
 ///     Command, Event, Failure, Request, RequestId, Response, Route, Session, Time,
 ///     tars::{
 ///         packet::{RequestRef, ResponsePacket, ReturnCode},
-///         rpc::{RECONNECT, Tars, TarsClientSession},
+///         rpc::{RECONNECT_PUSH, Tars, TarsClientSession},
 ///     },
 /// };
 ///
@@ -55,7 +55,7 @@ use crate::{
 ///
 /// let mut received = Vec::new();
 /// ResponsePacket { result_desc: "_reconnect_".into(), ..Default::default() }.encode(&mut received)?;
-/// let notice = Event::Push { route: RECONNECT, body: b"" };
+/// let notice = Event::Push { route: RECONNECT_PUSH, body: b"" };
 /// assert_eq!(session.handle_input(&received, now)?.event, Some(notice));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -99,7 +99,7 @@ impl Session for TarsClientSession {
         let received = Received::decode(body).map_err(|_| Error::Malformed("response"))?;
         Ok(match received.id {
             PUSH_ID if received.text == RECONNECT_TEXT => {
-                Progress::event(taken, Event::Push { route: RECONNECT, body: &[] })
+                Progress::event(taken, Event::Push { route: RECONNECT_PUSH, body: &[] })
             }
             // It has nothing for the callback of its function.
             PUSH_ID if received.ret != ReturnCode::SUCCESS => Progress::silent(taken),
@@ -253,7 +253,7 @@ fn kept_text<'a>(text: Cow<'a, str>, scratch: &'a mut String) -> &'a str {
 /// ends when those in flight have their responses.
 ///
 /// On the wire, it is a response with the id 0 whose description is `_reconnect_`.
-pub const RECONNECT: Route<'static> = Route::Named(RECONNECT_TEXT, "");
+pub const RECONNECT_PUSH: Route<'static> = Route::Named(RECONNECT_TEXT, "");
 
 const RECONNECT_TEXT: &str = "_reconnect_";
 

@@ -19,7 +19,7 @@ use super::packet::{FRAME_LEN_MAX_TARSCPP, FrameError, ResponsePacket, StringMap
 use crate::{Dialect, Error, Home, Message, Opening, Protocol, Route, Session, Sniff};
 
 pub use arguments::{ArgumentError, ArgumentReader, ArgumentWriter, EncodeError};
-pub use client::{RECONNECT, TarsClientSession};
+pub use client::{RECONNECT_PUSH, TarsClientSession};
 pub use head::{CallHead, ResponseHead};
 pub use server::TarsSession;
 pub use topics::PUSH_OBJECT;

@@ -40,6 +40,11 @@ fn tars_json_survives_its_corpus() {
 }
 
 #[test]
+fn tars_session_survives_its_corpus() {
+    replay("tars_session", fuzz::tars_session);
+}
+
+#[test]
 fn control_survives_its_corpus() {
     replay("control", fuzz::control);
 }

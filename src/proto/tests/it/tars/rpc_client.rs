@@ -6,7 +6,7 @@ use shardcast_proto::{
     Command, Error, Event, Request, RequestId, Response, Route, Session, Time, session_conformance,
     tars::{
         packet::{RequestPacket, RequestRef, ResponsePacket, StringMap, Version},
-        rpc::{CallHead, RECONNECT, ResponseHead, Tars, TarsClientSession},
+        rpc::{CallHead, RECONNECT_PUSH, ResponseHead, Tars, TarsClientSession},
     },
     testing::{Conformance, connect},
 };
@@ -222,7 +222,7 @@ fn pushes_have_the_name_of_their_function_if_there_is_one() {
     let message = b"\x0c\x16\x0cpush message".as_slice();
     check(&recorded_frame("43_pushcb_push"), Some((Route::Named("", "pushMsg"), message)));
     check(&recorded_frame("91_tarsgo_push_v0"), Some((Route::Only, b"go-push")));
-    check(&recorded_frame("90_tarsgo_reconnect_push"), Some((RECONNECT, b"")));
+    check(&recorded_frame("90_tarsgo_reconnect_push"), Some((RECONNECT_PUSH, b"")));
     // In the layout of TUP.
     let request = RequestPacket {
         version: Version::TUP,

@@ -12,7 +12,7 @@ use shardcast_proto::{
     tars::{
         Endpoint,
         packet::ReturnCode,
-        rpc::{RECONNECT, Tars},
+        rpc::{RECONNECT_PUSH, Tars},
     },
 };
 
@@ -192,7 +192,7 @@ impl Peer {
 impl Sink {
     fn handle_push(&self, push: &Push) {
         let function = match &push.route {
-            route if route.as_route() == RECONNECT => {
+            route if route.as_route() == RECONNECT_PUSH => {
                 if let Some(peer) = self.peer.upgrade() {
                     peer.replace(self.number);
                 }
