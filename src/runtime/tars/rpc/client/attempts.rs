@@ -1,6 +1,6 @@
 //! One call on its way: it may be tried at several endpoints, as long as its request was not sent.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use shardcast_proto::{Route, Time, rpc::CallError};
@@ -16,7 +16,7 @@ use crate::client::{CallFuture, CallOptions, CallResult, Client, OwnedResponse};
 #[derive(Debug)]
 pub(super) struct Attempts {
     pub(super) object: Arc<Object>,
-    pub(super) function: &'static str,
+    pub(super) function: Cow<'static, str>,
     pub(super) head: Bytes,
     pub(super) body: Bytes,
     pub(super) choice: Choice,
@@ -55,8 +55,8 @@ impl Attempts {
             Ok(begun) => begun,
             Err(error) => return done(Err(error)),
         };
-        let (body, object) = (self.body.clone(), Arc::clone(&self.object));
-        let route = Route::Named(&object.shared.servant, self.function);
+        let (body, object, function) = (self.body.clone(), Arc::clone(&self.object), self.function.clone());
+        let route = Route::Named(&object.shared.servant, &function);
         client.call_then(route, body, options, move |result| match self.end(result) {
             Some(response) => done(response),
             None => self.then(done),
@@ -69,9 +69,7 @@ impl Attempts {
         if client.is_unreachable() {
             return Err(RpcError::Unreachable);
         }
-        let (body, object) = (self.body.clone(), Arc::clone(&self.object));
-        let route = Route::Named(&object.shared.servant, self.function);
-        client.call_quickly(route, body, options, |_| {});
+        client.call_quickly(self.route(), self.body.clone(), options, |_| {});
         Ok(())
     }
 
@@ -101,6 +99,6 @@ impl Attempts {
     }
 
     fn route(&self) -> Route<'_> {
-        Route::Named(&self.object.shared.servant, self.function)
+        Route::Named(&self.object.shared.servant, &self.function)
     }
 }

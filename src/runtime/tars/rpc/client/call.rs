@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use shardcast_proto::tars::{
@@ -60,8 +60,8 @@ use super::{
 #[must_use = "a call does nothing until it begins"]
 pub struct Call<T> {
     proxy: Proxy,
-    function: &'static str,
-    body: Result<Vec<u8>, EncodeError>,
+    function: Cow<'static, str>,
+    body: Result<Bytes, EncodeError>,
     read: Read<T>,
     timeout: Option<Duration>,
     choice: Choice,
@@ -78,7 +78,12 @@ pub struct Reply<T> {
     pub context: StringMap,
 }
 
-pub(super) type Read<T> = fn(&mut ArgumentReader<'_>) -> Result<T, ArgumentError>;
+/// How a body becomes a result.
+#[derive(Clone, Copy)]
+pub(super) enum Read<T> {
+    Results(fn(&mut ArgumentReader<'_>) -> Result<T, ArgumentError>),
+    Body(fn(Bytes) -> T),
+}
 
 /// How a response is read.
 pub(super) struct Reader<T> {
@@ -92,8 +97,8 @@ pub(super) struct Reader<T> {
 impl<T> Call<T> {
     pub(super) fn new(
         proxy: Proxy,
-        function: &'static str,
-        body: Result<Vec<u8>, EncodeError>,
+        function: Cow<'static, str>,
+        body: Result<Bytes, EncodeError>,
         read: Read<T>,
     ) -> Self {
         let (choice, status) = (Choice::RoundRobin, StringMap::new());
@@ -221,7 +226,7 @@ impl<T> Call<T> {
         let Self { proxy, function, body, read, timeout, choice, status, message_type } = self;
         let Proxy { object, version, timeout: proxy_timeout, context, is_lossy } = proxy;
         let timeout = timeout.or(proxy_timeout).unwrap_or(default);
-        let body = Bytes::from(body?);
+        let body = body?;
         let began = now();
         let mut call =
             OutgoingCall { context, status, message_type, object: Arc::clone(&object), function, began };
@@ -232,6 +237,7 @@ impl<T> Call<T> {
         if request != CallHead::default() || !call.context.is_empty() || !call.status.is_empty() {
             request.encode_with(&call.context, &call.status, &mut head);
         }
+        let function = call.function.clone();
         let call = (!object.shared.interceptors.0.is_empty()).then(|| Box::new(call));
         let attempts = Attempts {
             object,
@@ -282,11 +288,13 @@ impl<T> Reader<T> {
     fn read(&self, response: ResponseResult) -> Result<Reply<T>, RpcError> {
         let response = response?;
         let body = response.result.map_err(|it| RpcError::Server { code: it.code, text: it.text })?;
-        let mut results = ArgumentReader::new(self.version, &body)?;
-        if self.is_lossy {
-            results = results.lossy();
-        }
-        let value = (self.read)(&mut results)?;
+        let value = match self.read {
+            Read::Body(read) => read(body),
+            Read::Results(read) => {
+                let results = ArgumentReader::new(self.version, &body)?;
+                read(&mut if self.is_lossy { results.lossy() } else { results })?
+            }
+        };
         let context = ResponseHead::decode(&response.head).unwrap_or_default().context.to_map();
         Ok(Reply { value, context })
     }

@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use shardcast_proto::{Time, tars::packet::StringMap};
 
@@ -70,7 +70,7 @@ pub struct OutgoingCall {
     /// The bits of `iMessageType`: see [`message_type`](shardcast_proto::tars::packet::message_type).
     pub message_type: i32,
     pub(super) object: Arc<Object>,
-    pub(super) function: &'static str,
+    pub(super) function: Cow<'static, str>,
     pub(super) began: Time,
 }
 
@@ -81,8 +81,8 @@ impl OutgoingCall {
     }
 
     /// The function.
-    pub const fn function(&self) -> &'static str {
-        self.function
+    pub fn function(&self) -> &str {
+        &self.function
     }
 
     /// The time since the call began.

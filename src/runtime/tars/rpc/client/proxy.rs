@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use shardcast_proto::{
     rpc::Cause,
     tars::{
@@ -9,7 +10,7 @@ use shardcast_proto::{
     },
 };
 
-use super::{Call, PING, PushHandler, object::Object};
+use super::{Call, PING, PushHandler, call::Read, object::Object};
 use crate::client::ClientStats;
 
 /// Calls the functions of one object, on any of its endpoints. Cheap to clone; usable from any thread, task and shard.
@@ -37,6 +38,7 @@ use crate::client::ClientStats;
 ///     proxy.call("hello", |w| w.put(1, "name", "ann"), |r| r.take_result())
 /// };
 /// assert_eq!(hello().wait()?, "hello ann");
+/// assert_eq!(proxy.call_raw("hello", &b"\x16\x03ann"[..]).wait()?, &b"\x06\x09hello ann"[..]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -90,12 +92,18 @@ impl Proxy {
     ) -> Call<T> {
         let mut w = ArgumentWriter::new(self.version, Vec::new());
         write(&mut w);
-        Call::new(self.clone(), function, w.finish(), read)
+        Call::new(self.clone(), function.into(), w.finish().map(Bytes::from), Read::Results(read))
+    }
+
+    /// Describes a call with encoded arguments, whose result is the encoded results: `rpc_call` of TarsCpp.
+    pub fn call_raw(&self, function: impl Into<String>, arguments: impl Into<Bytes>) -> Call<Bytes> {
+        let function: String = function.into();
+        Call::new(self.clone(), function.into(), Ok(arguments.into()), Read::Body(|body| body))
     }
 
     /// Describes a call of `tars_ping`, to which every servant responds.
     pub fn ping(&self) -> Call<()> {
-        Call::new(self.clone(), PING, Ok(Vec::new()), |_| Ok(()))
+        Call::new(self.clone(), PING.into(), Ok(Bytes::new()), Read::Body(drop))
     }
 
     /// Sets what gets the pushes of all servers of the object, on all connections. Those of one connection come in order.

@@ -5,7 +5,9 @@ use std::{sync::mpsc, time::Duration};
 use futures_lite::future::block_on;
 use shardcast::tars::{
     packet::{Version, message_type, packet_type},
-    rpc::{Call, CallInterceptor, Communicator, OutgoingCall, Reply, RpcError},
+    rpc::{
+        ArgumentReader, ArgumentWriter, Call, CallInterceptor, Communicator, OutgoingCall, Reply, RpcError,
+    },
 };
 
 use super::{
@@ -33,6 +35,13 @@ fn three_ways_to_call_give_the_same_in_every_version() {
         assert_eq!(with_callback(number(&proxy, "fail", -99)), failure);
         assert_eq!(block_on(number(&proxy, "fail", -99).into_future()), failure);
         assert_eq!(proxy.ping().wait(), Ok(()));
+        let mut arguments = ArgumentWriter::new(version, Vec::new());
+        arguments.put(1, "name", "ann");
+        let arguments = arguments.finish().expect("plain values");
+        let results = proxy.call_raw("hello", arguments).wait().expect("a response");
+        let result: Result<String, _> =
+            ArgumentReader::new(version, &results).expect("results").take_result();
+        assert_eq!(result, Ok("hello ann".into()));
         for request in peer.take_requests() {
             assert_eq!((request.version, &*request.servant), (version, "Test.PeerServer.PeerObj"));
         }
