@@ -18,7 +18,7 @@
 //!
 //! Every fault of the files is reported with file, line and column, several in one run. [`Builder::check`]
 //! does only that; [`Builder::schema`] returns the meaning of the files. `docs/idl.md` describes the language
-//! and the code. Interfaces are checked and kept in the schema; no code is generated for them yet.
+//! and the code: types, and for each interface what its servers implement and what its clients call.
 //!
 //! This crate deliberately depends on no other part of Shardcast, so that a build script does not compile a
 //! server first.
@@ -147,13 +147,15 @@ impl Builder {
         self
     }
 
-    /// Whether to generate the server side of an interface. Default: yes. No effect yet.
+    /// Whether to generate the server side of an interface: the trait of servants, their dispatcher, and the
+    /// pushes that servers send. Default: yes.
     pub fn build_server(mut self, yes: bool) -> Self {
         self.options.build_server = yes;
         self
     }
 
-    /// Whether to generate the client side of an interface. Default: yes. No effect yet.
+    /// Whether to generate the client side of an interface: the proxy, and the trait that receives pushes.
+    /// Default: yes.
     pub fn build_client(mut self, yes: bool) -> Self {
         self.options.build_client = yes;
         self
@@ -223,8 +225,8 @@ impl Builder {
         self
     }
 
-    /// Whether to generate the named variants of every call: `hello_sync`, `async_hello`,
-    /// `promise_hello`. Default: no. No effect yet.
+    /// Whether proxies also have the functions of the official generators, `hello_sync`, `async_hello` with its
+    /// callback trait, and `promise_hello`. Default: no.
     pub fn call_variants(mut self, yes: bool) -> Self {
         self.options.call_variants = yes;
         self

@@ -8,7 +8,7 @@ use crate::{
     Diagnostic, MapType, Options, Severity,
     diagnostic::Fault,
     lexer::FAULTS_MAX,
-    schema::{Module, Schema, Site, StructId, Type},
+    schema::{Definition, Module, Schema, Site, StructId, Type},
 };
 
 /// The same for every module that is emitted.
@@ -21,6 +21,8 @@ pub(super) struct Context<'a> {
     has_float: Vec<bool>,
     /// By the number of the struct: whether it holds a `HashMap`.
     has_hash_map: Vec<bool>,
+    /// Whether types need the JSON mapping of Tars: parameters can come as JSON.
+    pub(super) has_json: bool,
 }
 
 impl<'a> Context<'a> {
@@ -30,11 +32,17 @@ impl<'a> Context<'a> {
         let holding = |is: fn(&Type) -> bool| {
             schema.structs_holding(is).into_iter().map(|place| place.is_some()).collect()
         };
+        let extern_paths: HashMap<_, _> = extern_paths.collect();
+        let ours = schema.modules.iter().filter(|module| !extern_paths.contains_key(module.name.as_str()));
+        let is_interface = |definition: &Definition| matches!(definition, Definition::Interface(_));
+        let has_interface = ours.flat_map(|module| &module.definitions).any(is_interface);
+        let has_json = options.serde || (has_interface && (options.build_server || options.build_client));
         Self {
             schema,
             options,
+            has_json,
             modules: modules.collect(),
-            extern_paths: extern_paths.collect(),
+            extern_paths,
             has_float: holding(|ty| matches!(ty, Type::Float | Type::Double)),
             has_hash_map: match options.map_type {
                 MapType::Hash => holding(|ty| matches!(ty, Type::Map(..))),
@@ -64,11 +72,24 @@ impl<'a> Context<'a> {
     /// The derived traits of a struct. Structs that are compared bit by bit on the wire have no total
     /// equality in Rust, and a `HashMap` has no order.
     pub(super) fn derives(&self, id: StructId) -> &'static str {
-        match (self.has_float[id.index()], self.has_hash_map[id.index()]) {
-            (true, _) => "Clone, Debug, PartialEq",
-            (false, true) => "Clone, Debug, PartialEq, Eq",
-            (false, false) => "Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash",
+        derived(self.has_float[id.index()], self.has_hash_map[id.index()])
+    }
+
+    /// The derived traits of a struct that has fields of these types.
+    pub(super) fn derives_with<'t>(&self, types: impl Iterator<Item = &'t Type>) -> &'static str {
+        let (mut has_float, mut has_hash_map) = (false, false);
+        for ty in types {
+            ty.visit(&mut |ty| match ty {
+                Type::Float | Type::Double => has_float = true,
+                Type::Map(..) => has_hash_map |= self.options.map_type == MapType::Hash,
+                Type::Struct(id) => {
+                    has_float |= self.has_float[id.index()];
+                    has_hash_map |= self.has_hash_map[id.index()];
+                }
+                _ => {}
+            });
         }
+        derived(has_float, has_hash_map)
     }
 
     /// Whether a type can be a key of a map.
@@ -99,7 +120,14 @@ impl<'a> Context<'a> {
             }
             if let Some(other) = taken.get(&rust_name) {
                 let fault = Fault::new(format!("`{other}` and `{name}` are both `{rust_name}` in Rust"));
-                faults.push(self.fault(site, fault.hint("`keep_names` leaves names as they are")));
+                let would_keep = is_form_of(&rust_name, other) && is_form_of(&rust_name, name);
+                let hint =
+                    if would_keep && names::kept(other) != names::kept(name) && !self.options.keep_names {
+                        "`keep_names` leaves names as they are"
+                    } else {
+                        "rename one of them"
+                    };
+                faults.push(self.fault(site, fault.hint(hint)));
             }
             taken.insert(rust_name, name);
         }
@@ -122,6 +150,20 @@ impl<'a> Context<'a> {
 
     pub(super) fn fault(&self, site: Site, fault: Fault) -> Diagnostic {
         self.schema.sources[site.file].diagnostic(Severity::Error, site.span, fault)
+    }
+}
+
+/// Whether a Rust name has the words of a name and no others.
+fn is_form_of(rust_name: &str, name: &str) -> bool {
+    let letters = |name: &str| name.replace('_', "").to_ascii_lowercase();
+    letters(rust_name.strip_prefix("r#").unwrap_or(rust_name)) == letters(name)
+}
+
+fn derived(has_float: bool, has_hash_map: bool) -> &'static str {
+    match (has_float, has_hash_map) {
+        (true, _) => "Clone, Debug, PartialEq",
+        (false, true) => "Clone, Debug, PartialEq, Eq",
+        (false, false) => "Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash",
     }
 }
 

@@ -24,7 +24,7 @@ impl Scope<'_> {
             code.block("fn default() -> Self", |code| code.line(default.as_deref().unwrap_or("Self(0)")));
         });
         self.enum_codec(code, of, &name);
-        if self.context.options.serde {
+        if self.context.has_json {
             self.enum_json(code, &name);
         }
     }

@@ -1,4 +1,4 @@
-//! The JSON mapping of Tars, and serde's traits on top of it.
+//! The JSON mapping of Tars, and serde's traits on top of it if they were asked for.
 
 use super::{
     layout::{Call, Code},
@@ -50,6 +50,9 @@ impl Scope<'_> {
     }
 
     fn serde(&self, code: &mut Code, name: &str) {
+        if !self.context.options.serde {
+            return;
+        }
         let result = self.prelude("Result");
         code.blank();
         code.block(&format!("impl codegen::serde::Serialize for {name}"), |code| {

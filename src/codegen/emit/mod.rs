@@ -1,12 +1,12 @@
 //! Writes Rust for a [`Schema`]: a file for each module, and one that declares them all.
 //!
 //! The output names one module of Shardcast only, `::shardcast::__codegen`, and is formatted as by rustfmt.
-//! It deliberately does not contain interfaces yet; they need the Tars RPC runtime.
 
 mod consts;
 mod context;
 mod docs;
 mod enums;
+mod interfaces;
 mod json;
 mod layout;
 mod names;
@@ -80,7 +80,7 @@ fn emit_module(context: &Context<'_>, module: &Module) -> Output {
             Definition::Struct(id) => scope.emit_struct(&mut code, *id),
             Definition::Enum(id) => scope.emit_enum(&mut code, *id),
             Definition::Const(constant) => scope.emit_const(&mut code, constant),
-            Definition::Interface(_) => {}
+            Definition::Interface(interface) => scope.emit_interface(&mut code, interface),
         }
     }
     let rust_name = context.module(&module.name);

@@ -33,6 +33,20 @@ pub(super) fn screaming(name: &str) -> String {
     legal(words.join("_"))
 }
 
+/// One name of several parts, each in its form already: `r#type` and `_sync` as `type_sync`.
+pub(super) fn joined(parts: &[&str]) -> String {
+    legal(parts.iter().map(|part| part.strip_prefix("r#").unwrap_or(part)).collect())
+}
+
+/// A name for our own use: `wanted`, with as many `_` as it takes not to be one of `taken`.
+pub(super) fn free(wanted: &str, taken: impl Fn(&str) -> bool) -> String {
+    let mut name = wanted.to_owned();
+    while taken(&name) {
+        name = joined(&[&name, "_"]);
+    }
+    name
+}
+
 /// The same name, as far as Rust allows.
 pub(super) fn kept(name: &str) -> String {
     legal(name.to_owned())
@@ -108,6 +122,15 @@ mod tests {
                 (as_snake.into(), as_camel.into(), as_screaming.into())
             );
         }
+    }
+
+    #[test]
+    fn names_of_several_parts_are_one_name() {
+        assert_eq!(joined(&["r#type", "_sync"]), "type_sync");
+        assert_eq!(joined(&["promise_", "r#in"]), "promise_in");
+        let taken = ["call", "call_", "r#type"];
+        let free = |name| free(name, |name| taken.contains(&name));
+        assert_eq!(["cx", "call", "r#type"].map(free), ["cx", "call__", "type_"]);
     }
 
     #[test]

@@ -16,12 +16,17 @@ pub(super) struct Scope<'a> {
     pub(super) module: &'a Module,
     /// Names of the types of this module, which hide the usual meaning of these names.
     shadowed: HashSet<String>,
+    /// Names that a pattern compares with instead of binding them.
+    constants: HashSet<String>,
 }
 
 impl<'a> Scope<'a> {
     pub(super) fn new(context: &'a Context<'a>, module: &'a Module) -> Self {
-        let mut scope = Self { context, module, shadowed: HashSet::new() };
+        let mut scope = Self { context, module, shadowed: HashSet::new(), constants: HashSet::new() };
         scope.shadowed = scope.types().chain(scope.consts()).map(|(rust_name, ..)| rust_name).collect();
+        let items = scope.consts().chain(scope.enums()).chain(scope.interface_items());
+        scope.constants = items.map(|(rust_name, ..)| rust_name).collect();
+        scope.constants.extend(["None", "Some", "Ok", "Err"].map(str::to_owned));
         scope
     }
 
@@ -48,7 +53,9 @@ impl<'a> Scope<'a> {
             "Vec" => "vec",
             "Option" => "option",
             "Result" => "result",
-            "Ok" => "result::Result",
+            "Ok" | "Err" => "result::Result",
+            "From" => "convert",
+            "Send" | "Sync" | "Sized" => "marker",
             _ => "default",
         };
         format!("codegen::std::{path}::{name}")
@@ -84,7 +91,7 @@ impl<'a> Scope<'a> {
     /// Items of this module that would have the same name in Rust.
     pub(super) fn check(&self) -> Vec<Diagnostic> {
         let schema = self.context.schema;
-        let mut faults = self.context.clashes(self.types());
+        let mut faults = self.context.clashes(self.types().chain(self.interface_items()));
         faults.extend(self.context.hides(self.types(), TYPES_MEANT));
         faults.extend(self.context.clashes(self.consts()));
         for definition in &self.module.definitions {
@@ -105,7 +112,8 @@ impl<'a> Scope<'a> {
                     faults.extend(self.context.clashes(named.clone()));
                     faults.extend(self.context.hides(named, FUNCTIONS_MEANT));
                 }
-                Definition::Const(_) | Definition::Interface(_) => {}
+                Definition::Interface(interface) => faults.extend(self.check_interface(interface)),
+                Definition::Const(_) => {}
             }
         }
         faults
@@ -124,6 +132,11 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// Whether a variable cannot have this name.
+    pub(super) fn is_constant(&self, name: &str) -> bool {
+        self.constants.contains(name)
+    }
+
     fn types(&self) -> impl Iterator<Item = (String, &'a String, Site)> {
         self.module.definitions.iter().filter_map(|definition| {
             let (name, site) = match definition {
@@ -138,6 +151,18 @@ impl<'a> Scope<'a> {
                 Definition::Const(_) | Definition::Interface(_) => return None,
             };
             (!self.is_extern(name)).then(|| (self.type_name(name), name, site))
+        })
+    }
+
+    /// Tuple structs, whose names are also those of their constructors.
+    fn enums(&self) -> impl Iterator<Item = (String, &'a String, Site)> {
+        self.module.definitions.iter().filter_map(|definition| match definition {
+            Definition::Enum(id) => {
+                let enumeration = self.context.schema.enumeration(*id);
+                let name = &enumeration.name;
+                (!self.is_extern(name)).then(|| (self.type_name(name), name, enumeration.site))
+            }
+            _ => None,
         })
     }
 

@@ -31,7 +31,7 @@ impl Scope<'_> {
         }
         self.write(code, of, &name);
         self.read(code, of, &name);
-        if self.context.options.serde {
+        if self.context.has_json {
             self.struct_json(code, of, &name);
         }
     }
@@ -131,11 +131,7 @@ impl Scope<'_> {
                 let fields: Vec<Call> = fields.collect();
                 let ok = self.prelude("Ok");
                 match self.context.options.string_type {
-                    StringType::Lossy => {
-                        code.block_in_call("r.lossy(|r|", ")", |code| {
-                            code.literal(&format!("{ok}(Self"), &fields, ")")
-                        });
-                    }
+                    StringType::Lossy => code.closure_of_literal("r.lossy(|r|", [&ok, "Self"], &fields, ")"),
                     StringType::Utf8 | StringType::Bytes => code.literal(&format!("{ok}(Self"), &fields, ")"),
                 }
             });

@@ -11,34 +11,44 @@ use shardcast_build::{Builder, BytesType, MapType, StringType};
 
 use crate::{builder, faults, files_in, written};
 
+/// Without interfaces; [`builder`] has those.
+fn types() -> Builder {
+    builder().build_server(false).build_client(false)
+}
+
 #[test]
 fn plain_files_come_out_as_before() {
-    check("plain", builder(), &["plain"]);
+    check("plain", types(), &["plain"]);
 }
 
 #[test]
 fn every_type_comes_out_as_before() {
-    check("types", builder(), &["rich", "gv", "opt", "bench", "hello"]);
+    check("types", types(), &["rich", "gv", "opt", "bench", "hello"]);
 }
 
 #[test]
 fn names_of_rust_and_of_the_code_itself_come_out_as_before() {
-    check("hygiene", builder(), &["hygiene"]);
+    check("hygiene", types(), &["hygiene"]);
 }
 
 #[test]
 fn lines_are_broken_as_before() {
-    check("long", builder().serde(true), &["long"]);
+    check("long", types().serde(true), &["long"]);
+}
+
+#[test]
+fn interfaces_come_out_as_before() {
+    check("calls", builder().call_variants(true), &["echo"]);
 }
 
 #[test]
 fn optional_fields_as_options_come_out_as_before() {
-    check("optional", builder().optional_fields(true).serde(true), &["plain"]);
+    check("optional", types().optional_fields(true).serde(true), &["plain"]);
 }
 
 #[test]
 fn other_types_come_out_as_before() {
-    let builder = builder()
+    let builder = types()
         .map_type(MapType::Hash)
         .string_type(StringType::Bytes)
         .bytes_type(BytesType::Bytes)
@@ -48,7 +58,7 @@ fn other_types_come_out_as_before() {
 
 #[test]
 fn names_and_attributes_that_were_asked_for_come_out_as_before() {
-    let builder = builder()
+    let builder = types()
         .keep_names(true)
         .string_type(StringType::Lossy)
         .type_attribute(".", "#[non_exhaustive]")
@@ -84,6 +94,81 @@ fn names_that_are_one_in_rust_are_refused() {
             "`name` has a meaning of its own in the generated code",
         ]
     );
+}
+
+#[test]
+fn names_that_interfaces_add_are_refused_if_they_are_taken() {
+    let source = "module M {
+        interface Hello { void f(out int a); void getUser(); void GetUser(); void g(int aB, int a_b); };
+        struct HelloServant { 0 require int a; }; enum HelloFReply { A };
+        struct HelloProxy { 0 require int a; }; interface hello { };
+    };";
+    let reported = refused("interfaces", source, builder());
+    let both =
+        |one: &str, other: &str, name: &str| format!("`{one}` and `{other}` are both `{name}` in Rust");
+    let same = |names: &[&str]| -> Vec<_> {
+        names.iter().map(|name| both("Hello", "hello", &format!("Hello{name}"))).collect()
+    };
+    let mut expected = vec![
+        both("HelloServant", "Hello", "HelloServant"),
+        both("HelloProxy", "Hello", "HelloProxy"),
+        both("HelloFReply", "f", "HelloFReply"),
+    ];
+    expected.extend(same(&["Servant", "Dispatcher", "Sender", "Proxy", "Receiver"]));
+    expected.push(both("getUser", "GetUser", "get_user"));
+    expected.push(both("aB", "a_b", "a_b"));
+    assert_eq!(reported, expected);
+
+    let hints = |builder: Builder| -> Vec<Option<String>> {
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden/refused");
+        let source =
+            "module M { interface I { void aB(); void A_b(); }; struct IProxy { 0 require int a; }; };";
+        let faults = faults(builder.out_dir(out).generate(&[written("hints", source)]));
+        faults.into_iter().map(|fault| fault.hint).collect()
+    };
+    let (rename, keep) = ("rename one of them", "`keep_names` leaves names as they are");
+    assert_eq!(hints(builder()), [Some(rename.to_owned()), Some(keep.to_owned())]);
+    assert_eq!(hints(builder().keep_names(true)), [Some(rename.to_owned())]);
+}
+
+#[test]
+fn a_side_that_is_not_generated_takes_no_names() {
+    let source = "module M { interface I { void f(); }; struct ISender { 0 require int a; }; };";
+    assert_eq!(refused("one_side", source, builder()).len(), 1);
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden/one_side");
+    for (builder, has, has_not) in [
+        (builder().build_server(false), "pub struct IProxy(", "IServant"),
+        (types(), "pub struct ISender {", "IProxy"),
+        (builder().extern_path("M::I", "crate::I"), "pub struct ISender {", "IServant"),
+    ] {
+        builder.out_dir(&out).compile(&[written("one_side", source)]).expect("no name is taken");
+        let code = fs::read_to_string(out.join("m.rs")).expect("it was just written");
+        assert!(code.contains(has) && !code.contains(has_not), "{code}");
+    }
+}
+
+#[test]
+fn variants_take_the_names_of_the_official_generators() {
+    let source = "module M { interface I { void f(); void f_sync(); void g(); void g_exception(); }; };";
+    let variants = builder().call_variants(true);
+    let expected = [
+        "`f` and `f_sync` are both `f_sync` in Rust",
+        "`g` and `g_exception` are both `callback_g_exception` in Rust",
+    ];
+    assert_eq!(refused("variants", source, variants.clone()), expected);
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden/variants");
+    builder().out_dir(&out).compile(&[written("variants", source)]).expect("nothing has these names");
+    let servers = variants.build_client(false).out_dir(&out);
+    servers.compile(&[written("variants", source)]).expect("a server calls nothing");
+}
+
+#[test]
+fn short_structs_are_laid_out_well_in_a_closure() {
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden/short");
+    let source = "module M { struct S { 0 require int v; }; interface I { void f(out int x); }; };";
+    let lossy = builder().string_type(StringType::Lossy).out_dir(&out);
+    let generated = lossy.generate(&[written("short", source)]).expect("it is a good file");
+    assert_laid_out(&generated.files);
 }
 
 #[test]
