@@ -10,7 +10,11 @@ pub use crate::{
     },
 };
 pub use shardcast_proto::tars::__codegen::*;
-pub use std::{future::Future, rc::Rc, sync::Arc};
+pub use std::{
+    future::{Future, IntoFuture},
+    rc::Rc,
+    sync::Arc,
+};
 
 /// Includes the code that `shardcast_build` generated in the build script: a module for each module of the .tars files.
 ///

@@ -41,6 +41,15 @@ pub(crate) struct Generate {
     /// Keep names as they are in the files, not by the conventions of Rust
     #[arg(long)]
     pub(crate) keep_names: bool,
+    /// Generate nothing that servers need
+    #[arg(long)]
+    pub(crate) no_server: bool,
+    /// Generate nothing that clients need
+    #[arg(long)]
+    pub(crate) no_client: bool,
+    /// Also generate the functions of the official generators: hello_sync, async_hello, promise_hello
+    #[arg(long, conflicts_with = "no_client")]
+    pub(crate) call_variants: bool,
 }
 
 impl Generate {
@@ -69,6 +78,9 @@ impl Generate {
             .optional_fields(self.optional)
             .serde(self.serde)
             .keep_names(self.keep_names)
+            .build_server(!self.no_server)
+            .build_client(!self.no_client)
+            .call_variants(self.call_variants)
     }
 }
 

@@ -270,8 +270,8 @@ impl Code {
         fields: &[Call],
         end: &str,
     ) {
-        if let Some(line) = short_literal(&format!("{ok}({name}"), fields, ")") {
-            let line = format!("{closure} {line}{end}");
+        if let Some(line) = literal_line(closure, [ok, name], fields) {
+            let line = line + end;
             if self.fits(line.len()) {
                 return self.line(&line);
             }
@@ -367,6 +367,11 @@ pub(super) fn closure_line(bars: &str, calls: &[Call]) -> Option<String> {
         [call] if call.joined().len() <= ARGUMENTS_WIDTH_MAX => Some(format!("{bars} {}", call.line())),
         _ => None,
     }
+}
+
+/// A closure whose value is `ok(name { field, field })`, if the fields are very short.
+pub(super) fn literal_line(closure: &str, [ok, name]: [&str; 2], fields: &[Call]) -> Option<String> {
+    short_literal(&format!("{ok}({name}"), fields, ")").map(|literal| format!("{closure} {literal}"))
 }
 
 /// Whether rustfmt puts several such arguments or items in a line.

@@ -2,12 +2,12 @@
 
 use super::{
     super::{
-        layout::{Call, Code, closure_line},
+        layout::{Call, Code, closure_line, literal_line},
         scope::Scope,
     },
     Face, Item, Method, Variable, as_strs, borrowed, put, quoted,
 };
-use crate::{ast::Direction, schema::Type};
+use crate::{StringType, ast::Direction, schema::Type};
 
 impl Scope<'_> {
     pub(super) fn emit_proxy(&self, code: &mut Code, face: &Face<'_>) {
@@ -18,7 +18,9 @@ impl Scope<'_> {
         code.blank();
         code.block(&format!("impl {name}"), |code| {
             code.line("/// Calls through `proxy`.");
-            code.block("pub fn new(proxy: codegen::Proxy) -> Self", |code| code.line("Self(proxy)"));
+            code.block("pub fn new(proxy: codegen::Proxy) -> Self", |code| {
+                code.line(if self.is_lossy() { "Self(proxy.with_lossy_strings())" } else { "Self(proxy)" });
+            });
             code.blank();
             code.line("/// The object that is called, whatever its interface.");
             code.block("pub fn proxy(&self) -> &codegen::Proxy", |code| code.line("&self.0"));
@@ -33,7 +35,7 @@ impl Scope<'_> {
         });
         code.blank();
         code.block(&format!("impl {}<codegen::Proxy> for {name}", self.prelude("From")), |code| {
-            code.block("fn from(proxy: codegen::Proxy) -> Self", |code| code.line("Self(proxy)"));
+            code.block("fn from(proxy: codegen::Proxy) -> Self", |code| code.line("Self::new(proxy)"));
         });
     }
 
@@ -52,7 +54,11 @@ impl Scope<'_> {
         };
         let call = method.free("call");
         self.emit_proxy_call(code, &format!("let {call} = "), ";", face, method);
-        code.line(&format!("{call}.route_key({key})"));
+        let key = match self.context.options.string_type {
+            StringType::Bytes => format!("&codegen::std::string::ToString::to_string({key})"),
+            StringType::Utf8 | StringType::Lossy => key.to_owned(),
+        };
+        code.call(&format!("{call}.route_key"), &[&key], "");
     }
 
     /// The parameter whose value selects the server, if it is a string.
@@ -64,11 +70,18 @@ impl Scope<'_> {
     fn emit_proxy_call(&self, code: &mut Code, head: &str, tail: &str, face: &Face<'_>, method: &Method<'_>) {
         let head = format!("{head}codegen::Proxy::call");
         let function = quoted(&method.of.name);
-        let (w, read) = (method.free("w"), self.short_reading(method));
+        let w = method.free("w");
         let put =
             |(tag, input): (u8, &Variable<'_>)| put(&w, (tag, input.of), borrowed(&input.of.ty, &input.name));
         let calls: Vec<Call> = method.inputs().map(put).collect();
         let bars = if calls.is_empty() { "|_|".to_owned() } else { format!("|{w}|") };
+        let (ok, name) = (self.prelude("Ok"), self.reply_name(face.of, method.of));
+        let fields = self.taken_fields(method);
+        let read = match method.of.result {
+            _ if method.has_outputs() => literal_line("|r|", [&ok, &name], &fields),
+            None => Some(format!("|_| {ok}(())")),
+            Some(_) => Some("|r| r.take_result()".to_owned()),
+        };
         if let (Some(write), Some(read)) = (closure_line(&bars, &calls), &read)
             && code.fits_call(&head, &["&self.0", &function, &write, read], tail)
         {
@@ -79,26 +92,17 @@ impl Scope<'_> {
             code.line("&self.0,");
             code.line(&format!("{function},"));
             code.closure(&bars, &calls);
-            match read {
-                Some(read) => code.line(&format!("{read},")),
-                None => self.emit_reading(code, face, method),
+            if method.has_outputs() {
+                code.closure_of_literal("|r|", [&ok, &name], &fields, ",");
+            } else {
+                code.line(&format!("{},", read.unwrap_or_default()));
             }
         });
         code.line(&format!("){tail}"));
     }
 
-    /// The closure that reads a reply without `out` parameters.
-    fn short_reading(&self, method: &Method<'_>) -> Option<String> {
-        match method.of.result {
-            _ if method.has_outputs() => None,
-            None => Some(format!("|_| {}(())", self.prelude("Ok"))),
-            Some(_) if self.is_lossy() => Some("|r| r.lossy().take_result()".to_owned()),
-            Some(_) => Some("|r| r.take_result()".to_owned()),
-        }
-    }
-
-    /// The closure that reads the struct of a reply.
-    fn emit_reading(&self, code: &mut Code, face: &Face<'_>, method: &Method<'_>) {
+    /// The fields of the struct of a reply, taken from a reader.
+    fn taken_fields(&self, method: &Method<'_>) -> Vec<Call> {
         let result = method.of.result.iter().map(|_| {
             let name = self.result_field(method);
             Call::plain(format!("{name}: r.take_result()?"))
@@ -107,14 +111,6 @@ impl Scope<'_> {
             let field = format!("{}: r", self.field_name(&output.of.name));
             self.take_argument(&field, (tag, output.of))
         });
-        let fields: Vec<Call> = result.chain(outputs).collect();
-        let (ok, name) = (self.prelude("Ok"), self.reply_name(face.of, method.of));
-        if !self.is_lossy() {
-            return code.closure_of_literal("|r|", [&ok, &name], &fields, ",");
-        }
-        code.block_in_call("|r|", ",", |code| {
-            self.emit_lossy(code, "r");
-            code.literal_in_call([&ok, &name], &fields);
-        });
+        result.chain(outputs).collect()
     }
 }

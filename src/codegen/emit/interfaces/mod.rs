@@ -128,13 +128,13 @@ impl Scope<'_> {
         Call::new(format!("{reader}.{method}"), arguments, "?")
     }
 
-    /// Makes a reader replace what is not UTF-8, if strings do so.
-    fn emit_lossy(&self, code: &mut Code, reader: &str) {
-        if self.is_lossy() {
-            code.line(&format!("{reader}.lossy();"));
-        }
+    /// `let mut arguments = of.arguments()?;`
+    fn let_arguments(&self, code: &mut Code, arguments: &str, of: &str) {
+        let lossy = if self.is_lossy() { ".lossy()" } else { "" };
+        code.line(&format!("let mut {arguments} = {of}.arguments()?{lossy};"));
     }
 
+    /// Whether readers replace what is not UTF-8.
     fn is_lossy(&self) -> bool {
         self.context.options.string_type == StringType::Lossy
     }

@@ -138,4 +138,5 @@ impl Variant {
 }
 
 /// Functions of our own beside those of the operations.
-const FUNCTIONS_TAKEN: &[&str] = &["connection_closed", "into_push_handler", "new", "proxy"];
+const FUNCTIONS_TAKEN: &[&str] =
+    &["connection_closed", "connection_opened", "into_push_handler", "new", "proxy"];

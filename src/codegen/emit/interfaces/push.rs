@@ -99,8 +99,7 @@ impl Scope<'_> {
             return code.arm(&function, &Call::new(callee, vec!["&self".to_owned()], ""));
         }
         code.block(&format!("{function} =>"), |code| {
-            code.line("let mut arguments = push.arguments()?;");
-            self.emit_lossy(code, "arguments");
+            self.let_arguments(code, "arguments", "push");
             code.call_of(&callee, &values, ";");
         });
     }

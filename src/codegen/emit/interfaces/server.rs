@@ -30,7 +30,10 @@ impl Scope<'_> {
                 code.signature(&format!("fn {}", method.name), &as_strs(&parameters), &result, ";");
             }
             code.blank();
-            code.line("/// The connection has ended.");
+            code.line("/// A connection has been opened.");
+            code.block(CONNECTION_OPENED, |code| code.line("let _ = connection;"));
+            code.blank();
+            code.line("/// A connection has ended.");
             code.block(CONNECTION_CLOSED, |code| code.line("let _ = (connection, why);"));
         });
     }
@@ -64,6 +67,8 @@ impl Scope<'_> {
                 self.emit_dispatch(code, face, &locals);
             });
             code.blank();
+            code.block(CONNECTION_OPENED, |code| code.line("self.0.connection_opened(connection);"));
+            code.blank();
             code.block(CONNECTION_CLOSED, |code| code.line("self.0.connection_closed(connection, why);"));
         });
     }
@@ -89,8 +94,7 @@ impl Scope<'_> {
     fn emit_call(&self, code: &mut Code, method: &Method<'_>, locals: &Locals) {
         let Locals { servant, call, arguments, cx, answer } = locals;
         if method.has_inputs() {
-            code.line(&format!("let mut {arguments} = {call}.arguments()?;"));
-            self.emit_lossy(code, arguments);
+            self.let_arguments(code, arguments, call);
         }
         for (tag, input) in method.inputs() {
             code.let_call(&input.name, &self.take_argument(arguments, (tag, input.of)));
@@ -145,5 +149,6 @@ impl Locals {
     }
 }
 
+const CONNECTION_OPENED: &str = "fn connection_opened(&self, connection: &codegen::Connection)";
 const CONNECTION_CLOSED: &str =
     "fn connection_closed(&self, connection: &codegen::Connection, why: codegen::CloseReason)";

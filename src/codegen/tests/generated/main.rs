@@ -3,6 +3,7 @@
 
 mod behaviour;
 mod bytes;
+mod interfaces;
 
 mod plain {
     include!("../golden/plain/mod.rs");
@@ -30,4 +31,16 @@ mod other {
 
 mod kept {
     include!("../golden/kept/mod.rs");
+}
+
+mod calls {
+    include!("../golden/calls/mod.rs");
+}
+
+mod calls_other {
+    include!("../golden/calls_other/mod.rs");
+}
+
+mod calls_kept {
+    include!("../golden/calls_kept/mod.rs");
 }

@@ -28,17 +28,31 @@ fn every_type_comes_out_as_before() {
 
 #[test]
 fn names_of_rust_and_of_the_code_itself_come_out_as_before() {
-    check("hygiene", types(), &["hygiene"]);
+    check("hygiene", builder().call_variants(true), &["hygiene"]);
 }
 
 #[test]
 fn lines_are_broken_as_before() {
-    check("long", types().serde(true), &["long"]);
+    check("long", builder().serde(true).call_variants(true), &["long"]);
 }
 
 #[test]
 fn interfaces_come_out_as_before() {
-    check("calls", builder().call_variants(true), &["echo"]);
+    check("calls", builder().call_variants(true), &["echo", "calls"]);
+}
+
+#[test]
+fn interfaces_with_other_types_and_names_come_out_as_before() {
+    let other = builder().map_type(MapType::Hash).string_type(StringType::Bytes).bytes_type(BytesType::Bytes);
+    check("calls_other", other, &["calls"]);
+    let kept = builder()
+        .keep_names(true)
+        .string_type(StringType::Lossy)
+        .call_variants(true)
+        .module_prefix("crate::calls_kept")
+        .extern_path("Calls::Point", "crate::calls::calls::Point")
+        .extern_path("Bench", "crate::calls::bench");
+    check("calls_kept", kept, &["echo", "calls", "kept"]);
 }
 
 #[test]

@@ -106,7 +106,12 @@ pub trait EchoServant: 'static {
         ms: i32,
     ) -> impl codegen::Future<Output = Result<i32, codegen::Failure>>;
 
-    /// The connection has ended.
+    /// A connection has been opened.
+    fn connection_opened(&self, connection: &codegen::Connection) {
+        let _ = connection;
+    }
+
+    /// A connection has ended.
     fn connection_closed(&self, connection: &codegen::Connection, why: codegen::CloseReason) {
         let _ = (connection, why);
     }
@@ -197,6 +202,10 @@ impl<S: EchoServant> codegen::Dispatcher for EchoDispatcher<S> {
             _ => return Err(call.unknown_function()),
         }
         Ok(())
+    }
+
+    fn connection_opened(&self, connection: &codegen::Connection) {
+        self.0.connection_opened(connection);
     }
 
     fn connection_closed(&self, connection: &codegen::Connection, why: codegen::CloseReason) {
@@ -333,7 +342,7 @@ impl EchoProxy {
 
 impl From<codegen::Proxy> for EchoProxy {
     fn from(proxy: codegen::Proxy) -> Self {
-        Self(proxy)
+        Self::new(proxy)
     }
 }
 

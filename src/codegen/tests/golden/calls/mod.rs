@@ -5,3 +5,9 @@
 #[allow(missing_docs, nonstandard_style, unreachable_pub, unused)]
 #[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all)]
 pub mod bench;
+
+/// Operations of every form.
+#[doc(alias = "Calls")]
+#[allow(missing_docs, nonstandard_style, unreachable_pub, unused)]
+#[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all)]
+pub mod calls;

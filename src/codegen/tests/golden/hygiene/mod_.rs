@@ -25,3 +25,20 @@ impl<'de> codegen::DecodeStruct<'de> for Match {
         })
     }
 }
+
+impl codegen::ToJson for Match {
+    fn to_json<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = codegen::JsonObjectWriter::begin(serializer, "match", 1)?;
+        object.field("words", &self.words)?;
+        object.end()
+    }
+}
+
+impl codegen::FromJson for Match {
+    fn from_json(value: codegen::JsonValue) -> Result<Self, codegen::JsonError> {
+        let mut object = codegen::JsonObject::new(value)?;
+        Ok(Self {
+            words: object.require("words")?,
+        })
+    }
+}

@@ -57,3 +57,15 @@ impl<'de> codegen::Decode<'de> for Match {
         <i32 as codegen::Decode>::decode(r, head).map(Self)
     }
 }
+
+impl codegen::ToJson for Match {
+    fn to_json<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        codegen::ToJson::to_json(&self.0, serializer)
+    }
+}
+
+impl codegen::FromJson for Match {
+    fn from_json(value: codegen::JsonValue) -> Result<Self, codegen::JsonError> {
+        <i32 as codegen::FromJson>::from_json(value).map(Self)
+    }
+}
