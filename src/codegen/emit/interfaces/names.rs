@@ -4,6 +4,7 @@ use super::super::{names, scope::Scope};
 use crate::{
     Diagnostic,
     ast::Direction,
+    lexer::FAULTS_MAX,
     schema::{Definition, Interface, Operation, Parameter, Site},
 };
 
@@ -94,6 +95,9 @@ impl<'a> Scope<'a> {
             faults.extend(self.context.clashes(each(Self::callback_names)));
         }
         for operation in &of.operations {
+            if faults.len() >= FAULTS_MAX {
+                break;
+            }
             let parameters = operation.parameters.iter();
             let named = parameters.map(|it| (self.variable_name(&it.name), &it.name, it.site));
             faults.extend(self.context.clashes(named));

@@ -85,8 +85,10 @@ fn faults_are_bounded_whatever_is_wrong() {
     let includes = repeated(1000, |index| format!("#include \"absent_{index}.tars\"\n"));
     let clashes = repeated(1000, |index| format!("const int a{index} = 1; const int A{index} = 2;\n"));
     let unknown = repeated(1000, |index| format!("struct S{index} {{ 0 require U{index} u; }};\n"));
+    let operations = repeated(1000, |index| format!("void f{index}(int aB, int a_b, int AB, int A_b);"));
     for (name, source) in [
         ("bounded_includes", includes),
+        ("bounded_parameters", format!("module M {{ interface I {{ {operations} }}; }};")),
         ("bounded_clashes", format!("module M {{ {clashes} }};")),
         ("bounded_unknown", format!("module M {{ {unknown} }};")),
     ] {

@@ -133,16 +133,16 @@ fn names_that_interfaces_add_are_refused_if_they_are_taken() {
     expected.push(both("aB", "a_b", "a_b"));
     assert_eq!(reported, expected);
 
-    let hints = |builder: Builder| -> Vec<Option<String>> {
+    let hints = |builder: Builder| -> Vec<(u32, Option<String>)> {
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden/refused");
         let source =
             "module M { interface I { void aB(); void A_b(); }; struct IProxy { 0 require int a; }; };";
         let faults = faults(builder.out_dir(out).generate(&[written("hints", source)]));
-        faults.into_iter().map(|fault| fault.hint).collect()
+        faults.into_iter().map(|fault| (fault.column, fault.hint)).collect()
     };
     let (rename, keep) = ("rename one of them", "`keep_names` leaves names as they are");
-    assert_eq!(hints(builder()), [Some(rename.to_owned()), Some(keep.to_owned())]);
-    assert_eq!(hints(builder().keep_names(true)), [Some(rename.to_owned())]);
+    assert_eq!(hints(builder()), [(22, Some(rename.to_owned())), (42, Some(keep.to_owned()))]);
+    assert_eq!(hints(builder().keep_names(true)), [(22, Some(rename.to_owned()))]);
 }
 
 #[test]
