@@ -250,16 +250,19 @@ impl Builder {
         self
     }
 
-    /// Reads and checks `files` and their includes, generates nothing, and returns the warnings.
+    /// Checks all that [`compile`](Self::compile) would check, generates nothing, and returns the warnings.
     ///
     /// # Errors
     /// [`Error::Read`] when one of `files` cannot be read; [`Error::Invalid`] with all faults when any of the
     /// files has one; [`Error::Charset`].
     pub fn check(&self, files: &[impl AsRef<Path>]) -> Result<Vec<Diagnostic>, Error> {
-        self.schema(files).map(|(_, warnings)| warnings)
+        let (schema, warnings) = self.schema(files)?;
+        let faults = emit::check(&schema, &self.options);
+        if faults.is_empty() { Ok(warnings) } else { Err(Error::Invalid(faults)) }
     }
 
-    /// Reads and checks `files` and their includes, and returns their meaning and the warnings.
+    /// Reads and checks `files` and their includes, and returns their meaning and the warnings. Names that
+    /// become the same in Rust are not a fault of a schema.
     ///
     /// # Errors
     /// As for [`check`](Self::check).
@@ -292,8 +295,7 @@ impl Builder {
     /// declares them. A file with the same content already is not rewritten.
     ///
     /// # Errors
-    /// As for [`check`](Self::check); [`Error::NoOutDir`]; [`Error::Write`]. [`Error::Invalid`] also reports
-    /// names that differ in the .tars files and become the same in Rust.
+    /// As for [`check`](Self::check); [`Error::NoOutDir`]; [`Error::Write`].
     pub fn compile(&self, files: &[impl AsRef<Path>]) -> Result<(), Error> {
         self.generate(files).map(|_| ())
     }

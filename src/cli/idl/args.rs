@@ -20,6 +20,13 @@ pub(crate) struct Generate {
     /// Path of the generated modules, such as crate::idl [default: super]
     #[arg(long, value_name = "PATH")]
     pub(crate) prefix: Option<String>,
+    #[command(flatten)]
+    pub(crate) code: Code,
+}
+
+/// What code is generated. It decides which names are in use, so a check depends on it too.
+#[derive(Args, Debug)]
+pub(crate) struct Code {
     /// Type of a map
     #[arg(long, value_name = "TYPE", default_value = "btree")]
     pub(crate) map: Map,
@@ -54,10 +61,16 @@ pub(crate) struct Generate {
 
 impl Generate {
     pub(crate) fn builder(&self) -> Builder {
-        let mut builder = self.reading.builder().out_dir(&self.out);
+        let mut builder = self.code.options(self.reading.builder()).out_dir(&self.out);
         if let Some(prefix) = &self.prefix {
             builder = builder.module_prefix(prefix);
         }
+        builder
+    }
+}
+
+impl Code {
+    pub(crate) fn options(&self, mut builder: Builder) -> Builder {
         for (name, path) in &self.externs {
             builder = builder.extern_path(name, path);
         }
@@ -113,6 +126,8 @@ pub(crate) enum IdlCommand {
         files: Vec<PathBuf>,
         #[command(flatten)]
         reading: Reading,
+        #[command(flatten)]
+        code: Code,
         /// Treat warnings as errors
         #[arg(long)]
         deny_warnings: bool,

@@ -30,8 +30,8 @@ pub(crate) fn generate(arguments: &Generate) -> anyhow::Result<ExitCode> {
 /// Runs one of the commands of `shardcast idl`.
 pub(crate) fn run(command: &IdlCommand) -> anyhow::Result<ExitCode> {
     match command {
-        IdlCommand::Check { files, reading, deny_warnings, json } => {
-            check::run(files, reading.builder().deny_warnings(*deny_warnings), *json)
+        IdlCommand::Check { files, reading, code, deny_warnings, json } => {
+            check::run(files, code.options(reading.builder()).deny_warnings(*deny_warnings), *json)
         }
         IdlCommand::Fmt { files, check } => format::run(files, *check),
         IdlCommand::Breaking { old, new, reading, json } => {

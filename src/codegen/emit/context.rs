@@ -56,9 +56,9 @@ impl<'a> Context<'a> {
         &self.modules[module]
     }
 
-    /// Whether a whole module exists elsewhere.
-    pub(super) fn is_extern_module(&self, module: &str) -> bool {
-        self.extern_paths.contains_key(module)
+    /// The modules that do not exist elsewhere as a whole.
+    pub(super) fn emitted(&self) -> impl Iterator<Item = &'a Module> {
+        self.schema.modules.iter().filter(|module| !self.extern_paths.contains_key(module.name.as_str()))
     }
 
     /// Where a type exists, if not here.
@@ -102,8 +102,8 @@ impl<'a> Context<'a> {
 
     /// Modules that would share a file.
     pub(super) fn check(&self) -> Vec<Diagnostic> {
-        let ours = self.schema.modules.iter().filter(|module| !self.is_extern_module(&module.name));
-        let named = ours.map(|module| (self.module(&module.name).to_owned(), &module.name, module.site));
+        let named =
+            self.emitted().map(|module| (self.module(&module.name).to_owned(), &module.name, module.site));
         self.clashes(named)
     }
 

@@ -40,20 +40,29 @@ pub(crate) struct Output {
 /// most [`FAULTS_MAX`].
 pub(crate) fn emit(schema: &Schema, options: &Options) -> Result<Vec<Output>, Vec<Diagnostic>> {
     let context = Context::new(schema, options);
-    let ours = || schema.modules.iter().filter(|module| !context.is_extern_module(&module.name));
-    let mut faults = context.check();
-    for module in ours() {
-        if faults.len() < FAULTS_MAX {
-            faults.extend(Scope::new(&context, module).check());
-        }
-    }
+    let faults = faults(&context);
     if !faults.is_empty() {
-        faults.truncate(FAULTS_MAX);
         return Err(faults);
     }
-    let mut outputs: Vec<Output> = ours().map(|module| emit_module(&context, module)).collect();
-    outputs.push(emit_index(&context, ours()));
+    let mut outputs: Vec<Output> = context.emitted().map(|module| emit_module(&context, module)).collect();
+    outputs.push(emit_index(&context, context.emitted()));
     Ok(outputs)
+}
+
+/// What [`emit`] would refuse.
+pub(crate) fn check(schema: &Schema, options: &Options) -> Vec<Diagnostic> {
+    faults(&Context::new(schema, options))
+}
+
+fn faults(context: &Context<'_>) -> Vec<Diagnostic> {
+    let mut faults = context.check();
+    for module in context.emitted() {
+        if faults.len() < FAULTS_MAX {
+            faults.extend(Scope::new(context, module).check());
+        }
+    }
+    faults.truncate(FAULTS_MAX);
+    faults
 }
 
 fn emit_index<'a>(context: &Context<'_>, modules: impl Iterator<Item = &'a Module>) -> Output {

@@ -197,11 +197,13 @@ fn a_default_that_is_not_text_needs_strings_of_bytes() {
     assert!(code.contains(r#"a: r.optional_or_else(0, || b"\xd6\xd0"[..].into())?"#), "{code}");
 }
 
-/// What is said about `source`, of which no Rust can be made.
+/// What is said about `source`, of which no Rust can be made, by a check too.
 fn refused(name: &str, source: &str, builder: Builder) -> Vec<String> {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden/refused");
-    let faults = faults(builder.out_dir(out).generate(&[written(name, source)]));
-    faults.into_iter().map(|fault| fault.message).collect()
+    let checked = faults(builder.check(&[written(name, source)]));
+    let refused = faults(builder.out_dir(out).generate(&[written(name, source)]));
+    assert_eq!(refused, checked);
+    refused.into_iter().map(|fault| fault.message).collect()
 }
 
 /// Generates `files` and compares with the folder `case`, which rustfmt must find well laid out.
