@@ -181,11 +181,12 @@ const TEMPLATE: &str = "{about-with-newline}{usage-heading} {usage}\n\nCommands:
 
 const EXAMPLES: &str = "\
 Examples:
-  shardcast serve                         run the push server on 127.0.0.1:10099
+  shardcast serve                         run the server on 127.0.0.1:10099 and 10100
   shardcast config init > shardcast.toml  begin a configuration file";
 
 const SERVE_EXAMPLES: &str = "\
-Without a file: the Tars push server on 127.0.0.1:10099, and admin HTTP on 127.0.0.1:9180.
+Without a file: the Tars push server on 127.0.0.1:10099, Tars RPC on 127.0.0.1:10100, and admin
+HTTP on 127.0.0.1:9180.
 When ready, it prints one line `ready {...}` with all addresses to standard output. Logs go to
 standard error. A second signal stops the server at once.
 

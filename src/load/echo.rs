@@ -1,11 +1,14 @@
 //! The service `echo`, which receives an echo load.
 
 use shardcast::{
-    Listener, Reply,
-    tars::{Current, Framed, FramedService, LengthPrefixed, Servant},
+    Failure, Listener, Reply,
+    tars::{
+        Current, Framed, FramedService, LengthPrefixed, Servant,
+        rpc::{Adapter, AdapterOptions, Dispatcher, IncomingCall},
+    },
 };
 
-/// A packet is its own response.
+/// A packet is its own response. For Tars, the servant of the interface in `docs/echo.tars`.
 #[derive(Clone, Copy, Debug)]
 pub struct Echo;
 
@@ -16,7 +19,33 @@ impl Servant for Echo {
     }
 }
 
+impl Dispatcher for Echo {
+    fn functions(&self) -> &'static [&'static str] {
+        &[FUNCTION]
+    }
+
+    fn dispatch(&self, call: &mut IncomingCall<'_, '_>) -> Result<(), Failure> {
+        let data: Vec<u8> = call.arguments()?.take(DATA.0, DATA.1)?;
+        call.answer(|cx| async move { (Ok(data), cx) }, |w, data| w.put_result(data));
+        Ok(())
+    }
+}
+
 /// `listener` with the framed protocol and the service `echo`, which is compiled, and optimized, here.
 pub fn framed(listener: Listener, parser: LengthPrefixed) -> Listener {
     listener.protocol(Framed::length_prefixed(parser), |_| FramedService(Echo))
 }
+
+/// `listener` with Tars RPC and the service `echo`, which is compiled, and optimized, here.
+pub fn tars(listener: Listener, options: AdapterOptions) -> Listener {
+    Adapter::over(listener).options(options).servant(OBJECT, |_| Echo).listener()
+}
+
+/// The object of the service.
+pub const OBJECT: &str = "Shardcast.Echo.EchoObj";
+
+/// Its only function.
+pub const FUNCTION: &str = "echo";
+
+/// Tag and name of its parameter.
+const DATA: (u8, &str) = (1, "data");

@@ -140,7 +140,10 @@ mod tests {
         let catalog = registry.catalog();
         let file = SourceFile { name: "init".into(), text: print_defaults(catalog) };
         let inputs = Inputs { file: Some(file), ..Inputs::default() };
-        assert_eq!(&load(catalog, inputs).expect("what we print is valid").config, catalog.defaults());
+        let mut defaults = catalog.defaults().clone();
+        // A configured listener is required.
+        defaults.listener.iter_mut().for_each(|listener| listener.optional = false);
+        assert_eq!(load(catalog, inputs).expect("what we print is valid").config, defaults);
     }
 
     #[test]

@@ -13,9 +13,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shardcast::{
     Listener, Reply,
-    tars::{Current, Framed, FramedService, Parsed, Servant},
+    tars::{
+        Current, Framed, FramedService, Parsed, Servant,
+        codec::TarsReader,
+        packet::{RequestPacket, ResponsePacket, ReturnCode, Version},
+        rpc::{ArgumentWriter, PUSH_OBJECT},
+    },
 };
 use shardcast_load::{
+    echo,
     framing::{Framing, InvalidFrame, Received},
     generator,
 };
@@ -158,6 +164,69 @@ fn a_listener_of_an_added_protocol_is_served() {
 }
 
 #[test]
+fn a_tars_listener_has_the_echo_object_and_its_options() {
+    let listener = "[[listener]]\nname = 'rpc'\nlisten = '127.0.0.1:0'\nprotocol = 'tars'\n[listener.tars]\n";
+    let server = start(&config(&format!("{listener}frame_len_max = 1024"))).expect("it starts");
+    let address = server.listeners()[0].addr;
+    for (data, topics) in [(&b"hello"[..], true), (&[7; 2000], false)] {
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        let response = call(&mut stream, echo::OBJECT, echo::FUNCTION, |w| w.put(1, "data", data));
+        let response = response.filter(|it| it.ret == ReturnCode::SUCCESS);
+        let returned = response.as_ref().map(|it| TarsReader::new(&it.buffer).require(0).expect("bytes"));
+        assert_eq!(returned, Some(data).filter(|_| topics), "longer packets end the connection");
+    }
+    let topics = |server: &dyn Engine| {
+        let mut stream = TcpStream::connect(server.listeners()[0].addr).expect("it listens");
+        call(&mut stream, PUSH_OBJECT, "presence", |w| w.put(1, "topic", "t")).map(|it| it.ret)
+    };
+    assert_eq!(topics(&*server), Some(ReturnCode::SUCCESS));
+    server.stop();
+
+    let server = start(&config(&format!("{listener}topics = false"))).expect("it starts");
+    assert_eq!(topics(&*server), Some(ReturnCode::NO_SERVANT));
+    server.stop();
+    for access in
+        ["deny = ['127.0.*.*']", "allow = ['10.0.0.1']", "allow = ['*']\ndeny = ['*']\norder = 'deny,allow'"]
+    {
+        let server = start(&config(&format!("{listener}{access}"))).expect("it starts");
+        assert_eq!(topics(&*server), None, "{access}");
+        server.stop();
+    }
+    for (option, words) in [
+        ("allow = ['10.1.2']", "`10.1.2` is not an address: expected one such as"),
+        ("order = 'allow'", "\"allow,deny\" or \"deny,allow\""),
+        ("queue_timeout = '0s'", "must be more than 0, or no call can wait"),
+        ("[listener.push]\nmessage = 'hi'", "publish on a topic"),
+    ] {
+        let report = loaded(&format!("{listener}{option}"), &[]).expect_err(option).render(false);
+        assert!(report.contains(words) && report.contains("not valid: 1 "), "{option}: {report}");
+    }
+}
+
+/// The response to a call; `None` if the connection ends.
+fn call(
+    stream: &mut TcpStream,
+    object: &str,
+    function: &str,
+    write: impl FnOnce(&mut ArgumentWriter),
+) -> Option<ResponsePacket> {
+    let mut w = ArgumentWriter::new(Version::TARS, Vec::new());
+    write(&mut w);
+    let buffer = w.finish().expect("they are encoded").into();
+    let (servant, func) = (object.to_owned(), function.to_owned());
+    let mut bytes = Vec::new();
+    let request = RequestPacket { request_id: 1, servant, func, buffer, ..RequestPacket::default() };
+    request.encode(&mut bytes).expect("it is short");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("not zero");
+    stream.write_all(&bytes).ok()?;
+    let mut len = [0; 4];
+    stream.read_exact(&mut len).ok()?;
+    let mut body = vec![0; u32::from_be_bytes(len) as usize - len.len()];
+    stream.read_exact(&mut body).expect("the whole packet");
+    Some(ResponsePacket::decode(&body).expect("a response"))
+}
+
+#[test]
 fn a_load_of_an_added_protocol_is_measured() {
     let elsewhere = config(
         "[[listener]]\nname = 'a'\nlisten = '127.0.0.1:0'\nprotocol = 'toy-lines'\nservice = 'echo'\n",
@@ -217,7 +286,7 @@ fn an_added_protocol_is_in_all_that_is_made_from_the_registry() {
     }
     let listener = &catalog.schema()["properties"]["listener"]["items"];
     assert_eq!(listener["properties"]["toy-lines"]["properties"]["line_len_max"]["default"], 128);
-    assert_eq!(listener["properties"]["protocol"]["oneOf"][1]["const"], "toy-lines");
+    assert_eq!(listener["properties"]["protocol"]["oneOf"][2]["const"], "toy-lines");
     assert!(print_defaults(catalog).contains("[listener.toy-lines]"));
     for (text, words) in [
         ("protocol = 'toy-line'", "did you mean \"toy-lines\"?"),
@@ -227,7 +296,7 @@ fn an_added_protocol_is_in_all_that_is_made_from_the_registry() {
         ("protocol = 'toy-lines'\ntoy-lines.line_len_max = 5000", "must be 2 to 4096"),
         ("protocol = 'toy-lines'\ntars-framed.frame_len_min = 9", "[listener.tars-framed] has no effect"),
         ("service = 'shout'", "protocol `tars-framed` does not have the service `shout`"),
-        ("service = 'shout'", "valid: tars-framed with echo; toy-lines with shout, echo"),
+        ("service = 'shout'", "valid: tars-framed with echo; tars with echo; toy-lines with shout, echo"),
     ] {
         let report = loaded(&format!("{LISTENER}{text}"), &[]).expect_err(text).render(false);
         assert!(report.contains(words) && report.contains("not valid: 1 "), "{text}: {report}");
@@ -249,8 +318,8 @@ fn options_of_a_protocol_come_from_the_environment_too() {
 #[test]
 fn any_configured_listener_replaces_all_default_ones() {
     for (file, variables, names) in [
-        ("", vec![], vec!["push", "toy"]),
-        ("limits.keepalive = '5s'", vec![("SHARDCAST_SERVER__SHARDS", "1")], vec!["push", "toy"]),
+        ("", vec![], vec!["push", "tars", "toy"]),
+        ("limits.keepalive = '5s'", vec![("SHARDCAST_SERVER__SHARDS", "1")], vec!["push", "tars", "toy"]),
         (LISTENER, vec![], vec!["a"]),
         ("", vec![("SHARDCAST_LISTENER__0__LISTEN", "127.0.0.1:0")], vec!["push"]),
         ("", vec![("SHARDCAST_LISTENER__0__IDLE_TIMEOUT", "5s")], vec!["push"]),
@@ -272,9 +341,9 @@ fn several_default_listeners_are_printed_with_the_same_meaning() {
     let registry = registry();
     let catalog = registry.catalog();
     let mut defaults = catalog.defaults().clone();
-    assert!(defaults.listener[1].optional && !defaults.listener[0].optional);
+    assert!(!defaults.listener[0].optional && defaults.listener[1..].iter().all(|it| it.optional));
     // A configured listener is required.
-    defaults.listener[1].optional = false;
+    defaults.listener.iter_mut().for_each(|listener| listener.optional = false);
     let shown = print_effective(&loaded("", &[]).expect("valid"), catalog, true);
     for text in [print_defaults(catalog), shown] {
         assert_eq!(loaded(&text, &[]).expect("what we print is valid").config, defaults, "{text}");
@@ -284,10 +353,10 @@ fn several_default_listeners_are_printed_with_the_same_meaning() {
 #[test]
 fn a_taken_port_costs_a_default_listener_and_ends_the_start_for_others() {
     let mut config = config("");
-    config.listener[0].listen.0.set_port(0);
+    config.listener[..2].iter_mut().for_each(|listener| listener.listen.0.set_port(0));
     let server = start(&config).expect("it starts");
     let names: Vec<_> = server.listeners().into_iter().map(|it| it.name).collect();
-    assert_eq!(names, ["push"]);
+    assert_eq!(names, ["push", "tars"]);
     server.stop();
 
     // The first one is required, although it is a default listener.
@@ -314,7 +383,7 @@ fn a_start_without_a_default_listener_logs_the_layout_once() {
     let text =
         format!("server.shards = 2\nserver.cpus = '{cpu}'\nserver.spin = '0'\nserver.epoch_file = ''\n");
     let mut config = loaded(&text, &[]).expect("valid").config;
-    config.listener[0].listen.0.set_port(0);
+    config.listener[..2].iter_mut().for_each(|listener| listener.listen.0.set_port(0));
 
     let file = Arc::new(tempfile::tempfile().expect("a file of our own"));
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Arc::clone(&file)).finish();

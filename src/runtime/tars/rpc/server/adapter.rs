@@ -12,12 +12,11 @@ use crate::{Listener, ListenerLimits, ServerHandle};
 /// options mean on shards.
 #[derive(Clone)]
 pub struct Adapter {
-    name: String,
-    endpoint: Endpoint,
+    /// Without protocol.
+    base: Listener,
     servants: Vec<(String, ServantFactory)>,
     interceptors: Vec<InterceptorFactory>,
     options: AdapterOptions,
-    limits: ListenerLimits,
     stats: AdapterStats,
 }
 
@@ -126,15 +125,29 @@ impl Adapter {
             return Err(AdapterError::Authentication(endpoint.to_owned()));
         }
         let idle_timeout = parsed.idle_timeout().unwrap_or_default();
-        Ok(Self {
-            name: name.into(),
-            endpoint: parsed,
+        let limits = ListenerLimits::default().with(|it| it.idle_timeout = idle_timeout);
+        let Endpoint { host, port, .. } = parsed;
+        let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host };
+        Ok(Self::over(Listener::new(name, format!("{host}:{port}")).limits(limits)))
+    }
+
+    /// An adapter that becomes this listener, which keeps its name, its address and its limits. It must not have a
+    /// protocol yet.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::{Listener, tars::rpc::Adapter};
+    ///
+    /// let listener = Adapter::over(Listener::new("hello", "127.0.0.1:10100").topic("news")).listener();
+    /// ```
+    pub fn over(listener: Listener) -> Self {
+        Self {
+            base: listener,
             servants: Vec::new(),
             interceptors: Vec::new(),
             options: AdapterOptions::default(),
-            limits: ListenerLimits::default().with(|it| it.idle_timeout = idle_timeout),
             stats: AdapterStats::default(),
-        })
+        }
     }
 
     /// Adds a servant: `object` is `App.Server.Obj`, and `factory` makes an instance for each shard, on its thread. Of
@@ -216,7 +229,7 @@ impl Adapter {
     /// ```
     #[must_use]
     pub fn limits(mut self, limits: ListenerLimits) -> Self {
-        self.limits = limits;
+        self.base = self.base.limits(limits);
         self
     }
 
@@ -227,7 +240,7 @@ impl Adapter {
 
     /// The listener, for [`ServerBuilder::listen`](crate::ServerBuilder::listen).
     pub fn listener(self) -> Listener {
-        let Self { name, endpoint, servants, interceptors, options, limits, stats } = self;
+        let Self { base, servants, interceptors, options, stats } = self;
         let access = options.access.clone();
         let connections_max = options.connections_max;
         let protocol = Tars::default().with(|it| {
@@ -235,11 +248,8 @@ impl Adapter {
             it.topics = options.topics;
             it.reconnect_notice = options.reconnect_notice;
         });
-        let host = endpoint.host;
-        let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host };
-        let listener = Listener::new(name, format!("{host}:{}", endpoint.port))
+        let listener = base
             .protocol(protocol, move |server| service(server, &servants, &interceptors, &options, &stats))
-            .limits(limits)
             .connections_max(connections_max);
         if access.is_open() { listener } else { listener.admit(move |address| access.permits(address)) }
     }
@@ -266,8 +276,7 @@ impl fmt::Debug for Adapter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let servants: Vec<_> = self.servants.iter().map(|(name, _)| name).collect();
         f.debug_struct("Adapter")
-            .field("name", &self.name)
-            .field("endpoint", &self.endpoint)
+            .field("listener", &self.base)
             .field("servants", &servants)
             .field("options", &self.options)
             .finish_non_exhaustive()

@@ -1,0 +1,148 @@
+//! Tars RPC: packets that call functions of objects.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use shardcast::{
+    Listener,
+    tars::rpc::{Access, AccessError, AdapterOptions},
+};
+use shardcast_load::echo;
+
+use super::{Entry, Loads};
+use crate::config::{
+    ByteSize, DefaultListener, Fault, HumanDuration, ListenerOptions, Options, Protocol, Service,
+};
+
+pub(super) fn entry() -> Entry {
+    Entry { protocol, via: NAME, listen, topics: None, loads: Loads::default() }
+}
+
+/// Options of the protocol `tars`: those of an adapter of TarsCpp.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+struct TarsOptions {
+    /// Longest packet in both directions, with its length. A longer one that is received ends the connection; what
+    /// would need a longer one is not sent (too-large).
+    #[schemars(range(min = 1024, max = 104_857_600))]
+    frame_len_max: u32,
+    /// Whether clients can use topics, through the object Shardcast.Push.PushObj (docs/push.tars).
+    topics: bool,
+    /// Addresses that may connect, each as "10.1.2.3", "10.1.*.*" or "*"; without any, all may that `deny` does not
+    /// have. Others are reset (denied).
+    allow: Vec<String>,
+    /// Addresses that may not connect.
+    deny: Vec<String>,
+    /// Which list decides about an address that both have.
+    order: Order,
+    /// Connections of this listener open at once, over all shards; further ones are closed as soon as they are accepted
+    /// (listener-max). 0 means unlimited: then only the bounds of `[limits]` apply.
+    #[schemars(range(min = 0, max = 4_294_967_295_u32))]
+    connections_max: usize,
+    /// Handlers in progress on each shard; further calls wait. 0 means unlimited.
+    #[schemars(range(min = 0, max = 4_294_967_295_u32))]
+    threads_max: usize,
+    /// Calls that may wait for a handler on each shard, if `threads_max` is set. Another one fails at once with -9.
+    #[schemars(range(min = 0, max = 4_294_967_295_u32))]
+    queue_max: usize,
+    /// Bytes of the arguments of these calls; a single call may exceed this if no other waits.
+    queue_bytes_max: ByteSize,
+    /// How long a call may wait for a handler, from when its bytes came; then it fails with -6.
+    queue_timeout: HumanDuration,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+enum Order {
+    /// An address in both lists may connect.
+    #[serde(rename = "allow,deny")]
+    AllowFirst,
+    /// An address in both lists may not connect.
+    #[serde(rename = "deny,allow")]
+    DenyFirst,
+}
+
+impl Default for TarsOptions {
+    fn default() -> Self {
+        let library = AdapterOptions::default();
+        Self {
+            frame_len_max: library.frame_len_max,
+            topics: library.topics,
+            allow: Vec::new(),
+            deny: Vec::new(),
+            order: Order::AllowFirst,
+            connections_max: 0,
+            threads_max: 0,
+            queue_max: library.queue_max,
+            queue_bytes_max: ByteSize(library.queue_bytes_max as u64),
+            queue_timeout: HumanDuration(library.queue_timeout),
+        }
+    }
+}
+
+impl TarsOptions {
+    fn library(&self) -> Result<AdapterOptions, AccessError> {
+        let order = match self.order {
+            Order::AllowFirst => "allow,deny",
+            Order::DenyFirst => "deny,allow",
+        };
+        let access = Access::new(&self.allow.join(";"), &self.deny.join(";"), order)?;
+        let limit = |max: usize| Some(max).filter(|max| *max > 0);
+        Ok(AdapterOptions::default().with(|it| {
+            it.access = access;
+            it.connections_max = limit(self.connections_max).unwrap_or(usize::MAX);
+            it.threads_max = limit(self.threads_max);
+            it.queue_max = self.queue_max;
+            it.queue_bytes_max = usize::try_from(self.queue_bytes_max.0).unwrap_or(usize::MAX);
+            it.queue_timeout = self.queue_timeout.0;
+            it.frame_len_max = self.frame_len_max;
+            it.topics = self.topics;
+        }))
+    }
+}
+
+fn protocol() -> Protocol {
+    Protocol {
+        name: NAME,
+        doc: "Tars RPC, in versions 1 (TARS), 2 and 3 (TUP) and 5 (JSON). Its service `echo` is the object \
+              Shardcast.Echo.EchoObj (docs/echo.tars).",
+        services: &[Service { name: ECHO, doc: "Returns the bytes of each request." }],
+        default_listener: Some(DefaultListener { name: "tars", port: 10100, pushes: false }),
+        push_overhead: 0,
+        check,
+        options: Options::of::<TarsOptions>(),
+    }
+}
+
+fn check(listener: &ListenerOptions) -> Vec<Fault> {
+    let Ok(options) = listener.protocol_options::<TarsOptions>() else { return Vec::new() };
+    let mut faults = Vec::new();
+    let mut fault = |key: &str, message: String| {
+        faults.push(Fault { key: key.to_owned(), others: Vec::new(), message });
+    };
+    for (name, addresses) in [("allow", &options.allow), ("deny", &options.deny)] {
+        for address in addresses {
+            if let Err(error) = Access::new(address, "", "") {
+                let message = format!("{error}: expected one such as \"10.1.2.3\", \"10.1.*.*\" or \"*\"");
+                fault(&format!("{NAME}.{name}"), message);
+            }
+        }
+    }
+    if options.queue_timeout.0.is_zero() {
+        fault(&format!("{NAME}.queue_timeout"), "must be more than 0, or no call can wait".into());
+    }
+    if listener.push.is_some() {
+        let message =
+            "a client of this protocol expects pushes of functions, not of text; publish on a topic";
+        fault("push.message", message.into());
+    }
+    faults
+}
+
+/// There is one service.
+fn listen(listener: Listener, options: &ListenerOptions) -> anyhow::Result<Listener> {
+    Ok(echo::tars(listener, options.protocol_options::<TarsOptions>()?.library()?))
+}
+
+const NAME: &str = "tars";
+
+/// Its only service.
+const ECHO: &str = "echo";
