@@ -100,6 +100,34 @@ fn handlers_wait_without_delaying_others() {
 }
 
 #[test]
+fn the_hello_client_calls_in_all_ways_and_receives_pushes() {
+    let mut server = Server::of(
+        example("tars_hello_server")
+            .args(["--listen", "127.0.0.1:0", "--shards", "2"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it was built"),
+    );
+    let (host, port) = server.address.rsplit_once(':').expect("an address");
+    let object = format!("TestApp.HelloServer.HelloObj@tcp -h {host} -p {port} -t 60000");
+    let mut client = example("tars_hello_client");
+    let output = client.args(["--connect", &object, "--seconds", "1"]).output().expect("it was built");
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{lines}");
+    let steps: Vec<_> = lines.lines().filter(|line| !line.starts_with("push ")).collect();
+    let names = ["blocking", "callback", "future", "all-types", "failure", "context", "one-way", "push"];
+    assert_eq!(steps, names.map(|name| format!("ok {name}")));
+    assert!(lines.contains("push push 0\npush push 1\n"), "{lines}");
+    assert_eq!(server.end(), Some(0));
+
+    // Without a server, each step fails at once, and so does the client.
+    let output = client.output().expect("it was built");
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(lines.lines().all(|line| line.starts_with("FAILED ")) && lines.lines().count() == 8, "{lines}");
+}
+
+#[test]
 fn the_other_examples_listen_and_end() {
     for name in ["push_minimal", "custom_parser"] {
         let mut server = Server::of(example(name).stdout(Stdio::piped()).spawn().expect("it was built"));
