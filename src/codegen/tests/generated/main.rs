@@ -44,3 +44,7 @@ mod calls_other {
 mod calls_kept {
     include!("../golden/calls_kept/mod.rs");
 }
+
+mod push {
+    include!("../golden/push/mod.rs");
+}

@@ -42,6 +42,11 @@ fn interfaces_come_out_as_before() {
 }
 
 #[test]
+fn the_published_interface_of_topics_comes_out_as_before() {
+    check("push", builder(), &["../../../../docs/push"]);
+}
+
+#[test]
 fn interfaces_with_other_types_and_names_come_out_as_before() {
     let other = builder().map_type(MapType::Hash).string_type(StringType::Bytes).bytes_type(BytesType::Bytes);
     check("calls_other", other, &["calls"]);

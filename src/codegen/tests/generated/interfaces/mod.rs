@@ -3,6 +3,7 @@
 mod directions;
 mod recorded;
 mod texts;
+mod topics;
 
 use std::time::Duration;
 

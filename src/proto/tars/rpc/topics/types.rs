@@ -124,7 +124,7 @@ impl ToJson for PublishOptions {
         object.field("ttlMs", &ttl_ms)?;
         object.field("priority", &priority)?;
         object.field("hasKey", &key.is_some())?;
-        object.field("key", &key.unwrap_or_default())?;
+        object.field("conflateKey", &key.unwrap_or_default())?;
         object.end()
     }
 }
@@ -134,7 +134,7 @@ impl FromJson for PublishOptions {
         let mut object = JsonObject::new(value)?;
         let (delay_ms, ttl_ms) = (object.optional("delayMs")?, object.optional("ttlMs")?);
         let priority = object.optional_or("priority", NO_PRIORITY)?;
-        let (has_key, key): (bool, i64) = (object.optional("hasKey")?, object.optional("key")?);
+        let (has_key, key): (bool, i64) = (object.optional("hasKey")?, object.optional("conflateKey")?);
         Ok(Self::new(delay_ms, ttl_ms, priority, has_key.then_some(key)))
     }
 }
