@@ -121,7 +121,7 @@ fn context(hello: &HelloProxy) -> Outcome {
 }
 
 fn one_way(hello: &HelloProxy) -> Outcome {
-    hello.hello(4, "nobody waits").one_way()?;
+    hello.hello(4, "dan").one_way()?;
     same(hello.hello(5, "eve").wait()?, "hello eve #5")
 }
 

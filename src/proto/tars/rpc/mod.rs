@@ -26,6 +26,14 @@ pub use topics::PUSH_OBJECT;
 
 /// A client that sends a request with this key in its status gets a notice when the server begins to drain: a push whose
 /// description is `_reconnect_`. It should connect to another server then; its calls in progress are still answered.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::tars::{packet::{RequestPacket, StringMap}, rpc::RECONNECT_NOTICE_KEY};
+///
+/// let status = StringMap::from([(RECONNECT_NOTICE_KEY.into(), "1".into())]);
+/// let ping = RequestPacket { func: "tars_ping".into(), status, ..RequestPacket::default() };
+/// ```
 pub const RECONNECT_NOTICE_KEY: &str = "STATUS_RECONNECT_NOTICE";
 
 /// The description of that notice.
