@@ -281,6 +281,7 @@ impl Outlet for ShardOutlet<'_> {
                 model.presence.push((ticket.0, presence.count));
                 None
             }
+            HubResponse::History(_) => unreachable!("no client of the simulation requests a history"),
             HubResponse::Presence(_) | HubResponse::Subscribed(_) => Some(Asker {
                 client: (ticket.0 & !PEER) as usize,
                 life: ticket.1 >> 32,
@@ -360,6 +361,7 @@ fn command(id: RequestId, response: &HubResponse) -> Command<'static> {
         }
         HubResponse::Published(Err(refusal)) => refused(Operation::Publish, *refusal),
         HubResponse::Presence(presence) => Command::Present { id, count: presence.count },
+        HubResponse::History(_) => unreachable!("no client of the simulation requests a history"),
     }
 }
 

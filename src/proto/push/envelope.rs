@@ -101,6 +101,8 @@ pub enum HubResponse {
     Published(Result<Receipt, Refusal>),
     /// Of a presence request.
     Presence(PresenceResponse),
+    /// Of a request for messages of a history.
+    History(HistoryResponse),
 }
 
 /// The subscription is active: from here on, every message published after `head` arrives.
@@ -131,6 +133,28 @@ pub struct PresenceResponse {
     pub count: u32,
     /// The first ones; empty when only the count was requested.
     pub subscribers: Vec<PresentSubscriber>,
+}
+
+/// Messages of a topic's history.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HistoryResponse {
+    /// Position of the newest message; 0 and 0 if the topic has none.
+    pub head: Position,
+    /// What is known of the messages after the requested position.
+    pub recovery: Recovery,
+    /// The oldest of them that are still kept, in order. More may follow: request those after the last one.
+    pub messages: Vec<Arc<Publication>>,
+}
+
+impl HistoryResponse {
+    /// Of a topic that does not exist.
+    pub(super) const fn unknown(since: Option<Position>) -> Self {
+        let recovery = match since {
+            Some(_) => Recovery::Gap { from: 1, to: 0 },
+            None => Recovery::Recovered,
+        };
+        Self { head: Position { epoch: 0, offset: 0 }, recovery, messages: Vec::new() }
+    }
 }
 
 /// A subscriber that is present.
@@ -204,6 +228,24 @@ pub enum HubMessage {
         topic: TopicName,
         /// Whether to list them too.
         list: bool,
+    },
+    /// Requests messages of a topic's history from its owner.
+    AskHistory {
+        /// Returned with the response.
+        ask: AskId,
+        /// The topic.
+        topic: TopicName,
+        /// The last position that the requester knows.
+        since: Option<Position>,
+        /// At most so many messages.
+        max: u32,
+    },
+    /// Messages of a history.
+    HistoryResponse {
+        /// From the request.
+        ask: AskId,
+        /// The messages.
+        history: HistoryResponse,
     },
     /// A connection of the sender's shard has ended: what it has delayed is withdrawn.
     Ended {

@@ -27,8 +27,8 @@
 //! use shardcast_proto::{
 //!     Holder, Position, Recovery, Refusal, Time, TopicFilter, TopicName,
 //!     push::{
-//!         AskId, Hub, HubConfig, HubCounters, HubGauges, HubMessage, HubResponse, HubStart, Outlet,
-//!         PresenceResponse, PresentSubscriber, Publication, Publish, Receipt, Subscribed, SubscriberId, Ticket,
+//!         AskId, HistoryResponse, Hub, HubConfig, HubCounters, HubGauges, HubMessage, HubResponse, HubStart,
+//!         Outlet, PresenceResponse, PresentSubscriber, Publication, Publish, Receipt, Subscribed, SubscriberId, Ticket,
 //!     },
 //! };
 //!
@@ -105,6 +105,12 @@
 //! let presence = PresenceResponse { count: 1, subscribers: vec![who] };
 //! assert_eq!(outputs[owner].responses.pop(), Some((Ticket(3, 0), HubResponse::Presence(presence))));
 //!
+//! hubs[other].history(&topic, None, 10, Ticket(4, 0), &Holder::PROGRAM)?;
+//! run(&mut hubs, &mut outputs, now);
+//! let (head, messages) = (message.position, vec![Arc::clone(message)]);
+//! let history = HistoryResponse { head, recovery: Recovery::Recovered, messages };
+//! assert_eq!(outputs[other].responses.pop(), Some((Ticket(4, 0), HubResponse::History(history))));
+//!
 //! let (counters, gauges): (HubCounters, HubGauges) = (hubs[owner].counters(), hubs[owner].gauges());
 //! assert_eq!((counters.published, counters.forwarded, gauges.topics), (1, 1, 1));
 //! assert!(hubs[other].is_subscribed(subscriber, &topic));
@@ -163,7 +169,7 @@ mod tests;
 
 pub use config::HubConfig;
 pub use envelope::{
-    AskId, HubMessage, HubResponse, PresenceResponse, PresentSubscriber, Publication, Publish, Receipt,
-    Subscribed, SubscriberId, Ticket,
+    AskId, HistoryResponse, HubMessage, HubResponse, PresenceResponse, PresentSubscriber, Publication,
+    Publish, Receipt, Subscribed, SubscriberId, Ticket,
 };
 pub use hub::{Hub, HubCounters, HubGauges, HubStart, Outlet};

@@ -79,6 +79,17 @@ pub enum Command<'a> {
         /// Subscribers of the topic.
         count: u32,
     },
+    /// The response to [`Event::History`](crate::Event::History). A session sends as many messages as fit.
+    History {
+        /// From the request.
+        id: RequestId,
+        /// Position of the newest message of the topic; 0 and 0 if there is none.
+        head: Position,
+        /// What is known of the messages after the requested position.
+        recovery: Recovery,
+        /// The oldest of them, in order.
+        messages: &'a [Message<'a>],
+    },
     /// The refusal of any of these requests.
     Refused {
         /// From the request.

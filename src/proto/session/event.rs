@@ -57,6 +57,17 @@ pub enum Event<'a> {
         /// Encoded payload.
         body: &'a [u8],
     },
+    /// The peer requests messages that a topic has kept, and expects [`Command::History`](crate::Command::History).
+    History {
+        /// Echoed in the response.
+        id: RequestId,
+        /// The name of a topic; not checked.
+        topic: &'a str,
+        /// The last position that the peer has received; `None`: from the oldest message.
+        since: Option<Position>,
+        /// At most so many messages.
+        max: u32,
+    },
     /// The peer requests the presence of a topic, and expects [`Command::Present`](crate::Command::Present).
     Presence {
         /// Echoed in the response.
@@ -80,6 +91,7 @@ pub enum Event<'a> {
 ///         Event::Unsubscribe { id, .. } => (id, Operation::Unsubscribe),
 ///         Event::Publish { id, .. } => (id?, Operation::Publish),
 ///         Event::Presence { id, .. } => (id, Operation::Presence),
+///         Event::History { id, .. } => (id, Operation::History),
 ///         _ => return None,
 ///     };
 ///     Some(Command::Refused { id, operation, refusal: Refusal::Unsupported })
@@ -101,4 +113,6 @@ pub enum Operation {
     Publish,
     /// [`Event::Presence`].
     Presence,
+    /// [`Event::History`].
+    History,
 }

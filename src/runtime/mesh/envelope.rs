@@ -71,6 +71,9 @@ impl Envelope {
                 push::HubMessage::Publish { publish, .. } => publish.body.len(),
                 push::HubMessage::Message(message) => message.body.len(),
                 push::HubMessage::Response { missed, .. } => missed.iter().map(|it| it.body.len()).sum(),
+                push::HubMessage::HistoryResponse { history, .. } => {
+                    history.messages.iter().map(|it| it.body.len()).sum()
+                }
                 _ => 0,
             },
             Self::Close { .. } | Self::Run(_) | Self::Marker { .. } => 0,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shardcast_proto::{
-    Command, Operation, Refusal, RequestId,
+    Command, Message, Operation, Refusal, RequestId,
     push::{HubMessage, HubResponse, Outlet, Publication, SubscriberId, Ticket},
 };
 
@@ -62,7 +62,14 @@ impl Outlet<Frames> for ShardOutlet<'_> {
         let id = connection_of(self.0.reactor.id, ticket.0);
         let is_request = ticket.0 & DELAYED == 0;
         let request = RequestId(ticket.1);
-        self.0.send_response(id, request, is_request, command(request, &response));
+        let history = match &response {
+            HubResponse::History(history) => &history.messages[..],
+            _ => &[],
+        };
+        let messages =
+            history.iter().map(|it| Message { topic: &it.topic, position: it.position, body: &it.body });
+        let messages: Vec<_> = messages.collect();
+        self.0.send_response(id, request, is_request, command(request, &response, &messages));
     }
 
     fn identify(&self, who: SubscriberId) -> u64 {
@@ -123,7 +130,7 @@ pub(super) const fn connection_of(shard: u16, identity: u64) -> ConnId {
     ConnId { node: 0, shard, slot, generation: identity as u32 }
 }
 
-fn command(id: RequestId, response: &HubResponse) -> Command<'static> {
+fn command<'a>(id: RequestId, response: &HubResponse, messages: &'a [Message<'a>]) -> Command<'a> {
     let refused = |operation, refusal: Refusal| Command::Refused { id, operation, refusal };
     match response {
         HubResponse::Subscribed(Ok(it)) => Command::Subscribed { id, head: it.head, recovery: it.recovery },
@@ -133,6 +140,7 @@ fn command(id: RequestId, response: &HubResponse) -> Command<'static> {
         }
         HubResponse::Published(Err(refusal)) => refused(Operation::Publish, *refusal),
         HubResponse::Presence(presence) => Command::Present { id, count: presence.count },
+        HubResponse::History(it) => Command::History { id, head: it.head, recovery: it.recovery, messages },
     }
 }
 

@@ -66,6 +66,9 @@ impl Topics for Push {
             Event::Presence { id, topic } => {
                 (Operation::Presence, id, self.ask_for_presence(peer, id, topic))
             }
+            Event::History { id, topic, since, max } => {
+                (Operation::History, id, self.ask_for_history(peer, id, topic, since, max))
+            }
             _ => return Outcome::Nothing,
         };
         match result {
@@ -129,6 +132,18 @@ impl Push {
     fn ask_for_presence(&self, peer: &Connection, id: RequestId, topic: &str) -> Result<(), Refusal> {
         let topic = TopicName::new(topic).map_err(|_| Refusal::BadTopic)?;
         self.hub().presence(&topic, false, ticket(peer, id), &holder(peer))
+    }
+
+    fn ask_for_history(
+        &self,
+        peer: &Connection,
+        id: RequestId,
+        topic: &str,
+        since: Option<Position>,
+        max: u32,
+    ) -> Result<(), Refusal> {
+        let topic = TopicName::new(topic).map_err(|_| Refusal::BadTopic)?;
+        self.hub().history(&topic, since, max, ticket(peer, id), &holder(peer))
     }
 
     /// Refuses a body of this size if memory is short.

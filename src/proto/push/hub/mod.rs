@@ -8,6 +8,7 @@ mod backlog;
 mod fanout;
 mod interest;
 mod list;
+mod look_back;
 mod own;
 mod periodic;
 mod presence;
@@ -34,6 +35,7 @@ use super::{
 use crate::{Amount, Holder, Position, Refusal, Shares, Time, TopicName, TopicPrefix};
 use backlog::{Account, Backlog};
 use list::List;
+use look_back::LookBack;
 use own::{Elsewhere, Owned};
 use presence::Gather;
 use received::{Received, Starts};
@@ -125,6 +127,8 @@ pub struct Hub<F = ()> {
     /// Subscriptions that wait for the owner's response.
     pending: Slab<Pending>,
     gathers: Slab<Gather>,
+    /// Requests for histories in progress.
+    look_backs: Slab<LookBack>,
     /// Publications without a response of their owner, which is another shard.
     elsewhere: Slab<Elsewhere>,
     /// The shares of all three.
@@ -330,6 +334,7 @@ impl<F: Default> Hub<F> {
             gone: Vec::new(),
             pending: Slab::default(),
             gathers: Slab::default(),
+            look_backs: Slab::default(),
             elsewhere: Slab::default(),
             delayed_at: HashMap::new(),
             received: Received::new(shards.max(1)),
@@ -390,6 +395,11 @@ impl<F: Default> Hub<F> {
                 self.send(from, HubMessage::PresenceResponse { ask, presence });
             }
             HubMessage::PresenceResponse { ask, presence } => self.gathered(ask, presence, outlet),
+            HubMessage::AskHistory { ask, topic, since, max } => {
+                let history = self.local_history(&topic, since, max, now);
+                self.send(from, HubMessage::HistoryResponse { ask, history });
+            }
+            HubMessage::HistoryResponse { ask, history } => self.looked_back(ask, history, outlet),
         }
     }
 

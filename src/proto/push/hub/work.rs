@@ -85,6 +85,8 @@ impl<F: Default> Hub<F> {
         match envelope {
             HubMessage::Response { missed, .. } => 1 + cost_of_recovery(missed),
             HubMessage::Ask { since: Some(_), .. } => 1 + self.config.history_messages_max.min(ASK_COST_MAX),
+            HubMessage::AskHistory { .. } => 1 + self.config.history_messages_max.min(ASK_COST_MAX),
+            HubMessage::HistoryResponse { history, .. } => 1 + cost_of_recovery(&history.messages),
             HubMessage::AskPresence { list: true, .. } => 1 + self.config.presence_list_max / LIST_PER_UNIT,
             _ => 1,
         }

@@ -309,3 +309,47 @@ fn a_subscription_without_an_answer_still_gets_everything_from_its_begin() {
     world.run_until_idle();
     assert_eq!(world.bodies(shard, 2), ["new"]);
 }
+
+/// Also from a shard that does not own the topic and has no subscriber of it.
+#[test]
+fn a_history_is_returned_in_pieces_and_with_its_gaps() {
+    let config = HubConfig::default().with(|it| it.history_messages_max = 6);
+    let mut world = World::new(2, 64, config);
+    let topic = owned_by_the_first(2);
+    for shard in [0, 1] {
+        let unknown = world.history(shard, &topic, None, 10);
+        assert_eq!(unknown, (Position::default(), Recovery::Recovered, Vec::new()));
+    }
+    for number in 1..=8 {
+        world.publish(1, &topic, &number.to_string()).expect("room");
+    }
+    world.run_until_idle();
+    for shard in [0, 1] {
+        let (head, recovery, bodies) = world.history(shard, &topic, None, 2);
+        assert_eq!((head.offset, recovery), (8, Recovery::Gap { from: 1, to: 2 }));
+        assert_eq!(bodies, ["3", "4"]);
+        let at = |offset| Some(Position { offset, ..head });
+        assert_eq!(world.history(shard, &topic, at(4), 100).2, ["5", "6", "7", "8"]);
+        assert_eq!(world.history(shard, &topic, at(7), 100).1, Recovery::Recovered);
+        assert_eq!(world.history(shard, &topic, at(8), 100).2, Vec::<String>::new());
+        assert_eq!(world.history(shard, &topic, at(4), 0).2, Vec::<String>::new());
+        // A position of another run.
+        let elsewhere = Some(Position { epoch: head.epoch + 1, offset: 4 });
+        assert_eq!(world.history(shard, &topic, elsewhere, 1).1, Recovery::Gap { from: 1, to: 2 });
+    }
+}
+
+#[test]
+fn a_history_has_at_most_a_mebibyte_and_at_least_one_message() {
+    let config = HubConfig::default()
+        .with(|it| (it.history_bytes_max, it.history_total_bytes_max) = (8 << 20, 64 << 20));
+    let mut world = World::new(1, 64, config);
+    for len in [1 << 21, 700_000, 400_000] {
+        world.publish(0, "t", &"x".repeat(len)).expect("room");
+    }
+    world.run_until_idle();
+    let (head, _, bodies) = world.history(0, "t", None, 10);
+    assert_eq!(bodies.iter().map(String::len).collect::<Vec<_>>(), [1 << 21]);
+    let (_, _, bodies) = world.history(0, "t", Some(Position { offset: 1, ..head }), 10);
+    assert_eq!(bodies.iter().map(String::len).collect::<Vec<_>>(), [700_000]);
+}

@@ -9,9 +9,10 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    Holder, Position, Refusal, Time, TopicFilter, TopicName,
+    Holder, Position, Recovery, Refusal, Time, TopicFilter, TopicName,
     push::{
-        Hub, HubConfig, HubMessage, HubResponse, HubStart, Outlet, Publication, Publish, SubscriberId, Ticket,
+        HistoryResponse, Hub, HubConfig, HubMessage, HubResponse, HubStart, Outlet, Publication, Publish,
+        SubscriberId, Ticket,
     },
 };
 
@@ -199,6 +200,28 @@ impl World {
             Some(HubResponse::Presence(presence)) => {
                 assert_eq!(presence.count as usize, presence.subscribers.len());
                 presence.count
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Head, recovery and bodies of what a topic has kept.
+    pub(super) fn history(
+        &mut self,
+        shard: u16,
+        topic: &str,
+        since: Option<Position>,
+        max: u32,
+    ) -> (Position, Recovery, Vec<String>) {
+        let ticket = self.ticket();
+        let topic = TopicName::new(topic).expect("a name");
+        let asked = self.hubs[usize::from(shard)].history(&topic, since, max, ticket, &Holder::PROGRAM);
+        asked.expect("room for a question");
+        self.run_until_idle();
+        match self.responses.get(&(shard, ticket.0)) {
+            Some(HubResponse::History(HistoryResponse { head, recovery, messages })) => {
+                let body = |it: &Arc<Publication>| String::from_utf8(it.body.to_vec()).expect("text");
+                (*head, *recovery, messages.iter().map(body).collect())
             }
             other => panic!("{other:?}"),
         }

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use super::{
     ArgumentWriter, CallHead, PUSH_OBJECT, RECONNECT, RECONNECT_NOTICE_KEY, ResponseHead, Tars,
     pending::{Pending, PendingTable},
-    topics::{self, Call, Parameters, Receipt, Subscribed},
+    topics::{self, Call, History, Parameters, Receipt, Subscribed},
 };
 use crate::{
-    Command, Error, Event, Failure, Progress, Request, Route, Session, Time,
+    Command, Error, Event, Failure, Message, Progress, Request, Route, Session, Time,
     tars::{
         codec::Encode,
         json::ToJson,
@@ -150,6 +150,7 @@ impl TarsSession {
             | Command::Unsubscribed { id }
             | Command::Published { id, .. }
             | Command::Present { id, .. }
+            | Command::History { id, .. }
             | Command::Refused { id, .. } => id,
             Command::Push { route: Route::Only, body } if body.len() <= self.frame_len_max as usize => {
                 out.extend_from_slice(body);
@@ -193,17 +194,37 @@ impl TarsSession {
                 self.result(pending, &Receipt { position, receivers }, out)
             }
             Command::Present { count, .. } => self.result(pending, &count.cast_signed(), out),
+            Command::History { head, recovery, messages, .. } => {
+                let messages = self.fitting(messages);
+                self.result(pending, &History { head, recovery, messages }, out)
+            }
             Command::Refused { refusal, .. } => {
                 let (code, text) = (refusal.status().into(), refusal.to_string());
                 self.fail(pending, Failure { code, text: &text }, out)
             }
             _ => false,
         };
+        // A result of the hub that does not fit; the driver fails those of the application itself.
+        let is_done = match command {
+            Command::Respond { .. } | Command::Fail { .. } | Command::Forget { .. } => is_done,
+            _ => is_done || self.fail(pending, TOO_LARGE, out),
+        };
         if !is_done {
             return Err(command);
         }
         self.pending.remove(id);
         Ok(())
+    }
+
+    /// As many messages as a response can have; the first one in any case.
+    fn fitting<'a>(&self, messages: &'a [Message<'a>]) -> &'a [Message<'a>] {
+        let mut bytes = 0;
+        let fitting = messages.iter().take_while(|message| {
+            // In JSON, a byte is up to five characters.
+            bytes += message.body.len() * 5 + HISTORY_OVERHEAD;
+            self.fits(bytes)
+        });
+        &messages[..fitting.count().max(1).min(messages.len())]
     }
 
     /// Appends a response with this result.
@@ -325,8 +346,15 @@ fn text<'a>(text: Cow<'a, str>, scratch: &'a mut String) -> &'a str {
 /// The response to a request that the application has dropped.
 const FORGOTTEN: Failure<'_> = Failure { code: ReturnCode::UNKNOWN.0, text: "no response from the servant" };
 
+/// The response to a call of the session's own object whose result does not fit.
+const TOO_LARGE: Failure<'_> =
+    Failure { code: Failure::RESPONSE_TOO_LARGE, text: "the response is too large" };
+
 /// A map without attributes in field 0. Some clients cannot read an empty buffer.
 const NO_ATTRIBUTES: &[u8] = &[0x08, 0x0c];
+
+/// The fields of a message in a history besides its body.
+const HISTORY_OVERHEAD: usize = 128;
 
 /// The fields of a response besides its buffer, its maps and its text.
 const RESPONSE_OVERHEAD: usize = 64;

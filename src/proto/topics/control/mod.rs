@@ -75,6 +75,8 @@ pub mod op {
     pub const PRESENCE: u8 = 0x05;
     /// Requests a response only: a heartbeat.
     pub const PING: u8 = 0x06;
+    /// Requests messages of a history: not in this version of the control protocol, only in others.
+    pub const HISTORY: u8 = 0x07;
     /// Server to client: a message of a topic.
     pub const MESSAGE: u8 = 0x10;
     /// Added to the number of a request for its response.

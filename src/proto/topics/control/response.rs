@@ -146,6 +146,7 @@ pub(crate) const fn number(operation: Operation) -> u8 {
         Operation::Unsubscribe => op::UNSUBSCRIBE,
         Operation::Publish => op::PUBLISH,
         Operation::Presence => op::PRESENCE,
+        Operation::History => op::HISTORY,
     }
 }
 

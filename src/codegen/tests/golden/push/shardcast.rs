@@ -309,6 +309,116 @@ impl codegen::FromJson for Receipt {
     }
 }
 
+/// A message that a topic has kept.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Message {
+    pub position: Position,
+    pub message: Vec<u8>,
+}
+
+impl codegen::TarsStruct for Message {
+    const NAME: &'static str = "Shardcast.Message";
+
+    #[inline]
+    fn write_fields(&self, w: &mut codegen::TarsWriter) {
+        w.field(0, &self.position);
+        w.field(1, &self.message);
+    }
+}
+
+impl<'de> codegen::DecodeStruct<'de> for Message {
+    #[inline]
+    fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
+        Ok(Self {
+            position: r.require(0)?,
+            message: r.require(1)?,
+        })
+    }
+}
+
+impl codegen::ToJson for Message {
+    fn to_json<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = codegen::JsonObjectWriter::begin(serializer, "Message", 2)?;
+        object.field("position", &self.position)?;
+        object.field("message", &self.message)?;
+        object.end()
+    }
+}
+
+impl codegen::FromJson for Message {
+    fn from_json(value: codegen::JsonValue) -> Result<Self, codegen::JsonError> {
+        let mut object = codegen::JsonObject::new(value)?;
+        Ok(Self {
+            position: object.require("position")?,
+            message: object.require("message")?,
+        })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Messages {
+    /// The newest message of the topic; 0 and 0 if it has none.
+    pub head: Position,
+    pub recovery: Recovery,
+    #[doc(alias = "gapFrom")]
+    pub gap_from: i64,
+    #[doc(alias = "gapTo")]
+    pub gap_to: i64,
+    /// The oldest ones that were requested and are kept. There are more if the last one is not the head.
+    pub messages: Vec<Message>,
+}
+
+impl codegen::TarsStruct for Messages {
+    const NAME: &'static str = "Shardcast.Messages";
+
+    #[inline]
+    fn write_fields(&self, w: &mut codegen::TarsWriter) {
+        w.field(0, &self.head);
+        w.field(1, &self.recovery);
+        w.optional(2, &self.gap_from);
+        w.optional(3, &self.gap_to);
+        w.optional(4, &self.messages);
+    }
+}
+
+impl<'de> codegen::DecodeStruct<'de> for Messages {
+    #[inline]
+    fn read_fields(r: &mut codegen::TarsReader<'de>) -> Result<Self, codegen::DecodeError> {
+        Ok(Self {
+            head: r.require(0)?,
+            recovery: r.require(1)?,
+            gap_from: r.optional(2)?,
+            gap_to: r.optional(3)?,
+            messages: r.optional(4)?,
+        })
+    }
+}
+
+impl codegen::ToJson for Messages {
+    fn to_json<S: codegen::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = codegen::JsonObjectWriter::begin(serializer, "Messages", 5)?;
+        object.field("head", &self.head)?;
+        object.field("recovery", &self.recovery)?;
+        object.field("gapFrom", &self.gap_from)?;
+        object.field("gapTo", &self.gap_to)?;
+        object.field("messages", &self.messages)?;
+        object.end()
+    }
+}
+
+impl codegen::FromJson for Messages {
+    fn from_json(value: codegen::JsonValue) -> Result<Self, codegen::JsonError> {
+        let mut object = codegen::JsonObject::new(value)?;
+        Ok(Self {
+            head: object.require("head")?,
+            recovery: object.require("recovery")?,
+            gap_from: object.optional("gapFrom")?,
+            gap_to: object.optional("gapTo")?,
+            messages: object.optional("messages")?,
+        })
+    }
+}
+
 /// Handles the calls of `Push`.
 #[doc(alias = "Push")]
 pub trait PushServant: 'static {
@@ -346,6 +456,16 @@ pub trait PushServant: 'static {
         topic: String,
     ) -> impl codegen::Future<Output = Result<i32, codegen::Failure>>;
 
+    /// Messages that a topic has kept: those after \`since\`, or from the oldest if its epoch is 0; at most \`max\`, 1000, or
+    /// 1 MiB, or what fits into a packet. It needs no subscription.
+    fn history(
+        &self,
+        cx: &codegen::CallContext,
+        topic: String,
+        since: Position,
+        max: i32,
+    ) -> impl codegen::Future<Output = Result<Messages, codegen::Failure>>;
+
     /// A connection has been opened.
     fn connection_opened(&self, connection: &codegen::Connection) {
         let _ = connection;
@@ -370,7 +490,7 @@ impl<S: PushServant> PushDispatcher<S> {
 
 impl<S: PushServant> codegen::Dispatcher for PushDispatcher<S> {
     fn functions(&self) -> &'static [&'static str] {
-        &["subscribe", "unsubscribe", "publish", "presence"]
+        &["subscribe", "unsubscribe", "publish", "presence", "history"]
     }
 
     fn dispatch(&self, call: &mut codegen::IncomingCall<'_, '_>) -> Result<(), codegen::Failure> {
@@ -420,6 +540,19 @@ impl<S: PushServant> codegen::Dispatcher for PushDispatcher<S> {
                 call.answer(
                     move |cx| async move {
                         let answer = S::presence(&servant, &cx, topic);
+                        (answer.await, cx)
+                    },
+                    |w, result| w.put_result(result),
+                );
+            }
+            "history" => {
+                let mut arguments = call.arguments()?;
+                let topic = arguments.take(1, "topic")?;
+                let since = arguments.take(2, "since")?;
+                let max = arguments.take(3, "max")?;
+                call.answer(
+                    move |cx| async move {
+                        let answer = S::history(&servant, &cx, topic, since, max);
                         (answer.await, cx)
                     },
                     |w, result| w.put_result(result),
@@ -488,6 +621,17 @@ impl PushSender {
         codegen::PushPacket::new("presence", |w| {
             w.put_result(&ret);
             w.put(1, "topic", topic);
+        })
+    }
+
+    /// Messages that a topic has kept: those after \`since\`, or from the oldest if its epoch is 0; at most \`max\`, 1000, or
+    /// 1 MiB, or what fits into a packet. It needs no subscription.
+    pub fn history(ret: &Messages, topic: &str, since: &Position, max: i32) -> codegen::PushPacket {
+        codegen::PushPacket::new("history", |w| {
+            w.put_result(ret);
+            w.put(1, "topic", topic);
+            w.put(2, "since", since);
+            w.put(3, "max", &max);
         })
     }
 }
@@ -569,6 +713,21 @@ impl PushProxy {
             |r| r.take_result(),
         )
     }
+
+    /// Messages that a topic has kept: those after \`since\`, or from the oldest if its epoch is 0; at most \`max\`, 1000, or
+    /// 1 MiB, or what fits into a packet. It needs no subscription.
+    pub fn history(&self, topic: &str, since: &Position, max: i32) -> codegen::Call<Messages> {
+        codegen::Proxy::call(
+            &self.0,
+            "history",
+            |w| {
+                w.put(1, "topic", topic);
+                w.put(2, "since", since);
+                w.put(3, "max", &max);
+            },
+            |r| r.take_result(),
+        )
+    }
 }
 
 impl From<codegen::Proxy> for PushProxy {
@@ -592,6 +751,10 @@ pub trait PushReceiver: Send + Sync + 'static {
 
     /// The number of subscribers of a topic.
     fn presence(&self, ret: i32, topic: String) {}
+
+    /// Messages that a topic has kept: those after \`since\`, or from the oldest if its epoch is 0; at most \`max\`, 1000, or
+    /// 1 MiB, or what fits into a packet. It needs no subscription.
+    fn history(&self, ret: Messages, topic: String, since: Position, max: i32) {}
 
     /// For `on_push` of a proxy.
     fn into_push_handler(self) -> codegen::PushHandler
@@ -631,6 +794,16 @@ pub trait PushReceiver: Send + Sync + 'static {
                 "presence" => {
                     let mut arguments = push.arguments()?;
                     Self::presence(&self, arguments.take_result()?, arguments.take(1, "topic")?);
+                }
+                "history" => {
+                    let mut arguments = push.arguments()?;
+                    Self::history(
+                        &self,
+                        arguments.take_result()?,
+                        arguments.take(1, "topic")?,
+                        arguments.take(2, "since")?,
+                        arguments.take(3, "max")?,
+                    );
                 }
                 _ => return Ok(false),
             }

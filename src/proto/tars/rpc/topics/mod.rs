@@ -13,8 +13,8 @@ use crate::{
     tars::packet::{RequestRef, ReturnCode, Version},
 };
 
+pub(super) use types::{History, Receipt, Subscribed};
 use types::{PublishOptions, WirePosition};
-pub(super) use types::{Receipt, Subscribed};
 
 /// The object of every listener, unless it is switched off.
 pub const PUSH_OBJECT: &str = "Shardcast.Push.PushObj";
@@ -33,6 +33,7 @@ pub(super) enum Call {
     Unsubscribe { prefix: bool },
     Publish { options: PublishHeader },
     Presence,
+    History { since: Option<Position>, max: u32 },
 }
 
 impl Call {
@@ -46,7 +47,7 @@ impl Call {
     ) -> Result<Option<Self>, (ReturnCode, String)> {
         let undecodable = |error: ArgumentError| (ReturnCode::SERVER_DECODE, error.to_string());
         match &*packet.func {
-            "subscribe" | "unsubscribe" | "publish" | "presence" => {
+            "subscribe" | "unsubscribe" | "publish" | "presence" | "history" => {
                 let read = ArgumentReader::new(packet.version, &packet.buffer);
                 read.and_then(|r| Self::take(&packet.func, r, parameters)).map(Some).map_err(undecodable)
             }
@@ -68,6 +69,12 @@ impl Call {
                 Self::Subscribe { prefix, since: Some(since).filter(|since| since.epoch != 0) }
             }
             "unsubscribe" => Self::Unsubscribe { prefix: r.take(2, "prefix")? },
+            "history" => {
+                let since = r.take::<WirePosition>(2, "since")?.0;
+                let max = r.take::<i32>(3, "max")?;
+                let since = Some(since).filter(|since| since.epoch != 0);
+                Self::History { since, max: u32::try_from(max).unwrap_or(0) }
+            }
             "publish" => {
                 parameters.message = r.take(2, "message")?;
                 Self::Publish { options: r.take::<PublishOptions>(3, "options")?.0 }
@@ -86,6 +93,7 @@ impl Call {
                 Event::Publish { id: expects_response.then_some(id), topic, options, body: message }
             }
             Self::Presence => Event::Presence { id, topic },
+            Self::History { since, max } => Event::History { id, topic, since, max },
         }
     }
 }

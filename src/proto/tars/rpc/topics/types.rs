@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serializer;
 
 use crate::{
-    Position, PublishHeader, Recovery,
+    Message, Position, PublishHeader, Recovery,
     tars::{
         codec::{DecodeError, DecodeStruct, TarsReader, TarsStruct, TarsWriter},
         json::{FromJson, JsonError, JsonObject, JsonObjectWriter, JsonValue, ToJson},
@@ -32,6 +32,20 @@ pub(in super::super) struct Subscribed {
 pub(in super::super) struct Receipt {
     pub(in super::super) position: Position,
     pub(in super::super) receivers: u32,
+}
+
+/// `struct Messages`
+#[derive(Debug)]
+pub(in super::super) struct History<'a> {
+    pub(in super::super) head: Position,
+    pub(in super::super) recovery: Recovery,
+    pub(in super::super) messages: &'a [Message<'a>],
+}
+
+/// `struct Message`
+struct Kept<'a> {
+    position: Position,
+    message: &'a [u8],
 }
 
 impl WirePosition {
@@ -139,14 +153,12 @@ impl FromJson for PublishOptions {
     }
 }
 
-impl Subscribed {
-    /// The number of `enum Recovery`, and the lost messages.
-    fn recovery(&self) -> (i32, i64, i64) {
-        match self.recovery {
-            Recovery::NotRequested => (0, 0, 0),
-            Recovery::Recovered => (1, 0, 0),
-            Recovery::Gap { from, to } => (2, from.cast_signed(), to.cast_signed()),
-        }
+/// The number of `enum Recovery`, and the lost messages.
+const fn numbers(recovery: Recovery) -> (i32, i64, i64) {
+    match recovery {
+        Recovery::NotRequested => (0, 0, 0),
+        Recovery::Recovered => (1, 0, 0),
+        Recovery::Gap { from, to } => (2, from.cast_signed(), to.cast_signed()),
     }
 }
 
@@ -154,7 +166,7 @@ impl TarsStruct for Subscribed {
     const NAME: &'static str = "Shardcast.Subscribed";
 
     fn write_fields(&self, w: &mut TarsWriter) {
-        let (recovery, from, to) = self.recovery();
+        let (recovery, from, to) = numbers(self.recovery);
         w.field(0, &WirePosition(self.head));
         w.field(1, &recovery);
         w.optional(2, &from);
@@ -177,12 +189,55 @@ impl<'de> DecodeStruct<'de> for Subscribed {
 
 impl ToJson for Subscribed {
     fn to_json<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (recovery, from, to) = self.recovery();
+        let (recovery, from, to) = numbers(self.recovery);
         let mut object = JsonObjectWriter::begin(serializer, "Subscribed", 4)?;
         object.field("head", &WirePosition(self.head))?;
         object.field("recovery", &recovery)?;
         object.field("gapFrom", &from)?;
         object.field("gapTo", &to)?;
+        object.end()
+    }
+}
+
+impl TarsStruct for History<'_> {
+    const NAME: &'static str = "Shardcast.Messages";
+
+    fn write_fields(&self, w: &mut TarsWriter) {
+        let (recovery, from, to) = numbers(self.recovery);
+        w.field(0, &WirePosition(self.head));
+        w.field(1, &recovery);
+        w.optional(2, &from);
+        w.optional(3, &to);
+        w.begin_list(4, self.messages.len());
+        for message in self.messages {
+            w.begin_struct(0);
+            w.field(0, &WirePosition(message.position));
+            w.write_bytes(1, message.body);
+            w.end_struct();
+        }
+    }
+}
+
+impl ToJson for History<'_> {
+    fn to_json<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (recovery, from, to) = numbers(self.recovery);
+        let mut object = JsonObjectWriter::begin(serializer, "Messages", 5)?;
+        object.field("head", &WirePosition(self.head))?;
+        object.field("recovery", &recovery)?;
+        object.field("gapFrom", &from)?;
+        object.field("gapTo", &to)?;
+        let kept =
+            self.messages.iter().map(|message| Kept { position: message.position, message: message.body });
+        object.field("messages", &kept.collect::<Vec<_>>())?;
+        object.end()
+    }
+}
+
+impl ToJson for Kept<'_> {
+    fn to_json<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = JsonObjectWriter::begin(serializer, "Message", 2)?;
+        object.field("position", &WirePosition(self.position))?;
+        object.field("message", self.message)?;
         object.end()
     }
 }

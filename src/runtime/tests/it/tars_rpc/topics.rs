@@ -160,6 +160,60 @@ fn missed_messages_are_recovered_from_a_position() {
     assert_eq!(lines[0].2, b"line 3");
 }
 
+/// A client that does not subscribe can read what is kept, in pieces.
+#[test]
+fn a_history_is_read_without_a_subscription() {
+    let server = server();
+    let mut peer = PacketPeer::connect(server.address("bench").expect("it listens"));
+    for id in 1..=5 {
+        peer.call(&publish(id, "log", format!("line {id}").as_bytes(), "{}"));
+        assert_eq!(peer.response().ret.0, 0);
+    }
+    let history = |since: Position, max: i32| {
+        let mut w = TarsWriter::new();
+        w.field(1, "log");
+        w.begin_struct(2);
+        w.field(0, &since.epoch.cast_signed());
+        w.field(1, &since.offset.cast_signed());
+        w.end_struct();
+        w.field(3, &max);
+        call(9, "history", w.into_vec())
+    };
+    let (mut since, mut lines) = (Position::default(), Vec::new());
+    loop {
+        peer.call(&history(since, 2));
+        let response = peer.response();
+        let mut r = TarsReader::new(&response.buffer);
+        let result = r.seek(0).expect("fields").expect("a result");
+        r.begin_struct(result).expect("a struct");
+        let head = position(&mut r, 0);
+        assert_eq!((head.offset, r.require::<i32>(1)), (5, Ok(1)), "all are there");
+        let list = r.seek(4).expect("fields").expect("messages");
+        for _ in 0..r.begin_list(list).expect("a list") {
+            let message = r.seek(0).expect("fields").expect("a message");
+            r.begin_struct(message).expect("a struct");
+            since = position(&mut r, 0);
+            lines.push(String::from_utf8(r.require::<Vec<u8>>(1).expect("its bytes")).expect("text"));
+            r.end_struct().expect("its end");
+        }
+        if since == head {
+            break;
+        }
+    }
+    assert_eq!(lines, (1..=5).map(|id| format!("line {id}")).collect::<Vec<_>>());
+
+    // In JSON, as any tool may ask.
+    let arguments = br#"{"topic": "log", "since": {"epoch": 0, "offset": 0}, "max": 1}"#.to_vec();
+    peer.call(&RequestPacket { version: Version::JSON, ..call(10, "history", arguments) });
+    let text = String::from_utf8(peer.response().buffer.to_vec()).expect("JSON");
+    assert!(
+        text.contains(r#""message":[108,105,110,101,32,49]"#) && text.contains(r#""offset":5"#),
+        "{text}"
+    );
+    peer.call(&call(11, "history", b"\x16\x01*\x2a\x0c\x1c\x0b\x3c".to_vec()));
+    assert_eq!(peer.response().ret.0, 4);
+}
+
 #[test]
 fn refusals_are_failures_with_their_number() {
     let server = server();
