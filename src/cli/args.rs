@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args as ClapArgs, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
-    bench::{self, BENCH_EXAMPLES, BenchCommand},
+    bench::{self, AnyBenchCommand, BENCH_EXAMPLES},
     config::{Flag, Key},
     decode::DecodeArgs,
     demo::DemoArgs,
@@ -106,7 +106,7 @@ pub(crate) enum Command {
     Idl(idl::IdlCommand),
     /// Measure latency and throughput, and compare results
     #[command(subcommand, after_help = BENCH_EXAMPLES)]
-    Bench(BenchCommand),
+    Bench(AnyBenchCommand),
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,6 +7,7 @@
 //! | [`links`] | connections on a bare ring, for the generator and for the baseline of the benchmarks |
 //! | [`framing`] | the trait for protocols of the generator |
 //! | [`frame`] | the framed protocol, which implements it |
+//! | [`tars`] | Tars RPC, which implements it |
 //! | [`process`] | CPU time and memory of processes |
 //! | [`echo`] | the servant that a load is sent to |
 #![forbid(unsafe_code)]
@@ -18,3 +19,4 @@ pub mod generator;
 pub mod links;
 pub mod process;
 pub mod report;
+pub mod tars;

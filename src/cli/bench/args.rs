@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args, Command, Subcommand};
+use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use shardcast_load::report::condition::Conditions;
 
-use crate::protocols::{LoadKind, Registry, add_values};
+use crate::protocols::{Load, LoadKind, Registry, Via, add_values};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
@@ -33,19 +33,7 @@ pub(crate) enum BenchCommand {
     },
     /// Measure round trips of messages that the server echoes
     #[command(after_help = ECHO_EXAMPLES, help_template = TEMPLATE)]
-    Echo {
-        /// Connections
-        #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
-        connections: usize,
-        /// Messages in flight on each connection; further ones wait
-        #[arg(long, value_name = "D", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
-        depth: u32,
-        /// Messages per second, on a schedule [default: 10000]
-        #[arg(long, value_name = "R", value_parser = rate)]
-        rate: Option<f64>,
-        #[command(flatten)]
-        common: Common,
-    },
+    Echo(EchoArgs),
     /// Compare two results in JSON
     #[command(after_help = COMPARE_EXAMPLES)]
     Compare {
@@ -62,6 +50,59 @@ pub(crate) enum BenchCommand {
         #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
         json: Option<PathBuf>,
     },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EchoArgs {
+    /// Connections
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
+    pub(crate) connections: usize,
+    /// Messages in flight on each connection; further ones wait
+    #[arg(long, value_name = "D", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) depth: u32,
+    /// Messages per second, on a schedule [default: 10000]
+    #[arg(long, value_name = "R", value_parser = rate)]
+    pub(crate) rate: Option<f64>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// A [`BenchCommand`], which may also be written as the command of a protocol: that is `echo` with this protocol.
+#[derive(Debug)]
+pub(crate) struct AnyBenchCommand(pub(crate) BenchCommand);
+
+impl Subcommand for AnyBenchCommand {
+    fn augment_subcommands(command: Command) -> Command {
+        BenchCommand::augment_subcommands(command)
+    }
+
+    fn augment_subcommands_for_update(command: Command) -> Command {
+        BenchCommand::augment_subcommands_for_update(command)
+    }
+
+    /// Those of protocols are known to the registry only.
+    fn has_subcommand(_name: &str) -> bool {
+        true
+    }
+}
+
+impl FromArgMatches for AnyBenchCommand {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Self::from_arg_matches_mut(&mut matches.clone())
+    }
+
+    fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
+        if matches.subcommand_name().is_none_or(BenchCommand::has_subcommand) {
+            return BenchCommand::from_arg_matches_mut(matches).map(Self);
+        }
+        let (_, mut echo) = matches.remove_subcommand().unwrap_or_default();
+        EchoArgs::from_arg_matches_mut(&mut echo).map(BenchCommand::Echo).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 /// Options that all measurements have.
@@ -111,11 +152,26 @@ pub(crate) struct Common {
     pub(crate) warm_up: Option<Duration>,
 }
 
-/// Adds the protocols of the registry to the loads.
+/// Adds the protocols of the registry to the loads, and their commands.
 pub(crate) fn with_protocols(command: Command, registry: &Registry) -> Command {
-    command
+    let command = command
         .mut_subcommand("push", |it| add_values(it, registry.loads(LoadKind::Push)))
-        .mut_subcommand("echo", |it| add_values(it, registry.loads(LoadKind::Echo)))
+        .mut_subcommand("echo", |it| add_values(it, registry.loads(LoadKind::Echo)));
+    registry
+        .loads(LoadKind::Echo)
+        .filter_map(|via| Some((registry.load_command(&via)?, via)))
+        .fold(command, |command, (name, via)| command.subcommand(echo_command(name, &via)))
+}
+
+/// The command `name`, which is `echo` with this protocol.
+fn echo_command(name: &'static str, via: &Via<'_, Load>) -> Command {
+    let examples = ECHO_EXAMPLES.replace("bench echo", &format!("bench {name}"));
+    let address = via.default_address().map_or_else(|_| EXAMPLE_ADDRESS.to_owned(), |it| it.to_string());
+    EchoArgs::augment_args(Command::new(name))
+        .about(format!("Measure round trips over {0}: as echo --via {0}", via.name))
+        .after_help(examples.replace(EXAMPLE_ADDRESS, &address))
+        .help_template(TEMPLATE)
+        .mut_arg("via", |it| it.hide(true).value_parser([via.name]).default_value(via.name))
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
@@ -183,6 +239,9 @@ const ECHO_EXAMPLES: &str = "\
 Examples:
   shardcast bench echo --rate 50k --assert 'p99<200us,lost=0' --html echo.html
   shardcast bench echo --connect 127.0.0.1:10099 --max --depth 1 --json";
+
+/// The address in [`ECHO_EXAMPLES`].
+const EXAMPLE_ADDRESS: &str = "127.0.0.1:10099";
 
 const COMPARE_EXAMPLES: &str = "\
 The confidence intervals come from resampling each result a thousand times. A change that may be

@@ -21,7 +21,7 @@ use shardcast_load::{
     report::{self, Environment, Report, Test, compare},
 };
 
-pub(crate) use args::{BENCH_EXAMPLES, BenchCommand, with_protocols};
+pub(crate) use args::{AnyBenchCommand, BENCH_EXAMPLES, with_protocols};
 
 use crate::{
     exit::EXIT_THRESHOLD,
@@ -29,20 +29,23 @@ use crate::{
     probes::{self, Needs},
     protocols::{self, LoadKind, Registry},
 };
-use args::Common;
+use args::{BenchCommand, Common, EchoArgs};
 use layout::Layout;
 
 /// Runs one of the benchmarks.
 ///
 /// # Errors
 /// The server cannot be started or reached, or a file cannot be read or written.
-pub(crate) fn run(command: BenchCommand, registry: &Registry) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(
+    AnyBenchCommand(command): AnyBenchCommand,
+    registry: &Registry,
+) -> anyhow::Result<ExitCode> {
     match command {
         BenchCommand::Push { connections, topics, depth, rate, common } => {
             let loop_kind = loop_kind(&common, rate, PUSH_RATE);
             measure(LoadKind::Push, Load::Push { topics }, connections, depth, loop_kind, &common, registry)
         }
-        BenchCommand::Echo { connections, depth, rate, common } => {
+        BenchCommand::Echo(EchoArgs { connections, depth, rate, common }) => {
             let loop_kind = loop_kind(&common, rate, ECHO_RATE);
             measure(LoadKind::Echo, Load::Echo, connections, depth, loop_kind, &common, registry)
         }

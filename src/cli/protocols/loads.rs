@@ -9,6 +9,8 @@ pub(crate) struct Loads {
     pub(crate) echo: Option<Load>,
     /// Publications, which come to the subscribers of their topics.
     pub(crate) push: Option<Load>,
+    /// The name of a command of its own, which measures [`echo`](Self::echo) with it.
+    pub(crate) command: Option<&'static str>,
 }
 
 /// One load with one protocol.

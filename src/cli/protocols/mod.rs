@@ -90,6 +90,11 @@ impl Registry {
         self.vias(move |entry| entry.loads.of(kind))
     }
 
+    /// The command of `bench` for this protocol alone, if it has one.
+    pub(crate) fn load_command(&self, via: &Via<'_, Load>) -> Option<&'static str> {
+        self.entries.iter().find(|entry| entry.via == via.name)?.loads.command
+    }
+
     fn vias<'a, T: 'a>(
         &'a self,
         part: impl Fn(&'a Entry) -> Option<&'a T>,

@@ -6,15 +6,25 @@ use shardcast::{
     Listener,
     tars::rpc::{Access, AccessError, AdapterOptions},
 };
-use shardcast_load::echo;
+use shardcast_load::{echo, generator};
 
-use super::{Entry, Loads};
+use super::{Entry, Load, Loads};
 use crate::config::{
     ByteSize, DefaultListener, Fault, HumanDuration, ListenerOptions, Options, Protocol, Service,
 };
 
 pub(super) fn entry() -> Entry {
-    Entry { protocol, via: NAME, listen, topics: None, loads: Loads::default() }
+    Entry {
+        protocol,
+        via: NAME,
+        listen,
+        topics: None,
+        loads: Loads {
+            echo: Some(Load { service: ECHO, run: generator::run_tars }),
+            push: None,
+            command: Some(NAME),
+        },
+    }
 }
 
 /// Options of the protocol `tars`: those of an adapter of TarsCpp.

@@ -53,6 +53,7 @@ fn toy() -> Entry {
                 run: |plan, watch| generator::run_echo(plan, Lines::default(), watch),
             }),
             push: None,
+            command: None,
         },
     }
 }
@@ -257,7 +258,7 @@ fn an_added_protocol_is_a_value_of_via_with_its_own_address() {
     for (command, help) in [
         ("sub", vec![format!("[default: {framed} (framed), {toy} (toy)]"), "framed, toy]".into()]),
         ("pub", vec![format!("[default: {framed} (framed), {toy} (toy)]"), "framed, toy]".into()]),
-        ("bench echo", vec!["[default: framed] [possible values: framed, toy]".into()]),
+        ("bench echo", vec!["[default: framed] [possible values: framed, tars, toy]".into()]),
         ("bench push", vec!["[default: framed] [possible values: framed]".into()]),
     ] {
         let line = format!("shardcast {command} --help");

@@ -83,6 +83,25 @@ fn a_server_in_this_process_is_measured_and_compared_with_itself() {
 }
 
 #[test]
+fn calls_over_tars_are_measured_by_both_names_of_the_command() {
+    let exact = ["--assert", "sent=200,received=200,lost=0,duplicated=0,corrupt=0,disconnected=0"];
+    let load =
+        ["--connections", "2", "--depth", "4", "--rate", "500", "--time", "0.4", "--warm-up", "0", "--json"];
+    for command in [&["bench", "tars"][..], &["bench", "echo", "--via", "tars"]] {
+        for size in ["36", "100000"] {
+            let arguments = [command, &load, &exact, &["--size", size]].concat();
+            let output = shardcast(&arguments).assert().success().get_output().clone();
+            let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+            assert_eq!(
+                (&report["test"]["kind"], &report["test"]["protocol"]),
+                (&"echo".into(), &"tars".into())
+            );
+        }
+    }
+    shardcast(&["bench", "tars", "--via", "framed"]).assert().code(2);
+}
+
+#[test]
 fn every_subscriber_of_a_topic_receives_its_messages() {
     let published = |arguments: &[&str]| {
         let all = [&["bench", "push", "--time", "0.4", "--warm-up", "0.1", "--json"], arguments].concat();

@@ -19,7 +19,7 @@ use super::{
     schedule::{self, Schedule},
     work::{CallsBy, EchoOver, FanoutOnce, Found, Part, PlainEcho, PushOver, Work},
 };
-use crate::{frame::Framed, framing::Framing};
+use crate::{frame::Framed, framing::Framing, tars::TarsCalls};
 
 /// What is called with the progress of a run. A trait object, so that the generator is compiled, and optimized, here.
 pub type Watch<'a> = &'a mut dyn FnMut(Progress);
@@ -30,6 +30,14 @@ pub type Watch<'a> = &'a mut dyn FnMut(Progress);
 /// The server cannot be reached, or the machine does not meet the requirements.
 pub fn run(plan: &Plan, watch: Watch<'_>) -> Result<Measured> {
     run_framed(plan, unconnected(plan), watch)
+}
+
+/// As [`run`], for [`Load::Echo`] over Tars RPC.
+///
+/// # Errors
+/// As for [`run`], or the plan has another load.
+pub fn run_tars(plan: &Plan, watch: Watch<'_>) -> Result<Measured> {
+    run_echo(plan, TarsCalls::default(), watch)
 }
 
 /// As [`run`], for [`Load::Echo`] over any protocol.
