@@ -168,7 +168,15 @@ impl Client {
         protocol: impl Protocol + 'static,
         endpoints: impl IntoIterator<Item = Endpoint>,
     ) -> ClientBuilder {
-        ClientBuilder::new(Arc::new(protocol), endpoints.into_iter().collect())
+        Self::shared(Arc::new(protocol), endpoints)
+    }
+
+    /// As [`builder`](Self::builder), with a protocol that several clients share.
+    pub(crate) fn shared(
+        protocol: Arc<dyn Protocol>,
+        endpoints: impl IntoIterator<Item = Endpoint>,
+    ) -> ClientBuilder {
+        ClientBuilder::new(protocol, endpoints.into_iter().collect())
     }
 }
 

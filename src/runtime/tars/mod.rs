@@ -2,10 +2,12 @@
 
 mod client;
 pub mod rpc;
+mod serial;
 mod servant;
 mod topics;
 
 pub use client::{CallFuture, Client, ClientBuilder, ClientEvent, ConnectError};
+pub use serial::{SerialBuilder, SerialCall, SerialClient};
 pub use servant::{Current, FramedService, Servant};
 pub use shardcast_proto::tars::{
     Endpoint, EndpointError, ObjectRef, TarsFields, TarsValue, Transport, codec,

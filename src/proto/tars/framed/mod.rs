@@ -11,7 +11,7 @@
 //!     Command, Error, Event, Request, RequestId, Response, Route, Session, Time,
 //!     tars::framed::{
 //!         CallError, ClientCodec, Decoded, FramedClient, FramedClientSession, LengthPrefixed, LengthPrefixedCodec,
-//!         Parsed, Parser,
+//!         Parsed, Parser, SerialProtocol, SerialSession,
 //!         frame::{self, HEADER_LEN, Header, PUSH_ID},
 //!     },
 //! };
@@ -61,6 +61,32 @@
 //! let mut client = FramedClient::new(Short).session();
 //! let expected = Response { id: RequestId(7), head: &[], result: Ok(b"ok") };
 //! assert_eq!(client.handle_input(b"\x02\x07ok", now)?.event, Some(Event::Response(expected)));
+//!
+//! /// Lines of text, without ids: the responses come in the order of the requests.
+//! struct Lines;
+//!
+//! impl ClientCodec for Lines {
+//!     fn encode_request(&self, _id: u32, body: &[u8], out: &mut Vec<u8>) -> Result<(), CallError> {
+//!         out.extend_from_slice(body);
+//!         out.push(b'\n');
+//!         Ok(())
+//!     }
+//!
+//!     fn decode_response<'a>(&self, input: &'a [u8]) -> Result<Option<Decoded<'a>>, Error> {
+//!         let end = input.iter().position(|byte| *byte == b'\n');
+//!         Ok(end.map(|end| Decoded { taken: end + 1, id: 0, body: &input[..end] }))
+//!     }
+//! }
+//!
+//! let mut client: SerialSession<Lines> = SerialProtocol::new(Lines).session();
+//! for id in [7, 8] {
+//!     let request = Request::new(RequestId(id), Route::Only, b"price?");
+//!     assert_eq!(client.handle_command(Command::Request(request), &mut Vec::new(), now), Ok(()));
+//! }
+//! for id in [7, 8] {
+//!     let response = Response { id: RequestId(id), head: &[], result: Ok(b"2410") };
+//!     assert_eq!(client.handle_input(b"2410\n", now)?.event, Some(Event::Response(response)));
+//! }
 //! # Ok::<(), Error>(())
 //! ```
 
@@ -73,6 +99,9 @@ mod session;
 mod tests;
 
 pub use crate::rpc::{CallError, CallerConfig as ProxyConfig, Cause};
-pub use client::{ClientCodec, Decoded, FramedClient, FramedClientSession, LengthPrefixedCodec};
+pub use client::{
+    ClientCodec, Decoded, FramedClient, FramedClientSession, LengthPrefixedCodec, SerialProtocol,
+    SerialSession,
+};
 pub use parser::{LengthPrefixed, Parsed, Parser};
 pub use session::{Framed, FramedSession};

@@ -38,6 +38,7 @@ mod start;
 mod streams;
 mod tars_client;
 mod tars_rpc;
+mod tars_serial;
 mod tasks;
 mod topic_abuse;
 mod topic_client;

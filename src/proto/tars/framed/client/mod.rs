@@ -1,6 +1,7 @@
 //! The connecting end: requests out, responses and pushes in.
 
 mod codec;
+mod serial;
 
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use crate::{
 };
 
 pub use codec::{ClientCodec, Decoded, LengthPrefixedCodec};
+pub use serial::{SerialProtocol, SerialSession};
 
 /// The connecting end of framed push, as a protocol: its [`ClientCodec`] encodes requests and decodes
 /// responses. It does not accept.

@@ -52,3 +52,24 @@ fn no_peer_is_accepted() {
     let mut session = testing::accept(&client, NOW);
     assert_eq!(session.handle_input(b"any", NOW), Err(Error::Refused));
 }
+
+#[test]
+fn serial_responses_belong_to_the_requests_in_their_order() {
+    let mut session = testing::connect(&SerialProtocol::new(Bytewise), NOW);
+    let mut out = Vec::new();
+    let request = |id| Request::new(RequestId(id), Route::Only, b"");
+    for request in [request(5), request(9).one_way(), request(7)] {
+        assert_eq!(session.handle_command(Command::Request(request), &mut out, NOW), Ok(()));
+    }
+    let too_large = Command::Request(request(256));
+    assert_eq!(session.handle_command(too_large, &mut out, NOW), Err(too_large));
+    assert_eq!(out, [b'?', 5, b'?', 9, b'?', 7]);
+    let response = |id| Event::Response(Response { id: RequestId(id), head: &[], result: Ok(b"x") });
+    assert_eq!(session.handle_input(b"x", NOW), Ok(Progress::event(1, response(5))));
+    assert_eq!(session.handle_input(b"x", NOW), Ok(Progress::event(1, response(7))));
+    let push = Event::Push { route: Route::Only, body: b"x" };
+    assert_eq!(session.handle_input(b"x", NOW), Ok(Progress::event(1, push)));
+    assert_eq!(session.handle_input(b"!", NOW), Err(Error::Refused));
+    let push = Command::Push { route: Route::Only, body: b"x" };
+    assert_eq!(session.handle_command(push, &mut out, NOW), Err(push));
+}
