@@ -2,11 +2,11 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use super::{CallHead, ResponseHead};
+use super::{CallHead, RECONNECT, RECONNECT_NOTICE_KEY, ResponseHead, Tars};
 use crate::{
     Command, Error, Event, Failure, Progress, Request, RequestId, Response, Route, Session, Time,
     tars::{
-        codec::{DecodeError, TarsReader},
+        codec::{DecodeError, TarsReader, TarsWriter},
         packet::{
             self, RequestRef, ResponseRef, ReturnCode, StringMapRef, Version, packet_type, split_frame,
             status_key,
@@ -62,6 +62,8 @@ use crate::{
 #[derive(Debug)]
 pub struct TarsClientSession {
     frame_len_max: u32,
+    /// The next request asks the server for a notice before it drains.
+    asks_for_notice: bool,
     /// What the last event borrows, unless it is in the input.
     scratch: Scratch,
 }
@@ -86,8 +88,12 @@ struct Received<'a> {
 }
 
 impl TarsClientSession {
-    pub(super) fn new(frame_len_max: u32) -> Self {
-        Self { frame_len_max, scratch: Scratch::default() }
+    pub(super) fn new(protocol: &Tars) -> Self {
+        Self {
+            frame_len_max: protocol.frame_len_max,
+            asks_for_notice: protocol.reconnect_notice,
+            scratch: Scratch::default(),
+        }
     }
 }
 
@@ -98,7 +104,7 @@ impl Session for TarsClientSession {
         };
         let received = Received::decode(body).map_err(|_| Error::Malformed("response"))?;
         Ok(match received.id {
-            PUSH_ID if received.text == RECONNECT_TEXT => {
+            PUSH_ID if received.text == RECONNECT => {
                 Progress::event(taken, Event::Push { route: RECONNECT_PUSH, body: &[] })
             }
             // It has nothing for the callback of its function.
@@ -116,11 +122,12 @@ impl Session for TarsClientSession {
     ) -> Result<(), Command<'c>> {
         let before = out.len();
         let encoded = match command {
-            Command::Request(request) => encode_request(&request, out, now),
+            Command::Request(request) => encode_request(&request, self.asks_for_notice, out, now),
             _ => None,
         };
         let fits = |()| out.len() - before <= self.frame_len_max as usize;
         if encoded.is_some_and(fits) {
+            self.asks_for_notice = false;
             return Ok(());
         }
         out.truncate(before);
@@ -128,11 +135,19 @@ impl Session for TarsClientSession {
     }
 }
 
-fn encode_request(request: &Request<'_>, out: &mut Vec<u8>, now: Time) -> Option<()> {
+fn encode_request(request: &Request<'_>, asks_for_notice: bool, out: &mut Vec<u8>, now: Time) -> Option<()> {
     let Route::Named(servant, function) = request.route else { return None };
     // Negative from 2^31 on, as in TarsCpp.
     let request_id = u32::try_from(request.id.0).ok()?.cast_signed();
     let head = CallHead::decode(request.head)?;
+    let mut pairs = TarsWriter::new();
+    let mut status = head.status;
+    if asks_for_notice {
+        pairs.write_encoded(status.encoded());
+        pairs.field(0, RECONNECT_NOTICE_KEY);
+        pairs.field(1, "1");
+        status = StringMapRef::from_encoded(status.len() + 1, pairs.as_bytes());
+    }
     let packet = packet::Request {
         version: head.version,
         packet_type: if request.expects_response { packet_type::NORMAL } else { packet_type::ONE_WAY },
@@ -146,7 +161,7 @@ fn encode_request(request: &Request<'_>, out: &mut Vec<u8>, now: Time) -> Option
             timeout_ms => timeout_ms,
         },
         context: head.context,
-        status: head.status,
+        status,
     };
     packet.encode(out).ok()
 }
@@ -253,9 +268,7 @@ fn kept_text<'a>(text: Cow<'a, str>, scratch: &'a mut String) -> &'a str {
 /// ends when those in flight have their responses.
 ///
 /// On the wire, it is a response with the id 0 whose description is `_reconnect_`.
-pub const RECONNECT_PUSH: Route<'static> = Route::Named(RECONNECT_TEXT, "");
-
-const RECONNECT_TEXT: &str = "_reconnect_";
+pub const RECONNECT_PUSH: Route<'static> = Route::Named(RECONNECT, "");
 
 /// The id of pushes and notices; no request has it.
 const PUSH_ID: i32 = 0;

@@ -62,7 +62,8 @@ pub struct Tars {
     pub topics: bool,
     /// Whether all clients get a notice when the server begins to drain, and not only those that ask for it: a push
     /// whose description is `_reconnect_`, as from servers in Go. Clients in C++ without a push callback close the
-    /// connection when they get it. Default: no.
+    /// connection when they get it. Of a client: whether it asks for the notice, with the first request of each connection.
+    /// Default: no.
     pub reconnect_notice: bool,
 }
 
@@ -90,7 +91,7 @@ impl Tars {
 
     /// Opens an unboxed session of a connection to a server.
     pub fn client_session(&self) -> TarsClientSession {
-        TarsClientSession::new(self.frame_len_max)
+        TarsClientSession::new(self)
     }
 }
 

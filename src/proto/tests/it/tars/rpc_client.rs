@@ -137,6 +137,25 @@ const fn second() -> Duration {
 }
 
 #[test]
+fn the_first_request_asks_for_a_notice_if_the_client_wants_one() {
+    let mut session = Tars::default().with(|it| it.reconnect_notice = true).client_session();
+    let mut head = Vec::new();
+    let status = StringMap::from([("STATUS_GRID_KEY".into(), "7".into())]);
+    CallHead::default().encode_with(&StringMap::new(), &status, &mut head);
+    let route = Route::Named("servant", "function");
+    let mut status_of = |head| {
+        let mut out = Vec::new();
+        let request = Request { head, ..Request::new(RequestId(1), route, b"") };
+        assert_eq!(session.handle_command(Command::Request(request), &mut out, NOW), Ok(()));
+        let status = RequestRef::decode(whole(&out)).expect("a request").status.to_map();
+        status.into_iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>()
+    };
+    assert_eq!(status_of(&head), ["STATUS_GRID_KEY=7", "STATUS_RECONNECT_NOTICE=1"]);
+    assert_eq!(status_of(&head), ["STATUS_GRID_KEY=7"]);
+    assert!(status_of(&[]).is_empty());
+}
+
+#[test]
 fn ids_are_negative_from_the_middle_of_their_range() {
     for (id, on_wire) in [(1, 1), (0x7fff_ffff, i32::MAX), (0x8000_0000, i32::MIN), (0xffff_ffff, -1)] {
         let mut out = Vec::new();

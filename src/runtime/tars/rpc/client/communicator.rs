@@ -85,6 +85,10 @@ pub struct CommunicatorConfig {
     pub queue_bytes_max: usize,
     /// The longest packet that is sent and received; 100 MiB by default, as in TarsCpp.
     pub frame_len_max: u32,
+    /// Whether the first request on each connection asks the server for a notice before it stops
+    /// ([`RECONNECT_NOTICE_KEY`](super::super::RECONNECT_NOTICE_KEY)), so that new calls go elsewhere in time. Default:
+    /// yes; other servers ignore it.
+    pub reconnect_notice: bool,
     /// How long a blocking call polls before it sleeps; see [`client::ClientBuilder::spin`](crate::client::ClientBuilder::spin).
     pub spin: Option<Duration>,
 }
@@ -114,6 +118,7 @@ impl Default for CommunicatorConfig {
             calls_max: 100_000,
             queue_bytes_max: 128 << 20,
             frame_len_max: FRAME_LEN_MAX_TARSCPP,
+            reconnect_notice: true,
             spin: None,
         }
     }

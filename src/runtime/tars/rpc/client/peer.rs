@@ -146,7 +146,10 @@ impl Peer {
             it.queue_max = config.calls_max;
             it.queue_bytes_max = config.queue_bytes_max;
         });
-        let tars = Tars::default().with(|it| it.frame_len_max = config.frame_len_max);
+        let tars = Tars::default().with(|it| {
+            it.frame_len_max = config.frame_len_max;
+            it.reconnect_notice = config.reconnect_notice;
+        });
         let sink = Arc::new(Sink {
             endpoint: self.endpoint.clone(),
             shared: Arc::clone(&self.shared),

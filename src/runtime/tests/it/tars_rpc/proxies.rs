@@ -135,3 +135,33 @@ fn a_push_to_all_reaches_the_handlers_of_all_proxies() {
     }
     drop(proxies);
 }
+
+#[test]
+fn calls_move_from_a_server_that_drains_and_those_in_progress_end_well() {
+    let [(leaving, first), (_staying, second)] =
+        [(); 2].map(|()| start(config(), adapter().listener(), "bench"));
+    let endpoint = |address: SocketAddr| format!("tcp -h 127.0.0.1 -p {}", address.port());
+    let object = format!("{OBJECT}@{}:{}", endpoint(first), endpoint(second));
+    let proxy = Communicator::new().proxy(&object).expect("a valid object").with_timeout(PATIENCE * 3);
+    for _ in 0..10 {
+        assert_eq!(echo(&proxy, "hi").wait(), Ok((0, "hi".into())));
+    }
+    let at_first = endpoint(first).parse().expect("an endpoint");
+    let slow = number(&proxy, "slow", "ms", 1000).at(&at_first).into_future();
+    // Requests arrive in order.
+    assert_eq!(echo(&proxy, "hi").at(&at_first).wait(), Ok((0, "hi".into())));
+    let drains = std::thread::spawn(move || leaving.drain(PATIENCE));
+    let mut lost = 0;
+    for _ in 0..200 {
+        match echo(&proxy, "hi").wait() {
+            Ok(_) => {}
+            // It crossed the notice.
+            Err(RpcError::Disconnected) => lost += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(lost <= 1, "{lost}");
+    assert_eq!(block_on(slow), Ok(1000));
+    drains.join().expect("it drains").expect("in time");
+    assert_eq!(echo(&proxy, "hi").wait(), Ok((0, "hi".into())));
+}
