@@ -93,7 +93,8 @@
 //! let publish = Publish::new(topic.clone(), "2410".into());
 //! hubs[owner].publish(publish, Some(Ticket(2, 0)), &mut outputs[owner])?;
 //! run(&mut hubs, &mut outputs, now);
-//! let [(who, message)] = &outputs[other].delivered[..] else { panic!("one delivery") };
+//! let delivered = outputs[other].delivered.clone();
+//! let [(who, message)] = &delivered[..] else { panic!("one delivery") };
 //! assert_eq!((*who, &message.body[..]), (subscriber, &b"2410"[..]));
 //! assert_eq!(message.position, Position { epoch: 100, offset: 1 });
 //! let receipt = Receipt { position: message.position, receivers: 1 };
