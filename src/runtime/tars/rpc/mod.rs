@@ -99,8 +99,8 @@ pub use shardcast_proto::tars::rpc::{
 
 pub use client::{
     BreakerConfig, Call, CallFuture, CallInterceptor, Communicator, CommunicatorBuilder, CommunicatorConfig,
-    EndpointList, EndpointSource, IncomingPush, OutgoingCall, Proxy, ProxyError, PushHandler, Reply,
-    ReplyFuture, RpcError,
+    EndpointList, EndpointSource, EndpointState, IncomingPush, OutgoingCall, Proxy, ProxyError, PushHandler,
+    Reply, ReplyFuture, RpcError,
 };
 pub use push::PushPacket;
 pub use server::{

@@ -25,7 +25,7 @@ pub use communicator::{Communicator, CommunicatorBuilder, CommunicatorConfig};
 pub use error::{ProxyError, RpcError};
 pub use future::{CallFuture, ReplyFuture};
 pub use intercept::{CallInterceptor, OutgoingCall};
-pub use proxy::Proxy;
+pub use proxy::{EndpointState, Proxy};
 pub use push::{IncomingPush, PushHandler};
 pub use source::{EndpointList, EndpointSource};
 

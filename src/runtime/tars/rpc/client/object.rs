@@ -8,7 +8,7 @@ use std::{
 use shardcast_proto::{rpc::Cause, tars::Endpoint};
 
 use super::{
-    BreakerConfig, CommunicatorConfig, IncomingPush, PushHandler, RpcError,
+    BreakerConfig, CommunicatorConfig, EndpointState, IncomingPush, PushHandler, RpcError,
     balance::{Balance, Choice},
     intercept::Interceptors,
     peer::{Peer, now},
@@ -115,6 +115,16 @@ impl Object {
 
     pub(super) fn endpoints(&self) -> Vec<Endpoint> {
         self.table().peers.iter().map(|peer| peer.endpoint.clone()).collect()
+    }
+
+    pub(super) fn endpoint_states(&self) -> Vec<EndpointState> {
+        let (table, now) = (self.table(), now());
+        let state = |peer: &Arc<Peer>| EndpointState {
+            endpoint: peer.endpoint.clone(),
+            is_usable: peer.is_usable(now),
+            stats: peer.stats(),
+        };
+        table.peers.iter().map(state).collect()
     }
 
     pub(super) fn stats(&self) -> ClientStats {

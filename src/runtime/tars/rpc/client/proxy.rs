@@ -18,7 +18,7 @@ use crate::client::ClientStats;
 ///
 /// # Examples
 /// ```no_run
-/// use shardcast::tars::rpc::{Call, Communicator, IncomingPush, PushHandler};
+/// use shardcast::tars::rpc::{Call, Communicator, EndpointState, IncomingPush, PushHandler};
 ///
 /// let communicator = Communicator::new();
 /// let proxy = communicator.proxy("Demo.HelloServer.HelloObj@tcp -h 10.0.0.1 -p 10100")?;
@@ -34,6 +34,10 @@ use crate::client::ClientStats;
 /// }));
 /// proxy.ping().wait()?;
 ///
+/// for EndpointState { endpoint, is_usable, stats, .. } in proxy.endpoint_states() {
+///     println!("{endpoint}: usable {is_usable}, {} calls in flight", stats.calls);
+/// }
+///
 /// let hello = || -> Call<String> {
 ///     proxy.call("hello", |w| w.put(1, "name", "ann"), |r| r.take_result())
 /// };
@@ -48,6 +52,19 @@ pub struct Proxy {
     pub(super) timeout: Option<Duration>,
     pub(super) context: StringMap,
     pub(super) is_lossy: bool,
+}
+
+/// An endpoint of an object at one moment.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct EndpointState {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// Calls may go there: it could be connected to when that was last tried, and is not failing; see
+    /// [`BreakerConfig`](super::BreakerConfig).
+    pub is_usable: bool,
+    /// The counts of its connection.
+    pub stats: ClientStats,
 }
 
 impl Proxy {
@@ -137,6 +154,11 @@ impl Proxy {
     /// The current endpoints of the object.
     pub fn endpoints(&self) -> Vec<Endpoint> {
         self.object.endpoints()
+    }
+
+    /// The current endpoints, and whether calls go there.
+    pub fn endpoint_states(&self) -> Vec<EndpointState> {
+        self.object.endpoint_states()
     }
 
     /// The sums of the counts of all connections of the object.

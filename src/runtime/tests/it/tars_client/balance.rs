@@ -65,6 +65,8 @@ fn weights_are_seen_and_calls_move_from_what_is_killed_but_not_from_what_fails()
         }
     }
     assert!(failed <= 1, "{failed}");
+    let usable: Vec<_> = proxy.endpoint_states().iter().map(|state| state.is_usable).collect();
+    assert_eq!(usable, [true, false, true]);
     assert_eq!(counts([&one, &none]), [100 - failed, 0]);
     assert_eq!((one.accepted(), one.open(), none.accepted()), (1, 1, 0));
 }
@@ -103,6 +105,10 @@ fn calls_avoid_an_endpoint_that_does_not_respond_until_it_does() {
         assert_eq!(silent().hash(key).timeout(Duration::from_millis(5)).wait(), Err(RpcError::TimedOut));
     }
     assert_eq!(counts([&good, &bad]), [0, 3]);
+    assert_eq!(
+        proxy.endpoint_states().iter().map(|state| state.is_usable).collect::<Vec<_>>(),
+        [true, false]
+    );
     assert_eq!(hello(&proxy).hash(key).wait(), Ok("hello ann".into()));
     assert_eq!(counts([&good, &bad]), [1, 0]);
     // After the pause, one call finds out that it responds again. Its connection was never closed.

@@ -7,7 +7,7 @@ use shardcast::{
     CloseReason,
     tars::{
         packet::{StringMap, Version},
-        rpc::{Call, Communicator, Proxy, PushHandler, PushPacket, Reply, RpcError},
+        rpc::{Call, Communicator, CommunicatorConfig, Proxy, PushHandler, PushPacket, Reply, RpcError},
     },
 };
 
@@ -164,4 +164,24 @@ fn calls_move_from_a_server_that_drains_and_those_in_progress_end_well() {
     assert_eq!(block_on(slow), Ok(1000));
     drains.join().expect("it drains").expect("in time");
     assert_eq!(echo(&proxy, "hi").wait(), Ok((0, "hi".into())));
+}
+
+#[test]
+fn large_arguments_and_results_pass_over_clients_of_threads_and_of_shards() {
+    let (server, address) = start(config(), adapter().listener(), "bench");
+    let object = format!("{OBJECT}@tcp -h 127.0.0.1 -p {}", address.port());
+    let on_shards = Communicator::builder().on(&server.handle()).build();
+    let text = "x".repeat(20 << 20);
+    for communicator in [Communicator::new(), on_shards] {
+        let proxy = communicator.proxy(&object).expect("a valid object").with_timeout(PATIENCE * 3);
+        for _ in 0..2 {
+            let (ret, echoed) = echo(&proxy, &text).wait().expect("a response");
+            assert!(ret == 0 && echoed == text);
+            assert_eq!(echo(&proxy, "hi").wait(), Ok((0, "hi".into())));
+        }
+    }
+    let config = CommunicatorConfig::default().with(|it| it.frame_len_max = 1 << 20);
+    let narrow = Communicator::builder().config(config).build().proxy(&object).expect("a valid object");
+    assert_eq!(echo(&narrow, &text).wait(), Err(RpcError::TooLarge));
+    assert_eq!(echo(&narrow, "hi").wait(), Ok((0, "hi".into())));
 }
