@@ -24,6 +24,8 @@ pub(crate) struct Setup {
     pub(crate) admin: String,
     /// Additional sections.
     pub(crate) sections: String,
+    /// Additional listeners.
+    pub(crate) listeners: String,
     /// Environment variables, which take precedence over the file.
     pub(crate) environment: Vec<(&'static str, String)>,
     /// RLIMIT_NOFILE.
@@ -38,6 +40,8 @@ pub(crate) struct Server {
     config: PathBuf,
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
+    /// What it printed when it was ready.
+    ready: serde_json::Value,
 }
 
 /// The resources of a process.
@@ -61,12 +65,13 @@ impl Server {
             std::env::temp_dir().join(format!("shardcast-stress-{}-{number}.toml", std::process::id()));
         let text = format!(
             "[server]\nshards = 2\nspin = \"0\"\nepoch_file = \"\"\n{}\n[limits]\n{}\n[admin]\nlisten = \"127.0.0.1:0\"\n{}\n[log]\nlevel = \"{}\"\n{}\n\
-             [[listener]]\nname = \"push\"\nlisten = \"127.0.0.1:0\"\n[listener.push]\ninterval = \"0s\"\n",
+             [[listener]]\nname = \"push\"\nlisten = \"127.0.0.1:0\"\n[listener.push]\ninterval = \"0s\"\n{}",
             setup.server,
             setup.limits,
             setup.admin,
             setup.log_level.as_deref().unwrap_or("error"),
-            setup.sections
+            setup.sections,
+            setup.listeners
         );
         fs::write(&config, text)?;
         let limit = setup.descriptors.map_or_else(String::new, |count| format!("ulimit -n {count}; "));
@@ -82,12 +87,20 @@ impl Server {
             line.strip_prefix("ready ").and_then(|it| serde_json::from_str::<serde_json::Value>(it).ok());
         let address = |value: &serde_json::Value| value.as_str().and_then(|it| it.parse().ok());
         let found =
-            ready.and_then(|it| Some((address(&it["listeners"][0]["addr"])?, address(&it["admin"])?)));
-        let Some((address, admin)) = found else {
+            ready.and_then(|it| Some((address(&it["listeners"][0]["addr"])?, address(&it["admin"])?, it)));
+        let Some((address, admin, ready)) = found else {
             let _ = child.kill();
             return Err(Failure(format!("the server did not start: `{line}`")));
         };
-        Ok(Self { child, config, address, admin })
+        Ok(Self { child, config, address, admin, ready })
+    }
+
+    /// The address of the listener with this name.
+    pub(crate) fn address_of(&self, name: &str) -> Outcome<SocketAddr> {
+        let listeners = self.ready["listeners"].as_array().into_iter().flatten();
+        let mut named =
+            listeners.filter(|it| it["name"] == name).filter_map(|it| it["addr"].as_str()?.parse().ok());
+        named.next().ok_or_else(|| Failure(format!("no listener `{name}` in {}", self.ready)))
     }
 
     pub(crate) fn footprint(&self) -> Footprint {

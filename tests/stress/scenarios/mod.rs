@@ -1,6 +1,7 @@
 //! The scenarios, and their common parts.
 
 mod admin;
+mod calls;
 mod churn;
 mod conflate;
 mod descriptors;
@@ -46,6 +47,7 @@ pub(crate) struct Scenario {
 pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("churn", "connections that come and go in every way", churn::run),
     scenario("malformed", "invalid bytes, from many at once", malformed::run),
+    scenario("calls", "calls of Tars RPC, beside invalid packets", calls::run),
     scenario("silent", "sockets that send nothing, beside one that does", silent::run),
     scenario("order", "many publishers on many topics over all shards", order::run),
     scenario("resume", "a crowd that is cut off and comes back at once", resume::run),
