@@ -99,6 +99,20 @@ fn handlers_wait_without_delaying_others() {
     assert_eq!(server.end(), Some(0));
 }
 
+/// A newcomer copies it, and can read all of it.
+#[test]
+fn the_template_is_short() {
+    let files = [
+        include_str!("../template/greeter.tars"),
+        include_str!("../template/build.rs"),
+        include_str!("../template/server.rs"),
+        include_str!("../template/client.rs"),
+    ];
+    let is_code = |line: &&str| !line.is_empty() && !line.starts_with("//") && !line.starts_with("/**");
+    let lines = files.iter().flat_map(|file| file.lines()).map(str::trim).filter(is_code).count();
+    assert!(lines < 40, "{lines} lines");
+}
+
 #[test]
 fn the_hello_client_calls_in_all_ways_and_receives_pushes() {
     let mut server = Server::of(
