@@ -57,3 +57,8 @@ impl End {
         self.0.forever().next();
     }
 }
+
+/// Compiles the examples of the guide to Tars RPC.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/tars.md")]
+struct Guide;

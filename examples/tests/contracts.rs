@@ -113,6 +113,16 @@ fn the_template_is_short() {
     assert!(lines < 40, "{lines} lines");
 }
 
+/// No doc test compiles this part of the README, since it needs generated code.
+#[test]
+fn the_readme_shows_the_template() {
+    let (server, readme) = (include_str!("../template/server.rs"), include_str!("../../README.md"));
+    let shown = readme.split("```rust,ignore\n").nth(1).and_then(|rest| rest.split("```").next());
+    for line in shown.expect("it shows a servant").lines() {
+        assert!(server.lines().any(|own| own == line), "not in the template: {line}");
+    }
+}
+
 #[test]
 fn the_hello_client_calls_in_all_ways_and_receives_pushes() {
     let mut server = Server::of(
