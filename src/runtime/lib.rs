@@ -8,6 +8,7 @@
 //!
 //! | for | see |
 //! | --- | --- |
+//! | Tars RPC: servants and proxies | [`tars::rpc`] |
 //! | Tars push mode: servants and clients | [`tars`] |
 //! | clients of any protocol | [`client`] |
 //! | work that takes long, on a shard | [`task`] |
