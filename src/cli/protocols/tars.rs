@@ -1,14 +1,28 @@
 //! Tars RPC: packets that call functions of objects.
 
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
+
+use anyhow::Context;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shardcast::{
     Listener,
-    tars::rpc::{Access, AccessError, AdapterOptions},
+    proto::{
+        Route,
+        topics::{self, Wire as _},
+    },
+    tars::{
+        TopicProtocol,
+        packet::{self, ResponseRef, ReturnCode, StringMapRef},
+        rpc::{Access, AccessError, AdapterOptions, TopicWire},
+    },
 };
 use shardcast_load::{echo, generator};
 
-use super::{Entry, Load, Loads};
+use super::{Entry, Load, Loads, TopicClient, Topics};
 use crate::config::{
     ByteSize, DefaultListener, Fault, HumanDuration, ListenerOptions, Options, Protocol, Service,
 };
@@ -18,7 +32,7 @@ pub(super) fn entry() -> Entry {
         protocol,
         via: NAME,
         listen,
-        topics: None,
+        topics: Some(Topics { connect, subscribe_and_stop_reading }),
         loads: Loads {
             echo: Some(Load { service: ECHO, run: generator::run_tars }),
             push: None,
@@ -139,9 +153,9 @@ fn check(listener: &ListenerOptions) -> Vec<Fault> {
     if options.queue_timeout.0.is_zero() {
         fault(&format!("{NAME}.queue_timeout"), "must be more than 0, or no call can wait".into());
     }
-    if listener.push.is_some() {
-        let message =
-            "a client of this protocol expects pushes of functions, not of text; publish on a topic";
+    if listener.push.as_ref().is_some_and(|push| !push.interval.0.is_zero()) {
+        let message = "clients of this protocol expect pushes of functions, not of text: publish on a topic \
+                       instead, or set push.interval to \"0s\"";
         fault("push.message", message.into());
     }
     faults
@@ -152,7 +166,44 @@ fn listen(listener: Listener, options: &ListenerOptions) -> anyhow::Result<Liste
     Ok(echo::tars(listener, options.protocol_options::<TarsOptions>()?.library()?))
 }
 
+fn connect(to: &str, messages_max: Option<usize>) -> anyhow::Result<Box<dyn TopicClient>> {
+    super::topics::connect(to, messages_max, TopicProtocol::Rpc)
+}
+
+fn subscribe_and_stop_reading(stream: &mut TcpStream, topic: &str) -> anyhow::Result<()> {
+    let filter = topic.parse()?;
+    let request = topics::Request::Subscribe { filter: &filter, since: None };
+    let mut buffer = Vec::new();
+    TopicWire.encode(&request, &mut buffer);
+    let Route::Named(servant, func) = TopicWire.route(request.kind()) else { return Ok(()) };
+    let packet = packet::Request {
+        request_id: 1,
+        servant,
+        func,
+        buffer: &buffer[..],
+        context: StringMapRef::default(),
+        status: StringMapRef::default(),
+        ..packet::Request::default()
+    };
+    let mut bytes = Vec::new();
+    packet.encode(&mut bytes)?;
+    stream.write_all(&bytes)?;
+    let mut len = [0; 4];
+    stream.read_exact(&mut len).context("no response from the server")?;
+    let rest = (u32::from_be_bytes(len) as usize).saturating_sub(len.len());
+    let mut body = vec![0; rest.min(RESPONSE_LEN_MAX)];
+    stream.read_exact(&mut body).context("no response from the server")?;
+    let response = ResponseRef::decode(&body)?;
+    if response.ret != ReturnCode::SUCCESS {
+        anyhow::bail!("refused by the server: {} ({})", response.result_desc, response.ret.0);
+    }
+    Ok(())
+}
+
 const NAME: &str = "tars";
+
+/// Responses to requests about topics are shorter.
+const RESPONSE_LEN_MAX: usize = 1024;
 
 /// Its only service.
 const ECHO: &str = "echo";

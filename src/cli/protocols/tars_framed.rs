@@ -3,7 +3,6 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
-    time::Duration,
 };
 
 use anyhow::Context;
@@ -11,21 +10,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shardcast::{
     Listener,
-    proto::{
-        Position, PublishHeader, TopicFilter, TopicName,
-        topics::{
-            TopicEvent,
-            control::{self, Request},
-        },
-    },
+    proto::topics::control::{self, Request},
     tars::{
-        self, LengthPrefixed, Waiting,
+        LengthPrefixed, TopicProtocol,
         framed::frame::{self, HEADER_LEN},
     },
 };
 use shardcast_load::{echo, generator};
 
-use super::{Entry, Load, Loads, TopicClient, TopicPublisher, Topics, topics::Outcome};
+use super::{Entry, Load, Loads, TopicClient, Topics};
 use crate::config::{DefaultListener, Fault, ListenerOptions, Options, Protocol, Service};
 
 pub(super) fn entry() -> Entry {
@@ -109,29 +102,7 @@ fn listen(listener: Listener, options: &ListenerOptions) -> anyhow::Result<Liste
 }
 
 fn connect(to: &str, messages_max: Option<usize>) -> anyhow::Result<Box<dyn TopicClient>> {
-    let mut waiting = Waiting::default();
-    waiting.messages = messages_max.unwrap_or(waiting.messages);
-    Ok(Box::new(tars::TopicClient::connect(to, waiting)?))
-}
-
-impl TopicClient for tars::TopicClient {
-    fn recv(&mut self, timeout: Duration) -> Option<TopicEvent> {
-        self.recv(timeout)
-    }
-
-    fn subscribe(&mut self, filter: TopicFilter, since: Option<Position>) {
-        self.subscribe(filter, since);
-    }
-
-    fn publisher(&self) -> Box<dyn TopicPublisher> {
-        Box::new(self.publisher())
-    }
-}
-
-impl TopicPublisher for tars::TopicPublisher {
-    fn publish(&self, topic: &TopicName, options: PublishHeader, body: &[u8], then: Outcome) {
-        self.publish_then(topic, options, body, then);
-    }
+    super::topics::connect(to, messages_max, TopicProtocol::Framed)
 }
 
 fn subscribe_and_stop_reading(stream: &mut TcpStream, topic: &str) -> anyhow::Result<()> {

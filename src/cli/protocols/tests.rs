@@ -181,6 +181,9 @@ fn a_tars_listener_has_the_echo_object_and_its_options() {
         call(&mut stream, PUSH_OBJECT, "presence", |w| w.put(1, "topic", "t")).map(|it| it.ret)
     };
     assert_eq!(topics(&*server), Some(ReturnCode::SUCCESS));
+    let of_tars = registry().topics().find(|via| via.name == "tars").expect("it has topics").part.clone();
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    (of_tars.subscribe_and_stop_reading)(&mut stream, "t").expect("it is subscribed");
     server.stop();
 
     let server = start(&config(&format!("{listener}topics = false"))).expect("it starts");
@@ -254,10 +257,11 @@ fn a_load_of_an_added_protocol_is_measured() {
 
 #[test]
 fn an_added_protocol_is_a_value_of_via_with_its_own_address() {
-    let (framed, toy) = ("127.0.0.1:10099", taken());
+    let (framed, tars, toy) = ("127.0.0.1:10099", "127.0.0.1:10100", taken());
+    let addresses = format!("[default: {framed} (framed), {tars} (tars), {toy} (toy)]");
     for (command, help) in [
-        ("sub", vec![format!("[default: {framed} (framed), {toy} (toy)]"), "framed, toy]".into()]),
-        ("pub", vec![format!("[default: {framed} (framed), {toy} (toy)]"), "framed, toy]".into()]),
+        ("sub", vec![addresses.clone(), "framed, tars, toy]".into()]),
+        ("pub", vec![addresses, "framed, tars, toy]".into()]),
         ("bench echo", vec!["[default: framed] [possible values: framed, tars, toy]".into()]),
         ("bench push", vec!["[default: framed] [possible values: framed]".into()]),
     ] {

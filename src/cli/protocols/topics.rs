@@ -8,6 +8,7 @@ use shardcast::{
         topics::{RequestError, TopicEvent},
     },
     push::Receipt,
+    tars::{self, TopicOptions, TopicProtocol},
 };
 
 /// Access to the topics of a server with one protocol.
@@ -44,3 +45,36 @@ pub(crate) trait TopicPublisher {
 
 /// Receives the outcome of one publication.
 pub(crate) type Outcome = Box<dyn FnOnce(Result<Receipt, RequestError>) + Send>;
+
+/// Connects with the client of the library, in one of its protocols.
+pub(super) fn connect(
+    to: &str,
+    messages_max: Option<usize>,
+    protocol: TopicProtocol,
+) -> anyhow::Result<Box<dyn TopicClient>> {
+    let options = TopicOptions::default().with(|it| {
+        it.waiting.messages = messages_max.unwrap_or(it.waiting.messages);
+        it.protocol = protocol;
+    });
+    Ok(Box::new(tars::TopicClient::connect_with(to, options)?))
+}
+
+impl TopicClient for tars::TopicClient {
+    fn recv(&mut self, timeout: Duration) -> Option<TopicEvent> {
+        self.recv(timeout)
+    }
+
+    fn subscribe(&mut self, filter: TopicFilter, since: Option<Position>) {
+        self.subscribe(filter, since);
+    }
+
+    fn publisher(&self) -> Box<dyn TopicPublisher> {
+        Box::new(self.publisher())
+    }
+}
+
+impl TopicPublisher for tars::TopicPublisher {
+    fn publish(&self, topic: &TopicName, options: PublishHeader, body: &[u8], then: Outcome) {
+        self.publish_then(topic, options, body, then);
+    }
+}

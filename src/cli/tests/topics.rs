@@ -57,6 +57,32 @@ fn what_is_published_is_printed() {
 }
 
 #[test]
+fn one_topic_is_reached_over_two_protocols() {
+    let server = Server::start("two");
+    for (subscriber, publisher) in [("tars", "framed"), ("framed", "tars"), ("tars", "tars")] {
+        let topic = format!("{subscriber}.{publisher}");
+        let command = |via: &str, arguments: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_shardcast"));
+            let address = if via == "tars" { &server.tars } else { &server.address };
+            command.args(arguments).args(["--via", via, "--connect", address]);
+            command
+        };
+        let mut sub = command(subscriber, &["sub", &topic, "--count", "2"]);
+        let mut sub = sub.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it was built");
+        let mut notes = BufReader::new(sub.stderr.take().expect("piped")).lines().map_while(Result::ok);
+        assert!(notes.any(|line| line.starts_with("subscribed to ")), "{topic}");
+        let output =
+            command(publisher, &["pub", &topic, "2410.5", "--count", "2"]).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let output = sub.wait_with_output().expect("it ends by itself");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let ends: Vec<_> =
+            printed.lines().filter_map(|line| line.split_once(':')).map(|(_, end)| end).collect();
+        assert_eq!((output.status.code(), ends), (Some(0), vec!["1 2410.5", "2 2410.5"]), "{printed}");
+    }
+}
+
+#[test]
 fn scripts_get_objects_and_resume_where_they_were() {
     let server = Server::start("scripts");
     let published = server.objects("pub", &["t", "hello", "--json", "--count", "3"]);
@@ -123,13 +149,16 @@ fn exit_codes_distinguish_usage_errors_from_failures() {
 struct Server {
     child: Child,
     address: String,
+    /// Of its listener for Tars RPC.
+    tars: String,
 }
 
 impl Server {
     fn start(name: &str) -> Self {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("topics-{name}.toml"));
         let text = "admin.listen = ''\nlog.level = 'warn'\nserver.shards = 2\nserver.cpus = 'none'\n\
-                    server.spin = '0'\nserver.epoch_file = ''\n[[listener]]\nname = 'push'\nlisten = '127.0.0.1:0'\n";
+                    server.spin = '0'\nserver.epoch_file = ''\n[[listener]]\nname = 'push'\nlisten = '127.0.0.1:0'\n\
+                    [[listener]]\nname = 'tars'\nprotocol = 'tars'\nlisten = '127.0.0.1:0'\n";
         fs::write(&file, text).expect("a place for the test");
         let mut serve = Command::new(env!("CARGO_BIN_EXE_shardcast"));
         let mut child = serve
@@ -142,8 +171,9 @@ impl Server {
         let stdout = child.stdout.take().expect("piped");
         BufReader::new(stdout).read_line(&mut line).expect("it reports that it is ready");
         let ready: Value = serde_json::from_str(line.trim_start_matches("ready ")).expect("JSON");
-        let address = ready["listeners"][0]["addr"].as_str().expect("an address").to_owned();
-        Self { child, address }
+        let address =
+            |index: usize| ready["listeners"][index]["addr"].as_str().expect("an address").to_owned();
+        Self { child, address: address(0), tars: address(1) }
     }
 
     fn command(&self, name: &str, arguments: &[&str]) -> Command {

@@ -16,7 +16,7 @@ pub enum RequestError {
     #[error(transparent)]
     Call(#[from] CallError),
     /// The server does not support topics, or not in this protocol.
-    #[error("server does not support topics: its response is not of the control protocol")]
+    #[error("server does not support topics: its response is not one to a request about them")]
     Unsupported,
     /// The text is not the name of a topic.
     #[error(transparent)]
@@ -24,6 +24,22 @@ pub enum RequestError {
 }
 
 impl RequestError {
+    /// The error of a response that is a failure of the protocol: a refusal, if the code is the number of one.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::topics::RequestError;
+    ///
+    /// assert!(RequestError::of_failure(1, "busy").is_busy());
+    /// assert_eq!(RequestError::of_failure(-4, ""), RequestError::Unsupported);
+    /// ```
+    pub fn of_failure(code: i32, text: &str) -> Self {
+        match u8::try_from(code) {
+            Ok(status @ 1..) => Self::Refused { status, text: text.to_owned() },
+            _ => Self::Unsupported,
+        }
+    }
+
     /// Whether the server, or the client, had no room for the request: nothing was done, and the same request may
     /// succeed a little later.
     ///

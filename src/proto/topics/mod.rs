@@ -33,4 +33,4 @@ pub use config::SubscriptionConfig;
 pub use error::RequestError;
 pub use event::TopicEvent;
 pub use subscriptions::Subscriptions;
-pub use wire::{Incoming, Request, TopicResponse, Wire};
+pub use wire::{Incoming, Request, RequestKind, TopicResponse, Wire};

@@ -1,5 +1,5 @@
 use super::RequestError;
-use crate::{Position, PublishHeader, Recovery, TopicFilter, TopicName};
+use crate::{Position, PublishHeader, Recovery, Route, TopicFilter, TopicName};
 
 /// The encoding of requests about topics, responses and messages in one protocol. Payloads only: framing, and
 /// matching responses to requests, are the driver's.
@@ -53,11 +53,21 @@ pub trait Wire {
     /// Reads a payload of the server; `None` if it is malformed, or not about topics.
     fn decode<'a>(&self, payload: &'a [u8]) -> Option<Incoming<'a>>;
 
-    /// Reads a payload that is a response.
+    /// Which handler of the server a request is for. Default: there is one.
+    fn route(&self, _kind: RequestKind) -> Route<'static> {
+        Route::Only
+    }
+
+    /// Whether a push with this route is for [`decode`](Self::decode). Default: yes.
+    fn is_message(&self, _route: Route<'_>) -> bool {
+        true
+    }
+
+    /// Reads a payload that is the response to a request of this kind.
     ///
     /// # Errors
     /// The request was refused, or this is not a response.
-    fn decode_response(&self, payload: &[u8]) -> Result<TopicResponse, RequestError> {
+    fn decode_response(&self, _kind: RequestKind, payload: &[u8]) -> Result<TopicResponse, RequestError> {
         match self.decode(payload) {
             Some(Incoming::Response(response)) => Ok(response),
             Some(Incoming::Refused { status, text }) => {
@@ -65,6 +75,67 @@ pub trait Wire {
             }
             Some(Incoming::Message { .. }) | None => Err(RequestError::Unsupported),
         }
+    }
+}
+
+/// What a [`Request`] is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RequestKind {
+    /// [`Request::Hello`].
+    Hello,
+    /// [`Request::Subscribe`].
+    Subscribe,
+    /// [`Request::Unsubscribe`].
+    Unsubscribe,
+    /// [`Request::Publish`].
+    Publish,
+    /// [`Request::Presence`].
+    Presence,
+    /// [`Request::Ping`].
+    Ping,
+}
+
+impl Request<'_> {
+    /// What it is for.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::topics::{Request, RequestKind};
+    ///
+    /// assert_eq!(Request::Ping.kind(), RequestKind::Ping);
+    /// ```
+    pub const fn kind(&self) -> RequestKind {
+        match self {
+            Self::Hello => RequestKind::Hello,
+            Self::Subscribe { .. } => RequestKind::Subscribe,
+            Self::Unsubscribe { .. } => RequestKind::Unsubscribe,
+            Self::Publish { .. } => RequestKind::Publish,
+            Self::Presence { .. } => RequestKind::Presence,
+            Self::Ping => RequestKind::Ping,
+        }
+    }
+}
+
+/// A wire that is shared.
+impl<W: Wire + ?Sized> Wire for &W {
+    fn encode(&self, request: &Request<'_>, out: &mut Vec<u8>) {
+        (**self).encode(request, out);
+    }
+
+    fn decode<'a>(&self, payload: &'a [u8]) -> Option<Incoming<'a>> {
+        (**self).decode(payload)
+    }
+
+    fn route(&self, kind: RequestKind) -> Route<'static> {
+        (**self).route(kind)
+    }
+
+    fn is_message(&self, route: Route<'_>) -> bool {
+        (**self).is_message(route)
+    }
+
+    fn decode_response(&self, kind: RequestKind, payload: &[u8]) -> Result<TopicResponse, RequestError> {
+        (**self).decode_response(kind, payload)
     }
 }
 

@@ -16,7 +16,7 @@ use std::{
 
 use bytes::Bytes;
 use shardcast_proto::{
-    Route, Time,
+    Route,
     tars::{
         EndpointError, ObjectRef, Transport,
         framed::{CallError, Cause, ClientCodec, FramedClient, ProxyConfig},
@@ -212,29 +212,6 @@ impl Client {
         self.client.call_then(Route::Only, copy(body), options(id), callback);
     }
 
-    /// As [`rpc_call_async`](Self::rpc_call_async), with a time-out and the next id, for a callback that neither blocks
-    /// nor calls.
-    pub(super) fn call_within(
-        &self,
-        timeout: Duration,
-        body: &[u8],
-        callback: impl FnOnce(BodyResult) + Send + 'static,
-    ) {
-        let options = CallOptions { timeout: Some(timeout), ..options(self.gen_requestid()) };
-        let callback = |response| callback(body_of(response));
-        self.client.call_quickly(Route::Only, copy(body), options, callback);
-    }
-
-    /// Waits for what callbacks of this crate get; see [`client::Client::receive`].
-    pub(super) fn receive(&self, until: Time, is_there: impl Fn() -> bool) -> bool {
-        self.client.receive(until, is_there)
-    }
-
-    /// Runs `f`, which must not block, at this time; false if the queue of the client's shard is full.
-    pub(super) fn run_at(&self, time: Time, f: impl FnOnce() + Send + 'static) -> bool {
-        self.client.run_at(time, f)
-    }
-
     /// Sends a request that expects no response.
     ///
     /// # Errors
@@ -300,9 +277,9 @@ impl ClientBuilder {
         Self(self.0.on_event(move |event| callback(event.into())))
     }
 
-    /// Declares that the callbacks neither block nor call.
-    pub(super) fn quick(self) -> Self {
-        Self(self.0.quick())
+    /// The builder below this typed layer.
+    pub(super) fn untyped(self) -> Builder {
+        self.0
     }
 
     /// Sets the threads that run the callbacks; see [`client::ClientBuilder::callback_threads`].
@@ -328,14 +305,20 @@ impl ClientBuilder {
     /// # Errors
     /// The client cannot live where it should.
     pub fn connect(self) -> Result<Client, ConnectError> {
-        let client = self.0.connect().map_err(|error| match error {
-            client::ConnectError::NoEndpoint => ConnectError::NoEndpoint,
-            client::ConnectError::Start(error) => ConnectError::Start(error),
-            client::ConnectError::OnShard => ConnectError::OnShard,
-            client::ConnectError::QueueFull => ConnectError::QueueFull,
-            client::ConnectError::Ended => ConnectError::Ended,
-        })?;
+        let client = self.0.connect()?;
         Ok(Client { client, last_id: Arc::new(AtomicU32::new(1)) })
+    }
+}
+
+impl From<client::ConnectError> for ConnectError {
+    fn from(error: client::ConnectError) -> Self {
+        match error {
+            client::ConnectError::NoEndpoint => Self::NoEndpoint,
+            client::ConnectError::Start(error) => Self::Start(error),
+            client::ConnectError::OnShard => Self::OnShard,
+            client::ConnectError::QueueFull => Self::QueueFull,
+            client::ConnectError::Ended => Self::Ended,
+        }
     }
 }
 

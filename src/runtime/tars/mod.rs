@@ -18,4 +18,4 @@ pub use shardcast_proto::tars::{
     json, packet, tup,
 };
 pub use shardcast_proto::topics::{RequestError, SubscriptionConfig, TopicEvent};
-pub use topics::{TopicClient, TopicOptions, TopicPublisher, Waiting};
+pub use topics::{TopicClient, TopicOptions, TopicProtocol, TopicPublisher, Waiting};

@@ -22,7 +22,7 @@ pub use arguments::{ArgumentError, ArgumentReader, ArgumentWriter, EncodeError};
 pub use client::{RECONNECT_PUSH, TarsClientSession};
 pub use head::{CallHead, ResponseHead};
 pub use server::TarsSession;
-pub use topics::PUSH_OBJECT;
+pub use topics::{PUSH_OBJECT, TopicWire};
 
 /// A client that sends a request with this key in its status gets a notice when the server begins to drain: a push whose
 /// description is `_reconnect_`. It should connect to another server then; its calls in progress are still answered.

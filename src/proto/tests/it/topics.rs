@@ -9,7 +9,9 @@ use shardcast_proto::{
     TopicName,
     rpc::{Action, Call, Caller, CallerConfig, CallerEvent},
     tars::framed::{FramedClient, FramedClientSession, frame},
-    topics::{Incoming, Request, SubscriptionConfig, Subscriptions, TopicEvent, TopicResponse, Wire},
+    topics::{
+        Incoming, Request, RequestKind, SubscriptionConfig, Subscriptions, TopicEvent, TopicResponse, Wire,
+    },
 };
 
 const NOW: Time = Time::from_nanos(0);
@@ -222,7 +224,7 @@ fn answers_of_the_control_protocol_are_those_of_the_client() {
         let mut payload = Vec::new();
         control::encode_response(&answer, &mut payload);
         assert_eq!(ControlWire.decode(&payload), Some(Incoming::Response(expected)));
-        assert_eq!(ControlWire.decode_response(&payload), Ok(expected));
+        assert_eq!(ControlWire.decode_response(RequestKind::Ping, &payload), Ok(expected));
         assert_eq!(ControlWire.decode(&payload[1..]), None);
     }
 }

@@ -2,9 +2,11 @@ use bytes::Bytes;
 
 use super::{State, Subscriptions, Task};
 use crate::{
-    Time, TopicFilter, TopicName,
+    Route, Time, TopicFilter, TopicName,
     rpc::{CallError, Cause},
-    topics::{Incoming, Request, RequestError, TopicEvent, Wire, positions::Arrival},
+    topics::{
+        Incoming, Request, RequestError, RequestKind, TopicEvent, TopicResponse, Wire, positions::Arrival,
+    },
 };
 
 /// The events of the connection, and the requests to send over it.
@@ -73,13 +75,34 @@ impl<W: Wire> Subscriptions<W> {
     /// A request of [`poll_request`](Self::poll_request) has its response, or failed. Unknown ids are
     /// ignored.
     pub fn handle_response(&mut self, id: u64, response: Result<&[u8], CallError>, now: Time) {
+        match response {
+            Ok(payload) => self.ended(id, now, |wire, kind| wire.decode_response(kind, payload)),
+            Err(error) => self.handle_failed(id, error.into(), now),
+        }
+    }
+
+    /// As [`handle_response`](Self::handle_response), for a response that is a failure of the protocol, not a payload.
+    pub fn handle_failed(&mut self, id: u64, error: RequestError, now: Time) {
+        self.ended(id, now, |_, _| Err(error));
+    }
+
+    fn ended(
+        &mut self,
+        id: u64,
+        now: Time,
+        read: impl FnOnce(&W, RequestKind) -> Result<TopicResponse, RequestError>,
+    ) {
         let Some(task) = self.calls.remove(&id).or_else(|| self.late.remove(&id)) else { return };
-        let outcome =
-            response.map_err(RequestError::Call).and_then(|payload| self.wire.decode_response(payload));
+        let outcome = read(&self.wire, task.kind());
         match task {
             Task::Subscribe { filter, life } => self.subscribe_ended(id, filter, life, outcome, now),
             Task::Unsubscribe { filter } => self.unsubscribe_ended(id, filter, outcome, now),
         }
+    }
+
+    /// The route of a request that [`poll_request`](Self::poll_request) has just returned.
+    pub fn route(&self, id: u64) -> Route<'static> {
+        self.calls.get(&id).map_or(Route::Only, |task| self.wire.route(task.kind()))
     }
 
     /// The time from [`poll_timeout`](Self::poll_timeout) has come.

@@ -3,7 +3,7 @@ mod outcome;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{SubscriptionConfig, TopicEvent, Wire, positions::Positions};
+use super::{RequestKind, SubscriptionConfig, TopicEvent, Wire, positions::Positions};
 use crate::{
     Position, Recovery, TopicFilter,
     rpc::{Backoff, CallTable},
@@ -41,7 +41,7 @@ use crate::{
 /// # Examples
 /// ```
 /// use shardcast_proto::{
-///     Position, Recovery, Time, TopicFilter,
+///     Position, Recovery, Route, Time, TopicFilter,
 ///     rpc::Cause,
 ///     topics::{
 ///         SubscriptionConfig, Subscriptions, TopicEvent, TopicResponse,
@@ -63,6 +63,7 @@ use crate::{
 /// encode_response(&TopicResponse::Subscribed { head, recovery: Recovery::NotRequested }, &mut response);
 /// client.handle_response(id, Ok(&response), now);
 /// assert!(client.is_active(&gold));
+/// assert_eq!(client.route(id), Route::Only);
 ///
 /// // It survives the connection, and is requested again on the next one.
 /// client.handle_disconnected(Cause::Peer);
@@ -132,6 +133,15 @@ struct Leaving {
 enum Task {
     Subscribe { filter: TopicFilter, life: u64 },
     Unsubscribe { filter: TopicFilter },
+}
+
+impl Task {
+    const fn kind(&self) -> RequestKind {
+        match self {
+            Self::Subscribe { .. } => RequestKind::Subscribe,
+            Self::Unsubscribe { .. } => RequestKind::Unsubscribe,
+        }
+    }
 }
 
 /// The interface for the application.

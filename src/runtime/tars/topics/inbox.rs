@@ -9,9 +9,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use shardcast_proto::{Time, rpc::CallError};
+use shardcast_proto::Time;
 
-use crate::tars::ClientEvent;
+use crate::client::{CallResult, ClientEvent};
 
 /// Bounds of what may wait in a [`TopicClient`](super::TopicClient) to be received.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,7 +45,7 @@ impl Default for Waiting {
 pub(super) enum Incoming {
     Event(ClientEvent),
     Push(Bytes),
-    Response(u64, Result<Bytes, CallError>),
+    Response(u64, CallResult),
     /// This time has come. It is queued with everything else, so that a response that came in time is handled before.
     Tick(Time),
 }

@@ -1,16 +1,16 @@
 use std::{fmt, future::Future, net::ToSocketAddrs};
 
-use bytes::Bytes;
-use shardcast_proto::topics::control::ControlWire;
 use shardcast_proto::{
     PublishHeader, TopicName,
     push::Receipt,
-    rpc::CallError,
-    topics::{Request, RequestError, TopicResponse, Wire as _},
+    topics::{Request, RequestError, RequestKind, TopicResponse, Wire},
 };
 
-use super::encode;
-use crate::tars::{Client, ConnectError};
+use super::{Link, TopicProtocol};
+use crate::{
+    client::{CallOptions, CallResult},
+    tars::ConnectError,
+};
 
 /// Publishes on topics of one server: cheap to clone, usable from any thread and any task.
 ///
@@ -49,7 +49,7 @@ use crate::tars::{Client, ConnectError};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct TopicPublisher(Client);
+pub struct TopicPublisher(Link);
 
 impl TopicPublisher {
     /// A publisher on the server at `to`, an address or a name with a port. It begins to connect; publications wait
@@ -58,11 +58,12 @@ impl TopicPublisher {
     /// # Errors
     /// The name has no address, or the client could not be made.
     pub fn connect(to: impl ToSocketAddrs + fmt::Display) -> Result<Self, ConnectError> {
-        super::client(to)?.connect().map(Self)
+        let protocol = TopicProtocol::default();
+        Ok(Self(Link { client: protocol.client(to)?.connect()?, wire: protocol.wire() }))
     }
 
-    pub(super) const fn over(client: Client) -> Self {
-        Self(client)
+    pub(super) const fn over(link: Link) -> Self {
+        Self(link)
     }
 
     /// Publishes, and waits for the position of the message and the number of subscriptions that get it.
@@ -78,8 +79,8 @@ impl TopicPublisher {
         options: PublishHeader,
         body: &[u8],
     ) -> Result<Receipt, RequestError> {
-        let payload = encode(&Request::Publish { topic, options, body });
-        receipt(self.0.rpc_call(self.0.gen_requestid(), &payload))
+        let (route, body) = self.0.describe(&Request::Publish { topic, options, body });
+        receipt(self.0.wire, self.0.client.call_blocking(route, body))
     }
 
     /// As [`publish`](Self::publish), awaited. The call sends the message, even if the future is never polled. Messages
@@ -96,13 +97,14 @@ impl TopicPublisher {
         options: PublishHeader,
         body: &[u8],
     ) -> impl Future<Output = Result<Receipt, RequestError>> + Send + use<> {
-        let payload = encode(&Request::Publish { topic, options, body });
-        let (client, call) = (self.0.clone(), self.0.call(self.0.gen_requestid(), &payload));
+        let (route, body) = self.0.describe(&Request::Publish { topic, options, body });
+        let (link, call) = (self.0.clone(), self.0.client.call(route, body));
         async move {
             let response = call.await;
-            // Its last handle would end it.
+            // Its last handle would end the client.
+            let Link { client, wire } = link;
             drop(client);
-            receipt(response)
+            receipt(wire, response)
         }
     }
 
@@ -116,8 +118,10 @@ impl TopicPublisher {
         body: &[u8],
         then: impl FnOnce(Result<Receipt, RequestError>) + Send + 'static,
     ) {
-        let payload = encode(&Request::Publish { topic, options, body });
-        self.0.rpc_call_async(self.0.gen_requestid(), &payload, move |response| then(receipt(response)));
+        let (route, body) = self.0.describe(&Request::Publish { topic, options, body });
+        let Link { client, wire } = &self.0;
+        let wire = *wire;
+        client.call_then(route, body, CallOptions::default(), move |response| then(receipt(wire, response)));
     }
 
     /// The number of subscribers of a topic, by its name or by a prefix of it.
@@ -128,7 +132,8 @@ impl TopicPublisher {
     /// # Panics
     /// As for [`publish`](Self::publish); use [`presence_async`](Self::presence_async) there.
     pub fn presence(&self, topic: &TopicName) -> Result<u32, RequestError> {
-        count(self.0.rpc_call(self.0.gen_requestid(), &encode(&Request::Presence { topic })))
+        let (route, body) = self.0.describe(&Request::Presence { topic });
+        count(self.0.wire, self.0.client.call_blocking(route, body))
     }
 
     /// As [`presence`](Self::presence), awaited.
@@ -139,25 +144,26 @@ impl TopicPublisher {
         &self,
         topic: &TopicName,
     ) -> impl Future<Output = Result<u32, RequestError>> + Send + use<> {
-        let payload = encode(&Request::Presence { topic });
-        let (client, call) = (self.0.clone(), self.0.call(self.0.gen_requestid(), &payload));
+        let (route, body) = self.0.describe(&Request::Presence { topic });
+        let (link, call) = (self.0.clone(), self.0.client.call(route, body));
         async move {
             let response = call.await;
+            let Link { client, wire } = link;
             drop(client);
-            count(response)
+            count(wire, response)
         }
     }
 }
 
-fn receipt(response: Result<Bytes, CallError>) -> Result<Receipt, RequestError> {
-    match ControlWire.decode_response(&response?)? {
+fn receipt(wire: &dyn Wire, response: CallResult) -> Result<Receipt, RequestError> {
+    match super::read(wire, RequestKind::Publish, response)? {
         TopicResponse::Published { position, receivers } => Ok(Receipt { position, receivers }),
         _ => Err(RequestError::Unsupported),
     }
 }
 
-fn count(response: Result<Bytes, CallError>) -> Result<u32, RequestError> {
-    match ControlWire.decode_response(&response?)? {
+fn count(wire: &dyn Wire, response: CallResult) -> Result<u32, RequestError> {
+    match super::read(wire, RequestKind::Presence, response)? {
         TopicResponse::Present { count } => Ok(count),
         _ => Err(RequestError::Unsupported),
     }

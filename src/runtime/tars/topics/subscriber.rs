@@ -6,20 +6,21 @@ use std::{
 
 use bytes::Bytes;
 use shardcast_os::clock;
-use shardcast_proto::topics::control::ControlWire;
 use shardcast_proto::{
     Position, Time, TopicFilter,
     rpc::CallError,
-    topics::{SubscriptionConfig, Subscriptions, TopicEvent},
+    topics::{SubscriptionConfig, Subscriptions, TopicEvent, Wire},
 };
 
 use super::{
-    TopicPublisher, Waiting,
+    Link, TopicProtocol, TopicPublisher, Waiting,
     inbox::{Inbox, Incoming},
+    payload,
 };
 use crate::{
+    client::{CallOptions, ClientEvent, Push},
     mesh::port,
-    tars::{Client, ClientEvent, ConnectError},
+    tars::ConnectError,
 };
 
 /// Receives the messages of topics of one server.
@@ -44,8 +45,8 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct TopicClient {
-    client: Client,
-    topics: Subscriptions<ControlWire>,
+    link: Link,
+    topics: Subscriptions<&'static (dyn Wire + Send + Sync)>,
     inbox: Inbox,
     /// The time-out of requests.
     request_timeout: Duration,
@@ -62,6 +63,8 @@ pub struct TopicOptions {
     pub waiting: Waiting,
     /// When requests are repeated, and how many may be in flight.
     pub subscriptions: SubscriptionConfig,
+    /// The protocol. Default: the frames of the push guide.
+    pub protocol: TopicProtocol,
 }
 
 shardcast_proto::with! {
@@ -74,6 +77,12 @@ shardcast_proto::with! {
     /// let mut client = TopicClient::connect_with("127.0.0.1:10099", options)?;
     /// client.subscribe("prices.*".parse()?, None);
     /// client.unsubscribe(&"prices.*".parse()?);
+    ///
+    /// // The same over Tars RPC.
+    /// use shardcast::tars::TopicProtocol;
+    ///
+    /// let options = TopicOptions::default().with(|it| it.protocol = TopicProtocol::Rpc);
+    /// let client = TopicClient::connect_with("127.0.0.1:10100", options)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     impl TopicOptions
@@ -102,15 +111,20 @@ impl TopicClient {
     ) -> Result<Self, ConnectError> {
         let (pushes, inbox) = Inbox::new(options.waiting);
         let events = pushes.clone();
-        let client = super::client(to)?
-            .on_push(move |payload| pushes.push(payload))
+        let wire = options.protocol.wire();
+        let client = (options.protocol.client(to)?)
+            .on_push(move |Push { route, body }| {
+                if wire.is_message(route.as_route()) {
+                    pushes.push(body);
+                }
+            })
             .on_event(move |event| events.event(event))
             .connect()?;
         let config = options.subscriptions;
         let request_timeout = config.response_timeout + config.late_response_timeout;
         // Clients must not return all at once; the time of their start differs.
-        let topics = Subscriptions::new(ControlWire, config, clock::now_nanos());
-        Ok(Self { client, topics, inbox, request_timeout, tick_at: Time::NEVER })
+        let topics = Subscriptions::new(wire, config, clock::now_nanos());
+        Ok(Self { link: Link { client, wire }, topics, inbox, request_timeout, tick_at: Time::NEVER })
     }
 
     /// Subscribes; [`TopicEvent::Subscribed`] or [`TopicEvent::Refused`] is the outcome. `since` is the position of the
@@ -155,8 +169,8 @@ impl TopicClient {
     /// Waits until there is an event to take, no longer than until the deadline. To be called when there is none.
     fn wait(&mut self, deadline: Time) {
         let due = self.topics.poll_timeout().unwrap_or(Time::NEVER);
-        let Self { client, inbox, .. } = self;
-        if client.receive(deadline.min(due), || !inbox.is_empty()) {
+        let Self { link, inbox, .. } = self;
+        if link.client.receive(deadline.min(due), || !inbox.is_empty()) {
             // What came in time goes first.
             if due <= now() && self.inbox.is_empty() {
                 self.topics.handle_timeout(due);
@@ -202,7 +216,7 @@ impl TopicClient {
 
     /// Publishes over the same connection.
     pub fn publisher(&self) -> TopicPublisher {
-        TopicPublisher::over(self.client.clone())
+        TopicPublisher::over(self.link.clone())
     }
 
     /// Sends the pending requests.
@@ -210,10 +224,14 @@ impl TopicClient {
         let mut payload = Vec::new();
         while let Some(id) = self.topics.poll_request(&mut payload, now()) {
             match self.inbox.sender() {
-                Some(sender) => self.client.call_within(self.request_timeout, &payload, move |response| {
-                    // The receiver is gone: the client is about to end.
-                    let _ = sender.send(Incoming::Response(id, response));
-                }),
+                Some(sender) => {
+                    let options = CallOptions::default().with(|it| it.timeout = Some(self.request_timeout));
+                    let body = Bytes::copy_from_slice(&payload);
+                    self.link.client.call_quickly(self.topics.route(id), body, options, move |response| {
+                        // The receiver is gone: the client is about to end.
+                        let _ = sender.send(Incoming::Response(id, response));
+                    });
+                }
                 None => self.topics.handle_response(id, Err(CallError::Closed), now()),
             }
             payload.clear();
@@ -224,7 +242,7 @@ impl TopicClient {
     fn set_tick(&mut self) -> bool {
         let Some(next) = self.topics.poll_timeout().filter(|next| *next < self.tick_at) else { return true };
         let sender = self.inbox.weak_sender();
-        let is_set = self.client.run_at(next, move || {
+        let is_set = self.link.client.run_at(next, move || {
             if let Some(sender) = sender.upgrade() {
                 let _ = sender.send(Incoming::Tick(next));
             }
@@ -240,8 +258,12 @@ impl TopicClient {
         match incoming {
             Incoming::Push(payload) => self.topics.handle_message(&payload),
             Incoming::Response(id, response) => {
-                let response = response.as_ref().map(Bytes::as_ref).map_err(|error| *error);
-                self.topics.handle_response(id, response, now());
+                let now = now();
+                match response.as_ref().map(payload) {
+                    Ok(Ok(payload)) => self.topics.handle_response(id, Ok(payload), now),
+                    Ok(Err(refused)) => self.topics.handle_failed(id, refused, now),
+                    Err(error) => self.topics.handle_response(id, Err(*error), now),
+                }
             }
             Incoming::Event(event) => self.take_event(event),
             Incoming::Tick(time) => {
@@ -266,7 +288,7 @@ impl TopicClient {
 
 impl fmt::Debug for TopicClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TopicClient").field("client", &self.client).finish_non_exhaustive()
+        f.debug_struct("TopicClient").field("client", &self.link.client).finish_non_exhaustive()
     }
 }
 

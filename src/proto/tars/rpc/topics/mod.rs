@@ -4,6 +4,7 @@
 //! `Subscriber.onMessage`, in version 1 for every client.
 
 mod types;
+mod wire;
 
 use bytes::Bytes;
 
@@ -15,6 +16,7 @@ use crate::{
 
 pub(super) use types::{History, Receipt, Subscribed};
 use types::{PublishOptions, WirePosition};
+pub use wire::TopicWire;
 
 /// The object of every listener, unless it is switched off.
 pub const PUSH_OBJECT: &str = "Shardcast.Push.PushObj";

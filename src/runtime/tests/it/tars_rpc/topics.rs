@@ -1,13 +1,15 @@
 //! Topics for clients of Tars: the object `Shardcast.Push.PushObj`, and what other protocols get of it.
 
+use std::time::Duration;
+
 use shardcast::{
     Server,
-    proto::{Position, PublishHeader, topics::TopicEvent},
+    proto::{Position, PublishHeader, Recovery, topics::TopicEvent},
     tars::{
-        TopicClient, Waiting,
+        RequestError, TopicClient, TopicOptions, TopicProtocol, Waiting,
         codec::{TarsReader, TarsWriter},
         packet::{RequestPacket, ResponsePacket, Version},
-        rpc::{AdapterOptions, ArgumentReader, ArgumentWriter, PUSH_OBJECT},
+        rpc::{AdapterOptions, ArgumentReader, ArgumentWriter, PUSH_OBJECT, PushPacket},
     },
 };
 
@@ -137,6 +139,78 @@ fn what_is_published_reaches_subscribers_of_all_protocols() {
     publisher.call(&publish(6, "prices.gold", b"2412", "{}"));
     by_name.call(&presence(7, "prices.gold"));
     assert_eq!(by_name.response().request_id, 7, "no message comes after the subscription");
+}
+
+/// A client over calls that subscribes to the topic `t`.
+fn over_calls(server: &Server) -> TopicClient {
+    let options = TopicOptions::default().with(|it| it.protocol = TopicProtocol::Rpc);
+    let address = server.address("bench").expect("it listens");
+    let mut client = TopicClient::connect_with(address, options).expect("threads");
+    client.subscribe("t".parse().expect("a topic"), None);
+    client
+}
+
+fn until<T>(client: &mut TopicClient, mut pick: impl FnMut(&TopicEvent) -> Option<T>) -> T {
+    loop {
+        let event = client.recv(PATIENCE).expect("an event");
+        if let Some(picked) = pick(&event) {
+            return picked;
+        }
+    }
+}
+
+#[test]
+fn a_topic_client_over_calls_goes_on_where_it_was() {
+    let server = server();
+    let mut client = over_calls(&server);
+    let subscribed = |event: &TopicEvent| match event {
+        TopicEvent::Subscribed { recovery, .. } => Some(*recovery),
+        TopicEvent::Refused { .. } | TopicEvent::Lost { .. } => panic!("{event:?}"),
+        _ => None,
+    };
+    let received = |event: &TopicEvent| match event {
+        TopicEvent::Message { topic, position, body } => {
+            Some((topic.clone(), position.offset, body.to_vec()))
+        }
+        TopicEvent::Lost { .. } => panic!("{event:?}"),
+        _ => None,
+    };
+    assert_eq!(until(&mut client, subscribed), Recovery::NotRequested);
+    let (publisher, topic) = (client.publisher(), "t".parse().expect("a topic"));
+    let receipt = publisher.publish(&topic, PublishHeader::default(), b"1").expect("it is published");
+    assert_eq!((receipt.position.offset, receipt.receivers), (1, 1));
+    assert_eq!(publisher.presence(&topic), Ok(1));
+    assert_eq!(until(&mut client, received), ("t".to_owned(), 1, b"1".to_vec()));
+    // Any other push is for other callbacks.
+    let push = PushPacket::new("pushMsg", |w| w.put(1, "msg", "hi"));
+    server.handle().broadcast("bench", push).expect("room");
+
+    for connection in server.handle().connections(PATIENCE).list {
+        let _ = server.handle().kick_now(connection.id, PATIENCE);
+    }
+    until(&mut client, |event| matches!(event, TopicEvent::Disconnected(_)).then_some(()));
+    let elsewhere = server.handle().publisher("t").expect("a name");
+    elsewhere.publish_confirmed("2", Default::default()).wait().expect("it runs").expect("room");
+    assert_eq!(until(&mut client, subscribed), Recovery::Recovered);
+    assert_eq!(until(&mut client, received), ("t".to_owned(), 2, b"2".to_vec()));
+    client.unsubscribe(&"t".parse().expect("a topic"));
+    eventually(PATIENCE, || {
+        client.recv(Duration::ZERO);
+        publisher.presence(&topic) == Ok(0)
+    });
+}
+
+#[test]
+fn a_topic_client_is_refused_where_calls_have_no_topics() {
+    let options = AdapterOptions::default().with(|it| it.topics = false);
+    let listener = adapter().options(options).listener();
+    let server = Server::builder().config(config()).listen(listener).start().expect("it starts");
+    let mut client = over_calls(&server);
+    let error = until(&mut client, |event| match event {
+        TopicEvent::Refused { error, .. } => Some(error.clone()),
+        _ => None,
+    });
+    assert_eq!(error, RequestError::Unsupported);
 }
 
 #[test]
