@@ -15,6 +15,13 @@ pub(super) struct Pending {
     pub(super) names: Option<Box<(String, String)>>,
 }
 
+impl Pending {
+    /// The buffer of a response without results.
+    pub(super) const fn empty_buffer(&self) -> &'static [u8] {
+        if self.names.is_some() { NO_ATTRIBUTES } else { &[] }
+    }
+}
+
 /// Requests by number. The ids of a peer are not used as numbers, since it may use one twice.
 #[derive(Debug, Default)]
 pub(super) struct PendingTable {
@@ -84,6 +91,9 @@ fn number(generation: u32, index: u32) -> RequestId {
 fn split(id: RequestId) -> (u32, u32) {
     ((id.0 >> 32) as u32, id.0 as u32)
 }
+
+/// TUP: a map without attributes in field 0. Some clients cannot read an empty buffer.
+const NO_ATTRIBUTES: &[u8] = &[0x08, 0x0c];
 
 /// No table has so many slots.
 const ONE_WAY: u32 = u32::MAX;

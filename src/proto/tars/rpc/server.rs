@@ -243,7 +243,7 @@ impl TarsSession {
             request_id: pending.request_id,
             message_type: pending.message_type,
             ret: ReturnCode::SUCCESS,
-            buffer: body,
+            buffer: if body.is_empty() { pending.empty_buffer() } else { body },
             status,
             result_desc: "",
             context,
@@ -263,7 +263,7 @@ impl TarsSession {
             request_id: pending.request_id,
             message_type: pending.message_type,
             ret,
-            buffer: if pending.version.is_tup() { NO_ATTRIBUTES } else { &[] },
+            buffer: pending.empty_buffer(),
             status: StringMapRef::default(),
             result_desc: failure.text,
             context: StringMapRef::default(),
@@ -349,9 +349,6 @@ const FORGOTTEN: Failure<'_> = Failure { code: ReturnCode::UNKNOWN.0, text: "no 
 /// The response to a call of the session's own object whose result does not fit.
 const TOO_LARGE: Failure<'_> =
     Failure { code: Failure::RESPONSE_TOO_LARGE, text: "the response is too large" };
-
-/// A map without attributes in field 0. Some clients cannot read an empty buffer.
-const NO_ATTRIBUTES: &[u8] = &[0x08, 0x0c];
 
 /// The fields of a message in a history besides its body.
 const HISTORY_OVERHEAD: usize = 128;
