@@ -38,8 +38,8 @@ pub(crate) fn stress(root: &Path, arguments: &[&str]) -> Result<()> {
     succeed(command(root, "cargo run -q --release -p shardcast-stress --").args(arguments))
 }
 
-/// Compares the code that we compile from a .tars file with npm's `@tars/stream`, which it installs in the locked
-/// version.
+/// Compares the code that we compile from a .tars file with npm's `@tars/stream`, and our clients and servers with those
+/// of `@tars/rpc`. It installs both in the locked versions.
 pub(crate) fn interop(root: &Path) -> Result<()> {
     for tool in ["node", "npm"] {
         let version = command(root, &format!("{tool} --version")).output();
@@ -49,6 +49,7 @@ pub(crate) fn interop(root: &Path) -> Result<()> {
         }
     }
     succeed(&mut command(&root.join("tests/interop"), "npm ci --no-audit --no-fund"))?;
+    succeed(&mut command(root, "cargo build -p shardcast-examples --example tars_hello_client"))?;
     succeed(&mut command(root, "cargo test -p shardcast-interop -- --ignored"))
 }
 

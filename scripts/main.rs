@@ -69,7 +69,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   tidy     check the rules of the house that the compiler cannot check
-  interop  compare what is compiled from a .tars file with npm's @tars/stream, if Node and npm are installed
+  interop  compare encoding and calls of a .tars file with npm's @tars/stream and @tars/rpc, if Node and npm are installed
   loom     model-check the queues and the parking protocol
   miri     run the protocol cores and the pure parts of os under Miri, if it is installed
   sim      simulate hubs, scheduler, connections and mesh: [--seeds N] [--seed S] [--trace]

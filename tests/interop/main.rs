@@ -1,10 +1,16 @@
 //! `interop.tars`, compiled here by `shardcast-build`, against `@tars/stream`, an implementation that shares
 //! nothing with ours and reads the same file with a separate parser (`tars.js`): random values go both ways.
 //!
-//! `docs/tars-codec.md` lists what the two write differently; the last test shows it.
+//! `docs/tars-codec.md` lists what the two write differently; the last test here shows it.
+//!
+//! The same for calls: the client and the server of `@tars/rpc` with the interface of `examples/tars/hello.tars`
+//! against ours (`client.rs`, `server.rs`).
 #![forbid(unsafe_code)]
 
+mod client;
+mod node;
 mod oracle;
+mod server;
 mod values;
 
 use proptest::{

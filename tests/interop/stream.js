@@ -19,7 +19,10 @@ function structClass({ name, fields, key }, schema, made) {
     constructor() {
       for (const { name, fallback, initial } of codecs) this[name] = fallback ?? initial();
     }
-    static _classname = name;
+    static _classname = `${schema.module}.${name}`;
+    get _classname() {
+      return Value._classname;
+    }
     static _write = (os, tag, value) => os.writeStruct(tag, value);
     static _read = (is, tag) => is.readStruct(tag, true, Value);
     static _readFrom(is) {
@@ -43,7 +46,10 @@ function structClass({ name, fields, key }, schema, made) {
   return Value;
 }
 
-/** How a field of a type (of a schema, with these classes) is read, written and begun, and what stands for the type in a container. */
+/**
+ * How a field of a type (of a schema, with these classes) is read, written and begun, and what stands for the type in a
+ * container. `write` and `readNamed` also take a UniAttribute, with a name in place of the tag.
+ */
 function codec(type, schema, made) {
   const [first, second] = type.of;
   if (schema.enums[type.name]) return scalar("Int32", 0, Tars.Enum);
@@ -68,6 +74,7 @@ function scalar(method, zero, prototype = Tars[method]) {
     prototype,
     initial: () => zero,
     read: (is, tag, required, fallback) => is["read" + method](tag, required, fallback, exact),
+    readNamed: (attributes, name) => attributes["read" + method](name, undefined, exact),
     write: (os, tag, value) => os["write" + method](tag, value, exact),
   };
 }
@@ -77,6 +84,8 @@ function compound(method, prototype, initial) {
     prototype,
     initial,
     read: (is, tag, required) => is["read" + method](tag, required, prototype),
+    // Bytes have no type there, only a default, which is not used for what is required.
+    readNamed: (attributes, name) => attributes["read" + method](name, prototype),
     write: (os, tag, value) => os["write" + method](tag, value),
   };
 }

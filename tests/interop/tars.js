@@ -1,17 +1,18 @@
 // Reads a .tars file, as far as a comparison needs it.
 //
-// It understands one module of enums and structs with all types, defaults and keys, and comments. It does not
-// understand includes, consts, interfaces, arrays and lengths (`int a[3]`, `string:20`), and checks nothing that
-// the compiler checks: an unknown construct is an exception. It deliberately shares no code with that compiler.
+// It understands one module of enums and structs with all types, defaults and keys, interfaces, and comments. It does
+// not understand includes, consts, arrays and lengths (`int a[3]`, `string:20`), and checks nothing that the compiler
+// checks: an unknown construct is an exception. It deliberately shares no code with that compiler.
 "use strict";
 
 /**
- * `{ enums: {NAME: {MEMBER: number}}, structs: {NAME: {name, fields: [{tag, required, type, name, fallback}], key}} }`,
+ * `{ module, enums: {NAME: {MEMBER: number}}, structs: {NAME: {name, fields: [{tag, required, type, name, fallback}], key}},
+ * interfaces: {NAME: {FUNCTION: {result: type, parameters: [{isOut, type, name}]}}} }`,
  * where a type is `{name, of: [type]}`: `{name: "map", of: [{name: "string", of: []}, ...]}`.
  */
 function parse(source) {
   const tokens = source.replace(COMMENT, " ").match(TOKEN);
-  const schema = { enums: {}, structs: {} };
+  const schema = { enums: {}, structs: {}, interfaces: {} };
 
   const peek = () => tokens[0];
   const take = () => tokens.shift();
@@ -79,10 +80,25 @@ function parse(source) {
         return take();
       });
     },
+    interface() {
+      const functions = (schema.interfaces[take()] = {});
+      expect("{");
+      list("}", () => {
+        const result = type();
+        const read = (functions[take()] = { result });
+        expect("(");
+        read.parameters = list(")", () => {
+          const parameter = { isOut: Boolean(accept("out")), type: type(), name: take() };
+          accept(",");
+          return parameter;
+        });
+        expect(";");
+      });
+    },
   };
 
   expect("module");
-  take();
+  schema.module = take();
   expect("{");
   list("}", () => {
     const keyword = take();

@@ -1,4 +1,4 @@
-//! Random values of the structs of `interop.tars`.
+//! Random values of the structs of `interop.tars`, and of `All` in `hello.tars`.
 //!
 //! They avoid what `@tars/stream` does differently (see `docs/tars-codec.md`): floats that are
 //! zero, keys of maps that are negative integers or bools, and text that is not UTF-8. Its longs in containers
@@ -9,7 +9,10 @@ use std::{collections::BTreeMap, fmt::Debug};
 use proptest::{collection, prelude::*};
 use shardcast::tars::codec::UnsignedBytes;
 
-use crate::full::interop::{Bytes, Color, Defaults, Floats, Integers, Lists, Maps, Nested, Point};
+use crate::full::{
+    interop::{Bytes, Color, Defaults, Floats, Integers, Lists, Maps, Nested, Point},
+    test_app::{self, All, Inner},
+};
 
 pub(crate) fn integers() -> impl Strategy<Value = Integers> {
     let narrow = (any::<bool>(), any::<i8>(), any::<u8>(), any::<i16>(), any::<u16>());
@@ -112,6 +115,51 @@ pub(crate) fn defaults() -> impl Strategy<Value = Defaults> {
             none,
         },
     )
+}
+
+/// Its optional fields are often at their defaults.
+pub(crate) fn all() -> impl Strategy<Value = All> {
+    let numbers = (int(), long(), int().prop_map(i32::cast_unsigned), single(), double());
+    let containers = (collection::vec(any::<u8>(), 0..300), many(int()), map(key(), text()));
+    let optional = (many(inner()), map(0..i32::MAX, many(text())), or(test_app::Color::GREEN, other_color()));
+    let small = (any::<bool>(), any::<i8>(), any::<i16>(), any::<u8>(), any::<u16>());
+    (small, numbers, text(), containers, inner(), optional).prop_map(
+        |(
+            (b, i8, i16, u8, u16),
+            (i32, i64, u32, f32, f64),
+            s,
+            (bytes, ints, dict),
+            inner,
+            (inners, nested, color),
+        )| All {
+            b,
+            i8,
+            i16,
+            i32,
+            i64,
+            u8,
+            u16,
+            u32,
+            f32,
+            f64,
+            s,
+            bytes,
+            ints,
+            dict,
+            inner,
+            inners,
+            nested,
+            color,
+        },
+    )
+}
+
+fn inner() -> impl Strategy<Value = Inner> {
+    (int(), or("none".to_owned(), text())).prop_map(|(id, name)| Inner { id, name })
+}
+
+fn other_color() -> impl Strategy<Value = test_app::Color> {
+    prop_oneof![Just(test_app::Color::RED), Just(test_app::Color::BLUE), int().prop_map(test_app::Color)]
 }
 
 fn or<T: Clone + Debug>(usual: T, other: impl Strategy<Value = T>) -> impl Strategy<Value = T> {
