@@ -37,8 +37,11 @@ fn a_client_in_javascript_gets_results() {
         assert_eq!(hello["values"], json!({"": "hello żółw #1000"}), "{version}");
         let slow = client.call(version, "slow", json!({"ms": 5}));
         assert_eq!(slow["values"], json!({"": 5}), "{version}");
-        let pong = client.call(version, "tars_ping", json!({}));
-        assert_eq!(pong["values"], json!({}), "{version}: {pong}");
+        // In TUP the response has an empty buffer, as that of TarsCpp, which this client cannot read.
+        if version == VERSIONS[0] {
+            let pong = client.call(version, "tars_ping", json!({}));
+            assert_eq!(pong["values"], json!({}), "{version}: {pong}");
+        }
 
         let mut runner = TestRunner::deterministic();
         for _ in 0..20 {

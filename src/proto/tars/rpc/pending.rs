@@ -16,9 +16,12 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// The buffer of a response without results.
-    pub(super) const fn empty_buffer(&self) -> &'static [u8] {
-        if self.names.is_some() { NO_ATTRIBUTES } else { &[] }
+    /// The buffer of a response without results. That of a ping is empty in every version, as TarsCpp sends it.
+    pub(super) fn empty_buffer(&self) -> &'static [u8] {
+        match &self.names {
+            Some(names) if names.1 != PING => NO_ATTRIBUTES,
+            _ => &[],
+        }
     }
 }
 
@@ -94,6 +97,9 @@ fn split(id: RequestId) -> (u32, u32) {
 
 /// TUP: a map without attributes in field 0. Some clients cannot read an empty buffer.
 const NO_ATTRIBUTES: &[u8] = &[0x08, 0x0c];
+
+/// The function that every servant has.
+const PING: &str = "tars_ping";
 
 /// No table has so many slots.
 const ONE_WAY: u32 = u32::MAX;

@@ -32,6 +32,7 @@ fn responses_are_those_that_were_recorded() {
         "21_exc_no_func_ret3",
         "30_tup_call",
         "52_json_exception",
+        "54_tup_ping",
         "55_unknown_version9",
         "56_requestid_0",
         "58_setname_same_server_set_off",
@@ -62,13 +63,11 @@ fn other_responses_have_the_recorded_meaning() {
     assert_eq!(json(&found), json(&expected));
     assert_eq!(found, ResponsePacket { buffer: found.buffer.clone(), ..expected });
 
-    for name in ["31_tup_exception", "54_tup_ping"] {
-        peer.send(&recorded(&format!("{name}.req")));
-        let decode = |frame: &[u8]| RequestPacket::decode(&frame[4..]).expect("the layout of TUP");
-        let found = decode(&peer.frame().expect("a response"));
-        let expected = decode(&recorded(&format!("{name}.rsp")));
-        assert_eq!(found, RequestPacket { buffer: b"\x08\x0c".as_slice().into(), ..expected }, "{name}");
-    }
+    peer.send(&recorded("31_tup_exception.req"));
+    let decode = |frame: &[u8]| RequestPacket::decode(&frame[4..]).expect("the layout of TUP");
+    let found = decode(&peer.frame().expect("a response"));
+    let expected = decode(&recorded("31_tup_exception.rsp"));
+    assert_eq!(found, RequestPacket { buffer: b"\x08\x0c".as_slice().into(), ..expected });
 
     // One-way calls get none: the response is that of the ping after them.
     for name in ["04_oneway_tell", "06_async_ping_oneway", "01_tars_ping"] {
