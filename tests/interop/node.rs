@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     process::{Child, ChildStdin, Command, Stdio},
-    sync::mpsc::{self, Receiver},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
     time::Duration,
 };
@@ -41,7 +41,15 @@ impl Node {
     /// Closes its input; what it printed and was not taken.
     pub(crate) fn end(mut self) -> Vec<String> {
         self.input = None;
-        let rest = self.lines.iter().collect();
+        let mut rest = Vec::new();
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => rest.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("it does not end"),
+            }
+        }
+        // Its output has ended, so it has, too.
         assert!(self.child.wait().expect("it was started").success());
         rest
     }

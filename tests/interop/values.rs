@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, fmt::Debug};
 
-use proptest::{collection, prelude::*};
+use proptest::{collection, prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 use shardcast::tars::codec::UnsignedBytes;
 
 use crate::full::{
@@ -117,8 +117,20 @@ pub(crate) fn defaults() -> impl Strategy<Value = Defaults> {
     )
 }
 
+/// Random ones, and one that takes many segments.
+pub(crate) fn some_of_all() -> Vec<All> {
+    let mut runner = TestRunner::deterministic();
+    let mut values: Vec<_> =
+        (0..21).map(|_| all().new_tree(&mut runner).expect("a value").current()).collect();
+    let large = &mut values[20];
+    large.s = "żółw".repeat(30_000);
+    large.bytes = (0..=u8::MAX).cycle().take(300_000).collect();
+    large.ints = (-10_000..10_000).map(|n| n * 100_003).collect();
+    values
+}
+
 /// Its optional fields are often at their defaults.
-pub(crate) fn all() -> impl Strategy<Value = All> {
+fn all() -> impl Strategy<Value = All> {
     let numbers = (int(), long(), int().prop_map(i32::cast_unsigned), single(), double());
     let containers = (collection::vec(any::<u8>(), 0..300), many(int()), map(key(), text()));
     let optional = (many(inner()), map(0..i32::MAX, many(text())), or(test_app::Color::GREEN, other_color()));
