@@ -60,7 +60,7 @@ fn a_client_in_javascript_gets_failures_and_keeps_its_connection() {
         }
         let failed = client.call(version, "none", json!({}));
         assert_eq!(failed["error"], json!({"code": -3, "text": ""}), "{version}");
-        // An unknown tag; nothing; and one that ends early.
+        // An unknown type; nothing; and a field that ends early.
         for raw in ["ff", "", "0c16"] {
             let failed = client.send(version, "hello", json!({"raw": raw}));
             assert_eq!(client.receive(failed)["error"]["code"], json!(-1), "{version}: {raw}");
