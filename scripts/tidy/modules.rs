@@ -91,5 +91,5 @@ fn re_exports<'a>(tree: &Tree, modules: &BTreeSet<&'a str>, folder: &str) -> BTr
 
 const CRATES: &[&str] = &["src/runtime/", CLI];
 const CLI: &str = "src/cli/";
-const COMMANDS: &[&str] = &["bench", "decode", "demo", "doctor", "idl", "operate", "serve", "topics"];
+const COMMANDS: &[&str] = &["bench", "call", "decode", "demo", "doctor", "idl", "operate", "serve", "topics"];
 const ROOTS: &[&str] = &["lib", "main"];

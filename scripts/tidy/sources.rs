@@ -92,10 +92,10 @@ fn is_protocol_free(path: &str) -> bool {
     })
 }
 
-/// Commands about files and bytes of one encoding, and the texts of the command line, may name their protocol.
+/// Commands about files, calls and bytes of one encoding, and the texts of the command line, may name their protocol.
 fn is_protocol_free_in_cli(path: &str) -> bool {
     let first = path.strip_prefix("src/cli/").and_then(|path| path.split(['/', '.']).next());
-    first.is_some_and(|first| !["protocols", "idl", "decode", "args", "flags"].contains(&first))
+    first.is_some_and(|first| !["protocols", "call", "idl", "decode", "args", "flags"].contains(&first))
 }
 
 /// The words of a line in lower case: those between other characters, and their parts in `CamelCase`.

@@ -6,6 +6,7 @@ use clap::{Args as ClapArgs, CommandFactory as _, FromArgMatches as _, Parser, S
 
 use crate::{
     bench::{self, AnyBenchCommand, BENCH_EXAMPLES},
+    call::CallArgs,
     config::{Flag, Key},
     decode::DecodeArgs,
     demo::DemoArgs,
@@ -68,6 +69,9 @@ pub(crate) enum Command {
     /// Publish messages on a topic of a running server
     #[command(after_help = PUB_EXAMPLES)]
     Pub(PubArgs),
+    /// Call a method of a Tars server with arguments in JSON
+    #[command(after_help = CALL_EXAMPLES)]
+    Call(CallArgs),
     /// Show and explain the configuration
     #[command(subcommand, after_help = CONFIG_EXAMPLES)]
     Config(ConfigCommand),
@@ -224,6 +228,15 @@ Examples:
   shardcast pub prices.gold 2410.5
   shardcast pub ticks x --count 1000 --rate 100
   date | shardcast pub clock -";
+
+const CALL_EXAMPLES: &str = "\
+Prints the results as one line of JSON: the result is `tars_ret`, an output parameter has its
+name. Bytes may be a text or a list of numbers, an enumerator a name or a number. Exit code 1: the
+call has failed.
+
+Examples:
+  shardcast call localhost:10100 Shardcast.Echo.EchoObj echo '{\"data\": \"hi\"}' --idl echo.tars
+  shardcast call 10.0.0.1:10100 App.Server.UserObj find '{\"id\": 7}' --idl user.tars | jq .tars_ret";
 
 const CONFIG_EXAMPLES: &str = "\
 Examples:

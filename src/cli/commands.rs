@@ -13,7 +13,7 @@ use shardcast::StartError;
 
 use crate::{
     args::{Args, Command, ConfigCommand, Overrides},
-    bench,
+    bench, call,
     config::{self, Catalog, Inputs, Loaded, Report, SourceFile},
     decode::{self, DecodeArgs},
     demo, doctor,
@@ -53,6 +53,7 @@ pub(crate) fn run(args: Args, registry: &Registry) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&args, registry),
         Command::Sub(args) => topics::subscribe(&args, registry),
         Command::Pub(args) => topics::publish(&args, registry),
+        Command::Call(args) => call::run(&args),
         Command::Decode(args) => decode(&args),
         Command::Config(ConfigCommand::Show { origin, overrides }) => {
             with_configuration(catalog, &overrides, |loaded| {

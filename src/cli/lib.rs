@@ -10,6 +10,7 @@
 mod admin;
 mod args;
 mod bench;
+mod call;
 mod commands;
 mod config;
 mod control;
