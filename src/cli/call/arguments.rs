@@ -108,7 +108,7 @@ fn structure(
     Ok(found)
 }
 
-/// Of an object, or of a list of pairs for keys that are no text.
+/// Of an object, or of a list of pairs for keys other than text.
 fn pairs(
     schema: &Schema,
     (key, of): (&Type, &Type),

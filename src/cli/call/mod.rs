@@ -48,7 +48,7 @@ pub(crate) struct CallArgs {
     idl: Vec<PathBuf>,
     #[command(flatten)]
     reading: Reading,
-    /// Time limit for the response: seconds, or with a unit such as 500ms
+    /// Time limit: seconds, or with a unit such as 500ms
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = timeout)]
     timeout: Duration,
 }

@@ -111,7 +111,7 @@ fn default_of(schema: &Schema, field: &Field) -> Option<Value> {
     })
 }
 
-/// An object whose names are the keys; a list of pairs if keys are no text.
+/// An object whose names are the keys; a list of pairs for keys other than text.
 fn map(
     schema: &Schema,
     (key, of): (&Type, &Type),

@@ -96,7 +96,7 @@ fn an_enumerator_may_be_named_and_a_key_may_be_a_struct() {
 }
 
 #[test]
-fn a_mistake_is_named_with_its_place() {
+fn an_invalid_value_is_named_with_its_place() {
     let with = |name: &str, value: Value| {
         let mut all = all();
         all[name] = value;

@@ -54,7 +54,7 @@ pub(crate) struct Code {
     /// Generate nothing that clients need
     #[arg(long)]
     pub(crate) no_client: bool,
-    /// Also generate the functions of the official generators: hello_sync, async_hello, promise_hello
+    /// Also generate hello_sync, async_hello and promise_hello for each call
     #[arg(long, conflicts_with = "no_client")]
     pub(crate) call_variants: bool,
 }

@@ -61,7 +61,11 @@ pub(crate) fn add_addresses<'a, T: 'a>(command: Command, vias: impl Iterator<Ite
         all => all.iter().map(|(name, address)| format!("{address} ({name})")).collect::<Vec<_>>().join(", "),
     };
     command.mut_arg("connect", |it| {
-        let help = it.get_help().map(ToString::to_string).unwrap_or_default();
+        let help = match &all[..] {
+            [_] => it.get_help().map(ToString::to_string).unwrap_or_default(),
+            // A longer text does not fit into the same line.
+            _ => "Server".to_owned(),
+        };
         it.help(format!("{help} [default: {defaults}]"))
     })
 }

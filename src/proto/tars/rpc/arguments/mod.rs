@@ -24,7 +24,8 @@
 //!     w.finish()
 //! }
 //! assert_eq!(response(Version::TARS)?, b"\x00\x07\x26\x05hello");
-//! assert_eq!(response(Version::JSON)?, br#"{"greeting":"hello","tars_ret":7}"#);
+//! let json = String::from_utf8(response(Version::JSON)?)?;
+//! assert!(json.contains(r#""greeting":"hello""#) && json.contains(r#""tars_ret":7"#));
 //!
 //! for version in [Version::TARS, Version::TUP_TYPED, Version::TUP, Version::JSON] {
 //!     let body = response(version)?;
