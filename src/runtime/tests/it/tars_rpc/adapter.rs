@@ -73,7 +73,7 @@ fn calls_of_a_connection_that_has_ended_leave_the_queue() {
         gone.call(&call(id, "fail", |w| w.put(1, "mode", &10)));
     }
     gone.call(&slow(4, 1));
-    assert_eq!((gone.response().ret.0, drop(gone)), (-9, ()));
+    assert_eq!((gone.response().ret.0, gone.reset()), (-9, ()));
     let mut peer = PacketPeer::connect(address);
     eventually(PATIENCE, || {
         peer.call(&slow(5, 1));
