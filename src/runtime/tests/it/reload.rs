@@ -1,6 +1,6 @@
 //! Limits that change while connections are open.
 
-use std::time::Duration;
+use std::{io::Write as _, time::Duration};
 
 use shardcast::{
     LimitsError, Listener, ListenerLimits, OverflowPolicy, SendError, ServerLimits, UnknownListener,
@@ -86,7 +86,12 @@ fn a_bound_per_address_counts_those_that_came_before_it() {
     before.iter_mut().for_each(|peer| peer.echo(2, b"still here"));
     before.pop();
     eventually(PATIENCE, || Totals::of(&handle).connections() == 2);
-    Peer::connect(address).echo(1, b"a place is free");
+    // Its place is free a moment after it is not counted any more, when the ring is done with it.
+    let is_served = |mut peer: Peer| {
+        let sent = peer.0.write_all(&frame(1, b"a place is free"));
+        sent.is_ok() && peer.try_read_frame().is_ok()
+    };
+    eventually(PATIENCE, || Peer::connect_from(None, None, address).is_ok_and(is_served));
     assert_eq!(handle.set_limits(&ServerLimits::default()), Ok(()));
     let mut after: Vec<Peer> = (0..5).map(|_| Peer::connect(address)).collect();
     after.iter_mut().for_each(|peer| peer.echo(1, b"no bound any more"));
