@@ -106,11 +106,11 @@ fn each_connection_has_one_call_at_a_time_and_every_call_its_response() {
 #[test]
 fn a_call_that_ends_without_its_response_takes_its_connection_along() {
     let (address, counts) = peer();
-    let client = client(address, 1, Duration::from_millis(200));
+    let client = client(address, 1, Duration::from_secs(1));
     assert_eq!(client.call_blocking("0 first").expect("a response"), "0 first");
-    assert_eq!(client.call_blocking("400 late"), Err(CallError::TimedOut));
+    assert_eq!(client.call_blocking("3000 late"), Err(CallError::TimedOut));
     assert_eq!(client.call_blocking("0 second").expect("a response"), "0 second");
-    let mut dropped = client.call("400 dropped");
+    let mut dropped = client.call("3000 dropped");
     assert_eq!(block_on(poll_once(&mut dropped)), None);
     // This one waits for the connection, and the next is given up before it gets it.
     let (waiting, unwanted) = (client.call("0 third"), client.call("0 unwanted"));
@@ -129,13 +129,13 @@ fn calls_that_cannot_wait_or_connect_fail() {
     let object = format!("Test.LineServer.LineObj@tcp -h 127.0.0.1 -p {}", address.port());
     let builder = SerialClient::builder(&object, Lines).expect("a valid object");
     let client = builder.waiting_max(1).timeout(PATIENCE * 3).build();
-    let (first, second, third) = (client.call("50 first"), client.call("0 second"), client.call("0 third"));
+    let (first, second, third) = (client.call("1000 first"), client.call("0 second"), client.call("0 third"));
     assert_eq!(block_on(third), Err(CallError::QueueFull));
     let (sender, receiver) = flume::bounded(1);
     client.call_then("0 fourth", move |result| _ = sender.send(result));
     assert_eq!(receiver.try_recv(), Ok(Err(CallError::QueueFull)));
     assert_eq!(client.call_blocking("0 fifth"), Err(CallError::QueueFull));
-    assert_eq!(block_on(first).expect("a response"), "50 first");
+    assert_eq!(block_on(first).expect("a response"), "1000 first");
     assert_eq!(block_on(second).expect("a response"), "0 second");
 
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

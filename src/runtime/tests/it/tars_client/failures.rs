@@ -13,14 +13,14 @@ use shardcast::tars::{
     rpc::{Call, Communicator, RpcError},
 };
 
-use super::{hello, number, peer::TarsPeer, proxy, silent, with_callback};
+use super::{hello, number, peer::TarsPeer, proxy, silent, waiting, with_callback};
 use crate::support::{PATIENCE, eventually};
 
 #[test]
 fn an_error_of_the_method_costs_no_connection_and_no_other_call() {
     let peer = TarsPeer::start();
     let proxy = proxy(&peer);
-    let slow = number(&proxy, "slow", 300).into_future();
+    let waits = waiting(&proxy).into_future();
     for code in [-99, 1, 7, -3, -4, -1] {
         let error = number(&proxy, "fail", code).wait().expect_err("a failure");
         assert_eq!((error.code(), error.has_response()), (code, true));
@@ -31,7 +31,8 @@ fn an_error_of_the_method_costs_no_connection_and_no_other_call() {
     let undecodable: Call<String> = proxy.call("bad", |_| {}, |r| r.take_result());
     let error = undecodable.wait().expect_err("not a string");
     assert!(matches!(error, RpcError::Decode(_)) && error.code() == -12 && error.has_response());
-    assert_eq!(block_on(slow), Ok(300));
+    peer.release();
+    assert_eq!(block_on(waits), Ok(()));
     assert_eq!((peer.accepted(), peer.open()), (1, 1));
 }
 
@@ -39,11 +40,15 @@ fn an_error_of_the_method_costs_no_connection_and_no_other_call() {
 fn a_late_response_is_counted_and_harms_nothing() {
     let peer = TarsPeer::start();
     let proxy = proxy(&peer);
-    let call = || number(&proxy, "slow", 100).timeout(Duration::from_millis(10));
+    let call = || waiting(&proxy).timeout(Duration::from_millis(10));
     assert_eq!(call().wait(), Err(RpcError::TimedOut));
     assert_eq!(with_callback(call()), Err(RpcError::TimedOut));
     let error = block_on(call().into_future()).expect_err("it is too slow");
     assert_eq!((error.code(), error.has_response()), (-7, false));
+    assert_eq!(proxy.stats().late_responses, 0);
+    for _ in 0..3 {
+        peer.release();
+    }
     eventually(PATIENCE, || proxy.stats().late_responses == 3);
     assert_eq!(hello(&proxy, "ann").wait(), Ok("hello ann".into()));
     assert_eq!((peer.accepted(), proxy.stats().calls), (1, 0));

@@ -31,9 +31,13 @@ fn number(proxy: &Proxy, function: &'static str, argument: i32) -> Call<i32> {
 fn argument_name(function: &str) -> &'static str {
     match function {
         "fail" => "code",
-        "slow" => "ms",
         _ => "count",
     }
+}
+
+/// A call that ends once the test releases it.
+fn waiting(proxy: &Proxy) -> Call<()> {
+    proxy.call("wait", |_| {}, |_| Ok(()))
 }
 
 fn silent(proxy: &Proxy) -> Call<()> {

@@ -4,7 +4,7 @@ use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
@@ -25,7 +25,7 @@ use shardcast::{
 /// | --- | --- |
 /// | `hello(1 name)` | `"hello " + name`; the context is that of the request |
 /// | `fail(1 code)` | that code, with the text "as asked" |
-/// | `slow(1 ms)` | `ms`, after that time |
+/// | `wait()` | an empty one, once the test releases it |
 /// | `push(1 count)` | that number, after so many pushes of `pushMsg(1 number)` |
 /// | `leave()` | the notice that asks clients to leave, and 0 |
 /// | `silent()` | none |
@@ -43,6 +43,26 @@ struct Shared {
     is_killed: AtomicBool,
     open: Mutex<Vec<(usize, TcpStream)>>,
     requests: Mutex<Vec<RequestPacket>>,
+    gate: Gate,
+}
+
+/// Calls wait here until the test releases them, so that no test depends on how long something takes.
+#[derive(Default)]
+struct Gate {
+    released: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl Gate {
+    fn open(&self) {
+        *lock(&self.released) += 1;
+        self.changed.notify_one();
+    }
+
+    fn wait(&self) {
+        let guard = self.changed.wait_while(lock(&self.released), |released| *released == 0);
+        *guard.unwrap_or_else(PoisonError::into_inner) -= 1;
+    }
 }
 
 impl TarsPeer {
@@ -86,6 +106,11 @@ impl TarsPeer {
     /// Connections now.
     pub(super) fn open(&self) -> usize {
         lock(&self.shared.open).len()
+    }
+
+    /// Releases one call of `wait`.
+    pub(super) fn release(&self) {
+        self.shared.gate.open();
     }
 
     /// All requests so far, and forgets them.
@@ -138,7 +163,7 @@ impl Shared {
                 if request.func == "break" {
                     return drop(stream.shutdown(Shutdown::Both));
                 }
-                if request.func == "slow" {
+                if request.func == "wait" {
                     let (shared, mut stream) = (Arc::clone(self), stream.try_clone().expect("a descriptor"));
                     thread::spawn(move || shared.respond(&request, &mut stream));
                 } else {
@@ -162,11 +187,7 @@ impl Shared {
                 results.put_result(&format!("hello {name}"));
             }
             "fail" => ret = ReturnCode(number("code")),
-            "slow" => {
-                let ms = number("ms");
-                thread::sleep(Duration::from_millis(ms.try_into().expect("a time")));
-                results.put_result(&ms);
-            }
+            "wait" => self.gate.wait(),
             "push" => {
                 let count = number("count");
                 for number in 0..count {

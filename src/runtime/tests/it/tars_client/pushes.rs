@@ -11,7 +11,7 @@ use shardcast::{
 use super::{
     hello, number,
     peer::{TarsPeer, object_of},
-    proxy,
+    proxy, waiting,
 };
 use crate::support::{PATIENCE, eventually};
 
@@ -84,14 +84,15 @@ fn a_server_that_asks_its_clients_to_leave_finishes_their_calls() {
     let peer = TarsPeer::start();
     let proxy = proxy(&peer);
     let happened = collect(&proxy);
-    let slow = number(&proxy, "slow", 500).into_future();
+    let waits = waiting(&proxy).into_future();
     let leave: Call<i32> = proxy.call("leave", |_| {}, |r| r.take_result());
     assert_eq!(leave.wait(), Ok(0));
     // There is another connection, without a call.
     eventually(PATIENCE, || peer.accepted() == 2);
     assert_eq!(peer.open(), 2);
     assert_eq!(hello(&proxy, "ann").wait(), Ok("hello ann".into()));
-    assert_eq!(block_on(slow), Ok(500));
+    peer.release();
+    assert_eq!(block_on(waits), Ok(()));
     eventually(PATIENCE, || peer.open() == 1);
     assert_eq!(peer.accepted(), 2);
     let seen: Vec<_> = (0..3).map(|_| happened.recv_timeout(PATIENCE).expect("it happened")).collect();

@@ -21,7 +21,7 @@ use shardcast::{
 
 use super::{
     peer::{PacketPeer, call},
-    servant::adapter,
+    servant::{adapter, gated, gated_adapter},
 };
 use crate::support::{PATIENCE, Totals, config, eventually, start};
 
@@ -32,19 +32,26 @@ fn slow(id: i32, ms: i32) -> RequestPacket {
 #[test]
 fn handlers_in_progress_are_bounded_and_others_wait_in_order() {
     let options = AdapterOptions::default().with(|it| (it.threads_max, it.queue_max) = (Some(2), 4));
-    let adapter = adapter().options(options);
+    let (adapter, starts, go) = gated_adapter();
+    let adapter = adapter.options(options);
     let stats = adapter.stats();
     let (_server, address) = start(config().with(one_shard), adapter.listener(), "bench");
     let mut peer = PacketPeer::connect(address);
     for id in 1..=8 {
-        peer.call(&slow(id, 100));
+        peer.call(&gated(id));
     }
     // Two at once, four wait, and two are refused at once.
     assert_eq!([(); 2].map(|()| peer.response()).map(|it| (it.request_id, it.ret.0)), [(7, -9), (8, -9)]);
-    assert_eq!(
-        [(); 6].map(|()| peer.response()).map(|it| (it.request_id, it.ret.0)),
-        [1, 2, 3, 4, 5, 6].map(|id| (id, 0))
-    );
+    assert_eq!(starts.drain().collect::<Vec<_>>(), [1, 2]);
+    let mut answered = [3, 4, 5, 6, 0, 0].map(|next| {
+        go.send(()).expect("a call waits");
+        let response = peer.response();
+        let started = (next != 0).then(|| starts.recv_timeout(PATIENCE).expect("one more has room"));
+        assert_eq!((response.ret.0, started.unwrap_or_default()), (0, next));
+        response.request_id
+    });
+    answered.sort_unstable();
+    assert_eq!(answered, [1, 2, 3, 4, 5, 6]);
     assert_eq!((stats.calls(), stats.overloads(), stats.queue_timeouts()), (8, 2, 0));
 }
 
@@ -62,6 +69,43 @@ fn a_full_queue_of_quick_calls_is_worked_off() {
     peer.send(&frames);
     let ids: Vec<i32> = (0..10_000).map(|_| peer.response().request_id).collect();
     assert!(ids.into_iter().eq(1..=10_000));
+}
+
+/// The connection that has the most calls waiting loses its newest.
+#[test]
+fn a_full_queue_has_room_for_connections_that_use_less_of_it() {
+    let options = AdapterOptions::default().with(|it| (it.threads_max, it.queue_max) = (Some(1), 4));
+    let (adapter, starts, go) = gated_adapter();
+    let adapter = adapter.options(options);
+    let stats = adapter.stats();
+    let (_server, address) = start(config().with(one_shard), adapter.listener(), "bench");
+    let [mut greedy, mut modest] = [(); 2].map(|()| PacketPeer::connect(address));
+    for id in 1..=6 {
+        greedy.call(&gated(id));
+    }
+    let refused = |peer: &mut PacketPeer| {
+        let response = peer.response();
+        assert_eq!(response.ret.0, -9);
+        response.request_id
+    };
+    assert_eq!(refused(&mut greedy), 6);
+    modest.call(&gated(11));
+    assert_eq!(refused(&mut greedy), 5);
+    modest.call(&gated(12));
+    assert_eq!(refused(&mut greedy), 4);
+    // Both have half of it.
+    modest.call(&gated(13));
+    assert_eq!(refused(&mut modest), 13);
+    greedy.call(&gated(7));
+    assert_eq!(refused(&mut greedy), 7);
+    for id in [1, 2, 3, 11, 12] {
+        assert_eq!(starts.recv_timeout(PATIENCE), Ok(id));
+        go.send(()).expect("a call waits");
+        let peer = if id < 10 { &mut greedy } else { &mut modest };
+        let response = peer.response();
+        assert_eq!((response.request_id, response.ret.0), (id, 0));
+    }
+    assert_eq!(stats.overloads(), 5);
 }
 
 #[test]
@@ -87,13 +131,19 @@ fn a_call_waits_no_longer_than_the_queue_permits() {
         it.threads_max = Some(1);
         it.queue_timeout = Duration::from_millis(100);
     });
-    let adapter = adapter().options(options);
+    let (adapter, starts, go) = gated_adapter();
+    let adapter = adapter.options(options);
     let stats = adapter.stats();
     let (_server, address) = start(config().with(one_shard), adapter.listener(), "bench");
     let mut peer = PacketPeer::connect(address);
-    peer.call(&slow(1, 1_000));
-    peer.call(&slow(2, 0));
-    assert_eq!([(); 2].map(|()| peer.response()).map(|it| (it.request_id, it.ret.0)), [(2, -6), (1, 0)]);
+    peer.call(&gated(1));
+    assert_eq!(starts.recv_timeout(PATIENCE), Ok(1));
+    peer.call(&gated(2));
+    let response = peer.response();
+    assert_eq!((response.request_id, response.ret.0), (2, -6));
+    go.send(()).expect("a call waits");
+    let response = peer.response();
+    assert_eq!((response.request_id, response.ret.0), (1, 0));
     assert_eq!(stats.queue_timeouts(), 1);
 }
 
@@ -201,18 +251,22 @@ fn pushes_reach_all_connections_of_a_listener() {
 /// Calls in progress are answered after it, and then the connection ends.
 #[test]
 fn clients_that_ask_for_it_are_informed_that_the_server_drains() {
-    let (server, address) = start(config(), adapter().listener(), "bench");
+    let (adapter, starts, go) = gated_adapter();
+    let (server, address) = start(config(), adapter.listener(), "bench");
     let (mut asks, mut does_not) = (PacketPeer::connect(address), PacketPeer::connect(address));
     let status = StringMap::from([(RECONNECT_NOTICE_KEY.into(), "1".into())]);
     asks.call(&RequestPacket { status, ..slow(1, 1) });
     assert_eq!(asks.response().request_id, 1);
     for peer in [&mut asks, &mut does_not] {
-        peer.call(&slow(2, 300));
+        peer.call(&gated(2));
+        assert_eq!(starts.recv_timeout(PATIENCE), Ok(2));
     }
-    eventually(PATIENCE, || Totals::of(&server.handle()).shards(|shard| shard.tasks) == 2);
     let drained = std::thread::spawn(move || server.drain(PATIENCE));
     let notice = asks.response();
     assert_eq!((notice.request_id, notice.result_desc.as_str()), (0, "_reconnect_"));
+    for _ in 0..2 {
+        go.send(()).expect("a call waits");
+    }
     for peer in [&mut asks, &mut does_not] {
         assert_eq!(peer.response().request_id, 2);
         assert_eq!(peer.frame(), None);

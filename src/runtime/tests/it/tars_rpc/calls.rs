@@ -7,7 +7,7 @@ use shardcast::{
 
 use super::{
     peer::{PacketPeer, call},
-    servant::{Echo, OBJECT, adapter},
+    servant::{Echo, OBJECT, adapter, gated, gated_adapter},
 };
 use crate::support::{PATIENCE, Totals, config, eventually, start};
 
@@ -48,12 +48,24 @@ fn pipelined_calls_are_all_answered_and_those_that_do_not_wait_first() {
 
 #[test]
 fn ids_may_be_used_twice_or_be_0() {
-    let (_server, address) = start(config(), adapter().listener(), "bench");
+    let (adapter, starts, go) = gated_adapter();
+    let (_server, address) = start(config(), adapter.listener(), "bench");
     let mut peer = PacketPeer::connect(address);
-    for (id, ms) in [(7, 300), (7, 1), (0, 150), (-1, 450)] {
-        peer.call(&slow(id, ms));
+    for id in [7, 0, -1] {
+        peer.call(&gated(id));
+        assert_eq!(starts.recv_timeout(PATIENCE), Ok(id));
+        peer.call(&echo(id, "not waiting"));
+        let response = peer.response();
+        assert!(response.request_id == id && !response.buffer.is_empty());
     }
-    assert_eq!([(); 4].map(|()| peer.response().request_id), [7, 0, 7, -1]);
+    let mut ids = [(); 3].map(|()| {
+        go.send(()).expect("a call waits");
+        let response = peer.response();
+        assert!(response.buffer.is_empty());
+        response.request_id
+    });
+    ids.sort_unstable();
+    assert_eq!(ids, [-1, 0, 7]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::mpsc, time::Duration};
 
-use futures_lite::future::{block_on, try_zip};
+use futures_lite::future::block_on;
 use shardcast::{
     CloseReason,
     tars::{
@@ -11,7 +11,7 @@ use shardcast::{
     },
 };
 
-use super::servant::{Echo, OBJECT, adapter};
+use super::servant::{Echo, GATE, OBJECT, adapter, gated_adapter};
 use crate::support::{PATIENCE, Totals, config, eventually, start};
 
 const VERSIONS: [Version; 4] = [Version::TARS, Version::TUP_TYPED, Version::TUP, Version::JSON];
@@ -70,18 +70,33 @@ fn results_contexts_and_failures_arrive_in_every_version() {
 
 #[test]
 fn responses_come_in_any_order() {
-    let (_server, address) = start(config(), adapter().listener(), "bench");
-    let proxy = proxy(address);
+    let (adapter, starts, go) = gated_adapter();
+    let (_server, address) = start(config(), adapter.listener(), "bench");
+    let object = format!("{GATE}@tcp -h {} -p {}", address.ip(), address.port());
+    let proxy = Communicator::new().proxy(&object).expect("a valid object").with_timeout(PATIENCE * 3);
+    let call = |function: &'static str| -> Call<()> { proxy.call(function, |_| {}, |_| Ok(())) };
+    let next = || starts.recv_timeout(PATIENCE).expect("it arrives");
     let (done, ended) = mpsc::channel();
-    for ms in [400, 1, 200] {
+    for name in ["first", "second"] {
         let done = done.clone();
-        number(&proxy, "slow", "ms", ms).then(move |result| _ = done.send(result));
+        call("wait").then(move |result| _ = done.send((name, result)));
+        next();
     }
-    let both = try_zip(number(&proxy, "slow", "ms", 100).into_future(), echo(&proxy, "now").into_future());
-    assert_eq!(block_on(both), Ok((100, (0, "now".into()))));
-    assert_eq!([(); 3].map(|()| ended.recv_timeout(PATIENCE)), [Ok(Ok(1)), Ok(Ok(200)), Ok(Ok(400))]);
-    let expired = number(&proxy, "slow", "ms", 300).timeout(Duration::from_millis(20)).wait();
-    assert_eq!(expired, Err(RpcError::TimedOut));
+    let future = call("wait").into_future();
+    assert_eq!(call("now").wait(), Ok(()));
+    next();
+    assert_eq!(ended.try_recv(), Err(mpsc::TryRecvError::Empty));
+    for name in ["first", "second"] {
+        go.send(()).expect("a call waits");
+        assert_eq!(ended.recv_timeout(PATIENCE), Ok((name, Ok(()))));
+    }
+    go.send(()).expect("a call waits");
+    assert_eq!(block_on(future), Ok(()));
+
+    assert_eq!(call("wait").timeout(Duration::from_millis(20)).wait(), Err(RpcError::TimedOut));
+    next();
+    assert_eq!(proxy.stats().late_responses, 0);
+    go.send(()).expect("a call waits");
     eventually(PATIENCE, || proxy.stats().late_responses == 1);
 }
 

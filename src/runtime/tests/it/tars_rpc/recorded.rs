@@ -8,8 +8,11 @@ use shardcast::tars::{
     rpc::AdapterOptions,
 };
 
-use super::{peer::PacketPeer, servant::adapter};
-use crate::support::{config, start};
+use super::{
+    peer::PacketPeer,
+    servant::{adapter, gated, gated_adapter},
+};
+use crate::support::{PATIENCE, config, start};
 
 #[test]
 fn responses_are_those_that_were_recorded() {
@@ -79,14 +82,17 @@ fn other_responses_have_the_recorded_meaning() {
 #[test]
 fn overload_and_queue_time_outs_are_those_that_were_recorded() {
     let options = AdapterOptions::default().with(|it| (it.threads_max, it.queue_max) = (Some(1), 1));
-    let (_server, address) = start(config(), adapter().options(options).listener(), "bench");
+    let (adapter, starts, go) = gated_adapter();
+    let (_server, address) = start(config(), adapter.options(options).listener(), "bench");
     let mut peer = PacketPeer::connect(address);
     // The only handler is busy; one call waits for 100 ms at most, and there is no room for another.
-    peer.call(&super::peer::call(1, "slow", |w| w.put(1, "ms", &400)));
+    peer.call(&gated(1));
+    assert_eq!(starts.recv_timeout(PATIENCE), Ok(1));
     peer.send(&recorded("60_queue_timeout_ret6.req"));
     peer.send(&recorded("61_overload_ret9.req"));
     assert_eq!(hex(&peer.frame().expect("a response")), hex(&recorded("61_overload_ret9.rsp")));
     assert_eq!(hex(&peer.frame().expect("a response")), hex(&recorded("60_queue_timeout_ret6.rsp")));
+    go.send(()).expect("a call waits");
     assert_eq!(peer.response().request_id, 1);
 }
 

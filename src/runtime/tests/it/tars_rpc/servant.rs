@@ -6,14 +6,17 @@ use std::{collections::BTreeMap, future::pending, time::Duration};
 
 use shardcast::{
     __codegen::serde::Serializer,
-    CloseReason, Connection, Failure,
+    CloseReason, Connection, Failure, ServerHandle,
     tars::{
         codec::{DecodeError, DecodeStruct, TarsReader, TarsStruct, TarsWriter},
         json::ToJson,
-        rpc::{Adapter, CallContext, Dispatcher, IncomingCall},
+        packet::RequestPacket,
+        rpc::{Adapter, CallContext, Dispatcher, IncomingCall, RawServant},
     },
     task,
 };
+
+use super::peer::call;
 
 pub(super) const OBJECT: &str = "Bench.BenchServer.EchoObj";
 
@@ -128,6 +131,37 @@ impl Dispatcher for Echo {
             let _ = ended.send(why);
         }
     }
+}
+
+pub(super) const GATE: &str = "Bench.BenchServer.GateObj";
+
+/// A servant whose calls of `wait` wait until the test releases one, so that no test depends on how long something takes.
+/// All other calls are answered at once, with their arguments.
+struct Gate {
+    started: flume::Sender<i32>,
+    released: flume::Receiver<()>,
+}
+
+impl RawServant for Gate {
+    async fn do_request(&self, cx: &CallContext, arguments: Vec<u8>) -> Result<Vec<u8>, Failure> {
+        if cx.function() == "wait" {
+            self.started.send(cx.request_id()).expect("the test waits for it");
+            self.released.recv_async().await.expect("the test releases it");
+        }
+        Ok(arguments)
+    }
+}
+
+/// [`adapter`] with the object [`GATE`] too, the ids of the calls that wait there as they start, and the sender that releases
+/// the first one.
+pub(super) fn gated_adapter() -> (Adapter, flume::Receiver<i32>, flume::Sender<()>) {
+    let ((started, starts), (go, released)) = (flume::unbounded(), flume::unbounded());
+    let gate = move |_: &ServerHandle| Gate { started: started.clone(), released: released.clone() };
+    (adapter().raw_servant(GATE, gate), starts, go)
+}
+
+pub(super) fn gated(id: i32) -> RequestPacket {
+    RequestPacket { servant: GATE.into(), ..call(id, "wait", |_| {}) }
 }
 
 impl TarsStruct for Item {
