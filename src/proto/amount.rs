@@ -1,10 +1,16 @@
+use std::ops::{AddAssign, SubAssign};
+
 /// A number of messages, and their bytes together.
 ///
 /// # Examples
 /// ```
 /// use shardcast_proto::Amount;
 ///
-/// assert_eq!(Amount::one(20), Amount { messages: 1, bytes: 20 });
+/// let mut held = Amount::one(20);
+/// held += Amount::one(3);
+/// assert_eq!(held, Amount { messages: 2, bytes: 23 });
+/// held -= Amount::one(20);
+/// assert_eq!(held, Amount::one(3));
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Amount {
@@ -18,5 +24,21 @@ impl Amount {
     /// One message of this length.
     pub const fn one(bytes: usize) -> Self {
         Self { messages: 1, bytes }
+    }
+}
+
+impl AddAssign for Amount {
+    #[inline]
+    fn add_assign(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.bytes += other.bytes;
+    }
+}
+
+impl SubAssign for Amount {
+    #[inline]
+    fn sub_assign(&mut self, other: Self) {
+        self.messages -= other.messages;
+        self.bytes -= other.bytes;
     }
 }

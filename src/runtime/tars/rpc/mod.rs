@@ -29,7 +29,7 @@
 //! | -3 | the servant has no such function |
 //! | -4 | the adapter has no such servant |
 //! | -6 | the call has waited for longer than its own time-out or `queue_timeout` |
-//! | -9 | `queue_max` calls wait already; answered at once |
+//! | -9 | `queue_max` calls wait already, the most of them from this connection; answered at once |
 //! | -99 | the handler has panicked or dropped its call, or has failed with code 0 or below -99 |
 //! | others | the handler has failed with this code |
 //!

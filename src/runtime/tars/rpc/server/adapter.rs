@@ -34,8 +34,8 @@ pub struct AdapterOptions {
     pub connections_max: usize,
     /// Handlers in progress on each shard. Default: unlimited.
     pub threads_max: Option<usize>,
-    /// Calls that wait for a handler on each shard, if `threads_max` is set. Another one fails at once (-9).
-    /// Default: 1,024.
+    /// Calls that wait for a handler on each shard, if `threads_max` is set. Another one fails at once (-9), or the newest
+    /// of the connection that has the most in the queue does. Default: 1,024.
     pub queue_max: usize,
     /// Bytes of their arguments; one call may exceed them. Default: 64 MiB.
     pub queue_bytes_max: usize,

@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
+    collections::{HashMap, VecDeque, hash_map::Entry},
     future::{Future as _, poll_fn},
     pin::pin,
     rc::Rc,
@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use shardcast_os::clock;
-use shardcast_proto::{Time, tars::packet::ReturnCode};
+use shardcast_proto::{Amount, ConnId, Time, tars::packet::ReturnCode};
 
 use super::{CallContext, call::failure, service::Target, stats::Counters};
 use crate::{Responder, task};
@@ -35,7 +35,9 @@ pub(super) struct Gate {
 #[derive(Default)]
 struct Waiting {
     calls: VecDeque<WaitingCall>,
-    bytes: usize,
+    held: Amount,
+    /// What each connection has of it.
+    shares: HashMap<ConnId, Amount>,
 }
 
 /// A call that waits for a handler.
@@ -81,18 +83,33 @@ impl Gate {
         Permit(Rc::clone(self))
     }
 
-    /// Whether a call with a body of `len` bytes may wait.
-    pub(super) fn has_room(&self, len: usize) -> bool {
-        let waiting = self.waiting.borrow();
-        let has_bytes = waiting.calls.is_empty() || waiting.bytes + len <= self.queue_bytes_max;
-        waiting.calls.len() < self.queue_max && has_bytes
+    /// Whether a call of this connection with a body of `len` bytes may wait. If the queue is full, calls of the
+    /// connection that has the most of it make room, the newest first, as long as it has more than this one would have.
+    pub(super) fn make_room(&self, id: ConnId, len: usize) -> bool {
+        loop {
+            let mut waiting = self.waiting.borrow_mut();
+            let has_number = waiting.held.messages < self.queue_max;
+            let has_bytes = waiting.calls.is_empty() || waiting.held.bytes + len <= self.queue_bytes_max;
+            let measure: fn(&Amount) -> usize = match (has_number, has_bytes) {
+                (true, true) => return true,
+                (false, _) => |share| share.messages,
+                (true, false) => |share| share.bytes,
+            };
+            let mut own = waiting.shares.get(&id).copied().unwrap_or_default();
+            own += Amount::one(len);
+            let largest = waiting.shares.iter().max_by_key(|(_, share)| measure(share));
+            let Some((&largest, _)) = largest.filter(|(_, share)| measure(share) > measure(&own)) else {
+                return false;
+            };
+            let Some(call) = waiting.take_newest(largest) else { return false };
+            drop(waiting);
+            self.counters.overloads.add();
+            call.fail(ReturnCode::OVERLOAD);
+        }
     }
 
     pub(super) fn wait(self: &Rc<Self>, call: WaitingCall) {
-        let mut waiting = self.waiting.borrow_mut();
-        waiting.bytes += call.body.len();
-        waiting.calls.push_back(call);
-        drop(waiting);
+        self.waiting.borrow_mut().push(call);
         if !self.runs.replace(true) {
             let gate = Rc::clone(self);
             task::spawn("queue of a Tars adapter", async move { gate.run().await });
@@ -130,29 +147,76 @@ impl Gate {
     }
 
     fn next(&self) -> Option<WaitingCall> {
-        let mut waiting = self.waiting.borrow_mut();
-        let call = waiting.calls.pop_front()?;
-        waiting.bytes -= call.body.len();
-        Some(call)
+        self.waiting.borrow_mut().take_oldest()
     }
 
     /// Fails calls that have waited for too long.
     fn sweep(&self) {
         let now = Time::from_nanos(clock::now_nanos());
-        loop {
-            let mut waiting = self.waiting.borrow_mut();
-            let Some(index) = waiting.calls.iter().position(|call| call.until <= now) else { break };
-            let Some(call) = waiting.calls.remove(index) else { break };
-            waiting.bytes -= call.body.len();
-            drop(waiting);
-            self.time_out(call);
-        }
+        let expired = self.waiting.borrow_mut().take_expired(now);
+        expired.into_iter().for_each(|call| self.time_out(call));
     }
 
     fn time_out(&self, call: WaitingCall) {
         self.counters.queue_timeouts.add();
+        call.fail(ReturnCode::QUEUE_TIMEOUT);
+    }
+}
+
+impl Waiting {
+    fn push(&mut self, call: WaitingCall) {
+        let amount = Amount::one(call.body.len());
+        self.held += amount;
+        *self.shares.entry(call.context.connection_id()).or_default() += amount;
+        self.calls.push_back(call);
+    }
+
+    fn take_oldest(&mut self) -> Option<WaitingCall> {
+        let call = self.calls.pop_front()?;
+        self.forget(&call);
+        Some(call)
+    }
+
+    fn take_newest(&mut self, id: ConnId) -> Option<WaitingCall> {
+        let newest = self.calls.iter().rposition(|call| call.context.connection_id() == id)?;
+        let call = self.calls.remove(newest)?;
+        self.forget(&call);
+        Some(call)
+    }
+
+    fn take_expired(&mut self, now: Time) -> Vec<WaitingCall> {
+        let mut expired = Vec::new();
+        for _ in 0..self.calls.len() {
+            let Some(call) = self.calls.pop_front() else { break };
+            if call.until <= now {
+                self.forget(&call);
+                expired.push(call);
+            } else {
+                self.calls.push_back(call);
+            }
+        }
+        expired
+    }
+
+    /// A call has left.
+    fn forget(&mut self, call: &WaitingCall) {
+        let amount = Amount::one(call.body.len());
+        self.held -= amount;
+        if let Entry::Occupied(mut share) = self.shares.entry(call.context.connection_id()) {
+            *share.get_mut() -= amount;
+            if *share.get() == Amount::default() {
+                share.remove();
+            }
+        }
+    }
+}
+
+impl WaitingCall {
+    fn fail(self, code: ReturnCode) {
+        let failure = failure(code);
+        self.target.after(&self.context, &failure);
         // If the connection has ended, nothing waits for it.
-        let _ = call.responder.fail(failure(ReturnCode::QUEUE_TIMEOUT));
+        let _ = self.responder.fail(failure);
     }
 }
 

@@ -94,7 +94,7 @@ impl TarsService {
             None => None,
             Some(gate) => match gate.enter() {
                 Some(permit) => Some(permit),
-                None if gate.has_room(request.body.len()) => {
+                None if gate.make_room(connection.id(), request.body.len()) => {
                     let until = received + self.queue_timeout;
                     let until = deadline.map_or(until, |deadline| until.min(deadline));
                     let (body, responder) = (Bytes::copy_from_slice(request.body), reply.later());
@@ -104,7 +104,7 @@ impl TarsService {
                 None => {
                     self.counters.overloads.add();
                     let overload = failure(ReturnCode::OVERLOAD);
-                    target.interceptors.after(&context, Err(&overload));
+                    target.after(&context, &overload);
                     return Err(overload);
                 }
             },
@@ -135,6 +135,11 @@ impl Target {
         if let Err(failure) = self.dispatcher.dispatch(&mut call) {
             call.fail(failure);
         }
+    }
+
+    /// A call has failed before its handler began.
+    pub(super) fn after(&self, context: &CallContext, failure: &Failure) {
+        self.interceptors.after(context, Err(failure));
     }
 
     /// Begins a call that has waited.
