@@ -156,6 +156,7 @@ mod writer;
 
 pub use error::{DecodeError, DecodeErrorKind, Wanted};
 pub use head::{Head, TypeCode};
+pub(in crate::tars) use impls::lossy;
 use impls::value_list;
 pub use impls::{ByteString, Pairs, UnsignedBytes};
 pub use limits::{DecodeLimits, Utf8Policy};

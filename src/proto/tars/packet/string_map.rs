@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use crate::tars::codec::{Decode, DecodeError, Encode, Head, TarsReader, TarsWriter};
+use crate::tars::codec::{Decode, DecodeError, Encode, Head, TarsReader, TarsWriter, lossy};
 
 /// Owned headers.
 pub type StringMap = BTreeMap<String, String>;
@@ -47,7 +47,7 @@ impl<'de> StringMapRef<'de> {
         let mut r = TarsReader::new(self.pairs);
         let mut next = move |tag| {
             let head = r.seek(tag).ok()??;
-            r.read_string(head).ok().map(String::from_utf8_lossy)
+            r.read_string(head).ok().map(lossy)
         };
         std::iter::from_fn(move || Some((next(0)?, next(1)?)))
     }

@@ -11,3 +11,4 @@ pub use bytes::UnsignedBytes;
 pub(super) use list::value_list;
 pub use map::Pairs;
 pub use string::ByteString;
+pub(in crate::tars) use string::lossy;

@@ -61,10 +61,16 @@ impl<'de> Decode<'de> for Cow<'de, str> {
     #[inline]
     fn decode(r: &mut TarsReader<'de>, head: Head) -> Result<Self, DecodeError> {
         if r.is_lossy() {
-            return r.read_string(head).map(String::from_utf8_lossy);
+            return r.read_string(head).map(lossy);
         }
         r.read_str(head).map(Self::from)
     }
+}
+
+/// The text, with U+FFFD for what is not UTF-8. A check of the whole is faster than the search for what is valid.
+#[inline]
+pub(in crate::tars) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// A `string` with its bytes unchanged, in whatever encoding the peers agree on, such as GBK.
