@@ -16,6 +16,12 @@ pub(super) struct Pending {
 }
 
 impl Pending {
+    /// The same, with empty names.
+    pub(super) fn without_names(&self) -> Self {
+        let Self { version, message_type, request_id, .. } = *self;
+        Self { version, message_type, request_id, names: self.names.is_some().then(Box::default) }
+    }
+
     /// The buffer of a response without results. That of a ping is empty in every version, as TarsCpp sends it.
     pub(super) fn empty_buffer(&self) -> &'static [u8] {
         match &self.names {

@@ -222,7 +222,7 @@ impl TarsSession {
         let fitting = messages.iter().take_while(|message| {
             // In JSON, a byte is up to five characters.
             bytes += message.body.len() * 5 + HISTORY_OVERHEAD;
-            self.fits(bytes)
+            bytes + RESPONSE_OVERHEAD <= self.frame_len_max as usize
         });
         &messages[..fitting.count().max(1).min(messages.len())]
     }
@@ -248,7 +248,7 @@ impl TarsSession {
             result_desc: "",
             context,
         };
-        self.fits(body.len() + head.len()) && encode(pending, packet, out)
+        self.encode(pending, packet, out)
     }
 
     fn fail(&self, pending: &Pending, failure: Failure<'_>, out: &mut Vec<u8>) -> bool {
@@ -257,7 +257,7 @@ impl TarsSession {
             ReturnCode::SUCCESS => ReturnCode::UNKNOWN,
             ret => ret.max(ReturnCode::UNKNOWN),
         };
-        let packet = Response {
+        let packet = |result_desc| Response {
             version: pending.version,
             packet_type: packet::packet_type::NORMAL,
             request_id: pending.request_id,
@@ -265,15 +265,27 @@ impl TarsSession {
             ret,
             buffer: pending.empty_buffer(),
             status: StringMapRef::default(),
-            result_desc: failure.text,
+            result_desc,
             context: StringMapRef::default(),
         };
-        self.fits(failure.text.len()) && encode(pending, packet, out)
+        // The code is what matters. Text and names can be as long as the peer's packet.
+        self.encode(pending, packet(failure.text), out)
+            || self.encode(&pending.without_names(), packet(""), out)
     }
 
-    /// Whether a packet with so many bytes of its own is within the limit. What is around them is small.
-    fn fits(&self, len: usize) -> bool {
-        len.saturating_add(RESPONSE_OVERHEAD) <= self.frame_len_max as usize
+    /// Appends a response in the form of its version, if it is within the limit.
+    fn encode(
+        &self,
+        pending: &Pending,
+        packet: Response<&str, &[u8], StringMapRef<'_>>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let before = out.len();
+        let fits = encode(pending, packet, out) && out.len() - before <= self.frame_len_max as usize;
+        if !fits {
+            out.truncate(before);
+        }
+        fits
     }
 }
 

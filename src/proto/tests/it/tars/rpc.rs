@@ -342,3 +342,29 @@ fn a_response_that_is_too_large_fails_as_one_that_cannot_be_encoded() {
     assert_eq!(session.handle_command(command, &mut out, NOW), Ok(()));
     assert_eq!(ResponseRef::decode(whole(&out)).map(|packet| packet.ret.0), Ok(-2));
 }
+
+/// The names of a response in TUP are the peer's, and count.
+#[test]
+fn names_and_texts_are_left_out_of_a_failure_that_does_not_fit() {
+    let mut session = Tars::default().with(|it| it.frame_len_max = 1000).session();
+    for version in [Version::TUP, Version::TARS] {
+        let servant = "s".repeat(900);
+        let mut request = Vec::new();
+        RequestPacket { servant, ..packet(version, 5) }.encode(&mut request).expect("it is short");
+        let id = request_of(session.handle_input(&request, NOW).expect("a packet")).id;
+        let mut out = Vec::new();
+        let body = [0; 500];
+        let command = Command::respond(id, &body);
+        if version.is_tup() {
+            assert_eq!(session.handle_command(command, &mut out, NOW), Err(command));
+            assert!(out.is_empty());
+        }
+        let failure = Failure { code: 7, text: &"t".repeat(1000) };
+        assert_eq!(session.handle_command(Command::Fail { id, failure }, &mut out, NOW), Ok(()));
+        assert!(out.len() < 150 && session.pending_requests() == 0);
+        let mut client = Tars::default().client_session();
+        let event = client.handle_input(&out, NOW).expect("a packet").event;
+        let Some(Event::Response(response)) = event else { panic!("a response") };
+        assert_eq!((response.id, response.result), (RequestId(5), Err(Failure { code: 7, text: "" })));
+    }
+}

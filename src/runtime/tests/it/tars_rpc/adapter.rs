@@ -279,12 +279,13 @@ fn a_result_that_is_too_large_fails_and_the_connection_stays() {
     let options = AdapterOptions::default().with(|it| it.frame_len_max = 1_000);
     let (_server, address) = start(config(), adapter().options(options).listener(), "bench");
     let mut peer = PacketPeer::connect(address);
-    // The response repeats less of the request than it adds.
+    // The response repeats each header with a longer name.
     let packet = call(1, "hello", |w| {
-        w.put(1, "name", &"x".repeat(850)[..]);
+        w.put(1, "name", &"x".repeat(600)[..]);
         w.put(2, "m", &std::collections::BTreeMap::<String, String>::new());
     });
-    peer.call(&RequestPacket { context: StringMap::from([("k".into(), "v".repeat(50))]), ..packet });
+    let context = (0..40).map(|number| (number.to_string(), String::new())).collect();
+    peer.call(&RequestPacket { context, ..packet });
     assert_eq!(peer.response().ret.0, -2);
     peer.call(&slow(2, 0));
     assert_eq!(peer.response().ret.0, 0);
