@@ -51,6 +51,10 @@ struct TarsOptions {
     frame_len_max: u32,
     /// Whether clients can use topics, through the object Shardcast.Push.PushObj (docs/push.tars).
     topics: bool,
+    /// Whether all clients get a notice when the server begins to drain: a push whose description is `_reconnect_`. Without,
+    /// only those get it that ask for it, as clients of this project do. Clients in C++ without a push callback close
+    /// the connection when they get it.
+    reconnect_notice: bool,
     /// Addresses that may connect, each as "10.1.2.3", "10.1.*.*" or "*"; without any, all may that `deny` does not
     /// have. Others are reset (denied).
     allow: Vec<String>,
@@ -65,7 +69,8 @@ struct TarsOptions {
     /// Handlers in progress on each shard; further calls wait. 0 means unlimited.
     #[schemars(range(min = 0, max = 4_294_967_295_u32))]
     threads_max: usize,
-    /// Calls that may wait for a handler on each shard, if `threads_max` is set. Another one fails at once with -9.
+    /// Calls that may wait for a handler on each shard, if `threads_max` is set. Another one fails at once with -9, or the
+    /// newest of the connection that has the most of them does.
     #[schemars(range(min = 0, max = 4_294_967_295_u32))]
     queue_max: usize,
     /// Bytes of the arguments of these calls; a single call may exceed this if no other waits.
@@ -90,6 +95,7 @@ impl Default for TarsOptions {
         Self {
             frame_len_max: library.frame_len_max,
             topics: library.topics,
+            reconnect_notice: library.reconnect_notice,
             allow: Vec::new(),
             deny: Vec::new(),
             order: Order::AllowFirst,
@@ -119,6 +125,7 @@ impl TarsOptions {
             it.queue_timeout = self.queue_timeout.0;
             it.frame_len_max = self.frame_len_max;
             it.topics = self.topics;
+            it.reconnect_notice = self.reconnect_notice;
         }))
     }
 }

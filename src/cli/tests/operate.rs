@@ -5,7 +5,7 @@ mod support;
 
 use std::{
     fs::{self, File},
-    io::Read as _,
+    io::{Read as _, Write as _},
 };
 
 use rustix::{
@@ -86,6 +86,36 @@ fn a_drain_is_watched_to_the_end() {
     assert!(printed.ends_with("the server has stopped\n"), "{printed}");
     assert!(server.wait().success(), "as a signal does, it ends with 0");
     drop(client);
+}
+
+#[test]
+fn clients_of_tars_may_be_informed_that_the_server_drains() {
+    let folder = support::folder();
+    let listener = |name: &str, options: &str| {
+        format!("[[listener]]\nname = \"{name}\"\nprotocol = \"tars\"\nlisten = \"127.0.0.1:0\"\n{options}\n")
+    };
+    for (options, expected) in [("[listener.tars]\nreconnect_notice = true", true), ("", false)] {
+        let config = listener("tars", options);
+        let config = support::write(folder.path(), "notice.toml", &config).display().to_string();
+        let server = Server::start_with(&["--config", &config], &[]);
+        let mut client = server.connect();
+        // A ping in version 1, so that the client is served when the server is stopped.
+        let ping = shardcast::tars::packet::RequestPacket {
+            request_id: 1,
+            servant: "Shardcast.Echo.EchoObj".into(),
+            func: "tars_ping".into(),
+            ..Default::default()
+        };
+        let mut packet = Vec::new();
+        ping.encode(&mut packet).expect("it is short");
+        client.write_all(&packet).expect("it reads");
+        client.read_exact(&mut [0; 4]).expect("a response");
+        server.signal(Signal::TERM);
+        let mut rest = Vec::new();
+        client.read_to_end(&mut rest).expect("an end, not a reset");
+        assert_eq!(rest.windows(11).any(|it| it == b"_reconnect_"), expected, "{rest:?}");
+        assert_eq!(server.wait().code(), Some(0));
+    }
 }
 
 #[test]
