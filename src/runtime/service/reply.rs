@@ -1,6 +1,6 @@
 use std::{cell::Cell, fmt, future::Future, task::Poll};
 
-use shardcast_proto::{Request, RequestId, connection::Spares};
+use shardcast_proto::{Request, RequestId, Time, connection::Spares};
 
 use crate::{
     Connection, Failure, Responder, ServiceResponse,
@@ -88,6 +88,11 @@ impl<'a> Reply<'a> {
     /// buffer of this shard, if there is any.
     pub fn buffer(&mut self) -> Vec<u8> {
         self.spares.take()
+    }
+
+    /// When this turn of the shard began.
+    pub(crate) fn now(&self) -> Time {
+        self.reactor.now()
     }
 
     /// Answers with a failure; what was written so far is discarded.

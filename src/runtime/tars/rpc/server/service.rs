@@ -3,9 +3,8 @@
 use std::{rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use shardcast_os::clock;
 use shardcast_proto::{
-    Request, Route, Time,
+    Request, Route,
     tars::{packet::ReturnCode, rpc::CallHead},
 };
 
@@ -85,7 +84,7 @@ impl TarsService {
         let deadline = deadline.map(|ms| received + Duration::from_millis(ms));
         let context = context.with_deadline(deadline);
         // Requests may have waited with their connection.
-        if deadline.is_some_and(|deadline| deadline <= Time::from_nanos(clock::now_nanos())) {
+        if deadline.is_some_and(|deadline| deadline <= reply.now()) {
             self.counters.queue_timeouts.add();
             return Err(failure(ReturnCode::QUEUE_TIMEOUT));
         }
