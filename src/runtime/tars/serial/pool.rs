@@ -88,21 +88,25 @@ impl Pool {
 
     /// A lease of this connection has ended.
     fn release(self: &Arc<Self>, client: Client, is_busy: bool) {
-        let mut state = self.lock();
-        let next = loop {
-            match state.waiting.pop_front() {
-                Some(waiting) if waiting.is_wanted() => break Some(waiting),
-                Some(_) => {}
-                None => break None,
+        loop {
+            let mut state = self.lock();
+            let Some(waiting) = state.next_waiting() else {
+                if is_busy {
+                    state.made -= 1;
+                } else {
+                    state.idle.push(client);
+                }
+                return;
+            };
+            drop(state);
+            let lease = if is_busy { self.connect() } else { Ok(self.lease(client.clone())) };
+            let has_failed = lease.is_err();
+            waiting.give(lease);
+            if !has_failed {
+                return;
             }
-        };
-        match next {
-            None if is_busy => state.made -= 1,
-            None => state.idle.push(client),
-            Some(waiting) => {
-                drop(state);
-                waiting.give(if is_busy { self.connect() } else { Ok(self.lease(client)) });
-            }
+            // The next one that waits may make it.
+            self.lock().made += 1;
         }
     }
 
@@ -132,6 +136,12 @@ impl Pool {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, PoolState> {
         lock(&self.state)
+    }
+}
+
+impl PoolState {
+    fn next_waiting(&mut self) -> Option<Waiting> {
+        std::iter::from_fn(|| self.waiting.pop_front()).find(Waiting::is_wanted)
     }
 }
 
