@@ -41,10 +41,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod calls;
 mod push;
 
 use std::{net::SocketAddr, time::Duration};
 
+pub use calls::{CallStats, ObjectStats};
 pub use push::PushStats;
 
 use crate::ConnId;
@@ -265,6 +267,8 @@ pub struct ListenerStats {
     /// Pushes dropped, per policy: `disconnect`, `drop-oldest`, `drop-newest`, `conflate`, `block`, `closed` (the
     /// connection ended first), `no-push` (its protocol has no pushes), `expired` (its TTL ended before it was sent).
     pub push_dropped: Vec<(&'static str, u64)>,
+    /// The calls of its objects, if its service has objects, as an [adapter](crate::tars::rpc::Adapter) has.
+    pub calls: Option<CallStats>,
 }
 
 /// The listener name of connections that a [client](crate::client) made.

@@ -7,26 +7,24 @@ use std::{
 
 use shardcast::stats::{ListenerStats, MemoryStats, PushStats, ShardStats};
 
-use super::{latency, process};
+use super::{Source, calls, latency, process};
 use crate::{control::Reloads, logging, output::Loss};
 
 /// The media type of the format.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All metrics of the process.
-pub(super) fn render(
-    shards: &[ShardStats],
-    memory: &MemoryStats,
-    draining: bool,
-    reloads: &Reloads,
-) -> String {
+pub(super) fn render(source: &dyn Source) -> String {
+    let shards = source.shards();
     let mut page = Page { text: String::new() };
-    render_listeners(shards, &mut page);
-    render_shards(shards, &mut page);
-    render_memory(memory, &mut page);
+    render_listeners(&shards, &mut page);
+    calls::render(&shards, &mut page);
+    calls::render_proxies(&source.called_objects(), &mut page);
+    render_shards(&shards, &mut page);
+    render_memory(&source.memory(), &mut page);
     page.family("shardcast_draining", "gauge", "1 while the server is stopping.");
-    page.sample("shardcast_draining", &[], u8::from(draining));
-    render_reloads(reloads, &mut page);
+    page.sample("shardcast_draining", &[], u8::from(source.draining()));
+    render_reloads(source.reloads(), &mut page);
     render_log(&mut page);
     page.family("shardcast_build_info", "gauge", "Always 1; the label is the version.");
     page.sample("shardcast_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
@@ -91,7 +89,7 @@ fn render_listeners(shards: &[ShardStats], page: &mut Page) {
     }
 }
 
-fn for_each_listener(shards: &[ShardStats], mut then: impl FnMut(&str, &ListenerStats)) {
+pub(super) fn for_each_listener(shards: &[ShardStats], mut then: impl FnMut(&str, &ListenerStats)) {
     for shard in shards {
         let number = shard.shard.to_string();
         // Without clients on shards, there are no metrics of clients.
@@ -187,7 +185,7 @@ fn render_refused(shards: &[ShardStats], page: &mut Page) {
 }
 
 /// Name, type, help, value.
-type Number<T> = (&'static str, &'static str, &'static str, fn(&T) -> u64);
+pub(super) type Number<T> = (&'static str, &'static str, &'static str, fn(&T) -> u64);
 /// Name, label of the code, help, values with their codes. All are counters.
 type List<T> = (&'static str, &'static str, &'static str, fn(&T) -> &[(&'static str, u64)]);
 

@@ -9,6 +9,7 @@
 
 mod access;
 mod actions;
+mod calls;
 mod connections;
 mod http;
 mod latency;
@@ -26,7 +27,7 @@ use std::time::Duration;
 
 use shardcast::{
     ConnId, KickError,
-    stats::{Connections, MemoryStats, ShardStats},
+    stats::{Connections, MemoryStats, ObjectStats, ShardStats},
 };
 
 use crate::control::{Outcome, Reloads};
@@ -41,6 +42,8 @@ pub(crate) use socket::find as find_socket;
 pub(crate) trait Source: Send + Sync {
     /// Counters of every shard.
     fn shards(&self) -> Vec<ShardStats>;
+    /// The objects of other servers that proxies call.
+    fn called_objects(&self) -> Vec<ObjectStats>;
     /// The memory of the process, and its bound.
     fn memory(&self) -> MemoryStats;
     /// Open connections.

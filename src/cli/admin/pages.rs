@@ -30,11 +30,7 @@ pub(super) fn answer(request: Request<'_>, peer: &Peer, access: &Access, source:
 fn page(request: Request<'_>, source: &dyn Source) -> Response {
     match request.path {
         "/" => Response::text(200, INDEX),
-        "/metrics" => {
-            let text =
-                metrics::render(&source.shards(), &source.memory(), source.draining(), source.reloads());
-            Response::new(200, metrics::CONTENT_TYPE, text.into_bytes())
-        }
+        "/metrics" => Response::new(200, metrics::CONTENT_TYPE, metrics::render(source).into_bytes()),
         "/latency.json" => latency::answer(source, has(request.query, "buckets")),
         "/shards.json" => shards::answer(source),
         "/livez" => Response::text(200, "ok\n"),

@@ -5,7 +5,7 @@ use std::{io::ErrorKind, sync::Arc, thread, time::Duration};
 use anyhow::Context;
 use shardcast::{
     ConnId, KickError, Listener, ListenerLimits, Server, ServerConfig, ServerHandle, StartError,
-    stats::{Connections, MemoryStats, ShardStats},
+    stats::{Connections, MemoryStats, ObjectStats, ShardStats},
 };
 
 use super::{Engine, ReadyListener};
@@ -149,6 +149,10 @@ impl Source for Pages {
         self.server.stats()
     }
 
+    fn called_objects(&self) -> Vec<ObjectStats> {
+        self.server.called_objects()
+    }
+
     fn memory(&self) -> MemoryStats {
         self.server.memory()
     }
@@ -198,3 +202,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A shard whose turn takes longer is not ready.
 const STUCK: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@ use std::sync::Mutex;
 
 use shardcast::{
     ConnId, KickError,
-    stats::{Connections, MemoryStats, ShardStats},
+    stats::{Connections, MemoryStats, ObjectStats, ShardStats},
 };
 
 use super::*;
@@ -210,6 +210,9 @@ struct Nothing(Control);
 
 impl Source for Nothing {
     fn shards(&self) -> Vec<ShardStats> {
+        Vec::new()
+    }
+    fn called_objects(&self) -> Vec<ObjectStats> {
         Vec::new()
     }
     fn memory(&self) -> MemoryStats {

@@ -153,6 +153,14 @@ impl Place {
         port::with(|port| Self::Shard(Arc::clone(&port.router), port.id)).unwrap_or(Self::Threads)
     }
 
+    /// The way to the shards, if it is one of them.
+    pub(crate) const fn router(&self) -> Option<&Arc<Router>> {
+        match self {
+            Self::Threads => None,
+            Self::Shard(router, _) | Self::AnyShard(router) => Some(router),
+        }
+    }
+
     /// A shard of this server.
     pub(crate) fn on(server: &ServerHandle) -> Self {
         Self::AnyShard(Arc::clone(server.router()))

@@ -1,14 +1,17 @@
 //! The counters of a shard. Only the shard writes them; any thread may read them at any time.
 
+pub(crate) mod calls;
 pub(crate) mod label;
 pub(crate) mod latency;
+pub(crate) mod objects;
 pub(crate) mod push;
 
 use std::sync::{
-    OnceLock,
+    Arc, OnceLock,
     atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
+use calls::CallCounters;
 use latency::Latency;
 use push::PushCounters;
 
@@ -99,6 +102,8 @@ pub(crate) struct ListenerCounters {
     pub(crate) push_queued: Counter,
     pub(crate) rate_limited: Counter,
     pub(crate) push_dropped: [Counter; DROP_POLICIES.len()],
+    /// Those of its service, if that has objects.
+    pub(crate) calls: OnceLock<Arc<CallCounters>>,
 }
 
 impl ShardCounters {

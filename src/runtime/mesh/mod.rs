@@ -34,7 +34,10 @@ pub(crate) use port::{Budget, Ends, Port, ResponseSink};
 pub use responder::Responder;
 pub use response::{Failure, ServiceResponse};
 
-use crate::{ConnId, counters::DROP_POLICIES};
+use crate::{
+    ConnId,
+    counters::{DROP_POLICIES, objects::CalledObjects},
+};
 
 /// The queues to every shard of one runtime.
 #[derive(Debug)]
@@ -46,6 +49,8 @@ pub(crate) struct Router {
     draining: AtomicBool,
     /// The next unused number.
     numbers: AtomicU64,
+    /// The objects of other servers that this runtime calls.
+    pub(crate) objects: CalledObjects,
 }
 
 /// The receiving ends of a shard's inbox.
@@ -92,8 +97,14 @@ pub(crate) fn mesh(shards: usize, capacity: usize, bytes_max: u64) -> (Router, V
             ends[to].incoming[from] = Some(consumer);
         }
     }
-    let router =
-        Router { peers, capacity, bytes_max, draining: AtomicBool::new(false), numbers: AtomicU64::new(0) };
+    let router = Router {
+        peers,
+        capacity,
+        bytes_max,
+        draining: AtomicBool::new(false),
+        numbers: AtomicU64::new(0),
+        objects: CalledObjects::default(),
+    };
     (router, ends)
 }
 

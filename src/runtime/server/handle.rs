@@ -18,7 +18,7 @@ use crate::{
     mesh::{Envelope, Pending, Router, port},
     reactor::current::{self, with_part},
     shard::{Lifecycle, Shard},
-    stats::{Connections, MemoryStats, ShardStats},
+    stats::{Connections, MemoryStats, ObjectStats, ShardStats},
 };
 
 /// A handle to a running server: cheap to clone, usable from any thread.
@@ -371,6 +371,14 @@ impl ServerHandle {
     /// Counters of every shard.
     pub fn stats(&self) -> Vec<ShardStats> {
         stats::read(&self.shared, &self.router)
+    }
+
+    /// The objects of other servers that proxies call: those of communicators whose connections are on the shards of this
+    /// server, and of those that [report](crate::tars::rpc::CommunicatorBuilder::report_to) to it. Objects without a
+    /// proxy are not among them. There is one entry for each name, and 256 of them at most: the rest is added up in one
+    /// more.
+    pub fn called_objects(&self) -> Vec<ObjectStats> {
+        self.router.objects.read()
     }
 
     /// The open connections. Waits for the shards, up to `patience`; the result names those that did not respond. Do not

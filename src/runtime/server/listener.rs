@@ -3,10 +3,11 @@ use std::{fmt, net::IpAddr, sync::Arc};
 use shardcast_proto::{Protocol, push::schedule::RateLimit};
 
 use super::ServerHandle;
-use crate::{ListenerId, ListenerLimits, service::Service};
+use crate::{ListenerId, ListenerLimits, counters::ListenerCounters, service::Service};
 
-/// Makes the service of a listener on one shard.
-pub(super) type ServiceFactory = Arc<dyn Fn(&ServerHandle) -> Box<dyn Service> + Send + Sync>;
+/// Makes the service of a listener on one shard, which may add to the counters.
+pub(super) type ServiceFactory =
+    Arc<dyn Fn(&ServerHandle, &ListenerCounters) -> Box<dyn Service> + Send + Sync>;
 
 /// Which listener is meant: by its handle, or by its name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -98,11 +99,21 @@ impl Listener {
     /// connection gets the first one whose [`sniff`](Protocol::sniff) matches the first bytes.
     #[must_use]
     pub fn protocol<S: Service>(
-        mut self,
+        self,
         protocol: impl Protocol + 'static,
         service: impl Fn(&ServerHandle) -> S + Send + Sync + 'static,
     ) -> Self {
-        let factory: ServiceFactory = Arc::new(move |server| Box::new(service(server)));
+        self.counted_protocol(protocol, move |server, _| service(server))
+    }
+
+    /// As [`protocol`](Self::protocol), for a service that has counters of its own.
+    #[must_use]
+    pub(crate) fn counted_protocol<S: Service>(
+        mut self,
+        protocol: impl Protocol + 'static,
+        service: impl Fn(&ServerHandle, &ListenerCounters) -> S + Send + Sync + 'static,
+    ) -> Self {
+        let factory: ServiceFactory = Arc::new(move |server, counters| Box::new(service(server, counters)));
         self.protocols.push((Arc::new(protocol), factory));
         self
     }

@@ -72,7 +72,13 @@ impl Server {
         let epoch = epoch::first(shared.config.epoch_file.as_deref());
         for (id, ends) in ends.into_iter().enumerate() {
             let (factories, handle) = (Arc::clone(&factories), server.handle.clone());
-            let of_listener = move |it: &Vec<ServiceFactory>| it.iter().map(|make| make(&handle)).collect();
+            let counters = Arc::clone(&shared.counters[id]);
+            let services = move || {
+                let of_listener = |(it, counters): (&Vec<ServiceFactory>, _)| {
+                    it.iter().map(|make| make(&handle, counters)).collect()
+                };
+                factories.iter().zip(&counters.listeners).map(of_listener).collect()
+            };
             let seed = Seed {
                 id: id as u16,
                 cpu: plan.cpus[id],
@@ -86,7 +92,7 @@ impl Server {
                 conns: Arc::clone(&shared.conns),
                 push: shares.hub(&shared.config.push),
                 epoch,
-                services: Box::new(move || factories.iter().map(of_listener).collect()),
+                services: Box::new(services),
                 sockets: std::mem::take(&mut sockets[id]),
                 memory,
                 report: report.clone(),

@@ -82,6 +82,7 @@ fn read_listener(listener: String, protocol: &'static str, counters: &ListenerCo
         push_queued: counters.push_queued.read(),
         rate_limited: counters.rate_limited.read(),
         push_dropped: coded(&DROP_POLICIES, &counters.push_dropped),
+        calls: counters.calls.get().map(|calls| calls.read()),
     }
 }
 

@@ -3,7 +3,7 @@ use crate::admin::metrics::render;
 
 #[test]
 fn the_metrics_keep_the_rules_of_the_format() {
-    let page = render(&Fake::default().shards(), &Fake::default().memory(), false, &Reloads::default());
+    let page = render(&Fake::default());
     let series = read(&page).unwrap_or_else(|error| panic!("{error}\n{page}"));
     let listener = "shard=\"1\",listener=\"push \\\"a\\\\b\\\"\\n\",proto=\"tars-framed\"";
     for (name, value) in [
@@ -14,6 +14,12 @@ fn the_metrics_keep_the_rules_of_the_format() {
         ("shardcast_shard_busy_seconds_total{shard=\"0\"}".into(), 1.5),
         ("shardcast_shard_info{shard=\"0\",cpu=\"4\"}".into(), 1.0),
         ("shardcast_shard_info{shard=\"1\",cpu=\"\"}".into(), 1.0),
+        (format!("shardcast_calls_total{{{listener},object=\"A.B.C\"}}"), 8.0),
+        (format!("shardcast_calls_failed_total{{{listener},reason=\"overload\"}}"), 4.0),
+        (format!("shardcast_calls_waiting{{{listener}}}"), 1.0),
+        ("shardcast_proxy_calls_total{object=\"A.B.\\\"Obj\\\"\"}".into(), 7.0),
+        ("shardcast_proxy_calls_failed_total{object=\"A.B.\\\"Obj\\\"\",reason=\"timed-out\"}".into(), 3.0),
+        ("shardcast_proxy_endpoints{object=\"A.B.\\\"Obj\\\"\",state=\"usable\"}".into(), 2.0),
         ("shardcast_topics{shard=\"1\"}".into(), 12.0),
         ("shardcast_push_delivered_total{shard=\"0\"}".into(), 34.0),
         ("shardcast_resumes_total{shard=\"1\",result=\"gap\"}".into(), 6.0),
@@ -32,7 +38,7 @@ fn the_metrics_keep_the_rules_of_the_format() {
 
 #[test]
 fn every_metric_of_a_shard_has_its_label() {
-    let page = render(&Fake::default().shards(), &Fake::default().memory(), true, &Reloads::default());
+    let page = render(&Fake::default());
     for name in read(&page).expect("the rules are kept").keys() {
         let whole_process = [
             "process_",
@@ -41,6 +47,7 @@ fn every_metric_of_a_shard_has_its_label() {
             "shardcast_build_info",
             "shardcast_config_",
             "shardcast_log_",
+            "shardcast_proxy_",
         ];
         if !whole_process.iter().any(|prefix| name.starts_with(prefix)) {
             assert!(name.contains("{shard=\""), "{name}");
@@ -50,8 +57,7 @@ fn every_metric_of_a_shard_has_its_label() {
 
 #[test]
 fn the_process_is_measured() {
-    let series = read(&render(&[], &Fake::default().memory(), false, &Reloads::default()))
-        .expect("the rules are kept");
+    let series = read(&render(&Fake::default())).expect("the rules are kept");
     for name in [
         "process_cpu_seconds_total",
         "process_resident_memory_bytes",

@@ -16,7 +16,7 @@ use std::{
 
 use shardcast::{
     ConnId, KickError,
-    stats::{Connections, LatencyStats, ListenerStats, MemoryStats, ShardStats},
+    stats::{CallStats, Connections, LatencyStats, ListenerStats, MemoryStats, ObjectStats, ShardStats},
 };
 
 use super::{
@@ -59,6 +59,13 @@ impl Fake {
 impl Source for Fake {
     fn shards(&self) -> Vec<ShardStats> {
         (0..2).map(shard).collect()
+    }
+
+    fn called_objects(&self) -> Vec<ObjectStats> {
+        let mut object = ObjectStats::default();
+        (object.object, object.calls, object.endpoints_usable) = ("A.B.\"Obj\"".into(), 7, 2);
+        object.failed = vec![("timed-out", 3)];
+        vec![object]
     }
 
     fn memory(&self) -> MemoryStats {
@@ -141,6 +148,9 @@ fn shard(number: u16) -> ShardStats {
     listener.opened = 5;
     listener.closed = vec![("peer-closed", 1), ("idle", 1)];
     listener.push_dropped = vec![("drop-oldest", 9)];
+    let mut calls = CallStats::default();
+    (calls.objects, calls.overloads, calls.waiting) = (vec![("A.B.C".into(), 8)], 4, 1);
+    listener.calls = Some(calls);
     let mut shard = ShardStats::default();
     shard.shard = number;
     shard.cpu = (number == 0).then_some(4);

@@ -67,6 +67,7 @@ impl Attempts {
     pub(super) fn send(mut self) -> Result<(), RpcError> {
         let (client, options) = self.begin(true)?;
         if client.is_unreachable() {
+            self.object.shared.counts.fail(&RpcError::Unreachable);
             return Err(RpcError::Unreachable);
         }
         client.call_quickly(self.route(), self.body.clone(), options, |_| {});
@@ -75,7 +76,8 @@ impl Attempts {
 
     /// Chooses the peer.
     fn begin(&mut self, one_way: bool) -> Result<(Client, CallOptions), RpcError> {
-        let (peer, client) = self.object.choose(self.choice, &self.tried)?;
+        let chosen = self.object.choose(self.choice, &self.tried);
+        let (peer, client) = chosen.inspect_err(|error| self.object.shared.counts.fail(error))?;
         self.peer = Some(peer);
         let timeout = match self.tried[..] {
             [] => self.timeout,
@@ -95,7 +97,11 @@ impl Attempts {
                 return None;
             }
         }
-        Some(result.map_err(RpcError::from))
+        let counts = &self.object.shared.counts;
+        if result.as_ref().is_ok_and(|response| response.result.is_err()) {
+            counts.refuse();
+        }
+        Some(result.map_err(RpcError::from).inspect_err(|error| counts.fail(error)))
     }
 
     fn route(&self) -> Route<'_> {

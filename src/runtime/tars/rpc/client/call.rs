@@ -237,6 +237,7 @@ impl<T> Call<T> {
         if request != CallHead::default() || !call.context.is_empty() || !call.status.is_empty() {
             request.encode_with(&call.context, &call.status, &mut head);
         }
+        object.shared.counts.begin();
         let function = call.function.clone();
         let call = (!object.shared.interceptors.0.is_empty()).then(|| Box::new(call));
         let attempts = Attempts {

@@ -9,6 +9,7 @@ use shardcast_proto::tars::{ObjectRef, packet::FRAME_LEN_MAX_TARSCPP};
 
 use super::{
     BreakerConfig, CallInterceptor, EndpointList, EndpointSource, Proxy, ProxyError,
+    counts::Counts,
     intercept::Interceptors,
     object::{Hooks, Object, Shared},
     source::watch_direct,
@@ -16,6 +17,7 @@ use super::{
 use crate::{
     ServerHandle,
     client::{CallbackThreads, Place},
+    mesh::Router,
 };
 
 /// The clients of a program: makes proxies, which share connections and threads. Cheap to clone.
@@ -59,6 +61,8 @@ struct Inner {
     threads: CallbackThreads,
     source: Option<Arc<dyn EndpointSource>>,
     interceptors: Interceptors,
+    /// The server whose metrics have the objects.
+    reports_to: Option<Arc<Router>>,
     /// By object string.
     objects: Mutex<HashMap<String, Weak<Object>>>,
 }
@@ -133,6 +137,7 @@ pub struct CommunicatorBuilder {
     threads: Option<CallbackThreads>,
     source: Option<Arc<dyn EndpointSource>>,
     interceptors: Interceptors,
+    reports_to: Option<Arc<Router>>,
 }
 
 impl Communicator {
@@ -169,6 +174,7 @@ impl Communicator {
             threads: threads.clone(),
             hooks: Hooks::default(),
             interceptors: interceptors.clone(),
+            counts: Counts::default(),
         });
         let list = EndpointList(Arc::downgrade(&made));
         match source {
@@ -183,6 +189,10 @@ impl Communicator {
         let object = known.unwrap_or_else(|| {
             objects.retain(|_, object| object.strong_count() > 0);
             objects.insert(key, Arc::downgrade(&made));
+            if let Some(router) = &self.0.reports_to {
+                let weak: Weak<Object> = Arc::downgrade(&made);
+                router.objects.add(weak);
+            }
             made
         });
         Ok(Proxy::new(object))
@@ -251,13 +261,36 @@ impl CommunicatorBuilder {
         self
     }
 
+    /// Has the objects of its proxies among the [metrics](ServerHandle::called_objects) of this server. Without this, they
+    /// are among those of the server on whose shards the connections are, if they are on shards.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::{Server, tars::rpc::Communicator};
+    ///
+    /// let server = Server::builder().shards(1).start()?;
+    /// // For threads that block, whose calls are to be seen in the metrics nevertheless.
+    /// let communicator = Communicator::builder().report_to(&server.handle()).build();
+    /// let proxy = communicator.proxy("Demo.HelloServer.HelloObj@tcp -h 10.0.0.1 -p 10100")?;
+    /// assert_eq!(server.handle().called_objects().len(), 1);
+    /// # drop(proxy);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn report_to(mut self, server: &ServerHandle) -> Self {
+        self.reports_to = Some(Arc::clone(server.router()));
+        self
+    }
+
     /// Makes the communicator.
     pub fn build(self) -> Communicator {
-        let Self { config, breaker, place, threads, source, interceptors } = self;
+        let Self { config, breaker, place, threads, source, interceptors, reports_to } = self;
+        let place = place.unwrap_or_else(Place::here);
         Communicator(Arc::new(Inner {
             config,
             breaker,
-            place: place.unwrap_or_else(Place::here),
+            reports_to: reports_to.or_else(|| place.router().cloned()),
+            place,
             threads: threads.unwrap_or_else(|| CallbackThreads::new(CALLBACK_THREADS)),
             source,
             interceptors,

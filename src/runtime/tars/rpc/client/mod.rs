@@ -10,6 +10,7 @@ mod balance;
 mod breaker;
 mod call;
 mod communicator;
+mod counts;
 mod error;
 mod future;
 mod intercept;

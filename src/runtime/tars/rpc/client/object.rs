@@ -10,11 +10,16 @@ use shardcast_proto::{rpc::Cause, tars::Endpoint};
 use super::{
     BreakerConfig, CommunicatorConfig, EndpointState, IncomingPush, PushHandler, RpcError,
     balance::{Balance, Choice},
+    counts::{self, Counts},
     intercept::Interceptors,
     peer::{Peer, now},
     source::is_supported,
 };
-use crate::client::{CallbackThreads, Client, ClientStats, Place};
+use crate::{
+    client::{CallbackThreads, Client, ClientStats, Place},
+    counters::objects::CalledObject,
+    stats::ObjectStats,
+};
 
 #[derive(Debug)]
 pub(super) struct Object {
@@ -32,6 +37,7 @@ pub(super) struct Shared {
     pub(super) threads: CallbackThreads,
     pub(super) hooks: Hooks,
     pub(super) interceptors: Interceptors,
+    pub(super) counts: Counts,
 }
 
 #[derive(Debug)]
@@ -128,18 +134,31 @@ impl Object {
     }
 
     pub(super) fn stats(&self) -> ClientStats {
-        self.table().peers.iter().map(|peer| peer.stats()).fold(ClientStats::default(), |sum, it| {
-            ClientStats {
-                calls: sum.calls + it.calls,
-                late_responses: sum.late_responses + it.late_responses,
-                callbacks_waiting: sum.callbacks_waiting + it.callbacks_waiting,
-                pushes_dropped: sum.pushes_dropped + it.pushes_dropped,
-            }
-        })
+        let former = self.shared.counts.former_clients();
+        self.table().peers.iter().map(|peer| peer.stats()).fold(former, counts::add)
     }
 
     fn table(&self) -> Arc<Table> {
         Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl CalledObject for Object {
+    fn stats(&self) -> ObjectStats {
+        let (table, now) = (self.table(), now());
+        let usable = table.peers.iter().filter(|peer| peer.is_usable(now)).count();
+        let ClientStats { calls, late_responses, callbacks_waiting, pushes_dropped } = self.stats();
+        ObjectStats {
+            object: self.shared.servant.clone(),
+            calls: self.shared.counts.calls(),
+            failed: self.shared.counts.failed(),
+            calls_in_progress: calls as u64,
+            late_responses,
+            callbacks_waiting: callbacks_waiting as u64,
+            pushes_dropped,
+            endpoints_usable: usable as u64,
+            endpoints_unusable: (table.peers.len() - usable) as u64,
+        }
     }
 }
 

@@ -115,7 +115,7 @@ impl Peer {
         let client = state.client.take();
         drop(state);
         if let Some(it) = client {
-            finish(it.client, now() + FINISH_TIME);
+            Ending::begin(it.client, &self.shared);
         }
     }
 
@@ -127,7 +127,7 @@ impl Peer {
             tracing::warn!(%error, endpoint = %self.endpoint, "cannot make another client");
         }
         drop(state);
-        finish(old.client, now() + FINISH_TIME);
+        Ending::begin(old.client, &self.shared);
     }
 
     fn connect(self: &Arc<Self>, state: &mut State) -> Result<Client, RpcError> {
@@ -216,12 +216,33 @@ impl Sink {
     }
 }
 
-/// Keeps a client until its calls have ended, or until this time.
-fn finish(client: Client, until: Time) {
-    let now = now();
-    if client.stats().calls > 0 && now < until && !client.is_unreachable() {
-        let again = client.clone();
-        client.run_at(now + FINISH_CHECK, move || finish(again, until));
+/// A client that gets no more calls. It ends when this is dropped.
+struct Ending {
+    shared: Arc<Shared>,
+    /// That of the client.
+    number: u64,
+}
+
+impl Ending {
+    /// Keeps a client until its calls have ended, or for a time.
+    fn begin(client: Client, shared: &Arc<Shared>) {
+        let (shared, number) = (Arc::clone(shared), shared.counts.retire(client));
+        Self { shared, number }.check(now() + FINISH_TIME);
+    }
+
+    /// Looks again and again whether calls are left, until this time.
+    fn check(self, until: Time) {
+        let Some(client) = self.shared.counts.retired(self.number) else { return };
+        let now = now();
+        if client.stats().calls > 0 && now < until && !client.is_unreachable() {
+            client.run_at(now + FINISH_CHECK, move || self.check(until));
+        }
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.shared.counts.end(self.number);
     }
 }
 

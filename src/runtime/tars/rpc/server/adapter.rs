@@ -3,10 +3,10 @@ use std::{fmt, sync::Arc, time::Duration};
 use shardcast_proto::tars::{Endpoint, EndpointError, Transport, packet::FRAME_LEN_MAX_TARSCPP, rpc::Tars};
 
 use super::{
-    Access, AdapterStats, Dispatcher, Interceptor, RawServant, gate::Gate, interceptor::Interceptors,
-    raw::Raw, service::TarsService,
+    Access, AdapterStats, Dispatcher, Interceptor, RawServant, gate::Gate, interceptor::Around, raw::Raw,
+    service::TarsService,
 };
-use crate::{Listener, ListenerLimits, ServerHandle};
+use crate::{Listener, ListenerLimits, ServerHandle, counters::ListenerCounters};
 
 /// The listener for the calls of one or several servants. See [`rpc`](super::super) for an example, and for what the
 /// options mean on shards.
@@ -249,27 +249,33 @@ impl Adapter {
             it.reconnect_notice = options.reconnect_notice;
         });
         let listener = base
-            .protocol(protocol, move |server| service(server, &servants, &interceptors, &options, &stats))
+            .counted_protocol(protocol, move |server, counters| {
+                service((server, counters), &servants, &interceptors, &options, &stats)
+            })
             .connections_max(connections_max);
         if access.is_open() { listener } else { listener.admit(move |address| access.permits(address)) }
     }
 }
 
-/// The service of a shard.
+/// The service of a listener on a shard.
 fn service(
-    server: &ServerHandle,
+    (server, listener): (&ServerHandle, &ListenerCounters),
     servants: &[(String, ServantFactory)],
     interceptors: &[InterceptorFactory],
     options: &AdapterOptions,
     stats: &AdapterStats,
 ) -> TarsService {
-    let counters = stats.of_shard();
+    let mut names: Vec<_> = servants.iter().map(|(name, _)| name.clone()).collect();
+    names.sort();
+    let counters = stats.of_shard(names);
+    // The first of several protocols counts.
+    let _ = listener.calls.set(Arc::clone(&counters));
     let dispatchers = servants.iter().map(|(name, factory)| (name.as_str(), factory(server))).collect();
-    let interceptors = Interceptors(interceptors.iter().map(|factory| factory(server)).collect());
+    let interceptors = interceptors.iter().map(|factory| factory(server)).collect();
     let gate = options.threads_max.map(|threads| {
         Gate::new(threads.max(1), options.queue_max, options.queue_bytes_max, Arc::clone(&counters))
     });
-    TarsService::new(dispatchers, interceptors, gate, options.queue_timeout, counters)
+    TarsService::new(dispatchers, Around { interceptors, counters }, gate, options.queue_timeout)
 }
 
 impl fmt::Debug for Adapter {

@@ -1,11 +1,11 @@
-use std::{fmt, future::Future, rc::Rc};
+use std::{fmt, future::Future, pin::pin, rc::Rc};
 
 use shardcast_proto::tars::{
     packet::ReturnCode,
     rpc::{ArgumentError, ArgumentReader, ArgumentWriter, EncodeError},
 };
 
-use super::{CallContext, gate::Permit, interceptor::Interceptors};
+use super::{CallContext, gate::Permit, interceptor::Around};
 use crate::{Failure, Reply, Responder, ServiceResponse, task};
 
 /// A call on its way to the function of a servant.
@@ -18,7 +18,7 @@ pub struct IncomingCall<'c, 'r> {
 struct Open<'c, 'r> {
     context: CallContext,
     way: Way<'c, 'r>,
-    interceptors: Rc<Interceptors>,
+    around: Rc<Around>,
     permit: Option<Permit>,
 }
 
@@ -35,10 +35,10 @@ impl<'c, 'r> IncomingCall<'c, 'r> {
         context: CallContext,
         body: &'c [u8],
         way: Way<'c, 'r>,
-        interceptors: Rc<Interceptors>,
+        around: Rc<Around>,
         permit: Option<Permit>,
     ) -> Self {
-        Self { open: Some(Open { context, way, interceptors, permit }), body }
+        Self { open: Some(Open { context, way, around, permit }), body }
     }
 
     /// The function that is called; empty once the call is answered.
@@ -119,7 +119,7 @@ impl<'c, 'r> IncomingCall<'c, 'r> {
     ) where
         F: Future<Output = (Result<T, Failure>, CallContext)> + 'static,
     {
-        let Some(Open { context, way, interceptors, permit }) = self.open.take() else { return };
+        let Some(Open { context, way, around, permit }) = self.open.take() else { return };
         let label = context.label();
         match way {
             Way::Now(reply) => {
@@ -127,17 +127,16 @@ impl<'c, 'r> IncomingCall<'c, 'r> {
                 let handler = handler(context);
                 reply.answer_with(label, async move {
                     let _permit = permit;
-                    let (result, cx) = handler.await;
-                    response(result, &cx, |cx, value| encode(cx, value, buffer), &interceptors)
+                    let (result, cx) = around.run(pin!(handler)).await;
+                    response(result, &cx, |cx, value| encode(cx, value, buffer), &around)
                 });
             }
             Way::Later(responder) => {
                 let connection = context.connection().clone();
                 let handler = handler(context);
                 task::spawn_for(&connection, label, async move {
-                    let (result, cx) = handler.await;
-                    let response =
-                        response(result, &cx, |cx, value| encode(cx, value, Vec::new()), &interceptors);
+                    let (result, cx) = around.run(pin!(handler)).await;
+                    let response = response(result, &cx, |cx, value| encode(cx, value, Vec::new()), &around);
                     // If the connection has ended, nothing waits for it.
                     let _ = responder.answer(response);
                     drop(permit);
@@ -148,8 +147,9 @@ impl<'c, 'r> IncomingCall<'c, 'r> {
 
     /// Answers with a failure.
     pub(super) fn fail(&mut self, failure: Failure) {
-        let Some(Open { context, way, interceptors, .. }) = self.open.take() else { return };
-        interceptors.after(&context, Err(&failure));
+        let Some(Open { context, way, around, .. }) = self.open.take() else { return };
+        around.counters.failed.add(1);
+        around.after(&context, Err(&failure));
         match way {
             Way::Now(reply) => reply.fail(failure),
             Way::Later(responder) => {
@@ -168,15 +168,18 @@ fn response<T>(
     result: Result<T, Failure>,
     cx: &CallContext,
     encode: impl FnOnce(&CallContext, T) -> Result<Vec<u8>, Failure>,
-    interceptors: &Interceptors,
+    around: &Around,
 ) -> ServiceResponse {
     // A one-way call needs no encoded result.
     let encoded =
         result.and_then(|value| if cx.expects_response() { encode(cx, value) } else { Ok(Vec::new()) });
-    interceptors.after(cx, encoded.as_ref().map(|_| ()));
+    around.after(cx, encoded.as_ref().map(|_| ()));
     let body = match encoded {
         Ok(body) => body,
-        Err(failure) => return failure.into(),
+        Err(failure) => {
+            around.counters.failed.add(1);
+            return failure.into();
+        }
     };
     let head = cx.response_head();
     if head.is_empty() {

@@ -15,8 +15,8 @@ use bytes::Bytes;
 use shardcast_os::clock;
 use shardcast_proto::{Amount, ConnId, Time, tars::packet::ReturnCode};
 
-use super::{CallContext, call::failure, service::Target, stats::Counters};
-use crate::{Responder, task};
+use super::{CallContext, call::failure, service::Target};
+use crate::{Responder, counters::calls::CallCounters, task};
 
 /// One per adapter and shard.
 pub(super) struct Gate {
@@ -29,7 +29,7 @@ pub(super) struct Gate {
     runs: Cell<bool>,
     /// Wakes it when a handler ends.
     waker: Cell<Option<Waker>>,
-    counters: Arc<Counters>,
+    counters: Arc<CallCounters>,
 }
 
 #[derive(Default)]
@@ -58,7 +58,7 @@ impl Gate {
         handlers_max: usize,
         queue_max: usize,
         queue_bytes_max: usize,
-        counters: Arc<Counters>,
+        counters: Arc<CallCounters>,
     ) -> Self {
         Self {
             handlers_max,
@@ -102,14 +102,18 @@ impl Gate {
                 return false;
             };
             let Some(call) = waiting.take_newest(largest) else { return false };
+            self.count(&waiting);
             drop(waiting);
-            self.counters.overloads.add();
+            self.counters.overloads.add(1);
             call.fail(ReturnCode::OVERLOAD);
         }
     }
 
     pub(super) fn wait(self: &Rc<Self>, call: WaitingCall) {
-        self.waiting.borrow_mut().push(call);
+        let mut waiting = self.waiting.borrow_mut();
+        waiting.push(call);
+        self.count(&waiting);
+        drop(waiting);
         if !self.runs.replace(true) {
             let gate = Rc::clone(self);
             task::spawn("queue of a Tars adapter", async move { gate.run().await });
@@ -147,18 +151,29 @@ impl Gate {
     }
 
     fn next(&self) -> Option<WaitingCall> {
-        self.waiting.borrow_mut().take_oldest()
+        let mut waiting = self.waiting.borrow_mut();
+        let call = waiting.take_oldest();
+        self.count(&waiting);
+        call
     }
 
     /// Fails calls that have waited for too long.
     fn sweep(&self) {
         let now = Time::from_nanos(clock::now_nanos());
-        let expired = self.waiting.borrow_mut().take_expired(now);
+        let mut waiting = self.waiting.borrow_mut();
+        let expired = waiting.take_expired(now);
+        self.count(&waiting);
+        drop(waiting);
         expired.into_iter().for_each(|call| self.time_out(call));
     }
 
+    fn count(&self, waiting: &Waiting) {
+        self.counters.waiting.set(waiting.held.messages as u64);
+        self.counters.waiting_bytes.set(waiting.held.bytes as u64);
+    }
+
     fn time_out(&self, call: WaitingCall) {
-        self.counters.queue_timeouts.add();
+        self.counters.queue_timeouts.add(1);
         call.fail(ReturnCode::QUEUE_TIMEOUT);
     }
 }

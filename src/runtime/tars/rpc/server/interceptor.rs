@@ -1,5 +1,11 @@
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+};
+
 use super::CallContext;
-use crate::Failure;
+use crate::{Failure, counters::calls::CallCounters};
 
 /// Code around all calls of an adapter: traces, authentication, metrics.
 ///
@@ -47,17 +53,22 @@ pub trait Interceptor: 'static {
     }
 }
 
-/// The interceptors of an adapter on one shard.
-#[derive(Default)]
-pub(super) struct Interceptors(pub(super) Vec<Box<dyn Interceptor>>);
+/// What is around all calls of an adapter on one shard.
+pub(super) struct Around {
+    pub(super) interceptors: Vec<Box<dyn Interceptor>>,
+    pub(super) counters: Arc<CallCounters>,
+}
 
-impl Interceptors {
+/// A handler that was not ready at once.
+struct InProgress<'a>(&'a CallCounters);
+
+impl Around {
     /// Asks all of them, up to the first that refuses. Those before it are informed of that.
     #[inline]
     pub(super) fn before(&self, cx: &CallContext, arguments: &[u8]) -> Result<(), Failure> {
-        for (index, one) in self.0.iter().enumerate() {
+        for (index, one) in self.interceptors.iter().enumerate() {
             if let Err(failure) = one.before(cx, arguments) {
-                self.0[..index].iter().rev().for_each(|passed| passed.after(cx, Err(&failure)));
+                self.interceptors[..index].iter().rev().for_each(|passed| passed.after(cx, Err(&failure)));
                 return Err(failure);
             }
         }
@@ -66,6 +77,33 @@ impl Interceptors {
 
     #[inline]
     pub(super) fn after(&self, cx: &CallContext, outcome: Result<(), &Failure>) {
-        self.0.iter().rev().for_each(|one| one.after(cx, outcome));
+        self.interceptors.iter().rev().for_each(|one| one.after(cx, outcome));
+    }
+
+    /// Runs a handler. It counts as in progress from when it has to wait.
+    #[inline]
+    pub(super) async fn run<F: Future>(&self, mut handler: Pin<&mut F>) -> F::Output {
+        let mut in_progress = None;
+        poll_fn(|cx| {
+            let polled = handler.as_mut().poll(cx);
+            if polled.is_pending() && in_progress.is_none() {
+                in_progress = Some(InProgress::new(&self.counters));
+            }
+            polled
+        })
+        .await
+    }
+}
+
+impl<'a> InProgress<'a> {
+    fn new(counters: &'a CallCounters) -> Self {
+        counters.in_progress.add(1);
+        Self(counters)
+    }
+}
+
+impl Drop for InProgress<'_> {
+    fn drop(&mut self) {
+        self.0.in_progress.sub(1);
     }
 }

@@ -1,6 +1,6 @@
 //! The service of an adapter on one shard.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use shardcast_proto::{
@@ -13,8 +13,7 @@ use super::{
     call::{Way, failure},
     context::Function,
     gate::{Gate, Permit, WaitingCall},
-    interceptor::Interceptors,
-    stats::Counters,
+    interceptor::Around,
 };
 use crate::{CloseReason, Connection, Context, Failure, Reply, Service};
 
@@ -25,31 +24,32 @@ pub(super) struct TarsService {
     /// The bound on handlers, if there is one.
     gate: Option<Rc<Gate>>,
     queue_timeout: Duration,
-    counters: Arc<Counters>,
+    around: Rc<Around>,
 }
 
 /// A servant.
 pub(super) struct Target {
     name: Rc<str>,
     dispatcher: Box<dyn Dispatcher>,
-    interceptors: Rc<Interceptors>,
+    /// Its place among the counters.
+    number: usize,
+    around: Rc<Around>,
 }
 
 impl TarsService {
     pub(super) fn new(
-        dispatchers: Vec<(&str, Box<dyn Dispatcher>)>,
-        interceptors: Interceptors,
+        mut dispatchers: Vec<(&str, Box<dyn Dispatcher>)>,
+        around: Around,
         gate: Option<Gate>,
         queue_timeout: Duration,
-        counters: Arc<Counters>,
     ) -> Self {
-        let interceptors = Rc::new(interceptors);
-        let target = |(name, dispatcher): (&str, _)| {
-            Rc::new(Target { name: name.into(), dispatcher, interceptors: Rc::clone(&interceptors) })
+        let around = Rc::new(around);
+        dispatchers.sort_by_key(|(name, _)| *name);
+        let target = |(number, (name, dispatcher)): (usize, (&str, _))| {
+            Rc::new(Target { name: name.into(), dispatcher, number, around: Rc::clone(&around) })
         };
-        let mut targets: Vec<_> = dispatchers.into_iter().map(target).collect();
-        targets.sort_by(|a, b| a.name.cmp(&b.name));
-        Self { targets, gate: gate.map(Rc::new), queue_timeout, counters }
+        let targets = dispatchers.into_iter().enumerate().map(target).collect();
+        Self { targets, gate: gate.map(Rc::new), queue_timeout, around }
     }
 
     fn target(&self, servant: &str) -> Option<&Rc<Target>> {
@@ -70,12 +70,12 @@ impl TarsService {
         };
         let target = self.target(servant).ok_or_else(|| self.unknown(ReturnCode::NO_SERVANT))?;
         if function == PING {
-            self.counters.calls.add();
+            target.count();
             reply.body();
             return Ok(());
         }
         let function = target.function(function).ok_or_else(|| self.unknown(ReturnCode::NO_FUNCTION))?;
-        self.counters.calls.add();
+        target.count();
         let head = CallHead::decode(request.head).unwrap_or_default();
         let info = CallInfo::new(Rc::clone(&target.name), function, &head);
         let context: CallContext = Context::new(connection, request, info);
@@ -85,10 +85,11 @@ impl TarsService {
         let context = context.with_deadline(deadline);
         // Requests may have waited with their connection.
         if deadline.is_some_and(|deadline| deadline <= reply.now()) {
-            self.counters.queue_timeouts.add();
+            self.around.counters.queue_timeouts.add(1);
             return Err(failure(ReturnCode::QUEUE_TIMEOUT));
         }
-        target.interceptors.before(&context, request.body)?;
+        let admitted = self.around.before(&context, request.body);
+        admitted.inspect_err(|_| self.around.counters.failed.add(1))?;
         let permit = match &self.gate {
             None => None,
             Some(gate) => match gate.enter() {
@@ -101,7 +102,7 @@ impl TarsService {
                     return Ok(());
                 }
                 None => {
-                    self.counters.overloads.add();
+                    self.around.counters.overloads.add(1);
                     let overload = failure(ReturnCode::OVERLOAD);
                     target.after(&context, &overload);
                     return Err(overload);
@@ -114,7 +115,7 @@ impl TarsService {
 
     #[cold]
     fn unknown(&self, code: ReturnCode) -> Failure {
-        self.counters.unknown.add();
+        self.around.counters.unknown.add(1);
         failure(code)
     }
 }
@@ -129,8 +130,14 @@ impl Target {
         }
     }
 
+    /// One more call.
+    #[inline]
+    fn count(&self) {
+        self.around.counters.objects[self.number].1.add(1);
+    }
+
     fn dispatch(&self, context: CallContext, body: &[u8], way: Way<'_, '_>, permit: Option<Permit>) {
-        let mut call = IncomingCall::new(context, body, way, Rc::clone(&self.interceptors), permit);
+        let mut call = IncomingCall::new(context, body, way, Rc::clone(&self.around), permit);
         if let Err(failure) = self.dispatcher.dispatch(&mut call) {
             call.fail(failure);
         }
@@ -138,7 +145,7 @@ impl Target {
 
     /// A call has failed before its handler began.
     pub(super) fn after(&self, context: &CallContext, failure: &Failure) {
-        self.interceptors.after(context, Err(failure));
+        self.around.after(context, Err(failure));
     }
 
     /// Begins a call that has waited.

@@ -89,7 +89,7 @@ fn a_server_that_asks_its_clients_to_leave_finishes_their_calls() {
     assert_eq!(leave.wait(), Ok(0));
     // There is another connection, without a call.
     eventually(PATIENCE, || peer.accepted() == 2);
-    assert_eq!(peer.open(), 2);
+    assert_eq!((peer.open(), proxy.stats().calls), (2, 1), "a call on the old one counts");
     assert_eq!(hello(&proxy, "ann").wait(), Ok("hello ann".into()));
     peer.release();
     assert_eq!(block_on(waits), Ok(()));

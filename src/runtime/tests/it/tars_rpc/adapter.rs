@@ -53,6 +53,7 @@ fn handlers_in_progress_are_bounded_and_others_wait_in_order() {
     answered.sort_unstable();
     assert_eq!(answered, [1, 2, 3, 4, 5, 6]);
     assert_eq!((stats.calls(), stats.overloads(), stats.queue_timeouts()), (8, 2, 0));
+    assert_eq!((stats.failed(), stats.in_progress(), stats.waiting()), (0, 0, 0));
 }
 
 /// Handlers that are ready at once, one after the other: the stack must not grow with their number.

@@ -1,0 +1,95 @@
+//! Calls, among the metrics: of the objects of listeners, and of the objects of other servers that proxies call.
+
+use shardcast::stats::{CallStats, ObjectStats, ShardStats};
+
+use super::metrics::{Number, Page, for_each_listener};
+
+/// Calls that came.
+pub(super) fn render(shards: &[ShardStats], page: &mut Page) {
+    let for_each = |then: &mut Then<'_>| {
+        for_each_listener(shards, |shard, listener| {
+            let Some(calls) = &listener.calls else { return };
+            let labels = [("shard", shard), ("listener", &listener.listener), ("proto", listener.protocol)];
+            then(&labels, calls);
+        });
+    };
+    page.family(CALLS, "counter", "Calls of functions of an object.");
+    for_each(&mut |labels, calls| {
+        for (object, count) in &calls.objects {
+            page.sample(CALLS, &[labels, &[("object", object)]].concat(), count);
+        }
+    });
+    page.family(FAILED, "counter", "Calls that failed, by reason.");
+    for_each(&mut |labels, calls| {
+        for (reason, count) in [
+            ("handler", calls.failed),
+            ("overload", calls.overloads),
+            ("queue-timeout", calls.queue_timeouts),
+            ("unknown", calls.unknown),
+        ] {
+            page.sample(FAILED, &[labels, &[("reason", reason)]].concat(), count);
+        }
+    });
+    for (name, kind, help, value) in NUMBERS {
+        page.family(name, kind, help);
+        for_each(&mut |labels, calls| page.sample(name, labels, value(calls)));
+    }
+}
+
+/// Calls that proxies made.
+pub(super) fn render_proxies(objects: &[ObjectStats], page: &mut Page) {
+    for (name, kind, help, value) in PROXY_NUMBERS {
+        page.family(name, kind, help);
+        for object in objects {
+            page.sample(name, &[("object", &object.object)], value(object));
+        }
+    }
+    page.family(PROXY_FAILED, "counter", "Calls of proxies that failed, by reason.");
+    for object in objects {
+        for (reason, count) in &object.failed {
+            page.sample(PROXY_FAILED, &[("object", &object.object), ("reason", reason)], count);
+        }
+    }
+    page.family(ENDPOINTS, "gauge", "Endpoints of the object, by whether calls go there.");
+    for object in objects {
+        for (state, count) in [("usable", object.endpoints_usable), ("unusable", object.endpoints_unusable)] {
+            page.sample(ENDPOINTS, &[("object", &object.object), ("state", state)], count);
+        }
+    }
+}
+
+/// Gets the labels and the counts of each listener with calls.
+type Then<'a> = dyn FnMut(&[(&str, &str)], &CallStats) + 'a;
+
+const CALLS: &str = "shardcast_calls_total";
+const FAILED: &str = "shardcast_calls_failed_total";
+const PROXY_FAILED: &str = "shardcast_proxy_calls_failed_total";
+const ENDPOINTS: &str = "shardcast_proxy_endpoints";
+
+const NUMBERS: [Number<CallStats>; 3] = [
+    ("shardcast_calls_in_progress", "gauge", "Handlers now that were not ready at once.", |c| c.in_progress),
+    ("shardcast_calls_waiting", "gauge", "Calls that wait for a handler now.", |c| c.waiting),
+    ("shardcast_calls_waiting_bytes", "gauge", "Bytes of their arguments.", |c| c.waiting_bytes),
+];
+
+const PROXY_NUMBERS: [Number<ObjectStats>; 5] = [
+    ("shardcast_proxy_calls_total", "counter", "Calls that proxies of the object began.", |o| o.calls),
+    (
+        "shardcast_proxy_calls_in_progress",
+        "gauge",
+        "Entries of the call tables of its connections now, pings included.",
+        |o| o.calls_in_progress,
+    ),
+    ("shardcast_proxy_late_responses_total", "counter", "Responses that came too late.", |o| {
+        o.late_responses
+    }),
+    ("shardcast_proxy_callbacks_waiting", "gauge", "Callbacks that wait for a thread.", |o| {
+        o.callbacks_waiting
+    }),
+    (
+        "shardcast_proxy_pushes_dropped_total",
+        "counter",
+        "Pushes and events dropped because far too many callbacks waited.",
+        |o| o.pushes_dropped,
+    ),
+];

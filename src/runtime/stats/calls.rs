@@ -1,0 +1,101 @@
+/// Calls of the objects of one listener on one shard.
+///
+/// # Examples
+/// ```
+/// use shardcast::{ServerHandle, stats::CallStats};
+///
+/// fn waiting_calls(handle: &ServerHandle) -> u64 {
+///     let shards = handle.stats();
+///     let calls = shards.iter().flat_map(|shard| &shard.listeners).filter_map(|it| it.calls.as_ref());
+///     calls.map(|calls: &CallStats| calls.waiting).sum()
+/// }
+/// ```
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct CallStats {
+    /// For each object, in the order of their names, the calls of its functions.
+    pub objects: Vec<(String, u64)>,
+    /// Calls that failed in their handler or in an interceptor, or whose arguments could not be decoded.
+    pub failed: u64,
+    /// Calls that were refused because too many wait.
+    pub overloads: u64,
+    /// Calls that waited for too long.
+    pub queue_timeouts: u64,
+    /// Calls of unknown objects or functions.
+    pub unknown: u64,
+    /// Handlers now that were not ready at once.
+    pub in_progress: u64,
+    /// Calls that wait for a handler now.
+    pub waiting: u64,
+    /// Bytes of their arguments.
+    pub waiting_bytes: u64,
+}
+
+/// An object of other servers that proxies of this process call.
+///
+/// # Examples
+/// ```
+/// use shardcast::{Server, stats::ObjectStats, tars::rpc::Communicator};
+///
+/// let server = Server::builder().shards(1).start()?;
+/// let communicator = Communicator::builder().on(&server.handle()).build();
+/// let proxy = communicator.proxy("Demo.HelloServer.HelloObj@tcp -h 10.0.0.1 -p 10100")?;
+///
+/// let objects: Vec<ObjectStats> = server.handle().called_objects();
+/// assert_eq!((&*objects[0].object, objects[0].calls_in_progress), ("Demo.HelloServer.HelloObj", 0));
+/// # drop(proxy);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ObjectStats {
+    /// `App.Server.Object`; `(others)` in the entry for the objects that have none.
+    pub object: String,
+    /// Calls that were begun.
+    pub calls: u64,
+    /// Calls that failed, per reason: `server` (its response says so), `timed-out`, `disconnected`, `unreachable`,
+    /// `other`.
+    pub failed: Vec<(&'static str, u64)>,
+    /// Entries of the call tables now: calls that wait or are in flight, pings included.
+    pub calls_in_progress: u64,
+    /// Responses that came too late.
+    pub late_responses: u64,
+    /// Callbacks that wait for a thread.
+    pub callbacks_waiting: u64,
+    /// Pushes and events dropped because far too many callbacks waited.
+    pub pushes_dropped: u64,
+    /// Endpoints to which calls go.
+    pub endpoints_usable: u64,
+    /// Endpoints that get no calls, since they are failing or cannot be connected to.
+    pub endpoints_unusable: u64,
+}
+
+impl ObjectStats {
+    /// Adds the counts of another object.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self {
+            object: _,
+            calls,
+            failed,
+            calls_in_progress,
+            late_responses,
+            callbacks_waiting,
+            pushes_dropped,
+            endpoints_usable,
+            endpoints_unusable,
+        } = self;
+        *calls += other.calls;
+        for (reason, count) in &other.failed {
+            match failed.iter_mut().find(|(known, _)| known == reason) {
+                Some((_, sum)) => *sum += count,
+                None => failed.push((reason, *count)),
+            }
+        }
+        *calls_in_progress += other.calls_in_progress;
+        *late_responses += other.late_responses;
+        *callbacks_waiting += other.callbacks_waiting;
+        *pushes_dropped += other.pushes_dropped;
+        *endpoints_usable += other.endpoints_usable;
+        *endpoints_unusable += other.endpoints_unusable;
+    }
+}

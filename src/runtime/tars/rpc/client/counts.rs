@@ -1,0 +1,112 @@
+//! What is counted of an object, apart from what its clients count.
+
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use super::RpcError;
+use crate::client::{Client, ClientStats};
+
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    calls: AtomicU64,
+    failed: [AtomicU64; REASONS.len()],
+    former: Mutex<Former>,
+}
+
+/// The clients that get no more calls.
+#[derive(Debug, Default)]
+struct Former {
+    /// Those that still have calls, each with its number.
+    ending: Vec<(u64, Client)>,
+    numbers: u64,
+    /// The sums of those that have ended.
+    late_responses: u64,
+    pushes_dropped: u64,
+}
+
+impl Counts {
+    /// A call begins.
+    pub(super) fn begin(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A call has ended without a result.
+    pub(super) fn fail(&self, error: &RpcError) {
+        let index = match error {
+            RpcError::Server { .. } => 0,
+            RpcError::TimedOut => 1,
+            RpcError::Disconnected => 2,
+            RpcError::Unreachable => 3,
+            _ => 4,
+        };
+        self.failed[index].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A server has responded with a failure.
+    pub(super) fn refuse(&self) {
+        self.failed[0].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn failed(&self) -> Vec<(&'static str, u64)> {
+        REASONS.into_iter().zip(self.failed.iter().map(|it| it.load(Ordering::Relaxed))).collect()
+    }
+
+    /// A client gets no more calls; its number.
+    pub(super) fn retire(&self, client: Client) -> u64 {
+        let mut former = self.former();
+        former.numbers += 1;
+        let number = former.numbers;
+        former.ending.push((number, client));
+        number
+    }
+
+    /// The client that was retired under this number.
+    pub(super) fn retired(&self, number: u64) -> Option<Client> {
+        self.former().ending.iter().find(|(it, _)| *it == number).map(|(_, client)| client.clone())
+    }
+
+    /// Drops that client.
+    pub(super) fn end(&self, number: u64) {
+        let mut former = self.former();
+        let Some(index) = former.ending.iter().position(|(it, _)| *it == number) else { return };
+        let (_, client) = former.ending.swap_remove(index);
+        let stats = client.stats();
+        former.late_responses += stats.late_responses;
+        former.pushes_dropped += stats.pushes_dropped;
+        drop(former);
+        // Not under the lock: what its handlers refer to may end with it.
+        drop(client);
+    }
+
+    /// Those of the clients that get no more calls.
+    pub(super) fn former_clients(&self) -> ClientStats {
+        let former = self.former();
+        let Former { ending, late_responses, pushes_dropped, .. } = &*former;
+        let mut sum = ClientStats::default();
+        (sum.late_responses, sum.pushes_dropped) = (*late_responses, *pushes_dropped);
+        ending.iter().fold(sum, |sum, (_, client)| add(sum, client.stats()))
+    }
+
+    fn former(&self) -> MutexGuard<'_, Former> {
+        self.former.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The sum of the counts of two clients.
+pub(super) const fn add(a: ClientStats, b: ClientStats) -> ClientStats {
+    ClientStats {
+        calls: a.calls + b.calls,
+        late_responses: a.late_responses + b.late_responses,
+        callbacks_waiting: a.callbacks_waiting + b.callbacks_waiting,
+        pushes_dropped: a.pushes_dropped + b.pushes_dropped,
+    }
+}
+
+/// Why calls fail.
+const REASONS: [&str; 5] = ["server", "timed-out", "disconnected", "unreachable", "other"];
