@@ -9,6 +9,8 @@ use std::{
     net::{SocketAddr, TcpStream},
 };
 
+use shardcast::proto::Route;
+
 /// A protocol, as far as the generator needs it. Each thread has its own clone. The calls are static, because they
 /// happen for every message.
 ///
@@ -76,6 +78,18 @@ pub trait Framing: Clone + Send + Sync {
     /// Appends a request with the payload that `payload` appends. `id` is from 1 to 2^30.
     fn encode(&mut self, id: u32, payload: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>);
 
+    /// As [`encode`](Self::encode), for the handler at `route`: a push load has requests of several kinds. Default: all
+    /// requests are for one handler.
+    fn encode_for(
+        &mut self,
+        _route: Route<'static>,
+        id: u32,
+        payload: impl FnOnce(&mut Vec<u8>),
+        out: &mut Vec<u8>,
+    ) {
+        self.encode(id, payload, out);
+    }
+
     /// Reads a complete frame of the server.
     fn decode<'a>(&'a mut self, frame: &'a [u8]) -> Received<'a>;
 }
@@ -89,6 +103,15 @@ pub enum Received<'a> {
         id: u32,
         /// The payload; empty if it cannot be read.
         payload: &'a [u8],
+    },
+    /// The response to a request that has failed, in a protocol that has such responses.
+    Failed {
+        /// The id of the request.
+        id: u32,
+        /// The code of the failure.
+        code: i32,
+        /// Its description.
+        text: &'a str,
     },
     /// A message without a request.
     Push(&'a [u8]),

@@ -1,9 +1,14 @@
-//! Tars RPC, for the generator: each message is a call of the [service `echo`](crate::echo), with the payload as its
-//! argument and as its result.
+//! Tars RPC, for the generator. In an echo load, each message is a call of the [service `echo`](crate::echo), with the
+//! payload as its argument and as its result. A push load calls the object for topics.
 
-use shardcast::tars::{
-    codec::{TarsReader, TarsWriter},
-    packet::{ResponseRef, ReturnCode, Version, split_frame},
+use std::borrow::Cow;
+
+use shardcast::{
+    proto::Route,
+    tars::{
+        codec::{TarsReader, TarsWriter},
+        packet::{Request, ResponseRef, ReturnCode, StringMapRef, Version, split_frame},
+    },
 };
 
 use crate::{
@@ -45,10 +50,7 @@ impl Framing for TarsCalls {
 
     #[inline]
     fn first(input: &[u8]) -> Result<Option<&[u8]>, InvalidFrame> {
-        match split_frame(input, FRAME_BYTES_MAX) {
-            Ok(found) => Ok(found.map(|(_, len)| &input[..len])),
-            Err(_) => Err(InvalidFrame),
-        }
+        first(input)
     }
 
     #[inline]
@@ -79,12 +81,105 @@ impl Framing for TarsCalls {
         };
         let id = response.request_id.cast_unsigned();
         let payload = match &response.buffer {
-            std::borrow::Cow::Borrowed(buffer) if response.ret == ReturnCode::SUCCESS => {
+            Cow::Borrowed(buffer) if response.ret == ReturnCode::SUCCESS => {
                 TarsReader::new(buffer).require(0).unwrap_or_default()
             }
             _ => &[][..],
         };
         if id == 0 { Received::Push(payload) } else { Received::Response { id, payload } }
+    }
+}
+
+/// Calls of the functions that a [`Wire`](shardcast::proto::topics::Wire) names, with its payloads as their arguments and
+/// results. Pushes have theirs too.
+///
+/// # Examples
+/// ```
+/// use shardcast::{proto::Route, tars::packet::RequestRef};
+/// use shardcast_load::{framing::Framing, tars::TarsTopics};
+///
+/// let (mut topics, mut out) = (TarsTopics::default(), Vec::new());
+/// let presence = Route::Named("Shardcast.Push.PushObj", "presence");
+/// topics.encode_for(presence, 7, |arguments| arguments.extend_from_slice(b"\x16\x01t"), &mut out);
+/// let request = RequestRef::decode(&out[4..])?;
+/// assert_eq!((request.request_id, &*request.func, &*request.buffer), (7, "presence", &b"\x16\x01t"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct TarsTopics {
+    arguments: Vec<u8>,
+    /// Descriptions of failures that are not borrowed.
+    text: String,
+}
+
+impl Framing for TarsTopics {
+    /// As with framed messages. A server may permit more.
+    const MESSAGE_BYTES_MAX: usize = TarsCalls::MESSAGE_BYTES_MAX;
+
+    #[inline]
+    fn first(input: &[u8]) -> Result<Option<&[u8]>, InvalidFrame> {
+        first(input)
+    }
+
+    /// Without a route there is no function to call: the server fails such a call.
+    fn encode(&mut self, id: u32, payload: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>) {
+        self.encode_for(Route::Only, id, payload, out);
+    }
+
+    #[inline]
+    fn encode_for(
+        &mut self,
+        route: Route<'static>,
+        id: u32,
+        payload: impl FnOnce(&mut Vec<u8>),
+        out: &mut Vec<u8>,
+    ) {
+        let (servant, func) = match route {
+            Route::Named(servant, func) => (servant, func),
+            _ => ("", ""),
+        };
+        self.arguments.clear();
+        payload(&mut self.arguments);
+        let packet = Request {
+            request_id: id.cast_signed(),
+            servant,
+            func,
+            buffer: &self.arguments[..],
+            context: StringMapRef::default(),
+            status: StringMapRef::default(),
+            ..Request::default()
+        };
+        // It is shorter than any bound on packets.
+        let _ = packet.encode(out);
+    }
+
+    #[inline]
+    fn decode<'a>(&'a mut self, frame: &'a [u8]) -> Received<'a> {
+        let Some(response) = frame.get(4..).and_then(|body| ResponseRef::decode(body).ok()) else {
+            return Received::Failed { id: 0, code: ReturnCode::CLIENT_DECODE.0, text: "" };
+        };
+        let id = response.request_id.cast_unsigned();
+        if response.ret != ReturnCode::SUCCESS {
+            self.text = response.result_desc.into_owned();
+            return Received::Failed { id, code: response.ret.0, text: &self.text };
+        }
+        let payload = match response.buffer {
+            Cow::Borrowed(buffer) => buffer,
+            Cow::Owned(buffer) => {
+                self.arguments = buffer;
+                &self.arguments
+            }
+        };
+        if id == 0 { Received::Push(payload) } else { Received::Response { id, payload } }
+    }
+}
+
+/// The first packet of `input`, if it is complete.
+#[inline]
+fn first(input: &[u8]) -> Result<Option<&[u8]>, InvalidFrame> {
+    match split_frame(input, FRAME_BYTES_MAX) {
+        Ok(found) => Ok(found.map(|(_, len)| &input[..len])),
+        Err(_) => Err(InvalidFrame),
     }
 }
 
@@ -151,7 +246,36 @@ mod tests {
             packet.encode(&mut frame).expect("it is short");
             assert_eq!(TarsCalls::default().decode(&frame), expected);
         }
+        assert_eq!(TarsTopics::first(&[255; 4]), Err(InvalidFrame));
         assert_eq!(TarsCalls::first(&[0, 0, 0, 4]), Err(InvalidFrame));
         assert_eq!(TarsCalls::first(&[255; 4]), Err(InvalidFrame));
+    }
+
+    #[test]
+    fn a_call_about_topics_gets_a_result_or_a_failure() {
+        let mut topics = TarsTopics::default();
+        let mut out = b"before".to_vec();
+        topics.encode_for(Route::Named("O", "f"), 7, |out| out.extend_from_slice(b"\x1c"), &mut out);
+        let request = RequestRef::decode(&out[10..]).expect("a packet").to_owned();
+        let buffer = shardcast::Bytes::from_static(b"\x1c");
+        let (servant, func) = ("O".into(), "f".into());
+        let expected = RequestPacket { request_id: 7, servant, func, buffer, ..RequestPacket::default() };
+        assert_eq!(request, expected);
+
+        let buffer = shardcast::Bytes::from_static(b"\x0c");
+        let response = ResponsePacket { request_id: 7, buffer, ..ResponsePacket::default() };
+        let (ret, result_desc) = (ReturnCode(4), "no topic".to_owned());
+        let failed = ResponsePacket { ret, result_desc, ..response.clone() };
+        let push = ResponsePacket { request_id: 0, ..response.clone() };
+        for (packet, expected) in [
+            (response, Received::Response { id: 7, payload: b"\x0c" }),
+            (failed, Received::Failed { id: 7, code: 4, text: "no topic" }),
+            (push, Received::Push(b"\x0c")),
+        ] {
+            let mut frame = Vec::new();
+            packet.encode(&mut frame).expect("it is short");
+            assert_eq!(topics.decode(&frame), expected);
+        }
+        assert!(matches!(topics.decode(b"\0\0\0\x05\xff"), Received::Failed { id: 0, .. }));
     }
 }

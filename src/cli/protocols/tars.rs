@@ -35,7 +35,7 @@ pub(super) fn entry() -> Entry {
         topics: Some(Topics { connect, subscribe_and_stop_reading }),
         loads: Loads {
             echo: Some(Load { service: ECHO, run: generator::run_tars }),
-            push: None,
+            push: Some(Load { service: ECHO, run: generator::run_tars }),
             command: Some(NAME),
         },
     }

@@ -263,7 +263,7 @@ fn an_added_protocol_is_a_value_of_via_with_its_own_address() {
         ("sub", vec![addresses.clone(), "framed, tars, toy]".into()]),
         ("pub", vec![addresses, "framed, tars, toy]".into()]),
         ("bench echo", vec!["[default: framed] [possible values: framed, tars, toy]".into()]),
-        ("bench push", vec!["[default: framed] [possible values: framed]".into()]),
+        ("bench push", vec!["[default: framed] [possible values: framed, tars]".into()]),
     ] {
         let line = format!("shardcast {command} --help");
         let shown = Args::read(line.split(' '), &registry()).expect_err("its help").to_string();
@@ -276,7 +276,7 @@ fn an_added_protocol_is_a_value_of_via_with_its_own_address() {
     }
     let error =
         Args::read(["shardcast", "bench", "push", "--via", "toy"], &registry()).expect_err("no such load");
-    assert!(error.to_string().contains("[possible values: framed]"), "{error}");
+    assert!(error.to_string().contains("[possible values: framed, tars]"), "{error}");
 }
 
 #[test]

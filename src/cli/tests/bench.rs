@@ -109,20 +109,33 @@ fn every_subscriber_of_a_topic_receives_its_messages() {
         let output = shardcast(&[&all[..], &["--assert", conditions]].concat()).assert().success();
         serde_json::from_slice::<Value>(&output.get_output().stdout).expect("JSON")
     };
-    // Connections, topics, shards, and the messages received of 500.
-    for (connections, topics, shards, received) in
-        [("1", "1", "1", 500), ("10", "1", "2", 5000), ("10", "5", "1", 1000), ("3", "25", "2", 500)]
-    {
-        let arguments =
-            ["--connections", connections, "--topics", topics, "--shards", shards, "--rate", "1000"];
-        let report = published(&arguments);
-        assert_eq!((&report["sent"], &report["received"]), (&500.into(), &received.into()), "{arguments:?}");
-        assert_eq!(report["test"]["topics"].to_string(), topics);
+    for via in ["framed", "tars"] {
+        let published = |arguments: &[&str]| {
+            let report = published(&[&["--via", via], arguments].concat());
+            assert_eq!((&report["test"]["kind"], &report["test"]["protocol"]), (&"push".into(), &via.into()));
+            report
+        };
+        // Connections, topics, shards, and the messages received of 500.
+        for (connections, topics, shards, received) in
+            [("1", "1", "1", 500), ("10", "1", "2", 5000), ("10", "5", "1", 1000), ("3", "25", "2", 500)]
+        {
+            let arguments =
+                ["--connections", connections, "--topics", topics, "--shards", shards, "--rate", "1000"];
+            let report = published(&arguments);
+            assert_eq!(
+                (&report["sent"], &report["received"]),
+                (&500.into(), &received.into()),
+                "{via} {arguments:?}"
+            );
+            assert_eq!(report["test"]["topics"].to_string(), topics);
+        }
+        let threads = published(&["--connections", "5", "--topics", "2", "--threads", "3", "--rate", "100"]);
+        assert_eq!((&threads["sent"], &threads["received"]), (&50.into(), &125.into()));
+        let report = published(&["--connections", "4", "--topics", "3", "--max", "--depth", "2"]);
+        assert!(report["sent"].as_u64() > Some(10), "{via}: {}", report["sent"]);
+        let report = published(&["--connections", "4", "--rate", "50", "--size", "200000"]);
+        assert_eq!((&report["sent"], &report["received"]), (&25.into(), &100.into()));
     }
-    let threads = published(&["--connections", "5", "--topics", "2", "--threads", "3", "--rate", "100"]);
-    assert_eq!((&threads["sent"], &threads["received"]), (&50.into(), &125.into()));
-    let report = published(&["--connections", "4", "--topics", "3", "--max", "--depth", "2"]);
-    assert!(report["sent"].as_u64() > Some(10), "{}", report["sent"]);
 }
 
 #[test]
@@ -137,6 +150,11 @@ fn impossible_measurements_and_unreadable_files_are_errors() {
     for (arguments, code, part) in [
         (vec!["echo", "--connect", &gone, "--time", "1"], 1, "cannot connect"),
         (vec!["push", "--connect", &without_topics, "--time", "1"], 1, "does not support topics"),
+        (
+            vec!["push", "--via", "tars", "--connect", &without_topics, "--time", "1"],
+            1,
+            "does not support topics",
+        ),
         (
             vec!["echo", "--connections", "1000000"],
             1,

@@ -58,6 +58,7 @@ impl<F: Framing> Stamper for Checked<F> {
     fn read(&mut self, frame: &[u8], stream: u32, _next: u64) -> Result<Stamp, NotAnEcho> {
         let (payload, otherwise) = match self.framing.decode(frame) {
             Received::Response { payload, .. } => (payload, NotAnEcho::Corrupt),
+            Received::Failed { .. } => return Err(NotAnEcho::Corrupt),
             Received::Push(payload) => (payload, NotAnEcho::Push),
         };
         self.payload.read(payload).filter(|stamp| stamp.stream == stream).ok_or(otherwise)

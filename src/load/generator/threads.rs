@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use shardcast::proto::topics::{Wire, control::ControlWire};
+use shardcast::{
+    proto::topics::{Wire, control::ControlWire},
+    tars::rpc::TopicWire,
+};
 use shardcast_os::{clock, cpu};
 
 use super::{
@@ -19,7 +22,11 @@ use super::{
     schedule::{self, Schedule},
     work::{CallsBy, EchoOver, FanoutOnce, Found, Part, PlainEcho, PushOver, Work},
 };
-use crate::{frame::Framed, framing::Framing, tars::TarsCalls};
+use crate::{
+    frame::Framed,
+    framing::Framing,
+    tars::{TarsCalls, TarsTopics},
+};
 
 /// What is called with the progress of a run. A trait object, so that the generator is compiled, and optimized, here.
 pub type Watch<'a> = &'a mut dyn FnMut(Progress);
@@ -32,12 +39,15 @@ pub fn run(plan: &Plan, watch: Watch<'_>) -> Result<Measured> {
     run_framed(plan, unconnected(plan), watch)
 }
 
-/// As [`run`], for [`Load::Echo`] over Tars RPC.
+/// As [`run`], for [`Load::Echo`] and [`Load::Push`] over Tars RPC.
 ///
 /// # Errors
 /// As for [`run`], or the plan has another load.
 pub fn run_tars(plan: &Plan, watch: Watch<'_>) -> Result<Measured> {
-    run_echo(plan, TarsCalls::default(), watch)
+    match plan.load {
+        Load::Push { .. } => run_push(plan, (TarsTopics::default(), TopicWire), watch),
+        _ => run_echo(plan, TarsCalls::default(), watch),
+    }
 }
 
 /// As [`run`], for [`Load::Echo`] over any protocol.

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 
 use shardcast::proto::{
     PublishHeader, TopicError, TopicName,
-    topics::{Incoming, Request, TopicResponse, Wire},
+    topics::{Incoming, Request, RequestKind, TopicResponse, Wire},
 };
 use shardcast_os::clock;
 
@@ -165,16 +165,22 @@ impl<'a, F: Framing, W: Wire> Push<'a, F, W> {
         self.frame.clear();
         let options = PublishHeader::default();
         let request = Request::Publish { topic: &topic.name, options, body };
-        self.framing.encode(id, |out| self.wire.encode(&request, out), &mut self.frame);
+        let route = self.wire.route(RequestKind::Publish);
+        self.framing.encode_for(route, id, |out| self.wire.encode(&request, out), &mut self.frame);
         links.send(self.subscribers.len() as u32, &self.frame);
     }
 
     /// Takes the response to a publication.
     fn responded(&mut self, links: &mut Links, frame: &[u8], now: u64) {
-        let Received::Response { id, payload } = self.framing.decode(frame) else { return };
-        let is_published =
-            matches!(self.wire.decode(payload), Some(Incoming::Response(TopicResponse::Published { .. })));
-        // Responses arrive in order, so it is the first.
+        let (id, is_published) = match self.framing.decode(frame) {
+            Received::Response { id, payload } => {
+                let response = self.wire.decode_response(RequestKind::Publish, payload);
+                (id, matches!(response, Ok(TopicResponse::Published { .. })))
+            }
+            Received::Failed { id, .. } => (id, false),
+            Received::Push(_) => return,
+        };
+        // Responses arrive in order, or nearly so: it is one of the first.
         let Some(at) = self.pending.iter().position(|(pending, _)| *pending == id) else { return };
         let Some((_, index)) = self.pending.remove(at) else { return };
         let index = index as usize;
@@ -201,7 +207,7 @@ impl<'a, F: Framing, W: Wire> Push<'a, F, W> {
                 // A push to all connections, which is not part of the load.
                 None => return false,
             },
-            Received::Response { .. } => &[],
+            Received::Response { .. } | Received::Failed { .. } => &[],
         };
         let connection = self.first + slot as usize;
         let found = self.stamper.read(body).and_then(|stamp| {

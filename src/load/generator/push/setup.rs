@@ -2,7 +2,7 @@
 
 use shardcast::proto::{
     TopicFilter,
-    topics::{Incoming, Request, TopicResponse, Wire},
+    topics::{Request, RequestError, RequestKind, TopicResponse, Wire},
 };
 use shardcast_os::clock;
 
@@ -81,37 +81,49 @@ impl<F: Framing, W: Wire, I: Iterator<Item = usize>> Wanted<F, W, I> {
     fn request(&mut self, links: &mut Links, slot: u32, request: &Request<'_>) {
         self.awaited += 1;
         self.out.clear();
-        // Responses arrive in order, so ids need not differ.
-        self.framing.encode(1, |out| self.wire.encode(request, out), &mut self.out);
+        let kind = request.kind();
+        // Those of one kind need not differ.
+        let id = if kind == RequestKind::Hello { HELLO_ID } else { SUBSCRIBE_ID };
+        let route = self.wire.route(kind);
+        self.framing.encode_for(route, id, |out| self.wire.encode(request, out), &mut self.out);
         links.send(slot, &self.out);
     }
 
     /// Takes the responses in received bytes; the first error remains in `outcome`.
     fn receive(&mut self, links: &mut Links, slot: u32, bytes: &[u8], outcome: &mut Result<()>) {
-        links.frames_by(F::first, slot, bytes, |links, frame| match self.framing.decode(frame) {
-            Received::Response { payload, .. } => {
-                let accepted = accepted(&self.wire, payload).and_then(|()| self.request_next(links, slot));
-                self.awaited = self.awaited.saturating_sub(1);
-                if outcome.is_ok() {
-                    *outcome = accepted;
+        links.frames_by(F::first, slot, bytes, |links, frame| {
+            let response = match self.framing.decode(frame) {
+                Received::Response { id, payload } => {
+                    let kind = if id == HELLO_ID { RequestKind::Hello } else { RequestKind::Subscribe };
+                    self.wire.decode_response(kind, payload)
                 }
+                Received::Failed { code, text, .. } => Err(RequestError::of_failure(code, text)),
+                // A server may push before HELLO has arrived.
+                Received::Push(_) => return,
+            };
+            let accepted = accepted(response).and_then(|()| self.request_next(links, slot));
+            self.awaited = self.awaited.saturating_sub(1);
+            if outcome.is_ok() {
+                *outcome = accepted;
             }
-            // A server may push before HELLO has arrived.
-            Received::Push(_) => {}
         });
     }
 }
 
 /// Whether the response to HELLO or to a subscription is not a refusal.
-fn accepted(wire: &impl Wire, payload: &[u8]) -> Result<()> {
-    match wire.decode(payload) {
-        Some(Incoming::Response(TopicResponse::Welcome { .. } | TopicResponse::Subscribed { .. })) => Ok(()),
-        Some(Incoming::Refused { status, text }) => {
-            Err(format!("refused by the server: {text} (status {status})").into())
+fn accepted(response: std::result::Result<TopicResponse, RequestError>) -> Result<()> {
+    match response {
+        Ok(TopicResponse::Welcome { .. } | TopicResponse::Pong | TopicResponse::Subscribed { .. }) => Ok(()),
+        Err(refused @ RequestError::Refused { .. }) => {
+            Err(format!("refused by the server: {refused}").into())
         }
-        _ => Err("the server does not support topics: unexpected response to HELLO".into()),
+        _ => Err("the server does not support topics: unexpected response to a request about them".into()),
     }
 }
+
+/// The ids of the requests, which tell their responses apart.
+const HELLO_ID: u32 = 1;
+const SUBSCRIBE_ID: u32 = 2;
 
 /// The most requests without a response, because servers have bounds.
 const PENDING_MAX: usize = 2048;
