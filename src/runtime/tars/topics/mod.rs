@@ -27,7 +27,7 @@ pub use inbox::Waiting;
 pub use publisher::TopicPublisher;
 pub use subscriber::{TopicClient, TopicOptions};
 
-/// The protocol in which a [`TopicClient`] uses the topics of a server.
+/// The protocol in which a [`TopicClient`] or a [`TopicPublisher`] uses the topics of a server.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TopicProtocol {

@@ -58,7 +58,30 @@ impl TopicPublisher {
     /// # Errors
     /// The name has no address, or the client could not be made.
     pub fn connect(to: impl ToSocketAddrs + fmt::Display) -> Result<Self, ConnectError> {
-        let protocol = TopicProtocol::default();
+        Self::connect_with(to, TopicProtocol::default())
+    }
+
+    /// As [`connect`](Self::connect), in another protocol.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect).
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use shardcast::{
+    ///     proto::{PublishHeader, TopicName},
+    ///     tars::{TopicProtocol, TopicPublisher},
+    /// };
+    ///
+    /// let publisher = TopicPublisher::connect_with("localhost:10100", TopicProtocol::Rpc)?;
+    /// let receipt = publisher.publish(&TopicName::new("prices.gold")?, PublishHeader::default(), b"2410")?;
+    /// println!("offset {}", receipt.position.offset);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn connect_with(
+        to: impl ToSocketAddrs + fmt::Display,
+        protocol: TopicProtocol,
+    ) -> Result<Self, ConnectError> {
         Ok(Self(Link { client: protocol.client(to)?.connect()?, wire: protocol.wire() }))
     }
 

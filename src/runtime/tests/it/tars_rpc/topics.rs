@@ -1,12 +1,15 @@
 //! Topics for clients of Tars: the object `Shardcast.Push.PushObj`, and what other protocols get of it.
 
-use std::time::Duration;
+use std::{sync::mpsc, time::Duration};
+
+use futures_lite::future::block_on;
 
 use shardcast::{
     Server,
-    proto::{Position, PublishHeader, Recovery, topics::TopicEvent},
+    proto::{Position, PublishHeader, Recovery, TopicName, topics::TopicEvent},
+    push::SubscribeOptions,
     tars::{
-        RequestError, TopicClient, TopicOptions, TopicProtocol, Waiting,
+        RequestError, TopicClient, TopicOptions, TopicProtocol, TopicPublisher, Waiting,
         codec::{TarsReader, TarsWriter},
         packet::{RequestPacket, ResponsePacket, Version},
         rpc::{AdapterOptions, ArgumentReader, ArgumentWriter, PUSH_OBJECT, PushPacket},
@@ -201,6 +204,45 @@ fn a_topic_client_over_calls_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_publisher_over_calls_needs_no_subscriber() {
+    let server = server();
+    let subscription = server.handle().subscribe("t.*", SubscribeOptions::default()).wait();
+    let subscription = subscription.expect("it runs").expect("room");
+    let address = server.address("bench").expect("it listens");
+    let publisher = TopicPublisher::connect_with(address, TopicProtocol::Rpc).expect("threads");
+    let topic = TopicName::new("t.gold").expect("a topic");
+    assert_eq!(publisher.presence(&topic), Ok(1));
+    assert_eq!(block_on(publisher.presence_async(&TopicName::new("u").expect("a topic"))), Ok(0));
+
+    let options = PublishHeader { key: Some(3), ..PublishHeader::default() };
+    let receipt = publisher.publish(&topic, options, b"1").expect("it is published");
+    assert_eq!((receipt.position.offset, receipt.receivers), (1, 1));
+    let receipt = block_on(publisher.publish_async(&topic, options, &[2; 100_000])).expect("it is published");
+    assert_eq!(receipt.position.offset, 2);
+    let (done, outcomes) = mpsc::channel();
+    for _ in 3..=100 {
+        let done = done.clone();
+        publisher.publish_then(&topic, options, b"more", move |outcome| _ = done.send(outcome));
+    }
+    for offset in 3..=100 {
+        let outcome = outcomes.recv_timeout(PATIENCE).expect("an outcome").expect("it is published");
+        assert_eq!(outcome.position.offset, offset);
+    }
+    for offset in 1..=100 {
+        assert_eq!(subscription.recv().expect("a message").position.offset, offset);
+    }
+    // It goes on over another connection.
+    for connection in server.handle().connections(PATIENCE).list {
+        let _ = server.handle().kick_now(connection.id, PATIENCE);
+    }
+    eventually(PATIENCE, || publisher.publish(&topic, options, b"again").is_ok());
+
+    let delayed = PublishHeader { delay: Some(Duration::from_secs(3600 * 24 * 365)), ..options };
+    let error = publisher.publish(&topic, delayed, b"never").expect_err("the delay is too long");
+    assert!(matches!(error, RequestError::Refused { .. }), "{error:?}");
+}
+
+#[test]
 fn a_topic_client_is_refused_where_calls_have_no_topics() {
     let options = AdapterOptions::default().with(|it| it.topics = false);
     let listener = adapter().options(options).listener();
@@ -211,6 +253,9 @@ fn a_topic_client_is_refused_where_calls_have_no_topics() {
         _ => None,
     });
     assert_eq!(error, RequestError::Unsupported);
+    let address = server.address("bench").expect("it listens");
+    let publisher = TopicPublisher::connect_with(address, TopicProtocol::Rpc).expect("threads");
+    assert_eq!(publisher.presence(&TopicName::new("t").expect("a topic")), Err(RequestError::Unsupported));
 }
 
 #[test]
