@@ -2,7 +2,7 @@ use std::{
     fmt, io,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -15,13 +15,11 @@ use super::{
     ShardHome,
     core::Counters,
     endpoint::{self, Endpoints},
-    shard::ShardClient,
     thread::ThreadClient,
 };
 use crate::{
     ServerHandle,
-    mesh::{Envelope, Router, port},
-    reactor::current,
+    mesh::{Router, port},
 };
 
 /// A client cannot be made.
@@ -143,7 +141,7 @@ pub(crate) enum Place {
     Threads,
     /// On this shard.
     Shard(Arc<Router>, u16),
-    /// On one of the shards.
+    /// On one of the shards: the current one, if it is one of them.
     AnyShard(Arc<Router>),
 }
 
@@ -293,8 +291,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Makes the client live on a shard of this server. By default it lives on the current shard. On an ordinary thread
-    /// it lives on no shard: then the calling threads perform its I/O, and one thread of the process does the rest.
+    /// Makes the client live on a shard of this server: the current one, if it is one of them. By default it lives on the
+    /// current shard. On an ordinary thread it lives on no shard: then the calling threads perform its I/O, and one thread of
+    /// the process does the rest.
     #[must_use]
     pub fn on(self, server: &ServerHandle) -> Self {
         self.place(Place::on(server))
@@ -315,7 +314,8 @@ impl ClientBuilder {
             Place::Threads => None,
             Place::Shard(router, shard) => Some((router, shard)),
             Place::AnyShard(router) => {
-                let shard = router.place(number);
+                let here = port::with(|port| Arc::ptr_eq(&port.router, &router).then_some(port.id));
+                let shard = here.flatten().unwrap_or_else(|| router.place(number));
                 Some((router, shard))
             }
         };
@@ -324,14 +324,13 @@ impl ClientBuilder {
         let home = match place {
             Some(_) if self.threads.is_some() || self.spin.is_some() => return Err(ConnectError::OnShard),
             Some((router, shard)) => {
-                let start = move || {
-                    current::with_part(|conns| ShardClient::start(conns, number, self, counts));
-                };
-                router.post(shard, Envelope::Run(Box::new(start))).map_err(|_| {
-                    let has_ended = router.peer(shard).has_ended();
+                let unstarted = Arc::new(Mutex::new(Some((self, counts))));
+                let home = ShardHome { router, shard, number, unstarted };
+                home.router.post(shard, home.envelope(|_, _| {})).map_err(|_| {
+                    let has_ended = home.router.peer(shard).has_ended();
                     if has_ended { ConnectError::Ended } else { ConnectError::QueueFull }
                 })?;
-                Home::Shard(ShardHome { router, shard, number })
+                Home::Shard(home)
             }
             None => Home::Threads(ThreadClient::start(number, self, counts)?),
         };

@@ -31,7 +31,7 @@ use std::{
     fmt,
     rc::Rc,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -86,7 +86,12 @@ struct ShardHome {
     router: Arc<Router>,
     shard: u16,
     number: u64,
+    unstarted: Arc<Unstarted>,
 }
+
+/// A client that its shard has not started yet. The first envelope that reaches the shard starts it, whichever that is:
+/// those of different threads do not arrive in the order in which they were sent.
+type Unstarted = Mutex<Option<(ClientBuilder, Arc<Counters>)>>;
 
 /// The result of a call: the response of the peer, or why there is none.
 pub type CallResult = Result<OwnedResponse, CallError>;
@@ -298,13 +303,16 @@ impl fmt::Debug for Client {
 impl ShardHome {
     /// An envelope that runs `f` where the client lives.
     fn envelope(&self, f: impl FnOnce(&Rc<Conns>, &Rc<ShardClient>) + Send + 'static) -> Envelope {
-        let number = self.number;
+        let (number, unstarted) = (self.number, Arc::clone(&self.unstarted));
         Envelope::Run(Box::new(move || {
-            let conns = current::part::<Conns>();
-            if let Some((conns, client)) = conns.and_then(|conns| {
-                let client = conns.reactor.local::<ShardClient>(number)?;
-                Some((conns, client))
-            }) {
+            let Some(conns) = current::part::<Conns>() else { return };
+            let find = || conns.reactor.local::<ShardClient>(number);
+            let start = || {
+                let (builder, counters) = unstarted.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+                ShardClient::start(&conns, number, builder, counters);
+                find()
+            };
+            if let Some(client) = find().or_else(start) {
                 f(&conns, &client);
             }
         }))

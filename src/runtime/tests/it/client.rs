@@ -91,6 +91,31 @@ fn a_client_that_lives_on_a_server_serves_threads() {
 }
 
 #[test]
+fn a_client_on_a_server_lives_on_the_shard_that_makes_it() {
+    let (peer, address) = serve(config(), &Recorder::default());
+    let (server, _) = serve(config(), &Recorder::default());
+    for shard in [1, 0, 1] {
+        let (handle, (sender, made)) = (server.handle(), flume::bounded(1));
+        let run = server.handle().run_on(shard, move || {
+            _ = sender.send(builder(address).on(&handle).connect().expect("it is one of its shards"));
+        });
+        run.expect("room");
+        let client = made.recv_timeout(PATIENCE).expect("it is made");
+        assert_eq!(call(&client, b"hello"), Ok(b"hello".to_vec()));
+        let list = server.handle().connections(PATIENCE).list;
+        assert_eq!(
+            list.iter().filter(|it| it.closed.is_none()).map(|it| it.id.shard).collect::<Vec<_>>(),
+            [shard]
+        );
+        drop(client);
+        eventually(PATIENCE, || {
+            server.handle().connections(PATIENCE).list.iter().all(|it| it.closed.is_some())
+        });
+    }
+    drop(peer);
+}
+
+#[test]
 fn ids_are_unique_however_many_threads_ask() {
     let (_server, address) = serve(config(), &Recorder::default());
     let client = connect(address);

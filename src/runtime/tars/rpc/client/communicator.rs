@@ -254,7 +254,8 @@ impl CommunicatorBuilder {
         self
     }
 
-    /// Has the connections on the shards of this server.
+    /// Has the connections on the shards of this server: each on the one that makes the first call to its endpoint, if a
+    /// shard makes it. So those of a communicator that only one shard uses are there.
     #[must_use]
     pub fn on(mut self, server: &ServerHandle) -> Self {
         self.place = Some(Place::on(server));
