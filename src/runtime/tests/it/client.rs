@@ -165,19 +165,24 @@ fn calls_in_flight_fail_at_once_when_the_connection_drops() {
 
 #[test]
 fn a_call_without_an_answer_times_out_and_a_late_answer_is_ignored() {
-    let (_server, address) = serve(config(), &Recorder::default());
+    let recorder = Recorder::default();
+    let (_server, address) = serve(config(), &recorder);
     let client = builder(address).timeout(Duration::from_millis(50)).connect().expect("a shard to live on");
     eventually(PATIENCE, || call(&client, b"hello").is_ok());
-    for _ in 0..3 {
+    eventually(PATIENCE, || {
         assert_eq!(call(&client, b"late"), Err(CallError::TimedOut));
-    }
-    // Their responses come meanwhile, and none is taken for another.
-    let until = Instant::now() + Duration::from_millis(400);
-    while Instant::now() < until {
-        match call(&client, b"hello") {
-            Ok(answer) => assert_eq!(answer, b"hello"),
-            Err(error) => assert_eq!(error, CallError::TimedOut, "the machine is busy"),
-        }
+        recorder.late() >= 3
+    });
+    // Their responses come now, and none is taken for another.
+    for _ in 0..3 {
+        recorder.answer_late();
+        eventually(PATIENCE, || match call(&client, b"hello") {
+            Ok(answer) => answer == b"hello",
+            Err(error) => {
+                assert_eq!(error, CallError::TimedOut, "the machine is busy");
+                false
+            }
+        });
     }
 }
 
@@ -229,9 +234,11 @@ fn serve_again(address: SocketAddr) -> (Server, Recorder) {
 fn calls_made_while_no_server_listens_wait_for_a_connection() {
     let (server, address) = serve(config(), &Recorder::default());
     drop(server);
-    let client = connect(address);
+    let (happened, events) = flume::unbounded();
+    let client = builder(address).on_event(move |event| drop(happened.send(event)));
+    let client = client.connect().expect("a shard to live on");
     let waiting = client.call(client.gen_requestid(), b"patience");
-    thread::sleep(Duration::from_millis(100));
+    assert_eq!(events.recv_timeout(PATIENCE), Ok(ClientEvent::ConnectFailed));
     let (_server, _) = serve_again(address);
     assert_eq!(block_on(waiting).expect("an answer at last"), "patience");
 }
@@ -242,7 +249,7 @@ fn a_call_fails_when_there_was_no_connection_in_its_time() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("bound");
     drop(taken);
-    let client = builder(address).timeout(Duration::from_millis(100)).connect().expect("a shard to live on");
+    let client = builder(address).timeout(Duration::from_secs(1)).connect().expect("a shard to live on");
     assert_eq!(call(&client, b"anybody?"), Err(CallError::ConnectFailed));
 }
 

@@ -166,21 +166,23 @@ fn all_threads_that_wait_are_answered_when_the_client_is_closed() {
 
 #[test]
 fn a_caller_with_an_answer_lets_another_one_lead() {
-    let (_server, address) = serve(config(), &Recorder::default());
+    let recorder = Recorder::default();
+    let (_server, address) = serve(config(), &recorder);
     let client = builder(address).connect().expect("a client");
     assert_eq!(call(&client, b"hello"), Ok(b"hello".to_vec()));
     for _ in 0..3 {
-        let quick: Vec<_> = (0..3)
-            .map(|_| {
+        // Each leads or waits to lead while the calls after it are in flight, and leaves before their responses.
+        let callers: Vec<_> = (1..=4)
+            .map(|count| {
                 let client = client.clone();
-                thread::spawn(move || call(&client, b"late"))
+                let caller = thread::spawn(move || call(&client, b"late"));
+                eventually(PATIENCE, || recorder.late() == count);
+                caller
             })
             .collect();
-        // Some of them lead while this call is in flight, and leave before its response.
-        thread::sleep(Duration::from_millis(100));
-        assert_eq!(call(&client, b"late"), Ok(b"late".to_vec()));
-        for thread in quick {
-            assert_eq!(thread.join().expect("a caller"), Ok(b"late".to_vec()));
+        for caller in callers {
+            recorder.answer_late();
+            assert_eq!(caller.join().expect("a caller"), Ok(b"late".to_vec()));
         }
     }
 }
@@ -193,11 +195,11 @@ fn threads_that_call_get_on_with_connections_that_drop() {
         builder(address).config(ProxyConfig::quiet().with(|it| it.backoff_max = Duration::from_millis(5)));
     let client = client.connect().expect("a client");
     let is_over = Arc::new(AtomicBool::new(false));
+    let answered: Arc<[AtomicUsize; 4]> = Arc::default();
     let callers: Vec<_> = (0..4_u32)
         .map(|number| {
-            let (client, is_over) = (client.clone(), Arc::clone(&is_over));
+            let (client, is_over, answered) = (client.clone(), Arc::clone(&is_over), Arc::clone(&answered));
             thread::spawn(move || {
-                let mut answered = 0;
                 for round in 0_u32.. {
                     let body = (number << 24 | round).to_le_bytes();
                     // Some through the background thread.
@@ -209,27 +211,27 @@ fn threads_that_call_get_on_with_connections_that_drop() {
                         Ok(answer) => assert_eq!(*answer, body),
                         Err(error) => assert_eq!(*error, CallError::Disconnected),
                     }
-                    answered += u32::from(answer.is_ok());
+                    answered[number as usize].fetch_add(usize::from(answer.is_ok()), Ordering::Relaxed);
                     if is_over.load(Ordering::Relaxed) {
                         break;
                     }
                 }
-                answered
             })
         })
         .collect();
+    let counts = || [0, 1, 2, 3].map(|number: usize| answered[number].load(Ordering::Relaxed));
     for _ in 0..40 {
-        eventually(PATIENCE, || !recorder.open().is_empty());
-        thread::sleep(Duration::from_millis(10));
+        let before = counts();
+        eventually(PATIENCE, || {
+            let all_go_on = counts().iter().zip(before).all(|(now, before)| *now > before);
+            all_go_on || callers.iter().any(thread::JoinHandle::is_finished)
+        });
         for connection in recorder.open() {
             let _ = connection.close();
         }
     }
     is_over.store(true, Ordering::Relaxed);
-    for caller in callers {
-        let answered = caller.join().expect("it goes on");
-        assert!(answered > 40, "only {answered}");
-    }
+    callers.into_iter().for_each(|caller| caller.join().expect("it goes on"));
     assert_eq!(client.untyped().stats().calls, 0);
 }
 
@@ -305,7 +307,8 @@ impl Wake for Woken {
 
 #[test]
 fn a_call_is_awaited_on_any_executor_and_wakes_its_last_waker() {
-    let (_server, address) = serve(config(), &Recorder::default());
+    let recorder = Recorder::default();
+    let (_server, address) = serve(config(), &recorder);
     let client = builder(address).connect().expect("a client");
     let calls = || async {
         for _ in 0..100 {
@@ -325,6 +328,7 @@ fn a_call_is_awaited_on_any_executor_and_wakes_its_last_waker() {
         Pin::new(&mut late).poll(&mut Context::from_waker(&Waker::from(Arc::clone(woken))))
     };
     assert!(poll(&first).is_pending() && poll(&last).is_pending());
+    recorder.answer_late();
     eventually(PATIENCE, || last.0.load(Ordering::SeqCst) > 0);
     assert!(matches!(poll(&last), Poll::Ready(Ok(answer)) if answer == "late"));
     assert_eq!(first.0.load(Ordering::SeqCst), 0);

@@ -173,7 +173,8 @@ fn the_application_knows_a_connection_only_after_its_first_exchange() {
 
 #[test]
 fn a_first_exchange_takes_the_time_of_its_protocol_at_most() {
-    let brief = Duration::from_millis(100);
+    // Long enough to send something before.
+    let brief = Duration::from_secs(1);
     let short = ServerLimits::default().with(|it| it.identify_timeout = brief);
     for (limits, timeout) in [(patient(), Some(brief)), (short, None)] {
         let (server, address, counting) = serve(limits, timeout);
@@ -219,10 +220,12 @@ fn a_silent_peer_belongs_to_the_protocol_that_needs_no_byte() {
     let listener = Listener::new("both", "127.0.0.1:0")
         .protocol(Line, |_| WhoAmI)
         .protocol(Framed::default(), move |_| FramedService(servant.clone()));
-    let limits = ServerLimits::default().with(|it| it.identify_timeout = Duration::from_millis(100));
-    let (server, address) = start(one_shard(limits), listener, "both");
+    let (server, address) = start(one_shard(patient()), listener, "both");
     let (mut silent, mut undecided) = (Peer::connect(address), Peer::connect(address));
     undecided.send(b"@");
+    eventually(PATIENCE, || Totals::of(&server.handle()).listeners(|it| it.received_bytes) == 1);
+    let limits = ServerLimits::default().with(|it| it.identify_timeout = Duration::from_millis(1));
+    assert_eq!(server.handle().set_limits(&limits), Ok(()));
     assert_eq!(undecided.read_to_end(), (Vec::new(), End::OfStream), "its bytes fit the first one only");
     eventually(PATIENCE, || Totals::of(&server.handle()).listeners(|it| it.unidentified) == 0);
     server.handle().broadcast("both", frame(0, b"news")).expect("room");

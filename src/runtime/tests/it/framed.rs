@@ -1,10 +1,10 @@
 //! Framed push end to end: recorded bytes, pushes, and the true reason for every end.
 
-use std::{thread, time::Duration};
+use std::{net::SocketAddr, thread, time::Duration};
 
 use shardcast::{
     BroadcastError, CloseReason, Connection, ListenerLimits, OverflowPolicy, PushEveryError, SendError,
-    ServerConfig, UnknownListener, proto::Error,
+    Server, ServerConfig, UnknownListener, proto::Error,
 };
 
 use crate::support::{
@@ -162,10 +162,22 @@ fn a_peer_that_resets_is_reset() {
     eventually(PATIENCE, || Totals::of(&server.handle()).closed("reset") == 1);
 }
 
+/// A peer connects to the only listener of a server, and sends nothing.
+#[track_caller]
+fn ends_as_idle(server: &Server, address: SocketAddr, recorder: &Recorder) {
+    let mut peer = Peer::connect(address);
+    assert_eq!(peer.read_to_end(), (Vec::new(), End::OfStream));
+    eventually(PATIENCE, || Totals::of(&server.handle()).closed("idle") == 1);
+    let events = recorder.events();
+    let [Event::Connected(id), Event::Closed(closed, why)] = events[..] else { panic!("{events:?}") };
+    assert_eq!((closed, why), (id, CloseReason::Idle));
+}
+
 #[test]
 fn a_silent_peer_is_idle() {
-    let (mut peer, _) = ends(idle_after(Duration::from_millis(100)), CloseReason::Idle, |_, _| {});
-    assert_eq!(peer.read_to_end(), (Vec::new(), End::OfStream));
+    let recorder = Recorder::default();
+    let (server, address) = serve(idle_after(Duration::from_millis(100)), &recorder);
+    ends_as_idle(&server, address, &recorder);
 }
 
 #[test]
@@ -188,12 +200,13 @@ fn a_peer_that_never_ends_a_frame_is_not_waited_for() {
 #[test]
 fn a_peer_that_speaks_is_not_idle() {
     let recorder = Recorder::default();
-    let (_server, address) = serve(idle_after(Duration::from_millis(500)), &recorder);
+    // Much longer than a pause, so that this holds on a busy machine, and shorter than all of them together.
+    let (_server, address) = serve(idle_after(Duration::from_secs(2)), &recorder);
     let mut peer = Peer::connect(address);
     // A byte of a frame now and then is enough: bytes count, not packets.
     for byte in frame(5, b"0123456789") {
         peer.send(&[byte]);
-        thread::sleep(Duration::from_millis(60));
+        thread::sleep(Duration::from_millis(150));
     }
     assert_eq!(peer.read_frame(), (5, b"0123456789".to_vec()));
 }
@@ -203,10 +216,8 @@ fn a_listener_has_its_own_idle_timeout() {
     let recorder = Recorder::default();
     let limits = ListenerLimits::default().with(|it| it.idle_timeout = Duration::from_millis(50));
     let listener = framed("brief", &recorder).limits(limits);
-    let (_server, address) = start(config(), listener, "brief");
-    let peer = Peer::connect(address);
-    let id = recorder.connection_of(&peer).id();
-    assert_eq!(recorder.why_closed(id), CloseReason::Idle);
+    let (server, address) = start(config(), listener, "brief");
+    ends_as_idle(&server, address, &recorder);
 }
 
 #[test]
@@ -240,9 +251,10 @@ fn a_peer_that_does_not_take_what_waits_for_too_long_is_slow() {
         it.listener_limits.outbox.bytes_max = 64 << 20;
     });
     ends(config, CloseReason::Slow, |_, connection| {
-        // More than the kernel's buffers take.
+        // More than the kernel's buffers take. It may be too slow before the last one.
         for _ in 0..32 {
-            assert_eq!(connection.send(vec![0; 1_000_000]), Ok(()));
+            let sent = connection.send(vec![0; 1_000_000]);
+            assert!(matches!(sent, Ok(()) | Err(SendError::Closed)), "{sent:?}");
         }
     });
 }

@@ -259,9 +259,13 @@ fn shards_that_do_not_respond_are_named() {
     let handle = server.handle();
     let (go_on, blocked) = flume::bounded::<()>(1);
     handle.run_on(1, move || assert!(blocked.recv().is_err())).expect("there is room");
-    let moment = Duration::from_millis(500);
-    for listed in [handle.connections(moment), handle.closed_connections(moment)] {
-        assert_eq!((listed.list.len(), listed.missing_shards), (0, vec![1]));
+    for of in [ServerHandle::connections, ServerHandle::closed_connections] {
+        // On a busy machine the other one may need longer, too.
+        eventually(PATIENCE, || {
+            let listed = of(&handle, Duration::from_millis(200));
+            assert!(listed.missing_shards.contains(&1) && listed.list.is_empty());
+            listed.missing_shards == [1]
+        });
     }
     drop(go_on);
     assert!(handle.connections(PATIENCE).missing_shards.is_empty());

@@ -168,17 +168,21 @@ fn connections_that_have_spoken_take_no_place_of_the_silent() {
 
 #[test]
 fn who_says_nothing_for_too_long_is_unidentified() {
-    let limits = ServerLimits::default().with(|it| it.identify_timeout = Duration::from_millis(100));
-    let (server, address) = lines(limits);
-    let (mut silent, mut undecided) = (Peer::connect(address), Peer::connect(address));
-    undecided.send(b"@");
-    assert_eq!(silent.read_to_end(), (Vec::new(), End::OfStream));
-    assert_eq!(undecided.read_to_end(), (Vec::new(), End::OfStream));
-    eventually(PATIENCE, || Totals::of(&server.handle()).closed("unidentified") == 2);
+    let after = |time| ServerLimits::default().with(|it| it.identify_timeout = time);
+    let (server, address) = lines(after(Duration::from_secs(600)));
+    let handle = server.handle();
     let mut stranger = Peer::connect(address);
     stranger.send(b"\0\0\0\x08");
     assert_eq!(stranger.read_to_end(), (Vec::new(), End::OfStream));
-    assert_eq!(Totals::of(&server.handle()).decode_errors("unrecognised"), 1);
+    eventually(PATIENCE, || Totals::of(&handle).decode_errors("unrecognised") == 1);
+    let mut undecided = Peer::connect(address);
+    undecided.send(b"@");
+    eventually(PATIENCE, || Totals::of(&handle).listeners(|it| it.received_bytes) == 5);
+    assert_eq!(handle.set_limits(&after(Duration::from_millis(100))), Ok(()));
+    let mut silent = Peer::connect(address);
+    assert_eq!(silent.read_to_end(), (Vec::new(), End::OfStream));
+    assert_eq!(undecided.read_to_end(), (Vec::new(), End::OfStream));
+    eventually(PATIENCE, || Totals::of(&handle).closed("unidentified") == 2);
 }
 
 /// Descriptors of the server of the next test.

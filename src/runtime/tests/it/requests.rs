@@ -346,7 +346,9 @@ fn a_slow_application_gets_every_message_and_then_the_end() {
 
 #[test]
 fn a_session_decides_what_the_end_of_the_stream_means() {
-    let (server, address) = serve(config(), || Answers::Late(Duration::from_millis(20)));
+    // None is answered, so all that ends the connection is the end of the stream.
+    let (answers, unanswered) = mpsc::channel();
+    let (server, address) = serve(config(), move || Answers::Elsewhere(answers.clone()));
     let mut client = ScriptClient::connect(address);
     client.say("quit\none\n");
     client.stream.shutdown(Shutdown::Write).expect("connected");
@@ -362,6 +364,7 @@ fn a_session_decides_what_the_end_of_the_stream_means() {
     assert!((1..=100).all(|number| client.line() == format!("dialect 0 t {number} {number}")));
     server.stop().expect("a clean stop");
     assert!(client.rest().is_empty());
+    drop(unanswered);
 }
 
 /// An event must have the same effects wherever it came from.

@@ -52,24 +52,28 @@ fn a_delayed_publication_comes_after_what_was_published_meanwhile() {
         let mut peer = Topics::connect(address);
         peer.subscribe("t", None);
         let began = Instant::now();
-        let options = PublishHeader { delay: Some(50 * MILLI), ..PublishHeader::default() };
+        // Long enough for what is published meanwhile, on a busy machine too.
+        let delay = 1000 * MILLI;
+        let options = PublishHeader { delay: Some(delay), ..PublishHeader::default() };
         let late =
             peer.send(&Request::Publish { topic: "t", expects_response: true, options, body: b"wire" });
         let handle = server.handle();
+        let are_delayed = |count| eventually(PATIENCE, || counted(&handle.stats(), "delayed") == count);
+        are_delayed(1);
         let publisher = handle.publisher("t").expect("a name");
-        let later = PublishOptions::default().delay(60 * MILLI);
-        let confirmed = publisher.publish_confirmed("library", later);
+        let confirmed = publisher.publish_confirmed("library", PublishOptions::default().delay(delay));
+        are_delayed(2);
         publisher.publish("now").expect("room");
         assert_eq!(peer.receive().body, b"now");
         let Ok(TopicResponse::Published { position, receivers: 1 }) = peer.answer_to(late) else {
             panic!("published")
         };
-        assert!(began.elapsed() >= 50 * MILLI, "it is answered when it is due");
+        assert!(began.elapsed() >= delay, "it is answered when it is due");
         assert_eq!(position.offset, 2);
         assert_eq!([peer.receive().body, peer.receive().body], [&b"wire"[..], b"library"]);
         let receipt = confirmed.wait().expect("it runs").expect("published");
         assert_eq!(receipt.position.offset, 3);
-        eventually(PATIENCE, || counted(&handle.stats(), "delayed") == 2);
+        assert_eq!(counted(&handle.stats(), "delayed"), 2);
     }
 }
 
@@ -79,12 +83,10 @@ fn a_rate_limited_topic_goes_at_its_rate_and_refuses_what_cannot_wait() {
     let mut peer = Topics::connect(address);
     peer.subscribe("slow/a", None);
     let began = Instant::now();
-    let sent: Vec<_> = (0..6_u8)
-        .map(|number| {
-            let options = PublishHeader::default();
-            peer.send(&Request::Publish { topic: "slow/a", expects_response: true, options, body: &[number] })
-        })
-        .collect();
+    let options = PublishHeader::default();
+    let publish = |body| Request::Publish { topic: "slow/a", expects_response: true, options, body };
+    // At once, so that none of them has room because time has passed.
+    let sent = peer.send_at_once([[0], [1], [2], [3], [4], [5]].each_ref().map(|body| publish(body)));
     // One is published, three wait, and two are refused; the refusals come first.
     let first = peer.answer_to(sent[0]);
     assert!(matches!(first, Ok(TopicResponse::Published { .. })), "{first:?}");
@@ -106,11 +108,14 @@ fn what_expires_at_a_rate_limit_is_reported_to_its_publisher() {
     let (server, address) = serve(shards(1, rate_limited()), &Recorder::default());
     let mut peer = Topics::connect(address);
     peer.subscribe("slow/a", None);
-    peer.publish("slow/a", b"first");
-    let options = PublishHeader { ttl: Some(MILLI), ..PublishHeader::default() };
-    let refused =
-        peer.ask(&Request::Publish { topic: "slow/a", expects_response: true, options, body: b"never" });
-    assert_eq!(refused.expect_err("it expired").0, Refusal::Expired.status());
+    let with = |ttl, body| {
+        let options = PublishHeader { ttl, ..PublishHeader::default() };
+        Request::Publish { topic: "slow/a", expects_response: true, options, body }
+    };
+    // At once, so that no time passes between them.
+    let [first, never] = peer.send_at_once([with(None, &b"first"[..]), with(Some(MILLI), b"never")]);
+    assert!(peer.answer_to(first).is_ok());
+    assert_eq!(peer.answer_to(never).expect_err("it expired").0, Refusal::Expired.status());
     assert_eq!(peer.receive().body, b"first");
     let handle = server.handle();
     eventually(PATIENCE, || counted(&handle.stats(), "expired") == 1);
@@ -305,7 +310,7 @@ fn what_one_connection_delays_is_its_share_and_goes_with_it() {
     let options = PublishHeader { delay: Some(MILLI), ..PublishHeader::default() };
     let soon = Request::Publish { topic: "a", expects_response: true, options, body: b"soon" };
     assert!(other.ask(&soon).is_ok());
-    assert_eq!(handle.stats().iter().map(|shard| shard.push.requests).sum::<u64>(), 0);
+    eventually(PATIENCE, || handle.stats().iter().map(|shard| shard.push.requests).sum::<u64>() == 0);
     drop(greedy);
     eventually(PATIENCE, || waiting() == 0 && counted(&handle.stats(), "withdrawn") == 30);
 }

@@ -2,6 +2,7 @@
 
 use std::{fs, thread, time::Duration};
 
+use rustix::thread::Pid;
 use shardcast::{
     Server,
     proto::{PublishHeader, TopicFilter, TopicName},
@@ -41,6 +42,12 @@ fn next(client: &mut TopicClient, patience: Duration) -> (u64, Vec<u8>) {
     }
 }
 
+/// Whether this thread of the process sleeps.
+fn sleeps(thread: Pid) -> bool {
+    let status = fs::read_to_string(format!("/proc/self/task/{thread}/status")).expect("proc is mounted");
+    status.lines().any(|line| line.starts_with("State:\tS"))
+}
+
 /// How often the threads of this process with this name went to sleep.
 fn sleeps_of(name: &str) -> u64 {
     let tasks = fs::read_dir("/proc/self/task").expect("proc is mounted").map_while(Result::ok);
@@ -62,10 +69,11 @@ fn a_message_wakes_the_thread_that_receives_and_no_other() {
         let handle = server.handle();
         let before = sleeps_of("clients");
         let (received, go_on) = flume::bounded(1);
+        let receiver = rustix::thread::gettid();
         let publishing = thread::spawn(move || {
             for number in 1..=MESSAGES {
-                // So that the other thread is already receiving.
-                thread::sleep(Duration::from_millis(2));
+                // The other thread is already receiving.
+                eventually(PATIENCE, || sleeps(receiver));
                 handle.publish("t", number.to_string()).expect("room");
                 assert_eq!(go_on.recv(), Ok(number));
             }

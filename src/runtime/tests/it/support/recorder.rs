@@ -1,4 +1,5 @@
 use std::{
+    collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
@@ -21,6 +22,8 @@ pub(crate) struct Recorder(Arc<Inner>);
 struct Inner {
     events: Mutex<Vec<Event>>,
     open: Mutex<Vec<Connection>>,
+    /// The requests `late` that were not answered yet, the oldest first.
+    late: Mutex<VecDeque<(Connection, Vec<u8>)>>,
     without_requests: bool,
 }
 
@@ -93,6 +96,19 @@ impl Recorder {
         why.expect("awaited above")
     }
 
+    /// How many requests `late` have no answer yet.
+    pub(crate) fn late(&self) -> usize {
+        lock(&self.0.late).len()
+    }
+
+    /// Answers the oldest request `late`, once there is one.
+    #[track_caller]
+    pub(crate) fn answer_late(&self) {
+        eventually(PATIENCE, || self.late() > 0);
+        let (connection, packet) = lock(&self.0.late).pop_front().expect("awaited above");
+        assert_eq!(connection.send(packet), Ok(()));
+    }
+
     fn note(&self, event: Event) {
         lock(&self.0.events).push(event);
     }
@@ -125,13 +141,7 @@ impl Servant for Recorder {
                 task::yield_now().await;
                 thread::sleep(BLOCKED);
             }),
-            b"late" => {
-                let (current, packet) = (current.clone(), packet.to_vec());
-                task::spawn("answers late", async move {
-                    task::sleep(Duration::from_millis(200)).await;
-                    let _ = current.send(packet);
-                });
-            }
+            b"late" => lock(&self.0.late).push_back((current.clone(), packet.to_vec())),
             // Several pushes, in order, before the response.
             b"push" => {
                 for number in 0..PUSHES {

@@ -53,6 +53,20 @@ impl Topics {
         Ok(self.last_id)
     }
 
+    /// Sends requests in one write, so that the server reads them in one turn; returns their ids.
+    pub(crate) fn send_at_once<const N: usize>(&mut self, requests: [Request<'_>; N]) -> [u32; N] {
+        let mut frames = Vec::new();
+        let ids = requests.map(|request| {
+            let mut payload = Vec::new();
+            control::encode_request(&request, &mut payload);
+            self.last_id += 1;
+            frames.extend_from_slice(&frame(self.last_id, &payload));
+            self.last_id
+        });
+        self.peer.send(&frames);
+        ids
+    }
+
     /// Sends a request and awaits its response, or the status and text of its refusal.
     #[track_caller]
     pub(crate) fn ask(&mut self, request: &Request<'_>) -> Result<TopicResponse, (u8, String)> {
