@@ -218,7 +218,9 @@ impl Peer {
                 Some(ServerPayload::Response(response)) => return Ok(Ok(response)),
                 Some(ServerPayload::Refused { status, .. }) => return Ok(Err(status)),
                 Some(ServerPayload::Message { .. }) => {}
-                None => return Err("not an answer of the control protocol".into()),
+                Some(ServerPayload::History { .. }) | None => {
+                    return Err("not an answer of the control protocol".into());
+                }
             }
         }
     }

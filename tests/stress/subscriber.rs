@@ -112,7 +112,7 @@ impl Subscriber {
                 }
                 Some(ServerPayload::Response(answer)) => return Ok(Some((id, Ok(answer)))),
                 Some(ServerPayload::Refused { status, .. }) => return Ok(Some((id, Err(status)))),
-                None | Some(ServerPayload::Message { .. }) => {
+                None | Some(ServerPayload::Message { .. } | ServerPayload::History { .. }) => {
                     return Err(Failure(format!("frame {id} is not an answer: {payload:02x?}")));
                 }
             }

@@ -538,7 +538,9 @@ impl Notes<'_> {
             Event::Hello { .. } | Event::Unsubscribe { .. } => {
                 self.drops.blocked += self.outbox.drop_blocked() as u32
             }
-            Event::Subscribe { id, since: Some(_), .. } => *self.history = Some(id),
+            Event::Subscribe { id, since: Some(_), .. } | Event::History { id, .. } => {
+                *self.history = Some(id)
+            }
             _ => {}
         }
         *self.requests += 1;

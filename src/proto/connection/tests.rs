@@ -55,6 +55,7 @@ impl Toy {
             ("history", topic) => {
                 Event::Subscribe { id, topic, prefix: false, since: Some(Position::default()) }
             }
+            ("kept", topic) => Event::History { id, topic, since: None, max: 9 },
             ("subscribe", topic) => Event::Subscribe { id, topic, prefix: false, since: None },
             ("leave", topic) => Event::Unsubscribe { id, topic, prefix: false },
             ("publish", topic) => {
@@ -289,7 +290,7 @@ impl Rig {
     }
 
     fn answer_by(&mut self, id: u64, command: Command<'_>) {
-        let is_about_topic = matches!(command, Command::Subscribed { .. });
+        let is_about_topic = matches!(command, Command::Subscribed { .. } | Command::History { .. });
         self.core.say(command, &self.spares, self.now);
         self.core.handle_history(RequestId(id), self.now);
         match is_about_topic {
@@ -360,6 +361,7 @@ fn name(event: Event<'_>) -> String {
         Event::Subscribe { topic, .. } => format!("subscribe {topic}"),
         Event::Unsubscribe { topic, .. } => format!("leave {topic}"),
         Event::Publish { topic, .. } => format!("publish {topic}"),
+        Event::History { topic, .. } => format!("kept {topic}"),
         other => format!("{other:?}"),
     }
 }
@@ -379,7 +381,7 @@ fn outcome(event: Event<'_>) -> Option<Outcome<'static>> {
             let (operation, refusal) = (Operation::Subscribe, Refusal::BadTopic);
             Outcome::Say(Command::Refused { id, operation, refusal })
         }
-        Event::Subscribe { .. } => Outcome::TopicInProgress,
+        Event::Subscribe { .. } | Event::History { .. } => Outcome::TopicInProgress,
         Event::Unsubscribe { id, .. } => Outcome::Say(Command::Unsubscribed { id }),
         Event::Publish { .. } => Outcome::Delayed,
         _ => Outcome::Nothing,

@@ -16,12 +16,14 @@
 //! written, for sessions and for clients.
 //!
 //! It deliberately has no connection, no framing and no request ids of a protocol, and it does not publish.
-//! Publications and presence requests need no state; a driver encodes them with the same [`Wire`].
+//! Publications and requests for presence or history need no state; a driver encodes them with the same
+//! [`Wire`].
 
 mod config;
 pub mod control;
 mod error;
 mod event;
+mod history;
 mod positions;
 mod subscriptions;
 mod wire;
@@ -32,5 +34,6 @@ mod tests;
 pub use config::SubscriptionConfig;
 pub use error::RequestError;
 pub use event::TopicEvent;
+pub use history::{History, KeptMessage};
 pub use subscriptions::Subscriptions;
 pub use wire::{Incoming, Request, RequestKind, TopicResponse, Wire};

@@ -1,4 +1,6 @@
-use super::RequestError;
+use bytes::Bytes;
+
+use super::{History, RequestError};
 use crate::{Position, PublishHeader, Recovery, Route, TopicFilter, TopicName};
 
 /// The encoding of requests about topics, responses and messages in one protocol. Payloads only: framing, and
@@ -63,7 +65,15 @@ pub trait Wire {
         true
     }
 
-    /// Reads a payload that is the response to a request of this kind.
+    /// Reads a payload that is the response to [`Request::History`]. Default: the wire has no such request.
+    ///
+    /// # Errors
+    /// The request was refused, or this is not a response to it.
+    fn decode_history(&self, _payload: &Bytes) -> Result<History, RequestError> {
+        Err(RequestError::Unsupported)
+    }
+
+    /// Reads a payload that is the response to a request of this kind, other than [`Request::History`].
     ///
     /// # Errors
     /// The request was refused, or this is not a response.
@@ -93,6 +103,8 @@ pub enum RequestKind {
     Presence,
     /// [`Request::Ping`].
     Ping,
+    /// [`Request::History`].
+    History,
 }
 
 impl Request<'_> {
@@ -112,6 +124,7 @@ impl Request<'_> {
             Self::Publish { .. } => RequestKind::Publish,
             Self::Presence { .. } => RequestKind::Presence,
             Self::Ping => RequestKind::Ping,
+            Self::History { .. } => RequestKind::History,
         }
     }
 }
@@ -132,6 +145,10 @@ impl<W: Wire + ?Sized> Wire for &W {
 
     fn is_message(&self, route: Route<'_>) -> bool {
         (**self).is_message(route)
+    }
+
+    fn decode_history(&self, payload: &Bytes) -> Result<History, RequestError> {
+        (**self).decode_history(payload)
     }
 
     fn decode_response(&self, kind: RequestKind, payload: &[u8]) -> Result<TopicResponse, RequestError> {
@@ -172,6 +189,15 @@ pub enum Request<'a> {
     },
     /// Requests a response only: a heartbeat.
     Ping,
+    /// Requests messages that a topic has kept, without a subscription.
+    History {
+        /// The topic.
+        topic: &'a TopicName,
+        /// The last message that the client has; `None`: from the oldest message that is kept.
+        since: Option<Position>,
+        /// At most so many messages.
+        max: u32,
+    },
 }
 
 /// One payload of a server.

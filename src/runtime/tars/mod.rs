@@ -17,5 +17,5 @@ pub use shardcast_proto::tars::{
     },
     json, packet, tup,
 };
-pub use shardcast_proto::topics::{RequestError, SubscriptionConfig, TopicEvent};
+pub use shardcast_proto::topics::{History, KeptMessage, RequestError, SubscriptionConfig, TopicEvent};
 pub use topics::{TopicClient, TopicOptions, TopicProtocol, TopicPublisher, Waiting};

@@ -182,6 +182,21 @@ fn two_histories_come_one_after_the_other() {
 }
 
 #[test]
+fn a_history_without_a_subscription_holds_reading_too() {
+    let mut rig = Rig::new();
+    rig.receive("kept a\nkept b\none\n");
+    check(&rig, &[Hold::History], &["kept a"]);
+    let history = |id| {
+        let (head, recovery) = (Position::default(), Recovery::Recovered);
+        Command::History { id: RequestId(id), head, recovery, messages: &[] }
+    };
+    rig.answer_by(1, history(1));
+    check(&rig, &[Hold::History], &["kept a", "kept b"]);
+    rig.answer_by(2, history(2));
+    check(&rig, &[], &["kept a", "kept b", "one"]);
+}
+
+#[test]
 fn one_hold_is_not_lifted_by_what_lifts_another() {
     let mut rig = Rig::new();
     rig.limits.requests_in_progress_max = 2;

@@ -371,6 +371,7 @@ impl<P> FramedSession<P> {
                 Event::Publish { id: expects_response.then_some(id), topic, options, body }
             }
             Request::Presence { topic } => Event::Presence { id, topic },
+            Request::History { topic, since, max } => Event::History { id, topic, since, max },
             // The session responds itself.
             Request::Ping => return Ok(None),
         }))
@@ -394,6 +395,14 @@ impl<P> FramedSession<P> {
             Command::Refused { id: RequestId(id), operation, refusal } => {
                 let op = control::number(operation);
                 framed(id as u32, out, |out| control::encode_refusal(op, refusal, out));
+                return Ok(());
+            }
+            Command::History { id: RequestId(id), head, recovery, messages } => {
+                let len_max = self.sent_len_max - frame::HEADER_LEN as usize;
+                framed(id as u32, out, |out| match control::fitting(messages, len_max) {
+                    Ok(messages) => control::encode_history(head, recovery, messages, out),
+                    Err(refusal) => control::encode_refusal(control::op::HISTORY, refusal, out),
+                });
                 return Ok(());
             }
             Command::Message(message) => {
@@ -421,12 +430,12 @@ impl<P> FramedSession<P> {
     }
 }
 
-/// Appends the frame around a short payload.
+/// Appends the frame around a payload within the limit.
 fn framed(id: u32, out: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     frame::Header { len: 0, id }.encode(out);
     payload(out);
-    let len = u32::try_from(out.len() - start).expect("responses are short");
+    let len = u32::try_from(out.len() - start).expect("frames have less than 4 GiB");
     out[start..start + 4].copy_from_slice(&len.to_be_bytes());
 }
 

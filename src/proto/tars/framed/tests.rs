@@ -2,8 +2,8 @@ use super::*;
 use bytes::Bytes;
 
 use crate::{
-    Command, Dialect, Error, Event, Home, Message, Position, Progress, Protocol, Refusal, Request, RequestId,
-    Route, Session, Sniff, Time, testing::accept, topics::control,
+    Command, Dialect, Error, Event, Home, Message, Position, Progress, Protocol, Recovery, Refusal, Request,
+    RequestId, Route, Session, Sniff, Time, testing::accept, topics::control,
 };
 
 const NOW: Time = Time::from_nanos(0);
@@ -186,6 +186,65 @@ fn the_responses_to_topic_requests_are_short() {
     control::encode_request(&control::Request::Hello, &mut hello);
     let hello = frame::encode(1, &hello);
     assert_eq!(session.handle_input(&hello, NOW), Ok(packet(1, &hello)));
+}
+
+/// A session whose peer has sent HELLO.
+fn control_session(frame_len_max: u32) -> FramedSession<LengthPrefixed> {
+    let framed = Framed::length_prefixed(LengthPrefixed { frame_len_max, ..LengthPrefixed::default() });
+    let mut session = framed.session();
+    let mut hello = Vec::new();
+    control::encode_request(&control::Request::Hello, &mut hello);
+    let hello = frame::encode(1, &hello);
+    assert!(matches!(
+        session.handle_input(&hello, NOW),
+        Ok(Progress { event: Some(Event::Hello { .. }), .. })
+    ));
+    session
+}
+
+#[test]
+fn a_history_has_as_many_messages_as_fit() {
+    let at = |offset| Position { epoch: 7, offset };
+    let bodies: Vec<_> = (0..10).map(|_| Bytes::from(vec![7; 100])).collect();
+    let messages: Vec<_> =
+        (1..).zip(&bodies).map(|(offset, body)| Message { topic: "t", position: at(offset), body }).collect();
+    for frame_len_max in [128, 166, 167, 168, 300, 1367, 10_000] {
+        let mut session = control_session(frame_len_max);
+        let mut out = Vec::new();
+        let gap = Recovery::Gap { from: 1, to: 2 };
+        let history = Command::History { id: RequestId(9), head: at(10), recovery: gap, messages: &messages };
+        assert_eq!(session.handle_command(history, &mut out, NOW), Ok(()));
+        assert!(out.len() <= frame_len_max as usize);
+        assert_eq!(frame::Header::load(&out).map(|it| (it.len as usize, it.id)), Some((out.len(), 9)));
+        let payload = frame::payload(&out).expect("a frame");
+        match control::ServerPayload::load(payload).expect("a response") {
+            control::ServerPayload::History { head, recovery, messages } => {
+                let positions: Vec<_> = messages.iter().map(|(position, _)| position).collect();
+                assert_eq!((head, recovery), (at(10), gap));
+                assert!((1..).zip(&positions).all(|(offset, position)| *position == at(offset)));
+                // Each has 20 bytes beside its body.
+                let count = ((frame_len_max as usize - 47) / 120).min(10);
+                assert_eq!(positions.len(), count, "{frame_len_max}");
+            }
+            control::ServerPayload::Refused { status, text } => {
+                assert!(frame_len_max < 167, "{frame_len_max}: {text}");
+                assert_eq!(status, Refusal::TooLarge { len: 0, max: 0 }.status());
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    // Without messages, it fits in any case; a plain peer gets none.
+    let history = |messages| Command::History {
+        id: RequestId(9),
+        head: at(10),
+        recovery: Recovery::Gap { from: 1, to: 10 },
+        messages,
+    };
+    let mut out = Vec::new();
+    assert_eq!(control_session(128).handle_command(history(&[]), &mut out, NOW), Ok(()));
+    assert_eq!(out.len(), 47);
+    let refused = Framed::default().session().handle_command(history(&messages), &mut out, NOW);
+    assert_eq!((refused, out.len()), (Err(history(&messages)), 47));
 }
 
 #[test]

@@ -195,8 +195,7 @@ impl TarsSession {
             }
             Command::Present { count, .. } => self.result(pending, &count.cast_signed(), out),
             Command::History { head, recovery, messages, .. } => {
-                let messages = self.fitting(messages);
-                self.result(pending, &History { head, recovery, messages }, out)
+                self.result(pending, &History::new(head, recovery, self.fitting(messages)), out)
             }
             Command::Refused { refusal, .. } => {
                 let (code, text) = (refusal.status().into(), refusal.to_string());

@@ -73,9 +73,10 @@ session_conformance!(
             frame::encode(4, b"\0SHC\x04\x01\x01abody"),
             frame::encode(0, b"\0SHC\x05\x01a"),
             frame::encode(5, b"\0SHC\x06"),
+            frame::encode(6, b"\0SHC\x07\0\x01a\0\0\0\x09"),
         ]
         .concat(),
-        events: 4,
+        events: 5,
         broken: &[(b"\0\0\0\0", "frame-too-small"), (&[0xff; 100], "frame-too-large")],
         silence: &[],
         refused: &[

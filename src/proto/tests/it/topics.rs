@@ -10,7 +10,8 @@ use shardcast_proto::{
     rpc::{Action, Call, Caller, CallerConfig, CallerEvent},
     tars::framed::{FramedClient, FramedClientSession, frame},
     topics::{
-        Incoming, Request, RequestKind, SubscriptionConfig, Subscriptions, TopicEvent, TopicResponse, Wire,
+        History, Incoming, KeptMessage, Request, RequestError, RequestKind, SubscriptionConfig,
+        Subscriptions, TopicEvent, TopicResponse, Wire,
     },
 };
 
@@ -199,6 +200,10 @@ fn requests_of_the_client_are_those_of_the_control_protocol() {
             control::Request::Publish { topic: "t", expects_response: true, options, body: b"x" },
         ),
         (Request::Presence { topic: &topic }, control::Request::Presence { topic: "t" }),
+        (
+            Request::History { topic: &topic, since: Some(AT), max: 9 },
+            control::Request::History { topic: "t", since: Some(AT), max: 9 },
+        ),
         (Request::Ping, control::Request::Ping),
     ] {
         assert_eq!(control::Request::load(&encoded(&request)), Ok(expected), "{request:?}");
@@ -226,5 +231,28 @@ fn answers_of_the_control_protocol_are_those_of_the_client() {
         assert_eq!(ControlWire.decode(&payload), Some(Incoming::Response(expected)));
         assert_eq!(ControlWire.decode_response(RequestKind::Ping, &payload), Ok(expected));
         assert_eq!(ControlWire.decode(&payload[1..]), None);
+        assert_eq!(ControlWire.decode_history(&payload.into()), Err(RequestError::Unsupported));
     }
+}
+
+#[test]
+fn a_history_of_the_control_protocol_is_that_of_the_client() {
+    let body = Bytes::from_static(b"2410");
+    let message = Message { topic: "t", position: AT, body: &body };
+    let mut payload = Vec::new();
+    control::encode_history(AT, Recovery::Recovered, &[message], &mut payload);
+    let expected = History {
+        head: AT,
+        recovery: Recovery::Recovered,
+        messages: vec![KeptMessage { position: AT, body: body.clone() }],
+    };
+    assert_eq!(ControlWire.decode_history(&payload.clone().into()), Ok(expected));
+    // It is the response to nothing else.
+    assert_eq!(ControlWire.decode(&payload), None);
+    payload[0] = b'x';
+    assert_eq!(ControlWire.decode_history(&payload.into()), Err(RequestError::Unsupported));
+    let refused = Bytes::from_static(b"\0SHC\x87\x04no");
+    let error = RequestError::Refused { status: 4, text: "no".into() };
+    assert_eq!(ControlWire.decode_history(&refused), Err(error));
+    assert_eq!(ControlWire.decode_history(&Bytes::from_static(b"\0SHC")), Err(RequestError::Unsupported));
 }

@@ -11,10 +11,10 @@
 //! use std::time::Duration;
 //!
 //! use shardcast_proto::{
-//!     Message, Position, PublishHeader, Refusal,
+//!     Message, Position, PublishHeader, Recovery, Refusal,
 //!     topics::control::{
-//!         MAGIC, Request, ServerPayload, TopicResponse, VERSION, encode_message, encode_request, encode_response,
-//!         is_control, is_hello, op,
+//!         KeptMessages, MAGIC, Request, ServerPayload, TopicResponse, VERSION, encode_history, encode_message, encode_request,
+//!         encode_response, is_control, is_hello, op,
 //!     },
 //! };
 //!
@@ -42,6 +42,14 @@
 //! payload.clear();
 //! encode_message(&Message { topic: "prices.gold", position, body: &"2410".into() }, &mut payload);
 //! assert_eq!(ServerPayload::load(&payload), Some(ServerPayload::Message { topic: "prices.gold", position, body: b"2410" }));
+//!
+//! // What a topic has kept.
+//! payload.clear();
+//! let body = "2410".into();
+//! encode_history(position, Recovery::Recovered, &[Message { topic: "prices.gold", position, body: &body }], &mut payload);
+//! let Some(ServerPayload::History { head, messages, .. }) = ServerPayload::load(&payload) else { panic!("a history") };
+//! let messages: KeptMessages<'_> = messages;
+//! assert_eq!((head, messages.iter().collect::<Vec<_>>()), (position, vec![(position, &b"2410"[..])]));
 //! ```
 
 mod reader;
@@ -51,8 +59,8 @@ mod wire;
 
 pub use super::TopicResponse;
 pub use request::{Request, encode_request};
-pub(crate) use response::{MESSAGE_OVERHEAD, encode_refusal, number};
-pub use response::{ServerPayload, encode_message, encode_response};
+pub use response::{KeptMessages, ServerPayload, encode_history, encode_message, encode_response};
+pub(crate) use response::{MESSAGE_OVERHEAD, encode_refusal, fitting, number};
 pub use wire::ControlWire;
 
 /// The beginning of a control message. The first byte is zero, which no text has.
@@ -75,7 +83,7 @@ pub mod op {
     pub const PRESENCE: u8 = 0x05;
     /// Requests a response only: a heartbeat.
     pub const PING: u8 = 0x06;
-    /// Requests messages of a history: not in this version of the control protocol, only in others.
+    /// Requests messages that a topic has kept.
     pub const HISTORY: u8 = 0x07;
     /// Server to client: a message of a topic.
     pub const MESSAGE: u8 = 0x10;

@@ -1,5 +1,5 @@
 /// Takes fields from the front of a payload. `None`: there are too few bytes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -31,6 +31,18 @@ impl<'a> Reader<'a> {
         let (text, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
         Some(text)
+    }
+
+    /// Bytes after their length in four bytes.
+    pub(super) fn bytes32(&mut self) -> Option<&'a [u8]> {
+        let len = usize::try_from(self.u32()?).ok()?;
+        let (bytes, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+
+    pub(super) const fn is_empty(self) -> bool {
+        self.0.is_empty()
     }
 
     pub(super) const fn rest(self) -> &'a [u8] {

@@ -44,6 +44,15 @@ pub enum Request<'a> {
     },
     /// A heartbeat.
     Ping,
+    /// Requests messages that a topic has kept, without a subscription.
+    History {
+        /// The topic.
+        topic: &'a str,
+        /// The last position that the client has received; `None`: from the oldest message.
+        since: Option<Position>,
+        /// At most so many messages.
+        max: u32,
+    },
 }
 
 impl<'a> Request<'a> {
@@ -61,6 +70,7 @@ impl<'a> Request<'a> {
             op::PUBLISH => load_publish(reader),
             op::PRESENCE => load_presence(reader),
             op::PING => reader.end(Ok(Request::Ping)),
+            op::HISTORY => load_history(reader),
             _ => return Err((op, Refusal::UnknownOperation)),
         };
         read.unwrap_or(Err(Refusal::Malformed)).map_err(|refusal| (op, refusal))
@@ -83,10 +93,7 @@ fn load_hello(mut reader: Reader<'_>) -> Read<'_> {
 fn load_subscribe(mut reader: Reader<'_>) -> Read<'_> {
     let flags = known(reader.u8()?, flag::PREFIX | flag::SINCE)?;
     let topic = reader.text8()?;
-    let since = match flags & flag::SINCE {
-        0 => None,
-        _ => Some(Position { epoch: reader.u64()?, offset: reader.u64()? }),
-    };
+    let since = load_since(flags, &mut reader)?;
     let request =
         text(topic).map(|topic| Request::Subscribe { topic, prefix: flags & flag::PREFIX != 0, since });
     reader.end(request)
@@ -121,6 +128,22 @@ fn load_publish(mut reader: Reader<'_>) -> Read<'_> {
 fn load_presence(mut reader: Reader<'_>) -> Read<'_> {
     let topic = reader.text8()?;
     reader.end(text(topic).map(|topic| Request::Presence { topic }))
+}
+
+fn load_history(mut reader: Reader<'_>) -> Read<'_> {
+    let flags = known(reader.u8()?, flag::SINCE)?;
+    let topic = reader.text8()?;
+    let since = load_since(flags, &mut reader)?;
+    let max = reader.u32()?;
+    reader.end(text(topic).map(|topic| Request::History { topic, since, max }))
+}
+
+/// The last position that the client has received, if the flags announce one. Outer `None`: cut off.
+fn load_since(flags: u8, reader: &mut Reader<'_>) -> Option<Option<Position>> {
+    Some(match flags & flag::SINCE {
+        0 => None,
+        _ => Some(Position { epoch: reader.u64()?, offset: reader.u64()? }),
+    })
 }
 
 /// The flags, if all of them are known.
@@ -161,6 +184,14 @@ pub fn encode_request(request: &Request<'_>, out: &mut Vec<u8>) {
             put_text(topic, out);
         }
         Request::Ping => out.push(op::PING),
+        Request::History { topic, since, max } => {
+            out.extend_from_slice(&[op::HISTORY, bit(since.is_some(), flag::SINCE)]);
+            put_text(topic, out);
+            if let Some(since) = since {
+                put_position(since, out);
+            }
+            out.extend_from_slice(&max.to_be_bytes());
+        }
     }
 }
 

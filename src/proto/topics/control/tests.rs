@@ -1,6 +1,11 @@
 use std::time::Duration;
 
-use super::{MAGIC, Request, ServerPayload, TopicResponse, encode_message, encode_request, encode_response};
+use bytes::Bytes;
+
+use super::{
+    MAGIC, Request, ServerPayload, TopicResponse, encode_history, encode_message, encode_request,
+    encode_response,
+};
 use crate::{Message, Position, PublishHeader, Recovery, Refusal};
 
 const AT: Position = Position { epoch: 0x0102, offset: 0x0304 };
@@ -35,6 +40,11 @@ fn requests_are_the_bytes_of_the_document_and_read_back() {
             "041f0161".to_owned() + "0000000000000007" + "00000001" + "00000002" + "03",
         ),
         (Request::Presence { topic: "a" }, "050161".to_owned()),
+        (Request::History { topic: "a", since: None, max: 10 }, "070001610000000a".to_owned()),
+        (
+            Request::History { topic: "a", since: Some(AT), max: u32::MAX },
+            "07020161".to_owned() + "0000000000000102" + "0000000000000304" + "ffffffff",
+        ),
         (Request::Ping, "06".to_owned()),
     ];
     for (request, expected) in cases {
@@ -90,14 +100,57 @@ fn answers_are_the_bytes_of_the_document_and_read_back() {
     );
 }
 
+#[test]
+fn a_history_is_the_bytes_of_the_document_and_reads_back() {
+    let (epoch, offset) = ("0000000000000102", "0000000000000304");
+    let (bodies, before) = ([Bytes::new(), Bytes::from_static(b"hi")], Position { offset: 0x0303, ..AT });
+    let message = |position, body| Message { topic: "a", position, body };
+    let messages = [message(before, &bodies[0]), message(AT, &bodies[1])];
+    let gap = Recovery::Gap { from: 1, to: 2 };
+    let mut out = Vec::new();
+    encode_history(AT, gap, &messages, &mut out);
+    let head = format!("00534843870002{epoch}{offset}00000000000000010000000000000002");
+    let first = format!("{epoch}000000000000030300000000");
+    assert_eq!(hex(&out), format!("{head}{first}{epoch}{offset}000000026869"));
+    // Without a count, it may end after each message, and nowhere else.
+    let ends = [head.len() / 2, (head.len() + first.len()) / 2, out.len()];
+    for len in 6..=out.len() {
+        let count = ends.iter().position(|end| *end == len);
+        match ServerPayload::load(&out[..len]) {
+            Some(ServerPayload::History { head: AT, recovery, messages: read }) => {
+                let expected = messages.iter().map(|it| (it.position, &it.body[..]));
+                let expected: Vec<_> = expected.take(count.expect("cut off")).collect();
+                assert_eq!((recovery, read.iter().collect::<Vec<_>>()), (gap, expected));
+            }
+            other => assert_eq!((count, other), (None, None), "{len} bytes"),
+        }
+    }
+    // More bytes than there are, and none that memory is taken for.
+    let len = out.len() - 6;
+    out[len..len + 4].copy_from_slice(&[0xff; 4]);
+    assert_eq!(ServerPayload::load(&out), None);
+    out[6] = 3;
+    assert_eq!(ServerPayload::load(&out[..39]), None, "an unknown recovery");
+
+    out.clear();
+    encode_history(Position::default(), Recovery::Recovered, &[], &mut out);
+    assert_eq!(hex(&out), format!("00534843870001{}", "0".repeat(32)));
+}
+
 /// What is not a request, and the status that it is answered with.
 #[test]
 fn what_cannot_be_read_has_its_status() {
     let long = [&[2, 0, 255][..], &[b'x'; 254]].concat();
-    let cases: [(&[u8], u8, Refusal); 25] = [
+    let cases: [(&[u8], u8, Refusal); 31] = [
         (&[], 0, Refusal::Malformed),
         (&[0], 0, Refusal::UnknownOperation),
-        (&[7], 7, Refusal::UnknownOperation),
+        (&[8], 8, Refusal::UnknownOperation),
+        (&[7], 7, Refusal::Malformed),
+        (&[7, 0, 1, b'a', 0, 0, 0], 7, Refusal::Malformed),
+        (&[7, 0, 1, b'a', 0, 0, 0, 1, 0], 7, Refusal::Malformed),
+        (&[7, 1, 1, b'a', 0, 0, 0, 1], 7, Refusal::Malformed),
+        (&[7, 2, 1, b'a', 0, 0, 0, 1], 7, Refusal::Malformed),
+        (&[7, 0, 1, 0xff, 0, 0, 0, 1], 7, Refusal::BadTopic),
         (&[6, 0], 6, Refusal::Malformed),
         (&[0x10, 0], 0x10, Refusal::UnknownOperation),
         (&[0x81, 0], 0x81, Refusal::UnknownOperation),

@@ -1,9 +1,11 @@
 //! The control protocol as a wire of the topic client.
 
+use bytes::Bytes;
+
 use super::{Request, ServerPayload, encode_request, is_control};
 use crate::{
     TopicFilter,
-    topics::{self, Incoming, Wire},
+    topics::{self, History, Incoming, KeptMessage, RequestError, Wire},
 };
 
 /// Encodes the requests of a topic client, and decodes the payloads of a server, in the control protocol.
@@ -45,6 +47,7 @@ impl Wire for ControlWire {
             }
             topics::Request::Presence { topic } => Request::Presence { topic },
             topics::Request::Ping => Request::Ping,
+            topics::Request::History { topic, since, max } => Request::History { topic, since, max },
         };
         encode_request(&request, out);
     }
@@ -54,10 +57,26 @@ impl Wire for ControlWire {
             return None;
         }
         Some(match ServerPayload::load(payload)? {
+            // Its messages are for `decode_history`.
+            ServerPayload::History { .. } => return None,
             ServerPayload::Response(response) => Incoming::Response(response),
             ServerPayload::Refused { status, text } => Incoming::Refused { status, text },
             ServerPayload::Message { topic, position, body } => Incoming::Message { topic, position, body },
         })
+    }
+
+    fn decode_history(&self, payload: &Bytes) -> Result<History, RequestError> {
+        match ServerPayload::load(payload).filter(|_| is_control(payload)) {
+            Some(ServerPayload::History { head, recovery, messages }) => {
+                let kept =
+                    |(position, body): (_, &[u8])| KeptMessage { position, body: payload.slice_ref(body) };
+                Ok(History { head, recovery, messages: messages.iter().map(kept).collect() })
+            }
+            Some(ServerPayload::Refused { status, text }) => {
+                Err(RequestError::Refused { status, text: text.to_owned() })
+            }
+            _ => Err(RequestError::Unsupported),
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 use std::{fmt, future::Future, net::ToSocketAddrs};
 
 use shardcast_proto::{
-    PublishHeader, TopicName,
+    Position, PublishHeader, TopicName,
     push::Receipt,
-    topics::{Request, RequestError, RequestKind, TopicResponse, Wire},
+    topics::{History, Request, RequestError, RequestKind, TopicResponse, Wire},
 };
 
 use super::{Link, TopicProtocol};
@@ -46,6 +46,12 @@ use crate::{
 /// let (outcomes, received) = std::sync::mpsc::channel();
 /// publisher.publish_then(&gold, PublishHeader::default(), b"2411", move |it| _ = outcomes.send(it));
 /// assert_eq!(received.recv()??.position.offset, 2);
+///
+/// // What the topic has kept.
+/// let history = publisher.history(&gold, None, 100)?;
+/// assert_eq!(history.messages.iter().map(|it| &it.body[..]).collect::<Vec<_>>(), [b"2410", b"2411"]);
+/// let since = Some(history.messages[0].position);
+/// assert_eq!(smol::block_on(publisher.history_async(&gold, since, 100))?.messages[..], history.messages[1..]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -176,6 +182,50 @@ impl TopicPublisher {
             count(wire, response)
         }
     }
+
+    /// Messages that a topic has kept: those after `since`, or from the oldest. It needs no subscription.
+    ///
+    /// The response has at most `max` messages, and no more than the server sends at once: 1,000, or 1 MiB, or what fits
+    /// into a frame. If there may be more, [`History::next_since`] is the `since` of the next call.
+    ///
+    /// # Errors
+    /// The request was refused, or no response came.
+    ///
+    /// # Panics
+    /// As for [`publish`](Self::publish); use [`history_async`](Self::history_async) there.
+    pub fn history(
+        &self,
+        topic: &TopicName,
+        since: Option<Position>,
+        max: u32,
+    ) -> Result<History, RequestError> {
+        let (route, body) = self.0.describe(&Request::History { topic, since, max });
+        kept(self.0.wire, self.0.client.call_blocking(route, body))
+    }
+
+    /// As [`history`](Self::history), awaited.
+    ///
+    /// # Errors
+    /// As for [`history`](Self::history).
+    pub fn history_async(
+        &self,
+        topic: &TopicName,
+        since: Option<Position>,
+        max: u32,
+    ) -> impl Future<Output = Result<History, RequestError>> + Send + use<> {
+        let (route, body) = self.0.describe(&Request::History { topic, since, max });
+        let (link, call) = (self.0.clone(), self.0.client.call(route, body));
+        async move {
+            let response = call.await;
+            let Link { client, wire } = link;
+            drop(client);
+            kept(wire, response)
+        }
+    }
+}
+
+fn kept(wire: &dyn Wire, response: CallResult) -> Result<History, RequestError> {
+    wire.decode_history(super::payload(&response?)?)
 }
 
 fn receipt(wire: &dyn Wire, response: CallResult) -> Result<Receipt, RequestError> {

@@ -42,6 +42,7 @@ mod tars_serial;
 mod tasks;
 mod topic_abuse;
 mod topic_client;
+mod topic_history;
 mod topic_receive;
 mod topic_retry;
 mod topic_work;

@@ -14,10 +14,19 @@ use crate::support::{
 };
 
 /// The bytes after the magic, and the operation and status of the response.
-const BAD: [(&[u8], u8, u8); 30] = [
+const BAD: [(&[u8], u8, u8); 39] = [
     (b"", 0x80, 7),
     (b"\x00", 0x80, 6),
-    (b"\x07", 0x87, 6),
+    (b"\x08", 0x88, 6),
+    (b"\x07", 0x87, 7),
+    (b"\x07\x00", 0x87, 7),
+    (b"\x07\x00\xffa", 0x87, 7),
+    (b"\x07\x00\x01a\x00\x00\x00", 0x87, 7),
+    (b"\x07\x00\x01a\x00\x00\x00\x01\x00", 0x87, 7),
+    (b"\x07\x01\x01a\x00\x00\x00\x01", 0x87, 7),
+    (b"\x07\x02\x01a\x00\x00\x00\x01", 0x87, 7),
+    (b"\x07\x00\x00\x00\x00\x00\x01", 0x87, 4),
+    (b"\x07\x00\x02a*\x00\x00\x00\x01", 0x87, 4),
     (b"\x10\x00\x01a", 0x90, 6),
     (b"\x81\x00", 0x81, 6),
     (b"\xff", 0xff, 6),
@@ -67,7 +76,8 @@ fn each_malformed_request_has_its_status_and_the_connection_goes_on() {
         assert_eq!(witness.receive().body, *rest);
     }
     // A push has the id 0, so a response with this id would look like a push.
-    for payload in [&b"\x02\x00\x01a"[..], b"\x05\x01a", b"\x04\x00\x01a"] {
+    let history = b"\x07\x00\x01a\x00\x00\x00\x01";
+    for payload in [&b"\x02\x00\x01a"[..], b"\x05\x01a", b"\x04\x00\x01a", history] {
         peer.peer.send(&frame(0, &[&MAGIC[..], payload].concat()));
         let (id, answer) = peer.peer.read_frame();
         assert_eq!((id, answer[4], answer[5]), (0, payload[0] | 0x80, 7));

@@ -39,13 +39,21 @@ pub(in super::super) struct Receipt {
 pub(in super::super) struct History<'a> {
     pub(in super::super) head: Position,
     pub(in super::super) recovery: Recovery,
-    pub(in super::super) messages: &'a [Message<'a>],
+    pub(in super::super) messages: Vec<Kept<'a>>,
 }
 
 /// `struct Message`
-struct Kept<'a> {
-    position: Position,
-    message: &'a [u8],
+#[derive(Debug)]
+pub(in super::super) struct Kept<'a> {
+    pub(super) position: Position,
+    pub(super) message: &'a [u8],
+}
+
+impl<'a> History<'a> {
+    pub(in super::super) fn new(head: Position, recovery: Recovery, messages: &'a [Message<'a>]) -> Self {
+        let kept = |message: &'a Message<'a>| Kept { position: message.position, message: message.body };
+        Self { head, recovery, messages: messages.iter().map(kept).collect() }
+    }
 }
 
 impl WirePosition {
@@ -162,6 +170,15 @@ const fn numbers(recovery: Recovery) -> (i32, i64, i64) {
     }
 }
 
+/// What these numbers mean.
+const fn recovery(number: i32, from: i64, to: i64) -> Recovery {
+    match number {
+        0 => Recovery::NotRequested,
+        1 => Recovery::Recovered,
+        _ => Recovery::Gap { from: from.cast_unsigned(), to: to.cast_unsigned() },
+    }
+}
+
 impl TarsStruct for Subscribed {
     const NAME: &'static str = "Shardcast.Subscribed";
 
@@ -177,13 +194,7 @@ impl TarsStruct for Subscribed {
 impl<'de> DecodeStruct<'de> for Subscribed {
     fn read_fields(r: &mut TarsReader<'de>) -> Result<Self, DecodeError> {
         let WirePosition(head) = r.require(0)?;
-        let (number, from, to): (i32, i64, i64) = (r.require(1)?, r.optional(2)?, r.optional(3)?);
-        let recovery = match number {
-            0 => Recovery::NotRequested,
-            1 => Recovery::Recovered,
-            _ => Recovery::Gap { from: from.cast_unsigned(), to: to.cast_unsigned() },
-        };
-        Ok(Self { head, recovery })
+        Ok(Self { head, recovery: recovery(r.require(1)?, r.optional(2)?, r.optional(3)?) })
     }
 }
 
@@ -209,12 +220,35 @@ impl TarsStruct for History<'_> {
         w.optional(2, &from);
         w.optional(3, &to);
         w.begin_list(4, self.messages.len());
-        for message in self.messages {
+        for kept in &self.messages {
             w.begin_struct(0);
-            w.field(0, &WirePosition(message.position));
-            w.write_bytes(1, message.body);
+            kept.write_fields(w);
             w.end_struct();
         }
+    }
+}
+
+impl<'de> DecodeStruct<'de> for History<'de> {
+    fn read_fields(r: &mut TarsReader<'de>) -> Result<Self, DecodeError> {
+        let WirePosition(head) = r.require(0)?;
+        let recovery = recovery(r.require(1)?, r.optional(2)?, r.optional(3)?);
+        Ok(Self { head, recovery, messages: r.optional(4)? })
+    }
+}
+
+impl TarsStruct for Kept<'_> {
+    const NAME: &'static str = "Shardcast.Message";
+
+    fn write_fields(&self, w: &mut TarsWriter) {
+        w.field(0, &WirePosition(self.position));
+        w.write_bytes(1, self.message);
+    }
+}
+
+impl<'de> DecodeStruct<'de> for Kept<'de> {
+    fn read_fields(r: &mut TarsReader<'de>) -> Result<Self, DecodeError> {
+        let WirePosition(position) = r.require(0)?;
+        Ok(Self { position, message: r.require(1)? })
     }
 }
 
@@ -226,9 +260,7 @@ impl ToJson for History<'_> {
         object.field("recovery", &recovery)?;
         object.field("gapFrom", &from)?;
         object.field("gapTo", &to)?;
-        let kept =
-            self.messages.iter().map(|message| Kept { position: message.position, message: message.body });
-        object.field("messages", &kept.collect::<Vec<_>>())?;
+        object.field("messages", &self.messages)?;
         object.end()
     }
 }

@@ -1,4 +1,8 @@
-use super::{ON_MESSAGE, PUSH_OBJECT, PublishOptions, Receipt, Subscribed, WirePosition};
+use bytes::Bytes;
+
+use super::{
+    History, ON_MESSAGE, PUSH_OBJECT, PublishOptions, Receipt, Subscribed, WirePosition, types::Kept,
+};
 use crate::{
     Route, TopicFilter,
     tars::{
@@ -6,7 +10,7 @@ use crate::{
         packet::Version,
         rpc::ArgumentWriter,
     },
-    topics::{Incoming, Request, RequestError, RequestKind, TopicResponse, Wire},
+    topics::{self, Incoming, KeptMessage, Request, RequestError, RequestKind, TopicResponse, Wire},
 };
 
 /// The calls of the object [`PUSH_OBJECT`], their results and its pushes, as a wire of the topic client.
@@ -46,6 +50,11 @@ impl Wire for TopicWire {
                 w.put(3, "options", &PublishOptions(options));
             }
             Request::Presence { topic } => w.put(1, "topic", &**topic),
+            Request::History { topic, since, max } => {
+                w.put(1, "topic", &**topic);
+                w.put(2, "since", &WirePosition(since.unwrap_or_default()));
+                w.put(3, "max", &i32::try_from(max).unwrap_or(i32::MAX));
+            }
         }
         // Only JSON can fail.
         *out = w.finish().unwrap_or_default();
@@ -66,6 +75,7 @@ impl Wire for TopicWire {
             RequestKind::Unsubscribe => "unsubscribe",
             RequestKind::Publish => "publish",
             RequestKind::Presence => "presence",
+            RequestKind::History => "history",
         };
         Route::Named(PUSH_OBJECT, function)
     }
@@ -74,25 +84,35 @@ impl Wire for TopicWire {
         matches!(route, Route::Named(_, ON_MESSAGE))
     }
 
+    fn decode_history(&self, payload: &Bytes) -> Result<topics::History, RequestError> {
+        let History { head, recovery, messages } =
+            TarsReader::new(payload).require(0).map_err(|_| RequestError::Unsupported)?;
+        let kept = |it: Kept<'_>| KeptMessage { position: it.position, body: payload.slice_ref(it.message) };
+        Ok(topics::History { head, recovery, messages: messages.into_iter().map(kept).collect() })
+    }
+
     fn decode_response(&self, kind: RequestKind, payload: &[u8]) -> Result<TopicResponse, RequestError> {
-        result(kind, payload).map_err(|_| RequestError::Unsupported)
+        result(kind, payload)
     }
 }
 
-fn result(kind: RequestKind, payload: &[u8]) -> Result<TopicResponse, DecodeError> {
-    let mut r = TarsReader::new(payload);
+fn result(kind: RequestKind, payload: &[u8]) -> Result<TopicResponse, RequestError> {
+    let (mut r, invalid) = (TarsReader::new(payload), |_: DecodeError| RequestError::Unsupported);
     Ok(match kind {
         RequestKind::Hello | RequestKind::Ping => TopicResponse::Pong,
         RequestKind::Subscribe => {
-            let Subscribed { head, recovery } = r.require(0)?;
+            let Subscribed { head, recovery } = r.require(0).map_err(invalid)?;
             TopicResponse::Subscribed { head, recovery }
         }
         RequestKind::Unsubscribe => TopicResponse::Unsubscribed,
         RequestKind::Publish => {
-            let Receipt { position, receivers } = r.require(0)?;
+            let Receipt { position, receivers } = r.require(0).map_err(invalid)?;
             TopicResponse::Published { position, receivers }
         }
-        RequestKind::Presence => TopicResponse::Present { count: r.require::<i32>(0)?.cast_unsigned() },
+        RequestKind::Presence => {
+            TopicResponse::Present { count: r.require::<i32>(0).map_err(invalid)?.cast_unsigned() }
+        }
+        RequestKind::History => return Err(RequestError::Unsupported),
     })
 }
 
@@ -123,6 +143,15 @@ mod tests {
         request: &Request<'_>,
         answer: impl FnOnce(Event<'_>) -> Option<Command<'static>>,
     ) -> Result<TopicResponse, RequestError> {
+        let kind = request.kind();
+        result_of(request, answer).and_then(|body| TopicWire.decode_response(kind, &body))
+    }
+
+    /// The result of a request, as a client gets it.
+    fn result_of(
+        request: &Request<'_>,
+        answer: impl FnOnce(Event<'_>) -> Option<Command<'static>>,
+    ) -> Result<Bytes, RequestError> {
         let (mut server, mut client) = (Tars::default().session(), Tars::default().client_session());
         let kind = request.kind();
         let mut body = Vec::new();
@@ -137,7 +166,7 @@ mod tests {
         }
         match client.handle_input(&received, NOW).expect("a packet").event {
             Some(Event::Response(crate::Response { result: Ok(body), .. })) => {
-                TopicWire.decode_response(kind, body)
+                Ok(Bytes::copy_from_slice(body))
             }
             Some(Event::Response(crate::Response { result: Err(failure), .. })) => {
                 Err(RequestError::of_failure(failure.code, failure.text))
@@ -197,6 +226,35 @@ mod tests {
         });
         assert_eq!(present, Ok(TopicResponse::Present { count: 4 }));
         assert_eq!(exchange(&Request::Hello, |_| None), Ok(TopicResponse::Pong));
+    }
+
+    #[test]
+    fn a_history_is_understood_and_its_messages_too() {
+        static BODY: Bytes = Bytes::from_static(b"2410");
+        static MESSAGES: [Message<'_>; 1] = [Message { topic: "t", position: AT, body: &BODY }];
+        let topic = TopicName::new("t").expect("a topic");
+        for (since, recovery) in
+            [(None, Recovery::Recovered), (Some(AT), Recovery::Gap { from: 1, to: u64::MAX })]
+        {
+            for messages in [&MESSAGES[..], &[]] {
+                let request = Request::History { topic: &topic, since, max: 9 };
+                let result = result_of(&request, |event| match event {
+                    Event::History { id, topic: "t", since: found, max: 9 } if found == since => {
+                        Some(Command::History { id, head: AT, recovery, messages })
+                    }
+                    other => panic!("{other:?}"),
+                });
+                let kept = |it: &Message<'_>| KeptMessage { position: it.position, body: it.body.clone() };
+                let messages = messages.iter().map(kept).collect();
+                let expected = topics::History { head: AT, recovery, messages };
+                assert_eq!(TopicWire.decode_history(&result.expect("a result")), Ok(expected));
+            }
+        }
+        let unsupported = Err(RequestError::Unsupported);
+        assert_eq!(TopicWire.decode_response(RequestKind::History, b""), Err(RequestError::Unsupported));
+        for hostile in [&b""[..], b"\x0a\x0b", b"\x0a\x0a\x02\xff\xff\xff\xff", b"\x16\xff"] {
+            assert_eq!(TopicWire.decode_history(&Bytes::copy_from_slice(hostile)), unsupported);
+        }
     }
 
     #[test]

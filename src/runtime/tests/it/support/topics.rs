@@ -97,6 +97,7 @@ impl Topics {
                     assert_eq!(of, id, "{text}");
                     return Err((status, text.to_owned()));
                 }
+                history @ ServerPayload::History { .. } => panic!("{history:?}"),
             }
         }
     }
