@@ -182,6 +182,18 @@ fn responses_without_results_have_a_map_in_tup() {
     }
 }
 
+/// No vector has it in JSON; see the specification of `tars_ping`: an empty buffer whatever the version.
+#[test]
+fn the_response_to_a_ping_has_an_empty_buffer_in_json_too() {
+    let mut session = Tars::default().session();
+    let ping = RequestPacket { func: "tars_ping".into(), ..packet(Version::JSON, 5) };
+    let (mut frame, mut out) = (Vec::new(), Vec::new());
+    ping.encode(&mut frame).expect("it is short");
+    let id = request_of(session.handle_input(&frame, NOW).expect("a packet")).id;
+    assert_eq!(session.handle_command(Command::respond(id, b""), &mut out, NOW), Ok(()));
+    assert_eq!(hex(&out), "0000001010052c30054c5c6d000c780c");
+}
+
 #[test]
 fn a_request_that_is_dropped_fails_and_one_way_requests_have_no_state() {
     let mut session = Tars::default().session();
