@@ -15,6 +15,9 @@ pub enum Event<'a> {
     Push {
         /// The handler.
         route: Route<'a>,
+        /// What the protocol carries besides, like [`Response::head`](crate::Response::head); empty if it has no such
+        /// field.
+        head: &'a [u8],
         /// Encoded payload.
         body: &'a [u8],
     },

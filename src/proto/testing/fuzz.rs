@@ -200,7 +200,7 @@ impl CallerRun {
                 Ok(Progress { taken, event, .. }) => {
                     match event {
                         Some(Event::Response(response)) => self.caller.handle_response(&response),
-                        Some(Event::Push { route, body }) => self.caller.handle_push(route, body),
+                        Some(Event::Push { route, head, body }) => self.caller.handle_push(route, head, body),
                         other => panic!("no event of a client: {other:?}"),
                     }
                     input = &input[taken..];

@@ -119,7 +119,7 @@ impl Core {
     pub(super) fn handle_event(&mut self, event: Event<'_>) -> Outcome<'static> {
         match event {
             Event::Response(response) => self.caller.handle_response(&response),
-            Event::Push { route, body } => self.caller.handle_push(route, body),
+            Event::Push { route, head, body } => self.caller.handle_push(route, head, body),
             // There is no service at this end.
             Event::Request(request) if request.expects_response => {
                 return Outcome::Say(Command::Forget { id: request.id });
@@ -167,7 +167,7 @@ impl Core {
                     };
                     AppEvent::CallResult { callback, is_quick, result }
                 }
-                CallerEvent::Push { route, body } => AppEvent::Push(Push { route, body }),
+                CallerEvent::Push { route, head, body } => AppEvent::Push(Push { route, head, body }),
                 CallerEvent::Connected => {
                     self.counters.is_unreachable.store(false, Ordering::Relaxed);
                     AppEvent::Event(ClientEvent::Connected)

@@ -101,6 +101,8 @@ pub type CallResult = Result<OwnedResponse, CallError>;
 pub struct Push {
     /// Which handler it is for.
     pub route: OwnedRoute,
+    /// What the protocol carries besides; empty if it has no such field.
+    pub head: Bytes,
     /// Encoded payload.
     pub body: Bytes,
 }

@@ -84,6 +84,8 @@ pub enum CallerEvent {
     Push {
         /// The handler.
         route: OwnedRoute,
+        /// What the protocol carries besides; empty if it has no such field.
+        head: Bytes,
         /// Encoded payload.
         body: Bytes,
     },

@@ -83,9 +83,9 @@ use request::Waiting;
 /// assert_eq!(caller.poll_event(), Some(CallerEvent::Done { token: 7, id, result }));
 ///
 /// // A push. The owner takes no events for a while, so nothing is read; then it continues.
-/// caller.handle_push(Route::Only, b"2411");
+/// caller.handle_push(Route::Only, &[], b"2411");
 /// caller.handle_held(true);
-/// let push = CallerEvent::Push { route: OwnedRoute::Only, body: "2411".into() };
+/// let push = CallerEvent::Push { route: OwnedRoute::Only, head: Bytes::new(), body: "2411".into() };
 /// assert_eq!(caller.poll_event(), Some(push));
 /// assert!(caller.wants_input());
 /// caller.handle_held(false);
@@ -233,11 +233,11 @@ impl Caller {
     }
 
     /// The peer sent a message without a request.
-    pub fn handle_push(&mut self, route: Route<'_>, body: &[u8]) {
+    pub fn handle_push(&mut self, route: Route<'_>, head: &[u8], body: &[u8]) {
         if self.is_connected() {
             self.peer_responded();
-            let body = bytes::Bytes::copy_from_slice(body);
-            self.events.push_back(CallerEvent::Push { route: route.into(), body });
+            let [head, body] = [head, body].map(bytes::Bytes::copy_from_slice);
+            self.events.push_back(CallerEvent::Push { route: route.into(), head, body });
         }
     }
 

@@ -85,7 +85,7 @@ impl Bench {
     }
 
     fn push(&mut self, body: &[u8]) {
-        self.caller.handle_push(Route::Only, body);
+        self.caller.handle_push(Route::Only, &[], body);
     }
 }
 
@@ -111,7 +111,11 @@ fn connection_begins_with_a_heartbeat_and_goes_on_with_them() {
     bench.respond(1, b"heartbeat");
     bench.push(b"hello world");
     assert_eq!(bench.event(), Some(heartbeat(1, Ok(b"heartbeat"))));
-    let push = CallerEvent::Push { route: OwnedRoute::Only, body: Bytes::from_static(b"hello world") };
+    let push = CallerEvent::Push {
+        route: OwnedRoute::Only,
+        head: Bytes::new(),
+        body: Bytes::from_static(b"hello world"),
+    };
     assert_eq!(bench.event(), Some(push));
     assert_eq!(bench.caller.poll_timeout(), Some(at(5000)));
     bench.caller.handle_timeout(at(5000));

@@ -37,7 +37,7 @@
 //! assert_eq!(event, Some(Event::Response(expected)));
 //! let push = frame::push(b"news");
 //! assert_eq!(Header::load(&push).map(|header| header.id), Some(PUSH_ID));
-//! assert_eq!(client.handle_input(&push, now)?.event, Some(Event::Push { route: Route::Only, body: b"news" }));
+//! assert_eq!(client.handle_input(&push, now)?.event, Some(Event::Push { route: Route::Only, head: &[], body: b"news" }));
 //!
 //! /// Frames of an application: `[u8 length][u8 id][body]`.
 //! struct Short;

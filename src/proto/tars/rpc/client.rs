@@ -18,8 +18,8 @@ use crate::{
 ///
 /// A packet with the id 0 is an [`Event::Push`], any other an [`Event::Response`]; late ones are valid. Responses are read
 /// in both layouts, whatever the version of their request was. The route of a push is its function, without a servant:
-/// [`Route::Only`] if it has none, and [`RECONNECT_PUSH`] if the server asks its clients to leave. The head of a response is a
-/// [`ResponseHead`].
+/// [`Route::Only`] if it has none, and [`RECONNECT_PUSH`] if the server asks its clients to leave. The head of a response or
+/// a push is a [`ResponseHead`]; in that of a push, the status is without the name of the function.
 ///
 /// The head of a request is a [`CallHead`]. If it names no time-out, the packet has what is left of the request's
 /// deadline.
@@ -55,7 +55,7 @@ use crate::{
 ///
 /// let mut received = Vec::new();
 /// ResponsePacket { result_desc: "_reconnect_".into(), ..Default::default() }.encode(&mut received)?;
-/// let notice = Event::Push { route: RECONNECT_PUSH, body: b"" };
+/// let notice = Event::Push { route: RECONNECT_PUSH, head: &[], body: b"" };
 /// assert_eq!(session.handle_input(&received, now)?.event, Some(notice));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -105,7 +105,7 @@ impl Session for TarsClientSession {
         let received = Received::decode(body).map_err(|_| Error::Malformed("response"))?;
         Ok(match received.id {
             PUSH_ID if received.text == RECONNECT => {
-                Progress::event(taken, Event::Push { route: RECONNECT_PUSH, body: &[] })
+                Progress::event(taken, Event::Push { route: RECONNECT_PUSH, head: &[], body: &[] })
             }
             // It has nothing for the callback of its function.
             PUSH_ID if received.ret != ReturnCode::SUCCESS => Progress::silent(taken),
@@ -221,12 +221,27 @@ impl<'a> Received<'a> {
     }
 
     fn into_push(self, scratch: &'a mut Scratch) -> Event<'a> {
-        let Scratch { body, text, .. } = scratch;
+        let Scratch { head, body, text } = scratch;
+        head.clear();
+        let mut status = self.status;
+        let mut others = TarsWriter::new();
+        if status.get(status_key::PUSH_FUNC).is_some() {
+            let mut len = 0;
+            for (key, value) in status.iter().filter(|(key, _)| key != status_key::PUSH_FUNC) {
+                others.field(0, &*key);
+                others.field(1, &*value);
+                len += 1;
+            }
+            status = StringMapRef::from_encoded(len, others.as_bytes());
+        }
+        if !(self.context.is_empty() && status.is_empty()) {
+            ResponseHead { context: self.context, status }.encode(head);
+        }
         let route = match kept_text(self.function, text) {
             "" => Route::Only,
             function => Route::Named("", function),
         };
-        Event::Push { route, body: kept(self.body, body) }
+        Event::Push { route, head, body: kept(self.body, body) }
     }
 
     fn into_response(self, scratch: &'a mut Scratch) -> Response<'a> {

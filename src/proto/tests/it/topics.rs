@@ -99,7 +99,7 @@ impl Client {
                 let progress = self.session.handle_input(&buffer, NOW).expect("it is well formed");
                 match progress.event {
                     Some(Event::Response(response)) => self.caller.handle_response(&response),
-                    Some(Event::Push { route, body }) => self.caller.handle_push(route, body),
+                    Some(Event::Push { route, head, body }) => self.caller.handle_push(route, head, body),
                     _ => break,
                 }
                 let taken = progress.taken;

@@ -113,7 +113,7 @@ impl TopicClient {
         let events = pushes.clone();
         let wire = options.protocol.wire();
         let client = (options.protocol.client(to)?)
-            .on_push(move |Push { route, body }| {
+            .on_push(move |Push { route, body, .. }| {
                 if wire.is_message(route.as_route()) {
                     pushes.push(body);
                 }

@@ -27,6 +27,7 @@ mod malformed;
 mod memory;
 mod panic;
 mod polls;
+mod push_context;
 mod reload;
 mod requests;
 mod schedule;

@@ -83,7 +83,7 @@ impl<C: ClientCodec + ?Sized> Session for FramedClientSession<C> {
             return Err(Error::Refused);
         }
         let event = match id {
-            frame::PUSH_ID => Event::Push { route: Route::Only, body },
+            frame::PUSH_ID => Event::Push { route: Route::Only, head: &[], body },
             _ => Event::Response(Response { id: RequestId(id.into()), head: &[], result: Ok(body) }),
         };
         Ok(Progress::event(taken, event))

@@ -65,7 +65,7 @@ impl<C: ClientCodec> Session for SerialSession<C> {
             return Err(Error::Refused);
         }
         let event = match self.pending.pop_front() {
-            None => Event::Push { route: Route::Only, body },
+            None => Event::Push { route: Route::Only, head: &[], body },
             Some(id) => Event::Response(Response { id, head: &[], result: Ok(body) }),
         };
         Ok(Progress::event(taken, event))

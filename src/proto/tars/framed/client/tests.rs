@@ -30,7 +30,7 @@ fn codec_of_ones_own_is_believed_within_reason() {
     assert_eq!(out, [b'?', 5], "what cannot be said leaves nothing behind");
     let response = Response { id: RequestId(1), head: &[], result: Ok(&[1]) };
     assert_eq!(session.handle_input(&[1, 0], NOW), Ok(Progress::event(1, Event::Response(response))));
-    let push = Event::Push { route: Route::Only, body: &[0] };
+    let push = Event::Push { route: Route::Only, head: &[], body: &[0] };
     assert_eq!(session.handle_input(&[0], NOW), Ok(Progress::event(1, push)));
     assert_eq!(session.handle_input(b"!", NOW), Err(Error::Refused));
 }
@@ -67,7 +67,7 @@ fn serial_responses_belong_to_the_requests_in_their_order() {
     let response = |id| Event::Response(Response { id: RequestId(id), head: &[], result: Ok(b"x") });
     assert_eq!(session.handle_input(b"x", NOW), Ok(Progress::event(1, response(5))));
     assert_eq!(session.handle_input(b"x", NOW), Ok(Progress::event(1, response(7))));
-    let push = Event::Push { route: Route::Only, body: b"x" };
+    let push = Event::Push { route: Route::Only, head: &[], body: b"x" };
     assert_eq!(session.handle_input(b"x", NOW), Ok(Progress::event(1, push)));
     assert_eq!(session.handle_input(b"!", NOW), Err(Error::Refused));
     let push = Command::Push { route: Route::Only, body: b"x" };

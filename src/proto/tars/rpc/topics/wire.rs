@@ -263,7 +263,8 @@ mod tests {
         let message = Message { topic: "prices.gold", position: AT, body: &body };
         let packet = Tars::default().encode_message(crate::Dialect::default(), message).expect("it fits");
         let mut client = Tars::default().client_session();
-        let Some(Event::Push { route, body }) = client.handle_input(&packet, NOW).expect("a packet").event
+        let Some(Event::Push { route, body, .. }) =
+            client.handle_input(&packet, NOW).expect("a packet").event
         else {
             panic!("a push");
         };

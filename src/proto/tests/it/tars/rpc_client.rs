@@ -236,7 +236,7 @@ fn pushes_have_the_name_of_their_function_if_there_is_one() {
     let check = |frame: &[u8], expected: Option<(Route<'_>, &[u8])>| {
         let mut session = session();
         let event = session.handle_input(frame, NOW).expect("a packet").event;
-        assert_eq!(event, expected.map(|(route, body)| Event::Push { route, body }));
+        assert_eq!(event, expected.map(|(route, body)| Event::Push { route, head: &[], body }));
     };
     let message = b"\x0c\x16\x0cpush message".as_slice();
     check(&recorded_frame("43_pushcb_push"), Some((Route::Named("", "pushMsg"), message)));
@@ -260,6 +260,59 @@ fn pushes_have_the_name_of_their_function_if_there_is_one() {
         }),
         None,
     );
+}
+
+#[test]
+fn the_head_of_a_push_has_its_context_and_its_status_without_the_function() {
+    let map = |pairs: &[(&str, &str)]| -> StringMap {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    };
+    for (context, status) in [
+        (map(&[("user", "ann"), ("trace", "7")]), map(&[("a", "1"), ("z", "2")])),
+        (map(&[("user", "ann")]), map(&[])),
+        (map(&[]), map(&[("z", "")])),
+        (map(&[]), map(&[])),
+    ] {
+        let mut with_function = status.clone();
+        with_function.insert("TARS_FUNC".into(), "pushMsg".into());
+        let packet = ResponsePacket {
+            status: with_function.clone(),
+            context: context.clone(),
+            buffer: b"\x08\x0c".as_slice().into(),
+            ..Default::default()
+        };
+        let mut in_tup = Vec::new();
+        let request = RequestPacket {
+            version: Version::TUP,
+            func: "pushMsg".into(),
+            buffer: b"\x08\x0c".as_slice().into(),
+            context: context.clone(),
+            status: status.clone(),
+            ..RequestPacket::default()
+        };
+        request.encode(&mut in_tup).expect("a short packet");
+        for frame in [encoded(&packet), in_tup] {
+            let mut session = session();
+            let event = session.handle_input(&frame, NOW).expect("a packet").event;
+            let Some(Event::Push { route: Route::Named("", "pushMsg"), head, body: b"\x08\x0c" }) = event
+            else {
+                panic!("{event:?}")
+            };
+            assert_eq!(head.is_empty(), context.is_empty() && status.is_empty());
+            let head = ResponseHead::decode(head).expect("it was encoded here");
+            assert_eq!((head.context.to_map(), head.status.to_map()), (context.clone(), status.clone()));
+        }
+    }
+    // One without a function has all of its status, and what the last push had is not kept.
+    let mut session = session();
+    let status = map(&[("z", "2")]);
+    let frame = encoded(&ResponsePacket { status: status.clone(), ..Default::default() });
+    let plain = encoded(&ResponsePacket::default());
+    for (frame, expected) in [(&frame, status), (&plain, StringMap::new()), (&frame, map(&[("z", "2")]))] {
+        let event = session.handle_input(frame, NOW).expect("a packet").event;
+        let Some(Event::Push { route: Route::Only, head, .. }) = event else { panic!("{event:?}") };
+        assert_eq!(ResponseHead::decode(head).map(|it| it.status.to_map()), Some(expected));
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use shardcast_proto::{
     tars::{
         Endpoint,
         packet::ReturnCode,
-        rpc::{RECONNECT_PUSH, Tars},
+        rpc::{RECONNECT_PUSH, ResponseHead, Tars},
     },
 };
 
@@ -204,7 +204,9 @@ impl Sink {
             OwnedRoute::Named(_, function) => function,
             _ => "",
         };
-        self.shared.hooks.push(&IncomingPush { endpoint: &self.endpoint, function, body: &push.body });
+        // Its session has encoded it.
+        let head = ResponseHead::decode(&push.head).unwrap_or_default();
+        self.shared.hooks.push(&IncomingPush { endpoint: &self.endpoint, function, head, body: &push.body });
     }
 
     fn handle_event(&self, event: &ClientEvent) {

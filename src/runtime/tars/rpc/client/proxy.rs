@@ -28,8 +28,9 @@ use crate::client::ClientStats;
 ///     println!("{} sends {} bytes to {:?}", push.endpoint(), push.body().len(), push.function());
 ///     if push.function() == "pushMsg" {
 ///         let message: String = push.arguments()?.take(1, "msg")?;
-///         println!("{message}");
+///         println!("{message} of {:?}", push.context().get("user"));
 ///     }
+///     println!("{} more headers of the framework", push.status().len());
 ///     Ok(push.function() == "pushMsg")
 /// }));
 /// proxy.ping().wait()?;

@@ -2,8 +2,8 @@ use std::{fmt, sync::Arc};
 
 use shardcast_proto::tars::{
     Endpoint,
-    packet::Version,
-    rpc::{ArgumentError, ArgumentReader},
+    packet::{StringMapRef, Version},
+    rpc::{ArgumentError, ArgumentReader, ResponseHead},
 };
 
 /// What gets the pushes of the servers of an object: see [`Proxy::on_push`](super::Proxy::on_push). Generated code makes
@@ -42,6 +42,7 @@ impl fmt::Debug for PushHandler {
 pub struct IncomingPush<'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) function: &'a str,
+    pub(super) head: ResponseHead<'a>,
     pub(super) body: &'a [u8],
 }
 
@@ -62,6 +63,16 @@ impl<'a> IncomingPush<'a> {
     /// The encoded parameters. A push of a server in Go may have any bytes here.
     pub const fn body(&self) -> &'a [u8] {
         self.body
+    }
+
+    /// The headers of the application that the server has set; most servers set none.
+    pub const fn context(&self) -> StringMapRef<'a> {
+        self.head.context
+    }
+
+    /// The headers of the framework, without the name of the function.
+    pub const fn status(&self) -> StringMapRef<'a> {
+        self.head.status
     }
 
     /// The server that sent it.

@@ -120,7 +120,7 @@ impl Session for LineClientSession {
             return Ok(Progress::NEED_MORE);
         };
         let event = match &input[..end] {
-            [b'!', body @ ..] => Event::Push { route: Route::Only, body },
+            [b'!', body @ ..] => Event::Push { route: Route::Only, head: &[], body },
             body => {
                 let id = self.asked.pop_front().ok_or(Error::Malformed("answer to nothing"))?;
                 Event::Response(Response { id, head: &[], result: Ok(body) })

@@ -146,7 +146,7 @@ impl Session for StreamSession {
             match (self.accepts, frame.verb) {
                 (true, "data") => Event::Request(request),
                 (true, _) => Event::Request(request.one_way()),
-                (false, _) => Event::Push { route: Route::Only, body },
+                (false, _) => Event::Push { route: Route::Only, head: &[], body },
             },
         ))
     }
