@@ -23,7 +23,8 @@ fn the_server_behaves_as_in_the_push_guide() {
 
 #[test]
 fn a_silent_peer_is_disconnected_though_it_is_pushed_to() {
-    let mut server = Server::start(&["--interval-ms", "50", "--idle-timeout-ms", "300"]);
+    // Long enough for a push before it.
+    let mut server = Server::start(&["--interval-ms", "50", "--idle-timeout-ms", "1500"]);
     let mut peer = server.connect();
     let mut all = Vec::new();
     peer.read_to_end(&mut all).expect("it ends in order");

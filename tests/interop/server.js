@@ -8,14 +8,21 @@ const { push: send, servantClass } = require("./rpc");
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const failure = (code, text) => Object.assign(new Error(text), { code });
 
+const held = [];
+
 const methods = {
   hello: async (_current, { no, name }) => ({ "": `hello ${name} #${no}` }),
   echo: async (_current, { in: value }) => ({ "": value.ints.length, result: value }),
   fail: async (_current, { code, why }) => {
     throw failure(Math.max(code, -99) || -99, why);
   },
+  // A negative one waits for the next that is not.
   slow: async (_current, { ms }) => {
-    await wait(ms);
+    if (ms < 0) await new Promise((resolve) => held.push(resolve));
+    else {
+      await wait(ms);
+      held.splice(0).forEach((resolve) => resolve());
+    }
     return { "": ms };
   },
   context: async (current, { name }) => {

@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -98,16 +101,22 @@ fn a_client_in_javascript_has_many_calls_in_flight() {
     let (served, mut client) = serve();
     for version in VERSIONS {
         client.call(version, "hello", json!({"no": 0, "name": "first"}));
-        let slow = client.send(version, "slow", json!({"arguments": {"ms": 300}}));
+        let slow = client.send(version, "slow", json!({"arguments": {"ms": -1}}));
         let hellos: Vec<_> = (0..50)
             .map(|no| client.send(version, "hello", json!({"arguments": {"no": no, "name": "x"}})))
             .collect();
-        let answers: Vec<_> = (0..=50).map(|_| client.next()).collect();
-        assert_eq!(answers[50]["id"], json!(slow), "{version}: the others do not wait for it");
+        let answers: Vec<_> = (0..50).map(|_| client.next()).collect();
         for (no, (id, answer)) in hellos.iter().zip(&answers).enumerate() {
             assert_eq!(answer["id"], json!(id), "{version}");
             assert_eq!(answer["values"], json!({"": format!("hello x #{no}")}), "{version}");
         }
+        served.release.store(true, Ordering::Relaxed);
+        assert_eq!(
+            client.receive(slow)["values"],
+            json!({"": -1}),
+            "{version}: the others did not wait for it"
+        );
+        served.release.store(false, Ordering::Relaxed);
     }
     client.end();
     served.check_connections(VERSIONS.len());
@@ -237,6 +246,8 @@ impl Client {
 struct Served {
     server: Server,
     hellos: Hellos,
+    /// Ends the calls of `slow` with a negative time.
+    release: Arc<AtomicBool>,
 }
 
 /// The arguments of each call of `hello`.
@@ -257,20 +268,26 @@ impl Served {
 
 fn serve() -> (Served, Client) {
     let hellos = Hellos::default();
-    let recorded = Arc::clone(&hellos);
-    let adapter = Adapter::over(Listener::new("hello", "127.0.0.1:0"))
-        .servant(OBJECT, move |_| HelloDispatcher::new(Hello(Arc::clone(&recorded))));
+    let release = Arc::<AtomicBool>::default();
+    let shared = (Arc::clone(&hellos), Arc::clone(&release));
+    let adapter = Adapter::over(Listener::new("hello", "127.0.0.1:0")).servant(OBJECT, move |_| {
+        let (hellos, release) = shared.clone();
+        HelloDispatcher::new(Hello { hellos, release })
+    });
     let server = Server::builder().listen(adapter.listener()).shards(2).start().expect("a server");
     let address = server.address("hello").expect("its listener");
-    (Served { server, hellos }, Client::connect(address))
+    (Served { server, hellos, release }, Client::connect(address))
 }
 
-struct Hello(Hellos);
+struct Hello {
+    hellos: Hellos,
+    release: Arc<AtomicBool>,
+}
 
 impl HelloServant for Hello {
     async fn hello(&self, _cx: &CallContext, no: i32, name: String) -> Result<String, Failure> {
         let greeting = format!("hello {name} #{no}");
-        self.0.lock().expect("no panic").push((no, name));
+        self.hellos.lock().expect("no panic").push((no, name));
         Ok(greeting)
     }
 
@@ -284,6 +301,9 @@ impl HelloServant for Hello {
     }
 
     async fn slow(&self, _cx: &CallContext, ms: i32) -> Result<i32, Failure> {
+        while ms < 0 && !self.release.load(Ordering::Relaxed) {
+            task::sleep(Duration::from_millis(1)).await;
+        }
         task::sleep(Duration::from_millis(u64::try_from(ms).unwrap_or(0))).await;
         Ok(ms)
     }

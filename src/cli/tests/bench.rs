@@ -13,15 +13,15 @@ use serde_json::Value;
 /// hides it.
 #[test]
 fn a_stall_shows_in_the_open_loop_and_hides_in_the_closed_one() {
-    // At 5,000 messages a second, 100 ms of each half second.
-    let server = serve(Behaviour::StallAfterEach { messages: 2500 });
-    let arguments = ["--connections", "1", "--depth", "1", "--rate", "5000", "--time", "2"];
+    // At 1,000 messages a second, 100 ms of each half second. A busy machine keeps up with so few, one at a time.
+    let server = serve(Behaviour::StallAfterEach { messages: 500 });
+    let arguments = ["--connections", "1", "--depth", "1", "--rate", "1000", "--time", "2"];
     let open = measure(server, &arguments);
     let closed = measure(server, &[&arguments[..], &["--closed"]].concat());
     let p99_ms = |report: &Value, of: &str| report[of]["p99"].as_f64().expect("a number") / 1e6;
 
     assert!(p99_ms(&open, "latency") > 50.0, "{}", p99_ms(&open, "latency"));
-    assert!(p99_ms(&open, "service") < 50.0, "only what is on the way, one of 2,500, is served slowly");
+    assert!(p99_ms(&open, "service") < 50.0, "only what is on the way, one of 500, is served slowly");
     assert!(p99_ms(&closed, "latency") < 50.0, "a closed loop does not send while it should");
     assert_eq!(open["omitted"], 0);
     assert!(closed["omitted"].as_u64() > Some(100), "{}", closed["omitted"]);

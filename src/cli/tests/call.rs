@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader},
     net::TcpListener,
     path::Path,
@@ -18,13 +19,16 @@ fn a_method_is_called_with_json() {
         let output = echo(&json!({ "data": data }).to_string());
         assert_eq!(results(&output), json!({ "tars_ret": data }));
     }
-    assert_eq!(results(&echo(r#"{"data": "hi"}"#)), json!({ "tars_ret": [104, 105] }));
+    let output = echo(r#"{"data": "hi"}"#);
+    assert_eq!(results(&output), json!({ "tars_ret": [104, 105] }));
+    let printed = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!((&*printed.0, &*printed.1), ("{\"tars_ret\":[104,105]}\n", ""));
 
     let topics = |method: &str, arguments: Value| {
         call(address, "Shardcast.Push.PushObj", method, &arguments.to_string(), "push.tars")
     };
     let published =
-        results(&topics("publish", json!({ "topic": "t", "message": "x", "options": { "ttlMs": 500 } })));
+        results(&topics("publish", json!({ "topic": "t", "message": "x", "options": { "ttlMs": 600_000 } })));
     assert_eq!(
         (&published["tars_ret"]["position"]["offset"], &published["tars_ret"]["receivers"]),
         (&1.into(), &0.into())
@@ -46,6 +50,10 @@ fn exit_codes_distinguish_usage_errors_from_failures() {
     let nowhere =
         TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").to_string();
     let (echo, object) = ("echo.tars", "Shardcast.Echo.EchoObj");
+    // A method that the server does not have.
+    let other = Path::new(env!("CARGO_TARGET_TMPDIR")).join("other.tars");
+    fs::write(&other, "module M { interface Other { int other(); }; };").expect("a place for the test");
+    let other = other.to_str().expect("text");
     for (output, code, words) in [
         (call(address, object, "echo", "{}", echo), 2, "error: data: missing: expected vector<byte>"),
         (call(address, object, "echo", "{data: 1}", echo), 2, "error: the arguments are not JSON: "),
@@ -56,6 +64,11 @@ fn exit_codes_distinguish_usage_errors_from_failures() {
             call(address, "No.Such.Obj", "echo", r#"{"data": ""}"#, echo),
             1,
             "error: the server responded with code -4 (TARSSERVERNOSERVANTERR)\n",
+        ),
+        (
+            call(address, object, "other", "{}", other),
+            1,
+            "error: the server responded with code -3 (TARSSERVERNOFUNCERR)\n",
         ),
         (
             call(address, "Shardcast.Push.PushObj", "presence", r#"{"topic": ""}"#, "push.tars"),
@@ -76,7 +89,7 @@ fn a_server_that_does_not_respond_is_not_waited_for_longer() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = silent.local_addr().expect("bound").to_string();
     let mut command = command(&address, "A.B.EchoObj", "echo", r#"{"data": ""}"#, "echo.tars");
-    let output = command.args(["--timeout", "100ms"]).output().expect("it runs");
+    let output = command.args(["--timeout", "1s"]).output().expect("it runs");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(1) && text.contains("no response in time"), "{text}");
 }

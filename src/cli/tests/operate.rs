@@ -43,7 +43,7 @@ fn connections_are_listed_kicked_and_listed_as_closed() {
 fn top_prints_rates_without_a_terminal() {
     let server = Server::start(&[("SHARDCAST_LISTENER__0__PUSH__INTERVAL", "10ms")]);
     let clients = [server.client(), server.client()];
-    let printed = server.ok(&["top", "--json", "--once", "--interval", "500ms"]);
+    let printed = server.ok(&["top", "--json", "--once", "--interval", "1500ms"]);
     let rates: serde_json::Value = serde_json::from_str(&printed).expect("one line of JSON");
     assert_eq!(
         (rates["shards"].as_array().map(Vec::len), &rates["total"]["connections"]),

@@ -134,20 +134,22 @@ fn a_port_that_is_taken_ends_the_start() {
 
 #[test]
 fn an_idle_server_does_not_wake_up() {
-    let before = waited_for_io();
-    thread::sleep(WINDOW / 2);
-    let noise = waited_for_io().zip(before).map(|(now, before)| now - before);
     let Started::Ready(mut server) = start(&mut serve("true", 2)) else { panic!("it does not start") };
-    thread::sleep(WINDOW / 4);
-    let (switches, pressure) = (server.switches(), waited_for_io());
-    thread::sleep(WINDOW);
-    let woken = server.switches() - switches;
-    assert!(woken <= SWITCHES_MAX, "{woken} context switches in {WINDOW:?}, with nothing to do");
-    let waited = waited_for_io().zip(pressure).map(|(now, before)| now - before);
+    // It may still be busy with its start, and other programs with I/O: one window without either is enough.
+    let windows: Vec<_> = (0..WINDOWS)
+        .map(|_| {
+            let (switches, pressure) = (server.switches(), waited_for_io());
+            thread::sleep(WINDOW);
+            let waited = waited_for_io().zip(pressure).map(|(now, before)| now - before);
+            (server.switches() - switches, waited.unwrap_or_default())
+        })
+        .collect();
     let log = server.end();
-    let is_quiet = noise.is_some_and(|noise| noise < WINDOW / 40);
-    if let Some(waited) = waited.filter(|_| is_quiet && !log.contains("no-iowait")) {
-        assert!(waited < WINDOW / 2, "it counts as waiting for I/O: {waited:?} of {WINDOW:?}");
+    let woken = windows.iter().map(|(woken, _)| *woken).min();
+    assert!(woken <= Some(SWITCHES_MAX), "context switches in {WINDOW:?}, with nothing to do: {windows:?}");
+    if !log.contains("no-iowait") {
+        let waited = windows.iter().map(|(_, waited)| *waited).min();
+        assert!(waited < Some(WINDOW / 2), "it counts as waiting for I/O, of {WINDOW:?}: {windows:?}");
     }
 }
 
@@ -273,10 +275,11 @@ fn waited_for_io() -> Option<Duration> {
 }
 
 /// Only a hang takes so long.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long an idle server is observed.
-const WINDOW: Duration = Duration::from_secs(2);
+/// How long an idle server is observed, and how often.
+const WINDOW: Duration = Duration::from_secs(1);
+const WINDOWS: usize = 4;
 
-/// What timers of a server without connections may cost in that time; polling for stalls alone would be 160.
-const SWITCHES_MAX: u64 = 24;
+/// What timers of a server without connections may cost in that time; polling for stalls alone would be 80.
+const SWITCHES_MAX: u64 = 12;

@@ -36,6 +36,8 @@ struct Fake {
     broken: AtomicBool,
     /// Length of the detail of a check: with `?verbose`, /readyz is as large.
     detail_bytes: AtomicUsize,
+    /// How often the checks were made.
+    checked: AtomicUsize,
     /// The actions of operators.
     done: Mutex<Vec<String>>,
     reloads: Reloads,
@@ -89,6 +91,7 @@ impl Source for Fake {
     }
 
     fn checks(&self) -> Vec<(String, Result<String, String>)> {
+        self.checked.fetch_add(1, Ordering::Relaxed);
         let shards = match self.broken.load(Ordering::Relaxed) {
             true => Err("shard 1 does not turn".into()),
             false => Ok("2 of 2 turn".into()),
