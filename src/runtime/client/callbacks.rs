@@ -1,6 +1,7 @@
 //! Threads that run the callbacks of programs, which may block and may call.
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -204,13 +205,20 @@ impl Queue {
 
     /// Runs some of what waits; whether there is more.
     fn run(&self) -> bool {
+        let client = self.client.upgrade();
+        let number = client.as_ref().map_or(NONE, |client| client.number());
         let mut sinks = std::mem::take(&mut self.lock().sinks);
         for _ in 0..BATCH {
-            let Some(item) = self.pop() else { break };
+            let Some((item, others_wait)) = self.pop() else { break };
+            OTHERS_WAIT_FOR.set(if others_wait { number } else { NONE });
             // A callback that panics counts as run; those after it still run.
             if catch_unwind(AssertUnwindSafe(|| item.run(&mut sinks))).is_err() {
                 tracing::error!("a client's callback panicked");
             }
+        }
+        OTHERS_WAIT_FOR.set(NONE);
+        if let Some(client) = client {
+            client.send_gathered();
         }
         let mut state = self.lock();
         state.sinks = sinks;
@@ -218,16 +226,18 @@ impl Queue {
         state.is_scheduled
     }
 
-    fn pop(&self) -> Option<Item> {
+    /// The next callback, and whether others wait.
+    fn pop(&self) -> Option<(Item, bool)> {
         let mut state = self.lock();
         let item = state.items.pop_front();
+        let others_wait = !state.items.is_empty();
         self.counters.callbacks_waiting.store(state.items.len(), Ordering::Relaxed);
         let has_room = state.items.len() <= HOLD_ITEMS / 2 && std::mem::take(&mut state.was_full);
         drop(state);
         if has_room && let Some(client) = self.client.upgrade() {
             client.has_room();
         }
-        item
+        item.map(|item| (item, others_wait))
     }
 
     fn lock(&self) -> MutexGuard<'_, QueueState> {
@@ -244,6 +254,18 @@ impl Item {
         }
     }
 }
+
+/// Whether this thread runs a callback of the client with this number, while others of it wait.
+pub(super) fn others_wait_for(client: u64) -> bool {
+    OTHERS_WAIT_FOR.get() == client
+}
+
+thread_local! {
+    static OTHERS_WAIT_FOR: Cell<u64> = const { Cell::new(NONE) };
+}
+
+/// No client has this number.
+const NONE: u64 = 0;
 
 /// Threads that clients share by default.
 const THREADS_MAX: usize = 4;

@@ -171,7 +171,8 @@ impl State {
     /// What the leader, or the background thread, is to wait for.
     pub(super) fn wants(&self, now: Time) -> Lead {
         let link = self.link.as_ref();
-        let timeouts = [self.core.caller.poll_timeout(), link.and_then(|link| link.poll_timeout(now))];
+        let of_link = link.and_then(|link| link.poll_timeout(now));
+        let timeouts = [self.core.caller.poll_timeout(), of_link, self.send_at];
         Lead {
             socket: link.map(|link| Arc::clone(&link.socket)),
             interest: link.map(Link::interest).unwrap_or_default(),
@@ -188,6 +189,7 @@ impl State {
 
     /// Gives requests to the connection while it has room, and sends what waits.
     fn send(&mut self, now: Time) {
+        self.send_at = None;
         let Some(link) = &mut self.link else { return };
         while link.has_room() && self.core.caller.poll_request(|request| link.say(request, now)) {}
         if !link.is_connecting() {

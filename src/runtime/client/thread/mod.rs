@@ -5,6 +5,8 @@
 //! [background] thread watches the socket. So a blocking call costs one wake-up, that of its own thread. A thread that
 //! waits for pushes leads in the same way, until it has one.
 //!
+//! Calls of callbacks are gathered while more callbacks wait to run, and then sent together.
+//!
 //! A leader polls for a moment before it sleeps, as long as most responses come within that time ([spin]).
 //!
 //! Giving the socket to the background thread and taking it back are system calls, which would be wasted on a thread
@@ -35,7 +37,7 @@ use super::{
     CallResult, ClientBuilder, ConnectError, EventCallback, PushCallback,
     builder::SPIN,
     callback::Callback,
-    callbacks::Queue,
+    callbacks::{self, Queue},
     core::{Core, Counters, NewCall},
 };
 
@@ -58,6 +60,8 @@ struct State {
     leader: Option<Lead>,
     /// When a caller last led.
     led_at: Time,
+    /// When calls that were gathered are to be sent, if there are any.
+    send_at: Option<Time>,
     spin: Spin,
     /// Pushes are to be read at once.
     wants_pushes: bool,
@@ -130,6 +134,7 @@ impl ThreadClient {
                 timer_at: Time::NEVER,
                 leader: None,
                 led_at: Time::default(),
+                send_at: None,
                 spin: Spin::new(builder.spin.unwrap_or(SPIN)),
                 wants_pushes,
                 blocked: VecDeque::new(),
@@ -148,9 +153,28 @@ impl ThreadClient {
         Ok(client)
     }
 
+    /// Calls. A call with a callback, made by a callback of this client while others wait to run, is sent together with
+    /// what those call: when they have run, or after [`GATHER`].
     pub(super) fn call(self: &Arc<Self>, call: NewCall) {
+        let gathers = !call.is_quick && callbacks::others_wait_for(self.number);
         let (mut state, now) = self.lock_now();
-        self.begin(&mut state, call, now);
+        if gathers {
+            if let Err(refused) = state.core.call(call, now) {
+                state.pass_on(refused);
+            }
+            state.send_at.get_or_insert(now + GATHER);
+        } else {
+            self.begin(&mut state, call, now);
+        }
+        self.unlock_and_watch(state, now);
+    }
+
+    /// Sends calls that were gathered.
+    pub(super) fn send_gathered(self: &Arc<Self>) {
+        let (mut state, now) = self.lock_now();
+        if state.send_at.is_some() {
+            self.advance(&mut state, now);
+        }
         self.unlock_and_watch(state, now);
     }
 
@@ -212,6 +236,10 @@ impl ThreadClient {
             None => self.hand_over(state, now),
             Some(_) => unlock(state),
         }
+    }
+
+    pub(super) const fn number(&self) -> u64 {
+        self.number
     }
 
     pub(super) fn forget(&self, token: u64) {
@@ -332,6 +360,9 @@ fn now() -> Time {
 
 /// How soon the background thread takes over after a caller has led, when nothing is urgent.
 const GRACE: Duration = Duration::from_millis(1);
+
+/// How long calls of callbacks may be gathered: a callback may block.
+const GATHER: Duration = Duration::from_millis(1);
 
 /// The pause before a failed wait is tried again.
 const PAUSE: Duration = Duration::from_millis(1);

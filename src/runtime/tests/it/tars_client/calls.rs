@@ -1,6 +1,9 @@
 //! The ways to call, and what is sent.
 
-use std::{sync::mpsc, time::Duration};
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use futures_lite::future::block_on;
 use shardcast::tars::{
@@ -90,6 +93,29 @@ fn proxies_of_the_same_object_share_a_connection() {
     assert_eq!((peer.accepted(), peer.open()), (2, 2));
     drop((proxies, other, communicator));
     eventually(PATIENCE, || peer.open() == 0);
+}
+
+/// While more callbacks wait, calls of callbacks are gathered; but not for as long as one blocks.
+#[test]
+fn a_call_of_a_callback_that_blocks_is_sent_while_others_wait() {
+    let peer = Arc::new(TarsPeer::start());
+    let proxy = proxy(&peer);
+    let ((release, held), (done, ended)) = (mpsc::channel::<()>(), mpsc::channel());
+    hello(&proxy, "first").then(move |_| held.recv_timeout(PATIENCE).expect("it is released"));
+    let (blocks, arrives, finish) = (proxy.clone(), Arc::clone(&peer), done.clone());
+    hello(&proxy, "second").then(move |_| {
+        let done = finish.clone();
+        number(&blocks, "fail", 7).then(move |result| _ = done.send(result.map_err(|error| error.code())));
+        let has_arrived = || arrives.take_requests().iter().any(|request| request.func == "fail");
+        eventually(PATIENCE, has_arrived);
+        _ = finish.send(Ok(0));
+    });
+    hello(&proxy, "third").then(move |_| _ = done.send(Ok(3)));
+    // The first one runs.
+    eventually(PATIENCE, || proxy.stats().callbacks_waiting == 2);
+    release.send(()).expect("it waits");
+    let order: Vec<_> = (0..3).map(|_| ended.recv_timeout(PATIENCE * 2).expect("all end")).collect();
+    assert_eq!(order, [Ok(0), Ok(3), Err(7)]);
 }
 
 /// Notes what it sees, and adds its name to the context.
