@@ -216,6 +216,9 @@ impl Client {
 
     /// Calls; `callback` gets the response exactly once. It runs where the callback for pushes runs: see
     /// [`ClientBuilder::on_push`].
+    ///
+    /// If a callback of the client makes this call while more callbacks wait to run, it is sent when those have run, or
+    /// after 1 ms; so their calls are sent together.
     pub fn call_then(
         &self,
         route: Route<'_>,
