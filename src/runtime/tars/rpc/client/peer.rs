@@ -112,10 +112,11 @@ impl Peer {
     pub(super) fn retire(&self) {
         let mut state = self.state();
         state.is_retired = true;
-        let client = state.client.take();
+        // Counted without a gap: before the lock is released.
+        let ending = state.client.take().map(|it| Ending::new(it.client, &self.shared));
         drop(state);
-        if let Some(it) = client {
-            Ending::begin(it.client, &self.shared);
+        if let Some(ending) = ending {
+            ending.check(now() + FINISH_TIME);
         }
     }
 
@@ -123,11 +124,13 @@ impl Peer {
     fn replace(self: &Arc<Self>, number: u64) {
         let mut state = self.state();
         let Some(old) = state.client.take_if(|it| it.number == number) else { return };
+        // Counted without a gap: before there is another client.
+        let ending = Ending::new(old.client, &self.shared);
         if let Err(error) = self.connect(&mut state) {
             tracing::warn!(%error, endpoint = %self.endpoint, "cannot make another client");
         }
         drop(state);
-        Ending::begin(old.client, &self.shared);
+        ending.check(now() + FINISH_TIME);
     }
 
     fn connect(self: &Arc<Self>, state: &mut State) -> Result<Client, RpcError> {
@@ -226,13 +229,11 @@ struct Ending {
 }
 
 impl Ending {
-    /// Keeps a client until its calls have ended, or for a time.
-    fn begin(client: Client, shared: &Arc<Shared>) {
-        let (shared, number) = (Arc::clone(shared), shared.counts.retire(client));
-        Self { shared, number }.check(now() + FINISH_TIME);
+    fn new(client: Client, shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::clone(shared), number: shared.counts.retire(client) }
     }
 
-    /// Looks again and again whether calls are left, until this time.
+    /// Keeps the client until its calls have ended, or until this time.
     fn check(self, until: Time) {
         let Some(client) = self.shared.counts.retired(self.number) else { return };
         let now = now();
