@@ -449,7 +449,8 @@ impl Ring {
             || self.buffers.iter().any(|it| it.resumable() > 0)
     }
 
-    /// Submits the queued operations and lets the kernel run its deferred work; never waits.
+    /// Submits the queued operations and lets the kernel run its deferred work; never waits. It makes no system call if
+    /// the kernel has nothing to do.
     ///
     /// # Errors
     /// The ring is broken: the shard cannot continue.
@@ -482,7 +483,13 @@ impl Ring {
             self.resume_receives(group);
             self.buffers[group.index()].publish();
         }
-        let queued = self.io.submission().len() as u32;
+        let queue = self.io.submission();
+        let queued = queue.len() as u32;
+        // After a wait that brought completions, there is often nothing else: that saves a system call.
+        if want == 0 && queued == 0 && !queue.taskrun() && !queue.cq_overflow() {
+            return Ok(());
+        }
+        drop(queue);
         let mut flags = EnterFlags::GETEVENTS;
         flags.set(EnterFlags::NO_IOWAIT, want > 0 && self.features.has(Feature::NoIowait));
         self.counters.enters += 1;

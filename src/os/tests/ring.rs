@@ -49,6 +49,29 @@ fn a_busy_connection_receives_one_buffer_per_turn() {
     }
 }
 
+/// What a wait has brought is there: entering the kernel once more would bring nothing.
+#[test]
+fn a_ring_without_work_makes_no_system_call() {
+    let mut ring = ring(Features::NONE);
+    let mut peer = connect(&mut ring, OTHER);
+    for sent in 1..=3_u8 {
+        peer.write_all(&[sent]).unwrap();
+        let received = loop {
+            ring.wait().unwrap();
+            match ring.next_completion() {
+                Some(Completion::Received { data, .. }) => break data,
+                other => assert!(other.is_none(), "{other:?}"),
+            }
+        };
+        assert_eq!(received.bytes(), [sent]);
+        ring.recycle(received);
+        assert!(ring.next_completion().is_none());
+        let enters = ring.counters().enters;
+        ring.enter().unwrap();
+        assert_eq!(ring.counters().enters, enters, "after byte {sent}");
+    }
+}
+
 /// A busy connection can be stopped and resumed like others, and its end is seen.
 #[test]
 fn a_busy_connection_stops_and_ends() {
