@@ -96,11 +96,13 @@ pub enum Hold {
     /// It holds more memory than its share, or its address does. What it has sent completely is processed
     /// nevertheless.
     Memory,
+    /// Its session keeps as much for its application as it may: see [`Session::is_full`](crate::Session::is_full).
+    Window,
 }
 
 impl Hold {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Outbox,
         Self::History,
         Self::Requests,
@@ -109,6 +111,7 @@ impl Hold {
         Self::Events,
         Self::ShardRequests,
         Self::Memory,
+        Self::Window,
     ];
 
     /// Stable short name, as in `/connections`.
@@ -122,6 +125,7 @@ impl Hold {
             Self::Events => "events",
             Self::ShardRequests => "shard-requests",
             Self::Memory => "memory",
+            Self::Window => "window",
         }
     }
 }
@@ -144,7 +148,7 @@ impl Hold {
 /// assert!(!holds.is_empty() && !holds.stop_passes());
 /// ```
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
-pub struct Holds(u8);
+pub struct Holds(u16);
 
 impl Holds {
     /// Whether reading continues.
@@ -156,18 +160,18 @@ impl Holds {
     /// Whether received bytes are not processed either: by any hold but [`Hold::Memory`].
     #[inline]
     pub const fn stop_passes(self) -> bool {
-        self.0 & !(1 << Hold::Memory as u8) != 0
+        self.0 & !(1 << Hold::Memory as u16) != 0
     }
 
     /// Whether this hold is placed.
     #[inline]
     pub const fn has(self, hold: Hold) -> bool {
-        self.0 & 1 << hold as u8 != 0
+        self.0 & 1 << hold as u16 != 0
     }
 
     /// Places a hold.
     pub const fn place(&mut self, hold: Hold) {
-        self.0 |= 1 << hold as u8;
+        self.0 |= 1 << hold as u16;
     }
 
     /// Lifts a hold; true when it was the last one that [stops passes](Self::stop_passes), so that processing
@@ -175,7 +179,7 @@ impl Holds {
     #[must_use = "when the last one is lifted, processing must continue"]
     pub const fn lift(&mut self, hold: Hold) -> bool {
         let held = self.has(hold);
-        self.0 &= !(1 << hold as u8);
+        self.0 &= !(1 << hold as u16);
         held && !self.stop_passes()
     }
 

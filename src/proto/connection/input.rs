@@ -75,6 +75,8 @@ pub struct Input<'c, S: Session + ?Sized = dyn Session> {
     /// The session has returned its events, and must be asked for its own output before it gets the next
     /// frame.
     transmits: bool,
+    /// The last input was no event: the session may be full now.
+    was_silent: bool,
     /// The session has announced the end.
     closing: bool,
     fault: Option<Error>,
@@ -186,6 +188,7 @@ impl<S: Session + ?Sized> Connection<S> {
             requests: 0,
             history: None,
             transmits: false,
+            was_silent: false,
             closing: false,
             fault: None,
             connection: self,
@@ -253,7 +256,10 @@ impl<S: Session + ?Sized> Input<'_, S> {
             Ok(Progress { taken, event, more: has_more }) => {
                 self.taken += taken;
                 *more = has_more;
-                let Some(event) = event else { return Advance::Silent };
+                let Some(event) = event else {
+                    self.was_silent = true;
+                    return Advance::Silent;
+                };
                 let notes = Notes {
                     requests: &mut self.requests,
                     history: &mut self.history,
@@ -283,7 +289,11 @@ impl<S: Session + ?Sized> Input<'_, S> {
     #[inline]
     fn goes_on(&mut self) -> bool {
         let has_room = self.has_room();
-        let Connection { role, holds, requests, topic_requests, state, .. } = &mut *self.connection;
+        let was_silent = std::mem::take(&mut self.was_silent);
+        let Connection { role, holds, requests, topic_requests, state, session, .. } = &mut *self.connection;
+        if was_silent && session.as_deref().is_some_and(S::is_full) {
+            holds.place(Hold::Window);
+        }
         if !has_room && *role == Role::Accepting {
             holds.place(Hold::Outbox);
         }

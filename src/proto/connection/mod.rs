@@ -449,6 +449,18 @@ impl<S: Session + ?Sized> Connection<S> {
         self.lift(Hold::Events, now);
     }
 
+    /// The application has changed the session, with which it shares state: sends the session's output, takes its events,
+    /// and continues to read if it is not [full](Session::is_full) any more.
+    pub fn handle_session_change(&mut self, limits: &Limits, spares: &Spares, now: Time) {
+        self.transmit(limits, spares, now);
+        let Some(session) = self.session.as_deref() else { return };
+        if !session.is_full() {
+            self.lift(Hold::Window, now);
+        }
+        self.more = true;
+        self.resume();
+    }
+
     /// The shard has as many requests in progress as allowed. If some of them belong to this connection,
     /// nothing more is processed until [`handle_shard_room`](Self::handle_shard_room), or until its own have
     /// ended.

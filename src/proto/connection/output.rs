@@ -198,6 +198,9 @@ impl<S: Session + ?Sized> Connection<S> {
         let sent = self.outbox.sent();
         self.traffic.sent_bytes += sent.bytes as u64;
         self.traffic.sent_messages += sent.messages as u64;
+        if let Some(session) = self.session.as_deref_mut() {
+            session.handle_sent(self.outbox.bytes());
+        }
         self.unblock(limits, now);
         if self.outbox.response_bytes() <= limits.outbox.bytes_max / 2 {
             self.resumes |= self.transmit_waits && self.state == State::Open;

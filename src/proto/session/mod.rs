@@ -138,6 +138,11 @@ pub trait Protocol: Send + Sync {
         None
     }
 
+    /// As [`connect`](Self::connect), on a shard: the session may share state with others there.
+    fn connect_here(&self, opening: &Opening<'_>) -> Option<Box<dyn Session>> {
+        self.connect(opening).map(|session| session as _)
+    }
+
     /// Creates the state that the sessions of this protocol share on one shard, once for each shard and
     /// listener. It lives as long as the shard, and never leaves its thread.
     fn shard_state(&self, shard: u16) -> Rc<dyn Any> {
@@ -388,6 +393,64 @@ pub trait Session {
     /// unidentified. `None`: as long as a connection may take to identify itself.
     fn establish_timeout(&self) -> Option<Duration> {
         None
+    }
+
+    /// Whether the session keeps as much for its application as it may: reading is held until
+    /// [`handle_session_change`](crate::connection::Connection::handle_session_change) finds that it has room. Asked after
+    /// each input that was no event.
+    ///
+    /// # Examples
+    /// A session that shares a buffer with its application:
+    /// ```
+    /// use std::{cell::RefCell, rc::Rc};
+    ///
+    /// use shardcast_proto::{
+    ///     Command, Error, Progress, Session, Time,
+    ///     connection::{Advance, Connection, Hold, Limits, Role, Spares},
+    ///     push::schedule::RateLimit,
+    /// };
+    ///
+    /// struct Stream(Rc<RefCell<Vec<u8>>>);
+    ///
+    /// impl Session for Stream {
+    ///     fn handle_input<'a>(&'a mut self, input: &'a [u8], _: Time) -> Result<Progress<'a>, Error> {
+    ///         let room = WINDOW - self.0.borrow().len();
+    ///         let taken = input.len().min(room);
+    ///         self.0.borrow_mut().extend_from_slice(&input[..taken]);
+    ///         Ok(Progress::silent(taken))
+    ///     }
+    ///
+    ///     fn handle_command<'c>(&mut self, it: Command<'c>, _: &mut Vec<u8>, _: Time) -> Result<(), Command<'c>> {
+    ///         Err(it)
+    ///     }
+    ///
+    ///     fn is_full(&self) -> bool {
+    ///         self.0.borrow().len() >= WINDOW
+    ///     }
+    /// }
+    ///
+    /// const WINDOW: usize = 4;
+    ///
+    /// let (limits, spares, now) = (Limits::default(), Spares::default(), Time::from_nanos(0));
+    /// let buffer = Rc::new(RefCell::new(Vec::new()));
+    /// let mut connection = Connection::new(Role::Accepting, &RateLimit::NONE, now);
+    /// connection.open(Box::new(Stream(Rc::clone(&buffer))), now);
+    /// let mut input = connection.input(b"123456", &limits, &spares, now).expect("reading is not held");
+    /// while !matches!(input.advance(), Advance::Done) {}
+    /// input.finish();
+    /// assert!(connection.holds().has(Hold::Window) && *buffer.borrow() == b"1234");
+    ///
+    /// buffer.borrow_mut().clear();
+    /// connection.handle_session_change(&limits, &spares, now);
+    /// assert!(connection.take_resume() && connection.wants_input());
+    /// ```
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    /// The transport took a part of what was to be sent; `queued` bytes remain.
+    fn handle_sent(&mut self, queued: usize) {
+        let _ = queued;
     }
 
     /// The encoding in which the peer gets messages. Changes with [`Event::Hello`] only.

@@ -137,7 +137,7 @@ impl Conns {
                     }
                 })
             }
-            Role::Connecting { owner, is_open } => {
+            Role::Connecting { owner, is_open, .. } => {
                 let counters = &self.counters.clients;
                 counters.closed[why.index()].add(1);
                 counters.connections.sub((*is_open).into());

@@ -95,13 +95,19 @@ impl Conns {
                 (*listener, *protocol, established)
             }
             Role::Accepted { protocol: None, .. } => return,
-            Role::Connecting { owner, .. } => {
+            Role::Connecting { owner, established, .. } => {
                 loop {
                     let outcome = match input.advance() {
                         Advance::Done => break,
                         Advance::Request(request) => owner.event(Event::Request(request)),
                         Advance::Event(event) => owner.event(event),
-                        Advance::Silent => continue,
+                        Advance::Silent => {
+                            if !*established && input.is_established() {
+                                *established = true;
+                                owner.connected(self.now());
+                            }
+                            continue;
+                        }
                     };
                     input.conclude(outcome);
                 }

@@ -155,8 +155,8 @@ enum Role {
     /// A service: the first bytes showed which protocol of the listener it is. The service knows the connection once
     /// its session is established.
     Accepted { listener: u32, protocol: Option<u8>, established: bool },
-    /// A client of this process.
-    Connecting { owner: Rc<dyn Owner>, is_open: bool },
+    /// A client of this process, which knows the connection once its session is established.
+    Connecting { owner: Rc<dyn Owner>, is_open: bool, established: bool },
 }
 
 impl Conns {

@@ -33,7 +33,7 @@ pub(crate) trait Owner {
     /// The state of the protocol on this shard.
     fn state(&self) -> &Rc<dyn Any>;
 
-    /// The connection was made.
+    /// The connection was made, and its session is established.
     fn connected(&self, now: Time);
 
     /// The session has an event. [`Outcome::Full`]: no more until [`handle_room`](connection::Connection::handle_room).
@@ -74,7 +74,7 @@ impl Conns {
         let limits = Arc::new(ListenerCells::new(&limits));
         let handle = Connection::new(id, to, limits, self.reactor.router.clone(), self.now());
         let core = connection::Connection::new(connection::Role::Connecting, &RateLimit::NONE, self.now());
-        let role = Role::Connecting { owner, is_open: false };
+        let role = Role::Connecting { owner, is_open: false, established: false };
         let conn = Conn::new(handle, core, Rc::new(made_limits(bounds)), transport, role);
         table.insert(Box::new(conn));
         Ok(id)
@@ -95,8 +95,8 @@ impl Conns {
     }
 
     fn open_made(&self, conn: &mut Conn) {
-        let Role::Connecting { owner, is_open } = &mut conn.role else { return };
-        let session = owner.protocol().connect(&Opening {
+        let Role::Connecting { owner, is_open, established } = &mut conn.role else { return };
+        let session = owner.protocol().connect_here(&Opening {
             id: conn.handle.id(),
             peer: conn.handle.peer(),
             shards: self.reactor.router.shards() as u16,
@@ -112,7 +112,10 @@ impl Conns {
         self.counters.clients.connections.add(1);
         conn.core.open(session, self.now());
         conn.core.transmit(&conn.limits, &self.spares, self.now());
-        owner.connected(self.now());
+        *established = conn.core.is_established();
+        if *established {
+            owner.connected(self.now());
+        }
         self.arm_timer(conn);
     }
 }

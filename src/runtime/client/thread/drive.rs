@@ -3,16 +3,20 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use shardcast_os::poll::Interest;
-use shardcast_proto::{Time, rpc::Action};
+use shardcast_proto::{Time, connection::Outcome, rpc::Action};
 
 use super::{
     GRACE, Guard, Lead, State, ThreadClient,
-    link::{Fate, Link},
+    link::{Fate, Link, News},
     unlock,
 };
 use crate::{
     CloseReason,
-    client::{callbacks::Item, core::AppEvent, resolver},
+    client::{
+        callbacks::Item,
+        core::{AppEvent, Core},
+        resolver,
+    },
 };
 
 impl ThreadClient {
@@ -21,7 +25,7 @@ impl ThreadClient {
         let State { core, link, .. } = state;
         if let Some(link) = link {
             if !link.is_connecting() {
-                link.receive(now, |event| core.handle_event(event));
+                link.receive(now, |news| core.handle_news(news, now));
             } else if link.open(&*core.protocol, now) {
                 core.caller.handle_connected(now);
             }
@@ -167,6 +171,16 @@ impl ThreadClient {
     }
 }
 
+impl Core {
+    fn handle_news(&mut self, news: News<'_>, now: Time) -> Outcome<'static> {
+        match news {
+            News::Established => self.caller.handle_connected(now),
+            News::Event(event) => return self.handle_event(event),
+        }
+        Outcome::Nothing
+    }
+}
+
 impl State {
     /// What the leader, or the background thread, is to wait for.
     pub(super) fn wants(&self, now: Time) -> Lead {
@@ -205,7 +219,7 @@ impl State {
         if !core.is_held() {
             link.handle_room(now);
         }
-        link.resume(now, |event| core.handle_event(event))
+        link.resume(now, |news| core.handle_news(news, now))
     }
 
     /// Passes the events on.

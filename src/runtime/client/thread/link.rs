@@ -30,6 +30,8 @@ pub(super) struct Link {
     pub(super) socket: Arc<OwnedFd>,
     peer: SocketAddr,
     connection: Connection<dyn Session + Send>,
+    /// The client knows that the session is established.
+    established: bool,
     /// What the kernel has not taken yet.
     sending: Option<Sending>,
     spares: Spares,
@@ -39,6 +41,14 @@ struct Sending {
     parcel: Parcel,
     /// Bytes of it that the kernel has taken.
     taken: usize,
+}
+
+/// What a client learns from its link.
+pub(super) enum News<'a> {
+    /// The session is established.
+    Established,
+    /// The session has an event.
+    Event(Event<'a>),
 }
 
 /// How a link has ended.
@@ -55,14 +65,14 @@ impl Link {
     pub(super) fn connect(peer: SocketAddr, now: Time) -> io::Result<Self> {
         let socket = Arc::new(socket::connect(peer, &OPTIONS)?);
         let connection = Connection::new(Role::Connecting, &RateLimit::NONE, now);
-        Ok(Self { socket, peer, connection, sending: None, spares: Spares::default() })
+        Ok(Self { socket, peer, connection, established: false, sending: None, spares: Spares::default() })
     }
 
     pub(super) fn is_connecting(&self) -> bool {
         self.connection.state() == State::Waiting
     }
 
-    /// Checks whether it has connected, and if so opens the session; true then.
+    /// Checks whether it has connected, and if so opens the session; true if that is established at once.
     pub(super) fn open(&mut self, protocol: &dyn Protocol, now: Time) -> bool {
         match socket::has_connected(&*self.socket) {
             Ok(false) => return false,
@@ -92,7 +102,8 @@ impl Link {
         };
         self.connection.open(session, now);
         self.connection.transmit(&LIMITS, &self.spares, now);
-        true
+        self.established = self.connection.is_established();
+        self.established
     }
 
     /// The readiness of the socket for which the link must be driven.
@@ -115,8 +126,8 @@ impl Link {
         self.guarded(now, say).unwrap_or(false)
     }
 
-    /// Takes what the peer has sent, and gives the events to `take`.
-    pub(super) fn receive(&mut self, now: Time, mut take: impl FnMut(Event<'_>) -> Outcome<'static>) {
+    /// Takes what the peer has sent, and gives the news to `take`.
+    pub(super) fn receive(&mut self, now: Time, mut take: impl FnMut(News<'_>) -> Outcome<'static>) {
         BUFFER.with_borrow_mut(|buffer| {
             buffer.resize(BUFFER_LEN, 0);
             while self.connection.wants_input() && self.connection.state() != State::Cut {
@@ -137,7 +148,7 @@ impl Link {
     }
 
     /// Continues with received bytes that were held; true when there were any.
-    pub(super) fn resume(&mut self, now: Time, mut take: impl FnMut(Event<'_>) -> Outcome<'static>) -> bool {
+    pub(super) fn resume(&mut self, now: Time, mut take: impl FnMut(News<'_>) -> Outcome<'static>) -> bool {
         let resumes = self.connection.take_resume();
         if resumes {
             self.pass(&[], now, &mut take);
@@ -145,18 +156,24 @@ impl Link {
         resumes
     }
 
-    fn pass(&mut self, bytes: &[u8], now: Time, take: &mut impl FnMut(Event<'_>) -> Outcome<'static>) {
+    fn pass(&mut self, bytes: &[u8], now: Time, take: &mut impl FnMut(News<'_>) -> Outcome<'static>) {
         self.guarded(now, |link| link.pass_input(bytes, now, take));
     }
 
-    fn pass_input(&mut self, bytes: &[u8], now: Time, take: &mut impl FnMut(Event<'_>) -> Outcome<'static>) {
+    fn pass_input(&mut self, bytes: &[u8], now: Time, take: &mut impl FnMut(News<'_>) -> Outcome<'static>) {
         let Some(mut input) = self.connection.input(bytes, &LIMITS, &self.spares, now) else { return };
         loop {
             let outcome = match input.advance() {
                 Advance::Done => break,
-                Advance::Request(request) => take(Event::Request(request)),
-                Advance::Event(event) => take(event),
-                Advance::Silent => continue,
+                Advance::Request(request) => take(News::Event(Event::Request(request))),
+                Advance::Event(event) => take(News::Event(event)),
+                Advance::Silent => {
+                    if !self.established && input.is_established() {
+                        self.established = true;
+                        take(News::Established);
+                    }
+                    continue;
+                }
             };
             input.conclude(outcome);
         }
