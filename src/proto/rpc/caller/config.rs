@@ -33,6 +33,9 @@ pub struct CallerConfig {
     /// Calls fail at once while no endpoint can be connected to: those that wait when an attempt has failed, and others
     /// until the next attempt begins. Otherwise they wait for a later attempt, until their deadline.
     pub fail_fast: bool,
+    /// Another attempt to connect follows when one has failed or the connection was lost. Otherwise the client is closed
+    /// then.
+    pub reconnect: bool,
     /// Calls waiting or in flight; another call is refused
     /// ([`CallError::QueueFull`](super::CallError::QueueFull)). Heartbeats count, but are not refused: there
     /// are at most `heartbeat_timeout / heartbeat + 2`.
@@ -72,6 +75,7 @@ impl Default for CallerConfig {
             backoff_min: Duration::from_millis(100),
             backoff_max: Duration::from_secs(10),
             fail_fast: false,
+            reconnect: true,
             calls_max: 4096,
             queue_max: 1024,
             queue_bytes_max: 4 << 20,

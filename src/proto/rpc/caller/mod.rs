@@ -397,7 +397,7 @@ impl Caller {
 
     /// No endpoint could be connected to.
     fn fail_attempt(&mut self, now: Time) {
-        let refuses = self.config.fail_fast;
+        let refuses = self.config.fail_fast || !self.config.reconnect;
         self.pause(CallerEvent::ConnectFailed, refuses, now);
         if refuses {
             self.waiting.clear();
@@ -405,6 +405,13 @@ impl Caller {
             for (id, pending) in self.calls.drain() {
                 self.events.extend(pending.done(id, Err(CallError::ConnectFailed)));
             }
+        }
+        self.close_unless_it_reconnects();
+    }
+
+    fn close_unless_it_reconnects(&mut self) {
+        if !self.config.reconnect {
+            self.close();
         }
     }
 
@@ -422,6 +429,7 @@ impl Caller {
             self.events.extend(pending.done(id, Err(CallError::Disconnected)));
         }
         self.keep_waiting();
+        self.close_unless_it_reconnects();
     }
 
     fn pause(&mut self, event: CallerEvent, refuses: bool, now: Time) {

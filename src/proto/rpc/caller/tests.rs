@@ -456,3 +456,26 @@ fn calls_of_a_client_that_fails_fast_do_not_wait_for_a_later_attempt() {
     assert!(bench.call(5, "e", 5000).is_ok());
     assert_eq!(bench.caller.call_count(), 2);
 }
+
+#[test]
+fn a_client_that_does_not_reconnect_is_closed_by_the_end_of_its_connection() {
+    let config = || quiet().with(|it| it.reconnect = false);
+    let mut bench = Bench::connected(config());
+    let sent = bench.call(1, "sent", 1000).unwrap();
+    bench.sent();
+    let waits = bench.call(2, "waits", 1000).unwrap();
+    bench.caller.handle_closed(Cause::Peer, at(1));
+    let ended = [(1, sent, CallError::Disconnected), (2, waits, CallError::Closed)];
+    let mut events = vec![CallerEvent::Disconnected(Cause::Peer)];
+    events.extend(ended.map(|(token, id, error)| done(token, id, Err(error))));
+    assert_eq!(bench.events(), events);
+    assert_eq!((bench.caller.poll_timeout(), bench.caller.poll_action()), (None, None));
+    assert_eq!(bench.call(3, "late", 1000), Err(CallError::Closed));
+
+    let mut bench = Bench::new(config());
+    let waits = bench.call(1, "waits", 1000).unwrap();
+    bench.caller.handle_closed(Cause::Peer, at(1));
+    let failed = done(1, waits, Err(CallError::ConnectFailed));
+    assert_eq!(bench.events(), [CallerEvent::ConnectFailed, failed]);
+    assert_eq!((bench.caller.poll_timeout(), bench.caller.poll_action()), (None, None));
+}
