@@ -15,6 +15,7 @@ pub mod outbox;
 pub mod push;
 mod refusal;
 pub mod rpc;
+pub mod seastar;
 mod session;
 mod shares;
 pub mod tars;

@@ -4,5 +4,6 @@ mod corpus;
 mod framed;
 mod generated_shape;
 mod line;
+mod seastar;
 mod tars;
 mod topics;
