@@ -1,6 +1,7 @@
 //! The functions that the fuzz targets in `src/proto/fuzz` run; a test replays their corpus through them.
 
 mod rpc;
+mod seastar;
 mod shape;
 mod tars;
 
@@ -11,6 +12,11 @@ use bytes::Bytes;
 
 pub use self::{
     rpc::session as tars_session,
+    seastar::{
+        lz4 as seastar_lz4, lz4_fragmented as seastar_lz4_fragmented, negotiation as seastar_negotiation,
+        request as seastar_request, response as seastar_response, stream as seastar_stream,
+        values as seastar_values,
+    },
     shape::{BorrowedShape, Shape},
     tars::{json as tars_json, packet as tars_packet, reader as tars_reader, tup as tars_tup},
 };

@@ -49,6 +49,41 @@ fn control_survives_its_corpus() {
     replay("control", fuzz::control);
 }
 
+#[test]
+fn seastar_negotiation_survives_its_corpus() {
+    replay("seastar_negotiation", fuzz::seastar_negotiation);
+}
+
+#[test]
+fn seastar_request_survives_its_corpus() {
+    replay("seastar_request", fuzz::seastar_request);
+}
+
+#[test]
+fn seastar_response_survives_its_corpus() {
+    replay("seastar_response", fuzz::seastar_response);
+}
+
+#[test]
+fn seastar_stream_survives_its_corpus() {
+    replay("seastar_stream", fuzz::seastar_stream);
+}
+
+#[test]
+fn seastar_lz4_survives_its_corpus() {
+    replay("seastar_lz4", fuzz::seastar_lz4);
+}
+
+#[test]
+fn seastar_lz4_fragmented_survives_its_corpus() {
+    replay("seastar_lz4_fragmented", fuzz::seastar_lz4_fragmented);
+}
+
+#[test]
+fn seastar_values_survives_its_corpus() {
+    replay("seastar_values", fuzz::seastar_values);
+}
+
 fn replay(target: &str, run: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let entries = fs::read_dir(&folder).expect("a committed corpus");
