@@ -50,19 +50,13 @@ impl Layout {
     /// Bytes of a [`RequestHead`].
     #[inline]
     pub const fn request_head_len(self) -> usize {
-        REQUEST_HEAD_LEN_MAX - self.request_head_begin()
+        if self.timeout { REQUEST_HEAD_LEN_MAX } else { REQUEST_HEAD_LEN_MAX - 8 }
     }
 
     /// Bytes of a [`ResponseHead`].
     #[inline]
     pub const fn response_head_len(self) -> usize {
         if self.duration { RESPONSE_HEAD_LEN_MAX } else { RESPONSE_HEAD_LEN_MAX - 4 }
-    }
-
-    /// Where the head begins within the longest one.
-    #[inline]
-    const fn request_head_begin(self) -> usize {
-        if self.timeout { 0 } else { 8 }
     }
 }
 
@@ -125,7 +119,11 @@ impl RequestHead {
         head[8..16].copy_from_slice(&self.verb.to_le_bytes());
         head[16..24].copy_from_slice(&self.id.to_le_bytes());
         head[24..].copy_from_slice(&self.len.to_le_bytes());
-        out.extend_from_slice(&head[layout.request_head_begin()..]);
+        // Of constant lengths, they are copied without a call.
+        match layout.timeout {
+            true => out.extend_from_slice(&head),
+            false => out.extend_from_slice(&head[8..]),
+        }
     }
 
     /// Reads a head from the front of `input`; `None` when it is incomplete.
@@ -220,7 +218,10 @@ impl ResponseHead {
         head[..8].copy_from_slice(&id.to_le_bytes());
         head[8..12].copy_from_slice(&self.len.to_le_bytes());
         head[12..].copy_from_slice(&self.duration_us.to_le_bytes());
-        out.extend_from_slice(&head[..layout.response_head_len()]);
+        match layout.duration {
+            true => out.extend_from_slice(&head),
+            false => out.extend_from_slice(&head[..12]),
+        }
     }
 
     /// Reads a head from the front of `input`; `None` when it is incomplete.

@@ -20,10 +20,7 @@ impl BlockEncoder {
     /// Appends the block of `data`.
     pub(super) fn encode(&mut self, data: &[u8], out: &mut Vec<u8>) {
         if data.len() < MATCHING_LEN_MIN {
-            // All of it is literal. This includes the end of a stream, and calls without arguments.
-            out.push((data.len() as u8) << 4);
-            out.extend_from_slice(data);
-            return;
+            return encode_literals(data, out);
         }
         let table = match data.len() < SMALL_TABLE_END {
             true => self.small.get_or_insert_with(CompressTable::small),
@@ -33,9 +30,9 @@ impl BlockEncoder {
     }
 
     /// Appends the block of `data`, which may refer to `dictionary` before it.
-    pub(super) fn encode_after(&mut self, dictionary: &[u8], data: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn encode_after(&self, dictionary: &[u8], data: &[u8], out: &mut Vec<u8>) {
         if data.len() < MATCHING_LEN_MIN {
-            return self.encode(data, out);
+            return encode_literals(data, out);
         }
         append(data.len(), out, |block| compress_into_with_dict(data, block, dictionary));
     }
@@ -45,6 +42,16 @@ impl fmt::Debug for BlockEncoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BlockEncoder").finish_non_exhaustive()
     }
+}
+
+/// Appends a block without matches.
+#[inline]
+fn encode_literals(data: &[u8], out: &mut Vec<u8>) {
+    match (data.len() as u8).checked_sub(LITERALS_LONG) {
+        None => out.push((data.len() as u8) << 4),
+        Some(more) => out.extend_from_slice(&[LITERALS_LONG << 4, more]),
+    }
+    out.extend_from_slice(data);
 }
 
 /// Appends what `encode` writes for `len` bytes.
@@ -84,7 +91,10 @@ pub(super) fn decode(
 pub(super) const WINDOW_LEN: usize = 64 << 10;
 /// Each byte of a block stands for at most 255 bytes: one of the length of a match.
 const RATIO_MAX: usize = 255;
-/// Shorter data has no matches, because the last 12 bytes of a block begin none.
-const MATCHING_LEN_MIN: usize = 13;
+/// In shorter data, no matches are looked for: that would cost half a microsecond and more, for a table to clear, and
+/// save little. Most of it is heads, and the ends of streams. It is below the 270 bytes that one byte of length allows.
+const MATCHING_LEN_MIN: usize = 128;
+/// The number of literals from which on it is continued in another byte.
+const LITERALS_LONG: u8 = 15;
 /// Positions in longer data do not fit into the small table.
 const SMALL_TABLE_END: usize = u16::MAX as usize;

@@ -41,7 +41,8 @@ impl Compressor for FragmentedCompressor {
     }
 
     fn compress(&mut self, frame: &[u8], out: &mut Vec<u8>) -> Result<(), CompressError> {
-        // Each chunk refers to the one before it at most: a peer may decode chunks into separate buffers.
+        // Each chunk refers to the one before it at most: the decoder of the reference implementation, given separate
+        // buffers for chunks, knows no more.
         let (mut dictionary, mut rest): (&[u8], _) = (&[], frame);
         while rest.len() > CHUNK_LEN {
             let (chunk, after) = rest.split_at(CHUNK_LEN);

@@ -37,9 +37,9 @@
 //! assert!(Lz4.negotiate("LZ4,LZ4_FRAGMENTED").is_none());
 //! let mut client = both.negotiate("LZ4_FRAGMENTED").expect("what it offered");
 //!
-//! let frame = b"prices, prices, prices, prices, prices, prices, prices, prices";
+//! let frame = b"prices, ".repeat(20);
 //! let mut sent = Vec::new();
-//! encode_compressed(&mut *server, frame, &mut sent)?;
+//! encode_compressed(&mut *server, &frame, &mut sent)?;
 //! assert!(sent.len() < frame.len());
 //!
 //! let (frame_len_max, mut received) = (1000, Vec::new());

@@ -11,7 +11,7 @@ use shardcast_proto::{
     },
 };
 
-use super::random_bytes;
+use super::{random_bytes, recording::hex_bytes};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -32,6 +32,10 @@ fn frames_come_back_as_they_were() {
         19,
         20,
         64,
+        126,
+        127,
+        128,
+        129,
         255,
         256,
         1000,
@@ -99,6 +103,14 @@ fn chunks_refer_to_the_one_before() {
     let sent = compressed(&mut pair, &frame);
     assert!(sent.len() < frame.len() / 4, "{} bytes", sent.len());
     assert_eq!(received(&mut pair, &sent, frame.len()), Ok(frame));
+}
+
+/// A chunk may refer to 64 KiB before it, so to several chunks. Bytes made with liblz4: see the README of the vectors.
+#[test]
+fn chunks_of_others_refer_to_all_before_in_the_window() {
+    let data = hex_bytes(include_str!("../../vectors/seastar/four-chunks.txt"));
+    let runs: Vec<u8> = random_bytes(200, 21).into_iter().flat_map(|byte| [byte; 250]).collect();
+    assert!(decompressed(&Lz4Fragmented, &data, 100_000) == Ok(runs.repeat(2)));
 }
 
 #[test]
