@@ -15,7 +15,9 @@ mod topics;
 
 use bytes::Bytes;
 
-use super::packet::{FRAME_LEN_MAX_TARSCPP, FrameError, ResponsePacket, StringMap, Version, status_key};
+use super::packet::{
+    FRAME_LEN_MAX_TARSCPP, FrameError, PacketTooLarge, ResponsePacket, StringMap, Version, status_key,
+};
 use crate::{Dialect, Error, Home, Message, Opening, Protocol, Route, Session, Sniff};
 
 pub use arguments::{ArgumentError, ArgumentReader, ArgumentWriter, EncodeError};
@@ -134,7 +136,7 @@ impl Protocol for Tars {
     }
 
     fn push_len_max(&self) -> usize {
-        usize::try_from(self.frame_len_max).unwrap_or(usize::MAX)
+        self.frame_len_max.min(FRAME_LEN_MAX_TARSCPP) as usize
     }
 }
 
@@ -154,21 +156,49 @@ impl Protocol for Tars {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn encode_push(function: &str, body: impl Into<Bytes>) -> Bytes {
+    encode_push_with(function, body, StringMap::new(), StringMap::new())
+}
+
+/// As [`encode_push`], with headers of the application (`context`) and of the framework (`status`). The status names the
+/// function in any case.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::tars::{
+///     packet::{ResponsePacket, StringMap},
+///     rpc::{encode_push, encode_push_with},
+/// };
+///
+/// let context = StringMap::from([("trace".into(), "7".into())]);
+/// let packet = encode_push_with("pushMsg", "", context.clone(), StringMap::new());
+/// assert_eq!(ResponsePacket::decode(&packet[4..])?.context, context);
+/// let plain = encode_push_with("pushMsg", "", StringMap::new(), StringMap::new());
+/// assert_eq!(plain, encode_push("pushMsg", ""));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn encode_push_with(
+    function: &str,
+    body: impl Into<Bytes>,
+    context: StringMap,
+    mut status: StringMap,
+) -> Bytes {
+    status.insert(status_key::PUSH_FUNC.to_owned(), function.to_owned());
     let packet = ResponsePacket {
         version: Version::TARS,
         buffer: body.into(),
-        status: StringMap::from([(status_key::PUSH_FUNC.to_owned(), function.to_owned())]),
+        status,
+        context,
         ..ResponsePacket::default()
     };
     let mut out = Vec::with_capacity(packet.buffer.len() + function.len() + PUSH_OVERHEAD);
     match packet.encode(&mut out) {
         Ok(()) => out.into(),
         // Longer than any listener permits: sending it is refused because of its length.
-        Err(_) => packet.buffer,
+        Err(PacketTooLarge { len }) => vec![0; len].into(),
     }
 }
 
-/// The bytes of a push besides the name of its function and its parameters: at most so many.
+/// The bytes of a push without headers, besides the name of its function and its parameters: at most so many.
 const PUSH_OVERHEAD: usize = 48;
 
 impl From<FrameError> for Error {

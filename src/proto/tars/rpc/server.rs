@@ -12,7 +12,10 @@ use crate::{
     tars::{
         codec::Encode,
         json::ToJson,
-        packet::{self, RequestRef, Response, ReturnCode, StringMapRef, Version, split_frame, status_key},
+        packet::{
+            self, FRAME_LEN_MAX_TARSCPP, RequestRef, Response, ReturnCode, StringMapRef, Version,
+            split_frame, status_key,
+        },
     },
 };
 
@@ -152,7 +155,7 @@ impl TarsSession {
             | Command::Present { id, .. }
             | Command::History { id, .. }
             | Command::Refused { id, .. } => id,
-            Command::Push { route: Route::Only, body } if body.len() <= self.frame_len_max as usize => {
+            Command::Push { route: Route::Only, body } if body.len() <= self.push_len_max() => {
                 out.extend_from_slice(body);
                 return Ok(());
             }
@@ -172,7 +175,7 @@ impl TarsSession {
             }
             Command::Message(message) if self.has_topics => {
                 let packet = topics::encode_message(&message);
-                if packet.len() > self.frame_len_max as usize {
+                if packet.len() > self.push_len_max() {
                     return Err(command);
                 }
                 out.extend_from_slice(&packet);
@@ -213,6 +216,11 @@ impl TarsSession {
         }
         self.pending.remove(id);
         Ok(())
+    }
+
+    /// As [`Protocol::push_len_max`](crate::Protocol::push_len_max).
+    fn push_len_max(&self) -> usize {
+        self.frame_len_max.min(FRAME_LEN_MAX_TARSCPP) as usize
     }
 
     /// As many messages as a response can have; the first one in any case.

@@ -94,7 +94,7 @@ mod server;
 
 pub use shardcast_proto::tars::rpc::{
     ArgumentError, ArgumentReader, ArgumentWriter, CallHead, EncodeError, PUSH_OBJECT, RECONNECT_NOTICE_KEY,
-    ResponseHead, Tars, TopicWire, encode_push,
+    ResponseHead, Tars, TopicWire, encode_push, encode_push_with,
 };
 
 pub use client::{

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use shardcast_proto::tars::{
-    packet::Version,
-    rpc::{ArgumentWriter, encode_push},
+    packet::{ResponsePacket, Version, status_key},
+    rpc::{ArgumentWriter, encode_push, encode_push_with},
 };
 
 /// A push, encoded as a packet: `Connection::push`, `ServerHandle::broadcast` and their variants send it.
@@ -22,6 +22,10 @@ use shardcast_proto::tars::{
 ///     connection.push(push_msg("hello"))
 /// }
 /// assert_eq!(push_msg("hello").as_bytes().len(), 44);
+///
+/// // With a header of the application, and one of the framework.
+/// let packet = push_msg("hello").context("trace", "7").status("STATUS_GRID_KEY", "2");
+/// assert!(packet.as_bytes().len() > 44);
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PushPacket(Bytes);
@@ -36,6 +40,27 @@ impl PushPacket {
         Self(encode_push(function, body))
     }
 
+    /// Adds a header of the application, which the receiver finds in the context of the push. This copies the packet.
+    #[must_use]
+    pub fn context(self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.change(|packet| packet.context.insert(key.into(), value.into()))
+    }
+
+    /// Adds a header of the framework; see [`status_key`]. One of them is the name of the function, which stays as it is.
+    /// This copies the packet.
+    #[must_use]
+    pub fn status(self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.change(|packet| packet.status.insert(key.into(), value.into()))
+    }
+
+    fn change<T>(self, change: impl FnOnce(&mut ResponsePacket) -> T) -> Self {
+        // One that is longer than any packet may be is not one.
+        let Ok(mut packet) = ResponsePacket::decode_shared(&self.0.slice(LENGTH_LEN..)) else { return self };
+        let function = packet.status.remove(status_key::PUSH_FUNC).unwrap_or_default();
+        change(&mut packet);
+        Self(encode_push_with(&function, packet.buffer, packet.context, packet.status))
+    }
+
     /// The packet.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -47,3 +72,6 @@ impl From<PushPacket> for Bytes {
         packet.0
     }
 }
+
+/// The bytes of the length at the beginning of a packet.
+const LENGTH_LEN: usize = 4;

@@ -1,11 +1,16 @@
 //! The accepting session of Tars RPC: conformance, and the responses that TarsCpp was recorded to give.
 
 use shardcast_proto::{
-    Command, Event, Failure, Progress, Request, RequestId, Route, Session, Time, session_conformance,
+    Command, Event, Failure, Progress, Protocol, Request, RequestId, Route, Session, Time,
+    session_conformance,
     tars::{
         json::JsonValue,
-        packet::{RequestPacket, RequestRef, ResponseRef, StringMap, Version, packet_type},
-        rpc::{ArgumentReader, ArgumentWriter, CallHead, RECONNECT_NOTICE_KEY, ResponseHead, Tars},
+        packet::{
+            FRAME_LEN_MAX_TARSCPP, RequestPacket, RequestRef, ResponseRef, StringMap, Version, packet_type,
+        },
+        rpc::{
+            ArgumentReader, ArgumentWriter, CallHead, RECONNECT_NOTICE_KEY, ResponseHead, Tars, encode_push,
+        },
         tup::Attributes,
     },
     testing::{Conformance, accept},
@@ -228,6 +233,18 @@ fn a_response_above_the_limit_is_returned() {
     assert_eq!((out.len(), session.pending_requests()), (0, 1));
     let failure = Failure { code: -2, text: "too large" };
     assert_eq!(session.handle_command(Command::Fail { id, failure }, &mut out, NOW), Ok(()));
+}
+
+/// It is not sent as it is, even where its parameters alone would be short enough.
+#[test]
+fn a_push_that_is_longer_than_any_packet_is_refused() {
+    let mut out = Vec::new();
+    for tars in [Tars::default(), Tars::default().with(|it| it.frame_len_max = u32::MAX)] {
+        let long = encode_push("pushMsg", vec![0; FRAME_LEN_MAX_TARSCPP as usize - 10]);
+        let push = Command::Push { route: Route::Only, body: &long };
+        assert_eq!(tars.encode_push(Route::Only, &long), None);
+        assert!(tars.session().handle_command(push, &mut out, NOW) == Err(push) && out.is_empty());
+    }
 }
 
 /// The same results in all encodings as recorded: of `int echo(string s, out string r)`.

@@ -152,6 +152,35 @@ fn a_push_to_all_reaches_the_handlers_of_all_proxies() {
 }
 
 #[test]
+fn a_push_has_the_headers_that_the_server_has_set() {
+    let (server, address) = start(config(), adapter().listener(), "bench");
+    let (pushed, pushes) = flume::unbounded();
+    let proxy = proxy(address);
+    proxy.on_push(PushHandler::new(move |push| {
+        let message: String = push.arguments()?.take(1, "msg")?;
+        let headers = (push.context().to_map(), push.status().to_map());
+        _ = pushed.send((push.function().to_owned(), message, headers));
+        Ok(true)
+    }));
+    assert_eq!(proxy.ping().wait(), Ok(()));
+    let map = |pairs: &[(&str, &str)]| -> StringMap {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    };
+    let plain = PushPacket::new("pushMsg", |w| w.put(1, "msg", "hi"));
+    let both = plain.clone().context("user", "ann").status("trace", "7").context("empty", "");
+    let again = both.clone().context("user", "bob").status("TARS_FUNC", "other");
+    for (packet, context, status) in [
+        (plain, map(&[]), map(&[])),
+        (both, map(&[("empty", ""), ("user", "ann")]), map(&[("trace", "7")])),
+        (again, map(&[("empty", ""), ("user", "bob")]), map(&[("trace", "7")])),
+    ] {
+        eventually(PATIENCE, || server.handle().broadcast("bench", packet.clone()).is_ok());
+        let expected = ("pushMsg".to_owned(), "hi".to_owned(), (context, status));
+        assert_eq!(pushes.recv_timeout(PATIENCE), Ok(expected));
+    }
+}
+
+#[test]
 fn calls_move_from_a_server_that_drains_and_those_in_progress_end_well() {
     let [(leaving, first), (_staying, second)] =
         [(); 2].map(|()| start(config(), adapter().listener(), "bench"));
