@@ -14,7 +14,7 @@ use crate::{
     idl,
     operate::{ConnsArgs, DrainArgs, KickArgs, ReloadArgs, TopArgs},
     protocols::Registry,
-    topics::{self, PubArgs, SubArgs},
+    topics::{self, HistoryArgs, PubArgs, SubArgs},
 };
 
 /// Thread-per-core push and RPC server.
@@ -45,6 +45,7 @@ fn command(registry: &Registry) -> clap::Command {
     Args::command()
         .mut_subcommand("sub", |it| topics::with_protocols(it, registry))
         .mut_subcommand("pub", |it| topics::with_protocols(it, registry))
+        .mut_subcommand("history", |it| topics::with_histories(it, registry))
         .mut_subcommand("bench", |it| bench::with_protocols(it, registry))
 }
 
@@ -69,6 +70,9 @@ pub(crate) enum Command {
     /// Publish messages on a topic of a running server
     #[command(after_help = PUB_EXAMPLES)]
     Pub(PubArgs),
+    /// Print the messages that a topic of a running server has kept
+    #[command(after_help = HISTORY_EXAMPLES)]
+    History(HistoryArgs),
     /// Call a method of a Tars server with arguments in JSON
     #[command(after_help = CALL_EXAMPLES)]
     Call(CallArgs),
@@ -228,6 +232,13 @@ Examples:
   shardcast pub prices.gold 2410.5
   shardcast pub ticks x --count 1000 --rate 100
   date | shardcast pub clock -";
+
+const HISTORY_EXAMPLES: &str = "\
+Prints one line per message: topic, epoch:offset, body. Needs no subscription, and ends.
+
+Examples:
+  shardcast history prices.gold
+  shardcast history prices.gold --since 1764115200000000:41 --max 100 --json";
 
 const CALL_EXAMPLES: &str = "\
 Prints the results as one line of JSON: the result is `tars_ret`, an output parameter has its

@@ -53,6 +53,7 @@ pub(crate) fn run(args: Args, registry: &Registry) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&args, registry),
         Command::Sub(args) => topics::subscribe(&args, registry),
         Command::Pub(args) => topics::publish(&args, registry),
+        Command::History(args) => topics::history(&args, registry),
         Command::Call(args) => call::run(&args),
         Command::Decode(args) => decode(&args),
         Command::Config(ConfigCommand::Show { origin, overrides }) => {

@@ -197,6 +197,21 @@ pub enum PresenceError {
     Refused(#[from] Refusal),
 }
 
+/// The history of a topic was not read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HistoryError {
+    /// The name of the topic is invalid.
+    #[error("invalid topic: {0}")]
+    InvalidTopic(#[from] TopicError),
+    /// The queue of the topic's owner is full.
+    #[error("the queue of the topic's owner is full")]
+    QueueFull,
+    /// The owner of the topic refused the request.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
 /// A periodic push was not started.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]

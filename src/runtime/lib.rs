@@ -75,8 +75,8 @@ pub use config::{
 };
 pub use conns::LocalConnection;
 pub use error::{
-    BroadcastError, CloseError, KickError, LimitsError, PresenceError, PublishError, PushEveryError,
-    RespondError, RunError, SendError, StartError, SubscribeError, UnknownListener,
+    BroadcastError, CloseError, HistoryError, KickError, LimitsError, PresenceError, PublishError,
+    PushEveryError, RespondError, RunError, SendError, StartError, SubscribeError, UnknownListener,
 };
 pub use log_limit::LogLimit;
 pub use mesh::{Connection, Failure, Responder, ServiceResponse};

@@ -31,7 +31,7 @@ pub(crate) struct Entry {
     pub(crate) via: &'static str,
     /// Adds to a listener the protocol and the service of its options.
     pub(crate) listen: fn(Listener, &ListenerOptions) -> anyhow::Result<Listener>,
-    /// How `sub` and `pub` reach the topics of a server, if it has topics.
+    /// How `sub`, `pub` and `history` reach the topics of a server, if it has topics.
     pub(crate) topics: Option<Topics>,
     /// The loads that `bench` can measure with it.
     pub(crate) loads: Loads,

@@ -32,7 +32,7 @@ pub(super) fn entry() -> Entry {
         protocol,
         via: NAME,
         listen,
-        topics: Some(Topics { connect, subscribe_and_stop_reading }),
+        topics: Some(Topics { connect, history: true, subscribe_and_stop_reading }),
         loads: Loads {
             echo: Some(Load { service: ECHO, run: generator::run_tars }),
             push: Some(Load { service: ECHO, run: generator::run_tars }),

@@ -45,6 +45,7 @@ fn toy() -> Entry {
         listen,
         topics: Some(Topics {
             connect: |to, _| anyhow::bail!("toys do not connect to {to}"),
+            history: false,
             subscribe_and_stop_reading: |_, _| anyhow::bail!("toys do not subscribe"),
         }),
         loads: Loads {
@@ -262,6 +263,7 @@ fn an_added_protocol_is_a_value_of_via_with_its_own_address() {
     for (command, help) in [
         ("sub", vec![addresses.clone(), "framed, tars, toy]".into()]),
         ("pub", vec![addresses, "framed, tars, toy]".into()]),
+        ("history", vec![format!("[default: {framed} (framed), {tars} (tars)]"), "framed, tars]".into()]),
         ("bench echo", vec!["[default: framed] [possible values: framed, tars, toy]".into()]),
         ("bench push", vec!["[default: framed] [possible values: framed, tars]".into()]),
     ] {
@@ -274,9 +276,11 @@ fn an_added_protocol_is_a_value_of_via_with_its_own_address() {
         let error = run(&[&["pub", "t", "x", "--via", "toy"], connect].concat()).expect_err("it is a toy");
         assert_eq!(error.to_string(), format!("toys do not connect to {to}"));
     }
-    let error =
-        Args::read(["shardcast", "bench", "push", "--via", "toy"], &registry()).expect_err("no such load");
-    assert!(error.to_string().contains("[possible values: framed, tars]"), "{error}");
+    for (command, why) in [("bench push", "no such load"), ("history t", "they have none")] {
+        let line = format!("shardcast {command} --via toy");
+        let error = Args::read(line.split(' '), &registry()).expect_err(why);
+        assert!(error.to_string().contains("[possible values: framed, tars]"), "{error}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{net::TcpStream, time::Duration};
 use shardcast::{
     proto::{
         Position, PublishHeader, TopicFilter, TopicName,
-        topics::{RequestError, TopicEvent},
+        topics::{History, RequestError, TopicEvent},
     },
     push::Receipt,
     tars::{self, TopicOptions, TopicProtocol},
@@ -17,6 +17,8 @@ pub(crate) struct Topics {
     /// Begins to connect to an address, or to a name and a port. At most so many messages are queued; without a number,
     /// as many as the library permits.
     pub(crate) connect: Connect,
+    /// Whether a publisher can read what a topic has kept.
+    pub(crate) history: bool,
     /// Subscribes to one topic over a stream, and returns after the response of the server. Pushes are not read.
     pub(crate) subscribe_and_stop_reading: fn(&mut TcpStream, topic: &str) -> anyhow::Result<()>,
 }
@@ -37,10 +39,13 @@ pub(crate) trait TopicClient: Send {
     fn publisher(&self) -> Box<dyn TopicPublisher>;
 }
 
-/// Publishes on topics of one server.
+/// Publishes on topics of one server, and reads what they have kept.
 pub(crate) trait TopicPublisher {
     /// Publishes, and calls `then` with the outcome on another thread.
     fn publish(&self, topic: &TopicName, options: PublishHeader, body: &[u8], then: Outcome);
+
+    /// Waits for at most `max` messages that the topic has kept: the first ones, or those after `since`.
+    fn history(&self, topic: &TopicName, since: Option<Position>, max: u32) -> Result<History, RequestError>;
 }
 
 /// Receives the outcome of one publication.
@@ -76,5 +81,9 @@ impl TopicClient for tars::TopicClient {
 impl TopicPublisher for tars::TopicPublisher {
     fn publish(&self, topic: &TopicName, options: PublishHeader, body: &[u8], then: Outcome) {
         self.publish_then(topic, options, body, then);
+    }
+
+    fn history(&self, topic: &TopicName, since: Option<Position>, max: u32) -> Result<History, RequestError> {
+        self.history(topic, since, max)
     }
 }

@@ -1,4 +1,4 @@
-//! `sub` and `pub` against a server: what they print, and the codes that they end with.
+//! `sub`, `pub` and `history` against a server: what they print, and the codes that they end with.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -114,6 +114,57 @@ fn scripts_get_objects_and_resume_where_they_were() {
 }
 
 #[test]
+fn what_a_topic_has_kept_is_printed_over_both_protocols() {
+    let server = Server::start("kept");
+    let published = server.objects("pub", &["t", "hello", "--json", "--count", "3"]);
+    let epoch = published[0]["epoch"].clone();
+    let (at, since) = (format!("t is at {epoch}:3"), format!("{epoch}:1"));
+    let lines = |offsets: &[u64]| -> String {
+        offsets.iter().map(|offset| format!("t {epoch}:{offset} hello\n")).collect()
+    };
+    for (via, address) in [("framed", &server.address), ("tars", &server.tars)] {
+        for (options, note, messages) in [
+            (&[][..], format!("{at}, recovered\n"), &[1, 2, 3][..]),
+            (&["--since", &since], format!("{at}, recovered\n"), &[2, 3]),
+            (&["--max", "2"], format!("{at}, recovered\n"), &[1, 2]),
+            (&["--since", &since, "--max", "1"], format!("{at}, recovered\n"), &[2]),
+            (&["--max", "0"], format!("{at}, recovered\n"), &[]),
+            (&["--since", "1:9", "--max", "1"], format!("{at}, in a new epoch\n"), &[1]),
+        ] {
+            let output = run(&[&["history", "t", "--via", via], options].concat(), address);
+            let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+            let printed = (output.status.code(), text(&output.stderr), text(&output.stdout));
+            assert_eq!(printed, (Some(0), note, lines(messages)), "{via} {options:?}");
+        }
+        let output = run(&["history", "unknown", "--json", "--via", via], address);
+        let nothing =
+            "{\"event\":\"history\",\"topic\":\"unknown\",\"epoch\":0,\"offset\":0,\"recovered\":true}\n";
+        assert_eq!(String::from_utf8_lossy(&output.stdout), nothing);
+    }
+    let objects = server.objects("history", &["t", "--json", "--since", "1:9"]);
+    let head = json!({
+        "event": "history", "topic": "t", "epoch": epoch, "offset": 3,
+        "recovered": false, "missing": { "from": 1, "to": 0 },
+    });
+    let message = |offset| json!({ "event": "message", "topic": "t", "epoch": epoch, "offset": offset, "body": "hello" });
+    assert_eq!(objects[..], [head, message(1), message(2), message(3)]);
+}
+
+/// More than a response has; some are not kept any more.
+#[test]
+fn a_long_history_is_printed_as_a_whole() {
+    let server = Server::start("long");
+    let published = server.objects("pub", &["t", "x", "--json", "--count", "2600"]);
+    assert_eq!(published.last().expect("the sum")["published"], 2600);
+    let objects = server.objects("history", &["t", "--json"]);
+    assert_eq!(objects[0]["missing"], json!({ "from": 1, "to": 100 }));
+    let offsets: Vec<_> = objects[1..].iter().filter_map(|it| it["offset"].as_u64()).collect();
+    assert!(offsets.into_iter().eq(101..=2600), "each once, in order");
+    let objects = server.objects("history", &["t", "--json", "--max", "1500"]);
+    assert_eq!((objects.len(), &objects[1500]["offset"]), (1501, &json!(1600)));
+}
+
+#[test]
 fn exit_codes_distinguish_usage_errors_from_failures() {
     let server = Server::start("codes");
     for (arguments, code) in [
@@ -126,11 +177,17 @@ fn exit_codes_distinguish_usage_errors_from_failures() {
         (&["pub", "a", "x", "--rate", "0"], 2),
         (&["pub", "a"], 2),
         (&["pub", "a", "x"], 0),
+        (&["history", "a*"], 2),
+        (&["history"], 2),
+        (&["history", "a", "--since", "12"], 2),
+        (&["history", "a", "--max", "-1"], 2),
+        (&["history", "a", "--via", "pigeon"], 2),
+        (&["history", "a"], 0),
     ] {
         let output = server.run(arguments[0], &arguments[1..]);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
     }
-    for command in [&["sub", "t"][..], &["pub", "t", "x"]] {
+    for command in [&["sub", "t"][..], &["pub", "t", "x"], &["history", "t"]] {
         let mut command_line = Command::new(env!("CARGO_BIN_EXE_shardcast"));
         let output =
             command_line.args(command).args(["--connect", "127.0.0.1:1"]).output().expect("it was built");
@@ -156,7 +213,7 @@ struct Server {
 impl Server {
     fn start(name: &str) -> Self {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("topics-{name}.toml"));
-        let text = "admin.listen = ''\nlog.level = 'warn'\nserver.shards = 2\nserver.cpus = 'none'\n\
+        let text = "admin.listen = ''\npush.history_messages_max = 2500\npush.history_bytes_max = '1MiB'\nlog.level = 'warn'\nserver.shards = 2\nserver.cpus = 'none'\n\
                     server.spin = '0'\nserver.epoch_file = ''\n[[listener]]\nname = 'push'\nlisten = '127.0.0.1:0'\n\
                     [[listener]]\nname = 'tars'\nprotocol = 'tars'\nlisten = '127.0.0.1:0'\n";
         fs::write(&file, text).expect("a place for the test");
@@ -281,7 +338,9 @@ fn terminal_sequences_of_servers_are_escaped() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("\\u001b]0;evil\\u0007\\u202e"), "{output:?}");
     // A bad topic, which is not tried again.
     let refused = |operation: u8| [b"\0SHC".as_slice(), &[operation, 4], evil.as_bytes()].concat();
-    for (command, operation) in [(&["sub", "t"][..], 0x82), (&["pub", "t", "x"], 0x84)] {
+    for (command, operation) in
+        [(&["sub", "t"][..], 0x82), (&["pub", "t", "x"], 0x84), (&["history", "t"], 0x87)]
+    {
         let output = run(command, &impostor(vec![frame(1 << 30, &refused(operation))]));
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(text.contains("\\u{1b}]0;evil\\u{7}\\u{202e}") && !text.contains('\x1b'), "{output:?}");

@@ -1,17 +1,21 @@
-//! `shardcast sub` and `shardcast pub`: topics of a running server, from a terminal or a script.
+//! `shardcast sub`, `shardcast pub` and `shardcast history`: topics of a running server, from a terminal or a script.
 //!
 //! What it deliberately is not: another client. The clients are in the library; entries of the registry connect
 //! them.
 
+mod history;
 mod output;
 mod publish;
 mod subscribe;
 
+use std::time::Duration;
+
 use clap::{Args, Command};
-use shardcast::proto::Position;
+use shardcast::proto::{Position, topics::TopicEvent};
 
-use crate::protocols::{self, Registry, TopicClient, Topics};
+use crate::protocols::{self, Registry, TopicClient, TopicPublisher, Topics};
 
+pub(crate) use history::{HistoryArgs, run as history};
 pub(crate) use publish::{PubArgs, run as publish};
 pub(crate) use subscribe::{SubArgs, run as subscribe};
 
@@ -34,6 +38,12 @@ pub(crate) fn with_protocols(command: Command, registry: &Registry) -> Command {
     protocols::add_addresses(protocols::add_values(command, registry.topics()), registry.topics())
 }
 
+/// Adds the protocols of the registry that have histories to `history`.
+pub(crate) fn with_histories(command: Command, registry: &Registry) -> Command {
+    let histories = || registry.topics().filter(|via| via.part.history);
+    protocols::add_addresses(protocols::add_values(command, histories()), histories())
+}
+
 /// The server of a command.
 struct Server<'a> {
     topics: &'a Topics,
@@ -49,6 +59,16 @@ impl Connect {
             None => via.default_address()?.to_string(),
         };
         Ok(Server { topics: via.part, address })
+    }
+
+    /// Connects for publications and other requests, or fails at once.
+    fn publisher(&self, registry: &Registry) -> anyhow::Result<Box<dyn TopicPublisher>> {
+        let server = self.server(registry)?;
+        let mut client = server.client(Some(1))?;
+        match client.recv(CONNECT_TIMEOUT) {
+            Some(TopicEvent::Connected) => Ok(client.publisher()),
+            _ => anyhow::bail!("cannot connect to {}", server.address),
+        }
     }
 }
 
@@ -68,6 +88,9 @@ fn parse_position(text: &str) -> Result<Position, String> {
         offset: offset.parse().map_err(|_| expected())?,
     })
 }
+
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

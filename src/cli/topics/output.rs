@@ -3,7 +3,7 @@
 use std::io;
 
 use serde_json::{Map, Value, json};
-use shardcast::proto::Position;
+use shardcast::proto::{Position, Recovery};
 
 use crate::{
     output::{Bounds, Descriptor, LineWriter, PATIENCE, Put, escape},
@@ -49,12 +49,8 @@ impl Output {
     /// # Errors
     /// The command is over.
     pub(super) fn line(&mut self, event: &str, fields: Value, text: &str) -> Result<(), Ended> {
-        let line = if self.json {
-            escape::json(&object(event, fields)).into_owned()
-        } else {
-            escape::line(text).into_owned()
-        };
-        match self.out.put((line + "\n").into_bytes(), || self.stop.is_requested()) {
+        let line = rendered(self.json, event, fields, text);
+        match self.out.put(line.into_bytes(), || self.stop.is_requested()) {
             Put::Queued => Ok(()),
             Put::Stopped => Err(Ended::Stopped),
             Put::Failed(io::ErrorKind::BrokenPipe) => Err(Ended::Unread),
@@ -93,6 +89,16 @@ impl Output {
     }
 }
 
+/// One line of output with its end: as text, or as an object with `event` and `fields`.
+pub(super) fn rendered(json: bool, event: &str, fields: Value, text: &str) -> String {
+    let line = if json {
+        escape::json(&object(event, fields)).into_owned()
+    } else {
+        escape::line(text).into_owned()
+    };
+    line + "\n"
+}
+
 fn object(event: &str, fields: Value) -> String {
     let mut object = Map::new();
     object.insert("event".to_owned(), event.into());
@@ -119,8 +125,29 @@ pub(super) fn message(topic: &str, at: Position, body: &[u8]) -> Value {
     fields
 }
 
+/// A message as text.
+pub(super) fn message_text(topic: &str, at: Position, body: &[u8]) -> String {
+    format!("{topic} {}:{} {}", at.epoch, at.offset, printable(body))
+}
+
+/// Adds to `fields` what a recovery from a position has brought, and returns it as text, if it was requested. The newest
+/// message is of `epoch`.
+pub(super) fn recovery(recovery: Recovery, epoch: u64, fields: &mut Value) -> Option<String> {
+    fields["recovered"] = match recovery {
+        Recovery::NotRequested => return None,
+        Recovery::Recovered => true.into(),
+        Recovery::Gap { .. } => false.into(),
+    };
+    let Recovery::Gap { from, to } = recovery else { return Some("recovered".to_owned()) };
+    fields["missing"] = json!({ "from": from, "to": to });
+    Some(match from <= to {
+        true => format!("lost {epoch}:{from} to {epoch}:{to}"),
+        false => "in a new epoch".to_owned(),
+    })
+}
+
 /// A body on a separate line: bytes that are not UTF-8 are escaped here, control characters in [`Output`].
-pub(super) fn printable(body: &[u8]) -> String {
+fn printable(body: &[u8]) -> String {
     match str::from_utf8(body) {
         Ok(text) => text.to_owned(),
         Err(_) => body.escape_ascii().to_string(),

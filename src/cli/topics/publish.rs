@@ -10,10 +10,7 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 use shardcast::{
-    proto::{
-        Position, PublishHeader, TopicName,
-        topics::{RequestError, TopicEvent},
-    },
+    proto::{Position, PublishHeader, TopicName, topics::RequestError},
     push::{Priority, Receipt},
 };
 
@@ -67,7 +64,7 @@ type Outcome = Result<Receipt, RequestError>;
 /// The server cannot be reached, or standard input cannot be read.
 pub(crate) fn run(args: &PubArgs, registry: &Registry) -> anyhow::Result<ExitCode> {
     let body = body(&args.payload)?;
-    let publisher = connect(&args.connect, registry)?;
+    let publisher = args.connect.publisher(registry)?;
     // Not before: until here, there is nothing to finish, and a signal ends the process at once.
     let stop = Stop::watch().context("cannot watch for signals")?;
     let output = Output::new(args.connect.json, stop.clone()).context("cannot start a thread")?;
@@ -79,16 +76,6 @@ pub(crate) fn run(args: &PubArgs, registry: &Registry) -> anyhow::Result<ExitCod
         Ok(()) | Err(Ended::Stopped) if run.published < args.count => Ok(ExitCode::from(exit::EXIT_RUNTIME)),
         Ok(()) | Err(Ended::Stopped | Ended::Unread) => Ok(ExitCode::SUCCESS),
         Err(ended @ Ended::Failed(_)) => Err(ended.into()),
-    }
-}
-
-/// Connects, or fails at once.
-fn connect(connect: &Connect, registry: &Registry) -> anyhow::Result<Box<dyn TopicPublisher>> {
-    let server = connect.server(registry)?;
-    let mut client = server.client(Some(1))?;
-    match client.recv(CONNECT_TIMEOUT) {
-        Some(TopicEvent::Connected) => Ok(client.publisher()),
-        _ => anyhow::bail!("cannot connect to {}", server.address),
     }
 }
 
@@ -247,9 +234,6 @@ fn parse_rate(text: &str) -> Result<f64, String> {
 
 /// A hundred years: an instant so much later can be computed.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
-
-/// How long connecting may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The bounds on pending publications and their bytes; one is always permitted. The client itself permits more.
 const IN_FLIGHT_MAX: u64 = 256;

@@ -98,8 +98,7 @@ impl Printer {
             TopicEvent::Message { topic, position, body } => {
                 self.messages += 1;
                 let fields = output::message(&topic, position, &body);
-                let text =
-                    format!("{topic} {}:{} {}", position.epoch, position.offset, output::printable(&body));
+                let text = output::message_text(&topic, position, &body);
                 self.output.line("message", fields, &text)?;
             }
             TopicEvent::Lost { topic, epoch, from, to } => {
@@ -121,20 +120,8 @@ impl Printer {
         if let TopicFilter::Exact(_) = filter {
             text += &format!(" at {}:{}", head.epoch, head.offset);
         }
-        match recovery {
-            Recovery::NotRequested => {}
-            Recovery::Recovered => {
-                fields["recovered"] = true.into();
-                text += ", recovered";
-            }
-            Recovery::Gap { from, to } => {
-                fields["recovered"] = false.into();
-                fields["missing"] = json!({ "from": from, "to": to });
-                text += &match from <= to {
-                    true => format!(", lost {}:{from} to {}:{to}", head.epoch, head.epoch),
-                    false => ", in a new epoch".to_owned(),
-                };
-            }
+        if let Some(recovered) = output::recovery(recovery, head.epoch, &mut fields) {
+            text += &format!(", {recovered}");
         }
         self.output.note("subscribed", fields, &text)
     }

@@ -1,11 +1,12 @@
 //! The library's access to the hubs, from any thread and from any shard.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use shardcast_proto::{
-    Holder, Refusal, TopicName,
-    push::{self, HubConfig, HubResponse, Publish, Receipt, schedule::Priority},
+    Holder, Position, Refusal, TopicError, TopicName,
+    push::{self, HistoryResponse, HubConfig, HubResponse, Publish, Receipt, Ticket, schedule::Priority},
+    topics::{History, KeptMessage},
 };
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
     with_push,
 };
 use crate::{
-    ConnId, PresenceError, PublishError,
+    ConnId, HistoryError, PresenceError, PublishError,
     mesh::{Envelope, Router, port},
 };
 
@@ -238,24 +239,53 @@ impl Publisher {
 
 /// Asks the owner of a topic for its subscribers.
 pub(crate) fn presence(router: &Arc<Router>, topic: &str) -> Pending<Result<Presence, PresenceError>> {
+    ask_owner(router, topic, PresenceError::QueueFull, Push::presence)
+}
+
+/// Asks the owner of a topic for messages that the topic has kept.
+pub(crate) fn history(
+    router: &Arc<Router>,
+    topic: &str,
+    since: Option<Position>,
+    max: u32,
+) -> Pending<Result<History, HistoryError>> {
+    ask_owner(router, topic, HistoryError::QueueFull, move |push, topic, then| {
+        push.history(topic, since, max, then);
+    })
+}
+
+/// Asks the hub of the owner of a topic; `queue_full` is the error if its queue is full.
+fn ask_owner<T, E>(
+    router: &Arc<Router>,
+    topic: &str,
+    queue_full: E,
+    ask: impl FnOnce(&Push, &TopicName, Then<T>) + Send + 'static,
+) -> Pending<Result<T, E>>
+where
+    T: Send + 'static,
+    E: From<TopicError> + From<Refusal> + Send + 'static,
+{
     let (response, reply) = Pending::new();
     let late = response.clone();
-    let posted = TopicName::new(topic).map_err(PresenceError::from).and_then(|topic| {
+    let posted = TopicName::new(topic).map_err(E::from).and_then(|topic| {
         let owner = topic.owner(router.shards() as u16);
         let run = Envelope::Run(Box::new(move || {
-            let then = move |result: Result<_, Refusal>| {
+            let then = move |result: Result<T, Refusal>| {
                 // The receiver may have been dropped.
-                let _ = response.send(result.map_err(PresenceError::from));
+                let _ = response.send(result.map_err(E::from));
             };
-            with_push(|push| push.presence(&topic, then));
+            with_push(|push| ask(push, &topic, Rc::new(then)));
         }));
-        router.post(owner, run).map_err(|_| PresenceError::QueueFull)
+        router.post(owner, run).map_err(|_| queue_full)
     });
     if let Err(error) = posted {
         let _ = late.send(Err(error));
     }
     reply
 }
+
+/// Takes the result of a request to a hub, once.
+type Then<T> = Rc<dyn Fn(Result<T, Refusal>)>;
 
 impl Push {
     fn publish_confirmed(
@@ -276,14 +306,35 @@ impl Push {
         }
     }
 
-    fn presence(&self, topic: &TopicName, then: impl FnOnce(Result<Presence, Refusal>) + Clone + 'static) {
-        let on_response = then.clone();
+    fn presence(&self, topic: &TopicName, then: Then<Presence>) {
+        let on_response = Rc::clone(&then);
         let ticket = self.await_response(move |response| {
             if let HubResponse::Presence(presence) = response {
                 on_response(Ok(named(presence)));
             }
         });
         let asked = self.hub().presence(topic, true, ticket, &Holder::PROGRAM);
+        self.unless_refused(ticket, asked, &*then);
+    }
+
+    fn history(&self, topic: &TopicName, since: Option<Position>, max: u32, then: Then<History>) {
+        let on_response = Rc::clone(&then);
+        let ticket = self.await_response(move |response| {
+            if let HubResponse::History(history) = response {
+                on_response(Ok(owned(history)));
+            }
+        });
+        let asked = self.hub().history(topic, since, max, ticket, &Holder::PROGRAM);
+        self.unless_refused(ticket, asked, &*then);
+    }
+
+    /// If the hub has refused a request at once, no response comes to its ticket.
+    fn unless_refused<T>(
+        &self,
+        ticket: Ticket,
+        asked: Result<(), Refusal>,
+        then: &dyn Fn(Result<T, Refusal>),
+    ) {
         if let Err(refusal) = asked {
             self.forget_response(ticket);
             then(Err(refusal));
@@ -297,4 +348,10 @@ fn named(presence: push::PresenceResponse) -> Presence {
         identity => Subscriber::Connection(connection_of(it.shard, identity)),
     });
     Presence { count: presence.count, subscribers: subscribers.collect() }
+}
+
+fn owned(history: HistoryResponse) -> History {
+    let HistoryResponse { head, recovery, messages } = history;
+    let messages = messages.iter().map(|it| KeptMessage { position: it.position, body: it.body.clone() });
+    History { head, recovery, messages: messages.collect() }
 }

@@ -26,13 +26,14 @@ use shardcast_proto::{
     push::{self, Hub, HubResponse, HubStart, Ticket},
 };
 
-pub(crate) use handle::presence;
 pub use handle::{Presence, PublishOptions, Publisher, Subscriber};
+pub(crate) use handle::{history, presence};
 pub use periodic::PeriodicPush;
 pub use shardcast_proto::push::{
     HubConfig, Publication, Receipt, Subscribed,
     schedule::{AdmissionLimits, Bounds, Priority, RateLimit, TopicRule, TopicRules},
 };
+pub use shardcast_proto::topics::{History, KeptMessage};
 pub(crate) use subscription::subscribe;
 pub use subscription::{SubscribeOptions, Subscription};
 

@@ -3,13 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use shardcast_proto::{TopicError, TopicFilter, TopicName};
+use shardcast_proto::{Position, TopicError, TopicFilter, TopicName};
 
 use super::{ListenerRef, ServerHandle};
 use crate::{
-    PresenceError, PublishError, PushEveryError, SubscribeError,
+    HistoryError, PresenceError, PublishError, PushEveryError, SubscribeError,
     mesh::Pending,
-    push::{self, PeriodicPush, Presence, PublishOptions, Publisher, SubscribeOptions, Subscription},
+    push::{
+        self, History, PeriodicPush, Presence, PublishOptions, Publisher, SubscribeOptions, Subscription,
+    },
 };
 
 impl ServerHandle {
@@ -54,6 +56,41 @@ impl ServerHandle {
     /// The subscribers of a topic, by its name or by a prefix of it, on all shards.
     pub fn presence(&self, topic: &str) -> Pending<Result<Presence, PresenceError>> {
         push::presence(&self.router, topic)
+    }
+
+    /// Messages that a topic has kept: those after `since`, or from the oldest. It needs no subscription.
+    ///
+    /// The result has at most `max` messages, and no more than 1,000 or 1 MiB; one message may have more. If there may be more
+    /// messages, [`History::next_since`] is the `since` of the next call. A message that was only just published may not be
+    /// there yet; [`Publisher::publish_confirmed`] returns when it is.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::{HistoryError, Server, proto::TopicError, push::{History, PublishOptions}};
+    ///
+    /// let server = Server::builder().shards(1).start()?;
+    /// let handle = server.handle();
+    /// let publisher = handle.publisher("news")?;
+    /// for body in ["one", "two", "three"] {
+    ///     publisher.publish_confirmed(body, PublishOptions::default()).wait()??;
+    /// }
+    /// let History { messages, head, .. } = handle.history("news", None, 100).wait()??;
+    /// assert_eq!(messages.iter().map(|it| &it.body[..]).collect::<Vec<_>>(), [&b"one"[..], b"two", b"three"]);
+    /// // Only what came after the second one.
+    /// let last = handle.history("news", Some(messages[1].position), 100).wait()??;
+    /// assert_eq!((&last.messages[..], last.head), (&messages[2..], head));
+    ///
+    /// let error = handle.history("prices.*", None, 100).wait()?;
+    /// assert_eq!(error, Err(HistoryError::InvalidTopic(TopicError::Character)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn history(
+        &self,
+        topic: &str,
+        since: Option<Position>,
+        max: u32,
+    ) -> Pending<Result<History, HistoryError>> {
+        push::history(&self.router, topic, since, max)
     }
 
     /// Publishes `body` on the topic of this listener at each `interval`: to all its connections, which are subscribed

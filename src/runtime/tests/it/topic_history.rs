@@ -68,12 +68,15 @@ fn a_client_reads_what_a_topic_has_kept_over_both_protocols() {
             assert!(are_right, "{history:?}");
             let next = expected.last().filter(|last| **last != 6).map(|last| at(*last));
             assert_eq!(history.next_since(), next);
-            assert_eq!(block_on(publisher.history_async(&name("t"), since, max)), Ok(history));
+            assert_eq!(block_on(publisher.history_async(&name("t"), since, max)).as_ref(), Ok(&history));
+            // The program of the server gets the same.
+            assert_eq!(server.handle().history("t", since, max).wait(), Ok(Ok(history)));
         }
         let none = publisher.history(&name("unknown"), None, 10).expect("a history");
         assert_eq!((none.head, &none.messages[..], none.next_since()), (Position::default(), &[][..], None));
         let none = publisher.history(&name("unknown"), Some(at(3)), 10).expect("a history");
         assert_eq!(none.recovery, Recovery::Gap { from: 1, to: 0 });
+        assert_eq!(server.handle().history("unknown", Some(at(3)), 10).wait(), Ok(Ok(none)));
         // It has subscribed to nothing.
         assert_eq!(publisher.presence(&name("t")), Ok(0));
     }
@@ -100,6 +103,43 @@ fn a_task_of_a_shard_awaits_a_history() {
     server.handle().run_on(0, body).expect("room");
     let history = reported.recv_timeout(PATIENCE).expect("the task ends").expect("a history");
     assert_eq!(offsets(&history), [1]);
+}
+
+#[test]
+fn the_program_of_the_server_reads_a_history_from_any_shard_page_by_page() {
+    const MESSAGES: u64 = 2_500;
+    let messages_max = MESSAGES as usize;
+    let config = config().with(|it| {
+        it.push.history_messages_max = messages_max;
+        it.push.history_bytes_max = 1 << 30;
+    });
+    let (server, address) = serve(config, &Recorder::default());
+    publish(address, "t", (0..MESSAGES).map(|number| number.to_be_bytes().to_vec()));
+    let (report, reported) = flume::unbounded();
+    for shard in 0..2 {
+        let (handle, report) = (server.handle(), report.clone());
+        let body = move || {
+            task::spawn("looks back", async move {
+                let (mut all, mut since) = (Vec::new(), None);
+                loop {
+                    let history = handle.history("t", since, u32::MAX).await.expect("it runs").expect("room");
+                    assert!(history.messages.len() <= 1_000);
+                    all.extend(history.messages.iter().map(|it| it.body.clone()));
+                    since = history.next_since();
+                    if since.is_none() {
+                        break report.send(all).expect("the test waits");
+                    }
+                }
+            });
+        };
+        server.handle().run_on(shard, body).expect("room");
+    }
+    for _ in 0..2 {
+        let all = reported.recv_timeout(PATIENCE).expect("both shards");
+        assert!(
+            all.iter().map(|it| &it[..]).eq((0..MESSAGES).map(u64::to_be_bytes).collect::<Vec<_>>().iter())
+        );
+    }
 }
 
 /// A server with this limit on frames.
