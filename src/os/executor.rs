@@ -1,7 +1,7 @@
 //! The executor of a shard: glommio, wrapped in the one call that the runtime needs.
 //!
 //! glommio runs one future on a shard's thread: the runtime's pump. It carries no I/O, has no timers, and
-//! runs no tasks; the pump polls those itself. The pump blocks the thread in its own ring when there is
+//! runs no tasks; the pump polls those itself, and so it does with task queues. The pump blocks the thread in its own ring when there is
 //! nothing to do, so glommio never sleeps.
 
 use std::{

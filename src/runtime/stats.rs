@@ -43,11 +43,13 @@
 
 mod calls;
 mod push;
+mod queues;
 
 use std::{net::SocketAddr, time::Duration};
 
 pub use calls::{CallStats, ObjectStats};
 pub use push::PushStats;
+pub use queues::TaskQueueStats;
 
 use crate::ConnId;
 
@@ -99,6 +101,8 @@ pub struct ShardStats {
     pub memory_cuts: u64,
     /// Tasks alive now.
     pub tasks: u64,
+    /// For each task queue, in the order in which they were made.
+    pub task_queues: Vec<TaskQueueStats>,
     /// Timers set now, of connections, tasks and everything else.
     pub timers: u64,
     /// Messages for connections of this shard that were dropped before they reached it, per policy. `busy`: the queue

@@ -3,6 +3,8 @@
 //! A task may await anything that wakes it, from any thread: channels, responses to clients, other tasks. It cannot
 //! await futures that need their own runtime on this thread, such as sockets and timers of other executors.
 
+mod queue;
+
 use std::{
     future::Future,
     marker::PhantomData,
@@ -12,15 +14,17 @@ use std::{
     time::Duration,
 };
 
+pub use queue::{Queue, QueueError, queue, spawn_in, spawn_in_for};
+
 use shardcast_proto::Time;
 
 use crate::{
     Connection,
-    reactor::{self, Reactor, TimerKey, current},
+    reactor::{self, Reactor, Start, TimerKey, current},
 };
 
 /// Starts a task on the current shard, and polls it at once. It ends when the server stops. `name` is the kind of task;
-/// stalls are reported with it.
+/// stalls are reported with it. A task that a task of a [`Queue`] starts is in the same queue.
 ///
 /// # Examples
 /// ```
@@ -44,7 +48,8 @@ use crate::{
 /// # Panics
 /// On a thread that is not a shard.
 pub fn spawn(name: &str, future: impl Future<Output = ()> + 'static) {
-    current::with(|reactor| reactor::spawn(reactor, name, None, None, future)).expect("tasks live on shards");
+    let start = Start { name, owner: None, closes: None };
+    current::with(|reactor| reactor::spawn(reactor, start, future)).expect("tasks live on shards");
 }
 
 /// As [`spawn`], for a connection of this shard: when the connection ends, the task is dropped in its next turn, and a
@@ -55,7 +60,7 @@ pub fn spawn(name: &str, future: impl Future<Output = ()> + 'static) {
 pub fn spawn_for(connection: &Connection, name: &str, future: impl Future<Output = ()> + 'static) {
     let spawn = |reactor: &Rc<Reactor>| {
         if connection.is_open() {
-            reactor::spawn(reactor, name, Some(connection.id()), Some(connection.clone()), future);
+            reactor::spawn(reactor, Start::of(connection, name), future);
         }
     };
     current::with(spawn).expect("tasks live on shards");
@@ -66,7 +71,7 @@ pub fn sleep(duration: Duration) -> Sleep {
     Sleep { duration, deadline: None, timer: None, shard: PhantomData }
 }
 
-/// Gives way to everything else on this shard until the next turn.
+/// Gives way to everything else on this shard until the next turn, or, in a [`Queue`], until it is the queue's turn again.
 pub async fn yield_now() {
     futures_lite::future::yield_now().await;
 }

@@ -5,6 +5,7 @@ pub(crate) mod label;
 pub(crate) mod latency;
 pub(crate) mod objects;
 pub(crate) mod push;
+pub(crate) mod queues;
 
 use std::sync::{
     Arc, OnceLock,
@@ -14,6 +15,7 @@ use std::sync::{
 use calls::CallCounters;
 use latency::Latency;
 use push::PushCounters;
+use queues::AllQueueCounters;
 
 use crate::CloseReason;
 
@@ -69,6 +71,7 @@ pub(crate) struct ShardCounters {
     pub(crate) memory_holds: Counter,
     pub(crate) memory_cuts: Counter,
     pub(crate) tasks: Counter,
+    pub(crate) task_queues: AllQueueCounters,
     pub(crate) timers: Counter,
     /// How long pushes took.
     pub(crate) push_latency: Latency,

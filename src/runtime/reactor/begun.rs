@@ -1,4 +1,5 @@
-//! The first poll of a future, which decides whether it becomes a task.
+//! The first poll of a future, which decides whether it becomes a task. A future for a task queue becomes a task without
+//! that: it is first polled when its queue runs.
 
 use std::{
     future::Future,
@@ -9,6 +10,7 @@ use std::{
 use super::{
     Reactor,
     places::{Kind, Next},
+    queues::QueueId,
     tasks::{Body, Running, Tasks, panicked},
     waker::Ticket,
 };
@@ -21,12 +23,30 @@ pub(crate) struct Begun<'a, F> {
     /// The place of the future, and its ticket. They are used in place, since moving them costs more than the rest of
     /// the work.
     next: &'a mut Next<F>,
+    queue: Option<QueueId>,
     /// Both stay there for the next future.
     is_over: bool,
 }
 
+/// What a task has besides its future.
+pub(crate) struct Start<'a> {
+    /// The kind of task.
+    pub(crate) name: &'a str,
+    /// The task is dropped when this connection ends, if it is one of this shard.
+    pub(crate) owner: Option<ConnId>,
+    /// What a panic in the task closes.
+    pub(crate) closes: Option<Connection>,
+}
+
 /// Returns a ticket, also after a panic.
 struct GivesBack<'a>(&'a Tasks, Option<Ticket>);
+
+impl<'a> Start<'a> {
+    /// For a task of `connection`: a panic closes that.
+    pub(crate) fn of(connection: &Connection, name: &'a str) -> Self {
+        Self { name, owner: Some(connection.id()), closes: Some(connection.clone()) }
+    }
+}
 
 /// Calls `f` with `future`, which stays in its place.
 #[inline]
@@ -51,15 +71,10 @@ pub(crate) fn begin<F: Future + 'static, R>(
     }
 }
 
-/// Starts `future` on the shard of `reactor`, and polls it at once. It is dropped when `owner`, a connection of this
-/// shard, ends. A panic in it closes only `closes`, if given.
-pub(crate) fn spawn(
-    reactor: &Reactor,
-    name: &str,
-    owner: Option<ConnId>,
-    closes: Option<Connection>,
-    future: impl Future<Output = ()> + 'static,
-) {
+/// Starts `future` on the shard of `reactor`, and polls it at once. If it becomes a task, that has the queue of the task
+/// which starts it, if any.
+pub(crate) fn spawn(reactor: &Reactor, start: Start<'_>, future: impl Future<Output = ()> + 'static) {
+    let Start { name, owner, closes } = start;
     begin(reactor, future, |mut begun| {
         let label = begun.label(name);
         // A task may start another task, which is polled here too.
@@ -73,7 +88,10 @@ pub(crate) fn spawn(
         }));
         reactor.counters.run(outer);
         match polled {
-            Ok(Poll::Pending) => begun.go_on(label, owner, closes, |place| Body::Alone(place)),
+            Ok(Poll::Pending) => {
+                begun.queue = reactor.tasks.queues.current();
+                begun.go_on(label, owner, closes, |place| Body::Alone(place));
+            }
             Ok(Poll::Ready(())) => begun.end(),
             Err(_) => {
                 panicked(reactor, label, closes.as_ref());
@@ -81,6 +99,39 @@ pub(crate) fn spawn(
                 let _ = catch_unwind(AssertUnwindSafe(|| drop(begun)));
             }
         }
+    });
+}
+
+/// Starts `future` in a task queue of the shard of `reactor`.
+pub(crate) fn spawn_in(
+    reactor: &Reactor,
+    queue: QueueId,
+    start: Start<'_>,
+    future: impl Future<Output = ()> + 'static,
+) {
+    let Start { name, owner, closes } = start;
+    begin(reactor, future, |mut begun| {
+        begun.wait_in(queue);
+        let label = begun.label(name);
+        begun.go_on(label, owner, closes, |place| Body::Alone(place));
+    });
+}
+
+/// Starts `future` in a task queue of the shard of `reactor`, as a task of the connection `owner`, named `name`.
+/// `responder` answers with its output.
+pub(crate) fn begin_in<F>(
+    reactor: &Reactor,
+    queue: QueueId,
+    name: &str,
+    owner: ConnId,
+    future: F,
+    responder: Responder,
+) where
+    F: Future<Output: Into<ServiceResponse>> + 'static,
+{
+    begin(reactor, future, |mut begun| {
+        begun.wait_in(queue);
+        begun.answer(name, owner, responder);
     });
 }
 
@@ -94,7 +145,7 @@ impl<'a, F: Future + 'static> Begun<'a, F> {
             }
             _ => Self::renew(reactor, kind, next, future),
         }
-        Self { reactor, kind, next, is_over: false }
+        Self { reactor, kind, next, queue: None, is_over: false }
     }
 
     /// There is no place, or something else holds its ticket.
@@ -118,6 +169,15 @@ impl<'a, F: Future + 'static> Begun<'a, F> {
             place.set(None);
         }
         polled
+    }
+
+    /// The future is not polled here, but when `queue` runs.
+    fn wait_in(&mut self, queue: QueueId) {
+        self.queue = Some(queue);
+        if let Some((_, ticket)) = self.next {
+            // A task whose flag is raised is scheduled when it begins.
+            let _ = ticket.shared.woken.raise();
+        }
     }
 
     /// Drops the future instead of polling it.
@@ -149,10 +209,11 @@ impl<'a, F: Future + 'static> Begun<'a, F> {
         closes: Option<Connection>,
         body: impl FnOnce(super::places::Place<F>) -> Body,
     ) {
+        let queue = self.queue;
         let Some((place, Ticket { shared, waker })) = self.next.take() else { return };
         let owner = owner.filter(|owner| owner.shard == self.reactor.id).map(|owner| owner.slot);
         let running = Running { body: body(place), waker, label, closes };
-        self.reactor.tasks.enter(shared, running, owner);
+        self.reactor.tasks.enter(shared, running, owner, queue);
         self.reactor.counters.tasks.set(self.reactor.tasks.alive() as u64);
     }
 

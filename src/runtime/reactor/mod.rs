@@ -7,6 +7,7 @@ mod begun;
 pub(crate) mod current;
 mod notices;
 mod places;
+pub(crate) mod queues;
 pub mod source;
 mod sources;
 mod stage;
@@ -27,7 +28,7 @@ use std::{
 use shardcast_os::ring::Ring;
 use shardcast_proto::Time;
 
-pub(crate) use begun::{begin, spawn};
+pub(crate) use begun::{Start, begin, begin_in, spawn, spawn_in};
 pub(crate) use notices::Notice;
 pub(crate) use stage::Stage;
 pub(crate) use timer::TimerKey;
@@ -209,7 +210,7 @@ impl Reactor {
 
     /// Whether closures wait for this turn, or a task is to be polled.
     pub(crate) fn has_input(&self) -> bool {
-        !self.deferred.borrow().is_empty() || self.tasks.runnable() > 0 || self.port.has_input()
+        !self.deferred.borrow().is_empty() || self.tasks.has_runnable() || self.port.has_input()
     }
 
     /// The shard has ended: drops what uses this reactor, and what was sent to it.

@@ -1,9 +1,9 @@
 //! Tasks of a shard: futures that wait for work that takes long, while the pump continues.
 //!
 //! A future is polled once before it becomes a task; a future that is ready then never becomes one. The others are in
-//! slots. The numbers of woken tasks are in a queue, which the pump goes through once per turn. Nothing is borrowed
-//! while a future is polled or dropped, because it is taken out of its slot. [`shardcast_os::woken`] shows why no
-//! wake-up is lost.
+//! slots. The numbers of woken tasks are in a queue, which the pump goes through once per turn; a task may have a
+//! [task queue](super::queues) instead. Nothing is borrowed while a future is polled or dropped, because it is taken out
+//! of its slot. [`shardcast_os::woken`] shows why no wake-up is lost.
 
 use std::{
     cell::{Cell, RefCell},
@@ -17,13 +17,15 @@ use std::{
 use super::{
     Notice, Reactor, Stage,
     places::{Places, Run},
+    queues::{QueueId, Queues},
     waker::{TaskWaker, Ticket},
 };
 use crate::{CloseReason, Connection, Responder, ServiceResponse, counters::label};
 
 /// The tasks alive on one shard.
 ///
-/// Invariant: `queue` has the number of each task that is `scheduled` and not being polled, once, and no others.
+/// Invariant: `queue` has the number of each task that has no task queue, is `scheduled` and not being polled, once, and
+/// no others.
 #[derive(Default)]
 pub(crate) struct Tasks {
     /// By number.
@@ -34,6 +36,7 @@ pub(crate) struct Tasks {
     free: RefCell<Vec<u32>>,
     /// In the order in which they are to be polled.
     queue: RefCell<VecDeque<u32>>,
+    pub(crate) queues: Queues,
     /// The first task of the connection in each slot, or [`NONE`]. Invariant: the tasks of an open connection are
     /// linked to each other, and no others are.
     of_slot: RefCell<Vec<u32>>,
@@ -49,6 +52,8 @@ struct Task {
     scheduled: bool,
     /// It is dropped instead of being polled again.
     ends: bool,
+    /// The task queue that it runs in, if any.
+    queue: Option<QueueId>,
     /// The slot of its connection, and its neighbours in the list of that connection's tasks.
     link: Option<Link>,
 }
@@ -85,19 +90,16 @@ impl Tasks {
         self.alive.get()
     }
 
-    /// Tasks that [`run`] would poll now.
-    pub(crate) fn runnable(&self) -> usize {
-        self.queue.borrow().len()
+    /// Whether a task is to be polled.
+    pub(crate) fn has_runnable(&self) -> bool {
+        !self.queue.borrow().is_empty() || self.queues.has_ready()
     }
 
     /// Makes every task end: schedules each, and it is dropped instead of being polled.
     pub(crate) fn end(&self) {
         if !self.ending.replace(true) {
             let mut slots = self.slots.borrow_mut();
-            for task in slots.iter_mut().flatten() {
-                task.ends = true;
-                self.schedule(task);
-            }
+            slots.iter_mut().flatten().for_each(|task| self.end_task(task));
         }
     }
 
@@ -108,10 +110,19 @@ impl Tasks {
         let mut slots = self.slots.borrow_mut();
         let mut number = std::mem::replace(head, NONE);
         while let Some(Some(task)) = slots.get_mut(number as usize) {
-            task.ends = true;
-            self.schedule(task);
+            self.end_task(task);
             number = task.link.take().map_or(NONE, |link| link.after);
         }
+    }
+
+    /// The task is dropped in the next turn, whatever its queue. Its number may remain there, and is skipped.
+    fn end_task(&self, task: &mut Task) {
+        task.ends = true;
+        if let Some(queue) = task.queue.take() {
+            self.queues.leave(queue);
+            task.scheduled = false;
+        }
+        self.schedule(task);
     }
 
     /// Links a task to the others of the connection in this slot.
@@ -162,7 +173,15 @@ impl Tasks {
 
     fn schedule(&self, task: &mut Task) {
         if !std::mem::replace(&mut task.scheduled, true) && task.running.is_some() {
-            self.queue.borrow_mut().push_back(task.waker.number);
+            self.enqueue(task.queue, task.waker.number);
+        }
+    }
+
+    #[inline]
+    fn enqueue(&self, queue: Option<QueueId>, number: u32) {
+        match queue {
+            None => self.queue.borrow_mut().push_back(number),
+            Some(queue) => self.queues.push(queue, number),
         }
     }
 
@@ -192,15 +211,25 @@ impl Tasks {
         }
     }
 
-    /// Makes a task of a future that was polled once. `owner` is the slot of its connection.
-    pub(super) fn enter(&self, shared: Arc<TaskWaker>, running: Running, owner: Option<u32>) {
+    /// Makes a task of a future that was polled once, or is in `queue`. `owner` is the slot of its connection.
+    pub(super) fn enter(
+        &self,
+        shared: Arc<TaskWaker>,
+        running: Running,
+        owner: Option<u32>,
+        queue: Option<QueueId>,
+    ) {
         let number = shared.number;
         let ends = self.ending.get();
+        let queue = queue.filter(|_| !ends);
+        if let Some(queue) = queue {
+            self.queues.enter(queue);
+        }
         let scheduled = ends || shared.woken.is_raised();
         if scheduled {
-            self.queue.borrow_mut().push_back(number);
+            self.enqueue(queue, number);
         }
-        let task = Task { waker: shared, running: Some(running), scheduled, ends, link: None };
+        let task = Task { waker: shared, running: Some(running), scheduled, ends, queue, link: None };
         self.slots.borrow_mut()[number as usize] = Some(task);
         self.alive.set(self.alive.get() + 1);
         if let Some(slot) = owner {
@@ -208,10 +237,14 @@ impl Tasks {
         }
     }
 
-    /// Takes a task out to be polled, or, if the second value is true, to be dropped.
-    fn begin_poll(&self, number: u32) -> Option<(Running, bool)> {
+    /// Takes a task out to be polled, or, if the second value is true, to be dropped. `None` if the number is an old one:
+    /// no task of `queue` has it that is scheduled.
+    fn begin_poll(&self, number: u32, queue: Option<QueueId>) -> Option<(Running, bool)> {
         let mut slots = self.slots.borrow_mut();
         let task = slots[number as usize].as_mut()?;
+        if task.queue != queue || !task.scheduled {
+            return None;
+        }
         task.scheduled = false;
         task.waker.woken.lower();
         Some((task.running.take()?, task.ends))
@@ -222,7 +255,7 @@ impl Tasks {
         if let Some(task) = self.slots.borrow_mut()[number as usize].as_mut() {
             task.running = Some(running);
             if task.scheduled {
-                self.queue.borrow_mut().push_back(number);
+                self.enqueue(task.queue, number);
             }
         }
     }
@@ -233,15 +266,18 @@ impl Tasks {
         if let Some(link) = task.link {
             self.unlink(link);
         }
+        if let Some(queue) = task.queue {
+            self.queues.leave(queue);
+        }
         self.alive.set(self.alive.get() - 1);
         self.give_back(Ticket { shared: task.waker, waker });
     }
 }
 
-/// Polls each woken task once, as far as there is time. Tasks that are woken meanwhile are polled the next time. True
-/// when there was any.
+/// Polls each woken task once that has no task queue, as far as there is time. Tasks that are woken meanwhile are polled
+/// the next time. True when there was any.
 pub(crate) fn run(reactor: &Reactor) -> bool {
-    let round = reactor.tasks.runnable();
+    let round = reactor.tasks.queue.borrow().len();
     let mut stage = Stage::default();
     for _ in 0..round {
         if !stage.takes_next() {
@@ -249,18 +285,20 @@ pub(crate) fn run(reactor: &Reactor) -> bool {
         }
         let next = reactor.tasks.queue.borrow_mut().pop_front();
         let Some(number) = next else { break };
-        poll(reactor, number);
+        poll(reactor, number, None);
     }
     round > 0
 }
 
-fn poll(reactor: &Reactor, number: u32) {
-    let Some((mut running, ends)) = reactor.tasks.begin_poll(number) else { return };
+/// Polls the task of `queue` that has this number; false if there is none that is scheduled.
+pub(super) fn poll(reactor: &Reactor, number: u32, queue: Option<QueueId>) -> bool {
+    let Some((mut running, ends)) = reactor.tasks.begin_poll(number, queue) else { return false };
     let outer = reactor.counters.run(running.label);
     let polled = catch_unwind(AssertUnwindSafe(|| running.poll_or_drop(ends)));
     reactor.counters.run(outer);
     if let Ok(Poll::Pending) = polled {
-        return reactor.tasks.end_poll(number, running);
+        reactor.tasks.end_poll(number, running);
+        return true;
     }
     let Running { body, waker, label, closes } = running;
     match polled {
@@ -272,6 +310,7 @@ fn poll(reactor: &Reactor, number: u32) {
     }
     reactor.tasks.leave(number, waker);
     reactor.counters.tasks.set(reactor.tasks.alive() as u64);
+    true
 }
 
 /// Counts and logs a panic in a task, and closes its connection, if any.

@@ -58,6 +58,7 @@ fn read_shard(shard: u16, counters: &ShardCounters) -> ShardStats {
         memory_holds: counters.memory_holds.read(),
         memory_cuts: counters.memory_cuts.read(),
         tasks: counters.tasks.read(),
+        task_queues: counters.task_queues.read(),
         timers: counters.timers.read(),
         push_refused: Vec::new(),
         push_latency: counters.push_latency.read(),

@@ -4,7 +4,8 @@ use shardcast_proto::{Request, RequestId, Time, connection::Spares};
 
 use crate::{
     Connection, Failure, Responder, ServiceResponse,
-    reactor::{Reactor, begin},
+    reactor::{Reactor, begin, begin_in},
+    task::Queue,
 };
 
 /// The response to one request, to be written or sent.
@@ -147,6 +148,45 @@ impl<'a> Reply<'a> {
             let responder = self.later();
             begun.answer(name, self.connection.id(), responder);
         });
+    }
+
+    /// As [`answer_with`](Self::answer_with), in a task queue: `future` is not polled here, but when the queue runs, and it
+    /// is always a task.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::{Connection, Reply, Request, Service, task::{self, Queue}};
+    ///
+    /// /// Its requests run beside those of other services, by shares.
+    /// struct Reports(Queue);
+    ///
+    /// impl Reports {
+    ///     /// On a shard.
+    ///     fn new() -> Self {
+    ///         Self(task::queue("reports", 100).expect("there are few queues"))
+    ///     }
+    /// }
+    ///
+    /// impl Service for Reports {
+    ///     fn request(&self, _connection: &Connection, request: Request<'_>, reply: &mut Reply<'_>) {
+    ///         let lines = request.body.to_vec();
+    ///         reply.answer_in(&self.0, "report", async move {
+    ///             let mut sum = 0;
+    ///             for line in lines.split(|byte| *byte == b'\n') {
+    ///                 sum += line.len();
+    ///                 task::yield_now().await;
+    ///             }
+    ///             sum.to_string()
+    ///         });
+    ///     }
+    /// }
+    /// ```
+    pub fn answer_in<F>(&mut self, queue: &Queue, name: &'static str, future: F)
+    where
+        F: Future<Output: Into<ServiceResponse>> + 'static,
+    {
+        let responder = self.later();
+        begin_in(self.reactor, queue.id(), name, self.connection.id(), future, responder);
     }
 
     // Always inlined, so that the usual response remains a pointer and two lengths.

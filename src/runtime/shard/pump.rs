@@ -1,7 +1,7 @@
 //! The pump: the only place where a shard's thread waits.
 //!
 //! One turn: poll sources, take envelopes and wake-ups, flush outboxes, submit and reap the ring, run due timers, poll
-//! the tasks that were woken. If a turn finds nothing to do, the pump repeats it for the configured spin, and then
+//! the tasks that were woken, those of task queues last. If a turn finds nothing to do, the pump repeats it for the configured spin, and then
 //! sleeps. Before that, it publishes that it sleeps, *and then checks everything once more*: it sees what was queued
 //! before, and a sender that queues after that sees that it must wake the shard. `os::park` has the full argument, and
 //! loom checks it.
@@ -15,7 +15,7 @@ use super::Shard;
 use crate::{
     Spin,
     mesh::Envelope,
-    reactor::{Stage, Timer, tasks},
+    reactor::{Stage, Timer, queues, tasks},
 };
 
 impl Shard {
@@ -29,6 +29,7 @@ impl Shard {
             worked = self.turn(&mut alarms);
             // The time of tasks is part of this turn: a task that does not yield is a stall too.
             worked |= tasks::run(&self.reactor);
+            worked |= queues::run(&self.reactor, !worked);
             if self.is_done() {
                 // What follows, such as dropping 100,000 topics, delays no peer.
                 self.end_turn(clock::now_nanos(), worked);

@@ -40,6 +40,7 @@ mod streams;
 mod tars_client;
 mod tars_rpc;
 mod tars_serial;
+mod task_queues;
 mod tasks;
 mod topic_abuse;
 mod topic_client;

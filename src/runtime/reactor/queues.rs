@@ -1,0 +1,194 @@
+//! Task queues: tasks that run by the shares of their queue, after the other work of each turn.
+//!
+//! The pump runs them itself, by [`Order`]. glommio has task queues too, but they do not fit a pump that is one of its
+//! tasks:
+//!
+//! - It changes to another queue when its preemption timer has fired, or when a task asks for it. That timer costs five
+//!   system calls each time and wakes a sleeping shard, so it is off here. Without it, a task that only yields keeps the
+//!   thread: two such tasks of 200 us ran for 8 s before the pump had its next turn.
+//! - The pump has shares like every queue, at most half of the shard beside two queues with 1,000 together. A server that
+//!   cannot read does not even learn how much work waits.
+//! - A queue that waits for a moment begins anew at the least virtual time. What it ran too much is forgotten, so that
+//!   many short requests get more than their shares.
+//! - Its wake-ups from other threads go to its own eventfd, and a panic in one of its tasks ends the thread.
+//!
+//! Here a queue is a list of numbers of woken tasks. Everything else is as for other tasks: slots, wakers, names, ends.
+//! A shard without queues pays one comparison per turn.
+
+mod order;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use shardcast_os::clock;
+
+use super::{Reactor, tasks};
+use crate::counters::queues::QueueCounters;
+use order::Order;
+
+pub(crate) use order::{QUEUES_MAX, SHARES_MAX};
+
+/// One queue of a shard.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct QueueId(u8);
+
+/// The task queues of one shard.
+///
+/// Invariant: a queue is ready exactly when its list has entries. The list of a queue has the number of each of its
+/// tasks that is scheduled and not being polled. It may also have old numbers of tasks that have left the queue; they are
+/// skipped.
+#[derive(Default)]
+pub(crate) struct Queues {
+    order: RefCell<Order>,
+    lists: RefCell<Vec<List>>,
+    /// The queue of the task that is being polled.
+    current: Cell<Option<QueueId>>,
+    turn: Cell<u64>,
+}
+
+struct List {
+    name: Rc<str>,
+    counters: Arc<QueueCounters>,
+    woken: VecDeque<u32>,
+    /// The last turn in which it ran, and how many of the woken tasks it may still poll in that.
+    turn: u64,
+    left: usize,
+}
+
+impl Queues {
+    /// The queue of this name. If there is none yet, it is made, with these shares; `None` if there are too many.
+    pub(crate) fn named(&self, reactor: &Reactor, name: &str, shares: u16) -> Option<QueueId> {
+        let known = self.lists.borrow().iter().position(|list| *list.name == *name);
+        if let Some(number) = known {
+            return Some(QueueId(number as u8));
+        }
+        let mut order = self.order.borrow_mut();
+        if order.len() >= QUEUES_MAX {
+            return None;
+        }
+        let number = order.add(shares);
+        let counters = reactor.counters.task_queues.add(name, shares);
+        let list = List { name: name.into(), counters, woken: VecDeque::new(), turn: 0, left: 0 };
+        self.lists.borrow_mut().push(list);
+        Some(QueueId(number as u8))
+    }
+
+    pub(crate) fn name(&self, queue: QueueId) -> Rc<str> {
+        Rc::clone(&self.lists.borrow()[queue.index()].name)
+    }
+
+    pub(crate) fn shares(&self, queue: QueueId) -> u16 {
+        self.order.borrow().shares(queue.index())
+    }
+
+    pub(crate) fn set_shares(&self, queue: QueueId, shares: u16) {
+        self.order.borrow_mut().set_shares(queue.index(), shares);
+        self.lists.borrow()[queue.index()].counters.shares.set(shares.into());
+    }
+
+    /// The queue of the task that is being polled, if it has one.
+    #[inline]
+    pub(crate) fn current(&self) -> Option<QueueId> {
+        self.current.get()
+    }
+
+    /// Whether [`run`] would poll anything now.
+    #[inline]
+    pub(super) fn has_ready(&self) -> bool {
+        self.order.borrow().has_ready()
+    }
+
+    /// A task has entered the queue.
+    pub(super) fn enter(&self, queue: QueueId) {
+        self.lists.borrow()[queue.index()].counters.tasks.add(1);
+    }
+
+    /// A task has left the queue.
+    pub(super) fn leave(&self, queue: QueueId) {
+        self.lists.borrow()[queue.index()].counters.tasks.sub(1);
+    }
+
+    /// A task of the queue is scheduled.
+    pub(super) fn push(&self, queue: QueueId, task: u32) {
+        self.lists.borrow_mut()[queue.index()].woken.push_back(task);
+        self.order.borrow_mut().set_ready(queue.index());
+    }
+
+    /// Takes out the task that runs next, if there is one for this turn.
+    fn pop(&self) -> Option<(QueueId, u32)> {
+        let mut order = self.order.borrow_mut();
+        let number = order.next()?;
+        let mut lists = self.lists.borrow_mut();
+        let list = &mut lists[number];
+        if list.turn != self.turn.get() {
+            (list.turn, list.left) = (self.turn.get(), list.woken.len());
+        }
+        // Tasks that were woken meanwhile run in the next turn, as other tasks do. No other queue runs instead: that
+        // would be more than its shares.
+        list.left = list.left.checked_sub(1)?;
+        let task = list.woken.pop_front()?;
+        if list.woken.is_empty() {
+            order.set_waiting(number);
+        }
+        Some((QueueId(number as u8), task))
+    }
+
+    /// A task of the queue was polled.
+    fn charge(&self, queue: QueueId, nanos: u64) {
+        self.order.borrow_mut().charge(queue.index(), nanos);
+        let lists = self.lists.borrow();
+        let counters = &lists[queue.index()].counters;
+        counters.run_nanos.add(nanos);
+        counters.polls.add(1);
+    }
+}
+
+impl QueueId {
+    const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Polls woken tasks of queues, each once at most, for as long as the rest of the turn took, within [`RUN_MIN`] and
+/// [`RUN_MAX`]. `is_alone` says that the rest of the turn found nothing to do. True when there was any task.
+#[inline]
+pub(crate) fn run(reactor: &Reactor, is_alone: bool) -> bool {
+    reactor.tasks.queues.has_ready() && run_ready(reactor, is_alone)
+}
+
+fn run_ready(reactor: &Reactor, is_alone: bool) -> bool {
+    let queues = &reactor.tasks.queues;
+    queues.turn.set(queues.turn.get() + 1);
+    let (began, turn_began) = (clock::now_nanos(), reactor.counters.turn_started.read());
+    let time = began.saturating_sub(turn_began).clamp(RUN_MIN.as_nanos() as u64, RUN_MAX.as_nanos() as u64);
+    // A turn that only a queue brought about counts for that queue. A task that yields at once would otherwise use the
+    // shard, but not its shares.
+    let mut now = if is_alone { turn_began } else { began };
+    while let Some((queue, task)) = queues.pop() {
+        queues.current.set(Some(queue));
+        let was_due = tasks::poll(reactor, task, Some(queue));
+        queues.current.set(None);
+        if !was_due {
+            continue;
+        }
+        let after = clock::now_nanos();
+        queues.charge(queue, after.saturating_sub(now));
+        now = after;
+        if now.saturating_sub(began) >= time {
+            break;
+        }
+    }
+    true
+}
+
+/// Queues run for at least this time in a turn. It bounds, with one poll, how long they delay other work on an otherwise
+/// idle shard; a turn that finds nothing else takes less than a hundredth of it.
+const RUN_MIN: Duration = Duration::from_micros(250);
+
+/// Queues run for no longer in a turn, however long the rest of it took: as for other tasks.
+const RUN_MAX: Duration = Duration::from_millis(1);
