@@ -7,7 +7,7 @@ use std::{
 
 use shardcast::stats::{ListenerStats, MemoryStats, PushStats, ShardStats};
 
-use super::{Source, calls, latency, process};
+use super::{Source, calls, latency, process, task_queues};
 use crate::{control::Reloads, logging, output::Loss};
 
 /// The media type of the format.
@@ -116,6 +116,7 @@ fn render_shards(shards: &[ShardStats], page: &mut Page) {
         page.sample("shardcast_shard_turn_max_seconds", &labels, shard.turn_max_nanos as f64 / 1e9);
     }
     render_refused(shards, page);
+    task_queues::render(shards, page);
     latency::render(shards, page);
     render_hub(shards, page);
     page.family("shardcast_shard_info", "gauge", "Always 1; the label is the CPU, empty when not pinned.");

@@ -20,6 +20,7 @@ mod reserve;
 mod server;
 mod shards;
 mod socket;
+mod task_queues;
 #[cfg(test)]
 mod tests;
 

@@ -6,6 +6,7 @@ fn the_metrics_keep_the_rules_of_the_format() {
     let page = render(&Fake::default());
     let series = read(&page).unwrap_or_else(|error| panic!("{error}\n{page}"));
     let listener = "shard=\"1\",listener=\"push \\\"a\\\\b\\\"\\n\",proto=\"tars-framed\"";
+    let queue = "shard=\"0\",queue=\"re\\\"ports\\\"\"";
     for (name, value) in [
         (format!("shardcast_connections{{{listener}}}"), 3.0),
         (format!("shardcast_connections_opened_total{{{listener}}}"), 5.0),
@@ -14,6 +15,10 @@ fn the_metrics_keep_the_rules_of_the_format() {
         ("shardcast_shard_busy_seconds_total{shard=\"0\"}".into(), 1.5),
         ("shardcast_shard_info{shard=\"0\",cpu=\"4\"}".into(), 1.0),
         ("shardcast_shard_info{shard=\"1\",cpu=\"\"}".into(), 1.0),
+        (format!("shardcast_task_queue_shares{{{queue}}}"), 100.0),
+        (format!("shardcast_task_queue_run_seconds_total{{{queue}}}"), 2.5),
+        (format!("shardcast_task_queue_polls_total{{{queue}}}"), 21.0),
+        (format!("shardcast_task_queue_tasks{{{queue}}}"), 2.0),
         (format!("shardcast_calls_total{{{listener},object=\"A.B.C\"}}"), 8.0),
         (format!("shardcast_calls_failed_total{{{listener},reason=\"overload\"}}"), 4.0),
         (format!("shardcast_calls_waiting{{{listener}}}"), 1.0),

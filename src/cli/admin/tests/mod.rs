@@ -16,7 +16,10 @@ use std::{
 
 use shardcast::{
     ConnId, KickError,
-    stats::{CallStats, Connections, LatencyStats, ListenerStats, MemoryStats, ObjectStats, ShardStats},
+    stats::{
+        CallStats, Connections, LatencyStats, ListenerStats, MemoryStats, ObjectStats, ShardStats,
+        TaskQueueStats,
+    },
 };
 
 use super::{
@@ -160,6 +163,10 @@ fn shard(number: u16) -> ShardStats {
     shard.busy_nanos = 1_500_000_000;
     shard.listeners = vec![listener];
     shard.push_latency = LatencyStats::from_buckets(vec![(9_000, 98), (30_000, 1), (5_000_000, 1)]);
+    let mut queue = TaskQueueStats::default();
+    (queue.name, queue.shares, queue.run_nanos) = ("re\"ports\"".into(), 100, 2_500_000_000);
+    (queue.polls, queue.tasks) = (21, 2);
+    shard.task_queues = vec![queue];
     shard.push.topics = 12;
     shard.push.delivered = 34;
     shard.push.resumed = vec![("recovered", 5), ("gap", 6)];
