@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | Tars RPC: servants and proxies | [`tars::rpc`] |
 //! | Tars push mode: servants and clients | [`tars`] |
+//! | Seastar RPC: calls and streams | [`seastar`] |
 //! | clients of any protocol | [`client`] |
 //! | work that takes long, on a shard | [`task`] |
 //! | queues in memory that a shard polls | [`source`] |
@@ -53,6 +54,7 @@ mod memory;
 mod mesh;
 pub mod push;
 mod reactor;
+pub mod seastar;
 mod server;
 mod service;
 mod shard;

@@ -75,7 +75,7 @@ pub struct Input<'c, S: Session + ?Sized = dyn Session> {
     /// The session has returned its events, and must be asked for its own output before it gets the next
     /// frame.
     transmits: bool,
-    /// The last input was no event: the session may be full now.
+    /// The last input had no event: the session may be full now.
     was_silent: bool,
     /// The session has announced the end.
     closing: bool,

@@ -12,6 +12,7 @@ mod connection_id;
 mod exception;
 mod frame;
 mod negotiation;
+pub mod rpc;
 pub mod serialize;
 
 pub use connection_id::ConnectionId;

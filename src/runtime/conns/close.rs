@@ -47,6 +47,11 @@ impl Conns {
         found
     }
 
+    /// Ends the connection with this id, if it still exists, without sending what is queued.
+    pub(crate) fn cut(&self, id: ConnId, why: CloseReason) {
+        self.with_conn(id, |conn| conn.core.cut_now(why, &conn.limits, self.now()));
+    }
+
     /// As [`kick`](Self::kick), without sending what is queued. Also ends a connection that is already ending.
     pub(crate) fn kick_now(&self, id: ConnId) -> bool {
         let kicked = self.with_conn(id, |conn| {
@@ -185,6 +190,7 @@ impl Conns {
             self.reactor.contain("a handler of a connection that ended", || match ended {
                 EndedConnection::Service { listener, protocol, connection } => {
                     self.runs(Some(listener));
+                    self.serves.set((listener, protocol));
                     self.service(listener, protocol.into()).closed(&connection, why);
                     self.runs(None);
                 }

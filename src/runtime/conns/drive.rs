@@ -125,6 +125,7 @@ impl Conns {
             scratch,
         };
         self.runs(Some(listener));
+        self.serves.set((listener, protocol));
         loop {
             let ask = |request: &Request<'_>| {
                 application.ask_service(request);
@@ -160,6 +161,11 @@ impl Conns {
         self.counters.listeners[listener as usize].received_messages.add(input.finish().requests);
         application.scratch.clear();
         self.scratch.set(application.scratch);
+    }
+
+    /// The application has changed the session of this connection, with which it shares state.
+    pub(crate) fn session_changed(&self, id: ConnId) {
+        self.with_conn(id, |conn| conn.core.handle_session_change(&conn.limits, &self.spares, self.now()));
     }
 
     /// Does what a connection wants done after it was changed.

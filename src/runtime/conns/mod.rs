@@ -103,6 +103,8 @@ pub(crate) struct Conns {
     requests: RefCell<ShardRequests<ConnId>>,
     /// [`resume_waiting`](Self::resume_waiting) will run.
     resumes_waiting: Cell<bool>,
+    /// Listener and protocol of the service that was called last.
+    serves: Cell<(u32, u8)>,
     /// The request whose handler runs.
     handling: Cell<Option<Handling>>,
     accept_delay: Cell<Duration>,
@@ -186,6 +188,7 @@ impl Conns {
             scratch: Cell::default(),
             requests: RefCell::default(),
             resumes_waiting: Cell::new(false),
+            serves: Cell::default(),
             handling: Cell::default(),
             accept_delay: Cell::new(ACCEPT_DELAY_MIN),
             memory: MemoryState::default(),
@@ -234,6 +237,14 @@ impl Conns {
     #[inline]
     fn counters_of(&self, conn: &Conn) -> &ListenerCounters {
         conn.listener().map_or(&self.counters.clients, |listener| &self.counters.listeners[listener])
+    }
+
+    /// The state that the sessions of a protocol share on this shard, for the service of that protocol while it is called;
+    /// `None` if it is not a `T`.
+    pub(crate) fn protocol_state<T: 'static>(&self) -> Option<Rc<T>> {
+        let (listener, protocol) = self.serves.get();
+        let state = self.protocol_states.get(listener as usize)?.get(usize::from(protocol))?;
+        Rc::clone(state).downcast().ok()
     }
 
     /// The limits of the connections of a listener.

@@ -31,6 +31,7 @@ mod push_context;
 mod reload;
 mod requests;
 mod schedule;
+mod seastar;
 mod silent;
 mod slow;
 mod sources;

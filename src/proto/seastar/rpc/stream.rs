@@ -1,0 +1,685 @@
+//! One stream: what its session and its sink and source share.
+//!
+//! ```text
+//!   Sink ── send ──▶ output ── poll_transmit ──▶ transport        session: frames, negotiation, end of life
+//!   Source ◀─ read ── received ◀── handle_input ── transport
+//! ```
+//!
+//! A stream is over in a direction when its end was sent, or was read. A connection is over when both are, with one
+//! exception: a peer of Seastar drops what it has not read yet when the end of the connection follows the end of the
+//! stream. So the connection then stays until the peer ends it, at most for [`StreamConfig::fin_wait`].
+
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    fmt,
+    rc::Rc,
+    sync::{Arc, Mutex, PoisonError},
+    task::Waker,
+    time::Duration,
+};
+
+use crate::{
+    Error, Time,
+    seastar::{
+        ConnectionId, StreamFrame,
+        compress::{Compressor, compressed_len_max, encode_compressed, split_compressed},
+        split_stream_frame,
+    },
+};
+
+/// Why a stream has failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// The connection of the stream ended before the end of the stream.
+    #[error("the connection ended before the end of the stream")]
+    Closed,
+    /// The connection that the stream belongs to has ended.
+    #[error("the connection that the stream belongs to has ended")]
+    ParentClosed,
+    /// This end of the stream was closed before.
+    #[error("this end of the stream is closed")]
+    AlreadyClosed,
+    /// The message is longer than the limit.
+    #[error("the message is longer than {0} bytes")]
+    TooLarge(usize),
+    /// The message is not a value of the element type. The next one can be read.
+    #[error("the message is not a value of the type of the stream: {0}")]
+    Decode(crate::seastar::serialize::DecodeError),
+    /// The message could not be compressed.
+    #[error("the message could not be compressed")]
+    Compress,
+}
+
+/// Bounds and times of streams.
+///
+/// # Examples
+/// ```
+/// use shardcast_proto::seastar::rpc::StreamConfig;
+///
+/// let config = StreamConfig::default().with(|it| it.window_bytes = 1 << 20);
+/// assert_eq!((config.window_messages, config.frame_len_max), (50, 64 << 20));
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct StreamConfig {
+    /// Messages of a sink that the kernel has not taken; a sink waits beyond. Default: 50, as in Seastar.
+    pub window_messages: usize,
+    /// Bytes of a sink that the kernel has not taken, or of a source that were not read; beyond, a sink waits, and nothing
+    /// more is read from the connection. A longer message is alone. Default: 102,400, as in Seastar.
+    pub window_bytes: usize,
+    /// The longest message in bytes. Default: 64 MiB.
+    pub frame_len_max: usize,
+    /// How long a connection waits for the peer to end it, after both directions have ended. Zero: not at all. Default:
+    /// 2 s.
+    pub fin_wait: Duration,
+    /// How long an accepted stream waits for a call that names it. Zero: forever. Default: 60 s.
+    pub claim_timeout: Duration,
+}
+
+crate::with! {
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::seastar::rpc::StreamConfig;
+    ///
+    /// let config = StreamConfig::default().with(|it| it.window_messages = 1000);
+    /// assert_eq!(config.window_bytes, 102_400);
+    /// ```
+    impl StreamConfig
+}
+
+impl Default for StreamConfig {
+    fn default() -> Self {
+        Self {
+            window_messages: 50,
+            window_bytes: 100 << 10,
+            frame_len_max: 64 << 20,
+            fin_wait: Duration::from_secs(2),
+            claim_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Where a stream is kept that its session and its application share: on one thread, or on several.
+///
+/// # Examples
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+///
+/// use shardcast_proto::{
+///     Time,
+///     seastar::{ConnectionId, rpc::{ClientConfig, Read, SeastarStream, Stream, StreamCell, StreamError}},
+/// };
+///
+/// /// The next message, if there is one.
+/// fn next(cell: &impl StreamCell) -> Result<Option<Vec<u8>>, StreamError> {
+///     cell.with(|stream| {
+///         Ok(match stream.read(<[u8]>::to_vec)? {
+///             Read::Message(message) => Some(message),
+///             Read::End | Read::Pending => None,
+///         })
+///     })
+/// }
+///
+/// let protocol = SeastarStream::new(&ClientConfig::default(), ConnectionId::new(1, 0));
+/// let cell = Rc::new(RefCell::new(protocol.state(Time::from_nanos(0))));
+/// assert!(cell.with(Stream::open_source));
+/// assert_eq!(next(&cell), Ok(None));
+/// ```
+pub trait StreamCell: Clone {
+    /// Calls `f` with the stream. It must not be called within `f`.
+    fn with<R>(&self, f: impl FnOnce(&mut Stream) -> R) -> R;
+}
+
+impl StreamCell for Rc<RefCell<Stream>> {
+    fn with<R>(&self, f: impl FnOnce(&mut Stream) -> R) -> R {
+        f(&mut self.borrow_mut())
+    }
+}
+
+impl StreamCell for Arc<Mutex<Stream>> {
+    fn with<R>(&self, f: impl FnOnce(&mut Stream) -> R) -> R {
+        f(&mut self.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A direction of a stream, as its application sees it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Half {
+    /// No sink or source was made of it.
+    #[default]
+    Unused,
+    Open,
+    /// The end was sent, or read.
+    Ended,
+    /// It was dropped before.
+    Dropped,
+}
+
+/// The state of one stream. It does no I/O: see [`StreamSession`](super::StreamSession).
+pub struct Stream {
+    id: ConnectionId,
+    config: StreamConfig,
+    is_negotiated: bool,
+    peer_is_ours: bool,
+    compressor: Option<Box<dyn Compressor>>,
+    source: Half,
+    sink: Half,
+
+    /// Messages that were not read yet, one after another, and the lengths of each.
+    received: Vec<u8>,
+    /// Bytes at the front of `received` that were read.
+    read: usize,
+    lengths: VecDeque<u32>,
+    /// The end of the stream comes after them.
+    end_received: bool,
+    /// The peer has ended the connection.
+    peer_ended: bool,
+
+    /// Frames for the transport.
+    output: Vec<u8>,
+    /// Lengths of the frames that the transport has not taken, and their sum.
+    unsent: VecDeque<u32>,
+    unsent_bytes: usize,
+    /// A plain frame, before it is compressed; or after it was decompressed.
+    scratch: Vec<u8>,
+
+    /// Nothing was taken for lack of room.
+    was_full: bool,
+    failure: Option<StreamError>,
+    /// The connection must end, and what is queued does not matter.
+    aborted: bool,
+    opened: Time,
+    /// Since when both directions have ended.
+    over_since: Option<Time>,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+    opener: Option<Waker>,
+}
+
+/// What a source finds.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Read<R> {
+    /// What was made of the next message.
+    Message(R),
+    /// The end of the stream.
+    End,
+    /// Nothing yet.
+    Pending,
+}
+
+impl Stream {
+    /// A stream whose connection was just opened.
+    pub(super) fn new(config: StreamConfig, now: Time) -> Self {
+        Self {
+            id: ConnectionId::INVALID,
+            config,
+            is_negotiated: false,
+            peer_is_ours: false,
+            compressor: None,
+            source: Half::Unused,
+            sink: Half::Unused,
+            received: Vec::new(),
+            read: 0,
+            lengths: VecDeque::new(),
+            end_received: false,
+            peer_ended: false,
+            output: Vec::new(),
+            unsent: VecDeque::new(),
+            unsent_bytes: 0,
+            scratch: Vec::new(),
+            was_full: false,
+            failure: None,
+            aborted: false,
+            opened: now,
+            over_since: None,
+            reader: None,
+            writer: None,
+            opener: None,
+        }
+    }
+
+    /// Both ends have agreed.
+    pub(super) fn negotiated(
+        &mut self,
+        id: ConnectionId,
+        compressor: Option<Box<dyn Compressor>>,
+        peer_is_ours: bool,
+    ) {
+        (self.id, self.compressor, self.peer_is_ours) = (id, compressor, peer_is_ours);
+        self.is_negotiated = true;
+        self.send_empty_frames();
+        wake(&mut self.opener);
+    }
+
+    /// The id of the stream, which calls carry.
+    pub const fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    // Sinks.
+
+    /// Makes the sink; false if there was one.
+    pub fn open_sink(&mut self) -> bool {
+        let is_new = self.sink == Half::Unused && self.failure.is_none();
+        if is_new {
+            self.sink = Half::Open;
+        }
+        is_new
+    }
+
+    /// Whether a message may be sent now.
+    ///
+    /// # Errors
+    /// The stream has failed.
+    pub fn has_room(&self) -> Result<bool, StreamError> {
+        self.check_sink()?;
+        let Self { unsent, unsent_bytes, config, is_negotiated, .. } = self;
+        Ok(*is_negotiated && unsent.len() < config.window_messages && *unsent_bytes < config.window_bytes)
+    }
+
+    /// Whether the transport has taken everything.
+    ///
+    /// # Errors
+    /// The stream has failed.
+    pub fn is_flushed(&self) -> Result<bool, StreamError> {
+        match self.failure {
+            Some(failure) if !self.unsent.is_empty() => Err(failure),
+            _ => Ok(self.unsent.is_empty()),
+        }
+    }
+
+    /// Sends a message: what `encode` appends.
+    ///
+    /// # Errors
+    /// The stream has failed, or the message is too long.
+    #[inline]
+    pub fn send(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), StreamError> {
+        self.check_sink()?;
+        let max = self.config.frame_len_max;
+        if self.compressor.is_some() {
+            return self.send_compressed(encode);
+        }
+        let begin = self.output.len();
+        self.output.extend_from_slice(&[0; HEAD_LEN]);
+        encode(&mut self.output);
+        let len = self.output.len() - begin - HEAD_LEN;
+        let Some(head) = StreamFrame::message_head(len).filter(|_| len <= max) else {
+            self.output.truncate(begin);
+            return Err(StreamError::TooLarge(max));
+        };
+        self.output[begin..begin + HEAD_LEN].copy_from_slice(&head);
+        self.note_unsent(HEAD_LEN + len);
+        Ok(())
+    }
+
+    fn send_compressed(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), StreamError> {
+        let mut frame = std::mem::take(&mut self.scratch);
+        frame.clear();
+        frame.extend_from_slice(&[0; HEAD_LEN]);
+        encode(&mut frame);
+        let (len, max) = (frame.len() - HEAD_LEN, self.config.frame_len_max);
+        let head = StreamFrame::message_head(len).filter(|_| len <= max);
+        let sent = match head {
+            Some(head) => {
+                frame[..HEAD_LEN].copy_from_slice(&head);
+                self.compress(&frame)
+            }
+            None => Err(StreamError::TooLarge(max)),
+        };
+        self.scratch = frame;
+        sent
+    }
+
+    /// Appends a compressed frame to the output.
+    fn compress(&mut self, frame: &[u8]) -> Result<(), StreamError> {
+        let Some(compressor) = &mut self.compressor else { return Ok(()) };
+        let begin = self.output.len();
+        encode_compressed(&mut **compressor, frame, &mut self.output).map_err(|_| StreamError::Compress)?;
+        self.note_unsent(self.output.len() - begin);
+        self.send_empty_frames();
+        Ok(())
+    }
+
+    /// Sends what the compressor has for that of the peer.
+    fn send_empty_frames(&mut self) {
+        while let Some(compressor) = &mut self.compressor
+            && compressor.poll_empty_frame()
+        {
+            let begin = self.output.len();
+            if encode_compressed(&mut **compressor, &[], &mut self.output).is_err() {
+                return;
+            }
+            self.note_unsent(self.output.len() - begin);
+        }
+    }
+
+    #[inline]
+    fn note_unsent(&mut self, len: usize) {
+        self.unsent.push_back(len as u32);
+        self.unsent_bytes += len;
+    }
+
+    /// Sends the end of the stream.
+    ///
+    /// # Errors
+    /// The stream has failed.
+    pub fn finish(&mut self) -> Result<(), StreamError> {
+        self.check_sink()?;
+        self.sink = Half::Ended;
+        if self.compressor.is_some() {
+            return self.compress(&StreamFrame::END);
+        }
+        self.output.extend_from_slice(&StreamFrame::END);
+        self.note_unsent(HEAD_LEN);
+        Ok(())
+    }
+
+    /// The sink was dropped. If the end was not sent, the peer must learn that: the stream is aborted.
+    pub fn drop_sink(&mut self) {
+        if self.sink == Half::Open {
+            self.sink = Half::Dropped;
+            self.abort();
+        }
+    }
+
+    fn check_sink(&self) -> Result<(), StreamError> {
+        match (self.sink, self.failure) {
+            (Half::Open, None) => Ok(()),
+            (Half::Open, Some(failure)) => Err(failure),
+            _ => Err(StreamError::AlreadyClosed),
+        }
+    }
+
+    /// `waker` is woken when there is room again, everything was sent, or the stream has failed.
+    pub fn set_writer(&mut self, waker: &Waker) {
+        set(&mut self.writer, waker);
+    }
+
+    // Sources.
+
+    /// Makes the source; false if there was one.
+    pub fn open_source(&mut self) -> bool {
+        let is_new = self.source == Half::Unused;
+        if is_new {
+            self.source = Half::Open;
+        }
+        is_new
+    }
+
+    /// Gives the next message to `decode`.
+    ///
+    /// # Errors
+    /// The stream has failed, and all messages before that were read; or the end was read before.
+    #[inline]
+    pub fn read<R>(&mut self, decode: impl FnOnce(&[u8]) -> R) -> Result<Read<R>, StreamError> {
+        if self.source != Half::Open {
+            return Err(StreamError::AlreadyClosed);
+        }
+        let Some(len) = self.lengths.pop_front() else { return self.read_end() };
+        let end = self.read + len as usize;
+        let message = decode(self.received.get(self.read..end).unwrap_or_default());
+        self.read = end;
+        if self.lengths.is_empty() {
+            self.clear_received();
+        }
+        Ok(Read::Message(message))
+    }
+
+    fn read_end<R>(&mut self) -> Result<Read<R>, StreamError> {
+        match self.failure {
+            _ if self.end_received => {
+                self.source = Half::Ended;
+                Ok(Read::End)
+            }
+            Some(failure) => Err(failure),
+            None => Ok(Read::Pending),
+        }
+    }
+
+    /// Everything was read. A long message leaves no memory.
+    fn clear_received(&mut self) {
+        self.received.clear();
+        self.read = 0;
+        if self.received.capacity() > 2 * self.config.window_bytes {
+            self.received = Vec::new();
+        }
+    }
+
+    /// The source was dropped. If it had not read the end, nothing more is kept for it, so that the peer does not wait
+    /// for room; if the stream has no other use, it is aborted.
+    pub fn drop_source(&mut self) {
+        if self.source == Half::Open {
+            self.source = Half::Dropped;
+            self.lengths.clear();
+            self.clear_received();
+            if matches!(self.sink, Half::Unused | Half::Dropped) {
+                self.abort();
+            }
+        }
+    }
+
+    /// `waker` is woken when there is a message, the end, or a failure.
+    pub fn set_reader(&mut self, waker: &Waker) {
+        set(&mut self.reader, waker);
+    }
+
+    /// Whether it keeps as much as it may.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.kept() >= self.config.window_bytes && self.source != Half::Dropped
+    }
+
+    /// Bytes that were not read yet.
+    #[inline]
+    fn kept(&self) -> usize {
+        self.received.len() - self.read + HEAD_LEN * self.lengths.len()
+    }
+
+    /// Whether it was full, and has room again for a half of what it may keep: then the connection must continue to read.
+    #[inline]
+    pub fn take_room(&mut self) -> bool {
+        self.was_full && self.kept() <= self.config.window_bytes / 2 && std::mem::take(&mut self.was_full)
+    }
+
+    /// Whether both ends have agreed.
+    ///
+    /// # Errors
+    /// The connection has ended before.
+    pub fn is_open(&self) -> Result<bool, StreamError> {
+        match self.failure {
+            Some(failure) => Err(failure),
+            None => Ok(self.is_negotiated),
+        }
+    }
+
+    /// `waker` is woken when both ends have agreed, or the connection has ended.
+    pub fn set_opener(&mut self, waker: &Waker) {
+        set(&mut self.opener, waker);
+    }
+
+    // The connection.
+
+    /// Takes as many frames from the front of `input` as there are, and there is room for; returns the number of bytes
+    /// taken.
+    pub(super) fn handle_input(&mut self, input: &[u8]) -> Result<usize, Error> {
+        let max = u32::try_from(self.config.frame_len_max).unwrap_or(u32::MAX - 1);
+        let (mut taken, before) = (0, self.lengths.len());
+        while !self.is_full() && !self.end_received {
+            let rest = &input[taken..];
+            taken += match &mut self.compressor {
+                None => {
+                    let Some((frame, len)) = split_stream_frame(rest, max)? else { break };
+                    self.keep(frame);
+                    len
+                }
+                Some(compressor) => {
+                    let len_max = compressed_len_max(self.config.frame_len_max + HEAD_LEN);
+                    let Some((data, len)) = split_compressed(rest, len_max)? else { break };
+                    let mut plain = std::mem::take(&mut self.scratch);
+                    plain.clear();
+                    compressor
+                        .decompress(data, self.config.frame_len_max + HEAD_LEN, &mut plain)
+                        .map_err(|_| Error::Malformed("compressed frame"))?;
+                    if !plain.is_empty() {
+                        let (frame, _) =
+                            split_stream_frame(&plain, max)?.ok_or(Error::Malformed("compressed frame"))?;
+                        self.keep(frame);
+                    }
+                    self.scratch = plain;
+                    self.send_empty_frames();
+                    len
+                }
+            };
+        }
+        self.was_full |= self.is_full();
+        if self.end_received {
+            // What comes after the end means nothing.
+            taken = input.len();
+        }
+        if self.lengths.len() > before || self.end_received {
+            wake(&mut self.reader);
+        }
+        Ok(taken)
+    }
+
+    #[inline]
+    fn keep(&mut self, frame: StreamFrame<'_>) {
+        match frame {
+            StreamFrame::EndOfStream => self.end_received = true,
+            StreamFrame::Message(_) if self.source == Half::Dropped => {}
+            StreamFrame::Message(message) => {
+                if self.read > self.received.len() / 2 && self.read > COMPACT_MIN {
+                    self.received.drain(..self.read);
+                    self.read = 0;
+                }
+                self.received.extend_from_slice(message);
+                self.lengths.push_back(message.len() as u32);
+            }
+        }
+    }
+
+    /// Moves the frames for the transport to `out`.
+    pub(super) fn transmit(&mut self, out: &mut Vec<u8>) {
+        if out.is_empty() {
+            std::mem::swap(out, &mut self.output);
+        } else {
+            out.append(&mut self.output);
+        }
+    }
+
+    /// The transport took all but `queued` bytes of what it was given.
+    pub(super) fn handle_sent(&mut self, queued: usize) {
+        let left = queued + self.output.len();
+        while let Some(first) = self.unsent.front()
+            && self.unsent_bytes - *first as usize >= left
+        {
+            self.unsent_bytes -= *first as usize;
+            self.unsent.pop_front();
+        }
+        if self.unsent.is_empty() || matches!(self.has_room(), Ok(true)) {
+            wake(&mut self.writer);
+        }
+    }
+
+    /// The peer has ended the connection; true if the stream goes on in the other direction.
+    pub(super) fn handle_end_of_stream(&mut self) -> bool {
+        self.peer_ended = true;
+        self.end_received && !self.is_over()
+    }
+
+    /// The connection has ended, or was not made.
+    pub fn handle_closed(&mut self) {
+        self.fail(StreamError::Closed);
+    }
+
+    /// The connection that the stream belongs to has ended.
+    pub fn handle_parent_closed(&mut self) {
+        self.fail(StreamError::ParentClosed);
+        self.aborted = true;
+    }
+
+    fn fail(&mut self, why: StreamError) {
+        self.failure.get_or_insert(why);
+        wake(&mut self.reader);
+        wake(&mut self.writer);
+        wake(&mut self.opener);
+    }
+
+    fn abort(&mut self) {
+        self.aborted = true;
+        self.fail(StreamError::Closed);
+    }
+
+    /// Whether the connection must end at once.
+    pub const fn is_aborted(&self) -> bool {
+        self.aborted
+    }
+
+    /// Whether a call has named it.
+    pub fn is_claimed(&self) -> bool {
+        self.source != Half::Unused || self.sink != Half::Unused
+    }
+
+    /// Whether both directions have ended.
+    fn is_over(&self) -> bool {
+        let is_read = match self.source {
+            Half::Unused => self.peer_ended && self.lengths.is_empty(),
+            Half::Open => false,
+            Half::Ended | Half::Dropped => true,
+        };
+        is_read && self.sink != Half::Open
+    }
+
+    /// Whether the connection is to end now: see the module.
+    pub(super) fn is_done(&mut self, now: Time) -> bool {
+        if !self.is_over() {
+            return false;
+        }
+        let since = *self.over_since.get_or_insert(now);
+        let holds_back = self.sink == Half::Ended && !self.peer_is_ours && !self.peer_ended;
+        !holds_back || now >= since + self.config.fin_wait
+    }
+
+    /// When something is due.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        if let Some(since) = self.over_since {
+            return Some(since + self.config.fin_wait);
+        }
+        let waits = self.is_negotiated && !self.is_claimed() && !self.config.claim_timeout.is_zero();
+        waits.then(|| self.opened + self.config.claim_timeout)
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("id", &self.id)
+            .field("source", &self.source)
+            .field("sink", &self.sink)
+            .field("waiting", &self.lengths.len())
+            .field("unsent", &self.unsent.len())
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
+}
+
+fn set(place: &mut Option<Waker>, waker: &Waker) {
+    match place {
+        Some(known) => known.clone_from(waker),
+        None => *place = Some(waker.clone()),
+    }
+}
+
+fn wake(waker: &mut Option<Waker>) {
+    if let Some(waker) = waker.take() {
+        waker.wake();
+    }
+}
+
+/// The length before a message.
+const HEAD_LEN: usize = 4;
+
+/// Read messages leave at least so many bytes before the rest is moved to the front.
+const COMPACT_MIN: usize = 4096;

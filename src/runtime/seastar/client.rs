@@ -1,0 +1,360 @@
+//! A client of one server.
+
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    marker::PhantomData,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{self, Poll, Waker},
+    time::Duration,
+};
+
+use shardcast_proto::{
+    Route,
+    rpc::{CallError, CallerConfig},
+    seastar::{
+        ConnectionId,
+        rpc::{ClientConfig, Negotiated, SeastarClient},
+        serialize::{DecodeOwned, Encode, from_slice, to_vec},
+    },
+};
+
+use super::{
+    CallOptions, OneWay, OpenError, RpcError, Sink, Verb,
+    scope::{self, Scope},
+    stream,
+};
+use crate::{
+    ServerHandle,
+    client::{self, CallFuture, CallResult, ClientEvent, ConnectError, Endpoint},
+};
+
+/// A client of one server: cheap to clone, usable from any thread. It ends when its last clone is dropped.
+///
+/// It connects at once. When the connection is lost, all its calls fail, as do later ones, unless it
+/// [reconnects](ClientBuilder::reconnect).
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    client: client::Client,
+    address: SocketAddr,
+    config: ClientConfig,
+    shared: Arc<Shared>,
+}
+
+/// What the callbacks of the client use.
+struct Shared {
+    number: u64,
+    negotiated: Arc<Negotiated>,
+    is_connected: AtomicBool,
+    has_failed: AtomicBool,
+    reconnects: bool,
+    /// Wakers that wait for the connection.
+    waiting: Mutex<Vec<Waker>>,
+}
+
+/// Describes a client before it connects.
+///
+/// # Examples
+/// ```no_run
+/// use std::{net::SocketAddr, time::Duration};
+///
+/// use shardcast::seastar::{Client, ClientBuilder, ClientConfig, compress::Lz4};
+///
+/// let address = SocketAddr::from(([127, 0, 0, 1], 10000));
+/// let config = ClientConfig::default().with(|it| it.isolation = "gold".into()).compression(Lz4);
+/// let builder: ClientBuilder = Client::builder(address).config(config).timeout(Duration::from_secs(1));
+/// let client: Client = builder.reconnect().connect()?;
+/// # Ok::<(), shardcast::client::ConnectError>(())
+/// ```
+pub struct ClientBuilder {
+    address: SocketAddr,
+    config: ClientConfig,
+    timeout: Duration,
+    reconnects: bool,
+    place: Option<client::Place>,
+}
+
+impl Client {
+    /// Describes a client of the server at `address`.
+    pub fn builder(address: SocketAddr) -> ClientBuilder {
+        ClientBuilder {
+            address,
+            config: ClientConfig::default(),
+            timeout: Duration::from_secs(5),
+            reconnects: false,
+            place: None,
+        }
+    }
+
+    /// Calls a function. Await the result anywhere; a [`Source`](super::Source) in it only on the shard where the client
+    /// lives.
+    pub fn call<A: Encode, R: DecodeOwned>(&self, verb: Verb<A, R>, arguments: &A) -> Call<R> {
+        self.call_with(verb, arguments, CallOptions::default())
+    }
+
+    /// As [`call`](Self::call), with options.
+    pub fn call_with<A: Encode, R: DecodeOwned>(
+        &self,
+        verb: Verb<A, R>,
+        arguments: &A,
+        options: CallOptions,
+    ) -> Call<R> {
+        let called = self.0.client.call_with(
+            Route::Numbered(verb.number()),
+            to_vec(arguments),
+            options.into_client(false),
+        );
+        Call { called, client: self.0.shared.number, result: PhantomData }
+    }
+
+    /// Calls a function, and waits for the result.
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    ///
+    /// # Panics
+    /// On the thread of a shard, which must not wait.
+    pub fn call_blocking<A: Encode, R: DecodeOwned>(
+        &self,
+        verb: Verb<A, R>,
+        arguments: &A,
+    ) -> Result<R, RpcError> {
+        self.call_blocking_with(verb, arguments, CallOptions::default())
+    }
+
+    /// As [`call_blocking`](Self::call_blocking), with options.
+    ///
+    /// # Errors
+    /// As [`call_blocking`](Self::call_blocking).
+    ///
+    /// # Panics
+    /// As [`call_blocking`](Self::call_blocking).
+    pub fn call_blocking_with<A: Encode, R: DecodeOwned>(
+        &self,
+        verb: Verb<A, R>,
+        arguments: &A,
+        options: CallOptions,
+    ) -> Result<R, RpcError> {
+        let route = Route::Numbered(verb.number());
+        let called = self.0.client.call_blocking_with(route, to_vec(arguments), options.into_client(false));
+        decode(self.0.shared.number, called)
+    }
+
+    /// Calls a function without a response. The future is ready when the request was given to the connection.
+    ///
+    /// # Errors
+    /// The request was not sent.
+    pub async fn notify<A: Encode>(&self, verb: OneWay<A>, arguments: &A) -> Result<(), RpcError> {
+        let route = Route::Numbered(verb.number());
+        let options = CallOptions::default().into_client(true);
+        let called = self.0.client.call_with(route, to_vec(arguments), options).await;
+        called.map(drop).map_err(RpcError::Call)
+    }
+
+    /// As [`notify`](Self::notify), on an ordinary thread.
+    ///
+    /// # Errors
+    /// As [`notify`](Self::notify).
+    ///
+    /// # Panics
+    /// On the thread of a shard, which must not wait.
+    pub fn notify_blocking<A: Encode>(&self, verb: OneWay<A>, arguments: &A) -> Result<(), RpcError> {
+        let route = Route::Numbered(verb.number());
+        let options = CallOptions::default().into_client(true);
+        let called = self.0.client.call_blocking_with(route, to_vec(arguments), options);
+        called.map(drop).map_err(RpcError::Call)
+    }
+
+    /// Waits until the client is connected, and both ends have agreed.
+    ///
+    /// # Errors
+    /// The connection could not be made, or was lost.
+    pub async fn connected(&self) -> Result<(), RpcError> {
+        let shared = &self.0.shared;
+        poll_fn(|cx| {
+            let mut waiting = shared.lock_waiting();
+            if shared.is_connected.load(Ordering::Acquire) {
+                return Poll::Ready(Ok(()));
+            }
+            if shared.has_failed.load(Ordering::Acquire) {
+                return Poll::Ready(Err(RpcError::Call(CallError::ConnectFailed)));
+            }
+            waiting.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Opens a stream to the server. Pass its [reference](Sink::reference) to a call.
+    ///
+    /// # Errors
+    /// The client has no connection, the server has no streams or refuses this one, or this is not the shard where the
+    /// client lives.
+    pub async fn open_sink<T: Encode + ?Sized>(&self) -> Result<Sink<T>, OpenError> {
+        self.connected().await.map_err(|_| OpenError::NotConnected)?;
+        let Inner { address, config, shared, .. } = &*self.0;
+        let parent = shared.negotiated.connection_id().ok_or(OpenError::Unsupported)?;
+        stream::open(shared.number, *address, config, parent).await
+    }
+
+    /// The id of the connection at the server, once both ends have agreed; `None` if the server has no streams.
+    pub fn connection_id(&self) -> Option<ConnectionId> {
+        self.0.shared.negotiated.connection_id()
+    }
+
+    /// Ends the client: calls in flight fail, and streams are aborted.
+    pub fn close(&self) {
+        self.0.client.close();
+    }
+}
+
+impl ClientBuilder {
+    /// Sets what the client offers, and its bounds.
+    #[must_use]
+    pub fn config(mut self, config: ClientConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Sets the time-out of calls; 5 s by default.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Connects again when the connection is lost. Calls in flight fail nevertheless, and streams end.
+    #[must_use]
+    pub const fn reconnect(mut self) -> Self {
+        self.reconnects = true;
+        self
+    }
+
+    /// Makes the client live on a shard of this server: the current one, if it is one of them. By default it lives on the
+    /// current shard; on an ordinary thread it lives on no shard, and has no streams.
+    #[must_use]
+    pub fn on(mut self, server: &ServerHandle) -> Self {
+        self.place = Some(client::Place::on(server));
+        self
+    }
+
+    /// Makes the client, which begins to connect. Calls wait until it is connected.
+    ///
+    /// # Errors
+    /// The client cannot live where it should.
+    pub fn connect(self) -> Result<Client, ConnectError> {
+        let protocol = SeastarClient::new(self.config.clone());
+        let caller = CallerConfig::quiet().with(|it| {
+            // It ends with the negotiation.
+            it.connect_timeout = self.config.negotiation_timeout;
+            it.reconnect = self.reconnects;
+        });
+        let shared = Arc::new(Shared {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            negotiated: Arc::clone(protocol.negotiated()),
+            is_connected: AtomicBool::new(false),
+            has_failed: AtomicBool::new(false),
+            reconnects: self.reconnects,
+            waiting: Mutex::default(),
+        });
+        let events = Arc::clone(&shared);
+        let mut builder = client::Client::builder(protocol, [Endpoint::from(self.address)])
+            .config(caller)
+            .timeout(self.timeout)
+            .quick()
+            .on_event(move |event| events.handle(&event));
+        if let Some(place) = self.place {
+            builder = builder.place(place);
+        }
+        let client = builder.connect()?;
+        Ok(Client(Arc::new(Inner { client, address: self.address, config: self.config, shared })))
+    }
+}
+
+impl Shared {
+    fn lock_waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waker>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the client lives.
+    fn handle(&self, event: &ClientEvent) {
+        let is_connected = match event {
+            ClientEvent::Connected => true,
+            ClientEvent::ConnectFailed | ClientEvent::Disconnected(_) => false,
+            ClientEvent::Heartbeat { .. } => return,
+        };
+        let mut waiting = self.lock_waiting();
+        self.is_connected.store(is_connected, Ordering::Release);
+        if !is_connected && !self.reconnects {
+            self.has_failed.store(true, Ordering::Release);
+        }
+        let woken = std::mem::take(&mut *waiting);
+        drop(waiting);
+        woken.into_iter().for_each(Waker::wake);
+        if !is_connected {
+            for stream in scope::streams_of(self.number) {
+                stream.parent_closed();
+            }
+        }
+    }
+}
+
+impl CallOptions {
+    fn into_client(self, one_way: bool) -> client::CallOptions {
+        client::CallOptions::default().with(|it| (it.timeout, it.one_way) = (self.timeout, one_way))
+    }
+}
+
+/// The result of a call, to be awaited. If it is dropped, the result is of no use any more: a request that was not sent
+/// yet is not sent.
+#[must_use = "futures do nothing unless awaited"]
+pub struct Call<R> {
+    called: CallFuture,
+    client: u64,
+    result: PhantomData<fn() -> R>,
+}
+
+impl<R: DecodeOwned> Future for Call<R> {
+    type Output = Result<R, RpcError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let client = self.client;
+        Pin::new(&mut self.called).poll(cx).map(|called| decode(client, called))
+    }
+}
+
+fn decode<R: DecodeOwned>(client: u64, called: CallResult) -> Result<R, RpcError> {
+    let result = called?.result.map_err(|failed| RpcError::of(&failed))?;
+    scope::within(Scope::Client(client), || from_slice(&result)).map_err(RpcError::Decode)
+}
+
+impl<R> fmt::Debug for Call<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("address", &self.0.address)
+            .field("id", &self.connection_id())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Numbers of the clients of this process.
+static NEXT: AtomicU64 = AtomicU64::new(1);

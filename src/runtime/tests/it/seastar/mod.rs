@@ -1,0 +1,43 @@
+//! Calls and streams of Seastar RPC, at both ends.
+
+mod calls;
+mod streams;
+
+use std::{fmt::Display, sync::mpsc};
+
+use shardcast::{
+    Listener, Server, ServerHandle,
+    seastar::{Client, Protocol, Registry},
+    task,
+};
+
+/// A server whose shards have these handlers.
+fn serve(shards: u16, protocol: Protocol, handlers: impl Fn(&Registry) + Send + Sync + 'static) -> Server {
+    let service = move |_: &ServerHandle| {
+        let registry = Registry::default();
+        handlers(&registry);
+        registry.service()
+    };
+    let listener = Listener::new("rpc", "127.0.0.1:0").protocol(protocol, service);
+    Server::builder().listen(listener).shards(shards).start().expect("a server")
+}
+
+/// Runs a task with a client that lives on shard 0, and returns its result.
+fn run<T, E, F>(server: &Server, f: impl FnOnce(Client) -> F + Send + 'static) -> T
+where
+    T: Send + 'static,
+    E: Display + 'static,
+    F: Future<Output = Result<T, E>> + 'static,
+{
+    let (done, result) = mpsc::channel();
+    let (handle, address) = (server.handle(), server.address("rpc").expect("it listens"));
+    let begin = move || {
+        let client = Client::builder(address).on(&handle).connect().expect("a client");
+        let future = f(client);
+        task::spawn("test", async move {
+            let _ = done.send(future.await.map_err(|error| error.to_string()));
+        });
+    };
+    server.handle().run_on(0, begin).expect("a shard");
+    result.recv().expect("the task ends").unwrap_or_else(|error| panic!("{error}"))
+}

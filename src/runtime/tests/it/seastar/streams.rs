@@ -1,0 +1,136 @@
+//! Sinks and sources.
+
+use std::{convert::Infallible, fmt::Display};
+
+use shardcast::{
+    Server,
+    seastar::{Client, Protocol, Registry, Sink, SinkRef, Source, StreamError, Verb},
+    task,
+};
+
+use super::{run, serve};
+
+const SUM: Verb<(i32, Source<i32>), i64> = Verb::new(4);
+const TO_SUM: Verb<(i32, SinkRef<i32>), i64> = Verb::new(4);
+const GOT: Verb<(i32, Source<i32>), SinkRef<String>> = Verb::new(5);
+const TO_GOT: Verb<(i32, SinkRef<i32>), Source<String>> = Verb::new(5);
+const DROP: Verb<Source<String>, i32> = Verb::new(14);
+const TO_DROP: Verb<SinkRef<String>, i32> = Verb::new(14);
+
+fn text<T>(result: Result<T, impl Display>) -> Result<T, String> {
+    result.map_err(|error| error.to_string())
+}
+
+async fn got(mut source: Source<i32>, mut sink: Sink<String>) -> Result<(), StreamError> {
+    while let Some(number) = source.recv().await? {
+        sink.send(&format!("got {number}")).await?;
+    }
+    sink.finish().await
+}
+
+fn handlers(registry: &Registry) {
+    registry.on(SUM, async |_cx, (_, mut source): (i32, Source<i32>)| {
+        let mut sum = 0;
+        while let Some(number) = source.recv().await? {
+            sum += i64::from(number);
+        }
+        Ok::<_, StreamError>(sum)
+    });
+    registry.on(GOT, async |_cx, (_, source): (i32, Source<i32>)| {
+        let sink = source.make_sink::<String>()?;
+        let reference = sink.reference();
+        task::spawn("got", async move { _ = got(source, sink).await });
+        Ok::<_, StreamError>(reference)
+    });
+    registry.on(DROP, async |_cx, source: Source<String>| {
+        drop(source);
+        Ok::<_, Infallible>(1)
+    });
+}
+
+fn server(shards: u16) -> Server {
+    serve(shards, Protocol::default(), handlers)
+}
+
+/// test_stream_simple, in both directions, on one shard and across two.
+#[test]
+fn a_stream_goes_in_both_directions() {
+    for shards in [1, 2] {
+        let server = server(shards);
+        for _ in 0..4 {
+            let (sum, texts) = run(&server, async move |client: Client| {
+                let mut sink = text(client.open_sink::<i32>().await)?;
+                let summed = client.call(TO_SUM, &(666, sink.reference()));
+                for number in 1..=100 {
+                    text(sink.send(&number).await)?;
+                }
+                text(sink.finish().await)?;
+                let sum = text(summed.await)?;
+
+                let mut sink = text(client.open_sink::<i32>().await)?;
+                let mut source = text(client.call(TO_GOT, &(666, sink.reference())).await)?;
+                let mut texts = Vec::new();
+                for number in 1..=100 {
+                    text(sink.send(&number).await)?;
+                    texts.extend(text(source.recv().await)?);
+                }
+                text(sink.finish().await)?;
+                assert_eq!(source.recv().await, Ok(None));
+                assert_eq!(source.recv().await, Err(StreamError::AlreadyClosed));
+                Ok::<_, String>((sum, texts))
+            });
+            assert_eq!(sum, 5050);
+            assert_eq!(texts, (1..=100).map(|number| format!("got {number}")).collect::<Vec<_>>());
+        }
+    }
+}
+
+/// A sink that is dropped is not taken for the end of its stream.
+#[test]
+fn a_dropped_sink_fails_the_source() {
+    let server = server(2);
+    let result = run(&server, async move |client: Client| {
+        let mut sink = text(client.open_sink::<i32>().await)?;
+        let summed = client.call(TO_SUM, &(666, sink.reference()));
+        text(sink.send(&1).await)?;
+        text(sink.flush().await)?;
+        drop(sink);
+        Ok::<_, String>(summed.await.map_err(|error| error.to_string()))
+    });
+    let error = result.unwrap_err();
+    assert!(error.contains("before the end of the stream"), "{error}");
+}
+
+/// A source that is dropped fails the sink of the peer, which would wait forever otherwise.
+#[test]
+fn a_dropped_source_fails_the_sink() {
+    let server = server(2);
+    let error = run(&server, async move |client: Client| {
+        let mut sink = text(client.open_sink::<String>().await)?;
+        assert_eq!(client.call(TO_DROP, &sink.reference()).await, Ok(1));
+        loop {
+            if let Err(error) = sink.send(&"x".repeat(1000)).await {
+                return Ok::<_, String>(error);
+            }
+        }
+    });
+    assert_eq!(error, StreamError::Closed);
+}
+
+/// An id is used once, and only on the connection that its stream belongs to.
+#[test]
+fn the_id_of_a_stream_is_for_one_call_of_its_connection() {
+    let server = server(2);
+    let address = server.address("rpc").unwrap();
+    let errors = run(&server, async move |client: Client| {
+        let sink = text(client.open_sink::<i32>().await)?;
+        let other = text(Client::builder(address).connect())?;
+        let foreign = other.call(TO_SUM, &(0, sink.reference())).await.unwrap_err();
+        let first = client.call(TO_SUM, &(0, sink.reference()));
+        let again = client.call(TO_SUM, &(0, sink.reference())).await.unwrap_err();
+        text(sink.finish().await)?;
+        assert_eq!(first.await, Ok(0));
+        Ok::<_, String>([foreign, again].map(|error| error.to_string()))
+    });
+    assert!(errors.iter().all(|error| error.contains("the id of a stream")), "{errors:?}");
+}
