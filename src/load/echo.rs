@@ -1,7 +1,10 @@
 //! The service `echo`, which receives an echo load.
 
+use std::convert::Infallible;
+
 use shardcast::{
     Failure, Listener, Reply,
+    seastar::{Protocol, Registry, Verb},
     tars::{
         Current, Framed, FramedService, LengthPrefixed, Servant,
         rpc::{Adapter, AdapterOptions, Dispatcher, IncomingCall},
@@ -40,6 +43,18 @@ pub fn framed(listener: Listener, parser: LengthPrefixed) -> Listener {
 pub fn tars(listener: Listener, options: AdapterOptions) -> Listener {
     Adapter::over(listener).options(options).servant(OBJECT, |_| Echo).listener()
 }
+
+/// `listener` with Seastar RPC and the service `echo`, which is compiled, and optimized, here.
+pub fn seastar(listener: Listener, protocol: Protocol) -> Listener {
+    listener.protocol(protocol, |_| {
+        let registry = Registry::default();
+        registry.on(VERB, |_cx, data| std::future::ready(Ok::<_, Infallible>(data)));
+        registry.service()
+    })
+}
+
+/// The verb of the service, in Seastar RPC: it returns its string.
+pub const VERB: Verb<Vec<u8>, Vec<u8>> = Verb::new(1);
 
 /// The object of the service.
 pub const OBJECT: &str = "Shardcast.Echo.EchoObj";

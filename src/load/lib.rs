@@ -8,6 +8,7 @@
 //! | [`framing`] | the trait for protocols of the generator |
 //! | [`frame`] | the framed protocol, which implements it |
 //! | [`tars`] | Tars RPC, which implements it |
+//! | [`seastar`] | Seastar RPC, which implements it |
 //! | [`process`] | CPU time and memory of processes |
 //! | [`echo`] | the servant that a load is sent to |
 #![forbid(unsafe_code)]
@@ -19,4 +20,5 @@ pub mod generator;
 pub mod links;
 pub mod process;
 pub mod report;
+pub mod seastar;
 pub mod tars;

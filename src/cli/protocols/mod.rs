@@ -5,6 +5,7 @@
 //! the command knows its name.
 
 mod loads;
+mod seastar;
 mod tars;
 mod tars_framed;
 #[cfg(test)]
@@ -47,7 +48,7 @@ pub(crate) struct Registry {
 impl Registry {
     /// The protocols of this command. The first is the default of listeners.
     pub(crate) fn builtin() -> Self {
-        Self::new(vec![tars_framed::entry(), tars::entry()])
+        Self::new(vec![tars_framed::entry(), tars::entry(), seastar::entry()])
     }
 
     /// These protocols and one more.

@@ -261,11 +261,11 @@ fn an_added_protocol_is_a_value_of_via_with_its_own_address() {
     let (framed, tars, toy) = ("127.0.0.1:10099", "127.0.0.1:10100", taken());
     let addresses = format!("[default: {framed} (framed), {tars} (tars), {toy} (toy)]");
     for (command, help) in [
-        ("sub", vec![addresses.clone(), "framed, tars, toy]".into()]),
-        ("pub", vec![addresses, "framed, tars, toy]".into()]),
-        ("history", vec![format!("[default: {framed} (framed), {tars} (tars)]"), "framed, tars]".into()]),
-        ("bench echo", vec!["[default: framed] [possible values: framed, tars, toy]".into()]),
-        ("bench push", vec!["[default: framed] [possible values: framed, tars]".into()]),
+        ("sub", vec![addresses.clone(), "Protocol: framed, tars, toy [".into()]),
+        ("pub", vec![addresses, "Protocol: framed, tars, toy [".into()]),
+        ("history", vec![format!("[default: {framed} (framed), {tars} (tars)]"), "framed, tars [".into()]),
+        ("bench echo", vec!["Protocol: framed, tars, seastar, toy [default: framed]".into()]),
+        ("bench push", vec!["Protocol: framed, tars [default: framed]".into()]),
     ] {
         let line = format!("shardcast {command} --help");
         let shown = Args::read(line.split(' '), &registry()).expect_err("its help").to_string();
@@ -295,7 +295,7 @@ fn an_added_protocol_is_in_all_that_is_made_from_the_registry() {
     }
     let listener = &catalog.schema()["properties"]["listener"]["items"];
     assert_eq!(listener["properties"]["toy-lines"]["properties"]["line_len_max"]["default"], 128);
-    assert_eq!(listener["properties"]["protocol"]["oneOf"][2]["const"], "toy-lines");
+    assert_eq!(listener["properties"]["protocol"]["oneOf"][3]["const"], "toy-lines");
     assert!(print_defaults(catalog).contains("[listener.toy-lines]"));
     for (text, words) in [
         ("protocol = 'toy-line'", "did you mean \"toy-lines\"?"),
@@ -305,7 +305,10 @@ fn an_added_protocol_is_in_all_that_is_made_from_the_registry() {
         ("protocol = 'toy-lines'\ntoy-lines.line_len_max = 5000", "must be 2 to 4096"),
         ("protocol = 'toy-lines'\ntars-framed.frame_len_min = 9", "[listener.tars-framed] has no effect"),
         ("service = 'shout'", "protocol `tars-framed` does not have the service `shout`"),
-        ("service = 'shout'", "valid: tars-framed with echo; tars with echo; toy-lines with shout, echo"),
+        (
+            "service = 'shout'",
+            "valid: tars-framed with echo; tars with echo; seastar with echo; toy-lines with shout, echo",
+        ),
     ] {
         let report = loaded(&format!("{LISTENER}{text}"), &[]).expect_err(text).render(false);
         assert!(report.contains(words) && report.contains("not valid: 1 "), "{text}: {report}");
@@ -327,8 +330,12 @@ fn options_of_a_protocol_come_from_the_environment_too() {
 #[test]
 fn any_configured_listener_replaces_all_default_ones() {
     for (file, variables, names) in [
-        ("", vec![], vec!["push", "tars", "toy"]),
-        ("limits.keepalive = '5s'", vec![("SHARDCAST_SERVER__SHARDS", "1")], vec!["push", "tars", "toy"]),
+        ("", vec![], vec!["push", "tars", "seastar", "toy"]),
+        (
+            "limits.keepalive = '5s'",
+            vec![("SHARDCAST_SERVER__SHARDS", "1")],
+            vec!["push", "tars", "seastar", "toy"],
+        ),
         (LISTENER, vec![], vec!["a"]),
         ("", vec![("SHARDCAST_LISTENER__0__LISTEN", "127.0.0.1:0")], vec!["push"]),
         ("", vec![("SHARDCAST_LISTENER__0__IDLE_TIMEOUT", "5s")], vec!["push"]),
@@ -362,10 +369,10 @@ fn several_default_listeners_are_printed_with_the_same_meaning() {
 #[test]
 fn a_taken_port_costs_a_default_listener_and_ends_the_start_for_others() {
     let mut config = config("");
-    config.listener[..2].iter_mut().for_each(|listener| listener.listen.0.set_port(0));
+    config.listener[..3].iter_mut().for_each(|listener| listener.listen.0.set_port(0));
     let server = start(&config).expect("it starts");
     let names: Vec<_> = server.listeners().into_iter().map(|it| it.name).collect();
-    assert_eq!(names, ["push", "tars"]);
+    assert_eq!(names, ["push", "tars", "seastar"]);
     server.stop();
 
     // The first one is required, although it is a default listener.
@@ -392,7 +399,7 @@ fn a_start_without_a_default_listener_logs_the_layout_once() {
     let text =
         format!("server.shards = 2\nserver.cpus = '{cpu}'\nserver.spin = '0'\nserver.epoch_file = ''\n");
     let mut config = loaded(&text, &[]).expect("valid").config;
-    config.listener[..2].iter_mut().for_each(|listener| listener.listen.0.set_port(0));
+    config.listener[..3].iter_mut().for_each(|listener| listener.listen.0.set_port(0));
 
     let file = Arc::new(tempfile::tempfile().expect("a file of our own"));
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Arc::clone(&file)).finish();

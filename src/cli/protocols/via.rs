@@ -49,8 +49,11 @@ pub(crate) fn find<'a, T: 'a>(
 /// The values of `--via` of a command; the first is the default.
 pub(crate) fn add_values<'a, T: 'a>(command: Command, vias: impl Iterator<Item = Via<'a, T>>) -> Command {
     let names: Vec<&str> = vias.map(|it| it.name).collect();
-    let default = names.first().copied();
-    command.mut_arg("via", |it| it.value_parser(PossibleValuesParser::new(names)).default_value(default))
+    let (default, help) = (names.first().copied(), format!("Protocol: {}", names.join(", ")));
+    command.mut_arg("via", |it| {
+        let parser = PossibleValuesParser::new(names);
+        it.help(help).value_parser(parser).hide_possible_values(true).default_value(default)
+    })
 }
 
 /// Adds the default address of each protocol to the help of `--connect`.

@@ -144,6 +144,7 @@ fn every_help_fits_on_a_screen_and_has_two_examples() {
         "bench push",
         "bench echo",
         "bench tars",
+        "bench seastar",
         "bench compare",
         "call",
     ] {

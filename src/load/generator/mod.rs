@@ -39,7 +39,7 @@ pub use pause::Wait;
 pub use recorder::{Interval, NANOS_MAX, Recorder, Times, Window};
 pub use schedule::{Schedule, Sender};
 pub use sequence::Sequence;
-pub use threads::{Sockets, Watch, run, run_echo, run_over, run_push, run_tars};
+pub use threads::{Sockets, Watch, run, run_echo, run_over, run_push, run_seastar, run_tars};
 
 /// Why a run has failed, in words for people.
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;

@@ -25,6 +25,7 @@ use super::{
 use crate::{
     frame::Framed,
     framing::Framing,
+    seastar::SeastarCalls,
     tars::{TarsCalls, TarsTopics},
 };
 
@@ -48,6 +49,14 @@ pub fn run_tars(plan: &Plan, watch: Watch<'_>) -> Result<Measured> {
         Load::Push { .. } => run_push(plan, (TarsTopics::default(), TopicWire), watch),
         _ => run_echo(plan, TarsCalls::default(), watch),
     }
+}
+
+/// As [`run`], for [`Load::Echo`] over Seastar RPC.
+///
+/// # Errors
+/// As for [`run`], or the plan has another load.
+pub fn run_seastar(plan: &Plan, watch: Watch<'_>) -> Result<Measured> {
+    run_echo(plan, SeastarCalls, watch)
 }
 
 /// As [`run`], for [`Load::Echo`] over any protocol.

@@ -127,6 +127,12 @@ pub trait Protocol: Send + Sync {
     /// Inspects the first bytes of a connection without consuming them.
     fn sniff(&self, prefix: &[u8]) -> Sniff;
 
+    /// How long a peer may take for the first exchange, if the protocol demands one: its sessions state the same time
+    /// ([`Session::establish_timeout`]). No shorter bound of the listener ends that earlier.
+    fn establish_timeout(&self) -> Option<Duration> {
+        None
+    }
+
     /// Opens the accepting end of a connection.
     fn accept(&self, opening: &Opening<'_>) -> Box<dyn Session>;
 

@@ -254,7 +254,16 @@ impl Conns {
 
     /// Reads the limits again, because they may have changed.
     fn read_limits(&self) {
-        let of_listener = |it: &ListenerShared| Rc::new(self.shared.limits.of_connection(&it.limits));
+        let of_listener = |it: &ListenerShared| {
+            let mut limits = self.shared.limits.of_connection(&it.limits);
+            let first_exchange =
+                it.protocols.iter().filter_map(|protocol| protocol.establish_timeout()).max();
+            // Zero means no bound.
+            if let Some(timeout) = first_exchange.filter(|_| !limits.identify_timeout.is_zero()) {
+                limits.identify_timeout = limits.identify_timeout.max(timeout);
+            }
+            Rc::new(limits)
+        };
         self.limits.replace(self.shared.listeners.iter().map(of_listener).collect());
     }
 

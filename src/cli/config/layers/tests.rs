@@ -141,7 +141,7 @@ fn rules_between_values_are_checked() {
         ("tars-framed.frame_len_min = 10\ntars-framed.frame_len_max = 9", "10 is more than frame_len_max"),
         ("[listener.tars-framed]\nframe_len_min = 7", "7 is out of range"),
         ("push.message = 'hello'\ntars-framed.frame_len_max = 12", "its frame has 13 bytes"),
-        ("frame_len_max = 12", "write `tars-framed.frame_len_max` or `tars.frame_len_max` instead"),
+        ("frame_len_max = 12", "`tars.frame_len_max` or `seastar.frame_len_max` instead"),
         ("tars-framed.frame_len = 12", "unknown key `frame_len` in [listener.tars-framed]"),
         ("tars-framed = 12", "`listener.0.tars-framed` is a table"),
         ("service = 'ech'", "did you mean \"echo\""),

@@ -150,6 +150,10 @@ impl Protocol for Seastar {
         sniff(prefix)
     }
 
+    fn establish_timeout(&self) -> Option<Duration> {
+        Some(self.negotiation_timeout)
+    }
+
     fn accept(&self, opening: &Opening<'_>) -> Box<dyn Session> {
         Box::new(SeastarSession::new(self, opening))
     }
