@@ -164,11 +164,12 @@ pub(crate) fn run(reactor: &Reactor, is_alone: bool) -> bool {
 fn run_ready(reactor: &Reactor, is_alone: bool) -> bool {
     let queues = &reactor.tasks.queues;
     queues.turn.set(queues.turn.get() + 1);
-    let (began, turn_began) = (clock::now_nanos(), reactor.counters.turn_started.read());
-    let time = began.saturating_sub(turn_began).clamp(RUN_MIN.as_nanos() as u64, RUN_MAX.as_nanos() as u64);
+    let began = clock::now_nanos();
+    let turn = began.saturating_sub(reactor.counters.turn_started.read());
+    let time = turn.clamp(RUN_MIN.as_nanos() as u64, RUN_MAX.as_nanos() as u64);
     // A turn that only a queue brought about counts for that queue. A task that yields at once would otherwise use the
     // shard, but not its shares.
-    let mut now = if is_alone { turn_began } else { began };
+    let mut now = if is_alone { began - turn.min(TURN_MAX.as_nanos() as u64) } else { began };
     while let Some((queue, task)) = queues.pop() {
         queues.current.set(Some(queue));
         let was_due = tasks::poll(reactor, task, Some(queue));
@@ -189,6 +190,10 @@ fn run_ready(reactor: &Reactor, is_alone: bool) -> bool {
 /// Queues run for at least this time in a turn. It bounds, with one poll, how long they delay other work on an otherwise
 /// idle shard; a turn that finds nothing else takes less than a hundredth of it.
 const RUN_MIN: Duration = Duration::from_micros(250);
+
+/// What a turn counts at most. One that finds nothing takes less than a microsecond; where it took more, another process
+/// had the CPU.
+const TURN_MAX: Duration = Duration::from_micros(5);
 
 /// Queues run for no longer in a turn, however long the rest of it took: as for other tasks.
 const RUN_MAX: Duration = Duration::from_millis(1);

@@ -98,6 +98,7 @@ impl Seed {
         let built = catch_unwind(AssertUnwindSafe(|| self.build())).unwrap_or_else(|panic| {
             Err(StartError::Shard { shard: id, error: executor::from_panic(&*panic) })
         });
+        current::set_starting(None);
         match built {
             Ok(shard) => {
                 current::set(Some(Rc::clone(&shard.reactor)));
@@ -149,6 +150,7 @@ impl Seed {
         let stop = RefCell::new(Stop::new(self.id, reactor.router.shards() as u16));
         let shard =
             Rc::new(Shard { reactor, conns, push, watch, stop, due: RefCell::default(), stall_nanos });
+        current::set_starting(Some(Rc::clone(&shard.reactor)));
         shard.conns.set_services((self.services)());
         shard.reactor.add_part(Rc::clone(&shard) as _);
         shard.reactor.add_part(Rc::clone(&shard.conns) as _);

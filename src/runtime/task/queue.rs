@@ -60,7 +60,7 @@ pub enum QueueError {
 }
 
 /// The task queue of the current shard that has this name. If there is none yet, it is made, with 1 to 1,000 `shares`;
-/// otherwise it keeps those that it has. A shard has at most 64.
+/// otherwise it keeps those that it has. A shard has at most 64. The factory of a service may call this, too.
 ///
 /// # Errors
 /// There are too many, or the shares are out of range.
@@ -78,7 +78,8 @@ pub fn queue(name: &str, shares: u16) -> Result<Queue, QueueError> {
     })
 }
 
-/// As [`spawn`](super::spawn), in a task queue: the future is not polled at once, but when the queue runs.
+/// As [`spawn`](super::spawn), in a task queue: the future is not polled at once, but when the queue runs. The factory of a
+/// service may call this, too: the task begins when the shard runs.
 ///
 /// # Panics
 /// On a thread that is not a shard.
@@ -178,5 +179,5 @@ fn checked(shares: u16) -> Result<u16, QueueError> {
 }
 
 fn with_shard<R>(f: impl FnOnce(&Rc<Reactor>) -> R) -> R {
-    current::with(f).expect("task queues live on shards")
+    current::with_starting(f).expect("task queues live on shards")
 }

@@ -299,6 +299,24 @@ fn a_shard_has_so_many_queues_and_each_name_has_one() {
 }
 
 #[test]
+fn a_factory_makes_queues_and_starts_tasks_in_them() {
+    let (report, reported) = flume::unbounded();
+    let listener = Listener::new("words", "127.0.0.1:0").protocol(Script, move |_| {
+        let (queue, report) = (queue("of the factory", 10), report.clone());
+        task::spawn_in(&queue, "started by the factory", async move {
+            task::yield_now().await;
+            let _ = report.send(Queue::current().map(|queue| queue.name().to_owned()));
+        });
+        Words::default()
+    });
+    let (server, _) = start(config(), listener, "words");
+    for _shard in 0..2 {
+        assert_eq!(reported.recv_timeout(PATIENCE), Ok(Some("of the factory".to_owned())));
+    }
+    eventually(PATIENCE, || Totals::of(&server.handle()).shards(|shard| shard.tasks) == 0);
+}
+
+#[test]
 fn a_future_that_is_woken_before_its_queue_runs_is_polled_once() {
     let (server, _) = serve(&Words::default());
     let polls = Arc::<AtomicU64>::default();
