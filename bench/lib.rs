@@ -11,6 +11,7 @@
 //! | [`topics`] | what topics cost |
 //! | [`beside`] | what bursts on one topic do to another |
 //! | [`flood`] | what a flood of one connection does to the publications of others |
+//! | [`queues`] | how task queues divide a shard, and what they do to an echo |
 //! | [`scale`] | how throughput grows with shards |
 //! | [`runner`] | servers and load generators as processes |
 //!
@@ -24,6 +25,7 @@ pub mod idle;
 pub mod machine;
 pub mod micro;
 pub mod outcome;
+pub mod queues;
 pub mod runner;
 pub mod scale;
 pub mod silent;

@@ -12,6 +12,7 @@ use shardcast_bench::{
     hop::Hop,
     machine,
     outcome::Outcome,
+    queues::{self, Queues},
     runner::{self, Bench, median},
     topics::Topics,
 };
@@ -76,6 +77,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     if "publications beside a flood".contains(&args.only) {
         beside_floods(&args)?;
+    }
+    if "task queues".contains(&args.only) {
+        task_queues(&args)?;
     }
     if "idle".contains(&args.only) {
         idle(&bench, args.rounds)?;
@@ -180,6 +184,30 @@ fn beside_floods(args: &Args) -> Result<(), Box<dyn Error>> {
         let due: u64 = each().map(|(beside, _)| beside.due).sum();
         line(&format!("  refused or unanswered, of {due}"), lost as f64, Target::AtMost(0.0));
     }
+    Ok(())
+}
+
+fn task_queues(args: &Args) -> Result<(), Box<dyn Error>> {
+    let mut found: Vec<Queues> = Vec::new();
+    for _ in 0..args.rounds {
+        let Args { server_cpu, load_cpu, seconds, .. } = args;
+        let words = format!("--cpu {server_cpu} --load-cpu {load_cpu} --seconds {seconds}");
+        found.push(runner::run_alone(&format!("bench-queues --json {words}"))?);
+    }
+    let each = |value: fn(&Queues) -> f64| median(found.iter().map(value));
+    let ratio = each(|it| it.ratio);
+    let off = each(|it| (it.ratio / queues::RATIO - 1.0).abs() * 100.0);
+    let name = format!("task queues, shares 1 : {}, work 1 : {ratio:.2}, % off", queues::RATIO);
+    line(&name, off, Target::AtMost(20.0));
+    let name = "echo beside two task queues, p99 us";
+    let (alone, beside) = (each(|it| it.alone_p99_us), each(|it| it.beside_p99_us));
+    shardcast_bench::say!(
+        "{name:<47} {:>10} {:>10} {:>7} {}",
+        short(alone),
+        short(beside),
+        "",
+        Target::AtMost(5000.0).verdict(beside)
+    );
     Ok(())
 }
 
