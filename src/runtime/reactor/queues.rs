@@ -15,11 +15,11 @@
 //! Here a queue is a list of numbers of woken tasks. Everything else is as for other tasks: slots, wakers, names, ends.
 //! A shard without queues pays one comparison per turn.
 
+mod lists;
 mod order;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -29,6 +29,7 @@ use shardcast_os::clock;
 
 use super::{Reactor, tasks};
 use crate::counters::queues::QueueCounters;
+use lists::Lists;
 use order::Order;
 
 pub(crate) use order::{QUEUES_MAX, SHARES_MAX};
@@ -39,22 +40,21 @@ pub(crate) struct QueueId(u8);
 
 /// The task queues of one shard.
 ///
-/// Invariant: a queue is ready exactly when its list has entries. The list of a queue has the number of each of its
-/// tasks that is scheduled and not being polled. It may also have old numbers of tasks that have left the queue; they are
-/// skipped.
+/// Invariant: the list of a queue has the numbers of its tasks that are scheduled and not being polled, and a queue is
+/// ready exactly when its list has any.
 #[derive(Default)]
 pub(crate) struct Queues {
     order: RefCell<Order>,
-    lists: RefCell<Vec<List>>,
+    lists: RefCell<Lists>,
+    queues: RefCell<Vec<Queue>>,
     /// The queue of the task that is being polled.
     current: Cell<Option<QueueId>>,
     turn: Cell<u64>,
 }
 
-struct List {
+struct Queue {
     name: Rc<str>,
     counters: Arc<QueueCounters>,
-    woken: VecDeque<u32>,
     /// The last turn in which it ran, and how many of the woken tasks it may still poll in that.
     turn: u64,
     left: usize,
@@ -63,7 +63,7 @@ struct List {
 impl Queues {
     /// The queue of this name. If there is none yet, it is made, with these shares; `None` if there are too many.
     pub(crate) fn named(&self, reactor: &Reactor, name: &str, shares: u16) -> Option<QueueId> {
-        let known = self.lists.borrow().iter().position(|list| *list.name == *name);
+        let known = self.queues.borrow().iter().position(|queue| *queue.name == *name);
         if let Some(number) = known {
             return Some(QueueId(number as u8));
         }
@@ -73,13 +73,13 @@ impl Queues {
         }
         let number = order.add(shares);
         let counters = reactor.counters.task_queues.add(name, shares);
-        let list = List { name: name.into(), counters, woken: VecDeque::new(), turn: 0, left: 0 };
-        self.lists.borrow_mut().push(list);
+        self.lists.borrow_mut().add();
+        self.queues.borrow_mut().push(Queue { name: name.into(), counters, turn: 0, left: 0 });
         Some(QueueId(number as u8))
     }
 
     pub(crate) fn name(&self, queue: QueueId) -> Rc<str> {
-        Rc::clone(&self.lists.borrow()[queue.index()].name)
+        Rc::clone(&self.queues.borrow()[queue.index()].name)
     }
 
     pub(crate) fn shares(&self, queue: QueueId) -> u16 {
@@ -88,7 +88,7 @@ impl Queues {
 
     pub(crate) fn set_shares(&self, queue: QueueId, shares: u16) {
         self.order.borrow_mut().set_shares(queue.index(), shares);
-        self.lists.borrow()[queue.index()].counters.shares.set(shares.into());
+        self.queues.borrow()[queue.index()].counters.shares.set(shares.into());
     }
 
     /// The queue of the task that is being polled, if it has one.
@@ -105,18 +105,27 @@ impl Queues {
 
     /// A task has entered the queue.
     pub(super) fn enter(&self, queue: QueueId) {
-        self.lists.borrow()[queue.index()].counters.tasks.add(1);
+        self.queues.borrow()[queue.index()].counters.tasks.add(1);
     }
 
     /// A task has left the queue.
     pub(super) fn leave(&self, queue: QueueId) {
-        self.lists.borrow()[queue.index()].counters.tasks.sub(1);
+        self.queues.borrow()[queue.index()].counters.tasks.sub(1);
     }
 
     /// A task of the queue is scheduled.
     pub(super) fn push(&self, queue: QueueId, task: u32) {
-        self.lists.borrow_mut()[queue.index()].woken.push_back(task);
+        self.lists.borrow_mut().push(queue.index(), task);
         self.order.borrow_mut().set_ready(queue.index());
+    }
+
+    /// A task of the queue that is scheduled, and not being polled, leaves it.
+    pub(super) fn remove(&self, queue: QueueId, task: u32) {
+        let mut lists = self.lists.borrow_mut();
+        lists.remove(queue.index(), task);
+        if lists.len(queue.index()) == 0 {
+            self.order.borrow_mut().set_waiting(queue.index());
+        }
     }
 
     /// Takes out the task that runs next, if there is one for this turn.
@@ -124,15 +133,16 @@ impl Queues {
         let mut order = self.order.borrow_mut();
         let number = order.next()?;
         let mut lists = self.lists.borrow_mut();
-        let list = &mut lists[number];
-        if list.turn != self.turn.get() {
-            (list.turn, list.left) = (self.turn.get(), list.woken.len());
+        let mut queues = self.queues.borrow_mut();
+        let queue = &mut queues[number];
+        if queue.turn != self.turn.get() {
+            (queue.turn, queue.left) = (self.turn.get(), lists.len(number));
         }
         // Tasks that were woken meanwhile run in the next turn, as other tasks do. No other queue runs instead: that
         // would be more than its shares.
-        list.left = list.left.checked_sub(1)?;
-        let task = list.woken.pop_front()?;
-        if list.woken.is_empty() {
+        queue.left = queue.left.checked_sub(1)?;
+        let task = lists.pop(number)?;
+        if lists.len(number) == 0 {
             order.set_waiting(number);
         }
         Some((QueueId(number as u8), task))
@@ -141,8 +151,8 @@ impl Queues {
     /// A task of the queue was polled.
     fn charge(&self, queue: QueueId, nanos: u64) {
         self.order.borrow_mut().charge(queue.index(), nanos);
-        let lists = self.lists.borrow();
-        let counters = &lists[queue.index()].counters;
+        let queues = self.queues.borrow();
+        let counters = &queues[queue.index()].counters;
         counters.run_nanos.add(nanos);
         counters.polls.add(1);
     }
@@ -172,11 +182,8 @@ fn run_ready(reactor: &Reactor, is_alone: bool) -> bool {
     let mut now = if is_alone { began - turn.min(TURN_MAX.as_nanos() as u64) } else { began };
     while let Some((queue, task)) = queues.pop() {
         queues.current.set(Some(queue));
-        let was_due = tasks::poll(reactor, task, Some(queue));
+        tasks::poll(reactor, task);
         queues.current.set(None);
-        if !was_due {
-            continue;
-        }
         let after = clock::now_nanos();
         queues.charge(queue, after.saturating_sub(now));
         now = after;

@@ -115,12 +115,14 @@ impl Tasks {
         }
     }
 
-    /// The task is dropped in the next turn, whatever its queue. Its number may remain there, and is skipped.
+    /// The task is dropped in the next turn, whatever its queue.
     fn end_task(&self, task: &mut Task) {
         task.ends = true;
         if let Some(queue) = task.queue.take() {
             self.queues.leave(queue);
-            task.scheduled = false;
+            if std::mem::take(&mut task.scheduled) && task.running.is_some() {
+                self.queues.remove(queue, task.waker.number);
+            }
         }
         self.schedule(task);
     }
@@ -237,14 +239,10 @@ impl Tasks {
         }
     }
 
-    /// Takes a task out to be polled, or, if the second value is true, to be dropped. `None` if the number is an old one:
-    /// no task of `queue` has it that is scheduled.
-    fn begin_poll(&self, number: u32, queue: Option<QueueId>) -> Option<(Running, bool)> {
+    /// Takes a task out to be polled, or, if the second value is true, to be dropped.
+    fn begin_poll(&self, number: u32) -> Option<(Running, bool)> {
         let mut slots = self.slots.borrow_mut();
         let task = slots[number as usize].as_mut()?;
-        if task.queue != queue || !task.scheduled {
-            return None;
-        }
         task.scheduled = false;
         task.waker.woken.lower();
         Some((task.running.take()?, task.ends))
@@ -285,20 +283,19 @@ pub(crate) fn run(reactor: &Reactor) -> bool {
         }
         let next = reactor.tasks.queue.borrow_mut().pop_front();
         let Some(number) = next else { break };
-        poll(reactor, number, None);
+        poll(reactor, number);
     }
     round > 0
 }
 
-/// Polls the task of `queue` that has this number; false if there is none that is scheduled.
-pub(super) fn poll(reactor: &Reactor, number: u32, queue: Option<QueueId>) -> bool {
-    let Some((mut running, ends)) = reactor.tasks.begin_poll(number, queue) else { return false };
+/// Polls or drops a task, which was just taken out of its queue.
+pub(super) fn poll(reactor: &Reactor, number: u32) {
+    let Some((mut running, ends)) = reactor.tasks.begin_poll(number) else { return };
     let outer = reactor.counters.run(running.label);
     let polled = catch_unwind(AssertUnwindSafe(|| running.poll_or_drop(ends)));
     reactor.counters.run(outer);
     if let Ok(Poll::Pending) = polled {
-        reactor.tasks.end_poll(number, running);
-        return true;
+        return reactor.tasks.end_poll(number, running);
     }
     let Running { body, waker, label, closes } = running;
     match polled {
@@ -310,7 +307,6 @@ pub(super) fn poll(reactor: &Reactor, number: u32, queue: Option<QueueId>) -> bo
     }
     reactor.tasks.leave(number, waker);
     reactor.counters.tasks.set(reactor.tasks.alive() as u64);
-    true
 }
 
 /// Counts and logs a panic in a task, and closes its connection, if any.

@@ -175,7 +175,7 @@ fn tasks_end_with_their_connection_although_their_queue_has_used_up_its_shares()
         eventually(PATIENCE, || count(&words.dropped) == 3 * round);
         eventually(PATIENCE, || queue_stats(&server.handle(), "words").tasks == 0);
     }
-    // The list of the queue still has numbers of those tasks, which new ones have now.
+    // Nothing of those tasks is left in the queue, although new ones have their numbers.
     on_shard(&server, || queue("words", 1).set_shares(1000)).expect("in range");
     let mut client = ScriptClient::connect(address);
     client.say("yield;yield;yield;yield;yield\n");
