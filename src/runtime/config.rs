@@ -138,6 +138,33 @@ pub enum Spin {
     Always,
 }
 
+/// On which shard the connections of a listener live, from [`Listener::placement`](crate::Listener::placement), unless
+/// its protocol names [another home](crate::proto::Home).
+///
+/// A connection is given to its shard as soon as it is accepted, before its first bytes are read.
+///
+/// # Examples
+/// ```
+/// use shardcast::{Listener, Placement};
+///
+/// let few_but_busy = Listener::new("push", "127.0.0.1:0").placement(Placement::FewestConnections);
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Placement {
+    /// On the shard that has accepted it. The kernel distributes connections by their addresses, which costs nothing. It is
+    /// even for many connections, and not for few.
+    #[default]
+    AcceptingShard,
+    /// On the shard with the fewest connections of this listener; of several, on the one with the fewest of all listeners,
+    /// or else on the shard that has accepted it. For few connections that have much to do.
+    FewestConnections,
+    /// On the shard whose number is the peer's port modulo the number of shards. For clients that choose the shard of each
+    /// of their connections by its local port, and know the number of shards. Others may all come to a few shards: Linux
+    /// prefers even ports.
+    PeerPort,
+}
+
 /// The handle of a listener, from [`Listener::id`](crate::Listener::id). It can be used wherever the name can.
 ///
 /// It is unique among the listeners of this process, over all servers; clones of a listener share it.

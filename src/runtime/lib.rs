@@ -73,7 +73,7 @@ pub use shardcast_proto::{
 };
 
 pub use config::{
-    CpuChoice, ListenerId, ListenerLimits, MemoryMax, ServerConfig, ServerLimits, ShardCount, Spin,
+    CpuChoice, ListenerId, ListenerLimits, MemoryMax, Placement, ServerConfig, ServerLimits, ShardCount, Spin,
 };
 pub use conns::LocalConnection;
 pub use error::{

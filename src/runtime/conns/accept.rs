@@ -38,6 +38,8 @@ impl Conns {
             Err("draining")
         } else if !has_memory {
             Err("memory")
+        } else if !self.permits(listener, peer) {
+            Err("denied")
         } else {
             self.shared.enter(listener, peer.ip())
         };
@@ -47,7 +49,21 @@ impl Conns {
             return transport.reset();
         }
         let opened = self.now();
-        self.admit(Adopted { transport, peer, listener, opened, bytes: Vec::new() });
+        let adopted = Adopted { transport, peer, listener, opened, bytes: Vec::new() };
+        match self.shared.place(listener, peer, self.reactor.id) {
+            here if here == self.reactor.id => self.admit(adopted),
+            shard => self.placed.borrow_mut().entry(shard).or_default().push_back(adopted),
+        }
+    }
+
+    /// Whether the listener takes this peer. A panic of the application means no.
+    fn permits(&self, listener: u32, peer: SocketAddr) -> bool {
+        let Some(permits) = &self.shared.listeners[listener as usize].admission.permits else { return true };
+        let mut permitted = false;
+        self.runs(Some(listener));
+        self.reactor.contain("the admission of a listener", || permitted = permits(peer));
+        self.runs(None);
+        permitted
     }
 
     /// The peer reset a connection before it was accepted.
@@ -66,14 +82,29 @@ impl Conns {
         self.reactor.timers.borrow_mut().insert(self.now() + delay, Timer::ResumeAccept(listener));
     }
 
-    /// Takes a connection that arrived at its home shard.
+    /// Takes a connection that is to live on this shard: it was placed here, or this is its home.
     pub(crate) fn adopt(&self, adopted: Adopted) {
-        if !self.reactor.is_draining() {
-            return self.admit(adopted);
+        if self.reactor.is_draining() {
+            self.refuse_placed(adopted, self.reactor.id);
+        } else {
+            self.admit(adopted);
         }
-        self.counters.listeners[adopted.listener as usize].count_rejection("draining");
-        self.shared.leave(adopted.listener, adopted.peer.ip());
-        adopted.transport.reset();
+    }
+
+    /// The server stops before this connection, which was to live on `shard`, has arrived there.
+    fn refuse_placed(&self, adopted: Adopted, shard: u16) {
+        let Adopted { transport, peer, listener, .. } = adopted;
+        self.counters.listeners[listener as usize].count_rejection("draining");
+        self.shared.ended(listener, shard);
+        self.shared.leave(listener, peer.ip());
+        transport.reset();
+    }
+
+    /// The shard is to stop: connections on their way to other shards are closed.
+    pub(super) fn refuse_all_placed(&self) {
+        for (shard, waiting) in self.placed.take() {
+            waiting.into_iter().for_each(|adopted| self.refuse_placed(adopted, shard));
+        }
     }
 
     /// Gives an admitted connection a slot, and checks its first bytes.
@@ -111,6 +142,7 @@ impl Conns {
     fn refuse(&self, transport: Detached, peer: SocketAddr, listener: u32) {
         self.counters.listeners[listener as usize].count_rejection("connections-max");
         self.log_refusal(listener, peer, "connections-max");
+        self.shared.ended(listener, self.reactor.id);
         self.shared.leave(listener, peer.ip());
         transport.reset();
     }
@@ -227,8 +259,10 @@ impl Conns {
         &*self.shared.listeners[listener as usize].protocols[protocol]
     }
 
-    /// Sends connections that the ring has released to their home. Those that find its queue full wait.
+    /// Sends connections to the shards on which they are placed, and those that the ring has released to their home. Those
+    /// that find no room in a queue wait. Most of its room is left to messages, whatever peers connect.
     pub(crate) fn send_home(&self) {
+        self.send_placed();
         if self.moving.borrow().is_empty() {
             return;
         }
@@ -240,11 +274,40 @@ impl Conns {
         }
     }
 
+    fn send_placed(&self) {
+        if self.placed.borrow().is_empty() {
+            return;
+        }
+        self.placed.borrow_mut().retain(|shard, waiting| {
+            while self.reactor.port.has_room_for_request(*shard)
+                && let Some(adopted) = waiting.pop_front()
+            {
+                self.send(*shard, adopted);
+            }
+            !waiting.is_empty()
+        });
+    }
+
+    /// Sends a connection to a shard that has room for it, and on which it counts already.
+    fn send(&self, shard: u16, adopted: Adopted) {
+        let (listener, peer) = (adopted.listener, adopted.peer);
+        if self.reactor.port.post(shard, Envelope::Adopt(Box::new(adopted))).is_err() {
+            // There was room above, and only this shard fills that queue.
+            tracing::error!(
+                shard = self.reactor.id,
+                target = shard,
+                "a connection was lost on its way to its shard"
+            );
+            self.shared.ended(listener, shard);
+            self.shared.leave(listener, peer.ip());
+        }
+    }
+
     fn send_one_home(&self, slot: u32) -> bool {
         let mut table = self.table.borrow_mut();
         let Some(conn) = table.slot(slot) else { return true };
         let (Some(target), Some(listener)) = (conn.moving, conn.listener()) else { return true };
-        if !self.reactor.port.has_room_for(target) {
+        if !self.reactor.port.has_room_for_request(target) {
             return false;
         }
         let Some(mut conn) = table.remove(slot) else { return true };
@@ -267,15 +330,8 @@ impl Conns {
             opened: core.opened(),
             bytes: core.into_first_bytes(),
         };
-        if self.reactor.port.post(target, Envelope::Adopt(Box::new(adopted))).is_err() {
-            // There was room above, and only this shard fills that queue.
-            tracing::error!(
-                shard = self.reactor.id,
-                target,
-                "a connection was lost on its way to its home shard"
-            );
-            self.shared.leave(listener as u32, peer.ip());
-        }
+        self.shared.moved(adopted.listener, self.reactor.id, target);
+        self.send(target, adopted);
         true
     }
 

@@ -120,6 +120,7 @@ impl Conns {
                 let counters = &self.counters.listeners[*listener as usize];
                 counters.closed[why.index()].add(1);
                 counters.connections.sub(1);
+                self.shared.ended(*listener, self.reactor.id);
                 if let CloseReason::ProtocolError(error) = why {
                     counters.count_decode_error(error.code());
                 }

@@ -174,8 +174,9 @@ impl Conns {
         }
     }
 
-    /// The shard is to stop: connections that wait to be admitted are closed.
+    /// The shard is to stop: connections that wait to be admitted, or are on their way to other shards, are closed.
     pub(crate) fn refuse_held(&self) {
+        self.refuse_all_placed();
         for (listener, socket) in self.memory.accepted.take() {
             self.counters.listeners[listener as usize].count_rejection("draining");
             drop(socket);

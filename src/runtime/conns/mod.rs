@@ -17,6 +17,7 @@ mod local;
 mod members;
 mod memory;
 mod outbound;
+mod placement;
 mod shared;
 mod table;
 mod timer;
@@ -25,7 +26,7 @@ mod unidentified;
 use std::{
     any::Any,
     cell::{Cell, OnceCell, RefCell},
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     num::NonZero,
     rc::{Rc, Weak},
     sync::Arc,
@@ -42,12 +43,12 @@ use shardcast_proto::{
 pub(crate) use fan_out::{Content, Frames, Outgoing};
 pub use local::LocalConnection;
 pub(crate) use outbound::{Owner, made_limits};
-pub(crate) use shared::{Admission, ListenerShared, Shared};
+pub(crate) use shared::{Admission, ListenerShared, Permits, Shared};
 
 use crate::{
     ConnId, Connection,
     counters::{ListenerCounters, ShardCounters, latency::JustSent},
-    mesh::ResponseSink,
+    mesh::{Adopted, ResponseSink},
     reactor::{Reactor, TimerKey},
     service::{Handling, Scratch, Service},
     stats::ConnectionInfo,
@@ -87,6 +88,8 @@ pub(crate) struct Conns {
     cutting: RefCell<Vec<u32>>,
     /// Connections on their way to another shard.
     moving: RefCell<Vec<u32>>,
+    /// Accepted connections that are placed on other shards, for each of those.
+    placed: RefCell<BTreeMap<u16, VecDeque<Adopted>>>,
     /// Connections whose application is to be called about their end.
     ended: RefCell<Vec<(EndedConnection, CloseReason)>>,
     /// Accepted connections that are not established yet.
@@ -180,6 +183,7 @@ impl Conns {
             follow_ups: RefCell::default(),
             cutting: RefCell::default(),
             moving: RefCell::default(),
+            placed: RefCell::default(),
             ended: RefCell::default(),
             unidentified: RefCell::default(),
             closed: RefCell::default(),
@@ -285,7 +289,7 @@ impl Conns {
 
     /// Whether a connection waits for room on its way to another shard.
     pub(crate) fn waits_for_room(&self) -> bool {
-        !self.moving.borrow().is_empty()
+        !self.moving.borrow().is_empty() || !self.placed.borrow().is_empty()
     }
 
     /// Whether requests of connections are in progress.

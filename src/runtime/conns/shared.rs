@@ -11,8 +11,9 @@ use std::{
 
 use shardcast_proto::{Holder, Protocol, TopicName, push::schedule::RateLimit};
 
+use super::placement::OnShards;
 use crate::{
-    ListenerId,
+    ListenerId, Placement,
     limits::{ListenerCells, ServerCells},
     memory::Memory,
 };
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) limits: ServerCells,
     pub(crate) memory: Arc<Memory>,
     quota: ConnectionQuota,
+    /// The accepted connections of all listeners.
+    on_shards: OnShards,
 }
 
 pub(crate) struct ListenerShared {
@@ -38,27 +41,32 @@ pub(crate) struct ListenerShared {
     pub(crate) admission: Admission,
 }
 
-/// Which connections a listener takes, apart from the bounds of the server.
+/// Which connections a listener takes, apart from the bounds of the server, and where they live.
 pub(crate) struct Admission {
-    /// Whether a peer of this address may connect.
-    pub(crate) permits: Option<Arc<dyn Fn(IpAddr) -> bool + Send + Sync>>,
+    /// Whether this peer may connect.
+    pub(super) permits: Option<Arc<Permits>>,
     /// At most so many, on all shards together.
-    pub(crate) connections_max: usize,
+    connections_max: usize,
     connections: AtomicUsize,
+    placement: Placement,
+    on_shards: OnShards,
 }
+
+/// Whether a peer may connect.
+pub(crate) type Permits = dyn Fn(SocketAddr) -> bool + Send + Sync;
 
 impl Admission {
     pub(crate) fn new(
-        permits: Option<Arc<dyn Fn(IpAddr) -> bool + Send + Sync>>,
+        permits: Option<Arc<Permits>>,
         connections_max: usize,
+        placement: Placement,
+        shards: usize,
     ) -> Self {
-        Self { permits, connections_max, connections: AtomicUsize::new(0) }
+        let (connections, on_shards) = (AtomicUsize::new(0), OnShards::new(shards));
+        Self { permits, connections_max, connections, placement, on_shards }
     }
 
-    fn enter(&self, ip: IpAddr) -> Result<(), &'static str> {
-        if self.permits.as_ref().is_some_and(|permits| !permits(ip)) {
-            return Err("denied");
-        }
+    fn enter(&self) -> Result<(), &'static str> {
         if self.connections.fetch_add(1, Ordering::Relaxed) >= self.connections_max {
             self.leave();
             return Err("listener-max");
@@ -72,21 +80,50 @@ impl Admission {
 }
 
 impl Shared {
-    pub(crate) fn new(listeners: Vec<ListenerShared>, limits: ServerCells, memory: Arc<Memory>) -> Self {
-        Self { listeners, limits, memory, quota: ConnectionQuota::default() }
+    pub(crate) fn new(
+        listeners: Vec<ListenerShared>,
+        limits: ServerCells,
+        memory: Arc<Memory>,
+        shards: usize,
+    ) -> Self {
+        let (quota, on_shards) = (ConnectionQuota::default(), OnShards::new(shards));
+        Self { listeners, limits, memory, quota, on_shards }
     }
 
     /// Admits a connection to a listener, or returns what refuses it. One that is admitted must
     /// [leave](Self::leave).
     pub(super) fn enter(&self, listener: u32, ip: IpAddr) -> Result<(), &'static str> {
         let admission = &self.listeners[listener as usize].admission;
-        admission.enter(ip)?;
+        admission.enter()?;
         let entered =
             self.quota.enter(ip, self.limits.connections_max(), self.limits.connections_per_ip_max());
         entered.inspect_err(|_| admission.leave())
     }
 
-    /// A connection that was admitted has ended.
+    /// The shard on which a connection lives that `here` has accepted and admitted. It counts there until it
+    /// [moves](Self::moved) or [ends](Self::ended).
+    pub(super) fn place(&self, listener: u32, peer: SocketAddr, here: u16) -> u16 {
+        let admission = &self.listeners[listener as usize].admission;
+        let shard = admission.on_shards.place(admission.placement, peer, here, &self.on_shards);
+        self.on_shards.add(shard);
+        shard
+    }
+
+    /// A connection has left one shard for its home.
+    pub(super) fn moved(&self, listener: u32, from: u16, to: u16) {
+        for on_shards in [&self.listeners[listener as usize].admission.on_shards, &self.on_shards] {
+            on_shards.remove(from);
+            on_shards.add(to);
+        }
+    }
+
+    /// A connection does not live on this shard any more, or will not.
+    pub(super) fn ended(&self, listener: u32, shard: u16) {
+        self.listeners[listener as usize].admission.on_shards.remove(shard);
+        self.on_shards.remove(shard);
+    }
+
+    /// The place of a connection that was admitted is free again.
     pub(super) fn leave(&self, listener: u32, ip: IpAddr) {
         self.listeners[listener as usize].admission.leave();
         self.quota.leave(ip);

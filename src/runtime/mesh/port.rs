@@ -175,8 +175,8 @@ impl Port {
         queue.is_some_and(Sender::has_room)
     }
 
-    /// Whether the queue to `target` is at most a quarter full: requests leave the rest to what answers them, and
-    /// wait where connections take turns.
+    /// Whether the queue to `target` is at most a quarter full: requests leave the rest to what answers them, and wait
+    /// where connections take turns; connections that move leave it to messages.
     pub(crate) fn has_room_for_request(&self, target: u16) -> bool {
         let mut outgoing = self.outgoing.borrow_mut();
         let queue = outgoing.get_mut(usize::from(target)).and_then(Option::as_mut);

@@ -1,9 +1,11 @@
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 use shardcast_proto::{Protocol, push::schedule::RateLimit};
 
 use super::ServerHandle;
-use crate::{ListenerId, ListenerLimits, counters::ListenerCounters, service::Service};
+use crate::{
+    ListenerId, ListenerLimits, Placement, conns::Permits, counters::ListenerCounters, service::Service,
+};
 
 /// Makes the service of a listener on one shard, which may add to the counters.
 pub(super) type ServiceFactory =
@@ -56,10 +58,8 @@ pub struct Listener {
     pub(super) limits: Option<ListenerLimits>,
     pub(super) permits: Option<Arc<Permits>>,
     pub(super) connections_max: usize,
+    pub(super) placement: Placement,
 }
-
-/// Whether a peer of an address may connect.
-type Permits = dyn Fn(IpAddr) -> bool + Send + Sync;
 
 impl Listener {
     /// A listener named `name` in metrics and logs, on `address`: `ip:port` or `host:port`. Port 0 selects any free
@@ -76,6 +76,7 @@ impl Listener {
             limits: None,
             permits: None,
             connections_max: usize::MAX,
+            placement: Placement::default(),
         }
     }
 
@@ -152,17 +153,19 @@ impl Listener {
         self
     }
 
-    /// Accepts connections only from addresses for which `permits` is true. Others are reset, and counted
-    /// (`denied`). Default: all.
+    /// Accepts connections only from peers for which `permits` is true. Others are reset, and counted (`denied`).
+    /// Default: all.
+    ///
+    /// It is called on the shard that accepts, in its turn, so it must not block. If it panics, the peer is refused.
     ///
     /// # Examples
     /// ```
     /// use shardcast::Listener;
     ///
-    /// let local = Listener::new("push", "0.0.0.0:10099").admit(|address| address.is_loopback());
+    /// let local = Listener::new("push", "0.0.0.0:10099").admit(|peer| peer.ip().is_loopback());
     /// ```
     #[must_use]
-    pub fn admit(mut self, permits: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+    pub fn admit(mut self, permits: impl Fn(SocketAddr) -> bool + Send + Sync + 'static) -> Self {
         self.permits = Some(Arc::new(permits));
         self
     }
@@ -179,6 +182,21 @@ impl Listener {
     #[must_use]
     pub const fn connections_max(mut self, connections_max: usize) -> Self {
         self.connections_max = connections_max;
+        self
+    }
+
+    /// On which shard its connections live. Default: on the shard that accepts them.
+    ///
+    /// # Examples
+    /// Clients that know the number of shards choose one by their port:
+    /// ```
+    /// use shardcast::{Listener, Placement};
+    ///
+    /// let by_port = Listener::new("push", "127.0.0.1:0").placement(Placement::PeerPort);
+    /// ```
+    #[must_use]
+    pub const fn placement(mut self, placement: Placement) -> Self {
+        self.placement = placement;
         self
     }
 }

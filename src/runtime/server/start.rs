@@ -51,6 +51,7 @@ impl Server {
                 listeners,
                 ServerCells::new(&config.limits),
                 Arc::new(Memory::new(shares.max, shares.base, shards)),
+                shards,
             )),
             config,
             watch: Arc::new(Watch::new(counters.clone())),
@@ -369,7 +370,7 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
             name: listener.name,
             address,
             protocols,
-            admission: Admission::new(listener.permits, listener.connections_max),
+            admission: Admission::new(listener.permits, listener.connections_max, listener.placement, shards),
         });
         factories.push(makers);
     }

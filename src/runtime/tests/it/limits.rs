@@ -73,7 +73,7 @@ fn one_address_may_not_take_all_places() {
 #[test]
 fn a_listener_admits_whom_it_permits_up_to_its_own_bound() {
     let recorder = Recorder::default();
-    let even = |address: IpAddr| matches!(address, IpAddr::V4(address) if address.octets()[3] % 2 == 0);
+    let even = |peer: SocketAddr| matches!(peer.ip(), IpAddr::V4(address) if address.octets()[3] % 2 == 0);
     let few = framed("few", &recorder).admit(even).connections_max(3);
     let (server, address) = start(config(), few, "few");
     let handle = server.handle();

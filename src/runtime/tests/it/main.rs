@@ -26,6 +26,7 @@ mod limits;
 mod malformed;
 mod memory;
 mod panic;
+mod placement;
 mod polls;
 mod push_context;
 mod reload;

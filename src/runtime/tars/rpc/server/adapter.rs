@@ -253,7 +253,7 @@ impl Adapter {
                 service((server, counters), &servants, &interceptors, &options, &stats)
             })
             .connections_max(connections_max);
-        if access.is_open() { listener } else { listener.admit(move |address| access.permits(address)) }
+        if access.is_open() { listener } else { listener.admit(move |peer| access.permits(peer.ip())) }
     }
 }
 
