@@ -1,12 +1,14 @@
 //! Conversion of the configuration into that of the library.
 
 use shardcast::{
-    ListenerLimits, ServerConfig, ServerLimits,
+    ListenerLimits, Placement, ServerConfig, ServerLimits,
     push::{HubConfig, Priority, RateLimit, TopicRule, TopicRules},
 };
 
 use super::{
-    options::{Config, HubOptions, LimitOptions, ListenerOptions, TopicOptions, TopicPriority},
+    options::{
+        Config, HubOptions, LimitOptions, ListenerOptions, ListenerPlacement, TopicOptions, TopicPriority,
+    },
     values::{ByteSize, HumanDuration},
 };
 
@@ -101,6 +103,15 @@ impl TopicOptions {
 }
 
 impl ListenerOptions {
+    /// On which shard its connections live.
+    pub(crate) const fn placement(&self) -> Placement {
+        match self.placement {
+            ListenerPlacement::AcceptingShard => Placement::AcceptingShard,
+            ListenerPlacement::FewestConnections => Placement::FewestConnections,
+            ListenerPlacement::PeerPort => Placement::PeerPort,
+        }
+    }
+
     /// The rate limit of each of its connections.
     pub(crate) fn rate_limit(&self) -> RateLimit {
         rate_limit(

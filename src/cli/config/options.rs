@@ -274,6 +274,8 @@ pub(crate) struct ListenerOptions {
     /// it: both get new connections, and those in the backlog of the one that stops are lost. If false and another
     /// server listens there, the start fails: address in use.
     pub(crate) reuse_port: bool,
+    /// Shard on which a connection lives, unless its protocol names another one.
+    pub(crate) placement: ListenerPlacement,
     /// Topic that clients are subscribed to automatically when they connect; defaults to the listener's name.
     pub(crate) topic: String,
     /// Protocol of this listener. Its own options are in a table of the protocol's name inside this one.
@@ -330,6 +332,18 @@ impl ListenerOptions {
     pub(crate) fn protocol_options<T: DeserializeOwned>(&self) -> Result<T, toml::de::Error> {
         self.tables.get(&self.protocol).cloned().unwrap_or_default().try_into()
     }
+}
+
+/// On which shard a connection lives.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ListenerPlacement {
+    /// The one that accepts it: the kernel distributes connections, evenly if they are many.
+    AcceptingShard,
+    /// The one with the fewest connections of this listener: for few that have much to do.
+    FewestConnections,
+    /// The peer's port modulo the number of shards: for clients that choose the shard by their port.
+    PeerPort,
 }
 
 /// Block `[listener.push]`.
@@ -464,6 +478,7 @@ impl Default for ListenerOptions {
             name: String::new(),
             listen: ListenAddr(([127, 0, 0, 1], 0).into()),
             reuse_port: false,
+            placement: ListenerPlacement::AcceptingShard,
             topic: String::new(),
             protocol: String::new(),
             service: String::new(),

@@ -71,6 +71,7 @@ fn listener(
     let listener = listener
         .topic(if options.topic.is_empty() { &options.name } else { &options.topic })
         .reuse_port(options.reuse_port)
+        .placement(options.placement())
         .rate_limit(options.rate_limit())
         .limits(options.limits(defaults));
     Ok(listener)

@@ -180,3 +180,32 @@ fn an_endpoint_that_cannot_be_connected_to_is_unusable() {
     );
     server.drain(Duration::from_secs(5)).expect("it stops");
 }
+
+#[test]
+fn connections_live_where_the_configuration_places_them() {
+    for placement in ["fewest-connections", "peer-port"] {
+        let text = format!(
+            "[server]\nshards = 2\ncpus = 'none'\nspin = '0'\nepoch_file = ''\n\
+             [[listener]]\nname = 'a'\nlisten = '127.0.0.1:0'\nplacement = '{placement}'\n"
+        );
+        let inputs = Inputs { file: Some(SourceFile { name: "test".into(), text }), ..Inputs::default() };
+        let config = load(Registry::builtin().catalog(), inputs).expect("valid").config;
+        let server = super::start(&config, &Registry::builtin()).expect("it starts");
+        let (orders, _) = flume::bounded(1);
+        let pages = server.source(Control { orders, reloads: Arc::default() });
+        let address = server.listeners()[0].addr;
+        let peers: Vec<_> = (0..20).map(|_| TcpStream::connect(address).expect("it listens")).collect();
+        let shards = loop {
+            let list = pages.connections().list;
+            if list.len() == peers.len() {
+                break list.into_iter().map(|it| (it.id.shard, it.peer.port())).collect::<Vec<_>>();
+            }
+        };
+        match placement {
+            "peer-port" => assert!(shards.iter().all(|(shard, port)| *shard == port % 2), "{shards:?}"),
+            _ => assert_eq!(shards.iter().filter(|(shard, _)| *shard == 0).count(), 10, "{shards:?}"),
+        }
+        server.stop();
+        assert_eq!(server.ended().recv(), Ok(Ok(())));
+    }
+}
