@@ -13,8 +13,8 @@ use std::{
 };
 
 use shardcast::{
-    CloseError, CloseReason, Connection, Listener, ListenerLimits, Reply, Request, SendError, Server,
-    ServerConfig, ServerHandle, Service, ShardCount, Spin,
+    CloseError, CloseReason, Connection, Listener, ListenerLimits, Placement, Reply, Request, SendError,
+    Server, ServerConfig, ServerHandle, Service, ShardCount, Spin,
     proto::{
         PublishHeader,
         topics::control::{self, ServerPayload, TopicResponse},
@@ -210,10 +210,11 @@ fn a_handle_to_a_server_that_has_ended_is_harmless() {
 }
 
 #[test]
-fn connections_on_their_way_home_do_not_hold_a_drain_up() {
-    for _ in 0..4 {
+fn connections_on_their_way_to_their_shard_do_not_hold_a_drain_up() {
+    let by_count = Placement::FewestConnections;
+    for placement in [Placement::AcceptingShard, by_count, Placement::PeerPort, by_count] {
         let listener = Listener::new("lines", "127.0.0.1:0").protocol(Line, |_| WhoAmI);
-        let (server, address) = start(config(), listener, "lines");
+        let (server, address) = start(config(), listener.placement(placement), "lines");
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let movers = thread::spawn(move || {
