@@ -363,6 +363,19 @@ fn a_busy_server_is_asked_again() {
 }
 
 #[test]
+fn a_history_that_never_goes_on_ends() {
+    let number = |number: u8| [[0; 7].as_slice(), &[number]].concat();
+    // The topic is at 7:3, and this is always its first message.
+    let first = [number(7), number(1), vec![0, 0, 0, 1], b"x".to_vec()].concat();
+    let page = || vec![frame(1, &[b"\0SHC\x87\0\x01".as_slice(), &number(7), &number(3), &first].concat())];
+    let output = run(&["history", "t"], &impostor_in_rounds(vec![page(), page(), page()]));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "t 7:1 x\nt 7:1 x\n");
+    let notes = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(notes.contains("invalid response: its messages are not after 7:1"), "{notes}");
+}
+
+#[test]
 fn a_server_may_be_given_by_its_name() {
     let address = impostor(vec![subscribed(), message(b"x")]);
     let (_, port) = address.rsplit_once(':').expect("an address");

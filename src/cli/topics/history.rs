@@ -49,10 +49,13 @@ pub(crate) fn run(args: &HistoryArgs, registry: &Registry) -> anyhow::Result<Exi
             args.print_gap(&page)?;
         }
         args.print_messages(&page)?;
-        left -= page.messages.len() as u64;
-        since = page.next_since();
+        left = left.saturating_sub(page.messages.len() as u64);
         let newest = *newest.get_or_insert(page.head);
-        let Some(last) = since else { return Ok(ExitCode::SUCCESS) };
+        let Some(last) = page.next_since() else { return Ok(ExitCode::SUCCESS) };
+        let before = since.replace(last);
+        if before.is_some_and(|before| last.epoch == before.epoch && last.offset <= before.offset) {
+            anyhow::bail!("invalid response: its messages are not after {}:{}", last.epoch, last.offset);
+        }
         if left == 0 || last.epoch != newest.epoch || last.offset >= newest.offset {
             return Ok(ExitCode::SUCCESS);
         }
