@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use toml::{Table, Value};
 
 use super::options::{ListenerOptions, PushOptions};
+use crate::config::HumanDuration;
 
 /// One protocol, as a value of `[[listener]] protocol`.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub(crate) struct Protocol {
     pub(crate) doc: &'static str,
     /// The services that can answer its requests, at least one; the first is the default.
     pub(crate) services: &'static [Service],
+    /// Whether its peers send something in time. If not, a listener has no idle time-out unless it is configured.
+    pub(crate) heartbeats: bool,
     /// Its listener if none is configured.
     pub(crate) default_listener: Option<DefaultListener>,
     /// Bytes of a pushed frame besides its message.
@@ -88,6 +91,7 @@ impl Protocol {
         let mut options = ListenerOptions {
             protocol: self.name.to_owned(),
             service: self.services.first().map_or("", |service| service.name).to_owned(),
+            idle_timeout: (!self.heartbeats).then(HumanDuration::default),
             ..ListenerOptions::default()
         };
         if !self.options.defaults.is_empty() {
@@ -110,6 +114,9 @@ impl Protocol {
     pub(super) fn complete(&self, listener: &mut Table) {
         if let Some(service) = self.services.first() {
             listener.entry("service").or_insert_with(|| service.name.into());
+        }
+        if !self.heartbeats {
+            listener.entry("idle_timeout").or_insert_with(|| "0s".into());
         }
         if self.options.defaults.is_empty() {
             return;

@@ -104,6 +104,7 @@ fn protocol() -> Protocol {
         name: NAME,
         doc: "Seastar RPC: calls by number, and streams. Its service `echo` has the verb 1, which returns its string.",
         services: &[Service { name: ECHO, doc: "Returns the string of each call." }],
+        heartbeats: false,
         default_listener: Some(DefaultListener { name: "seastar", port: 10000, pushes: false }),
         push_overhead: 0,
         check,

@@ -136,6 +136,7 @@ fn protocol() -> Protocol {
         doc: "Tars RPC, in versions 1 (TARS), 2 and 3 (TUP) and 5 (JSON). Its service `echo` is the object \
               Shardcast.Echo.EchoObj (docs/echo.tars).",
         services: &[Service { name: ECHO, doc: "Returns the bytes of each request." }],
+        heartbeats: true,
         default_listener: Some(DefaultListener { name: "tars", port: 10100, pushes: false }),
         push_overhead: 0,
         check,

@@ -60,6 +60,7 @@ fn protocol() -> Protocol {
         name: NAME,
         doc: "The push protocol of Tars: a big-endian 32-bit length that counts itself, a request id, the body.",
         services: &[Service { name: ECHO, doc: "Returns the bytes of each request." }],
+        heartbeats: true,
         default_listener: Some(DefaultListener { name: "push", port: 10099, pushes: true }),
         push_overhead: HEADER_LEN.into(),
         check,

@@ -112,6 +112,7 @@ fn protocol() -> Protocol {
             Service { name: "shout", doc: "Answers in capitals." },
             Service { name: "echo", doc: "Returns the bytes of each request." },
         ],
+        heartbeats: true,
         default_listener: Some(DefaultListener { name: "toy", port: taken().port(), pushes: false }),
         push_overhead: 1,
         check: |_| Vec::new(),

@@ -127,6 +127,12 @@ pub trait Protocol: Send + Sync {
     /// Inspects the first bytes of a connection without consuming them.
     fn sniff(&self, prefix: &[u8]) -> Sniff;
 
+    /// Whether peers send something in time, even if they have no requests. If not, a listener has no idle time-out unless its
+    /// limits are set.
+    fn has_heartbeats(&self) -> bool {
+        true
+    }
+
     /// How long a peer may take for the first exchange, if the protocol demands one: its sessions state the same time
     /// ([`Session::establish_timeout`]). No shorter bound of the listener ends that earlier.
     fn establish_timeout(&self) -> Option<Duration> {

@@ -356,9 +356,14 @@ fn bind(config: &ServerConfig, listeners: Vec<Listener>, shards: usize) -> Resul
             share = Address::Shared;
             sockets.push(socket);
         }
-        let limits = listener.limits.as_ref().unwrap_or(&config.listener_limits);
+        let mut limits = listener.limits.clone().unwrap_or_else(|| config.listener_limits.clone());
+        if listener.limits.is_none()
+            && !listener.protocols.iter().any(|(protocol, _)| protocol.has_heartbeats())
+        {
+            limits.idle_timeout = Duration::ZERO;
+        }
         let push_len_max = listener.protocols.iter().map(|(protocol, _)| protocol.push_len_max()).max();
-        let limits = Arc::new(ListenerCells::of_listener(limits, push_len_max.unwrap_or(usize::MAX)));
+        let limits = Arc::new(ListenerCells::of_listener(&limits, push_len_max.unwrap_or(usize::MAX)));
         let topic = topic(&listener)?;
         let (protocols, makers) = listener.protocols.into_iter().unzip();
         bound.push(ListenerShared {

@@ -150,6 +150,11 @@ impl Protocol for Seastar {
         sniff(prefix)
     }
 
+    /// The protocol has no such frame.
+    fn has_heartbeats(&self) -> bool {
+        false
+    }
+
     fn establish_timeout(&self) -> Option<Duration> {
         Some(self.negotiation_timeout)
     }
