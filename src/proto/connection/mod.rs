@@ -334,6 +334,11 @@ impl<S: Session + ?Sized> Connection<S> {
         self.state == State::Open
     }
 
+    /// Whether its session [belongs to another connection](Session::belongs_to_another).
+    pub fn belongs_to_another(&self) -> bool {
+        self.session.as_deref().is_some_and(S::belongs_to_another)
+    }
+
     /// Whether the driver should read from the peer now.
     #[inline]
     pub fn wants_input(&self) -> bool {

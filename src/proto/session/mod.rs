@@ -407,6 +407,12 @@ pub trait Session {
         None
     }
 
+    /// Whether the connection belongs to another one, such as a stream to that of its calls, with which it ends. A server
+    /// that drains leaves it open until then.
+    fn belongs_to_another(&self) -> bool {
+        false
+    }
+
     /// Whether the session keeps as much for its application as it may: reading is held until
     /// [`handle_session_change`](crate::connection::Connection::handle_session_change) finds that it has room. Asked after
     /// each input without an event.

@@ -68,6 +68,8 @@ impl Conns {
         for id in self.ids(|conn| conn.moving.is_none() && conn.listener().is_some()) {
             self.with_conn(id, |conn| match conn.core.state() {
                 State::Waiting => conn.core.end(CloseReason::Drained, &conn.limits, self.now()),
+                // A request in progress may need it.
+                _ if conn.core.belongs_to_another() => {}
                 _ => {
                     self.say(conn, Command::Draining);
                     conn.core.begin_drain();
@@ -86,10 +88,12 @@ impl Conns {
         ids.collect()
     }
 
-    /// Ends all connections; with [`CloseReason::Drained`], once their requests are answered.
+    /// Ends all connections; with [`CloseReason::Drained`], once their requests are answered, and except those that belong to
+    /// another one and end with it.
     pub(crate) fn close_all(&self, why: CloseReason) {
         for id in self.ids(|conn| why != CloseReason::Drained || conn.moving.is_none()) {
             self.with_conn(id, |conn| match why {
+                CloseReason::Drained if conn.core.belongs_to_another() => {}
                 CloseReason::Drained if conn.core.is_open() => conn.core.drain(&conn.limits, self.now()),
                 CloseReason::Drained => conn.core.end(why, &conn.limits, self.now()),
                 _ => conn.core.cut_now(why, &conn.limits, self.now()),

@@ -412,6 +412,10 @@ impl Session for SeastarSession {
         }
     }
 
+    fn belongs_to_another(&self) -> bool {
+        matches!(self.state, State::Stream { .. })
+    }
+
     fn is_full(&self) -> bool {
         matches!(&self.state, State::Stream { session, .. } if session.is_full())
     }

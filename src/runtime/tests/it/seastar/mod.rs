@@ -3,7 +3,7 @@
 mod calls;
 mod streams;
 
-use std::{fmt::Display, sync::mpsc};
+use std::{fmt::Display, net::SocketAddr, sync::mpsc};
 
 use shardcast::{
     Listener, Server, ServerHandle,
@@ -22,15 +22,25 @@ fn serve(shards: u16, protocol: Protocol, handlers: impl Fn(&Registry) + Send + 
     Server::builder().listen(listener).shards(shards).start().expect("a server")
 }
 
-/// Runs a task with a client that lives on shard 0, and returns its result.
+/// Runs a task with a client that lives on shard 0 of the server, and returns its result.
 fn run<T, E, F>(server: &Server, f: impl FnOnce(Client) -> F + Send + 'static) -> T
 where
     T: Send + 'static,
     E: Display + 'static,
     F: Future<Output = Result<T, E>> + 'static,
 {
+    run_on(server, server.address("rpc").expect("it listens"), f)
+}
+
+/// Runs a task with a client of the server at `address`, which lives on shard 0 of `home`.
+fn run_on<T, E, F>(home: &Server, address: SocketAddr, f: impl FnOnce(Client) -> F + Send + 'static) -> T
+where
+    T: Send + 'static,
+    E: Display + 'static,
+    F: Future<Output = Result<T, E>> + 'static,
+{
     let (done, result) = mpsc::channel();
-    let (handle, address) = (server.handle(), server.address("rpc").expect("it listens"));
+    let handle = home.handle();
     let begin = move || {
         let client = Client::builder(address).on(&handle).connect().expect("a client");
         let future = f(client);
@@ -38,6 +48,6 @@ where
             let _ = done.send(future.await.map_err(|error| error.to_string()));
         });
     };
-    server.handle().run_on(0, begin).expect("a shard");
+    home.handle().run_on(0, begin).expect("a shard");
     result.recv().expect("the task ends").unwrap_or_else(|error| panic!("{error}"))
 }

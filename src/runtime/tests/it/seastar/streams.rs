@@ -1,6 +1,6 @@
 //! Sinks and sources.
 
-use std::{convert::Infallible, fmt::Display};
+use std::{convert::Infallible, fmt::Display, time::Duration};
 
 use shardcast::{
     Server,
@@ -8,12 +8,13 @@ use shardcast::{
     task,
 };
 
-use super::{run, serve};
+use super::{run, run_on, serve};
 
 const SUM: Verb<(i32, Source<i32>), i64> = Verb::new(4);
 const TO_SUM: Verb<(i32, SinkRef<i32>), i64> = Verb::new(4);
 const GOT: Verb<(i32, Source<i32>), SinkRef<String>> = Verb::new(5);
 const TO_GOT: Verb<(i32, SinkRef<i32>), Source<String>> = Verb::new(5);
+const UNKNOWN: Verb<(), ()> = Verb::new(999);
 const DROP: Verb<Source<String>, i32> = Verb::new(14);
 const TO_DROP: Verb<SinkRef<String>, i32> = Verb::new(14);
 
@@ -133,4 +134,33 @@ fn the_id_of_a_stream_is_for_one_call_of_its_connection() {
         Ok::<_, String>([foreign, again].map(|error| error.to_string()))
     });
     assert!(errors.iter().all(|error| error.contains("the id of a stream")), "{errors:?}");
+}
+
+/// A call in progress still gets its stream, and is answered; then the connection and its streams end.
+#[test]
+fn a_drain_lets_a_call_read_its_stream_to_the_end() {
+    for shards in [1, 2] {
+        let server = server(shards);
+        let clients = Server::builder().shards(1).start().unwrap();
+        let (handle, address) = (server.handle(), server.address("rpc").unwrap());
+        let sum = run_on(&clients, address, async move |client: Client| {
+            let mut sink = text(client.open_sink::<i32>().await)?;
+            let idle = text(client.open_sink::<i32>().await)?;
+            let summed = client.call(TO_SUM, &(666, sink.reference()));
+            text(sink.send(&1).await)?;
+            // The call is in progress once another one was answered.
+            assert!(client.call(UNKNOWN, &()).await.is_err());
+            handle.begin_drain(Duration::from_secs(60));
+            for number in 2..=1000 {
+                text(sink.send(&number).await)?;
+                task::yield_now().await;
+            }
+            text(sink.finish().await)?;
+            let sum = text(summed.await)?;
+            drop(idle);
+            Ok::<_, String>(sum)
+        });
+        assert_eq!(sum, 500_500);
+        server.wait().unwrap();
+    }
 }
