@@ -198,8 +198,11 @@ impl<S: Session + ?Sized> Connection<S> {
         let sent = self.outbox.sent();
         self.traffic.sent_bytes += sent.bytes as u64;
         self.traffic.sent_messages += sent.messages as u64;
-        if let Some(session) = self.session.as_deref_mut() {
-            session.handle_sent(self.outbox.bytes());
+        if let Some(session) = self.session.as_deref_mut()
+            && session.handle_sent(self.outbox.bytes())
+        {
+            self.more = true;
+            self.resume();
         }
         self.unblock(limits, now);
         if self.outbox.response_bytes() <= limits.outbox.bytes_max / 2 {

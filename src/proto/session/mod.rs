@@ -466,9 +466,11 @@ pub trait Session {
         false
     }
 
-    /// The transport took a part of what was to be sent; `queued` bytes remain.
-    fn handle_sent(&mut self, queued: usize) {
+    /// The transport took a part of what was to be sent; `queued` bytes remain. True: [`poll_event`](Self::poll_event) may
+    /// return something because of that.
+    fn handle_sent(&mut self, queued: usize) -> bool {
         let _ = queued;
+        false
     }
 
     /// The encoding in which the peer gets messages. Changes with [`Event::Hello`] only.

@@ -539,8 +539,8 @@ impl<C: StreamCell> Session for StreamClientSession<C> {
         self.inner.is_full()
     }
 
-    fn handle_sent(&mut self, queued: usize) {
-        self.inner.handle_sent(queued);
+    fn handle_sent(&mut self, queued: usize) -> bool {
+        self.inner.handle_sent(queued)
     }
 }
 

@@ -420,9 +420,10 @@ impl Session for SeastarSession {
         matches!(&self.state, State::Stream { session, .. } if session.is_full())
     }
 
-    fn handle_sent(&mut self, queued: usize) {
-        if let State::Stream { session, .. } = &mut self.state {
-            session.handle_sent(queued);
+    fn handle_sent(&mut self, queued: usize) -> bool {
+        match &mut self.state {
+            State::Stream { session, .. } => session.handle_sent(queued),
+            State::Negotiating(_) | State::Calls(_) => false,
         }
     }
 }

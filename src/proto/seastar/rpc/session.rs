@@ -19,9 +19,10 @@ impl<C: StreamCell> StreamSession<C> {
 impl<C: StreamCell> Session for StreamSession<C> {
     fn handle_input<'a>(&'a mut self, input: &'a [u8], now: Time) -> Result<Progress<'a>, Error> {
         self.now = now;
-        let taken = self.stream.with(|stream| stream.handle_input(input))?;
-        // Frames without a reader, and frames of compressors, may need a response.
-        Ok(if taken == 0 { Progress::NEED_MORE } else { Progress::silent(taken) })
+        let (taken, more) = self.stream.with(|stream| (stream.handle_input(input), stream.has_output()));
+        let taken = taken?;
+        // The compressor may have a response. Until something was taken, it is the same prefix.
+        Ok(Progress { taken, event: None, more: more && taken > 0 })
     }
 
     fn handle_command<'c>(
@@ -36,9 +37,7 @@ impl<C: StreamCell> Session for StreamSession<C> {
 
     fn handle_timeout(&mut self, now: Time) -> Result<(), Error> {
         self.now = now;
-        self.stream.with(|stream| {
-            if stream.is_claimed() { Ok(()) } else { Err(Error::TimedOut("call for the stream")) }
-        })
+        self.stream.with(|stream| stream.handle_timeout(now))
     }
 
     fn poll_event(&mut self) -> Option<Event<'_>> {
@@ -66,8 +65,8 @@ impl<C: StreamCell> Session for StreamSession<C> {
         self.stream.with(|stream| stream.is_full())
     }
 
-    fn handle_sent(&mut self, queued: usize) {
-        self.stream.with(|stream| stream.handle_sent(queued));
+    fn handle_sent(&mut self, queued: usize) -> bool {
+        self.stream.with(|stream| stream.handle_sent(queued))
     }
 }
 

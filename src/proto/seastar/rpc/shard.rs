@@ -88,11 +88,11 @@ impl SeastarShard {
 
     /// A connection for calls has ended: it gets no more streams, and its streams fail.
     pub(super) fn parent_ended(&self, id: ConnectionId) {
-        if let Some(parent) = self.parents.borrow_mut().remove(&id) {
-            for member in parent.streams.borrow().values() {
-                member.stream.borrow_mut().handle_parent_closed();
-            }
-        }
+        // Nothing is borrowed while it wakes those who wait for the streams.
+        let removed = self.parents.borrow_mut().remove(&id);
+        let Some(parent) = removed else { return };
+        let streams: Vec<_> = parent.streams.borrow().values().map(|it| Rc::clone(&it.stream)).collect();
+        streams.iter().for_each(|stream| stream.borrow_mut().handle_parent_closed());
     }
 
     /// The connection with this id of the protocol, if it is open.

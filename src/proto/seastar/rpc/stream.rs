@@ -5,9 +5,13 @@
 //!   Source ◀─ read ── received ◀── handle_input ── transport
 //! ```
 //!
-//! A stream is over in a direction when its end was sent, or was read. A connection is over when both are, with one
-//! exception: a peer of Seastar drops what it has not read yet when the end of the connection follows the end of the
-//! stream. So the connection then stays until the peer ends it, at most for [`StreamConfig::fin_wait`].
+//! A stream is over in a direction when the transport has taken its end, or when its end was read. A sink or a source that
+//! was never made counts as over, but not before the peer ends that direction, since it may still be made. An accepted
+//! stream is not over before a call has named it.
+//!
+//! A connection ends when both directions are over, with one exception: a peer of Seastar drops what it has not read yet
+//! when the end of the connection follows the end of the stream. So the connection then stays until the peer ends it, at
+//! most for [`StreamConfig::fin_wait`].
 
 use std::{
     cell::RefCell,
@@ -64,7 +68,8 @@ pub enum StreamError {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct StreamConfig {
-    /// Messages of a sink that the kernel has not taken; a sink waits beyond. Default: 50, as in Seastar.
+    /// Messages of a sink that the kernel has not taken; a sink waits beyond, but not for the first. Default: 50, as in
+    /// Seastar.
     pub window_messages: usize,
     /// Bytes of a sink that the kernel has not taken, or of a source that were not read; beyond, a sink waits, and nothing
     /// more is read from the connection. A longer message is alone. Default: 102,400, as in Seastar.
@@ -191,7 +196,8 @@ pub struct Stream {
     /// The connection must end, and what is queued does not matter.
     aborted: bool,
     opened: Time,
-    /// Since when both directions have ended.
+    /// Since when both directions are over. The application changes the stream without a clock, so this is known from the
+    /// next time-out on.
     over_since: Option<Time>,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -260,9 +266,9 @@ impl Stream {
 
     // Sinks.
 
-    /// Makes the sink; false if there was one.
+    /// Makes the sink; false if there was one, or the stream has failed, or both ends have not agreed yet.
     pub fn open_sink(&mut self) -> bool {
-        let is_new = self.sink == Half::Unused && self.failure.is_none();
+        let is_new = self.sink == Half::Unused && self.failure.is_none() && self.is_negotiated;
         if is_new {
             self.sink = Half::Open;
         }
@@ -275,8 +281,9 @@ impl Stream {
     /// The stream has failed.
     pub fn has_room(&self) -> Result<bool, StreamError> {
         self.check_sink()?;
-        let Self { unsent, unsent_bytes, config, is_negotiated, .. } = self;
-        Ok(*is_negotiated && unsent.len() < config.window_messages && *unsent_bytes < config.window_bytes)
+        let Self { unsent, unsent_bytes, config, .. } = self;
+        let is_within = unsent.len() < config.window_messages && *unsent_bytes < config.window_bytes;
+        Ok(is_within || unsent.is_empty())
     }
 
     /// Whether the transport has taken everything.
@@ -301,15 +308,14 @@ impl Stream {
         if self.compressor.is_some() {
             return self.send_compressed(encode);
         }
-        let begin = self.output.len();
-        self.output.extend_from_slice(&[0; HEAD_LEN]);
-        encode(&mut self.output);
-        let len = self.output.len() - begin - HEAD_LEN;
-        let Some(head) = StreamFrame::message_head(len).filter(|_| len <= max) else {
-            self.output.truncate(begin);
-            return Err(StreamError::TooLarge(max));
-        };
-        self.output[begin..begin + HEAD_LEN].copy_from_slice(&head);
+        let mut frame = Appended::to(&mut self.output);
+        frame.output.extend_from_slice(&[0; HEAD_LEN]);
+        encode(frame.output);
+        let len = frame.output.len() - frame.begin - HEAD_LEN;
+        let head = StreamFrame::message_head(len).filter(|_| len <= max).ok_or(StreamError::TooLarge(max))?;
+        frame.output[frame.begin..][..HEAD_LEN].copy_from_slice(&head);
+        frame.is_complete = true;
+        drop(frame);
         self.note_unsent(HEAD_LEN + len);
         Ok(())
     }
@@ -367,12 +373,13 @@ impl Stream {
     /// The stream has failed.
     pub fn finish(&mut self) -> Result<(), StreamError> {
         self.check_sink()?;
-        self.sink = Half::Ended;
         if self.compressor.is_some() {
-            return self.compress(&StreamFrame::END);
+            self.compress(&StreamFrame::END)?;
+        } else {
+            self.output.extend_from_slice(&StreamFrame::END);
+            self.note_unsent(HEAD_LEN);
         }
-        self.output.extend_from_slice(&StreamFrame::END);
-        self.note_unsent(HEAD_LEN);
+        self.sink = Half::Ended;
         Ok(())
     }
 
@@ -418,9 +425,10 @@ impl Stream {
             return Err(StreamError::AlreadyClosed);
         }
         let Some(len) = self.lengths.pop_front() else { return self.read_end() };
-        let end = self.read + len as usize;
-        let message = decode(self.received.get(self.read..end).unwrap_or_default());
-        self.read = end;
+        let begin = self.read;
+        // Before it may panic: the next message begins there in any case.
+        self.read += len as usize;
+        let message = decode(self.received.get(begin..self.read).unwrap_or_default());
         if self.lengths.is_empty() {
             self.clear_received();
         }
@@ -465,10 +473,10 @@ impl Stream {
         set(&mut self.reader, waker);
     }
 
-    /// Whether it keeps as much as it may.
+    /// Whether it keeps as much as it may, and more may come.
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.kept() >= self.config.window_bytes && self.source != Half::Dropped
+        !self.lengths.is_empty() && self.kept() >= self.config.window_bytes && !self.end_received
     }
 
     /// Bytes that were not read yet.
@@ -515,12 +523,13 @@ impl Stream {
                     len
                 }
                 Some(compressor) => {
-                    let len_max = compressed_len_max(self.config.frame_len_max + HEAD_LEN);
+                    let frame_len_max = self.config.frame_len_max.saturating_add(HEAD_LEN);
+                    let len_max = compressed_len_max(frame_len_max);
                     let Some((data, len)) = split_compressed(rest, len_max)? else { break };
                     let mut plain = std::mem::take(&mut self.scratch);
                     plain.clear();
                     compressor
-                        .decompress(data, self.config.frame_len_max + HEAD_LEN, &mut plain)
+                        .decompress(data, frame_len_max, &mut plain)
                         .map_err(|_| Error::Malformed("compressed frame"))?;
                     if !plain.is_empty() {
                         let (frame, _) =
@@ -569,8 +578,13 @@ impl Stream {
         }
     }
 
-    /// The transport took all but `queued` bytes of what it was given.
-    pub(super) fn handle_sent(&mut self, queued: usize) {
+    /// Whether there are frames for the transport.
+    pub(super) const fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    /// The transport took all but `queued` bytes of what it was given; true if both directions are over.
+    pub(super) fn handle_sent(&mut self, queued: usize) -> bool {
         let left = queued + self.output.len();
         while let Some(first) = self.unsent.front()
             && self.unsent_bytes - *first as usize >= left
@@ -581,6 +595,7 @@ impl Stream {
         if self.unsent.is_empty() || matches!(self.has_room(), Ok(true)) {
             wake(&mut self.writer);
         }
+        self.is_over()
     }
 
     /// The peer has ended the connection; true if the stream goes on in the other direction.
@@ -622,33 +637,78 @@ impl Stream {
         self.source != Half::Unused || self.sink != Half::Unused
     }
 
-    /// Whether both directions have ended.
+    /// Whether both directions are over: see the module.
     fn is_over(&self) -> bool {
         let is_read = match self.source {
-            Half::Unused => self.peer_ended && self.lengths.is_empty(),
+            Half::Unused => self.end_received || self.peer_ended,
             Half::Open => false,
             Half::Ended | Half::Dropped => true,
         };
-        is_read && self.sink != Half::Open
+        let is_sent = match self.sink {
+            Half::Unused => true,
+            Half::Open => false,
+            Half::Ended | Half::Dropped => self.unsent.is_empty(),
+        };
+        self.is_claimed() && is_read && is_sent
+    }
+
+    /// Whether the end of the connection could make the peer lose the end of the stream.
+    fn is_held_back(&self) -> bool {
+        self.sink == Half::Ended && !self.peer_is_ours && !self.peer_ended && !self.config.fin_wait.is_zero()
     }
 
     /// Whether the connection is to end now: see the module.
-    pub(super) fn is_done(&mut self, now: Time) -> bool {
-        if !self.is_over() {
-            return false;
+    pub(super) fn is_done(&self, now: Time) -> bool {
+        let has_waited = || self.over_since.is_some_and(|since| now >= since + self.config.fin_wait);
+        self.is_over() && (!self.is_held_back() || has_waited())
+    }
+
+    /// The time of [`deadline`](Self::deadline) has come.
+    pub(super) fn handle_timeout(&mut self, now: Time) -> Result<(), Error> {
+        if self.is_over() {
+            self.over_since.get_or_insert(now);
         }
-        let since = *self.over_since.get_or_insert(now);
-        let holds_back = self.sink == Half::Ended && !self.peer_is_ours && !self.peer_ended;
-        !holds_back || now >= since + self.config.fin_wait
+        match self.claim_deadline() {
+            Some(deadline) if deadline <= now => Err(Error::TimedOut("call for the stream")),
+            _ => Ok(()),
+        }
     }
 
     /// When something is due.
     pub(super) fn deadline(&self) -> Option<Time> {
-        if let Some(since) = self.over_since {
-            return Some(since + self.config.fin_wait);
+        if self.is_over() {
+            // At first at once, to learn the time.
+            return Some(self.over_since.map_or(self.opened, |since| since + self.config.fin_wait));
         }
+        self.claim_deadline()
+    }
+
+    fn claim_deadline(&self) -> Option<Time> {
         let waits = self.is_negotiated && !self.is_claimed() && !self.config.claim_timeout.is_zero();
         waits.then(|| self.opened + self.config.claim_timeout)
+    }
+}
+
+/// What is removed again unless it is completed: also when the application panics while it writes.
+struct Appended<'a> {
+    output: &'a mut Vec<u8>,
+    begin: usize,
+    is_complete: bool,
+}
+
+impl<'a> Appended<'a> {
+    #[inline]
+    const fn to(output: &'a mut Vec<u8>) -> Self {
+        Self { begin: output.len(), output, is_complete: false }
+    }
+}
+
+impl Drop for Appended<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.is_complete {
+            self.output.truncate(self.begin);
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! Seastar RPC: its frames, compression, and encoding of values.
 
 mod compress;
+mod ends;
 mod hostile;
 mod negotiation;
 mod recording;
 mod serialize;
+mod streams;
 mod vectors;
 
 /// Bytes that have no pattern, the same each time.
