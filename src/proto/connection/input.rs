@@ -75,8 +75,8 @@ pub struct Input<'c, S: Session + ?Sized = dyn Session> {
     /// The session has returned its events, and must be asked for its own output before it gets the next
     /// frame.
     transmits: bool,
-    /// The last input had no event: the session may be full now.
-    was_silent: bool,
+    /// The last input had no event, or one whose response comes later: the session may be full now.
+    may_be_full: bool,
     /// The session has announced the end.
     closing: bool,
     fault: Option<Error>,
@@ -188,7 +188,7 @@ impl<S: Session + ?Sized> Connection<S> {
             requests: 0,
             history: None,
             transmits: false,
-            was_silent: false,
+            may_be_full: false,
             closing: false,
             fault: None,
             connection: self,
@@ -257,7 +257,7 @@ impl<S: Session + ?Sized> Input<'_, S> {
                 self.taken += taken;
                 *more = has_more;
                 let Some(event) = event else {
-                    self.was_silent = true;
+                    self.may_be_full = true;
                     return Advance::Silent;
                 };
                 let notes = Notes {
@@ -289,9 +289,9 @@ impl<S: Session + ?Sized> Input<'_, S> {
     #[inline]
     fn goes_on(&mut self) -> bool {
         let has_room = self.has_room();
-        let was_silent = std::mem::take(&mut self.was_silent);
+        let may_be_full = std::mem::take(&mut self.may_be_full);
         let Connection { role, holds, requests, topic_requests, state, session, .. } = &mut *self.connection;
-        if was_silent && session.as_deref().is_some_and(S::is_full) {
+        if may_be_full && session.as_deref().is_some_and(S::is_full) {
             holds.place(Hold::Window);
         }
         if !has_room && *role == Role::Accepting {
@@ -364,7 +364,10 @@ impl<S: Session + ?Sized> Input<'_, S> {
             Outcome::Nothing => {}
             Outcome::Full => self.connection.holds.place(Hold::Events),
             Outcome::Say(command) => self.say(command),
-            Outcome::InProgress(requests) => self.connection.requests += requests,
+            Outcome::InProgress(requests) => {
+                self.connection.requests += requests;
+                self.may_be_full = true;
+            }
             Outcome::TopicInProgress => {
                 self.connection.requests += 1;
                 self.connection.topic_requests += 1;

@@ -415,7 +415,7 @@ pub trait Session {
 
     /// Whether the session keeps as much for its application as it may: reading is held until
     /// [`handle_session_change`](crate::connection::Connection::handle_session_change) finds that it has room. Asked after
-    /// each input without an event.
+    /// each input without an event, and after each request whose response comes later.
     ///
     /// # Examples
     /// A session that shares a buffer with its application:

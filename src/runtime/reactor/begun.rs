@@ -135,6 +135,26 @@ pub(crate) fn begin_in<F>(
     });
 }
 
+/// Starts `future` for a request that has waited, and polls it at once: `responder` answers with its output. Until then it
+/// is a task of the connection `owner`, named `name`.
+pub(crate) fn begin_late<F>(reactor: &Reactor, name: &str, owner: ConnId, future: F, mut responder: Responder)
+where
+    F: Future<Output: Into<ServiceResponse>> + 'static,
+{
+    begin(reactor, future, |mut begun| {
+        let outer = reactor.counters.run(begun.label(name));
+        let polled = begun.poll();
+        reactor.counters.run(outer);
+        match polled {
+            Poll::Ready(response) => {
+                begun.end();
+                responder.end_with(response.into());
+            }
+            Poll::Pending => begun.answer(name, owner, responder),
+        }
+    });
+}
+
 impl<'a, F: Future + 'static> Begun<'a, F> {
     #[inline]
     fn new(reactor: &'a Reactor, kind: &'a Kind<F>, next: &'a mut Next<F>, future: F) -> Self {

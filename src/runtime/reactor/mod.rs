@@ -28,7 +28,7 @@ use std::{
 use shardcast_os::ring::Ring;
 use shardcast_proto::Time;
 
-pub(crate) use begun::{Start, begin, begin_in, spawn, spawn_in};
+pub(crate) use begun::{Start, begin, begin_in, begin_late, spawn, spawn_in};
 pub(crate) use notices::Notice;
 pub(crate) use stage::Stage;
 pub(crate) use timer::TimerKey;

@@ -43,6 +43,6 @@ pub use shardcast_proto::{
 
 pub use call::{CallHead, CallOptions, RpcError};
 pub use client::{Call, Client, ClientBuilder};
-pub use server::{AlreadyRegistered, Registry, RpcService};
+pub use server::{AlreadyRegistered, Registry, RpcLimits, RpcService};
 pub use stream::{OpenError, Sink, SinkRef, Source};
 pub use verb::{OneWay, Verb};

@@ -1,29 +1,23 @@
 //! The handlers of a server, and the service that calls them.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::HashMap,
-    fmt,
-    future::{Future, poll_fn},
-    rc::Rc,
-    task::{Poll, Waker},
+mod gate;
+mod groups;
+mod handler;
+mod service;
+
+use std::{cell::RefCell, collections::HashMap, fmt, future::Future, rc::Rc};
+
+use shardcast_proto::seastar::{
+    rpc::Outcome,
+    serialize::{DecodeOwned, Encode},
 };
 
-use shardcast_proto::{
-    Route, Time,
-    connection::CloseReason,
-    seastar::{
-        ResponseHead,
-        rpc::{Outcome, SeastarShard},
-        serialize::{DecodeOwned, Encode, from_slice},
-    },
-};
+use self::handler::{Calls, Closure, Handler, Incoming};
+use super::{CallHead, OneWay, Verb};
+use crate::Context;
 
-use super::{
-    CallHead, OneWay, Verb,
-    scope::{self, Scope},
-};
-use crate::{Connection, Context, Reply, Request, Service, conns::Conns, reactor::current};
+pub use gate::RpcLimits;
+pub use service::RpcService;
 
 /// The handlers of a server on one shard, by the numbers of their verbs. Cheap to clone; handlers may be added and removed
 /// while it serves.
@@ -55,28 +49,13 @@ pub struct Registry {
 #[error("verb {0} has a handler")]
 pub struct AlreadyRegistered(pub u64);
 
+/// A handler, and what is known of it.
 struct Entry {
     handler: Box<dyn Handler>,
+    is_one_way: bool,
+    /// The group whose task queue it runs in, if that of the connection says nothing.
+    group: Option<Rc<str>>,
     calls: Calls,
-}
-
-/// The calls of one verb that are in progress.
-#[derive(Clone, Default)]
-struct Calls(Rc<InProgress>);
-
-#[derive(Default)]
-struct InProgress {
-    count: Cell<usize>,
-    /// Wakers that wait until there is none.
-    waiting: RefCell<Vec<Waker>>,
-}
-
-/// A call in progress, until it is dropped.
-struct InCall(Calls);
-
-/// Decodes the arguments, runs the handler, and writes the response.
-trait Handler {
-    fn call(&self, cx: Context<CallHead>, arguments: &[u8], in_call: InCall, reply: &mut Reply<'_>);
 }
 
 impl Registry {
@@ -109,32 +88,38 @@ impl Registry {
         E: fmt::Display + 'static,
         F: Future<Output = Result<R, E>> + 'static,
     {
-        let call = move |cx: Context<CallHead>, arguments: &[u8], in_call: InCall, reply: &mut Reply<'_>| {
-            let arguments = match decode(&cx, arguments) {
-                Ok(arguments) => arguments,
-                Err(why) => return write(reply, Outcome::Failure, why.as_bytes()),
-            };
-            let (began, deadline) = (reply.now(), cx.deadline());
-            let (future, mut body) = (handler(cx, arguments), reply.buffer());
-            reply.answer_with(CALL, async move {
-                let result = future.await;
-                drop(in_call);
-                let ended = current::with(|reactor| reactor.now()).unwrap_or(began);
-                let is_late = deadline.is_some_and(|deadline| deadline <= ended);
-                let outcome = match &result {
-                    _ if is_late => Outcome::Nothing,
-                    Ok(_) => Outcome::Result,
-                    Err(_) => Outcome::Failure,
-                };
-                body.extend_from_slice(&outcome.encode(duration(began, ended)));
-                match result {
-                    Ok(result) => result.encode(&mut body),
-                    Err(error) => body.extend_from_slice(error.to_string().as_bytes()),
-                }
-                body
-            });
-        };
-        self.add(verb.number(), Closure(call))
+        self.add(verb.number(), None, false, with_response(handler))
+    }
+
+    /// As [`on`](Self::on), in the task queue of the group with this name, unless the connection has a
+    /// [group](super::Protocol::isolation) of its own: see [`RpcService::queue`].
+    ///
+    /// # Panics
+    /// The verb has a handler.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::{seastar::{Registry, Verb}, task::Queue};
+    ///
+    /// let registry = Registry::default();
+    /// registry.on_in("reports", Verb::<(), String>::new(1), async |_cx, ()| {
+    ///     let queue = Queue::current().map_or_else(String::new, |queue| queue.name().to_owned());
+    ///     Ok::<_, std::fmt::Error>(queue)
+    /// });
+    /// let service = registry.service().queue("reports", 50);
+    /// ```
+    pub fn on_in<A, R, E, F>(
+        &self,
+        group: &str,
+        verb: Verb<A, R>,
+        handler: impl Fn(Context<CallHead>, A) -> F + 'static,
+    ) where
+        A: DecodeOwned + 'static,
+        R: Encode + 'static,
+        E: fmt::Display + 'static,
+        F: Future<Output = Result<R, E>> + 'static,
+    {
+        self.add(verb.number(), Some(group), false, with_response(handler)).expect("a verb has one handler");
     }
 
     /// Sets the handler of a verb without a response.
@@ -146,26 +131,52 @@ impl Registry {
         A: DecodeOwned + 'static,
         F: Future<Output = ()> + 'static,
     {
-        let call = move |cx: Context<CallHead>, arguments: &[u8], in_call: InCall, reply: &mut Reply<'_>| {
-            let Ok(arguments) = decode(&cx, arguments) else { return write(reply, Outcome::Nothing, &[]) };
-            let (future, mut body) = (handler(cx, arguments), reply.buffer());
-            reply.answer_with(CALL, async move {
-                future.await;
-                drop(in_call);
-                body.extend_from_slice(&Outcome::Nothing.encode(ResponseHead::UNMEASURED));
-                body
-            });
-        };
-        self.add(verb.number(), Closure(call)).expect("a verb has one handler");
+        self.add(verb.number(), None, true, without_response(handler)).expect("a verb has one handler");
     }
 
-    fn add(&self, verb: u64, handler: impl Handler + 'static) -> Result<(), AlreadyRegistered> {
+    /// As [`on_in`](Self::on_in), for a verb without a response.
+    ///
+    /// # Panics
+    /// The verb has a handler.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::seastar::{OneWay, Registry};
+    ///
+    /// let registry = Registry::default();
+    /// registry.on_one_way_in("reports", OneWay::<i32>::new(6), async |_cx, _number| {});
+    /// ```
+    pub fn on_one_way_in<A, F>(
+        &self,
+        group: &str,
+        verb: OneWay<A>,
+        handler: impl Fn(Context<CallHead>, A) -> F + 'static,
+    ) where
+        A: DecodeOwned + 'static,
+        F: Future<Output = ()> + 'static,
+    {
+        let handler = without_response(handler);
+        self.add(verb.number(), Some(group), true, handler).expect("a verb has one handler");
+    }
+
+    fn add(
+        &self,
+        verb: u64,
+        group: Option<&str>,
+        is_one_way: bool,
+        handler: impl Handler + 'static,
+    ) -> Result<(), AlreadyRegistered> {
         let mut verbs = self.verbs.borrow_mut();
         if verbs.contains_key(&verb) {
             return Err(AlreadyRegistered(verb));
         }
-        verbs.insert(verb, Rc::new(Entry { handler: Box::new(handler), calls: Calls::default() }));
+        let (handler, group) = (Box::new(handler), group.map(Into::into));
+        verbs.insert(verb, Rc::new(Entry { handler, is_one_way, group, calls: Calls::default() }));
         Ok(())
+    }
+
+    fn entry(&self, verb: u64) -> Option<Rc<Entry>> {
+        self.verbs.borrow().get(&verb).cloned()
     }
 
     /// Whether the verb with this number has a handler.
@@ -189,112 +200,49 @@ impl Registry {
         let removed = self.verbs.borrow_mut().remove(&verb);
         let calls = removed.map(|entry| entry.calls.clone());
         async move {
-            if let Some(Calls(calls)) = calls {
-                poll_fn(|cx| {
-                    if calls.count.get() == 0 {
-                        return Poll::Ready(());
-                    }
-                    calls.waiting.borrow_mut().push(cx.waker().clone());
-                    Poll::Pending
-                })
-                .await;
+            if let Some(calls) = calls {
+                calls.ended().await;
             }
         }
     }
 
     /// The service of a listener, with these handlers.
     pub fn service(&self) -> RpcService {
-        RpcService { registry: self.clone() }
+        RpcService::new(self.clone())
     }
 }
 
-/// The service of a listener whose protocol is [`Protocol`](super::Protocol): it calls the handlers of a [`Registry`].
-///
-/// # Examples
-/// ```
-/// use shardcast::{Listener, seastar::{Protocol, Registry, RpcService}};
-///
-/// fn service() -> RpcService {
-///     Registry::default().service()
-/// }
-///
-/// let listener = Listener::new("rpc", "127.0.0.1:10000").protocol(Protocol::default(), |_| service());
-/// ```
-#[derive(Clone, Debug)]
-pub struct RpcService {
-    registry: Registry,
-}
-
-impl Service for RpcService {
-    fn request(&self, connection: &Connection, request: Request<'_>, reply: &mut Reply<'_>) {
-        let Route::Numbered(verb) = request.route else { return };
-        let entry = self.registry.verbs.borrow().get(&verb).cloned();
-        let Some(entry) = entry else { return write(reply, Outcome::UnknownVerb, &verb.to_le_bytes()) };
-        let parent = shard_state().and_then(|shard| shard.parent_of(connection.id()));
-        // A stream has no requests.
-        let Some(parent) = parent else { return };
-        let cx = Context::new(connection, &request, CallHead { verb, parent });
-        entry.handler.call(cx, request.body, entry.calls.begin(), reply);
-    }
-
-    fn closed(&self, connection: &Connection, _why: CloseReason) {
-        let Some(shard) = shard_state() else { return };
-        let streams = shard.forget(connection.id());
-        current::with_part(|conns: &Rc<Conns>| {
-            for stream in streams {
-                conns.cut(stream, CloseReason::Closed);
+fn with_response<A, R, E, F>(handler: impl Fn(Context<CallHead>, A) -> F + 'static) -> impl Handler
+where
+    A: DecodeOwned + 'static,
+    R: Encode + 'static,
+    E: fmt::Display + 'static,
+    F: Future<Output = Result<R, E>> + 'static,
+{
+    Closure(move |call: Incoming<'_, '_>| {
+        let Some((cx, arguments, opened)) = call.open() else { return };
+        opened.run(handler(cx, arguments), |result, body| match result {
+            Ok(result) => {
+                result.encode(body);
+                Outcome::Result
+            }
+            Err(error) => {
+                body.extend_from_slice(error.to_string().as_bytes());
+                Outcome::Failure
             }
         });
-    }
+    })
 }
 
-/// What the connections of the listener share on this shard.
-fn shard_state() -> Option<Rc<SeastarShard>> {
-    current::with_part(|conns: &Rc<Conns>| conns.protocol_state()).flatten()
-}
-
-fn decode<A: DecodeOwned>(cx: &Context<CallHead>, arguments: &[u8]) -> Result<A, String> {
-    let scope = Scope::Accepted(Rc::clone(&cx.head().parent));
-    scope::within(scope, || from_slice(arguments))
-        .map_err(|error| format!("the arguments cannot be decoded: {error}"))
-}
-
-fn write(reply: &mut Reply<'_>, outcome: Outcome, data: &[u8]) {
-    let body = reply.body();
-    body.extend_from_slice(&outcome.encode(ResponseHead::UNMEASURED));
-    body.extend_from_slice(data);
-}
-
-/// How long a handler took, in microseconds.
-fn duration(began: Time, ended: Time) -> u32 {
-    let took = ended.saturating_since(began).as_micros();
-    u32::try_from(took).unwrap_or(ResponseHead::UNMEASURED)
-}
-
-impl Calls {
-    fn begin(&self) -> InCall {
-        self.0.count.set(self.0.count.get() + 1);
-        InCall(self.clone())
-    }
-}
-
-impl Drop for InCall {
-    fn drop(&mut self) {
-        let InProgress { count, waiting } = &*self.0.0;
-        count.set(count.get() - 1);
-        if count.get() == 0 {
-            waiting.take().into_iter().for_each(Waker::wake);
-        }
-    }
-}
-
-/// A handler whose types are known where it was registered.
-struct Closure<F>(F);
-
-impl<F: Fn(Context<CallHead>, &[u8], InCall, &mut Reply<'_>)> Handler for Closure<F> {
-    fn call(&self, cx: Context<CallHead>, arguments: &[u8], in_call: InCall, reply: &mut Reply<'_>) {
-        (self.0)(cx, arguments, in_call, reply);
-    }
+fn without_response<A, F>(handler: impl Fn(Context<CallHead>, A) -> F + 'static) -> impl Handler
+where
+    A: DecodeOwned + 'static,
+    F: Future<Output = ()> + 'static,
+{
+    Closure(move |call: Incoming<'_, '_>| {
+        let Some((cx, arguments, opened)) = call.open() else { return };
+        opened.run(handler(cx, arguments), |(), _| Outcome::Nothing);
+    })
 }
 
 impl fmt::Debug for Registry {
@@ -302,6 +250,3 @@ impl fmt::Debug for Registry {
         f.debug_set().entries(self.verbs.borrow().keys()).finish()
     }
 }
-
-/// The name of the tasks of handlers.
-const CALL: &str = "seastar call";

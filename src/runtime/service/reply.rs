@@ -91,6 +91,14 @@ impl<'a> Reply<'a> {
         self.spares.take()
     }
 
+    /// Only the application knows that the request is one-way: nothing is sent whatever becomes of its handler, and what
+    /// its response is now counts for nothing.
+    pub(crate) fn expect_none(&mut self) {
+        self.expects_response = false;
+        let known = self.handling.get().map(|it| Handling { expects_response: false, ..it });
+        self.handling.set(known);
+    }
+
     /// When this turn of the shard began.
     pub(crate) fn now(&self) -> Time {
         self.reactor.now()

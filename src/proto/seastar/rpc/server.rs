@@ -90,7 +90,7 @@ struct Negotiation {
 
 /// A connection for calls.
 struct Calls {
-    id: ConnectionId,
+    parent: Rc<Parent>,
     layout: Layout,
     frame_len_max: u32,
     compressor: Option<Box<dyn Compressor>>,
@@ -205,9 +205,8 @@ impl SeastarSession {
                 State::Stream { parent, id, session: StreamSession::new(stream, now) }
             }
             None => {
-                self.shard.add_parent(id, self.conn, group);
                 let mut calls = Calls {
-                    id,
+                    parent: self.shard.add_parent(id, self.conn, group),
                     layout: Layout::of(&accepted),
                     frame_len_max: config.frame_len_max,
                     compressor,
@@ -344,6 +343,7 @@ impl Session for SeastarSession {
             });
         }
         match &mut self.state {
+            State::Calls(calls) if calls.parent.is_aborted() => Ok(Progress::NEED_MORE),
             State::Calls(calls) => calls.handle_input(input, now),
             State::Stream { session, .. } => session.handle_input(input, now),
             State::Negotiating(_) => Ok(Progress::NEED_MORE),
@@ -365,6 +365,7 @@ impl Session for SeastarSession {
         _now: Time,
     ) -> Result<(), Command<'c>> {
         match &mut self.state {
+            State::Calls(calls) if calls.parent.is_aborted() => Ok(()),
             State::Calls(calls) => calls.handle_command(command, out),
             State::Negotiating(_) | State::Stream { .. } => Err(command),
         }
@@ -417,7 +418,11 @@ impl Session for SeastarSession {
     }
 
     fn is_full(&self) -> bool {
-        matches!(&self.state, State::Stream { session, .. } if session.is_full())
+        match &self.state {
+            State::Negotiating(_) => false,
+            State::Calls(calls) => calls.parent.is_held(),
+            State::Stream { session, .. } => session.is_full(),
+        }
     }
 
     fn handle_sent(&mut self, queued: usize) -> bool {
@@ -443,7 +448,7 @@ impl Drop for SeastarSession {
     fn drop(&mut self) {
         match &self.state {
             State::Negotiating(_) => {}
-            State::Calls(calls) => self.shard.parent_ended(calls.id),
+            State::Calls(calls) => self.shard.parent_ended(calls.parent.id()),
             State::Stream { parent, id, .. } => parent.remove(*id),
         }
     }

@@ -47,6 +47,9 @@ pub struct Parent {
     id: ConnectionId,
     /// What its isolation cookie asked for.
     group: Option<Rc<str>>,
+    /// Its application takes no further requests for now.
+    is_held: Cell<bool>,
+    is_aborted: Cell<bool>,
     streams: RefCell<HashMap<ConnectionId, Member>>,
 }
 
@@ -80,10 +83,17 @@ impl SeastarShard {
         ConnectionId::new(counter, self.shard)
     }
 
-    pub(super) fn add_parent(&self, id: ConnectionId, conn: ConnId, group: Option<Rc<str>>) {
-        let parent = Rc::new(Parent { id, group, streams: RefCell::default() });
+    pub(super) fn add_parent(&self, id: ConnectionId, conn: ConnId, group: Option<Rc<str>>) -> Rc<Parent> {
+        let parent = Rc::new(Parent {
+            id,
+            group,
+            is_held: Cell::default(),
+            is_aborted: Cell::default(),
+            streams: RefCell::default(),
+        });
         self.parents.borrow_mut().insert(id, Rc::clone(&parent));
-        self.by_conn.borrow_mut().insert(conn, parent);
+        self.by_conn.borrow_mut().insert(conn, Rc::clone(&parent));
+        parent
     }
 
     /// A connection for calls has ended: it gets no more streams, and its streams fail.
@@ -121,6 +131,47 @@ impl Parent {
     /// The group that the isolation function has chosen.
     pub const fn group(&self) -> Option<&Rc<str>> {
         self.group.as_ref()
+    }
+
+    /// Whether its application takes no further requests for now.
+    pub const fn is_held(&self) -> bool {
+        self.is_held.get()
+    }
+
+    /// Holds reading of its requests after one whose response comes later, or lets it continue at the next
+    /// [change](crate::connection::Connection::handle_session_change). Its streams are not held.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::seastar::rpc::Parent;
+    ///
+    /// fn pause(parent: &Parent) {
+    ///     parent.hold(true);
+    ///     assert!(parent.is_held());
+    /// }
+    /// ```
+    pub fn hold(&self, is_held: bool) {
+        self.is_held.set(is_held);
+    }
+
+    /// Its application is about to close it: nothing more is read from it, and no response is sent.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast_proto::seastar::rpc::Parent;
+    ///
+    /// fn abort(parent: &Parent) {
+    ///     parent.abort();
+    ///     assert!(parent.is_aborted());
+    /// }
+    /// ```
+    pub fn abort(&self) {
+        self.is_aborted.set(true);
+    }
+
+    /// Whether it was aborted.
+    pub const fn is_aborted(&self) -> bool {
+        self.is_aborted.get()
     }
 
     /// Number of its streams.

@@ -1,25 +1,41 @@
 //! Calls and streams of Seastar RPC, at both ends.
 
 mod calls;
+mod groups;
+mod limits;
+mod one_way;
+mod raw;
 mod streams;
 
 use std::{fmt::Display, net::SocketAddr, sync::mpsc};
 
 use shardcast::{
     Listener, Server, ServerHandle,
-    seastar::{Client, Protocol, Registry},
+    seastar::{Client, Protocol, Registry, RpcService},
     task,
 };
 
 /// A server whose shards have these handlers.
 fn serve(shards: u16, protocol: Protocol, handlers: impl Fn(&Registry) + Send + Sync + 'static) -> Server {
-    let service = move |_: &ServerHandle| {
-        let registry = Registry::default();
-        handlers(&registry);
+    serve_with(shards, protocol, move |registry| {
+        handlers(registry);
         registry.service()
-    };
+    })
+}
+
+/// A server whose shards have this service each.
+fn serve_with(
+    shards: u16,
+    protocol: Protocol,
+    service: impl Fn(&Registry) -> RpcService + Send + Sync + 'static,
+) -> Server {
+    let service = move |_: &ServerHandle| service(&Registry::default());
     let listener = Listener::new("rpc", "127.0.0.1:0").protocol(protocol, service);
     Server::builder().listen(listener).shards(shards).start().expect("a server")
+}
+
+fn connect(server: &Server) -> Client {
+    Client::builder(server.address("rpc").expect("it listens")).connect().expect("a client")
 }
 
 /// Runs a task with a client that lives on shard 0 of the server, and returns its result.

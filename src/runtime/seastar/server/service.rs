@@ -1,0 +1,131 @@
+use std::{fmt, rc::Rc};
+
+use shardcast_proto::{
+    Route,
+    connection::CloseReason,
+    seastar::rpc::{Outcome, SeastarShard},
+};
+
+use super::{
+    Entry, Registry,
+    gate::{Admission, Gate, RpcLimits, WaitingCall},
+    groups::Groups,
+    handler::{Incoming, Way},
+};
+use crate::{
+    Bytes, Connection, Context, Reply, Request, Service,
+    conns::Conns,
+    reactor::{current, queues::SHARES_MAX},
+    seastar::CallHead,
+    task::Queue,
+};
+
+/// The service of a listener whose protocol is [`Protocol`](crate::seastar::Protocol): it calls the handlers of a
+/// [`Registry`].
+///
+/// # Examples
+/// ```
+/// use shardcast::{Listener, seastar::{Protocol, Registry, RpcService}};
+///
+/// fn service() -> RpcService {
+///     Registry::default().service().queue("gold", 900)
+/// }
+///
+/// let listener = Listener::new("rpc", "127.0.0.1:10000").protocol(Protocol::default(), |_| service());
+/// ```
+pub struct RpcService {
+    registry: Registry,
+    gate: Rc<Gate>,
+    groups: Groups,
+}
+
+impl RpcService {
+    pub(super) fn new(registry: Registry) -> Self {
+        Self { registry, gate: Rc::default(), groups: Groups::default() }
+    }
+
+    /// Sets the bounds on requests in progress. By default there are only those of the server.
+    #[must_use]
+    pub fn limits(mut self, limits: RpcLimits) -> Self {
+        self.gate = Rc::new(Gate::new(limits));
+        self
+    }
+
+    /// Sets the shares of the task queue of a group: see [`task::queue`](crate::task::queue). The handlers of a connection
+    /// run in the queue of the group that the [isolation](crate::seastar::Protocol::isolation) function has chosen for it;
+    /// otherwise in that of their [verb](Registry::on_in), if it has one. Its frames are read outside of queues.
+    ///
+    /// A group without shares of its own has 100. If there are more than 16 of those, the others have one queue in common.
+    ///
+    /// # Panics
+    /// The shares are not 1 to 1,000.
+    #[must_use]
+    pub fn queue(mut self, name: impl Into<String>, shares: u16) -> Self {
+        assert!(
+            (1..=SHARES_MAX).contains(&shares),
+            "a task queue has 1 to {SHARES_MAX} shares, not {shares}"
+        );
+        self.groups.set_shares(name.into(), shares);
+        self
+    }
+
+    fn queue_of(&self, cx: &Context<CallHead>, entry: &Entry) -> Option<Queue> {
+        let group = cx.head().parent.group().or(entry.group.as_ref())?;
+        self.groups.queue(group)
+    }
+}
+
+impl Service for RpcService {
+    fn request(&self, connection: &Connection, request: Request<'_>, reply: &mut Reply<'_>) {
+        let Route::Numbered(verb) = request.route else { return };
+        let Some(entry) = self.registry.entry(verb) else {
+            return Way::Now(reply).write(Outcome::UnknownVerb, &verb.to_le_bytes());
+        };
+        let parent = shard_state().and_then(|shard| shard.parent_of(connection.id()));
+        // A stream has no requests.
+        let Some(parent) = parent else { return };
+        if entry.is_one_way {
+            reply.expect_none();
+        }
+        let request = Request { expects_response: !entry.is_one_way, ..request };
+        let cx = Context::new(connection, &request, CallHead { verb, parent });
+        let (queue, in_call) = (self.queue_of(&cx, &entry), entry.calls.begin());
+        match self.gate.enter(request.body.len()) {
+            Admission::Begins(permit) => {
+                let (arguments, way, running) = (request.body, Way::Now(reply), (in_call, permit));
+                entry.handler.call(Incoming { cx, arguments, way, queue, running });
+            }
+            Admission::Waits(size) => {
+                let (arguments, responder) = (Bytes::copy_from_slice(request.body), reply.later());
+                self.gate.wait(WaitingCall { entry, cx, arguments, responder, queue, in_call, size });
+            }
+            Admission::TooLarge { .. } if entry.is_one_way => Way::Now(reply).write(Outcome::Nothing, &[]),
+            Admission::TooLarge { size, max } => {
+                let text = format!("request size {size} is larger than memory limit {max}, verb {verb}");
+                Way::Now(reply).write(Outcome::Failure, text.as_bytes());
+            }
+        }
+    }
+
+    fn closed(&self, connection: &Connection, _why: CloseReason) {
+        self.gate.forget(connection.id());
+        let Some(shard) = shard_state() else { return };
+        let streams = shard.forget(connection.id());
+        current::with_part(|conns: &Rc<Conns>| {
+            for stream in streams {
+                conns.cut(stream, CloseReason::Closed);
+            }
+        });
+    }
+}
+
+/// What the connections of the listener share on this shard.
+fn shard_state() -> Option<Rc<SeastarShard>> {
+    current::with_part(|conns: &Rc<Conns>| conns.protocol_state()).flatten()
+}
+
+impl fmt::Debug for RpcService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RpcService").field("registry", &self.registry).finish_non_exhaustive()
+    }
+}
