@@ -5,6 +5,7 @@ mod groups;
 mod limits;
 mod one_way;
 mod raw;
+mod registry;
 mod streams;
 
 use std::{fmt::Display, net::SocketAddr, sync::mpsc};
