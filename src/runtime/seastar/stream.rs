@@ -101,6 +101,8 @@ fn follow_up(conns: &Rc<Conns>, stream: &Rc<RefCell<Stream>>, conn: ConnId) {
 pub struct Sink<T: ?Sized> {
     link: Rc<Link>,
     id: ConnectionId,
+    /// The end was sent by `poll_close`.
+    is_closing: bool,
     elements: PhantomData<fn(&T)>,
 }
 
@@ -178,7 +180,7 @@ pub enum OpenError {
 impl<T: Encode + ?Sized> Sink<T> {
     fn new(link: Rc<Link>) -> Self {
         let id = link.stream.borrow().id();
-        Self { link, id, elements: PhantomData }
+        Self { link, id, is_closing: false, elements: PhantomData }
     }
 
     /// The id of the stream.
@@ -342,6 +344,47 @@ impl<'de, T> Decode<'de> for Source<T> {
             return Err(r.error(DecodeErrorKind::Custom("the id of a stream that has a source")));
         }
         Ok(Self { link, elements: PhantomData })
+    }
+}
+
+/// Closing sends the end of the stream.
+///
+/// # Examples
+/// ```
+/// use std::pin::Pin;
+///
+/// use shardcast::seastar::{Sink, StreamError};
+///
+/// /// Any sink of numbers, such as a stream.
+/// async fn close(mut sink: impl futures_sink::Sink<i32, Error = StreamError> + Unpin) -> Result<(), StreamError> {
+///     std::future::poll_fn(|cx| Pin::new(&mut sink).poll_close(cx)).await
+/// }
+///
+/// async fn finish(sink: Sink<i32>) -> Result<(), StreamError> {
+///     close(sink).await
+/// }
+/// ```
+impl<T: Encode> futures_sink::Sink<T> for Sink<T> {
+    type Error = StreamError;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
+        self.poll_room(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, value: T) -> Result<(), StreamError> {
+        self.send_now(&value)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
+        self.poll_flushed(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
+        if !std::mem::replace(&mut self.is_closing, true) {
+            self.link.stream.borrow_mut().finish()?;
+            self.link.changed();
+        }
+        self.poll_flushed(cx)
     }
 }
 
