@@ -4,8 +4,9 @@
 use std::{
     env,
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     process::{Child, ChildStdout, Command, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -151,6 +152,118 @@ fn the_hello_client_calls_in_all_ways_and_receives_pushes() {
     assert_eq!(output.status.code(), Some(1));
     assert!(lines.lines().all(|line| line.starts_with("FAILED ")) && lines.lines().count() == 8, "{lines}");
 }
+
+#[test]
+fn the_seastar_client_calls_each_verb() {
+    let mut server = seastar_server(&["--shards", "2", "--compress", "multi"]);
+    let (code, lines) = seastar_client(&server.address, &["--compress", "none"]);
+    assert_eq!(lines, SEASTAR_STEPS.map(|name| format!("ok {name}")));
+    assert_eq!(code, Some(0));
+    // An open connection does not delay the end.
+    let _idle = negotiated(&server, b"");
+    assert_eq!(server.end(), Some(0));
+}
+
+#[test]
+fn the_seastar_client_fails_its_steps_with_streams_at_a_server_without_them() {
+    let mut server = seastar_server(&["--shards", "1", "--no-streaming"]);
+    let (code, lines) = seastar_client(&server.address, &["--compress", "lz4"]);
+    let names: Vec<_> = lines.iter().filter_map(|line| line.split(' ').nth(1)).collect();
+    assert_eq!(names, SEASTAR_STEPS);
+    let uses_streams = |name: &str| name.starts_with("stream") || name == "connection-id";
+    for (name, line) in names.iter().zip(&lines) {
+        assert_eq!(line.starts_with("FAILED"), uses_streams(name), "{line}");
+    }
+    assert_eq!(code, Some(1));
+    assert_eq!(server.end(), Some(0));
+}
+
+#[test]
+fn the_seastar_client_without_a_server_fails_to_connect() {
+    let unused = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port");
+    let (code, lines) = seastar_client(&unused.to_string(), &[]);
+    assert!(lines.len() == 1 && lines[0].starts_with("FAILED connect "), "{lines:?}");
+    assert_eq!(code, Some(1));
+
+    // The answers break the negotiation: another protocol, or the end of the connection.
+    for answer in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"SSTARRPC\x04\0\0\0\0\0\0\0", b""] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it listens").to_string();
+        let peer = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a client");
+            stream.read_exact(&mut [0; 12]).expect("a negotiation");
+            stream.write_all(answer).expect("it reads");
+        });
+        let (code, lines) = seastar_client(&address, &[]);
+        assert!(lines.len() == 1 && lines[0].starts_with("FAILED connect "), "{lines:?}");
+        assert_eq!(code, Some(1));
+        peer.join().expect("it has answered");
+    }
+}
+
+#[test]
+fn the_seastar_server_refuses_a_cookie_and_clients_that_do_not_negotiate() {
+    let mut server = seastar_server(&["--shards", "1", "--negotiation-timeout", "0.5"]);
+    // The cookie is sent back, unless it is refused: then there is no answer at all.
+    let mut answer = [0; 12];
+    negotiated(&server, b"gold").read_exact(&mut answer).expect("an answer");
+    assert_eq!(&answer[..8], b"SSTARRPC");
+    assert_eq!(negotiated(&server, b"bad").read(&mut answer).expect("it ends in order"), 0);
+    // It is disconnected, and has sent nothing.
+    let mut silent = server.connect();
+    assert_eq!(silent.read(&mut answer).expect("it ends in order"), 0);
+    assert_eq!(server.end(), Some(0));
+}
+
+fn seastar_server(flags: &[&str]) -> Server {
+    let mut command = example("seastar_rpc_server");
+    command.args(["--listen", "127.0.0.1:0"]).args(flags).stdout(Stdio::piped());
+    Server::of(command.spawn().expect("it was built"))
+}
+
+/// Exit code and lines of a client that has ended.
+fn seastar_client(address: &str, flags: &[&str]) -> (Option<i32>, Vec<String>) {
+    let mut client = example("seastar_rpc_client");
+    let output = client.args(["--connect", address]).args(flags).output().expect("it was built");
+    let lines = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+    (output.status.code(), lines)
+}
+
+/// A connection that has sent its negotiation, with this cookie.
+fn negotiated(server: &Server, cookie: &[u8]) -> TcpStream {
+    let len = |bytes: usize| u32::try_from(bytes).expect("short").to_le_bytes();
+    let isolation = [&len(4)[..], &len(cookie.len()), cookie].concat();
+    let records = if cookie.is_empty() { &[][..] } else { &isolation[..] };
+    let mut stream = server.connect();
+    let frame = [b"SSTARRPC", &len(records.len())[..], records].concat();
+    stream.write_all(&frame).expect("it reads");
+    stream
+}
+
+const SEASTAR_STEPS: [&str; 22] = [
+    "connect",
+    "echo",
+    "sum",
+    "failure",
+    "unknown-verb",
+    "one-way",
+    "sleep",
+    "optional",
+    "connection-id",
+    "time-out",
+    "cancel",
+    "stream",
+    "stream-both-ways",
+    "stream-count",
+    "stream-flood",
+    "stream-kept",
+    "stream-dropped",
+    "stream-stopped",
+    "stream-echo",
+    "stream-slow",
+    "stream-aborted",
+    "blocking",
+];
 
 #[test]
 fn the_other_examples_listen_and_end() {
