@@ -15,7 +15,7 @@ use std::{
 
 use clap::{Parser, ValueEnum};
 use shardcast::{
-    Context, Listener, ListenerLimits, Server, ServerConfig,
+    Context, Listener, ListenerLimits, Placement, Server, ServerConfig,
     seastar::{
         CallHead, IsolationRefused, OneWay, Protocol, Registry, Sink, SinkRef, Source, StreamError, Verb,
         compress::{Lz4, Lz4Fragmented, Multi},
@@ -39,6 +39,9 @@ struct Args {
     /// Refuse streams.
     #[arg(long)]
     no_streaming: bool,
+    /// Place each connection on the shard whose number is the client's port, modulo the number of shards.
+    #[arg(long)]
+    lb_port: bool,
     /// Seconds that a client may take for its negotiation.
     #[arg(long, default_value_t = 10.0)]
     negotiation_timeout: f64,
@@ -243,7 +246,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         Compress::Lz4f => protocol.compression(Lz4Fragmented),
         Compress::Multi => protocol.compression(Multi::default().and(Lz4).and(Lz4Fragmented)),
     };
+    let placement = if args.lb_port { Placement::PeerPort } else { Placement::default() };
     let listener = Listener::new("rpc", args.listen)
+        .placement(placement)
         .protocol(protocol, |_| registry().service())
         // The protocol has no keepalive: a client may be silent for as long as it likes.
         .limits(ListenerLimits::default().with(|it| it.idle_timeout = Duration::ZERO));

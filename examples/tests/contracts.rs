@@ -215,6 +215,22 @@ fn the_seastar_server_refuses_a_cookie_and_clients_that_do_not_negotiate() {
     assert_eq!(server.end(), Some(0));
 }
 
+#[test]
+fn the_seastar_server_places_connections_by_their_ports() {
+    let mut server = seastar_server(&["--shards", "2", "--lb-port"]);
+    for _ in 0..20 {
+        let mut peer = negotiated(&server, b"");
+        // One record: its number, its length, and the id of the connection, whose low 16 bits are the shard.
+        let mut answer = [0; 28];
+        peer.read_exact(&mut answer).expect("an answer");
+        let shard = u16::from_le_bytes([answer[20], answer[21]]);
+        assert_eq!(shard, peer.local_addr().expect("it is connected").port() % 2, "{answer:?}");
+    }
+    let (_, lines) = seastar_client(&server.address, &[]);
+    assert_eq!(lines, SEASTAR_STEPS.map(|name| format!("ok {name}")));
+    assert_eq!(server.end(), Some(0));
+}
+
 fn seastar_server(flags: &[&str]) -> Server {
     let mut command = example("seastar_rpc_server");
     command.args(["--listen", "127.0.0.1:0"]).args(flags).stdout(Stdio::piped());
