@@ -15,7 +15,7 @@ use std::{
 
 use clap::{Parser, ValueEnum};
 use shardcast::{
-    Context, Listener, ListenerLimits, Placement, Server, ServerConfig,
+    Context, Listener, Placement, Server, ServerConfig,
     seastar::{
         CallHead, IsolationRefused, OneWay, Protocol, Registry, Sink, SinkRef, Source, StreamError, Verb,
         compress::{Lz4, Lz4Fragmented, Multi},
@@ -247,12 +247,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         Compress::Multi => protocol.compression(Multi::default().and(Lz4).and(Lz4Fragmented)),
     };
     let placement = if args.lb_port { Placement::PeerPort } else { Placement::default() };
-    let listener = Listener::new("rpc", args.listen)
-        .placement(placement)
-        .protocol(protocol, |_| registry().service())
-        // The protocol has no keepalive: a client may be silent for as long as it likes.
-        .limits(ListenerLimits::default().with(|it| it.idle_timeout = Duration::ZERO));
-    // So that it is also the time for the first byte.
+    let listener =
+        Listener::new("rpc", args.listen).placement(placement).protocol(protocol, |_| registry().service());
+    // A client that sends nothing has no more time than that.
     let config = ServerConfig::default().with(|it| it.limits.identify_timeout = negotiation_timeout);
     let mut builder = Server::builder().config(config).listen(listener);
     if let Some(shards) = args.shards {
