@@ -96,3 +96,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/library.md")]
 struct Guide;
+
+/// Compiles the examples of the guide to Seastar RPC.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/seastar.md")]
+struct SeastarGuide;
