@@ -190,6 +190,8 @@ pub struct Stream {
     /// A plain frame, before it is compressed; or after it was decompressed.
     scratch: Vec<u8>,
 
+    /// No source will be made.
+    is_forgotten: bool,
     /// Nothing was taken for lack of room.
     was_full: bool,
     failure: Option<StreamError>,
@@ -235,6 +237,7 @@ impl Stream {
             unsent: VecDeque::new(),
             unsent_bytes: 0,
             scratch: Vec::new(),
+            is_forgotten: false,
             was_full: false,
             failure: None,
             aborted: false,
@@ -408,9 +411,10 @@ impl Stream {
 
     /// Makes the source; false if there was one.
     pub fn open_source(&mut self) -> bool {
-        let is_new = self.source == Half::Unused;
+        let is_new = self.source == Half::Unused && !self.is_forgotten;
         if is_new {
             self.source = Half::Open;
+            self.over_since = None;
         }
         is_new
     }
@@ -465,6 +469,18 @@ impl Stream {
             if matches!(self.sink, Half::Unused | Half::Dropped) {
                 self.abort();
             }
+        }
+    }
+
+    /// The application has no sink and no source of it, and will make none. A stream without any use so far is aborted; of
+    /// another, nothing more is kept, so that the peer does not wait for room.
+    pub fn forget(&mut self) {
+        if !self.is_claimed() {
+            self.abort();
+        } else if self.source == Half::Unused {
+            self.is_forgotten = true;
+            self.lengths.clear();
+            self.clear_received();
         }
     }
 
@@ -557,7 +573,7 @@ impl Stream {
     fn keep(&mut self, frame: StreamFrame<'_>) {
         match frame {
             StreamFrame::EndOfStream => self.end_received = true,
-            StreamFrame::Message(_) if self.source == Half::Dropped => {}
+            StreamFrame::Message(_) if self.source == Half::Dropped || self.is_forgotten => {}
             StreamFrame::Message(message) => {
                 if self.read > self.received.len() / 2 && self.read > COMPACT_MIN {
                     self.received.drain(..self.read);

@@ -7,6 +7,7 @@ mod negotiation;
 mod recording;
 mod serialize;
 mod streams;
+mod teardown;
 mod vectors;
 
 /// Bytes that have no pattern, the same each time.

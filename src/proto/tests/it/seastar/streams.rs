@@ -170,6 +170,39 @@ fn a_source_that_was_never_made_does_not_keep_the_connection() {
     assert_eq!(read(&mut ends, CONNECTING, &client), Ok(None));
 }
 
+/// Its call was cancelled, for example.
+#[test]
+fn a_stream_without_a_sink_and_a_source_keeps_nothing() {
+    let (mut ends, client, server) = one_way(false);
+    assert!(server.borrow_mut().open_sink());
+    finish(&mut ends, CONNECTING, &client);
+    while server.borrow().has_room() == Ok(true) && ends.ends[CONNECTING].core.wants_input() {
+        send(&mut ends, ACCEPTING, &server, &[0; 10_000]);
+        ends.carry_all();
+    }
+    assert!(client.borrow().is_full());
+    client.borrow_mut().forget();
+    ends.changed(CONNECTING, &client);
+    assert!(!client.borrow().is_full() && !client.borrow_mut().open_source());
+    for _ in 0..100 {
+        send(&mut ends, ACCEPTING, &server, &[0; 10_000]);
+        ends.carry_all();
+    }
+    // The server has not read the end, and no time decides that it has.
+    ends.wait(100 * SECOND);
+    assert!(ends.ends[CONNECTING].core.is_open());
+    finish(&mut ends, ACCEPTING, &server);
+    ends.wait(FIN_WAIT);
+    assert!(ends.ends[CONNECTING].ended_sending.is_some());
+
+    let mut ends = Ends::open(|_| {}, true);
+    let client = Rc::clone(&ends.client);
+    client.borrow_mut().forget();
+    ends.changed(CONNECTING, &client);
+    ends.carry_all();
+    assert!(ends.ends.iter().all(|end| end.is_cut), "it had no use");
+}
+
 /// The kernel takes its time; the connection does not begin to end before it has everything.
 #[test]
 fn a_finished_sink_is_flushed_before_the_connection_ends() {
