@@ -5,6 +5,7 @@ mod ends;
 mod hostile;
 mod negotiation;
 mod recording;
+mod replay;
 mod serialize;
 mod streams;
 mod teardown;
