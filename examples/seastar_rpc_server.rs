@@ -17,7 +17,8 @@ use clap::{Parser, ValueEnum};
 use shardcast::{
     Context, Listener, Placement, Server, ServerConfig,
     seastar::{
-        CallHead, IsolationRefused, OneWay, Protocol, Registry, Sink, SinkRef, Source, StreamError, Verb,
+        CallHead, IsolationRefused, OneWay, Protocol, Registry, RpcLimits, Sink, SinkRef, Source,
+        StreamError, Verb,
         compress::{Lz4, Lz4Fragmented, Multi},
         serialize::{Encode, Tail},
     },
@@ -39,6 +40,9 @@ struct Args {
     /// Refuse streams.
     #[arg(long)]
     no_streaming: bool,
+    /// Bytes that the arguments of the calls in progress may take on each shard; without a bound if not given.
+    #[arg(long)]
+    max_memory: Option<u64>,
     /// Place each connection on the shard whose number is the client's port, modulo the number of shards.
     #[arg(long)]
     lb_port: bool,
@@ -247,8 +251,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         Compress::Multi => protocol.compression(Multi::default().and(Lz4).and(Lz4Fragmented)),
     };
     let placement = if args.lb_port { Placement::PeerPort } else { Placement::default() };
-    let listener =
-        Listener::new("rpc", args.listen).placement(placement).protocol(protocol, |_| registry().service());
+    let limits = RpcLimits::default().with(|it| it.memory_max = args.max_memory);
+    let listener = Listener::new("rpc", args.listen)
+        .placement(placement)
+        .protocol(protocol, move |_| registry().service().limits(limits));
     // A client that sends nothing has no more time than that.
     let config = ServerConfig::default().with(|it| it.limits.identify_timeout = negotiation_timeout);
     let mut builder = Server::builder().config(config).listen(listener);

@@ -154,11 +154,13 @@ fn the_hello_client_calls_in_all_ways_and_receives_pushes() {
 }
 
 #[test]
-fn the_seastar_client_calls_each_verb() {
+fn the_seastar_client_calls_each_verb_with_each_compression() {
     let mut server = seastar_server(&["--shards", "2", "--compress", "multi"]);
-    let (code, lines) = seastar_client(&server.address, &["--compress", "none"]);
-    assert_eq!(lines, SEASTAR_STEPS.map(|name| format!("ok {name}")));
-    assert_eq!(code, Some(0));
+    for compress in ["none", "lz4", "lz4f", "multi"] {
+        let (code, lines) = seastar_client(&server.address, &["--compress", compress]);
+        assert_eq!(lines, SEASTAR_STEPS.map(|name| format!("ok {name}")), "{compress}");
+        assert_eq!(code, Some(0));
+    }
     // An open connection does not delay the end.
     let _idle = negotiated(&server, b"");
     assert_eq!(server.end(), Some(0));
@@ -228,6 +230,18 @@ fn the_seastar_server_places_connections_by_their_ports() {
     }
     let (_, lines) = seastar_client(&server.address, &[]);
     assert_eq!(lines, SEASTAR_STEPS.map(|name| format!("ok {name}")));
+    assert_eq!(server.end(), Some(0));
+}
+
+#[test]
+fn the_seastar_server_bounds_the_memory_of_calls() {
+    let mut server = seastar_server(&["--shards", "1", "--max-memory", "1000"]);
+    let (code, lines) = seastar_client(&server.address, &[]);
+    // One of its texts is long.
+    let why = lines.iter().find_map(|line| line.strip_prefix("FAILED echo "));
+    assert!(why.is_some_and(|why| why.contains("larger than memory limit 1000, verb 1")), "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.starts_with("ok ")).count(), SEASTAR_STEPS.len() - 1);
+    assert_eq!(code, Some(1));
     assert_eq!(server.end(), Some(0));
 }
 
