@@ -312,8 +312,11 @@ impl CallOptions {
     }
 }
 
-/// The result of a call, to be awaited. If it is dropped, the result is of no use any more: a request that was not sent
-/// yet is not sent.
+/// The result of a call, to be awaited.
+///
+/// # Cancel safety
+/// Dropping it discards the result, not the request: the request is sent if there is a connection before its time-out.
+/// The handler of the server is not stopped.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Call<R> {
     called: CallFuture,

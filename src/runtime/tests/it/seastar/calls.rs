@@ -116,6 +116,36 @@ fn a_call_ends_at_its_time_out_and_the_others_go_on() {
     assert_eq!(results, (Err(RpcError::Call(CallError::TimedOut)), Ok(1)));
 }
 
+/// test_timeout_cancel: the server gets the request nevertheless, whether it was sent before or not.
+#[test]
+fn a_call_that_is_dropped_reaches_the_server_and_costs_no_other() {
+    const COUNT: Verb<(), u32> = Verb::new(1);
+    const HANG: Verb<(), ()> = Verb::new(2);
+    let server = serve(1, Protocol::default(), |registry| {
+        let count = std::rc::Rc::new(std::cell::Cell::new(0));
+        let next = move || {
+            count.set(count.get() + 1);
+            count.get()
+        };
+        let hanging = next.clone();
+        registry.on(COUNT, move |_cx, ()| std::future::ready(Ok::<_, Infallible>(next())));
+        registry.on(HANG, move |_cx, ()| {
+            hanging();
+            std::future::pending::<Result<(), Infallible>>()
+        });
+    });
+    let counts = run(&server, async move |client: Client| {
+        // The client is not connected yet.
+        drop(client.call(COUNT, &()));
+        let second = client.call(COUNT, &()).await?;
+        let hangs = client.call(HANG, &());
+        let fourth = client.call(COUNT, &()).await?;
+        drop(hangs);
+        Ok::<_, RpcError>([second, fourth, client.call(COUNT, &()).await?])
+    });
+    assert_eq!(counts, [2, 4, 5]);
+}
+
 /// test_rpc_connect_abort, and what single-use clients do.
 #[test]
 fn a_client_without_a_server_fails_its_calls() {
