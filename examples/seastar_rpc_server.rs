@@ -15,7 +15,7 @@ use std::{
 
 use clap::{Parser, ValueEnum};
 use shardcast::{
-    Context, Listener, Placement, Server, ServerConfig,
+    Context, Listener, Placement, Server,
     seastar::{
         CallHead, IsolationRefused, OneWay, Protocol, Registry, RpcLimits, Sink, SinkRef, Source,
         StreamError, Verb,
@@ -255,9 +255,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let listener = Listener::new("rpc", args.listen)
         .placement(placement)
         .protocol(protocol, move |_| registry().service().limits(limits));
-    // A client that sends nothing has no more time than that.
-    let config = ServerConfig::default().with(|it| it.limits.identify_timeout = negotiation_timeout);
-    let mut builder = Server::builder().config(config).listen(listener);
+    let mut builder = Server::builder().listen(listener);
     if let Some(shards) = args.shards {
         builder = builder.shards(shards);
     }

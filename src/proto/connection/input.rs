@@ -236,7 +236,7 @@ impl<S: Session + ?Sized> Input<'_, S> {
         if self.is_at_end() {
             return self.end_of_input().map(on_request);
         }
-        let Connection { session: Some(session), assembly, outbox, drops, holds, more, .. } =
+        let Connection { session: Some(session), assembly, outbox, drops, holds, more, keeps, .. } =
             &mut *self.connection
         else {
             return Advance::Done;
@@ -258,6 +258,7 @@ impl<S: Session + ?Sized> Input<'_, S> {
                 *more = has_more;
                 let Some(event) = event else {
                     self.may_be_full = true;
+                    *keeps = true;
                     return Advance::Silent;
                 };
                 let notes = Notes {

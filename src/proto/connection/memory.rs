@@ -240,8 +240,8 @@ impl<K> Default for ShardMemory<K> {
 const LARGE_BYTES: usize = 64 << 10;
 
 impl<S: Session + ?Sized> Connection<S> {
-    /// Bytes of memory that the peer makes this connection hold: received bytes that are not processed, and
-    /// responses that are not sent. Pushes are not among them: connections share their memory.
+    /// Bytes of memory that the peer makes this connection hold: received bytes that are not processed, or that the session
+    /// keeps for its application, and responses that are not sent. Pushes are not among them: connections share their memory.
     #[inline]
     pub fn held_bytes(&self) -> usize {
         let responses = match self.role {
@@ -249,7 +249,11 @@ impl<S: Session + ?Sized> Connection<S> {
             // Requests of this end.
             Role::Connecting => 0,
         };
-        self.assembly.capacity() + responses
+        let kept = match &self.session {
+            Some(session) if self.keeps => session.held_bytes(),
+            _ => 0,
+        };
+        self.assembly.capacity() + responses + kept
     }
 
     /// Returns memory that an earlier, larger frame needed.

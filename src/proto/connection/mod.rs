@@ -127,6 +127,8 @@ pub struct Connection<S: ?Sized = dyn Session> {
     session: Option<Box<S>>,
     /// The session was established when it was last asked.
     established: bool,
+    /// The session may keep bytes for its application.
+    keeps: bool,
     /// Received bytes that are a partial frame, or that wait while reading is held.
     assembly: Vec<u8>,
     /// Since when the assembly has waited for the rest of its frame; [`Time::NEVER`] if it does not wait.
@@ -257,6 +259,7 @@ impl<S: Session + ?Sized> Connection<S> {
             dialect: Dialect::default(),
             session: None,
             established: false,
+            keeps: false,
             assembly: Vec::new(),
             frame_began: Time::NEVER,
             outbox: Outbox::default(),

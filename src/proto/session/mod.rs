@@ -466,6 +466,12 @@ pub trait Session {
         false
     }
 
+    /// Bytes that the session keeps for its application; asked once it had input without an event. The memory of the peer's
+    /// connection includes them.
+    fn held_bytes(&self) -> usize {
+        0
+    }
+
     /// The transport took a part of what was to be sent; `queued` bytes remain. True: [`poll_event`](Self::poll_event) may
     /// return something because of that.
     fn handle_sent(&mut self, queued: usize) -> bool {

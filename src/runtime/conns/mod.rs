@@ -260,12 +260,11 @@ impl Conns {
     fn read_limits(&self) {
         let of_listener = |it: &ListenerShared| {
             let mut limits = self.shared.limits.of_connection(&it.limits);
-            let first_exchange =
-                it.protocols.iter().filter_map(|protocol| protocol.establish_timeout()).max();
-            // Zero means no bound.
-            if let Some(timeout) = first_exchange.filter(|_| !limits.identify_timeout.is_zero()) {
-                limits.identify_timeout = limits.identify_timeout.max(timeout);
-            }
+            // Until the protocol is known, the longest time of all applies. Zero means no bound.
+            let identify_timeout = limits.identify_timeout;
+            let times = it.protocols.iter().map(|it| it.establish_timeout().unwrap_or(identify_timeout));
+            let longest = times.max_by_key(|time| (time.is_zero(), *time));
+            limits.identify_timeout = longest.unwrap_or(identify_timeout);
             Rc::new(limits)
         };
         self.limits.replace(self.shared.listeners.iter().map(of_listener).collect());

@@ -535,6 +535,10 @@ impl<C: StreamCell> Session for StreamClientSession<C> {
         Some(self.config.negotiation_timeout)
     }
 
+    fn held_bytes(&self) -> usize {
+        self.inner.held_bytes()
+    }
+
     fn is_full(&self) -> bool {
         self.inner.is_full()
     }

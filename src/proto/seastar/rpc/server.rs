@@ -417,6 +417,13 @@ impl Session for SeastarSession {
         matches!(self.state, State::Stream { .. })
     }
 
+    fn held_bytes(&self) -> usize {
+        match &self.state {
+            State::Stream { session, .. } => session.held_bytes(),
+            State::Negotiating(_) | State::Calls(_) => 0,
+        }
+    }
+
     fn is_full(&self) -> bool {
         match &self.state {
             State::Negotiating(_) => false,

@@ -61,6 +61,10 @@ impl<C: StreamCell> Session for StreamSession<C> {
         if stays { EndOfStream::Stay } else { EndOfStream::Close }
     }
 
+    fn held_bytes(&self) -> usize {
+        self.stream.with(|stream| stream.held_bytes())
+    }
+
     fn is_full(&self) -> bool {
         self.stream.with(|stream| stream.is_full())
     }

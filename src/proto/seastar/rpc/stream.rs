@@ -194,6 +194,8 @@ pub struct Stream {
     is_forgotten: bool,
     /// Nothing was taken for lack of room.
     was_full: bool,
+    /// So much was kept that the memory of the connection must be counted again when it was read.
+    was_large: bool,
     failure: Option<StreamError>,
     /// The connection must end, and what is queued does not matter.
     aborted: bool,
@@ -239,6 +241,7 @@ impl Stream {
             scratch: Vec::new(),
             is_forgotten: false,
             was_full: false,
+            was_large: false,
             failure: None,
             aborted: false,
             opened: now,
@@ -454,7 +457,7 @@ impl Stream {
     fn clear_received(&mut self) {
         self.received.clear();
         self.read = 0;
-        if self.received.capacity() > 2 * self.config.window_bytes {
+        if self.received.capacity() > 2 * self.config.window_bytes || self.was_large {
             self.received = Vec::new();
         }
     }
@@ -501,10 +504,21 @@ impl Stream {
         self.received.len() - self.read + HEAD_LEN * self.lengths.len()
     }
 
-    /// Whether it was full, and has room again for a half of what it may keep: then the connection must continue to read.
+    /// Whether the connection must be asked again because of what was read: it was full, and has room again for a half of
+    /// what it may keep, or it kept much, and keeps nothing.
     #[inline]
     pub fn take_room(&mut self) -> bool {
-        self.was_full && self.kept() <= self.config.window_bytes / 2 && std::mem::take(&mut self.was_full)
+        let has_room = self.was_full && self.kept() <= self.config.window_bytes / 2;
+        let is_empty = self.was_large && self.lengths.is_empty();
+        if has_room || is_empty {
+            (self.was_full, self.was_large) = (false, false);
+        }
+        has_room || is_empty
+    }
+
+    /// Memory of what was not read yet.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.received.capacity() + self.lengths.capacity() * size_of::<u32>()
     }
 
     /// Whether both ends have agreed.
@@ -559,6 +573,7 @@ impl Stream {
             };
         }
         self.was_full |= self.is_full();
+        self.was_large |= self.received.len() > LARGE;
         if self.end_received {
             // What comes after the end means nothing.
             taken = input.len();
@@ -756,6 +771,9 @@ fn wake(waker: &mut Option<Waker>) {
 
 /// The length before a message.
 const HEAD_LEN: usize = 4;
+
+/// More than this in one stream is returned when it was read.
+const LARGE: usize = 16 << 10;
 
 /// Read messages leave at least so many bytes before the rest is moved to the front.
 const COMPACT_MIN: usize = 4096;

@@ -535,3 +535,21 @@ fn who_waits_is_woken_by_what_it_waits_for() {
     ends.carry_all();
     assert_eq!(seen(&count), 6, "a failure, at both ends");
 }
+
+/// What was not read is memory of the connection; once it was read, it is not.
+#[test]
+fn what_a_stream_keeps_counts_as_memory_of_its_connection() {
+    let (mut ends, client, server) = one_way(true);
+    for _ in 0..40 {
+        send(&mut ends, CONNECTING, &client, &[7; 1000]);
+    }
+    ends.carry_all();
+    assert!(ends.ends[ACCEPTING].core.held_bytes() >= 40_000);
+    for _ in 0..40 {
+        assert_eq!(
+            read(&mut ends, ACCEPTING, &server).map(|message| message.map(|it| it.len())),
+            Ok(Some(1000))
+        );
+    }
+    assert!(ends.ends[ACCEPTING].core.held_bytes() < 10_000, "{}", ends.ends[ACCEPTING].core.held_bytes());
+}

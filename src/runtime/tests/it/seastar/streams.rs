@@ -95,6 +95,8 @@ fn a_dropped_sink_fails_the_source() {
         let summed = client.call(TO_SUM, &(666, sink.reference()));
         text(sink.send(&1).await)?;
         text(sink.flush().await)?;
+        // The call has its stream once a later one was answered.
+        assert!(client.call(UNKNOWN, &()).await.is_err());
         drop(sink);
         Ok::<_, String>(summed.await.map_err(|error| error.to_string()))
     });
