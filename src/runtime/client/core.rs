@@ -15,6 +15,7 @@ use shardcast_proto::{
 };
 
 use super::{CallResult, ClientEvent, ClientStats, Push, callback::Callback, endpoint::Endpoints};
+use crate::counters::Counter;
 
 /// What every client has, wherever it lives: the calls, and what gets their responses.
 pub(super) struct Core {
@@ -50,6 +51,7 @@ struct Waiting {
     id: u64,
     callback: Callback,
     is_quick: bool,
+    one_way: bool,
 }
 
 /// An event for the application.
@@ -64,6 +66,13 @@ pub(super) enum AppEvent {
 pub(super) struct Counters {
     calls: AtomicUsize,
     late_responses: AtomicU64,
+    /// Written where the client lives.
+    begun: Counter,
+    one_way: Counter,
+    replied: Counter,
+    failed: Counter,
+    timed_out: Counter,
+    lost: Counter,
     /// The last attempt to connect has failed at all endpoints.
     is_unreachable: AtomicBool,
     pub(super) callbacks_waiting: AtomicUsize,
@@ -93,6 +102,7 @@ impl Core {
         let NewCall { token, id, route, head, body, timeout, one_way, callback, is_quick } = call;
         let id = id.unwrap_or_else(|| self.caller.next_id());
         let call = Call { token, id, route, head, body, deadline: now + timeout, one_way };
+        self.counters.begun.add(1);
         match self.caller.call(call, now) {
             // Forgotten before it came here.
             Ok(()) if !callback.is_wanted() => {
@@ -100,10 +110,13 @@ impl Core {
                 Ok(())
             }
             Ok(()) => {
-                self.waiting.insert(token, Waiting { id, callback, is_quick });
+                self.waiting.insert(token, Waiting { id, callback, is_quick, one_way });
                 Ok(())
             }
-            Err(error) => Err(AppEvent::CallResult { callback, is_quick, result: Err(error) }),
+            Err(error) => {
+                self.counters.lost.add(1);
+                Err(AppEvent::CallResult { callback, is_quick, result: Err(error) })
+            }
         }
     }
 
@@ -162,9 +175,9 @@ impl Core {
         loop {
             return Some(match self.caller.poll_event()? {
                 CallerEvent::Done { token, result, .. } => {
-                    let Some(Waiting { callback, is_quick, .. }) = self.waiting.remove(&token) else {
-                        continue;
-                    };
+                    let Some(waiting) = self.waiting.remove(&token) else { continue };
+                    let Waiting { callback, is_quick, one_way, .. } = waiting;
+                    self.counters.ended(&result, one_way);
                     AppEvent::CallResult { callback, is_quick, result }
                 }
                 CallerEvent::Push { route, head, body } => AppEvent::Push(Push { route, head, body }),
@@ -203,6 +216,18 @@ impl Drop for Core {
 }
 
 impl Counters {
+    /// A call has ended.
+    fn ended(&self, result: &CallResult, one_way: bool) {
+        let counter = match result {
+            Ok(_) if one_way => &self.one_way,
+            Ok(response) if response.result.is_ok() => &self.replied,
+            Ok(_) => &self.failed,
+            Err(CallError::TimedOut) => &self.timed_out,
+            Err(_) => &self.lost,
+        };
+        counter.add(1);
+    }
+
     pub(super) fn is_unreachable(&self) -> bool {
         self.is_unreachable.load(Ordering::Relaxed)
     }
@@ -211,6 +236,12 @@ impl Counters {
         ClientStats {
             calls: self.calls.load(Ordering::Relaxed),
             late_responses: self.late_responses.load(Ordering::Relaxed),
+            begun: self.begun.read(),
+            one_way: self.one_way.read(),
+            replied: self.replied.read(),
+            failed: self.failed.read(),
+            timed_out: self.timed_out.read(),
+            lost: self.lost.read(),
             callbacks_waiting: self.callbacks_waiting.load(Ordering::Relaxed),
             pushes_dropped: self.pushes_dropped.load(Ordering::Relaxed),
         }

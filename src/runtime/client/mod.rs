@@ -159,6 +159,18 @@ pub struct ClientStats {
     pub calls: usize,
     /// Responses that came too late, or that belong to no call.
     pub late_responses: u64,
+    /// Calls that were begun.
+    pub begun: u64,
+    /// Of these, calls without a response that were sent.
+    pub one_way: u64,
+    /// Calls that got a result.
+    pub replied: u64,
+    /// Calls that the peer has answered with a failure.
+    pub failed: u64,
+    /// Calls without a response in time.
+    pub timed_out: u64,
+    /// Calls that ended otherwise: their connection was lost or not made, or they were refused by a bound.
+    pub lost: u64,
     /// Callbacks that wait for a thread, or for earlier callbacks.
     pub callbacks_waiting: usize,
     /// Pushes and events dropped because far too many callbacks waited.

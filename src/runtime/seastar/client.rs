@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     ServerHandle,
-    client::{self, CallFuture, CallResult, ClientEvent, ConnectError, Endpoint},
+    client::{self, CallFuture, CallResult, ClientEvent, ClientStats, ConnectError, Endpoint},
 };
 
 /// A client of one server: cheap to clone, usable from any thread. It ends when its last clone is dropped.
@@ -207,6 +207,22 @@ impl Client {
     /// The id of the connection at the server, once both ends have agreed; `None` if the server has no streams.
     pub fn connection_id(&self) -> Option<ConnectionId> {
         self.0.shared.negotiated.connection_id()
+    }
+
+    /// What the client counts: of its calls, not of its streams.
+    ///
+    /// # Examples
+    /// ```
+    /// use shardcast::seastar::Client;
+    ///
+    /// /// The part of the calls that got a result.
+    /// fn success(client: &Client) -> f64 {
+    ///     let stats = client.stats();
+    ///     stats.replied as f64 / stats.begun as f64
+    /// }
+    /// ```
+    pub fn stats(&self) -> ClientStats {
+        self.0.client.stats()
     }
 
     /// Ends the client: calls in flight fail, and streams are aborted.

@@ -21,9 +21,8 @@ struct Former {
     /// Those that still have calls, each with its number.
     ending: Vec<(u64, Client)>,
     numbers: u64,
-    /// The sums of those that have ended.
-    late_responses: u64,
-    pushes_dropped: u64,
+    /// The sum of those that have ended.
+    ended: ClientStats,
 }
 
 impl Counts {
@@ -76,9 +75,8 @@ impl Counts {
         let mut former = self.former();
         let Some(index) = former.ending.iter().position(|(it, _)| *it == number) else { return };
         let (_, client) = former.ending.swap_remove(index);
-        let stats = client.stats();
-        former.late_responses += stats.late_responses;
-        former.pushes_dropped += stats.pushes_dropped;
+        let ended = ClientStats { calls: 0, callbacks_waiting: 0, ..client.stats() };
+        former.ended = add(former.ended, ended);
         drop(former);
         // Not under the lock: what its handlers refer to may end with it.
         drop(client);
@@ -87,10 +85,7 @@ impl Counts {
     /// Those of the clients that get no more calls.
     pub(super) fn former_clients(&self) -> ClientStats {
         let former = self.former();
-        let Former { ending, late_responses, pushes_dropped, .. } = &*former;
-        let mut sum = ClientStats::default();
-        (sum.late_responses, sum.pushes_dropped) = (*late_responses, *pushes_dropped);
-        ending.iter().fold(sum, |sum, (_, client)| add(sum, client.stats()))
+        former.ending.iter().fold(former.ended, |sum, (_, client)| add(sum, client.stats()))
     }
 
     fn former(&self) -> MutexGuard<'_, Former> {
@@ -103,6 +98,12 @@ pub(super) const fn add(a: ClientStats, b: ClientStats) -> ClientStats {
     ClientStats {
         calls: a.calls + b.calls,
         late_responses: a.late_responses + b.late_responses,
+        begun: a.begun + b.begun,
+        one_way: a.one_way + b.one_way,
+        replied: a.replied + b.replied,
+        failed: a.failed + b.failed,
+        timed_out: a.timed_out + b.timed_out,
+        lost: a.lost + b.lost,
         callbacks_waiting: a.callbacks_waiting + b.callbacks_waiting,
         pushes_dropped: a.pushes_dropped + b.pushes_dropped,
     }

@@ -147,7 +147,7 @@ impl CalledObject for Object {
     fn stats(&self) -> ObjectStats {
         let (table, now) = (self.table(), now());
         let usable = table.peers.iter().filter(|peer| peer.is_usable(now)).count();
-        let ClientStats { calls, late_responses, callbacks_waiting, pushes_dropped } = self.stats();
+        let ClientStats { calls, late_responses, callbacks_waiting, pushes_dropped, .. } = self.stats();
         ObjectStats {
             object: self.shared.servant.clone(),
             calls: self.shared.counts.calls(),
