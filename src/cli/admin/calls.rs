@@ -1,8 +1,11 @@
 //! Calls, among the metrics: of the objects of listeners, and of the objects of other servers that proxies call.
 
-use shardcast::stats::{CallStats, ObjectStats, ShardStats};
+use shardcast::stats::{CallStats, ObjectStats, ShardStats, VerbStats};
 
-use super::metrics::{Number, Page, for_each_listener};
+use super::{
+    latency::histogram,
+    metrics::{Number, Page, for_each_listener},
+};
 
 /// Calls that came.
 pub(super) fn render(shards: &[ShardStats], page: &mut Page) {
@@ -13,10 +16,15 @@ pub(super) fn render(shards: &[ShardStats], page: &mut Page) {
             then(&labels, calls);
         });
     };
-    page.family(CALLS, "counter", "Calls of functions of an object.");
+    page.family(CALLS, "counter", "Calls of functions of an object, or of a verb.");
     for_each(&mut |labels, calls| {
         for (object, count) in &calls.objects {
             page.sample(CALLS, &[labels, &[("object", object)]].concat(), count);
+        }
+    });
+    for_each(&mut |labels, calls| {
+        for verb in &calls.verbs {
+            page.sample(CALLS, &[labels, &[("verb", &number(verb))]].concat(), verb.calls);
         }
     });
     page.family(FAILED, "counter", "Calls that failed, by reason.");
@@ -34,6 +42,25 @@ pub(super) fn render(shards: &[ShardStats], page: &mut Page) {
         page.family(name, kind, help);
         for_each(&mut |labels, calls| page.sample(name, labels, value(calls)));
     }
+    for (name, kind, help, value) in VERB_NUMBERS {
+        page.family(name, kind, help);
+        for_each(&mut |labels, calls| {
+            for verb in &calls.verbs {
+                page.sample(name, &[labels, &[("verb", &number(verb))]].concat(), value(verb));
+            }
+        });
+    }
+    page.family(VERB_TIMES, "histogram", "From a call of a verb being received to its result being known.");
+    for_each(&mut |labels, calls| {
+        for verb in calls.verbs.iter().filter(|verb| verb.calls > 0) {
+            histogram(VERB_TIMES, &[labels, &[("verb", &number(verb))]].concat(), &verb.latency, page);
+        }
+    });
+}
+
+/// How a verb is named among the labels.
+fn number(verb: &VerbStats) -> String {
+    verb.verb.map_or_else(|| "others".to_owned(), |number| number.to_string())
 }
 
 /// Calls that proxies made.
@@ -66,10 +93,26 @@ const FAILED: &str = "shardcast_calls_failed_total";
 const PROXY_FAILED: &str = "shardcast_proxy_calls_failed_total";
 const ENDPOINTS: &str = "shardcast_proxy_endpoints";
 
-const NUMBERS: [Number<CallStats>; 3] = [
+const NUMBERS: [Number<CallStats>; 4] = [
     ("shardcast_calls_in_progress", "gauge", "Handlers now that were not ready at once.", |c| c.in_progress),
-    ("shardcast_calls_waiting", "gauge", "Calls that wait for a handler now.", |c| c.waiting),
+    ("shardcast_calls_waiting", "gauge", "Calls that wait for a handler, or for memory, now.", |c| c.waiting),
     ("shardcast_calls_waiting_bytes", "gauge", "Bytes of their arguments.", |c| c.waiting_bytes),
+    ("shardcast_call_streams", "gauge", "Streams that are open now.", |c| c.streams),
+];
+
+const VERB_TIMES: &str = "shardcast_verb_seconds";
+
+const VERB_NUMBERS: [Number<VerbStats>; 6] = [
+    ("shardcast_verb_one_way_total", "counter", "Calls to which there is no response.", |v| v.one_way),
+    ("shardcast_verb_failed_total", "counter", "Calls whose handler has failed.", |v| v.failed),
+    ("shardcast_verb_undecodable_total", "counter", "Calls whose arguments could not be decoded.", |v| {
+        v.undecodable
+    }),
+    ("shardcast_verb_too_large_total", "counter", "Calls that need more memory than all may.", |v| {
+        v.too_large
+    }),
+    ("shardcast_verb_waits_total", "counter", "Calls that had to wait for memory.", |v| v.waits),
+    ("shardcast_verb_late_total", "counter", "Calls whose caller did not wait any more.", |v| v.late),
 ];
 
 const PROXY_NUMBERS: [Number<ObjectStats>; 5] = [

@@ -80,17 +80,23 @@ pub(super) fn render(shards: &[ShardStats], page: &mut Page) {
         "From a push being posted to the kernel taking it over, each receiver counted.",
     );
     for shard in shards {
-        let (stats, number) = (&shard.push_latency, shard.shard.to_string());
-        for micros in LIMITS_US {
-            let limit = Duration::from_micros(micros);
-            let labels = [("shard", &*number), ("le", &limit.as_secs_f64().to_string())];
-            page.sample(&format!("{name}_bucket"), &labels, stats.count_within(limit));
-        }
-        let count = stats.count();
-        page.sample(&format!("{name}_bucket"), &[("shard", &number), ("le", "+Inf")], count);
-        page.sample(&format!("{name}_sum"), &[("shard", &number)], stats.sum().as_secs_f64());
-        page.sample(&format!("{name}_count"), &[("shard", &number)], count);
+        let number = shard.shard.to_string();
+        histogram(name, &[("shard", &number)], &shard.push_latency, page);
     }
+}
+
+/// The series of a histogram with these labels.
+pub(super) fn histogram(name: &str, labels: &[(&str, &str)], stats: &LatencyStats, page: &mut Page) {
+    let bucket = format!("{name}_bucket");
+    for micros in LIMITS_US {
+        let limit = Duration::from_micros(micros);
+        let limits = [("le", &*limit.as_secs_f64().to_string())];
+        page.sample(&bucket, &[labels, &limits].concat(), stats.count_within(limit));
+    }
+    let count = stats.count();
+    page.sample(&bucket, &[labels, &[("le", "+Inf")]].concat(), count);
+    page.sample(&format!("{name}_sum"), labels, stats.sum().as_secs_f64());
+    page.sample(&format!("{name}_count"), labels, count);
 }
 
 /// Upper limits of the histogram's buckets.

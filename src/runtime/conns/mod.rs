@@ -47,7 +47,7 @@ pub(crate) use shared::{Admission, ListenerShared, Permits, Shared};
 
 use crate::{
     ConnId, Connection,
-    counters::{ListenerCounters, ShardCounters, latency::JustSent},
+    counters::{ListenerCounters, ShardCounters, calls::CallCounters, latency::JustSent},
     mesh::{Adopted, ResponseSink},
     reactor::{Reactor, TimerKey},
     service::{Handling, Scratch, Service},
@@ -249,6 +249,14 @@ impl Conns {
         let (listener, protocol) = self.serves.get();
         let state = self.protocol_states.get(listener as usize)?.get(usize::from(protocol))?;
         Rc::clone(state).downcast().ok()
+    }
+
+    /// Makes these the counters of the calls of the listener whose service is called. The first of several protocols counts.
+    pub(crate) fn count_calls(&self, calls: &Arc<CallCounters>) {
+        let (listener, _) = self.serves.get();
+        if let Some(counters) = self.counters.listeners.get(listener as usize) {
+            counters.calls.get_or_init(|| Arc::clone(calls));
+        }
     }
 
     /// The limits of the connections of a listener.

@@ -17,7 +17,7 @@ pub(crate) struct Latency {
     max_nanos: Counter,
 }
 
-/// Pushes that were sent in this turn. They are measured with the clock reading of the next turn: so a turn reads the
+/// Pushes that were sent in this turn, or calls that have ended. They are measured with the clock reading of the next turn: so a turn reads the
 /// clock once, and its own time counts.
 #[derive(Debug, Default)]
 pub(crate) struct JustSent(Vec<(Time, u64)>);
@@ -49,6 +49,11 @@ impl Latency {
 }
 
 impl JustSent {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     #[inline]
     pub(crate) fn add(&mut self, posted: Time, pushes: u64) {
         match self.0.last_mut() {

@@ -10,7 +10,7 @@ use shardcast_proto::{
     },
 };
 
-use crate::{Context, client::Failed, conns::Conns, reactor::current};
+use crate::{ConnId, Context, client::Failed, conns::Conns, reactor::current};
 
 /// What a call carries besides its arguments: see [`Context`](crate::Context).
 ///
@@ -67,15 +67,19 @@ impl Context<CallHead> {
     /// Ends the connection without a response to this call and to the others in progress, after those that are queued
     /// were sent. What its client has sent after this call is not read. Its streams are aborted.
     pub fn abort(&self) {
-        self.head().parent.abort();
-        let id = self.connection_id();
-        // Not here: the connection may be in use.
-        current::with(|reactor| {
-            reactor.defer(move || {
-                current::with_part(|conns: &Rc<Conns>| conns.close(id, CloseReason::Closed));
-            });
-        });
+        abort(&self.head().parent, self.connection_id());
     }
+}
+
+/// Ends a connection for calls of this shard.
+pub(super) fn abort(parent: &Parent, id: ConnId) {
+    parent.abort();
+    // Not here: the connection may be in use.
+    current::with(|reactor| {
+        reactor.defer(move || {
+            current::with_part(|conns: &Rc<Conns>| conns.close(id, CloseReason::Closed));
+        });
+    });
 }
 
 impl fmt::Debug for CallHead {

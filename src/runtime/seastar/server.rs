@@ -1,20 +1,31 @@
 //! The handlers of a server, and the service that calls them.
 
+mod counts;
 mod gate;
 mod groups;
 mod handler;
 mod service;
 
-use std::{cell::RefCell, collections::HashMap, fmt, future::Future, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    fmt,
+    future::Future,
+    rc::Rc,
+};
 
 use shardcast_proto::seastar::{
-    rpc::Outcome,
+    ConnectionId,
+    rpc::{Outcome, Parent},
     serialize::{DecodeOwned, Encode},
 };
 
-use self::handler::{Calls, Closure, Handler, Incoming};
-use super::{CallHead, OneWay, Verb};
-use crate::Context;
+use self::{
+    counts::{Counts, VerbCounts},
+    handler::{Calls, Closure, Handler, Incoming},
+};
+use super::{CallHead, OneWay, Verb, call::abort};
+use crate::{Connection, Context};
 
 pub use gate::RpcLimits;
 pub use service::RpcService;
@@ -42,6 +53,14 @@ pub use service::RpcService;
 #[derive(Clone, Default)]
 pub struct Registry {
     verbs: Rc<RefCell<HashMap<u64, Rc<Entry>>>>,
+    counts: Rc<Counts>,
+    connections: Rc<RefCell<BTreeMap<ConnectionId, Open>>>,
+}
+
+/// A connection for calls that is open.
+struct Open {
+    connection: Connection,
+    parent: Rc<Parent>,
 }
 
 /// A verb has a handler already.
@@ -56,6 +75,7 @@ struct Entry {
     /// The group whose task queue it runs in, if that of the connection says nothing.
     group: Option<Rc<str>>,
     calls: Calls,
+    counts: Rc<VerbCounts>,
 }
 
 impl Registry {
@@ -171,7 +191,8 @@ impl Registry {
             return Err(AlreadyRegistered(verb));
         }
         let (handler, group) = (Box::new(handler), group.map(Into::into));
-        verbs.insert(verb, Rc::new(Entry { handler, is_one_way, group, calls: Calls::default() }));
+        let (calls, counts) = (Calls::default(), self.counts.verb(verb));
+        verbs.insert(verb, Rc::new(Entry { handler, is_one_way, group, calls, counts }));
         Ok(())
     }
 
@@ -204,6 +225,37 @@ impl Registry {
                 calls.ended().await;
             }
         }
+    }
+
+    /// The open connections for calls on this shard, with their ids of the protocol, in the order in which they came.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::net::IpAddr;
+    ///
+    /// use shardcast::seastar::Registry;
+    ///
+    /// /// Ends the connections of this address.
+    /// fn abort_all(registry: &Registry, address: IpAddr) {
+    ///     for (id, connection) in registry.connections() {
+    ///         if connection.peer().ip() == address {
+    ///             registry.abort(id);
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn connections(&self) -> Vec<(ConnectionId, Connection)> {
+        let open = self.connections.borrow();
+        open.iter().map(|(id, open)| (*id, open.connection.clone())).collect()
+    }
+
+    /// Ends a connection of this shard as [`Context::abort`] does, also while its handlers run; false if none with this id
+    /// is open.
+    pub fn abort(&self, id: ConnectionId) -> bool {
+        let connections = self.connections.borrow();
+        let Some(Open { connection, parent }) = connections.get(&id) else { return false };
+        abort(parent, connection.id());
+        true
     }
 
     /// The service of a listener, with these handlers.

@@ -1,4 +1,6 @@
-/// Calls of the objects of one listener on one shard.
+use super::LatencyStats;
+
+/// Calls of the objects or verbs of one listener on one shard.
 ///
 /// # Examples
 /// ```
@@ -17,18 +19,57 @@ pub struct CallStats {
     pub objects: Vec<(String, u64)>,
     /// Calls that failed in their handler or in an interceptor, or whose arguments could not be decoded.
     pub failed: u64,
-    /// Calls that were refused because too many wait.
+    /// Calls that were refused because too many wait, or because they need more memory than all may.
     pub overloads: u64,
     /// Calls that waited for too long.
     pub queue_timeouts: u64,
-    /// Calls of unknown objects or functions.
+    /// Calls of unknown objects, functions or verbs.
     pub unknown: u64,
     /// Handlers now that were not ready at once.
     pub in_progress: u64,
-    /// Calls that wait for a handler now.
+    /// Calls that wait for a handler, or for memory, now.
     pub waiting: u64,
     /// Bytes of their arguments.
     pub waiting_bytes: u64,
+    /// Streams that are open now.
+    pub streams: u64,
+    /// The calls of each verb that has or had a handler, in their order.
+    pub verbs: Vec<VerbStats>,
+}
+
+/// Calls of one verb on one shard.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use shardcast::stats::VerbStats;
+///
+/// fn is_slow(verb: &VerbStats) -> bool {
+///     verb.latency.quantile(0.99) > Some(Duration::from_millis(5))
+/// }
+/// ```
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct VerbStats {
+    /// Its number; `None`: all verbs above a number of 256.
+    pub verb: Option<u64>,
+    /// Calls that came.
+    pub calls: u64,
+    /// Those to which there is no response.
+    pub one_way: u64,
+    /// Calls whose handler has failed or panicked.
+    pub failed: u64,
+    /// Calls whose arguments could not be decoded.
+    pub undecodable: u64,
+    /// Calls that need more memory than all may.
+    pub too_large: u64,
+    /// Calls that had to wait for memory.
+    pub waits: u64,
+    /// Calls whose caller did not wait any more when the result was known, or when there was memory.
+    pub late: u64,
+    /// How long calls took, from their arrival until their result was known, in steps of the shard's turns.
+    pub latency: LatencyStats,
 }
 
 /// An object of other servers that proxies of this process call.

@@ -18,7 +18,7 @@ use shardcast::{
     ConnId, KickError,
     stats::{
         CallStats, Connections, LatencyStats, ListenerStats, MemoryStats, ObjectStats, ShardStats,
-        TaskQueueStats,
+        TaskQueueStats, VerbStats,
     },
 };
 
@@ -156,6 +156,9 @@ fn shard(number: u16) -> ShardStats {
     listener.push_dropped = vec![("drop-oldest", 9)];
     let mut calls = CallStats::default();
     (calls.objects, calls.overloads, calls.waiting) = (vec![("A.B.C".into(), 8)], 4, 1);
+    calls.verbs = vec![VerbStats::default(), VerbStats::default()];
+    (calls.verbs[0].verb, calls.verbs[0].calls, calls.verbs[0].waits) = (Some(7), 3, 2);
+    calls.verbs[0].latency = LatencyStats::from_buckets(vec![(10_000, 2), (2_000_000, 1)]);
     listener.calls = Some(calls);
     let mut shard = ShardStats::default();
     shard.shard = number;

@@ -16,7 +16,8 @@ use shardcast_proto::{ConnId, Time, seastar::rpc::Outcome};
 
 use super::{
     Entry,
-    handler::{InCall, Incoming, Way},
+    counts::{CountedWait, Counting, Counts},
+    handler::{InCall, Incoming, Running, Way},
 };
 use crate::{
     Context, Responder,
@@ -105,6 +106,8 @@ pub(super) struct WaitingCall {
     pub(super) queue: Option<Queue>,
     pub(super) in_call: InCall,
     pub(super) size: u64,
+    pub(super) counts: Rc<Counts>,
+    pub(super) counted: CountedWait,
 }
 
 /// The memory of a request in progress, until it is dropped.
@@ -219,9 +222,11 @@ impl WaitingCall {
     }
 
     fn begin(self, permit: Permit) {
-        let Self { entry, cx, arguments, responder, queue, in_call, .. } = self;
+        let Self { entry, cx, arguments, responder, queue, in_call, counts, counted, .. } = self;
+        drop(counted);
         let connection = release(&cx);
-        let running = (in_call, Some(permit));
+        let counting = Counting::begin(&counts, &entry.counts, cx.received());
+        let running = Running { counting, _permit: Some(permit), _in_call: in_call };
         let call = Incoming { cx, arguments: &arguments, way: Way::Later(responder), queue, running };
         // If the application panics, the responder answers.
         current::with(|reactor| reactor.contain("a handler of a seastar call", || entry.handler.call(call)));
@@ -230,6 +235,8 @@ impl WaitingCall {
 
     /// Ends it without a response.
     fn end(self) {
+        self.counts.calls.queue_timeouts.add(1);
+        self.entry.counts.counters.late.add(1);
         let connection = release(&self.cx);
         Way::Later(self.responder).write(Outcome::Nothing, &[]);
         go_on(connection);

@@ -16,7 +16,7 @@ use shardcast_proto::{
     },
 };
 
-use super::gate::Permit;
+use super::{counts::Counting, gate::Permit};
 use crate::{
     Connection, Context, Reply, Responder,
     reactor::{begin_in, begin_late, current},
@@ -60,7 +60,11 @@ pub(super) enum Way<'c, 'r> {
 }
 
 /// What ends with a handler.
-pub(super) type Running = (InCall, Option<Permit>);
+pub(super) struct Running {
+    pub(super) counting: Counting,
+    pub(super) _permit: Option<Permit>,
+    pub(super) _in_call: InCall,
+}
 
 /// A call whose arguments were taken.
 pub(super) struct Opened<'c, 'r> {
@@ -75,7 +79,7 @@ pub(super) struct Opened<'c, 'r> {
 impl<'c, 'r> Incoming<'c, 'r> {
     /// Decodes the arguments. If that fails, the call is answered with why.
     pub(super) fn open<A: DecodeOwned>(self) -> Option<(Context<CallHead>, A, Opened<'c, 'r>)> {
-        let Self { cx, arguments, way, queue, running } = self;
+        let Self { cx, arguments, way, queue, mut running } = self;
         let scope = Scope::Accepted(Rc::clone(&cx.head().parent));
         match scope::within(scope, || from_slice(arguments)) {
             Ok(arguments) => {
@@ -85,6 +89,7 @@ impl<'c, 'r> Incoming<'c, 'r> {
                 Some((cx, arguments, opened))
             }
             Err(error) => {
+                running.counting.end_undecodable();
                 let text = format!("the arguments cannot be decoded: {error}");
                 match cx.expects_response() {
                     true => way.write(Outcome::Failure, text.as_bytes()),
@@ -103,7 +108,7 @@ impl Opened<'_, '_> {
         handler: F,
         encode: impl FnOnce(F::Output, &mut Vec<u8>) -> Outcome + 'static,
     ) {
-        let Self { mut way, connection, received, deadline, queue, running } = self;
+        let Self { mut way, connection, received, deadline, queue, mut running } = self;
         let mut body = match &mut way {
             Way::Now(reply) => reply.buffer(),
             Way::Later(_) => Vec::new(),
@@ -116,6 +121,7 @@ impl Opened<'_, '_> {
             let is_late = deadline.is_some_and(|deadline| deadline <= ended);
             let outcome = if is_late { Outcome::Nothing } else { encode(result, &mut body) };
             body[..Outcome::LEN].copy_from_slice(&outcome.encode(duration(began, ended)));
+            running.counting.end(outcome, is_late);
             drop(running);
             body
         };

@@ -7,10 +7,11 @@ use shardcast_proto::{
 };
 
 use super::{
-    Entry, Registry,
+    Entry, Open, Registry,
+    counts::{CountedWait, Counting},
     gate::{Admission, Gate, RpcLimits, WaitingCall},
     groups::Groups,
-    handler::{Incoming, Way},
+    handler::{Incoming, Running, Way},
 };
 use crate::{
     Bytes, Connection, Context, Reply, Request, Service,
@@ -76,9 +77,22 @@ impl RpcService {
 }
 
 impl Service for RpcService {
+    fn opened(&self, connection: &Connection) {
+        let calls = &self.registry.counts.calls;
+        current::with_part(|conns: &Rc<Conns>| conns.count_calls(calls));
+        match shard_state().and_then(|shard| shard.parent_of(connection.id())) {
+            None => calls.streams.add(1),
+            Some(parent) => {
+                let open = Open { connection: connection.clone(), parent: Rc::clone(&parent) };
+                self.registry.connections.borrow_mut().insert(parent.id(), open);
+            }
+        }
+    }
+
     fn request(&self, connection: &Connection, request: Request<'_>, reply: &mut Reply<'_>) {
         let Route::Numbered(verb) = request.route else { return };
         let Some(entry) = self.registry.entry(verb) else {
+            self.registry.counts.calls.unknown.add(1);
             return Way::Now(reply).write(Outcome::UnknownVerb, &verb.to_le_bytes());
         };
         let parent = shard_state().and_then(|shard| shard.parent_of(connection.id()));
@@ -90,17 +104,37 @@ impl Service for RpcService {
         let request = Request { expects_response: !entry.is_one_way, ..request };
         let cx = Context::new(connection, &request, CallHead { verb, parent });
         let (queue, in_call) = (self.queue_of(&cx, &entry), entry.calls.begin());
+        let (counts, of_verb) = (&self.registry.counts, &entry.counts);
+        of_verb.counters.calls.add(1);
+        of_verb.counters.one_way.add(u64::from(entry.is_one_way));
         match self.gate.enter(request.body.len()) {
             Admission::Begins(permit) => {
-                let (arguments, way, running) = (request.body, Way::Now(reply), (in_call, permit));
+                let counting = Counting::begin(counts, of_verb, cx.received());
+                let running = Running { counting, _permit: permit, _in_call: in_call };
+                let (arguments, way) = (request.body, Way::Now(reply));
                 entry.handler.call(Incoming { cx, arguments, way, queue, running });
             }
             Admission::Waits(size) => {
                 let (arguments, responder) = (Bytes::copy_from_slice(request.body), reply.later());
-                self.gate.wait(WaitingCall { entry, cx, arguments, responder, queue, in_call, size });
+                let counted = CountedWait::begin(counts, of_verb, arguments.len());
+                let counts = Rc::clone(counts);
+                self.gate.wait(WaitingCall {
+                    entry,
+                    cx,
+                    arguments,
+                    responder,
+                    queue,
+                    in_call,
+                    size,
+                    counts,
+                    counted,
+                });
             }
-            Admission::TooLarge { .. } if entry.is_one_way => Way::Now(reply).write(Outcome::Nothing, &[]),
             Admission::TooLarge { size, max } => {
+                of_verb.counters.too_large.add(1);
+                if entry.is_one_way {
+                    return Way::Now(reply).write(Outcome::Nothing, &[]);
+                }
                 let text = format!("request size {size} is larger than memory limit {max}, verb {verb}");
                 Way::Now(reply).write(Outcome::Failure, text.as_bytes());
             }
@@ -108,8 +142,12 @@ impl Service for RpcService {
     }
 
     fn closed(&self, connection: &Connection, _why: CloseReason) {
-        self.gate.forget(connection.id());
         let Some(shard) = shard_state() else { return };
+        let Some(parent) = shard.parent_of(connection.id()) else {
+            return self.registry.counts.calls.streams.sub(1);
+        };
+        self.registry.connections.borrow_mut().remove(&parent.id());
+        self.gate.forget(connection.id());
         let streams = shard.forget(connection.id());
         current::with_part(|conns: &Rc<Conns>| {
             for stream in streams {

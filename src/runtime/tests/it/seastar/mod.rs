@@ -1,6 +1,7 @@
 //! Calls and streams of Seastar RPC, at both ends.
 
 mod calls;
+mod counts;
 mod groups;
 mod limits;
 mod one_way;

@@ -4,7 +4,9 @@ use std::{cell::Cell, convert::Infallible, rc::Rc};
 
 use shardcast::{
     client::CallError,
-    seastar::{AlreadyRegistered, Client, OneWay, Protocol, Registry, RpcError, Verb},
+    seastar::{
+        AlreadyRegistered, CallOptions, Client, ConnectionId, OneWay, Protocol, Registry, RpcError, Verb,
+    },
     task,
 };
 
@@ -16,6 +18,8 @@ const REMOVE: Verb<u64, bool> = Verb::new(3);
 const ABORT: Verb<i32, i32> = Verb::new(4);
 const COUNT: Verb<(), u32> = Verb::new(5);
 const PING: OneWay<i32> = OneWay::new(6);
+const LIST: Verb<(), Vec<u64>> = Verb::new(7);
+const END: Verb<u64, bool> = Verb::new(8);
 
 /// test_handler_registration.
 #[test]
@@ -83,8 +87,8 @@ fn a_removal_waits_for_the_calls_in_progress() {
     assert_eq!(order, ((Ok(()), 0), (Ok(false), 1)));
 }
 
-fn short() -> shardcast::seastar::CallOptions {
-    shardcast::seastar::CallOptions::default().with(|it| it.timeout = Some(std::time::Duration::from_secs(1)))
+fn short() -> CallOptions {
+    CallOptions::default().with(|it| it.timeout = Some(std::time::Duration::from_secs(1)))
 }
 
 /// test_client_info, and test_retrieve_missing_auxiliary: what a connection does not have is made, so nothing is missing.
@@ -129,4 +133,60 @@ fn a_handler_aborts_its_connection() {
     assert_eq!(results[0], Ok(1));
     assert!(results[1..].iter().all(|it| *it == Err(RpcError::Call(CallError::Disconnected))), "{results:?}");
     assert_eq!(arrived.try_iter().collect::<Vec<_>>(), [1, 2]);
+}
+
+/// foreach_connection and abort_connection of the server, by a handler and for another connection.
+#[test]
+fn connections_are_listed_and_aborted_by_id() {
+    let server = serve(1, Protocol::default(), |registry| {
+        let known = registry.clone();
+        registry.on(LIST, move |cx, ()| {
+            let all = known.connections();
+            assert!(
+                all.iter().any(|(id, it)| (*id, it.id()) == (cx.head().connection_id(), cx.connection_id()))
+            );
+            let ids = all.into_iter().map(|(id, _)| id.counter()).collect::<Vec<_>>();
+            std::future::ready(Ok::<_, Infallible>(ids))
+        });
+        let known = registry.clone();
+        registry.on(END, move |_cx, counter| {
+            let aborted = known.abort(ConnectionId::new(counter, 0));
+            std::future::ready(Ok::<_, Infallible>(aborted))
+        });
+    });
+    let one = connect(&server);
+    assert_eq!(one.call_blocking(LIST, &()), Ok(vec![1]));
+    let two = connect(&server);
+    assert_eq!(two.call_blocking(LIST, &()), Ok(vec![1, 2]));
+    let other = one.connection_id().map(|id| id.counter()).unwrap();
+    assert_eq!(two.call_blocking(END, &other), Ok(true));
+    while two.call_blocking(LIST, &()) != Ok(vec![3 - other]) {}
+    assert_eq!(two.call_blocking(END, &other), Ok(false));
+    assert!(matches!(one.call_blocking(LIST, &()), Err(RpcError::Call(_))));
+    // Its own.
+    assert_eq!(two.call_blocking(END, &(3 - other)), Err(RpcError::Call(CallError::Disconnected)));
+}
+
+/// test_rpc_metric_domains, for one client.
+#[test]
+fn a_client_counts_its_calls() {
+    let server = serve(1, Protocol::default(), |registry| {
+        registry.on(ECHO, async |_cx, number| Ok::<_, Infallible>(number));
+        registry.on(WAIT, async |_cx, ()| {
+            task::sleep(std::time::Duration::from_secs(10)).await;
+            Ok::<_, Infallible>(())
+        });
+        registry.on_one_way(PING, async |_cx, _| {});
+    });
+    let client = connect(&server);
+    for number in 0..3 {
+        assert_eq!(client.call_blocking(ECHO, &number), Ok(number));
+    }
+    client.call_blocking(LIST, &()).unwrap_err();
+    client.notify_blocking(PING, &1).unwrap();
+    let options = CallOptions::default().with(|it| it.timeout = Some(std::time::Duration::from_millis(5)));
+    client.call_blocking_with(WAIT, &(), options).unwrap_err();
+    let stats = client.stats();
+    assert_eq!((stats.begun, stats.replied, stats.failed), (6, 3, 1));
+    assert_eq!((stats.one_way, stats.timed_out, stats.lost, stats.calls), (1, 1, 0, 0));
 }
