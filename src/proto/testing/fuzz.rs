@@ -2,6 +2,7 @@
 
 mod rpc;
 mod seastar;
+mod seastar_rpc;
 mod shape;
 mod tars;
 
@@ -16,6 +17,10 @@ pub use self::{
         lz4 as seastar_lz4, lz4_fragmented as seastar_lz4_fragmented, negotiation as seastar_negotiation,
         request as seastar_request, response as seastar_response, stream as seastar_stream,
         values as seastar_values,
+    },
+    seastar_rpc::{
+        accepting as seastar_accepting, connecting as seastar_connecting,
+        stream_session as seastar_stream_session,
     },
     shape::{BorrowedShape, Shape},
     tars::{json as tars_json, packet as tars_packet, reader as tars_reader, tup as tars_tup},

@@ -457,7 +457,7 @@ impl Stream {
     fn clear_received(&mut self) {
         self.received.clear();
         self.read = 0;
-        if self.received.capacity() > 2 * self.config.window_bytes || self.was_large {
+        if self.received.capacity() / 2 > self.config.window_bytes || self.was_large {
             self.received = Vec::new();
         }
     }

@@ -84,6 +84,21 @@ fn seastar_values_survives_its_corpus() {
     replay("seastar_values", fuzz::seastar_values);
 }
 
+#[test]
+fn seastar_accepting_survives_its_corpus() {
+    replay("seastar_accepting", fuzz::seastar_accepting);
+}
+
+#[test]
+fn seastar_connecting_survives_its_corpus() {
+    replay("seastar_connecting", fuzz::seastar_connecting);
+}
+
+#[test]
+fn seastar_stream_session_survives_its_corpus() {
+    replay("seastar_stream_session", fuzz::seastar_stream_session);
+}
+
 fn replay(target: &str, run: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let entries = fs::read_dir(&folder).expect("a committed corpus");

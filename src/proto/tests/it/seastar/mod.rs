@@ -3,6 +3,7 @@
 mod compress;
 mod ends;
 mod hostile;
+mod malformed;
 mod negotiation;
 mod recording;
 mod replay;

@@ -380,7 +380,7 @@ fn frames_over_the_limit_are_not_sent_and_not_received() {
     assert_eq!(ends.ends[ACCEPTING].why, Some(why));
     assert_eq!(server.borrow_mut().read(|_| ()), Err(StreamError::Closed));
     // No limit at all is a limit.
-    let ends = Ends::open(|it| it.frame_len_max = usize::MAX, true);
+    let ends = Ends::open(|it| (it.frame_len_max, it.window_bytes) = (usize::MAX, usize::MAX), true);
     assert!(ends.client.borrow_mut().open_sink());
     assert_eq!(ends.client.borrow_mut().send(|_| ()), Ok(()));
 }
