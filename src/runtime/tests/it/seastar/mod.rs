@@ -4,6 +4,7 @@ mod calls;
 mod counts;
 mod groups;
 mod limits;
+mod malformed;
 mod one_way;
 mod raw;
 mod registry;
