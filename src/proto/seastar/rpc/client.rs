@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{FRAME_LEN_MAX, NAME, Stream, StreamCell, StreamConfig, session::StreamSession};
+use super::{FRAME_LEN_MAX, NAME, Stream, StreamCell, StreamConfig, recycle, session::StreamSession};
 use crate::{
     Command, EndOfStream, Error, Event, Failure, Opening, Progress, Protocol, Request, RequestId, Response,
     Route, Session, Sniff, Time,
@@ -377,6 +377,7 @@ impl Session for ClientSession {
         out.append(&mut self.own);
         if let Some(calls) = &mut self.calls {
             calls.send_empty_frames(out);
+            recycle(&mut calls.plain);
         }
     }
 

@@ -168,7 +168,18 @@ impl Protocol for Seastar {
     }
 }
 
+/// Empties a buffer for frames. A long frame leaves no memory.
+fn recycle(buffer: &mut Vec<u8>) {
+    buffer.clear();
+    if buffer.capacity() > BUFFER_KEPT {
+        *buffer = Vec::new();
+    }
+}
+
 const NAME: &str = "seastar";
+
+/// A connection keeps a buffer of this size for its next frame.
+const BUFFER_KEPT: usize = 64 << 10;
 
 /// As many as fit into the memory of a shard several times.
 const FRAME_LEN_MAX: u32 = 64 << 20;

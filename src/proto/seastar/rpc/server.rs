@@ -2,7 +2,9 @@
 
 use std::{cell::RefCell, fmt, rc::Rc, sync::Arc, time::Duration};
 
-use super::{Isolation, Parent, Seastar, SeastarShard, Stream, StreamConfig, session::StreamSession};
+use super::{
+    Isolation, Parent, Seastar, SeastarShard, Stream, StreamConfig, recycle, session::StreamSession,
+};
 use crate::{
     Command, ConnId, EndOfStream, Error, Event, Failure, Opening, Progress, Request, RequestId, Route,
     Session, Time,
@@ -374,7 +376,10 @@ impl Session for SeastarSession {
     fn poll_transmit(&mut self, out: &mut Vec<u8>) {
         out.append(&mut self.own);
         match &mut self.state {
-            State::Calls(calls) => calls.send_empty_frames(out),
+            State::Calls(calls) => {
+                calls.send_empty_frames(out);
+                recycle(&mut calls.plain);
+            }
             State::Stream { session, .. } => session.poll_transmit(out),
             State::Negotiating(_) => {}
         }
@@ -464,5 +469,8 @@ impl Drop for SeastarSession {
 /// The response to a request that the application has dropped.
 const FORGOTTEN: &[u8] = b"no response from the handler";
 
-/// About 270 years: more than the clock has..
+/// About 270 years: more than the clock has.
 const FOREVER: Duration = Duration::from_secs(1 << 33);
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,8 @@ use crate::{
     },
 };
 
+use super::recycle;
+
 /// Why a stream has failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -340,6 +342,7 @@ impl Stream {
             }
             None => Err(StreamError::TooLarge(max)),
         };
+        recycle(&mut frame);
         self.scratch = frame;
         sent
     }
@@ -566,6 +569,7 @@ impl Stream {
                             split_stream_frame(&plain, max)?.ok_or(Error::Malformed("compressed frame"))?;
                         self.keep(frame);
                     }
+                    recycle(&mut plain);
                     self.scratch = plain;
                     self.send_empty_frames();
                     len
@@ -606,6 +610,7 @@ impl Stream {
             std::mem::swap(out, &mut self.output);
         } else {
             out.append(&mut self.output);
+            recycle(&mut self.output);
         }
     }
 
@@ -777,3 +782,6 @@ const LARGE: usize = 16 << 10;
 
 /// Read messages leave at least so many bytes before the rest is moved to the front.
 const COMPACT_MIN: usize = 4096;
+
+#[cfg(test)]
+mod tests;
