@@ -135,7 +135,8 @@ impl Default for StreamConfig {
 /// assert_eq!(next(&cell), Ok(None));
 /// ```
 pub trait StreamCell: Clone {
-    /// Calls `f` with the stream. It must not be called within `f`.
+    /// Calls `f` with the stream. It must not be called within `f`, and so not by a waker either: those who wait for the
+    /// stream are woken within `f`.
     fn with<R>(&self, f: impl FnOnce(&mut Stream) -> R) -> R;
 }
 
