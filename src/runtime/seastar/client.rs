@@ -315,7 +315,7 @@ impl Shared {
         drop(waiting);
         woken.into_iter().for_each(Waker::wake);
         if !is_connected {
-            for stream in scope::streams_of(self.number) {
+            for stream in scope::take_streams_of(self.number) {
                 stream.parent_closed();
             }
         }

@@ -1,12 +1,11 @@
 //! Which connection a value is decoded for: sources find their stream by it.
 
-use std::{
-    cell::RefCell,
-    collections::HashMap,
-    rc::{Rc, Weak},
-};
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
-use shardcast_proto::seastar::{ConnectionId, rpc::Parent};
+use shardcast_proto::seastar::{
+    ConnectionId,
+    rpc::{Parent, Stream},
+};
 
 use super::stream::Link;
 
@@ -21,8 +20,9 @@ pub(super) enum Scope {
 
 thread_local! {
     static CURRENT: RefCell<Option<Scope>> = const { RefCell::new(None) };
-    /// The streams that clients of this shard have opened.
-    static OPENED: RefCell<HashMap<(u64, ConnectionId), Weak<Link>>> = RefCell::default();
+    /// The streams that clients of this shard have opened, until their connections end: a sink may be finished before the
+    /// response comes that has the source.
+    static OPENED: RefCell<HashMap<(u64, ConnectionId), Rc<Link>>> = RefCell::default();
 }
 
 /// Calls `f`, in which sources are those of this connection.
@@ -47,7 +47,7 @@ pub(super) fn claim(id: ConnectionId) -> Result<Rc<Link>, &'static str> {
             Ok(Link::accepted(stream, conn))
         }
         Some(Scope::Client(client)) => {
-            let link = OPENED.with_borrow(|opened| opened.get(&(client, id)).and_then(Weak::upgrade));
+            let link = OPENED.with_borrow(|opened| opened.get(&(client, id)).cloned());
             link.ok_or("the id of a stream that this client has not opened")
         }
     }
@@ -55,18 +55,29 @@ pub(super) fn claim(id: ConnectionId) -> Result<Rc<Link>, &'static str> {
 
 /// The client with this number has opened a stream.
 pub(super) fn opened(client: u64, id: ConnectionId, link: &Rc<Link>) {
-    OPENED.with_borrow_mut(|opened| opened.insert((client, id), Rc::downgrade(link)));
+    OPENED.with_borrow_mut(|opened| opened.insert((client, id), Rc::clone(link)));
 }
 
-/// A stream of a client has ended.
-pub(super) fn ended(client: u64, id: ConnectionId) {
-    OPENED.with_borrow_mut(|opened| opened.remove(&(client, id)));
+/// The connection of a stream of a client has ended. What was received is kept for a source: the response that has it may
+/// come later, on the other connection.
+pub(super) fn ended(client: u64, stream: &Rc<RefCell<Stream>>) {
+    let key = (client, stream.borrow().id());
+    let is_wanted = stream.borrow().is_unread();
+    OPENED.with_borrow_mut(|opened| {
+        // Another server may have given the same id.
+        let is_same = opened.get(&key).is_some_and(|link| link.is_of(stream));
+        if is_same && !(is_wanted && opened.len() <= OPENED_MAX) {
+            opened.remove(&key);
+        }
+    });
 }
 
-/// The streams that this client has opened.
-pub(super) fn streams_of(client: u64) -> Vec<Rc<Link>> {
-    OPENED.with_borrow(|opened| {
-        let of_client = opened.iter().filter(|((owner, _), _)| *owner == client);
-        of_client.filter_map(|(_, link)| link.upgrade()).collect()
+/// The connection of this client has ended: returns its streams, which no response can name any more.
+pub(super) fn take_streams_of(client: u64) -> Vec<Rc<Link>> {
+    OPENED.with_borrow_mut(|opened| {
+        opened.extract_if(|(owner, _), _| *owner == client).map(|(_, link)| link).collect()
     })
 }
+
+/// Streams of one shard; beyond that, those that have ended are not kept.
+const OPENED_MAX: usize = 10_000;

@@ -39,13 +39,15 @@ pub(super) struct Link {
     conn: ConnId,
     /// The connection will be asked for what has changed.
     is_scheduled: Rc<Cell<bool>>,
-    /// The client that has opened it.
-    client: Option<u64>,
 }
 
 impl Link {
     pub(super) fn accepted(stream: Rc<RefCell<Stream>>, conn: ConnId) -> Rc<Self> {
-        Rc::new(Self { stream, conn, is_scheduled: Rc::default(), client: None })
+        Rc::new(Self { stream, conn, is_scheduled: Rc::default() })
+    }
+
+    pub(super) fn is_of(&self, stream: &Rc<RefCell<Stream>>) -> bool {
+        Rc::ptr_eq(&self.stream, stream)
     }
 
     /// The connection is asked for what has changed, later in this turn.
@@ -313,14 +315,6 @@ impl<T> Drop for Source<T> {
     }
 }
 
-impl Drop for Link {
-    fn drop(&mut self) {
-        if let Some(client) = self.client {
-            scope::ended(client, self.stream.borrow().id());
-        }
-    }
-}
-
 impl<T: ?Sized> Copy for SinkRef<T> {}
 
 impl<T: ?Sized> Clone for SinkRef<T> {
@@ -426,8 +420,9 @@ pub(super) async fn open<T: Encode + ?Sized>(
     config: &ClientConfig,
     parent: ConnectionId,
 ) -> Result<Sink<T>, OpenError> {
-    let link = connect(client, to, config, parent)?;
+    let mut opening = Opening(Some(connect(client, to, config, parent)?));
     poll_fn(|cx| {
+        let Some(link) = &opening.0 else { return Poll::Ready(Err(OpenError::Refused)) };
         let mut stream = link.stream.borrow_mut();
         if stream.is_open().map_err(|_| OpenError::Refused)? {
             return Poll::Ready(Ok::<_, OpenError>(()));
@@ -436,10 +431,23 @@ pub(super) async fn open<T: Encode + ?Sized>(
         Poll::Pending
     })
     .await?;
+    let link = opening.0.take().ok_or(OpenError::Refused)?;
     link.stream.borrow_mut().open_sink();
     let sink = Sink::new(Rc::clone(&link));
     scope::opened(client, sink.id, &link);
     Ok(sink)
+}
+
+/// A stream that is being opened: if that is given up, its connection is cut.
+struct Opening(Option<Rc<Link>>);
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        if let Some(link) = self.0.take() {
+            link.stream.borrow_mut().forget();
+            link.changed();
+        }
+    }
 }
 
 fn connect(
@@ -451,14 +459,19 @@ fn connect(
     let conns = current::part::<Conns>().ok_or(OpenError::OtherThread)?;
     let protocol = SeastarStream::new(config, parent);
     let stream = Rc::new(RefCell::new(protocol.state(conns.reactor.now())));
-    let owner =
-        Opened { protocol: Arc::new(protocol), state: Rc::clone(&stream) as _, stream: Rc::clone(&stream) };
+    let owner = Opened {
+        client,
+        protocol: Arc::new(protocol),
+        state: Rc::clone(&stream) as _,
+        stream: Rc::clone(&stream),
+    };
     let conn = conns.connect(to, &OPTIONS, BOUNDS, Rc::new(owner))?;
-    Ok(Rc::new(Link { stream, conn, is_scheduled: Rc::default(), client: Some(client) }))
+    Ok(Rc::new(Link { stream, conn, is_scheduled: Rc::default() }))
 }
 
 /// The owner of the connection of a stream that was opened here.
 struct Opened {
+    client: u64,
     protocol: Arc<dyn Protocol>,
     state: Rc<dyn Any>,
     stream: Rc<RefCell<Stream>>,
@@ -484,6 +497,7 @@ impl Owner for Opened {
 
     fn closed(&self, _why: CloseReason, _now: Time) {
         self.stream.borrow_mut().handle_closed();
+        scope::ended(self.client, &self.stream);
     }
 }
 

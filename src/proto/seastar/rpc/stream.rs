@@ -669,6 +669,11 @@ impl Stream {
         self.aborted
     }
 
+    /// Whether something was received for a source that was not made yet.
+    pub fn is_unread(&self) -> bool {
+        self.source == Half::Unused && (self.end_received || !self.lengths.is_empty())
+    }
+
     /// Whether a call has named it.
     pub fn is_claimed(&self) -> bool {
         self.source != Half::Unused || self.sink != Half::Unused

@@ -166,3 +166,28 @@ fn a_drain_lets_a_call_read_its_stream_to_the_end() {
         server.wait().unwrap();
     }
 }
+
+/// The response that has the source may come when both directions of the stream have ended.
+#[test]
+fn a_source_is_found_after_the_end_of_its_stream() {
+    let server = server(2);
+    for _ in 0..10 {
+        let texts = run(&server, async move |client: Client| {
+            let mut sink = text(client.open_sink::<i32>().await)?;
+            let called = client.call(TO_GOT, &(666, sink.reference()));
+            for number in 1..=3 {
+                text(sink.send(&number).await)?;
+            }
+            text(sink.finish().await)?;
+            // The call is answered meanwhile, and the stream ends.
+            task::sleep(Duration::from_millis(5)).await;
+            let mut source = text(called.await)?;
+            let mut texts = Vec::new();
+            while let Some(text) = text(source.recv().await)? {
+                texts.push(text);
+            }
+            Ok::<_, String>(texts)
+        });
+        assert_eq!(texts, ["got 1", "got 2", "got 3"]);
+    }
+}
