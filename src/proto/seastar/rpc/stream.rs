@@ -165,7 +165,7 @@ enum Half {
     Dropped,
 }
 
-/// The state of one stream. It does no I/O: see [`StreamSession`](super::StreamSession).
+/// The state of one stream. It does no I/O: its session moves its bytes.
 pub struct Stream {
     id: ConnectionId,
     config: StreamConfig,
