@@ -251,6 +251,7 @@ impl Conns {
             topics.subscribe_to_listener(listener, connection);
         }
         self.runs(Some(listener));
+        self.serves.set((listener, protocol as u8));
         self.service(listener, protocol).opened(connection);
         self.runs(None);
     }

@@ -1,10 +1,10 @@
 //! The pump: the only place where a shard's thread waits.
 //!
 //! One turn: poll sources, take envelopes and wake-ups, flush outboxes, submit and reap the ring, run due timers, poll
-//! the tasks that were woken, those of task queues last. If a turn finds nothing to do, the pump repeats it for the configured spin, and then
-//! sleeps. Before that, it publishes that it sleeps, *and then checks everything once more*: it sees what was queued
-//! before, and a sender that queues after that sees that it must wake the shard. `os::park` has the full argument, and
-//! loom checks it.
+//! the tasks that were woken, those of task queues last. If a turn finds nothing to do, the pump repeats it for the
+//! configured spin, and then sleeps. Before that, it publishes that it sleeps, *and then checks everything once more*: it
+//! sees what was queued before, and a sender that queues after that sees that it must wake the shard. `os::park` has the
+//! full argument, and loom checks it.
 
 use std::{rc::Rc, time::Duration};
 

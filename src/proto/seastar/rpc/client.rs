@@ -14,13 +14,15 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{FRAME_LEN_MAX, NAME, Stream, StreamCell, StreamConfig, recycle, session::StreamSession};
+use super::{
+    FRAME_LEN_MAX, NAME, Stream, StreamCell, StreamConfig, compressed, recycle, session::StreamSession,
+};
 use crate::{
     Command, EndOfStream, Error, Event, Failure, Opening, Progress, Protocol, Request, RequestId, Response,
     Route, Session, Sniff, Time,
     seastar::{
         ConnectionId, Exception, Features, Frame, Layout, NEGOTIATION_LEN_MAX_DEFAULT, RequestHead,
-        compress::{Algorithm, Compressor, compressed_len_max, encode_compressed, split_compressed},
+        compress::{Algorithm, Compressor, encode_compressed},
         split_response,
     },
 };
@@ -260,16 +262,14 @@ impl Calls {
             },
             Some(compressor) => {
                 let max = *frame_len_max as usize + layout.response_head_len();
-                let Some((data, taken)) = split_compressed(input, compressed_len_max(max))? else {
+                let Some(taken) = compressed::decompress(&mut **compressor, input, max, plain)? else {
                     return Ok(Progress::NEED_MORE);
                 };
-                plain.clear();
-                compressor.decompress(data, max, plain).map_err(|_| Error::Malformed("compressed frame"))?;
                 if plain.is_empty() {
                     return Ok(Progress::silent(taken).and_more());
                 }
                 let response = split_response(plain, *layout, *frame_len_max)?;
-                let Frame { head, payload, .. } = response.ok_or(Error::Malformed("compressed frame"))?;
+                let Frame { head, payload, .. } = response.ok_or(compressed::MALFORMED)?;
                 (head, payload, taken)
             }
         };
@@ -308,17 +308,6 @@ impl Calls {
         head.encode(self.layout, &mut self.plain);
         self.plain.extend_from_slice(request.body);
         encode_compressed(&mut **compressor, &self.plain, out).ok()
-    }
-
-    /// Sends what the compressor has for that of the server.
-    fn send_empty_frames(&mut self, out: &mut Vec<u8>) {
-        while let Some(compressor) = &mut self.compressor
-            && compressor.poll_empty_frame()
-        {
-            if encode_compressed(&mut **compressor, &[], out).is_err() {
-                return;
-            }
-        }
     }
 }
 
@@ -376,7 +365,7 @@ impl Session for ClientSession {
     fn poll_transmit(&mut self, out: &mut Vec<u8>) {
         out.append(&mut self.own);
         if let Some(calls) = &mut self.calls {
-            calls.send_empty_frames(out);
+            compressed::send_empty_frames(&mut calls.compressor, out);
             recycle(&mut calls.plain);
         }
     }

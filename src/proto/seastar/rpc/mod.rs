@@ -6,6 +6,7 @@
 //! It deliberately knows no verb: which exist, and what a request means, is decided by the application.
 
 mod client;
+mod compressed;
 mod server;
 mod session;
 mod shard;

@@ -3,14 +3,15 @@
 use std::{cell::RefCell, fmt, rc::Rc, sync::Arc, time::Duration};
 
 use super::{
-    Isolation, Parent, Seastar, SeastarShard, Stream, StreamConfig, recycle, session::StreamSession,
+    Isolation, Parent, Seastar, SeastarShard, Stream, StreamConfig, compressed, recycle,
+    session::StreamSession,
 };
 use crate::{
     Command, ConnId, EndOfStream, Error, Event, Failure, Opening, Progress, Request, RequestId, Route,
     Session, Time,
     seastar::{
         ConnectionId, Exception, Features, Frame, Layout, ResponseHead,
-        compress::{Algorithm, Compressor, compressed_len_max, encode_compressed, split_compressed},
+        compress::{Algorithm, Compressor, encode_compressed},
         split_request,
     },
 };
@@ -214,7 +215,7 @@ impl SeastarSession {
                     compressor,
                     plain: Vec::new(),
                 };
-                calls.send_empty_frames(&mut self.own);
+                compressed::send_empty_frames(&mut calls.compressor, &mut self.own);
                 State::Calls(calls)
             }
         };
@@ -243,36 +244,34 @@ impl Calls {
             return Ok(Progress::event(taken, request(head.id, head.verb, body, deadline)));
         };
         let max = *frame_len_max as usize + layout.request_head_len();
-        let Some((data, taken)) = split_compressed(input, compressed_len_max(max))? else {
+        let Some(taken) = compressed::decompress(&mut **compressor, input, max, plain)? else {
             return Ok(Progress::NEED_MORE);
         };
-        plain.clear();
-        compressor.decompress(data, max, plain).map_err(|_| Error::Malformed("compressed frame"))?;
         if plain.is_empty() {
             // The compressor may have a response.
             return Ok(Progress::silent(taken).and_more());
         }
         let Frame { head, payload: body, .. } =
-            split_request(plain, *layout, *frame_len_max)?.ok_or(Error::Malformed("compressed frame"))?;
+            split_request(plain, *layout, *frame_len_max)?.ok_or(compressed::MALFORMED)?;
         let deadline = head.timeout().and_then(|wait| deadline(now, wait));
         Ok(Progress::event(taken, request(head.id, head.verb, body, deadline)))
     }
 
-    /// Appends a response with this payload, in parts; false if it is too long.
-    fn respond(&mut self, head: ResponseHead, parts: [&[u8]; 2], out: &mut Vec<u8>) -> bool {
+    /// Appends a response with this payload; false if it is too long.
+    fn respond(&mut self, head: ResponseHead, payload: &[u8], out: &mut Vec<u8>) -> bool {
         if head.len > self.frame_len_max {
             return false;
         }
         let Some(compressor) = &mut self.compressor else {
             head.encode(self.layout, out);
-            parts.iter().for_each(|part| out.extend_from_slice(part));
+            out.extend_from_slice(payload);
             return true;
         };
         self.plain.clear();
         head.encode(self.layout, &mut self.plain);
-        parts.iter().for_each(|part| self.plain.extend_from_slice(part));
+        self.plain.extend_from_slice(payload);
         let is_done = encode_compressed(&mut **compressor, &self.plain, out).is_ok();
-        self.send_empty_frames(out);
+        compressed::send_empty_frames(&mut self.compressor, out);
         is_done
     }
 
@@ -280,18 +279,7 @@ impl Calls {
         let mut payload = Vec::with_capacity(text.len() + 8);
         Exception::User(String::from_utf8_lossy(text)).encode(&mut payload);
         let Ok(len) = u32::try_from(payload.len()) else { return false };
-        self.respond(ResponseHead { id, is_exception: true, len, duration_us }, [&payload, &[]], out)
-    }
-
-    /// Sends what the compressor has for that of the peer.
-    fn send_empty_frames(&mut self, out: &mut Vec<u8>) {
-        while let Some(compressor) = &mut self.compressor
-            && compressor.poll_empty_frame()
-        {
-            if encode_compressed(&mut **compressor, &[], out).is_err() {
-                return;
-            }
-        }
+        self.respond(ResponseHead { id, is_exception: true, len, duration_us }, &payload, out)
     }
 
     fn handle_command<'c>(&mut self, command: Command<'c>, out: &mut Vec<u8>) -> Result<(), Command<'c>> {
@@ -301,7 +289,7 @@ impl Calls {
                 Some((Outcome::Result, duration_us, result)) => {
                     let Ok(len) = u32::try_from(result.len()) else { return Err(command) };
                     let head = ResponseHead { id, is_exception: false, len, duration_us };
-                    self.respond(head, [result, &[]], out)
+                    self.respond(head, result, out)
                 }
                 Some((Outcome::Failure, duration_us, text)) => self.fail(id, duration_us, text, out),
                 Some((Outcome::UnknownVerb, _, verb)) => {
@@ -310,7 +298,7 @@ impl Calls {
                     Exception::UnknownVerb(verb).encode(&mut payload);
                     let len = payload.len() as u32;
                     let head = ResponseHead { id, is_exception: true, len, duration_us: UNMEASURED };
-                    self.respond(head, [&payload, &[]], out)
+                    self.respond(head, &payload, out)
                 }
                 Some((Outcome::Nothing, ..)) => true,
                 None => false,
@@ -377,7 +365,7 @@ impl Session for SeastarSession {
         out.append(&mut self.own);
         match &mut self.state {
             State::Calls(calls) => {
-                calls.send_empty_frames(out);
+                compressed::send_empty_frames(&mut calls.compressor, out);
                 recycle(&mut calls.plain);
             }
             State::Stream { session, .. } => session.poll_transmit(out),

@@ -27,12 +27,12 @@ use crate::{
     Error, Time,
     seastar::{
         ConnectionId, StreamFrame,
-        compress::{Compressor, compressed_len_max, encode_compressed, split_compressed},
+        compress::{Compressor, encode_compressed},
         split_stream_frame,
     },
 };
 
-use super::recycle;
+use super::{compressed, recycle};
 
 /// Why a stream has failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -558,16 +558,14 @@ impl Stream {
                 }
                 Some(compressor) => {
                     let frame_len_max = self.config.frame_len_max.saturating_add(HEAD_LEN);
-                    let len_max = compressed_len_max(frame_len_max);
-                    let Some((data, len)) = split_compressed(rest, len_max)? else { break };
                     let mut plain = std::mem::take(&mut self.scratch);
-                    plain.clear();
-                    compressor
-                        .decompress(data, frame_len_max, &mut plain)
-                        .map_err(|_| Error::Malformed("compressed frame"))?;
+                    let taken = compressed::decompress(&mut **compressor, rest, frame_len_max, &mut plain)?;
+                    let Some(len) = taken else {
+                        self.scratch = plain;
+                        break;
+                    };
                     if !plain.is_empty() {
-                        let (frame, _) =
-                            split_stream_frame(&plain, max)?.ok_or(Error::Malformed("compressed frame"))?;
+                        let (frame, _) = split_stream_frame(&plain, max)?.ok_or(compressed::MALFORMED)?;
                         self.keep(frame);
                     }
                     recycle(&mut plain);
